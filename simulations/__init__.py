@@ -1,0 +1,1 @@
+"""A crowd simulator that drives the tracetogether library."""

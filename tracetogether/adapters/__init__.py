@@ -1,0 +1,1 @@
+"""One module per outside thing, named after it; none imports another."""

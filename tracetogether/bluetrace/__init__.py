@@ -1,0 +1,1 @@
+"""The BlueTrace protocol: TempIDs, payloads, handshake, upload file; bytes <-> values, no I/O."""

@@ -1,0 +1,97 @@
+"""Everything that can go wrong, by name; the message says what, where and what to do.
+
+TraceTogetherError
+├── InvalidTempIDError
+├── InvalidUploadError
+├── InvalidReadingsError
+├── KeyRingError
+├── CalibrationError
+├── ScenarioError
+├── StoreError
+├── AuthorityError
+│   ├── AccessDeniedError
+│   ├── NotFoundError
+│   └── ConflictError
+├── UnreachableError
+├── MissingExtraError
+└── ProtocolError
+    ├── LocalProtocolError     our own code broke the rules
+    └── RemoteProtocolError    the other phone did
+
+One item that fails raises. A batch that fails in parts returns values
+(``Rejection``), so that one bad record never hides the good ones.
+"""
+
+
+class TraceTogetherError(Exception):
+    """Root of all errors of this library; never raised itself."""
+
+
+class InvalidTempIDError(TraceTogetherError):
+    """A token is not a TempID that these keys issued."""
+
+
+class InvalidUploadError(TraceTogetherError):
+    """An uploaded contact log, PIN or upload token can't be accepted."""
+
+
+class InvalidReadingsError(TraceTogetherError):
+    """A table of readings can't be read; names the file, and the line or column."""
+
+
+class KeyRingError(TraceTogetherError):
+    """A key is missing, destroyed, or its file is damaged or readable by others."""
+
+
+class CalibrationError(TraceTogetherError):
+    """A calibration table is not in one of the published layouts."""
+
+
+class ScenarioError(TraceTogetherError):
+    """A scenario is wrong; names the file and the key."""
+
+
+class StoreError(TraceTogetherError):
+    """Something could not be read from or written to storage; nothing stored is lost."""
+
+
+class AuthorityError(TraceTogetherError):
+    """The health authority refuses a request."""
+
+
+class AccessDeniedError(AuthorityError):
+    """The credential is missing, wrong, expired, or not allowed to do this."""
+
+
+class NotFoundError(AuthorityError):
+    """There is no such user, case or upload."""
+
+
+class ConflictError(AuthorityError):
+    """The request does not fit the state it meets; it may be repeated after a change."""
+
+
+class UnreachableError(TraceTogetherError):
+    """The authority did not answer; nothing was changed here, try again later."""
+
+
+class MissingExtraError(TraceTogetherError):
+    """An optional part is not installed; prints the pip line."""
+
+    def __init__(self, what: str, extra: str) -> None:
+        super().__init__(
+            f"{what} needs packages that are not installed: pip install 'tracetogether[{extra}]'"
+        )
+        self.extra = extra
+
+
+class ProtocolError(TraceTogetherError):
+    """The exchange between two phones went wrong."""
+
+
+class LocalProtocolError(ProtocolError):
+    """This side tried something that the protocol does not allow now: a bug here."""
+
+
+class RemoteProtocolError(ProtocolError):
+    """The other phone sent something that the protocol does not allow."""

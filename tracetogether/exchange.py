@@ -1,0 +1,100 @@
+"""What a proximity protocol offers a phone: what to advertise, what to say, what was heard.
+
+``device.py`` drives any protocol through this; it knows none by name. A protocol
+that connects brings a transition table for the central's side of a connection
+(the peripheral's side is passive: its value is read, and it is written to).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import Enum, auto
+from typing import Protocol
+
+from tracetogether.rejection import Rejection
+from tracetogether.sightings import Sighting
+
+
+class LinkState(Enum):
+    """Where the central's side of one connection stands."""
+
+    CONNECTING = auto()
+    READING = auto()
+    WRITING = auto()
+    CLOSING = auto()
+    CLOSED = auto()
+
+
+class LinkEvent(Enum):
+    """What happens to a connection that this phone opened."""
+
+    CONNECTED = auto()
+    VALUE_READ = auto()
+    READ_FAILED = auto()
+    WRITE_DONE = auto()
+    WRITE_FAILED = auto()
+    TIMED_OUT = auto()
+    DISCONNECTED = auto()
+
+
+class Step(Enum):
+    """What the central does next."""
+
+    READ = auto()
+    WRITE = auto()
+    HANG_UP = auto()
+    FINISH = auto()
+
+
+Transitions = Mapping[tuple[LinkState, LinkEvent], tuple[LinkState, Step]]
+
+
+@dataclass(frozen=True, slots=True)
+class Advertisement:
+    """What a phone shows the world.
+
+    Attributes:
+        service: UUID of the advertised service.
+        manufacturer_data: bytes after the company identifier.
+        value: what a central that connects reads; secret to nobody, yet not for logs.
+        expiry: epoch seconds at which this must be replaced.
+    """
+
+    service: str
+    manufacturer_data: bytes
+    value: bytes = field(repr=False)
+    expiry: float
+
+
+class Exchange(Protocol):
+    """One phone's side of a protocol."""
+
+    @property
+    def transitions(self) -> Transitions:
+        """The central's transition table."""
+        ...
+
+    def advertisement(self, now: float) -> Advertisement | None:
+        """Return what to advertise from ``now`` on; None if there is no valid token."""
+        ...
+
+    def message(self, now: float, rssi_dbm: float) -> bytes | None:
+        """Return what to write to a peripheral heard at ``rssi_dbm``; None without a token."""
+        ...
+
+    def read(
+        self, value: bytes, *, now: float, rssi_dbm: float, tx_power_dbm: float | None
+    ) -> Sighting | Rejection:
+        """Return what a value read from a peripheral says, or why it is not believed."""
+        ...
+
+    def written(self, value: bytes, *, now: float) -> Sighting | Rejection:
+        """Return what a value written by a central says, or why it is not believed."""
+        ...
+
+    def renewal_due(self, now: float) -> bool:
+        """Return whether new tokens should be fetched."""
+        ...
+
+    def renew(self, batch: object) -> None:
+        """Take over newly fetched tokens."""
+        ...

@@ -1,0 +1,70 @@
+"""Numbers with their source; every default of the library stands here once."""
+
+from dataclasses import dataclass
+from typing import Final
+
+from tracetogether.units import SECONDS_PER_DAY, SECONDS_PER_HOUR
+
+
+@dataclass(frozen=True, slots=True)
+class BlueTraceParameters:
+    """How TempIDs are handed out (OpenTrace's example configuration, 2020-05)."""
+
+    validity_s: int = 900  # validityPeriod 0.25 h
+    batch_size: int = 100  # batchSize: 25 h of TempIDs
+    early_start_s: int = 60  # the first window starts a minute before now
+    refresh_after_s: int = 43_200  # refreshInterval 12 h
+
+
+@dataclass(frozen=True, slots=True)
+class PhoneTimings:
+    """When a phone scans, advertises and gives up (OpenTrace Android README, 2020-05)."""
+
+    scan_s: float = 8.0
+    scan_pause_min_s: float = 36.0
+    scan_pause_max_s: float = 43.0
+    advertise_s: float = 180.0
+    advertise_gap_s: float = 5.0
+    queue_max_s: float = 7.0  # MAX_QUEUE_TIME: a peer waiting longer for its turn is dropped
+    connection_timeout_s: float = 6.0
+    blacklist_s: float = 100.0  # no second connection to a peer for this long
+    refresh_check_s: float = 540.0  # BM_CHECK_INTERVAL
+    purge_every_s: float = 86_400.0
+
+
+@dataclass(frozen=True, slots=True)
+class Retention:
+    """How long anything is kept."""
+
+    log_s: int = 21 * SECONDS_PER_DAY  # PURGE_TTL 1 814 400 000 ms: the phone's rolling log
+    day_keys_days: int = 25  # after this nobody can open a day's TempIDs
+    uploads_s: int = 21 * SECONDS_PER_DAY
+    traced_days: int = 14  # a case's contacts go back this far
+
+
+@dataclass(frozen=True, slots=True)
+class CloseContactPolicy:
+    """When an encounter counts as a close contact. Policy is data."""
+
+    name: str
+    within_m: float
+    minutes: float
+
+
+SINGAPORE_POLICY: Final = CloseContactPolicy("singapore-2m-30min", 2.0, 30.0)
+"""Ministry of Health, Singapore, 2020: within 2 m for 30 minutes or more."""
+
+DEMO_POLICY: Final = CloseContactPolicy("2m-15min", 2.0, 15.0)
+"""Within 2 m for 15 minutes: WHO's and ECDC's definition of 2020; used where half an hour
+is all there is."""
+
+BLUETRACE: Final = BlueTraceParameters()
+TIMINGS: Final = PhoneTimings()
+RETENTION: Final = Retention()
+
+UPLOAD_PIN_DIGITS: Final = 8
+UPLOAD_PIN_LIFETIME_S: Final = 24 * SECONDS_PER_HOUR
+UPLOAD_PIN_TRIES: Final = 5
+UPLOAD_TOKEN_LIFETIME_S: Final = 2 * SECONDS_PER_HOUR  # as OpenTrace's upload tokens
+MAX_UPLOAD_BYTES: Final = 16_000_000
+MAX_UPLOAD_RECORDS: Final = 100_000

@@ -1,0 +1,1 @@
+"""From signal strength to distance to minutes, always with an interval."""
