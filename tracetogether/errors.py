@@ -5,6 +5,7 @@ TraceTogetherError
 ├── InvalidUploadError
 ├── InvalidReadingsError
 ├── KeyRingError
+├── SealError
 ├── CalibrationError
 ├── ScenarioError
 ├── StoreError
@@ -41,6 +42,10 @@ class InvalidReadingsError(TraceTogetherError):
 
 class KeyRingError(TraceTogetherError):
     """A key is missing, destroyed, or its file is damaged or readable by others."""
+
+
+class SealError(TraceTogetherError):
+    """A sealed value was changed, or sealed under another key."""
 
 
 class CalibrationError(TraceTogetherError):

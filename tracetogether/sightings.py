@@ -172,7 +172,7 @@ class Sightings:
         unknown = set(chosen) - set(READINGS_COLUMNS)
         if unknown:
             known = ", ".join(READINGS_COLUMNS)
-            msg = f"unknown field {sorted(unknown)[0]!r} in the columns; the fields are {known}"
+            msg = f"unknown field {min(unknown)!r} in the columns; the fields are {known}"
             raise InvalidReadingsError(msg)
         names = {**READINGS_COLUMNS, **chosen}
         table = read_csv(

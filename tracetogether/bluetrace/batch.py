@@ -1,0 +1,78 @@
+"""What a phone holds: a batch of TempIDs fetched together, and which of them is valid now."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Self
+
+from tracetogether.errors import InvalidTempIDError
+
+
+@dataclass(frozen=True, slots=True)
+class TempID:
+    """A token to advertise in [start, expiry), epoch seconds; ``text`` is 84 characters."""
+
+    start: int
+    expiry: int
+    text: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class TempIDBatch:
+    """TempIDs handed out together, in order of time.
+
+    Attributes:
+        tempids: the TempIDs; their windows do not overlap.
+        refresh_at: epoch seconds from which a new batch should be fetched.
+    """
+
+    tempids: tuple[TempID, ...]
+    refresh_at: int
+
+    def at(self, now: float) -> TempID | None:
+        """Return the TempID that is valid at ``now``; None where no window holds it.
+
+        OpenTrace's phones send an expired TempID rather than none: no authority
+        believes the records it makes, so this batch has none to give.
+        """
+        return next((one for one in self.tempids if one.start <= now < one.expiry), None)
+
+    def renewal_due(self, now: float) -> bool:
+        """Return whether a new batch should be fetched at ``now``."""
+        return now >= self.refresh_at or self.at(now) is None
+
+    def __iter__(self) -> Iterator[TempID]:
+        return iter(self.tempids)
+
+    def __len__(self) -> int:
+        return len(self.tempids)
+
+    def to_json(self) -> dict[str, object]:
+        """Return the batch as an OpenTrace server answers getTempIDs."""
+        return {
+            "status": "SUCCESS",
+            "tempIDs": [
+                {"tempID": one.text, "startTime": one.start, "expiryTime": one.expiry}
+                for one in self.tempids
+            ],
+            "refreshTime": self.refresh_at,
+        }
+
+    @classmethod
+    def from_json(cls, answer: object) -> Self:
+        """Read a server's answer.
+
+        Raises:
+            InvalidTempIDError: a field is missing or of the wrong kind.
+        """
+        try:
+            if not isinstance(answer, Mapping):
+                raise TypeError  # noqa: TRY301 - one message for every kind of damage
+            tempids = [
+                TempID(int(one["startTime"]), int(one["expiryTime"]), str(one["tempID"]))
+                for one in answer["tempIDs"]
+            ]
+            refresh_at = int(answer["refreshTime"])
+        except (TypeError, KeyError, ValueError):
+            msg = "the server's answer is no batch of TempIDs: check its address and version"
+            raise InvalidTempIDError(msg) from None
+        return cls(tuple(sorted(tempids, key=lambda one: one.start)), refresh_at)
