@@ -126,7 +126,7 @@ class Sightings:
             observer_model=labels(observer_model),
             peer_model=labels(peer_model),
         )
-        valid = np.isfinite(times) & (rssi < 0)  # NaN compares false; 127 is above 0
+        valid = np.isfinite(times) & np.isfinite(rssi) & (rssi < 0)  # 127 is above 0
         if valid.all():
             return everything
         kept = everything.take(valid)
@@ -180,7 +180,7 @@ class Sightings:
             numbers={field: names[field] for field in _NUMBERS},
             labels={field: names[field] for field in names if field not in _NUMBERS},
             required=_REQUIRED | set(chosen),
-            may_be_empty={"tx_power", "rssi"},
+            may_be_empty={"tx_power", "rssi", "observer", "observer_model", "peer_model"},
             strict=strict,
             on_progress=on_progress,
         )
