@@ -42,6 +42,7 @@ class Step(Enum):
     READ = auto()
     WRITE = auto()
     HANG_UP = auto()
+    WAIT = auto()
     FINISH = auto()
 
 

@@ -258,8 +258,7 @@ def _result(
     rejection[opened & ((times < start) | (times > expiry))] = _code(Rejection.EXPIRED_ID)
     rejection[~opened] = _code(Rejection.FAILED_DECRYPTION)
     rejection[destroyed] = _code(Rejection.KEY_DESTROYED)
-    empty = np.fromiter((not text for text in texts), bool, len(texts))
-    rejection[empty] = _code(Rejection.NO_MSG)
+    rejection[np.fromiter(map(len, texts), np.int64, len(texts)) == 0] = _code(Rejection.NO_MSG)
     return OpenedTempIDs(_users(plain, opened), start, expiry, rejection, decryptions)
 
 

@@ -1,5 +1,6 @@
 """Tokens as text and as bytes, in bulk: 84 base64 characters <-> 61 bytes."""
 
+from binascii import Error as Base64Error
 from binascii import a2b_base64, b2a_base64
 from collections.abc import Sequence
 from typing import Final
@@ -38,7 +39,7 @@ def raw_of_texts(texts: Sequence[str]) -> tuple[Bytes2D, Bools]:
     Rows of the others are zero.
     """
     count = len(texts)
-    well_formed = np.fromiter((len(text) == TOKEN_TEXT for text in texts), bool, count)
+    well_formed = np.fromiter(map(len, texts), np.int64, count) == TOKEN_TEXT
     raw = np.zeros((count, TOKEN_BYTES), dtype=np.uint8)
     rows = np.flatnonzero(well_formed)
     if not rows.size:
@@ -46,11 +47,16 @@ def raw_of_texts(texts: Sequence[str]) -> tuple[Bytes2D, Bools]:
     chosen = texts if well_formed.all() else [texts[row] for row in rows.tolist()]
     joined = "".join(chosen).encode("ascii", "replace")  # what is not ASCII becomes "?"
     text = np.frombuffer(bytearray(joined), dtype=np.uint8).reshape(rows.size, TOKEN_TEXT)
-    spelled = _ALPHABET[text[:, :-2]].all(axis=1) & (text[:, -2:] == ord("=")).all(axis=1)
-    text[~spelled] = ord("A")
+    spelled = (text[:, -2:] == ord("=")).all(axis=1)
     text[:, -2:] = ord("A")  # the padding decodes to zero bits in a canonical text
-    whole = np.frombuffer(a2b_base64(text.data), dtype=np.uint8).reshape(rows.size, _WHOLE)
+    try:
+        decoded = a2b_base64(text.data, strict_mode=True)
+    except Base64Error:  # some text has a foreign character: find which
+        spelled &= _ALPHABET[text].all(axis=1)
+        text[~spelled] = ord("A")
+        decoded = a2b_base64(text.data, strict_mode=True)
+    whole = np.frombuffer(decoded, dtype=np.uint8).reshape(rows.size, _WHOLE)
     spelled &= (whole[:, TOKEN_BYTES:] == 0).all(axis=1)
-    raw[rows] = np.where(spelled[:, None], whole[:, :TOKEN_BYTES], 0)
+    raw[rows[spelled]] = whole[spelled, :TOKEN_BYTES]
     well_formed[rows] = spelled
     return raw, well_formed

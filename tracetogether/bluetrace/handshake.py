@@ -1,0 +1,179 @@
+"""One phone's side of a BlueTrace exchange, and the order of its steps as a table.
+
+The central connects, reads, writes (even if the read failed: the other side may still
+profit) and hangs up, so that one connection leaves a record on both phones. The
+peripheral is passive. All that decides the central's next step stands in ``CENTRAL``.
+"""
+
+import os
+from types import MappingProxyType
+from typing import Final
+
+from tracetogether.bluetrace.batch import TempIDBatch
+from tracetogether.bluetrace.payload import (
+    ReadPayload,
+    WritePayload,
+    encode_read,
+    encode_write,
+    parse_read,
+    parse_write,
+)
+from tracetogether.errors import LocalProtocolError, RemoteProtocolError
+from tracetogether.exchange import Advertisement, LinkEvent, LinkState, Step, Transitions
+from tracetogether.rejection import Rejection
+from tracetogether.sightings import Sighting
+from tracetogether.units import Entropy
+
+SERVICE_UUID: Final = "B82AB3FC-1595-4F6A-80F0-FE094CC218F9"  # OpenTrace Android README
+CHARACTERISTIC_UUID: Final = "117BDD58-57CE-4E7A-8E87-7CCCDDA2A804"  # V2, the same README
+COMPANY_ID: Final = 0x03FF  # of the manufacturer data; OpenTrace Android
+_RSSI_FLOOR_DBM: Final = -127.0
+
+CENTRAL: Final[Transitions] = MappingProxyType(
+    {
+        (LinkState.CONNECTING, LinkEvent.CONNECTED): (LinkState.READING, Step.READ),
+        (LinkState.CONNECTING, LinkEvent.TIMED_OUT): (LinkState.CLOSING, Step.HANG_UP),
+        (LinkState.CONNECTING, LinkEvent.DISCONNECTED): (LinkState.CLOSED, Step.FINISH),
+        (LinkState.READING, LinkEvent.VALUE_READ): (LinkState.WRITING, Step.WRITE),
+        (LinkState.READING, LinkEvent.READ_FAILED): (LinkState.WRITING, Step.WRITE),
+        (LinkState.READING, LinkEvent.TIMED_OUT): (LinkState.CLOSING, Step.HANG_UP),
+        (LinkState.READING, LinkEvent.DISCONNECTED): (LinkState.CLOSED, Step.FINISH),
+        (LinkState.WRITING, LinkEvent.WRITE_DONE): (LinkState.CLOSING, Step.HANG_UP),
+        (LinkState.WRITING, LinkEvent.WRITE_FAILED): (LinkState.CLOSING, Step.HANG_UP),
+        (LinkState.WRITING, LinkEvent.TIMED_OUT): (LinkState.CLOSING, Step.HANG_UP),
+        (LinkState.WRITING, LinkEvent.DISCONNECTED): (LinkState.CLOSED, Step.FINISH),
+        # After a time-out the stack may still report what it had under way.
+        (LinkState.CLOSING, LinkEvent.CONNECTED): (LinkState.CLOSING, Step.HANG_UP),
+        (LinkState.CLOSING, LinkEvent.VALUE_READ): (LinkState.CLOSING, Step.WAIT),
+        (LinkState.CLOSING, LinkEvent.READ_FAILED): (LinkState.CLOSING, Step.WAIT),
+        (LinkState.CLOSING, LinkEvent.WRITE_DONE): (LinkState.CLOSING, Step.WAIT),
+        (LinkState.CLOSING, LinkEvent.WRITE_FAILED): (LinkState.CLOSING, Step.WAIT),
+        (LinkState.CLOSING, LinkEvent.TIMED_OUT): (LinkState.CLOSED, Step.FINISH),
+        (LinkState.CLOSING, LinkEvent.DISCONNECTED): (LinkState.CLOSED, Step.FINISH),
+    }
+)
+
+
+class BlueTraceExchange:
+    """What a phone advertises, says and believes; an ``Exchange``.
+
+    Args:
+        model: this phone's model, as the other side writes it down.
+        organisation: code of the authority that issued the TempIDs.
+        batch: TempIDs to begin with.
+        service: UUID to advertise; builds of OpenTrace differ in theirs.
+        entropy: where the three bytes of manufacturer data come from.
+    """
+
+    def __init__(
+        self,
+        *,
+        model: str,
+        organisation: str,
+        batch: TempIDBatch | None = None,
+        service: str = SERVICE_UUID,
+        entropy: Entropy = os.urandom,
+    ) -> None:
+        self._model = model
+        self._organisation = organisation
+        self._batch = batch
+        self._service = service
+        self._entropy = entropy
+        self._own_tokens = _texts(batch)
+
+    @property
+    def transitions(self) -> Transitions:
+        """The central's transition table."""
+        return CENTRAL
+
+    def advertisement(self, now: float) -> Advertisement | None:
+        """Return what to advertise from ``now`` on; None if no TempID is valid."""
+        tempid = self._batch.at(now) if self._batch else None
+        if tempid is None:
+            return None
+        return Advertisement(
+            service=self._service,
+            # Fresh at each start: iPhones tell Android phones apart by it (three hex digits).
+            manufacturer_data=self._entropy(2).hex()[:3].encode(),
+            value=encode_read(ReadPayload(tempid.text, self._model, self._organisation)),
+            expiry=tempid.expiry,
+        )
+
+    def message(self, now: float, rssi_dbm: float) -> bytes | None:
+        """Return what to write to a peripheral heard at ``rssi_dbm``."""
+        tempid = self._batch.at(now) if self._batch else None
+        if tempid is None:
+            return None
+        said = WritePayload(tempid.text, self._model, self._organisation, rssi_dbm)
+        return encode_write(said)
+
+    def read(
+        self, value: bytes, *, now: float, rssi_dbm: float, tx_power_dbm: float | None
+    ) -> Sighting | Rejection:
+        """Return the sighting of a peripheral whose value was read."""
+        try:
+            said = parse_read(value)
+        except RemoteProtocolError:
+            return Rejection.MALFORMED
+        return self._believed(
+            Sighting(
+                time=now,
+                peer=said.token,
+                rssi_dbm=rssi_dbm,
+                tx_power_dbm=tx_power_dbm,
+                peer_model=said.model or None,
+                observer_model=self._model,
+                organisation=said.organisation,
+                version=said.version,
+                as_central=True,
+            )
+        )
+
+    def written(self, value: bytes, *, now: float) -> Sighting | Rejection:
+        """Return the sighting of a central that wrote its value; its RSSI is the central's."""
+        try:
+            said = parse_write(value)
+        except RemoteProtocolError:
+            return Rejection.MALFORMED
+        return self._believed(
+            Sighting(
+                time=now,
+                peer=said.token,
+                rssi_dbm=said.rssi_dbm,
+                tx_power_dbm=said.tx_power_dbm,
+                peer_model=said.model or None,
+                observer_model=self._model,
+                organisation=said.organisation,
+                version=said.version,
+                as_central=False,
+            )
+        )
+
+    def renewal_due(self, now: float) -> bool:
+        """Return whether a new batch should be fetched."""
+        return self._batch is None or self._batch.renewal_due(now)
+
+    def renew(self, batch: object) -> None:
+        """Take over a new batch.
+
+        Raises:
+            LocalProtocolError: it is no batch of TempIDs.
+        """
+        if not isinstance(batch, TempIDBatch):
+            msg = f"expected a TempIDBatch, got {type(batch).__name__}"
+            raise LocalProtocolError(msg)
+        self._own_tokens = _texts(self._batch) | _texts(batch)  # the last ones are still in the air
+        self._batch = batch
+
+    def _believed(self, sighting: Sighting) -> Sighting | Rejection:
+        if not sighting.peer:
+            return Rejection.NO_MSG
+        if not _RSSI_FLOOR_DBM <= sighting.rssi_dbm < 0:
+            return Rejection.INVALID_RSSI
+        if sighting.peer in self._own_tokens:
+            return Rejection.SELF_TEMPID  # our own words, played back
+        return sighting
+
+
+def _texts(batch: TempIDBatch | None) -> frozenset[str]:
+    return frozenset(one.text for one in batch) if batch else frozenset()

@@ -1,0 +1,401 @@
+"""A phone as one machine: inputs in, actions out, next deadline.
+
+It never waits, sleeps or sends. Whoever drives it (a simulated person, a virtual
+or a real radio) hands in what happened and carries out what it answers::
+
+    actions = device.receive(Heard("aa:bb", rssi_dbm=-61), now=now)
+    ...
+    actions = device.receive(DeadlinePassed(), now=device.next_deadline)
+
+Timings are those of the reference phones (parameters.PhoneTimings); the
+protocol spoken comes in as an ``Exchange``.
+"""
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Final, assert_never
+
+from tracetogether.contactlog import ContactLog
+from tracetogether.errors import LocalProtocolError
+from tracetogether.exchange import Advertisement, Exchange, LinkEvent, LinkState, Step
+from tracetogether.parameters import TIMINGS, PhoneTimings
+from tracetogether.rejection import Rejection
+from tracetogether.sightings import Sighting
+
+_MAX_PEERS: Final = 4_096  # bounds what a thousand made-up peers a second can cost
+_CLOCK_SET_BACK_S: Final = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """An advertisement of the service came in; ``peer`` is the radio's handle, not an identity."""
+
+    peer: str
+    rssi_dbm: float
+    tx_power_dbm: float | None = None
+    manufacturer_data: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class Connected:
+    """The connection that was asked for stands."""
+
+    peer: str
+
+
+@dataclass(frozen=True, slots=True)
+class PayloadRead:
+    """The peer's value was read; None if that failed."""
+
+    peer: str
+    value: bytes | None = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class WriteDone:
+    """The peer confirmed or refused what was written to it."""
+
+    peer: str
+    ok: bool
+
+
+@dataclass(frozen=True, slots=True)
+class PayloadWritten:
+    """A central wrote its value to this phone."""
+
+    peer: str
+    value: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Disconnected:
+    """The connection ended, or never came about."""
+
+    peer: str
+
+
+@dataclass(frozen=True, slots=True)
+class DeadlinePassed:
+    """``next_deadline`` has come."""
+
+
+@dataclass(frozen=True, slots=True)
+class BatchReceived:
+    """New tokens arrived; None if fetching them failed."""
+
+    batch: object | None = field(repr=False)
+
+
+Input = (
+    Heard
+    | Connected
+    | PayloadRead
+    | WriteDone
+    | PayloadWritten
+    | Disconnected
+    | DeadlinePassed
+    | BatchReceived
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Advertise:
+    """Show this from now on; None: show nothing."""
+
+    advertisement: Advertisement | None
+
+
+@dataclass(frozen=True, slots=True)
+class Scan:
+    """Listen for the service for so long."""
+
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Connect:
+    """Open a connection."""
+
+    peer: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReadPayload:
+    """Read the peer's value."""
+
+    peer: str
+
+
+@dataclass(frozen=True, slots=True)
+class WritePayload:
+    """Write this to the peer."""
+
+    peer: str
+    value: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Disconnect:
+    """End the connection."""
+
+    peer: str
+
+
+@dataclass(frozen=True, slots=True)
+class FetchBatch:
+    """Fetch new tokens from the authority."""
+
+
+Action = Advertise | Scan | Connect | ReadPayload | WritePayload | Disconnect | FetchBatch
+
+
+@dataclass(slots=True)
+class _Link:
+    """The one connection that this phone opened."""
+
+    heard: Heard
+    state: LinkState
+    deadline: float
+
+
+class Device:
+    """A phone that advertises, scans, exchanges payloads and keeps a contact log.
+
+    Args:
+        exchange: the protocol's side of it.
+        log: where sightings go.
+        start: epoch seconds of its first deadline.
+        timings: when to scan, advertise and give up.
+        chance: uniform numbers in [0, 1), for the pause between scans.
+
+    Attributes:
+        next_deadline: when ``DeadlinePassed`` is wanted next.
+        rejections: messages that were not believed, by reason.
+    """
+
+    def __init__(
+        self,
+        exchange: Exchange,
+        log: ContactLog,
+        *,
+        start: float,
+        timings: PhoneTimings = TIMINGS,
+        chance: Callable[[], float],
+    ) -> None:
+        self.rejections: Counter[Rejection] = Counter()
+        self._exchange = exchange
+        self._log = log
+        self._timings = timings
+        self._chance = chance
+        self._now = start
+        self._advertise_at = start
+        self._advertise_until = start
+        self._expiry: float | None = None  # of what is on the air; None: nothing is
+        self._scan_at = start
+        self._renew_at = start
+        self._purge_at = start
+        self._fetching = False
+        self._queue: dict[str, tuple[float, Heard]] = {}  # newest last
+        self._rest_until: dict[str, float] = {}  # peers not to connect to again yet
+        self._link: _Link | None = None
+
+    @property
+    def next_deadline(self) -> float:
+        """Epoch seconds at which ``DeadlinePassed`` is wanted."""
+        radio = (
+            self._advertise_at if self._expiry is None else min(self._advertise_until, self._expiry)
+        )
+        times = [radio, self._scan_at, self._renew_at, self._purge_at]
+        if self._link is not None:
+            times.append(self._link.deadline)
+        return min(times)
+
+    def receive(self, happened: Input, *, now: float) -> tuple[Action, ...]:
+        """Take in what happened at ``now``; return what to do, in order.
+
+        Raises:
+            StoreError: the contact log could not be written; the machine goes on.
+            LocalProtocolError: the driver reports what can't have happened.
+        """
+        self._mind_the_clock(now)
+        match happened:
+            case Heard():
+                return self._heard(happened, now)
+            case Connected(peer):
+                return self._linked(peer, LinkEvent.CONNECTED, now)
+            case PayloadRead(peer, value):
+                return self._read(peer, value, now)
+            case WriteDone(peer, ok):
+                event = LinkEvent.WRITE_DONE if ok else LinkEvent.WRITE_FAILED
+                return self._linked(peer, event, now)
+            case PayloadWritten(peer, value):
+                self._rest(peer, now)  # both sides have a record now
+                self._queue.pop(peer, None)
+                self._keep(self._exchange.written(value, now=now))
+                return ()
+            case Disconnected(peer):
+                return self._linked(peer, LinkEvent.DISCONNECTED, now)
+            case DeadlinePassed():
+                return self._deadline(now)
+            case BatchReceived(batch):
+                self._fetching = False
+                if batch is None:
+                    return ()
+                self._exchange.renew(batch)
+                return self._advertise(now) if self._expiry is None else ()
+            case _:
+                assert_never(happened)
+
+    def _mind_the_clock(self, now: float) -> None:
+        """Move all deadlines along when the clock was set back."""
+        leap = now - self._now
+        self._now = now
+        if leap >= -_CLOCK_SET_BACK_S:
+            return
+        self._advertise_at += leap
+        self._advertise_until += leap
+        self._scan_at += leap
+        self._renew_at = self._purge_at = now
+        self._rest_until = {peer: until + leap for peer, until in self._rest_until.items()}
+        self._queue.clear()
+        if self._expiry is not None:
+            self._expiry = now  # what is on the air may not be valid now: renew it at once
+        if self._link is not None:
+            self._link.deadline += leap
+
+    def _deadline(self, now: float) -> tuple[Action, ...]:
+        actions: list[Action] = []
+        if self._link is not None and now >= self._link.deadline:
+            actions += self._linked(self._link.heard.peer, LinkEvent.TIMED_OUT, now)
+        if now >= self._purge_at:
+            self._purge_at = now + self._timings.purge_every_s
+            self._log.purge(now)
+        if now >= self._renew_at:
+            self._renew_at = now + self._timings.refresh_check_s
+            self._fetching = False  # an answer this late is not coming
+            if self._exchange.renewal_due(now):
+                actions += self._fetch()
+        if self._expiry is None:
+            if now >= self._advertise_at:
+                actions += self._advertise(now)
+        elif now >= self._advertise_until:
+            self._expiry = None
+            self._advertise_at = now + self._timings.advertise_gap_s
+            actions.append(Advertise(None))
+        elif now >= self._expiry:
+            actions += self._advertise(now, until=self._advertise_until)
+        if now >= self._scan_at:
+            low, high = self._timings.scan_pause_min_s, self._timings.scan_pause_max_s
+            self._scan_at = now + self._timings.scan_s + low + self._chance() * (high - low)
+            actions.append(Scan(self._timings.scan_s))
+        return tuple(actions)
+
+    def _advertise(self, now: float, until: float | None = None) -> tuple[Action, ...]:
+        advertisement = self._exchange.advertisement(now)
+        if advertisement is None:  # no valid token: never an expired one
+            was_on = self._expiry is not None
+            self._expiry = None
+            self._advertise_at = now + self._timings.refresh_check_s
+            stop: tuple[Action, ...] = (Advertise(None),) if was_on else ()
+            return (*stop, *self._fetch())
+        self._expiry = advertisement.expiry
+        self._advertise_until = now + self._timings.advertise_s if until is None else until
+        return (Advertise(advertisement),)
+
+    def _fetch(self) -> tuple[Action, ...]:
+        if self._fetching:
+            return ()
+        self._fetching = True
+        return (FetchBatch(),)
+
+    def _heard(self, heard: Heard, now: float) -> tuple[Action, ...]:
+        if not heard.rssi_dbm < 0:  # 127 means that the radio has no reading; NaN neither
+            self.rejections[Rejection.INVALID_RSSI] += 1
+            return ()
+        peer = heard.peer
+        if self._rest_until.get(peer, now) > now:
+            return ()
+        if self._link is not None and self._link.heard.peer == peer:
+            return ()
+        self._queue.pop(peer, None)
+        self._queue[peer] = (now, heard)
+        while len(self._queue) > _MAX_PEERS:
+            del self._queue[next(iter(self._queue))]
+        return self._connect_next(now)
+
+    def _connect_next(self, now: float) -> tuple[Action, ...]:
+        """Connect to the peer heard last, if this phone is free and any still waits."""
+        while self._link is None and self._queue:
+            peer, (since, heard) = self._queue.popitem()
+            if now - since > self._timings.queue_max_s:
+                self._queue.clear()  # the others waited even longer
+                break
+            deadline = now + self._timings.connection_timeout_s
+            self._link = _Link(heard, LinkState.CONNECTING, deadline)
+            return (Connect(peer),)
+        return ()
+
+    def _read(self, peer: str, value: bytes | None, now: float) -> tuple[Action, ...]:
+        link = self._link
+        if value is None:
+            return self._linked(peer, LinkEvent.READ_FAILED, now)
+        if link is None or link.heard.peer != peer or link.state is not LinkState.READING:
+            return self._linked(peer, LinkEvent.VALUE_READ, now)
+        actions = self._linked(peer, LinkEvent.VALUE_READ, now)
+        self._keep(
+            self._exchange.read(
+                value,
+                now=now,
+                rssi_dbm=link.heard.rssi_dbm,
+                tx_power_dbm=link.heard.tx_power_dbm,
+            )
+        )
+        return actions
+
+    def _linked(self, peer: str, event: LinkEvent, now: float) -> tuple[Action, ...]:
+        """Let the protocol's table decide the next step of the connection to ``peer``."""
+        link = self._link
+        if link is None or link.heard.peer != peer:
+            return ()  # news of a connection already given up, or opened by the other side
+        following = self._exchange.transitions.get((link.state, event))
+        if following is None:
+            msg = f"{event.name} can't happen to a connection that is {link.state.name}"
+            raise LocalProtocolError(msg)
+        link.state, step = following
+        match step:
+            case Step.READ:
+                return (ReadPayload(peer),)
+            case Step.WRITE:
+                value = self._exchange.message(now, link.heard.rssi_dbm)
+                if value is None:
+                    return self._linked(peer, LinkEvent.WRITE_FAILED, now)
+                return (WritePayload(peer, value),)
+            case Step.HANG_UP:
+                if event is LinkEvent.WRITE_DONE:
+                    self._rest(peer, now)
+                link.deadline = now + self._timings.connection_timeout_s
+                return (Disconnect(peer),)
+            case Step.WAIT:
+                return ()
+            case Step.FINISH:
+                self._link = None
+                return self._connect_next(now)
+            case _:
+                assert_never(step)
+
+    def _rest(self, peer: str, now: float) -> None:
+        """Do not connect to ``peer`` again for a while."""
+        self._rest_until.pop(peer, None)
+        self._rest_until[peer] = now + self._timings.blacklist_s
+        while self._rest_until:  # the oldest come first
+            oldest = next(iter(self._rest_until))
+            if len(self._rest_until) <= _MAX_PEERS and self._rest_until[oldest] > now:
+                break
+            del self._rest_until[oldest]
+
+    def _keep(self, heard: Sighting | Rejection) -> None:
+        if isinstance(heard, Rejection):
+            self.rejections[heard] += 1
+        else:
+            self._log.append([heard])
