@@ -30,7 +30,25 @@ class ContactLog(Protocol):
         """Drop everything older than the retention; return how many sightings went."""
         ...
 
-    def __len__(self) -> int: ...
+    def __len__(self) -> int:
+        """Return how many sightings are held."""
+        ...
+
+    def add(
+        self,
+        *,
+        time: float,
+        peer: str,
+        rssi_dbm: float,
+        tx_power_dbm: float | None = None,
+        peer_model: str | None = None,
+    ) -> None:
+        """Write down one sighting."""
+        self.append([Sighting(time, peer, rssi_dbm, tx_power_dbm, peer_model)])
+
+    def sightings(self, start: float | None = None, end: float | None = None) -> Sightings:
+        """Return the sightings in [start, end) as columns."""
+        return Sightings.from_rows(self.rows(start, end))
 
 
 def cutoff_on_append(newest: float | None, times: Sequence[float], retention_s: int) -> float:
@@ -49,7 +67,7 @@ def cutoff_on_append(newest: float | None, times: Sequence[float], retention_s: 
     return trusted - retention_s
 
 
-class MemoryContactLog:
+class MemoryContactLog(ContactLog):
     """A contact log that lives as long as the process: for tests and simulated phones."""
 
     def __init__(self, retention_s: int = RETENTION.log_s) -> None:
@@ -74,27 +92,11 @@ class MemoryContactLog:
             insort(self._rows, row, key=_time)
         self._drop_before(cutoff)
 
-    def add(
-        self,
-        *,
-        time: float,
-        peer: str,
-        rssi_dbm: float,
-        tx_power_dbm: float | None = None,
-        peer_model: str | None = None,
-    ) -> None:
-        """Write down one sighting."""
-        self.append([Sighting(time, peer, rssi_dbm, tx_power_dbm, peer_model)])
-
     def rows(self, start: float | None = None, end: float | None = None) -> list[Sighting]:
         """Return the sightings in [start, end) by time."""
         first = 0 if start is None else bisect_left(self._rows, start, key=_time)
         last = len(self._rows) if end is None else bisect_left(self._rows, end, key=_time)
         return self._rows[first:last]
-
-    def sightings(self, start: float | None = None, end: float | None = None) -> Sightings:
-        """Return the sightings in [start, end) as columns."""
-        return Sightings.from_rows(self.rows(start, end))
 
     def purge(self, now: float) -> int:
         """Drop everything older than the retention; return how many sightings went."""

@@ -1,0 +1,241 @@
+"""A phone's contact log in one SQLite file: what is committed survives a kill at any moment."""
+
+import sqlite3
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import Final, Self
+
+import numpy as np
+
+from tracetogether.contactlog import ContactLog, cutoff_on_append
+from tracetogether.errors import StoreError
+from tracetogether.labels import Labels
+from tracetogether.parameters import RETENTION
+from tracetogether.sightings import Sighting, Sightings
+
+_APPLICATION: Final = 0x54544C47  # "TTLG", so that `file` and we know our own
+_VERSION: Final = 1
+_BUSY_S: Final = 5.0
+
+_SCHEMA: Final = """
+CREATE TABLE sighting (
+    id INTEGER PRIMARY KEY,
+    time REAL NOT NULL,            -- UTC epoch seconds
+    peer TEXT NOT NULL,            -- the token heard
+    rssi_dbm REAL NOT NULL,
+    tx_power_dbm REAL,
+    peer_model TEXT,
+    observer_model TEXT,
+    organisation TEXT NOT NULL,
+    version INTEGER NOT NULL,
+    as_central INTEGER NOT NULL
+) STRICT;
+CREATE INDEX sighting_by_time ON sighting (time);
+"""
+_COLUMNS: Final = (
+    "time, peer, rssi_dbm, tx_power_dbm, peer_model, observer_model, organisation, version,"
+    " as_central"
+)
+_BETWEEN: Final = "WHERE time >= ? AND time < ? ORDER BY time, id"
+_EVER: Final = 1e300
+
+_Row = tuple[float, str, float, float | None, str | None, str | None, str, int, int]
+
+
+class SqliteContactLog(ContactLog):
+    """A contact log in a file; use it as a context manager, or close it.
+
+    Opened by one process and thread at a time for writing; others may read meanwhile.
+    """
+
+    def __init__(self, connection: sqlite3.Connection, path: Path, retention_s: int) -> None:
+        self._db = connection
+        self._path = path
+        self._retention_s = retention_s
+
+    @classmethod
+    def open(
+        cls,
+        path: str | Path,
+        *,
+        now: float | None = None,
+        read_only: bool = False,
+        retention_s: int = RETENTION.log_s,
+    ) -> Self:
+        """Open or create the log at ``path`` and drop what is older than the retention.
+
+        Args:
+            path: the file.
+            now: epoch seconds; the system's clock by default.
+            read_only: change nothing, not even by the retention; the file must exist.
+            retention_s: how long sightings are kept.
+
+        Raises:
+            StoreError: the file can't be opened or written, or is something else.
+        """
+        path = Path(path)
+        mode = "ro" if read_only else "rwc"
+        with _clear_errors(path):
+            db = sqlite3.connect(
+                f"{path.absolute().as_uri()}?mode={mode}",
+                uri=True,
+                timeout=_BUSY_S,
+                isolation_level=None,  # transactions are begun and ended in plain sight
+            )
+        log = cls(db, path, retention_s)
+        try:
+            with _clear_errors(path):
+                log._prepare(read_only=read_only)
+            if not read_only:
+                log.purge(time.time() if now is None else now)
+        except BaseException:
+            db.close()
+            raise
+        return log
+
+    def _prepare(self, *, read_only: bool) -> None:
+        application = self._pragma("application_id")
+        version = self._pragma("user_version")
+        if not read_only and self._is_blank():
+            self._db.execute("PRAGMA journal_mode = WAL")
+            with self._transaction():
+                if self._is_blank():  # nobody was faster
+                    for statement in _SCHEMA.split(";"):
+                        self._db.execute(statement)
+                    self._db.execute(f"PRAGMA application_id = {_APPLICATION}")
+                    self._db.execute(f"PRAGMA user_version = {_VERSION}")
+        elif application != _APPLICATION:
+            msg = f"{self._path} is a database, but no contact log: name another file"
+            raise StoreError(msg)
+        elif version != _VERSION:
+            msg = f"{self._path} has log format {version}; this program reads {_VERSION}: update it"
+            raise StoreError(msg)
+        # A commit is on the disk when append returns: a phone's battery may end at any moment.
+        self._db.execute("PRAGMA synchronous = FULL")
+
+    def append(self, rows: Iterable[Sighting]) -> None:
+        """Write down ``rows``, all or none of them."""
+        new = [
+            (
+                row.time,
+                row.peer,
+                row.rssi_dbm,
+                row.tx_power_dbm,
+                row.peer_model,
+                row.observer_model,
+                row.organisation,
+                row.version,
+                row.as_central,
+            )
+            for row in rows
+        ]
+        if not new:
+            return
+        with _clear_errors(self._path), self._transaction():
+            newest = self._db.execute("SELECT max(time) FROM sighting").fetchone()[0]
+            self._db.executemany(
+                f"INSERT INTO sighting ({_COLUMNS}) VALUES (?,?,?,?,?,?,?,?,?)",  # noqa: S608 - constant
+                new,
+            )
+            cutoff = cutoff_on_append(newest, [row[0] for row in new], self._retention_s)
+            self._db.execute("DELETE FROM sighting WHERE time < ?", (cutoff,))
+
+    def rows(self, start: float | None = None, end: float | None = None) -> list[Sighting]:
+        """Return the sightings in [start, end) by time."""
+        return [Sighting(*row[:-1], bool(row[-1])) for row in self._read(start, end)]
+
+    def sightings(self, start: float | None = None, end: float | None = None) -> Sightings:
+        """Return the sightings in [start, end) as columns."""
+        rows = self._read(start, end)
+        if not rows:
+            return Sightings.from_rows([])
+        times, peers, rssi, power, peer_models, models, *_ = zip(*rows, strict=True)
+        return Sightings.from_columns(
+            time=times,
+            peer=Labels.encode(peers),
+            rssi_dbm=rssi,
+            tx_power_dbm=np.array(power, dtype=np.float64),  # None becomes NaN
+            observer_model=Labels.encode(models),
+            peer_model=Labels.encode(peer_models),
+        )
+
+    def purge(self, now: float) -> int:
+        """Drop everything older than the retention; return how many sightings went."""
+        with _clear_errors(self._path), self._transaction():
+            deleted = self._db.execute(
+                "DELETE FROM sighting WHERE time < ?", (now - self._retention_s,)
+            )
+        return deleted.rowcount
+
+    def __len__(self) -> int:
+        with _clear_errors(self._path):
+            count: int = self._db.execute("SELECT count(*) FROM sighting").fetchone()[0]
+        return count
+
+    def close(self) -> None:
+        """Close the file."""
+        with _clear_errors(self._path):
+            self._db.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def _read(self, start: float | None, end: float | None) -> list[_Row]:
+        between = (-_EVER if start is None else start, _EVER if end is None else end)
+        query = f"SELECT {_COLUMNS} FROM sighting {_BETWEEN}"  # noqa: S608 - constants
+        with _clear_errors(self._path), closing(self._db.execute(query, between)) as cursor:
+            return cursor.fetchall()
+
+    def _is_blank(self) -> bool:
+        tables = self._db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
+        return tables == 0 and self._pragma("application_id") == 0
+
+    def _pragma(self, name: str) -> int:
+        value: int = self._db.execute(f"PRAGMA {name}").fetchone()[0]
+        return value
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        self._db.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+            self._db.execute("COMMIT")
+        except BaseException:
+            if self._db.in_transaction:
+                self._db.execute("ROLLBACK")
+            raise
+
+
+@contextmanager
+def _clear_errors(path: Path) -> Iterator[None]:
+    """Turn what SQLite says into what was wrong, where, and what to do."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        name = getattr(error, "sqlite_errorname", "")
+        match name.split("_")[:2]:
+            case ["SQLITE", "FULL"]:
+                msg = "the disk is full: free some space; all earlier sightings are kept"
+            case ["SQLITE", "READONLY"]:
+                msg = "the file is read-only: make it and its folder writable"
+            case ["SQLITE", "CANTOPEN"]:
+                msg = "it can't be opened: check that the folder exists and is yours to write"
+            case ["SQLITE", "BUSY"]:
+                msg = "another program is writing to it: end that one, then try again"
+            case ["SQLITE", "NOTADB"] | ["SQLITE", "CORRUPT"]:
+                msg = "it is no SQLite file, or a damaged one: name another file"
+            case _:
+                msg = str(error)
+        complaint = f"contact log {path}: {msg}"
+        raise StoreError(complaint) from None
