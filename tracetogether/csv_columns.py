@@ -160,8 +160,8 @@ def read_csv(
             if strict and parsed.bad_lines:
                 bad = parsed.bad_lines[0]
                 raise InvalidReadingsError(
-                    f"{path}, line {bad.line}: {bad.reason}; mend the line, or leave strict off and "
-                    "such lines are skipped and counted"
+                    f"{path}, line {bad.line}: {bad.reason}; mend the line, or leave strict off "
+                    "and such lines are skipped and counted"
                 )
             columns.add(parsed)
             if on_progress is not None:

@@ -1,0 +1,251 @@
+"""What is known of phones' radios: transmit power and receiver correction per model.
+
+attenuation = transmit power - (RSSI + receiver correction). Both numbers are on the scale of
+Google's en-calibration-2020-12-14 table. The table of 2020-06-13 measured against another
+reference phone; it is brought onto that scale by the mean differences over the 288 models
+that were measured for both (corrections +7.4 dB, transmit powers +1.4 dB).
+"""
+
+import csv
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Self
+
+import numpy as np
+
+from tracetogether.errors import CalibrationError
+from tracetogether.labels import Labels
+from tracetogether.sightings import Sightings
+from tracetogether.units import Floats
+
+
+@dataclass(frozen=True, slots=True)
+class TransmitPrior:
+    """How strongly phones send of which nothing is known but the power setting.
+
+    Attributes:
+        mean_dbm: mean over phones, as radiated.
+        sd_db: spread over phones.
+        nominal_dbm: what they advertise at this setting. A phone that advertises another
+            power is taken to radiate less than that by the same loss, ``nominal - mean``.
+    """
+
+    mean_dbm: float
+    sd_db: float
+    nominal_dbm: float
+
+
+@dataclass(frozen=True, slots=True)
+class ReceivePrior:
+    """How receivers of which nothing is known read: the correction's mean and spread in dB."""
+
+    mean_db: float
+    sd_db: float
+
+
+EXPOSURE_NOTIFICATION_TRANSMIT: Final = TransmitPrior(mean_dbm=-24.7, sd_db=7.4, nominal_dbm=-21.0)
+"""Android's ULTRA_LOW: the 551 measured models of en-calibration-2020-12-14."""
+
+BLUETRACE_TRANSMIT: Final = TransmitPrior(mean_dbm=-1.6, sd_db=5.3, nominal_dbm=1.0)
+"""Android's HIGH: OpenTrace's 20 phones, -60.43 dBm at 2 m in an anechoic chamber, plus 6.0 dB
+to 1 m, plus the 52.8 dB that the path-loss model has there."""
+
+RECEIVE: Final = ReceivePrior(mean_db=3.6, sd_db=4.4)
+"""The 551 measured models of en-calibration-2020-12-14."""
+
+# en-calibration-2020-06-13 to the scale of 2020-12-14, and what its measured rows are worth:
+# the two tables differ by sd 3.9 and 5.0 dB, half of that variance is laid on each.
+_JUNE_CORRECTION_DB: Final = 7.4
+_JUNE_TRANSMIT_DB: Final = 1.4
+_JUNE_CORRECTION_SD_DB: Final = 2.7
+_JUNE_TRANSMIT_SD_DB: Final = 3.5
+_MEASURED_CONFIDENCE: Final = 3  # the highest of 2020-12-14; less is an average over a maker
+
+
+@dataclass(frozen=True, slots=True)
+class ModelOffsets:
+    """One phone model's radio, with what is not known of it."""
+
+    correction_db: float
+    correction_sd_db: float
+    transmit_dbm: float
+    transmit_sd_db: float
+    measured: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Attenuation:
+    """Attenuation of each reading, and how far the phones' radios leave it unknown.
+
+    Attributes:
+        db: (n,) attenuation.
+        phone_variance_db2: (n,) variance of an offset that a pair of phones keeps, from
+            what is unknown of their models; 0 where both were measured.
+    """
+
+    db: Floats
+    phone_variance_db2: Floats
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """Phone models' offsets, and what to think of phones that are not among them.
+
+    A model is found by its name, or by maker and name, in any case. Where a table has several
+    rows of one name (two makers' "A1", or one phone sold with two boards), the measured ones
+    count before the others, and their mean is taken and their spread added.
+
+    Attributes:
+        models: lower-case name -> offsets; empty without a table.
+        transmit: prior of transmit power for other phones.
+        receive: prior of receiver corrections for other phones.
+    """
+
+    models: dict[str, ModelOffsets]
+    transmit: TransmitPrior = EXPOSURE_NOTIFICATION_TRANSMIT
+    receive: ReceivePrior = RECEIVE
+
+    @classmethod
+    def prior(cls, transmit: TransmitPrior = EXPOSURE_NOTIFICATION_TRANSMIT) -> Self:
+        """Return what is known without a table."""
+        return cls({}, transmit)
+
+    @classmethod
+    def load(
+        cls, path: str | Path, transmit: TransmitPrior = EXPOSURE_NOTIFICATION_TRANSMIT
+    ) -> Self:
+        """Read a table in the layout of en-calibration-2020-06-13 or of 2020-12-14.
+
+        Raises:
+            CalibrationError: the file can't be read, has other columns, no row, or a row
+                without numbers; names the line.
+        """
+        rows: dict[str, list[ModelOffsets]] = defaultdict(list)
+        try:
+            with Path(path).open(encoding="utf-8-sig", newline="") as file:
+                for maker, model, offsets in _rows(Path(path), csv.reader(file), transmit):
+                    rows[_key(model)].append(offsets)
+                    rows[_key(f"{maker} {model}")].append(offsets)
+        except FileNotFoundError:
+            raise CalibrationError(f"there is no calibration table {path}") from None
+        except OSError as error:
+            raise CalibrationError(f"can't read {path}: {error.strerror or error}") from None
+        except (UnicodeDecodeError, csv.Error):
+            raise CalibrationError(f"{path} is no CSV table of UTF-8 text") from None
+        if not rows:
+            raise CalibrationError(f"{path} has a header but no phone model under it")
+        return cls({name: _one(found) for name, found in rows.items()}, transmit)
+
+    def attenuation(self, sightings: Sightings) -> Attenuation:
+        """Return the attenuation of each reading.
+
+        A model in the table takes the table's numbers, another the prior's. A reading's own
+        transmit power counts only where there is no table.
+        """
+        correction, correction_variance = self._column(
+            sightings.observer_model,
+            {name: (m.correction_db, m.correction_sd_db) for name, m in self.models.items()},
+            (self.receive.mean_db, self.receive.sd_db),
+        )
+        transmit, transmit_variance = self._column(
+            sightings.peer_model,
+            {name: (m.transmit_dbm, m.transmit_sd_db) for name, m in self.models.items()},
+            (self.transmit.mean_dbm, self.transmit.sd_db),
+        )
+        if not self.models:
+            told = sightings.tx_power_dbm
+            # 127, and Android's smallest integer, stand for "not told"; NaN compares false.
+            plausible = (told >= -127) & (told <= 20)  # range of the Core Specification
+            loss = self.transmit.nominal_dbm - self.transmit.mean_dbm
+            transmit = np.where(plausible, told - loss, transmit)
+        return Attenuation(
+            db=transmit - (sightings.rssi_dbm + correction),
+            phone_variance_db2=correction_variance + transmit_variance,
+        )
+
+    @staticmethod
+    def _column(
+        models: Labels, known: dict[str, tuple[float, float]], prior: tuple[float, float]
+    ) -> tuple[Floats, Floats]:
+        """Return mean and variance for each row's model."""
+        # Code -1, unknown, picks the last entry: the prior.
+        table = np.array([*(known.get(_key(name), prior) for name in models.names), prior])
+        return table[models.codes, 0], table[models.codes, 1] ** 2
+
+
+def _key(name: str) -> str:
+    return " ".join(name.lower().split())
+
+
+def _rows(
+    path: Path, reader: Iterator[list[str]], transmit: TransmitPrior
+) -> Iterator[tuple[str, str, ModelOffsets]]:
+    """Yield (maker, model, offsets) of each row of a table."""
+    header = [" ".join(name.lower().replace("_", " ").split()) for name in next(reader, [])]
+
+    def find(start: str) -> int | None:
+        return next((i for i, name in enumerate(header) if name.startswith(start)), None)
+
+    maker, model = find("oem"), find("model")
+    correction, power = find("rssi correction"), find("tx")
+    measured, confidence = find("has direct measurement"), find("confidence")
+    if confidence is None:
+        confidence = find("calibration confidence")
+    if (
+        maker is None
+        or model is None
+        or correction is None
+        or power is None
+        or (measured is None and confidence is None)
+    ):
+        raise CalibrationError(
+            f"{path} is in neither published en-calibration layout; it has the columns "
+            f"{', '.join(header)[:300] or '(none)'}; wanted are oem, model, rssi correction, tx, "
+            "and has direct measurement (2020-06-13) or confidence (2020-12-14)"
+        )
+    for line, row in enumerate(reader, start=2):
+        if not row:
+            continue
+        try:
+            values = float(row[correction]), float(row[power])
+            june = measured is not None
+            flag = row[measured if measured is not None else confidence or 0].strip().lower()
+            is_measured = flag == "yes" if june else float(flag) >= _MEASURED_CONFIDENCE
+        except (ValueError, IndexError):
+            raise CalibrationError(
+                f"{path}, line {line}: no numbers where the header has them: {row!r:.200}"
+            ) from None
+        if not np.isfinite(values).all():
+            raise CalibrationError(f"{path}, line {line}: a number is not finite: {row!r:.200}")
+        sd = (_JUNE_CORRECTION_SD_DB, _JUNE_TRANSMIT_SD_DB) if june else (0.0, 0.0)
+        if not is_measured:  # the mean of a family says nothing of one model (correlation < .2)
+            sd = (RECEIVE.sd_db, transmit.sd_db)
+        yield (
+            row[maker],
+            row[model],
+            ModelOffsets(
+                correction_db=values[0] + (_JUNE_CORRECTION_DB if june else 0.0),
+                correction_sd_db=sd[0],
+                transmit_dbm=values[1] + (_JUNE_TRANSMIT_DB if june else 0.0),
+                transmit_sd_db=sd[1],
+                measured=is_measured,
+            ),
+        )
+
+
+def _one(rows: list[ModelOffsets]) -> ModelOffsets:
+    """Return what several rows of one name say together."""
+    if len(rows) == 1:
+        return rows[0]
+    best = [row for row in rows if row.measured] or rows
+    corrections = [row.correction_db for row in best]
+    powers = [row.transmit_dbm for row in best]
+    return ModelOffsets(
+        correction_db=float(np.mean(corrections)),
+        correction_sd_db=float(np.hypot(np.std(corrections), best[0].correction_sd_db)),
+        transmit_dbm=float(np.mean(powers)),
+        transmit_sd_db=float(np.hypot(np.std(powers), best[0].transmit_sd_db)),
+        measured=best[0].measured,
+    )

@@ -1,0 +1,153 @@
+"""Sightings folded into encounters: from when to when, minutes near, how near."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import partial
+from types import MappingProxyType
+from typing import Final, Protocol
+
+import numpy as np
+
+from tracetogether.labels import Labels
+from tracetogether.proximity.attenuation import RULES, Bucketed
+from tracetogether.proximity.calibration import Calibration
+from tracetogether.proximity.estimates import Estimates
+from tracetogether.proximity.slots import DEFAULT_MAX_GAP_S, Slots, fold
+from tracetogether.proximity.smoothed import Smoothed
+from tracetogether.sightings import Sightings
+from tracetogether.units import Floats, Interval, Ints
+
+
+class Estimator(Protocol):
+    """Says how long and how near, from the slots of all encounters at once.
+
+    It is given all of them together, so that one may also learn from the others what this
+    phone hears of everybody.
+    """
+
+    def estimate(self, slots: Slots, *, within_m: float) -> Estimates:
+        """Return minutes within ``within_m`` metres and the nearest distance of each encounter."""
+        ...
+
+
+ESTIMATORS: Final[Mapping[str, Callable[[], Estimator]]] = MappingProxyType(
+    {"smoothed": Smoothed, **{name: partial(Bucketed, rule) for name, rule in RULES.items()}}
+)
+"""Name -> how to make the estimator with its defaults."""
+
+
+@dataclass(frozen=True, slots=True)
+class Encounter:
+    """One pair's stay together, as one of them heard it.
+
+    Attributes:
+        observer: who heard; None where the log is one phone's own.
+        peer: who was heard; None where unknown.
+        start, end: UTC epoch seconds of the first and the last reading.
+        readings: how many.
+        minutes: time within the radius asked for.
+        nearest_m: nearest distance in metres.
+    """
+
+    observer: str | None
+    peer: str | None
+    start: float
+    end: float
+    readings: int
+    minutes: Interval
+    nearest_m: Interval
+
+
+@dataclass(frozen=True, slots=True)
+class Encounters:
+    """Encounters in columns of equal length, ordered by observer, peer and start.
+
+    Attributes:
+        observer, peer: who heard whom.
+        start_s, end_s: UTC epoch seconds of the first and the last reading.
+        readings: how many.
+        minutes_low, minutes_median, minutes_high: minutes within the radius, 5 to 95 %.
+        nearest_low_m, nearest_m, nearest_high_m: nearest distance, 5 to 95 %.
+    """
+
+    observer: Labels
+    peer: Labels
+    start_s: Floats
+    end_s: Floats
+    readings: Ints
+    minutes_low: Floats
+    minutes_median: Floats
+    minutes_high: Floats
+    nearest_low_m: Floats
+    nearest_m: Floats
+    nearest_high_m: Floats
+
+    def __len__(self) -> int:
+        return len(self.start_s)
+
+    def __iter__(self) -> Iterator[Encounter]:
+        rows = zip(
+            self.observer.to_list(),
+            self.peer.to_list(),
+            self.start_s.tolist(),
+            self.end_s.tolist(),
+            self.readings.tolist(),
+            map(
+                Interval,
+                self.minutes_low.tolist(),
+                self.minutes_median.tolist(),
+                self.minutes_high.tolist(),
+            ),
+            map(
+                Interval,
+                self.nearest_low_m.tolist(),
+                self.nearest_m.tolist(),
+                self.nearest_high_m.tolist(),
+            ),
+            strict=True,
+        )
+        for row in rows:
+            yield Encounter(*row)
+
+
+def encounters(
+    sightings: Sightings,
+    *,
+    within_m: float = 2.0,
+    estimator: Estimator | None = None,
+    calibration: Calibration | None = None,
+    max_gap_s: float = DEFAULT_MAX_GAP_S,
+) -> Encounters:
+    """Fold sightings into encounters and say how long and how near each was.
+
+    Every sighting is in exactly one encounter, and their order plays no part.
+
+    Args:
+        sightings: of one observer or several; each pair is judged by itself.
+        within_m: the radius that counts as near. Bucket rules have their own.
+        estimator: one of ESTIMATORS, or your own; the smoothed log-distance one by default.
+        calibration: what is known of phone models; priors alone by default.
+        max_gap_s: a longer silence ends an encounter.
+
+    Raises:
+        ValueError: ``within_m`` or ``max_gap_s`` is not above 0.
+    """
+    if not 0 < within_m < np.inf:
+        raise ValueError(f"within_m must be a distance above 0, got {within_m}")
+    if not max_gap_s > 0:
+        raise ValueError(f"max_gap_s must be above 0, got {max_gap_s}")
+    slots = fold(sightings, calibration or Calibration.prior(), max_gap_s=max_gap_s)
+    estimates = (estimator or Smoothed()).estimate(slots, within_m=within_m)
+    return Encounters(
+        observer=slots.observer,
+        peer=slots.peer,
+        start_s=slots.start_s,
+        end_s=slots.end_s,
+        readings=slots.readings,
+        minutes_low=estimates.minutes.low,
+        minutes_median=estimates.minutes.median,
+        minutes_high=estimates.minutes.high,
+        nearest_low_m=estimates.nearest_m.low,
+        nearest_m=estimates.nearest_m.median,
+        nearest_high_m=estimates.nearest_m.high,
+    )

@@ -1,0 +1,226 @@
+"""Readings folded once into encounters and their time slots, which all estimators share.
+
+An encounter is a run of readings of one pair without a gap longer than ``max_gap_s``. Within it
+the readings of each half minute make one slot. A slot stands for a stretch of time: what lies
+between its own readings, and its share of the gaps to its neighbours.
+
+How long silence may be filled in is itself uncertain, so every slot has three credits:
+
+- between two readings, a gap is credited whole up to ``sure_gap_s`` (phones that scan for a
+  few seconds a minute are silent in between; BlueTrace phones hear a peer every 47 to 150 s).
+  A longer one is credited up to that; at least up to a typical gap, and at most whole.
+- before the first and after the last reading, half a typical gap; at least nothing, at most
+  one and a half. A reading alone thus stands for one typical gap: a phone that looks once per
+  gap sees somebody who stays as long as one gap once, on average.
+
+The typical gap is the encounter's own, length-weighted (the gap in which a random moment
+lies), with one gap of ``typical_gap_s`` thrown in, which is all that is known of a lone reading.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from tracetogether.labels import Labels
+from tracetogether.proximity.calibration import Calibration
+from tracetogether.sightings import Sightings
+from tracetogether.units import Codes, Floats, Ints
+
+DEFAULT_MAX_GAP_S: Final = 600.0
+"""Four of the longest silences of a TraceTogether pair that stays together (150 s): three
+exchanges in a row may fail before an encounter is cut in two."""
+
+
+@dataclass(frozen=True, slots=True)
+class TimeCredit:
+    """How much time readings stand for, in seconds."""
+
+    slot_s: float = 30.0
+    typical_gap_s: float = 60.0  # BlueTrace and DP-3T phones scan about once a minute
+    sure_gap_s: float = 180.0  # a BlueTrace pair's longest regular silence, and a margin
+
+
+@dataclass(frozen=True, slots=True)
+class Slots:
+    """Encounters in columns of length m, their time slots in columns of length s.
+
+    Encounters are ordered by observer, peer and start; slots by encounter and time. The order
+    of the readings has no influence on anything here.
+
+    Attributes:
+        observer, peer: (m,) who heard whom.
+        start_s, end_s: (m,) times of the first and the last reading.
+        readings: (m,) how many.
+        phone_variance_db2: (m,) variance from what is unknown of the two phones.
+        first_slot: (m,) where each encounter's slots begin.
+        encounter: (s,) which encounter a slot belongs to.
+        time_s: (s,) mean time of its readings.
+        attenuation_db: (s,) their mean attenuation.
+        slot_readings: (s,) how many.
+        credit_low_s, credit_s, credit_high_s: (s,) the time it stands for.
+    """
+
+    observer: Labels
+    peer: Labels
+    start_s: Floats
+    end_s: Floats
+    readings: Ints
+    phone_variance_db2: Floats
+    first_slot: Ints
+    encounter: Ints
+    time_s: Floats
+    attenuation_db: Floats
+    slot_readings: Ints
+    credit_low_s: Floats
+    credit_s: Floats
+    credit_high_s: Floats
+
+    def total(self, per_slot: Floats) -> Floats:
+        """Return the sum over each encounter's slots of a column of slots."""
+        return np.add.reduceat(per_slot, self.first_slot) if len(self) else np.empty(0)
+
+    def smallest(self, per_slot: Floats) -> Floats:
+        """Return the least over each encounter's slots of a column of slots."""
+        return np.minimum.reduceat(per_slot, self.first_slot) if len(self) else np.empty(0)
+
+    def __len__(self) -> int:
+        return len(self.start_s)
+
+
+def fold(
+    sightings: Sightings,
+    calibration: Calibration,
+    *,
+    max_gap_s: float = DEFAULT_MAX_GAP_S,
+    credit: TimeCredit = TimeCredit(),
+) -> Slots:
+    """Return the encounters of ``sightings`` and their slots."""
+    attenuation = calibration.attenuation(sightings)
+    pair, pairs = _pairs(sightings.observer, sightings.peer)
+    order = _sorted(pair, sightings.time, attenuation.db)
+    pair, time, level = pair[order], sightings.time[order], attenuation.db[order]
+
+    gap = np.diff(time, prepend=-np.inf)
+    new_encounter = (np.diff(pair, prepend=-1) != 0) | (gap > max_gap_s)
+    first_reading = np.flatnonzero(new_encounter)
+    encounter = np.cumsum(new_encounter) - 1  # of each reading
+    number = np.floor((time - time[first_reading][encounter]) / credit.slot_s)
+    new_slot = new_encounter | (np.diff(number, prepend=-1.0) != 0)
+    slot_start = np.flatnonzero(new_slot)
+    gap[first_reading] = 0.0
+
+    count = _run_lengths(slot_start, len(time))
+    slot_encounter = encounter[slot_start]
+    low, median, high = _credits(gap, first_reading, slot_start, slot_encounter, credit)
+    readings = _run_lengths(first_reading, len(time))
+    observer, peer = (column[pair[first_reading]] for column in pairs)
+    return Slots(
+        observer=Labels(observer, _sorted_names(sightings.observer)),
+        peer=Labels(peer, _sorted_names(sightings.peer)),
+        start_s=time[first_reading],
+        end_s=time[first_reading + readings - 1],
+        readings=readings,
+        phone_variance_db2=_reduce(
+            np.maximum, attenuation.phone_variance_db2[order], first_reading
+        ),
+        first_slot=np.flatnonzero(new_encounter[slot_start]),
+        encounter=slot_encounter,
+        # Relative to the slot's first reading: sums of epoch seconds would lose milliseconds.
+        time_s=time[slot_start]
+        + _reduce(np.add, time - np.repeat(time[slot_start], count), slot_start) / count,
+        attenuation_db=_reduce(np.add, level, slot_start) / count,
+        slot_readings=count,
+        credit_low_s=low,
+        credit_s=median,
+        credit_high_s=high,
+    )
+
+
+def _pairs(observer: Labels, peer: Labels) -> tuple[Ints, tuple[Codes, Codes]]:
+    """Return the pair of each reading as a number that sorts by name, and the names' codes.
+
+    The second part has, for the number of a pair, the code of its observer and of its peer.
+    """
+    width = len(peer.names) + 1
+    pair = (_ranks(observer) + 1) * width + _ranks(peer) + 1
+    distinct, inverse = np.unique(pair, return_inverse=True)
+    codes = (distinct // width - 1).astype(np.int32), (distinct % width - 1).astype(np.int32)
+    return inverse.reshape(-1), codes
+
+
+def _ranks(labels: Labels) -> Ints:
+    """Return codes into the sorted names."""
+    rank = np.empty(len(labels.names) + 1, dtype=np.int64)
+    rank[sorted(range(len(labels.names)), key=labels.names.__getitem__)] = np.arange(
+        len(labels.names)
+    )
+    rank[-1] = -1  # what code -1 picks
+    return rank[labels.codes]
+
+
+def _sorted_names(labels: Labels) -> tuple[str, ...]:
+    return tuple(sorted(labels.names))
+
+
+def _sorted(pair: Ints, time: Floats, level: Floats) -> Ints:
+    """Return the rows in order of pair, time and level.
+
+    As np.lexsort((level, time, pair)), only that logs come nearly in order of time, which
+    a stable sort uses, and that equal times are few.
+    """
+    order = np.argsort(time, kind="stable")
+    narrow = np.min_scalar_type(int(pair.max(initial=0)))  # 16 bits and less sort in linear time
+    order = order[np.argsort(pair[order].astype(narrow), kind="stable")]
+    sorted_pair, sorted_time = pair[order], time[order]
+    tie = (sorted_pair[1:] == sorted_pair[:-1]) & (sorted_time[1:] == sorted_time[:-1])
+    if tie.any():
+        places = np.flatnonzero(np.append(tie, False) | np.insert(tie, 0, False))
+        rows = order[places]
+        order[places] = rows[np.lexsort((level[rows], time[rows], pair[rows]))]
+    return order
+
+
+def _run_lengths(starts: Ints, total: int) -> Ints:
+    return np.diff(starts, append=total)
+
+
+def _reduce(operation: np.ufunc, values: Floats, starts: Ints) -> Floats:
+    """Return ``operation`` over each run of ``values``; reduceat knows no empty input."""
+    return np.asarray(operation.reduceat(values, starts)) if len(starts) else np.empty(0)
+
+
+def _credits(
+    gap: Floats, first_reading: Ints, slot_start: Ints, slot_encounter: Ints, credit: TimeCredit
+) -> tuple[Floats, Floats, Floats]:
+    """Return the least, median and greatest time of each slot.
+
+    Args:
+        gap: (n,) seconds since the reading before, 0 for an encounter's first.
+        first_reading: (m,) where each encounter begins.
+        slot_start: (s,) where each slot begins.
+        slot_encounter: (s,) which encounter each slot belongs to.
+        credit: how much time readings stand for.
+    """
+    sure = np.where(gap <= credit.sure_gap_s, gap, 0.0)
+    typical = (_reduce(np.add, sure**2, first_reading) + credit.typical_gap_s**2) / (
+        _reduce(np.add, sure, first_reading) + credit.typical_gap_s
+    )
+    typical_here = typical[slot_encounter]
+    opens = np.diff(slot_encounter, prepend=-1) != 0  # the encounter's first slot
+    closes = np.diff(slot_encounter, append=-1) != 0
+
+    def shared(between: Floats, edge: float) -> Floats:
+        inside = between.copy()
+        inside[slot_start] /= 2
+        before_next = np.append(inside[slot_start[1:]], 0.0)  # 0 where an encounter ends
+        ends = (opens.astype(np.float64) + closes) * edge * typical_here
+        return _reduce(np.add, inside, slot_start) + before_next + ends
+
+    whole = np.minimum(gap, credit.sure_gap_s)
+    least = np.where(
+        gap <= credit.sure_gap_s,
+        gap,
+        np.repeat(typical, _run_lengths(first_reading, len(gap))),
+    )
+    return shared(least, 0.0), shared(whole, 0.5), shared(gap, 1.5)
