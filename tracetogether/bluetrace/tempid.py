@@ -16,8 +16,8 @@ from typing import Final, cast
 import numpy as np
 
 from tracetogether.bluetrace.batch import TempID, TempIDBatch
-from tracetogether.bluetrace.token_text import TOKEN_BYTES, raw_of_texts, texts_of_raw
-from tracetogether.crypto import IV_BYTES, Aead
+from tracetogether.bluetrace.token_text import TOKEN_BYTES, TOKEN_TEXT, raw_of_texts, texts_of_raw
+from tracetogether.crypto import IV_BYTES, TAG_BYTES, Aead
 from tracetogether.errors import InvalidTempIDError
 from tracetogether.keyring import KeyRing
 from tracetogether.labels import UNKNOWN, Labels
@@ -158,9 +158,9 @@ class TempIDIssuer:
             of_day = days == day
             aead, associated = self._sealing(day)
             flat = plain[of_day].reshape(-1, PLAIN_BYTES)
-            raw[of_day] = self._seal(aead, associated, flat).reshape(-1, len(users), TOKEN_BYTES)
+            raw[of_day] = self._seal(aead, associated, flat).reshape(raw[of_day].shape)
         by_user = np.ascontiguousarray(raw.transpose(1, 0, 2)).reshape(-1, TOKEN_BYTES)
-        return starts, texts_of_raw(by_user).reshape(len(users), count, -1)
+        return starts, texts_of_raw(by_user).reshape(len(users), count, TOKEN_TEXT)
 
     def open(self, text: str, time: float) -> OpenedTempID | Rejection:
         """Return whose token ``text`` is, or why a record of it at ``time`` is not believed."""
@@ -222,7 +222,7 @@ class TempIDIssuer:
             _rows_as_bytes(plain),
             associated,
         )
-        sealed_rows = np.frombuffer(sealed, dtype=np.uint8).reshape(len(plain), -1)
+        sealed_rows = np.frombuffer(sealed, dtype=np.uint8).reshape(-1, PLAIN_BYTES + TAG_BYTES)
         raw = np.empty((len(plain), TOKEN_BYTES), dtype=np.uint8)
         raw[:, :PLAIN_BYTES] = sealed_rows[:, :PLAIN_BYTES]
         raw[:, _IV] = np.frombuffer(ivs, np.uint8).reshape(-1, IV_BYTES)

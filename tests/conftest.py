@@ -1,0 +1,41 @@
+"""What many tests share."""
+
+import hashlib
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tracetogether.units import Entropy
+
+
+def counted_entropy(seed: int) -> Entropy:
+    """Return reproducible bytes: for tests and simulations only."""
+    count = 0
+
+    def draw(size: int) -> bytes:
+        nonlocal count
+        count += 1
+        return hashlib.shake_256(f"{seed}/{count}".encode()).digest(size)
+
+    return draw
+
+
+@pytest.fixture
+def entropy() -> Entropy:
+    return counted_entropy(0)
+
+
+@pytest.fixture
+def entropy_of() -> Callable[[int], Entropy]:
+    return counted_entropy
+
+
+@pytest.fixture(scope="session")
+def recordings() -> Path:
+    """Return the folder of recordings, or skip: they can't be part of the repository."""
+    folder = os.environ.get("TRACETOGETHER_RECORDINGS")
+    if not folder or not Path(folder).is_dir():
+        pytest.skip("needs recordings: set TRACETOGETHER_RECORDINGS to a folder of them")
+    return Path(folder)
