@@ -66,5 +66,6 @@ UPLOAD_PIN_DIGITS: Final = 8
 UPLOAD_PIN_LIFETIME_S: Final = 24 * SECONDS_PER_HOUR
 UPLOAD_PIN_TRIES: Final = 5
 UPLOAD_TOKEN_LIFETIME_S: Final = 2 * SECONDS_PER_HOUR  # as OpenTrace's upload tokens
+UPLOAD_CLOCK_AHEAD_S: Final = 300  # a record may lie this far after its upload: clocks differ
 MAX_UPLOAD_BYTES: Final = 16_000_000
 MAX_UPLOAD_RECORDS: Final = 100_000

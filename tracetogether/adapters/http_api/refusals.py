@@ -1,0 +1,109 @@
+"""How errors are told over HTTP: a code, a sentence, whether to retry; nothing of the request."""
+
+import json
+from collections.abc import Mapping
+from typing import Final
+
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
+
+from tracetogether.errors import (
+    AccessDeniedError,
+    ConflictError,
+    InvalidUploadError,
+    KeyRingError,
+    NotFoundError,
+    StoreError,
+    TraceTogetherError,
+)
+
+
+class RefusedError(Exception):
+    """An answer that says no; made where HTTP alone knows why."""
+
+    def __init__(self, status: int, code: str, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+        self.code = code
+        self.message = message
+
+
+_STATUS: Final[Mapping[type[TraceTogetherError], tuple[int, str]]] = {
+    AccessDeniedError: (403, "denied"),
+    ConflictError: (409, "conflict"),
+    InvalidUploadError: (400, "invalid_upload"),
+    NotFoundError: (404, "not_found"),
+}
+_OWN_FAULT: Final = "the service has a fault of its own; the operator finds it in the log"
+_UNAVAILABLE: Final = "the service can't read or write its store or keys now; try again later"
+_HTTP_CODES: Final = {404: "not_found", 405: "method_not_allowed", 413: "too_large"}
+
+
+def refusal(status: int, code: str, message: str) -> Response:
+    """Return the answer for a refused request."""
+    retry = status == 503
+    headers = {"WWW-Authenticate": "Bearer"} if status == 401 else {}
+    if retry:
+        headers["Retry-After"] = "5"
+    return Response(
+        json.dumps({"error": {"code": code, "message": message, "retry": retry}}),
+        status_code=status,
+        headers=headers,
+        media_type="application/json",
+    )
+
+
+def told(error: Exception) -> Response:
+    """Return the answer for any error; only messages written for strangers go out."""
+    match error:
+        case RefusedError():
+            return refusal(error.status, error.code, error.message)
+        case StoreError() | KeyRingError():
+            return refusal(503, "unavailable", _UNAVAILABLE)  # paths and days stay here
+        case TraceTogetherError() if type(error) in _STATUS:
+            return refusal(*_STATUS[type(error)], str(error))
+        case RequestValidationError():
+            return refusal(400, "invalid_request", _what_is_wrong(error))
+        case ClientDisconnect():
+            return refusal(400, "invalid_request", "the connection ended before the request did")
+        case HTTPException():
+            code = _HTTP_CODES.get(error.status_code, "invalid_request")
+            return refusal(error.status_code, code, str(error.detail))
+        case _:
+            return refusal(500, "internal", _OWN_FAULT)
+
+
+def tell_errors(app: FastAPI) -> None:
+    """Make ``app`` answer every error by ``told``."""
+
+    async def handler(_: Request, error: Exception) -> Response:
+        return told(error)
+
+    for kind in (
+        TraceTogetherError,
+        RefusedError,
+        RequestValidationError,
+        ClientDisconnect,
+        HTTPException,
+        Exception,
+    ):
+        app.add_exception_handler(kind, handler)
+
+
+def _what_is_wrong(error: RequestValidationError) -> str:
+    """Return which fields are wrong and how, without what was sent."""
+    found = []
+    for one in error.errors():
+        match one["type"]:
+            case "extra_forbidden":  # the name is the sender's: it may be anything
+                found.append("there is a field that does not belong here")
+            case "json_invalid":
+                found.append("the body is not JSON")
+            case "missing" if one["loc"] == ("body",):
+                found.append("a JSON body is needed, with Content-Type: application/json")
+            case _:
+                place = ".".join(str(part) for part in one["loc"] if part != "body")
+                found.append(f"{place or 'body'}: {one['msg']}")
+    return "; ".join(dict.fromkeys(found))

@@ -1,0 +1,90 @@
+"""Running the application with uvicorn: in the foreground, or in a thread for a while."""
+
+import os
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final
+
+import uvicorn
+from fastapi import FastAPI
+
+from tracetogether.errors import AuthorityError
+
+_BACKLOG: Final = 256
+_GRACE_S: Final = 5
+
+
+@contextmanager
+def listening(host: str, port: int) -> Iterator[socket.socket]:
+    """Take a port while the body runs, a free one if 0.
+
+    Raises:
+        AuthorityError: the port is taken or not allowed.
+    """
+    try:
+        listener = _bound(host, port)
+    except OSError as error:
+        msg = f"can't listen on {host} port {port} ({error.strerror}): choose another with --port"
+        raise AuthorityError(msg) from None
+    with listener:
+        yield listener
+
+
+def _bound(host: str, port: int) -> socket.socket:
+    # asyncio switches off the 40 ms wait of small writes (TCP_NODELAY) only where the protocol
+    # is named, which socket.create_server does not do.
+    family, kind, protocol, _, address = socket.getaddrinfo(
+        host, port, type=socket.SOCK_STREAM, proto=socket.IPPROTO_TCP
+    )[0]
+    listener = socket.socket(family, kind, protocol)
+    try:
+        if os.name == "posix":  # elsewhere this would let two programs share the port
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(address)
+        listener.listen(_BACKLOG)
+    except BaseException:
+        listener.close()
+        raise
+    return listener
+
+
+def serve(app: FastAPI, listener: socket.socket) -> None:
+    """Serve on ``listener`` (from ``listening``) until interrupted. Callers are not logged."""
+    uvicorn.Server(_config(app, log_level="warning")).run(sockets=[listener])
+
+
+@contextmanager
+def running(app: FastAPI, *, port: int = 0) -> Iterator[str]:
+    """Serve on loopback in a background thread while the body runs; yields the URL.
+
+    Args:
+        app: from ``create_app``.
+        port: a free one if 0.
+
+    Raises:
+        AuthorityError: the port is taken or not allowed.
+    """
+    with listening("127.0.0.1", port) as listener:
+        server = uvicorn.Server(_config(app))
+        thread = threading.Thread(target=server.run, args=([listener],), name="authority")
+        thread.start()  # whoever connects from now on waits in the listener's queue
+        try:
+            yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+        finally:
+            server.should_exit = True
+            thread.join()
+
+
+def _config(app: FastAPI, log_level: str | None = None) -> uvicorn.Config:
+    return uvicorn.Config(
+        app,
+        access_log=False,  # paths hold case ids, lines hold addresses
+        log_config=None,
+        log_level=log_level,
+        lifespan="off",
+        ws="none",
+        server_header=False,
+        timeout_graceful_shutdown=_GRACE_S,
+    )

@@ -1,0 +1,167 @@
+"""The JSON that goes in and out; what is secret is not shown by repr."""
+
+import datetime as dt
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field
+
+USER_ID = "QUJDREVGR0hJSktMTU5PUFFSU1RV"
+
+
+class _Asked(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+
+class NewCase(_Asked):
+    """Who was diagnosed, and when."""
+
+    user_id: Annotated[str, Field(max_length=64, repr=False, examples=[USER_ID])]
+    date: Annotated[
+        dt.date | None,
+        Field(
+            strict=False,
+            description="Date of diagnosis or first symptoms (UTC); today if left out.",
+            examples=["2020-05-04"],
+        ),
+    ] = None
+
+
+class PinAndDigest(_Asked):
+    """An upload PIN, and the digest of the one log that it is to let in."""
+
+    pin: Annotated[str, Field(pattern=r"^[0-9]{8}$", repr=False, examples=["04917362"])]
+    sha256: Annotated[
+        str,
+        Field(
+            pattern=r"^[0-9a-fA-F]{64}$",
+            repr=False,
+            description="SHA-256 of the log's JSON before any compression, in hexadecimal.",
+            examples=["e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"],
+        ),
+    ]
+
+
+class Registered(BaseModel):
+    """What a phone keeps. The credential is shown this once."""
+
+    user_id: Annotated[str, Field(repr=False, examples=[USER_ID])]
+    credential: Annotated[
+        str, Field(repr=False, description="Sent as `Authorization: Bearer` from now on.")
+    ]
+
+
+class TempIDInBatch(BaseModel):
+    """One TempID and when to use it."""
+
+    tempID: Annotated[str, Field(repr=False, description="84 base64 characters.")]  # noqa: N815 - OpenTrace's name
+    startTime: Annotated[int, Field(description="Epoch seconds.")]  # noqa: N815 - OpenTrace's name
+    expiryTime: Annotated[int, Field(description="Epoch seconds.")]  # noqa: N815 - OpenTrace's name
+
+
+class Batch(BaseModel):
+    """A batch of TempIDs, as OpenTrace's getTempIDs answers."""
+
+    status: Annotated[str, Field(examples=["SUCCESS"])]
+    tempIDs: list[TempIDInBatch]  # noqa: N815 - OpenTrace's name
+    refreshTime: Annotated[int, Field(description="When to fetch the next batch.")]  # noqa: N815 - OpenTrace's name
+
+
+class CaseLine(BaseModel):
+    """A case as lists show it."""
+
+    case_id: Annotated[str, Field(examples=["MZXW6YTBOI"])]
+    pseudonym: Annotated[str, Field(description="What the diagnosed person is called in lists.")]
+    date: Annotated[str, Field(examples=["2020-05-04"])]
+    opened_at: Annotated[float, Field(description="Epoch seconds.")]
+
+
+class Cases(BaseModel):
+    """All cases, the newest first."""
+
+    cases: list[CaseLine]
+
+
+class UploadPinIssued(BaseModel):
+    """An upload PIN to tell the case's user. Shown this once."""
+
+    case_id: str
+    upload_pin: Annotated[str, Field(repr=False, examples=["04917362"])]
+    expires_at: Annotated[float, Field(description="Epoch seconds.")]
+
+
+class UploadTokenIssued(BaseModel):
+    """Leave to upload the one log, once."""
+
+    upload_token: Annotated[str, Field(repr=False)]
+    expires_at: Annotated[float, Field(description="Epoch seconds.")]
+
+
+class Receipt(BaseModel):
+    """What became of an upload's records."""
+
+    records: int
+    accepted: int
+    rejected: Annotated[dict[str, int], Field(description="By reason.")]
+
+
+class ContactLine(BaseModel):
+    """A person who was near; minutes and metres with their 5 % and 95 % quantiles."""
+
+    pseudonym: str
+    days: int
+    encounters: int
+    minutes: float
+    minutes_low: float
+    minutes_high: float
+    minutes_24h: Annotated[float, Field(description="In the 24 hours with the most of them.")]
+    nearest_m: float
+    nearest_low_m: float
+    nearest_high_m: float
+    first_s: Annotated[float, Field(description="Epoch seconds.")]
+    last_s: Annotated[float, Field(description="Epoch seconds.")]
+    close_contact: bool
+
+
+class Policy(BaseModel):
+    """When a contact counts as a close contact."""
+
+    name: str
+    within_m: float
+    minutes: float
+
+
+class Contacts(BaseModel):
+    """A case's contacts in order of concern, and what they were found from."""
+
+    case_id: str
+    date: str
+    traced_from: Annotated[float, Field(description="Epoch seconds.")]
+    traced_until: Annotated[float, Field(description="Epoch seconds, exclusive.")]
+    policy: Policy
+    contacts: list[ContactLine]
+    uploads: int
+    unreadable_uploads: int
+    records: int
+    accepted: int
+    in_span: int
+    rejected: dict[str, int]
+
+
+class Health(BaseModel):
+    """The service answers and can read its store."""
+
+    status: Annotated[str, Field(examples=["ok"])]
+
+
+class Refusal(BaseModel):
+    """Why a request was refused."""
+
+    code: Annotated[str, Field(examples=["not_found"])]
+    message: str
+    retry: Annotated[bool, Field(description="Whether the same request may succeed later.")]
+
+
+class ErrorAnswer(BaseModel):
+    """Every answer from 400 on."""
+
+    error: Refusal

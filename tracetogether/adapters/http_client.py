@@ -1,0 +1,291 @@
+"""The phone's and the operator's side of the authority's HTTP interface."""
+
+import gzip
+import hashlib
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Final, Self
+from urllib.parse import quote
+
+import urllib3
+from urllib3.util import Retry, Timeout, parse_url
+
+from tracetogether.bluetrace.batch import TempIDBatch
+from tracetogether.errors import (
+    AccessDeniedError,
+    AuthorityError,
+    ConflictError,
+    InvalidUploadError,
+    NotFoundError,
+    StoreError,
+    UnreachableError,
+)
+
+_LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "[::1]"})
+_OTHERS: Final = 0o077
+_ERRORS: Final[Mapping[int, type[AuthorityError | InvalidUploadError]]] = {
+    400: InvalidUploadError,
+    401: AccessDeniedError,
+    403: AccessDeniedError,
+    404: NotFoundError,
+    409: ConflictError,
+    413: InvalidUploadError,
+    415: InvalidUploadError,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Registered:
+    """Who a phone is, and the credential that proves it."""
+
+    user_id: str = field(repr=False)
+    credential: str = field(repr=False)
+
+    def save(self, path: Path) -> None:
+        """Write this to a new file that only its owner can read (JSON, as the server answers).
+
+        Raises:
+            StoreError: there is a file already, or it can't be written.
+        """
+        said = {"user_id": self.user_id, "credential": self.credential}
+        try:
+            descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+            with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+                json.dump(said, file)
+        except OSError as error:
+            msg = f"can't write the credential to {path}: {error.strerror}"
+            raise StoreError(msg) from None
+
+    @classmethod
+    def load(cls, path: Path) -> Self:
+        """Read what ``save`` wrote, or what the server answered to POST /v1/users.
+
+        Raises:
+            StoreError: the file is missing, damaged, or readable by group or others.
+        """
+        try:
+            mode = path.stat().st_mode
+            if os.name == "posix" and mode & _OTHERS:
+                msg = f"{path} can be read by others (mode {mode & 0o777:o}): chmod 600 {path}"
+                raise StoreError(msg)
+            said = json.loads(path.read_text("utf-8"))
+            return cls(str(said["user_id"]), str(said["credential"]))
+        except OSError as error:
+            msg = (
+                f"can't read the phone's credential in {path} ({error.strerror}): "
+                "it is what the server answered when the phone registered"
+            )
+            raise StoreError(msg) from None
+        except (ValueError, TypeError, KeyError):
+            msg = f'{path} is no credential: expected JSON with "user_id" and "credential"'
+            raise StoreError(msg) from None
+
+
+class AuthorityClient:
+    """Calls to one authority.
+
+    Nothing is sent twice unless that can do no harm: calls that only read, and issuing TempIDs, are
+    repeated with growing pauses; the others only where no connection came about.
+
+    Args:
+        url: such as https://health.example; http is accepted for this machine alone.
+        credential: a phone's, for fetch_batch and redeem_pin; ``register`` sets it.
+        operator_token: an operator's, for open_case, cases, issue_pin and contacts.
+        timeout_s: for connecting, and for each silence of the server.
+        retries: how many more times a call is tried.
+        backoff_s: the first pause between tries; the next ones double.
+        allow_plain_http: send secrets over http to other machines too.
+
+    Raises:
+        UnreachableError: the address is none, or not safe.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        credential: str | None = None,
+        operator_token: str | None = None,
+        timeout_s: float = 30.0,
+        retries: int = 3,
+        backoff_s: float = 0.2,
+        allow_plain_http: bool = False,
+    ) -> None:
+        self._url = _checked(url, allow_plain_http=allow_plain_http)
+        self._credential = credential
+        self._operator_token = operator_token
+        careful = Retry(
+            total=retries,
+            connect=retries,
+            read=0,
+            other=0,
+            backoff_factor=backoff_s,
+            raise_on_status=False,  # what the server says is told
+        )
+        self._once = careful.new(status=0, redirect=0, allowed_methods=None)
+        self._again = careful.new(
+            read=retries, status=retries, redirect=0, allowed_methods=None, status_forcelist={503}
+        )
+        self._pool = urllib3.PoolManager(timeout=Timeout(connect=timeout_s, read=timeout_s))
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._pool.clear()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"AuthorityClient({self._url!r})"
+
+    # --- a phone's calls ---
+
+    def register(self) -> Registered:
+        """Register a new phone; later calls are made in its name. Keep what is returned."""
+        said = self._call("POST", "/v1/users", None)
+        registered = Registered(str(said["user_id"]), str(said["credential"]))
+        self._credential = registered.credential
+        return registered
+
+    def fetch_batch(self) -> TempIDBatch:
+        """Return a new batch of TempIDs.
+
+        Raises:
+            InvalidTempIDError: the server's answer is no batch.
+        """
+        return TempIDBatch.from_json(
+            self._call("POST", "/v1/tempids", self._credential, repeatable=True)
+        )
+
+    def redeem_pin(self, pin: str, body: bytes) -> str:
+        """Exchange an upload PIN for the token to upload ``body``, once, within two hours.
+
+        Raises:
+            AccessDeniedError: the PIN is not accepted. Five numbers may be tried.
+        """
+        asked = {"pin": pin, "sha256": hashlib.sha256(body).hexdigest()}
+        return str(self._call("POST", "/v1/upload-tokens", self._credential, asked)["upload_token"])
+
+    def upload(self, body: bytes, token: str) -> dict[str, Any]:
+        """Upload a contact log.
+
+        Returns:
+            {"records": n, "accepted": n, "rejected": {reason: n}}
+
+        Raises:
+            AccessDeniedError: the token is not valid or has expired.
+            InvalidUploadError: this is not the log that the token was given for, or no log.
+            ConflictError: this log was received before: there is nothing left to do.
+        """
+        return self._call("POST", "/v1/uploads", token, gzip.compress(body, 6, mtime=0))
+
+    # --- an operator's calls ---
+
+    def open_case(self, user_id: str, date: str | None = None) -> str:
+        """Open a case and return its id. ``date`` is YYYY-MM-DD, today if None."""
+        asked = {"user_id": user_id, "date": date}
+        return str(self._call("POST", "/v1/cases", self._operator_token, asked)["case_id"])
+
+    def issue_pin(self, case_id: str) -> str:
+        """Return a new upload PIN for the case's user; it is shown this once."""
+        path = f"/v1/cases/{quote(case_id, safe='')}/pin"
+        return str(self._call("POST", path, self._operator_token)["upload_pin"])
+
+    def cases(self) -> list[dict[str, Any]]:
+        """Return all cases, the newest first: {case_id, pseudonym, date, opened_at}."""
+        answer = self._call("GET", "/v1/cases", self._operator_token, repeatable=True)
+        return list(answer["cases"])
+
+    def contacts(self, case_id: str, policy: str = "singapore") -> dict[str, Any]:
+        """Return a case's contacts and what they were found from (docs/reference/http.md)."""
+        path = f"/v1/cases/{quote(case_id, safe='')}/contacts?policy={quote(policy, safe='')}"
+        return self._call("GET", path, self._operator_token, repeatable=True)
+
+    def _call(
+        self,
+        method: str,
+        path: str,
+        bearer: str | None,
+        said: Mapping[str, Any] | bytes | None = None,
+        *,
+        repeatable: bool = False,
+    ) -> dict[str, Any]:
+        headers = {"Accept": "application/json"}
+        if bearer is not None:
+            headers["Authorization"] = f"Bearer {bearer}"
+        body: bytes | None = None
+        if said is not None:
+            headers["Content-Type"] = "application/json"
+            if isinstance(said, bytes):
+                headers["Content-Encoding"] = "gzip"
+                body = said
+            else:
+                body = json.dumps(said).encode()
+        try:
+            response = self._pool.request(
+                method,
+                self._url + path,
+                body=body,
+                headers=headers,
+                redirect=False,  # secrets go to the one address that was given
+                retries=self._again if repeatable else self._once,
+            )
+        except urllib3.exceptions.HTTPError as error:
+            raise _unreachable(self._url, error) from None
+        return self._read(response)
+
+    def _read(self, response: urllib3.BaseHTTPResponse) -> dict[str, Any]:
+        try:
+            answer = json.loads(response.data)
+            if response.status < 300:
+                return dict(answer)
+            message = str(answer["error"]["message"])
+        except (ValueError, KeyError, TypeError):
+            msg = (
+                f"{self._url} answers, but not as an authority does (HTTP {response.status}): "
+                "check the address"
+            )
+            raise UnreachableError(msg) from None
+        if response.status >= 500:
+            msg = f"{self._url}: {message}"
+            raise UnreachableError(msg)
+        raise _ERRORS.get(response.status, AuthorityError)(message)
+
+
+def _checked(url: str, *, allow_plain_http: bool) -> str:
+    try:
+        parts = parse_url(url)
+    except urllib3.exceptions.LocationParseError:
+        parts = parse_url("")
+    if parts.scheme not in {"http", "https"} or not parts.host:
+        msg = "that is no address of a server: give one such as https://health.example"
+        raise UnreachableError(msg)
+    if parts.scheme == "http" and parts.host not in _LOOPBACK and not allow_plain_http:
+        msg = (
+            f"{parts.host} would be sent secrets in clear: use https, or allow plain http "
+            "(--allow-plain-http) on a network that you trust"
+        )
+        raise UnreachableError(msg)
+    port = f":{parts.port}" if parts.port else ""
+    return f"{parts.scheme}://{parts.host}{port}{(parts.path or '').rstrip('/')}"
+
+
+def _unreachable(url: str, error: Exception) -> UnreachableError:
+    match error:
+        case urllib3.exceptions.MaxRetryError(reason=Exception() as reason):
+            kind = type(reason).__name__
+        case _:
+            kind = type(error).__name__
+    return UnreachableError(f"{url} does not answer ({kind}): check the address and try again")

@@ -1,0 +1,76 @@
+"""`tracetogether upload`: send a phone's contact log to the authority."""
+
+from pathlib import Path
+from typing import Final
+
+import click
+
+from tracetogether.adapters.http_client import AuthorityClient, Registered
+from tracetogether.adapters.sqlite_log import SqliteContactLog
+from tracetogether.bluetrace.upload import parse_upload, write_upload
+from tracetogether.cli.console import out, print_json
+from tracetogether.errors import InvalidUploadError, StoreError
+from tracetogether.parameters import MAX_UPLOAD_BYTES
+
+_SQLITE: Final = b"SQLite format 3\x00"
+
+
+@click.command()
+@click.argument("log", type=click.Path(dir_okay=False, path_type=Path))
+@click.option("--pin", required=True, help="The upload PIN that the health authority gave you.")
+@click.option("--server", required=True, metavar="URL", help="The authority's address.")
+@click.option(
+    "--credential",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="What the server answered when the phone registered (JSON).  "
+    "[default: LOG with the ending .credential]",
+)
+@click.option(
+    "--allow-plain-http", is_flag=True, help="Send to another machine without encryption."
+)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+def upload(
+    log: Path,
+    pin: str,
+    server: str,
+    credential: Path | None,
+    *,
+    allow_plain_http: bool,
+    as_json: bool,
+) -> None:
+    """Send LOG, a phone's contact log, to the health authority.
+
+    LOG is the phone's database (SQLite), or a file in OpenTrace's JSON, which is sent as it is.
+    """
+    registered = Registered.load(credential or log.with_suffix(".credential"))
+    body = _body(log)
+    count = len(parse_upload(body).records)  # a log that can't be read shall not cost a PIN
+    with AuthorityClient(
+        server, credential=registered.credential, allow_plain_http=allow_plain_http
+    ) as client:
+        receipt = client.upload(body, client.redeem_pin(pin, body))
+    if as_json:
+        print_json({"sent": count, "bytes": len(body), **receipt})
+        return
+    console = out()
+    console.print(f"Sent      {count} records ({len(body):,} bytes before compression)")
+    console.print(f"Accepted  {receipt['accepted']} of {receipt['records']}")
+    for reason, refused in sorted(receipt["rejected"].items()):
+        console.print(f"Rejected  {refused}: {reason}", markup=False)
+
+
+def _body(log: Path) -> bytes:
+    """Return the JSON to send."""
+    try:
+        with log.open("rb") as file:
+            body = file.read(MAX_UPLOAD_BYTES + 1)  # one more than is accepted
+    except OSError as error:
+        msg = f"can't read the contact log {log}: {error.strerror}"
+        raise StoreError(msg) from None
+    if body.startswith(_SQLITE):
+        with SqliteContactLog.open(log, read_only=True) as phone:
+            body = write_upload(phone.rows())
+    if len(body) > MAX_UPLOAD_BYTES:
+        msg = f"the log is larger than {MAX_UPLOAD_BYTES // 1_000_000} MB: it can't be uploaded"
+        raise InvalidUploadError(msg)
+    return body
