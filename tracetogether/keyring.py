@@ -43,11 +43,9 @@ class KeyRing:
         if chain is None and not static_keys:
             msg = "a key ring needs a chain of day keys or a static key"
             raise KeyRingError(msg)
-        self._oldest_day = chain[0] if chain else 0
-        self._chain = [chain[1]] if chain else []  # value of day _oldest_day + i
+        self._chain = _Chain(*chain) if chain else None
         self._static_keys = tuple(static_keys)
         self._static = tuple(Aead(key) for key in static_keys)
-        self._aeads: dict[tuple[str, int, str], Aead] = {}
 
     @classmethod
     def generate(
@@ -67,7 +65,7 @@ class KeyRing:
     @property
     def oldest_day(self) -> int | None:
         """Number of the oldest UTC day whose keys still exist; None without a chain."""
-        return self._oldest_day if self._chain else None
+        return self._chain.oldest_day if self._chain else None
 
     @property
     def static(self) -> tuple[Aead, ...]:
@@ -80,8 +78,7 @@ class KeyRing:
         Raises:
             KeyRingError: that day's keys were destroyed, or lie absurdly far ahead.
         """
-        info = _DAY_KEY + f"{purpose}/{day}/{context}".encode()
-        return derive(self._chain_value(day), info)
+        return self._chain_of(day).key(purpose, day, context)
 
     def aead(self, purpose: str, day: int, context: str = "") -> Aead:
         """Return the day key ready for sealing; the same object until the day is destroyed.
@@ -89,15 +86,17 @@ class KeyRing:
         Raises:
             KeyRingError: that day's keys were destroyed, or lie absurdly far ahead.
         """
+        chain = self._chain_of(day)
         name = (purpose, day, context)
-        found = self._aeads.get(name)
+        found = chain.aeads.get(name)
         if found is None:
-            found = self._aeads[name] = Aead(self.day_key(purpose, day, context))
+            found = chain.aeads[name] = Aead(chain.key(purpose, day, context))
         return found
 
     def has_day(self, day: int) -> bool:
         """Return whether the keys of a UTC day exist."""
-        return bool(self._chain) and 0 <= day - self._oldest_day < _MAX_DAYS_AHEAD
+        oldest = self.oldest_day
+        return oldest is not None and 0 <= day - oldest < _MAX_DAYS_AHEAD
 
     def purge(self, now: float) -> int:
         """Destroy the keys of days beyond the retention; return how many days went."""
@@ -108,28 +107,29 @@ class KeyRing:
 
         In memory at once; on disk when the ring is saved.
         """
-        if not self._chain or day <= self._oldest_day:
+        chain = self._chain
+        if chain is None or day <= chain.oldest_day:
             return 0
-        gone = day - self._oldest_day
-        self._chain = [self._chain_value(day)]
-        self._oldest_day = day
-        self._aeads = {name: aead for name, aead in self._aeads.items() if name[1] >= day}
-        return gone
+        kept = _Chain(day, self._chain_of(day).value(day))
+        made = list(chain.aeads.items())  # at one stroke: other threads may add to them
+        kept.aeads.update((name, aead) for name, aead in made if name[1] >= day)
+        self._chain = kept
+        return day - chain.oldest_day
 
-    def _chain_value(self, day: int) -> bytes:
-        if not self._chain:
+    def _chain_of(self, day: int) -> "_Chain":
+        """Return the chain if it holds ``day``."""
+        chain = self._chain
+        if chain is None:
             msg = "this key ring has static keys only: it has no day keys"
             raise KeyRingError(msg)
-        ahead = day - self._oldest_day
+        ahead = day - chain.oldest_day
         if ahead < 0:
-            msg = f"the keys of day {day} were destroyed; the oldest left are of {self._oldest_day}"
+            msg = f"the keys of day {day} were destroyed; the oldest left are of {chain.oldest_day}"
             raise KeyRingError(msg)
         if ahead >= _MAX_DAYS_AHEAD:
             msg = f"day {day} lies {ahead} days after the oldest key: check the clock"
             raise KeyRingError(msg)
-        while len(self._chain) <= ahead:
-            self._chain.append(derive(self._chain[-1], _NEXT_DAY))
-        return self._chain[ahead]
+        return chain
 
     @classmethod
     def load(cls, path: Path) -> Self:
@@ -172,8 +172,11 @@ class KeyRing:
             KeyRingError: the file can't be written; what stood there still stands.
         """
         lines = [f"static {b64encode(key).decode()}\n" for key in self._static_keys]
-        if self._chain:
-            lines.insert(0, f"chain {self._oldest_day} {b64encode(self._chain[0]).decode()}\n")
+        chain = self._chain
+        if chain:
+            day = chain.oldest_day
+            value = b64encode(chain.value(day)).decode()
+            lines.insert(0, f"chain {day} {value}\n")
         text = (_HEADER + "".join(lines)).encode("ascii")
         fresh = path.with_name(f".{path.name}.new")
         try:
@@ -190,6 +193,36 @@ class KeyRing:
 
     def __repr__(self) -> str:
         return f"KeyRing(oldest_day={self.oldest_day}, static_keys={len(self._static)})"
+
+
+class _Chain:
+    """The chain from its oldest day on, and what was worked out from it so far.
+
+    A server's threads share it without a lock: whatever two of them write at once is equal, and
+    a purge puts a new chain in its place, so that a thread that is still
+    at work with this one can't bring a destroyed day back.
+    """
+
+    __slots__ = ("_values", "aeads", "oldest_day")
+
+    def __init__(self, oldest_day: int, value: bytes) -> None:
+        self.oldest_day = oldest_day
+        self._values = {oldest_day: value}
+        self.aeads: dict[tuple[str, int, str], Aead] = {}
+
+    def value(self, day: int) -> bytes:
+        """Return the chain value of a day that is not before the oldest."""
+        known = day
+        while known not in self._values:
+            known -= 1
+        for one in range(known, day):
+            self._values[one + 1] = derive(self._values[one], _NEXT_DAY)
+        return self._values[day]
+
+    def key(self, purpose: str, day: int, context: str) -> bytes:
+        """Return the key of a day for one purpose."""
+        info = _DAY_KEY + f"{purpose}/{day}/{context}".encode()
+        return derive(self.value(day), info)
 
 
 def _key(value: str, path: Path, number: int) -> bytes:
