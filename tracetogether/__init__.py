@@ -1,3 +1,55 @@
-"""Bluetooth proximity contact tracing: TempIDs, calibrated nearness, contact logs, uploads."""
+"""Bluetooth proximity contact tracing: TempIDs, calibrated nearness, contact logs, uploads.
+
+The public names below do no I/O and read no clock. What touches the outside is in
+``tracetogether.adapters``, one module for each outside thing.
+"""
+
+from tracetogether.bluetrace.batch import TempID, TempIDBatch
+from tracetogether.bluetrace.handshake import BlueTraceExchange
+from tracetogether.bluetrace.tempid import OpenedTempID, OpenedTempIDs, TempIDIssuer, new_user_id
+from tracetogether.bluetrace.upload import ContactLogFile, parse_upload, write_upload
+from tracetogether.contactlog import ContactLog, MemoryContactLog
+from tracetogether.device import Device
+from tracetogether.errors import TraceTogetherError
+from tracetogether.exchange import Advertisement, Exchange
+from tracetogether.keyring import KeyRing
+from tracetogether.labels import Labels
+from tracetogether.parameters import SINGAPORE_POLICY, CloseContactPolicy
+from tracetogether.proximity.calibration import Calibration
+from tracetogether.proximity.encounters import Encounter, Encounters, encounters
+from tracetogether.rejection import Rejection
+from tracetogether.sightings import Sighting, Sightings
+from tracetogether.units import Interval
 
 __version__ = "0.1.0"
+
+__all__ = [
+    "SINGAPORE_POLICY",
+    "Advertisement",
+    "BlueTraceExchange",
+    "Calibration",
+    "CloseContactPolicy",
+    "ContactLog",
+    "ContactLogFile",
+    "Device",
+    "Encounter",
+    "Encounters",
+    "Exchange",
+    "Interval",
+    "KeyRing",
+    "Labels",
+    "MemoryContactLog",
+    "OpenedTempID",
+    "OpenedTempIDs",
+    "Rejection",
+    "Sighting",
+    "Sightings",
+    "TempID",
+    "TempIDBatch",
+    "TempIDIssuer",
+    "TraceTogetherError",
+    "encounters",
+    "new_user_id",
+    "parse_upload",
+    "write_upload",
+]

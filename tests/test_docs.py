@@ -1,0 +1,156 @@
+"""Every example in the README and the docs runs, and nothing public goes undocumented."""
+
+import importlib
+import inspect
+import os
+import pkgutil
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import click
+import pytest
+from sybil import Sybil
+from sybil.parsers.markdown import PythonCodeBlockParser
+
+import tracetogether
+from tracetogether import errors, rejection
+from tracetogether.cli import cli
+
+ROOT = Path(__file__).parent.parent
+PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md")])
+SYBIL = Sybil(parsers=[PythonCodeBlockParser()], pattern="*.md")
+CONSOLE = re.compile(r"^```console\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+LINK = re.compile(r"\]\((?!https?:|#)([^)#\s]+)")
+
+
+def name(page: Path) -> str:
+    return str(page.relative_to(ROOT))
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name)
+def test_python_examples_run(
+    page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    document = SYBIL.parse(page)
+    monkeypatch.chdir(tmp_path)
+    for example in document.examples():
+        example.evaluate()
+
+
+def transcripts() -> list[Path]:
+    return [page for page in PAGES if CONSOLE.search(page.read_text("utf-8"))]
+
+
+@pytest.mark.network
+@pytest.mark.parametrize("page", transcripts(), ids=name)
+def test_console_examples_run_and_print_what_they_show(page: Path, tmp_path: Path) -> None:
+    """All console blocks of a page are one session: ``$`` lines run, ``...`` stands for anything."""
+    script, shown = [], []
+    for block in CONSOLE.findall(page.read_text("utf-8")):
+        for line in block.splitlines():
+            if line.startswith("$ "):
+                script.append(line[2:])
+                shown.append([])
+            else:
+                shown[-1].append(line)
+    marked = "".join(f"printf '\\n<<{n}>>\\n'\n{{ {line}\n}} 2>&1\n" for n, line in enumerate(script))
+    bin_folder = Path(sys.executable).parent
+    done = subprocess.run(
+        ["bash", "-c", f"set -e\ntrap 'kill $(jobs -p) 2>/dev/null || true' EXIT\n{marked}"],
+        cwd=tmp_path,
+        env={
+            **os.environ,
+            "PATH": f"{bin_folder}{os.pathsep}{os.environ['PATH']}",
+            "COLUMNS": "110",
+            "NO_COLOR": "1",
+            "TERM": "dumb",
+        },
+        capture_output=True,
+        text=True,
+        timeout=240,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    parts = re.split(r"\n?<<\d+>>\n", done.stdout)[1:]
+    assert len(parts) == len(script)
+    for command, wanted, got in zip(script, shown, parts, strict=True):
+        pattern = ".*".join(re.escape(piece) for piece in _squeezed("\n".join(wanted)).split("..."))
+        if wanted:
+            assert re.fullmatch(pattern, _squeezed(got), re.DOTALL), f"$ {command}\n{got}"
+
+
+def _squeezed(text: str) -> str:
+    """Widths of columns depend on what stands in them: compare words, not blanks or rules."""
+    return " ".join(re.sub(r"[─━┃│┏┓┗┛└┘┡┩┯┷╇╈┌┐├┤┬┴┼┳┻]+", " ", text).split())
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name)
+def test_links_lead_somewhere(page: Path) -> None:
+    for target in LINK.findall(page.read_text("utf-8")):
+        assert (page.parent / target).exists(), target
+
+
+def commands(group: click.Group, path: str = "tracetogether") -> list[tuple[str, click.Command]]:
+    found = []
+    for word, command in sorted(group.commands.items()):
+        found.append((f"{path} {word}", command))
+        if isinstance(command, click.Group):
+            found += commands(command, f"{path} {word}")
+    return found
+
+
+@pytest.mark.parametrize(("words", "command"), commands(cli), ids=lambda one: str(one))
+def test_every_command_and_option_is_documented(words: str, command: click.Command) -> None:
+    page = (ROOT / "docs" / "reference" / "cli.md").read_text("utf-8")
+    assert f"`{words}" in page
+    assert command.help
+    for parameter in command.params:
+        if isinstance(parameter, click.Option):
+            assert parameter.help, f"{words} {parameter.opts[0]} has no help"
+            assert parameter.opts[0] in page, f"{words} {parameter.opts[0]} is not in cli.md"
+
+
+def test_every_public_name_is_documented_and_exists() -> None:
+    page = (ROOT / "docs" / "reference" / "api.md").read_text("utf-8")
+    assert sorted(tracetogether.__all__, key=str.lower) == sorted(
+        set(tracetogether.__all__), key=str.lower
+    )
+    for one in tracetogether.__all__:
+        assert inspect.getdoc(getattr(tracetogether, one)), one
+        assert f"`{one}`" in page, f"{one} is not in api.md"
+
+
+def test_every_error_and_rejection_is_documented() -> None:
+    page = (ROOT / "docs" / "reference" / "api.md").read_text("utf-8")
+    for one, value in vars(errors).items():
+        if inspect.isclass(value) and issubclass(value, Exception):
+            assert f"`{one}`" in page, f"{one} is not in api.md"
+    for reason in rejection.Rejection:
+        assert f"`{reason.value}`" in page, f"{reason.value} is not in api.md"
+
+
+def modules() -> list[str]:
+    names = []
+    for package in ("tracetogether", "simulations"):
+        found = importlib.import_module(package)
+        names += [
+            one.name
+            for one in pkgutil.walk_packages(found.__path__, f"{package}.")
+            if not one.name.endswith("__main__")
+        ]
+    return names
+
+
+@pytest.mark.parametrize("module", modules())
+def test_every_module_says_what_it_is_in_one_line(module: str) -> None:
+    first = (inspect.getdoc(importlib.import_module(module)) or "").split("\n")[0]
+    assert first.endswith((".", ":")), f"{module}: {first!r}"
+
+
+def test_files_stay_short() -> None:
+    """House style: none over 500 lines."""
+    for folder in ("tracetogether", "simulations"):
+        for file in (ROOT / folder).rglob("*.py"):
+            assert len(file.read_text("utf-8").splitlines()) <= 500, file

@@ -1,0 +1,63 @@
+"""What a newcomer gets: versions, imports, no stray dependency."""
+
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import tracetogether
+
+ROOT = Path(__file__).parent.parent
+
+
+def python(code: str) -> str:
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", code],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=ROOT,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_the_version_stands_in_one_place() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    assert "version" not in project
+    assert "version" in project["dynamic"]
+    assert re.fullmatch(r"\d+\.\d+\.\d+", tracetogether.__version__)
+
+
+def test_importing_the_library_loads_no_adapter_and_nothing_optional() -> None:
+    heavy = ("bleak", "simpy", "fastapi", "sqlalchemy", "uvicorn", "matplotlib", "bumble",
+             "sqlite3", "click", "rich", "urllib3", "distributed")  # fmt: skip
+    loaded = python(
+        f"import sys, tracetogether; print([m for m in {heavy!r} if m in sys.modules],"
+        "[m for m in sys.modules if m.startswith('tracetogether.adapters')])"
+    )
+    assert loaded.strip() == "[] []"
+
+
+def test_the_simulator_loads_no_adapter() -> None:
+    loaded = python(
+        "import sys, simulations.run;"
+        "print([m for m in sys.modules if m.startswith(('tracetogether.adapters', 'fastapi'))])"
+    )
+    assert loaded.strip() == "[]"
+
+
+def test_the_top_level_holds_what_was_agreed() -> None:
+    listed = subprocess.run(
+        ["git", "ls-tree", "--name-only", "HEAD"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if listed.returncode == 0:  # not so where the tests run from an unpacked archive
+        assert set(listed.stdout.split()) <= {
+            "pyproject.toml", "README.md", "LICENSE", "tracetogether", "simulations", "tests",
+            "docs", ".ci", ".gitignore",
+        }  # fmt: skip
