@@ -112,13 +112,12 @@ class Bucketed:
         at = shift[slots.encounter]
         blur = self.spreads.within_scan_db
         exact = self.rule.weight(level)
-        open_ = 1 - self.surprise
         most = self.rule.weights[0]
+        far = self.rule.blurred(level + at, blur) - self.surprise * most
+        near = (1 - self.surprise) * self.rule.blurred(level - at, blur) + self.surprise * most
         # Blurring may lift a weight above the rule's own, and lower it below: keep the order.
-        least = np.minimum(open_ * self.rule.blurred(level + at, blur), exact)
-        greatest = np.maximum(
-            self.surprise * most + open_ * self.rule.blurred(level - at, blur), exact
-        )
+        least = np.clip(far / (1 - self.surprise), 0.0, exact)
+        greatest = np.maximum(near, exact)
         minutes = Intervals(
             low=slots.total(slots.credit_low_s * least) / SECONDS_PER_MINUTE,
             median=slots.total(slots.credit_s * exact) / SECONDS_PER_MINUTE,

@@ -187,7 +187,8 @@ def _run_lengths(starts: Ints, total: int) -> Ints:
 
 def _reduce(operation: np.ufunc, values: Floats, starts: Ints) -> Floats:
     """Return ``operation`` over each run of ``values``; reduceat knows no empty input."""
-    return np.asarray(operation.reduceat(values, starts)) if len(starts) else np.empty(0)
+    reduced: Floats = operation.reduceat(values, starts) if len(starts) else np.empty(0)
+    return reduced
 
 
 def _credits(
@@ -213,7 +214,7 @@ def _credits(
     def shared(between: Floats, edge: float) -> Floats:
         inside = between.copy()
         inside[slot_start] /= 2
-        before_next = np.append(inside[slot_start[1:]], 0.0)  # 0 where an encounter ends
+        before_next: Floats = np.append(inside[slot_start[1:]], 0.0)  # 0 where an encounter ends
         ends = (opens.astype(np.float64) + closes) * edge * typical_here
         return _reduce(np.add, inside, slot_start) + before_next + ends
 

@@ -1,26 +1,30 @@
-"""The smoothed log-distance estimator: minutes near by inverse regression.
+"""The smoothed log-distance estimator: minutes near by inverse regression on two levels.
 
-A pair keeps an offset d (bodies, pockets, phones) that no averaging removes, so
+    attenuation of a slot = A + B * (X + w) + d + noise
 
-    attenuation of a slot = A + B * log10(distance) + d + noise.
+X is the log10 distance that a pair keeps through an encounter (people sit, queue, walk
+together), w how they move about it, d an offset that the pair keeps as well (bodies, pockets,
+phones) and no averaging removes. The plain inverse (attenuation - A) / B would take offset and
+noise for distance, so both levels are weighed against a broad prior: X by the encounter's mean
+attenuation, w by how the attenuation, smoothed over some minutes, strays from that mean.
 
-Given d, the distance in each slot follows from the attenuation, smoothed over some minutes,
-weighed against a broad prior: the plain inverse of the formula would take noise for movement
-(regression dilution). d itself is normal, narrowed by the encounter's mean. The minutes near,
-sum of credit * P(distance <= radius | d), only grow with d, so that their quantiles are exactly
-those minutes at the quantiles of d. The low end counts the least time credited and the high
-end the greatest.
+What stays unknown of X is kept through the encounter; the minutes near,
+
+    M(u) = sum of credit * P(X + u + w <= log10 radius),
+
+only fall with u, so that their quantiles are exactly M at the quantiles of u. The low end
+counts the least time credited and the high end the greatest.
 """
 
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import ndtr
+from scipy.special import ndtr, ndtri
 
 from tracetogether.proximity.estimates import NORMAL_95, Estimates, Intervals
 from tracetogether.proximity.pathloss import (
     DISTANCE_PRIOR,
-    LOG_DISTANCE,
+    LOG_DISTANCE_OF_TIME,
     SPREADS,
     DistancePrior,
     LogDistance,
@@ -31,19 +35,34 @@ from tracetogether.units import SECONDS_PER_MINUTE, Floats
 
 
 @dataclass(frozen=True, slots=True)
+class _Distances:
+    """Log10 distance in metres: per slot, and what is unknown of it.
+
+    Attributes:
+        mean: (s,) most likely value.
+        kept_sd: (m,) standard deviation that an encounter's slots share.
+        slot_sd: (s,) standard deviation of each slot beside that.
+    """
+
+    mean: Floats
+    kept_sd: Floats
+    slot_sd: Floats
+
+
+@dataclass(frozen=True, slots=True)
 class Smoothed:
     """Parameters of the estimator; it has no other state.
 
     Attributes:
-        path_loss: the mean attenuation at a distance.
+        path_loss: the mean attenuation at a distance, moments counted, not readings.
         spreads: how far readings stray from it.
         prior: how far away heard people are.
-        window_s: slots within this many seconds around one are averaged with it.
+        window_s: a slot is averaged with those up to half of this away.
         surprise: probability that the model is wrong about a moment; keeps the interval open
             where the signal is far from the radius.
     """
 
-    path_loss: LogDistance = LOG_DISTANCE
+    path_loss: LogDistance = LOG_DISTANCE_OF_TIME
     spreads: Spreads = SPREADS
     prior: DistancePrior = DISTANCE_PRIOR
     window_s: float = 180.0
@@ -51,72 +70,80 @@ class Smoothed:
 
     def estimate(self, slots: Slots, *, within_m: float) -> Estimates:
         """Return minutes within ``within_m`` and the nearest distance of each encounter."""
-        beyond, distance_sd, weight = self._distances(slots)
-        offset, offset_sd = self._offsets(slots)
+        distances = self._distances(slots)
 
-        def near(at_sd: float) -> Floats:
-            """Return P(distance <= within_m) in each slot at a quantile of the offset."""
-            at = (offset + at_sd * offset_sd)[slots.encounter]
-            mean = np.log10(self.prior.median_m) + weight * (beyond - at) / self.path_loss.slope_db
-            return np.asarray(ndtr((np.log10(within_m) - mean) / distance_sd))
+        def near(shift_sd: float) -> Floats:
+            """Return P(distance <= within_m) in each slot, at a quantile of what is kept."""
+            mean = distances.mean + shift_sd * distances.kept_sd[slots.encounter]
+            return np.asarray(ndtr((np.log10(within_m) - mean) / distances.slot_sd))
 
-        open_ = 1 - self.surprise
+        sure = np.maximum(near(NORMAL_95) - self.surprise, 0.0) / (1 - self.surprise)
+        least = slots.credit_low_s * sure
+        median = slots.credit_s * near(0.0)
+        possible = self.surprise + (1 - self.surprise) * near(-NORMAL_95)
+        most = slots.credit_high_s * possible
         minutes = Intervals(
-            low=slots.total(slots.credit_low_s * open_ * near(-NORMAL_95)) / SECONDS_PER_MINUTE,
-            median=slots.total(slots.credit_s * near(0.0)) / SECONDS_PER_MINUTE,
-            high=slots.total(slots.credit_high_s * (self.surprise + open_ * near(NORMAL_95)))
-            / SECONDS_PER_MINUTE,
+            low=slots.total(least) / SECONDS_PER_MINUTE,
+            median=slots.total(median) / SECONDS_PER_MINUTE,
+            high=slots.total(most) / SECONDS_PER_MINUTE,
         )
-        return Estimates(minutes, self.nearest_m(slots))
+        return Estimates(minutes, self._nearest(slots, distances))
 
     def nearest_m(self, slots: Slots) -> Intervals:
-        """Return the nearest distance of each encounter: the nearest of its slots."""
-        beyond, distance_sd, weight = self._distances(slots)
-        offset, offset_sd = self._offsets(slots)
-        slope = self.path_loss.slope_db
-        mean = np.log10(self.prior.median_m) + weight * (beyond - offset[slots.encounter]) / slope
-        sd = np.hypot(distance_sd, weight * offset_sd[slots.encounter] / slope)
+        """Return the nearest distance of each encounter, in metres."""
+        return self._nearest(slots, self._distances(slots))
+
+    def _nearest(self, slots: Slots, distances: _Distances) -> Intervals:
+        # The nearest moment is the least of many moves that averages don't show: about as many
+        # as the variation within a pair renews itself.
+        moves = 1 / self._share(slots.total(slots.credit_s))
+        least = ndtri(0.5 ** (1 / moves))[slots.encounter]  # median of the greatest of so many
+        mean = distances.mean - least * distances.slot_sd
+        sd = np.hypot(distances.kept_sd[slots.encounter], distances.slot_sd)
         return Intervals(
             low=10 ** slots.smallest(mean - NORMAL_95 * sd),
             median=10 ** slots.smallest(mean),
             high=10 ** slots.smallest(mean + NORMAL_95 * sd),
         )
 
-    def _distances(self, slots: Slots) -> tuple[Floats, Floats, Floats]:
-        """Return, per slot, what log10 distance follows from if the offset were known.
+    def _distances(self, slots: Slots) -> _Distances:
+        """Return log10 distances, given the attenuation of the slots."""
+        slope, noise = self.path_loss.slope_db, self.spreads.within_pair_db**2
+        kept, moving = slope * self.prior.kept_decades, slope * self.prior.moving_decades
+        level = slots.attenuation_db - self.path_loss.attenuation_db(np.array(self.prior.median_m))
 
-        Three columns: smoothed attenuation above that of the prior's median; standard deviation
-        of log10 distance; the weight of the signal against the prior.
-        """
-        smooth, heard_s = self._smoothed(slots)
-        noise = self.spreads.within_pair_db**2 / (1 + heard_s / self.spreads.correlation_s)
-        signal = (self.path_loss.slope_db * self.prior.spread_decades) ** 2
-        weight = signal / (signal + noise)
-        expected = self.path_loss.attenuation_db(np.array(self.prior.median_m))
-        return smooth - expected, self.prior.spread_decades * np.sqrt(1 - weight), weight
+        heard_s = slots.total(slots.credit_s)
+        mean_level = slots.total(level * slots.credit_s) / heard_s
+        disturbance = (
+            self.spreads.pair_db**2
+            + slots.phone_variance_db2
+            + (noise + moving**2) * self._share(heard_s)
+        )
+        weight = kept**2 / (kept**2 + disturbance)
 
-    def _smoothed(self, slots: Slots) -> tuple[Floats, Floats]:
-        """Return attenuation averaged over the window, and the time that its slots stand for."""
-        # Encounters are set apart, so that one sorted column of times serves all of them.
-        since = slots.time_s - slots.start_s[slots.encounter]
-        length = slots.end_s - slots.start_s
-        apart = np.cumsum(length + self.window_s) - length
-        at = since + apart[slots.encounter]
+        strays, window_s = self._smoothed(slots, level - mean_level[slots.encounter])
+        slot_weight = moving**2 / (moving**2 + noise * self._share(window_s))
+        mean = weight * mean_level
+        return _Distances(
+            mean=np.log10(self.prior.median_m)
+            + (mean[slots.encounter] + slot_weight * strays) / slope,
+            kept_sd=self.prior.kept_decades * np.sqrt(1 - weight),
+            slot_sd=self.prior.moving_decades * np.sqrt(1 - slot_weight),
+        )
+
+    def _share(self, heard_s: Floats) -> Floats:
+        """Return which share of the variation within a pair a mean over this time leaves."""
+        return 1 / (1 + heard_s / self.spreads.correlation_s)
+
+    def _smoothed(self, slots: Slots, level: Floats) -> tuple[Floats, Floats]:
+        """Return ``level`` averaged over the window around each slot, and the time in it."""
+        # Encounters are set a window apart, so that one sorted column serves all of them.
+        duration = slots.end_s - slots.start_s
+        begin = np.cumsum(duration + self.window_s) - duration
+        at = slots.time_s + (begin - slots.start_s)[slots.encounter]
         first = np.searchsorted(at, at - self.window_s / 2, side="left")
         last = np.searchsorted(at, at + self.window_s / 2, side="right")
-        # Sums are over differences from 52.8 dB and the like, small enough to stay exact to 1e-9.
-        level = np.concatenate([[0.0], np.cumsum(slots.attenuation_db * slots.credit_s)])
-        time = np.concatenate([[0.0], np.cumsum(slots.credit_s)])
-        heard_s = time[last] - time[first]
-        return (level[last] - level[first]) / heard_s, heard_s
-
-    def _offsets(self, slots: Slots) -> tuple[Floats, Floats]:
-        """Return mean and standard deviation of each encounter's offset, given its mean level."""
-        duration = slots.total(slots.credit_s)
-        mean = slots.total(slots.attenuation_db * slots.credit_s) / duration
-        offset = self.spreads.pair_db**2 + slots.phone_variance_db2
-        signal = (self.path_loss.slope_db * self.prior.spread_decades) ** 2
-        noise = self.spreads.within_pair_db**2 / (1 + duration / self.spreads.correlation_s)
-        weight = offset / (offset + signal + noise)
-        expected = self.path_loss.attenuation_db(np.array(self.prior.median_m))
-        return weight * (mean - expected), np.sqrt(offset * (1 - weight))
+        levels = np.concatenate([[0.0], np.cumsum(level * slots.credit_s)])
+        times = np.concatenate([[0.0], np.cumsum(slots.credit_s)])
+        window_s = times[last] - times[first]
+        return (levels[last] - levels[first]) / window_s, window_s

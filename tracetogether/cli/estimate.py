@@ -1,0 +1,250 @@
+"""`tracetogether estimate`: a table of readings to encounters with minutes near."""
+
+from collections.abc import Mapping, Sequence
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Final
+
+import click
+import numpy as np
+from rich.box import SIMPLE_HEAD
+from rich.table import Table
+from rich.text import Text
+
+from tracetogether.cli.console import err, out, print_json, progress, utc_text
+from tracetogether.csv_columns import BadLine
+from tracetogether.labels import UNKNOWN, Labels
+from tracetogether.proximity.calibration import Calibration
+from tracetogether.proximity.encounters import ESTIMATORS, Encounters, encounters
+from tracetogether.sightings import READINGS_COLUMNS, Sightings
+
+_ROWS_SHOWN: Final = 20
+_PEOPLE_SHOWN: Final = 40
+_BAD_LINES_SHOWN: Final = 5
+_MILLISECONDS: Final = 1e11  # as seconds this is the year 5138
+
+
+def _radius(_ctx: click.Context, _param: click.Parameter, value: float) -> float:
+    if not 0 < value < np.inf:
+        raise click.BadParameter(f"{value} is not a distance above 0 m")
+    return value
+
+
+def _estimator(_ctx: click.Context, _param: click.Parameter, value: str) -> str:
+    if value not in ESTIMATORS:
+        raise click.BadParameter(_unknown(value, ESTIMATORS, "estimator"))
+    return value
+
+
+def _columns(_ctx: click.Context, _param: click.Parameter, value: str | None) -> dict[str, str]:
+    """Return field -> column from FIELD=COLUMN pairs with commas between them."""
+    columns: dict[str, str] = {}
+    for part in value.split(",") if value is not None else ():
+        field, equals, column = (piece.strip() for piece in part.partition("="))
+        if not (field and equals and column):
+            raise click.BadParameter(f"{part!r} is not FIELD=COLUMN, such as time=t")
+        if field not in READINGS_COLUMNS:
+            raise click.BadParameter(_unknown(field, READINGS_COLUMNS, "field"))
+        if field in columns:
+            raise click.BadParameter(f"the field {field!r} is named twice")
+        columns[field] = column
+    return columns
+
+
+def _unknown(name: str, known: Mapping[str, object], what: str) -> str:
+    near = get_close_matches(name, known, n=1, cutoff=0.4)
+    hint = f"did you mean {near[0]!r}? " if near else ""
+    return f"there is no {what} {name!r}; {hint}Known are {', '.join(known)}."
+
+
+@click.command()
+@click.argument("readings", type=click.Path(path_type=Path))
+@click.option(
+    "--radius",
+    type=float,
+    callback=_radius,
+    metavar="METRES",
+    default=2.0,
+    show_default=True,
+    help="What counts as near.",
+)
+@click.option(
+    "--columns",
+    callback=_columns,
+    metavar="FIELD=COLUMN,...",
+    help="Names of the table's columns, where they differ from "
+    + ", ".join(f"{field}={column}" for field, column in READINGS_COLUMNS.items())
+    + ".",
+)
+@click.option(
+    "--estimator",
+    callback=_estimator,
+    metavar="NAME",
+    default="smoothed",
+    show_default=True,
+    help=f"One of {', '.join(ESTIMATORS)}. Bucket rules have thresholds in place of a radius.",
+)
+@click.option(
+    "--calibration",
+    type=click.Path(path_type=Path),
+    metavar="TABLE",
+    help="Phone models' offsets, a table in either published en-calibration layout.",
+)
+@click.option("--strict", is_flag=True, help="Stop at the first malformed line.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON list of encounters.")
+def estimate(
+    readings: Path,
+    radius: float,
+    columns: dict[str, str],
+    estimator: str,
+    calibration: Path | None,
+    *,
+    strict: bool,
+    as_json: bool,
+) -> None:
+    """Say who was near whom, when and how long, from READINGS of signal strength.
+
+    READINGS is a CSV or CSV.gz table with one line per reception: time in epoch seconds,
+    observer, peer and RSSI in dBm, and if known the transmit power and both phone models.
+    """
+    table = Calibration.prior() if calibration is None else Calibration.load(calibration)
+    skipped = 0
+
+    def on_bad_lines(count: int, first: Sequence[BadLine]) -> None:
+        nonlocal skipped
+        skipped = count
+        _warn_of_bad_lines(count, first)
+
+    with progress(f"Reading {readings.name}") as advance:
+        sightings = Sightings.from_csv(
+            readings, columns, strict=strict, on_bad_lines=on_bad_lines, on_progress=advance
+        )
+    if len(sightings) and float(np.median(sightings.time)) > _MILLISECONDS:
+        _warn("The times look like milliseconds; they are taken for seconds.")
+    if sightings.dropped:
+        _warn(
+            f"Dropped {sightings.dropped:,} readings without a valid signal strength (RSSI 127, "
+            "0 or above, blank) or time."
+        )
+    found = encounters(
+        sightings, within_m=radius, estimator=ESTIMATORS[estimator](), calibration=table
+    )
+    if as_json:
+        print_json(_rows(found))
+    else:
+        _show(found, sightings, skipped, radius, estimator)
+
+
+def _warn(text: str) -> None:
+    err().print(text, style="yellow", markup=False, soft_wrap=True)
+
+
+def _warn_of_bad_lines(count: int, first: Sequence[BadLine]) -> None:
+    _warn(f"Skipped {count:,} malformed line{'s' if count > 1 else ''}:")
+    for bad in first[:_BAD_LINES_SHOWN]:
+        _warn(f"  line {bad.line}: {bad.reason}")
+    if count > _BAD_LINES_SHOWN:
+        _warn("  ...")
+
+
+def _rows(found: Encounters) -> list[dict[str, object]]:
+    return [
+        {
+            "observer": one.observer,
+            "peer": one.peer,
+            "start_s": one.start,
+            "end_s": one.end,
+            "minutes_near": one.minutes.median,
+            "minutes_low": one.minutes.low,
+            "minutes_high": one.minutes.high,
+            "nearest_m": one.nearest_m.median,
+            "readings": one.readings,
+        }
+        for one in found
+    ]
+
+
+def _show(
+    found: Encounters, sightings: Sightings, skipped: int, radius: float, estimator: str
+) -> None:
+    rule = "minutes by its rule" if estimator.startswith("bucket-") else f"within {radius:g} m"
+    console = out()
+    console.print(_longest(found, rule))
+    console.print(_people(found, rule))
+    people = len(np.unique(found.observer.codes))
+    console.print(
+        f"{len(found):,} encounters, as {people:,} {'people' if people > 1 else 'person'} heard "
+        f"them, from {len(sightings):,} readings; {sightings.dropped:,} readings dropped, "
+        f"{skipped:,} lines skipped. Estimator: {estimator}.",
+        soft_wrap=True,
+    )
+
+
+def _longest(found: Encounters, rule: str) -> Table:
+    """Return a table of the encounters with the most minutes near."""
+    order = np.lexsort((found.start_s, -found.minutes_median))[:_ROWS_SHOWN]
+    table = Table(
+        title=f"Encounters with most time near ({len(order)} of {len(found):,}; {rule})",
+        title_justify="left",
+        box=SIMPLE_HEAD,
+    )
+    for heading in ("observer", "peer"):
+        table.add_column(heading, overflow="ellipsis", max_width=16, no_wrap=True)
+    numbers = {"from (UTC)": 16, "minutes near": 16, "nearest, m": 13, "readings": 8}
+    for heading, width in numbers.items():
+        table.add_column(heading, justify="right", min_width=width, no_wrap=True)
+    for row in order.tolist():
+        table.add_row(
+            _name(found.observer, row),
+            _name(found.peer, row),
+            _when(float(found.start_s[row])),
+            f"{found.minutes_median[row]:.1f} "
+            f"({found.minutes_low[row]:.1f}-{found.minutes_high[row]:.1f})",
+            f"{found.nearest_m[row]:.1f} "
+            f"({found.nearest_low_m[row]:.1f}-{found.nearest_high_m[row]:.1f})",
+            f"{found.readings[row]:,}",
+        )
+    table.caption = "In brackets: from 5 % to 95 %."
+    return table
+
+
+def _people(found: Encounters, rule: str) -> Table:
+    """Return a table with one line per observer: what all their encounters come to."""
+    codes, first, inverse = np.unique(found.observer.codes, return_index=True, return_inverse=True)
+    minutes = np.bincount(inverse, weights=found.minutes_median)
+    readings = np.bincount(inverse, weights=found.readings)
+    encounters_of = np.bincount(inverse)
+    pairs = np.unique(np.stack([inverse, found.peer.codes]), axis=1)
+    peers = np.bincount(pairs[0], minlength=len(codes))
+    order = np.argsort(-minutes, kind="stable")[:_PEOPLE_SHOWN]
+    table = Table(
+        title=f"By person ({len(order)} of {len(codes):,}; {rule})",
+        title_justify="left",
+        box=SIMPLE_HEAD,
+    )
+    table.add_column("observer", overflow="ellipsis", max_width=16, no_wrap=True)
+    for heading in ("peers heard", "encounters", "person-minutes near", "readings"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    for person in order.tolist():
+        table.add_row(
+            _name(found.observer, int(first[person])),
+            f"{peers[person]:,}",
+            f"{encounters_of[person]:,}",
+            f"{minutes[person]:.1f}",
+            f"{int(readings[person]):,}",
+        )
+    return table
+
+
+def _name(labels: Labels, row: int) -> Text:
+    """Return a name as it may be shown: no markup, nothing that steers a terminal."""
+    code = int(labels.codes[row])
+    name = "-" if code == UNKNOWN else labels.names[code]
+    return Text("".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in name))
+
+
+def _when(time: float) -> str:
+    try:
+        return utc_text(time)[: len("2020-04-17 07:33")]
+    except (ValueError, OverflowError, OSError):  # beyond the calendar
+        return f"{time:.6g} s"
