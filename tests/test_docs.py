@@ -46,13 +46,18 @@ def transcripts() -> list[Path]:
 @pytest.mark.network
 @pytest.mark.parametrize("page", transcripts(), ids=name)
 def test_console_examples_run_and_print_what_they_show(page: Path, tmp_path: Path) -> None:
-    """All console blocks of a page are one session: ``$`` lines run, ``...`` stands for anything."""
+    """All console blocks of a page are one session.
+
+    ``$`` begins a command, ``>`` continues it, ``...`` in what it prints stands for anything.
+    """
     script, shown = [], []
     for block in CONSOLE.findall(page.read_text("utf-8")):
         for line in block.splitlines():
             if line.startswith("$ "):
                 script.append(line[2:])
                 shown.append([])
+            elif line.startswith(">"):
+                script[-1] += "\n" + line[2:]
             else:
                 shown[-1].append(line)
     marked = "".join(f"printf '\\n<<{n}>>\\n'\n{{ {line}\n}} 2>&1\n" for n, line in enumerate(script))
