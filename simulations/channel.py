@@ -1,0 +1,205 @@
+"""The radio channel: what one phone reads of another, from geometry, bodies and reflections.
+
+Not the log-distance formula that estimators invert. Two fields add up as complex numbers:
+
+- the **direct** wave: free space (40.2 dB at 1 m, 2.44 GHz), falling faster beyond a breakpoint,
+  shadowed by both owners' bodies and by others in between;
+- the **diffuse** field that walls throw back from all sides ("room electromagnetics": nearly the
+  same everywhere, falling slowly along the room), as a dozen waves per pair, each with its own
+  direction at both ends, delay and slow Doppler shift.
+
+What recordings show then follows instead of being put in: an apparent exponent between 1 and 2,
+fading that changes over centimetres and between advertising channels, deep fades just where
+bodies hide the direct wave, and both directions of a pair sharing part of their error.
+
+Every draw is a hash of (seed, phones, packet): see streams.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from scipy.special import ndtr
+
+from simulations.bodies import LOSS_DB, obstruction_db, phone_positions, shadow_db
+from simulations.phones import CHANNEL_MHZ, Phones
+from simulations.scenario import ChannelKeys
+from simulations.streams import Noise, Streams
+from simulations.tracks import Tracks
+from tracetogether.units import Bools, Floats, Ints
+
+SPEED_OF_LIGHT_M_S: Final = 299_792_458.0
+MIDDLE_MHZ: Final = 2440.0
+
+_WAVES: Final = 10  # per pair and antenna; more are not told from infinitely many
+_ANTENNAS: Final = 2  # phones listen on the better of two, which fills the deepest fades
+_WAVELENGTH_M: Final = SPEED_OF_LIGHT_M_S / (MIDDLE_MHZ * 1e6)
+_NEAREST_M: Final = 0.15  # nearer than a wavelength free space is not the formula
+_SAME_HEIGHT_M: Final = 0.25  # phones are rarely at one height
+_STRONGEST_DBM: Final = -15.0
+
+
+def free_space_loss_db(distance_m: Floats | float, mhz: float = MIDDLE_MHZ) -> Floats:
+    """Return the loss between ideal antennas in free space (Friis), dB: 40.2 at 1 m, 2.44 GHz."""
+    wavelength_m = SPEED_OF_LIGHT_M_S / (mhz * 1e6)
+    return np.asarray(20.0 * np.log10(4.0 * np.pi * np.asarray(distance_m) / wavelength_m))
+
+
+def direct_loss_db(distance_m: Floats, breakpoint_m: float, beyond_exponent: float) -> Floats:
+    """Return free-space loss up to the breakpoint and the steeper loss beyond, dB."""
+    beyond = np.maximum(np.log10(np.asarray(distance_m) / breakpoint_m), 0.0)
+    return free_space_loss_db(distance_m) + 10.0 * (beyond_exponent - 2.0) * beyond
+
+
+@dataclass(frozen=True, slots=True)
+class Readings:
+    """What receivers made of n packets.
+
+    Attributes:
+        rssi_dbm: (n,) whole numbers, as phones report; meaningless where not received.
+        received: (n,) which packets came through.
+        level_dbm: (n,) level at the receiver before its noise and its way of reporting; -inf
+            where nothing can arrive.
+    """
+
+    rssi_dbm: Floats
+    received: Bools
+    level_dbm: Floats
+
+
+class Channel:
+    """The air between the phones of one run.
+
+    Args:
+        tracks: where everybody is; person i carries phone i.
+        phones: one per person.
+        keys: the scenario's channel.
+        streams: the run's chance.
+    """
+
+    def __init__(self, tracks: Tracks, phones: Phones, keys: ChannelKeys, streams: Streams) -> None:
+        self._tracks = tracks
+        self._phones = phones
+        self._keys = keys
+        self._pair: Noise = streams.noise("channel", "pair")
+        self._direction: Noise = streams.noise("channel", "direction")
+        self._waves: Noise = streams.noise("channel", "waves")
+        self._packet: Noise = streams.noise("channel", "packet")
+        self._loss: Noise = streams.noise("channel", "loss")
+
+    def readings(self, tx: Ints, rx: Ints, time_s: Floats, channel: Ints) -> Readings:
+        """Return what phones ``rx`` read of packets that phones ``tx`` sent.
+
+        Args:
+            tx: (n,) sending phones.
+            rx: (n,) receiving ones; a phone doesn't hear itself, nor anybody who is absent.
+            time_s: (n,) seconds after the start of the run.
+            channel: (n,) index of the advertising channel, 0 to 2.
+        """
+        level = self.level_dbm(tx, rx, time_s, channel)
+        there = np.isfinite(level) & (tx != rx)
+        level = np.where(there, level, -np.inf)
+        microsecond = np.rint(time_s * 1e6).astype(np.int64)
+        heard = ndtr((level - self._keys.floor_dbm) / self._keys.floor_width_db)
+        heard = heard * (1.0 - self._keys.packet_loss)
+        received = there & (self._loss.uniform(tx, rx, microsecond, channel) < heard)
+        noise = self._keys.packet_sd_db * self._packet.normal(tx, rx, microsecond, channel)
+        reported = np.where(there, level, 0.0) + noise - self._phones.correction_db[rx]
+        return Readings(np.minimum(np.rint(reported), _STRONGEST_DBM), received, level)
+
+    def level_dbm(self, tx: Ints, rx: Ints, time_s: Floats, channel: Ints) -> Floats:
+        """Return the level at the receivers, dBm, before noise and reporting; NaN if absent."""
+        keys, phones = self._keys, self._phones
+        low, high = np.minimum(tx, rx), np.maximum(tx, rx)
+        direct_db, diffuse_db, distance_m, ends = self._path(low, high, time_s)
+        direct = 10.0 ** (-direct_db / 20.0)
+        turn = 2.0 * np.pi * distance_m / _WAVELENGTH_M
+        scattered = 10.0 ** (-diffuse_db / 20.0)
+        power = np.zeros_like(direct)
+        for antenna in range(_ANTENNAS):
+            in_phase, in_quadrature = self._scattered(low, high, ends, time_s, channel, antenna)
+            through = (direct * np.cos(turn) + scattered * in_phase) ** 2
+            through += (direct * np.sin(turn) + scattered * in_quadrature) ** 2
+            power = np.maximum(power, through)
+        offsets = keys.pair_sd_db * self._pair.normal(low, high)
+        offsets = offsets + keys.direction_sd_db * self._direction.normal(tx, rx)
+        antennas = phones.channel_db[tx, channel] + phones.channel_db[rx, channel]
+        return np.asarray(
+            phones.tx_dbm[tx]
+            + 10.0 * np.log10(np.maximum(power, 1e-30))
+            + offsets
+            + antennas
+            - 2.0 * keys.antenna_loss_db
+        )
+
+    def _path(
+        self, a: Ints, b: Ints, time_s: Floats
+    ) -> tuple[Floats, Floats, Floats, tuple[Floats, Floats]]:
+        """Return losses of the direct wave and the diffuse field, distance, phones' places."""
+        tracks, keys = self._tracks, self._keys
+        tick = tracks.tick(time_s)
+        body_a, body_b = tracks.position(a, time_s), tracks.position(b, time_s)
+        face_a = tracks.facing[a, tick].astype(np.float64)
+        face_b = tracks.facing[b, tick].astype(np.float64)
+        carry_a = tracks.carry[a, tick].astype(np.int64)
+        carry_b = tracks.carry[b, tick].astype(np.int64)
+        phone_a = phone_positions(body_a, face_a, carry_a)
+        phone_b = phone_positions(body_b, face_b, carry_b)
+        step = phone_b - phone_a
+        distance_m = np.sqrt((step**2).sum(axis=1) + _SAME_HEIGHT_M**2)
+        distance_m = np.maximum(distance_m, _NEAREST_M)
+        way = body_b - body_a
+        towards_b = np.arctan2(way[:, 1], way[:, 0])
+        shadow = shadow_db(towards_b, face_a, carry_a, keys.body_loss_db)
+        shadow = shadow + shadow_db(towards_b + np.pi, face_b, carry_b, keys.body_loss_db)
+        others = tracks.xy[:, tick].swapaxes(0, 1).astype(np.float64)  # (n, P, 2), a copy
+        row = np.arange(len(a))
+        others[row, a] = np.nan
+        others[row, b] = np.nan
+        blocked = obstruction_db(phone_a, phone_b, others, keys.obstruction_db)
+        kept_at = LOSS_DB[carry_a] + LOSS_DB[carry_b]
+        direct = direct_loss_db(distance_m, keys.breakpoint_m, keys.beyond_exponent)
+        direct = direct + shadow + blocked + kept_at
+        diffuse = keys.diffuse_loss_db + keys.diffuse_decay_db_per_m * distance_m + kept_at
+        return direct, diffuse, distance_m, (phone_a, phone_b)
+
+    def _scattered(
+        self,
+        a: Ints,
+        b: Ints,
+        ends: tuple[Floats, Floats],
+        time_s: Floats,
+        channel: Ints,
+        antenna: int,
+    ) -> tuple[Floats, Floats]:
+        """Return the diffuse field of each packet as (in phase, in quadrature), mean power 1.
+
+        Each wave's directions at both ends, phase, delay and Doppler shift come from the bits of
+        one hash of (pair, wave): the same both ways, and the same whenever it is asked for.
+        """
+        wave = np.arange(_WAVES) + antenna * _WAVES
+        bits = self._waves.hashes(a[:, None], b[:, None], wave[None, :])
+
+        def part(start: int, width: int) -> Floats:
+            mask = np.uint64((1 << width) - 1)
+            whole = (bits >> np.uint64(start)) & mask
+            return np.asarray((whole.astype(np.float64) + 0.5) / (1 << width))
+
+        # Delays are counted from the direct wave's arrival; places shift phases as at mid-band,
+        # else the distance from the origin would count as delay.
+        off_middle_hz = (CHANNEL_MHZ[channel][:, None] - MIDDLE_MHZ) * 1e6
+        place_a, place_b = ends
+        angle_a, angle_b = 2.0 * np.pi * part(0, 13), 2.0 * np.pi * part(13, 13)
+        path = np.cos(angle_a) * place_a[:, 0, None] + np.sin(angle_a) * place_a[:, 1, None]
+        path = path + np.cos(angle_b) * place_b[:, 0, None] + np.sin(angle_b) * place_b[:, 1, None]
+        delay_s = -np.log(part(39, 13)) * self._keys.delay_spread_ns * 1e-9
+        doppler_hz = self._keys.doppler_hz * np.tan(np.pi * 0.8 * (part(52, 12) - 0.5))
+        turns = (
+            part(26, 13)
+            + path / _WAVELENGTH_M
+            - off_middle_hz * delay_s
+            + doppler_hz * time_s[:, None]
+        )
+        angle = 2.0 * np.pi * turns
+        scale = 1.0 / np.sqrt(_WAVES)
+        return np.cos(angle).sum(axis=1) * scale, np.sin(angle).sum(axis=1) * scale

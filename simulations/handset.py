@@ -1,0 +1,296 @@
+"""One phone as a SimPy process around ``tracetogether.device``: its radio, links and errands.
+
+The device decides; this carries out. Only what happens is an event: a deadline, an advertisement
+that came through, a step of a connection.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Generator
+from enum import IntEnum
+from functools import partial
+from math import isnan
+from typing import Any, Final, assert_never
+
+import simpy
+
+from simulations.air import Air, Reception
+from simulations.phones import HABITS, SYSTEM_TIMINGS, Phones, System
+from simulations.streams import Streams
+from simulations.tempids import TempIDSource
+from tracetogether.bluetrace.handshake import BlueTraceExchange
+from tracetogether.contactlog import MemoryContactLog
+from tracetogether.device import (
+    Action,
+    Advertise,
+    BatchReceived,
+    Connect,
+    Connected,
+    DeadlinePassed,
+    Device,
+    Disconnect,
+    Disconnected,
+    FetchBatch,
+    Heard,
+    Input,
+    PayloadRead,
+    PayloadWritten,
+    ReadPayload,
+    Scan,
+    WriteDone,
+    WritePayload,
+)
+from tracetogether.errors import UnreachableError
+
+ORGANISATION: Final = "SG_MOH"
+
+_LEAST_WAIT_S: Final = 1e-6  # epoch seconds in a float resolve 0.24 microseconds
+_SUPERVISION_S: Final = 4.0  # a link that fell silent is given up after this
+
+# How long the steps of a connection take, (least, most) seconds, evenly between: from published
+# traces of phones, connect to disconnect in one to three seconds.
+_CONNECT_S: Final = (0.1, 0.6)  # beyond waiting for the next advertisement
+_READ_S: Final = (0.3, 1.0)  # exchange of sizes, discovery of services, read
+_WRITE_S: Final = (0.1, 0.4)
+_HANG_UP_S: Final = (0.02, 0.1)
+_FETCH_S: Final = (0.2, 1.5)
+
+
+class _Purpose(IntEnum):
+    """What a draw on a link is for; 0 is the air's own."""
+
+    CONNECT_S = 1
+    READ = 2
+    READ_S = 3
+    WRITE = 4
+    WRITE_S = 5
+    HANG_UP_S = 6
+    FETCH_S = 7
+
+
+def handle(person: int) -> str:
+    """Return how radios call a phone; stands for its Bluetooth address."""
+    return f"phone:{person}"
+
+
+class Handset:
+    """A phone that runs the app.
+
+    Args:
+        env: SimPy's clock, in epoch seconds.
+        person: who carries it.
+        user_id: as the authority registered it.
+        begin_s: epoch seconds of the start of the run; the air counts from there.
+        phones, air, streams: of the run.
+        source: where TempIDs are fetched.
+        on_time: told the time before every fetch.
+        fleet: every handset by person; complete before the clock starts.
+
+    Attributes:
+        log: the contact log.
+        counts: what happened, by name.
+    """
+
+    def __init__(
+        self,
+        env: simpy.Environment,
+        person: int,
+        user_id: str,
+        *,
+        begin_s: float,
+        phones: Phones,
+        air: Air,
+        streams: Streams,
+        source: TempIDSource,
+        on_time: Callable[[float], None] | None,
+        fleet: dict[int, "Handset"],
+    ) -> None:
+        self.person = person
+        self.user_id = user_id
+        self.log = MemoryContactLog()
+        self.counts: Counter[str] = Counter()
+        self._env = env
+        self._begin_s = begin_s
+        self._phones = phones
+        self._air = air
+        self._source = source
+        self._on_time = on_time
+        self._fleet = fleet
+        self._system = System(int(phones.system[person]))
+        timings = SYSTEM_TIMINGS[self._system]
+        chance = streams.generator("handset", person)
+        period_s = timings.scan_s + timings.scan_pause_max_s
+        exchange = BlueTraceExchange(
+            model=phones.model[person],
+            organisation=ORGANISATION,
+            entropy=streams.entropy("handset", person),
+        )
+        self.device = Device(
+            exchange,
+            self.log,
+            start=begin_s + float(chance.random()) * period_s,  # phones are not in step
+            timings=timings,
+            chance=chance.random,
+        )
+        self._link = 0  # number of the connection that this phone opened last
+        self._linked_to: int | None = None
+        self._wake = env.event()
+        self._waiting_until = begin_s
+        env.process(self._live())
+
+    def take(self, happened: Input) -> None:
+        """Hand the device what happened and carry out what it answers."""
+        for action in self.device.receive(happened, now=self._env.now):
+            self._do(action)
+        if self.device.next_deadline < self._waiting_until and not self._wake.triggered:
+            self._wake.succeed()
+
+    def _live(self) -> Generator[simpy.Event, Any, None]:
+        while True:
+            wait_s = self.device.next_deadline - self._env.now
+            if wait_s <= 0:
+                self._waiting_until = self._env.now
+                self.take(DeadlinePassed())
+                continue
+            self._waiting_until = self.device.next_deadline
+            self._wake = self._env.event()
+            yield self._env.timeout(max(wait_s, _LEAST_WAIT_S)) | self._wake
+
+    def _later(self, delay_s: float, what: Callable[[], None]) -> None:
+        timer = self._env.timeout(delay_s)
+        if timer.callbacks is None:
+            raise AssertionError("a new timer has not gone off")
+        timer.callbacks.append(lambda _: what())
+
+    def _now_s(self) -> float:
+        """Return seconds since the start of the run."""
+        return self._env.now - self._begin_s
+
+    def _span(self, peer: int, span_s: tuple[float, float], purpose: _Purpose) -> float:
+        low, high = span_s
+        draw = self._air.chance(self.person, peer, self._now_s(), purpose)
+        return low + (high - low) * draw
+
+    def _do(self, action: Action) -> None:
+        match action:
+            case Advertise(advertisement):
+                self._air.show(self.person, advertisement)
+            case Scan():
+                self._scan()
+            case Connect(peer):
+                self._connect(_person(peer))
+            case ReadPayload(peer):
+                self._read(_person(peer))
+            case WritePayload(peer, value):
+                self._write(_person(peer), value)
+            case Disconnect(peer):
+                self._hang_up(_person(peer))
+            case FetchBatch():
+                delay_s = self._span(self.person, _FETCH_S, _Purpose.FETCH_S)
+                self._later(delay_s, self._fetch)
+            case _:
+                assert_never(action)
+
+    def _scan(self) -> None:
+        self.counts["scans"] += 1
+        now_s = self._now_s()
+        for reception in self._air.listen(self.person, now_s):
+            self._later(max(reception.at_s - now_s, 0.0), partial(self._hear, reception))
+
+    def _hear(self, reception: Reception) -> None:
+        shown = self._air.shown[reception.tx]
+        if shown is None:  # it paused advertising in the meantime
+            return
+        self.counts["receptions"] += 1
+        advertised = float(self._phones.advertised_dbm[reception.tx])
+        self.take(
+            Heard(
+                peer=handle(reception.tx),
+                rssi_dbm=reception.rssi_dbm,
+                tx_power_dbm=None if isnan(advertised) else advertised,
+                manufacturer_data=shown.manufacturer_data,
+            )
+        )
+
+    def _connect(self, peer: int) -> None:
+        self.counts["connections_tried"] += 1
+        self._link += 1
+        wait_s = HABITS[System(int(self._phones.system[peer]))].advertise_every_s
+        low, high = _CONNECT_S
+        delay_s = self._span(peer, (low, high + wait_s), _Purpose.CONNECT_S)
+        link = self._link
+        self._later(delay_s, lambda: self._connected(peer, link))
+
+    def _connected(self, peer: int, link: int) -> None:
+        if link != self._link or not self._air.accepts(self.person, peer, self._now_s()):
+            return  # given up already, or nothing comes: the device's own time-out ends it
+        self.counts["connections"] += 1
+        self._linked_to = peer
+        self._air.incoming[peer] += 1
+        self.take(Connected(handle(peer)))
+
+    def _step(
+        self,
+        peer: int,
+        span_s: tuple[float, float],
+        purposes: tuple[_Purpose, _Purpose],
+        then: Callable[[], None],
+    ) -> None:
+        """Let ``then`` happen after a step of the link, unless the link is lost before."""
+        through, duration = purposes
+        link = self._link
+        now_s = self._now_s()
+        if self._air.reachable(self.person, peer, now_s) < self._air.chance(
+            self.person, peer, now_s, through
+        ):
+            self.counts["links_lost"] += 1
+            self._later(_SUPERVISION_S, lambda: self._dropped(peer, link))
+            return
+
+        def done() -> None:
+            if link == self._link and self._linked_to == peer:
+                then()
+
+        self._later(self._span(peer, span_s, duration), done)
+
+    def _read(self, peer: int) -> None:
+        def done() -> None:
+            self.take(PayloadRead(handle(peer), self._air.served[peer]))
+
+        self._step(peer, _READ_S, (_Purpose.READ, _Purpose.READ_S), done)
+
+    def _write(self, peer: int, value: bytes) -> None:
+        def done() -> None:
+            self._fleet[peer].take(PayloadWritten(handle(self.person), value))
+            self.take(WriteDone(handle(peer), ok=True))
+
+        self._step(peer, _WRITE_S, (_Purpose.WRITE, _Purpose.WRITE_S), done)
+
+    def _hang_up(self, peer: int) -> None:
+        link = self._link
+        delay_s = self._span(peer, _HANG_UP_S, _Purpose.HANG_UP_S)
+        self._later(delay_s, lambda: self._dropped(peer, link))
+
+    def _dropped(self, peer: int, link: int) -> None:
+        if link != self._link:
+            return
+        self._link += 1  # whatever is still under way on this link is void
+        if self._linked_to == peer:
+            self._linked_to = None
+            self._air.incoming[peer] -= 1
+        self.take(Disconnected(handle(peer)))
+
+    def _fetch(self) -> None:
+        self.counts["fetches"] += 1
+        if self._on_time is not None:
+            self._on_time(self._env.now)
+        try:
+            batch = self._source.batch(self.user_id, self._env.now)
+        except UnreachableError:
+            self.counts["fetches_failed"] += 1
+            self.take(BatchReceived(None))
+            return
+        self.take(BatchReceived(batch))
+
+
+def _person(peer: str) -> int:
+    return int(peer.removeprefix("phone:"))

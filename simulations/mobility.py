@@ -1,0 +1,278 @@
+"""How people board, sit, stand, move about and get off: from a scenario to tracks.
+
+The happenings (a stop, a move) are few and are worked off one after the other; positions are
+then filled in for all ticks of a stretch at once.
+"""
+
+import heapq
+from dataclasses import dataclass, field
+from itertools import count
+from typing import Final
+
+import numpy as np
+
+from simulations.bodies import Carry
+from simulations.scenario import MotionKeys, PeopleKeys, Scenario
+from simulations.streams import Streams
+from simulations.tracks import Tracks
+from simulations.venue import Carriage, Posture
+from tracetogether.units import Floats
+
+_SEAT_REACH_M: Final = 4.0  # nobody crosses half the carriage for a seat
+_KNOT_S: Final = 30.0  # correlation time of swaying and turning
+_SWAY_M: Final = {Posture.SEATED: 0.02, Posture.STANDING: 0.06}
+_TURN_RAD: Final = {Posture.SEATED: 0.15, Posture.STANDING: 0.4}
+
+
+@dataclass(slots=True)
+class _Passenger:
+    board_s: float
+    alight_s: float  # at the first stop from here on
+    speed_m_s: float
+    aboard: bool = False
+    place: int = -1
+    free_s: float = 0.0  # still walking until then
+    waypoints: list[tuple[float, float, float]] = field(default_factory=list)
+    stretches: list[tuple[float, Posture, float]] = field(default_factory=list)
+    gone_s: float = np.inf
+
+
+def walk_carriage(scenario: Scenario, carriage: Carriage, streams: Streams) -> Tracks:
+    """Return the tracks of everybody in ``scenario``, at one tick per second."""
+    crowd = _Crowd(scenario, carriage, streams)
+    crowd.live()
+    ticks = int(scenario.duration_s) + 1
+    people = len(crowd.passengers)
+    xy = np.full((people, ticks, 2), np.nan, dtype=np.float32)
+    facing = np.zeros((people, ticks), dtype=np.float32)
+    posture = np.zeros((people, ticks), dtype=np.int8)
+    for person, passenger in enumerate(crowd.passengers):
+        chance = streams.generator("mobility", "sway", person)
+        _fill(passenger, xy[person], facing[person], posture[person], chance)
+    carry = carry_over_time(scenario.people, people, ticks, streams)
+    return Tracks(xy=xy, facing=facing, posture=posture, carry=carry)
+
+
+def carry_over_time(
+    keys: PeopleKeys, people: int, ticks: int, streams: Streams
+) -> np.ndarray[tuple[int, ...], np.dtype[np.int8]]:
+    """Return (people, ticks) codes of Carry: in the hand in turn with one place of their own.
+
+    Each stays in the hand or stowed for exponential times whose means give ``keys.in_hand`` as
+    the share of time, ``keys.hand_change_s`` being the mean of the two means.
+    """
+    shares = np.array([keys.stowed.front_pocket, keys.stowed.back_pocket, keys.stowed.bag])
+    places = np.array([Carry.FRONT_POCKET, Carry.BACK_POCKET, Carry.BAG], dtype=np.int8)
+    carry = np.zeros((people, ticks), dtype=np.int8)
+    for person in range(people):
+        chance = streams.generator("mobility", "carry", person)
+        stowed = chance.choice(places, p=shares / shares.sum())
+        in_hand = bool(chance.random() < keys.in_hand)
+        at = 0
+        while at < ticks:
+            share = keys.in_hand if in_hand else 1.0 - keys.in_hand
+            mean_s = max(2.0 * keys.hand_change_s * share, 1.0)
+            until = at + 1 + int(chance.exponential(mean_s))
+            carry[person, at:until] = Carry.HAND if in_hand else stowed
+            at, in_hand = until, not in_hand
+        if keys.in_hand in (0.0, 1.0):
+            carry[person] = Carry.HAND if keys.in_hand else stowed
+    return carry
+
+
+class _Crowd:
+    """Everybody and every place, worked off stop by stop."""
+
+    def __init__(self, scenario: Scenario, carriage: Carriage, streams: Streams) -> None:
+        self._motion: MotionKeys = scenario.motion
+        self._duration_s = scenario.duration_s
+        self._carriage = carriage
+        self._chance = streams.generator("mobility", "happenings")
+        self._places = np.concatenate([carriage.seats, carriage.standing])
+        self._seats = len(carriage.seats)
+        self._holder = np.full(len(self._places), -1)
+        draw = streams.generator("mobility", "people")
+        self.passengers = [self._draw(draw) for _ in range(scenario.people.count)]
+
+    def _draw(self, chance: np.random.Generator) -> _Passenger:
+        motion = self._motion
+        stops = np.arange(motion.stop_every_s, self._duration_s - 1, motion.stop_every_s)
+        at_start = chance.random() < motion.aboard_at_start or not len(stops)
+        board_s = -1.0 if at_start else float(chance.choice(stops))
+        stay_s = motion.stay_median_s * float(np.exp(motion.stay_spread * chance.normal()))
+        speed = motion.walk_speed_m_s + motion.walk_speed_sd_m_s * float(chance.normal())
+        return _Passenger(
+            board_s=board_s,
+            alight_s=max(board_s, 0.0) + stay_s,
+            speed_m_s=max(speed, 0.4 * motion.walk_speed_m_s),
+        )
+
+    def live(self) -> None:
+        """Work off everything that happens."""
+        for person, passenger in enumerate(self.passengers):
+            if passenger.board_s < 0:
+                self._appear(person)
+        order = count()
+        agenda: list[tuple[float, int, int]] = []
+        stop = self._motion.stop_every_s
+        while stop < self._duration_s:
+            heapq.heappush(agenda, (stop, next(order), -1))
+            stop += self._motion.stop_every_s
+        per_s = self._motion.moves_per_hour * len(self.passengers) / 3600.0
+        at = 0.0
+        while per_s > 0:
+            at += float(self._chance.exponential(1.0 / per_s))
+            if at >= self._duration_s:
+                break
+            mover = int(self._chance.integers(len(self.passengers)))
+            heapq.heappush(agenda, (at, next(order), mover))
+        while agenda:
+            now, _, who = heapq.heappop(agenda)
+            if who < 0:
+                self._stop(now)
+            else:
+                self._stroll(who, now)
+
+    def _appear(self, person: int) -> None:
+        """Put a passenger somewhere before the run begins."""
+        free = np.flatnonzero(self._holder < 0)
+        seats = free[free < self._seats]
+        pool = seats if len(seats) and self._chance.random() < 0.9 else free
+        self._settle(person, int(self._chance.choice(pool)), 0.0, walk_from=None)
+
+    def _stop(self, now: float) -> None:
+        side = 1 if self._chance.random() < 0.5 else -1
+        doors = self._carriage.doors[self._carriage.doors[:, 1] * side > 0]
+        for person, passenger in enumerate(self.passengers):
+            if passenger.aboard and passenger.alight_s <= now:
+                self._alight(person, now, doors)
+        self._take_freed_seats(now)
+        for person, passenger in enumerate(self.passengers):
+            if passenger.board_s == now:
+                self._board(person, now, doors)
+
+    def _alight(self, person: int, now: float, doors: Floats) -> None:
+        passenger = self.passengers[person]
+        start = max(
+            now + float(self._chance.uniform(0, self._motion.dwell_s / 3)), passenger.free_s
+        )
+        here = self._places[passenger.place]
+        door = doors[np.argmin(np.abs(doors[:, 0] - here[0]))]
+        self._holder[passenger.place] = -1
+        passenger.aboard = False
+        passenger.gone_s = self._walk(passenger, start, door)
+
+    def _board(self, person: int, now: float, doors: Floats) -> None:
+        door = doors[int(self._chance.integers(len(doors)))]
+        start = now + float(self._chance.uniform(self._motion.dwell_s / 3, self._motion.dwell_s))
+        free = np.flatnonzero(self._holder < 0)
+        distance = np.abs(self._places[free, 0] - door[0]) + self._chance.uniform(0, 1.5, len(free))
+        wants_seat = self._chance.random() < 0.85
+        distance = distance - np.where((free < self._seats) & wants_seat, _SEAT_REACH_M, 0.0)
+        self._settle(person, int(free[np.argmin(distance)]), start, walk_from=door)
+
+    def _take_freed_seats(self, now: float) -> None:
+        for seat in np.flatnonzero(self._holder[: self._seats] < 0):
+            standing = [
+                who
+                for who in self._holder[self._seats :]
+                if who >= 0 and self.passengers[who].free_s <= now
+            ]
+            if not standing:
+                return
+            gap = np.linalg.norm(
+                self._places[[self.passengers[who].place for who in standing]] - self._places[seat],
+                axis=1,
+            )
+            nearest = int(np.argmin(gap))
+            wish = self._chance.random() < self._motion.seat_wish
+            if wish and gap[nearest] < _SEAT_REACH_M:
+                wait_s = float(self._chance.uniform(5, 20))
+                self._move(int(standing[nearest]), int(seat), now + wait_s)
+
+    def _stroll(self, person: int, now: float) -> None:
+        passenger = self.passengers[person]
+        if not passenger.aboard or passenger.free_s > now or passenger.place < self._seats:
+            return
+        free = np.flatnonzero(self._holder[self._seats :] < 0) + self._seats
+        if len(free):
+            self._move(person, int(self._chance.choice(free)), now)
+
+    def _move(self, person: int, place: int, start: float) -> None:
+        here = self._places[self.passengers[person].place]
+        self._holder[self.passengers[person].place] = -1
+        self._settle(person, place, start, walk_from=here)
+
+    def _settle(self, person: int, place: int, start: float, *, walk_from: Floats | None) -> None:
+        passenger = self.passengers[person]
+        passenger.aboard = True
+        passenger.place = place
+        self._holder[place] = person
+        if walk_from is None:
+            passenger.waypoints.append(_point(start, self._places[place]))
+            arrived = start
+        else:
+            if not passenger.waypoints:
+                passenger.waypoints.append(_point(start, walk_from))
+            arrived = self._walk(passenger, start, self._places[place])
+        passenger.free_s = arrived
+        seated = place < self._seats
+        look = (
+            float(self._carriage.seat_facing[place])
+            if seated
+            else float(self._chance.uniform(-np.pi, np.pi))
+        )
+        posture = Posture.SEATED if seated else Posture.STANDING
+        passenger.stretches.append((arrived, posture, look))
+
+    def _walk(self, passenger: _Passenger, start: float, target: Floats) -> float:
+        """Walk along the aisle to ``target``; return when one is there."""
+        _, x, y = passenger.waypoints[-1]
+        goal_x, goal_y = float(target[0]), float(target[1])
+        passenger.stretches.append((start, Posture.WALKING, 0.0))
+        passenger.waypoints.append((start, x, y))
+        now = start
+        for step_x, step_y in ((x, 0.0), (goal_x, 0.0), (goal_x, goal_y)):
+            now += max(float(np.hypot(step_x - x, step_y - y)) / passenger.speed_m_s, 1e-3)
+            passenger.waypoints.append((now, step_x, step_y))
+            x, y = step_x, step_y
+        return now
+
+
+def _point(time_s: float, xy: Floats) -> tuple[float, float, float]:
+    return time_s, float(xy[0]), float(xy[1])
+
+
+def _fill(
+    passenger: _Passenger,
+    xy: np.ndarray[tuple[int, ...], np.dtype[np.float32]],
+    facing: np.ndarray[tuple[int, ...], np.dtype[np.float32]],
+    posture: np.ndarray[tuple[int, ...], np.dtype[np.int8]],
+    chance: np.random.Generator,
+) -> None:
+    """Write one person's columns: where, looking where, doing what."""
+    ticks = len(xy)
+    time = np.arange(ticks, dtype=np.float64)
+    knots = np.arange(0.0, ticks + _KNOT_S, _KNOT_S)
+    sway = np.stack([np.interp(time, knots, chance.normal(size=len(knots))) for _ in range(2)], -1)
+    turn = np.interp(time, knots, chance.normal(size=len(knots)))
+    if not passenger.waypoints:
+        return
+    points = np.array(passenger.waypoints)
+    x = np.interp(time, points[:, 0], points[:, 1])
+    y = np.interp(time, points[:, 0], points[:, 2])
+    here = (time >= points[0, 0]) & (time < passenger.gone_s)
+    starts = [stretch[0] for stretch in passenger.stretches]
+    for index, (start, what, look) in enumerate(passenger.stretches):
+        end = starts[index + 1] if index + 1 < len(starts) else np.inf
+        rows = here & (time >= start) & (time < end)
+        posture[rows] = what
+        if what is Posture.WALKING:
+            heading = np.arctan2(np.gradient(y), np.gradient(x))
+            facing[rows] = heading[rows]
+        else:
+            facing[rows] = look + _TURN_RAD[what] * turn[rows]
+            x[rows] += _SWAY_M[what] * sway[rows, 0]
+            y[rows] += _SWAY_M[what] * sway[rows, 1]
+    xy[here, 0] = x[here]
+    xy[here, 1] = y[here]

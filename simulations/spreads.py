@@ -1,0 +1,92 @@
+"""What readings say about a channel: exponent, spreads at each time scale, reciprocity.
+
+The same code reads simulated and recorded readings, so the two may be compared.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from tracetogether.units import Floats, Ints
+
+
+@dataclass(frozen=True, slots=True)
+class Spreads:
+    """Statistics of readings around ``attenuation = A + 10 n log10(distance)``.
+
+    Attributes:
+        readings: how many.
+        exponent: n.
+        at_1m_db: A.
+        sigma_db: spread of residuals.
+        pair_offset_sd_db: spread of the lasting offsets of directed pairs.
+        within_pair_sd_db: spread around those.
+        reciprocity_corr: correlation of the offsets of the two directions of a pair.
+        difference_sd_db: spread of the difference of the two.
+    """
+
+    readings: int
+    exponent: float
+    at_1m_db: float
+    sigma_db: float
+    pair_offset_sd_db: float
+    within_pair_sd_db: float
+    reciprocity_corr: float
+    difference_sd_db: float
+
+
+def group_codes(*columns: Ints) -> Ints:
+    """Return one number per row, equal where all ``columns`` are."""
+    _, codes = np.unique(np.stack(columns, axis=1), axis=0, return_inverse=True)
+    return codes.reshape(-1).astype(np.int64)
+
+
+def within_group_sd(values: Floats, group: Ints) -> float:
+    """Return the pooled standard deviation inside groups of two or more."""
+    count = np.bincount(group)
+    mean = np.bincount(group, values) / np.maximum(count, 1)
+    squares = ((values - mean[group]) ** 2).sum()
+    freedom = (count - 1)[count > 0].sum()
+    return float(np.sqrt(squares / freedom))
+
+
+def spreads(
+    attenuation_db: Floats, distance_m: Floats, tx: Ints, rx: Ints, *, least_readings: int = 5
+) -> Spreads:
+    """Return the statistics of n readings.
+
+    Pairs' offsets are told from chance by the usual one-way random effects: the variance of their
+    means less what averaging leaves of the variance within.
+
+    Args:
+        attenuation_db: (n,) transmit power less corrected RSSI.
+        distance_m: (n,) true distance.
+        tx: (n,) who sent.
+        rx: (n,) who heard.
+        least_readings: pairs with fewer say nothing about lasting offsets.
+    """
+    design = np.column_stack([np.ones_like(distance_m), 10.0 * np.log10(distance_m)])
+    (at_1m, exponent), *_ = np.linalg.lstsq(design, attenuation_db, rcond=None)
+    residual = attenuation_db - design @ np.array([at_1m, exponent])
+    pair = group_codes(tx, rx)
+    count = np.bincount(pair)
+    mean = np.bincount(pair, residual) / count
+    within = within_group_sd(residual, pair)
+    enough = count >= least_readings
+    between = float(np.var(mean[enough], ddof=1) - within**2 * np.mean(1.0 / count[enough]))
+    first = np.unique(pair, return_index=True)[1]
+    ends = np.stack([tx[first], rx[first]], axis=1)[enough]
+    there = {(int(a), int(b)): float(m) for (a, b), m in zip(ends, mean[enough], strict=True)}
+    both = np.array(
+        [(m, there[b, a]) for (a, b), m in there.items() if a < b and (b, a) in there]
+    ).reshape(-1, 2)
+    return Spreads(
+        readings=len(residual),
+        exponent=float(exponent),
+        at_1m_db=float(at_1m),
+        sigma_db=float(residual.std()),
+        pair_offset_sd_db=float(np.sqrt(max(between, 0.0))),
+        within_pair_sd_db=within,
+        reciprocity_corr=float(np.corrcoef(both.T)[0, 1]) if len(both) > 2 else float("nan"),
+        difference_sd_db=float((both[:, 0] - both[:, 1]).std()) if len(both) else float("nan"),
+    )

@@ -1,0 +1,120 @@
+"""Chance by name: streams from one seed, and noise that is a function of its indices.
+
+Two kinds. ``Streams.generator(*names)`` is a numpy Generator for what is drawn once, in order
+(who boards where). ``Streams.noise(*names)`` has no state at all: the draw at (tick, tx, rx)
+is a hash of the seed, the name and those indices, so the work may be split, reordered or
+repeated and every number stays the same. Varying one named stream leaves all others alone.
+
+The hash is SplitMix64's finaliser (Steele, Lea, Flood 2014), folded over the indices; names go
+through SHA-256, so nothing depends on PYTHONHASHSEED.
+"""
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+from scipy.special import ndtri
+
+from tracetogether.units import Floats
+
+Hashes = npt.NDArray[np.uint64]
+
+_GOLDEN: Final = np.uint64(0x9E3779B97F4A7C15)
+_MULTIPLY_1: Final = np.uint64(0xBF58476D1CE4E5B9)
+_MULTIPLY_2: Final = np.uint64(0x94D049BB133111EB)
+_TO_UNIT: Final = 2.0**-53
+_MASK: Final = 2**64 - 1
+
+
+def _mix(values: Hashes) -> Hashes:
+    """Return SplitMix64's finaliser: a bijection whose every output bit depends on every input."""
+    z = (values ^ (values >> np.uint64(30))) * _MULTIPLY_1
+    z = (z ^ (z >> np.uint64(27))) * _MULTIPLY_2
+    return z ^ (z >> np.uint64(31))
+
+
+def _mix_one(value: int) -> int:
+    z = ((value ^ (value >> 30)) * int(_MULTIPLY_1)) & _MASK
+    z = ((z ^ (z >> 27)) * int(_MULTIPLY_2)) & _MASK
+    return z ^ (z >> 31)
+
+
+def _as_hashes(index: npt.ArrayLike) -> Hashes:
+    values = np.asarray(index)
+    if values.dtype.kind not in "iu":
+        msg = f"noise is indexed by whole numbers, got {values.dtype}"
+        raise TypeError(msg)
+    return values.astype(np.uint64)
+
+
+@dataclass(frozen=True, slots=True)
+class Noise:
+    """Random numbers as a pure function of integer indices; broadcast like numpy ufuncs."""
+
+    key: int
+
+    def hashes(self, *indices: npt.ArrayLike) -> Hashes:
+        """Return one 64-bit hash per broadcast element of ``indices``."""
+        state: Hashes = np.asarray(self.key, dtype=np.uint64)
+        with np.errstate(over="ignore"):  # arithmetic modulo 2**64 is meant
+            for index in indices:
+                state = _mix((state + _GOLDEN) ^ _mix(_as_hashes(index) + _GOLDEN))
+        return np.asarray(state, dtype=np.uint64)
+
+    def uniform(self, *indices: npt.ArrayLike) -> Floats:
+        """Return uniform numbers strictly inside (0, 1)."""
+        top = (self.hashes(*indices) >> np.uint64(11)).astype(np.float64)
+        return np.asarray((top + 0.5) * _TO_UNIT, dtype=np.float64)
+
+    def uniform_one(self, *indices: int) -> float:
+        """Return the one number that ``uniform`` gives there; numpy is slow on single numbers."""
+        state = self.key
+        golden = int(_GOLDEN)
+        for index in indices:
+            state = _mix_one(((state + golden) & _MASK) ^ _mix_one((index + golden) & _MASK))
+        return ((state >> 11) + 0.5) * _TO_UNIT
+
+    def normal(self, *indices: npt.ArrayLike) -> Floats:
+        """Return standard normal numbers, by the inverse of the distribution function."""
+        return np.asarray(ndtri(self.uniform(*indices)), dtype=np.float64)
+
+
+@dataclass(frozen=True, slots=True)
+class Streams:
+    """All chance of one run.
+
+    Attributes:
+        seed: any whole number >= 0.
+    """
+
+    seed: int
+
+    def __post_init__(self) -> None:
+        if self.seed < 0:
+            msg = f"a seed is a whole number >= 0, got {self.seed}"
+            raise ValueError(msg)
+
+    def _digest(self, names: tuple[str | int, ...]) -> bytes:
+        # Lengths are written down so that ("ab", "c") and ("a", "bc") differ.
+        parts = [str(self.seed), *(f"{type(name).__name__}:{name}" for name in names)]
+        text = "".join(f"{len(part)}:{part}," for part in parts)
+        return hashlib.sha256(text.encode()).digest()
+
+    def generator(self, *names: str | int) -> np.random.Generator:
+        """Return the generator of that name, at its beginning."""
+        entropy = int.from_bytes(self._digest(("generator", *names)), "big")
+        return np.random.Generator(np.random.Philox(np.random.SeedSequence(entropy)))
+
+    def noise(self, *names: str | int) -> Noise:
+        """Return the noise of that name."""
+        return Noise(int.from_bytes(self._digest(("noise", *names))[:8], "big"))
+
+    def entropy(self, *names: str | int) -> Callable[[int], bytes]:
+        """Return a source of bytes for keys and IVs of SIMULATED authorities and phones.
+
+        Reproducible, and therefore worthless as a secret outside a simulation.
+        """
+        return self.generator("entropy", *names).bytes
