@@ -97,7 +97,7 @@ class AuthorityClient:
         operator_token: an operator's, for open_case, cases, issue_pin and contacts.
         timeout_s: for connecting, and for each silence of the server.
         retries: how many more times a call is tried.
-        backoff_s: the first pause between tries; the next ones double.
+        backoff_s: the first pause between tries; the next ones double. 0: no pauses at all.
         allow_plain_http: send secrets over http to other machines too.
 
     Raises:
@@ -125,6 +125,7 @@ class AuthorityClient:
             other=0,
             backoff_factor=backoff_s,
             raise_on_status=False,  # what the server says is told
+            respect_retry_after_header=backoff_s > 0,
         )
         self._once = careful.new(status=0, redirect=0, allowed_methods=None)
         self._again = careful.new(

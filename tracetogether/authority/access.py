@@ -88,8 +88,9 @@ class Access:
         Raises:
             AccessDeniedError: there is none, or it is nobody's.
         """
-        user_id = self.users.user_of(credential_digest(_bounded(credential)))
-        if user_id is None or not credential:
+        secret = _bounded(credential)
+        user_id = self.users.user_of(credential_digest(secret))
+        if user_id is None or not secret:
             msg = "a registration credential is needed: register first"
             raise AccessDeniedError(msg)
         return user_id
@@ -100,10 +101,11 @@ class Access:
         Raises:
             AccessDeniedError: there is none, or it is nobody's.
         """
-        digest = operator_digest(_bounded(token))
+        secret = _bounded(token)
+        digest = operator_digest(secret)
         # Every digest is compared, so that the time does not tell which one came near.
         known = [equal(digest, one) for one in self.users.operator_digests()]
-        if not any(known) or not token:
+        if not any(known) or not secret:
             msg = "an operator token is needed: `authority init` wrote it to operator.token"
             raise AccessDeniedError(msg)
 

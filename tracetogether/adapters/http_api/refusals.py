@@ -38,7 +38,11 @@ _STATUS: Final[Mapping[type[TraceTogetherError], tuple[int, str]]] = {
 }
 _OWN_FAULT: Final = "the service has a fault of its own; the operator finds it in the log"
 _UNAVAILABLE: Final = "the service can't read or write its store or keys now; try again later"
-_HTTP_CODES: Final = {404: "not_found", 405: "method_not_allowed", 413: "too_large"}
+_HTTP: Final[Mapping[int, tuple[str, str]]] = {
+    400: ("invalid_request", "the body can't be read as JSON"),
+    404: ("not_found", "there is nothing at this address: /openapi.json lists what there is"),
+    405: ("method_not_allowed", "this address does not take that method"),
+}
 
 
 def refusal(status: int, code: str, message: str) -> Response:
@@ -46,7 +50,7 @@ def refusal(status: int, code: str, message: str) -> Response:
     retry = status == 503
     headers = {"WWW-Authenticate": "Bearer"} if status == 401 else {}
     if retry:
-        headers["Retry-After"] = "5"
+        headers["Retry-After"] = "1"
     return Response(
         json.dumps({"error": {"code": code, "message": message, "retry": retry}}),
         status_code=status,
@@ -69,8 +73,8 @@ def told(error: Exception) -> Response:
         case ClientDisconnect():
             return refusal(400, "invalid_request", "the connection ended before the request did")
         case HTTPException():
-            code = _HTTP_CODES.get(error.status_code, "invalid_request")
-            return refusal(error.status_code, code, str(error.detail))
+            code, message = _HTTP.get(error.status_code, ("invalid_request", str(error.detail)))
+            return refusal(error.status_code, code, message)
         case _:
             return refusal(500, "internal", _OWN_FAULT)
 

@@ -1,0 +1,81 @@
+"""Phones by credential, operators by token, nobody else."""
+
+import pytest
+
+from tests.authority_world import OPERATOR_TOKEN, World
+from tracetogether.authority import access
+from tracetogether.authority.access import Access, MemoryUsers, credential_digest, operator_digest
+from tracetogether.errors import AccessDeniedError
+from tracetogether.units import Entropy
+
+REFUSED = [None, "", " ", "wrong", "x" * 513, "x" * 100_000, "\x00", "é"]
+
+
+def test_a_phone_is_known_by_its_credential(entropy: Entropy) -> None:
+    world = World.of(entropy)
+    one, other = (world.authority.issuance.register() for _ in range(2))
+    assert world.authority.access.phone(one.credential) == one.user_id
+    assert world.authority.access.phone(other.credential) == other.user_id
+
+
+@pytest.mark.parametrize("secret", REFUSED)
+def test_others_are_refused(entropy: Entropy, secret: str | None) -> None:
+    world = World.of(entropy)
+    world.authority.issuance.register()
+    with pytest.raises(AccessDeniedError, match="registration credential"):
+        world.authority.access.phone(secret)
+    with pytest.raises(AccessDeniedError, match="operator token"):
+        world.authority.access.operator(secret)
+
+
+def test_an_operator_is_known_by_the_token(entropy: Entropy) -> None:
+    world = World.of(entropy)
+    world.authority.access.operator(OPERATOR_TOKEN)
+    for near in (OPERATOR_TOKEN[:-1], OPERATOR_TOKEN + "x", OPERATOR_TOKEN.upper()):
+        with pytest.raises(AccessDeniedError):
+            world.authority.access.operator(near)
+
+
+def test_a_credential_is_no_operator_token_and_a_token_no_credential(entropy: Entropy) -> None:
+    world = World.of(entropy)
+    phone = world.authority.issuance.register()
+    with pytest.raises(AccessDeniedError):
+        world.authority.access.operator(phone.credential)
+    with pytest.raises(AccessDeniedError):
+        world.authority.access.phone(OPERATOR_TOKEN)
+    assert credential_digest("same") != operator_digest("same")
+
+
+def test_without_operators_everybody_is_refused() -> None:
+    for token in (*REFUSED, OPERATOR_TOKEN):
+        with pytest.raises(AccessDeniedError):
+            Access(MemoryUsers()).operator(token)
+
+
+def test_an_empty_secret_is_refused_even_if_its_digest_is_kept() -> None:
+    users = MemoryUsers([operator_digest("")])
+    users.add_user("nobody", credential_digest(""))
+    for secret in (None, "", "x" * 513):
+        with pytest.raises(AccessDeniedError):
+            Access(users).operator(secret)
+        with pytest.raises(AccessDeniedError):
+            Access(users).phone(secret)
+
+
+@pytest.mark.parametrize("token", ["first", "second", "none of them"])
+def test_every_kept_digest_is_compared_in_constant_time(
+    monkeypatch: pytest.MonkeyPatch, token: str
+) -> None:
+    compared = []
+
+    def counted(one: bytes, other: bytes) -> bool:
+        compared.append((one, other))
+        return one == other
+
+    monkeypatch.setattr(access, "equal", counted)
+    users = MemoryUsers([operator_digest("first"), operator_digest("second")])
+    try:
+        Access(users).operator(token)
+    except AccessDeniedError:
+        assert token == "none of them"
+    assert len(compared) == 2

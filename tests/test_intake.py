@@ -1,0 +1,387 @@
+"""Upload PINs, upload tokens, logs: bound to one user, used once, checked at every edge."""
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+
+from tests.authority_world import DAY, NOON, World
+from tracetogether.authority import intake, pins
+from tracetogether.authority.casework import Case
+from tracetogether.authority.intake import unseal
+from tracetogether.bluetrace.upload import write_upload
+from tracetogether.crypto import hmac_sha256, sha256
+from tracetogether.errors import (
+    AccessDeniedError,
+    ConflictError,
+    InvalidUploadError,
+    KeyRingError,
+    NotFoundError,
+    SealError,
+)
+from tracetogether.parameters import (
+    RETENTION,
+    UPLOAD_CLOCK_AHEAD_S,
+    UPLOAD_PIN_LIFETIME_S,
+    UPLOAD_PIN_TRIES,
+    UPLOAD_TOKEN_LIFETIME_S,
+)
+from tracetogether.rejection import Rejection
+from tracetogether.sightings import Sighting
+from tracetogether.units import Entropy
+
+BODY = b'{"records": [], "events": []}'
+DIGEST = sha256(BODY)
+
+
+def other_than(pin: str) -> str:
+    return f"{(int(pin) + 1) % 10**8:08d}"
+
+
+@pytest.fixture
+def world(entropy: Entropy) -> World:
+    return World.of(entropy)
+
+
+@pytest.fixture
+def case(world: World) -> Case:
+    return world.authority.casework.open_case(world.user(), NOON)
+
+
+# --- cases ---
+
+
+def test_a_case_is_of_today_unless_told(world: World) -> None:
+    user = world.user()
+    assert world.authority.casework.open_case(user, NOON).day == DAY
+    assert world.authority.casework.open_case(user, NOON, DAY - 21).day == DAY - 21
+    assert world.authority.casework.open_case(user, NOON, DAY + 1).date == "2020-05-05"
+
+
+def test_a_case_outside_of_what_a_log_holds_is_refused(world: World) -> None:
+    user = world.user()
+    with pytest.raises(ConflictError, match="future"):
+        world.authority.casework.open_case(user, NOON, DAY + 2)
+    with pytest.raises(ConflictError, match="21 days"):
+        world.authority.casework.open_case(user, NOON, DAY - 22)
+
+
+@pytest.mark.parametrize("user_id", ["", "nobody", "Ä" * 28, "\ud800", "A" * 28])
+def test_a_case_needs_a_user(world: World, user_id: str) -> None:
+    with pytest.raises(NotFoundError, match="no such user"):
+        world.authority.casework.open_case(user_id, NOON)
+
+
+@pytest.mark.parametrize("case_id", ["", "nothing", "\ud800"])
+def test_a_case_that_is_not_there_is_told(world: World, case_id: str) -> None:
+    with pytest.raises(NotFoundError, match="no such case"):
+        world.authority.casework.case(case_id)
+
+
+# --- PINs ---
+
+
+def test_a_right_pin_becomes_a_token_for_its_user_case_and_log(world: World, case: Case) -> None:
+    pin = world.authority.pins.issue(case, NOON)
+    token = world.authority.intake.redeem_pin(case.user_id, pin, DIGEST, NOON)
+    leave = world.authority.intake.tokens.open(token, NOON)
+    assert (leave.user_id, leave.case_id, leave.log_sha256) == (case.user_id, case.case_id, DIGEST)
+    assert leave.expiry == NOON + UPLOAD_TOKEN_LIFETIME_S
+
+
+def test_a_pin_is_used_once(world: World, case: Case) -> None:
+    pin = world.authority.pins.issue(case, NOON)
+    world.authority.intake.redeem_pin(case.user_id, pin, DIGEST, NOON)
+    with pytest.raises(AccessDeniedError):
+        world.authority.intake.redeem_pin(case.user_id, pin, DIGEST, NOON)
+
+
+def test_the_last_of_five_tries_may_be_right_the_sixth_may_not(world: World, case: Case) -> None:
+    for wrong_tries, accepted in ((UPLOAD_PIN_TRIES - 1, True), (UPLOAD_PIN_TRIES, False)):
+        pin = world.authority.pins.issue(case, NOON)
+        for _ in range(wrong_tries):
+            with pytest.raises(AccessDeniedError):
+                world.authority.intake.redeem_pin(case.user_id, other_than(pin), DIGEST, NOON)
+        if accepted:
+            assert world.authority.intake.redeem_pin(case.user_id, pin, DIGEST, NOON)
+        else:
+            with pytest.raises(AccessDeniedError):
+                world.authority.intake.redeem_pin(case.user_id, pin, DIGEST, NOON)
+
+
+def test_a_pin_lives_for_a_day(world: World, case: Case) -> None:
+    pin = world.authority.pins.issue(case, NOON)
+    with pytest.raises(AccessDeniedError):
+        world.authority.intake.redeem_pin(case.user_id, pin, DIGEST, NOON + UPLOAD_PIN_LIFETIME_S)
+    last = NOON + UPLOAD_PIN_LIFETIME_S - 1
+    assert world.authority.intake.redeem_pin(case.user_id, pin, DIGEST, last)
+
+
+def test_a_new_pin_replaces_the_old_one(world: World, case: Case) -> None:
+    old = world.authority.pins.issue(case, NOON)
+    new = world.authority.pins.issue(case, NOON)
+    with pytest.raises(AccessDeniedError):
+        world.authority.intake.redeem_pin(case.user_id, old, DIGEST, NOON)
+    assert world.authority.intake.redeem_pin(case.user_id, new, DIGEST, NOON)
+
+
+def test_all_refusals_look_alike_and_cost_alike(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fresh() -> tuple[Case, str]:
+        case = world.authority.casework.open_case(world.user(), NOON)
+        return case, world.authority.pins.issue(case, NOON)
+
+    def wrong() -> tuple[str, str, float]:
+        case, pin = fresh()
+        return case.user_id, other_than(pin), NOON
+
+    def expired() -> tuple[str, str, float]:
+        case, pin = fresh()
+        return case.user_id, pin, NOON + UPLOAD_PIN_LIFETIME_S
+
+    def used() -> tuple[str, str, float]:
+        case, pin = fresh()
+        world.authority.intake.redeem_pin(case.user_id, pin, DIGEST, NOON)
+        return case.user_id, pin, NOON
+
+    def void() -> tuple[str, str, float]:
+        case, pin = fresh()
+        for _ in range(UPLOAD_PIN_TRIES):
+            with pytest.raises(AccessDeniedError):
+                world.authority.intake.redeem_pin(case.user_id, other_than(pin), DIGEST, NOON)
+        return case.user_id, pin, NOON
+
+    def anothers() -> tuple[str, str, float]:
+        fresh()
+        _, pin = fresh()
+        return world.user(), pin, NOON
+
+    def unknown_user() -> tuple[str, str, float]:
+        return "A" * 28, fresh()[1], NOON
+
+    calls: list[str] = []
+
+    def counted(name: str, real: Callable[..., object]) -> Callable[..., object]:
+        def call(*arguments: object) -> object:
+            calls.append(name)
+            return real(*arguments)
+
+        return call
+
+    seen = set()
+    for situation in (wrong, expired, used, void, anothers, unknown_user):
+        user_id, pin, now = situation()
+        with monkeypatch.context() as patch:
+            patch.setattr(pins, "hmac_sha256", counted("hmac", hmac_sha256))
+            patch.setattr(world.pins, "try_pin", counted("store", world.pins.try_pin))
+            calls.clear()
+            with pytest.raises(AccessDeniedError) as caught:
+                world.authority.intake.redeem_pin(user_id, pin, DIGEST, now)
+        seen.add((str(caught.value), tuple(calls)))
+        assert pin not in str(caught.value)
+        assert user_id not in str(caught.value)
+    assert len(seen) == 1
+    assert seen.pop()[1] == ("store", "hmac")
+
+
+@pytest.mark.parametrize(
+    "pin", ["", "1234567", "123456789", "1234567x", "１２３４５６７８", "\ud800"]
+)
+def test_what_is_no_pin_costs_no_try(world: World, case: Case, pin: str) -> None:
+    right = world.authority.pins.issue(case, NOON)
+    for _ in range(UPLOAD_PIN_TRIES + 1):
+        with pytest.raises(InvalidUploadError, match="8 digits"):
+            world.authority.intake.redeem_pin(case.user_id, pin, DIGEST, NOON)
+    assert world.authority.intake.redeem_pin(case.user_id, right, DIGEST, NOON)
+
+
+@pytest.mark.parametrize("digest", [b"", DIGEST[:-1], DIGEST + b"x"])
+def test_what_is_no_digest_costs_no_pin(world: World, case: Case, digest: bytes) -> None:
+    pin = world.authority.pins.issue(case, NOON)
+    with pytest.raises(InvalidUploadError, match="SHA-256"):
+        world.authority.intake.redeem_pin(case.user_id, pin, digest, NOON)
+    assert world.authority.intake.redeem_pin(case.user_id, pin, DIGEST, NOON)
+
+
+def test_no_pin_is_kept_and_its_digest_is_keyed_by_the_day(world: World, case: Case) -> None:
+    pin = world.authority.pins.issue(case, NOON)
+    kept = world.pins.try_pin(case.user_id, NOON)
+    assert kept is not None
+    message = f"{case.user_id}/{case.case_id}/{pin}".encode()
+    assert kept.digest == hmac_sha256(world.keys.day_key("upload-pin", DAY), message)
+    assert pin not in repr(vars(world.pins))
+    assert case.user_id not in repr(kept)
+
+
+def test_no_pin_for_a_case_that_is_gone(world: World, case: Case) -> None:
+    world.cases.drop_cases(NOON + 1)
+    with pytest.raises(NotFoundError):
+        world.authority.pins.issue(case, NOON)
+
+
+# --- uploads ---
+
+
+def test_a_log_is_taken_in_and_counted(world: World, case: Case) -> None:
+    rows = world.heard(world.user(), NOON - 3600, 30)
+    receipt = world.take(case, rows, NOON)
+    assert (receipt.records, receipt.accepted, dict(receipt.rejected)) == (90, 90, {})
+    (upload,) = world.uploads.uploads(case.case_id)
+    assert unseal(upload, world.keys) == write_upload(rows)
+
+
+def test_a_stored_log_is_sealed(world: World, case: Case) -> None:
+    rows = world.heard(world.user(), NOON - 3600, 30)
+    world.take(case, rows, NOON)
+    (upload,) = world.uploads.uploads(case.case_id)
+    assert rows[0].peer.encode() not in upload.sealed
+    assert b"Pixel" not in upload.sealed
+    for place in (0, 16, len(upload.sealed) - 1):
+        changed = bytearray(upload.sealed)
+        changed[place] ^= 1
+        with pytest.raises(SealError):
+            unseal(replace(upload, sealed=bytes(changed)), world.keys)
+    with pytest.raises(SealError):
+        unseal(replace(upload, case_id="ANOTHER"), world.keys)
+    with pytest.raises(SealError):
+        unseal(replace(upload, token_id="another"), world.keys)
+    world.keys.destroy_before(DAY + 1)
+    with pytest.raises(KeyRingError):
+        unseal(upload, world.keys)
+
+
+def test_a_second_upload_of_the_same_log_is_a_conflict(world: World, case: Case) -> None:
+    token = world.token(case, BODY, NOON)
+    world.authority.intake.take_upload(token, BODY, NOON)
+    with pytest.raises(ConflictError, match="already received"):
+        world.authority.intake.take_upload(token, BODY, NOON)
+    assert len(world.uploads.uploads(case.case_id)) == 1
+
+
+def test_one_changed_byte_is_refused_and_the_right_log_is_still_taken(
+    world: World, case: Case
+) -> None:
+    token = world.token(case, BODY, NOON)
+    for changed in (BODY[:-1] + b" ", BODY + b" ", b""):
+        with pytest.raises(InvalidUploadError, match="not the log"):
+            world.authority.intake.take_upload(token, changed, NOON)
+    assert world.authority.intake.take_upload(token, BODY, NOON).records == 0
+
+
+def test_a_token_expires(world: World, case: Case) -> None:
+    token = world.token(case, BODY, NOON)
+    late = NOON + UPLOAD_TOKEN_LIFETIME_S
+    for refused in (
+        lambda: world.authority.intake.check_token(token, late),
+        lambda: world.authority.intake.take_upload(token, BODY, late),
+        lambda: world.authority.intake.take_upload("", BODY, NOON),
+        lambda: world.authority.intake.take_upload(token[:-4] + "AAAA", BODY, NOON),
+    ):
+        with pytest.raises(InvalidUploadError, match="token"):
+            refused()
+    world.authority.intake.check_token(token, late - 1)
+    assert world.authority.intake.take_upload(token, BODY, late - 1).records == 0
+
+
+def test_a_log_over_the_limit_is_refused(
+    world: World, case: Case, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(intake, "MAX_UPLOAD_BYTES", len(BODY))
+    over = BODY + b" "
+    token = world.token(case, over, NOON)
+    with pytest.raises(InvalidUploadError, match="larger"):
+        world.authority.intake.take_upload(token, over, NOON)
+    assert world.take(case, BODY, NOON).records == 0
+
+
+@pytest.mark.parametrize("body", [b"", b"[]", b"{}", b'{"records": 1}', b"\xff", b"{" * 100_000])
+def test_what_is_no_log_is_refused(world: World, case: Case, body: bytes) -> None:
+    with pytest.raises(InvalidUploadError):
+        world.take(case, body, NOON)
+    assert not world.uploads.uploads(case.case_id)
+
+
+def test_no_upload_to_a_case_that_is_gone(world: World, case: Case) -> None:
+    token = world.token(case, BODY, NOON)
+    world.cases.drop_cases(NOON + 1)
+    with pytest.raises(NotFoundError, match="closed"):
+        world.authority.intake.take_upload(token, BODY, NOON)
+
+
+def test_every_rejection_is_counted_by_its_reason(world: World, case: Case) -> None:
+    good = world.heard(world.user(), NOON - 3600, 2)
+    own = world.heard(case.user_id, NOON - 3600, 1)
+    far = RETENTION.log_s + 1
+    body = json.loads(
+        write_upload(
+            [
+                *good,
+                *own,
+                replace(good[0], peer=""),
+                replace(good[0], peer="x" * 84),
+                replace(good[0], time=good[0].time + 1800),
+                replace(good[0], rssi_dbm=127),
+                replace(good[0], rssi_dbm=0),
+                replace(good[0], rssi_dbm=-128),
+                *world.heard(world.user(), NOON - far, 1)[:1],
+                *world.heard(world.user(), NOON + UPLOAD_CLOCK_AHEAD_S + 1, 1)[:1],
+            ]
+        )
+    )
+    body["records"].append(7)
+    receipt = world.take(case, json.dumps(body).encode(), NOON)
+    assert dict(receipt.rejected) == {
+        Rejection.SELF_TEMPID: 3,
+        Rejection.NO_MSG: 1,
+        Rejection.FAILED_DECRYPTION: 1,
+        Rejection.EXPIRED_ID: 1,
+        Rejection.INVALID_RSSI: 3,
+        Rejection.IMPLAUSIBLE: 2,
+        Rejection.MALFORMED: 1,
+    }
+    assert receipt.accepted == len(good)
+    assert receipt.records == len(body["records"])
+
+
+@pytest.mark.parametrize(
+    ("offset_s", "accepted"),
+    [
+        (-RETENTION.log_s, True),
+        (-RETENTION.log_s - 1, False),
+        (UPLOAD_CLOCK_AHEAD_S, True),
+        (UPLOAD_CLOCK_AHEAD_S + 1, False),
+    ],
+)
+def test_the_edges_of_what_a_log_may_reach(
+    world: World, case: Case, offset_s: int, accepted: bool
+) -> None:
+    (row,) = world.heard(world.user(), NOON + offset_s, 1)[:1]
+    assert row.time == NOON + offset_s
+    assert world.take(case, [row], NOON).accepted == int(accepted)
+
+
+@pytest.mark.parametrize(("rssi_dbm", "accepted"), [(-127, 1), (-128, 0), (-1, 1), (0, 0)])
+def test_the_edges_of_signal_strength(
+    world: World, case: Case, rssi_dbm: float, accepted: int
+) -> None:
+    (row,) = world.heard(world.user(), NOON - 60, 1)[:1]
+    assert world.take(case, [replace(row, rssi_dbm=rssi_dbm)], NOON).accepted == accepted
+
+
+def test_strange_tokens_in_a_log_do_no_harm(world: World, case: Case) -> None:
+    strange = ["\ud800", "\x00" * 84, "=" * 84, "A" * 84, "é" * 84, "A" * 100_000]
+    rows = [{"timestamp": NOON - 60, "msg": one, "rssi": -60} for one in strange]
+    receipt = world.take(case, json.dumps({"records": rows}).encode(), NOON)
+    assert receipt.accepted == 0
+    assert receipt.rejected[Rejection.FAILED_DECRYPTION] == len(strange)
+
+
+def test_an_upload_token_is_never_a_tempid(world: World, case: Case) -> None:
+    token = world.token(case, BODY, NOON)
+    rows = [Sighting(NOON, one, -60) for one in (token, token[:84], token[-84:])]
+    assert world.take(case, rows, NOON).accepted == 0
+    tempid = world.heard(world.user(), NOON, 1)[0].peer
+    with pytest.raises(InvalidUploadError, match="token"):
+        world.authority.intake.take_upload(tempid, BODY, NOON)

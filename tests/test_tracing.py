@@ -1,0 +1,230 @@
+"""From uploaded logs to contacts in order of concern."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.authority_world import DAY, NOON, NOW, World
+from tracetogether.authority.casework import Case
+from tracetogether.authority.contacts import _busiest_24h, pseudonym
+from tracetogether.authority.tracing import POLICIES, policy_named
+from tracetogether.errors import NotFoundError
+from tracetogether.parameters import DEMO_POLICY, SINGAPORE_POLICY
+from tracetogether.proximity.calibration import BLUETRACE_TRANSMIT, Calibration
+from tracetogether.proximity.encounters import encounters
+from tracetogether.rejection import Rejection
+from tracetogether.sightings import Sightings
+from tracetogether.units import SECONDS_PER_DAY, Entropy
+
+HOUR = 3_600.0
+
+
+@pytest.fixture
+def world(entropy: Entropy) -> World:
+    return World.of(entropy)
+
+
+@pytest.fixture
+def case(world: World) -> Case:
+    return world.authority.casework.open_case(world.user(), NOON)
+
+
+def test_a_person_is_one_contact_over_tempid_rotations(world: World, case: Case) -> None:
+    near = world.user()
+    rows = world.heard(near, NOON - 2 * HOUR, 60, rssi_dbm=-45)
+    assert len({row.peer for row in rows}) >= 4
+    world.take(case, rows, NOON)
+    traced = world.authority.tracing.contacts(case)
+    (contact,) = traced.contacts
+    assert (contact.pseudonym, contact.user_id) == (pseudonym(near), near)
+    assert (contact.days, contact.encounters) == (1, 1)
+    assert contact.minutes.low <= contact.minutes.median <= contact.minutes.high
+    assert contact.minutes.low < contact.minutes.high
+    assert 40 < contact.minutes.median <= 61
+    assert contact.close_contact
+    assert (contact.first_s, contact.last_s) == (rows[0].time, rows[-1].time)
+
+
+def test_contacts_are_what_encounters_says_of_the_person(world: World, case: Case) -> None:
+    near = world.user()
+    mornings = [
+        world.heard(near, NOON - days * SECONDS_PER_DAY - HOUR, 20, rssi_dbm=-50)
+        for days in (0, 1, 5)
+    ]
+    rows = [row for morning in mornings for row in morning]
+    world.take(case, rows, NOON)
+    (contact,) = world.authority.tracing.contacts(case).contacts
+    met = encounters(
+        Sightings.from_rows([replace(row, peer=near) for row in rows]).replaced(
+            observer=Sightings.from_rows(rows).observer
+        ),
+        within_m=2.0,
+        calibration=Calibration.prior(BLUETRACE_TRANSMIT),
+    )
+    assert contact.encounters == len(met) == 3
+    assert contact.days == 3
+    assert contact.minutes.low == pytest.approx(met.minutes_low.sum())
+    assert contact.minutes.median == pytest.approx(met.minutes_median.sum())
+    assert contact.minutes.high == pytest.approx(met.minutes_high.sum())
+    assert contact.nearest_m.median == pytest.approx(met.nearest_m.min())
+    assert contact.minutes_24h == pytest.approx(met.minutes_median.max())
+
+
+def test_the_policy_is_met_by_minutes_of_one_span_of_24_hours(world: World, case: Case) -> None:
+    together, apart = world.user(), world.user()
+    # 17:00 and 01:00 UTC: two calendar days, one span of 24 hours.
+    evening = NOW - 7 * HOUR
+    rows = [
+        *world.heard(together, evening, 20, rssi_dbm=-40),
+        *world.heard(together, evening + 8 * HOUR, 20, rssi_dbm=-40),
+        *world.heard(apart, evening, 20, rssi_dbm=-40),
+        *world.heard(apart, evening - 24 * HOUR, 20, rssi_dbm=-40),
+    ]
+    world.take(case, rows, NOON)
+    found = {one.user_id: one for one in world.authority.tracing.contacts(case).contacts}
+    assert found[together].close_contact
+    assert found[together].minutes_24h == pytest.approx(found[together].minutes.median)
+    assert not found[apart].close_contact
+    assert found[apart].minutes_24h < 21
+    assert found[apart].minutes.median > 30
+    short = world.authority.tracing.contacts(case, DEMO_POLICY)
+    assert {one.user_id for one in short.contacts if one.close_contact} == {together, apart}
+
+
+def test_the_first_line_is_the_greatest_concern(world: World, case: Case) -> None:
+    near_long, near_short, far = (world.user() for _ in range(3))
+    world.take(
+        case,
+        [
+            *world.heard(far, NOON - 3 * HOUR, 100, rssi_dbm=-95),
+            *world.heard(near_short, NOON - 3 * HOUR, 10, rssi_dbm=-45),
+            *world.heard(near_long, NOON - 3 * HOUR, 90, rssi_dbm=-45),
+        ],
+        NOON,
+    )
+    found = world.authority.tracing.contacts(case).contacts
+    assert [one.user_id for one in found] == [near_long, near_short, far]
+    assert [one.close_contact for one in found] == [True, False, False]
+    assert found[0].nearest_m.median < found[2].nearest_m.median
+
+
+def test_the_traced_span_has_whole_days_at_both_ends(world: World) -> None:
+    case = world.authority.casework.open_case(world.user(), NOON, DAY - 2)
+    assert case.date == "2020-05-02"
+    start, end = NOW - 16 * SECONDS_PER_DAY, NOW - SECONDS_PER_DAY
+    assert (case.traced_from, case.traced_until) == (start, end)
+    before, first, last, after = (world.user() for _ in range(4))
+    world.take(
+        case,
+        [
+            world.heard(before, start - 1, 1)[0],
+            world.heard(first, start, 1)[0],
+            world.heard(last, end - 1, 1)[0],
+            world.heard(after, end, 1)[0],
+        ],
+        NOON,
+    )
+    traced = world.authority.tracing.contacts(case)
+    assert {one.user_id for one in traced.contacts} == {first, last}
+    assert (traced.accepted, traced.in_span) == (4, 2)
+
+
+def test_two_uploads_of_a_case_are_one_story(world: World, case: Case) -> None:
+    near = world.user()
+    rows = world.heard(near, NOON - 2 * HOUR, 60, rssi_dbm=-45)
+    world.take(case, rows[:100], NOON)
+    once = world.authority.tracing.contacts(case).contacts
+    world.take(case, rows[:100], NOON + 60)
+    assert world.authority.tracing.contacts(case).contacts == once
+    world.take(case, rows[50:], NOON + 120)
+    traced = world.authority.tracing.contacts(case)
+    assert (traced.uploads, traced.records, traced.in_span) == (3, 330, 180)
+    assert traced.contacts[0].minutes.median > once[0].minutes.median
+
+
+def test_a_log_of_nothing_gives_no_contacts(world: World, case: Case) -> None:
+    assert world.authority.tracing.contacts(case).contacts == ()
+    world.take(case, [], NOON)
+    traced = world.authority.tracing.contacts(case)
+    assert (traced.uploads, traced.records, traced.contacts) == (1, 0, ())
+
+
+def test_other_cases_stay_out(world: World, case: Case) -> None:
+    other = world.authority.casework.open_case(world.user(), NOON)
+    world.take(other, world.heard(world.user(), NOON - HOUR, 30), NOON)
+    assert world.authority.tracing.contacts(case).uploads == 0
+
+
+def test_the_same_log_is_judged_the_same_a_week_later(world: World, case: Case) -> None:
+    receipt = world.take(case, world.heard(world.user(), NOON - HOUR, 30), NOON)
+    first = world.authority.tracing.contacts(case)
+    assert (first.records, first.accepted) == (receipt.records, receipt.accepted)
+    assert world.authority.tracing.contacts(case) == first
+
+
+def test_tempids_whose_keys_are_destroyed_are_counted(world: World, case: Case) -> None:
+    old, recent = world.user(), world.user()
+    rows = [
+        *world.heard(old, NOON - 10 * SECONDS_PER_DAY, 10),
+        *world.heard(recent, NOON - SECONDS_PER_DAY, 10),
+    ]
+    world.take(case, rows, NOON)
+    assert len(world.authority.tracing.contacts(case).contacts) == 2
+    world.keys.destroy_before(DAY - 5)
+    traced = world.authority.tracing.contacts(case)
+    assert [one.user_id for one in traced.contacts] == [recent]
+    assert traced.rejected == {Rejection.KEY_DESTROYED: 30}
+
+
+def test_an_upload_whose_key_is_destroyed_is_counted(world: World, case: Case) -> None:
+    world.take(case, world.heard(world.user(), NOON - HOUR, 30), NOON)
+    later = NOON + SECONDS_PER_DAY
+    world.take(case, world.heard(world.user(), later - HOUR, 30), later)
+    world.keys.destroy_before(DAY + 1)
+    traced = world.authority.tracing.contacts(case)
+    assert (traced.uploads, traced.unreadable_uploads, traced.records) == (2, 1, 90)
+    world.keys.destroy_before(DAY + 9)
+    traced = world.authority.tracing.contacts(case)
+    assert (traced.uploads, traced.unreadable_uploads, traced.contacts) == (2, 2, ())
+
+
+def test_what_is_printed_names_nobody(world: World, case: Case) -> None:
+    near = world.user()
+    world.take(case, world.heard(near, NOON - HOUR, 30), NOON)
+    traced = world.authority.tracing.contacts(case)
+    for shown in (repr(traced), str(traced.to_json()), repr(traced.contacts)):
+        assert near not in shown
+        assert case.user_id not in shown
+    assert pseudonym(near) in str(traced.to_json())
+
+
+def test_a_pseudonym_is_stable_and_told_apart() -> None:
+    assert pseudonym("A" * 28) == "5PL4C-DULLU"  # by hashlib and base64 alone
+    assert pseudonym("A" * 28) != pseudonym("A" * 27 + "B")
+
+
+def test_policies_by_name() -> None:
+    assert policy_named("singapore") is SINGAPORE_POLICY
+    assert set(POLICIES) == {"singapore", "2m-15min"}
+    with pytest.raises(NotFoundError, match="there are singapore, 2m-15min"):
+        policy_named("none")
+
+
+@given(
+    st.lists(
+        st.tuples(st.integers(0, 400_000), st.integers(0, 1_000)),
+        min_size=1,
+        max_size=30,
+    )
+)
+def test_the_busiest_24_hours_by_trying_them_all(met: list[tuple[int, int]]) -> None:
+    starts = np.array([float(start) for start, _ in met])
+    minutes = np.array([float(minute) for _, minute in met])
+    tried = max(
+        sum(minute for start, minute in met if begin <= start < begin + SECONDS_PER_DAY)
+        for begin, _ in met
+    )
+    assert _busiest_24h(starts, minutes) == tried
