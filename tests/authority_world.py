@@ -56,36 +56,9 @@ class World:
         """Register a user."""
         return self.authority.issuance.register().user_id
 
-    def heard(
-        self,
-        user_id: str,
-        start: float,
-        minutes: float,
-        *,
-        rssi_dbm: float = -55.0,
-        every_s: float = 20.0,
-    ) -> list[Sighting]:
+    def heard(self, user_id: str, start: float, minutes: float, **how: float) -> list[Sighting]:
         """Return the records of a phone that heard the user for some minutes."""
-        count = int(minutes * 60 / every_s)
-        batch = self.authority.issuance.batch(user_id, start)
-        rows = []
-        for i in range(count):
-            time = start + i * every_s
-            if batch.at(time) is None:
-                batch = self.authority.issuance.batch(user_id, time)
-            tempid = batch.at(time)
-            assert tempid is not None
-            wobble = (i * 7 % 5) - 2.0
-            rows.append(
-                Sighting(
-                    time,
-                    tempid.text,
-                    rssi_dbm + wobble,
-                    peer_model="Pixel 3a",
-                    observer_model="iPhone 8",
-                )
-            )
-        return rows
+        return heard(self.authority, user_id, start, minutes, **how)
 
     def token(self, case: Case, body: bytes, now: float) -> str:
         """Return a token for the case's user to upload ``body``."""
@@ -96,3 +69,35 @@ class World:
         """Upload a log for a case."""
         body = rows if isinstance(rows, bytes) else write_upload(rows)
         return self.authority.intake.take_upload(self.token(case, body, now), body, now)
+
+
+def heard(
+    authority: Authority,
+    user_id: str,
+    start: float,
+    minutes: float,
+    *,
+    rssi_dbm: float = -55.0,
+    every_s: float = 20.0,
+) -> list[Sighting]:
+    """Return the records of a phone that heard the user for some minutes."""
+    count = int(minutes * 60 / every_s)
+    batch = authority.issuance.batch(user_id, start)
+    rows = []
+    for i in range(count):
+        time = start + i * every_s
+        if batch.at(time) is None:
+            batch = authority.issuance.batch(user_id, time)
+        tempid = batch.at(time)
+        assert tempid is not None
+        wobble = (i * 7 % 5) - 2.0
+        rows.append(
+            Sighting(
+                time,
+                tempid.text,
+                rssi_dbm + wobble,
+                peer_model="Pixel 3a",
+                observer_model="iPhone 8",
+            )
+        )
+    return rows

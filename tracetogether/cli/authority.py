@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -53,7 +54,7 @@ def _moment(text: str) -> float:
     """Return epoch seconds from themselves, or from a date with or without a time, in UTC."""
     try:
         if text.isdecimal():
-            return float(text)
+            return float(int(text))  # OverflowError where float alone would say "infinite"
         moment = datetime.fromisoformat(text)
         return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
     except (ValueError, OverflowError):
@@ -90,7 +91,13 @@ def init(folder: Path, name: str, *, as_json: bool) -> None:
 
 @authority.command()
 @folder_argument
-@click.option("--port", type=click.IntRange(0, 65_535), default=8000, show_default=True)
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65_535),
+    default=8000,
+    show_default=True,
+    help="Port to listen on; 0 takes a free one and says which.",
+)
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 def serve(folder: Path, port: int, host: str) -> None:
     """Serve the authority in DIR (./authority) over HTTP until interrupted.
@@ -106,14 +113,19 @@ def serve(folder: Path, port: int, host: str) -> None:
         purging = threading.Thread(target=_purge_hourly, args=(service, stop), daemon=True)
         purging.start()
         url = f"http://{host}:{listener.getsockname()[1]}"
-        err().print(f"Serving {folder} on {url}", f"described at {url}/openapi.json")
+        _tell(f"Serving {folder} on {url} (described at {url}/openapi.json); Ctrl-C ends it")
         if host not in _LOOPBACK:
-            err().print("Plain http: let a proxy with a certificate stand between it and others.")
+            _tell("This is plain http: let a proxy with a certificate stand before it.")
         try:
-            http_api.serve(http_api.create_app(service), listener)
+            with suppress(KeyboardInterrupt):  # which is how one ends it
+                http_api.serve(http_api.create_app(service), listener)
         finally:
             stop.set()
             purging.join()
+
+
+def _tell(text: str) -> None:
+    err().print(text, markup=False, soft_wrap=True)
 
 
 def _purge_hourly(service: Authority, stop: threading.Event) -> None:
@@ -121,7 +133,7 @@ def _purge_hourly(service: Authority, stop: threading.Event) -> None:
         try:
             service.purge(time.time())
         except TraceTogetherError as error:  # the next hour tries again
-            err().print(f"Purge failed: {error}", markup=False)
+            _tell(f"Purge failed: {error}")
         if stop.wait(_PURGE_EVERY_S):
             return
 

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
@@ -43,7 +43,8 @@ def create_folder(folder: Path, *, now: float, name: str = DEFAULT_NAME) -> str:
         SqlStore.create(folder / DATABASE, name=name, operator_token=token).close()
     except BaseException as error:
         for path in paths:
-            path.unlink(missing_ok=True)
+            with suppress(OSError):
+                path.unlink()
         if isinstance(error, OSError):
             msg = f"can't make an authority in {folder}: {error.strerror}"
             raise StoreError(msg) from None

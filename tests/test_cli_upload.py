@@ -1,0 +1,145 @@
+"""`tracetogether upload`, against a real server on loopback."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from tests.authority_world import NOON, OPERATOR_TOKEN, World
+from tracetogether.adapters import http_api
+from tracetogether.adapters.http_client import AuthorityClient
+from tracetogether.adapters.sqlite_log import SqliteContactLog
+from tracetogether.bluetrace.upload import write_upload
+from tracetogether.cli.upload import upload
+from tracetogether.errors import (
+    AccessDeniedError,
+    InvalidUploadError,
+    StoreError,
+    UnreachableError,
+)
+from tracetogether.sightings import Sighting
+from tracetogether.units import Entropy
+
+pytestmark = pytest.mark.network
+
+
+@dataclass
+class Patient:
+    """A phone's log and credential in the current folder, and its case at an authority."""
+
+    url: str
+    pin: str
+    case_id: str
+    rows: list[Sighting]
+    operator: AuthorityClient
+    world: World
+
+    def run(self, log: str = "phone.db", pin: str | None = None, *more: str) -> Result:
+        words = [log, "--pin", pin or self.pin, "--server", self.url, *more]
+        return CliRunner().invoke(upload, words)
+
+
+@pytest.fixture
+def patient(entropy: Entropy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Patient]:
+    monkeypatch.chdir(tmp_path)
+    world = World.of(entropy)
+    rows = world.heard(world.user(), NOON - 3600, 10)
+    with SqliteContactLog.open("phone.db", now=NOON) as log:
+        log.append(rows)
+    app = http_api.create_app(world.authority, clock=lambda: NOON)
+    with (
+        http_api.running(app) as url,
+        AuthorityClient(url) as phone,
+        AuthorityClient(url, operator_token=OPERATOR_TOKEN) as operator,
+    ):
+        who = phone.register()
+        who.save(Path("phone.credential"))
+        case_id = operator.open_case(who.user_id)
+        yield Patient(url, operator.issue_pin(case_id), case_id, rows, operator, world)
+
+
+def test_a_phones_database_is_sent(patient: Patient) -> None:
+    result = patient.run()
+    assert result.exit_code == 0, result.output
+    assert "Sent      30 records" in result.stdout
+    assert "Accepted  30 of 30" in result.stdout
+    assert patient.operator.contacts(patient.case_id)["accepted"] == 30
+
+
+def test_the_log_on_the_phone_stays_as_it_was(patient: Patient) -> None:
+    before = Path("phone.db").read_bytes()
+    assert patient.run().exit_code == 0
+    assert Path("phone.db").read_bytes() == before
+
+
+def test_a_file_in_opentraces_json_is_sent_as_it_is(patient: Patient) -> None:
+    body = json.dumps(json.loads(write_upload(patient.rows)), indent=3).encode()
+    Path("log.json").write_bytes(body)
+    result = patient.run("log.json", None, "--credential", "phone.credential", "--json")
+    assert json.loads(result.stdout) == {
+        "sent": 30,
+        "bytes": len(body),
+        "records": 30,
+        "accepted": 30,
+        "rejected": {},
+    }
+
+
+def test_rejections_are_told(patient: Patient) -> None:
+    Path("phone.json").write_bytes(write_upload([*patient.rows, Sighting(NOON, "x", -60)]))
+    result = patient.run("phone.json")
+    assert "Accepted  30 of 31" in result.stdout
+    assert "Rejected  1: failed_decryption" in result.stdout
+
+
+def test_a_wrong_pin_is_told_and_the_right_one_still_works(patient: Patient) -> None:
+    wrong = f"{(int(patient.pin) + 1) % 10**8:08d}"
+    assert isinstance(patient.run(pin=wrong).exception, AccessDeniedError)
+    assert isinstance(patient.run(pin="12").exception, InvalidUploadError)
+    assert patient.run().exit_code == 0
+    assert isinstance(patient.run().exception, AccessDeniedError)  # a PIN is used once
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"[]", b"\x00\xff" * 100, b'{"records": []}'.ljust(16_000_001)],
+    ids=["empty", "no log", "binary", "too large"],
+)
+def test_what_is_no_log_costs_no_pin(patient: Patient, content: bytes) -> None:
+    Path("bad.json").write_bytes(content)
+    result = patient.run("bad.json", None, "--credential", "phone.credential")
+    assert isinstance(result.exception, InvalidUploadError)
+    assert patient.run().exit_code == 0
+
+
+def test_a_missing_log_or_credential_is_told(patient: Patient) -> None:
+    result = patient.run("none.db", None, "--credential", "phone.credential")
+    assert isinstance(result.exception, StoreError)
+    assert "none.db" in str(result.exception)
+    Path("phone.credential").rename("elsewhere")
+    result = patient.run()
+    assert isinstance(result.exception, StoreError)
+    assert "phone.credential" in str(result.exception)
+    assert patient.run("phone.db", None, "--credential", "elsewhere").exit_code == 0
+
+
+def test_a_database_that_is_no_log_is_told(patient: Patient) -> None:
+    Path("phone.db").write_bytes(b"SQLite format 3\x00" + bytes(100))
+    assert isinstance(patient.run().exception, StoreError)
+
+
+def test_secrets_do_not_leave_in_clear(patient: Patient) -> None:
+    words = ["phone.db", "--pin", patient.pin, "--server", "http://health.example"]
+    result = CliRunner().invoke(upload, words)
+    assert isinstance(result.exception, UnreachableError)
+    assert "--allow-plain-http" in str(result.exception)
+
+
+@pytest.mark.parametrize("left_out", ["log", "--pin", "--server"])
+def test_wrong_use(left_out: str) -> None:
+    words = {"log": ["phone.db"], "--pin": ["--pin", "1"], "--server": ["--server", "u"]}
+    given = [word for name, part in words.items() if name != left_out for word in part]
+    assert CliRunner().invoke(upload, given).exit_code == 2
