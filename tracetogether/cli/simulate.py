@@ -1,0 +1,160 @@
+"""`tracetogether simulate`: play a crowd with the real library and score the whole chain."""
+
+import time
+from pathlib import Path
+
+import click
+from rich.box import SIMPLE_HEAD
+from rich.table import Table
+
+from simulations.recording import prepare_folder, save_run
+from simulations.report import save_picture
+from simulations.run import Run, run
+from simulations.scenario import load_scenario, scenario_names
+from simulations.scoring import CaseScore, Scores, score
+from simulations.truth import ground_truth
+from tracetogether.cli.console import err, out, print_json, progress
+from tracetogether.errors import MissingExtraError
+
+PICTURE = "picture.png"
+
+
+@click.group()
+def simulate() -> None:
+    """Play crowds of simulated people whose phones run this very library."""
+
+
+@simulate.command("list")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON list.")
+def list_scenarios(*, as_json: bool) -> None:
+    """Name the scenarios that come with the library."""
+    scenarios = [load_scenario(name) for name in scenario_names()]
+    if as_json:
+        print_json(
+            [
+                {
+                    "scenario": one.name,
+                    "title": one.title,
+                    "modelled_on": " ".join(one.modelled_on.split()),
+                    "people": one.people.count,
+                    "duration_s": one.duration_s,
+                    "adoption": one.people.adoption,
+                }
+                for one in scenarios
+            ]
+        )
+        return
+    table = Table(box=SIMPLE_HEAD, pad_edge=False)
+    table.add_column("scenario", no_wrap=True)
+    for heading in ("people", "minutes", "with app"):
+        table.add_column(heading, justify="right")
+    table.add_column("what it is")
+    for one in scenarios:
+        table.add_row(
+            one.name,
+            str(one.people.count),
+            f"{one.duration_s / 60:g}",
+            f"{one.people.adoption:.0%}",
+            one.title,
+        )
+    out().print(table)
+
+
+@simulate.command("run")
+@click.argument("scenario")
+@click.option("--seed", type=click.IntRange(0), default=1, show_default=True, help="Of all chance.")
+@click.option(
+    "--out",
+    "folder",
+    type=click.Path(file_okay=False, path_type=Path),
+    metavar="DIR",
+    help="Keep positions, contact logs, truth, contact lists and a picture in this folder.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+def run_scenario(scenario: str, seed: int, folder: Path | None, *, as_json: bool) -> None:
+    """Play SCENARIO (a name from the list, or a TOML file of your own) and score the chain.
+
+    Every person with the app is taken as the index case in turn; the contact lists that the
+    authority's code makes of their logs are held against the simulator's ground truth.
+    """
+    chosen = load_scenario(scenario)
+    if folder is not None:
+        prepare_folder(folder)  # say so before the work, not after it
+    began = time.monotonic()
+    with progress(f"{chosen.people.count} people, {chosen.duration_s / 60:g} minutes") as told:
+        played = run(chosen, seed=seed, on_progress=told)
+    with progress("Opening logs, tracing contacts") as told:
+        scores = score(played, on_progress=told)
+    seconds = time.monotonic() - began
+    if folder is not None:
+        _keep(played, scores, folder)
+    if as_json:
+        print_json(
+            {
+                "scenario": chosen.name,
+                "seed": seed,
+                "digest": played.digest,
+                "scores": scores.to_json(),
+            }
+        )
+    else:
+        _show(played, scores, folder, seconds)
+
+
+def _keep(played: Run, scores: Scores, folder: Path) -> None:
+    save_run(played, ground_truth(played.tracks, scores.policy.within_m), scores, folder)
+    try:
+        save_picture(played, _telling(scores), folder / PICTURE)
+    except MissingExtraError as missing:
+        err().print(f"No picture: {missing}", style="yellow", markup=False, soft_wrap=True)
+
+
+def _telling(scores: Scores) -> CaseScore:
+    """Return the case with the most to see: most true contacts, then most listed."""
+    return max(scores.cases, key=lambda case: (case.true_contacts, case.found, case.false_contacts))
+
+
+def _show(played: Run, scores: Scores, folder: Path | None, seconds: float) -> None:
+    console = out()
+    policy, counts = scores.policy, played.counts
+    console.print(
+        f"[bold]{played.scenario.name}[/], seed {played.seed}: {played.tracks.people} people, "
+        f"{len(played.app)} with the app, {played.scenario.duration_s / 60:g} minutes "
+        f"({seconds:.1f} s)",
+        soft_wrap=True,
+    )
+    console.print(
+        f"{counts['scans']:,} scans heard {counts['receptions']:,} advertisements; "
+        f"{counts['connections']:,} of {counts['connections_tried']:,} connections came about and "
+        f"left {counts['records']:,} records.",
+        soft_wrap=True,
+    )
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, show_header=False)
+    table.add_column("what")
+    table.add_column("value", justify="right")
+    table.add_row("index cases, one after the other", f"{len(scores.cases):,}")
+    table.add_row("true contacts found", f"{scores.found:,}")
+    table.add_row("true contacts missed", f"{scores.missed:,}")
+    table.add_row("falsely listed", f"{scores.false_contacts:,}")
+    tif = scores.tif
+    table.add_row(
+        "traceable interaction fraction (5 % to 95 %)",
+        "no true contact" if tif is None else f"{tif.median:.2f} ({tif.low:.2f} - {tif.high:.2f})",
+    )
+    table.add_row("precision", _number(scores.precision, "{:.2f}"))
+    table.add_row("mean error of minutes", _number(scores.minutes_mae, "{:.1f}"))
+    table.add_row("the same, guessing a constant", _number(scores.minutes_mae_constant, "{:.1f}"))
+    table.add_row("intervals that hold the true minutes", _number(scores.coverage, "{:.0%}"))
+    console.print(table)
+    console.print(
+        f"Contact: within {policy.within_m:g} m for {policy.minutes:g} minutes or more, both with "
+        "the app; a pair counts once for each of the two as the case.",
+        soft_wrap=True,
+    )
+    console.print(f"Digest {played.digest}", soft_wrap=True)
+    if folder is not None:
+        console.print(f"Kept in {folder}", markup=False, soft_wrap=True)
+
+
+def _number(value: float | None, form: str) -> str:
+    return "-" if value is None else form.format(value)
