@@ -7,6 +7,7 @@ that holds a double quote through the csv module. Memory follows the result, not
 """
 
 import csv
+from codecs import BOM_UTF8
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
@@ -192,6 +193,7 @@ def _header(path: Path, blocks: Iterator[bytes]) -> tuple[list[str], int, bytes]
         while rest:
             text, _, rest = rest.partition(b"\n")
             line += 1
+            text = text.removeprefix(BOM_UTF8)
             if text:
                 return _column_names(path, text), line, rest
     raise InvalidReadingsError(f"{path} is empty; it should be a table with a header line")

@@ -47,11 +47,7 @@ def whole_lines(path: Path, stream: BinaryIO, block_bytes: int) -> Iterator[byte
     """Yield blocks of whole lines, every line ended by one newline, whatever ended it before."""
     carry = b""
     held_return = b""
-    first = True
     while text := stream.read(block_bytes):
-        if first:
-            text = text.removeprefix(b"\xef\xbb\xbf")
-            first = False
         text = held_return + text
         held_return = b""
         if b"\r" in text:

@@ -187,9 +187,10 @@ def _longest(found: Encounters, rule: str) -> Table:
         title=f"Encounters with most time near ({len(order)} of {len(found):,}; {rule})",
         title_justify="left",
         box=SIMPLE_HEAD,
+        pad_edge=False,
     )
     for heading in ("observer", "peer"):
-        table.add_column(heading, overflow="ellipsis", max_width=16, no_wrap=True)
+        table.add_column(heading, overflow="ellipsis", min_width=8, max_width=16, no_wrap=True)
     numbers = {"from (UTC)": 16, "minutes near": 16, "nearest, m": 13, "readings": 8}
     for heading, width in numbers.items():
         table.add_column(heading, justify="right", min_width=width, no_wrap=True)
@@ -221,8 +222,9 @@ def _people(found: Encounters, rule: str) -> Table:
         title=f"By person ({len(order)} of {len(codes):,}; {rule})",
         title_justify="left",
         box=SIMPLE_HEAD,
+        pad_edge=False,
     )
-    table.add_column("observer", overflow="ellipsis", max_width=16, no_wrap=True)
+    table.add_column("observer", overflow="ellipsis", min_width=8, max_width=16, no_wrap=True)
     for heading in ("peers heard", "encounters", "person-minutes near", "readings"):
         table.add_column(heading, justify="right", no_wrap=True)
     for person in order.tolist():

@@ -215,7 +215,7 @@ def _credits(
         inside = between.copy()
         inside[slot_start] /= 2
         before_next: Floats = np.append(inside[slot_start[1:]], 0.0)  # 0 where an encounter ends
-        ends = (opens.astype(np.float64) + closes) * edge * typical_here
+        ends: Floats = (opens.astype(np.float64) + closes) * edge * typical_here
         return _reduce(np.add, inside, slot_start) + before_next + ends
 
     whole = np.minimum(gap, credit.sure_gap_s)

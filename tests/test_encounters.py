@@ -1,0 +1,69 @@
+"""The public call: defaults, rows, refusals."""
+
+import numpy as np
+import pytest
+
+from tracetogether.proximity.attenuation import SWISSCOVID, Bucketed
+from tracetogether.proximity.encounters import ESTIMATORS, encounters
+from tracetogether.sightings import Sightings
+
+
+def walk() -> Sightings:
+    """Return two encounters with ben, an hour apart, and one with cara."""
+    time = np.concatenate([np.arange(0, 900, 10), np.arange(4500, 4800, 10), [100.0]])
+    return Sightings.from_columns(
+        time=1.6e9 + time,
+        observer=["anna"] * len(time),
+        peer=["ben"] * (len(time) - 1) + ["cara"],
+        rssi_dbm=np.full(len(time), -75.0),
+    )
+
+
+def test_iteration_gives_rows_with_intervals():
+    found = encounters(walk())
+    rows = list(found)
+    assert len(rows) == len(found) == 3
+    assert [(row.observer, row.peer, row.readings) for row in rows] == [
+        ("anna", "ben", 90),
+        ("anna", "ben", 30),
+        ("anna", "cara", 1),
+    ]
+    first = rows[0]
+    assert (first.start, first.end) == (1.6e9, 1.6e9 + 890)
+    assert 0 < first.minutes.median <= first.minutes.high
+    assert first.nearest_m.low < first.nearest_m.median < first.nearest_m.high
+
+
+def test_a_shorter_gap_cuts_and_a_longer_one_joins():
+    assert len(encounters(walk(), max_gap_s=3610)) == 2
+    assert len(encounters(walk(), max_gap_s=5)) == 121
+
+
+def test_smoothed_is_the_default():
+    default, named = encounters(walk()), encounters(walk(), estimator=ESTIMATORS["smoothed"]())
+    assert default.minutes_median.tolist() == named.minutes_median.tolist()
+
+
+def test_names_make_their_rules():
+    by_name = encounters(walk(), estimator=ESTIMATORS["bucket-swisscovid"]())
+    by_rule = encounters(walk(), estimator=Bucketed(SWISSCOVID))
+    assert by_name.minutes_median.tolist() == by_rule.minutes_median.tolist()
+    assert set(ESTIMATORS) == {"smoothed", "bucket-cwa", "bucket-swisscovid", "bucket-lfph"}
+
+
+def test_an_own_log_without_observers():
+    log = Sightings.from_columns(time=[1.0, 2.0], peer=["x", None], rssi_dbm=[-60, -60])
+    rows = list(encounters(log))
+    assert [(row.observer, row.peer) for row in rows] == [(None, None), (None, "x")]
+
+
+@pytest.mark.parametrize("radius", [0.0, -1.0, np.nan, np.inf])
+def test_a_radius_must_be_a_distance(radius):
+    with pytest.raises(ValueError, match="within_m"):
+        encounters(walk(), within_m=radius)
+
+
+@pytest.mark.parametrize("gap", [0.0, -1.0, np.nan])
+def test_a_gap_must_be_a_time(gap):
+    with pytest.raises(ValueError, match="max_gap_s"):
+        encounters(walk(), max_gap_s=gap)
