@@ -409,6 +409,22 @@ def test_the_document_describes_every_route(site: Site) -> None:
         assert bool(described.get("security")) == ((method, path) not in PUBLIC)
 
 
+def test_the_reference_lists_every_route_field_and_code(site: Site) -> None:
+    root = Path(__file__).parents[2]
+    page = (root / "docs" / "reference" / "http.md").read_text("utf-8")
+    for method, path in routes(site):
+        assert f"`{method.upper()} {path}`" in page
+    _, document = site.send("GET", "/openapi.json")
+    shapes = document["components"]["schemas"]
+    for shape in ("Contacts", "ContactLine", "Receipt", "CaseLine", "PinAndDigest", "Refusal"):
+        for field in shapes[shape]["properties"]:
+            assert f"`{field}`" in page or f'"{field}"' in page, (shape, field)
+    for code in ("invalid_request", "invalid_upload", "unauthorized", "denied", "not_found"):
+        assert f"`{code}`" in page
+    for code in ("method_not_allowed", "conflict", "too_large", "internal", "unavailable"):
+        assert f"`{code}`" in page
+
+
 def test_health_tells_whether_the_store_can_be_read(
     site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -113,7 +113,7 @@ def serve(folder: Path, port: int, host: str) -> None:
         purging = threading.Thread(target=_purge_hourly, args=(service, stop), daemon=True)
         purging.start()
         url = f"http://{host}:{listener.getsockname()[1]}"
-        _tell(f"Serving {folder} on {url} (described at {url}/openapi.json); Ctrl-C ends it")
+        _tell(f"Serving {folder} on {url} (described at /openapi.json); Ctrl-C ends it")
         if host not in _LOOPBACK:
             _tell("This is plain http: let a proxy with a certificate stand before it.")
         try:
