@@ -80,7 +80,7 @@ def test_every_estimator_prints_tables(readings, name):
     result = run(readings, "--estimator", name)
     assert result.exit_code == 0
     assert "anna" in result.stdout
-    assert "2 encounters, as 1 person heard them, from 400 readings" in result.stdout
+    assert "2 encounters, as 1 phone heard them, from 400 readings" in result.stdout
     assert f"Estimator: {name}." in result.stdout
 
 
@@ -119,8 +119,8 @@ def test_bad_lines_and_dropped_readings_are_told_on_stderr(readings):
     assert "Skipped 2 malformed lines" in result.stderr
     assert "line 4: time (column 't') is not a number: 'yesterday'" in result.stderr
     assert "line 6: 3 fields where the header has 7" in result.stderr
-    assert "Dropped 1 readings" in result.stderr
-    assert "1 readings dropped, 2 lines skipped" in run(readings).stdout
+    assert "Dropped 1 reading " in result.stderr
+    assert "1 reading dropped, 2 lines skipped" in run(readings).stdout
 
 
 def test_strict_names_the_line(readings):

@@ -123,8 +123,8 @@ def estimate(
         _warn("The times look like milliseconds; they are taken for seconds.")
     if sightings.dropped:
         _warn(
-            f"Dropped {sightings.dropped:,} readings without a valid signal strength (RSSI 127, "
-            "0 or above, blank) or time."
+            f"Dropped {_count(sightings.dropped, 'reading')} without a valid signal strength (RSSI "
+            "127, 0 or above, blank) or time."
         )
     found = encounters(
         sightings, within_m=radius, estimator=ESTIMATORS[estimator](), calibration=table
@@ -140,7 +140,7 @@ def _warn(text: str) -> None:
 
 
 def _warn_of_bad_lines(count: int, first: Sequence[BadLine]) -> None:
-    _warn(f"Skipped {count:,} malformed line{'s' if count > 1 else ''}:")
+    _warn(f"Skipped {_count(count, 'malformed line')}:")
     for bad in first[:_BAD_LINES_SHOWN]:
         _warn(f"  line {bad.line}: {bad.reason}")
     if count > _BAD_LINES_SHOWN:
@@ -173,11 +173,15 @@ def _show(
     console.print(_people(found, rule))
     people = len(np.unique(found.observer.codes))
     console.print(
-        f"{len(found):,} encounters, as {people:,} {'people' if people > 1 else 'person'} heard "
-        f"them, from {len(sightings):,} readings; {sightings.dropped:,} readings dropped, "
-        f"{skipped:,} lines skipped. Estimator: {estimator}.",
+        f"{_count(len(found), 'encounter')}, as {_count(people, 'phone')} heard them, from "
+        f"{_count(len(sightings), 'reading')}; {_count(sightings.dropped, 'reading')} dropped, "
+        f"{_count(skipped, 'line')} skipped. Estimator: {estimator}.",
         soft_wrap=True,
     )
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number:,} {what}{'' if number == 1 else 's'}"
 
 
 def _longest(found: Encounters, rule: str) -> Table:
