@@ -1,0 +1,43 @@
+"""Write cli.md from the command itself: `python docs/reference/write_cli.py`."""
+
+from pathlib import Path
+
+import click
+
+from tracetogether.cli import cli
+
+HEAD = """# Command line
+
+Written by `python docs/reference/write_cli.py` from the command's own help; the test suite
+compares the two.
+
+Results go to stdout, progress and warnings to stderr. `--json` prints one JSON document and nothing
+else on stdout. Exit status: 0 done, 1 it could not be done (one line says what, where and what to
+do), 2 wrong use.
+"""
+
+
+def page() -> str:
+    """Return the page."""
+    return HEAD + "".join(_section(words, command) for words, command in commands(cli))
+
+
+def commands(group: click.Group, path: str = "tracetogether") -> list[tuple[str, click.Command]]:
+    """Return all commands below ``group`` with their words, in order."""
+    found: list[tuple[str, click.Command]] = []
+    for word, command in sorted(group.commands.items()):
+        if isinstance(command, click.Group):
+            found += commands(command, f"{path} {word}")
+        else:
+            found.append((f"{path} {word}", command))
+    return found
+
+
+def _section(words: str, command: click.Command) -> str:
+    context = click.Context(command, info_name=words, max_content_width=92, terminal_width=92)
+    text = command.get_help(context).rstrip()
+    return f"\n## `{words}`\n\n```text\n{text}\n```\n"
+
+
+if __name__ == "__main__":
+    Path(__file__).with_name("cli.md").write_text(page(), "utf-8")

@@ -1,0 +1,254 @@
+"""`tracetogether demo`: the whole chain in a minute, beside the truth that a simulator knows."""
+
+import math
+import time
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, Final
+
+import click
+from rich.table import Column, Table
+from simulations.report import save_picture
+
+from simulations.run import DEFAULT_START, Run, run
+from simulations.scenario import load_scenario
+from simulations.scoring import CaseScore, ContactScore, score_case
+from simulations.streams import Streams
+from simulations.truth import Truth, ground_truth
+from tracetogether.adapters.http_client import AuthorityClient
+from tracetogether.bluetrace.batch import TempIDBatch
+from tracetogether.bluetrace.upload import write_upload
+from tracetogether.cli.authority_folder import create_folder, opened_folder
+from tracetogether.cli.console import out, print_json, progress
+from tracetogether.errors import MissingExtraError
+from tracetogether.parameters import DEMO_POLICY
+from tracetogether.units import SECONDS_PER_HOUR, Interval
+
+SCENARIO: Final = "train-carriage"
+PICTURE: Final = Path("tracetogether-demo.png")
+
+
+@dataclass(frozen=True, slots=True)
+class _Listed:
+    """One line of the contact list, as the server answered it."""
+
+    pseudonym: str
+    minutes: Interval
+    nearest_m: Interval
+    close_contact: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Traced:
+    """What the authority said of the case, and what was sent to it."""
+
+    case: int
+    contacts: tuple[_Listed, ...]
+    records: int
+    believed: int
+
+
+class _Clock:
+    """The authority's clock, set by the simulated phones."""
+
+    def __init__(self, now: float) -> None:
+        self.now = now
+
+    def __call__(self) -> float:
+        return self.now
+
+    def set(self, now: float) -> None:
+        self.now = now
+
+
+class _HttpTempIDs:
+    """Phones fetch their TempIDs from a real server, each under its own credential."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self.phones: dict[str, AuthorityClient] = {}
+
+    def enrol(self, person: int) -> str:  # noqa: ARG002 - the authority is not told who it is
+        client = AuthorityClient(self._url)
+        user_id = client.register().user_id
+        self.phones[user_id] = client
+        return user_id
+
+    def batch(self, user_id: str, now: float) -> TempIDBatch:  # noqa: ARG002 - the server's clock
+        return self.phones[user_id].fetch_batch()
+
+    def close(self) -> None:
+        for client in self.phones.values():
+            client.close()
+
+
+@click.command()
+@click.option("--seed", type=click.IntRange(0), default=1, show_default=True, help="Of all chance.")
+@click.option(
+    "--picture",
+    type=click.Path(dir_okay=False, path_type=Path),
+    default=PICTURE,
+    show_default=True,
+    help="Where to save the picture.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+def demo(seed: int, picture: Path, *, as_json: bool) -> None:
+    """Half an hour in a train, a positive test, and who is found.
+
+    Starts an authority on SQLite in a temporary folder behind a real HTTP server on this machine,
+    simulates a carriage of people whose phones fetch TempIDs from it and meet, lets one
+    passenger test positive, get a PIN and upload, and prints the contacts beside the truth.
+    """
+    began = time.monotonic()
+    played, truth, traced = _play(seed)
+    scored = score_case(played, truth, traced.case, traced.contacts, DEMO_POLICY)
+    save_picture(played, scored, picture)
+    seconds = time.monotonic() - began
+    if as_json:
+        print_json(_facts(played, scored, traced, seed, picture, seconds))
+    else:
+        _print(played, scored, traced, picture, seconds)
+
+
+def _play(seed: int) -> tuple[Run, Truth, _Traced]:
+    """Return the run, the truth about it, and what the authority found."""
+    try:
+        from tracetogether.adapters import http_api  # noqa: PLC0415 - optional packages
+    except ImportError:
+        raise MissingExtraError("The demo's authority", "server") from None
+    scenario = load_scenario(SCENARIO)
+    clock = _Clock(DEFAULT_START)
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(TemporaryDirectory(prefix="tracetogether-")))
+        operator_token = create_folder(folder, now=clock.now)
+        service = stack.enter_context(opened_folder(folder))
+        url = stack.enter_context(http_api.running(http_api.create_app(service, clock=clock)))
+        tempids = _HttpTempIDs(url)
+        stack.callback(tempids.close)
+        with progress(f"{scenario.people.count} people in a train") as told:
+            played = run(scenario, seed=seed, source=tempids, on_time=clock.set, on_progress=told)
+        clock.set(played.start + scenario.duration_s + SECONDS_PER_HOUR)
+        truth = ground_truth(played.tracks, DEMO_POLICY.within_m)
+        case = _who_tests_positive(played, truth)
+        with AuthorityClient(url, operator_token=operator_token) as desk:
+            case_id = desk.open_case(played.user_ids[case])
+            pin = desk.issue_pin(case_id)  # in life, read out over the telephone
+            phone = tempids.phones[played.user_ids[case]]
+            body = write_upload(played.logs[case].rows())
+            receipt = phone.upload(body, phone.redeem_pin(pin, body))
+            answer = desk.contacts(case_id, policy=DEMO_POLICY.name)
+    contacts = tuple(_listed(line) for line in answer["contacts"])
+    return played, truth, _Traced(case, contacts, receipt["records"], receipt["accepted"])
+
+
+def _who_tests_positive(played: Run, truth: Truth) -> int:
+    """Return somebody with the app, by chance among those who had anybody to infect."""
+    app = played.app
+    had_contacts = app[(truth.minutes[app][:, app] >= DEMO_POLICY.minutes).any(axis=1)]
+    chance = Streams(played.seed).generator("demo", "case")
+    return int(chance.choice(had_contacts if len(had_contacts) else app))
+
+
+def _listed(line: dict[str, Any]) -> _Listed:
+    return _Listed(
+        pseudonym=line["pseudonym"],
+        minutes=Interval(line["minutes_low"], line["minutes"], line["minutes_high"]),
+        nearest_m=Interval(line["nearest_low_m"], line["nearest_m"], line["nearest_high_m"]),
+        close_contact=line["close_contact"],
+    )
+
+
+def _facts(
+    played: Run, scored: CaseScore, traced: _Traced, seed: int, picture: Path, seconds: float
+) -> dict[str, Any]:
+    return {
+        "scenario": SCENARIO,
+        "seed": seed,
+        "people": played.scenario.people.count,
+        "with_app": len(played.app),
+        "policy": asdict(DEMO_POLICY),
+        "records": traced.records,
+        "records_believed": traced.believed,
+        "contacts": [
+            {
+                "pseudonym": line.pseudonym,
+                "minutes": line.minutes.median,
+                "minutes_low": line.minutes.low,
+                "minutes_high": line.minutes.high,
+                "nearest_m": line.nearest_m.median,
+                "close_contact": line.close_contact,
+                "true_minutes": line.true_minutes,
+                "true_nearest_m": _finite(line.true_nearest_m),
+                "true_contact": line.true_contact,
+            }
+            for line in scored.listed
+        ],
+        "true_contacts": scored.true_contacts,
+        "found": scored.found,
+        "missed": scored.missed,
+        "false_contacts": scored.false_contacts,
+        "picture": str(picture),
+        "seconds": round(seconds, 2),
+    }
+
+
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None
+
+
+def _print(played: Run, scored: CaseScore, traced: _Traced, picture: Path, seconds: float) -> None:
+    near = f"within {DEMO_POLICY.within_m:g} m"
+    table = Table(
+        "person",
+        *[
+            Column(name, justify="right")
+            for name in (f"minutes {near}", "true", "nearest, m", "true")
+        ],
+        "close contact",
+        "in truth",
+        title="The authority's contact list, beside the truth",
+        caption=(
+            f"close contact: {near} for {DEMO_POLICY.minutes:g} minutes or more; "
+            "in brackets 5 % to 95 %"
+        ),
+    )
+    shown = [line for line in scored.listed if line.close_contact or line.true_contact]
+    for line in shown:
+        table.add_row(*_cells(line))
+    console = out()
+    minutes = played.scenario.duration_s // 60
+    console.print(
+        f"{played.scenario.people.count} people in a train for {minutes:g} minutes, "
+        f"{len(played.app)} of them with the app. One of these tests positive and uploads "
+        f"{traced.records} records; the authority believes {traced.believed} of them."
+    )
+    console.print(table)
+    others = len(scored.listed) - len(shown)
+    if others:
+        console.print(f"{others} more were heard, and are close contacts neither way.")
+    console.print(
+        f"[bold]Found {scored.found} of {scored.true_contacts} true contacts with the app, "
+        f"missed {scored.missed}, listed {scored.false_contacts} falsely.[/] "
+        f"({seconds:.0f} s; picture: {picture})"
+    )
+
+
+def _cells(line: ContactScore) -> tuple[str, ...]:
+    verdict = {
+        (True, True): "[green]yes[/]",
+        (False, False): "no",
+        (True, False): "[red]no: false[/]",
+        (False, True): "[yellow]yes: missed[/]",
+    }[line.close_contact, line.true_contact]
+    low, median, high = line.minutes.low, line.minutes.median, line.minutes.high
+    return (
+        line.pseudonym,
+        f"{median:.0f} ({low:.0f} - {high:.0f})",
+        f"{line.true_minutes:.0f}",
+        f"{line.nearest_m.median:.1f}",
+        f"{line.true_nearest_m:.1f}",
+        "yes" if line.close_contact else "no",
+        verdict,
+    )
