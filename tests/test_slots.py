@@ -27,35 +27,42 @@ def slowly(rows: list[tuple[float, str, str, float]], max_gap_s: float) -> list[
     """Fold in plain loops."""
     credit = TimeCredit()
     level = {rssi: -24.7 - (rssi + 3.6) for _, _, _, rssi in rows}
-    encounters = []
+    runs = []
     for pair, group in groupby(sorted(rows, key=lambda r: (r[1], r[2], r[0])), lambda r: r[1:3]):
         readings = list(group)
-        run = [readings[0]]
-        runs = [run]
+        runs.append((pair, [readings[0]]))
         for before, after in pairwise(readings):
             if after[0] - before[0] > max_gap_s:
-                run = []
-                runs.append(run)
-            run.append(after)
-        for run in runs:
-            gaps = [after[0] - before[0] for before, after in pairwise(run)]
-            sure = [gap for gap in gaps if gap <= credit.sure_gap_s]
-            typical = (sum(gap**2 for gap in sure) + 60.0**2) / (sum(sure) + 60.0)
-            span = run[-1][0] - run[0][0]
-            unsure = [gap for gap in gaps if gap > credit.sure_gap_s]
-            encounters.append(
-                {
-                    "pair": pair,
-                    "start": run[0][0],
-                    "end": run[-1][0],
-                    "readings": len(run),
-                    "slots": len({int((row[0] - run[0][0]) // credit.slot_s) for row in run}),
-                    "level": sum(level[row[3]] for row in run),
-                    "low": sum(sure) + typical * len(unsure),
-                    "median": sum(sure) + credit.sure_gap_s * len(unsure) + typical,
-                    "high": span + 3 * typical,
-                }
-            )
+                runs.append((pair, []))
+            runs[-1][1].append(after)
+    encounters = []
+    for pair, run in runs:
+        gaps = [after[0] - before[0] for before, after in pairwise(run)]
+        observers_gaps = [
+            after[0] - before[0]
+            for (observer, _), other in runs
+            for before, after in pairwise(other)
+            if observer == pair[0]
+        ]
+        rhythm = sum(gap**2 for gap in observers_gaps) / max(sum(observers_gaps), 1.0)
+        longest = max(credit.sure_gap_s, credit.sure_rhythms * rhythm)
+        sure = [gap for gap in gaps if gap <= longest]
+        typical = (sum(gap**2 for gap in sure) + 60.0**2) / (sum(sure) + 60.0)
+        span = run[-1][0] - run[0][0]
+        unsure = [gap for gap in gaps if gap > longest]
+        encounters.append(
+            {
+                "pair": pair,
+                "start": run[0][0],
+                "end": run[-1][0],
+                "readings": len(run),
+                "slots": len({int((row[0] - run[0][0]) // credit.slot_s) for row in run}),
+                "level": sum(level[row[3]] for row in run),
+                "low": sum(sure) + sum(min(typical, gap) for gap in unsure),
+                "median": sum(sure) + longest * len(unsure) + typical,
+                "high": span + 3 * typical,
+            }
+        )
     return encounters
 
 
@@ -119,6 +126,13 @@ def test_a_bluetrace_pair_stays_in_one_encounter():
     slots = fold(sightings(rows), PRIOR)
     assert len(slots) == 1
     assert float(slots.total(slots.credit_s)[0]) > sum(gaps) - 600 + 180
+
+
+def test_a_busy_observers_rhythm_bridges_longer_silences():
+    """In a full train a phone gets round to each peer every five minutes or so."""
+    rows = [(300.0 * n + 10 * k, "a", f"peer{k}", -60.0) for n in range(6) for k in range(20)]
+    full = fold(sightings(rows), PRIOR)
+    assert full.total(full.credit_s) == pytest.approx(1500.0 + 270.0, abs=60.0)
 
 
 def test_a_reading_alone_stands_for_a_minute_give_or_take():

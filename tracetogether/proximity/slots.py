@@ -6,9 +6,12 @@ between its own readings, and its share of the gaps to its neighbours.
 
 How long silence may be filled in is itself uncertain, so every slot has three credits:
 
-- between two readings, a gap is credited whole up to ``sure_gap_s`` (phones that scan for a
-  few seconds a minute are silent in between; BlueTrace phones hear a peer every 47 to 150 s).
-  A longer one is credited up to that; at least up to a typical gap, and at most whole.
+- between two readings, a gap is credited whole as long as it is in the observer's rhythm. Phones
+  that scan for a few seconds a minute are silent in between; BlueTrace phones, which connect to
+  one peer at a time, hear each one every 47 to 150 s where few are around, and every five
+  minutes in a full train. The rhythm is read off the observer's whole log: the gap in which
+  a random moment lies. A longer gap is credited up to that; at least up to a typical gap, and
+  at most whole.
 - before the first and after the last reading, half a typical gap; at least nothing, at most
   one and a half. A reading alone thus stands for one typical gap: a phone that looks once per
   gap sees somebody who stays as long as one gap once, on average.
@@ -39,6 +42,7 @@ class TimeCredit:
     slot_s: float = 30.0
     typical_gap_s: float = 60.0  # BlueTrace and DP-3T phones scan about once a minute
     sure_gap_s: float = 180.0  # a BlueTrace pair's longest regular silence, and a margin
+    sure_rhythms: float = 1.5  # or so many of the observer's typical gaps, if that is longer
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,9 +116,10 @@ def fold(
 
     count = _run_lengths(slot_start, len(time))
     slot_encounter = encounter[slot_start]
-    low, median, high = _credits(gap, first_reading, slot_start, slot_encounter, credit)
     readings = _run_lengths(first_reading, len(time))
     observer, peer = (column[pair[first_reading]] for column in pairs)
+    sure_gap = np.repeat(_sure_gaps(gap, first_reading, observer, credit), readings)
+    low, median, high = _credits(gap, sure_gap, first_reading, slot_start, slot_encounter, credit)
     return Slots(
         observer=Labels(observer, _sorted_names(sightings.observer)),
         peer=Labels(peer, _sorted_names(sightings.peer)),
@@ -191,19 +196,33 @@ def _reduce(operation: np.ufunc, values: Floats, starts: Ints) -> Floats:
     return reduced
 
 
+def _sure_gaps(gap: Floats, first_reading: Ints, observer: Codes, credit: TimeCredit) -> Floats:
+    """Return the longest gap that is credited whole, for each encounter."""
+    time = np.bincount(observer + 1, _reduce(np.add, gap, first_reading))
+    squares = np.bincount(observer + 1, _reduce(np.add, gap**2, first_reading))
+    rhythm = squares / np.maximum(time, 1.0)  # the gap in which a random moment lies
+    return np.maximum(credit.sure_gap_s, credit.sure_rhythms * rhythm)[observer + 1]
+
+
 def _credits(
-    gap: Floats, first_reading: Ints, slot_start: Ints, slot_encounter: Ints, credit: TimeCredit
+    gap: Floats,
+    sure_gap: Floats,
+    first_reading: Ints,
+    slot_start: Ints,
+    slot_encounter: Ints,
+    credit: TimeCredit,
 ) -> tuple[Floats, Floats, Floats]:
     """Return the least, median and greatest time of each slot.
 
     Args:
         gap: (n,) seconds since the reading before, 0 for an encounter's first.
+        sure_gap: (n,) up to which length a gap is credited whole.
         first_reading: (m,) where each encounter begins.
         slot_start: (s,) where each slot begins.
         slot_encounter: (s,) which encounter each slot belongs to.
         credit: how much time readings stand for.
     """
-    sure = np.where(gap <= credit.sure_gap_s, gap, 0.0)
+    sure = np.where(gap <= sure_gap, gap, 0.0)
     typical = (_reduce(np.add, sure**2, first_reading) + credit.typical_gap_s**2) / (
         _reduce(np.add, sure, first_reading) + credit.typical_gap_s
     )
@@ -218,9 +237,9 @@ def _credits(
         ends: Floats = (opens.astype(np.float64) + closes) * edge * typical_here
         return _reduce(np.add, inside, slot_start) + before_next + ends
 
-    whole = np.minimum(gap, credit.sure_gap_s)
+    whole = np.minimum(gap, sure_gap)
     least = np.where(
-        gap <= credit.sure_gap_s,
+        gap <= sure_gap,
         gap,
         np.repeat(typical, _run_lengths(first_reading, len(gap))),
     )
