@@ -9,6 +9,7 @@ from tempfile import TemporaryDirectory
 from typing import Any, Final
 
 import click
+from rich.box import SIMPLE_HEAD
 from rich.table import Column, Table
 from simulations.report import save_picture
 
@@ -85,7 +86,7 @@ class _HttpTempIDs:
 
 
 @click.command()
-@click.option("--seed", type=click.IntRange(0), default=1, show_default=True, help="Of all chance.")
+@click.option("--seed", type=click.IntRange(0), default=2, show_default=True, help="Of all chance.")
 @click.option(
     "--picture",
     type=click.Path(dir_okay=False, path_type=Path),
@@ -201,13 +202,14 @@ def _finite(value: float) -> float | None:
 def _print(played: Run, scored: CaseScore, traced: _Traced, picture: Path, seconds: float) -> None:
     near = f"within {DEMO_POLICY.within_m:g} m"
     table = Table(
-        "person",
-        *[
-            Column(name, justify="right")
-            for name in (f"minutes {near}", "true", "nearest, m", "true")
-        ],
-        "close contact",
-        "in truth",
+        Column("person", no_wrap=True),
+        Column(f"minutes\n{near}", justify="right", no_wrap=True),
+        Column("true", justify="right"),
+        Column("nearest\nm", justify="right"),
+        Column("true", justify="right"),
+        Column("close\ncontact"),
+        Column("in truth", no_wrap=True),
+        box=SIMPLE_HEAD,
         title="The authority's contact list, beside the truth",
         caption=(
             f"close contact: {near} for {DEMO_POLICY.minutes:g} minutes or more; "
