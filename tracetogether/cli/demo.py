@@ -11,8 +11,8 @@ from typing import Any, Final
 import click
 from rich.box import SIMPLE_HEAD
 from rich.table import Column, Table
-from simulations.report import save_picture
 
+from simulations.report import save_picture
 from simulations.run import DEFAULT_START, Run, run
 from simulations.scenario import load_scenario
 from simulations.scoring import CaseScore, ContactScore, score_case
