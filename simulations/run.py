@@ -92,15 +92,7 @@ def run(
         on_progress: told (seconds done, seconds in all) about a hundred times.
     """
     streams = Streams(seed)
-    keys = scenario.venue
-    venue = Carriage.build(
-        length_m=keys.length_m,
-        width_m=keys.width_m,
-        doors_per_side=keys.doors_per_side,
-        seats_per_bench=keys.seats_per_bench,
-        seat_pitch_m=keys.seat_pitch_m,
-        standing_places=keys.standing_places,
-    )
+    venue = scenario.venue.carriage()
     tracks = walk_carriage(scenario, venue, streams)
     phones = draw_phones(scenario.people.count, scenario.phones, scenario.channel, streams)
     app = _with_app(scenario, streams)

@@ -8,6 +8,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any, Final, get_type_hints
 
+from simulations.venue import Carriage
 from tracetogether.errors import ScenarioError
 from tracetogether.parameters import CloseContactPolicy
 
@@ -74,6 +75,21 @@ class VenueKeys:
         metadata=_about("From the middle of one seat to the next.", low=0.35, high=1)
     )
     standing_places: int = field(metadata=_about("Places where people stand.", low=1, high=1000))
+
+    def carriage(self) -> Carriage:
+        """Return the room laid out.
+
+        Raises:
+            ValueError: seats or standing places don't fit.
+        """
+        return Carriage.build(
+            length_m=self.length_m,
+            width_m=self.width_m,
+            doors_per_side=self.doors_per_side,
+            seats_per_bench=self.seats_per_bench,
+            seat_pitch_m=self.seat_pitch_m,
+            standing_places=self.standing_places,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -163,7 +179,7 @@ class ChannelKeys:
         ),
     )
     doppler_hz: float = field(
-        default=0.04,
+        default=0.06,
         metadata=_about(
             "Spread of the slow Doppler shifts that moving bodies cause.", low=0, high=20
         ),
@@ -195,7 +211,7 @@ class ChannelKeys:
         default=1.8, metadata=_about("Spread between transmitters of one model.", low=0, high=15)
     )
     packet_sd_db: float = field(
-        default=1.4, metadata=_about("Spread of one reading's own noise.", low=0, high=15)
+        default=1.5, metadata=_about("Spread of one reading's own noise.", low=0, high=15)
     )
     packet_loss: float = field(
         default=0.08, metadata=_about("Share of advertisements lost to collisions.", low=0, high=1)
@@ -402,6 +418,8 @@ def _read_value(
         # Written so that NaN fails as well.
         if not ((low is None or value >= low) and (high is None or value <= high)):
             span = f"at least {low:g}" if high is None else f"from {low:g} to {high:g}"
+            if low == high:
+                span = f"{low:g}"
             msg = f"{source}: {key!r} is {span}, not {value!r}"
             raise ScenarioError(msg)
         if value in (float("inf"), float("-inf")):
@@ -420,9 +438,12 @@ def _check_together(scenario: Scenario, source: str) -> None:
     if scenario.motion.dwell_s >= scenario.motion.stop_every_s:
         msg = f"{source}: 'motion.dwell_s' must be shorter than 'motion.stop_every_s'"
         raise ScenarioError(msg)
-    venue = scenario.venue
-    benches = 2 * (venue.doors_per_side - 1)
-    places = benches * venue.seats_per_bench + venue.standing_places
+    try:
+        venue = scenario.venue.carriage()
+    except ValueError as error:
+        msg = f"{source}: in [venue]: {error}"
+        raise ScenarioError(msg) from None
+    places = len(venue.seats) + len(venue.standing)
     if places < scenario.people.count:
         msg = (
             f"{source}: 'people.count' is {scenario.people.count}, but the carriage has only "

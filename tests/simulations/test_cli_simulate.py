@@ -1,0 +1,82 @@
+import json
+from importlib import resources
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from tracetogether.cli.simulate import simulate
+from tracetogether.errors import ScenarioError, StoreError, TraceTogetherError
+
+SMALL = {
+    "duration_s = 1800": "duration_s = 420",
+    "count = 60": "count = 16",
+    "length_m = 23.0": "length_m = 12.0",
+    "doors_per_side = 4": "doors_per_side = 2",
+    "standing_places = 40": "standing_places = 12",
+    "\nminutes = 15": "\nminutes = 4",
+}
+
+
+@pytest.fixture
+def small(tmp_path: Path) -> Path:
+    text = (resources.files("simulations") / "scenarios" / "train-carriage.toml").read_text("utf-8")
+    for before, after in SMALL.items():
+        assert before in text
+        text = text.replace(before, after)
+    file = tmp_path / "small.toml"
+    file.write_text(text, "utf-8")
+    return file
+
+
+def call(*words: str | Path, fails: type[TraceTogetherError] | None = None) -> Result:
+    done = CliRunner().invoke(simulate, [str(word) for word in words])
+    if fails is None:
+        assert done.exit_code == 0, done.output
+    else:
+        assert isinstance(done.exception, fails), done.output
+    return done
+
+
+def test_list() -> None:
+    assert "train-carriage" in call("list").stdout
+    (one,) = json.loads(call("list", "--json").stdout)
+    assert one["scenario"] == "train-carriage"
+    assert one["people"] == 60
+    assert one["duration_s"] == 1800
+
+
+def test_run_as_json(small: Path) -> None:
+    said = json.loads(call("run", small, "--seed", "3", "--json").stdout)
+    assert list(said) == ["scenario", "seed", "digest", "scores"]
+    assert (said["scenario"], said["seed"]) == ("small", 3)
+    assert said["scores"]["cases"] == 13
+    again = json.loads(call("run", small, "--seed", "3", "--json").stdout)
+    assert again == said
+    other = json.loads(call("run", small, "--seed", "4", "--json").stdout)
+    assert other["digest"] != said["digest"]
+
+
+def test_run_for_people_and_into_a_folder(small: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "kept" / "run"
+    done = call("run", small, "--out", folder)
+    words = " ".join(done.stdout.split())
+    manifest = json.loads((folder / "manifest.json").read_text("utf-8"))
+    scores = manifest["scores"]
+    assert f"true contacts found {scores['found']}" in words
+    assert f"true contacts missed {scores['missed']}" in words
+    assert f"falsely listed {scores['false_contacts']}" in words
+    assert manifest["digest"] in words
+    assert "within 2 m for 4 minutes" in words
+    assert (folder / "picture.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_what_goes_wrong(small: Path, tmp_path: Path) -> None:
+    done = call("run", "train-carrige", fails=ScenarioError)
+    assert "did you mean 'train-carriage'" in str(done.exception)
+    full = tmp_path / "full"
+    full.mkdir()
+    (full / "thesis.txt").write_text("years of work")
+    call("run", small, "--out", full, fails=StoreError)
+    assert CliRunner().invoke(simulate, ["run"]).exit_code == 2
+    assert CliRunner().invoke(simulate, ["run", str(small), "--seed", "-1"]).exit_code == 2

@@ -1,0 +1,226 @@
+"""Two or three phones in a bare room: what the device asks for is what happens in the air."""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import simpy
+
+from simulations.air import LINK_MARGIN_DB, MAX_INCOMING, Air
+from simulations.channel import Channel
+from simulations.handset import Handset, handle
+from simulations.phones import ANDROID_TX_POWER_DBM, Phones, System
+from simulations.scenario import ChannelKeys
+from simulations.streams import Streams
+from simulations.tempids import LocalTempIDs, TempIDSource
+from simulations.tracks import Tracks
+from tracetogether.bluetrace.batch import TempIDBatch
+from tracetogether.errors import UnreachableError
+
+START = 1_593_590_400.0
+SURE = ChannelKeys(
+    packet_loss=0.0, pair_sd_db=0.0, direction_sd_db=0.0, floor_dbm=-110.0, packet_sd_db=0.0
+)
+
+
+def phones(systems: list[System], failure: float = 0.0) -> Phones:
+    count = len(systems)
+    system = np.array(systems, dtype=np.int64)
+    return Phones(
+        model=tuple(f"{System(one).name} {index}" for index, one in enumerate(systems)),
+        system=system,
+        advertised_dbm=np.where(system == System.IOS, np.nan, ANDROID_TX_POWER_DBM),
+        tx_dbm=np.full(count, -1.6),
+        correction_db=np.full(count, 3.6),
+        channel_db=np.zeros((count, 3)),
+        failure=np.full(count, failure),
+    )
+
+
+def standing(x: list[float], seconds: int) -> Tracks:
+    xy = np.zeros((len(x), seconds + 1, 2), np.float32)
+    xy[:, :, 0] = np.array(x)[:, None]
+    shape = xy.shape[:2]
+    return Tracks(
+        xy=xy,
+        facing=np.zeros(shape, np.float32),
+        posture=np.full(shape, 2, np.int8),
+        carry=np.zeros(shape, np.int8),
+    )
+
+
+class Room:
+    def __init__(
+        self,
+        x: list[float],
+        *,
+        systems: list[System] | None = None,
+        seconds: int = 600,
+        failure: float = 0.0,
+        keys: ChannelKeys = SURE,
+        source: TempIDSource | None = None,
+        on_time: Callable[[float], None] | None = None,
+        change: Callable[[Tracks], None] = lambda _: None,
+    ) -> None:
+        streams = Streams(1)
+        carried = phones(systems or [System.ANDROID] * len(x), failure)
+        tracks = standing(x, seconds)
+        change(tracks)
+        app = np.arange(len(x))
+        air = Air(Channel(tracks, carried, keys, streams), tracks, carried, app, keys, streams)
+        self.local = LocalTempIDs(START, streams)
+        self.air = air
+        self.env = simpy.Environment(initial_time=START)
+        self.fleet: dict[int, Handset] = {}
+        for person in app.tolist():
+            self.fleet[person] = Handset(
+                self.env,
+                person,
+                self.local.enrol(person),
+                begin_s=START,
+                phones=carried,
+                air=air,
+                streams=streams,
+                source=source or self.local,
+                on_time=on_time,
+                fleet=self.fleet,
+            )
+        self.env.run(until=START + seconds)
+
+
+def test_two_phones_exchange_and_both_write_it_down() -> None:
+    room = Room([0.0, 1.5])
+    one, other = room.fleet[0], room.fleet[1]
+    assert len(one.log) == len(other.log) > 3
+    users = {one.user_id: one, other.user_id: other}
+    for phone, peer in ((one, other), (other, one)):
+        for row in phone.log.rows():
+            opened = room.local.issuer.open(row.peer, row.time)
+            assert users[opened.user_id] is peer  # type: ignore[union-attr]
+            assert row.observer_model == phone._phones.model[phone.person]
+            assert row.peer_model == phone._phones.model[peer.person]
+    assert not one.device.rejections
+    assert not other.device.rejections
+
+
+def test_each_connection_leaves_one_record_on_either_side() -> None:
+    room = Room([0.0, 1.5])
+    connections = sum(phone.counts["connections"] for phone in room.fleet.values())
+    central = [row for phone in room.fleet.values() for row in phone.log.rows() if row.as_central]
+    written = [
+        row for phone in room.fleet.values() for row in phone.log.rows() if not row.as_central
+    ]
+    assert len(central) == len(written) == connections
+    assert {row.tx_power_dbm for row in central} == {ANDROID_TX_POWER_DBM}
+    assert {row.tx_power_dbm for row in written} == {None}
+    # The peripheral writes down what the central measured.
+    assert sorted(row.rssi_dbm for row in central) == sorted(row.rssi_dbm for row in written)
+
+
+def test_a_peer_is_left_alone_for_a_while() -> None:
+    times = sorted(row.time for row in Room([0.0, 1.5]).fleet[0].log.rows())
+    assert np.diff(times).min() > 90
+
+
+def test_iphones_tell_no_power_and_scan_once_a_minute() -> None:
+    room = Room([0.0, 1.5], systems=[System.IOS, System.ANDROID])
+    android = room.fleet[1]
+    assert all(row.tx_power_dbm is None for row in android.log.rows())
+    assert room.fleet[0].counts["scans"] in (9, 10, 11)
+    assert android.counts["scans"] in (12, 13, 14)
+
+
+def test_out_of_reach() -> None:
+    room = Room([0.0, 5000.0])
+    assert all(len(phone.log) == 0 for phone in room.fleet.values())
+    assert all(phone.counts["receptions"] == 0 for phone in room.fleet.values())
+    assert all(phone.counts["scans"] > 10 for phone in room.fleet.values())
+
+
+def test_who_left_is_not_heard() -> None:
+    def leave(tracks: Tracks) -> None:
+        tracks.xy[1, 200:] = np.nan
+        tracks.posture[1, 200:] = 0
+
+    rows = Room([0.0, 1.5], change=leave).fleet[0].log.rows()
+    assert rows
+    assert all(row.time < START + 202 for row in rows)
+
+
+def test_connections_that_fail_end_by_time_out() -> None:
+    room = Room([0.0, 1.5], failure=1.0)
+    for phone in room.fleet.values():
+        assert phone.counts["connections_tried"] > 3
+        assert phone.counts["connections"] == 0
+        assert len(phone.log) == 0
+        assert phone.device.next_deadline > room.env.now  # it goes on
+
+
+def test_nobody_serves_more_links_than_a_phone_can() -> None:
+    room = Room([0.0, 1.0])
+    room.air.incoming[1] = MAX_INCOMING
+    assert not room.air.accepts(0, 1, 300.0)
+    room.air.incoming[1] = 0
+    room.air._through[0, 1] = 1.0
+    assert room.air.accepts(0, 1, 300.0)
+    room.air.show(1, None)
+    assert not room.air.accepts(0, 1, 300.0)
+
+
+def test_all_links_are_closed_again() -> None:
+    room = Room([0.0, 0.8, 1.6, 2.4], seconds=900)
+    open_links = sum(phone._linked_to is not None for phone in room.fleet.values())
+    assert sum(room.air.incoming) == open_links <= 1
+
+
+def test_a_weak_link_fails_more_often() -> None:
+    assert LINK_MARGIN_DB > 0
+    weak = replace(SURE, floor_dbm=-60.0, floor_width_db=4.0)
+    strong_room, weak_room = Room([0.0, 1.5], seconds=900), Room([0.0, 1.5], seconds=900, keys=weak)
+
+    def share(room: Room) -> float:
+        tried = sum(phone.counts["connections_tried"] for phone in room.fleet.values())
+        return sum(phone.counts["connections"] for phone in room.fleet.values()) / tried
+
+    assert share(weak_room) < share(strong_room)
+
+
+class Flaky:
+    """An authority that cannot be reached at first."""
+
+    def __init__(self) -> None:
+        self.asked: list[float] = []
+        self.local = LocalTempIDs(START, Streams(1))
+
+    def enrol(self, person: int) -> str:
+        return self.local.enrol(person)
+
+    def batch(self, user_id: str, now: float) -> TempIDBatch:
+        self.asked.append(now)
+        if now < START + 300:
+            raise UnreachableError("no network")
+        return self.local.batch(user_id, now)
+
+
+def test_phones_without_tokens_say_nothing_and_try_again() -> None:
+    source, told = Flaky(), []
+    room = Room([0.0, 1.5], source=source, seconds=1500, on_time=told.append)
+    assert told == source.asked
+    rows = [row for phone in room.fleet.values() for row in phone.log.rows()]
+    assert rows
+    assert min(row.time for row in rows) > START + 300
+    assert all(phone.counts["fetches_failed"] >= 1 for phone in room.fleet.values())
+
+
+def test_handles_are_no_identities() -> None:
+    assert handle(17) == "phone:17"
+    room = Room([0.0, 1.5])
+    for phone in room.fleet.values():
+        assert "phone:" not in repr(phone.log.rows())
+
+
+@pytest.mark.parametrize("systems", [[System.IOS, System.IOS], [System.ANDROID, System.IOS]])
+def test_every_pair_of_systems_exchanges(systems: list[System]) -> None:
+    room = Room([0.0, 1.5], systems=systems)
+    assert all(len(phone.log) > 2 for phone in room.fleet.values())

@@ -1,0 +1,89 @@
+import csv
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from simulations.recording import prepare_folder, save_run
+from simulations.run import Run
+from simulations.scoring import score
+from simulations.truth import ground_truth
+from tracetogether.errors import StoreError
+
+
+@pytest.fixture(scope="module")
+def folder(short_run: Run, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return save(short_run, tmp_path_factory.mktemp("kept") / "run")
+
+
+def save(played: Run, folder: Path) -> Path:
+    return save_run(played, ground_truth(played.tracks, 2.0), score(played), folder)
+
+
+def rows(file: Path) -> list[dict[str, str]]:
+    with file.open(encoding="utf-8") as lines:
+        return list(csv.DictReader(lines))
+
+
+def test_manifest(short_run: Run, folder: Path) -> None:
+    said = json.loads((folder / "manifest.json").read_text("utf-8"))
+    assert said["digest"] == short_run.digest
+    assert said["seed"] == 1
+    assert said["scenario"] == "short"
+    assert said["scores"] == score(short_run).to_json()
+    assert set(said["versions"]) == {"tracetogether", "python", "numpy"}
+    for name in said["files"]:
+        assert (folder / name).stat().st_size > 0
+
+
+def test_positions_come_back(short_run: Run, folder: Path) -> None:
+    kept = np.load(folder / "positions.npz")
+    assert np.array_equal(kept["xy"], short_run.tracks.xy, equal_nan=True)
+    assert kept["app"].tolist() == short_run.app.tolist()
+    assert dict(zip(kept["app"].tolist(), kept["user_ids"].tolist(), strict=True)) == dict(
+        short_run.user_ids
+    )
+
+
+def test_every_row_of_every_log_is_there(short_run: Run, folder: Path) -> None:
+    kept = rows(folder / "contact-logs.csv")
+    assert len(kept) == short_run.counts["records"]
+    person = int(kept[0]["person"])
+    first = short_run.logs[person].rows()[0]
+    assert kept[0]["token"] == first.peer
+    assert float(kept[0]["rssi_dbm"]) == first.rssi_dbm
+
+
+def test_truth_and_contacts(short_run: Run, folder: Path) -> None:
+    truth = ground_truth(short_run.tracks, 2.0)
+    for row in rows(folder / "truth.csv"):
+        pair = int(row["person"]), int(row["other"])
+        assert float(row["minutes"]) == pytest.approx(truth.minutes[pair], abs=1e-4)
+    listed = rows(folder / "contacts.csv")
+    found = sum(row["close_contact"] == row["true_contact"] == "1" for row in listed)
+    assert found == score(short_run).found
+
+
+def test_the_same_run_may_be_kept_again(short_run: Run, folder: Path) -> None:
+    before = {file.name: file.read_bytes() for file in folder.iterdir()}
+    save(short_run, folder)
+    for name in ("contact-logs.csv", "truth.csv", "contacts.csv", "manifest.json"):
+        assert (folder / name).read_bytes() == before[name]
+
+
+def test_something_else_is_not_overwritten(short_run: Run, tmp_path: Path) -> None:
+    (tmp_path / "thesis.txt").write_text("years of work")
+    with pytest.raises(StoreError, match="nothing was overwritten"):
+        save(short_run, tmp_path)
+    assert [file.name for file in tmp_path.iterdir()] == ["thesis.txt"]
+    (tmp_path / "manifest.json").write_text("{}")
+    with pytest.raises(StoreError, match="not a recorded run"):
+        prepare_folder(tmp_path)
+
+
+def test_a_file_is_no_folder(tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    file.write_text("")
+    with pytest.raises(StoreError, match="can't make the folder"):
+        prepare_folder(file)

@@ -1,0 +1,188 @@
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from simulations.run import DEFAULT_START, Run, log_digest, run
+from simulations.scenario import Scenario
+from simulations.streams import Streams
+from simulations.tempids import LocalTempIDs
+from tracetogether.bluetrace.batch import TempIDBatch
+from tracetogether.contactlog import MemoryContactLog
+from tracetogether.sightings import Sighting
+
+CODE = """
+from dataclasses import replace
+from simulations.run import run
+from simulations.scenario import load_scenario
+scenario = load_scenario("train-carriage")
+scenario = replace(scenario, duration_s=150.0, people=replace(scenario.people, count=20))
+print(run(scenario, seed=5).digest)
+"""
+
+
+def test_the_same_seed_in_two_processes() -> None:
+    said = [
+        subprocess.run(
+            [sys.executable, "-c", CODE],
+            env={**os.environ, "PYTHONHASHSEED": seed, "PYTHONPATH": "."},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout.strip()
+        for seed in ("1", "77")
+    ]
+    assert said[0] == said[1]
+    assert len(said[0]) == 64
+
+
+def test_the_same_seed_again_and_another(short: Scenario, short_run: Run) -> None:
+    assert run(short, seed=1).digest == short_run.digest
+    assert run(short, seed=2).digest != short_run.digest
+
+
+def test_the_start_moves_everything_along(short: Scenario, short_run: Run) -> None:
+    later = run(short, seed=1, start=DEFAULT_START + 86_400)
+    assert later.digest != short_run.digest
+    for person, log in short_run.logs.items():
+        moved = later.logs[person].rows()
+        assert [row.rssi_dbm for row in moved] == [row.rssi_dbm for row in log.rows()]
+        gaps = [b.time - a.time for a, b in zip(log.rows(), moved, strict=True)]
+        assert np.allclose(gaps, 86_400, atol=1e-3)
+
+
+def test_digest_is_of_contents_in_any_order() -> None:
+    rows = [Sighting(1.0, "b", -60), Sighting(1.0, "a", -61), Sighting(2.0, "a", -62)]
+    digest = log_digest({3: MemoryContactLog.of(rows), 1: MemoryContactLog.of(rows[:1])})
+    again = log_digest({1: MemoryContactLog.of(rows[:1]), 3: MemoryContactLog.of(rows[::-1])})
+    assert digest == again
+    changed = [replace(rows[0], rssi_dbm=-60.5), *rows[1:]]
+    assert digest != log_digest({3: MemoryContactLog.of(changed), 1: MemoryContactLog.of(rows[:1])})
+    assert digest != log_digest({1: MemoryContactLog.of(rows), 3: MemoryContactLog.of(rows[:1])})
+
+
+class Elsewhere:
+    """An authority with chance of its own, as a real one."""
+
+    def __init__(self) -> None:
+        self.local = LocalTempIDs(DEFAULT_START, Streams(999))
+        self.enrolled: list[int] = []
+        self.now = 0.0
+
+    def enrol(self, person: int) -> str:
+        self.enrolled.append(person)
+        return self.local.enrol(person)
+
+    def batch(self, user_id: str, now: float) -> TempIDBatch:
+        assert self.now == now  # it was told the time before it was asked
+        return self.local.batch(user_id, now)
+
+    def clock(self, now: float) -> None:
+        assert now >= self.now
+        self.now = now
+
+
+def test_another_source_of_tempids_changes_tokens_alone(short: Scenario, short_run: Run) -> None:
+    source = Elsewhere()
+    other = run(short, seed=1, source=source, on_time=source.clock)
+    assert source.enrolled == short_run.app.tolist()
+    assert other.issuer is None
+    assert other.digest != short_run.digest
+    for person, log in short_run.logs.items():
+        pairs = zip(log.rows(), other.logs[person].rows(), strict=True)
+        assert all((a.time, a.rssi_dbm) == (b.time, b.rssi_dbm) for a, b in pairs)
+
+
+def test_progress_goes_to_the_end(short: Scenario) -> None:
+    told: list[tuple[int, int]] = []
+    run(replace(short, duration_s=60.0), seed=1, on_progress=lambda *one: told.append(one))
+    assert len(told) == 100
+    assert told[-1] == (60, 60)
+    assert told == sorted(told)
+
+
+def test_only_people_with_the_app_have_logs(short_run: Run) -> None:
+    assert len(short_run.app) == round(0.8 * 16)
+    assert set(short_run.logs) == set(short_run.user_ids) == set(short_run.app.tolist())
+    assert len(set(short_run.user_ids.values())) == len(short_run.app)
+
+
+def test_higher_adoption_keeps_who_had_it(short: Scenario) -> None:
+    def with_app(adoption: float) -> set[int]:
+        people = replace(short.people, adoption=adoption)
+        found = run(replace(short, duration_s=20.0, people=people), seed=1)
+        return set(found.app.tolist())
+
+    few, many, none = with_app(0.4), with_app(0.8), with_app(0.0)
+    assert few < many
+    assert (len(few), len(many), len(none)) == (6, 13, 0)
+
+
+def test_records_of_people_who_met(full_run: Run) -> None:
+    """Nobody is in a log who was never there together with its owner."""
+    assert full_run.issuer is not None
+    people = {user_id: person for person, user_id in full_run.user_ids.items()}
+    present = full_run.tracks.present()
+    rows = [(person, row) for person, log in full_run.logs.items() for row in log.rows()]
+    tokens = [row.peer for _, row in rows]
+    times = np.array([row.time for _, row in rows])
+    opened = full_run.issuer.open_many(tokens, times)
+    assert opened.accepted.all()
+    for (person, row), user_id in zip(rows, opened.user.to_list(), strict=True):
+        tick = int(row.time - full_run.start)
+        # Some seconds may pass between hearing and writing down.
+        around = slice(max(tick - 12, 0), tick + 1)
+        assert present[person, around].any()
+        assert present[people[str(user_id)], around].any()
+        assert people[str(user_id)] != person
+
+
+def test_a_full_run_does_the_work_it_should(full_run: Run) -> None:
+    counts = full_run.counts
+    assert counts["scans"] == pytest.approx(48 * 1800 / 50, rel=0.1)
+    assert counts["fetches"] == 48
+    assert counts["connections"] <= counts["connections_tried"]
+    assert 1.9 * counts["connections"] <= counts["records"] <= 2 * counts["connections"]
+    assert not full_run.rejections
+
+
+def test_a_full_run_is_quick(full_run_cpu_s: float) -> None:
+    """Part of a demo that must end within a minute; it takes a few seconds."""
+    assert full_run_cpu_s < 20
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda s: replace(s, people=replace(s.people, adoption=0.4)),
+        lambda s: replace(s, people=replace(s.people, in_hand=0.0)),
+        lambda s: replace(s, phones=replace(s.phones, ios=1.0)),
+        lambda s: replace(s, phones=replace(s.phones, models_android=1)),
+        lambda s: replace(s, channel=replace(s.channel, packet_loss=0.6)),
+        lambda s: replace(s, channel=replace(s.channel, floor_dbm=-70.0)),
+        lambda s: replace(s, channel=replace(s.channel, receiver_sd_db=0.0)),
+        lambda s: replace(s, channel=replace(s.channel, transmitter_sd_db=0.0)),
+        lambda s: replace(s, motion=replace(s.motion, stay_median_s=60.0)),
+        lambda s: replace(s, motion=replace(s.motion, moves_per_hour=100.0)),
+    ],
+    ids=[
+        "adoption",
+        "in_hand",
+        "ios",
+        "models",
+        "packet_loss",
+        "floor",
+        "receiver",
+        "transmitter",
+        "stay",
+        "moves",
+    ],
+)
+def test_every_switch_has_an_effect(
+    short: Scenario, short_run: Run, change: Callable[[Scenario], Scenario]
+) -> None:
+    assert run(change(short), seed=1).digest != short_run.digest

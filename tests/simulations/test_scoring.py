@@ -1,0 +1,171 @@
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+import pytest
+
+from simulations.run import Run, run
+from simulations.scenario import Scenario
+from simulations.scoring import CaseScore, fraction, score, score_case, summary, trace
+from simulations.streams import Streams
+from simulations.truth import Truth, ground_truth
+from tracetogether.authority.contacts import pseudonym
+from tracetogether.parameters import CloseContactPolicy
+from tracetogether.units import Interval
+
+POLICY = CloseContactPolicy("test", 2.0, 4.0)
+
+
+@dataclass
+class Line:
+    pseudonym: str
+    close_contact: bool
+    minutes: Interval = field(default_factory=lambda: Interval(1.0, 5.0, 9.0))
+    nearest_m: Interval = field(default_factory=lambda: Interval(0.5, 1.0, 2.0))
+
+
+@pytest.fixture
+def truth(short_run: Run) -> Truth:
+    """Made up: the first with the app met the second and third, nobody else anybody."""
+    people = short_run.tracks.people
+    minutes = np.zeros((people, people))
+    case, one, two, *_ = short_run.app.tolist()
+    minutes[case, [one, two]] = minutes[[one, two], case] = 6.0
+    return Truth(2.0, minutes, np.where(minutes > 0, 1.0, 5.0))
+
+
+def name(played: Run, index: int) -> str:
+    return pseudonym(played.user_ids[int(played.app[index])])
+
+
+def test_found_missed_and_false(short_run: Run, truth: Truth) -> None:
+    case = int(short_run.app[0])
+    lines = [
+        Line(name(short_run, 1), close_contact=True),
+        Line(name(short_run, 2), close_contact=False),
+        Line(name(short_run, 3), close_contact=True),
+        Line("NOBOD-YKNOW", close_contact=True),
+    ]
+    scored = score_case(short_run, truth, case, lines, POLICY)
+    assert (scored.found, scored.missed, scored.false_contacts) == (1, 1, 2)
+    assert scored.true_contacts == 2
+    assert scored.missed_people == (int(short_run.app[2]),)
+    assert [line.person for line in scored.listed] == [*short_run.app[1:4].tolist(), None]
+    assert scored.listed[0].true_minutes == 6.0
+    assert scored.listed[3].true_minutes == 0.0
+    assert np.isinf(scored.listed[3].true_nearest_m)
+
+
+def test_who_is_not_listed_at_all_is_missed(short_run: Run, truth: Truth) -> None:
+    scored = score_case(short_run, truth, int(short_run.app[0]), [], POLICY)
+    assert (scored.found, scored.missed, scored.false_contacts) == (0, 2, 0)
+
+
+def test_people_without_the_app_do_not_count(short_run: Run, truth: Truth) -> None:
+    without = next(p for p in range(short_run.tracks.people) if p not in short_run.logs)
+    truth.minutes[int(short_run.app[0]), without] = 30.0
+    scored = score_case(short_run, truth, int(short_run.app[0]), [], POLICY)
+    assert scored.true_contacts == 2
+
+
+def test_summary_adds_up(short_run: Run, truth: Truth) -> None:
+    case = int(short_run.app[0])
+    good = [Line(name(short_run, index), close_contact=True) for index in (1, 2)]
+    cases = [
+        score_case(short_run, truth, case, good, POLICY),
+        score_case(short_run, truth, case, [], POLICY),
+    ]
+    whole = summary(cases, POLICY, seed=1)
+    assert (whole.found, whole.missed, whole.false_contacts) == (2, 2, 0)
+    assert whole.tif is not None
+    assert whole.tif.median == 0.5
+    assert whole.precision == 1.0
+    assert whole.minutes_mae == pytest.approx(1.0)
+    assert whole.minutes_mae_constant == 0.0
+    assert whole.coverage == 1.0
+    said = whole.to_json()
+    assert said["found"] == 2
+    assert said["tif_low"] <= said["tif"] <= said["tif_high"]  # type: ignore[operator]
+
+
+def test_nothing_to_find() -> None:
+    empty = summary([CaseScore(0, (), (), 0)], POLICY, seed=1)
+    assert empty.tif is None
+    assert empty.precision is None
+    assert empty.minutes_mae is None
+    assert empty.to_json()["tif"] is None
+
+
+def test_interval_of_a_fraction() -> None:
+    chance = Streams(1).generator("test")
+    true = np.full(400, 2.0)
+    found = np.resize([0.0, 2.0], 400)  # all or nothing: cases stand or fall together
+    share = fraction(found, true, chance)
+    assert share is not None
+    assert share.median == 0.5
+    assert share.high - share.low == pytest.approx(2 * 1.645 * 0.5 / np.sqrt(400), rel=0.1)
+    assert fraction(found, np.zeros(400), chance) is None
+
+
+def test_the_real_chain_traces_people_who_were_there(short_run: Run) -> None:
+    people = {pseudonym(user_id) for user_id in short_run.user_ids.values()}
+    for person in short_run.app.tolist():
+        contacts = trace(short_run, person, POLICY)
+        assert contacts
+        assert {one.pseudonym for one in contacts} <= people - {
+            pseudonym(short_run.user_ids[person])
+        }
+        for one in contacts:
+            assert one.minutes.low < one.minutes.high
+
+
+def test_a_log_alone_is_worthless_without_the_issuer(short_run: Run) -> None:
+    with pytest.raises(ValueError, match="give its issuer"):
+        trace(replace(short_run, issuer=None), int(short_run.app[0]), POLICY)
+
+
+def test_score_of_a_run(short_run: Run) -> None:
+    told: list[tuple[int, int]] = []
+    whole = score(short_run, on_progress=lambda *one: told.append(one))
+    assert whole.policy.minutes == 4.0
+    assert [case.person for case in whole.cases] == short_run.app.tolist()
+    truth = ground_truth(short_run.tracks, 2.0).minutes[np.ix_(short_run.app, short_run.app)]
+    assert whole.found + whole.missed == (truth >= 4.0).sum()
+    assert told[-1] == (13, 13)
+    assert score(short_run) == whole
+    sample = score(short_run, cases=4)
+    assert len(sample.cases) == 4
+    assert {case.person for case in sample.cases} <= set(short_run.app.tolist())
+    assert score(short_run, cases=99) == whole
+
+
+def test_the_train_carriage(full_run: Run) -> None:
+    """What phones whose radios nobody measured make of it: intervals that are honest."""
+    whole = score(full_run)
+    assert len(whole.cases) == 48
+    assert whole.found + whole.missed > 60
+    assert whole.tif is not None
+    assert 0 < whole.tif.low < whole.tif.high < 1
+    assert whole.coverage is not None
+    assert 0.85 <= whole.coverage <= 1.0
+    lines = [line for case in whole.cases for line in case.listed]
+    minutes = np.array([line.minutes.median for line in lines])
+    true = np.array([line.true_contact for line in lines])
+    above = (minutes[true][:, None] > minutes[~true][None, :]).mean()
+    assert above > 0.7  # recordings: 0.75 to 0.83
+
+
+def test_adoption_changes_what_can_be_found(short: Scenario) -> None:
+    def true_contacts(adoption: float) -> int:
+        people = replace(short.people, adoption=adoption)
+        whole = score(run(replace(short, people=people), seed=1))
+        return whole.found + whole.missed
+
+    few, many = true_contacts(0.4), true_contacts(1.0)
+    assert many > 3 * few > 0  # (0.4 / 1.0)**2 is 0.16
+
+
+def test_a_policy_is_data(short_run: Run) -> None:
+    strict = score(short_run, policy=CloseContactPolicy("long", 2.0, 6.9))
+    lax = score(short_run, policy=CloseContactPolicy("lax", 3.0, 1.0))
+    assert strict.found + strict.missed < lax.found + lax.missed
+    assert lax.found > strict.found
