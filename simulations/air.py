@@ -93,8 +93,11 @@ class Air:
         Of each sender, the first advertisement that comes through. Whether it was on the air at
         that very moment is known only then: ask ``shown``.
         """
-        tx = self._app[self._app != rx]
-        if not len(tx):
+        system = System(int(self._phones.system[rx]))
+        begin, end = self._tick(at_s), self._tick(at_s + SYSTEM_TIMINGS[system].scan_s)
+        there = self._present[:, begin] | self._present[:, end]
+        tx = self._app[there[self._app] & (self._app != rx)]
+        if not (there[rx] and len(tx)):
             return []
         millisecond = round(at_s * 1e3)
         draw = self._scan_noise.hashes(tx, rx, millisecond)
@@ -102,7 +105,7 @@ class Air:
         on = np.empty((len(tx), MAX_CHANCES), dtype=np.int64)
         for sender in System:
             rows = self._phones.system[tx] == sender
-            table = self._tables[sender, int(self._phones.system[rx])]
+            table = self._tables[sender, system]
             chosen = (draw[rows] % np.uint64(len(table.at_s))).astype(np.int64)
             after_s[rows] = table.at_s[chosen]
             on[rows] = table.channel[chosen]
@@ -124,6 +127,9 @@ class Air:
         ]
         return sorted(found, key=lambda one: (one.at_s, one.tx))
 
+    def _tick(self, at_s: float) -> int:
+        return min(int(at_s / self._tick_s), len(self._present[0]) - 1)
+
     def chance(self, a: int, b: int, at_s: float, what: int) -> float:
         """Return a uniform number of its own for each (link, time, purpose)."""
         return self._link_noise.uniform_one(a, b, round(at_s * 1e6), what)
@@ -133,7 +139,7 @@ class Air:
 
         It goes by the level at which ``central`` heard ``peripheral`` last, seconds ago.
         """
-        tick = min(int(at_s / self._tick_s), self._present.shape[1] - 1)
+        tick = self._tick(at_s)
         if not (self._present[central, tick] and self._present[peripheral, tick]):
             return 0.0
         return float(self._through[central, peripheral])

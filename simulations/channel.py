@@ -115,12 +115,10 @@ class Channel:
         direct = 10.0 ** (-direct_db / 20.0)
         turn = 2.0 * np.pi * distance_m / _WAVELENGTH_M
         scattered = 10.0 ** (-diffuse_db / 20.0)
-        power = np.zeros_like(direct)
-        for antenna in range(_ANTENNAS):
-            in_phase, in_quadrature = self._scattered(low, high, ends, time_s, channel, antenna)
-            through = (direct * np.cos(turn) + scattered * in_phase) ** 2
-            through += (direct * np.sin(turn) + scattered * in_quadrature) ** 2
-            power = np.maximum(power, through)
+        in_phase, in_quadrature = self._scattered(low, high, ends, time_s, channel)
+        real = (direct * np.cos(turn))[:, None] + scattered[:, None] * in_phase
+        imaginary = (direct * np.sin(turn))[:, None] + scattered[:, None] * in_quadrature
+        power = (real**2 + imaginary**2).max(axis=1)
         offsets = keys.pair_sd_db * self._pair.normal(low, high)
         offsets = offsets + keys.direction_sd_db * self._direction.normal(tx, rx)
         antennas = phones.channel_db[tx, channel] + phones.channel_db[rx, channel]
@@ -170,14 +168,15 @@ class Channel:
         ends: tuple[Floats, Floats],
         time_s: Floats,
         channel: Ints,
-        antenna: int,
     ) -> tuple[Floats, Floats]:
-        """Return the diffuse field of each packet as (in phase, in quadrature), mean power 1.
+        """Return the diffuse field, (packets, antennas), in phase and in quadrature.
+
+        Its mean power is 1.
 
         Each wave's directions at both ends, phase, delay and Doppler shift come from the bits of
         one hash of (pair, wave): the same both ways, and the same whenever it is asked for.
         """
-        wave = np.arange(_WAVES) + antenna * _WAVES
+        wave = np.arange(_WAVES * _ANTENNAS)
         bits = self._waves.hashes(a[:, None], b[:, None], wave[None, :])
 
         def part(start: int, width: int) -> Floats:
@@ -200,6 +199,6 @@ class Channel:
             - off_middle_hz * delay_s
             + doppler_hz * time_s[:, None]
         )
-        angle = 2.0 * np.pi * turns
+        angle = 2.0 * np.pi * turns.reshape(len(a), _ANTENNAS, _WAVES)
         scale = 1.0 / np.sqrt(_WAVES)
-        return np.cos(angle).sum(axis=1) * scale, np.sin(angle).sum(axis=1) * scale
+        return np.cos(angle).sum(axis=2) * scale, np.sin(angle).sum(axis=2) * scale
