@@ -234,13 +234,13 @@ def test_spread_between_channels(scenes: list[Scene]) -> None:
     chance = np.random.Generator(np.random.Philox(3))
     medians = []
     for one in scenes:
-        tx, rx = links(2000, chance)
-        time = (chance.uniform(0, 1780, 2000)[:, None] + np.linspace(0, 10, 20)).ravel()
+        tx, rx = links(700, chance)
+        time = (chance.uniform(0, 1780, 700)[:, None] + np.linspace(0, 10, 20)).ravel()
         means = [
             one.channel.level_dbm(
                 np.repeat(tx, 20), np.repeat(rx, 20), time, np.full(len(time), channel)
             )
-            .reshape(2000, 20)
+            .reshape(700, 20)
             .mean(axis=1)
             for channel in range(3)
         ]
