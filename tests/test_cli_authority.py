@@ -114,11 +114,11 @@ def test_init_overwrites_nothing(run: Run, desk: Path) -> None:
 
 
 def test_init_that_fails_leaves_nothing(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    def full(_path: Path, _secret: str) -> None:
-        raise OSError(28, "No space left on device")
+    def full(path: Path, _secret: str) -> None:
+        raise StoreError(f"can't write {path}: No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr(authority_folder, "_write_secret", full)
+        patch.setattr(authority_folder, "create_secret", full)
         result = run("init")
     assert isinstance(result.exception, StoreError)
     assert "No space left" in str(result.exception)

@@ -13,13 +13,13 @@ from pathlib import Path
 from typing import Final, Self
 
 from tracetogether.crypto import KEY_BYTES, Aead, derive
-from tracetogether.errors import KeyRingError
+from tracetogether.errors import KeyRingError, StoreError
 from tracetogether.parameters import RETENTION
+from tracetogether.secret_file import read_secret, replace_secret
 from tracetogether.units import Entropy, utc_day
 
 _NEXT_DAY: Final = b"tracetogether/v1/chain/next-day"
 _DAY_KEY: Final = b"tracetogether/v1/chain/day-key/"
-_OTHERS: Final = 0o077  # permission bits of group and others
 _MAX_DAYS_AHEAD: Final = 4_000  # bounds the work that a forged time can cause
 
 _HEADER: Final = """\
@@ -139,13 +139,9 @@ class KeyRing:
             KeyRingError: the file is missing, damaged, or readable by group or others.
         """
         try:
-            mode = path.stat().st_mode
-            if os.name == "posix" and mode & _OTHERS:
-                msg = f"{path} can be read by others (mode {mode & 0o777:o}): chmod 600 {path}"
-                raise KeyRingError(msg)
-            lines = path.read_text("ascii").splitlines()
-        except (OSError, UnicodeDecodeError) as error:
-            msg = f"can't read the keys in {path}: {_reason(error)}"
+            lines = read_secret(path).splitlines()
+        except StoreError as error:
+            msg = f"the key ring: {error}"
             raise KeyRingError(msg) from None
         chain: tuple[int, bytes] | None = None
         static_keys = []
@@ -177,18 +173,10 @@ class KeyRing:
             day = chain.oldest_day
             value = b64encode(chain.value(day)).decode()
             lines.insert(0, f"chain {day} {value}\n")
-        text = (_HEADER + "".join(lines)).encode("ascii")
-        fresh = path.with_name(f".{path.name}.new")
         try:
-            fresh.unlink(missing_ok=True)
-            descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-            with os.fdopen(descriptor, "wb") as file:
-                file.write(text)
-                file.flush()
-                os.fsync(file.fileno())
-            _replace_and_wipe(fresh, path)
-        except OSError as error:
-            msg = f"can't write the keys to {path}: {_reason(error)}"
+            replace_secret(path, _HEADER + "".join(lines))
+        except StoreError as error:
+            msg = f"the key ring: {error}"
             raise KeyRingError(msg) from None
 
     def __repr__(self) -> str:
@@ -234,29 +222,3 @@ def _key(value: str, path: Path, number: int) -> bytes:
         msg = f"{path}, line {number}: not a key of {KEY_BYTES} bytes in base64"
         raise KeyRingError(msg)
     return key
-
-
-def _replace_and_wipe(fresh: Path, path: Path) -> None:
-    """Put ``fresh`` in the place of ``path``, then overwrite the old file's bytes.
-
-    A journal or a flash disk may still hold them: docs/explanation/threat-model.md says so.
-    """
-    old = path.open("r+b") if path.exists() else None
-    fresh.replace(path)
-    if os.name == "posix":
-        folder = os.open(path.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
-    if old is not None:
-        with old:
-            size = old.seek(0, os.SEEK_END)
-            old.seek(0)
-            old.write(bytes(size))
-            old.flush()
-            os.fsync(old.fileno())
-
-
-def _reason(error: OSError | UnicodeDecodeError) -> str:
-    return error.strerror or str(error) if isinstance(error, OSError) else "it is not text"

@@ -3,7 +3,6 @@
 import gzip
 import hashlib
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,9 +23,9 @@ from tracetogether.errors import (
     StoreError,
     UnreachableError,
 )
+from tracetogether.secret_file import create_secret, read_secret
 
 _LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "[::1]"})
-_OTHERS: Final = 0o077
 _ERRORS: Final[Mapping[int, type[AuthorityError | InvalidUploadError]]] = {
     400: InvalidUploadError,
     401: AccessDeniedError,
@@ -52,13 +51,7 @@ class Registered:
             StoreError: there is a file already, or it can't be written.
         """
         said = {"user_id": self.user_id, "credential": self.credential}
-        try:
-            descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
-            with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-                json.dump(said, file)
-        except OSError as error:
-            msg = f"can't write the credential to {path}: {error.strerror}"
-            raise StoreError(msg) from None
+        create_secret(path, json.dumps(said))
 
     @classmethod
     def load(cls, path: Path) -> Self:
@@ -67,19 +60,12 @@ class Registered:
         Raises:
             StoreError: the file is missing, damaged, or readable by group or others.
         """
+        if not path.exists():
+            msg = f"there is no {path}: it is what the server answered when the phone registered"
+            raise StoreError(msg)
         try:
-            mode = path.stat().st_mode
-            if os.name == "posix" and mode & _OTHERS:
-                msg = f"{path} can be read by others (mode {mode & 0o777:o}): chmod 600 {path}"
-                raise StoreError(msg)
-            said = json.loads(path.read_text("utf-8"))
+            said = json.loads(read_secret(path))
             return cls(str(said["user_id"]), str(said["credential"]))
-        except OSError as error:
-            msg = (
-                f"can't read the phone's credential in {path} ({error.strerror}): "
-                "it is what the server answered when the phone registered"
-            )
-            raise StoreError(msg) from None
         except (ValueError, TypeError, KeyError):
             msg = f'{path} is no credential: expected JSON with "user_id" and "credential"'
             raise StoreError(msg) from None

@@ -1,6 +1,5 @@
 """The folder that an authority lives in: authority.db, keys.txt, operator.token."""
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -10,6 +9,7 @@ from tracetogether.authority.issuance import new_secret
 from tracetogether.authority.service import Authority
 from tracetogether.errors import MissingExtraError, StoreError
 from tracetogether.keyring import KeyRing
+from tracetogether.secret_file import create_secret
 
 DATABASE: Final = "authority.db"
 KEYS: Final = "keys.txt"
@@ -39,7 +39,7 @@ def create_folder(folder: Path, *, now: float, name: str = DEFAULT_NAME) -> str:
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         KeyRing.generate(now).save(folder / KEYS)
-        _write_secret(folder / OPERATOR_TOKEN, token)
+        create_secret(folder / OPERATOR_TOKEN, f"{token}\n")
         SqlStore.create(folder / DATABASE, name=name, operator_token=token).close()
     except BaseException as error:
         for path in paths:
@@ -90,9 +90,3 @@ def _save_keys(ring: KeyRing, path: Path) -> None:
     ring.destroy_before(on_disk)
     if (ring.oldest_day or 0) > on_disk:
         ring.save(path)
-
-
-def _write_secret(path: Path, secret: str) -> None:
-    descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
-    with os.fdopen(descriptor, "w", encoding="ascii") as file:
-        file.write(f"{secret}\n")

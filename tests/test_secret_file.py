@@ -1,0 +1,67 @@
+"""Files that only their owner can read."""
+
+import os
+import stat
+from pathlib import Path
+
+import pytest
+
+from tracetogether.errors import StoreError
+from tracetogether.secret_file import create_secret, read_secret, replace_secret
+
+
+def test_a_new_file_is_private_and_reads_back(tmp_path: Path) -> None:
+    path = tmp_path / "secret"
+    create_secret(path, "word\n")
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert read_secret(path) == "word\n"
+
+
+def test_an_existing_file_is_not_overwritten(tmp_path: Path) -> None:
+    path = tmp_path / "secret"
+    path.write_text("mine")
+    with pytest.raises(StoreError, match="File exists"):
+        create_secret(path, "other")
+    assert path.read_text() == "mine"
+
+
+def test_replacing_wipes_the_old_bytes(tmp_path: Path) -> None:
+    path, second_name = tmp_path / "secret", tmp_path / "second name of the old file"
+    create_secret(path, "old word")
+    os.link(path, second_name)
+    replace_secret(path, "new")
+    assert read_secret(path) == "new"
+    assert second_name.read_bytes() == bytes(8)
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert sorted(one.name for one in tmp_path.iterdir()) == sorted([path.name, second_name.name])
+
+
+def test_what_a_crash_left_behind_is_replaced_too(tmp_path: Path) -> None:
+    path = tmp_path / "secret"
+    (tmp_path / ".secret.new").write_text("half")
+    replace_secret(path, "whole")
+    assert read_secret(path) == "whole"
+    assert [one.name for one in tmp_path.iterdir()] == ["secret"]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="permission bits are POSIX")
+@pytest.mark.parametrize("mode", [0o640, 0o604, 0o644])
+def test_a_file_that_others_can_read_is_refused(tmp_path: Path, mode: int) -> None:
+    path = tmp_path / "secret"
+    create_secret(path, "word")
+    path.chmod(mode)
+    with pytest.raises(StoreError, match="chmod 600"):
+        read_secret(path)
+
+
+def test_missing_files_folders_and_binaries_are_named(tmp_path: Path) -> None:
+    with pytest.raises(StoreError, match="none: No such file"):
+        read_secret(tmp_path / "none")
+    for write in (create_secret, replace_secret):
+        with pytest.raises(StoreError, match="can't write"):
+            write(tmp_path / "none" / "secret", "word")
+    binary = tmp_path / "binary"
+    binary.write_bytes(b"\xff\xfe")
+    binary.chmod(0o600)
+    with pytest.raises(StoreError, match="not text"):
+        read_secret(binary)

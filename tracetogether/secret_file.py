@@ -1,0 +1,80 @@
+"""Files that only their owner can read: for keys, credentials and tokens."""
+
+import os
+from pathlib import Path
+from typing import Final
+
+from tracetogether.errors import StoreError
+
+_MODE: Final = 0o600
+_OTHERS: Final = 0o077  # permission bits of group and others
+
+
+def read_secret(path: Path) -> str:
+    """Return the text of a file.
+
+    Raises:
+        StoreError: it is missing, no text, or readable by group or others.
+    """
+    try:
+        mode = path.stat().st_mode
+        if os.name == "posix" and mode & _OTHERS:
+            msg = f"{path} can be read by others (mode {mode & 0o777:o}): chmod 600 {path}"
+            raise StoreError(msg)
+        return path.read_text("utf-8")
+    except OSError as error:
+        msg = f"can't read {path}: {error.strerror}"
+        raise StoreError(msg) from None
+    except UnicodeDecodeError:
+        msg = f"can't read {path}: it is not text"
+        raise StoreError(msg) from None
+
+
+def create_secret(path: Path, text: str) -> None:
+    """Write a new file, mode 0600.
+
+    Raises:
+        StoreError: there is such a file already, or it can't be written.
+    """
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _MODE)
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError as error:
+        msg = f"can't write {path}: {error.strerror}"
+        raise StoreError(msg) from None
+
+
+def replace_secret(path: Path, text: str) -> None:
+    """Write a file, whole or not at all, and wipe what stood there.
+
+    The old bytes are overwritten after the new ones have taken their place. A journal or a
+    flash disk may still hold them: docs/explanation/threat-model.md says so.
+
+    Raises:
+        StoreError: it can't be written; what stood there still stands.
+    """
+    fresh = path.with_name(f".{path.name}.new")
+    try:
+        fresh.unlink(missing_ok=True)
+        create_secret(fresh, text)
+        old = path.open("r+b") if path.exists() else None
+        fresh.replace(path)
+        if os.name == "posix":
+            folder = os.open(path.parent, os.O_RDONLY)
+            try:
+                os.fsync(folder)
+            finally:
+                os.close(folder)
+        if old is not None:
+            with old:
+                size = old.seek(0, os.SEEK_END)
+                old.seek(0)
+                old.write(bytes(size))
+                old.flush()
+                os.fsync(old.fileno())
+    except OSError as error:
+        msg = f"can't write {path}: {error.strerror}"
+        raise StoreError(msg) from None
