@@ -3,7 +3,16 @@
 import numpy as np
 import pytest
 
-from tracetogether.proximity.attenuation import CWA, LFPH, RULES, SWISSCOVID, Bucketed, BucketRule
+from tracetogether.proximity.attenuation import (
+    ARIZONA,
+    CWA,
+    IMMUNI,
+    LFPH,
+    RULES,
+    SWISSCOVID,
+    Bucketed,
+    BucketRule,
+)
 from tracetogether.proximity.calibration import Calibration
 from tracetogether.proximity.slots import fold
 from tracetogether.sightings import Sightings
@@ -14,11 +23,18 @@ from tracetogether.sightings import Sightings
     [
         (CWA, [20, 54.9, 55, 62.9, 63, 90], [1, 1, 0.5, 0.5, 0, 0]),
         (SWISSCOVID, [52.9, 53, 59.9, 60], [1, 0.5, 0.5, 0]),
+        (IMMUNI, [72.9, 73], [1, 0]),
         (LFPH, [54.9, 55, 66.9, 67, 74.9, 75], [1.75, 1, 1, 0.33, 0.33, 0]),
     ],
 )
 def test_the_published_weights(rule, attenuations, weights):
     assert rule.weight(np.array(attenuations, dtype=float)).tolist() == weights
+
+
+def test_arizonas_doses_keep_their_published_ratios():
+    near, middle, far = ARIZONA.weight(np.array([49.9, 50.0, 70.0]))
+    assert near / middle == pytest.approx(2.0182978 / 1.1507629)
+    assert near / far == pytest.approx(2.0182978 / 0.6651614)
 
 
 def at(attenuation_db: float, minutes: int = 10) -> Sightings:
@@ -72,7 +88,7 @@ def test_a_blurred_weight_is_the_mean_over_noisy_attenuations():
         ((55.0, 63.0), (1.0, 0.0), "one more weight"),
         ((63.0, 55.0), (1.0, 0.5, 0.0), "ascend"),
         ((55.0, 63.0), (0.5, 1.0, 0.0), "rise"),
-        ((55.0,), (1.0, 0.5), "end at 0"),
+        ((55.0,), (1.0, -0.5), "below 0"),
     ],
 )
 def test_a_rule_is_built_valid_or_not_at_all(thresholds, weights, message):

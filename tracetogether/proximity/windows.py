@@ -6,7 +6,9 @@ from typing import Self
 import numpy as np
 
 from tracetogether.labels import Labels
-from tracetogether.proximity.scene import Logs, Scene, people
+from tracetogether.proximity.scene import Logs, People, Scene, people
+from tracetogether.proximity.sums import group_sums
+from tracetogether.sightings import Sightings
 from tracetogether.units import Floats, Ints
 
 _DENSE: int = 4_000_000  # so many possible windows are counted in an array, more are sorted
@@ -41,13 +43,11 @@ class Windows:
         """
         if not 0 < window_s < np.inf:
             raise ValueError(f"a window must be longer than 0 s, got {window_s}")
-        who = people(scene.sightings)
+        who = _pairs(scene.sightings, logs)
         first, second = who.observer, who.peer
-        if logs is not Logs.OWN:
-            first, second = np.minimum(first, second), np.maximum(first, second)
         width = len(who.names) + 1
         number = np.floor(scene.sightings.time / window_s).astype(np.int64)
-        earliest = int(number.min(initial=0)) if not len(number) else int(number.min())
+        earliest = int(number.min()) if len(number) else 0
         spans = int(number.max(initial=earliest)) - earliest + 1
         key = ((first + 1) * width + second + 1) * spans + (number - earliest)
         distinct, row = _distinct(key, width * width * spans)
@@ -62,10 +62,36 @@ class Windows:
 
     def mean(self, per_sighting: Floats) -> Floats:
         """Return the mean over each window's sightings of a column of sightings."""
-        return np.bincount(self.row, weights=per_sighting, minlength=len(self)) / self.readings
+        return self.total(per_sighting) / self.readings
+
+    def total(self, per_sighting: Floats) -> Floats:
+        """Return the sum over each window's sightings of a column of sightings."""
+        return group_sums(per_sighting, self.row, len(self))
 
     def __len__(self) -> int:
         return len(self.window)
+
+
+def pooled(scene: Scene, logs: Logs) -> Sightings:
+    """Return the scene's sightings as of the pairs that are judged.
+
+    As they are for a log of one's own; else both directions of a pair under one name, the one that
+    sorts first as the observer. The phone models stay with each sighting.
+    """
+    if logs is Logs.OWN:
+        return scene.sightings
+    who = _pairs(scene.sightings, logs)
+    return scene.sightings.replaced(
+        observer=Labels(who.observer.astype(np.int32), who.names),
+        peer=Labels(who.peer.astype(np.int32), who.names),
+    )
+
+
+def _pairs(sightings: Sightings, logs: Logs) -> People:
+    who = people(sightings)
+    if logs is Logs.OWN:
+        return who
+    return People(who.names, np.minimum(who.observer, who.peer), np.maximum(who.observer, who.peer))
 
 
 def _distinct(key: Ints, bound: int) -> tuple[Ints, Ints]:

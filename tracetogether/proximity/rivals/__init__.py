@@ -1,0 +1,1 @@
+"""Other people's estimators, each from its published description, behind one interface."""

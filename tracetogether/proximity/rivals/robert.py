@@ -1,0 +1,133 @@
+"""ROBERT's risk score of a contact, as France's StopCovid computed it.
+
+Gorce, Egan and Gribonval, "An efficient algorithm to estimate Covid-19 infectiousness risk from
+BLE-RSSI measurements", Inria RR-9345, 2020, in the form that the StopCovid server published, with
+the numbers that its app carried (filter configuration of 2020: a = 10 / ln 10 dB, b = 0.1, p0 =
+-66 dBm, windows of 120 s every 60 s):
+
+1. a contact is cut into epochs of 15 minutes that begin with its first reading;
+2. readings above -35 dBm are cut to that;
+3. every minute k, the readings of minutes k and k + 1 are averaged in power:
+   P = a ln(mean(exp(rssi / a)));
+4. each such window of n readings has the risk q = (P - p0) / delta(n), between 0 and 1, delta
+   from 39 dB for one reading down to 15 dB for ten and more: few readings count for less;
+5. the contact's risk is min(1, 1.2 b ln(mean(exp(q / b)))), its score that times the number of
+   the last minute heard.
+
+RSSI is the calibrated one; here minus the attenuation, which is what a phone reads of one that
+radiates 0 dBm (-40 dBm at 1 m in free space, the server's reference). Published code and app differ
+in how delta is indexed; here delta(1) is the first. A score is in minutes at full risk. Where the
+published algorithm knows nothing of a scoring window, each window of the evaluation is an epoch.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from tracetogether.proximity.calibration import Calibration
+from tracetogether.proximity.judging import Fitted, PairMinutes, WindowScores
+from tracetogether.proximity.rivals.slotwise import OWN_AND_PAIR, distinct_pairs, presence_of
+from tracetogether.proximity.scene import Logs, Scene
+from tracetogether.proximity.sums import group_sums
+from tracetogether.proximity.windows import Windows, pooled
+from tracetogether.units import Floats, Ints
+
+_DELTA_DB: Final = np.array([39.0, 27.0, 23.0, 21.0, 20.0, 19.0, 18.0, 17.0, 16.0, 15.0])
+_P0_DBM: Final = -66.0
+_A_DB: Final = 10 / np.log(10)  # makes step 3 the mean of milliwatts
+_B: Final = 0.1
+_RSSI_MAX_DBM: Final = -35.0
+_MINUTE_S: Final = 60.0
+_EPOCH_S: Final = 900.0
+
+
+@dataclass(frozen=True, slots=True)
+class Robert:
+    """ROBERT's score; it fits nothing."""
+
+    name: str = "robert"
+    logs: frozenset[Logs] = OWN_AND_PAIR
+
+    def fit(self, scenes: Sequence[Scene], *, calibration: Calibration) -> Fitted:
+        """Return it with the calibration table; ``scenes`` teach it nothing."""
+        del scenes
+        return FittedRobert(calibration)
+
+
+@dataclass(frozen=True, slots=True)
+class FittedRobert:
+    """ROBERT's score with the calibration table."""
+
+    calibration: Calibration
+
+    def windows(
+        self, scene: Scene, logs: Logs, *, window_s: float, within_m: float
+    ) -> WindowScores:
+        """Score each window as an epoch of its pair."""
+        del within_m  # risk, not distance
+        windows = Windows.of(scene, logs, window_s)
+        rssi = -self.calibration.attenuation(scene.sightings).db
+        score = epoch_scores(scene.sightings.time, rssi, windows.row, len(windows), window_s)
+        unsaid = np.full(len(windows), np.nan)
+        return WindowScores(windows.observer, windows.peer, windows.window, score, unsaid)
+
+    def minutes(self, scene: Scene, logs: Logs, *, within_m: float) -> PairMinutes:
+        """Return the sum of a pair's epoch scores, from readings while both were tracked."""
+        del within_m
+        when = presence_of(scene)
+        sightings = pooled(scene, logs)
+        rssi = -self.calibration.attenuation(sightings).db
+        observer, peer, pair = distinct_pairs(sightings.observer, sightings.peer)
+        tracked = when.together(
+            when.numbers(sightings.observer), when.numbers(sightings.peer), sightings.time
+        )
+        time, rssi, pair = sightings.time[tracked], rssi[tracked], pair[tracked]
+        first = first_times(time, pair, len(observer))
+        number = np.floor((time - first[pair]) / _EPOCH_S).astype(np.int64)
+        epochs = int(number.max(initial=0)) + 1
+        used, epoch = np.unique(pair * epochs + number, return_inverse=True)
+        scores = epoch_scores(time, rssi, epoch.reshape(-1), len(used), _EPOCH_S)
+        minutes = group_sums(scores, used // epochs, len(observer))
+        unsaid = np.full(len(observer), np.nan)
+        return PairMinutes(observer, peer, unsaid, minutes, unsaid)
+
+
+def first_times(time: Floats, group: Ints, count: int) -> Floats:
+    """Return the earliest time in each of ``count`` groups (infinite where one is empty)."""
+    first = np.full(count, np.inf)
+    np.minimum.at(first, group, time)
+    return first
+
+
+def epoch_scores(
+    time: Floats, rssi_dbm: Floats, epoch: Ints, count: int, length_s: float
+) -> Floats:
+    """Return ROBERT's score of each of ``count`` epochs.
+
+    Args:
+        time: (n,) seconds.
+        rssi_dbm: (n,) calibrated RSSI.
+        epoch: (n,) which epoch each reading belongs to.
+        count: how many epochs; each must hold a reading.
+        length_s: no epoch is longer.
+    """
+    minutes = int(np.ceil(length_s / _MINUTE_S))
+    minute = np.floor((time - first_times(time, epoch, count)[epoch]) / _MINUTE_S)
+    cell = epoch * minutes + np.minimum(minute, minutes - 1).astype(np.int64)
+    power = np.exp(np.minimum(rssi_dbm, _RSSI_MAX_DBM) / _A_DB)
+    readings = np.bincount(cell, minlength=count * minutes).reshape(count, minutes)
+    powers = group_sums(power, cell, count * minutes).reshape(count, minutes)
+    # Each minute with the next one; the last stands alone.
+    readings[:, :-1] += readings[:, 1:].copy()
+    powers[:, :-1] += powers[:, 1:].copy()
+
+    heard = readings > 0
+    mean_dbm = _A_DB * np.log(np.where(heard, powers, 1.0) / np.maximum(readings, 1))
+    delta = _DELTA_DB[np.clip(readings, 1, len(_DELTA_DB)) - 1]
+    risk = np.clip((mean_dbm - _P0_DBM) / delta, 0.0, 1.0)
+    windows = heard.sum(axis=1)
+    overall = _B * np.log(np.where(heard, np.exp(risk / _B), 0.0).sum(axis=1) / windows)
+    last = minutes - 1 - np.argmax(heard[:, ::-1], axis=1)
+    return np.asarray(np.minimum(1.2 * overall, 1.0) * last)

@@ -1,0 +1,162 @@
+"""Estimators that look at half-minute slots: bucket rules and the smoothed log-distance one."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+import numpy as np
+
+from tracetogether.labels import Labels
+from tracetogether.proximity.calibration import Calibration
+from tracetogether.proximity.estimates import Intervals
+from tracetogether.proximity.judging import Fitted, PairMinutes, WindowScores
+from tracetogether.proximity.presence import Presence, presence
+from tracetogether.proximity.scene import Logs, Scene, people
+from tracetogether.proximity.slots import Slots, TimeCredit, fold
+from tracetogether.proximity.sums import group_sums
+from tracetogether.proximity.windows import Windows, pooled
+from tracetogether.sightings import Sightings
+from tracetogether.units import SECONDS_PER_MINUTE, Codes, Floats, Ints
+
+OWN_AND_PAIR: Final = frozenset({Logs.OWN, Logs.PAIR})
+"""What an estimator of single pairs can use; more logs tell it nothing more."""
+
+_SLOT_S: Final = TimeCredit().slot_s
+_POINTS: Final = np.linspace(-0.4, 0.4, 5)  # middles of fifths of the time that a slot stands for
+
+
+class PerSlot(Protocol):
+    """Says of each slot which share of its time counts as near."""
+
+    def per_slot(self, slots: Slots, *, within_m: float) -> Intervals:
+        """Return the share; more than 1 where a rule's weights are."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Slotwise:
+    """An estimator that judges slot by slot, and fits nothing.
+
+    Attributes:
+        name: as the command line calls it.
+        estimator: judges slots.
+        shares_are_probabilities: whether its shares may be read as probabilities of being near.
+        logs: the states of knowledge that it can judge from.
+    """
+
+    name: str
+    estimator: PerSlot
+    shares_are_probabilities: bool = False
+    logs: frozenset[Logs] = OWN_AND_PAIR
+
+    def fit(self, scenes: Sequence[Scene], *, calibration: Calibration) -> Fitted:
+        """Return it with the calibration table; ``scenes`` teach it nothing."""
+        del scenes
+        return FittedSlotwise(self.estimator, self.shares_are_probabilities, calibration)
+
+
+@dataclass(frozen=True, slots=True)
+class FittedSlotwise:
+    """A slotwise estimator with the calibration table."""
+
+    estimator: PerSlot
+    shares_are_probabilities: bool
+    calibration: Calibration
+
+    def windows(
+        self, scene: Scene, logs: Logs, *, window_s: float, within_m: float
+    ) -> WindowScores:
+        """Score windows by the near time in them, or by the share that it is."""
+        sightings = pooled(scene, logs)
+        slots = fold(sightings, self.calibration)
+        near = self.estimator.per_slot(slots, within_m=within_m).median
+        windows = Windows.of(scene, logs, window_s)
+        slot = slot_of_sightings(sightings, slots)
+        seconds = (slots.credit_s / slots.slot_readings)[slot]
+        near_s = windows.total(seconds * near[slot])
+        score = near_s / SECONDS_PER_MINUTE
+        probability = np.full(len(windows), np.nan)
+        if self.shares_are_probabilities:
+            # A reading alone at one moment stands for no time, yet has a share.
+            heard_s = windows.total(np.maximum(seconds, 1e-6))
+            near_s = windows.total(np.maximum(seconds, 1e-6) * near[slot])
+            score = probability = np.clip(near_s / heard_s, 0.0, 1.0)
+        return WindowScores(windows.observer, windows.peer, windows.window, score, probability)
+
+    def minutes(self, scene: Scene, logs: Logs, *, within_m: float) -> PairMinutes:
+        """Return the credited time near of slots, as far as both were tracked in it."""
+        slots = fold(pooled(scene, logs), self.calibration)
+        near = self.estimator.per_slot(slots, within_m=within_m)
+        when = presence_of(scene)
+        observer, peer, row = distinct_pairs(slots.observer, slots.peer)
+
+        def minutes(credit_s: Floats, share: Floats) -> Floats:
+            seconds = slots.total(credit_s * share * tracked_share(slots, credit_s, when))
+            return group_sums(seconds, row, len(observer)) / SECONDS_PER_MINUTE
+
+        median = minutes(slots.credit_s, near.median)
+        # A greater credit may reach into times that nobody was tracked: keep the order.
+        low = np.minimum(minutes(slots.credit_low_s, near.low), median)
+        high = np.maximum(minutes(slots.credit_high_s, near.high), median)
+        return PairMinutes(observer, peer, low, median, high)
+
+
+def presence_of(scene: Scene) -> Presence:
+    """Return when the people of ``scene`` were tracked.
+
+    Raises:
+        ValueError: nobody was.
+    """
+    if scene.tracks is None:
+        raise ValueError(f"scene {scene.name!r} has no tracks, so there are no minutes to compare")
+    return presence(scene.tracks)
+
+
+def tracked_share(slots: Slots, credit_s: Floats, when: Presence) -> Floats:
+    """Return which share of the time that each slot stands for both people were tracked."""
+    first = when.numbers(slots.observer)[slots.encounter]
+    second = when.numbers(slots.peer)[slots.encounter]
+    tracked = [when.together(first, second, slots.time_s + at * credit_s) for at in _POINTS]
+    return np.asarray(np.mean(tracked, axis=0))
+
+
+def distinct_pairs(observer: Labels, peer: Labels) -> tuple[Labels, Labels, Ints]:
+    """Return the distinct pairs of two columns, and which of them each row is."""
+    width = len(peer.names) + 1
+    key = (observer.codes.astype(np.int64) + 1) * width + peer.codes + 1
+    distinct, row = np.unique(key, return_inverse=True)
+    codes: tuple[Codes, Codes] = (
+        (distinct // width - 1).astype(np.int32),
+        (distinct % width - 1).astype(np.int32),
+    )
+    return Labels(codes[0], observer.names), Labels(codes[1], peer.names), row.reshape(-1)
+
+
+def slot_of_sightings(sightings: Sightings, slots: Slots) -> Ints:
+    """Return the slot in which each of the folded ``sightings`` lies."""
+    encounter = encounter_of_sightings(sightings, slots)
+    number = np.floor((sightings.time - slots.start_s[encounter]) / _SLOT_S)
+    slot_number = np.floor((slots.time_s - slots.start_s[slots.encounter]) / _SLOT_S)
+    most = max(float(number.max(initial=0)), float(slot_number.max(initial=0))) + 1
+    places = slots.encounter * most + slot_number
+    return np.searchsorted(places, encounter * most + number, side="right") - 1
+
+
+def encounter_of_sightings(sightings: Sightings, slots: Slots) -> Ints:
+    """Return the encounter to which each of the folded ``sightings`` belongs."""
+    who = people(sightings)
+    number = {name: n for n, name in enumerate(who.names)}
+    width = len(who.names) + 1
+
+    def pairs(observer: Ints, peer: Ints) -> Ints:
+        return (observer + 1) * width + peer + 1
+
+    def numbers(labels: Labels) -> Ints:
+        table = np.array([*(number[name] for name in labels.names), -1], dtype=np.int64)
+        return np.asarray(table[labels.codes])
+
+    begin = float(sightings.time.min()) if len(sightings) else 0.0
+    span = float(sightings.time.max()) - begin + 1.0 if len(sightings) else 1.0
+    starts = pairs(numbers(slots.observer), numbers(slots.peer)) * span + (slots.start_s - begin)
+    at = pairs(who.observer, who.peer) * span + (sightings.time - begin)
+    return np.searchsorted(starts, at, side="right") - 1
