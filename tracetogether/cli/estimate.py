@@ -192,6 +192,7 @@ def _longest(found: Encounters, rule: str) -> Table:
         title_justify="left",
         box=SIMPLE_HEAD,
         pad_edge=False,
+        padding=(0, 1, 0, 0),  # all columns in eighty
     )
     for heading in ("observer", "peer"):
         table.add_column(heading, overflow="ellipsis", min_width=8, max_width=16, no_wrap=True)
