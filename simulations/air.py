@@ -11,8 +11,8 @@ from scipy.special import ndtr
 
 from simulations.channel import Channel
 from simulations.hearing import MAX_CHANCES, HearingTable, hearing_table
+from simulations.keys import ChannelKeys
 from simulations.phones import HABITS, SYSTEM_TIMINGS, Phones, System
-from simulations.scenario import ChannelKeys
 from simulations.streams import Noise, Streams
 from simulations.tracks import Tracks
 from tracetogether.exchange import Advertisement

@@ -22,8 +22,8 @@ import numpy as np
 from scipy.special import ndtr
 
 from simulations.bodies import LOSS_DB, obstruction_db, phone_positions, shadow_db
+from simulations.keys import ChannelKeys
 from simulations.phones import CHANNEL_MHZ, Phones
-from simulations.scenario import ChannelKeys
 from simulations.streams import Noise, Streams
 from simulations.tracks import Tracks
 from tracetogether.units import Bools, Floats, Ints

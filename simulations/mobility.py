@@ -12,7 +12,8 @@ from typing import Final
 import numpy as np
 
 from simulations.bodies import Carry
-from simulations.scenario import MotionKeys, PeopleKeys, Scenario
+from simulations.keys import MotionKeys, PeopleKeys
+from simulations.scenario import Scenario
 from simulations.streams import Streams
 from simulations.tracks import Tracks
 from simulations.venue import Carriage, Posture

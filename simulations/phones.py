@@ -10,7 +10,7 @@ from typing import Final
 
 import numpy as np
 
-from simulations.scenario import ChannelKeys, PhoneKeys
+from simulations.keys import ChannelKeys, PhoneKeys
 from simulations.streams import Streams
 from tracetogether.parameters import TIMINGS, PhoneTimings
 from tracetogether.units import Floats, Ints

@@ -4,6 +4,7 @@ import csv
 import json
 import platform
 from collections.abc import Iterable
+from dataclasses import asdict
 from pathlib import Path
 from typing import Final
 
@@ -97,6 +98,7 @@ def manifest(run: Run, scores: Scores) -> dict[str, object]:
         "digest": run.digest,
         "scores": scores.to_json(),
         "counts": dict(run.counts),
+        "keys": asdict(run.scenario),
         "rejections": {reason.value: count for reason, count in run.rejections.items()},
         "versions": {
             "tracetogether": __version__,

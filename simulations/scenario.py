@@ -2,242 +2,26 @@
 
 import difflib
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import MISSING, dataclass, field, fields
 from importlib import resources
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Final, get_type_hints
 
-from simulations.venue import Carriage
+from simulations.keys import (
+    ChannelKeys,
+    MotionKeys,
+    PeopleKeys,
+    PhoneKeys,
+    PolicyKeys,
+    VenueKeys,
+    about,
+)
 from tracetogether.errors import ScenarioError
-from tracetogether.parameters import CloseContactPolicy
 
 SCHEMA: Final = 1
-
-
-def _about(
-    doc: str,
-    *,
-    low: float | None = None,
-    high: float | None = None,
-    one_of: tuple[str, ...] = (),
-) -> dict[str, Any]:
-    """Return what is known of a key: its meaning and its limits."""
-    return {"doc": doc, "low": low, "high": high, "one_of": one_of}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CarryShares:
-    """Shares of people by where they keep the phone when it is not in the hand."""
-
-    front_pocket: float = field(
-        default=0.5, metadata=_about("Share with the phone in a front pocket.", low=0, high=1)
-    )
-    back_pocket: float = field(
-        default=0.15, metadata=_about("Share with the phone in a back pocket.", low=0, high=1)
-    )
-    bag: float = field(
-        default=0.35, metadata=_about("Share with the phone in a bag.", low=0, high=1)
-    )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PeopleKeys:
-    """Who is there."""
-
-    count: int = field(metadata=_about("Number of people over the whole run.", low=2, high=2000))
-    adoption: float = field(metadata=_about("Share of people with the app running.", low=0, high=1))
-    in_hand: float = field(
-        default=0.5,
-        metadata=_about(
-            "Share of time that a phone is in the hand rather than stowed.", low=0, high=1
-        ),
-    )
-    hand_change_s: float = field(
-        default=300.0,
-        metadata=_about("Mean time between taking the phone out and putting it away.", low=10),
-    )
-    stowed: CarryShares = field(default=CarryShares(), metadata=_about("Where it is otherwise."))
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class VenueKeys:
-    """Where they are."""
-
-    kind: str = field(metadata=_about("Kind of room.", one_of=("carriage",)))
-    length_m: float = field(metadata=_about("Inside length.", low=5, high=200))
-    width_m: float = field(metadata=_about("Inside width.", low=2, high=5))
-    doors_per_side: int = field(metadata=_about("Doors on each side.", low=2, high=12))
-    seats_per_bench: int = field(
-        metadata=_about("Seats on the bench between two doors.", low=1, high=30)
-    )
-    seat_pitch_m: float = field(
-        metadata=_about("From the middle of one seat to the next.", low=0.35, high=1)
-    )
-    standing_places: int = field(metadata=_about("Places where people stand.", low=1, high=1000))
-
-    def carriage(self) -> Carriage:
-        """Return the room laid out.
-
-        Raises:
-            ValueError: seats or standing places don't fit.
-        """
-        return Carriage.build(
-            length_m=self.length_m,
-            width_m=self.width_m,
-            doors_per_side=self.doors_per_side,
-            seats_per_bench=self.seats_per_bench,
-            seat_pitch_m=self.seat_pitch_m,
-            standing_places=self.standing_places,
-        )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MotionKeys:
-    """How they come, stay, move and go."""
-
-    aboard_at_start: float = field(
-        metadata=_about("Share of people inside from the start.", low=0, high=1)
-    )
-    stop_every_s: float = field(metadata=_about("Time from one stop to the next.", low=30))
-    dwell_s: float = field(default=25.0, metadata=_about("How long the doors stay open.", low=5))
-    stay_median_s: float = field(metadata=_about("Median time that a person stays aboard.", low=30))
-    stay_spread: float = field(
-        default=0.6,
-        metadata=_about("Spread of the stay: standard deviation of its logarithm.", low=0, high=3),
-    )
-    walk_speed_m_s: float = field(
-        default=0.8, metadata=_about("Mean walking speed inside.", low=0.1, high=3)
-    )
-    walk_speed_sd_m_s: float = field(
-        default=0.15, metadata=_about("Spread of walking speeds.", low=0, high=1)
-    )
-    seat_wish: float = field(
-        default=0.6,
-        metadata=_about(
-            "Chance that a standing person takes a seat that became free nearby.", low=0, high=1
-        ),
-    )
-    moves_per_hour: float = field(
-        default=2.0,
-        metadata=_about(
-            "How often a standing person changes place for no reason.", low=0, high=120
-        ),
-    )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PhoneKeys:
-    """What they carry."""
-
-    ios: float = field(metadata=_about("Share of iPhones; the others run Android.", low=0, high=1))
-    models_android: int = field(
-        default=9, metadata=_about("Different Android models in the crowd.", low=1, high=9)
-    )
-    models_ios: int = field(
-        default=5, metadata=_about("Different iPhone models in the crowd.", low=1, high=5)
-    )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ChannelKeys:
-    """What the air does between two phones; the meaning of each is in explanation/simulation."""
-
-    antenna_loss_db: float = field(
-        default=2.5,
-        metadata=_about("Loss of each phone's antenna against an ideal one.", low=0, high=20),
-    )
-    breakpoint_m: float = field(
-        default=5.0,
-        metadata=_about(
-            "Distance beyond which the direct wave falls faster than in free space.", low=0.5
-        ),
-    )
-    beyond_exponent: float = field(
-        default=3.3,
-        metadata=_about(
-            "Path-loss exponent of the direct wave beyond the breakpoint.", low=2, high=6
-        ),
-    )
-    diffuse_loss_db: float = field(
-        default=52.0,
-        metadata=_about(
-            "Loss of the field that walls reflect from all sides, next to the sender.",
-            low=30,
-            high=120,
-        ),
-    )
-    diffuse_decay_db_per_m: float = field(
-        default=0.9, metadata=_about("How fast that field falls along the room.", low=0, high=10)
-    )
-    delay_spread_ns: float = field(
-        default=6.0,
-        metadata=_about(
-            "Mean extra delay of reflected waves; decides how unlike the advertising channels are.",
-            low=0.1,
-            high=500,
-        ),
-    )
-    doppler_hz: float = field(
-        default=0.06,
-        metadata=_about(
-            "Spread of the slow Doppler shifts that moving bodies cause.", low=0, high=20
-        ),
-    )
-    body_loss_db: float = field(
-        default=13.0,
-        metadata=_about(
-            "Loss of the direct wave right through the body of the phone's owner.", low=0, high=40
-        ),
-    )
-    obstruction_db: float = field(
-        default=2.5,
-        metadata=_about("Loss of the direct wave per other body in its way.", low=0, high=30),
-    )
-    pair_sd_db: float = field(
-        default=2.2,
-        metadata=_about(
-            "Spread of the lasting offset of a pair, the same both ways.", low=0, high=15
-        ),
-    )
-    direction_sd_db: float = field(
-        default=1.2,
-        metadata=_about("Spread of the lasting offset of one direction of a pair.", low=0, high=15),
-    )
-    receiver_sd_db: float = field(
-        default=3.0, metadata=_about("Spread between receivers of one model.", low=0, high=15)
-    )
-    transmitter_sd_db: float = field(
-        default=1.8, metadata=_about("Spread between transmitters of one model.", low=0, high=15)
-    )
-    packet_sd_db: float = field(
-        default=1.5, metadata=_about("Spread of one reading's own noise.", low=0, high=15)
-    )
-    packet_loss: float = field(
-        default=0.08, metadata=_about("Share of advertisements lost to collisions.", low=0, high=1)
-    )
-    floor_dbm: float = field(
-        default=-99.0,
-        metadata=_about("Level at which half of the advertisements are lost.", low=-130, high=-40),
-    )
-    floor_width_db: float = field(
-        default=2.0, metadata=_about("Softness of that floor.", low=0.01, high=20)
-    )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PolicyKeys:
-    """What counts as a close contact."""
-
-    name: str = field(default="2m-15min", metadata=_about("What to call the policy."))
-    within_m: float = field(default=2.0, metadata=_about("Nearness that counts.", low=0.1))
-    minutes: float = field(
-        default=15.0, metadata=_about("Minutes that make a close contact.", low=0)
-    )
-
-    def policy(self) -> CloseContactPolicy:
-        """Return the policy as the library knows it."""
-        return CloseContactPolicy(self.name, self.within_m, self.minutes)
+_NONE: Final[Mapping[str, str]] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -245,19 +29,19 @@ class Scenario:
     """One setting to simulate."""
 
     name: str
-    schema: int = field(metadata=_about("Version of these keys.", low=SCHEMA, high=SCHEMA))
-    title: str = field(metadata=_about("One line for people."))
+    schema: int = field(metadata=about("Version of these keys.", low=SCHEMA, high=SCHEMA))
+    title: str = field(metadata=about("One line for people."))
     modelled_on: str = field(
-        metadata=_about("What in the world this stands for, and where its numbers are from.")
+        metadata=about("What in the world this stands for, and where its numbers are from.")
     )
-    duration_s: float = field(metadata=_about("Simulated time.", low=10, high=86400))
-    people: PeopleKeys = field(metadata=_about("Who is there."))
-    venue: VenueKeys = field(metadata=_about("Where they are."))
-    motion: MotionKeys = field(metadata=_about("How they come, stay, move and go."))
-    phones: PhoneKeys = field(metadata=_about("What they carry."))
-    channel: ChannelKeys = field(default=ChannelKeys(), metadata=_about("What the air does."))
+    duration_s: float = field(metadata=about("Simulated time.", low=10, high=86400))
+    people: PeopleKeys = field(metadata=about("Who is there."))
+    venue: VenueKeys = field(metadata=about("Where they are."))
+    motion: MotionKeys = field(metadata=about("How they come, stay, move and go."))
+    phones: PhoneKeys = field(metadata=about("What they carry."))
+    channel: ChannelKeys = field(default=ChannelKeys(), metadata=about("What the air does."))
     policy: PolicyKeys = field(
-        default=PolicyKeys(), metadata=_about("What counts as a close contact.")
+        default=PolicyKeys(), metadata=about("What counts as a close contact.")
     )
 
 
@@ -325,8 +109,13 @@ def scenario_names() -> list[str]:
     return list(_shipped())
 
 
-def load_scenario(name_or_path: str | Path) -> Scenario:
+def load_scenario(name_or_path: str | Path, settings: Mapping[str, str] = _NONE) -> Scenario:
     """Return a scenario by its name, or from a file (anything with a suffix or a folder).
+
+    Args:
+        name_or_path: which.
+        settings: key -> value as text, in place of the file's; a key is dotted, or the last part
+            of a dotted one where only one ends so (``adoption`` is ``people.adoption``).
 
     Raises:
         ScenarioError: there is none, it is not TOML, or a key is unknown, missing or out of range.
@@ -334,7 +123,8 @@ def load_scenario(name_or_path: str | Path) -> Scenario:
     text = str(name_or_path)
     shipped = _shipped()
     if text in shipped:
-        return parse_scenario(shipped[text].read_text("utf-8"), name=text, source=f"{text}.toml")
+        content = shipped[text].read_text("utf-8")
+        return parse_scenario(content, name=text, source=f"{text}.toml", settings=settings)
     path = Path(text)
     if not path.suffix and len(path.parts) == 1:
         nearest = _nearest(text, list(shipped))
@@ -346,20 +136,61 @@ def load_scenario(name_or_path: str | Path) -> Scenario:
         reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
         msg = f"{path}: this scenario can't be read: {reason}"
         raise ScenarioError(msg) from error
-    return parse_scenario(content, name=path.stem, source=str(path))
+    return parse_scenario(content, name=path.stem, source=str(path), settings=settings)
 
 
-def parse_scenario(text: str, *, name: str, source: str) -> Scenario:
+def parse_scenario(
+    text: str, *, name: str, source: str, settings: Mapping[str, str] = _NONE
+) -> Scenario:
     """Return the scenario that ``text`` (TOML) describes; ``source`` is for error messages."""
     try:
         table = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         msg = f"{source}: this is not TOML: {error}"
         raise ScenarioError(msg) from error
+    for key, value in settings.items():
+        _set(table, key, value)
     values = _read_table(Scenario, table, prefix="", source=source)
     scenario = Scenario(name=name, **values)
     _check_together(scenario, source)
     return scenario
+
+
+def full_key(word: str) -> ScenarioKey:
+    """Return the key that ``word`` means: its dotted name, or the end of only one.
+
+    Raises:
+        ScenarioError: there is none, or more than one.
+    """
+    keys = {key.name: key for key in scenario_keys()}
+    if word in keys:
+        return keys[word]
+    ending = [name for name in keys if name.endswith(f".{word}")]
+    if len(ending) == 1:
+        return keys[ending[0]]
+    if ending:
+        raise ScenarioError(f"{word!r} can be {' or '.join(ending)}: write which")
+    short = {name.rpartition(".")[2]: name for name in keys}
+    nearest = _nearest(word, list(keys)) or _nearest(word, list(short))
+    raise ScenarioError(f"there is no scenario key {word!r}{nearest}")
+
+
+def _set(table: dict[str, Any], word: str, text: str) -> None:
+    """Write one setting into the file's table; its kind and limits are checked with the rest."""
+    key = full_key(word)
+    value: object = text
+    if key.type_name != "text":
+        try:
+            (value,) = tomllib.loads(f"value = {text}").values()
+        except ValueError:  # not TOML, or more than one value
+            raise ScenarioError(f"{key.name!r} wants a {key.type_name}, got {text!r}") from None
+    *tables, last = key.name.split(".")
+    for part in tables:
+        inner: Any = table.setdefault(part, {})
+        if not isinstance(inner, dict):
+            return  # the file is wrong here, and reading it says so
+        table = inner
+    table[last] = value
 
 
 def _nearest(word: str, known: list[str]) -> str:

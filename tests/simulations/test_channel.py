@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 
 from simulations.channel import Channel, direct_loss_db, free_space_loss_db
+from simulations.keys import ChannelKeys
 from simulations.mobility import walk_carriage
 from simulations.phones import Phones, draw_phones
-from simulations.scenario import ChannelKeys, Scenario
+from simulations.scenario import Scenario
 from simulations.spreads import Spreads, spreads, within_group_sd
 from simulations.streams import Streams
 from simulations.tracks import Tracks

@@ -46,6 +46,22 @@ def test_list() -> None:
     assert one["duration_s"] == 1800
 
 
+def test_check(small: Path) -> None:
+    assert "small is a valid scenario" in call("check", small).stdout
+    said = json.loads(call("check", "train-carriage", "--set", "adoption=0.5", "--json").stdout)
+    assert (said["scenario"], said["ok"]) == ("train-carriage", True)
+    assert said["keys"]["people"]["adoption"] == 0.5
+    small.write_text(small.read_text("utf-8").replace("adoption", "adopton"), "utf-8")
+    done = call("check", small, fails=ScenarioError)
+    assert "unknown key 'people.adopton'; did you mean 'adoption'?" in str(done.exception)
+    assert CliRunner().invoke(simulate, ["check", "lift", "--set", "adoption"]).exit_code == 2
+
+
+def test_run_with_settings(small: Path) -> None:
+    said = json.loads(call("run", small, "--set", "adoption=0.5", "--json").stdout)
+    assert said["scores"]["cases"] == 8
+
+
 def test_run_as_json(small: Path) -> None:
     said = json.loads(call("run", small, "--seed", "3", "--json").stdout)
     assert list(said) == ["scenario", "seed", "digest", "scores"]

@@ -10,8 +10,8 @@ import simpy
 from simulations.air import LINK_MARGIN_DB, MAX_INCOMING, Air
 from simulations.channel import Channel
 from simulations.handset import Handset, handle
+from simulations.keys import ChannelKeys
 from simulations.phones import ANDROID_TX_POWER_DBM, Phones, System
-from simulations.scenario import ChannelKeys
 from simulations.streams import Streams
 from simulations.tempids import LocalTempIDs, TempIDSource
 from simulations.tracks import Tracks

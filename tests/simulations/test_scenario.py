@@ -105,6 +105,39 @@ def test_no_such_scenario_or_file(tmp_path: Path) -> None:
         load_scenario(binary)
 
 
+def test_settings_take_the_place_of_the_files_keys() -> None:
+    settings = {"adoption": "0.32", "phones.ios": "1", "policy.name": "mine", "floor_dbm": "-90"}
+    scenario = load_scenario("train-carriage", settings)
+    assert scenario.people.adoption == 0.32
+    assert scenario.phones.ios == 1.0
+    assert scenario.policy.name == "mine"
+    assert scenario.channel.floor_dbm == -90.0
+    assert load_scenario("train-carriage", {}) == load_scenario("train-carriage")
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "message"),
+    [
+        ("adoptoin", "0.3", "there is no scenario key 'adoptoin'; did you mean 'people.adoption'?"),
+        ("phones.iso", "0.3", "did you mean 'phones.ios'?"),
+        ("name", "x", ""),
+        ("adoption", "many", "'people.adoption' wants a number, got 'many'"),
+        ("adoption", "true", "'people.adoption' wants a number, got True"),
+        ("adoption", "1.5", "'people.adoption' is from 0 to 1, not 1.5"),
+        ("count", "12.5", "'people.count' wants a whole number, got 12.5"),
+        ("count", "1\nx = 3", "'people.count' wants a whole number"),
+        ("venue.kind", "cariage", "did you mean 'carriage'?"),
+    ],
+)
+def test_settings_that_are_wrong(key: str, value: str, message: str) -> None:
+    if not message:
+        assert load_scenario("train-carriage", {key: value}).policy.name == value
+        return
+    with pytest.raises(ScenarioError) as raised:
+        load_scenario("train-carriage", {key: value})
+    assert message in str(raised.value)
+
+
 def test_a_scenario_is_frozen() -> None:
     with pytest.raises(AttributeError):
         load_scenario("train-carriage").people.count = 3  # type: ignore[misc]

@@ -1,6 +1,7 @@
 """`tracetogether simulate`: play a crowd with the real library and score the whole chain."""
 
 import time
+from dataclasses import asdict
 from pathlib import Path
 
 import click
@@ -60,8 +61,48 @@ def list_scenarios(*, as_json: bool) -> None:
     out().print(table)
 
 
+def read_settings(_: click.Context, __: click.Parameter, words: tuple[str, ...]) -> dict[str, str]:
+    """Read ``key=value`` words."""
+    settings = {}
+    for word in words:
+        key, equals, value = word.partition("=")
+        if not (key and equals):
+            raise click.BadParameter(f"write key=value, not {word!r}")
+        settings[key.strip()] = value.strip()
+    return settings
+
+
+setting = click.option(
+    "--set",
+    "settings",
+    multiple=True,
+    callback=read_settings,
+    metavar="KEY=VALUE",
+    help="Set a key of the scenario, such as adoption=0.32 or phones.ios=0.6; may be repeated.",
+)
+
+
+@simulate.command()
+@click.argument("scenario")
+@setting
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+def check(scenario: str, settings: dict[str, str], *, as_json: bool) -> None:
+    """Check SCENARIO, a TOML file of your own or a name from the list, without playing it."""
+    chosen = load_scenario(scenario, settings)
+    if as_json:
+        print_json({"scenario": chosen.name, "ok": True, "keys": asdict(chosen)})
+        return
+    out().print(
+        f"{chosen.name} is a valid scenario: {chosen.title} ({chosen.people.count} people, "
+        f"{chosen.duration_s / 60:g} minutes, {chosen.people.adoption:.0%} with the app).",
+        markup=False,
+        soft_wrap=True,
+    )
+
+
 @simulate.command("run")
 @click.argument("scenario")
+@setting
 @click.option("--seed", type=click.IntRange(0), default=1, show_default=True, help="Of all chance.")
 @click.option(
     "--out",
@@ -71,13 +112,15 @@ def list_scenarios(*, as_json: bool) -> None:
     help="Keep positions, contact logs, truth, contact lists and a picture in this folder.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
-def run_scenario(scenario: str, seed: int, folder: Path | None, *, as_json: bool) -> None:
+def run_scenario(
+    scenario: str, settings: dict[str, str], seed: int, folder: Path | None, *, as_json: bool
+) -> None:
     """Play SCENARIO (a name from the list, or a TOML file of your own) and score the chain.
 
     Every person with the app is taken as the index case in turn; the contact lists that the
     authority's code makes of their logs are held against the simulator's ground truth.
     """
-    chosen = load_scenario(scenario)
+    chosen = load_scenario(scenario, settings)
     if folder is not None:
         prepare_folder(folder)  # say so before the work, not after it
     began = time.monotonic()

@@ -1,0 +1,230 @@
+"""The tables of a scenario: every key is declared once, with its meaning, limits and default."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from simulations.venue import Carriage
+from tracetogether.parameters import CloseContactPolicy
+
+
+def about(
+    doc: str,
+    *,
+    low: float | None = None,
+    high: float | None = None,
+    one_of: tuple[str, ...] = (),
+) -> dict[str, Any]:
+    """Return what is known of a key: its meaning and its limits."""
+    return {"doc": doc, "low": low, "high": high, "one_of": one_of}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CarryShares:
+    """Shares of people by where they keep the phone when it is not in the hand."""
+
+    front_pocket: float = field(
+        default=0.5, metadata=about("Share with the phone in a front pocket.", low=0, high=1)
+    )
+    back_pocket: float = field(
+        default=0.15, metadata=about("Share with the phone in a back pocket.", low=0, high=1)
+    )
+    bag: float = field(
+        default=0.35, metadata=about("Share with the phone in a bag.", low=0, high=1)
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PeopleKeys:
+    """Who is there."""
+
+    count: int = field(metadata=about("Number of people over the whole run.", low=2, high=2000))
+    adoption: float = field(metadata=about("Share of people with the app running.", low=0, high=1))
+    in_hand: float = field(
+        default=0.5,
+        metadata=about(
+            "Share of time that a phone is in the hand rather than stowed.", low=0, high=1
+        ),
+    )
+    hand_change_s: float = field(
+        default=300.0,
+        metadata=about("Mean time between taking the phone out and putting it away.", low=10),
+    )
+    stowed: CarryShares = field(default=CarryShares(), metadata=about("Where it is otherwise."))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VenueKeys:
+    """Where they are."""
+
+    kind: str = field(metadata=about("Kind of room.", one_of=("carriage",)))
+    length_m: float = field(metadata=about("Inside length.", low=5, high=200))
+    width_m: float = field(metadata=about("Inside width.", low=2, high=5))
+    doors_per_side: int = field(metadata=about("Doors on each side.", low=2, high=12))
+    seats_per_bench: int = field(
+        metadata=about("Seats on the bench between two doors.", low=1, high=30)
+    )
+    seat_pitch_m: float = field(
+        metadata=about("From the middle of one seat to the next.", low=0.35, high=1)
+    )
+    standing_places: int = field(metadata=about("Places where people stand.", low=1, high=1000))
+
+    def carriage(self) -> Carriage:
+        """Return the room laid out.
+
+        Raises:
+            ValueError: seats or standing places don't fit.
+        """
+        return Carriage.build(
+            length_m=self.length_m,
+            width_m=self.width_m,
+            doors_per_side=self.doors_per_side,
+            seats_per_bench=self.seats_per_bench,
+            seat_pitch_m=self.seat_pitch_m,
+            standing_places=self.standing_places,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MotionKeys:
+    """How they come, stay, move and go."""
+
+    aboard_at_start: float = field(
+        metadata=about("Share of people inside from the start.", low=0, high=1)
+    )
+    stop_every_s: float = field(metadata=about("Time from one stop to the next.", low=30))
+    dwell_s: float = field(default=25.0, metadata=about("How long the doors stay open.", low=5))
+    stay_median_s: float = field(metadata=about("Median time that a person stays aboard.", low=30))
+    stay_spread: float = field(
+        default=0.6,
+        metadata=about("Spread of the stay: standard deviation of its logarithm.", low=0, high=3),
+    )
+    walk_speed_m_s: float = field(
+        default=0.8, metadata=about("Mean walking speed inside.", low=0.1, high=3)
+    )
+    walk_speed_sd_m_s: float = field(
+        default=0.15, metadata=about("Spread of walking speeds.", low=0, high=1)
+    )
+    seat_wish: float = field(
+        default=0.6,
+        metadata=about(
+            "Chance that a standing person takes a seat that became free nearby.", low=0, high=1
+        ),
+    )
+    moves_per_hour: float = field(
+        default=2.0,
+        metadata=about("How often a standing person changes place for no reason.", low=0, high=120),
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PhoneKeys:
+    """What they carry."""
+
+    ios: float = field(metadata=about("Share of iPhones; the others run Android.", low=0, high=1))
+    models_android: int = field(
+        default=9, metadata=about("Different Android models in the crowd.", low=1, high=9)
+    )
+    models_ios: int = field(
+        default=5, metadata=about("Different iPhone models in the crowd.", low=1, high=5)
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChannelKeys:
+    """What the air does between two phones; the meaning of each is in explanation/simulation."""
+
+    antenna_loss_db: float = field(
+        default=2.5,
+        metadata=about("Loss of each phone's antenna against an ideal one.", low=0, high=20),
+    )
+    breakpoint_m: float = field(
+        default=5.0,
+        metadata=about(
+            "Distance beyond which the direct wave falls faster than in free space.", low=0.5
+        ),
+    )
+    beyond_exponent: float = field(
+        default=3.3,
+        metadata=about(
+            "Path-loss exponent of the direct wave beyond the breakpoint.", low=2, high=6
+        ),
+    )
+    diffuse_loss_db: float = field(
+        default=52.0,
+        metadata=about(
+            "Loss of the field that walls reflect from all sides, next to the sender.",
+            low=30,
+            high=120,
+        ),
+    )
+    diffuse_decay_db_per_m: float = field(
+        default=0.9, metadata=about("How fast that field falls along the room.", low=0, high=10)
+    )
+    delay_spread_ns: float = field(
+        default=6.0,
+        metadata=about(
+            "Mean extra delay of reflected waves; decides how unlike the advertising channels are.",
+            low=0.1,
+            high=500,
+        ),
+    )
+    doppler_hz: float = field(
+        default=0.06,
+        metadata=about(
+            "Spread of the slow Doppler shifts that moving bodies cause.", low=0, high=20
+        ),
+    )
+    body_loss_db: float = field(
+        default=13.0,
+        metadata=about(
+            "Loss of the direct wave right through the body of the phone's owner.", low=0, high=40
+        ),
+    )
+    obstruction_db: float = field(
+        default=2.5,
+        metadata=about("Loss of the direct wave per other body in its way.", low=0, high=30),
+    )
+    pair_sd_db: float = field(
+        default=2.2,
+        metadata=about(
+            "Spread of the lasting offset of a pair, the same both ways.", low=0, high=15
+        ),
+    )
+    direction_sd_db: float = field(
+        default=1.2,
+        metadata=about("Spread of the lasting offset of one direction of a pair.", low=0, high=15),
+    )
+    receiver_sd_db: float = field(
+        default=3.0, metadata=about("Spread between receivers of one model.", low=0, high=15)
+    )
+    transmitter_sd_db: float = field(
+        default=1.8, metadata=about("Spread between transmitters of one model.", low=0, high=15)
+    )
+    packet_sd_db: float = field(
+        default=1.5, metadata=about("Spread of one reading's own noise.", low=0, high=15)
+    )
+    packet_loss: float = field(
+        default=0.08, metadata=about("Share of advertisements lost to collisions.", low=0, high=1)
+    )
+    floor_dbm: float = field(
+        default=-99.0,
+        metadata=about("Level at which half of the advertisements are lost.", low=-130, high=-40),
+    )
+    floor_width_db: float = field(
+        default=2.0, metadata=about("Softness of that floor.", low=0.01, high=20)
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PolicyKeys:
+    """What counts as a close contact."""
+
+    name: str = field(default="2m-15min", metadata=about("What to call the policy."))
+    within_m: float = field(default=2.0, metadata=about("Nearness that counts.", low=0.1))
+    minutes: float = field(
+        default=15.0, metadata=about("Minutes that make a close contact.", low=0)
+    )
+
+    def policy(self) -> CloseContactPolicy:
+        """Return the policy as the library knows it."""
+        return CloseContactPolicy(self.name, self.within_m, self.minutes)
