@@ -6,9 +6,10 @@ from typing import Self
 import numpy as np
 
 from tracetogether.labels import Labels
-from tracetogether.proximity.presence import presence
+from tracetogether.proximity.presence import Presence, presence
 from tracetogether.proximity.scene import Scene, Tracks
 from tracetogether.proximity.windows import Windows
+from tracetogether.sightings import Sightings
 from tracetogether.units import SECONDS_PER_MINUTE, Floats, Ints
 
 
@@ -34,12 +35,7 @@ class TrueMinutes:
             ValueError: there is no sample.
         """
         when = presence(tracks)
-        who = when.numbers(tracks.person)
-        at = when.sample(tracks.time)
-        where = np.full((2, *when.present.shape), np.nan)
-        known = who >= 0
-        where[0, who[known], at[known]] = tracks.x_m[known]
-        where[1, who[known], at[known]] = tracks.y_m[known]
+        where = _positions(tracks, when)
         count = len(when.names)
         tracked, near = np.zeros((count, count)), np.zeros((count, count))
         for person in range(count):  # of people, to keep memory at (people, samples)
@@ -66,3 +62,26 @@ def window_distance_m(scene: Scene, windows: Windows) -> Floats:
     total = windows.total(np.where(known, scene.distance_m, 0.0))
     mean: Floats = np.where(count > 0, total / np.maximum(count, 1.0), np.nan)
     return mean
+
+
+def track_distance_m(tracks: Tracks, sightings: Sightings) -> Floats:
+    """Return how far apart the people of each sighting were, NaN where one was not tracked."""
+    when = presence(tracks)
+    where = _positions(tracks, when)
+    at = when.sample(sightings.time)
+    first, second = when.numbers(sightings.observer), when.numbers(sightings.peer)
+    seen = when.together(first, second, sightings.time)
+    at, first, second = (np.where(seen, column, 0) for column in (at, first, second))
+    distance = np.hypot(*(where[:, first, at] - where[:, second, at]))
+    return np.asarray(np.where(seen, distance, np.nan))
+
+
+def _positions(tracks: Tracks, when: Presence) -> Floats:
+    """Return x and y as (2, people, samples), NaN where not tracked."""
+    who = when.numbers(tracks.person)
+    at = when.sample(tracks.time)
+    where = np.full((2, *when.present.shape), np.nan)
+    known = who >= 0
+    where[0, who[known], at[known]] = tracks.x_m[known]
+    where[1, who[known], at[known]] = tracks.y_m[known]
+    return where

@@ -49,6 +49,7 @@ class Robert:
 
     name: str = "robert"
     logs: frozenset[Logs] = OWN_AND_PAIR
+    learns: bool = False
 
     def fit(self, scenes: Sequence[Scene], *, calibration: Calibration) -> Fitted:
         """Return it with the calibration table; ``scenes`` teach it nothing."""

@@ -1,7 +1,7 @@
 """Estimators that look at half-minute slots: bucket rules and the smoothed log-distance one."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, Protocol
 
 import numpy as np
@@ -42,12 +42,14 @@ class Slotwise:
         estimator: judges slots.
         shares_are_probabilities: whether its shares may be read as probabilities of being near.
         logs: the states of knowledge that it can judge from.
+        learns: whether fitting changes it.
     """
 
     name: str
     estimator: PerSlot
     shares_are_probabilities: bool = False
     logs: frozenset[Logs] = OWN_AND_PAIR
+    learns: bool = False
 
     def fit(self, scenes: Sequence[Scene], *, calibration: Calibration) -> Fitted:
         """Return it with the calibration table; ``scenes`` teach it nothing."""
@@ -56,22 +58,32 @@ class Slotwise:
 
 
 @dataclass(frozen=True, slots=True)
+class _Folded:
+    """A scene's slots, and the slot of each sighting."""
+
+    scene: Scene
+    logs: Logs
+    slots: Slots
+    slot: Ints
+
+
+@dataclass(frozen=True, slots=True)
 class FittedSlotwise:
-    """A slotwise estimator with the calibration table."""
+    """A slotwise estimator with the calibration table, and the last scene that it folded."""
 
     estimator: PerSlot
     shares_are_probabilities: bool
     calibration: Calibration
+    _last: list[_Folded] = field(default_factory=list, repr=False, compare=False)
 
     def windows(
         self, scene: Scene, logs: Logs, *, window_s: float, within_m: float
     ) -> WindowScores:
         """Score windows by the near time in them, or by the share that it is."""
-        sightings = pooled(scene, logs)
-        slots = fold(sightings, self.calibration)
+        folded = self._folded(scene, logs)
+        slots, slot = folded.slots, folded.slot
         near = self.estimator.per_slot(slots, within_m=within_m).median
         windows = Windows.of(scene, logs, window_s)
-        slot = slot_of_sightings(sightings, slots)
         seconds = (slots.credit_s / slots.slot_readings)[slot]
         near_s = windows.total(seconds * near[slot])
         score = near_s / SECONDS_PER_MINUTE
@@ -85,7 +97,7 @@ class FittedSlotwise:
 
     def minutes(self, scene: Scene, logs: Logs, *, within_m: float) -> PairMinutes:
         """Return the credited time near of slots, as far as both were tracked in it."""
-        slots = fold(pooled(scene, logs), self.calibration)
+        slots = self._folded(scene, logs).slots
         near = self.estimator.per_slot(slots, within_m=within_m)
         when = presence_of(scene)
         observer, peer, row = distinct_pairs(slots.observer, slots.peer)
@@ -99,6 +111,13 @@ class FittedSlotwise:
         low = np.minimum(minutes(slots.credit_low_s, near.low), median)
         high = np.maximum(minutes(slots.credit_high_s, near.high), median)
         return PairMinutes(observer, peer, low, median, high)
+
+    def _folded(self, scene: Scene, logs: Logs) -> _Folded:
+        if not (self._last and self._last[0].scene is scene and self._last[0].logs is logs):
+            sightings = pooled(scene, logs)
+            slots = fold(sightings, self.calibration)
+            self._last[:] = [_Folded(scene, logs, slots, slot_of_sightings(sightings, slots))]
+        return self._last[0]
 
 
 def presence_of(scene: Scene) -> Presence:

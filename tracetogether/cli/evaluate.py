@@ -1,0 +1,275 @@
+"""`tracetogether evaluate`: all estimators side by side on a recording with known distances."""
+
+from collections.abc import Callable
+from pathlib import Path
+from time import perf_counter
+from typing import Final, TypeVar
+
+import click
+import numpy as np
+
+from tracetogether.cli.console import err, out, print_json, progress
+from tracetogether.errors import InvalidReadingsError
+from tracetogether.evaluation.folds import fit_on as fit_on_another
+from tracetogether.evaluation.folds import leave_scenes_out
+from tracetogether.evaluation.judges import JUDGES, chosen_judges
+from tracetogether.evaluation.layout import RECORDING_COLUMNS, TRACK_COLUMNS, Layout
+from tracetogether.evaluation.pictures import draw
+from tracetogether.evaluation.recordings import Join, Recording, read_recording
+from tracetogether.evaluation.report import facts, json_rows, table
+from tracetogether.evaluation.scoring import Question
+from tracetogether.evaluation.scoring import evaluate as score_estimators
+from tracetogether.proximity.calibration import Calibration
+from tracetogether.proximity.judging import Judge
+
+_BAD_LINES_SHOWN: Final = 5
+_TABLE_WIDTH: Final = 106
+
+_Parsed = TypeVar("_Parsed")
+
+
+def _parsed(
+    parse: Callable[[str], _Parsed],
+) -> Callable[[click.Context, click.Parameter, str | None], _Parsed | None]:
+    """Return a callback that reads an option's text, and calls a mistake wrong use."""
+
+    def callback(_ctx: click.Context, _param: click.Parameter, value: str | None) -> _Parsed | None:
+        if value is None:
+            return None
+        try:
+            return parse(value)
+        except InvalidReadingsError as error:
+            raise click.BadParameter(str(error)) from None
+
+    return callback
+
+
+def _above_0(
+    _ctx: click.Context, _param: click.Parameter, values: tuple[float, ...]
+) -> tuple[float, ...]:
+    for value in values:
+        if not 0 < value < np.inf:
+            raise click.BadParameter(f"{value:g} is not above 0")
+    return tuple(dict.fromkeys(values))
+
+
+def _judges(text: str) -> tuple[Judge, ...]:
+    return chosen_judges([name.strip() for name in text.split(",")])
+
+
+def _tracks_layout(text: str) -> Layout:
+    return Layout.parse(text, TRACK_COLUMNS)
+
+
+def _defaults(columns: dict[str, str]) -> str:
+    return ", ".join(f"{field}={column}" for field, column in columns.items() if column)
+
+
+@click.command()
+@click.argument("readings", type=click.Path(path_type=Path))
+@click.option(
+    "--columns",
+    callback=_parsed(Layout.parse),
+    metavar="FIELD=COLUMN,...",
+    help=f"Names of the table's columns, where they differ from "
+    f"{_defaults(dict(RECORDING_COLUMNS))}; count names a column of how often a line stands for. "
+    "A unit may follow, such as distance=range_ft[ft]; a number stands for every line.",
+)
+@click.option(
+    "--join",
+    callback=_parsed(Join.parse),
+    metavar="FILE.csv:KEY",
+    help="Take columns that READINGS lacks from FILE.csv, by the column KEY of both.",
+)
+@click.option(
+    "--tracks",
+    type=click.Path(path_type=Path),
+    metavar="TRACKS",
+    help="Table of people's positions, for true minutes (and distances, if READINGS has none).",
+)
+@click.option(
+    "--track-columns",
+    callback=_parsed(_tracks_layout),
+    metavar="FIELD=COLUMN,...",
+    help=f"Names of its columns, where they differ from {_defaults(dict(TRACK_COLUMNS))}; the "
+    "scene is looked for in the column where READINGS has it.",
+)
+@click.option(
+    "--calibration",
+    type=click.Path(path_type=Path),
+    metavar="TABLE",
+    help="Phone models' offsets, a table in either published en-calibration layout.",
+)
+@click.option(
+    "--fit-on",
+    type=click.Path(path_type=Path),
+    metavar="READINGS",
+    help="Fit on this recording and score all of the other; else every scene is scored by what "
+    "was fitted on the others.",
+)
+@click.option(
+    "--fit-columns",
+    callback=_parsed(Layout.parse),
+    metavar="FIELD=COLUMN,...",
+    help="Columns of --fit-on; those of --columns if left out, as far as it has them.",
+)
+@click.option(
+    "--fit-join",
+    callback=_parsed(Join.parse),
+    metavar="FILE.csv:KEY",
+    help="The table to join to --fit-on.",
+)
+@click.option(
+    "--fit-tracks",
+    type=click.Path(path_type=Path),
+    metavar="TRACKS",
+    help="Positions for --fit-on.",
+)
+@click.option(
+    "--radius",
+    "radii",
+    type=float,
+    callback=_above_0,
+    multiple=True,
+    default=(1.5, 2.0),
+    show_default=True,
+    metavar="METRES",
+    help="What counts as near; may be given several times.",
+)
+@click.option(
+    "--window",
+    "windows",
+    type=float,
+    callback=_above_0,
+    multiple=True,
+    default=(300.0, 900.0),
+    show_default=True,
+    metavar="SECONDS",
+    help="Length of a window; may be given several times.",
+)
+@click.option(
+    "--estimators",
+    "judges",
+    callback=_parsed(_judges),
+    metavar="NAME,...",
+    default="all",
+    show_default=True,
+    help=f"Of {', '.join(JUDGES)}.",
+)
+@click.option(
+    "--pictures",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="Draw reliability, ROC and minutes into DIR (needs the extra plot).",
+)
+@click.option("--strict", is_flag=True, help="Stop at the first malformed line.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON list of rows.")
+def evaluate(
+    readings: Path,
+    columns: Layout | None,
+    join: Join | None,
+    tracks: Path | None,
+    track_columns: Layout | None,
+    calibration: Path | None,
+    fit_on: Path | None,
+    fit_columns: Layout | None,
+    fit_join: Join | None,
+    fit_tracks: Path | None,
+    radii: tuple[float, ...],
+    windows: tuple[float, ...],
+    judges: tuple[Judge, ...],
+    pictures: Path | None,
+    *,
+    strict: bool,
+    as_json: bool,
+) -> None:
+    """Say how well estimators tell near from far on READINGS, whose distances are known.
+
+    READINGS is a CSV or CSV.gz table with one line per reception: time in seconds, observer,
+    peer, RSSI in dBm, true distance, and if known scene, transmit power and both phone models.
+
+    Everything fitted, and every threshold, comes from other scenes than the scored ones. A
+    window is floor(t / length) of the table's time within a scene, per observer and peer (logs:
+    own) or per pair with both phones' readings (pair, all); its truth is the mean of its known
+    distances above 0.
+    """
+    for option, given in (
+        ("--fit-columns", fit_columns),
+        ("--fit-join", fit_join),
+        ("--fit-tracks", fit_tracks),
+    ):
+        if given is not None and fit_on is None:
+            raise click.UsageError(f"{option} says something of --fit-on, which is not given")
+    if track_columns is not None and tracks is None and fit_tracks is None:
+        raise click.UsageError("--track-columns says something of --tracks, which is not given")
+    known = Calibration.prior() if calibration is None else Calibration.load(calibration)
+    layout = columns or Layout.parse(None)
+
+    def read(path: Path, *options: object, inherited: bool = False) -> Recording:
+        used, joined, seen = options
+        with progress(f"Reading {path.name}") as advance:
+            recording = read_recording(
+                path,
+                used if isinstance(used, Layout) else layout,
+                join=joined if isinstance(joined, Join) else None,
+                tracks=seen if isinstance(seen, Path) else None,
+                track_layout=track_columns,
+                inherited=inherited,
+                strict=strict,
+                on_progress=advance,
+            )
+        _warn_of(path, recording)
+        return recording
+
+    scored = read(readings, layout, join, tracks)
+    if fit_on is None:
+        folds = leave_scenes_out(scored.scenes)
+    else:
+        training = read(
+            fit_on, fit_columns or layout, fit_join, fit_tracks, inherited=fit_columns is None
+        )
+        folds = fit_on_another(training.scenes, scored.scenes)
+    with progress("Scoring") as advance:
+        rows = score_estimators(
+            judges,
+            folds,
+            Question(radii, windows),
+            calibration=known,
+            clock=perf_counter,
+            on_progress=advance,
+        )
+    drawn = () if pictures is None else draw(rows, pictures)
+    if as_json:
+        print_json(json_rows(rows))
+        return
+    console = out()
+    console.width = max(console.width, _TABLE_WIDTH)  # a narrower one would cut every figure
+    console.print(table(rows))
+    for line in facts(rows):
+        console.print(line, soft_wrap=True)
+    console.print(_how(readings, scored, fit_on, len(folds)), soft_wrap=True)
+    for path in drawn:
+        console.print(f"Drawn: {path}", soft_wrap=True, markup=False)
+
+
+def _how(readings: Path, scored: Recording, fit_on: Path | None, folds: int) -> str:
+    count = sum(len(scene.sightings) for scene in scored.scenes)
+    fitted = f"fitted on {fit_on.name}" if fit_on else f"each fitted on the others ({folds} folds)"
+    return f"{readings.name}: {count:,} readings, {len(scored.scenes):,} scenes, {fitted}."
+
+
+def _warn_of(path: Path, recording: Recording) -> None:
+    def warn(text: str) -> None:
+        err().print(text, style="yellow", markup=False, soft_wrap=True)
+
+    if recording.bad_count:
+        warn(f"{path.name}: skipped malformed lines: {recording.bad_count:,}")
+        for bad in recording.bad_lines[:_BAD_LINES_SHOWN]:
+            warn(f"  line {bad.line}: {bad.reason}")
+    if recording.dropped:
+        warn(
+            f"{path.name}: dropped readings without a valid signal strength (RSSI 127, 0 or above, "
+            f"blank) or time: {recording.dropped:,}"
+        )
+    if recording.unjoined:
+        warn(f"{path.name}: readings whose key the joined table lacks: {recording.unjoined:,}")

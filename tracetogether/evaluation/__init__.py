@@ -1,0 +1,1 @@
+"""How well estimators do on recordings with known distances: scenes, folds, metrics, tables."""

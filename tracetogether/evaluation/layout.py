@@ -1,0 +1,124 @@
+"""Which column of a table holds what, and in which unit: `FIELD=COLUMN[unit],...`."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+from types import MappingProxyType
+from typing import Final, Self
+
+from tracetogether.errors import InvalidReadingsError
+from tracetogether.sightings import READINGS_COLUMNS
+from tracetogether.units import SECONDS_PER_HOUR, SECONDS_PER_MINUTE
+
+_METRES: Final = MappingProxyType(
+    {"m": 1.0, "dm": 0.1, "cm": 0.01, "mm": 0.001, "km": 1000.0, "ft": 0.3048, "in": 0.0254}
+)
+_SECONDS: Final = MappingProxyType(
+    {
+        "s": 1.0,
+        "ms": 1e-3,
+        "us": 1e-6,
+        "ns": 1e-9,
+        "min": float(SECONDS_PER_MINUTE),
+        "h": float(SECONDS_PER_HOUR),
+    }
+)
+_UNITS: Final[Mapping[str, Mapping[str, float]]] = MappingProxyType(
+    {"time": _SECONDS, "distance": _METRES, "x": _METRES, "y": _METRES}
+)
+
+RECORDING_COLUMNS: Final[Mapping[str, str]] = MappingProxyType(
+    {**READINGS_COLUMNS, "distance": "distance", "scene": "scene", "count": ""}
+)
+"""Field of a recording -> column, where a user names none; "": only if a user names one."""
+
+TRACK_COLUMNS: Final[Mapping[str, str]] = MappingProxyType(
+    {"time": "t", "person": "id", "x": "x", "y": "y", "scene": "scene"}
+)
+"""Field of a table of tracks -> column, where a user names none."""
+
+NUMBERS: Final = frozenset({"time", "rssi", "tx_power", "distance", "count", "x", "y"})
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where a field comes from.
+
+    Attributes:
+        column: name of the column.
+        factor: what its numbers are multiplied by, to metres or seconds.
+        constant: in place of a column, a number that stands in every row.
+    """
+
+    column: str
+    factor: float = 1.0
+    constant: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """Where each field comes from.
+
+    Attributes:
+        sources: field -> source, for every field.
+        named: the fields that a user named, which must exist.
+    """
+
+    sources: Mapping[str, Source]
+    named: frozenset[str] = frozenset()
+
+    @classmethod
+    def parse(cls, text: str | None, defaults: Mapping[str, str] = RECORDING_COLUMNS) -> Self:
+        """Return the layout that ``text`` describes, such as ``time=t,distance=range_ft[ft]``.
+
+        A number in place of a column, such as ``distance=6[ft]``, stands in every row.
+
+        Raises:
+            InvalidReadingsError: it is not of that form, names a field twice, or one or a unit
+                that does not exist.
+        """
+        sources = {field: Source(column) for field, column in defaults.items() if column}
+        named: set[str] = set()
+        for part in text.split(",") if text else ():
+            field, equals, column = (piece.strip() for piece in part.partition("="))
+            if not (field and equals and column):
+                raise InvalidReadingsError(f"{part!r} is not FIELD=COLUMN, such as time=t")
+            if field not in defaults:
+                near = get_close_matches(field, defaults, n=1, cutoff=0.4)
+                hint = f"did you mean {near[0]!r}? " if near else ""
+                raise InvalidReadingsError(
+                    f"there is no field {field!r}; {hint}Known are {', '.join(defaults)}."
+                )
+            if field in named:
+                raise InvalidReadingsError(f"the field {field!r} is named twice")
+            named.add(field)
+            sources[field] = _source(field, column)
+        return cls(MappingProxyType(sources), frozenset(named))
+
+    def renamed(self, **columns: str) -> "Layout":
+        """Return the layout with other columns for fields that the user did not name."""
+        changed = {
+            field: Source(column) for field, column in columns.items() if field not in self.named
+        }
+        return Layout(MappingProxyType({**self.sources, **changed}), self.named)
+
+
+def _source(field: str, text: str) -> Source:
+    column, factor = text, 1.0
+    if text.endswith("]") and "[" in text and field in _UNITS:
+        column, _, unit = text[:-1].rpartition("[")
+        known = _UNITS[field]
+        if unit.strip() not in known:
+            raise InvalidReadingsError(
+                f"there is no unit {unit!r} for the {field}; known are {', '.join(known)}"
+            )
+        column, factor = column.strip(), known[unit.strip()]
+    constant = _number(column) if field in NUMBERS else None
+    return Source(column, factor, constant)
+
+
+def _number(text: str) -> float | None:
+    try:
+        return float(text)
+    except ValueError:
+        return None

@@ -1,0 +1,115 @@
+"""How good scores, probabilities and minutes are."""
+
+from dataclasses import dataclass
+from typing import Final, Self
+
+import numpy as np
+from scipy.stats import rankdata
+
+from tracetogether.units import Bools, Floats
+
+NOT_SAID: Final = float("nan")
+"""What a measure is that does not apply."""
+
+_BINS: Final = 10
+
+
+def auc(score: Floats, near: Bools) -> float:
+    """Return P(a near one scores above a far one), ties half; NaN without both kinds.
+
+    The area under the ROC curve, from ranks (Mann and Whitney).
+    """
+    positives = int(near.sum())
+    negatives = len(near) - positives
+    if not (positives and negatives):
+        return NOT_SAID
+    ranks = rankdata(score)
+    return float((ranks[near].sum() - positives * (positives + 1) / 2) / (positives * negatives))
+
+
+def best_threshold(score: Floats, near: Bools) -> float:
+    """Return the threshold with the least nDCF of "near if score >= threshold".
+
+    NaN without both kinds. Between neighbouring scores it is their middle.
+    """
+    if near.all() or not near.any():
+        return NOT_SAID
+    order = np.argsort(-score, kind="stable")
+    score, near = score[order], near[order]
+    cost = 1 - np.cumsum(near) / near.sum() + np.cumsum(~near) / (~near).sum()
+    distinct = np.append(np.diff(score) != 0, True)  # equal scores are chosen all or none
+    at = int(np.flatnonzero(distinct)[np.argmin(cost[distinct])])
+    if cost[at] >= 1.0:  # choosing none, or all, is no worse
+        return float("inf")
+    return float((score[at] + score[at + 1]) / 2) if at + 1 < len(score) else float(score[at])
+
+
+def ndcf(chosen: Bools, near: Bools) -> float:
+    """Return P(miss) + P(false alarm): 0 is perfect, 1 useless; NaN without both kinds."""
+    if near.all() or not near.any():
+        return NOT_SAID
+    return float(1 - chosen[near].mean() + chosen[~near].mean())
+
+
+def calibration_error(probability: Floats, near: Bools) -> float:
+    """Return the expected calibration error over ten bins of equal width; NaN if any is NaN.
+
+    The mean, weighted by their number, of |mean probability - share that was near|.
+    """
+    if not len(probability) or np.isnan(probability).any():
+        return NOT_SAID
+    mean, share, count = reliability(probability, near)
+    return float(np.sum(count * np.abs(mean - share)) / count.sum())
+
+
+def reliability(probability: Floats, near: Bools) -> tuple[Floats, Floats, Floats]:
+    """Return mean probability, share near and number in each bin that holds any."""
+    at = np.minimum((probability * _BINS).astype(np.int64), _BINS - 1)
+    count = np.bincount(at, minlength=_BINS).astype(np.float64)
+    used = count > 0
+    mean = np.bincount(at, weights=probability, minlength=_BINS)[used] / count[used]
+    share = np.bincount(at, weights=near, minlength=_BINS)[used] / count[used]
+    return mean, share, count[used]
+
+
+@dataclass(frozen=True, slots=True)
+class DurationScores:
+    """How good minutes are, one entry per pair and scene; NaN where a measure does not apply.
+
+    Attributes:
+        n: how many pairs.
+        mae, bias: mean error without and with its sign, in minutes.
+        r: correlation.
+        coverage90: share of true minutes within the 90 % interval.
+    """
+
+    n: int
+    mae: float
+    bias: float
+    r: float
+    coverage90: float
+
+    @classmethod
+    def of(cls, low: Floats, estimated: Floats, high: Floats, true: Floats) -> Self:
+        """Return the scores of columns of minutes."""
+        if not len(true):
+            return cls(0, NOT_SAID, NOT_SAID, NOT_SAID, NOT_SAID)
+        vary = np.ptp(estimated) > 0 and np.ptp(true) > 0
+        said = not (np.isnan(low).any() or np.isnan(high).any())
+        slack = 1e-9  # of sums in another order
+        covered = (low <= true + slack) & (true <= high + slack)
+        return cls(
+            n=len(true),
+            mae=float(np.abs(estimated - true).mean()),
+            bias=float((estimated - true).mean()),
+            r=float(np.corrcoef(estimated, true)[0, 1]) if vary else NOT_SAID,
+            coverage90=float(covered.mean()) if said else NOT_SAID,
+        )
+
+
+def precision_recall(estimated: Floats, true: Floats, least: float) -> tuple[float, float]:
+    """Return precision and recall of "at least so many minutes"; NaN where nobody is."""
+    chosen, meant = estimated >= least, true >= least
+    right = float((chosen & meant).sum())
+    precision = right / float(chosen.sum()) if chosen.any() else NOT_SAID
+    return precision, right / float(meant.sum()) if meant.any() else NOT_SAID

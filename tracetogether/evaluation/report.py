@@ -1,0 +1,130 @@
+"""Measures as a table to read and as rows to compute with."""
+
+from collections.abc import Sequence
+from typing import Final
+
+import numpy as np
+from rich.box import SIMPLE_HEAD
+from rich.table import Table
+
+from tracetogether.evaluation.scoring import Row
+from tracetogether.parameters import SINGAPORE_POLICY
+from tracetogether.units import SECONDS_PER_MINUTE
+
+JSON_KEYS: Final = (
+    "estimator",
+    "logs",
+    "radius_m",
+    "window_s",
+    "n",
+    "prevalence",
+    "auc",
+    "ndcf",
+    "ece",
+    "coverage90",
+    "minutes_mae",
+    "minutes_bias",
+    "minutes_r",
+    "precision_15min",
+    "recall_15min",
+    "readings_per_s",
+)
+
+_UNSAID: Final = "-"
+
+
+def json_rows(rows: Sequence[Row]) -> list[dict[str, object]]:
+    """Return one object per row with JSON_KEYS; None where a measure does not apply."""
+    return [{key: _plain(getattr(row, key)) for key in JSON_KEYS} for row in rows]
+
+
+def _plain(value: object) -> object:
+    return None if isinstance(value, float) and not np.isfinite(value) else value
+
+
+def table(rows: Sequence[Row]) -> Table:
+    """Return all rows side by side, in sections of one radius and length of window."""
+    policy = f"{SINGAPORE_POLICY.minutes:g}"
+    found = Table(box=SIMPLE_HEAD, pad_edge=False, collapse_padding=True, title_justify="left")
+    for heading, width in (("radius", 6), ("window", 6), ("estimator", 17), ("logs", 4)):
+        found.add_column(heading, no_wrap=True, min_width=width)
+    for heading in (
+        "AUC",
+        "nDCF",
+        "ECE",
+        "MAE",
+        "bias",
+        "r",
+        "in90",
+        "P15",
+        "R15",
+        f"P{policy}",
+        f"R{policy}",
+        "read/s",
+    ):
+        found.add_column(heading, justify="right", no_wrap=True, min_width=max(4, len(heading)))
+    for asked in dict.fromkeys((row.radius_m, row.window_s) for row in rows):
+        section = [row for row in rows if (row.radius_m, row.window_s) == asked]
+        found.add_section()
+        for row in section:
+            found.add_row(
+                f"{row.radius_m:g} m",
+                f"{row.window_s / SECONDS_PER_MINUTE:g} min",
+                row.estimator,
+                row.logs,
+                _share(row.auc),
+                _share(row.ndcf),
+                _share(row.ece),
+                _number(row.minutes_mae),
+                _number(row.minutes_bias),
+                _share(row.minutes_r, 2),
+                _share(row.coverage90, 2),
+                *(
+                    _share(value, 2)
+                    for value in (
+                        row.precision_15min,
+                        row.recall_15min,
+                        row.precision_policy,
+                        row.recall_policy,
+                    )
+                ),
+                _speed(row.readings_per_s),
+            )
+    return found
+
+
+def facts(rows: Sequence[Row]) -> list[str]:
+    """Return lines that say how many windows and pairs there are, and how many are near."""
+    lines = []
+    for logs in dict.fromkeys(row.logs for row in rows):
+        of_logs = [row for row in rows if row.logs == logs]
+        windows = []
+        for window_s in dict.fromkeys(row.window_s for row in of_logs):
+            section = [row for row in of_logs if row.window_s == window_s]
+            near = {row.radius_m: row.prevalence for row in section}
+            shares = ", ".join(
+                f"{100 * share:.1f} % within {radius:g} m"
+                for radius, share in near.items()
+                if not np.isnan(share)
+            )
+            count = f"{section[0].n:,} of {window_s / SECONDS_PER_MINUTE:g} min"
+            windows.append(f"{count} ({shares})" if shares else count)
+        pairs = f"{of_logs[0].pairs:,} pairs with true minutes"
+        lines.append(f"{logs}: windows {', '.join(windows)}; {pairs}.")
+    return lines
+
+
+def _share(value: float, digits: int = 3) -> str:
+    if np.isnan(value):
+        return _UNSAID
+    return f"{value:.{digits}f}".replace("0.", ".", 1) if abs(value) < 1 else f"{value:.{digits}f}"
+
+
+def _number(value: float) -> str:
+    return _UNSAID if np.isnan(value) else f"{value:.2f}"
+
+
+def _speed(value: float) -> str:
+    if np.isnan(value):
+        return _UNSAID
+    return f"{value / 1e6:.1f} M" if value >= 1e6 else f"{value / 1e3:.0f} k"

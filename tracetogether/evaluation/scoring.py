@@ -1,0 +1,292 @@
+"""Fits estimators on some scenes, scores them on others, and says how good they were."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+import numpy as np
+
+from tracetogether.evaluation.alignment import TruePairs, TrueWindows
+from tracetogether.evaluation.folds import Fold
+from tracetogether.evaluation.metrics import (
+    NOT_SAID,
+    DurationScores,
+    auc,
+    best_threshold,
+    calibration_error,
+    ndcf,
+    precision_recall,
+)
+from tracetogether.parameters import SINGAPORE_POLICY
+from tracetogether.proximity.calibration import Calibration
+from tracetogether.proximity.judging import Fitted, Judge
+from tracetogether.proximity.scene import Logs, Scene
+from tracetogether.units import Bools, Floats
+
+_CONTACT_MINUTES: Final = 15.0
+
+
+@dataclass(frozen=True, slots=True)
+class WindowOutcome:
+    """Windows of known distance with what was said of them, over all scored scenes."""
+
+    score: Floats
+    probability: Floats
+    chosen: Bools
+    near: Bools
+
+
+@dataclass(frozen=True, slots=True)
+class MinutesOutcome:
+    """Pairs with true minutes and what was said of them, over all scored scenes."""
+
+    low: Floats
+    estimated: Floats
+    high: Floats
+    true: Floats
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """How good one estimator was, from some logs, at one radius and length of window.
+
+    A measure that does not apply is NaN. Those of minutes do not depend on the window.
+
+    Attributes:
+        estimator, logs, radius_m, window_s: of what.
+        n: windows of known distance.
+        prevalence: share of them within the radius.
+        auc, ndcf, ece: of windows.
+        coverage90, minutes_mae, minutes_bias, minutes_r: of minutes per pair and scene.
+        precision_15min, recall_15min: of at least 15 minutes within the radius.
+        precision_policy, recall_policy: of at least the policy's minutes.
+        readings_per_s: speed of scoring.
+        pairs: pairs with true minutes.
+        windows, minutes: what the measures were taken from.
+    """
+
+    estimator: str
+    logs: str
+    radius_m: float
+    window_s: float
+    n: int
+    prevalence: float
+    auc: float
+    ndcf: float
+    ece: float
+    coverage90: float
+    minutes_mae: float
+    minutes_bias: float
+    minutes_r: float
+    precision_15min: float
+    recall_15min: float
+    readings_per_s: float
+    precision_policy: float
+    recall_policy: float
+    pairs: int
+    windows: WindowOutcome = field(repr=False)
+    minutes: MinutesOutcome = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What is asked of every estimator.
+
+    Attributes:
+        radii_m: what counts as near.
+        windows_s: lengths of windows.
+    """
+
+    radii_m: tuple[float, ...] = (1.5, 2.0)
+    windows_s: tuple[float, ...] = (300.0, 900.0)
+
+
+@dataclass(slots=True)
+class _Collected:
+    """What was said in the folds so far, about windows or minutes of one kind."""
+
+    columns: list[tuple[Floats | Bools, ...]] = field(default_factory=list)
+
+    def joined(self, width: int) -> list[Floats]:
+        if not self.columns:
+            return [np.empty(0)] * width
+        return [np.concatenate(column) for column in zip(*self.columns, strict=True)]
+
+
+@dataclass(slots=True)
+class _Truth:
+    """True windows and pairs of scenes, each worked out once."""
+
+    _windows: dict[tuple[int, Logs, float], TrueWindows] = field(default_factory=dict)
+    _pairs: dict[tuple[int, Logs, float], TruePairs] = field(default_factory=dict)
+
+    def windows(self, scene: Scene, logs: Logs, window_s: float) -> TrueWindows:
+        asked = (id(scene), _joint(logs), window_s)  # the folds keep their scenes alive
+        if asked not in self._windows:
+            self._windows[asked] = TrueWindows.of(scene, logs, window_s)
+        return self._windows[asked]
+
+    def pairs(self, scene: Scene, logs: Logs, within_m: float) -> TruePairs:
+        asked = (id(scene), _joint(logs), within_m)
+        if asked not in self._pairs:
+            self._pairs[asked] = TruePairs.of(scene, logs, within_m)
+        return self._pairs[asked]
+
+
+def _joint(logs: Logs) -> Logs:
+    """Return PAIR for ALL: both speak of pairs without a direction."""
+    return Logs.OWN if logs is Logs.OWN else Logs.PAIR
+
+
+def evaluate(
+    judges: Sequence[Judge],
+    folds: Sequence[Fold],
+    question: Question,
+    *,
+    calibration: Calibration,
+    clock: Callable[[], float],
+    on_progress: Callable[[int, int], None] | None = None,
+) -> tuple[Row, ...]:
+    """Score every estimator on the scored scenes of every fold, fitted on its training scenes.
+
+    Thresholds for nDCF are chosen on the training scenes too. Scores of all folds are then taken
+    together.
+
+    Args:
+        judges: the estimators.
+        folds: scenes to fit on and to score.
+        question: radii and windows.
+        calibration: what is known of phone models.
+        clock: seconds, for the speed; such as time.perf_counter.
+        on_progress: called with (steps done, steps in all).
+    """
+    truth = _Truth()
+    steps = sum(len(judge.logs) for judge in judges) * len(folds)
+    done = 0
+    rows: list[Row] = []
+    for judge in judges:
+        logs_of_judge = [logs for logs in Logs if logs in judge.logs]
+        runs = {logs: _Run(judge.name, logs, question, truth, clock) for logs in logs_of_judge}
+        learns = getattr(judge, "learns", True)  # one that does not is the same in every fold
+        fitted: Fitted | None = None
+        for fold in folds:
+            if learns or fitted is None:
+                fitted = judge.fit(fold.training, calibration=calibration)
+            for run in runs.values():
+                run.add(fitted, fold)
+                if learns:
+                    run.forget()
+                done += 1
+                if on_progress is not None:
+                    on_progress(done, steps)
+        for run in runs.values():
+            rows += run.rows()
+    return tuple(rows)
+
+
+_SceneScores = dict[tuple[float, float], tuple[Floats, Floats, Bools]]
+
+
+@dataclass(slots=True)
+class _Run:
+    """One estimator with one state of knowledge, fold by fold."""
+
+    name: str
+    logs: Logs
+    question: Question
+    truth: _Truth
+    clock: Callable[[], float]
+    readings: int = 0
+    seconds: float = 0.0
+    windows: dict[tuple[float, float], _Collected] = field(default_factory=dict)
+    minutes: dict[float, _Collected] = field(default_factory=dict)
+    known: dict[int, _SceneScores] = field(default_factory=dict)
+
+    def forget(self) -> None:
+        """Drop the scores of scenes: the next fold's fit gives others."""
+        self.known.clear()
+
+    def add(self, fitted: Fitted, fold: Fold) -> None:
+        """Score a fold's scenes, at thresholds from its training scenes."""
+        scored = [self._scores(fitted, scene) for scene in fold.scored]
+        training = [self._scores(fitted, scene) for scene in fold.training]
+        for asked in scored[0] if scored else ():
+            parts = [of_scene[asked] for of_scene in training]
+            threshold = NOT_SAID
+            if parts:
+                scores, _, near = (np.concatenate(column) for column in zip(*parts, strict=True))
+                threshold = best_threshold(scores, near.astype(np.bool_))
+            collected = self.windows.setdefault(asked, _Collected())
+            for of_scene in scored:
+                score, probability, near = of_scene[asked]
+                undecided = np.full(len(score), np.isnan(threshold))
+                collected.columns.append((score, probability, score >= threshold, near, undecided))
+        for scene in fold.scored:
+            self._add_minutes(fitted, scene)
+
+    def _scores(self, fitted: Fitted, scene: Scene) -> _SceneScores:
+        """Return score, probability and truth of a scene's windows, for every radius and window."""
+        if id(scene) in self.known:  # the folds keep their scenes alive
+            return self.known[id(scene)]
+        found: _SceneScores = {}
+        for window_s in self.question.windows_s:
+            true = self.truth.windows(scene, self.logs, window_s)
+            for within_m in self.question.radii_m:
+                start = self.clock()
+                given = fitted.windows(scene, self.logs, window_s=window_s, within_m=within_m)
+                if not found:  # what one scene costs, not what asking again does
+                    self.seconds += self.clock() - start
+                    self.readings += len(scene.sightings)
+                found[within_m, window_s] = (*true.scores(given), true.near(within_m))
+        self.known[id(scene)] = found
+        return found
+
+    def _add_minutes(self, fitted: Fitted, scene: Scene) -> None:
+        if scene.tracks is None:
+            return
+        for within_m in self.question.radii_m:
+            true = self.truth.pairs(scene, self.logs, within_m)
+            given = fitted.minutes(scene, self.logs, within_m=within_m)
+            collected = self.minutes.setdefault(within_m, _Collected())
+            collected.columns.append((*true.estimates(given), true.minutes))
+
+    def rows(self) -> list[Row]:
+        """Return the measures over all folds."""
+        return [
+            self._row(within_m, window_s)
+            for within_m in self.question.radii_m
+            for window_s in self.question.windows_s
+        ]
+
+    def _row(self, within_m: float, window_s: float) -> Row:
+        collected = self.windows.get((within_m, window_s), _Collected())
+        score, probability, chosen, near, undecided = collected.joined(5)
+        windows = WindowOutcome(score, probability, chosen.astype(np.bool_), near.astype(np.bool_))
+        minutes = MinutesOutcome(*self.minutes.get(within_m, _Collected()).joined(4))
+        duration = DurationScores.of(minutes.low, minutes.estimated, minutes.high, minutes.true)
+        contact = precision_recall(minutes.estimated, minutes.true, _CONTACT_MINUTES)
+        policy = precision_recall(minutes.estimated, minutes.true, SINGAPORE_POLICY.minutes)
+        decided = len(score) > 0 and not undecided.any()
+        return Row(
+            estimator=self.name,
+            logs=self.logs.value,
+            radius_m=within_m,
+            window_s=window_s,
+            n=len(score),
+            prevalence=float(windows.near.mean()) if len(score) else NOT_SAID,
+            auc=auc(score, windows.near),
+            ndcf=ndcf(windows.chosen, windows.near) if decided else NOT_SAID,
+            ece=calibration_error(probability, windows.near),
+            coverage90=duration.coverage90,
+            minutes_mae=duration.mae,
+            minutes_bias=duration.bias,
+            minutes_r=duration.r,
+            precision_15min=contact[0],
+            recall_15min=contact[1],
+            readings_per_s=self.readings / self.seconds if self.seconds else NOT_SAID,
+            precision_policy=policy[0],
+            recall_policy=policy[1],
+            pairs=duration.n,
+            windows=windows,
+            minutes=minutes,
+        )
