@@ -23,7 +23,7 @@ from tracetogether.proximity.calibration import Calibration
 from tracetogether.proximity.judging import Judge
 
 _BAD_LINES_SHOWN: Final = 5
-_TABLE_WIDTH: Final = 106
+_TABLE_WIDTH: Final = 122
 
 _Parsed = TypeVar("_Parsed")
 

@@ -62,7 +62,12 @@ def table(rows: Sequence[Row]) -> Table:
         f"R{policy}",
         "read/s",
     ):
-        found.add_column(heading, justify="right", no_wrap=True, min_width=max(4, len(heading)))
+        found.add_column(
+            heading,
+            justify="right",
+            no_wrap=True,
+            min_width=5 if heading in {"AUC", "nDCF", "MAE", "bias"} else 4,
+        )
     for asked in dict.fromkeys((row.radius_m, row.window_s) for row in rows):
         section = [row for row in rows if (row.radius_m, row.window_s) == asked]
         found.add_section()

@@ -16,8 +16,11 @@ the numbers that its app carried (filter configuration of 2020: a = 10 / ln 10 d
 
 RSSI is the calibrated one; here minus the attenuation, which is what a phone reads of one that
 radiates 0 dBm (-40 dBm at 1 m in free space, the server's reference). Published code and app differ
-in how delta is indexed; here delta(1) is the first. A score is in minutes at full risk. Where the
-published algorithm knows nothing of a scoring window, each window of the evaluation is an epoch.
+in how delta is indexed; here delta(1) is the first. Minutes are counted from 0, so that a contact
+that was heard in one minute only scores 0. A score is in minutes at full risk.
+
+The published algorithm knows nothing of scoring windows: each is taken as an epoch here, and ranked
+by risk times minutes counted from 1, or windows of a minute would all be equal.
 """
 
 from collections.abc import Sequence
@@ -70,7 +73,8 @@ class FittedRobert:
         del within_m  # risk, not distance
         windows = Windows.of(scene, logs, window_s)
         rssi = -self.calibration.attenuation(scene.sightings).db
-        score = epoch_scores(scene.sightings.time, rssi, windows.row, len(windows), window_s)
+        risk, last = epoch_risks(scene.sightings.time, rssi, windows.row, len(windows), window_s)
+        score = risk * (last + 1)
         unsaid = np.full(len(windows), np.nan)
         return WindowScores(windows.observer, windows.peer, windows.window, score, unsaid)
 
@@ -89,8 +93,8 @@ class FittedRobert:
         number = np.floor((time - first[pair]) / _EPOCH_S).astype(np.int64)
         epochs = int(number.max(initial=0)) + 1
         used, epoch = np.unique(pair * epochs + number, return_inverse=True)
-        scores = epoch_scores(time, rssi, epoch.reshape(-1), len(used), _EPOCH_S)
-        minutes = group_sums(scores, used // epochs, len(observer))
+        risk, last = epoch_risks(time, rssi, epoch.reshape(-1), len(used), _EPOCH_S)
+        minutes = group_sums(risk * last, used // epochs, len(observer))
         unsaid = np.full(len(observer), np.nan)
         return PairMinutes(observer, peer, unsaid, minutes, unsaid)
 
@@ -102,10 +106,10 @@ def first_times(time: Floats, group: Ints, count: int) -> Floats:
     return first
 
 
-def epoch_scores(
+def epoch_risks(
     time: Floats, rssi_dbm: Floats, epoch: Ints, count: int, length_s: float
-) -> Floats:
-    """Return ROBERT's score of each of ``count`` epochs.
+) -> tuple[Floats, Floats]:
+    """Return ROBERT's risk of each of ``count`` epochs, and the number of its last minute.
 
     Args:
         time: (n,) seconds.
@@ -131,4 +135,4 @@ def epoch_scores(
     windows = heard.sum(axis=1)
     overall = _B * np.log(np.where(heard, np.exp(risk / _B), 0.0).sum(axis=1) / windows)
     last = minutes - 1 - np.argmax(heard[:, ::-1], axis=1)
-    return np.asarray(np.minimum(1.2 * overall, 1.0) * last)
+    return np.minimum(1.2 * overall, 1.0), last.astype(np.float64)

@@ -1,0 +1,201 @@
+"""Recordings of any layout as scenes: columns, units, joins, tracks, and what is wrong with them."""
+
+import gzip
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tracetogether.errors import InvalidReadingsError
+from tracetogether.evaluation.layout import TRACK_COLUMNS, Layout
+from tracetogether.evaluation.recordings import Join, read_recording
+
+READINGS = """t,rx,tx,rssi,dist,place
+0,a,b,-50,1.5,hall
+10,b,a,-60,,hall
+20,a,b,127,2.0,hall
+5,a,c,-70,3.0,yard
+15,a,c,,3.0,yard
+"""
+
+
+def write(folder: Path, name: str, text: str) -> Path:
+    path = folder / name
+    path.write_text(text)
+    return path
+
+
+def test_scenes_are_told_apart_by_a_column(tmp_path):
+    path = write(tmp_path, "readings.csv", READINGS)
+    found = read_recording(path, Layout.parse("distance=dist,scene=place"))
+    hall, yard = found.scenes
+    assert (hall.name, yard.name) == ("hall", "yard")
+    assert hall.sightings.time.tolist() == [0, 10]
+    assert hall.sightings.observer.to_list() == ["a", "b"]
+    assert hall.distance_m.tolist() == pytest.approx([1.5, np.nan], nan_ok=True)
+    assert yard.sightings.peer.names == ("c",)
+    assert found.dropped == 2
+
+
+def test_without_a_scene_column_there_is_one_scene_named_as_the_file(tmp_path):
+    path = tmp_path / "walk.csv.gz"
+    path.write_bytes(gzip.compress(READINGS.encode()))
+    (scene,) = read_recording(path, Layout.parse("distance=dist")).scenes
+    assert scene.name == "walk"
+    assert len(scene.sightings) == 3
+
+
+def test_units_are_turned_into_metres_and_seconds(tmp_path):
+    path = write(tmp_path, "r.csv", "ms,level,feet\n1500,-50,10\n")
+    found = read_recording(path, Layout.parse("time=ms[ms],rssi=level,distance=feet[ft]"))
+    (scene,) = found.scenes
+    assert scene.sightings.time.tolist() == [1.5]
+    assert scene.distance_m.tolist() == pytest.approx([3.048])
+    assert scene.sightings.peer.to_list() == [None]  # one pair, nobody named
+
+
+def test_a_number_stands_for_every_row(tmp_path):
+    path = write(tmp_path, "r.csv", "t,rssi\n1,-50\n2,-60\n")
+    (scene,) = read_recording(path, Layout.parse("distance=6[ft],tx_power=-21")).scenes
+    assert scene.distance_m.tolist() == pytest.approx([1.8288, 1.8288])
+    assert scene.sightings.tx_power_dbm.tolist() == [-21, -21]
+
+
+def test_runs_of_equal_readings_are_repeated_if_asked_for(tmp_path):
+    path = write(tmp_path, "r.csv", "t,rssi,distance,n\n1,-50,2,3\n2,-60,2,0\n3,-70,2,1\n")
+    (scene,) = read_recording(path, Layout.parse("count=n")).scenes
+    assert scene.sightings.rssi_dbm.tolist() == [-50, -50, -50, -70]
+    assert len(read_recording(path, Layout.parse(None)).scenes[0].sightings) == 3
+
+
+def test_a_join_brings_in_what_the_table_lacks(tmp_path):
+    path = write(tmp_path, "r.csv", "file,t,rssi,feet\n1,0,-50,6\n2,0,-60,10\n9,0,-70,3\n")
+    files = write(tmp_path, "f.csv", 'file,model,n,room\n2,B,7,"small, open"\n1,A,9,hall\n')
+    found = read_recording(
+        path,
+        Layout.parse("scene=file,distance=feet[ft],observer=model,observer_model=model"),
+        join=Join.parse(f"{files}:file"),
+    )
+    assert [scene.name for scene in found.scenes] == ["1", "2", "9"]
+    models = [scene.sightings.observer_model.to_list() for scene in found.scenes]
+    assert models == [["A"], ["B"], [None]]
+    assert found.unjoined == 1
+    assert [len(scene.sightings) for scene in found.scenes] == [1, 1, 1]  # n is no count here
+
+
+def test_a_join_may_bring_in_the_distance(tmp_path):
+    path = write(tmp_path, "r.csv", "file,t,rssi\n1,0,-50\n2,0,-60\n")
+    files = write(tmp_path, "f.csv", "file,cm\n1,150\n2,300\n")
+    found = read_recording(path, Layout.parse("distance=cm[cm]"), join=Join.parse(f"{files}:file"))
+    assert found.scenes[0].distance_m.tolist() == pytest.approx([1.5, 3.0])
+
+
+TRACKS = """place,t,id,x,y
+hall,0,a,0,0
+hall,0,b,0,1.5
+hall,0.5,a,0,0
+hall,0.5,b,0,1.5
+"""
+
+
+def test_tracks_belong_to_scenes(tmp_path):
+    path = write(tmp_path, "r.csv", READINGS)
+    tracks = write(tmp_path, "tracks.csv", TRACKS)
+    layout = Layout.parse("distance=dist,scene=place")
+    hall, yard = read_recording(path, layout, tracks=tracks).scenes
+    assert len(hall.tracks) == 4
+    assert yard.tracks is None
+
+
+def test_tracks_may_have_other_columns_and_units(tmp_path):
+    path = write(tmp_path, "r.csv", READINGS)
+    text = "where,when,who,x_cm,y_cm\nhall,0,a,0,0\nhall,0,b,0,150\n"
+    tracks = write(tmp_path, "tracks.csv", text)
+    chosen = Layout.parse("scene=where,time=when,person=who,x=x_cm[cm],y=y_cm[cm]", TRACK_COLUMNS)
+    layout = Layout.parse("distance=dist,scene=place")
+    hall, _ = read_recording(path, layout, tracks=tracks, track_layout=chosen).scenes
+    assert hall.tracks.y_m.tolist() == [0, 1.5]
+
+
+def test_distances_come_from_the_tracks_if_need_be(tmp_path):
+    path = write(tmp_path, "r.csv", READINGS.replace("dist", "other"))
+    tracks = write(tmp_path, "tracks.csv", TRACKS)
+    hall, yard = read_recording(path, Layout.parse("scene=place"), tracks=tracks).scenes
+    assert hall.distance_m.tolist() == pytest.approx([1.5, np.nan], nan_ok=True)
+    assert yard.distance_m is None
+
+
+def test_tracks_without_scenes_are_parted_by_time(tmp_path):
+    readings = "t,rx,tx,rssi,s\n0,a,b,-50,x\n9,a,b,-50,x\n100,a,b,-50,y\n109,a,b,-50,y\n"
+    tracks = "t,id,x,y\n5,a,0,0\n5,b,1,0\n105,a,0,0\n105,b,4,0\n300,a,0,0\n"
+    found = read_recording(
+        write(tmp_path, "r.csv", readings),
+        Layout.parse("scene=s"),
+        tracks=write(tmp_path, "t.csv", tracks),
+    )
+    assert [scene.tracks.x_m.tolist() for scene in found.scenes] == [[0, 1], [0, 4]]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("distanz=d", "did you mean 'distance'"),
+        ("distance", "not FIELD=COLUMN"),
+        ("distance=d[furlong]", "no unit 'furlong'"),
+        ("time=a,time=b", "named twice"),
+    ],
+)
+def test_a_wrong_layout_is_refused(text, message):
+    with pytest.raises(InvalidReadingsError, match=message):
+        Layout.parse(text)
+
+
+def test_a_wrong_join_is_refused(tmp_path):
+    with pytest.raises(InvalidReadingsError, match="not FILE"):
+        Join.parse("files.csv")
+    path = write(tmp_path, "r.csv", "file,t,rssi,distance\n1,0,-50,6\n")
+    twice = write(tmp_path, "f.csv", "file,model\n1,A\n1,B\n")
+    with pytest.raises(InvalidReadingsError, match="more than once"):
+        read_recording(path, Layout.parse(None), join=Join(twice, "file"))
+    once = write(tmp_path, "g.csv", "file,model\n1,A\n")
+    with pytest.raises(InvalidReadingsError, match=r"neither .* nor .* 'modell'"):
+        read_recording(path, Layout.parse("observer_model=modell"), join=Join(once, "file"))
+    with pytest.raises(InvalidReadingsError, match="no column 'nr'"):
+        read_recording(path, Layout.parse(None), join=Join(once, "nr"))
+
+
+def test_a_recording_without_truth_is_refused(tmp_path):
+    path = write(tmp_path, "r.csv", READINGS)
+    with pytest.raises(InvalidReadingsError, match="true distances"):
+        read_recording(path, Layout.parse(None))
+    with pytest.raises(InvalidReadingsError, match="no column 'd'"):
+        read_recording(path, Layout.parse("distance=d"))
+
+
+def test_tracks_of_others_are_refused(tmp_path):
+    path = write(tmp_path, "r.csv", READINGS)
+    layout = Layout.parse("distance=dist,scene=place")
+    strangers = TRACKS.replace(",a,", ",17,").replace(",b,", ",18,")
+    with pytest.raises(InvalidReadingsError, match="tracks nobody"):
+        read_recording(path, layout, tracks=write(tmp_path, "t.csv", strangers))
+    elsewhere = TRACKS.replace("hall", "attic")
+    with pytest.raises(InvalidReadingsError, match="tracks nobody"):
+        read_recording(path, layout, tracks=write(tmp_path, "t.csv", elsewhere))
+    with pytest.raises(InvalidReadingsError, match="a track wants columns"):
+        read_recording(
+            path,
+            layout,
+            tracks=write(tmp_path, "t.csv", TRACKS),
+            track_layout=Layout.parse("x=3", TRACK_COLUMNS),
+        )
+
+
+def test_an_inherited_layout_may_name_what_is_not_there(tmp_path):
+    path = write(tmp_path, "r.csv", "t,rssi,d\n0,-50,1\n")
+    layout = Layout.parse("distance=d,observer_model=phone")
+    assert read_recording(path, layout, inherited=True).scenes
+    with pytest.raises(InvalidReadingsError, match="phone"):
+        read_recording(path, layout)
+    other = Layout.parse("distance=metres")
+    with pytest.raises(InvalidReadingsError, match="metres"):
+        read_recording(path, other, inherited=True)

@@ -1,0 +1,226 @@
+"""Folds, alignment and measures: known answers, and no look at the scored scene."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import pytest
+
+from tests.scenes import CALIBRATION, line_scene
+from tracetogether.errors import InvalidReadingsError
+from tracetogether.evaluation.alignment import TruePairs, TrueWindows
+from tracetogether.evaluation.folds import MOST_FOLDS, fit_on, leave_scenes_out
+from tracetogether.evaluation.judges import JUDGES, chosen_judges
+from tracetogether.evaluation.report import JSON_KEYS, json_rows
+from tracetogether.evaluation.scoring import Question, evaluate
+from tracetogether.proximity.calibration import Calibration
+from tracetogether.proximity.judging import PairMinutes, WindowScores
+from tracetogether.proximity.scene import Logs, Scene
+from tracetogether.proximity.truth import TrueMinutes, window_distance_m
+from tracetogether.proximity.windows import Windows
+
+SCENES = tuple(line_scene(f"s{n}", (0.0, 1.0, 3.0), minutes=16, seed=n) for n in range(3))
+
+
+def ticking() -> float:
+    ticking.now += 0.5
+    return ticking.now
+
+
+ticking.now = 0.0
+
+
+@dataclass
+class Oracle:
+    """Knows the truth of every scene, shuffles its rows, and writes down what it was fitted on."""
+
+    name: str = "oracle"
+    logs: frozenset[Logs] = frozenset(Logs)
+    sign: float = 1.0
+    fitted_on: list[tuple[str, ...]] = field(default_factory=list)
+    scored: list[tuple[str, ...]] = field(default_factory=list)
+
+    def fit(self, scenes: Sequence[Scene], *, calibration: Calibration) -> "Oracle":
+        assert calibration is CALIBRATION
+        self.fitted_on.append(tuple(scene.name for scene in scenes))
+        return self
+
+    def windows(
+        self, scene: Scene, logs: Logs, *, window_s: float, within_m: float
+    ) -> WindowScores:
+        self.scored.append((self.fitted_on[-1], scene.name))
+        windows = Windows.of(scene, logs, window_s)
+        distance = window_distance_m(scene, windows)
+        order = np.random.default_rng(0).permutation(len(windows))
+        return WindowScores(
+            windows.observer.take(order),
+            windows.peer.take(order),
+            windows.window[order],
+            -self.sign * distance[order],
+            (distance[order] <= within_m).astype(float),
+        )
+
+    def minutes(self, scene: Scene, logs: Logs, *, within_m: float) -> PairMinutes:
+        windows = Windows.of(scene, logs, 1e9)
+        true = TrueMinutes.of(scene.tracks, within_m)
+        near = true.near[true.numbers(windows.observer), true.numbers(windows.peer)]
+        return PairMinutes(windows.observer, windows.peer, near - 1, near, near + 1)
+
+
+def test_an_oracle_is_perfect_whatever_the_order_of_its_answers():
+    judge = Oracle()
+    rows = evaluate(
+        [judge], leave_scenes_out(SCENES), Question(), calibration=CALIBRATION, clock=ticking
+    )
+    assert [(row.logs, row.radius_m, row.window_s) for row in rows] == [
+        (logs, radius, window)
+        for logs in ("own", "pair", "all")
+        for radius in (1.5, 2.0)
+        for window in (300.0, 900.0)
+    ]
+    for row in rows:
+        assert row.auc == 1.0
+        assert row.ndcf == 0.0
+        assert row.ece == 0.0
+        assert row.minutes_mae == row.minutes_bias == 0.0
+        assert row.minutes_r == pytest.approx(1.0)
+        assert row.coverage90 == 1.0
+        assert row.precision_15min == row.recall_15min == 1.0
+        assert np.isnan(row.precision_policy)  # nobody was near for half an hour
+    own = rows[1]
+    # Six directed pairs, two of them within 1.5 m (a and b), over three scenes of 16 minutes.
+    windows = len(np.unique(np.floor(SCENES[0].sightings.time / 900)))
+    assert own.n == 3 * 6 * windows
+    assert own.prevalence == pytest.approx(1 / 3)
+    assert own.pairs == 18
+    assert rows[5].pairs == 9
+
+
+def test_nothing_is_fitted_on_a_scene_that_is_scored_by_it():
+    judge = Oracle()
+    evaluate([judge], leave_scenes_out(SCENES), Question(), calibration=CALIBRATION, clock=ticking)
+    assert judge.fitted_on == [("s1", "s2"), ("s0", "s2"), ("s0", "s1")]
+
+
+def test_thresholds_come_from_the_training_scenes():
+    """Where the scored scene's levels are shifted, an honest threshold fails and AUC does not."""
+    louder = line_scene("loud", (0.0, 1.0, 3.0), minutes=16)
+    louder = Scene(
+        "loud",
+        louder.sightings.replaced(rssi_dbm=louder.sightings.rssi_dbm + 30),
+        louder.distance_m,
+        louder.tracks,
+    )
+    (row,) = evaluate(
+        chosen_judges(["bucket-cwa"]),
+        fit_on(SCENES, (louder,)),
+        Question((2.0,), (900.0,)),
+        calibration=CALIBRATION,
+        clock=ticking,
+    )[:1]
+    assert row.ndcf == pytest.approx(1.0, abs=0.3)
+    (row,) = evaluate(
+        chosen_judges(["mean-attenuation"]),
+        fit_on(SCENES, (louder,)),
+        Question((2.0,), (900.0,)),
+        calibration=CALIBRATION,
+        clock=ticking,
+    )[:1]
+    assert row.auc == 1.0
+    assert row.ndcf == 1.0  # everybody seems near
+
+
+def test_a_wrong_way_round_estimator_is_worse_than_nothing():
+    judge = Oracle(sign=-1.0)
+    row = evaluate(
+        [judge], leave_scenes_out(SCENES), Question(), calibration=CALIBRATION, clock=ticking
+    )[0]
+    assert row.auc == 0.0
+    assert row.ndcf >= 1.0
+
+
+def test_speed_is_readings_over_the_first_asking_of_each_scene():
+    rows = evaluate(
+        [Oracle()],
+        leave_scenes_out(SCENES),
+        Question((2.0,), (900.0,)),
+        calibration=CALIBRATION,
+        clock=ticking,
+    )
+    assert rows[0].readings_per_s == pytest.approx(len(SCENES[0].sightings) / 0.5)
+
+
+def test_all_estimators_stand_side_by_side_with_exactly_these_keys():
+    rows = evaluate(
+        chosen_judges(["all"]),
+        leave_scenes_out(SCENES),
+        Question((2.0,), (900.0,)),
+        calibration=CALIBRATION,
+        clock=ticking,
+    )
+    plain = json_rows(rows)
+    assert {row["estimator"] for row in plain} == set(JUDGES)
+    assert all(tuple(row) == JSON_KEYS for row in plain)
+    by_name = {(row["estimator"], row["logs"]): row for row in plain}
+    assert by_name["mean-attenuation", "own"]["ece"] is None
+    assert by_name["mean-attenuation", "own"]["auc"] == 1.0
+    assert by_name["constant", "all"]["ndcf"] == 1.0
+    assert by_name["kalman", "pair"]["minutes_mae"] is not None
+
+
+def test_without_tracks_there_are_no_minutes():
+    blind = tuple(Scene(one.name, one.sightings, one.distance_m) for one in SCENES)
+    rows = evaluate(
+        chosen_judges(["constant", "smoothed"]),
+        leave_scenes_out(blind),
+        Question((2.0,), (900.0,)),
+        calibration=CALIBRATION,
+        clock=ticking,
+    )
+    for row in json_rows(rows):
+        assert row["minutes_mae"] is row["coverage90"] is row["recall_15min"] is None
+        assert row["auc"] is not None
+
+
+def test_a_missing_window_is_an_error_and_a_missing_pair_is_0_minutes():
+    true = TrueWindows.of(SCENES[0], Logs.OWN, 300.0)
+    some = Windows.of(SCENES[0], Logs.OWN, 300.0)
+    part = slice(1, None)
+    blank = np.zeros(len(some) - 1)
+    with pytest.raises(ValueError, match="1 windows"):
+        true.scores(
+            WindowScores(
+                some.observer.take(part), some.peer.take(part), some.window[part], blank, blank
+            )
+        )
+    pairs = TruePairs.of(SCENES[0], Logs.PAIR, 2.0)
+    one = np.array([5.0])
+    low, median, high = pairs.estimates(
+        PairMinutes(pairs.observer.take(slice(1, 2)), pairs.peer.take(slice(1, 2)), one, one, one)
+    )
+    assert low.tolist() == median.tolist() == high.tolist() == [0.0, 5.0, 0.0]
+
+
+def test_many_scenes_are_left_out_in_tenths():
+    scenes = [Scene(str(n), SCENES[0].sightings) for n in range(MOST_FOLDS + 5)]
+    folds = leave_scenes_out(scenes)
+    assert len(folds) == 10
+    scored = [scene.name for fold in folds for scene in fold.scored]
+    assert sorted(scored) == sorted(scene.name for scene in scenes)
+    for fold in folds:
+        assert not {one.name for one in fold.scored} & {one.name for one in fold.training}
+        assert len(fold.scored) + len(fold.training) == len(scenes)
+
+
+def test_one_scene_alone_is_refused():
+    with pytest.raises(InvalidReadingsError, match="--fit-on"):
+        leave_scenes_out(SCENES[:1])
+
+
+def test_unknown_estimators_are_refused():
+    assert [judge.name for judge in chosen_judges(["robert", "kalman", "robert"])] == [
+        "robert",
+        "kalman",
+    ]
+    with pytest.raises(InvalidReadingsError, match="did you mean 'kalman'"):
+        chosen_judges(["calman"])
