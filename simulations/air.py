@@ -9,16 +9,27 @@ from typing import Final
 import numpy as np
 from scipy.special import ndtr
 
-from simulations.channel import Channel
+from simulations.channel import Channel, Readings
 from simulations.hearing import MAX_CHANCES, HearingTable, hearing_table
-from simulations.keys import ChannelKeys
-from simulations.phones import HABITS, SYSTEM_TIMINGS, Phones, System
+from simulations.keys import ChannelKeys, PhoneKeys
+from simulations.phone_states import PhoneState, StateChange
+from simulations.phones import HABITS, Habit, Phones, System, timings_of
 from simulations.streams import Noise, Streams
 from simulations.tracks import Tracks
 from tracetogether.exchange import Advertisement
-from tracetogether.units import Ints
+from tracetogether.units import Bools, Floats, Ints
 
+_SYSTEM: Final = {
+    Habit.ANDROID: System.ANDROID,
+    Habit.IOS: System.IOS,
+    Habit.IOS_BACK: System.IOS,
+    Habit.BROADCAST: System.ANDROID,  # both systems keep the same times there
+}
 LINK_MARGIN_DB: Final = 3.0  # a connection wants more than a single advertisement does
+IN_FRONT: Final = PhoneKeys(ios=0.0)
+"""Phones at their best: the app always in front, Bluetooth always on."""
+
+_NEWS_S: Final = 185.0  # an Android is news to iOS when it begins to advertise under a new address
 MAX_INCOMING: Final = 4  # links that a phone's controller serves at once; phones differ, 4 to 7
 
 
@@ -47,6 +58,13 @@ class Air:
         app: (a,) the people whose phones run the app.
         keys: the scenario's channel.
         streams: the run's chance.
+        habits: what systems and owners do to the app.
+
+    Attributes:
+        state: (P,) codes of PhoneState.
+        shown: what each phone advertises; None for nothing.
+        served: the value that each lets be read.
+        incoming: how many links each serves.
     """
 
     def __init__(
@@ -57,9 +75,15 @@ class Air:
         app: Ints,
         keys: ChannelKeys,
         streams: Streams,
+        habits: PhoneKeys = IN_FRONT,
     ) -> None:
         self._channel = channel
         self._phones = phones
+        self._habits = habits
+        self._ios = phones.system == System.IOS
+        self.state = np.zeros(len(phones), dtype=np.int8)
+        self._awake_until = np.full(len(phones), -np.inf)
+        self._news_at = np.full((len(phones), len(phones)), -np.inf)  # by (woken, by whom)
         self._app = app
         self._keys = keys
         self._present = tracks.present()
@@ -67,19 +91,47 @@ class Air:
         self._through = np.zeros((len(phones), len(phones)))  # by (central, peripheral)
         self._scan_noise: Noise = streams.noise("air", "scan")
         self._link_noise: Noise = streams.noise("air", "link")
-        self._tables: dict[tuple[int, int], HearingTable] = {
+        broadcasts = habits.app == "broadcast"
+        self._scan_s = {system: timings_of(system, habits.app).scan_s for system in System}
+        self._kinds = [kind for kind in Habit if (kind is Habit.BROADCAST) == broadcasts]
+        self._tables: dict[tuple[Habit, Habit], HearingTable] = {
             (sender, listener): hearing_table(
                 HABITS[sender],
                 HABITS[listener],
-                SYSTEM_TIMINGS[listener].scan_s,
+                self._scan_s[_SYSTEM[listener]],
                 streams.generator("air", "hearing", sender.name, listener.name),
             )
-            for sender in System
-            for listener in System
+            for sender in self._kinds
+            for listener in self._kinds
         }
         self.shown: list[Advertisement | None] = [None] * len(phones)
         self.served: list[bytes | None] = [None] * len(phones)
         self.incoming: list[int] = [0] * len(phones)
+
+    def change(self, change: StateChange) -> None:
+        """Let a phone be in another state."""
+        self.state[change.person] = change.state
+
+    def wake(self, phone: int, at_s: float) -> None:
+        """Let a Bluetooth event give ``phone``'s app some time to run."""
+        self._awake_until[phone] = max(self._awake_until[phone], at_s + self._habits.awake_s)
+
+    def is_on(self, phone: int) -> bool:
+        """Return whether ``phone``'s Bluetooth is on."""
+        return bool(self.state[phone] != PhoneState.OFF)
+
+    def _hidden(self, phones: Ints) -> Bools:
+        """Return whose service only some iPhones can see: iPhones with the app not in front."""
+        if self._habits.app == "broadcast" or not self._habits.ios_background_rules:
+            return np.zeros(len(phones), dtype=np.bool_)
+        return np.asarray(self._ios[phones] & (self.state[phones] != PhoneState.FRONT))
+
+    def _habit(self, phones: Ints) -> Ints:
+        """Return codes of Habit."""
+        if self._habits.app == "broadcast":
+            return np.full(len(phones), Habit.BROADCAST)
+        plain = self._phones.system[phones]
+        return np.where(self._hidden(phones), Habit.IOS_BACK, plain).astype(np.int64)
 
     def show(self, phone: int, advertisement: Advertisement | None) -> None:
         """Let ``phone`` advertise; its value stays readable while it pauses."""
@@ -94,18 +146,23 @@ class Air:
         that very moment is known only then: ask ``shown``.
         """
         system = System(int(self._phones.system[rx]))
-        begin, end = self._tick(at_s), self._tick(at_s + SYSTEM_TIMINGS[system].scan_s)
+        begin, end = self._tick(at_s), self._tick(at_s + self._scan_s[system])
         there = self._present[:, begin] | self._present[:, end]
         tx = self._app[there[self._app] & (self._app != rx)]
-        if not (there[rx] and len(tx)):
+        tx = tx[self.state[tx] != PhoneState.OFF]
+        if system is System.ANDROID:  # it looks for the service, which hidden phones don't show
+            tx = tx[~self._hidden(tx)]
+        if not (there[rx] and len(tx) and self.is_on(rx)):
             return []
         millisecond = round(at_s * 1e3)
         draw = self._scan_noise.hashes(tx, rx, millisecond)
         after_s = np.empty((len(tx), MAX_CHANCES))
         on = np.empty((len(tx), MAX_CHANCES), dtype=np.int64)
-        for sender in System:
-            rows = self._phones.system[tx] == sender
-            table = self._tables[sender, system]
+        listener = Habit(int(self._habit(np.array([rx]))[0]))
+        habit = self._habit(tx)
+        for sender in self._kinds:
+            rows = habit == sender
+            table = self._tables[sender, listener]
             chosen = (draw[rows] % np.uint64(len(table.at_s))).astype(np.int64)
             after_s[rows] = table.at_s[chosen]
             on[rows] = table.channel[chosen]
@@ -116,7 +173,7 @@ class Air:
         readings = self._channel.readings(
             tx[which], np.full(len(which), rx), when, on[which, chance]
         )
-        came = np.flatnonzero(readings.received)
+        came = np.flatnonzero(readings.received & self._seen(rx, tx[which], when, readings))
         _, first = np.unique(which[came], return_index=True)  # chances ascend in time
         rows = came[first]
         margin = readings.level_dbm[rows] - self._keys.floor_dbm - LINK_MARGIN_DB
@@ -126,6 +183,25 @@ class Air:
             for row in rows
         ]
         return sorted(found, key=lambda one: (one.at_s, one.tx))
+
+    def _seen(self, rx: int, tx: Ints, when: Floats, readings: Readings) -> Bools:
+        """Return which packets the receiver's system would tell its app about.
+
+        A locked iPhone hears hidden ones only while its app runs: for ``awake_s`` after it was
+        connected to, or after a phone that shows its service openly was news to it.
+        """
+        hidden = self._hidden(tx)
+        if not (hidden.any() and self.state[rx] == PhoneState.LOCKED):
+            return np.ones(len(tx), dtype=np.bool_)
+        news = ~hidden & readings.received & (when - self._news_at[rx, tx] >= _NEWS_S)
+        awake = when < self._awake_until[rx]
+        if news.any():
+            since = np.sort(when[news])
+            last = np.searchsorted(since, when, side="right") - 1
+            awake |= (last >= 0) & (when - since[last] < self._habits.awake_s)
+            self._news_at[rx, tx[news]] = when[news]
+            self.wake(rx, float(since[-1]))
+        return np.asarray(~hidden | awake)
 
     def _tick(self, at_s: float) -> int:
         return min(int(at_s / self._tick_s), len(self._present[0]) - 1)
@@ -141,6 +217,8 @@ class Air:
         """
         tick = self._tick(at_s)
         if not (self._present[central, tick] and self._present[peripheral, tick]):
+            return 0.0
+        if not (self.is_on(central) and self.is_on(peripheral)):
             return 0.0
         return float(self._through[central, peripheral])
 

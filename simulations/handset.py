@@ -6,6 +6,7 @@ that came through, a step of a connection.
 
 from collections import Counter
 from collections.abc import Callable, Generator
+from dataclasses import replace
 from enum import IntEnum
 from functools import partial
 from math import isnan
@@ -13,10 +14,12 @@ from typing import Any, Final, assert_never
 
 import simpy
 
-from simulations.air import Air, Reception
-from simulations.phones import HABITS, SYSTEM_TIMINGS, Phones, System
+from simulations.air import IN_FRONT, Air, Reception
+from simulations.keys import PhoneKeys
+from simulations.phones import HABITS, Habit, Phones, System, timings_of
 from simulations.streams import Streams
 from simulations.tempids import TempIDSource
+from tracetogether.bluetrace.batch import TempIDBatch
 from tracetogether.bluetrace.handshake import BlueTraceExchange
 from tracetogether.contactlog import MemoryContactLog
 from tracetogether.device import (
@@ -40,6 +43,7 @@ from tracetogether.device import (
     WritePayload,
 )
 from tracetogether.errors import UnreachableError
+from tracetogether.rejection import Rejection
 
 ORGANISATION: Final = "SG_MOH"
 
@@ -54,6 +58,9 @@ _WRITE_S: Final = (0.1, 0.4)
 _HANG_UP_S: Final = (0.02, 0.1)
 _FETCH_S: Final = (0.2, 1.5)
 
+_IOS_ADDRESS_S: Final = 900.0  # Bluetooth's recommended life of a private address
+_STALE_S: Final = 12 * 3600
+
 
 class _Purpose(IntEnum):
     """What a draw on a link is for; 0 is the air's own."""
@@ -67,9 +74,9 @@ class _Purpose(IntEnum):
     FETCH_S = 7
 
 
-def handle(person: int) -> str:
-    """Return how radios call a phone; stands for its Bluetooth address."""
-    return f"phone:{person}"
+def handle(person: int, turn: int = 0) -> str:
+    """Return how radios call a phone; stands for its Bluetooth address, the ``turn``-th one."""
+    return f"phone:{person}:{turn}"
 
 
 class Handset:
@@ -84,6 +91,7 @@ class Handset:
         source: where TempIDs are fetched.
         on_time: told the time before every fetch.
         fleet: every handset by person; complete before the clock starts.
+        habits: what systems and owners do to the app.
 
     Attributes:
         log: the contact log.
@@ -103,6 +111,7 @@ class Handset:
         source: TempIDSource,
         on_time: Callable[[float], None] | None,
         fleet: dict[int, "Handset"],
+        habits: PhoneKeys = IN_FRONT,
     ) -> None:
         self.person = person
         self.user_id = user_id
@@ -116,16 +125,17 @@ class Handset:
         self._on_time = on_time
         self._fleet = fleet
         self._system = System(int(phones.system[person]))
-        timings = SYSTEM_TIMINGS[self._system]
+        self._habits = habits
+        timings = timings_of(self._system, habits.app)
         chance = streams.generator("handset", person)
         period_s = timings.scan_s + timings.scan_pause_max_s
-        exchange = BlueTraceExchange(
+        self._exchange = BlueTraceExchange(
             model=phones.model[person],
             organisation=ORGANISATION,
             entropy=streams.entropy("handset", person),
         )
         self.device = Device(
-            exchange,
+            self._exchange,
             self.log,
             start=begin_s + float(chance.random()) * period_s,  # phones are not in step
             timings=timings,
@@ -133,6 +143,8 @@ class Handset:
         )
         self._link = 0  # number of the connection that this phone opened last
         self._linked_to: int | None = None
+        self._name = ""  # by which this phone calls the one at the other end
+        self._turn = 0  # of its own address
         self._wake = env.event()
         self._waiting_until = begin_s
         env.process(self._live())
@@ -173,10 +185,13 @@ class Handset:
     def _do(self, action: Action) -> None:
         match action:
             case Advertise(advertisement):
+                if advertisement is not None:
+                    self._turn += self._system is System.ANDROID
                 self._air.show(self.person, advertisement)
             case Scan():
                 self._scan()
             case Connect(peer):
+                self._name = peer
                 self._connect(_person(peer))
             case ReadPayload(peer):
                 self._read(_person(peer))
@@ -191,10 +206,20 @@ class Handset:
                 assert_never(action)
 
     def _scan(self) -> None:
-        self.counts["scans"] += 1
         now_s = self._now_s()
+        if not self._air.is_on(self.person):
+            return
+        self.counts["scans"] += 1
         for reception in self._air.listen(self.person, now_s):
             self._later(max(reception.at_s - now_s, 0.0), partial(self._hear, reception))
+
+    def address(self) -> str:
+        """Return this phone's Bluetooth address as of now."""
+        if not self._habits.rotating_addresses:
+            return handle(self.person)
+        if self._system is System.IOS:
+            return handle(self.person, int(self._now_s() // _IOS_ADDRESS_S))
+        return handle(self.person, self._turn)
 
     def _hear(self, reception: Reception) -> None:
         shown = self._air.shown[reception.tx]
@@ -202,19 +227,33 @@ class Handset:
             return
         self.counts["receptions"] += 1
         advertised = float(self._phones.advertised_dbm[reception.tx])
+        tx_power_dbm = None if isnan(advertised) else advertised
+        if self._habits.app == "broadcast":
+            self._write_down(shown.value, reception.rssi_dbm, tx_power_dbm)
+            return
         self.take(
             Heard(
-                peer=handle(reception.tx),
+                peer=self._fleet[reception.tx].address(),
                 rssi_dbm=reception.rssi_dbm,
-                tx_power_dbm=None if isnan(advertised) else advertised,
+                tx_power_dbm=tx_power_dbm,
                 manufacturer_data=shown.manufacturer_data,
             )
         )
 
+    def _write_down(self, value: bytes, rssi_dbm: float, tx_power_dbm: float | None) -> None:
+        """Keep what a broadcasting phone said, without any connection."""
+        heard = self._exchange.read(
+            value, now=self._env.now, rssi_dbm=rssi_dbm, tx_power_dbm=tx_power_dbm
+        )
+        if isinstance(heard, Rejection):
+            self.device.rejections[heard] += 1
+        else:
+            self.log.append([heard])
+
     def _connect(self, peer: int) -> None:
         self.counts["connections_tried"] += 1
         self._link += 1
-        wait_s = HABITS[System(int(self._phones.system[peer]))].advertise_every_s
+        wait_s = HABITS[Habit(int(self._phones.system[peer]))].advertise_every_s
         low, high = _CONNECT_S
         delay_s = self._span(peer, (low, high + wait_s), _Purpose.CONNECT_S)
         link = self._link
@@ -226,7 +265,9 @@ class Handset:
         self.counts["connections"] += 1
         self._linked_to = peer
         self._air.incoming[peer] += 1
-        self.take(Connected(handle(peer)))
+        self._air.wake(peer, self._now_s())
+        self._fleet[peer].counts["served"] += 1
+        self.take(Connected(self._name))
 
     def _step(
         self,
@@ -254,14 +295,14 @@ class Handset:
 
     def _read(self, peer: int) -> None:
         def done() -> None:
-            self.take(PayloadRead(handle(peer), self._air.served[peer]))
+            self.take(PayloadRead(self._name, self._air.served[peer]))
 
         self._step(peer, _READ_S, (_Purpose.READ, _Purpose.READ_S), done)
 
     def _write(self, peer: int, value: bytes) -> None:
         def done() -> None:
-            self._fleet[peer].take(PayloadWritten(handle(self.person), value))
-            self.take(WriteDone(handle(peer), ok=True))
+            self._fleet[peer].take(PayloadWritten(self.address(), value))
+            self.take(WriteDone(self._name, ok=True))
 
         self._step(peer, _WRITE_S, (_Purpose.WRITE, _Purpose.WRITE_S), done)
 
@@ -277,7 +318,7 @@ class Handset:
         if self._linked_to == peer:
             self._linked_to = None
             self._air.incoming[peer] -= 1
-        self.take(Disconnected(handle(peer)))
+        self.take(Disconnected(self._name))
 
     def _fetch(self) -> None:
         self.counts["fetches"] += 1
@@ -289,8 +330,16 @@ class Handset:
             self.counts["fetches_failed"] += 1
             self.take(BatchReceived(None))
             return
+        if self._habits.stale_tempid and self._system is System.IOS:
+            batch = stale(batch)
         self.take(BatchReceived(batch))
 
 
+def stale(batch: TempIDBatch) -> TempIDBatch:
+    """Return what the reference iPhone app makes of a batch: its first TempID, for 12 hours."""
+    first = batch.tempids[0]
+    return TempIDBatch((replace(first, expiry=first.start + _STALE_S),), batch.refresh_at)
+
+
 def _person(peer: str) -> int:
-    return int(peer.removeprefix("phone:"))
+    return int(peer.split(":")[1])

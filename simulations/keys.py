@@ -127,6 +127,61 @@ class PhoneKeys:
     models_ios: int = field(
         default=5, metadata=about("Different iPhone models in the crowd.", low=1, high=5)
     )
+    app: str = field(
+        default="bluetrace",
+        metadata=about(
+            "What the app does: bluetrace connects and exchanges; broadcast only sends and "
+            "listens, with the timing and power of exposure notification.",
+            one_of=("bluetrace", "broadcast"),
+        ),
+    )
+    locked: float = field(
+        default=0.0, metadata=about("Share of time that a phone is locked.", low=0, high=1)
+    )
+    background: float = field(
+        default=0.0,
+        metadata=about(
+            "Share of time that it is unlocked with another app in front.", low=0, high=1
+        ),
+    )
+    state_change_s: float = field(
+        default=300.0, metadata=about("Mean time in one of these states.", low=5)
+    )
+    lit_every_s: float = field(
+        default=720.0,
+        metadata=about("Mean time between notifications that light a locked screen.", low=10),
+    )
+    lit_s: float = field(
+        default=10.0, metadata=about("Mean time that the screen stays lit.", low=0.1)
+    )
+    ios_background_rules: bool = field(
+        default=True, metadata=about("Whether iOS hides and slows apps that are not in front.")
+    )
+    awake_s: float = field(
+        default=10.0,
+        metadata=about(
+            "How long a Bluetooth event lets a locked iPhone's app run.", low=0, high=600
+        ),
+    )
+    stale_tempid: bool = field(
+        default=False,
+        metadata=about(
+            "The reference app's bug: iPhones send the first TempID of a batch for 12 hours."
+        ),
+    )
+    rotating_addresses: bool = field(
+        default=True,
+        metadata=about(
+            "Whether Bluetooth addresses change: each time an Android starts to advertise, every "
+            "15 minutes on iPhones."
+        ),
+    )
+    bluetooth_drops_per_hour: float = field(
+        default=0.0, metadata=about("How often Bluetooth drops out.", low=0, high=60)
+    )
+    bluetooth_off_s: float = field(
+        default=300.0, metadata=about("Mean time until it is back.", low=1)
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

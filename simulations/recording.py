@@ -10,6 +10,7 @@ from typing import Final
 
 import numpy as np
 
+from simulations.breakdown import Breakdown
 from simulations.run import Run, log_rows
 from simulations.scoring import Scores
 from simulations.truth import Truth
@@ -51,7 +52,7 @@ def _is_a_run(manifest: Path) -> bool:
         return False
 
 
-def save_run(run: Run, truth: Truth, scores: Scores, folder: str | Path) -> Path:
+def save_run(run: Run, truth: Truth, scores: Scores, apart: Breakdown, folder: str | Path) -> Path:
     """Write the run into ``folder`` and return it.
 
     positions.npz: xy (P, T, 2) m, facing (P, T) rad, posture and carry (P, T) codes, tick_s, app
@@ -78,14 +79,14 @@ def save_run(run: Run, truth: Truth, scores: Scores, folder: str | Path) -> Path
         _write(path / LOGS, _LOG_COLUMNS, _logs(run))
         _write(path / TRUTH, ("person", "other", "minutes", "nearest_m"), _truth(truth))
         _write(path / CONTACTS, _CONTACT_COLUMNS, _contacts(scores))
-        text = json.dumps(manifest(run, scores), indent=2, ensure_ascii=False)
+        text = json.dumps(manifest(run, scores, apart), indent=2, ensure_ascii=False)
         (path / MANIFEST).write_text(text + "\n", "utf-8")
     except OSError as error:
         raise StoreError(f"can't write into {path}: {error.strerror or error}") from None
     return path
 
 
-def manifest(run: Run, scores: Scores) -> dict[str, object]:
+def manifest(run: Run, scores: Scores, apart: Breakdown) -> dict[str, object]:
     """Return what one needs to know to repeat the run and to tell whether it was repeated."""
     return {
         "scenario": run.scenario.name,
@@ -96,7 +97,7 @@ def manifest(run: Run, scores: Scores) -> dict[str, object]:
         "people": run.tracks.people,
         "with_app": len(run.app),
         "digest": run.digest,
-        "scores": scores.to_json(),
+        "scores": scores.to_json() | apart.to_json(),
         "counts": dict(run.counts),
         "keys": asdict(run.scenario),
         "rejections": {reason.value: count for reason, count in run.rejections.items()},

@@ -13,6 +13,7 @@ from simulations.air import Air
 from simulations.channel import Channel
 from simulations.handset import Handset
 from simulations.mobility import walk_carriage
+from simulations.phone_states import draw_changes, live_states, seconds_in_front
 from simulations.phones import Phones, draw_phones
 from simulations.scenario import Scenario
 from simulations.streams import Streams
@@ -45,6 +46,7 @@ class Run:
         user_ids: person -> user id, of those with the app.
         issuer: opens the TempIDs; None where they came from an authority elsewhere.
         counts: what the phones did, by name, all together.
+        per_phone: person -> the same of one phone, and seconds with the app in front (front_s).
         rejections: messages that phones did not believe, by reason.
         digest: SHA-256 (hex) over all rows of all logs in canonical order.
     """
@@ -59,6 +61,7 @@ class Run:
     user_ids: Mapping[int, str] = field(repr=False)
     issuer: TempIDIssuer | None = field(repr=False)
     counts: Mapping[str, int]
+    per_phone: Mapping[int, Mapping[str, int]] = field(repr=False)
     rejections: Mapping[Rejection, int]
     digest: str
 
@@ -97,7 +100,7 @@ def run(
     phones = draw_phones(scenario.people.count, scenario.phones, scenario.channel, streams)
     app = _with_app(scenario, streams)
     channel = Channel(tracks, phones, scenario.channel, streams)
-    air = Air(channel, tracks, phones, app, scenario.channel, streams)
+    air = Air(channel, tracks, phones, app, scenario.channel, streams, scenario.phones)
     issuer = None
     if source is None:
         local = LocalTempIDs(start, streams)
@@ -118,13 +121,17 @@ def run(
             source=source,
             on_time=on_time,
             fleet=fleet,
+            habits=scenario.phones,
         )
+    changes = draw_changes(app.tolist(), scenario.phones, scenario.duration_s, streams)
+    env.process(live_states(env, changes, start, air.change))
     _play(env, start, scenario.duration_s, on_progress)
     counts: Counter[str] = Counter()
     rejections: Counter[Rejection] = Counter()
     for handset in fleet.values():
         counts.update(handset.counts)
         rejections.update(handset.device.rejections)
+    in_front = seconds_in_front(changes, scenario.duration_s)
     logs = {person: handset.log for person, handset in fleet.items()}
     counts["records"] = sum(len(log) for log in logs.values())
     return Run(
@@ -138,6 +145,10 @@ def run(
         user_ids={person: handset.user_id for person, handset in fleet.items()},
         issuer=issuer,
         counts=dict(sorted(counts.items())),
+        per_phone={
+            person: {**handset.counts, "front_s": round(in_front[person])}
+            for person, handset in fleet.items()
+        },
         rejections=dict(rejections),
         digest=log_digest(logs),
     )

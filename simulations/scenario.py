@@ -51,7 +51,7 @@ class ScenarioKey:
 
     Attributes:
         name: dotted, as an error message writes it.
-        type_name: "text", "whole number" or "number".
+        type_name: "text", "whole number", "number" or "switch" (true or false).
         default: None where the key is required.
     """
 
@@ -64,7 +64,7 @@ class ScenarioKey:
     doc: str
 
 
-_TYPE_NAMES: Final = {str: "text", int: "whole number", float: "number"}
+_TYPE_NAMES: Final = {str: "text", int: "whole number", float: "number", bool: "switch"}
 
 
 def _fields(cls: type) -> Iterator[tuple[str, Any, Any]]:
@@ -236,6 +236,7 @@ def _read_value(
         str: isinstance(value, str),
         int: number and isinstance(value, int),
         float: number,
+        bool: isinstance(value, bool),
     }[hint]
     if not fits:
         msg = f"{source}: {key!r} wants a {_TYPE_NAMES[hint]}, got {value!r}"
@@ -244,7 +245,7 @@ def _read_value(
         nearest = _nearest(str(value), list(meta["one_of"]))
         msg = f"{source}: {key!r} is one of {', '.join(meta['one_of'])}, not {value!r}{nearest}"
         raise ScenarioError(msg)
-    if hint is not str:
+    if hint not in (str, bool):
         low, high = meta["low"], meta["high"]
         # Written so that NaN fails as well.
         if not ((low is None or value >= low) and (high is None or value <= high)):
@@ -265,6 +266,9 @@ def _check_together(scenario: Scenario, source: str) -> None:
     stowed = scenario.people.stowed
     if stowed.front_pocket + stowed.back_pocket + stowed.bag <= 0:
         msg = f"{source}: the shares in [people.stowed] are all 0; a phone must be somewhere"
+        raise ScenarioError(msg)
+    if scenario.phones.locked + scenario.phones.background > 1:
+        msg = f"{source}: 'phones.locked' and 'phones.background' are together more than 1"
         raise ScenarioError(msg)
     if scenario.motion.dwell_s >= scenario.motion.stop_every_s:
         msg = f"{source}: 'motion.dwell_s' must be shorter than 'motion.stop_every_s'"

@@ -1,22 +1,25 @@
 """Two or three phones in a bare room: what the device asks for is what happens in the air."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
 import pytest
 import simpy
 
-from simulations.air import LINK_MARGIN_DB, MAX_INCOMING, Air
+from simulations.air import IN_FRONT, LINK_MARGIN_DB, MAX_INCOMING, Air
 from simulations.channel import Channel
 from simulations.handset import Handset, handle
-from simulations.keys import ChannelKeys
+from simulations.keys import ChannelKeys, PhoneKeys
+from simulations.phone_states import PhoneState, StateChange, live_states
 from simulations.phones import ANDROID_TX_POWER_DBM, Phones, System
 from simulations.streams import Streams
 from simulations.tempids import LocalTempIDs, TempIDSource
 from simulations.tracks import Tracks
 from tracetogether.bluetrace.batch import TempIDBatch
 from tracetogether.errors import UnreachableError
+from tracetogether.rejection import Rejection
+from tracetogether.units import Floats
 
 START = 1_593_590_400.0
 SURE = ChannelKeys(
@@ -62,13 +65,16 @@ class Room:
         source: TempIDSource | None = None,
         on_time: Callable[[float], None] | None = None,
         change: Callable[[Tracks], None] = lambda _: None,
+        habits: PhoneKeys = IN_FRONT,
+        states: Sequence[StateChange] = (),
     ) -> None:
         streams = Streams(1)
         carried = phones(systems or [System.ANDROID] * len(x), failure)
         tracks = standing(x, seconds)
         change(tracks)
         app = np.arange(len(x))
-        air = Air(Channel(tracks, carried, keys, streams), tracks, carried, app, keys, streams)
+        channel = Channel(tracks, carried, keys, streams)
+        air = Air(channel, tracks, carried, app, keys, streams, habits)
         self.local = LocalTempIDs(START, streams)
         self.air = air
         self.env = simpy.Environment(initial_time=START)
@@ -85,7 +91,9 @@ class Room:
                 source=source or self.local,
                 on_time=on_time,
                 fleet=self.fleet,
+                habits=habits,
             )
+        self.env.process(live_states(self.env, states, START, air.change))
         self.env.run(until=START + seconds)
 
 
@@ -119,8 +127,12 @@ def test_each_connection_leaves_one_record_on_either_side() -> None:
 
 
 def test_a_peer_is_left_alone_for_a_while() -> None:
-    times = sorted(row.time for row in Room([0.0, 1.5]).fleet[0].log.rows())
-    assert np.diff(times).min() > 90
+    def gaps(habits: PhoneKeys) -> Floats:
+        room = Room([0.0, 1.5], habits=habits)
+        return np.diff(sorted(row.time for row in room.fleet[0].log.rows()))
+
+    assert gaps(replace(IN_FRONT, rotating_addresses=False)).min() > 90
+    assert gaps(IN_FRONT).min() < 60  # under a new address it is somebody else
 
 
 def test_iphones_tell_no_power_and_scan_once_a_minute() -> None:
@@ -214,7 +226,7 @@ def test_phones_without_tokens_say_nothing_and_try_again() -> None:
 
 
 def test_handles_are_no_identities() -> None:
-    assert handle(17) == "phone:17"
+    assert handle(17, 3) == "phone:17:3"
     room = Room([0.0, 1.5])
     for phone in room.fleet.values():
         assert "phone:" not in repr(phone.log.rows())
@@ -224,3 +236,96 @@ def test_handles_are_no_identities() -> None:
 def test_every_pair_of_systems_exchanges(systems: list[System]) -> None:
     room = Room([0.0, 1.5], systems=systems)
     assert all(len(phone.log) > 2 for phone in room.fleet.values())
+
+
+def in_state(state: PhoneState, count: int) -> list[StateChange]:
+    return [StateChange(0.0, person, state) for person in range(count)]
+
+
+IPHONES = [System.IOS, System.IOS]
+
+
+def test_locked_iphones_find_each_other_only_with_the_screen_lit() -> None:
+    locked = in_state(PhoneState.LOCKED, 2)
+    assert not Room([0.0, 1.5], systems=IPHONES, states=locked).fleet[0].log.rows()
+    unlocked = in_state(PhoneState.BACKGROUND, 2)
+    assert Room([0.0, 1.5], systems=IPHONES, states=unlocked).fleet[0].log.rows()
+    lit = [*locked, StateChange(200.0, 0, PhoneState.LIT), StateChange(320.0, 0, PhoneState.LOCKED)]
+    rows = Room([0.0, 1.5], systems=IPHONES, states=lit).fleet[0].log.rows()
+    assert rows
+    assert all(START + 200 < row.time < START + 332 for row in rows)
+
+
+def test_without_the_rules_locked_iphones_are_as_good_as_others() -> None:
+    free = replace(IN_FRONT, ios_background_rules=False)
+    locked = Room([0.0, 1.5], systems=IPHONES, habits=free, states=in_state(PhoneState.LOCKED, 2))
+    front = Room([0.0, 1.5], systems=IPHONES)
+    assert locked.fleet[0].log.rows()
+    gaps = [
+        a.time - b.time
+        for a, b in zip(locked.fleet[0].log.rows(), front.fleet[0].log.rows(), strict=True)
+    ]
+    assert not any(gaps)
+
+
+def test_androids_do_not_see_locked_iphones_but_are_seen_by_them() -> None:
+    systems = [System.IOS, System.ANDROID]
+    room = Room([0.0, 1.5], systems=systems, states=in_state(PhoneState.LOCKED, 2), seconds=1200)
+    iphone, android = room.fleet[0], room.fleet[1]
+    assert android.counts["connections_tried"] == 0
+    assert iphone.counts["connections"] == len(android.log) > 2
+    assert all(not row.as_central for row in android.log.rows())
+
+
+def test_an_android_nearby_keeps_locked_iphones_awake() -> None:
+    systems = [System.IOS, System.IOS, System.ANDROID, System.ANDROID]
+    locked = in_state(PhoneState.LOCKED, 4)
+    iphones = {"IOS 0", "IOS 1"}
+
+    def met(x: list[float], awake_s: float = 10.0) -> int:
+        room = Room(
+            x,
+            systems=systems,
+            states=locked,
+            seconds=1800,
+            habits=replace(IN_FRONT, awake_s=awake_s),
+        )
+        return sum(row.peer_model in iphones for row in room.fleet[0].log.rows())
+
+    assert met([0.0, 1.5, 0.7, 2.0]) > 0
+    assert met([0.0, 1.5, 5000.0, 6000.0]) == 0
+    assert met([0.0, 1.5, 0.7, 2.0], awake_s=0.0) == 0
+
+
+def test_with_bluetooth_off_nothing_happens() -> None:
+    off = [StateChange(100.0, 0, PhoneState.OFF), StateChange(500.0, 0, PhoneState.FRONT)]
+    room = Room([0.0, 1.5], seconds=900, states=off)
+    times = [row.time - START for row in room.fleet[0].log.rows()]
+    assert any(time > 500 for time in times)
+    assert not any(101 < time < 500 for time in times)
+    assert room.fleet[0].counts["scans"] < room.fleet[1].counts["scans"]
+
+
+def test_the_stale_tempid_of_iphones_expires_on_the_way() -> None:
+    room = Room(
+        [0.0, 1.5], systems=IPHONES, seconds=1800, habits=replace(IN_FRONT, stale_tempid=True)
+    )
+    rows = room.fleet[0].log.rows()
+    assert len({row.peer for row in rows}) == 1
+    opened = [room.local.issuer.open(row.peer, row.time) for row in rows]
+    expired = [one is Rejection.EXPIRED_ID for one in opened]
+    assert expired == sorted(expired)
+    assert not expired[0]
+    assert all(late for late, row in zip(expired, rows, strict=True) if row.time > START + 900)
+    assert expired[-1]
+
+
+def test_a_broadcasting_app_connects_to_nobody() -> None:
+    room = Room([0.0, 1.5], seconds=1800, habits=replace(IN_FRONT, app="broadcast"))
+    phone = room.fleet[0]
+    assert phone.counts["connections_tried"] == 0
+    assert phone.counts["scans"] in range(5, 9)
+    times = np.array([row.time for row in phone.log.rows()])
+    assert len(times) > 3
+    assert np.diff(times).min() > 200
+    assert all(row.as_central for row in phone.log.rows())

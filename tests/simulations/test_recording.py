@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from simulations.breakdown import breakdown
 from simulations.recording import prepare_folder, save_run
 from simulations.run import Run
 from simulations.scoring import score
@@ -18,7 +19,9 @@ def folder(short_run: Run, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def save(played: Run, folder: Path) -> Path:
-    return save_run(played, ground_truth(played.tracks, 2.0), score(played), folder)
+    scores = score(played)
+    truth = ground_truth(played.tracks, 2.0)
+    return save_run(played, truth, scores, breakdown(played, scores), folder)
 
 
 def rows(file: Path) -> list[dict[str, str]]:
@@ -31,7 +34,9 @@ def test_manifest(short_run: Run, folder: Path) -> None:
     assert said["digest"] == short_run.digest
     assert said["seed"] == 1
     assert said["scenario"] == "short"
-    assert said["scores"] == score(short_run).to_json()
+    scores = score(short_run)
+    assert said["scores"] == scores.to_json() | breakdown(short_run, scores).to_json()
+    assert said["keys"]["people"]["count"] == 16
     assert set(said["versions"]) == {"tracetogether", "python", "numpy"}
     for name in said["files"]:
         assert (folder / name).stat().st_size > 0

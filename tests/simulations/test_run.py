@@ -13,6 +13,7 @@ from simulations.streams import Streams
 from simulations.tempids import LocalTempIDs
 from tracetogether.bluetrace.batch import TempIDBatch
 from tracetogether.contactlog import MemoryContactLog
+from tracetogether.rejection import Rejection
 from tracetogether.sightings import Sighting
 
 CODE = """
@@ -162,6 +163,11 @@ def test_a_full_run_is_quick(full_run_cpu_s: float) -> None:
         lambda s: replace(s, people=replace(s.people, in_hand=0.0)),
         lambda s: replace(s, phones=replace(s.phones, ios=1.0)),
         lambda s: replace(s, phones=replace(s.phones, models_android=1)),
+        lambda s: replace(s, phones=replace(s.phones, locked=1.0)),
+        lambda s: replace(s, phones=replace(s.phones, background=1.0)),
+        lambda s: replace(s, phones=replace(s.phones, app="broadcast")),
+        lambda s: replace(s, phones=replace(s.phones, rotating_addresses=False)),
+        lambda s: replace(s, phones=replace(s.phones, bluetooth_drops_per_hour=20.0)),
         lambda s: replace(s, channel=replace(s.channel, packet_loss=0.6)),
         lambda s: replace(s, channel=replace(s.channel, floor_dbm=-70.0)),
         lambda s: replace(s, channel=replace(s.channel, receiver_sd_db=0.0)),
@@ -174,6 +180,11 @@ def test_a_full_run_is_quick(full_run_cpu_s: float) -> None:
         "in_hand",
         "ios",
         "models",
+        "locked",
+        "background",
+        "app",
+        "rotating_addresses",
+        "bluetooth_drops",
         "packet_loss",
         "floor",
         "receiver",
@@ -186,3 +197,34 @@ def test_every_switch_has_an_effect(
     short: Scenario, short_run: Run, change: Callable[[Scenario], Scenario]
 ) -> None:
     assert run(change(short), seed=1).digest != short_run.digest
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ({}, {"ios_background_rules": False}),
+        ({}, {"lit_every_s": 30.0}),
+        ({"lit_every_s": 90.0}, {"lit_every_s": 90.0, "lit_s": 60.0}),
+        ({}, {"awake_s": 0.0}),
+        ({"background": 0.3}, {"background": 0.3, "state_change_s": 60.0}),
+        ({"bluetooth_drops_per_hour": 9}, {"bluetooth_drops_per_hour": 9, "bluetooth_off_s": 60.0}),
+    ],
+    ids=["rules", "lit_every_s", "lit_s", "awake_s", "state_change_s", "bluetooth_off_s"],
+)
+def test_every_switch_of_locked_phones_has_an_effect(
+    short: Scenario, before: dict[str, float], after: dict[str, float]
+) -> None:
+    locked = replace(short.phones, locked=0.6, ios=0.7)
+    one = run(replace(short, phones=replace(locked, **before)), seed=1)
+    assert one.digest != run(replace(short, phones=replace(locked, **after)), seed=1).digest
+
+
+def test_the_stale_tempid_has_an_effect_after_a_window(short: Scenario) -> None:
+    longer = replace(short, duration_s=1100.0)
+    buggy = run(replace(longer, phones=replace(short.phones, stale_tempid=True)), seed=1)
+    opened = [
+        buggy.issuer.open(row.peer, row.time)  # type: ignore[union-attr]
+        for log in buggy.logs.values()
+        for row in log.rows()
+    ]
+    assert Rejection.EXPIRED_ID in opened

@@ -8,6 +8,7 @@ import click
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
+from simulations.breakdown import Breakdown, breakdown
 from simulations.recording import prepare_folder, save_run
 from simulations.report import save_picture
 from simulations.run import Run, run
@@ -128,24 +129,25 @@ def run_scenario(
         played = run(chosen, seed=seed, on_progress=told)
     with progress("Opening logs, tracing contacts") as told:
         scores = score(played, on_progress=told)
+    apart = breakdown(played, scores)
     seconds = time.monotonic() - began
     if folder is not None:
-        _keep(played, scores, folder)
+        _keep(played, scores, apart, folder)
     if as_json:
         print_json(
             {
                 "scenario": chosen.name,
                 "seed": seed,
                 "digest": played.digest,
-                "scores": scores.to_json(),
+                "scores": scores.to_json() | apart.to_json(),
             }
         )
     else:
-        _show(played, scores, folder, seconds)
+        _show(played, scores, apart, folder, seconds)
 
 
-def _keep(played: Run, scores: Scores, folder: Path) -> None:
-    save_run(played, ground_truth(played.tracks, scores.policy.within_m), scores, folder)
+def _keep(played: Run, scores: Scores, apart: Breakdown, folder: Path) -> None:
+    save_run(played, ground_truth(played.tracks, scores.policy.within_m), scores, apart, folder)
     try:
         save_picture(played, _telling(scores), folder / PICTURE)
     except MissingExtraError as missing:
@@ -157,7 +159,9 @@ def _telling(scores: Scores) -> CaseScore:
     return max(scores.cases, key=lambda case: (case.true_contacts, case.found, case.false_contacts))
 
 
-def _show(played: Run, scores: Scores, folder: Path | None, seconds: float) -> None:
+def _show(
+    played: Run, scores: Scores, apart: Breakdown, folder: Path | None, seconds: float
+) -> None:
     console = out()
     policy, counts = scores.policy, played.counts
     console.print(
@@ -194,9 +198,33 @@ def _show(played: Run, scores: Scores, folder: Path | None, seconds: float) -> N
         "the app; a pair counts once for each of the two as the case.",
         soft_wrap=True,
     )
+    console.print(_systems_table(apart))
+    cost = ", ".join(
+        f"{name} {percent:.1f} %" for name, percent in apart.battery_percent_per_hour.items()
+    )
+    console.print(f"Battery per hour, by assumed currents: {cost}.", soft_wrap=True)
+    if apart.lost:
+        lost = ", ".join(f"{name} {count:,}" for name, count in apart.lost.items())
+        console.print(f"Lost: {lost}.", soft_wrap=True)
     console.print(f"Digest {played.digest}", soft_wrap=True)
     if folder is not None:
         console.print(f"Kept in {folder}", markup=False, soft_wrap=True)
+
+
+def _systems_table(apart: Breakdown) -> Table:
+    table = Table(box=SIMPLE_HEAD, pad_edge=False)
+    table.add_column("who - whom")
+    for heading in ("quarters of an hour near", "recorded (5 % to 95 %)", "contacts found"):
+        table.add_column(heading, justify="right")
+    for one in apart.by_systems:
+        share = one.share
+        table.add_row(
+            one.name,
+            f"{one.windows:,}",
+            "-" if share is None else f"{share.median:.2f} ({share.low:.2f} - {share.high:.2f})",
+            f"{one.found} of {one.true_contacts}",
+        )
+    return table
 
 
 def _number(value: float | None, form: str) -> str:

@@ -1,0 +1,79 @@
+from dataclasses import replace
+from itertools import pairwise
+
+import numpy as np
+import pytest
+import simpy
+
+from simulations.keys import PhoneKeys
+from simulations.phone_states import (
+    PhoneState,
+    StateChange,
+    draw_changes,
+    live_states,
+    seconds_in_front,
+)
+from simulations.streams import Streams
+
+BUSY = PhoneKeys(
+    ios=0.5,
+    locked=0.6,
+    background=0.3,
+    bluetooth_drops_per_hour=1.0,
+    bluetooth_off_s=360.0,
+)
+PEOPLE = list(range(60))
+DAY_S = 28_800.0
+
+
+def shares(keys: PhoneKeys) -> dict[PhoneState, float]:
+    total = dict.fromkeys(PhoneState, 0.0)
+    for person in PEOPLE:
+        mine = draw_changes([person], keys, DAY_S, Streams(1))
+        ends = [*(change.at_s for change in mine[1:]), DAY_S]
+        for change, end in zip(mine, ends, strict=True):
+            total[change.state] += (end - change.at_s) / DAY_S / len(PEOPLE)
+    return total
+
+
+def test_shares_of_time_are_those_of_the_keys() -> None:
+    found = shares(BUSY)
+    on = 1.0 - 0.1 / 1.1  # an hour's wait, six minutes off
+    assert found[PhoneState.OFF] == pytest.approx(1.0 - on, abs=0.02)
+    assert found[PhoneState.BACKGROUND] == pytest.approx(0.3 * on, abs=0.03)
+    assert found[PhoneState.FRONT] == pytest.approx(0.1 * on, abs=0.02)
+    lit = found[PhoneState.LIT] / (found[PhoneState.LIT] + found[PhoneState.LOCKED])
+    assert lit == pytest.approx(10.0 / 730.0, abs=0.004)
+
+
+def test_a_person_lives_the_same_whoever_else_is_there() -> None:
+    alone = draw_changes([7], BUSY, DAY_S, Streams(1))
+    among = [one for one in draw_changes(PEOPLE, BUSY, DAY_S, Streams(1)) if one.person == 7]
+    assert alone == among
+    assert alone[0].at_s == 0.0
+    assert all(a.state is not b.state for a, b in pairwise(alone))
+
+
+def test_phones_at_their_best_never_change() -> None:
+    changes = draw_changes(PEOPLE, PhoneKeys(ios=0.5), DAY_S, Streams(1))
+    assert changes == [StateChange(0.0, person, PhoneState.FRONT) for person in PEOPLE]
+
+
+def test_time_in_front() -> None:
+    changes = [
+        StateChange(0.0, 0, PhoneState.LOCKED),
+        StateChange(0.0, 1, PhoneState.FRONT),
+        StateChange(30.0, 1, PhoneState.OFF),
+        StateChange(90.0, 1, PhoneState.FRONT),
+    ]
+    assert seconds_in_front(changes, 100.0) == {0: 0.0, 1: 40.0}
+
+
+def test_changes_come_on_the_clock_at_their_time() -> None:
+    env = simpy.Environment(initial_time=1000.0)
+    changes = draw_changes(PEOPLE[:5], replace(BUSY, state_change_s=60.0), 600.0, Streams(2))
+    told: list[tuple[float, StateChange]] = []
+    env.process(live_states(env, changes, 1000.0, lambda one: told.append((env.now, one))))
+    env.run(until=1600.0)
+    assert [one for _, one in told] == changes
+    assert np.allclose([now - 1000.0 for now, _ in told], [one.at_s for one in changes])
