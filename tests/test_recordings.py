@@ -1,4 +1,4 @@
-"""Recordings of any layout as scenes: columns, units, joins, tracks, and what is wrong with them."""
+"""Recordings of any layout as scenes: columns, units, joins, tracks, and what is amiss."""
 
 import gzip
 from pathlib import Path
