@@ -3,11 +3,13 @@
 The same code reads simulated and recorded readings, so the two may be compared.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.stats import rankdata
 
-from tracetogether.units import Floats, Ints
+from tracetogether.units import Bools, Floats, Ints
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +50,43 @@ def within_group_sd(values: Floats, group: Ints) -> float:
     squares = ((values - mean[group]) ** 2).sum()
     freedom = (count - 1)[count > 0].sum()
     return float(np.sqrt(squares / freedom))
+
+
+def channel_spread_db(level_dbm: Floats, channel: Ints, group: Ints) -> float:
+    """Return the median over groups of highest less lowest mean of the advertising channels.
+
+    Args:
+        level_dbm: (n,) readings.
+        channel: (n,) index of the channel, 0 to 2.
+        group: (n,) whole numbers, one per link and short span of time.
+    """
+    groups = int(group.max()) + 1
+    cell = group * 3 + channel
+    count = np.bincount(cell, minlength=groups * 3).reshape(groups, 3)
+    total = np.bincount(cell, level_dbm, minlength=groups * 3).reshape(groups, 3)
+    full = (count > 0).all(axis=1)
+    return float(np.median(np.ptp(total[full] / count[full], axis=1)))
+
+
+def turning_db(level_dbm: Floats, direction: Ints) -> float:
+    """Return highest less lowest mean over the directions that a person turned to."""
+    count = np.bincount(direction)
+    mean = np.bincount(direction, level_dbm)[count > 0] / count[count > 0]
+    return float(np.ptp(mean))
+
+
+def quantiles(values: Floats, at: Sequence[float] = (0.1, 0.5, 0.9)) -> tuple[float, ...]:
+    """Return quantiles; NaN without values."""
+    if not len(values):
+        return tuple(float("nan") for _ in at)
+    return tuple(float(one) for one in np.quantile(values, at))
+
+
+def auc(score: Floats, positive: Bools) -> float:
+    """Return the chance that a positive scores above a negative, ties counting half."""
+    ranks = rankdata(score)
+    hits, others = int(positive.sum()), int((~positive).sum())
+    return float((ranks[positive].sum() - hits * (hits + 1) / 2) / (hits * others))
 
 
 def spreads(

@@ -1,19 +1,15 @@
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from simulations.channel import Channel, direct_loss_db, free_space_loss_db
 from simulations.keys import ChannelKeys
-from simulations.mobility import walk_carriage
-from simulations.phones import Phones, draw_phones
 from simulations.scenario import Scenario
-from simulations.spreads import Spreads, spreads, within_group_sd
 from simulations.streams import Streams
 from simulations.tracks import Tracks
-from tracetogether.units import Floats, Ints
-
-SEEDS = range(4)
+from simulations.validation import Scene, plain_phones, spread_in_groups, turning_round_db
+from tracetogether.units import Ints
 
 
 def test_free_space_at_one_metre() -> None:
@@ -38,18 +34,6 @@ def still(xy: list[list[float]], facing: list[float], carry: list[int], ticks: i
         facing=column(facing, np.float32),
         posture=np.full((len(xy), ticks), 2, np.int8),
         carry=column(carry, np.int8),
-    )
-
-
-def plain_phones(count: int) -> Phones:
-    return Phones(
-        model=("plain",) * count,
-        system=np.zeros(count, dtype=np.int64),
-        advertised_dbm=np.full(count, 1.0),
-        tx_dbm=np.full(count, -1.6),
-        correction_db=np.full(count, 3.6),
-        channel_db=np.zeros((count, 3)),
-        failure=np.zeros(count),
     )
 
 
@@ -133,29 +117,9 @@ def test_soft_floor() -> None:
     assert share(level + 8.0) < 0.001
 
 
-@dataclass(frozen=True)
-class Scene:
-    tracks: Tracks
-    phones: Phones
-    channel: Channel
-    tx_of_model: Floats
-    correction_of_model: Floats
-
-
-def scene(scenario: Scenario, seed: int) -> Scene:
-    """Return a carriage whose phones' models are known and whose specimens are not."""
-    streams = Streams(seed)
-    tracks = walk_carriage(scenario, scenario.venue.carriage(), streams)
-    phones = draw_phones(60, scenario.phones, scenario.channel, streams)
-    exact = replace(scenario.channel, receiver_sd_db=0.0, transmitter_sd_db=0.0)
-    models = draw_phones(60, scenario.phones, exact, streams)
-    channel = Channel(tracks, phones, scenario.channel, streams)
-    return Scene(tracks, phones, channel, models.tx_dbm, models.correction_db)
-
-
 @pytest.fixture(scope="module")
 def scenes(carriage: Scenario) -> list[Scene]:
-    return [scene(carriage, seed) for seed in SEEDS]
+    return [Scene.of(carriage, 0)]
 
 
 def links(count: int, chance: np.random.Generator) -> tuple[Ints, Ints]:
@@ -163,107 +127,15 @@ def links(count: int, chance: np.random.Generator) -> tuple[Ints, Ints]:
     return tx, (tx + chance.integers(1, 60, size=count)) % 60
 
 
-@pytest.fixture(scope="module")
-def measured(scenes: list[Scene]) -> list[Spreads]:
-    """Every pair both ways, once in every 47 s, calibrated by model as the recordings were."""
-    found = []
-    tx, rx = (column.ravel() for column in np.divmod(np.arange(3600), 60))
-    tx, rx = tx[tx != rx], rx[tx != rx]
-    for one in scenes:
-        chance = np.random.Generator(np.random.Philox(0))
-        parts = []
-        for begin in range(0, 1790, 47):
-            time = begin + chance.uniform(0, 8, len(tx))
-            readings = one.channel.readings(tx, rx, time, chance.integers(3, size=len(tx)))
-            gap = one.tracks.position(tx, time) - one.tracks.position(rx, time)
-            attenuation = one.tx_of_model[tx] - readings.rssi_dbm - one.correction_of_model[rx]
-            columns = [attenuation, np.linalg.norm(gap, axis=1), tx, rx]
-            parts.append(np.column_stack(columns)[readings.received])
-        attenuation, distance, sender, receiver = np.concatenate(parts).T
-        found.append(
-            spreads(attenuation, distance, sender.astype(np.int64), receiver.astype(np.int64))
-        )
-    return found
-
-
-@pytest.mark.parametrize(
-    ("statistic", "low", "high"),
-    [
-        ("exponent", 0.97, 1.98),
-        ("sigma_db", 6.0, 7.7),
-        ("pair_offset_sd_db", 4.8, 5.8),
-        ("within_pair_sd_db", 4.5, 5.3),
-        ("reciprocity_corr", 0.31, 0.54),
-        ("difference_sd_db", 5.0, 6.2),  # measured 5.6
-        ("at_1m_db", 49.0, 56.0),  # measured 52.8
-    ],
-)
-def test_spreads_lie_in_the_measured_ranges(
-    measured: list[Spreads], statistic: str, low: float, high: float
-) -> None:
-    values = [getattr(one, statistic) for one in measured]
-    assert low <= np.mean(values) <= high, values
-
-
-def in_groups(one: Scene, span_s: float, packets: int, channels: Ints | None = None) -> float:
-    """Return the spread of readings of one link within ``span_s`` seconds."""
-    chance = np.random.Generator(np.random.Philox(2))
-    tx, rx = links(3000, chance)
-    begin = chance.uniform(0, 1780, 3000)
-    time = (begin[:, None] + chance.uniform(0, span_s, (3000, packets))).ravel()
-    sender, receiver = np.repeat(tx, packets), np.repeat(rx, packets)
-    on = chance.integers(3, size=len(time)) if channels is None else np.resize(channels, len(time))
-    readings = one.channel.readings(sender, receiver, time, on)
-    gap = one.tracks.position(sender, time) - one.tracks.position(receiver, time)
-    kept = readings.received & (np.linalg.norm(gap, axis=1) < 10)
-    return within_group_sd(readings.rssi_dbm[kept], np.repeat(np.arange(3000), packets)[kept])
-
-
-def test_within_one_scan(scenes: list[Scene]) -> None:
-    assert 3.3 <= np.mean([in_groups(one, 4.0, 16) for one in scenes]) <= 3.7
-
-
-def test_within_ten_seconds(scenes: list[Scene]) -> None:
-    assert 3.7 <= np.mean([in_groups(one, 10.0, 30) for one in scenes]) <= 4.1
-
-
 def test_one_channel_alone_varies_less(scenes: list[Scene]) -> None:
-    assert in_groups(scenes[0], 4.0, 16, np.array([0])) < in_groups(scenes[0], 4.0, 16) - 0.3
+    alone = spread_in_groups(scenes[0], 4.0, 16, np.array([0]))
+    assert alone < spread_in_groups(scenes[0], 4.0, 16) - 0.3
 
 
-def test_spread_between_channels(scenes: list[Scene]) -> None:
-    chance = np.random.Generator(np.random.Philox(3))
-    medians = []
-    for one in scenes:
-        tx, rx = links(700, chance)
-        time = (chance.uniform(0, 1780, 700)[:, None] + np.linspace(0, 10, 20)).ravel()
-        means = [
-            one.channel.level_dbm(
-                np.repeat(tx, 20), np.repeat(rx, 20), time, np.full(len(time), channel)
-            )
-            .reshape(700, 20)
-            .mean(axis=1)
-            for channel in range(3)
-        ]
-        medians.append(np.nanmedian(np.ptp(means, axis=0)))
-    assert 2.6 <= np.mean(medians) <= 6.6
-
-
-def test_turning_round_in_the_carriage_and_in_the_open() -> None:
+def test_turning_round_in_the_open() -> None:
     def rotation_db(diffuse_loss_db: float) -> float:
-        spans = []
-        for place in range(40):
-            x = place * 0.11
-            tracks = still([[x, 0], [x + 1.83, 0]], [0.0, np.pi], [0, 0], ticks=8)
-            tracks.facing[0] = np.arange(8) * np.pi / 4
-            keys = ChannelKeys(diffuse_loss_db=diffuse_loss_db)
-            channel = Channel(tracks, plain_phones(2), keys, Streams(place))
-            time = (np.arange(8)[:, None] + np.linspace(0, 0.9, 30)).ravel()
-            on = np.resize(np.arange(3), len(time))
-            nobody = np.zeros(len(time), dtype=np.int64)
-            level = channel.level_dbm(nobody, nobody + 1, time, on).reshape(8, 30).mean(axis=1)
-            spans.append(np.ptp(level))
-        return float(np.median(spans))
+        keys = ChannelKeys(diffuse_loss_db=diffuse_loss_db)
+        return float(np.mean([turning_round_db(keys, seed) for seed in range(3)]))
 
     carriage, outdoors = rotation_db(ChannelKeys().diffuse_loss_db), rotation_db(120.0)
     assert 9 <= carriage <= 20

@@ -16,6 +16,7 @@ from simulations.scenario import load_scenario, scenario_names
 from simulations.scoring import CaseScore, Scores, score
 from simulations.truth import ground_truth
 from tracetogether.cli.console import err, out, print_json, progress
+from tracetogether.cli.simulate_validate import validate
 from tracetogether.errors import MissingExtraError
 
 PICTURE = "picture.png"
@@ -24,6 +25,9 @@ PICTURE = "picture.png"
 @click.group()
 def simulate() -> None:
     """Play crowds of simulated people whose phones run this very library."""
+
+
+simulate.add_command(validate)
 
 
 @simulate.command("list")

@@ -1,0 +1,192 @@
+"""`tracetogether simulate validate`: the simulated radio beside recordings."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from difflib import get_close_matches
+from pathlib import Path
+
+import click
+from rich.box import SIMPLE_HEAD
+from rich.table import Table
+
+from simulations.replay import (
+    READING_COLUMNS,
+    TRACK_COLUMNS,
+    load_readings,
+    load_tracks,
+    recorded_statistics,
+    validate_replay,
+)
+from simulations.scenario import load_scenario
+from simulations.streams import Streams
+from simulations.validation import DEFAULT_SEEDS, Row, validate_channel
+from tracetogether.cli.console import out, print_json, progress
+from tracetogether.proximity.calibration import Calibration
+
+_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+
+
+@click.group()
+def validate() -> None:
+    """Hold the simulated radio against recordings."""
+
+
+def _columns(known: Mapping[str, object], value: str | None) -> dict[str, str]:
+    columns = {}
+    for part in value.split(",") if value else ():
+        field, equals, column = (piece.strip() for piece in part.partition("="))
+        if not (field and equals and column):
+            raise click.BadParameter(f"{part!r} is not FIELD=COLUMN, such as scene=scenario")
+        if field not in known:
+            near = get_close_matches(field, known, n=1, cutoff=0.4)
+            hint = f"did you mean {near[0]!r}? " if near else ""
+            raise click.BadParameter(f"no field {field!r}; {hint}Known are {', '.join(known)}.")
+        columns[field] = column
+    return columns
+
+
+def _track_columns(_: click.Context, __: click.Parameter, value: str | None) -> dict[str, str]:
+    return _columns(TRACK_COLUMNS, value)
+
+
+def _reading_columns(_: click.Context, __: click.Parameter, value: str | None) -> dict[str, str]:
+    return _columns(READING_COLUMNS, value)
+
+
+_scenario = click.option(
+    "--scenario", default="train-carriage", show_default=True, help="Whose channel."
+)
+_seeds = click.option(
+    "--seeds",
+    type=click.IntRange(1, 100),
+    default=len(DEFAULT_SEEDS),
+    show_default=True,
+    help="How many runs to average.",
+)
+_calibration = click.option(
+    "--calibration", type=_FILE, metavar="FILE", help="Table of phone models' offsets."
+)
+_of_readings = click.option(
+    "--reading-columns",
+    callback=_reading_columns,
+    metavar="FIELD=COLUMN,...",
+    help="Names of the readings' columns, where they differ from "
+    + ", ".join(READING_COLUMNS)
+    + ".",
+)
+_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON list of rows.")
+
+
+@validate.command()
+@_scenario
+@_seeds
+@click.option(
+    "--readings",
+    type=_FILE,
+    metavar="FILE",
+    help="A recording of your own with true distances; its figures take the measured ones' place.",
+)
+@_of_readings
+@_calibration
+@_json
+def channel(
+    scenario: str,
+    seeds: int,
+    readings: Path | None,
+    reading_columns: dict[str, str],
+    calibration: Path | None,
+    *,
+    as_json: bool,
+) -> None:
+    """Print what simulated readings say of the channel beside what recordings say.
+
+    Exponent, spreads at each time scale, reciprocity, rotation, channels and losses, all computed
+    from readings by the same code.
+    """
+    chosen = load_scenario(scenario)
+    recorded = {}
+    if readings is not None:
+        recorded = recorded_statistics(
+            load_readings(readings, reading_columns), _offsets(calibration)
+        )
+    with progress("Reading the simulated air") as told:
+        rows = validate_channel(chosen, seeds=range(seeds), on_progress=told)
+    rows = [
+        replace(row, measured=recorded[row.statistic], source=str(readings))
+        if row.statistic in recorded
+        else row
+        for row in rows
+    ]
+    _print(rows, as_json=as_json)
+
+
+@validate.command()
+@click.option("--trajectories", type=_FILE, required=True, metavar="FILE", help="Recorded tracks.")
+@click.option(
+    "--readings", type=_FILE, required=True, metavar="FILE", help="Readings recorded with them."
+)
+@click.option(
+    "--columns",
+    callback=_track_columns,
+    metavar="FIELD=COLUMN,...",
+    help="Names of the tracks' columns, where they differ from " + ", ".join(TRACK_COLUMNS) + ".",
+)
+@_of_readings
+@_calibration
+@_scenario
+@_seeds
+@_json
+def replay(
+    trajectories: Path,
+    readings: Path,
+    columns: dict[str, str],
+    reading_columns: dict[str, str],
+    calibration: Path | None,
+    scenario: str,
+    seeds: int,
+    *,
+    as_json: bool,
+) -> None:
+    """Put recorded tracks through the simulated radio; compare with the recorded readings.
+
+    Prints quantiles of RSSI by distance (medians should agree within 3 dB) and how well an
+    attenuation threshold tells readings from within 2 m (area under the curve, within 0.05).
+    """
+    chosen = load_scenario(scenario)
+    scenes = load_tracks(trajectories, columns, chosen.people, Streams(0))
+    recorded = load_readings(readings, reading_columns)
+    with progress("Replaying tracks") as told:
+        rows = validate_replay(
+            scenes,
+            recorded,
+            calibration=_offsets(calibration),
+            channel=chosen.channel,
+            seeds=range(seeds),
+            on_progress=told,
+        )
+    _print(rows, as_json=as_json)
+
+
+def _offsets(path: Path | None) -> Calibration:
+    return Calibration.prior() if path is None else Calibration.load(path)
+
+
+def _print(rows: list[Row], *, as_json: bool) -> None:
+    if as_json:
+        print_json([row.to_json() for row in rows])
+        return
+    table = Table(box=SIMPLE_HEAD, pad_edge=False)
+    table.add_column("statistic", no_wrap=True)
+    for heading in ("simulated", "measured", "low", "high"):
+        table.add_column(heading, justify="right")
+    table.add_column("ok")
+    table.add_column("measured by")
+    for row in rows:
+        figures = (row.simulated, row.measured, row.low, row.high)
+        table.add_row(
+            row.statistic,
+            *(f"{value:.2f}" for value in figures),
+            "[green]yes[/]" if row.ok else "[red]no[/]",
+            row.source,
+        )
+    out().print(table)
