@@ -165,6 +165,23 @@ class Calibration:
             phone_variance_db2=correction_variance + transmit_variance,
         )
 
+    def phone_variances(self, sightings: Sightings) -> tuple[Floats, Floats]:
+        """Return of each reading what is unknown of its receiver's and its transmitter's model.
+
+        Variances in dB^2; their sum is ``Attenuation.phone_variance_db2``.
+        """
+        receive = self._column(
+            sightings.observer_model,
+            {name: (0.0, m.correction_sd_db) for name, m in self.models.items()},
+            (0.0, self.receive.sd_db),
+        )[1]
+        transmit = self._column(
+            sightings.peer_model,
+            {name: (0.0, m.transmit_sd_db) for name, m in self.models.items()},
+            (0.0, self.transmit.sd_db),
+        )[1]
+        return receive, transmit
+
     @staticmethod
     def _column(
         models: Labels, known: dict[str, tuple[float, float]], prior: tuple[float, float]

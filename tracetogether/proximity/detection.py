@@ -1,0 +1,104 @@
+"""Heard or not, in scans in which a phone could have been heard.
+
+Silence is not absence: phones stop recording for minutes, so a scan counts for a pair only where
+both were alive. Who listened is told by whom else it heard in that scan; whether the other was
+there to be heard, by the logs at hand:
+
+- from one log, by nothing but itself: from the pair's first to its last hearing, a minute
+  more at either end;
+- from both logs, by the other's own, which shows when its phone was at work, give or take a
+  minute; a phone without a log is judged as above;
+- from all logs, scan by scan, by anybody who heard it within half a minute.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from tracetogether.proximity.soundings import SCAN_S, SLOT_S, Soundings
+from tracetogether.units import Bools, Floats, Ints
+
+_PER_SLOT: Final = int(SLOT_S // SCAN_S)
+_REACH_SCANS: Final = 3  # half a minute, in which a phone that is there is heard by somebody
+
+
+@dataclass(frozen=True, slots=True)
+class Hearing:
+    """(p,) In how many scans each directed pair was heard, and in how many it could have been."""
+
+    heard: Floats
+    possible: Floats
+
+
+def log_odds(heard: Floats, possible: Floats) -> Floats:
+    """Return the log-odds of being heard, one scan of either outcome thrown in."""
+    return np.asarray(np.log((heard + 1) / (np.maximum(possible - heard, 0) + 1)))
+
+
+def hearing_of_own_log(soundings: Soundings) -> Hearing:
+    """Return how often each pair was heard, as far as the observer's own log can tell."""
+    scan, starts = soundings.heard_scan, _starts(soundings)
+    heard = np.diff(np.append(starts, len(scan))).astype(np.float64)
+    if not len(starts):
+        return Hearing(heard, heard)
+    last = scan[np.append(starts[1:], len(scan)) - 1] + _PER_SLOT
+    first = scan[starts] - _PER_SLOT
+    # Scans of every observer in one sorted column, so that two look-ups count those between.
+    span = soundings.scans + 4 * _PER_SLOT
+    live = np.unique((soundings.observer[soundings.heard_pair] + 1) * span + scan)
+    base = (soundings.observer + 1) * span
+    low = np.searchsorted(live, base + np.maximum(first, 0), side="left")
+    high = np.searchsorted(live, base + np.minimum(last, soundings.scans), side="right")
+    return Hearing(heard, (high - low).astype(np.float64))
+
+
+def hearing_of_both_logs(soundings: Soundings) -> Hearing:
+    """Return how often each pair was heard, where the peer's own log tells when it was alive."""
+    own = hearing_of_own_log(soundings)
+    people = len(soundings.names) + 1
+    live = np.unique(
+        (soundings.observer[soundings.heard_pair] + 1) * soundings.scans + soundings.heard_scan
+    )
+    who, slot = live // max(soundings.scans, 1), live % max(soundings.scans, 1) // _PER_SLOT
+    scans = np.bincount(who * soundings.slots + slot, minlength=people * soundings.slots)
+    scans = scans.reshape(people, soundings.slots).astype(np.float64)
+    alive = _widened(scans > 0, 1).astype(np.float64)
+    possible = np.einsum("pt,pt->p", scans[soundings.observer + 1], alive[soundings.peer + 1])
+    has_log = np.asarray(alive.any(axis=1))[soundings.peer + 1]
+    return Hearing(own.heard, np.where(has_log, np.maximum(possible, own.heard), own.possible))
+
+
+def hearing_by_slot(soundings: Soundings) -> tuple[Floats, Floats]:
+    """Return how often each was heard by each, and could have been, knowing all logs.
+
+    Two arrays (people, people, slots): observer, peer, slot. Only people with a name.
+    """
+    people, scans = len(soundings.names), soundings.scans
+    heard = np.zeros((people, people, scans), dtype=np.bool_)
+    observer = soundings.observer[soundings.heard_pair]
+    peer = soundings.peer[soundings.heard_pair]
+    named = (observer >= 0) & (peer >= 0)
+    heard[observer[named], peer[named], soundings.heard_scan[named]] = True
+    listening: Bools = np.asarray(heard.any(axis=1))
+    alive = _widened(np.asarray(heard.any(axis=0)), _REACH_SCANS)
+    possible = heard | (listening[:, None] & alive[None])
+    shape = (people, people, soundings.slots, _PER_SLOT)
+    return (
+        heard.reshape(shape).sum(axis=3).astype(np.float64),
+        possible.reshape(shape).sum(axis=3).astype(np.float64),
+    )
+
+
+def _starts(soundings: Soundings) -> Ints:
+    """Return where each pair's scans begin."""
+    return np.flatnonzero(np.diff(soundings.heard_pair, prepend=-1))
+
+
+def _widened(alive: Bools, reach: int) -> Bools:
+    """Return true where anything within ``reach`` columns is true."""
+    wide = alive.copy()
+    for shift in range(1, min(reach, alive.shape[1] - 1) + 1):
+        wide[:, shift:] |= alive[:, :-shift]
+        wide[:, :-shift] |= alive[:, shift:]
+    return wide

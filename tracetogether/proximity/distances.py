@@ -1,0 +1,137 @@
+"""Distance of each pair from its own signals: what it keeps through a scene, and how it moves.
+
+Inverse regression on two levels, as in proximity.smoothed, with offsets and detection taken out:
+the pair's mean attenuation less its people's offsets says how far apart the two stay, the
+attenuation of a moment against that mean how they move about it. Both are drawn towards what is
+usual, by how much of what varies is distance.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.signal import lfilter
+
+from tracetogether.proximity.detection import (
+    hearing_of_both_logs,
+    hearing_of_own_log,
+    log_odds,
+)
+from tracetogether.proximity.model import ProximityModel
+from tracetogether.proximity.offsets import (
+    Offsets,
+    offsets_of_all_logs,
+    offsets_of_own_log,
+    slot_noise_db2,
+)
+from tracetogether.proximity.scene import Logs
+from tracetogether.proximity.soundings import Soundings
+from tracetogether.proximity.sums import group_sums
+from tracetogether.units import Floats, Ints
+
+
+@dataclass(frozen=True, slots=True)
+class PairDistances:
+    """Log10 distance in metres that each judged pair keeps, and what moves about it.
+
+    Attributes:
+        first, second: (q,) the pair: observer and peer for one log; for more the two people in
+            the order of their names.
+        pair_of_directed: (p,) the judged pair of each directed pair of the soundings.
+        kept: (q,) log10 distance.
+        kept_sd: (q,) its standard deviation.
+        slots: (q,) in how many slots the pair was heard (the better direction's).
+    """
+
+    first: Ints
+    second: Ints
+    pair_of_directed: Ints
+    kept: Floats
+    kept_sd: Floats
+    slots: Floats
+
+
+def pair_distances(soundings: Soundings, logs: Logs, model: ProximityModel) -> PairDistances:
+    """Return what the signals of each pair, and of its people, say of its distance."""
+    people = len(soundings.names) + 1
+    observer, peer = soundings.observer, soundings.peer
+    if logs is Logs.OWN:
+        first, second, row = observer, peer, np.arange(soundings.pairs)
+    else:
+        key = (np.minimum(observer, peer) + 1) * people + np.maximum(observer, peer) + 1
+        keys, row = np.unique(key, return_inverse=True)
+        row = row.reshape(-1).astype(np.int64)
+        first, second = keys // people - 1, keys % people - 1
+    count = len(first)
+    offsets = (offsets_of_all_logs if logs is Logs.ALL else offsets_of_own_log)(soundings, model)
+    slots = soundings.slot_counts()
+    stray = soundings.pair_levels() - model.typical_db - offsets.db
+    # Two directions weigh by how long they were heard, one slot against.
+    weight = slots / (slots + 1)
+    total = group_sums(weight, row, count)
+    mean = group_sums(weight * stray, row, count) / total
+    halved = group_sums(weight**2, row, count) / total**2
+    most = np.zeros(count)
+    np.maximum.at(most, row, slots)
+    noise = (
+        model.pair_sd_db**2
+        + slot_noise_db2(most, model)
+        + _of_directions(offsets, model, weight, row, count) * halved
+    )
+    distance = (model.slope_db * model.kept_decades) ** 2
+    share = distance / (distance + noise)
+    hearing = (hearing_of_own_log if logs is Logs.OWN else hearing_of_both_logs)(soundings)
+    odds = log_odds(group_sums(hearing.heard, row, count), group_sums(hearing.possible, row, count))
+    kept = (
+        np.log10(model.distance_m)
+        + share * mean / model.slope_db
+        - model.detection_decades * (odds - model.detection_logit)
+    )
+    return PairDistances(first, second, row, kept, model.kept_decades * np.sqrt(1 - share), most)
+
+
+def _of_directions(
+    offsets: Offsets, model: ProximityModel, weight: Floats, row: Ints, count: int
+) -> Floats:
+    """Return the error variance of one direction alone, averaged over a pair's."""
+    variance = offsets.variance_db2 + model.direction_sd_db**2
+    return group_sums(weight * variance, row, count) / group_sums(weight, row, count)
+
+
+def movement_share(slots: Floats, model: ProximityModel) -> Floats:
+    """Return which share of a stray of attenuation, averaged over so many slots, is movement."""
+    moving = (model.slope_db * model.moving_decades) ** 2
+    return np.asarray(moving / (moving + slot_noise_db2(slots, model)))
+
+
+def movement(
+    soundings: Soundings, distances: PairDistances, model: ProximityModel
+) -> tuple[Floats, Floats]:
+    """Return how each pair moves about what it keeps, slot by slot.
+
+    Returns:
+        Two arrays (q, slots): the most likely log10 distance beside the kept one, and its
+        standard deviation.
+    """
+    count = len(distances.first)
+    shape = (count, soundings.slots)
+    stray = soundings.attenuation_db - soundings.pair_levels()[soundings.pair]
+    place = distances.pair_of_directed[soundings.pair] * soundings.slots + soundings.slot
+    heard = np.bincount(place, minlength=count * soundings.slots).reshape(shape)
+    total = group_sums(stray, place, count * soundings.slots).reshape(shape)
+    mean = np.divide(total, heard, out=np.zeros(shape), where=heard > 0)
+    near = _spread_over_time((heard > 0).astype(np.float64), model.slow_minutes)
+    smooth = np.divide(
+        _spread_over_time(mean, model.slow_minutes), near, out=np.zeros(shape), where=near > 1e-3
+    )
+    share = np.where(near > 1e-3, movement_share(near, model), 0.0)
+    return share * smooth / model.slope_db, model.moving_decades * np.sqrt(1 - share)
+
+
+def _spread_over_time(values: Floats, minutes: float) -> Floats:
+    """Return the sum over each row of its values, weighted by exp(-distance / minutes)."""
+    if not values.size:
+        return values
+    decay = [1.0, -np.exp(-1 / minutes)]
+    ahead = lfilter([1.0], decay, values, axis=1)
+    behind = lfilter([1.0], decay, values[:, ::-1], axis=1)[:, ::-1]
+    return np.asarray(ahead + behind - values)

@@ -1,0 +1,334 @@
+"""Everybody's positions in a room, from every log: how probable they are, and which way is up.
+
+Nobody can be near two people who are far apart. Positions are two-dimensional, one per person and
+slot, and what is known of them is put into one log-probability:
+
+- attenuation, both directions of a pair averaged: level + slope log10(distance) + the offsets of
+  the two people, with errors that last for minutes (their covariance over time is inverted once);
+- hearing: the log-odds of being heard in a scan fall with that same attenuation, and differ from
+  person to person. Scans are far from independent, so a scan counts as a quarter of one;
+- people mostly stay, and now and then walk: steps are Student t with one degree of freedom;
+- they spread over a room, and keep from standing in one another's place.
+
+Level, exponent and size of the room are unknowns of the scene. Arrays have the chains of the
+sampler (proximity.sampling) as their last axis, and single precision.
+"""
+
+from dataclasses import dataclass
+from typing import Final, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from tracetogether.proximity.detection import hearing_by_slot
+from tracetogether.proximity.model import REFERENCE_M, ProximityModel
+from tracetogether.proximity.sampling import State
+from tracetogether.proximity.soundings import SLOT_S, Soundings
+from tracetogether.units import Floats, Ints
+
+F32 = npt.NDArray[np.float32]
+
+_FULL_SIZE_M: Final = 0.25  # phones are never at no distance: heights, depths of bodies
+_SCAN_WEIGHT: Final = 0.25  # of one scan among many that say the same
+_HEARING_PER_DB: Final = 0.12  # exp05: log-odds of being heard fall so with attenuation
+_HEARING_FROM_DB: Final = 62.0  # ... from ``detection_logit`` at this attenuation
+_HEARING_SD: Final = 0.8  # ... and differ so between people
+_SEPARATION: Final = 0.2  # strength of keeping apart
+_DECADE: Final = float(np.log(10))
+
+
+@dataclass(frozen=True, slots=True)
+class _Unknowns:
+    """Names of the parts of a state, all standard normal a priori but the positions.
+
+    positions (people, 2, slots), offset (people,), scene (3: level, exponent, size), hearing
+    (people,), hearing_all (1,); chains come last.
+    """
+
+    positions: F32
+    offset: F32
+    scene: F32
+    hearing: F32
+    hearing_all: F32
+
+
+@dataclass(frozen=True, slots=True)
+class Geometry:
+    """The log-probability of positions in one scene.
+
+    Attributes:
+        model: the figures.
+        people, slots: how many.
+        first, second: (q,) all pairs of two people.
+        attenuation: (q, slots, 1) both directions' mean, 0 where not heard.
+        heard: (q, slots, 1) 1 where heard.
+        precision: (q, slots, slots) inverse covariance of its errors, 0 where not heard.
+        hits, scans: (q, slots, 1) scans in which they were heard, and could have been; weighted.
+        offset_mean, offset_sd: (people, 1) half of what a person adds, receiving and sending.
+        walk: (slots, slots) from independent normals to a track.
+        signs, members: (people, q) which pairs a person is in, +1 as first and -1 as second.
+    """
+
+    model: ProximityModel
+    people: int
+    slots: int
+    first: Ints
+    second: Ints
+    attenuation: F32
+    heard: F32
+    precision: F32
+    hits: F32
+    scans: F32
+    offset_mean: F32
+    offset_sd: F32
+    walk: F32
+    signs: F32
+    members: F32
+
+    @classmethod
+    def of(cls, soundings: Soundings, model: ProximityModel) -> Self:
+        """Return the geometry of a scene; people without a name have no place in it."""
+        people, slots = len(soundings.names), soundings.slots
+        first, second = (index.astype(np.int64) for index in np.triu_indices(people, 1))
+        level, heard = _by_slot(soundings)
+        ahead, back = heard[first, second], heard[second, first]
+        receive, transmit = _person_variances(soundings, model)
+        lead = _lead(soundings, model, receive + transmit)
+        # Half the difference of the two directions is no distance: it is taken out of each.
+        half = ((lead[first] - lead[second]) / 2)[:, None]
+        ways = ahead.astype(np.float64) + back
+        total = np.where(ahead, level[first, second] - half, 0.0) + np.where(
+            back, level[second, first] + half, 0.0
+        )
+        hit, scan = hearing_by_slot(soundings)
+        signs = np.zeros((people, len(first)), dtype=np.float32)
+        signs[first, np.arange(len(first))] = 1
+        signs[second, np.arange(len(first))] = -1
+        both = receive + transmit
+
+        def single(values: npt.NDArray[np.floating]) -> F32:
+            return values.astype(np.float32)
+
+        return cls(
+            model=model,
+            people=people,
+            slots=slots,
+            first=first,
+            second=second,
+            attenuation=single(total / np.maximum(ways, 1))[:, :, None],
+            heard=single((ways > 0) * 1.0)[:, :, None],
+            precision=single(_precision(ways, model)),
+            hits=single(_SCAN_WEIGHT * (hit[first, second] + hit[second, first]))[:, :, None],
+            scans=single(_SCAN_WEIGHT * (scan[first, second] + scan[second, first]))[:, :, None],
+            # What the difference says of the sum: they go together where one spread is greater.
+            offset_mean=single(lead * (receive - transmit) / (2 * both))[:, None],
+            offset_sd=single(np.sqrt(receive * transmit / both))[:, None],
+            walk=single(_walk(slots)),
+            signs=signs,
+            members=np.abs(signs),
+        )
+
+    def start(self, chains: int, rng: np.random.Generator) -> State:
+        """Return states to begin from, everybody somewhere and staying there."""
+
+        def normal(*shape: int) -> F32:
+            return np.float32(0.1) * rng.standard_normal((*shape, chains), dtype=np.float32)
+
+        positions = normal(self.people, 2, self.slots)
+        positions[:, :, -1] = np.float32(1.5) * rng.standard_normal(
+            (self.people, 2, chains), dtype=np.float32
+        )
+        return {
+            "positions": positions,
+            "offset": normal(self.people),
+            "scene": normal(3),
+            "hearing": normal(self.people),
+            "hearing_all": np.zeros((1, chains), dtype=np.float32),
+        }
+
+    def distances_m(self, state: State) -> F32:
+        """Return (q, slots, chains) how far apart the two of each pair are."""
+        track = np.matmul(self.walk, state["positions"])
+        apart = track[self.first] - track[self.second]
+        square = np.einsum("qdtc,qdtc->qtc", apart, apart)
+        return np.asarray(np.sqrt(square + np.float32(1e-4)), dtype=np.float32)
+
+    def log_probability(self, state: State, heat: float) -> tuple[Floats, State]:
+        """Return the log-probability of each chain and its gradient.
+
+        Args:
+            state: the unknowns.
+            heat: weight of what was heard, 1 in the end and less while chains find their way.
+        """
+        model, weight = self.model, np.float32(heat)
+        one = _Unknowns(**state)
+        track = np.matmul(self.walk, one.positions)
+        apart = track[self.first] - track[self.second]
+        square = np.einsum("qdtc,qdtc->qtc", apart, apart)
+        square += np.float32(_FULL_SIZE_M**2)
+        decades = np.log(square)
+        decades *= np.float32(0.5 / _DECADE)
+        decades -= np.float32(np.log10(REFERENCE_M))
+        exponent = model.exponent * np.exp(
+            np.float32(model.exponent_sd / model.exponent) * one.scene[1]
+        )
+        slope = np.float32(10) * exponent.astype(np.float32)
+        level = np.float32(model.level_db) + np.float32(model.level_scene_sd_db) * one.scene[0]
+        offset = self.offset_mean + self.offset_sd * one.offset
+        expected = slope * decades
+        expected += (level + offset[self.first] + offset[self.second])[:, None]
+
+        missing = self.attenuation - expected
+        missing *= self.heard
+        pull = np.matmul(self.precision, missing)
+        pull *= weight
+        log_p = -0.5 * np.einsum("qtc,qtc->c", missing, pull).astype(np.float64)
+
+        heard_log_p, push, by_pair = self._hearing(one, expected, weight)
+        log_p += heard_log_p
+        pull -= push
+
+        inverse = 1 / square
+        crowding = (np.float32(model.separation_m**2) * inverse) ** 2
+        log_p -= _SEPARATION * crowding.sum(axis=(0, 1), dtype=np.float64)
+        force = (slope * np.float32(1 / _DECADE)) * pull
+        force += np.float32(4 * _SEPARATION) * crowding
+        force *= inverse
+        apart *= force[:, None]
+        gradient = (self.signs @ apart.reshape(len(self.first), -1)).reshape(track.shape)
+        moved_log_p, spread_slope = self._movement(one, track, gradient)
+        log_p += moved_log_p
+
+        scene = np.stack(
+            [
+                model.level_scene_sd_db * pull.sum(axis=(0, 1)),
+                model.exponent_sd / model.exponent * slope * np.einsum("qtc,qtc->c", pull, decades),
+                spread_slope,
+            ]
+        )
+        for part in (one.scene, one.offset, one.hearing, one.hearing_all):
+            log_p -= 0.5 * np.einsum("ic,ic->c", part, part)
+        return log_p, {
+            "positions": np.matmul(self.walk.T, gradient),
+            "offset": self.offset_sd * (self.members @ pull.sum(axis=1)) - one.offset,
+            "scene": scene.astype(np.float32) - one.scene,
+            "hearing": np.float32(_HEARING_SD) * (self.members @ by_pair) - one.hearing,
+            "hearing_all": by_pair.sum(axis=0, keepdims=True) - one.hearing_all,
+        }
+
+    def _hearing(
+        self, one: _Unknowns, expected: F32, weight: np.float32
+    ) -> tuple[Floats, F32, F32]:
+        """Return the log-probability of hearing, its slope in attenuation and in each pair."""
+        person = np.float32(_HEARING_SD) * one.hearing
+        odds = np.float32(-_HEARING_PER_DB) * (expected - np.float32(_HEARING_FROM_DB))
+        odds += (
+            np.float32(self.model.detection_logit)
+            + one.hearing_all
+            + person[self.first]
+            + person[self.second]
+        )[:, None]
+        np.clip(odds, -30, 30, out=odds)
+        power = np.exp(odds)
+        log_p = np.einsum("qtc,qtc->c", np.broadcast_to(self.hits, odds.shape), odds)
+        log_p = log_p - np.einsum(
+            "qtc,qtc->c", np.broadcast_to(self.scans, odds.shape), np.log1p(power)
+        )
+        slope = self.hits - self.scans * (power / (1 + power))
+        slope *= weight
+        return (
+            (weight * log_p).astype(np.float64),
+            np.float32(_HEARING_PER_DB) * slope,
+            slope.sum(axis=1),
+        )
+
+    def _movement(self, one: _Unknowns, track: F32, gradient: F32) -> tuple[Floats, F32]:
+        """Add the slopes of steps and whereabouts to ``gradient``; return log-p and size's."""
+        model = self.model
+        step = track[:, :, 1:] - track[:, :, :-1]
+        square = np.einsum("ndtc,ndtc->ntc", step, step)[:, None]
+        scale = np.float32(model.step_m**2 * SLOT_S / 60)
+        log_p = -1.5 * np.log1p(square / scale).sum(axis=(0, 1, 2), dtype=np.float64)
+        step *= np.float32(-3) / (scale + square)
+        gradient[:, :, 1:] += step
+        gradient[:, :, :-1] -= step
+        size = model.spread_m * np.exp(np.float32(model.spread_decades_e) * one.scene[2])
+        middle = track.mean(axis=2)
+        square_middle = np.einsum("ndc,ndc->c", middle, middle)
+        gradient -= (middle / (size**2 * self.slots)).astype(np.float32)[:, :, None]
+        log_p -= 0.5 * square_middle / size**2 + 2 * self.people * np.log(size)
+        slope = model.spread_decades_e * (square_middle / size**2 - 2 * self.people)
+        return log_p, slope.astype(np.float32)
+
+
+def _by_slot(soundings: Soundings) -> tuple[Floats, npt.NDArray[np.bool_]]:
+    """Return (people, people, slots) attenuation, and where there is one."""
+    people = len(soundings.names)
+    observer, peer = soundings.observer[soundings.pair], soundings.peer[soundings.pair]
+    named = (observer >= 0) & (peer >= 0)
+    at = (observer[named], peer[named], soundings.slot[named])
+    level = np.zeros((people, people, soundings.slots))
+    heard = np.zeros(level.shape, dtype=np.bool_)
+    level[at] = soundings.attenuation_db[named]
+    heard[at] = True
+    return level, heard
+
+
+def _person_variances(soundings: Soundings, model: ProximityModel) -> tuple[Floats, Floats]:
+    """Return (people,) variances of a person's offset as receiver and as transmitter."""
+    receive = np.full(len(soundings.names), model.receiver_sd_db**2)
+    transmit = np.full(len(soundings.names), model.transmitter_sd_db**2)
+    unknown_receive, unknown_transmit = np.zeros((2, len(soundings.names) + 1))
+    np.maximum.at(unknown_receive, soundings.observer, soundings.receive_variance_db2)
+    np.maximum.at(unknown_transmit, soundings.peer, soundings.transmit_variance_db2)
+    return receive + unknown_receive[:-1], transmit + unknown_transmit[:-1]
+
+
+def _lead(soundings: Soundings, model: ProximityModel, variance: Floats) -> Floats:
+    """Return by how much each person's offset as receiver exceeds that as transmitter.
+
+    The two directions of a pair share its distance, so that their difference shows it.
+    """
+    people = len(soundings.names)
+    level, slots = np.zeros((2, people, people))
+    named = (soundings.observer >= 0) & (soundings.peer >= 0)
+    at = (soundings.observer[named], soundings.peer[named])
+    level[at] = soundings.pair_levels()[named]
+    slots[at] = soundings.slot_counts()[named]
+    both = np.minimum(slots, slots.T)
+    noise = 2 * model.direction_sd_db**2 + 2 * model.single_sd_db**2 / np.maximum(both, 1)
+    weight = np.where((both > 0) & ~np.eye(people, dtype=np.bool_), 1 / noise, 0.0)
+    normal = np.diag(weight.sum(axis=1) + 1 / variance) - weight
+    return np.asarray(np.linalg.solve(normal, (weight * (level - level.T)).sum(axis=1)))
+
+
+def _precision(ways: Floats, model: ProximityModel) -> Floats:
+    """Return (q, slots, slots) the inverse covariance of each pair's errors over time.
+
+    A slot without a reading gets an error so large that it weighs nothing.
+    """
+    pairs, slots = ways.shape
+    at = np.arange(slots)
+    lasting = np.exp(-np.abs(at[:, None] - at) / model.slow_minutes)
+    # Wider than what the residuals of a fit show: the geometry has its own errors.
+    shared = (1.4 * model.pair_sd_db) ** 2 + model.slow_sd_db**2 * lasting
+    alone = model.minute_sd_db**2 + model.single_sd_db**2 / np.maximum(ways, 1)
+    precision = np.zeros((pairs, slots, slots))
+    for pair in np.flatnonzero(ways.any(axis=1)).tolist():
+        used = np.flatnonzero(ways[pair])
+        covariance = shared[np.ix_(used, used)] + np.diag(alone[pair, used])
+        precision[pair][np.ix_(used, used)] = np.linalg.inv(covariance)
+    return precision
+
+
+def _walk(slots: int) -> Floats:
+    """Return the map from independent normals to a track: one metre of whereabouts, and a walk.
+
+    It sets the scale of the sampler's steps, and is no belief about tracks.
+    """
+    at = np.arange(slots)
+    walk = np.minimum(at[:, None], at) * 0.25**2
+    walk = walk - walk.mean(axis=0)
+    walk = walk - walk.mean(axis=1)[:, None]
+    values, vectors = np.linalg.eigh(np.ones((slots, slots)) + walk + np.eye(slots) * 0.03**2)
+    return np.asarray(vectors * np.sqrt(np.maximum(values, 1e-9)))

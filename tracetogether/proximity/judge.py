@@ -1,0 +1,292 @@
+"""The posterior as an estimator that can be judged: windows and minutes, set right on other scenes.
+
+The figures of the model stay as they are; what is fitted to the training scenes is how its
+log-odds become probabilities (per length of window and radius), and by how much distances
+and the widths of intervals have to be corrected (per radius, from scenes with tracks).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+import numpy as np
+from scipy.special import expit, log_ndtr, logit
+
+from tracetogether.labels import Labels
+from tracetogether.proximity.calibration import Calibration
+from tracetogether.proximity.distances import PairDistances, movement_share, pair_distances
+from tracetogether.proximity.judging import PairMinutes, WindowScores
+from tracetogether.proximity.log_odds import LogOdds
+from tracetogether.proximity.model import MODEL, ProximityModel
+from tracetogether.proximity.posterior import (
+    Correction,
+    Posterior,
+    may_seek_positions,
+    of_positions,
+    of_signals,
+)
+from tracetogether.proximity.presence import presence
+from tracetogether.proximity.sampling import Effort
+from tracetogether.proximity.scene import Logs, Scene
+from tracetogether.proximity.soundings import SLOT_S, Soundings, sound
+from tracetogether.proximity.truth import TrueMinutes, window_distance_m
+from tracetogether.proximity.windows import Windows
+from tracetogether.units import Floats, Ints
+
+_SIGNAL_SD: Final = (
+    0.3  # log10 distance of a window from signals: rooms that the model does not know
+)
+_POSITION_SD: Final = 0.13  # log10 distance of a window from positions, beside their spread
+_SHIFTS: Final = np.linspace(-0.12, 0.12, 7)
+_WIDTHS: Final = (0.6, 0.8, 1.0, 1.25, 1.6, 2.0, 2.5)
+_COVERED: Final = 0.9
+
+
+@dataclass(slots=True)
+class _Known:
+    """A scene with what has been inferred of it so far."""
+
+    scene: Scene
+    soundings: Soundings
+    distances: dict[Logs, PairDistances] = field(default_factory=dict)
+    posteriors: dict[Logs, Posterior] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class PosteriorJudge:
+    """The posterior with its figures.
+
+    Attributes:
+        model: the figures.
+        effort: how long positions are sought.
+        name, logs: as every estimator's.
+    """
+
+    model: ProximityModel = MODEL
+    effort: Effort = Effort()  # noqa: RUF009  frozen, so sharing one is safe
+    name: str = "posterior"
+    logs: frozenset[Logs] = frozenset(Logs)
+    # What a scene's signals say does not depend on what was fitted: the folds share it.
+    _known: dict[int, _Known] = field(default_factory=dict, repr=False, compare=False)
+
+    def fit(self, scenes: Sequence[Scene], *, calibration: Calibration) -> "FittedPosterior":
+        """Return the posterior, to be set right on ``scenes`` when asked."""
+        return FittedPosterior(tuple(scenes), calibration, self.model, self.effort, self._known)
+
+
+@dataclass(frozen=True, slots=True)
+class FittedPosterior:
+    """The posterior with the scenes that it is set right on."""
+
+    training: tuple[Scene, ...]
+    calibration: Calibration
+    model: ProximityModel = MODEL
+    effort: Effort = Effort()  # noqa: RUF009  frozen, so sharing one is safe
+    _known: dict[int, _Known] = field(default_factory=dict, repr=False, compare=False)
+    _log_odds: dict[tuple[Logs, float, float], LogOdds] = field(
+        default_factory=dict, repr=False, compare=False
+    )
+    _corrections: dict[tuple[Logs, float], Correction] = field(
+        default_factory=dict, repr=False, compare=False
+    )
+
+    def windows(
+        self, scene: Scene, logs: Logs, *, window_s: float, within_m: float
+    ) -> WindowScores:
+        """Score windows by the log-odds of their being near."""
+        asked = (logs, window_s, within_m)
+        if asked not in self._log_odds:
+            self._log_odds[asked] = self._learn_log_odds(*asked)
+        windows, features = self._features(scene, logs, window_s, within_m)
+        odds = self._log_odds[asked].of(features)
+        return WindowScores(
+            windows.observer, windows.peer, windows.window, odds, np.asarray(expit(odds))
+        )
+
+    def minutes(self, scene: Scene, logs: Logs, *, within_m: float) -> PairMinutes:
+        """Return minutes over the time that both of a pair were tracked."""
+        asked = (logs, within_m)
+        if asked not in self._corrections:
+            self._corrections[asked] = self._learn_correction(*asked)
+        posterior = self.posterior(scene, logs).corrected(self._corrections[asked])
+        found = posterior.minutes(within_m, tracked_s(posterior, scene))
+        first, second = (
+            Labels(index.astype(np.int32), posterior.names)
+            for index in (posterior.first, posterior.second)
+        )
+        return PairMinutes(first, second, found.low, found.median, found.high)
+
+    def posterior(self, scene: Scene, logs: Logs) -> Posterior:
+        """Return the posterior of a scene, not set right."""
+        known = self._scene(scene)
+        if logs not in known.posteriors:
+            known.posteriors[logs] = (
+                of_positions(known.soundings, self.model, self.effort)
+                if logs is Logs.ALL and may_seek_positions(known.soundings, self.effort)
+                else of_signals(known.soundings, self._distances(known, logs), self.model)
+            )
+        return known.posteriors[logs]
+
+    def _scene(self, scene: Scene) -> _Known:
+        known = self._known.get(id(scene))
+        if known is None or known.scene is not scene:
+            known = _Known(scene, sound(scene.sightings, self.calibration))
+            self._known[id(scene)] = known
+        return known
+
+    def _distances(self, known: _Known, logs: Logs) -> PairDistances:
+        if logs not in known.distances:
+            known.distances[logs] = pair_distances(known.soundings, logs, self.model)
+        return known.distances[logs]
+
+    def _features(
+        self, scene: Scene, logs: Logs, window_s: float, within_m: float
+    ) -> tuple[Windows, Floats]:
+        """Return the windows of a scene, and (w, k) log-odds of their being near."""
+        known = self._scene(scene)
+        soundings, distances = known.soundings, self._distances(known, logs)
+        windows = Windows.of(scene, logs, window_s)
+        cell, slots_of_window = _cells(windows, soundings)
+        stray = soundings.level_of_reading_db - soundings.pair_levels()[soundings.pair_of_reading]
+        moved = windows.mean(stray)
+        share = movement_share(slots_of_window, self.model)
+        row = _rows(windows, distances.first, distances.second, len(soundings.names))
+        log10_m = distances.kept[row] + share * moved / self.model.slope_db
+        spread = np.sqrt(
+            distances.kept_sd[row] ** 2 + self.model.moving_decades**2 * (1 - share) + _SIGNAL_SD**2
+        )
+        excess = (np.log10(within_m) - log10_m) / spread
+        features = [log_ndtr(excess) - log_ndtr(-excess)]
+        if logs is Logs.ALL:
+            features.append(features[0])
+            if may_seek_positions(soundings, self.effort):
+                features[1] = self._by_positions(scene, windows, cell, within_m, features[0])
+        return windows, np.column_stack(features)
+
+    def _by_positions(
+        self,
+        scene: Scene,
+        windows: Windows,
+        cell: tuple[Ints, Ints, Floats],
+        within_m: float,
+        other: Floats,
+    ) -> Floats:
+        """Return the log-odds by everybody's positions; ``other`` for people without a name."""
+        posterior = self.posterior(scene, Logs.ALL)
+        window, slot, readings = cell
+        first = windows.observer.codes.astype(np.int64)
+        second = windows.peer.codes.astype(np.int64)
+        named = (first >= 0) & (second > first)
+        row = np.where(named, _pair_number(first, second, len(posterior.names)), 0)
+        metres = 10.0 ** posterior.middle[row[window], slot].astype(np.float64)
+        starts = np.flatnonzero(np.diff(window, prepend=-1))
+        total = np.add.reduceat(readings[:, None] * metres, starts, axis=0)
+        mean = total / windows.readings[:, None]
+        excess = (np.log10(within_m) - np.log10(mean)) / _POSITION_SD
+        share = np.clip(np.exp(log_ndtr(excess)).mean(axis=1), 1e-4, 1 - 1e-4)
+        return np.where(named, logit(share), other)
+
+    def _learn_log_odds(self, logs: Logs, window_s: float, within_m: float) -> LogOdds:
+        columns = []
+        for scene in self.training:
+            windows, features = self._features(scene, logs, window_s, within_m)
+            distance = window_distance_m(scene, windows)
+            known = np.isfinite(distance)
+            columns.append((features[known], distance[known] <= within_m))
+        if not columns:
+            return LogOdds.believing(2 if logs is Logs.ALL else 1)
+        return LogOdds.fitted(*(np.concatenate(column) for column in zip(*columns, strict=True)))
+
+    def _learn_correction(self, logs: Logs, within_m: float) -> Correction:
+        """Return the shift with the least square error of minutes, the width that covers 90 %."""
+        parts = []
+        for scene in self.training:
+            if scene.tracks is None or not len(scene.tracks):
+                continue
+            posterior = self.posterior(scene, logs)
+            true = TrueMinutes.of(scene.tracks, within_m)
+            table = Labels(np.arange(-1, len(posterior.names)).astype(np.int32), posterior.names)
+            place = true.numbers(table)
+            first, second = place[posterior.first + 1], place[posterior.second + 1]
+            seen = (first >= 0) & (second >= 0)
+            seen &= true.tracked[first, second] > 0
+            parts.append((posterior, tracked_s(posterior, scene), seen, true.near[first, second]))
+        if not parts:
+            return Correction()
+
+        def outcome(correction: Correction) -> tuple[float, float]:
+            errors, inside = [], []
+            for posterior, time_s, seen, near in parts:
+                found = posterior.corrected(correction).minutes(within_m, time_s)
+                errors.append(np.square(found.median - near)[seen])
+                inside.append(((found.low <= near + 1e-9) & (near <= found.high + 1e-9))[seen])
+            return float(np.concatenate(errors).mean()), float(np.concatenate(inside).mean())
+
+        losses = [outcome(Correction(float(shift)))[0] for shift in _SHIFTS]
+        shift = _lowest(_SHIFTS, np.array(losses))
+        covered = [outcome(Correction(shift, width))[1] for width in _WIDTHS]
+        width = float(np.interp(_COVERED, np.maximum.accumulate(covered), _WIDTHS))
+        return Correction(shift, width)
+
+
+def tracked_s(posterior: Posterior, scene: Scene) -> Floats:
+    """Return (q, t) for how many seconds of each slot both of each pair were tracked.
+
+    Raises:
+        ValueError: the scene has no tracks.
+    """
+    if scene.tracks is None:
+        raise ValueError(f"scene {scene.name!r} has no tracks, so there are no minutes to compare")
+    when = presence(scene.tracks)
+    table = Labels(np.arange(-1, len(posterior.names)).astype(np.int32), posterior.names)
+    place = when.numbers(table)
+    samples = when.present.shape[1]
+    slot = np.floor((when.start_s + np.arange(samples) * when.step_s) / SLOT_S).astype(np.int64)
+    # Before the first reading and after the last one, the first and the last slot stand.
+    slot = np.clip(slot - posterior.first_slot, 0, posterior.slots - 1)
+    starts = np.flatnonzero(np.diff(slot, prepend=-1))
+    first, second = place[posterior.first + 1], place[posterior.second + 1]
+    together = when.present[first] & when.present[second]
+    together &= ((first >= 0) & (second >= 0))[:, None]
+    seconds = np.zeros((len(first), posterior.slots))
+    seconds[:, slot[starts]] = np.add.reduceat(together, starts, axis=1, dtype=np.float64)
+    return seconds * when.step_s
+
+
+def _cells(windows: Windows, soundings: Soundings) -> tuple[tuple[Ints, Ints, Floats], Floats]:
+    """Return window, slot and readings of every slot of every window, and slots per window."""
+    slots = max(soundings.slots, 1)
+    key = windows.row * slots + soundings.slot[soundings.slot_of_reading]
+    if len(windows) * slots <= 8_000_000:
+        count = np.bincount(key, minlength=len(windows) * slots)
+        cells = np.flatnonzero(count)
+        readings = count[cells]
+    else:
+        cells, readings = np.unique(key, return_counts=True)
+    window = cells // slots
+    per_window = np.bincount(window, minlength=len(windows)).astype(np.float64)
+    return (window, cells % slots, readings.astype(np.float64)), per_window
+
+
+def _rows(windows: Windows, first: Ints, second: Ints, people: int) -> Ints:
+    """Return which of the sorted pairs each window is of."""
+    width = people + 1
+    key = (first + 1) * width + second + 1
+    asked = (windows.observer.codes.astype(np.int64) + 1) * width + windows.peer.codes + 1
+    return np.searchsorted(key, asked)
+
+
+def _pair_number(first: Ints, second: Ints, people: int) -> Ints:
+    """Return the place of first < second among all pairs of so many people."""
+    return first * (2 * people - first - 1) // 2 + second - first - 1
+
+
+def _lowest(at: Floats, values: Floats) -> float:
+    """Return where the parabola through the least value and its neighbours has its bottom."""
+    best = int(values.argmin())
+    if not 0 < best < len(at) - 1:
+        return float(at[best])
+    left, middle, right = values[best - 1 : best + 2]
+    bend = left - 2 * middle + right
+    step = at[1] - at[0]
+    return float(at[best] + (0.5 * step * (left - right) / bend if bend > 0 else 0.0))

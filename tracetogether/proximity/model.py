@@ -1,0 +1,145 @@
+"""The figures of the posterior: path loss, offsets, how errors last, how people move.
+
+The built-in figures were fitted to the DP-3T recording "exp05" (20 people, five scenes, Google's
+calibration table, cameras as truth) and rounded; ``tracetogether calibrate fit`` prints each
+of those marked "fitted" with its uncertainty, for that recording or another.
+"""
+
+import math
+import tomllib
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Final, Self
+
+from tracetogether.errors import CalibrationError
+
+REFERENCE_M: Final = 2.0
+"""Path loss is given at this distance, about which the recordings' distances lie: there the
+level hardly depends on the exponent."""
+
+
+@dataclass(frozen=True, slots=True)
+class ProximityModel:
+    """What is believed of radios, bodies and people before a scene is heard.
+
+    Attributes:
+        level_db: fitted. Attenuation at REFERENCE_M, minutes counted, not readings.
+        exponent: fitted. Path-loss exponent once people's offsets are taken out.
+        level_sd_db: fitted. How the level differs between scenes (furniture, crowds).
+        receiver_sd_db: fitted. Offset of a person as receiver, kept through a scene: where the
+            phone is carried, the body beside it, what the calibration of its model left.
+        transmitter_sd_db: fitted. The same as transmitter.
+        pair_sd_db: fitted. Offset that a pair keeps in both directions.
+        direction_sd_db: fitted. Offset that one direction of a pair keeps beside that.
+        slow_sd_db: fitted. Error of a minute that both directions share and that lasts
+            (people turn).
+        slow_minutes: fitted. Time in which that error falls to 1/e of its correlation.
+        minute_sd_db: fitted. Error of a minute that both directions share and the next does not.
+        single_sd_db: fitted. Error of a minute in one direction alone.
+        distance_m: fitted. Median distance of people who hear each other.
+        kept_decades: fitted. How log10 distance differs between pairs.
+        moving_decades: fitted. How it moves about what a pair keeps, as seen over 15 minutes.
+        apart_decades: how the mean log10 distance of one person to all others differs between
+            people; keeps their offset from taking all of it.
+        detection_decades: fitted. How far log10 distance falls per unit of the log-odds
+            of being heard in a scan.
+        detection_logit: fitted. Log-odds of being heard at the median distance.
+        spread_m: where people are in a room: standard deviation along each axis.
+        spread_decades_e: its uncertainty, as the standard deviation of its natural logarithm.
+        step_m: how far somebody who stays moves in a minute (the scale of a Student t with one
+            degree of freedom, whose tails are the walks).
+        separation_m: people are seldom nearer than this.
+        level_scene_sd_db, exponent_sd: by how much a scene's own level and exponent may differ
+            where everybody's positions are sought; narrower than what scenes show, as room size
+            and level can hardly be told apart from signals.
+    """
+
+    level_db: float = 59.5
+    exponent: float = 1.35
+    level_sd_db: float = 1.6
+    receiver_sd_db: float = 2.8
+    transmitter_sd_db: float = 2.0
+    pair_sd_db: float = 1.8
+    direction_sd_db: float = 1.0
+    slow_sd_db: float = 3.5
+    slow_minutes: float = 3.0
+    minute_sd_db: float = 2.0
+    single_sd_db: float = 2.2
+    distance_m: float = 2.3
+    kept_decades: float = 0.22
+    moving_decades: float = 0.13
+    apart_decades: float = 0.06
+    detection_decades: float = 0.02
+    detection_logit: float = 1.2
+    spread_m: float = 1.35
+    spread_decades_e: float = 0.25
+    step_m: float = 0.06
+    separation_m: float = 0.5
+    level_scene_sd_db: float = 1.0
+    exponent_sd: float = 0.135
+
+    def __post_init__(self) -> None:
+        for one in fields(self):
+            value = getattr(self, one.name)
+            if not math.isfinite(value):
+                raise ValueError(f"{one.name} must be a finite number, got {value}")
+            may_be_zero = one.name in _MAY_BE_ZERO
+            if one.name not in _ANY_SIGN and not (value > 0 or (may_be_zero and value == 0)):
+                raise ValueError(f"{one.name} must be above 0, got {value}")
+
+    @property
+    def slope_db(self) -> float:
+        """Decibels per factor of ten in distance."""
+        return 10 * self.exponent
+
+    @property
+    def typical_db(self) -> float:
+        """Attenuation at the median distance."""
+        return self.level_db + self.slope_db * math.log10(self.distance_m / REFERENCE_M)
+
+    @classmethod
+    def load(cls, path: str | Path) -> Self:
+        """Read a model that ``calibrate fit`` wrote: the table [model] of a TOML file.
+
+        Figures that it does not name stay as built in.
+
+        Raises:
+            CalibrationError: the file can't be read, or has an unknown or impossible figure.
+        """
+        try:
+            document = tomllib.loads(Path(path).read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            raise CalibrationError(f"there is no model {path}") from None
+        except OSError as error:
+            raise CalibrationError(f"can't read {path}: {error.strerror or error}") from None
+        except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+            raise CalibrationError(f"{path} is no TOML: {error}") from None
+        table = document.get("model")
+        if not isinstance(table, dict):
+            raise CalibrationError(f"{path} has no table [model]; calibrate fit writes one")
+        known = {one.name for one in fields(cls)}
+        for name, value in table.items():
+            if name not in known:
+                raise CalibrationError(
+                    f"{path}: unknown figure {name!r}; known are {', '.join(sorted(known))}"
+                )
+            if isinstance(value, bool) or not isinstance(value, int | float):
+                raise CalibrationError(f"{path}: {name} must be a number, got {value!r}")
+        try:
+            return cls(**{name: float(value) for name, value in table.items()})
+        except ValueError as error:
+            raise CalibrationError(f"{path}: {error}") from None
+
+    def to_toml(self) -> str:
+        """Return the table [model]."""
+        figures = [f"{one.name} = {float(getattr(self, one.name))!r}" for one in fields(self)]
+        return "\n".join(["[model]", *figures, ""])
+
+
+_ANY_SIGN: Final = frozenset({"level_db", "detection_logit"})
+_MAY_BE_ZERO: Final = frozenset(
+    {"level_sd_db", "direction_sd_db", "detection_decades", "apart_decades", "minute_sd_db"}
+)
+
+MODEL: Final = ProximityModel()
+"""The built-in figures."""

@@ -1,0 +1,104 @@
+"""People's offsets as receivers and transmitters in a scene, as random effects.
+
+    attenuation of a pair = level + slope * log10(distance) + receiver_i + transmitter_j + pair_ij
+
+Where a phone is carried, the body beside it, and what the calibration of its model leaves make up
+the offsets; a phone that hears everybody weakly today is no farther from everybody. Each is drawn
+towards 0 by its spread (a person's, and what is unknown of the phone model), so that few readings
+move it little. From one log, only its owner's offset as receiver shows; what the others send
+stays part of the error.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from tracetogether.proximity.model import ProximityModel
+from tracetogether.proximity.soundings import Soundings
+from tracetogether.proximity.sums import group_sums
+from tracetogether.units import Floats
+
+
+@dataclass(frozen=True, slots=True)
+class Offsets:
+    """(p,) Offsets of each directed pair's receiver and transmitter, and what stays unknown.
+
+    Attributes:
+        db: best estimate of what the two add to the attenuation.
+        variance_db2: of that estimate.
+    """
+
+    db: Floats
+    variance_db2: Floats
+
+
+def slot_noise_db2(slots: Floats, model: ProximityModel) -> Floats:
+    """Return the variance that is left of a mean over so many slots, as errors last for minutes."""
+    lasting = model.slow_sd_db**2 / (1 + slots / (2 * model.slow_minutes))
+    fleeting = (model.minute_sd_db**2 + model.single_sd_db**2) / np.maximum(slots, 1)
+    return np.asarray(lasting + fleeting)
+
+
+def offsets_of_own_log(soundings: Soundings, model: ProximityModel) -> Offsets:
+    """Return each pair's offset as the observer's own log shows it.
+
+    All peers weigh alike, however often they were heard: what a phone hears more often must not
+    move what it thinks of itself.
+    """
+    people = len(soundings.names) + 1
+    observer = soundings.observer + 1
+    stray = soundings.pair_levels() - model.typical_db
+    distance = (model.slope_db * model.kept_decades) ** 2
+    own_pair = model.pair_sd_db**2 + model.direction_sd_db**2 + model.transmitter_sd_db**2
+    # A pair's own noise is not asked for here, for the reason above: that of ten slots stands.
+    peer_variance = (
+        distance
+        + own_pair
+        + soundings.transmit_variance_db2
+        + slot_noise_db2(np.full(soundings.pairs, 10.0), model)
+    )
+    weight = 1 / peer_variance
+    total = group_sums(weight, observer, people)[observer]
+    mean = group_sums(weight * stray, observer, people)[observer] / total
+    receiver = model.receiver_sd_db**2 + model.level_sd_db**2 + soundings.receive_variance_db2
+    apart = (model.slope_db * model.apart_decades) ** 2 + 1 / total
+    return Offsets(
+        db=receiver / (receiver + apart) * mean,
+        variance_db2=receiver * apart / (receiver + apart)
+        + model.transmitter_sd_db**2
+        + soundings.transmit_variance_db2,
+    )
+
+
+def offsets_of_all_logs(soundings: Soundings, model: ProximityModel) -> Offsets:
+    """Return each pair's offsets from a two-way fit to every log of the scene."""
+    people = len(soundings.names) + 1
+    rows, stray = np.arange(soundings.pairs), soundings.pair_levels() - model.typical_db
+    rest = (
+        (model.slope_db * model.kept_decades) ** 2
+        + model.pair_sd_db**2
+        + model.direction_sd_db**2
+        + slot_noise_db2(soundings.slot_counts(), model)
+    )
+    # Unknowns: the scene's level, receivers, transmitters.
+    design = np.zeros((soundings.pairs, 1 + 2 * people))
+    design[:, 0] = 1.0
+    design[rows, 1 + soundings.observer + 1] = 1.0
+    design[rows, 1 + people + soundings.peer + 1] = 1.0
+    receive, transmit = np.zeros(people), np.zeros(people)
+    np.maximum.at(receive, soundings.observer + 1, soundings.receive_variance_db2)
+    np.maximum.at(transmit, soundings.peer + 1, soundings.transmit_variance_db2)
+    prior = np.concatenate(
+        [
+            [model.level_sd_db**2 + 1e-6],
+            model.receiver_sd_db**2 + receive,
+            model.transmitter_sd_db**2 + transmit,
+        ]
+    )
+    weighted = design / rest[:, None]
+    covariance = np.linalg.inv(design.T @ weighted + np.diag(1 / prior))
+    effects = covariance @ (weighted.T @ stray)
+    return Offsets(
+        db=design @ effects,
+        variance_db2=np.einsum("pi,ij,pj->p", design, covariance, design),
+    )

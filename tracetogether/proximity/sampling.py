@@ -1,0 +1,119 @@
+"""Hamiltonian Monte Carlo: many chains at once through the unknowns of a scene.
+
+Chains begin at random places with what was heard weighing little, which then grows: so that they
+find their way past mirrored and folded arrangements. Step sizes adapt per chain to
+an acceptance of 0.7. The seed is fixed: the same readings give the same answer.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final, Protocol, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+from tracetogether.units import Floats
+
+State = dict[str, npt.NDArray[np.float32]]
+"""Unknowns by name, chains along the last axis."""
+
+_SEED: Final = 20200417
+_FIRST_WEIGHT: Final = 0.02
+_ACCEPTANCE: Final = 0.7
+_STEP_SCALE: Final = {"scene": 0.5, "hearing_all": 0.3}  # those that all readings pull at
+
+
+class Target(Protocol):
+    """What is sampled."""
+
+    def start(self, chains: int, rng: np.random.Generator) -> State:
+        """Return states to begin from."""
+        ...
+
+    def log_probability(self, state: State, heat: float) -> tuple[Floats, State]:
+        """Return log-probability and gradient, what was heard weighing ``heat``."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Effort:
+    """How long to sample.
+
+    Attributes:
+        chains: how many at once.
+        approach: moves before the first sample is kept.
+        moves: moves after that.
+        kept_every: every so many moves a sample of each chain is kept.
+        leaps: gradient steps per move.
+    """
+
+    chains: int = 8
+    approach: int = 80
+    moves: int = 80
+    kept_every: int = 5
+    leaps: int = 8
+
+
+EFFORT: Final = Effort()
+"""Some seconds for 20 people and half an hour."""
+
+Kept = TypeVar("Kept")
+
+
+def sample(
+    target: Target, keep: Callable[[State], Kept], effort: Effort = EFFORT, seed: int = _SEED
+) -> list[Kept]:
+    """Return what ``keep`` makes of the states, every few moves after the approach."""
+    rng = np.random.default_rng(seed)
+    chains = effort.chains
+    state = target.start(chains, rng)
+    step = np.full(chains, 0.07, dtype=np.float32)
+    warm = effort.approach * 2 // 3
+    weights = np.concatenate(
+        [np.geomspace(_FIRST_WEIGHT, 1, max(warm, 1)), np.ones(effort.approach + effort.moves)]
+    )
+    kept: list[Kept] = []
+    for move in range(effort.approach + effort.moves):
+        state, accepted = _moved(target, state, step, float(weights[move]), effort.leaps, rng)
+        if move < effort.approach + effort.moves // 3:
+            step *= np.exp(0.15 * (accepted - _ACCEPTANCE)).astype(np.float32)
+        after = move - effort.approach + 1
+        if after > 0 and after % effort.kept_every == 0:
+            kept.append(keep(state))
+    return kept
+
+
+def _moved(
+    target: Target,
+    state: State,
+    step: npt.NDArray[np.float32],
+    weight: float,
+    leaps: int,
+    rng: np.random.Generator,
+) -> tuple[State, Floats]:
+    """Return the states after a move, and with which probability it was accepted."""
+    log_p, slope = target.log_probability(state, weight)
+    momentum = {
+        name: rng.standard_normal(part.shape, dtype=np.float32) for name, part in state.items()
+    }
+    before = log_p - _kinetic(momentum)
+    there = {name: part.copy() for name, part in state.items()}
+    sizes = {name: step * np.float32(_STEP_SCALE.get(name, 1.0)) for name in state}
+    with np.errstate(over="ignore", invalid="ignore"):  # a leap too far is refused below
+        for leap in range(leaps):
+            for name, size in sizes.items():
+                momentum[name] += np.float32(0.5 if leap == 0 else 1.0) * size * slope[name]
+                there[name] += size * momentum[name]
+            log_p, slope = target.log_probability(there, weight)
+        for name, size in sizes.items():
+            momentum[name] += np.float32(0.5) * size * slope[name]
+        gain = np.nan_to_num(log_p - _kinetic(momentum) - before, nan=-np.inf)
+    chance = np.exp(np.minimum(gain, 0.0))
+    taken = rng.random(len(chance)) < chance
+    return {name: np.where(taken, there[name], part) for name, part in state.items()}, chance
+
+
+def _kinetic(momentum: State) -> Floats:
+    squares = [np.square(part, dtype=np.float64) for part in momentum.values()]
+    each = [0.5 * square.reshape(-1, square.shape[-1]).sum(axis=0) for square in squares]
+    return np.asarray(np.sum(each, axis=0))
