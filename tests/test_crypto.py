@@ -21,6 +21,12 @@ def test_another_purpose_does_not_open(associated: bytes | None) -> None:
         aead.open(IV, aead.seal(IV, b"text", b"use"), associated)
 
 
+@pytest.mark.parametrize("iv", [b"", b"short", IV])
+def test_what_was_cut_short_does_not_open(iv: bytes) -> None:
+    with pytest.raises(SealError):
+        Aead(KEY).open(iv, b"cut")
+
+
 def test_another_key_does_not_open() -> None:
     with pytest.raises(SealError):
         Aead(bytes(32)).open(IV, Aead(KEY).seal(IV, b"text"))

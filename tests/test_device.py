@@ -6,11 +6,13 @@ from collections.abc import Iterator
 
 import pytest
 
+from tracetogether.adapters.sqlite_log import SqliteContactLog
 from tracetogether.bluetrace.handshake import BlueTraceExchange
 from tracetogether.bluetrace.payload import ReadPayload as Said
 from tracetogether.bluetrace.payload import WritePayload as Wrote
 from tracetogether.bluetrace.payload import encode_read, encode_write
 from tracetogether.bluetrace.tempid import TempIDIssuer, new_user_id
+from tracetogether.bluetrace.upload import parse_upload, write_upload
 from tracetogether.contactlog import MemoryContactLog
 from tracetogether.device import (
     Action,
@@ -32,7 +34,7 @@ from tracetogether.device import (
     WriteDone,
     WritePayload,
 )
-from tracetogether.errors import LocalProtocolError
+from tracetogether.errors import LocalProtocolError, StoreError
 from tracetogether.keyring import KeyRing
 from tracetogether.parameters import TIMINGS
 from tracetogether.rejection import Rejection
@@ -196,7 +198,6 @@ def test_even_a_hang_up_that_nobody_confirms_ends(phone: Phone) -> None:
 
 def test_news_of_other_connections_is_ignored(phone: Phone) -> None:
     for news in (
-        Connected("x"),
         Disconnected("x"),
         WriteDone("x", ok=True),
         PayloadRead("x", b"{}"),
@@ -205,13 +206,17 @@ def test_news_of_other_connections_is_ignored(phone: Phone) -> None:
     assert len(phone.log) == 0
 
 
+def test_a_connection_that_comes_too_late_is_ended(phone: Phone) -> None:
+    assert phone.do(Connected("x"), NOW) == (Disconnect("x"),)
+
+
 def test_what_cannot_have_happened_is_the_drivers_fault(phone: Phone) -> None:
     phone.do(Heard(PEER, -61), NOW)
     with pytest.raises(LocalProtocolError, match="WRITE_DONE"):
         phone.do(WriteDone(PEER, ok=True), NOW)
 
 
-@pytest.mark.parametrize("rssi", [127.0, 0.0, float("nan")])
+@pytest.mark.parametrize("rssi", [127.0, 0.0, float("nan"), -float("inf"), -128.0])
 def test_readings_that_are_none_are_counted(phone: Phone, rssi: float) -> None:
     assert phone.do(Heard(PEER, rssi), NOW) == ()
     assert phone.device.rejections == {Rejection.INVALID_RSSI: 1}
@@ -301,6 +306,83 @@ def test_a_thousand_made_up_peers_a_second_cost_bounded_memory(phone: Phone) -> 
     assert len(phone.device._queue) <= 4_096
     assert len(phone.device._rest_until) <= 4_096
     assert phone.device.rejections[Rejection.MALFORMED] == 20_000
+
+
+def test_a_wrong_clock_does_not_hammer_the_authority(entropy: Entropy) -> None:
+    """The batch that comes is for the authority's time, not for this phone's."""
+    one, wrong = Phone(entropy, with_batch=False), NOW + 3 * 86_400
+    now, asked = wrong, 0
+    while now < wrong + 3_600:
+        actions = one.do(DeadlinePassed(), now)
+        while FetchBatch() in actions:
+            asked += 1
+            actions = one.do(BatchReceived(one.batch(NOW)), now)
+        now = one.device.next_deadline
+    assert 1 <= asked <= 2 * (3_600 / TIMINGS.refresh_check_s + 1)
+
+
+class FullLog(MemoryContactLog):
+    """A log whose disk is full until it is not."""
+
+    full = True
+
+    def append(self, rows) -> None:
+        if self.full:
+            raise StoreError("the disk is full")
+        super().append(rows)
+
+    def purge(self, now: float) -> int:
+        if self.full:
+            raise StoreError("the disk is full")
+        return super().purge(now)
+
+
+def test_a_full_disk_stops_no_exchange_and_loses_no_sighting(entropy: Entropy) -> None:
+    one = Phone(entropy)
+    one.log = FullLog()
+    one.device = Device(one.exchange, one.log, start=NOW, chance=lambda: 0.5)
+    assert len(one.do(DeadlinePassed(), NOW)) == 2
+    one.do(Heard(PEER, -61), NOW + 1)
+    one.do(Connected(PEER), NOW + 2)
+    (write,) = one.do(PayloadRead(PEER, encode_read(Said("T" * 84, "m", "o"))), NOW + 3)
+    assert isinstance(write, WritePayload)
+    assert "disk is full" in str(one.device.store_error)
+    one.log.full = False
+    list(one.until(NOW + 60))
+    assert one.device.store_error is None
+    assert [row.peer for row in one.log.rows()] == ["T" * 84]
+
+
+def test_a_talkative_peer_fills_no_log(phone: Phone) -> None:
+    for n in range(5_000):
+        value = encode_write(Wrote(f"{n:084d}", "m", "o", -60))
+        phone.do(PayloadWritten(f"p{n}", value), NOW + n / 100)
+    assert len(phone.log) <= 240
+    assert phone.device.rejections[Rejection.IMPLAUSIBLE] >= 4_700
+
+
+def test_what_a_peer_says_can_always_be_stored_and_uploaded(phone: Phone, tmp_path) -> None:
+    with SqliteContactLog.open(tmp_path / "log.db", now=NOW) as log:
+        phone.device = Device(phone.exchange, log, start=NOW, chance=lambda: 0.5)
+        for said in (
+            rb'{"id":"\ud800","rs":-50}',
+            rb'{"id":"a","mc":"\udfff","rs":-50}',
+            rb'{"id":"a","rs":-50,"v":1e30}',
+            b'{"id":"' + b"a" * 300 + b'","rs":-50}',
+        ):
+            phone.do(PayloadWritten("x", said), NOW)
+        phone.do(Heard("y", -60, float("nan")), NOW + 1)
+        phone.do(Connected("y"), NOW + 1)
+        phone.do(PayloadRead("y", b'{"id":"T"}'), NOW + 1)
+        assert phone.device.store_error is None
+        assert phone.device.rejections == {Rejection.MALFORMED: 4}
+        assert len(parse_upload(write_upload(log.rows())).records) == 1
+
+
+def test_a_leap_of_the_clock_over_years_does_not_purge_at_once(phone: Phone) -> None:
+    phone.log.add(time=NOW, peer="T", rssi_dbm=-60)
+    phone.do(DeadlinePassed(), NOW + 20 * 365 * 86_400)
+    assert len(phone.log) == 1
 
 
 def test_two_devices_meet_and_both_have_a_record(entropy_of) -> None:

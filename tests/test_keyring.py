@@ -52,7 +52,9 @@ def test_destroyed_days_are_gone_for_good(entropy: Entropy) -> None:
     keys = KeyRing.generate(NOW, entropy=entropy)
     aead = keys.aead("tempid", DAY)
     assert keys.aead("tempid", DAY) is aead
-    assert keys.purge(NOW + 25 * SECONDS_PER_DAY) == 0
+    assert keys.purge(NOW + 24 * SECONDS_PER_DAY) == 0
+    assert keys.purge(NOW + 25 * SECONDS_PER_DAY) == 1
+    assert keys.has_day(DAY)
     assert keys.purge(NOW + 26 * SECONDS_PER_DAY) == 1
     assert keys.oldest_day == DAY + 1
     assert not keys.has_day(DAY)
@@ -66,14 +68,19 @@ def test_destroyed_days_are_gone_for_good(entropy: Entropy) -> None:
 def test_purge_goes_back_with_no_clock(entropy: Entropy) -> None:
     keys = KeyRing.generate(NOW, entropy=entropy)
     assert keys.purge(NOW - 100 * SECONDS_PER_DAY) == 0
-    assert keys.oldest_day == DAY
+    assert keys.has_day(DAY)
 
 
 def test_a_forged_time_costs_bounded_work(entropy: Entropy) -> None:
     keys = KeyRing.generate(NOW, entropy=entropy)
-    assert keys.day_key("p", DAY + 3_999)
+    assert keys.day_key("p", DAY + 3_998)
     with pytest.raises(KeyRingError, match="check the clock"):
-        keys.day_key("p", DAY + 4_000)
+        keys.day_key("p", DAY + 3_999)
+
+
+def test_a_new_ring_seals_the_window_that_began_before_midnight(entropy: Entropy) -> None:
+    midnight = DAY * SECONDS_PER_DAY
+    assert KeyRing.generate(midnight + 5, entropy=entropy).has_day(DAY - 1)
 
 
 def test_static_rings_have_no_days() -> None:
@@ -135,13 +142,15 @@ def test_a_file_that_others_can_read_is_refused(tmp_path: Path, mode: int) -> No
         ("chain x " + b64encode(STATIC).decode(), "line 1"),
         ("static tooshort\n", "line 1: not a key"),
         ("static " + b64encode(STATIC).decode() + "\nchain 5 ****\n", "line 2: not a key"),
+        ("static " + "ключ" * 11, "line 1: not a key"),
+        ("chain " + "9" * 5_000 + " " + b64encode(STATIC).decode(), "line 1"),
         ("statik " + b64encode(STATIC).decode(), "line 1: expected"),
         (f"chain 5 {b64encode(STATIC).decode()}\n" * 2, "line 2: expected"),
     ],
 )
 def test_damaged_files_name_the_line_and_no_key(tmp_path: Path, text: str, complaint: str) -> None:
     path = tmp_path / "keys.txt"
-    path.write_text(text)
+    path.write_text(text, "utf-8")
     path.chmod(0o600)
     with pytest.raises(KeyRingError, match=complaint) as caught:
         KeyRing.load(path)

@@ -2,6 +2,7 @@
 
 import os
 import stat
+import threading
 from pathlib import Path
 
 import pytest
@@ -52,6 +53,35 @@ def test_a_file_that_others_can_read_is_refused(tmp_path: Path, mode: int) -> No
     path.chmod(mode)
     with pytest.raises(StoreError, match="chmod 600"):
         read_secret(path)
+
+
+def test_a_link_stays_a_link(tmp_path: Path) -> None:
+    target, link = tmp_path / "target", tmp_path / "link"
+    create_secret(target, "old")
+    link.symlink_to(target)
+    replace_secret(link, "new")
+    assert link.is_symlink()
+    assert read_secret(link) == read_secret(target) == "new"
+
+
+def test_readers_never_see_a_wiped_file(tmp_path: Path) -> None:
+    path = tmp_path / "secret"
+    create_secret(path, "word 0")
+    stop = threading.Event()
+
+    def replace() -> None:
+        count = 0
+        while not stop.is_set():
+            count += 1
+            replace_secret(path, f"word {count}")
+
+    writer = threading.Thread(target=replace)
+    writer.start()
+    try:
+        assert all(read_secret(path).startswith("word ") for _ in range(3_000))
+    finally:
+        stop.set()
+        writer.join()
 
 
 def test_missing_files_folders_and_binaries_are_named(tmp_path: Path) -> None:

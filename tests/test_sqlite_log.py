@@ -169,6 +169,26 @@ def test_a_second_writer_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
         log._db.execute("ROLLBACK")
 
 
+def test_the_file_is_its_owners_and_what_is_purged_is_gone_from_it(tmp_path: Path) -> None:
+    path = tmp_path / "log.db"
+    with SqliteContactLog.open(path, now=NOW) as log:
+        if os.name == "posix":
+            assert path.stat().st_mode & 0o777 == 0o600
+        log.append([Sighting(NOW + n, f"CANARY{n}" * 8, -60.0) for n in range(500)])
+        log.purge(NOW + 30 * DAY)
+        for file in tmp_path.iterdir():
+            assert b"CANARY" not in file.read_bytes(), file.name
+            assert os.name != "posix" or file.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_sighting_that_no_database_can_hold_is_refused_whole(tmp_path: Path) -> None:
+    with SqliteContactLog.open(tmp_path / "log.db", now=NOW) as log:
+        for peer, version in (("\ud800", 2), ("T", 10**30)):
+            with pytest.raises(StoreError, match="no database can hold"):
+                log.append([sighting(1), Sighting(NOW, peer, -60.0, version=version)])
+        assert len(log) == 0
+
+
 def test_the_journal_is_a_write_ahead_log(tmp_path: Path) -> None:
     with SqliteContactLog.open(tmp_path / "log.db", now=NOW) as log:
         assert log._db.execute("PRAGMA journal_mode").fetchone() == ("wal",)

@@ -14,6 +14,7 @@ from tracetogether.bluetrace.tempid import OpenedTempID, TempIDIssuer, new_user_
 from tracetogether.errors import InvalidTempIDError, KeyRingError
 from tracetogether.keyring import KeyRing
 from tracetogether.rejection import Rejection
+from tracetogether.sightings import Sighting, Sightings
 from tracetogether.units import SECONDS_PER_DAY, Entropy
 
 VECTORS = json.loads((Path(__file__).parent / "vectors" / "tempids.json").read_text())["vectors"]
@@ -77,7 +78,8 @@ def test_renewal_is_due_after_twelve_hours_or_when_none_is_valid(entropy: Entrop
 def test_batches_read_back_from_a_servers_answer(entropy: Entropy) -> None:
     batch = chained(entropy).issue(USER, NOON, 3)
     assert TempIDBatch.from_json(json.loads(json.dumps(batch.to_json()))) == batch
-    for wrong in (None, {}, [], {"tempIDs": [{}], "refreshTime": 1}, {"tempIDs": 7}):
+    for wrong in (None, {}, [], {"tempIDs": [{}], "refreshTime": 1}, {"tempIDs": 7},
+                  {"tempIDs": [], "refreshTime": float("inf")}):  # fmt: skip
         with pytest.raises(InvalidTempIDError, match="no batch"):
             TempIDBatch.from_json(wrong)
 
@@ -269,3 +271,12 @@ def test_url_safe_user_ids_come_back_in_standard_form(entropy: Entropy) -> None:
 def test_tokens_do_not_show(entropy: Entropy) -> None:
     batch = chained(entropy).issue(USER, NOON, 2)
     assert batch.tempids[0].text not in repr(batch)
+
+
+def test_people_do_not_show(entropy: Entropy) -> None:
+    issuer = chained(entropy)
+    text = issuer.issue(USER, NOON, 1).tempids[0].text
+    for shown in (issuer.open(text, NOON), issuer.open_many([text], np.array([NOON + 1.0]))):
+        assert USER not in repr(shown)
+    assert text not in repr(Sighting(NOON, text, -60.0))
+    assert text not in repr(Sightings.from_rows([Sighting(NOON, text, -60.0)]))

@@ -1,21 +1,25 @@
 """The contact log: sightings kept for 21 days, rolling, on the phone."""
 
+import math
 from bisect import bisect_left, insort
 from collections.abc import Iterable, Sequence
-from typing import Protocol, Self
+from typing import Final, Protocol, Self
 
 from tracetogether.parameters import RETENTION
 from tracetogether.sightings import Sighting, Sightings
 from tracetogether.units import SECONDS_PER_DAY
 
+CLOCK_LEAP_S: Final = 180 * SECONDS_PER_DAY
+"""A step ahead of this length is a wrong clock."""
+
 
 class ContactLog(Protocol):
     """Where a phone writes down what it heard.
 
-    Every log keeps the 21-day rule by itself: an append drops what lies more
-    than the retention before the newest sighting, and so does ``purge``
-    relative to the given time. A sighting that leaps more than a day ahead of the newest
-    one drops nothing (a wrong clock must not empty the log); ``purge`` decides then.
+    Every log keeps the 21-day rule by itself: an append drops what lies more than the retention
+    before the newest of its sightings, and so does ``purge`` relative to the given time. A
+    sighting half a year and more ahead of all that is held drops nothing: that is a wrong
+    clock's, which must not empty the log. (A clock wrong by less can't be told from a silence.)
     """
 
     def append(self, rows: Iterable[Sighting]) -> None:
@@ -51,20 +55,17 @@ class ContactLog(Protocol):
         return Sightings.from_rows(self.rows(start, end))
 
 
-def cutoff_on_append(newest: float | None, times: Sequence[float], retention_s: int) -> float:
+def cutoff_on_append(oldest: float | None, times: Sequence[float], retention_s: int) -> float:
     """Return the time before which an append of sightings at ``times`` drops old ones.
 
     Args:
-        newest: time of the newest sighting held, None for an empty log.
+        oldest: time of the oldest sighting held, None for an empty log.
         times: times being appended; at least one.
         retention_s: how long sightings are kept.
     """
-    trusted = newest if newest is not None else min(times)
-    for time in sorted(times):
-        if time - trusted > SECONDS_PER_DAY:
-            break  # a leap of the clock
-        trusted = max(trusted, time)
-    return trusted - retention_s
+    first = min(times) if oldest is None else min(oldest, *times)
+    believable = first + retention_s + CLOCK_LEAP_S
+    return max((time for time in times if time <= believable), default=-math.inf) - retention_s
 
 
 class MemoryContactLog(ContactLog):
@@ -86,8 +87,8 @@ class MemoryContactLog(ContactLog):
         new = list(rows)
         if not new:
             return
-        newest = self._rows[-1].time if self._rows else None
-        cutoff = cutoff_on_append(newest, [row.time for row in new], self._retention_s)
+        oldest = self._rows[0].time if self._rows else None
+        cutoff = cutoff_on_append(oldest, [row.time for row in new], self._retention_s)
         for row in new:
             insort(self._rows, row, key=_time)
         self._drop_before(cutoff)

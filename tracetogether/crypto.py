@@ -47,7 +47,7 @@ class Aead:
         """
         try:
             return self._gcm.decrypt(iv, sealed, associated)
-        except InvalidTag:
+        except (InvalidTag, ValueError):  # ValueError: cut so short that nothing is left to try
             msg = "the value was changed, or sealed under another key or for another purpose"
             raise SealError(msg) from None
 

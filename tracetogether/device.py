@@ -11,19 +11,22 @@ Timings are those of the reference phones (parameters.PhoneTimings); the
 protocol spoken comes in as an ``Exchange``.
 """
 
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from math import isfinite
 from typing import Final, assert_never
 
-from tracetogether.contactlog import ContactLog
-from tracetogether.errors import LocalProtocolError
+from tracetogether.contactlog import CLOCK_LEAP_S, ContactLog
+from tracetogether.errors import LocalProtocolError, StoreError
 from tracetogether.exchange import Advertisement, Exchange, LinkEvent, LinkState, Step
 from tracetogether.parameters import TIMINGS, PhoneTimings
 from tracetogether.rejection import Rejection
-from tracetogether.sightings import Sighting
+from tracetogether.sightings import RSSI_LOWEST_DBM, Sighting
+from tracetogether.units import SECONDS_PER_MINUTE
 
 _MAX_PEERS: Final = 4_096  # bounds what a thousand made-up peers a second can cost
+_MAX_SIGHTINGS_PER_MINUTE: Final = 240  # bounds what a talkative peer can write into the log
 _CLOCK_SET_BACK_S: Final = 1.0
 
 
@@ -172,6 +175,8 @@ class Device:
     Attributes:
         next_deadline: when ``DeadlinePassed`` is wanted next.
         rejections: messages that were not believed, by reason.
+        store_error: why the contact log can't be written just now, None while it can. Sightings
+            wait in memory meanwhile (the last few thousand) and are written when it goes again.
     """
 
     def __init__(
@@ -184,6 +189,9 @@ class Device:
         chance: Callable[[], float],
     ) -> None:
         self.rejections: Counter[Rejection] = Counter()
+        self.store_error: StoreError | None = None
+        self._unwritten: deque[Sighting] = deque(maxlen=_MAX_PEERS)
+        self._recent: deque[float] = deque(maxlen=_MAX_SIGHTINGS_PER_MINUTE)
         self._exchange = exchange
         self._log = log
         self._timings = timings
@@ -215,7 +223,6 @@ class Device:
         """Take in what happened at ``now``; return what to do, in order.
 
         Raises:
-            StoreError: the contact log could not be written; the machine goes on.
             LocalProtocolError: the driver reports what can't have happened.
         """
         self._mind_the_clock(now)
@@ -243,14 +250,17 @@ class Device:
                 if batch is None:
                     return ()
                 self._exchange.renew(batch)
-                return self._advertise(now) if self._expiry is None else ()
+                # A batch that is no use now (a wrong clock) is not asked for again at once.
+                return self._advertise(now, ask=False) if self._expiry is None else ()
             case _:
                 assert_never(happened)
 
     def _mind_the_clock(self, now: float) -> None:
-        """Move all deadlines along when the clock was set back."""
+        """Move all deadlines along when the clock was set back, and mistrust a great leap ahead."""
         leap = now - self._now
         self._now = now
+        if leap > CLOCK_LEAP_S:  # perhaps it is put right before it costs the log
+            self._purge_at = now + self._timings.purge_every_s
         if leap >= -_CLOCK_SET_BACK_S:
             return
         self._advertise_at += leap
@@ -270,7 +280,9 @@ class Device:
             actions += self._linked(self._link.heard.peer, LinkEvent.TIMED_OUT, now)
         if now >= self._purge_at:
             self._purge_at = now + self._timings.purge_every_s
-            self._log.purge(now)
+            self._purge(now)
+        if self._unwritten:
+            self._write()
         if now >= self._renew_at:
             self._renew_at = now + self._timings.refresh_check_s
             self._fetching = False  # an answer this late is not coming
@@ -291,14 +303,16 @@ class Device:
             actions.append(Scan(self._timings.scan_s))
         return tuple(actions)
 
-    def _advertise(self, now: float, until: float | None = None) -> tuple[Action, ...]:
+    def _advertise(
+        self, now: float, until: float | None = None, *, ask: bool = True
+    ) -> tuple[Action, ...]:
         advertisement = self._exchange.advertisement(now)
         if advertisement is None:  # no valid token: never an expired one
             was_on = self._expiry is not None
             self._expiry = None
             self._advertise_at = now + self._timings.refresh_check_s
             stop: tuple[Action, ...] = (Advertise(None),) if was_on else ()
-            return (*stop, *self._fetch())
+            return (*stop, *self._fetch()) if ask else stop
         self._expiry = advertisement.expiry
         self._advertise_until = now + self._timings.advertise_s if until is None else until
         return (Advertise(advertisement),)
@@ -310,9 +324,11 @@ class Device:
         return (FetchBatch(),)
 
     def _heard(self, heard: Heard, now: float) -> tuple[Action, ...]:
-        if not heard.rssi_dbm < 0:  # 127 means that the radio has no reading; NaN neither
+        if not RSSI_LOWEST_DBM <= heard.rssi_dbm < 0:  # 127: the radio has no reading; NaN neither
             self.rejections[Rejection.INVALID_RSSI] += 1
             return ()
+        if heard.tx_power_dbm is not None and not isfinite(heard.tx_power_dbm):
+            heard = replace(heard, tx_power_dbm=None)
         peer = heard.peer
         if self._rest_until.get(peer, now) > now:
             return ()
@@ -357,7 +373,8 @@ class Device:
         """Let the protocol's table decide the next step of the connection to ``peer``."""
         link = self._link
         if link is None or link.heard.peer != peer:
-            return ()  # news of a connection already given up, or opened by the other side
+            # News of a connection already given up; one that only now came about must go.
+            return (Disconnect(peer),) if event is LinkEvent.CONNECTED else ()
         following = self._exchange.transitions.get((link.state, event))
         if following is None:
             msg = f"{event.name} can't happen to a connection that is {link.state.name}"
@@ -395,7 +412,33 @@ class Device:
             del self._rest_until[oldest]
 
     def _keep(self, heard: Sighting | Rejection) -> None:
+        if isinstance(heard, Sighting) and self._too_many(heard.time):
+            heard = Rejection.IMPLAUSIBLE
         if isinstance(heard, Rejection):
             self.rejections[heard] += 1
+            return
+        self._unwritten.append(heard)
+        self._write()
+
+    def _too_many(self, now: float) -> bool:
+        """Return whether more was said within a minute than people around could have said."""
+        full = len(self._recent) == _MAX_SIGHTINGS_PER_MINUTE
+        if full and 0 <= now - self._recent[0] < SECONDS_PER_MINUTE:
+            return True
+        self._recent.append(now)
+        return False
+
+    def _write(self) -> None:
+        try:
+            self._log.append(self._unwritten)
+        except StoreError as error:
+            self.store_error = error
         else:
-            self._log.append([heard])
+            self.store_error = None
+            self._unwritten.clear()
+
+    def _purge(self, now: float) -> None:
+        try:
+            self._log.purge(now)
+        except StoreError as error:
+            self.store_error = error

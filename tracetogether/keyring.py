@@ -6,8 +6,8 @@ nothing that remains, on disk or in memory, leads back to it.
 """
 
 import os
+import re
 from base64 import b64decode, b64encode
-from binascii import Error as Base64Error
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final, Self
@@ -20,6 +20,7 @@ from tracetogether.units import Entropy, utc_day
 
 _NEXT_DAY: Final = b"tracetogether/v1/chain/next-day"
 _DAY_KEY: Final = b"tracetogether/v1/chain/day-key/"
+_DAY: Final = re.compile("[0-9]{1,7}")
 _MAX_DAYS_AHEAD: Final = 4_000  # bounds the work that a forged time can cause
 
 _HEADER: Final = """\
@@ -51,8 +52,11 @@ class KeyRing:
     def generate(
         cls, now: float, *, entropy: Entropy = os.urandom, static_keys: Sequence[bytes] = ()
     ) -> Self:
-        """Return a new chain that begins on the UTC day of ``now``, with optional static keys."""
-        return cls((utc_day(now), entropy(KEY_BYTES)), static_keys)
+        """Return a new chain that begins on the UTC day before ``now``, with optional static keys.
+
+        The day before, since a batch's first window begins a minute before it is issued.
+        """
+        return cls((utc_day(now) - 1, entropy(KEY_BYTES)), static_keys)
 
     @classmethod
     def of_static(cls, *keys: bytes) -> Self:
@@ -149,7 +153,7 @@ class KeyRing:
             match line.split("#", 1)[0].split():
                 case []:
                     pass
-                case ["chain", day, value] if chain is None and day.isdecimal():
+                case ["chain", day, value] if chain is None and _DAY.fullmatch(day):
                     chain = (int(day), _key(value, path, number))
                 case ["static", value]:
                     static_keys.append(_key(value, path, number))
@@ -216,7 +220,7 @@ class _Chain:
 def _key(value: str, path: Path, number: int) -> bytes:
     try:
         key = b64decode(value, validate=True)
-    except Base64Error:
+    except ValueError:
         key = b""
     if len(key) != KEY_BYTES:
         msg = f"{path}, line {number}: not a key of {KEY_BYTES} bytes in base64"

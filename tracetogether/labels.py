@@ -78,6 +78,10 @@ class Labels:
     def __len__(self) -> int:
         return len(self.codes)
 
+    def __repr__(self) -> str:
+        """Show sizes alone: names may be tokens or people."""
+        return f"Labels({len(self.codes)} rows, {len(self.names)} names)"
+
     def to_list(self) -> list[str | None]:
         """Return the names row by row, None where unknown."""
         table = [*self.names, None]

@@ -17,11 +17,15 @@ def read_secret(path: Path) -> str:
         StoreError: it is missing, no text, or readable by group or others.
     """
     try:
-        mode = path.stat().st_mode
-        if os.name == "posix" and mode & _OTHERS:
-            msg = f"{path} can be read by others (mode {mode & 0o777:o}): chmod 600 {path}"
-            raise StoreError(msg)
-        return path.read_text("utf-8")
+        while True:
+            with path.open("rb") as file:
+                mode = os.fstat(file.fileno()).st_mode
+                if os.name == "posix" and mode & _OTHERS:
+                    msg = f"{path} can be read by others (mode {mode & 0o777:o}): chmod 600 {path}"
+                    raise StoreError(msg)
+                text = file.read().decode("utf-8")
+                if os.path.samestat(os.fstat(file.fileno()), path.stat()):
+                    return text  # else it was replaced, and wiped, while it was read
     except OSError as error:
         msg = f"can't read {path}: {error.strerror}"
         raise StoreError(msg) from None
@@ -56,6 +60,7 @@ def replace_secret(path: Path, text: str) -> None:
     Raises:
         StoreError: it can't be written; what stood there still stands.
     """
+    path = path.resolve()  # where a link leads, not the link
     fresh = path.with_name(f".{path.name}.new")
     try:
         fresh.unlink(missing_ok=True)

@@ -1,7 +1,7 @@
 """Sightings in columns: the one shape that log, upload and all estimators share."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Final, Self
 
@@ -13,7 +13,8 @@ from tracetogether.errors import InvalidReadingsError
 from tracetogether.labels import Labels
 from tracetogether.units import Bools, Floats, Ints
 
-RSSI_UNAVAILABLE: Final = 127  # Bluetooth Core: "RSSI not available"
+RSSI_LOWEST_DBM: Final = -127.0  # Bluetooth Core: the least that a controller reports
+_TIME_LIMIT_S: Final = 1e14  # beyond, seconds in a float run together
 
 READINGS_COLUMNS: Final[Mapping[str, str]] = {
     "time": "t",
@@ -47,7 +48,7 @@ class Sighting:
     """
 
     time: float
-    peer: str
+    peer: str = field(repr=False)
     rssi_dbm: float
     tx_power_dbm: float | None = None
     peer_model: str | None = None
@@ -126,7 +127,8 @@ class Sightings:
             observer_model=labels(observer_model),
             peer_model=labels(peer_model),
         )
-        valid = np.isfinite(times) & np.isfinite(rssi) & (rssi < 0)  # 127 is above 0
+        # NaN compares false; 127, "not available", lies above 0
+        valid = (np.abs(times) < _TIME_LIMIT_S) & (rssi < 0) & (rssi >= RSSI_LOWEST_DBM)
         if valid.all():
             return everything
         kept = everything.take(valid)

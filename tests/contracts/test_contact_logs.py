@@ -105,12 +105,23 @@ def test_appending_rolls_the_log(make: Make) -> None:
     assert [row.peer for row in log.rows()] == [str(day) for day in range(8, 30)]
 
 
-def test_a_leap_of_the_clock_does_not_empty_the_log(make: Make) -> None:
+def test_a_gap_longer_than_the_retention_empties_the_log(make: Make) -> None:
     log = make()
     log.append([sighting(NOW, "before")])
-    log.append([sighting(NOW + 20 * 365 * DAY, "2040")])
-    assert [row.peer for row in log.rows()] == ["before", "2040"]
+    log.append([sighting(NOW + 22 * DAY, "after")])
+    assert [row.peer for row in log.rows()] == ["after"]
+
+
+def test_a_clock_wrong_by_years_does_not_empty_the_log(make: Make) -> None:
+    log = make()
+    log.append([sighting(NOW + n, "before") for n in range(5)])
+    log.append([sighting(NOW + 20 * 365 * DAY + n, "2040") for n in range(5)])
+    for n in range(5):
+        log.append([sighting(NOW + 5 + n, "after")])
+    assert [row.peer for row in log.rows()] == ["before"] * 5 + ["after"] * 5 + ["2040"] * 5
     assert log.purge(NOW + RETENTION) == 0
+    log.append([sighting(NOW + RETENTION + 7, "later")])  # and it rolls on
+    assert [row.peer for row in log.rows()] == ["after"] * 3 + ["later"] + ["2040"] * 5
 
 
 def test_appending_nothing_is_nothing(make: Make) -> None:

@@ -79,6 +79,8 @@ class SqliteContactLog(ContactLog):
         path = Path(path)
         mode = "ro" if read_only else "rwc"
         with _clear_errors(path):
+            if not read_only and not path.exists():
+                path.touch(0o600)  # SQLite gives its journals the same mode
             db = sqlite3.connect(
                 f"{path.absolute().as_uri()}?mode={mode}",
                 uri=True,
@@ -115,6 +117,7 @@ class SqliteContactLog(ContactLog):
             raise StoreError(msg)
         # A commit is on the disk when append returns: a phone's battery may end at any moment.
         self._db.execute("PRAGMA synchronous = FULL")
+        self._db.execute("PRAGMA secure_delete = ON")  # what is purged is overwritten
 
     def append(self, rows: Iterable[Sighting]) -> None:
         """Write down ``rows``, all or none of them."""
@@ -135,12 +138,12 @@ class SqliteContactLog(ContactLog):
         if not new:
             return
         with _clear_errors(self._path), self._transaction():
-            newest = self._db.execute("SELECT max(time) FROM sighting").fetchone()[0]
+            oldest = self._db.execute("SELECT min(time) FROM sighting").fetchone()[0]
             self._db.executemany(
                 f"INSERT INTO sighting ({_COLUMNS}) VALUES (?,?,?,?,?,?,?,?,?)",  # noqa: S608 - constant
                 new,
             )
-            cutoff = cutoff_on_append(newest, [row[0] for row in new], self._retention_s)
+            cutoff = cutoff_on_append(oldest, [row[0] for row in new], self._retention_s)
             self._db.execute("DELETE FROM sighting WHERE time < ?", (cutoff,))
 
     def rows(self, start: float | None = None, end: float | None = None) -> list[Sighting]:
@@ -168,6 +171,9 @@ class SqliteContactLog(ContactLog):
             deleted = self._db.execute(
                 "DELETE FROM sighting WHERE time < ?", (now - self._retention_s,)
             )
+        if deleted.rowcount:
+            with _clear_errors(self._path):  # the write-ahead log still holds the old pages
+                self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
         return deleted.rowcount
 
     def __len__(self) -> int:
@@ -222,6 +228,13 @@ def _clear_errors(path: Path) -> Iterator[None]:
     """Turn what SQLite says into what was wrong, where, and what to do."""
     try:
         yield
+    except (OverflowError, UnicodeError):
+        msg = f"contact log {path}: a sighting holds a number or a text that no database can hold"
+        raise StoreError(msg) from None
+    except OSError as error:
+        msg = f"contact log {path}: it can't be made ({error.strerror}): check that the folder "
+        msg += "exists and is yours to write"
+        raise StoreError(msg) from None
     except sqlite3.Error as error:
         name = getattr(error, "sqlite_errorname", "")
         match name.split("_")[:2]:

@@ -72,7 +72,7 @@ class TempIDBatch:
                 for one in answer["tempIDs"]
             ]
             refresh_at = int(answer["refreshTime"])
-        except (TypeError, KeyError, ValueError):
+        except (TypeError, KeyError, ValueError, OverflowError):
             msg = "the server's answer is no batch of TempIDs: check its address and version"
             raise InvalidTempIDError(msg) from None
         return cls(tuple(sorted(tempids, key=lambda one: one.start)), refresh_at)

@@ -21,13 +21,13 @@ from tracetogether.bluetrace.payload import (
 from tracetogether.errors import LocalProtocolError, RemoteProtocolError
 from tracetogether.exchange import Advertisement, LinkEvent, LinkState, Step, Transitions
 from tracetogether.rejection import Rejection
-from tracetogether.sightings import Sighting
+from tracetogether.sightings import RSSI_LOWEST_DBM, Sighting
 from tracetogether.units import Entropy
 
 SERVICE_UUID: Final = "B82AB3FC-1595-4F6A-80F0-FE094CC218F9"  # OpenTrace Android README
 CHARACTERISTIC_UUID: Final = "117BDD58-57CE-4E7A-8E87-7CCCDDA2A804"  # V2, the same README
 COMPANY_ID: Final = 0x03FF  # of the manufacturer data; OpenTrace Android
-_RSSI_FLOOR_DBM: Final = -127.0
+_MAX_TOKEN: Final = 128  # TempIDs have 84 characters, the longest known dialect 120
 
 CENTRAL: Final[Transitions] = MappingProxyType(
     {
@@ -168,7 +168,9 @@ class BlueTraceExchange:
     def _believed(self, sighting: Sighting) -> Sighting | Rejection:
         if not sighting.peer:
             return Rejection.NO_MSG
-        if not _RSSI_FLOOR_DBM <= sighting.rssi_dbm < 0:
+        if len(sighting.peer) > _MAX_TOKEN:
+            return Rejection.MALFORMED
+        if not RSSI_LOWEST_DBM <= sighting.rssi_dbm < 0:
             return Rejection.INVALID_RSSI
         if sighting.peer in self._own_tokens:
             return Rejection.SELF_TEMPID  # our own words, played back

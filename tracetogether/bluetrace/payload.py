@@ -7,6 +7,7 @@ txPower, org, v``) are read, never sent. Keys may come in any order, numbers as 
 
 import json
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final, NoReturn
@@ -14,6 +15,10 @@ from typing import Final, NoReturn
 from tracetogether.errors import RemoteProtocolError
 
 PROTOCOL_VERSION: Final = 2
+_MAX_VERSION: Final = 255
+_SURROGATE: Final = re.compile(
+    "[\ud800-\udfff]"
+)  # half a character: JSON can spell it, UTF-8 can't
 MAX_PAYLOAD_BYTES: Final = 512  # Bluetooth Core: the longest value an attribute can have
 
 
@@ -125,7 +130,7 @@ def _no_constant(name: str) -> NoReturn:
 
 def _text(said: Mapping[str, object], key: str, old_key: str) -> str:
     value = said.get(key, said.get(old_key, ""))
-    if not isinstance(value, str):
+    if not isinstance(value, str) or _SURROGATE.search(value):
         msg = f"a payload's {key!r} is not text"
         raise RemoteProtocolError(msg)
     return value
@@ -150,4 +155,9 @@ def _number(said: Mapping[str, object], key: str, old_key: str) -> float | None:
 
 def _version(said: Mapping[str, object]) -> int:
     version = _number(said, "v", "v")
-    return PROTOCOL_VERSION if version is None else int(version)
+    if version is None:
+        return PROTOCOL_VERSION
+    if not 0 <= version <= _MAX_VERSION:
+        msg = "a payload's version is out of range"
+        raise RemoteProtocolError(msg)
+    return int(version)

@@ -10,7 +10,7 @@ from base64 import b64decode, b64encode
 from binascii import Error as Base64Error
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, cast
 
 import numpy as np
@@ -53,7 +53,7 @@ def new_user_id(entropy: Entropy = os.urandom) -> str:
 class OpenedTempID:
     """Whose token it was and when it was to be used: [start, expiry], epoch seconds."""
 
-    user_id: str
+    user_id: str = field(repr=False)
     start: int
     expiry: int
 

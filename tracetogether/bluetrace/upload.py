@@ -171,7 +171,7 @@ def write_upload(rows: Iterable[Sighting]) -> bytes:
             record["txPower"] = _whole(row.tx_power_dbm)
         record["v"] = row.version
         records.append(record)
-    text = json.dumps({"records": records, "events": []}, ensure_ascii=False)
+    text = json.dumps({"records": records, "events": []}, ensure_ascii=False, separators=(",", ":"))
     return text.encode()
 
 
