@@ -133,6 +133,14 @@ def test_init_in_the_place_of_a_file_is_told(run: Run) -> None:
     assert isinstance(result.exception, StoreError)
 
 
+def test_an_authority_made_just_after_midnight_issues_at_once(tmp_path: Path) -> None:
+    midnight = 1_600_041_600.0
+    create_folder(tmp_path / "desk", now=midnight + 5)
+    with opened_folder(tmp_path / "desk") as service:
+        user = service.issuance.register()
+        assert len(service.issuance.batch(user.user_id, midnight + 10)) == 100
+
+
 def test_init_in_json(run: Run) -> None:
     assert facts(run("init", "desk", "--name", "AU_DTA", "--json")) == {
         "dir": "desk",

@@ -52,11 +52,8 @@ class KeyRing:
     def generate(
         cls, now: float, *, entropy: Entropy = os.urandom, static_keys: Sequence[bytes] = ()
     ) -> Self:
-        """Return a new chain that begins on the UTC day before ``now``, with optional static keys.
-
-        The day before, since a batch's first window begins a minute before it is issued.
-        """
-        return cls((utc_day(now) - 1, entropy(KEY_BYTES)), static_keys)
+        """Return a new chain that begins on the UTC day of ``now``, with optional static keys."""
+        return cls((utc_day(now), entropy(KEY_BYTES)), static_keys)
 
     @classmethod
     def of_static(cls, *keys: bytes) -> Self:

@@ -9,6 +9,7 @@ from tracetogether.authority.issuance import new_secret
 from tracetogether.authority.service import Authority
 from tracetogether.errors import MissingExtraError, StoreError
 from tracetogether.keyring import KeyRing
+from tracetogether.parameters import BLUETRACE
 from tracetogether.secret_file import create_secret
 
 DATABASE: Final = "authority.db"
@@ -38,7 +39,8 @@ def create_folder(folder: Path, *, now: float, name: str = DEFAULT_NAME) -> str:
     token = new_secret()
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        KeyRing.generate(now).save(folder / KEYS)
+        # From a moment ago: a batch's first window begins a minute before it is issued.
+        KeyRing.generate(now - BLUETRACE.early_start_s).save(folder / KEYS)
         create_secret(folder / OPERATOR_TOKEN, f"{token}\n")
         SqlStore.create(folder / DATABASE, name=name, operator_token=token).close()
     except BaseException as error:
