@@ -12,6 +12,7 @@ from tracetogether.labels import Labels
 from tracetogether.proximity.attenuation import RULES, Bucketed
 from tracetogether.proximity.calibration import Calibration
 from tracetogether.proximity.estimates import Estimates
+from tracetogether.proximity.own_log import OwnLog
 from tracetogether.proximity.slots import DEFAULT_MAX_GAP_S, Slots, fold
 from tracetogether.proximity.smoothed import Smoothed
 from tracetogether.sightings import Sightings
@@ -31,7 +32,11 @@ class Estimator(Protocol):
 
 
 ESTIMATORS: Final[Mapping[str, Callable[[], Estimator]]] = MappingProxyType(
-    {"smoothed": Smoothed, **{name: partial(Bucketed, rule) for name, rule in RULES.items()}}
+    {
+        "smoothed": Smoothed,
+        "posterior": OwnLog,
+        **{name: partial(Bucketed, rule) for name, rule in RULES.items()},
+    }
 )
 """Name -> how to make the estimator with its defaults."""
 

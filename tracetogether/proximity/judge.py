@@ -38,7 +38,8 @@ _SIGNAL_SD: Final = (
 )
 _POSITION_SD: Final = 0.13  # log10 distance of a window from positions, beside their spread
 _SHIFTS: Final = np.linspace(-0.12, 0.12, 7)
-_WIDTHS: Final = (0.6, 0.8, 1.0, 1.25, 1.6, 2.0, 2.5)
+_WIDTHS: Final = (0.6, 0.8, 1.0, 1.25, 1.6, 2.0, 2.5, 3.2, 4.0)
+_BELIEF_SCENES: Final = 4.0  # the figures count as much as so many scenes where distances shift
 _COVERED: Final = 0.9
 
 
@@ -98,9 +99,14 @@ class FittedPosterior:
         if asked not in self._log_odds:
             self._log_odds[asked] = self._learn_log_odds(*asked)
         windows, features = self._features(scene, logs, window_s, within_m)
-        odds = self._log_odds[asked].of(features)
+        log_odds = self._log_odds[asked]
         return WindowScores(
-            windows.observer, windows.peer, windows.window, odds, np.asarray(expit(odds))
+            observer=windows.observer,
+            peer=windows.peer,
+            window=windows.window,
+            # How common nearness was in training is no evidence about a window.
+            score=log_odds.evidence(features),
+            probability=np.asarray(expit(log_odds.of(features))),
         )
 
     def minutes(self, scene: Scene, logs: Logs, *, within_m: float) -> PairMinutes:
@@ -223,7 +229,7 @@ class FittedPosterior:
             return float(np.concatenate(errors).mean()), float(np.concatenate(inside).mean())
 
         losses = [outcome(Correction(float(shift)))[0] for shift in _SHIFTS]
-        shift = _lowest(_SHIFTS, np.array(losses))
+        shift = _lowest(_SHIFTS, np.array(losses)) * len(parts) / (len(parts) + _BELIEF_SCENES)
         covered = [outcome(Correction(shift, width))[1] for width in _WIDTHS]
         width = float(np.interp(_COVERED, np.maximum.accumulate(covered), _WIDTHS))
         return Correction(shift, width)

@@ -55,6 +55,11 @@ class LogOdds:
                 break
         return cls(beta)
 
+    def evidence(self, features: Floats) -> Floats:
+        """Return (n,) log-odds without the intercept, on the scale of one of the features."""
+        slopes = self.coefficients[1:] / self.coefficients[1:].sum()
+        return np.asarray(np.clip(features, -_MOST, _MOST) @ slopes)
+
     def of(self, features: Floats) -> Floats:
         """Return (n,) log-odds."""
         trimmed = np.clip(features, -_MOST, _MOST)

@@ -1,0 +1,114 @@
+"""The posterior for one phone's log as an estimator: the smoothed one, with the log as context.
+
+A phone that hears everybody weakly at some time is not far from everybody: it lies in a bag, or
+the body of its owner is in the way. What each encounter's attenuation has in common with the
+others of the same phone, at about the same time, is therefore taken out as the owner's offset,
+as far as offsets spread more than distances do (proximity.offsets says the same of a scene).
+"""
+
+from dataclasses import dataclass, replace
+from typing import Final
+
+import numpy as np
+
+from tracetogether.proximity.calibration import EXPOSURE_NOTIFICATION_TRANSMIT, RECEIVE
+from tracetogether.proximity.estimates import Estimates, Intervals
+from tracetogether.proximity.model import MODEL, REFERENCE_M, ProximityModel
+from tracetogether.proximity.offsets import slot_noise_db2
+from tracetogether.proximity.pathloss import DistancePrior, LogDistance, Spreads
+from tracetogether.proximity.slots import Slots
+from tracetogether.proximity.smoothed import Smoothed
+from tracetogether.units import Floats, Ints
+
+_SAME_SCENE_S: Final = 900.0  # encounters no farther apart than this tell of one another
+# Of what is unknown of a pair of phones, the part that its receiver makes up.
+_RECEIVER_SHARE: Final = RECEIVE.sd_db**2 / (
+    RECEIVE.sd_db**2 + EXPOSURE_NOTIFICATION_TRANSMIT.sd_db**2
+)
+
+
+@dataclass(frozen=True, slots=True)
+class OwnLog:
+    """Parameters of the estimator; it has no other state.
+
+    Attributes:
+        model: the figures of the posterior.
+    """
+
+    model: ProximityModel = MODEL
+
+    def estimate(self, slots: Slots, *, within_m: float) -> Estimates:
+        """Return minutes within ``within_m`` and the nearest distance of each encounter."""
+        return self._smoothed().estimate(self._without_offsets(slots), within_m=within_m)
+
+    def per_slot(self, slots: Slots, *, within_m: float) -> Intervals:
+        """Return which share of each slot was spent within ``within_m``."""
+        return self._smoothed().per_slot(self._without_offsets(slots), within_m=within_m)
+
+    def _smoothed(self) -> Smoothed:
+        model = self.model
+        at_1m_db = model.level_db - model.slope_db * float(np.log10(REFERENCE_M))
+        kept = (model.transmitter_sd_db, model.pair_sd_db, model.direction_sd_db)
+        varying = (model.slow_sd_db, model.minute_sd_db, model.single_sd_db)
+        return Smoothed(
+            path_loss=LogDistance(at_1m_db, model.exponent),
+            spreads=Spreads(
+                pair_db=float(np.linalg.norm(kept)),
+                within_pair_db=float(np.linalg.norm(varying)),
+                correlation_s=60 * model.slow_minutes,
+            ),
+            prior=DistancePrior(model.distance_m, model.kept_decades, model.moving_decades),
+        )
+
+    def _without_offsets(self, slots: Slots) -> Slots:
+        """Return the slots with owners' offsets taken out, and what stays unknown of them."""
+        model = self.model
+        level = slots.total(slots.attenuation_db * slots.credit_s) / slots.total(slots.credit_s)
+        mean, count = _around(slots, level - model.typical_db)
+        peers = (
+            (model.slope_db * model.kept_decades) ** 2
+            + model.transmitter_sd_db**2
+            + model.pair_sd_db**2
+            + model.direction_sd_db**2
+            + (1 - _RECEIVER_SHARE) * slots.phone_variance_db2
+            + slot_noise_db2(np.full(len(slots), 10.0), model)
+        )
+        offset_variance = (
+            model.receiver_sd_db**2
+            + model.level_sd_db**2
+            + _RECEIVER_SHARE * slots.phone_variance_db2
+        )
+        apart = (model.slope_db * model.apart_decades) ** 2 + peers / np.maximum(count, 1)
+        share = offset_variance / (offset_variance + apart)
+        return replace(
+            slots,
+            attenuation_db=slots.attenuation_db - (share * mean)[slots.encounter],
+            phone_variance_db2=(1 - _RECEIVER_SHARE) * slots.phone_variance_db2 + share * apart,
+        )
+
+
+def _around(slots: Slots, level: Floats) -> tuple[Floats, Floats]:
+    """Return the mean ``level`` of each phone's encounters about the same time, and how many.
+
+    Each encounter counts once, and itself among them.
+    """
+    if not len(slots):
+        return level, level
+    # Phones are set far apart in time, so that two sorted columns serve all of them.
+    begin = float(slots.start_s.min())
+    span = float(slots.end_s.max()) - begin + 3 * _SAME_SCENE_S
+    base = (slots.observer.codes.astype(np.float64) + 1) * span - begin
+    start, end = slots.start_s + base, slots.end_s + base
+    by_start, by_end = np.argsort(start, kind="stable"), np.argsort(end, kind="stable")
+
+    def before(
+        column: Floats, order: Ints, time: Floats, *, with_equal: bool
+    ) -> tuple[Floats, Floats]:
+        place = np.searchsorted(column[order], time, side="right" if with_equal else "left")
+        sums = np.concatenate([[0.0], np.cumsum(level[order])])
+        return sums[place], place.astype(np.float64)
+
+    begun, begun_count = before(start, by_start, end + _SAME_SCENE_S, with_equal=True)
+    over, over_count = before(end, by_end, start - _SAME_SCENE_S, with_equal=False)
+    count = begun_count - over_count
+    return (begun - over) / count, count
