@@ -15,6 +15,8 @@ TraceTogetherError
 │   └── ConflictError
 ├── UnreachableError
 ├── MissingExtraError
+├── RadioError
+│   └── LinkError              one connection failed: usual, the next one may not
 └── ProtocolError
     ├── LocalProtocolError     our own code broke the rules
     └── RemoteProtocolError    the other phone did
@@ -88,6 +90,14 @@ class MissingExtraError(TraceTogetherError):
             f"{what} needs packages that are not installed: pip install 'tracetogether[{extra}]'"
         )
         self.extra = extra
+
+
+class RadioError(TraceTogetherError):
+    """The Bluetooth adapter is missing, or does not do what it is told."""
+
+
+class LinkError(RadioError):
+    """One connection to another phone failed or broke; the adapter is well."""
 
 
 class ProtocolError(TraceTogetherError):

@@ -66,6 +66,22 @@ class Advertisement:
     expiry: float
 
 
+@dataclass(frozen=True, slots=True)
+class GattProfile:
+    """Where on the air a protocol lives; builds of one protocol may differ in it.
+
+    Attributes:
+        service: UUID of the advertised service.
+        characteristic: UUID of the value that is read and written; the service's own where a
+            phone has none of this UUID (that is how the first version did it).
+        company_id: of the manufacturer data.
+    """
+
+    service: str
+    characteristic: str
+    company_id: int
+
+
 class Exchange(Protocol):
     """One phone's side of a protocol."""
 

@@ -1,0 +1,118 @@
+"""A connection that this phone opened, on bumble's GATT client."""
+
+import asyncio
+from contextlib import suppress
+from typing import Any, Final
+
+from bumble import att
+from bumble.core import UUID
+from bumble.device import Connection
+from bumble.gatt_client import CharacteristicProxy, Client
+
+from tracetogether.adapters.bumble_radio.errands import Errands, broken
+from tracetogether.errors import LinkError
+from tracetogether.exchange import GattProfile
+
+CLOSE_S: Final = 2.0
+_LONGEST_VALUE: Final = 512  # Bluetooth Core, vol. 3, part F, 3.2.9
+_ENDS: Final = frozenset({att.ATT_ATTRIBUTE_NOT_LONG_ERROR, att.ATT_INVALID_OFFSET_ERROR})
+
+
+class BumbleLink:
+    """A ``Link`` of bumble's."""
+
+    def __init__(self, connection: Connection, profile: GattProfile, errands: Errands) -> None:
+        self._connection = connection
+        self._profile = profile
+        self._errands = errands
+        self._value: CharacteristicProxy[bytes] | None = None
+        self._client: Client = connection.gatt_client
+
+    async def ask_for(self, mtu: int) -> None:
+        """Agree on the packet size.
+
+        Raises:
+            LinkError: the connection broke.
+        """
+        with broken("agree on a packet size"):
+            await self._errands.whole(lambda: self._ask_for(mtu))
+
+    async def read(self) -> bytes:
+        """Return the peer's value."""
+        with broken("read"):
+            return await self._errands.whole(self._read)
+
+    async def write(self, value: bytes) -> None:
+        """Write ``value``, in parts where it is longer than a packet."""
+        with broken("write"):
+            await self._errands.whole(lambda: self._write(value))
+
+    async def close(self) -> None:
+        """End the connection."""
+        with suppress(Exception):
+            self._check()
+            async with asyncio.timeout(CLOSE_S):
+                await self._errands.whole(self._connection.disconnect)
+
+    async def _ask_for(self, mtu: int) -> None:
+        self._check()
+        await self._client.request_mtu(mtu)
+
+    async def _write(self, value: bytes) -> None:
+        handle = (await self._find()).handle
+        self._check()
+        await self._client.write_value(handle, value, with_response=True)
+
+    async def _read(self) -> bytes:
+        """Put the value together from as many parts as the packet size asks for.
+
+        Some phones answer a request for a later part with the first one again; theirs is
+        taken as it came.
+        """
+        handle = (await self._find()).handle
+        answer = await self._request(att.ATT_Read_Request(attribute_handle=handle))
+        value = first = last = answer.attribute_value
+        while len(last) == self._client.mtu - 1 and len(value) <= _LONGEST_VALUE:
+            answer = await self._request(
+                att.ATT_Read_Blob_Request(attribute_handle=handle, value_offset=len(value)),
+                ends=_ENDS,
+            )
+            last = b"" if answer is None else answer.part_attribute_value
+            if last == first:
+                break
+            value += last
+        return bytes(value)
+
+    def _check(self) -> None:
+        """Raise LinkError on a broken connection, where bumble would wait half a minute."""
+        connections = self._connection.device.connections
+        if connections.get(self._connection.handle) is not self._connection:
+            msg = "the connection broke"
+            raise LinkError(msg)
+
+    async def _find(self) -> CharacteristicProxy[bytes]:
+        self._check()
+        if self._value is None:
+            services = await self._client.discover_service(UUID(self._profile.service))
+            if not services:
+                msg = "the peer advertises the service and does not have it"
+                raise LinkError(msg)
+            found = await self._client.discover_characteristics((), services[0])
+            for wanted in (self._profile.characteristic, self._profile.service):
+                for one in found:
+                    if one.uuid == UUID(wanted):
+                        self._value = one
+                        return one
+            msg = "the peer has the service without its characteristic"
+            raise LinkError(msg)
+        return self._value
+
+    async def _request(self, request: att.ATT_PDU, ends: frozenset[int] = frozenset()) -> Any:  # noqa: ANN401 - the answer that belongs to the request
+        self._check()
+        answer = await self._client.send_request(request)
+        if answer is None or answer.op_code == att.Opcode.ATT_ERROR_RESPONSE:
+            if answer is not None and answer.error_code in ends:
+                return None
+            msg = "the peer refuses to be read"
+            raise LinkError(msg)
+        return answer

@@ -1,0 +1,338 @@
+"""Both roles on one controller: shown and served, scanned for and connected to."""
+
+import asyncio
+from collections.abc import Callable, Coroutine, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any, Final
+
+from bumble import att, hci
+from bumble.core import UUID
+from bumble.device import Connection, Device
+from bumble.gatt import Characteristic, CharacteristicValue, Service
+
+from tracetogether.adapters.bumble_radio.errands import Errands, broken, refused
+from tracetogether.adapters.bumble_radio.link import CLOSE_S, BumbleLink
+from tracetogether.advertising import encode_advertisement, parse_advertisement
+from tracetogether.device import Heard, PayloadWritten
+from tracetogether.errors import LinkError
+from tracetogether.exchange import Advertisement, GattProfile
+from tracetogether.radio import RadioLimits, Report
+
+_LEAST_MTU: Final = 23
+_INBOUND: Final = "tracetogether_inbound"
+_AdvertisingReport = (
+    hci.HCI_LE_Advertising_Report_Event.Report | hci.HCI_LE_Extended_Advertising_Report_Event.Report
+)
+
+
+@dataclass(frozen=True, slots=True)
+class BumbleHabits:
+    """How a radio uses its controller.
+
+    Attributes:
+        tx_power_dbm: what is advertised as transmit power, None: nothing.
+        advertise_every_s: advertising interval.
+        mtu: longest packet to ask a peripheral for; 23 asks for nothing.
+        pause_advertising: show nothing while connecting; some chips fail otherwise.
+    """
+
+    tx_power_dbm: int | None = None
+    advertise_every_s: float = 0.25
+    mtu: int = 512  # what OpenTrace's Android phones ask for
+    pause_advertising: bool = False
+
+
+class BumbleHost(Device):
+    """Bumble's device with two habits changed.
+
+    Connections of others are an event of their own: ``connect`` takes the first new connection
+    for its own, whoever opened it. And reports of advertisements are passed on raw, without
+    a store that grows with every made-up address.
+    """
+
+    hear: Callable[[_AdvertisingReport], None] | None = None
+
+    def emit(self, event: str, *args: Any, **kwargs: Any) -> bool:  # noqa: ANN401 - as pyee has it
+        """Emit an event."""
+        if event == self.EVENT_CONNECTION and args[0].role == hci.Role.PERIPHERAL:
+            event = _INBOUND
+        return super().emit(event, *args, **kwargs)
+
+    def on_advertising_report(self, report: _AdvertisingReport) -> None:
+        """Take an advertisement in."""
+        if self.hear is not None:
+            self.hear(report)
+
+
+class BumbleRadio:
+    """A ``Radio`` on a controller that bumble drives: see open_controller and open_adapter.
+
+    Args:
+        device: a powered device.
+        profile: where on the air the protocol lives.
+        report: takes what comes in.
+        habits: how it uses the controller.
+        limits: what strangers may do.
+        clock: epoch seconds; a value is not served beyond its expiry.
+        on_close: what to do at the end.
+    """
+
+    def __init__(
+        self,
+        device: BumbleHost,
+        profile: GattProfile,
+        report: Report,
+        *,
+        habits: BumbleHabits,
+        limits: RadioLimits,
+        clock: Callable[[], float],
+        on_close: Sequence[Callable[[], Coroutine[Any, Any, None]]] = (),
+    ) -> None:
+        self._device = device
+        self._profile = profile
+        self._report = report
+        self._habits = habits
+        self._limits = limits
+        self._clock = clock
+        self._shown: Advertisement | None = None
+        self._served: Advertisement | None = None
+        self._scanning = False
+        self._initiating: str | None = None
+        self._commands = asyncio.Lock()  # advertising, scanning and addresses change in turn
+        self._incoming: dict[Connection, _Guest] = {}
+        self._errands = Errands()
+        self._attempt: asyncio.Future[Connection] | None = None
+        self._given_up: asyncio.Future[None] | None = None
+        self._on_close = on_close
+        device.hear = self._heard
+        device.on(_INBOUND, self._welcome)
+        self._add_service()
+
+    # --- the port ---
+
+    async def advertise(self, advertisement: Advertisement | None) -> None:
+        """Show and serve this from now on."""
+        await self._errands.whole(lambda: self._advertise(advertisement))
+
+    async def scan(self, *, on: bool) -> None:
+        """Begin or stop to report advertisements."""
+        self._scanning = on
+        await self._errands.whole(self._scan_as_wanted)
+
+    async def connect(self, peer: str) -> BumbleLink:
+        """Return a connection to ``peer``."""
+        address = hci.Address(peer)
+        if any(one.peer_address == address for one in self._device.connections.values()):
+            msg = "the peer is connected already: it opened a connection itself"
+            raise LinkError(msg)
+        self._initiating = peer
+        try:
+            await self._errands.whole(self._make_room)
+            if self._given_up is not None:  # the attempt before this one
+                await asyncio.wait([self._given_up])
+            connection = await self._connect(address)
+        finally:
+            self._initiating = None
+            self._errands.begin(self._resume)
+        return await self._linked(connection)
+
+    async def close(self) -> None:
+        """Stop everything and let go of the controller."""
+        self._shown = self._served = None
+        self._scanning = False
+        self._device.hear = None
+        for guest in self._incoming.values():
+            guest.timer.cancel()
+        with suppress(Exception):
+            async with asyncio.timeout(CLOSE_S):
+                await self._errands.whole(self._shut_down)
+        await self._errands.end(CLOSE_S)
+        for let_go in self._on_close:
+            with suppress(Exception):
+                async with asyncio.timeout(CLOSE_S):
+                    await let_go()
+
+    # --- the central's side ---
+
+    async def _connect(self, address: hci.Address) -> Connection:
+        attempt = self._errands.begin(lambda: self._device.connect(address, timeout=None))
+        self._attempt = attempt
+        try:
+            with broken("connect"):
+                return await asyncio.shield(attempt)
+        except asyncio.CancelledError:
+            self._given_up = self._errands.begin(lambda: self._give_up(attempt))
+            raise
+
+    async def _give_up(self, attempt: asyncio.Future[Connection]) -> None:
+        with suppress(hci.HCI_Error):  # it has come about, or failed, just now
+            await _cancel(self._device)
+        await (await attempt).disconnect()
+
+    async def _linked(self, connection: Connection) -> BumbleLink:
+        link = BumbleLink(connection, self._profile, self._errands)
+        try:
+            if self._habits.mtu > _LEAST_MTU:
+                await link.ask_for(self._habits.mtu)
+        except BaseException:
+            self._errands.begin(link.close)
+            raise
+        return link
+
+    def _heard(self, report: _AdvertisingReport) -> None:
+        said = parse_advertisement(report.data, self._profile.service, self._profile.company_id)
+        if said is None:
+            return
+        self._report(
+            Heard(
+                peer=str(report.address),
+                rssi_dbm=float(report.rssi),
+                tx_power_dbm=said.tx_power_dbm,
+                manufacturer_data=said.manufacturer_data,
+            )
+        )
+
+    # --- the peripheral's side ---
+
+    def _add_service(self) -> None:
+        kinds = Characteristic.Properties
+        value: Characteristic[bytes] = Characteristic(
+            UUID(self._profile.characteristic),
+            kinds.READ | kinds.WRITE | kinds.WRITE_WITHOUT_RESPONSE,
+            Characteristic.READABLE | Characteristic.WRITEABLE,
+            CharacteristicValue(read=self._read, write=self._written),
+        )
+        self._device.add_service(Service(UUID(self._profile.service), [value]))
+
+    def _welcome(self, connection: Connection) -> None:
+        if len(self._incoming) >= self._limits.incoming:
+            self._errands.begin(connection.disconnect)
+            return
+        timer = asyncio.get_running_loop().call_later(
+            self._limits.incoming_s, lambda: self._errands.begin(connection.disconnect)
+        )
+        self._incoming[connection] = _Guest(timer, self._limits.writes)
+        connection.on(connection.EVENT_DISCONNECTION, lambda _: self._forget(connection))
+        if self._initiating == str(connection.peer_address):
+            # One connection serves both directions, and controllers allow no second one.
+            self._errands.begin(lambda: _cancel(self._device))
+        self._errands.begin(self._resume)  # a controller stops advertising when one connects
+
+    def _forget(self, connection: Connection) -> None:
+        guest = self._incoming.pop(connection, None)
+        if guest is not None:
+            guest.timer.cancel()
+        self._errands.begin(self._resume)  # where it could not go on during the connection
+
+    def _read(self, connection: Connection) -> bytes:
+        """Return the value served: one connection reads one value, however long it takes."""
+        guest = self._incoming.get(connection)
+        if guest is None:
+            raise att.ATT_Error(att.ATT_READ_NOT_PERMITTED_ERROR)
+        if guest.read is None:
+            served = self._served
+            if served is None or self._clock() >= served.expiry:
+                raise att.ATT_Error(att.ATT_UNLIKELY_ERROR_ERROR)
+            guest.read = served.value
+        return guest.read
+
+    def _written(self, connection: Connection, value: bytes) -> None:
+        guest = self._incoming.get(connection)
+        if guest is None or guest.writes <= 0:
+            raise att.ATT_Error(att.ATT_WRITE_NOT_PERMITTED_ERROR)
+        guest.writes -= 1
+        self._report(PayloadWritten(str(connection.peer_address), bytes(value)))
+
+    # --- commands to the controller, each sequence of them in turn ---
+
+    async def _advertise(self, advertisement: Advertisement | None) -> None:
+        async with self._commands:
+            with refused("advertise"):
+                await self._device.stop_advertising()
+                self._shown = None
+                if advertisement is None:
+                    return
+                if self._served is None or advertisement.value != self._served.value:
+                    await self._new_address()
+                self._shown = self._served = advertisement
+                await self._start_advertising()
+
+    async def _new_address(self) -> None:
+        """Change the random address; controllers refuse that while they scan or connect."""
+        if self._attempt is not None:  # bounded by the phone's own time-out for connections
+            await asyncio.wait([self._attempt])
+        if self._device.is_scanning:
+            await self._device.stop_scanning()
+        address = hci.Address.generate_private_address()
+        await self._device.send_sync_command(
+            hci.HCI_LE_Set_Random_Address_Command(random_address=address)
+        )
+        self._device.random_address = address
+        await self._tune_scan()
+
+    async def _start_advertising(self) -> None:
+        shown = self._shown
+        if shown is None or (self._habits.pause_advertising and self._initiating):
+            return
+        await self._device.start_advertising(
+            advertising_data=encode_advertisement(
+                shown.service,
+                self._profile.company_id,
+                shown.manufacturer_data,
+                self._habits.tx_power_dbm,
+            ),
+            scan_response_data=b"",
+            advertising_interval_min=self._habits.advertise_every_s * 1000,
+            advertising_interval_max=self._habits.advertise_every_s * 1000,
+        )
+
+    async def _make_room(self) -> None:
+        """Leave the controller free to connect."""
+        async with self._commands:
+            await self._tune_scan()
+            if self._habits.pause_advertising:
+                with refused("pause advertising"):
+                    await self._device.stop_advertising()
+
+    async def _scan_as_wanted(self) -> None:
+        async with self._commands:
+            await self._tune_scan()
+
+    async def _tune_scan(self) -> None:
+        wanted = self._scanning and self._initiating is None
+        with refused("scan"):
+            if wanted and not self._device.is_scanning:
+                await self._device.start_scanning(active=False)  # it is all in the first packet
+            elif not wanted and self._device.is_scanning:
+                await self._device.stop_scanning()
+
+    async def _resume(self) -> None:
+        """Scan and advertise again as wanted, after a connection began or ended."""
+        async with self._commands:
+            await self._tune_scan()
+            await self._device.stop_advertising()
+            await self._start_advertising()
+
+    async def _shut_down(self) -> None:
+        async with self._commands:
+            await self._device.stop_advertising()
+            await self._tune_scan()
+            for connection in list(self._device.connections.values()):
+                await connection.disconnect()
+            await self._device.power_off()
+
+
+class _Guest:
+    """A connection that another phone opened to this one."""
+
+    __slots__ = ("read", "timer", "writes")
+
+    def __init__(self, timer: asyncio.TimerHandle, writes: int) -> None:
+        self.timer = timer
+        self.writes = writes
+        self.read: bytes | None = None
+
+
+async def _cancel(device: Device) -> None:
+    await device.cancel_connection()  # type: ignore[no-untyped-call]  # bumble leaves it bare
