@@ -141,7 +141,23 @@ def test_only_readings_without_signal_are_no_encounters(tmp_path):
 def test_milliseconds_are_noticed(tmp_path):
     path = tmp_path / "ms.csv"
     path.write_text("t,tx,rssi\n1600000000000,ben,-60\n")
-    assert "milliseconds" in run(path).stderr
+    told = run(path)
+    assert told.exit_code == 1
+    assert "--time-unit ms" in str(told.exception)
+    rows = json.loads(run(path, "--time-unit", "ms", "--json").stdout)
+    assert rows[0]["start_s"] == 1_600_000_000.0
+
+
+def test_readings_that_no_radio_reports_are_dropped_and_counted(tmp_path):
+    path = tmp_path / "odd.csv"
+    odd = ["-99999999999999999999", "-1e307", "-1000", "-128", "0", "127"]
+    good = [f"{1600000000 + 30 * n},ben,-66" for n in range(20)]
+    path.write_text("\n".join(["t,tx,rssi", *good, *(f"1600000000,ben,{one}" for one in odd),
+                               "1e300,ben,-66"]) + "\n")  # fmt: skip
+    (row,) = json.loads(run(path, "--json").stdout)
+    assert row["readings"] == 20
+    assert row["nearest_m"] > 0.1
+    assert "Dropped 7 readings" in run(path).stderr
 
 
 def test_names_cannot_steer_the_terminal(tmp_path):

@@ -98,7 +98,9 @@ def test_rejections_are_told(patient: Patient) -> None:
 def test_a_wrong_pin_is_told_and_the_right_one_still_works(patient: Patient) -> None:
     wrong = f"{(int(patient.pin) + 1) % 10**8:08d}"
     assert isinstance(patient.run(pin=wrong).exception, AccessDeniedError)
-    assert isinstance(patient.run(pin="12").exception, InvalidUploadError)
+    short = patient.run(pin="12")
+    assert short.exit_code == 2
+    assert "8 digits" in short.stderr
     assert patient.run().exit_code == 0
     assert isinstance(patient.run().exception, AccessDeniedError)  # a PIN is used once
 
@@ -112,6 +114,18 @@ def test_what_is_no_log_costs_no_pin(patient: Patient, content: bytes) -> None:
     Path("bad.json").write_bytes(content)
     result = patient.run("bad.json", None, "--credential", "phone.credential")
     assert isinstance(result.exception, InvalidUploadError)
+    assert patient.run().exit_code == 0
+
+
+def test_a_pin_may_be_typed_as_it_was_read_out(patient: Patient) -> None:
+    assert patient.run(pin=f"{patient.pin[:4]} {patient.pin[4:]}").exit_code == 0
+
+
+def test_an_empty_log_costs_no_pin(patient: Patient) -> None:
+    Path("empty.json").write_bytes(write_upload([]))
+    result = patient.run("empty.json", None, "--credential", "phone.credential")
+    assert isinstance(result.exception, InvalidUploadError)
+    assert "still good" in str(result.exception)
     assert patient.run().exit_code == 0
 
 

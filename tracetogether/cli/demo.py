@@ -235,6 +235,10 @@ def _print(played: Run, scored: CaseScore, traced: _Traced, picture: Path, secon
         f"missed {scored.missed}, listed {scored.false_contacts} falsely.[/] "
         f"({seconds:.0f} s; picture: {picture})"
     )
+    console.print(
+        "One case is a matter of luck: `tracetogether simulate run train-carriage` takes everybody "
+        "in turn."
+    )
 
 
 def _cells(line: ContactScore) -> tuple[str, ...]:

@@ -13,6 +13,7 @@ from rich.text import Text
 
 from tracetogether.cli.console import err, out, print_json, progress, utc_text
 from tracetogether.csv_columns import BadLine
+from tracetogether.errors import InvalidReadingsError
 from tracetogether.labels import UNKNOWN, Labels
 from tracetogether.proximity.calibration import Calibration
 from tracetogether.proximity.encounters import ESTIMATORS, Encounters, encounters
@@ -90,6 +91,13 @@ def _unknown(name: str, known: Mapping[str, object], what: str) -> str:
     metavar="TABLE",
     help="Phone models' offsets, a table in either published en-calibration layout.",
 )
+@click.option(
+    "--time-unit",
+    type=click.Choice(["s", "ms"]),
+    default="s",
+    show_default=True,
+    help="Unit of the column of times.",
+)
 @click.option("--strict", is_flag=True, help="Stop at the first malformed line.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON list of encounters.")
 def estimate(
@@ -99,6 +107,7 @@ def estimate(
     estimator: str,
     calibration: Path | None,
     *,
+    time_unit: str,
     strict: bool,
     as_json: bool,
 ) -> None:
@@ -119,8 +128,11 @@ def estimate(
         sightings = Sightings.from_csv(
             readings, columns, strict=strict, on_bad_lines=on_bad_lines, on_progress=advance
         )
+    if time_unit == "ms":
+        sightings = sightings.replaced(time=sightings.time / 1000)
     if len(sightings) and float(np.median(sightings.time)) > _MILLISECONDS:
-        _warn("The times look like milliseconds; they are taken for seconds.")
+        msg = f"the times in {readings} look like milliseconds: add `--time-unit ms`"
+        raise InvalidReadingsError(msg)
     if sightings.dropped:
         _warn(
             f"Dropped {_count(sightings.dropped, 'reading')} without a valid signal strength (RSSI "

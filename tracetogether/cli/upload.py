@@ -1,5 +1,6 @@
 """`tracetogether upload`: send a phone's contact log to the authority."""
 
+import re
 from pathlib import Path
 from typing import Final
 
@@ -10,7 +11,7 @@ from tracetogether.adapters.sqlite_log import SqliteContactLog
 from tracetogether.bluetrace.upload import parse_upload, write_upload
 from tracetogether.cli.console import out, print_json
 from tracetogether.errors import InvalidUploadError, StoreError
-from tracetogether.parameters import MAX_UPLOAD_BYTES
+from tracetogether.parameters import MAX_UPLOAD_BYTES, UPLOAD_PIN_DIGITS
 
 _SQLITE: Final = b"SQLite format 3\x00"
 
@@ -42,13 +43,20 @@ def upload(
 
     LOG is the phone's database (SQLite), or a file in OpenTrace's JSON, which is sent as it is.
     """
-    registered = Registered.load(credential or log.with_suffix(".credential"))
+    digits = re.sub(r"[\s-]", "", pin)  # as people write numbers down
+    if not re.fullmatch(rf"[0-9]{{{UPLOAD_PIN_DIGITS}}}", digits):
+        msg = f"an upload PIN has {UPLOAD_PIN_DIGITS} digits"
+        raise click.BadParameter(msg, param_hint="--pin")
     body = _body(log)
     count = len(parse_upload(body).records)  # a log that can't be read shall not cost a PIN
+    if not count:
+        msg = f"{log} holds no sightings: there is nothing to upload, and the PIN is still good"
+        raise InvalidUploadError(msg)
+    registered = Registered.load(credential or log.with_suffix(".credential"))
     with AuthorityClient(
         server, credential=registered.credential, allow_plain_http=allow_plain_http
     ) as client:
-        receipt = client.upload(body, client.redeem_pin(pin, body))
+        receipt = client.upload(body, client.redeem_pin(digits, body))
     if as_json:
         print_json({"sent": count, "bytes": len(body), **receipt})
         return
