@@ -31,7 +31,8 @@ F32 = npt.NDArray[np.float32]
 _FULL_SIZE_M: Final = 0.25  # phones are never at no distance: heights, depths of bodies
 _SCAN_WEIGHT: Final = 0.25  # of one scan among many that say the same
 _HEARING_PER_DB: Final = 0.12  # exp05: log-odds of being heard fall so with attenuation
-_HEARING_FROM_DB: Final = 62.0  # ... from ``detection_logit`` at this attenuation
+_HEARING_FROM_DB: Final = 62.0  # ... from the following at this attenuation
+_HEARING_THERE: Final = 1.2
 _HEARING_SD: Final = 0.8  # ... and differ so between people
 _SEPARATION: Final = 0.2  # strength of keeping apart
 _DECADE: Final = float(np.log(10))
@@ -223,7 +224,7 @@ class Geometry:
         person = np.float32(_HEARING_SD) * one.hearing
         odds = np.float32(-_HEARING_PER_DB) * (expected - np.float32(_HEARING_FROM_DB))
         odds += (
-            np.float32(self.model.detection_logit)
+            np.float32(_HEARING_THERE)
             + one.hearing_all
             + person[self.first]
             + person[self.second]

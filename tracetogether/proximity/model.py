@@ -43,7 +43,7 @@ class ProximityModel:
             people; keeps their offset from taking all of it.
         detection_decades: fitted. How far log10 distance falls per unit of the log-odds
             of being heard in a scan.
-        detection_logit: fitted. Log-odds of being heard at the median distance.
+        detection_logit: fitted. Log-odds of being heard in a scan, on the average over pairs.
         spread_m: where people are in a room: standard deviation along each axis.
         spread_decades_e: its uncertainty, as the standard deviation of its natural logarithm.
         step_m: how far somebody who stays moves in a minute (the scale of a Student t with one
@@ -70,7 +70,7 @@ class ProximityModel:
     moving_decades: float = 0.13
     apart_decades: float = 0.06
     detection_decades: float = 0.02
-    detection_logit: float = 1.2
+    detection_logit: float = -0.2
     spread_m: float = 1.35
     spread_decades_e: float = 0.25
     step_m: float = 0.06
