@@ -139,7 +139,7 @@ def test_a_wrong_way_round_estimator_is_worse_than_nothing():
     assert row.ndcf >= 1.0
 
 
-def test_speed_is_readings_over_the_first_asking_of_each_scene():
+def test_speed_is_readings_over_the_time_of_scoring_each_scene_once_more():
     rows = evaluate(
         [Oracle()],
         leave_scenes_out(SCENES),
@@ -152,14 +152,16 @@ def test_speed_is_readings_over_the_first_asking_of_each_scene():
 
 def test_all_estimators_stand_side_by_side_with_exactly_these_keys():
     rows = evaluate(
-        chosen_judges(["all"]),
+        chosen_judges(
+            [name for name in JUDGES if name != "posterior"]
+        ),  # the command's test has it
         leave_scenes_out(SCENES),
         Question((2.0,), (900.0,)),
         calibration=CALIBRATION,
         clock=ticking,
     )
     plain = json_rows(rows)
-    assert {row["estimator"] for row in plain} == set(JUDGES)
+    assert {row["estimator"] for row in plain} == set(JUDGES) - {"posterior"}
     assert all(tuple(row) == JSON_KEYS for row in plain)
     by_name = {(row["estimator"], row["logs"]): row for row in plain}
     assert by_name["mean-attenuation", "own"]["ece"] is None

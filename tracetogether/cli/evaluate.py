@@ -20,7 +20,6 @@ from tracetogether.evaluation.report import facts, json_rows, table
 from tracetogether.evaluation.scoring import Question
 from tracetogether.evaluation.scoring import evaluate as score_estimators
 from tracetogether.proximity.calibration import Calibration
-from tracetogether.proximity.judging import Judge
 
 _BAD_LINES_SHOWN: Final = 5
 _TABLE_WIDTH: Final = 122
@@ -53,8 +52,10 @@ def _above_0(
     return tuple(dict.fromkeys(values))
 
 
-def _judges(text: str) -> tuple[Judge, ...]:
-    return chosen_judges([name.strip() for name in text.split(",")])
+def _names(text: str) -> tuple[str, ...]:
+    names = tuple(name.strip() for name in text.split(","))
+    chosen_judges(names)  # a wrong name is wrong use
+    return names
 
 
 def _tracks_layout(text: str) -> Layout:
@@ -149,12 +150,18 @@ def _defaults(columns: dict[str, str]) -> str:
 )
 @click.option(
     "--estimators",
-    "judges",
-    callback=_parsed(_judges),
+    callback=_parsed(_names),
     metavar="NAME,...",
     default="all",
     show_default=True,
     help=f"Of {', '.join(JUDGES)}.",
+)
+@click.option(
+    "--model",
+    type=click.Path(path_type=Path),
+    metavar="MODEL.toml",
+    help="Figures of the posterior, from `tracetogether calibrate fit`; the built-in ones if left "
+    "out.",
 )
 @click.option(
     "--pictures",
@@ -177,7 +184,8 @@ def evaluate(
     fit_tracks: Path | None,
     radii: tuple[float, ...],
     windows: tuple[float, ...],
-    judges: tuple[Judge, ...],
+    estimators: tuple[str, ...],
+    model: Path | None,
     pictures: Path | None,
     *,
     strict: bool,
@@ -203,6 +211,7 @@ def evaluate(
     if track_columns is not None and tracks is None and fit_tracks is None:
         raise click.UsageError("--track-columns says something of --tracks, which is not given")
     known = Calibration.prior() if calibration is None else Calibration.load(calibration)
+    judges = chosen_judges(estimators, model)
     layout = columns or Layout.parse(None)
 
     def read(path: Path, *options: object, inherited: bool = False) -> Recording:

@@ -2,12 +2,15 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from difflib import get_close_matches
+from pathlib import Path
 from types import MappingProxyType
 from typing import Final
 
 from tracetogether.errors import InvalidReadingsError
 from tracetogether.proximity.attenuation import RULES, Bucketed
+from tracetogether.proximity.judge import PosteriorJudge
 from tracetogether.proximity.judging import Judge
+from tracetogether.proximity.model import ProximityModel
 from tracetogether.proximity.rivals.constant import Constant
 from tracetogether.proximity.rivals.kalman import Kalman
 from tracetogether.proximity.rivals.mean_attenuation import MeanAttenuation
@@ -22,6 +25,7 @@ def _bucket(name: str) -> Callable[[], Judge]:
 
 JUDGES: Final[Mapping[str, Callable[[], Judge]]] = MappingProxyType(
     {
+        "posterior": PosteriorJudge,
         "constant": Constant,
         "mean-attenuation": MeanAttenuation,
         "smoothed": lambda: Slotwise("smoothed", Smoothed(), shares_are_probabilities=True),
@@ -33,21 +37,27 @@ JUDGES: Final[Mapping[str, Callable[[], Judge]]] = MappingProxyType(
 """Name -> how to make the estimator with its defaults."""
 
 
-def chosen_judges(names: Sequence[str]) -> tuple[Judge, ...]:
+def chosen_judges(names: Sequence[str], model: Path | None = None) -> tuple[Judge, ...]:
     """Return the estimators of these names; all of them for "all".
+
+    Args:
+        names: the estimators.
+        model: figures for the posterior in place of the built-in ones.
 
     Raises:
         InvalidReadingsError: there is no estimator of that name.
+        CalibrationError: ``model`` can't be read.
     """
-    if "all" in names:
-        return tuple(make() for make in JUDGES.values())
-    judges = []
-    for name in dict.fromkeys(names):
+    judges: list[Judge] = []
+    for name in dict.fromkeys(JUDGES if "all" in names else names):
         if name not in JUDGES:
             near = get_close_matches(name, JUDGES, n=1, cutoff=0.4)
             hint = f"did you mean {near[0]!r}? " if near else ""
             raise InvalidReadingsError(
                 f"there is no estimator {name!r}; {hint}Known are all, {', '.join(JUDGES)}."
             )
-        judges.append(JUDGES[name]())
+        judge = JUDGES[name]()
+        if model is not None and isinstance(judge, PosteriorJudge):
+            judge = PosteriorJudge(ProximityModel.load(model))
+        judges.append(judge)
     return tuple(judges)
