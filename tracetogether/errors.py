@@ -87,7 +87,8 @@ class MissingExtraError(TraceTogetherError):
 
     def __init__(self, what: str, extra: str) -> None:
         super().__init__(
-            f"{what} needs packages that are not installed: pip install 'tracetogether[{extra}]'"
+            f"{what} needs packages that are not installed: pip install 'tracetogether[{extra}]' "
+            f"(in a checkout: pip install -e '.[{extra}]')"
         )
         self.extra = extra
 
