@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Self
 
-from tracetogether.authority.access import MemoryUsers, operator_digest
-from tracetogether.authority.casework import Case, MemoryCases
-from tracetogether.authority.intake import MemoryUploads, UploadReceipt
-from tracetogether.authority.pins import MemoryPins
-from tracetogether.authority.service import Authority
+from tracetogether.authority.casework import Case
+from tracetogether.authority.intake import UploadReceipt
+from tracetogether.authority.memory_store import MemoryStore
+from tracetogether.authority.operators import ALL_ROLES
+from tracetogether.authority.service import Authority, AuthorityStore
 from tracetogether.bluetrace.upload import write_upload
 from tracetogether.crypto import sha256
 from tracetogether.keyring import KeyRing
@@ -26,31 +26,31 @@ class World:
     """An authority and all that it keeps."""
 
     keys: KeyRing
-    users: MemoryUsers
-    cases: MemoryCases
-    pins: MemoryPins
-    uploads: MemoryUploads
+    store: AuthorityStore
     authority: Authority
     saved: list[int | None] = field(default_factory=list)
 
     @classmethod
-    def of(cls, entropy: Entropy, *, since: float = NOW - 30 * SECONDS_PER_DAY) -> Self:
+    def of(
+        cls,
+        entropy: Entropy,
+        *,
+        since: float = NOW - 30 * SECONDS_PER_DAY,
+        store: AuthorityStore | None = None,
+    ) -> Self:
         """Return a new authority whose keys begin at ``since``."""
         saved: list[int | None] = []
         keys = KeyRing.generate(since, entropy=entropy)
-        users = MemoryUsers([operator_digest(OPERATOR_TOKEN)])
-        cases, pins, uploads = MemoryCases(), MemoryPins(), MemoryUploads()
+        store = MemoryStore() if store is None else store
         authority = Authority.assemble(
             keys,
             name="SG_MOH",
-            users=users,
-            cases=cases,
-            pins=pins,
-            uploads=uploads,
+            store=store,
             save_keys=lambda ring: saved.append(ring.oldest_day),
             entropy=entropy,
         )
-        return cls(keys, users, cases, pins, uploads, authority, saved)
+        authority.staff.add("operator", ALL_ROLES, OPERATOR_TOKEN, since)
+        return cls(keys, store, authority, saved)
 
     def user(self) -> str:
         """Register a user."""

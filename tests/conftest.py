@@ -2,7 +2,8 @@
 
 import hashlib
 import os
-from collections.abc import Callable
+import secrets
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -39,3 +40,22 @@ def recordings() -> Path:
     if not folder or not Path(folder).is_dir():
         pytest.skip("needs recordings: set TRACETOGETHER_RECORDINGS to a folder of them")
     return Path(folder)
+
+
+@pytest.fixture
+def postgres_url() -> Iterator[str]:
+    """Return the URL of an empty schema of its own on a PostgreSQL server, or skip."""
+    server = os.environ.get("TRACETOGETHER_TEST_POSTGRES")
+    if not server:
+        pytest.skip(
+            "needs PostgreSQL: set TRACETOGETHER_TEST_POSTGRES to the URL of a database on it "
+            "(.ci/run starts one)"
+        )
+    import psycopg
+
+    schema = f"test_{secrets.token_hex(8)}"
+    with psycopg.connect(server, autocommit=True) as connection:
+        connection.execute(f"CREATE SCHEMA {schema}")
+        mark = "&" if "?" in server else "?"
+        yield f"{server}{mark}options=-csearch_path%3D{schema}"
+        connection.execute(f"DROP SCHEMA {schema} CASCADE")

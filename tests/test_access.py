@@ -4,7 +4,9 @@ import pytest
 
 from tests.authority_world import OPERATOR_TOKEN, World
 from tracetogether.authority import access
-from tracetogether.authority.access import Access, MemoryUsers, credential_digest, operator_digest
+from tracetogether.authority.access import Access, credential_digest
+from tracetogether.authority.memory_store import MemoryStore
+from tracetogether.authority.operators import ALL_ROLES, Operator, operator_digest
 from tracetogether.errors import AccessDeniedError
 from tracetogether.units import Entropy
 
@@ -46,20 +48,35 @@ def test_a_credential_is_no_operator_token_and_a_token_no_credential(entropy: En
     assert credential_digest("same") != operator_digest("same")
 
 
+def store_with(*tokens: str, disabled: bool = False) -> MemoryStore:
+    store = MemoryStore()
+    for number, token in enumerate(tokens):
+        digest = operator_digest(token)
+        store.add_operator(Operator(f"op{number}", ALL_ROLES, 0.0, digest, disabled))
+    return store
+
+
 def test_without_operators_everybody_is_refused() -> None:
+    store = MemoryStore()
     for token in (*REFUSED, OPERATOR_TOKEN):
         with pytest.raises(AccessDeniedError):
-            Access(MemoryUsers()).operator(token)
+            Access(store, store).operator(token)
+
+
+def test_a_disabled_operator_is_refused() -> None:
+    store = store_with("token", disabled=True)
+    with pytest.raises(AccessDeniedError):
+        Access(store, store).operator("token")
 
 
 def test_an_empty_secret_is_refused_even_if_its_digest_is_kept() -> None:
-    users = MemoryUsers([operator_digest("")])
-    users.add_user("nobody", credential_digest(""))
+    store = store_with("")
+    store.add_user("nobody", credential_digest(""))
     for secret in (None, "", "x" * 513):
         with pytest.raises(AccessDeniedError):
-            Access(users).operator(secret)
+            Access(store, store).operator(secret)
         with pytest.raises(AccessDeniedError):
-            Access(users).phone(secret)
+            Access(store, store).phone(secret)
 
 
 @pytest.mark.parametrize("token", ["first", "second", "none of them"])
@@ -73,9 +90,9 @@ def test_every_kept_digest_is_compared_in_constant_time(
         return one == other
 
     monkeypatch.setattr(access, "equal", counted)
-    users = MemoryUsers([operator_digest("first"), operator_digest("second")])
+    store = store_with("first", "second")
     try:
-        Access(users).operator(token)
+        Access(store, store).operator(token)
     except AccessDeniedError:
         assert token == "none of them"
     assert len(compared) == 2

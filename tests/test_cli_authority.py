@@ -308,11 +308,11 @@ def test_purge_takes_what_is_too_old_and_says_so(run: Run, desk: Path) -> None:
     opened = facts(run("case", "open", new_user(desk), "--json"))
     take(desk, [], opened["case_id"], opened["upload_pin"])
     run("case", "open", new_user(desk))
-    nothing = {"day_keys": 0, "uploads": 0, "pins": 0, "cases": 0}
+    nothing = {"day_keys": 0, "uploads": 0, "contact_lists": 0, "pins": 0, "cases": 0}
     assert facts(run("purge", "--json")) == {**nothing, "pins": 1}
     later = run("purge", "--now", "2020-06-03T12:00:00")
     assert later.exit_code == 0
-    assert later.stdout == "Gone: 5 day keys, 1 uploads, 1 pins, 2 cases\n"
+    assert later.stdout == "Gone: 5 day keys, 1 uploads, 0 contact lists, 1 pins, 2 cases\n"
     assert facts(run("purge", "--now", str(int(NOON + 30 * SECONDS_PER_DAY)), "--json")) == nothing
     assert facts(run("case", "list", "--json")) == []
 

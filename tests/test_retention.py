@@ -10,7 +10,7 @@ from tracetogether.parameters import RETENTION, UPLOAD_PIN_LIFETIME_S
 from tracetogether.rejection import Rejection
 from tracetogether.units import SECONDS_PER_DAY, Entropy
 
-NOTHING = Purged(day_keys=0, uploads=0, pins=0, cases=0)
+NOTHING = Purged(day_keys=0, uploads=0, contact_lists=0, pins=0, cases=0)
 HOUR = 3_600.0
 
 
@@ -52,7 +52,7 @@ def test_uploads_go_21_days_after_they_came(world: World) -> None:
     edge = NOON + HOUR + RETENTION.uploads_s
     assert world.authority.purge(edge).uploads == 0
     assert world.authority.purge(edge + 1).uploads == 1
-    assert len(world.uploads.uploads(case.case_id)) == 1
+    assert len(world.store.uploads(case.case_id)) == 1
     assert world.authority.purge(edge + HOUR + 1).uploads == 1
 
 
@@ -94,7 +94,9 @@ def test_no_upload_outlives_its_case(world: World) -> None:
 def test_a_second_purge_finds_nothing(world: World) -> None:
     case = world.authority.casework.open_case(world.user(), NOON)
     world.take(case, world.heard(world.user(), NOON, 1), NOON + HOUR)
-    assert world.authority.purge(days(40)) == Purged(day_keys=15, uploads=1, pins=1, cases=1)
+    assert world.authority.purge(days(40)) == Purged(
+        day_keys=15, uploads=1, contact_lists=0, pins=1, cases=1
+    )
     assert world.authority.purge(days(40)) == NOTHING
 
 
@@ -111,9 +113,9 @@ def test_a_purge_that_failed_half_way_is_made_good_by_the_next(entropy: Entropy)
             raise KeyRingError(msg)
         saved.append(ring.oldest_day)
 
-    purge = type(world.authority.purge)(world.keys, save, world.cases, world.pins, world.uploads)
+    purge = type(world.authority.purge)(world.keys, save, world.store, world.authority.audit)
     with pytest.raises(KeyRingError):
         purge(days(40))
     broken = False
-    assert purge(days(40)) == Purged(day_keys=0, uploads=1, pins=1, cases=1)
+    assert purge(days(40)) == Purged(day_keys=0, uploads=1, contact_lists=0, pins=1, cases=1)
     assert saved == [DAY + 15]

@@ -208,7 +208,7 @@ def test_a_pseudonym_is_stable_and_told_apart() -> None:
 
 def test_policies_by_name() -> None:
     assert policy_named("singapore") is SINGAPORE_POLICY
-    assert set(POLICIES) == {"singapore", "2m-15min"}
+    assert set(POLICIES) == {"singapore", "2m-15min", "1.5m-15min"}
     with pytest.raises(NotFoundError, match="there are singapore, 2m-15min"):
         policy_named("none")
 

@@ -87,6 +87,14 @@ def hmac_sha256(key: bytes, message: bytes) -> bytes:
     return hmac.digest(key, message, "sha256")
 
 
+def keyed_stream(key: bytes, message: bytes, size: int) -> bytes:
+    """Return ``size`` bytes that only the key's holder can foretell, the same each time.
+
+    SHAKE-256 over the 32-byte key and the message: a sponge needs no HMAC around it.
+    """
+    return hashlib.shake_256(key + message).digest(size)
+
+
 def equal(one: bytes, other: bytes) -> bool:
     """Compare in a time that does not tell where the values differ."""
     return hmac.compare_digest(one, other)

@@ -12,7 +12,9 @@ TraceTogetherError
 ├── AuthorityError
 │   ├── AccessDeniedError
 │   ├── NotFoundError
-│   └── ConflictError
+│   ├── ConflictError
+│   ├── RateLimitedError
+│   └── AuditError
 ├── UnreachableError
 ├── MissingExtraError
 ├── RadioError
@@ -76,6 +78,18 @@ class NotFoundError(AuthorityError):
 
 class ConflictError(AuthorityError):
     """The request does not fit the state it meets; it may be repeated after a change."""
+
+
+class RateLimitedError(AuthorityError):
+    """Too many requests of this kind; try again when some time has passed."""
+
+    def __init__(self, message: str, retry_after_s: int) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
+
+
+class AuditError(AuthorityError):
+    """The audit log is not what was written: an entry is missing, changed or put in."""
 
 
 class UnreachableError(TraceTogetherError):

@@ -8,13 +8,15 @@ nothing that remains, on disk or in memory, leads back to it.
 import os
 import re
 from base64 import b64decode, b64encode
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Final, Self
 
 from tracetogether.crypto import KEY_BYTES, Aead, derive
 from tracetogether.errors import KeyRingError, StoreError
-from tracetogether.parameters import RETENTION
+from tracetogether.parameters import BLUETRACE, RETENTION
 from tracetogether.secret_file import read_secret, replace_secret
 from tracetogether.units import Entropy, utc_day
 
@@ -26,25 +28,59 @@ _MAX_DAYS_AHEAD: Final = 4_000  # bounds the work that a forged time can cause
 _HEADER: Final = """\
 # tracetogether key ring. Whoever reads this file can open TempIDs: keep it secret, mode 0600,
 # and out of backups (a restored copy would revive destroyed keys).
-# chain DAY VALUE   the oldest day (days since 1970-01-01 UTC) whose keys still exist
+# chain DAY VALUE   from this day on (days since 1970-01-01 UTC) keys follow from this value,
+#                   until the next line's day; before the first line's day keys were destroyed
+# quarantine A B    the keys of days A to B are known to others: what they open is not believed
 # static VALUE      an OpenTrace server's key; the first is tried first
 """
 
 
+@dataclass(frozen=True, slots=True)
+class DayKeys:
+    """What there is to know of the keys of one UTC day, but the keys.
+
+    Attributes:
+        day: number of the UTC day.
+        chain: 1 for the oldest chain in the ring, one more for each rotation since.
+        quarantined: the keys may be known to others.
+    """
+
+    day: int
+    chain: int
+    quarantined: bool
+
+
 class KeyRing:
-    """Keys by day and purpose; made by ``generate``, ``of_static`` or ``load``."""
+    """Keys by day and purpose; made by ``generate``, ``of_static`` or ``load``.
+
+    Args:
+        chain: day and value from which the keys follow; None for a ring of static keys.
+        static_keys: an OpenTrace server's keys.
+        rotations: further chains, each from its day on, in the order of days.
+        quarantine: first and last day of spans whose keys are known to others.
+    """
 
     def __init__(
-        self, chain: tuple[int, bytes] | None = None, static_keys: Sequence[bytes] = ()
+        self,
+        chain: tuple[int, bytes] | None = None,
+        static_keys: Sequence[bytes] = (),
+        *,
+        rotations: Sequence[tuple[int, bytes]] = (),
+        quarantine: Sequence[tuple[int, int]] = (),
     ) -> None:
-        for key in (*static_keys, *(chain[1:] if chain else ())):
+        starts = (*((chain,) if chain else ()), *rotations)
+        for key in (*static_keys, *(value for _, value in starts)):
             if len(key) != KEY_BYTES:
                 msg = f"a key has {KEY_BYTES} bytes, not {len(key)}"
                 raise KeyRingError(msg)
         if chain is None and not static_keys:
             msg = "a key ring needs a chain of day keys or a static key"
             raise KeyRingError(msg)
-        self._chain = _Chain(*chain) if chain else None
+        if any(one[0] >= other[0] for one, other in pairwise(starts)) or (rotations and not chain):
+            msg = "the chains of a key ring follow each other by day"
+            raise KeyRingError(msg)
+        self._chains = tuple(_Chain(*one) for one in starts)
+        self._quarantine = frozenset(quarantine)
         self._static_keys = tuple(static_keys)
         self._static = tuple(Aead(key) for key in static_keys)
 
@@ -66,7 +102,8 @@ class KeyRing:
     @property
     def oldest_day(self) -> int | None:
         """Number of the oldest UTC day whose keys still exist; None without a chain."""
-        return self._chain.oldest_day if self._chain else None
+        chains = self._chains
+        return chains[0].oldest_day if chains else None
 
     @property
     def static(self) -> tuple[Aead, ...]:
@@ -108,29 +145,112 @@ class KeyRing:
 
         In memory at once; on disk when the ring is saved.
         """
-        chain = self._chain
-        if chain is None or day <= chain.oldest_day:
+        chains = self._chains
+        if not chains or day <= chains[0].oldest_day:
             return 0
-        kept = _Chain(day, self._chain_of(day).value(day))
-        made = list(chain.aeads.items())  # at one stroke: other threads may add to them
+        within = self._chain_of(day)
+        kept = _Chain(day, within.value(day))
+        made = list(within.aeads.items())  # at one stroke: other threads may add to them
         kept.aeads.update((name, aead) for name, aead in made if name[1] >= day)
-        self._chain = kept
-        return day - chain.oldest_day
+        self._chains = (kept, *(one for one in chains if one.oldest_day > day))
+        self._quarantine = frozenset(
+            (max(first, day), last) for first, last in self._quarantine if last >= day
+        )
+        return day - chains[0].oldest_day
+
+    def rotate(self, now: float, *, entropy: Entropy = os.urandom) -> int:
+        """Begin a new chain, of which no older key tells anything; return its first day.
+
+        That is the first day for which no phone holds TempIDs yet: those issued before are
+        opened with the keys that sealed them.
+
+        Raises:
+            KeyRingError: there is no chain, or it was rotated for that day already.
+        """
+        first = utc_day(now + BLUETRACE.batch_size * BLUETRACE.validity_s) + 1
+        chains = self._chains
+        if not chains:
+            msg = "this key ring has static keys only: it has no chain to rotate"
+            raise KeyRingError(msg)
+        self._chain_of(first)  # not absurdly far ahead
+        if chains[-1].oldest_day >= first:
+            msg = f"a new chain begins on day {chains[-1].oldest_day} already: rotate after it has"
+            raise KeyRingError(msg)
+        self._chains = (*chains, _Chain(first, entropy(KEY_BYTES)))
+        return first
+
+    def quarantine(self, first: int, last: int) -> None:
+        """Mark the keys of days ``first`` to ``last`` as known to others.
+
+        Raises:
+            KeyRingError: the span is empty, or its keys are all gone or absurdly far ahead.
+        """
+        if last < first:
+            msg = f"from day {first} to day {last} there is no day"
+            raise KeyRingError(msg)
+        self._chain_of(last)
+        oldest = self._chains[0].oldest_day
+        self._quarantine |= {(max(first, oldest), last)}
+
+    @property
+    def quarantine_spans(self) -> list[tuple[int, int]]:
+        """First and last day of each span whose keys may be known to others."""
+        return sorted(self._quarantine)
+
+    def same_as(self, other: "KeyRing") -> bool:
+        """Return whether both rings hold the same keys and marks."""
+        return (
+            self._starts() == other._starts()  # noqa: SLF001 - a ring like this one
+            and self._quarantine == other._quarantine  # noqa: SLF001
+            and self._static_keys == other._static_keys  # noqa: SLF001
+        )
+
+    def quarantined(self, days: Iterable[int]) -> list[bool]:
+        """Return for each day whether its keys may be known to others."""
+        spans = self._quarantine
+        return [any(first <= day <= last for first, last in spans) for day in days]
+
+    def known_days(self, until: int) -> list[DayKeys]:
+        """Return what there is up to and including day ``until``, the oldest first."""
+        if not self._chains:
+            return []
+        days = range(self._chains[0].oldest_day, until + 1)
+        return [
+            DayKeys(day, sum(one.oldest_day <= day for one in self._chains), bad)
+            for day, bad in zip(days, self.quarantined(days), strict=True)
+        ]
+
+    def adopt(self, saved: "KeyRing") -> None:
+        """Take over what another process has rotated, quarantined or destroyed since.
+
+        ``saved`` is the ring as it stands on disk. Nothing destroyed here comes back.
+        """
+        destroyed = self.oldest_day
+        theirs = saved._chains  # noqa: SLF001 - a ring like this one
+        if theirs and self._starts() != saved._starts():  # noqa: SLF001
+            newer = [one for one in self._chains if one.oldest_day > theirs[-1].oldest_day]
+            self._chains = (*theirs, *newer)
+        self._quarantine |= saved._quarantine  # noqa: SLF001
+        if destroyed is not None:
+            self.destroy_before(destroyed)
+
+    def _starts(self) -> list[tuple[int, bytes]]:
+        return [(one.oldest_day, one.value(one.oldest_day)) for one in self._chains]
 
     def _chain_of(self, day: int) -> "_Chain":
-        """Return the chain if it holds ``day``."""
-        chain = self._chain
-        if chain is None:
+        """Return the chain that holds ``day``."""
+        chains = self._chains
+        if not chains:
             msg = "this key ring has static keys only: it has no day keys"
             raise KeyRingError(msg)
-        ahead = day - chain.oldest_day
-        if ahead < 0:
-            msg = f"the keys of day {day} were destroyed; the oldest left are of {chain.oldest_day}"
+        oldest = chains[0].oldest_day
+        if day < oldest:
+            msg = f"the keys of day {day} were destroyed; the oldest left are of {oldest}"
             raise KeyRingError(msg)
-        if ahead >= _MAX_DAYS_AHEAD:
-            msg = f"day {day} lies {ahead} days after the oldest key: check the clock"
+        if day - oldest >= _MAX_DAYS_AHEAD:
+            msg = f"day {day} lies {day - oldest} days after the oldest key: check the clock"
             raise KeyRingError(msg)
-        return chain
+        return next(one for one in reversed(chains) if one.oldest_day <= day)
 
     @classmethod
     def load(cls, path: Path) -> Self:
@@ -144,23 +264,36 @@ class KeyRing:
         except StoreError as error:
             msg = f"the key ring: {error}"
             raise KeyRingError(msg) from None
-        chain: tuple[int, bytes] | None = None
+        chains: list[tuple[int, bytes]] = []
+        quarantine = []
         static_keys = []
         for number, line in enumerate(lines, start=1):
             match line.split("#", 1)[0].split():
                 case []:
                     pass
-                case ["chain", day, value] if chain is None and _DAY.fullmatch(day):
-                    chain = (int(day), _key(value, path, number))
+                case ["chain", day, value] if _DAY.fullmatch(day) and (
+                    not chains or int(day) > chains[-1][0]
+                ):
+                    chains.append((int(day), _key(value, path, number)))
+                case ["quarantine", first, last] if _DAY.fullmatch(first) and _DAY.fullmatch(last):
+                    quarantine.append((int(first), int(last)))
                 case ["static", value]:
                     static_keys.append(_key(value, path, number))
                 case _:
-                    msg = f"{path}, line {number}: expected `chain DAY VALUE` or `static VALUE`"
+                    msg = (
+                        f"{path}, line {number}: expected `chain DAY VALUE` (days ascending), "
+                        "`static VALUE` or `quarantine DAY DAY`"
+                    )
                     raise KeyRingError(msg)
-        if chain is None and not static_keys:
+        if not chains and not static_keys:
             msg = f"{path} holds no key: restore it, or make a new one with `authority init`"
             raise KeyRingError(msg)
-        return cls(chain, static_keys)
+        return cls(
+            chains[0] if chains else None,
+            static_keys,
+            rotations=chains[1:],
+            quarantine=quarantine,
+        )
 
     def save(self, path: Path) -> None:
         """Write the ring to ``path`` (mode 0600), whole or not at all, and wipe what stood there.
@@ -168,12 +301,9 @@ class KeyRing:
         Raises:
             KeyRingError: the file can't be written; what stood there still stands.
         """
-        lines = [f"static {b64encode(key).decode()}\n" for key in self._static_keys]
-        chain = self._chain
-        if chain:
-            day = chain.oldest_day
-            value = b64encode(chain.value(day)).decode()
-            lines.insert(0, f"chain {day} {value}\n")
+        lines = [f"chain {day} {b64encode(value).decode()}\n" for day, value in self._starts()]
+        lines += [f"static {b64encode(key).decode()}\n" for key in self._static_keys]
+        lines += [f"quarantine {first} {last}\n" for first, last in sorted(self._quarantine)]
         try:
             replace_secret(path, _HEADER + "".join(lines))
         except StoreError as error:

@@ -50,6 +50,11 @@ class CloseContactPolicy:
     within_m: float
     minutes: float
 
+    @property
+    def basis(self) -> str:
+        """What its minutes are measured by; policies of one basis share one measurement."""
+        return f"within-{self.within_m:g}m"
+
 
 SINGAPORE_POLICY: Final = CloseContactPolicy("singapore-2m-30min", 2.0, 30.0)
 """Ministry of Health, Singapore, 2020: within 2 m for 30 minutes or more."""
@@ -57,6 +62,9 @@ SINGAPORE_POLICY: Final = CloseContactPolicy("singapore-2m-30min", 2.0, 30.0)
 DEMO_POLICY: Final = CloseContactPolicy("2m-15min", 2.0, 15.0)
 """Within 2 m for 15 minutes: WHO's and ECDC's definition of 2020; used where half an hour
 is all there is."""
+
+NEAR_POLICY: Final = CloseContactPolicy("1.5m-15min", 1.5, 15.0)
+"""Within 1.5 m for 15 minutes: Germany's and Switzerland's definition of 2020."""
 
 BLUETRACE: Final = BlueTraceParameters()
 TIMINGS: Final = PhoneTimings()
@@ -67,5 +75,13 @@ UPLOAD_PIN_LIFETIME_S: Final = 24 * SECONDS_PER_HOUR
 UPLOAD_PIN_TRIES: Final = 5
 UPLOAD_TOKEN_LIFETIME_S: Final = 2 * SECONDS_PER_HOUR  # as OpenTrace's upload tokens
 UPLOAD_CLOCK_AHEAD_S: Final = 300  # a record may lie this far after its upload: clocks differ
+MAX_RECORDS_A_SECOND: Final = 2  # of one person: an exchange leaves one record in each direction
+MAX_PEOPLE_A_MINUTE: Final = 200  # a phone has one connection at a time and seconds for each
 MAX_UPLOAD_BYTES: Final = 16_000_000
 MAX_UPLOAD_RECORDS: Final = 100_000
+
+BATCHES_AN_HOUR: Final = 60  # of one user; a phone needs two a day
+REGISTRATIONS_AN_HOUR: Final = 2_000  # from one address; many phones may share one
+PIN_TRIES_AN_HOUR: Final = 200  # of one user, over all PINs
+PIN_ALERT_A_MINUTE: Final = 60  # refused PINs of all users together: somebody is guessing
+PURGE_OVERDUE_S: Final = 2 * SECONDS_PER_HOUR  # a purge is due every hour

@@ -15,3 +15,4 @@ class Rejection(Enum):
     IMPLAUSIBLE = "implausible"
     SELF_TEMPID = "self_tempid"
     WITHDRAWN = "withdrawn"
+    QUARANTINED = "quarantined"

@@ -4,13 +4,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
 
+from tracetogether.authority.operators import Operator, OperatorStore, operator_digest
 from tracetogether.crypto import equal, sha256
 from tracetogether.errors import AccessDeniedError
 
 SECRET_BYTES: Final = 32
 _MAX_SECRET_TEXT: Final = 512  # bounds the work that a stranger can cause
 _PHONE: Final = b"tracetogether/v1/registration-credential/"
-_OPERATOR: Final = b"tracetogether/v1/operator-token/"
 
 
 class UserStore(Protocol):
@@ -28,38 +28,13 @@ class UserStore(Protocol):
         """Return whether there is such a user."""
         ...
 
-    def operator_digests(self) -> Sequence[bytes]:
-        """Return the digests of all operator tokens."""
+    def registered(self, user_ids: Sequence[str]) -> set[str]:
+        """Return those of ``user_ids`` that are users."""
         ...
 
-
-class MemoryUsers:
-    """Users and operator tokens that live as long as the process."""
-
-    def __init__(self, operators: Sequence[bytes] = ()) -> None:
-        self._users: dict[str, bytes] = {}
-        self._by_digest: dict[bytes, str] = {}
-        self._operators = list(operators)
-
-    def add_user(self, user_id: str, credential_digest: bytes) -> bool:
-        """Write down a new user; False if the id or the digest is already there."""
-        if user_id in self._users or credential_digest in self._by_digest:
-            return False
-        self._users[user_id] = credential_digest
-        self._by_digest[credential_digest] = user_id
-        return True
-
-    def user_of(self, credential_digest: bytes) -> str | None:
-        """Return whose credential this is."""
-        return self._by_digest.get(credential_digest)
-
-    def has_user(self, user_id: str) -> bool:
-        """Return whether there is such a user."""
-        return user_id in self._users
-
-    def operator_digests(self) -> Sequence[bytes]:
-        """Return the digests of all operator tokens."""
-        return tuple(self._operators)
+    def remove_user(self, user_id: str) -> bool:
+        """Forget a user, and all that hangs on him; False if there is none."""
+        ...
 
 
 def credential_digest(credential: str) -> bytes:
@@ -71,16 +46,12 @@ def credential_digest(credential: str) -> bytes:
     return sha256(_PHONE + credential.encode())
 
 
-def operator_digest(token: str) -> bytes:
-    """Return what the store keeps of an operator token."""
-    return sha256(_OPERATOR + token.encode())
-
-
 @dataclass(frozen=True, slots=True)
 class Access:
     """Tells phones and operators from strangers."""
 
     users: UserStore
+    staff: OperatorStore
 
     def phone(self, credential: str | None) -> str:
         """Return the user id of the phone that shows ``credential``.
@@ -95,19 +66,20 @@ class Access:
             raise AccessDeniedError(msg)
         return user_id
 
-    def operator(self, token: str | None) -> None:
-        """Return if ``token`` is an operator's.
+    def operator(self, token: str | None) -> Operator:
+        """Return the operator who shows ``token``.
 
         Raises:
-            AccessDeniedError: there is none, or it is nobody's.
+            AccessDeniedError: there is none, it is nobody's, or it is a disabled operator's.
         """
         secret = _bounded(token)
         digest = operator_digest(secret)
         # Every digest is compared, so that the time does not tell which one came near.
-        known = [equal(digest, one) for one in self.users.operator_digests()]
-        if not any(known) or not secret:
-            msg = "an operator token is needed: `authority init` wrote it to operator.token"
+        known = [one for one in self.staff.operators() if equal(digest, one.token_digest)]
+        if not known or not secret or known[0].disabled:
+            msg = "an operator token is needed: `authority init` or `authority user add` gave one"
             raise AccessDeniedError(msg)
+        return known[0]
 
 
 def _bounded(secret: str | None) -> str:

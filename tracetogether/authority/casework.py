@@ -3,11 +3,13 @@
 import os
 from base64 import b32encode
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import date as Date  # noqa: N812 - `date` is the name of a property here
 from typing import Final, Protocol
 
 from tracetogether.authority.access import UserStore
+from tracetogether.authority.audit import Audit
+from tracetogether.authority.operators import CONSOLE, Caller
 from tracetogether.errors import ConflictError, NotFoundError
 from tracetogether.parameters import RETENTION
 from tracetogether.units import SECONDS_PER_DAY, Entropy, utc_day
@@ -69,55 +71,25 @@ class CaseStore(Protocol):
         ...
 
 
-class MemoryCases:
-    """Cases that live as long as the process."""
-
-    def __init__(self) -> None:
-        self._cases: dict[str, Case] = {}
-
-    def add_case(self, case: Case) -> bool:
-        """Write down a new case; False if its id is taken."""
-        return self._cases.setdefault(case.case_id, case) is case
-
-    def case(self, case_id: str) -> Case | None:
-        """Return a case."""
-        return self._cases.get(case_id)
-
-    def cases(self) -> Sequence[Case]:
-        """Return all cases, the newest first."""
-        return sorted(self._cases.values(), key=lambda one: (-one.opened_at, one.case_id))
-
-    def touch_case(self, case_id: str, now: float) -> bool:
-        """Note that the case is being worked on; False if there is none."""
-        found = self._cases.get(case_id)
-        if found is None:
-            return False
-        self._cases[case_id] = replace(found, active_at=max(now, found.active_at))
-        return True
-
-    def drop_cases(self, before: float) -> int:
-        """Forget cases not worked on since ``before``; return how many went."""
-        old = [one.case_id for one in self._cases.values() if one.active_at < before]
-        for case_id in old:
-            del self._cases[case_id]
-        return len(old)
-
-
 @dataclass(frozen=True, slots=True)
 class Casework:
     """What an operator does with cases."""
 
     store: CaseStore
     users: UserStore
+    audit: Audit
     entropy: Entropy = os.urandom
 
-    def open_case(self, user_id: str, now: float, day: int | None = None) -> Case:
+    def open_case(
+        self, user_id: str, now: float, day: int | None = None, *, by: Caller = CONSOLE
+    ) -> Case:
         """Open a case for a registered user.
 
         Args:
             user_id: who was diagnosed.
             now: epoch seconds.
             day: UTC day number of the case's date; today if None.
+            by: on whose behalf.
 
         Raises:
             NotFoundError: there is no such user.
@@ -135,9 +107,11 @@ class Casework:
             msg = "there is no such user: check the id on the phone"
             raise NotFoundError(msg)
         case = Case(new_case_id(self.entropy), user_id, day, now, now)
-        if not self.store.add_case(case):
-            msg = "the new case's id is already taken: try again"
-            raise ConflictError(msg)
+        with self.audit.atomic():
+            if not self.store.add_case(case):
+                msg = "the new case's id is already taken: try again"
+                raise ConflictError(msg)
+            self.audit.record("case.opened", now, by=by.name, subject=case.case_id, date=case.date)
         return case
 
     def case(self, case_id: str) -> Case:

@@ -1,7 +1,8 @@
 """From a person's encounters to one line of a contact list, and which line comes first."""
 
 from base64 import b32encode
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 import numpy as np
@@ -106,6 +107,17 @@ def contacts_of(sightings: Sightings, policy: CloseContactPolicy) -> tuple[Conta
     days = _days(sightings)
     found = [_contact(met, rows, days[name], policy) for name, rows in _rows_by_person(met).items()]
     return tuple(sorted(found, key=_concern))
+
+
+def judged(contacts: Iterable[Contact], policy: CloseContactPolicy) -> tuple[Contact, ...]:
+    """Return contacts that were measured on the policy's basis, judged by it, in order of concern.
+
+    Args:
+        contacts: as ``contacts_of`` found them under a policy of the same basis.
+        policy: how many minutes make a close contact.
+    """
+    again = [replace(one, close_contact=one.minutes_24h >= policy.minutes) for one in contacts]
+    return tuple(sorted(again, key=_concern))
 
 
 def _contact(met: Encounters, rows: Ints, days: int, policy: CloseContactPolicy) -> Contact:

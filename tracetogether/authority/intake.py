@@ -2,17 +2,19 @@
 
 import os
 import zlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Protocol
 
+from tracetogether.authority.access import UserStore
+from tracetogether.authority.audit import Audit
 from tracetogether.authority.casework import CaseStore
 from tracetogether.authority.opening import open_log
 from tracetogether.authority.pins import Pins
 from tracetogether.bluetrace.tempid import TempIDIssuer
 from tracetogether.bluetrace.upload import parse_upload
-from tracetogether.bluetrace.upload_token import UploadTokens
-from tracetogether.crypto import IV_BYTES, Aead, equal, sha256
+from tracetogether.bluetrace.upload_token import UploadToken, UploadTokens
+from tracetogether.crypto import IV_BYTES, KEY_BYTES, Aead, equal, sha256
 from tracetogether.errors import ConflictError, InvalidUploadError, NotFoundError, SealError
 from tracetogether.keyring import KeyRing
 from tracetogether.parameters import MAX_UPLOAD_BYTES
@@ -20,24 +22,32 @@ from tracetogether.rejection import Rejection
 from tracetogether.units import Entropy, utc_day
 
 SHA256_BYTES: Final = 32
-_PURPOSE: Final = "upload-body"
+CHAFF_CASE: Final = "----------"
+"""Stands in the tokens of phones that only pretend: as long as a case id, and never one."""
+_TOKEN_ID: Final = b"tracetogether/v1/upload-token-id/"
+_PURPOSE: Final = "upload-key"
+_ANY_HEADER: Final = 32 + zlib.MAX_WBITS  # zlib or gzip, whichever it is
 
 
 @dataclass(frozen=True, slots=True)
 class SealedUpload:
-    """A raw log as it came, sealed under its day's key: when that goes, nobody reads it.
+    """A raw log as it came, sealed under a key of its own.
+
+    That key is wrapped by the key-encryption key of the day: when that goes, nobody reads it.
 
     Attributes:
         token_id: the upload token that it came with, once.
         case_id, user_id: whose log it is, and for which case.
         received_at: epoch seconds.
-        sealed: IV, then the sealed and compressed bytes.
+        wrapped_key: IV, then the upload's own key, sealed under the day's.
+        sealed: IV, then the compressed log, sealed under the upload's own key.
     """
 
     token_id: str = field(repr=False)
     case_id: str
     user_id: str = field(repr=False)
     received_at: float
+    wrapped_key: bytes = field(repr=False)
     sealed: bytes = field(repr=False)
 
 
@@ -45,31 +55,16 @@ class UploadStore(Protocol):
     """Where uploads are kept. Every method happens whole, alone, or not at all."""
 
     def add_upload(self, upload: SealedUpload) -> bool:
-        """Keep an upload; False if one with the same token is there."""
+        """Keep an upload; False if one with the same token is there or was."""
         ...
 
-
-class MemoryUploads:
-    """Uploads that live as long as the process."""
-
-    def __init__(self) -> None:
-        self._uploads: dict[str, SealedUpload] = {}
-
-    def add_upload(self, upload: SealedUpload) -> bool:
-        """Keep an upload; False if one with the same token is there."""
-        return self._uploads.setdefault(upload.token_id, upload) is upload
-
-    def uploads(self, case_id: str) -> list[SealedUpload]:
+    def uploads(self, case_id: str) -> Sequence[SealedUpload]:
         """Return a case's uploads in the order in which they came."""
-        found = [one for one in self._uploads.values() if one.case_id == case_id]
-        return sorted(found, key=lambda one: (one.received_at, one.token_id))
+        ...
 
-    def drop_uploads(self, before: float) -> int:
-        """Forget uploads received before that time; return how many went."""
-        old = [one.token_id for one in self._uploads.values() if one.received_at < before]
-        for token_id in old:
-            del self._uploads[token_id]
-        return len(old)
+    def upload_ids(self, case_id: str) -> Sequence[tuple[str, float]]:
+        """Return token ids and times of receipt of a case's uploads, in their order."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +74,7 @@ class UploadReceipt:
     records: int
     accepted: int
     rejected: Mapping[Rejection, int]
+    case_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,9 +87,13 @@ class Intake:
     pins: Pins
     cases: CaseStore
     store: UploadStore
+    users: UserStore
+    audit: Audit
     entropy: Entropy = os.urandom
 
-    def redeem_pin(self, user_id: str, pin: str, log_sha256: bytes, now: float) -> str:
+    def redeem_pin(
+        self, user_id: str, pin: str, log_sha256: bytes, now: float, *, attempt: str = ""
+    ) -> str:
         """Exchange a PIN for leave to upload one log within two hours.
 
         Args:
@@ -101,16 +101,30 @@ class Intake:
             pin: eight digits.
             log_sha256: SHA-256 of the log's bytes, 32 bytes.
             now: epoch seconds.
+            attempt: a random name of this attempt, to ask again by if the answer is lost.
 
         Raises:
             InvalidUploadError: ``pin`` or ``log_sha256`` has another form. No try is spent.
+            RateLimitedError: too many tries.
             AccessDeniedError: the PIN is not accepted.
         """
-        if len(log_sha256) != SHA256_BYTES:
-            msg = "the digest of the log is not a SHA-256: 32 bytes, 64 hexadecimal digits"
-            raise InvalidUploadError(msg)
-        case_id = self.pins.redeem(user_id, pin, now)
-        return self.tokens.seal(user_id, case_id, log_sha256, now)
+        _check_digest(log_sha256)
+        spent = self.pins.redeem(
+            user_id, pin, now, attempt=f"{attempt}/{log_sha256.hex()}" if attempt else ""
+        )
+        # One PIN is one leave: however often its token is given out, one log comes in.
+        token_id = sha256(_TOKEN_ID + spent.digest)[:16].hex()
+        return self.tokens.seal(user_id, spent.case_id, log_sha256, now, token_id=token_id)
+
+    def pretend_redeem(self, user_id: str, log_sha256: bytes, now: float) -> str:
+        """Answer a phone that asks only to hide others who do: a token that lets nothing in.
+
+        Raises:
+            InvalidUploadError, RateLimitedError: as ``redeem_pin``.
+        """
+        _check_digest(log_sha256)
+        self.pins.pretend(user_id, now)
+        return self.tokens.seal(user_id, CHAFF_CASE, log_sha256, now)
 
     def check_token(self, token: str, now: float) -> None:
         """Return if ``token`` may upload now, before the log itself is read.
@@ -120,13 +134,16 @@ class Intake:
         """
         self.tokens.open(token, now)
 
-    def take_upload(self, token: str, body: bytes, now: float) -> UploadReceipt:
-        """Take a log in, once.
+    def take_upload(
+        self, token: str, body: bytes, now: float, *, packed: bytes | None = None
+    ) -> UploadReceipt:
+        """Take a log in, once. Either all of it is kept, or nothing.
 
         Args:
             token: from ``redeem_pin``.
             body: the very bytes whose SHA-256 the token is bound to: OpenTrace's JSON.
             now: epoch seconds.
+            packed: the same as it came, if it came as gzip: kept as it is.
 
         Raises:
             InvalidUploadError: the token is not good, the log is another one, too large, or
@@ -142,22 +159,44 @@ class Intake:
             msg = "this is not the log that the upload token was given for: send that one"
             raise InvalidUploadError(msg)
         records = parse_upload(body).records
+        opened = open_log(
+            records,
+            self.issuer,
+            uploader=leave.user_id,
+            received_at=now,
+            keys=self.keys,
+            registered=self.users.registered,
+        )
+        receipt = UploadReceipt(
+            opened.records, len(opened.sightings), opened.rejected, leave.case_id
+        )
+        sealed = self._seal(packed or zlib.compress(body, 1), leave, now)
+        if leave.case_id == CHAFF_CASE:
+            return receipt
         if self.cases.case(leave.case_id) is None:
             msg = "the case was closed meanwhile: ask the health authority"
             raise NotFoundError(msg)
-        opened = open_log(records, self.issuer, uploader=leave.user_id, received_at=now)
-        sealed = self._seal(body, leave.token_id, leave.case_id, now)
-        if not self.store.add_upload(
-            SealedUpload(leave.token_id, leave.case_id, leave.user_id, now, sealed)
-        ):
-            msg = "this log was already received: nothing more is to be done"
-            raise ConflictError(msg)
-        return UploadReceipt(opened.records, len(opened.sightings), opened.rejected)
+        with self.audit.atomic():
+            if not self.store.add_upload(sealed):
+                msg = "this log was already received: nothing more is to be done"
+                raise ConflictError(msg)
+            self.audit.record(
+                "upload.taken", now, by="phone", subject=leave.case_id, records=opened.records
+            )
+        return receipt
 
-    def _seal(self, body: bytes, token_id: str, case_id: str, now: float) -> bytes:
-        aead = Aead(self.keys.day_key(_PURPOSE, utc_day(now), token_id))
-        iv = self.entropy(IV_BYTES)
-        return iv + aead.seal(iv, zlib.compress(body, 1), case_id.encode())
+    def _seal(self, packed: bytes, leave: UploadToken, now: float) -> SealedUpload:
+        key, iv, own_iv = self.entropy(KEY_BYTES), self.entropy(IV_BYTES), self.entropy(IV_BYTES)
+        bound = _bound_to(leave.token_id, leave.case_id)
+        wrapping = self.keys.aead(_PURPOSE, utc_day(now))
+        return SealedUpload(
+            token_id=leave.token_id,
+            case_id=leave.case_id,
+            user_id=leave.user_id,
+            received_at=now,
+            wrapped_key=iv + wrapping.seal(iv, key, bound),
+            sealed=own_iv + Aead(key).seal(own_iv, packed, bound),
+        )
 
 
 def unseal(upload: SealedUpload, keys: KeyRing) -> bytes:
@@ -167,11 +206,22 @@ def unseal(upload: SealedUpload, keys: KeyRing) -> bytes:
         KeyRingError: the key of its day was destroyed.
         SealError: the stored bytes were changed.
     """
-    aead = Aead(keys.day_key(_PURPOSE, utc_day(upload.received_at), upload.token_id))
+    bound = _bound_to(upload.token_id, upload.case_id)
+    iv, wrapped = upload.wrapped_key[:IV_BYTES], upload.wrapped_key[IV_BYTES:]
+    key = keys.aead(_PURPOSE, utc_day(upload.received_at)).open(iv, wrapped, bound)
     iv, sealed = upload.sealed[:IV_BYTES], upload.sealed[IV_BYTES:]
-    compressed = aead.open(iv, sealed, upload.case_id.encode())
     try:
-        return zlib.decompress(compressed)
+        return zlib.decompress(Aead(key).open(iv, sealed, bound), _ANY_HEADER)
     except zlib.error:
         msg = "a stored upload does not unpack: it was written by another version"
         raise SealError(msg) from None
+
+
+def _bound_to(token_id: str, case_id: str) -> bytes:
+    return f"{token_id}/{case_id}".encode()
+
+
+def _check_digest(log_sha256: bytes) -> None:
+    if len(log_sha256) != SHA256_BYTES:
+        msg = "the digest of the log is not a SHA-256: 32 bytes, 64 hexadecimal digits"
+        raise InvalidUploadError(msg)

@@ -1,21 +1,28 @@
 """From an uploaded log to who was heard when: every record opened, or rejected with a reason."""
 
 from collections import Counter
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
 
-from tracetogether.bluetrace.tempid import ACCEPTED, REJECTIONS, TempIDIssuer
+from tracetogether.bluetrace.tempid import ACCEPTED, REJECTIONS, OpenedTempIDs, TempIDIssuer
 from tracetogether.bluetrace.upload import UploadRecords
+from tracetogether.keyring import KeyRing
 from tracetogether.labels import Labels
-from tracetogether.parameters import RETENTION, UPLOAD_CLOCK_AHEAD_S
+from tracetogether.parameters import (
+    MAX_PEOPLE_A_MINUTE,
+    MAX_RECORDS_A_SECOND,
+    RETENTION,
+    UPLOAD_CLOCK_AHEAD_S,
+)
 from tracetogether.rejection import Rejection
 from tracetogether.sightings import Sightings
-from tracetogether.units import Bools
+from tracetogether.units import SECONDS_PER_DAY, SECONDS_PER_MINUTE, Bools, Codes, Floats, Ints
 
 MIN_RSSI_DBM: Final = -127.0  # Bluetooth Core: the lowest that a controller reports
+_HALF_DAY: Final = SECONDS_PER_DAY // 2  # within one, the same keys are tried in the same order
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,10 +32,12 @@ class OpenedLog:
     Attributes:
         sightings: the believed records; ``peer`` is the user id of the person heard.
         rejected: how many records were not believed, by the first reason that applies.
+        decryptions: how many decryptions were tried.
     """
 
     sightings: Sightings
     rejected: Mapping[Rejection, int]
+    decryptions: int
 
     @property
     def records(self) -> int:
@@ -37,21 +46,31 @@ class OpenedLog:
 
 
 def open_log(
-    records: UploadRecords, issuer: TempIDIssuer, *, uploader: str, received_at: float
+    records: UploadRecords,
+    issuer: TempIDIssuer,
+    *,
+    uploader: str,
+    received_at: float,
+    keys: KeyRing | None = None,
+    registered: Callable[[Sequence[str]], set[str]] | None = None,
 ) -> OpenedLog:
     """Open all TempIDs of an uploaded log at their records' times.
 
-    A record is rejected if its TempID does not open or was out of its window, if it is the
-    uploader's own (a phone that heard itself, or a relay), if its RSSI is none, or if it
-    lies further back than a phone keeps records, or after the upload was received.
+    A record is rejected if its TempID does not open or was out of its window, if the keys of that
+    day are quarantined, if it is the uploader's own (a phone that heard itself, or a relay), if
+    its RSSI is none, if it lies further back than a phone keeps records or after the upload
+    was received, if it is one of too many of that person in a second or one of too many
+    people in a minute, or if that person has withdrawn.
 
     Args:
         records: the upload's records.
-        issuer: holds the keys.
+        issuer: opens TempIDs.
         uploader: user id of the phone that sent the log.
         received_at: epoch seconds; the same log gives the same answer whenever it is opened.
+        keys: knows which days are quarantined; None if none is, or if they shall be believed.
+        registered: returns which of some user ids are users; None if all are.
     """
-    opened = issuer.open_many(records.token, records.time)
+    opened = _open_each_token_once(records.token, records.time, issuer)
     codes = opened.rejection.copy()
     # Where several reasons apply, OpenTrace's own come first.
     for reason, applies in (
@@ -62,12 +81,81 @@ def open_log(
             (records.time < received_at - RETENTION.log_s)
             | (records.time > received_at + UPLOAD_CLOCK_AHEAD_S),
         ),
+        (Rejection.QUARANTINED, _quarantined(opened.start, keys)),
+        (Rejection.WITHDRAWN, _withdrawn(opened.user, registered)),
     ):
         codes[(codes == ACCEPTED) & applies] = REJECTIONS.index(reason)
+    believed = np.flatnonzero(codes == ACCEPTED)
+    crowded = _too_many(records.time[believed], opened.user.codes[believed])
+    codes[believed[crowded]] = REJECTIONS.index(Rejection.IMPLAUSIBLE)
     rejected = Counter(REJECTIONS[code] for code in codes[codes != ACCEPTED].tolist())
     if records.malformed:
         rejected[Rejection.MALFORMED] = records.malformed
-    return OpenedLog(records.sightings(peer=opened.user, rows=codes == ACCEPTED), dict(rejected))
+    return OpenedLog(
+        sightings=records.sightings(peer=opened.user, rows=codes == ACCEPTED),
+        rejected=dict(rejected),
+        decryptions=opened.decryptions,
+    )
+
+
+def _open_each_token_once(
+    tokens: Sequence[str], times: Floats, issuer: TempIDIssuer
+) -> OpenedTempIDs:
+    """Open n records; a token that was heard many times within half a day is decrypted once."""
+    names = dict.fromkeys(tokens)
+    for number, name in enumerate(names):
+        names[name] = number
+    token = np.fromiter((names[one] for one in tokens), np.int64, len(tokens))
+    dated = np.isfinite(times) & (times >= 0) & (times < 2**32)
+    half_day = np.where(dated, np.where(dated, times, 0) // _HALF_DAY, -1).astype(np.int64)
+    keys = token << 32 | (half_day + 1)
+    _, first, row = np.unique(keys, return_index=True, return_inverse=True)
+    row = row.ravel()
+    each = issuer.open_many([tokens[one] for one in first.tolist()], times[first])
+    start, expiry, codes = each.start[row], each.expiry[row], each.rejection[row].copy()
+    expired = REJECTIONS.index(Rejection.EXPIRED_ID)
+    # Whether a record lies in its token's window is its own affair.
+    sealed_here = (codes == ACCEPTED) | (codes == expired)
+    codes[sealed_here] = np.where(
+        (times[sealed_here] < start[sealed_here]) | (times[sealed_here] > expiry[sealed_here]),
+        expired,
+        ACCEPTED,
+    )
+    return replace(each, user=each.user.take(row), start=start, expiry=expiry, rejection=codes)
+
+
+def _quarantined(start: Ints, keys: KeyRing | None) -> Bools:
+    if keys is None:
+        return np.zeros(len(start), dtype=bool)
+    days, row = np.unique(start // SECONDS_PER_DAY, return_inverse=True)
+    return np.array(keys.quarantined(days.tolist()), dtype=bool)[row.ravel()]
+
+
+def _withdrawn(user: Labels, registered: Callable[[Sequence[str]], set[str]] | None) -> Bools:
+    if registered is None or not user.names:
+        return np.zeros(len(user), dtype=bool)
+    there = registered(user.names)
+    gone = np.array([name not in there for name in user.names] + [False])
+    return gone[user.codes]  # code -1, which did not open, picks the last
+
+
+def _too_many(times: Floats, people: Codes) -> Bools:
+    """Return which records are more than a radio can have heard.
+
+    Of one person's records within a second, those beyond MAX_RECORDS_A_SECOND; and all records of
+    minutes in which there were more than MAX_PEOPLE_A_MINUTE people.
+    """
+    second = times.astype(np.int64)
+    order = np.lexsort((np.arange(len(times)), people, second))
+    same = np.zeros(len(times), dtype=bool)
+    step = MAX_RECORDS_A_SECOND
+    if len(times) > step:
+        later, earlier = order[step:], order[:-step]
+        same[later] = (second[later] == second[earlier]) & (people[later] == people[earlier])
+    minute = second // SECONDS_PER_MINUTE
+    met = np.unique(np.stack([minute, people.astype(np.int64)], axis=1), axis=0)
+    minutes, counts = np.unique(met[:, 0], return_counts=True)
+    return same | np.isin(minute, minutes[counts > MAX_PEOPLE_A_MINUTE])
 
 
 def _is(column: Labels, name: str) -> Bools:

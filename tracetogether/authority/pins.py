@@ -1,10 +1,14 @@
 """Upload PINs: bound to one user, five tries, a day to live, used once, never stored."""
 
 import os
-from dataclasses import dataclass, field, replace
+from contextlib import suppress
+from dataclasses import dataclass, field
 from typing import Final, Protocol
 
+from tracetogether.authority.audit import Audit
 from tracetogether.authority.casework import Case, CaseStore
+from tracetogether.authority.limits import PIN_REFUSALS, PIN_TRIES, Limits
+from tracetogether.authority.operators import CONSOLE, Caller
 from tracetogether.bluetrace.upload_token import new_pin
 from tracetogether.crypto import equal, hmac_sha256
 from tracetogether.errors import AccessDeniedError, InvalidUploadError, NotFoundError
@@ -35,6 +39,7 @@ class UploadPin:
         expiry: epoch seconds; not accepted from then on.
         tries_left: how many more numbers may be tried.
         used: whether it was exchanged for a token.
+        attempt: digest of the attempt that used it, which may ask again; b"" if none may.
     """
 
     user_id: str = field(repr=False)
@@ -44,6 +49,7 @@ class UploadPin:
     expiry: float
     tries_left: int = UPLOAD_PIN_TRIES
     used: bool = False
+    attempt: bytes = field(default=b"", repr=False)
 
 
 class PinStore(Protocol):
@@ -54,50 +60,19 @@ class PinStore(Protocol):
         ...
 
     def try_pin(self, user_id: str, now: float) -> UploadPin | None:
-        """Spend one try of the user's PIN and return it; None if none is open at ``now``."""
+        """Spend one try of the user's PIN, used or not, and return it.
+
+        None if the user has none, or it has expired at ``now``, or no try is left.
+        """
         ...
 
-    def use_pin(self, pin: UploadPin) -> bool:
-        """Mark the PIN as used; False if it was used or replaced meanwhile."""
+    def use_pin(self, pin: UploadPin, attempt: bytes) -> bool:
+        """Mark the PIN as used by ``attempt``; False if it was used or replaced meanwhile."""
         ...
 
 
-class MemoryPins:
-    """PINs that live as long as the process, for one thread."""
-
-    def __init__(self) -> None:
-        self._pins: dict[str, UploadPin] = {}
-
-    def put_pin(self, pin: UploadPin) -> None:
-        """Write down a PIN in place of the user's earlier one."""
-        self._pins[pin.user_id] = pin
-
-    def try_pin(self, user_id: str, now: float) -> UploadPin | None:
-        """Spend one try of the user's PIN and return it; None if none is open at ``now``."""
-        pin = self._pins.get(user_id)
-        if pin is None or pin.used or pin.tries_left < 1 or now >= pin.expiry:
-            return None
-        spent = self._pins[user_id] = replace(pin, tries_left=pin.tries_left - 1)
-        return spent
-
-    def use_pin(self, pin: UploadPin) -> bool:
-        """Mark the PIN as used; False if it was used or replaced meanwhile."""
-        current = self._pins.get(pin.user_id)
-        if current is None or current.used or current.digest != pin.digest:
-            return False
-        self._pins[pin.user_id] = replace(current, used=True)
-        return True
-
-    def drop_pins(self, now: float) -> int:
-        """Forget PINs that can't be used any more; return how many went."""
-        old = [
-            pin.user_id
-            for pin in self._pins.values()
-            if pin.used or pin.tries_left < 1 or pin.expiry <= now
-        ]
-        for user_id in old:
-            del self._pins[user_id]
-        return len(old)
+class _UndoneError(Exception):
+    """Ends a transaction that shall leave nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,9 +82,11 @@ class Pins:
     keys: KeyRing
     cases: CaseStore
     store: PinStore
+    audit: Audit
+    limits: Limits
     entropy: Entropy = os.urandom
 
-    def issue(self, case: Case, now: float) -> str:
+    def issue(self, case: Case, now: float, *, by: Caller = CONSOLE) -> str:
         """Return a new upload PIN for the case's user; it replaces an earlier one.
 
         The PIN is in no store: only its HMAC under a key of this day is.
@@ -119,45 +96,86 @@ class Pins:
         """
         pin = new_pin(self.entropy)
         day = utc_day(now)
-        if not self.cases.touch_case(case.case_id, now):
-            msg = "there is no such case any more: open a new one"
-            raise NotFoundError(msg)
-        self.store.put_pin(
-            UploadPin(
-                user_id=case.user_id,
-                case_id=case.case_id,
-                day=day,
-                digest=self._digest(pin, case.user_id, case.case_id, day),
-                expiry=now + UPLOAD_PIN_LIFETIME_S,
+        with self.audit.atomic():
+            if not self.cases.touch_case(case.case_id, now):
+                msg = "there is no such case any more: open a new one"
+                raise NotFoundError(msg)
+            self.store.put_pin(
+                UploadPin(
+                    user_id=case.user_id,
+                    case_id=case.case_id,
+                    day=day,
+                    digest=self._digest(pin, case.user_id, case.case_id, day),
+                    expiry=now + UPLOAD_PIN_LIFETIME_S,
+                )
             )
-        )
+            self.audit.record("pin.issued", now, by=by.name, subject=case.case_id)
         return pin
 
-    def redeem(self, user_id: str, pin: str, now: float) -> str:
-        """Use up a PIN and return the id of the case that it was for.
+    def redeem(self, user_id: str, pin: str, now: float, *, attempt: str = "") -> UploadPin:
+        """Use up a PIN and return what was kept of it.
 
-        A wrong, expired, used or void PIN, another user's, and no PIN at all are answered alike.
+        A wrong, expired, used or void PIN, another user's, and no PIN at all are answered
+        alike, after the same steps. Every refusal is in the audit log.
 
         Args:
             user_id: whose phone asks, as its credential says.
             pin: eight digits.
             now: epoch seconds.
+            attempt: a random name that the phone gives to this attempt. If the answer was lost, the
+                same attempt may ask again with the same PIN, while tries are left.
 
         Raises:
             InvalidUploadError: ``pin`` has another form. No try is spent.
+            RateLimitedError: too many tries of this user, over all PINs.
             AccessDeniedError: the PIN is not accepted.
         """
         if len(pin) != UPLOAD_PIN_DIGITS or not (pin.isascii() and pin.isdecimal()):
             msg = f"an upload PIN has {UPLOAD_PIN_DIGITS} digits"
             raise InvalidUploadError(msg)
-        kept = self.store.try_pin(user_id, now)
-        # One digest is computed in any case, so that the time does not tell one from the other.
-        case_id, day = (kept.case_id, kept.day) if kept else ("", utc_day(now))
-        offered = self._digest(pin, user_id, case_id, day)
-        right = equal(offered, kept.digest if kept else bytes(len(offered)))
-        if kept is None or not right or not self.store.use_pin(kept):
+        self.limits.take(PIN_TRIES, user_id, now)
+        with self.audit.atomic():  # a refusal is raised outside: what it has cost stays written
+            kept = self.store.try_pin(user_id, now)
+            # One digest of each is computed in any case, so that the time does not tell.
+            case_id, day = (kept.case_id, kept.day) if kept else ("", utc_day(now))
+            offered = self._digest(pin, user_id, case_id, day)
+            named = self._digest(attempt, user_id, case_id, day)
+            right = equal(offered, kept.digest if kept else bytes(len(offered)))
+            again = equal(named, kept.attempt if kept else bytes(len(named)))
+            accepted = (
+                kept is not None
+                and right
+                and (
+                    (again and bool(attempt))
+                    if kept.used
+                    else self.store.use_pin(kept, named if attempt else b"")
+                )
+            )
+            act = "pin.redeemed" if accepted else "pin.refused"
+            self.audit.record(act, now, by="phone", subject=case_id)
+        if kept is None or not accepted:
+            refused = self.limits.add(PIN_REFUSALS, "", now)
+            if refused == PIN_REFUSALS.at_most + 1:
+                self.audit.record("pin.alert", now, by="clock", refused=refused)
             raise AccessDeniedError(_REFUSED)
-        return kept.case_id
+        return kept
+
+    def pretend(self, user_id: str, now: float) -> None:
+        """Take all steps of ``redeem`` for a phone that asks only to hide others who do.
+
+        What is written is undone: nothing is left of it but the count of the phone's requests.
+
+        Raises:
+            RateLimitedError: too many tries of this user.
+        """
+        self.limits.take(PIN_TRIES, user_id, now)
+        with suppress(_UndoneError), self.audit.atomic():
+            self.store.try_pin("", now)
+            offered, named = (self._digest("", user_id, "", utc_day(now)) for _ in range(2))
+            equal(offered, named)
+            equal(named, offered)
+            self.audit.record("pin.refused", now, by="phone")
+            raise _UndoneError
 
     def _digest(self, pin: str, user_id: str, case_id: str, day: int) -> bytes:
         key = self.keys.day_key(_PURPOSE, day)

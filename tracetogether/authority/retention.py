@@ -1,35 +1,51 @@
-"""Forgetting on time: keys, uploads, PINs, cases."""
+"""Forgetting on time: keys, uploads, contact lists, PINs, cases, counts."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Protocol
+from dataclasses import asdict, dataclass
+from typing import Final, Protocol
 
+from tracetogether.authority.audit import Audit
+from tracetogether.authority.limits import COUNTS_KEPT_S
 from tracetogether.keyring import KeyRing
-from tracetogether.parameters import RETENTION, Retention
+from tracetogether.parameters import PURGE_OVERDUE_S, RETENTION, Retention
 from tracetogether.units import SECONDS_PER_DAY
 
+_LAST: Final = "last_purge_s"
 
-class CasesThatAge(Protocol):
-    """Where old cases are forgotten."""
+
+class AgeingStore(Protocol):
+    """Where things grow old."""
 
     def drop_cases(self, before: float) -> int:
         """Forget cases not worked on since ``before``; return how many went."""
         ...
 
-
-class PinsThatAge(Protocol):
-    """Where spent PINs are forgotten."""
-
     def drop_pins(self, now: float) -> int:
         """Forget PINs that can't be used any more; return how many went."""
         ...
 
-
-class UploadsThatAge(Protocol):
-    """Where old uploads are forgotten."""
-
     def drop_uploads(self, before: float) -> int:
         """Forget uploads received before that time; return how many went."""
+        ...
+
+    def drop_contact_lists(self, before: float) -> int:
+        """Forget contact lists of days that ended before that time; return how many went."""
+        ...
+
+    def drop_tokens(self, before: float) -> int:
+        """Forget the ids of upload tokens used before that time; return how many went."""
+        ...
+
+    def drop_counts(self, before: float) -> int:
+        """Forget counts of windows that began before that time; return how many went."""
+        ...
+
+    def note(self, name: str, value: str) -> None:
+        """Write down a value under a name."""
+        ...
+
+    def noted(self, name: str) -> str | None:
+        """Return the value that was written down last under a name."""
         ...
 
 
@@ -39,6 +55,7 @@ class Purged:
 
     day_keys: int
     uploads: int
+    contact_lists: int
     pins: int
     cases: int
 
@@ -50,33 +67,53 @@ class Purge:
     Args:
         keys: the authority's keys.
         save_keys: writes the ring to where it came from; a key is destroyed once this is done.
-        cases, pins, uploads: the stores.
+        store: where everything else is.
+        audit: the log.
         retention: how long things are kept.
     """
 
     keys: KeyRing
     save_keys: Callable[[KeyRing], None]
-    cases: CasesThatAge
-    pins: PinsThatAge
-    uploads: UploadsThatAge
+    store: AgeingStore
+    audit: Audit
     retention: Retention = RETENTION
 
     def __call__(self, now: float) -> Purged:
         """Forget what is too old at ``now`` (epoch seconds).
 
-        Day keys go after 25 days, and with them everything sealed under them; uploads 21 days
-        after they came; PINs once used, void or expired; a case 25 days after it was opened or
-        last given a PIN, which no upload of its outlives.
+        Day keys go after 25 days, and with them everything sealed under them; uploads, and the
+        contact lists found from them, 21 days after they came; PINs once used up, void or
+        expired; a case 25 days after it was opened or last given a PIN, which no upload of its
+        outlives. All but the keys goes in one transaction.
 
         Raises:
             KeyRingError: the keys could not be saved: those on disk still stand.
-            StoreError: a store could not be written.
+            StoreError: the store could not be written: all that it holds is still there.
         """
         keys_gone = self.keys.purge(now)
         self.save_keys(self.keys)  # even if none went now: an earlier purge may not have got here
-        return Purged(
-            day_keys=keys_gone,
-            uploads=self.uploads.drop_uploads(now - self.retention.uploads_s),
-            pins=self.pins.drop_pins(now),
-            cases=self.cases.drop_cases(now - self.retention.day_keys_days * SECONDS_PER_DAY),
-        )
+        with self.audit.atomic():
+            purged = Purged(
+                day_keys=keys_gone,
+                uploads=self.store.drop_uploads(now - self.retention.uploads_s),
+                contact_lists=self.store.drop_contact_lists(now - self.retention.uploads_s),
+                pins=self.store.drop_pins(now),
+                cases=self.store.drop_cases(now - self.retention.day_keys_days * SECONDS_PER_DAY),
+            )
+            self.store.drop_tokens(now - SECONDS_PER_DAY)  # a token lives for two hours
+            self.store.drop_counts(now - COUNTS_KEPT_S)
+            self.store.note(_LAST, str(float(now)))
+            counts = {what: count for what, count in asdict(purged).items() if count}
+            if counts:
+                self.audit.record("purged", now, by="clock", **counts)
+        return purged
+
+    def last(self) -> float | None:
+        """Return when the last purge ended well, in epoch seconds; None if there was none."""
+        text = self.store.noted(_LAST)
+        return None if text is None else float(text)
+
+    def overdue(self, now: float) -> bool:
+        """Return whether two hourly purges in a row were missed."""
+        last = self.last()
+        return last is None or now - last > PURGE_OVERDUE_S

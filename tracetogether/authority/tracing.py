@@ -1,28 +1,40 @@
 """A case's contacts: opened sightings, folded by person into minutes near, in order of concern."""
 
+import os
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
-from typing import Final, Protocol
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
+from typing import Final
 
 import numpy as np
 
+from tracetogether.authority.access import UserStore
+from tracetogether.authority.audit import Audit
 from tracetogether.authority.casework import Case
-from tracetogether.authority.contacts import Contact, contacts_of
-from tracetogether.authority.intake import SealedUpload, unseal
+from tracetogether.authority.contact_lists import (
+    ContactList,
+    ListStore,
+    opened_contacts,
+    sealed_contacts,
+)
+from tracetogether.authority.contacts import Contact, contacts_of, judged
+from tracetogether.authority.intake import UploadStore, unseal
 from tracetogether.authority.opening import open_log
+from tracetogether.authority.operators import Caller
 from tracetogether.bluetrace.tempid import TempIDIssuer
 from tracetogether.bluetrace.upload import parse_upload
-from tracetogether.errors import KeyRingError, NotFoundError, SealError
+from tracetogether.crypto import sha256
+from tracetogether.errors import ConflictError, KeyRingError, NotFoundError, SealError
 from tracetogether.keyring import KeyRing
-from tracetogether.parameters import DEMO_POLICY, SINGAPORE_POLICY, CloseContactPolicy
+from tracetogether.parameters import DEMO_POLICY, NEAR_POLICY, SINGAPORE_POLICY, CloseContactPolicy
 from tracetogether.rejection import Rejection
 from tracetogether.sightings import Sightings
-from tracetogether.units import Ints
+from tracetogether.units import Entropy, Ints, utc_day
 
 POLICIES: Final[Mapping[str, CloseContactPolicy]] = {
     "singapore": SINGAPORE_POLICY,
     "2m-15min": DEMO_POLICY,
+    "1.5m-15min": NEAR_POLICY,
 }
 """The close-contact policies that can be asked for by name."""
 
@@ -37,14 +49,6 @@ def policy_named(name: str) -> CloseContactPolicy:
         msg = f"there is no such policy; there are {', '.join(POLICIES)}"
         raise NotFoundError(msg)
     return POLICIES[name]
-
-
-class UploadsOfCase(Protocol):
-    """Where the uploads of a case are found."""
-
-    def uploads(self, case_id: str) -> Sequence[SealedUpload]:
-        """Return a case's uploads in the order in which they came."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,18 +98,126 @@ class TracedCase:
 
 @dataclass(frozen=True, slots=True)
 class Tracing:
-    """Finds the contacts of a case, anew each time they are asked for: nothing of it is kept."""
+    """Finds the contacts of a case: once when a log comes in, and again when something changed."""
 
     keys: KeyRing
     issuer: TempIDIssuer
-    store: UploadsOfCase
+    uploads: UploadStore
+    lists: ListStore
+    users: UserStore
+    audit: Audit
+    entropy: Entropy = os.urandom
 
-    def contacts(self, case: Case, policy: CloseContactPolicy = SINGAPORE_POLICY) -> TracedCase:
+    def contacts(
+        self,
+        case: Case,
+        policy: CloseContactPolicy = SINGAPORE_POLICY,
+        *,
+        believe_quarantined: bool = False,
+    ) -> TracedCase:
         """Return who was near the case's user in the 14 days before the case's date.
 
-        What can't be opened any more, because its keys were destroyed, is counted.
+        What can't be opened any more, because its keys were destroyed, is counted. The list is
+        kept, the people in it sealed, and found again from the logs if another log came in
+        or one was forgotten, if somebody on it has withdrawn, or if keys were quarantined.
+
+        Args:
+            case: whose contacts.
+            policy: when a contact is close.
+            believe_quarantined: take records of days whose keys may be known to others too.
         """
-        uploads = self.store.uploads(case.case_id)
+        found = None if believe_quarantined else self._kept(case, policy)
+        if found is None:
+            found = self._traced(case, policy, None if believe_quarantined else self.keys)
+            if not believe_quarantined:
+                self._keep(found)
+        return replace(found, policy=policy, contacts=judged(found.contacts, policy))
+
+    def refresh(self, case: Case) -> None:
+        """Find a case's contacts anew on every basis that a policy asks for, and keep them."""
+        for policy in {one.basis: one for one in POLICIES.values()}.values():
+            self.contacts(case, policy)
+
+    def reveal(self, case: Case, name: str, reason: str, now: float, *, by: Caller) -> str:
+        """Return the user id of a contact of a case, by the pseudonym; the act is audited.
+
+        Raises:
+            ConflictError: no reason is given.
+            NotFoundError: there is no such contact in this case.
+        """
+        if not reason.strip():
+            msg = "say why the person is to be known: the reason goes into the audit log"
+            raise ConflictError(msg)
+        found = [one.user_id for one in self.contacts(case).contacts if one.pseudonym == name]
+        if not found:
+            msg = "there is no such contact in this case"
+            raise NotFoundError(msg)
+        self.audit.record(
+            "contact.revealed", now, by=by.name, subject=case.case_id, contact=name, reason=reason
+        )
+        return found[0]
+
+    def _kept(self, case: Case, policy: CloseContactPolicy) -> TracedCase | None:
+        """Return the list that is kept, None if there is none that still holds."""
+        kept = self.lists.contact_list(case.case_id, policy.basis)
+        if kept is None or kept.found_from != self._what_it_is_found_from(case):
+            return None
+        try:
+            contacts = opened_contacts(kept, self.keys)
+        except (KeyRingError, SealError):
+            return None
+        people = [one.user_id for one in contacts]
+        if len(self.users.registered(people)) < len(people):
+            return None
+        return TracedCase(
+            case=case,
+            policy=policy,
+            contacts=contacts,
+            uploads=kept.uploads,
+            unreadable_uploads=kept.unreadable_uploads,
+            records=kept.records,
+            accepted=kept.accepted,
+            in_span=kept.in_span,
+            rejected={Rejection(reason): count for reason, count in kept.rejected.items()},
+        )
+
+    def _keep(self, found: TracedCase) -> None:
+        received = [time for _, time in self.uploads.upload_ids(found.case.case_id)]
+        if not received or not self.keys.has_day(utc_day(max(received))):
+            return  # nothing came in, or it is about to be forgotten
+        self.lists.put_contact_list(
+            ContactList(
+                case_id=found.case.case_id,
+                basis=found.policy.basis,
+                day=utc_day(max(received)),  # it goes when the last upload goes
+                found_from=self._what_it_is_found_from(found.case),
+                uploads=found.uploads,
+                unreadable_uploads=found.unreadable_uploads,
+                records=found.records,
+                accepted=found.accepted,
+                in_span=found.in_span,
+                rejected={reason.value: count for reason, count in found.rejected.items()},
+                contacts=sealed_contacts(
+                    found.contacts,
+                    found.case.case_id,
+                    utc_day(max(received)),
+                    self.keys,
+                    self.entropy,
+                ),
+            )
+        )
+
+    def _what_it_is_found_from(self, case: Case) -> bytes:
+        # Keys destroyed ahead of time, in the very days that are traced, change the list too.
+        oldest = max(self.keys.oldest_day or 0, utc_day(case.traced_from))
+        uploads = self.uploads.upload_ids(case.case_id)
+        said = [list(map(tuple, uploads)), self.keys.quarantine_spans, case.day, oldest]
+        return sha256(repr(said).encode())
+
+    def _traced(
+        self, case: Case, policy: CloseContactPolicy, quarantine: KeyRing | None
+    ) -> TracedCase:
+        uploads = self.uploads.uploads(case.case_id)
         opened = []
         unreadable = 0
         for upload in uploads:
@@ -120,6 +232,8 @@ class Tracing:
                     self.issuer,
                     uploader=upload.user_id,
                     received_at=upload.received_at,
+                    keys=quarantine,
+                    registered=self.users.registered,
                 )
             )
         rejected: Counter[Rejection] = Counter()

@@ -112,18 +112,27 @@ class TempIDIssuer:
         self._parameters = parameters
         self._entropy = entropy
 
-    def issue(self, user_id: str, start: float, count: int) -> TempIDBatch:
+    def issue(
+        self, user_id: str, start: float, count: int, *, entropy: Entropy | None = None
+    ) -> TempIDBatch:
         """Return ``count`` TempIDs in contiguous windows, the first beginning at ``start``.
 
         The refresh time counts from the moment that a server would issue this batch
         (``start`` + 60 s, see BlueTraceParameters.early_start_s).
+
+        Args:
+            user_id: 28 base64 characters.
+            start: epoch seconds.
+            count: how many windows.
+            entropy: where the IVs come from this time; the issuer's own source if None. Bytes
+                that repeat must repeat for the same user, window and key alone.
 
         Raises:
             InvalidTempIDError: the user id has not 28 base64 characters, or a time has no
                 place in 32 bits.
             KeyRingError: the keys of that day were destroyed.
         """
-        starts, texts = self.issue_many([user_id], start, count)
+        starts, texts = self.issue_many([user_id], start, count, entropy=entropy)
         validity = self._parameters.validity_s
         tempids = tuple(
             TempID(begin, begin + validity, text.tobytes().decode("ascii"))
@@ -132,8 +141,15 @@ class TempIDIssuer:
         issued_at = int(start) + self._parameters.early_start_s
         return TempIDBatch(tempids, issued_at + self._parameters.refresh_after_s)
 
-    def issue_many(self, user_ids: Sequence[str], start: float, count: int) -> tuple[Ints, Bytes2D]:
-        """Return the same windows for many users at once.
+    def issue_many(
+        self,
+        user_ids: Sequence[str],
+        start: float,
+        count: int,
+        *,
+        entropy: Entropy | None = None,
+    ) -> tuple[Ints, Bytes2D]:
+        """Return the same windows for many users at once; arguments as in ``issue``.
 
         Returns:
             The starts of the windows, (count,) int64, and the texts of the TempIDs,
@@ -158,7 +174,8 @@ class TempIDIssuer:
             of_day = days == day
             aead, associated = self._sealing(day)
             flat = plain[of_day].reshape(-1, PLAIN_BYTES)
-            raw[of_day] = self._seal(aead, associated, flat).reshape(raw[of_day].shape)
+            ivs = (entropy or self._entropy)(IV_BYTES * len(flat))
+            raw[of_day] = _seal(aead, associated, flat, ivs).reshape(raw[of_day].shape)
         by_user = np.ascontiguousarray(raw.transpose(1, 0, 2)).reshape(-1, TOKEN_BYTES)
         return starts, texts_of_raw(by_user).reshape(len(users), count, TOKEN_TEXT)
 
@@ -215,19 +232,16 @@ class TempIDIssuer:
     def _associated(self, day: int) -> bytes:
         return f"tracetogether/v1/{_PURPOSE}/{self._authority}/{day}".encode()
 
-    def _seal(self, aead: Aead, associated: bytes | None, plain: Bytes2D) -> Bytes2D:
-        ivs = self._entropy(IV_BYTES * len(plain))
-        sealed = aead.seal_many(
-            _rows_as_bytes(np.frombuffer(ivs, np.uint8).reshape(-1, IV_BYTES)),
-            _rows_as_bytes(plain),
-            associated,
-        )
-        sealed_rows = np.frombuffer(sealed, dtype=np.uint8).reshape(-1, PLAIN_BYTES + TAG_BYTES)
-        raw = np.empty((len(plain), TOKEN_BYTES), dtype=np.uint8)
-        raw[:, :PLAIN_BYTES] = sealed_rows[:, :PLAIN_BYTES]
-        raw[:, _IV] = np.frombuffer(ivs, np.uint8).reshape(-1, IV_BYTES)
-        raw[:, _IV.stop :] = sealed_rows[:, PLAIN_BYTES:]
-        return raw
+
+def _seal(aead: Aead, associated: bytes | None, plain: Bytes2D, ivs: bytes) -> Bytes2D:
+    iv_rows = np.frombuffer(ivs, np.uint8).reshape(-1, IV_BYTES)
+    sealed = aead.seal_many(_rows_as_bytes(iv_rows), _rows_as_bytes(plain), associated)
+    sealed_rows = np.frombuffer(sealed, dtype=np.uint8).reshape(-1, PLAIN_BYTES + TAG_BYTES)
+    raw = np.empty((len(plain), TOKEN_BYTES), dtype=np.uint8)
+    raw[:, :PLAIN_BYTES] = sealed_rows[:, :PLAIN_BYTES]
+    raw[:, _IV] = iv_rows
+    raw[:, _IV.stop :] = sealed_rows[:, PLAIN_BYTES:]
+    return raw
 
 
 def _open_rows(

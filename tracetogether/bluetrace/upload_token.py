@@ -58,14 +58,25 @@ class UploadTokens:
         self._authority = authority
         self._entropy = entropy
 
-    def seal(self, user_id: str, case_id: str, log_sha256: bytes, now: float) -> str:
-        """Return the token's text, valid for two hours from ``now``."""
+    def seal(
+        self,
+        user_id: str,
+        case_id: str,
+        log_sha256: bytes,
+        now: float,
+        *,
+        token_id: str | None = None,
+    ) -> str:
+        """Return the token's text, valid for two hours from ``now``.
+
+        Tokens of one ``token_id`` (random if None) are one leave: one log comes in, once.
+        """
         said = {
             "user": user_id,
             "case": case_id,
             "log": log_sha256.hex(),
             "expiry": now + UPLOAD_TOKEN_LIFETIME_S,
-            "id": self._entropy(_ID_BYTES).hex(),
+            "id": token_id or self._entropy(_ID_BYTES).hex(),
         }
         day, iv = utc_day(now), self._entropy(IV_BYTES)
         sealed = self._keys.aead(_PURPOSE, day).seal(

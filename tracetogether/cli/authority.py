@@ -1,65 +1,37 @@
-"""`tracetogether authority`: set up, serve, work on cases, forget on time."""
+"""`tracetogether authority`: set up, serve, purge, back up; the rest is in its own modules."""
 
+import itertools
 import threading
 import time
-from collections.abc import Callable
-from contextlib import suppress
-from datetime import UTC, datetime
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Final
 
 import click
-from rich.table import Column, Table
 
-from tracetogether.authority.casework import Case, day_of
-from tracetogether.authority.contacts import Contact, pseudonym
 from tracetogether.authority.service import Authority
-from tracetogether.authority.tracing import POLICIES, TracedCase
+from tracetogether.cli.authority_case import case
 from tracetogether.cli.authority_folder import (
-    DEFAULT_FOLDER,
     DEFAULT_NAME,
     KEYS,
     OPERATOR_TOKEN,
+    back_up,
+    bring_up_to_date,
     create_folder,
     opened_folder,
+    restore,
 )
-from tracetogether.cli.console import err, out, print_json, utc_text
+from tracetogether.cli.authority_keys import keys
+from tracetogether.cli.authority_options import as_json, folder_argument, folder_option, moment_of
+from tracetogether.cli.authority_staff import audit, user
+from tracetogether.cli.console import err, out, print_json
 from tracetogether.errors import MissingExtraError, TraceTogetherError
-from tracetogether.parameters import UPLOAD_PIN_LIFETIME_S
-from tracetogether.units import Interval
+from tracetogether.units import SECONDS_PER_MINUTE
 
-_PURGE_EVERY_S: Final = 3_600.0
+_MINUTES_BETWEEN_PURGES: Final = 60
+_FILE: Final = click.Path(exists=True, dir_okay=False, path_type=Path)
 _LOOPBACK: Final = frozenset({"127.0.0.1", "localhost"})
-_FOLDER: Final = click.Path(file_okay=False, path_type=Path)
-_Command = TypeVar("_Command", bound=Callable[..., Any])
-
-folder_argument = click.argument("folder", metavar="[DIR]", type=_FOLDER, default=DEFAULT_FOLDER)
-as_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
-
-
-def folder_option(command: _Command) -> _Command:
-    """Add --dir to a command whose arguments name something else."""
-    return click.option(
-        "--dir",
-        "folder",
-        metavar="DIR",
-        type=_FOLDER,
-        default=DEFAULT_FOLDER,
-        show_default=True,
-        help="The authority's folder.",
-    )(command)
-
-
-def _moment(text: str) -> float:
-    """Return epoch seconds from themselves, or from a date with or without a time, in UTC."""
-    try:
-        if text.isdecimal():
-            return float(int(text))  # OverflowError where float alone would say "infinite"
-        moment = datetime.fromisoformat(text)
-        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
-    except (ValueError, OverflowError):
-        msg = f"{text!r} is no time: give 2020-05-04T08:00:00 (UTC) or epoch seconds"
-        raise click.BadParameter(msg, param_hint="--now") from None
 
 
 @click.group()
@@ -67,13 +39,22 @@ def authority() -> None:
     """Run a health authority: issue TempIDs, take contact logs in, list contacts."""
 
 
+for _group in (case, user, keys, audit):
+    authority.add_command(_group)
+
+
 @authority.command()
 @folder_argument
 @click.option("--name", default=DEFAULT_NAME, show_default=True, help="Organisation code.")
+@click.option(
+    "--database",
+    metavar="URL",
+    help="An empty PostgreSQL database, postgresql://…; an SQLite file in DIR if left out.",
+)
 @as_json
-def init(folder: Path, name: str, *, as_json: bool) -> None:
+def init(folder: Path, name: str, database: str | None, *, as_json: bool) -> None:
     """Make a new authority in DIR (./authority): its database, keys and operator token."""
-    create_folder(folder, now=time.time(), name=name)
+    create_folder(folder, now=time.time(), name=name, database=database)
     token_file = folder / OPERATOR_TOKEN
     if as_json:
         print_json({"dir": str(folder), "name": name, "operator_token_file": str(token_file)})
@@ -99,7 +80,25 @@ def init(folder: Path, name: str, *, as_json: bool) -> None:
     help="Port to listen on; 0 takes a free one and says which.",
 )
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
-def serve(folder: Path, port: int, host: str) -> None:
+@click.option(
+    "--workers",
+    type=click.IntRange(1, 64),
+    default=1,
+    show_default=True,
+    help="Processes that serve; with PostgreSQL as many as there are cores.",
+)
+@click.option("--database", metavar="URL", help="The PostgreSQL database, if not the one of init.")
+@click.option("--tls-cert", type=_FILE, help="Certificate chain (PEM): serve https.")
+@click.option("--tls-key", type=_FILE, help="Its private key, if it is not in the same file.")
+def serve(
+    folder: Path,
+    port: int,
+    host: str,
+    workers: int,
+    database: str | None,
+    tls_cert: Path | None,
+    tls_key: Path | None,
+) -> None:
     """Serve the authority in DIR (./authority) over HTTP until interrupted.
 
     Every hour, and at the start, what has outlived its time is purged.
@@ -108,176 +107,54 @@ def serve(folder: Path, port: int, host: str) -> None:
         from tracetogether.adapters import http_api  # noqa: PLC0415 - optional packages
     except ImportError:
         raise MissingExtraError("The authority's server", "server") from None
-    with opened_folder(folder) as service, http_api.listening(host, port) as listener:
-        stop = threading.Event()
-        purging = threading.Thread(target=_purge_hourly, args=(service, stop), daemon=True)
-        purging.start()
-        url = f"http://{host}:{listener.getsockname()[1]}"
+    with opened_folder(folder, database):  # what is wrong is told before anybody is served
+        pass
+    with http_api.listening(host, port) as listener:
+        scheme = "http" if tls_cert is None else "https"
+        url = f"{scheme}://{host}:{listener.getsockname()[1]}"
+
+        def work() -> None:
+            with opened_folder(folder, database) as service, _kept_up(service):
+                app = http_api.create_app(service)
+                with suppress(KeyboardInterrupt):  # which is how one ends it
+                    http_api.serve(app, listener, tls_cert=tls_cert, tls_key=tls_key)
+
         _tell(f"Serving {folder} on {url} (described at /openapi.json); Ctrl-C ends it")
-        if host not in _LOOPBACK:
-            _tell("This is plain http: let a proxy with a certificate stand before it.")
-        try:
-            with suppress(KeyboardInterrupt):  # which is how one ends it
-                http_api.serve(http_api.create_app(service), listener)
-        finally:
-            stop.set()
-            purging.join()
+        if host not in _LOOPBACK and tls_cert is None:
+            _tell("This is plain http: give --tls-cert, or let a proxy stand before it.")
+        if workers == 1:
+            work()
+        else:
+            http_api.in_processes(workers, work)
+
+
+@contextmanager
+def _kept_up(service: Authority) -> Iterator[None]:
+    """Purge now and every hour, and learn every minute what was done to the keys elsewhere."""
+    stop = threading.Event()
+    thread = threading.Thread(target=_keep_up, args=(service, stop), daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join()
 
 
 def _tell(text: str) -> None:
     err().print(text, markup=False, soft_wrap=True)
 
 
-def _purge_hourly(service: Authority, stop: threading.Event) -> None:
-    while True:
+def _keep_up(service: Authority, stop: threading.Event) -> None:
+    for minute in itertools.count():
         try:
-            service.purge(time.time())
-        except TraceTogetherError as error:  # the next hour tries again
+            service.custody.save_keys(service.custody.keys)
+            if minute % _MINUTES_BETWEEN_PURGES == 0:
+                service.purge(time.time())
+        except TraceTogetherError as error:  # the next time tries again
             _tell(f"Purge failed: {error}")
-        if stop.wait(_PURGE_EVERY_S):
+        if stop.wait(SECONDS_PER_MINUTE):
             return
-
-
-@authority.group()
-def case() -> None:
-    """Open cases, give out upload PINs, list contacts."""
-
-
-@case.command("open")
-@click.argument("user_id")
-@click.option(
-    "--date",
-    type=click.DateTime(["%Y-%m-%d"]),
-    help="Date of diagnosis or first symptoms (UTC); today if left out.",
-)
-@folder_option
-@as_json
-def open_case(user_id: str, date: datetime | None, folder: Path, *, as_json: bool) -> None:
-    """Open a case for USER_ID, and print its id and an upload PIN."""
-    now = time.time()
-    day = None if date is None else day_of(date.date())
-    with opened_folder(folder) as service:
-        opened = service.casework.open_case(user_id, now, day)
-        pin = service.pins.issue(opened, now)
-    _print_pin(opened, pin, now, as_json=as_json)
-
-
-@case.command("pin")
-@click.argument("case_id")
-@folder_option
-@as_json
-def new_pin(case_id: str, folder: Path, *, as_json: bool) -> None:
-    """Print a new upload PIN for CASE_ID; the earlier one is void."""
-    now = time.time()
-    with opened_folder(folder) as service:
-        opened = service.casework.case(case_id)
-        pin = service.pins.issue(opened, now)
-    _print_pin(opened, pin, now, as_json=as_json)
-
-
-def _print_pin(opened: Case, pin: str, now: float, *, as_json: bool) -> None:
-    expiry = now + UPLOAD_PIN_LIFETIME_S
-    if as_json:
-        said = {"case_id": opened.case_id, "date": opened.date, "upload_pin": pin}
-        print_json({**said, "expires_at": expiry})
-        return
-    console = out()
-    console.print(f"Case        {opened.case_id}   (date {opened.date})")
-    console.print(f"Upload PIN  {pin}     (once, until {utc_text(expiry)} UTC; shown only now)")
-
-
-@case.command("list")
-@folder_option
-@as_json
-def list_cases(folder: Path, *, as_json: bool) -> None:
-    """List all cases, the newest first."""
-    with opened_folder(folder) as service:
-        cases = service.casework.cases()
-    if as_json:
-        print_json(
-            [
-                {
-                    "case_id": one.case_id,
-                    "pseudonym": pseudonym(one.user_id),
-                    "date": one.date,
-                    "opened_at": one.opened_at,
-                }
-                for one in cases
-            ]
-        )
-        return
-    table = Table("case", "person", "date", "opened (UTC)")
-    for one in cases:
-        table.add_row(one.case_id, pseudonym(one.user_id), one.date, utc_text(one.opened_at))
-    out().print(table)
-
-
-@case.command()
-@click.argument("case_id")
-@click.option(
-    "--policy",
-    type=click.Choice(list(POLICIES)),
-    default="singapore",
-    show_default=True,
-    help="When a contact counts as close.",
-)
-@folder_option
-@as_json
-def contacts(case_id: str, policy: str, folder: Path, *, as_json: bool) -> None:
-    """List who was near CASE_ID's person in the 14 days before the case's date."""
-    with opened_folder(folder) as service:
-        traced = service.tracing.contacts(service.casework.case(case_id), POLICIES[policy])
-    if as_json:
-        print_json(traced.to_json())
-    else:
-        _print_contacts(traced)
-
-
-def _print_contacts(traced: TracedCase) -> None:
-    policy = traced.policy
-    table = Table(
-        "person",
-        *[
-            Column(one, justify="right")
-            for one in ("days", "encounters", "minutes near", "nearest, m")
-        ],
-        "close contact",
-        title=f"Contacts of case {traced.case.case_id} ({traced.case.date} and 14 days before)",
-        caption=(
-            f"near: within {policy.within_m:g} m; close contact: {policy.minutes:g} min or more "
-            "in 24 hours; in brackets 5 % to 95 %"
-        ),
-    )
-    for contact in traced.contacts:
-        table.add_row(*_cells(contact))
-    console = out()
-    console.print(table)
-    console.print(
-        f"{traced.uploads} uploads, {traced.records} records, {traced.accepted} believed, "
-        f"{traced.in_span} of them in these days"
-    )
-    if traced.rejected:
-        reasons = sorted(traced.rejected.items(), key=lambda one: -one[1])
-        console.print(
-            "not believed: " + ", ".join(f"{count} {reason.value}" for reason, count in reasons)
-        )
-    if traced.unreadable_uploads:
-        console.print(f"{traced.unreadable_uploads} uploads can't be opened: their keys are gone")
-
-
-def _cells(contact: Contact) -> tuple[str, ...]:
-    return (
-        contact.pseudonym,
-        str(contact.days),
-        str(contact.encounters),
-        _shown(contact.minutes, ".0f"),
-        _shown(contact.nearest_m, ".1f"),
-        "YES" if contact.close_contact else "no",
-    )
-
-
-def _shown(value: Interval, form: str) -> str:
-    return f"{value.median:{form}} ({value.low:{form}} - {value.high:{form}})"
 
 
 @authority.command()
@@ -289,13 +166,17 @@ def _shown(value: Interval, form: str) -> str:
 )
 @as_json
 def purge(folder: Path, now: str | None, *, as_json: bool) -> None:
-    """Destroy what has outlived its time in DIR (./authority): day keys, uploads, PINs, cases."""
-    moment = time.time() if now is None else _moment(now)
+    """Destroy what has outlived its time in DIR (./authority).
+
+    That is: day keys, uploads, contact lists, PINs, cases.
+    """
+    moment = time.time() if now is None else moment_of(now)
     with opened_folder(folder) as service:
         purged = service.purge(moment)
     said = {
         "day_keys": purged.day_keys,
         "uploads": purged.uploads,
+        "contact_lists": purged.contact_lists,
         "pins": purged.pins,
         "cases": purged.cases,
     }
@@ -305,3 +186,34 @@ def purge(folder: Path, now: str | None, *, as_json: bool) -> None:
         out().print(
             "Gone: " + ", ".join(f"{n} {what.replace('_', ' ')}" for what, n in said.items())
         )
+
+
+@authority.command()
+@click.argument("target", metavar="FILE", type=click.Path(dir_okay=False, path_type=Path))
+@folder_option
+def backup(target: Path, folder: Path) -> None:
+    """Write a copy of the database to FILE while it is in use; the keys are not part of it."""
+    back_up(folder, target)
+    out().print(f"Backed up {folder} to {target}; keys are not in it", markup=False)
+
+
+@authority.command("restore")
+@click.argument("source", metavar="FILE", type=click.Path(dir_okay=False, path_type=Path))
+@folder_option
+def restore_command(source: Path, folder: Path) -> None:
+    """Put the backup in FILE in the place of the database. No server may run meanwhile.
+
+    The keys stay as they are: what was sealed under destroyed ones stays closed. What is too
+    old is purged at once; PINs are void.
+    """
+    restore(folder, source, time.time())
+    out().print(f"Restored {folder} from {source}", markup=False)
+
+
+@authority.command()
+@folder_argument
+@click.option("--database", metavar="URL", help="The PostgreSQL database, if not the one of init.")
+def migrate(folder: Path, database: str | None) -> None:
+    """Bring the database of DIR (./authority) to this release's schema. Back it up before."""
+    bring_up_to_date(folder, database)
+    out().print(f"The database of {folder} is up to date", markup=False)

@@ -1,37 +1,52 @@
-"""The folder that an authority lives in: authority.db, keys.txt, operator.token."""
+"""The folder that an authority lives in: authority.db or database.url, keys.txt, operator.token."""
 
+import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
+from tracetogether.authority.audit import Audit
 from tracetogether.authority.issuance import new_secret
+from tracetogether.authority.operators import ALL_ROLES, Staff
 from tracetogether.authority.service import Authority
 from tracetogether.errors import MissingExtraError, StoreError
 from tracetogether.keyring import KeyRing
 from tracetogether.parameters import BLUETRACE
-from tracetogether.secret_file import create_secret
+from tracetogether.secret_file import create_secret, read_secret
+
+if TYPE_CHECKING:
+    from tracetogether.adapters.sql_store import SqlStore
 
 DATABASE: Final = "authority.db"
+DATABASE_URL: Final = "database.url"
 KEYS: Final = "keys.txt"
 OPERATOR_TOKEN: Final = "operator.token"  # noqa: S105 - a file's name
+FIRST_OPERATOR: Final = "operator"
 DEFAULT_FOLDER: Final = Path("authority")
 DEFAULT_NAME: Final = "SG_MOH"  # OpenTrace's organisation code for Singapore
 
 
-def create_folder(folder: Path, *, now: float, name: str = DEFAULT_NAME) -> str:
-    """Make a new authority in ``folder`` and return its operator token.
+def create_folder(
+    folder: Path, *, now: float, name: str = DEFAULT_NAME, database: str | None = None
+) -> str:
+    """Make a new authority in ``folder`` and return its first operator's token.
 
-    The token is also in operator.token (mode 0600); elsewhere only its digest is kept.
+    The token is also in operator.token (mode 0600); elsewhere only its digest is kept. That
+    operator has all roles.
+
+    Args:
+        folder: where keys and token go, and the database unless ``database`` says otherwise.
+        now: epoch seconds.
+        name: organisation code.
+        database: URL of an empty PostgreSQL database; kept in the folder (it may hold a password).
 
     Raises:
-        StoreError: an authority is there already, or the folder can't be written.
+        StoreError: an authority is there already, or the folder or database can't be written.
     """
-    try:
-        from tracetogether.adapters.sql_store import SqlStore  # noqa: PLC0415 - optional package
-    except ImportError:
-        raise MissingExtraError("The authority's database", "server") from None
-    paths = [folder / one for one in (KEYS, OPERATOR_TOKEN, DATABASE)]
+    store_kind = _sql_store()
+    paths = [folder / one for one in (KEYS, OPERATOR_TOKEN, DATABASE, DATABASE_URL)]
     for path in paths:
         if path.exists():
             msg = f"there is an authority in {folder} already ({path.name}): choose another folder"
@@ -39,10 +54,16 @@ def create_folder(folder: Path, *, now: float, name: str = DEFAULT_NAME) -> str:
     token = new_secret()
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        # From a moment ago: a batch's first window begins a minute before it is issued.
-        KeyRing.generate(now - BLUETRACE.early_start_s).save(folder / KEYS)
+        # From a while ago: a batch's first window begins before it is issued.
+        early_s = BLUETRACE.early_start_s + BLUETRACE.validity_s
+        KeyRing.generate(now - early_s).save(folder / KEYS)
         create_secret(folder / OPERATOR_TOKEN, f"{token}\n")
-        SqlStore.create(folder / DATABASE, name=name, operator_token=token).close()
+        if database is not None:
+            create_secret(folder / DATABASE_URL, f"{database}\n")
+        with store_kind.create(database or folder / DATABASE, name=name) as store, store.atomic():
+            audit = Audit(store)
+            audit.record("authority.made", now, by="console", name=name)
+            Staff(store, audit).add(FIRST_OPERATOR, ALL_ROLES, token, now)
     except BaseException as error:
         for path in paths:
             with suppress(OSError):
@@ -55,40 +76,136 @@ def create_folder(folder: Path, *, now: float, name: str = DEFAULT_NAME) -> str:
 
 
 @contextmanager
-def opened_folder(folder: Path) -> Iterator[Authority]:
+def opened_folder(folder: Path, database: str | None = None) -> Iterator[Authority]:
     """Open the authority in ``folder``; its database is closed afterwards.
+
+    Args:
+        folder: made by ``create_folder``.
+        database: URL of its PostgreSQL database, if it is not the one noted in the folder.
 
     Raises:
         StoreError: there is none, or its database can't be read.
         KeyRingError: its keys can't be read.
     """
+    store_kind = _sql_store()
+    place = place_of(folder, database)
+    keys = KeyRing.load(folder / KEYS)
+    with store_kind.open(place) as store:
+        yield Authority.assemble(
+            keys,
+            name=store.name,
+            store=store,
+            save_keys=lambda ring: save_keys(ring, folder / KEYS),
+        )
+
+
+def place_of(folder: Path, database: str | None = None) -> Path | str:
+    """Return where the database of the authority in ``folder`` is: its file or its URL.
+
+    Raises:
+        StoreError: there is no authority, or the file with the URL can be read by others.
+    """
+    if database is not None:
+        return database
+    if (folder / DATABASE_URL).is_file():
+        return read_secret(folder / DATABASE_URL).strip()
+    if not (folder / DATABASE).is_file():
+        msg = f"there is no authority in {folder}: make one with `tracetogether authority init`"
+        raise StoreError(msg)
+    return folder / DATABASE
+
+
+def save_keys(ring: KeyRing, path: Path) -> None:
+    """Write the ring, together with what others did to the file: never revive what they destroyed.
+
+    Several servers and the command line hold the same keys; each learns here what the others have
+    destroyed, rotated and quarantined.
+    """
+    with _locked(path.parent):
+        on_disk = KeyRing.load(path)
+        ring.adopt(on_disk)
+        if not ring.same_as(on_disk):
+            ring.save(path)
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """Let one process at a time change the keys."""
+    if os.name != "posix":
+        yield
+        return
+    import fcntl  # noqa: PLC0415 - not there on Windows
+
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def back_up(folder: Path, target: Path) -> None:
+    """Write a copy of the database to a new file; the keys are not part of it.
+
+    Raises:
+        StoreError: there is no authority, it is on PostgreSQL, or the file can't be written.
+    """
+    with _sql_store().open(place_of(folder)) as store:
+        store.backup(target)
+
+
+def restore(folder: Path, source: Path, now: float | None = None) -> None:
+    """Put a backup in the place of the database, and forget at once what is too old by now.
+
+    Keys are those of the folder: what was sealed under destroyed ones stays closed. PINs that the
+    backup takes for unused are void. Users who are gone from the present database,
+    where there is one, stay gone.
+
+    Raises:
+        StoreError: the backup is none, or can't be read or written.
+        KeyRingError: the folder's keys can't be read.
+    """
+    store_kind = _sql_store()
+    moment = time.time() if now is None else now
+    KeyRing.load(folder / KEYS)
+    present = folder / DATABASE
+    with store_kind.open(source) as backup:
+        if present.exists():
+            with store_kind.open(present) as old:
+                gone = sorted(set(backup.all_users()) - set(old.all_users()))
+        else:
+            gone = []
+        fresh = folder / f".{DATABASE}.new"
+        fresh.unlink(missing_ok=True)
+        backup.backup(fresh)
+    with store_kind.open(fresh) as store, store.atomic():
+        for user_id in gone:
+            store.remove_user(user_id)
+        voided = store.drop_all_pins()
+        Audit(store).record(
+            "backup.restored", moment, by="console", withdrawn=len(gone), pins_voided=voided
+        )
+    for ending in ("", "-wal", "-shm"):
+        Path(f"{present}{ending}").unlink(missing_ok=True)
+    fresh.replace(present)
+    for ending in ("-wal", "-shm"):
+        Path(f"{fresh}{ending}").unlink(missing_ok=True)
+    with opened_folder(folder) as service:
+        service.purge(moment)
+
+
+def bring_up_to_date(folder: Path, database: str | None = None) -> None:
+    """Run the migrations that the database lacks.
+
+    Raises:
+        StoreError: there is no authority, or its database can't be written.
+    """
+    _sql_store().migrate(place_of(folder, database))
+
+
+def _sql_store() -> "type[SqlStore]":
     try:
         from tracetogether.adapters.sql_store import SqlStore  # noqa: PLC0415 - optional package
     except ImportError:
         raise MissingExtraError("The authority's database", "server") from None
-    if not (folder / DATABASE).is_file():
-        msg = f"there is no authority in {folder}: make one with `tracetogether authority init`"
-        raise StoreError(msg)
-    keys = KeyRing.load(folder / KEYS)
-    with SqlStore.open(folder / DATABASE) as store:
-        yield Authority.assemble(
-            keys,
-            name=store.name,
-            users=store,
-            cases=store,
-            pins=store,
-            uploads=store,
-            save_keys=lambda ring: _save_keys(ring, folder / KEYS),
-        )
-
-
-def _save_keys(ring: KeyRing, path: Path) -> None:
-    """Write the ring, unless the file has destroyed as much: never revive what another purge took.
-
-    A server and a purge from the command line hold the same keys; each learns here what the
-    other has destroyed.
-    """
-    on_disk = KeyRing.load(path).oldest_day or 0
-    ring.destroy_before(on_disk)
-    if (ring.oldest_day or 0) > on_disk:
-        ring.save(path)
+    return SqlStore

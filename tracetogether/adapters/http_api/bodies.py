@@ -14,8 +14,10 @@ MAX_SMALL_BODY_BYTES: Final = 16_384
 _GZIP: Final = 16 + zlib.MAX_WBITS
 
 
-async def read_log(request: Request) -> bytes:
-    """Return the log that a request carries, unpacked; never holds more than the limit.
+async def read_log(request: Request) -> tuple[bytes, bytes | None]:
+    """Return the log that a request carries, unpacked, and the gzip it came in, if it did.
+
+    Never holds more than the limit of either.
 
     Raises:
         RefusedError: larger than 16 MB (413), no gzip though called so (400), or packed in
@@ -25,15 +27,17 @@ async def read_log(request: Request) -> bytes:
     if encoding not in {"identity", "gzip", "x-gzip"}:
         raise RefusedError(415, "unsupported_encoding", "send the log as it is or with gzip")
     inflater = None if encoding == "identity" else zlib.decompressobj(_GZIP)
-    log = bytearray()
+    log, packed = bytearray(), bytearray()
     async for chunk in request.stream():
+        if inflater is not None:
+            packed += chunk
         room = MAX_UPLOAD_BYTES - len(log) + 1  # one more than fits, to tell full from over
         log += chunk[:room] if inflater is None else _inflated(inflater, chunk, room)
         if len(log) > MAX_UPLOAD_BYTES:
             raise _too_large(MAX_UPLOAD_BYTES)
     if inflater is not None and not inflater.eof:
         raise RefusedError(400, "invalid_upload", "the gzip data end too early")
-    return bytes(log)
+    return bytes(log), None if inflater is None else bytes(packed)
 
 
 def _inflated(inflater: "zlib._Decompress", chunk: bytes, room: int) -> bytes:

@@ -15,6 +15,7 @@ from tracetogether.errors import (
     InvalidUploadError,
     KeyRingError,
     NotFoundError,
+    RateLimitedError,
     StoreError,
     TraceTogetherError,
 )
@@ -45,12 +46,12 @@ _HTTP: Final[Mapping[int, tuple[str, str]]] = {
 }
 
 
-def refusal(status: int, code: str, message: str) -> Response:
+def refusal(status: int, code: str, message: str, *, retry_after_s: int = 1) -> Response:
     """Return the answer for a refused request."""
-    retry = status == 503
+    retry = status in {429, 503}
     headers = {"WWW-Authenticate": "Bearer"} if status == 401 else {}
     if retry:
-        headers["Retry-After"] = "1"
+        headers["Retry-After"] = str(retry_after_s)
     return Response(
         json.dumps({"error": {"code": code, "message": message, "retry": retry}}),
         status_code=status,
@@ -66,6 +67,8 @@ def told(error: Exception) -> Response:
             return refusal(error.status, error.code, error.message)
         case StoreError() | KeyRingError():
             return refusal(503, "unavailable", _UNAVAILABLE)  # paths and days stay here
+        case RateLimitedError():
+            return refusal(429, "rate_limited", str(error), retry_after_s=error.retry_after_s)
         case TraceTogetherError() if type(error) in _STATUS:
             return refusal(*_STATUS[type(error)], str(error))
         case RequestValidationError():

@@ -1,10 +1,14 @@
 """Running the application with uvicorn: in the foreground, or in a thread for a while."""
 
+import multiprocessing
+import multiprocessing.connection
 import os
+import signal
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Final
 
 import uvicorn
@@ -50,9 +54,66 @@ def _bound(host: str, port: int) -> socket.socket:
     return listener
 
 
-def serve(app: FastAPI, listener: socket.socket) -> None:
-    """Serve on ``listener`` (from ``listening``) until interrupted. Callers are not logged."""
-    uvicorn.Server(_config(app, log_level="warning")).run(sockets=[listener])
+def serve(
+    app: FastAPI,
+    listener: socket.socket,
+    *,
+    tls_cert: Path | None = None,
+    tls_key: Path | None = None,
+) -> None:
+    """Serve on ``listener`` (from ``listening``) until interrupted. Callers are not logged.
+
+    Args:
+        app: from ``create_app``.
+        listener: from ``listening``.
+        tls_cert: certificate chain (PEM); plain HTTP if None.
+        tls_key: its private key, if that is not in the same file.
+
+    Raises:
+        AuthorityError: certificate or key can't be read.
+    """
+    config = _config(app, log_level="warning")
+    config.ssl_certfile, config.ssl_keyfile = tls_cert, tls_key
+    try:
+        config.load()
+    except OSError as error:  # ssl.SSLError is one
+        msg = f"can't use the certificate {tls_cert} ({error.strerror or error}): check both files"
+        raise AuthorityError(msg) from None
+    uvicorn.Server(config).run(sockets=[listener])
+
+
+def in_processes(count: int, work: Callable[[], None]) -> None:
+    """Run ``work`` in ``count`` processes until interrupted, or until one of them ends.
+
+    They share what the caller has open, a listening socket above all. The caller must have no
+    threads.
+
+    Raises:
+        AuthorityError: a process ended by itself; the others were ended too.
+    """
+    if not hasattr(os, "fork"):
+        msg = "several workers need a system that can fork: leave --workers out"
+        raise AuthorityError(msg)
+    forking = multiprocessing.get_context("fork")
+    workers = [forking.Process(target=work, daemon=True) for _ in range(count)]
+    ended: list[object] = []
+    previous = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        for worker in workers:
+            worker.start()
+        ended = list(multiprocessing.connection.wait([one.sentinel for one in workers]))
+    except KeyboardInterrupt:  # which is how one ends it
+        pass
+    finally:
+        signal.signal(signal.SIGTERM, previous)
+        for worker in workers:
+            if worker.pid is not None:
+                worker.terminate()
+        for worker in workers:
+            worker.join()
+    if ended and any(worker.exitcode for worker in workers):
+        msg = "a worker ended by itself: its last words are above"
+        raise AuthorityError(msg)
 
 
 @contextmanager

@@ -39,6 +39,37 @@ class PinAndDigest(_Asked):
             examples=["e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"],
         ),
     ]
+    attempt: Annotated[
+        str | None,
+        Field(
+            pattern=r"^[0-9a-f]{32}$",
+            repr=False,
+            description="A random name of this attempt: by it the phone may ask again.",
+            examples=["9f86d081884c7d659a2feaa0c55ad015"],
+        ),
+    ] = None
+
+
+class Reveal(_Asked):
+    """Which contact is to be known, and why."""
+
+    pseudonym: Annotated[str, Field(max_length=32, examples=["ABCDE-FGHIJ"])]
+    reason: Annotated[
+        str,
+        Field(
+            max_length=200,
+            pattern=r"\S",
+            description="Stands in the audit log: name nobody in it.",
+            examples=["call for testing"],
+        ),
+    ]
+
+
+class NewOperator(_Asked):
+    """Who is to be an operator, and what for."""
+
+    name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_.-]{0,31}$", examples=["night-shift"])]
+    roles: Annotated[list[str], Field(min_length=1, max_length=6, examples=[["tracer"]])]
 
 
 class Registered(BaseModel):
@@ -145,6 +176,94 @@ class Contacts(BaseModel):
     accepted: int
     in_span: int
     rejected: dict[str, int]
+
+
+class Revealed(BaseModel):
+    """Who a contact is."""
+
+    pseudonym: str
+    user_id: Annotated[str, Field(repr=False, examples=[USER_ID])]
+
+
+class Statistics(BaseModel):
+    """How much of everything is kept."""
+
+    users: int
+    operators: int
+    cases: int
+    open_pins: int
+    uploads: int
+    sealed_bytes: int
+    contact_lists: int
+    contacts: int
+    audit_entries: int
+
+
+class DayOfKeys(BaseModel):
+    """A UTC day whose keys exist."""
+
+    day: Annotated[int, Field(description="Days since 1970-01-01.", examples=[18386])]
+    chain: Annotated[int, Field(description="One more for each rotation.", examples=[1])]
+    quarantined: Annotated[bool, Field(description="The keys may be known to others.")]
+
+
+class Keys(BaseModel):
+    """The days whose keys exist, the oldest first."""
+
+    days: list[DayOfKeys]
+
+
+class AuditLine(BaseModel):
+    """One act."""
+
+    number: int
+    time: Annotated[float, Field(description="Epoch seconds.")]
+    by: Annotated[str, Field(description="An operator's name; console, phone or clock.")]
+    act: Annotated[str, Field(examples=["case.opened"])]
+    subject: str
+    details: dict[str, str | int]
+    digest: Annotated[str, Field(description="SHA-256 over this entry and the one before.")]
+
+
+class AuditLog(BaseModel):
+    """Entries in their order."""
+
+    entries: list[AuditLine]
+
+
+class OperatorLine(BaseModel):
+    """An operator."""
+
+    name: str
+    roles: list[str]
+    added_at: Annotated[float, Field(description="Epoch seconds.")]
+    disabled: bool
+
+
+class Operators(BaseModel):
+    """All operators by name, the disabled ones too."""
+
+    operators: list[OperatorLine]
+
+
+class OperatorAdded(BaseModel):
+    """A new operator's token. Shown this once."""
+
+    name: str
+    operator_token: Annotated[str, Field(repr=False)]
+
+
+class Done(BaseModel):
+    """It was done."""
+
+    done: Annotated[bool, Field(examples=[True])]
+
+
+class Ready(BaseModel):
+    """Whether the service can do its work, and does it on time."""
+
+    ready: bool
+    purge_overdue: Annotated[bool, Field(description="Two hourly purges were missed.")]
 
 
 class Health(BaseModel):

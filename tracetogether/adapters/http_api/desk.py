@@ -1,0 +1,171 @@
+"""The operators' routes: cases, contacts, counts, keys, the audit log, and the operators."""
+
+from collections.abc import Callable
+from typing import Annotated
+
+import msgspec
+from fastapi import APIRouter, Query, Request, Response
+from fastapi.responses import PlainTextResponse
+
+from tracetogether.adapters.http_api import shapes
+from tracetogether.adapters.http_api.guard import guarded
+from tracetogether.adapters.http_api.metrics import metrics_text
+from tracetogether.authority.casework import Case, day_of
+from tracetogether.authority.contacts import pseudonym
+from tracetogether.authority.issuance import new_secret
+from tracetogether.authority.operators import roles_named
+from tracetogether.authority.service import Authority
+from tracetogether.authority.tracing import policy_named
+from tracetogether.parameters import UPLOAD_PIN_LIFETIME_S
+
+_MOST_ENTRIES = 1_000
+
+
+def for_operators(authority: Authority, clock: Callable[[], float]) -> APIRouter:
+    """Return the routes, each open to the roles that ``guard.ROLES`` gives it."""
+    router = guarded("operator token", "operators", authority.access.operator)
+    _casework(router, authority, clock)
+    _oversight(router, authority, clock)
+    _staff(router, authority, clock)
+    return router
+
+
+def _casework(router: APIRouter, authority: Authority, clock: Callable[[], float]) -> None:
+    @router.post("/cases", status_code=201)
+    def open_case(request: Request, asked: shapes.NewCase) -> shapes.CaseLine:
+        """Open a case for a registered user. Role: issuer."""
+        day = None if asked.date is None else day_of(asked.date)
+        return _line(
+            authority.casework.open_case(asked.user_id, clock(), day, by=request.state.caller)
+        )
+
+    @router.get("/cases")
+    def list_cases() -> shapes.Cases:
+        """List all cases, the newest first. Roles: issuer, tracer."""
+        return shapes.Cases(cases=[_line(case) for case in authority.casework.cases()])
+
+    @router.post("/cases/{case_id}/pin", status_code=201)
+    def issue_pin(request: Request, case_id: str) -> shapes.UploadPinIssued:
+        """Issue an upload PIN for the case's user: valid 24 hours, once. It replaces earlier ones.
+
+        It is shown this once; only its HMAC is kept. Role: issuer.
+        """
+        now = clock()
+        case = authority.casework.case(case_id)
+        pin = authority.pins.issue(case, now, by=request.state.caller)
+        return shapes.UploadPinIssued(
+            case_id=case_id, upload_pin=pin, expires_at=now + UPLOAD_PIN_LIFETIME_S
+        )
+
+    @router.get("/cases/{case_id}/contacts", response_model=shapes.Contacts)
+    def list_contacts(
+        request: Request,
+        case_id: str,
+        policy: Annotated[
+            str, Query(description="`singapore`, `2m-15min` or `1.5m-15min`.")
+        ] = "singapore",
+        quarantined: Annotated[  # noqa: FBT002 - FastAPI passes it by name
+            bool, Query(description="Believe records of quarantined days too.")
+        ] = False,
+    ) -> Response:
+        """List who was near in the 14 days before the case's date, in order of concern.
+
+        Role: tracer. The audit log says who asked.
+        """
+        case = authority.casework.case(case_id)
+        traced = authority.tracing.contacts(
+            case, policy_named(policy), believe_quarantined=quarantined
+        )
+        authority.audit.record(
+            "contacts.listed", clock(), by=request.state.caller.name, subject=case.case_id
+        )
+        return Response(msgspec.json.encode(traced.to_json()), media_type="application/json")
+
+    @router.post("/cases/{case_id}/reveal")
+    def reveal(request: Request, case_id: str, asked: shapes.Reveal) -> shapes.Revealed:
+        """Tell the user id behind a contact's pseudonym. Role: tracer.
+
+        The reason that is given stands in the audit log.
+        """
+        user_id = authority.tracing.reveal(
+            authority.casework.case(case_id),
+            asked.pseudonym,
+            asked.reason,
+            clock(),
+            by=request.state.caller,
+        )
+        return shapes.Revealed(pseudonym=asked.pseudonym, user_id=user_id)
+
+
+def _oversight(router: APIRouter, authority: Authority, clock: Callable[[], float]) -> None:
+    @router.get("/statistics")
+    def statistics() -> shapes.Statistics:
+        """Count everything that is kept. Roles: exporter, auditor."""
+        return shapes.Statistics(**authority.store.counts(clock()).to_json())
+
+    @router.get("/keys")
+    def list_keys() -> shapes.Keys:
+        """List the UTC days whose keys exist, never the keys. Role: keyholder."""
+        days = authority.custody.known_days(clock())
+        return shapes.Keys(
+            days=[
+                shapes.DayOfKeys(day=one.day, chain=one.chain, quarantined=one.quarantined)
+                for one in days
+            ]
+        )
+
+    @router.get("/audit")
+    def read_audit(
+        after: Annotated[
+            int, Query(ge=0, le=2**53, description="Entries with a greater number.")
+        ] = 0,
+        limit: Annotated[int, Query(ge=1, le=_MOST_ENTRIES)] = _MOST_ENTRIES,
+    ) -> shapes.AuditLog:
+        """Read the audit log. Role: auditor."""
+        entries = authority.audit.entries(after, limit)
+        return shapes.AuditLog(
+            entries=[shapes.AuditLine.model_validate(one.to_json()) for one in entries]
+        )
+
+    @router.get("/metrics", response_class=PlainTextResponse)
+    def metrics() -> PlainTextResponse:
+        """Give the metrics in Prometheus's text form. Role: auditor."""
+        return PlainTextResponse(metrics_text(authority, clock()))
+
+
+def _staff(router: APIRouter, authority: Authority, clock: Callable[[], float]) -> None:
+    @router.get("/operators")
+    def list_operators() -> shapes.Operators:
+        """List all operators. Role: admin."""
+        return shapes.Operators(
+            operators=[
+                shapes.OperatorLine.model_validate(one.to_json()) for one in authority.staff.all()
+            ]
+        )
+
+    @router.post("/operators", status_code=201)
+    def add_operator(request: Request, asked: shapes.NewOperator) -> shapes.OperatorAdded:
+        """Add an operator. Role: admin, who grants no role that he does not hold.
+
+        The token is shown this once; only its digest is kept.
+        """
+        token = new_secret()
+        authority.staff.add(
+            asked.name, roles_named(asked.roles), token, clock(), by=request.state.caller
+        )
+        return shapes.OperatorAdded(name=asked.name, operator_token=token)
+
+    @router.post("/operators/{name}/disable")
+    def disable_operator(request: Request, name: str) -> shapes.Done:
+        """Shut an operator out from the next request on. Role: admin; nobody disables himself."""
+        authority.staff.disable(name, clock(), by=request.state.caller)
+        return shapes.Done(done=True)
+
+
+def _line(case: Case) -> shapes.CaseLine:
+    return shapes.CaseLine(
+        case_id=case.case_id,
+        pseudonym=pseudonym(case.user_id),
+        date=case.date,
+        opened_at=case.opened_at,
+    )

@@ -1,0 +1,37 @@
+"""Metrics in Prometheus's text form, read from the store: the same whichever process is asked."""
+
+from collections.abc import Iterable
+from typing import Final
+
+from tracetogether.authority.limits import PIN_REFUSALS
+from tracetogether.authority.service import Authority
+from tracetogether.units import utc_day
+
+_LINES: Final = """\
+# HELP tracetogether_{name} {about}
+# TYPE tracetogether_{name} gauge
+tracetogether_{name} {value}
+"""
+
+
+def metrics_text(authority: Authority, now: float) -> str:
+    """Return all metrics; none of them has a label, so none can name anybody."""
+    return "".join(
+        _LINES.format(name=name, about=about, value=value)
+        for name, about, value in _values(authority, now)
+    )
+
+
+def _values(authority: Authority, now: float) -> Iterable[tuple[str, str, float]]:
+    for name, count in authority.store.counts(now).to_json().items():
+        yield name, f"Number of {name.replace('_', ' ')} now.", count
+    refused = authority.limits.count(PIN_REFUSALS, "", now)
+    yield "pin_refusals_this_minute", "Upload PINs refused since the minute began.", refused
+    last = authority.purge.last()
+    yield "last_purge_seconds", "When the last purge ended, epoch seconds; 0: never.", last or 0
+    yield "purge_overdue", "1 if two hourly purges were missed.", int(authority.purge.overdue(now))
+    days = authority.custody.known_days(now)
+    oldest = utc_day(now) - days[0].day if days else 0
+    yield "oldest_day_key_days", "Age of the oldest day key in days; over 25 is an alarm.", oldest
+    quarantined = sum(one.quarantined for one in days)
+    yield "quarantined_day_keys", "Day keys that may be known to others.", quarantined

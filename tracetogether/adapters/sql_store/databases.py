@@ -1,0 +1,242 @@
+"""What SQLite and PostgreSQL do each in their own way: connecting, locking, days, bulk, errors."""
+
+import os
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.engine import URL, make_url
+
+from tracetogether.adapters.sql_store.tables import DAILY
+from tracetogether.errors import MissingExtraError, StoreError
+
+APPLICATION_ID: Final = 0x7472_6163  # "trac": tells this file from any other SQLite file
+_BUSY_TIMEOUT_S: Final = 30.0
+_CONNECTIONS: Final = 16
+_AUDIT_LOCK: Final = 0x7472_6163_0001  # names an advisory lock; any number will do
+_DAYS_LOCK: Final = 0x7472_6163_0002
+
+
+class Sqlite:
+    """One file, readable by its owner alone; one writer at a time.
+
+    Attributes:
+        place: how errors call it.
+        engine: connections.
+        hasty: connections for counts of requests, whose commits need not survive a power cut.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.place = str(path)
+        self.engine = _sqlite_engine(path, "FULL")
+        self.hasty = _sqlite_engine(path, "NORMAL")
+
+    @classmethod
+    def create(cls, path: Path) -> "Sqlite":
+        """Make a new file (mode 0600).
+
+        Raises:
+            StoreError: there is a file already, or it can't be written.
+        """
+        try:
+            os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+        except FileExistsError:
+            msg = f"{path} is there already: choose another place, or open it"
+            raise StoreError(msg) from None
+        except OSError as error:
+            msg = f"can't make {path}: {error.strerror}"
+            raise StoreError(msg) from None
+        made = cls(path)
+        with made.engine.connect() as connection:  # outside of a transaction, where it is allowed
+            connection.execution_options(tracetogether_begin="")
+            connection.exec_driver_sql("PRAGMA journal_mode = WAL")
+            connection.exec_driver_sql(f"PRAGMA application_id = {APPLICATION_ID}")
+        return made
+
+    def check(self, connection: sa.Connection) -> None:
+        """Return if the file is an authority's.
+
+        Raises:
+            StoreError: it is another program's.
+        """
+        if connection.exec_driver_sql("PRAGMA application_id").scalar_one() != APPLICATION_ID:
+            msg = f"{self.path} is not an authority's database: give the folder that `init` made"
+            raise StoreError(msg)
+
+    def insert(self, table: sa.Table) -> Any:  # noqa: ANN401 - either dialect's, alike enough
+        """Return an insert statement that can say what to do on conflict."""
+        return sqlite.insert(table)
+
+    def lock_audit(self, connection: sa.Connection) -> None:
+        """Nothing is to be done: a transaction that writes is alone from its start."""
+
+    def make_day(self, connection: sa.Connection, day: int) -> None:
+        """Nothing is to be done: all days lie in one table."""
+
+    def drop_days(self, connection: sa.Connection, table: sa.Table, before: int) -> int:
+        """Delete rows of days before ``before``; return how many went."""
+        return connection.execute(table.delete().where(table.c.day < before)).rowcount
+
+    def bulk(
+        self, connection: sa.Connection, table: sa.Table, rows: Iterable[Sequence[object]]
+    ) -> None:
+        """Insert many rows in one call of the driver."""
+        places = ", ".join("?" * len(table.columns))
+        many = [tuple(row) for row in rows]
+        if many:
+            connection.exec_driver_sql(f'INSERT INTO "{table.name}" VALUES ({places})', many)  # noqa: S608 - no value of anybody's in it
+
+    def settle(self) -> None:
+        """Fold the write-ahead log in and empty it: it still holds what was overwritten."""
+        with self.engine.connect() as connection:
+            connection.execution_options(tracetogether_begin="")
+            connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+
+
+class Postgres:
+    """A PostgreSQL server, for several processes or machines; uploads in partitions of a day.
+
+    Attributes are those of ``Sqlite``.
+    """
+
+    def __init__(self, url: URL) -> None:
+        try:
+            import psycopg  # noqa: F401, PLC0415 - optional package
+        except ImportError:
+            raise MissingExtraError("PostgreSQL", "server") from None
+        self.place = url.render_as_string(hide_password=True)
+        self.engine = sa.create_engine(
+            url.set(drivername="postgresql+psycopg"),
+            hide_parameters=True,
+            pool_size=_CONNECTIONS,
+            max_overflow=0,
+            pool_pre_ping=True,
+        )
+        self.hasty = self.engine.execution_options()
+
+        @sa.event.listens_for(self.hasty, "begin")
+        def begun(connection: sa.Connection) -> None:
+            connection.exec_driver_sql("SET LOCAL synchronous_commit = off")
+
+    def insert(self, table: sa.Table) -> Any:  # noqa: ANN401 - either dialect's, alike enough
+        """Return an insert statement that can say what to do on conflict."""
+        return postgresql.insert(table)
+
+    def lock_audit(self, connection: sa.Connection) -> None:
+        """Take the lock that every appender takes; it ends with the transaction."""
+        connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_AUDIT_LOCK)))
+
+    def make_day(self, connection: sa.Connection, day: int) -> None:
+        """Add the day's partitions where they are missing."""
+        missing = [one for one in DAILY if not self._has(connection, _partition(one, day))]
+        if missing:
+            connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_DAYS_LOCK)))
+            for table in missing:
+                connection.exec_driver_sql(
+                    f"CREATE TABLE IF NOT EXISTS {_partition(table, day)} "
+                    f"PARTITION OF {table.name} FOR VALUES FROM ({day}) TO ({day + 1})"
+                )
+
+    def drop_days(self, connection: sa.Connection, table: sa.Table, before: int) -> int:
+        """Drop the partitions of days before ``before``; return how many rows went."""
+        found = connection.exec_driver_sql(
+            "SELECT child.relname FROM pg_inherits "
+            "JOIN pg_class child ON child.oid = inhrelid "
+            "WHERE inhparent = to_regclass(%s)",
+            (table.name,),
+        ).scalars()
+        old = [name for name in found if int(name.rpartition("_d")[2]) < before]
+        gone = 0
+        for name in sorted(old):
+            gone += connection.exec_driver_sql(f"SELECT count(*) FROM {name}").scalar_one()  # noqa: S608 - a name of our own
+            connection.exec_driver_sql(f"DROP TABLE {name}")
+        return gone
+
+    def bulk(
+        self, connection: sa.Connection, table: sa.Table, rows: Iterable[Sequence[object]]
+    ) -> None:
+        """Insert many rows by COPY."""
+        driver: Any = connection.connection.driver_connection
+        with driver.cursor() as cursor, cursor.copy(f"COPY {table.name} FROM STDIN") as copy:
+            for row in rows:
+                copy.write_row(row)
+
+    def settle(self) -> None:
+        """Nothing is to be done: dropped partitions are dropped files."""
+
+    def _has(self, connection: sa.Connection, name: str) -> bool:
+        found = connection.exec_driver_sql("SELECT to_regclass(%s)", (name,)).scalar()
+        return found is not None
+
+
+Database = Sqlite | Postgres
+
+
+def database_of(place: Path | str) -> Database:
+    """Return the database at a path or a URL.
+
+    Raises:
+        StoreError: the URL is none, or of another kind of database.
+    """
+    if isinstance(place, Path):
+        return Sqlite(place)
+    try:
+        url = make_url(place)
+    except sa.exc.ArgumentError:
+        url = URL.create("none")
+    if url.get_backend_name() != "postgresql":
+        msg = "that is no address of a database: give one such as postgresql://host/name"
+        raise StoreError(msg)
+    return Postgres(url)
+
+
+def remedy(reason: str) -> str:
+    """Return what to do about a driver's complaint."""
+    match reason:
+        case _ if "append-only" in reason:
+            return "the audit log is never changed"
+        case _ if "full" in reason or "No space" in reason:
+            return "free some space on that disk and try again"
+        case _ if "readonly" in reason or "unable to open" in reason:
+            return "check the permissions of the file and its folder"
+        case _ if "locked" in reason or "busy" in reason:
+            return "another program holds it for long; try again"
+        case _ if "malformed" in reason or "not a database" in reason:
+            return "the file is damaged; restore it from a backup"
+        case _ if "connect" in reason or "terminating" in reason:
+            return "check the address, and that the database server runs"
+        case _:
+            return "nothing of this request was stored; try again"
+
+
+def _partition(table: sa.Table, day: int) -> str:
+    return f"{table.name}_d{day}"
+
+
+def _sqlite_engine(path: Path, synchronous: str) -> sa.Engine:
+    engine = sa.create_engine(
+        URL.create("sqlite", database=str(path)),
+        connect_args={"timeout": _BUSY_TIMEOUT_S},
+        hide_parameters=True,
+        pool_size=_CONNECTIONS,
+        max_overflow=0,
+    )
+
+    # The driver's own handling begins a transaction too late: it is switched off here, and
+    # every transaction begins as a writer or as a reader by name.
+    @sa.event.listens_for(engine, "connect")
+    def connected(connection: Any, _: object) -> None:  # noqa: ANN401 - any driver's connection
+        connection.isolation_level = None
+        for pragma in ("foreign_keys = ON", "secure_delete = ON", f"synchronous = {synchronous}"):
+            connection.execute(f"PRAGMA {pragma}")
+
+    @sa.event.listens_for(engine, "begin")
+    def begun(connection: sa.Connection) -> None:
+        statement = connection.get_execution_options().get("tracetogether_begin", "BEGIN IMMEDIATE")
+        if statement:
+            connection.exec_driver_sql(statement)
+
+    return engine

@@ -1,0 +1,59 @@
+"""Bringing a database to this release's schema, step by step (Alembic)."""
+
+from pathlib import Path
+from typing import Any, Final
+
+import sqlalchemy as sa
+
+from tracetogether.errors import StoreError
+
+SCHEMA_REVISION: Final = "0001"
+_SCRIPTS: Final = Path(__file__).parent / "migrations"
+_VERSION: Final = sa.Table("alembic_version", sa.MetaData(), sa.Column("version_num", sa.Text))
+
+
+def migrate(connection: sa.Connection) -> None:
+    """Run what is missing, in the transaction of ``connection``."""
+    # Imported here: a server that finds the schema as it should be does not need it.
+    from alembic.config import Config  # noqa: PLC0415
+    from alembic.runtime.environment import EnvironmentContext  # noqa: PLC0415
+    from alembic.script import ScriptDirectory  # noqa: PLC0415
+
+    scripts = ScriptDirectory(str(_SCRIPTS))
+
+    def to_newest(revision: Any, _: object) -> Any:  # noqa: ANN401 - Alembic's own types
+        return scripts._upgrade_revs("head", revision)  # noqa: SLF001 - as Alembic's own command does
+
+    with EnvironmentContext(Config(), scripts, fn=to_newest) as environment:
+        environment.configure(connection=connection, transactional_ddl=False)
+        environment.run_migrations()
+
+
+def check_empty(connection: sa.Connection, place: str) -> None:
+    """Return if there is no authority yet.
+
+    Raises:
+        StoreError: there is one.
+    """
+    if sa.inspect(connection).has_table("alembic_version"):
+        msg = f"{place} holds an authority already: choose another database"
+        raise StoreError(msg)
+
+
+def check_revision(connection: sa.Connection, place: str) -> None:
+    """Return if the schema is the one that this program reads.
+
+    Raises:
+        StoreError: there is none, or it is another release's.
+    """
+    if not sa.inspect(connection).has_table("alembic_version"):
+        msg = f"{place} is not an authority's database: give the folder that `init` made"
+        raise StoreError(msg)
+    found = connection.execute(sa.select(_VERSION.c.version_num)).scalar()
+    if found != SCHEMA_REVISION:
+        msg = (
+            f"{place} has schema version {found}, this program reads {SCHEMA_REVISION}: "
+            "`tracetogether authority migrate` brings an older one up; a newer one is of a "
+            "newer program"
+        )
+        raise StoreError(msg)

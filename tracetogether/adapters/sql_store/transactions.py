@@ -1,0 +1,78 @@
+"""Transactions: one for each thing that is written, or one for several that belong together."""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import sqlalchemy as sa
+
+from tracetogether.adapters.sql_store.databases import Database, remedy
+from tracetogether.errors import StoreError
+
+
+class _OpenHere(threading.local):
+    """The transaction that this thread has open."""
+
+    connection: sa.Connection | None = None
+    dropped: bool = False
+
+
+class Transactions:
+    """Begins and ends transactions; what a thread does inside of one of its own joins it."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._here = _OpenHere()
+
+    @contextmanager
+    def atomic(self) -> Iterator[None]:
+        """Make all that the body writes happen together or not at all."""
+        with self.writing():
+            yield
+
+    @contextmanager
+    def writing(self, *, hasty: bool = False) -> Iterator[sa.Connection]:
+        """Yield a connection to write with.
+
+        Args:
+            hasty: the write may be lost in a power cut, and is faster for it.
+        """
+        with self._named_errors("written"):
+            if self._here.connection is not None:
+                yield self._here.connection
+                return
+            try:
+                self._here.dropped = False
+                engine = self._database.hasty if hasty else self._database.engine
+                with engine.begin() as connection:
+                    self._here.connection = connection
+                    yield connection
+            finally:
+                self._here.connection = None
+            if self._here.dropped:
+                self._database.settle()
+
+    @contextmanager
+    def reading(self) -> Iterator[sa.Connection]:
+        """Yield a connection to read with; inside a transaction it sees what that has written."""
+        with self._named_errors("read"):
+            if self._here.connection is not None:
+                yield self._here.connection
+                return
+            with self._database.engine.connect() as connection:
+                yield connection.execution_options(tracetogether_begin="BEGIN")
+
+    def settle_after(self, gone: int) -> None:
+        """Note that the open transaction dropped rows, which shall not be left in any file."""
+        self._here.dropped = self._here.dropped or gone > 0
+
+    @contextmanager
+    def _named_errors(self, done: str) -> Iterator[None]:
+        try:
+            yield
+        except sa.exc.SQLAlchemyError as error:
+            # Only the driver's first words: SQLAlchemy's message lists the values, and PostgreSQL's
+            # details quote them; they are secret.
+            reason = str(getattr(error, "orig", None) or type(error).__name__).split("\n", 1)[0]
+            msg = f"{self._database.place} can't be {done} ({reason}): {remedy(reason)}"
+            raise StoreError(msg) from None

@@ -1,0 +1,139 @@
+"""The audit log: who did what and when, append-only, each entry chained to the one before."""
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+from tracetogether.crypto import equal, sha256
+from tracetogether.errors import AuditError
+
+_CHAIN: Final = b"tracetogether/v1/audit/"
+START: Final = bytes(32)
+"""What the first entry is chained to."""
+
+Details = Mapping[str, str | int]
+
+
+@dataclass(frozen=True, slots=True)
+class AuditEntry:
+    """One act. Nothing in it is a person: no user id, PIN, token, TempID or address.
+
+    Attributes:
+        number: 1, 2, 3, ...
+        time: epoch seconds.
+        by: name of the operator; "console", "phone" or "clock" for acts that have none.
+        act: what was done, such as "case.opened".
+        subject: what it was done to: a case id, an operator's name, or "".
+        details: what else matters.
+        previous: digest of the entry before (START for the first).
+    """
+
+    number: int
+    time: float
+    by: str
+    act: str
+    subject: str
+    details: Details
+    previous: bytes
+
+    @property
+    def digest(self) -> bytes:
+        """SHA-256 over everything in this entry, the digest of the one before included."""
+        said = [self.number, self.time, self.by, self.act, self.subject, dict(self.details)]
+        text = json.dumps(said, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+        return sha256(_CHAIN + self.previous + text.encode("ascii"))
+
+    def to_json(self) -> dict[str, object]:
+        """Return this as the command line and the HTTP form print it."""
+        return {
+            "number": self.number,
+            "time": self.time,
+            "by": self.by,
+            "act": self.act,
+            "subject": self.subject,
+            "details": dict(self.details),
+            "digest": self.digest.hex(),
+        }
+
+
+class AuditStore(Protocol):
+    """Where entries are kept: only ever appended to."""
+
+    def atomic(self) -> AbstractContextManager[None]:
+        """Make all that the body writes happen together or not at all; may be nested."""
+        ...
+
+    def last_audit(self) -> tuple[int, bytes]:
+        """Return number and digest of the newest entry, (0, START) if there is none.
+
+        Within ``atomic`` nobody else appends until the transaction ends.
+        """
+        ...
+
+    def add_audit(self, entry: AuditEntry) -> None:
+        """Append an entry."""
+        ...
+
+    def audit(self, after: int = 0, limit: int | None = None) -> Iterable[tuple[AuditEntry, bytes]]:
+        """Return entries with a number beyond ``after``, and the digests they were kept with."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Audit:
+    """Writes the log, and checks it."""
+
+    store: AuditStore
+
+    def atomic(self) -> AbstractContextManager[None]:
+        """Bind what the body does and what it records together."""
+        return self.store.atomic()
+
+    def record(
+        self, act: str, now: float, *, by: str, subject: str = "", **details: str | int
+    ) -> None:
+        """Append an entry, in the transaction that is open."""
+        with self.store.atomic():
+            number, previous = self.store.last_audit()
+            self.store.add_audit(
+                AuditEntry(number + 1, float(now), by, act, subject, details, previous)
+            )
+
+    def verify(self, head: tuple[int, bytes] | None = None) -> tuple[int, bytes]:
+        """Return number and digest of the newest entry after checking every one.
+
+        Args:
+            head: what an earlier call returned, written down elsewhere: it must still be there.
+                Without it, somebody who rewrote the whole log would not be noticed.
+
+        Raises:
+            AuditError: an entry was changed, removed or put in; names the first one.
+        """
+        number, previous = 0, START
+        met = head is None or head[0] == 0
+        for entry, digest in self.store.audit():
+            if entry.number != number + 1:
+                msg = f"audit entry {number + 1} is missing: the log was tampered with"
+                raise AuditError(msg)
+            if not (equal(entry.previous, previous) and equal(entry.digest, digest)):
+                msg = f"audit entry {entry.number} was changed: the log was tampered with"
+                raise AuditError(msg)
+            number, previous = entry.number, digest
+            if head is not None and number == head[0]:
+                if not equal(digest, head[1]):
+                    msg = (
+                        f"audit entry {number} is another one than was noted: the log was rewritten"
+                    )
+                    raise AuditError(msg)
+                met = True
+        if not met:
+            msg = f"the log ends at entry {number}, before the one noted: its end was cut off"
+            raise AuditError(msg)
+        return number, previous
+
+    def entries(self, after: int = 0, limit: int = 1_000) -> Iterator[AuditEntry]:
+        """Yield entries in their order."""
+        for entry, _ in self.store.audit(after, limit):
+            yield entry

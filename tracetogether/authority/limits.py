@@ -1,0 +1,85 @@
+"""How often anything may be asked: counted in the store, so that all processes count together."""
+
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+from tracetogether.crypto import hmac_sha256
+from tracetogether.errors import RateLimitedError
+from tracetogether.keyring import KeyRing
+from tracetogether.parameters import (
+    BATCHES_AN_HOUR,
+    PIN_ALERT_A_MINUTE,
+    PIN_TRIES_AN_HOUR,
+    REGISTRATIONS_AN_HOUR,
+)
+from tracetogether.units import SECONDS_PER_DAY, SECONDS_PER_HOUR, SECONDS_PER_MINUTE, utc_day
+
+_PURPOSE: Final = "limiter"
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """At most ``at_most`` in each span of ``per_s`` seconds."""
+
+    name: str
+    at_most: int
+    per_s: int
+
+
+BATCHES: Final = Limit("batches", BATCHES_AN_HOUR, SECONDS_PER_HOUR)
+REGISTRATIONS: Final = Limit("registrations", REGISTRATIONS_AN_HOUR, SECONDS_PER_HOUR)
+PIN_TRIES: Final = Limit("pin-tries", PIN_TRIES_AN_HOUR, SECONDS_PER_HOUR)
+PIN_REFUSALS: Final = Limit("pin-refusals", PIN_ALERT_A_MINUTE, SECONDS_PER_MINUTE)
+
+
+class LimitStore(Protocol):
+    """Where counts are kept."""
+
+    def count_up(self, name: str, subject: bytes, window_s: int) -> int:
+        """Add one to the count of a window (named by its start) and return it."""
+        ...
+
+    def counted(self, name: str, subject: bytes, window_s: int) -> int:
+        """Return the count of a window."""
+        ...
+
+    def drop_counts(self, before: float) -> int:
+        """Forget windows that began before that time; return how many went."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Counts requests by whom they come from, who is kept as a keyed digest of this day alone."""
+
+    keys: KeyRing
+    store: LimitStore
+
+    def take(self, limit: Limit, subject: str, now: float) -> None:
+        """Count a request.
+
+        Raises:
+            RateLimitedError: it is one too many.
+        """
+        if self.add(limit, subject, now) > limit.at_most:
+            wait = limit.per_s - int(now) % limit.per_s
+            msg = f"too many requests of this kind: try again in {wait} seconds"
+            raise RateLimitedError(msg, wait)
+
+    def add(self, limit: Limit, subject: str, now: float) -> int:
+        """Count something that is not refused; return how often it was in this window."""
+        return self.store.count_up(limit.name, self._digest(subject, now), _window(limit, now))
+
+    def count(self, limit: Limit, subject: str, now: float) -> int:
+        """Return how often something was counted in this window."""
+        return self.store.counted(limit.name, self._digest(subject, now), _window(limit, now))
+
+    def _digest(self, subject: str, now: float) -> bytes:
+        return hmac_sha256(self.keys.day_key(_PURPOSE, utc_day(now)), subject.encode())
+
+
+def _window(limit: Limit, now: float) -> int:
+    return int(now) // limit.per_s * limit.per_s
+
+
+COUNTS_KEPT_S: Final = SECONDS_PER_DAY

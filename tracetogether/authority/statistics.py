@@ -1,0 +1,31 @@
+"""Counts of what there is: no person, no case, nothing that could be put together to one."""
+
+from dataclasses import asdict, dataclass
+from typing import Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """How much of everything is kept."""
+
+    users: int
+    operators: int
+    cases: int
+    open_pins: int
+    uploads: int
+    sealed_bytes: int
+    contact_lists: int
+    contacts: int
+    audit_entries: int
+
+    def to_json(self) -> dict[str, int]:
+        """Return this as the HTTP form prints it."""
+        return asdict(self)
+
+
+class CountedStore(Protocol):
+    """Where things can be counted."""
+
+    def counts(self, now: float) -> Counts:
+        """Return how much of everything is kept at ``now``."""
+        ...

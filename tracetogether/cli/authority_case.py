@@ -1,0 +1,183 @@
+"""`tracetogether authority case`: open cases, give out upload PINs, list contacts."""
+
+import time
+from datetime import datetime
+from pathlib import Path
+
+import click
+from rich.table import Column, Table
+
+from tracetogether.authority.casework import Case, day_of
+from tracetogether.authority.contacts import Contact, pseudonym
+from tracetogether.authority.operators import CONSOLE
+from tracetogether.authority.tracing import POLICIES, TracedCase
+from tracetogether.cli.authority_folder import opened_folder
+from tracetogether.cli.authority_options import as_json, folder_option
+from tracetogether.cli.console import out, print_json, utc_text
+from tracetogether.parameters import UPLOAD_PIN_LIFETIME_S
+from tracetogether.units import Interval
+
+
+@click.group()
+def case() -> None:
+    """Open cases, give out upload PINs, list contacts."""
+
+
+@case.command("open")
+@click.argument("user_id")
+@click.option(
+    "--date",
+    type=click.DateTime(["%Y-%m-%d"]),
+    help="Date of diagnosis or first symptoms (UTC); today if left out.",
+)
+@folder_option
+@as_json
+def open_case(user_id: str, date: datetime | None, folder: Path, *, as_json: bool) -> None:
+    """Open a case for USER_ID, and print its id and an upload PIN."""
+    now = time.time()
+    day = None if date is None else day_of(date.date())
+    with opened_folder(folder) as service:
+        opened = service.casework.open_case(user_id, now, day)
+        pin = service.pins.issue(opened, now)
+    _print_pin(opened, pin, now, as_json=as_json)
+
+
+@case.command("pin")
+@click.argument("case_id")
+@folder_option
+@as_json
+def new_pin(case_id: str, folder: Path, *, as_json: bool) -> None:
+    """Print a new upload PIN for CASE_ID; the earlier one is void."""
+    now = time.time()
+    with opened_folder(folder) as service:
+        opened = service.casework.case(case_id)
+        pin = service.pins.issue(opened, now)
+    _print_pin(opened, pin, now, as_json=as_json)
+
+
+def _print_pin(opened: Case, pin: str, now: float, *, as_json: bool) -> None:
+    expiry = now + UPLOAD_PIN_LIFETIME_S
+    if as_json:
+        said = {"case_id": opened.case_id, "date": opened.date, "upload_pin": pin}
+        print_json({**said, "expires_at": expiry})
+        return
+    console = out()
+    console.print(f"Case        {opened.case_id}   (date {opened.date})")
+    console.print(f"Upload PIN  {pin}     (once, until {utc_text(expiry)} UTC; shown only now)")
+
+
+@case.command("list")
+@folder_option
+@as_json
+def list_cases(folder: Path, *, as_json: bool) -> None:
+    """List all cases, the newest first."""
+    with opened_folder(folder) as service:
+        cases = service.casework.cases()
+    if as_json:
+        print_json(
+            [
+                {
+                    "case_id": one.case_id,
+                    "pseudonym": pseudonym(one.user_id),
+                    "date": one.date,
+                    "opened_at": one.opened_at,
+                }
+                for one in cases
+            ]
+        )
+        return
+    table = Table("case", "person", "date", "opened (UTC)")
+    for one in cases:
+        table.add_row(one.case_id, pseudonym(one.user_id), one.date, utc_text(one.opened_at))
+    out().print(table)
+
+
+@case.command()
+@click.argument("case_id")
+@click.option(
+    "--policy",
+    type=click.Choice(list(POLICIES)),
+    default="singapore",
+    show_default=True,
+    help="When a contact counts as close.",
+)
+@click.option(
+    "--quarantined", is_flag=True, help="Believe records of days whose keys are quarantined too."
+)
+@folder_option
+@as_json
+def contacts(case_id: str, policy: str, folder: Path, *, quarantined: bool, as_json: bool) -> None:
+    """List who was near CASE_ID's person in the 14 days before the case's date."""
+    with opened_folder(folder) as service:
+        found = service.casework.case(case_id)
+        traced = service.tracing.contacts(found, POLICIES[policy], believe_quarantined=quarantined)
+        service.audit.record("contacts.listed", time.time(), by=CONSOLE.name, subject=case_id)
+    if as_json:
+        print_json(traced.to_json())
+    else:
+        _print_contacts(traced)
+
+
+def _print_contacts(traced: TracedCase) -> None:
+    policy = traced.policy
+    table = Table(
+        "person",
+        *[
+            Column(one, justify="right")
+            for one in ("days", "encounters", "minutes near", "nearest, m")
+        ],
+        "close contact",
+        title=f"Contacts of case {traced.case.case_id} ({traced.case.date} and 14 days before)",
+        caption=(
+            f"near: within {policy.within_m:g} m; close contact: {policy.minutes:g} min or more "
+            "in 24 hours; in brackets 5 % to 95 %"
+        ),
+    )
+    for contact in traced.contacts:
+        table.add_row(*_cells(contact))
+    console = out()
+    console.print(table)
+    console.print(
+        f"{traced.uploads} uploads, {traced.records} records, {traced.accepted} believed, "
+        f"{traced.in_span} of them in these days"
+    )
+    if traced.rejected:
+        reasons = sorted(traced.rejected.items(), key=lambda one: -one[1])
+        console.print(
+            "not believed: " + ", ".join(f"{count} {reason.value}" for reason, count in reasons)
+        )
+    if traced.unreadable_uploads:
+        console.print(f"{traced.unreadable_uploads} uploads can't be opened: their keys are gone")
+
+
+def _cells(contact: Contact) -> tuple[str, ...]:
+    return (
+        contact.pseudonym,
+        str(contact.days),
+        str(contact.encounters),
+        _shown(contact.minutes, ".0f"),
+        _shown(contact.nearest_m, ".1f"),
+        "YES" if contact.close_contact else "no",
+    )
+
+
+def _shown(value: Interval, form: str) -> str:
+    return f"{value.median:{form}} ({value.low:{form}} - {value.high:{form}})"
+
+
+@case.command()
+@click.argument("case_id")
+@click.argument("person")
+@click.option("--reason", required=True, help="Why; stands in the audit log. Name nobody in it.")
+@folder_option
+@as_json
+def reveal(case_id: str, person: str, reason: str, folder: Path, *, as_json: bool) -> None:
+    """Print the user id behind PERSON, a pseudonym in CASE_ID's list of contacts."""
+    with opened_folder(folder) as service:
+        user_id = service.tracing.reveal(
+            service.casework.case(case_id), person, reason, time.time(), by=CONSOLE
+        )
+    if as_json:
+        print_json({"pseudonym": person, "user_id": user_id})
+    else:
+        out().print(user_id, markup=False)

@@ -1,0 +1,56 @@
+"""Options that the authority's commands share, and moments and days as people give them."""
+
+from collections.abc import Callable
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+import click
+
+from tracetogether.authority.casework import day_of
+from tracetogether.cli.authority_folder import DEFAULT_FOLDER
+
+_FOLDER: Final = click.Path(file_okay=False, path_type=Path)
+_Command = TypeVar("_Command", bound=Callable[..., Any])
+
+folder_argument = click.argument("folder", metavar="[DIR]", type=_FOLDER, default=DEFAULT_FOLDER)
+as_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+
+
+def folder_option(command: _Command) -> _Command:
+    """Add --dir to a command whose arguments name something else."""
+    return click.option(
+        "--dir",
+        "folder",
+        metavar="DIR",
+        type=_FOLDER,
+        default=DEFAULT_FOLDER,
+        show_default=True,
+        help="The authority's folder.",
+    )(command)
+
+
+def moment_of(text: str) -> float:
+    """Return epoch seconds from themselves, or from a date with or without a time, in UTC."""
+    try:
+        if text.isdecimal():
+            return float(int(text))  # OverflowError where float alone would say "infinite"
+        moment = datetime.fromisoformat(text)
+        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+    except (ValueError, OverflowError):
+        msg = f"{text!r} is no time: give 2020-05-04T08:00:00 (UTC) or epoch seconds"
+        raise click.BadParameter(msg, param_hint="--now") from None
+
+
+def day_named(text: str) -> int:
+    """Return the number of a UTC day from YYYY-MM-DD, or from the number itself."""
+    try:
+        return int(text) if text.isdecimal() else day_of(date.fromisoformat(text))
+    except (ValueError, OverflowError):
+        msg = f"{text!r} is no day: give 2020-05-04, or days since 1970-01-01"
+        raise click.BadParameter(msg) from None
+
+
+def date_of(day: int) -> str:
+    """Return a UTC day's number as YYYY-MM-DD."""
+    return date.fromordinal(date(1970, 1, 1).toordinal() + day).isoformat()

@@ -1,0 +1,121 @@
+"""`tracetogether authority user` and `audit`: who works here, and what was done."""
+
+import time
+from pathlib import Path
+
+import click
+from rich.table import Table
+
+from tracetogether.authority.issuance import new_secret
+from tracetogether.authority.operators import Role, roles_named
+from tracetogether.cli.authority_folder import opened_folder
+from tracetogether.cli.authority_options import as_json, folder_argument, folder_option
+from tracetogether.cli.console import out, print_json, utc_text
+
+
+@click.group()
+def user() -> None:
+    """Add, list and disable operators and their roles."""
+
+
+@user.command()
+@click.argument("name")
+@click.option(
+    "--role",
+    "roles",
+    type=click.Choice([role.value for role in Role]),
+    multiple=True,
+    required=True,
+    help="What the operator may do; give it once for each role.",
+)
+@folder_option
+@as_json
+def add(name: str, roles: tuple[str, ...], folder: Path, *, as_json: bool) -> None:
+    """Add the operator NAME and print the token, which is shown this once."""
+    token = new_secret()
+    with opened_folder(folder) as service:
+        service.staff.add(name, roles_named(roles), token, time.time())
+    if as_json:
+        print_json({"name": name, "operator_token": token})
+    else:
+        out().print(f"Operator token of {name} (shown only now): {token}", soft_wrap=True)
+
+
+@user.command("list")
+@folder_option
+@as_json
+def list_users(folder: Path, *, as_json: bool) -> None:
+    """List all operators."""
+    with opened_folder(folder) as service:
+        staff = service.staff.all()
+    if as_json:
+        print_json([one.to_json() for one in staff])
+        return
+    table = Table("name", "roles", "since (UTC)", "disabled")
+    for one in staff:
+        roles = ", ".join(sorted(role.value for role in one.roles))
+        table.add_row(one.name, roles, utc_text(one.added_at), "YES" if one.disabled else "no")
+    out().print(table)
+
+
+@user.command()
+@click.argument("name")
+@folder_option
+def disable(name: str, folder: Path) -> None:
+    """Shut the operator NAME out from the next request on."""
+    with opened_folder(folder) as service:
+        service.staff.disable(name, time.time())
+    out().print(f"Disabled: {name}", markup=False)
+
+
+@click.group()
+def audit() -> None:
+    """Read and check the audit log."""
+
+
+@audit.command()
+@folder_argument
+@click.option(
+    "--head",
+    metavar="NUMBER:DIGEST",
+    help="What an earlier check printed: the log must still hold it.",
+)
+@as_json
+def verify(folder: Path, head: str | None, *, as_json: bool) -> None:
+    """Check every entry of the audit log of DIR (./authority) against the one before."""
+    with opened_folder(folder) as service:
+        number, digest = service.audit.verify(_head(head))
+    if as_json:
+        print_json({"entries": number, "head": f"{number}:{digest.hex()}"})
+    else:
+        out().print(
+            f"{number} entries, none changed. Head: {number}:{digest.hex()}", soft_wrap=True
+        )
+
+
+@audit.command("list")
+@folder_argument
+@as_json
+def list_entries(folder: Path, *, as_json: bool) -> None:
+    """Print the audit log of DIR (./authority)."""
+    with opened_folder(folder) as service:
+        entries = list(service.audit.entries(limit=10**9))
+    if as_json:
+        print_json([one.to_json() for one in entries])
+        return
+    table = Table("number", "time (UTC)", "by", "act", "subject", "details")
+    for one in entries:
+        details = ", ".join(f"{name} {value}" for name, value in one.details.items())
+        table.add_row(str(one.number), utc_text(one.time), one.by, one.act, one.subject, details)
+    out().print(table)
+
+
+def _head(text: str | None) -> tuple[int, bytes] | None:
+    if text is None:
+        return None
+    number, _, digest = text.partition(":")
+    try:
+        return int(number), bytes.fromhex(digest)
+    except ValueError:
+        msg = "expected NUMBER:DIGEST, as `audit verify` printed it"
+        raise click.BadParameter(msg, param_hint="--head") from None
