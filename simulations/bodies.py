@@ -49,6 +49,7 @@ OFFSET_M: Final = np.array([_PLACES[carry].offset_m for carry in Carry])
 LOSS_DB: Final = np.array([_PLACES[carry].loss_db for carry in Carry])
 SHARPNESS: Final = np.array([_PLACES[carry].sharpness for carry in Carry])
 
+_UNITS: Final = 2.0**20
 BODY_RADIUS_M: Final = 0.22
 OBSTRUCTION_LIMIT_DB: Final = 12.0  # more bodies than this: waves go round and over them
 
@@ -100,5 +101,6 @@ def obstruction_db(a: Floats, b: Floats, others: Floats, loss_db: float) -> Floa
         rel_y - fraction * along[:, None, 1]
     ) ** 2
     blocked = np.where(np.isnan(miss2), 0.0, np.exp(-miss2 / BODY_RADIUS_M**2))
-    total = loss_db * blocked.sum(axis=1)
+    # Whole numbers add up to the same in any order and with any bodies left out that are far off.
+    total = loss_db * (np.rint(blocked * _UNITS).sum(axis=1) / _UNITS)
     return np.asarray(OBSTRUCTION_LIMIT_DB * np.tanh(total / OBSTRUCTION_LIMIT_DB))

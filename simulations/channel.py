@@ -75,10 +75,20 @@ class Channel:
         phones: one per person.
         keys: the scenario's channel.
         streams: the run's chance.
+        walls_x: (w,) places of walls right across the room.
     """
 
-    def __init__(self, tracks: Tracks, phones: Phones, keys: ChannelKeys, streams: Streams) -> None:
+    def __init__(
+        self,
+        tracks: Tracks,
+        phones: Phones,
+        keys: ChannelKeys,
+        streams: Streams,
+        walls_x: Floats | None = None,
+    ) -> None:
+        self._walls_x = np.empty(0) if walls_x is None else walls_x
         self._tracks = tracks
+        self._present = tracks.present()
         self._phones = phones
         self._keys = keys
         self._pair: Noise = streams.noise("channel", "pair")
@@ -150,12 +160,14 @@ class Channel:
         towards_b = np.arctan2(way[:, 1], way[:, 0])
         shadow = shadow_db(towards_b, face_a, carry_a, keys.body_loss_db)
         shadow = shadow + shadow_db(towards_b + np.pi, face_b, carry_b, keys.body_loss_db)
-        others = tracks.xy[:, tick].swapaxes(0, 1).astype(np.float64)  # (n, P, 2), a copy
-        row = np.arange(len(a))
-        others[row, a] = np.nan
-        others[row, b] = np.nan
+        there = np.flatnonzero(self._present[:, np.unique(tick)].any(axis=1))
+        others = tracks.xy[there[None, :], tick[:, None]].astype(np.float64)  # (n, present, 2)
+        others[(there == a[:, None]) | (there == b[:, None])] = np.nan
         blocked = obstruction_db(phone_a, phone_b, others, keys.obstruction_db)
         kept_at = LOSS_DB[carry_a] + LOSS_DB[carry_b]
+        if len(self._walls_x):
+            rooms = [np.searchsorted(self._walls_x, body[:, 0]) for body in (body_a, body_b)]
+            kept_at = kept_at + keys.wall_db * np.abs(rooms[0] - rooms[1])
         direct = direct_loss_db(distance_m, keys.breakpoint_m, keys.beyond_exponent)
         direct = direct + shadow + blocked + kept_at
         diffuse = keys.diffuse_loss_db + keys.diffuse_decay_db_per_m * distance_m + kept_at

@@ -3,7 +3,8 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-from simulations.venue import Carriage
+from simulations.layouts import hall_room, rows_room, tables_room
+from simulations.venue import Room
 from tracetogether.parameters import CloseContactPolicy
 
 
@@ -37,7 +38,7 @@ class CarryShares:
 class PeopleKeys:
     """Who is there."""
 
-    count: int = field(metadata=about("Number of people over the whole run.", low=2, high=2000))
+    count: int = field(metadata=about("Number of people over the whole run.", low=2, high=5000))
     adoption: float = field(metadata=about("Share of people with the app running.", low=0, high=1))
     in_hand: float = field(
         default=0.5,
@@ -56,31 +57,89 @@ class PeopleKeys:
 class VenueKeys:
     """Where they are."""
 
-    kind: str = field(metadata=about("Kind of room.", one_of=("carriage",)))
-    length_m: float = field(metadata=about("Inside length.", low=5, high=200))
-    width_m: float = field(metadata=about("Inside width.", low=2, high=5))
-    doors_per_side: int = field(metadata=about("Doors on each side.", low=2, high=12))
+    kind: str = field(
+        metadata=about(
+            "Kind of room: benches along walls; seats in rows; tables; people standing in groups; "
+            "open floor.",
+            one_of=("carriage", "rows", "tables", "groups", "hall"),
+        )
+    )
+    length_m: float = field(metadata=about("Inside length.", low=1, high=2000))
+    width_m: float = field(metadata=about("Inside width.", low=1, high=500))
+    doors_per_side: int = field(
+        default=1,
+        metadata=about("Doors on each side of a carriage, on one side elsewhere.", low=1, high=50),
+    )
     seats_per_bench: int = field(
-        metadata=about("Seats on the bench between two doors.", low=1, high=30)
+        default=0,
+        metadata=about("Carriage: seats on the bench between two doors.", low=0, high=30),
     )
     seat_pitch_m: float = field(
-        metadata=about("From the middle of one seat to the next.", low=0.35, high=1)
+        default=0.6,
+        metadata=about("From the middle of one place to the next.", low=0.35, high=10),
     )
-    standing_places: int = field(metadata=about("Places where people stand.", low=1, high=1000))
+    rows: int = field(default=0, metadata=about("Rows: how many.", low=0, high=200))
+    seats_per_row: int = field(default=0, metadata=about("Rows: seats in each.", low=0, high=100))
+    row_pitch_m: float = field(
+        default=0.85, metadata=about("Rows: from one to the next.", low=0.5, high=5)
+    )
+    tables: int = field(default=0, metadata=about("Tables or groups: how many.", low=0, high=2000))
+    seats_per_table: int = field(
+        default=0, metadata=about("Places at each table or in each group.", low=0, high=40)
+    )
+    standing_places: int = field(
+        default=0, metadata=about("Places where people stand.", low=0, high=5000)
+    )
+    rooms: int = field(
+        default=1,
+        metadata=about("Rooms side by side along the length, with walls between.", low=1, high=100),
+    )
 
-    def carriage(self) -> Carriage:
+    def room(self) -> Room:
         """Return the room laid out.
 
         Raises:
             ValueError: seats or standing places don't fit.
         """
-        return Carriage.build(
+        if self.kind == "carriage":
+            return Room.carriage(
+                length_m=self.length_m,
+                width_m=self.width_m,
+                doors_per_side=self.doors_per_side,
+                seats_per_bench=self.seats_per_bench,
+                seat_pitch_m=self.seat_pitch_m,
+                standing_places=self.standing_places,
+            )
+        if self.kind == "rows":
+            return rows_room(
+                length_m=self.length_m,
+                width_m=self.width_m,
+                rows=self.rows,
+                seats_per_row=self.seats_per_row,
+                seat_pitch_m=self.seat_pitch_m,
+                row_pitch_m=self.row_pitch_m,
+                standing_places=self.standing_places,
+                doors=self.doors_per_side,
+                rooms=self.rooms,
+            )
+        if self.kind == "hall":
+            return hall_room(
+                length_m=self.length_m,
+                width_m=self.width_m,
+                standing_places=self.standing_places,
+                doors=self.doors_per_side,
+                rooms=self.rooms,
+            )
+        return tables_room(
             length_m=self.length_m,
             width_m=self.width_m,
-            doors_per_side=self.doors_per_side,
-            seats_per_bench=self.seats_per_bench,
+            tables=self.tables,
+            seats_per_table=self.seats_per_table,
             seat_pitch_m=self.seat_pitch_m,
             standing_places=self.standing_places,
+            doors=self.doors_per_side,
+            rooms=self.rooms,
+            group=self.kind == "groups",
         )
 
 
@@ -88,16 +147,43 @@ class VenueKeys:
 class MotionKeys:
     """How they come, stay, move and go."""
 
+    kind: str = field(
+        default="stay",
+        metadata=about(
+            "stay: come, take a place, leave; queue: stand in line until served; flow: walk from "
+            "one end to the other; wander: walk from one random place to the next.",
+            one_of=("stay", "queue", "flow", "wander"),
+        ),
+    )
     aboard_at_start: float = field(
         metadata=about("Share of people inside from the start.", low=0, high=1)
     )
-    stop_every_s: float = field(metadata=about("Time from one stop to the next.", low=30))
-    dwell_s: float = field(default=25.0, metadata=about("How long the doors stay open.", low=5))
-    stay_median_s: float = field(metadata=about("Median time that a person stays aboard.", low=30))
+    stop_every_s: float = field(
+        default=30.0,
+        metadata=about("Time from one stop, or other chance to come and go, to the next.", low=5),
+    )
+    dwell_s: float = field(default=25.0, metadata=about("How long the doors stay open.", low=2))
+    stay_median_s: float = field(
+        default=3600.0,
+        metadata=about("Median time that a person stays; in a queue, until served.", low=5),
+    )
     stay_spread: float = field(
         default=0.6,
         metadata=about("Spread of the stay: standard deviation of its logarithm.", low=0, high=3),
     )
+    counterflow: float = field(
+        default=0.0, metadata=about("Flow: share who walk the other way.", low=0, high=1)
+    )
+    pause_s: float = field(
+        default=30.0, metadata=about("Wander: mean time standing between two walks.", low=0)
+    )
+    breaks_per_hour: float = field(
+        default=0.0,
+        metadata=about(
+            "How often a seated person goes to a standing place for a while.", low=0, high=60
+        ),
+    )
+    break_s: float = field(default=300.0, metadata=about("Mean length of such a break.", low=5))
     walk_speed_m_s: float = field(
         default=0.8, metadata=about("Mean walking speed inside.", low=0.1, high=3)
     )
@@ -257,6 +343,9 @@ class ChannelKeys:
     )
     packet_sd_db: float = field(
         default=1.5, metadata=about("Spread of one reading's own noise.", low=0, high=15)
+    )
+    wall_db: float = field(
+        default=6.0, metadata=about("Loss per wall between two rooms.", low=0, high=40)
     )
     packet_loss: float = field(
         default=0.08, metadata=about("Share of advertisements lost to collisions.", low=0, high=1)

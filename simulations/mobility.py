@@ -1,4 +1,4 @@
-"""How people board, sit, stand, move about and get off: from a scenario to tracks.
+"""How people come, sit, stand, move about and leave: from a scenario to tracks.
 
 The happenings (a stop, a move) are few and are worked off one after the other; positions are
 then filled in for all ticks of a stretch at once.
@@ -16,7 +16,7 @@ from simulations.keys import MotionKeys, PeopleKeys
 from simulations.scenario import Scenario
 from simulations.streams import Streams
 from simulations.tracks import Tracks
-from simulations.venue import Carriage, Posture
+from simulations.venue import Posture, Room
 from tracetogether.units import Floats
 
 _SEAT_REACH_M: Final = 4.0  # nobody crosses half the carriage for a seat
@@ -32,15 +32,16 @@ class _Passenger:
     speed_m_s: float
     aboard: bool = False
     place: int = -1
+    home: int = -1  # the seat that waits for who takes a break
     free_s: float = 0.0  # still walking until then
     waypoints: list[tuple[float, float, float]] = field(default_factory=list)
     stretches: list[tuple[float, Posture, float]] = field(default_factory=list)
     gone_s: float = np.inf
 
 
-def walk_carriage(scenario: Scenario, carriage: Carriage, streams: Streams) -> Tracks:
+def stay(scenario: Scenario, room: Room, streams: Streams) -> Tracks:
     """Return the tracks of everybody in ``scenario``, at one tick per second."""
-    crowd = _Crowd(scenario, carriage, streams)
+    crowd = _Crowd(scenario, room, streams)
     crowd.live()
     ticks = int(scenario.duration_s) + 1
     people = len(crowd.passengers)
@@ -84,14 +85,15 @@ def carry_over_time(
 class _Crowd:
     """Everybody and every place, worked off stop by stop."""
 
-    def __init__(self, scenario: Scenario, carriage: Carriage, streams: Streams) -> None:
+    def __init__(self, scenario: Scenario, room: Room, streams: Streams) -> None:
         self._motion: MotionKeys = scenario.motion
         self._duration_s = scenario.duration_s
-        self._carriage = carriage
+        self._room = room
         self._chance = streams.generator("mobility", "happenings")
-        self._places = np.concatenate([carriage.seats, carriage.standing])
-        self._seats = len(carriage.seats)
+        self._places = np.concatenate([room.seats, room.standing])
+        self._seats = len(room.seats)
         self._holder = np.full(len(self._places), -1)
+        self._breaks = streams.generator("mobility", "breaks")
         draw = streams.generator("mobility", "people")
         self.passengers = [self._draw(draw) for _ in range(scenario.people.count)]
 
@@ -127,23 +129,38 @@ class _Crowd:
                 break
             mover = int(self._chance.integers(len(self.passengers)))
             heapq.heappush(agenda, (at, next(order), mover))
+        per_s = self._motion.breaks_per_hour * len(self.passengers) / 3600.0
+        at = 0.0
+        while per_s > 0:
+            at += float(self._breaks.exponential(1.0 / per_s))
+            if at >= self._duration_s:
+                break
+            who = len(self.passengers) + int(self._breaks.integers(len(self.passengers)))
+            heapq.heappush(agenda, (at, next(order), who))
         while agenda:
             now, _, who = heapq.heappop(agenda)
             if who < 0:
                 self._stop(now)
-            else:
+            elif who < len(self.passengers):
                 self._stroll(who, now)
+            elif (back := self._break(who - len(self.passengers), now)) is not None:
+                heapq.heappush(agenda, (back, next(order), who))
 
     def _appear(self, person: int) -> None:
         """Put a passenger somewhere before the run begins."""
         free = np.flatnonzero(self._holder < 0)
         seats = free[free < self._seats]
+        if not len(free):
+            self.passengers[person].board_s = self._motion.stop_every_s
+            return
         pool = seats if len(seats) and self._chance.random() < 0.9 else free
         self._settle(person, int(self._chance.choice(pool)), 0.0, walk_from=None)
 
     def _stop(self, now: float) -> None:
         side = 1 if self._chance.random() < 0.5 else -1
-        doors = self._carriage.doors[self._carriage.doors[:, 1] * side > 0]
+        doors = self._room.doors[self._room.doors[:, 1] * side > 0]
+        if not len(doors):  # they are all on the other side
+            doors = self._room.doors
         for person, passenger in enumerate(self.passengers):
             if passenger.aboard and passenger.alight_s <= now:
                 self._alight(person, now, doors)
@@ -160,6 +177,8 @@ class _Crowd:
         here = self._places[passenger.place]
         door = doors[np.argmin(np.abs(doors[:, 0] - here[0]))]
         self._holder[passenger.place] = -1
+        if passenger.home >= 0:
+            self._holder[passenger.home] = -1
         passenger.aboard = False
         passenger.gone_s = self._walk(passenger, start, door)
 
@@ -167,6 +186,9 @@ class _Crowd:
         door = doors[int(self._chance.integers(len(doors)))]
         start = now + float(self._chance.uniform(self._motion.dwell_s / 3, self._motion.dwell_s))
         free = np.flatnonzero(self._holder < 0)
+        if not len(free):  # full: wait for the next
+            self.passengers[person].board_s += self._motion.stop_every_s
+            return
         distance = np.abs(self._places[free, 0] - door[0]) + self._chance.uniform(0, 1.5, len(free))
         wants_seat = self._chance.random() < 0.85
         distance = distance - np.where((free < self._seats) & wants_seat, _SEAT_REACH_M, 0.0)
@@ -177,7 +199,7 @@ class _Crowd:
             standing = [
                 who
                 for who in self._holder[self._seats :]
-                if who >= 0 and self.passengers[who].free_s <= now
+                if who >= 0 and self.passengers[who].free_s <= now and self.passengers[who].home < 0
             ]
             if not standing:
                 return
@@ -193,11 +215,31 @@ class _Crowd:
 
     def _stroll(self, person: int, now: float) -> None:
         passenger = self.passengers[person]
-        if not passenger.aboard or passenger.free_s > now or passenger.place < self._seats:
+        busy = passenger.free_s > now or passenger.home >= 0
+        if not passenger.aboard or busy or passenger.place < self._seats:
             return
         free = np.flatnonzero(self._holder[self._seats :] < 0) + self._seats
         if len(free):
             self._move(person, int(self._chance.choice(free)), now)
+
+    def _break(self, person: int, now: float) -> float | None:
+        """Send a seated person to a standing place, or back; return when the break is over."""
+        passenger = self.passengers[person]
+        if not passenger.aboard:
+            return None
+        if passenger.free_s > now:
+            return None if passenger.home < 0 else passenger.free_s + 1.0
+        if passenger.home >= 0:
+            seat, passenger.home = passenger.home, -1
+            self._move(person, seat, now)
+            return None
+        free = np.flatnonzero(self._holder[self._seats :] < 0) + self._seats
+        if passenger.place >= self._seats or not len(free):
+            return None
+        passenger.home = passenger.place
+        self._move(person, int(self._breaks.choice(free)), now)
+        self._holder[passenger.home] = person
+        return passenger.free_s + float(self._breaks.exponential(self._motion.break_s))
 
     def _move(self, person: int, place: int, start: float) -> None:
         here = self._places[self.passengers[person].place]
@@ -219,21 +261,24 @@ class _Crowd:
         passenger.free_s = arrived
         seated = place < self._seats
         look = (
-            float(self._carriage.seat_facing[place])
+            float(self._room.seat_facing[place])
             if seated
             else float(self._chance.uniform(-np.pi, np.pi))
         )
+        if not seated and np.isfinite(self._room.standing_facing[place - self._seats]):
+            look = float(self._room.standing_facing[place - self._seats])
         posture = Posture.SEATED if seated else Posture.STANDING
         passenger.stretches.append((arrived, posture, look))
 
     def _walk(self, passenger: _Passenger, start: float, target: Floats) -> float:
-        """Walk along the aisle to ``target``; return when one is there."""
+        """Walk to ``target``, along the aisle if there is one; return when one is there."""
         _, x, y = passenger.waypoints[-1]
         goal_x, goal_y = float(target[0]), float(target[1])
         passenger.stretches.append((start, Posture.WALKING, 0.0))
         passenger.waypoints.append((start, x, y))
         now = start
-        for step_x, step_y in ((x, 0.0), (goal_x, 0.0), (goal_x, goal_y)):
+        by_aisle = ((x, 0.0), (goal_x, 0.0), (goal_x, goal_y))
+        for step_x, step_y in by_aisle if self._room.aisle else ((goal_x, goal_y),):
             now += max(float(np.hypot(step_x - x, step_y - y)) / passenger.speed_m_s, 1e-3)
             passenger.waypoints.append((now, step_x, step_y))
             x, y = step_x, step_y

@@ -11,15 +11,15 @@ import simpy
 
 from simulations.air import Air
 from simulations.channel import Channel
+from simulations.crowd import move
 from simulations.handset import Handset
-from simulations.mobility import walk_carriage
 from simulations.phone_states import draw_changes, live_states, seconds_in_front
 from simulations.phones import Phones, draw_phones
 from simulations.scenario import Scenario
 from simulations.streams import Streams
 from simulations.tempids import LocalTempIDs, TempIDSource
 from simulations.tracks import Tracks
-from simulations.venue import Carriage
+from simulations.venue import Room
 from tracetogether.bluetrace.tempid import TempIDIssuer
 from tracetogether.contactlog import MemoryContactLog
 from tracetogether.rejection import Rejection
@@ -54,7 +54,7 @@ class Run:
     scenario: Scenario
     seed: int
     start: float
-    venue: Carriage = field(repr=False)
+    venue: Room = field(repr=False)
     tracks: Tracks = field(repr=False)
     phones: Phones = field(repr=False)
     logs: Mapping[int, MemoryContactLog] = field(repr=False)
@@ -95,11 +95,11 @@ def run(
         on_progress: told (seconds done, seconds in all) about a hundred times.
     """
     streams = Streams(seed)
-    venue = scenario.venue.carriage()
-    tracks = walk_carriage(scenario, venue, streams)
+    venue = scenario.venue.room()
+    tracks = move(scenario, venue, streams)
     phones = draw_phones(scenario.people.count, scenario.phones, scenario.channel, streams)
     app = _with_app(scenario, streams)
-    channel = Channel(tracks, phones, scenario.channel, streams)
+    channel = Channel(tracks, phones, scenario.channel, streams, venue.walls_x)
     air = Air(channel, tracks, phones, app, scenario.channel, streams, scenario.phones)
     issuer = None
     if source is None:

@@ -274,14 +274,16 @@ def _check_together(scenario: Scenario, source: str) -> None:
         msg = f"{source}: 'motion.dwell_s' must be shorter than 'motion.stop_every_s'"
         raise ScenarioError(msg)
     try:
-        venue = scenario.venue.carriage()
+        room = scenario.venue.room()
     except ValueError as error:
         msg = f"{source}: in [venue]: {error}"
         raise ScenarioError(msg) from None
-    places = len(venue.seats) + len(venue.standing)
-    if places < scenario.people.count:
+    if scenario.motion.kind != "stay":
+        return
+    places = len(room.seats) + len(room.standing)
+    if places < scenario.people.count * scenario.motion.aboard_at_start:
         msg = (
-            f"{source}: 'people.count' is {scenario.people.count}, but the carriage has only "
-            f"{places} places ('venue.seats_per_bench', 'venue.standing_places')"
+            f"{source}: 'people.count' is {scenario.people.count}, but the room has only "
+            f"{places} places ('venue.seats_per_bench', 'venue.standing_places' and the like)"
         )
         raise ScenarioError(msg)

@@ -11,8 +11,8 @@ from typing import Final
 import numpy as np
 
 from simulations.channel import Channel
+from simulations.crowd import move
 from simulations.keys import ChannelKeys
-from simulations.mobility import walk_carriage
 from simulations.phones import Phones, draw_phones
 from simulations.scenario import Scenario
 from simulations.spreads import Spreads, channel_spread_db, spreads, turning_db, within_group_sd
@@ -112,11 +112,12 @@ class Scene:
         """Return the scene that a scenario gives with one seed."""
         streams = Streams(seed)
         people = scenario.people.count
-        tracks = walk_carriage(scenario, scenario.venue.carriage(), streams)
+        room = scenario.venue.room()
+        tracks = move(scenario, room, streams)
         phones = draw_phones(people, scenario.phones, scenario.channel, streams)
         exact = replace(scenario.channel, receiver_sd_db=0.0, transmitter_sd_db=0.0)
         models = draw_phones(people, scenario.phones, exact, streams)
-        channel = Channel(tracks, phones, scenario.channel, streams)
+        channel = Channel(tracks, phones, scenario.channel, streams, room.walls_x)
         return cls(tracks, phones, channel, scenario.channel, models.tx_dbm, models.correction_db)
 
     def apart_m(self, one: Ints, other: Ints, time_s: Floats) -> Floats:

@@ -22,11 +22,8 @@ class Posture(IntEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Carriage:
-    """A rail carriage seen from above, standing in the middle of its own coordinates.
-
-    Benches run along both walls between the doors, so people sit with their backs to the wall
-    and face the aisle.
+class Room:
+    """A room seen from above, lying in the middle of its own coordinates.
 
     Attributes:
         length_m, width_m: inside measures; x in [-length/2, length/2], y in [-width/2, width/2].
@@ -34,6 +31,9 @@ class Carriage:
         seat_facing: (s,) radians, where a sitting person looks.
         standing: (p, 2) places where one can stand and hold on.
         doors: (d, 2) points just inside each door.
+        standing_facing: (p,) radians, where a standing person looks; NaN for anywhere.
+        walls_x: (w,) places of walls right across, with doors that block no one.
+        aisle: whether people walk along the middle line.
     """
 
     length_m: float
@@ -42,9 +42,12 @@ class Carriage:
     seat_facing: Floats
     standing: Floats
     doors: Floats
+    standing_facing: Floats
+    walls_x: Floats
+    aisle: bool = False
 
     @classmethod
-    def build(
+    def carriage(
         cls,
         *,
         length_m: float,
@@ -53,8 +56,8 @@ class Carriage:
         seats_per_bench: int,
         seat_pitch_m: float,
         standing_places: int,
-    ) -> "Carriage":
-        """Lay out a carriage.
+    ) -> "Room":
+        """Lay out a carriage: benches along both walls, people face the aisle.
 
         Doors are spread evenly, with half a space at both ends; a bench stands in the middle of
         every space between doors. Standing places fill the aisle and the door spaces evenly in
@@ -97,6 +100,9 @@ class Carriage:
             seat_facing=facing,
             standing=_standing(length_m, door_x, standing_places),
             doors=doors,
+            standing_facing=np.full(standing_places, np.nan),
+            walls_x=np.empty(0),
+            aisle=True,
         )
 
     def inside(self, xy: Floats) -> Bools:

@@ -40,8 +40,9 @@ def call(*words: str | Path, fails: type[TraceTogetherError] | None = None) -> R
 
 def test_list() -> None:
     assert "train-carriage" in call("list").stdout
-    (one,) = json.loads(call("list", "--json").stdout)
-    assert one["scenario"] == "train-carriage"
+    said = {one["scenario"]: one for one in json.loads(call("list", "--json").stdout)}
+    assert len(said) == 14
+    one = said["train-carriage"]
     assert one["people"] == 60
     assert one["duration_s"] == 1800
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from simulations.bodies import Carry
-from simulations.mobility import carry_over_time, walk_carriage
+from simulations.mobility import carry_over_time, stay
 from simulations.run import Run
 from simulations.scenario import Scenario
 from simulations.streams import Streams
@@ -74,7 +74,7 @@ def test_seated_people_look_into_the_aisle(tracks: Tracks) -> None:
 def test_the_truth_is_a_healthy_mix(carriage: Scenario) -> None:
     for seed in range(3):
         streams = Streams(seed)
-        run_tracks = walk_carriage(carriage, carriage.venue.carriage(), streams)
+        run_tracks = stay(carriage, carriage.venue.room(), streams)
         minutes = ground_truth(run_tracks, 2.0).minutes[np.triu_indices(60, 1)]
         assert 60 <= (minutes >= 15).sum() <= 200
         assert 200 <= ((minutes > 0) & (minutes < 15)).sum() <= 800
@@ -84,7 +84,7 @@ def test_the_truth_is_a_healthy_mix(carriage: Scenario) -> None:
 def test_a_longer_stay_means_fewer_leave(short: Scenario) -> None:
     def left(median_s: float) -> int:
         scenario = replace(short, motion=replace(short.motion, stay_median_s=median_s))
-        tracks = walk_carriage(scenario, scenario.venue.carriage(), Streams(1))
+        tracks = stay(scenario, scenario.venue.room(), Streams(1))
         return int((tracks.present()[:, 0] & ~tracks.present()[:, -1]).sum())
 
     assert left(60.0) > left(20_000.0) == 0
@@ -97,12 +97,10 @@ def test_nobody_wanders_where_nobody_should(short: Scenario) -> None:
             short.motion, aboard_at_start=1.0, stay_median_s=1e6, moves_per_hour=0.0, seat_wish=0.0
         ),
     )
-    tracks = walk_carriage(still, still.venue.carriage(), Streams(1))
+    tracks = stay(still, still.venue.room(), Streams(1))
     assert not (tracks.posture == Posture.WALKING).any()
     restless = replace(still, motion=replace(still.motion, moves_per_hour=120.0))
-    assert (
-        walk_carriage(restless, restless.venue.carriage(), Streams(1)).posture == Posture.WALKING
-    ).any()
+    assert (stay(restless, restless.venue.room(), Streams(1)).posture == Posture.WALKING).any()
 
 
 @pytest.mark.parametrize("in_hand", [0.0, 0.3, 1.0])

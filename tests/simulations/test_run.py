@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from simulations.run import DEFAULT_START, Run, log_digest, run
-from simulations.scenario import Scenario
+from simulations.scenario import Scenario, load_scenario, scenario_names
 from simulations.streams import Streams
 from simulations.tempids import LocalTempIDs
 from tracetogether.bluetrace.batch import TempIDBatch
@@ -228,3 +228,14 @@ def test_the_stale_tempid_has_an_effect_after_a_window(short: Scenario) -> None:
         for row in log.rows()
     ]
     assert Rejection.EXPIRED_ID in opened
+
+
+@pytest.mark.parametrize("name", scenario_names())
+def test_every_shipped_scenario_plays(name: str) -> None:
+    """A minute and a half of each, the whole chain in it."""
+    few = min(load_scenario(name).people.count, 60)
+    scenario = load_scenario(name, {"duration_s": "90", "count": str(few)})
+    played = run(scenario, seed=1)
+    assert played.counts["scans"] > 0
+    assert played.counts["receptions"] > 0
+    assert not played.rejections

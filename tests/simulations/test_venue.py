@@ -1,10 +1,10 @@
 import numpy as np
 import pytest
 
-from simulations.venue import Carriage
+from simulations.venue import Room
 
 
-def build(**changes: float) -> Carriage:
+def build(**changes: float) -> Room:
     keys = {
         "length_m": 23.0,
         "width_m": 3.2,
@@ -13,7 +13,7 @@ def build(**changes: float) -> Carriage:
         "seat_pitch_m": 0.45,
         "standing_places": 40,
     }
-    return Carriage.build(**{**keys, **changes})  # type: ignore[arg-type]
+    return Room.carriage(**{**keys, **changes})  # type: ignore[arg-type]
 
 
 def test_counts_and_walls() -> None:

@@ -1,0 +1,170 @@
+"""People on their feet, stepped all at once: flows through a corridor, and wandering about.
+
+Everybody steers for a goal and is pushed away by those near and by walls, and slows in a crowd
+(Weidmann's relation of speed and density). Two steps a second; neighbours by a k-d tree.
+"""
+
+from typing import Final
+
+import numpy as np
+from scipy.spatial import cKDTree
+
+from simulations.mobility import carry_over_time
+from simulations.scenario import Scenario
+from simulations.streams import Streams
+from simulations.tracks import Tracks
+from simulations.venue import Posture, Room
+from tracetogether.units import Bools, Floats
+
+_STEPS_PER_S: Final = 2
+_STEP_S: Final = 1.0 / _STEPS_PER_S
+_REACH_M: Final = 1.2  # people further off don't push
+_PUSH_M_S: Final = 1.2  # of two people who touch
+_BODY_M: Final = 0.4
+_JAM_PER_M2: Final = 5.4  # Weidmann 1993: nobody moves
+_WEIDMANN: Final = 1.913
+
+
+def walk(scenario: Scenario, room: Room, streams: Streams) -> Tracks:
+    """Return the tracks of a flow (from one end to the other) or of people who wander."""
+    keys, people = scenario.motion, scenario.people.count
+    chance = streams.generator("mobility", "walking")
+    flow = keys.kind == "flow"
+    ticks = int(scenario.duration_s) + 1
+    half = np.array([room.length_m / 2, room.width_m / 2])
+    inner = np.maximum(half - 0.3, 0.1)
+    speed = keys.walk_speed_m_s + keys.walk_speed_sd_m_s * chance.normal(size=people)
+    speed = np.maximum(speed, 0.3 * keys.walk_speed_m_s)
+    way = np.where(chance.random(people) < keys.counterflow, -1.0, 1.0)
+    at_start = chance.random(people) < keys.aboard_at_start
+    crossing_s = room.length_m / keys.walk_speed_m_s
+    come_s = np.where(
+        at_start, 0.0, chance.uniform(0, max(scenario.duration_s - crossing_s, 1.0), people)
+    )
+    xy = chance.uniform(-inner, inner, (people, 2))
+    if flow:
+        xy[:, 0] = np.where(at_start, xy[:, 0], -way * inner[0])
+    goal = (
+        np.column_stack([way * (half[0] + 1.0), xy[:, 1]])
+        if flow
+        else _goals(inner, people, chance)
+    )
+    wait_until = np.zeros(people)
+    gone = np.zeros(people, dtype=np.bool_)
+    places = np.full((people, ticks, 2), np.nan)
+    walking = np.zeros((people, ticks), dtype=np.bool_)
+    for step in range((ticks - 1) * _STEPS_PER_S + 1):
+        now = step * _STEP_S
+        here = (come_s <= now) & ~gone
+        moving = here & (now >= wait_until)
+        if step % _STEPS_PER_S == 0:
+            places[here, step // _STEPS_PER_S] = xy[here]
+            walking[:, step // _STEPS_PER_S] = moving
+        velocity, push = _steer(xy, goal, speed, here)
+        moved = np.where(moving[:, None], velocity + push, 0.3 * push) * _STEP_S
+        moved[~here] = 0.0
+        xy = xy + moved
+        xy[:, 1] = np.clip(xy[:, 1], -inner[1], inner[1])
+        if flow:
+            gone |= here & (way * xy[:, 0] >= half[0])
+            continue
+        xy[:, 0] = np.clip(xy[:, 0], -inner[0], inner[0])
+        arrived = moving & (np.linalg.norm(goal - xy, axis=1) < 0.7)
+        goal[arrived] = _goals(inner, int(arrived.sum()), chance)
+        wait_until[arrived] = now + chance.exponential(max(keys.pause_s, 1e-9), arrived.sum())
+    return _tracks(scenario, places, walking, streams)
+
+
+def _goals(inner: Floats, count: int, chance: np.random.Generator) -> Floats:
+    return np.asarray(chance.uniform(-inner, inner, (count, 2)))
+
+
+def _steer(xy: Floats, goal: Floats, speed: Floats, here: Bools) -> tuple[Floats, Floats]:
+    """Return wished velocity and push by others, both (P, 2) m/s."""
+    way = goal - xy
+    way /= np.maximum(np.linalg.norm(way, axis=1, keepdims=True), 1e-9)
+    push = np.zeros_like(xy)
+    index = np.flatnonzero(here)
+    near = np.zeros(len(xy))
+    if len(index) > 1:
+        pairs = cKDTree(xy[index]).query_pairs(_REACH_M, output_type="ndarray")
+        one, other = index[pairs[:, 0]], index[pairs[:, 1]]
+        gap = xy[one] - xy[other]
+        apart = np.maximum(np.linalg.norm(gap, axis=1), 1e-3)
+        strength = _PUSH_M_S * np.exp(-np.maximum(apart - _BODY_M, 0.0) / 0.25)
+        force = gap / apart[:, None] * strength[:, None]
+        for axis in range(2):
+            push[:, axis] += np.bincount(one, force[:, axis], len(xy))
+            push[:, axis] -= np.bincount(other, force[:, axis], len(xy))
+        near += np.bincount(one, minlength=len(xy)) + np.bincount(other, minlength=len(xy))
+    density = near / (np.pi * _REACH_M**2)
+    slowed = 1.0 - np.exp(-_WEIDMANN * (1.0 / np.maximum(density, 1e-3) - 1.0 / _JAM_PER_M2))
+    velocity = way * (speed * np.clip(slowed, 0.05, 1.0))[:, None]
+    length = np.maximum(np.linalg.norm(push, axis=1, keepdims=True), 1e-9)
+    return velocity, push * np.minimum(1.0, 0.8 / length)
+
+
+def _tracks(scenario: Scenario, xy: Floats, walking: Bools, streams: Streams) -> Tracks:
+    people, ticks = walking.shape
+    there = ~np.isnan(xy[..., 0])
+    step = np.diff(xy, axis=1, append=xy[:, -1:])
+    step = np.where(np.isnan(step), 0.0, step)
+    heading = np.arctan2(step[..., 1], step[..., 0])
+    stepping = walking & (np.hypot(step[..., 0], step[..., 1]) > 0.1)
+    # Who stands still goes on looking where he looked last.
+    last = np.maximum.accumulate(np.where(stepping, np.arange(ticks), 0), axis=1)
+    facing = np.take_along_axis(heading, last, axis=1)
+    posture = np.where(walking, Posture.WALKING, Posture.STANDING)
+    return Tracks(
+        xy=xy.astype(np.float32),
+        facing=facing.astype(np.float32),
+        posture=np.where(there, posture, Posture.ABSENT).astype(np.int8),
+        carry=carry_over_time(scenario.people, people, ticks, streams),
+    )
+
+
+def queue(scenario: Scenario, room: Room, streams: Streams) -> Tracks:
+    """Return the tracks of people in one line, folded to and fro across the room.
+
+    The first is served in a log-normal time such that a full line takes the median stay, then
+    leaves, and all move up by one place.
+    """
+    keys, people = scenario.motion, scenario.people.count
+    chance = streams.generator("mobility", "queue")
+    ticks = int(scenario.duration_s) + 1
+    pitch = scenario.venue.seat_pitch_m
+    waiting = max(1, round(people * keys.aboard_at_start))
+    come = np.where(
+        np.arange(people) < waiting,
+        -1.0,
+        np.sort(chance.uniform(0, scenario.duration_s, people)),
+    )
+    come = np.sort(come)
+    mean_s = keys.stay_median_s / waiting
+    served = mean_s * np.exp(0.4 * chance.normal(size=people) - 0.08)
+    done = np.empty(people)
+    free = 0.0
+    for person in range(people):  # each waits for the one before
+        free = max(free, come[person]) + served[person]
+        done[person] = free
+    time = np.arange(ticks, dtype=np.float64)
+    ahead = np.arange(people)[:, None] - np.searchsorted(done, time, side="right")[None, :]
+    there = (time >= come[:, None]) & (time < done[:, None])
+    along = np.maximum(ahead, 0) * pitch
+    aside = 0.05 * chance.normal(size=(people, 1))
+    fold = max(room.length_m - 2.0, pitch)
+    row, within = np.divmod(along, fold)
+    x = np.where(row % 2 == 0, fold / 2 - within, within - fold / 2)
+    y = room.width_m / 2 - 0.6 - row * 1.2 + aside
+    if y[there].min(initial=0.0) < -room.width_m / 2:
+        y = np.maximum(y, -room.width_m / 2 + 0.1)  # the tail bunches up at the wall
+    xy = np.stack([x, y], axis=-1)
+    xy[~there] = np.nan
+    facing = np.where(row % 2 == 0, 0.0, np.pi) + 0.5 * chance.normal(size=(people, 1))
+    posture = np.where(there, Posture.STANDING, Posture.ABSENT)
+    return Tracks(
+        xy=xy.astype(np.float32),
+        facing=facing.astype(np.float32),
+        posture=posture.astype(np.int8),
+        carry=carry_over_time(scenario.people, people, ticks, streams),
+    )

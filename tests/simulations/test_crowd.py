@@ -1,0 +1,305 @@
+"""Every shipped scenario's people, and each kind of motion."""
+
+import csv
+import gzip
+from collections import defaultdict
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from simulations.crowd import move
+from simulations.layouts import hall_room, rows_room, tables_room
+from simulations.scenario import Scenario, load_scenario, scenario_names
+from simulations.streams import Streams
+from simulations.tracks import Tracks
+from simulations.truth import ground_truth
+from simulations.venue import Posture, Room
+from tracetogether.units import Floats
+
+ALL = [
+    "bus",
+    "classroom",
+    "conference",
+    "corridor-pass",
+    "dormitory",
+    "hawker-centre",
+    "hospital-ward",
+    "lift",
+    "office-day",
+    "party",
+    "queue",
+    "stadium-exit",
+    "train-carriage",
+    "tram",
+]
+
+
+def play(scenario: Scenario, seed: int = 1) -> tuple[Room, Tracks]:
+    room = scenario.venue.room()
+    return room, move(scenario, room, Streams(seed))
+
+
+@pytest.fixture(scope="module")
+def crowds() -> dict[str, tuple[Room, Tracks]]:
+    return {name: play(load_scenario(name)) for name in scenario_names()}
+
+
+def test_all_fourteen_are_there() -> None:
+    assert scenario_names() == ALL
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_people_stay_inside_and_do_not_jump(
+    crowds: dict[str, tuple[Room, Tracks]], name: str
+) -> None:
+    room, tracks = crowds[name]
+    present = tracks.present()
+    assert np.array_equal(present, ~np.isnan(tracks.xy[..., 0]))
+    assert present.any(axis=1).mean() > 0.8
+    # Swaying people lean over the line at which their room ends, by centimetres.
+    wider = replace(room, length_m=room.length_m + 0.4, width_m=room.width_m + 0.4)
+    assert wider.inside(tracks.xy[present]).all()
+    step = np.linalg.norm(np.diff(tracks.xy, axis=1), axis=2)
+    assert np.nanmax(step) < 2.5
+    assert np.isfinite(tracks.facing[present]).all()
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_the_same_seed_and_another(name: str) -> None:
+    scenario = replace(load_scenario(name), duration_s=60.0)
+    (_, one), (_, again), (_, other) = (play(scenario, seed) for seed in (1, 1, 2))
+    assert np.array_equal(one.xy, again.xy, equal_nan=True)
+    assert not np.array_equal(one.xy, other.xy, equal_nan=True)
+
+
+def test_long_contacts_where_people_stay_and_none_where_they_pass(
+    crowds: dict[str, tuple[Room, Tracks]],
+) -> None:
+    def long(name: str) -> int:
+        tracks = crowds[name][1]
+        minutes = ground_truth(tracks, 2.0).minutes
+        return int((minutes[np.triu_indices(tracks.people, 1)] >= 15).sum())
+
+    assert long("corridor-pass") == long("lift") == long("stadium-exit") == 0
+    assert all(long(name) > 20 for name in ("office-day", "tram", "bus", "hawker-centre", "party"))
+
+
+def test_rows_look_forward_and_leave_an_aisle() -> None:
+    room = rows_room(
+        length_m=12,
+        width_m=2.5,
+        rows=10,
+        seats_per_row=4,
+        seat_pitch_m=0.44,
+        row_pitch_m=0.75,
+        standing_places=12,
+        doors=2,
+        rooms=1,
+    )
+    assert room.seats.shape == (40, 2)
+    assert np.abs(room.seats[:, 1]).min() > 0.5
+    assert (room.seat_facing == 0).all()
+    assert all(room.inside(places).all() for places in (room.seats, room.standing, room.doors))
+
+
+def tables(**changes: float) -> Room:
+    keys: dict[str, float] = {
+        "length_m": 20.0,
+        "width_m": 10.0,
+        "tables": 7,
+        "seats_per_table": 5,
+        "seat_pitch_m": 0.7,
+        "standing_places": 9,
+        "doors": 2,
+        "rooms": 4,
+    }
+    return tables_room(**{**keys, **changes})  # type: ignore[arg-type]
+
+
+def test_tables_face_each_other() -> None:
+    room = tables()
+    assert room.seats.shape == (35, 2)
+    first, facing = room.seats[:5], room.seat_facing[:5]
+    middle = np.array([first[:, 0].mean(), (first[:, 1].min() + first[:, 1].max()) / 2])
+    look = np.column_stack([np.cos(facing), np.sin(facing)])
+    assert ((middle - first) * look)[:, 1].min() > 0
+    gap = np.linalg.norm(room.seats[:, None] - room.seats[None], axis=2)
+    np.fill_diagonal(gap, np.inf)
+    assert gap.min() >= 0.69
+    assert np.allclose(room.walls_x, [-5, 0, 5])
+
+
+def test_groups_stand_in_rings_and_look_in() -> None:
+    room = tables(group=True)
+    assert len(room.seats) == 0
+    assert len(room.standing) == 35 + 9
+    ring, look = room.standing[:5], room.standing_facing[:5]
+    inward = ring.mean(axis=0) - ring
+    assert np.allclose(np.arctan2(inward[:, 1], inward[:, 0]), np.angle(np.exp(1j * look)))
+    assert np.isnan(room.standing_facing[35:]).all()
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [({"tables": 400}, "don't fit"), ({"standing_places": 4000}, "standing places don't fit")],
+)
+def test_what_does_not_fit_is_refused(change: dict[str, float], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        tables(**change)
+    with pytest.raises(ValueError, match="rows are"):
+        rows_room(
+            length_m=3,
+            width_m=2.5,
+            rows=10,
+            seats_per_row=4,
+            seat_pitch_m=0.44,
+            row_pitch_m=0.75,
+            standing_places=0,
+            doors=1,
+            rooms=1,
+        )
+    with pytest.raises(ValueError, match="don't fit"):
+        hall_room(length_m=1, width_m=1, standing_places=90, doors=1, rooms=1)
+
+
+def changed(name: str, **settings: float | str) -> Tracks:
+    texts = {key.replace("__", "."): str(value) for key, value in settings.items()}
+    return play(load_scenario(name, {"duration_s": "600", **texts}))[1]
+
+
+def test_breaks_leave_the_seat_free_for_who_comes_back() -> None:
+    calm = changed("office-day", breaks_per_hour=0)
+    busy = changed("office-day", breaks_per_hour=20, break_s=60)
+    standing = Posture.STANDING
+    assert (busy.posture == standing).sum() > 3 * (calm.posture == standing).sum()
+    seated = busy.posture == Posture.SEATED
+    for tick in range(0, 600, 50):
+        here = busy.xy[seated[:, tick], tick]
+        gap = np.linalg.norm(here[:, None] - here[None], axis=2)
+        np.fill_diagonal(gap, np.inf)
+        assert gap.min() > 0.3  # nobody took a seat that was kept
+
+
+def test_a_full_lift_lets_people_wait() -> None:
+    tracks = changed("lift")
+    at_once = tracks.present().sum(axis=0)
+    assert at_once.max() <= 9 + 4  # nine places, and who is on the way out
+    assert tracks.present().any(axis=1).sum() > 40
+
+
+def test_counterflow() -> None:
+    def heading(share: float) -> set[float]:
+        tracks = changed("corridor-pass", counterflow=share)
+        seen = [row[~np.isnan(row)] for row in tracks.xy[..., 0]]
+        return {float(np.sign(row[-1] - row[0])) for row in seen if len(row) > 5}
+
+    assert heading(0.0) == {1.0}
+    assert heading(0.5) == {1.0, -1.0}
+
+
+def test_wanderers_pause_and_go_on() -> None:
+    def walking(pause_s: float) -> float:
+        tracks = changed(
+            "conference", motion__kind="wander", aboard_at_start=1, pause_s=pause_s, count=30
+        )
+        return float((tracks.posture == Posture.WALKING).mean())
+
+    assert walking(1.0) > 0.7
+    assert 0.02 < walking(60.0) < 0.4
+
+
+def test_nobody_walks_through_anybody(crowds: dict[str, tuple[Room, Tracks]]) -> None:
+    """In a dense flow bodies may brush, but hardly any overlap."""
+    xy = crowds["stadium-exit"][1].xy
+    near = total = 0
+    for tick in range(20, 220, 20):
+        here = xy[~np.isnan(xy[:, tick, 0]), tick]
+        gap = np.linalg.norm(here[:, None] - here[None], axis=2)
+        np.fill_diagonal(gap, np.inf)
+        near += int((gap.min(axis=1) < 0.3).sum())
+        total += len(here)
+    assert total > 200
+    assert near / total < 0.1
+
+
+def test_a_queue_moves_up(crowds: dict[str, tuple[Room, Tracks]]) -> None:
+    tracks = crowds["queue"][1]
+    waits = tracks.present().sum(axis=1)
+    assert 20 < tracks.present()[:, 0].sum() <= 31
+    leavers = [np.flatnonzero(row)[-1] for row in tracks.present() if row.any() and not row[-1]]
+    assert len(leavers) > 20
+    assert leavers == sorted(leavers)
+    assert waits.max() > 600
+
+
+def walking_speeds(tracks: Tracks) -> Floats:
+    step = np.linalg.norm(np.diff(tracks.xy, axis=1), axis=2)
+    step = np.where(tracks.posture[:, :-1] == Posture.WALKING, step, np.nan)
+    return np.array([np.nanmedian(row) for row in step if (~np.isnan(row)).sum() > 3])
+
+
+def test_walking_speeds_are_those_of_recorded_pedestrians(
+    recordings: Path, crowds: dict[str, tuple[Room, Tracks]]
+) -> None:
+    """ETH and UCY: median 1.27 m/s over people who walk."""
+    people = defaultdict(list)
+    with gzip.open(recordings / "pedestrian" / "eth_ucy.csv.gz", "rt", encoding="utf-8") as file:
+        for row in csv.DictReader(file):
+            people[row["scene"], row["id"]].append(
+                (float(row["t"]), float(row["x"]), float(row["y"]))
+            )
+    recorded = []
+    for track in people.values():
+        t, x, y = np.array(sorted(track)).T
+        if len(t) > 3:
+            recorded.append(np.median(np.hypot(np.diff(x), np.diff(y)) / np.diff(t)))
+    walkers = np.array([speed for speed in recorded if speed > 0.3])
+    for name in ("corridor-pass", "stadium-exit"):
+        simulated = walking_speeds(crowds[name][1])
+        assert np.median(simulated) == pytest.approx(np.median(walkers), rel=0.15)
+        assert simulated.std() < walkers.std()
+
+
+def face_to_face_s(tracks: Tracks) -> Floats:
+    """Return lengths of contacts as SocioPatterns' badges see them: near, and looking there."""
+    every = 20
+    x, y = tracks.xy[:, ::every, 0], tracks.xy[:, ::every, 1]
+    facing = tracks.facing[:, ::every]
+    lengths: list[float] = []
+    for one in range(tracks.people):
+        for other in range(one):
+            dx, dy = x[other] - x[one], y[other] - y[one]
+            way = np.arctan2(dy, dx)
+            seen = (np.cos(facing[one] - way) > 0.3) & (np.cos(facing[other] - way - np.pi) > 0.3)
+            near = (np.hypot(dx, dy) <= 1.5) & seen
+            edges = np.flatnonzero(np.diff(np.concatenate([[0], near.astype(int), [0]])))
+            lengths += ((edges[1::2] - edges[::2]) * every).tolist()
+    return np.array(lengths, dtype=np.float64)
+
+
+def test_contact_durations_at_a_conference_are_of_the_recorded_size(
+    recordings: Path, crowds: dict[str, tuple[Room, Tracks]]
+) -> None:
+    """SFHH 2009, by 20-s badges. Simulated contacts have no gaps from badges that miss."""
+    last: dict[tuple[str, str], int] = {}
+    length: dict[tuple[str, str], int] = {}
+    recorded: list[int] = []
+    file = recordings / "sociopatterns" / "SFHH_tij.dat.gz"
+    with gzip.open(file, "rt", encoding="utf-8") as lines:
+        for line in lines:
+            time, one, other = line.split()[:3]
+            pair = (min(one, other), max(one, other))
+            if int(time) - last.get(pair, -99) == 20:
+                length[pair] += 20
+            else:
+                recorded += [length[pair]] if pair in length else []
+                length[pair] = 20
+            last[pair] = int(time)
+    badges = np.array([*recorded, *length.values()], dtype=np.float64)
+    simulated = face_to_face_s(crowds["conference"][1])
+    assert len(simulated) > 500
+    assert badges.mean() / 3 < simulated.mean() < badges.mean() * 3
+    long, longest = (float(np.quantile(one, 0.99)) for one in (badges, simulated))
+    assert long / 2 < longest < long * 2
