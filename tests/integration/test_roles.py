@@ -1,0 +1,170 @@
+"""Every operators' route against every role: deny by default, and nobody promotes himself."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+import urllib3
+
+from tests.authority_world import NOON, OPERATOR_TOKEN, World
+from tests.conftest import counted_entropy
+from tracetogether.adapters import http_api
+from tracetogether.adapters.http_api import guard
+from tracetogether.authority.operators import ALL_ROLES, Role
+
+pytestmark = pytest.mark.network
+
+ALLOWED = {
+    ("post", "/v1/cases"): "issuer",
+    ("get", "/v1/cases"): "issuer tracer",
+    ("post", "/v1/cases/{case_id}/pin"): "issuer",
+    ("get", "/v1/cases/{case_id}/contacts"): "tracer",
+    ("post", "/v1/cases/{case_id}/reveal"): "tracer",
+    ("get", "/v1/statistics"): "exporter auditor",
+    ("get", "/v1/keys"): "keyholder",
+    ("get", "/v1/audit"): "auditor",
+    ("get", "/v1/metrics"): "auditor",
+    ("get", "/v1/operators"): "admin",
+    ("post", "/v1/operators"): "admin",
+    ("post", "/v1/operators/{name}/disable"): "admin",
+}
+NOT_FOR_OPERATORS = {
+    ("get", "/v1/health"),
+    ("get", "/v1/ready"),
+    ("post", "/v1/users"),
+    ("delete", "/v1/users/me"),
+    ("post", "/v1/tempids"),
+    ("post", "/v1/upload-tokens"),
+    ("post", "/v1/uploads"),
+}
+BODIES = {
+    ("post", "/v1/cases"): {"user_id": "x"},
+    ("post", "/v1/cases/{case_id}/reveal"): {"pseudonym": "x", "reason": "y"},
+    ("post", "/v1/operators"): {"name": "operator", "roles": ["admin"]},
+}
+
+
+@dataclass
+class Desk:
+    url: str
+    world: World
+    tokens: dict[str, str]
+    http: urllib3.PoolManager
+
+    def send(self, method: str, path: str, token: str, said: object = None) -> tuple[int, Any]:
+        answer = self.http.request(
+            method.upper(),
+            self.url + path,
+            body=None if said is None else json.dumps(said).encode(),
+            headers={"Authorization": f"Bearer {token}", "Content-Type": "application/json"},
+            retries=False,
+        )
+        text = answer.headers["Content-Type"].startswith("text/")
+        return answer.status, answer.data if text else json.loads(answer.data)
+
+
+@pytest.fixture(scope="module")
+def desk() -> Iterator[Desk]:
+    world = World.of(counted_entropy(5))
+    tokens = {}
+    for role in Role:
+        tokens[role.value] = f"token-of-{role.value}"
+        world.authority.staff.add(role.value, frozenset({role}), tokens[role.value], NOON)
+    app = http_api.create_app(world.authority, clock=lambda: NOON)
+    with http_api.running(app) as url, urllib3.PoolManager() as http:
+        yield Desk(url, world, tokens, http)
+
+
+def test_row_19_every_route_has_its_row(desk: Desk) -> None:
+    _, document = desk.send("get", "/openapi.json", "")
+    routes = {(method, path) for path, methods in document["paths"].items() for method in methods}
+    assert routes == set(ALLOWED) | NOT_FOR_OPERATORS
+    assert {(method.lower(), path) for method, path in guard.ROLES} == set(ALLOWED)
+
+
+@pytest.mark.parametrize("route", sorted(ALLOWED))
+def test_row_19_every_route_against_every_role(desk: Desk, route: tuple[str, str]) -> None:
+    method, path = route
+    for role in Role:
+        place = path.format(case_id="NONE", name="nobody")
+        status, answer = desk.send(method, place, desk.tokens[role.value], BODIES.get(route))
+        if role.value in ALLOWED[route].split():
+            assert status in {200, 404, 409}, (role, answer)
+        else:
+            assert (status, answer["error"]["code"]) == (403, "denied"), role
+
+
+def test_row_19_a_route_that_no_role_was_given_is_closed(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(guard, "ROLES", {})
+    assert desk.send("get", "/v1/cases", OPERATOR_TOKEN)[0] == 403
+
+
+def test_row_19_nobody_grants_what_he_does_not_hold(desk: Desk) -> None:
+    for roles in (["tracer"], ["admin", "tracer"], [role.value for role in ALL_ROLES]):
+        said = {"name": "friend", "roles": roles}
+        status, answer = desk.send("post", "/v1/operators", desk.tokens["admin"], said)
+        assert status == 403, answer
+    assert "friend" not in {one.name for one in desk.world.authority.staff.all()}
+    for roles in (["king"], []):
+        said = {"name": "friend", "roles": roles}
+        assert desk.send("post", "/v1/operators", desk.tokens["admin"], said)[0] in {400, 404}
+
+
+def test_row_19_an_admin_adds_an_admin_and_neither_touches_himself_or_his_betters(
+    desk: Desk,
+) -> None:
+    said = {"name": "second", "roles": ["admin"]}
+    status, answer = desk.send("post", "/v1/operators", desk.tokens["admin"], said)
+    assert status == 201
+    second = answer["operator_token"]
+    assert desk.send("get", "/v1/operators", second)[0] == 200
+    assert desk.send("post", "/v1/operators", second, said)[0] == 409
+    for name in ("second", "operator", "tracer"):  # himself; all roles; one that he lacks
+        assert desk.send("post", f"/v1/operators/{name}/disable", second)[0] == 403
+    path = "/v1/operators/second/disable"
+    assert desk.send("post", path, desk.tokens["admin"])[0] == 200
+    assert desk.send("post", path, desk.tokens["admin"])[0] == 404
+
+
+def test_row_23_a_disabled_operator_is_out_with_the_next_request(desk: Desk) -> None:
+    desk.world.authority.staff.add("short", frozenset({Role.TRACER}), "short-lived", NOON)
+    assert desk.send("get", "/v1/cases", "short-lived")[0] == 200
+    desk.world.authority.staff.disable("short", NOON)
+    assert desk.send("get", "/v1/cases", "short-lived")[0] == 401
+
+
+def test_row_20_lists_show_pseudonyms_and_who_it_is_costs_a_reason(desk: Desk) -> None:
+    world = desk.world
+    near, case = world.user(), world.authority.casework.open_case(world.user(), NOON)
+    world.take(case, world.heard(near, NOON - 3600, 45, rssi_dbm=-45), NOON)
+    token, path = desk.tokens["tracer"], f"/v1/cases/{case.case_id}"
+    _, listed = desk.send("get", f"{path}/contacts", token)
+    (line,) = listed["contacts"]
+    assert near not in json.dumps(listed)
+    for reason in ("", "  ", None):
+        said = {"pseudonym": line["pseudonym"], "reason": reason}
+        assert desk.send("post", f"{path}/reveal", token, said)[0] == 400
+    before = world.authority.audit.verify()[0]
+    said = {"pseudonym": line["pseudonym"], "reason": "call for testing"}
+    assert desk.send("post", f"{path}/reveal", token, said) == (
+        200,
+        {"pseudonym": line["pseudonym"], "user_id": near},
+    )
+    (entry,) = world.authority.audit.entries(after=before)
+    assert (entry.act, entry.by, entry.subject) == ("contact.revealed", "tracer", case.case_id)
+    assert entry.details == {"contact": line["pseudonym"], "reason": "call for testing"}
+    said = {"pseudonym": "NOBOD-YHERE", "reason": "x"}
+    assert desk.send("post", f"{path}/reveal", token, said)[0] == 404
+
+
+def test_metrics_are_numbers_without_labels(desk: Desk) -> None:
+    _, text = desk.send("get", "/v1/metrics", desk.tokens["auditor"])
+    lines = [line for line in text.decode().splitlines() if not line.startswith("#")]
+    values = dict(line.split() for line in lines)
+    assert float(values["tracetogether_operators"]) >= 7
+    assert values["tracetogether_purge_overdue"] == "1"
+    assert "{" not in text.decode()

@@ -1,0 +1,438 @@
+"""The security table's rows, each with its assertion; others are beside what they belong to.
+
+Rows 1 (tries), 4, 7, 11 and 15 have further tests in test_intake.py, row 5 in
+contracts/test_authority_stores.py, rows 19, 20 and 23 in integration/test_roles.py, row 28 in
+integration/test_faults.py. Rows 22 and 24 and the rest of 20 and 23 belong to the operators' pages.
+"""
+
+import gzip
+import os
+from base64 import b64decode, b64encode
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.authority_world import DAY, NOON, NOW, World
+from tests.conftest import counted_entropy
+from tracetogether.adapters.sql_store import SqlStore
+from tracetogether.authority.casework import Case
+from tracetogether.authority.intake import CHAFF_CASE, unseal
+from tracetogether.authority.limits import BATCHES
+from tracetogether.bluetrace.tempid import TempIDIssuer
+from tracetogether.bluetrace.upload import write_upload
+from tracetogether.bluetrace.upload_token import UploadTokens
+from tracetogether.crypto import sha256
+from tracetogether.errors import (
+    AccessDeniedError,
+    AuditError,
+    InvalidUploadError,
+    KeyRingError,
+    RateLimitedError,
+    SealError,
+    StoreError,
+)
+from tracetogether.keyring import KeyRing
+from tracetogether.parameters import (
+    BATCHES_AN_HOUR,
+    MAX_PEOPLE_A_MINUTE,
+    MAX_RECORDS_A_SECOND,
+    PIN_ALERT_A_MINUTE,
+    PIN_TRIES_AN_HOUR,
+    UPLOAD_PIN_DIGITS,
+    UPLOAD_PIN_LIFETIME_S,
+    UPLOAD_PIN_TRIES,
+)
+from tracetogether.rejection import Rejection
+from tracetogether.sightings import Sighting
+from tracetogether.units import SECONDS_PER_DAY, Entropy
+
+HOUR = 3_600.0
+BODY = b'{"records": []}'
+
+
+@pytest.fixture
+def world(entropy: Entropy) -> World:
+    return World.of(entropy)
+
+
+@pytest.fixture
+def case(world: World) -> Case:
+    return world.authority.casework.open_case(world.user(), NOON)
+
+
+@pytest.fixture
+def sql_world(entropy: Entropy, tmp_path: Path) -> World:
+    store = SqlStore.create(tmp_path / "a.db", name="SG_MOH")
+    return World.of(entropy, store=store)
+
+
+def other_than(pin: str) -> str:
+    return f"{(int(pin) + 1) % 10**8:08d}"
+
+
+def acts(world: World) -> list[str]:
+    return [one.act for one in world.authority.audit.entries(limit=10**6)]
+
+
+def test_row_01_the_sixth_try_fails_even_if_right_and_is_in_the_log(
+    world: World, case: Case
+) -> None:
+    pin = world.authority.pins.issue(case, NOON)
+    for tried in [other_than(pin)] * UPLOAD_PIN_TRIES + [pin]:
+        with pytest.raises(AccessDeniedError):
+            world.authority.intake.redeem_pin(case.user_id, tried, bytes(32), NOON)
+    assert acts(world)[-6:] == ["pin.refused"] * 6
+
+
+def test_row_02_guessing_a_pin_is_hopeless_whatever_the_botnet() -> None:
+    """Wrong numbers a day over all open PINs, as a share of all numbers: 1,000 PINs a day."""
+    open_pins_a_day = 1_000
+    assert open_pins_a_day * UPLOAD_PIN_TRIES / 10**UPLOAD_PIN_DIGITS < 1e-3
+
+
+def test_row_02_many_refusals_raise_an_alert_once_a_minute(world: World) -> None:
+    users = [world.user() for _ in range(3)]
+    for attempt in range(PIN_ALERT_A_MINUTE + 5):
+        with pytest.raises(AccessDeniedError):
+            world.authority.intake.redeem_pin(users[attempt % 3], "00000000", bytes(32), NOON)
+    assert acts(world).count("pin.alert") == 1
+
+
+def test_row_02_a_user_has_only_so_many_tries_over_all_pins(world: World) -> None:
+    user = world.user()
+    for _ in range(PIN_TRIES_AN_HOUR):
+        with pytest.raises(AccessDeniedError):
+            world.authority.intake.redeem_pin(user, "00000000", bytes(32), NOON)
+    with pytest.raises(RateLimitedError) as caught:
+        world.authority.intake.redeem_pin(user, "00000000", bytes(32), NOON)
+    assert caught.value.retry_after_s == HOUR
+    with pytest.raises(AccessDeniedError):
+        world.authority.intake.redeem_pin(user, "00000000", bytes(32), NOON + HOUR)
+
+
+def test_row_03_no_pin_is_in_the_database(sql_world: World, tmp_path: Path) -> None:
+    user = sql_world.user()
+    case = sql_world.authority.casework.open_case(user, NOON)
+    pin = sql_world.authority.pins.issue(case, NOON)
+    sql_world.authority.intake.redeem_pin(user, pin, bytes(32), NOON)
+    stored = b"".join(one.read_bytes() for one in tmp_path.iterdir())
+    assert case.case_id.encode() in stored
+    assert pin.encode() not in stored
+
+
+def test_row_04_a_pin_lives_for_a_day_by_the_servers_clock(world: World, case: Case) -> None:
+    for after, accepted in ((UPLOAD_PIN_LIFETIME_S - 1, True), (UPLOAD_PIN_LIFETIME_S + 1, False)):
+        pin = world.authority.pins.issue(case, NOON)
+        if accepted:
+            world.authority.intake.redeem_pin(case.user_id, pin, bytes(32), NOON + after)
+        else:
+            with pytest.raises(AccessDeniedError):
+                world.authority.intake.redeem_pin(case.user_id, pin, bytes(32), NOON + after)
+
+
+def test_row_05_an_attempt_may_ask_again_and_lets_one_log_in(world: World, case: Case) -> None:
+    pin, digest = world.authority.pins.issue(case, NOON), sha256(BODY)
+    intake = world.authority.intake
+    first = intake.redeem_pin(case.user_id, pin, digest, NOON, attempt="a" * 32)
+    again = intake.redeem_pin(case.user_id, pin, digest, NOON + 1, attempt="a" * 32)
+    for attempt, log in (("b" * 32, digest), ("", digest), ("a" * 32, bytes(32))):
+        with pytest.raises(AccessDeniedError):
+            intake.redeem_pin(case.user_id, pin, log, NOON + 2, attempt=attempt)
+    assert intake.tokens.open(first, NOON).token_id == intake.tokens.open(again, NOON).token_id
+    intake.take_upload(first, BODY, NOON)
+    with pytest.raises(Exception, match="already received"):
+        intake.take_upload(again, BODY, NOON)
+
+
+def test_row_06_one_byte_more_is_another_log(world: World, case: Case) -> None:
+    token = world.token(case, BODY, NOON)
+    for body in (BODY + b" ", BODY[:-1], b""):
+        with pytest.raises(InvalidUploadError, match="not the log"):
+            world.authority.intake.take_upload(token, body, NOON)
+
+
+def test_row_07_a_log_with_the_uploaders_own_tempids_is_counted(world: World, case: Case) -> None:
+    rows = [*world.heard(case.user_id, NOON - HOUR, 1), *world.heard(world.user(), NOON - HOUR, 1)]
+    receipt = world.take(case, rows, NOON)
+    assert receipt.rejected == {Rejection.SELF_TEMPID: 3}
+
+
+def test_row_08_made_up_tokens_open_never_and_cost_two_decryptions(world: World) -> None:
+    count = 100_000
+    raw = np.frombuffer(os.urandom(61 * count), np.uint8).reshape(count, 61)
+    texts = [b64encode(row.tobytes()).decode() for row in raw]
+    opened = world.authority.issuance.issuer.open_many(texts, np.full(count, NOON))
+    assert not opened.accepted.any()
+    assert opened.decryptions <= 2 * count
+
+
+def test_row_08_any_flipped_bit_is_noticed(world: World) -> None:
+    tempid = world.authority.issuance.batch(world.user(), NOON).at(NOON)
+    assert tempid is not None
+    raw = b64decode(tempid.text)
+    flipped = []
+    for bit in range(8 * len(raw)):
+        changed = bytearray(raw)
+        changed[bit // 8] ^= 1 << bit % 8
+        flipped.append(b64encode(changed).decode())
+    issuer = world.authority.issuance.issuer
+    assert len(flipped) == 488
+    assert not issuer.open_many(flipped, np.full(488, NOON)).accepted.any()
+
+
+def test_row_09_a_record_after_its_window_is_not_believed(world: World, case: Case) -> None:
+    tempid = world.authority.issuance.batch(world.user(), NOON - HOUR).at(NOON - HOUR)
+    assert tempid is not None
+    rows = [Sighting(float(tempid.expiry + late), tempid.text, -60) for late in (0, 1, 960)]
+    receipt = world.take(case, rows, NOON)
+    assert (receipt.accepted, receipt.rejected) == (1, {Rejection.EXPIRED_ID: 2})
+
+
+@pytest.mark.parametrize("extra", [0, 1])
+def test_row_10_records_of_one_person_in_a_second(world: World, case: Case, extra: int) -> None:
+    (row,) = world.heard(world.user(), NOON - HOUR, 0.4)
+    receipt = world.take(case, [row] * (MAX_RECORDS_A_SECOND + extra), NOON)
+    assert receipt.accepted == MAX_RECORDS_A_SECOND
+    assert receipt.rejected == ({Rejection.IMPLAUSIBLE: extra} if extra else {})
+
+
+@pytest.mark.parametrize("extra", [0, 1])
+def test_row_10_people_in_a_minute(world: World, case: Case, extra: int) -> None:
+    at = NOON - HOUR
+    rows = [world.heard(world.user(), at, 0.4)[0] for _ in range(MAX_PEOPLE_A_MINUTE + extra)]
+    alone = world.heard(world.user(), at + 60, 0.4)
+    receipt = world.take(case, [*rows, *alone], NOON)
+    assert receipt.accepted == 1 + (0 if extra else MAX_PEOPLE_A_MINUTE)
+
+
+def test_row_11_no_key_serves_two_purposes(world: World) -> None:
+    purposes = ("tempid", "tempid-iv", "upload-pin", "upload-token", "upload-key", "contact")
+    keys = {
+        world.keys.day_key(one, day) for one in (*purposes, "limiter") for day in (DAY, DAY + 1)
+    }
+    assert len(keys) == 14
+
+
+def test_row_12_a_day_of_a_city_stays_far_below_the_random_iv_limit(world: World) -> None:
+    """A key per day, and IVs that are a function of what they seal: asking often adds none."""
+    assert 5_600_000 * 96 < 2**32 / 7
+    user = world.user()
+    asked = {one.text for _ in range(10) for one in world.authority.issuance.batch(user, NOON)}
+    assert len(asked) == 100
+
+
+def test_row_13_quarantined_days_open_in_quarantine_mode_alone(world: World, case: Case) -> None:
+    world.take(case, world.heard(world.user(), NOON - HOUR, 30, rssi_dbm=-45), NOON)
+    tracing = world.authority.tracing
+    assert len(tracing.contacts(case).contacts) == 1
+    world.authority.custody.quarantine(DAY, DAY, NOON)
+    traced = tracing.contacts(case)
+    assert (traced.contacts, traced.rejected) == ((), {Rejection.QUARANTINED: 90})
+    assert len(tracing.contacts(case, believe_quarantined=True).contacts) == 1
+    assert acts(world)[-1] == "keys.quarantined"
+
+
+def test_row_13_a_rotated_chain_owes_nothing_to_the_old_one(
+    entropy: Entropy, tmp_path: Path
+) -> None:
+    ring = KeyRing.generate(NOON, entropy=entropy)
+    ring.save(tmp_path / "stolen.txt")
+    issuer = TempIDIssuer(ring)
+    before = issuer.issue("A" * 28, NOON, 100)
+    first = ring.rotate(NOON, entropy=counted_entropy(9))
+    assert first == DAY + 2  # phones hold TempIDs of today and tomorrow
+    with pytest.raises(KeyRingError, match="already"):
+        ring.rotate(NOON)
+    assert all(not isinstance(issuer.open(one.text, one.start), Rejection) for one in before)
+    ring.save(tmp_path / "keys.txt")
+    stolen, loaded = (KeyRing.load(tmp_path / name) for name in ("stolen.txt", "keys.txt"))
+    assert loaded.same_as(ring)
+    assert stolen.day_key("tempid", first - 1) == ring.day_key("tempid", first - 1)
+    assert stolen.day_key("tempid", first) != ring.day_key("tempid", first)
+    ring.destroy_before(first + 1)
+    assert ring.day_key("tempid", first + 1) == loaded.day_key("tempid", first + 1)
+    loaded.adopt(ring)
+    assert loaded.oldest_day == first + 1
+    ring.adopt(stolen)
+    assert ring.oldest_day == first + 1
+
+
+def test_row_14_a_log_costs_at_most_two_decryptions_for_each_token(world: World) -> None:
+    near = world.user()
+    rows = world.heard(near, NOON - HOUR, 14)
+    tokens = {row.peer for row in rows}
+    opened = world.authority.issuance.issuer.open_many(
+        [row.peer for row in rows], np.array([row.time for row in rows])
+    )
+    assert opened.decryptions <= 2 * len(rows)
+    assert len(tokens) <= 3
+
+
+def test_row_16_chaff_takes_the_steps_of_a_refusal_and_leaves_nothing(
+    sql_world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = sql_world
+    user = world.user()
+    before = world.store.counts(NOON)
+    steps: list[str] = []
+    for name in ("count_up", "try_pin", "last_audit", "add_audit"):
+        real = getattr(SqlStore, name)
+
+        def counted(*args: object, _real: object = real, _name: str = name) -> object:
+            steps.append(_name)
+            return _real(*args)  # type: ignore[operator]
+
+        monkeypatch.setattr(SqlStore, name, counted)
+    token = world.authority.intake.pretend_redeem(user, sha256(BODY), NOON)
+    chaff_steps = list(steps)
+    steps.clear()
+    with pytest.raises(AccessDeniedError):
+        world.authority.intake.redeem_pin(user, "00000000", sha256(BODY), NOON)
+    assert chaff_steps == steps[: len(chaff_steps)] == ["count_up", "try_pin", *steps[2:4]]
+    receipt = world.authority.intake.take_upload(token, BODY, NOON)
+    assert receipt.case_id == CHAFF_CASE
+    after = world.store.counts(NOON)
+    assert after.audit_entries == before.audit_entries + 1  # the refusal's
+    assert (after.uploads, after.open_pins, after.cases) == (0, 0, 0)
+
+
+def test_row_16_a_pretended_token_is_as_long_as_a_right_one(world: World, case: Case) -> None:
+    right = world.token(case, BODY, NOON)
+    pretended = world.authority.intake.pretend_redeem(case.user_id, sha256(BODY), NOON)
+    assert len(pretended) == len(right)
+
+
+def test_row_18_a_log_opens_with_its_own_key_in_its_own_place_alone(
+    world: World, case: Case
+) -> None:
+    world.take(case, world.heard(world.user(), NOON - HOUR, 1), NOON)
+    world.take(case, BODY, NOON + 1)
+    one, other = world.store.uploads(case.case_id)
+    assert unseal(other, world.keys) == BODY
+    for changed in (
+        type(one)(other.token_id, one.case_id, one.user_id, NOON, one.wrapped_key, one.sealed),
+        type(one)(one.token_id, "OTHER", one.user_id, NOON, one.wrapped_key, one.sealed),
+        type(one)(one.token_id, one.case_id, one.user_id, NOON, other.wrapped_key, one.sealed),
+        type(one)(one.token_id, one.case_id, one.user_id, NOON, one.wrapped_key, other.sealed),
+    ):
+        with pytest.raises(SealError):
+            unseal(changed, world.keys)
+    with pytest.raises(SealError):
+        unseal(one, KeyRing.generate(NOW, entropy=counted_entropy(3)))
+
+
+def test_row_18_a_gzipped_log_is_kept_as_it_came(world: World, case: Case) -> None:
+    token, packed = world.token(case, BODY, NOON), gzip.compress(BODY)
+    world.authority.intake.take_upload(token, BODY, NOON, packed=packed)
+    (kept,) = world.store.uploads(case.case_id)
+    assert unseal(kept, world.keys) == BODY
+    assert len(kept.sealed) == 16 + len(packed) + 16
+
+
+@pytest.mark.parametrize("place", ["sqlite", "postgres"])
+def test_row_21_the_audit_log_is_only_appended_to(
+    place: str, request: pytest.FixtureRequest, tmp_path: Path, entropy: Entropy
+) -> None:
+    where = tmp_path / "a.db" if place == "sqlite" else request.getfixturevalue("postgres_url")
+    with SqlStore.create(where, name="SG_MOH") as store:
+        world = World.of(entropy, store=store)
+        world.authority.casework.open_case(world.user(), NOON)
+        head = world.authority.audit.verify()
+
+        def change(statement: str) -> None:
+            with store._transactions.writing() as connection:
+                connection.exec_driver_sql(statement)
+
+        for statement in ("UPDATE audit SET act = 'x'", "DELETE FROM audit WHERE number = 1"):
+            with pytest.raises(StoreError, match="append-only"):
+                change(statement)
+        assert world.authority.audit.verify() == head
+        drop = "DROP TRIGGER audit_append_only ON audit"
+        change(drop if place == "postgres" else "DROP TRIGGER audit_no_update")
+        change("UPDATE audit SET act = 'x' WHERE number = 1")
+        with pytest.raises(AuditError, match="entry 1 was changed"):
+            world.authority.audit.verify()
+
+
+def test_row_25_day_25_and_a_second(entropy: Entropy, tmp_path: Path) -> None:
+    """No rows, no blobs, no keys of the old uploads; the audit chain still holds."""
+    with SqlStore.create(tmp_path / "a.db", name="SG_MOH") as store:
+        world = World.of(entropy, since=NOON, store=store)
+        case = world.authority.casework.open_case(world.user(), NOON)
+        rows = world.heard(world.user(), NOON + HOUR, 30, rssi_dbm=-45)
+        world.take(case, rows, NOON + 2 * HOUR)
+        world.authority.tracing.refresh(case)
+        store.backup(tmp_path / "day1.db")
+        before = store.counts(NOON)
+        assert (before.uploads, before.contact_lists, before.contacts) == (1, 2, 2)
+        keys = [world.keys.day_key("upload-key", DAY)]
+        world.authority.purge(NOW + 26 * SECONDS_PER_DAY + 1)  # 25 days after the day's end
+        left = store.counts(NOON)
+        assert (left.cases, left.open_pins, left.uploads, left.sealed_bytes) == (0, 0, 0, 0)
+        assert (left.contact_lists, left.contacts) == (0, 0)
+        assert world.authority.audit.verify()[0] == left.audit_entries
+        assert acts(world)[-1] == "purged"
+        with pytest.raises(KeyRingError):
+            world.keys.day_key("upload-key", DAY)
+        stored = (tmp_path / "a.db").read_bytes()
+        assert rows[0].peer.encode() not in stored
+        assert keys[0] not in stored
+        with SqlStore.open(tmp_path / "day1.db") as backup:
+            (old,) = backup.uploads(case.case_id)
+        with pytest.raises(KeyRingError, match="destroyed"):
+            unseal(old, world.keys)
+        assert not world.authority.purge.overdue(NOW + 26 * SECONDS_PER_DAY + 2 * HOUR)
+        assert world.authority.purge.overdue(NOW + 26 * SECONDS_PER_DAY + 3 * HOUR)
+
+
+def test_row_26_who_has_withdrawn_is_named_by_nobodys_log(world: World, case: Case) -> None:
+    leaver, stayer = world.user(), world.user()
+    rows = [
+        *world.heard(leaver, NOON - HOUR, 30, rssi_dbm=-45),
+        *world.heard(stayer, NOON - HOUR, 30, rssi_dbm=-45),
+    ]
+    world.take(case, rows, NOON)
+    assert len(world.authority.tracing.contacts(case).contacts) == 2
+    world.authority.issuance.withdraw(leaver, NOON)
+    traced = world.authority.tracing.contacts(case)
+    assert [one.user_id for one in traced.contacts] == [stayer]
+    assert traced.rejected == {Rejection.WITHDRAWN: 90}
+    assert acts(world)[-1] == "user.withdrawn"
+
+
+def test_row_26_a_withdrawn_patient_takes_case_and_log_along(world: World, case: Case) -> None:
+    world.take(case, BODY, NOON)
+    world.authority.issuance.withdraw(case.user_id, NOON)
+    assert world.store.cases() == []
+    assert world.store.counts(NOON).uploads == 0
+
+
+def test_row_27_a_thousand_calls_give_one_batch_or_a_refusal(world: World) -> None:
+    user = world.user()
+    batches = {
+        tuple(one.text for one in world.authority.issuance.batch(user, NOON)) for _ in range(1_000)
+    }
+    assert len(batches) == 1
+    refused = 0
+    for _ in range(1_000):
+        try:
+            world.authority.limits.take(BATCHES, user, NOON)
+        except RateLimitedError:
+            refused += 1
+    assert refused == 1_000 - BATCHES_AN_HOUR
+
+
+def test_row_11_an_upload_token_of_one_authority_is_none_of_another(world: World) -> None:
+    foreign = UploadTokens(world.keys, "AU_DTA").seal("u", "C", bytes(32), NOON)
+    with pytest.raises(InvalidUploadError, match="upload token"):
+        world.authority.intake.take_upload(foreign, BODY, NOON)
+
+
+def test_row_17_a_log_of_another_form_says_nothing_of_itself(world: World, case: Case) -> None:
+    body = write_upload(world.heard(world.user(), NOON, 1))[:-3]
+    token = world.token(case, body, NOON)
+    with pytest.raises(InvalidUploadError) as caught:
+        world.authority.intake.take_upload(token, body, NOON)
+    assert "msg" not in str(caught.value)
+    assert caught.value.__suppress_context__
