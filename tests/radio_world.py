@@ -79,12 +79,13 @@ def opener(controller: AirController, **how: Any) -> Callable[[Report], Awaitabl
     """Return what opens the radio of a virtual controller."""
     profile = how.pop("profile", PROFILE)
     limits = how.pop("limits", LIMITS)
+    now = how.pop("now", clock)
     habits = BumbleHabits(**{"advertise_every_s": 0.05, "tx_power_dbm": TX_POWER_DBM, **how})
 
     async def open_radio(report: Report) -> Radio:
         sink = AsyncPipeSink(controller)
         return await open_controller(
-            controller, sink, profile, report, habits=habits, limits=limits, clock=clock
+            controller, sink, profile, report, habits=habits, limits=limits, clock=now
         )
 
     return open_radio

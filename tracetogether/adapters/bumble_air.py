@@ -20,6 +20,7 @@ from bumble import hci, ll
 from bumble.controller import Connection, Controller
 from bumble.core import PhysicalTransport
 from bumble.link import LocalLink
+from bumble.transport.common import TransportSink, TransportSource
 
 LevelDbm = Callable[[str, str], float | None]
 """dBm that the second phone receives of what the first sends; None: nothing arrives."""
@@ -62,9 +63,11 @@ class Air(LocalLink):
         self._supervision_s = supervision_s
         self._phones: list[AirController] = []  # in order: a set would shuffle them
 
-    def controller(self, name: str) -> "AirController":
-        """Return a new controller called ``name``."""
-        return AirController(name, self)
+    def controller(
+        self, name: str, source: TransportSource | None = None, sink: TransportSink | None = None
+    ) -> "AirController":
+        """Return a new controller called ``name``, for a host in this process or at a transport."""
+        return AirController(name, self, source, sink)
 
     @property
     def open_links(self) -> int:
@@ -164,10 +167,16 @@ class AirController(Controller):
         hci.HCI_LE_EXTENDED_CREATE_CONNECTION_COMMAND,
     }
 
-    def __init__(self, name: str, air: Air) -> None:
+    def __init__(
+        self,
+        name: str,
+        air: Air,
+        source: TransportSource | None = None,
+        sink: TransportSink | None = None,
+    ) -> None:
         self._air = air
         self._reported: set[tuple[hci.Address, bytes]] = set()
-        super().__init__(name, link=air)
+        super().__init__(name, source, sink, air)
 
     @property
     def listens(self) -> bool:

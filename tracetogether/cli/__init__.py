@@ -11,11 +11,12 @@ from tracetogether.cli.console import err
 from tracetogether.cli.demo import demo
 from tracetogether.cli.estimate import estimate
 from tracetogether.cli.evaluate import evaluate
+from tracetogether.cli.node import node
 from tracetogether.cli.simulate import simulate
 from tracetogether.cli.upload import upload
 from tracetogether.errors import TraceTogetherError
 
-_COMMANDS: Final = (demo, estimate, evaluate, simulate, authority, upload)
+_COMMANDS: Final = (demo, estimate, evaluate, simulate, authority, node, upload)
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})

@@ -1,0 +1,224 @@
+"""`tracetogether node`: this machine as a phone, on a real Bluetooth adapter."""
+
+import asyncio
+import sys
+import time
+from pathlib import Path
+from typing import Final
+
+import click
+from rich.table import Column, Table
+
+from tracetogether.adapters.sqlite_log import SqliteContactLog
+from tracetogether.bluetrace.handshake import CHARACTERISTIC_UUID, COMPANY_ID, SERVICE_UUID
+from tracetogether.bluetrace.upload import write_upload
+from tracetogether.cli.console import err, out, print_json, utc_text
+from tracetogether.cli.node_folder import (
+    CREDENTIAL,
+    DEFAULT_FOLDER,
+    LOG,
+    NodeSettings,
+    create_node,
+)
+from tracetogether.cli.node_live import live
+from tracetogether.cli.upload import upload as upload_log
+from tracetogether.errors import MissingExtraError, StoreError
+from tracetogether.exchange import GattProfile
+from tracetogether.radio import OpenRadio, Radio, Report
+from tracetogether.units import SECONDS_PER_HOUR
+
+_FOLDER: Final = click.Path(file_okay=False, path_type=Path)
+
+folder_argument = click.argument("folder", metavar="[DIR]", type=_FOLDER, default=DEFAULT_FOLDER)
+as_json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+
+
+@click.group()
+def node() -> None:
+    """Be a phone: advertise, scan, exchange TempIDs and keep a contact log."""
+
+
+@node.command()
+@folder_argument
+@click.option("--server", required=True, metavar="URL", help="The authority's address.")
+@click.option("--organisation", default="SG_MOH", show_default=True, help="The authority's code.")
+@click.option(
+    "--model", default=NodeSettings("", "").model, help="Model that other phones write down."
+)
+@click.option("--service", default=SERVICE_UUID, show_default=True, help="UUID to advertise.")
+@click.option(
+    "--characteristic",
+    default=CHARACTERISTIC_UUID,
+    show_default=True,
+    help="UUID of the value that phones read and write.",
+)
+@click.option(
+    "--allow-plain-http", is_flag=True, help="Send to another machine without encryption."
+)
+@as_json_option
+def init(
+    folder: Path,
+    server: str,
+    organisation: str,
+    model: str,
+    service: str,
+    characteristic: str,
+    *,
+    allow_plain_http: bool,
+    as_json: bool,
+) -> None:
+    """Register with an authority, fetch the first TempIDs, and keep all in DIR (./node)."""
+    settings = NodeSettings(server, organisation, model, service, characteristic, allow_plain_http)
+    registered = create_node(folder, settings, now=time.time())
+    if as_json:
+        print_json({"dir": str(folder), "user_id": registered.user_id})
+        return
+    out().print(
+        f"Node made in {folder}; your user id is {registered.user_id}\n"
+        f"Next: tracetogether node run {folder}",
+        markup=False,
+        soft_wrap=True,
+    )
+
+
+@node.command()
+@folder_argument
+@click.option(
+    "--radio",
+    metavar="TRANSPORT",
+    default="usb:0",
+    show_default=True,
+    help="Adapter for bumble, which then owns it: usb:0, serial:/dev/ttyACM0, hci-socket:0.",
+)
+@click.option(
+    "--for", "seconds", type=click.FloatRange(min=0), metavar="SECONDS", help="Stop after so long."
+)
+@click.option("--json", "as_json", is_flag=True, help="Print what happens, one JSON object a line.")
+def run(folder: Path, radio: str, seconds: float | None, *, as_json: bool) -> None:
+    """Be the phone in DIR (./node) until interrupted or told to end (SIGTERM).
+
+    Shows who is near. Works without the server as long as TempIDs last, and fetches new ones
+    when it is back. An adapter that fails is opened again; without one at the start it ends.
+    """
+    settings = NodeSettings.load(folder)
+    profile = GattProfile(settings.service, settings.characteristic, COMPANY_ID)
+    done = asyncio.run(live(folder, _opener(radio, profile), as_json=as_json, seconds=seconds))
+    if not as_json:
+        err().print(f"Stopped after {done.counts['connections']:,} exchanges")
+
+
+def _opener(transport: str, profile: GattProfile) -> OpenRadio:
+    """Return what opens the adapter named ``transport``."""
+    try:
+        from tracetogether.adapters.bumble_radio import (  # noqa: PLC0415 - optional packages
+            BumbleHabits,
+            open_adapter,
+        )
+    except ImportError:
+        raise MissingExtraError("The Bluetooth stack bumble", "radio") from None
+    habits = BumbleHabits(pause_advertising=transport.startswith(("usb", "serial", "hci-socket")))
+
+    async def open_radio(report: Report) -> Radio:
+        return await open_adapter(transport, profile, report, habits=habits)
+
+    return open_radio
+
+
+@node.group()
+def log() -> None:
+    """Look at the contact log, hand it out, shorten it."""
+
+
+@log.command()
+@folder_argument
+@click.option(
+    "--hours", type=click.FloatRange(min=0), default=24.0, show_default=True, help="How far back."
+)
+@as_json_option
+def show(folder: Path, hours: float, *, as_json: bool) -> None:
+    """Show what the node in DIR (./node) heard lately, the last first."""
+    NodeSettings.load(folder)
+    with SqliteContactLog.open(folder / LOG, read_only=True) as held:
+        rows = held.rows(time.time() - hours * SECONDS_PER_HOUR)[::-1]
+    if as_json:
+        print_json(
+            [
+                {
+                    "time": row.time,
+                    "token": row.peer,
+                    "rssi_dbm": row.rssi_dbm,
+                    "tx_power_dbm": row.tx_power_dbm,
+                    "peer_model": row.peer_model,
+                    "organisation": row.organisation,
+                    "as_central": row.as_central,
+                }
+                for row in rows
+            ]
+        )
+        return
+    table = Table(
+        "time (UTC)", "token", "model", Column("RSSI", justify="right"), "as", title=f"{LOG}"
+    )
+    for row in rows:
+        role = "central" if row.as_central else "peripheral"
+        token = f"{row.peer[:10]}…"
+        table.add_row(utc_text(row.time), token, row.peer_model, f"{row.rssi_dbm:.0f}", role)
+    out().print(table)
+
+
+@log.command("export")
+@folder_argument
+@click.option(
+    "--output",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="A new file to write; stdout if left out.",
+)
+def export_log(folder: Path, output: Path | None) -> None:
+    """Write the whole contact log of DIR (./node) in OpenTrace's JSON."""
+    NodeSettings.load(folder)
+    with SqliteContactLog.open(folder / LOG, read_only=True) as held:
+        body = write_upload(held.rows())
+    if output is None:
+        sys.stdout.buffer.write(body + b"\n")
+        return
+    try:
+        with output.open("xb") as file:
+            file.write(body)
+    except OSError as error:
+        msg = f"can't write {output}: {error.strerror}"
+        raise StoreError(msg) from None
+
+
+@log.command()
+@folder_argument
+@as_json_option
+def purge(folder: Path, *, as_json: bool) -> None:
+    """Drop what is older than 21 days from the log in DIR (./node); `run` does so daily."""
+    NodeSettings.load(folder)
+    now = time.time()
+    with SqliteContactLog.open(folder / LOG, now=0.0) as held:
+        dropped = held.purge(now)
+        left = len(held)
+    if as_json:
+        print_json({"dropped": dropped, "left": left})
+    else:
+        out().print(f"Dropped {dropped:,} sightings, {left:,} left")
+
+
+@node.command()
+@folder_argument
+@click.option("--pin", required=True, help="The upload PIN that the health authority gave you.")
+@as_json_option
+@click.pass_context
+def upload(context: click.Context, folder: Path, pin: str, *, as_json: bool) -> None:
+    """Send the contact log of DIR (./node) to the authority that the node is registered with."""
+    settings = NodeSettings.load(folder)
+    context.invoke(
+        upload_log,
+        log=folder / LOG,
+        pin=pin,
+        server=settings.server,
+        credential=folder / CREDENTIAL,
+        allow_plain_http=settings.allow_plain_http,
+        as_json=as_json,
+    )

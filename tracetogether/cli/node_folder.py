@@ -1,0 +1,117 @@
+"""The folder that a node lives in: node.json, phone.db, phone.credential, phone.batch."""
+
+import json
+import platform
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Final, Self
+
+from tracetogether.adapters.http_client import AuthorityClient, Registered
+from tracetogether.adapters.sqlite_log import SqliteContactLog
+from tracetogether.bluetrace.batch import TempIDBatch
+from tracetogether.bluetrace.handshake import CHARACTERISTIC_UUID, SERVICE_UUID
+from tracetogether.errors import InvalidTempIDError, StoreError
+from tracetogether.secret_file import create_secret, read_secret, replace_secret
+
+DEFAULT_FOLDER: Final = Path("node")
+SETTINGS: Final = "node.json"
+LOG: Final = "phone.db"
+CREDENTIAL: Final = "phone.credential"
+BATCH: Final = "phone.batch"
+
+
+@dataclass(frozen=True, slots=True)
+class NodeSettings:
+    """What a node is told once, at ``node init``.
+
+    Attributes:
+        server: the authority's address.
+        organisation: the authority's code, sent to other phones.
+        model: this phone's model, sent to other phones.
+        service, characteristic: UUIDs; builds of OpenTrace differ in theirs.
+        allow_plain_http: send secrets to the server in clear.
+    """
+
+    server: str
+    organisation: str
+    model: str = f"Linux {platform.machine()}"
+    service: str = SERVICE_UUID
+    characteristic: str = CHARACTERISTIC_UUID
+    allow_plain_http: bool = False
+
+    def client(self, credential: str | None = None) -> AuthorityClient:
+        """Return a client of the authority that tries once: a node tries again by itself."""
+        return AuthorityClient(
+            self.server,
+            credential=credential,
+            timeout_s=10.0,
+            retries=0,
+            allow_plain_http=self.allow_plain_http,
+        )
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """Read the settings of the node in ``folder``.
+
+        Raises:
+            StoreError: there is no node, or its settings are damaged.
+        """
+        path = folder / SETTINGS
+        if not path.is_file():
+            msg = f"there is no node in {folder}: make one with `tracetogether node init --server`"
+            raise StoreError(msg)
+        try:
+            said = json.loads(read_secret(path))
+            return cls(**said)
+        except (ValueError, TypeError):
+            msg = f"{path} is damaged: restore it, or make a new node in another folder"
+            raise StoreError(msg) from None
+
+
+def create_node(folder: Path, settings: NodeSettings, *, now: float) -> Registered:
+    """Register a phone with the authority, fetch its first batch, and make ``folder`` its home.
+
+    Raises:
+        StoreError: there is a node already, or the folder can't be written.
+        UnreachableError: the authority does not answer; nothing was made.
+    """
+    paths = [folder / name for name in (SETTINGS, LOG, CREDENTIAL, BATCH)]
+    for path in paths:
+        if path.exists():
+            msg = f"there is a node in {folder} already ({path.name}): choose another folder"
+            raise StoreError(msg)
+    with settings.client() as client:
+        registered = client.register()
+        batch = client.fetch_batch()
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        create_secret(folder / SETTINGS, json.dumps(asdict(settings), indent=2))
+        registered.save(folder / CREDENTIAL)
+        save_batch(folder, batch)
+        SqliteContactLog.open(folder / LOG, now=now).close()
+    except BaseException as error:
+        for path in paths:
+            with suppress(OSError):
+                path.unlink()
+        if isinstance(error, OSError):
+            msg = f"can't make a node in {folder}: {error.strerror}"
+            raise StoreError(msg) from None
+        raise
+    return registered
+
+
+def save_batch(folder: Path, batch: TempIDBatch) -> None:
+    """Keep a batch for the next start (mode 0600); the one before is wiped.
+
+    Raises:
+        StoreError: it can't be written.
+    """
+    replace_secret(folder / BATCH, json.dumps(batch.to_json()))
+
+
+def load_batch(folder: Path) -> TempIDBatch | None:
+    """Return the batch fetched last; None where there is none that can be read."""
+    with suppress(StoreError, InvalidTempIDError, ValueError):
+        return TempIDBatch.from_json(json.loads(read_secret(folder / BATCH)))
+    return None
