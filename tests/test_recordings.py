@@ -16,6 +16,8 @@ READINGS = """t,rx,tx,rssi,dist,place
 20,a,b,127,2.0,hall
 5,a,c,-70,3.0,yard
 15,a,c,,3.0,yard
+15,a,c,-128,3.0,yard
+1e300,a,c,-70,3.0,yard
 """
 
 
@@ -34,7 +36,7 @@ def test_scenes_are_told_apart_by_a_column(tmp_path):
     assert hall.sightings.observer.to_list() == ["a", "b"]
     assert hall.distance_m.tolist() == pytest.approx([1.5, np.nan], nan_ok=True)
     assert yard.sightings.peer.names == ("c",)
-    assert found.dropped == 2
+    assert found.dropped == 4
 
 
 def test_without_a_scene_column_there_is_one_scene_named_as_the_file(tmp_path):

@@ -12,9 +12,9 @@ from tracetogether.proximity.rivals.constant import Constant
 from tracetogether.proximity.rivals.kalman import PUBLISHED, Distances, Kalman, smooth
 from tracetogether.proximity.rivals.mean_attenuation import MeanAttenuation
 from tracetogether.proximity.rivals.robert import Robert, epoch_risks
-from tracetogether.proximity.rivals.slotwise import Slotwise, slot_of_sightings
+from tracetogether.proximity.rivals.slotwise import Slotwise
 from tracetogether.proximity.scene import Logs, Scene
-from tracetogether.proximity.slots import fold
+from tracetogether.proximity.slots import fold_with_rows
 from tracetogether.sightings import Sightings
 
 
@@ -210,8 +210,7 @@ def test_the_threshold_for_minutes_is_tuned_on_the_training_scenes():
 
 def test_every_sighting_is_in_the_slot_that_averages_it():
     scene = line_scene(noise_db=5.0)
-    slots = fold(scene.sightings, CALIBRATION)
-    slot = slot_of_sightings(scene.sightings, slots)
+    slots, slot = fold_with_rows(scene.sightings, CALIBRATION)
     count = np.bincount(slot, minlength=len(slots.slot_readings))
     assert count.tolist() == slots.slot_readings.tolist()
     mean = np.bincount(slot, weights=-scene.sightings.rssi_dbm) / count

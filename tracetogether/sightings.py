@@ -127,8 +127,7 @@ class Sightings:
             observer_model=labels(observer_model),
             peer_model=labels(peer_model),
         )
-        # NaN compares false; 127, "not available", lies above 0
-        valid = (np.abs(times) < _TIME_LIMIT_S) & (rssi < 0) & (rssi >= RSSI_LOWEST_DBM)
+        valid = valid_readings(times, rssi)
         if valid.all():
             return everything
         kept = everything.take(valid)
@@ -233,3 +232,11 @@ class Sightings:
 
     def __len__(self) -> int:
         return len(self.time)
+
+
+def valid_readings(time: Floats, rssi_dbm: Floats) -> Bools:
+    """Return which readings have a time and a signal strength that can be true."""
+    # NaN compares false; 127, "not available", lies above 0
+    return np.asarray(
+        (np.abs(time) < _TIME_LIMIT_S) & (rssi_dbm < 0) & (rssi_dbm >= RSSI_LOWEST_DBM)
+    )

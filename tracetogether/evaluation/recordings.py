@@ -13,8 +13,8 @@ from tracetogether.evaluation.layout import NUMBERS, TRACK_COLUMNS, Layout, Sour
 from tracetogether.labels import UNKNOWN, Labels
 from tracetogether.proximity.scene import Scene, Tracks
 from tracetogether.proximity.truth import track_distance_m
-from tracetogether.sightings import Sightings
-from tracetogether.units import Bools, Floats, Ints
+from tracetogether.sightings import Sightings, valid_readings
+from tracetogether.units import Floats, Ints
 
 _KEY: Final = "key"
 _REQUIRED: Final = frozenset({"time", "rssi"})
@@ -96,8 +96,7 @@ def read_recording(
     numbers, labels = table.numbers, table.labels
     rows = table.rows
     blank = np.full(rows, np.nan)
-    valid: Bools = np.isfinite(numbers["time"]) & np.isfinite(numbers["rssi"])
-    valid &= numbers["rssi"] < 0  # 127 says that there is no reading
+    valid = valid_readings(numbers["time"], numbers["rssi"])
     kept = _repeated(np.flatnonzero(valid), numbers.get("count"))
     nameless = Labels.constant(None, rows)
 

@@ -100,6 +100,17 @@ def fold(
     credit: TimeCredit = TimeCredit(),
 ) -> Slots:
     """Return the encounters of ``sightings`` and their slots."""
+    return fold_with_rows(sightings, calibration, max_gap_s=max_gap_s, credit=credit)[0]
+
+
+def fold_with_rows(
+    sightings: Sightings,
+    calibration: Calibration,
+    *,
+    max_gap_s: float = DEFAULT_MAX_GAP_S,
+    credit: TimeCredit = TimeCredit(),
+) -> tuple[Slots, Ints]:
+    """Return the encounters of ``sightings`` and their slots, and (n,) the slot of each."""
     attenuation = calibration.attenuation(sightings)
     pair, pairs = _pairs(sightings.observer, sightings.peer)
     order = _sorted(pair, sightings.time, attenuation.db)
@@ -120,7 +131,9 @@ def fold(
     observer, peer = (column[pair[first_reading]] for column in pairs)
     sure_gap = np.repeat(_sure_gaps(gap, first_reading, observer, credit), readings)
     low, median, high = _credits(gap, sure_gap, first_reading, slot_start, slot_encounter, credit)
-    return Slots(
+    slot = np.empty(len(time), dtype=np.int64)
+    slot[order] = np.cumsum(new_slot) - 1
+    slots = Slots(
         observer=Labels(observer, _sorted_names(sightings.observer)),
         peer=Labels(peer, _sorted_names(sightings.peer)),
         start_s=time[first_reading],
@@ -140,6 +153,7 @@ def fold(
         credit_s=median,
         credit_high_s=high,
     )
+    return slots, slot
 
 
 def _pairs(observer: Labels, peer: Labels) -> tuple[Ints, tuple[Codes, Codes]]:

@@ -29,11 +29,10 @@ from tracetogether.proximity.judging import Fitted, PairMinutes, WindowScores
 from tracetogether.proximity.rivals.slotwise import (
     OWN_AND_PAIR,
     distinct_pairs,
-    encounter_of_sightings,
     presence_of,
 )
 from tracetogether.proximity.scene import Logs, Scene
-from tracetogether.proximity.slots import fold
+from tracetogether.proximity.slots import fold_with_rows
 from tracetogether.proximity.sums import group_sums
 from tracetogether.proximity.windows import Windows, pooled
 from tracetogether.units import SECONDS_PER_MINUTE, Floats, Ints
@@ -209,8 +208,8 @@ class FittedKalman:
         if self._last and self._last[0].scene is scene and self._last[0].logs is logs:
             return self._last[0]
         sightings = pooled(scene, logs)
-        slots = fold(sightings, self.calibration)
-        encounter = encounter_of_sightings(sightings, slots)
+        slots, slot = fold_with_rows(sightings, self.calibration)
+        encounter = slots.encounter[slot]
         second = np.floor(sightings.time - slots.start_s[encounter]).astype(np.int64)
         length = np.floor(slots.end_s - slots.start_s).astype(np.int64) + 1
         begin = np.concatenate([[0], np.cumsum(length)]).astype(np.int64)

@@ -11,17 +11,15 @@ from tracetogether.proximity.calibration import Calibration
 from tracetogether.proximity.estimates import Intervals
 from tracetogether.proximity.judging import Fitted, PairMinutes, WindowScores
 from tracetogether.proximity.presence import Presence, presence
-from tracetogether.proximity.scene import Logs, Scene, people
-from tracetogether.proximity.slots import Slots, TimeCredit, fold
+from tracetogether.proximity.scene import Logs, Scene
+from tracetogether.proximity.slots import Slots, fold_with_rows
 from tracetogether.proximity.sums import group_sums
 from tracetogether.proximity.windows import Windows, pooled
-from tracetogether.sightings import Sightings
 from tracetogether.units import SECONDS_PER_MINUTE, Codes, Floats, Ints
 
 OWN_AND_PAIR: Final = frozenset({Logs.OWN, Logs.PAIR})
 """What an estimator of single pairs can use; more logs tell it nothing more."""
 
-_SLOT_S: Final = TimeCredit().slot_s
 _POINTS: Final = np.linspace(-0.4, 0.4, 5)  # middles of fifths of the time that a slot stands for
 
 
@@ -114,9 +112,8 @@ class FittedSlotwise:
 
     def _folded(self, scene: Scene, logs: Logs) -> _Folded:
         if not (self._last and self._last[0].scene is scene and self._last[0].logs is logs):
-            sightings = pooled(scene, logs)
-            slots = fold(sightings, self.calibration)
-            self._last[:] = [_Folded(scene, logs, slots, slot_of_sightings(sightings, slots))]
+            folded = fold_with_rows(pooled(scene, logs), self.calibration)
+            self._last[:] = [_Folded(scene, logs, *folded)]
         return self._last[0]
 
 
@@ -149,33 +146,3 @@ def distinct_pairs(observer: Labels, peer: Labels) -> tuple[Labels, Labels, Ints
         (distinct % width - 1).astype(np.int32),
     )
     return Labels(codes[0], observer.names), Labels(codes[1], peer.names), row.reshape(-1)
-
-
-def slot_of_sightings(sightings: Sightings, slots: Slots) -> Ints:
-    """Return the slot in which each of the folded ``sightings`` lies."""
-    encounter = encounter_of_sightings(sightings, slots)
-    number = np.floor((sightings.time - slots.start_s[encounter]) / _SLOT_S)
-    slot_number = np.floor((slots.time_s - slots.start_s[slots.encounter]) / _SLOT_S)
-    most = max(float(number.max(initial=0)), float(slot_number.max(initial=0))) + 1
-    places = slots.encounter * most + slot_number
-    return np.searchsorted(places, encounter * most + number, side="right") - 1
-
-
-def encounter_of_sightings(sightings: Sightings, slots: Slots) -> Ints:
-    """Return the encounter to which each of the folded ``sightings`` belongs."""
-    who = people(sightings)
-    number = {name: n for n, name in enumerate(who.names)}
-    width = len(who.names) + 1
-
-    def pairs(observer: Ints, peer: Ints) -> Ints:
-        return (observer + 1) * width + peer + 1
-
-    def numbers(labels: Labels) -> Ints:
-        table = np.array([*(number[name] for name in labels.names), -1], dtype=np.int64)
-        return np.asarray(table[labels.codes])
-
-    begin = float(sightings.time.min()) if len(sightings) else 0.0
-    span = float(sightings.time.max()) - begin + 1.0 if len(sightings) else 1.0
-    starts = pairs(numbers(slots.observer), numbers(slots.peer)) * span + (slots.start_s - begin)
-    at = pairs(who.observer, who.peer) * span + (sightings.time - begin)
-    return np.searchsorted(starts, at, side="right") - 1
