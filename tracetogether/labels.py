@@ -46,9 +46,12 @@ class Labels:
                 names.pop(empty)
                 codes = np.where(codes == empty, UNKNOWN, codes - (codes > empty)).astype(np.int32)
             return cls(codes, tuple(names))
-        index: dict[str, int] = {}
-        coded = [index.setdefault(value, len(index)) if value else UNKNOWN for value in values]
-        return cls(np.array(coded, dtype=np.int32), tuple(index))
+        index: dict[str | None, int] = dict.fromkeys(filter(None, values), UNKNOWN)
+        distinct = tuple(name for name in index if name)
+        index.update(zip(distinct, range(len(distinct)), strict=True))
+        index[None] = index[""] = UNKNOWN
+        codes = np.fromiter(map(index.__getitem__, values), np.int32, len(values))
+        return cls(codes, distinct)
 
     @classmethod
     def constant(cls, value: str | None, count: int) -> Self:

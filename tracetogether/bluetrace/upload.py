@@ -9,8 +9,10 @@ import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final, NoReturn
+from operator import attrgetter
+from typing import Any, Final, NoReturn
 
+import msgspec
 import numpy as np
 
 from tracetogether.errors import InvalidUploadError
@@ -133,6 +135,9 @@ def parse_upload(body: bytes) -> ContactLogFile:
         InvalidUploadError: it is not JSON, has no list of records, or more of them than a phone
             can have heard.
     """
+    typed = _typed(body)
+    if typed is not None:
+        return typed
     try:
         file = json.loads(body, parse_constant=_no_constant)
     except (ValueError, RecursionError):
@@ -142,9 +147,7 @@ def parse_upload(body: bytes) -> ContactLogFile:
         msg = 'the file has no list "records": this is no contact log'
         raise InvalidUploadError(msg)
     rows = file["records"]
-    if len(rows) > MAX_UPLOAD_RECORDS:
-        msg = f"the file has {len(rows)} records; at most {MAX_UPLOAD_RECORDS} are taken"
-        raise InvalidUploadError(msg)
+    _check_count(len(rows))
     token, events = file.get("token"), file.get("events")
     return ContactLogFile(
         records=_columns(rows),
@@ -177,6 +180,64 @@ def write_upload(rows: Iterable[Sighting]) -> bytes:
 
 def _whole(value: float) -> float:
     return int(value) if float(value).is_integer() else value
+
+
+class _Row(msgspec.Struct, gc=False):
+    """A record in which every field that is there has the type that it should have."""
+
+    timestamp: float
+    msg: str | None = None
+    modelC: str | None = None  # noqa: N815 - OpenTrace's name
+    modelP: str | None = None  # noqa: N815 - OpenTrace's name
+    org: str | None = None
+    rssi: float | None = None
+    txPower: float | None = None  # noqa: N815 - OpenTrace's name
+
+
+class _File(msgspec.Struct):
+    records: list[_Row]
+    events: Any = None
+    token: Any = None
+
+
+_DECODER: Final = msgspec.json.Decoder(_File)
+
+
+def _typed(body: bytes) -> ContactLogFile | None:
+    """Read a file whose records are all of the right form, in a quarter of the time; else None.
+
+    What this does not take, the patient way takes or refuses.
+    """
+    try:
+        body.decode("utf-8")  # msgspec does not look into fields that it skips
+        file = _DECODER.decode(body)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return None
+    rows = file.records
+    _check_count(len(rows))
+    # None becomes NaN in a column of numbers.
+    time = np.array([*map(attrgetter("timestamp"), rows)], dtype=np.float64)
+    return ContactLogFile(
+        records=UploadRecords(
+            index=np.arange(len(rows), dtype=np.int32),
+            time=np.where(time > _MILLISECONDS_FROM, time / 1000, time),
+            token=tuple([row.msg or "" for row in rows]),
+            model_central=Labels.encode([*map(attrgetter("modelC"), rows)]),
+            model_peripheral=Labels.encode([*map(attrgetter("modelP"), rows)]),
+            organisation=Labels.encode([*map(attrgetter("org"), rows)]),
+            rssi_dbm=np.array([*map(attrgetter("rssi"), rows)], dtype=np.float64),
+            tx_power_dbm=np.array([*map(attrgetter("txPower"), rows)], dtype=np.float64),
+            malformed=0,
+        ),
+        events=len(file.events) if isinstance(file.events, list) else 0,
+        token=file.token if isinstance(file.token, str) else None,
+    )
+
+
+def _check_count(records: int) -> None:
+    if records > MAX_UPLOAD_RECORDS:
+        msg = f"the file has {records} records; at most {MAX_UPLOAD_RECORDS} are taken"
+        raise InvalidUploadError(msg)
 
 
 def _no_constant(name: str) -> NoReturn:

@@ -224,10 +224,7 @@ class Geometry:
         person = np.float32(_HEARING_SD) * one.hearing
         odds = np.float32(-_HEARING_PER_DB) * (expected - np.float32(_HEARING_FROM_DB))
         odds += (
-            np.float32(_HEARING_THERE)
-            + one.hearing_all
-            + person[self.first]
-            + person[self.second]
+            np.float32(_HEARING_THERE) + one.hearing_all + person[self.first] + person[self.second]
         )[:, None]
         np.clip(odds, -30, 30, out=odds)
         power = np.exp(odds)

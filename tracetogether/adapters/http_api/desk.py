@@ -127,7 +127,7 @@ def _oversight(router: APIRouter, authority: Authority, clock: Callable[[], floa
             entries=[shapes.AuditLine.model_validate(one.to_json()) for one in entries]
         )
 
-    @router.get("/metrics", response_class=PlainTextResponse)
+    @router.get("/metrics", responses={200: {"content": {"text/plain": {}}}}, response_model=None)
     def metrics() -> PlainTextResponse:
         """Give the metrics in Prometheus's text form. Role: auditor."""
         return PlainTextResponse(metrics_text(authority, clock()))

@@ -1,0 +1,119 @@
+"""The process is killed at each step of an upload: afterwards none or one, and the phone can retry.
+
+Row 28 of the security table.
+"""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.authority_world import NOON, World
+from tests.conftest import counted_entropy
+from tracetogether.adapters.sql_store import SqlStore
+from tracetogether.authority.service import Authority
+from tracetogether.crypto import sha256
+from tracetogether.errors import ConflictError
+from tracetogether.keyring import KeyRing
+
+BODY = b'{"records": []}'
+ROOT = Path(__file__).parent.parent.parent
+
+# (the step, whether it dies before or after it, is the PIN spent, is the upload there)
+POINTS = [
+    ("try_pin", "before", False, False),
+    ("use_pin", "after", False, False),
+    ("add_audit", "after", False, False),  # redeemed, not committed
+    ("seal", "before", True, False),  # committed, not answered
+    ("add_upload", "before", True, False),
+    ("add_upload", "after", True, False),  # written, not committed
+    ("refresh", "before", True, True),  # committed, list not found yet, not answered
+]
+
+PHONE = """
+import os, signal, sys
+from pathlib import Path
+from tracetogether.adapters.sql_store import SqlStore
+from tracetogether.authority.service import Authority
+from tracetogether.authority.tracing import Tracing
+from tracetogether.bluetrace.upload_token import UploadTokens
+from tracetogether.crypto import sha256
+from tracetogether.keyring import KeyRing
+
+place, keys, user, pin, step, when, now = sys.argv[1:]
+owner = {"seal": UploadTokens, "refresh": Tracing}.get(step, SqlStore)
+real = getattr(owner, step)
+
+def dying(*args, **named):
+    if when == "before":
+        os.kill(os.getpid(), signal.SIGKILL)
+    real(*args, **named)
+    os.kill(os.getpid(), signal.SIGKILL)
+
+setattr(owner, step, dying)
+store = SqlStore.open(place if "://" in place else Path(place))
+authority = Authority.assemble(
+    KeyRing.load(Path(keys)), name=store.name, store=store, save_keys=lambda _: None
+)
+body, at = b'{"records": []}', float(now)
+token = authority.intake.redeem_pin(user, pin, sha256(body), at, attempt="a" * 32)
+receipt = authority.intake.take_upload(token, body, at)
+authority.tracing.refresh(authority.casework.case(receipt.case_id))
+"""
+
+
+@pytest.mark.parametrize("database", ["sqlite", "postgres"])
+@pytest.mark.parametrize(("step", "when", "spent", "there"), POINTS)
+def test_row_28_killed_half_way(
+    request: pytest.FixtureRequest,
+    tmp_path: Path,
+    database: str,
+    step: str,
+    when: str,
+    spent: bool,
+    there: bool,
+) -> None:
+    place: Path | str = tmp_path / "a.db"
+    if database == "postgres":
+        place = request.getfixturevalue("postgres_url")
+    with SqlStore.create(place, name="SG_MOH") as store:
+        world = World.of(counted_entropy(1), store=store)
+        world.keys.save(tmp_path / "keys.txt")
+        case = world.authority.casework.open_case(world.user(), NOON)
+        pin = world.authority.pins.issue(case, NOON)
+    words = (str(place), tmp_path / "keys.txt", case.user_id, pin, step, when, str(NOON))
+    done = subprocess.run(
+        [sys.executable, "-c", PHONE, *words],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        check=False,
+        capture_output=True,
+        timeout=60,
+    )
+    assert done.returncode == -signal.SIGKILL, done.stderr
+    with SqlStore.open(place) as store:
+        authority = Authority.assemble(
+            KeyRing.load(tmp_path / "keys.txt"),
+            name=store.name,
+            store=store,
+            save_keys=lambda _: None,
+        )
+        assert len(store.uploads(case.case_id)) == int(there)
+        authority.audit.verify()
+        acts = [one.act for one in authority.audit.entries()]
+        assert acts.count("pin.redeemed") == int(spent)
+        assert acts.count("upload.taken") == int(there)
+        # The phone asks again, by the name of its attempt.
+        token = authority.intake.redeem_pin(
+            case.user_id, pin, sha256(BODY), NOON + 1, attempt="a" * 32
+        )
+        if there:
+            with pytest.raises(ConflictError, match="already received"):
+                authority.intake.take_upload(token, BODY, NOON + 1)
+        else:
+            authority.intake.take_upload(token, BODY, NOON + 1)
+        assert len(store.uploads(case.case_id)) == 1
+        assert authority.tracing.contacts(case).uploads == 1

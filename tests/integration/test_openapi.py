@@ -1,0 +1,50 @@
+"""The whole OpenAPI document against the service: no 5xx, no answer that it does not describe."""
+
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, settings
+from schemathesis.checks import not_a_server_error
+from schemathesis.specs.openapi.checks import (
+    content_type_conformance,
+    response_schema_conformance,
+    status_code_conformance,
+)
+
+from tests.authority_world import NOON, OPERATOR_TOKEN, World
+from tests.conftest import counted_entropy
+from tracetogether.adapters import http_api
+from tracetogether.bluetrace.upload import write_upload
+
+CHECKS = (
+    not_a_server_error,
+    status_code_conformance,
+    content_type_conformance,
+    response_schema_conformance,
+)
+WORLD = World.of(counted_entropy(7))
+APP = http_api.create_app(WORLD.authority, clock=lambda: NOON)
+SCHEMA = schemathesis.openapi.from_asgi("/openapi.json", APP)
+
+
+def bearer(path: str) -> str:
+    """Return somebody whom the route lets in, so that more than the door is tried."""
+    authority = WORLD.authority
+    if path.startswith(("/v1/users", "/v1/tempids", "/v1/upload-tokens")):
+        return authority.issuance.register().credential
+    if path == "/v1/uploads":
+        case = authority.casework.open_case(WORLD.user(), NOON)
+        return WORLD.token(case, write_upload([]), NOON)
+    return OPERATOR_TOKEN
+
+
+@pytest.fixture(scope="module", autouse=True)
+def one_case() -> None:
+    case = WORLD.authority.casework.open_case(WORLD.user(), NOON)
+    WORLD.take(case, WORLD.heard(WORLD.user(), NOON - 3600, 5), NOON)
+
+
+@SCHEMA.parametrize()
+@settings(max_examples=25, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+def test_no_answer_is_a_fault_or_undocumented(case: schemathesis.Case) -> None:
+    headers = {"Authorization": f"Bearer {bearer(case.path)}"}
+    case.call_and_validate(headers=headers, checks=CHECKS)

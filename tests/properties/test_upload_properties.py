@@ -1,0 +1,66 @@
+"""The fast way to read a contact log and the patient one agree on every file that both take."""
+
+import json
+import math
+from dataclasses import fields
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tracetogether.bluetrace import upload
+from tracetogether.bluetrace.upload import UploadRecords, parse_upload
+from tracetogether.labels import Labels
+
+NUMBER = st.none() | st.integers(-200, 2**62) | st.floats(allow_nan=False, allow_infinity=False)
+TEXT = st.none() | st.text(max_size=5) | st.sampled_from(["Pixel 3a", "iPhone 8", "\ud800"])
+ROW = st.fixed_dictionaries(
+    {"timestamp": st.integers(0, 2**41) | st.floats(0, 1e13)},
+    optional={
+        "msg": TEXT,
+        "modelC": TEXT,
+        "modelP": TEXT,
+        "org": TEXT,
+        "rssi": NUMBER,
+        "txPower": NUMBER,
+        "id": NUMBER | TEXT,
+        "v": NUMBER,
+    },
+)
+ODD = st.sampled_from([{}, None, 7, {"timestamp": True}, {"timestamp": 1, "msg": 7}])
+
+
+def columns(records: UploadRecords) -> list[object]:
+    found: list[object] = []
+    for one in fields(records):
+        value = getattr(records, one.name)
+        if isinstance(value, Labels):
+            value = [value.names[code] if code >= 0 else None for code in value.codes.tolist()]
+        elif isinstance(value, np.ndarray):
+            value = [
+                None if isinstance(number, float) and math.isnan(number) else number
+                for number in value.tolist()
+            ]
+        found.append(value)
+    return found
+
+
+@given(st.lists(ROW | ODD, max_size=6), st.sampled_from(["events", "token", "more"]), TEXT)
+def test_both_ways_read_the_same(rows: list[object], key: str, value: object) -> None:
+    body = json.dumps({"records": rows, key: value}).encode()
+    with_either = parse_upload(body)
+    original = upload._typed
+    upload._typed = lambda _: None  # type: ignore[assignment]
+    try:
+        patiently = parse_upload(body)
+    finally:
+        upload._typed = original
+    assert columns(with_either.records) == columns(patiently.records)
+    assert (with_either.events, with_either.token) == (patiently.events, patiently.token)
+
+
+def test_a_well_formed_file_is_read_the_fast_way() -> None:
+    body = b'{"records": [{"timestamp": 1, "msg": "x", "rssi": -60, "txPower": null}]}'
+    assert upload._typed(body) is not None
+    assert upload._typed(body.replace(b"1,", b'"1",')) is None
+    assert upload._typed(body.replace(b'"rssi"', b'"rs\xffi"')) is None
