@@ -141,12 +141,21 @@ def breakdown(run: Run, scores: Scores) -> Breakdown:
     )
 
 
+def recorded_pairs(run: Run) -> Bools:
+    """Return (app, app) whether the observer's log holds any believed record of the peer.
+
+    Raises:
+        ValueError: the TempIDs came from an authority elsewhere.
+    """
+    return np.asarray(_recorded(run)[0].any(axis=0))
+
+
 def _window_s(run: Run) -> float:
     return min(WINDOW_S, run.scenario.duration_s)
 
 
 def _windows(run: Run) -> int:
-    return max(1, int(run.scenario.duration_s // _window_s(run)))
+    return max(1, int(np.ceil(run.scenario.duration_s / _window_s(run))))
 
 
 def _minutes(run: Run, within_m: float) -> Floats:

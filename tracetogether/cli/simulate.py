@@ -16,6 +16,8 @@ from simulations.scenario import load_scenario, scenario_names
 from simulations.scoring import CaseScore, Scores, score
 from simulations.truth import ground_truth
 from tracetogether.cli.console import err, out, print_json, progress
+from tracetogether.cli.simulate_settings import setting
+from tracetogether.cli.simulate_sweep import sweep_scenario
 from tracetogether.cli.simulate_validate import validate
 from tracetogether.errors import MissingExtraError
 
@@ -28,6 +30,7 @@ def simulate() -> None:
 
 
 simulate.add_command(validate)
+simulate.add_command(sweep_scenario)
 
 
 @simulate.command("list")
@@ -64,27 +67,6 @@ def list_scenarios(*, as_json: bool) -> None:
             one.title,
         )
     out().print(table)
-
-
-def read_settings(_: click.Context, __: click.Parameter, words: tuple[str, ...]) -> dict[str, str]:
-    """Read ``key=value`` words."""
-    settings = {}
-    for word in words:
-        key, equals, value = word.partition("=")
-        if not (key and equals):
-            raise click.BadParameter(f"write key=value, not {word!r}")
-        settings[key.strip()] = value.strip()
-    return settings
-
-
-setting = click.option(
-    "--set",
-    "settings",
-    multiple=True,
-    callback=read_settings,
-    metavar="KEY=VALUE",
-    help="Set a key of the scenario, such as adoption=0.32 or phones.ios=0.6; may be repeated.",
-)
 
 
 @simulate.command()

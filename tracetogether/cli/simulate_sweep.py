@@ -1,0 +1,110 @@
+"""`tracetogether simulate sweep`: many runs over settings and seeds."""
+
+from pathlib import Path
+
+import click
+from rich.box import SIMPLE_HEAD
+from rich.table import Table
+
+from simulations.curves import ADOPTION, save_curve
+from simulations.sweep import Point, digest, plan, points, sweep, values_of
+from tracetogether.cli.console import err, out, print_json, progress
+from tracetogether.cli.simulate_settings import read_settings, setting
+from tracetogether.errors import MissingExtraError
+from tracetogether.units import Interval
+
+CURVE = "adoption.png"
+
+
+@click.command("sweep")
+@click.argument("scenario")
+@click.option(
+    "--vary",
+    multiple=True,
+    required=True,
+    callback=read_settings,
+    metavar="KEY=VALUES",
+    help="LOW:HIGH:COUNT, such as adoption=0.1:1.0:10, or values with commas; may be repeated.",
+)
+@setting
+@click.option(
+    "--seeds", type=click.IntRange(1), default=5, show_default=True, help="Runs of each setting."
+)
+@click.option("--workers", type=click.IntRange(1), default=1, show_default=True, help="Processes.")
+@click.option("--cluster", metavar="ADDRESS", help="A Dask scheduler, instead of processes here.")
+@click.option(
+    "--cases", type=click.IntRange(1), help="Index cases of each run; everybody if not given."
+)
+@click.option(
+    "--out",
+    "folder",
+    type=click.Path(file_okay=False, path_type=Path),
+    metavar="DIR",
+    help="Keep every finished run there; the same command goes on from it.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+def sweep_scenario(
+    scenario: str,
+    vary: dict[str, str],
+    settings: dict[str, str],
+    seeds: int,
+    workers: int,
+    cluster: str | None,
+    cases: int | None,
+    folder: Path | None,
+    *,
+    as_json: bool,
+) -> None:
+    """Play SCENARIO for every combination of values and seeds 1 to N.
+
+    A run that fails is counted and the others go on. The result is the same to the bit for any
+    number of workers, and for a sweep that was stopped and taken up again.
+    """
+    choices = {key: values_of(text) for key, text in vary.items()}
+    parts = plan(scenario, choices, seeds=seeds, settings=settings, cases=cases)
+    with progress(f"{len(parts)} runs") as told:
+        rows = sweep(parts, folder=folder, workers=workers, cluster=cluster, on_progress=told)
+    found = points(rows)
+    if folder is not None and all(ADOPTION in point.settings for point in found):
+        try:
+            save_curve(found, folder / CURVE)
+        except MissingExtraError as missing:
+            err().print(f"No picture: {missing}", style="yellow", markup=False, soft_wrap=True)
+    if as_json:
+        print_json(
+            {
+                "scenario": scenario,
+                "digest": digest(rows),
+                "points": [point.to_json() for point in found],
+                "rows": rows,
+            }
+        )
+        return
+    out().print(_table(found))
+    for row in rows:
+        if "error" in row:
+            out().print(
+                f"failed: {row['settings']} seed {row['seed']}: {row['error']}",
+                markup=False,
+                soft_wrap=True,
+            )
+    out().print(f"Digest {digest(rows)}", soft_wrap=True)
+
+
+def _table(found: list[Point]) -> Table:
+    table = Table(box=SIMPLE_HEAD, pad_edge=False)
+    table.add_column("setting")
+    for heading in ("runs", "failed", "of all contacts in a log", "on a list", "of those with app"):
+        table.add_column(heading, justify="right")
+    for point in found:
+        table.add_row(
+            " ".join(f"{key}={value}" for key, value in point.settings.items()),
+            str(point.runs),
+            str(point.failed),
+            *(_share(one) for one in (point.recorded, point.found, point.tif)),
+        )
+    return table
+
+
+def _share(value: Interval | None) -> str:
+    return "-" if value is None else f"{value.median:.3f} ({value.low:.3f} - {value.high:.3f})"
