@@ -186,6 +186,10 @@ def test_two_workers_serve_one_postgres_database(tmp_path: Path, postgres_url: s
                     batch = http.request("POST", f"{url}/v1/tempids", headers=bearer)
                     assert len(batch.json()["tempIDs"]) == 100
             assert len(users) == 12
+            words = ("load", url, "--fetches", "90", "--seconds", "20", "--json")
+            held = facts(CliRunner().invoke(authority, words))
+            assert held["fetches"] == 90
+            assert 0 < held["latency_ms_50"] <= held["latency_ms_95"] <= held["latency_ms_99"]
             server.send_signal(signal.SIGTERM)
             _, rest = server.communicate(timeout=30)
         finally:

@@ -3,6 +3,7 @@
 import gzip
 import hashlib
 import json
+import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -156,14 +157,30 @@ class AuthorityClient:
             self._call("POST", "/v1/tempids", self._credential, repeatable=True)
         )
 
-    def redeem_pin(self, pin: str, body: bytes) -> str:
+    def withdraw(self) -> None:
+        """Withdraw: the authority forgets this phone's user, with cases and uploads."""
+        self._call("DELETE", "/v1/users/me", self._credential)
+        self._credential = None
+
+    def redeem_pin(self, pin: str, body: bytes, *, attempt: str | None = None) -> str:
         """Exchange an upload PIN for the token to upload ``body``, once, within two hours.
+
+        Args:
+            pin: eight digits.
+            body: the log.
+            attempt: 32 hexadecimal digits that name this attempt; random ones if None. If the
+                answer was lost, the same attempt may ask again, with the same PIN and log.
 
         Raises:
             AccessDeniedError: the PIN is not accepted. Five numbers may be tried.
         """
-        asked = {"pin": pin, "sha256": hashlib.sha256(body).hexdigest()}
-        return str(self._call("POST", "/v1/upload-tokens", self._credential, asked)["upload_token"])
+        asked = {
+            "pin": pin,
+            "sha256": hashlib.sha256(body).hexdigest(),
+            "attempt": attempt or secrets.token_hex(16),
+        }
+        answer = self._call("POST", "/v1/upload-tokens", self._credential, asked, repeatable=True)
+        return str(answer["upload_token"])
 
     def upload(self, body: bytes, token: str) -> dict[str, Any]:
         """Upload a contact log.

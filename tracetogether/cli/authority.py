@@ -23,6 +23,7 @@ from tracetogether.cli.authority_folder import (
     restore,
 )
 from tracetogether.cli.authority_keys import keys
+from tracetogether.cli.authority_load import load
 from tracetogether.cli.authority_options import as_json, folder_argument, folder_option, moment_of
 from tracetogether.cli.authority_staff import audit, user
 from tracetogether.cli.console import err, out, print_json
@@ -39,8 +40,8 @@ def authority() -> None:
     """Run a health authority: issue TempIDs, take contact logs in, list contacts."""
 
 
-for _group in (case, user, keys, audit):
-    authority.add_command(_group)
+for _command in (case, user, keys, audit, load):
+    authority.add_command(_command)
 
 
 @authority.command()
