@@ -7,6 +7,7 @@ import pytest
 
 from tests.scenes import CALIBRATION, START, line_scene, standing
 from tracetogether.proximity.attenuation import CWA, SWISSCOVID, Bucketed
+from tracetogether.proximity.calibration import Calibration
 from tracetogether.proximity.judging import PairMinutes, WindowScores
 from tracetogether.proximity.rivals.constant import Constant
 from tracetogether.proximity.rivals.kalman import PUBLISHED, Distances, Kalman, smooth
@@ -156,6 +157,8 @@ def test_the_published_level_moves_to_the_training_readings():
     level = np.log(-scene.sightings.rssi_dbm) - 0.12705 * np.log(scene.distance_m)
     assert fitted.model.level == pytest.approx(level.mean())
     assert fitted.model.slope == PUBLISHED.slope
+    unmeasured = Kalman().fit([scene], calibration=Calibration.prior())
+    assert unmeasured.model == PUBLISHED
     untold = Kalman().fit([Scene("s", scene.sightings)], calibration=CALIBRATION)
     assert untold.model == PUBLISHED
 

@@ -12,8 +12,8 @@ What the paper's summary leaves open is settled so: an encounter (no gap over te
 sequence; several readings of one second are one observation with so much less variance; a sigma
 point at or below 0 m is taken at its mirror image, and not below 0.1 m, so that the posterior of
 the distance is a folded normal. The published level at 1 m, exp(4.23093) = 68.8 dB, belongs to
-uncalibrated phones: the level is shifted to the training readings of known distance, the slope and
-noise stay as published.
+uncalibrated phones: the level is shifted to the training readings of known distance between phones
+whose radios were measured. Without any it stays as published, as slope and noise always do.
 """
 
 from collections.abc import Sequence
@@ -41,6 +41,7 @@ _KAPPA: Final = 2.0  # one state, so that kappa + 1 = 3 fits a normal's fourth m
 _WEIGHTS: Final = np.array([_KAPPA, 0.5, 0.5]) / (1 + _KAPPA)
 _NEAREST_M: Final = 0.1
 _LEAST_DB: Final = 1.0  # of attenuation; its logarithm is wanted
+_MEASURED_DB2: Final = 1.0  # less is left unknown of a pair of phones if both were measured
 _CELLS: Final = 4_000_000  # seconds times encounters smoothed together: 130 MB
 
 
@@ -127,7 +128,7 @@ def _update(
 
 @dataclass(frozen=True, slots=True)
 class Kalman:
-    """The smoother; its level at 1 m is fitted, the rest is as published."""
+    """The smoother; its level at 1 m is fitted where that is possible, the rest is as published."""
 
     model: KalmanModel = PUBLISHED
     name: str = "kalman"
@@ -139,8 +140,9 @@ class Kalman:
         for scene in scenes:
             if scene.distance_m is None:
                 continue
-            known = scene.distance_m > 0
-            decibels = np.maximum(calibration.attenuation(scene.sightings).db[known], _LEAST_DB)
+            attenuation = calibration.attenuation(scene.sightings)
+            known = (scene.distance_m > 0) & (attenuation.phone_variance_db2 < _MEASURED_DB2)
+            decibels = np.maximum(attenuation.db[known], _LEAST_DB)
             slope = self.model.slope * np.log(scene.distance_m[known])
             total += float(np.sum(np.log(decibels) - slope))
             count += int(known.sum())
