@@ -56,9 +56,10 @@ def save_run(run: Run, truth: Truth, scores: Scores, apart: Breakdown, folder: s
     """Write the run into ``folder`` and return it.
 
     positions.npz: xy (P, T, 2) m, facing (P, T) rad, posture and carry (P, T) codes, tick_s, app
-    (the people with the app), user_ids (theirs). contact-logs.csv: every row of every phone's log.
-    truth.csv: every pair that was ever there together. contacts.csv: every line of every case's
-    contact list beside the truth. manifest.json is written last: a folder with one is complete.
+    (the people with the app), user_ids (theirs). contact-logs.csv: every row of every phone's log,
+    and whose TempID it was (peer; blank where it does not open). truth.csv: every
+    pair that was ever there together. contacts.csv: every line of every case's contact list
+    beside the truth. manifest.json is written last: a folder with one is complete.
 
     Raises:
         StoreError: the folder holds something else, or can't be written.
@@ -119,6 +120,7 @@ _LOG_COLUMNS: Final = (
     "peer_model",
     "observer_model",
     "as_central",
+    "peer",
 )
 _CONTACT_COLUMNS: Final = (
     "case",
@@ -145,7 +147,13 @@ def _write(path: Path, columns: Iterable[str], rows: Iterable[tuple[object, ...]
 
 
 def _logs(run: Run) -> Iterable[tuple[object, ...]]:
-    for person, row in log_rows(run.logs):
+    people = {user_id: person for person, user_id in run.user_ids.items()}
+    rows = list(log_rows(run.logs))
+    peers: list[str | None] = [None] * len(rows)
+    if run.issuer is not None and rows:
+        times = np.array([row.time for _, row in rows])
+        peers = run.issuer.open_many([row.peer for _, row in rows], times).user.to_list()
+    for (person, row), peer in zip(rows, peers, strict=True):
         yield (
             person,
             f"{row.time:.6f}",
@@ -155,6 +163,7 @@ def _logs(run: Run) -> Iterable[tuple[object, ...]]:
             row.peer_model or "",
             row.observer_model or "",
             int(row.as_central),
+            people.get(peer or "", ""),
         )
 
 

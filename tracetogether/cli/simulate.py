@@ -10,6 +10,7 @@ from rich.table import Table
 
 from simulations.breakdown import Breakdown, breakdown
 from simulations.recording import prepare_folder, save_run
+from simulations.replay_page import save_page
 from simulations.report import save_picture
 from simulations.run import Run, run
 from simulations.scenario import load_scenario, scenario_names
@@ -130,6 +131,26 @@ def run_scenario(
         )
     else:
         _show(played, scores, apart, folder, seconds)
+
+
+@simulate.command()
+@click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(dir_okay=False, path_type=Path),
+    default=Path("report.html"),
+    show_default=True,
+    metavar="FILE",
+    help="Where to write the page.",
+)
+def report(folder: Path, output: Path) -> None:
+    """Make one page of the run kept in FOLDER: the crowd replayed, its links, logs and scores.
+
+    The page holds everything and needs no network.
+    """
+    save_page(folder, output)
+    out().print(f"Written to {output}", markup=False, soft_wrap=True)
 
 
 def _keep(played: Run, scores: Scores, apart: Breakdown, folder: Path) -> None:

@@ -1,0 +1,139 @@
+"""The page of a run, as text and in a real browser."""
+
+import csv
+import html
+import json
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from simulations.breakdown import breakdown
+from simulations.recording import save_run
+from simulations.replay_page import page_columns, save_page
+from simulations.run import Run
+from simulations.scoring import score
+from simulations.truth import ground_truth
+from tracetogether.cli.simulate import simulate
+from tracetogether.errors import StoreError
+
+
+@pytest.fixture(scope="module")
+def folder(short_run: Run, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    scores = score(short_run)
+    return save_run(
+        short_run,
+        ground_truth(short_run.tracks, 2.0),
+        scores,
+        breakdown(short_run, scores),
+        tmp_path_factory.mktemp("page") / "run",
+    )
+
+
+@pytest.fixture(scope="module")
+def page(folder: Path) -> Path:
+    path = folder.parent / "report.html"
+    save_page(folder, path)
+    return path
+
+
+def test_what_it_holds_is_what_happened(folder: Path, short_run: Run) -> None:
+    said = page_columns(folder)
+    scores = score(short_run)
+    assert {one["person"] for one in said["cases"]} == set(short_run.app.tolist())
+    for case in scores.cases:
+        shown = next(one for one in said["cases"] if one["person"] == case.person)
+        assert shown["missed"] == sorted(case.missed_people)
+        assert (len(shown["found"]), len(shown["false"])) == (case.found, case.false_contacts)
+    for person, log in short_run.logs.items():
+        assert len(said["logs"][person]) == len(log)
+    assert len(said["xy"]) == short_run.tracks.ticks
+    assert len(said["minutes"]) == sum(len(case.listed) for case in scores.cases)
+
+
+def test_logs_say_whose_tempid_it_was(folder: Path, short_run: Run) -> None:
+    with (folder / "contact-logs.csv").open(encoding="utf-8") as lines:
+        rows = list(csv.DictReader(lines))
+    assert rows
+    for row in rows:
+        opened = short_run.issuer.open(row["token"], float(row["time"]))  # type: ignore[union-attr]
+        assert short_run.user_ids[int(row["peer"])] == opened.user_id  # type: ignore[union-attr]
+
+
+def test_it_needs_no_network(page: Path) -> None:
+    text = page.read_text("utf-8")
+    assert "@DATA@" not in text
+    assert not re.search(r"(src|href)\s*=|https?://|@import|fetch\(", text)
+
+
+def test_a_folder_without_a_run(tmp_path: Path, folder: Path) -> None:
+    with pytest.raises(StoreError, match=r"manifest\.json is missing"):
+        save_page(tmp_path, tmp_path / "page.html")
+    with pytest.raises(StoreError, match="can't write"):
+        save_page(folder, tmp_path / "none" / "page.html")
+    (tmp_path / "manifest.json").write_text("{")
+    with pytest.raises(StoreError, match="damaged"):
+        save_page(tmp_path, tmp_path / "page.html")
+
+
+def test_from_the_command_line(folder: Path, page: Path, tmp_path: Path) -> None:
+    made = tmp_path / "mine.html"
+    done = CliRunner().invoke(simulate, ["report", str(folder), "-o", str(made)])
+    assert done.exit_code == 0, done.output
+    assert made.read_bytes() == page.read_bytes()
+
+
+def in_browser(page: Path, hash_part: str, budget_ms: int, tmp_path: Path) -> str:
+    """Return the page's text after so much of the browser's own, virtual time."""
+    browser = shutil.which("chromium") or shutil.which("chromium-browser")
+    if browser is None:
+        pytest.skip("needs Chromium")
+    done = subprocess.run(
+        [
+            *(browser, "--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"),
+            f"--user-data-dir={tmp_path / 'profile'}",
+            f"--virtual-time-budget={budget_ms}",
+            "--dump-dom",
+            f"{page.as_uri()}#{hash_part}",
+        ],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=True,
+    )
+    return done.stdout
+
+
+def element(dom: str, name: str) -> str:
+    found = re.search(
+        rf'id="{name}"[^>]*>(.*?)</(?:output|span|b|tbody|h1|p|table|button)>', dom, re.DOTALL
+    )
+    assert found, name
+    return html.unescape(found[1])
+
+
+def test_chromium_shows_the_log_as_of_any_time(page: Path, folder: Path, tmp_path: Path) -> None:
+    said = page_columns(folder)
+    person = said["cases"][0]["person"]
+    dom = in_browser(page, f"t=300&case={person}", 500, tmp_path)
+    log = [row for row in said["logs"][person] if row[0] <= 300]
+    assert element(dom, "clock") == "5:00"
+    assert element(dom, "records") == str(len(log)) != "0"
+    assert element(dom, "log").count("<tr>") == len(log)
+    newest = said["tokens"][log[-1][1]]
+    assert newest in element(dom, "log")
+    assert element(dom, "tempids").count("<tr>") == len({row[3] for row in log})
+    case = said["cases"][0]
+    assert f"{len(case['found'])} found, {len(case['missed'])} missed" in element(dom, "verdict")
+    assert element(dom, "title") == said["title"]
+    assert element(dom, "systems").count("<tr>") == len(said["by_systems"])
+
+
+def test_chromium_plays(page: Path, tmp_path: Path) -> None:
+    dom = in_browser(page, "play", 4000, tmp_path)
+    minutes, seconds = (int(part) for part in element(dom, "clock").split(":"))
+    assert minutes * 60 + seconds > 20
+    assert json.loads(re.search(r">(\{.*?)</script>", dom, re.DOTALL)[1])["people"] == 16  # type: ignore[index]
