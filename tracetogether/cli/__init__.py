@@ -7,6 +7,7 @@ import click
 
 from tracetogether import __version__
 from tracetogether.cli.authority import authority
+from tracetogether.cli.calibrate import calibrate
 from tracetogether.cli.console import err
 from tracetogether.cli.demo import demo
 from tracetogether.cli.estimate import estimate
@@ -16,7 +17,7 @@ from tracetogether.cli.simulate import simulate
 from tracetogether.cli.upload import upload
 from tracetogether.errors import TraceTogetherError
 
-_COMMANDS: Final = (demo, estimate, evaluate, simulate, authority, node, upload)
+_COMMANDS: Final = (demo, estimate, evaluate, calibrate, simulate, authority, node, upload)
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})

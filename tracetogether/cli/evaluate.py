@@ -27,7 +27,7 @@ _TABLE_WIDTH: Final = 122
 _Parsed = TypeVar("_Parsed")
 
 
-def _parsed(
+def parsed(
     parse: Callable[[str], _Parsed],
 ) -> Callable[[click.Context, click.Parameter, str | None], _Parsed | None]:
     """Return a callback that reads an option's text, and calls a mistake wrong use."""
@@ -70,7 +70,7 @@ def _defaults(columns: dict[str, str]) -> str:
 @click.argument("readings", type=click.Path(path_type=Path))
 @click.option(
     "--columns",
-    callback=_parsed(Layout.parse),
+    callback=parsed(Layout.parse),
     metavar="FIELD=COLUMN,...",
     help=f"Names of the table's columns, where they differ from "
     f"{_defaults(dict(RECORDING_COLUMNS))}; count names a column of how often a line stands for. "
@@ -78,7 +78,7 @@ def _defaults(columns: dict[str, str]) -> str:
 )
 @click.option(
     "--join",
-    callback=_parsed(Join.parse),
+    callback=parsed(Join.parse),
     metavar="FILE.csv:KEY",
     help="Take columns that READINGS lacks from FILE.csv, by the column KEY of both.",
 )
@@ -90,7 +90,7 @@ def _defaults(columns: dict[str, str]) -> str:
 )
 @click.option(
     "--track-columns",
-    callback=_parsed(_tracks_layout),
+    callback=parsed(_tracks_layout),
     metavar="FIELD=COLUMN,...",
     help=f"Names of its columns, where they differ from {_defaults(dict(TRACK_COLUMNS))}; the "
     "scene is looked for in the column where READINGS has it.",
@@ -110,13 +110,13 @@ def _defaults(columns: dict[str, str]) -> str:
 )
 @click.option(
     "--fit-columns",
-    callback=_parsed(Layout.parse),
+    callback=parsed(Layout.parse),
     metavar="FIELD=COLUMN,...",
     help="Columns of --fit-on; those of --columns if left out, as far as it has them.",
 )
 @click.option(
     "--fit-join",
-    callback=_parsed(Join.parse),
+    callback=parsed(Join.parse),
     metavar="FILE.csv:KEY",
     help="The table to join to --fit-on.",
 )
@@ -150,7 +150,7 @@ def _defaults(columns: dict[str, str]) -> str:
 )
 @click.option(
     "--estimators",
-    callback=_parsed(_names),
+    callback=parsed(_names),
     metavar="NAME,...",
     default="all",
     show_default=True,
@@ -227,7 +227,7 @@ def evaluate(
                 strict=strict,
                 on_progress=advance,
             )
-        _warn_of(path, recording)
+        warn_of(path, recording)
         return recording
 
     scored = read(readings, layout, join, tracks)
@@ -267,7 +267,9 @@ def _how(readings: Path, scored: Recording, fit_on: Path | None, folds: int) -> 
     return f"{readings.name}: {count:,} readings, {len(scored.scenes):,} scenes, {fitted}."
 
 
-def _warn_of(path: Path, recording: Recording) -> None:
+def warn_of(path: Path, recording: Recording) -> None:
+    """Say on stderr what of a recording could not be used."""
+
     def warn(text: str) -> None:
         err().print(text, style="yellow", markup=False, soft_wrap=True)
 

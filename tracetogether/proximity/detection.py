@@ -1,8 +1,9 @@
 """Heard or not, in scans in which a phone could have been heard.
 
 Silence is not absence: phones stop recording for minutes, so a scan counts for a pair only where
-both were alive. Who listened is told by whom else it heard in that scan; whether the other was
-there to be heard, by the logs at hand:
+both were alive. Who listened is told by whom else it heard in that scan: a scan that is known
+of by nothing but the pair's own reading says nothing, as its silent sisters are not known of.
+Whether the other was there to be heard is told by the logs at hand:
 
 - from one log, by nothing but itself: from the pair's first to its last hearing, a minute
   more at either end;
@@ -15,6 +16,7 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
+from scipy.special import expit
 
 from tracetogether.proximity.soundings import SCAN_S, SLOT_S, Soundings
 from tracetogether.units import Bools, Floats, Ints
@@ -31,9 +33,11 @@ class Hearing:
     possible: Floats
 
 
-def log_odds(heard: Floats, possible: Floats) -> Floats:
-    """Return the log-odds of being heard, one scan of either outcome thrown in."""
-    return np.asarray(np.log((heard + 1) / (np.maximum(possible - heard, 0) + 1)))
+def log_odds(heard: Floats, possible: Floats, usual: float) -> Floats:
+    """Return the log-odds of being heard, two scans thrown in with the usual log-odds."""
+    share = 2 * expit(usual)
+    missed = np.maximum(possible - heard, 0)
+    return np.asarray(np.log((heard + share) / (missed + 2 - share)))
 
 
 def hearing_of_own_log(soundings: Soundings) -> Hearing:
@@ -50,7 +54,8 @@ def hearing_of_own_log(soundings: Soundings) -> Hearing:
     base = (soundings.observer + 1) * span
     low = np.searchsorted(live, base + np.maximum(first, 0), side="left")
     high = np.searchsorted(live, base + np.minimum(last, soundings.scans), side="right")
-    return Hearing(heard, (high - low).astype(np.float64))
+    alone = _heard_alone(soundings)
+    return Hearing(heard - alone, (high - low) - alone)
 
 
 def hearing_of_both_logs(soundings: Soundings) -> Hearing:
@@ -65,6 +70,7 @@ def hearing_of_both_logs(soundings: Soundings) -> Hearing:
     scans = scans.reshape(people, soundings.slots).astype(np.float64)
     alive = _widened(scans > 0, 1).astype(np.float64)
     possible = np.einsum("pt,pt->p", scans[soundings.observer + 1], alive[soundings.peer + 1])
+    possible -= _heard_alone(soundings)
     has_log = np.asarray(alive.any(axis=1))[soundings.peer + 1]
     return Hearing(own.heard, np.where(has_log, np.maximum(possible, own.heard), own.possible))
 
@@ -88,6 +94,14 @@ def hearing_by_slot(soundings: Soundings) -> tuple[Floats, Floats]:
         heard.reshape(shape).sum(axis=3).astype(np.float64),
         possible.reshape(shape).sum(axis=3).astype(np.float64),
     )
+
+
+def _heard_alone(soundings: Soundings) -> Floats:
+    """Return (p,) in how many scans the observer heard each peer and nobody else."""
+    scan = (soundings.observer[soundings.heard_pair] + 1) * soundings.scans + soundings.heard_scan
+    _, row, peers = np.unique(scan, return_inverse=True, return_counts=True)
+    alone = soundings.heard_pair[peers[row.reshape(-1)] == 1]
+    return np.bincount(alone, minlength=soundings.pairs).astype(np.float64)
 
 
 def _starts(soundings: Soundings) -> Ints:

@@ -80,7 +80,11 @@ def pair_distances(soundings: Soundings, logs: Logs, model: ProximityModel) -> P
     distance = (model.slope_db * model.kept_decades) ** 2
     share = distance / (distance + noise)
     hearing = (hearing_of_own_log if logs is Logs.OWN else hearing_of_both_logs)(soundings)
-    odds = log_odds(group_sums(hearing.heard, row, count), group_sums(hearing.possible, row, count))
+    odds = log_odds(
+        group_sums(hearing.heard, row, count),
+        group_sums(hearing.possible, row, count),
+        model.detection_logit,
+    )
     kept = (
         np.log10(model.distance_m)
         + share * mean / model.slope_db

@@ -480,7 +480,7 @@ def _with_people(parts: Sequence[_Part], model: ProximityModel) -> ProximityMode
         seen = np.bincount(judged, minlength=count)
         true = group_sums(part.decades, judged, count) / np.maximum(seen, 1) + np.log10(REFERENCE_M)
         known = seen > 0
-        odds.append(log_odds(heard, possible)[known])
+        odds.append(log_odds(heard, possible, MODEL.detection_logit)[known])
         missed.append((true - found.kept)[known])
     x, y = np.concatenate(odds), np.concatenate(missed)
     centre = float(x.mean())

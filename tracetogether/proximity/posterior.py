@@ -24,17 +24,19 @@ from tracetogether.proximity.sampling import EFFORT, Effort, sample
 from tracetogether.proximity.scene import Logs
 from tracetogether.proximity.soundings import SLOT_S, Soundings, sound
 from tracetogether.sightings import Sightings
-from tracetogether.units import Floats, Ints
+from tracetogether.units import SECONDS_PER_MINUTE, Floats, Ints
 
 F32 = npt.NDArray[np.float32]
 
 _COURSES: Final = 24  # of a pair judged by itself
+_SIGNAL_WIDTH: Final = 2.2  # exp05: without it 58 % of intervals of minutes are right, not 90
 _GEOMETRY_SD: Final = 0.12  # log10 distance: what positions are wrong by beside their own spread
 _GEOMETRY_SLOT_SD: Final = 0.1
 _GEOMETRY_SHIFT: Final = 0.09  # log10 distance: positions come out too far apart by so much, exp05
 _MOST_WORK: Final = 40_000_000  # pairs * slots * (slots + chains) that positions are sought for
 _QUANTILES: Final = (0.05, 0.5, 0.95)
 _CHUNK: Final = 4_000_000
+_SECOND: Final = 1 / SECONDS_PER_MINUTE
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +122,7 @@ class Posterior:
             within_m: the radius.
             time_s: (q, t) how much of each slot counts, in seconds.
         """
-        minutes = np.asarray(time_s, dtype=np.float32) / np.float32(60)
+        minutes = np.asarray(time_s, dtype=np.float32) / np.float32(SECONDS_PER_MINUTE)
         parts = [
             np.matmul(minutes[part][:, None, :], self.within(within_m, part))[:, 0]
             for part in self._parts()
@@ -129,8 +131,15 @@ class Posterior:
         return np.concatenate(parts).astype(np.float64) if parts else np.empty((0, courses))
 
     def minutes(self, within_m: float, time_s: Floats) -> Intervals:
-        """Return minutes within a radius: median and 5 to 95 %."""
-        return _intervals(self.minutes_of_courses(within_m, time_s))
+        """Return minutes within a radius: median and 5 to 95 %.
+
+        Less than a second at either end of what is possible is none, and all.
+        """
+        found = _intervals(self.minutes_of_courses(within_m, time_s))
+        total = time_s.sum(axis=1) / SECONDS_PER_MINUTE
+        low = np.where(found.low < _SECOND, 0.0, found.low)
+        high = np.where(found.high > total - _SECOND, total, found.high)
+        return Intervals(low, np.clip(found.median, low, high), high)
 
     def close_contact(self, within_m: float, least_minutes: float, time_s: Floats) -> Floats:
         """Return (q,) the probability of at least so many minutes within a radius."""
@@ -227,7 +236,7 @@ def of_signals(soundings: Soundings, distances: PairDistances, model: ProximityM
         second=distances.second,
         first_slot=soundings.first_slot,
         middle=(distances.kept[:, None] + moved).astype(np.float32)[:, :, None],
-        kept_sd=distances.kept_sd,
+        kept_sd=_SIGNAL_WIDTH * distances.kept_sd,
         place=_places(_COURSES),
         slot_sd=slot_sd,
         heard=heard,

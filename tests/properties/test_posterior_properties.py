@@ -1,0 +1,111 @@
+"""What holds for the posterior whatever is heard."""
+
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.proximity_world import START
+from tracetogether.proximity.calibration import Calibration, ModelOffsets
+from tracetogether.proximity.posterior import infer
+from tracetogether.proximity.sampling import Effort
+from tracetogether.proximity.scene import Logs
+from tracetogether.sightings import Sightings
+
+KNOWN = Calibration({"known": ModelOffsets(3.6, 0.0, -24.7, 0.0, measured=True)})
+SHORT = Effort(chains=2, approach=4, moves=4, kept_every=2, leaps=2)
+
+rows = st.lists(
+    st.tuples(
+        st.integers(0, 1200).map(lambda n: START + n),
+        st.sampled_from(["anna", "ben", "cara"]),
+        st.sampled_from(["anna", "ben", "cara", "dora"]),
+        st.integers(-80, -40),
+    ).filter(lambda row: row[1] != row[2]),
+    min_size=1,
+    max_size=60,
+)
+
+
+def log(readings, model: str = "known") -> Sightings:
+    return Sightings.from_columns(
+        time=[row[0] for row in readings],
+        observer=[row[1] for row in readings],
+        peer=[row[2] for row in readings],
+        rssi_dbm=[row[3] for row in readings],
+        observer_model=[model] * len(readings),
+        peer_model=[model] * len(readings),
+    )
+
+
+def medians(posterior) -> dict[tuple[str, str], np.ndarray]:
+    distance = posterior.distance_m((0.5,))[0]
+    names = [*posterior.names, ""]
+    return {
+        (names[a], names[b]): distance[row]
+        for row, (a, b) in enumerate(
+            zip(posterior.first.tolist(), posterior.second.tolist(), strict=True)
+        )
+    }
+
+
+@given(readings=rows, louder_db=st.integers(0, 20), logs=st.sampled_from([Logs.OWN, Logs.PAIR]))
+@settings(max_examples=80, deadline=None)
+def test_a_louder_pair_is_never_farther(readings, louder_db, logs):
+    who = readings[0][1:3]
+    louder = [(t, a, b, rssi + louder_db * ({a, b} == set(who))) for t, a, b, rssi in readings]
+    before = medians(infer(log(readings), logs, calibration=KNOWN))
+    after = medians(infer(log(louder), logs, calibration=KNOWN))
+    pair = tuple(who) if logs is Logs.OWN else tuple(sorted(who))
+    assert np.all(after[pair] <= before[pair] * (1 + 1e-6))
+
+
+@given(readings=rows, logs=st.sampled_from([Logs.OWN, Logs.PAIR]), scans=st.integers(1, 30))
+@settings(max_examples=80, deadline=None)
+def test_more_missed_scans_are_never_nearer(readings, logs, scans):
+    """anna hears ben while cara comes and goes; then she listens more often, to ben alone."""
+    steady = [(START + 60.0 * n, "anna", "ben", -60) for n in range(21)]
+    steady += [(START + 60.0 * n, "cara", "ben", -60) for n in range(21)]
+    heard = [row for row in readings if {row[1], row[2]} == {"anna", "cara"}]
+    heard += [(START + 300.0, "anna", "cara", -70), (START + 900.0, "anna", "cara", -70)]
+    missed = [(START + 315.0 + 20 * n, "anna", "ben", -60) for n in range(scans)]
+    scans_with_cara = {row[0] // 10 for row in heard}
+    missed = [row for row in missed if row[0] // 10 not in scans_with_cara]
+    before = medians(infer(log(steady + heard), logs, calibration=KNOWN))["anna", "cara"]
+    after = medians(infer(log(steady + heard + missed), logs, calibration=KNOWN))["anna", "cara"]
+    assert np.all(after >= before * (1 - 1e-6))
+
+
+@given(readings=rows, seed=st.integers(0, 99), logs=st.sampled_from(list(Logs)))
+@settings(max_examples=30, deadline=None)
+def test_the_order_of_readings_plays_no_part(readings, seed, logs):
+    order = np.random.default_rng(seed).permutation(len(readings))
+    one, other = (
+        infer(log(some), logs, calibration=KNOWN, effort=SHORT)
+        for some in (readings, [readings[n] for n in order])
+    )
+    assert one.middle.tobytes() == other.middle.tobytes()
+    assert one.kept_sd.tobytes() == other.kept_sd.tobytes()
+
+
+@given(readings=rows, logs=st.sampled_from([Logs.OWN, Logs.PAIR]))
+@settings(max_examples=40, deadline=None)
+def test_unknown_phones_are_less_sure(readings, logs):
+    known = infer(log(readings), logs, calibration=KNOWN)
+    other = infer(log(readings, "other"), logs, calibration=KNOWN)
+    assert np.all(other.kept_sd > known.kept_sd)
+
+
+@given(readings=rows, logs=st.sampled_from(list(Logs)), within_m=st.floats(0.2, 20))
+@settings(max_examples=30, deadline=None)
+def test_a_posterior_is_one(readings, logs, within_m):
+    found = infer(log(readings), logs, calibration=KNOWN, effort=SHORT)
+    near, wider = found.probability(within_m), found.probability(2 * within_m)
+    assert np.all((near >= 0) & (near <= wider + 1e-6) & (wider <= 1 + 1e-6))
+    time_s = np.full(near.shape, 60.0)
+    minutes = found.minutes(within_m, time_s)
+    assert np.all(minutes.low >= 0)
+    assert np.all(minutes.high <= found.slots + 1e-4)
+    low, median, high = found.distance_m()
+    assert np.all(low < median)
+    assert np.all(median < high)
+    assert np.all(found.nearest_m(time_s).median <= median.min(axis=1) * 1.6)

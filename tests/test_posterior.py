@@ -1,0 +1,194 @@
+"""Positions, intervals and judgements on synthetic scenes whose geometry is known."""
+
+import numpy as np
+import pytest
+
+from tests.proximity_world import START, Radio, scene
+from tracetogether.proximity.calibration import Calibration, ModelOffsets
+from tracetogether.proximity.geometry import Geometry
+from tracetogether.proximity.judge import FittedPosterior, PosteriorJudge, tracked_s
+from tracetogether.proximity.log_odds import LogOdds
+from tracetogether.proximity.model import MODEL
+from tracetogether.proximity.posterior import Correction, infer, may_seek_positions
+from tracetogether.proximity.sampling import Effort, sample
+from tracetogether.proximity.scene import Logs, Scene
+from tracetogether.proximity.soundings import sound
+from tracetogether.proximity.truth import TrueMinutes, window_distance_m
+from tracetogether.proximity.windows import Windows
+from tracetogether.sightings import Sightings
+
+KNOWN = Calibration({"known": ModelOffsets(3.6, 0.0, -24.7, 0.0, measured=True)})
+CLEAR = Radio(
+    receiver_db=1.0, transmitter_db=1.0, pair_db=0.3, turning_db=0.5, packet_db=1.0, heavy=False
+)
+BRIEF = Effort(chains=4, approach=50, moves=40)
+
+
+@pytest.fixture(scope="module")
+def rooms() -> list[Scene]:
+    return [scene(seed, people=7, minutes=20, name=f"room {seed}")[0] for seed in range(5)]
+
+
+def auc(score, near):
+    better = (score[near][:, None] > score[~near]).mean()
+    return better + 0.5 * (score[near][:, None] == score[~near]).mean()
+
+
+def test_the_gradient_is_that_of_the_log_probability():
+    geometry = Geometry.of(sound(scene(1, people=4, minutes=4)[0].sightings, KNOWN), MODEL)
+    rng = np.random.default_rng(3)
+    state = geometry.start(1, rng)
+    state = {name: part + 0.3 * rng.standard_normal(part.shape) for name, part in state.items()}
+    state = {name: part.astype(np.float64) for name, part in state.items()}
+    _, gradient = geometry.log_probability(state, 0.7)
+    for name, part in state.items():
+        direction = rng.standard_normal(part.shape)
+        either = [
+            geometry.log_probability({**state, name: part + side * 1e-3 * direction}, 0.7)[0][0]
+            for side in (-1, 1)
+        ]
+        slope = (either[1] - either[0]) / 2e-3
+        assert slope == pytest.approx((gradient[name] * direction).sum(), rel=2e-2, abs=0.05), name
+
+
+def test_positions_are_found_up_to_turning_and_size():
+    one, where = scene(7, people=9, minutes=10, radio=CLEAR)
+    posterior = infer(one.sightings, Logs.ALL, calibration=KNOWN)
+    apart = np.hypot(*(where[posterior.first] - where[posterior.second]).transpose(2, 0, 1))
+    found = posterior.middle.mean(axis=2)[:, : apart.shape[1]]
+    true = np.log10(apart.clip(0.25))
+    assert np.corrcoef(found.ravel(), true.ravel())[0, 1] > 0.88
+    assert np.std(found - true) < 0.2
+
+
+def test_all_logs_tell_more_than_two_and_two_more_than_one(rooms):
+    quality = {}
+    for logs in Logs:
+        scores, near = [], []
+        for room in rooms:
+            fitted = FittedPosterior((), KNOWN, effort=BRIEF)
+            said = fitted.windows(room, logs, window_s=300.0, within_m=2.0)
+            distance = window_distance_m(room, Windows.of(room, logs, 300.0))
+            scores.append(said.score)
+            near.append(distance <= 2.0)
+        quality[logs] = auc(np.concatenate(scores), np.concatenate(near))
+    assert quality[Logs.OWN] < quality[Logs.PAIR] < quality[Logs.ALL]
+    assert quality[Logs.OWN] > 0.7
+    assert quality[Logs.ALL] > 0.83
+
+
+@pytest.mark.parametrize("logs", list(Logs))
+def test_intervals_are_right_as_often_as_they_say_in_rooms_never_seen(rooms, logs):
+    """The scenes are drawn from richer physics than the model's: heavy tails, other figures."""
+    judge = PosteriorJudge(effort=BRIEF)
+    inside, width = [], []
+    for left_out in rooms:
+        fitted = judge.fit([room for room in rooms if room is not left_out], calibration=KNOWN)
+        said = fitted.minutes(left_out, logs, within_m=2.0)
+        true = TrueMinutes.of(left_out.tracks, 2.0)
+        near = true.near[true.numbers(said.observer), true.numbers(said.peer)]
+        inside.append((said.low - 1e-6 <= near) & (near <= said.high + 1e-6))
+        width.append(said.high - said.low)
+    assert 0.8 < np.concatenate(inside).mean() < 0.98
+    assert np.concatenate(width).mean() < 19.8  # of 20 minutes
+
+
+def test_probabilities_are_shares_in_rooms_never_seen(rooms):
+    judge = PosteriorJudge()
+    probability, near = [], []
+    for left_out in rooms:
+        fitted = judge.fit([room for room in rooms if room is not left_out], calibration=KNOWN)
+        said = fitted.windows(left_out, Logs.PAIR, window_s=300.0, within_m=2.0)
+        probability.append(said.probability)
+        near.append(window_distance_m(left_out, Windows.of(left_out, Logs.PAIR, 300.0)) <= 2.0)
+    probability, near = np.concatenate(probability), np.concatenate(near)
+    assert abs(probability.mean() - near.mean()) < 0.08
+    for low, high in ((0.0, 0.3), (0.3, 0.6), (0.6, 1.0)):
+        bin_ = (probability >= low) & (probability < high)
+        assert abs(probability[bin_].mean() - near[bin_].mean()) < 0.15
+
+
+def test_the_same_readings_give_the_same_answer(rooms):
+    sightings = rooms[0].sightings
+    order = np.random.default_rng(0).permutation(len(sightings))
+    short = Effort(chains=2, approach=10, moves=10)
+    one = infer(sightings, Logs.ALL, calibration=KNOWN, effort=short)
+    other = infer(sightings.take(order), Logs.ALL, calibration=KNOWN, effort=short)
+    assert one.middle.tobytes() == other.middle.tobytes()
+
+
+def test_two_people_have_no_geometry():
+    pair = scene(2, people=2, minutes=6)[0].sightings
+    assert not may_seek_positions(sound(pair, KNOWN), Effort())
+    assert infer(pair, Logs.ALL, calibration=KNOWN).middle.shape[2] == 1
+
+
+def test_nothing_heard_is_nothing_known():
+    empty = Sightings.from_columns(time=[], peer=[], rssi_dbm=[], observer=[])
+    for logs in Logs:
+        found = infer(empty, logs, calibration=KNOWN)
+        assert len(found.first) == 0
+        assert found.probability(2.0).shape[0] == 0
+
+
+def test_minutes_contact_and_nearest_agree_with_the_courses(rooms):
+    posterior = infer(rooms[1].sightings, Logs.PAIR, calibration=KNOWN)
+    time_s = np.full(posterior.middle.shape[:2], 60.0)
+    courses = posterior.minutes_of_courses(2.0, time_s)
+    assert courses.mean(axis=1) == pytest.approx(posterior.probability(2.0).sum(axis=1), rel=1e-4)
+    contact = posterior.close_contact(2.0, 10.0, time_s)
+    assert contact == pytest.approx((courses >= 10).mean(axis=1))
+    minutes = posterior.minutes(2.0, time_s)
+    assert np.all(minutes.median >= posterior.minutes(1.0, time_s).median)
+    nearest = posterior.nearest_m(time_s)
+    assert np.all(nearest.median < posterior.distance_m((0.5,))[0].max(axis=1))
+
+
+def test_a_correction_moves_and_widens(rooms):
+    plain = infer(rooms[1].sightings, Logs.OWN, calibration=KNOWN)
+    changed = plain.corrected(Correction(shift_decades=0.1, width=2.0))
+    ratio = changed.distance_m((0.5,)) / plain.distance_m((0.5,))
+    assert ratio == pytest.approx(10**-0.1, rel=1e-3)
+    assert changed.kept_sd == pytest.approx(2 * plain.kept_sd)
+
+
+def test_time_counts_only_while_both_were_tracked(rooms):
+    room = rooms[2]
+    kept = (room.tracks.time < START + 300) | (room.tracks.person.codes != 0)
+    tracks = type(room.tracks)(
+        room.tracks.time[kept],
+        room.tracks.person.take(kept),
+        room.tracks.x_m[kept],
+        room.tracks.y_m[kept],
+    )
+    part = Scene(room.name, room.sightings, room.distance_m, tracks)
+    posterior = infer(room.sightings, Logs.PAIR, calibration=KNOWN)
+    seconds = tracked_s(posterior, part).sum(axis=1)
+    first = (posterior.first == 0) | (posterior.second == 0)
+    assert seconds[first] == pytest.approx(300.0)
+    assert seconds[~first] == pytest.approx(1200.0)
+
+
+def test_log_odds_are_believed_until_windows_say_otherwise():
+    rng = np.random.default_rng(5)
+    given = rng.normal(0, 2, (3000, 1))
+    near = rng.random(3000) < 1 / (1 + np.exp(-(0.5 * given[:, 0] - 1)))
+    few, many = LogOdds.fitted(given[:5], near[:5]), LogOdds.fitted(given, near)
+    assert LogOdds.believing(2).coefficients.tolist() == [0.0, 0.5, 0.5]
+    assert few.coefficients == pytest.approx([0.0, 1.0], abs=0.5)
+    assert many.coefficients == pytest.approx([-1.0, 0.5], abs=0.15)
+
+
+def test_the_sampler_finds_a_normal_distribution():
+    class Normal:
+        def start(self, chains, rng):
+            return {"x": rng.standard_normal((3, chains), dtype=np.float32)}
+
+        def log_probability(self, state, heat):
+            missed = (state["x"] - 2.0) / 0.5
+            return -0.5 * np.square(missed).sum(axis=0).astype(np.float64), {"x": -missed / 0.5}
+
+    kept = sample(Normal(), lambda state: state["x"], Effort(chains=20, approach=60, moves=150))
+    drawn = np.concatenate(kept, axis=1)
+    assert drawn.mean() == pytest.approx(2.0, abs=0.06)
+    assert drawn.std() == pytest.approx(0.5, abs=0.06)

@@ -1,0 +1,139 @@
+"""Soundings, hearing and offsets against plain loops and known offsets."""
+
+import numpy as np
+import pytest
+
+from tests.proximity_world import START, Radio, scene
+from tracetogether.proximity.calibration import Calibration, ModelOffsets
+from tracetogether.proximity.detection import (
+    hearing_by_slot,
+    hearing_of_both_logs,
+    hearing_of_own_log,
+    log_odds,
+)
+from tracetogether.proximity.model import MODEL
+from tracetogether.proximity.offsets import offsets_of_all_logs, offsets_of_own_log
+from tracetogether.proximity.soundings import sound
+from tracetogether.sightings import Sightings
+
+KNOWN = Calibration({"known": ModelOffsets(3.6, 0.0, -24.7, 0.0, measured=True)})
+
+
+def log(rows: list[tuple[float, str, str, float]]) -> Sightings:
+    return Sightings.from_columns(
+        time=[START + row[0] for row in rows],
+        observer=[row[1] for row in rows],
+        peer=[row[2] for row in rows],
+        rssi_dbm=[row[3] for row in rows],
+    )
+
+
+def test_slots_and_scans_are_those_of_a_plain_loop():
+    sightings = scene(1, people=4, minutes=5)[0].sightings
+    found = sound(sightings, KNOWN)
+    level = KNOWN.attenuation(sightings).db
+    names = found.names
+    cells: dict[tuple[str, str, int], list[float]] = {}
+    scans: set[tuple[str, str, int]] = set()
+    for row, (observer, peer) in enumerate(
+        zip(sightings.observer.to_list(), sightings.peer.to_list(), strict=True)
+    ):
+        minute = int(sightings.time[row] // 60) - found.first_slot
+        cells.setdefault((observer, peer, minute), []).append(level[row])
+        scans.add((observer, peer, int(sightings.time[row] // 10) - 6 * found.first_slot))
+    seen = {
+        (names[found.observer[pair]], names[found.peer[pair]], slot): (value, count)
+        for pair, slot, value, count in zip(
+            found.pair.tolist(),
+            found.slot.tolist(),
+            found.attenuation_db.tolist(),
+            found.readings.tolist(),
+            strict=True,
+        )
+    }
+    assert seen.keys() == cells.keys()
+    for cell, levels in cells.items():
+        assert seen[cell] == (pytest.approx(np.mean(levels), abs=1e-4), len(levels))
+    assert scans == {
+        (names[found.observer[pair]], names[found.peer[pair]], scan)
+        for pair, scan in zip(found.heard_pair.tolist(), found.heard_scan.tolist(), strict=True)
+    }
+
+
+def test_the_order_of_readings_plays_no_part_to_the_last_bit():
+    sightings = scene(2, people=5, minutes=6)[0].sightings
+    one = sound(sightings, KNOWN)
+    order = np.random.default_rng(0).permutation(len(sightings))
+    other = sound(sightings.take(order), KNOWN)
+    for column in ("observer", "peer", "pair", "slot", "attenuation_db", "heard_scan"):
+        assert getattr(one, column).tobytes() == getattr(other, column).tobytes(), column
+
+
+def test_own_log_counts_scans_between_first_and_last_hearing_and_a_minute_more():
+    # anna listens every 10 s from 0 to 600, hears ben always, cara in three scans.
+    rows = [(float(t), "anna", "ben", -60.0) for t in range(0, 600, 10)]
+    rows += [(t, "anna", "cara", -70.0) for t in (200.0, 250.0, 300.0)]
+    found = hearing_of_own_log(sound(log(rows), KNOWN))
+    # 57 scans in which only ben was heard tell nothing of ben.
+    assert found.heard.tolist() == [3, 3]
+    assert found.possible.tolist() == [3, 23]  # cara: 140 to 360 s
+
+
+def test_both_logs_count_scans_while_the_other_phone_was_at_work():
+    rows = [(float(t), "anna", "ben", -60.0) for t in range(0, 1200, 10)]
+    rows += [(100.0, "anna", "cara", -70.0), (100.0, "anna", "dora", -70.0)]
+    rows += [(float(t), "cara", "ben", -70.0) for t in range(0, 300, 10)]
+    soundings = sound(log(rows), KNOWN)
+    found = hearing_of_both_logs(soundings)
+    pairs = [
+        (soundings.names[a], soundings.names[b])
+        for a, b in zip(soundings.observer.tolist(), soundings.peer.tolist(), strict=True)
+    ]
+    at = pairs.index(("anna", "cara"))
+    assert found.heard[at] == 1
+    assert found.possible[at] == 36  # five minutes of cara's log and the minute after
+    # ben keeps no log, so nothing but anna's tells of him, and that in one scan
+    assert found.possible[pairs.index(("anna", "ben"))] == 1
+
+
+def test_all_logs_count_scans_in_which_anybody_heard_the_peer():
+    rows = [(float(t), "anna", "ben", -60.0) for t in range(0, 300, 10)]
+    rows += [(float(t), "cara", "ben", -70.0) for t in range(0, 60, 10)]
+    rows += [(float(t), "cara", "dora", -70.0) for t in range(0, 300, 10)]
+    soundings = sound(log(rows), KNOWN)
+    heard, possible = hearing_by_slot(soundings)
+    anna, ben, cara, dora = range(4)
+    assert heard[cara, ben].tolist() == [6, 0, 0, 0, 0]
+    assert possible[cara, ben].tolist() == [6, 6, 6, 6, 6]
+    assert possible[anna, dora].tolist() == [6, 6, 6, 6, 6]
+    assert not possible[ben].any()
+
+
+def test_more_missed_scans_are_worse_odds():
+    odds = log_odds(np.full(20, 5.0), np.arange(5.0, 25.0), 0.3)
+    assert np.all(np.diff(odds) < 0)
+    assert log_odds(np.zeros(1), np.zeros(1), 0.3)[0] == pytest.approx(0.3)
+
+
+def test_offsets_of_all_logs_are_those_put_in():
+    radio = Radio(receiver_db=0.0, transmitter_db=0.0, heavy=False)
+    plain = scene(3, people=12, minutes=10, radio=radio)[0].sightings
+    weak = plain.observer.codes == 2
+    loud = plain.peer.codes == 5
+    changed = plain.replaced(rssi_dbm=plain.rssi_dbm - 6.0 * weak + 5.0 * loud)
+    before, after = sound(plain, KNOWN), sound(changed, KNOWN)
+    gained = offsets_of_all_logs(after, MODEL).db - offsets_of_all_logs(before, MODEL).db
+    expected = 6.0 * (before.observer == 2) - 5.0 * (before.peer == 5)
+    assert np.corrcoef(gained, expected)[0, 1] > 0.97
+    # Drawn towards 0, yet most of it is found.
+    assert 4.0 < gained[(before.observer == 2) & (before.peer != 5)].mean() < 6.0
+
+
+def test_one_log_shows_its_owner_and_nobody_else():
+    plain = scene(4, people=10, minutes=10)[0].sightings
+    weak = plain.replaced(rssi_dbm=plain.rssi_dbm - 6.0 * (plain.observer.codes == 2))
+    before, after = sound(plain, KNOWN), sound(weak, KNOWN)
+    gained = offsets_of_own_log(after, MODEL).db - offsets_of_own_log(before, MODEL).db
+    assert np.all(gained[before.observer != 2] == 0)
+    assert np.all(gained[before.observer == 2] > 3.5)
+    assert np.all(gained[before.observer == 2] < 6.0)

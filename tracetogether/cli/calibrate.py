@@ -1,0 +1,221 @@
+"""`tracetogether calibrate fit`: the posterior's figures from a recording with known distances."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+import numpy as np
+from rich.table import Table
+
+from tracetogether.cli.console import out, print_json, progress
+from tracetogether.cli.evaluate import parsed, warn_of
+from tracetogether.errors import MissingExtraError, StoreError
+from tracetogether.evaluation.layout import TRACK_COLUMNS, Layout
+from tracetogether.evaluation.recordings import Join, read_recording
+from tracetogether.proximity.calibration import Calibration
+from tracetogether.proximity.fitting import Figure, Fit
+from tracetogether.proximity.fitting import fit as fit_figures
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+
+@click.group()
+def calibrate() -> None:
+    """Fit the figures of the posterior to recordings."""
+
+
+def _tracks_layout(text: str) -> Layout:
+    return Layout.parse(text, TRACK_COLUMNS)
+
+
+@calibrate.command()
+@click.argument("readings", type=click.Path(path_type=Path))
+@click.option(
+    "-o",
+    "--output",
+    required=True,
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="MODEL.toml",
+    help="Where to write the figures, for `tracetogether evaluate --model`.",
+)
+@click.option(
+    "--columns",
+    callback=parsed(Layout.parse),
+    metavar="FIELD=COLUMN,...",
+    help="Names of the table's columns, as for `tracetogether evaluate`.",
+)
+@click.option(
+    "--join",
+    callback=parsed(Join.parse),
+    metavar="FILE.csv:KEY",
+    help="Take columns that READINGS lacks from FILE.csv, by the column KEY of both.",
+)
+@click.option(
+    "--tracks",
+    type=click.Path(path_type=Path),
+    metavar="TRACKS",
+    help="Table of people's positions, for distances if READINGS has none.",
+)
+@click.option(
+    "--track-columns",
+    callback=parsed(_tracks_layout),
+    metavar="FIELD=COLUMN,...",
+    help="Names of its columns, as for `tracetogether evaluate`.",
+)
+@click.option(
+    "--calibration",
+    type=click.Path(path_type=Path),
+    metavar="TABLE",
+    help="Phone models' offsets, a table in either published en-calibration layout.",
+)
+@click.option(
+    "--picture",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE.png",
+    help="Draw how well the figures fit (needs the extra plot).",
+)
+@click.option("--strict", is_flag=True, help="Stop at the first malformed line.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+def fit(
+    readings: Path,
+    output: Path,
+    columns: Layout | None,
+    join: Join | None,
+    tracks: Path | None,
+    track_columns: Layout | None,
+    calibration: Path | None,
+    picture: Path | None,
+    *,
+    strict: bool,
+    as_json: bool,
+) -> None:
+    """Fit path loss, offsets and how errors last to READINGS, whose distances are known.
+
+    READINGS is a table as for `tracetogether evaluate`. A spread that it can't tell stays near the
+    built-in one. Standard errors are the jackknife's, over scenes, or over pairs of people
+    where there are fewer than three scenes.
+    """
+    if track_columns is not None and tracks is None:
+        raise click.UsageError("--track-columns says something of --tracks, which is not given")
+    known = Calibration.prior() if calibration is None else Calibration.load(calibration)
+    with progress(f"Reading {readings.name}") as advance:
+        recording = read_recording(
+            readings,
+            columns or Layout.parse(None),
+            join=join,
+            tracks=tracks,
+            track_layout=track_columns,
+            strict=strict,
+            on_progress=advance,
+        )
+    warn_of(readings, recording)
+    with progress("Fitting") as advance:
+        found = fit_figures(recording.scenes, known, on_progress=advance)
+    if picture is not None:
+        _draw(found, picture)
+    origin = f"{readings.name}: {found.slots} minutes of pairs in {found.scenes} scenes"
+    errors = [f"{one.name} = {one.error!r}" for one in found.figures if np.isfinite(one.error)]
+    text = "\n".join(
+        [
+            f"# Fitted by tracetogether calibrate fit to {origin}.",
+            found.model.to_toml(),
+            "[error]  # standard errors",
+            *errors,
+            "",
+        ]
+    )
+    try:
+        output.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise StoreError(f"can't write {output}: {error.strerror or error}") from None
+    if as_json:
+        print_json(_json(found))
+        return
+    console = out()
+    console.print(_table(found.figures))
+    console.print(
+        f"{found.slots:,} minutes of directed pairs in {found.scenes:,} scenes. Attenuation "
+        f"strays by {found.spread_db:.1f} dB, by {found.residual_db:.1f} dB about the path loss, "
+        f"and by {found.error_db:.1f} dB once people's and pairs' offsets are taken out.",
+        soft_wrap=True,
+    )
+    for path in (output, *([] if picture is None else [picture])):
+        console.print(f"Written: {path}", soft_wrap=True, markup=False)
+
+
+def _json(found: Fit) -> dict[str, object]:
+    def number(value: float) -> float | None:
+        return value if np.isfinite(value) else None
+
+    return {
+        "slots": found.slots,
+        "scenes": found.scenes,
+        "spread_db": found.spread_db,
+        "residual_db": found.residual_db,
+        "error_db": found.error_db,
+        "figures": [
+            {
+                "name": one.name,
+                "value": one.value,
+                "error": number(one.error),
+                "built_in": one.built_in,
+            }
+            for one in found.figures
+        ],
+    }
+
+
+def _table(figures: tuple[Figure, ...]) -> Table:
+    table = Table(box=None, pad_edge=False)
+    table.add_column("figure")
+    for name in ("fitted", "std error", "built in"):
+        table.add_column(name, justify="right")
+    for one in figures:
+        error = f"{one.error:.3f}" if np.isfinite(one.error) else "-"
+        table.add_row(one.name, f"{one.value:.3f}", error, f"{one.built_in:g}")
+    return table
+
+
+def _draw(found: Fit, path: Path) -> None:
+    """Draw attenuation by distance with the fitted line, and how errors last.
+
+    Raises:
+        MissingExtraError: matplotlib is not installed.
+        StoreError: the picture can't be written.
+    """
+    try:
+        from matplotlib.figure import Figure as Canvas  # noqa: PLC0415  an optional package
+    except ImportError:
+        raise MissingExtraError("drawing a picture", "plot") from None
+    canvas = Canvas(figsize=(10, 4.5), layout="constrained")
+    left, right = canvas.subplots(1, 2)
+    _draw_path_loss(left, found)
+    _draw_errors(right, found)
+    try:
+        canvas.savefig(path, dpi=100)
+    except (OSError, ValueError) as error:
+        raise StoreError(f"can't write {path}: {error}") from None
+
+
+def _draw_path_loss(axes: "Axes", found: Fit) -> None:
+    model = found.model
+    axes.plot(found.distance_m, found.attenuation_db, ".", markersize=1.5, alpha=0.3)
+    distance = np.geomspace(found.distance_m.min(), found.distance_m.max(), 50)
+    line = model.level_db + model.slope_db * np.log10(distance / 2)
+    axes.plot(distance, line, label="fitted", color="black")
+    for side in (-1, 1):
+        axes.plot(distance, line + side * found.residual_db, "--", color="black", linewidth=0.8)
+    axes.set(xscale="log", xlabel="distance, m", ylabel="attenuation, dB", title="Path loss")
+    axes.legend()
+
+
+def _draw_errors(axes: "Axes", found: Fit) -> None:
+    model = found.model
+    lag = np.linspace(1, max(2.0, float(found.lag_minutes.max(initial=2))), 50)
+    fitted = model.pair_sd_db**2 + model.slow_sd_db**2 * np.exp(-lag / model.slow_minutes)
+    axes.plot(found.lag_minutes, found.covariance_db2, "o", label="measured")
+    axes.plot(lag, fitted, color="black", label="fitted")
+    axes.axhline(0, color="gray", linewidth=0.5)
+    axes.set(xlabel="minutes apart", ylabel="covariance, dB²", title="How errors of a pair last")
+    axes.legend()
