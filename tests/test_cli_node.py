@@ -251,3 +251,12 @@ def test_a_process_meets_ends_at_sigterm_and_loses_nothing_when_killed(
             await stays
 
     asyncio.run(story())
+
+
+def test_without_bluez_run_is_one_line(
+    tmp_path: Path, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DBUS_SYSTEM_BUS_ADDRESS", f"unix:path={tmp_path}/nowhere")
+    result = run("run", home(tmp_path / "ann", url))
+    assert isinstance(result.exception, RadioError)
+    assert "no system bus" in str(result.exception)

@@ -1,6 +1,7 @@
 """`tracetogether node`: this machine as a phone, on a real Bluetooth adapter."""
 
 import asyncio
+import re
 import sys
 import time
 from pathlib import Path
@@ -27,6 +28,7 @@ from tracetogether.exchange import GattProfile
 from tracetogether.radio import OpenRadio, Radio, Report
 from tracetogether.units import SECONDS_PER_HOUR
 
+_BLUEZ_NAME: Final = re.compile(r"hci\d+")
 _FOLDER: Final = click.Path(file_okay=False, path_type=Path)
 
 folder_argument = click.argument("folder", metavar="[DIR]", type=_FOLDER, default=DEFAULT_FOLDER)
@@ -86,9 +88,9 @@ def init(
 @click.option(
     "--radio",
     metavar="TRANSPORT",
-    default="usb:0",
+    default="hci0",
     show_default=True,
-    help="Adapter for bumble, which then owns it: usb:0, serial:/dev/ttyACM0, hci-socket:0.",
+    help="BlueZ's adapter (hci0), or one that bumble shall own: usb:0, serial:/dev/ttyACM0.",
 )
 @click.option(
     "--for", "seconds", type=click.FloatRange(min=0), metavar="SECONDS", help="Stop after so long."
@@ -107,19 +109,26 @@ def run(folder: Path, radio: str, seconds: float | None, *, as_json: bool) -> No
         err().print(f"Stopped after {done.counts['connections']:,} exchanges")
 
 
-def _opener(transport: str, profile: GattProfile) -> OpenRadio:
-    """Return what opens the adapter named ``transport``."""
+def _opener(name: str, profile: GattProfile) -> OpenRadio:
+    """Return what opens the adapter called ``name``: BlueZ's, or one of bumble's transports."""
     try:
-        from tracetogether.adapters.bumble_radio import (  # noqa: PLC0415 - optional packages
-            BumbleHabits,
-            open_adapter,
+        from tracetogether.adapters import (  # noqa: PLC0415 - optional packages
+            bleak_radio,
+            bumble_radio,
         )
     except ImportError:
-        raise MissingExtraError("The Bluetooth stack bumble", "radio") from None
-    habits = BumbleHabits(pause_advertising=transport.startswith(("usb", "serial", "hci-socket")))
+        raise MissingExtraError("Bluetooth", "radio") from None
+    if _BLUEZ_NAME.fullmatch(name):
 
-    async def open_radio(report: Report) -> Radio:
-        return await open_adapter(transport, profile, report, habits=habits)
+        async def open_radio(report: Report) -> Radio:
+            return await bleak_radio.open_bluez(name, profile, report)
+
+    else:
+        pause = name.startswith(("usb", "serial", "hci-socket"))  # some chips need it
+        habits = bumble_radio.BumbleHabits(pause_advertising=pause)
+
+        async def open_radio(report: Report) -> Radio:
+            return await bumble_radio.open_adapter(name, profile, report, habits=habits)
 
     return open_radio
 

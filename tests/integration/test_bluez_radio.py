@@ -1,0 +1,174 @@
+"""bleak's BlueZ backend and the peripheral on D-Bus, against a mock of BlueZ on a private bus.
+
+The mock (bluezoo) and the bus are processes of their own. Nothing here says anything about
+bluetoothd, kernels or hardware: it says that we speak D-Bus with BlueZ's interfaces.
+"""
+
+import asyncio
+import os
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.radio_world import HASTY, Issuing, clock, until
+from tracetogether.adapters.bleak_radio import open_bluez
+from tracetogether.bluetrace.handshake import SERVICE_UUID, BlueTraceExchange
+from tracetogether.bluetrace.profile import PROFILE
+from tracetogether.contactlog import MemoryContactLog
+from tracetogether.device import Heard, PayloadWritten
+from tracetogether.errors import LinkError, RadioError
+from tracetogether.exchange import Advertisement
+from tracetogether.node import Node
+from tracetogether.parameters import TIMINGS
+from tracetogether.radio import Radio, Report
+
+MOCK = Path(__file__).parents[1] / "bluez_air.py"
+ADDRESSES = ["00:00:00:11:11:11", "00:00:00:22:22:22", "00:00:00:33:33:33"]
+CONFIGURATION = """<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN"
+ "http://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd">
+<busconfig><type>system</type><listen>unix:path={socket}</listen><auth>EXTERNAL</auth>
+<policy context="default"><allow send_destination="*" eavesdrop="true"/><allow eavesdrop="true"/>
+<allow own="*"/></policy></busconfig>"""
+
+
+@pytest.fixture
+def bus(tmp_path: Path) -> Iterator[str]:
+    """A private bus with a mock of BlueZ that has three adapters and knows no device yet."""
+    folder = tmp_path
+    address = f"unix:path={folder / 'bus'}"
+    (folder / "bus.xml").write_text(CONFIGURATION.format(socket=folder / "bus"))
+    daemon = subprocess.Popen(
+        ["dbus-daemon", f"--config-file={folder / 'bus.xml'}", "--nofork", "--print-address"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    with daemon:
+        assert daemon.stdout is not None
+        assert daemon.stdout.readline()
+        mock = subprocess.Popen(
+            [sys.executable, str(MOCK), *ADDRESSES],
+            env={**os.environ, "DBUS_SYSTEM_BUS_ADDRESS": address},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+        )
+        with mock:
+            assert mock.stdout is not None
+            assert mock.stdout.readline() == b"ready\n"
+            yield address
+            mock.terminate()
+        daemon.terminate()
+
+
+@pytest.fixture(autouse=True)
+def on_the_private_bus(bus: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DBUS_SYSTEM_BUS_ADDRESS", bus)
+
+
+def opener(name: str) -> Callable[[Report], Awaitable[Radio]]:
+    async def open_radio(report: Report) -> Radio:
+        return await open_bluez(name, PROFILE, report, clock=clock)
+
+    return open_radio
+
+
+@asynccontextmanager
+async def two_radios() -> AsyncIterator[tuple[Radio, list[PayloadWritten], Radio, list[Heard]]]:
+    written: list[PayloadWritten] = []
+    heard: list[Heard] = []
+    first = await opener("hci0")(written.append)  # type: ignore[arg-type]
+    second = await opener("hci1")(heard.append)  # type: ignore[arg-type]
+    try:
+        yield first, written, second, heard
+    finally:
+        await first.close()
+        await second.close()
+
+
+@pytest.mark.parametrize("size", [1, 150, 512])
+def test_values_arrive_whole_in_both_directions(size: int) -> None:
+    async def exchange() -> None:
+        there, back = bytes(range(256)) * 2, bytes(range(255, -1, -1)) * 2
+        async with two_radios() as (first, written, second, heard):
+            await first.advertise(Advertisement(SERVICE_UUID, b"a1b", there[:size], 1e12))
+            await second.scan(on=True)
+            await until(lambda: len(heard) > 0)
+            one = heard[0]
+            assert -60 < one.rssi_dbm < -50
+            link = await second.connect(one.peer)
+            assert await link.read() == there[:size]
+            await link.write(back[:size])
+            await until(lambda: len(written) > 0)
+            await link.close()
+            assert [one.value for one in written] == [back[:size]]
+
+    asyncio.run(exchange())
+
+
+def test_an_expired_value_is_not_served() -> None:
+    async def exchange() -> None:
+        async with two_radios() as (first, _, second, heard):
+            await first.advertise(Advertisement(SERVICE_UUID, b"a1b", b"old", 1.0))
+            await second.scan(on=True)
+            await until(lambda: len(heard) > 0)
+            link = await second.connect(heard[0].peer)
+            with pytest.raises(LinkError, match="read"):
+                await link.read()
+            await link.close()
+
+    asyncio.run(exchange())
+
+
+@pytest.mark.parametrize("name", ["hci7", "nonsense"])
+def test_no_such_adapter_is_one_line(name: str) -> None:
+    with pytest.raises(RadioError, match=f"no Bluetooth adapter {name}"):
+        asyncio.run(open_bluez(name, PROFILE, lambda _: None))
+
+
+def test_no_bus_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DBUS_SYSTEM_BUS_ADDRESS", "unix:path=/nowhere")
+    with pytest.raises(RadioError, match="no system bus"):
+        asyncio.run(open_bluez("hci0", PROFILE, lambda _: None))
+
+
+def test_three_phones_all_meet() -> None:
+    async def meet() -> None:
+        issuing, stop = Issuing(), asyncio.Event()
+        timings = replace(
+            TIMINGS, scan_s=2.5, scan_pause_min_s=0.1, scan_pause_max_s=1.0, refresh_check_s=0.5
+        )
+        logs = {name: MemoryContactLog() for name in ("hci0", "hci1", "hci2")}
+        nodes = [
+            Node(
+                BlueTraceExchange(model=name, organisation="SG_MOH"),
+                log,
+                open_radio=opener(name),
+                fetch=issuing.fetch(name),
+                clock=clock,
+                chance=np.random.default_rng(number).random,
+                timings=timings,
+                pauses=HASTY,
+            )
+            for number, (name, log) in enumerate(logs.items())
+        ]
+        running = [asyncio.ensure_future(node.run(stop)) for node in nodes]
+
+        def met() -> set[tuple[str, str]]:
+            return {
+                (name, issuing.owners[row.peer]) for name, log in logs.items() for row in log.rows()
+            }
+
+        try:
+            await until(lambda: len(met()) == 6, within_s=40)
+        finally:
+            stop.set()
+            await asyncio.gather(*running)
+        for node in nodes:
+            assert not node.device.rejections
+
+    asyncio.run(meet())

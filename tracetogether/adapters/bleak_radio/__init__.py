@@ -1,0 +1,147 @@
+"""A phone's radio on the system's own Bluetooth: bleak, and BlueZ's D-Bus for the peripheral.
+
+Linux has both roles (bluez-peripheral, on a bus connection of its own: BlueZ ties advertisement and
+service to it). Where there is no peripheral role (macOS, Windows) the radio is a central alone: it
+reads and writes, and shows nothing. BlueZ decides about addresses: whether they change, and
+when, is its configuration (``Privacy`` in main.conf), not ours.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Final
+
+from bluez_peripheral.adapter import Adapter
+from dbus_fast.aio.message_bus import MessageBus
+from dbus_fast.constants import BusType
+
+from tracetogether.adapters.bleak_radio.central import BleakLink, Central
+from tracetogether.adapters.bleak_radio.peripheral import Peripheral
+from tracetogether.errors import RadioError
+from tracetogether.exchange import Advertisement, GattProfile
+from tracetogether.radio import Report
+
+__all__ = ["BleakLink", "BleakRadio", "Central", "Peripheral", "open_bluez"]
+
+_ANSWER_S: Final = 10.0
+_CLOSE_S: Final = 3.0
+_EVERY_CHANGE: Final = {"RSSI": -127}  # else newer BlueZ hides changes of less than 8 dB
+
+
+class BleakRadio:
+    """A ``Radio``: a central, and a peripheral where the system has that role.
+
+    While it connects it neither scans nor advertises: BlueZ and common chips fail otherwise.
+    """
+
+    def __init__(
+        self, central: Central, peripheral: Peripheral | None, bus: MessageBus | None = None
+    ) -> None:
+        self._central = central
+        self._peripheral = peripheral
+        self._bus = bus
+        self._shown: Advertisement | None = None
+        self._scanning = False
+        self._connecting = False
+        self._commands = asyncio.Lock()
+        self._resuming: set[asyncio.Task[None]] = set()
+
+    async def advertise(self, advertisement: Advertisement | None) -> None:
+        """Show and serve this from now on, if the system has the role."""
+        self._shown = advertisement
+        async with self._commands:
+            await self._tune_advertising()
+
+    async def scan(self, *, on: bool) -> None:
+        """Begin or stop to report advertisements."""
+        self._scanning = on
+        async with self._commands:
+            await self._tune_scan()
+
+    async def connect(self, peer: str) -> BleakLink:
+        """Return a connection to ``peer``."""
+        self._connecting = True
+        try:
+            async with self._commands:
+                await self._tune_scan()
+                await self._tune_advertising()
+            return await self._central.connect(peer)
+        finally:
+            self._connecting = False
+            resuming = asyncio.ensure_future(self._resume())
+            self._resuming.add(resuming)
+            resuming.add_done_callback(self._resuming.discard)
+
+    async def close(self) -> None:
+        """Stop everything and let go of the bus."""
+        for one in self._resuming:
+            one.cancel()
+        with suppress(Exception):
+            async with asyncio.timeout(_CLOSE_S):
+                await self._central.rest()
+        with suppress(Exception):
+            async with asyncio.timeout(_CLOSE_S):
+                if self._peripheral is not None:
+                    await self._peripheral.close()
+        if self._bus is not None:
+            self._bus.disconnect()
+
+    async def _resume(self) -> None:
+        with suppress(RadioError):  # the phone's next command will meet it too
+            async with self._commands:
+                await self._tune_scan()
+                await self._tune_advertising()
+
+    async def _tune_scan(self) -> None:
+        if self._scanning and not self._connecting:
+            await self._central.scan()
+        else:
+            await self._central.rest()
+
+    async def _tune_advertising(self) -> None:
+        if self._peripheral is None:
+            return
+        if self._shown is not None and not self._connecting:
+            await self._peripheral.show(self._shown)
+        else:
+            await self._peripheral.hide()
+
+
+async def open_bluez(
+    name: str, profile: GattProfile, report: Report, *, clock: Callable[[], float] = time.time
+) -> BleakRadio:
+    """Open BlueZ's adapter called ``name``, such as hci0, in both roles.
+
+    Raises:
+        RadioError: there is no BlueZ, no such adapter, or it is switched off.
+    """
+    try:
+        bus = await MessageBus(bus_type=BusType.SYSTEM).connect()
+    except Exception:  # noqa: BLE001 - each way to be absent raises its own kind
+        msg = "there is no system bus to reach BlueZ on: is this Linux, with dbus running?"
+        raise RadioError(msg) from None
+    try:
+        async with asyncio.timeout(_ANSWER_S):
+            path = f"/org/bluez/{name}"
+            found = await bus.introspect("org.bluez", path)
+            adapter = Adapter(bus.get_proxy_object("org.bluez", path, found))
+            powered = await adapter.get_powered()
+        if not powered:
+            msg = f"the Bluetooth adapter {name} is switched off: bluetoothctl power on"
+            raise RadioError(msg)  # noqa: TRY301 - one way out closes the bus
+        peripheral = Peripheral(bus, adapter, profile, report, clock)
+        await peripheral.register()
+    except BaseException as error:
+        bus.disconnect()
+        if isinstance(error, RadioError) or not isinstance(error, Exception):
+            raise
+        msg = f"BlueZ has no Bluetooth adapter {name}: is it plugged in, and bluetoothd running?"
+        raise RadioError(msg) from None
+    central = Central(
+        profile,
+        report,
+        scan_options={"bluez": {"adapter": name, "filters": _EVERY_CHANGE}},
+        client_options={"bluez": {"adapter": name}},
+    )
+    return BleakRadio(central, peripheral, bus)
