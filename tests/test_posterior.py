@@ -192,3 +192,21 @@ def test_the_sampler_finds_a_normal_distribution():
     drawn = np.concatenate(kept, axis=1)
     assert drawn.mean() == pytest.approx(2.0, abs=0.06)
     assert drawn.std() == pytest.approx(0.5, abs=0.06)
+
+
+@pytest.mark.parametrize("rssi_dbm", [-20.0, -120.0])
+def test_all_of_the_time_is_no_more_than_the_time(rssi_dbm):
+    times = np.arange(0, 3600, 10.0)
+    log = Sightings.from_columns(
+        time=START + times,
+        observer=["anna"] * len(times),
+        peer=["ben"] * len(times),
+        rssi_dbm=np.full(len(times), rssi_dbm),
+    )
+    posterior = infer(log, Logs.OWN, calibration=Calibration({}))
+    time_s = np.random.default_rng(1).uniform(0, 60, posterior.middle.shape[:2])
+    for within_m in (0.01, 2.0, 1e4):
+        minutes = posterior.minutes(within_m, time_s)
+        assert 0 <= minutes.low[0] <= minutes.high[0] <= time_s.sum() / 60
+    assert posterior.minutes(1e4, time_s).low[0] == pytest.approx(time_s.sum() / 60)
+    assert posterior.minutes(0.01, time_s).high[0] == 0

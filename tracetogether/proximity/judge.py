@@ -17,8 +17,7 @@ from tracetogether.proximity.calibration import Calibration
 from tracetogether.proximity.distances import PairDistances, movement_share, pair_distances
 from tracetogether.proximity.judging import PairMinutes, WindowScores
 from tracetogether.proximity.log_odds import LogOdds
-from tracetogether.proximity.model import MODEL, REFERENCE_M, ProximityModel
-from tracetogether.proximity.offsets import slot_noise_db2
+from tracetogether.proximity.model import MODEL, ProximityModel
 from tracetogether.proximity.posterior import (
     Correction,
     Posterior,
@@ -29,8 +28,7 @@ from tracetogether.proximity.posterior import (
 from tracetogether.proximity.presence import presence
 from tracetogether.proximity.sampling import EFFORT, Effort
 from tracetogether.proximity.scene import Logs, Scene
-from tracetogether.proximity.soundings import SLOT_S, STRANGERS, Soundings, Strangers, sound
-from tracetogether.proximity.sums import group_sums
+from tracetogether.proximity.soundings import SLOT_S, Soundings, sound
 from tracetogether.proximity.truth import TrueMinutes, window_distance_m
 from tracetogether.proximity.windows import Windows
 from tracetogether.units import Floats, Ints
@@ -43,8 +41,6 @@ _SHIFTS: Final = np.linspace(-0.12, 0.12, 7)
 _WIDTHS: Final = (0.4, 0.6, 0.8, 1.0, 1.25, 1.6, 2.0, 2.5, 3.2)
 _BELIEF_SCENES: Final = 4.0  # the figures count as much as so many scenes where distances shift
 _COVERED: Final = 0.9
-_UNKNOWN_DB2: Final = 15.0  # more than a phone of either table leaves unknown, less than a stranger
-_BELIEF_PAIRS: Final = 2.0
 
 
 @dataclass(slots=True)
@@ -72,19 +68,11 @@ class PosteriorJudge:
     name: str = "posterior"
     logs: frozenset[Logs] = frozenset(Logs)
     # What a scene's signals say does not depend on what was fitted: the folds share it.
-    _known: dict[tuple[int, Strangers], _Known] = field(
-        default_factory=dict, repr=False, compare=False
-    )
+    _known: dict[int, _Known] = field(default_factory=dict, repr=False, compare=False)
 
     def fit(self, scenes: Sequence[Scene], *, calibration: Calibration) -> "FittedPosterior":
         """Return the posterior, to be set right on ``scenes`` when asked."""
-        known = self._known
-        strangers = _strangers(
-            [_scene(known, one, calibration, STRANGERS) for one in scenes], self.model
-        )
-        return FittedPosterior(
-            tuple(scenes), calibration, self.model, self.effort, strangers, known
-        )
+        return FittedPosterior(tuple(scenes), calibration, self.model, self.effort, self._known)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,10 +83,7 @@ class FittedPosterior:
     calibration: Calibration
     model: ProximityModel = MODEL
     effort: Effort = EFFORT
-    strangers: Strangers = STRANGERS
-    _known: dict[tuple[int, Strangers], _Known] = field(
-        default_factory=dict, repr=False, compare=False
-    )
+    _known: dict[int, _Known] = field(default_factory=dict, repr=False, compare=False)
     _log_odds: dict[tuple[Logs, float, float], LogOdds] = field(
         default_factory=dict, repr=False, compare=False
     )
@@ -149,7 +134,7 @@ class FittedPosterior:
         return known.posteriors[logs]
 
     def _scene(self, scene: Scene) -> _Known:
-        return _scene(self._known, scene, self.calibration, self.strangers)
+        return _scene(self._known, scene, self.calibration)
 
     def _distances(self, known: _Known, logs: Logs) -> PairDistances:
         if logs not in known.distances:
@@ -243,61 +228,18 @@ class FittedPosterior:
         shift = _lowest(_SHIFTS, np.array(losses)) * len(parts) / (len(parts) + _BELIEF_SCENES)
         covered = [outcome(Correction(shift, width))[1] for width in _WIDTHS]
         width = float(np.interp(_COVERED, np.maximum.accumulate(covered), _WIDTHS))
+        if logs is Logs.ALL:  # a room's positions err together: scenes are counted, not pairs
+            width *= 1 + 1 / len(parts)
         return Correction(shift, width)
 
 
-def _scene(
-    known: dict[tuple[int, Strangers], _Known],
-    scene: Scene,
-    calibration: Calibration,
-    strangers: Strangers,
-) -> _Known:
+def _scene(known: dict[int, _Known], scene: Scene, calibration: Calibration) -> _Known:
     """Return what is known of a scene so far, at first its soundings."""
-    found = known.get((id(scene), strangers))
+    found = known.get(id(scene))
     if found is None or found.scene is not scene:
-        found = _Known(scene, sound(scene.sightings, calibration, strangers=strangers))
-        known[id(scene), strangers] = found
+        found = _Known(scene, sound(scene.sightings, calibration))
+        known[id(scene)] = found
     return found
-
-
-def _strangers(scenes: Sequence[_Known], model: ProximityModel) -> Strangers:
-    """Return what the scenes show of phones of which nothing is known.
-
-    Known phones tell nothing of that, and are told nothing.
-    """
-    strays, unknown = [np.empty(0)], [np.empty(0)]
-    for one in scenes:
-        distance, soundings = one.scene.distance_m, one.soundings
-        if distance is None:
-            continue
-        with np.errstate(invalid="ignore"):
-            known = distance > 0  # NaN, unknown, compares false
-        pairs = soundings.pairs
-        row = soundings.pair_of_reading[known]
-        count = np.bincount(row, minlength=pairs)
-        decades = group_sums(np.log10(distance[known] / REFERENCE_M), row, pairs)
-        level = group_sums(soundings.level_of_reading_db[known], row, pairs)
-        variance = soundings.receive_variance_db2 + soundings.transmit_variance_db2
-        used = (count > 0) & (variance > _UNKNOWN_DB2)
-        mean = (level - model.slope_db * decades)[used] / count[used]
-        strays.append(mean - model.level_db)
-        unknown.append(variance[used])
-    stray, prior = np.concatenate(strays), np.concatenate(unknown)
-    if not len(stray):
-        return STRANGERS
-    high_db = float(stray.sum() / (len(stray) + _BELIEF_PAIRS))
-    usual = (
-        model.level_sd_db**2
-        + model.receiver_sd_db**2
-        + model.transmitter_sd_db**2
-        + model.pair_sd_db**2
-        + model.direction_sd_db**2
-        + float(slot_noise_db2(np.array([3.0]), model)[0])
-    )
-    seen = float(np.square(stray - high_db).sum() - usual * len(stray))
-    # As many pairs that vary as the prior thinks are thrown in.
-    variance = (max(seen, 0.0) / prior.mean() + _BELIEF_PAIRS) / (len(stray) + _BELIEF_PAIRS)
-    return Strangers(high_db, float(np.clip(variance, 0.05, 1.5)))
 
 
 def tracked_s(posterior: Posterior, scene: Scene) -> Floats:

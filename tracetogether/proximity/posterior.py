@@ -29,8 +29,8 @@ from tracetogether.units import SECONDS_PER_MINUTE, Floats, Ints
 F32 = npt.NDArray[np.float32]
 
 _COURSES: Final = 24  # of a pair judged by itself
-_SIGNAL_WIDTH: Final = 2.2  # exp05: without it 58 % of intervals of minutes are right, not 90
-_GEOMETRY_SD: Final = 0.12  # log10 distance: what positions are wrong by beside their own spread
+_SIGNAL_WIDTH: Final = 1.2  # exp05: so wide that 90 % of intervals of minutes are right
+_GEOMETRY_SD: Final = 0.145  # log10 distance: what positions are wrong by beside their own spread
 _GEOMETRY_SLOT_SD: Final = 0.1
 _GEOMETRY_SHIFT: Final = 0.09  # log10 distance: positions come out too far apart by so much, exp05
 _MOST_WORK: Final = 40_000_000  # pairs * slots * (slots + chains) that positions are sought for
@@ -137,8 +137,10 @@ class Posterior:
         """
         found = _intervals(self.minutes_of_courses(within_m, time_s))
         total = time_s.sum(axis=1) / SECONDS_PER_MINUTE
-        low = np.where(found.low < _SECOND, 0.0, found.low)
+        # Courses are added in single precision, and may exceed the total by a hair.
+        low = np.where(found.low < _SECOND, 0.0, np.minimum(found.low, total))
         high = np.where(found.high > total - _SECOND, total, found.high)
+        high = np.maximum(high, low)
         return Intervals(low, np.clip(found.median, low, high), high)
 
     def close_contact(self, within_m: float, least_minutes: float, time_s: Floats) -> Floats:

@@ -83,42 +83,11 @@ class Soundings:
         return group_sums(self.attenuation_db, self.pair, self.pairs) / self.slot_counts()
 
 
-@dataclass(frozen=True, slots=True)
-class Strangers:
-    """What a recording has shown of phones of which nothing was known.
-
-    Phones of which something is known take their part of it.
-
-    Attributes:
-        high_db: by how much their attenuations come out too high, all alike: an app may
-            choose another power than the prior thinks of.
-        variance: times the prior's variance between them.
-    """
-
-    high_db: float = 0.0
-    variance: float = 1.0
-
-
-STRANGERS: Final = Strangers()
-
-
-def sound(
-    sightings: Sightings, calibration: Calibration, *, strangers: Strangers = STRANGERS
-) -> Soundings:
-    """Return the soundings of ``sightings``.
-
-    Args:
-        sightings: of one scene.
-        calibration: what is known of phone models.
-        strangers: what is known of phones that are not in ``calibration``.
-    """
+def sound(sightings: Sightings, calibration: Calibration) -> Soundings:
+    """Return the soundings of ``sightings``."""
     who = people(sightings)
     receive, transmit = calibration.phone_variances(sightings)
-    attenuation = calibration.attenuation(sightings).db
-    if strangers.high_db:
-        nothing_known = calibration.receive.sd_db**2 + calibration.transmit.sd_db**2
-        attenuation = attenuation - strangers.high_db * (receive + transmit) / nothing_known
-    level = np.rint(attenuation * _EXACT) / _EXACT
+    level = np.rint(calibration.attenuation(sightings).db * _EXACT) / _EXACT
     scan = np.floor(sightings.time / SCAN_S).astype(np.int64)
     per_slot = int(SLOT_S // SCAN_S)
     first = int(scan.min()) // per_slot if len(scan) else 0
@@ -142,8 +111,8 @@ def sound(
         slots=slots,
         observer=pairs // width - 1,
         peer=pairs % width - 1,
-        receive_variance_db2=strangers.variance * _largest(receive, pair, len(pairs)),
-        transmit_variance_db2=strangers.variance * _largest(transmit, pair, len(pairs)),
+        receive_variance_db2=_largest(receive, pair, len(pairs)),
+        transmit_variance_db2=_largest(transmit, pair, len(pairs)),
         pair=slot_key // max(slots, 1),
         slot=slot_key % max(slots, 1),
         attenuation_db=total / readings,
