@@ -34,7 +34,13 @@ def commands(group: click.Group, path: str = "tracetogether") -> list[tuple[str,
 
 
 def _section(words: str, command: click.Command) -> str:
-    context = click.Context(command, info_name=words, max_content_width=92, terminal_width=92)
+    context = click.Context(
+        command,
+        info_name=words,
+        max_content_width=92,
+        terminal_width=92,
+        help_option_names=["-h", "--help"],
+    )
     text = command.get_help(context).rstrip()
     return f"\n## `{words}`\n\n```text\n{text}\n```\n"
 
