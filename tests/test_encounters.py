@@ -48,7 +48,15 @@ def test_names_make_their_rules():
     by_name = encounters(walk(), estimator=ESTIMATORS["bucket-swisscovid"]())
     by_rule = encounters(walk(), estimator=Bucketed(SWISSCOVID))
     assert by_name.minutes_median.tolist() == by_rule.minutes_median.tolist()
-    assert set(ESTIMATORS) >= {"smoothed", "bucket-cwa", "bucket-swisscovid", "bucket-lfph"}
+    assert set(ESTIMATORS) == {
+        "smoothed",
+        "posterior",
+        "bucket-cwa",
+        "bucket-swisscovid",
+        "bucket-immuni",
+        "bucket-lfph",
+        "bucket-arizona",
+    }
 
 
 def test_an_own_log_without_observers():
