@@ -566,8 +566,12 @@ def test_a_busy_server_is_asked_again_where_that_does_no_harm(
         assert len(patient.fetch_batch()) == 100
         assert len(calls) == 3
         calls.clear()
+        with pytest.raises(AccessDeniedError, match="not accepted"):
+            patient.redeem_pin("00000000", b"")  # the attempt has a name: asked again as itself
+        assert len(calls) == 3
+        calls.clear()
         with pytest.raises(UnreachableError, match="try again"):
-            patient.redeem_pin("00000000", b"")
+            patient.withdraw()  # may have been done already: not for the client to repeat
         assert len(calls) == 1
 
 
