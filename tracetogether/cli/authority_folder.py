@@ -15,6 +15,7 @@ from tracetogether.errors import MissingExtraError, StoreError
 from tracetogether.keyring import KeyRing
 from tracetogether.parameters import BLUETRACE
 from tracetogether.secret_file import create_secret, read_secret
+from tracetogether.units import Entropy
 
 if TYPE_CHECKING:
     from tracetogether.adapters.sql_store import SqlStore
@@ -76,12 +77,15 @@ def create_folder(
 
 
 @contextmanager
-def opened_folder(folder: Path, database: str | None = None) -> Iterator[Authority]:
+def opened_folder(
+    folder: Path, database: str | None = None, *, entropy: Entropy = os.urandom
+) -> Iterator[Authority]:
     """Open the authority in ``folder``; its database is closed afterwards.
 
     Args:
         folder: made by ``create_folder``.
         database: URL of its PostgreSQL database, if it is not the one noted in the folder.
+        entropy: where ids and secrets come from; another source is for demonstrations alone.
 
     Raises:
         StoreError: there is none, or its database can't be read.
@@ -96,6 +100,7 @@ def opened_folder(folder: Path, database: str | None = None) -> Iterator[Authori
             name=store.name,
             store=store,
             save_keys=lambda ring: save_keys(ring, folder / KEYS),
+            entropy=entropy,
         )
 
 

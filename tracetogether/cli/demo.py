@@ -124,7 +124,9 @@ def _play(seed: int) -> tuple[Run, Truth, _Traced]:
     with ExitStack() as stack:
         folder = Path(stack.enter_context(TemporaryDirectory(prefix="tracetogether-")))
         operator_token = create_folder(folder, now=clock.now)
-        service = stack.enter_context(opened_folder(folder))
+        # User ids decide when phones change their TempIDs: drawn from the seed like all chance.
+        users = Streams(seed).entropy("authority", "users")
+        service = stack.enter_context(opened_folder(folder, entropy=users))
         url = stack.enter_context(http_api.running(http_api.create_app(service, clock=clock)))
         tempids = _HttpTempIDs(url)
         stack.callback(tempids.close)
