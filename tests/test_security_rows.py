@@ -1,7 +1,7 @@
 """The security table's rows, each with its assertion; others are beside what they belong to.
 
 Rows 1 (tries), 4, 7, 11 and 15 have further tests in test_intake.py, row 5 in
-contracts/test_authority_stores.py, rows 19, 20 and 23 in integration/test_roles.py, row 28 in
+contracts/test_stores_at_once.py, rows 19, 20 and 23 in integration/test_roles.py, row 28 in
 integration/test_faults.py. Rows 22 and 24 and the rest of 20 and 23 belong to the operators' pages.
 """
 

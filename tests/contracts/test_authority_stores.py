@@ -1,85 +1,16 @@
-"""One battery over every store of the authority, and what a file alone must hold."""
+"""One battery over every store of the authority; what lies in days is beside it."""
 
-import stat
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from pathlib import Path
-from sqlite3 import connect as sqlite_connect
-from threading import Barrier
 
 import pytest
 
-from tests.authority_world import DAY, NOON, NOW
-from tracetogether.adapters.sql_store import SCHEMA_REVISION as REVISION
-from tracetogether.adapters.sql_store import SqlStore
+from tests.authority_world import NOON
+from tests.store_rows import OTHER, USER, case, contact_list, operator, pin, upload
 from tracetogether.authority.audit import START, Audit
-from tracetogether.authority.casework import Case
-from tracetogether.authority.contact_lists import ContactList, SealedContact
-from tracetogether.authority.intake import SealedUpload
-from tracetogether.authority.memory_store import MemoryStore
-from tracetogether.authority.operators import Operator, Role, operator_digest
-from tracetogether.authority.pins import UploadPin
-from tracetogether.authority.service import Authority, AuthorityStore
+from tracetogether.authority.operators import Role
+from tracetogether.authority.service import AuthorityStore
 from tracetogether.authority.statistics import Counts
-from tracetogether.crypto import sha256
-from tracetogether.errors import AccessDeniedError, AuditError, ConflictError, StoreError
-from tracetogether.keyring import KeyRing
-from tracetogether.units import SECONDS_PER_DAY
-
-USER, OTHER = "user-one", "user-two"
-OPERATOR = "the-operator-token"
-THREADS = 50
-
-
-@pytest.fixture
-def sqlite(tmp_path: Path) -> Iterator[SqlStore]:
-    with SqlStore.create(tmp_path / "a.db", name="SG_MOH") as store:
-        yield store
-
-
-@pytest.fixture
-def postgres(postgres_url: str) -> Iterator[SqlStore]:
-    with SqlStore.create(postgres_url, name="SG_MOH") as store:
-        yield store
-
-
-@pytest.fixture(params=["sqlite", "postgres"])
-def sql(request: pytest.FixtureRequest) -> SqlStore:
-    store: SqlStore = request.getfixturevalue(request.param)
-    return store
-
-
-@pytest.fixture(params=["memory", "sqlite", "postgres"])
-def store(request: pytest.FixtureRequest) -> AuthorityStore:
-    if request.param == "memory":
-        return MemoryStore()
-    found: SqlStore = request.getfixturevalue(request.param)
-    return found
-
-
-@pytest.fixture
-def filled(store: AuthorityStore) -> AuthorityStore:
-    """Two users, a case each."""
-    for user, case_id in ((USER, "CASE1"), (OTHER, "CASE2")):
-        assert store.add_user(user, user.encode())
-        assert store.add_case(case(case_id, user))
-    return store
-
-
-def case(case_id: str, user: str = USER, opened_at: float = NOON) -> Case:
-    return Case(case_id, user, 18_386, opened_at, opened_at)
-
-
-def pin(user: str = USER, case_id: str = "CASE1", digest: bytes = b"digest") -> UploadPin:
-    return UploadPin(user, case_id, 18_386, digest, NOON + 100)
-
-
-def upload(token_id: str, case_id: str = "CASE1", at: float = NOON) -> SealedUpload:
-    return SealedUpload(
-        token_id, case_id, USER, at, b"wrapped", b"\x00sealed\xff" + token_id.encode()
-    )
-
+from tracetogether.errors import AuditError
 
 # --- users ---
 
@@ -126,10 +57,6 @@ def test_many_users_are_looked_up_at_once(store: AuthorityStore) -> None:
 
 
 # --- operators ---
-
-
-def operator(name: str, prefix: str = "t", *roles: Role) -> Operator:
-    return Operator(name, frozenset(roles or Role), NOON, operator_digest(prefix + name))
 
 
 def test_operators_come_back_by_name(store: AuthorityStore) -> None:
@@ -202,43 +129,7 @@ def test_the_log_comes_back_as_it_was_written(store: AuthorityStore) -> None:
         audit.verify((7, digest))
 
 
-# --- contact lists, counts, notes ---
-
-
-def contact_list(case_id: str = "CASE1", basis: str = "within-2m", day: int = DAY) -> ContactList:
-    lines = tuple(
-        SealedContact(bytes([n]) * 3, n, 2, 0.1, 1 / 3, 2.5, 1.5, 0.25, 1.0, 4.0, NOON, NOON + n)
-        for n in range(3)
-    )
-    return ContactList(case_id, basis, day, b"from", 1, 0, 30, 20, 10, {"expired_id": 10}, lines)
-
-
-def test_contact_lists_come_back_as_they_were(filled: AuthorityStore) -> None:
-    near = contact_list(basis="within-1.5m")
-    for one in (contact_list(), near, replace(contact_list("CASE2"), contacts=())):
-        filled.put_contact_list(one)
-    assert filled.contact_list("CASE1", "within-2m") == contact_list()
-    assert filled.contact_list("CASE1", "within-1.5m") == near
-    assert filled.contact_list("CASE2", "within-2m") == replace(contact_list("CASE2"), contacts=())
-    assert filled.contact_list("CASE2", "within-1.5m") is None
-
-
-def test_a_new_list_takes_the_place_of_the_old_one(filled: AuthorityStore) -> None:
-    filled.put_contact_list(contact_list())
-    newer = replace(contact_list(day=DAY + 1), contacts=contact_list().contacts[:1])
-    filled.put_contact_list(newer)
-    assert filled.contact_list("CASE1", "within-2m") == newer
-
-
-def test_contact_lists_are_dropped_by_their_day(filled: AuthorityStore) -> None:
-    filled.put_contact_list(contact_list())
-    filled.put_contact_list(contact_list("CASE2", day=DAY + 1))
-    assert filled.drop_contact_lists(NOON) == 0
-    assert filled.drop_contact_lists(NOON + SECONDS_PER_DAY) == 1
-    assert filled.contact_list("CASE1", "within-2m") is None
-    assert filled.contact_list("CASE2", "within-2m") is not None
-    counted = filled.counts(NOON)
-    assert (counted.contact_lists, counted.contacts) == (1, 3)
+# --- counts and notes ---
 
 
 def test_requests_are_counted_by_name_subject_and_window(store: AuthorityStore) -> None:
@@ -268,24 +159,6 @@ def test_everything_is_counted(filled: AuthorityStore) -> None:
     size = len(upload("a").sealed)
     assert filled.counts(NOON) == Counts(2, 1, 2, 1, 1, size, 1, 3, 1)
     assert filled.counts(NOON + 100).open_pins == 0
-
-
-def test_a_token_is_remembered_after_its_upload_is_gone(filled: AuthorityStore) -> None:
-    assert filled.add_upload(upload("a"))
-    assert filled.drop_uploads(NOON + 1) == 1
-    assert not filled.add_upload(upload("a", at=NOON + SECONDS_PER_DAY))
-    assert filled.drop_tokens(NOON) == 0
-    assert filled.drop_tokens(NOON + 1) == 1
-    assert filled.add_upload(upload("a", at=NOON + SECONDS_PER_DAY))
-
-
-def test_uploads_of_many_days_are_dropped_to_the_second(filled: AuthorityStore) -> None:
-    for day in range(5):
-        filled.add_upload(upload(str(day), at=NOON + day * SECONDS_PER_DAY))
-    assert filled.upload_ids("CASE1")[0] == ("0", NOON)
-    assert filled.drop_uploads(NOON + 3 * SECONDS_PER_DAY) == 3
-    assert [one for one, _ in filled.upload_ids("CASE1")] == ["3", "4"]
-    assert filled.drop_uploads(NOON + 3 * SECONDS_PER_DAY + 1) == 1
 
 
 # --- cases ---
@@ -392,251 +265,3 @@ def test_a_used_pin_stays_for_the_attempt_that_used_it(
     assert filled.use_pin(tried, attempt)
     assert filled.drop_pins(NOON) == gone
     assert filled.drop_pins(NOON + 100) == 1 - gone
-
-
-# --- uploads ---
-
-
-def test_uploads_come_back_in_the_order_in_which_they_came(filled: AuthorityStore) -> None:
-    later, earlier, other = (
-        upload("a", at=NOON + 1),
-        upload("b"),
-        upload("c", "CASE2"),
-    )
-    assert all(filled.add_upload(one) for one in (later, earlier, other))
-    assert list(filled.uploads("CASE1")) == [earlier, later]
-    assert list(filled.uploads("CASE2")) == [other]
-    assert list(filled.uploads("CASE9")) == []
-
-
-def test_no_upload_twice(filled: AuthorityStore) -> None:
-    assert filled.add_upload(upload("a"))
-    assert not filled.add_upload(upload("a", at=NOON + 1))
-    assert list(filled.uploads("CASE1")) == [upload("a")]
-
-
-def test_uploads_are_dropped_by_their_time(filled: AuthorityStore) -> None:
-    for number in range(4):
-        filled.add_upload(upload(str(number), at=NOON + number))
-    assert filled.drop_uploads(NOON + 2) == 2
-    assert filled.drop_uploads(NOON + 2) == 0
-    assert [one.token_id for one in filled.uploads("CASE1")] == ["2", "3"]
-
-
-# --- many at once, on the file ---
-
-
-def at_once(act: Callable[[int], bool]) -> int:
-    """Let fifty threads act at the same moment; return how many succeeded."""
-    barrier = Barrier(THREADS)
-
-    def wait_and_act(number: int) -> bool:
-        barrier.wait()
-        return act(number)
-
-    with ThreadPoolExecutor(THREADS) as pool:
-        return sum(pool.map(wait_and_act, range(THREADS)))
-
-
-def served(store: SqlStore) -> Authority:
-    return Authority.assemble(
-        KeyRing.generate(NOW - SECONDS_PER_DAY),
-        name=store.name,
-        store=store,
-        save_keys=lambda _: None,
-    )
-
-
-def test_fifty_threads_redeem_one_pin_and_one_succeeds(sql: SqlStore) -> None:
-    authority = served(sql)
-    user = authority.issuance.register().user_id
-    for _ in range(3):
-        opened = authority.casework.open_case(user, NOON)
-        code = authority.pins.issue(opened, NOON)
-
-        def redeem(number: int, code: str = code) -> bool:
-            try:
-                authority.intake.redeem_pin(user, code, sha256(bytes([number])), NOON)
-            except AccessDeniedError:
-                return False
-            return True
-
-        assert at_once(redeem) == 1
-
-
-def test_fifty_threads_try_wrong_pins_and_five_tries_are_spent(sql: SqlStore) -> None:
-    sql.add_user(USER, b"digest")
-    sql.add_case(case("CASE1"))
-    sql.put_pin(pin())
-    assert at_once(lambda _: sql.try_pin(USER, NOON) is not None) == 5
-
-
-def test_fifty_threads_upload_with_one_token_and_one_succeeds(sql: SqlStore) -> None:
-    authority = served(sql)
-    opened = authority.casework.open_case(authority.issuance.register().user_id, NOON)
-    body = b'{"records": []}'
-    code = authority.pins.issue(opened, NOON)
-    token = authority.intake.redeem_pin(opened.user_id, code, sha256(body), NOON)
-
-    def take(_: int) -> bool:
-        try:
-            authority.intake.take_upload(token, body, NOON)
-        except ConflictError:
-            return False
-        return True
-
-    assert at_once(take) == 1
-    assert len(sql.uploads(opened.case_id)) == 1
-
-
-def test_two_openings_of_a_file_share_its_state(sqlite: SqlStore, tmp_path: Path) -> None:
-    sqlite.add_user(USER, b"digest")
-    sqlite.add_case(case("CASE1"))
-    sqlite.put_pin(pin())
-    with SqlStore.open(tmp_path / "a.db") as again:
-        tried = again.try_pin(USER, NOON)
-        assert tried is not None
-        assert sqlite.use_pin(tried, b"")
-        assert not again.use_pin(tried, b"")
-
-
-# --- the file itself ---
-
-
-def test_a_file_is_its_owners_alone(sqlite: SqlStore, tmp_path: Path) -> None:
-    sqlite.add_user(USER, b"digest")
-    files = sorted(tmp_path.iterdir())
-    assert [one.name for one in files] == ["a.db", "a.db-shm", "a.db-wal"]
-    assert {stat.S_IMODE(one.stat().st_mode) for one in files} == {0o600}
-
-
-def test_a_file_keeps_what_it_was_told(tmp_path: Path) -> None:
-    path = tmp_path / "a.db"
-    with SqlStore.create(path, name="AU_DTA") as store:
-        store.add_user(USER, b"digest")
-    with SqlStore.open(path) as store:
-        assert store.name == "AU_DTA"
-        assert store.user_of(b"digest") == USER
-        assert repr(store) == f"SqlStore({str(path)!r})"
-
-
-def test_no_secret_is_in_the_files(sqlite: SqlStore, tmp_path: Path) -> None:
-    authority = served(sqlite)
-    phone = authority.issuance.register()
-    opened = authority.casework.open_case(phone.user_id, NOON)
-    tempid = authority.issuance.batch(phone.user_id, NOON).at(NOON)
-    assert tempid is not None
-    body = b'{"records": [{"timestamp": %d, "rssi": -60, "msg": "%s"}]}' % (
-        int(NOON),
-        tempid.text.encode(),
-    )
-    code = authority.pins.issue(opened, NOON)
-    token = authority.intake.redeem_pin(phone.user_id, code, sha256(body), NOON)
-    authority.intake.take_upload(token, body, NOON)
-    stored = b"".join(one.read_bytes() for one in tmp_path.iterdir())
-    assert opened.case_id.encode() in stored  # the search finds what is there
-    for secret in (phone.credential, OPERATOR, tempid.text, code, token, "rssi"):
-        assert secret.encode() not in stored
-
-
-def test_what_was_dropped_is_not_left_in_the_files(sqlite: SqlStore, tmp_path: Path) -> None:
-    sqlite.add_user(USER, b"digest")
-    sqlite.add_case(case("CASE1"))
-    big = replace(upload("a"), sealed=b"CANARY" * 10_000)
-    sqlite.add_upload(big)
-    assert b"CANARY" in b"".join(one.read_bytes() for one in tmp_path.iterdir())
-    assert sqlite.drop_uploads(NOON + SECONDS_PER_DAY) == 1
-    assert b"CANARY" not in b"".join(one.read_bytes() for one in tmp_path.iterdir())
-
-
-def test_a_case_takes_its_uploads_along(sql: SqlStore) -> None:
-    sql.add_user(USER, b"digest")
-    sql.add_case(case("CASE1"))
-    sql.put_pin(pin())
-    sql.add_upload(upload("a"))
-    assert sql.drop_cases(NOON + 1) == 1
-    assert list(sql.uploads("CASE1")) == []
-    assert sql.try_pin(USER, NOON) is None
-
-
-def test_nothing_hangs_in_the_air(sql: SqlStore) -> None:
-    for act in (
-        lambda: sql.add_case(case("CASE1", "nobody")),
-        lambda: sql.put_pin(pin()),
-        lambda: sql.add_upload(upload("a", "CASE9")),
-    ):
-        with pytest.raises(StoreError, match=r"(?i)foreign key"):
-            act()
-
-
-def test_a_file_is_never_overwritten(sqlite: SqlStore, tmp_path: Path) -> None:
-    with pytest.raises(StoreError, match="there already"):
-        SqlStore.create(tmp_path / "a.db", name="X")
-    assert sqlite.noted("authority") == "SG_MOH"
-
-
-def test_a_folder_that_is_not_there_is_told(tmp_path: Path) -> None:
-    with pytest.raises(StoreError, match="No such file"):
-        SqlStore.create(tmp_path / "none" / "a.db", name="X")
-    with pytest.raises(StoreError, match="init"):
-        SqlStore.open(tmp_path / "a.db")
-
-
-def test_another_programs_file_is_refused(tmp_path: Path) -> None:
-    path = tmp_path / "a.db"
-    path.write_bytes(b"not a database at all, but long enough to be one" * 100)
-    with pytest.raises(StoreError, match="damaged"):
-        SqlStore.open(path)
-    path.unlink()
-    other = sqlite_connect(path)
-    other.execute("CREATE TABLE t (x)")
-    other.close()
-    with pytest.raises(StoreError, match="not an authority's database"):
-        SqlStore.open(path)
-
-
-def test_another_version_is_refused(tmp_path: Path) -> None:
-    path = tmp_path / "a.db"
-    SqlStore.create(path, name="X").close()
-    changed = sqlite_connect(path)
-    changed.execute("UPDATE alembic_version SET version_num = '9999'")
-    changed.commit()
-    changed.close()
-    with pytest.raises(StoreError, match=f"schema version 9999, this program reads {REVISION}"):
-        SqlStore.open(path)
-    changed = sqlite_connect(path)
-    changed.execute("DROP TABLE alembic_version")
-    changed.close()
-    with pytest.raises(StoreError, match="not an authority's database"):
-        SqlStore.open(path)
-
-
-def test_a_failure_names_file_and_remedy_and_no_value(sqlite: SqlStore, tmp_path: Path) -> None:
-    outside = sqlite_connect(tmp_path / "a.db")
-    outside.execute("DROP TABLE users")
-    outside.close()
-    with pytest.raises(StoreError) as caught:
-        sqlite.add_user("canary-user", b"canary-digest")
-    said = str(caught.value)
-    assert str(tmp_path / "a.db") in said
-    assert "no such table" in said
-    assert "canary" not in said
-    assert caught.value.__suppress_context__
-
-
-def test_a_full_disk_is_told_and_stores_nothing(sqlite: SqlStore) -> None:
-    sqlite.add_user(USER, b"digest")
-    sqlite.add_case(case("CASE1"))
-    with sqlite._database.engine.connect() as connection:
-        pages = connection.exec_driver_sql("PRAGMA page_count").scalar_one()
-    engine = sqlite._database.engine
-
-    import sqlalchemy as sa
-
-    @sa.event.listens_for(engine, "begin")
-    def no_more_pages(connection: sa.Connection) -> None:
-        connection.exec_driver_sql(f"PRAGMA max_page_count = {pages + 1}")
-
-    with pytest.raises(StoreError, match="free some space"):
-        sqlite.add_upload(replace(upload("a"), sealed=bytes(1_000_000)))
-    assert list(sqlite.uploads("CASE1")) == []

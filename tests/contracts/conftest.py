@@ -1,0 +1,46 @@
+"""The authority's stores, each empty, and one that holds two users with a case each."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.store_rows import OTHER, USER, case
+from tracetogether.adapters.sql_store import SqlStore
+from tracetogether.authority.memory_store import MemoryStore
+from tracetogether.authority.service import AuthorityStore
+
+
+@pytest.fixture
+def sqlite(tmp_path: Path) -> Iterator[SqlStore]:
+    with SqlStore.create(tmp_path / "a.db", name="SG_MOH") as store:
+        yield store
+
+
+@pytest.fixture
+def postgres(postgres_url: str) -> Iterator[SqlStore]:
+    with SqlStore.create(postgres_url, name="SG_MOH") as store:
+        yield store
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def sql(request: pytest.FixtureRequest) -> SqlStore:
+    store: SqlStore = request.getfixturevalue(request.param)
+    return store
+
+
+@pytest.fixture(params=["memory", "sqlite", "postgres"])
+def store(request: pytest.FixtureRequest) -> AuthorityStore:
+    if request.param == "memory":
+        return MemoryStore()
+    found: SqlStore = request.getfixturevalue(request.param)
+    return found
+
+
+@pytest.fixture
+def filled(store: AuthorityStore) -> AuthorityStore:
+    """Two users, a case each."""
+    for user, case_id in ((USER, "CASE1"), (OTHER, "CASE2")):
+        assert store.add_user(user, user.encode())
+        assert store.add_case(case(case_id, user))
+    return store

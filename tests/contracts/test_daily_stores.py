@@ -1,0 +1,80 @@
+"""One battery over every store: what is kept by its day, uploads and contact lists."""
+
+from dataclasses import replace
+
+from tests.authority_world import DAY, NOON
+from tests.store_rows import contact_list, upload
+from tracetogether.authority.service import AuthorityStore
+from tracetogether.units import SECONDS_PER_DAY
+
+
+def test_uploads_come_back_in_the_order_in_which_they_came(filled: AuthorityStore) -> None:
+    later, earlier, other = (
+        upload("a", at=NOON + 1),
+        upload("b"),
+        upload("c", "CASE2"),
+    )
+    assert all(filled.add_upload(one) for one in (later, earlier, other))
+    assert list(filled.uploads("CASE1")) == [earlier, later]
+    assert list(filled.uploads("CASE2")) == [other]
+    assert list(filled.uploads("CASE9")) == []
+
+
+def test_no_upload_twice(filled: AuthorityStore) -> None:
+    assert filled.add_upload(upload("a"))
+    assert not filled.add_upload(upload("a", at=NOON + 1))
+    assert list(filled.uploads("CASE1")) == [upload("a")]
+
+
+def test_uploads_are_dropped_by_their_time(filled: AuthorityStore) -> None:
+    for number in range(4):
+        filled.add_upload(upload(str(number), at=NOON + number))
+    assert filled.drop_uploads(NOON + 2) == 2
+    assert filled.drop_uploads(NOON + 2) == 0
+    assert [one.token_id for one in filled.uploads("CASE1")] == ["2", "3"]
+
+
+def test_contact_lists_come_back_as_they_were(filled: AuthorityStore) -> None:
+    near = contact_list(basis="within-1.5m")
+    for one in (contact_list(), near, replace(contact_list("CASE2"), contacts=())):
+        filled.put_contact_list(one)
+    assert filled.contact_list("CASE1", "within-2m") == contact_list()
+    assert filled.contact_list("CASE1", "within-1.5m") == near
+    assert filled.contact_list("CASE2", "within-2m") == replace(contact_list("CASE2"), contacts=())
+    assert filled.contact_list("CASE2", "within-1.5m") is None
+
+
+def test_a_new_list_takes_the_place_of_the_old_one(filled: AuthorityStore) -> None:
+    filled.put_contact_list(contact_list())
+    newer = replace(contact_list(day=DAY + 1), contacts=contact_list().contacts[:1])
+    filled.put_contact_list(newer)
+    assert filled.contact_list("CASE1", "within-2m") == newer
+
+
+def test_contact_lists_are_dropped_by_their_day(filled: AuthorityStore) -> None:
+    filled.put_contact_list(contact_list())
+    filled.put_contact_list(contact_list("CASE2", day=DAY + 1))
+    assert filled.drop_contact_lists(NOON) == 0
+    assert filled.drop_contact_lists(NOON + SECONDS_PER_DAY) == 1
+    assert filled.contact_list("CASE1", "within-2m") is None
+    assert filled.contact_list("CASE2", "within-2m") is not None
+    counted = filled.counts(NOON)
+    assert (counted.contact_lists, counted.contacts) == (1, 3)
+
+
+def test_a_token_is_remembered_after_its_upload_is_gone(filled: AuthorityStore) -> None:
+    assert filled.add_upload(upload("a"))
+    assert filled.drop_uploads(NOON + 1) == 1
+    assert not filled.add_upload(upload("a", at=NOON + SECONDS_PER_DAY))
+    assert filled.drop_tokens(NOON) == 0
+    assert filled.drop_tokens(NOON + 1) == 1
+    assert filled.add_upload(upload("a", at=NOON + SECONDS_PER_DAY))
+
+
+def test_uploads_of_many_days_are_dropped_to_the_second(filled: AuthorityStore) -> None:
+    for day in range(5):
+        filled.add_upload(upload(str(day), at=NOON + day * SECONDS_PER_DAY))
+    assert filled.upload_ids("CASE1")[0] == ("0", NOON)
+    assert filled.drop_uploads(NOON + 3 * SECONDS_PER_DAY) == 3
+    assert [one for one, _ in filled.upload_ids("CASE1")] == ["3", "4"]
+    assert filled.drop_uploads(NOON + 3 * SECONDS_PER_DAY + 1) == 1
