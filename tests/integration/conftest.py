@@ -1,0 +1,28 @@
+"""A running authority for each test that wants one of its own."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import urllib3
+
+from tests.authority_world import OPERATOR_TOKEN, World
+from tests.http_site import Clock, Site
+from tracetogether.adapters import http_api
+from tracetogether.adapters.http_client import AuthorityClient
+from tracetogether.adapters.sql_store import SqlStore
+from tracetogether.units import Entropy
+
+
+@pytest.fixture
+def site(entropy: Entropy, tmp_path: Path) -> Iterator[Site]:
+    clock = Clock()
+    with SqlStore.create(tmp_path / "authority.db", name="SG_MOH") as store:
+        world = World.of(entropy, store=store)
+        app = http_api.create_app(world.authority, clock=clock)
+        with (
+            http_api.running(app) as url,
+            AuthorityClient(url, operator_token=OPERATOR_TOKEN, retries=0) as operator,
+            urllib3.PoolManager() as http,
+        ):
+            yield Site(url, clock, world, operator, http)
