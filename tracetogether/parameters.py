@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Final
 
-from tracetogether.units import SECONDS_PER_DAY, SECONDS_PER_HOUR
+from tracetogether.units import SECONDS_PER_DAY, SECONDS_PER_HOUR, SECONDS_PER_MINUTE
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +56,19 @@ class CloseContactPolicy:
         return f"within-{self.within_m:g}m"
 
 
+@dataclass(frozen=True, slots=True)
+class FollowUpParameters:
+    """How contacts are followed up (WHO, Contact tracing in the context of COVID-19, 2020-05)."""
+
+    days: int = 14  # the incubation period, counted from the last encounter
+    lost_after_days: int = 3  # not reached on so many days in a row
+    several_days: int = 3  # met on so many days: called first
+    very_near_m: float = 1.0  # WHO's definition of a contact: within 1 m for 15 minutes
+    prompt_s: int = SECONDS_PER_DAY  # "traced within a day", "started within 24 hours"
+
+
+FOLLOW_UP: Final = FollowUpParameters()
+
 SINGAPORE_POLICY: Final = CloseContactPolicy("singapore-2m-30min", 2.0, 30.0)
 """Ministry of Health, Singapore, 2020: within 2 m for 30 minutes or more."""
 
@@ -84,4 +97,9 @@ BATCHES_AN_HOUR: Final = 60  # of one user; a phone needs two a day
 REGISTRATIONS_AN_HOUR: Final = 2_000  # from one address; many phones may share one
 PIN_TRIES_AN_HOUR: Final = 200  # of one user, over all PINs
 PIN_ALERT_A_MINUTE: Final = 60  # refused PINs of all users together: somebody is guessing
+SIGN_INS_A_QUARTER_HOUR: Final = 10  # tries for one operator's name, right or wrong
+SIGN_INS_FROM_ONE_ADDRESS: Final = 60  # in the same time; a whole office may share one
+PASSWORD_CHARACTERS: Final = 12  # at least; beside it a code is always asked
+SESSION_IDLE_S: Final = 20 * SECONDS_PER_MINUTE
+SESSION_LONGEST_S: Final = 10 * SECONDS_PER_HOUR  # a shift
 PURGE_OVERDUE_S: Final = 2 * SECONDS_PER_HOUR  # a purge is due every hour

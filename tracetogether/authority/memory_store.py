@@ -9,6 +9,7 @@ from tracetogether.authority.audit import START, AuditEntry
 from tracetogether.authority.casework import Case
 from tracetogether.authority.contact_lists import ContactList
 from tracetogether.authority.intake import SealedUpload
+from tracetogether.authority.memory_sign_ins import MemorySignIns
 from tracetogether.authority.operators import Operator
 from tracetogether.authority.pins import UploadPin
 from tracetogether.authority.statistics import Counts
@@ -29,6 +30,7 @@ class MemoryStore:
     _counts: dict[tuple[str, bytes, int], int] = field(default_factory=dict)
     _notes: dict[str, str] = field(default_factory=dict)
     _audit: list[tuple[AuditEntry, bytes]] = field(default_factory=list)
+    sign_ins: MemorySignIns = field(default_factory=MemorySignIns)
 
     @contextmanager
     def atomic(self) -> Iterator[None]:

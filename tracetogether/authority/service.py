@@ -13,9 +13,10 @@ from tracetogether.authority.custody import Custody
 from tracetogether.authority.intake import Intake, UploadStore
 from tracetogether.authority.issuance import Issuance
 from tracetogether.authority.limits import Limits, LimitStore
-from tracetogether.authority.operators import OperatorStore, Staff
+from tracetogether.authority.operators import Staff
 from tracetogether.authority.pins import Pins, PinStore
 from tracetogether.authority.retention import AgeingStore, Purge
+from tracetogether.authority.sign_in import PlaceOfSignIns
 from tracetogether.authority.statistics import CountedStore
 from tracetogether.authority.tracing import Tracing
 from tracetogether.bluetrace.tempid import TempIDIssuer
@@ -26,7 +27,7 @@ from tracetogether.units import Entropy
 
 class AuthorityStore(
     UserStore,
-    OperatorStore,
+    PlaceOfSignIns,
     CaseStore,
     PinStore,
     UploadStore,

@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from tracetogether.adapters.sql_store.contact_rows import read_list, write_list
 from tracetogether.adapters.sql_store.databases import Database, Sqlite, database_of
 from tracetogether.adapters.sql_store.migrating import check_empty, check_revision, migrate
+from tracetogether.adapters.sql_store.sign_ins import SqlSignIns
 from tracetogether.adapters.sql_store.tables import (
     AUDIT,
     CASES,
@@ -53,6 +54,7 @@ class SqlStore:
         self._database = database
         self._name = name
         self._transactions = Transactions(database)
+        self.sign_ins = SqlSignIns(database, self._transactions)
 
     @classmethod
     def create(cls, place: Path | str, *, name: str) -> Self:
