@@ -1,6 +1,10 @@
 """`tracetogether upload`, against a real server on loopback."""
 
 import json
+import os
+import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +28,7 @@ from tracetogether.sightings import Sighting
 from tracetogether.units import Entropy
 
 pytestmark = pytest.mark.network
+ROOT = Path(__file__).parent.parent
 
 
 @dataclass
@@ -150,6 +155,100 @@ def test_secrets_do_not_leave_in_clear(patient: Patient) -> None:
     result = CliRunner().invoke(upload, words)
     assert isinstance(result.exception, UnreachableError)
     assert "--allow-plain-http" in str(result.exception)
+
+
+DYING = """
+import os, signal, sys
+from tracetogether.adapters.http_client import AuthorityClient
+from tracetogether.cli.upload import upload
+
+step, when, *words = sys.argv[1:]
+real = getattr(AuthorityClient, step)
+
+def dying(*args, **named):
+    if when == "after":
+        real(*args, **named)
+    os.kill(os.getpid(), signal.SIGKILL)
+
+setattr(AuthorityClient, step, dying)
+upload(words)
+"""
+
+
+@pytest.mark.parametrize(
+    ("step", "when"), [("redeem_pin", "before"), ("redeem_pin", "after"), ("upload", "after")]
+)
+def test_row_28_a_killed_upload_goes_on_as_the_same_attempt(
+    patient: Patient, step: str, when: str
+) -> None:
+    words = ["phone.db", "--pin", patient.pin, "--server", patient.url]
+    done = subprocess.run(
+        [sys.executable, "-c", DYING, step, when, *words],
+        check=False,
+        capture_output=True,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        timeout=120,
+    )
+    assert done.returncode == -signal.SIGKILL, done.stderr
+    left = Path("phone.attempt")
+    assert left.stat().st_mode & 0o777 == 0o600
+    name = json.loads(left.read_text())["attempt"]
+    with SqliteContactLog.open("phone.db", now=NOON) as log:
+        log.append(patient.rows[:1])  # the phone has gone on hearing: the log has grown
+    asked = []
+    real = AuthorityClient.redeem_pin
+
+    def seen(self: AuthorityClient, pin: str, body: bytes, *, attempt: str | None = None) -> str:
+        asked.append(attempt)
+        return real(self, pin, body, attempt=attempt)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(AuthorityClient, "redeem_pin", seen)
+        result = patient.run("phone.db", None, "--json")
+    assert result.exit_code == 0, result.output
+    assert asked == [name]
+    assert "begun before" in result.stderr
+    said = json.loads(result.stdout)
+    assert said["sent"] == 30
+    assert ("already_received" in said) == (step == "upload")
+    assert patient.operator.contacts(patient.case_id)["uploads"] == 1
+    assert not left.exists()
+
+
+def test_an_unreachable_authority_leaves_an_attempt_and_other_wishes_begin_another(
+    patient: Patient,
+) -> None:
+    away = ["phone.db", "--pin", patient.pin, "--server", "http://127.0.0.1:1"]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("tracetogether.adapters.http_client.Retry.sleep", lambda *_: None)
+        assert isinstance(CliRunner().invoke(upload, away).exception, UnreachableError)
+    first = json.loads(Path("phone.attempt").read_text())["attempt"]
+    Path("short.json").write_bytes(write_upload(patient.rows[:5]))
+    result = patient.run("short.json", None, "--credential", "phone.credential", "--json")
+    assert json.loads(result.stdout)["sent"] == 5  # never what was asked for before
+    assert "begun before" not in result.stderr
+    assert first
+    assert not Path("phone.attempt").exists()
+
+
+def test_a_refused_pin_leaves_no_copy_of_the_log_behind(patient: Patient) -> None:
+    wrong = f"{(int(patient.pin) + 1) % 10**8:08d}"
+    assert isinstance(patient.run(pin=wrong).exception, AccessDeniedError)
+    assert not Path("phone.attempt").exists()
+    assert patient.run().exit_code == 0
+    assert not Path("phone.attempt").exists()
+
+
+@pytest.mark.parametrize("damaged", ["", "{}", '{"attempt": "a", "asked": "zz", "log": ""}'])
+def test_a_damaged_attempt_is_told(patient: Patient, damaged: str) -> None:
+    left = Path("phone.attempt")
+    left.write_text(damaged)
+    left.chmod(0o600)
+    assert "remove it" in str(patient.run().exception)
+    left.chmod(0o644)
+    assert "chmod 600" in str(patient.run().exception)
+    left.unlink()
+    assert patient.run().exit_code == 0
 
 
 @pytest.mark.parametrize("left_out", ["log", "--pin", "--server"])
