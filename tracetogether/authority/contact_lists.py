@@ -4,8 +4,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final, Protocol
 
-from tracetogether.authority.contacts import Contact, pseudonym
+import msgspec
+
+from tracetogether.authority.contacts import Contact, ContactDay, pseudonym
 from tracetogether.crypto import IV_BYTES
+from tracetogether.errors import SealError
 from tracetogether.keyring import KeyRing
 from tracetogether.units import Entropy, Interval
 
@@ -14,7 +17,11 @@ _PURPOSE: Final = "contact"
 
 @dataclass(frozen=True, slots=True)
 class SealedContact:
-    """A line of a kept list: as ``Contact``, but that the person is sealed (IV, then user id)."""
+    """A line of a kept list: how many days, encounters and minutes; the rest is sealed.
+
+    Attributes:
+        person: IV, then who it is and the days one by one, sealed under the key of the list's day.
+    """
 
     person: bytes = field(repr=False)
     days: int
@@ -28,6 +35,16 @@ class SealedContact:
     nearest_high_m: float
     first_s: float
     last_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class _Person:
+    """What is sealed of a line."""
+
+    user_id: str
+    days: tuple[ContactDay, ...]
+    busiest_24h: Interval
+    seen_by: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,10 +93,11 @@ def sealed_contacts(
     lines = []
     for one in contacts:
         iv = entropy(IV_BYTES)
+        said = msgspec.json.encode(_Person(one.user_id, one.days, one.busiest_24h, one.seen_by))
         lines.append(
             SealedContact(
-                person=iv + aead.seal(iv, one.user_id.encode(), case_id.encode()),
-                days=one.days,
+                person=iv + aead.seal(iv, said, case_id.encode()),
+                days=len(one.days),
                 encounters=one.encounters,
                 minutes_low=one.minutes.low,
                 minutes=one.minutes.median,
@@ -100,25 +118,33 @@ def opened_contacts(kept: ContactList, keys: KeyRing) -> tuple[Contact, ...]:
 
     Raises:
         KeyRingError: the key of its day was destroyed.
-        SealError: what is kept was changed.
+        SealError: what is kept was changed, or written by another version.
     """
     aead = keys.aead(_PURPOSE, kept.day)
     contacts = []
     for line in kept.contacts:
         iv, sealed = line.person[:IV_BYTES], line.person[IV_BYTES:]
-        user_id = aead.open(iv, sealed, kept.case_id.encode()).decode()
+        person = _person(aead.open(iv, sealed, kept.case_id.encode()))
         contacts.append(
             Contact(
-                pseudonym=pseudonym(user_id),
-                user_id=user_id,
-                days=line.days,
+                pseudonym=pseudonym(person.user_id),
+                user_id=person.user_id,
+                days=person.days,
                 encounters=line.encounters,
                 minutes=Interval(line.minutes_low, line.minutes, line.minutes_high),
-                minutes_24h=line.minutes_24h,
+                busiest_24h=person.busiest_24h,
                 nearest_m=Interval(line.nearest_low_m, line.nearest_m, line.nearest_high_m),
                 first_s=line.first_s,
                 last_s=line.last_s,
-                close_contact=False,
+                seen_by=person.seen_by,
             )
         )
     return tuple(contacts)
+
+
+def _person(said: bytes) -> _Person:
+    try:
+        return msgspec.json.decode(said, type=_Person)
+    except msgspec.MsgspecError:
+        msg = "a kept contact list is of another version"
+        raise SealError(msg) from None

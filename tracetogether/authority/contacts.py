@@ -1,21 +1,58 @@
 """From a person's encounters to one line of a contact list, and which line comes first."""
 
 from base64 import b32encode
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 from typing import Final
 
 import numpy as np
+from scipy.special import ndtr
 
+from tracetogether.authority.nearness import BY_CASE, BY_CONTACT, Nearness, Spans, nearness
+from tracetogether.authority.reasons import Reason, reasons_for
 from tracetogether.crypto import sha256
 from tracetogether.labels import UNKNOWN
 from tracetogether.parameters import CloseContactPolicy
-from tracetogether.proximity.calibration import BLUETRACE_TRANSMIT, Calibration
-from tracetogether.proximity.encounters import Encounters, encounters
+from tracetogether.proximity.estimates import NORMAL_95
 from tracetogether.sightings import Sightings
 from tracetogether.units import SECONDS_PER_DAY, Floats, Interval, Ints
 
 _PSEUDONYM: Final = b"tracetogether/v1/pseudonym/"
+
+SEEN_BY: Final[Mapping[int, str]] = MappingProxyType(
+    {BY_CASE: "case", BY_CONTACT: "contact", BY_CASE | BY_CONTACT: "both"}
+)
+"""Which phones recorded it, in words."""
+
+
+@dataclass(frozen=True, slots=True)
+class ContactDay:
+    """One UTC day on which a contact was near.
+
+    Attributes:
+        day: UTC day number (days since 1970-01-01).
+        minutes: minutes within the policy's radius on that day.
+        nearest_m: the smallest distance in the encounters that touch that day.
+        encounters: how many encounters touch that day.
+        seen_by: whose phone recorded it: "case", "contact" or "both".
+    """
+
+    day: int
+    minutes: Interval
+    nearest_m: Interval
+    encounters: int
+    seen_by: str
+
+    def to_json(self) -> dict[str, object]:
+        """Return the day as the command line and the HTTP form print it."""
+        return {
+            "day": self.day,
+            "date": str(np.datetime64(self.day, "D")),
+            **_minutes_and_metres(self.minutes, self.nearest_m),
+            "encounters": self.encounters,
+            "seen_by": self.seen_by,
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,42 +62,54 @@ class Contact:
     Attributes:
         pseudonym: how the person is called in lists.
         user_id: who it is.
-        days: UTC days on which the person was heard.
+        days: the UTC days on which the person was recorded, in their order.
         encounters: how many encounters were found.
         minutes: minutes within the policy's radius, all encounters together.
-        minutes_24h: median minutes in the 24 hours with the most of them.
+        busiest_24h: minutes in the 24 hours with the most of them.
         nearest_m: the smallest distance.
         first_s, last_s: start of the first and end of the last encounter, epoch seconds.
-        close_contact: whether ``minutes_24h`` reaches the policy's minutes.
+        seen_by: whose phone recorded it: "case", "contact" or "both".
+        close_contact: whether the median of ``busiest_24h`` reaches the policy's minutes.
+        probability: of a close contact under the policy: that ``busiest_24h`` reaches its minutes.
+        reasons: facts about the contact, those that decide its place first (reasons.Reason: code,
+            figures, and an English sentence).
     """
 
     pseudonym: str
     user_id: str = field(repr=False)
-    days: int
+    days: tuple[ContactDay, ...]
     encounters: int
     minutes: Interval
-    minutes_24h: float
+    busiest_24h: Interval
     nearest_m: Interval
     first_s: float
     last_s: float
-    close_contact: bool
+    seen_by: str = "case"
+    close_contact: bool = False
+    probability: float = 0.0
+    reasons: tuple[Reason, ...] = ()
 
-    def to_json(self) -> dict[str, str | int | float | bool]:
+    @property
+    def minutes_24h(self) -> float:
+        """Median minutes in the 24 hours with the most of them."""
+        return self.busiest_24h.median
+
+    def to_json(self) -> dict[str, object]:
         """Return the line as the command line and the HTTP form print it; without the user id."""
         return {
             "pseudonym": self.pseudonym,
-            "days": self.days,
+            "close_contact": self.close_contact,
+            "probability": self.probability,
+            **_minutes_and_metres(self.minutes, self.nearest_m),
+            "minutes_24h": self.busiest_24h.median,
+            "minutes_24h_low": self.busiest_24h.low,
+            "minutes_24h_high": self.busiest_24h.high,
             "encounters": self.encounters,
-            "minutes": self.minutes.median,
-            "minutes_low": self.minutes.low,
-            "minutes_high": self.minutes.high,
-            "minutes_24h": self.minutes_24h,
-            "nearest_m": self.nearest_m.median,
-            "nearest_low_m": self.nearest_m.low,
-            "nearest_high_m": self.nearest_m.high,
             "first_s": self.first_s,
             "last_s": self.last_s,
-            "close_contact": self.close_contact,
+            "seen_by": self.seen_by,
+            "reasons": [reason.to_json() for reason in self.reasons],
+            "days": [day.to_json() for day in self.days],
         }
 
 
@@ -73,12 +122,13 @@ def pseudonym(user_id: str) -> str:
     return f"{text[:5]}-{text[5:10]}"
 
 
-def contacts_of(sightings: Sightings, policy: CloseContactPolicy) -> tuple[Contact, ...]:
+def contacts_of(
+    sightings: Sightings, policy: CloseContactPolicy, *, case_day: int | None = None
+) -> tuple[Contact, ...]:
     """Return who was near, in order of concern.
 
     Sightings are grouped by person before they are folded into encounters, so that minutes add
-    up over TempID rotations. Transmit powers that the records don't tell are taken from the
-    population of BlueTrace phones.
+    up over TempID rotations.
 
     **The policy.** A person is a close contact if the median minutes within the policy's
     radius, added over the encounters that begin within some 24 hours, reach the policy's
@@ -89,66 +139,101 @@ def contacts_of(sightings: Sightings, policy: CloseContactPolicy) -> tuple[Conta
     high: if the error is wholly shared this is exact, else it is wider than need be. In
     the same way the nearest distance is the least of the lows, of the medians, of the highs.
 
-    **Order.** Close contacts first; then by median minutes in the busiest 24 hours, by the
-    high end of all minutes, and by the nearest distance.
-
     Args:
         sightings: one person's log, ``peer`` the user id of who was heard.
         policy: radius and minutes.
+        case_day: UTC day number of the case's date, for the reasons.
     """
     if not len(sightings):
         return ()
-    nobody = sightings.replaced(observer=sightings.observer.constant(None, len(sightings)))
-    met = encounters(
-        nobody,
-        within_m=policy.within_m,
-        calibration=Calibration.prior(transmit=BLUETRACE_TRANSMIT),
-    )
-    days = _days(sightings)
-    found = [_contact(met, rows, days[name], policy) for name, rows in _rows_by_person(met).items()]
-    return tuple(sorted(found, key=_concern))
+    return judged(people_near(nearness(sightings, within_m=policy.within_m)), policy, case_day)
 
 
-def judged(contacts: Iterable[Contact], policy: CloseContactPolicy) -> tuple[Contact, ...]:
+def judged(
+    contacts: Iterable[Contact], policy: CloseContactPolicy, case_day: int | None = None
+) -> tuple[Contact, ...]:
     """Return contacts that were measured on the policy's basis, judged by it, in order of concern.
 
+    Order: close contacts first; then by median minutes in the busiest 24 hours, by the high end
+    of all minutes, and by the nearest distance.
+
     Args:
-        contacts: as ``contacts_of`` found them under a policy of the same basis.
+        contacts: as ``people_near`` found them within the policy's radius.
         policy: how many minutes make a close contact.
+        case_day: UTC day number of the case's date, None if there is no case.
     """
-    again = [replace(one, close_contact=one.minutes_24h >= policy.minutes) for one in contacts]
+    again = [_judged(one, policy, case_day) for one in contacts]
     return tuple(sorted(again, key=_concern))
 
 
-def _contact(met: Encounters, rows: Ints, days: int, policy: CloseContactPolicy) -> Contact:
-    user_id = met.peer.names[int(met.peer.codes[rows[0]])]
-    busiest = _busiest_24h(met.start_s[rows], met.minutes_median[rows])
-    return Contact(
-        pseudonym=pseudonym(user_id),
-        user_id=user_id,
-        days=days,
-        encounters=len(rows),
-        minutes=Interval(
-            float(met.minutes_low[rows].sum()),
-            float(met.minutes_median[rows].sum()),
-            float(met.minutes_high[rows].sum()),
+def people_near(near: Nearness) -> list[Contact]:
+    """Return a contact for each person with a name, not judged yet, in no order."""
+    of_encounters = near.of_encounters()
+    days = _days(near)
+    sides = _sides_of_people(near)
+    contacts = []
+    for person, rows in _rows_by_person(near.person.codes.astype(np.int64)):
+        user_id = near.person.names[person]
+        starts = near.start_s[rows]
+        contacts.append(
+            Contact(
+                pseudonym=pseudonym(user_id),
+                user_id=user_id,
+                days=tuple(days[person]),
+                encounters=len(rows),
+                minutes=_total(of_encounters, rows),
+                busiest_24h=Interval(
+                    *(
+                        _busiest_24h(starts, one[rows])
+                        for one in (of_encounters.low, of_encounters.median, of_encounters.high)
+                    )
+                ),
+                nearest_m=_least(near.nearest_m, rows),
+                first_s=float(starts.min()),
+                last_s=float(near.end_s[rows].max()),
+                seen_by=SEEN_BY[int(sides[person])],
+            )
+        )
+    return contacts
+
+
+def probability_of(minutes: Interval, least: float) -> float:
+    """Return how likely it is that a quantity reaches ``least``, from its three quantiles.
+
+    Between them, and beyond with the slope at the end, it is taken to grow in a straight line with
+    the deviations of a normal distribution.
+    """
+    below = least - minutes.median
+    side = minutes.high - minutes.median if below > 0 else minutes.median - minutes.low
+    if side <= 0:
+        return 0.0 if below > 0 else 1.0
+    return float(ndtr(-NORMAL_95 * below / side))
+
+
+def _judged(contact: Contact, policy: CloseContactPolicy, case_day: int | None) -> Contact:
+    probability = probability_of(contact.busiest_24h, policy.minutes)
+    return replace(
+        contact,
+        close_contact=contact.busiest_24h.median >= policy.minutes,
+        probability=probability,
+        reasons=reasons_for(
+            policy,
+            probability=probability,
+            minutes=contact.minutes,
+            minutes_24h=contact.busiest_24h,
+            nearest_m=contact.nearest_m,
+            days=len(contact.days),
+            last_day=contact.days[-1].day,
+            seen_by=contact.seen_by,
+            case_day=case_day,
         ),
-        minutes_24h=busiest,
-        nearest_m=Interval(
-            float(met.nearest_low_m[rows].min()),
-            float(met.nearest_m[rows].min()),
-            float(met.nearest_high_m[rows].min()),
-        ),
-        first_s=float(met.start_s[rows].min()),
-        last_s=float(met.end_s[rows].max()),
-        close_contact=busiest >= policy.minutes,
     )
 
 
 def _concern(contact: Contact) -> tuple[bool, float, float, float, str]:
     return (
         not contact.close_contact,
-        -contact.minutes_24h,
+        -contact.busiest_24h.median,
         -contact.minutes.high,
         contact.nearest_m.median,
         contact.pseudonym,
@@ -164,25 +249,78 @@ def _busiest_24h(starts: Floats, minutes: Floats) -> float:
     return float((totals[until] - totals[:-1]).max())
 
 
-def _rows_by_person(met: Encounters) -> dict[str, Ints]:
-    order = np.argsort(met.peer.codes, kind="stable").astype(np.int64)
-    codes = met.peer.codes[order]
-    bounds = np.flatnonzero(np.diff(codes)) + 1
+def _rows_by_person(codes: Ints) -> list[tuple[int, Ints]]:
+    """Return the rows of each person with a name."""
+    order = np.argsort(codes, kind="stable").astype(np.int64)
+    bounds = np.flatnonzero(np.diff(codes[order])) + 1
     groups = np.split(order, bounds) if len(order) else []
-    return {
-        met.peer.names[int(met.peer.codes[rows[0]])]: rows
-        for rows in groups
-        if met.peer.codes[rows[0]] != UNKNOWN
-    }
+    return [(int(codes[rows[0]]), rows) for rows in groups if codes[rows[0]] != UNKNOWN]
 
 
-def _days(sightings: Sightings) -> dict[str, int]:
-    """Return on how many UTC days each person was heard."""
-    day = (sightings.time // SECONDS_PER_DAY).astype(np.int64)
-    pairs = np.unique(np.stack([sightings.peer.codes, day], axis=1), axis=0)
-    codes, counts = np.unique(pairs[:, 0], return_counts=True)
+def _sides_of_people(near: Nearness) -> Ints:
+    """Return for each person which phones recorded anything; the last entry is of no name."""
+    sides = np.zeros(len(near.person.names) + 1, dtype=np.int64)
+    np.bitwise_or.at(sides, near.person.codes[near.encounter], near.sides)
+    return sides
+
+
+def _days(near: Nearness) -> dict[int, list[ContactDay]]:
+    """Return each person's days, in their order.
+
+    An encounter over midnight touches two days: its minutes are shared out, its nearest
+    distance stands for both.
+    """
+    day = (near.time_s // SECONDS_PER_DAY).astype(np.int64)
+    count = len(near.start_s)
+    # One number for each day of an encounter sorts faster than two columns.
+    touched, row = np.unique(day * count + near.encounter, return_inverse=True)
+    sides = np.zeros(len(touched), dtype=np.int64)
+    np.bitwise_or.at(sides, row, near.sides)
+    minutes = near.minutes.summed(row, len(touched))
+    encounter = touched % max(count, 1)
+    person = near.person.codes[encounter].astype(np.int64)
+    days = touched // max(count, 1)
+    first = int(days.min()) if len(days) else 0
+    span = int(days.max()) - first + 1 if len(days) else 1
+    found: dict[int, list[ContactDay]] = {}
+    for key, rows in _rows_by_person((person + 1) * span + days - first):
+        whose = key // span - 1
+        found.setdefault(whose, []).append(
+            ContactDay(
+                day=key % span + first,
+                minutes=_total(minutes, rows),
+                nearest_m=_least(near.nearest_m, encounter[rows]),
+                encounters=len(rows),
+                seen_by=SEEN_BY[int(np.bitwise_or.reduce(sides[rows]))],
+            )
+        )
+    return found
+
+
+def _total(minutes: Spans, rows: Ints) -> Interval:
+    """Return the sum of some rows."""
+    return Interval(
+        float(minutes.low[rows].sum()),
+        float(minutes.median[rows].sum()),
+        float(minutes.high[rows].sum()),
+    )
+
+
+def _least(metres: Spans, rows: Ints) -> Interval:
+    """Return the least of some rows."""
+    return Interval(
+        float(metres.low[rows].min()),
+        float(metres.median[rows].min()),
+        float(metres.high[rows].min()),
+    )
+
+
+def _minutes_and_metres(minutes: Interval, nearest_m: Interval) -> dict[str, object]:
     return {
-        sightings.peer.names[code]: count
-        for code, count in zip(codes.tolist(), counts.tolist(), strict=True)
-        if code != UNKNOWN
+        "minutes": minutes.median,
+        "minutes_low": minutes.low,
+        "minutes_high": minutes.high,
+        "nearest_m": nearest_m.median,
+        "nearest_low_m": nearest_m.low,
+        "nearest_high_m": nearest_m.high,
     }

@@ -131,7 +131,7 @@ class Tracing:
             found = self._traced(case, policy, None if believe_quarantined else self.keys)
             if not believe_quarantined:
                 self._keep(found)
-        return replace(found, policy=policy, contacts=judged(found.contacts, policy))
+        return replace(found, policy=policy, contacts=judged(found.contacts, policy, case.day))
 
     def refresh(self, case: Case) -> None:
         """Find a case's contacts anew on every basis that a policy asks for, and keep them."""
@@ -247,7 +247,7 @@ class Tracing:
         return TracedCase(
             case=case,
             policy=policy,
-            contacts=contacts_of(traced, policy),
+            contacts=contacts_of(traced, policy, case_day=case.day),
             uploads=len(uploads),
             unreadable_uploads=unreadable,
             records=sum(log.records for log in opened),

@@ -153,7 +153,7 @@ def _print_contacts(traced: TracedCase) -> None:
 def _cells(contact: Contact) -> tuple[str, ...]:
     return (
         contact.pseudonym,
-        str(contact.days),
+        str(len(contact.days)),
         str(contact.encounters),
         _shown(contact.minutes, ".0f"),
         _shown(contact.nearest_m, ".1f"),

@@ -1,7 +1,7 @@
 """The JSON that goes in and out; what is secret is not shown by repr."""
 
 import datetime as dt
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -135,22 +135,54 @@ class Receipt(BaseModel):
     rejected: Annotated[dict[str, int], Field(description="By reason.")]
 
 
-class ContactLine(BaseModel):
-    """A person who was near; minutes and metres with their 5 % and 95 % quantiles."""
+class Nearness(BaseModel):
+    """Minutes within the policy's radius and nearest distance: median, 5 % and 95 %."""
 
-    pseudonym: str
-    days: int
-    encounters: int
     minutes: float
     minutes_low: float
     minutes_high: float
-    minutes_24h: Annotated[float, Field(description="In the 24 hours with the most of them.")]
     nearest_m: float
     nearest_low_m: float
     nearest_high_m: float
+
+
+SeenBy = Annotated[
+    Literal["case", "contact", "both"], Field(description="Whose phone recorded it.")
+]
+
+
+class ContactDayLine(Nearness):
+    """One UTC day on which a contact was near."""
+
+    day: Annotated[int, Field(description="Days since 1970-01-01.", examples=[18386])]
+    date: Annotated[str, Field(examples=["2020-05-04"])]
+    encounters: int
+    seen_by: SeenBy
+
+
+class ReasonLine(BaseModel):
+    """A fact about a contact, for a page to say in its own language."""
+
+    code: Annotated[str, Field(examples=["minutes"])]
+    figures: dict[str, float]
+    text: Annotated[str, Field(examples=["45 (30 to 60) min within 2 m"])]
+
+
+class ContactLine(Nearness):
+    """A person who was near."""
+
+    pseudonym: str
+    close_contact: bool
+    probability: Annotated[float, Field(description="Of a close contact under the policy.")]
+    minutes_24h: Annotated[float, Field(description="In the 24 hours with the most of them.")]
+    minutes_24h_low: float
+    minutes_24h_high: float
+    encounters: int
     first_s: Annotated[float, Field(description="Epoch seconds.")]
     last_s: Annotated[float, Field(description="Epoch seconds.")]
-    close_contact: bool
+    seen_by: SeenBy
+    reasons: Annotated[list[ReasonLine], Field(description="What decides its place comes first.")]
+    days: list[ContactDayLine]
 
 
 class Policy(BaseModel):
