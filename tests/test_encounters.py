@@ -5,6 +5,7 @@ import pytest
 
 from tracetogether.proximity.attenuation import SWISSCOVID, Bucketed
 from tracetogether.proximity.encounters import ESTIMATORS, encounters
+from tracetogether.proximity.own_log import OwnLog
 from tracetogether.sightings import Sightings
 
 
@@ -39,13 +40,47 @@ def test_a_shorter_gap_cuts_and_a_longer_one_joins():
     assert len(encounters(walk(), max_gap_s=5)) == 121
 
 
-def test_smoothed_is_the_default():
-    default, named = encounters(walk()), encounters(walk(), estimator=ESTIMATORS["smoothed"]())
+def test_the_posterior_is_the_default():
+    default, named = encounters(walk()), encounters(walk(), estimator="posterior")
     assert default.minutes_median.tolist() == named.minutes_median.tolist()
+    assert (
+        default.minutes_median.tolist()
+        == encounters(walk(), estimator=OwnLog()).minutes_median.tolist()
+    )
+
+
+@pytest.mark.parametrize("name", list(ESTIMATORS))
+def test_a_chance_agrees_with_the_interval(name):
+    found = encounters(walk(), estimator=name)
+    for row in range(len(found)):
+        courses = found.minutes_of_courses[row]
+        assert np.all(np.diff(courses) <= 1e-9)
+        low, middle = found.minutes_low[row], found.minutes_median[row]
+        if courses[0] > low > 0:
+            assert found.chance(low, [row]) >= 0.92
+            assert found.chance(low * 1.01 + 0.01, [row]) <= 0.98
+        assert found.chance(middle, [row]) >= 0.5 - 1e-6
+        assert found.chance(1e4, [row]) < 0.01
+        assert found.chance(0.0, [row]) > 0.99
+
+
+def test_encounters_of_one_pair_add_up_to_one_chance():
+    found = encounters(walk())
+    ben = slice(0, 2)
+    together = found.minutes_median[ben].sum()
+    assert found.chance(together, ben) == pytest.approx(0.5, abs=0.01)
+    assert found.chance(together, [0]) < 0.5
+    with pytest.raises(ValueError, match="several pairs"):
+        found.chance(5.0)
+
+
+def test_an_unknown_name_is_answered_with_those_there_are():
+    with pytest.raises(ValueError, match=r"'smothed'; did you mean 'smoothed'\? Known are poster"):
+        encounters(walk(), estimator="smothed")
 
 
 def test_names_make_their_rules():
-    by_name = encounters(walk(), estimator=ESTIMATORS["bucket-swisscovid"]())
+    by_name = encounters(walk(), estimator="bucket-swisscovid")
     by_rule = encounters(walk(), estimator=Bucketed(SWISSCOVID))
     assert by_name.minutes_median.tolist() == by_rule.minutes_median.tolist()
     assert set(ESTIMATORS) == {

@@ -88,7 +88,7 @@ def test_intervals_hold_where_the_model_is_true(seed):
     width, error = {}, {}
     for known in (True, False):
         readings, minutes, nearest = simulated(seed, known=known)
-        found = encounters(readings, within_m=2.0, calibration=KNOWN)
+        found = encounters(readings, within_m=2.0, calibration=KNOWN, estimator="smoothed")
         assert found.peer.to_list() == sorted(set(readings.peer.to_list()))
         inside = (found.minutes_low <= minutes) & (minutes <= found.minutes_high)
         # Above 90 %: many truths are nothing or everything, and an interval includes its ends.

@@ -16,7 +16,12 @@ from tracetogether.csv_columns import BadLine
 from tracetogether.errors import InvalidReadingsError
 from tracetogether.labels import UNKNOWN, Labels
 from tracetogether.proximity.calibration import Calibration
-from tracetogether.proximity.encounters import ESTIMATORS, Encounters, encounters
+from tracetogether.proximity.encounters import (
+    DEFAULT_ESTIMATOR,
+    ESTIMATORS,
+    Encounters,
+    encounters,
+)
 from tracetogether.sightings import READINGS_COLUMNS, Sightings
 
 _ROWS_SHOWN: Final = 20
@@ -81,7 +86,7 @@ def _unknown(name: str, known: Mapping[str, object], what: str) -> str:
     "--estimator",
     callback=_estimator,
     metavar="NAME",
-    default="smoothed",
+    default=DEFAULT_ESTIMATOR,
     show_default=True,
     help=f"One of {', '.join(ESTIMATORS)}. Bucket rules have thresholds in place of a radius.",
 )
@@ -138,9 +143,7 @@ def estimate(
             f"Dropped {_count(sightings.dropped, 'reading')} without a valid signal strength (RSSI "
             "127, 0 or above, blank) or time."
         )
-    found = encounters(
-        sightings, within_m=radius, estimator=ESTIMATORS[estimator](), calibration=table
-    )
+    found = encounters(sightings, within_m=radius, estimator=estimator, calibration=table)
     if as_json:
         print_json(_rows(found))
     else:

@@ -1,7 +1,8 @@
 """Sightings folded into encounters: from when to when, minutes near, how near."""
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from difflib import get_close_matches
 from functools import partial
 from types import MappingProxyType
 from typing import Final, Protocol
@@ -11,7 +12,7 @@ import numpy as np
 from tracetogether.labels import Labels
 from tracetogether.proximity.attenuation import RULES, Bucketed
 from tracetogether.proximity.calibration import Calibration
-from tracetogether.proximity.estimates import Estimates
+from tracetogether.proximity.estimates import Estimates, chance_of
 from tracetogether.proximity.own_log import OwnLog
 from tracetogether.proximity.slots import DEFAULT_MAX_GAP_S, Slots, fold
 from tracetogether.proximity.smoothed import Smoothed
@@ -33,12 +34,29 @@ class Estimator(Protocol):
 
 ESTIMATORS: Final[Mapping[str, Callable[[], Estimator]]] = MappingProxyType(
     {
-        "smoothed": Smoothed,
         "posterior": OwnLog,
+        "smoothed": Smoothed,
         **{name: partial(Bucketed, rule) for name, rule in RULES.items()},
     }
 )
 """Name -> how to make the estimator with its defaults."""
+
+DEFAULT_ESTIMATOR: Final = "posterior"
+
+
+def named_estimator(name: str) -> Estimator:
+    """Return one of ESTIMATORS with its defaults.
+
+    Raises:
+        ValueError: there is none of that name; the message says which there are.
+    """
+    if name not in ESTIMATORS:
+        near = get_close_matches(name, ESTIMATORS, n=1, cutoff=0.4)
+        hint = f"did you mean {near[0]!r}? " if near else ""
+        raise ValueError(
+            f"there is no estimator {name!r}; {hint}Known are {', '.join(ESTIMATORS)}."
+        )
+    return ESTIMATORS[name]()
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +91,9 @@ class Encounters:
         readings: how many.
         minutes_low, minutes_median, minutes_high: minutes within the radius, 5 to 95 %.
         nearest_low_m, nearest_m, nearest_high_m: nearest distance, 5 to 95 %.
+        minutes_of_courses: (m, 13) minutes within the radius on each course of
+            ``proximity.estimates.COURSES``. What makes an estimate wrong is mostly kept by a
+            pair, so that the k-th courses of all encounters of one pair belong together.
     """
 
     observer: Labels
@@ -86,6 +107,24 @@ class Encounters:
     nearest_low_m: Floats
     nearest_m: Floats
     nearest_high_m: Floats
+    minutes_of_courses: Floats = field(repr=False)
+
+    def chance(self, least_minutes: float, rows: Ints | slice = slice(None)) -> float:
+        """Return the probability that encounters come to at least so many minutes together.
+
+        With the radius and the minutes of a policy: the probability of a close contact.
+
+        Args:
+            least_minutes: how many minutes within the radius that was asked for.
+            rows: which encounters, all of one pair.
+
+        Raises:
+            ValueError: they are of several pairs.
+        """
+        observers, peers = self.observer.codes[rows], self.peer.codes[rows]
+        if len(np.unique(observers)) > 1 or len(np.unique(peers)) > 1:
+            raise ValueError("minutes of several pairs can't be added to one chance: choose rows")
+        return chance_of(self.minutes_of_courses[rows].sum(axis=0), least_minutes)
 
     def __len__(self) -> int:
         return len(self.start_s)
@@ -119,7 +158,7 @@ def encounters(
     sightings: Sightings,
     *,
     within_m: float = 2.0,
-    estimator: Estimator | None = None,
+    estimator: Estimator | str = DEFAULT_ESTIMATOR,
     calibration: Calibration | None = None,
     max_gap_s: float = DEFAULT_MAX_GAP_S,
 ) -> Encounters:
@@ -130,19 +169,20 @@ def encounters(
     Args:
         sightings: of one observer or several; each pair is judged by itself.
         within_m: the radius that counts as near. Bucket rules have their own.
-        estimator: one of ESTIMATORS, or your own; the smoothed log-distance one by default.
+        estimator: a name of ESTIMATORS, or your own.
         calibration: what is known of phone models; priors alone by default.
         max_gap_s: a longer silence ends an encounter.
 
     Raises:
-        ValueError: ``within_m`` or ``max_gap_s`` is not above 0.
+        ValueError: ``within_m`` or ``max_gap_s`` is not above 0, or there is no such estimator.
     """
     if not 0 < within_m < np.inf:
         raise ValueError(f"within_m must be a distance above 0, got {within_m}")
     if not max_gap_s > 0:
         raise ValueError(f"max_gap_s must be above 0, got {max_gap_s}")
+    judging = named_estimator(estimator) if isinstance(estimator, str) else estimator
     slots = fold(sightings, calibration or Calibration.prior(), max_gap_s=max_gap_s)
-    estimates = (estimator or Smoothed()).estimate(slots, within_m=within_m)
+    estimates = judging.estimate(slots, within_m=within_m)
     return Encounters(
         observer=slots.observer,
         peer=slots.peer,
@@ -155,4 +195,5 @@ def encounters(
         nearest_low_m=estimates.nearest_m.low,
         nearest_m=estimates.nearest_m.median,
         nearest_high_m=estimates.nearest_m.high,
+        minutes_of_courses=estimates.minutes_of_courses(),
     )

@@ -21,6 +21,7 @@ from tracetogether.proximity.smoothed import Smoothed
 from tracetogether.units import Floats, Ints
 
 _SAME_SCENE_S: Final = 900.0  # encounters no farther apart than this tell of one another
+_WIDTH: Final = 1.2  # exp05: so wide that 90 % of intervals of minutes are right
 # Of what is unknown of a pair of phones, the part that its receiver makes up.
 _RECEIVER_SHARE: Final = RECEIVE.sd_db**2 / (
     RECEIVE.sd_db**2 + EXPOSURE_NOTIFICATION_TRANSMIT.sd_db**2
@@ -58,6 +59,7 @@ class OwnLog:
                 correlation_s=60 * model.slow_minutes,
             ),
             prior=DistancePrior(model.distance_m, model.kept_decades, model.moving_decades),
+            width=_WIDTH,
         )
 
     def _without_offsets(self, slots: Slots) -> Slots:

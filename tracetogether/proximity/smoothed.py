@@ -21,7 +21,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import ndtr, ndtri
 
-from tracetogether.proximity.estimates import NORMAL_95, Estimates, Intervals
+from tracetogether.proximity.estimates import COURSES, NORMAL_95, Estimates, Intervals
 from tracetogether.proximity.pathloss import (
     DISTANCE_PRIOR,
     LOG_DISTANCE_OF_TIME,
@@ -60,6 +60,7 @@ class Smoothed:
         window_s: a slot is averaged with those up to half of this away.
         surprise: probability that the model is wrong about a moment; keeps the interval open
             where the signal is far from the radius.
+        width: times the deviation of what a pair keeps unknown.
     """
 
     path_loss: LogDistance = LOG_DISTANCE_OF_TIME
@@ -67,29 +68,51 @@ class Smoothed:
     prior: DistancePrior = DISTANCE_PRIOR
     window_s: float = 180.0
     surprise: float = 0.02
+    width: float = 1.0
 
     def estimate(self, slots: Slots, *, within_m: float) -> Estimates:
         """Return minutes within ``within_m`` and the nearest distance of each encounter."""
-        near = self.per_slot(slots, within_m=within_m)
-        minutes = Intervals(
-            low=slots.total(slots.credit_low_s * near.low) / SECONDS_PER_MINUTE,
-            median=slots.total(slots.credit_s * near.median) / SECONDS_PER_MINUTE,
-            high=slots.total(slots.credit_high_s * near.high) / SECONDS_PER_MINUTE,
+        distances = self._distances(slots)
+
+        def minutes(place: float) -> Floats:
+            return self._minutes(slots, distances, within_m, place)
+
+        return Estimates(
+            Intervals(low=minutes(NORMAL_95), median=minutes(0.0), high=minutes(-NORMAL_95)),
+            self._nearest(slots, distances),
+            np.column_stack([minutes(place) for place in COURSES.tolist()]),
         )
-        return Estimates(minutes, self.nearest_m(slots))
 
     def per_slot(self, slots: Slots, *, within_m: float) -> Intervals:
         """Return which share of each slot was spent within ``within_m``."""
         distances = self._distances(slots)
 
-        def near(shift_sd: float) -> Floats:
-            """Return P(distance <= within_m) in each slot, at a quantile of what is kept."""
-            mean = distances.mean + shift_sd * distances.kept_sd[slots.encounter]
-            return np.asarray(ndtr((np.log10(within_m) - mean) / distances.slot_sd))
+        def near(place: float) -> Floats:
+            return self._near(slots, distances, within_m, place)
 
-        sure = np.maximum(near(NORMAL_95) - self.surprise, 0.0) / (1 - self.surprise)
-        possible = self.surprise + (1 - self.surprise) * near(-NORMAL_95)
-        return Intervals(sure, near(0.0), possible)
+        return Intervals(near(NORMAL_95), near(0.0), near(-NORMAL_95))
+
+    def _minutes(
+        self, slots: Slots, distances: _Distances, within_m: float, place: float
+    ) -> Floats:
+        """Return minutes near at a place of what is kept, more credit being given to the near."""
+        edge = slots.credit_low_s if place > 0 else slots.credit_high_s
+        share = min(abs(place) / NORMAL_95, 1.0)
+        credit = slots.credit_s + share * (edge - slots.credit_s)
+        near = self._near(slots, distances, within_m, place)
+        return slots.total(credit * near) / SECONDS_PER_MINUTE
+
+    def _near(self, slots: Slots, distances: _Distances, within_m: float, place: float) -> Floats:
+        """Return P(distance <= within_m) in each slot, at a place of what is kept.
+
+        The farther out that place, the more may a moment be other than it seems.
+        """
+        mean = distances.mean + place * distances.kept_sd[slots.encounter]
+        near = ndtr((np.log10(within_m) - mean) / distances.slot_sd)
+        surprise = self.surprise * min(abs(place) / NORMAL_95, 1.0)
+        if place > 0:
+            return np.asarray(np.maximum(near - surprise, 0.0) / (1 - surprise))
+        return np.asarray(surprise + (1 - surprise) * near)
 
     def nearest_m(self, slots: Slots) -> Intervals:
         """Return the nearest distance of each encounter, in metres."""
@@ -129,7 +152,7 @@ class Smoothed:
         return _Distances(
             mean=np.log10(self.prior.median_m)
             + (mean[slots.encounter] + slot_weight * strays) / slope,
-            kept_sd=self.prior.kept_decades * np.sqrt(1 - weight),
+            kept_sd=self.width * self.prior.kept_decades * np.sqrt(1 - weight),
             slot_sd=self.prior.moving_decades * np.sqrt(1 - slot_weight),
         )
 
