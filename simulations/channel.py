@@ -8,9 +8,10 @@ Not the log-distance formula that estimators invert. Two fields add up as comple
   same everywhere, falling slowly along the room), as a dozen waves per pair, each with its own
   direction at both ends, delay and slow Doppler shift.
 
-What recordings show then follows instead of being put in: an apparent exponent between 1 and 2,
-fading that changes over centimetres and between advertising channels, deep fades just where
-bodies hide the direct wave, and both directions of a pair sharing part of their error.
+Both pass the same clutter (see shadowing). What recordings show then follows instead of being put
+in: an apparent exponent between 1 and 2, fading that changes over centimetres and between
+advertising channels, deep fades just where bodies hide the direct wave, and both directions of a
+pair sharing part of their error.
 
 Every draw is a hash of (seed, phones, packet): see streams.
 """
@@ -24,6 +25,7 @@ from scipy.special import ndtr
 from simulations.bodies import LOSS_DB, obstruction_db, phone_positions, shadow_db
 from simulations.keys import ChannelKeys
 from simulations.phones import CHANNEL_MHZ, Phones
+from simulations.shadowing import Shadowing
 from simulations.streams import Noise, Streams
 from simulations.tracks import Tracks
 from tracetogether.units import Bools, Floats, Ints
@@ -96,6 +98,7 @@ class Channel:
         self._waves: Noise = streams.noise("channel", "waves")
         self._packet: Noise = streams.noise("channel", "packet")
         self._loss: Noise = streams.noise("channel", "loss")
+        self._shadowing = Shadowing(keys.shadowing_sd_db, keys.shadowing_length_m, streams)
 
     def readings(self, tx: Ints, rx: Ints, time_s: Floats, channel: Ints) -> Readings:
         """Return what phones ``rx`` read of packets that phones ``tx`` sent.
@@ -131,6 +134,7 @@ class Channel:
         power = (real**2 + imaginary**2).max(axis=1)
         offsets = keys.pair_sd_db * self._pair.normal(low, high)
         offsets = offsets + keys.direction_sd_db * self._direction.normal(tx, rx)
+        offsets = offsets - self._shadowing.loss_db(*ends)
         antennas = phones.channel_db[tx, channel] + phones.channel_db[rx, channel]
         return np.asarray(
             phones.tx_dbm[tx]

@@ -325,8 +325,18 @@ class ChannelKeys:
         default=2.5,
         metadata=about("Loss of the direct wave per other body in its way.", low=0, high=30),
     )
+    shadowing_sd_db: float = field(
+        default=2.5,
+        metadata=about(
+            "Spread of the loss in clutter that belongs to places, of long links.", low=0, high=15
+        ),
+    )
+    shadowing_length_m: float = field(
+        default=1.5,
+        metadata=about("Distance over which that clutter is alike.", low=0.1, high=100),
+    )
     pair_sd_db: float = field(
-        default=2.2,
+        default=1.9,
         metadata=about(
             "Spread of the lasting offset of a pair, the same both ways.", low=0, high=15
         ),

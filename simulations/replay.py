@@ -1,6 +1,6 @@
 """Recorded tracks through the simulated radio, and what comes out beside the recorded readings."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -9,29 +9,19 @@ from typing import Final
 import numpy as np
 
 from simulations.channel import Channel
-from simulations.keys import ChannelKeys, PeopleKeys
-from simulations.mobility import carry_over_time
+from simulations.keys import ChannelKeys
 from simulations.phones import Phones
 from simulations.spreads import auc, quantiles, spreads
 from simulations.streams import Streams
-from simulations.tracks import Tracks
+from simulations.trajectories import UNKNOWN, RecordedTracks, by_label, named_columns
 from simulations.validation import DEFAULT_SEEDS, LASTING, Row
-from simulations.venue import Posture
 from tracetogether.csv_columns import read_csv
 from tracetogether.errors import InvalidReadingsError
 from tracetogether.labels import Labels
 from tracetogether.proximity.calibration import Calibration
-from tracetogether.text_lines import opened
-from tracetogether.units import Bools, Floats, Ints
+from tracetogether.units import Floats, Ints
 
 # field -> names of columns that it may have without being told
-TRACK_COLUMNS: Final[Mapping[str, tuple[str, ...]]] = {
-    "scene": ("scene", "scenario"),
-    "t": ("t", "time"),
-    "id": ("id", "person"),
-    "x": ("x",),
-    "y": ("y",),
-}
 READING_COLUMNS: Final[Mapping[str, tuple[str, ...]]] = {
     "scene": ("scene", "scenario"),
     "t": ("t", "time"),
@@ -47,29 +37,9 @@ WITHIN_M: Final = 2.0
 MEDIAN_TOLERANCE_DB: Final = 3.0
 AUC_TOLERANCE: Final = 0.05
 
-_GAP_S: Final = 5.0  # longer gaps in a track are absences
 _SCAN_EVERY_S, _SCAN_S = 60.0, 20.0  # as the recording app of exp05 scanned
 _PACKETS: Final = 4
-_MOVING_M_S: Final = 0.3
 _LEAST_READINGS: Final = 200  # in a band, to compare quantiles of
-_UNKNOWN = "?"
-
-
-@dataclass(frozen=True, slots=True)
-class RecordedTracks:
-    """The people of one scene.
-
-    Attributes:
-        scene: its name.
-        begin_s: the recording's time at tick 0.
-        names: (P,) ids of the people.
-        tracks: where they are, a tick a second.
-    """
-
-    scene: str
-    begin_s: float
-    names: tuple[str, ...]
-    tracks: Tracks
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,104 +56,6 @@ class RecordedReadings:
     distance_m: Floats
 
 
-def _named(
-    path: Path, columns: Mapping[str, str], accepted: Mapping[str, tuple[str, ...]]
-) -> dict[str, str]:
-    """Return field -> column: as told, or the first accepted name that the table has."""
-    with opened(path) as (_, file):
-        header = file.readline().decode("utf-8", "replace").strip().split(",")
-    return {
-        field: columns.get(field, next((one for one in names if one in header), names[0]))
-        for field, names in accepted.items()
-    }
-
-
-def load_tracks(
-    path: Path, columns: Mapping[str, str], people: PeopleKeys, streams: Streams
-) -> list[RecordedTracks]:
-    """Read tracks from a CSV table, plain or gzipped: scene, t (s), id, x, y (m).
-
-    Nobody recorded where people look or keep their phones: who walks faces forward, who stands
-    turns slowly by chance, and phones are where ``people`` says.
-
-    Raises:
-        InvalidReadingsError: the table can't be read, or lacks a column.
-    """
-    named = _named(path, columns, TRACK_COLUMNS)
-    table = read_csv(
-        path,
-        numbers={name: named[name] for name in ("t", "x", "y")},
-        labels={name: named[name] for name in ("scene", "id")},
-        required={"t", "x", "y", "id"},
-        may_be_empty=set(),
-        strict=False,
-        on_progress=None,
-    )
-    rows = len(table.numbers["t"])
-    if not rows:
-        raise InvalidReadingsError(f"{path} holds no track")
-    scene = table.labels.get("scene", Labels.constant(_UNKNOWN, rows))
-    found = []
-    for name, chosen in _by_label(scene):
-        t, x, y = (table.numbers[field][chosen] for field in ("t", "x", "y"))
-        person = np.asarray(table.labels["id"].codes)[chosen]
-        ids = np.unique(person)
-        begin = float(np.floor(t.min()))
-        ticks = int(np.ceil(t.max() - begin)) + 1
-        xy = np.full((len(ids), ticks, 2), np.nan, np.float32)
-        for place, one in enumerate(ids.tolist()):
-            mine = person == one
-            order = np.argsort(t[mine], kind="stable")
-            when = t[mine][order] - begin
-            xy[place] = _each_second(when, x[mine][order], y[mine][order], ticks)
-        names = tuple(str(table.labels["id"].names[one]) for one in ids.tolist())
-        found.append(RecordedTracks(name, begin, names, _tracks(xy, people, streams, name)))
-    return found
-
-
-def _by_label(labels: Labels) -> Iterator[tuple[str, Bools]]:
-    for code, name in enumerate(labels.names):
-        chosen = np.asarray(labels.codes) == code
-        if chosen.any():
-            yield str(name), chosen
-
-
-def _each_second(when: Floats, x: Floats, y: Floats, ticks: int) -> Floats:
-    at = np.arange(ticks, dtype=np.float64)
-    after = np.clip(np.searchsorted(when, at), 0, len(when) - 1)
-    before = np.maximum(after - 1, 0)
-    near = np.minimum(np.abs(when[after] - at), np.abs(when[before] - at))
-    bridged = (when[after] - when[before] <= _GAP_S) & (at >= when[0]) & (at <= when[-1])
-    here = bridged | (near <= 0.5)
-    place = np.column_stack([np.interp(at, when, x), np.interp(at, when, y)])
-    place[~here] = np.nan
-    return place
-
-
-def _tracks(
-    xy: np.ndarray[tuple[int, ...], np.dtype[np.float32]],
-    people: PeopleKeys,
-    streams: Streams,
-    scene: str,
-) -> Tracks:
-    count, ticks = xy.shape[:2]
-    step = np.gradient(xy, axis=1) if ticks > 1 else np.zeros_like(xy)
-    speed = np.hypot(step[..., 0], step[..., 1])
-    there = ~np.isnan(xy[..., 0])
-    chance = streams.generator("replay", "facing", scene)
-    drift = np.cumsum(chance.normal(scale=0.1, size=(count, ticks)), axis=1)
-    still = chance.uniform(-np.pi, np.pi, (count, 1)) + drift
-    moving = np.nan_to_num(speed) > _MOVING_M_S
-    facing = np.where(moving, np.arctan2(step[..., 1], step[..., 0]), still)
-    posture = np.where(moving, Posture.WALKING, Posture.STANDING)
-    return Tracks(
-        xy=xy,
-        facing=np.nan_to_num(facing).astype(np.float32),
-        posture=np.where(there, posture, Posture.ABSENT).astype(np.int8),
-        carry=carry_over_time(people, count, ticks, streams),
-    )
-
-
 def load_readings(path: Path, columns: Mapping[str, str]) -> RecordedReadings:
     """Read recorded readings with their true distance from a CSV table.
 
@@ -192,7 +64,7 @@ def load_readings(path: Path, columns: Mapping[str, str]) -> RecordedReadings:
     Raises:
         InvalidReadingsError: the table can't be read, or lacks a column.
     """
-    named = _named(path, columns, READING_COLUMNS)
+    named = named_columns(path, columns, READING_COLUMNS)
     labels = ("scene", "rx", "tx", "rx_model", "tx_model")
     table = read_csv(
         path,
@@ -207,7 +79,7 @@ def load_readings(path: Path, columns: Mapping[str, str]) -> RecordedReadings:
     keep = (numbers["distance"] > 0) & (numbers["rssi"] < 0)
     if not keep.any():
         raise InvalidReadingsError(f"{path} holds no reading with a known distance")
-    unknown = Labels.constant(_UNKNOWN, len(keep))
+    unknown = Labels.constant(UNKNOWN, len(keep))
     taken = {name: table.labels.get(name, unknown).take(keep) for name in labels}
     return RecordedReadings(
         **taken,
@@ -294,7 +166,7 @@ def recorded_statistics(readings: RecordedReadings, calibration: Calibration) ->
             np.asarray(readings.tx.codes, dtype=np.int64)[chosen],
             np.asarray(readings.rx.codes, dtype=np.int64)[chosen],
         )
-        for _, chosen in _by_label(readings.scene)
+        for _, chosen in by_label(readings.scene)
     ]
     return {name: float(np.mean([getattr(one, name) for one in found])) for name in LASTING}
 
@@ -348,7 +220,7 @@ def _simulate(
     """Return RSSI, attenuation and distance of what is heard of one scene."""
     people = len(scene.names)
     mine = np.zeros(len(readings.time_s), dtype=np.bool_)
-    for name, chosen in _by_label(readings.scene):
+    for name, chosen in by_label(readings.scene):
         if name == scene.scene:
             mine = chosen
     rx = _codes(readings.rx, scene.names)
@@ -363,7 +235,7 @@ def _simulate(
             correction[person] = np.median(receive[heard])
     own = streams.generator("replay", "specimens", scene.scene)
     phones = Phones(
-        model=(_UNKNOWN,) * people,
+        model=(UNKNOWN,) * people,
         system=np.zeros(people, dtype=np.int64),
         advertised_dbm=np.full(people, np.nan),
         tx_dbm=tx_dbm + keys.transmitter_sd_db * own.normal(size=people),

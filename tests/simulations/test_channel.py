@@ -39,6 +39,7 @@ def still(xy: list[list[float]], facing: list[float], carry: list[int], ticks: i
 
 BARE = ChannelKeys(
     diffuse_loss_db=120.0,
+    shadowing_sd_db=0.0,
     pair_sd_db=0.0,
     direction_sd_db=0.0,
     packet_sd_db=0.0,
@@ -146,7 +147,7 @@ def test_fading_lets_go_over_centimetres() -> None:
     """Correlation of the level with itself some centimetres on: gone by a wavelength's half."""
 
     def correlation(shift_m: float) -> float:
-        keys = replace(ChannelKeys(), diffuse_loss_db=45.0, body_loss_db=40.0)
+        keys = ChannelKeys(diffuse_loss_db=45.0, body_loss_db=40.0, shadowing_sd_db=0.0)
         levels: list[list[float]] = [[], []]
         for place in range(400):
             for row, step in enumerate((0.0, shift_m)):
@@ -201,6 +202,8 @@ def test_any_split_of_the_work_gives_the_same_bits(scenes: list[Scene]) -> None:
     [
         {"body_loss_db": 0.0},
         {"obstruction_db": 0.0},
+        {"shadowing_sd_db": 0.0},
+        {"shadowing_length_m": 8.0},
         {"pair_sd_db": 0.0},
         {"direction_sd_db": 0.0},
         {"diffuse_loss_db": 90.0},

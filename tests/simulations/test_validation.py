@@ -5,10 +5,11 @@ import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 
-from simulations.replay import load_readings, load_tracks
+from simulations.replay import load_readings
 from simulations.scenario import Scenario
 from simulations.spreads import auc, channel_spread_db, quantiles, turning_db
 from simulations.streams import Streams
+from simulations.trajectories import load_tracks
 from simulations.validation import MEASURED, Row, validate_channel
 from simulations.venue import Posture
 from tracetogether.cli.simulate import simulate
@@ -163,3 +164,16 @@ def test_a_recording_takes_the_place_of_the_published_figures(recordings: Path) 
     row = next(row for row in said if row["statistic"] == "exponent")
     assert row["source"] == str(file)
     assert 0.97 < row["measured"] < 1.98
+
+
+def test_people_who_stand_together_face_each_other(tmp_path: Path, carriage: Scenario) -> None:
+    """No camera saw where people looked; who stands a metre from another looks that way."""
+    places = {"a": (0, 0), "b": (1, 0), "c": (30, 0)}
+    lines = [f"{t},{who},{x},{y}" for t in range(300) for who, (x, y) in places.items()]
+    (scene,) = load_tracks(
+        write(tmp_path / "talk.csv", "t,id,x,y", lines), {}, carriage.people, Streams(0)
+    )
+    facing = {who: scene.tracks.facing[scene.names.index(who)] for who in places}
+    assert np.cos(facing["a"]).min() > 0.8
+    assert np.cos(facing["b"] - np.pi).min() > 0.8
+    assert np.ptp(facing["c"]) > 0.4  # alone, it looks about

@@ -11,14 +11,13 @@ from rich.table import Table
 
 from simulations.replay import (
     READING_COLUMNS,
-    TRACK_COLUMNS,
     load_readings,
-    load_tracks,
     recorded_statistics,
     validate_replay,
 )
 from simulations.scenario import load_scenario
 from simulations.streams import Streams
+from simulations.trajectories import TRACK_COLUMNS, load_tracks
 from simulations.validation import DEFAULT_SEEDS, Row, validate_channel
 from tracetogether.cli.console import out, print_json, progress
 from tracetogether.proximity.calibration import Calibration
