@@ -75,6 +75,9 @@ def test_uploads_of_many_days_are_dropped_to_the_second(filled: AuthorityStore) 
     for day in range(5):
         filled.add_upload(upload(str(day), at=NOON + day * SECONDS_PER_DAY))
     assert filled.upload_ids("CASE1")[0] == ("0", NOON)
-    assert filled.drop_uploads(NOON + 3 * SECONDS_PER_DAY) == 3
+    filled.add_upload(upload("of-another", "CASE2"))
+    everything = [*(("CASE1", str(day)) for day in range(5)), ("CASE2", "of-another")]
+    assert list(filled.all_upload_ids()) == everything
+    assert filled.drop_uploads(NOON + 3 * SECONDS_PER_DAY) == 4
     assert [one for one, _ in filled.upload_ids("CASE1")] == ["3", "4"]
     assert filled.drop_uploads(NOON + 3 * SECONDS_PER_DAY + 1) == 1

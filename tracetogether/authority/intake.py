@@ -66,6 +66,10 @@ class UploadStore(Protocol):
         """Return token ids and times of receipt of a case's uploads, in their order."""
         ...
 
+    def all_upload_ids(self) -> Sequence[tuple[str, str]]:
+        """Return case id and token id of every upload, sorted."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class UploadReceipt:

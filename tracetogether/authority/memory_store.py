@@ -182,6 +182,10 @@ class MemoryStore:
         """Return token ids and times of receipt of a case's uploads, in their order."""
         return [(one.token_id, one.received_at) for one in self.uploads(case_id)]
 
+    def all_upload_ids(self) -> Sequence[tuple[str, str]]:
+        """Return case id and token id of every upload, sorted."""
+        return sorted((one.case_id, one.token_id) for one in self._uploads.values())
+
     def drop_uploads(self, before: float) -> int:
         """Forget uploads received before that time; return how many went."""
         old = [one.token_id for one in self._uploads.values() if one.received_at < before]
