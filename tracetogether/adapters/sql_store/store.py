@@ -12,7 +12,6 @@ import sqlalchemy as sa
 
 from tracetogether.adapters.sql_store.contact_rows import read_list, write_list
 from tracetogether.adapters.sql_store.databases import Database, Sqlite, database_of
-from tracetogether.adapters.sql_store.desk import SqlDesk, case_of
 from tracetogether.adapters.sql_store.migrating import check_empty, check_revision, migrate
 from tracetogether.adapters.sql_store.sign_ins import SqlSignIns
 from tracetogether.adapters.sql_store.tables import (
@@ -56,7 +55,6 @@ class SqlStore:
         self._name = name
         self._transactions = Transactions(database)
         self.sign_ins = SqlSignIns(database, self._transactions)
-        self.desk = SqlDesk(database, self._transactions)
 
     @classmethod
     def create(cls, place: Path | str, *, name: str) -> Self:
@@ -238,25 +236,19 @@ class SqlStore:
             day=case.day,
             opened_at_s=case.opened_at,
             active_at_s=case.active_at,
-            state=case.state.value,
-            assigned_to=case.assigned_to,
-            tracing_at_s=case.tracing_at,
-            closed_at_s=case.closed_at,
-            merged_into=case.merged_into,
-            known_contact=case.known_contact,
         )
 
     def case(self, case_id: str) -> Case | None:
         """Return a case."""
         with self._transactions.reading() as connection:
             row = connection.execute(CASES.select().where(CASES.c.case_id == case_id)).first()
-        return None if row is None else case_of(row)
+        return None if row is None else Case(*row)
 
     def cases(self) -> Sequence[Case]:
         """Return all cases, the newest first."""
         wanted = CASES.select().order_by(CASES.c.opened_at_s.desc(), CASES.c.case_id)
         with self._transactions.reading() as connection:
-            return [case_of(row) for row in connection.execute(wanted)]
+            return [Case(*row) for row in connection.execute(wanted)]
 
     def touch_case(self, case_id: str, now: float) -> bool:
         """Note that the case is being worked on; False if there is none."""
