@@ -49,11 +49,12 @@ class CloseContactPolicy:
     name: str
     within_m: float
     minutes: float
+    rule: str | None = None  # a rule of ``proximity.attenuation.RULES`` in place of a radius
 
     @property
     def basis(self) -> str:
         """What its minutes are measured by; policies of one basis share one measurement."""
-        return f"within-{self.within_m:g}m"
+        return self.rule or f"within-{self.within_m:g}m"
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from typing import Final
 
 from tracetogether.authority.access import SECRET_BYTES, UserStore, credential_digest
 from tracetogether.authority.audit import Audit
+from tracetogether.authority.followed import FollowStore, person_tags
 from tracetogether.authority.limits import REGISTRATIONS, Limits
 from tracetogether.bluetrace.tempid import TempIDBatch, TempIDIssuer, new_user_id
 from tracetogether.crypto import keyed_stream, sha256
@@ -38,6 +39,7 @@ class Issuance:
 
     issuer: TempIDIssuer
     users: UserStore
+    follow: FollowStore
     keys: KeyRing
     audit: Audit
     limits: Limits
@@ -65,14 +67,16 @@ class Issuance:
         return registration
 
     def withdraw(self, user_id: str, now: float) -> None:
-        """Forget a user: the credential, PINs, cases and uploads; nothing stands in their place.
+        """Forget a user: the credential, PINs, cases and uploads, and the lists he is followed in.
 
-        What others uploaded still holds the user's TempIDs; nobody is named by them any more.
+        Nothing stands in their place. What others uploaded still holds the user's TempIDs; nobody
+        is named by them any more.
 
         Raises:
             NotFoundError: there is no such user.
         """
         with self.audit.atomic():
+            self.follow.drop_tagged(person_tags(user_id, now, self.keys))
             if not self.users.remove_user(user_id):
                 msg = "there is no such user: the withdrawal is done already"
                 raise NotFoundError(msg)

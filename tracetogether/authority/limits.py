@@ -82,4 +82,4 @@ def _window(limit: Limit, now: float) -> int:
     return int(now) // limit.per_s * limit.per_s
 
 
-COUNTS_KEPT_S: Final = SECONDS_PER_DAY
+COUNTS_KEPT_S: Final = 2 * SECONDS_PER_DAY  # yesterday counts too: how many phones were active

@@ -9,6 +9,7 @@ from tracetogether.authority.audit import START, AuditEntry
 from tracetogether.authority.casework import Case
 from tracetogether.authority.contact_lists import ContactList
 from tracetogether.authority.intake import SealedUpload
+from tracetogether.authority.memory_desk import DeskRows, MemoryDesk
 from tracetogether.authority.memory_sign_ins import MemorySignIns
 from tracetogether.authority.operators import Operator
 from tracetogether.authority.pins import UploadPin
@@ -31,6 +32,12 @@ class MemoryStore:
     _notes: dict[str, str] = field(default_factory=dict)
     _audit: list[tuple[AuditEntry, bytes]] = field(default_factory=list)
     sign_ins: MemorySignIns = field(default_factory=MemorySignIns)
+    _desk: DeskRows = field(default_factory=DeskRows)
+
+    @property
+    def desk(self) -> MemoryDesk:
+        """The tracers' desk."""
+        return MemoryDesk(self)
 
     @contextmanager
     def atomic(self) -> Iterator[None]:
@@ -125,6 +132,7 @@ class MemoryStore:
         return len(old)
 
     def _drop_case(self, case_id: str) -> None:
+        self.desk.drop_case(case_id)
         del self._cases[case_id]
         self._pins = {key: one for key, one in self._pins.items() if one.case_id != case_id}
         self._uploads = {key: one for key, one in self._uploads.items() if one.case_id != case_id}

@@ -18,8 +18,9 @@ class Role(Enum):
     """What an operator may be allowed to do; each role is one duty and implies no other."""
 
     ISSUER = "issuer"  # opens cases, gives out upload PINs
-    TRACER = "tracer"  # lists contacts, learns who a contact is
-    EXPORTER = "exporter"  # takes counts out
+    TRACER = "tracer"  # lists contacts of the cases given to him, learns who a contact is
+    SUPERVISOR = "supervisor"  # sees all cases, and gives them to tracers
+    EXPORTER = "exporter"  # takes counts and lists out
     KEYHOLDER = "keyholder"  # sees which day keys there are
     AUDITOR = "auditor"  # reads the audit log and the metrics
     ADMIN = "admin"  # adds and disables operators
@@ -108,6 +109,12 @@ class Caller:
     def of(cls, operator: Operator) -> Self:
         """Return the caller that an operator is."""
         return cls(operator.name, frozenset() if operator.disabled else operator.roles)
+
+    def needs_to_know(self, assigned_to: str) -> bool:
+        """Return whether a case that was given to ``assigned_to`` is this caller's business."""
+        return Role.SUPERVISOR in self.roles or (
+            Role.TRACER in self.roles and self.name == assigned_to
+        )
 
 
 CONSOLE: Final = Caller("console", ALL_ROLES)

@@ -8,13 +8,34 @@ from tracetogether.authority.audit import Audit
 from tracetogether.authority.limits import COUNTS_KEPT_S
 from tracetogether.keyring import KeyRing
 from tracetogether.parameters import PURGE_OVERDUE_S, RETENTION, Retention
-from tracetogether.units import SECONDS_PER_DAY
+from tracetogether.units import SECONDS_PER_DAY, utc_day
 
 _LAST: Final = "last_purge_s"
 
 
+class AgeingDesk(Protocol):
+    """Where what tracers write down grows old."""
+
+    def drop_contacts(self, before_day: int) -> int:
+        """Forget contacts of days before that one; return how many went."""
+        ...
+
+    def drop_notes(self, before_day: int) -> int:
+        """Forget notes of days before that one; return how many went."""
+        ...
+
+    def end_follow_ups(self, today: int, now: float) -> int:
+        """Complete (or lose) those whose last day has passed; return how many ended."""
+        ...
+
+
 class AgeingStore(Protocol):
     """Where things grow old."""
+
+    @property
+    def desk(self) -> AgeingDesk:
+        """The tracers' desk."""
+        ...
 
     def drop_cases(self, before: float) -> int:
         """Forget cases not worked on since ``before``; return how many went."""
@@ -58,6 +79,8 @@ class Purged:
     contact_lists: int
     pins: int
     cases: int
+    followed_contacts: int = 0
+    notes: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,8 +106,10 @@ class Purge:
 
         Day keys go after 25 days, and with them everything sealed under them; uploads, and the
         contact lists found from them, 21 days after they came; PINs once used up, void or
-        expired; a case 25 days after it was opened or last given a PIN, which no upload of its
-        outlives. All but the keys goes in one transaction.
+        expired; contacts under follow-up as uploads of the day that they were last found on, and
+        notes as uploads of their day; a case 25 days after it was opened or last given a PIN,
+        which no upload of its outlives. Calls whose last day has passed end. All but the keys
+        goes in one transaction.
 
         Raises:
             KeyRingError: the keys could not be saved: those on disk still stand.
@@ -92,13 +117,17 @@ class Purge:
         """
         keys_gone = self.keys.purge(now)
         self.save_keys(self.keys)  # even if none went now: an earlier purge may not have got here
+        desk, old = self.store.desk, utc_day(now - self.retention.uploads_s)
         with self.audit.atomic():
+            desk.end_follow_ups(utc_day(now), now)
             purged = Purged(
                 day_keys=keys_gone,
                 uploads=self.store.drop_uploads(now - self.retention.uploads_s),
                 contact_lists=self.store.drop_contact_lists(now - self.retention.uploads_s),
                 pins=self.store.drop_pins(now),
                 cases=self.store.drop_cases(now - self.retention.day_keys_days * SECONDS_PER_DAY),
+                followed_contacts=desk.drop_contacts(old),
+                notes=desk.drop_notes(old),
             )
             self.store.drop_tokens(now - SECONDS_PER_DAY)  # a token lives for two hours
             self.store.drop_counts(now - COUNTS_KEPT_S)

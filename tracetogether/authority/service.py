@@ -7,12 +7,18 @@ from typing import Protocol, Self
 
 from tracetogether.authority.access import Access, UserStore
 from tracetogether.authority.audit import Audit, AuditStore
-from tracetogether.authority.casework import CaseStore, Casework
+from tracetogether.authority.casework import CaseDeskStore, CaseStore, Casework
 from tracetogether.authority.contact_lists import ListStore
 from tracetogether.authority.custody import Custody
+from tracetogether.authority.desk import Desk
+from tracetogether.authority.followed import FollowStore
+from tracetogether.authority.followup import FollowUp
+from tracetogether.authority.indicators import DashboardStore
 from tracetogether.authority.intake import Intake, UploadStore
 from tracetogether.authority.issuance import Issuance
 from tracetogether.authority.limits import Limits, LimitStore
+from tracetogether.authority.merging import Merging
+from tracetogether.authority.notes import Notes, NoteStore
 from tracetogether.authority.operators import Staff
 from tracetogether.authority.pins import Pins, PinStore
 from tracetogether.authority.retention import AgeingStore, Purge
@@ -23,6 +29,10 @@ from tracetogether.bluetrace.tempid import TempIDIssuer
 from tracetogether.bluetrace.upload_token import UploadTokens
 from tracetogether.keyring import KeyRing
 from tracetogether.units import Entropy
+
+
+class DeskStore(CaseDeskStore, FollowStore, NoteStore, DashboardStore, Protocol):
+    """All that the tracers' desk asks of its room in the store."""
 
 
 class AuthorityStore(
@@ -40,6 +50,11 @@ class AuthorityStore(
 ):
     """All that is asked of where an authority keeps things."""
 
+    @property
+    def desk(self) -> DeskStore:
+        """The tracers' desk."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Authority:
@@ -49,6 +64,9 @@ class Authority:
     staff: Staff
     issuance: Issuance
     casework: Casework
+    desk: Desk
+    follow_up: FollowUp
+    merging: Merging
     pins: Pins
     intake: Intake
     tracing: Tracing
@@ -82,14 +100,21 @@ class Authority:
         audit = Audit(store)
         limits = Limits(keys, store)
         pins = Pins(keys, store, store, audit, limits, entropy)
+        rows, notes = store.desk, Notes(keys, store.desk, audit, entropy)
+        casework = Casework(store, rows, rows, store, store, keys, audit, entropy)
+        tracing = Tracing(keys, issuer, store, store, store, audit, entropy)
+        desk = Desk(keys, casework, rows, rows, rows, notes)
         return cls(
             access=Access(store, store),
             staff=Staff(store, audit),
-            issuance=Issuance(issuer, store, keys, audit, limits, entropy=entropy),
-            casework=Casework(store, store, audit, entropy),
+            issuance=Issuance(issuer, store, rows, keys, audit, limits, entropy=entropy),
+            casework=casework,
+            desk=desk,
+            follow_up=FollowUp(keys, desk, casework, tracing, rows, rows, notes, audit, entropy),
+            merging=Merging(desk, casework, rows, rows, audit),
             pins=pins,
             intake=Intake(keys, issuer, tokens, pins, store, store, store, audit, entropy),
-            tracing=Tracing(keys, issuer, store, store, store, audit, entropy),
+            tracing=tracing,
             custody=Custody(keys, save_keys, audit),
             purge=Purge(keys, save_keys, store, audit),
             limits=limits,

@@ -69,7 +69,7 @@ class NewOperator(_Asked):
     """Who is to be an operator, and what for."""
 
     name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_.-]{0,31}$", examples=["night-shift"])]
-    roles: Annotated[list[str], Field(min_length=1, max_length=6, examples=[["tracer"]])]
+    roles: Annotated[list[str], Field(min_length=1, max_length=7, examples=[["tracer"]])]
 
 
 class Registered(BaseModel):

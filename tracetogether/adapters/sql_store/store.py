@@ -1,6 +1,5 @@
 """Users, operators, cases, PINs, uploads, contact lists, counts and the audit log in tables."""
 
-import json
 import sqlite3
 from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager
@@ -10,9 +9,12 @@ from typing import Any, Final, Self
 
 import sqlalchemy as sa
 
+from tracetogether.adapters.sql_store.audit_rows import read_entries, write_entry
 from tracetogether.adapters.sql_store.contact_rows import read_list, write_list
 from tracetogether.adapters.sql_store.databases import Database, Sqlite, database_of
+from tracetogether.adapters.sql_store.desk import SqlDesk, case_of
 from tracetogether.adapters.sql_store.migrating import check_empty, check_revision, migrate
+from tracetogether.adapters.sql_store.row_counts import count_everything
 from tracetogether.adapters.sql_store.sign_ins import SqlSignIns
 from tracetogether.adapters.sql_store.tables import (
     AUDIT,
@@ -55,6 +57,7 @@ class SqlStore:
         self._name = name
         self._transactions = Transactions(database)
         self.sign_ins = SqlSignIns(database, self._transactions)
+        self.desk = SqlDesk(database, self._transactions)
 
     @classmethod
     def create(cls, place: Path | str, *, name: str) -> Self:
@@ -236,19 +239,25 @@ class SqlStore:
             day=case.day,
             opened_at_s=case.opened_at,
             active_at_s=case.active_at,
+            state=case.state.value,
+            assigned_to=case.assigned_to,
+            tracing_at_s=case.tracing_at,
+            closed_at_s=case.closed_at,
+            merged_into=case.merged_into,
+            known_contact=case.known_contact,
         )
 
     def case(self, case_id: str) -> Case | None:
         """Return a case."""
         with self._transactions.reading() as connection:
             row = connection.execute(CASES.select().where(CASES.c.case_id == case_id)).first()
-        return None if row is None else Case(*row)
+        return None if row is None else case_of(row)
 
     def cases(self) -> Sequence[Case]:
         """Return all cases, the newest first."""
         wanted = CASES.select().order_by(CASES.c.opened_at_s.desc(), CASES.c.case_id)
         with self._transactions.reading() as connection:
-            return [Case(*row) for row in connection.execute(wanted)]
+            return [case_of(row) for row in connection.execute(wanted)]
 
     def touch_case(self, case_id: str, now: float) -> bool:
         """Note that the case is being worked on; False if there is none."""
@@ -438,41 +447,20 @@ class SqlStore:
     def add_audit(self, entry: AuditEntry) -> None:
         """Append an entry."""
         with self._transactions.writing() as connection:
-            connection.execute(
-                AUDIT.insert().values(
-                    (
-                        *(entry.number, entry.time, entry.by, entry.act, entry.subject),
-                        *(json.dumps(dict(entry.details)), entry.previous, entry.digest),
-                    )
-                )
-            )
+            write_entry(connection, entry)
 
     def audit(self, after: int = 0, limit: int | None = None) -> Iterable[tuple[AuditEntry, bytes]]:
         """Return entries with a number beyond ``after``, and the digests they were kept with."""
-        wanted = AUDIT.select().where(AUDIT.c.number > after).order_by(AUDIT.c.number).limit(limit)
         with self._transactions.reading() as connection:
-            rows = connection.execute(wanted).all()
-        for number, time, by, act, subject, details, previous, digest in rows:
-            entry = AuditEntry(number, time, by, act, subject, json.loads(details), previous)
-            yield entry, digest
+            found = read_entries(connection, after, limit)
+        yield from found
 
     # --- counts of everything (statistics.CountedStore) ---
 
     def counts(self, now: float) -> Counts:
         """Return how much of everything is kept at ``now``."""
-        tables = (USERS, OPERATORS, CASES, UPLOADS, CONTACT_LISTS, CONTACTS, AUDIT)
-        open_pins = sa.and_(~PINS.c.used, PINS.c.tries_left > 0, PINS.c.expiry_s > now)
-        size = sa.select(sa.func.coalesce(sa.func.sum(sa.func.length(UPLOADS.c.sealed)), 0))
         with self._transactions.reading() as connection:
-            users, operators, cases, uploads, lists, contacts, audit = (
-                connection.execute(sa.select(sa.func.count()).select_from(one)).scalar_one()
-                for one in tables
-            )
-            pins = connection.execute(
-                sa.select(sa.func.count()).select_from(PINS).where(open_pins)
-            ).scalar_one()
-            sealed = int(connection.execute(size).scalar_one())
-        return Counts(users, operators, cases, pins, uploads, sealed, lists, contacts, audit)
+            return count_everything(connection, now)
 
     # --- one way in, one way out ---
 

@@ -50,6 +50,12 @@ CASES: Final = sa.Table(
     sa.Column("day", sa.Integer, nullable=False),
     sa.Column("opened_at_s", _Real, nullable=False),
     sa.Column("active_at_s", _Real, nullable=False),
+    sa.Column("state", sa.Text, nullable=False, server_default="open"),
+    sa.Column("assigned_to", sa.Text, nullable=False, server_default=""),
+    sa.Column("tracing_at_s", _Real, nullable=True),
+    sa.Column("closed_at_s", _Real, nullable=True),
+    sa.Column("merged_into", sa.Text, nullable=False, server_default=""),
+    sa.Column("known_contact", sa.Boolean, nullable=False, server_default=sa.false()),
 )
 PINS: Final = sa.Table(
     "pins",

@@ -62,6 +62,11 @@ class Transactions:
             with self._database.engine.connect() as connection:
                 yield connection.execution_options(tracetogether_begin="BEGIN")
 
+    @property
+    def within(self) -> bool:
+        """Whether this thread has a transaction open."""
+        return self._here.connection is not None
+
     def settle_after(self, gone: int) -> None:
         """Note that the open transaction dropped rows, which shall not be left in any file."""
         self._here.dropped = self._here.dropped or gone > 0

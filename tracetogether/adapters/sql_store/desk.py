@@ -1,0 +1,306 @@
+"""The tracers' desk in SQL: cases worked on, contacts followed up, calendars, notes."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import astuple, fields
+from itertools import groupby
+from typing import Any, Final
+
+import sqlalchemy as sa
+
+from tracetogether.adapters.sql_store.databases import Database
+from tracetogether.adapters.sql_store.desk_counts import dashboard_of
+from tracetogether.adapters.sql_store.desk_tables import FOLLOWED, NOTES, OUTCOMES
+from tracetogether.adapters.sql_store.tables import CASES, UPLOADS
+from tracetogether.adapters.sql_store.transactions import Transactions
+from tracetogether.authority.casework import Case, CasePage, CaseQuery, CaseState, summary_of
+from tracetogether.authority.followed import (
+    ACTIVE,
+    ContactQuery,
+    ContactState,
+    DayOutcome,
+    KeptContact,
+    Outcome,
+    Priority,
+)
+from tracetogether.authority.indicators import Dashboard
+from tracetogether.authority.notes import SealedNote
+
+_ASKED_AT_ONCE: Final = 10_000  # SQLite takes 32,766 values in a statement
+_ACTIVE: Final = sorted(state.value for state in ACTIVE)
+_FOLLOWED_NAMES: Final = [one.name for one in FOLLOWED.columns]
+_CASE_STATE: Final = [one.name for one in CASES.columns].index("state")
+_FIELD_OF: Final = list(
+    zip(_FOLLOWED_NAMES, [one.name for one in fields(KeptContact)], strict=False)
+)
+_STATE, _PRIORITY, _REASONS = map(_FOLLOWED_NAMES.index, ("state", "priority", "reasons"))
+
+
+def case_of(row: sa.Row[Any]) -> Case:
+    """Return the case that a row of CASES holds."""
+    values = list(row)
+    values[_CASE_STATE] = CaseState(values[_CASE_STATE])
+    return Case(*values)
+
+
+def is_due(day: int) -> sa.ColumnElement[bool]:
+    """Return the condition that a contact is to be called on ``day``."""
+    return sa.and_(
+        FOLLOWED.c.state.in_(_ACTIVE), FOLLOWED.c.last_day < day, FOLLOWED.c.until_day >= day
+    )
+
+
+class SqlDesk:
+    """The desk's part of the store; it shares the store's transactions."""
+
+    def __init__(self, database: Database, transactions: Transactions) -> None:
+        self._database = database
+        self._transactions = transactions
+
+    # --- cases (casework.CaseDeskStore) ---
+
+    def locked_case(self, case_id: str) -> Case | None:
+        """Return a case that nobody else changes until the open transaction ends."""
+        wanted = CASES.select().where(CASES.c.case_id == case_id).with_for_update()
+        with self._transactions.writing() as connection:
+            row = connection.execute(wanted).first()
+        return None if row is None else case_of(row)
+
+    def put_case(self, case: Case) -> None:
+        """Write down a case's state, assignment and times."""
+        change = CASES.update().where(CASES.c.case_id == case.case_id)
+        with self._transactions.writing() as connection:
+            connection.execute(
+                change.values(
+                    state=case.state.value,
+                    assigned_to=case.assigned_to,
+                    tracing_at_s=case.tracing_at,
+                    closed_at_s=case.closed_at,
+                    merged_into=case.merged_into,
+                )
+            )
+
+    def cases_page(self, query: CaseQuery, today: int) -> CasePage:
+        """Return a page with counts; ``today`` is the UTC day that contacts are due on."""
+        which: list[sa.ColumnElement[bool]] = []
+        if query.states:
+            which.append(CASES.c.state.in_(sorted(one.value for one in query.states)))
+        if query.assigned_to is not None:
+            which.append(CASES.c.assigned_to == query.assigned_to)
+        if query.starts_with:
+            which.append(CASES.c.case_id.startswith(query.starts_with, autoescape=True))
+        newest = CASES.select().where(*which).order_by(CASES.c.opened_at_s.desc(), CASES.c.case_id)
+        count = sa.select(sa.func.count()).select_from(CASES).where(*which)
+        with self._transactions.reading() as connection:
+            total = connection.execute(count).scalar_one()
+            rows = connection.execute(newest.offset(query.offset).limit(query.limit)).all()
+            cases = [case_of(row) for row in rows]
+            ids = [one.case_id for one in cases]
+            uploads: dict[str, int] = dict(
+                connection.execute(
+                    sa.select(UPLOADS.c.case_id, sa.func.count())
+                    .where(UPLOADS.c.case_id.in_(ids))
+                    .group_by(UPLOADS.c.case_id)
+                )
+                .tuples()
+                .all()
+            )
+            states = connection.execute(
+                sa.select(
+                    FOLLOWED.c.case_id,
+                    FOLLOWED.c.state,
+                    sa.func.count(),
+                    sa.func.sum(sa.case((is_due(today), 1), else_=0)),
+                )
+                .where(FOLLOWED.c.case_id.in_(ids))
+                .group_by(FOLLOWED.c.case_id, FOLLOWED.c.state)
+            ).all()
+        found: dict[str, dict[ContactState, tuple[int, int]]] = {one: {} for one in ids}
+        for case_id, state, contacts, due in states:
+            found[case_id][ContactState(state)] = (contacts, int(due))
+        summaries = [
+            summary_of(one, uploads.get(one.case_id, 0), found[one.case_id]) for one in cases
+        ]
+        return CasePage(tuple(summaries), total, query.offset)
+
+    def cases_of_users(self, user_ids: Sequence[str]) -> Sequence[tuple[str, str]]:
+        """Return user id and case id of all cases of some users."""
+        found: list[tuple[str, str]] = []
+        with self._transactions.reading() as connection:
+            for some in _parts(user_ids):
+                wanted = sa.select(CASES.c.user_id, CASES.c.case_id).where(
+                    CASES.c.user_id.in_(some)
+                )
+                found += connection.execute(wanted).tuples()
+        return found
+
+    # --- contacts (followed.FollowStore) ---
+
+    def put_contacts(self, contacts: Sequence[KeptContact]) -> None:
+        """Write contacts down, each in place of the one of its id."""
+        if not contacts:
+            return
+        row = self._database.insert(FOLLOWED)
+        changed = {name: row.excluded[name] for name in _FOLLOWED_NAMES if name != "contact_id"}
+        upsert = row.on_conflict_do_update(index_elements=["contact_id"], set_=changed)
+        with self._transactions.writing() as connection:
+            connection.execute(upsert, [_values(one) for one in contacts])
+
+    def contact(self, contact_id: str) -> KeptContact | None:
+        """Return a contact; inside a transaction nobody else changes it until that ends."""
+        wanted = FOLLOWED.select().where(FOLLOWED.c.contact_id == contact_id)
+        if self._transactions.within:
+            wanted = wanted.with_for_update()
+        with self._transactions.reading() as connection:
+            row = connection.execute(wanted).first()
+        return None if row is None else _kept(row)
+
+    def contacts_page(self, query: ContactQuery) -> tuple[Sequence[KeptContact], int]:
+        """Return a page in order of priority, and how many there are on all pages."""
+        which: list[sa.ColumnElement[bool]] = []
+        if query.case_id is not None:
+            which.append(FOLLOWED.c.case_id == query.case_id)
+        if query.states:
+            which.append(FOLLOWED.c.state.in_(sorted(one.value for one in query.states)))
+        if query.priorities:
+            which.append(FOLLOWED.c.priority.in_(sorted(one.value for one in query.priorities)))
+        if query.assigned_to is not None:
+            his = sa.select(CASES.c.case_id).where(CASES.c.assigned_to == query.assigned_to)
+            which.append(FOLLOWED.c.case_id.in_(his))
+        if query.due_on is not None:
+            which.append(is_due(query.due_on))
+        count = sa.select(sa.func.count()).select_from(FOLLOWED).where(*which)
+        page = _urgent(FOLLOWED.select().where(*which)).offset(query.offset).limit(query.limit)
+        with self._transactions.reading() as connection:
+            total = connection.execute(count).scalar_one()
+            return [_kept(row) for row in connection.execute(page)], total
+
+    def contacts_of(self, case_ids: Sequence[str]) -> Sequence[KeptContact]:
+        """Return all contacts of some cases, in order of priority."""
+        found: list[KeptContact] = []
+        with self._transactions.reading() as connection:
+            for some in _parts(case_ids):
+                wanted = _urgent(FOLLOWED.select().where(FOLLOWED.c.case_id.in_(some)))
+                found += map(_kept, connection.execute(wanted))
+        return found
+
+    def tagged(self, tags: Sequence[bytes]) -> Sequence[KeptContact]:
+        """Return all contacts that bear one of ``tags``."""
+        found: list[KeptContact] = []
+        with self._transactions.reading() as connection:
+            for some in _parts(tags):
+                wanted = FOLLOWED.select().where(FOLLOWED.c.tag.in_(some))
+                found += map(_kept, connection.execute(wanted))
+        return found
+
+    def put_outcome(self, contact_id: str, outcome: DayOutcome) -> None:
+        """Write down a day's outcome in place of an earlier one."""
+        if outcome.outcome is None:
+            return
+        said = {"outcome": outcome.outcome.value, "by": outcome.by, "at_s": outcome.at}
+        row = self._database.insert(OUTCOMES).values(contact_id=contact_id, day=outcome.day, **said)
+        with self._transactions.writing() as connection:
+            connection.execute(
+                row.on_conflict_do_update(index_elements=["contact_id", "day"], set_=said)
+            )
+
+    def outcomes(self, contact_ids: Sequence[str]) -> dict[str, tuple[DayOutcome, ...]]:
+        """Return the outcomes of some contacts by id, each in the order of days."""
+        found: dict[str, tuple[DayOutcome, ...]] = {}
+        with self._transactions.reading() as connection:
+            for some in _parts(contact_ids):
+                wanted = (
+                    OUTCOMES.select()
+                    .where(OUTCOMES.c.contact_id.in_(some))
+                    .order_by(OUTCOMES.c.contact_id, OUTCOMES.c.day)
+                )
+                for contact_id, rows in groupby(connection.execute(wanted), lambda one: one[0]):
+                    found[contact_id] = tuple(
+                        DayOutcome(day, Outcome(outcome), by, at)
+                        for _, day, outcome, by, at in rows
+                    )
+        return found
+
+    def drop_tagged(self, tags: Sequence[bytes]) -> int:
+        """Forget contacts that bear one of ``tags``, and notes on them; return how many went."""
+        return sum(self._drop(FOLLOWED.c.tag.in_(some)) for some in _parts(tags))
+
+    def drop_contacts(self, before_day: int) -> int:
+        """Forget contacts of days before that one; return how many went."""
+        return self._drop(FOLLOWED.c.day < before_day)
+
+    def _drop(self, which: sa.ColumnElement[bool]) -> int:
+        gone = sa.select(FOLLOWED.c.contact_id).where(which)
+        with self._transactions.writing() as connection:
+            connection.execute(NOTES.delete().where(NOTES.c.contact_id.in_(gone)))
+            count = connection.execute(FOLLOWED.delete().where(which)).rowcount
+            self._transactions.settle_after(count)
+        return count
+
+    def end_follow_ups(self, today: int, now: float) -> int:
+        """Complete (or lose) those whose last day has passed; return how many ended."""
+        state = sa.case(
+            (FOLLOWED.c.traced_at_s.is_(None), ContactState.LOST.value),
+            else_=ContactState.COMPLETED.value,
+        )
+        change = FOLLOWED.update().where(
+            FOLLOWED.c.state.in_(_ACTIVE), FOLLOWED.c.until_day < today
+        )
+        with self._transactions.writing() as connection:
+            return connection.execute(change.values(state=state, ended_at_s=now)).rowcount
+
+    # --- notes (notes.NoteStore) ---
+
+    def add_note(self, note: SealedNote) -> None:
+        """Keep a note."""
+        with self._transactions.writing() as connection:
+            connection.execute(NOTES.insert().values(astuple(note)))
+
+    def notes(self, case_id: str) -> Sequence[SealedNote]:
+        """Return the notes on a case and its contacts, the oldest first."""
+        wanted = (
+            NOTES.select().where(NOTES.c.case_id == case_id).order_by(NOTES.c.at_s, NOTES.c.note_id)
+        )
+        with self._transactions.reading() as connection:
+            return [SealedNote(*row) for row in connection.execute(wanted)]
+
+    def drop_notes(self, before_day: int) -> int:
+        """Forget notes of days before that one; return how many went."""
+        with self._transactions.writing() as connection:
+            gone = connection.execute(NOTES.delete().where(NOTES.c.day < before_day)).rowcount
+            self._transactions.settle_after(gone)
+        return gone
+
+    # --- counts (indicators.DashboardStore) ---
+
+    def dashboard(self, now: float, assigned_to: str | None) -> Dashboard:
+        """Return the counts at ``now``, of one operator's cases or (None) of all."""
+        with self._transactions.reading() as connection:
+            return dashboard_of(connection, now, assigned_to)
+
+
+def _urgent(wanted: sa.Select[Any]) -> sa.Select[Any]:
+    return wanted.order_by(FOLLOWED.c.urgency, FOLLOWED.c.contact_id)
+
+
+def _parts(values: Sequence[Any]) -> Iterable[Sequence[Any]]:
+    for first in range(0, len(values), _ASKED_AT_ONCE):
+        yield values[first : first + _ASKED_AT_ONCE]
+
+
+def _values(kept: KeptContact) -> dict[str, object]:
+    values = {column: getattr(kept, name) for column, name in _FIELD_OF}
+    return {
+        **values,
+        "state": kept.state.value,
+        "priority": kept.priority.value,
+        "reasons": " ".join(kept.reasons),
+        "urgency": kept.urgency,
+    }
+
+
+def _kept(row: sa.Row[Any]) -> KeptContact:
+    values = list(row)[:-1]
+    values[_STATE] = ContactState(values[_STATE])
+    values[_PRIORITY] = Priority(values[_PRIORITY])
+    values[_REASONS] = tuple(values[_REASONS].split())
+    return KeptContact(*values)

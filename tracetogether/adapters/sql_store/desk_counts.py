@@ -1,0 +1,154 @@
+"""What the dashboard shows, counted by the database: a handful of queries, however many rows."""
+
+from typing import Any, Final
+
+import sqlalchemy as sa
+
+from tracetogether.adapters.sql_store.desk_tables import FOLLOWED
+from tracetogether.adapters.sql_store.tables import CASES, COUNTS, UPLOADS, USERS
+from tracetogether.authority.casework import CaseState
+from tracetogether.authority.followed import ACTIVE, TRACED_STATES, ContactState, Priority
+from tracetogether.authority.indicators import Dashboard, DayCounts, Indicators, Ratio
+from tracetogether.authority.limits import BATCHES
+from tracetogether.parameters import FOLLOW_UP
+from tracetogether.units import SECONDS_PER_DAY, utc_day
+
+_DAYS: Final = 14
+_ACTIVE: Final = sorted(state.value for state in ACTIVE)
+
+
+def dashboard_of(connection: sa.Connection, now: float, assigned_to: str | None) -> Dashboard:
+    """Return the counts at ``now``, of one operator's cases or (None) of all."""
+    today = utc_day(now)
+    cases = _cases(connection, now, assigned_to)
+    contacts = _contacts(connection, now, today, assigned_to)
+    traced = [one for one in contacts if ContactState(one.state) in TRACED_STATES]
+    ended = [one for one in traced if one.state in {"completed", "lost"}]
+    real = [one for one in cases if one.state != CaseState.MERGED.value]
+    by_case_state: dict[CaseState, int] = {}
+    for one in cases:
+        by_case_state[CaseState(one.state)] = one.rows
+    by_state: dict[ContactState, int] = {}
+    by_priority: dict[Priority, int] = {}
+    for one in contacts:
+        state, priority = ContactState(one.state), Priority(one.priority)
+        by_state[state] = by_state.get(state, 0) + one.rows
+        if state in ACTIVE:
+            by_priority[priority] = by_priority.get(priority, 0) + one.rows
+    return Dashboard(
+        cases=by_case_state,
+        contacts=by_state,
+        priorities=by_priority,
+        due_today=_sum(contacts, "due"),
+        done_today=_sum(contacts, "done"),
+        uploads=_count(connection, UPLOADS, _of(UPLOADS, assigned_to)),
+        users=_count(connection, USERS, []),
+        active_users=(_active(connection, today), _active(connection, today - 1)),
+        days=_days(connection, today, assigned_to),
+        indicators=Indicators(
+            traced_within_a_day=Ratio(_sum(traced, "prompt"), _sum(traced, "timely")),
+            followed_all_days=Ratio(_sum(ended, "followed"), _sum(ended, "rows")),
+            new_cases_known=Ratio(_sum(real, "known"), _sum(real, "rows")),
+            started_within_a_day=Ratio(_sum(real, "prompt"), _sum(real, "timely")),
+            lost=Ratio(
+                _sum([one for one in traced if one.state == "lost"], "rows"), _sum(traced, "rows")
+            ),
+        ),
+    )
+
+
+def _cases(connection: sa.Connection, now: float, assigned_to: str | None) -> list[Any]:
+    began = CASES.c.tracing_at_s
+    prompt = began - CASES.c.opened_at_s <= FOLLOW_UP.prompt_s
+    timely = sa.or_(began.is_not(None), CASES.c.opened_at_s <= now - FOLLOW_UP.prompt_s)
+    wanted = sa.select(
+        CASES.c.state,
+        sa.func.count().label("rows"),
+        _how_many(CASES.c.known_contact).label("known"),
+        _how_many(prompt).label("prompt"),
+        _how_many(timely).label("timely"),
+    )
+    return list(connection.execute(wanted.where(*_of(CASES, assigned_to)).group_by(CASES.c.state)))
+
+
+def _contacts(
+    connection: sa.Connection, now: float, today: int, assigned_to: str | None
+) -> list[Any]:
+    row = FOLLOWED.c
+    due = sa.and_(row.state.in_(_ACTIVE), row.last_day < today, row.until_day >= today)
+    prompt = row.traced_at_s - row.found_at_s <= FOLLOW_UP.prompt_s
+    timely = sa.or_(row.traced_at_s.is_not(None), row.found_at_s <= now - FOLLOW_UP.prompt_s)
+    wanted = sa.select(
+        row.state,
+        row.priority,
+        sa.func.count().label("rows"),
+        _how_many(due).label("due"),
+        _how_many(row.last_day == today).label("done"),
+        _how_many(prompt).label("prompt"),
+        _how_many(timely).label("timely"),
+        _how_many(row.followed_all).label("followed"),
+    )
+    which = _of(FOLLOWED, assigned_to)
+    return list(connection.execute(wanted.where(*which).group_by(row.state, row.priority)))
+
+
+def _days(connection: sa.Connection, today: int, assigned_to: str | None) -> tuple[DayCounts, ...]:
+    first = today - _DAYS + 1
+    found = {
+        name: _by_day(connection, column, first, _of(table, assigned_to))
+        for name, table, column in (
+            ("cases", CASES, CASES.c.opened_at_s),
+            ("contacts", FOLLOWED, FOLLOWED.c.found_at_s),
+            ("reached", FOLLOWED, FOLLOWED.c.traced_at_s),
+        )
+    }
+    return tuple(
+        DayCounts(day, **{name: counts.get(day, 0) for name, counts in found.items()})
+        for day in range(first, today + 1)
+    )
+
+
+def _by_day(
+    connection: sa.Connection,
+    time: sa.Column[Any],
+    first: int,
+    which: list[sa.ColumnElement[bool]],
+) -> dict[int, int]:
+    day = sa.cast(time, sa.BigInteger) // SECONDS_PER_DAY
+    wanted = sa.select(day.label("utc_day"), sa.func.count()).where(
+        time >= first * SECONDS_PER_DAY, *which
+    )
+    return {int(one): rows for one, rows in connection.execute(wanted.group_by("utc_day"))}
+
+
+def _active(connection: sa.Connection, day: int) -> int:
+    """Return how many users' phones fetched TempIDs: the limit on that counts them anyway."""
+    start = day * SECONDS_PER_DAY
+    wanted = sa.select(sa.func.count(sa.distinct(COUNTS.c.subject))).where(
+        COUNTS.c.name == BATCHES.name,
+        COUNTS.c.window_s >= start,
+        COUNTS.c.window_s < start + SECONDS_PER_DAY,
+    )
+    return int(connection.execute(wanted).scalar_one())
+
+
+def _of(table: sa.Table, assigned_to: str | None) -> list[sa.ColumnElement[bool]]:
+    if assigned_to is None:
+        return []
+    if table is CASES:
+        return [CASES.c.assigned_to == assigned_to]
+    his = sa.select(CASES.c.case_id).where(CASES.c.assigned_to == assigned_to)
+    return [table.c.case_id.in_(his)]
+
+
+def _how_many(condition: sa.ColumnElement[bool]) -> sa.ColumnElement[int]:
+    return sa.func.sum(sa.case((condition, 1), else_=0))
+
+
+def _count(connection: sa.Connection, table: sa.Table, which: list[sa.ColumnElement[bool]]) -> int:
+    wanted = sa.select(sa.func.count()).select_from(table).where(*which)
+    return int(connection.execute(wanted).scalar_one())
+
+
+def _sum(rows: list[Any], name: str) -> int:
+    return sum(int(getattr(one, name)) for one in rows)

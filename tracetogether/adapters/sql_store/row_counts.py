@@ -1,0 +1,31 @@
+"""How many rows there are of everything."""
+
+import sqlalchemy as sa
+
+from tracetogether.adapters.sql_store.tables import (
+    AUDIT,
+    CASES,
+    CONTACT_LISTS,
+    CONTACTS,
+    OPERATORS,
+    PINS,
+    UPLOADS,
+    USERS,
+)
+from tracetogether.authority.statistics import Counts
+
+
+def count_everything(connection: sa.Connection, now: float) -> Counts:
+    """Return how much of everything is kept at ``now``."""
+    tables = (USERS, OPERATORS, CASES, UPLOADS, CONTACT_LISTS, CONTACTS, AUDIT)
+    open_pins = sa.and_(~PINS.c.used, PINS.c.tries_left > 0, PINS.c.expiry_s > now)
+    size = sa.select(sa.func.coalesce(sa.func.sum(sa.func.length(UPLOADS.c.sealed)), 0))
+    users, operators, cases, uploads, lists, contacts, audit = (
+        connection.execute(sa.select(sa.func.count()).select_from(one)).scalar_one()
+        for one in tables
+    )
+    pins = connection.execute(
+        sa.select(sa.func.count()).select_from(PINS).where(open_pins)
+    ).scalar_one()
+    sealed = int(connection.execute(size).scalar_one())
+    return Counts(users, operators, cases, pins, uploads, sealed, lists, contacts, audit)
