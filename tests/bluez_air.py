@@ -4,16 +4,29 @@ It imports bluezoo, which is GPL-2.0; nothing of ours imports this file.
 """
 
 import asyncio
+import json
 import sys
+from pathlib import Path
 from typing import Any
 
 from bluezoo import adapter as mock_adapter
 from bluezoo import bluezoo
+from bluezoo import device as mock_device
+
+
+def level_dbm(sender: int, receiver: int) -> int | None:
+    """Return the level between two adapters, None out of range: told in a file, else by number."""
+    if not levels.exists():
+        return -50 - 5 * abs(sender - receiver)
+    told = json.loads(levels.read_text())[f"{sender} {receiver}"]
+    return None if told is None else round(told)
 
 
 async def add_device(self: Any, device: Any) -> None:
     """Take a device in with the level of its distance, and tell every change."""
-    level = -50 - 5 * abs(self.id - device.peer_adapter.id)
+    level = level_dbm(device.peer_adapter.id, self.id)
+    if level is None:
+        return
     device.rssi = level
     device.manufacturer_data = {}  # the mock declares its keys as text, and fails on numbers
     await original(self, device)
@@ -22,13 +35,24 @@ async def add_device(self: Any, device: Any) -> None:
     held.properties_changed.emit(("org.bluez.Device1", {"RSSI": ("n", held.rssi)}, []))
 
 
+async def disconnect(self: Any, uuid: str | None = None) -> None:
+    """End a connection, services with it; the mock leaves them, and fails on the next one."""
+    await end(self, uuid)
+    await self.ServicesResolved.set_async(False)
+    for path in sorted(self.services, reverse=True):
+        self.peer_adapter.mock.remove_object(self.services.pop(path))
+
+
+levels = Path(sys.argv[1])
 original = mock_adapter.Adapter.add_device
 mock_adapter.Adapter.add_device = add_device
+end = mock_device.Device.disconnect
+mock_device.Device.disconnect = disconnect
 
 if __name__ == "__main__":
     loop = asyncio.new_event_loop()
     loop.run_until_complete(
-        bluezoo.startup(adapters=sys.argv[1:], auto_enable=True, scan_interval=1)
+        bluezoo.startup(adapters=sys.argv[2:], auto_enable=True, scan_interval=1)
     )
     print("ready", flush=True)
     loop.run_forever()

@@ -37,7 +37,15 @@ BRISK = replace(
     refresh_check_s=0.2,
 )
 """A phone's rhythm, some fifty times as fast."""
-HASTY = Pauses(radio_s=0.02, radio_most_s=0.1, fetch_s=0.02, fetch_most_s=0.1, look_up_s=0.2)
+HASTY = Pauses(
+    radio_s=0.02,
+    radio_most_s=0.1,
+    fetch_s=0.02,
+    fetch_most_s=0.1,
+    peer_s=0.05,
+    peer_most_s=0.4,
+    look_up_s=0.2,
+)
 
 
 def clock() -> float:

@@ -45,6 +45,7 @@ from tracetogether.parameters import TIMINGS, PhoneTimings
 from tracetogether.radio import Link, OpenRadio, Radio
 
 _MAX_HEARD: Final = 4_096  # peers heard and not yet handed in; the oldest give way
+_MAX_SHUNNED: Final = 4_096  # peers that exchanges failed with; the oldest are forgotten
 _MAX_WRITTEN: Final = 256  # values written by others and not yet handed in; later ones are lost
 
 _Step = Callable[[], Coroutine[Any, Any, None]]
@@ -61,6 +62,7 @@ class Pauses:
         radio_s: first pause before an adapter that failed is opened again; the next ones double.
         radio_most_s: the longest of them.
         fetch_s, fetch_most_s: the same for batches that could not be fetched.
+        peer_s, peer_most_s: the same for a peer that an exchange with failed.
         command_s: how long the adapter may take for one command before it counts as wedged.
         look_up_s: the clock is looked at so often; a leap of it is noticed by then.
     """
@@ -69,6 +71,8 @@ class Pauses:
     radio_most_s: float = 300.0
     fetch_s: float = 5.0
     fetch_most_s: float = 540.0
+    peer_s: float = 1.0
+    peer_most_s: float = 60.0
     command_s: float = 30.0
     look_up_s: float = 5.0
 
@@ -123,6 +127,7 @@ class Node:
         self._tell = tell
         self._radio: Radio | None = None
         self._heard: dict[str, Heard] = {}
+        self._shunned: dict[str, tuple[float, float]] = {}  # until when, and the pause until then
         self._inbox: deque[Input] = deque()
         self._written = 0  # of the inbox
         self._awake = asyncio.Event()
@@ -164,6 +169,8 @@ class Node:
         """Take what came in by radio."""
         if isinstance(happened, Heard):
             self.counts["heard"] += 1
+            if self._shuns(happened.peer):
+                return
             self._heard.pop(happened.peer, None)
             self._heard[happened.peer] = happened
             if len(self._heard) > _MAX_HEARD:
@@ -318,6 +325,21 @@ class Node:
         """Take a step of the connection once the step before has ended."""
         self._link_task = self._spawn(_after(self._link_task, step))
 
+    def _shun(self, peer: str) -> None:
+        """Leave a peer alone for a while that an exchange failed with: else it is tried at once."""
+        now = asyncio.get_running_loop().time()
+        until, pause_s = self._shunned.pop(peer, (now, 0.0))
+        if now > until + self._pauses.peer_most_s:
+            pause_s = 0.0  # that was long ago
+        pause_s = min(max(2 * pause_s, self._pauses.peer_s), self._pauses.peer_most_s)
+        self._shunned[peer] = (now + self._jittered(pause_s), pause_s)
+        if len(self._shunned) > _MAX_SHUNNED:
+            del self._shunned[next(iter(self._shunned))]
+
+    def _shuns(self, peer: str) -> bool:
+        until, _ = self._shunned.get(peer, (0.0, 0.0))
+        return until > 0 and asyncio.get_running_loop().time() < until
+
     async def _connect(self, peer: str, number: int) -> None:
         radio = self._radio
         try:
@@ -329,6 +351,7 @@ class Node:
                 self._link = await radio.connect(peer)
         except (LinkError, TimeoutError):
             self.counts["connections_failed"] += 1
+            self._shun(peer)
             self._news(Disconnected(peer), number)
         except RadioError as error:
             self._lose(str(error))
@@ -343,6 +366,8 @@ class Node:
             with suppress(LinkError):
                 value = await self._link.read()
         self.counts["reads" if value is not None else "reads_failed"] += 1
+        if value is None:
+            self._shun(peer)
         self._news(PayloadRead(peer, value), number)
 
     async def _write(self, peer: str, value: bytes, number: int) -> None:
@@ -352,6 +377,10 @@ class Node:
                 await self._link.write(value)
                 ok = True
         self.counts["writes" if ok else "writes_failed"] += 1
+        if ok:
+            self._shunned.pop(peer, None)
+        else:
+            self._shun(peer)
         self._news(WriteDone(peer, ok), number)
 
     async def _hang_up(self, peer: str, number: int) -> None:

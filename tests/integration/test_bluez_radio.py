@@ -5,9 +5,6 @@ bluetoothd, kernels or hardware: it says that we speak D-Bus with BlueZ's interf
 """
 
 import asyncio
-import os
-import subprocess
-import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -16,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests.bluez_bus import mock_of_bluez
 from tests.radio_world import HASTY, Issuing, clock, until
 from tracetogether.adapters.bleak_radio import open_bluez
 from tracetogether.bluetrace.handshake import SERVICE_UUID, BlueTraceExchange
@@ -28,41 +26,12 @@ from tracetogether.node import Node
 from tracetogether.parameters import TIMINGS
 from tracetogether.radio import Radio, Report
 
-MOCK = Path(__file__).parents[1] / "bluez_air.py"
-ADDRESSES = ["00:00:00:11:11:11", "00:00:00:22:22:22", "00:00:00:33:33:33"]
-CONFIGURATION = """<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN"
- "http://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd">
-<busconfig><type>system</type><listen>unix:path={socket}</listen><auth>EXTERNAL</auth>
-<policy context="default"><allow send_destination="*" eavesdrop="true"/><allow eavesdrop="true"/>
-<allow own="*"/></policy></busconfig>"""
-
 
 @pytest.fixture
 def bus(tmp_path: Path) -> Iterator[str]:
     """A private bus with a mock of BlueZ that has three adapters and knows no device yet."""
-    folder = tmp_path
-    address = f"unix:path={folder / 'bus'}"
-    (folder / "bus.xml").write_text(CONFIGURATION.format(socket=folder / "bus"))
-    daemon = subprocess.Popen(
-        ["dbus-daemon", f"--config-file={folder / 'bus.xml'}", "--nofork", "--print-address"],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-    )
-    with daemon:
-        assert daemon.stdout is not None
-        assert daemon.stdout.readline()
-        mock = subprocess.Popen(
-            [sys.executable, str(MOCK), *ADDRESSES],
-            env={**os.environ, "DBUS_SYSTEM_BUS_ADDRESS": address},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-        )
-        with mock:
-            assert mock.stdout is not None
-            assert mock.stdout.readline() == b"ready\n"
-            yield address
-            mock.terminate()
-        daemon.terminate()
+    with mock_of_bluez(tmp_path) as address:
+        yield address
 
 
 @pytest.fixture(autouse=True)

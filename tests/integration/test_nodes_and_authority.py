@@ -77,7 +77,7 @@ def test_ten_phones_meet_rotate_and_one_uploads(url: str, caplog: pytest.LogCapt
                     for name in NAMES
                 )
 
-            await until(lambda: len(here.met()) == 90 and rotated(), within_s=60)
+            await until(lambda: len(here.met()) == 90 and rotated(), within_s=180)
         assert here.air.open_links == 0
         for phone in here.phones.values():
             assert not phone.node.device.rejections

@@ -1,0 +1,287 @@
+"""One script of meetings through three drivers of the same machine gives the same contact logs.
+
+The simulator's person, bumble's stack on the air in this process, and bleak with BlueZ's D-Bus (a
+mock of bluetoothd on a private bus). ``tests/meetings.py`` states how far they may differ.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import simpy
+
+from simulations import phones as simulated_phones
+from simulations.air import Air as SimulatedAir
+from simulations.channel import Channel
+from simulations.handset import Handset
+from simulations.keys import ChannelKeys
+from simulations.phones import HABITS, Habit, Phones, RadioHabits, System
+from simulations.streams import Streams
+from simulations.tracks import Tracks
+from tests import meetings
+from tests.bluez_bus import mock_of_bluez, set_levels
+from tests.leaping_loop import leap
+from tests.meetings import LENGTH_S, NAMES, RHYTHM, START, Met, Script
+from tests.radio_world import HASTY, complaints, opener
+from tracetogether.adapters.bleak_radio import open_bluez
+from tracetogether.adapters.bumble_air import Air
+from tracetogether.bluetrace.batch import TempIDBatch
+from tracetogether.bluetrace.handshake import BlueTraceExchange
+from tracetogether.bluetrace.profile import PROFILE
+from tracetogether.contactlog import ContactLog, MemoryContactLog
+from tracetogether.device import Heard, PayloadWritten
+from tracetogether.node import Node
+from tracetogether.radio import Radio, Report
+
+BARE = ChannelKeys(
+    antenna_loss_db=0.0,
+    breakpoint_m=meetings.BREAKPOINT_M,
+    beyond_exponent=meetings.BEYOND_EXPONENT,
+    diffuse_loss_db=200.0,
+    body_loss_db=0.0,
+    obstruction_db=0.0,
+    shadowing_sd_db=0.0,
+    pair_sd_db=0.0,
+    direction_sd_db=0.0,
+    packet_sd_db=0.0,
+    packet_loss=0.0,
+    floor_dbm=meetings.FLOOR_DBM,
+    floor_width_db=0.1,
+)
+"""The simulator's channel with everything taken out that the script does not have."""
+_GRIP_DB = 0.5  # what a hand costs each phone there
+
+
+@pytest.fixture(scope="module")
+def bumble_rows() -> list[Met]:
+    script = Script()
+    return script.met(on_the_bumble_link(script))
+
+
+class Issued:
+    """The script's TempIDs, for simulated phones."""
+
+    def __init__(self, script: Script) -> None:
+        self._batches = dict(zip(NAMES, script.batches.values(), strict=True))
+
+    def enrol(self, person: int) -> str:
+        return NAMES[person]
+
+    def batch(self, user_id: str, now: float) -> TempIDBatch:
+        return self._batches[user_id]
+
+
+def by_simulated_people(script: Script, monkeypatch: pytest.MonkeyPatch) -> dict[str, ContactLog]:
+    monkeypatch.setitem(simulated_phones._SYSTEM_TIMINGS, System.ANDROID, RHYTHM)
+    monkeypatch.setitem(HABITS, Habit.ANDROID, RadioHabits(0.1, RHYTHM.scan_s, RHYTHM.scan_s))
+    count, ticks = len(NAMES), int(LENGTH_S) + 1
+    xy = np.zeros((count, ticks, 2), np.float32)
+    for person, name in enumerate(NAMES):
+        xy[person, :, 0] = [meetings.place_m(name, tick) for tick in range(ticks)]
+    tracks = Tracks(
+        xy=xy,
+        facing=np.zeros((count, ticks), np.float32),
+        posture=np.full((count, ticks), 2, np.int8),
+        carry=np.zeros((count, ticks), np.int8),
+    )
+    phones = Phones(
+        model=NAMES,
+        system=np.full(count, System.ANDROID, np.int64),
+        advertised_dbm=np.full(count, meetings.TX_POWER_DBM),
+        tx_dbm=np.full(count, meetings.TX_POWER_DBM + 2 * _GRIP_DB),
+        correction_db=np.zeros(count),
+        channel_db=np.zeros((count, 3)),
+        failure=np.zeros(count),
+    )
+    streams = Streams(5)
+    air = SimulatedAir(
+        Channel(tracks, phones, BARE, streams), tracks, phones, np.arange(count), BARE, streams
+    )
+    env = simpy.Environment(initial_time=START)
+    fleet: dict[int, Handset] = {}
+    for person, name in enumerate(NAMES):
+        fleet[person] = Handset(
+            env,
+            person,
+            name,
+            begin_s=START,
+            phones=phones,
+            air=air,
+            streams=streams,
+            source=Issued(script),
+            on_time=None,
+            fleet=fleet,
+        )
+    env.run(until=START + LENGTH_S)
+    for handset in fleet.values():
+        assert not handset.device.rejections
+    return {name: fleet[person].log for person, name in enumerate(NAMES)}
+
+
+async def on_radios(
+    script: Script,
+    openers: dict[str, Callable[[Report], Awaitable[Radio]]],
+    clock: Callable[[], float],
+    over: Awaitable[None],
+) -> dict[str, ContactLog]:
+    """Let nodes live on these radios until the script is over."""
+    stop = asyncio.Event()
+    logs: dict[str, ContactLog] = {name: MemoryContactLog() for name in NAMES}
+
+    def fetcher(name: str) -> Callable[[], Awaitable[object]]:
+        async def fetch() -> object:
+            return script.batches[name]
+
+        return fetch
+
+    nodes = [
+        Node(
+            BlueTraceExchange(model=name, organisation="SG_MOH"),
+            logs[name],
+            open_radio=openers[name],
+            fetch=fetcher(name),
+            clock=clock,
+            chance=np.random.default_rng(number).random,
+            timings=RHYTHM,
+            pauses=HASTY,
+        )
+        for number, name in enumerate(NAMES)
+    ]
+    running = [asyncio.ensure_future(node.run(stop)) for node in nodes]
+    try:
+        await over
+    finally:
+        stop.set()
+        await asyncio.gather(*running)
+    for node in nodes:
+        assert not node.device.rejections
+        assert node.counts["radio_lost"] == 0
+    return logs
+
+
+def on_the_bumble_link(script: Script) -> dict[str, ContactLog]:
+    async def play() -> dict[str, ContactLog]:
+        loop = asyncio.get_running_loop()
+
+        def level_dbm(sender: str, receiver: str) -> float | None:
+            return meetings.level_dbm(sender, receiver, loop.time())
+
+        def clock() -> float:
+            return START + loop.time()
+
+        air = Air(level_dbm, chance=np.random.default_rng(1).random)
+        openers = {name: opener(air.controller(name), now=clock) for name in NAMES}
+        logs = await on_radios(script, openers, clock, asyncio.sleep(LENGTH_S))
+        assert air.open_links == 0
+        return logs
+
+    return leap(play())
+
+
+class Pace:
+    """The script's time on this machine's clock; it slows down where the machine can't follow."""
+
+    _STEP_S = 0.05
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self.now_s = 0.0
+        self._set_levels()
+
+    async def play(self) -> None:
+        """Let it be played to the end."""
+        while self.now_s < LENGTH_S:
+            await asyncio.sleep(self._STEP_S)
+            self.now_s += self._STEP_S
+            self._set_levels()
+
+    def _set_levels(self) -> None:
+        set_levels(
+            self._folder,
+            {
+                (sender, receiver): meetings.level_dbm(NAMES[sender], NAMES[receiver], self.now_s)
+                for sender in range(3)
+                for receiver in range(3)
+                if sender != receiver
+            },
+        )
+
+
+def on_bluez(
+    script: Script, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> dict[str, ContactLog]:
+    pace = Pace(folder)
+
+    def clock() -> float:
+        return START + pace.now_s
+
+    def bluez(number: int) -> Callable[[Report], Awaitable[Radio]]:
+        async def open_radio(report: Callable[[Heard | PayloadWritten], None]) -> Radio:
+            return await open_bluez(f"hci{number}", PROFILE, report, clock=clock)
+
+        return open_radio
+
+    async def play() -> dict[str, ContactLog]:
+        openers = {name: bluez(number) for number, name in enumerate(NAMES)}
+        return await on_radios(script, openers, clock, pace.play())
+
+    with mock_of_bluez(folder) as bus:
+        monkeypatch.setenv("DBUS_SYSTEM_BUS_ADDRESS", bus)
+        return asyncio.run(play())
+
+
+def test_simulated_people_follow_the_script(monkeypatch: pytest.MonkeyPatch) -> None:
+    script = Script()
+    meetings.check("simulated people", script.met(by_simulated_people(script, monkeypatch)))
+
+
+def test_phones_on_bumble_follow_the_script(bumble_rows: list[Met]) -> None:
+    meetings.check("bumble's stack", bumble_rows)
+
+
+def test_phones_on_bluez_follow_the_script(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    script = Script()
+    logs = on_bluez(script, tmp_path, monkeypatch)
+    assert complaints(caplog) == []
+    meetings.check("BlueZ's D-Bus", script.met(logs))
+
+
+def wrong(rows: list[Met], what: str) -> list[Met]:
+    """Return the records with something missing or changed."""
+    match what:
+        case "a pair is missing":
+            return [row for row in rows if {row.observer, row.peer} != {"bob", "cat"}]
+        case "one side is missing":
+            return [row for row in rows if (row.observer, row.peer) != ("bob", "cat")]
+        case "a TempID is missing":
+            return [
+                row for row in rows if (row.observer, row.peer, row.window) != ("ann", "cat", 2)
+            ]
+        case "levels are off":
+            return [Met(*_fields(row)[:4], row.rssi_dbm - 6, row.as_central) for row in rows]
+        case "times are off":
+            return [Met(*_fields(row)[:3], row.at_s + 8, *_fields(row)[4:]) for row in rows]
+    raise AssertionError(what)
+
+
+def _fields(row: Met) -> list[object]:
+    return [row.observer, row.peer, row.window, row.at_s, row.rssi_dbm, row.as_central]
+
+
+@pytest.mark.parametrize(
+    "what",
+    [
+        "a pair is missing",
+        "one side is missing",
+        "a TempID is missing",
+        "levels are off",
+        "times are off",
+    ],
+)
+def test_the_comparison_notices(what: str, bumble_rows: list[Met]) -> None:
+    with pytest.raises((AssertionError, IndexError)):
+        meetings.check("bumble", wrong(bumble_rows, what))
