@@ -26,6 +26,7 @@ from tracetogether.cli.authority_folder import create_folder, opened_folder
 from tracetogether.crypto import sha256
 from tracetogether.errors import (
     AuthorityError,
+    ClockError,
     ConflictError,
     KeyRingError,
     MissingExtraError,
@@ -293,7 +294,9 @@ def test_a_tempid_of_26_days_ago_is_opened_by_nobody(run: Run, tmp_path: Path) -
         return TempIDIssuer(KeyRing.load(folder / "keys.txt"), "SG_MOH").open(text, time)
 
     assert isinstance(opened(old.text, then), OpenedTempID)
-    assert facts(run("purge", str(folder), "--json"))["day_keys"] == 1
+    assert isinstance(run("purge", str(folder)).exception, ClockError)
+    assert isinstance(opened(old.text, then), OpenedTempID)
+    assert facts(run("purge", str(folder), "--clock-is-right", "--json"))["day_keys"] == 1
     assert opened(old.text, then) is Rejection.KEY_DESTROYED
     assert isinstance(opened(recent.text, yesterday), OpenedTempID)
     ring = KeyRing.load(folder / "keys.txt")
@@ -350,6 +353,14 @@ def test_serve_serves_until_interrupted(tmp_path: Path) -> None:
     create_folder(tmp_path / "desk", now=long_ago)
     command = [sys.executable, "-m", "tracetogether", "authority", "serve", "desk", "--port", "0"]
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parent.parent)}
+    refused = subprocess.run(
+        command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
+    )
+    assert refused.returncode == 1
+    assert "40.0 days after the last purge" in refused.stderr
+    assert len(refused.stderr.splitlines()) == 1
+    assert KeyRing.load(tmp_path / "desk" / "keys.txt").oldest_day == utc_day(long_ago)
+    command.append("--clock-is-right")  # the service stood still
     with subprocess.Popen(
         command, cwd=tmp_path, env=environment, stderr=subprocess.PIPE, text=True
     ) as server:

@@ -19,7 +19,14 @@ from tracetogether.bluetrace.upload import write_upload
 from tracetogether.cli.authority import authority
 from tracetogether.cli.authority_folder import create_folder, opened_folder
 from tracetogether.crypto import sha256
-from tracetogether.errors import AuditError, ConflictError, KeyRingError, NotFoundError, StoreError
+from tracetogether.errors import (
+    AuditError,
+    ClockError,
+    ConflictError,
+    KeyRingError,
+    NotFoundError,
+    StoreError,
+)
 from tracetogether.keyring import KeyRing
 from tracetogether.units import SECONDS_PER_DAY
 
@@ -143,6 +150,23 @@ def test_a_restored_backup_revives_nothing(run: Run) -> None:
         traced = service.tracing.contacts(service.casework.case(case.case_id))
         assert (traced.uploads, traced.unreadable_uploads, traced.contacts) == (1, 1, ())
     assert isinstance(run("restore", "none.db").exception, StoreError)
+
+
+def test_row_25_a_restore_under_a_clock_that_is_far_ahead_changes_nothing(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert run("purge").exit_code == 0
+    assert run("backup", "day1.db").exit_code == 0
+    before = Path("authority/authority.db").read_bytes()
+    monkeypatch.setattr("time.time", lambda: NOON + 60 * SECONDS_PER_DAY)
+    assert isinstance(run("restore", "day1.db").exception, ClockError)
+    Path("authority/authority.db").unlink()  # nothing but the backup knows of any time
+    assert isinstance(run("restore", "day1.db").exception, ClockError)
+    assert KeyRing.load(Path("authority/keys.txt")).oldest_day == DAY
+    Path("authority/authority.db").write_bytes(before)
+    assert run("restore", "day1.db", "--clock-is-right").exit_code == 0
+    ring = KeyRing.load(Path("authority/keys.txt"))
+    assert ring.oldest_day == DAY + 60 - 25
 
 
 def test_migrating_a_database_of_today_changes_nothing(run: Run) -> None:

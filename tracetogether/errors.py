@@ -14,6 +14,7 @@ TraceTogetherError
 │   ├── NotFoundError
 │   ├── ConflictError
 │   ├── RateLimitedError
+│   ├── ClockError
 │   └── AuditError
 ├── UnreachableError
 ├── MissingExtraError
@@ -86,6 +87,10 @@ class RateLimitedError(AuthorityError):
     def __init__(self, message: str, retry_after_s: int) -> None:
         super().__init__(message)
         self.retry_after_s = retry_after_s
+
+
+class ClockError(AuthorityError):
+    """The machine's clock may be wrong: nothing is destroyed, and nobody served, by it."""
 
 
 class AuditError(AuthorityError):

@@ -103,4 +103,5 @@ SIGN_INS_FROM_ONE_ADDRESS: Final = 60  # in the same time; a whole office may sh
 PASSWORD_CHARACTERS: Final = 12  # at least; beside it a code is always asked
 SESSION_IDLE_S: Final = 20 * SECONDS_PER_MINUTE
 SESSION_LONGEST_S: Final = 10 * SECONDS_PER_HOUR  # a shift
+CLOCK_JUMP_S: Final = 3 * SECONDS_PER_DAY  # longer between two purges: is the clock right?
 PURGE_OVERDUE_S: Final = 2 * SECONDS_PER_HOUR  # a purge is due every hour

@@ -6,8 +6,9 @@ from typing import Final, Protocol
 
 from tracetogether.authority.audit import Audit
 from tracetogether.authority.limits import COUNTS_KEPT_S
+from tracetogether.errors import ClockError
 from tracetogether.keyring import KeyRing
-from tracetogether.parameters import PURGE_OVERDUE_S, RETENTION, Retention
+from tracetogether.parameters import CLOCK_JUMP_S, PURGE_OVERDUE_S, RETENTION, Retention
 from tracetogether.units import SECONDS_PER_DAY, utc_day
 
 _LAST: Final = "last_purge_s"
@@ -101,7 +102,7 @@ class Purge:
     audit: Audit
     retention: Retention = RETENTION
 
-    def __call__(self, now: float) -> Purged:
+    def __call__(self, now: float, *, clock_is_right: bool = False) -> Purged:
         """Forget what is too old at ``now`` (epoch seconds).
 
         Day keys go after 25 days, and with them everything sealed under them; uploads, and the
@@ -111,10 +112,17 @@ class Purge:
         which no upload of its outlives. Calls whose last day has passed end. All but the keys
         goes in one transaction.
 
+        Args:
+            now: epoch seconds.
+            clock_is_right: somebody has looked: ``now`` is right though it lies far ahead.
+
         Raises:
+            ClockError: ``now`` lies so far ahead that the clock may be wrong: nothing went.
             KeyRingError: the keys could not be saved: those on disk still stand.
             StoreError: the store could not be written: all that it holds is still there.
         """
+        if not clock_is_right:
+            self.check_ahead(now)
         keys_gone = self.keys.purge(now)
         self.save_keys(self.keys)  # even if none went now: an earlier purge may not have got here
         desk, old = self.store.desk, utc_day(now - self.retention.uploads_s)
@@ -142,7 +150,51 @@ class Purge:
         text = self.store.noted(_LAST)
         return None if text is None else float(text)
 
+    def check_ahead(self, now: float) -> None:
+        """Return if ``now`` may be believed: what a clock that is ahead destroys is gone for good.
+
+        Raises:
+            ClockError: it lies days after the last purge, or after the authority was made.
+        """
+        known = self._known()
+        if known is not None and now - known > CLOCK_JUMP_S:
+            raise _clock_error(now, known, "after")
+
+    def clock_suspect(self, now: float) -> bool:
+        """Return whether ``check_clock`` refuses ``now``."""
+        try:
+            self.check_clock(now)
+        except ClockError:
+            return True
+        return False
+
+    def check_clock(self, now: float) -> None:
+        """Return if ``now`` is neither far ahead nor far behind, where what expired would revive.
+
+        Raises:
+            ClockError: it is.
+        """
+        self.check_ahead(now)
+        known = self._known()
+        if known is not None and known - now > CLOCK_JUMP_S:
+            raise _clock_error(now, known, "before")
+
+    def _known(self) -> float | None:
+        """Return the newest time that can be trusted: not the log's, which a bad clock writes."""
+        last = self.last()
+        if last is not None:
+            return last
+        return next((entry.time for entry in self.audit.entries(limit=1)), None)
+
     def overdue(self, now: float) -> bool:
         """Return whether two hourly purges in a row were missed."""
         last = self.last()
         return last is None or now - last > PURGE_OVERDUE_S
+
+
+def _clock_error(now: float, known: float, side: str) -> ClockError:
+    days = abs(now - known) / SECONDS_PER_DAY
+    return ClockError(
+        f"by this machine's clock it is {days:.1f} days {side} the last purge: set the clock "
+        "right, or, if it is right and the service stood still, say so with --clock-is-right"
+    )

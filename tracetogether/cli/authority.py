@@ -24,7 +24,13 @@ from tracetogether.cli.authority_folder import (
 )
 from tracetogether.cli.authority_keys import keys
 from tracetogether.cli.authority_load import load
-from tracetogether.cli.authority_options import as_json, folder_argument, folder_option, moment_of
+from tracetogether.cli.authority_options import (
+    as_json,
+    clock_is_right_option,
+    folder_argument,
+    folder_option,
+    moment_of,
+)
 from tracetogether.cli.authority_staff import audit, user
 from tracetogether.cli.console import err, out, print_json
 from tracetogether.errors import MissingExtraError, TraceTogetherError
@@ -91,6 +97,7 @@ def init(folder: Path, name: str, database: str | None, *, as_json: bool) -> Non
 @click.option("--database", metavar="URL", help="The PostgreSQL database, if not the one of init.")
 @click.option("--tls-cert", type=_FILE, help="Certificate chain (PEM): serve https.")
 @click.option("--tls-key", type=_FILE, help="Its private key, if it is not in the same file.")
+@clock_is_right_option
 def serve(
     folder: Path,
     port: int,
@@ -99,6 +106,8 @@ def serve(
     database: str | None,
     tls_cert: Path | None,
     tls_key: Path | None,
+    *,
+    clock_is_right: bool,
 ) -> None:
     """Serve the authority in DIR (./authority) over HTTP until interrupted.
 
@@ -108,14 +117,15 @@ def serve(
         from tracetogether.adapters import http_api  # noqa: PLC0415 - optional packages
     except ImportError:
         raise MissingExtraError("The authority's server", "server") from None
-    with opened_folder(folder, database):  # what is wrong is told before anybody is served
-        pass
+    with opened_folder(folder, database) as service:  # what is wrong is told before anything else
+        if not clock_is_right:
+            service.purge.check_clock(time.time())
     with http_api.listening(host, port) as listener:
         scheme = "http" if tls_cert is None else "https"
         url = f"{scheme}://{host}:{listener.getsockname()[1]}"
 
         def work() -> None:
-            with opened_folder(folder, database) as service, _kept_up(service):
+            with opened_folder(folder, database) as service, _kept_up(service, clock_is_right):
                 app = http_api.create_app(service)
                 with suppress(KeyboardInterrupt):  # which is how one ends it
                     http_api.serve(app, listener, tls_cert=tls_cert, tls_key=tls_key)
@@ -130,10 +140,10 @@ def serve(
 
 
 @contextmanager
-def _kept_up(service: Authority) -> Iterator[None]:
+def _kept_up(service: Authority, clock_is_right: bool) -> Iterator[None]:  # noqa: FBT001 - a flag
     """Purge now and every hour, and learn every minute what was done to the keys elsewhere."""
     stop = threading.Event()
-    thread = threading.Thread(target=_keep_up, args=(service, stop), daemon=True)
+    thread = threading.Thread(target=_keep_up, args=(service, stop, clock_is_right), daemon=True)
     thread.start()
     try:
         yield
@@ -146,12 +156,12 @@ def _tell(text: str) -> None:
     err().print(text, markup=False, soft_wrap=True)
 
 
-def _keep_up(service: Authority, stop: threading.Event) -> None:
+def _keep_up(service: Authority, stop: threading.Event, clock_is_right: bool) -> None:  # noqa: FBT001
     for minute in itertools.count():
         try:
             service.custody.save_keys(service.custody.keys)
             if minute % _MINUTES_BETWEEN_PURGES == 0:
-                service.purge(time.time())
+                service.purge(time.time(), clock_is_right=clock_is_right and minute == 0)
         except TraceTogetherError as error:  # the next time tries again
             _tell(f"Purge failed: {error}")
         if stop.wait(SECONDS_PER_MINUTE):
@@ -165,15 +175,16 @@ def _keep_up(service: Authority, stop: threading.Event) -> None:
     metavar="TIME",
     help="Purge as of this time (UTC or epoch seconds). What a later time destroys is gone.",
 )
+@clock_is_right_option
 @as_json
-def purge(folder: Path, now: str | None, *, as_json: bool) -> None:
+def purge(folder: Path, now: str | None, *, clock_is_right: bool, as_json: bool) -> None:
     """Destroy what has outlived its time in DIR (./authority).
 
     That is: day keys, uploads, contact lists, PINs, cases.
     """
     moment = time.time() if now is None else moment_of(now)
     with opened_folder(folder) as service:
-        purged = service.purge(moment)
+        purged = service.purge(moment, clock_is_right=clock_is_right or now is not None)
     said = {
         "day_keys": purged.day_keys,
         "uploads": purged.uploads,
@@ -201,13 +212,14 @@ def backup(target: Path, folder: Path) -> None:
 @authority.command("restore")
 @click.argument("source", metavar="FILE", type=click.Path(dir_okay=False, path_type=Path))
 @folder_option
-def restore_command(source: Path, folder: Path) -> None:
+@clock_is_right_option
+def restore_command(source: Path, folder: Path, *, clock_is_right: bool) -> None:
     """Put the backup in FILE in the place of the database. No server may run meanwhile.
 
     The keys stay as they are: what was sealed under destroyed ones stays closed. What is too
     old is purged at once; PINs are void.
     """
-    restore(folder, source, time.time())
+    restore(folder, source, time.time(), clock_is_right=clock_is_right)
     out().print(f"Restored {folder} from {source}", markup=False)
 
 

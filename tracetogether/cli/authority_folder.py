@@ -3,13 +3,14 @@
 import os
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from tracetogether.authority.audit import Audit
 from tracetogether.authority.issuance import new_secret
 from tracetogether.authority.operators import ALL_ROLES, Staff
+from tracetogether.authority.retention import Purge
 from tracetogether.authority.service import Authority
 from tracetogether.errors import MissingExtraError, StoreError
 from tracetogether.keyring import KeyRing
@@ -159,27 +160,39 @@ def back_up(folder: Path, target: Path) -> None:
         store.backup(target)
 
 
-def restore(folder: Path, source: Path, now: float | None = None) -> None:
+def restore(
+    folder: Path, source: Path, now: float | None = None, *, clock_is_right: bool = False
+) -> None:
     """Put a backup in the place of the database, and forget at once what is too old by now.
 
     Keys are those of the folder: what was sealed under destroyed ones stays closed. PINs that the
     backup takes for unused are void. Users who are gone from the present database,
     where there is one, stay gone.
 
+    Args:
+        folder: made by ``create_folder``.
+        source: the backup.
+        now: epoch seconds; the system's clock if None.
+        clock_is_right: the clock is right, though the last purge that is known of is days away.
+
     Raises:
+        ClockError: the clock may be wrong: nothing was changed.
         StoreError: the backup is none, or can't be read or written.
         KeyRingError: the folder's keys can't be read.
     """
     store_kind = _sql_store()
     moment = time.time() if now is None else now
-    KeyRing.load(folder / KEYS)
+    keys = KeyRing.load(folder / KEYS)
     present = folder / DATABASE
     with store_kind.open(source) as backup:
-        if present.exists():
-            with store_kind.open(present) as old:
-                gone = sorted(set(backup.all_users()) - set(old.all_users()))
-        else:
-            gone = []
+        gone: list[str] = []
+        known = backup
+        with ExitStack() as stack:
+            if present.exists():
+                known = stack.enter_context(store_kind.open(present))
+                gone = sorted(set(backup.all_users()) - set(known.all_users()))
+            if not clock_is_right:
+                Purge(keys, _kept_as_they_are, known, Audit(known)).check_ahead(moment)
         fresh = folder / f".{DATABASE}.new"
         fresh.unlink(missing_ok=True)
         backup.backup(fresh)
@@ -196,7 +209,11 @@ def restore(folder: Path, source: Path, now: float | None = None) -> None:
     for ending in ("-wal", "-shm"):
         Path(f"{fresh}{ending}").unlink(missing_ok=True)
     with opened_folder(folder) as service:
-        service.purge(moment)
+        service.purge(moment, clock_is_right=True)
+
+
+def _kept_as_they_are(_: KeyRing) -> None:
+    """Save nothing: nothing is destroyed."""
 
 
 def bring_up_to_date(folder: Path, database: str | None = None) -> None:

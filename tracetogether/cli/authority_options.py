@@ -16,6 +16,12 @@ _Command = TypeVar("_Command", bound=Callable[..., Any])
 folder_argument = click.argument("folder", metavar="[DIR]", type=_FOLDER, default=DEFAULT_FOLDER)
 as_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 
+clock_is_right_option = click.option(
+    "--clock-is-right",
+    is_flag=True,
+    help="The clock is right, though the last purge is days away: the service stood still.",
+)
+
 
 def folder_option(command: _Command) -> _Command:
     """Add --dir to a command whose arguments name something else."""

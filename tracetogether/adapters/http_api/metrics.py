@@ -27,9 +27,11 @@ def _values(authority: Authority, now: float) -> Iterable[tuple[str, str, float]
         yield name, f"Number of {name.replace('_', ' ')} now.", count
     refused = authority.limits.count(PIN_REFUSALS, "", now)
     yield "pin_refusals_this_minute", "Upload PINs refused since the minute began.", refused
+    suspect = authority.purge.clock_suspect(now)
     last = authority.purge.last()
     yield "last_purge_seconds", "When the last purge ended, epoch seconds; 0: never.", last or 0
     yield "purge_overdue", "1 if two hourly purges were missed.", int(authority.purge.overdue(now))
+    yield "clock_suspect", "1 if the last purge is days away: nothing is purged.", int(suspect)
     days = authority.custody.known_days(now)
     oldest = utc_day(now) - days[0].day if days else 0
     yield "oldest_day_key_days", "Age of the oldest day key in days; over 25 is an alarm.", oldest

@@ -296,6 +296,7 @@ class Ready(BaseModel):
 
     ready: bool
     purge_overdue: Annotated[bool, Field(description="Two hourly purges were missed.")]
+    clock_suspect: Annotated[bool, Field(description="The last purge is days away.")]
 
 
 class Health(BaseModel):
