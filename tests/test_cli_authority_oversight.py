@@ -15,6 +15,7 @@ import urllib3
 from click.testing import CliRunner, Result
 
 from tests.authority_world import DAY, NOON, heard
+from tracetogether.authority.operators import Role
 from tracetogether.bluetrace.upload import write_upload
 from tracetogether.cli.authority import authority
 from tracetogether.cli.authority_folder import create_folder, opened_folder
@@ -96,7 +97,7 @@ def test_operators_are_added_listed_and_disabled(run: Run) -> None:
         assert service.access.operator(added["operator_token"]).name == "night"
     listed = {one["name"]: one for one in facts(run("user", "list", "--json"))}
     assert listed["night"]["roles"] == ["issuer", "tracer"]
-    assert len(listed["operator"]["roles"]) == 6
+    assert len(listed["operator"]["roles"]) == len(Role)
     assert "night" in run("user", "list").stdout
     assert run("user", "disable", "night").exit_code == 0
     assert isinstance(run("user", "disable", "night").exception, NotFoundError)
