@@ -87,6 +87,12 @@ class VenueKeys:
     seats_per_table: int = field(
         default=0, metadata=about("Places at each table or in each group.", low=0, high=40)
     )
+    across_m: float = field(
+        default=1.3,
+        metadata=about(
+            "Tables: from the middle of a person to that of the one opposite.", low=0.6, high=20
+        ),
+    )
     standing_places: int = field(
         default=0, metadata=about("Places where people stand.", low=0, high=5000)
     )
@@ -136,6 +142,7 @@ class VenueKeys:
             tables=self.tables,
             seats_per_table=self.seats_per_table,
             seat_pitch_m=self.seat_pitch_m,
+            across_m=self.across_m,
             standing_places=self.standing_places,
             doors=self.doors_per_side,
             rooms=self.rooms,
@@ -184,6 +191,31 @@ class MotionKeys:
         ),
     )
     break_s: float = field(default=300.0, metadata=about("Mean length of such a break.", low=5))
+    visits_per_hour: float = field(
+        default=0.0,
+        metadata=about(
+            "How often a person goes to see one who sits, stands beside and talks, and goes back.",
+            low=0,
+            high=60,
+        ),
+    )
+    visitors: str = field(
+        default="all",
+        metadata=about(
+            "Who pays such visits: all, or only those whose place is a standing one, such as "
+            "staff on a ward.",
+            one_of=("all", "standing"),
+        ),
+    )
+    visit_median_s: float = field(
+        default=60.0, metadata=about("Median length of such a visit.", low=1)
+    )
+    visit_spread: float = field(
+        default=1.0,
+        metadata=about(
+            "Spread of visits: standard deviation of the length's logarithm.", low=0, high=3
+        ),
+    )
     walk_speed_m_s: float = field(
         default=0.8, metadata=about("Mean walking speed inside.", low=0.1, high=3)
     )
@@ -194,6 +226,15 @@ class MotionKeys:
         default=0.6,
         metadata=about(
             "Chance that a standing person takes a seat that became free nearby.", low=0, high=1
+        ),
+    )
+    stand_by_choice: float = field(
+        default=0.1,
+        metadata=about(
+            "Share of those who come and stand though seats are free; with 0 all sit while there "
+            "is a seat anywhere.",
+            low=0,
+            high=1,
         ),
     )
     moves_per_hour: float = field(
@@ -359,6 +400,13 @@ class ChannelKeys:
     )
     packet_loss: float = field(
         default=0.08, metadata=about("Share of advertisements lost to collisions.", low=0, high=1)
+    )
+    reach_m: float = field(
+        default=200.0,
+        metadata=about(
+            "Phones further apart when a scan begins are not heard in it, whatever the level.",
+            low=1,
+        ),
     )
     floor_dbm: float = field(
         default=-99.0,

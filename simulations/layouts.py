@@ -8,7 +8,6 @@ from simulations.venue import Room
 from tracetogether.units import Floats
 
 _AISLE_M: Final = 0.7
-_TABLE_M: Final = 0.65  # from the middle of a table to a sitting person's middle
 _MARGIN_M: Final = 0.5
 _STAND_M: Final = 0.8  # between people who stand in no group
 
@@ -71,6 +70,7 @@ def tables_room(
     tables: int,
     seats_per_table: int,
     seat_pitch_m: float,
+    across_m: float,
     standing_places: int,
     doors: int,
     rooms: int,
@@ -94,7 +94,7 @@ def tables_room(
         on_side = np.minimum(np.arange(seats_per_table) % half, half - 1)
         below = np.arange(seats_per_table) < half
         x = (on_side - (half - 1) / 2) * seat_pitch_m
-        around = np.column_stack([x, np.where(below, -_TABLE_M, _TABLE_M)])
+        around = np.column_stack([x, np.where(below, -across_m / 2, across_m / 2)])
         look = np.where(below, np.pi / 2, -np.pi / 2)
     size = np.ptp(around, axis=0) + 0.8 if seats_per_table else np.zeros(2)
     middles = _grid(length_m, width_m, tables, size)

@@ -5,6 +5,7 @@ then filled in for all ticks of a stretch at once.
 """
 
 import heapq
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import count
 from typing import Final
@@ -21,6 +22,8 @@ from tracetogether.units import Floats
 
 _SEAT_REACH_M: Final = 4.0  # nobody crosses half the carriage for a seat
 _KNOT_S: Final = 30.0  # correlation time of swaying and turning
+_BESIDE_M: Final = 0.8  # a visitor stands so far from who sits
+_BESIDE_RAD: Final = 1.9  # ... and so far off the way the host looks
 _SWAY_M: Final = {Posture.SEATED: 0.02, Posture.STANDING: 0.06}
 _TURN_RAD: Final = {Posture.SEATED: 0.15, Posture.STANDING: 0.4}
 
@@ -94,6 +97,7 @@ class _Crowd:
         self._seats = len(room.seats)
         self._holder = np.full(len(self._places), -1)
         self._breaks = streams.generator("mobility", "breaks")
+        self._visits = streams.generator("mobility", "visits")
         draw = streams.generator("mobility", "people")
         self.passengers = [self._draw(draw) for _ in range(scenario.people.count)]
 
@@ -121,30 +125,39 @@ class _Crowd:
         while stop < self._duration_s:
             heapq.heappush(agenda, (stop, next(order), -1))
             stop += self._motion.stop_every_s
-        per_s = self._motion.moves_per_hour * len(self.passengers) / 3600.0
-        at = 0.0
-        while per_s > 0:
-            at += float(self._chance.exponential(1.0 / per_s))
-            if at >= self._duration_s:
-                break
-            mover = int(self._chance.integers(len(self.passengers)))
-            heapq.heappush(agenda, (at, next(order), mover))
-        per_s = self._motion.breaks_per_hour * len(self.passengers) / 3600.0
-        at = 0.0
-        while per_s > 0:
-            at += float(self._breaks.exponential(1.0 / per_s))
-            if at >= self._duration_s:
-                break
-            who = len(self.passengers) + int(self._breaks.integers(len(self.passengers)))
-            heapq.heappush(agenda, (at, next(order), who))
+        people = len(self.passengers)
+        for turn, (per_hour, chance) in enumerate(
+            (
+                (self._motion.moves_per_hour, self._chance),
+                (self._motion.breaks_per_hour, self._breaks),
+                (self._motion.visits_per_hour, self._visits),
+            )
+        ):
+            for at, who in self._happenings(per_hour, chance):
+                heapq.heappush(agenda, (at, next(order), turn * people + who))
         while agenda:
             now, _, who = heapq.heappop(agenda)
+            turn, person = divmod(who, people)
             if who < 0:
                 self._stop(now)
-            elif who < len(self.passengers):
-                self._stroll(who, now)
-            elif (back := self._break(who - len(self.passengers), now)) is not None:
+            elif turn == 0:
+                self._stroll(person, now)
+            elif turn == 2:
+                self._visit(person, now)
+            elif (back := self._break(person, now)) is not None:
                 heapq.heappush(agenda, (back, next(order), who))
+
+    def _happenings(
+        self, per_hour: float, chance: np.random.Generator
+    ) -> Iterator[tuple[float, int]]:
+        """Yield (when, to whom) of what happens to everybody now and then."""
+        per_s = per_hour * len(self.passengers) / 3600.0
+        at = 0.0
+        while per_s > 0:
+            at += float(chance.exponential(1.0 / per_s))
+            if at >= self._duration_s:
+                return
+            yield at, int(chance.integers(len(self.passengers)))
 
     def _appear(self, person: int) -> None:
         """Put a passenger somewhere before the run begins."""
@@ -153,7 +166,9 @@ class _Crowd:
         if not len(free):
             self.passengers[person].board_s = self._motion.stop_every_s
             return
-        pool = seats if len(seats) and self._chance.random() < 0.9 else free
+        sits = len(seats) and self._chance.random() >= self._motion.stand_by_choice
+        stands = free[free >= self._seats]
+        pool = seats if sits or not len(stands) else stands
         self._settle(person, int(self._chance.choice(pool)), 0.0, walk_from=None)
 
     def _stop(self, now: float) -> None:
@@ -190,8 +205,10 @@ class _Crowd:
             self.passengers[person].board_s += self._motion.stop_every_s
             return
         distance = np.abs(self._places[free, 0] - door[0]) + self._chance.uniform(0, 1.5, len(free))
-        wants_seat = self._chance.random() < 0.85
-        distance = distance - np.where((free < self._seats) & wants_seat, _SEAT_REACH_M, 0.0)
+        stands = self._motion.stand_by_choice
+        wants_seat = self._chance.random() >= stands
+        reach_m = _SEAT_REACH_M if stands else np.inf
+        distance = distance - np.where((free < self._seats) & wants_seat, reach_m, 0.0)
         self._settle(person, int(free[np.argmin(distance)]), start, walk_from=door)
 
     def _take_freed_seats(self, now: float) -> None:
@@ -240,6 +257,42 @@ class _Crowd:
         self._move(person, int(self._breaks.choice(free)), now)
         self._holder[passenger.home] = person
         return passenger.free_s + float(self._breaks.exponential(self._motion.break_s))
+
+    def _visit(self, person: int, now: float) -> None:
+        """Let a person walk to one who sits, talk, and walk back; both are busy meanwhile."""
+        if not self._at_ease(person, now):
+            return
+        visitor = self.passengers[person]
+        if self._motion.visitors == "standing" and visitor.place < self._seats:
+            return
+        hosts = [
+            other
+            for other, passenger in enumerate(self.passengers)
+            if other != person and self._at_ease(other, now) and passenger.place < self._seats
+        ]
+        if not hosts:
+            return
+        host = self.passengers[hosts[int(self._visits.integers(len(hosts)))]]
+        seat, look = self._places[host.place], float(self._room.seat_facing[host.place])
+        side = look + _BESIDE_RAD * (1.0 if self._visits.random() < 0.5 else -1.0)
+        spot = seat + _BESIDE_M * np.array([np.cos(side), np.sin(side)])
+        half = np.array([self._room.length_m, self._room.width_m]) / 2 - 0.2
+        spot = np.clip(spot, -half, half)
+        come = self._walk(visitor, now, spot)
+        length_s = self._motion.visit_median_s * float(
+            np.exp(self._motion.visit_spread * self._visits.normal())
+        )
+        leave = come + length_s
+        visitor.stretches.append((come, Posture.STANDING, side + np.pi))
+        host.stretches.append((come, Posture.SEATED, side))
+        host.stretches.append((leave, Posture.SEATED, look))
+        host.free_s = leave
+        self._settle(person, visitor.place, leave, walk_from=spot)
+
+    def _at_ease(self, person: int, now: float) -> bool:
+        """Return whether a person is at a place of their own and not busy."""
+        passenger = self.passengers[person]
+        return passenger.aboard and passenger.free_s <= now and passenger.home < 0
 
     def _move(self, person: int, place: int, start: float) -> None:
         here = self._places[self.passengers[person].place]

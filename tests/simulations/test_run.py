@@ -131,7 +131,9 @@ def test_records_of_people_who_met(full_run: Run) -> None:
     rows = [(person, row) for person, log in full_run.logs.items() for row in log.rows()]
     tokens = [row.peer for _, row in rows]
     times = np.array([row.time for _, row in rows])
-    opened = full_run.issuer.open_many(tokens, times)
+    late = ~full_run.issuer.open_many(tokens, times).accepted
+    assert late.mean() < 0.001  # a TempID may run out while it is being written, 0.1 to 0.4 s
+    opened = full_run.issuer.open_many(tokens, np.where(late, times - 0.4, times))
     assert opened.accepted.all()
     for (person, row), user_id in zip(rows, opened.user.to_list(), strict=True):
         tick = int(row.time - full_run.start)

@@ -9,6 +9,8 @@ import click
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
+from simulations.movement import DEFAULT_SEEDS as MOVEMENT_SEEDS
+from simulations.movement import validate_movement
 from simulations.replay import (
     READING_COLUMNS,
     load_readings,
@@ -59,6 +61,13 @@ _seeds = click.option(
     "--seeds",
     type=click.IntRange(1, 100),
     default=len(DEFAULT_SEEDS),
+    show_default=True,
+    help="How many runs to average.",
+)
+_movement_seeds = click.option(
+    "--seeds",
+    type=click.IntRange(1, 100),
+    default=len(MOVEMENT_SEEDS),
     show_default=True,
     help="How many runs to average.",
 )
@@ -160,6 +169,42 @@ def replay(
             recorded,
             calibration=_offsets(calibration),
             channel=chosen.channel,
+            seeds=range(seeds),
+            on_progress=told,
+        )
+    _print(rows, as_json=as_json)
+
+
+@validate.command()
+@click.option(
+    "--pedestrians", type=_FILE, metavar="FILE", help="Recorded tracks: scene, t, id, x, y."
+)
+@click.option(
+    "--office", type=_FILE, metavar="FILE", help="Contacts of badges in an office: time, two ids."
+)
+@click.option(
+    "--conference", type=_FILE, metavar="FILE", help="Contacts of badges at a conference."
+)
+@_movement_seeds
+@_json
+def movement(
+    pedestrians: Path | None,
+    office: Path | None,
+    conference: Path | None,
+    seeds: int,
+    *,
+    as_json: bool,
+) -> None:
+    """Hold walking speeds and lengths of meetings against recorded ones.
+
+    Without files, against figures of ETH's and UCY's pedestrians and of SocioPatterns' badges;
+    with files, against what the same code finds in them.
+    """
+    given = {"office-day": office, "conference": conference}
+    with progress("Letting people move") as told:
+        rows = validate_movement(
+            pedestrians=pedestrians,
+            badges={name: file for name, file in given.items() if file is not None},
             seeds=range(seeds),
             on_progress=told,
         )
