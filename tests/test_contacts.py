@@ -1,6 +1,7 @@
 """One line of a contact list: its days, its reasons, and what is kept of it."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -8,8 +9,11 @@ from tests.authority_world import DAY, NOON, NOW, World
 from tracetogether.authority.casework import Case
 from tracetogether.authority.contacts import Contact
 from tracetogether.authority.reasons import reasons_for
-from tracetogether.authority.tracing import POLICIES
+from tracetogether.authority.tracing import POLICIES, policy_named
 from tracetogether.parameters import DEMO_POLICY, SINGAPORE_POLICY
+from tracetogether.proximity.calibration import BLUETRACE_TRANSMIT, Calibration
+from tracetogether.proximity.encounters import encounters
+from tracetogether.sightings import Sightings
 from tracetogether.units import SECONDS_PER_DAY, Entropy, Interval
 
 HOUR = 3_600.0
@@ -62,7 +66,8 @@ def test_each_day_has_its_own_minutes_and_distance(world: World, case: Case) -> 
     early, late = contact.days
     assert [one.day for one in contact.days] == [DAY - 3, DAY - 1]
     assert (early.encounters, late.encounters) == (1, 2)
-    assert early.minutes.median > 30 > late.minutes.median
+    assert early.minutes.median > 25
+    assert late.minutes.median < 15
     assert early.nearest_m.median < late.nearest_m.median
     assert contact.nearest_m == early.nearest_m
     assert contact.seen_by == early.seen_by == "case"
@@ -98,6 +103,29 @@ def test_reasons_go_by_the_policy_that_was_asked_for(world: World, case: Case) -
     assert strict.probability < 0.5 < loose.probability
     assert figures(strict, "probability")["policy_minutes"] == 30
     assert figures(loose, "probability")["policy_minutes"] == 15
+
+
+def test_a_rule_counts_minutes_by_attenuation_whatever_the_radius(world: World, case: Case) -> None:
+    # 55 dB by default power: half a minute a minute for one rule, none or all for others.
+    person = world.user()
+    rows = world.heard(person, NOON - 2 * HOUR, 40, rssi_dbm=-62)
+    world.take(case, rows, NOON)
+    met = {
+        name: world.authority.tracing.contacts(case, policy_named(name)).contacts[0]
+        for name in ("swisscovid", "cwa", "immuni", "lfph")
+    }
+    for name, one in met.items():
+        (found,) = encounters(
+            Sightings.from_rows([replace(row, peer=person) for row in rows]),
+            estimator=f"bucket-{name}",
+            calibration=Calibration.prior(transmit=BLUETRACE_TRANSMIT),
+        )
+        assert one.minutes.median == pytest.approx(found.minutes.median)
+        assert one.minutes.high == pytest.approx(found.minutes.high)
+        assert one.close_contact is (found.minutes.median >= 15)
+    assert len({one.minutes.median for one in met.values()}) == 4
+    wide = replace(policy_named("cwa"), within_m=50.0)
+    assert world.authority.tracing.contacts(case, wide).contacts[0].minutes == met["cwa"].minutes
 
 
 def test_reasons_are_said_in_plain_english() -> None:

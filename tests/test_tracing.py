@@ -13,6 +13,7 @@ from tracetogether.authority.contacts import _busiest_24h, pseudonym
 from tracetogether.authority.tracing import POLICIES, policy_named
 from tracetogether.errors import NotFoundError
 from tracetogether.parameters import DEMO_POLICY, SINGAPORE_POLICY
+from tracetogether.proximity.attenuation import RULES
 from tracetogether.proximity.calibration import BLUETRACE_TRANSMIT, Calibration
 from tracetogether.proximity.encounters import encounters
 from tracetogether.rejection import Rejection
@@ -208,7 +209,9 @@ def test_a_pseudonym_is_stable_and_told_apart() -> None:
 
 def test_policies_by_name() -> None:
     assert policy_named("singapore") is SINGAPORE_POLICY
-    assert set(POLICIES) == {"singapore", "2m-15min", "1.5m-15min"}
+    assert {one.minutes for one in POLICIES.values()} == {15, 30}
+    assert {one.rule for one in POLICIES.values()} - {None} <= set(RULES)
+    assert len({(one.basis, one.minutes) for one in POLICIES.values()}) == len(POLICIES) == 7
     with pytest.raises(NotFoundError, match="there are singapore, 2m-15min"):
         policy_named("none")
 

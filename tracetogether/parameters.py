@@ -44,17 +44,30 @@ class Retention:
 
 @dataclass(frozen=True, slots=True)
 class CloseContactPolicy:
-    """When an encounter counts as a close contact. Policy is data."""
+    """When an encounter counts as a close contact. Policy is data.
+
+    Attributes:
+        name: what it is called.
+        within_m: the radius within which minutes count.
+        minutes: how many make a close contact, in 24 hours.
+        rule: name of a rule of ``proximity.attenuation.RULES`` that counts minutes by attenuation
+            in place of the radius, which then only says what its authors meant.
+    """
 
     name: str
     within_m: float
     minutes: float
-    rule: str | None = None  # a rule of ``proximity.attenuation.RULES`` in place of a radius
+    rule: str | None = None
 
     @property
     def basis(self) -> str:
         """What its minutes are measured by; policies of one basis share one measurement."""
         return self.rule or f"within-{self.within_m:g}m"
+
+    @property
+    def near(self) -> str:
+        """What counts as near, in English."""
+        return f"by the rule {self.rule}" if self.rule else f"within {self.within_m:g} m"
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +92,20 @@ is all there is."""
 
 NEAR_POLICY: Final = CloseContactPolicy("1.5m-15min", 1.5, 15.0)
 """Within 1.5 m for 15 minutes: Germany's and Switzerland's definition of 2020."""
+
+# Minutes by attenuation; the radius is what the rules' authors meant by it. 15 minutes, as Leith
+# and Farrell apply the first three (2020, doi 10.1371/journal.pone.0239943).
+SWISSCOVID_POLICY: Final = CloseContactPolicy("swisscovid", 1.5, 15.0, "bucket-swisscovid")
+"""SwissCovid: 15 weighted minutes; whole below 53 dB, half below 60 dB."""
+
+CWA_POLICY: Final = CloseContactPolicy("cwa", 2.0, 15.0, "bucket-cwa")
+"""Corona-Warn-App, June 2020: 15 weighted minutes; whole below 55 dB, half below 63 dB."""
+
+IMMUNI_POLICY: Final = CloseContactPolicy("immuni", 2.0, 15.0, "bucket-immuni")
+"""Immuni: 15 minutes below 73 dB."""
+
+LFPH_POLICY: Final = CloseContactPolicy("lfph", 2.0, 15.0, "bucket-lfph")
+"""Linux Foundation Public Health's narrow net: 15 minutes, weighted by four buckets."""
 
 BLUETRACE: Final = BlueTraceParameters()
 TIMINGS: Final = PhoneTimings()

@@ -44,6 +44,7 @@ class _Person:
     user_id: str
     days: tuple[ContactDay, ...]
     busiest_24h: Interval
+    courses_24h: tuple[float, ...]
     seen_by: str
 
 
@@ -93,7 +94,9 @@ def sealed_contacts(
     lines = []
     for one in contacts:
         iv = entropy(IV_BYTES)
-        said = msgspec.json.encode(_Person(one.user_id, one.days, one.busiest_24h, one.seen_by))
+        said = msgspec.json.encode(
+            _Person(one.user_id, one.days, one.busiest_24h, one.courses_24h, one.seen_by)
+        )
         lines.append(
             SealedContact(
                 person=iv + aead.seal(iv, said, case_id.encode()),
@@ -133,6 +136,7 @@ def opened_contacts(kept: ContactList, keys: KeyRing) -> tuple[Contact, ...]:
                 encounters=line.encounters,
                 minutes=Interval(line.minutes_low, line.minutes, line.minutes_high),
                 busiest_24h=person.busiest_24h,
+                courses_24h=person.courses_24h,
                 nearest_m=Interval(line.nearest_low_m, line.nearest_m, line.nearest_high_m),
                 first_s=line.first_s,
                 last_s=line.last_s,

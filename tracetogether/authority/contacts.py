@@ -7,14 +7,13 @@ from types import MappingProxyType
 from typing import Final
 
 import numpy as np
-from scipy.special import ndtr
 
 from tracetogether.authority.nearness import BY_CASE, BY_CONTACT, Nearness, Spans, nearness
 from tracetogether.authority.reasons import Reason, reasons_for
 from tracetogether.crypto import sha256
 from tracetogether.labels import UNKNOWN
 from tracetogether.parameters import CloseContactPolicy
-from tracetogether.proximity.estimates import NORMAL_95
+from tracetogether.proximity.estimates import chance_of
 from tracetogether.sightings import Sightings
 from tracetogether.units import SECONDS_PER_DAY, Floats, Interval, Ints
 
@@ -66,6 +65,7 @@ class Contact:
         encounters: how many encounters were found.
         minutes: minutes within the policy's radius, all encounters together.
         busiest_24h: minutes in the 24 hours with the most of them.
+        courses_24h: the same on each of ``proximity.estimates.COURSES``.
         nearest_m: the smallest distance.
         first_s, last_s: start of the first and end of the last encounter, epoch seconds.
         seen_by: whose phone recorded it: "case", "contact" or "both".
@@ -81,6 +81,7 @@ class Contact:
     encounters: int
     minutes: Interval
     busiest_24h: Interval
+    courses_24h: tuple[float, ...] = field(repr=False)
     nearest_m: Interval
     first_s: float
     last_s: float
@@ -123,7 +124,11 @@ def pseudonym(user_id: str) -> str:
 
 
 def contacts_of(
-    sightings: Sightings, policy: CloseContactPolicy, *, case_day: int | None = None
+    sightings: Sightings,
+    policy: CloseContactPolicy,
+    *,
+    told: Sightings | None = None,
+    case_day: int | None = None,
 ) -> tuple[Contact, ...]:
     """Return who was near, in order of concern.
 
@@ -142,11 +147,12 @@ def contacts_of(
     Args:
         sightings: one person's log, ``peer`` the user id of who was heard.
         policy: radius and minutes.
+        told: what others' phones recorded of that person, ``peer`` the user id of whose phone.
         case_day: UTC day number of the case's date, for the reasons.
     """
-    if not len(sightings):
+    if not len(sightings) and (told is None or not len(told)):
         return ()
-    return judged(people_near(nearness(sightings, within_m=policy.within_m)), policy, case_day)
+    return judged(people_near(nearness(sightings, policy, told)), policy, case_day)
 
 
 def judged(
@@ -154,8 +160,8 @@ def judged(
 ) -> tuple[Contact, ...]:
     """Return contacts that were measured on the policy's basis, judged by it, in order of concern.
 
-    Order: close contacts first; then by median minutes in the busiest 24 hours, by the high end
-    of all minutes, and by the nearest distance.
+    Order: by the probability of a close contact in tenths, then by median minutes in the
+    busiest 24 hours, by the high end of all minutes, and by the nearest distance.
 
     Args:
         contacts: as ``people_near`` found them within the policy's radius.
@@ -188,6 +194,7 @@ def people_near(near: Nearness) -> list[Contact]:
                         for one in (of_encounters.low, of_encounters.median, of_encounters.high)
                     )
                 ),
+                courses_24h=tuple(_busiest_24h(starts, course) for course in near.courses[rows].T),
                 nearest_m=_least(near.nearest_m, rows),
                 first_s=float(starts.min()),
                 last_s=float(near.end_s[rows].max()),
@@ -197,21 +204,8 @@ def people_near(near: Nearness) -> list[Contact]:
     return contacts
 
 
-def probability_of(minutes: Interval, least: float) -> float:
-    """Return how likely it is that a quantity reaches ``least``, from its three quantiles.
-
-    Between them, and beyond with the slope at the end, it is taken to grow in a straight line with
-    the deviations of a normal distribution.
-    """
-    below = least - minutes.median
-    side = minutes.high - minutes.median if below > 0 else minutes.median - minutes.low
-    if side <= 0:
-        return 0.0 if below > 0 else 1.0
-    return float(ndtr(-NORMAL_95 * below / side))
-
-
 def _judged(contact: Contact, policy: CloseContactPolicy, case_day: int | None) -> Contact:
-    probability = probability_of(contact.busiest_24h, policy.minutes)
+    probability = chance_of(np.array(contact.courses_24h), policy.minutes)
     return replace(
         contact,
         close_contact=contact.busiest_24h.median >= policy.minutes,
@@ -230,9 +224,9 @@ def _judged(contact: Contact, policy: CloseContactPolicy, case_day: int | None) 
     )
 
 
-def _concern(contact: Contact) -> tuple[bool, float, float, float, str]:
+def _concern(contact: Contact) -> tuple[int, float, float, float, str]:
     return (
-        not contact.close_contact,
+        -int(10 * contact.probability),  # finer steps than tenths would claim too much
         -contact.busiest_24h.median,
         -contact.minutes.high,
         contact.nearest_m.median,

@@ -6,9 +6,11 @@ from typing import Final, Self
 import numpy as np
 
 from tracetogether.labels import Labels
+from tracetogether.parameters import CloseContactPolicy
+from tracetogether.proximity.attenuation import RULES, Bucketed
 from tracetogether.proximity.calibration import BLUETRACE_TRANSMIT, Calibration
+from tracetogether.proximity.own_log import OwnLog
 from tracetogether.proximity.slots import fold_with_rows
-from tracetogether.proximity.smoothed import Smoothed
 from tracetogether.proximity.sums import group_sums
 from tracetogether.sightings import Sightings
 from tracetogether.units import SECONDS_PER_MINUTE, Floats, Ints
@@ -41,6 +43,7 @@ class Nearness:
     Attributes:
         person: (m,) who was met.
         start_s, end_s: (m,) epoch seconds of the first and the last reading.
+        courses: (m, 13) minutes near on each of ``proximity.estimates.COURSES``.
         nearest_m: (m,) nearest distance.
         encounter: (s,) which encounter a slot belongs to.
         time_s: (s,) when, epoch seconds.
@@ -51,6 +54,7 @@ class Nearness:
     person: Labels
     start_s: Floats
     end_s: Floats
+    courses: Floats
     nearest_m: Spans
     encounter: Ints
     time_s: Floats
@@ -62,25 +66,37 @@ class Nearness:
         return self.minutes.summed(self.encounter, len(self.start_s))
 
 
-def nearness(sightings: Sightings, *, within_m: float) -> Nearness:
+def nearness(own: Sightings, policy: CloseContactPolicy, told: Sightings | None = None) -> Nearness:
     """Return how near and how long each person was.
 
-    Transmit powers that the records don't tell are taken from the population of BlueTrace phones.
+    What other phones recorded of the owner is evidence of the same meetings: it is folded in as if
+    his own phone had heard it, so that what one phone missed the other fills in, and where both
+    heard, their attenuations are averaged. (Most of what dampens a signal, bodies and pockets,
+    does so in both directions.) Transmit powers that the records don't tell are taken from the
+    population of BlueTrace phones.
 
     Args:
-        sightings: one person's log, ``peer`` who was heard.
-        within_m: the radius that counts as near.
+        own: one person's log, ``peer`` who was heard.
+        policy: the radius that counts as near, or a rule of its own.
+        told: what others' phones recorded of that person, ``peer`` whose phone it was.
     """
+    parts = [own] if told is None else [own, told]
+    sightings = Sightings.concat(parts)
     nobody = sightings.replaced(observer=sightings.observer.constant(None, len(sightings)))
     slots, slot = fold_with_rows(nobody, Calibration.prior(transmit=BLUETRACE_TRANSMIT))
-    estimator = Smoothed()
-    share, nearest = estimator.per_slot(slots, within_m=within_m), estimator.nearest_m(slots)
+    estimator = OwnLog() if policy.rule is None else Bucketed(RULES[policy.rule])
+    share = estimator.per_slot(slots, within_m=policy.within_m)
+    estimates = estimator.estimate(slots, within_m=policy.within_m)
     sides = np.zeros(len(slots.time_s), dtype=np.int64)
-    np.bitwise_or.at(sides, slot, BY_CASE)
+    np.bitwise_or.at(
+        sides, slot, np.repeat([BY_CASE, BY_CONTACT], [len(own), len(slot) - len(own)])
+    )
+    nearest = estimates.nearest_m
     return Nearness(
         person=slots.peer,
         start_s=slots.start_s,
         end_s=slots.end_s,
+        courses=estimates.minutes_of_courses(),
         nearest_m=Spans(nearest.low, nearest.median, nearest.high),
         encounter=slots.encounter,
         time_s=slots.time_s,

@@ -63,18 +63,17 @@ def reasons_for(
         case_day: UTC day number of the case's date, None if there is no case.
     """
     limit = {"policy_minutes": policy.minutes, "within_m": policy.within_m}
-    near = f"within {policy.within_m:g} m"
     least = f"{policy.minutes:g} min or more in 24 hours"
     reach = "reaches" if minutes_24h.median >= policy.minutes else "below"
     found = [
         _reason(
             "probability",
-            f"{_percent(probability)} likely {near} for {least}",
+            f"{_percent(probability)} likely {policy.near} for {least}",
             {"probability": probability, **limit},
         ),
         _reason(
             "minutes",
-            f"{_range(minutes, '.0f')} min {near}",
+            f"{_range(minutes, '.0f')} min {policy.near}",
             {**_figures("minutes", "", minutes), "within_m": policy.within_m},
         ),
         _reason(

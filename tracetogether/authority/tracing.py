@@ -26,7 +26,16 @@ from tracetogether.bluetrace.upload import parse_upload
 from tracetogether.crypto import sha256
 from tracetogether.errors import ConflictError, KeyRingError, NotFoundError, SealError
 from tracetogether.keyring import KeyRing
-from tracetogether.parameters import DEMO_POLICY, NEAR_POLICY, SINGAPORE_POLICY, CloseContactPolicy
+from tracetogether.parameters import (
+    CWA_POLICY,
+    DEMO_POLICY,
+    IMMUNI_POLICY,
+    LFPH_POLICY,
+    NEAR_POLICY,
+    SINGAPORE_POLICY,
+    SWISSCOVID_POLICY,
+    CloseContactPolicy,
+)
 from tracetogether.rejection import Rejection
 from tracetogether.sightings import Sightings
 from tracetogether.units import Entropy, Ints, utc_day
@@ -35,6 +44,10 @@ POLICIES: Final[Mapping[str, CloseContactPolicy]] = {
     "singapore": SINGAPORE_POLICY,
     "2m-15min": DEMO_POLICY,
     "1.5m-15min": NEAR_POLICY,
+    "swisscovid": SWISSCOVID_POLICY,
+    "cwa": CWA_POLICY,
+    "immuni": IMMUNI_POLICY,
+    "lfph": LFPH_POLICY,
 }
 """The close-contact policies that can be asked for by name."""
 

@@ -129,8 +129,8 @@ def _print_contacts(traced: TracedCase) -> None:
         "close contact",
         title=f"Contacts of case {traced.case.case_id} ({traced.case.date} and 14 days before)",
         caption=(
-            f"near: within {policy.within_m:g} m; close contact: {policy.minutes:g} min or more "
-            "in 24 hours; in brackets 5 % to 95 %"
+            f"near: {policy.near}; close contact: {policy.minutes:g} min or more in 24 hours; "
+            "in brackets 5 % to 95 %"
         ),
     )
     for contact in traced.contacts:

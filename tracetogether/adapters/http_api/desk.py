@@ -15,7 +15,7 @@ from tracetogether.authority.contacts import pseudonym
 from tracetogether.authority.issuance import new_secret
 from tracetogether.authority.operators import roles_named
 from tracetogether.authority.service import Authority
-from tracetogether.authority.tracing import policy_named
+from tracetogether.authority.tracing import POLICIES, policy_named
 from tracetogether.parameters import UPLOAD_PIN_LIFETIME_S
 
 _MOST_ENTRIES = 1_000
@@ -62,7 +62,7 @@ def _casework(router: APIRouter, authority: Authority, clock: Callable[[], float
         request: Request,
         case_id: str,
         policy: Annotated[
-            str, Query(description="`singapore`, `2m-15min` or `1.5m-15min`.")
+            str, Query(description=f"One of {', '.join(POLICIES)}.")
         ] = "singapore",
         quarantined: Annotated[  # noqa: FBT002 - FastAPI passes it by name
             bool, Query(description="Believe records of quarantined days too.")

@@ -191,6 +191,9 @@ class Policy(BaseModel):
     name: str
     within_m: float
     minutes: float
+    rule: Annotated[
+        str | None, Field(description="Counts minutes by attenuation in place of the radius.")
+    ]
 
 
 class Contacts(BaseModel):
