@@ -114,7 +114,7 @@ def serve(
     Every hour, and at the start, what has outlived its time is purged.
     """
     try:
-        from tracetogether.adapters import http_api  # noqa: PLC0415 - optional packages
+        from tracetogether.adapters import http_api, operator_pages  # noqa: PLC0415 - optional
     except ImportError:
         raise MissingExtraError("The authority's server", "server") from None
     with opened_folder(folder, database) as service:  # what is wrong is told before anything else
@@ -127,6 +127,10 @@ def serve(
         def work() -> None:
             with opened_folder(folder, database) as service, _kept_up(service, clock_is_right):
                 app = http_api.create_app(service)
+                pages = operator_pages.create_pages(
+                    service, name=service.store.noted("authority") or ""
+                )
+                app.mount(operator_pages.BASE, pages)
                 with suppress(KeyboardInterrupt):  # which is how one ends it
                     http_api.serve(app, listener, tls_cert=tls_cert, tls_key=tls_key)
 

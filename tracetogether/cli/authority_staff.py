@@ -1,5 +1,6 @@
 """`tracetogether authority user` and `audit`: who works here, and what was done."""
 
+import sys
 import time
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from tracetogether.authority.operators import Role, roles_named
 from tracetogether.cli.authority_folder import opened_folder
 from tracetogether.cli.authority_options import as_json, folder_argument, folder_option
 from tracetogether.cli.console import out, print_json, utc_text
+from tracetogether.errors import MissingExtraError
 
 
 @click.group()
@@ -39,6 +41,30 @@ def add(name: str, roles: tuple[str, ...], folder: Path, *, as_json: bool) -> No
         print_json({"name": name, "operator_token": token})
     else:
         out().print(f"Operator token of {name} (shown only now): {token}", soft_wrap=True)
+
+
+@user.command()
+@click.argument("name")
+@click.option(
+    "--stdin", "from_stdin", is_flag=True, help="Read it from standard input instead of asking."
+)
+@folder_option
+def password(name: str, folder: Path, *, from_stdin: bool) -> None:
+    """Give the operator NAME a password for the pages; asks for it, twice.
+
+    Codes are set up anew at the next sign-in, and sessions end.
+    """
+    try:
+        from tracetogether.adapters.operator_pages import sign_in_for  # noqa: PLC0415 - optional
+    except ImportError:
+        raise MissingExtraError("Signing in at the pages", "server") from None
+    with opened_folder(folder) as service:
+        if from_stdin:
+            chosen = sys.stdin.readline().rstrip("\r\n")
+        else:
+            chosen = click.prompt("Password", hide_input=True, confirmation_prompt=True)
+        sign_in_for(service).set_password(name, chosen, time.time())
+    out().print(f"{name} signs in at the server's /desk and sets up codes there", markup=False)
 
 
 @user.command("list")

@@ -1,0 +1,361 @@
+"""The operators' pages by plain HTTP: who is let in where, and what a form must carry."""
+
+import re
+from collections.abc import Iterator
+from html import escape
+from importlib import resources
+from pathlib import Path
+
+import pytest
+
+from tests.authority_world import NOON, World
+from tests.conftest import counted_entropy
+from tests.pages_world import PASSWORD, Pages, Visitor, serving
+from tracetogether.adapters.operator_pages import app, roles
+from tracetogether.adapters.operator_pages.chinese import CHINESE
+from tracetogether.adapters.operator_pages.doors import local_path
+from tracetogether.adapters.operator_pages.words import language_of
+from tracetogether.authority.operators import ALL_ROLES, Role
+from tracetogether.authority.sign_in import form_token
+from tracetogether.parameters import SESSION_IDLE_S
+
+pytestmark = pytest.mark.network
+
+DESK, TRACING = "issuer tracer supervisor", "tracer supervisor"
+ALLOWED = {
+    "GET /": " ".join(role.value for role in Role),
+    "GET /cases": DESK,
+    "POST /cases": "issuer",
+    "GET /cases/{case_id}": DESK,
+    "GET /cases/{case_id}/graph": TRACING,
+    "POST /cases/{case_id}/pin": "issuer",
+    "POST /cases/{case_id}/assign": "supervisor",
+    "POST /cases/{case_id}/state": TRACING,
+    "POST /cases/{case_id}/notes": TRACING,
+    "POST /cases/{case_id}/merge": "supervisor",
+    "GET /follow-up": TRACING,
+    "GET /contacts/{contact_id}": TRACING,
+    "POST /contacts/{contact_id}/outcome": TRACING,
+    "POST /contacts/{contact_id}/reach": TRACING,
+    "POST /contacts/{contact_id}/call": TRACING,
+    "POST /contacts/{contact_id}/notes": TRACING,
+    "POST /contacts/{contact_id}/describe": TRACING,
+    "POST /contacts/{contact_id}/reveal": TRACING,
+    "POST /contacts/{contact_id}/merge": TRACING,
+    "POST /contacts/{contact_id}/convert": TRACING,
+    "GET /audit": "auditor",
+    "POST /audit/verify": "auditor",
+    "GET /keys": "keyholder",
+}
+FOR_ALL = {"POST /sign-out"}
+FOR_STRANGERS = {"GET /sign-in", "POST /sign-in", "POST /language"}
+WHILE_ENROLLING = {"GET /enrol", "POST /enrol"}
+
+
+@pytest.fixture(scope="module")
+def pages() -> Iterator[Pages]:
+    world = World.of(counted_entropy(11))
+    with serving(world) as served:
+        for role in Role:
+            served.operator(role.value, role)
+        yield served
+
+
+@pytest.fixture(scope="module")
+def visitors(pages: Pages) -> dict[str, Visitor]:
+    """Somebody of each role, signed in; no test here waits until that ends."""
+    return {role.value: pages.visitor(role.value) for role in Role}
+
+
+def test_row_19_every_page_has_its_row() -> None:
+    doors = {f"{door.method} {door.path}" for door in app.ALL_DOORS}
+    assert doors == set(ALLOWED) | FOR_ALL | FOR_STRANGERS | WHILE_ENROLLING
+    table = {f"{method} {path}" for method, path in roles.ROLES}
+    assert table == set(ALLOWED) | FOR_ALL
+    assert {f"{method} {path}" for method, path in roles.OPEN} == FOR_STRANGERS
+
+
+@pytest.mark.parametrize("page", sorted(ALLOWED))
+def test_row_19_every_page_against_every_role(
+    pages: Pages, visitors: dict[str, Visitor], page: str
+) -> None:
+    method, path = page.split()
+    place = path.format(case_id="NONE", contact_id="NONE")
+    for role in Role:
+        visitor = visitors[role.value]
+        visitor.get("/")
+        status, _ = visitor.get(place) if method == "GET" else visitor.post(place)
+        newest, _ = pages.world.store.last_audit()
+        (entry,) = pages.world.authority.audit.entries(newest - 1)
+        if role.value in ALLOWED[page].split():
+            assert status in {200, 303, 400, 404, 409}, (role, visitor.text())
+        else:
+            assert status == 403, role
+            assert "your roles do not allow this" in visitor.text()
+            assert (entry.act, entry.by, entry.details) == (
+                "page.refused",
+                role.value,
+                {"page": page},
+            )
+
+
+@pytest.mark.parametrize("page", sorted(set(ALLOWED) | FOR_ALL | WHILE_ENROLLING))
+def test_row_23_strangers_are_led_to_the_door(pages: Pages, page: str) -> None:
+    method, path = page.split()
+    place = path.format(case_id="NONE", contact_id="NONE")
+    visitor = pages.visitor()
+    visitor.get("/sign-in")
+    status, told = visitor.get(place) if method == "GET" else visitor.post(place)
+    if method == "GET":
+        assert (status, told.startswith("/desk/sign-in")) == (303, True)
+    else:
+        assert status == 401
+
+
+def test_row_19_a_page_that_no_role_was_given_is_closed(
+    visitors: dict[str, Visitor], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tracetogether.adapters.operator_pages.doors.ROLES", {})
+    assert visitors["tracer"].get("/cases")[0] == 403
+
+
+@pytest.mark.parametrize("path", ["/cases", "/sign-out", "/audit/verify", "/language"])
+def test_row_22_a_form_without_its_token_does_nothing(pages: Pages, path: str) -> None:
+    visitor = pages.visitor("issuer")
+    visitor.get("/cases")
+    before = pages.world.store.last_audit()
+    for token in ("", "0" * 64, form_token("another session")):
+        assert visitor.post(path, form_token=token, user_id="x")[0] == 403
+    strange = pages.visitor()  # no cookie at all
+    assert strange.post(path, form_token=form_token(""))[0] == 403
+    assert pages.world.store.last_audit() == before
+    assert visitor.get("/")[0] == 200
+
+
+def test_row_22_a_form_from_another_site_does_nothing(pages: Pages) -> None:
+    visitor = pages.visitor("issuer")
+    visitor.get("/cases")
+    for site, status in (("cross-site", 403), ("same-site", 403), ("same-origin", 303)):
+        answer = visitor.http.request(
+            "POST",
+            f"{pages.url}/desk/sign-out",
+            body=f"form_token={visitor.form_token}",
+            headers={
+                "Cookie": "; ".join(f"{k}={v}" for k, v in visitor.cookies.items()),
+                "Sec-Fetch-Site": site,
+            },
+            redirect=False,
+        )
+        assert answer.status == status
+
+
+def test_row_22_headers_and_cookies(pages: Pages) -> None:
+    visitor = pages.visitor()
+    answer = visitor.http.request("GET", f"{pages.url}/desk/sign-in")
+    policy = answer.headers["Content-Security-Policy"]
+    assert "default-src 'none'" in policy
+    assert "frame-ancestors 'none'" in policy
+    assert "unsafe" not in policy
+    assert "script-src" not in policy  # there is none
+    assert "no-store" in answer.headers["Cache-Control"]
+    assert answer.headers["X-Frame-Options"] == "DENY"
+    for part in ("__Host-desk=", "HttpOnly", "Secure", "SameSite=strict", "Path=/"):
+        assert part in answer.headers["Set-Cookie"]
+    assert "Domain" not in answer.headers["Set-Cookie"]
+
+
+def test_row_23_the_cookie_changes_at_sign_in_and_dies_at_sign_out(pages: Pages) -> None:
+    visitor = pages.visitor()
+    visitor.get("/sign-in")
+    before = visitor.cookies["__Host-desk"]
+    assert visitor.sign_in("tracer", PASSWORD, pages.code("tracer"))[0] == 303
+    inside = visitor.cookies["__Host-desk"]
+    assert inside != before
+    assert visitor.get("/follow-up")[0] == 200
+    assert visitor.post("/sign-out")[0] == 303
+    assert visitor.cookies["__Host-desk"] != inside
+    visitor.cookies["__Host-desk"] = inside
+    assert visitor.get("/follow-up")[0] == 303
+
+
+def test_signing_in_the_first_time_sets_codes_up_and_nothing_else(pages: Pages) -> None:
+    pages.world.authority.staff.add("fresh", frozenset({Role.TRACER}), "t-fresh", NOON)
+    pages.sign_in.set_password("fresh", PASSWORD, NOON)
+    visitor = pages.visitor()
+    assert visitor.sign_in("fresh", PASSWORD, "") == (303, "/desk/")
+    assert visitor.get("/cases") == (303, "/desk/enrol")
+    assert visitor.get("/enrol")[0] == 200
+    assert "<svg" in visitor.body
+    secret = re.search(r'<code class="secret">([A-Z2-7]{32})</code>', visitor.body)
+    assert secret
+    assert visitor.post("/enrol", code="000000")[0] == 403
+    import pyotp
+
+    code = pyotp.TOTP(secret[1]).at(int(pages.clock.now))
+    assert visitor.post("/enrol", code=code) == (303, "/desk/")
+    assert visitor.get("/enrol") == (303, "/desk/")
+    assert visitor.get("/cases")[0] == 200
+
+
+def test_a_wrong_password_says_what_a_wrong_name_says(pages: Pages) -> None:
+    told = set()
+    for name in ("tracer", "nobody"):
+        visitor = pages.visitor()
+        status, body = visitor.sign_in(name, "wrong", "123456")
+        assert status == 403
+        told.add(re.sub(r'form_token" value="\w+|value="(tracer|nobody)"', "", body))
+    assert len(told) == 1
+
+
+def test_where_one_wanted_to_go_is_remembered_and_no_other_site_is(pages: Pages) -> None:
+    visitor = pages.visitor()
+    assert visitor.get("/follow-up") == (303, "/desk/sign-in?next=/follow-up")
+    for asked, led in [
+        ("/desk/cases", "/cases"),
+        ("/cases", "/cases"),
+        ("//evil.example", "/"),
+        ("/\\evil.example", "/"),
+        ("https://evil.example", "/"),
+        ("/a\r\nSet-Cookie: x", "/"),
+        ("", "/"),
+    ]:
+        assert local_path(asked) == led
+
+
+def test_a_large_form_is_refused(pages: Pages) -> None:
+    visitor = pages.visitor("tracer")
+    visitor.get("/")
+    assert visitor.post("/cases/X/notes", text="x" * 20_000)[0] == 413
+
+
+def test_addresses_that_are_none(pages: Pages) -> None:
+    visitor = pages.visitor("tracer")
+    assert visitor.get("/cases/NONE")[0] == 404
+    assert visitor.get("/contacts/" + "é")[0] in {400, 404}
+    assert visitor.get("/cases?offset=99999999999999999999&q=%00%27%22<&state=x")[0] == 200
+
+
+# --- languages ---
+
+
+@pytest.mark.parametrize(
+    ("chosen", "accepted", "language"),
+    [
+        ("", "", "en"),
+        ("", "zh-CN,zh;q=0.9,en;q=0.8", "zh"),
+        ("", "de,fr;q=0.5", "en"),
+        ("", "de,zh;q=0.5,en;q=0.4", "zh"),
+        ("", "en;q=bad,zh;q=0.1", "zh"),
+        ("en", "zh", "en"),
+        ("xx", "zh", "zh"),
+    ],
+)
+def test_the_language_is_the_browsers_or_chosen(chosen: str, accepted: str, language: str) -> None:
+    assert language_of(chosen, accepted) == language
+
+
+def test_the_switch_of_languages(pages: Pages) -> None:
+    visitor = pages.visitor()
+    visitor.get("/sign-in")
+    assert 'lang="en"' in visitor.body
+    assert visitor.post("/language", language="zh", back="/desk/sign-in")[1] == "/desk/sign-in"
+    visitor.get("/sign-in")
+    assert 'lang="zh-Hans"' in visitor.body
+    assert "登录" in visitor.text()
+
+
+def said_in_templates() -> set[str]:
+    folder = resources.files("tracetogether.adapters.operator_pages")
+    found = set()
+    for file in (Path(str(folder)) / "templates").glob("*.html"):
+        text = file.read_text("utf-8")
+        found |= set(re.findall(r'\bt\(\s*"([^"]*)"', text))
+        found |= set(re.findall(r"\bt\(\s*'([^']*)'", text))
+    for file in Path(str(folder)).glob("*.py"):
+        text = re.sub(r'"\s*\n\s*"', "", file.read_text("utf-8"))
+        found |= set(re.findall(r'\bsay\(\s*"([^"]*)"', text))
+        if file.name == "labels.py":
+            found |= set(re.findall(r': "([^"]*)"', text))
+    return found
+
+
+def test_every_text_of_the_pages_is_there_in_chinese() -> None:
+    said = said_in_templates()
+    assert len(said) > 150
+    assert said <= set(CHINESE), said - set(CHINESE)
+    for english, chinese in CHINESE.items():
+        marks = re.compile(r"\{\w+\}")
+        assert sorted(marks.findall(english)) == sorted(marks.findall(chinese)), english
+
+
+# --- what is typed and what is shown ---
+
+
+def test_row_22_markup_that_is_typed_is_shown_as_typed(pages: Pages) -> None:
+    world, bad = pages.world, "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>"
+    near, case = world.user(), world.authority.casework.open_case(world.user(), NOON)
+    world.take(case, world.heard(near, NOON - 3600, 45, rssi_dbm=-45), NOON)
+    world.authority.follow_up.refresh(case, NOON)
+    pages.operator("everything", *ALL_ROLES)
+    visitor = pages.visitor("everything")
+    visitor.get(f"/cases/{case.case_id}")
+    assert visitor.post(f"/cases/{case.case_id}/notes", text=bad)[0] == 303
+    link = re.search(r"/desk(/contacts/\w+)", visitor.get(f"/cases/{case.case_id}")[1])
+    assert link
+    contact = link[1]
+    visitor.get(contact)
+    visitor.post(f"{contact}/notes", text=bad)
+    visitor.post(f"{contact}/describe", name=bad, phone=bad)
+    shown = visitor.get(contact)[1]
+    assert "<script" not in shown
+    assert "<img" not in shown
+    assert visitor.post(f"{contact}/reveal", reason=bad)[0] == 200
+    assert "<script" not in visitor.body
+    assert escape("<script>alert(1)</script>") in visitor.body
+    assert near in visitor.body
+    for path in ("/audit", f"/cases/{case.case_id}", f"/cases?q={bad}"):
+        assert "<script" not in visitor.get(path)[1]
+        assert "<img" not in visitor.body
+
+
+def test_row_20_no_reason_no_name_and_both_are_written_down(pages: Pages) -> None:
+    world = pages.world
+    near, case = world.user(), world.authority.casework.open_case(world.user(), NOON)
+    world.take(case, world.heard(near, NOON - 3600, 45, rssi_dbm=-45), NOON)
+    world.authority.follow_up.refresh(case, NOON)
+    world.authority.casework.assign(case.case_id, "tracer", NOON)
+    visitor = pages.visitor("tracer")
+    body = visitor.get(f"/cases/{case.case_id}")[1]
+    assert near not in body
+    contact = re.search(r"/desk(/contacts/\w+)", body)
+    assert contact
+    visitor.get(contact[1])
+    for reason in ("", "  ", "x" * 201):
+        assert visitor.post(f"{contact[1]}/reveal", reason=reason)[0] == 409
+        newest, _ = world.store.last_audit()
+        (entry,) = world.authority.audit.entries(newest - 1)
+        assert (entry.act, entry.by) == ("contact.reveal-refused", "tracer")
+        assert near not in visitor.body
+        visitor.get(contact[1])
+    assert visitor.post(f"{contact[1]}/reveal", reason="call for testing")[0] == 200
+    assert near in visitor.body
+    newest, _ = world.store.last_audit()
+    (entry,) = world.authority.audit.entries(newest - 1)
+    assert (entry.act, entry.details["reason"]) == ("contact.revealed", "call for testing")
+    # Another tracer is told that there is no such case or contact.
+    pages.operator("other", Role.TRACER)
+    other = pages.visitor("other")
+    for path in (f"/cases/{case.case_id}", f"/cases/{case.case_id}/graph", contact[1]):
+        assert other.get(path)[0] == 404
+    assert case.case_id not in other.get("/cases")[1]
+    # Who issues PINs sees the case and not its contacts.
+    issuer = pages.visitor("issuer")
+    assert issuer.get(f"/cases/{case.case_id}")[0] == 200
+    assert "/contacts/" not in issuer.body
+
+
+def test_row_23_an_idle_session_ends(pages: Pages) -> None:
+    visitor = pages.visitor("auditor")
+    assert visitor.get("/audit")[0] == 200
+    pages.clock.now += SESSION_IDLE_S
+    assert visitor.get("/audit") == (303, "/desk/sign-in?next=/audit")

@@ -1,0 +1,6 @@
+"""The operators' pages: rendered here, usable without scripts, in English and 中文."""
+
+from tracetogether.adapters.operator_pages.app import create_pages, sign_in_for
+from tracetogether.adapters.operator_pages.rendering import BASE
+
+__all__ = ["BASE", "create_pages", "sign_in_for"]

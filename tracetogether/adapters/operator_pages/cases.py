@@ -1,0 +1,239 @@
+"""The list of cases, one case with its fourteen days, and what is done with it."""
+
+from datetime import date as Date  # noqa: N812 - `date` is a field's name here
+from typing import Any
+
+from starlette.responses import Response
+
+from tracetogether.adapters.operator_pages.doors import Door, Visit
+from tracetogether.adapters.operator_pages.labels import (
+    CASE_STATES,
+    CONTACT_STATES,
+    PRIORITIES,
+    SIDES,
+)
+from tracetogether.adapters.operator_pages.nearby import days_of, line_of
+from tracetogether.adapters.operator_pages.pictures import Knot, graph, side_key, timeline
+from tracetogether.authority.casework import Case, CaseQuery, CaseState, day_of
+from tracetogether.authority.contacts import Contact, pseudonym
+from tracetogether.authority.desk import Followed
+from tracetogether.authority.followed import ContactQuery
+from tracetogether.authority.operators import Role
+from tracetogether.authority.tracing import POLICIES, policy_named
+from tracetogether.errors import ConflictError, NotFoundError
+from tracetogether.parameters import RETENTION, UPLOAD_PIN_LIFETIME_S
+
+_CASES_A_PAGE = 25
+_LINES_A_PAGE = 15
+_MOST_KNOTS = 40
+
+
+def list_cases(visit: Visit) -> Response:
+    """Show a page of cases, of one state or whose ids begin so."""
+    wanted = visit.request.query_params.get("state", "")
+    starts = visit.request.query_params.get("q", "").strip().upper()[:10]
+    states = frozenset(one for one in CaseState if one.value == wanted)
+    offset = visit.number("offset", 0)
+    query = CaseQuery(
+        states=states,
+        starts_with=starts if starts.isalnum() and starts.isascii() else "",
+        offset=offset,
+        limit=_CASES_A_PAGE,
+    )
+    found = visit.authority.casework.page(query, visit.now, by=visit.caller)
+    return visit.page(
+        "cases.html",
+        found=found,
+        limit=_CASES_A_PAGE,
+        states=CASE_STATES,
+        state=wanted if states else "",
+        search=starts,
+        issuer=visit.may("POST", "/cases"),
+        today=visit.now // 86_400,
+    )
+
+
+def open_case(visit: Visit) -> Response:
+    """Open a case, and show it."""
+    text = visit.form.get("date", "").strip()
+    try:
+        day = day_of(Date.fromisoformat(text)) if text else None
+    except ValueError:
+        msg = "a date is written like 2020-05-04"
+        raise ConflictError(msg) from None
+    user_id = visit.form.get("user_id", "").strip()[:64]
+    case = visit.authority.casework.open_case(user_id, visit.now, day, by=visit.caller)
+    return visit.went(f"/cases/{case.case_id}")
+
+
+def show_case(visit: Visit) -> Response:
+    """Show a case; to whom it was given also its contacts on each of the fourteen days."""
+    case = case_to_show(visit)
+    if not visit.caller.needs_to_know(case.assigned_to):
+        return visit.page("case.html", **_head(visit, case), traced=None)
+    authority = visit.authority
+    policy_name = visit.request.query_params.get("policy", "singapore")
+    policy = policy_named(policy_name)
+    traced = authority.tracing.contacts(case, policy)
+    offset = visit.number("offset", 0)
+    some = traced.contacts[offset : offset + _LINES_A_PAGE]
+    followed = _followed(visit, case)
+    first, last = case.day - RETENTION.traced_days, case.day
+    picture = timeline(
+        [line_of(one, followed.get(one.pseudonym), visit.say) for one in some],
+        first,
+        last,
+        visit.say("Who was near on which day"),
+        limit=policy.minutes,
+    )
+    authority.audit.record("contacts.listed", visit.now, by=visit.caller.name, subject=case.case_id)
+    return visit.page(
+        "case.html",
+        **_head(visit, case),
+        traced=traced,
+        contacts=[(one, followed.get(one.pseudonym)) for one in some],
+        days=days_of(some),
+        picture=picture,
+        offset=offset,
+        limit=_LINES_A_PAGE,
+        policy=policy,
+        policy_name=policy_name,
+        policies=list(POLICIES),
+        sides=SIDES,
+        side_key=side_key,
+        contact_states=CONTACT_STATES,
+        priorities=PRIORITIES,
+        notes=[
+            one
+            for one in authority.desk.notes_on(case.case_id, by=visit.caller)
+            if not one.contact_id
+        ],
+        rejected=sum(traced.rejected.values()),
+    )
+
+
+def issue_pin(visit: Visit) -> Response:
+    """Issue an upload PIN and show it, this once."""
+    case = case_to_show(visit)
+    pin = visit.authority.pins.issue(case, visit.now, by=visit.caller)
+    return visit.page(
+        "pin.html",
+        case=case,
+        pin=f"{pin[:4]} {pin[4:]}",
+        expires_at=visit.now + UPLOAD_PIN_LIFETIME_S,
+    )
+
+
+def assign(visit: Visit) -> Response:
+    """Give a case to a tracer."""
+    case_id = visit.request.path_params["case_id"]
+    operator = visit.form.get("operator", "")
+    visit.authority.casework.assign(case_id, operator, visit.now, by=visit.caller)
+    return visit.went(f"/cases/{case_id}")
+
+
+def change_state(visit: Visit) -> Response:
+    """Close a case, or open it again."""
+    case_id, casework = visit.request.path_params["case_id"], visit.authority.casework
+    done = casework.reopen if visit.form.get("state") == "open" else casework.close
+    done(case_id, visit.now, by=visit.caller)
+    return visit.went(f"/cases/{case_id}")
+
+
+def add_note(visit: Visit) -> Response:
+    """Keep a note on a case."""
+    case_id = visit.request.path_params["case_id"]
+    visit.authority.follow_up.note(case_id, visit.form.get("text", ""), visit.now, by=visit.caller)
+    return visit.went(f"/cases/{case_id}#notes")
+
+
+def merge(visit: Visit) -> Response:
+    """Make this case the same as another one, and show that."""
+    into = visit.form.get("into", "").strip().upper()[:16]
+    case_id = visit.request.path_params["case_id"]
+    visit.authority.merging.merge_cases(case_id, into, visit.now, by=visit.caller)
+    return visit.went(f"/cases/{into}")
+
+
+def show_graph(visit: Visit) -> Response:
+    """Show a case's contacts, and the other cases that they lead to."""
+    case = visit.authority.casework.case(visit.request.path_params["case_id"], by=visit.caller)
+    links = visit.authority.desk.links(case, visit.now, by=visit.caller)
+    knots = []
+    for one in links[:_MOST_KNOTS]:
+        kept = one.contact.kept
+        elsewhere = [(other, f"/desk/cases/{other}", True) for other in one.own_cases]
+        elsewhere += [
+            (other, f"/desk/cases/{other}", False)
+            for other in one.also_in
+            if other not in one.own_cases
+        ]
+        link = f"/desk/contacts/{kept.contact_id}"
+        knots.append(
+            Knot(one.contact.pseudonym or "–", link, kept.priority.word, kept.minutes, elsewhere)
+        )
+    about = visit.say("Contacts of case {case}, and where else they were near", case=case.case_id)
+    return visit.page(
+        "graph.html",
+        **_head(visit, case),
+        picture=graph(case.case_id, knots, about),
+        links=links[:_MOST_KNOTS],
+        total=len(links),
+        priorities=PRIORITIES,
+        contact_states=CONTACT_STATES,
+    )
+
+
+def case_to_show(visit: Visit) -> Case:
+    """Return the case that a page is of; who issues PINs needs no leave to know of it.
+
+    Raises:
+        NotFoundError: there is none, or it is not his.
+    """
+    case = visit.authority.casework.case(visit.request.path_params["case_id"])
+    if Role.ISSUER in visit.caller.roles or visit.caller.needs_to_know(case.assigned_to):
+        return case
+    msg = "there is no such case among those that you were given"
+    raise NotFoundError(msg)
+
+
+def _head(visit: Visit, case: Case) -> dict[str, Any]:
+    knows = visit.caller.needs_to_know(case.assigned_to)
+    tracers = (
+        [one.name for one in visit.authority.staff.all() if one.may(Role.TRACER)]
+        if visit.may("POST", "/cases/{case_id}/assign")
+        else []
+    )
+    return {
+        "case": case,
+        "person": pseudonym(case.user_id),
+        "case_states": CASE_STATES,
+        "issuer": visit.may("POST", "/cases/{case_id}/pin"),
+        "knows": knows,
+        "tracers": tracers,
+    }
+
+
+def _followed(visit: Visit, case: Case) -> dict[str, Followed]:
+    query = ContactQuery(case_id=case.case_id, limit=10_000)
+    page = visit.authority.desk.page(query, by=visit.caller)
+    return {one.pseudonym: one for one in page.contacts if one.pseudonym}
+
+
+def contact_named(visit: Visit, case: Case, name: str) -> Contact | None:
+    """Return what the logs say of a contact of a case, None if they say nothing any more."""
+    found = visit.authority.tracing.contacts(case).contacts
+    return next((one for one in found if one.pseudonym == name), None)
+
+
+DOORS = (
+    Door("GET", "/cases", list_cases),
+    Door("POST", "/cases", open_case),
+    Door("GET", "/cases/{case_id}", show_case),
+    Door("GET", "/cases/{case_id}/graph", show_graph),
+    Door("POST", "/cases/{case_id}/pin", issue_pin),
+    Door("POST", "/cases/{case_id}/assign", assign),
+    Door("POST", "/cases/{case_id}/state", change_state),
+    Door("POST", "/cases/{case_id}/notes", add_note),
+    Door("POST", "/cases/{case_id}/merge", merge),
+)

@@ -1,0 +1,338 @@
+"""The pages in 中文 (simplified): each text as it stands in English, and what it becomes."""
+
+from collections.abc import Mapping
+from typing import Final
+
+CHINESE: Final[Mapping[str, str]] = {
+    # --- every page ---
+    "All times are UTC.": "所有时间均为世界协调时（UTC）。",
+    "Pages": "页面",
+    "Skip to the content": "跳到正文",
+    "Sign out": "退出",
+    "Overview": "总览",
+    "Cases": "病例",
+    "Follow-up": "随访",
+    "Exports": "导出",
+    "Audit log": "审计日志",
+    "Keys": "密钥",
+    "Pages of this list": "本列表的分页",
+    "Previous": "上一页",
+    "Next": "下一页",
+    "{first}–{last} of {total}": "第 {first}–{last} 条，共 {total} 条",
+    # --- signing in ---
+    "Sign in": "登录",
+    "The tracers’ desk of {authority}": "{authority} 追踪工作台",
+    "Name": "姓名",
+    "Password": "密码",
+    "Code": "验证码",
+    "Six digits from your app. Leave it empty the first time.": (
+        "验证器应用显示的六位数字。首次登录请留空。"
+    ),
+    "Set up your codes": "设置验证码",
+    "From now on a code is asked besides the password. This is shown until the first code is "
+    "given, and never again.": "今后登录除密码外还需验证码。本页只在输入第一个验证码之前显示。",
+    "1. Scan this with an authenticator app (any that knows TOTP):": (
+        "1. 请用验证器应用（支持 TOTP 即可）扫描："
+    ),
+    "QR code of the secret below": "下方密钥的二维码",
+    "or type the secret:": "或手动输入密钥：",
+    "2. The code that the app shows now": "2. 应用当前显示的验证码",
+    "Go on": "继续",
+    # --- refusals ---
+    "Signed out": "已退出",
+    "Not allowed": "不允许",
+    "Not found": "未找到",
+    "This does not fit": "与现状不符",
+    "Too large": "内容过大",
+    "Too many tries": "尝试次数过多",
+    "Not available now": "暂时不可用",
+    "This did not work": "未能完成",
+    "To the overview": "回到总览",
+    "your roles do not allow this": "您的角色不允许此操作",
+    "you are signed out: sign in and do it again": "您已退出：请登录后重试",
+    "this form is too large": "表单内容过大",
+    "this form is not of your session: open the page again. If that does not help, your browser "
+    "keeps no cookies here: use https, or this machine itself": (
+        "此表单不属于您的会话：请重新打开页面。若仍不行，说明浏览器没有保存 Cookie："
+        "请使用 https，或在本机打开"
+    ),
+    "name, password or code is wrong, or the code was used: wait for the next code": (
+        "姓名、密码或验证码有误，或验证码已用过：请等待下一个验证码"
+    ),
+    "this is not the code of now: compare the clocks of the two devices": (
+        "这不是当前的验证码：请核对两台设备的时间"
+    ),
+    "the service can't read or write its store or keys now; try again later": (
+        "服务暂时无法读写数据或密钥，请稍后再试"
+    ),
+    "say why the person is to be known: the reason goes into the audit log": (
+        "请说明需要知道此人身份的理由：理由会写入审计日志"
+    ),
+    "there is no such user: check the id on the phone": "没有此用户：请核对手机上的编号",
+    "there is no such case: `authority case list` shows those there are": "没有此病例",
+    "there is no such case among those that you were given": "在分配给您的病例中没有此病例",
+    "there is no such contact among those of your cases": "在您的病例中没有此接触者",
+    "the case's date lies in the future: give the day of diagnosis": (
+        "病例日期在未来：请填写确诊日期"
+    ),
+    "the case's date lies more than 21 days back: no phone's log reaches it": (
+        "病例日期早于 21 天前：手机记录已不可及"
+    ),
+    "a date is written like 2020-05-04": "日期格式如 2020-05-04",
+    "choose what the call found": "请选择通话结果",
+    "the day has not come: write down calls that were made": "这一天尚未到来：只记录已拨打的电话",
+    "two contacts of one case are merged: name another one of the same case": (
+        "只能合并同一病例的两名接触者：请填写同一病例中的另一名"
+    ),
+    "a case is not merged into itself: name another one": "病例不能并入自身：请填写另一病例",
+    # --- the overview ---
+    "What your roles open stands in the bar above.": "您的角色可使用的页面见上方导航栏。",
+    "All cases.": "全部病例。",
+    "The cases that were given to you.": "分配给您的病例。",
+    "Calls due today": "今日待拨电话",
+    "{count} done": "已完成 {count}",
+    "{open} open, {tracing} tracing": "待追踪 {open}，追踪中 {tracing}",
+    "Uploaded logs": "已上传记录",
+    "Active phones today": "今日活跃手机",
+    "{count} yesterday": "昨日 {count}",
+    "Users": "用户",
+    "{share} active yesterday": "昨日活跃 {share}",
+    "Audit entries": "审计条目",
+    "Contacts to call, by priority": "待联系的接触者（按优先级）",
+    "Contacts by state": "接触者（按状态）",
+    "Cases opened on each day": "每日新开病例",
+    "Cases opened, last 14 days": "近 14 天新开病例",
+    "Contacts found, and first reached, on each day": "每日发现与首次联系到的接触者",
+    "Contacts found and first reached, last 14 days": "近 14 天发现与首次联系到的接触者",
+    "found": "发现",
+    "first reached": "首次联系到",
+    "How well contacts are traced": "追踪成效",
+    "WHO’s indicators, over everything that is kept (at most 25 days). “Some of all” stands "
+    "beside each share.": (
+        "世界卫生组织指标，涵盖全部在存数据（最多 25 天）。每个比例旁注明分子与分母。"
+    ),
+    "{some} of {all}": "{some} / {all}",
+    "Contacts reached within a day": "一日内联系到的接触者",
+    "Contacts followed on all days": "全程每日随访的接触者",
+    "New cases among known contacts": "新病例中已知的接触者",
+    "Cases whose tracing began within a day": "一日内开始追踪的病例",
+    "Contacts lost": "失访的接触者",
+    "The figures of the last 14 days as a table": "近 14 天数据表",
+    "Day": "日期",
+    "Cases opened": "新开病例",
+    "Contacts found": "发现接触者",
+    "First reached": "首次联系到",
+    # --- cases ---
+    "{count} cases, the newest first": "共 {count} 个病例，最新在前",
+    "Open a case": "新开病例",
+    "User id, as the person’s phone shows it": "用户编号（见本人手机）",
+    "Day of diagnosis or first symptoms": "确诊或首发症状日期",
+    "Today if the day is left out. Contacts are counted from 14 days before it.": (
+        "留空则为今天。接触者从该日前 14 天起计算。"
+    ),
+    "Case id begins with": "病例编号开头",
+    "State": "状态",
+    "all": "全部",
+    "Search": "搜索",
+    "Case": "病例",
+    "Date": "日期",
+    "Opened": "开立时间",
+    "Given to": "负责人",
+    "Logs": "记录",
+    "Contacts": "接触者",
+    "To call": "待联系",
+    "Followed": "随访中",
+    "Lost": "失访",
+    "Due today": "今日待拨",
+    "No case here. A case is opened with the user id that the person’s phone shows.": (
+        "没有病例。请用本人手机上显示的用户编号新开病例。"
+    ),
+    "open": "待追踪",
+    "tracing": "追踪中",
+    "closed": "已结案",
+    "merged": "已合并",
+    # --- one case ---
+    "Case {case}": "病例 {case}",
+    "Date {date}; person {person}; opened {opened}": "日期 {date}；代号 {person}；开立 {opened}",
+    "given to {name}": "负责人 {name}",
+    "merged into": "已并入",
+    "Issue an upload PIN": "生成上传码",
+    "Timeline": "时间线",
+    "Contact graph": "接触关系图",
+    "Close": "结案",
+    "Open again": "重新打开",
+    "Contacts are shown to the tracer whom the case was given to, and to supervisors.": (
+        "只有负责此病例的追踪员和主管可以看到接触者。"
+    ),
+    "No log has come in yet. Issue a PIN, read it out, and let the person upload; contacts then "
+    "stand here.": "尚未收到记录。请生成上传码并读给本人，上传后接触者会显示在这里。",
+    "The log names nobody in these days.": "记录显示这些天没有接触者。",
+    "Who was near, {first} to {last}": "{first} 至 {last} 的近距离接触",
+    "Who was near on which day": "每天与谁近距离接触",
+    "Policy:": "判定标准：",
+    "within 1 m": "1 米以内",
+    "within 2 m": "2 米以内",
+    "farther": "更远",
+    "bar: median minutes; line: 5 % to 95 %": "柱：分钟数中位数；线：5 % 至 95 %",
+    "recorded by the case’s phone": "由病例手机记录",
+    "by the contact’s": "由接触者手机记录",
+    "by both": "双方均有记录",
+    "Contacts, the most likely first": "接触者（可能性最高者在前）",
+    "Person": "代号",
+    "Priority": "优先级",
+    "Close contact": "密切接触",
+    "Minutes near": "近距离分钟数",
+    "Busiest 24 h": "最密集 24 小时",
+    "Nearest, m": "最近距离（米）",
+    "Days": "天数",
+    "Last": "最后一次",
+    "Recorded by": "记录方",
+    "In brackets 5 % to 95 %. Where they reach from 0 to the whole time together, the signal does "
+    "not say: ask the people.": (
+        "括号内为 5 % 至 95 %。若从 0 一直到全部共处时间，则信号无法判断：请询问本人。"
+    ),
+    "Day by day as a table": "逐日数据表",
+    "Encounters": "接触次数",
+    "{name}, {day}: {minutes} min, nearest {nearest} m, recorded by {side}": (
+        "{name}，{day}：{minutes} 分钟，最近 {nearest} 米，记录方：{side}"
+    ),
+    "the case’s phone": "病例手机",
+    "the contact’s phone": "接触者手机",
+    "both phones": "双方手机",
+    "Notes": "备注",
+    "New note": "新备注",
+    "Keep the note": "保存备注",
+    "The key of that day is gone.": "当日密钥已销毁。",
+    "What was uploaded": "上传内容",
+    "{count} can’t be opened any more": "{count} 份已无法打开",
+    "Records": "记录条数",
+    "Believed": "采信",
+    "In these days": "在此期间",
+    "Not believed": "未采信",
+    "Give the case to": "分配病例",
+    "Tracer": "追踪员",
+    "nobody": "无",
+    "Give": "分配",
+    "Merge into another case": "并入另一病例",
+    "Id of the case that stays": "保留的病例编号",
+    "Merge": "合并",
+    "Upload PIN": "上传码",
+    "Read it out. It works once, on this person’s phone alone, until {time}. After five wrong "
+    "numbers it is void.": "请读给本人。只能在其手机上使用一次，有效期至 {time}。输错五次即作废。",
+    "It is shown only now and kept nowhere. A new one replaces it.": (
+        "仅此一次显示，任何地方都不保存。新码会取代它。"
+    ),
+    "Back to the case": "回到病例",
+    "Contacts of case {case}, and where else they were near": "病例 {case} 的接触者及其关联病例",
+    "Contacts, and where else they were near": "接触者及其关联病例",
+    "Left the case, in the middle its contacts (the thicker the line, the longer), right the "
+    "other cases that know them; red leads to a contact’s own case.": (
+        "左为病例，中为接触者（线越粗时间越长），右为与其有关的其他病例；红线指向接触者本人的病例。"
+    ),
+    "The {count} most urgent of {total} are drawn.": "共 {total} 名，图中为最紧急的 {count} 名。",
+    "Also near cases": "也接触过的病例",
+    "Own cases": "本人病例",
+    "No contacts yet.": "尚无接触者。",
+    # --- contacts and calls ---
+    "Calls for today": "今日电话",
+    "{count} to call on {day}, the most urgent first": "{day} 待拨 {count} 人，最紧急者在前",
+    "Why": "原因",
+    "Missed": "未接天数",
+    "Until": "随访至",
+    "Today’s call": "今日通话",
+    "What the call to {person} found": "与 {person} 的通话结果",
+    "choose": "请选择",
+    "Record": "记录",
+    "Nobody is to be called any more today.": "今天没有待拨电话。",
+    "Contact {person}": "接触者 {person}",
+    "priority: {word}": "优先级：{word}",
+    "high": "高",
+    "medium": "中",
+    "low": "低",
+    "casual": "一般接触",
+    "to be called": "待联系",
+    "told": "已告知",
+    "in follow-up": "随访中",
+    "lost": "失访",
+    "completed": "随访结束",
+    "became a case": "已转为病例",
+    "no symptoms": "无症状",
+    "symptoms": "有症状",
+    "not reached": "未联系上",
+    "close contact": "密切接触",
+    "twice the policy’s minutes in a day": "一天内超过标准时长两倍",
+    "on three days or more": "三天以上",
+    "within a metre": "一米以内",
+    "brief or distant": "短暂或较远",
+    "Put on the call list": "列入电话名单",
+    "Was told": "已告知本人",
+    "Days together": "接触天数",
+    "last {time}": "最后 {time}",
+    "Follow-up until": "随访至",
+    "Days missed": "未联系上",
+    "in a row": "连续天数",
+    "Days on which they were near": "近距离接触的日期",
+    "Calendar": "随访日历",
+    "Call": "通话",
+    "By": "操作者",
+    "today": "今天",
+    "Record a call": "记录通话",
+    "What it found": "结果",
+    "Who it is": "身份",
+    "The name is shown only for a reason, which stands in the audit log with your name. Name "
+    "nobody in it.": "查看身份须说明理由，理由与您的姓名会写入审计日志。理由中请勿写任何人名。",
+    "Reason": "理由",
+    "Reveal": "查看身份",
+    "Write down name and telephone number": "登记姓名和电话",
+    "Telephone": "电话",
+    "Keep, sealed": "加密保存",
+    "Something else": "其他操作",
+    "Tested positive: open a case": "检测阳性：新开病例",
+    "Same person as contact": "与另一接触者为同一人",
+    "The id at the end of the other contact’s address; this one’s is {id}.": (
+        "填写另一接触者网址末尾的编号；本人的编号为 {id}。"
+    ),
+    "User id": "用户编号",
+    "Shown only now. The audit log has your name and the reason.": (
+        "仅此一次显示。审计日志已记录您的姓名和理由。"
+    ),
+    "Back to the contact": "回到接触者",
+    # --- oversight ---
+    "Who did what and when. Nothing in it is ever changed, and nothing in it is a person.": (
+        "何人何时做了何事。内容不可更改，也不含任何个人信息。"
+    ),
+    "Check every entry": "逐条核验",
+    "{count} entries, none changed.": "共 {count} 条，均未被更改。",
+    "No.": "序号",
+    "Time": "时间",
+    "Act": "操作",
+    "Subject": "对象",
+    "Details": "详情",
+    "Keys and purges": "密钥与清除",
+    "Which days’ keys exist; the keys themselves are shown nowhere.": (
+        "显示哪些日期有密钥；密钥本身从不显示。"
+    ),
+    "Two hourly purges were missed: things are kept beyond their time.": (
+        "连续两次每小时清除未执行：数据超期留存。"
+    ),
+    "Days with keys": "有密钥的天数",
+    "Oldest key": "最旧密钥",
+    "days; over 25 is an alarm": "天；超过 25 天须警惕",
+    "Quarantined days": "隔离天数",
+    "Last purge": "上次清除",
+    "Day keys": "每日密钥",
+    "From": "自",
+    "To": "至",
+    "Chain": "密钥链",
+    "quarantined": "已隔离",
+    "in use": "使用中",
+    "What is kept": "在存数据",
+    "users": "用户",
+    "cases": "病例",
+    "open PINs": "有效上传码",
+    "uploaded logs": "已上传记录",
+    "bytes of them, sealed": "其字节数（加密）",
+    "contact lists": "接触者名单",
+    "lines in them": "名单行数",
+    "audit entries": "审计条目",
+}

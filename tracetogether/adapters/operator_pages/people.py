@@ -1,0 +1,176 @@
+"""One contact: days, calendar, notes, and who it is at the price of a reason; today's calls."""
+
+from starlette.responses import Response
+
+from tracetogether.adapters.operator_pages.cases import contact_named
+from tracetogether.adapters.operator_pages.doors import Door, Visit
+from tracetogether.adapters.operator_pages.labels import (
+    CONTACT_STATES,
+    OUTCOMES,
+    PRIORITIES,
+    PRIORITY_REASONS,
+    SIDES,
+)
+from tracetogether.adapters.operator_pages.nearby import line_of
+from tracetogether.adapters.operator_pages.pictures import timeline
+from tracetogether.authority.desk import Followed
+from tracetogether.authority.followed import ContactState, Outcome
+from tracetogether.errors import ConflictError
+from tracetogether.parameters import RETENTION, SINGAPORE_POLICY
+from tracetogether.units import utc_day
+
+_CALLS_A_PAGE = 25
+_REASON_CHARACTERS = 200
+
+
+def show_calls(visit: Visit) -> Response:
+    """Show whom to call today, the most urgent first."""
+    offset = visit.number("offset", 0)
+    found = visit.authority.desk.due(visit.now, offset, _CALLS_A_PAGE, by=visit.caller)
+    return visit.page(
+        "follow_up.html",
+        found=found,
+        limit=_CALLS_A_PAGE,
+        today=utc_day(visit.now),
+        outcomes=OUTCOMES,
+        priorities=PRIORITIES,
+        contact_states=CONTACT_STATES,
+        reasons=PRIORITY_REASONS,
+    )
+
+
+def show_contact(visit: Visit) -> Response:
+    """Show all that is known of a contact but who it is."""
+    return _contact(visit, _wanted(visit))
+
+
+def _contact(visit: Visit, followed: Followed) -> Response:
+    desk, kept = visit.authority.desk, followed.kept
+    case = visit.authority.casework.case(kept.case_id, by=visit.caller)
+    near = contact_named(visit, case, followed.pseudonym) if followed.pseudonym else None
+    picture = None
+    if near is not None:
+        about = visit.say("Days on which they were near")
+        first = case.day - RETENTION.traced_days
+        line = line_of(near, followed, visit.say)
+        picture = timeline([line], first, case.day, about, limit=SINGAPORE_POLICY.minutes)
+    today = utc_day(visit.now)
+    return visit.page(
+        "contact.html",
+        followed=followed,
+        kept=kept,
+        case=case,
+        near=near,
+        picture=picture,
+        calendar=desk.calendar(kept.contact_id, by=visit.caller),
+        notes=desk.notes_on(kept.case_id, contact_id=kept.contact_id, by=visit.caller),
+        today=today,
+        open=kept.state not in {ContactState.BECAME_CASE, ContactState.MERGED},
+        states=ContactState,
+        outcomes=OUTCOMES,
+        priorities=PRIORITIES,
+        contact_states=CONTACT_STATES,
+        reasons=PRIORITY_REASONS,
+        sides=SIDES,
+        reason_characters=_REASON_CHARACTERS,
+        may_convert=visit.may("POST", "/contacts/{contact_id}/convert"),
+    )
+
+
+def record_outcome(visit: Visit) -> Response:
+    """Write down what a day's call found."""
+    contact_id = _id(visit)
+    day = visit.form.get("day", "")
+    found = [one for one in Outcome if one.value == visit.form.get("outcome", "")]
+    if not found or not (day.isascii() and day.isdecimal() and len(day) < 8):
+        msg = "choose what the call found"
+        raise ConflictError(msg)
+    visit.authority.follow_up.record(contact_id, int(day), found[0], visit.now, by=visit.caller)
+    onward = "/follow-up" if visit.form.get("from") == "list" else f"/contacts/{contact_id}"
+    return visit.went(onward)
+
+
+def reach(visit: Visit) -> Response:
+    """Write down that the person was told."""
+    visit.authority.follow_up.reach(_id(visit), visit.now, by=visit.caller)
+    return visit.went(f"/contacts/{_id(visit)}")
+
+
+def call_anyway(visit: Visit) -> Response:
+    """Put a casual contact on the list."""
+    visit.authority.follow_up.call_anyway(_id(visit), visit.now, by=visit.caller)
+    return visit.went(f"/contacts/{_id(visit)}")
+
+
+def add_note(visit: Visit) -> Response:
+    """Keep a note on a contact."""
+    followed = _wanted(visit)
+    visit.authority.follow_up.note(
+        followed.kept.case_id,
+        visit.form.get("text", ""),
+        visit.now,
+        contact_id=followed.kept.contact_id,
+        by=visit.caller,
+    )
+    return visit.went(f"/contacts/{followed.kept.contact_id}#notes")
+
+
+def describe(visit: Visit) -> Response:
+    """Write down name and telephone number; only a reveal shows them again."""
+    name, phone = (visit.form.get(one, "").strip() for one in ("name", "phone"))
+    visit.authority.follow_up.describe(_id(visit), name, phone, visit.now, by=visit.caller)
+    return visit.went(f"/contacts/{_id(visit)}")
+
+
+def reveal(visit: Visit) -> Response:
+    """Show who a contact is, this once; the reason stands in the audit log."""
+    followed, reason = _wanted(visit), visit.form.get("reason", "").strip()
+    if not reason or len(reason) > _REASON_CHARACTERS:
+        visit.authority.audit.record(
+            "contact.reveal-refused",
+            visit.now,
+            by=visit.caller.name,
+            subject=followed.kept.case_id,
+            contact=followed.pseudonym,
+        )
+        msg = "say why the person is to be known: the reason goes into the audit log"
+        raise ConflictError(msg)
+    person = visit.authority.follow_up.reveal(
+        followed.kept.contact_id, reason, visit.now, by=visit.caller
+    )
+    return visit.page("revealed.html", person=person, followed=followed)
+
+
+def merge(visit: Visit) -> Response:
+    """Make this contact the same person as another one of the case."""
+    into = visit.form.get("into", "").strip().upper()[:16]
+    stays = visit.authority.merging.merge(_id(visit), into, visit.now, by=visit.caller)
+    return visit.went(f"/contacts/{stays.kept.contact_id}")
+
+
+def convert(visit: Visit) -> Response:
+    """Open a case for a contact who tested positive, and show it."""
+    case = visit.authority.merging.convert(_id(visit), visit.now, by=visit.caller)
+    return visit.went(f"/cases/{case.case_id}")
+
+
+def _id(visit: Visit) -> str:
+    return str(visit.request.path_params["contact_id"])
+
+
+def _wanted(visit: Visit) -> Followed:
+    return visit.authority.desk.contact(_id(visit), by=visit.caller)
+
+
+DOORS = (
+    Door("GET", "/follow-up", show_calls),
+    Door("GET", "/contacts/{contact_id}", show_contact),
+    Door("POST", "/contacts/{contact_id}/outcome", record_outcome),
+    Door("POST", "/contacts/{contact_id}/reach", reach),
+    Door("POST", "/contacts/{contact_id}/call", call_anyway),
+    Door("POST", "/contacts/{contact_id}/notes", add_note),
+    Door("POST", "/contacts/{contact_id}/describe", describe),
+    Door("POST", "/contacts/{contact_id}/reveal", reveal),
+    Door("POST", "/contacts/{contact_id}/merge", merge),
+    Door("POST", "/contacts/{contact_id}/convert", convert),
+)

@@ -1,0 +1,71 @@
+"""Pages from templates: everything escaped, times in UTC, figures with their intervals."""
+
+from datetime import UTC, date, datetime
+from typing import Final
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from tracetogether.units import Interval
+
+_EPOCH: Final = date(1970, 1, 1).toordinal()
+BASE: Final = "/desk"
+"""Where the pages are mounted."""
+
+
+def environment() -> Environment:
+    """Return the environment of all templates."""
+    made = Environment(
+        loader=PackageLoader("tracetogether.adapters.operator_pages"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    made.filters.update(
+        time=time_text,
+        clock=clock_text,
+        day=day_text,
+        count=count_text,
+        minutes=minutes_text,
+        metres=metres_text,
+        percent=percent_text,
+    )
+    made.globals["base"] = BASE
+    return made
+
+
+def time_text(time: float | None) -> str:
+    """Return epoch seconds as date and time in UTC."""
+    if time is None:
+        return "–"
+    return datetime.fromtimestamp(time, UTC).strftime("%Y-%m-%d %H:%M")
+
+
+def clock_text(time: float) -> str:
+    """Return epoch seconds as time of day in UTC."""
+    return datetime.fromtimestamp(time, UTC).strftime("%H:%M")
+
+
+def day_text(day: int) -> str:
+    """Return a UTC day's number as YYYY-MM-DD."""
+    return date.fromordinal(_EPOCH + day).isoformat()
+
+
+def count_text(count: int) -> str:
+    """Return a count with its thousands apart."""
+    return f"{count:,}"
+
+
+def minutes_text(minutes: Interval) -> str:
+    """Return minutes: the median, and 5 % to 95 % behind it."""
+    return f"{minutes.median:.0f} ({minutes.low:.0f}–{minutes.high:.0f})"
+
+
+def metres_text(metres: Interval) -> str:
+    """Return metres: the median, and 5 % to 95 % behind it."""
+    return f"{metres.median:.1f} ({metres.low:.1f}–{metres.high:.1f})"
+
+
+def percent_text(share: float | None) -> str:
+    """Return a share of one as per cent; a dash if there is nothing to share."""
+    return "–" if share is None else f"{100 * share:.0f} %"
