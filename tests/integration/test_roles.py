@@ -18,9 +18,23 @@ pytestmark = pytest.mark.network
 
 ALLOWED = {
     ("post", "/v1/cases"): "issuer",
-    ("get", "/v1/cases"): "issuer tracer",
+    ("get", "/v1/cases"): "issuer tracer supervisor",
     ("post", "/v1/cases/{case_id}/pin"): "issuer",
-    ("get", "/v1/cases/{case_id}/contacts"): "tracer",
+    ("get", "/v1/cases/{case_id}/contacts"): "tracer supervisor",
+    ("post", "/v1/cases/{case_id}/assign"): "supervisor",
+    ("post", "/v1/cases/{case_id}/state"): "tracer supervisor",
+    ("post", "/v1/cases/{case_id}/merge"): "tracer supervisor",
+    ("get", "/v1/cases/{case_id}/notes"): "tracer supervisor",
+    ("post", "/v1/cases/{case_id}/notes"): "tracer supervisor",
+    ("get", "/v1/dashboard"): "tracer supervisor",
+    ("get", "/v1/followed"): "tracer supervisor",
+    ("get", "/v1/followed/{contact_id}"): "tracer supervisor",
+    ("post", "/v1/followed/{contact_id}/reveal"): "tracer",
+    ("put", "/v1/followed/{contact_id}/particulars"): "tracer",
+    ("post", "/v1/followed/{contact_id}/state"): "tracer",
+    ("post", "/v1/followed/{contact_id}/outcomes"): "tracer",
+    ("post", "/v1/followed/{contact_id}/merge"): "tracer",
+    ("post", "/v1/followed/{contact_id}/convert"): "tracer",
     ("post", "/v1/cases/{case_id}/reveal"): "tracer",
     ("get", "/v1/statistics"): "exporter auditor",
     ("get", "/v1/keys"): "keyholder",
@@ -43,6 +57,16 @@ BODIES = {
     ("post", "/v1/cases"): {"user_id": "x"},
     ("post", "/v1/cases/{case_id}/reveal"): {"pseudonym": "x", "reason": "y"},
     ("post", "/v1/operators"): {"name": "operator", "roles": ["admin"]},
+    ("post", "/v1/cases/{case_id}/assign"): {"operator": ""},
+    ("post", "/v1/cases/{case_id}/state"): {"state": "closed"},
+    ("post", "/v1/cases/{case_id}/merge"): {"into": "y"},
+    ("post", "/v1/cases/{case_id}/notes"): {"text": "x"},
+    ("post", "/v1/followed/{contact_id}/reveal"): {"reason": "y"},
+    ("put", "/v1/followed/{contact_id}/particulars"): {"name": "x", "phone": ""},
+    ("post", "/v1/followed/{contact_id}/state"): {"state": "reached"},
+    ("post", "/v1/followed/{contact_id}/outcomes"): {"outcome": "symptoms"},
+    ("post", "/v1/followed/{contact_id}/merge"): {"into": "y"},
+    ("post", "/v1/followed/{contact_id}/convert"): {},
 }
 
 
@@ -88,7 +112,7 @@ def test_row_19_every_route_has_its_row(desk: Desk) -> None:
 def test_row_19_every_route_against_every_role(desk: Desk, route: tuple[str, str]) -> None:
     method, path = route
     for role in Role:
-        place = path.format(case_id="NONE", name="nobody")
+        place = path.format(case_id="NONE", contact_id="NONE", name="nobody")
         status, answer = desk.send(method, place, desk.tokens[role.value], BODIES.get(route))
         if role.value in ALLOWED[route].split():
             assert status in {200, 404, 409}, (role, answer)
@@ -140,6 +164,7 @@ def test_row_23_a_disabled_operator_is_out_with_the_next_request(desk: Desk) -> 
 def test_row_20_lists_show_pseudonyms_and_who_it_is_costs_a_reason(desk: Desk) -> None:
     world = desk.world
     near, case = world.user(), world.authority.casework.open_case(world.user(), NOON)
+    world.authority.casework.assign(case.case_id, "tracer", NOON)
     world.take(case, world.heard(near, NOON - 3600, 45, rssi_dbm=-45), NOON)
     token, path = desk.tokens["tracer"], f"/v1/cases/{case.case_id}"
     _, listed = desk.send("get", f"{path}/contacts", token)

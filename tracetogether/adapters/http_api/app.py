@@ -163,7 +163,8 @@ def _for_uploads(authority: Authority, clock: Callable[[], float]) -> APIRouter:
         if receipt.case_id != CHAFF_CASE:
             # The log is in. If this fails, the list is found when it is asked for.
             with suppress(TraceTogetherError):
-                authority.tracing.refresh(authority.casework.case(receipt.case_id))
+                case = authority.casework.case(receipt.case_id)
+                authority.follow_up.refresh(case, clock())
         return receipt
 
     @router.post("/uploads", status_code=201, openapi_extra={"requestBody": body})

@@ -8,9 +8,10 @@ from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import PlainTextResponse
 
 from tracetogether.adapters.http_api import shapes
+from tracetogether.adapters.http_api.follow_up import add_follow_up
 from tracetogether.adapters.http_api.guard import guarded
 from tracetogether.adapters.http_api.metrics import metrics_text
-from tracetogether.authority.casework import Case, day_of
+from tracetogether.authority.casework import Case, CaseQuery, CaseState, CaseSummary, day_of
 from tracetogether.authority.contacts import pseudonym
 from tracetogether.authority.issuance import new_secret
 from tracetogether.authority.operators import roles_named
@@ -25,6 +26,7 @@ def for_operators(authority: Authority, clock: Callable[[], float]) -> APIRouter
     """Return the routes, each open to the roles that ``guard.ROLES`` gives it."""
     router = guarded("operator token", "operators", authority.access.operator)
     _casework(router, authority, clock)
+    add_follow_up(router, authority, clock, _line)
     _oversight(router, authority, clock)
     _staff(router, authority, clock)
     return router
@@ -40,9 +42,24 @@ def _casework(router: APIRouter, authority: Authority, clock: Callable[[], float
         )
 
     @router.get("/cases")
-    def list_cases() -> shapes.Cases:
-        """List all cases, the newest first. Roles: issuer, tracer."""
-        return shapes.Cases(cases=[_line(case) for case in authority.casework.cases()])
+    def list_cases(
+        request: Request,
+        state: Annotated[list[CaseState] | None, Query()] = None,
+        assigned_to: Annotated[
+            str | None, Query(description="An operator's name; empty for nobody's.")
+        ] = None,
+        offset: Annotated[int, Query(ge=0, le=10_000_000)] = 0,
+        limit: Annotated[int, Query(ge=1, le=1_000)] = 100,
+    ) -> shapes.Cases:
+        """List cases, the newest first. Roles: issuer, tracer, supervisor.
+
+        A tracer sees those that were given to him.
+        """
+        query = CaseQuery(frozenset(state or ()), assigned_to, offset=offset, limit=limit)
+        page = authority.casework.page(query, clock(), by=request.state.caller)
+        return shapes.Cases(
+            cases=[_summary(one) for one in page.cases], total=page.total, offset=page.offset
+        )
 
     @router.post("/cases/{case_id}/pin", status_code=201)
     def issue_pin(request: Request, case_id: str) -> shapes.UploadPinIssued:
@@ -70,9 +87,9 @@ def _casework(router: APIRouter, authority: Authority, clock: Callable[[], float
     ) -> Response:
         """List who was near in the 14 days before the case's date, in order of concern.
 
-        Role: tracer. The audit log says who asked.
+        Roles: tracer (of the cases given to him), supervisor. The audit log says who asked.
         """
-        case = authority.casework.case(case_id)
+        case = authority.casework.case(case_id, by=request.state.caller)
         traced = authority.tracing.contacts(
             case, policy_named(policy), believe_quarantined=quarantined
         )
@@ -88,7 +105,7 @@ def _casework(router: APIRouter, authority: Authority, clock: Callable[[], float
         The reason that is given stands in the audit log.
         """
         user_id = authority.tracing.reveal(
-            authority.casework.case(case_id),
+            authority.casework.case(case_id, by=request.state.caller),
             asked.pseudonym,
             asked.reason,
             clock(),
@@ -168,4 +185,20 @@ def _line(case: Case) -> shapes.CaseLine:
         pseudonym=pseudonym(case.user_id),
         date=case.date,
         opened_at=case.opened_at,
+        state=case.state.value,
+        assigned_to=case.assigned_to,
+        known_contact=case.known_contact,
+        merged_into=case.merged_into,
+    )
+
+
+def _summary(one: CaseSummary) -> shapes.CaseSummaryLine:
+    return shapes.CaseSummaryLine(
+        **_line(one.case).model_dump(),
+        uploads=one.uploads,
+        contacts=one.contacts,
+        to_trace=one.to_trace,
+        in_follow_up=one.in_follow_up,
+        lost=one.lost,
+        due=one.due,
     )

@@ -12,11 +12,26 @@ from tracetogether.adapters.http_api.refusals import RefusedError
 from tracetogether.authority.operators import Caller, Operator, Role
 from tracetogether.errors import AccessDeniedError
 
+_DESK: Final = frozenset({Role.TRACER, Role.SUPERVISOR})
 ROLES: Final[Mapping[tuple[str, str], frozenset[Role]]] = {
     ("POST", "/v1/cases"): frozenset({Role.ISSUER}),
-    ("GET", "/v1/cases"): frozenset({Role.ISSUER, Role.TRACER}),
+    ("GET", "/v1/cases"): frozenset({Role.ISSUER, Role.TRACER, Role.SUPERVISOR}),
     ("POST", "/v1/cases/{case_id}/pin"): frozenset({Role.ISSUER}),
-    ("GET", "/v1/cases/{case_id}/contacts"): frozenset({Role.TRACER}),
+    ("GET", "/v1/cases/{case_id}/contacts"): _DESK,
+    ("POST", "/v1/cases/{case_id}/assign"): frozenset({Role.SUPERVISOR}),
+    ("POST", "/v1/cases/{case_id}/state"): _DESK,
+    ("POST", "/v1/cases/{case_id}/merge"): _DESK,
+    ("GET", "/v1/cases/{case_id}/notes"): _DESK,
+    ("POST", "/v1/cases/{case_id}/notes"): _DESK,
+    ("GET", "/v1/dashboard"): _DESK,
+    ("GET", "/v1/followed"): _DESK,
+    ("GET", "/v1/followed/{contact_id}"): _DESK,
+    ("POST", "/v1/followed/{contact_id}/reveal"): frozenset({Role.TRACER}),
+    ("PUT", "/v1/followed/{contact_id}/particulars"): frozenset({Role.TRACER}),
+    ("POST", "/v1/followed/{contact_id}/state"): frozenset({Role.TRACER}),
+    ("POST", "/v1/followed/{contact_id}/outcomes"): frozenset({Role.TRACER}),
+    ("POST", "/v1/followed/{contact_id}/merge"): frozenset({Role.TRACER}),
+    ("POST", "/v1/followed/{contact_id}/convert"): frozenset({Role.TRACER}),
     ("POST", "/v1/cases/{case_id}/reveal"): frozenset({Role.TRACER}),
     ("GET", "/v1/statistics"): frozenset({Role.EXPORTER, Role.AUDITOR}),
     ("GET", "/v1/keys"): frozenset({Role.KEYHOLDER}),

@@ -98,18 +98,35 @@ class Batch(BaseModel):
 
 
 class CaseLine(BaseModel):
-    """A case as lists show it."""
+    """A case."""
 
     case_id: Annotated[str, Field(examples=["MZXW6YTBOI"])]
     pseudonym: Annotated[str, Field(description="What the diagnosed person is called in lists.")]
     date: Annotated[str, Field(examples=["2020-05-04"])]
     opened_at: Annotated[float, Field(description="Epoch seconds.")]
+    state: Annotated[str, Field(description="`open`, `tracing`, `closed` or `merged`.")]
+    assigned_to: Annotated[str, Field(description="An operator's name, or empty.")]
+    known_contact: Annotated[bool, Field(description="Was a contact of another case before.")]
+    merged_into: str
+
+
+class CaseSummaryLine(CaseLine):
+    """A case as lists show it; contacts counted without the merged ones."""
+
+    uploads: int
+    contacts: int
+    to_trace: int
+    in_follow_up: int
+    lost: int
+    due: Annotated[int, Field(description="To be called today.")]
 
 
 class Cases(BaseModel):
-    """All cases, the newest first."""
+    """A page of cases, the newest first."""
 
-    cases: list[CaseLine]
+    cases: list[CaseSummaryLine]
+    total: int
+    offset: int
 
 
 class UploadPinIssued(BaseModel):

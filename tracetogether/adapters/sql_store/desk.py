@@ -95,15 +95,12 @@ class SqlDesk:
             rows = connection.execute(newest.offset(query.offset).limit(query.limit)).all()
             cases = [case_of(row) for row in rows]
             ids = [one.case_id for one in cases]
-            uploads: dict[str, int] = dict(
-                connection.execute(
-                    sa.select(UPLOADS.c.case_id, sa.func.count())
-                    .where(UPLOADS.c.case_id.in_(ids))
-                    .group_by(UPLOADS.c.case_id)
-                )
-                .tuples()
-                .all()
+            logs = connection.execute(
+                sa.select(UPLOADS.c.case_id, sa.func.count().label("uploads"))
+                .where(UPLOADS.c.case_id.in_(ids))
+                .group_by(UPLOADS.c.case_id)
             )
+            uploads: dict[str, int] = {one.case_id: one.uploads for one in logs}
             states = connection.execute(
                 sa.select(
                     FOLLOWED.c.case_id,
@@ -130,7 +127,7 @@ class SqlDesk:
                 wanted = sa.select(CASES.c.user_id, CASES.c.case_id).where(
                     CASES.c.user_id.in_(some)
                 )
-                found += connection.execute(wanted).tuples()
+                found += [(user, case) for user, case in connection.execute(wanted)]
         return found
 
     # --- contacts (followed.FollowStore) ---

@@ -1,0 +1,190 @@
+"""The tracers' routes: assignment, followed contacts and their calendars, notes, the dashboard."""
+
+import datetime as dt
+from collections.abc import Callable
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request
+
+from tracetogether.adapters.http_api import follow_up_shapes as shapes
+from tracetogether.adapters.http_api.shapes import CaseLine, Done
+from tracetogether.authority.casework import day_of
+from tracetogether.authority.followed import ContactQuery, ContactState, Outcome, Priority
+from tracetogether.authority.service import Authority
+from tracetogether.units import utc_day
+
+_Page = Annotated[int, Query(ge=1, le=1_000)]
+_Offset = Annotated[int, Query(ge=0, le=10_000_000)]
+
+
+def add_follow_up(
+    router: APIRouter,
+    authority: Authority,
+    clock: Callable[[], float],
+    line: Callable[..., CaseLine],
+) -> None:
+    """Add the routes to the operators' router; ``line`` shows a case."""
+    _cases(router, authority, clock, line)
+    _contacts(router, authority, clock)
+    _steps(router, authority, clock, line)
+
+
+def _cases(
+    router: APIRouter,
+    authority: Authority,
+    clock: Callable[[], float],
+    line: Callable[..., CaseLine],
+) -> None:
+    @router.post("/cases/{case_id}/assign")
+    def assign(request: Request, case_id: str, asked: shapes.Assignment) -> CaseLine:
+        """Give a case to an operator who traces. Role: supervisor."""
+        by = request.state.caller
+        return line(authority.casework.assign(case_id, asked.operator, clock(), by=by))
+
+    @router.post("/cases/{case_id}/state")
+    def close(request: Request, case_id: str, asked: shapes.CaseStep) -> CaseLine:
+        """Close a case, or open a closed one again. Roles: tracer, supervisor."""
+        work = authority.casework
+        step = work.close if asked.state == "closed" else work.reopen
+        return line(step(case_id, clock(), by=request.state.caller))
+
+    @router.post("/cases/{case_id}/merge")
+    def merge_cases(request: Request, case_id: str, asked: shapes.Into) -> CaseLine:
+        """Merge a case into another one, which takes its contacts. Roles: tracer, supervisor."""
+        by = request.state.caller
+        return line(authority.merging.merge_cases(case_id, asked.into, clock(), by=by))
+
+    @router.get("/cases/{case_id}/notes")
+    def read_notes(request: Request, case_id: str) -> shapes.NoteLines:
+        """Read the notes on a case and its contacts. Roles: tracer, supervisor."""
+        found = authority.desk.notes_on(case_id, by=request.state.caller)
+        return shapes.NoteLines(notes=[shapes.NoteLine.of(one) for one in found])
+
+    @router.post("/cases/{case_id}/notes", status_code=201)
+    def write_note(request: Request, case_id: str, asked: shapes.NewNote) -> shapes.NoteLine:
+        """Write a note on a case, or on a contact of it. Roles: tracer, supervisor."""
+        return shapes.NoteLine.of(
+            authority.follow_up.note(
+                case_id,
+                asked.text,
+                clock(),
+                contact_id=asked.contact_id,
+                by=request.state.caller,
+            )
+        )
+
+    @router.get("/dashboard")
+    def dashboard(request: Request) -> shapes.DashboardShape:
+        """Count the work: of all cases, or of a tracer's own. Roles: tracer, supervisor."""
+        return shapes.DashboardShape.of(authority.desk.dashboard(clock(), by=request.state.caller))
+
+
+def _contacts(router: APIRouter, authority: Authority, clock: Callable[[], float]) -> None:
+    @router.get("/followed")
+    def list_followed(
+        request: Request,
+        case_id: str | None = None,
+        state: Annotated[list[ContactState] | None, Query()] = None,
+        priority: Annotated[
+            list[str] | None, Query(description="`high`, `medium` or `low`.")
+        ] = None,
+        due: Annotated[bool, Query(description="Only those to be called today.")] = False,  # noqa: FBT002 - FastAPI passes it by name
+        offset: _Offset = 0,
+        limit: _Page = 100,
+    ) -> shapes.FollowedPage:
+        """List contacts under follow-up, the most urgent first. Roles: tracer, supervisor.
+
+        A tracer sees those of the cases that were given to him.
+        """
+        query = ContactQuery(
+            case_id=case_id,
+            states=frozenset(state or ()),
+            priorities=frozenset(one for one in Priority if one.word in (priority or ())),
+            due_on=utc_day(clock()) if due else None,
+            offset=offset,
+            limit=limit,
+        )
+        return shapes.FollowedPage.of(authority.desk.page(query, by=request.state.caller))
+
+    @router.get("/followed/{contact_id}")
+    def one_followed(request: Request, contact_id: str) -> shapes.FollowedContact:
+        """Show a contact with the calendar. Roles: tracer, supervisor."""
+        by = request.state.caller
+        found = shapes.FollowedLine.of(authority.desk.contact(contact_id, by=by))
+        days = authority.desk.calendar(contact_id, by=by)
+        return shapes.FollowedContact(
+            **found.model_dump(), calendar=[shapes.CalendarDay.of(one) for one in days]
+        )
+
+    @router.post("/followed/{contact_id}/reveal")
+    def reveal_followed(
+        request: Request, contact_id: str, asked: shapes.WhyReveal
+    ) -> shapes.PersonLine:
+        """Tell who a contact is. Role: tracer. The reason stands in the audit log."""
+        person = authority.follow_up.reveal(
+            contact_id, asked.reason, clock(), by=request.state.caller
+        )
+        return shapes.PersonLine(
+            pseudonym=person.pseudonym,
+            user_id=person.user_id,
+            name=person.name,
+            phone=person.phone,
+        )
+
+    @router.put("/followed/{contact_id}/particulars")
+    def describe(request: Request, contact_id: str, asked: shapes.Particulars) -> Done:
+        """Write down a contact's name and telephone number, sealed. Role: tracer."""
+        authority.follow_up.describe(
+            contact_id, asked.name, asked.phone, clock(), by=request.state.caller
+        )
+        return Done(done=True)
+
+
+def _steps(
+    router: APIRouter,
+    authority: Authority,
+    clock: Callable[[], float],
+    line: Callable[..., CaseLine],
+) -> None:
+    @router.post("/followed/{contact_id}/state")
+    def step(request: Request, contact_id: str, asked: shapes.ContactStep) -> shapes.FollowedLine:
+        """Write down that a contact was told, or is to be called after all. Role: tracer."""
+        work = authority.follow_up
+        act = work.reach if asked.state == "reached" else work.call_anyway
+        return shapes.FollowedLine.of(act(contact_id, clock(), by=request.state.caller))
+
+    @router.post("/followed/{contact_id}/outcomes")
+    def call(request: Request, contact_id: str, asked: shapes.Call) -> shapes.FollowedLine:
+        """Write down what a day's call found. Role: tracer.
+
+        Not reached on three days in a row: lost. Reached on the last day: completed.
+        """
+        now = clock()
+        return shapes.FollowedLine.of(
+            authority.follow_up.record(
+                contact_id,
+                _day(asked.date, now),
+                Outcome(asked.outcome),
+                now,
+                by=request.state.caller,
+            )
+        )
+
+    @router.post("/followed/{contact_id}/merge")
+    def merge(request: Request, contact_id: str, asked: shapes.Into) -> shapes.FollowedLine:
+        """Merge a contact into another one of the same case. Role: tracer."""
+        by = request.state.caller
+        return shapes.FollowedLine.of(
+            authority.merging.merge(contact_id, asked.into, clock(), by=by)
+        )
+
+    @router.post("/followed/{contact_id}/convert", status_code=201)
+    def convert(request: Request, contact_id: str, asked: shapes.Diagnosis) -> CaseLine:
+        """Open a case for a contact who tested positive. Role: tracer."""
+        now = clock()
+        day = _day(asked.date, now)
+        return line(authority.merging.convert(contact_id, now, day, by=request.state.caller))
+
+
+def _day(date: dt.date | None, now: float) -> int:
+    return utc_day(now) if date is None else day_of(date)
