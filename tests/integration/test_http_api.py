@@ -123,7 +123,7 @@ def test_every_route_but_three_is_closed_to_strangers(site: Site) -> None:
         for case in (case_id, "NONE"):
             for body in (None, b"", b"{", b"{}", b"[" * 10_000, b'{"user_id": "x"}'):
                 for bearer in (None, "", "wrong", "é", who.credential[:-1]):
-                    place = path.format(case_id=case, name=case)
+                    place = path.format(case_id=case, contact_id=case, name=case)
                     status, answer = site.send(method.upper(), place, body, bearer)
                     assert status == 401, (method, path, body, bearer)
                     seen.add(json.dumps(answer))
