@@ -38,7 +38,7 @@ class Tracks:
     @property
     def ticks(self) -> int:
         """Return the number of ticks."""
-        return len(self.posture[0])
+        return int(self.posture.shape[1])
 
     def tick(self, time_s: Floats) -> Ints:
         """Return the tick that holds each time."""

@@ -34,7 +34,7 @@ def ground_truth(tracks: Tracks, within_m: float) -> Truth:
     people, steps = tracks.people, tracks.ticks - 1
     near = np.zeros((people, people), dtype=np.int64)
     nearest2 = np.full((people, people), np.inf, dtype=np.float32)
-    chunk = max(1, _CELLS_AT_ONCE // people**2)
+    chunk = max(1, _CELLS_AT_ONCE // max(people, 1) ** 2)
     for begin in range(0, steps, chunk):
         xy = tracks.xy[:, begin : min(begin + chunk, steps)]
         x, y = xy[..., 0], xy[..., 1]

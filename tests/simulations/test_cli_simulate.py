@@ -97,3 +97,21 @@ def test_what_goes_wrong(small: Path, tmp_path: Path) -> None:
     call("run", small, "--out", full, fails=StoreError)
     assert CliRunner().invoke(simulate, ["run"]).exit_code == 2
     assert CliRunner().invoke(simulate, ["run", str(small), "--seed", "-1"]).exit_code == 2
+
+
+@pytest.mark.parametrize(
+    ("setting", "words"),
+    [
+        ("adoption=0", "With 0 of 16 people on it the app can find nobody"),
+        ("adoption=0.06", "With 1 of 16 people on it the app can find nobody"),
+        ("packet_loss=1", "heard 0 advertisements; 0 of 0 connections came about"),
+    ],
+)
+def test_nothing_to_hear_is_a_result(small: Path, tmp_path: Path, setting: str, words: str) -> None:
+    folder, page = tmp_path / "kept", tmp_path / "report.html"
+    done = call("run", small, "--set", setting, "--set", "duration_s=60", "--out", folder)
+    assert words in " ".join(done.stdout.split())
+    scores = json.loads((folder / "manifest.json").read_text("utf-8"))["scores"]
+    assert (scores["found"], scores["false_contacts"]) == (0, 0)
+    call("report", folder, "-o", page)
+    assert page.stat().st_size > 1000

@@ -155,6 +155,8 @@ def report(folder: Path, output: Path) -> None:
 
 def _keep(played: Run, scores: Scores, apart: Breakdown, folder: Path) -> None:
     save_run(played, ground_truth(played.tracks, scores.policy.within_m), scores, apart, folder)
+    if not scores.cases:
+        return  # nobody has the app, so there is no case to picture
     try:
         save_picture(played, _telling(scores), folder / PICTURE)
     except MissingExtraError as missing:
@@ -177,10 +179,13 @@ def _show(
         f"({seconds:.1f} s)",
         soft_wrap=True,
     )
+    scans, heard, tried, came, left = (
+        counts.get(name, 0)
+        for name in ("scans", "receptions", "connections_tried", "connections", "records")
+    )
     console.print(
-        f"{counts['scans']:,} scans heard {counts['receptions']:,} advertisements; "
-        f"{counts['connections']:,} of {counts['connections_tried']:,} connections came about and "
-        f"left {counts['records']:,} records.",
+        f"{scans:,} scans heard {heard:,} advertisements; {came:,} of {tried:,} connections came "
+        f"about and left {left:,} records.",
         soft_wrap=True,
     )
     table = Table(box=SIMPLE_HEAD, pad_edge=False, show_header=False)
@@ -206,10 +211,18 @@ def _show(
         soft_wrap=True,
     )
     console.print(_systems_table(apart))
+    if len(played.app) < 2:
+        console.print(
+            f"With {len(played.app)} of {played.tracks.people} people on it the app can find "
+            "nobody: set people.adoption higher.",
+            style="yellow",
+            soft_wrap=True,
+        )
     cost = ", ".join(
         f"{name} {percent:.1f} %" for name, percent in apart.battery_percent_per_hour.items()
     )
-    console.print(f"Battery per hour, by assumed currents: {cost}.", soft_wrap=True)
+    if cost:
+        console.print(f"Battery per hour, by assumed currents: {cost}.", soft_wrap=True)
     if apart.lost:
         lost = ", ".join(f"{name} {count:,}" for name, count in apart.lost.items())
         console.print(f"Lost: {lost}.", soft_wrap=True)
