@@ -16,3 +16,4 @@ class Rejection(Enum):
     SELF_TEMPID = "self_tempid"
     WITHDRAWN = "withdrawn"
     QUARANTINED = "quarantined"
+    TWO_PLACES = "two_places"

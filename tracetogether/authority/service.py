@@ -11,6 +11,7 @@ from tracetogether.authority.casework import CaseDeskStore, CaseStore, Casework
 from tracetogether.authority.contact_lists import ListStore
 from tracetogether.authority.custody import Custody
 from tracetogether.authority.desk import Desk
+from tracetogether.authority.evidence import Logs
 from tracetogether.authority.followed import FollowStore
 from tracetogether.authority.followup import FollowUp
 from tracetogether.authority.indicators import DashboardStore
@@ -102,7 +103,7 @@ class Authority:
         pins = Pins(keys, store, store, audit, limits, entropy)
         rows, notes = store.desk, Notes(keys, store.desk, audit, entropy)
         casework = Casework(store, rows, rows, store, store, keys, audit, entropy)
-        tracing = Tracing(keys, issuer, store, store, store, audit, entropy)
+        tracing = Tracing(Logs(keys, issuer, store, store, store, rows), store, audit, entropy)
         desk = Desk(keys, casework, rows, rows, rows, notes)
         return cls(
             access=Access(store, store),

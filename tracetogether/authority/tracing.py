@@ -1,14 +1,10 @@
 """A case's contacts: opened sightings, folded by person into minutes near, in order of concern."""
 
 import os
-from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Final
 
-import numpy as np
-
-from tracetogether.authority.access import UserStore
 from tracetogether.authority.audit import Audit
 from tracetogether.authority.casework import Case
 from tracetogether.authority.contact_lists import (
@@ -18,14 +14,10 @@ from tracetogether.authority.contact_lists import (
     sealed_contacts,
 )
 from tracetogether.authority.contacts import Contact, contacts_of, judged
-from tracetogether.authority.intake import UploadStore, unseal
-from tracetogether.authority.opening import open_log
+from tracetogether.authority.evidence import Evidence, Logs
 from tracetogether.authority.operators import Caller
-from tracetogether.bluetrace.tempid import TempIDIssuer
-from tracetogether.bluetrace.upload import parse_upload
 from tracetogether.crypto import sha256
 from tracetogether.errors import ConflictError, KeyRingError, NotFoundError, SealError
-from tracetogether.keyring import KeyRing
 from tracetogether.parameters import (
     CWA_POLICY,
     DEMO_POLICY,
@@ -37,8 +29,7 @@ from tracetogether.parameters import (
     CloseContactPolicy,
 )
 from tracetogether.rejection import Rejection
-from tracetogether.sightings import Sightings
-from tracetogether.units import Entropy, Ints, utc_day
+from tracetogether.units import Entropy, utc_day
 
 POLICIES: Final[Mapping[str, CloseContactPolicy]] = {
     "singapore": SINGAPORE_POLICY,
@@ -113,11 +104,8 @@ class TracedCase:
 class Tracing:
     """Finds the contacts of a case: once when a log comes in, and again when something changed."""
 
-    keys: KeyRing
-    issuer: TempIDIssuer
-    uploads: UploadStore
+    logs: Logs
     lists: ListStore
-    users: UserStore
     audit: Audit
     entropy: Entropy = os.urandom
 
@@ -132,7 +120,8 @@ class Tracing:
 
         What can't be opened any more, because its keys were destroyed, is counted. The list is
         kept, the people in it sealed, and found again from the logs if another log came in
-        or one was forgotten, if somebody on it has withdrawn, or if keys were quarantined.
+        or one was forgotten, the case's own or one that tells of its person, if somebody on
+        it has withdrawn, or if keys were quarantined.
 
         Args:
             case: whose contacts.
@@ -141,15 +130,20 @@ class Tracing:
         """
         found = None if believe_quarantined else self._kept(case, policy)
         if found is None:
-            found = self._traced(case, policy, None if believe_quarantined else self.keys)
+            evidence = self.logs.evidence(case, believe_quarantined=believe_quarantined)
+            found = self._traced(case, policy, evidence)
             if not believe_quarantined:
                 self._keep(found)
         return replace(found, policy=policy, contacts=judged(found.contacts, policy, case.day))
 
     def refresh(self, case: Case) -> None:
-        """Find a case's contacts anew on every basis that a policy asks for, and keep them."""
-        for policy in {one.basis: one for one in POLICIES.values()}.values():
-            self.contacts(case, policy)
+        """Find a case's contacts within every radius that a policy asks for, and keep them."""
+        radii = {one.basis: one for one in POLICIES.values() if one.rule is None}.values()
+        missing = [one for one in radii if self._kept(case, one) is None]
+        if missing:
+            evidence = self.logs.evidence(case)
+            for policy in missing:
+                self._keep(self._traced(case, policy, evidence))
 
     def reveal(self, case: Case, name: str, reason: str, now: float, *, by: Caller) -> str:
         """Return the user id of a contact of a case, by the pseudonym; the act is audited.
@@ -173,14 +167,16 @@ class Tracing:
     def _kept(self, case: Case, policy: CloseContactPolicy) -> TracedCase | None:
         """Return the list that is kept, None if there is none that still holds."""
         kept = self.lists.contact_list(case.case_id, policy.basis)
-        if kept is None or kept.found_from != self._what_it_is_found_from(case):
+        if kept is None:
             return None
         try:
-            contacts = opened_contacts(kept, self.keys)
+            contacts = opened_contacts(kept, self.logs.keys)
         except (KeyRingError, SealError):
             return None
+        if kept.found_from != self._what_it_is_found_from(case, contacts):
+            return None
         people = [one.user_id for one in contacts]
-        if len(self.users.registered(people)) < len(people):
+        if len(self.logs.users.registered(people)) < len(people):
             return None
         return TracedCase(
             case=case,
@@ -195,15 +191,15 @@ class Tracing:
         )
 
     def _keep(self, found: TracedCase) -> None:
-        received = [time for _, time in self.uploads.upload_ids(found.case.case_id)]
-        if not received or not self.keys.has_day(utc_day(max(received))):
+        received = [time for _, time in self.logs.uploads.upload_ids(found.case.case_id)]
+        if not received or not self.logs.keys.has_day(utc_day(max(received))):
             return  # nothing came in, or it is about to be forgotten
         self.lists.put_contact_list(
             ContactList(
                 case_id=found.case.case_id,
                 basis=found.policy.basis,
                 day=utc_day(max(received)),  # it goes when the last upload goes
-                found_from=self._what_it_is_found_from(found.case),
+                found_from=self._what_it_is_found_from(found.case, found.contacts),
                 uploads=found.uploads,
                 unreadable_uploads=found.unreadable_uploads,
                 records=found.records,
@@ -214,64 +210,36 @@ class Tracing:
                     found.contacts,
                     found.case.case_id,
                     utc_day(max(received)),
-                    self.keys,
+                    self.logs.keys,
                     self.entropy,
                 ),
             )
         )
 
-    def _what_it_is_found_from(self, case: Case) -> bytes:
+    def _what_it_is_found_from(self, case: Case, contacts: Iterable[Contact]) -> bytes:
         # Keys destroyed ahead of time, in the very days that are traced, change the list too.
-        oldest = max(self.keys.oldest_day or 0, utc_day(case.traced_from))
-        uploads = self.uploads.upload_ids(case.case_id)
-        said = [list(map(tuple, uploads)), self.keys.quarantine_spans, case.day, oldest]
+        oldest = max(self.logs.keys.oldest_day or 0, utc_day(case.traced_from))
+        partners = self.logs.partners_of(case, {one.user_id for one in contacts})
+        said = [
+            [
+                [tuple(upload) for upload in self.logs.uploads.upload_ids(case_id)]
+                for case_id in (case.case_id, *(case_id for _, case_id in partners))
+            ],
+            self.logs.keys.quarantine_spans,
+            case.day,
+            oldest,
+        ]
         return sha256(repr(said).encode())
 
-    def _traced(
-        self, case: Case, policy: CloseContactPolicy, quarantine: KeyRing | None
-    ) -> TracedCase:
-        uploads = self.uploads.uploads(case.case_id)
-        opened = []
-        unreadable = 0
-        for upload in uploads:
-            try:
-                body = unseal(upload, self.keys)
-            except (KeyRingError, SealError):
-                unreadable += 1
-                continue
-            opened.append(
-                open_log(
-                    parse_upload(body).records,
-                    self.issuer,
-                    uploader=upload.user_id,
-                    received_at=upload.received_at,
-                    keys=quarantine,
-                    registered=self.users.registered,
-                )
-            )
-        rejected: Counter[Rejection] = Counter()
-        for log in opened:
-            rejected.update(log.rejected)
-        believed = Sightings.concat([log.sightings for log in opened])
-        traced = believed.take(
-            (believed.time >= case.traced_from) & (believed.time < case.traced_until)
-        )
-        traced = traced.take(_first_of_each(traced))
+    def _traced(self, case: Case, policy: CloseContactPolicy, found: Evidence) -> TracedCase:
         return TracedCase(
             case=case,
             policy=policy,
-            contacts=contacts_of(traced, policy, case_day=case.day),
-            uploads=len(uploads),
-            unreadable_uploads=unreadable,
-            records=sum(log.records for log in opened),
-            accepted=len(believed),
-            in_span=len(traced),
-            rejected=dict(rejected),
+            contacts=contacts_of(found.own, policy, told=found.told, case_day=case.day),
+            uploads=found.uploads,
+            unreadable_uploads=found.unreadable_uploads,
+            records=found.records,
+            accepted=found.accepted,
+            in_span=len(found.own),
+            rejected=found.rejected,
         )
-
-
-def _first_of_each(sightings: Sightings) -> Ints:
-    """Return the rows left when the same record in two overlapping uploads counts once."""
-    keys = np.stack([sightings.time, sightings.peer.codes, sightings.rssi_dbm], axis=1)
-    _, first = np.unique(keys, axis=0, return_index=True)
-    return np.sort(first).astype(np.int64)
