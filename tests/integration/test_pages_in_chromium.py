@@ -1,0 +1,289 @@
+"""The operators' pages in a real browser: a day without scripts, and checks with them."""
+
+import re
+import shutil
+from collections.abc import Iterator
+
+import pyotp
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+
+from tests.authority_world import NOON, World, heard
+from tests.conftest import counted_entropy
+from tests.pages_world import PASSWORD, Pages, serving
+from tracetogether.adapters.http_client import AuthorityClient
+from tracetogether.adapters.sql_store import SqlStore
+from tracetogether.authority.operators import ALL_ROLES
+from tracetogether.bluetrace.upload import write_upload
+
+pytestmark = pytest.mark.network
+SCRIPT = "<script>document.title='broken'</script><img src=x onerror=alert(1)>Li Wei"
+WATCH = """
+window.violations = [];
+document.addEventListener('securitypolicyviolation', one =>
+    window.violations.push(one.violatedDirective + ' ' + one.blockedURI));
+"""
+FASTER = {"resultTypes": ["violations"]}
+SLOW_MS = 60_000  # a loaded machine is several times slower
+
+
+@pytest.fixture(scope="module")
+def pages(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pages]:
+    place = tmp_path_factory.mktemp("pages") / "authority.db"
+    with SqlStore.create(place, name="SG_MOH") as store:
+        world = World.of(counted_entropy(21), store=store)
+        with serving(world) as served:
+            served.operator("second", *ALL_ROLES)
+            world.authority.staff.add("amira", ALL_ROLES, "token of amira", NOON)
+            served.sign_in.set_password("amira", PASSWORD, NOON)
+            yield served
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    found = shutil.which("chromium") or shutil.which("chromium-browser")
+    if found is None:
+        pytest.skip("needs Chromium")
+    with sync_playwright() as driver:
+        launched = driver.chromium.launch(
+            executable_path=found, args=["--no-sandbox", "--disable-dev-shm-usage"]
+        )
+        yield launched
+        launched.close()
+
+
+def context_of(browser: Browser, *, scripts: bool, language: str = "en-GB") -> BrowserContext:
+    context = browser.new_context(java_script_enabled=scripts, locale=language)
+    context.set_default_timeout(SLOW_MS)
+    return context
+
+
+def watched(context: BrowserContext) -> list[str]:
+    """Return a list that fills with all that goes wrong, and with requests to elsewhere."""
+    wrong: list[str] = []
+    context.on("weberror", lambda error: wrong.append(str(error.error)))
+    context.on(
+        "console",
+        lambda said: wrong.append(said.text) if said.type in {"error", "warning"} else None,
+    )
+    context.on(
+        "request",
+        lambda sent: (
+            wrong.append(sent.url) if not sent.url.startswith("http://127.0.0.1:") else None
+        ),
+    )
+    context.on("dialog", lambda shown: wrong.append(shown.message))
+    return wrong
+
+
+def sign_in(page: Page, pages: Pages, name: str, code: str) -> None:
+    page.goto(f"{pages.url}/desk/")
+    page.get_by_label("Name").fill(name)
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_label("Code").fill(code)
+    page.get_by_role("main").get_by_role("button", name="Sign in").click()
+
+
+def first_sign_in(page: Page, pages: Pages) -> None:
+    sign_in(page, pages, "amira", "")
+    expect(page.get_by_role("heading", name="Set up your codes")).to_be_visible()
+    secret = page.locator("code.secret").inner_text()
+    page.get_by_label("2. The code").fill(pyotp.TOTP(secret).at(int(pages.clock.now)))
+    page.get_by_role("button", name="Go on").click()
+    expect(page.get_by_role("heading", name="Overview")).to_be_visible()
+
+
+def from_a_case_to_contacts(page: Page, pages: Pages) -> str:
+    """Open a case, issue a PIN in two clicks, let the phone upload; return who was near."""
+    with AuthorityClient(pages.url, retries=0) as phone, AuthorityClient(pages.url) as other:
+        patient, near = phone.register(), other.register()
+        page.get_by_role("link", name="Cases").first.click()
+        page.get_by_label("User id").fill(patient.user_id)
+        page.get_by_role("button", name="Open a case").click()
+        expect(page.get_by_text("No log has come in yet")).to_be_visible()
+        case_id = page.url.rpartition("/")[2]
+        page.get_by_role("link", name="Cases").first.click()
+        page.get_by_role("link", name=case_id).click()
+        page.get_by_role("button", name="Issue an upload PIN").click()
+        pin = page.locator(".pin").inner_text().replace(" ", "")
+        assert re.fullmatch(r"\d{8}", pin)
+        start, authority = pages.clock.now - 86_400, pages.world.authority
+        far = authority.issuance.register().user_id
+        rows = heard(authority, near.user_id, start, 50, rssi_dbm=-42)
+        rows += heard(authority, far, start + 7200, 5, rssi_dbm=-80)
+        body = write_upload(rows)
+        assert phone.upload(body, phone.redeem_pin(pin, body))["accepted"] == len(rows)
+    page.get_by_role("link", name="Back to the case").click()
+    expect(page.get_by_role("heading", name="Who was near")).to_be_visible()
+    assert page.locator("svg.picture a").count() == 2
+    assert near.user_id not in page.content()
+    return near.user_id
+
+
+def call_somebody(page: Page, case: str) -> None:
+    """Record a call from today's list, and go to the contact."""
+    page.get_by_role("link", name="Follow-up").click()
+    page.get_by_label("What the call to").first.select_option("symptoms")
+    page.get_by_role("button", name="Record").first.click()
+    expect(page.get_by_text("Nobody is to be called any more today.")).to_be_visible()
+    page.goto(case)
+    page.locator("tbody th a").first.click()
+    expect(page.locator("h1").get_by_text("in follow-up")).to_be_visible()
+    expect(page.locator("td").get_by_text("symptoms")).to_be_visible()
+
+
+def reveal_somebody(page: Page, near: str) -> None:
+    """Write a name down, try to see it without a reason, and with one."""
+    contact = page.url
+    page.get_by_text("Write down name and telephone number").click()
+    page.locator("#person-name").fill(SCRIPT)
+    page.get_by_label("Telephone").fill("+65 5550 0100")
+    page.get_by_role("button", name="Keep, sealed").click()
+    assert "5550 0100" not in page.content()
+    page.get_by_role("button", name="Reveal").click()
+    expect(page.get_by_text("say why the person is to be known")).to_be_visible()
+    page.goto(contact)
+    page.get_by_label("Reason").fill("call for testing")
+    page.get_by_role("button", name="Reveal").click()
+    expect(page.get_by_text("+65 5550 0100")).to_be_visible()
+    expect(page.get_by_text(SCRIPT)).to_be_visible()
+    assert near in page.content()
+
+
+@pytest.fixture(scope="module")
+def walked(pages: Pages, browser: Browser) -> dict[str, str]:
+    """Walk a tracer's day in a browser without scripts; return the paths of what was met."""
+    context = context_of(browser, scripts=False)
+    wrong = watched(context)
+    page = context.new_page()
+    found: dict[str, str] = {}
+    first_sign_in(page, pages)
+    near = from_a_case_to_contacts(page, pages)
+    found["case"] = page.url
+    page.get_by_label("New note").fill(SCRIPT)
+    page.get_by_role("button", name="Keep the note").click()
+    expect(page.get_by_text(SCRIPT)).to_be_visible()
+    page.get_by_role("link", name="Contact graph").click()
+    assert page.locator("svg.picture circle").count() == 3
+    found["graph"] = page.url
+    call_somebody(page, found["case"])
+    found["contact"] = page.url
+    reveal_somebody(page, near)
+    page.get_by_role("link", name="Audit log").click()
+    expect(page.get_by_text("reason: call for testing")).to_be_visible()
+    page.get_by_role("button", name="Check every entry").click()
+    expect(page.get_by_text("none changed.")).to_be_visible()
+    page.get_by_role("button", name="Sign out").click()
+    expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
+    page.goto(found["case"])
+    expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
+    context.close()
+    assert [one for one in wrong if "status of 4" not in one] == []
+    return {name: url.removeprefix(pages.url) for name, url in found.items()}
+
+
+def test_a_tracers_day_without_scripts(walked: dict[str, str]) -> None:
+    assert set(walked) == {"case", "graph", "contact"}
+
+
+def every_page(walked: dict[str, str]) -> list[str]:
+    fixed = ["/desk/", "/desk/cases", "/desk/follow-up", "/desk/audit", "/desk/keys"]
+    return [*fixed, *walked.values(), "/desk/cases/NONE"]
+
+
+@pytest.mark.parametrize("language", ["en-GB", "zh-CN"])
+def test_row_22_no_violation_and_no_barrier_on_any_page(
+    pages: Pages, browser: Browser, walked: dict[str, str], language: str
+) -> None:
+    context = context_of(browser, scripts=True, language=language)
+    context.add_init_script(WATCH)
+    wrong = watched(context)
+    page, axe = context.new_page(), Axe()
+    barriers: dict[str, str] = {}
+
+    def check(path: str) -> None:
+        assert page.evaluate("window.violations") == [], path
+        assert "broken" not in page.title()
+        assert page.locator("html").get_attribute("lang") == {"en-GB": "en"}.get(
+            language, "zh-Hans"
+        )
+        checked = axe.run(page, options=FASTER)
+        if checked.violations_count:
+            barriers[path] = checked.generate_report()
+
+    page.goto(f"{pages.url}/desk/sign-in")
+    check("/desk/sign-in")
+    page.locator("#name").fill("second")
+    page.locator("#password").fill(PASSWORD)
+    page.locator("#code").fill(pages.code("second"))
+    page.locator("main button").click()
+    page.wait_for_url("**/desk/")
+    # What differs between languages is the letters: two pages show those.
+    for path in every_page(walked) if language == "en-GB" else [walked["case"], "/desk/"]:
+        page.goto(pages.url + path)
+        page.evaluate("for (const one of document.querySelectorAll('details')) one.open = true")
+        check(path)
+    page.goto(pages.url + walked["contact"])
+    page.locator("#reason").fill("a check")
+    page.locator("button.grave").click()
+    check("revealed")
+    page.goto(pages.url + walked["case"])
+    page.locator(".actions button").first.click()
+    check("pin")
+    context.close()
+    assert barriers == {}
+    assert [one for one in wrong if "status of 404" not in one] == []
+
+
+def test_the_keyboard_reaches_everything_in_its_order(
+    pages: Pages, browser: Browser, walked: dict[str, str]
+) -> None:
+    context = context_of(browser, scripts=True)
+    page = context.new_page()
+    sign_in(page, pages, "second", pages.code("second"))
+    page.wait_for_url("**/desk/")
+    page.goto(pages.url + walked["case"])
+    wanted = page.evaluate(
+        "[...document.querySelectorAll('a[href], button, input:not([type=hidden]), select, "
+        'textarea, summary, [tabindex="0"]\')].filter(one => one.checkVisibility()).length'
+    )
+    met = []
+    for _ in range(wanted):
+        page.keyboard.press("Tab")
+        met.append(
+            page.evaluate(
+                "(() => { const one = document.activeElement; "
+                "return [one.tagName, one.textContent.trim().slice(0, 30), "
+                "one.compareDocumentPosition(document.querySelector('main')) & 4] })()"
+            )
+        )
+    assert met[0][1] == "Skip to the content"
+    places = [after for _, _, after in met]
+    assert places == sorted(places, reverse=True)  # the bar first, then the page
+    assert "BODY" not in {tag for tag, _, _ in met}
+    assert len({(tag, text) for tag, text, _ in met}) > 10
+    # To the content at once, and seen where one is.
+    page.goto(pages.url + walked["case"])
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    assert page.evaluate("document.activeElement.id") == "main"
+    page.keyboard.press("Tab")
+    assert page.evaluate("getComputedStyle(document.activeElement).outlineStyle") == "solid"
+    context.close()
+
+
+def test_screens_as_small_as_a_phones(
+    pages: Pages, browser: Browser, walked: dict[str, str]
+) -> None:
+    context = browser.new_context(viewport={"width": 390, "height": 800})
+    page = context.new_page()
+    page.set_default_timeout(SLOW_MS)
+    sign_in(page, pages, "second", pages.code("second"))
+    page.wait_for_url("**/desk/")
+    widths = {}
+    for path in every_page(walked):
+        page.goto(pages.url + path)
+        widths[path] = page.evaluate("document.documentElement.scrollWidth")
+    context.close()
+    assert {path: width for path, width in widths.items() if width > 390} == {}
