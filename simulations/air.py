@@ -3,7 +3,9 @@
 A scan is one event: every phone that could be heard goes through the channel at once, in columns.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 import numpy as np
@@ -12,6 +14,8 @@ from scipy.special import ndtr
 from simulations.channel import Channel, Readings
 from simulations.hearing import MAX_CHANCES, HearingTable, hearing_table
 from simulations.keys import ChannelKeys, PhoneKeys
+from simulations.link_steps import LINK_MARGIN_DB, MAX_INCOMING, NEWS_S, Purpose
+from simulations.neighbours import meeting_places, within_reach
 from simulations.phone_states import PhoneState, StateChange
 from simulations.phones import HABITS, Habit, Phones, System, timings_of
 from simulations.streams import Noise, Streams
@@ -25,12 +29,29 @@ _SYSTEM: Final = {
     Habit.IOS_BACK: System.IOS,
     Habit.BROADCAST: System.ANDROID,  # both systems keep the same times there
 }
-LINK_MARGIN_DB: Final = 3.0  # a connection wants more than a single advertisement does
 IN_FRONT: Final = PhoneKeys(ios=0.0)
 """Phones at their best: the app always in front, Bluetooth always on."""
 
-_NEWS_S: Final = 185.0  # an Android is news to iOS when it begins to advertise under a new address
-MAX_INCOMING: Final = 4  # links that a phone's controller serves at once; phones differ, 4 to 7
+
+def kinds_of(app: str) -> list[Habit]:
+    """Return the habits that phones with such an app can have."""
+    return [kind for kind in Habit if (kind is Habit.BROADCAST) == (app == "broadcast")]
+
+
+@lru_cache(maxsize=4)
+def hearing_tables(app: str, streams: Streams) -> Mapping[tuple[Habit, Habit], HearingTable]:
+    """Return the run's tables by (sender, listener)."""
+    scan_s = {system: timings_of(system, app).scan_s for system in System}
+    return {
+        (sender, listener): hearing_table(
+            HABITS[sender],
+            HABITS[listener],
+            scan_s[_SYSTEM[listener]],
+            streams.generator("air", "hearing", sender.name, listener.name),
+        )
+        for sender in kinds_of(app)
+        for listener in kinds_of(app)
+    }
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,24 +107,15 @@ class Air:
         self._news_at = np.full((len(phones), len(phones)), -np.inf)  # by (woken, by whom)
         self._app = app
         self._keys = keys
+        self._tracks = tracks
         self._present = tracks.present()
         self._tick_s = tracks.tick_s
         self._through = np.zeros((len(phones), len(phones)))  # by (central, peripheral)
         self._scan_noise: Noise = streams.noise("air", "scan")
         self._link_noise: Noise = streams.noise("air", "link")
-        broadcasts = habits.app == "broadcast"
         self._scan_s = {system: timings_of(system, habits.app).scan_s for system in System}
-        self._kinds = [kind for kind in Habit if (kind is Habit.BROADCAST) == broadcasts]
-        self._tables: dict[tuple[Habit, Habit], HearingTable] = {
-            (sender, listener): hearing_table(
-                HABITS[sender],
-                HABITS[listener],
-                self._scan_s[_SYSTEM[listener]],
-                streams.generator("air", "hearing", sender.name, listener.name),
-            )
-            for sender in self._kinds
-            for listener in self._kinds
-        }
+        self._kinds = kinds_of(habits.app)
+        self._tables = hearing_tables(habits.app, streams)
         self.shown: list[Advertisement | None] = [None] * len(phones)
         self.served: list[bytes | None] = [None] * len(phones)
         self.incoming: list[int] = [0] * len(phones)
@@ -149,6 +161,9 @@ class Air:
         begin, end = self._tick(at_s), self._tick(at_s + self._scan_s[system])
         there = self._present[:, begin] | self._present[:, end]
         tx = self._app[there[self._app] & (self._app != rx)]
+        places = meeting_places(self._tracks, tx, begin, end)
+        here = meeting_places(self._tracks, np.array([rx]), begin, end)
+        tx = tx[within_reach(places, here, self._keys.reach_m)]
         tx = tx[self.state[tx] != PhoneState.OFF]
         if system is System.ANDROID:  # it looks for the service, which hidden phones don't show
             tx = tx[~self._hidden(tx)]
@@ -193,7 +208,7 @@ class Air:
         hidden = self._hidden(tx)
         if not (hidden.any() and self.state[rx] == PhoneState.LOCKED):
             return np.ones(len(tx), dtype=np.bool_)
-        news = ~hidden & readings.received & (when - self._news_at[rx, tx] >= _NEWS_S)
+        news = ~hidden & readings.received & (when - self._news_at[rx, tx] >= NEWS_S)
         awake = when < self._awake_until[rx]
         if news.any():
             since = np.sort(when[news])
@@ -228,4 +243,4 @@ class Air:
             return False
         sound = (1.0 - self._phones.failure[peripheral]) * (1.0 - self._phones.failure[central])
         likely = float(sound) * self.reachable(central, peripheral, at_s)
-        return self.chance(central, peripheral, at_s, 0) < likely
+        return self.chance(central, peripheral, at_s, Purpose.ACCEPT) < likely

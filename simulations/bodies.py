@@ -51,6 +51,8 @@ SHARPNESS: Final = np.array([_PLACES[carry].sharpness for carry in Carry])
 
 _UNITS: Final = 2.0**20
 BODY_RADIUS_M: Final = 0.22
+BODY_REACH_M: Final = BODY_RADIUS_M * float(np.sqrt(np.log(2.0 * _UNITS))) + 1e-6
+"""Bodies further than this from a link (0.84 m) count for no unit."""
 OBSTRUCTION_LIMIT_DB: Final = 12.0  # more bodies than this: waves go round and over them
 
 
@@ -95,12 +97,28 @@ def obstruction_db(a: Floats, b: Floats, others: Floats, loss_db: float) -> Floa
     length2 = np.maximum((along**2).sum(axis=-1), 1e-6)
     rel_x = others[..., 0] - a[:, None, 0]
     rel_y = others[..., 1] - a[:, None, 1]
-    fraction = (rel_x * along[:, None, 0] + rel_y * along[:, None, 1]) / length2[:, None]
-    fraction = np.clip(fraction, 0.0, 1.0)
-    miss2 = (rel_x - fraction * along[:, None, 0]) ** 2 + (
-        rel_y - fraction * along[:, None, 1]
-    ) ** 2
-    blocked = np.where(np.isnan(miss2), 0.0, np.exp(-miss2 / BODY_RADIUS_M**2))
-    # Whole numbers add up to the same in any order and with any bodies left out that are far off.
-    total = loss_db * (np.rint(blocked * _UNITS).sum(axis=1) / _UNITS)
+    units = body_units(rel_x, rel_y, along[:, :1], along[:, 1:], length2[:, None])
+    return obstruction_of(np.where(np.isnan(rel_x), 0.0, units).sum(axis=1), loss_db)
+
+
+def body_units(
+    rel_x: Floats, rel_y: Floats, along_x: Floats, along_y: Floats, length2: Floats
+) -> Floats:
+    """Return how much bodies are in the way, in whole units: they add up the same in any order.
+
+    Args:
+        rel_x: places of bodies from one end of their link, m, along the room.
+        rel_y: across it.
+        along_x: the link, from that end to the other, m, along the room.
+        along_y: across it.
+        length2: square of its length.
+    """
+    fraction = np.clip((rel_x * along_x + rel_y * along_y) / length2, 0.0, 1.0)
+    miss2 = (rel_x - fraction * along_x) ** 2 + (rel_y - fraction * along_y) ** 2
+    return np.asarray(np.rint(np.exp(-miss2 / BODY_RADIUS_M**2) * _UNITS))
+
+
+def obstruction_of(units: Floats, loss_db: float) -> Floats:
+    """Return the loss that so many units of bodies make, dB."""
+    total = loss_db * (units / _UNITS)
     return np.asarray(OBSTRUCTION_LIMIT_DB * np.tanh(total / OBSTRUCTION_LIMIT_DB))

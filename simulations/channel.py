@@ -24,6 +24,7 @@ from scipy.special import ndtr
 
 from simulations.bodies import LOSS_DB, obstruction_db, phone_positions, shadow_db
 from simulations.keys import ChannelKeys
+from simulations.neighbours import Bystanders
 from simulations.phones import CHANNEL_MHZ, Phones
 from simulations.shadowing import Shadowing
 from simulations.streams import Noise, Streams
@@ -78,6 +79,7 @@ class Channel:
         keys: the scenario's channel.
         streams: the run's chance.
         walls_x: (w,) places of walls right across the room.
+        bystanders: finds bodies in the way in large crowds; without it everybody is tried.
     """
 
     def __init__(
@@ -87,7 +89,9 @@ class Channel:
         keys: ChannelKeys,
         streams: Streams,
         walls_x: Floats | None = None,
+        bystanders: Bystanders | None = None,
     ) -> None:
+        self._bystanders = bystanders
         self._walls_x = np.empty(0) if walls_x is None else walls_x
         self._tracks = tracks
         self._present = tracks.present()
@@ -164,10 +168,7 @@ class Channel:
         towards_b = np.arctan2(way[:, 1], way[:, 0])
         shadow = shadow_db(towards_b, face_a, carry_a, keys.body_loss_db)
         shadow = shadow + shadow_db(towards_b + np.pi, face_b, carry_b, keys.body_loss_db)
-        there = np.flatnonzero(self._present[:, np.unique(tick)].any(axis=1))
-        others = tracks.xy[there[None, :], tick[:, None]].astype(np.float64)  # (n, present, 2)
-        others[(there == a[:, None]) | (there == b[:, None])] = np.nan
-        blocked = obstruction_db(phone_a, phone_b, others, keys.obstruction_db)
+        blocked = self._blocked_db(phone_a, phone_b, a, b, tick)
         kept_at = LOSS_DB[carry_a] + LOSS_DB[carry_b]
         if len(self._walls_x):
             rooms = [np.searchsorted(self._walls_x, body[:, 0]) for body in (body_a, body_b)]
@@ -176,6 +177,15 @@ class Channel:
         direct = direct + shadow + blocked + kept_at
         diffuse = keys.diffuse_loss_db + keys.diffuse_decay_db_per_m * distance_m + kept_at
         return direct, diffuse, distance_m, (phone_a, phone_b)
+
+    def _blocked_db(self, phone_a: Floats, phone_b: Floats, a: Ints, b: Ints, tick: Ints) -> Floats:
+        loss_db = self._keys.obstruction_db
+        if self._bystanders is not None:
+            return self._bystanders.blocked_db(phone_a, phone_b, a, b, tick, loss_db)
+        there = np.flatnonzero(self._present[:, np.unique(tick)].any(axis=1))
+        others = self._tracks.xy[there[None, :], tick[:, None]].astype(np.float64)  # (n, there, 2)
+        others[(there == a[:, None]) | (there == b[:, None])] = np.nan
+        return obstruction_db(phone_a, phone_b, others, loss_db)
 
     def _scattered(
         self,

@@ -7,17 +7,32 @@ that came through, a step of a connection.
 from collections import Counter
 from collections.abc import Callable, Generator
 from dataclasses import replace
-from enum import IntEnum
 from functools import partial
 from math import isnan
-from typing import Any, Final, assert_never
+from typing import Any, assert_never
 
 import simpy
 
 from simulations.air import IN_FRONT, Air, Reception
+from simulations.channel import Channel
 from simulations.keys import PhoneKeys
+from simulations.link_steps import (
+    CONNECT_S,
+    FETCH_S,
+    HANG_UP_S,
+    IOS_ADDRESS_S,
+    LEAST_WAIT_S,
+    ORGANISATION,
+    READ_S,
+    STALE_S,
+    SUPERVISION_S,
+    WRITE_S,
+    Purpose,
+)
+from simulations.phone_states import live_states
 from simulations.phones import HABITS, Habit, Phones, System, timings_of
-from simulations.streams import Streams
+from simulations.players import Crowd, Outcome
+from simulations.streams import CountedChance, Streams
 from simulations.tempids import TempIDSource
 from tracetogether.bluetrace.batch import TempIDBatch
 from tracetogether.bluetrace.handshake import BlueTraceExchange
@@ -44,34 +59,6 @@ from tracetogether.device import (
 )
 from tracetogether.errors import UnreachableError
 from tracetogether.rejection import Rejection
-
-ORGANISATION: Final = "SG_MOH"
-
-_LEAST_WAIT_S: Final = 1e-6  # epoch seconds in a float resolve 0.24 microseconds
-_SUPERVISION_S: Final = 4.0  # a link that fell silent is given up after this
-
-# How long the steps of a connection take, (least, most) seconds, evenly between: from published
-# traces of phones, connect to disconnect in one to three seconds.
-_CONNECT_S: Final = (0.1, 0.6)  # beyond waiting for the next advertisement
-_READ_S: Final = (0.3, 1.0)  # exchange of sizes, discovery of services, read
-_WRITE_S: Final = (0.1, 0.4)
-_HANG_UP_S: Final = (0.02, 0.1)
-_FETCH_S: Final = (0.2, 1.5)
-
-_IOS_ADDRESS_S: Final = 900.0  # Bluetooth's recommended life of a private address
-_STALE_S: Final = 12 * 3600
-
-
-class _Purpose(IntEnum):
-    """What a draw on a link is for; 0 is the air's own."""
-
-    CONNECT_S = 1
-    READ = 2
-    READ_S = 3
-    WRITE = 4
-    WRITE_S = 5
-    HANG_UP_S = 6
-    FETCH_S = 7
 
 
 def handle(person: int, turn: int = 0) -> str:
@@ -127,7 +114,7 @@ class Handset:
         self._system = System(int(phones.system[person]))
         self._habits = habits
         timings = timings_of(self._system, habits.app)
-        chance = streams.generator("handset", person)
+        chance = CountedChance(streams.noise("handset"), person)
         period_s = timings.scan_s + timings.scan_pause_max_s
         self._exchange = BlueTraceExchange(
             model=phones.model[person],
@@ -137,9 +124,9 @@ class Handset:
         self.device = Device(
             self._exchange,
             self.log,
-            start=begin_s + float(chance.random()) * period_s,  # phones are not in step
+            start=begin_s + chance.next() * period_s,  # phones are not in step
             timings=timings,
-            chance=chance.random,
+            chance=chance.next,
         )
         self._link = 0  # number of the connection that this phone opened last
         self._linked_to: int | None = None
@@ -165,7 +152,7 @@ class Handset:
                 continue
             self._waiting_until = self.device.next_deadline
             self._wake = self._env.event()
-            yield self._env.timeout(max(wait_s, _LEAST_WAIT_S)) | self._wake
+            yield self._env.timeout(max(wait_s, LEAST_WAIT_S)) | self._wake
 
     def _later(self, delay_s: float, what: Callable[[], None]) -> None:
         timer = self._env.timeout(delay_s)
@@ -177,7 +164,7 @@ class Handset:
         """Return seconds since the start of the run."""
         return self._env.now - self._begin_s
 
-    def _span(self, peer: int, span_s: tuple[float, float], purpose: _Purpose) -> float:
+    def _span(self, peer: int, span_s: tuple[float, float], purpose: Purpose) -> float:
         low, high = span_s
         draw = self._air.chance(self.person, peer, self._now_s(), purpose)
         return low + (high - low) * draw
@@ -200,7 +187,7 @@ class Handset:
             case Disconnect(peer):
                 self._hang_up(_person(peer))
             case FetchBatch():
-                delay_s = self._span(self.person, _FETCH_S, _Purpose.FETCH_S)
+                delay_s = self._span(self.person, FETCH_S, Purpose.FETCH_S)
                 self._later(delay_s, self._fetch)
             case _:
                 assert_never(action)
@@ -218,7 +205,7 @@ class Handset:
         if not self._habits.rotating_addresses:
             return handle(self.person)
         if self._system is System.IOS:
-            return handle(self.person, int(self._now_s() // _IOS_ADDRESS_S))
+            return handle(self.person, int(self._now_s() // IOS_ADDRESS_S))
         return handle(self.person, self._turn)
 
     def _hear(self, reception: Reception) -> None:
@@ -254,8 +241,8 @@ class Handset:
         self.counts["connections_tried"] += 1
         self._link += 1
         wait_s = HABITS[Habit(int(self._phones.system[peer]))].advertise_every_s
-        low, high = _CONNECT_S
-        delay_s = self._span(peer, (low, high + wait_s), _Purpose.CONNECT_S)
+        low, high = CONNECT_S
+        delay_s = self._span(peer, (low, high + wait_s), Purpose.CONNECT_S)
         link = self._link
         self._later(delay_s, lambda: self._connected(peer, link))
 
@@ -273,7 +260,7 @@ class Handset:
         self,
         peer: int,
         span_s: tuple[float, float],
-        purposes: tuple[_Purpose, _Purpose],
+        purposes: tuple[Purpose, Purpose],
         then: Callable[[], None],
     ) -> None:
         """Let ``then`` happen after a step of the link, unless the link is lost before."""
@@ -284,7 +271,7 @@ class Handset:
             self.person, peer, now_s, through
         ):
             self.counts["links_lost"] += 1
-            self._later(_SUPERVISION_S, lambda: self._dropped(peer, link))
+            self._later(SUPERVISION_S, lambda: self._dropped(peer, link))
             return
 
         def done() -> None:
@@ -297,18 +284,18 @@ class Handset:
         def done() -> None:
             self.take(PayloadRead(self._name, self._air.served[peer]))
 
-        self._step(peer, _READ_S, (_Purpose.READ, _Purpose.READ_S), done)
+        self._step(peer, READ_S, (Purpose.READ, Purpose.READ_S), done)
 
     def _write(self, peer: int, value: bytes) -> None:
         def done() -> None:
             self._fleet[peer].take(PayloadWritten(self.address(), value))
             self.take(WriteDone(self._name, ok=True))
 
-        self._step(peer, _WRITE_S, (_Purpose.WRITE, _Purpose.WRITE_S), done)
+        self._step(peer, WRITE_S, (Purpose.WRITE, Purpose.WRITE_S), done)
 
     def _hang_up(self, peer: int) -> None:
         link = self._link
-        delay_s = self._span(peer, _HANG_UP_S, _Purpose.HANG_UP_S)
+        delay_s = self._span(peer, HANG_UP_S, Purpose.HANG_UP_S)
         self._later(delay_s, lambda: self._dropped(peer, link))
 
     def _dropped(self, peer: int, link: int) -> None:
@@ -338,8 +325,63 @@ class Handset:
 def stale(batch: TempIDBatch) -> TempIDBatch:
     """Return what the reference iPhone app makes of a batch: its first TempID, for 12 hours."""
     first = batch.tempids[0]
-    return TempIDBatch((replace(first, expiry=first.start + _STALE_S),), batch.refresh_at)
+    return TempIDBatch((replace(first, expiry=first.start + STALE_S),), batch.refresh_at)
 
 
 def _person(peer: str) -> int:
     return int(peer.split(":")[1])
+
+
+class Handsets:
+    """All phones of a run, an object each.
+
+    Args:
+        crowd: who is there with what.
+        env: SimPy's clock, at the beginning.
+        source: where TempIDs are fetched.
+        on_time: told the time before every fetch.
+    """
+
+    def __init__(
+        self,
+        crowd: Crowd,
+        env: simpy.Environment,
+        source: TempIDSource,
+        on_time: Callable[[float], None] | None,
+    ) -> None:
+        keys, streams = crowd.scenario, crowd.streams
+        channel = Channel(crowd.tracks, crowd.phones, keys.channel, streams, crowd.venue.walls_x)
+        air = Air(
+            channel, crowd.tracks, crowd.phones, crowd.app, keys.channel, streams, keys.phones
+        )
+        self._all: dict[int, Handset] = {}
+        for person in crowd.app.tolist():
+            self._all[person] = Handset(
+                env,
+                person,
+                crowd.user_ids[person],
+                begin_s=crowd.start,
+                phones=crowd.phones,
+                air=air,
+                streams=streams,
+                source=source,
+                on_time=on_time,
+                fleet=self._all,
+                habits=keys.phones,
+            )
+        env.process(live_states(env, crowd.changes, crowd.start, air.change))
+
+    def outcome(self) -> Outcome:
+        """Return what they did."""
+        counts: Counter[str] = Counter()
+        rejections: Counter[Rejection] = Counter()
+        for handset in self._all.values():
+            counts.update(handset.counts)
+            rejections.update(handset.device.rejections)
+        counts["records"] = sum(len(handset.log) for handset in self._all.values())
+        return Outcome(
+            logs={person: handset.log for person, handset in self._all.items()},
+            counts=dict(sorted(counts.items())),
+            per_phone={person: dict(handset.counts) for person, handset in self._all.items()},
+            rejections=dict(rejections),
+        )

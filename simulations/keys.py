@@ -38,7 +38,7 @@ class CarryShares:
 class PeopleKeys:
     """Who is there."""
 
-    count: int = field(metadata=about("Number of people over the whole run.", low=2, high=5000))
+    count: int = field(metadata=about("Number of people over the whole run.", low=2, high=200_000))
     adoption: float = field(metadata=about("Share of people with the app running.", low=0, high=1))
     in_hand: float = field(
         default=0.5,
@@ -65,7 +65,7 @@ class VenueKeys:
         )
     )
     length_m: float = field(metadata=about("Inside length.", low=1, high=2000))
-    width_m: float = field(metadata=about("Inside width.", low=1, high=500))
+    width_m: float = field(metadata=about("Inside width.", low=1, high=2000))
     doors_per_side: int = field(
         default=1,
         metadata=about("Doors on each side of a carriage, on one side elsewhere.", low=1, high=50),

@@ -1,7 +1,6 @@
 """One run: people, phones and air put together, played on SimPy's clock from start to end."""
 
 import hashlib
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final
@@ -9,12 +8,12 @@ from typing import Final
 import numpy as np
 import simpy
 
-from simulations.air import Air
-from simulations.channel import Channel
 from simulations.crowd import move
-from simulations.handset import Handset
-from simulations.phone_states import draw_changes, live_states, seconds_in_front
+from simulations.fleet import Fleet
+from simulations.handset import Handsets
+from simulations.phone_states import draw_changes, seconds_in_front
 from simulations.phones import Phones, draw_phones
+from simulations.players import Crowd
 from simulations.scenario import Scenario
 from simulations.streams import Streams
 from simulations.tempids import LocalTempIDs, TempIDSource
@@ -22,12 +21,18 @@ from simulations.tracks import Tracks
 from simulations.venue import Room
 from tracetogether.bluetrace.tempid import TempIDIssuer
 from tracetogether.contactlog import MemoryContactLog
+from tracetogether.errors import ScenarioError
 from tracetogether.rejection import Rejection
 from tracetogether.sightings import Sighting
 from tracetogether.units import Ints
 
 DEFAULT_START: Final = 1_593_590_400
 """2020-07-01 08:00 UTC: any day will do, but a run must not read the clock."""
+
+FIDELITIES: Final = ("auto", "handset", "fleet")
+FLEET_FROM: Final = 150
+"""People from which ``auto`` takes the fleet."""
+MOST_HANDSETS: Final = 5000
 
 _PROGRESS_STEPS: Final = 100
 
@@ -79,6 +84,7 @@ def run(
     source: TempIDSource | None = None,
     on_time: Callable[[float], None] | None = None,
     on_progress: Callable[[int, int], None] | None = None,
+    fidelity: str = "auto",
 ) -> Run:
     """Play ``scenario`` once.
 
@@ -93,47 +99,37 @@ def run(
         source: where phones fetch TempIDs; by default the real issuer in this process.
         on_time: told the simulated time (epoch seconds) before ``source`` is asked for anything.
         on_progress: told (seconds done, seconds in all) about a hundred times.
+        fidelity: handset (an object per phone), fleet (all phones in columns) or auto: the fleet
+            for large crowds. Both give the same run, to the digest.
+
+    Raises:
+        ScenarioError: the crowd is too large for handsets, or ``source`` is given to a fleet.
     """
+    chosen = fidelity_of(scenario, fidelity, own_issuer=source is None)
     streams = Streams(seed)
     venue = scenario.venue.room()
     tracks = move(scenario, venue, streams)
     phones = draw_phones(scenario.people.count, scenario.phones, scenario.channel, streams)
     app = _with_app(scenario, streams)
-    channel = Channel(tracks, phones, scenario.channel, streams, venue.walls_x)
-    air = Air(channel, tracks, phones, app, scenario.channel, streams, scenario.phones)
-    issuer = None
-    if source is None:
-        local = LocalTempIDs(start, streams)
-        source, issuer = local, local.issuer
+    local = LocalTempIDs(start, streams) if source is None else None
+    fetched_from = local or source
+    if fetched_from is None:
+        raise AssertionError("one of the two is given")
     if on_time is not None:
         on_time(start)
-    env = simpy.Environment(initial_time=start)
-    fleet: dict[int, Handset] = {}
-    for person in app.tolist():
-        fleet[person] = Handset(
-            env,
-            person,
-            source.enrol(person),
-            begin_s=start,
-            phones=phones,
-            air=air,
-            streams=streams,
-            source=source,
-            on_time=on_time,
-            fleet=fleet,
-            habits=scenario.phones,
-        )
+    user_ids = {person: fetched_from.enrol(person) for person in app.tolist()}
     changes = draw_changes(app.tolist(), scenario.phones, scenario.duration_s, streams)
-    env.process(live_states(env, changes, start, air.change))
+    crowd = Crowd(scenario, start, venue, tracks, phones, app, user_ids, changes, streams)
+    env = simpy.Environment(initial_time=start)
+    players: Fleet | Handsets
+    if local is not None and chosen == "fleet":
+        players = Fleet(crowd, local)
+        env.process(players.live(env))
+    else:
+        players = Handsets(crowd, env, fetched_from, on_time)
     _play(env, start, scenario.duration_s, on_progress)
-    counts: Counter[str] = Counter()
-    rejections: Counter[Rejection] = Counter()
-    for handset in fleet.values():
-        counts.update(handset.counts)
-        rejections.update(handset.device.rejections)
+    outcome = players.outcome()
     in_front = seconds_in_front(changes, scenario.duration_s)
-    logs = {person: handset.log for person, handset in fleet.items()}
-    counts["records"] = sum(len(log) for log in logs.values())
     return Run(
         scenario=scenario,
         seed=seed,
@@ -141,16 +137,16 @@ def run(
         venue=venue,
         tracks=tracks,
         phones=phones,
-        logs=logs,
-        user_ids={person: handset.user_id for person, handset in fleet.items()},
-        issuer=issuer,
-        counts=dict(sorted(counts.items())),
+        logs=outcome.logs,
+        user_ids=user_ids,
+        issuer=None if local is None else local.issuer,
+        counts=outcome.counts,
         per_phone={
-            person: {**handset.counts, "front_s": round(in_front[person])}
-            for person, handset in fleet.items()
+            person: {**mine, "front_s": round(in_front[person])}
+            for person, mine in outcome.per_phone.items()
         },
-        rejections=dict(rejections),
-        digest=log_digest(logs),
+        rejections=outcome.rejections,
+        digest=log_digest(outcome.logs),
     )
 
 
@@ -163,6 +159,27 @@ def _with_app(scenario: Scenario, streams: Streams) -> Ints:
     people = scenario.people.count
     order = np.argsort(streams.generator("adoption").random(people), kind="stable")
     return np.sort(order[: round(scenario.people.adoption * people)]).astype(np.int64)
+
+
+def fidelity_of(scenario: Scenario, wanted: str, *, own_issuer: bool = True) -> str:
+    """Return "handset" or "fleet": what ``wanted`` means for this scenario.
+
+    Raises:
+        ScenarioError: it can't be had.
+    """
+    people = scenario.people.count
+    if wanted not in FIDELITIES:
+        raise ScenarioError(f"there is no fidelity {wanted!r}; there are {', '.join(FIDELITIES)}")
+    if wanted == "auto":
+        return "fleet" if own_issuer and people >= FLEET_FROM else "handset"
+    if wanted == "handset" and people > MOST_HANDSETS:
+        raise ScenarioError(
+            f"an object per phone is for up to {MOST_HANDSETS} people, not {people}: "
+            "leave it to --fidelity auto"
+        )
+    if wanted == "fleet" and not own_issuer:
+        raise ScenarioError("a fleet fetches from the issuer in this process: use handsets")
+    return wanted
 
 
 def _play(

@@ -1,13 +1,20 @@
 """Where simulated phones get their TempIDs: a port, and the real issuer in this process."""
 
-from typing import Protocol
+from io import BytesIO
+from typing import Final, Protocol
+
+import numpy as np
 
 from simulations.streams import Streams
 from tracetogether.bluetrace.batch import TempIDBatch
 from tracetogether.bluetrace.tempid import TempIDIssuer, new_user_id
+from tracetogether.bluetrace.token_text import TOKEN_TEXT
 from tracetogether.keyring import KeyRing
 from tracetogether.parameters import BLUETRACE
-from tracetogether.units import SECONDS_PER_DAY
+from tracetogether.units import SECONDS_PER_DAY, Bytes2D, Floats, Ints
+
+_IV_BYTES: Final = 16
+_BATCHES_AT_ONCE: Final = 4096  # bounds memory
 
 
 class TempIDSource(Protocol):
@@ -38,7 +45,8 @@ class LocalTempIDs:
         keys = KeyRing.generate(
             start - SECONDS_PER_DAY, entropy=streams.entropy("authority", "keys")
         )
-        self.issuer = TempIDIssuer(keys, authority, entropy=streams.entropy("authority", "iv"))
+        self._iv_entropy = streams.entropy("authority", "iv")
+        self.issuer = TempIDIssuer(keys, authority, entropy=self._iv_entropy)
         self._user_entropy = streams.entropy("authority", "users")
 
     def enrol(self, person: int) -> str:  # noqa: ARG002 - a user id says nothing about a person
@@ -48,3 +56,40 @@ class LocalTempIDs:
     def batch(self, user_id: str, now: float) -> TempIDBatch:
         """Return what the service would: a hundred windows, the first a minute old."""
         return self.issuer.issue(user_id, now - BLUETRACE.early_start_s, BLUETRACE.batch_size)
+
+    def some(self, user_ids: list[str], fetched_at_s: Floats, batch: Ints, window: Ints) -> Bytes2D:
+        """Return n TempIDs as ``batch`` would have given them, and only these.
+
+        Most of a batch is for hours to come. IVs are drawn for all of it, so that the TempIDs
+        are the same as if the f batches had been fetched one after the other.
+
+        Args:
+            user_ids: f users, in the order in which they fetched.
+            fetched_at_s: (f,) when, epoch seconds.
+            batch: (n,) index of the batch that each TempID is from, ascending.
+            window: (n,) index of its window in that batch.
+
+        Returns:
+            (n, 84) ASCII.
+        """
+        ivs = np.empty((len(batch), _IV_BYTES), dtype=np.uint8)
+        size = BLUETRACE.batch_size * _IV_BYTES
+        for begin in range(0, len(user_ids), _BATCHES_AT_ONCE):
+            end = min(begin + _BATCHES_AT_ONCE, len(user_ids))
+            drawn = np.frombuffer(self._iv_entropy(size * (end - begin)), dtype=np.uint8)
+            drawn = drawn.reshape(end - begin, BLUETRACE.batch_size, _IV_BYTES)
+            mine = slice(*np.searchsorted(batch, [begin, end]).tolist())
+            ivs[mine] = drawn[batch[mine] - begin, window[mine]]
+        start = (fetched_at_s[batch] - BLUETRACE.early_start_s).astype(np.int64)
+        start = start + window * BLUETRACE.validity_s
+        texts = np.empty((len(batch), TOKEN_TEXT), dtype=np.uint8)
+        order = np.argsort(start, kind="stable")
+        cuts = np.flatnonzero(np.diff(start[order])) + 1
+        for rows in np.split(order, cuts) if len(order) else []:
+            users = [user_ids[one] for one in batch[rows].tolist()]
+            drawn_before = BytesIO(ivs[rows].tobytes())
+            _, issued = self.issuer.issue_many(
+                users, int(start[rows[0]]), 1, entropy=drawn_before.read
+            )
+            texts[rows] = issued[:, 0]
+        return texts

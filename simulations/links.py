@@ -1,0 +1,376 @@
+"""All phones' connections at once: one agenda of what happens on links, in order of time.
+
+Connections are the sparse part of a crowd, some per phone and scan, and each depends on the others
+through queues, rests and busy controllers. So they are worked off one by one, exactly as
+``handset`` and ``tracetogether.device`` do together: the same draws at the same moments, hence the
+same records. Everything else about a phone is columns.
+"""
+
+from array import array
+from bisect import bisect_right
+from collections import Counter, deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from heapq import heappop, heappush
+from typing import Final
+
+import numpy as np
+
+from simulations.keys import PhoneKeys
+from simulations.link_steps import (
+    CONNECT_S,
+    HANG_UP_S,
+    IOS_ADDRESS_S,
+    MAX_INCOMING,
+    READ_S,
+    STALE_S,
+    SUPERVISION_S,
+    WRITE_S,
+    Purpose,
+)
+from simulations.phones import HABITS, Habit, Phones, System, timings_of
+from simulations.record_columns import RecordColumns
+from simulations.routines import Routines
+from simulations.streams import LinkDraws
+from tracetogether.parameters import BLUETRACE
+from tracetogether.rejection import Rejection
+from tracetogether.units import Bools, Ints
+
+TURN_BITS: Final = 16  # of a name: more addresses than a phone has in a day
+_MOST_A_MINUTE: Final = 240  # sightings that a device believes within a minute
+_MINUTE_S: Final = 60
+
+
+@dataclass(slots=True)
+class Heard:
+    """What one phone hears in one scan, in order of time; lists, for they are taken one by one.
+
+    Attributes:
+        at_s: epoch seconds.
+        tx: who.
+        name: under which address: ``tx << TURN_BITS | turn``.
+        rssi_dbm: as the receiver reports it.
+        through: chance that a step of a link with that phone gets through.
+    """
+
+    at_s: list[float] = field(default_factory=list)
+    tx: list[int] = field(default_factory=list)
+    name: list[int] = field(default_factory=list)
+    rssi_dbm: list[float] = field(default_factory=list)
+    through: list[float] = field(default_factory=list)
+
+
+_NOTHING: Final = Heard()
+
+
+@dataclass(slots=True)
+class _Link:
+    """The one connection that a phone has opened."""
+
+    peer: int
+    name: int
+    rssi_dbm: float
+    through: float
+    began_s: float
+
+
+class Links:
+    """Every phone's queue, connection and rests.
+
+    Args:
+        phones: one per person.
+        habits: what systems and owners do to the app.
+        routines: what phones show when.
+        present: (P, T) who is there at which tick.
+        tick_s: seconds between ticks.
+        is_on: whether a phone's Bluetooth is on at a time (epoch seconds).
+        draws: chance of every step.
+        begin_s: epoch seconds of the beginning of the run.
+
+    Attributes:
+        records: what was written down.
+        tried, connected, served, lost: (P,) connections that each phone asked for, that came
+            about, that it answered, and that were lost on the way.
+        awake_until_s: (P,) until when a Bluetooth event lets a phone's app run, seconds after the
+            beginning.
+        rejections: messages that were not believed, by reason.
+    """
+
+    def __init__(
+        self,
+        phones: Phones,
+        habits: PhoneKeys,
+        routines: Routines,
+        *,
+        present: Bools,
+        tick_s: float,
+        is_on: Callable[[int, float], bool],
+        draws: LinkDraws,
+        begin_s: float,
+    ) -> None:
+        people = len(phones)
+        self._begin_s = begin_s
+        self._present = present
+        self._last_tick = present.shape[1] - 1
+        self._tick_s = tick_s
+        self._is_on = is_on
+        self._draws = draws
+        self._habits = habits
+        self._failure = phones.failure.tolist()
+        self._advertised = phones.advertised_dbm.tolist()
+        self._system = phones.system.tolist()
+        timings = [timings_of(one, habits.app) for one in System]
+        self._queue_max_s = [one.queue_max_s for one in timings]
+        self._blacklist_s = [one.blacklist_s for one in timings]
+        self._timeout_s = [one.connection_timeout_s for one in timings]
+        self._connect_span = [
+            (CONNECT_S[0], CONNECT_S[1] + HABITS[Habit(one)].advertise_every_s) for one in System
+        ]
+        self._shows_at = routines.shows.at_s.tolist()
+        self._shows_first = routines.shows.first.tolist()
+        self._showing = routines.showing.tolist()
+        self._turn = routines.turn.tolist()
+        self._fetches_at = routines.fetches.at_s.tolist()
+        self._fetches_first = routines.fetches.first.tolist()
+        self._agenda: list[tuple[float, int, Callable[[int, float], None], int]] = []
+        self._number = 0
+        self._heard = [_NOTHING] * people
+        self._next = [0] * people  # index of the first reception that is still to come
+        self._queue: list[list[int]] = [[] for _ in range(people)]
+        self._link: list[_Link | None] = [None] * people
+        self._rest_until: dict[tuple[int, int], float] = {}
+        self._incoming = [0] * people
+        self._recent: dict[int, deque[float]] = {}
+        self.records = RecordColumns()
+        self.tried = array("q", bytes(8 * people))
+        self.connected = array("q", bytes(8 * people))
+        self.served = array("q", bytes(8 * people))
+        self.lost = array("q", bytes(8 * people))
+        self.awake_until_s = np.full(people, -np.inf)
+        self.rejections: Counter[Rejection] = Counter()
+
+    def at(self, time_s: float, what: Callable[[int, float], None], phone: int) -> None:
+        """Put something on the agenda: ``what(phone, time_s)``."""
+        self._number += 1
+        heappush(self._agenda, (time_s, self._number, what, phone))
+
+    def run_until(self, end_s: float) -> None:
+        """Work off everything before ``end_s``, epoch seconds."""
+        agenda = self._agenda
+        while agenda and agenda[0][0] < end_s:
+            time_s, _, what, phone = heappop(agenda)
+            what(phone, time_s)
+
+    def take(self, phone: int, heard: Heard) -> None:
+        """Give a phone what it will hear in the scan that begins now.
+
+        What it heard in earlier scans waits too long by now to be connected to.
+        """
+        self._heard[phone] = heard
+        self._next[phone] = 0
+        self._queue[phone].clear()
+        if self._link[phone] is None and heard.at_s:
+            self.at(heard.at_s[0], self._hears, phone)
+
+    def wake(self, phone: int, since_begin_s: float) -> None:
+        """Let a Bluetooth event give ``phone``'s app some time to run."""
+        until = since_begin_s + self._habits.awake_s
+        self.awake_until_s[phone] = max(self.awake_until_s[phone], until)
+
+    def _hears(self, phone: int, now: float) -> None:
+        """Take in the next reception of a phone that is free."""
+        if self._link[phone] is not None:
+            return
+        heard, index = self._heard[phone], self._next[phone]
+        if index >= len(heard.at_s) or heard.at_s[index] != now:
+            return  # of a scan that is over
+        self._next[phone] = index + 1
+        if self._rest_until.get((phone, heard.name[index]), now) > now:
+            self._await_reception(phone)
+            return
+        self._connect(phone, index, now)
+
+    def _await_reception(self, phone: int) -> None:
+        heard, index = self._heard[phone], self._next[phone]
+        if index < len(heard.at_s):
+            self.at(heard.at_s[index], self._hears, phone)
+
+    def _connect_next(self, phone: int, now: float) -> None:
+        """Connect to the peer heard last, if any still waits."""
+        heard, queue = self._heard[phone], self._queue[phone]
+        upto = bisect_right(heard.at_s, now)
+        queue.extend(range(self._next[phone], upto))
+        self._next[phone] = max(upto, self._next[phone])
+        rest = self._rest_until
+        while queue:
+            index = queue.pop()
+            since = heard.at_s[index]
+            if rest.get((phone, heard.name[index]), since) > since:
+                continue  # it was resting when heard, or has written to us since
+            if now - since > self._queue_max_s[self._system[phone]]:
+                queue.clear()
+                break
+            self._connect(phone, index, now)
+            return
+        self._await_reception(phone)
+
+    def _connect(self, phone: int, index: int, now: float) -> None:
+        self.tried[phone] += 1
+        heard = self._heard[phone]
+        peer = heard.tx[index]
+        self._link[phone] = _Link(
+            peer, heard.name[index], heard.rssi_dbm[index], heard.through[index], now
+        )
+        low, high = self._connect_span[self._system[peer]]
+        drawn = self._draws.one(phone, peer, now - self._begin_s, Purpose.CONNECT_S)
+        self.at(now + (low + (high - low) * drawn), self._connects, phone)
+
+    def _connects(self, phone: int, now: float) -> None:
+        link = self._open_link(phone)
+        since = now - self._begin_s
+        reachable = self._reachable(phone, link, now)
+        if not self._accepts(phone, link, now, reachable):
+            # Nothing comes of it: the device's own time-out ends it.
+            timed_out = link.began_s + self._timeout_s[self._system[phone]]
+            self.at(self._hung_up_at(phone, link.peer, timed_out), self._closed, phone)
+            return
+        peer = link.peer
+        self.connected[phone] += 1
+        self._incoming[peer] += 1
+        self.wake(peer, since)
+        self.served[peer] += 1
+        if reachable < self._draws.one(phone, peer, since, Purpose.READ):
+            self.lost[phone] += 1
+            self.at(now + SUPERVISION_S, self._dropped, phone)
+            return
+        low, high = READ_S
+        drawn = self._draws.one(phone, peer, since, Purpose.READ_S)
+        self.at(now + (low + (high - low) * drawn), self._reads, phone)
+
+    def _accepts(self, phone: int, link: _Link, now: float, reachable: float) -> bool:
+        peer = link.peer
+        if not self._is_shown(peer, now) or self._incoming[peer] >= MAX_INCOMING:
+            return False
+        sound = (1.0 - self._failure[peer]) * (1.0 - self._failure[phone])
+        drawn = self._draws.one(phone, peer, now - self._begin_s, Purpose.ACCEPT)
+        return bool(drawn < sound * reachable)
+
+    def _reachable(self, phone: int, link: _Link, now: float) -> float:
+        tick = min(int((now - self._begin_s) / self._tick_s), self._last_tick)
+        if not (self._present[phone, tick] and self._present[link.peer, tick]):
+            return 0.0
+        if not (self._is_on(phone, now) and self._is_on(link.peer, now)):
+            return 0.0
+        return link.through
+
+    def _reads(self, phone: int, now: float) -> None:
+        link = self._open_link(phone)
+        peer, since = link.peer, now - self._begin_s
+        self._note(phone, now, peer, self._last_shown(peer, now), link.rssi_dbm, as_central=True)
+        if not self._has_token(phone, now):  # nothing to say
+            self.at(self._hung_up_at(phone, peer, now), self._dropped, phone)
+            return
+        if self._reachable(phone, link, now) < self._draws.one(phone, peer, since, Purpose.WRITE):
+            self.lost[phone] += 1
+            fell_silent = now + SUPERVISION_S
+            timed_out = link.began_s + self._timeout_s[self._system[phone]]
+            if timed_out <= fell_silent:  # the device gives up first
+                fell_silent = min(fell_silent, self._hung_up_at(phone, peer, timed_out))
+            self.at(fell_silent, self._dropped, phone)
+            return
+        low, high = WRITE_S
+        drawn = self._draws.one(phone, peer, since, Purpose.WRITE_S)
+        token_s = now  # the message is put together now, and arrives later
+
+        def writes(_: int, then: float) -> None:
+            self._writes(phone, then, token_s)
+
+        self.at(now + (low + (high - low) * drawn), writes, phone)
+
+    def _writes(self, phone: int, now: float, token_s: float) -> None:
+        link = self._open_link(phone)
+        peer = link.peer
+        until = now + self._blacklist_s[self._system[peer]]
+        self._rest_until[peer, self._name_of(phone, now)] = until
+        self._note(peer, now, phone, token_s, link.rssi_dbm, as_central=False)
+        self._rest_until[phone, link.name] = now + self._blacklist_s[self._system[phone]]
+        self.at(self._hung_up_at(phone, peer, now), self._dropped, phone)
+
+    def _hung_up_at(self, phone: int, peer: int, now: float) -> float:
+        low, high = HANG_UP_S
+        drawn = self._draws.one(phone, peer, now - self._begin_s, Purpose.HANG_UP_S)
+        return now + (low + (high - low) * drawn)
+
+    def _dropped(self, phone: int, now: float) -> None:
+        self._incoming[self._open_link(phone).peer] -= 1
+        self._closed(phone, now)
+
+    def _closed(self, phone: int, now: float) -> None:
+        self._link[phone] = None
+        self._connect_next(phone, now)
+
+    def _open_link(self, phone: int) -> _Link:
+        link = self._link[phone]
+        if link is None:
+            raise AssertionError("a phone has one link until it is closed")
+        return link
+
+    def _note(
+        self,
+        phone: int,
+        now: float,
+        peer: int,
+        token_s: float,
+        rssi_dbm: float,
+        *,
+        as_central: bool,
+    ) -> None:
+        recent = self._recent.get(phone)
+        if recent is None:
+            recent = self._recent[phone] = deque(maxlen=_MOST_A_MINUTE)
+        if len(recent) == _MOST_A_MINUTE and now - recent[0] < _MINUTE_S:
+            self.rejections[Rejection.IMPLAUSIBLE] += 1
+            return
+        recent.append(now)
+        self.records.add(phone, now, peer, token_s, rssi_dbm, as_central=as_central)
+
+    def _show(self, phone: int, now: float) -> int:
+        """Return the index of the last change of what ``phone`` shows; -1 if there is none."""
+        low, high = self._shows_first[phone], self._shows_first[phone + 1]
+        found = bisect_right(self._shows_at, now, low, high) - 1
+        return found if found >= low else -1
+
+    def _has_token(self, phone: int, now: float) -> bool:
+        low, high = self._fetches_first[phone], self._fetches_first[phone + 1]
+        found = bisect_right(self._fetches_at, now, low, high) - 1
+        if found < low:
+            return False
+        window = int(self._fetches_at[found] - BLUETRACE.early_start_s)
+        stale = self._habits.stale_tempid and self._system[phone] == System.IOS
+        return now < window + (STALE_S if stale else BLUETRACE.batch_size * BLUETRACE.validity_s)
+
+    def _is_shown(self, phone: int, now: float) -> bool:
+        show = self._show(phone, now)
+        return show >= 0 and self._showing[show]
+
+    def _last_shown(self, phone: int, now: float) -> float:
+        """Return when what ``phone`` lets be read was put on the air, epoch seconds."""
+        show = self._show(phone, now)
+        if not self._showing[show]:
+            show -= 1  # its value stays readable while it pauses
+        return float(self._shows_at[show])
+
+    def _name_of(self, phone: int, now: float) -> int:
+        if not self._habits.rotating_addresses:
+            turn = 0
+        elif self._system[phone] == System.IOS:
+            turn = int((now - self._begin_s) // IOS_ADDRESS_S)
+        else:
+            show = self._show(phone, now)
+            turn = self._turn[show] if show >= 0 else 0
+        return phone << TURN_BITS | turn
+
+
+def names_of(phone: Ints, turn: Ints) -> Ints:
+    """Return by which name each phone is known under its ``turn``-th address."""
+    return np.asarray(phone << TURN_BITS | turn, dtype=np.int64)

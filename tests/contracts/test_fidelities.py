@@ -1,0 +1,128 @@
+"""Objects and columns play the same crowd: the same receptions exactly, the same contact logs."""
+
+from functools import partial
+from typing import Any
+
+import pytest
+
+import simulations.air
+import simulations.links
+import simulations.run
+from simulations.fleet import Fleet
+from simulations.handset import Handset
+from simulations.links import Links
+from simulations.run import Run, fidelity_of, run
+from simulations.scans import Packets
+from simulations.scenario import load_scenario
+from tracetogether.errors import ScenarioError
+
+SMALL = {"count": "20", "duration_s": "150", "length_m": "9", "width_m": "3"}
+CROWDS: dict[str, tuple[str, dict[str, str]]] = {
+    "androids": ("stadium-exit", {"ios": "0"}),
+    "in front": ("stadium-exit", {"ios": "0.5", "locked": "0", "background": "0"}),
+    "locked": ("queue", {"ios": "0.6", "locked": "0.7", "background": "0.2", "lit_every_s": "60"}),
+    "all iPhones": ("queue", {"ios": "1", "locked": "0.9", "background": "0", "lit_every_s": "60"}),
+    "no rules": ("stadium-exit", {"ios": "0.6", "ios_background_rules": "false"}),
+    "fixed addresses": ("queue", {"rotating_addresses": "false", "duration_s": "220"}),
+    "stale": (
+        "queue",
+        {"ios": "1", "locked": "0", "stale_tempid": "true", "duration_s": "1000", "count": "6"},
+    ),
+    "dropped Bluetooth": ("queue", {"bluetooth_drops_per_hour": "60", "bluetooth_off_s": "30"}),
+    "broadcast": ("queue", {"app": "broadcast", "duration_s": "500", "ios": "0.5"}),
+    "short of sight": ("queue", {"reach_m": "3", "ios": "0.4"}),
+    "rooms": ("office-day", {"count": "20", "length_m": "30", "width_m": "10"}),
+}
+
+
+def both(name: str, settings: dict[str, str], seed: int = 1) -> tuple[Run, Run]:
+    scenario = load_scenario(name, SMALL | settings)
+    objects = run(scenario, seed=seed, fidelity="handset")
+    return objects, run(scenario, seed=seed, fidelity="fleet")
+
+
+@pytest.mark.parametrize("crowd", CROWDS)
+def test_the_same_crowd_in_objects_and_in_columns(
+    crowd: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    heard: list[tuple[int, int, float, float]] = []
+    in_columns: list[Packets] = []
+    told = Handset._hear
+
+    def hear(phone: Handset, reception: Any) -> None:
+        before = phone.counts["receptions"]
+        told(phone, reception)
+        if phone.counts["receptions"] > before:
+            heard.append((phone.person, reception.tx, reception.at_s, reception.rssi_dbm))
+
+    monkeypatch.setattr(Handset, "_hear", hear)
+    monkeypatch.setattr(simulations.run, "Fleet", partial(Fleet, on_receptions=in_columns.append))
+    objects, columns = both(*CROWDS[crowd])
+    found = [
+        row
+        for one in in_columns
+        for row in zip(
+            one.rx.tolist(),
+            one.tx.tolist(),
+            one.when_s.tolist(),
+            one.rssi_dbm.tolist(),
+            strict=True,
+        )
+    ]
+    assert sorted(found) == sorted(heard)
+    assert len(found) > 0
+    assert columns.counts["records"] > 0
+    assert columns.counts == objects.counts
+    assert columns.per_phone == objects.per_phone
+    assert columns.rejections == objects.rejections
+    assert columns.user_ids == objects.user_ids
+    for person in objects.logs:
+        assert columns.logs[person].rows() == objects.logs[person].rows()
+    assert columns.digest == objects.digest
+
+
+def test_where_connection_limits_bind_the_logs_are_still_the_same(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Twenty packed crowds: queues grow, controllers that serve one link are busy."""
+    monkeypatch.setattr(simulations.links, "MAX_INCOMING", 1)
+    monkeypatch.setattr(simulations.air, "MAX_INCOMING", 1)
+    refused = 0
+    accepts = Links._accepts
+
+    def counting(links: Links, phone: int, link: Any, now: float, reachable: float) -> bool:
+        nonlocal refused
+        refused += links._incoming[link.peer] >= 1
+        return accepts(links, phone, link, now, reachable)
+
+    monkeypatch.setattr(Links, "_accepts", counting)
+    crowded = {
+        "count": "24",
+        "duration_s": "30",
+        "length_m": "4",
+        "width_m": "3",
+        "seat_pitch_m": "0.35",
+        "aboard_at_start": "1",
+        "stay_median_s": "3600",
+        "adoption": "1",
+        "ios": "0.2",
+    }
+    for seed in range(1, 21):
+        objects, columns = both("queue", crowded, seed)
+        assert columns.digest == objects.digest
+        assert columns.counts == objects.counts
+        assert columns.counts["receptions"] > columns.counts["connections_tried"]
+    assert refused > 20
+
+
+def test_large_crowds_are_played_in_columns() -> None:
+    small, large = (load_scenario("stadium-exit", {"count": n}) for n in ("100", "6000"))
+    assert fidelity_of(small, "auto") == "handset"
+    assert fidelity_of(large, "auto") == "fleet"
+    assert fidelity_of(large, "auto", own_issuer=False) == "handset"
+    with pytest.raises(ScenarioError, match="up to 5000 people, not 6000"):
+        fidelity_of(large, "handset")
+    with pytest.raises(ScenarioError, match="issuer"):
+        fidelity_of(large, "fleet", own_issuer=False)
+    with pytest.raises(ScenarioError, match=r"'fast'.*handset"):
+        fidelity_of(small, "fast")
