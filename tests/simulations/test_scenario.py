@@ -47,7 +47,7 @@ def test_the_train_carriage() -> None:
         ("count = 60", "", "the key 'people.count' is missing: Number of people"),
         ("count = 60", "count = 60.5", "'people.count' wants a whole number, got 60.5"),
         ("count = 60", "count = true", "'people.count' wants a whole number, got True"),
-        ("count = 60", "count = 1", "'people.count' is from 2 to 5000, not 1"),
+        ("count = 60", "count = 1", "'people.count' is from 2 to 200000, not 1"),
         ("count = 60", "count = 120", "has only 82 places"),
         ("adoption = 0.8", "adoption = 1.1", "'people.adoption' is from 0 to 1, not 1.1"),
         ("adoption = 0.8", "adoption = nan", "'people.adoption' is from 0 to 1, not nan"),
