@@ -1,8 +1,9 @@
 """The security table's rows, each with its assertion; others are beside what they belong to.
 
-Rows 1 (tries), 4, 7, 11 and 15 have further tests in test_intake.py, row 5 in
-contracts/test_stores_at_once.py, rows 19, 20 and 23 in integration/test_roles.py, row 28 in
-integration/test_faults.py. Rows 22 and 24 and the rest of 20 and 23 belong to the operators' pages.
+Rows 1 to 5, 15 and 16 are in test_security_rows_pins.py and, as seen on the line, in
+integration/test_hiding.py; rows 4, 10, 13 and 25 also in test_retention.py and test_intake.py,
+row 5 in contracts/test_stores_at_once.py, rows 19, 20 and 23 in integration/test_roles.py,
+row 28 in integration/test_faults.py and test_cli_upload.py.
 """
 
 import gzip
@@ -17,14 +18,12 @@ from tests.authority_world import DAY, NOON, NOW, World
 from tests.conftest import counted_entropy
 from tracetogether.adapters.sql_store import SqlStore
 from tracetogether.authority.casework import Case
-from tracetogether.authority.intake import CHAFF_CASE, unseal
+from tracetogether.authority.intake import unseal
 from tracetogether.authority.limits import BATCHES
 from tracetogether.bluetrace.tempid import TempIDIssuer
 from tracetogether.bluetrace.upload import write_upload
 from tracetogether.bluetrace.upload_token import UploadTokens
-from tracetogether.crypto import sha256
 from tracetogether.errors import (
-    AccessDeniedError,
     AuditError,
     InvalidUploadError,
     KeyRingError,
@@ -37,11 +36,7 @@ from tracetogether.parameters import (
     BATCHES_AN_HOUR,
     MAX_PEOPLE_A_MINUTE,
     MAX_RECORDS_A_SECOND,
-    PIN_ALERT_A_MINUTE,
-    PIN_TRIES_AN_HOUR,
-    UPLOAD_PIN_DIGITS,
-    UPLOAD_PIN_LIFETIME_S,
-    UPLOAD_PIN_TRIES,
+    UPLOADS_OF_A_TEMPID,
 )
 from tracetogether.rejection import Rejection
 from tracetogether.sightings import Sighting
@@ -73,76 +68,6 @@ def other_than(pin: str) -> str:
 
 def acts(world: World) -> list[str]:
     return [one.act for one in world.authority.audit.entries(limit=10**6)]
-
-
-def test_row_01_the_sixth_try_fails_even_if_right_and_is_in_the_log(
-    world: World, case: Case
-) -> None:
-    pin = world.authority.pins.issue(case, NOON)
-    for tried in [other_than(pin)] * UPLOAD_PIN_TRIES + [pin]:
-        with pytest.raises(AccessDeniedError):
-            world.authority.intake.redeem_pin(case.user_id, tried, bytes(32), NOON)
-    assert acts(world)[-6:] == ["pin.refused"] * 6
-
-
-def test_row_02_guessing_a_pin_is_hopeless_whatever_the_botnet() -> None:
-    """Wrong numbers a day over all open PINs, as a share of all numbers: 1,000 PINs a day."""
-    open_pins_a_day = 1_000
-    assert open_pins_a_day * UPLOAD_PIN_TRIES / 10**UPLOAD_PIN_DIGITS < 1e-3
-
-
-def test_row_02_many_refusals_raise_an_alert_once_a_minute(world: World) -> None:
-    users = [world.user() for _ in range(3)]
-    for attempt in range(PIN_ALERT_A_MINUTE + 5):
-        with pytest.raises(AccessDeniedError):
-            world.authority.intake.redeem_pin(users[attempt % 3], "00000000", bytes(32), NOON)
-    assert acts(world).count("pin.alert") == 1
-
-
-def test_row_02_a_user_has_only_so_many_tries_over_all_pins(world: World) -> None:
-    user = world.user()
-    for _ in range(PIN_TRIES_AN_HOUR):
-        with pytest.raises(AccessDeniedError):
-            world.authority.intake.redeem_pin(user, "00000000", bytes(32), NOON)
-    with pytest.raises(RateLimitedError) as caught:
-        world.authority.intake.redeem_pin(user, "00000000", bytes(32), NOON)
-    assert caught.value.retry_after_s == HOUR
-    with pytest.raises(AccessDeniedError):
-        world.authority.intake.redeem_pin(user, "00000000", bytes(32), NOON + HOUR)
-
-
-def test_row_03_no_pin_is_in_the_database(sql_world: World, tmp_path: Path) -> None:
-    user = sql_world.user()
-    case = sql_world.authority.casework.open_case(user, NOON)
-    pin = sql_world.authority.pins.issue(case, NOON)
-    sql_world.authority.intake.redeem_pin(user, pin, bytes(32), NOON)
-    stored = b"".join(one.read_bytes() for one in tmp_path.iterdir())
-    assert case.case_id.encode() in stored
-    assert pin.encode() not in stored
-
-
-def test_row_04_a_pin_lives_for_a_day_by_the_servers_clock(world: World, case: Case) -> None:
-    for after, accepted in ((UPLOAD_PIN_LIFETIME_S - 1, True), (UPLOAD_PIN_LIFETIME_S + 1, False)):
-        pin = world.authority.pins.issue(case, NOON)
-        if accepted:
-            world.authority.intake.redeem_pin(case.user_id, pin, bytes(32), NOON + after)
-        else:
-            with pytest.raises(AccessDeniedError):
-                world.authority.intake.redeem_pin(case.user_id, pin, bytes(32), NOON + after)
-
-
-def test_row_05_an_attempt_may_ask_again_and_lets_one_log_in(world: World, case: Case) -> None:
-    pin, digest = world.authority.pins.issue(case, NOON), sha256(BODY)
-    intake = world.authority.intake
-    first = intake.redeem_pin(case.user_id, pin, digest, NOON, attempt="a" * 32)
-    again = intake.redeem_pin(case.user_id, pin, digest, NOON + 1, attempt="a" * 32)
-    for attempt, log in (("b" * 32, digest), ("", digest), ("a" * 32, bytes(32))):
-        with pytest.raises(AccessDeniedError):
-            intake.redeem_pin(case.user_id, pin, log, NOON + 2, attempt=attempt)
-    assert intake.tokens.open(first, NOON).token_id == intake.tokens.open(again, NOON).token_id
-    intake.take_upload(first, BODY, NOON)
-    with pytest.raises(Exception, match="already received"):
-        intake.take_upload(again, BODY, NOON)
 
 
 def test_row_06_one_byte_more_is_another_log(world: World, case: Case) -> None:
@@ -187,6 +112,23 @@ def test_row_09_a_record_after_its_window_is_not_believed(world: World, case: Ca
     rows = [Sighting(float(tempid.expiry + late), tempid.text, -60) for late in (0, 1, 960)]
     receipt = world.take(case, rows, NOON)
     assert (receipt.accepted, receipt.rejected) == (1, {Rejection.EXPIRED_ID: 2})
+
+
+def test_row_09_a_tempid_in_more_logs_than_there_can_be_people_near_is_an_alert(
+    world: World,
+) -> None:
+    (row,) = world.heard(world.user(), NOON - HOUR, 0.4)
+    other = world.heard(world.user(), NOON - HOUR, 0.4)
+    for number in range(UPLOADS_OF_A_TEMPID + 3):
+        one = world.authority.casework.open_case(world.user(), NOON)
+        world.take(one, [row, row] if number else [row, *other], NOON + number)
+        over = number + 1 > UPLOADS_OF_A_TEMPID
+        assert acts(world).count("tempid.alert") == int(over), number  # once, and goes on
+    alert = next(one for one in world.authority.audit.entries() if one.act == "tempid.alert")
+    assert (alert.by, alert.details) == ("clock", {"tempids": 1})
+    assert row.peer not in repr(alert)
+    world.authority.purge(NOON + 23 * SECONDS_PER_DAY, clock_is_right=True)
+    assert not [key for key in vars(world.store)["_counts"] if key[0] == "hearers"]
 
 
 @pytest.mark.parametrize("extra", [0, 1])
@@ -267,40 +209,6 @@ def test_row_14_a_log_costs_at_most_two_decryptions_for_each_token(world: World)
     )
     assert opened.decryptions <= 2 * len(rows)
     assert len(tokens) <= 3
-
-
-def test_row_16_chaff_takes_the_steps_of_a_refusal_and_leaves_nothing(
-    sql_world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    world = sql_world
-    user = world.user()
-    before = world.store.counts(NOON)
-    steps: list[str] = []
-    for name in ("count_up", "try_pin", "last_audit", "add_audit"):
-        real = getattr(SqlStore, name)
-
-        def counted(*args: object, _real: object = real, _name: str = name) -> object:
-            steps.append(_name)
-            return _real(*args)  # type: ignore[operator]
-
-        monkeypatch.setattr(SqlStore, name, counted)
-    token = world.authority.intake.pretend_redeem(user, sha256(BODY), NOON)
-    chaff_steps = list(steps)
-    steps.clear()
-    with pytest.raises(AccessDeniedError):
-        world.authority.intake.redeem_pin(user, "00000000", sha256(BODY), NOON)
-    assert chaff_steps == steps[: len(chaff_steps)] == ["count_up", "try_pin", *steps[2:4]]
-    receipt = world.authority.intake.take_upload(token, BODY, NOON)
-    assert receipt.case_id == CHAFF_CASE
-    after = world.store.counts(NOON)
-    assert after.audit_entries == before.audit_entries + 1  # the refusal's
-    assert (after.uploads, after.open_pins, after.cases) == (0, 0, 0)
-
-
-def test_row_16_a_pretended_token_is_as_long_as_a_right_one(world: World, case: Case) -> None:
-    right = world.token(case, BODY, NOON)
-    pretended = world.authority.intake.pretend_redeem(case.user_id, sha256(BODY), NOON)
-    assert len(pretended) == len(right)
 
 
 def test_row_18_a_log_opens_with_its_own_key_in_its_own_place_alone(

@@ -120,11 +120,19 @@ MAX_RECORDS_A_SECOND: Final = 2  # of one person: an exchange leaves one record 
 MAX_PEOPLE_A_MINUTE: Final = 200  # a phone has one connection at a time and seconds for each
 MAX_UPLOAD_BYTES: Final = 16_000_000
 MAX_UPLOAD_RECORDS: Final = 100_000
+UPLOAD_BUCKETS: Final[tuple[int, ...]] = (  # 16 KiB, doubling
+    *(1 << power for power in range(14, 24)),
+    MAX_UPLOAD_BYTES,
+)
 
 BATCHES_AN_HOUR: Final = 60  # of one user; a phone needs two a day
 REGISTRATIONS_AN_HOUR: Final = 2_000  # from one address; many phones may share one
 PIN_TRIES_AN_HOUR: Final = 200  # of one user, over all PINs
 PIN_ALERT_A_MINUTE: Final = 60  # refused PINs of all users together: somebody is guessing
+PIN_SLOWED_S: Final = 2.0  # while somebody is guessing, every answer to a PIN waits so long
+UPLOAD_PINS_A_DAY: Final = 10_000  # given out; ten times the cases of a city's bad day
+PINS_GUESSED_A_DAY: Final = 1e-3  # at most, expected, if every try at every PIN is a stranger's
+UPLOADS_OF_A_TEMPID: Final = 50  # a quarter of an hour of one person in more logs is an alert
 SIGN_INS_A_QUARTER_HOUR: Final = 10  # tries for one operator's name, right or wrong
 SIGN_INS_FROM_ONE_ADDRESS: Final = 60  # in the same time; a whole office may share one
 PASSWORD_CHARACTERS: Final = 12  # at least; beside it a code is always asked

@@ -143,6 +143,17 @@ def test_requests_are_counted_by_name_subject_and_window(store: AuthorityStore) 
     assert store.counted("a", b"x", 60) == 0
 
 
+def test_many_are_counted_at_once(store: AuthorityStore) -> None:
+    many = [number.to_bytes(4, "big") for number in range(12_000)]
+    assert set(store.count_up_each("a", many, 60).values()) == {1}
+    assert store.count_up_each("a", many[:2], 60) == {many[0]: 2, many[1]: 2}
+    assert store.count_up("a", many[0], 60) == 3
+    assert store.count_up_each("b", many[:1], 60) == {many[0]: 1}
+    assert store.count_up_each("a", many[:1], 61) == {many[0]: 1}
+    assert store.count_up_each("a", [], 60) == {}
+    assert store.counted("a", many[11_999], 60) == 1
+
+
 def test_notes_hold_the_last_value(store: AuthorityStore) -> None:
     assert store.noted("x") is None
     store.note("x", "1")

@@ -24,6 +24,7 @@ from tracetogether.errors import (
     StoreError,
     UnreachableError,
 )
+from tracetogether.parameters import UPLOAD_BUCKETS, UPLOAD_PIN_DIGITS
 from tracetogether.secret_file import create_secret, read_secret
 
 _LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "[::1]"})
@@ -179,8 +180,7 @@ class AuthorityClient:
             "sha256": hashlib.sha256(body).hexdigest(),
             "attempt": attempt or secrets.token_hex(16),
         }
-        answer = self._call("POST", "/v1/upload-tokens", self._credential, asked, repeatable=True)
-        return str(answer["upload_token"])
+        return self._exchange(asked, chaff=False)
 
     def upload(self, body: bytes, token: str) -> dict[str, Any]:
         """Upload a contact log.
@@ -193,7 +193,29 @@ class AuthorityClient:
             InvalidUploadError: this is not the log that the token was given for, or no log.
             ConflictError: this log was received before: there is nothing left to do.
         """
-        return self._call("POST", "/v1/uploads", token, gzip.compress(body, 6, mtime=0))
+        return self._call("POST", "/v1/uploads", token, packed_log(body))
+
+    def pretend(self, size_bytes: int = UPLOAD_BUCKETS[0]) -> None:
+        """Take all the steps of an upload and leave nothing, to hide the phones that do upload.
+
+        Who watches the line sees what he sees of a right PIN and a log that fills ``size_bytes``.
+        """
+        body = b'{"records": []}'
+        asked = {
+            "pin": f"{secrets.randbelow(10**UPLOAD_PIN_DIGITS):0{UPLOAD_PIN_DIGITS}d}",
+            "sha256": hashlib.sha256(body).hexdigest(),
+            "attempt": secrets.token_hex(16),
+        }
+        token = self._exchange(asked, chaff=True)
+        self._call("POST", "/v1/uploads", token, packed_log(body, at_least=size_bytes))
+
+    def _exchange(self, asked: Mapping[str, str], *, chaff: bool) -> str:
+        # Both headers are equally long.
+        mark = {"X-Chaff": "1"} if chaff else {"X-Plain": "1"}
+        answer = self._call(
+            "POST", "/v1/upload-tokens", self._credential, asked, repeatable=True, more=mark
+        )
+        return str(answer["upload_token"])
 
     # --- an operator's calls ---
 
@@ -225,8 +247,9 @@ class AuthorityClient:
         said: Mapping[str, Any] | bytes | None = None,
         *,
         repeatable: bool = False,
+        more: Mapping[str, str] | None = None,
     ) -> dict[str, Any]:
-        headers = {"Accept": "application/json"}
+        headers = {"Accept": "application/json", **(more or {})}
         if bearer is not None:
             headers["Authorization"] = f"Bearer {bearer}"
         body: bytes | None = None
@@ -266,6 +289,21 @@ class AuthorityClient:
             msg = f"{self._url}: {message}"
             raise UnreachableError(msg)
         raise _ERRORS.get(response.status, AuthorityError)(message)
+
+
+def packed_log(body: bytes, at_least: int = 0) -> bytes:
+    """Return a log as gzip, filled up to the next of ``UPLOAD_BUCKETS``.
+
+    The filling is a comment in gzip's own header, which every program that unpacks it skips: the
+    log and its digest stay what they are.
+    """
+    packed: bytes = gzip.compress(body, 6, mtime=0)
+    sizes = [one for one in UPLOAD_BUCKETS if one >= max(len(packed) + 1, at_least)]
+    if not sizes:
+        return packed  # larger than what is accepted
+    begin, rest = bytearray(packed[:10]), packed[10:]
+    begin[3] |= 0x10  # RFC 1952, 2.3.1: FCOMMENT, up to a zero byte
+    return bytes(begin) + b" " * (sizes[0] - len(packed) - 1) + b"\0" + rest
 
 
 def _checked(url: str, *, allow_plain_http: bool) -> str:

@@ -184,6 +184,11 @@ class Intake:
             if not self.store.add_upload(sealed):
                 msg = "this log was already received: nothing more is to be done"
                 raise ConflictError(msg)
+            relayed = self.pins.limits.add_hearers(opened.heard)
+            if relayed:
+                self.audit.record(
+                    "tempid.alert", now, by="clock", subject=leave.case_id, tempids=relayed
+                )
             self.audit.record(
                 "upload.taken", now, by="phone", subject=leave.case_id, records=opened.records
             )

@@ -1,9 +1,10 @@
 """How often anything may be asked: counted in the store, so that all processes count together."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
 
-from tracetogether.crypto import hmac_sha256
+from tracetogether.crypto import hmac_sha256, sha256
 from tracetogether.errors import RateLimitedError
 from tracetogether.keyring import KeyRing
 from tracetogether.parameters import (
@@ -11,10 +12,13 @@ from tracetogether.parameters import (
     PIN_ALERT_A_MINUTE,
     PIN_TRIES_AN_HOUR,
     REGISTRATIONS_AN_HOUR,
+    RETENTION,
+    UPLOADS_OF_A_TEMPID,
 )
 from tracetogether.units import SECONDS_PER_DAY, SECONDS_PER_HOUR, SECONDS_PER_MINUTE, utc_day
 
 _PURPOSE: Final = "limiter"
+_SHORT: Final = 16  # bytes of a digest that is only ever compared with a day's others
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,11 +36,20 @@ PIN_TRIES: Final = Limit("pin-tries", PIN_TRIES_AN_HOUR, SECONDS_PER_HOUR)
 PIN_REFUSALS: Final = Limit("pin-refusals", PIN_ALERT_A_MINUTE, SECONDS_PER_MINUTE)
 
 
+HEARERS: Final = Limit("hearers", UPLOADS_OF_A_TEMPID, RETENTION.uploads_s)
+
+
 class LimitStore(Protocol):
     """Where counts are kept."""
 
     def count_up(self, name: str, subject: bytes, window_s: int) -> int:
         """Add one to the count of a window (named by its start) and return it."""
+        ...
+
+    def count_up_each(
+        self, name: str, subjects: Sequence[bytes], window_s: int
+    ) -> Mapping[bytes, int]:
+        """Add one to the count of each of many different subjects and return all of them."""
         ...
 
     def counted(self, name: str, subject: bytes, window_s: int) -> int:
@@ -69,6 +82,29 @@ class Limits:
     def add(self, limit: Limit, subject: str, now: float) -> int:
         """Count something that is not refused; return how often it was in this window."""
         return self.store.count_up(limit.name, self._digest(subject, now), _window(limit, now))
+
+    def add_hearers(self, heard: Mapping[str, float]) -> int:
+        """Count the TempIDs that one more log holds.
+
+        Args:
+            heard: each TempID once, and when it was heard (epoch seconds).
+
+        Returns:
+            How many of them are now, for the first time, in more logs than there can be people
+            near in a quarter of an hour: they were relayed, or played back.
+        """
+        by_day: dict[int, list[bytes]] = {}
+        for tempid, time in heard.items():
+            by_day.setdefault(utc_day(time), []).append(tempid.encode())
+        over = 0
+        for day, tempids in by_day.items():
+            key = self.keys.day_key(_PURPOSE, day)
+            # Kept until no log that holds them can come any more; the key goes soon afterwards.
+            until = day * SECONDS_PER_DAY + HEARERS.per_s
+            subjects = sorted(sha256(key + one)[:_SHORT] for one in tempids)
+            counts = self.store.count_up_each(HEARERS.name, subjects, until)
+            over += sum(count == HEARERS.at_most + 1 for count in counts.values())
+        return over
 
     def count(self, limit: Limit, subject: str, now: float) -> int:
         """Return how often something was counted in this window."""

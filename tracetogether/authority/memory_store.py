@@ -1,6 +1,6 @@
 """The authority's store for tests and trials: it lives as long as the process, for one thread."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from copy import copy
 from dataclasses import dataclass, field, fields, replace
@@ -233,6 +233,12 @@ class MemoryStore:
         self._counts[key] = self._counts.get(key, 0) + 1
         return self._counts[key]
 
+    def count_up_each(
+        self, name: str, subjects: Sequence[bytes], window_s: int
+    ) -> Mapping[bytes, int]:
+        """Add one to the count of each of many different subjects and return all of them."""
+        return {one: self.count_up(name, one, window_s) for one in subjects}
+
     def counted(self, name: str, subject: bytes, window_s: int) -> int:
         """Return the count of a window."""
         return self._counts.get((name, subject, window_s), 0)
@@ -287,4 +293,5 @@ class MemoryStore:
             contact_lists=len(self._lists),
             contacts=sum(len(one.contacts) for one in self._lists.values()),
             audit_entries=len(self._audit),
+            pin_failures=sum(one.act == "pin.refused" for one, _ in self._audit),
         )

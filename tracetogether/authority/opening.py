@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import compress
 from typing import Final
 
 import numpy as np
@@ -33,11 +34,14 @@ class OpenedLog:
         sightings: the believed records; ``peer`` is the user id of the person heard.
         rejected: how many records were not believed, by the first reason that applies.
         decryptions: how many decryptions were tried.
+        heard: the TempIDs of the believed records, each once, and when it was
+            heard last (epoch seconds).
     """
 
     sightings: Sightings
     rejected: Mapping[Rejection, int]
     decryptions: int
+    heard: Mapping[str, float]
 
     @property
     def records(self) -> int:
@@ -91,8 +95,11 @@ def open_log(
     rejected = Counter(REJECTIONS[code] for code in codes[codes != ACCEPTED].tolist())
     if records.malformed:
         rejected[Rejection.MALFORMED] = records.malformed
+    there = (codes == ACCEPTED).tolist()
+    heard = zip(compress(records.token, there), compress(records.time.tolist(), there), strict=True)
     return OpenedLog(
         sightings=records.sightings(peer=opened.user, rows=codes == ACCEPTED),
+        heard=dict(heard),
         rejected=dict(rejected),
         decryptions=opened.decryptions,
     )

@@ -7,24 +7,72 @@ from typing import Final, Protocol
 
 from tracetogether.authority.audit import Audit
 from tracetogether.authority.casework import Case, CaseStore
-from tracetogether.authority.limits import PIN_REFUSALS, PIN_TRIES, Limits
+from tracetogether.authority.limits import PIN_REFUSALS, PIN_TRIES, Limit, Limits
 from tracetogether.authority.operators import CONSOLE, Caller
 from tracetogether.bluetrace.upload_token import new_pin
 from tracetogether.crypto import equal, hmac_sha256
-from tracetogether.errors import AccessDeniedError, InvalidUploadError, NotFoundError
+from tracetogether.errors import (
+    AccessDeniedError,
+    AuthorityError,
+    InvalidUploadError,
+    NotFoundError,
+    RateLimitedError,
+)
 from tracetogether.keyring import KeyRing
 from tracetogether.parameters import (
+    PIN_SLOWED_S,
+    PINS_GUESSED_A_DAY,
     UPLOAD_PIN_DIGITS,
     UPLOAD_PIN_LIFETIME_S,
     UPLOAD_PIN_TRIES,
+    UPLOAD_PINS_A_DAY,
 )
-from tracetogether.units import Entropy, utc_day
+from tracetogether.units import SECONDS_PER_DAY, SECONDS_PER_MINUTE, Entropy, utc_day
 
+PINS_A_DAY: Final = "pins_a_day"
+"""Under which name the number of PINs a day is noted in the store."""
 _PURPOSE: Final = "upload-pin"
+_GIVEN_OUT: Final = Limit("pins-given-out", UPLOAD_PINS_A_DAY, SECONDS_PER_DAY)
 _REFUSED: Final = (
     "the upload PIN is not accepted: it is wrong, expired, used, or another user's; "
     "ask the health authority for a new one"
 )
+
+
+@dataclass(frozen=True, slots=True)
+class PinRules:
+    """How many PINs are given out, and how often each may be tried: never so that guessing pays.
+
+    A PIN is bound to one user, and void after some wrong numbers: however many phones guess,
+    there are ``a_day * tries`` tries a day, each right with a probability of 1 in 10**digits.
+
+    Attributes:
+        a_day: PINs given out on a UTC day, at most.
+        tries: wrong numbers that a PIN survives.
+        digits: of a PIN.
+
+    Raises:
+        AuthorityError: a stranger would guess too many.
+    """
+
+    a_day: int = UPLOAD_PINS_A_DAY
+    tries: int = UPLOAD_PIN_TRIES
+    digits: int = UPLOAD_PIN_DIGITS
+
+    def __post_init__(self) -> None:
+        if self.a_day < 1 or self.guessed_a_day > PINS_GUESSED_A_DAY:
+            most = int(PINS_GUESSED_A_DAY * 10**self.digits / self.tries)
+            msg = (
+                f"{self.a_day} upload PINs of {self.digits} digits a day, with {self.tries} tries "
+                f"each, are too many or none: allow 1 to {most} with "
+                "`tracetogether authority limits --pins-a-day`"
+            )
+            raise AuthorityError(msg)
+
+    @property
+    def guessed_a_day(self) -> float:
+        """Expected number of PINs that strangers guess in a day, if they use up every try."""
+        return float(self.a_day * self.tries / 10**self.digits)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +133,7 @@ class Pins:
     audit: Audit
     limits: Limits
     entropy: Entropy = os.urandom
+    rules: PinRules = field(default_factory=PinRules)
 
     def issue(self, case: Case, now: float, *, by: Caller = CONSOLE) -> str:
         """Return a new upload PIN for the case's user; it replaces an earlier one.
@@ -93,9 +142,18 @@ class Pins:
 
         Raises:
             NotFoundError: the case is gone.
+            RateLimitedError: so many were given out today that guessing would begin to pay.
         """
         pin = new_pin(self.entropy)
         day = utc_day(now)
+        if self.limits.add(_GIVEN_OUT, "", now) > self.rules.a_day:
+            wait = SECONDS_PER_DAY - int(now) % SECONDS_PER_DAY
+            msg = (
+                f"all {self.rules.a_day} upload PINs of this day are given out: the next are in "
+                f"{wait // SECONDS_PER_MINUTE} minutes, or `authority limits --pins-a-day` allows "
+                "more"
+            )
+            raise RateLimitedError(msg, wait)
         with self.audit.atomic():
             if not self.cases.touch_case(case.case_id, now):
                 msg = "there is no such case any more: open a new one"
@@ -107,10 +165,15 @@ class Pins:
                     day=day,
                     digest=self._digest(pin, case.user_id, case.case_id, day),
                     expiry=now + UPLOAD_PIN_LIFETIME_S,
+                    tries_left=self.rules.tries,
                 )
             )
             self.audit.record("pin.issued", now, by=by.name, subject=case.case_id)
         return pin
+
+    def given_out(self, now: float) -> int:
+        """Return how many PINs were given out on the UTC day of ``now``."""
+        return self.limits.count(_GIVEN_OUT, "", now)
 
     def redeem(self, user_id: str, pin: str, now: float, *, attempt: str = "") -> UploadPin:
         """Use up a PIN and return what was kept of it.
@@ -153,12 +216,24 @@ class Pins:
             )
             act = "pin.redeemed" if accepted else "pin.refused"
             self.audit.record(act, now, by="phone", subject=case_id)
-        if kept is None or not accepted:
-            refused = self.limits.add(PIN_REFUSALS, "", now)
+            # The count stands in for the use: what is accepted asks as much of the store as
+            # what is refused, or pretended.
+            refused = 0 if accepted else self.limits.add(PIN_REFUSALS, "", now)
             if refused == PIN_REFUSALS.at_most + 1:
                 self.audit.record("pin.alert", now, by="clock", refused=refused)
+        if kept is None or not accepted:
             raise AccessDeniedError(_REFUSED)
         return kept
+
+    def pause_s(self, now: float) -> float:
+        """Return how long whoever showed a PIN, right or wrong, is to wait for the answer.
+
+        Nobody waits, unless more PINs were refused in this minute or the last than people mistype.
+        """
+        for minute in (now, now - SECONDS_PER_MINUTE):
+            if self.limits.count(PIN_REFUSALS, "", minute) > PIN_REFUSALS.at_most:
+                return PIN_SLOWED_S
+        return 0.0
 
     def pretend(self, user_id: str, now: float) -> None:
         """Take all steps of ``redeem`` for a phone that asks only to hide others who do.
@@ -175,6 +250,7 @@ class Pins:
             equal(offered, named)
             equal(named, offered)
             self.audit.record("pin.refused", now, by="phone")
+            self.limits.add(PIN_REFUSALS, "", now)
             raise _UndoneError
 
     def _digest(self, pin: str, user_id: str, case_id: str, day: int) -> bytes:

@@ -21,7 +21,7 @@ from tracetogether.authority.limits import Limits, LimitStore
 from tracetogether.authority.merging import Merging
 from tracetogether.authority.notes import Notes, NoteStore
 from tracetogether.authority.operators import Staff
-from tracetogether.authority.pins import Pins, PinStore
+from tracetogether.authority.pins import PINS_A_DAY, PinRules, Pins, PinStore
 from tracetogether.authority.retention import AgeingStore, Purge
 from tracetogether.authority.sign_in import PlaceOfSignIns
 from tracetogether.authority.statistics import CountedStore
@@ -95,12 +95,17 @@ class Authority:
             store: where everything but the keys is kept.
             save_keys: writes the ring to where it came from, after a change.
             entropy: where ids, secrets, PINs and IVs come from.
+
+        Raises:
+            AuthorityError: by what is noted in the store, guessing PINs would pay.
         """
         issuer = TempIDIssuer(keys, name, entropy=entropy)
         tokens = UploadTokens(keys, name, entropy=entropy)
         audit = Audit(store)
         limits = Limits(keys, store)
-        pins = Pins(keys, store, store, audit, limits, entropy)
+        noted = store.noted(PINS_A_DAY)
+        rules = PinRules() if noted is None else PinRules(int(noted))
+        pins = Pins(keys, store, store, audit, limits, entropy, rules)
         rows, notes = store.desk, Notes(keys, store.desk, audit, entropy)
         casework = Casework(store, rows, rows, store, store, keys, audit, entropy)
         tracing = Tracing(Logs(keys, issuer, store, store, store, rows), store, audit, entropy)

@@ -17,6 +17,7 @@ class Counts:
     contact_lists: int
     contacts: int
     audit_entries: int
+    pin_failures: int = 0  # ever: as the audit log has them
 
     def to_json(self) -> dict[str, int]:
         """Return this as the HTTP form prints it."""

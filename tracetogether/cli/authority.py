@@ -23,6 +23,7 @@ from tracetogether.cli.authority_folder import (
     restore,
 )
 from tracetogether.cli.authority_keys import keys
+from tracetogether.cli.authority_limits import limits
 from tracetogether.cli.authority_load import load
 from tracetogether.cli.authority_options import (
     as_json,
@@ -46,7 +47,7 @@ def authority() -> None:
     """Run a health authority: issue TempIDs, take contact logs in, list contacts."""
 
 
-for _command in (case, user, keys, audit, load):
+for _command in (case, user, keys, audit, limits, load):
     authority.add_command(_command)
 
 

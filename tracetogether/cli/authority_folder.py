@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Final
 
 from tracetogether.authority.audit import Audit
 from tracetogether.authority.issuance import new_secret
-from tracetogether.authority.operators import ALL_ROLES, Staff
+from tracetogether.authority.operators import ALL_ROLES, CONSOLE, Staff
+from tracetogether.authority.pins import PINS_A_DAY, PinRules
 from tracetogether.authority.retention import Purge
 from tracetogether.authority.service import Authority
 from tracetogether.errors import MissingExtraError, StoreError
@@ -214,6 +215,20 @@ def restore(
 
 def _kept_as_they_are(_: KeyRing) -> None:
     """Save nothing: nothing is destroyed."""
+
+
+def allow_pins(folder: Path, a_day: int, now: float) -> None:
+    """Allow so many upload PINs on a day; servers take it over when they are started next.
+
+    Raises:
+        AuthorityError: guessing would pay: nothing was changed.
+        StoreError: there is no authority, or its database can't be written.
+    """
+    rules = PinRules(a_day)
+    # Not by way of the assembled service, which does not come about under bad rules.
+    with _sql_store().open(place_of(folder)) as store, store.atomic():
+        store.note(PINS_A_DAY, str(rules.a_day))
+        Audit(store).record("limits.changed", now, by=CONSOLE.name, pins_a_day=a_day)
 
 
 def bring_up_to_date(folder: Path, database: str | None = None) -> None:

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Annotated, Any, Final
 
@@ -36,12 +36,18 @@ Phones register once, fetch TempIDs, and upload their contact log with a PIN tha
 authority gives out. Operators open cases and list contacts. Times are UTC epoch seconds."""
 
 
-def create_app(authority: Authority, *, clock: Callable[[], float] = time.time) -> FastAPI:
+def create_app(
+    authority: Authority,
+    *,
+    clock: Callable[[], float] = time.time,
+    pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
+) -> FastAPI:
     """Return the application.
 
     Args:
         authority: the service.
         clock: returns UTC epoch seconds.
+        pause: waits for some seconds, while others are served.
     """
     app = FastAPI(
         title="TraceTogether authority",
@@ -52,7 +58,7 @@ def create_app(authority: Authority, *, clock: Callable[[], float] = time.time) 
         responses=_ANSWERS,
     )
     app.include_router(_public(authority, clock))
-    app.include_router(_for_phones(authority, clock))
+    app.include_router(_for_phones(authority, clock, pause))
     app.include_router(_for_uploads(authority, clock))
     app.include_router(for_operators(authority, clock))
     app.add_middleware(Padding, paths=_PADDED)
@@ -95,7 +101,9 @@ def _public(authority: Authority, clock: Callable[[], float]) -> APIRouter:
     return router
 
 
-def _for_phones(authority: Authority, clock: Callable[[], float]) -> APIRouter:
+def _for_phones(
+    authority: Authority, clock: Callable[[], float], pause: Callable[[float], Awaitable[None]]
+) -> APIRouter:
     router = guarded("registration credential", "phones", authority.access.phone)
 
     @router.delete("/users/me")
@@ -118,8 +126,16 @@ def _for_phones(authority: Authority, clock: Callable[[], float]) -> APIRouter:
         batch = authority.issuance.batch(request.state.caller, now)
         return Response(msgspec.json.encode(batch.to_json()), media_type="application/json")
 
+    def exchange(user_id: str, asked: shapes.PinAndDigest, now: float, *, chaff: bool) -> str:
+        digest = bytes.fromhex(asked.sha256)
+        if chaff:
+            return authority.intake.pretend_redeem(user_id, digest, now)
+        return authority.intake.redeem_pin(
+            user_id, asked.pin, digest, now, attempt=asked.attempt or ""
+        )
+
     @router.post("/upload-tokens", status_code=201)
-    def redeem_pin(
+    async def redeem_pin(
         request: Request,
         asked: shapes.PinAndDigest,
         x_chaff: Annotated[
@@ -129,16 +145,15 @@ def _for_phones(authority: Authority, clock: Callable[[], float]) -> APIRouter:
         """Exchange an upload PIN for leave to upload one log within two hours.
 
         Five numbers may be tried. A wrong PIN, an expired, used or void one and another
-        user's are answered alike. If the answer was lost, the same `attempt` may ask again.
+        user's are answered alike, and all later while somebody is guessing. If the answer
+        was lost, the same `attempt` may ask again.
         """
         now = clock()
-        user_id, digest = request.state.caller, bytes.fromhex(asked.sha256)
-        if x_chaff is None:
-            token = authority.intake.redeem_pin(
-                user_id, asked.pin, digest, now, attempt=asked.attempt or ""
-            )
-        else:
-            token = authority.intake.pretend_redeem(user_id, digest, now)
+        user_id, chaff = request.state.caller, x_chaff is not None
+        try:
+            token = await run_in_threadpool(exchange, user_id, asked, now, chaff=chaff)
+        finally:
+            await pause(await run_in_threadpool(authority.pins.pause_s, now))
         return shapes.UploadTokenIssued(
             upload_token=token, expires_at=now + UPLOAD_TOKEN_LIFETIME_S
         )

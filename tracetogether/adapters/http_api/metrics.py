@@ -9,7 +9,7 @@ from tracetogether.units import utc_day
 
 _LINES: Final = """\
 # HELP tracetogether_{name} {about}
-# TYPE tracetogether_{name} gauge
+# TYPE tracetogether_{name} {kind}
 tracetogether_{name} {value}
 """
 
@@ -17,14 +17,24 @@ tracetogether_{name} {value}
 def metrics_text(authority: Authority, now: float) -> str:
     """Return all metrics; none of them has a label, so none can name anybody."""
     return "".join(
-        _LINES.format(name=name, about=about, value=value)
+        _LINES.format(
+            name=name,
+            about=about,
+            value=value,
+            kind="counter" if name.endswith("_total") else "gauge",
+        )
         for name, about, value in _values(authority, now)
     )
 
 
 def _values(authority: Authority, now: float) -> Iterable[tuple[str, str, float]]:
-    for name, count in authority.store.counts(now).to_json().items():
+    counts = authority.store.counts(now).to_json()
+    failures = counts.pop("pin_failures")
+    for name, count in counts.items():
         yield name, f"Number of {name.replace('_', ' ')} now.", count
+    yield "pin_failures_total", "Upload PINs refused since the authority was made.", failures
+    slowed = authority.pins.pause_s(now)
+    yield "pin_pause_seconds", "How long answers to upload PINs wait, as many fail.", slowed
     refused = authority.limits.count(PIN_REFUSALS, "", now)
     yield "pin_refusals_this_minute", "Upload PINs refused since the minute began.", refused
     suspect = authority.purge.clock_suspect(now)

@@ -1,6 +1,8 @@
-"""Answers whose length tells nothing: filled up with blanks to the next multiple of 1,024 bytes."""
+"""Answers whose length tells nothing: filled up with blanks to a multiple of 1,024 bytes."""
 
+from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
+from http import HTTPStatus
 from typing import Final
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -10,6 +12,8 @@ BUCKET_BYTES: Final = 1_024
 
 class Padding:
     """ASGI middleware: pads JSON answers of some paths, refusals too. Blanks after JSON are JSON.
+
+    What is padded is body, headers and the status line together: "Created" and "Forbidden" differ.
 
     Args:
         app: what is behind it; answers in one piece.
@@ -34,10 +38,23 @@ class Padding:
                 return
             if start is not None:
                 body = message.get("body", b"")
-                body += b" " * (-len(body) % BUCKET_BYTES)
                 kept = [pair for pair in start["headers"] if pair[0] != b"content-length"]
+                body = body.ljust(_filled(len(body), _before(start["status"], kept)))
                 await send({**start, "headers": [*kept, (b"content-length", b"%d" % len(body))]})
                 start, message = None, {**message, "body": body}
             await send(message)
 
         await self._app(scope, receive, padded)
+
+
+def _before(status: int, headers: Sequence[tuple[bytes, bytes]]) -> int:
+    """Return how many bytes stand before the body; what a server adds is as long for all."""
+    return len(HTTPStatus(status).phrase) + sum(len(one) + len(two) + 4 for one, two in headers)
+
+
+def _filled(body: int, before: int) -> int:
+    """Return how long a body is to be, so that it, its own length and all before fill buckets."""
+    size = body
+    while (before + len(str(size)) + size) % BUCKET_BYTES:
+        size += 1
+    return size

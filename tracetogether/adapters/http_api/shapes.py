@@ -249,6 +249,7 @@ class Statistics(BaseModel):
     contact_lists: int
     contacts: int
     audit_entries: int
+    pin_failures: Annotated[int, Field(description="Upload PINs refused, ever.")]
 
 
 class DayOfKeys(BaseModel):

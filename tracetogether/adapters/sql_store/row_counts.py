@@ -28,4 +28,7 @@ def count_everything(connection: sa.Connection, now: float) -> Counts:
         sa.select(sa.func.count()).select_from(PINS).where(open_pins)
     ).scalar_one()
     sealed = int(connection.execute(size).scalar_one())
-    return Counts(users, operators, cases, pins, uploads, sealed, lists, contacts, audit)
+    failures = connection.execute(
+        sa.select(sa.func.count()).select_from(AUDIT).where(AUDIT.c.act == "pin.refused")
+    ).scalar_one()
+    return Counts(users, operators, cases, pins, uploads, sealed, lists, contacts, audit, failures)

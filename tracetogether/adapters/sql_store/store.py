@@ -1,7 +1,7 @@
 """Users, operators, cases, PINs, uploads, contact lists, counts and the audit log in tables."""
 
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from types import TracebackType
@@ -406,6 +406,13 @@ class SqlStore:
         ).returning(COUNTS.c.count)
         with self._transactions.writing(hasty=True) as connection:
             return int(connection.execute(counting).scalar_one())
+
+    def count_up_each(
+        self, name: str, subjects: Sequence[bytes], window_s: int
+    ) -> Mapping[bytes, int]:
+        """Add one to the count of each of many different subjects and return all of them."""
+        with self._transactions.writing() as connection:
+            return self._database.count_up_each(connection, name, subjects, window_s)
 
     def counted(self, name: str, subject: bytes, window_s: int) -> int:
         """Return the count of a window."""

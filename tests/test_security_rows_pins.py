@@ -1,0 +1,300 @@
+"""The security table's rows about PINs, tokens and hiding; the others are in their own file."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.authority_world import NOON, World
+from tests.conftest import counted_entropy
+from tracetogether.adapters.sql_store import SqlStore
+from tracetogether.adapters.sql_store.tables import METADATA
+from tracetogether.authority.casework import Case
+from tracetogether.authority.intake import CHAFF_CASE
+from tracetogether.authority.memory_store import MemoryStore
+from tracetogether.authority.pins import PinRules
+from tracetogether.crypto import hmac_sha256, sha256
+from tracetogether.errors import (
+    AccessDeniedError,
+    AuthorityError,
+    RateLimitedError,
+)
+from tracetogether.parameters import (
+    PIN_ALERT_A_MINUTE,
+    PIN_TRIES_AN_HOUR,
+    UPLOAD_PIN_LIFETIME_S,
+    UPLOAD_PIN_TRIES,
+)
+from tracetogether.units import Entropy
+
+HOUR = 3_600.0
+BODY = b'{"records": []}'
+
+
+@pytest.fixture
+def world(entropy: Entropy) -> World:
+    return World.of(entropy)
+
+
+@pytest.fixture
+def case(world: World) -> Case:
+    return world.authority.casework.open_case(world.user(), NOON)
+
+
+@pytest.fixture
+def sql_world(entropy: Entropy, tmp_path: Path) -> Iterator[World]:
+    with SqlStore.create(tmp_path / "a.db", name="SG_MOH") as store:
+        yield World.of(entropy, store=store)
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def kept(request: pytest.FixtureRequest, entropy: Entropy, tmp_path: Path) -> Iterator[World]:
+    """An authority on either database."""
+    sqlite = request.param == "sqlite"
+    place = tmp_path / "a.db" if sqlite else request.getfixturevalue("postgres_url")
+    with SqlStore.create(place, name="SG_MOH") as store:
+        yield World.of(entropy, store=store)
+
+
+def everything_in(world: World) -> str:
+    """Return all that is in the database's tables, as text, blobs in two ways."""
+    assert isinstance(world.store, SqlStore)
+    said = []
+    with world.store._transactions.reading() as connection:
+        for table in METADATA.sorted_tables:
+            for row in connection.execute(table.select()):
+                for value in row:
+                    if isinstance(value, bytes):
+                        said.append(value.decode("latin-1"))
+                    said.append(value.hex() if isinstance(value, bytes) else str(value))
+    return "\n".join(said)
+
+
+def other_than(pin: str) -> str:
+    return f"{(int(pin) + 1) % 10**8:08d}"
+
+
+def acts(world: World) -> list[str]:
+    return [one.act for one in world.authority.audit.entries(limit=10**6)]
+
+
+def test_row_01_the_sixth_try_fails_even_if_right_and_is_in_the_log(
+    world: World, case: Case
+) -> None:
+    pin = world.authority.pins.issue(case, NOON)
+    for tried in [other_than(pin)] * UPLOAD_PIN_TRIES + [pin]:
+        with pytest.raises(AccessDeniedError):
+            world.authority.intake.redeem_pin(case.user_id, tried, bytes(32), NOON)
+    assert acts(world)[-6:] == ["pin.refused"] * 6
+
+
+@given(st.integers(-5, 10**9), st.integers(1, 50), st.integers(4, 16))
+def test_row_02_rules_by_which_guessing_would_pay_are_none(
+    a_day: int, tries: int, digits: int
+) -> None:
+    """Wrong numbers a day over all open PINs, as a share of all numbers, whatever the botnet."""
+    hopeless = a_day >= 1 and a_day * tries / 10**digits <= 1e-3
+    if hopeless:
+        assert PinRules(a_day, tries, digits).guessed_a_day <= 1e-3
+    else:
+        with pytest.raises(AuthorityError, match="--pins-a-day"):
+            PinRules(a_day, tries, digits)
+
+
+def test_row_02_a_service_does_not_start_under_such_rules(sql_world: World) -> None:
+    assert sql_world.authority.pins.rules.guessed_a_day < 1e-3
+    sql_world.store.note("pins_a_day", "30000")
+    with pytest.raises(AuthorityError, match="30000 upload PINs"):
+        World.of(counted_entropy(2), store=sql_world.store)
+
+
+def test_row_02_no_more_pins_are_given_out_in_a_day_than_that(entropy: Entropy) -> None:
+    store = MemoryStore()
+    store.note("pins_a_day", "3")
+    world = World.of(entropy, store=store)
+    case = world.authority.casework.open_case(world.user(), NOON)
+    for _ in range(3):
+        world.authority.pins.issue(case, NOON)
+    with pytest.raises(RateLimitedError, match="all 3 upload PINs") as caught:
+        world.authority.pins.issue(case, NOON)
+    assert caught.value.retry_after_s == 12 * HOUR
+    assert world.authority.pins.given_out(NOON) == 4  # asked for
+    assert world.authority.pins.issue(case, NOON + 12 * HOUR)
+
+
+def test_row_02_while_somebody_guesses_every_answer_waits(world: World, case: Case) -> None:
+    pins = world.authority.pins
+    for _ in range(PIN_ALERT_A_MINUTE):
+        with pytest.raises(AccessDeniedError):
+            world.authority.intake.redeem_pin(world.user(), "00000000", bytes(32), NOON)
+    assert pins.pause_s(NOON) == 0
+    with pytest.raises(AccessDeniedError):
+        world.authority.intake.redeem_pin(world.user(), "00000000", bytes(32), NOON)
+    assert [pins.pause_s(NOON + after) for after in (0, 59, 119, 120)] == [2.0, 2.0, 2.0, 0.0]
+    assert world.store.counts(NOON).pin_failures == PIN_ALERT_A_MINUTE + 1
+
+
+def test_row_02_many_refusals_raise_an_alert_once_a_minute(world: World) -> None:
+    users = [world.user() for _ in range(3)]
+    for attempt in range(PIN_ALERT_A_MINUTE + 5):
+        with pytest.raises(AccessDeniedError):
+            world.authority.intake.redeem_pin(users[attempt % 3], "00000000", bytes(32), NOON)
+    assert acts(world).count("pin.alert") == 1
+
+
+def test_row_02_a_user_has_only_so_many_tries_over_all_pins(world: World) -> None:
+    user = world.user()
+    for _ in range(PIN_TRIES_AN_HOUR):
+        with pytest.raises(AccessDeniedError):
+            world.authority.intake.redeem_pin(user, "00000000", bytes(32), NOON)
+    with pytest.raises(RateLimitedError) as caught:
+        world.authority.intake.redeem_pin(user, "00000000", bytes(32), NOON)
+    assert caught.value.retry_after_s == HOUR
+    with pytest.raises(AccessDeniedError):
+        world.authority.intake.redeem_pin(user, "00000000", bytes(32), NOON + HOUR)
+
+
+def test_row_03_no_pin_is_in_the_database(kept: World, tmp_path: Path) -> None:
+    user = kept.user()
+    case = kept.authority.casework.open_case(user, NOON)
+    pin = kept.authority.pins.issue(case, NOON)
+    assert case.case_id in everything_in(kept)  # the search finds what is there
+    for _ in range(2):
+        assert pin not in everything_in(kept)
+        stored = b"".join(one.read_bytes() for one in tmp_path.iterdir())
+        assert pin.encode() not in stored
+        kept.authority.intake.redeem_pin(user, pin, bytes(32), NOON, attempt="a" * 32)
+
+
+def test_row_03_a_pin_of_three_days_ago_is_checked_against_nothing(kept: World) -> None:
+    case = kept.authority.casework.open_case(kept.user(), NOON)
+    pin = kept.authority.pins.issue(case, NOON)
+    later = NOON + 72 * HOUR
+    with pytest.raises(AccessDeniedError):
+        kept.authority.intake.redeem_pin(case.user_id, pin, bytes(32), later)
+    assert kept.authority.purge(later, clock_is_right=True).pins == 1
+    with pytest.raises(AccessDeniedError):
+        kept.authority.intake.redeem_pin(case.user_id, pin, bytes(32), NOON + 1)
+
+
+def test_row_04_a_pin_lives_for_a_day_by_the_servers_clock(world: World, case: Case) -> None:
+    for after, accepted in ((UPLOAD_PIN_LIFETIME_S - 1, True), (UPLOAD_PIN_LIFETIME_S + 1, False)):
+        pin = world.authority.pins.issue(case, NOON)
+        if accepted:
+            world.authority.intake.redeem_pin(case.user_id, pin, bytes(32), NOON + after)
+        else:
+            with pytest.raises(AccessDeniedError):
+                world.authority.intake.redeem_pin(case.user_id, pin, bytes(32), NOON + after)
+
+
+def test_row_05_an_attempt_may_ask_again_and_lets_one_log_in(world: World, case: Case) -> None:
+    pin, digest = world.authority.pins.issue(case, NOON), sha256(BODY)
+    intake = world.authority.intake
+    first = intake.redeem_pin(case.user_id, pin, digest, NOON, attempt="a" * 32)
+    again = intake.redeem_pin(case.user_id, pin, digest, NOON + 1, attempt="a" * 32)
+    for attempt, log in (("b" * 32, digest), ("", digest), ("a" * 32, bytes(32))):
+        with pytest.raises(AccessDeniedError):
+            intake.redeem_pin(case.user_id, pin, log, NOON + 2, attempt=attempt)
+    assert intake.tokens.open(first, NOON).token_id == intake.tokens.open(again, NOON).token_id
+    intake.take_upload(first, BODY, NOON)
+    with pytest.raises(Exception, match="already received"):
+        intake.take_upload(again, BODY, NOON)
+
+
+def test_row_16_chaff_takes_the_steps_of_a_refusal_and_leaves_nothing(
+    sql_world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = sql_world
+    user = world.user()
+    before = world.store.counts(NOON)
+    steps: list[str] = []
+    for name in ("count_up", "try_pin", "last_audit", "add_audit"):
+        real = getattr(SqlStore, name)
+
+        def counted(*args: object, _real: object = real, _name: str = name) -> object:
+            steps.append(_name)
+            return _real(*args)  # type: ignore[operator]
+
+        monkeypatch.setattr(SqlStore, name, counted)
+    token = world.authority.intake.pretend_redeem(user, sha256(BODY), NOON)
+    chaff_steps = list(steps)
+    steps.clear()
+    with pytest.raises(AccessDeniedError):
+        world.authority.intake.redeem_pin(user, "00000000", sha256(BODY), NOON)
+    assert chaff_steps == steps
+    assert steps == ["count_up", "try_pin", "last_audit", "add_audit", "count_up"]
+    receipt = world.authority.intake.take_upload(token, BODY, NOON)
+    assert receipt.case_id == CHAFF_CASE
+    after = world.store.counts(NOON)
+    assert after.audit_entries == before.audit_entries + 1  # the refusal's
+    assert (after.uploads, after.open_pins, after.cases) == (0, 0, 0)
+
+
+def test_row_16_a_pretended_token_is_as_long_as_a_right_one(world: World, case: Case) -> None:
+    right = world.token(case, BODY, NOON)
+    pretended = world.authority.intake.pretend_redeem(case.user_id, sha256(BODY), NOON)
+    assert len(pretended) == len(right)
+
+
+def test_row_15_all_answers_to_a_pin_cost_the_store_the_same(
+    kept: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Unknown user, no PIN, wrong, expired, void, used, another's; chaff; and the right one."""
+    assert isinstance(kept.store, SqlStore)
+    authority, counted = kept.authority, {"statements": 0, "hmacs": 0}
+
+    def patient() -> tuple[str, str]:
+        case = authority.casework.open_case(kept.user(), NOON)
+        return case.user_id, authority.pins.issue(case, NOON)
+
+    def seen(*_: object) -> None:
+        counted["statements"] += 1
+
+    def keyed(key: bytes, data: bytes) -> bytes:
+        counted["hmacs"] += 1
+        return hmac_sha256(key, data)
+
+    void, used = patient(), patient()
+    for _ in range(UPLOAD_PIN_TRIES):
+        with pytest.raises(AccessDeniedError):
+            authority.intake.redeem_pin(void[0], other_than(void[1]), bytes(32), NOON)
+    authority.intake.redeem_pin(*used, bytes(32), NOON)
+    wrong, right, named, expired = patient(), patient(), patient(), patient()
+    refused = {
+        "unknown user": ("A" * 28, right[1], NOON),
+        "no PIN": (kept.user(), right[1], NOON),
+        "wrong": (wrong[0], other_than(wrong[1]), NOON),
+        "expired": (*expired, NOON + UPLOAD_PIN_LIFETIME_S),
+        "void": (*void, NOON),
+        "used": (*used, NOON),
+        "another's": (wrong[0], right[1], NOON),
+    }
+    cost: dict[str, tuple[int, int]] = {}
+    said = set()
+    engine = kept.store._database.engine
+    sa.event.listen(engine, "before_cursor_execute", seen)
+    monkeypatch.setattr("tracetogether.authority.pins.hmac_sha256", keyed)
+    monkeypatch.setattr("tracetogether.authority.limits.hmac_sha256", keyed)
+    try:
+        for name, (user_id, pin, now) in refused.items():
+            counted.update(statements=0, hmacs=0)
+            with pytest.raises(AccessDeniedError) as caught:
+                authority.intake.redeem_pin(user_id, pin, bytes(32), now)
+            said.add(str(caught.value))
+            cost[name] = (counted["statements"], counted["hmacs"])
+        counted.update(statements=0, hmacs=0)
+        authority.intake.pretend_redeem(wrong[0], bytes(32), NOON)
+        cost["chaff"] = (counted["statements"], counted["hmacs"])
+        accepted = []
+        for user, attempt in ((right, ""), (named, "b" * 32)):
+            counted.update(statements=0, hmacs=0)
+            authority.intake.redeem_pin(*user, bytes(32), NOON, attempt=attempt)
+            accepted.append(counted["statements"])
+    finally:
+        sa.event.remove(engine, "before_cursor_execute", seen)
+    assert len(set(cost.values())) == 1, cost
+    assert len(said) == 1
+    assert set(accepted) == {cost["chaff"][0]}
