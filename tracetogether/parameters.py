@@ -107,7 +107,31 @@ IMMUNI_POLICY: Final = CloseContactPolicy("immuni", 2.0, 15.0, "bucket-immuni")
 LFPH_POLICY: Final = CloseContactPolicy("lfph", 2.0, 15.0, "bucket-lfph")
 """Linux Foundation Public Health's narrow net: 15 minutes, weighted by four buckets."""
 
+@dataclass(frozen=True, slots=True)
+class TransmissionParameters:
+    """How an infection goes, to rank who may have infected whom.
+
+    Attributes:
+        incubation_log_mean, incubation_log_sd: log-normal, days from infection to symptoms (Lauer
+            et al. 2020: median 5.1 days).
+        infectious_shape, infectious_rate, infectious_shift: when a person infects others, in days
+            after his symptoms: a gamma distribution less the shift (He et al. 2020, as corrected
+            by Ashcroft et al. 2020).
+        date_sd_days: how far a case's date lies from the first symptoms.
+        unrecorded_minutes: a source in no log weighs as much as so many minutes near.
+    """
+
+    incubation_log_mean: float = 1.621
+    incubation_log_sd: float = 0.418
+    infectious_shape: float = 97.1875
+    infectious_rate: float = 3.7185
+    infectious_shift: float = 25.625
+    date_sd_days: float = 2.0
+    unrecorded_minutes: float = 15.0
+
+
 BLUETRACE: Final = BlueTraceParameters()
+TRANSMISSION: Final = TransmissionParameters()
 TIMINGS: Final = PhoneTimings()
 RETENTION: Final = Retention()
 

@@ -21,6 +21,8 @@ ALLOWED = {
     ("get", "/v1/cases"): "issuer tracer supervisor",
     ("post", "/v1/cases/{case_id}/pin"): "issuer",
     ("get", "/v1/cases/{case_id}/contacts"): "tracer supervisor",
+    ("get", "/v1/cases/{case_id}/contacts/onward"): "tracer supervisor",
+    ("get", "/v1/graph"): "tracer supervisor",
     ("post", "/v1/cases/{case_id}/assign"): "supervisor",
     ("post", "/v1/cases/{case_id}/state"): "tracer supervisor",
     ("post", "/v1/cases/{case_id}/merge"): "tracer supervisor",

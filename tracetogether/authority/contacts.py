@@ -43,11 +43,16 @@ class ContactDay:
     encounters: int
     seen_by: str
 
+    @property
+    def date(self) -> str:
+        """The day as YYYY-MM-DD."""
+        return str(np.datetime64(self.day, "D"))
+
     def to_json(self) -> dict[str, object]:
         """Return the day as the command line and the HTTP form print it."""
         return {
             "day": self.day,
-            "date": str(np.datetime64(self.day, "D")),
+            "date": self.date,
             **_minutes_and_metres(self.minutes, self.nearest_m),
             "encounters": self.encounters,
             "seen_by": self.seen_by,
@@ -94,6 +99,17 @@ class Contact:
     def minutes_24h(self) -> float:
         """Median minutes in the 24 hours with the most of them."""
         return self.busiest_24h.median
+
+    @property
+    def concern(self) -> tuple[int, float, float, float, str]:
+        """What lists are sorted by, the greatest concern first."""
+        return (
+            -int(10 * self.probability),  # finer steps than tenths would claim too much
+            -self.busiest_24h.median,
+            -self.minutes.high,
+            self.nearest_m.median,
+            self.pseudonym,
+        )
 
     def to_json(self) -> dict[str, object]:
         """Return the line as the command line and the HTTP form print it; without the user id."""
@@ -169,7 +185,7 @@ def judged(
         case_day: UTC day number of the case's date, None if there is no case.
     """
     again = [_judged(one, policy, case_day) for one in contacts]
-    return tuple(sorted(again, key=_concern))
+    return tuple(sorted(again, key=lambda one: one.concern))
 
 
 def people_near(near: Nearness) -> list[Contact]:
@@ -221,16 +237,6 @@ def _judged(contact: Contact, policy: CloseContactPolicy, case_day: int | None) 
             seen_by=contact.seen_by,
             case_day=case_day,
         ),
-    )
-
-
-def _concern(contact: Contact) -> tuple[int, float, float, float, str]:
-    return (
-        -int(10 * contact.probability),  # finer steps than tenths would claim too much
-        -contact.busiest_24h.median,
-        -contact.minutes.high,
-        contact.nearest_m.median,
-        contact.pseudonym,
     )
 
 

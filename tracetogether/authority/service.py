@@ -8,6 +8,7 @@ from typing import Protocol, Self
 from tracetogether.authority.access import Access, UserStore
 from tracetogether.authority.audit import Audit, AuditStore
 from tracetogether.authority.casework import CaseDeskStore, CaseStore, Casework
+from tracetogether.authority.contact_graph import ContactGraphs
 from tracetogether.authority.contact_lists import ListStore
 from tracetogether.authority.custody import Custody
 from tracetogether.authority.desk import Desk
@@ -71,6 +72,7 @@ class Authority:
     pins: Pins
     intake: Intake
     tracing: Tracing
+    graphs: ContactGraphs
     custody: Custody
     purge: Purge
     limits: Limits
@@ -121,6 +123,7 @@ class Authority:
             pins=pins,
             intake=Intake(keys, issuer, tokens, pins, store, store, store, audit, entropy),
             tracing=tracing,
+            graphs=ContactGraphs(tracing, store),
             custody=Custody(keys, save_keys, audit),
             purge=Purge(keys, save_keys, store, audit),
             limits=limits,

@@ -5,6 +5,7 @@ from datetime import datetime
 from pathlib import Path
 
 import click
+from rich.box import SIMPLE_HEAD
 from rich.table import Column, Table
 
 from tracetogether.authority.casework import Case, day_of
@@ -12,6 +13,7 @@ from tracetogether.authority.contacts import Contact, pseudonym
 from tracetogether.authority.operators import CONSOLE
 from tracetogether.authority.tracing import POLICIES, TracedCase
 from tracetogether.cli.authority_folder import opened_folder
+from tracetogether.cli.authority_graph import graph, onward, percent, policy_option
 from tracetogether.cli.authority_options import as_json, folder_option
 from tracetogether.cli.console import out, print_json, utc_text
 from tracetogether.parameters import UPLOAD_PIN_LIFETIME_S
@@ -21,6 +23,10 @@ from tracetogether.units import Interval
 @click.group()
 def case() -> None:
     """Open cases, give out upload PINs, list contacts."""
+
+
+case.add_command(graph)
+case.add_command(onward)
 
 
 @case.command("open")
@@ -94,13 +100,7 @@ def list_cases(folder: Path, *, as_json: bool) -> None:
 
 @case.command()
 @click.argument("case_id")
-@click.option(
-    "--policy",
-    type=click.Choice(list(POLICIES)),
-    default="singapore",
-    show_default=True,
-    help="When a contact counts as close.",
-)
+@policy_option
 @click.option(
     "--quarantined", is_flag=True, help="Believe records of days whose keys are quarantined too."
 )
@@ -121,17 +121,22 @@ def contacts(case_id: str, policy: str, folder: Path, *, quarantined: bool, as_j
 def _print_contacts(traced: TracedCase) -> None:
     policy = traced.policy
     table = Table(
-        "person",
-        *[
-            Column(one, justify="right")
-            for one in ("days", "encounters", "minutes near", "nearest, m")
-        ],
-        "close contact",
+        Column("person", no_wrap=True),
+        "close",
+        Column("likely", justify="right"),
+        Column("minutes near", justify="right"),
+        Column("nearest, m", justify="right"),
+        Column("days", justify="right"),
+        Column("last", no_wrap=True),
+        "seen by",
         title=f"Contacts of case {traced.case.case_id} ({traced.case.date} and 14 days before)",
         caption=(
             f"near: {policy.near}; close contact: {policy.minutes:g} min or more in 24 hours; "
-            "in brackets 5 % to 95 %"
+            "likely: that it is one; in brackets 5 % to 95 %"
         ),
+        box=SIMPLE_HEAD,
+        padding=(0, 1, 0, 0),
+        show_edge=False,
     )
     for contact in traced.contacts:
         table.add_row(*_cells(contact))
@@ -153,16 +158,18 @@ def _print_contacts(traced: TracedCase) -> None:
 def _cells(contact: Contact) -> tuple[str, ...]:
     return (
         contact.pseudonym,
-        str(len(contact.days)),
-        str(contact.encounters),
+        "YES" if contact.close_contact else "no",
+        percent(contact.probability),
         _shown(contact.minutes, ".0f"),
         _shown(contact.nearest_m, ".1f"),
-        "YES" if contact.close_contact else "no",
+        str(len(contact.days)),
+        contact.days[-1].date[5:],
+        contact.seen_by,
     )
 
 
 def _shown(value: Interval, form: str) -> str:
-    return f"{value.median:{form}} ({value.low:{form}} - {value.high:{form}})"
+    return f"{value.median:{form}} ({value.low:{form}}-{value.high:{form}})"
 
 
 @case.command()

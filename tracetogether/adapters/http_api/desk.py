@@ -9,6 +9,7 @@ from fastapi.responses import PlainTextResponse
 
 from tracetogether.adapters.http_api import shapes
 from tracetogether.adapters.http_api.follow_up import add_follow_up
+from tracetogether.adapters.http_api.graph import add_graph
 from tracetogether.adapters.http_api.guard import guarded
 from tracetogether.adapters.http_api.metrics import metrics_text
 from tracetogether.authority.casework import Case, CaseQuery, CaseState, CaseSummary, day_of
@@ -27,6 +28,7 @@ def for_operators(authority: Authority, clock: Callable[[], float]) -> APIRouter
     router = guarded("operator token", "operators", authority.access.operator)
     _casework(router, authority, clock)
     add_follow_up(router, authority, clock, _line)
+    add_graph(router, authority, clock)
     _oversight(router, authority, clock)
     _staff(router, authority, clock)
     return router

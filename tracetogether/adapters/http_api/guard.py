@@ -18,6 +18,8 @@ ROLES: Final[Mapping[tuple[str, str], frozenset[Role]]] = {
     ("GET", "/v1/cases"): frozenset({Role.ISSUER, Role.TRACER, Role.SUPERVISOR}),
     ("POST", "/v1/cases/{case_id}/pin"): frozenset({Role.ISSUER}),
     ("GET", "/v1/cases/{case_id}/contacts"): _DESK,
+    ("GET", "/v1/cases/{case_id}/contacts/onward"): _DESK,
+    ("GET", "/v1/graph"): _DESK,
     ("POST", "/v1/cases/{case_id}/assign"): frozenset({Role.SUPERVISOR}),
     ("POST", "/v1/cases/{case_id}/state"): _DESK,
     ("POST", "/v1/cases/{case_id}/merge"): _DESK,

@@ -1,0 +1,244 @@
+"""Who may have infected whom: what the days of meetings and the dates of cases speak for.
+
+For a meeting on day d, infection of case B by case A is weighted by
+
+    minutes near on d * infectiousness of A on d * incubation of B from d to B's date
+
+and the weights of everybody whom B met are shared out among them and a source that nobody
+recorded. Nothing here is a finding: it ranks whom to ask about first.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from scipy.special import gammainc, ndtr
+
+from tracetogether.parameters import TRANSMISSION, TransmissionParameters
+from tracetogether.units import Floats, Interval
+
+_REACH_DAYS: Final = 40  # no day farther from a case's date than this has any weight
+_LEAST_SHARE: Final = 0.01
+
+
+@dataclass(frozen=True, slots=True)
+class Assumption:
+    """What the ranking takes for granted."""
+
+    code: str
+    text: str
+    source: str
+
+    def to_json(self) -> dict[str, str]:
+        """Return this as the command line and the HTTP form print it."""
+        return {"code": self.code, "text": self.text, "source": self.source}
+
+
+ASSUMPTIONS: Final = (
+    Assumption(
+        "dates",
+        "A case's date stands for the first symptoms, give or take two days; diagnoses come later.",
+        "this program's choice",
+    ),
+    Assumption(
+        "incubation",
+        "Symptoms follow infection after 5.1 days in the median (log-normal, sigma 0.418).",
+        "Lauer et al., Annals of Internal Medicine 2020, doi 10.7326/M20-0504",
+    ),
+    Assumption(
+        "infectiousness",
+        "People infect others about the day of their first symptoms (mean 0.5 days after, "
+        "standard deviation 2.7).",
+        "He et al., Nature Medicine 2020, doi 10.1038/s41591-020-0869-5, as corrected by "
+        "Ashcroft et al., Swiss Medical Weekly 2020, doi 10.4414/smw.2020.20336",
+    ),
+    Assumption(
+        "minutes",
+        "The chance of infection grows with the minutes near; nothing is known of walls, masks, "
+        "air or immunity.",
+        "this program's choice",
+    ),
+    Assumption(
+        "unrecorded",
+        "Somebody who is in no log weighs as much as one person near for 15 minutes on the "
+        "likeliest of days.",
+        "this program's choice",
+    ),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Infection:
+    """A case, as a source or as a victim.
+
+    Attributes:
+        case_id: the case.
+        person: pseudonym.
+        day: UTC day number of the case's date.
+    """
+
+    case_id: str
+    person: str
+    day: int
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """Somebody who may have infected somebody.
+
+    Attributes:
+        infector, infected: the two cases.
+        share: of all sources of this infection, recorded or not; 5 % and 95 % by what is unknown
+            of the minutes of all of them.
+        direction: the same two people the other way about: what share this way has of both.
+        likeliest_day: UTC day number of the meeting that weighs most.
+        meetings: on how many days they met.
+        minutes: near, on those days together.
+    """
+
+    infector: Infection
+    infected: Infection
+    share: Interval
+    direction: float
+    likeliest_day: int
+    meetings: int
+    minutes: Interval
+
+    def to_json(self) -> dict[str, object]:
+        """Return this as the command line and the HTTP form print it."""
+        return {
+            "infector": self.infector.person,
+            "infector_case": self.infector.case_id,
+            "infected": self.infected.person,
+            "infected_case": self.infected.case_id,
+            "share": self.share.median,
+            "share_low": self.share.low,
+            "share_high": self.share.high,
+            "direction": self.direction,
+            "days_between": self.infected.day - self.infector.day,
+            "likeliest_date": str(np.datetime64(self.likeliest_day, "D")),
+            "meeting_days": self.meetings,
+            "minutes": self.minutes.median,
+            "minutes_low": self.minutes.low,
+            "minutes_high": self.minutes.high,
+        }
+
+
+Meetings = Mapping[tuple[str, str], Mapping[int, Interval]]
+"""Pseudonyms of two people, each pair once -> UTC day number -> minutes near."""
+
+
+def candidates(
+    infections: Sequence[Infection],
+    meetings: Meetings,
+    parameters: TransmissionParameters = TRANSMISSION,
+) -> tuple[Candidate, ...]:
+    """Return who may have infected whom, by infected case, the weightiest first.
+
+    Sources with less than one per cent, at best, are left out.
+
+    Args:
+        infections: the cases that are known.
+        meetings: of the people of these cases.
+        parameters: how the disease goes.
+    """
+    course = Course(parameters)
+    cases: dict[str, list[Infection]] = {}
+    for infection in infections:
+        cases.setdefault(infection.person, []).append(infection)
+    met: dict[str, list[tuple[str, Mapping[int, Interval]]]] = {}
+    for (one, other), days in meetings.items():
+        met.setdefault(one, []).append((other, days))
+        met.setdefault(other, []).append((one, days))
+    found: list[Candidate] = []
+    for infected in infections:
+        sources = [
+            (one, days)
+            for person, days in met.get(infected.person, ())
+            for one in cases.get(person, ())
+        ]
+        weights = [course.weights(one.day, infected.day, days) for one, days in sources]
+        totals = np.array([one.sum(axis=0) for one in weights]).reshape(len(sources), 3)
+        mine = []
+        for (infector, days), by_day, total in zip(sources, weights, totals, strict=True):
+            share = _share(total, totals.sum(axis=0) - total, course.unrecorded)
+            if share.high < _LEAST_SHARE:
+                continue
+            back = course.weights(infected.day, infector.day, days).sum(axis=0)[1]
+            mine.append(
+                Candidate(
+                    infector=infector,
+                    infected=infected,
+                    share=share,
+                    direction=float(total[1] / (total[1] + back)) if total[1] + back else 0.5,
+                    likeliest_day=sorted(days)[int(by_day[:, 1].argmax())],
+                    meetings=len(days),
+                    minutes=Interval(
+                        *(
+                            sum(getattr(one, name) for one in days.values())
+                            for name in ("low", "median", "high")
+                        )
+                    ),
+                )
+            )
+        found += sorted(mine, key=lambda one: (-one.share.median, one.infector.case_id))
+    return tuple(found)
+
+
+class Course:
+    """How the disease goes, day by day: tables that both dates' uncertainty is folded into."""
+
+    def __init__(self, parameters: TransmissionParameters) -> None:
+        days = np.arange(-_REACH_DAYS, _REACH_DAYS + 1, dtype=np.float64)
+        blur = _per_day(lambda at: ndtr(at / parameters.date_sd_days), days)
+
+        def blurred(cumulative: Callable[[Floats], Floats]) -> Floats:
+            blurry = np.convolve(_per_day(cumulative, days), blur, mode="same")
+            return blurry.astype(np.float64, copy=False)
+
+        self._infectious = blurred(
+            lambda at: np.asarray(
+                gammainc(
+                    parameters.infectious_shape,
+                    parameters.infectious_rate * np.maximum(at + parameters.infectious_shift, 0.0),
+                ),
+                dtype=np.float64,
+            )
+        )
+        self._incubation = blurred(
+            lambda at: ndtr(
+                (np.log(np.maximum(at, 1e-9)) - parameters.incubation_log_mean)
+                / parameters.incubation_log_sd
+            )
+        )
+        most = float(self._infectious.max() * self._incubation.max())
+        self.unrecorded = parameters.unrecorded_minutes * most
+
+    def weights(self, infector_day: int, infected_day: int, days: Mapping[int, Interval]) -> Floats:
+        """Return (days, 3) weights of each day's meeting, by the low, middle and high minutes."""
+        rows = [
+            self._at(self._infectious, day - infector_day)
+            * self._at(self._incubation, infected_day - day)
+            * np.array([one.low, one.median, one.high])
+            for day, one in sorted(days.items())
+        ]
+        return np.array(rows)
+
+    @staticmethod
+    def _at(table: Floats, day: int) -> float:
+        return float(table[day + _REACH_DAYS]) if abs(day) <= _REACH_DAYS else 0.0
+
+
+def _per_day(cumulative: Callable[[Floats], Floats], days: Floats) -> Floats:
+    """Return the probability of each whole day."""
+    return np.asarray(cumulative(days + 0.5) - cumulative(days - 0.5))
+
+
+def _share(own: Floats, others: Floats, unrecorded: float) -> Interval:
+    """Return one source's part of all; least where its minutes are low and the others' high."""
+    low, median, high = (
+        float(own[mine] / (own[mine] + others[theirs] + unrecorded))
+        for mine, theirs in ((0, 2), (1, 1), (2, 0))
+    )
+    return Interval(low, median, high)
