@@ -7,7 +7,7 @@ import sqlalchemy as sa
 
 from tracetogether.errors import StoreError
 
-SCHEMA_REVISION: Final = "0003"
+SCHEMA_REVISION: Final = "0004"
 _SCRIPTS: Final = Path(__file__).parent / "migrations"
 _VERSION: Final = sa.Table("alembic_version", sa.MetaData(), sa.Column("version_num", sa.Text))
 

@@ -108,6 +108,7 @@ CONTACT_LISTS: Final = sa.Table(
     sa.Column("accepted", sa.Integer, nullable=False),
     sa.Column("in_span", sa.Integer, nullable=False),
     sa.Column("rejected", sa.Text, nullable=False),
+    sa.Index("contact_lists_by_case", "case_id", "basis"),
     postgresql_partition_by="RANGE (day)",
 )
 CONTACTS: Final = sa.Table(
@@ -134,6 +135,7 @@ CONTACTS: Final = sa.Table(
     sa.Column("nearest_high_m", _Real, nullable=False),
     sa.Column("first_s", _Real, nullable=False),
     sa.Column("last_s", _Real, nullable=False),
+    sa.Index("contacts_by_case", "case_id", "basis"),
     postgresql_partition_by="RANGE (day)",
 )
 COUNTS: Final = sa.Table(
