@@ -97,6 +97,7 @@ def test_every_route_but_three_is_closed_to_strangers(site: Site) -> None:
         "/v1/cases/{case_id}/merge",
         "/v1/cases/{case_id}/notes",
         "/v1/dashboard",
+        "/v1/exports/contacts",
         "/v1/followed",
         "/v1/followed/{contact_id}",
         "/v1/followed/{contact_id}/reveal",

@@ -72,7 +72,7 @@ class Case:
     @property
     def date(self) -> str:
         """The case's date as YYYY-MM-DD."""
-        return Date.fromordinal(_EPOCH + self.day).isoformat()
+        return date_of_day(self.day)
 
 
 @dataclass(frozen=True, slots=True)
@@ -341,6 +341,11 @@ def _not_his() -> NotFoundError:
 def new_case_id(entropy: Entropy = os.urandom) -> str:
     """Return a random case id: ten characters that can be read out."""
     return b32encode(entropy(7)).decode()[:10]
+
+
+def date_of_day(day: int) -> str:
+    """Return the calendar day of a UTC day's number as YYYY-MM-DD."""
+    return Date.fromordinal(_EPOCH + day).isoformat()
 
 
 def day_of(date: Date) -> int:

@@ -127,6 +127,12 @@ class MemoryDesk:
         wanted = set(case_ids)
         return [one for one in self._of(None) if one.case_id in wanted]
 
+    def contacts_after(self, contact_id: str, limit: int) -> Sequence[tuple[KeptContact, str]]:
+        """Return contacts by id beyond one ("" for the first), each with the case's date."""
+        found = sorted(one for one in self._rows.followed if one > contact_id)[:limit]
+        kept = [self._rows.followed[one] for one in found]
+        return [(one, self.store._cases[one.case_id].date) for one in kept]
+
     def tagged(self, tags: Sequence[bytes]) -> Sequence[KeptContact]:
         """Return all contacts that bear one of ``tags``."""
         wanted = set(tags)

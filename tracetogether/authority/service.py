@@ -13,6 +13,7 @@ from tracetogether.authority.contact_lists import ListStore
 from tracetogether.authority.custody import Custody
 from tracetogether.authority.desk import Desk
 from tracetogether.authority.evidence import Logs
+from tracetogether.authority.exports import Exports, ExportStore
 from tracetogether.authority.followed import FollowStore
 from tracetogether.authority.followup import FollowUp
 from tracetogether.authority.indicators import DashboardStore
@@ -33,7 +34,7 @@ from tracetogether.keyring import KeyRing
 from tracetogether.units import Entropy
 
 
-class DeskStore(CaseDeskStore, FollowStore, NoteStore, DashboardStore, Protocol):
+class DeskStore(CaseDeskStore, FollowStore, NoteStore, DashboardStore, ExportStore, Protocol):
     """All that the tracers' desk asks of its room in the store."""
 
 
@@ -69,6 +70,7 @@ class Authority:
     desk: Desk
     follow_up: FollowUp
     merging: Merging
+    exports: Exports
     pins: Pins
     intake: Intake
     tracing: Tracing
@@ -120,6 +122,7 @@ class Authority:
             desk=desk,
             follow_up=FollowUp(keys, desk, casework, tracing, rows, rows, notes, audit, entropy),
             merging=Merging(desk, casework, rows, rows, audit),
+            exports=Exports(keys, rows, audit),
             pins=pins,
             intake=Intake(keys, issuer, tokens, pins, store, store, store, audit, entropy),
             tracing=tracing,

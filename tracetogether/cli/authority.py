@@ -12,6 +12,8 @@ import click
 
 from tracetogether.authority.service import Authority
 from tracetogether.cli.authority_case import case
+from tracetogether.cli.authority_demo import demo_data
+from tracetogether.cli.authority_export import export
 from tracetogether.cli.authority_folder import (
     DEFAULT_NAME,
     KEYS,
@@ -47,7 +49,7 @@ def authority() -> None:
     """Run a health authority: issue TempIDs, take contact logs in, list contacts."""
 
 
-for _command in (case, user, keys, audit, limits, load):
+for _command in (case, user, keys, audit, limits, load, demo_data, export):
     authority.add_command(_command)
 
 

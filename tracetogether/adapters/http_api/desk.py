@@ -8,6 +8,7 @@ from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import PlainTextResponse
 
 from tracetogether.adapters.http_api import shapes
+from tracetogether.adapters.http_api.exporting import add_exports
 from tracetogether.adapters.http_api.follow_up import add_follow_up
 from tracetogether.adapters.http_api.graph import add_graph
 from tracetogether.adapters.http_api.guard import guarded
@@ -29,6 +30,7 @@ def for_operators(authority: Authority, clock: Callable[[], float]) -> APIRouter
     _casework(router, authority, clock)
     add_follow_up(router, authority, clock, _line)
     add_graph(router, authority, clock)
+    add_exports(router, authority, clock)
     _oversight(router, authority, clock)
     _staff(router, authority, clock)
     return router
@@ -80,9 +82,7 @@ def _casework(router: APIRouter, authority: Authority, clock: Callable[[], float
     def list_contacts(
         request: Request,
         case_id: str,
-        policy: Annotated[
-            str, Query(description=f"One of {', '.join(POLICIES)}.")
-        ] = "singapore",
+        policy: Annotated[str, Query(description=f"One of {', '.join(POLICIES)}.")] = "singapore",
         quarantined: Annotated[  # noqa: FBT002 - FastAPI passes it by name
             bool, Query(description="Believe records of quarantined days too.")
         ] = False,

@@ -35,6 +35,7 @@ ROLES: Final[Mapping[tuple[str, str], frozenset[Role]]] = {
     ("POST", "/v1/followed/{contact_id}/merge"): frozenset({Role.TRACER}),
     ("POST", "/v1/followed/{contact_id}/convert"): frozenset({Role.TRACER}),
     ("POST", "/v1/cases/{case_id}/reveal"): frozenset({Role.TRACER}),
+    ("GET", "/v1/exports/contacts"): frozenset({Role.EXPORTER}),
     ("GET", "/v1/statistics"): frozenset({Role.EXPORTER, Role.AUDITOR}),
     ("GET", "/v1/keys"): frozenset({Role.KEYHOLDER}),
     ("GET", "/v1/audit"): frozenset({Role.AUDITOR}),

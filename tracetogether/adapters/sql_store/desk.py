@@ -12,7 +12,14 @@ from tracetogether.adapters.sql_store.desk_counts import dashboard_of
 from tracetogether.adapters.sql_store.desk_tables import FOLLOWED, NOTES, OUTCOMES
 from tracetogether.adapters.sql_store.tables import CASES, UPLOADS
 from tracetogether.adapters.sql_store.transactions import Transactions
-from tracetogether.authority.casework import Case, CasePage, CaseQuery, CaseState, summary_of
+from tracetogether.authority.casework import (
+    Case,
+    CasePage,
+    CaseQuery,
+    CaseState,
+    date_of_day,
+    summary_of,
+)
 from tracetogether.authority.followed import (
     ACTIVE,
     ContactQuery,
@@ -180,6 +187,19 @@ class SqlDesk:
                 found += map(_kept, connection.execute(wanted))
         return found
 
+    def contacts_after(self, contact_id: str, limit: int) -> Sequence[tuple[KeptContact, str]]:
+        """Return contacts by id beyond one ("" for the first), each with the case's date."""
+        wanted = (
+            sa.select(FOLLOWED, CASES.c.day.label("case_day"))
+            .join(CASES, CASES.c.case_id == FOLLOWED.c.case_id)
+            .where(FOLLOWED.c.contact_id > contact_id)
+            .order_by(FOLLOWED.c.contact_id)
+            .limit(limit)
+        )
+        with self._transactions.reading() as connection:
+            rows = connection.execute(wanted).all()
+        return [(_kept(row[:-1]), date_of_day(row[-1])) for row in rows]
+
     def tagged(self, tags: Sequence[bytes]) -> Sequence[KeptContact]:
         """Return all contacts that bear one of ``tags``."""
         found: list[KeptContact] = []
@@ -295,7 +315,7 @@ def _values(kept: KeptContact) -> dict[str, object]:
     }
 
 
-def _kept(row: sa.Row[Any]) -> KeptContact:
+def _kept(row: Sequence[Any]) -> KeptContact:
     values = list(row)[:-1]
     values[_STATE] = ContactState(values[_STATE])
     values[_PRIORITY] = Priority(values[_PRIORITY])

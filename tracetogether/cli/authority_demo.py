@@ -1,0 +1,94 @@
+"""`tracetogether authority demo-data`: a made-up authority, to look at the pages and to teach."""
+
+import time
+from pathlib import Path
+
+import click
+
+from tracetogether.authority.service import Authority
+from tracetogether.cli.authority_folder import KEYS, OPERATOR_TOKEN, create_folder, opened_folder
+from tracetogether.cli.authority_options import as_json, folder_argument
+from tracetogether.cli.console import out, print_json, progress
+from tracetogether.errors import StoreError
+from tracetogether.units import SECONDS_PER_DAY, utc_day
+
+
+@click.command("demo-data")
+@folder_argument
+@click.option(
+    "--people",
+    type=click.IntRange(24, 5_000),
+    default=500,
+    show_default=True,
+    help="How many people have the app.",
+)
+@click.option(
+    "--days",
+    type=click.IntRange(3, 21),
+    default=21,
+    show_default=True,
+    help="How many days are told, up to now.",
+)
+@click.option("--seed", type=click.IntRange(0), default=1, show_default=True, help="Of all chance.")
+@as_json
+def demo_data(folder: Path, people: int, days: int, seed: int, *, as_json: bool) -> None:
+    """Make an authority in DIR (./authority) full of made-up people, cases and calls.
+
+    People meet in simulated rooms; some test positive and upload; invented operators call the
+    contacts day by day. DIR must not be there, or hold an authority without users.
+    """
+    # Imported here: the other commands start faster without the crowd.
+    from tracetogether.cli.demo_days import Town, rooms  # noqa: PLC0415
+    from tracetogether.cli.demo_work import MadeUpWork  # noqa: PLC0415
+
+    now = time.time()
+    start = (utc_day(now) - days) * SECONDS_PER_DAY
+    if (folder / KEYS).exists():
+        with opened_folder(folder) as service:
+            _check_unused(service, folder, start)
+    with progress("Simulated rooms") as told:
+        town = Town(people, seed, rooms(seed, told))
+    if not (folder / KEYS).exists():
+        create_folder(folder, now=start)
+    with opened_folder(folder) as service:
+        with progress(f"{days} days of {people} people") as told:
+            MadeUpWork(service, town, now, days)(told)
+        service.purge(now, clock_is_right=True)  # it is: the days before were made up
+        counts, seen = service.store.counts(now), service.desk.dashboard(now)
+    said = {
+        "folder": str(folder),
+        "people": people,
+        "days": days,
+        "cases": counts.cases,
+        "uploads": counts.uploads,
+        "contacts": sum(seen.contacts.values()),
+        "due_today": seen.due_today,
+        "operators": counts.operators,
+    }
+    if as_json:
+        print_json(said)
+        return
+    console = out()
+    console.print(f"Made up     {people} people, {counts.cases} cases, {counts.uploads} uploads")
+    console.print(f"Contacts    {said['contacts']}, {seen.due_today} to be called today")
+    console.print(f"Your token  {folder / OPERATOR_TOKEN} (the operator `operator`, all roles)")
+
+
+def _check_unused(service: Authority, folder: Path, start: float) -> None:
+    """Return if made-up data may go into an authority that is there.
+
+    Raises:
+        StoreError: it has users, or its keys are too young for the days to be told.
+    """
+    if service.store.counts(start).users:
+        msg = (
+            f"the authority in {folder} has users: made-up people never go among real ones; "
+            "choose a folder that is not there yet"
+        )
+        raise StoreError(msg)
+    if not service.custody.keys.has_day(utc_day(start)):
+        msg = (
+            f"the keys of the authority in {folder} are younger than the days to be told: "
+            "choose a folder that is not there yet"
+        )
+        raise StoreError(msg)

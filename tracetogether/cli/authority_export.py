@@ -1,0 +1,103 @@
+"""`tracetogether authority export`: contact lists as files for other programs."""
+
+import sys
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Final
+
+import click
+
+from tracetogether.authority.exports import LAYOUTS
+from tracetogether.authority.followed import ContactQuery
+from tracetogether.cli.authority_folder import opened_folder
+from tracetogether.cli.authority_options import folder_option
+from tracetogether.cli.console import err, progress
+from tracetogether.errors import StoreError
+from tracetogether.secret_file import create_secret
+from tracetogether.spreadsheets import Cell, csv_text, ndjson_text, write_xlsx
+
+_FORMS: Final = ("csv", "ndjson", "xlsx")
+_TOLD_EVERY: Final = 500
+
+
+class _Counted:
+    """Rows that tell how far they have come; ``count`` leaves the heading out."""
+
+    def __init__(
+        self, rows: Iterable[Sequence[Cell]], total: int, told: Callable[[int, int], None]
+    ) -> None:
+        self.count = -1
+        self._rows, self._total, self._told = rows, total, told
+
+    def __iter__(self) -> Iterator[Sequence[Cell]]:
+        for row in self._rows:
+            self.count += 1
+            if self.count % _TOLD_EVERY == 0:
+                self._told(self.count, self._total)
+            yield row
+
+
+@click.command("export")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(_FORMS),
+    help="Of the file.  [default: by the ending of --output, else csv]",
+)
+@click.option(
+    "--layout",
+    type=click.Choice(list(LAYOUTS)),
+    default="contacts",
+    show_default=True,
+    help="Which columns: all, without anything that names anybody, or another program's.",
+)
+@click.option(
+    "--output",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="A new file, readable by its owner alone; standard output if left out.",
+)
+@folder_option
+def export(form: str | None, layout: str, output: Path | None, folder: Path) -> None:
+    """Write the contacts of all cases, under pseudonyms, to a file.
+
+    The export stands in the audit log. Cells that begin like a formula are made harmless.
+    """
+    ending = output.suffix.removeprefix(".") if output else ""
+    form = form or (ending if ending in _FORMS else "csv")
+    if form == "xlsx" and output is None:
+        msg = "an XLSX file is not for the terminal: name one"
+        raise click.BadParameter(msg, param_hint="--output")
+    wanted = LAYOUTS[layout]
+    if output is not None:
+        create_secret(output, "")  # never over a file that is there
+    try:
+        with opened_folder(folder) as service, progress("Contacts") as told:
+            _, total = service.store.desk.contacts_page(ContactQuery(limit=1))
+            rows = _Counted(service.exports.rows(wanted, form, time.time()), total, told)
+            _write(rows, form, output)
+    except BaseException:
+        if output is not None:
+            with suppress(OSError):
+                output.unlink()
+        raise
+    if output is not None:
+        err().print(f"Wrote {rows.count} contacts to {output}", soft_wrap=True)
+
+
+def _write(rows: Iterable[Sequence[Cell]], form: str, output: Path | None) -> None:
+    if form == "xlsx" and output is not None:
+        write_xlsx(rows, output, title="Contacts")
+        return
+    text = csv_text(rows) if form == "csv" else ndjson_text(rows)
+    if output is None:
+        for some in text:
+            sys.stdout.write(some)
+        return
+    try:
+        with output.open("w", encoding="utf-8", newline="") as file:
+            file.writelines(text)
+    except OSError as error:
+        msg = f"can't write {output}: {error.strerror}"
+        raise StoreError(msg) from None

@@ -1,0 +1,120 @@
+"""Days of a made-up town: people meet in groups in simulated rooms; what each phone wrote down."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+import numpy as np
+
+from simulations.run import Run, run
+from simulations.scenario import load_scenario
+from simulations.streams import Streams
+from tracetogether.sightings import Sighting
+from tracetogether.units import SECONDS_PER_DAY, SECONDS_PER_HOUR
+
+_ROOMS: Final = ("office-day", "classroom", "party")
+_SEATS: Final = 12
+_STRANGERS: Final = 0.15  # share of people who are elsewhere than usual on a day
+_MEETING_S: Final = 2 * SECONDS_PER_HOUR
+_MEETING_MINUTES: Final = 100
+_FIRST_HOUR_S: Final = 1 * SECONDS_PER_HOUR  # 01:00 UTC: nine in the morning in Singapore
+_MEETINGS: Final = 5  # one after the other, so that not all are at once
+
+TempIDAt = Callable[[int, float], str]
+"""Returns the TempID that a person's phone sends at a time (epoch seconds)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """One simulated meeting: who heard whom when, by seat.
+
+    Attributes:
+        start: when it began, epoch seconds.
+        heard: seat -> (seat heard, the reading).
+    """
+
+    start: float
+    heard: Mapping[int, Sequence[tuple[int, Sighting]]]
+
+
+def rooms(
+    seed: int,
+    on_progress: Callable[[int, int], None] | None = None,
+    minutes: int = _MEETING_MINUTES,
+) -> tuple[Room, ...]:
+    """Play a meeting in each kind of room, with twelve people who all have the app."""
+    played = []
+    for number, name in enumerate(_ROOMS):
+        if on_progress is not None:
+            on_progress(number, len(_ROOMS))
+        settings = {
+            "people.count": str(_SEATS),
+            "people.adoption": "1.0",
+            "duration_s": str(minutes * 60),
+        }
+        played.append(_room(run(load_scenario(name, settings), seed=seed + number)))
+    return tuple(played)
+
+
+def _room(played: Run) -> Room:
+    if played.issuer is None:
+        raise AssertionError("the run has its own issuer")
+    seats = {user_id: seat for seat, user_id in played.user_ids.items()}
+    heard: dict[int, list[tuple[int, Sighting]]] = {}
+    for seat, log in played.logs.items():
+        rows = list(log.rows())
+        times = np.array([row.time for row in rows])
+        opened = played.issuer.open_many([row.peer for row in rows], times)
+        names = opened.user.names
+        codes = opened.user.codes.tolist()
+        heard[seat] = [
+            (seats[names[code]], row) for code, row in zip(codes, rows, strict=True) if code >= 0
+        ]
+    return Room(played.start, heard)
+
+
+@dataclass(frozen=True, slots=True)
+class Town:
+    """Who sits where on which day.
+
+    Attributes:
+        people: how many; they are numbered from 0.
+        seed: of all chance.
+        rooms: what a meeting in each room is like.
+    """
+
+    people: int
+    seed: int
+    rooms: Sequence[Room]
+
+    def log(
+        self, person: int, days: Sequence[int], until: float, tempid_at: TempIDAt
+    ) -> list[Sighting]:
+        """Return what a person's phone wrote down on some UTC days, in the order of time."""
+        rows: list[Sighting] = []
+        for day in days:
+            group, room, start = self._meeting(person, day)
+            seats = dict(enumerate(group))
+            shift = day * SECONDS_PER_DAY + start - room.start
+            for heard, reading in room.heard.get(group.index(person), ()):
+                time = reading.time + shift
+                if heard in seats and time < until:
+                    peer = tempid_at(seats[heard], time)
+                    rows.append(replace(reading, time=time, peer=peer))
+        return sorted(rows, key=lambda row: row.time)
+
+    def group(self, person: int, day: int) -> tuple[int, ...]:
+        """Return with whom a person meets on a day."""
+        return self._meeting(person, day)[0]
+
+    def _meeting(self, person: int, day: int) -> tuple[tuple[int, ...], Room, float]:
+        chance = Streams(self.seed).generator("town", day)
+        places = np.arange(self.people)
+        away = np.flatnonzero(chance.random(self.people) < _STRANGERS)
+        places[away] = chance.permutation(places[away])  # who is away sits in another's place
+        place = int(np.flatnonzero(places == person)[0])
+        number = place // _SEATS
+        group = tuple(places[number * _SEATS : (number + 1) * _SEATS].tolist())
+        room = self.rooms[number % len(self.rooms)]
+        start = _FIRST_HOUR_S + number % _MEETINGS * _MEETING_S
+        return group, room, float(start)

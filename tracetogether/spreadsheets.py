@@ -1,0 +1,112 @@
+"""Rows as spreadsheet files: XLSX row by row, and text that no spreadsheet takes for a formula."""
+
+import csv
+import io
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain, islice
+from pathlib import Path
+from typing import Any, Final
+
+from tracetogether.errors import MissingExtraError, StoreError
+
+Cell = str | int | float | bool | None
+"""What a cell holds; None leaves it empty."""
+
+_RISKY: Final = ("=", "+", "-", "@", "\t", "\r")
+_ROWS_AT_ONCE: Final = 500
+MOST_ROWS_A_SHEET: Final = 1_048_576  # ECMA-376, as all spreadsheets read it
+
+
+def harmless(value: Cell) -> Cell:
+    """Return a cell that a spreadsheet shows and does not compute.
+
+    Text that begins like a formula gets an apostrophe before it (OWASP, CSV injection); numbers
+    stay numbers.
+    """
+    if isinstance(value, str) and value.startswith(_RISKY):
+        return f"'{value}"
+    return value
+
+
+def csv_text(rows: Iterable[Sequence[Cell]]) -> Iterator[str]:
+    """Yield rows as CSV (RFC 4180), some hundred at a time; booleans are true and false."""
+    waiting = iter(rows)
+    while some := list(islice(waiting, _ROWS_AT_ONCE)):
+        text = io.StringIO()
+        csv.writer(text).writerows([_csv_cell(cell) for cell in row] for row in some)
+        yield text.getvalue()
+
+
+def ndjson_text(rows: Iterable[Sequence[Cell]]) -> Iterator[str]:
+    """Yield rows as JSON objects, one a line, named by the first row; some hundred at a time."""
+    waiting = iter(rows)
+    names = [str(name) for name in next(waiting, ())]
+    while some := list(islice(waiting, _ROWS_AT_ONCE)):
+        yield "".join(
+            json.dumps(dict(zip(names, row, strict=True)), ensure_ascii=False) + "\n"
+            for row in some
+        )
+
+
+def _csv_cell(value: Cell) -> Cell:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return harmless(value)
+
+
+def write_xlsx(rows: Iterable[Sequence[Cell]], path: Path, *, title: str) -> None:
+    """Write rows to a new workbook; the first one is the heading, repeated on every sheet.
+
+    A row that was written is on disk, not in memory. Text is text: nothing becomes a formula or
+    a link.
+
+    Raises:
+        MissingExtraError: the package that writes XLSX is not installed.
+        StoreError: the file can't be written.
+    """
+    try:
+        from xlsxwriter import Workbook  # noqa: PLC0415 - optional package
+        from xlsxwriter.exceptions import FileCreateError  # noqa: PLC0415
+    except ImportError:
+        raise MissingExtraError("XLSX files", "server") from None
+    options = {
+        "constant_memory": True,
+        "strings_to_formulas": False,
+        "strings_to_urls": False,
+        "strings_to_numbers": False,
+        "tmpdir": str(path.parent),
+    }
+    waiting = iter(rows)
+    heading = next(waiting, ())
+    book = Workbook(str(path), options)
+    try:
+        some = chain([next(waiting, None)], waiting)
+        for number in range(1, 1_000):
+            sheet = book.add_worksheet(title if number == 1 else f"{title} {number}")
+            sheet.freeze_panes(1, 0)
+            for place, row in enumerate(chain([heading], islice(some, MOST_ROWS_A_SHEET - 1))):
+                for column, cell in enumerate(row or ()):
+                    _write_cell(sheet, place, column, cell)
+            more = next(some, None)
+            if more is None:
+                break
+            some = chain([more], some)
+    finally:
+        try:
+            book.close()
+        except (OSError, FileCreateError):
+            msg = f"can't write {path}: check its folder and the space on the disk"
+            raise StoreError(msg) from None
+
+
+def _write_cell(sheet: Any, row: int, column: int, cell: Cell) -> None:  # noqa: ANN401 - the optional package's sheet
+    match cell:
+        case None:
+            return
+        case bool():
+            sheet.write_boolean(row, column, cell)
+        case int() | float():
+            sheet.write_number(row, column, cell)
+        case str():
+            sheet.write_string(row, column, cell)
