@@ -101,7 +101,7 @@ def breakdown(run: Run, scores: Scores) -> Breakdown:
         ValueError: the TempIDs came from an authority elsewhere, so nobody here can open them.
     """
     recorded, rejected = _recorded(run)
-    near = _minutes(run, scores.policy.within_m) >= _window_s(run) * NEAR_SHARE / 60.0
+    near = near_windows(run, scores.policy.within_m)
     system = run.phones.system[run.app]
     chance = Streams(run.seed).generator("scores", "windows")
 
@@ -139,6 +139,20 @@ def breakdown(run: Run, scores: Scores) -> Breakdown:
         lost=_lost(run, rejected),
         battery_percent_per_hour=_battery(run),
     )
+
+
+def near_windows(run: Run, within_m: float) -> Bools:
+    """Return (windows, app, app) whether the two spent a third of the window near each other."""
+    return np.asarray(_minutes(run, within_m) >= _window_s(run) * NEAR_SHARE / 60.0)
+
+
+def recorded_windows(run: Run) -> Bools:
+    """Return (windows, app, app) whether the observer's log holds a believed record of the peer.
+
+    Raises:
+        ValueError: the TempIDs came from an authority elsewhere.
+    """
+    return _recorded(run)[0]
 
 
 def recorded_pairs(run: Run) -> Bools:

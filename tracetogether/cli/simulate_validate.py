@@ -20,6 +20,7 @@ from simulations.replay import (
 from simulations.scenario import load_scenario
 from simulations.streams import Streams
 from simulations.trajectories import TRACK_COLUMNS, load_tracks
+from simulations.trials import TRIALS, TrialRow
 from simulations.validation import DEFAULT_SEEDS, Row, validate_channel
 from tracetogether.cli.console import out, print_json, progress
 from tracetogether.proximity.calibration import Calibration
@@ -209,6 +210,54 @@ def movement(
             on_progress=told,
         )
     _print(rows, as_json=as_json)
+
+
+@validate.command()
+@click.option(
+    "--trial",
+    "names",
+    multiple=True,
+    type=click.Choice(list(TRIALS)),
+    help="Which; all if not given. May be repeated.",
+)
+@click.option(
+    "--seeds",
+    type=click.IntRange(1, 1000),
+    help="Runs of each setting; if not given, "
+    + ", ".join(f"{name} {trial.seeds}" for name, trial in TRIALS.items())
+    + ".",
+)
+@_json
+def trials(names: tuple[str, ...], seeds: int | None, *, as_json: bool) -> None:
+    """Play published field trials and print what they found beside what the chain finds.
+
+    Locked iPhones in an office, TraceTogether v1.6 on a ward, exposure notification in a tram.
+    Settings are the trials' or assumed, and fixed beforehand: what misses is said to miss.
+    """
+    rows: list[TrialRow] = []
+    for name in names or tuple(TRIALS):
+        trial = TRIALS[name]
+        with progress(f"Playing the {name}") as told:
+            rows += trial.play(range(1, (seeds or trial.seeds) + 1), told)
+    if as_json:
+        print_json([row.to_json() for row in rows])
+        return
+    table = Table(box=SIMPLE_HEAD, pad_edge=False)
+    table.add_column("statistic", no_wrap=True)
+    for heading in ("simulated (5 % to 95 %)", "published", "low", "high"):
+        table.add_column(heading, justify="right")
+    table.add_column("ok")
+    table.add_column("published by")
+    for row in rows:
+        share = row.simulated
+        table.add_row(
+            row.statistic,
+            "-" if share is None else f"{share.median:.2f} ({share.low:.2f} - {share.high:.2f})",
+            *(f"{value:.3f}" for value in (row.published, row.low, row.high)),
+            "[green]yes[/]" if row.ok else "[red]no[/]",
+            row.source,
+        )
+    out().print(table)
 
 
 def _offsets(path: Path | None) -> Calibration:

@@ -1,0 +1,68 @@
+import json
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from simulations.breakdown import near_windows, recorded_windows
+from simulations.run import run
+from simulations.scenario import load_scenario
+from simulations.trials import TRIALS, TrialRow
+from tracetogether.cli.simulate import simulate
+from tracetogether.units import Interval
+
+
+@pytest.fixture(scope="module")
+def tram() -> dict[str, dict]:
+    words = ["validate", "trials", "--trial", "tram", "--seeds", "2", "--json"]
+    done = CliRunner().invoke(simulate, words)
+    assert done.exit_code == 0, done.output
+    return {row["statistic"]: row for row in json.loads(done.stdout)}
+
+
+def test_in_the_tram_the_swiss_rule_finds_almost_nothing(tram: dict[str, dict]) -> None:
+    for whom in ("contacts", "others"):
+        row = tram[f"tram_swiss_rule_{whom}_notified"]
+        assert row["simulated"] <= 0.05
+        assert row["ok"]
+
+
+def test_in_the_tram_the_italian_rule_finds_about_half_of_all(tram: dict[str, dict]) -> None:
+    near, others = (tram[f"tram_italian_rule_{whom}_notified"] for whom in ("contacts", "others"))
+    assert 0.3 < near["simulated"] < 0.7
+    assert 0.3 < others["simulated"] < 0.7
+    assert near["simulated"] - others["simulated"] < 0.25  # it hardly tells one from the other
+
+
+def test_the_ward_plays() -> None:
+    told: list[tuple[int, int]] = []
+    rows = TRIALS["ward"].play([1], lambda *one: told.append(one))
+    assert [row.statistic for row in rows] == ["ward_overall", "ward_android", "ward_iphone"]
+    assert told == [(1, 1)]
+    overall = rows[0].simulated
+    assert overall is not None
+    assert 0.0 <= overall.median <= 0.6  # no more than the few patients with the app
+
+
+def test_locked_iphones_in_an_office_find_few_of_each_other() -> None:
+    settings = {"ios": "1", "locked": "1", "background": "0", "duration_s": "3600"}
+    played = run(load_scenario("office-day", settings), seed=1)
+    near, recorded = near_windows(played, 2.0), recorded_windows(played)
+    assert near.sum() > 100
+    assert 0.07 <= (near & recorded).sum() / near.sum() <= 0.40
+    assert not np.diagonal(recorded, axis1=1, axis2=2).any()
+
+
+def test_a_row_says_whether_it_agrees() -> None:
+    def row(share: Interval | None) -> TrialRow:
+        return TrialRow("x", share, 0.5, 0.4, 0.6, "somebody")
+
+    assert row(Interval(0.3, 0.5, 0.7)).ok
+    assert not row(Interval(0.3, 0.35, 0.7)).ok
+    assert not row(None).ok
+    assert row(None).to_json()["simulated"] is None
+
+
+def test_the_table_names_the_source() -> None:
+    done = CliRunner().invoke(simulate, ["validate", "trials", "--trial", "tram", "--seeds", "1"])
+    assert "Leith" in done.stdout
