@@ -28,13 +28,14 @@ from simulations.neighbours import Bystanders
 from simulations.phones import CHANNEL_MHZ, Phones
 from simulations.shadowing import Shadowing
 from simulations.streams import Noise, Streams
-from simulations.tracks import Tracks
+from simulations.tracks import Floats32, Tracks
 from tracetogether.units import Bools, Floats, Ints
 
 SPEED_OF_LIGHT_M_S: Final = 299_792_458.0
 MIDDLE_MHZ: Final = 2440.0
 
 _WAVES: Final = 10  # per pair and antenna; more are not told from infinitely many
+_LINKS_AT_ONCE: Final = 1024
 _ANTENNAS: Final = 2  # phones listen on the better of two, which fills the deepest fades
 _WAVELENGTH_M: Final = SPEED_OF_LIGHT_M_S / (MIDDLE_MHZ * 1e6)
 _NEAREST_M: Final = 0.15  # nearer than a wavelength free space is not the formula
@@ -202,29 +203,57 @@ class Channel:
         Each wave's directions at both ends, phase, delay and Doppler shift come from the bits of
         one hash of (pair, wave): the same both ways, and the same whenever it is asked for.
         """
+        in_phase, in_quadrature = np.empty((2, len(a), _ANTENNAS))
+        for begin in range(0, len(a), _LINKS_AT_ONCE):  # what is worked on stays in the cache
+            rows = slice(begin, begin + _LINKS_AT_ONCE)
+            angle = self._phases(
+                a[rows], b[rows], (ends[0][rows], ends[1][rows]), time_s[rows], channel[rows]
+            )
+            in_phase[rows] = np.cos(angle).sum(axis=2)
+            in_quadrature[rows] = np.sin(angle).sum(axis=2)
+        scale = 1.0 / np.sqrt(_WAVES)
+        return in_phase * scale, in_quadrature * scale
+
+    def _phases(
+        self,
+        a: Ints,
+        b: Ints,
+        ends: tuple[Floats, Floats],
+        time_s: Floats,
+        channel: Ints,
+    ) -> Floats32:
+        """Return the phase of each wave, (packets, antennas, waves), radians in [-pi, pi]."""
         wave = np.arange(_WAVES * _ANTENNAS)
         bits = self._waves.hashes(a[:, None], b[:, None], wave[None, :])
 
-        def part(start: int, width: int) -> Floats:
+        def part(start: int, width: int) -> Ints:
             mask = np.uint64((1 << width) - 1)
-            whole = (bits >> np.uint64(start)) & mask
-            return np.asarray((whole.astype(np.float64) + 0.5) / (1 << width))
+            return ((bits >> np.uint64(start)) & mask).view(np.int64)
 
         # Delays are counted from the direct wave's arrival; places shift phases as at mid-band,
         # else the distance from the origin would count as delay.
         off_middle_hz = (CHANNEL_MHZ[channel][:, None] - MIDDLE_MHZ) * 1e6
-        place_a, place_b = ends
-        angle_a, angle_b = 2.0 * np.pi * part(0, 13), 2.0 * np.pi * part(13, 13)
-        path = np.cos(angle_a) * place_a[:, 0, None] + np.sin(angle_a) * place_a[:, 1, None]
-        path = path + np.cos(angle_b) * place_b[:, 0, None] + np.sin(angle_b) * place_b[:, 1, None]
-        delay_s = -np.log(part(39, 13)) * self._keys.delay_spread_ns * 1e-9
-        doppler_hz = self._keys.doppler_hz * np.tan(np.pi * 0.8 * (part(52, 12) - 0.5))
-        turns = (
-            part(26, 13)
-            + path / _WAVELENGTH_M
-            - off_middle_hz * delay_s
-            + doppler_hz * time_s[:, None]
-        )
-        angle = 2.0 * np.pi * turns.reshape(len(a), _ANTENNAS, _WAVES)
-        scale = 1.0 / np.sqrt(_WAVES)
-        return np.cos(angle).sum(axis=2) * scale, np.sin(angle).sum(axis=2) * scale
+        at_a, at_b = (place / _WAVELENGTH_M for place in ends)
+        turns = _FRACTION[part(26, 13)]
+        for place, angle in ((at_a, part(0, 13)), (at_b, part(13, 13))):
+            turns += _COSINE[angle] * place[:, :1]
+            turns += _SINE[angle] * place[:, 1:]
+        turns -= _DELAY[part(39, 13)] * (off_middle_hz * self._keys.delay_spread_ns * 1e-9)
+        turns += _DOPPLER[part(52, 12)] * (self._keys.doppler_hz * time_s[:, None])
+        turns -= np.rint(turns)
+        # Within a turn single precision is plenty, and much faster.
+        phases = turns.reshape(len(a), _ANTENNAS, _WAVES).astype(np.float32)
+        return np.asarray(phases * np.float32(2.0 * np.pi))
+
+
+def _middles(width: int) -> Floats:
+    """Return the middle of each part of [0, 1) that so many bits tell apart."""
+    return (np.arange(1 << width) + 0.5) / (1 << width)
+
+
+# What a wave's bits stand for is looked up.
+_FRACTION: Final = _middles(13)
+_COSINE: Final = np.cos(2.0 * np.pi * _FRACTION)
+_SINE: Final = np.sin(2.0 * np.pi * _FRACTION)
+_DELAY: Final = -np.log(_FRACTION)
+_DOPPLER: Final = np.tan(np.pi * 0.8 * (_middles(12) - 0.5))

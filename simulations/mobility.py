@@ -68,21 +68,26 @@ def carry_over_time(
     """
     shares = np.array([keys.stowed.front_pocket, keys.stowed.back_pocket, keys.stowed.bag])
     places = np.array([Carry.FRONT_POCKET, Carry.BACK_POCKET, Carry.BAG], dtype=np.int8)
-    carry = np.zeros((people, ticks), dtype=np.int8)
-    for person in range(people):
-        chance = streams.generator("mobility", "carry", person)
-        stowed = chance.choice(places, p=shares / shares.sum())
-        in_hand = bool(chance.random() < keys.in_hand)
-        at = 0
-        while at < ticks:
-            share = keys.in_hand if in_hand else 1.0 - keys.in_hand
-            mean_s = max(2.0 * keys.hand_change_s * share, 1.0)
-            until = at + 1 + int(chance.exponential(mean_s))
-            carry[person, at:until] = Carry.HAND if in_hand else stowed
-            at, in_hand = until, not in_hand
-        if keys.in_hand in (0.0, 1.0):
-            carry[person] = Carry.HAND if keys.in_hand else stowed
-    return carry
+    noise = streams.noise("mobility", "carry")
+    everybody = np.arange(people)
+    upto = np.cumsum(shares / shares.sum())[:-1]
+    stowed = places[np.searchsorted(upto, noise.uniform(everybody, 0), side="right")]
+    in_hand = noise.uniform(everybody, 1) < keys.in_hand
+    changes = np.zeros((people, ticks), dtype=np.bool_)
+    if 0.0 < keys.in_hand < 1.0:
+        at, who, now_in_hand, drawn = np.zeros(people, dtype=np.int64), everybody, in_hand, 2
+        while len(who):
+            share = np.where(now_in_hand, keys.in_hand, 1.0 - keys.in_hand)
+            mean_s = np.maximum(2.0 * keys.hand_change_s * share, 1.0)
+            at = at + 1 + (-np.log(noise.uniform(who, drawn)) * mean_s).astype(np.int64)
+            within = at < ticks
+            at, who, now_in_hand = at[within], who[within], ~now_in_hand[within]
+            changes[who, at] = True
+            drawn += 1
+    else:
+        in_hand[:] = bool(keys.in_hand)
+    held = np.logical_xor.accumulate(changes, axis=1) ^ in_hand[:, None]
+    return np.where(held, np.int8(Carry.HAND), stowed[:, None])
 
 
 class _Crowd:

@@ -79,10 +79,10 @@ class Bystanders:
         along = phone_b - phone_a
         length2 = np.maximum((along**2).sum(axis=-1), 1e-6)
         units = body_units(
-            bodies.x[body] - phone_a[line, 0],
-            bodies.y[body] - phone_a[line, 1],
-            along[line, 0],
-            along[line, 1],
+            bodies.x[body] - phone_a[:, 0][line],
+            bodies.y[body] - phone_a[:, 1][line],
+            along[:, 0][line],
+            along[:, 1][line],
             length2[line],
         )
         total = np.bincount(line, units, minlength=len(a)).astype(np.float64)

@@ -1,10 +1,11 @@
 """What owners do to their phones over time: in front, in the background, locked, Bluetooth off.
 
-Changes are few (some tens per hour and phone), drawn per person by name, and put on SimPy's
+Changes are few (some tens per hour and phone), drawn for all together, and put on SimPy's
 clock one by one.
 """
 
 from collections.abc import Callable, Generator, Sequence
+from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any, Final, NamedTuple
 
@@ -13,6 +14,7 @@ import simpy
 
 from simulations.keys import PhoneKeys
 from simulations.streams import Streams
+from tracetogether.units import Bools, Floats, Ints
 
 
 class PhoneState(IntEnum):
@@ -44,59 +46,130 @@ def draw_changes(
     States last exponential times of one mean and are chosen by their shares, so the shares are
     those of time. Notifications light locked screens; Bluetooth drops come on top of all.
     """
-    changes: list[StateChange] = []
-    for person in people:
-        chance = streams.generator("phones", "states", person)
-        spells = _owner(keys, duration_s, chance)
-        lit = _episodes(1.0 / keys.lit_every_s, keys.lit_s, duration_s, chance)
-        off = _episodes(
-            keys.bluetooth_drops_per_hour / 3600.0, keys.bluetooth_off_s, duration_s, chance
+    who = np.array(people, dtype=np.int64)
+    spells = _spells(who, keys, duration_s, streams)
+    lit = _episodes(who, 1.0 / keys.lit_every_s, keys.lit_s, duration_s, streams, "lit")
+    per_s = keys.bluetooth_drops_per_hour / 3600.0
+    off = _episodes(who, per_s, keys.bluetooth_off_s, duration_s, streams, "off")
+    edges = _Edges.of([spells, lit, off])
+    edges = edges.take(np.lexsort((~edges.is_spell, edges.at_s, edges.person)))
+    last_spell = np.maximum.accumulate(np.where(edges.is_spell, np.arange(len(edges.person)), 0))
+    owner = edges.state[last_spell]
+    # Everybody's episodes end, be it after the run, so sums over all are sums over each.
+    is_lit = np.cumsum(np.where(edges.state == PhoneState.LIT, edges.step, 0)) > 0
+    is_off = np.cumsum(np.where(edges.state == PhoneState.OFF, edges.step, 0)) > 0
+    state = np.where(is_lit & (owner == PhoneState.LOCKED), PhoneState.LIT, owner)
+    state = np.where(is_off, PhoneState.OFF, state)
+    # Of edges at one moment the last counts, and only those that change anything.
+    same = (edges.person[1:] == edges.person[:-1]) & (edges.at_s[1:] == edges.at_s[:-1])
+    kept = np.flatnonzero(np.append(~same, True) & (edges.at_s < duration_s))
+    person, state = edges.person[kept], state[kept]
+    new = np.append(True, (person[1:] != person[:-1]) | (state[1:] != state[:-1]))[: len(person)]
+    at_s = edges.at_s[kept]
+    order = np.lexsort((person[new], at_s[new]))
+    return [
+        StateChange(at, one, PhoneState(code))
+        for at, one, code in zip(
+            at_s[new][order].tolist(),
+            person[new][order].tolist(),
+            state[new][order].tolist(),
+            strict=True,
         )
-        edges = {at for at, _ in spells} | {edge for one in (*lit, *off) for edge in one}
-        before: PhoneState | None = None
-        for at in sorted(edge for edge in edges if edge < duration_s):
-            state = next(what for since, what in reversed(spells) if since <= at)
-            if state is PhoneState.LOCKED and any(a <= at < b for a, b in lit):
-                state = PhoneState.LIT
-            if any(a <= at < b for a, b in off):
-                state = PhoneState.OFF
-            if state is not before:
-                changes.append(StateChange(at, person, state))
-            before = state
-    return sorted(changes)
+    ]
 
 
-def _owner(
-    keys: PhoneKeys, duration_s: float, chance: np.random.Generator
-) -> list[tuple[float, PhoneState]]:
-    """Return (since, state) of front, background and locked."""
-    states = (PhoneState.FRONT, PhoneState.BACKGROUND, PhoneState.LOCKED)
+@dataclass(frozen=True, slots=True)
+class _Edges:
+    """Moments at which something begins or ends, in columns.
+
+    Attributes:
+        person, at_s: whose, and seconds after the start of the run.
+        is_spell: whether the owner does something else from then on.
+        state: what begins or ends, codes of PhoneState.
+        step: 1 for a beginning, -1 for an end.
+    """
+
+    person: Ints
+    at_s: Floats
+    is_spell: Bools
+    state: Ints
+    step: Ints
+
+    @classmethod
+    def of(cls, parts: "list[_Edges]") -> "_Edges":
+        return cls(
+            np.concatenate([one.person for one in parts]),
+            np.concatenate([one.at_s for one in parts]),
+            np.concatenate([one.is_spell for one in parts]),
+            np.concatenate([one.state for one in parts]),
+            np.concatenate([one.step for one in parts]),
+        )
+
+    def take(self, rows: Ints) -> "_Edges":
+        return _Edges(
+            self.person[rows],
+            self.at_s[rows],
+            self.is_spell[rows],
+            self.state[rows],
+            self.step[rows],
+        )
+
+
+def _spells(people: Ints, keys: PhoneKeys, duration_s: float, streams: Streams) -> _Edges:
+    """Return when each owner has the app in front, in the background or locked."""
     shares = np.array([1.0 - keys.background - keys.locked, keys.background, keys.locked])
     shares = np.maximum(shares, 0.0) / np.maximum(shares, 0.0).sum()
-    spells, at = [], 0.0
-    while at < duration_s:
-        spells.append((at, states[int(chance.choice(len(states), p=shares))]))
+    codes = np.array([PhoneState.FRONT, PhoneState.BACKGROUND, PhoneState.LOCKED], dtype=np.int64)
+    noise = streams.noise("phones", "states")
+    who, at_s, drawn = people, np.zeros(len(people)), 0
+    persons, times, states = [], [], []
+    while len(who):
+        picked = np.searchsorted(np.cumsum(shares)[:-1], noise.uniform(who, drawn), side="right")
+        persons.append(who)
+        times.append(at_s)
+        states.append(codes[picked])
         if shares.max() == 1.0:
             break
-        at += float(chance.exponential(keys.state_change_s))
-    return spells
+        at_s = at_s - np.log(noise.uniform(who, drawn + 1)) * keys.state_change_s
+        within = at_s < duration_s
+        who, at_s, drawn = who[within], at_s[within], drawn + 2
+    person = np.concatenate([*persons, people[:0]])
+    return _Edges(
+        person,
+        np.concatenate([*times, np.empty(0)]),
+        np.ones(len(person), dtype=np.bool_),
+        np.concatenate([*states, people[:0]]),
+        np.zeros(len(person), dtype=np.int64),
+    )
 
 
 def _episodes(
-    per_s: float, mean_s: float, duration_s: float, chance: np.random.Generator
-) -> list[tuple[float, float]]:
+    people: Ints, per_s: float, mean_s: float, duration_s: float, streams: Streams, name: str
+) -> _Edges:
     """Return [begin, end) of episodes that come at random, the first perhaps under way."""
-    if per_s <= 0.0:
-        return []
-    found: list[tuple[float, float]] = []
-    at = -_BEFORE * mean_s
-    while True:
-        at += float(chance.exponential(1.0 / per_s))
-        if at >= duration_s:
-            return found
-        end = at + float(chance.exponential(mean_s))
-        if end > 0.0:
-            found.append((max(at, 0.0), end))
+    noise = streams.noise("phones", name)
+    who, at_s, drawn = people, np.full(len(people), -_BEFORE * mean_s), 0
+    persons, begins, ends = [people[:0]], [np.empty(0)], [np.empty(0)]
+    while len(who) and per_s > 0.0:
+        at_s = at_s - np.log(noise.uniform(who, drawn)) / per_s
+        within = at_s < duration_s
+        who, at_s = who[within], at_s[within]
+        end_s = at_s - np.log(noise.uniform(who, drawn + 1)) * mean_s
+        seen = end_s > 0.0
+        persons.append(who[seen])
+        begins.append(np.maximum(at_s[seen], 0.0))
+        ends.append(end_s[seen])
+        drawn += 2
+    person = np.concatenate(persons)
+    state = PhoneState.OFF if name == "off" else PhoneState.LIT
+    ones = np.ones(len(person), dtype=np.int64)
+    return _Edges(
+        np.concatenate([person, person]),
+        np.concatenate([*begins, *ends]),
+        np.zeros(2 * len(person), dtype=np.bool_),
+        np.full(2 * len(person), state, dtype=np.int64),
+        np.concatenate([ones, -ones]),
+    )
 
 
 def seconds_in_front(changes: Sequence[StateChange], duration_s: float) -> dict[int, float]:

@@ -12,7 +12,7 @@ from scipy.spatial import cKDTree
 from simulations.mobility import carry_over_time
 from simulations.scenario import Scenario
 from simulations.streams import Streams
-from simulations.tracks import Tracks
+from simulations.tracks import Floats32, Tracks
 from simulations.venue import Posture, Room
 from tracetogether.units import Bools, Floats
 
@@ -51,7 +51,7 @@ def walk(scenario: Scenario, room: Room, streams: Streams) -> Tracks:
     )
     wait_until = np.zeros(people)
     gone = np.zeros(people, dtype=np.bool_)
-    places = np.full((people, ticks, 2), np.nan)
+    places = np.full((people, ticks, 2), np.nan, dtype=np.float32)
     walking = np.zeros((people, ticks), dtype=np.bool_)
     for step in range((ticks - 1) * _STEPS_PER_S + 1):
         now = step * _STEP_S
@@ -60,13 +60,14 @@ def walk(scenario: Scenario, room: Room, streams: Streams) -> Tracks:
         if step % _STEPS_PER_S == 0:
             places[here, step // _STEPS_PER_S] = xy[here]
             walking[:, step // _STEPS_PER_S] = moving
-        velocity, push = _steer(xy, goal, speed, here)
-        moved = np.where(moving[:, None], velocity + push, 0.3 * push) * _STEP_S
-        moved[~here] = 0.0
-        xy = xy + moved
-        xy[:, 1] = np.clip(xy[:, 1], -inner[1], inner[1])
+        there = np.flatnonzero(here)
+        velocity, push = _steer(xy[there], goal[there], speed[there])
+        moved = np.where(moving[there, None], velocity + push, 0.3 * push) * _STEP_S
+        after = xy[there] + moved
+        after[:, 1] = np.clip(after[:, 1], -inner[1], inner[1])
+        xy[there] = after
         if flow:
-            gone |= here & (way * xy[:, 0] >= half[0])
+            gone[there] = way[there] * after[:, 0] >= half[0]
             continue
         xy[:, 0] = np.clip(xy[:, 0], -inner[0], inner[0])
         arrived = moving & (np.linalg.norm(goal - xy, axis=1) < 0.7)
@@ -79,18 +80,17 @@ def _goals(inner: Floats, count: int, chance: np.random.Generator) -> Floats:
     return np.asarray(chance.uniform(-inner, inner, (count, 2)))
 
 
-def _steer(xy: Floats, goal: Floats, speed: Floats, here: Bools) -> tuple[Floats, Floats]:
+def _steer(xy: Floats, goal: Floats, speed: Floats) -> tuple[Floats, Floats]:
     """Return wished velocity and push by others, both (P, 2) m/s."""
     way = goal - xy
-    way /= np.maximum(np.linalg.norm(way, axis=1, keepdims=True), 1e-9)
+    way /= np.maximum(_length(way), 1e-9)[:, None]
     push = np.zeros_like(xy)
-    index = np.flatnonzero(here)
     near = np.zeros(len(xy))
-    if len(index) > 1:
-        pairs = cKDTree(xy[index]).query_pairs(_REACH_M, output_type="ndarray")
-        one, other = index[pairs[:, 0]], index[pairs[:, 1]]
+    if len(xy) > 1:
+        pairs = cKDTree(xy, balanced_tree=False).query_pairs(_REACH_M, output_type="ndarray")
+        one, other = pairs[:, 0], pairs[:, 1]
         gap = xy[one] - xy[other]
-        apart = np.maximum(np.linalg.norm(gap, axis=1), 1e-3)
+        apart = np.maximum(_length(gap), 1e-3)
         strength = _PUSH_M_S * np.exp(-np.maximum(apart - _BODY_M, 0.0) / 0.25)
         force = gap / apart[:, None] * strength[:, None]
         for axis in range(2):
@@ -100,25 +100,37 @@ def _steer(xy: Floats, goal: Floats, speed: Floats, here: Bools) -> tuple[Floats
     density = near / (np.pi * _REACH_M**2)
     slowed = 1.0 - np.exp(-_WEIDMANN * (1.0 / np.maximum(density, 1e-3) - 1.0 / _JAM_PER_M2))
     velocity = way * (speed * np.clip(slowed, 0.05, 1.0))[:, None]
-    length = np.maximum(np.linalg.norm(push, axis=1, keepdims=True), 1e-9)
-    return velocity, push * np.minimum(1.0, 0.8 / length)
+    length = np.maximum(_length(push), 1e-9)
+    return velocity, push * np.minimum(1.0, 0.8 / length)[:, None]
 
 
-def _tracks(scenario: Scenario, xy: Floats, walking: Bools, streams: Streams) -> Tracks:
+def _length(vectors: Floats) -> Floats:
+    return np.sqrt(vectors[:, 0] ** 2 + vectors[:, 1] ** 2)
+
+
+def _tracks(scenario: Scenario, xy: Floats32, walking: Bools, streams: Streams) -> Tracks:
     people, ticks = walking.shape
     there = ~np.isnan(xy[..., 0])
-    step = np.diff(xy, axis=1, append=xy[:, -1:])
+    person, tick = np.nonzero(there)  # most people are away most of the time
+    after = np.minimum(tick + 1, ticks - 1)
+    step = xy[person, after].astype(np.float64) - xy[person, tick]
     step = np.where(np.isnan(step), 0.0, step)
-    heading = np.arctan2(step[..., 1], step[..., 0])
-    stepping = walking & (np.hypot(step[..., 0], step[..., 1]) > 0.1)
+    heading = np.arctan2(step[:, 1], step[:, 0])
+    stepping = walking[person, tick] & (_length(step) > 0.1)
     # Who stands still goes on looking where he looked last.
-    last = np.maximum.accumulate(np.where(stepping, np.arange(ticks), 0), axis=1)
-    facing = np.take_along_axis(heading, last, axis=1)
-    posture = np.where(walking, Posture.WALKING, Posture.STANDING)
+    row = np.arange(len(person))
+    first = np.searchsorted(person, person)
+    last = np.maximum(np.maximum.accumulate(np.where(stepping, row, 0)), first)
+    facing = np.zeros((people, ticks), dtype=np.float32)
+    facing[person, tick] = heading[last]
+    posture = np.full((people, ticks), Posture.ABSENT, dtype=np.int8)
+    posture[person, tick] = np.where(
+        walking[person, tick], np.int8(Posture.WALKING), np.int8(Posture.STANDING)
+    )
     return Tracks(
-        xy=xy.astype(np.float32),
-        facing=facing.astype(np.float32),
-        posture=np.where(there, posture, Posture.ABSENT).astype(np.int8),
+        xy=xy,
+        facing=facing,
+        posture=posture,
         carry=carry_over_time(scenario.people, people, ticks, streams),
     )
 
