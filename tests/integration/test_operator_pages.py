@@ -43,6 +43,8 @@ ALLOWED = {
     "POST /contacts/{contact_id}/reveal": TRACING,
     "POST /contacts/{contact_id}/merge": TRACING,
     "POST /contacts/{contact_id}/convert": TRACING,
+    "GET /exports": "exporter",
+    "POST /exports": "exporter",
     "GET /audit": "auditor",
     "POST /audit/verify": "auditor",
     "GET /keys": "keyholder",
@@ -274,6 +276,9 @@ def said_in_templates() -> set[str]:
     for file in Path(str(folder)).glob("*.py"):
         text = re.sub(r'"\s*\n\s*"', "", file.read_text("utf-8"))
         found |= set(re.findall(r'\bsay\(\s*"([^"]*)"', text))
+        found |= (
+            set(re.findall(r': "([A-Z][^"]*\.)",', text)) if file.name == "exports.py" else set()
+        )
         if file.name == "labels.py":
             found |= set(re.findall(r': "([^"]*)"', text))
     return found
@@ -352,6 +357,37 @@ def test_row_20_no_reason_no_name_and_both_are_written_down(pages: Pages) -> Non
     issuer = pages.visitor("issuer")
     assert issuer.get(f"/cases/{case.case_id}")[0] == 200
     assert "/contacts/" not in issuer.body
+
+
+@pytest.mark.parametrize("form", ["csv", "ndjson", "xlsx"])
+@pytest.mark.parametrize("layout", ["contacts", "anonymous", "sormas", "godata"])
+def test_exporters_save_files(
+    pages: Pages, visitors: dict[str, Visitor], layout: str, form: str
+) -> None:
+    visitor = visitors["exporter"]
+    assert visitor.get("/exports")[0] == 200
+    token = visitor.form_token
+    answer = visitor.http.request(
+        "POST",
+        f"{pages.url}/desk/exports",
+        fields={"form_token": token, "layout": layout, "form": form},
+        encode_multipart=False,
+        headers={"Cookie": "; ".join(f"{k}={v}" for k, v in visitor.cookies.items())},
+    )
+    assert answer.status == 200
+    assert answer.headers["Content-Disposition"].endswith(f'contacts-{layout}.{form}"')
+    assert answer.data.startswith(b"PK") == (form == "xlsx")
+    newest, _ = pages.world.store.last_audit()
+    (entry,) = pages.world.authority.audit.entries(newest - 1)
+    assert (entry.act, entry.by) == ("contacts.exported", "exporter")
+    assert entry.details == {"layout": layout, "form": form}
+
+
+def test_no_other_layout_and_no_other_form(visitors: dict[str, Visitor]) -> None:
+    visitor = visitors["exporter"]
+    for layout, form, status in (("contacts", "exe", 409), ("names", "csv", 404), ("", "", 404)):
+        visitor.get("/exports")
+        assert visitor.post("/exports", layout=layout, form=form)[0] == status
 
 
 def test_row_23_an_idle_session_ends(pages: Pages) -> None:

@@ -170,6 +170,13 @@ def walked(pages: Pages, browser: Browser) -> dict[str, str]:
     call_somebody(page, found["case"])
     found["contact"] = page.url
     reveal_somebody(page, near)
+    page.get_by_role("link", name="Exports").click()
+    with page.expect_download() as saved:
+        page.get_by_role("button", name="contacts as CSV").click()
+    exported = saved.value.path().read_text("utf-8")
+    assert exported.count("\n") == 3
+    assert near not in exported
+    assert "5550" not in exported
     page.get_by_role("link", name="Audit log").click()
     expect(page.get_by_text("reason: call for testing")).to_be_visible()
     page.get_by_role("button", name="Check every entry").click()
@@ -188,7 +195,14 @@ def test_a_tracers_day_without_scripts(walked: dict[str, str]) -> None:
 
 
 def every_page(walked: dict[str, str]) -> list[str]:
-    fixed = ["/desk/", "/desk/cases", "/desk/follow-up", "/desk/audit", "/desk/keys"]
+    fixed = [
+        "/desk/",
+        "/desk/cases",
+        "/desk/follow-up",
+        "/desk/exports",
+        "/desk/audit",
+        "/desk/keys",
+    ]
     return [*fixed, *walked.values(), "/desk/cases/NONE"]
 
 

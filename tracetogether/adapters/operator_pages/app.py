@@ -9,7 +9,14 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from tracetogether.adapters.operator_pages import cases, oversight, overview, people, signing
+from tracetogether.adapters.operator_pages import (
+    cases,
+    exports,
+    oversight,
+    overview,
+    people,
+    signing,
+)
 from tracetogether.adapters.operator_pages.credentials import Argon2, Totp
 from tracetogether.adapters.operator_pages.doors import Desk, Door
 from tracetogether.adapters.operator_pages.rendering import environment
@@ -21,6 +28,7 @@ ALL_DOORS: tuple[Door, ...] = (
     *overview.DOORS,
     *cases.DOORS,
     *people.DOORS,
+    *exports.DOORS,
     *oversight.DOORS,
 )
 _KINDS = {"desk.css": "text/css", "mark.svg": "image/svg+xml"}

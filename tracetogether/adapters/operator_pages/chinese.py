@@ -297,6 +297,24 @@ CHINESE: Final[Mapping[str, str]] = {
         "仅此一次显示。审计日志已记录您的姓名和理由。"
     ),
     "Back to the contact": "回到接触者",
+    # --- exports ---
+    "The contacts of all cases as a file, without names. Every export stands in the audit log "
+    "with your name.": (
+        "将全部病例的接触者导出为文件，不含姓名。每次导出都会连同您的姓名写入审计日志。"
+    ),
+    "Layout": "格式",
+    "What it holds": "内容",
+    "Save as": "另存为",
+    "{layout} as {form}": "{layout}，{form}",
+    "Everything but who it is, under pseudonyms.": "除身份外的全部内容，使用代号。",
+    "No name that anything else bears, no date; figures rounded.": (
+        "不含可关联的编号和日期；数值取整。"
+    ),
+    "Columns as SORMAS imports contacts.": "SORMAS 导入接触者所用的列。",
+    "Columns as Go.Data imports contacts.": "Go.Data 导入接触者所用的列。",
+    "A text that begins like a formula gets an apostrophe in CSV, so that no spreadsheet runs "
+    "it.": "CSV 中以公式符号开头的文字会加撇号，电子表格不会执行。",
+    "choose one of the forms that are offered": "请选择所列文件格式之一",
     # --- oversight ---
     "Who did what and when. Nothing in it is ever changed, and nothing in it is a person.": (
         "何人何时做了何事。内容不可更改，也不含任何个人信息。"

@@ -9,6 +9,7 @@ _DESK: Final = frozenset({Role.ISSUER, Role.TRACER, Role.SUPERVISOR})
 _TRACING: Final = frozenset({Role.TRACER, Role.SUPERVISOR})
 _ISSUER: Final = frozenset({Role.ISSUER})
 _SUPERVISOR: Final = frozenset({Role.SUPERVISOR})
+_EXPORTER: Final = frozenset({Role.EXPORTER})
 _AUDITOR: Final = frozenset({Role.AUDITOR})
 
 ROLES: Final[Mapping[tuple[str, str], frozenset[Role]]] = {
@@ -33,6 +34,8 @@ ROLES: Final[Mapping[tuple[str, str], frozenset[Role]]] = {
     ("POST", "/contacts/{contact_id}/reveal"): _TRACING,
     ("POST", "/contacts/{contact_id}/merge"): _TRACING,
     ("POST", "/contacts/{contact_id}/convert"): _TRACING,
+    ("GET", "/exports"): _EXPORTER,
+    ("POST", "/exports"): _EXPORTER,
     ("GET", "/audit"): _AUDITOR,
     ("POST", "/audit/verify"): _AUDITOR,
     ("GET", "/keys"): frozenset({Role.KEYHOLDER}),
