@@ -1,0 +1,264 @@
+"""One battery over the tracers' desk in every store: lists, calendars, notes, counts."""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+
+from tests.authority_world import DAY, NOON, World
+from tests.conftest import counted_entropy
+from tests.followed_rows import contact_row, fill
+from tracetogether.authority.casework import CaseQuery, CaseState
+from tracetogether.authority.followed import (
+    ContactQuery,
+    ContactState,
+    DayOutcome,
+    KeptContact,
+    Outcome,
+    Priority,
+)
+from tracetogether.authority.limits import BATCHES
+from tracetogether.authority.memory_store import MemoryStore
+from tracetogether.authority.notes import SealedNote
+from tracetogether.authority.service import AuthorityStore
+
+CASES, CONTACTS = 6, 96
+
+
+@pytest.fixture
+def world(store: AuthorityStore) -> World:
+    world = World.of(counted_entropy(21), store=store)
+    fill(store, world.keys, counted_entropy(22), cases=CASES, contacts=CONTACTS)
+    return world
+
+
+def row(world: World, number: int, state: ContactState | None = None) -> KeptContact:
+    case_id = f"C{number % CASES:09d}"
+    return contact_row(number, case_id, world.keys, counted_entropy(number), state)
+
+
+def everybody(world: World) -> list[KeptContact]:
+    found, total = world.store.desk.contacts_page(ContactQuery(limit=1_000))
+    assert len(found) == total == CONTACTS
+    return list(found)
+
+
+def test_a_contact_comes_back_as_it_was_put(world: World) -> None:
+    desk = world.store.desk
+    kept = replace(
+        row(world, 500, ContactState.LOST),
+        traced_at=None,
+        ended_at=NOON,
+        symptoms=True,
+        followed_all=True,
+        reasons=(),
+        became_case="C1",
+        merged_into="P2",
+        particulars=b"\x00sealed\xff",
+    )
+    desk.put_contacts([kept, row(world, 501)])
+    assert desk.contact(kept.contact_id) == kept
+    again = replace(kept, state=ContactState.REACHED, priority=Priority.HIGH, reasons=("a", "b"))
+    desk.put_contacts([again])
+    assert desk.contact(kept.contact_id) == again
+    assert desk.contact("nobody") is None
+    desk.put_contacts([])
+
+
+@pytest.mark.parametrize(
+    ("query", "wanted"),
+    [
+        (ContactQuery(), lambda _: True),
+        (ContactQuery(case_id="C000000002"), lambda one: one.case_id == "C000000002"),
+        (
+            ContactQuery(states=frozenset({ContactState.LOST, ContactState.TO_TRACE})),
+            lambda one: one.state in {ContactState.LOST, ContactState.TO_TRACE},
+        ),
+        (
+            ContactQuery(priorities=frozenset({Priority.HIGH})),
+            lambda one: one.priority is Priority.HIGH,
+        ),
+        (ContactQuery(due_on=DAY), lambda one: one.due(DAY)),
+        (
+            ContactQuery(assigned_to="ravi", due_on=DAY + 3),
+            lambda one: one.case_id in {"C000000000", "C000000003"} and one.due(DAY + 3),
+        ),
+        (ContactQuery(assigned_to="nobody"), lambda _: False),
+    ],
+)
+def test_pages_hold_what_was_asked_for_in_order_of_urgency(
+    world: World, query: ContactQuery, wanted: Callable[[KeptContact], bool]
+) -> None:
+    expected = [one.contact_id for one in everybody(world) if wanted(one)]
+    urgency = {one.contact_id: (one.urgency, one.contact_id) for one in everybody(world)}
+    assert expected == sorted(expected, key=urgency.__getitem__)
+    seen: list[str] = []
+    while True:
+        rows, total = world.store.desk.contacts_page(replace(query, offset=len(seen), limit=7))
+        assert total == len(expected)
+        if not rows:
+            break
+        seen += [one.contact_id for one in rows]
+    assert seen == expected
+
+
+def test_contacts_are_read_through_by_id_with_the_date_of_the_case(world: World) -> None:
+    desk, seen = world.store.desk, []
+    while batch := desk.contacts_after(seen[-1] if seen else "", 10):
+        assert {date for _, date in batch} == {"2020-05-04"}
+        seen += [kept.contact_id for kept, _ in batch]
+    assert seen == sorted(one.contact_id for one in everybody(world))
+
+
+def test_people_are_found_by_their_tags_and_forgotten_with_all_about_them(world: World) -> None:
+    desk = world.store.desk
+    one, other = row(world, 1), row(world, 2)
+    assert [kept.contact_id for kept in desk.tagged([one.tag, b"nothing"])] == [one.contact_id]
+    note = SealedNote("N1", one.case_id, one.contact_id, DAY, NOON, "ravi", b"sealed")
+    desk.add_note(note)
+    desk.put_outcome(one.contact_id, DayOutcome(DAY, Outcome.SYMPTOMS, "ravi", NOON))
+    assert desk.drop_tagged([one.tag]) == 1
+    assert desk.drop_tagged([one.tag]) == 0
+    assert desk.contact(one.contact_id) is None
+    assert desk.contact(other.contact_id) is not None
+    assert desk.outcomes([one.contact_id]) == {}
+    assert list(desk.notes(one.case_id)) == []
+
+
+def test_a_day_has_one_outcome(world: World) -> None:
+    desk, contact_id = world.store.desk, row(world, 3).contact_id
+    first = DayOutcome(DAY + 1, Outcome.NOT_REACHED, "ravi", NOON)
+    second = DayOutcome(DAY, Outcome.NO_SYMPTOMS, "siti", NOON + 1)
+    desk.put_outcome(contact_id, first)
+    desk.put_outcome(contact_id, second)
+    assert desk.outcomes([contact_id, "nobody"]) == {contact_id: (second, first)}
+    better = DayOutcome(DAY + 1, Outcome.SYMPTOMS, "siti", NOON + 2)
+    desk.put_outcome(contact_id, better)
+    assert desk.outcomes([contact_id])[contact_id] == (second, better)
+
+
+def test_cases_come_in_pages_with_their_counts(world: World) -> None:
+    desk = world.store.desk
+    page = desk.cases_page(CaseQuery(offset=1, limit=3), DAY)
+    assert (page.total, page.offset) == (CASES, 1)
+    assert [one.case.case_id for one in page.cases] == [f"C{n:09d}" for n in (1, 2, 3)]
+    for one in page.cases:
+        mine = [kept for kept in everybody(world) if kept.case_id == one.case.case_id]
+        states = [kept.state for kept in mine]
+        assert one.contacts == len(mine) - states.count(ContactState.MERGED)
+        assert one.to_trace == states.count(ContactState.TO_TRACE)
+        assert one.lost == states.count(ContactState.LOST)
+        told = states.count(ContactState.REACHED) + states.count(ContactState.IN_FOLLOW_UP)
+        assert one.in_follow_up == told
+        assert one.due == sum(kept.due(DAY) for kept in mine)
+        assert one.uploads == 0
+    closed = desk.cases_page(CaseQuery(frozenset({CaseState.CLOSED})), DAY)
+    assert {one.case.case_id for one in closed.cases} == {"C000000002", "C000000005"}
+    assert desk.cases_page(CaseQuery(assigned_to="siti"), DAY).total == 2
+    assert desk.cases_page(CaseQuery(assigned_to=""), DAY).total == 2
+    assert desk.cases_page(CaseQuery(starts_with="C000000004"), DAY).total == 1
+    assert desk.cases_page(CaseQuery(starts_with="%"), DAY).total == 0
+
+
+def test_a_case_keeps_its_state(world: World) -> None:
+    desk = world.store.desk
+    case = desk.locked_case("C000000001")
+    assert case is not None
+    changed = replace(
+        case,
+        state=CaseState.MERGED,
+        assigned_to="tom",
+        tracing_at=NOON,
+        closed_at=NOON + 1,
+        merged_into="C000000002",
+    )
+    desk.put_case(changed)
+    assert world.store.case("C000000001") == desk.locked_case("C000000001") == changed
+    assert desk.locked_case("nothing") is None
+    assert sorted(desk.cases_of_users(["user-1", "user-4", "x"])) == [
+        ("user-1", "C000000001"),
+        ("user-4", "C000000004"),
+    ]
+
+
+def test_calls_end_with_their_last_day(world: World) -> None:
+    desk = world.store.desk
+    over = [
+        one for one in everybody(world) if one.due(DAY + 5) is False and one.until_day < DAY + 5
+    ]
+    active = {ContactState.TO_TRACE, ContactState.REACHED, ContactState.IN_FOLLOW_UP}
+    over = [one for one in over if one.state in active]
+    assert desk.end_follow_ups(DAY + 5, NOON) == len(over) > 3
+    assert desk.end_follow_ups(DAY + 5, NOON) == 0
+    for one in over:
+        now = desk.contact(one.contact_id)
+        assert now is not None
+        lost = one.traced_at is None
+        assert now.state is (ContactState.LOST if lost else ContactState.COMPLETED)
+        assert now.ended_at == NOON
+
+
+def test_notes_and_contacts_grow_old(world: World) -> None:
+    desk = world.store.desk
+    old = SealedNote("N1", "C000000001", "", DAY - 2, NOON - 9, "ravi", b"old")
+    new = SealedNote("N2", "C000000001", "P1", DAY, NOON, "siti", b"new")
+    desk.add_note(new)
+    desk.add_note(old)
+    assert list(desk.notes("C000000001")) == [old, new]
+    assert desk.drop_notes(DAY) == 1
+    assert list(desk.notes("C000000001")) == [new]
+    assert desk.drop_contacts(DAY) == 0
+    assert desk.drop_contacts(DAY + 1) == CONTACTS
+    assert desk.contacts_page(ContactQuery())[1] == 0
+
+
+def test_what_hangs_on_a_case_goes_with_its_user(world: World) -> None:
+    desk, mine = world.store.desk, row(world, 1)
+    desk.add_note(SealedNote("N1", mine.case_id, "", DAY, NOON, "ravi", b"sealed"))
+    desk.put_outcome(mine.contact_id, DayOutcome(DAY, Outcome.SYMPTOMS, "ravi", NOON))
+    assert world.store.remove_user("user-1")
+    assert list(desk.contacts_of(["C000000001"])) == []
+    assert len(desk.contacts_of(["C000000002"])) == CONTACTS // CASES
+    assert list(desk.notes("C000000001")) == []
+    assert desk.outcomes([mine.contact_id]) == {}
+
+
+@pytest.mark.parametrize("assigned_to", [None, "ravi"])
+def test_every_store_counts_alike(world: World, assigned_to: str | None) -> None:
+    memory = MemoryStore()
+    fill(memory, world.keys, counted_entropy(22), cases=CASES, contacts=CONTACTS)
+    for store in (memory, world.store):
+        for name, subject, window in (
+            (BATCHES.name, b"one", DAY * 86_400),
+            (BATCHES.name, b"one", DAY * 86_400 + 3_600),
+            (BATCHES.name, b"two", DAY * 86_400),
+            (BATCHES.name, b"old", DAY * 86_400 - 3_600),
+            ("other", b"three", DAY * 86_400),
+        ):
+            store.count_up(name, subject, window)
+    for now in (NOON, NOON + 86_400 * 2.5):
+        mine = world.store.desk.dashboard(now, assigned_to)
+        assert mine == memory.desk.dashboard(now, assigned_to)
+    seen = world.store.desk.dashboard(NOON, assigned_to)
+    assert seen.active_users == (2, 1)
+    assert sum(seen.contacts.values()) == (CONTACTS if assigned_to is None else CONTACTS // 3)
+    assert seen.indicators.traced_within_a_day.numerator > 0
+    assert seen.days[-1].day == DAY
+
+
+def test_what_fails_in_a_transaction_leaves_nothing(world: World) -> None:
+    before = everybody(world)
+    desk = world.store.desk
+
+    def change_and_fail() -> None:
+        with world.store.atomic():
+            desk.put_contacts([replace(before[0], state=ContactState.LOST), row(world, 777)])
+            desk.put_outcome(before[0].contact_id, DayOutcome(DAY, Outcome.SYMPTOMS, "x", NOON))
+            desk.add_note(SealedNote("N1", before[0].case_id, "", DAY, NOON, "x", b"sealed"))
+            raise LookupError
+
+    with pytest.raises(LookupError):
+        change_and_fail()
+    assert everybody(world) == before
+    assert desk.outcomes([before[0].contact_id]) == {}
+    assert list(desk.notes(before[0].case_id)) == []
