@@ -17,6 +17,7 @@ from simulations.scenario import load_scenario, scenario_names
 from simulations.scoring import CaseScore, Scores, score
 from simulations.truth import ground_truth
 from tracetogether.cli.console import err, out, print_json, progress
+from tracetogether.cli.simulate_export import export_numbers
 from tracetogether.cli.simulate_settings import setting
 from tracetogether.cli.simulate_sweep import sweep_scenario
 from tracetogether.cli.simulate_validate import validate
@@ -32,6 +33,7 @@ def simulate() -> None:
 
 simulate.add_command(validate)
 simulate.add_command(sweep_scenario)
+simulate.add_command(export_numbers)
 
 
 @simulate.command("list")
