@@ -1,0 +1,300 @@
+"""Following contacts up: from the log to the last call, and whose business it is."""
+
+from collections.abc import Callable
+
+import pytest
+
+from tests.authority_world import DAY, NOON, World
+from tests.conftest import counted_entropy
+from tracetogether.authority.casework import Case, CaseQuery, CaseState
+from tracetogether.authority.followed import ContactQuery, ContactState, Outcome, Priority
+from tracetogether.authority.operators import CONSOLE, Caller, Role
+from tracetogether.errors import ConflictError, NotFoundError
+from tracetogether.parameters import FOLLOW_UP
+from tracetogether.units import SECONDS_PER_DAY
+
+RAVI = Caller("ravi", frozenset({Role.TRACER}))
+SITI = Caller("siti", frozenset({Role.TRACER}))
+MEI = Caller("mei", frozenset({Role.SUPERVISOR}))
+
+
+class Desk(World):
+    """A world with a case of one close and one casual contact."""
+
+    near: str
+    far: str
+    case: Case
+
+    @property
+    def close(self) -> str:
+        (one,) = self.found(ContactState.TO_TRACE)
+        return one
+
+    def found(self, state: ContactState) -> list[str]:
+        page = self.authority.desk.page(ContactQuery(states=frozenset({state})))
+        return [one.kept.contact_id for one in page.contacts]
+
+    def acts(self) -> list[str]:
+        return [one.act for one in self.authority.audit.entries()]
+
+
+@pytest.fixture
+def desk() -> Desk:
+    desk = Desk.of(counted_entropy(31))
+    for name in ("ravi", "siti"):
+        desk.authority.staff.add(name, frozenset({Role.TRACER}), f"token-{name}", NOON)
+    desk.near, desk.far = desk.user(), desk.user()
+    desk.case = desk.authority.casework.open_case(desk.user(), NOON)
+    rows = desk.heard(desk.near, NOON - 5 * 3600, 90, rssi_dbm=-45)
+    rows += desk.heard(desk.far, NOON - 8 * 3600, 5, rssi_dbm=-90)
+    desk.take(desk.case, rows, NOON)
+    assert desk.authority.follow_up.refresh(desk.case, NOON) == 2
+    return desk
+
+
+def later(days: float) -> float:
+    return NOON + days * SECONDS_PER_DAY
+
+
+def test_a_list_becomes_people_to_be_called(desk: Desk) -> None:
+    kept = desk.authority.desk.contact(desk.close).kept
+    assert kept.close_contact
+    assert kept.priority in {Priority.HIGH, Priority.MEDIUM}
+    assert "close_contact" in kept.reasons
+    assert kept.until_day == DAY + FOLLOW_UP.days
+    assert kept.due(DAY)
+    (casual,) = desk.found(ContactState.CASUAL)
+    other = desk.authority.desk.contact(casual).kept
+    assert (other.priority, other.due(DAY)) == (Priority.LOW, False)
+    assert desk.authority.follow_up.refresh(desk.case, NOON + 60) == 0  # nobody twice
+    assert desk.acts().count("contacts.found") == 1
+
+
+def test_a_second_log_keeps_what_was_written_down(desk: Desk) -> None:
+    work, contact_id = desk.authority.follow_up, desk.close
+    work.record(contact_id, DAY, Outcome.SYMPTOMS, NOON + 60)
+    work.describe(contact_id, "Ann <b>", "+65 0000", NOON + 70)
+    before = desk.authority.desk.contact(contact_id).kept
+    more = desk.heard(desk.near, later(1), 60, rssi_dbm=-50)
+    desk.take(desk.case, more, later(1) + 4000)
+    work.refresh(desk.case, later(1) + 5000)
+    after = desk.authority.desk.contact(contact_id).kept
+    assert (after.state, after.traced_at, after.found_at) == (
+        before.state,
+        before.traced_at,
+        before.found_at,
+    )
+    assert after.day == before.day + 1
+    assert after.symptoms
+    assert after.priority is Priority.HIGH
+    assert work.reveal(contact_id, "why", later(2)).name == "Ann <b>"
+
+
+def test_called_every_day_to_the_last(desk: Desk) -> None:
+    work, contact_id = desk.authority.follow_up, desk.close
+    work.reach(contact_id, NOON + 60)
+    assert desk.authority.desk.contact(contact_id).kept.state is ContactState.REACHED
+    case = desk.authority.casework.case(desk.case.case_id)
+    assert (case.state, case.tracing_at) == (CaseState.TRACING, NOON + 60)
+    for day in range(FOLLOW_UP.days + 1):
+        shown = work.record(contact_id, DAY + day, Outcome.NO_SYMPTOMS, later(day) + 90)
+        last = day == FOLLOW_UP.days
+        wanted = ContactState.COMPLETED if last else ContactState.IN_FOLLOW_UP
+        assert shown.kept.state is wanted
+    assert shown.kept.followed_all
+    assert shown.kept.ended_at == later(FOLLOW_UP.days) + 90
+    ratio = desk.authority.desk.dashboard(later(15)).indicators.followed_all_days
+    assert (ratio.numerator, ratio.denominator) == (1, 1)
+
+
+def test_lost_after_three_days_and_found_again(desk: Desk) -> None:
+    work, contact_id = desk.authority.follow_up, desk.close
+    states = [
+        work.record(contact_id, DAY + day, Outcome.NOT_REACHED, later(day)).kept.state
+        for day in range(FOLLOW_UP.lost_after_days)
+    ]
+    assert states == [ContactState.TO_TRACE, ContactState.TO_TRACE, ContactState.LOST]
+    seen = desk.authority.desk.dashboard(later(3)).indicators
+    assert (seen.lost.numerator, seen.lost.denominator) == (1, 1)
+    assert (seen.traced_within_a_day.numerator, seen.traced_within_a_day.denominator) == (0, 1)
+    again = work.record(contact_id, DAY + 3, Outcome.NO_SYMPTOMS, later(3)).kept
+    assert (again.state, again.missed, again.ended_at) == (ContactState.IN_FOLLOW_UP, 0, None)
+    corrected = work.record(contact_id, DAY + 2, Outcome.NO_SYMPTOMS, later(3) + 1).kept
+    assert corrected.last_day == DAY + 3
+    days = {one.day: one for one in desk.authority.desk.calendar(contact_id)}
+    assert days[DAY + 2].outcome is Outcome.NO_SYMPTOMS
+    assert days[DAY + 4].outcome is None
+
+
+def test_a_day_that_has_not_come_or_is_not_in_the_calendar(desk: Desk) -> None:
+    work = desk.authority.follow_up
+    for day in (DAY + 1, DAY - 1, DAY + FOLLOW_UP.days + 1):
+        now = later(40) if day > DAY + 1 else NOON
+        with pytest.raises(ConflictError):
+            work.record(desk.close, day, Outcome.NO_SYMPTOMS, now)
+
+
+def test_a_casual_contact_is_called_when_somebody_says_so(desk: Desk) -> None:
+    work = desk.authority.follow_up
+    (casual,) = desk.found(ContactState.CASUAL)
+    assert work.call_anyway(casual, NOON).kept.state is ContactState.TO_TRACE
+    with pytest.raises(ConflictError):
+        work.call_anyway(casual, NOON)
+
+
+def test_a_contact_becomes_a_case(desk: Desk) -> None:
+    contact_id = desk.close
+    case = desk.authority.merging.convert(contact_id, later(2), by=CONSOLE)
+    assert case.user_id == desk.near
+    assert case.known_contact
+    kept = desk.authority.desk.contact(contact_id).kept
+    assert (kept.state, kept.became_case) == (ContactState.BECAME_CASE, case.case_id)
+    with pytest.raises(ConflictError):
+        desk.authority.follow_up.record(contact_id, DAY, Outcome.NO_SYMPTOMS, later(2))
+    links = desk.authority.desk.links(desk.case, later(2))
+    assert [one.own_cases for one in links if one.contact.kept.contact_id == contact_id] == [
+        (case.case_id,)
+    ]
+    ratio = desk.authority.desk.dashboard(later(2)).indicators.new_cases_known
+    assert (ratio.numerator, ratio.denominator) == (1, 2)
+
+
+def test_one_person_in_two_cases_is_one_when_they_are_merged(desk: Desk) -> None:
+    authority = desk.authority
+    second = authority.casework.open_case(desk.user(), NOON)
+    desk.take(second, desk.heard(desk.near, NOON - 3600, 50, rssi_dbm=-45), NOON)
+    authority.follow_up.refresh(second, NOON)
+    (link,) = authority.desk.links(second, NOON)
+    assert link.also_in == (desk.case.case_id,)
+    (theirs,) = authority.desk.page(ContactQuery(case_id=second.case_id)).contacts
+    authority.follow_up.record(theirs.kept.contact_id, DAY, Outcome.NO_SYMPTOMS, NOON + 60)
+    authority.merging.merge_cases(second.case_id, desk.case.case_id, NOON + 90)
+    merged = authority.casework.case(second.case_id)
+    assert (merged.state, merged.merged_into) == (CaseState.MERGED, desk.case.case_id)
+    page = authority.desk.page(ContactQuery(case_id=desk.case.case_id))
+    by_state = {one.kept.state: one.kept for one in page.contacts}
+    assert by_state[ContactState.IN_FOLLOW_UP].traced_at == NOON + 60
+    assert by_state[ContactState.MERGED].contact_id == theirs.kept.contact_id
+    for pair in ((second.case_id, desk.case.case_id), (desk.case.case_id, desk.case.case_id)):
+        with pytest.raises(ConflictError):
+            authority.merging.merge_cases(*pair, NOON + 91)
+
+
+def test_two_rows_of_a_case_are_one_person(desk: Desk) -> None:
+    (casual,), close = desk.found(ContactState.CASUAL), desk.close
+    stays = desk.authority.merging.merge(casual, close, NOON).kept
+    assert stays.contact_id == close
+    gone = desk.authority.desk.contact(casual).kept
+    assert (gone.state, gone.merged_into) == (ContactState.MERGED, close)
+    with pytest.raises(ConflictError):
+        desk.authority.merging.merge(close, close, NOON)
+
+
+def test_row_20_a_tracer_sees_the_cases_given_to_him(desk: Desk) -> None:
+    authority, contact_id = desk.authority, desk.close
+    case_id = desk.case.case_id
+    tries: list[Callable[[Caller], object]] = [
+        lambda by: authority.casework.case(case_id, by=by),
+        lambda by: authority.desk.contact(contact_id, by=by),
+        lambda by: authority.desk.calendar(contact_id, by=by),
+        lambda by: authority.desk.links(desk.case, NOON, by=by),
+        lambda by: authority.desk.notes_on(case_id, by=by),
+        lambda by: authority.follow_up.note(case_id, "hello", NOON, by=by),
+        lambda by: authority.follow_up.describe(contact_id, "A", "", NOON, by=by),
+        lambda by: authority.follow_up.reveal(contact_id, "why", NOON, by=by),
+        lambda by: authority.follow_up.reach(contact_id, NOON, by=by),
+        lambda by: authority.follow_up.record(contact_id, DAY, Outcome.SYMPTOMS, NOON, by=by),
+        lambda by: authority.casework.close(case_id, NOON, by=by),
+        lambda by: authority.casework.reopen(case_id, NOON, by=by),
+        lambda by: authority.merging.convert(contact_id, NOON, by=by),
+    ]
+    before = authority.audit.verify()
+    for act in tries:
+        for stranger in (RAVI, SITI, Caller("nora", frozenset({Role.EXPORTER, Role.ISSUER}))):
+            with pytest.raises(NotFoundError):
+                act(stranger)
+    assert authority.audit.verify() == before
+    assert authority.desk.page(ContactQuery(), by=RAVI).total == 0
+    assert authority.casework.page(CaseQuery(), NOON, by=RAVI).total == 0
+    assert sum(authority.desk.dashboard(NOON, by=RAVI).contacts.values()) == 0
+    authority.casework.assign(case_id, "ravi", NOON, by=MEI)
+    assert authority.desk.page(ContactQuery(), by=RAVI).total == 2
+    assert authority.desk.page(ContactQuery(assigned_to="ravi"), by=SITI).total == 0
+    assert authority.desk.due(NOON, by=RAVI).total == 1
+    for act in tries:
+        act(RAVI)
+
+
+def test_cases_are_given_to_tracers_alone(desk: Desk) -> None:
+    for name in ("nobody", "operator-who-is-not", "console"):
+        with pytest.raises(NotFoundError, match="tracer"):
+            desk.authority.casework.assign(desk.case.case_id, name, NOON, by=MEI)
+    desk.authority.casework.assign(desk.case.case_id, "siti", NOON, by=MEI)
+    desk.authority.casework.assign(desk.case.case_id, "", NOON, by=MEI)
+    assert desk.authority.casework.case(desk.case.case_id).assigned_to == ""
+    mine = desk.authority.casework.open_case(desk.near, NOON, by=RAVI)
+    assert mine.assigned_to == "ravi"  # who opens a case and traces has it
+
+
+def test_a_reveal_wants_a_reason_and_stands_in_the_audit_log(desk: Desk) -> None:
+    work, contact_id = desk.authority.follow_up, desk.close
+    work.describe(contact_id, "Ann", "555", NOON)
+    before = desk.authority.audit.verify()[0]
+    for reason in ("", "  \n"):
+        with pytest.raises(ConflictError):
+            work.reveal(contact_id, reason, NOON)
+    assert desk.authority.audit.verify()[0] == before
+    person = work.reveal(contact_id, "call for testing", NOON)
+    assert (person.user_id, person.name, person.phone) == (desk.near, "Ann", "555")
+    (entry,) = desk.authority.audit.entries(after=before)
+    assert entry.act == "contact.revealed"
+    assert entry.details == {"contact": person.pseudonym, "reason": "call for testing"}
+
+
+def test_what_is_written_down_is_sealed_and_no_log_holds_it(desk: Desk) -> None:
+    work, contact_id = desk.authority.follow_up, desk.close
+    work.describe(contact_id, "Canary-Name", "Canary-Phone", NOON)
+    note = work.note(desk.case.case_id, "Canary-Note", NOON, contact_id=contact_id)
+    assert note.text == "Canary-Note"
+    everything = repr(desk.store) + repr(note) + repr(list(desk.authority.audit.entries()))
+    assert "Canary" not in everything
+    kept = desk.authority.desk.contact(contact_id).kept
+    for secret in (b"Canary", desk.near.encode()):
+        assert secret not in kept.particulars + kept.person + kept.tag
+    assert [one.text for one in desk.authority.desk.notes_on(desk.case.case_id)] == ["Canary-Note"]
+    for text in ("", " ", "x" * 2_001):
+        with pytest.raises(ConflictError):
+            work.note(desk.case.case_id, text, NOON)
+
+
+def test_rows_25_and_26_all_of_it_goes_on_time_and_with_the_person(desk: Desk) -> None:
+    work, contact_id = desk.authority.follow_up, desk.close
+    work.note(desk.case.case_id, "about a person", NOON, contact_id=contact_id)
+    desk.authority.issuance.withdraw(desk.near, NOON + 60)
+    assert desk.authority.desk.page(ContactQuery()).total == 1
+    assert desk.authority.desk.notes_on(desk.case.case_id) == ()
+    work.note(desk.case.case_id, "about the case", NOON)
+    desk.authority.purge(later(21) - 1, clock_is_right=True)
+    assert desk.authority.desk.page(ContactQuery()).total == 1
+    purged = desk.authority.purge(later(22), clock_is_right=True)
+    assert (purged.followed_contacts, purged.notes) == (1, 1)
+    assert desk.authority.desk.page(ContactQuery()).total == 0
+
+
+def test_without_the_day_s_key_nobody_knows_who_it_was(desk: Desk) -> None:
+    contact_id = desk.close
+    desk.authority.follow_up.describe(contact_id, "Ann", "555", NOON)
+    desk.keys.destroy_before(DAY + 1)
+    assert desk.authority.desk.contact(contact_id).pseudonym == ""
+    with pytest.raises(NotFoundError, match="key"):
+        desk.authority.follow_up.reveal(contact_id, "why", NOON)
+
+
+def test_cases_close_and_open_again(desk: Desk) -> None:
+    work, case_id = desk.authority.casework, desk.case.case_id
+    with pytest.raises(ConflictError):
+        work.reopen(case_id, NOON)
+    assert work.close(case_id, NOON).state is CaseState.CLOSED
+    with pytest.raises(ConflictError):
+        work.close(case_id, NOON)
+    assert work.reopen(case_id, NOON).state is CaseState.OPEN
