@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from tests.authority_world import DAY, NOON, NOW, World
 from tracetogether.authority.casework import Case
-from tracetogether.authority.contacts import _busiest_24h, pseudonym
+from tracetogether.authority.contacts import pseudonym
+from tracetogether.authority.groups import Groups
 from tracetogether.authority.tracing import POLICIES, policy_named
 from tracetogether.errors import NotFoundError
 from tracetogether.parameters import DEMO_POLICY, SINGAPORE_POLICY
@@ -218,16 +219,19 @@ def test_policies_by_name() -> None:
 
 @given(
     st.lists(
-        st.tuples(st.integers(0, 400_000), st.integers(0, 1_000)),
+        st.tuples(st.integers(0, 2), st.integers(0, 400_000), st.integers(0, 1_000)),
         min_size=1,
         max_size=30,
     )
 )
-def test_the_busiest_24_hours_by_trying_them_all(met: list[tuple[int, int]]) -> None:
-    starts = np.array([float(start) for start, _ in met])
-    minutes = np.array([float(minute) for _, minute in met])
-    tried = max(
-        sum(minute for start, minute in met if begin <= start < begin + SECONDS_PER_DAY)
-        for begin, _ in met
-    )
-    assert _busiest_24h(starts, minutes) == tried
+def test_the_busiest_24_hours_by_trying_them_all(met: list[tuple[int, int, int]]) -> None:
+    people, starts, minutes = (np.array(column) for column in zip(*met, strict=True))
+    groups = Groups.of(people)
+    found = groups.busiest_24h(starts + NOON, np.column_stack([minutes, 2 * minutes]))
+    for person, sums in zip(groups.keys.tolist(), found.tolist(), strict=True):
+        mine = [(start, minute) for one, start, minute in met if one == person]
+        tried = max(
+            sum(minute for start, minute in mine if begin <= start < begin + SECONDS_PER_DAY)
+            for begin, _ in mine
+        )
+        assert sums == [tried, 2 * tried]

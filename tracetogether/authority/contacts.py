@@ -8,14 +8,15 @@ from typing import Final
 
 import numpy as np
 
-from tracetogether.authority.nearness import BY_CASE, BY_CONTACT, Nearness, Spans, nearness
+from tracetogether.authority.groups import Groups
+from tracetogether.authority.nearness import BY_CASE, BY_CONTACT, Nearness, nearness
 from tracetogether.authority.reasons import Reason, reasons_for
 from tracetogether.crypto import sha256
 from tracetogether.labels import UNKNOWN
 from tracetogether.parameters import CloseContactPolicy
 from tracetogether.proximity.estimates import chance_of
 from tracetogether.sightings import Sightings
-from tracetogether.units import SECONDS_PER_DAY, Floats, Interval, Ints
+from tracetogether.units import SECONDS_PER_DAY, Interval, Ints
 
 _PSEUDONYM: Final = b"tracetogether/v1/pseudonym/"
 
@@ -191,29 +192,33 @@ def judged(
 def people_near(near: Nearness) -> list[Contact]:
     """Return a contact for each person with a name, not judged yet, in no order."""
     of_encounters = near.of_encounters()
+    groups = Groups.of(near.person.codes.astype(np.int64))
     days = _days(near)
     sides = _sides_of_people(near)
+    minutes = groups.intervals(np.add, of_encounters)
+    nearest = groups.intervals(np.minimum, near.nearest_m)
+    columns = [near.courses, of_encounters.low, of_encounters.median, of_encounters.high]
+    busiest = groups.busiest_24h(near.start_s, np.column_stack(columns)).tolist()
+    first = groups.over(np.minimum, near.start_s)
+    last = groups.over(np.maximum, near.end_s)
     contacts = []
-    for person, rows in _rows_by_person(near.person.codes.astype(np.int64)):
+    for place, (person, size) in enumerate(zip(groups.keys.tolist(), groups.sizes(), strict=True)):
+        if person == UNKNOWN:
+            continue
         user_id = near.person.names[person]
-        starts = near.start_s[rows]
+        *courses, low, median, high = busiest[place]
         contacts.append(
             Contact(
                 pseudonym=pseudonym(user_id),
                 user_id=user_id,
                 days=tuple(days[person]),
-                encounters=len(rows),
-                minutes=_total(of_encounters, rows),
-                busiest_24h=Interval(
-                    *(
-                        _busiest_24h(starts, one[rows])
-                        for one in (of_encounters.low, of_encounters.median, of_encounters.high)
-                    )
-                ),
-                courses_24h=tuple(_busiest_24h(starts, course) for course in near.courses[rows].T),
-                nearest_m=_least(near.nearest_m, rows),
-                first_s=float(starts.min()),
-                last_s=float(near.end_s[rows].max()),
+                encounters=size,
+                minutes=minutes[place],
+                busiest_24h=Interval(min(low, median), median, max(median, high)),
+                courses_24h=tuple(courses),
+                nearest_m=nearest[place],
+                first_s=first[place],
+                last_s=last[place],
                 seen_by=SEEN_BY[int(sides[person])],
             )
         )
@@ -238,23 +243,6 @@ def _judged(contact: Contact, policy: CloseContactPolicy, case_day: int | None) 
             case_day=case_day,
         ),
     )
-
-
-def _busiest_24h(starts: Floats, minutes: Floats) -> float:
-    """Return the largest sum of ``minutes`` over encounters that start within 24 hours."""
-    order = np.argsort(starts, kind="stable")
-    sorted_starts = starts[order]
-    until = np.searchsorted(sorted_starts, sorted_starts + SECONDS_PER_DAY, side="left")
-    totals = np.concatenate([[0.0], np.cumsum(minutes[order])])
-    return float((totals[until] - totals[:-1]).max())
-
-
-def _rows_by_person(codes: Ints) -> list[tuple[int, Ints]]:
-    """Return the rows of each person with a name."""
-    order = np.argsort(codes, kind="stable").astype(np.int64)
-    bounds = np.flatnonzero(np.diff(codes[order])) + 1
-    groups = np.split(order, bounds) if len(order) else []
-    return [(int(codes[rows[0]]), rows) for rows in groups if codes[rows[0]] != UNKNOWN]
 
 
 def _sides_of_people(near: Nearness) -> Ints:
@@ -282,37 +270,21 @@ def _days(near: Nearness) -> dict[int, list[ContactDay]]:
     days = touched // max(count, 1)
     first = int(days.min()) if len(days) else 0
     span = int(days.max()) - first + 1 if len(days) else 1
+    groups = Groups.of((person + 1) * span + days - first)
+    rows = zip(
+        groups.keys.tolist(),
+        groups.intervals(np.add, minutes),
+        groups.intervals(np.minimum, near.nearest_m.take(encounter)),
+        groups.sizes(),
+        groups.over(np.bitwise_or, sides),
+        strict=True,
+    )
     found: dict[int, list[ContactDay]] = {}
-    for key, rows in _rows_by_person((person + 1) * span + days - first):
-        whose = key // span - 1
-        found.setdefault(whose, []).append(
-            ContactDay(
-                day=key % span + first,
-                minutes=_total(minutes, rows),
-                nearest_m=_least(near.nearest_m, encounter[rows]),
-                encounters=len(rows),
-                seen_by=SEEN_BY[int(np.bitwise_or.reduce(sides[rows]))],
-            )
+    for key, near_minutes, nearest, size, side in rows:
+        found.setdefault(key // span - 1, []).append(
+            ContactDay(key % span + first, near_minutes, nearest, size, SEEN_BY[int(side)])
         )
     return found
-
-
-def _total(minutes: Spans, rows: Ints) -> Interval:
-    """Return the sum of some rows."""
-    return Interval(
-        float(minutes.low[rows].sum()),
-        float(minutes.median[rows].sum()),
-        float(minutes.high[rows].sum()),
-    )
-
-
-def _least(metres: Spans, rows: Ints) -> Interval:
-    """Return the least of some rows."""
-    return Interval(
-        float(metres.low[rows].min()),
-        float(metres.median[rows].min()),
-        float(metres.high[rows].min()),
-    )
 
 
 def _minutes_and_metres(minutes: Interval, nearest_m: Interval) -> dict[str, object]:

@@ -27,6 +27,10 @@ class Spans:
     median: Floats
     high: Floats
 
+    def take(self, rows: Ints) -> Self:
+        """Return the chosen rows."""
+        return type(self)(self.low[rows], self.median[rows], self.high[rows])
+
     def summed(self, group: Ints, count: int) -> Self:
         """Return the sums over each of ``count`` groups; ``group`` says which each row is of."""
         return type(self)(
