@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from tests.leaping_loop import leap
 from tests.radio_world import BRISK, HASTY, Issuing, clock, complaints, until
 from tracetogether.bluetrace.handshake import BlueTraceExchange
 from tracetogether.contactlog import ContactLog, MemoryContactLog
@@ -136,7 +137,7 @@ def live(story: Callable[[Bed], Awaitable[None]], **how: object) -> Bed:
         assert not left
         return bed
 
-    return asyncio.run(whole())
+    return leap(whole())
 
 
 def test_no_adapter_at_the_start_ends_it() -> None:
@@ -146,7 +147,7 @@ def test_no_adapter_at_the_start_ends_it() -> None:
         await bed.node.run(bed.stop)
 
     with pytest.raises(RadioError, match="no adapter"):
-        asyncio.run(run())
+        leap(run())
 
 
 def test_it_shows_a_token_and_scans_now_and_then() -> None:

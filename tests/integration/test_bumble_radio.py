@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from tests.leaping_loop import leap
 from tests.radio_world import (
     BRISK,
     NOW,
@@ -89,7 +90,7 @@ def test_two_phones_exchange_and_both_have_a_record() -> None:
             del bob
         return here
 
-    here = asyncio.run(meet())
+    here = leap(meet())
     (of_ann,) = here.phones["bob"].log.rows()
     (of_bob,) = here.phones["ann"].log.rows()
     assert {of_ann.as_central, of_bob.as_central} == {True, False}
@@ -115,7 +116,7 @@ def test_five_phones_all_meet_even_on_a_lossy_air(loss: float) -> None:
         for phone in here.phones.values():
             assert not phone.node.device.rejections
 
-    asyncio.run(meet())
+    leap(meet())
 
 
 def test_some_chips_must_not_advertise_while_they_connect() -> None:
@@ -126,7 +127,7 @@ def test_some_chips_must_not_advertise_while_they_connect() -> None:
             here.start("cat", pause_advertising=True)
             await until(lambda: len(here.met()) == 6, within_s=20)
 
-    asyncio.run(meet())
+    leap(meet())
 
 
 def test_who_is_out_of_range_is_not_met() -> None:
@@ -140,7 +141,7 @@ def test_who_is_out_of_range_is_not_met() -> None:
             here.room.places["far"] = 1.5  # and comes near
             await until(lambda: len(here.met()) == 6)
 
-    asyncio.run(meet())
+    leap(meet())
 
 
 def test_address_and_token_change_together_and_none_is_served_expired() -> None:
@@ -170,7 +171,7 @@ def test_address_and_token_change_together_and_none_is_served_expired() -> None:
                     assert not isinstance(opened, str), opened
                     assert opened.start <= row.time <= opened.expiry
 
-    asyncio.run(live())
+    leap(live())
 
 
 @pytest.mark.parametrize("mtu", [23, 60, 512])
@@ -187,7 +188,7 @@ def test_long_values_arrive_whole_in_both_directions(mtu: int, size: int) -> Non
             await link.close()
             assert [one.value for one in showing.written] == [back[:size]]
 
-    asyncio.run(exchange())
+    leap(exchange())
 
 
 def test_what_is_heard_says_power_and_manufacturer_data() -> None:
@@ -197,7 +198,7 @@ def test_what_is_heard_says_power_and_manufacturer_data() -> None:
             heard = await hear(second, ears)
             assert (heard.tx_power_dbm, heard.manufacturer_data) == (-12.0, b"a1b")
 
-    asyncio.run(listen())
+    leap(listen())
 
 
 def test_an_expired_value_is_not_served() -> None:
@@ -209,7 +210,7 @@ def test_an_expired_value_is_not_served() -> None:
                 await link.read()
             await link.close()
 
-    asyncio.run(exchange())
+    leap(exchange())
 
 
 def test_no_second_connection_to_who_is_connected() -> None:
@@ -223,7 +224,7 @@ def test_no_second_connection_to_who_is_connected() -> None:
                 await first.connect(to_second.peer)
             await link.close()
 
-    asyncio.run(exchange())
+    leap(exchange())
 
 
 def test_a_connection_attempt_can_be_given_up_and_the_next_one_works() -> None:
@@ -241,7 +242,53 @@ def test_a_connection_attempt_can_be_given_up_and_the_next_one_works() -> None:
             assert await link.read() == b"1"
             await link.close()
 
-    asyncio.run(exchange())
+    leap(exchange())
+
+
+def test_an_attempt_given_up_while_it_begins_does_not_linger() -> None:
+    async def exchange() -> None:
+        link = air()
+        async with two_radios(link) as (first, _, second, ears):
+            await first.advertise(shown(b"1"))
+            heard = await hear(second, ears)
+            await first.advertise(None)
+            trying = [phone for phone in link._phones if phone.name == "second"]
+            for steps in range(12):  # at each step of its beginning
+                attempt = asyncio.ensure_future(second.connect(heard.peer))
+                for _ in range(steps):
+                    await asyncio.sleep(0)
+                attempt.cancel()
+                with pytest.raises(asyncio.CancelledError):
+                    await attempt
+                await until(lambda: trying[0].pending_le_connection is None)
+            await first.advertise(shown(b"1"))
+            one = await second.connect((await hear(second, ears)).peer)
+            assert await one.read() == b"1"
+            await one.close()
+
+    leap(exchange())
+
+
+def test_a_host_that_begins_anew_finds_a_controller_as_new() -> None:
+    async def exchange() -> None:
+        link = air()
+        async with two_radios(link) as (first, _, second, ears):
+            await first.advertise(shown(b"1"))
+            heard = await hear(second, ears)
+            await second.connect(heard.peer)
+            await first.advertise(None)
+            await second.scan(on=True)
+            (controller,) = [phone for phone in link._phones if phone.name == "second"]
+            again = await opener(controller)(ears)  # the host before is lost, and closed nothing
+            assert link.open_links == 0
+            assert not controller.listens
+            await first.advertise(shown(b"2"))
+            one = await again.connect((await hear(again, ears)).peer)
+            assert await one.read() == b"2"
+            await one.close()
+            await again.close()
+
+    leap(exchange())
 
 
 def test_two_who_want_the_same_peer_do_not_both_get_it() -> None:
@@ -270,7 +317,7 @@ def test_two_who_want_the_same_peer_do_not_both_get_it() -> None:
         for radio in radios:
             await radio.close()
 
-    asyncio.run(exchange())
+    leap(exchange())
 
 
 def test_who_leaves_in_the_middle_of_an_exchange_is_given_up() -> None:
@@ -286,7 +333,7 @@ def test_who_leaves_in_the_middle_of_an_exchange_is_given_up() -> None:
             await connection.close()
             assert link.open_links == 0
 
-    asyncio.run(exchange())
+    leap(exchange())
 
 
 def test_who_holds_a_connection_is_sent_away_and_others_get_in() -> None:
@@ -307,7 +354,7 @@ def test_who_holds_a_connection_is_sent_away_and_others_get_in() -> None:
             assert [one.value for one in showing.written] == [b"once"]
             await third.close()
 
-    asyncio.run(exchange())
+    leap(exchange())
 
 
 def test_no_adapter_is_told_in_one_line() -> None:
@@ -315,4 +362,4 @@ def test_no_adapter_is_told_in_one_line() -> None:
         await open_adapter("serial:/nowhere", PROFILE, Ears())
 
     with pytest.raises(RadioError, match="can't open the Bluetooth adapter at serial:/nowhere"):
-        asyncio.run(open_radio())
+        leap(open_radio())

@@ -15,6 +15,7 @@ from bumble.gatt import Characteristic, CharacteristicValue, Service
 from bumble.host import Host
 from bumble.transport.common import AsyncPipeSink
 
+from tests.leaping_loop import leap
 from tests.radio_world import World, complaints, until, world
 from tracetogether.advertising import encode_advertisement, parse_advertisement
 from tracetogether.bluetrace.handshake import CHARACTERISTIC_UUID, COMPANY_ID, SERVICE_UUID
@@ -104,7 +105,7 @@ def test_an_android_phone_is_read_and_written_to() -> None:
         assert set(told) == {"id", "mc", "rs", "o", "v"}
         assert told["rs"] == row.rssi_dbm
 
-    asyncio.run(meet())
+    leap(meet())
 
 
 def test_an_android_phone_asks_for_a_long_packet_reads_and_writes_in_parts() -> None:
@@ -122,7 +123,7 @@ def test_an_android_phone_asks_for_a_long_packet_reads_and_writes_in_parts() -> 
         assert (row.rssi_dbm, row.as_central) == (-61.0, False)
 
     for mtu in (23, 60, 512):
-        asyncio.run(meet(mtu))
+        leap(meet(mtu))
 
 
 def test_an_iphone_reads_and_writes_at_once_and_floats() -> None:
@@ -138,7 +139,7 @@ def test_an_iphone_reads_and_writes_at_once_and_floats() -> None:
             await until(lambda: len(ours.log) == 1)
             await peer.connection.disconnect()
 
-    asyncio.run(meet())
+    leap(meet())
 
 
 @pytest.mark.parametrize("size", [184, 150])
@@ -160,7 +161,7 @@ def test_an_iphone_that_ignores_offsets_is_read_where_it_fits_the_packet(size: i
             ours = here.start("ours")
             await until(lambda: len(ours.log) == 1 and len(iphone.written) == 1)
 
-    asyncio.run(meet())
+    leap(meet())
 
 
 def test_an_old_phone_has_the_service_uuid_on_its_value_and_old_keys() -> None:
@@ -173,7 +174,7 @@ def test_an_old_phone_has_the_service_uuid_on_its_value_and_old_keys() -> None:
         (row,) = ours.log.rows()
         assert (row.peer, row.peer_model, row.version) == ("V" * 84, "Old phone", 1)
 
-    asyncio.run(meet())
+    leap(meet())
 
 
 @pytest.mark.parametrize(
@@ -190,7 +191,7 @@ def test_garbage_that_is_read_is_counted_and_the_link_closed(value: bytes) -> No
             assert len(ours.log) == 0
             assert ours.node.device.rejections == {Rejection.MALFORMED: 1}
 
-    asyncio.run(meet())
+    leap(meet())
 
 
 def test_a_peer_that_never_answers_is_left_and_the_next_one_met() -> None:
@@ -203,7 +204,7 @@ def test_a_peer_that_never_answers_is_left_and_the_next_one_met() -> None:
             here.start("other")
             await until(lambda: len(here.met()) == 2, within_s=20)
 
-    asyncio.run(meet())
+    leap(meet())
 
 
 def test_two_thousand_spoilt_messages_through_the_stack() -> None:
@@ -239,7 +240,7 @@ def test_two_thousand_spoilt_messages_through_the_stack() -> None:
             here.start("other")
             await until(lambda: ("ours", "other") in here.met(), within_s=20)
 
-    asyncio.run(meet())
+    leap(meet())
 
 
 def test_a_thousand_made_up_phones_a_second_do_not_stop_it() -> None:

@@ -8,6 +8,7 @@ controllers do, it does as they do:
 - cancelling a connection attempt ends it;
 - data come from the address that the connection was made with;
 - scan responses carry their own data, and are sent to active scanners alone;
+- a reset ends connections, attempts, scanning and advertising;
 - intervals count in units of 0.625 ms, duplicates are filtered if that is asked for;
 - a link out of range ends by supervision time-out.
 """
@@ -242,6 +243,21 @@ class AirController(Controller):
         )
         self._air.connections += 1
         self.create_le_connection(address)
+
+    def on_hci_reset_command(
+        self, command: hci.HCI_Reset_Command
+    ) -> hci.HCI_StatusReturnParameters:
+        """Forget what was under way: a host begins anew."""
+        self.le_legacy_advertiser.stop()
+        self.le_scan_enable = False
+        self.pending_le_connection = None
+        for end in list(self.le_connections.values()):
+            far = self._air._far_end(end)  # noqa: SLF001 - its own air
+            del self.le_connections[end.peer_address]
+            if far is not None:
+                reason = hci.HCI_ErrorCode.CONNECTION_TIMEOUT_ERROR
+                far.controller.on_le_disconnected(far, reason)
+        return super().on_hci_reset_command(command)
 
     def on_hci_le_set_scan_enable_command(
         self, command: hci.HCI_LE_Set_Scan_Enable_Command

@@ -20,6 +20,7 @@ from tracetogether.exchange import Advertisement, GattProfile
 from tracetogether.radio import RadioLimits, Report
 
 _LEAST_MTU: Final = 23
+_CANCEL_AGAIN_S: Final = 0.2
 _INBOUND: Final = "tracetogether_inbound"
 _AdvertisingReport = (
     hci.HCI_LE_Advertising_Report_Event.Report | hci.HCI_LE_Extended_Advertising_Report_Event.Report
@@ -166,8 +167,10 @@ class BumbleRadio:
             raise
 
     async def _give_up(self, attempt: asyncio.Future[Connection]) -> None:
-        with suppress(hci.HCI_Error):  # it has come about, or failed, just now
-            await _cancel(self._device)
+        while not attempt.done():
+            with suppress(hci.HCI_Error):  # it has not begun yet, or has come about just now
+                await _cancel(self._device)
+            await asyncio.wait([attempt], timeout=_CANCEL_AGAIN_S)
         await (await attempt).disconnect()
 
     async def _linked(self, connection: Connection) -> BumbleLink:
@@ -335,4 +338,5 @@ class _Guest:
 
 
 async def _cancel(device: Device) -> None:
-    await device.cancel_connection()  # type: ignore[no-untyped-call]  # bumble leaves it bare
+    """Cancel a connection attempt; bumble's own way does nothing while one is only beginning."""
+    await device.send_sync_command(hci.HCI_LE_Create_Connection_Cancel_Command())

@@ -1,0 +1,132 @@
+"""Our central on bleak's own BleakScanner and BleakClient, against phones on bumble's stack.
+
+bleak's front end, our adapter and bumble's host are real here; BlueZ has no part in it. It is also
+what a system without the peripheral role does: a phone that listens, reads and writes, and shows
+nothing.
+"""
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager
+from functools import partial
+
+import pytest
+from bleak import BleakClient, BleakScanner
+from bumble import hci
+from bumble.device import Device
+from bumble.host import Host
+from bumble.transport.common import AsyncPipeSink
+
+from tests.bleak_on_bumble import client_on, scanner_on
+from tests.leaping_loop import leap
+from tests.radio_world import Room, World, complaints, until, world
+from tracetogether.adapters.bleak_radio import BleakRadio, Central
+from tracetogether.bluetrace.profile import PROFILE
+from tracetogether.device import Heard
+from tracetogether.errors import LinkError
+from tracetogether.radio import Radio, Report
+
+
+@pytest.fixture(autouse=True)
+def nothing_goes_unhandled(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
+    yield
+    assert complaints(caplog) == []
+
+
+@asynccontextmanager
+async def host(here: World, name: str) -> AsyncIterator[Device]:
+    """A device of bumble's for bleak to run on."""
+    controller = here.air.controller(name)
+    device = Device(
+        name=name,
+        address=hci.Address.generate_static_address(),
+        host=Host(controller, AsyncPipeSink(controller)),
+    )
+    await device.power_on()
+    try:
+        yield device
+    finally:
+        await device.power_off()
+        controller.leave()
+
+
+def central_on(device: Device, report: Report) -> Central:
+    return Central(
+        PROFILE,
+        report,
+        scanner=partial(BleakScanner, backend=scanner_on(device)),
+        client=partial(BleakClient, backend=client_on(device)),
+    )
+
+
+def opener(device: Device) -> Callable[[Report], Awaitable[Radio]]:
+    async def open_radio(report: Report) -> Radio:
+        return BleakRadio(central_on(device, report), peripheral=None)
+
+    return open_radio
+
+
+@pytest.mark.parametrize("mtu", [23, 512])
+def test_a_central_only_phone_meets_others_and_both_have_a_record(mtu: int) -> None:
+    async def meet() -> None:
+        async with world(Room({"mac": 0.0, "ann": 1.0, "bob": 2.0})) as here:
+            async with host(here, "mac") as device:
+                mac = here.start("mac", open_radio=opener(device))
+                here.start("ann", mtu=mtu)
+                here.start("bob", mtu=mtu)
+                await until(lambda: len(here.met()) == 6, within_s=60)
+                assert {row.as_central for row in mac.log.rows()} == {True}
+                levels = {here.issuing.owners[row.peer]: row.rssi_dbm for row in mac.log.rows()}
+                assert levels == {"ann": -40.0, "bob": -46.0}
+                assert {row.tx_power_dbm for row in mac.log.rows()} == {0.0}
+                for name in ("ann", "bob"):
+                    (of_mac,) = [
+                        row
+                        for row in here.phones[name].log.rows()
+                        if here.issuing.owners[row.peer] == "mac"
+                    ][:1]
+                    assert (of_mac.as_central, of_mac.rssi_dbm) == (False, levels[name])
+                    assert of_mac.peer_model == "model of mac"
+                assert not mac.node.device.rejections
+                await here.stop()
+            assert here.air.open_links == 0
+
+    leap(meet())
+
+
+def test_two_central_only_phones_do_not_meet() -> None:
+    async def meet() -> None:
+        async with (
+            world() as here,
+            host(here, "mac") as one,
+            host(here, "other mac") as other,
+        ):
+            first = here.start("mac", open_radio=opener(one))
+            second = here.start("other mac", open_radio=opener(other))
+            await until(lambda: min(first.node.counts["scans"], second.node.counts["scans"]) >= 2)
+            assert (first.node.counts["heard"], second.node.counts["heard"]) == (0, 0)
+            await here.stop()
+
+    leap(meet())
+
+
+def test_what_is_heard_and_who_is_gone() -> None:
+    async def meet() -> None:
+        heard: list[Heard] = []
+        async with world() as here, host(here, "mac") as device:
+            central = central_on(device, heard.append)  # type: ignore[arg-type]
+            with pytest.raises(LinkError, match="not heard lately"):
+                await central.connect("11:22:33:44:55:66")
+            here.start("ann", tx_power_dbm=-12)
+            await central.scan()
+            await until(lambda: len(heard) > 0)
+            await central.rest()
+            assert heard[0].tx_power_dbm == -12.0
+            assert len(heard[0].manufacturer_data) > 0
+            link = await central.connect(heard[-1].peer)
+            assert len(await link.read()) > 84
+            await here.phones["ann"].node._radio.close()  # type: ignore[union-attr]
+            with pytest.raises(LinkError):
+                await link.read()
+            await link.close()
+
+    leap(meet())
