@@ -110,3 +110,20 @@ def test_who_looked_stands_in_the_audit_log(run: Run, people: dict[str, str]) ->
 def test_no_meetings_is_said(run: Run) -> None:
     run("init")
     assert "No two cases met" in run("case", "graph").stdout
+
+
+@pytest.mark.parametrize("verb", ["contacts", "onward", "graph", "list"])
+def test_a_folder_given_as_an_argument_is_told_where_it_goes(verb: str) -> None:
+    words = ["case", verb, *(["CASE"] if verb in {"contacts", "onward"} else []), "desk"]
+    result = CliRunner().invoke(authority, words)
+    assert result.exit_code == 2
+    assert "--dir DIR" in result.output
+
+
+def test_without_a_folder_the_switch_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    result = CliRunner().invoke(authority, ["case", "contacts", "CASE"])
+    assert "--dir DIR" in str(result.exception)
+    assert "authority init" in str(result.exception)

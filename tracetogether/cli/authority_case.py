@@ -14,7 +14,7 @@ from tracetogether.authority.operators import CONSOLE
 from tracetogether.authority.tracing import POLICIES, TracedCase
 from tracetogether.cli.authority_folder import opened_folder
 from tracetogether.cli.authority_graph import graph, onward, percent, policy_option
-from tracetogether.cli.authority_options import as_json, folder_option
+from tracetogether.cli.authority_options import FolderCommand, as_json, folder_option
 from tracetogether.cli.console import out, print_json, utc_text
 from tracetogether.parameters import UPLOAD_PIN_LIFETIME_S
 from tracetogether.units import Interval
@@ -25,6 +25,7 @@ def case() -> None:
     """Open cases, give out upload PINs, list contacts."""
 
 
+case.command_class = FolderCommand
 case.add_command(graph)
 case.add_command(onward)
 

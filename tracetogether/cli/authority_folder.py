@@ -117,7 +117,10 @@ def place_of(folder: Path, database: str | None = None) -> Path | str:
     if (folder / DATABASE_URL).is_file():
         return read_secret(folder / DATABASE_URL).strip()
     if not (folder / DATABASE).is_file():
-        msg = f"there is no authority in {folder}: make one with `tracetogether authority init`"
+        msg = (
+            f"there is no authority in {folder}: say where it is (most commands: --dir DIR; serve "
+            "and purge: DIR), or make one with `tracetogether authority init`"
+        )
         raise StoreError(msg)
     return folder / DATABASE
 

@@ -12,7 +12,7 @@ from tracetogether.authority.operators import CONSOLE
 from tracetogether.authority.tracing import POLICIES
 from tracetogether.authority.transmission import ASSUMPTIONS
 from tracetogether.cli.authority_folder import opened_folder
-from tracetogether.cli.authority_options import as_json, folder_option
+from tracetogether.cli.authority_options import FolderCommand, as_json, folder_option
 from tracetogether.cli.console import out, print_json
 
 policy_option = click.option(
@@ -24,7 +24,7 @@ policy_option = click.option(
 )
 
 
-@click.command()
+@click.command(cls=FolderCommand)
 @policy_option
 @folder_option
 @as_json
@@ -39,7 +39,7 @@ def graph(policy: str, folder: Path, *, as_json: bool) -> None:
         _print_graph(found)
 
 
-@click.command()
+@click.command(cls=FolderCommand)
 @click.argument("case_id")
 @policy_option
 @folder_option

@@ -23,6 +23,20 @@ clock_is_right_option = click.option(
 )
 
 
+class FolderCommand(click.Command):
+    """A command that takes its folder by --dir, and says so to who gives it as an argument."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Read the arguments."""
+        try:
+            return super().parse_args(ctx, args)
+        except click.UsageError as error:
+            if "unexpected extra argument" in error.message:
+                msg = f"{error.message}. The authority's folder goes with --dir DIR."
+                raise click.UsageError(msg, ctx) from None
+            raise
+
+
 def folder_option(command: _Command) -> _Command:
     """Add --dir to a command whose arguments name something else."""
     return click.option(
