@@ -157,6 +157,89 @@ def test_secrets_do_not_leave_in_clear(patient: Patient) -> None:
     assert "--allow-plain-http" in str(result.exception)
 
 
+def test_a_dry_run_says_what_would_go_and_nothing_does(patient: Patient) -> None:
+    earlier = patient.world.heard(patient.world.user(), NOON - 3 * 86_400, 5)
+    with SqliteContactLog.open("phone.db", now=NOON) as log:
+        log.append(earlier)
+    Path("phone.credential").unlink()  # not even that is needed
+    result = CliRunner().invoke(upload, ["phone.db", "--dry-run", "--json"])
+    seen = json.loads(result.stdout)
+    assert (seen["records"], seen["would_send"], seen["fits"]) == (45, 45, True)
+    assert [(one["date"], one["records"]) for one in seen["days"]] == [
+        ("2020-05-01", 15),
+        ("2020-05-04", 30),
+    ]
+    with SqliteContactLog.open("phone.db", read_only=True) as log:
+        assert seen["bytes"] == len(write_upload(log.rows()))
+    words = ["phone.db", "--dry-run", "--leave-out", "2020-05-01..2020-05-01"]
+    table = CliRunner().invoke(upload, words).stdout
+    assert "Would send  30 of 45 records" in table
+    assert "Nothing was sent" in table
+    assert patient.operator.contacts(patient.case_id)["uploads"] == 0
+
+
+@pytest.mark.parametrize(
+    ("words", "sent"),
+    [
+        (["--since", "2020-05-04"], 30),
+        (["--until", "2020-05-03"], 15),
+        (["--until", "2020-05-01"], 15),  # a date is that whole day
+        (["--leave-out", "2020-05-04T11:00..2020-05-04T11:05"], 30),
+        (
+            [
+                "--leave-out",
+                "2020-05-01..2020-05-03",
+                "--leave-out",
+                "2020-05-04T11:05..2020-05-04",
+            ],
+            15,
+        ),
+    ],
+)
+@pytest.mark.parametrize("log", ["phone.db", "phone.json"])
+def test_a_period_is_left_out(patient: Patient, log: str, words: list[str], sent: int) -> None:
+    rows = [*patient.world.heard(patient.world.user(), NOON - 3 * 86_400, 5), *patient.rows]
+    with SqliteContactLog.open("phone.db", now=NOON) as phone:
+        phone.append(rows[:15])
+    Path("phone.json").write_bytes(write_upload(rows))
+    seen = json.loads(CliRunner().invoke(upload, [log, "--dry-run", "--json", *words]).stdout)
+    result = patient.run(log, None, *words, "--json")
+    assert result.exit_code == 0, result.output
+    receipt = json.loads(result.stdout)
+    assert receipt["accepted"] == receipt["sent"] == seen["would_send"] == sent
+    assert receipt["bytes"] == seen["bytes"]
+
+
+def test_nothing_left_or_a_wrong_period_costs_no_pin(patient: Patient) -> None:
+    result = patient.run("phone.db", None, "--until", "2019-01-01")
+    assert isinstance(result.exception, InvalidUploadError)
+    assert "leave less out" in str(result.exception)
+    for words in (
+        ["--leave-out", "2020-05-04"],
+        ["--leave-out", "2020-05-04..2020-05-03"],
+        ["--since", "soon"],
+    ):
+        assert patient.run("phone.db", None, *words).exit_code == 2
+    missing = CliRunner().invoke(upload, ["phone.db", "--pin", patient.pin])
+    assert missing.exit_code == 2
+    assert "--server" in missing.stderr
+    assert patient.run().exit_code == 0
+
+
+def test_a_log_that_is_too_large_is_told_with_the_remedy(patient: Patient) -> None:
+    text = write_upload(patient.rows).decode()
+    (start, end) = text.split("[", 1)
+    more = end.split("]", 1)[0]
+    large = start + "[" + ",".join([more] * (16_000_000 // len(more) + 2)) + end[len(more) :]
+    Path("phone.json").write_text(large, "utf-8")
+    result = patient.run("phone.json")
+    assert isinstance(result.exception, InvalidUploadError)
+    assert "--leave-out" in str(result.exception)
+    seen = CliRunner().invoke(upload, ["phone.json", "--dry-run"]).stdout
+    assert "Too large" in seen
+    assert patient.run().exit_code == 0
+
+
 DYING = """
 import os, signal, sys
 from tracetogether.adapters.http_client import AuthorityClient

@@ -1,0 +1,207 @@
+"""What of a contact log is sent: a person may leave periods out, and look before anything goes."""
+
+import json
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from math import inf, isnan, nan
+from pathlib import Path
+from typing import Any, Final
+
+import click
+
+from tracetogether.adapters.sqlite_log import SqliteContactLog
+from tracetogether.bluetrace.upload import parse_upload, write_upload
+from tracetogether.errors import InvalidUploadError, StoreError
+from tracetogether.parameters import MAX_UPLOAD_BYTES, MAX_UPLOAD_RECORDS
+
+_SQLITE: Final = b"SQLite format 3\x00"
+_EMPTY: Final = len('{"records":[],"events":[]}')
+_MILLISECONDS_FROM: Final = 1e10  # as the authority reads them
+_LATEST: Final = 1e14
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """Which records are sent, by their time in UTC.
+
+    Attributes:
+        since, until: only records of [since, until), epoch seconds.
+        left_out: but none of these spans.
+    """
+
+    since: float = -inf
+    until: float = inf
+    left_out: tuple[tuple[float, float], ...] = ()
+
+    @property
+    def everything(self) -> bool:
+        """Whether nothing is left out."""
+        return self == Choice()
+
+    def sends(self, time: float) -> bool:
+        """Return whether a record of that time is sent."""
+        return self.since <= time < self.until and not any(
+            start <= time < end for start, end in self.left_out
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class DayOfLog:
+    """What one UTC day of a log holds, and what of it would be sent."""
+
+    date: str
+    records: int
+    sent: int
+    bytes_sent: int
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """What would be sent."""
+
+    days: tuple[DayOfLog, ...]
+    records: int
+    sent: int
+    bytes_sent: int
+
+    @property
+    def fits(self) -> bool:
+        """Whether the authority takes a log of this size."""
+        return self.bytes_sent <= MAX_UPLOAD_BYTES and self.sent <= MAX_UPLOAD_RECORDS
+
+    def to_json(self) -> dict[str, object]:
+        """Return this as the command line prints it."""
+        return {
+            "records": self.records,
+            "would_send": self.sent,
+            "bytes": self.bytes_sent,
+            "most_bytes": MAX_UPLOAD_BYTES,
+            "most_records": MAX_UPLOAD_RECORDS,
+            "fits": self.fits,
+            "days": [
+                {
+                    "date": one.date,
+                    "records": one.records,
+                    "would_send": one.sent,
+                    "bytes": one.bytes_sent,
+                }
+                for one in self.days
+            ],
+        }
+
+
+def moment(text: str, *, end: bool = False) -> float:
+    """Return epoch seconds from a date or a date with a time (UTC); ``end``: a date's last moment.
+
+    Raises:
+        BadParameter: it is neither.
+    """
+    try:
+        found = datetime.fromisoformat(text)
+        is_date = len(text) <= len("2020-05-04")
+        if is_date and end:
+            found = datetime.combine(date.fromisoformat(text) + timedelta(1), found.time())
+        return (found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp()
+    except (ValueError, OverflowError):
+        msg = f"{text!r} is no time: give 2020-05-04 or 2020-05-04T08:00 (UTC)"
+        raise click.BadParameter(msg) from None
+
+
+def span(text: str) -> tuple[float, float]:
+    """Return a span from FROM..TO; a date as TO is that whole day.
+
+    Raises:
+        BadParameter: it is none, or it ends before it begins.
+    """
+    first, dots, last = text.partition("..")
+    start, end = moment(first.strip()), moment(last.strip() or first.strip(), end=True)
+    if not dots or end <= start:
+        msg = f"{text!r} is no period: give FROM..TO such as 2020-05-04T18:00..2020-05-05T08:00"
+        raise click.BadParameter(msg)
+    return start, end
+
+
+def preview(log: Path, choice: Choice) -> Preview:
+    """Return what would be sent of a log, however large it is.
+
+    Raises:
+        StoreError: the log can't be read.
+        InvalidUploadError: it is no contact log.
+    """
+    body, file = _read(log)
+    days: dict[str, list[int]] = {}
+    for record in file["records"]:
+        time = _time(record)
+        name = "no date" if isnan(time) else datetime.fromtimestamp(time, UTC).date().isoformat()
+        counts = days.setdefault(name, [0, 0, 0])
+        counts[0] += 1
+        if choice.everything or choice.sends(time):
+            counts[1] += 1
+            counts[2] += len(_text(record).encode()) + 1
+    rows = tuple(DayOfLog(name, *counts) for name, counts in sorted(days.items()))
+    sent = sum(one.sent for one in rows)
+    size = len(body) if choice.everything else sum(one.bytes_sent for one in rows) + _EMPTY - 1
+    return Preview(rows, len(file["records"]), sent, size if sent else 0)
+
+
+def body_of(log: Path, choice: Choice) -> bytes:
+    """Return the JSON to send, read once: a log that can't be read shall not cost a PIN.
+
+    An OpenTrace file of which everything is sent goes as it is.
+
+    Raises:
+        StoreError: the log can't be read.
+        InvalidUploadError: it is no contact log, holds nothing to send, or is too large.
+    """
+    body, file = _read(log)
+    if not choice.everything:
+        kept = [record for record in file["records"] if choice.sends(_time(record))]
+        body, file = _text({**file, "records": kept}).encode(), {"records": kept}
+    if not file["records"]:
+        msg = f"{log} holds no sightings"
+        if not choice.everything:
+            msg = f"of {log} nothing is left to send: leave less out"
+        raise InvalidUploadError(f"{msg}: there is nothing to upload, and the PIN is still good")
+    if len(body) > MAX_UPLOAD_BYTES or len(file["records"]) > MAX_UPLOAD_RECORDS:
+        msg = (
+            f"the log is larger than {MAX_UPLOAD_BYTES // 1_000_000} MB or "
+            f"{MAX_UPLOAD_RECORDS:,} records: see with --dry-run what each day takes, and leave "
+            "days out with --since, --until or --leave-out; the PIN is still good"
+        )
+        raise InvalidUploadError(msg)
+    parse_upload(body)
+    return body
+
+
+def _read(log: Path) -> tuple[bytes, dict[str, Any]]:
+    try:
+        with log.open("rb") as file:
+            start = file.read(len(_SQLITE))
+            body = start if start == _SQLITE else start + file.read()
+    except OSError as error:
+        msg = f"can't read the contact log {log}: {error.strerror}"
+        raise StoreError(msg) from None
+    if start == _SQLITE:
+        with SqliteContactLog.open(log, read_only=True) as phone:
+            body = write_upload(phone.rows())
+    try:
+        said = json.loads(body)
+    except (ValueError, RecursionError):
+        said = None
+    if not isinstance(said, dict) or not isinstance(said.get("records"), list):
+        parse_upload(body[:MAX_UPLOAD_BYTES])  # says what is wrong
+        msg = f"{log} is no contact log: export it anew"
+        raise InvalidUploadError(msg)
+    return body, said
+
+
+def _time(record: object) -> float:
+    """Return a record's time in seconds, NaN if it has none: a choice never sends such a one."""
+    found = record.get("timestamp") if isinstance(record, dict) else None
+    if isinstance(found, bool) or not isinstance(found, int | float) or not 0 <= found < _LATEST:
+        return nan
+    return found / 1000 if found > _MILLISECONDS_FROM else float(found)
+
+
+def _text(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
