@@ -195,35 +195,3 @@ def test_any_split_of_the_work_gives_the_same_bits(scenes: list[Scene]) -> None:
         heard = whole.received[rows]
         rssi = np.concatenate([p.rssi_dbm for p in split])
         assert np.array_equal(rssi[heard], whole.rssi_dbm[rows][heard])
-
-
-@pytest.mark.parametrize(
-    "change",
-    [
-        {"body_loss_db": 0.0},
-        {"obstruction_db": 0.0},
-        {"shadowing_sd_db": 0.0},
-        {"shadowing_length_m": 8.0},
-        {"pair_sd_db": 0.0},
-        {"direction_sd_db": 0.0},
-        {"diffuse_loss_db": 90.0},
-        {"diffuse_decay_db_per_m": 3.0},
-        {"delay_spread_ns": 50.0},
-        {"doppler_hz": 1.0},
-        {"antenna_loss_db": 6.0},
-        {"breakpoint_m": 50.0},
-        {"beyond_exponent": 2.0},
-    ],
-    ids=lambda one: next(iter(one)),
-)
-def test_every_key_of_the_level_has_an_effect(
-    scenes: list[Scene], carriage: Scenario, change: dict[str, float]
-) -> None:
-    one = scenes[0]
-    chance = np.random.Generator(np.random.Philox(6))
-    tx, rx = links(300, chance)
-    time, on = chance.uniform(0, 1800, 300), chance.integers(3, size=300)
-    keys = replace(carriage.channel, **change)
-    other = Channel(one.tracks, one.phones, keys, Streams(0)).level_dbm(tx, rx, time, on)
-    same = one.channel.level_dbm(tx, rx, time, on)
-    assert np.nanmax(np.abs(other - same)) > 0.5

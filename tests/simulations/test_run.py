@@ -1,7 +1,6 @@
 import os
 import subprocess
 import sys
-from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -156,69 +155,6 @@ def test_a_full_run_does_the_work_it_should(full_run: Run) -> None:
 def test_a_full_run_is_quick(full_run_cpu_s: float) -> None:
     """Part of a demo that must end within a minute; it takes a few seconds."""
     assert full_run_cpu_s < 20
-
-
-@pytest.mark.parametrize(
-    "change",
-    [
-        lambda s: replace(s, people=replace(s.people, adoption=0.4)),
-        lambda s: replace(s, people=replace(s.people, in_hand=0.0)),
-        lambda s: replace(s, phones=replace(s.phones, ios=1.0)),
-        lambda s: replace(s, phones=replace(s.phones, models_android=1)),
-        lambda s: replace(s, phones=replace(s.phones, locked=1.0)),
-        lambda s: replace(s, phones=replace(s.phones, background=1.0)),
-        lambda s: replace(s, phones=replace(s.phones, app="broadcast")),
-        lambda s: replace(s, phones=replace(s.phones, rotating_addresses=False)),
-        lambda s: replace(s, phones=replace(s.phones, bluetooth_drops_per_hour=20.0)),
-        lambda s: replace(s, channel=replace(s.channel, packet_loss=0.6)),
-        lambda s: replace(s, channel=replace(s.channel, floor_dbm=-70.0)),
-        lambda s: replace(s, channel=replace(s.channel, receiver_sd_db=0.0)),
-        lambda s: replace(s, channel=replace(s.channel, transmitter_sd_db=0.0)),
-        lambda s: replace(s, motion=replace(s.motion, stay_median_s=60.0)),
-        lambda s: replace(s, motion=replace(s.motion, moves_per_hour=100.0)),
-    ],
-    ids=[
-        "adoption",
-        "in_hand",
-        "ios",
-        "models",
-        "locked",
-        "background",
-        "app",
-        "rotating_addresses",
-        "bluetooth_drops",
-        "packet_loss",
-        "floor",
-        "receiver",
-        "transmitter",
-        "stay",
-        "moves",
-    ],
-)
-def test_every_switch_has_an_effect(
-    short: Scenario, short_run: Run, change: Callable[[Scenario], Scenario]
-) -> None:
-    assert run(change(short), seed=1).digest != short_run.digest
-
-
-@pytest.mark.parametrize(
-    ("before", "after"),
-    [
-        ({}, {"ios_background_rules": False}),
-        ({}, {"lit_every_s": 30.0}),
-        ({"lit_every_s": 90.0}, {"lit_every_s": 90.0, "lit_s": 60.0}),
-        ({}, {"awake_s": 0.0}),
-        ({"background": 0.3}, {"background": 0.3, "state_change_s": 60.0}),
-        ({"bluetooth_drops_per_hour": 9}, {"bluetooth_drops_per_hour": 9, "bluetooth_off_s": 60.0}),
-    ],
-    ids=["rules", "lit_every_s", "lit_s", "awake_s", "state_change_s", "bluetooth_off_s"],
-)
-def test_every_switch_of_locked_phones_has_an_effect(
-    short: Scenario, before: dict[str, float], after: dict[str, float]
-) -> None:
-    locked = replace(short.phones, locked=0.6, ios=0.7)
-    one = run(replace(short, phones=replace(locked, **before)), seed=1)
-    assert one.digest != run(replace(short, phones=replace(locked, **after)), seed=1).digest
 
 
 def test_the_stale_tempid_has_an_effect_after_a_window(short: Scenario) -> None:
