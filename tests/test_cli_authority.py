@@ -102,6 +102,23 @@ def test_init_makes_a_folder_for_its_owner_alone(run: Run) -> None:
     assert KeyRing.load(folder / "keys.txt").oldest_day == DAY
 
 
+def test_init_closes_an_empty_folder_and_leaves_a_full_one_alone(run: Run) -> None:
+    empty, full = Path("empty"), Path("full")
+    for folder in (empty, full):
+        folder.mkdir(mode=0o755)
+        folder.chmod(0o755)
+    assert run("init", "empty").exit_code == 0
+    assert stat.S_IMODE(empty.stat().st_mode) == 0o700
+    (full / "notes.txt").write_text("for all to read")
+    result = run("init", "full")
+    assert isinstance(result.exception, StoreError)
+    assert "chmod 700 full" in str(result.exception)
+    assert stat.S_IMODE(full.stat().st_mode) == 0o755
+    assert [one.name for one in full.iterdir()] == ["notes.txt"]
+    full.chmod(0o700)
+    assert run("init", "full").exit_code == 0
+
+
 def test_init_overwrites_nothing(run: Run, desk: Path) -> None:
     before = {one: one.read_bytes() for one in desk.iterdir()}
     result = run("init")

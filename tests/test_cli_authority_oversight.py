@@ -18,10 +18,16 @@ from tests.authority_world import DAY, NOON, heard
 from tracetogether.authority.operators import Role
 from tracetogether.bluetrace.upload import write_upload
 from tracetogether.cli.authority import authority
-from tracetogether.cli.authority_folder import create_folder, opened_folder
+from tracetogether.cli.authority_folder import (
+    alone_with,
+    create_folder,
+    opened_folder,
+    served_from,
+)
 from tracetogether.crypto import sha256
 from tracetogether.errors import (
     AuditError,
+    AuthorityError,
     ClockError,
     ConflictError,
     KeyRingError,
@@ -151,6 +157,47 @@ def test_a_restored_backup_revives_nothing(run: Run) -> None:
         traced = service.tracing.contacts(service.casework.case(case.case_id))
         assert (traced.uploads, traced.unreadable_uploads, traced.contacts) == (1, 1, ())
     assert isinstance(run("restore", "none.db").exception, StoreError)
+
+
+def test_a_restore_waits_for_the_server_to_end_and_a_server_for_the_restore(run: Run) -> None:
+    assert run("backup", "day1.db").exit_code == 0
+    before = Path("authority/authority.db").read_bytes()
+    with served_from(Path("authority")), served_from(Path("authority")):  # two may serve
+        result = run("restore", "day1.db")
+    assert "a server runs on authority" in str(result.exception)
+    assert Path("authority/authority.db").read_bytes() == before
+    with alone_with(Path("authority")):
+        result = run("serve", "--port", "0")
+    assert "is being restored" in str(result.exception)
+    assert run("restore", "day1.db").exit_code == 0
+
+
+def test_a_postgres_database_is_restored_by_its_own_means(run: Run) -> None:
+    assert run("backup", "day1.db").exit_code == 0
+    Path("authority/database.url").write_text("postgresql:///elsewhere")
+    assert "pg_restore" in str(run("restore", "day1.db").exception)
+
+
+def test_upload_pins_a_day_are_shown_and_changed_within_reason(run: Run) -> None:
+    assert facts(run("limits", "--json")) == {
+        "pins_a_day": 10_000,
+        "given_out_today": 0,
+        "tries": 5,
+        "guessed_a_day": 5e-4,
+    }
+    assert "--pins-a-day" in str(run("limits", "--pins-a-day", "20001").exception)
+    assert facts(run("limits", "--pins-a-day", "20000", "--json"))["guessed_a_day"] == 1e-3
+    assert "0 of 20000 given out" in " ".join(run("limits").stdout.split())
+    forged = sqlite3.connect("authority/authority.db")
+    forged.execute("UPDATE settings SET value = '30000' WHERE name = 'pins_a_day'")
+    forged.commit()
+    forged.close()
+    assert isinstance(run("serve", "--port", "0").exception, AuthorityError)
+    assert run("limits", "--pins-a-day", "100").exit_code == 0
+    assert [one["act"] for one in facts(run("audit", "list", "--json"))][-2:] == [
+        "limits.changed",
+        "limits.changed",
+    ]
 
 
 def test_row_25_a_restore_under_a_clock_that_is_far_ahead_changes_nothing(

@@ -1,13 +1,22 @@
-"""The migrations make exactly the tables that the store asks for."""
+"""The migrations make exactly the tables that the store asks for, from older files too."""
 
+import sqlite3
 from pathlib import Path
 
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 
+from tests.authority_world import NOON
+from tests.conftest import counted_entropy
 from tracetogether.adapters.sql_store import SqlStore
+from tracetogether.adapters.sql_store.databases import APPLICATION_ID
 from tracetogether.adapters.sql_store.tables import METADATA
+from tracetogether.authority.access import credential_digest
+from tracetogether.authority.operators import ALL_ROLES, operator_digest
+from tracetogether.cli.authority_folder import bring_up_to_date, opened_folder
+from tracetogether.errors import StoreError
+from tracetogether.keyring import KeyRing
 
 
 @pytest.mark.parametrize("place", ["sqlite", "postgres"])
@@ -20,3 +29,70 @@ def test_tables_are_what_the_migrations_make(
             context = MigrationContext.configure(connection)
             found = compare_metadata(context, METADATA)
         assert [one for one in found if "alembic_version" not in str(one)] == []
+
+
+FIRST_SCHEMA = f"""
+CREATE TABLE settings (name TEXT PRIMARY KEY, value TEXT NOT NULL);
+CREATE TABLE operators (token_digest BLOB PRIMARY KEY);
+CREATE TABLE users (user_id TEXT PRIMARY KEY, credential_digest BLOB NOT NULL UNIQUE);
+CREATE TABLE cases (
+    case_id TEXT PRIMARY KEY, user_id TEXT NOT NULL REFERENCES users (user_id),
+    day INTEGER NOT NULL, opened_at_s FLOAT NOT NULL, active_at_s FLOAT NOT NULL);
+CREATE TABLE pins (
+    user_id TEXT PRIMARY KEY REFERENCES users (user_id),
+    case_id TEXT NOT NULL REFERENCES cases (case_id) ON DELETE CASCADE, day INTEGER NOT NULL,
+    digest BLOB NOT NULL, expiry_s FLOAT NOT NULL, tries_left INTEGER NOT NULL, used BOOLEAN);
+CREATE TABLE uploads (
+    token_id TEXT PRIMARY KEY, case_id TEXT NOT NULL REFERENCES cases (case_id) ON DELETE CASCADE,
+    user_id TEXT NOT NULL REFERENCES users (user_id), received_at_s FLOAT NOT NULL,
+    sealed BLOB NOT NULL);
+CREATE INDEX ix_uploads_case_id ON uploads (case_id);
+CREATE INDEX ix_uploads_received_at_s ON uploads (received_at_s);
+PRAGMA application_id = {APPLICATION_ID};
+PRAGMA user_version = 1;
+"""
+"""What the first authorities wrote, before there were migrations."""
+
+
+def test_a_file_of_before_the_first_migration_is_told_and_taken_over(tmp_path: Path) -> None:
+    KeyRing.generate(NOON, entropy=counted_entropy(1)).save(tmp_path / "keys.txt")
+    old = sqlite3.connect(tmp_path / "authority.db")
+    old.executescript(FIRST_SCHEMA)
+    old.execute("INSERT INTO settings VALUES ('authority', 'AU_DTA')")
+    old.execute("INSERT INTO operators VALUES (?)", (operator_digest("token"),))
+    old.execute("INSERT INTO users VALUES ('user', ?)", (credential_digest("secret"),))
+    old.execute("INSERT INTO cases VALUES ('CASE', 'user', 18386, ?, ?)", (NOON, NOON))
+    old.execute("INSERT INTO pins VALUES ('user', 'CASE', 18386, x'00', ?, 5, 0)", (NOON + 9,))
+    old.execute("INSERT INTO uploads VALUES ('token', 'CASE', 'user', ?, x'00')", (NOON,))
+    old.commit()
+    old.close()
+    with pytest.raises(StoreError, match="authority migrate` takes users and cases over"):
+        SqlStore.open(tmp_path / "authority.db")
+    bring_up_to_date(tmp_path, NOON)
+    with opened_folder(tmp_path) as service:
+        assert service.store.noted("authority") == "AU_DTA"
+        assert service.access.phone("secret") == "user"
+        operator = service.access.operator("token")
+        assert (operator.name, operator.roles) == ("operator", ALL_ROLES)
+        case = service.casework.case("CASE")
+        assert (case.user_id, case.day, case.opened_at) == ("user", 18_386, NOON)
+        left = service.store.counts(NOON)
+        assert (left.users, left.cases, left.uploads, left.open_pins) == (1, 1, 0, 0)
+        assert [one.act for one in service.audit.entries()] == ["authority.migrated"]
+        assert service.pins.issue(case, NOON)
+    with SqlStore.open(tmp_path / "authority.db") as store:
+        with store._database.engine.connect() as connection:
+            found = compare_metadata(MigrationContext.configure(connection), METADATA)
+        assert [one for one in found if "alembic_version" not in str(one)] == []
+
+
+def test_another_programs_file_is_not_migrated(tmp_path: Path) -> None:
+    KeyRing.generate(NOON, entropy=counted_entropy(1)).save(tmp_path / "keys.txt")
+    other = sqlite3.connect(tmp_path / "authority.db")
+    other.execute("CREATE TABLE theirs (x)")
+    other.close()
+    with pytest.raises(StoreError, match="not an authority's database"):
+        bring_up_to_date(tmp_path, NOON)
+    other = sqlite3.connect(tmp_path / "authority.db")
+    assert [name for (name,) in other.execute("SELECT name FROM sqlite_master")] == ["theirs"]
+    other.close()

@@ -17,6 +17,7 @@ import pytest
 from tests.authority_world import DAY, NOON, NOW, World
 from tests.conftest import counted_entropy
 from tracetogether.adapters.sql_store import SqlStore
+from tracetogether.adapters.sql_store.tables import METADATA
 from tracetogether.authority.casework import Case
 from tracetogether.authority.intake import unseal
 from tracetogether.authority.limits import BATCHES
@@ -263,15 +264,20 @@ def test_row_21_the_audit_log_is_only_appended_to(
             world.authority.audit.verify()
 
 
-def test_row_25_day_25_and_a_second(entropy: Entropy, tmp_path: Path) -> None:
+@pytest.mark.parametrize("place", ["sqlite", "postgres"])
+def test_row_25_day_25_and_a_second(
+    place: str, request: pytest.FixtureRequest, entropy: Entropy, tmp_path: Path
+) -> None:
     """No rows, no blobs, no keys of the old uploads; the audit chain still holds."""
-    with SqlStore.create(tmp_path / "a.db", name="SG_MOH") as store:
+    where = tmp_path / "a.db" if place == "sqlite" else request.getfixturevalue("postgres_url")
+    with SqlStore.create(where, name="SG_MOH") as store:
         world = World.of(entropy, since=NOON, store=store)
         case = world.authority.casework.open_case(world.user(), NOON)
         rows = world.heard(world.user(), NOON + HOUR, 30, rssi_dbm=-45)
         world.take(case, rows, NOON + 2 * HOUR)
         world.authority.tracing.refresh(case)
-        store.backup(tmp_path / "day1.db")
+        (old,) = store.uploads(case.case_id)  # as a backup of that day holds it
+        assert unseal(old, world.keys) == write_upload(rows)
         before = store.counts(NOON)
         assert (before.uploads, before.contact_lists, before.contacts) == (1, 2, 2)
         keys = [world.keys.day_key("upload-key", DAY)]
@@ -284,11 +290,19 @@ def test_row_25_day_25_and_a_second(entropy: Entropy, tmp_path: Path) -> None:
         assert acts(world)[-1] == "purged"
         with pytest.raises(KeyRingError):
             world.keys.day_key("upload-key", DAY)
-        stored = (tmp_path / "a.db").read_bytes()
-        assert rows[0].peer.encode() not in stored
-        assert keys[0] not in stored
-        with SqlStore.open(tmp_path / "day1.db") as backup:
-            (old,) = backup.uploads(case.case_id)
+        with store._transactions.reading() as connection:
+            if place == "postgres":
+                names = connection.exec_driver_sql(
+                    "SELECT relname FROM pg_class WHERE relnamespace = current_schema::regnamespace"
+                ).scalars()
+                assert [one for one in names if f"_d{DAY}" in one] == []  # no partition either
+            for table in METADATA.sorted_tables:
+                said = repr(connection.execute(table.select()).all()).encode()
+                assert rows[0].peer.encode() not in said
+                assert repr(keys[0])[2:-1].encode() not in said
+        for file in tmp_path.iterdir():
+            assert rows[0].peer.encode() not in file.read_bytes()
+            assert keys[0] not in file.read_bytes()
         with pytest.raises(KeyRingError, match="destroyed"):
             unseal(old, world.keys)
         assert not world.authority.purge.overdue(NOW + 26 * SECONDS_PER_DAY + 2 * HOUR)

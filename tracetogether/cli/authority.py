@@ -23,6 +23,7 @@ from tracetogether.cli.authority_folder import (
     create_folder,
     opened_folder,
     restore,
+    served_from,
 )
 from tracetogether.cli.authority_keys import keys
 from tracetogether.cli.authority_limits import limits
@@ -123,7 +124,7 @@ def serve(
     with opened_folder(folder, database) as service:  # what is wrong is told before anything else
         if not clock_is_right:
             service.purge.check_clock(time.time())
-    with http_api.listening(host, port) as listener:
+    with served_from(folder), http_api.listening(host, port) as listener:
         scheme = "http" if tls_cert is None else "https"
         url = f"{scheme}://{host}:{listener.getsockname()[1]}"
 
@@ -235,5 +236,5 @@ def restore_command(source: Path, folder: Path, *, clock_is_right: bool) -> None
 @click.option("--database", metavar="URL", help="The PostgreSQL database, if not the one of init.")
 def migrate(folder: Path, database: str | None) -> None:
     """Bring the database of DIR (./authority) to this release's schema. Back it up before."""
-    bring_up_to_date(folder, database)
+    bring_up_to_date(folder, time.time(), database)
     out().print(f"The database of {folder} is up to date", markup=False)

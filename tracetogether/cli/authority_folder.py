@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 DATABASE: Final = "authority.db"
 DATABASE_URL: Final = "database.url"
 KEYS: Final = "keys.txt"
+SERVING: Final = "serving.lock"
 OPERATOR_TOKEN: Final = "operator.token"  # noqa: S105 - a file's name
 FIRST_OPERATOR: Final = "operator"
 DEFAULT_FOLDER: Final = Path("authority")
@@ -46,7 +47,8 @@ def create_folder(
         database: URL of an empty PostgreSQL database; kept in the folder (it may hold a password).
 
     Raises:
-        StoreError: an authority is there already, or the folder or database can't be written.
+        StoreError: an authority is there already, others can enter the folder, or folder or
+            database can't be written.
     """
     store_kind = _sql_store()
     paths = [folder / one for one in (KEYS, OPERATOR_TOKEN, DATABASE, DATABASE_URL)]
@@ -57,6 +59,7 @@ def create_folder(
     token = new_secret()
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        _close_to_others(folder)
         # From a while ago: a batch's first window begins before it is issued.
         early_s = BLUETRACE.early_start_s + BLUETRACE.validity_s
         KeyRing.generate(now - early_s).save(folder / KEYS)
@@ -76,6 +79,24 @@ def create_folder(
             raise StoreError(msg) from None
         raise
     return token
+
+
+def _close_to_others(folder: Path) -> None:
+    """Make an empty folder its owner's alone; one that holds something may be meant to be read.
+
+    Raises:
+        StoreError: others can enter it, and it holds something.
+    """
+    mode = folder.stat().st_mode
+    if os.name != "posix" or not mode & 0o077:
+        return
+    if any(folder.iterdir()):
+        msg = (
+            f"others can enter {folder} (mode {mode & 0o777:o}), and it is not empty: choose a new "
+            f"folder, or chmod 700 {folder}"
+        )
+        raise StoreError(msg)
+    folder.chmod(0o700)
 
 
 @contextmanager
@@ -141,14 +162,60 @@ def save_keys(ring: KeyRing, path: Path) -> None:
 @contextmanager
 def _locked(folder: Path) -> Iterator[None]:
     """Let one process at a time change the keys."""
+    with _flocked(folder, exclusive=True, wait=True):
+        yield
+
+
+@contextmanager
+def served_from(folder: Path) -> Iterator[None]:
+    """Say that a server uses the folder's database while the body runs; others may as well.
+
+    Raises:
+        StoreError: the database is being put in another's place.
+    """
+    path = folder / SERVING
+    try:
+        path.touch(mode=0o600)
+        with _flocked(path, exclusive=False, wait=False):
+            yield
+    except BlockingIOError:
+        msg = f"the database of {folder} is being restored: start the server when that is done"
+        raise StoreError(msg) from None
+
+
+@contextmanager
+def alone_with(folder: Path) -> Iterator[None]:
+    """Keep servers away from the folder's database while the body runs.
+
+    Raises:
+        StoreError: a server uses it.
+    """
+    path = folder / SERVING
+    try:
+        path.touch(mode=0o600)
+        with _flocked(path, exclusive=True, wait=False):
+            yield
+    except BlockingIOError:
+        msg = f"a server runs on {folder}: end it before the database is replaced under it"
+        raise StoreError(msg) from None
+
+
+@contextmanager
+def _flocked(path: Path, *, exclusive: bool, wait: bool) -> Iterator[None]:
+    """Hold a lock on a file or folder; where the system has no such locks, do without.
+
+    Raises:
+        BlockingIOError: another process holds it, and we don't wait.
+    """
     if os.name != "posix":
         yield
         return
     import fcntl  # noqa: PLC0415 - not there on Windows
 
-    descriptor = os.open(folder, os.O_RDONLY)
+    how = (fcntl.LOCK_EX if exclusive else fcntl.LOCK_SH) | (0 if wait else fcntl.LOCK_NB)
+    descriptor = os.open(path, os.O_RDONLY)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        fcntl.flock(descriptor, how)
         yield
     finally:
         os.close(descriptor)
@@ -181,12 +248,22 @@ def restore(
 
     Raises:
         ClockError: the clock may be wrong: nothing was changed.
-        StoreError: the backup is none, or can't be read or written.
+        StoreError: the backup is none, or can't be read or written; or a server runs.
         KeyRingError: the folder's keys can't be read.
     """
-    store_kind = _sql_store()
     moment = time.time() if now is None else now
+    if (folder / DATABASE_URL).exists():
+        msg = f"the database of {folder} is PostgreSQL's: restore it by its own means, pg_restore"
+        raise StoreError(msg)
     keys = KeyRing.load(folder / KEYS)
+    with alone_with(folder):
+        _put_back(folder, source, keys, moment, clock_is_right=clock_is_right)
+
+
+def _put_back(
+    folder: Path, source: Path, keys: KeyRing, moment: float, *, clock_is_right: bool
+) -> None:
+    store_kind = _sql_store()
     present = folder / DATABASE
     with store_kind.open(source) as backup:
         gone: list[str] = []
@@ -234,13 +311,17 @@ def allow_pins(folder: Path, a_day: int, now: float) -> None:
         Audit(store).record("limits.changed", now, by=CONSOLE.name, pins_a_day=a_day)
 
 
-def bring_up_to_date(folder: Path, database: str | None = None) -> None:
-    """Run the migrations that the database lacks.
+def bring_up_to_date(folder: Path, now: float, database: str | None = None) -> None:
+    """Run the migrations that the database lacks, at ``now`` (epoch seconds).
 
     Raises:
         StoreError: there is no authority, or its database can't be written.
     """
-    _sql_store().migrate(place_of(folder, database))
+    place = place_of(folder, database)
+    _sql_store().migrate(place)
+    with _sql_store().open(place) as store:
+        if store.last_audit()[0] == 0:  # its log begins here, and with it what the clock is held to
+            Audit(store).record("authority.migrated", now, by=CONSOLE.name)
 
 
 def _sql_store() -> "type[SqlStore]":

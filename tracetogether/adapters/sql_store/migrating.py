@@ -5,6 +5,7 @@ from typing import Any, Final
 
 import sqlalchemy as sa
 
+from tracetogether.adapters.sql_store.unstamped import is_unstamped, put_aside, take_over
 from tracetogether.errors import StoreError
 
 SCHEMA_REVISION: Final = "0004"
@@ -13,7 +14,10 @@ _VERSION: Final = sa.Table("alembic_version", sa.MetaData(), sa.Column("version_
 
 
 def migrate(connection: sa.Connection) -> None:
-    """Run what is missing, in the transaction of ``connection``."""
+    """Run what is missing, in the transaction of ``connection``.
+
+    A file of before the first migration keeps its users, cases and operator.
+    """
     # Imported here: a server that finds the schema as it should be does not need it.
     from alembic.config import Config  # noqa: PLC0415
     from alembic.runtime.environment import EnvironmentContext  # noqa: PLC0415
@@ -24,9 +28,14 @@ def migrate(connection: sa.Connection) -> None:
     def to_newest(revision: Any, _: object) -> Any:  # noqa: ANN401 - Alembic's own types
         return scripts._upgrade_revs("head", revision)  # noqa: SLF001 - as Alembic's own command does
 
+    unstamped = is_unstamped(connection)
+    if unstamped:
+        put_aside(connection)
     with EnvironmentContext(Config(), scripts, fn=to_newest) as environment:
         environment.configure(connection=connection, transactional_ddl=False)
         environment.run_migrations()
+    if unstamped:
+        take_over(connection)
 
 
 def check_empty(connection: sa.Connection, place: str) -> None:
@@ -47,7 +56,12 @@ def check_revision(connection: sa.Connection, place: str) -> None:
         StoreError: there is none, or it is another release's.
     """
     if not sa.inspect(connection).has_table("alembic_version"):
-        msg = f"{place} is not an authority's database: give the folder that `init` made"
+        msg = (
+            f"{place} is of a program before the first migration: back it up, then "
+            "`tracetogether authority migrate` takes users and cases over; logs in it are lost"
+            if is_unstamped(connection)
+            else f"{place} is not an authority's database: give the folder that `init` made"
+        )
         raise StoreError(msg)
     found = connection.execute(sa.select(_VERSION.c.version_num)).scalar()
     if found != SCHEMA_REVISION:

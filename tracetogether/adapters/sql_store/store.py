@@ -110,11 +110,14 @@ class SqlStore:
         """Bring a database of an earlier release to this one's schema.
 
         Raises:
-            StoreError: it can't be written.
+            StoreError: it is another program's, or can't be written.
         """
-        store = cls(database_of(place), "")
+        database = database_of(place)
+        store = cls(database, "")
         try:
             with store._transactions.writing() as connection:
+                if isinstance(database, Sqlite):
+                    database.check(connection)
                 migrate(connection)
         finally:
             store.close()
