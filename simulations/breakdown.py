@@ -117,12 +117,12 @@ def breakdown(run: Run, scores: Scores) -> Breakdown:
                 continue
             kind = (system == one)[:, None] & (system == other)[None, :]
             plain = share(f"{one.name.lower()}-{other.name.lower()}", near & kind)
-            true, found = _found(run, scores, one, other)
+            true, found = contacts_by_systems(run, scores, one, other)
             by_systems.append(replace(plain, true_contacts=true, found=found))
     bands, below = [], np.zeros_like(recorded, dtype=np.float64)
     for low, high in pairwise(BANDS_M):
         upto = _minutes(run, high)
-        most = upto - below >= _window_s(run) * NEAR_SHARE / 60.0
+        most = upto - below >= window_length_s(run) * NEAR_SHARE / 60.0
         bands.append(share(f"{low:g}-{high:g} m", most))
         below = upto
     carry = run.tracks.carry[run.app]
@@ -136,14 +136,14 @@ def breakdown(run: Run, scores: Scores) -> Breakdown:
         by_systems=tuple(by_systems),
         by_distance=tuple(bands),
         by_carry=tuple(by_carry),
-        lost=_lost(run, rejected),
-        battery_percent_per_hour=_battery(run),
+        lost=records_lost(run, rejected),
+        battery_percent_per_hour=battery_by_system(run),
     )
 
 
 def near_windows(run: Run, within_m: float) -> Bools:
     """Return (windows, app, app) whether the two spent a third of the window near each other."""
-    return np.asarray(_minutes(run, within_m) >= _window_s(run) * NEAR_SHARE / 60.0)
+    return np.asarray(_minutes(run, within_m) >= window_length_s(run) * NEAR_SHARE / 60.0)
 
 
 def recorded_windows(run: Run) -> Bools:
@@ -164,19 +164,21 @@ def recorded_pairs(run: Run) -> Bools:
     return np.asarray(_recorded(run)[0].any(axis=0))
 
 
-def _window_s(run: Run) -> float:
+def window_length_s(run: Run) -> float:
+    """Return how long a window is, s."""
     return min(WINDOW_S, run.scenario.duration_s)
 
 
-def _windows(run: Run) -> int:
-    return max(1, int(np.ceil(run.scenario.duration_s / _window_s(run))))
+def window_count(run: Run) -> int:
+    """Return how many windows a run has."""
+    return max(1, int(np.ceil(run.scenario.duration_s / window_length_s(run))))
 
 
 def _minutes(run: Run, within_m: float) -> Floats:
     """Return (windows, app, app) true minutes within a distance."""
-    ticks = int(_window_s(run) / run.tracks.tick_s)
+    ticks = int(window_length_s(run) / run.tracks.tick_s)
     tracks, found = run.tracks, []
-    for window in range(_windows(run)):
+    for window in range(window_count(run)):
         part = slice(window * ticks, (window + 1) * ticks + 1)
         cut = replace(
             tracks,
@@ -195,7 +197,7 @@ def _recorded(run: Run) -> tuple[Bools, Counter[Rejection]]:
         raise ValueError("this run's TempIDs came from an authority elsewhere")
     people = len(run.app)
     index = {run.user_ids[person]: place for place, person in enumerate(run.app.tolist())}
-    held = np.zeros((_windows(run), people, people), dtype=np.bool_)
+    held = np.zeros((window_count(run), people, people), dtype=np.bool_)
     rejected: Counter[Rejection] = Counter()
     for place, person in enumerate(run.app.tolist()):
         opened = open_log(
@@ -206,14 +208,16 @@ def _recorded(run: Run) -> tuple[Bools, Counter[Rejection]]:
         )
         rejected.update(opened.rejected)
         sightings = opened.sightings
-        window = ((sightings.time - run.start) // _window_s(run)).astype(np.int64)
+        window = ((sightings.time - run.start) // window_length_s(run)).astype(np.int64)
         peer = np.array([index[str(name)] for name in sightings.peer.to_list()], dtype=np.int64)
         inside = (window >= 0) & (window < len(held))
         held[window[inside], place, peer[inside]] = True
     return held, rejected
 
 
-def _found(run: Run, scores: Scores, observer: System, peer: System) -> tuple[int, int]:
+def contacts_by_systems(
+    run: Run, scores: Scores, observer: System, peer: System
+) -> tuple[int, int]:
     """Return true contacts and how many of them were found, of one pair of systems."""
     system = run.phones.system
     true = found = 0
@@ -230,7 +234,8 @@ def _found(run: Run, scores: Scores, observer: System, peer: System) -> tuple[in
     return int(true), int(found)
 
 
-def _lost(run: Run, rejected: Counter[Rejection]) -> dict[str, int]:
+def records_lost(run: Run, rejected: Counter[Rejection]) -> dict[str, int]:
+    """Return what phones lost and what the authority did not believe, by reason."""
     counts = run.counts
     lost = {
         "connections_failed": counts.get("connections_tried", 0) - counts.get("connections", 0),
@@ -243,7 +248,8 @@ def _lost(run: Run, rejected: Counter[Rejection]) -> dict[str, int]:
     return {name: count for name, count in sorted(lost.items()) if count}
 
 
-def _battery(run: Run) -> dict[str, float]:
+def battery_by_system(run: Run) -> dict[str, float]:
+    """Return percent per hour, the mean over phones, by system."""
     app = run.scenario.phones.app
     cost: dict[System, list[float]] = {}
     for person in run.app.tolist():

@@ -11,6 +11,7 @@ from typing import Final
 import numpy as np
 
 from simulations.breakdown import Breakdown
+from simulations.pair_truth import PairTruth
 from simulations.run import Run, log_rows
 from simulations.scoring import Scores
 from simulations.truth import Truth
@@ -52,14 +53,17 @@ def _is_a_run(manifest: Path) -> bool:
         return False
 
 
-def save_run(run: Run, truth: Truth, scores: Scores, apart: Breakdown, folder: str | Path) -> Path:
+def save_run(
+    run: Run, truth: Truth | PairTruth, scores: Scores, apart: Breakdown, folder: str | Path
+) -> Path:
     """Write the run into ``folder`` and return it.
 
     positions.npz: xy (P, T, 2) m, facing (P, T) rad, posture and carry (P, T) codes, tick_s, app
     (the people with the app), user_ids (theirs). contact-logs.csv: every row of every phone's log,
-    and whose TempID it was (peer; blank where it does not open). truth.csv: every
-    pair that was ever there together. contacts.csv: every line of every case's contact list
-    beside the truth. manifest.json is written last: a folder with one is complete.
+    and whose TempID it was (peer; blank where it does not open). truth.csv: every pair that was
+    ever there together (of a fleet: that was ever within the policy's radius). contacts.csv: every
+    line of every case's contact list beside the truth. manifest.json is written last: a folder with
+    one is complete.
 
     Raises:
         StoreError: the folder holds something else, or can't be written.
@@ -167,7 +171,18 @@ def _logs(run: Run) -> Iterable[tuple[object, ...]]:
         )
 
 
-def _truth(truth: Truth) -> Iterable[tuple[object, ...]]:
+def _truth(truth: Truth | PairTruth) -> Iterable[tuple[object, ...]]:
+    if isinstance(truth, PairTruth):  # of a large crowd, those who were near
+        first, second = truth.pairs_of(0.0, np.arange(truth.tracks.people))
+        columns = (
+            first,
+            second,
+            truth.minutes_of(first, second),
+            truth.nearest_m_of(first, second),
+        )
+        for a, b, near, gap in zip(*(column.tolist() for column in columns), strict=True):
+            yield a, b, f"{near:.4f}", f"{gap:.3f}"
+        return
     met = np.argwhere(np.triu(np.isfinite(truth.nearest_m), k=1))
     for one, other in met.tolist():
         minutes, nearest_m = truth.minutes[one, other], truth.nearest_m[one, other]

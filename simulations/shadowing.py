@@ -57,8 +57,8 @@ class Shadowing:
         turn = middle[:, :1] * self._wave_x + middle[:, 1:] * self._wave_y + self._phase
         along = half[:, :1] * self._wave_x + half[:, 1:] * self._wave_y
         # Single precision is far finer than a phone reports, and much faster.
-        along = np.abs(along).astype(np.float32) + _TINY
-        turn = turn.astype(np.float32)
-        mean = (np.cos(turn) * np.sin(along) / along).sum(axis=1, dtype=np.float64)
+        off = np.abs(along).astype(np.float32) + _TINY
+        waves = np.cos(turn.astype(np.float32)) * np.sin(off) / off
+        mean = waves.sum(axis=1, dtype=np.float64)
         length_m = 2.0 * np.sqrt(half[:, 0] ** 2 + half[:, 1] ** 2)
         return np.asarray(self._scale * np.sqrt(length_m) * mean)

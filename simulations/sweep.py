@@ -18,12 +18,14 @@ from typing import Any, Final, cast
 
 import numpy as np
 
-from simulations.breakdown import breakdown, recorded_pairs
-from simulations.run import run
+from simulations.breakdown import recorded_pairs
+from simulations.breakdown_columns import take_apart
+from simulations.bulk_tracing import Judged, judge
+from simulations.pair_truth import PairTruth
+from simulations.run import Run, run
 from simulations.scenario import full_key, load_scenario
-from simulations.scoring import fraction, score
+from simulations.scoring import fraction
 from simulations.streams import Streams
-from simulations.truth import ground_truth
 from tracetogether.errors import MissingExtraError, ScenarioError, StoreError
 from tracetogether.units import Interval
 
@@ -93,21 +95,38 @@ def play(part: Part) -> Row:
     try:
         scenario = load_scenario(part.scenario, dict(part.settings))
         played = run(scenario, seed=part.seed)
-        scores = score(played, cases=part.cases)
-        apart = breakdown(played, scores)
-        near = ground_truth(played.tracks, scores.policy.within_m).minutes
-        true = near >= scores.policy.minutes
-        with_app = np.ix_(played.app, played.app)
+        judged = judge(played, cases=part.cases)
+        apart = take_apart(played, judged)
         return row | {
             "digest": played.digest,
             "with_app": len(played.app),
-            "contacts": int(true.sum()),
-            "contacts_with_app": int(true[with_app].sum()),
-            "recorded": int((true[with_app] & recorded_pairs(played)).sum()),
-            "scores": scores.to_json() | apart.to_json(),
+            **_contacts(played, judged),
+            "scores": judged.scores.to_json() | apart.to_json(),
         }
     except Exception as error:  # noqa: BLE001 - what fails is data: the other parts go on
         return row | {"error": f"{type(error).__name__}: {error}"}
+
+
+def _contacts(played: Run, judged: Judged) -> dict[str, int]:
+    """Return how many true contacts there were, of them with the app, and of these recorded."""
+    truth, least = judged.truth, judged.scores.policy.minutes
+    if isinstance(truth, PairTruth):
+        everybody = np.arange(played.tracks.people)
+        one, other = truth.pairs_of(least, played.app)
+        held = judged.recorded_pairs(played.tracks.people)
+        ways = np.concatenate([one * len(everybody) + other, other * len(everybody) + one])
+        return {
+            "contacts": 2 * len(truth.pairs_of(least, everybody)[0]),
+            "contacts_with_app": len(ways),
+            "recorded": int(np.isin(ways, held).sum()),
+        }
+    true = truth.minutes >= least
+    with_app = np.ix_(played.app, played.app)
+    return {
+        "contacts": int(true.sum()),
+        "contacts_with_app": int(true[with_app].sum()),
+        "recorded": int((true[with_app] & recorded_pairs(played)).sum()),
+    }
 
 
 def sweep(

@@ -8,19 +8,27 @@ import click
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
-from simulations.breakdown import Breakdown, breakdown
+from simulations.breakdown import Breakdown
+from simulations.breakdown_columns import take_apart
+from simulations.bulk_tracing import Judged, judge
 from simulations.recording import prepare_folder, save_run
 from simulations.replay_page import save_page
 from simulations.report import save_picture
-from simulations.run import Run, run
+from simulations.run import FIDELITIES, Run, run
 from simulations.scenario import load_scenario, scenario_names
-from simulations.scoring import CaseScore, Scores, score
-from simulations.truth import ground_truth
+from simulations.scoring import CaseScore, Scores
+from simulations.streams import Streams
+from simulations.trajectories import (
+    TRACK_COLUMNS,
+    choose_scene,
+    load_tracks,
+    on_recorded_tracks,
+)
 from tracetogether.cli.console import err, out, print_json, progress
 from tracetogether.cli.simulate_export import export_numbers
 from tracetogether.cli.simulate_settings import setting
 from tracetogether.cli.simulate_sweep import sweep_scenario
-from tracetogether.cli.simulate_validate import validate
+from tracetogether.cli.simulate_validate import track_columns, validate
 from tracetogether.errors import MissingExtraError
 
 PICTURE = "picture.png"
@@ -95,6 +103,28 @@ def check(scenario: str, settings: dict[str, str], *, as_json: bool) -> None:
 @setting
 @click.option("--seed", type=click.IntRange(0), default=1, show_default=True, help="Of all chance.")
 @click.option(
+    "--fidelity",
+    type=click.Choice(FIDELITIES),
+    default="auto",
+    show_default=True,
+    help="An object per phone (handset) or all in columns (fleet): the same run, to the digest. "
+    "auto takes the fleet for large crowds.",
+)
+@click.option(
+    "--trajectories",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Recorded tracks (CSV) to put in the place of the scenario's people; how many there are, "
+    "for how long and where is then the recording's.",
+)
+@click.option(
+    "--columns",
+    callback=track_columns,
+    metavar="FIELD=COLUMN,...",
+    help="Names of the tracks' columns, where they differ from " + ", ".join(TRACK_COLUMNS) + ".",
+)
+@click.option("--scene", help="Which scene of the tracks, where they hold several.")
+@click.option(
     "--out",
     "folder",
     type=click.Path(file_okay=False, path_type=Path),
@@ -103,25 +133,39 @@ def check(scenario: str, settings: dict[str, str], *, as_json: bool) -> None:
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 def run_scenario(
-    scenario: str, settings: dict[str, str], seed: int, folder: Path | None, *, as_json: bool
+    scenario: str,
+    settings: dict[str, str],
+    seed: int,
+    fidelity: str,
+    trajectories: Path | None,
+    columns: dict[str, str],
+    scene: str | None,
+    folder: Path | None,
+    *,
+    as_json: bool,
 ) -> None:
     """Play SCENARIO (a name from the list, or a TOML file of your own) and score the chain.
 
     Every person with the app is taken as the index case in turn; the contact lists that the
     authority's code makes of their logs are held against the simulator's ground truth.
     """
-    chosen = load_scenario(scenario, settings)
+    chosen, tracks = load_scenario(scenario, settings), None
+    if trajectories is not None:
+        scenes = load_tracks(trajectories, columns, chosen.people, Streams(seed))
+        chosen, tracks = on_recorded_tracks(chosen, choose_scene(scenes, scene, trajectories))
+    elif columns or scene is not None:
+        raise click.UsageError("--columns and --scene speak of --trajectories, which is missing")
     if folder is not None:
         prepare_folder(folder)  # say so before the work, not after it
     began = time.monotonic()
     with progress(f"{chosen.people.count} people, {chosen.duration_s / 60:g} minutes") as told:
-        played = run(chosen, seed=seed, on_progress=told)
+        played = run(chosen, seed=seed, on_progress=told, fidelity=fidelity, tracks=tracks)
     with progress("Opening logs, tracing contacts") as told:
-        scores = score(played, on_progress=told)
-    apart = breakdown(played, scores)
+        judged = judge(played, on_progress=told)
+    scores, apart = judged.scores, take_apart(played, judged)
     seconds = time.monotonic() - began
     if folder is not None:
-        _keep(played, scores, apart, folder)
+        _keep(played, judged, apart, folder)
     if as_json:
         print_json(
             {
@@ -155,8 +199,9 @@ def report(folder: Path, output: Path) -> None:
     out().print(f"Written to {output}", markup=False, soft_wrap=True)
 
 
-def _keep(played: Run, scores: Scores, apart: Breakdown, folder: Path) -> None:
-    save_run(played, ground_truth(played.tracks, scores.policy.within_m), scores, apart, folder)
+def _keep(played: Run, judged: Judged, apart: Breakdown, folder: Path) -> None:
+    scores = judged.scores
+    save_run(played, judged.truth, scores, apart, folder)
     if not scores.cases:
         return  # nobody has the app, so there is no case to picture
     try:

@@ -1,0 +1,97 @@
+"""What is scored in bulk is what is scored case by case."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from simulations.breakdown import breakdown
+from simulations.breakdown_columns import take_apart
+from simulations.bulk_tracing import judge, open_all
+from simulations.pair_truth import pair_truth
+from simulations.run import Run, run
+from simulations.scenario import Scenario, load_scenario
+from simulations.scoring import score
+from simulations.sweep import plan, play
+from simulations.truth import ground_truth
+from tracetogether.cli.simulate import simulate
+from tracetogether.rejection import Rejection
+
+
+@pytest.fixture(scope="module")
+def crowd() -> Scenario:
+    return load_scenario("train-carriage", {"duration_s": "700", "count": "40", "minutes": "4"})
+
+
+@pytest.fixture(scope="module")
+def fleet(crowd: Scenario) -> Run:
+    return run(crowd, seed=3, fidelity="fleet")
+
+
+def test_lists_in_bulk_are_the_lists_case_by_case(fleet: Run) -> None:
+    judged, plain = judge(fleet), score(fleet)
+    assert judged.opened is not None
+    numbers, expected = judged.scores.to_json(), plain.to_json()
+    assert numbers["found"] == expected["found"] != 0
+    assert numbers == {key: pytest.approx(value) for key, value in expected.items()}
+    for one, other in zip(judged.scores.cases, plain.cases, strict=True):
+        assert (one.person, one.missed_people) == (other.person, other.missed_people)
+        lines = {line.pseudonym: line for line in other.listed}
+        assert len(lines) == len(one.listed)
+        for line in one.listed:
+            same = lines[line.pseudonym]
+            assert line.person == same.person
+            assert line.close_contact == same.close_contact
+            assert line.minutes.median == pytest.approx(same.minutes.median)
+            assert line.nearest_m.low == pytest.approx(same.nearest_m.low)
+            assert line.true_nearest_m == pytest.approx(same.true_nearest_m)
+
+
+def test_taken_apart_in_columns_as_in_arrays(fleet: Run) -> None:
+    judged = judge(fleet)
+    assert take_apart(fleet, judged).to_json() == breakdown(fleet, judged.scores).to_json()
+
+
+def test_the_truth_of_pairs_is_the_truth(fleet: Run) -> None:
+    sparse, dense = pair_truth(fleet.tracks, 2.0), ground_truth(fleet.tracks, 2.0)
+    one, other = (index.ravel() for index in np.indices(dense.minutes.shape))
+    assert np.array_equal(sparse.minutes_of(one, other), dense.minutes.ravel())
+    apart = one != other
+    assert np.array_equal(
+        sparse.nearest_m_of(one[apart], other[apart]), dense.nearest_m.ravel()[apart]
+    )
+    assert len(sparse.pairs_of(4.0, fleet.app)[0]) > 0
+
+
+def test_a_stale_tempid_is_not_believed_in_bulk_either() -> None:
+    keys = {"duration_s": "1100", "count": "8", "ios": "1", "stale_tempid": "true"}
+    buggy = run(load_scenario("queue", keys), seed=1, fidelity="fleet")
+    assert open_all(buggy).rejected[Rejection.EXPIRED_ID] > 0
+
+
+def test_a_sweep_counts_the_same_whichever_way_it_is_played() -> None:
+    def counted(count: int, cases: int | None) -> dict[str, int]:
+        keys = {"count": str(count), "duration_s": "100", "minutes": "1"}
+        (part,) = plan("hawker-centre", {}, seeds=1, settings=keys, cases=cases)
+        row = play(part)
+        assert "error" not in row
+        return {name: row[name] for name in ("contacts", "contacts_with_app", "recorded")}
+
+    in_bulk = counted(160, None)
+    assert in_bulk["contacts"] > in_bulk["recorded"] > 0
+    assert counted(160, 2) == in_bulk  # a few cases are taken one by one
+
+
+def test_the_command_line_plays_either(tmp_path: Path) -> None:
+    said = {}
+    for fidelity in ("handset", "fleet"):
+        words = ["run", "party", "--set", "duration_s=90", "--fidelity", fidelity]
+        result = CliRunner().invoke(simulate, [*words, "--json", "--out", str(tmp_path / fidelity)])
+        assert result.exit_code == 0, result.output
+        said[fidelity] = json.loads(result.stdout)
+    assert said["fleet"]["digest"] == said["handset"]["digest"]
+    for name in ("contact-logs.csv", "positions.npz"):
+        one, other = ((tmp_path / fidelity / name).read_bytes() for fidelity in said)
+        assert one == other
