@@ -125,7 +125,7 @@ def test_memory_does_not_grow_with_the_rows(world: World, form: str, tmp_path: P
         WRITERS[form](exports.rows(LAYOUTS["contacts"], form, NOON), tmp_path / f"{count}.xlsx")
         peaks.append(tracemalloc.get_traced_memory()[1])
         tracemalloc.stop()
-    assert peaks[2] < 1.3 * peaks[1]
+    assert peaks[2] - peaks[1] < 500_000  # 2,000 rows kept would take some 5 MB
 
 
 def as_text(form: Callable[[Iterable[Sequence[Cell]]], Iterator[str]]) -> Writer:

@@ -11,7 +11,7 @@ from tracetogether.crypto import sha256
 from tracetogether.errors import AccessDeniedError, ConflictError, NotFoundError
 
 _OPERATOR: Final = b"tracetogether/v1/operator-token/"
-_NAME: Final = re.compile(r"[a-z0-9][a-z0-9_.-]{0,31}", re.ASCII)
+OPERATOR_NAME: Final = re.compile(r"[a-z0-9][a-z0-9_.-]{0,31}", re.ASCII)
 
 
 class Role(Enum):
@@ -137,7 +137,7 @@ class Staff:
             AccessDeniedError: ``by`` does not hold a role that is to be granted.
             ConflictError: the name is taken, or no name.
         """
-        if not _NAME.fullmatch(name) or name == CONSOLE.name:
+        if not OPERATOR_NAME.fullmatch(name) or name == CONSOLE.name:
             msg = "an operator's name has up to 32 of a-z, 0-9, dot, dash and underscore"
             raise ConflictError(msg)
         if not roles <= by.roles:

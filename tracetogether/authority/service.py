@@ -16,6 +16,7 @@ from tracetogether.authority.evidence import Logs
 from tracetogether.authority.exports import Exports, ExportStore
 from tracetogether.authority.followed import FollowStore
 from tracetogether.authority.followup import FollowUp
+from tracetogether.authority.imports import CaseImport, OperatorImport
 from tracetogether.authority.indicators import DashboardStore
 from tracetogether.authority.intake import Intake, UploadStore
 from tracetogether.authority.issuance import Issuance
@@ -71,6 +72,8 @@ class Authority:
     follow_up: FollowUp
     merging: Merging
     exports: Exports
+    case_import: CaseImport
+    operator_import: OperatorImport
     pins: Pins
     intake: Intake
     tracing: Tracing
@@ -114,15 +117,18 @@ class Authority:
         casework = Casework(store, rows, rows, store, store, keys, audit, entropy)
         tracing = Tracing(Logs(keys, issuer, store, store, store, rows), store, audit, entropy)
         desk = Desk(keys, casework, rows, rows, rows, notes)
+        staff = Staff(store, audit)
         return cls(
             access=Access(store, store),
-            staff=Staff(store, audit),
+            staff=staff,
             issuance=Issuance(issuer, store, rows, keys, audit, limits, entropy=entropy),
             casework=casework,
             desk=desk,
             follow_up=FollowUp(keys, desk, casework, tracing, rows, rows, notes, audit, entropy),
             merging=Merging(desk, casework, rows, rows, audit),
             exports=Exports(keys, rows, audit),
+            case_import=CaseImport(casework, staff),
+            operator_import=OperatorImport(staff, entropy),
             pins=pins,
             intake=Intake(keys, issuer, tokens, pins, store, store, store, audit, entropy),
             tracing=tracing,

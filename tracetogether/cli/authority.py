@@ -25,6 +25,7 @@ from tracetogether.cli.authority_folder import (
     restore,
     served_from,
 )
+from tracetogether.cli.authority_import import import_cases, import_operators
 from tracetogether.cli.authority_keys import keys
 from tracetogether.cli.authority_limits import limits
 from tracetogether.cli.authority_load import load
@@ -52,6 +53,8 @@ def authority() -> None:
 
 for _command in (case, user, keys, audit, limits, load, demo_data, export):
     authority.add_command(_command)
+case.add_command(import_cases)
+user.add_command(import_operators)
 
 
 @authority.command()
