@@ -85,6 +85,7 @@ def run(
     on_time: Callable[[float], None] | None = None,
     on_progress: Callable[[int, int], None] | None = None,
     fidelity: str = "auto",
+    tracks: Tracks | None = None,
 ) -> Run:
     """Play ``scenario`` once.
 
@@ -101,14 +102,20 @@ def run(
         on_progress: told (seconds done, seconds in all) about a hundred times.
         fidelity: handset (an object per phone), fleet (all phones in columns) or auto: the fleet
             for large crowds. Both give the same run, to the digest.
+        tracks: where everybody is, if not as the scenario moves them: recorded tracks, of the
+            scenario's number of people and duration (``trajectories.on_recorded_tracks``).
 
     Raises:
+        ValueError: the tracks are of other people or another duration.
         ScenarioError: the crowd is too large for handsets, or ``source`` is given to a fleet.
     """
     chosen = fidelity_of(scenario, fidelity, own_issuer=source is None)
     streams = Streams(seed)
     venue = scenario.venue.room()
-    tracks = move(scenario, venue, streams)
+    if tracks is None:
+        tracks = move(scenario, venue, streams)
+    elif (tracks.people, tracks.ticks) != (scenario.people.count, int(scenario.duration_s) + 1):
+        raise ValueError("the tracks are not of the scenario's people and duration")
     phones = draw_phones(scenario.people.count, scenario.phones, scenario.channel, streams)
     app = _with_app(scenario, streams)
     local = LocalTempIDs(start, streams) if source is None else None

@@ -1,14 +1,15 @@
 """Recorded tracks: from a table of who was where when to the columns that the air wants."""
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
 import numpy as np
 
-from simulations.keys import PeopleKeys
+from simulations.keys import PeopleKeys, VenueKeys
 from simulations.mobility import carry_over_time
+from simulations.scenario import Scenario
 from simulations.streams import Streams
 from simulations.tracks import Floats32, Tracks
 from simulations.venue import Posture
@@ -28,6 +29,8 @@ TRACK_COLUMNS: Final[Mapping[str, tuple[str, ...]]] = {
 }
 UNKNOWN: Final = "?"
 
+_LEAST_S: Final = 10.0
+_EDGE_M: Final = 1.0  # floor beyond the outermost steps
 _GAP_S: Final = 5.0  # longer gaps in a track are absences
 _MOVING_M_S: Final = 0.3
 _TALKING_M: Final = 1.5  # people who stand so near each other turn to each other
@@ -105,6 +108,52 @@ def load_tracks(
         names = tuple(str(table.labels["id"].names[one]) for one in ids.tolist())
         found.append(RecordedTracks(name, begin, names, _tracks(xy, people, streams, name)))
     return found
+
+
+def choose_scene(scenes: Sequence[RecordedTracks], name: str | None, path: Path) -> RecordedTracks:
+    """Return the scene of that name, or the only one.
+
+    Raises:
+        InvalidReadingsError: there is none, or several and no name was given.
+    """
+    names = ", ".join(one.scene for one in scenes)
+    if name is None and len(scenes) > 1:
+        raise InvalidReadingsError(f"{path} holds several scenes ({names}): choose with --scene")
+    for one in scenes:
+        if name is None or one.scene == name:
+            return one
+    raise InvalidReadingsError(f"{path} holds no scene {name!r}; there are: {names}")
+
+
+def on_recorded_tracks(scenario: Scenario, recorded: RecordedTracks) -> tuple[Scenario, Tracks]:
+    """Return the scenario with the recording's people, time and place, and their tracks.
+
+    What they carry and what the air does stay the scenario's. The place becomes an open floor
+    around everybody's steps, without walls, and its middle the origin.
+
+    Raises:
+        InvalidReadingsError: the recording is shorter than ten seconds, or of one person.
+    """
+    tracks = recorded.tracks
+    duration_s = (tracks.ticks - 1) * tracks.tick_s
+    if tracks.people < 2 or duration_s < _LEAST_S:
+        raise InvalidReadingsError(
+            f"the scene {recorded.scene!r} has {tracks.people} people and {duration_s:g} s; a run "
+            f"wants two people and {_LEAST_S:g} s at least"
+        )
+    low, high = np.nanmin(tracks.xy, axis=(0, 1)), np.nanmax(tracks.xy, axis=(0, 1))
+    length_m, width_m = (float(one) for one in np.ceil(high - low + 2 * _EDGE_M))
+    # A recording's people are all there are: none may join or leave by the scenario's rules.
+    return (
+        replace(
+            scenario,
+            title=f"{scenario.title} - on the recorded tracks {recorded.scene}",
+            duration_s=duration_s,
+            people=replace(scenario.people, count=tracks.people),
+            venue=VenueKeys(kind="hall", length_m=length_m, width_m=width_m),
+        ),
+        replace(tracks, xy=(tracks.xy - (low + high) / 2).astype(np.float32)),
+    )
 
 
 def by_label(labels: Labels) -> Iterator[tuple[str, Bools]]:

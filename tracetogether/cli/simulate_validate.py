@@ -47,7 +47,8 @@ def _columns(known: Mapping[str, object], value: str | None) -> dict[str, str]:
     return columns
 
 
-def _track_columns(_: click.Context, __: click.Parameter, value: str | None) -> dict[str, str]:
+def track_columns(_: click.Context, __: click.Parameter, value: str | None) -> dict[str, str]:
+    """Read ``field=column,...`` for recorded tracks."""
     return _columns(TRACK_COLUMNS, value)
 
 
@@ -136,7 +137,7 @@ def channel(
 )
 @click.option(
     "--columns",
-    callback=_track_columns,
+    callback=track_columns,
     metavar="FIELD=COLUMN,...",
     help="Names of the tracks' columns, where they differ from " + ", ".join(TRACK_COLUMNS) + ".",
 )
