@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import date as Date  # noqa: N812 - `date` is a column here
 from typing import Final
 
-from tracetogether.authority.casework import Case, CaseQuery, CaseState, Casework, day_of
+from tracetogether.authority.casework import Case, CaseState, Casework, day_of
 from tracetogether.authority.issuance import new_secret
 from tracetogether.authority.operators import CONSOLE, OPERATOR_NAME, Caller, Operator, Role, Staff
 from tracetogether.errors import AuthorityError, ConflictError

@@ -1,0 +1,152 @@
+"""The tracers' day over HTTP: given a case, calls, notes, a reveal; who may let lists out."""
+
+import csv
+import io
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import openpyxl
+import pytest
+import urllib3
+
+from tests.authority_world import NOON, World
+from tests.conftest import counted_entropy
+from tracetogether.adapters import http_api
+from tracetogether.authority.casework import Case
+from tracetogether.authority.operators import ALL_ROLES, Role
+from tracetogether.bluetrace.upload import write_upload
+
+pytestmark = pytest.mark.network
+STAFF = {
+    "mei": {Role.SUPERVISOR},
+    "ravi": {Role.TRACER},
+    "siti": {Role.TRACER},
+    "nora": {Role.EXPORTER},
+    "all-but": set(ALL_ROLES - {Role.EXPORTER}),
+}
+
+
+@dataclass
+class Desk:
+    url: str
+    world: World
+    http: urllib3.PoolManager
+    case: Case
+    near: str
+
+    def ask(self, who: str, method: str, path: str, said: object = None) -> tuple[int, Any]:
+        status, kind, data = self.raw(who, method, path, said)
+        return status, json.loads(data) if "json" in kind and "nd" not in kind else data
+
+    def raw(self, who: str, method: str, path: str, said: object = None) -> tuple[int, str, bytes]:
+        answer = self.http.request(
+            method,
+            f"{self.url}/v1{path}",
+            body=None if said is None else json.dumps(said).encode(),
+            headers={"Authorization": f"Bearer token-{who}", "Content-Type": "application/json"},
+            retries=False,
+        )
+        return answer.status, answer.headers["Content-Type"], answer.data
+
+
+@pytest.fixture(scope="module")
+def desk() -> Iterator[Desk]:
+    world = World.of(counted_entropy(51))
+    for name, roles in STAFF.items():
+        world.authority.staff.add(name, frozenset(roles), f"token-{name}", NOON)
+    near, case = world.user(), world.authority.casework.open_case(world.user(), NOON)
+    body = write_upload(world.heard(near, NOON - 3 * 3600, 90, rssi_dbm=-45))
+    token = world.token(case, body, NOON)
+    app = http_api.create_app(world.authority, clock=lambda: NOON)
+    with http_api.running(app) as url, urllib3.PoolManager() as http:
+        answer = http.request(
+            "POST", f"{url}/v1/uploads", body=body, headers={"Authorization": f"Bearer {token}"}
+        )
+        assert answer.status == 201, answer.data
+        yield Desk(url, world, http, case, near)
+
+
+def test_a_tracer_s_day(desk: Desk) -> None:
+    case_id = desk.case.case_id
+    assert desk.ask("ravi", "GET", "/cases")[1]["total"] == 0
+    status, case = desk.ask("mei", "POST", f"/cases/{case_id}/assign", {"operator": "ravi"})
+    assert (status, case["assigned_to"]) == (200, "ravi")
+    (line,) = desk.ask("ravi", "GET", "/cases?state=open&assigned_to=siti")[1]["cases"]
+    assert (line["case_id"], line["contacts"], line["to_trace"], line["due"]) == (case_id, 1, 1, 1)
+    (due,) = desk.ask("ravi", "GET", "/followed?due=true&priority=high&priority=medium")[1][
+        "contacts"
+    ]
+    place = f"/followed/{due['contact_id']}"
+    assert desk.near not in json.dumps(due)
+    assert desk.ask("siti", "GET", place)[0] == 404
+    assert desk.ask("ravi", "POST", f"{place}/state", {"state": "reached"})[0] == 200
+    said = {"name": "Ann <script>", "phone": "555"}
+    assert desk.ask("ravi", "PUT", f"{place}/particulars", said)[0] == 200
+    status, called = desk.ask("ravi", "POST", f"{place}/outcomes", {"outcome": "symptoms"})
+    assert (status, called["state"], called["priority"]) == (200, "in_follow_up", "high")
+    shown = desk.ask("ravi", "GET", place)[1]
+    assert (shown["calendar"][0]["date"], shown["calendar"][0]["outcome"]) == (
+        "2020-05-04",
+        "symptoms",
+    )
+    note = {"text": "call again", "contact_id": due["contact_id"]}
+    assert desk.ask("ravi", "POST", f"/cases/{case_id}/notes", note)[0] == 201
+    (read,) = desk.ask("ravi", "GET", f"/cases/{case_id}/notes")[1]["notes"]
+    assert (read["text"], read["by"]) == ("call again", "ravi")
+    assert desk.ask("ravi", "POST", f"{place}/reveal", {"reason": "  "})[0] == 400
+    status, person = desk.ask("ravi", "POST", f"{place}/reveal", {"reason": "testing"})
+    assert (status, person["user_id"], person["name"]) == (200, desk.near, "Ann <script>")
+    seen = desk.ask("ravi", "GET", "/dashboard")[1]
+    assert seen["contacts"] == {"in_follow_up": 1}
+    assert seen["indicators"]["traced_within_a_day"] == {
+        "numerator": 1,
+        "denominator": 1,
+        "share": 1.0,
+    }
+    status, ill = desk.ask("ravi", "POST", f"{place}/convert", {"date": "2020-05-04"})
+    assert (status, ill["assigned_to"], ill["known_contact"]) == (201, "ravi", True)
+    acts = [one.act for one in desk.world.authority.audit.entries() if one.by == "ravi"]
+    assert acts == [
+        *("contact.reached", "contact.described", "contact.called", "note.added"),
+        *("contact.revealed", "case.opened", "contact.became_case"),
+    ]
+
+
+def test_who_is_no_exporter_lets_nothing_out_by_any_route(desk: Desk) -> None:
+    before = desk.world.authority.audit.verify()
+    for who in ("ravi", "siti", "mei", "all-but"):
+        for form in ("csv", "ndjson", "xlsx"):
+            status, answer = desk.ask(who, "GET", f"/exports/contacts?format={form}")
+            assert (status, answer["error"]["code"]) == (403, "denied")
+    assert desk.world.authority.audit.verify() == before
+
+
+@pytest.mark.parametrize("form", ["csv", "ndjson", "xlsx"])
+@pytest.mark.parametrize("layout", ["contacts", "anonymous", "sormas", "godata"])
+def test_an_exporter_does_and_the_audit_log_says_so(desk: Desk, form: str, layout: str) -> None:
+    before = desk.world.authority.audit.verify()[0]
+    path = f"/exports/contacts?format={form}&layout={layout}"
+    status, kind, data = desk.raw("nora", "GET", path)
+    assert status == 200, data
+    (entry,) = desk.world.authority.audit.entries(after=before)
+    assert (entry.act, entry.by) == ("contacts.exported", "nora")
+    assert entry.details == {"layout": layout, "form": form}
+    match form:
+        case "csv":
+            assert kind.startswith("text/csv")
+            rows = len(list(csv.DictReader(io.StringIO(data.decode(), newline=""))))
+        case "ndjson":
+            rows = len([json.loads(line) for line in data.splitlines()])
+        case _:
+            book = openpyxl.load_workbook(io.BytesIO(data), read_only=True)
+            rows = len(list(book["Contacts"].iter_rows(min_row=2)))
+            book.close()
+    assert rows == 1
+    assert desk.near.encode() not in data
+
+
+def test_a_layout_that_is_not_there(desk: Desk) -> None:
+    assert desk.ask("nora", "GET", "/exports/contacts?layout=x")[0] == 404
+    assert desk.ask("nora", "GET", "/exports/contacts?format=pdf")[0] == 400
