@@ -1,0 +1,161 @@
+"""Take the pictures of the tracers' desk in docs/desk anew, from made-up data.
+
+    python docs/howto/write_screenshots.py [FOLDER]
+
+FOLDER is an authority from `tracetogether authority demo-data`; one is made if it is left out.
+Needs Chromium, the extras `server` and `test`, and a font with Chinese characters (Debian:
+fonts-noto-core, fonts-wqy-microhei).
+"""
+
+import shutil
+import sys
+import tempfile
+import time
+from base64 import b32decode
+from collections.abc import Callable
+from io import BytesIO
+from pathlib import Path
+
+from PIL import Image
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from tracetogether.adapters import http_api, operator_pages
+from tracetogether.adapters.operator_pages.credentials import Totp
+from tracetogether.authority.casework import CaseQuery
+from tracetogether.authority.service import Authority
+from tracetogether.cli import cli
+from tracetogether.cli.authority_folder import opened_folder
+
+TARGET = Path(__file__).parent.parent / "desk"
+OPERATOR, PASSWORD = "operator", "made up for pictures"
+LANGUAGES = {"en": "en-GB", "zh": "zh-CN"}
+WIDTH, TALLEST = 1180, 1250
+COLOURS = 128
+
+
+class Clock:
+    """Stands still but for ``pass_on``: a code is used once, so that another has to come."""
+
+    def __init__(self, now: float) -> None:
+        self.now = now
+
+    def __call__(self) -> float:
+        return self.now
+
+    def pass_on(self) -> None:
+        self.now += 30
+
+
+def save(page: Page, name: str, language: str) -> None:
+    """Save a page, cut at the foot where it is very tall, with few colours."""
+    height = min(page.evaluate("document.documentElement.scrollHeight"), TALLEST)
+    clip = {"x": 0, "y": 0, "width": WIDTH, "height": height}
+    picture = Image.open(BytesIO(page.screenshot(full_page=True, clip=clip))).convert("RGB")
+    # The colours that are there most, exactly as they are: the same background on every page.
+    counted = picture.getcolors(picture.width * picture.height) or []
+    most = [colour for _, colour in sorted(counted, reverse=True)[:COLOURS]]
+    palette = Image.new("P", (1, 1))
+    palette.putpalette([part for colour in most for part in colour])
+    few = picture.quantize(palette=palette, dither=Image.Dither.NONE)
+    few.save(TARGET / language / f"{name}.png", optimize=True)
+
+
+def walk(
+    page: Page, url: str, language: str, service: Authority, code: Callable[[], str], now: float
+) -> None:
+    """Open each page and save it."""
+
+    def went(path: str, name: str) -> None:
+        page.goto(url + path)
+        save(page, name, language)
+
+    went("/sign-in", "sign-in")
+    fill_in(page, url, code())
+    page.wait_for_url("**/desk/")
+    went("/", "overview")
+    went("/cases", "cases")
+    found = service.casework.page(CaseQuery(limit=200), now).cases
+    busiest = max(found, key=lambda one: (one.case.tracing_at is not None, one.contacts))
+    case = f"/cases/{busiest.case.case_id}"
+    went(case, "case")
+    went(f"{case}/graph", "graph")
+    went("/follow-up", "follow-up")
+    page.locator("tbody th a").first.click()
+    save(page, "contact", language)
+    page.locator("#reason").fill("call for testing")
+    page.locator("button.grave").click()
+    save(page, "who", language)
+    page.goto(url + case)
+    page.locator(".actions button").first.click()
+    save(page, "pin", language)
+    went("/exports", "exports")
+    went("/audit", "audit")
+    went("/keys", "keys")
+
+
+def fill_in(page: Page, url: str, code: str) -> None:
+    """Sign in."""
+    page.goto(f"{url}/sign-in")
+    page.locator("#name").fill(OPERATOR)
+    page.locator("#password").fill(PASSWORD)
+    page.locator("#code").fill(code)
+    page.locator("main button").click()
+
+
+def enrolled(service: Authority, browser: Browser, url: str, now: float) -> bytes:
+    """Set the operator's codes up, with pictures of how; return their secret."""
+    operator_pages.sign_in_for(service).set_password(OPERATOR, PASSWORD, now)
+    secret = ""
+    for language, locale in LANGUAGES.items():
+        context = browser.new_context(locale=locale, viewport={"width": WIDTH, "height": 700})
+        page = context.new_page()
+        fill_in(page, url, "")
+        page.wait_for_url("**/enrol")
+        save(page, "codes", language)
+        secret = page.locator("code.secret").inner_text()
+        if language == list(LANGUAGES)[-1]:
+            page.locator("#code").fill(Totp().at(b32decode(secret), now - 30))
+            page.locator("main button").click()
+            page.wait_for_url("**/desk/")
+        context.close()
+    return b32decode(secret)
+
+
+def main(folder: Path) -> None:
+    """Serve the made-up authority and walk through it in every language."""
+    for language in LANGUAGES:
+        (TARGET / language).mkdir(parents=True, exist_ok=True)
+    clock = Clock(time.time())  # noqa: TID251 - the made-up data end now
+
+    with opened_folder(folder) as service, sync_playwright() as driver:
+        app = http_api.create_app(service, clock=clock)
+        pages = operator_pages.create_pages(service, name="SG_MOH", clock=clock)
+        app.mount(operator_pages.BASE, pages)
+        browser = driver.chromium.launch(
+            executable_path=shutil.which("chromium"), args=["--no-sandbox"]
+        )
+        with http_api.running(app) as address:
+            url = address + operator_pages.BASE
+            secret = enrolled(service, browser, url, clock.now)
+
+            def code() -> str:
+                clock.pass_on()
+                return Totp().at(secret, clock.now)
+
+            for language, locale in LANGUAGES.items():
+                context = browser.new_context(
+                    locale=locale, viewport={"width": WIDTH, "height": 700}
+                )
+                walk(context.new_page(), url, language, service, code, clock.now)
+                context.close()
+        browser.close()
+
+
+if __name__ == "__main__":
+    if len(sys.argv) > 1:
+        main(Path(sys.argv[1]))
+    else:
+        with tempfile.TemporaryDirectory() as made:
+            place = Path(made) / "authority"
+            cli(["authority", "demo-data", str(place)], standalone_mode=False)
+            main(place)
