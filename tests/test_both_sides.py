@@ -65,7 +65,7 @@ def test_the_other_log_fills_in_what_one_phone_missed(world: World, case: Case) 
     assert "recorded by both phones" in {one.text for one in both.reasons}
 
 
-def test_where_both_heard_their_attenuations_are_averaged(world: World, case: Case) -> None:
+def test_where_both_heard_the_two_answers_are_averaged(world: World, case: Case) -> None:
     near, witness = world.user(), world.user()
     rows = [
         *world.heard(near, AT, 40, rssi_dbm=-60),

@@ -144,7 +144,8 @@ def contacts_of(
     sightings: Sightings,
     policy: CloseContactPolicy,
     *,
-    told: Sightings | None = None,
+    others: Sightings | None = None,
+    owner: str = "",
     case_day: int | None = None,
 ) -> tuple[Contact, ...]:
     """Return who was near, in order of concern.
@@ -164,12 +165,15 @@ def contacts_of(
     Args:
         sightings: one person's log, ``peer`` the user id of who was heard.
         policy: radius and minutes.
-        told: what others' phones recorded of that person, ``peer`` the user id of whose phone.
+        others: what others' phones recorded of that person, and about then: ``observer`` whose
+            phone, ``peer`` who was heard, as user ids.
+        owner: user id of that person; needed with ``others``.
         case_day: UTC day number of the case's date, for the reasons.
     """
-    if not len(sightings) and (told is None or not len(told)):
+    if not len(sightings) and (others is None or not len(others)):
         return ()
-    return judged(people_near(nearness(sightings, policy, told)), policy, case_day)
+    near = nearness(sightings, policy, others, owner=owner)
+    return judged(people_near(near), policy, case_day)
 
 
 def judged(

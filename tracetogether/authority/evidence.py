@@ -11,6 +11,7 @@ from tracetogether.authority.access import UserStore
 from tracetogether.authority.casework import Case, CaseStore
 from tracetogether.authority.followed import KeptContact, person_tags
 from tracetogether.authority.intake import UploadStore, unseal
+from tracetogether.authority.nearness import rows_of
 from tracetogether.authority.opening import OpenedLog, open_log
 from tracetogether.authority.places import elsewhere
 from tracetogether.bluetrace.tempid import TempIDIssuer
@@ -21,9 +22,10 @@ from tracetogether.labels import Labels
 from tracetogether.parameters import RETENTION
 from tracetogether.rejection import Rejection
 from tracetogether.sightings import Sightings
-from tracetogether.units import SECONDS_PER_DAY, Bools, Ints
+from tracetogether.units import SECONDS_PER_DAY, Bools, Floats, Ints
 
 _TAGGED_UNTIL_S: Final = RETENTION.day_keys_days * SECONDS_PER_DAY
+_ABOUT_S: Final = 1_800.0  # what a phone hears of others within half an hour tells how it hears
 
 
 class PartnerStore(Protocol):
@@ -45,12 +47,13 @@ class Evidence:
     Attributes:
         own: what the case's phone recorded, ``peer`` the user id of who was heard; the same record
             in two uploads counts once.
-        told: what others' phones recorded of the case's person, ``peer`` the user id of whose.
+        others: what others' phones recorded of the case's person, ``observer`` whose phone, and of
+            whom else they heard about then: by that it is judged how well they hear.
         uploads, unreadable_uploads, records, accepted, rejected: of the case's own uploads.
     """
 
     own: Sightings
-    told: Sightings
+    others: Sightings
     uploads: int
     unreadable_uploads: int
     records: int
@@ -73,8 +76,8 @@ class Logs:
         """Return all that the logs say of a case.
 
         Others' logs are asked if they are of people whom the case's phone heard, or in whose
-        contact lists the case's person stands; in the case's traced span alone. Of them nothing
-        is taken but what they say of this one person.
+        contact lists the case's person stands; in the case's traced span alone. Nobody comes
+        onto the list by them but whose logs they are.
 
         Args:
             case: whose evidence.
@@ -86,20 +89,22 @@ class Logs:
             rejected.update(log.rejected)
         believed = Sightings.concat([log.sightings for log in opened])
         own = _once(believed.take(_in_span(believed, case)))
-        told, gone = [], np.zeros(len(own), dtype=bool)
+        others, gone = [], np.zeros(len(own), dtype=bool)
         for user_id, case_id in self.partners_of(case, own.peer.names):
             logs, _ = self._opened(case_id, believe_quarantined=believe_quarantined)
             theirs = Sightings.concat([log.sightings for log in logs])
             theirs = _once(theirs.take(_in_span(theirs, case)))
             gone |= elsewhere(own, theirs, owner=case.user_id, other=user_id)
             there = elsewhere(theirs, own, owner=user_id, other=case.user_id)
-            mine = theirs.take(_of(theirs.peer, case.user_id) & ~there)
-            told.append(mine.replaced(peer=Labels.constant(user_id, len(mine))))
+            theirs = theirs.take(~there)
+            about = _about(theirs.time, theirs.time[rows_of(theirs.peer, case.user_id)])
+            theirs = theirs.take(about)
+            others.append(theirs.replaced(observer=Labels.constant(user_id, len(theirs))))
         if gone.any():
             rejected[Rejection.TWO_PLACES] = int(gone.sum())
         return Evidence(
             own=own.take(~gone),
-            told=Sightings.concat(told),
+            others=Sightings.concat(others),
             uploads=len(self.uploads.upload_ids(case.case_id)),
             unreadable_uploads=unreadable,
             records=sum(log.records for log in opened),
@@ -150,9 +155,11 @@ def _in_span(sightings: Sightings, case: Case) -> Bools:
     return np.asarray((sightings.time >= case.traced_from) & (sightings.time < case.traced_until))
 
 
-def _of(peer: Labels, name: str) -> Bools:
-    wanted = peer.names.index(name) if name in peer.names else len(peer.names)
-    return np.equal(peer.codes, wanted)
+def _about(time: Floats, moments: Floats) -> Bools:
+    """Return which times lie within ``_ABOUT_S`` of one of some moments."""
+    ends = np.sort(moments)
+    last = np.searchsorted(ends, time + _ABOUT_S, side="right")
+    return np.asarray(last > np.searchsorted(ends, time - _ABOUT_S, side="left"))
 
 
 def _once(sightings: Sightings) -> Sightings:

@@ -10,10 +10,10 @@ from tracetogether.parameters import CloseContactPolicy
 from tracetogether.proximity.attenuation import RULES, Bucketed
 from tracetogether.proximity.calibration import BLUETRACE_TRANSMIT, Calibration
 from tracetogether.proximity.own_log import OwnLog
-from tracetogether.proximity.slots import fold_with_rows
+from tracetogether.proximity.slots import Slots, fold_with_rows
 from tracetogether.proximity.sums import group_sums
 from tracetogether.sightings import Sightings
-from tracetogether.units import SECONDS_PER_MINUTE, Floats, Ints
+from tracetogether.units import SECONDS_PER_MINUTE, Bools, Floats, Ints
 
 BY_CASE: Final = 1
 BY_CONTACT: Final = 2
@@ -70,44 +70,99 @@ class Nearness:
         return self.minutes.summed(self.encounter, len(self.start_s))
 
 
-def nearness(own: Sightings, policy: CloseContactPolicy, told: Sightings | None = None) -> Nearness:
+def rows_of(column: Labels, name: str) -> Bools:
+    """Return which rows bear a name."""
+    wanted = column.names.index(name) if name in column.names else len(column.names)
+    return np.equal(column.codes, wanted)
+
+
+def nearness(
+    own: Sightings, policy: CloseContactPolicy, others: Sightings | None = None, *, owner: str = ""
+) -> Nearness:
     """Return how near and how long each person was.
 
-    What other phones recorded of the owner is evidence of the same meetings: it is folded in as if
-    his own phone had heard it, so that what one phone missed the other fills in, and where both
-    heard, their attenuations are averaged. (Most of what dampens a signal, bodies and pockets,
-    does so in both directions.) Transmit powers that the records don't tell are taken from the
-    population of BlueTrace phones.
+    What other phones recorded of the owner is evidence of the same meetings. Time counts if
+    either phone recorded it. How near that was is asked of each log by itself, as what
+    dampens all that a phone hears, such as a bag, shows in its own log alone; where both
+    recorded, the two answers are averaged. Transmit powers that the records don't tell are taken
+    from the population of BlueTrace phones.
 
     Args:
-        own: one person's log, ``peer`` who was heard.
+        own: the owner's log, ``peer`` who was heard.
         policy: the radius that counts as near, or a rule of its own.
-        told: what others' phones recorded of that person, ``peer`` whose phone it was.
+        others: what others' phones recorded, of the owner and of whom else they heard about then:
+            ``observer`` whose phone, ``peer`` who was heard.
+        owner: what the owner is called in ``others``.
     """
-    parts = [own] if told is None else [own, told]
-    sightings = Sightings.concat(parts)
-    nobody = sightings.replaced(observer=sightings.observer.constant(None, len(sightings)))
-    slots, slot = fold_with_rows(nobody, Calibration.prior(transmit=BLUETRACE_TRANSMIT))
+    calibration = Calibration.prior(transmit=BLUETRACE_TRANSMIT)
+    mine = own.replaced(observer=own.observer.constant(None, len(own)))
+    told, told_rows = mine.take(slice(0, 0)), np.empty(0, dtype=np.int64)
+    if others is not None:
+        told_rows = np.flatnonzero(rows_of(others.peer, owner))
+        told = others.take(told_rows)
+        told = told.replaced(peer=told.observer, observer=mine.observer.constant(None, len(told)))
+    slots, slot = fold_with_rows(Sightings.concat([mine, told]), calibration)
+    by_log, place = slots, slot
+    if others is not None and len(told):
+        by_log, row = fold_with_rows(Sightings.concat([mine, others]), calibration)
+        place = np.concatenate([row[: len(own)], row[len(own) :][told_rows]])
     estimator = OwnLog() if policy.rule is None else Bucketed(RULES[policy.rule])
-    share = estimator.per_slot(slots, within_m=policy.within_m)
-    estimates = estimator.estimate(slots, within_m=policy.within_m)
-    sides = np.zeros(len(slots.time_s), dtype=np.int64)
-    np.bitwise_or.at(
-        sides, slot, np.repeat([BY_CASE, BY_CONTACT], [len(own), len(slot) - len(own)])
+    share = estimator.per_slot(by_log, within_m=policy.within_m)
+    estimates = estimator.estimate(by_log, within_m=policy.within_m)
+    side = np.repeat([0, 1], [len(own), len(told)])
+    count, met, heard = len(slots.time_s), slots.encounter[slot], by_log.encounter[place]
+
+    def shared(one: Floats) -> Floats:
+        return _mean_of_sides(one[place], slot, side, count)
+
+    def nearest(one: Floats) -> Floats:
+        return np.exp(_mean_of_sides(np.log(one[heard]), met, side, len(slots)))
+
+    sides = np.zeros(count, dtype=np.int64)
+    np.bitwise_or.at(sides, slot, side + 1)
+    minutes = Spans(
+        slots.credit_low_s * shared(share.low) / SECONDS_PER_MINUTE,
+        slots.credit_s * shared(share.median) / SECONDS_PER_MINUTE,
+        slots.credit_high_s * shared(share.high) / SECONDS_PER_MINUTE,
     )
-    nearest = estimates.nearest_m
     return Nearness(
         person=slots.peer,
         start_s=slots.start_s,
         end_s=slots.end_s,
-        courses=estimates.minutes_of_courses(),
-        nearest_m=Spans(nearest.low, nearest.median, nearest.high),
+        courses=_courses(slots, by_log, estimates.minutes_of_courses(), (met, heard)),
+        nearest_m=Spans(
+            nearest(estimates.nearest_m.low),
+            nearest(estimates.nearest_m.median),
+            nearest(estimates.nearest_m.high),
+        ),
         encounter=slots.encounter,
         time_s=slots.time_s,
-        minutes=Spans(
-            slots.credit_low_s * share.low / SECONDS_PER_MINUTE,
-            slots.credit_s * share.median / SECONDS_PER_MINUTE,
-            slots.credit_high_s * share.high / SECONDS_PER_MINUTE,
-        ),
+        minutes=minutes,
         sides=sides,
     )
+
+
+def _mean_of_sides(values: Floats, group: Ints, side: Ints, count: int) -> Floats:
+    """Return for each group the mean over its rows of a side, then over the sides it has."""
+    key = 2 * group + side
+    rows = np.bincount(key, minlength=2 * count)
+    means = group_sums(values, key, 2 * count) / np.maximum(rows, 1)
+    there = (rows > 0).reshape(count, 2)
+    return np.asarray(means.reshape(count, 2).sum(axis=1) / np.maximum(there.sum(axis=1), 1))
+
+
+def _courses(slots: Slots, by_log: Slots, courses: Floats, rows: tuple[Ints, Ints]) -> Floats:
+    """Return (m, 13) minutes on each course: what the logs say per minute, for the time together.
+
+    Args:
+        slots: of the m encounters that were met.
+        by_log: of the encounters that were heard, log by log; each is part of one that was met.
+        courses: (encounters heard, 13) their minutes.
+        rows: for each reading, the encounter met and the encounter heard.
+    """
+    heard, first = np.unique(rows[1], return_index=True)
+    met = rows[0][first]
+    heard_s = group_sums(by_log.total(by_log.credit_s)[heard], met, len(slots))
+    minutes = np.zeros((len(slots), courses.shape[1]))
+    np.add.at(minutes, met, courses[heard])
+    return np.asarray(minutes * (slots.total(slots.credit_s) / heard_s)[:, None])

@@ -235,7 +235,9 @@ class Tracing:
         return TracedCase(
             case=case,
             policy=policy,
-            contacts=contacts_of(found.own, policy, told=found.told, case_day=case.day),
+            contacts=contacts_of(
+                found.own, policy, others=found.others, owner=case.user_id, case_day=case.day
+            ),
             uploads=found.uploads,
             unreadable_uploads=found.unreadable_uploads,
             records=found.records,
