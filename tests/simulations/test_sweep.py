@@ -1,5 +1,9 @@
+import csv
 import json
+import signal
+import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -7,6 +11,7 @@ from click.testing import CliRunner
 
 from simulations import sweep as module
 from simulations.sweep import Part, Row, digest, plan, play, points, sweep, values_of
+from simulations.sweep_tables import save_tables
 from tracetogether.cli.simulate import simulate
 from tracetogether.errors import MissingExtraError, ScenarioError, StoreError
 
@@ -63,20 +68,41 @@ def test_two_workers_give_the_same_rows(rows: list[Row]) -> None:
     assert sweep(parts(adoption=["0.5", "1"]), workers=2) == rows
 
 
+STOPPING = """
+import sys, threading
+from pathlib import Path
+from simulations import sweep as module
+played = []
+play = module.play
+def stopping(part):
+    if len(played) == 2:
+        threading.Event().wait()  # in the middle of the third, until it is killed
+    played.append(part)
+    return play(part)
+module.play = stopping
+settings = dict(word.split("=") for word in sys.argv[2:])
+vary = {"adoption": ["0.5", "1"]}
+parts = module.plan("train-carriage", vary, seeds=2, settings=settings, cases=3)
+module.sweep(parts, folder=Path(sys.argv[1]))
+"""
+
+
 def test_a_killed_sweep_goes_on(
     rows: list[Row], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    folder, played = tmp_path / "sweep", []
-
-    def killed(part: Part) -> Row:
-        if len(played) == 2:
-            raise KeyboardInterrupt
-        played.append(part)
-        return play(part)
-
-    monkeypatch.setattr(module, "play", killed)
-    with pytest.raises(KeyboardInterrupt):
-        sweep(parts(adoption=["0.5", "1"]), folder=folder)
+    """Killed by the system in the middle of a part, with no chance to tidy up."""
+    folder = tmp_path / "sweep"
+    words = [f"{key}={value}" for key, value in SHORT.items()]
+    child = subprocess.Popen([sys.executable, "-c", STOPPING, str(folder), *words])
+    try:
+        deadline = time.monotonic() + 300
+        while len(list(folder.glob("part-*.json"))) < 2:
+            assert child.poll() is None, "it ended by itself"
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+    finally:
+        child.kill()
+        assert child.wait() == -signal.SIGKILL
     rest = []
     monkeypatch.setattr(module, "play", lambda part: (rest.append(part), play(part))[1])
     told: list[tuple[int, int]] = []
@@ -87,6 +113,41 @@ def test_a_killed_sweep_goes_on(
     assert digest(again) == digest(rows)
     assert len(rest) == 2
     assert told == [(3, 4), (4, 4)]
+
+
+def test_rows_and_points_as_tables(rows: list[Row], tmp_path: Path) -> None:
+    broken = [*rows, {"settings": {"people.adoption": "7"}, "seed": 1, "error": "ScenarioError: x"}]
+    made = save_tables(broken, points(broken), tmp_path)
+    assert {file.name for file in made} >= {"rows.csv", "points.csv"}
+    with (tmp_path / "rows.csv").open(newline="") as file:
+        lines = list(csv.DictReader(file))
+    assert [line["digest"] for line in lines] == [*(row["digest"] for row in rows), ""]
+    assert lines[0]["people.adoption"] == "0.5"
+    assert int(lines[2]["recorded"]) == rows[2]["recorded"]
+    assert float(lines[2]["battery_percent_per_hour_android"]) > 0
+    assert int(lines[2]["by_systems_android-android_windows"]) > 0
+    assert lines[4]["error"] == "ScenarioError: x"
+    with (tmp_path / "points.csv").open(newline="") as file:
+        half, whole, seven = csv.DictReader(file)
+    assert float(half["recorded_low"]) <= float(half["recorded"]) < float(whole["recorded"])
+    assert (seven["runs"], seven["failed"], seven["recorded"]) == ("1", "1", "")
+
+
+def test_the_same_tables_as_parquet(rows: list[Row], tmp_path: Path) -> None:
+    parquet = pytest.importorskip("pyarrow.parquet", reason="needs the parquet extra")
+    save_tables(rows, points(rows), tmp_path)
+    table = parquet.read_table(tmp_path / "rows.parquet").to_pydict()
+    assert table["digest"] == [row["digest"] for row in rows]
+    assert table["recorded"] == [row["recorded"] for row in rows]
+    assert parquet.read_table(tmp_path / "points.parquet").num_rows == 2
+
+
+def test_without_pyarrow_there_is_csv_alone(
+    rows: list[Row], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    made = save_tables(rows, points(rows), tmp_path)
+    assert [file.name for file in made] == ["rows.csv", "points.csv"]
 
 
 def test_failures_are_data(rows: list[Row]) -> None:
@@ -142,6 +203,7 @@ def test_from_the_command_line(rows: list[Row], tmp_path: Path) -> None:
     assert said["digest"] == digest(rows)
     assert [point["settings"]["people.adoption"] for point in said["points"]] == ["0.5", "1"]
     assert (folder / "adoption.png").read_bytes().startswith(b"\x89PNG")
+    assert (folder / "points.csv").read_text("utf-8").count("\n") == 3
     shown = CliRunner().invoke(simulate, [*words, "--cases", "3", "--out", str(folder)])
     assert said["digest"] in shown.stdout
 

@@ -8,6 +8,7 @@ from rich.table import Table
 
 from simulations.curves import ADOPTION, save_curve
 from simulations.sweep import Point, digest, plan, points, sweep, values_of
+from simulations.sweep_tables import save_tables
 from tracetogether.cli.console import err, out, print_json, progress
 from tracetogether.cli.simulate_settings import read_settings, setting
 from tracetogether.errors import MissingExtraError
@@ -40,7 +41,7 @@ CURVE = "adoption.png"
     "folder",
     type=click.Path(file_okay=False, path_type=Path),
     metavar="DIR",
-    help="Keep every finished run there; the same command goes on from it.",
+    help="Keep every finished run there, and tables of all; the same command goes on from it.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 def sweep_scenario(
@@ -65,6 +66,8 @@ def sweep_scenario(
     with progress(f"{len(parts)} runs") as told:
         rows = sweep(parts, folder=folder, workers=workers, cluster=cluster, on_progress=told)
     found = points(rows)
+    if folder is not None:
+        save_tables(rows, found, folder)
     if folder is not None and all(ADOPTION in point.settings for point in found):
         try:
             save_curve(found, folder / CURVE)
