@@ -9,7 +9,7 @@ that were measured for both (corrections +7.4 dB, transmit powers +1.4 dB).
 import csv
 from collections import defaultdict
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Self
 
@@ -76,6 +76,19 @@ class ModelOffsets:
 
 
 @dataclass(frozen=True, slots=True)
+class Shift:
+    """What recordings with known distances showed of one phone model beside the table.
+
+    Attributes:
+        db: what it adds to the attenuation, to be taken out.
+        sd_db: what stays unknown of the model.
+    """
+
+    db: float
+    sd_db: float
+
+
+@dataclass(frozen=True, slots=True)
 class Attenuation:
     """Attenuation of each reading, and how far the phones' radios leave it unknown.
 
@@ -101,11 +114,15 @@ class Calibration:
         models: lower-case name -> offsets; empty without a table.
         transmit: prior of transmit power for other phones.
         receive: prior of receiver corrections for other phones.
+        receive_shifts, transmit_shifts: lower-case name -> what was learned of the model as
+            receiver and as transmitter (proximity.phones); none of it is in a table.
     """
 
     models: dict[str, ModelOffsets]
     transmit: TransmitPrior = EXPOSURE_NOTIFICATION_TRANSMIT
     receive: ReceivePrior = RECEIVE
+    receive_shifts: dict[str, Shift] = field(default_factory=dict)
+    transmit_shifts: dict[str, Shift] = field(default_factory=dict)
 
     @classmethod
     def prior(cls, transmit: TransmitPrior = EXPOSURE_NOTIFICATION_TRANSMIT) -> Self:
@@ -126,8 +143,8 @@ class Calibration:
         try:
             with Path(path).open(encoding="utf-8-sig", newline="") as file:
                 for maker, model, offsets in _rows(Path(path), csv.reader(file), transmit):
-                    rows[_key(model)].append(offsets)
-                    rows[_key(f"{maker} {model}")].append(offsets)
+                    rows[model_key(model)].append(offsets)
+                    rows[model_key(f"{maker} {model}")].append(offsets)
         except FileNotFoundError:
             raise CalibrationError(f"there is no calibration table {path}") from None
         except OSError as error:
@@ -144,15 +161,15 @@ class Calibration:
         A model in the table takes the table's numbers, another the prior's. A reading's own
         transmit power counts only where there is no table.
         """
-        correction, correction_variance = self._column(
+        correction = self._column(
             sightings.observer_model,
-            {name: (m.correction_db, m.correction_sd_db) for name, m in self.models.items()},
-            (self.receive.mean_db, self.receive.sd_db),
+            {name: m.correction_db for name, m in self.models.items()},
+            self.receive.mean_db,
         )
-        transmit, transmit_variance = self._column(
+        transmit = self._column(
             sightings.peer_model,
-            {name: (m.transmit_dbm, m.transmit_sd_db) for name, m in self.models.items()},
-            (self.transmit.mean_dbm, self.transmit.sd_db),
+            {name: m.transmit_dbm for name, m in self.models.items()},
+            self.transmit.mean_dbm,
         )
         if not self.models:
             told = sightings.tx_power_dbm
@@ -160,39 +177,40 @@ class Calibration:
             plausible = (told >= -127) & (told <= 20)  # range of the Core Specification
             loss = self.transmit.nominal_dbm - self.transmit.mean_dbm
             transmit = np.where(plausible, told - loss, transmit)
-        return Attenuation(
-            db=transmit - (sightings.rssi_dbm + correction),
-            phone_variance_db2=correction_variance + transmit_variance,
-        )
+        db = transmit - (sightings.rssi_dbm + correction)
+        for models, shifts in (
+            (sightings.observer_model, self.receive_shifts),
+            (sightings.peer_model, self.transmit_shifts),
+        ):
+            if shifts:
+                db -= self._column(models, {name: one.db for name, one in shifts.items()}, 0.0)
+        receive_variance, transmit_variance = self.phone_variances(sightings)
+        return Attenuation(db, receive_variance + transmit_variance)
 
     def phone_variances(self, sightings: Sightings) -> tuple[Floats, Floats]:
         """Return of each reading what is unknown of its receiver's and its transmitter's model.
 
         Variances in dB^2; their sum is ``Attenuation.phone_variance_db2``.
         """
-        receive = self._column(
-            sightings.observer_model,
-            {name: (0.0, m.correction_sd_db) for name, m in self.models.items()},
-            (0.0, self.receive.sd_db),
-        )[1]
-        transmit = self._column(
-            sightings.peer_model,
-            {name: (0.0, m.transmit_sd_db) for name, m in self.models.items()},
-            (0.0, self.transmit.sd_db),
-        )[1]
-        return receive, transmit
+        receive = {name: m.correction_sd_db for name, m in self.models.items()}
+        receive |= {name: one.sd_db for name, one in self.receive_shifts.items()}
+        transmit = {name: m.transmit_sd_db for name, m in self.models.items()}
+        transmit |= {name: one.sd_db for name, one in self.transmit_shifts.items()}
+        return (
+            self._column(sightings.observer_model, receive, self.receive.sd_db) ** 2,
+            self._column(sightings.peer_model, transmit, self.transmit.sd_db) ** 2,
+        )
 
     @staticmethod
-    def _column(
-        models: Labels, known: dict[str, tuple[float, float]], prior: tuple[float, float]
-    ) -> tuple[Floats, Floats]:
-        """Return mean and variance for each row's model."""
+    def _column(models: Labels, known: dict[str, float], prior: float) -> Floats:
+        """Return the number of each row's model."""
         # Code -1, unknown, picks the last entry: the prior.
-        table = np.array([*(known.get(_key(name), prior) for name in models.names), prior])
-        return table[models.codes, 0], table[models.codes, 1] ** 2
+        table = np.array([*(known.get(model_key(name), prior) for name in models.names), prior])
+        return np.asarray(table[models.codes])
 
 
-def _key(name: str) -> str:
+def model_key(name: str) -> str:
+    """Return a phone model's name as tables of models have it."""
     return " ".join(name.lower().split())
 
 

@@ -39,7 +39,7 @@ class PairDistances:
         pair_of_directed: (p,) the judged pair of each directed pair of the soundings.
         kept: (q,) log10 distance.
         kept_sd: (q,) its standard deviation.
-        slots: (q,) in how many slots the pair was heard (the better direction's).
+        moving_variance: (q,) how the log10 distance varies about that.
     """
 
     first: Ints
@@ -47,7 +47,7 @@ class PairDistances:
     pair_of_directed: Ints
     kept: Floats
     kept_sd: Floats
-    slots: Floats
+    moving_variance: Floats
 
 
 def pair_distances(soundings: Soundings, logs: Logs, model: ProximityModel) -> PairDistances:
@@ -77,8 +77,15 @@ def pair_distances(soundings: Soundings, logs: Logs, model: ProximityModel) -> P
         + slot_noise_db2(most, model)
         + _of_directions(offsets, model, weight, row, count) * halved
     )
-    distance = (model.slope_db * model.kept_decades) ** 2
-    share = distance / (distance + noise)
+    minutes = np.zeros(count)
+    np.maximum.at(minutes, row, soundings.pair_minutes())
+    variance = model.kept_variance(minutes)
+    distance = model.slope_db**2 * variance
+    # People may sit apart from all others: so much of what was taken for an offset is distance.
+    lone = offsets.distance_share * offsets.variance_db2
+    apart = group_sums(weight * lone, row, count) / total
+    usual = group_sums(weight * offsets.distance_share * offsets.db, row, count) / total
+    share = (distance + apart) / (distance + noise)
     hearing = (hearing_of_own_log if logs is Logs.OWN else hearing_of_both_logs)(soundings)
     odds = log_odds(
         group_sums(hearing.heard, row, count),
@@ -87,10 +94,11 @@ def pair_distances(soundings: Soundings, logs: Logs, model: ProximityModel) -> P
     )
     kept = (
         np.log10(model.distance_m)
-        + share * mean / model.slope_db
+        + (usual + share * mean) / model.slope_db
         - model.detection_decades * (odds - model.detection_logit)
     )
-    return PairDistances(first, second, row, kept, model.kept_decades * np.sqrt(1 - share), most)
+    kept_sd = np.sqrt(variance * (1 - share))
+    return PairDistances(first, second, row, kept, kept_sd, model.moving_variance(minutes))
 
 
 def _of_directions(
@@ -101,9 +109,15 @@ def _of_directions(
     return group_sums(weight * variance, row, count) / group_sums(weight, row, count)
 
 
-def movement_share(slots: Floats, model: ProximityModel) -> Floats:
-    """Return which share of a stray of attenuation, averaged over so many slots, is movement."""
-    moving = (model.slope_db * model.moving_decades) ** 2
+def movement_share(variance: Floats, slots: Floats, model: ProximityModel) -> Floats:
+    """Return which share of a stray of attenuation, averaged over so many slots, is movement.
+
+    Args:
+        variance: of the log10 distance about what the pair keeps.
+        slots: how many.
+        model: the figures.
+    """
+    moving = model.slope_db**2 * variance
     return np.asarray(moving / (moving + slot_noise_db2(slots, model)))
 
 
@@ -127,8 +141,9 @@ def movement(
     smooth = np.divide(
         _spread_over_time(mean, model.slow_minutes), near, out=np.zeros(shape), where=near > 1e-3
     )
-    share = np.where(near > 1e-3, movement_share(near, model), 0.0)
-    return share * smooth / model.slope_db, model.moving_decades * np.sqrt(1 - share)
+    variance = distances.moving_variance[:, None]
+    share = np.where(near > 1e-3, movement_share(variance, near, model), 0.0)
+    return share * smooth / model.slope_db, np.sqrt(variance * (1 - share))
 
 
 def _spread_over_time(values: Floats, minutes: float) -> Floats:

@@ -1,12 +1,13 @@
 """The posterior as an estimator that can be judged: windows and minutes, set right on other scenes.
 
-The figures of the model stay as they are; what is fitted to the training scenes is how its
-log-odds become probabilities (per length of window and radius), and by how much distances
-and the widths of intervals have to be corrected (per radius, from scenes with tracks).
+Fitted to the training scenes are: phone models, level and exponent (proximity.phones); how log-odds
+become probabilities (per length of window and radius); by how much distances and the widths of
+intervals have to be corrected (per radius, from scenes with tracks). The other figures stay: those
+of one recording travel badly.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 import numpy as np
@@ -17,7 +18,8 @@ from tracetogether.proximity.calibration import Calibration
 from tracetogether.proximity.distances import PairDistances, movement_share, pair_distances
 from tracetogether.proximity.judging import PairMinutes, WindowScores
 from tracetogether.proximity.log_odds import LogOdds
-from tracetogether.proximity.model import MODEL, ProximityModel
+from tracetogether.proximity.model import MODEL, PHYSICS, ProximityModel
+from tracetogether.proximity.phones import Phones, learned_phones
 from tracetogether.proximity.posterior import (
     Correction,
     Posterior,
@@ -55,34 +57,51 @@ class _Known:
 
 @dataclass(frozen=True, slots=True)
 class PosteriorJudge:
-    """The posterior with its figures.
+    """The posterior: figures from published physics, phones as the training scenes show them.
+
+    Positions of all logs are sought with the figures as they are, for their offsets come from the
+    scene itself: so the folds of an evaluation share what takes long.
 
     Attributes:
-        model: the figures.
+        model: figures to be used as they are; None for PHYSICS, and to learn phones.
         effort: how long positions are sought.
         name, logs: as every estimator's.
     """
 
-    model: ProximityModel = MODEL
+    model: ProximityModel | None = None
     effort: Effort = EFFORT
     name: str = "posterior"
     logs: frozenset[Logs] = frozenset(Logs)
-    # What a scene's signals say does not depend on what was fitted: the folds share it.
-    _known: dict[int, _Known] = field(default_factory=dict, repr=False, compare=False)
+    _shared: dict[int, _Known] = field(default_factory=dict, repr=False, compare=False)
 
     def fit(self, scenes: Sequence[Scene], *, calibration: Calibration) -> "FittedPosterior":
-        """Return the posterior, to be set right on ``scenes`` when asked."""
-        return FittedPosterior(tuple(scenes), calibration, self.model, self.effort, self._known)
+        """Return the posterior with what ``scenes`` show, to be set right on them when asked."""
+        fitted = FittedPosterior(
+            tuple(scenes), calibration, self.model or PHYSICS, self.effort, _shared=self._shared
+        )
+        if self.model is not None or not self.logs & {Logs.OWN, Logs.PAIR}:
+            return fitted
+        return replace(fitted, learned=learned_phones(scenes, calibration, PHYSICS), _known={})
 
 
 @dataclass(frozen=True, slots=True)
 class FittedPosterior:
-    """The posterior with the scenes that it is set right on."""
+    """The posterior with the scenes that it is set right on.
+
+    Attributes:
+        training: those scenes.
+        calibration: what is known of phone models.
+        model: the figures.
+        effort: how long positions are sought.
+        learned: what the training scenes show of phones and figures, for own and paired logs.
+    """
 
     training: tuple[Scene, ...]
     calibration: Calibration
     model: ProximityModel = MODEL
     effort: Effort = EFFORT
+    learned: Phones | None = None
+    _shared: dict[int, _Known] = field(default_factory=dict, repr=False, compare=False)
     _known: dict[int, _Known] = field(default_factory=dict, repr=False, compare=False)
     _log_odds: dict[tuple[Logs, float, float], LogOdds] = field(
         default_factory=dict, repr=False, compare=False
@@ -124,39 +143,49 @@ class FittedPosterior:
 
     def posterior(self, scene: Scene, logs: Logs) -> Posterior:
         """Return the posterior of a scene, not set right."""
-        known = self._scene(scene)
+        known = self._scene(scene, logs)
         if logs not in known.posteriors:
             known.posteriors[logs] = (
                 of_positions(known.soundings, self.model, self.effort)
                 if logs is Logs.ALL and may_seek_positions(known.soundings, self.effort)
-                else of_signals(known.soundings, self._distances(known, logs), self.model)
+                else of_signals(known.soundings, self._distances(known, logs), self._model(logs))
             )
         return known.posteriors[logs]
 
-    def _scene(self, scene: Scene) -> _Known:
-        return _scene(self._known, scene, self.calibration)
+    def _model(self, logs: Logs) -> ProximityModel:
+        return self.model if self.learned is None or logs is Logs.ALL else self.learned.model
+
+    def _scene(self, scene: Scene, logs: Logs) -> _Known:
+        """Return what is known of a scene so far, at first its soundings."""
+        learned = None if logs is Logs.ALL else self.learned
+        store = self._shared if learned is None else self._known
+        found = store.get(id(scene))
+        if found is None or found.scene is not scene:
+            calibration = self.calibration if learned is None else learned.calibration
+            found = _Known(scene, sound(scene.sightings, calibration))
+            store[id(scene)] = found
+        return found
 
     def _distances(self, known: _Known, logs: Logs) -> PairDistances:
         if logs not in known.distances:
-            known.distances[logs] = pair_distances(known.soundings, logs, self.model)
+            known.distances[logs] = pair_distances(known.soundings, logs, self._model(logs))
         return known.distances[logs]
 
     def _features(
         self, scene: Scene, logs: Logs, window_s: float, within_m: float
     ) -> tuple[Windows, Floats]:
         """Return the windows of a scene, and (w, k) log-odds of their being near."""
-        known = self._scene(scene)
+        known, model = self._scene(scene, logs), self._model(logs)
         soundings, distances = known.soundings, self._distances(known, logs)
         windows = Windows.of(scene, logs, window_s)
         cell, slots_of_window = _cells(windows, soundings)
         stray = soundings.level_of_reading_db - soundings.pair_levels()[soundings.pair_of_reading]
         moved = windows.mean(stray)
-        share = movement_share(slots_of_window, self.model)
         row = _rows(windows, distances.first, distances.second, len(soundings.names))
-        log10_m = distances.kept[row] + share * moved / self.model.slope_db
-        spread = np.sqrt(
-            distances.kept_sd[row] ** 2 + self.model.moving_decades**2 * (1 - share) + _SIGNAL_SD**2
-        )
+        moving = distances.moving_variance[row]
+        share = movement_share(moving, slots_of_window, model)
+        log10_m = distances.kept[row] + share * moved / model.slope_db
+        spread = np.sqrt(distances.kept_sd[row] ** 2 + moving * (1 - share) + _SIGNAL_SD**2)
         excess = (np.log10(within_m) - log10_m) / spread
         features = [log_ndtr(excess) - log_ndtr(-excess)]
         if logs is Logs.ALL:
@@ -231,15 +260,6 @@ class FittedPosterior:
         if logs is Logs.ALL:  # a room's positions err together: scenes are counted, not pairs
             width *= 1 + 1 / len(parts)
         return Correction(shift, width)
-
-
-def _scene(known: dict[int, _Known], scene: Scene, calibration: Calibration) -> _Known:
-    """Return what is known of a scene so far, at first its soundings."""
-    found = known.get(id(scene))
-    if found is None or found.scene is not scene:
-        found = _Known(scene, sound(scene.sightings, calibration))
-        known[id(scene)] = found
-    return found
 
 
 def tracked_s(posterior: Posterior, scene: Scene) -> Floats:

@@ -11,7 +11,10 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Final, Self
 
+import numpy as np
+
 from tracetogether.errors import CalibrationError
+from tracetogether.units import Floats
 
 REFERENCE_M: Final = 2.0
 """Path loss is given at this distance, about which the recordings' distances lie: there the
@@ -37,8 +40,10 @@ class ProximityModel:
         minute_sd_db: fitted. Error of a minute that both directions share and the next does not.
         single_sd_db: fitted. Error of a minute in one direction alone.
         distance_m: fitted. Median distance of people who hear each other.
-        kept_decades: fitted. How log10 distance differs between pairs.
-        moving_decades: fitted. How it moves about what a pair keeps, as seen over 15 minutes.
+        kept_decades: fitted. How log10 distance differs between pairs, their whole day seen.
+        moving_decades: fitted. How it moves about that.
+        moving_minutes: time in which that movement falls to 1/e of its correlation: who is seen
+            for a minute has hardly moved, who is seen for an hour has.
         apart_decades: how the mean log10 distance of one person to all others differs between
             people; keeps their offset from taking all of it.
         detection_decades: fitted. How far log10 distance falls per unit of the log-odds
@@ -66,8 +71,9 @@ class ProximityModel:
     minute_sd_db: float = 2.0
     single_sd_db: float = 2.2
     distance_m: float = 2.3
-    kept_decades: float = 0.22
-    moving_decades: float = 0.13
+    kept_decades: float = 0.185
+    moving_decades: float = 0.17
+    moving_minutes: float = 10.0
     apart_decades: float = 0.06
     detection_decades: float = 0.02
     detection_logit: float = -0.2
@@ -96,6 +102,22 @@ class ProximityModel:
     def typical_db(self) -> float:
         """Attenuation at the median distance."""
         return self.level_db + self.slope_db * math.log10(self.distance_m / REFERENCE_M)
+
+    def movement_kept(self, minutes: Floats) -> Floats:
+        """Return which share of the variance of movement a mean over so many minutes keeps.
+
+        That of a process whose correlation falls exponentially; 1 for a moment.
+        """
+        turns = np.maximum(minutes / self.moving_minutes, 1e-3)
+        return np.asarray(2 / turns**2 * (turns + np.expm1(-turns)))
+
+    def kept_variance(self, minutes: Floats) -> Floats:
+        """Return how log10 distance varies between pairs that are seen for so many minutes."""
+        return self.kept_decades**2 + self.moving_decades**2 * self.movement_kept(minutes)
+
+    def moving_variance(self, minutes: Floats) -> Floats:
+        """Return how log10 distance varies about its mean over so many minutes."""
+        return self.moving_decades**2 * (1 - self.movement_kept(minutes))
 
     @classmethod
     def load(cls, path: str | Path) -> Self:
@@ -143,3 +165,28 @@ _MAY_BE_ZERO: Final = frozenset(
 
 MODEL: Final = ProximityModel()
 """The built-in figures."""
+
+PHYSICS: Final = ProximityModel(
+    level_db=58.2,
+    exponent=1.3,
+    level_sd_db=2.0,
+    receiver_sd_db=3.0,
+    transmitter_sd_db=2.0,
+    pair_sd_db=2.0,
+    direction_sd_db=1.0,
+    slow_sd_db=3.5,
+    slow_minutes=3.0,
+    minute_sd_db=2.0,
+    single_sd_db=2.2,
+    distance_m=2.0,
+    kept_decades=0.2,
+    moving_decades=0.17,
+)
+"""What was known before anybody's recording is fitted, from publications.
+
+level_db: free space at 2.44 GHz (46.2 dB at 2 m), and 6 dB at either end for pockets and bodies
+(carrying shifts the mean by 4 to 8 dB). exponent: MITRE 1.06, Herald 0.97, Lanfer et al. 0.9 to
+1.9. receiver_sd_db, transmitter_sd_db: what a calibrated phone keeps (3.0, and 1.4 to 2.1).
+Errors of minutes: turning around, 9 to 11 dB from least to most; packets of one scan, 3.3 to
+3.7 dB, less what a minute averages. distance_m: the 2 m of the NHS app's smoother.
+"""

@@ -21,15 +21,20 @@ from tracetogether.units import Floats
 
 @dataclass(frozen=True, slots=True)
 class Offsets:
-    """(p,) Offsets of each directed pair's receiver and transmitter, and what stays unknown.
+    """(p,) Offsets of each directed pair's receiver and transmitter, as the other pairs show them.
+
+    The pair's own readings have no part in it: a pair heard alone says nothing of offsets.
 
     Attributes:
         db: best estimate of what the two add to the attenuation.
         variance_db2: of that estimate.
+        distance_share: which share of an error in it is distance: people may sit apart from
+            all the others.
     """
 
     db: Floats
     variance_db2: Floats
+    distance_share: Floats
 
 
 def slot_noise_db2(slots: Floats, model: ProximityModel) -> Floats:
@@ -48,25 +53,27 @@ def offsets_of_own_log(soundings: Soundings, model: ProximityModel) -> Offsets:
     people = len(soundings.names) + 1
     observer = soundings.observer + 1
     stray = soundings.pair_levels() - model.typical_db
-    distance = (model.slope_db * model.kept_decades) ** 2
-    own_pair = model.pair_sd_db**2 + model.direction_sd_db**2 + model.transmitter_sd_db**2
     # A pair's own noise is not asked for here, for the reason above: that of ten slots stands.
     peer_variance = (
-        distance
-        + own_pair
+        model.slope_db**2 * model.kept_variance(soundings.pair_minutes())
+        + model.pair_sd_db**2
+        + model.direction_sd_db**2
+        + model.transmitter_sd_db**2
         + soundings.transmit_variance_db2
         + slot_noise_db2(np.full(soundings.pairs, 10.0), model)
     )
     weight = 1 / peer_variance
-    total = group_sums(weight, observer, people)[observer]
-    mean = group_sums(weight * stray, observer, people)[observer] / total
-    receiver = model.receiver_sd_db**2 + model.level_sd_db**2 + soundings.receive_variance_db2
-    apart = (model.slope_db * model.apart_decades) ** 2 + 1 / total
+    others = group_sums(weight, observer, people)[observer] - weight
+    total = group_sums(weight * stray, observer, people)[observer] - weight * stray
+    apart = (model.slope_db * model.apart_decades) ** 2
+    common = model.receiver_sd_db**2 + model.level_sd_db**2 + apart + soundings.receive_variance_db2
+    # Of an only peer nothing is left, but for rounding.
+    others = np.maximum(others, 0.0)
+    unknown = common / (1 + common * others)
     return Offsets(
-        db=receiver / (receiver + apart) * mean,
-        variance_db2=receiver * apart / (receiver + apart)
-        + model.transmitter_sd_db**2
-        + soundings.transmit_variance_db2,
+        db=unknown * total,
+        variance_db2=unknown + model.transmitter_sd_db**2 + soundings.transmit_variance_db2,
+        distance_share=apart / common,
     )
 
 
@@ -75,7 +82,7 @@ def offsets_of_all_logs(soundings: Soundings, model: ProximityModel) -> Offsets:
     people = len(soundings.names) + 1
     rows, stray = np.arange(soundings.pairs), soundings.pair_levels() - model.typical_db
     rest = (
-        (model.slope_db * model.kept_decades) ** 2
+        model.slope_db**2 * model.kept_variance(soundings.pair_minutes())
         + model.pair_sd_db**2
         + model.direction_sd_db**2
         + slot_noise_db2(soundings.slot_counts(), model)
@@ -98,7 +105,12 @@ def offsets_of_all_logs(soundings: Soundings, model: ProximityModel) -> Offsets:
     weighted = design / rest[:, None]
     covariance = np.linalg.inv(design.T @ weighted + np.diag(1 / prior))
     effects = covariance @ (weighted.T @ stray)
+    fitted = design @ effects
+    variance = np.einsum("pi,ij,pj->p", design, covariance, design)
+    # What the fit would be without the pair itself (identity of least squares).
+    leverage = variance / rest
     return Offsets(
-        db=design @ effects,
-        variance_db2=np.einsum("pi,ij,pj->p", design, covariance, design),
+        db=stray - (stray - fitted) / (1 - leverage),
+        variance_db2=variance / (1 - leverage),
+        distance_share=np.zeros(soundings.pairs),
     )

@@ -21,6 +21,7 @@ from tracetogether.proximity.smoothed import Smoothed
 from tracetogether.units import Floats, Ints
 
 _SAME_SCENE_S: Final = 900.0  # encounters no farther apart than this tell of one another
+_USUAL_MINUTES: Final = np.array(30.0)  # that an encounter is taken to be seen for
 _WIDTH: Final = 1.2  # exp05: so wide that 90 % of intervals of minutes are right
 # Of what is unknown of a pair of phones, the part that its receiver makes up.
 _RECEIVER_SHARE: Final = RECEIVE.sd_db**2 / (
@@ -58,7 +59,11 @@ class OwnLog:
                 within_pair_db=float(np.linalg.norm(varying)),
                 correlation_s=60 * model.slow_minutes,
             ),
-            prior=DistancePrior(model.distance_m, model.kept_decades, model.moving_decades),
+            prior=DistancePrior(
+                model.distance_m,
+                float(np.sqrt(model.kept_variance(_USUAL_MINUTES))),
+                float(np.sqrt(model.moving_variance(_USUAL_MINUTES))),
+            ),
             width=_WIDTH,
         )
 
@@ -68,7 +73,7 @@ class OwnLog:
         level = slots.total(slots.attenuation_db * slots.credit_s) / slots.total(slots.credit_s)
         mean, count = _around(slots, level - model.typical_db)
         peers = (
-            (model.slope_db * model.kept_decades) ** 2
+            model.slope_db**2 * model.kept_variance(_USUAL_MINUTES)
             + model.transmitter_sd_db**2
             + model.pair_sd_db**2
             + model.direction_sd_db**2

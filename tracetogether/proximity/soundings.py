@@ -78,6 +78,12 @@ class Soundings:
         """Return (p,) in how many slots each pair was heard."""
         return np.bincount(self.pair, minlength=self.pairs).astype(np.float64)
 
+    def pair_minutes(self) -> Floats:
+        """Return (p,) minutes from each pair's first slot to its last, both counted."""
+        last = np.flatnonzero(np.diff(self.pair, append=-1))
+        first = np.concatenate([[0], last[:-1] + 1]) if len(last) else last
+        return np.asarray((self.slot[last] - self.slot[first] + 1) * (SLOT_S / 60))
+
     def pair_levels(self) -> Floats:
         """Return (p,) the mean over each pair's slots of their attenuation."""
         return group_sums(self.attenuation_db, self.pair, self.pairs) / self.slot_counts()

@@ -1,0 +1,199 @@
+"""What recordings with known distances show of phone models that no table knows.
+
+    attenuation of a directed pair = level + slope * log10(distance) + scene
+                                     + receiver + transmitter
+                                     + model as receiver + model as transmitter + error
+
+Solved for everything at once, each drawn to its prior: people and scenes by the figures of the
+posterior; models by how phones differ, those of the calibration table by what a measurement
+leaves; and the transmitters that no table knows have one offset in common, as an app sends at a
+power of its own, which its recordings seldom tell. Level and slope are physics, and are believed: a
+recording of unknown phones tells little of them.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+import numpy as np
+
+from tracetogether.labels import Labels
+from tracetogether.proximity.calibration import Calibration, Shift, model_key
+from tracetogether.proximity.known_slots import KnownSlots
+from tracetogether.proximity.model import ProximityModel
+from tracetogether.proximity.offsets import slot_noise_db2
+from tracetogether.proximity.scene import Scene
+from tracetogether.proximity.sums import group_sums
+from tracetogether.units import Floats, Ints
+
+LEVEL_SD_DB: Final = 3.0
+"""How sure the level of the figures is: free space, and bodies and pockets at either end."""
+
+EXPONENT_SD: Final = 0.3
+"""How sure their exponent is: recordings lie between 1 and 2."""
+
+_APP_SD_DB: Final = 10.0  # Android's four power settings span 14 dB, other systems add more
+_MEASURED_SD_DB: Final = 2.0  # what a measured model's phones differ by (1.4 to 3.0 dB)
+_MEASURED_DB2: Final = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Phones:
+    """What was learned.
+
+    Attributes:
+        calibration: as given, with the shifts of the models that were seen.
+        model: as given, with level and exponent.
+    """
+
+    calibration: Calibration
+    model: ProximityModel
+
+
+@dataclass(frozen=True, slots=True)
+class _Ways:
+    """The directed pairs of a scene with a known distance.
+
+    receiving and sending are numbers into the recording's models, -1 where no model is told.
+    """
+
+    level: Floats
+    decades: Floats
+    slots: Floats
+    receiver: Ints
+    transmitter: Ints
+    receiving: Ints
+    sending: Ints
+
+
+def learned_phones(
+    scenes: Sequence[Scene], calibration: Calibration, model: ProximityModel
+) -> Phones:
+    """Return the calibration and the model with what ``scenes`` show.
+
+    Args:
+        scenes: those without a known distance teach nothing.
+        calibration: what is known of phone models.
+        model: level and exponent to start from, and the spreads of offsets.
+    """
+    known = [
+        (scene, part) for scene in scenes if (part := KnownSlots.of(scene, calibration)) is not None
+    ]
+    receivers = _variances(known, receiving=True)
+    transmitters = _variances(known, receiving=False)
+    columns = 3 + len(receivers) + len(transmitters)
+    prior = np.concatenate(
+        [
+            [LEVEL_SD_DB**2, (10 * EXPONENT_SD) ** 2, _APP_SD_DB**2],
+            [
+                *(_prior(variance) for variance in receivers.values()),
+                *(_prior(variance) for variance in transmitters.values()),
+            ],
+        ]
+    )
+    precision, pull = np.diag(1 / prior), np.zeros(columns)
+    for scene, part in known:
+        ways = _ways(scene, part, list(receivers), list(transmitters))
+        normal, right = _evidence(ways, receivers, transmitters, model)
+        precision += normal
+        pull += right
+    covariance: Floats = np.asarray(np.linalg.inv(precision), dtype=np.float64)
+    found = covariance @ pull
+    receive, transmit = {}, {}
+    for at, (name, variance) in enumerate(receivers.items(), 3):
+        receive[name] = _shift(found, covariance, [at], variance)
+    for at, (name, variance) in enumerate(transmitters.items(), 3 + len(receivers)):
+        at_all = [at] if variance < _MEASURED_DB2 else [at, 2]
+        transmit[name] = _shift(found, covariance, at_all, variance)
+    return Phones(
+        replace(calibration, receive_shifts=receive, transmit_shifts=transmit),
+        replace(
+            model,
+            level_db=model.level_db + float(found[0]),
+            exponent=max(model.exponent + float(found[1]) / 10, 0.1),
+        ),
+    )
+
+
+def _shift(found: Floats, covariance: Floats, at: list[int], variance: float) -> Shift:
+    """Return the sum of some effects, no less sure than the model was."""
+    unknown = float(covariance[np.ix_(at, at)].sum())
+    return Shift(float(found[at].sum()), float(np.sqrt(min(unknown, variance))))
+
+
+def _prior(variance: float) -> float:
+    return max(variance, _MEASURED_SD_DB**2)
+
+
+def _variances(known: Sequence[tuple[Scene, KnownSlots]], *, receiving: bool) -> dict[str, float]:
+    """Return of each model that is told what is unknown of it as receiver, or as transmitter."""
+    found: dict[str, float] = {}
+    for scene, part in known:
+        labels, variance = (
+            (scene.sightings.observer_model, part.soundings.receive_variance_db2)
+            if receiving
+            else (scene.sightings.peer_model, part.soundings.transmit_variance_db2)
+        )
+        for name, one in zip(part.models(labels), variance.tolist(), strict=True):
+            if name is not None:
+                found.setdefault(model_key(name), one)
+    return found
+
+
+def _ways(scene: Scene, part: KnownSlots, receivers: list[str], transmitters: list[str]) -> _Ways:
+    used, way = np.unique(part.way, return_inverse=True)
+    way = way.reshape(-1)
+    slots = np.bincount(way).astype(np.float64)
+
+    def numbers(labels: Labels, names: list[str]) -> Ints:
+        place = {name: n for n, name in enumerate(names)}
+        told = part.models(labels)
+        return np.array(
+            [-1 if (name := told[at]) is None else place[model_key(name)] for at in used.tolist()],
+            dtype=np.int64,
+        )
+
+    return _Ways(
+        level=group_sums(part.level, way, len(used)) / slots,
+        decades=group_sums(part.decades, way, len(used)) / slots,
+        slots=slots,
+        receiver=part.soundings.observer[used] + 1,
+        transmitter=part.soundings.peer[used] + 1,
+        receiving=numbers(scene.sightings.observer_model, receivers),
+        sending=numbers(scene.sightings.peer_model, transmitters),
+    )
+
+
+def _evidence(
+    ways: _Ways, receivers: dict[str, float], transmitters: dict[str, float], model: ProximityModel
+) -> tuple[Floats, Floats]:
+    """Return a scene's share of the normal equations, its own offsets left out of them."""
+    count = len(ways.level)
+    rows = np.arange(count)
+    noise = model.pair_sd_db**2 + model.direction_sd_db**2 + slot_noise_db2(ways.slots, model)
+    design = np.zeros((count, 3 + len(receivers) + len(transmitters) + 1))
+    design[:, 0], design[:, 1] = 1.0, ways.decades
+    told = ways.receiving >= 0
+    design[rows[told], 3 + ways.receiving[told]] = 1.0
+    told = ways.sending >= 0
+    design[rows[told], 3 + len(receivers) + ways.sending[told]] = 1.0
+    unmeasured = np.array([*(one >= _MEASURED_DB2 for one in transmitters.values()), True])
+    design[:, 2] = unmeasured[ways.sending]  # -1, not told, picks the last
+    # ... and the data beside the unknowns, to go through the same elimination.
+    design[:, -1] = ways.level - model.level_db - model.slope_db * ways.decades
+    who = [
+        np.unique(column, return_inverse=True)[1].reshape(-1)
+        for column in (ways.receiver, ways.transmitter)
+    ]
+    offsets = np.zeros((count, 1 + int(who[0].max()) + 1 + int(who[1].max()) + 1))
+    offsets[:, 0] = 1.0
+    offsets[rows, 1 + who[0]] = 1.0
+    offsets[rows, 2 + int(who[0].max()) + who[1]] = 1.0
+    spread = np.full(offsets.shape[1], model.transmitter_sd_db**2)
+    spread[: 2 + int(who[0].max())] = model.receiver_sd_db**2
+    spread[0] = model.level_sd_db**2 + 1e-6
+    weighted = design / noise[:, None]
+    mixed = offsets.T @ weighted
+    inner = offsets.T @ (offsets / noise[:, None]) + np.diag(1 / spread)
+    normal = design.T @ weighted - mixed.T @ np.linalg.solve(inner, mixed)
+    return normal[:-1, :-1], normal[:-1, -1]
