@@ -123,8 +123,9 @@ def test_every_route_but_three_is_closed_to_strangers(site: Site) -> None:
     case_id = site.operator.open_case(who.user_id)
     for method, path in guarded:
         seen = set()
-        for case in (case_id, "NONE"):
-            for body in (None, b"", b"{", b"{}", b"[" * 10_000, b'{"user_id": "x"}'):
+        bodies = (None, b"", b"{", b"{}", b"[" * 10_000, b'{"user_id": "x"}')
+        for case, sent in ((case_id, bodies), ("NONE", bodies[:1])):
+            for body in sent:
                 for bearer in (None, "", "wrong", "é", who.credential[:-1]):
                     place = path.format(case_id=case, contact_id=case, name=case)
                     status, answer = site.send(method.upper(), place, body, bearer)

@@ -25,6 +25,7 @@ from tracetogether.cli.authority_folder import (
     restore,
     served_from,
 )
+from tracetogether.cli.authority_follow import follow_up
 from tracetogether.cli.authority_import import import_cases, import_operators
 from tracetogether.cli.authority_keys import keys
 from tracetogether.cli.authority_limits import limits
@@ -51,7 +52,7 @@ def authority() -> None:
     """Run a health authority: issue TempIDs, take contact logs in, list contacts."""
 
 
-for _command in (case, user, keys, audit, limits, load, demo_data, export):
+for _command in (case, user, keys, audit, limits, load, demo_data, export, follow_up):
     authority.add_command(_command)
 case.add_command(import_cases)
 user.add_command(import_operators)

@@ -37,11 +37,7 @@ class Room:
     heard: Mapping[int, Sequence[tuple[int, Sighting]]]
 
 
-def rooms(
-    seed: int,
-    on_progress: Callable[[int, int], None] | None = None,
-    minutes: int = _MEETING_MINUTES,
-) -> tuple[Room, ...]:
+def rooms(seed: int, on_progress: Callable[[int, int], None] | None = None) -> tuple[Room, ...]:
     """Play a meeting in each kind of room, with twelve people who all have the app."""
     played = []
     for number, name in enumerate(_ROOMS):
@@ -50,7 +46,7 @@ def rooms(
         settings = {
             "people.count": str(_SEATS),
             "people.adoption": "1.0",
-            "duration_s": str(minutes * 60),
+            "duration_s": str(_MEETING_MINUTES * 60),
         }
         played.append(_room(run(load_scenario(name, settings), seed=seed + number)))
     return tuple(played)

@@ -1,0 +1,101 @@
+"""The made-up authority, and the commands that tracers and exporters use on it."""
+
+import csv
+import json
+import stat
+from pathlib import Path
+
+import openpyxl
+import pytest
+from click.testing import CliRunner
+
+from tracetogether.cli import cli, demo_days
+from tracetogether.cli.authority_folder import create_folder, opened_folder
+from tracetogether.errors import StoreError, TraceTogetherError
+
+SMALL = ["--people", "24", "--days", "4"]
+
+
+def tracetogether(*words: str, fails: type[TraceTogetherError] | None = None) -> str:
+    result = CliRunner().invoke(cli, ["authority", *words])
+    if fails is not None:
+        assert isinstance(result.exception, fails), result.output
+        return str(result.exception)
+    assert result.exit_code == 0, (result.output, result.exception)
+    return result.stdout
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a small made-up authority; its meetings last a few minutes only."""
+    place = tmp_path_factory.mktemp("made-up") / "authority"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(demo_days, "_MEETING_MINUTES", 6)
+        tracetogether("demo-data", str(place), *SMALL)
+    return place
+
+
+def facts(folder: Path, *words: str) -> dict[str, object]:
+    said: dict[str, object] = json.loads(tracetogether(*words, "--dir", str(folder), "--json"))
+    return said
+
+
+def test_a_made_up_authority_has_something_of_everything(folder: Path) -> None:
+    with opened_folder(folder) as service:
+        cases = service.casework.cases()
+        assert service.audit.verify()[0] > 20
+        acts = {one.act for one in service.audit.entries()}
+    assert len(cases) >= 4
+    assert {one.state.value for one in cases} >= {"closed", "merged"}
+    assert {"case.opened", "upload.taken", "contacts.found", "case.assigned"} <= acts
+    assert {"case.closed", "case.merged", "operator.added"} <= acts
+    listed = facts(folder, "follow-up", "list")
+    assert listed["total"]
+
+
+def test_made_up_people_never_go_among_real_ones(folder: Path, tmp_path: Path) -> None:
+    said = tracetogether("demo-data", str(folder), *SMALL, fails=StoreError)
+    assert "has users" in said
+    young = tmp_path / "young"
+    create_folder(young, now=1_900_000_000.0)
+    assert "younger" in tracetogether("demo-data", str(young), *SMALL, fails=StoreError)
+
+
+def test_exports_from_the_command_line(folder: Path, tmp_path: Path) -> None:
+    text = tracetogether("export", "--dir", str(folder))
+    rows = list(csv.DictReader(text.splitlines()))
+    assert rows
+    for ending in ("csv", "ndjson", "xlsx"):
+        path = tmp_path / f"contacts.{ending}"
+        tracetogether("export", "--dir", str(folder), "--output", str(path))
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600
+        assert "File exists" in tracetogether(
+            "export", "--dir", str(folder), "--output", str(path), fails=StoreError
+        )
+    assert (tmp_path / "contacts.csv").read_text("utf-8").split() == text.split()
+    lines = (tmp_path / "contacts.ndjson").read_text("utf-8").splitlines()
+    assert [json.loads(line)["contact_id"] for line in lines] == [one["contact_id"] for one in rows]
+    book = openpyxl.load_workbook(tmp_path / "contacts.xlsx", read_only=True)
+    ids = [row[0] for row in book["Contacts"].iter_rows(min_row=2, values_only=True)]
+    book.close()
+    assert ids == [one["contact_id"] for one in rows]
+    to_terminal = CliRunner().invoke(
+        cli, ["authority", "export", "--dir", str(folder), "--format", "xlsx"]
+    )
+    assert to_terminal.exit_code == 2
+
+
+def test_calls_from_the_command_line(folder: Path) -> None:
+    (one, *_) = facts(folder, "follow-up", "list")["contacts"]  # type: ignore[misc]
+    contact_id = one["contact_id"]
+    where = ["--dir", str(folder)]
+    assert "follow up" in tracetogether("follow-up", "call", contact_id, "symptoms", *where)
+    shown = facts(folder, "follow-up", "show", contact_id)
+    assert "symptoms" in [day["outcome"] for day in shown["calendar"]]  # type: ignore[attr-defined]
+    assert shown["priority"] == "high"
+    assert "symptoms" in tracetogether("follow-up", "show", contact_id, *where)
+    assert contact_id in tracetogether("follow-up", "list", "--state", "in_follow_up", *where)
+    assert "tom" in tracetogether("follow-up", "assign", str(one["case_id"]), "tom", *where)
+    found = facts(folder, "follow-up", "indicators")
+    assert set(found) >= {"lost", "traced_within_a_day"}
+    assert "lost" in tracetogether("follow-up", "indicators", *where)

@@ -1,0 +1,173 @@
+"""`tracetogether authority follow-up`: whom to call today, what the calls found, how it goes."""
+
+import time
+from datetime import datetime
+from pathlib import Path
+
+import click
+from rich.table import Column, Table
+
+from tracetogether.authority.casework import date_of_day, day_of
+from tracetogether.authority.desk import ContactPage, Followed
+from tracetogether.authority.followed import ContactQuery, ContactState, Outcome
+from tracetogether.authority.operators import CONSOLE
+from tracetogether.cli.authority_folder import opened_folder
+from tracetogether.cli.authority_options import as_json, folder_option
+from tracetogether.cli.console import out, print_json, utc_text
+from tracetogether.units import utc_day
+
+_MOST_SHOWN = 1_000
+_EXPLAINED = {
+    "traced_within_a_day": "contacts reached within a day of the log that named them",
+    "followed_all_days": "contacts reached on every day of follow-up",
+    "new_cases_known": "new cases who were known contacts",
+    "started_within_a_day": "cases with a first call within 24 hours",
+    "lost": "contacts lost",
+}
+
+
+@click.group("follow-up")
+def follow_up() -> None:
+    """Call contacts day by day: who is due, what was found, how well it goes."""
+
+
+@follow_up.command("list")
+@click.option("--case", "case_id", help="Of this case only.")
+@click.option(
+    "--state",
+    "states",
+    type=click.Choice([state.value for state in ContactState]),
+    multiple=True,
+    help="In this state only; may be given several times.",
+)
+@click.option("--due", is_flag=True, help="Only those to be called today.")
+@folder_option
+@as_json
+def list_followed(
+    case_id: str | None, states: tuple[str, ...], folder: Path, *, due: bool, as_json: bool
+) -> None:
+    """List contacts under follow-up, the most urgent first (a thousand at most)."""
+    query = ContactQuery(
+        case_id=case_id,
+        states=frozenset(map(ContactState, states)),
+        due_on=utc_day(time.time()) if due else None,
+        limit=_MOST_SHOWN,
+    )
+    with opened_folder(folder) as service:
+        page = service.desk.page(query)
+    if as_json:
+        contacts = [_facts(one) for one in page.contacts]
+        print_json({"total": page.total, "contacts": contacts})
+    else:
+        _print(page)
+
+
+def _facts(one: Followed) -> dict[str, object]:
+    kept = one.kept
+    return {
+        "contact_id": kept.contact_id,
+        "case_id": kept.case_id,
+        "pseudonym": one.pseudonym,
+        "state": kept.state.value,
+        "priority": kept.priority.word,
+        "reasons": list(kept.reasons),
+        "minutes": kept.minutes,
+        "probability": kept.probability,
+        "last_s": kept.last_s,
+        "until": date_of_day(kept.until_day),
+        "missed": kept.missed,
+        "symptoms": kept.symptoms,
+    }
+
+
+def _print(page: ContactPage) -> None:
+    near = Column("minutes", justify="right")
+    table = Table("contact", "case", "person", "priority", "state", near)
+    for one in page.contacts:
+        kept = one.kept
+        table.add_row(
+            kept.contact_id,
+            kept.case_id,
+            one.pseudonym,
+            kept.priority.word,
+            kept.state.value.replace("_", " "),
+            f"{kept.minutes:.0f}",
+        )
+    out().print(table)
+    out().print(f"{page.total} contacts")
+
+
+@follow_up.command()
+@click.argument("contact_id")
+@click.argument("outcome", type=click.Choice([one.value for one in Outcome]))
+@click.option(
+    "--date",
+    type=click.DateTime(["%Y-%m-%d"]),
+    help="Day of the call (UTC); today if left out.",
+)
+@folder_option
+def call(contact_id: str, outcome: str, date: datetime | None, folder: Path) -> None:
+    """Write down what a day's call to CONTACT_ID found: OUTCOME."""
+    now = time.time()
+    day = utc_day(now) if date is None else day_of(date.date())
+    with opened_folder(folder) as service:
+        followed = service.follow_up.record(contact_id, day, Outcome(outcome), now, by=CONSOLE)
+    out().print(f"{contact_id} is {followed.kept.state.value.replace('_', ' ')}", markup=False)
+
+
+@follow_up.command()
+@click.argument("contact_id")
+@folder_option
+@as_json
+def show(contact_id: str, folder: Path, *, as_json: bool) -> None:
+    """Show CONTACT_ID day by day."""
+    with opened_folder(folder) as service:
+        followed = service.desk.contact(contact_id)
+        days = service.desk.calendar(contact_id)
+    calendar = [
+        {
+            "date": date_of_day(one.day),
+            "outcome": None if one.outcome is None else one.outcome.value,
+            "by": one.by,
+        }
+        for one in days
+    ]
+    if as_json:
+        print_json({**_facts(followed), "calendar": calendar})
+        return
+    _print(ContactPage((followed,), 1, 0))
+    table = Table("day (UTC)", "outcome", "written by", "at (UTC)")
+    for one in days:
+        found = "" if one.outcome is None else one.outcome.value.replace("_", " ")
+        at = "" if one.at is None else utc_text(one.at)
+        table.add_row(date_of_day(one.day), found, one.by, at)
+    out().print(table)
+
+
+@follow_up.command()
+@click.argument("case_id")
+@click.argument("operator")
+@folder_option
+def assign(case_id: str, operator: str, folder: Path) -> None:
+    """Give CASE_ID to OPERATOR, who traces; "" gives it to nobody."""
+    with opened_folder(folder) as service:
+        service.casework.assign(case_id, operator, time.time())
+    out().print(f"{case_id} is {operator or 'nobody'}'s", markup=False)
+
+
+@follow_up.command()
+@folder_option
+@as_json
+def indicators(folder: Path, *, as_json: bool) -> None:
+    """Show WHO's indicators over everything that is kept, at most 25 days."""
+    with opened_folder(folder) as service:
+        found = service.desk.dashboard(time.time()).indicators
+    if as_json:
+        print_json(found.to_json())
+        return
+    table = Table("share", "of", "")
+    for name, explained in _EXPLAINED.items():
+        ratio = getattr(found, name)
+        share = "-" if ratio.share is None else f"{ratio.share:.0%}"
+        table.add_row(share, f"{ratio.numerator} of {ratio.denominator}", explained)
+    out().print(table)
