@@ -3,9 +3,11 @@
 import csv
 import io
 import json
-from collections.abc import Iterable, Iterator, Sequence
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain, islice
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Final
 
 from tracetogether.errors import MissingExtraError, StoreError
@@ -13,6 +15,16 @@ from tracetogether.errors import MissingExtraError, StoreError
 Cell = str | int | float | bool | None
 """What a cell holds; None leaves it empty."""
 
+MEDIA_TYPES: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "csv": "text/csv; charset=utf-8",
+        "ndjson": "application/x-ndjson",
+        "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+    }
+)
+"""The forms of files, by name, and what HTTP calls them."""
+
+_CHUNK_BYTES: Final = 65_536
 _RISKY: Final = ("=", "+", "-", "@", "\t", "\r")
 _ROWS_AT_ONCE: Final = 500
 MOST_ROWS_A_SHEET: Final = 1_048_576  # ECMA-376, as all spreadsheets read it
@@ -27,6 +39,24 @@ def harmless(value: Cell) -> Cell:
     if isinstance(value, str) and value.startswith(_RISKY):
         return f"'{value}"
     return value
+
+
+def file_of(rows: Iterable[Sequence[Cell]], form: str) -> Iterator[bytes]:
+    """Yield the bytes of a file, piece by piece; ``form`` is one of MEDIA_TYPES.
+
+    A workbook's table of contents stands at its end: it is written to a folder that only this
+    process may read, and sent from there.
+    """
+    if form == "xlsx":
+        with tempfile.TemporaryDirectory(prefix="tracetogether-") as folder:
+            path = Path(folder) / "export.xlsx"
+            write_xlsx(rows, path, title="Contacts")
+            with path.open("rb") as file:
+                while chunk := file.read(_CHUNK_BYTES):
+                    yield chunk
+    else:
+        text = csv_text(rows) if form == "csv" else ndjson_text(rows)
+        yield from (some.encode() for some in text)
 
 
 def csv_text(rows: Iterable[Sequence[Cell]]) -> Iterator[str]:

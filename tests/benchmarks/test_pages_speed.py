@@ -2,7 +2,7 @@
 
     pytest tests/benchmarks/test_pages_speed.py --benchmark-enable -s
 
-fills SQLite with 5,000 cases and 100,000 contacts; without --benchmark-enable a fiftieth of it.
+fills SQLite with 5,000 cases and 100,000 contacts; without --benchmark-enable 60 cases.
 CPU time is that of the whole process: server, store, and the one who asks.
 """
 
@@ -57,7 +57,7 @@ def pages(full: bool, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page
     place = tmp_path_factory.mktemp("speed") / "a.db"
     with SqlStore.create(place, name="SG_MOH") as store:
         world = World.of(counted_entropy(31), store=store)
-        fill(world, 5_000 if full else 100)
+        fill(world, 5_000 if full else 60)
         with serving(world) as served:
             served.operator("amira", *ALL_ROLES)
             yield served

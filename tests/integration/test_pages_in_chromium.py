@@ -238,13 +238,14 @@ def test_row_22_no_violation_and_no_barrier_on_any_page(
         page.goto(pages.url + path)
         page.evaluate("for (const one of document.querySelectorAll('details')) one.open = true")
         check(path)
-    page.goto(pages.url + walked["contact"])
-    page.locator("#reason").fill("a check")
-    page.locator("button.grave").click()
-    check("revealed")
-    page.goto(pages.url + walked["case"])
-    page.locator(".actions button").first.click()
-    check("pin")
+    if language == "en-GB":
+        page.goto(pages.url + walked["contact"])
+        page.locator("#reason").fill("a check")
+        page.locator("button.grave").click()
+        check("revealed")
+        page.goto(pages.url + walked["case"])
+        page.locator(".actions button").first.click()
+        check("pin")
     context.close()
     assert barriers == {}
     assert [one for one in wrong if "status of 404" not in one] == []

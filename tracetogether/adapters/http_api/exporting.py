@@ -1,23 +1,15 @@
 """The route by which contact lists go out: streamed, to exporters alone."""
 
-import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import StreamingResponse
 
 from tracetogether.authority.exports import Layout, layout_named
 from tracetogether.authority.service import Authority
-from tracetogether.spreadsheets import Cell, csv_text, ndjson_text, write_xlsx
+from tracetogether.spreadsheets import MEDIA_TYPES, Cell, file_of
 
-MEDIA_TYPES: Final = {
-    "csv": "text/csv; charset=utf-8",
-    "ndjson": "application/x-ndjson",
-    "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
-}
-_CHUNK_BYTES: Final = 65_536
 _Rows = Iterator[Sequence[Cell]]
 
 
@@ -53,25 +45,7 @@ def export_response(rows: _Rows, form: str, layout: Layout) -> StreamingResponse
     """Return rows as a file to be saved; never more of them in memory than a few hundred."""
     name = f"contacts-{layout.name}.{form}"
     return StreamingResponse(
-        _body(rows, form),
+        file_of(rows, form),
         media_type=MEDIA_TYPES[form],
         headers={"Content-Disposition": f'attachment; filename="{name}"'},
     )
-
-
-def _body(rows: _Rows, form: str) -> Iterator[bytes]:
-    if form == "xlsx":
-        yield from _xlsx(rows)
-    else:
-        text = csv_text(rows) if form == "csv" else ndjson_text(rows)
-        yield from (some.encode() for some in text)
-
-
-def _xlsx(rows: _Rows) -> Iterator[bytes]:
-    """Write the workbook to a folder that only this process may read, and send it."""
-    with tempfile.TemporaryDirectory(prefix="tracetogether-") as folder:
-        path = Path(folder) / "export.xlsx"
-        write_xlsx(rows, path, title="Contacts")
-        with path.open("rb") as file:
-            while chunk := file.read(_CHUNK_BYTES):
-                yield chunk
