@@ -144,14 +144,17 @@ def test_requests_are_counted_by_name_subject_and_window(store: AuthorityStore) 
 
 
 def test_many_are_counted_at_once(store: AuthorityStore) -> None:
-    many = [number.to_bytes(4, "big") for number in range(12_000)]
-    assert set(store.count_up_each("a", many, 60).values()) == {1}
-    assert store.count_up_each("a", many[:2], 60) == {many[0]: 2, many[1]: 2}
-    assert store.count_up("a", many[0], 60) == 3
-    assert store.count_up_each("b", many[:1], 60) == {many[0]: 1}
-    assert store.count_up_each("a", many[:1], 61) == {many[0]: 1}
-    assert store.count_up_each("a", [], 60) == {}
-    assert store.counted("a", many[11_999], 60) == 1
+    many = {number.to_bytes(4, "big"): 60 + number % 2 for number in range(12_000)}
+    first, second, *_ = many
+    assert set(store.count_up_each("a", many, 0).values()) == {1}
+    assert store.count_up_each("a", many, 1) == dict.fromkeys(many, 2)
+    assert store.count_up_each("a", {first: 60, second: 61}, 2) == {first: 3, second: 3}
+    assert store.count_up_each("a", {first: 60}, 4) == {}
+    assert store.count_up("a", first, 60) == 5
+    assert store.count_up_each("b", {first: 60}, 0) == {first: 1}
+    assert store.count_up_each("a", {first: 61}, 0) == {first: 1}
+    assert store.count_up_each("a", {}, 0) == {}
+    assert store.counted("a", second, 61) == 3
 
 
 def test_notes_hold_the_last_value(store: AuthorityStore) -> None:

@@ -1,6 +1,6 @@
 """How often anything may be asked: counted in the store, so that all processes count together."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, Protocol
 
@@ -47,9 +47,9 @@ class LimitStore(Protocol):
         ...
 
     def count_up_each(
-        self, name: str, subjects: Sequence[bytes], window_s: int
+        self, name: str, windows: Mapping[bytes, int], over: int
     ) -> Mapping[bytes, int]:
-        """Add one to the count of each of many different subjects and return all of them."""
+        """Add one to the count of each subject in its window; return counts above ``over``."""
         ...
 
     def counted(self, name: str, subject: bytes, window_s: int) -> int:
@@ -93,18 +93,14 @@ class Limits:
             How many of them are now, for the first time, in more logs than there can be people
             near in a quarter of an hour: they were relayed, or played back.
         """
-        by_day: dict[int, list[bytes]] = {}
-        for tempid, time in heard.items():
-            by_day.setdefault(utc_day(time), []).append(tempid.encode())
-        over = 0
-        for day, tempids in by_day.items():
-            key = self.keys.day_key(_PURPOSE, day)
-            # Kept until no log that holds them can come any more; the key goes soon afterwards.
-            until = day * SECONDS_PER_DAY + HEARERS.per_s
-            subjects = sorted(sha256(key + one)[:_SHORT] for one in tempids)
-            counts = self.store.count_up_each(HEARERS.name, subjects, until)
-            over += sum(count == HEARERS.at_most + 1 for count in counts.values())
-        return over
+        days = {day: self.keys.day_key(_PURPOSE, day) for day in set(map(utc_day, heard.values()))}
+        # Kept until no log that holds them can come any more; the key goes soon afterwards.
+        windows = {
+            sha256(days[day] + tempid.encode())[:_SHORT]: day * SECONDS_PER_DAY + HEARERS.per_s
+            for tempid, day in zip(heard, map(utc_day, heard.values()), strict=True)
+        }
+        counts = self.store.count_up_each(HEARERS.name, windows, HEARERS.at_most)
+        return sum(count == HEARERS.at_most + 1 for count in counts.values())
 
     def count(self, limit: Limit, subject: str, now: float) -> int:
         """Return how often something was counted in this window."""

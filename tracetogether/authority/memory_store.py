@@ -234,10 +234,11 @@ class MemoryStore:
         return self._counts[key]
 
     def count_up_each(
-        self, name: str, subjects: Sequence[bytes], window_s: int
+        self, name: str, windows: Mapping[bytes, int], over: int
     ) -> Mapping[bytes, int]:
-        """Add one to the count of each of many different subjects and return all of them."""
-        return {one: self.count_up(name, one, window_s) for one in subjects}
+        """Add one to the count of each subject in its window; return counts above ``over``."""
+        counts = {one: self.count_up(name, one, window_s) for one, window_s in windows.items()}
+        return {one: count for one, count in counts.items() if count > over}
 
     def counted(self, name: str, subject: bytes, window_s: int) -> int:
         """Return the count of a window."""

@@ -1,7 +1,7 @@
 """What SQLite and PostgreSQL do each in their own way: connecting, locking, days, bulk, errors."""
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -91,25 +91,26 @@ class Sqlite:
             connection.exec_driver_sql(f'INSERT INTO "{table.name}" VALUES ({places})', many)  # noqa: S608 - no value of anybody's in it
 
     def count_up_each(
-        self, connection: sa.Connection, name: str, subjects: Sequence[bytes], window_s: int
+        self, connection: sa.Connection, name: str, windows: Mapping[bytes, int], over: int
     ) -> dict[bytes, int]:
-        """Add one to each count, in one call of the driver, and read them back in a few."""
-        if not subjects:
+        """Add one to each count, in one call of the driver, and read the large ones back."""
+        if not windows:
             return {}
         connection.exec_driver_sql(
             "INSERT INTO counts (name, subject, window_s, count) VALUES (?, ?, ?, 1) "
             "ON CONFLICT (name, subject, window_s) DO UPDATE SET count = count + 1",
-            [(name, one, window_s) for one in subjects],
+            [(name, subject, window_s) for subject, window_s in windows.items()],
         )
         found: dict[bytes, int] = {}
+        subjects = list(windows)
         for first in range(0, len(subjects), _ASKED_AT_ONCE):
             some = tuple(subjects[first : first + _ASKED_AT_ONCE])
             rows = connection.exec_driver_sql(
-                "SELECT subject, count FROM counts WHERE name = ? AND window_s = ? "  # noqa: S608 - marks only
+                "SELECT subject, window_s, count FROM counts WHERE name = ? AND count > ? "  # noqa: S608 - marks only
                 f"AND subject IN ({', '.join('?' * len(some))})",
-                (name, window_s, *some),
+                (name, over, *some),
             )
-            found.update((subject, count) for subject, count in rows)
+            found.update((one, count) for one, window_s, count in rows if window_s == windows[one])
         return found
 
     def settle(self) -> None:
@@ -188,18 +189,20 @@ class Postgres:
                 copy.write_row(row)
 
     def count_up_each(
-        self, connection: sa.Connection, name: str, subjects: Sequence[bytes], window_s: int
+        self, connection: sa.Connection, name: str, windows: Mapping[bytes, int], over: int
     ) -> dict[bytes, int]:
-        """Add one to each count in one statement.
+        """Add one to each count, and read the large ones back, in one statement.
 
         In one order of rows, lest two uploads wait for each other's.
         """
+        subjects = sorted(windows)
         rows = connection.exec_driver_sql(
-            "INSERT INTO counts (name, subject, window_s, count) "
-            "SELECT %s, subject, %s, 1 FROM unnest(%s::bytea[]) AS subject "
+            "WITH counted AS (INSERT INTO counts (name, subject, window_s, count) "
+            "SELECT %s, subject, window_s, 1 "
+            "FROM unnest(%s::bytea[], %s::bigint[]) AS given (subject, window_s) "
             "ON CONFLICT (name, subject, window_s) DO UPDATE SET count = counts.count + 1 "
-            "RETURNING subject, count",
-            (name, window_s, sorted(subjects)),
+            "RETURNING subject, count) SELECT subject, count FROM counted WHERE count > %s",
+            (name, subjects, [windows[one] for one in subjects], over),
         )
         return {bytes(subject): count for subject, count in rows}
 

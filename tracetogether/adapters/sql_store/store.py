@@ -411,11 +411,11 @@ class SqlStore:
             return int(connection.execute(counting).scalar_one())
 
     def count_up_each(
-        self, name: str, subjects: Sequence[bytes], window_s: int
+        self, name: str, windows: Mapping[bytes, int], over: int
     ) -> Mapping[bytes, int]:
-        """Add one to the count of each of many different subjects and return all of them."""
+        """Add one to the count of each subject in its window; return counts above ``over``."""
         with self._transactions.writing() as connection:
-            return self._database.count_up_each(connection, name, subjects, window_s)
+            return self._database.count_up_each(connection, name, windows, over)
 
     def counted(self, name: str, subject: bytes, window_s: int) -> int:
         """Return the count of a window."""
