@@ -83,7 +83,7 @@ class Fleet:
             self._routines,
             present=crowd.tracks.present(),
             tick_s=crowd.tracks.tick_s,
-            is_on=self._states.is_on,
+            is_on=self._states.is_on if self._states.ever_off else None,
             draws=LinkDraws(streams.noise("air", "link"), len(phones), len(Purpose)),
             begin_s=crowd.start,
         )

@@ -40,6 +40,15 @@ TURN_BITS: Final = 16  # of a name: more addresses than a phone has in a day
 _MOST_A_MINUTE: Final = 240  # sightings that a device believes within a minute
 _MINUTE_S: Final = 60
 
+# Plain numbers: those of an enumeration take longer to look up.
+_ACCEPT: Final = int(Purpose.ACCEPT)
+_CONNECT: Final = int(Purpose.CONNECT_S)
+_READ: Final = int(Purpose.READ)
+_READ_TIME: Final = int(Purpose.READ_S)
+_WRITE: Final = int(Purpose.WRITE)
+_WRITE_TIME: Final = int(Purpose.WRITE_S)
+_HANG_UP: Final = int(Purpose.HANG_UP_S)
+
 
 @dataclass(slots=True)
 class Heard:
@@ -83,7 +92,7 @@ class Links:
         routines: what phones show when.
         present: (P, T) who is there at which tick.
         tick_s: seconds between ticks.
-        is_on: whether a phone's Bluetooth is on at a time (epoch seconds).
+        is_on: whether a phone's Bluetooth is on at a time (epoch seconds); None if it always is.
         draws: chance of every step.
         begin_s: epoch seconds of the beginning of the run.
 
@@ -104,14 +113,14 @@ class Links:
         *,
         present: Bools,
         tick_s: float,
-        is_on: Callable[[int, float], bool],
+        is_on: Callable[[int, float], bool] | None,
         draws: LinkDraws,
         begin_s: float,
     ) -> None:
         people = len(phones)
         self._begin_s = begin_s
-        self._present = present
-        self._last_tick = present.shape[1] - 1
+        self._present = present.tobytes()  # single bytes are quicker to come by
+        self._ticks = present.shape[1]
         self._tick_s = tick_s
         self._is_on = is_on
         self._draws = draws
@@ -222,14 +231,16 @@ class Links:
             peer, heard.name[index], heard.rssi_dbm[index], heard.through[index], now
         )
         low, high = self._connect_span[self._system[peer]]
-        drawn = self._draws.one(phone, peer, now - self._begin_s, Purpose.CONNECT_S)
+        moment = self._draws.moment(phone, peer, now - self._begin_s)
+        drawn = self._draws.number(moment, _CONNECT)
         self.at(now + (low + (high - low) * drawn), self._connects, phone)
 
     def _connects(self, phone: int, now: float) -> None:
         link = self._open_link(phone)
         since = now - self._begin_s
         reachable = self._reachable(phone, link, now)
-        if not self._accepts(phone, link, now, reachable):
+        moment = self._draws.moment(phone, link.peer, since)
+        if not self._accepts(phone, link, now, reachable, moment):
             # Nothing comes of it: the device's own time-out ends it.
             timed_out = link.began_s + self._timeout_s[self._system[phone]]
             self.at(self._hung_up_at(phone, link.peer, timed_out), self._closed, phone)
@@ -239,38 +250,40 @@ class Links:
         self._incoming[peer] += 1
         self.wake(peer, since)
         self.served[peer] += 1
-        if reachable < self._draws.one(phone, peer, since, Purpose.READ):
+        if reachable < self._draws.number(moment, _READ):
             self.lost[phone] += 1
             self.at(now + SUPERVISION_S, self._dropped, phone)
             return
         low, high = READ_S
-        drawn = self._draws.one(phone, peer, since, Purpose.READ_S)
+        drawn = self._draws.number(moment, _READ_TIME)
         self.at(now + (low + (high - low) * drawn), self._reads, phone)
 
-    def _accepts(self, phone: int, link: _Link, now: float, reachable: float) -> bool:
+    def _accepts(self, phone: int, link: _Link, now: float, reachable: float, moment: int) -> bool:
         peer = link.peer
         if not self._is_shown(peer, now) or self._incoming[peer] >= MAX_INCOMING:
             return False
         sound = (1.0 - self._failure[peer]) * (1.0 - self._failure[phone])
-        drawn = self._draws.one(phone, peer, now - self._begin_s, Purpose.ACCEPT)
-        return bool(drawn < sound * reachable)
+        return bool(self._draws.number(moment, _ACCEPT) < sound * reachable)
 
     def _reachable(self, phone: int, link: _Link, now: float) -> float:
-        tick = min(int((now - self._begin_s) / self._tick_s), self._last_tick)
-        if not (self._present[phone, tick] and self._present[link.peer, tick]):
+        tick = min(int((now - self._begin_s) / self._tick_s), self._ticks - 1)
+        present, ticks = self._present, self._ticks
+        if not (present[phone * ticks + tick] and present[link.peer * ticks + tick]):
             return 0.0
-        if not (self._is_on(phone, now) and self._is_on(link.peer, now)):
+        is_on = self._is_on
+        if is_on is not None and not (is_on(phone, now) and is_on(link.peer, now)):
             return 0.0
         return link.through
 
     def _reads(self, phone: int, now: float) -> None:
         link = self._open_link(phone)
-        peer, since = link.peer, now - self._begin_s
+        peer = link.peer
         self._note(phone, now, peer, self._last_shown(peer, now), link.rssi_dbm, as_central=True)
         if not self._has_token(phone, now):  # nothing to say
             self.at(self._hung_up_at(phone, peer, now), self._dropped, phone)
             return
-        if self._reachable(phone, link, now) < self._draws.one(phone, peer, since, Purpose.WRITE):
+        moment = self._draws.moment(phone, peer, now - self._begin_s)
+        if self._reachable(phone, link, now) < self._draws.number(moment, _WRITE):
             self.lost[phone] += 1
             fell_silent = now + SUPERVISION_S
             timed_out = link.began_s + self._timeout_s[self._system[phone]]
@@ -279,7 +292,7 @@ class Links:
             self.at(fell_silent, self._dropped, phone)
             return
         low, high = WRITE_S
-        drawn = self._draws.one(phone, peer, since, Purpose.WRITE_S)
+        drawn = self._draws.number(moment, _WRITE_TIME)
         token_s = now  # the message is put together now, and arrives later
 
         def writes(_: int, then: float) -> None:
@@ -298,7 +311,8 @@ class Links:
 
     def _hung_up_at(self, phone: int, peer: int, now: float) -> float:
         low, high = HANG_UP_S
-        drawn = self._draws.one(phone, peer, now - self._begin_s, Purpose.HANG_UP_S)
+        moment = self._draws.moment(phone, peer, now - self._begin_s)
+        drawn = self._draws.number(moment, _HANG_UP)
         return now + (low + (high - low) * drawn)
 
     def _dropped(self, phone: int, now: float) -> None:

@@ -9,7 +9,7 @@ from simulations.strips import Strips
 from simulations.tracks import Tracks
 from tracetogether.units import Bools, Floats, Ints
 
-_BODY_STRIP_M: Final = 1.5
+_BODY_STRIP_M: Final = 2.5
 _LAYERS_KEPT: Final = 64  # ticks; a scan's packets lie within a few
 _EDGE_M: Final = 0.01
 
@@ -50,6 +50,7 @@ class Bystanders:
         self._tracks = tracks
         self._frame = frame_of(tracks)
         self._layers: dict[int, Strips] = {}
+        self._there = np.ascontiguousarray(~np.isnan(tracks.xy[:, :, 0].T))  # by (tick, person)
 
     def blocked_db(
         self, phone_a: Floats, phone_b: Floats, a: Ints, b: Ints, tick: Ints, loss_db: float
@@ -92,7 +93,7 @@ class Bystanders:
         if tick not in self._layers:
             while len(self._layers) >= _LAYERS_KEPT:
                 del self._layers[next(iter(self._layers))]
-            here = np.flatnonzero(~np.isnan(self._tracks.xy[:, tick, 0])).astype(np.int64)
+            here = np.flatnonzero(self._there[tick]).astype(np.int64)
             xy = self._tracks.xy[here, tick].astype(np.float64)
             self._layers[tick] = Strips.of(here, xy, height_m=_BODY_STRIP_M, frame=self._frame)
         return self._layers[tick]

@@ -1,6 +1,5 @@
 """What all phones wrote down, in columns: who, when, whom, under which TempID, how strongly."""
 
-from array import array
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -16,12 +15,8 @@ class RecordColumns:
     """Records as they come in; ``token_s`` is a time at which the peer's TempID was in use."""
 
     def __init__(self) -> None:
-        self._phone = array("q")
-        self._time = array("d")
-        self._peer = array("q")
-        self._token_s = array("d")
-        self._rssi = array("d")
-        self._central = array("b")
+        self._rows: list[tuple[int, float, int, float, float, bool]] = []
+        self._parts: list[tuple[Ints, Floats, Ints, Floats, Floats, Bools]] = []
 
     def add(
         self,
@@ -34,36 +29,30 @@ class RecordColumns:
         as_central: bool,
     ) -> None:
         """Write down one record."""
-        self._phone.append(phone)
-        self._time.append(now)
-        self._peer.append(peer)
-        self._token_s.append(token_s)
-        self._rssi.append(rssi_dbm)
-        self._central.append(as_central)
+        self._rows.append((phone, now, peer, token_s, rssi_dbm, as_central))
 
     def extend(
         self, phone: Ints, time_s: Floats, peer: Ints, token_s: Floats, rssi_dbm: Floats
     ) -> None:
         """Write down many records of phones that read without a connection."""
-        self._phone.frombytes(np.ascontiguousarray(phone, dtype=np.int64).tobytes())
-        self._time.frombytes(np.ascontiguousarray(time_s, dtype=np.float64).tobytes())
-        self._peer.frombytes(np.ascontiguousarray(peer, dtype=np.int64).tobytes())
-        self._token_s.frombytes(np.ascontiguousarray(token_s, dtype=np.float64).tobytes())
-        self._rssi.frombytes(np.ascontiguousarray(rssi_dbm, dtype=np.float64).tobytes())
-        self._central.frombytes(np.ones(len(phone), dtype=np.int8).tobytes())
+        read = np.ones(len(phone), dtype=np.bool_)
+        self._parts.append((phone, time_s, peer, token_s, rssi_dbm, read))
 
     def columns(self) -> tuple[Ints, Floats, Ints, Floats, Floats, Bools]:
         """Return phone, time, peer, token time, RSSI and side, in order of phone and time."""
-        phone = np.frombuffer(self._phone, dtype=np.int64)
-        time = np.frombuffer(self._time, dtype=np.float64)
-        order = np.lexsort((time, phone))
+        # Whole numbers up to 2**53 are themselves as floats.
+        rows = np.array(self._rows, dtype=np.float64).reshape(-1, 6)
+        parts = [tuple(rows.T), *self._parts]
+        columns = [np.concatenate([part[place] for part in parts]) for place in range(6)]
+        order = np.lexsort((columns[1], columns[0]))
+        phone, time, peer, token_s, rssi_dbm, as_central = (one[order] for one in columns)
         return (
-            phone[order],
-            time[order],
-            np.frombuffer(self._peer, dtype=np.int64)[order],
-            np.frombuffer(self._token_s, dtype=np.float64)[order],
-            np.frombuffer(self._rssi, dtype=np.float64)[order],
-            np.frombuffer(self._central, dtype=np.int8)[order].astype(np.bool_),
+            phone.astype(np.int64),
+            time,
+            peer.astype(np.int64),
+            token_s,
+            rssi_dbm,
+            as_central.astype(np.bool_),
         )
 
 
@@ -154,6 +143,35 @@ class ContactLogs(Mapping[int, MemoryContactLog]):
                 strict=True,
             )
         ]
+
+    def canonical(self) -> Iterator[tuple[int, list[tuple[str, ...]]]]:
+        """Yield each person's records as texts of all their fields, in order."""
+        texts = [bytes(one).decode("ascii") for one in self.tokens]
+        power = ["None" if np.isnan(one) else str(one) for one in self.advertised_dbm.tolist()]
+        rssi = {one: str(one) for one in np.unique(self.rssi_dbm).tolist()}
+        version = str(PROTOCOL_VERSION)
+        columns = (self.time, self.token, self.peer, self.rssi_dbm, self.as_central)
+        time, token, peer, rssi_dbm, central = (one.tolist() for one in columns)
+        bounds = self.first.tolist()
+        for place, person in enumerate(self.app.tolist()):
+            own = str(self.model[person])
+            yield (
+                person,
+                sorted(
+                    (
+                        f"{time[row]:.6f}",
+                        texts[token[row]],
+                        rssi[rssi_dbm[row]],
+                        power[peer[row]] if central[row] else "None",
+                        self.model[peer[row]],
+                        own,
+                        self.organisation,
+                        version,
+                        str(central[row]),
+                    )
+                    for row in range(bounds[place], bounds[place + 1])
+                ),
+            )
 
     def tx_power_dbm_of(self, mine: slice) -> list[float | None]:
         """Return the recorded transmit powers of some records; None where none was told."""

@@ -14,6 +14,7 @@ from simulations.handset import Handsets
 from simulations.phone_states import draw_changes, seconds_in_front
 from simulations.phones import Phones, draw_phones
 from simulations.players import Crowd
+from simulations.record_columns import ContactLogs
 from simulations.scenario import Scenario
 from simulations.streams import Streams
 from simulations.tempids import LocalTempIDs, TempIDSource
@@ -212,6 +213,10 @@ def log_rows(logs: Mapping[int, MemoryContactLog]) -> Iterator[tuple[int, Sighti
 def log_digest(logs: Mapping[int, MemoryContactLog]) -> str:
     """Return SHA-256 (hex) over all rows in canonical order."""
     digest = hashlib.sha256()
+    if isinstance(logs, ContactLogs):
+        for person, rows in logs.canonical():
+            digest.update("".join([f"{person}\n{row!r}\n" for row in rows]).encode())
+        return digest.hexdigest()
     for person, row in log_rows(logs):
         digest.update(f"{person}\n{_canonical(row)!r}\n".encode())
     return digest.hexdigest()

@@ -90,8 +90,6 @@ class States:
 
     def is_on(self, phone: int, at_s: float) -> bool:
         """Return whether ``phone``'s Bluetooth is on."""
-        if not self.ever_off:
-            return True
         state = self.at(np.array([phone]), np.array([at_s]))
         return bool(state[0] != PhoneState.OFF)
 
@@ -120,6 +118,8 @@ class Scans:
         streams, tracks = crowd.streams, crowd.tracks
         self._noise: Noise = streams.noise("air", "scan")
         self._frame = frame_of(tracks)
+        # Whole ticks are asked for, so they lie together here.
+        self._by_tick = np.ascontiguousarray(tracks.xy[self._app].transpose(1, 0, 2))
         self._scan_s = np.array([timings_of(one, habits.app).scan_s for one in System])
         tables = hearing_tables(habits.app, streams)
         rows = len(next(iter(tables.values())).at_s)
@@ -182,13 +182,14 @@ class Scans:
 
     def _near(self, rows: Ints, rx: Ints, begin: int, end: int) -> tuple[Ints, Ints]:
         reach_m = self._keys.reach_m
-        places = meeting_places(self._tracks, self._app, begin, end)
-        here = np.flatnonzero(~np.isnan(places[:, 0]))
+        first, later = self._by_tick[begin], self._by_tick[end]
+        here = np.flatnonzero(~(np.isnan(first[:, 0]) & np.isnan(later[:, 0])))
+        places = meeting_places(self._tracks, self._app[here], begin, end)
         mine = meeting_places(self._tracks, rx, begin, end)
         there = np.flatnonzero(~np.isnan(mine[:, 0]))
         strips = Strips.of(
             self._app[here],
-            places[here],
+            places,
             height_m=reach_m / _STRIPS_IN_REACH,
             frame=self._frame,
         )

@@ -87,7 +87,9 @@ def _steer(xy: Floats, goal: Floats, speed: Floats) -> tuple[Floats, Floats]:
     push = np.zeros_like(xy)
     near = np.zeros(len(xy))
     if len(xy) > 1:
-        pairs = cKDTree(xy, balanced_tree=False).query_pairs(_REACH_M, output_type="ndarray")
+        pairs = cKDTree(xy, balanced_tree=False, compact_nodes=False).query_pairs(
+            _REACH_M, output_type="ndarray"
+        )
         one, other = pairs[:, 0], pairs[:, 1]
         gap = xy[one] - xy[other]
         apart = np.maximum(_length(gap), 1e-3)

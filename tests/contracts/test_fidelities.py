@@ -90,10 +90,10 @@ def test_where_connection_limits_bind_the_logs_are_still_the_same(
     refused = 0
     accepts = Links._accepts
 
-    def counting(links: Links, phone: int, link: Any, now: float, reachable: float) -> bool:
+    def counting(links: Links, phone: int, link: Any, *rest: Any) -> bool:
         nonlocal refused
         refused += links._incoming[link.peer] >= 1
-        return accepts(links, phone, link, now, reachable)
+        return accepts(links, phone, link, *rest)
 
     monkeypatch.setattr(Links, "_accepts", counting)
     crowded = {
