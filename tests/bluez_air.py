@@ -36,11 +36,17 @@ async def add_device(self: Any, device: Any) -> None:
 
 
 async def disconnect(self: Any, uuid: str | None = None) -> None:
-    """End a connection, services with it; the mock leaves them, and fails on the next one."""
+    """End a connection at both ends, services with it; the mock leaves them, and fails later."""
     await end(self, uuid)
-    await self.ServicesResolved.set_async(False)
-    for path in sorted(self.services, reverse=True):
-        self.peer_adapter.mock.remove_object(self.services.pop(path))
+    local = self.adapter.address.replace(":", "_")
+    other = self.peer_adapter.devices.get(f"{self.peer_adapter.get_object_path()}/dev_{local}")
+    for device in (self, other):
+        if device is None:
+            continue
+        await device.Connected.set_async(False)
+        await device.ServicesResolved.set_async(False)
+        for path in sorted(device.services, reverse=True):
+            device.peer_adapter.mock.remove_object(device.services.pop(path))
 
 
 levels = Path(sys.argv[1])

@@ -153,6 +153,7 @@ class World:
         fetch: Callable[[], Awaitable[object]] | None = None,
         tell: Callable[[str, str], None] = lambda *_: None,
         now: Callable[[], float] = clock,
+        pauses: Pauses = HASTY,
         **how: Any,
     ) -> Phone:
         controller = self.air.controller(name)
@@ -165,7 +166,7 @@ class World:
             clock=now,
             chance=np.random.default_rng(len(self.phones)).random,
             timings=timings,
-            pauses=HASTY,
+            pauses=pauses,
             tell=tell,
         )
         phone = Phone(name, node, held, controller, asyncio.Event())

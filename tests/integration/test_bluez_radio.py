@@ -24,7 +24,7 @@ from tracetogether.errors import LinkError, RadioError
 from tracetogether.exchange import Advertisement
 from tracetogether.node import Node
 from tracetogether.parameters import TIMINGS
-from tracetogether.radio import Radio, Report
+from tracetogether.radio import LIMITS, Radio, RadioLimits, Report
 
 
 @pytest.fixture
@@ -39,18 +39,20 @@ def on_the_private_bus(bus: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DBUS_SYSTEM_BUS_ADDRESS", bus)
 
 
-def opener(name: str) -> Callable[[Report], Awaitable[Radio]]:
+def opener(name: str, limits: RadioLimits = LIMITS) -> Callable[[Report], Awaitable[Radio]]:
     async def open_radio(report: Report) -> Radio:
-        return await open_bluez(name, PROFILE, report, clock=clock)
+        return await open_bluez(name, PROFILE, report, limits=limits, clock=clock)
 
     return open_radio
 
 
 @asynccontextmanager
-async def two_radios() -> AsyncIterator[tuple[Radio, list[PayloadWritten], Radio, list[Heard]]]:
+async def two_radios(
+    limits: RadioLimits = LIMITS,
+) -> AsyncIterator[tuple[Radio, list[PayloadWritten], Radio, list[Heard]]]:
     written: list[PayloadWritten] = []
     heard: list[Heard] = []
-    first = await opener("hci0")(written.append)  # type: ignore[arg-type]
+    first = await opener("hci0", limits)(written.append)  # type: ignore[arg-type]
     second = await opener("hci1")(heard.append)  # type: ignore[arg-type]
     try:
         yield first, written, second, heard
@@ -89,6 +91,34 @@ def test_an_expired_value_is_not_served() -> None:
             with pytest.raises(LinkError, match="read"):
                 await link.read()
             await link.close()
+
+    asyncio.run(exchange())
+
+
+def test_who_stays_is_sent_away_writes_no_more_than_it_may_and_may_come_again() -> None:
+    async def exchange() -> None:
+        async with two_radios(RadioLimits(incoming_s=1.0, writes=1)) as (
+            first,
+            written,
+            second,
+            heard,
+        ):
+            await first.advertise(Advertisement(SERVICE_UUID, b"a1b", b"1", 1e12))
+            await second.scan(on=True)
+            await until(lambda: len(heard) > 0)
+            guests = first._peripheral._guests  # type: ignore[attr-defined]
+            for visits in (1, 2):
+                link = await second.connect(heard[-1].peer)
+                await link.write(b"once")
+                with pytest.raises(LinkError):
+                    await link.write(b"twice")
+                assert len(guests) == 1
+                await until(lambda: not guests, within_s=30)
+                await until(lambda: not link._client.is_connected, within_s=30)  # noqa: B023
+                with pytest.raises(LinkError):
+                    await link.read()
+                await link.close()
+                assert [one.value for one in written] == [b"once"] * visits
 
     asyncio.run(exchange())
 

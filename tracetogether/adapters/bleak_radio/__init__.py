@@ -20,7 +20,7 @@ from tracetogether.adapters.bleak_radio.central import BleakLink, Central
 from tracetogether.adapters.bleak_radio.peripheral import Peripheral
 from tracetogether.errors import RadioError
 from tracetogether.exchange import Advertisement, GattProfile
-from tracetogether.radio import Report
+from tracetogether.radio import LIMITS, RadioLimits, Report
 
 __all__ = ["BleakLink", "BleakRadio", "Central", "Peripheral", "open_bluez"]
 
@@ -109,7 +109,12 @@ class BleakRadio:
 
 
 async def open_bluez(
-    name: str, profile: GattProfile, report: Report, *, clock: Callable[[], float] = time.time
+    name: str,
+    profile: GattProfile,
+    report: Report,
+    *,
+    limits: RadioLimits = LIMITS,
+    clock: Callable[[], float] = time.time,
 ) -> BleakRadio:
     """Open BlueZ's adapter called ``name``, such as hci0, in both roles.
 
@@ -130,7 +135,7 @@ async def open_bluez(
         if not powered:
             msg = f"the Bluetooth adapter {name} is switched off: bluetoothctl power on"
             raise RadioError(msg)  # noqa: TRY301 - one way out closes the bus
-        peripheral = Peripheral(bus, adapter, profile, report, clock)
+        peripheral = Peripheral(bus, path, adapter, profile, report, clock, limits)
         await peripheral.register()
     except BaseException as error:
         bus.disconnect()

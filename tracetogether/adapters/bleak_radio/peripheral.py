@@ -1,7 +1,7 @@
 """The peripheral's side on BlueZ's D-Bus: what is shown, served and written by others."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from typing import Final
 
@@ -16,30 +16,47 @@ from bluez_peripheral.gatt.characteristic import (
     characteristic,
 )
 from bluez_peripheral.gatt.service import Service
-from dbus_fast import DBusError
+from dbus_fast import DBusError, Message
 from dbus_fast.aio.message_bus import MessageBus
 
 from tracetogether.device import PayloadWritten
 from tracetogether.errors import RadioError
 from tracetogether.exchange import Advertisement, GattProfile
-from tracetogether.radio import Report
+from tracetogether.radio import RadioLimits, Report
 
+_DEVICE: Final = "org.bluez.Device1"
 _LONGEST_VALUE: Final = 512  # Bluetooth Core, vol. 3, part F, 3.2.9
-_MAX_GUESTS: Final = 64  # peers with a value half read or half written; the oldest give way
+_MAX_GUESTS: Final = 64  # peers that read or write at a time; one more is refused
 _WHOLE_AFTER_S: Final = 0.2  # BlueZ hands over a long write in parts and does not say which is last
 
 
 class Peripheral:
-    """One advertisement and one service with one value, on one adapter of BlueZ."""
+    """One advertisement and one service with one value, on one adapter of BlueZ.
+
+    Args:
+        bus: a connection of its own to the system bus.
+        path: the adapter's.
+        adapter: the same.
+        profile: where on the air the protocol lives.
+        report: takes what comes in.
+        clock: epoch seconds; a value is not served beyond its expiry.
+        limits: what strangers may do. BlueZ says who is there once they read or write.
+    """
 
     def __init__(
         self,
         bus: MessageBus,
+        path: str,
         adapter: Adapter,
         profile: GattProfile,
         report: Report,
         clock: Callable[[], float],
+        limits: RadioLimits,
     ) -> None:
+        self._path = path
+        self._limits = limits
+        self._guests: dict[str, _Guest] = {}
+        self._calls: set[asyncio.Task[None]] = set()
         self._bus = bus
         self._adapter = adapter
         self._profile = profile
@@ -47,7 +64,6 @@ class Peripheral:
         self._clock = clock
         self._served: Advertisement | None = None
         self._on_air: BluezAdvertisement | None = None
-        self._reading: dict[str, bytes] = {}
         self._writing: dict[str, bytearray] = {}
         self._endings: dict[str, asyncio.TimerHandle] = {}
         value = characteristic(
@@ -71,22 +87,31 @@ class Peripheral:
         except DBusError as error:
             msg = f"BlueZ does not take the service: {error.text}"
             raise RadioError(msg) from None
+        self._bus.add_message_handler(self._changed)
+        await self._call(
+            "org.freedesktop.DBus",
+            "/org/freedesktop/DBus",
+            "org.freedesktop.DBus",
+            "AddMatch",
+            "type='signal',sender='org.bluez',interface='org.freedesktop.DBus.Properties',"
+            f"member='PropertiesChanged',path_namespace='{self._path}',arg0='{_DEVICE}'",
+        )
 
     async def show(self, advertisement: Advertisement) -> None:
-        """Advertise and serve this; where it is too long for the adapter, the service alone.
+        """Advertise and serve this; where it is too much for the adapter, less and less of it.
 
         Raises:
             RadioError: BlueZ refuses.
         """
         await self.hide()
         self._served = advertisement
-        full = (
-            {self._profile.company_id: advertisement.manufacturer_data},
-            AdvertisingIncludes.TX_POWER,
-        )
+        company = {self._profile.company_id: advertisement.manufacturer_data}
         reason = ""
-        bare: tuple[dict[int, bytes], AdvertisingIncludes] = ({}, AdvertisingIncludes.NONE)
-        for manufacturer_data, includes in (full, bare):
+        for manufacturer_data, includes in (
+            (company, AdvertisingIncludes.TX_POWER),
+            (company, AdvertisingIncludes.NONE),
+            (dict[int, bytes](), AdvertisingIncludes.NONE),
+        ):
             on_air = BluezAdvertisement(
                 "",
                 [advertisement.service],
@@ -118,32 +143,32 @@ class Peripheral:
         self._served = None
         for timer in self._endings.values():
             timer.cancel()
+        self._bus.remove_message_handler(self._changed)
+        for peer in list(self._guests):
+            self._forget(peer)
         await self.hide()
         with suppress(DBusError, ValueError):
             await self._service.unregister()
 
     def _read(self, _service: Service, options: CharacteristicReadOptions) -> bytes:
         """Return the rest of the value from the offset asked for; one reading, one value."""
-        peer = options.device or ""
-        value = self._reading.get(peer)
-        if options.offset == 0 or value is None:
+        guest = self._welcome(options.device or "")
+        if options.offset == 0 or guest.read is None:
             served = self._served
             if served is None or self._clock() >= served.expiry:
                 raise NotPermittedError("nothing to read now")
-            value = served.value
-            self._reading.pop(peer, None)
-            self._reading[peer] = value
-            if len(self._reading) > _MAX_GUESTS:
-                del self._reading[next(iter(self._reading))]
-        return value[options.offset :]
+            guest.read = served.value
+        return guest.read[options.offset :]
 
     def _write(self, _service: Service, part: bytes, options: CharacteristicWriteOptions) -> None:
         """Put the parts of a value together; it is whole when no more come for a moment."""
         peer = options.device or ""
+        guest = self._welcome(peer)
         if options.offset == 0:
             self._end(peer)  # of what was written before
-            if len(self._writing) >= _MAX_GUESTS:
-                raise NotPermittedError("too many write at once")
+            if guest.writes <= 0:
+                raise NotPermittedError("it has written enough")
+            guest.writes -= 1
             self._writing[peer] = bytearray()
         value = self._writing.get(peer)
         if value is None or options.offset > len(value):
@@ -164,3 +189,63 @@ class Peripheral:
         value = self._writing.pop(peer, None)
         if value is not None:
             self._report(PayloadWritten(peer.rpartition("dev_")[2].replace("_", ":"), bytes(value)))
+
+    # --- those who are connected ---
+
+    def _welcome(self, peer: str) -> "_Guest":
+        """Return what is known of who reads or writes; from the first time on, his time runs."""
+        guest = self._guests.get(peer)
+        if guest is None:
+            if len(self._guests) >= _MAX_GUESTS:
+                raise NotPermittedError("too many at once")
+            loop = asyncio.get_running_loop()
+            timer = loop.call_later(self._limits.incoming_s, self._send_away, peer)
+            guest = self._guests[peer] = _Guest(timer, self._limits.writes)
+        return guest
+
+    def _forget(self, peer: str) -> None:
+        guest = self._guests.pop(peer, None)
+        if guest is not None:
+            guest.timer.cancel()
+
+    def _send_away(self, peer: str) -> None:
+        """End the connection of who stays: an exchange takes seconds."""
+        self._forget(peer)
+        if peer:
+            self._begin(self._call("org.bluez", peer, _DEVICE, "Disconnect"))
+
+    def _changed(self, message: Message) -> None:
+        """Forget who has gone."""
+        if message.path in self._guests and message.member == "PropertiesChanged":
+            connected = message.body[1].get("Connected")
+            if connected is not None and not connected.value:
+                self._forget(message.path)
+
+    def _begin(self, work: Coroutine[None, None, None]) -> None:
+        call = asyncio.ensure_future(work)
+        self._calls.add(call)
+        call.add_done_callback(self._calls.discard)
+
+    async def _call(self, to: str, path: str, interface: str, member: str, *words: str) -> None:
+        """Call a method that takes texts and returns nothing; an error means it is done already."""
+        await self._bus.call(
+            Message(
+                destination=to,
+                path=path,
+                interface=interface,
+                member=member,
+                signature="s" * len(words),
+                body=list(words),
+            )
+        )
+
+
+class _Guest:
+    """A peer that reads or writes."""
+
+    __slots__ = ("read", "timer", "writes")
+
+    def __init__(self, timer: asyncio.TimerHandle, writes: int) -> None:
+        self.timer = timer
+        self.writes = writes
+        self.read: bytes | None = None

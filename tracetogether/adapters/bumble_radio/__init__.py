@@ -12,13 +12,13 @@ from typing import Any, Final
 
 from bumble import hci
 from bumble.device import DeviceConfiguration
-from bumble.host import Host
 from bumble.transport import open_transport
 from bumble.transport.common import TransportSink, TransportSource
 
 from tracetogether.adapters.bumble_radio.errands import reason
+from tracetogether.adapters.bumble_radio.host import BumbleHost, CalmHost
 from tracetogether.adapters.bumble_radio.link import BumbleLink
-from tracetogether.adapters.bumble_radio.radio import BumbleHabits, BumbleHost, BumbleRadio
+from tracetogether.adapters.bumble_radio.radio import BumbleHabits, BumbleRadio
 from tracetogether.errors import RadioError
 from tracetogether.exchange import GattProfile
 from tracetogether.radio import LIMITS, RadioLimits, Report
@@ -55,7 +55,7 @@ async def open_controller(
         RadioError: the controller does not answer.
     """
     config = DeviceConfiguration(name="", address=hci.Address.generate_private_address())
-    device = BumbleHost(config=config, host=Host(source, sink))
+    device = BumbleHost(config=config, host=CalmHost(source, sink))
     try:
         async with asyncio.timeout(_POWER_ON_S):
             await device.power_on()

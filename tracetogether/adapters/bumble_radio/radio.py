@@ -12,6 +12,7 @@ from bumble.device import Connection, Device
 from bumble.gatt import Characteristic, CharacteristicValue, Service
 
 from tracetogether.adapters.bumble_radio.errands import Errands, broken, refused
+from tracetogether.adapters.bumble_radio.host import INBOUND, AdvertisingReport, BumbleHost
 from tracetogether.adapters.bumble_radio.link import CLOSE_S, BumbleLink
 from tracetogether.advertising import encode_advertisement, parse_advertisement
 from tracetogether.device import Heard, PayloadWritten
@@ -21,10 +22,6 @@ from tracetogether.radio import RadioLimits, Report
 
 _LEAST_MTU: Final = 23
 _CANCEL_AGAIN_S: Final = 0.2
-_INBOUND: Final = "tracetogether_inbound"
-_AdvertisingReport = (
-    hci.HCI_LE_Advertising_Report_Event.Report | hci.HCI_LE_Extended_Advertising_Report_Event.Report
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,28 +39,6 @@ class BumbleHabits:
     advertise_every_s: float = 0.25
     mtu: int = 512  # what OpenTrace's Android phones ask for
     pause_advertising: bool = False
-
-
-class BumbleHost(Device):
-    """Bumble's device with two habits changed.
-
-    Connections of others are an event of their own: ``connect`` takes the first new connection
-    for its own, whoever opened it. And reports of advertisements are passed on raw, without
-    a store that grows with every made-up address.
-    """
-
-    hear: Callable[[_AdvertisingReport], None] | None = None
-
-    def emit(self, event: str, *args: Any, **kwargs: Any) -> bool:  # noqa: ANN401 - as pyee has it
-        """Emit an event."""
-        if event == self.EVENT_CONNECTION and args[0].role == hci.Role.PERIPHERAL:
-            event = _INBOUND
-        return super().emit(event, *args, **kwargs)
-
-    def on_advertising_report(self, report: _AdvertisingReport) -> None:
-        """Take an advertisement in."""
-        if self.hear is not None:
-            self.hear(report)
 
 
 class BumbleRadio:
@@ -107,7 +82,7 @@ class BumbleRadio:
         self._given_up: asyncio.Future[None] | None = None
         self._on_close = on_close
         device.hear = self._heard
-        device.on(_INBOUND, self._welcome)
+        device.on(INBOUND, self._welcome)
         self._add_service()
 
     # --- the port ---
@@ -183,7 +158,7 @@ class BumbleRadio:
             raise
         return link
 
-    def _heard(self, report: _AdvertisingReport) -> None:
+    def _heard(self, report: AdvertisingReport) -> None:
         said = parse_advertisement(report.data, self._profile.service, self._profile.company_id)
         if said is None:
             return

@@ -1,0 +1,48 @@
+"""The short forms of what runs for minutes or a day: see docs/howto/node.md for the long ones."""
+
+from pathlib import Path
+
+from tests.rehearsals import churn, kill, throughput
+from tests.rehearsals.churn import Trend
+
+
+def test_phones_that_come_go_and_fail_for_half_an_hour_leave_nothing_behind() -> None:
+    result = churn.day(0.5)
+    assert result.faults() == []
+    for what in ("walked", "ended and replaced", "adapters pulled out", "held a connection"):
+        assert result.happened[what] > 0
+    assert result.happened["vanished"] > 0
+    assert result.happened["sightings"] > 10
+    assert result.happened["rejections"] == 0
+
+
+def test_at_20_ms_intervals_nothing_is_left_behind_either() -> None:
+    result = churn.link(6.0)
+    assert result.errors == []
+    assert (result.links_left, result.tasks_left) == (0, 0)
+    assert result.happened["sightings"] > 0
+
+
+def test_a_rise_is_told_from_noise() -> None:
+    noise = [0.0, 3.0, -2.0, 1.0, -3.0, 2.0, 0.0, -1.0, 3.0, -2.0] * 3
+    assert Trend.of([1000 + one for one in noise]).flat
+    assert not Trend.of([1000 + one + 5 * number for number, one in enumerate(noise)]).flat
+    assert Trend.of([1000 - 5 * number for number in range(30)]).flat  # less is no leak
+
+
+def test_what_was_told_is_kept_whenever_it_is_killed(tmp_path: Path) -> None:
+    result = kill.kill_again_and_again(2, tmp_path)
+    assert result.lost == 0
+    assert result.kept >= result.told >= 2
+
+
+def test_rates_are_counts_beside_the_links_own() -> None:
+    measured = throughput.measure(4, 1.0)
+    nodes, exchanges, reports = (
+        measured[what] for what in ("nodes", "link, exchanges", "link, reports")
+    )
+    assert nodes.exchanges > 0
+    assert nodes.reports > 0
+    assert exchanges.exchanges > nodes.exchanges / 2  # they do nothing else
+    assert reports.reports > 0
+    assert all(rate.processor_s > 0 for rate in (nodes, exchanges, reports))
