@@ -9,7 +9,9 @@ from typing import Any, Final
 
 import numpy as np
 
+from simulations.curves import ADOPTION
 from simulations.recording import CONTACTS, LOGS, MANIFEST, POSITIONS, TRUTH
+from simulations.sweep_tables import POINTS
 from tracetogether.errors import StoreError
 
 _MOST_FRAMES: Final = 720
@@ -17,14 +19,16 @@ _TOKEN_SHOWN: Final = 12
 _MARGIN_M: Final = 0.8
 
 
-def save_page(folder: Path, path: Path) -> None:
-    """Write the page of the run in ``folder``.
+def save_page(folder: Path, path: Path, *, sweep: Path | None = None) -> None:
+    """Write the page of the run in ``folder``, with the curve of a ``sweep`` if one is given.
 
     Raises:
-        StoreError: the folder holds no complete run, or the page can't be written.
+        StoreError: the folder holds no complete run, the sweep's no finished sweep over adoption,
+            or the page can't be written.
     """
+    curve = [] if sweep is None else adoption_curve(sweep)
     try:
-        page = _page(folder)
+        page = _page(folder, curve)
     except FileNotFoundError as error:
         raise StoreError(
             f"{folder} holds no complete run ({Path(error.filename).name} is missing); make one "
@@ -38,9 +42,28 @@ def save_page(folder: Path, path: Path) -> None:
         raise StoreError(f"can't write the page {path}: {error.strerror or error}") from None
 
 
-def _page(folder: Path) -> str:
+def adoption_curve(sweep: Path) -> list[list[float]]:
+    """Return adoption, and low, middle and high of the share of contacts recorded.
+
+    Raises:
+        StoreError: the folder holds no finished sweep over adoption.
+    """
+    file = sweep / f"{POINTS}.csv"
+    try:
+        names = (ADOPTION, "recorded_low", "recorded", "recorded_high")
+        rows = [row for row in _rows(file) if row["recorded"]]
+        return [[float(row[name]) for name in names] for row in rows]
+    except (OSError, ValueError, KeyError) as error:
+        raise StoreError(
+            f"{sweep} holds no finished sweep over adoption ({error}); make one with: "
+            f"tracetogether simulate sweep SCENARIO --vary adoption=0.1:1.0:10 --out {sweep}"
+        ) from None
+
+
+def _page(folder: Path, curve: list[list[float]]) -> str:
     template = (resources.files("simulations") / "report_page.html").read_text("utf-8")
-    text = json.dumps(page_columns(folder), separators=(",", ":"), allow_nan=False)
+    columns = page_columns(folder) | {"adoption": curve}
+    text = json.dumps(columns, separators=(",", ":"), allow_nan=False)
     # Inside a script element only "</" could end it early.
     return template.replace("@DATA@", text.replace("</", "<\\/"))
 

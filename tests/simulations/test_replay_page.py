@@ -6,6 +6,7 @@ import json
 import re
 import shutil
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,8 @@ from click.testing import CliRunner
 from simulations.breakdown import breakdown
 from simulations.recording import save_run
 from simulations.replay_page import page_columns, save_page
-from simulations.run import Run
+from simulations.run import Run, run
+from simulations.scenario import Scenario
 from simulations.scoring import score
 from simulations.truth import ground_truth
 from tracetogether.cli.simulate import simulate
@@ -130,6 +132,9 @@ def test_chromium_shows_the_log_as_of_any_time(page: Path, folder: Path, tmp_pat
     assert f"{len(case['found'])} found, {len(case['missed'])} missed" in element(dom, "verdict")
     assert element(dom, "title") == said["title"]
     assert element(dom, "systems").count("<tr>") == len(said["by_systems"])
+    shares = [one for kind in ("by_systems", "by_distance") for one in said[kind] if one["windows"]]
+    assert dom.count('<div class="interval"') == len(shares) > 3
+    assert 'id="curve" hidden' in dom  # no sweep was given
 
 
 def test_chromium_plays(page: Path, tmp_path: Path) -> None:
@@ -137,3 +142,28 @@ def test_chromium_plays(page: Path, tmp_path: Path) -> None:
     minutes, seconds = (int(part) for part in element(dom, "clock").split(":"))
     assert minutes * 60 + seconds > 20
     assert json.loads(re.search(r">(\{.*?)</script>", dom, re.DOTALL)[1])["people"] == 16  # type: ignore[index]
+
+
+def test_chromium_draws_the_adoption_curve_and_a_crowd_without_the_app(
+    short: Scenario, tmp_path: Path
+) -> None:
+    nobody = run(
+        replace(short, duration_s=30.0, people=replace(short.people, adoption=0.0)), seed=1
+    )
+    scores = score(nobody)
+    truth, apart = ground_truth(nobody.tracks, 2.0), breakdown(nobody, scores)
+    kept = save_run(nobody, truth, scores, apart, tmp_path / "run")
+    points = tmp_path / "points.csv"
+    header = "people.adoption,runs,recorded,recorded_low,recorded_high"
+    points.write_text(f"{header}\n0.1,2,0.01,0.005,0.02\n0.5,2,0.25,0.2,0.3\n0.05,1,,,\n")
+    made = tmp_path / "page.html"
+    words = ["report", str(kept), "-o", str(made), "--sweep", str(tmp_path)]
+    assert CliRunner().invoke(simulate, words).exit_code == 0
+    dom = in_browser(made, "t=20", 500, tmp_path)
+    assert 'id="curve" hidden' not in dom
+    assert '"adoption":[[0.1,0.005,0.01,0.02],[0.5,0.2,0.25,0.3]]' in dom
+    assert element(dom, "verdict") == "Nobody has the app."
+    assert element(dom, "clock") == "0:20"
+    points.write_text("other\n1\n")
+    with pytest.raises(StoreError, match="no finished sweep over adoption"):
+        save_page(kept, made, sweep=tmp_path)

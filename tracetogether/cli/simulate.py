@@ -25,6 +25,7 @@ from simulations.trajectories import (
     on_recorded_tracks,
 )
 from tracetogether.cli.console import err, out, print_json, progress
+from tracetogether.cli.simulate_bench import bench_crowds
 from tracetogether.cli.simulate_export import export_numbers
 from tracetogether.cli.simulate_settings import setting
 from tracetogether.cli.simulate_sweep import sweep_scenario
@@ -42,6 +43,7 @@ def simulate() -> None:
 simulate.add_command(validate)
 simulate.add_command(sweep_scenario)
 simulate.add_command(export_numbers)
+simulate.add_command(bench_crowds)
 
 
 @simulate.command("list")
@@ -190,12 +192,18 @@ def run_scenario(
     metavar="FILE",
     help="Where to write the page.",
 )
-def report(folder: Path, output: Path) -> None:
+@click.option(
+    "--sweep",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    metavar="DIR",
+    help="A sweep over adoption, to draw its curve as well.",
+)
+def report(folder: Path, output: Path, sweep: Path | None) -> None:
     """Make one page of the run kept in FOLDER: the crowd replayed, its links, logs and scores.
 
     The page holds everything and needs no network.
     """
-    save_page(folder, output)
+    save_page(folder, output, sweep=sweep)
     out().print(f"Written to {output}", markup=False, soft_wrap=True)
 
 
