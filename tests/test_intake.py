@@ -289,7 +289,7 @@ def test_a_token_expires(world: World, case: Case) -> None:
     assert world.authority.intake.take_upload(token, BODY, late - 1).records == 0
 
 
-def test_a_log_over_the_limit_is_refused(
+def test_row_10_a_log_over_the_limit_is_refused(
     world: World, case: Case, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(intake, "MAX_UPLOAD_BYTES", len(BODY))
@@ -358,7 +358,7 @@ def test_every_rejection_is_counted_by_its_reason(world: World, case: Case) -> N
         (UPLOAD_CLOCK_AHEAD_S + 1, False),
     ],
 )
-def test_the_edges_of_what_a_log_may_reach(
+def test_row_10_the_edges_of_what_a_log_may_reach(
     world: World, case: Case, offset_s: int, accepted: bool
 ) -> None:
     (row,) = world.heard(world.user(), NOON + offset_s, 1)[:1]
@@ -367,7 +367,7 @@ def test_the_edges_of_what_a_log_may_reach(
 
 
 @pytest.mark.parametrize(("rssi_dbm", "accepted"), [(-127, 1), (-128, 0), (-1, 1), (0, 0)])
-def test_the_edges_of_signal_strength(
+def test_row_10_the_edges_of_signal_strength(
     world: World, case: Case, rssi_dbm: float, accepted: int
 ) -> None:
     (row,) = world.heard(world.user(), NOON - 60, 1)[:1]
@@ -382,7 +382,7 @@ def test_strange_tokens_in_a_log_do_no_harm(world: World, case: Case) -> None:
     assert receipt.rejected[Rejection.FAILED_DECRYPTION] == len(strange)
 
 
-def test_an_upload_token_is_never_a_tempid(world: World, case: Case) -> None:
+def test_row_11_an_upload_token_is_never_a_tempid(world: World, case: Case) -> None:
     token = world.token(case, BODY, NOON)
     rows = [Sighting(NOON, one, -60) for one in (token, token[:84], token[-84:])]
     assert world.take(case, rows, NOON).accepted == 0

@@ -35,7 +35,7 @@ def test_keys_go_25_days_after_their_day(world: World) -> None:
     assert world.keys.oldest_day == DAY + 1
 
 
-def test_nobody_opens_a_tempid_after_its_key_is_gone(world: World) -> None:
+def test_row_13_nobody_opens_a_tempid_after_its_key_is_gone(world: World) -> None:
     issuer = world.authority.issuance.issuer
     tempid = world.authority.issuance.batch(world.user(), NOON).at(NOON)
     assert tempid is not None
@@ -50,7 +50,7 @@ def test_the_ring_is_saved_each_time(world: World) -> None:
     assert world.saved == [DAY, DAY + 5]
 
 
-def test_uploads_go_21_days_after_they_came(world: World) -> None:
+def test_row_25_uploads_go_21_days_after_they_came(world: World) -> None:
     case = world.authority.casework.open_case(world.user(), NOON)
     world.take(case, world.heard(world.user(), NOON, 1), NOON + HOUR)
     world.take(case, world.heard(world.user(), NOON, 1), NOON + 2 * HOUR)
@@ -96,7 +96,7 @@ def test_no_upload_outlives_its_case(world: World) -> None:
     assert latest + RETENTION.uploads_s < NOON + RETENTION.day_keys_days * SECONDS_PER_DAY
 
 
-def test_a_second_purge_finds_nothing(world: World) -> None:
+def test_row_25_a_second_purge_finds_nothing(world: World) -> None:
     case = world.authority.casework.open_case(world.user(), NOON)
     world.take(case, world.heard(world.user(), NOON, 1), NOON + HOUR)
     assert purge(world, days(40)) == Purged(
@@ -105,7 +105,7 @@ def test_a_second_purge_finds_nothing(world: World) -> None:
     assert purge(world, days(40)) == NOTHING
 
 
-def test_a_purge_that_failed_half_way_is_made_good_by_the_next(entropy: Entropy) -> None:
+def test_row_25_a_purge_that_failed_half_way_is_made_good_by_the_next(entropy: Entropy) -> None:
     world = World.of(entropy, since=NOON)
     case = world.authority.casework.open_case(world.user(), NOON)
     world.take(case, world.heard(world.user(), NOON, 1), NOON + HOUR)

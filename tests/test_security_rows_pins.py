@@ -16,6 +16,7 @@ from tracetogether.authority.casework import Case
 from tracetogether.authority.intake import CHAFF_CASE
 from tracetogether.authority.memory_store import MemoryStore
 from tracetogether.authority.pins import PinRules
+from tracetogether.bluetrace.upload import write_upload
 from tracetogether.crypto import hmac_sha256, sha256
 from tracetogether.errors import (
     AccessDeniedError,
@@ -298,3 +299,18 @@ def test_row_15_all_answers_to_a_pin_cost_the_store_the_same(
     assert len(set(cost.values())) == 1, cost
     assert len(said) == 1
     assert set(accepted) == {cost["chaff"][0]}
+
+
+def test_row_18_nothing_of_a_log_or_a_contact_is_in_the_database(kept: World) -> None:
+    case = kept.authority.casework.open_case(kept.user(), NOON)
+    near, phone = kept.user(), kept.authority.issuance.register()
+    rows = kept.heard(near, NOON - HOUR, 30, rssi_dbm=-45)
+    token = kept.token(case, write_upload(rows), NOON)
+    kept.authority.intake.take_upload(token, write_upload(rows), NOON)
+    kept.authority.tracing.refresh(case)
+    assert len(kept.authority.tracing.contacts(case).contacts) == 1
+    said = everything_in(kept)
+    assert "upload.taken" in said  # the search finds what is there
+    canaries = {*(row.peer for row in rows), "Pixel 3a", "iPhone 8", token, phone.credential}
+    assert [one for one in canaries if one in said] == []
+    assert said.count(near) == 1  # as a user; nowhere as a contact

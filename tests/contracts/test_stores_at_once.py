@@ -26,7 +26,7 @@ def at_once(act: Callable[[int], bool]) -> int:
         return sum(pool.map(wait_and_act, range(THREADS)))
 
 
-def test_fifty_threads_redeem_one_pin_and_one_succeeds(sql: SqlStore) -> None:
+def test_row_05_fifty_threads_redeem_one_pin_and_one_succeeds(sql: SqlStore) -> None:
     authority = served(sql)
     user = authority.issuance.register().user_id
     for _ in range(3):
@@ -43,14 +43,14 @@ def test_fifty_threads_redeem_one_pin_and_one_succeeds(sql: SqlStore) -> None:
         assert at_once(redeem) == 1
 
 
-def test_fifty_threads_try_wrong_pins_and_five_tries_are_spent(sql: SqlStore) -> None:
+def test_row_01_fifty_threads_try_wrong_pins_and_five_tries_are_spent(sql: SqlStore) -> None:
     sql.add_user(USER, b"digest")
     sql.add_case(case("CASE1"))
     sql.put_pin(pin())
     assert at_once(lambda _: sql.try_pin(USER, NOON) is not None) == 5
 
 
-def test_fifty_threads_upload_with_one_token_and_one_succeeds(sql: SqlStore) -> None:
+def test_row_05_fifty_threads_upload_with_one_token_and_one_succeeds(sql: SqlStore) -> None:
     authority = served(sql)
     opened = authority.casework.open_case(authority.issuance.register().user_id, NOON)
     body = b'{"records": []}'

@@ -1,15 +1,19 @@
 """What is sent to the authority: bad bodies, sizes, encodings, bombs."""
 
+import asyncio
 import gzip
 import json
 import tracemalloc
 import zlib
+from typing import Any
 
 import pytest
+from fastapi import Request
 
 from tests.authority_world import OPERATOR_TOKEN
 from tests.http_site import Site
-from tracetogether.adapters.http_api.bodies import MAX_SMALL_BODY_BYTES
+from tracetogether.adapters.http_api.bodies import MAX_SMALL_BODY_BYTES, read_log
+from tracetogether.adapters.http_api.refusals import RefusedError
 from tracetogether.parameters import MAX_UPLOAD_BYTES
 
 pytestmark = pytest.mark.network
@@ -123,7 +127,7 @@ def test_damaged_or_foreign_encodings_are_refused(site: Site) -> None:
     assert site.send("POST", "/v1/uploads", packed, token, Content_Encoding="gzip")[0] == 201
 
 
-def test_a_log_of_the_largest_size_is_taken_and_one_byte_more_is_not(site: Site) -> None:
+def test_row_10_a_log_of_the_largest_size_is_taken_and_one_byte_more_is_not(site: Site) -> None:
     largest = b'{"records": []}'.ljust(MAX_UPLOAD_BYTES)
     for body, expected in ((largest, 201), (largest + b" ", 413)):
         token = leave(site, body)
@@ -135,20 +139,39 @@ def test_a_log_of_the_largest_size_is_taken_and_one_byte_more_is_not(site: Site)
         assert [status for status, _ in answers] == [expected, expected]
 
 
-def test_a_gzip_bomb_is_refused_in_bounded_memory(site: Site) -> None:
+def test_row_10_a_gzip_bomb_is_refused(site: Site) -> None:
+    packer = zlib.compressobj(9, wbits=31)
+    bomb = packer.compress(bytes(100_000_000)) + packer.flush()
+    token = leave(site, b"")
+    status, answer = site.send("POST", "/v1/uploads", bomb, token, Content_Encoding="gzip")
+    assert (status, answer["error"]["code"]) == (413, "too_large")
+
+
+def test_row_10_a_bomb_of_ten_gigabytes_takes_less_than_64_megabytes() -> None:
     packer = zlib.compressobj(9, wbits=31)
     zeros = bytes(1_000_000)
-    bomb = b"".join([*(packer.compress(zeros) for _ in range(200)), packer.flush()])
-    assert len(bomb) < 200_000  # of 200 MB
-    token = leave(site, b"")
+    first, again = (packer.compress(zeros) + packer.flush(zlib.Z_FULL_FLUSH) for _ in range(2))
+    bomb = first + again * 9_999  # what follows a full flush stands for itself
+    assert len(bomb) < MAX_UPLOAD_BYTES
+    sent = 0
+
+    async def receive() -> dict[str, Any]:
+        nonlocal sent
+        sent += 65_536
+        return {"type": "http.request", "body": bomb[sent - 65_536 : sent], "more_body": True}
+
+    headers = [(b"content-encoding", b"gzip")]
+    request = Request({"type": "http", "method": "POST", "headers": headers}, receive)
     tracemalloc.start()
     try:
-        status, answer = site.send("POST", "/v1/uploads", bomb, token, Content_Encoding="gzip")
+        with pytest.raises(RefusedError) as caught:
+            asyncio.run(read_log(request))
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
-    assert (status, answer["error"]["code"]) == (413, "too_large")
-    assert peak < 4 * MAX_UPLOAD_BYTES
+    assert caught.value.status == 413
+    assert peak < 64_000_000
+    assert sent < 1_000_000  # the rest was not even read
 
 
 def test_a_stranger_can_not_make_the_server_read_a_log(site: Site) -> None:

@@ -1,0 +1,46 @@
+"""Row 20: over HTTP a case is there for its tracer and for supervisors, and for no other tracer."""
+
+import pytest
+
+from tests.authority_world import NOON
+from tests.http_site import Site, routes
+from tracetogether.authority.operators import Role
+
+pytestmark = pytest.mark.network
+SAID = {
+    "reveal": b'{"pseudonym": "ABCDE-FGHIJ", "reason": "x"}',
+    "state": b'{"state": "closed"}',
+    "notes": b'{"text": "x"}',
+    "merge": b'{"into": "NONE"}',
+}
+
+
+def test_row_20_a_case_of_another_tracer_is_as_if_it_were_not_there(site: Site) -> None:
+    authority = site.world.authority
+    for name in ("his", "another"):
+        authority.staff.add(name, frozenset({Role.TRACER}), f"token-of-{name}", NOON)
+    near = site.world.user()
+    case = authority.casework.open_case(site.world.user(), NOON)
+    site.world.take(case, site.world.heard(near, NOON - 3600, 45, rssi_dbm=-45), NOON)
+    authority.casework.assign(case.case_id, "his", NOON)
+    asked = [(method, path) for method, path in routes(site) if "{case_id}" in path]
+    assert len(asked) > 4
+    for method, path in asked:
+        body = SAID.get(path.rpartition("/")[2])
+        answers = [
+            site.send(
+                method.upper(),
+                path.format(case_id=one),
+                None if method == "get" else body or b"{}",
+                "token-of-another",
+            )
+            for one in (case.case_id, "NONENONENO")
+        ]
+        assert {status for status, _ in answers} <= {400, 403, 404}, (method, path, answers)
+        assert answers[0][0] == answers[1][0], (method, path, answers)
+        assert near not in repr(answers)
+    mine = site.send("GET", f"/v1/cases/{case.case_id}/contacts", bearer="token-of-his")
+    assert mine[0] == 200
+    assert len(mine[1]["contacts"]) == 1
+    assert site.send("GET", "/v1/cases", bearer="token-of-another")[1]["cases"] == []
+    assert len(site.send("GET", "/v1/cases", bearer="token-of-his")[1]["cases"]) == 1
