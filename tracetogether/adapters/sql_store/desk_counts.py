@@ -142,7 +142,7 @@ def _of(table: sa.Table, assigned_to: str | None) -> list[sa.ColumnElement[bool]
 
 
 def _how_many(condition: sa.ColumnElement[bool]) -> sa.ColumnElement[int]:
-    return sa.func.sum(sa.case((condition, 1), else_=0))
+    return sa.func.count().filter(condition)
 
 
 def _count(connection: sa.Connection, table: sa.Table, which: list[sa.ColumnElement[bool]]) -> int:

@@ -1,0 +1,62 @@
+"""However many cases and contacts there are, a list, a calendar and the dashboard ask as often."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import sqlalchemy as sa
+
+from tests.authority_world import NOON, World
+from tests.conftest import counted_entropy
+from tests.followed_rows import fill
+from tracetogether.adapters.sql_store import SqlStore
+from tracetogether.authority.casework import CaseQuery
+from tracetogether.authority.followed import ContactQuery
+from tracetogether.authority.operators import CONSOLE, Caller, Role
+
+RAVI = Caller("ravi", frozenset({Role.TRACER}))
+MOST = 10
+
+
+def asked(world: World, look: Callable[[], object]) -> int:
+    """Return how many statements a look costs, the beginnings of transactions left out."""
+    assert isinstance(world.store, SqlStore)
+    count = 0
+
+    def executed(_: object, __: object, statement: str, *___: object) -> None:
+        nonlocal count
+        count += not statement.startswith("BEGIN")
+
+    engine = world.store._database.engine
+    sa.event.listen(engine, "before_cursor_execute", executed)
+    look()
+    sa.event.remove(engine, "before_cursor_execute", executed)
+    return count
+
+
+def looks(world: World) -> list[Callable[[], object]]:
+    authority = world.authority
+    case = authority.casework.case("C000000000")
+    return [
+        lambda: authority.casework.page(CaseQuery(limit=100), NOON),
+        lambda: authority.casework.page(CaseQuery(limit=100), NOON, by=RAVI),
+        lambda: authority.desk.page(ContactQuery(limit=100)),
+        lambda: authority.desk.page(ContactQuery(case_id=case.case_id, limit=100)),
+        lambda: authority.desk.due(NOON, by=RAVI),
+        lambda: authority.desk.calendar("P000000000"),
+        lambda: authority.desk.links(case, NOON),
+        lambda: authority.desk.dashboard(NOON),
+        lambda: authority.desk.dashboard(NOON, by=RAVI),
+        lambda: authority.desk.notes_on(case.case_id, by=CONSOLE),
+    ]
+
+
+def test_no_look_costs_a_query_for_each_row(tmp_path: Path) -> None:
+    counts = []
+    for cases, contacts in ((3, 9), (30, 600)):
+        with SqlStore.create(tmp_path / f"{cases}.db", name="SG_MOH") as store:
+            world = World.of(counted_entropy(61), store=store)
+            fill(store, world.keys, counted_entropy(62), cases=cases, contacts=contacts)
+            counts.append([asked(world, look) for look in looks(world)])
+    assert counts[0] == counts[1]
+    assert min(counts[0]) > 0
+    assert max(counts[0]) <= MOST
