@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.authority_world import NOON
 from tests.http_site import Site
-from tracetogether.adapters import http_api
+from tracetogether.adapters import http_api, http_client
 from tracetogether.adapters.http_client import AuthorityClient, Registered
 from tracetogether.adapters.sql_store import SqlStore
 from tracetogether.errors import (
@@ -136,3 +137,13 @@ def test_a_credential_file_is_its_owners_alone(tmp_path: Path) -> None:
             Registered.load(path)
     with pytest.raises(StoreError, match="registered"):
         Registered.load(tmp_path / "none")
+
+
+def test_cases_are_fetched_page_by_page(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(http_client, "_CASES_AT_ONCE", 2)
+    assert site.operator.cases() == []
+    opened = [
+        site.world.authority.casework.open_case(site.world.user(), NOON + number).case_id
+        for number in range(5)
+    ]
+    assert [one["case_id"] for one in site.operator.cases()] == opened[::-1]

@@ -37,6 +37,7 @@ _ERRORS: Final[Mapping[int, type[AuthorityError | InvalidUploadError]]] = {
     413: InvalidUploadError,
     415: InvalidUploadError,
 }
+_CASES_AT_ONCE: Final = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,9 +231,14 @@ class AuthorityClient:
         return str(self._call("POST", path, self._operator_token)["upload_pin"])
 
     def cases(self) -> list[dict[str, Any]]:
-        """Return all cases, the newest first: {case_id, pseudonym, date, opened_at}."""
-        answer = self._call("GET", "/v1/cases", self._operator_token, repeatable=True)
-        return list(answer["cases"])
+        """Return all cases that the operator may see, the newest first, as `GET /v1/cases` does."""
+        found: list[dict[str, Any]] = []
+        while True:
+            path = f"/v1/cases?limit={_CASES_AT_ONCE}&offset={len(found)}"
+            answer = self._call("GET", path, self._operator_token, repeatable=True)
+            found += answer["cases"]
+            if not answer["cases"] or len(found) >= answer["total"]:
+                return found
 
     def contacts(self, case_id: str, policy: str = "singapore") -> dict[str, Any]:
         """Return a case's contacts and what they were found from (docs/reference/http.md)."""
