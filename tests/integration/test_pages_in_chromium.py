@@ -7,7 +7,14 @@ from collections.abc import Iterator
 import pyotp
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+from playwright.sync_api import (
+    Browser,
+    BrowserContext,
+    Locator,
+    Page,
+    expect,
+    sync_playwright,
+)
 
 from tests.authority_world import NOON, World, heard
 from tests.conftest import counted_entropy
@@ -45,9 +52,12 @@ def browser() -> Iterator[Browser]:
     found = shutil.which("chromium") or shutil.which("chromium-browser")
     if found is None:
         pytest.skip("needs Chromium")
+    expect.set_options(timeout=SLOW_MS)
     with sync_playwright() as driver:
         launched = driver.chromium.launch(
-            executable_path=found, args=["--no-sandbox", "--disable-dev-shm-usage"]
+            executable_path=found,
+            args=["--no-sandbox", "--disable-dev-shm-usage"],
+            timeout=2 * SLOW_MS,
         )
         yield launched
         launched.close()
@@ -77,12 +87,18 @@ def watched(context: BrowserContext) -> list[str]:
     return wrong
 
 
+def press(page: Page, target: Locator) -> None:
+    """Click what leads to another page, and wait until that is there."""
+    with page.expect_navigation(timeout=SLOW_MS):
+        target.click()
+
+
 def sign_in(page: Page, pages: Pages, name: str, code: str) -> None:
     page.goto(f"{pages.url}/desk/")
     page.get_by_label("Name").fill(name)
     page.get_by_label("Password").fill(PASSWORD)
     page.get_by_label("Code").fill(code)
-    page.get_by_role("main").get_by_role("button", name="Sign in").click()
+    press(page, page.get_by_role("main").get_by_role("button", name="Sign in"))
 
 
 def first_sign_in(page: Page, pages: Pages) -> None:
@@ -90,7 +106,7 @@ def first_sign_in(page: Page, pages: Pages) -> None:
     expect(page.get_by_role("heading", name="Set up your codes")).to_be_visible()
     secret = page.locator("code.secret").inner_text()
     page.get_by_label("2. The code").fill(pyotp.TOTP(secret).at(int(pages.clock.now)))
-    page.get_by_role("button", name="Go on").click()
+    press(page, page.get_by_role("button", name="Go on"))
     expect(page.get_by_role("heading", name="Overview")).to_be_visible()
 
 
@@ -98,14 +114,14 @@ def from_a_case_to_contacts(page: Page, pages: Pages) -> str:
     """Open a case, issue a PIN in two clicks, let the phone upload; return who was near."""
     with AuthorityClient(pages.url, retries=0) as phone, AuthorityClient(pages.url) as other:
         patient, near = phone.register(), other.register()
-        page.get_by_role("link", name="Cases").first.click()
+        press(page, page.get_by_role("link", name="Cases").first)
         page.get_by_label("User id").fill(patient.user_id)
-        page.get_by_role("button", name="Open a case").click()
+        press(page, page.get_by_role("button", name="Open a case"))
         expect(page.get_by_text("No log has come in yet")).to_be_visible()
         case_id = page.url.rpartition("/")[2]
-        page.get_by_role("link", name="Cases").first.click()
-        page.get_by_role("link", name=case_id).click()
-        page.get_by_role("button", name="Issue an upload PIN").click()
+        press(page, page.get_by_role("link", name="Cases").first)
+        press(page, page.get_by_role("link", name=case_id))
+        press(page, page.get_by_role("button", name="Issue an upload PIN"))
         pin = page.locator(".pin").inner_text().replace(" ", "")
         assert re.fullmatch(r"\d{8}", pin)
         start, authority = pages.clock.now - 86_400, pages.world.authority
@@ -114,7 +130,7 @@ def from_a_case_to_contacts(page: Page, pages: Pages) -> str:
         rows += heard(authority, far, start + 7200, 5, rssi_dbm=-80)
         body = write_upload(rows)
         assert phone.upload(body, phone.redeem_pin(pin, body))["accepted"] == len(rows)
-    page.get_by_role("link", name="Back to the case").click()
+    press(page, page.get_by_role("link", name="Back to the case"))
     expect(page.get_by_role("heading", name="Who was near")).to_be_visible()
     assert page.locator("svg.picture a").count() == 2
     assert near.user_id not in page.content()
@@ -123,12 +139,12 @@ def from_a_case_to_contacts(page: Page, pages: Pages) -> str:
 
 def call_somebody(page: Page, case: str) -> None:
     """Record a call from today's list, and go to the contact."""
-    page.get_by_role("link", name="Follow-up").click()
+    press(page, page.get_by_role("link", name="Follow-up"))
     page.get_by_label("What the call to").first.select_option("symptoms")
-    page.get_by_role("button", name="Record").first.click()
+    press(page, page.get_by_role("button", name="Record").first)
     expect(page.get_by_text("Nobody is to be called any more today.")).to_be_visible()
     page.goto(case)
-    page.locator("tbody th a").first.click()
+    press(page, page.locator("tbody th a").first)
     expect(page.locator("h1").get_by_text("in follow-up")).to_be_visible()
     expect(page.locator("td").get_by_text("symptoms")).to_be_visible()
 
@@ -139,13 +155,13 @@ def reveal_somebody(page: Page, near: str) -> None:
     page.get_by_text("Write down name and telephone number").click()
     page.locator("#person-name").fill(SCRIPT)
     page.get_by_label("Telephone").fill("+65 5550 0100")
-    page.get_by_role("button", name="Keep, sealed").click()
+    press(page, page.get_by_role("button", name="Keep, sealed"))
     assert "5550 0100" not in page.content()
-    page.get_by_role("button", name="Reveal").click()
+    press(page, page.get_by_role("button", name="Reveal"))
     expect(page.get_by_text("say why the person is to be known")).to_be_visible()
     page.goto(contact)
     page.get_by_label("Reason").fill("call for testing")
-    page.get_by_role("button", name="Reveal").click()
+    press(page, page.get_by_role("button", name="Reveal"))
     expect(page.get_by_text("+65 5550 0100")).to_be_visible()
     expect(page.get_by_text(SCRIPT)).to_be_visible()
     assert near in page.content()
@@ -162,26 +178,26 @@ def walked(pages: Pages, browser: Browser) -> dict[str, str]:
     near = from_a_case_to_contacts(page, pages)
     found["case"] = page.url
     page.get_by_label("New note").fill(SCRIPT)
-    page.get_by_role("button", name="Keep the note").click()
+    press(page, page.get_by_role("button", name="Keep the note"))
     expect(page.get_by_text(SCRIPT)).to_be_visible()
-    page.get_by_role("link", name="Contact graph").click()
+    press(page, page.get_by_role("link", name="Contact graph"))
     assert page.locator("svg.picture circle").count() == 3
     found["graph"] = page.url
     call_somebody(page, found["case"])
     found["contact"] = page.url
     reveal_somebody(page, near)
-    page.get_by_role("link", name="Exports").click()
-    with page.expect_download() as saved:
+    press(page, page.get_by_role("link", name="Exports"))
+    with page.expect_download(timeout=SLOW_MS) as saved:
         page.get_by_role("button", name="contacts as CSV").click()
     exported = saved.value.path().read_text("utf-8")
     assert exported.count("\n") == 3
     assert near not in exported
     assert "5550" not in exported
-    page.get_by_role("link", name="Audit log").click()
+    press(page, page.get_by_role("link", name="Audit log"))
     expect(page.get_by_text("reason: call for testing")).to_be_visible()
-    page.get_by_role("button", name="Check every entry").click()
+    press(page, page.get_by_role("button", name="Check every entry"))
     expect(page.get_by_text("none changed.")).to_be_visible()
-    page.get_by_role("button", name="Sign out").click()
+    press(page, page.get_by_role("button", name="Sign out"))
     expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
     page.goto(found["case"])
     expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
@@ -231,7 +247,7 @@ def test_row_22_no_violation_and_no_barrier_on_any_page(
     page.locator("#name").fill("second")
     page.locator("#password").fill(PASSWORD)
     page.locator("#code").fill(pages.code("second"))
-    page.locator("main button").click()
+    press(page, page.locator("main button"))
     page.wait_for_url("**/desk/")
     # What differs between languages is the letters: two pages show those.
     for path in every_page(walked) if language == "en-GB" else [walked["case"], "/desk/"]:
@@ -241,10 +257,10 @@ def test_row_22_no_violation_and_no_barrier_on_any_page(
     if language == "en-GB":
         page.goto(pages.url + walked["contact"])
         page.locator("#reason").fill("a check")
-        page.locator("button.grave").click()
+        press(page, page.locator("button.grave"))
         check("revealed")
         page.goto(pages.url + walked["case"])
-        page.locator(".actions button").first.click()
+        press(page, page.locator(".actions button").first)
         check("pin")
     context.close()
     assert barriers == {}

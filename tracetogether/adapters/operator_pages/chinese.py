@@ -272,6 +272,15 @@ CHINESE: Final[Mapping[str, str]] = {
     "Days missed": "未联系上",
     "in a row": "连续天数",
     "Days on which they were near": "近距离接触的日期",
+    "{share} likely to reach {limit} min within {metres} m in 24 hours": (
+        "24 小时内在 {metres} 米内达到 {limit} 分钟的可能性为 {share}"
+    ),
+    "{minutes} min near altogether": "近距离共 {minutes} 分钟",
+    "{minutes} min in the busiest 24 hours": "最密集 24 小时内 {minutes} 分钟",
+    "nearest {metres} m": "最近 {metres} 米",
+    "days: {count}": "天数：{count}",
+    "days from the last one to the case’s date: {count}": "最后一天距病例日期的天数：{count}",
+    "recorded by {side}": "记录方：{side}",
     "Calendar": "随访日历",
     "Call": "通话",
     "By": "操作者",

@@ -9,6 +9,7 @@ from tracetogether.adapters.operator_pages.rendering import (
     day_text,
     metres_text,
     minutes_text,
+    percent_text,
 )
 from tracetogether.authority.contacts import Contact, ContactDay
 from tracetogether.authority.desk import Followed
@@ -45,6 +46,42 @@ def _day(name: str, day: ContactDay, say: Callable[..., str]) -> DayNear:
         seen_by=day.seen_by,
         said=said,
     )
+
+
+def why(contact: Contact, say: Callable[..., str]) -> list[str]:
+    """Return the facts that decide a contact's place, those that weigh most first."""
+    said = []
+    for reason in contact.reasons:
+        of = reason.figures
+        match reason.code:
+            case "probability":
+                text = say(
+                    "{share} likely to reach {limit} min within {metres} m in 24 hours",
+                    share=percent_text(of["probability"]),
+                    limit=f"{of['policy_minutes']:g}",
+                    metres=f"{of['within_m']:g}",
+                )
+            case "minutes":
+                near = minutes_text(contact.minutes)
+                text = say("{minutes} min near altogether", minutes=near)
+            case "busiest_24h":
+                near = minutes_text(contact.busiest_24h)
+                text = say("{minutes} min in the busiest 24 hours", minutes=near)
+            case "nearest":
+                text = say("nearest {metres} m", metres=metres_text(contact.nearest_m))
+            case "days":
+                text = say("days: {count}", count=f"{of['days']:g}")
+            case "last_seen":
+                text = say(
+                    "days from the last one to the case’s date: {count}",
+                    count=f"{of['days_before']:g}",
+                )
+            case "seen_by":
+                text = say("recorded by {side}", side=say(SIDES[contact.seen_by]))
+            case _:
+                text = reason.text
+        said.append(text)
+    return said
 
 
 def days_of(contacts: Iterable[Contact]) -> list[tuple[ContactDay, str]]:

@@ -11,7 +11,7 @@ from tracetogether.adapters.operator_pages.labels import (
     PRIORITY_REASONS,
     SIDES,
 )
-from tracetogether.adapters.operator_pages.nearby import line_of
+from tracetogether.adapters.operator_pages.nearby import line_of, why
 from tracetogether.adapters.operator_pages.pictures import timeline
 from tracetogether.authority.desk import Followed
 from tracetogether.authority.followed import ContactState, Outcome
@@ -62,6 +62,7 @@ def _contact(visit: Visit, followed: Followed) -> Response:
         case=case,
         near=near,
         picture=picture,
+        why=[] if near is None else why(near, visit.say),
         calendar=desk.calendar(kept.contact_id, by=visit.caller),
         notes=desk.notes_on(kept.case_id, contact_id=kept.contact_id, by=visit.caller),
         today=today,
