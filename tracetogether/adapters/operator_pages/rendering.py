@@ -17,6 +17,7 @@ def environment() -> Environment:
     made = Environment(
         loader=PackageLoader("tracetogether.adapters.operator_pages"),
         autoescape=True,
+        auto_reload=False,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
