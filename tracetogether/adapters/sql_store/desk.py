@@ -31,6 +31,7 @@ from tracetogether.authority.followed import (
 )
 from tracetogether.authority.indicators import Dashboard
 from tracetogether.authority.notes import SealedNote
+from tracetogether.units import utc_day
 
 _ASKED_AT_ONCE: Final = 10_000  # SQLite takes 32,766 values in a statement
 _ACTIVE: Final = sorted(state.value for state in ACTIVE)
@@ -312,11 +313,13 @@ def _values(kept: KeptContact) -> dict[str, object]:
         "priority": kept.priority.value,
         "reasons": " ".join(kept.reasons),
         "urgency": kept.urgency,
+        "found_day": utc_day(kept.found_at),
+        "traced_day": None if kept.traced_at is None else utc_day(kept.traced_at),
     }
 
 
 def _kept(row: Sequence[Any]) -> KeptContact:
-    values = list(row)[:-1]
+    values = list(row)[: len(_FIELD_OF)]
     values[_STATE] = ContactState(values[_STATE])
     values[_PRIORITY] = Priority(values[_PRIORITY])
     values[_REASONS] = tuple(values[_REASONS].split())

@@ -94,12 +94,13 @@ def _contacts(
 
 def _days(connection: sa.Connection, today: int, assigned_to: str | None) -> tuple[DayCounts, ...]:
     first = today - _DAYS + 1
+    opened = sa.cast(CASES.c.opened_at_s, sa.BigInteger) // SECONDS_PER_DAY
     found = {
-        name: _by_day(connection, column, first, _of(table, assigned_to))
-        for name, table, column in (
-            ("cases", CASES, CASES.c.opened_at_s),
-            ("contacts", FOLLOWED, FOLLOWED.c.found_at_s),
-            ("reached", FOLLOWED, FOLLOWED.c.traced_at_s),
+        name: _by_day(connection, day, first, _of(table, assigned_to))
+        for name, table, day in (
+            ("cases", CASES, opened),
+            ("contacts", FOLLOWED, FOLLOWED.c.found_day),
+            ("reached", FOLLOWED, FOLLOWED.c.traced_day),
         )
     }
     return tuple(
@@ -110,14 +111,11 @@ def _days(connection: sa.Connection, today: int, assigned_to: str | None) -> tup
 
 def _by_day(
     connection: sa.Connection,
-    time: sa.Column[Any],
+    day: sa.ColumnElement[Any],
     first: int,
     which: list[sa.ColumnElement[bool]],
 ) -> dict[int, int]:
-    day = sa.cast(time, sa.BigInteger) // SECONDS_PER_DAY
-    wanted = sa.select(day.label("utc_day"), sa.func.count()).where(
-        time >= first * SECONDS_PER_DAY, *which
-    )
+    wanted = sa.select(day.label("utc_day"), sa.func.count()).where(day >= first, *which)
     return {int(one): rows for one, rows in connection.execute(wanted.group_by("utc_day"))}
 
 

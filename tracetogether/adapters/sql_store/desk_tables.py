@@ -45,11 +45,19 @@ FOLLOWED: Final = sa.Table(
     sa.Column("merged_into", sa.Text, nullable=False),
     sa.Column("particulars", sa.LargeBinary, nullable=False),
     sa.Column("urgency", _Real, nullable=False),  # what lists are ordered by
-    sa.Index("followed_by_case", "case_id", "state", "last_day", "until_day"),
+    sa.Column("found_day", sa.Integer, nullable=True),  # what the dashboard counts by
+    sa.Column("traced_day", sa.Integer, nullable=True),
+    sa.Index(
+        "followed_by_case",
+        *("case_id", "state", "priority", "last_day", "until_day"),
+        *("found_at_s", "traced_at_s", "followed_all"),
+    ),
     sa.Index("followed_by_tag", "tag"),
     sa.Index("followed_by_day", "day"),
+    sa.Index("followed_by_found_day", "found_day", "case_id"),
+    sa.Index("followed_by_traced_day", "traced_day", "case_id"),
     sa.Index("followed_by_urgency", "urgency", "contact_id"),
-    # Holds all that the dashboard counts: the rows themselves are not touched.
+    # These two hold all that the dashboard counts: the rows themselves are not touched.
     sa.Index(
         "followed_counted",
         *("state", "priority", "until_day", "last_day", "case_id"),
