@@ -54,7 +54,7 @@ def save_curve(points: Sequence[Point], path: Path) -> None:
     axes.set_xlabel("share of people with the app")
     axes.set_ylabel("share of all true contacts")
     axes.set_title("Detected contacts go with the square of adoption (dashed)", loc="left")
-    axes.legend(frameon=False, loc="center left", bbox_to_anchor=(0.02, 0.72))
+    axes.legend(frameon=False, loc="center left", bbox_to_anchor=(0.36, 0.85))
     try:
         figure.savefig(path, dpi=120)
     except OSError as error:
