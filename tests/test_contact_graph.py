@@ -10,9 +10,11 @@ import urllib3
 from tests.authority_world import DAY, NOON, World
 from tests.conftest import counted_entropy
 from tracetogether.adapters import http_api
+from tracetogether.adapters.http_client import AuthorityClient
 from tracetogether.authority.casework import Case
 from tracetogether.authority.contacts import pseudonym
 from tracetogether.authority.operators import Caller, Role
+from tracetogether.bluetrace.upload import write_upload
 from tracetogether.parameters import DEMO_POLICY
 from tracetogether.sightings import Sighting
 from tracetogether.units import SECONDS_PER_DAY, Entropy
@@ -176,3 +178,21 @@ def test_contacts_of_contacts_over_http(served: tuple[str, Chain]) -> None:
     assert get(url, path, "tracer")[0] == 404  # it is not his
     (entry,) = chain.world.authority.audit.entries(after=before)
     assert (entry.act, entry.subject) == ("contacts.onward_listed", chain.case_a.case_id)
+
+
+@pytest.mark.network
+def test_a_log_brings_the_lists_of_others_up_to_date(served: tuple[str, Chain]) -> None:
+    """The later log is of somebody whom the earlier case's phone had not heard."""
+    url, chain = served
+    world, authority = chain.world, chain.world.authority
+    earlier = chain.upload(world.user(), DAY, [])
+    with AuthorityClient(url, retries=0) as phone:
+        silent = phone.register().user_id
+        later = authority.casework.open_case(silent, NOON)
+        assert authority.tracing.concerned(later) == []
+        body = write_upload(world.heard(earlier.user_id, at(DAY), 30, rssi_dbm=-45))
+        pin = authority.pins.issue(later, NOON)
+        phone.upload(body, phone.redeem_pin(pin, body))
+    assert [one.case_id for one in authority.tracing.concerned(later)] == [earlier.case_id]
+    (row,) = authority.store.desk.contacts_of([earlier.case_id])
+    assert row.seen_by == "contact"

@@ -47,7 +47,10 @@ def test_row_17_canaries_are_nowhere(
                 return http.request(method, url + path, body=body, headers=headers).data
 
             canaries = {me.user_id, me.credential, near, pin, token, rows[0].peer, OPERATOR_TOKEN}
+            shown = send("GET", "/v1/graph", OPERATOR_TOKEN)
+            shown += send("GET", f"/v1/cases/{case_id}/contacts/onward", OPERATOR_TOKEN)
             said = [
+                send("GET", f"/v1/graph?policy={near}", OPERATOR_TOKEN),
                 send("POST", "/v1/cases", OPERATOR_TOKEN, {"user_id": near + "x"}),
                 send("POST", "/v1/cases", OPERATOR_TOKEN, {"user_id": near, "date": pin}),
                 send("POST", "/v1/cases", me.credential, {"user_id": near}),
@@ -63,8 +66,10 @@ def test_row_17_canaries_are_nowhere(
     told = b"\n".join(said).decode() + caplog.text + streams.out + streams.err
     assert "case.opened" in told  # the search finds what is there
     assert pseudonym(near) not in told
+    assert pseudonym(near) in shown.decode()
     for canary in canaries:
         assert canary not in told, canary
+        assert canary not in shown.decode(), canary
     stored = b"".join(one.read_bytes() for one in tmp_path.iterdir())
     for canary in canaries - {me.user_id, near}:
         assert canary.encode() not in stored

@@ -145,6 +145,14 @@ class Tracing:
             for policy in missing:
                 self._keep(self._traced(case, policy, evidence))
 
+    def concerned(self, case: Case) -> list[Case]:
+        """Return the other cases whose lists may change with what this one's logs say."""
+        people = [one.user_id for one in self.contacts(case).contacts]
+        found = [
+            self.logs.cases.case(case_id) for _, case_id in self.logs.partners_of(case, people)
+        ]
+        return [one for one in found if one is not None]
+
     def reveal(self, case: Case, name: str, reason: str, now: float, *, by: Caller) -> str:
         """Return the user id of a contact of a case, by the pseudonym; the act is audited.
 

@@ -180,6 +180,8 @@ def _for_uploads(authority: Authority, clock: Callable[[], float]) -> APIRouter:
             with suppress(TraceTogetherError):
                 case = authority.casework.case(receipt.case_id)
                 authority.follow_up.refresh(case, clock())
+                for other in authority.tracing.concerned(case):
+                    authority.follow_up.refresh(other, clock())
         return receipt
 
     @router.post("/uploads", status_code=201, openapi_extra={"requestBody": body})
