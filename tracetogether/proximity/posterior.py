@@ -221,10 +221,17 @@ def infer(
 
 
 def may_seek_positions(soundings: Soundings, effort: Effort) -> bool:
-    """Return whether there are three people or more, and not too many for the time there is."""
+    """Return whether positions can tell anything, and are not too many for the time there is.
+
+    There must be as many pairs as people: where nobody closes a triangle, as in one phone's log,
+    every pair's distance is free of all the others'.
+    """
     people, slots = len(soundings.names), soundings.slots
     work = people * (people - 1) // 2 * slots * (slots + effort.chains)
-    return people >= 3 and soundings.pairs >= 3 and work <= _MOST_WORK
+    observer, peer = soundings.observer, soundings.peer
+    named = (observer >= 0) & (peer >= 0)
+    key = np.minimum(observer, peer) * people + np.maximum(observer, peer)
+    return people >= 3 and len(np.unique(key[named])) >= people and work <= _MOST_WORK
 
 
 def of_signals(soundings: Soundings, distances: PairDistances, model: ProximityModel) -> Posterior:
