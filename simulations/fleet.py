@@ -33,7 +33,7 @@ from tracetogether.rejection import Rejection
 from tracetogether.sightings import RSSI_LOWEST_DBM
 from tracetogether.units import Bools, Floats, Ints
 
-TICK_S: Final = 1.0
+TICK_S: Final = 5.0
 
 Receptions = Callable[[Packets], None]
 """Told what was heard: packets that came through and were seen, one per sender and scan."""

@@ -33,7 +33,8 @@ DEFAULT_START: Final = 1_593_590_400
 FIDELITIES: Final = ("auto", "handset", "fleet")
 FLEET_FROM: Final = 150
 """People from which ``auto`` takes the fleet."""
-MOST_HANDSETS: Final = 5000
+MOST_HANDSETS: Final = 10_000
+"""They keep arrays of people by people: 1.6 GB at that."""
 
 _PROGRESS_STEPS: Final = 100
 

@@ -116,11 +116,11 @@ def test_where_connection_limits_bind_the_logs_are_still_the_same(
 
 
 def test_large_crowds_are_played_in_columns() -> None:
-    small, large = (load_scenario("stadium-exit", {"count": n}) for n in ("100", "6000"))
+    small, large = (load_scenario("stadium-exit", {"count": n}) for n in ("100", "12000"))
     assert fidelity_of(small, "auto") == "handset"
     assert fidelity_of(large, "auto") == "fleet"
     assert fidelity_of(large, "auto", own_issuer=False) == "handset"
-    with pytest.raises(ScenarioError, match="up to 5000 people, not 6000"):
+    with pytest.raises(ScenarioError, match="up to 10000 people, not 12000"):
         fidelity_of(large, "handset")
     with pytest.raises(ScenarioError, match="issuer"):
         fidelity_of(large, "fleet", own_issuer=False)

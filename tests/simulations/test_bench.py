@@ -1,0 +1,72 @@
+"""Speed as ratios and counted work, in one run: nothing here knows how fast the machine is."""
+
+import json
+from dataclasses import replace
+
+import pytest
+from click.testing import CliRunner
+
+from simulations.bench import crowd_of, time_fleet, time_handsets, time_processes
+from simulations.run import run
+from simulations.scans import Packets, Scans
+from tracetogether.cli.simulate import simulate
+
+
+def test_columns_are_faster_than_objects_on_the_same_crowd() -> None:
+    """The ratio grows with the crowd; at 600 people it is about three."""
+    time_fleet(200, 8.0)  # what is imported once is not what is measured
+    columns, objects = time_fleet(600, 8.0), time_handsets(600, 8.0)
+    assert columns.counts["records"] == objects.counts["records"] > 500
+    assert columns.people_s_per_cpu_s > 1.5 * objects.people_s_per_cpu_s
+
+
+def test_work_per_phone_does_not_grow_with_the_crowd(monkeypatch: pytest.MonkeyPatch) -> None:
+    packets = 0
+    listen = Scans.listen
+
+    def counting(scans: Scans, *about: object) -> Packets:
+        nonlocal packets
+        found = listen(scans, *about)  # type: ignore[arg-type]
+        packets += len(found.tx)
+        return found
+
+    monkeypatch.setattr(Scans, "listen", counting)
+
+    def per_phone(people: int) -> float:
+        nonlocal packets
+        packets = 0
+        played = run(crowd_of(people, 3.0, duration_s=50), seed=1, fidelity="fleet")
+        assert packets >= played.counts["receptions"] > 0
+        return packets / float(played.tracks.present()[played.app].sum())
+
+    # Five times the people; that fewer stand at the edge accounts for what little it grows.
+    assert per_phone(5000) < 1.5 * per_phone(1000)
+
+
+def test_the_crowd_keeps_its_density() -> None:
+    small, large = crowd_of(1200, 10.0), crowd_of(6000, 10.0)
+    assert large.people.count / large.venue.width_m == small.people.count / small.venue.width_m
+    assert replace(large, people=small.people, venue=small.venue) == small
+
+
+def test_a_bare_clock_wakes_as_often_as_phones_do() -> None:
+    timing = time_processes(50, simulated_s=94.0)
+    assert timing.counts["events"] == pytest.approx(50 * (94 + 2), rel=0.05)
+
+
+def test_the_command_says_what_it_measured() -> None:
+    words = ["bench", "--people", "150", "--also", "100", "--handsets", "100", "--json"]
+    result = CliRunner().invoke(simulate, words)
+    assert result.exit_code == 0, result.output
+    told = json.loads(result.stdout)
+    assert told["additions_per_s"] > 0
+    names = [(row["what"], row["people"]) for row in told["rows"]]
+    assert names[:3] == [
+        ("fleet, whole chain", 100),
+        ("fleet, whole chain", 150),
+        ("movement alone", 150),
+    ]
+    assert ("handsets, run alone", 100) in names
+    for row in told["rows"]:
+        assert row["people_s_per_cpu_s"] >= row["there_s_per_cpu_s"] > 0
+        assert row["peak_mb"] > 0

@@ -1,0 +1,82 @@
+"""`tracetogether simulate bench`: how fast crowds are played here, beside objects and peers."""
+
+import click
+from rich.box import SIMPLE_HEAD
+from rich.table import Table
+
+from simulations.bench import Timing, additions_per_s, bench
+from tracetogether.cli.console import err, out, print_json
+
+
+@click.command("bench")
+@click.option(
+    "--people",
+    type=click.IntRange(100, 200_000),
+    default=10_000,
+    show_default=True,
+    help="Size of the crowd that leaves the stadium.",
+)
+@click.option(
+    "--reach",
+    "reach_m",
+    type=click.FloatRange(1),
+    default=10.0,
+    show_default=True,
+    metavar="METRES",
+    help="How far the radio goes (channel.reach_m).",
+)
+@click.option(
+    "--also",
+    "scaling",
+    type=click.IntRange(100, 200_000),
+    multiple=True,
+    help="Another size, at the same density, for how cost grows; may be repeated.",
+)
+@click.option(
+    "--handsets",
+    type=click.IntRange(0, 10_000),
+    default=1_000,
+    show_default=True,
+    help="People in the same crowd with an object per phone; 0 leaves it out.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+def bench_crowds(
+    people: int, reach_m: float, scaling: tuple[int, ...], handsets: int, *, as_json: bool
+) -> None:
+    """Time the whole chain on a crowd, in CPU time of one process.
+
+    Beside the fleet: movement alone, JuPedSim stepping as many people where it is installed, a
+    bare SimPy process per phone, and the crowd with an object per phone.
+    """
+    speed = additions_per_s()
+
+    def told(timing: Timing) -> None:
+        err().print(f"{timing.what}, {timing.people:,}: {timing.cpu_s:.2f} s", markup=False)
+
+    rows = bench(people, reach_m=reach_m, scaling=scaling, handsets=handsets, on_done=told)
+    if as_json:
+        print_json(
+            {
+                "additions_per_s": round(speed),
+                "reach_m": reach_m,
+                "rows": [row.to_json() for row in rows],
+            }
+        )
+        return
+    table = Table(box=SIMPLE_HEAD, pad_edge=False)
+    table.add_column("what")
+    for heading in ("people", "CPU s", "people s per CPU s", "only while there", "peak MB"):
+        table.add_column(heading, justify="right")
+    for row in rows:
+        table.add_row(
+            row.what,
+            f"{row.people:,}",
+            f"{row.cpu_s:.2f}",
+            f"{row.people_s_per_cpu_s:,.0f}",
+            f"{row.there_s_per_cpu_s:,.0f}",
+            f"{row.peak_mb:,.0f}",
+        )
+    out().print(table)
+    out().print(
+        f"This machine adds {speed:,.0f} numbers a second in a plain Python loop.", soft_wrap=True
+    )
