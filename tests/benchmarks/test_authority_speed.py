@@ -182,7 +182,7 @@ def test_batches_over_http(tmp_path: Path, full: bool) -> None:
     """A batch as a phone fetches it, sockets, limits, store and all; with and without crypto."""
     folder = tmp_path / "desk"
     create_folder(folder, now=time.time())  # noqa: TID251 - as the server's
-    phones, each = (100, 25) if full else (2, 3)
+    phones, each = (20, 25) if full else (2, 3)
     with opened_folder(folder) as service:
         credentials = [service.issuance.register().credential for _ in range(phones)]
     spent = []
