@@ -8,9 +8,9 @@ import numpy as np
 from rich.table import Table
 
 from tracetogether.cli.console import out, print_json, progress
-from tracetogether.cli.evaluate import parsed, warn_of
+from tracetogether.cli.recording_options import recording_options, warn_of
 from tracetogether.errors import MissingExtraError, StoreError
-from tracetogether.evaluation.layout import TRACK_COLUMNS, Layout
+from tracetogether.evaluation.layout import Layout
 from tracetogether.evaluation.recordings import Join, read_recording
 from tracetogether.proximity.calibration import Calibration
 from tracetogether.proximity.fitting import Figure, Fit
@@ -25,12 +25,8 @@ def calibrate() -> None:
     """Fit the figures of the posterior to recordings."""
 
 
-def _tracks_layout(text: str) -> Layout:
-    return Layout.parse(text, TRACK_COLUMNS)
-
-
 @calibrate.command()
-@click.argument("readings", type=click.Path(path_type=Path))
+@recording_options
 @click.option(
     "-o",
     "--output",
@@ -38,36 +34,6 @@ def _tracks_layout(text: str) -> Layout:
     type=click.Path(path_type=Path, dir_okay=False),
     metavar="MODEL.toml",
     help="Where to write the figures, for `tracetogether evaluate --model`.",
-)
-@click.option(
-    "--columns",
-    callback=parsed(Layout.parse),
-    metavar="FIELD=COLUMN,...",
-    help="Names of the table's columns, as for `tracetogether evaluate`.",
-)
-@click.option(
-    "--join",
-    callback=parsed(Join.parse),
-    metavar="FILE.csv:KEY",
-    help="Take columns that READINGS lacks from FILE.csv, by the column KEY of both.",
-)
-@click.option(
-    "--tracks",
-    type=click.Path(path_type=Path),
-    metavar="TRACKS",
-    help="Table of people's positions, for distances if READINGS has none.",
-)
-@click.option(
-    "--track-columns",
-    callback=parsed(_tracks_layout),
-    metavar="FIELD=COLUMN,...",
-    help="Names of its columns, as for `tracetogether evaluate`.",
-)
-@click.option(
-    "--calibration",
-    type=click.Path(path_type=Path),
-    metavar="TABLE",
-    help="Phone models' offsets, a table in either published en-calibration layout.",
 )
 @click.option(
     "--picture",

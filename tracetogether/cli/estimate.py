@@ -210,7 +210,7 @@ def _longest(found: Encounters, rule: str) -> Table:
         padding=(0, 1, 0, 0),  # all columns in eighty
     )
     for heading in ("observer", "peer"):
-        table.add_column(heading, overflow="ellipsis", min_width=8, max_width=16, no_wrap=True)
+        table.add_column(heading, overflow="fold", min_width=8, max_width=16)
     numbers = {"from (UTC)": 16, "minutes near": 16, "nearest, m": 13, "readings": 8}
     for heading, width in numbers.items():
         table.add_column(heading, justify="right", min_width=width, no_wrap=True)
@@ -244,7 +244,7 @@ def _people(found: Encounters, rule: str) -> Table:
         box=SIMPLE_HEAD,
         pad_edge=False,
     )
-    table.add_column("observer", overflow="ellipsis", min_width=8, max_width=16, no_wrap=True)
+    table.add_column("observer", overflow="fold", min_width=8)
     for heading in ("peers heard", "encounters", "person-minutes near", "readings"):
         table.add_column(heading, justify="right", no_wrap=True)
     for person in order.tolist():

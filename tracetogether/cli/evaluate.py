@@ -1,19 +1,18 @@
 """`tracetogether evaluate`: all estimators side by side on a recording with known distances."""
 
-from collections.abc import Callable
 from pathlib import Path
 from time import perf_counter
-from typing import Final, TypeVar
+from typing import Final
 
 import click
 import numpy as np
 
-from tracetogether.cli.console import err, out, print_json, progress
-from tracetogether.errors import InvalidReadingsError
+from tracetogether.cli.console import out, print_json, progress
+from tracetogether.cli.recording_options import parsed, recording_options, warn_of
 from tracetogether.evaluation.folds import fit_on as fit_on_another
 from tracetogether.evaluation.folds import leave_scenes_out
 from tracetogether.evaluation.judges import JUDGES, chosen_judges
-from tracetogether.evaluation.layout import RECORDING_COLUMNS, TRACK_COLUMNS, Layout
+from tracetogether.evaluation.layout import Layout
 from tracetogether.evaluation.pictures import draw
 from tracetogether.evaluation.recordings import Join, Recording, read_recording
 from tracetogether.evaluation.report import facts, json_rows, table
@@ -21,26 +20,7 @@ from tracetogether.evaluation.scoring import Question
 from tracetogether.evaluation.scoring import evaluate as score_estimators
 from tracetogether.proximity.calibration import Calibration
 
-_BAD_LINES_SHOWN: Final = 5
 _TABLE_WIDTH: Final = 122
-
-_Parsed = TypeVar("_Parsed")
-
-
-def parsed(
-    parse: Callable[[str], _Parsed],
-) -> Callable[[click.Context, click.Parameter, str | None], _Parsed | None]:
-    """Return a callback that reads an option's text, and calls a mistake wrong use."""
-
-    def callback(_ctx: click.Context, _param: click.Parameter, value: str | None) -> _Parsed | None:
-        if value is None:
-            return None
-        try:
-            return parse(value)
-        except InvalidReadingsError as error:
-            raise click.BadParameter(str(error)) from None
-
-    return callback
 
 
 def _above_0(
@@ -58,49 +38,8 @@ def _names(text: str) -> tuple[str, ...]:
     return names
 
 
-def _tracks_layout(text: str) -> Layout:
-    return Layout.parse(text, TRACK_COLUMNS)
-
-
-def _defaults(columns: dict[str, str]) -> str:
-    return ", ".join(f"{field}={column}" for field, column in columns.items() if column)
-
-
 @click.command()
-@click.argument("readings", type=click.Path(path_type=Path))
-@click.option(
-    "--columns",
-    callback=parsed(Layout.parse),
-    metavar="FIELD=COLUMN,...",
-    help=f"Names of the table's columns, where they differ from "
-    f"{_defaults(dict(RECORDING_COLUMNS))}; count names a column of how often a line stands for. "
-    "A unit may follow, such as distance=range_ft[ft]; a number stands for every line.",
-)
-@click.option(
-    "--join",
-    callback=parsed(Join.parse),
-    metavar="FILE.csv:KEY",
-    help="Take columns that READINGS lacks from FILE.csv, by the column KEY of both.",
-)
-@click.option(
-    "--tracks",
-    type=click.Path(path_type=Path),
-    metavar="TRACKS",
-    help="Table of people's positions, for true minutes (and distances, if READINGS has none).",
-)
-@click.option(
-    "--track-columns",
-    callback=parsed(_tracks_layout),
-    metavar="FIELD=COLUMN,...",
-    help=f"Names of its columns, where they differ from {_defaults(dict(TRACK_COLUMNS))}; the "
-    "scene is looked for in the column where READINGS has it.",
-)
-@click.option(
-    "--calibration",
-    type=click.Path(path_type=Path),
-    metavar="TABLE",
-    help="Phone models' offsets, a table in either published en-calibration layout.",
-)
+@recording_options
 @click.option(
     "--fit-on",
     type=click.Path(path_type=Path),
@@ -160,8 +99,8 @@ def _defaults(columns: dict[str, str]) -> str:
     "--model",
     type=click.Path(path_type=Path),
     metavar="MODEL.toml",
-    help="Figures of the posterior, from `tracetogether calibrate fit`; the built-in ones if left "
-    "out.",
+    help="Figures of the posterior, from `tracetogether calibrate fit`, to be used as they are. If "
+    "left out: published ones, and phones as the training scenes show them.",
 )
 @click.option(
     "--pictures",
@@ -265,22 +204,3 @@ def _how(readings: Path, scored: Recording, fit_on: Path | None, folds: int) -> 
     count = sum(len(scene.sightings) for scene in scored.scenes)
     fitted = f"fitted on {fit_on.name}" if fit_on else f"each fitted on the others ({folds} folds)"
     return f"{readings.name}: {count:,} readings, {len(scored.scenes):,} scenes, {fitted}."
-
-
-def warn_of(path: Path, recording: Recording) -> None:
-    """Say on stderr what of a recording could not be used."""
-
-    def warn(text: str) -> None:
-        err().print(text, style="yellow", markup=False, soft_wrap=True)
-
-    if recording.bad_count:
-        warn(f"{path.name}: skipped malformed lines: {recording.bad_count:,}")
-        for bad in recording.bad_lines[:_BAD_LINES_SHOWN]:
-            warn(f"  line {bad.line}: {bad.reason}")
-    if recording.dropped:
-        warn(
-            f"{path.name}: dropped readings without a valid signal strength (RSSI 127, 0 or above, "
-            f"blank) or time: {recording.dropped:,}"
-        )
-    if recording.unjoined:
-        warn(f"{path.name}: readings whose key the joined table lacks: {recording.unjoined:,}")

@@ -1,0 +1,106 @@
+"""What commands that read a recording with known distances ask for alike."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+import click
+
+from tracetogether.cli.console import err
+from tracetogether.errors import InvalidReadingsError
+from tracetogether.evaluation.layout import RECORDING_COLUMNS, TRACK_COLUMNS, Layout
+from tracetogether.evaluation.recordings import Join, Recording
+
+_BAD_LINES_SHOWN: Final = 5
+
+_Parsed = TypeVar("_Parsed")
+_Command = TypeVar("_Command", bound=Callable[..., Any])
+
+
+def parsed(
+    parse: Callable[[str], _Parsed],
+) -> Callable[[click.Context, click.Parameter, str | None], _Parsed | None]:
+    """Return a callback that reads an option's text, and calls a mistake wrong use."""
+
+    def callback(_ctx: click.Context, _param: click.Parameter, value: str | None) -> _Parsed | None:
+        if value is None:
+            return None
+        try:
+            return parse(value)
+        except InvalidReadingsError as error:
+            raise click.BadParameter(str(error)) from None
+
+    return callback
+
+
+def tracks_layout(text: str) -> Layout:
+    """Return the layout of a table of tracks."""
+    return Layout.parse(text, TRACK_COLUMNS)
+
+
+def _defaults(columns: dict[str, str]) -> str:
+    return ", ".join(f"{field}={column}" for field, column in columns.items() if column)
+
+
+def recording_options(command: _Command) -> _Command:
+    """Add the argument READINGS and the options that say how to read it."""
+    for option in reversed(_OPTIONS):
+        command = option(command)
+    return command
+
+
+_OPTIONS: Final = (
+    click.argument("readings", type=click.Path(path_type=Path)),
+    click.option(
+        "--columns",
+        callback=parsed(Layout.parse),
+        metavar="FIELD=COLUMN,...",
+        help=f"Names of the table's columns, where they differ from "
+        f"{_defaults(dict(RECORDING_COLUMNS))}; count names a column of how often a line stands "
+        "for. A unit may follow, such as distance=range_ft[ft]; a number stands for every line.",
+    ),
+    click.option(
+        "--join",
+        callback=parsed(Join.parse),
+        metavar="FILE.csv:KEY",
+        help="Take columns that READINGS lacks from FILE.csv, by the column KEY of both.",
+    ),
+    click.option(
+        "--tracks",
+        type=click.Path(path_type=Path),
+        metavar="TRACKS",
+        help="Table of people's positions, for true minutes (and distances, if READINGS has none).",
+    ),
+    click.option(
+        "--track-columns",
+        callback=parsed(tracks_layout),
+        metavar="FIELD=COLUMN,...",
+        help=f"Names of its columns, where they differ from {_defaults(dict(TRACK_COLUMNS))}; the "
+        "scene is looked for in the column where READINGS has it.",
+    ),
+    click.option(
+        "--calibration",
+        type=click.Path(path_type=Path),
+        metavar="TABLE",
+        help="Phone models' offsets, a table in either published en-calibration layout.",
+    ),
+)
+
+
+def warn_of(path: Path, recording: Recording) -> None:
+    """Say on stderr what of a recording could not be used."""
+
+    def warn(text: str) -> None:
+        err().print(text, style="yellow", markup=False, soft_wrap=True)
+
+    if recording.bad_count:
+        warn(f"{path.name}: skipped malformed lines: {recording.bad_count:,}")
+        for bad in recording.bad_lines[:_BAD_LINES_SHOWN]:
+            warn(f"  line {bad.line}: {bad.reason}")
+    if recording.dropped:
+        warn(
+            f"{path.name}: dropped readings without a valid signal strength (RSSI 127, 0 or above, "
+            f"blank) or time: {recording.dropped:,}"
+        )
+    if recording.unjoined:
+        warn(f"{path.name}: readings whose key the joined table lacks: {recording.unjoined:,}")
