@@ -2,22 +2,20 @@
 
 from pathlib import Path
 
-from tests.rehearsals import churn, kill, throughput
+from tests.leaping_loop import leap
+from tests.rehearsals import churn, kill
 from tests.rehearsals.churn import Trend
 
 
-def test_phones_that_come_go_and_fail_for_half_an_hour_leave_nothing_behind() -> None:
-    result = churn.day(0.5)
+def test_phones_that_come_go_and_fail_leave_nothing_behind() -> None:
+    result = churn.day(0.25, befall_every_s=40.0)
     assert result.faults() == []
-    for what in ("walked", "ended and replaced", "adapters pulled out", "held a connection"):
-        assert result.happened[what] > 0
-    assert result.happened["vanished"] > 0
     assert result.happened["sightings"] > 10
     assert result.happened["rejections"] == 0
 
 
 def test_at_20_ms_intervals_nothing_is_left_behind_either() -> None:
-    result = churn.link(6.0)
+    result = churn.link(6.0, run=leap)
     assert result.errors == []
     assert (result.links_left, result.tasks_left) == (0, 0)
     assert result.happened["sightings"] > 0
@@ -31,18 +29,6 @@ def test_a_rise_is_told_from_noise() -> None:
 
 
 def test_what_was_told_is_kept_whenever_it_is_killed(tmp_path: Path) -> None:
-    result = kill.kill_again_and_again(2, tmp_path)
+    result = kill.kill_again_and_again(1, tmp_path)
     assert result.lost == 0
-    assert result.kept >= result.told >= 2
-
-
-def test_rates_are_counts_beside_the_links_own() -> None:
-    measured = throughput.measure(4, 1.0)
-    nodes, exchanges, reports = (
-        measured[what] for what in ("nodes", "link, exchanges", "link, reports")
-    )
-    assert nodes.exchanges > 0
-    assert nodes.reports > 0
-    assert exchanges.exchanges > nodes.exchanges / 2  # they do nothing else
-    assert reports.reports > 0
-    assert all(rate.processor_s > 0 for rate in (nodes, exchanges, reports))
+    assert result.kept >= result.told >= 1

@@ -297,12 +297,17 @@ async def churn(
     return result
 
 
-def day(hours: float, on_sample: Callable[[str], None] = lambda _: None) -> Churned:
+def day(
+    hours: float,
+    on_sample: Callable[[str], None] = lambda _: None,
+    *,
+    befall_every_s: float = 197.0,
+) -> Churned:
     """Let phones live at their own rhythm for so many hours of a leaping clock."""
     work: Coroutine[Any, Any, Churned] = churn(
         hours * 3600,
         samples=max(10, round(2 * hours)),
-        befall_every_s=197.0,
+        befall_every_s=befall_every_s,
         phones=3,
         pauses=replace(PAUSES, look_up_s=600.0),
         advertise_every_s=2.0,
@@ -311,10 +316,15 @@ def day(hours: float, on_sample: Callable[[str], None] = lambda _: None) -> Chur
     return leap(work)
 
 
-def link(seconds: float, on_sample: Callable[[str], None] = lambda _: None) -> Churned:
+def link(
+    seconds: float,
+    on_sample: Callable[[str], None] = lambda _: None,
+    *,
+    run: Callable[[Coroutine[Any, Any, Churned]], Churned] = asyncio.run,
+) -> Churned:
     """Let phones live fifty times as fast, advertising every 20 ms, on this machine's clock."""
     timings = replace(BRISK, blacklist_s=1.0)
-    return asyncio.run(
+    return run(
         churn(
             seconds,
             samples=max(10, round(seconds / 15)),

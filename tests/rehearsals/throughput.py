@@ -12,6 +12,8 @@ import argparse
 import asyncio
 import json
 import time
+from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Final
 
@@ -101,6 +103,11 @@ class _Bare:
             advertising_interval_max=EVERY_S * 1000,
         )
 
+    async def end(self) -> None:
+        with suppress(Exception):  # what was cut off in the middle of a command never answers
+            async with asyncio.timeout(2.0):
+                await self.device.power_off()
+
     async def exchange(self, address: hci.Address) -> None:
         peer = Peer(await self.device.connect(address))
         await peer.request_mtu(512)
@@ -137,9 +144,9 @@ async def of_link(phones: int, seconds: float) -> Rate:
     rate = watch.rate(done, 0)
     for one in visits:
         one.cancel()
-    await asyncio.gather(*visits, return_exceptions=True)
+    await asyncio.wait(visits, timeout=2.0)
     for one in bare:
-        await one.device.power_off()
+        await one.end()
     return rate
 
 
@@ -154,17 +161,21 @@ async def of_scanners(phones: int, seconds: float) -> Rate:
     await asyncio.sleep(seconds)
     rate = watch.rate(0, link.reports)
     for one in bare:
-        await one.device.power_off()
+        await one.end()
     return rate
 
 
-def measure(phones: int, seconds: float) -> dict[str, Any]:
+def measure(
+    phones: int,
+    seconds: float,
+    run: Callable[[Coroutine[Any, Any, Rate]], Rate] = asyncio.run,
+) -> dict[str, Any]:
     """Return the rates of nodes, and of the link by itself."""
     return {
         "phones": phones,
-        "nodes": asyncio.run(of_nodes(phones, seconds)),
-        "link, exchanges": asyncio.run(of_link(phones, seconds)),
-        "link, reports": asyncio.run(of_scanners(phones, seconds)),
+        "nodes": run(of_nodes(phones, seconds)),
+        "link, exchanges": run(of_link(phones, seconds)),
+        "link, reports": run(of_scanners(phones, seconds)),
     }
 
 

@@ -1,5 +1,6 @@
 """Bumble's host and device where they would fail, or grow, on a real air and a busy machine."""
 
+import asyncio
 import inspect
 from collections.abc import Callable
 from typing import Any, Final
@@ -35,7 +36,12 @@ class BumbleHost(Device):
         """Emit an event."""
         if event == self.EVENT_CONNECTION and args[0].role == hci.Role.PERIPHERAL:
             event = INBOUND
-        return super().emit(event, *args, **kwargs)
+        try:
+            return super().emit(event, *args, **kwargs)
+        except asyncio.InvalidStateError:  # its attempt was given up in this very turn
+            if event == self.EVENT_CONNECTION:
+                self._errands.begin(args[0].disconnect)
+            return True
 
     def on_advertising_report(self, report: AdvertisingReport) -> None:
         """Take an advertisement in."""
