@@ -107,6 +107,7 @@ IMMUNI_POLICY: Final = CloseContactPolicy("immuni", 2.0, 15.0, "bucket-immuni")
 LFPH_POLICY: Final = CloseContactPolicy("lfph", 2.0, 15.0, "bucket-lfph")
 """Linux Foundation Public Health's narrow net: 15 minutes, weighted by four buckets."""
 
+
 @dataclass(frozen=True, slots=True)
 class TransmissionParameters:
     """How an infection goes, to rank who may have infected whom.
