@@ -94,7 +94,6 @@ def test_the_table_ends_with_the_counts(tmp_path: Path, seeds: dict[int, dict]) 
     assert (tmp_path / "tracetogether-demo.png").exists()
 
 
-
 def test_wrong_use(tmp_path: Path) -> None:
     done = demo(tmp_path, "--seed", "x")
     assert done.returncode == 2

@@ -95,7 +95,7 @@ def test_a_tracer_s_day(desk: Desk) -> None:
     assert desk.ask("ravi", "POST", f"/cases/{case_id}/notes", note)[0] == 201
     (read,) = desk.ask("ravi", "GET", f"/cases/{case_id}/notes")[1]["notes"]
     assert (read["text"], read["by"]) == ("call again", "ravi")
-    assert desk.ask("ravi", "POST", f"{place}/reveal", {"reason": "  "})[0] == 400
+    assert desk.ask("ravi", "POST", f"{place}/reveal", {"reason": "  "})[0] == 409
     status, person = desk.ask("ravi", "POST", f"{place}/reveal", {"reason": "testing"})
     assert (status, person["user_id"], person["name"]) == (200, desk.near, "Ann <script>")
     seen = desk.ask("ravi", "GET", "/dashboard")[1]
@@ -110,7 +110,7 @@ def test_a_tracer_s_day(desk: Desk) -> None:
     acts = [one.act for one in desk.world.authority.audit.entries() if one.by == "ravi"]
     assert acts == [
         *("contact.reached", "contact.described", "contact.called", "note.added"),
-        *("contact.revealed", "case.opened", "contact.became_case"),
+        *("contact.reveal-refused", "contact.revealed", "case.opened", "contact.became_case"),
     ]
 
 

@@ -173,9 +173,15 @@ def test_row_20_lists_show_pseudonyms_and_who_it_is_costs_a_reason(desk: Desk) -
     _, listed = desk.send("get", f"{path}/contacts", token)
     (line,) = listed["contacts"]
     assert near not in json.dumps(listed)
-    for reason in ("", "  ", None):
-        said = {"pseudonym": line["pseudonym"], "reason": reason}
-        assert desk.send("post", f"{path}/reveal", token, said)[0] == 400
+    said = {"pseudonym": line["pseudonym"], "reason": None}
+    assert desk.send("post", f"{path}/reveal", token, said)[0] == 400
+    before = world.authority.audit.verify()[0]
+    refused = {"pseudonym": line["pseudonym"]}
+    for said in (refused, {**refused, "reason": ""}, {**refused, "reason": "  "}):
+        assert desk.send("post", f"{path}/reveal", token, said)[0] == 409
+    entries = world.authority.audit.entries(after=before)
+    assert [(one.act, one.by) for one in entries] == [("contact.reveal-refused", "tracer")] * 3
+    assert all(dict(one.details) == {"contact": line["pseudonym"]} for one in entries)
     before = world.authority.audit.verify()[0]
     said = {"pseudonym": line["pseudonym"], "reason": "call for testing"}
     assert desk.send("post", f"{path}/reveal", token, said) == (

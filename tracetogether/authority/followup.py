@@ -25,6 +25,7 @@ from tracetogether.authority.followed import (
 )
 from tracetogether.authority.notes import Note, Notes
 from tracetogether.authority.operators import CONSOLE, Caller
+from tracetogether.authority.reasons_given import reason_given
 from tracetogether.authority.tracing import Tracing
 from tracetogether.crypto import IV_BYTES
 from tracetogether.errors import ConflictError, KeyRingError, NotFoundError, SealError
@@ -219,12 +220,12 @@ class FollowUp:
             NotFoundError: there is no such contact, it is of a case that is not his, or nobody
                 can open it any more.
         """
-        if not reason.strip():
-            msg = "say why the person is to be known: the reason goes into the audit log"
-            raise ConflictError(msg)
+        kept = self.desk.kept(contact_id, by)
+        user_id = self.desk.user_of(kept)
+        why = reason_given(
+            self.audit, reason, now, by=by, case_id=kept.case_id, contact=pseudonym(user_id)
+        )
         with self.audit.atomic():
-            kept = self.desk.kept(contact_id, by)
-            user_id = self.desk.user_of(kept)
             said = self._particulars(kept)
             self.audit.record(
                 "contact.revealed",
@@ -232,7 +233,7 @@ class FollowUp:
                 by=by.name,
                 subject=kept.case_id,
                 contact=pseudonym(user_id),
-                reason=reason,
+                reason=why,
             )
         return Person(pseudonym(user_id), user_id, said.get("name", ""), said.get("phone", ""))
 

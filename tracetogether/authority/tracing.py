@@ -16,8 +16,9 @@ from tracetogether.authority.contact_lists import (
 from tracetogether.authority.contacts import Contact, contacts_of, judged
 from tracetogether.authority.evidence import Evidence, Logs
 from tracetogether.authority.operators import Caller
+from tracetogether.authority.reasons_given import reason_given
 from tracetogether.crypto import sha256
-from tracetogether.errors import ConflictError, KeyRingError, NotFoundError, SealError
+from tracetogether.errors import KeyRingError, NotFoundError, SealError
 from tracetogether.parameters import (
     CWA_POLICY,
     DEMO_POLICY,
@@ -160,15 +161,13 @@ class Tracing:
             ConflictError: no reason is given.
             NotFoundError: there is no such contact in this case.
         """
-        if not reason.strip():
-            msg = "say why the person is to be known: the reason goes into the audit log"
-            raise ConflictError(msg)
+        why = reason_given(self.audit, reason, now, by=by, case_id=case.case_id, contact=name)
         found = [one.user_id for one in self.contacts(case).contacts if one.pseudonym == name]
         if not found:
             msg = "there is no such contact in this case"
             raise NotFoundError(msg)
         self.audit.record(
-            "contact.revealed", now, by=by.name, subject=case.case_id, contact=name, reason=reason
+            "contact.revealed", now, by=by.name, subject=case.case_id, contact=name, reason=why
         )
         return found[0]
 

@@ -16,7 +16,7 @@ from tracetogether.adapters.http_api.metrics import metrics_text
 from tracetogether.authority.casework import Case, CaseQuery, CaseState, CaseSummary, day_of
 from tracetogether.authority.contacts import pseudonym
 from tracetogether.authority.issuance import new_secret
-from tracetogether.authority.operators import roles_named
+from tracetogether.authority.operators import Operator, roles_named
 from tracetogether.authority.service import Authority
 from tracetogether.authority.tracing import POLICIES, policy_named
 from tracetogether.parameters import UPLOAD_PIN_LIFETIME_S
@@ -26,7 +26,11 @@ _MOST_ENTRIES = 1_000
 
 def for_operators(authority: Authority, clock: Callable[[], float]) -> APIRouter:
     """Return the routes, each open to the roles that ``guard.ROLES`` gives it."""
-    router = guarded("operator token", "operators", authority.access.operator)
+
+    def denied(operator: Operator, route: str) -> None:
+        authority.audit.record("route.refused", clock(), by=operator.name, route=route)
+
+    router = guarded("operator token", "operators", authority.access.operator, denied)
     _casework(router, authority, clock)
     add_follow_up(router, authority, clock, _line)
     add_graph(router, authority, clock)

@@ -81,7 +81,7 @@ class Particulars(_Asked):
 class WhyReveal(_Asked):
     """Why a contact is to be known."""
 
-    reason: Annotated[str, Field(max_length=200, pattern=r"\S", examples=["call for testing"])]
+    reason: Annotated[str, Field(max_length=200, examples=["call for testing"])] = ""
 
 
 class PersonLine(BaseModel):

@@ -47,13 +47,15 @@ ROLES: Final[Mapping[tuple[str, str], frozenset[Role]]] = {
 """Which roles may call an operators' route; one that is missing here is denied to all."""
 
 Check = Callable[[str | None], object]
+Denied = Callable[[Operator, str], object]
 
 
-def guarded(scheme: str, tag: str, check: Check) -> APIRouter:
+def guarded(scheme: str, tag: str, check: Check, denied: Denied | None = None) -> APIRouter:
     """Return a router whose every route asks ``check`` about the bearer first.
 
     Before the body is read, so that a stranger learns nothing from how it is judged. What
-    ``check`` returns is ``request.state.caller``; of an operator, the route's roles are asked.
+    ``check`` returns is ``request.state.caller``; of an operator, the route's roles are asked,
+    and ``denied`` is told of one whose roles do not allow the route.
     """
 
     class Guarded(APIRoute):
@@ -68,6 +70,8 @@ def guarded(scheme: str, tag: str, check: Check) -> APIRouter:
                     raise RefusedError(401, "unauthorized", str(error)) from None
                 if isinstance(caller, Operator):
                     if not caller.may(*ROLES.get((request.method, path), ())):
+                        if denied is not None:
+                            await run_in_threadpool(denied, caller, f"{request.method} {path}")
                         raise RefusedError(403, "denied", "your roles do not allow this")
                     caller = Caller.of(caller)
                 request.state.caller = caller

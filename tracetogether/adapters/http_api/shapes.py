@@ -58,11 +58,10 @@ class Reveal(_Asked):
         str,
         Field(
             max_length=200,
-            pattern=r"\S",
-            description="Stands in the audit log: name nobody in it.",
+            description="Stands in the audit log: name nobody in it. Without one: 409.",
             examples=["call for testing"],
         ),
-    ]
+    ] = ""
 
 
 class NewOperator(_Asked):

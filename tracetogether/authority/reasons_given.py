@@ -1,0 +1,28 @@
+"""No identity without a reason: what asks for one, and writes down who had none."""
+
+from tracetogether.authority.audit import Audit
+from tracetogether.authority.operators import Caller
+from tracetogether.errors import ConflictError
+
+
+def reason_given(
+    audit: Audit, reason: str, now: float, *, by: Caller, case_id: str, contact: str
+) -> str:
+    """Return the reason for which a person is to be known; without one, the try is audited.
+
+    Args:
+        audit: where the refusal is written down.
+        reason: what was said.
+        now: epoch seconds.
+        by: who asks.
+        case_id: of the case.
+        contact: the contact's pseudonym.
+
+    Raises:
+        ConflictError: no reason is given.
+    """
+    if given := reason.strip():
+        return given
+    audit.record("contact.reveal-refused", now, by=by.name, subject=case_id, contact=contact)
+    msg = "say why the person is to be known: the reason goes into the audit log"
+    raise ConflictError(msg)
