@@ -240,10 +240,13 @@ def test_a_reveal_wants_a_reason_and_stands_in_the_audit_log(desk: Desk) -> None
     work, contact_id = desk.authority.follow_up, desk.close
     work.describe(contact_id, "Ann", "555", NOON)
     before = desk.authority.audit.verify()[0]
-    for reason in ("", "  \n"):
+    for reason in ("", "  \n", "x" * 201):
         with pytest.raises(ConflictError):
             work.reveal(contact_id, reason, NOON)
-    assert desk.authority.audit.verify()[0] == before
+    refused = desk.authority.audit.entries(after=before)
+    assert [one.act for one in refused] == ["contact.reveal-refused"] * 3
+    assert all(set(one.details) == {"contact"} for one in refused)
+    before = desk.authority.audit.verify()[0]
     person = work.reveal(contact_id, "call for testing", NOON)
     assert (person.user_id, person.name, person.phone) == (desk.near, "Ann", "555")
     (entry,) = desk.authority.audit.entries(after=before)

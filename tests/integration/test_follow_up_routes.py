@@ -115,12 +115,16 @@ def test_a_tracer_s_day(desk: Desk) -> None:
 
 
 def test_who_is_no_exporter_lets_nothing_out_by_any_route(desk: Desk) -> None:
-    before = desk.world.authority.audit.verify()
+    before = desk.world.authority.audit.verify()[0]
     for who in ("ravi", "siti", "mei", "all-but"):
         for form in ("csv", "ndjson", "xlsx"):
             status, answer = desk.ask(who, "GET", f"/exports/contacts?format={form}")
             assert (status, answer["error"]["code"]) == (403, "denied")
-    assert desk.world.authority.audit.verify() == before
+    entries = desk.world.authority.audit.entries(after=before)
+    assert [(one.act, one.by) for one in entries] == [
+        ("route.refused", who) for who in ("ravi", "siti", "mei", "all-but") for _ in range(3)
+    ]
+    assert {one.details["route"] for one in entries} == {"GET /v1/exports/contacts"}
 
 
 @pytest.mark.parametrize("form", ["csv", "ndjson", "xlsx"])

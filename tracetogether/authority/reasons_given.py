@@ -1,8 +1,13 @@
 """No identity without a reason: what asks for one, and writes down who had none."""
 
+from typing import Final
+
 from tracetogether.authority.audit import Audit
 from tracetogether.authority.operators import Caller
 from tracetogether.errors import ConflictError
+
+LONGEST_REASON: Final = 200
+"""Characters: a reason is a line, not a file."""
 
 
 def reason_given(
@@ -19,9 +24,10 @@ def reason_given(
         contact: the contact's pseudonym.
 
     Raises:
-        ConflictError: no reason is given.
+        ConflictError: no reason is given, or one of more than 200 characters.
     """
-    if given := reason.strip():
+    given = reason.strip()
+    if given and len(given) <= LONGEST_REASON:
         return given
     audit.record("contact.reveal-refused", now, by=by.name, subject=case_id, contact=contact)
     msg = "say why the person is to be known: the reason goes into the audit log"

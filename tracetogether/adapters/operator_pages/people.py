@@ -15,12 +15,12 @@ from tracetogether.adapters.operator_pages.nearby import line_of, why
 from tracetogether.adapters.operator_pages.pictures import timeline
 from tracetogether.authority.desk import Followed
 from tracetogether.authority.followed import ContactState, Outcome
+from tracetogether.authority.reasons_given import LONGEST_REASON
 from tracetogether.errors import ConflictError
 from tracetogether.parameters import RETENTION, SINGAPORE_POLICY
 from tracetogether.units import utc_day
 
 _CALLS_A_PAGE = 25
-_REASON_CHARACTERS = 200
 
 
 def show_calls(visit: Visit) -> Response:
@@ -73,7 +73,7 @@ def _contact(visit: Visit, followed: Followed) -> Response:
         contact_states=CONTACT_STATES,
         reasons=PRIORITY_REASONS,
         sides=SIDES,
-        reason_characters=_REASON_CHARACTERS,
+        reason_characters=LONGEST_REASON,
         may_convert=visit.may("POST", "/contacts/{contact_id}/convert"),
     )
 
@@ -125,7 +125,7 @@ def describe(visit: Visit) -> Response:
 
 def reveal(visit: Visit) -> Response:
     """Show who a contact is, this once; the reason stands in the audit log."""
-    followed, reason = _wanted(visit), visit.form.get("reason", "")[:_REASON_CHARACTERS]
+    followed, reason = _wanted(visit), visit.form.get("reason", "")
     person = visit.authority.follow_up.reveal(
         followed.kept.contact_id, reason, visit.now, by=visit.caller
     )
