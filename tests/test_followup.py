@@ -243,7 +243,7 @@ def test_a_reveal_wants_a_reason_and_stands_in_the_audit_log(desk: Desk) -> None
     for reason in ("", "  \n", "x" * 201):
         with pytest.raises(ConflictError):
             work.reveal(contact_id, reason, NOON)
-    refused = desk.authority.audit.entries(after=before)
+    refused = list(desk.authority.audit.entries(after=before))
     assert [one.act for one in refused] == ["contact.reveal-refused"] * 3
     assert all(set(one.details) == {"contact"} for one in refused)
     before = desk.authority.audit.verify()[0]

@@ -13,6 +13,7 @@ from tracetogether.adapters.http_api.follow_up import add_follow_up
 from tracetogether.adapters.http_api.graph import add_graph
 from tracetogether.adapters.http_api.guard import guarded
 from tracetogether.adapters.http_api.metrics import metrics_text
+from tracetogether.adapters.http_api.refusals import conflict_is_invalid
 from tracetogether.authority.casework import Case, CaseQuery, CaseState, CaseSummary, day_of
 from tracetogether.authority.contacts import pseudonym
 from tracetogether.authority.issuance import new_secret
@@ -110,13 +111,11 @@ def _casework(router: APIRouter, authority: Authority, clock: Callable[[], float
 
         The reason that is given stands in the audit log.
         """
-        user_id = authority.tracing.reveal(
-            authority.casework.case(case_id, by=request.state.caller),
-            asked.pseudonym,
-            asked.reason,
-            clock(),
-            by=request.state.caller,
-        )
+        case = authority.casework.case(case_id, by=request.state.caller)
+        with conflict_is_invalid():
+            user_id = authority.tracing.reveal(
+                case, asked.pseudonym, asked.reason, clock(), by=request.state.caller
+            )
         return shapes.Revealed(pseudonym=asked.pseudonym, user_id=user_id)
 
 

@@ -7,6 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request
 
 from tracetogether.adapters.http_api import follow_up_shapes as shapes
+from tracetogether.adapters.http_api.refusals import conflict_is_invalid
 from tracetogether.adapters.http_api.shapes import CaseLine, Done
 from tracetogether.authority.casework import day_of
 from tracetogether.authority.followed import ContactQuery, ContactState, Outcome, Priority
@@ -121,9 +122,10 @@ def _contacts(router: APIRouter, authority: Authority, clock: Callable[[], float
         request: Request, contact_id: str, asked: shapes.WhyReveal
     ) -> shapes.PersonLine:
         """Tell who a contact is. Role: tracer. The reason stands in the audit log."""
-        person = authority.follow_up.reveal(
-            contact_id, asked.reason, clock(), by=request.state.caller
-        )
+        with conflict_is_invalid():
+            person = authority.follow_up.reveal(
+                contact_id, asked.reason, clock(), by=request.state.caller
+            )
         return shapes.PersonLine(
             pseudonym=person.pseudonym,
             user_id=person.user_id,

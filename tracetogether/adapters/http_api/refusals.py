@@ -1,7 +1,8 @@
 """How errors are told over HTTP: a code, a sentence, whether to retry; nothing of the request."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Final
 
 from fastapi import FastAPI, Request, Response
@@ -29,6 +30,15 @@ class RefusedError(Exception):
         self.status = status
         self.code = code
         self.message = message
+
+
+@contextmanager
+def conflict_is_invalid() -> Iterator[None]:
+    """Tell a conflict within as a request that lacks something: 400, not 409."""
+    try:
+        yield
+    except ConflictError as error:
+        raise RefusedError(400, "invalid_request", str(error)) from None
 
 
 _STATUS: Final[Mapping[type[TraceTogetherError], tuple[int, str]]] = {

@@ -58,7 +58,7 @@ class Reveal(_Asked):
         str,
         Field(
             max_length=200,
-            description="Stands in the audit log: name nobody in it. Without one: 409.",
+            description="Stands in the audit log: name nobody in it. It must not be empty.",
             examples=["call for testing"],
         ),
     ] = ""
