@@ -270,6 +270,17 @@ def test_a_new_pin_voids_the_earlier_one(run: Run, desk: Path) -> None:
     take(desk, [], opened["case_id"], renewed["upload_pin"])
 
 
+def test_row_04_a_pin_to_be_read_out_is_good_for_a_quarter_of_an_hour(run: Run, desk: Path) -> None:
+    opened = facts(run("case", "open", new_user(desk), "--short", "--json"))
+    assert opened["expires_at"] == NOON + 900
+    assert (
+        "until 2020-05-04 12:15:00 UTC" in run("case", "pin", opened["case_id"], "--short").stdout
+    )
+    for words in (("--long",), ()):
+        renewed = facts(run("case", "pin", opened["case_id"], *words, "--json"))
+        assert renewed["expires_at"] == NOON + 86_400
+
+
 @pytest.mark.parametrize(
     ("words", "error"),
     [

@@ -15,7 +15,8 @@ from tracetogether.adapters.sql_store.tables import METADATA
 from tracetogether.authority.casework import Case
 from tracetogether.authority.intake import CHAFF_CASE
 from tracetogether.authority.memory_store import MemoryStore
-from tracetogether.authority.pins import PinRules
+from tracetogether.authority.pins import PinLifetime, PinRules
+from tracetogether.authority.service import Authority
 from tracetogether.bluetrace.upload import write_upload
 from tracetogether.crypto import hmac_sha256, sha256
 from tracetogether.errors import (
@@ -52,10 +53,15 @@ def sql_world(entropy: Entropy, tmp_path: Path) -> Iterator[World]:
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
-def kept(request: pytest.FixtureRequest, entropy: Entropy, tmp_path: Path) -> Iterator[World]:
-    """An authority on either database."""
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> Path | str:
+    """Where an authority can be made."""
     sqlite = request.param == "sqlite"
-    place = tmp_path / "a.db" if sqlite else request.getfixturevalue("postgres_url")
+    return tmp_path / "a.db" if sqlite else str(request.getfixturevalue("postgres_url"))
+
+
+@pytest.fixture
+def kept(place: Path | str, entropy: Entropy) -> Iterator[World]:
+    """An authority on either database."""
     with SqlStore.create(place, name="SG_MOH") as store:
         yield World.of(entropy, store=store)
 
@@ -189,6 +195,29 @@ def test_row_04_a_pin_lives_for_a_day_by_the_servers_clock(world: World, case: C
         else:
             with pytest.raises(AccessDeniedError):
                 world.authority.intake.redeem_pin(case.user_id, pin, bytes(32), NOON + after)
+
+
+@pytest.mark.parametrize("lifetime", PinLifetime)
+def test_row_04_a_pins_lifetime_to_the_second_and_no_restart_revives_it(
+    kept: World, place: Path | str, lifetime: PinLifetime
+) -> None:
+    """A day for a letter, a quarter of an hour for the telephone, whichever process is asked."""
+    assert lifetime.seconds == {"short": 15 * 60, "long": 24 * HOUR}[lifetime.value]
+    assert isinstance(kept.store, SqlStore)
+    case = kept.authority.casework.open_case(kept.user(), NOON)
+    in_time = kept.authority.pins.issue(case, NOON, lifetime=lifetime)
+    kept.authority.intake.redeem_pin(case.user_id, in_time, bytes(32), NOON + lifetime.seconds - 1)
+    late = kept.authority.pins.issue(case, NOON, lifetime=lifetime)
+    kept.store.close()
+    with SqlStore.open(place) as again:
+        restarted = Authority.assemble(
+            kept.keys, name="SG_MOH", store=again, save_keys=lambda _: None
+        )
+        for after in (0, 1, 60):
+            with pytest.raises(AccessDeniedError):
+                restarted.intake.redeem_pin(
+                    case.user_id, late, bytes(32), NOON + lifetime.seconds + after
+                )
 
 
 def test_row_05_an_attempt_may_ask_again_and_lets_one_log_in(world: World, case: Case) -> None:

@@ -137,7 +137,8 @@ TIMINGS: Final = PhoneTimings()
 RETENTION: Final = Retention()
 
 UPLOAD_PIN_DIGITS: Final = 8
-UPLOAD_PIN_LIFETIME_S: Final = 24 * SECONDS_PER_HOUR
+UPLOAD_PIN_LIFETIME_S: Final = 24 * SECONDS_PER_HOUR  # goes by SMS or letter
+UPLOAD_PIN_SHORT_LIFETIME_S: Final = 15 * SECONDS_PER_MINUTE  # is read out on the telephone
 UPLOAD_PIN_TRIES: Final = 5
 UPLOAD_TOKEN_LIFETIME_S: Final = 2 * SECONDS_PER_HOUR  # as OpenTrace's upload tokens
 UPLOAD_CLOCK_AHEAD_S: Final = 300  # a record may lie this far after its upload: clocks differ

@@ -274,3 +274,20 @@ def test_a_taken_port_is_told(site: Site) -> None:
         http_api.listening("127.0.0.1", port),
     ):
         pass
+
+
+def test_row_04_a_short_pin_ends_after_a_quarter_of_an_hour(site: Site) -> None:
+    client, who = site.phone()
+    with client:
+        case_id = site.operator.open_case(who.user_id)
+        for short, lifetime_s in ((True, 900), (False, 86_400)):
+            site.clock.now = NOON
+            client.redeem_pin(site.operator.issue_pin(case_id, short=short), b"")
+            pin = site.operator.issue_pin(case_id, short=short)
+            site.clock.now = NOON + lifetime_s
+            with pytest.raises(AccessDeniedError):
+                client.redeem_pin(pin, b"")
+    path = f"/v1/cases/{case_id}/pin"
+    status, answer = site.send("POST", path, b'{"lifetime": "short"}', OPERATOR_TOKEN)
+    assert (status, answer["expires_at"]) == (201, site.clock.now + 900)
+    assert site.send("POST", path, b'{"lifetime": "ever"}', OPERATOR_TOKEN)[0] == 400

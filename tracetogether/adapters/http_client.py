@@ -225,10 +225,14 @@ class AuthorityClient:
         asked = {"user_id": user_id, "date": date}
         return str(self._call("POST", "/v1/cases", self._operator_token, asked)["case_id"])
 
-    def issue_pin(self, case_id: str) -> str:
-        """Return a new upload PIN for the case's user; it is shown this once."""
+    def issue_pin(self, case_id: str, *, short: bool = False) -> str:
+        """Return a new upload PIN for the case's user; it is shown this once.
+
+        Good for 24 hours; ``short``: for 15 minutes, to be read out.
+        """
         path = f"/v1/cases/{quote(case_id, safe='')}/pin"
-        return str(self._call("POST", path, self._operator_token)["upload_pin"])
+        asked = {"lifetime": "short"} if short else None
+        return str(self._call("POST", path, self._operator_token, asked)["upload_pin"])
 
     def cases(self) -> list[dict[str, Any]]:
         """Return all cases that the operator may see, the newest first, as `GET /v1/cases` does."""

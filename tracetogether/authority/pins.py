@@ -1,8 +1,9 @@
-"""Upload PINs: bound to one user, five tries, a day to live, used once, never stored."""
+"""Upload PINs: bound to one user, five tries, a day at most to live, used once, never stored."""
 
 import os
 from contextlib import suppress
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import Final, Protocol
 
 from tracetogether.authority.audit import Audit
@@ -24,6 +25,7 @@ from tracetogether.parameters import (
     PINS_GUESSED_A_DAY,
     UPLOAD_PIN_DIGITS,
     UPLOAD_PIN_LIFETIME_S,
+    UPLOAD_PIN_SHORT_LIFETIME_S,
     UPLOAD_PIN_TRIES,
     UPLOAD_PINS_A_DAY,
 )
@@ -37,6 +39,18 @@ _REFUSED: Final = (
     "the upload PIN is not accepted: it is wrong, expired, used, or another user's; "
     "ask the health authority for a new one"
 )
+
+
+class PinLifetime(StrEnum):
+    """How long a PIN is good: as long as its way to the person takes."""
+
+    LONG = "long"  # by SMS or letter
+    SHORT = "short"  # read out on the telephone
+
+    @property
+    def seconds(self) -> int:
+        """Seconds from when it is given out."""
+        return UPLOAD_PIN_LIFETIME_S if self is self.LONG else UPLOAD_PIN_SHORT_LIFETIME_S
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +149,14 @@ class Pins:
     entropy: Entropy = os.urandom
     rules: PinRules = field(default_factory=PinRules)
 
-    def issue(self, case: Case, now: float, *, by: Caller = CONSOLE) -> str:
+    def issue(
+        self,
+        case: Case,
+        now: float,
+        *,
+        lifetime: PinLifetime = PinLifetime.LONG,
+        by: Caller = CONSOLE,
+    ) -> str:
         """Return a new upload PIN for the case's user; it replaces an earlier one.
 
         The PIN is in no store: only its HMAC under a key of this day is.
@@ -164,7 +185,7 @@ class Pins:
                     case_id=case.case_id,
                     day=day,
                     digest=self._digest(pin, case.user_id, case.case_id, day),
-                    expiry=now + UPLOAD_PIN_LIFETIME_S,
+                    expiry=now + lifetime.seconds,
                     tries_left=self.rules.tries,
                 )
             )

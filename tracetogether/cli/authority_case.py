@@ -11,13 +11,19 @@ from rich.table import Column, Table
 from tracetogether.authority.casework import Case, day_of
 from tracetogether.authority.contacts import Contact, pseudonym
 from tracetogether.authority.operators import CONSOLE
+from tracetogether.authority.pins import PinLifetime
 from tracetogether.authority.tracing import POLICIES, TracedCase
 from tracetogether.cli.authority_folder import opened_folder
 from tracetogether.cli.authority_graph import graph, onward, percent, policy_option
 from tracetogether.cli.authority_options import FolderCommand, as_json, folder_option
 from tracetogether.cli.console import out, print_json, utc_text
-from tracetogether.parameters import UPLOAD_PIN_LIFETIME_S
 from tracetogether.units import Interval
+
+_short_option = click.option(
+    "--short/--long",
+    default=False,
+    help="How long the PIN is good: 15 minutes, to be read out, or (as without) 24 hours.",
+)
 
 
 @click.group()
@@ -37,33 +43,40 @@ case.add_command(onward)
     type=click.DateTime(["%Y-%m-%d"]),
     help="Date of diagnosis or first symptoms (UTC); today if left out.",
 )
+@_short_option
 @folder_option
 @as_json
-def open_case(user_id: str, date: datetime | None, folder: Path, *, as_json: bool) -> None:
+def open_case(
+    user_id: str, date: datetime | None, folder: Path, *, short: bool, as_json: bool
+) -> None:
     """Open a case for USER_ID, and print its id and an upload PIN."""
     now = time.time()
     day = None if date is None else day_of(date.date())
     with opened_folder(folder) as service:
         opened = service.casework.open_case(user_id, now, day)
-        pin = service.pins.issue(opened, now)
-    _print_pin(opened, pin, now, as_json=as_json)
+        pin = service.pins.issue(opened, now, lifetime=_lifetime(short=short))
+    _print_pin(opened, pin, now + _lifetime(short=short).seconds, as_json=as_json)
 
 
 @case.command("pin")
 @click.argument("case_id")
+@_short_option
 @folder_option
 @as_json
-def new_pin(case_id: str, folder: Path, *, as_json: bool) -> None:
+def new_pin(case_id: str, folder: Path, *, short: bool, as_json: bool) -> None:
     """Print a new upload PIN for CASE_ID; the earlier one is void."""
     now = time.time()
     with opened_folder(folder) as service:
         opened = service.casework.case(case_id)
-        pin = service.pins.issue(opened, now)
-    _print_pin(opened, pin, now, as_json=as_json)
+        pin = service.pins.issue(opened, now, lifetime=_lifetime(short=short))
+    _print_pin(opened, pin, now + _lifetime(short=short).seconds, as_json=as_json)
 
 
-def _print_pin(opened: Case, pin: str, now: float, *, as_json: bool) -> None:
-    expiry = now + UPLOAD_PIN_LIFETIME_S
+def _lifetime(*, short: bool) -> PinLifetime:
+    return PinLifetime.SHORT if short else PinLifetime.LONG
+
+
+def _print_pin(opened: Case, pin: str, expiry: float, *, as_json: bool) -> None:
     if as_json:
         said = {"case_id": opened.case_id, "date": opened.date, "upload_pin": pin}
         print_json({**said, "expires_at": expiry})

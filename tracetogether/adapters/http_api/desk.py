@@ -18,9 +18,9 @@ from tracetogether.authority.casework import Case, CaseQuery, CaseState, CaseSum
 from tracetogether.authority.contacts import pseudonym
 from tracetogether.authority.issuance import new_secret
 from tracetogether.authority.operators import Operator, roles_named
+from tracetogether.authority.pins import PinLifetime
 from tracetogether.authority.service import Authority
 from tracetogether.authority.tracing import POLICIES, policy_named
-from tracetogether.parameters import UPLOAD_PIN_LIFETIME_S
 
 _MOST_ENTRIES = 1_000
 
@@ -71,16 +71,20 @@ def _casework(router: APIRouter, authority: Authority, clock: Callable[[], float
         )
 
     @router.post("/cases/{case_id}/pin", status_code=201)
-    def issue_pin(request: Request, case_id: str) -> shapes.UploadPinIssued:
-        """Issue an upload PIN for the case's user: valid 24 hours, once. It replaces earlier ones.
+    def issue_pin(
+        request: Request, case_id: str, asked: shapes.NewPin | None = None
+    ) -> shapes.UploadPinIssued:
+        """Issue an upload PIN for the case's user, good once. It replaces earlier ones.
 
-        It is shown this once; only its HMAC is kept. Role: issuer.
+        It lives for 24 hours, or, with `{"lifetime": "short"}`, for 15 minutes. It is shown this
+        once; only its HMAC is kept. Role: issuer.
         """
         now = clock()
         case = authority.casework.case(case_id)
-        pin = authority.pins.issue(case, now, by=request.state.caller)
+        lifetime = asked.lifetime if asked else PinLifetime.LONG
+        pin = authority.pins.issue(case, now, lifetime=lifetime, by=request.state.caller)
         return shapes.UploadPinIssued(
-            case_id=case_id, upload_pin=pin, expires_at=now + UPLOAD_PIN_LIFETIME_S
+            case_id=case_id, upload_pin=pin, expires_at=now + lifetime.seconds
         )
 
     @router.get("/cases/{case_id}/contacts", response_model=shapes.Contacts)

@@ -5,6 +5,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from tracetogether.authority.pins import PinLifetime
+
 USER_ID = "QUJDREVGR0hJSktMTU5PUFFSU1RV"
 
 
@@ -126,6 +128,18 @@ class Cases(BaseModel):
     cases: list[CaseSummaryLine]
     total: int
     offset: int
+
+
+class NewPin(_Asked):
+    """What an upload PIN is to be like."""
+
+    lifetime: Annotated[
+        PinLifetime,
+        Field(
+            strict=False,
+            description="long: 24 hours, by SMS or letter; short: 15 minutes, read out.",
+        ),
+    ] = PinLifetime.LONG
 
 
 class UploadPinIssued(BaseModel):
