@@ -6,7 +6,8 @@ connecting, services, reading and writing.
 
 import asyncio
 import uuid
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from bleak.backends.characteristic import BleakGATTCharacteristic
@@ -27,6 +28,18 @@ _KNOWN_AS = {"READ": "read", "WRITE": "write", "WRITE_WITHOUT_RESPONSE": "write-
 def standard(short: UUID) -> str:
     """Return a UUID as bleak writes it."""
     return str(uuid.UUID(bytes=short.to_bytes(force_128=True)[::-1]))
+
+
+@contextmanager
+def told_if_broken() -> Iterator[None]:
+    """Raise bleak's error where bumble cancels what waits for an answer: the connection broke."""
+    try:
+        yield
+    except asyncio.CancelledError:
+        task = asyncio.current_task()
+        if task is not None and task.cancelling():
+            raise
+        raise BleakError("disconnected") from None
 
 
 def scanner_on(device: Device) -> type[BaseBleakScanner]:
@@ -113,6 +126,10 @@ def client_on(device: Device) -> type[BaseBleakClient]:  # noqa: C901 - a class,
                     await attempt.result().disconnect()
                 raise
             made.on(made.EVENT_DISCONNECTION, lambda _: setattr(self, "_connection", None))
+            with told_if_broken():
+                await self._look_up(made)
+
+        async def _look_up(self, made: Connection) -> None:
             client = made.gatt_client
             await client.request_mtu(247)
             found = BleakGATTServiceCollection()
@@ -144,13 +161,15 @@ def client_on(device: Device) -> type[BaseBleakClient]:  # noqa: C901 - a class,
         async def read_gatt_char(
             self, characteristic: BleakGATTCharacteristic, **_: Any
         ) -> bytearray:
-            return bytearray(await self._standing.gatt_client.read_value(characteristic.handle))
+            with told_if_broken():
+                return bytearray(await self._standing.gatt_client.read_value(characteristic.handle))
 
         async def write_gatt_char(
             self, characteristic: BleakGATTCharacteristic, data: Any, response: bool
         ) -> None:
             client = self._standing.gatt_client
-            await client.write_value(characteristic.handle, bytes(data), with_response=response)
+            with told_if_broken():
+                await client.write_value(characteristic.handle, bytes(data), with_response=response)
 
         async def pair(self, *_: Any, **__: Any) -> None:
             raise BleakError("phones do not pair for this")

@@ -10,6 +10,7 @@ controllers do, it does as they do:
 - scan responses carry their own data, and are sent to active scanners alone;
 - a reset ends connections, attempts, scanning and advertising;
 - intervals count in units of 0.625 ms, duplicates are filtered if that is asked for;
+- packets of a connection take time on the air and arrive in the order that they were sent in;
 - a link out of range ends by supervision time-out.
 """
 
@@ -27,6 +28,7 @@ LevelDbm = Callable[[str, str], float | None]
 """dBm that the second phone receives of what the first sends; None: nothing arrives."""
 
 _UNIT_MS: Final = 0.625
+_PACKET_S: Final = 0.001  # a packet, its acknowledgement and the gaps between, at 1 Mbit/s
 _RETRANSMIT_S: Final = 0.03  # a lost data packet comes again with the next connection event
 _WEAKEST_DBM: Final = -127
 _STRONGEST_DBM: Final = 20
@@ -63,6 +65,7 @@ class Air(LocalLink):
         self._chance = chance
         self._supervision_s = supervision_s
         self._phones: list[AirController] = []  # in order: a set would shuffle them
+        self._busy_until: dict[tuple[hci.Address, hci.Address], float] = {}  # a way of a link
 
     def controller(
         self, name: str, source: TransportSource | None = None, sink: TransportSink | None = None
@@ -129,10 +132,11 @@ class Air(LocalLink):
         if far is None or self.level_dbm(near.controller.name, far.controller.name) is None:
             loop.call_later(self._supervision_s, self._time_out, near)
             return
-        delay_s = 0.0
+        delay_s = _PACKET_S
         while self.lost():
             delay_s += _RETRANSMIT_S
-        loop.call_later(delay_s, _deliver, far, transport, data)
+        at = self._arrival((near.self_address, near.peer_address), delay_s)
+        loop.call_at(at, _deliver, far, transport, data)
 
     def send_ll_control_pdu(
         self, sender_address: hci.Address, receiver_address: hci.Address, packet: ll.ControlPdu
@@ -141,7 +145,20 @@ class Air(LocalLink):
         for phone in self._phones:
             far = phone.le_connections.get(sender_address)
             if far is not None and far.self_address == receiver_address:
-                asyncio.get_running_loop().call_soon(phone.hear_control, far, packet)
+                at = self._arrival((sender_address, receiver_address), _PACKET_S)
+                asyncio.get_running_loop().call_at(at, phone.hear_control, far, packet)
+
+    def _arrival(self, way: tuple[hci.Address, hci.Address], delay_s: float) -> float:
+        """Return when the next packet of a connection arrives, on the loop's clock: in turn."""
+        now = asyncio.get_running_loop().time()
+        arrival = max(now, self._busy_until.get(way, now)) + delay_s
+        self._busy_until[way] = arrival
+        return arrival
+
+    def forget_ways(self) -> None:
+        """Forget of all links what lies in the past: addresses change, and with them the ways."""
+        now = asyncio.get_running_loop().time()
+        self._busy_until = {way: at for way, at in self._busy_until.items() if at > now}
 
     def _far_end(self, near: Connection) -> Connection | None:
         for phone in self._phones:
@@ -241,6 +258,7 @@ class AirController(Controller):
                 timeout=0,
             )
         )
+        self._air.forget_ways()
         self._air.connections += 1
         self.create_le_connection(address)
 
