@@ -4,28 +4,28 @@
 
 The link by itself: devices of bumble's on the same air in pairs, each connecting, agreeing on a
 packet size, finding, reading, writing and leaving, over and over; and as many that only advertise
-and scan. Beside the clock's seconds stand those of the processor: a busy machine spoils only the
-former.
+and scan. All of it on a clock that leaps: a simulated second holds what the radio and the phones'
+rhythm allow, a second of the processor what the programs allow, on a busy machine too.
 """
 
 import argparse
 import asyncio
 import json
 import time
-from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
-from typing import Any, Final
+from typing import Final
 
 from bumble import hci
 from bumble.core import UUID
 from bumble.device import Device, Peer
 from bumble.gatt import Characteristic, CharacteristicValue, Service
-from bumble.host import Host
 from bumble.transport.common import AsyncPipeSink
 
+from tests.leaping_loop import leap
 from tests.radio_world import BRISK, Room, air, world
 from tracetogether.adapters.bumble_air import Air
+from tracetogether.adapters.bumble_radio.host import CalmHost
 from tracetogether.advertising import encode_advertisement
 from tracetogether.bluetrace.handshake import CHARACTERISTIC_UUID, COMPANY_ID, SERVICE_UUID
 
@@ -41,12 +41,13 @@ class Rate:
     Attributes:
         exchanges: connections that read and wrote.
         reports: advertisements delivered to scanners.
-        clock_s, processor_s: how long it took.
+        simulated_s: how long it took on the loop's clock.
+        processor_s: how long it took the processor.
     """
 
     exchanges: int
     reports: int
-    clock_s: float
+    simulated_s: float
     processor_s: float
 
 
@@ -57,11 +58,12 @@ def room(phones: int) -> Room:
 
 class _Watch:
     def __init__(self) -> None:
-        self._clock, self._processor = time.monotonic(), time.process_time()
+        self._began = asyncio.get_running_loop().time()
+        self._processor = time.process_time()
 
     def rate(self, exchanges: int, reports: int) -> Rate:
-        clock_s = time.monotonic() - self._clock
-        return Rate(exchanges, reports, clock_s, time.process_time() - self._processor)
+        simulated_s = asyncio.get_running_loop().time() - self._began
+        return Rate(exchanges, reports, simulated_s, time.process_time() - self._processor)
 
 
 async def of_nodes(phones: int, seconds: float) -> Rate:
@@ -82,7 +84,7 @@ class _Bare:
 
     def __init__(self, link: Air, name: str) -> None:
         controller = link.controller(name)
-        host = Host(controller, AsyncPipeSink(controller))
+        host = CalmHost(controller, AsyncPipeSink(controller))
         self.device = Device(name=name, address=hci.Address.generate_static_address(), host=host)
         kinds = Characteristic.Properties
         value: Characteristic[bytes] = Characteristic(
@@ -128,10 +130,11 @@ async def of_link(phones: int, seconds: float) -> Rate:
     for guest in guests:
         await guest.device.power_on()
     done = 0
+    over = asyncio.Event()
 
     async def visit(guest: _Bare, host: _Bare) -> None:
         nonlocal done
-        while True:
+        while not over.is_set():
             await guest.exchange(host.device.random_address)
             done += 1
 
@@ -140,11 +143,10 @@ async def of_link(phones: int, seconds: float) -> Rate:
         asyncio.ensure_future(visit(guest, host))
         for guest, host in zip(guests, hosts, strict=False)
     ]
-    await asyncio.wait(visits, timeout=seconds)
+    await asyncio.wait(visits, timeout=seconds, return_when=asyncio.FIRST_EXCEPTION)
     rate = watch.rate(done, 0)
-    for one in visits:
-        one.cancel()
-    await asyncio.wait(visits, timeout=2.0)
+    over.set()
+    await asyncio.gather(*visits)
     for one in bare:
         await one.end()
     return rate
@@ -165,17 +167,12 @@ async def of_scanners(phones: int, seconds: float) -> Rate:
     return rate
 
 
-def measure(
-    phones: int,
-    seconds: float,
-    run: Callable[[Coroutine[Any, Any, Rate]], Rate] = asyncio.run,
-) -> dict[str, Any]:
+def measure(phones: int, seconds: float) -> dict[str, Rate]:
     """Return the rates of nodes, and of the link by itself."""
     return {
-        "phones": phones,
-        "nodes": run(of_nodes(phones, seconds)),
-        "link, exchanges": run(of_link(phones, seconds)),
-        "link, reports": run(of_scanners(phones, seconds)),
+        "nodes": leap(of_nodes(phones, seconds)),
+        "link, exchanges": leap(of_link(phones, seconds)),
+        "link, reports": leap(of_scanners(phones, seconds)),
     }
 
 
@@ -189,18 +186,18 @@ def main() -> None:
     for phones in chosen.phones:
         measured = measure(phones, chosen.seconds)
         if chosen.json:
-            rates = {k: asdict(v) for k, v in measured.items() if isinstance(v, Rate)}
-            print(json.dumps({"phones": phones, **rates}))
+            rates = {what: asdict(rate) for what, rate in measured.items()}
+            print(json.dumps({"phones": phones, **rates}), flush=True)
             continue
         for what, rate in measured.items():
-            if not isinstance(rate, Rate):
-                continue
             print(
                 f"{phones:3} phones  {what:16} {rate.exchanges:6,} exchanges "
-                f"{rate.reports:8,} reports in {rate.clock_s:5.1f} s, processor "
-                f"{rate.processor_s:5.1f} s: "
-                f"{rate.exchanges / rate.processor_s:6.1f} exchanges, "
-                f"{rate.reports / rate.processor_s:7,.0f} reports a processor second"
+                f"{rate.reports:8,} reports; a simulated second "
+                f"{rate.exchanges / rate.simulated_s:6.1f} and "
+                f"{rate.reports / rate.simulated_s:8,.0f}, a processor second "
+                f"{rate.exchanges / rate.processor_s:6.1f} and "
+                f"{rate.reports / rate.processor_s:8,.0f}",
+                flush=True,
             )
 
 
