@@ -9,6 +9,7 @@ row 28 in integration/test_faults.py and test_cli_upload.py.
 import gzip
 import os
 from base64 import b64decode, b64encode
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,14 +17,17 @@ import pytest
 
 from tests.authority_world import DAY, NOON, NOW, World
 from tests.conftest import counted_entropy
+from tracetogether.adapters.http_api.metrics import metrics_text
 from tracetogether.adapters.sql_store import SqlStore
 from tracetogether.adapters.sql_store.tables import METADATA
 from tracetogether.authority.casework import Case
 from tracetogether.authority.intake import unseal
 from tracetogether.authority.limits import BATCHES
+from tracetogether.authority.service import Authority
 from tracetogether.bluetrace.tempid import TempIDIssuer
 from tracetogether.bluetrace.upload import write_upload
 from tracetogether.bluetrace.upload_token import UploadTokens
+from tracetogether.crypto import Aead
 from tracetogether.errors import (
     AuditError,
     InvalidUploadError,
@@ -37,6 +41,7 @@ from tracetogether.parameters import (
     BATCHES_AN_HOUR,
     MAX_PEOPLE_A_MINUTE,
     MAX_RECORDS_A_SECOND,
+    TEMPIDS_OF_A_DAY_KEY,
     UPLOADS_OF_A_TEMPID,
 )
 from tracetogether.rejection import Rejection
@@ -163,6 +168,54 @@ def test_row_12_a_day_of_a_city_stays_far_below_the_random_iv_limit(world: World
     user = world.user()
     asked = {one.text for _ in range(10) for one in world.authority.issuance.batch(user, NOON)}
     assert len(asked) == 100
+
+
+def test_row_12_no_key_seals_on_a_second_day_and_a_metric_counts_what_it_seals(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Counted where AES-GCM is called."""
+    sealed: dict[int, dict[bytes | None, int]] = {}
+    real = Aead.seal_many
+
+    def counted(
+        self: Aead, ivs: list[bytes], plain: list[bytes], associated: bytes | None = None
+    ) -> bytes:
+        days = sealed.setdefault(id(self), {})
+        days[associated] = days.get(associated, 0) + len(plain)
+        return real(self, ivs, plain, associated)
+
+    monkeypatch.setattr(Aead, "seal_many", counted)
+    user = world.user()
+    for hours in range(0, 48, 5):
+        now = NOW + hours * HOUR
+        world.authority.limits.take(BATCHES, user, now)
+        world.authority.issuance.batch(user, now)
+    by_day = {said: count for days in sealed.values() for said, count in days.items()}
+    assert all(len(days) == 1 for days in sealed.values())  # one day for each key
+    assert len(by_day) == len(sealed) >= 4  # and one key for each day
+    text = metrics_text(world.authority, NOW + 47 * HOUR)
+    assert "\ntracetogether_tempids_of_day_key 1000\n" in text
+    assert "\ntracetogether_day_key_overused 0\n" in text
+    assert max(by_day.values()) <= 1000
+
+
+def test_row_12_more_than_a_key_may_seal_is_an_alert(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A city's day fits 8 times into the bound: a key of 7 days would do, one of 8 would not."""
+    assert 7 * 5_600_000 * 96 < TEMPIDS_OF_A_DAY_KEY < 8 * 5_600_000 * 96
+    for calls, over in ((TEMPIDS_OF_A_DAY_KEY // 100, 0), (TEMPIDS_OF_A_DAY_KEY // 100 + 1, 1)):
+        counts = replace(world.store.counts(NOW), batches=calls)
+        monkeypatch.setattr(type(world.store), "counts", lambda *_, said=counts: said)
+        assert f"_day_key_overused {over}\n" in metrics_text(world.authority, NOW)
+
+
+def test_row_12_a_key_without_a_day_issues_nothing(world: World) -> None:
+    authority = Authority.assemble(
+        KeyRing.of_static(bytes(32)), name="SG_MOH", store=world.store, save_keys=lambda _: None
+    )
+    with pytest.raises(KeyRingError, match="no day keys"):
+        authority.issuance.batch(world.user(), NOW)
 
 
 def test_row_13_quarantined_days_open_in_quarantine_mode_alone(world: World, case: Case) -> None:

@@ -171,7 +171,10 @@ def test_everything_is_counted(filled: AuthorityStore) -> None:
     filled.put_contact_list(contact_list())
     Audit(filled).record("act", NOON, by="test")
     size = len(upload("a").sealed)
-    assert filled.counts(NOON) == Counts(2, 1, 2, 1, 1, size, 1, 3, 1)
+    for ago in (0, 1, 36, 37):  # hours; the last is the day before yesterday
+        filled.count_up("batches", b"x" * 32, int(NOON) - ago * 3_600)
+    filled.count_up("pin-tries", b"x" * 32, int(NOON))
+    assert filled.counts(NOON) == Counts(2, 1, 2, 1, 1, size, 1, 3, 1, 0, 3)
     assert filled.counts(NOON + 100).open_pins == 0
 
 

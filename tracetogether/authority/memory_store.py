@@ -9,6 +9,7 @@ from tracetogether.authority.audit import START, AuditEntry
 from tracetogether.authority.casework import Case
 from tracetogether.authority.contact_lists import ContactList
 from tracetogether.authority.intake import SealedUpload
+from tracetogether.authority.limits import BATCHES
 from tracetogether.authority.memory_desk import DeskRows, MemoryDesk
 from tracetogether.authority.memory_sign_ins import MemorySignIns
 from tracetogether.authority.operators import Operator
@@ -295,4 +296,9 @@ class MemoryStore:
             contacts=sum(len(one.contacts) for one in self._lists.values()),
             audit_entries=len(self._audit),
             pin_failures=sum(one.act == "pin.refused" for one, _ in self._audit),
+            batches=sum(
+                count
+                for (name, _, window), count in self._counts.items()
+                if name == BATCHES.name and 0 <= utc_day(now) - utc_day(window) <= 1
+            ),
         )

@@ -18,6 +18,7 @@ class Counts:
     contacts: int
     audit_entries: int
     pin_failures: int = 0  # ever: as the audit log has them
+    batches: int = 0  # of TempIDs, asked for on this UTC day and the day before
 
     def to_json(self) -> dict[str, int]:
         """Return this as the HTTP form prints it."""

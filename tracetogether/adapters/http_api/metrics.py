@@ -5,6 +5,7 @@ from typing import Final
 
 from tracetogether.authority.limits import PIN_REFUSALS
 from tracetogether.authority.service import Authority
+from tracetogether.parameters import TEMPIDS_OF_A_DAY_KEY
 from tracetogether.units import utc_day
 
 _LINES: Final = """\
@@ -29,10 +30,15 @@ def metrics_text(authority: Authority, now: float) -> str:
 
 def _values(authority: Authority, now: float) -> Iterable[tuple[str, str, float]]:
     counts = authority.store.counts(now).to_json()
-    failures = counts.pop("pin_failures")
+    failures, batches = counts.pop("pin_failures"), counts.pop("batches")
     for name, count in counts.items():
         yield name, f"Number of {name.replace('_', ' ')} now.", count
     yield "pin_failures_total", "Upload PINs refused since the authority was made.", failures
+    # A batch reaches into the day after: in the long run this is twice what one key seals.
+    sealed = batches * authority.issuance.parameters.batch_size
+    yield "tempids_of_day_key", "TempIDs of yesterday's and today's batches.", sealed
+    over = int(sealed > TEMPIDS_OF_A_DAY_KEY)
+    yield "day_key_overused", "1 if those may be more than NIST allows random IVs.", over
     slowed = authority.pins.pause_s(now)
     yield "pin_pause_seconds", "How long answers to upload PINs wait, as many fail.", slowed
     refused = authority.limits.count(PIN_REFUSALS, "", now)

@@ -263,6 +263,7 @@ class Statistics(BaseModel):
     contacts: int
     audit_entries: int
     pin_failures: Annotated[int, Field(description="Upload PINs refused, ever.")]
+    batches: Annotated[int, Field(description="Batches of TempIDs, yesterday and today (UTC).")]
 
 
 class DayOfKeys(BaseModel):

@@ -7,12 +7,15 @@ from tracetogether.adapters.sql_store.tables import (
     CASES,
     CONTACT_LISTS,
     CONTACTS,
+    COUNTS,
     OPERATORS,
     PINS,
     UPLOADS,
     USERS,
 )
+from tracetogether.authority.limits import BATCHES
 from tracetogether.authority.statistics import Counts
+from tracetogether.units import SECONDS_PER_DAY, utc_day
 
 
 def count_everything(connection: sa.Connection, now: float) -> Counts:
@@ -31,4 +34,13 @@ def count_everything(connection: sa.Connection, now: float) -> Counts:
     failures = connection.execute(
         sa.select(sa.func.count()).select_from(AUDIT).where(AUDIT.c.act == "pin.refused")
     ).scalar_one()
-    return Counts(users, operators, cases, pins, uploads, sealed, lists, contacts, audit, failures)
+    yesterday = (utc_day(now) - 1) * SECONDS_PER_DAY
+    asked = sa.select(sa.func.coalesce(sa.func.sum(COUNTS.c.count), 0)).where(
+        COUNTS.c.name == BATCHES.name,
+        COUNTS.c.window_s >= yesterday,
+        COUNTS.c.window_s < yesterday + 2 * SECONDS_PER_DAY,
+    )
+    batches = int(connection.execute(asked).scalar_one())
+    return Counts(
+        users, operators, cases, pins, uploads, sealed, lists, contacts, audit, failures, batches
+    )
