@@ -15,8 +15,9 @@ from click.testing import CliRunner, Result
 
 from tests.authority_world import OPERATOR_TOKEN, World
 from tests.radio_world import HASTY, air, complaints, opener, until
-from tracetogether.adapters import http_api
+from tracetogether.adapters import bleak_radio, bumble_radio, http_api
 from tracetogether.adapters.bumble_air import Air
+from tracetogether.adapters.bumble_radio import BumbleHabits
 from tracetogether.adapters.http_client import AuthorityClient, Registered
 from tracetogether.adapters.sqlite_log import SqliteContactLog
 from tracetogether.bluetrace.upload import parse_upload
@@ -25,6 +26,7 @@ from tracetogether.cli.node_folder import BATCH, CREDENTIAL, LOG, SETTINGS, load
 from tracetogether.cli.node_live import live
 from tracetogether.errors import RadioError, StoreError, UnreachableError
 from tracetogether.parameters import PhoneTimings
+from tracetogether.radio import Radio
 from tracetogether.sightings import Sighting
 from tracetogether.units import SECONDS_PER_DAY, Entropy
 
@@ -94,6 +96,30 @@ def test_without_an_adapter_run_is_one_line(tmp_path: Path, url: str) -> None:
     assert isinstance(result.exception, RadioError)
     assert "can't open the Bluetooth adapter at serial:/nowhere" in str(result.exception)
     assert "\n" not in str(result.exception)
+
+
+@pytest.mark.parametrize("radio", ["hci0", "usb:0"])
+@pytest.mark.parametrize("central_only", [True, False])
+def test_central_only_is_said_and_reaches_the_adapter(
+    tmp_path: Path, url: str, monkeypatch: pytest.MonkeyPatch, radio: str, *, central_only: bool
+) -> None:
+    asked: list[bool] = []
+
+    async def bluez(*_: object, **how: bool) -> Radio:
+        asked.append(how["central_only"])
+        raise RadioError("this is a test")
+
+    async def bumble(*_: object, habits: BumbleHabits) -> Radio:
+        asked.append(habits.central_only)
+        raise RadioError("this is a test")
+
+    monkeypatch.setattr(bleak_radio, "open_bluez", bluez)
+    monkeypatch.setattr(bumble_radio, "open_adapter", bumble)
+    words = ["--central-only"] if central_only else []
+    result = run("run", home(tmp_path / "ann", url), "--radio", radio, *words)
+    assert isinstance(result.exception, RadioError)
+    assert ("nobody hears this node" in result.stderr) is central_only
+    assert asked == [central_only]
 
 
 def test_damaged_settings_are_told_and_a_damaged_batch_is_fetched_anew(

@@ -5,6 +5,7 @@ what a system without the peripheral role does: a phone that listens, reads and 
 nothing.
 """
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
 from functools import partial
@@ -105,6 +106,22 @@ def test_two_central_only_phones_do_not_meet() -> None:
             await until(lambda: min(first.node.counts["scans"], second.node.counts["scans"]) >= 2)
             assert (first.node.counts["heard"], second.node.counts["heard"]) == (0, 0)
             await here.stop()
+
+    leap(meet())
+
+
+def test_on_bumble_who_is_central_only_meets_those_who_are_not() -> None:
+    async def meet() -> None:
+        async with world() as here:
+            for name in ("ann", "eve"):
+                here.start(name, central_only=True)
+            here.start("bob")
+            wanted = {("ann", "bob"), ("bob", "ann"), ("eve", "bob"), ("bob", "eve")}
+            await until(lambda: here.met() == wanted, within_s=60)
+            await asyncio.sleep(3.0)  # scans enough to hear each other
+            assert here.met() == wanted
+            assert here.phones["bob"].node.counts["heard"] == 0
+            assert here.phones["ann"].node.counts["heard"] > 0
 
     leap(meet())
 

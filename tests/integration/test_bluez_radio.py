@@ -135,6 +135,30 @@ def test_no_bus_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
         asyncio.run(open_bluez("hci0", PROFILE, lambda _: None))
 
 
+def test_a_central_only_adapter_hears_and_is_not_heard() -> None:
+    async def listen() -> None:
+        heard: dict[str, list[object]] = {"hci0": [], "hci1": []}
+        only = await open_bluez("hci0", PROFILE, heard["hci0"].append, central_only=True)
+        both = await opener("hci1")(heard["hci1"].append)
+        value = Advertisement(PROFILE.service, b"abc", b"x" * 150, clock() + 60)
+        try:
+            for radio in (only, both):
+                await radio.advertise(value)
+                await radio.scan(on=True)
+            await until(lambda: len(heard["hci0"]) > 0, within_s=40)
+            link = await only.connect(heard["hci0"][0].peer)  # type: ignore[attr-defined]
+            assert await link.read() == b"x" * 150
+            await link.write(b"from who is not heard")
+            await until(lambda: len(heard["hci1"]) > 0, within_s=40)
+            await link.close()
+            assert {type(one) for one in heard["hci1"]} == {PayloadWritten}
+        finally:
+            await only.close()
+            await both.close()
+
+    asyncio.run(listen())
+
+
 def test_three_phones_all_meet() -> None:
     async def meet() -> None:
         issuing, stop = Issuing(), asyncio.Event()

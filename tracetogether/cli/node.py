@@ -93,10 +93,17 @@ def init(
     help="BlueZ's adapter (hci0), or one that bumble shall own: usb:0, serial:/dev/ttyACM0.",
 )
 @click.option(
+    "--central-only",
+    is_flag=True,
+    help="Advertise nothing: this node hears others and writes to them; nobody hears it.",
+)
+@click.option(
     "--for", "seconds", type=click.FloatRange(min=0), metavar="SECONDS", help="Stop after so long."
 )
 @click.option("--json", "as_json", is_flag=True, help="Print what happens, one JSON object a line.")
-def run(folder: Path, radio: str, seconds: float | None, *, as_json: bool) -> None:
+def run(
+    folder: Path, radio: str, seconds: float | None, *, central_only: bool, as_json: bool
+) -> None:
     """Be the phone in DIR (./node) until interrupted or told to end (SIGTERM).
 
     Shows who is near. Works without the server as long as TempIDs last, and fetches new ones
@@ -104,12 +111,15 @@ def run(folder: Path, radio: str, seconds: float | None, *, as_json: bool) -> No
     """
     settings = NodeSettings.load(folder)
     profile = GattProfile(settings.service, settings.characteristic, COMPANY_ID)
-    done = asyncio.run(live(folder, _opener(radio, profile), as_json=as_json, seconds=seconds))
+    if central_only:
+        err().print("Central only: nothing is advertised, so nobody hears this node")
+    opener = _opener(radio, profile, central_only=central_only)
+    done = asyncio.run(live(folder, opener, as_json=as_json, seconds=seconds))
     if not as_json:
         err().print(f"Stopped after {done.counts['connections']:,} exchanges")
 
 
-def _opener(name: str, profile: GattProfile) -> OpenRadio:
+def _opener(name: str, profile: GattProfile, *, central_only: bool) -> OpenRadio:
     """Return what opens the adapter called ``name``: BlueZ's, or one of bumble's transports."""
     try:
         from tracetogether.adapters import (  # noqa: PLC0415 - optional packages
@@ -121,11 +131,11 @@ def _opener(name: str, profile: GattProfile) -> OpenRadio:
     if _BLUEZ_NAME.fullmatch(name):
 
         async def open_radio(report: Report) -> Radio:
-            return await bleak_radio.open_bluez(name, profile, report)
+            return await bleak_radio.open_bluez(name, profile, report, central_only=central_only)
 
     else:
         pause = name.startswith(("usb", "serial", "hci-socket"))  # some chips need it
-        habits = bumble_radio.BumbleHabits(pause_advertising=pause)
+        habits = bumble_radio.BumbleHabits(pause_advertising=pause, central_only=central_only)
 
         async def open_radio(report: Report) -> Radio:
             return await bumble_radio.open_adapter(name, profile, report, habits=habits)

@@ -115,8 +115,17 @@ async def open_bluez(
     *,
     limits: RadioLimits = LIMITS,
     clock: Callable[[], float] = time.time,
+    central_only: bool = False,
 ) -> BleakRadio:
     """Open BlueZ's adapter called ``name``, such as hci0, in both roles.
+
+    Args:
+        name: the adapter.
+        profile: where on the air the protocol lives.
+        report: takes what comes in.
+        limits: what strangers may do.
+        clock: epoch seconds; a value is not served beyond its expiry.
+        central_only: advertise and serve nothing.
 
     Raises:
         RadioError: there is no BlueZ, no such adapter, or it is switched off.
@@ -135,8 +144,10 @@ async def open_bluez(
         if not powered:
             msg = f"the Bluetooth adapter {name} is switched off: bluetoothctl power on"
             raise RadioError(msg)  # noqa: TRY301 - one way out closes the bus
-        peripheral = Peripheral(bus, path, adapter, profile, report, clock, limits)
-        await peripheral.register()
+        peripheral = None
+        if not central_only:
+            peripheral = Peripheral(bus, path, adapter, profile, report, clock, limits)
+            await peripheral.register()
     except BaseException as error:
         bus.disconnect()
         if isinstance(error, RadioError) or not isinstance(error, Exception):

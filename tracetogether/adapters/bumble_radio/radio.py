@@ -33,12 +33,14 @@ class BumbleHabits:
         advertise_every_s: advertising interval.
         mtu: longest packet to ask a peripheral for; 23 asks for nothing.
         pause_advertising: show nothing while connecting; some chips fail otherwise.
+        central_only: advertise and serve nothing at all.
     """
 
     tx_power_dbm: int | None = None
     advertise_every_s: float = 0.25
     mtu: int = 512  # what OpenTrace's Android phones ask for
     pause_advertising: bool = False
+    central_only: bool = False
 
 
 class BumbleRadio:
@@ -83,7 +85,8 @@ class BumbleRadio:
         self._on_close = on_close
         device.hear = self._heard
         device.on(INBOUND, self._welcome)
-        self._add_service()
+        if not habits.central_only:
+            self._add_service()
 
     # --- the port ---
 
@@ -251,7 +254,8 @@ class BumbleRadio:
 
     async def _start_advertising(self) -> None:
         shown = self._shown
-        if shown is None or (self._habits.pause_advertising and self._initiating):
+        paused = self._habits.pause_advertising and self._initiating is not None
+        if shown is None or paused or self._habits.central_only:
             return
         await self._device.start_advertising(
             advertising_data=encode_advertisement(
