@@ -42,7 +42,8 @@ def test_row_17_canaries_are_nowhere(
             desk.contacts(case_id)
 
             def send(method: str, path: str, bearer: str, said: object = None) -> bytes:
-                headers = {"Authorization": f"Bearer {bearer}", "Content-Type": "application/json"}
+                headers = {"Authorization": f"Bearer {bearer}", "X-Credential": me.credential}
+                headers["Content-Type"] = "application/json"
                 body = None if said is None else json.dumps(said).encode()
                 return http.request(method, url + path, body=body, headers=headers).data
 

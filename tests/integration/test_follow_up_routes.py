@@ -56,14 +56,14 @@ def desk() -> Iterator[Desk]:
     world = World.of(counted_entropy(51))
     for name, roles in STAFF.items():
         world.authority.staff.add(name, frozenset(roles), f"token-{name}", NOON)
-    near, case = world.user(), world.authority.casework.open_case(world.user(), NOON)
+    near, phone = world.user(), world.authority.issuance.register()
+    case = world.authority.casework.open_case(phone.user_id, NOON)
     body = write_upload(world.heard(near, NOON - 3 * 3600, 90, rssi_dbm=-45))
     token = world.token(case, body, NOON)
     app = http_api.create_app(world.authority, clock=lambda: NOON)
     with http_api.running(app) as url, urllib3.PoolManager() as http:
-        answer = http.request(
-            "POST", f"{url}/v1/uploads", body=body, headers={"Authorization": f"Bearer {token}"}
-        )
+        shown = {"Authorization": f"Bearer {token}", "X-Credential": phone.credential}
+        answer = http.request("POST", f"{url}/v1/uploads", body=body, headers=shown)
         assert answer.status == 201, answer.data
         yield Desk(url, world, http, case, near)
 

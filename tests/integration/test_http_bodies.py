@@ -10,10 +10,12 @@ from typing import Any
 import pytest
 from fastapi import Request
 
-from tests.authority_world import OPERATOR_TOKEN
+from tests.authority_world import NOON, OPERATOR_TOKEN
 from tests.http_site import Site
 from tracetogether.adapters.http_api.bodies import MAX_SMALL_BODY_BYTES, read_log
 from tracetogether.adapters.http_api.refusals import RefusedError
+from tracetogether.adapters.http_client import AuthorityClient
+from tracetogether.errors import AccessDeniedError
 from tracetogether.parameters import MAX_UPLOAD_BYTES
 
 pytestmark = pytest.mark.network
@@ -91,26 +93,32 @@ def test_a_body_without_a_length_is_bounded_too(site: Site) -> None:
 # --- uploads ---
 
 
-def leave(site: Site, body: bytes) -> str:
-    """Return a token to upload ``body``."""
+def leave(site: Site, body: bytes) -> tuple[str, str]:
+    """Return a token to upload ``body``, and the credential of the phone that it was given to."""
     client, who = site.phone()
     with client:
         pin = site.operator.issue_pin(site.operator.open_case(who.user_id))
-        return client.redeem_pin(pin, body)
+        return client.redeem_pin(pin, body), who.credential
+
+
+def send_log(
+    site: Site, log: bytes, shown: tuple[str | None, str], encoding: str = ""
+) -> tuple[int, Any]:
+    headers = {"Content_Encoding": encoding} if encoding else {}
+    return site.send("POST", "/v1/uploads", log, shown[0], X_Credential=shown[1], **headers)
 
 
 def test_a_log_comes_plain_or_gzipped(site: Site) -> None:
     body = b'{"records": []}'
     for sent, encoding in ((body, "identity"), (gzip.compress(body), "gzip"), (body, "")):
-        headers = {"Content-Encoding": encoding} if encoding else {}
-        status, answer = site.send("POST", "/v1/uploads", sent, leave(site, body), **headers)
+        status, answer = send_log(site, sent, leave(site, body), encoding)
         assert (status, answer["records"]) == (201, 0)
 
 
 def test_damaged_or_foreign_encodings_are_refused(site: Site) -> None:
     body = b'{"records": []}'
     packed = gzip.compress(body)
-    token = leave(site, body)
+    shown = leave(site, body)
     for sent, encoding, expected in (
         (body, "gzip", 400),
         (packed[:-1], "gzip", 400),
@@ -121,20 +129,19 @@ def test_damaged_or_foreign_encodings_are_refused(site: Site) -> None:
         (packed, "br", 415),
         (packed, "gzip, gzip", 415),
     ):
-        status, answer = site.send("POST", "/v1/uploads", sent, token, Content_Encoding=encoding)
+        status, answer = send_log(site, sent, shown, encoding)
         assert status == expected, answer
         assert answer["error"]["retry"] is False
-    assert site.send("POST", "/v1/uploads", packed, token, Content_Encoding="gzip")[0] == 201
+    assert send_log(site, packed, shown, "gzip")[0] == 201
 
 
 def test_row_10_a_log_of_the_largest_size_is_taken_and_one_byte_more_is_not(site: Site) -> None:
     largest = b'{"records": []}'.ljust(MAX_UPLOAD_BYTES)
     for body, expected in ((largest, 201), (largest + b" ", 413)):
-        token = leave(site, body)
         packed = gzip.compress(body, 1)
         answers = [
-            site.send("POST", "/v1/uploads", packed, token, Content_Encoding="gzip"),
-            site.send("POST", "/v1/uploads", body, leave(site, body)),
+            send_log(site, packed, leave(site, body), "gzip"),
+            send_log(site, body, leave(site, body)),
         ]
         assert [status for status, _ in answers] == [expected, expected]
 
@@ -142,8 +149,7 @@ def test_row_10_a_log_of_the_largest_size_is_taken_and_one_byte_more_is_not(site
 def test_row_10_a_gzip_bomb_is_refused(site: Site) -> None:
     packer = zlib.compressobj(9, wbits=31)
     bomb = packer.compress(bytes(100_000_000)) + packer.flush()
-    token = leave(site, b"")
-    status, answer = site.send("POST", "/v1/uploads", bomb, token, Content_Encoding="gzip")
+    status, answer = send_log(site, bomb, leave(site, b""), "gzip")
     assert (status, answer["error"]["code"]) == (413, "too_large")
 
 
@@ -178,3 +184,19 @@ def test_a_stranger_can_not_make_the_server_read_a_log(site: Site) -> None:
     for token in (None, "x" * 100):
         status, _ = site.send("POST", "/v1/uploads", bytes(3_000_000), token)
         assert status == 401
+
+
+def test_row_06_a_token_of_one_phone_in_the_hands_of_another_lets_nothing_in(site: Site) -> None:
+    body = b'{"records": []}'
+    (mine, credential), (_, other) = leave(site, body), leave(site, body)
+    for wrong in (other, "", "x", credential[:-1]):
+        status, answer = send_log(site, body, (mine, wrong))
+        assert (status, answer["error"]["code"]) == (403, "denied")
+    assert site.send("POST", "/v1/uploads", body, mine)[0] == 403
+    assert send_log(site, bytes(3_000_000), (mine, other))[0] == 403  # before the log is read
+    assert site.world.store.counts(NOON).uploads == 0
+    with AuthorityClient(site.url, retries=0) as stranger:
+        stranger.register()
+        with pytest.raises(AccessDeniedError, match="another phone"):
+            stranger.upload(body, mine)
+    assert send_log(site, body, (mine, credential))[0] == 201

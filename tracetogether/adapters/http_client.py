@@ -82,7 +82,7 @@ class AuthorityClient:
 
     Args:
         url: such as https://health.example; http is accepted for this machine alone.
-        credential: a phone's, for fetch_batch and redeem_pin; ``register`` sets it.
+        credential: a phone's, for fetch_batch, redeem_pin and upload; ``register`` sets it.
         operator_token: an operator's, for open_case, cases, issue_pin and contacts.
         timeout_s: for connecting, and for each silence of the server.
         retries: how many more times a call is tried.
@@ -190,11 +190,11 @@ class AuthorityClient:
             {"records": n, "accepted": n, "rejected": {reason: n}}
 
         Raises:
-            AccessDeniedError: the token is not valid or has expired.
+            AccessDeniedError: the token is not valid, has expired, or is another phone's.
             InvalidUploadError: this is not the log that the token was given for, or no log.
             ConflictError: this log was received before: there is nothing left to do.
         """
-        return self._call("POST", "/v1/uploads", token, packed_log(body))
+        return self._send(packed_log(body), token)
 
     def pretend(self, size_bytes: int = UPLOAD_BUCKETS[0]) -> None:
         """Take all the steps of an upload and leave nothing, to hide the phones that do upload.
@@ -208,7 +208,11 @@ class AuthorityClient:
             "attempt": secrets.token_hex(16),
         }
         token = self._exchange(asked, chaff=True)
-        self._call("POST", "/v1/uploads", token, packed_log(body, at_least=size_bytes))
+        self._send(packed_log(body, at_least=size_bytes), token)
+
+    def _send(self, packed: bytes, token: str) -> dict[str, Any]:
+        owner = {"X-Credential": self._credential or ""}
+        return self._call("POST", "/v1/uploads", token, packed, more=owner)
 
     def _exchange(self, asked: Mapping[str, str], *, chaff: bool) -> str:
         # Both headers are equally long.

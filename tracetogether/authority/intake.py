@@ -15,7 +15,13 @@ from tracetogether.bluetrace.tempid import TempIDIssuer
 from tracetogether.bluetrace.upload import parse_upload
 from tracetogether.bluetrace.upload_token import UploadToken, UploadTokens
 from tracetogether.crypto import IV_BYTES, KEY_BYTES, Aead, equal, sha256
-from tracetogether.errors import ConflictError, InvalidUploadError, NotFoundError, SealError
+from tracetogether.errors import (
+    AccessDeniedError,
+    ConflictError,
+    InvalidUploadError,
+    NotFoundError,
+    SealError,
+)
 from tracetogether.keyring import KeyRing
 from tracetogether.parameters import MAX_UPLOAD_BYTES
 from tracetogether.rejection import Rejection
@@ -137,6 +143,17 @@ class Intake:
             InvalidUploadError: it was not issued here, or has expired.
         """
         self.tokens.open(token, now)
+
+    def check_sender(self, token: str, user_id: str, now: float) -> None:
+        """Return if ``token`` was given to this user's phone: a token that got lost serves nobody.
+
+        Raises:
+            InvalidUploadError: as ``check_token``.
+            AccessDeniedError: it was given to another's.
+        """
+        if not equal(self.tokens.open(token, now).user_id.encode(), user_id.encode()):
+            msg = "the upload token was given to another phone: redeem an upload PIN of your own"
+            raise AccessDeniedError(msg)
 
     def take_upload(
         self, token: str, body: bytes, now: float, *, packed: bytes | None = None

@@ -173,6 +173,9 @@ def _for_uploads(authority: Authority, clock: Callable[[], float]) -> APIRouter:
     turn = asyncio.Semaphore(_UPLOADS_AT_ONCE)
     body = {"content": {"application/json": {"schema": {"type": "object"}}}, "required": True}
 
+    def check_sender(token: str, credential: str | None) -> None:
+        authority.intake.check_sender(token, authority.access.phone(credential), clock())
+
     def take(token: str, log: bytes, packed: bytes | None) -> UploadReceipt:
         receipt = authority.intake.take_upload(token, log, clock(), packed=packed)
         if receipt.case_id != CHAFF_CASE:
@@ -185,12 +188,19 @@ def _for_uploads(authority: Authority, clock: Callable[[], float]) -> APIRouter:
         return receipt
 
     @router.post("/uploads", status_code=201, openapi_extra={"requestBody": body})
-    async def upload(request: Request) -> shapes.Receipt:
+    async def upload(
+        request: Request,
+        x_credential: Annotated[
+            str | None, Header(description="The phone's registration credential; always needed.")
+        ] = None,
+    ) -> shapes.Receipt:
         """Take in the log that the token was given for: OpenTrace's JSON, as it is or gzip.
 
+        The phone that exchanged the PIN sends it: its credential stands beside the token.
         At most 16 MB unpacked and 100,000 records. Records that can't be believed are counted
         by reason. A second upload of the same log is a conflict: the first one stands.
         """
+        await run_in_threadpool(check_sender, request.state.caller, x_credential)
         log, packed = await read_log(request)
         async with turn:
             receipt = await run_in_threadpool(take, request.state.caller, log, packed)
