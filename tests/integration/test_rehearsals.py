@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from tests.leaping_loop import leap
-from tests.rehearsals import churn, kill
+from tests.rehearsals import churn, kill, throughput
 from tests.rehearsals.churn import Trend
 
 
@@ -32,3 +32,17 @@ def test_what_was_told_is_kept_whenever_it_is_killed(tmp_path: Path) -> None:
     result = kill.kill_again_and_again(1, tmp_path)
     assert result.lost == 0
     assert result.kept >= result.told >= 1
+
+
+def test_nodes_exchange_and_report_beside_the_bare_link() -> None:
+    """On the leaping clock the counts are those of the radio and of the phones' rhythm."""
+    measured = throughput.measure(4, 2.0)
+    nodes, exchanging, scanning = measured.values()
+    # six pairs, each again when two seconds have passed: all of them at least once
+    assert nodes.exchanges >= 6
+    assert nodes.reports > 0
+    # two guests, two hosts: an exchange waits for an advertisement, 100 ms at most, then goes on
+    assert exchanging.exchanges >= 2 * 2.0 / 0.2
+    # four phones hear three others ten times a second; the first advertisements are at the start
+    assert 0.8 <= scanning.reports / (4 * 3 * 10 * 2.0) <= 1.2
+    assert {round(one.simulated_s, 3) for one in measured.values()} == {2.0}
