@@ -3,6 +3,7 @@
 import hashlib
 import os
 import secrets
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -59,3 +60,25 @@ def postgres_url() -> Iterator[str]:
         mark = "&" if "?" in server else "?"
         yield f"{server}{mark}options=-csearch_path%3D{schema}"
         connection.execute(f"DROP SCHEMA {schema} CASCADE")
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Tell the tests of one schema's operations apart.
+
+    They come with one id for all, and a run on several processes takes those for one test.
+    """
+    label, name = getattr(item, "operation_label", None), getattr(item, "id", None)
+    if label is not None and name is not None and name.params is None:
+        item._id = name.with_params(label)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Refuse two tests of one id: several processes would run one of them and pass over the other.
+
+    Raises:
+        pytest.UsageError: with the ids.
+    """
+    twice = [name for name, count in Counter(item.nodeid for item in items).items() if count > 1]
+    if twice:
+        msg = f"several tests have the id {', '.join(twice)}: give each its own"
+        raise pytest.UsageError(msg)
