@@ -1,6 +1,6 @@
 """Exchanges and reports a second of many nodes, beside what the link can do without them.
 
-    python -m tests.rehearsals.throughput --phones 10 50 --seconds 20
+    python -m tests.rehearsals.throughput --phones 10 50 --seconds 3
 
 The link by itself: devices of bumble's on the same air in pairs, each connecting, agreeing on a
 packet size, finding, reading, writing and leaving, over and over; and as many that only advertise
@@ -180,7 +180,7 @@ def main() -> None:
     """Measure and print a table, or JSON."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--phones", type=int, nargs="+", default=[10, 50])
-    parser.add_argument("--seconds", type=float, default=20.0)
+    parser.add_argument("--seconds", type=float, default=3.0)
     parser.add_argument("--json", action="store_true")
     chosen = parser.parse_args()
     for phones in chosen.phones:
