@@ -2,7 +2,8 @@
 
 Rows 1 to 5, 15 and 16 are in test_security_rows_pins.py and, as seen on the line, in
 integration/test_hiding.py; rows 4, 10, 13 and 25 also in test_retention.py and test_intake.py,
-row 5 in contracts/test_stores_at_once.py, rows 19, 20 and 23 in integration/test_roles.py,
+row 5 in contracts/test_stores_at_once.py, row 6 also in integration/test_http_bodies.py, row 15
+also in benchmarks/test_pin_timing.py, rows 19, 20 and 23 in integration/test_roles.py,
 row 28 in integration/test_faults.py and test_cli_upload.py.
 """
 
