@@ -58,7 +58,7 @@ rounds of scanning with the slowest connections at least."""
 ONE_SIDED: Final = 4
 """Exchanges of a pair that only the central may have: two phones that connect to each other
 at once share one link, and who is done first ends it before the other has written, so that either
-side may lack its part: twice in a meeting of some sixteen exchanges has been seen on the wall clock."""
+side may lack its part: seen twice in a meeting of sixteen exchanges on the wall clock."""
 
 
 @dataclass(frozen=True, slots=True)
