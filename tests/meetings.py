@@ -4,7 +4,7 @@ Bob comes to ann, stays, and leaves; cat comes meanwhile and stays. All hold new
 """
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -57,8 +57,14 @@ rounds of scanning with the slowest connections at least."""
 
 ONE_SIDED: Final = 4
 """Exchanges of a pair that only the central may have: two phones that connect to each other
-at once share one link, and who is done first ends it before the other has written, so that either
-side may lack its part: seen twice in a meeting of sixteen exchanges on the wall clock."""
+at once share one link, and who is done first ends it before the other has written; so that either
+side may lack its part."""
+
+ALONE: Final = 2
+"""Of those, without any record of the other phone's within a round of scanning: its own attempt
+ended before it had read, or the end of the script cut it short."""
+
+_ROUND_S: Final = 2.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,3 +166,12 @@ def check(name: str, found: Iterable[Met]) -> None:
         peripheral = Counter(row.rssi_dbm for row in exchanges if not row.as_central)
         assert not peripheral - central, (name, exchanges)
         assert (central - peripheral).total() <= ONE_SIDED, (name, exchanges)
+        alone = [row for row in exchanges if row.as_central and not _answered(row, exchanges)]
+        assert len(alone) <= ALONE, (name, alone, exchanges)
+
+
+def _answered(row: Met, exchanges: Sequence[Met]) -> bool:
+    """Say whether the other phone wrote something down of this one at about that time."""
+    return any(
+        one.observer == row.peer and abs(one.at_s - row.at_s) <= _ROUND_S for one in exchanges
+    )
