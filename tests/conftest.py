@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.authority_world import NOON, World
+from tracetogether.authority.casework import Case
 from tracetogether.units import Entropy
 
 
@@ -32,6 +34,18 @@ def entropy() -> Entropy:
 @pytest.fixture
 def entropy_of() -> Callable[[int], Entropy]:
     return counted_entropy
+
+
+@pytest.fixture
+def world(entropy: Entropy) -> World:
+    """An authority in memory."""
+    return World.of(entropy)
+
+
+@pytest.fixture
+def case(world: World) -> Case:
+    """A case of that authority, opened at noon."""
+    return world.authority.casework.open_case(world.user(), NOON)
 
 
 @pytest.fixture(scope="session")

@@ -12,20 +12,10 @@ from tracetogether.authority.tracing import TracedCase
 from tracetogether.parameters import DEMO_POLICY
 from tracetogether.rejection import Rejection
 from tracetogether.sightings import Sighting
-from tracetogether.units import SECONDS_PER_DAY, Entropy
+from tracetogether.units import SECONDS_PER_DAY
 
 HOUR = 3_600.0
 AT = NOON - 3 * HOUR
-
-
-@pytest.fixture
-def world(entropy: Entropy) -> World:
-    return World.of(entropy)
-
-
-@pytest.fixture
-def case(world: World) -> Case:
-    return world.authority.casework.open_case(world.user(), NOON)
 
 
 def take(world: World, case: Case, rows: Sequence[Sighting], now: float = NOON) -> None:

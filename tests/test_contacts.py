@@ -14,19 +14,9 @@ from tracetogether.parameters import DEMO_POLICY, SINGAPORE_POLICY
 from tracetogether.proximity.calibration import BLUETRACE_TRANSMIT, Calibration
 from tracetogether.proximity.encounters import encounters
 from tracetogether.sightings import Sightings
-from tracetogether.units import SECONDS_PER_DAY, Entropy, Interval
+from tracetogether.units import SECONDS_PER_DAY, Interval
 
 HOUR = 3_600.0
-
-
-@pytest.fixture
-def world(entropy: Entropy) -> World:
-    return World.of(entropy)
-
-
-@pytest.fixture
-def case(world: World) -> Case:
-    return world.authority.casework.open_case(world.user(), NOON)
 
 
 def only(world: World, case: Case) -> Contact:

@@ -29,7 +29,6 @@ from tracetogether.parameters import (
 )
 from tracetogether.rejection import Rejection
 from tracetogether.sightings import Sighting
-from tracetogether.units import Entropy
 
 BODY = b'{"records": [], "events": []}'
 DIGEST = sha256(BODY)
@@ -37,16 +36,6 @@ DIGEST = sha256(BODY)
 
 def other_than(pin: str) -> str:
     return f"{(int(pin) + 1) % 10**8:08d}"
-
-
-@pytest.fixture
-def world(entropy: Entropy) -> World:
-    return World.of(entropy)
-
-
-@pytest.fixture
-def case(world: World) -> Case:
-    return world.authority.casework.open_case(world.user(), NOON)
 
 
 # --- cases ---

@@ -54,16 +54,6 @@ BODY = b'{"records": []}'
 
 
 @pytest.fixture
-def world(entropy: Entropy) -> World:
-    return World.of(entropy)
-
-
-@pytest.fixture
-def case(world: World) -> Case:
-    return world.authority.casework.open_case(world.user(), NOON)
-
-
-@pytest.fixture
 def sql_world(entropy: Entropy, tmp_path: Path) -> World:
     store = SqlStore.create(tmp_path / "a.db", name="SG_MOH")
     return World.of(entropy, store=store)

@@ -37,16 +37,6 @@ BODY = b'{"records": []}'
 
 
 @pytest.fixture
-def world(entropy: Entropy) -> World:
-    return World.of(entropy)
-
-
-@pytest.fixture
-def case(world: World) -> Case:
-    return world.authority.casework.open_case(world.user(), NOON)
-
-
-@pytest.fixture
 def sql_world(entropy: Entropy, tmp_path: Path) -> Iterator[World]:
     with SqlStore.create(tmp_path / "a.db", name="SG_MOH") as store:
         yield World.of(entropy, store=store)

@@ -19,19 +19,9 @@ from tracetogether.proximity.calibration import BLUETRACE_TRANSMIT, Calibration
 from tracetogether.proximity.encounters import encounters
 from tracetogether.rejection import Rejection
 from tracetogether.sightings import Sightings
-from tracetogether.units import SECONDS_PER_DAY, Entropy
+from tracetogether.units import SECONDS_PER_DAY
 
 HOUR = 3_600.0
-
-
-@pytest.fixture
-def world(entropy: Entropy) -> World:
-    return World.of(entropy)
-
-
-@pytest.fixture
-def case(world: World) -> Case:
-    return world.authority.casework.open_case(world.user(), NOON)
 
 
 def test_a_person_is_one_contact_over_tempid_rotations(world: World, case: Case) -> None:

@@ -22,6 +22,7 @@ import pytest
 import sqlalchemy as sa
 
 from tests.authority_world import DAY, NOON, World
+from tests.benchmarks.processor import cpu_s
 from tracetogether.adapters import http_api
 from tracetogether.adapters.sql_store import SqlStore
 from tracetogether.adapters.sql_store.databases import Database
@@ -34,20 +35,6 @@ from tracetogether.sightings import Sighting
 from tracetogether.units import SECONDS_PER_DAY
 
 RECORDS = 20_000
-
-
-@pytest.fixture
-def full(request: pytest.FixtureRequest) -> bool:
-    return bool(request.config.getoption("--benchmark-enable"))
-
-
-def cpu_s(act: Callable[[], object], times: int) -> float:
-    spent = []
-    for _ in range(times):
-        began = time.process_time()
-        act()
-        spent.append(time.process_time() - began)
-    return min(spent)
 
 
 def fortnight(world: World, records: int) -> list[Sighting]:

@@ -48,11 +48,6 @@ LINE = SealedContact(os.urandom(80), 2, 2, 10.0, 35.0, 60.0, 31.0, 0.5, 1.1, 2.0
 
 
 @pytest.fixture(scope="module")
-def full(request: pytest.FixtureRequest) -> bool:
-    return bool(request.config.getoption("--benchmark-enable"))
-
-
-@pytest.fixture(scope="module")
 def pages(full: bool, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pages]:
     place = tmp_path_factory.mktemp("speed") / "a.db"
     with SqlStore.create(place, name="SG_MOH") as store:

@@ -13,7 +13,6 @@ from pathlib import Path
 from statistics import median
 
 import numpy as np
-import pytest
 
 from tests.authority_world import NOON, World
 from tests.conftest import counted_entropy
@@ -54,10 +53,7 @@ def rounds_of(world: World, count: int) -> Iterator[dict[str, Callable[[], objec
         }
 
 
-def test_row_15_no_answer_to_a_pin_takes_longer_than_another(
-    tmp_path: Path, request: pytest.FixtureRequest
-) -> None:
-    full = bool(request.config.getoption("--benchmark-enable"))
+def test_row_15_no_answer_to_a_pin_takes_longer_than_another(tmp_path: Path, *, full: bool) -> None:
     spent: dict[str, list[tuple[float, float]]] = {}
     with SqlStore.create(tmp_path / "a.db", name="SG_MOH") as store:
         world = World.of(counted_entropy(15), store=store)

@@ -7,27 +7,15 @@ checks the counted work alone.
 """
 
 import os
-import time
-from collections.abc import Callable
-
-import pytest
 
 from tests.authority_world import NOON, World
+from tests.benchmarks.processor import cpu_s
 from tracetogether.authority.nearness import nearness
 from tracetogether.parameters import SINGAPORE_POLICY
 from tracetogether.sightings import Sighting
 from tracetogether.units import SECONDS_PER_DAY
 
 VISITS = 4
-
-
-def cpu_s(act: Callable[[], object], times: int) -> float:
-    spent = []
-    for _ in range(times):
-        began = time.process_time()
-        act()
-        spent.append(time.process_time() - began)
-    return min(spent)
 
 
 def fortnight(world: World, people: int, records: int) -> list[Sighting]:
@@ -43,8 +31,7 @@ def fortnight(world: World, people: int, records: int) -> list[Sighting]:
     return sorted(rows, key=lambda row: row.time)
 
 
-def test_tracing_a_large_log(request: pytest.FixtureRequest) -> None:
-    full = bool(request.config.getoption("--benchmark-enable"))
+def test_tracing_a_large_log(*, full: bool) -> None:
     for people in (100, 1_000) if full else (20,):
         world = World.of(os.urandom)
         rows = fortnight(world, people, 20_000 if full else 800)

@@ -243,20 +243,14 @@ def trials(names: tuple[str, ...], seeds: int | None, *, as_json: bool) -> None:
     if as_json:
         print_json([row.to_json() for row in rows])
         return
-    table = Table(box=SIMPLE_HEAD, pad_edge=False)
-    table.add_column("statistic", no_wrap=True)
-    for heading in ("simulated (5 % to 95 %)", "published", "low", "high"):
-        table.add_column(heading, justify="right")
-    table.add_column("ok")
-    table.add_column("published by")
+    table = _table("simulated (5 % to 95 %)", "published")
     for row in rows:
         share = row.simulated
-        table.add_row(
-            row.statistic,
+        _add(
+            table,
+            row,
             "-" if share is None else f"{share.median:.2f} ({share.low:.2f} - {share.high:.2f})",
             *(f"{value:.3f}" for value in (row.published, row.low, row.high)),
-            "[green]yes[/]" if row.ok else "[red]no[/]",
-            row.source,
         )
     out().print(table)
 
@@ -269,18 +263,24 @@ def _print(rows: list[Row], *, as_json: bool) -> None:
     if as_json:
         print_json([row.to_json() for row in rows])
         return
-    table = Table(box=SIMPLE_HEAD, pad_edge=False)
-    table.add_column("statistic", no_wrap=True)
-    for heading in ("simulated", "measured", "low", "high"):
-        table.add_column(heading, justify="right")
-    table.add_column("ok")
-    table.add_column("measured by")
+    table = _table("simulated", "measured")
     for row in rows:
         figures = (row.simulated, row.measured, row.low, row.high)
-        table.add_row(
-            row.statistic,
-            *(f"{value:.2f}" for value in figures),
-            "[green]yes[/]" if row.ok else "[red]no[/]",
-            row.source,
-        )
+        _add(table, row, *(f"{value:.2f}" for value in figures))
     out().print(table)
+
+
+def _table(simulated: str, beside: str) -> Table:
+    """Return an empty table of what is simulated beside what others found."""
+    table = Table(box=SIMPLE_HEAD, pad_edge=False)
+    table.add_column("statistic", no_wrap=True)
+    for heading in (simulated, beside, "low", "high"):
+        table.add_column(heading, justify="right")
+    table.add_column("ok")
+    table.add_column(f"{beside} by")
+    return table
+
+
+def _add(table: Table, row: Row | TrialRow, *figures: str) -> None:
+    """Add a statistic with its figures and whether it lies where it should."""
+    table.add_row(row.statistic, *figures, "[green]yes[/]" if row.ok else "[red]no[/]", row.source)
