@@ -3,6 +3,7 @@
 import hashlib
 import os
 import secrets
+import shutil
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -55,6 +56,15 @@ def recordings() -> Path:
     if not folder or not Path(folder).is_dir():
         pytest.skip("needs recordings: set TRACETOGETHER_RECORDINGS to a folder of them")
     return Path(folder)
+
+
+@pytest.fixture(scope="session")
+def chromium() -> str:
+    """Return the path of a Chromium, or skip."""
+    found = shutil.which("chromium") or shutil.which("chromium-browser")
+    if found is None:
+        pytest.skip("needs Chromium: install Debian's package chromium (.ci/run does)")
+    return found
 
 
 @pytest.fixture

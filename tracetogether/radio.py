@@ -8,6 +8,7 @@ A radio opens at most one connection at a time, and does not scan while it does;
 up again by itself. What others do to it is bounded by ``RadioLimits``.
 """
 
+from asyncio import TimerHandle
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Final, Protocol
@@ -98,3 +99,18 @@ class RadioLimits:
 
 
 LIMITS: Final = RadioLimits()
+
+
+@dataclass(slots=True)
+class Guest:
+    """What an adapter keeps of a connection that another phone opened to this one.
+
+    Attributes:
+        timer: ends it when its time is over.
+        writes: how many values it may still write.
+        read: the value that is being read; one reading, one value.
+    """
+
+    timer: TimerHandle
+    writes: int
+    read: bytes | None = None

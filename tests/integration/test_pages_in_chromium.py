@@ -1,7 +1,6 @@
 """The operators' pages in a real browser: a day without scripts, and checks with them."""
 
 import re
-import shutil
 from collections.abc import Iterator
 
 import pyotp
@@ -48,14 +47,11 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pages]:
 
 
 @pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    found = shutil.which("chromium") or shutil.which("chromium-browser")
-    if found is None:
-        pytest.skip("needs Chromium")
+def browser(chromium: str) -> Iterator[Browser]:
     expect.set_options(timeout=SLOW_MS)
     with sync_playwright() as driver:
         launched = driver.chromium.launch(
-            executable_path=found,
+            executable_path=chromium,
             args=["--no-sandbox", "--disable-dev-shm-usage"],
             timeout=2 * SLOW_MS,
         )

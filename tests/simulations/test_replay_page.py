@@ -4,7 +4,6 @@ import csv
 import html
 import json
 import re
-import shutil
 import subprocess
 from dataclasses import replace
 from pathlib import Path
@@ -88,14 +87,11 @@ def test_from_the_command_line(folder: Path, page: Path, tmp_path: Path) -> None
     assert made.read_bytes() == page.read_bytes()
 
 
-def in_browser(page: Path, hash_part: str, budget_ms: int, tmp_path: Path) -> str:
+def in_browser(chromium: str, page: Path, hash_part: str, budget_ms: int, tmp_path: Path) -> str:
     """Return the page's text after so much of the browser's own, virtual time."""
-    browser = shutil.which("chromium") or shutil.which("chromium-browser")
-    if browser is None:
-        pytest.skip("needs Chromium")
     done = subprocess.run(
         [
-            *(browser, "--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"),
+            *(chromium, "--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"),
             f"--user-data-dir={tmp_path / 'profile'}",
             f"--virtual-time-budget={budget_ms}",
             "--dump-dom",
@@ -117,10 +113,12 @@ def element(dom: str, name: str) -> str:
     return html.unescape(found[1])
 
 
-def test_chromium_shows_the_log_as_of_any_time(page: Path, folder: Path, tmp_path: Path) -> None:
+def test_chromium_shows_the_log_as_of_any_time(
+    chromium: str, page: Path, folder: Path, tmp_path: Path
+) -> None:
     said = page_columns(folder)
     person = said["cases"][0]["person"]
-    dom = in_browser(page, f"t=300&case={person}", 500, tmp_path)
+    dom = in_browser(chromium, page, f"t=300&case={person}", 500, tmp_path)
     log = [row for row in said["logs"][person] if row[0] <= 300]
     assert element(dom, "clock") == "5:00"
     assert element(dom, "records") == str(len(log)) != "0"
@@ -137,15 +135,15 @@ def test_chromium_shows_the_log_as_of_any_time(page: Path, folder: Path, tmp_pat
     assert 'id="curve" hidden' in dom  # no sweep was given
 
 
-def test_chromium_plays(page: Path, tmp_path: Path) -> None:
-    dom = in_browser(page, "play", 4000, tmp_path)
+def test_chromium_plays(chromium: str, page: Path, tmp_path: Path) -> None:
+    dom = in_browser(chromium, page, "play", 4000, tmp_path)
     minutes, seconds = (int(part) for part in element(dom, "clock").split(":"))
     assert minutes * 60 + seconds > 20
     assert json.loads(re.search(r">(\{.*?)</script>", dom, re.DOTALL)[1])["people"] == 16  # type: ignore[index]
 
 
 def test_chromium_draws_the_adoption_curve_and_a_crowd_without_the_app(
-    short: Scenario, tmp_path: Path
+    chromium: str, short: Scenario, tmp_path: Path
 ) -> None:
     nobody = run(
         replace(short, duration_s=30.0, people=replace(short.people, adoption=0.0)), seed=1
@@ -159,7 +157,7 @@ def test_chromium_draws_the_adoption_curve_and_a_crowd_without_the_app(
     made = tmp_path / "page.html"
     words = ["report", str(kept), "-o", str(made), "--sweep", str(tmp_path)]
     assert CliRunner().invoke(simulate, words).exit_code == 0
-    dom = in_browser(made, "t=20", 500, tmp_path)
+    dom = in_browser(chromium, made, "t=20", 500, tmp_path)
     assert 'id="curve" hidden' not in dom
     assert '"adoption":[[0.1,0.005,0.01,0.02],[0.5,0.2,0.25,0.3]]' in dom
     assert element(dom, "verdict") == "Nobody has the app."

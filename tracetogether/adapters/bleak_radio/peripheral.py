@@ -22,7 +22,7 @@ from dbus_fast.aio.message_bus import MessageBus
 from tracetogether.device import PayloadWritten
 from tracetogether.errors import RadioError
 from tracetogether.exchange import Advertisement, GattProfile
-from tracetogether.radio import RadioLimits, Report
+from tracetogether.radio import Guest, RadioLimits, Report
 
 _DEVICE: Final = "org.bluez.Device1"
 _LONGEST_VALUE: Final = 512  # Bluetooth Core, vol. 3, part F, 3.2.9
@@ -55,7 +55,7 @@ class Peripheral:
     ) -> None:
         self._path = path
         self._limits = limits
-        self._guests: dict[str, _Guest] = {}
+        self._guests: dict[str, Guest] = {}
         self._calls: set[asyncio.Task[None]] = set()
         self._bus = bus
         self._adapter = adapter
@@ -192,7 +192,7 @@ class Peripheral:
 
     # --- those who are connected ---
 
-    def _welcome(self, peer: str) -> "_Guest":
+    def _welcome(self, peer: str) -> Guest:
         """Return what is known of who reads or writes; from the first time on, his time runs."""
         guest = self._guests.get(peer)
         if guest is None:
@@ -200,7 +200,7 @@ class Peripheral:
                 raise NotPermittedError("too many at once")
             loop = asyncio.get_running_loop()
             timer = loop.call_later(self._limits.incoming_s, self._send_away, peer)
-            guest = self._guests[peer] = _Guest(timer, self._limits.writes)
+            guest = self._guests[peer] = Guest(timer, self._limits.writes)
         return guest
 
     def _forget(self, peer: str) -> None:
@@ -238,14 +238,3 @@ class Peripheral:
                 body=list(words),
             )
         )
-
-
-class _Guest:
-    """A peer that reads or writes."""
-
-    __slots__ = ("read", "timer", "writes")
-
-    def __init__(self, timer: asyncio.TimerHandle, writes: int) -> None:
-        self.timer = timer
-        self.writes = writes
-        self.read: bytes | None = None

@@ -18,7 +18,7 @@ from tracetogether.advertising import encode_advertisement, parse_advertisement
 from tracetogether.device import Heard, PayloadWritten
 from tracetogether.errors import LinkError
 from tracetogether.exchange import Advertisement, GattProfile
-from tracetogether.radio import RadioLimits, Report
+from tracetogether.radio import Guest, RadioLimits, Report
 
 _LEAST_MTU: Final = 23
 _CANCEL_AGAIN_S: Final = 0.2
@@ -78,7 +78,7 @@ class BumbleRadio:
         self._scanning = False
         self._initiating: str | None = None
         self._commands = asyncio.Lock()  # advertising, scanning and addresses change in turn
-        self._incoming: dict[Connection, _Guest] = {}
+        self._incoming: dict[Connection, Guest] = {}
         self._errands = Errands()
         self._attempt: asyncio.Future[Connection] | None = None
         self._given_up: asyncio.Future[None] | None = None
@@ -193,7 +193,7 @@ class BumbleRadio:
         timer = asyncio.get_running_loop().call_later(
             self._limits.incoming_s, lambda: self._errands.begin(connection.disconnect)
         )
-        self._incoming[connection] = _Guest(timer, self._limits.writes)
+        self._incoming[connection] = Guest(timer, self._limits.writes)
         connection.on(connection.EVENT_DISCONNECTION, lambda _: self._forget(connection))
         if self._initiating == str(connection.peer_address):
             # One connection serves both directions, and controllers allow no second one.
@@ -303,17 +303,6 @@ class BumbleRadio:
             for connection in list(self._device.connections.values()):
                 await connection.disconnect()
             await self._device.power_off()
-
-
-class _Guest:
-    """A connection that another phone opened to this one."""
-
-    __slots__ = ("read", "timer", "writes")
-
-    def __init__(self, timer: asyncio.TimerHandle, writes: int) -> None:
-        self.timer = timer
-        self.writes = writes
-        self.read: bytes | None = None
 
 
 async def _cancel(device: Device) -> None:
