@@ -20,7 +20,7 @@ from simulations.run import Run
 from simulations.scoring import Scores, fraction
 from simulations.streams import Streams
 from simulations.truth import ground_truth
-from tracetogether.authority.opening import open_log
+from tracetogether.authority.intake.opening import open_log
 from tracetogether.bluetrace.upload import parse_upload, write_upload
 from tracetogether.rejection import Rejection
 from tracetogether.units import Bools, Floats, Interval

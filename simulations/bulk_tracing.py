@@ -16,7 +16,7 @@ from simulations.record_columns import ContactLogs
 from simulations.run import Run
 from simulations.scoring import CaseScore, ContactScore, Scores, score, summary
 from simulations.truth import Truth, ground_truth
-from tracetogether.authority.contacts import pseudonym
+from tracetogether.authority.contacts.lines import pseudonym
 from tracetogether.bluetrace.tempid import ACCEPTED, REJECTIONS
 from tracetogether.labels import Labels
 from tracetogether.parameters import MAX_PEOPLE_A_MINUTE, CloseContactPolicy
@@ -109,7 +109,7 @@ def _crowded(owner: Ints, peer: Ints, time: Floats, start: float) -> Bools:
 def list_all(opened: Opened, policy: CloseContactPolicy) -> Listing:
     """Return every contact list of a run that lasted less than a day.
 
-    As ``authority.contacts`` has it: minutes of a pair's encounters add up, and the nearest
+    As ``authority.contacts.lines`` has it: minutes of a pair's encounters add up, and the nearest
     distance is the least of them.
     """
     slots = fold(opened.sightings, Calibration.prior(transmit=BLUETRACE_TRANSMIT))

@@ -14,8 +14,8 @@ import numpy as np
 from simulations.run import Run
 from simulations.streams import Streams
 from simulations.truth import Truth, ground_truth
-from tracetogether.authority.contacts import Contact, contacts_of, pseudonym
-from tracetogether.authority.opening import open_log
+from tracetogether.authority.contacts.lines import Contact, contacts_of, pseudonym
+from tracetogether.authority.intake.opening import open_log
 from tracetogether.bluetrace.tempid import TempIDIssuer
 from tracetogether.bluetrace.upload import parse_upload, write_upload
 from tracetogether.parameters import CloseContactPolicy
@@ -25,7 +25,7 @@ _RESAMPLES: Final = 2000
 
 
 class Listed(Protocol):
-    """One line of a contact list: ``authority.contacts.Contact``, or what a client made of one."""
+    """One line of a contact list: the authority's own ``Contact``, or what a client made of it."""
 
     @property
     def pseudonym(self) -> str:

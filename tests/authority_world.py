@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Self
 
-from tracetogether.authority.casework import Case
-from tracetogether.authority.intake import UploadReceipt
-from tracetogether.authority.memory_store import MemoryStore
-from tracetogether.authority.operators import ALL_ROLES
+from tracetogether.authority.access.operators import ALL_ROLES
+from tracetogether.authority.cases.casework import Case
+from tracetogether.authority.in_memory.store import MemoryStore
+from tracetogether.authority.intake.uploads import UploadReceipt
 from tracetogether.authority.service import Authority, AuthorityStore
 from tracetogether.bluetrace.upload import write_upload
 from tracetogether.crypto import sha256

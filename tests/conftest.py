@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.authority_world import NOON, World
-from tracetogether.authority.casework import Case
+from tracetogether.authority.cases.casework import Case
 from tracetogether.units import Entropy
 
 

@@ -3,8 +3,8 @@
 from dataclasses import replace
 
 from tests.authority_world import DAY, NOON
-from tracetogether.authority.casework import Case, CaseState
-from tracetogether.authority.followed import (
+from tracetogether.authority.cases.casework import Case, CaseState
+from tracetogether.authority.cases.followed import (
     ContactState,
     KeptContact,
     Priority,

@@ -12,8 +12,8 @@ import urllib3
 from tests.authority_world import NOON, World
 from tracetogether.adapters import http_api, operator_pages
 from tracetogether.adapters.operator_pages.credentials import Argon2, Totp
-from tracetogether.authority.operators import Role
-from tracetogether.authority.sign_in import SignIn
+from tracetogether.authority.access.operators import Role
+from tracetogether.authority.access.sign_in import SignIn
 
 PASSWORD = "correct horse battery"
 CHEAP = Argon2(rounds=1, memory_kib=64, lanes=1)

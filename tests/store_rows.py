@@ -2,11 +2,11 @@
 
 from tests.authority_world import DAY, NOON, NOW
 from tracetogether.adapters.sql_store import SqlStore
-from tracetogether.authority.casework import Case
-from tracetogether.authority.contact_lists import ContactList, SealedContact
-from tracetogether.authority.intake import SealedUpload
-from tracetogether.authority.operators import Operator, Role, operator_digest
-from tracetogether.authority.pins import UploadPin
+from tracetogether.authority.access.operators import Operator, Role, operator_digest
+from tracetogether.authority.cases.casework import Case
+from tracetogether.authority.contacts.lists import ContactList, SealedContact
+from tracetogether.authority.intake.pins import UploadPin
+from tracetogether.authority.intake.uploads import SealedUpload
 from tracetogether.authority.service import Authority
 from tracetogether.keyring import KeyRing
 from tracetogether.units import SECONDS_PER_DAY

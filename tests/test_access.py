@@ -3,10 +3,10 @@
 import pytest
 
 from tests.authority_world import OPERATOR_TOKEN, World
-from tracetogether.authority import access
-from tracetogether.authority.access import Access, credential_digest
-from tracetogether.authority.memory_store import MemoryStore
-from tracetogether.authority.operators import ALL_ROLES, Operator, operator_digest
+from tracetogether.authority.access import credentials
+from tracetogether.authority.access.credentials import Access, credential_digest
+from tracetogether.authority.access.operators import ALL_ROLES, Operator, operator_digest
+from tracetogether.authority.in_memory.store import MemoryStore
 from tracetogether.errors import AccessDeniedError
 from tracetogether.units import Entropy
 
@@ -89,7 +89,7 @@ def test_every_kept_digest_is_compared_in_constant_time(
         compared.append((one, other))
         return one == other
 
-    monkeypatch.setattr(access, "equal", counted)
+    monkeypatch.setattr(credentials, "equal", counted)
     store = store_with("first", "second")
     try:
         Access(store, store).operator(token)

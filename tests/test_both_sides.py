@@ -6,9 +6,9 @@ from collections.abc import Sequence
 import pytest
 
 from tests.authority_world import DAY, NOON, World
-from tracetogether.authority.casework import Case
-from tracetogether.authority.contacts import Contact
-from tracetogether.authority.tracing import TracedCase
+from tracetogether.authority.cases.casework import Case
+from tracetogether.authority.contacts.lines import Contact
+from tracetogether.authority.tracing.one_case import TracedCase
 from tracetogether.parameters import DEMO_POLICY
 from tracetogether.rejection import Rejection
 from tracetogether.sightings import Sighting

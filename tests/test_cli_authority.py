@@ -17,7 +17,7 @@ import urllib3
 from click.testing import CliRunner, Result
 
 from tests.authority_world import DAY, NOON, heard
-from tracetogether.authority.contacts import pseudonym
+from tracetogether.authority.contacts.lines import pseudonym
 from tracetogether.bluetrace.tempid import OpenedTempID, TempIDIssuer
 from tracetogether.bluetrace.upload import write_upload
 from tracetogether.cli import authority_folder

@@ -8,7 +8,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from tests.authority_world import DAY, NOON, heard
-from tracetogether.authority.contacts import pseudonym
+from tracetogether.authority.contacts.lines import pseudonym
 from tracetogether.bluetrace.upload import write_upload
 from tracetogether.cli.authority import authority
 from tracetogether.cli.authority_folder import create_folder, opened_folder

@@ -15,7 +15,7 @@ import urllib3
 from click.testing import CliRunner, Result
 
 from tests.authority_world import DAY, NOON, heard
-from tracetogether.authority.operators import Role
+from tracetogether.authority.access.operators import Role
 from tracetogether.bluetrace.upload import write_upload
 from tracetogether.cli.authority import authority
 from tracetogether.cli.authority_folder import (

@@ -11,9 +11,9 @@ from tests.authority_world import DAY, NOON, World
 from tests.conftest import counted_entropy
 from tracetogether.adapters import http_api
 from tracetogether.adapters.http_client import AuthorityClient
-from tracetogether.authority.casework import Case
-from tracetogether.authority.contacts import pseudonym
-from tracetogether.authority.operators import Caller, Role
+from tracetogether.authority.access.operators import Caller, Role
+from tracetogether.authority.cases.casework import Case
+from tracetogether.authority.contacts.lines import pseudonym
 from tracetogether.bluetrace.upload import write_upload
 from tracetogether.parameters import DEMO_POLICY
 from tracetogether.sightings import Sighting

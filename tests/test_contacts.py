@@ -6,10 +6,10 @@ from dataclasses import replace
 import pytest
 
 from tests.authority_world import DAY, NOON, NOW, World
-from tracetogether.authority.casework import Case
-from tracetogether.authority.contacts import Contact
-from tracetogether.authority.reasons import reasons_for
-from tracetogether.authority.tracing import POLICIES, policy_named
+from tracetogether.authority.cases.casework import Case
+from tracetogether.authority.contacts.lines import Contact
+from tracetogether.authority.contacts.reasons import reasons_for
+from tracetogether.authority.tracing.one_case import POLICIES, policy_named
 from tracetogether.parameters import DEMO_POLICY, SINGAPORE_POLICY
 from tracetogether.proximity.calibration import BLUETRACE_TRANSMIT, Calibration
 from tracetogether.proximity.encounters import encounters

@@ -9,9 +9,9 @@ from tests.authority_world import NOON, World
 from tests.conftest import counted_entropy
 from tests.followed_rows import fill
 from tracetogether.adapters.sql_store import SqlStore
-from tracetogether.authority.casework import CaseQuery
-from tracetogether.authority.followed import ContactQuery
-from tracetogether.authority.operators import CONSOLE, Caller, Role
+from tracetogether.authority.access.operators import CONSOLE, Caller, Role
+from tracetogether.authority.cases.casework import CaseQuery
+from tracetogether.authority.cases.followed import ContactQuery
 
 RAVI = Caller("ravi", frozenset({Role.TRACER}))
 MOST = 10

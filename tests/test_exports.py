@@ -14,9 +14,9 @@ import pytest
 from tests.authority_world import NOON, World
 from tests.conftest import counted_entropy
 from tests.followed_rows import contact_row, fill
-from tracetogether.authority.exports import LAYOUTS, Exports, layout_named
-from tracetogether.authority.followed import ContactQuery, ContactState, KeptContact
-from tracetogether.authority.operators import ALL_ROLES, Caller, Role
+from tracetogether.authority.access.operators import ALL_ROLES, Caller, Role
+from tracetogether.authority.cases.followed import ContactQuery, ContactState, KeptContact
+from tracetogether.authority.desk.exports import LAYOUTS, Exports, layout_named
 from tracetogether.errors import AccessDeniedError, NotFoundError
 from tracetogether.spreadsheets import Cell, csv_text, ndjson_text, write_xlsx
 

@@ -6,9 +6,9 @@ import pytest
 
 from tests.authority_world import DAY, NOON, World
 from tests.conftest import counted_entropy
-from tracetogether.authority.casework import Case, CaseQuery, CaseState
-from tracetogether.authority.followed import ContactQuery, ContactState, Outcome, Priority
-from tracetogether.authority.operators import CONSOLE, Caller, Role
+from tracetogether.authority.access.operators import CONSOLE, Caller, Role
+from tracetogether.authority.cases.casework import Case, CaseQuery, CaseState
+from tracetogether.authority.cases.followed import ContactQuery, ContactState, Outcome, Priority
 from tracetogether.errors import ConflictError, NotFoundError
 from tracetogether.parameters import FOLLOW_UP
 from tracetogether.units import SECONDS_PER_DAY

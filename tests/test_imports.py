@@ -8,8 +8,8 @@ from click.testing import CliRunner
 
 from tests.authority_world import NOON, World
 from tests.conftest import counted_entropy
-from tracetogether.authority.imports import BadCell
-from tracetogether.authority.operators import Caller, Role
+from tracetogether.authority.access.operators import Caller, Role
+from tracetogether.authority.desk.imports import BadCell
 from tracetogether.cli import cli
 from tracetogether.errors import ConflictError, NotFoundError
 

@@ -7,9 +7,9 @@ from dataclasses import replace
 import pytest
 
 from tests.authority_world import DAY, NOON, World
-from tracetogether.authority import intake, pins
-from tracetogether.authority.casework import Case
-from tracetogether.authority.intake import unseal
+from tracetogether.authority.cases.casework import Case
+from tracetogether.authority.intake import pins, uploads
+from tracetogether.authority.intake.uploads import unseal
 from tracetogether.bluetrace.upload import write_upload
 from tracetogether.crypto import hmac_sha256, sha256
 from tracetogether.errors import (
@@ -281,7 +281,7 @@ def test_a_token_expires(world: World, case: Case) -> None:
 def test_row_10_a_log_over_the_limit_is_refused(
     world: World, case: Case, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(intake, "MAX_UPLOAD_BYTES", len(BODY))
+    monkeypatch.setattr(uploads, "MAX_UPLOAD_BYTES", len(BODY))
     over = BODY + b" "
     token = world.token(case, over, NOON)
     with pytest.raises(InvalidUploadError, match="larger"):

@@ -5,8 +5,8 @@ from base64 import b64decode, urlsafe_b64decode
 import pytest
 
 from tests.authority_world import NOON, World
-from tracetogether.authority.access import credential_digest
-from tracetogether.authority.issuance import new_secret
+from tracetogether.authority.access.credentials import credential_digest
+from tracetogether.authority.intake.issuance import new_secret
 from tracetogether.bluetrace.tempid import OpenedTempID
 from tracetogether.errors import ConflictError
 from tracetogether.units import Entropy

@@ -12,8 +12,8 @@ from tests.conftest import counted_entropy
 from tracetogether.adapters.sql_store import SqlStore
 from tracetogether.adapters.sql_store.databases import APPLICATION_ID
 from tracetogether.adapters.sql_store.tables import METADATA
-from tracetogether.authority.access import credential_digest
-from tracetogether.authority.operators import ALL_ROLES, operator_digest
+from tracetogether.authority.access.credentials import credential_digest
+from tracetogether.authority.access.operators import ALL_ROLES, operator_digest
 from tracetogether.cli.authority_folder import bring_up_to_date, opened_folder
 from tracetogether.errors import StoreError
 from tracetogether.keyring import KeyRing

@@ -3,7 +3,7 @@
 import pytest
 
 from tests.authority_world import DAY, NOON, World
-from tracetogether.authority.retention import Purged
+from tracetogether.authority.oversight.retention import Purged
 from tracetogether.errors import AccessDeniedError, ClockError, KeyRingError, NotFoundError
 from tracetogether.keyring import KeyRing
 from tracetogether.parameters import CLOCK_JUMP_S, RETENTION, UPLOAD_PIN_LIFETIME_S

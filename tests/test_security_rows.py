@@ -21,9 +21,9 @@ from tests.conftest import counted_entropy
 from tracetogether.adapters.http_api.metrics import metrics_text
 from tracetogether.adapters.sql_store import SqlStore
 from tracetogether.adapters.sql_store.tables import METADATA
-from tracetogether.authority.casework import Case
-from tracetogether.authority.intake import unseal
-from tracetogether.authority.limits import BATCHES
+from tracetogether.authority.access.limits import BATCHES
+from tracetogether.authority.cases.casework import Case
+from tracetogether.authority.intake.uploads import unseal
 from tracetogether.authority.service import Authority
 from tracetogether.bluetrace.tempid import TempIDIssuer
 from tracetogether.bluetrace.upload import write_upload

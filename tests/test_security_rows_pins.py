@@ -12,10 +12,10 @@ from tests.authority_world import NOON, World
 from tests.conftest import counted_entropy
 from tracetogether.adapters.sql_store import SqlStore
 from tracetogether.adapters.sql_store.tables import METADATA
-from tracetogether.authority.casework import Case
-from tracetogether.authority.intake import CHAFF_CASE
-from tracetogether.authority.memory_store import MemoryStore
-from tracetogether.authority.pins import PinLifetime, PinRules
+from tracetogether.authority.cases.casework import Case
+from tracetogether.authority.in_memory.store import MemoryStore
+from tracetogether.authority.intake.pins import PinLifetime, PinRules
+from tracetogether.authority.intake.uploads import CHAFF_CASE
 from tracetogether.authority.service import Authority
 from tracetogether.bluetrace.upload import write_upload
 from tracetogether.crypto import hmac_sha256, sha256
@@ -297,8 +297,8 @@ def test_row_15_all_answers_to_a_pin_cost_the_store_the_same(
     said = set()
     engine = kept.store._database.engine
     sa.event.listen(engine, "before_cursor_execute", seen)
-    monkeypatch.setattr("tracetogether.authority.pins.hmac_sha256", keyed)
-    monkeypatch.setattr("tracetogether.authority.limits.hmac_sha256", keyed)
+    monkeypatch.setattr("tracetogether.authority.intake.pins.hmac_sha256", keyed)
+    monkeypatch.setattr("tracetogether.authority.access.limits.hmac_sha256", keyed)
     try:
         for name, (user_id, pin, now) in refused.items():
             counted.update(statements=0, hmacs=0)

@@ -9,8 +9,8 @@ from tests.conftest import counted_entropy
 from tests.pages_world import CHEAP, PASSWORD
 from tracetogether.adapters.operator_pages import sign_in_for
 from tracetogether.adapters.operator_pages.credentials import Argon2, Totp, enrolment_picture
-from tracetogether.authority.operators import Role
-from tracetogether.authority.sign_in import SignIn, form_token, session_digest
+from tracetogether.authority.access.operators import Role
+from tracetogether.authority.access.sign_in import SignIn, form_token, session_digest
 from tracetogether.errors import (
     AccessDeniedError,
     ConflictError,

@@ -8,10 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.authority_world import DAY, NOON, NOW, World
-from tracetogether.authority.casework import Case
-from tracetogether.authority.contacts import pseudonym
-from tracetogether.authority.groups import Groups
-from tracetogether.authority.tracing import POLICIES, policy_named
+from tracetogether.authority.cases.casework import Case
+from tracetogether.authority.contacts.groups import Groups
+from tracetogether.authority.contacts.lines import pseudonym
+from tracetogether.authority.tracing.one_case import POLICIES, policy_named
 from tracetogether.errors import NotFoundError
 from tracetogether.parameters import DEMO_POLICY, SINGAPORE_POLICY
 from tracetogether.proximity.attenuation import RULES

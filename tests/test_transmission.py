@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from tracetogether.authority.transmission import (
+from tracetogether.authority.contacts.transmission import (
     ASSUMPTIONS,
     Candidate,
     Course,

@@ -21,7 +21,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 from tracetogether.adapters import http_api, operator_pages
 from tracetogether.adapters.operator_pages.credentials import Totp
-from tracetogether.authority.casework import CaseQuery
+from tracetogether.authority.cases.casework import CaseQuery
 from tracetogether.authority.service import Authority
 from tracetogether.cli import cli
 from tracetogether.cli.authority_folder import opened_folder

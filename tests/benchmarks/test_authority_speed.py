@@ -27,7 +27,7 @@ from tracetogether.adapters import http_api
 from tracetogether.adapters.sql_store import SqlStore
 from tracetogether.adapters.sql_store.databases import Database
 from tracetogether.adapters.sql_store.tables import CONTACTS
-from tracetogether.authority.opening import open_log
+from tracetogether.authority.intake.opening import open_log
 from tracetogether.bluetrace.tempid import TempIDBatch
 from tracetogether.bluetrace.upload import parse_upload, write_upload
 from tracetogether.cli.authority_folder import create_folder, opened_folder

@@ -20,16 +20,16 @@ from tests.conftest import counted_entropy
 from tests.pages_world import Pages, Visitor, serving
 from tracetogether.adapters.sql_store import SqlStore
 from tracetogether.adapters.sql_store.tables import CONTACT_LISTS, CONTACTS, USERS
-from tracetogether.authority.casework import Case
-from tracetogether.authority.contact_lists import SealedContact
-from tracetogether.authority.followed import (
+from tracetogether.authority.access.operators import ALL_ROLES
+from tracetogether.authority.cases.casework import Case
+from tracetogether.authority.cases.followed import (
     ContactState,
     KeptContact,
     Priority,
     sealed_person,
 )
-from tracetogether.authority.operators import ALL_ROLES
-from tracetogether.authority.tracing import POLICIES
+from tracetogether.authority.contacts.lists import SealedContact
+from tracetogether.authority.tracing.one_case import POLICIES
 from tracetogether.units import SECONDS_PER_DAY
 
 pytestmark = pytest.mark.network

@@ -17,7 +17,7 @@ import numpy as np
 from tests.authority_world import NOON, World
 from tests.conftest import counted_entropy
 from tracetogether.adapters.sql_store import SqlStore
-from tracetogether.authority.pins import PinLifetime
+from tracetogether.authority.intake.pins import PinLifetime
 from tracetogether.errors import AccessDeniedError
 
 ROUNDS = 150

@@ -10,7 +10,7 @@ import os
 
 from tests.authority_world import NOON, World
 from tests.benchmarks.processor import cpu_s
-from tracetogether.authority.nearness import nearness
+from tracetogether.authority.contacts.nearness import nearness
 from tracetogether.parameters import SINGAPORE_POLICY
 from tracetogether.sightings import Sighting
 from tracetogether.units import SECONDS_PER_DAY

@@ -7,7 +7,7 @@ import pytest
 
 from tests.store_rows import OTHER, USER, case
 from tracetogether.adapters.sql_store import SqlStore
-from tracetogether.authority.memory_store import MemoryStore
+from tracetogether.authority.in_memory.store import MemoryStore
 from tracetogether.authority.service import AuthorityStore
 
 

@@ -6,10 +6,10 @@ import pytest
 
 from tests.authority_world import NOON
 from tests.store_rows import OTHER, USER, case, contact_list, operator, pin, upload
-from tracetogether.authority.audit import START, Audit
-from tracetogether.authority.operators import Role
+from tracetogether.authority.access.audit import START, Audit
+from tracetogether.authority.access.operators import Role
+from tracetogether.authority.oversight.statistics import Counts
 from tracetogether.authority.service import AuthorityStore
-from tracetogether.authority.statistics import Counts
 from tracetogether.errors import AuditError
 
 # --- users ---

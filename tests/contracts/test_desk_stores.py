@@ -8,8 +8,9 @@ import pytest
 from tests.authority_world import DAY, NOON, World
 from tests.conftest import counted_entropy
 from tests.followed_rows import contact_row, fill
-from tracetogether.authority.casework import CaseQuery, CaseState
-from tracetogether.authority.followed import (
+from tracetogether.authority.access.limits import BATCHES
+from tracetogether.authority.cases.casework import CaseQuery, CaseState
+from tracetogether.authority.cases.followed import (
     ContactQuery,
     ContactState,
     DayOutcome,
@@ -17,9 +18,8 @@ from tracetogether.authority.followed import (
     Outcome,
     Priority,
 )
-from tracetogether.authority.limits import BATCHES
-from tracetogether.authority.memory_store import MemoryStore
-from tracetogether.authority.notes import SealedNote
+from tracetogether.authority.cases.notes import SealedNote
+from tracetogether.authority.in_memory.store import MemoryStore
 from tracetogether.authority.service import AuthorityStore
 
 CASES, CONTACTS = 6, 96

@@ -12,7 +12,7 @@ from tests.conftest import counted_entropy
 from tracetogether.adapters import http_api
 from tracetogether.adapters.http_client import AuthorityClient
 from tracetogether.adapters.sql_store import SqlStore
-from tracetogether.authority.contacts import pseudonym
+from tracetogether.authority.contacts.lines import pseudonym
 from tracetogether.bluetrace.upload import write_upload
 
 pytestmark = pytest.mark.network

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tracetogether.authority.contacts import contacts_of
+from tracetogether.authority.contacts.lines import contacts_of
 from tracetogether.evaluation.layout import Layout
 from tracetogether.evaluation.metrics import auc
 from tracetogether.evaluation.recordings import read_recording

@@ -38,7 +38,7 @@ import os, signal, sys
 from pathlib import Path
 from tracetogether.adapters.sql_store import SqlStore
 from tracetogether.authority.service import Authority
-from tracetogether.authority.tracing import Tracing
+from tracetogether.authority.tracing.one_case import Tracing
 from tracetogether.bluetrace.upload_token import UploadTokens
 from tracetogether.crypto import sha256
 from tracetogether.keyring import KeyRing

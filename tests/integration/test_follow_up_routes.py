@@ -14,8 +14,8 @@ import urllib3
 from tests.authority_world import NOON, World
 from tests.conftest import counted_entropy
 from tracetogether.adapters import http_api
-from tracetogether.authority.casework import Case
-from tracetogether.authority.operators import ALL_ROLES, Role
+from tracetogether.authority.access.operators import ALL_ROLES, Role
+from tracetogether.authority.cases.casework import Case
 from tracetogether.bluetrace.upload import write_upload
 
 pytestmark = pytest.mark.network

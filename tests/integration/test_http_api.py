@@ -10,7 +10,7 @@ from tests.authority_world import NOON, OPERATOR_TOKEN
 from tests.http_site import PUBLIC, Site, routes
 from tracetogether.adapters import http_api
 from tracetogether.adapters.sql_store import SqlStore
-from tracetogether.authority.contacts import pseudonym
+from tracetogether.authority.contacts.lines import pseudonym
 from tracetogether.bluetrace.upload import write_upload
 from tracetogether.crypto import sha256
 from tracetogether.errors import (

@@ -4,7 +4,7 @@ import pytest
 
 from tests.authority_world import NOON
 from tests.http_site import Site, routes
-from tracetogether.authority.operators import Role
+from tracetogether.authority.access.operators import Role
 
 pytestmark = pytest.mark.network
 SAID = {

@@ -15,8 +15,8 @@ from tracetogether.adapters.operator_pages import app, roles
 from tracetogether.adapters.operator_pages.chinese import CHINESE
 from tracetogether.adapters.operator_pages.doors import local_path
 from tracetogether.adapters.operator_pages.words import language_of
-from tracetogether.authority.operators import ALL_ROLES, Role
-from tracetogether.authority.sign_in import form_token
+from tracetogether.authority.access.operators import ALL_ROLES, Role
+from tracetogether.authority.access.sign_in import form_token
 from tracetogether.parameters import SESSION_IDLE_S
 
 pytestmark = pytest.mark.network

@@ -20,7 +20,7 @@ from tests.conftest import counted_entropy
 from tests.pages_world import PASSWORD, Pages, serving
 from tracetogether.adapters.http_client import AuthorityClient
 from tracetogether.adapters.sql_store import SqlStore
-from tracetogether.authority.operators import ALL_ROLES
+from tracetogether.authority.access.operators import ALL_ROLES
 from tracetogether.bluetrace.upload import write_upload
 
 pytestmark = pytest.mark.network

@@ -12,7 +12,7 @@ from tests.authority_world import NOON, OPERATOR_TOKEN, World
 from tests.conftest import counted_entropy
 from tracetogether.adapters import http_api
 from tracetogether.adapters.http_api import guard
-from tracetogether.authority.operators import ALL_ROLES, Role
+from tracetogether.authority.access.operators import ALL_ROLES, Role
 
 pytestmark = pytest.mark.network
 

@@ -8,7 +8,7 @@ from simulations.scenario import Scenario
 from simulations.scoring import CaseScore, fraction, score, score_case, summary, trace
 from simulations.streams import Streams
 from simulations.truth import Truth, ground_truth
-from tracetogether.authority.contacts import pseudonym
+from tracetogether.authority.contacts.lines import pseudonym
 from tracetogether.parameters import CloseContactPolicy
 from tracetogether.units import Interval
 

@@ -5,30 +5,30 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol, Self
 
-from tracetogether.authority.access import Access, UserStore
-from tracetogether.authority.audit import Audit, AuditStore
-from tracetogether.authority.casework import CaseDeskStore, CaseStore, Casework
-from tracetogether.authority.contact_graph import ContactGraphs
-from tracetogether.authority.contact_lists import ListStore
-from tracetogether.authority.custody import Custody
-from tracetogether.authority.desk import Desk
-from tracetogether.authority.evidence import Logs
-from tracetogether.authority.exports import Exports, ExportStore
-from tracetogether.authority.followed import FollowStore
-from tracetogether.authority.followup import FollowUp
-from tracetogether.authority.imports import CaseImport, OperatorImport
-from tracetogether.authority.indicators import DashboardStore
-from tracetogether.authority.intake import Intake, UploadStore
-from tracetogether.authority.issuance import Issuance
-from tracetogether.authority.limits import Limits, LimitStore
-from tracetogether.authority.merging import Merging
-from tracetogether.authority.notes import Notes, NoteStore
-from tracetogether.authority.operators import Staff
-from tracetogether.authority.pins import PINS_A_DAY, PinRules, Pins, PinStore
-from tracetogether.authority.retention import AgeingStore, Purge
-from tracetogether.authority.sign_in import PlaceOfSignIns
-from tracetogether.authority.statistics import CountedStore
-from tracetogether.authority.tracing import Tracing
+from tracetogether.authority.access.audit import Audit, AuditStore
+from tracetogether.authority.access.credentials import Access, UserStore
+from tracetogether.authority.access.limits import Limits, LimitStore
+from tracetogether.authority.access.operators import Staff
+from tracetogether.authority.access.sign_in import PlaceOfSignIns
+from tracetogether.authority.cases.casework import CaseDeskStore, CaseStore, Casework
+from tracetogether.authority.cases.followed import FollowStore
+from tracetogether.authority.cases.indicators import DashboardStore
+from tracetogether.authority.cases.notes import Notes, NoteStore
+from tracetogether.authority.contacts.lists import ListStore
+from tracetogether.authority.desk.exports import Exports, ExportStore
+from tracetogether.authority.desk.followup import FollowUp
+from tracetogether.authority.desk.imports import CaseImport, OperatorImport
+from tracetogether.authority.desk.merging import Merging
+from tracetogether.authority.desk.views import Desk
+from tracetogether.authority.intake.issuance import Issuance
+from tracetogether.authority.intake.pins import PINS_A_DAY, PinRules, Pins, PinStore
+from tracetogether.authority.intake.uploads import Intake, UploadStore
+from tracetogether.authority.oversight.custody import Custody
+from tracetogether.authority.oversight.retention import AgeingStore, Purge
+from tracetogether.authority.oversight.statistics import CountedStore
+from tracetogether.authority.tracing.evidence import Logs
+from tracetogether.authority.tracing.graph import ContactGraphs
+from tracetogether.authority.tracing.one_case import Tracing
 from tracetogether.bluetrace.tempid import TempIDIssuer
 from tracetogether.bluetrace.upload_token import UploadTokens
 from tracetogether.keyring import KeyRing

@@ -8,11 +8,11 @@ import click
 from rich.box import SIMPLE_HEAD
 from rich.table import Column, Table
 
-from tracetogether.authority.casework import Case, day_of
-from tracetogether.authority.contacts import Contact, pseudonym
-from tracetogether.authority.operators import CONSOLE
-from tracetogether.authority.pins import PinLifetime
-from tracetogether.authority.tracing import POLICIES, TracedCase
+from tracetogether.authority.access.operators import CONSOLE
+from tracetogether.authority.cases.casework import Case, day_of
+from tracetogether.authority.contacts.lines import Contact, pseudonym
+from tracetogether.authority.intake.pins import PinLifetime
+from tracetogether.authority.tracing.one_case import POLICIES, TracedCase
 from tracetogether.cli.authority_folder import opened_folder
 from tracetogether.cli.authority_graph import graph, onward, percent, policy_option
 from tracetogether.cli.authority_options import FolderCommand, as_json, folder_option

@@ -9,8 +9,8 @@ from typing import Final
 
 import click
 
-from tracetogether.authority.exports import LAYOUTS
-from tracetogether.authority.followed import ContactQuery
+from tracetogether.authority.cases.followed import ContactQuery
+from tracetogether.authority.desk.exports import LAYOUTS
 from tracetogether.cli.authority_folder import opened_folder
 from tracetogether.cli.authority_options import folder_option
 from tracetogether.cli.console import err, progress

@@ -7,11 +7,11 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from tracetogether.authority.audit import Audit
-from tracetogether.authority.issuance import new_secret
-from tracetogether.authority.operators import ALL_ROLES, CONSOLE, Staff
-from tracetogether.authority.pins import PINS_A_DAY, PinRules
-from tracetogether.authority.retention import Purge
+from tracetogether.authority.access.audit import Audit
+from tracetogether.authority.access.operators import ALL_ROLES, CONSOLE, Staff
+from tracetogether.authority.intake.issuance import new_secret
+from tracetogether.authority.intake.pins import PINS_A_DAY, PinRules
+from tracetogether.authority.oversight.retention import Purge
 from tracetogether.authority.service import Authority
 from tracetogether.errors import MissingExtraError, StoreError
 from tracetogether.keyring import KeyRing

@@ -7,10 +7,10 @@ from pathlib import Path
 import click
 from rich.table import Column, Table
 
-from tracetogether.authority.casework import date_of_day, day_of
-from tracetogether.authority.desk import ContactPage, Followed
-from tracetogether.authority.followed import ContactQuery, ContactState, Outcome
-from tracetogether.authority.operators import CONSOLE
+from tracetogether.authority.access.operators import CONSOLE
+from tracetogether.authority.cases.casework import date_of_day, day_of
+from tracetogether.authority.cases.followed import ContactQuery, ContactState, Outcome
+from tracetogether.authority.desk.views import ContactPage, Followed
 from tracetogether.cli.authority_folder import opened_folder
 from tracetogether.cli.authority_options import as_json, folder_option
 from tracetogether.cli.console import out, print_json, utc_text

@@ -7,10 +7,10 @@ import click
 from rich.box import SIMPLE_HEAD
 from rich.table import Column, Table
 
-from tracetogether.authority.contact_graph import ContactGraph, Onward
-from tracetogether.authority.operators import CONSOLE
-from tracetogether.authority.tracing import POLICIES
-from tracetogether.authority.transmission import ASSUMPTIONS
+from tracetogether.authority.access.operators import CONSOLE
+from tracetogether.authority.contacts.transmission import ASSUMPTIONS
+from tracetogether.authority.tracing.graph import ContactGraph, Onward
+from tracetogether.authority.tracing.one_case import POLICIES
 from tracetogether.cli.authority_folder import opened_folder
 from tracetogether.cli.authority_options import FolderCommand, as_json, folder_option
 from tracetogether.cli.console import out, print_json

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 from rich.table import Table
 
-from tracetogether.authority.imports import BadCell
+from tracetogether.authority.desk.imports import BadCell
 from tracetogether.cli.authority_folder import opened_folder
 from tracetogether.cli.authority_options import as_json, folder_option
 from tracetogether.cli.console import out, print_json

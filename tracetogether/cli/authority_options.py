@@ -7,7 +7,7 @@ from typing import Any, Final, TypeVar
 
 import click
 
-from tracetogether.authority.casework import day_of
+from tracetogether.authority.cases.casework import day_of
 from tracetogether.cli.authority_folder import DEFAULT_FOLDER
 
 _FOLDER: Final = click.Path(file_okay=False, path_type=Path)

@@ -7,8 +7,8 @@ from pathlib import Path
 import click
 from rich.table import Table
 
-from tracetogether.authority.issuance import new_secret
-from tracetogether.authority.operators import Role, roles_named
+from tracetogether.authority.access.operators import Role, roles_named
+from tracetogether.authority.intake.issuance import new_secret
 from tracetogether.cli.authority_folder import opened_folder
 from tracetogether.cli.authority_options import as_json, folder_argument, folder_option
 from tracetogether.cli.console import out, print_json, utc_text

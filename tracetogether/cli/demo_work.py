@@ -7,12 +7,12 @@ from typing import Final
 import numpy as np
 
 from simulations.streams import Streams
-from tracetogether.authority.casework import Case
-from tracetogether.authority.desk import Followed
-from tracetogether.authority.followed import ACTIVE, ContactQuery, ContactState, Outcome
-from tracetogether.authority.issuance import new_secret
-from tracetogether.authority.limits import BATCHES
-from tracetogether.authority.operators import Caller, Role
+from tracetogether.authority.access.limits import BATCHES
+from tracetogether.authority.access.operators import Caller, Role
+from tracetogether.authority.cases.casework import Case
+from tracetogether.authority.cases.followed import ACTIVE, ContactQuery, ContactState, Outcome
+from tracetogether.authority.desk.views import Followed
+from tracetogether.authority.intake.issuance import new_secret
 from tracetogether.authority.service import Authority
 from tracetogether.bluetrace.tempid import TempIDBatch
 from tracetogether.bluetrace.upload import write_upload

@@ -17,8 +17,8 @@ from tracetogether.adapters.http_api.desk import for_operators
 from tracetogether.adapters.http_api.guard import guarded
 from tracetogether.adapters.http_api.padding import Padding
 from tracetogether.adapters.http_api.refusals import tell_errors
-from tracetogether.authority.intake import CHAFF_CASE, UploadReceipt
-from tracetogether.authority.limits import BATCHES
+from tracetogether.authority.access.limits import BATCHES
+from tracetogether.authority.intake.uploads import CHAFF_CASE, UploadReceipt
 from tracetogether.authority.service import Authority
 from tracetogether.errors import AccessDeniedError, InvalidUploadError, TraceTogetherError
 from tracetogether.parameters import MAX_UPLOAD_BYTES, UPLOAD_TOKEN_LIFETIME_S

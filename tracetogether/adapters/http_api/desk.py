@@ -14,13 +14,13 @@ from tracetogether.adapters.http_api.graph import add_graph
 from tracetogether.adapters.http_api.guard import guarded
 from tracetogether.adapters.http_api.metrics import metrics_text
 from tracetogether.adapters.http_api.refusals import conflict_is_invalid
-from tracetogether.authority.casework import Case, CaseQuery, CaseState, CaseSummary, day_of
-from tracetogether.authority.contacts import pseudonym
-from tracetogether.authority.issuance import new_secret
-from tracetogether.authority.operators import Operator, roles_named
-from tracetogether.authority.pins import PinLifetime
+from tracetogether.authority.access.operators import Operator, roles_named
+from tracetogether.authority.cases.casework import Case, CaseQuery, CaseState, CaseSummary, day_of
+from tracetogether.authority.contacts.lines import pseudonym
+from tracetogether.authority.intake.issuance import new_secret
+from tracetogether.authority.intake.pins import PinLifetime
 from tracetogether.authority.service import Authority
-from tracetogether.authority.tracing import POLICIES, policy_named
+from tracetogether.authority.tracing.one_case import POLICIES, policy_named
 
 _MOST_ENTRIES = 1_000
 

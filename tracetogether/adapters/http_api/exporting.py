@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import StreamingResponse
 
-from tracetogether.authority.exports import Layout, layout_named
+from tracetogether.authority.desk.exports import Layout, layout_named
 from tracetogether.authority.service import Authority
 from tracetogether.spreadsheets import MEDIA_TYPES, Cell, file_of
 

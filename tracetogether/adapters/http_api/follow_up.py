@@ -9,8 +9,8 @@ from fastapi import APIRouter, Query, Request
 from tracetogether.adapters.http_api import follow_up_shapes as shapes
 from tracetogether.adapters.http_api.refusals import conflict_is_invalid
 from tracetogether.adapters.http_api.shapes import CaseLine, Done
-from tracetogether.authority.casework import day_of
-from tracetogether.authority.followed import ContactQuery, ContactState, Outcome, Priority
+from tracetogether.authority.cases.casework import day_of
+from tracetogether.authority.cases.followed import ContactQuery, ContactState, Outcome, Priority
 from tracetogether.authority.service import Authority
 from tracetogether.units import utc_day
 

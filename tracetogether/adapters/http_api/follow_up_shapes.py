@@ -6,10 +6,10 @@ from typing import Annotated, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field
 
 from tracetogether.adapters.http_api.shapes import USER_ID
-from tracetogether.authority.desk import ContactPage, Followed
-from tracetogether.authority.followed import DayOutcome
-from tracetogether.authority.indicators import Dashboard
-from tracetogether.authority.notes import Note
+from tracetogether.authority.cases.followed import DayOutcome
+from tracetogether.authority.cases.indicators import Dashboard
+from tracetogether.authority.cases.notes import Note
+from tracetogether.authority.desk.views import ContactPage, Followed
 
 _EPOCH = dt.date(1970, 1, 1).toordinal()
 

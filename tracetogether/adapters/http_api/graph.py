@@ -9,7 +9,7 @@ from pydantic import BaseModel, Field
 
 from tracetogether.adapters.http_api.shapes import ContactLine, Policy
 from tracetogether.authority.service import Authority
-from tracetogether.authority.tracing import POLICIES, policy_named
+from tracetogether.authority.tracing.one_case import POLICIES, policy_named
 
 _Policy = Annotated[str, Query(description=f"One of {', '.join(POLICIES)}.")]
 

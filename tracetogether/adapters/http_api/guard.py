@@ -9,7 +9,7 @@ from fastapi.routing import APIRoute
 from fastapi.security import HTTPBearer
 
 from tracetogether.adapters.http_api.refusals import RefusedError
-from tracetogether.authority.operators import Caller, Operator, Role
+from tracetogether.authority.access.operators import Caller, Operator, Role
 from tracetogether.errors import AccessDeniedError
 
 _DESK: Final = frozenset({Role.TRACER, Role.SUPERVISOR})

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import Final
 
-from tracetogether.authority.limits import PIN_REFUSALS
+from tracetogether.authority.access.limits import PIN_REFUSALS
 from tracetogether.authority.service import Authority
 from tracetogether.parameters import TEMPIDS_OF_A_DAY_KEY
 from tracetogether.units import utc_day

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from tracetogether.authority.pins import PinLifetime
+from tracetogether.authority.intake.pins import PinLifetime
 
 USER_ID = "QUJDREVGR0hJSktMTU5PUFFSU1RV"
 

@@ -20,8 +20,8 @@ from tracetogether.adapters.operator_pages import (
 from tracetogether.adapters.operator_pages.credentials import Argon2, Totp
 from tracetogether.adapters.operator_pages.doors import Desk, Door
 from tracetogether.adapters.operator_pages.rendering import environment
+from tracetogether.authority.access.sign_in import Hashing, SignIn
 from tracetogether.authority.service import Authority
-from tracetogether.authority.sign_in import Hashing, SignIn
 
 ALL_DOORS: tuple[Door, ...] = (
     *signing.DOORS,

@@ -14,12 +14,12 @@ from tracetogether.adapters.operator_pages.labels import (
 )
 from tracetogether.adapters.operator_pages.nearby import days_of, line_of
 from tracetogether.adapters.operator_pages.pictures import Knot, graph, side_key, timeline
-from tracetogether.authority.casework import Case, CaseQuery, CaseState, day_of
-from tracetogether.authority.contacts import Contact, pseudonym
-from tracetogether.authority.desk import Followed
-from tracetogether.authority.followed import ContactQuery
-from tracetogether.authority.operators import Role
-from tracetogether.authority.tracing import POLICIES, policy_named
+from tracetogether.authority.access.operators import Role
+from tracetogether.authority.cases.casework import Case, CaseQuery, CaseState, day_of
+from tracetogether.authority.cases.followed import ContactQuery
+from tracetogether.authority.contacts.lines import Contact, pseudonym
+from tracetogether.authority.desk.views import Followed
+from tracetogether.authority.tracing.one_case import POLICIES, policy_named
 from tracetogether.errors import ConflictError, NotFoundError
 from tracetogether.parameters import RETENTION, UPLOAD_PIN_LIFETIME_S
 

@@ -19,9 +19,9 @@ from tracetogether.adapters.operator_pages.words import (
     language_of,
     translator,
 )
-from tracetogether.authority.operators import Caller, Operator
+from tracetogether.authority.access.operators import Caller, Operator
+from tracetogether.authority.access.sign_in import Session, SignIn, form_token, new_token
 from tracetogether.authority.service import Authority
-from tracetogether.authority.sign_in import Session, SignIn, form_token, new_token
 from tracetogether.crypto import equal
 from tracetogether.errors import (
     AccessDeniedError,

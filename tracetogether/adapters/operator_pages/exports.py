@@ -6,7 +6,7 @@ from typing import Final
 from starlette.responses import Response, StreamingResponse
 
 from tracetogether.adapters.operator_pages.doors import Door, Visit
-from tracetogether.authority.exports import LAYOUTS, layout_named
+from tracetogether.authority.desk.exports import LAYOUTS, layout_named
 from tracetogether.errors import ConflictError
 from tracetogether.spreadsheets import MEDIA_TYPES, file_of
 

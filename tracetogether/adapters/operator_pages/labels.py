@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from typing import Final
 
-from tracetogether.authority.casework import CaseState
-from tracetogether.authority.followed import ContactState, Outcome, Priority
+from tracetogether.authority.cases.casework import CaseState
+from tracetogether.authority.cases.followed import ContactState, Outcome, Priority
 
 CASE_STATES: Final[Mapping[CaseState, str]] = {
     CaseState.OPEN: "open",

@@ -11,8 +11,8 @@ from tracetogether.adapters.operator_pages.rendering import (
     minutes_text,
     percent_text,
 )
-from tracetogether.authority.contacts import Contact, ContactDay
-from tracetogether.authority.desk import Followed
+from tracetogether.authority.contacts.lines import Contact, ContactDay
+from tracetogether.authority.desk.views import Followed
 
 
 def line_of(contact: Contact, followed: Followed | None, say: Callable[..., str]) -> PersonNear:

@@ -9,7 +9,7 @@ from tracetogether.adapters.operator_pages.labels import (
     PRIORITIES,
 )
 from tracetogether.adapters.operator_pages.pictures import Bar, bars, columns, shares
-from tracetogether.authority.followed import TRACED_STATES, ContactState, Priority
+from tracetogether.authority.cases.followed import TRACED_STATES, ContactState, Priority
 
 
 def show_overview(visit: Visit) -> Response:

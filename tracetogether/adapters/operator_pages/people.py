@@ -13,9 +13,9 @@ from tracetogether.adapters.operator_pages.labels import (
 )
 from tracetogether.adapters.operator_pages.nearby import line_of, why
 from tracetogether.adapters.operator_pages.pictures import timeline
-from tracetogether.authority.desk import Followed
-from tracetogether.authority.followed import ContactState, Outcome
-from tracetogether.authority.reasons_given import LONGEST_REASON
+from tracetogether.authority.access.reasons_given import LONGEST_REASON
+from tracetogether.authority.cases.followed import ContactState, Outcome
+from tracetogether.authority.desk.views import Followed
 from tracetogether.errors import ConflictError
 from tracetogether.parameters import RETENTION, SINGAPORE_POLICY
 from tracetogether.units import utc_day

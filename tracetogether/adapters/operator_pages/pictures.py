@@ -8,7 +8,7 @@ from typing import Final
 from markupsafe import Markup, escape
 
 from tracetogether.adapters.operator_pages.rendering import day_text
-from tracetogether.authority.indicators import DayCounts, Ratio
+from tracetogether.authority.cases.indicators import DayCounts, Ratio
 
 Say = Callable[..., str]
 _ROW: Final = 30

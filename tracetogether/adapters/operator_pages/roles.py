@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Final
 
-from tracetogether.authority.operators import ALL_ROLES, Role
+from tracetogether.authority.access.operators import ALL_ROLES, Role
 
 _DESK: Final = frozenset({Role.ISSUER, Role.TRACER, Role.SUPERVISOR})
 _TRACING: Final = frozenset({Role.TRACER, Role.SUPERVISOR})

@@ -13,7 +13,7 @@ from tracetogether.adapters.operator_pages.doors import (
     local_path,
 )
 from tracetogether.adapters.operator_pages.words import LANGUAGES
-from tracetogether.authority.sign_in import new_token
+from tracetogether.authority.access.sign_in import new_token
 from tracetogether.errors import AccessDeniedError, RateLimitedError
 
 

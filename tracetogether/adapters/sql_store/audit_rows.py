@@ -5,7 +5,7 @@ import json
 import sqlalchemy as sa
 
 from tracetogether.adapters.sql_store.tables import AUDIT
-from tracetogether.authority.audit import AuditEntry
+from tracetogether.authority.access.audit import AuditEntry
 
 
 def write_entry(connection: sa.Connection, entry: AuditEntry) -> None:

@@ -7,7 +7,7 @@ import sqlalchemy as sa
 
 from tracetogether.adapters.sql_store.databases import Database
 from tracetogether.adapters.sql_store.tables import CONTACT_LISTS, CONTACTS
-from tracetogether.authority.contact_lists import ContactList, SealedContact
+from tracetogether.authority.contacts.lists import ContactList, SealedContact
 
 
 def write_list(connection: sa.Connection, database: Database, found: ContactList) -> None:

@@ -12,7 +12,7 @@ from tracetogether.adapters.sql_store.desk_counts import dashboard_of
 from tracetogether.adapters.sql_store.desk_tables import FOLLOWED, NOTES, OUTCOMES
 from tracetogether.adapters.sql_store.tables import CASES, UPLOADS
 from tracetogether.adapters.sql_store.transactions import Transactions
-from tracetogether.authority.casework import (
+from tracetogether.authority.cases.casework import (
     Case,
     CasePage,
     CaseQuery,
@@ -20,7 +20,7 @@ from tracetogether.authority.casework import (
     date_of_day,
     summary_of,
 )
-from tracetogether.authority.followed import (
+from tracetogether.authority.cases.followed import (
     ACTIVE,
     ContactQuery,
     ContactState,
@@ -29,8 +29,8 @@ from tracetogether.authority.followed import (
     Outcome,
     Priority,
 )
-from tracetogether.authority.indicators import Dashboard
-from tracetogether.authority.notes import SealedNote
+from tracetogether.authority.cases.indicators import Dashboard
+from tracetogether.authority.cases.notes import SealedNote
 from tracetogether.units import utc_day
 
 _ASKED_AT_ONCE: Final = 10_000  # SQLite takes 32,766 values in a statement

@@ -6,10 +6,10 @@ import sqlalchemy as sa
 
 from tracetogether.adapters.sql_store.desk_tables import FOLLOWED
 from tracetogether.adapters.sql_store.tables import CASES, COUNTS, UPLOADS, USERS
-from tracetogether.authority.casework import CaseState
-from tracetogether.authority.followed import ACTIVE, TRACED_STATES, ContactState, Priority
-from tracetogether.authority.indicators import Dashboard, DayCounts, Indicators, Ratio
-from tracetogether.authority.limits import BATCHES
+from tracetogether.authority.access.limits import BATCHES
+from tracetogether.authority.cases.casework import CaseState
+from tracetogether.authority.cases.followed import ACTIVE, TRACED_STATES, ContactState, Priority
+from tracetogether.authority.cases.indicators import Dashboard, DayCounts, Indicators, Ratio
 from tracetogether.parameters import FOLLOW_UP
 from tracetogether.units import SECONDS_PER_DAY, utc_day
 

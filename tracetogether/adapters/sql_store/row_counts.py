@@ -13,8 +13,8 @@ from tracetogether.adapters.sql_store.tables import (
     UPLOADS,
     USERS,
 )
-from tracetogether.authority.limits import BATCHES
-from tracetogether.authority.statistics import Counts
+from tracetogether.authority.access.limits import BATCHES
+from tracetogether.authority.oversight.statistics import Counts
 from tracetogether.units import SECONDS_PER_DAY, utc_day
 
 

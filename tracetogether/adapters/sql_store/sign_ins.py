@@ -5,7 +5,7 @@ import sqlalchemy as sa
 from tracetogether.adapters.sql_store.databases import Database
 from tracetogether.adapters.sql_store.sign_in_tables import PASSWORDS, SESSIONS
 from tracetogether.adapters.sql_store.transactions import Transactions
-from tracetogether.authority.sign_in import KeptPassword, Session
+from tracetogether.authority.access.sign_in import KeptPassword, Session
 
 
 class SqlSignIns:

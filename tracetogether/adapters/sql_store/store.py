@@ -30,13 +30,13 @@ from tracetogether.adapters.sql_store.tables import (
     USERS,
 )
 from tracetogether.adapters.sql_store.transactions import Transactions
-from tracetogether.authority.audit import START, AuditEntry
-from tracetogether.authority.casework import Case
-from tracetogether.authority.contact_lists import ContactList
-from tracetogether.authority.intake import SealedUpload
-from tracetogether.authority.operators import Operator, Role
-from tracetogether.authority.pins import UploadPin
-from tracetogether.authority.statistics import Counts
+from tracetogether.authority.access.audit import START, AuditEntry
+from tracetogether.authority.access.operators import Operator, Role
+from tracetogether.authority.cases.casework import Case
+from tracetogether.authority.contacts.lists import ContactList
+from tracetogether.authority.intake.pins import UploadPin
+from tracetogether.authority.intake.uploads import SealedUpload
+from tracetogether.authority.oversight.statistics import Counts
 from tracetogether.errors import StoreError
 from tracetogether.units import utc_day
 

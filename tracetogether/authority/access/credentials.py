@@ -1,0 +1,86 @@
+"""Who may do what: phones by their registration credential, operators by a token; else nobody."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+from tracetogether.authority.access.operators import Operator, OperatorStore, operator_digest
+from tracetogether.crypto import equal, sha256
+from tracetogether.errors import AccessDeniedError
+
+SECRET_BYTES: Final = 32
+_MAX_SECRET_TEXT: Final = 512  # bounds the work that a stranger can cause
+_PHONE: Final = b"tracetogether/v1/registration-credential/"
+
+
+class UserStore(Protocol):
+    """Where the digests of credentials are kept; the credentials themselves are nowhere."""
+
+    def add_user(self, user_id: str, credential_digest: bytes) -> bool:
+        """Write down a new user; False if the id or the digest is already there."""
+        ...
+
+    def user_of(self, credential_digest: bytes) -> str | None:
+        """Return whose credential this is."""
+        ...
+
+    def has_user(self, user_id: str) -> bool:
+        """Return whether there is such a user."""
+        ...
+
+    def registered(self, user_ids: Sequence[str]) -> set[str]:
+        """Return those of ``user_ids`` that are users."""
+        ...
+
+    def remove_user(self, user_id: str) -> bool:
+        """Forget a user, and all that hangs on him; False if there is none."""
+        ...
+
+
+def credential_digest(credential: str) -> bytes:
+    """Return what the store keeps of a phone's registration credential.
+
+    A credential has 256 random bits, so a plain hash of it can't be guessed back, and the time
+    that a look-up by the hash takes says nothing about the credential.
+    """
+    return sha256(_PHONE + credential.encode())
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """Tells phones and operators from strangers."""
+
+    users: UserStore
+    staff: OperatorStore
+
+    def phone(self, credential: str | None) -> str:
+        """Return the user id of the phone that shows ``credential``.
+
+        Raises:
+            AccessDeniedError: there is none, or it is nobody's.
+        """
+        secret = _bounded(credential)
+        user_id = self.users.user_of(credential_digest(secret))
+        if user_id is None or not secret:
+            msg = "a registration credential is needed: register first"
+            raise AccessDeniedError(msg)
+        return user_id
+
+    def operator(self, token: str | None) -> Operator:
+        """Return the operator who shows ``token``.
+
+        Raises:
+            AccessDeniedError: there is none, it is nobody's, or it is a disabled operator's.
+        """
+        secret = _bounded(token)
+        digest = operator_digest(secret)
+        # Every digest is compared, so that the time does not tell which one came near.
+        known = [one for one in self.staff.operators() if equal(digest, one.token_digest)]
+        if not known or not secret or known[0].disabled:
+            msg = "an operator token is needed: `authority init` or `authority user add` gave one"
+            raise AccessDeniedError(msg)
+        return known[0]
+
+
+def _bounded(secret: str | None) -> str:
+    return secret if secret is not None and len(secret) <= _MAX_SECRET_TEXT else ""

@@ -1,0 +1,34 @@
+"""No identity without a reason: what asks for one, and writes down who had none."""
+
+from typing import Final
+
+from tracetogether.authority.access.audit import Audit
+from tracetogether.authority.access.operators import Caller
+from tracetogether.errors import ConflictError
+
+LONGEST_REASON: Final = 200
+"""Characters: a reason is a line, not a file."""
+
+
+def reason_given(
+    audit: Audit, reason: str, now: float, *, by: Caller, case_id: str, contact: str
+) -> str:
+    """Return the reason for which a person is to be known; without one, the try is audited.
+
+    Args:
+        audit: where the refusal is written down.
+        reason: what was said.
+        now: epoch seconds.
+        by: who asks.
+        case_id: of the case.
+        contact: the contact's pseudonym.
+
+    Raises:
+        ConflictError: no reason is given, or one of more than 200 characters.
+    """
+    given = reason.strip()
+    if given and len(given) <= LONGEST_REASON:
+        return given
+    audit.record("contact.reveal-refused", now, by=by.name, subject=case_id, contact=contact)
+    msg = "say why the person is to be known: the reason goes into the audit log"
+    raise ConflictError(msg)

@@ -1,0 +1,345 @@
+"""Operators at their pages: a password, a code that works once, a session that ends."""
+
+import os
+from base64 import urlsafe_b64encode
+from dataclasses import dataclass, field
+from typing import Final, Protocol
+from unicodedata import normalize
+
+from tracetogether.authority.access.audit import Audit
+from tracetogether.authority.access.limits import Limit, Limits
+from tracetogether.authority.access.operators import CONSOLE, Caller, Operator, OperatorStore
+from tracetogether.crypto import IV_BYTES, Aead, derive, equal, sha256
+from tracetogether.errors import AccessDeniedError, ConflictError, NotFoundError, SealError
+from tracetogether.parameters import (
+    PASSWORD_CHARACTERS,
+    SESSION_IDLE_S,
+    SESSION_LONGEST_S,
+    SIGN_INS_A_QUARTER_HOUR,
+    SIGN_INS_FROM_ONE_ADDRESS,
+)
+from tracetogether.units import SECONDS_PER_MINUTE, Entropy
+
+_SESSION: Final = b"tracetogether/v1/session/"
+_FORM: Final = b"tracetogether/v1/form/"
+_VERIFIER: Final = b"tracetogether/v1/password-verifier"
+_SECRET_KEY: Final = b"tracetogether/v1/code-secret"
+_ENROLLING: Final = b"tracetogether/v1/enrolling"
+_SALT_BYTES: Final = 16
+_SECRET_BYTES: Final = 20  # RFC 4226, section 4: 160 bits
+_TOKEN_BYTES: Final = 32
+_MOST_CHARACTERS: Final = 256  # bounds the work that a stranger can cause
+_QUARTER_S: Final = 15 * SECONDS_PER_MINUTE
+_SEEN_EVERY_S: Final = SECONDS_PER_MINUTE  # not every look at a page is a write
+_REFUSED: Final = "name, password or code is wrong, or the code was used: wait for the next code"
+
+SIGN_INS: Final = Limit("sign-ins", SIGN_INS_A_QUARTER_HOUR, _QUARTER_S)
+SIGN_INS_FROM: Final = Limit("sign-ins-from", SIGN_INS_FROM_ONE_ADDRESS, _QUARTER_S)
+
+
+@dataclass(frozen=True, slots=True)
+class KeptPassword:
+    """What is kept of an operator's password: neither it, nor anything that opens without it.
+
+    Attributes:
+        name: the operator's.
+        salt: random, of this password.
+        cost: how hard the hash is to compute, as the hashing wrote it.
+        verifier: derived from the hash.
+        sealed_secret: IV, then the secret of the codes, sealed under another key derived from
+            the hash: who has the database alone can compute no code. b"" before enrolment.
+        last_step: the latest time step whose code was used.
+    """
+
+    name: str
+    salt: bytes = field(repr=False)
+    cost: str
+    verifier: bytes = field(repr=False)
+    sealed_secret: bytes = field(default=b"", repr=False)
+    last_step: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """Somebody who is signed in; the token that he shows is kept nowhere.
+
+    Attributes:
+        digest: of the token.
+        name: the operator's.
+        begun_at, seen_at: epoch seconds.
+        enrolling: while no code was ever given: the secret to be, sealed under the token.
+    """
+
+    digest: bytes = field(repr=False)
+    name: str
+    begun_at: float
+    seen_at: float
+    enrolling: bytes = field(default=b"", repr=False)
+
+    def over(self, now: float) -> bool:
+        """Return whether it has ended by idleness or by age."""
+        return now - self.seen_at >= SESSION_IDLE_S or now - self.begun_at >= SESSION_LONGEST_S
+
+
+class SignInStore(Protocol):
+    """Where passwords and sessions are kept. Every method happens whole, or not at all."""
+
+    def put_password(self, kept: KeptPassword) -> None:
+        """Write down a password in place of the operator's earlier one."""
+        ...
+
+    def password(self, name: str) -> KeptPassword | None:
+        """Return what is kept of an operator's password."""
+        ...
+
+    def enrol(self, name: str, sealed_secret: bytes, step: int) -> bool:
+        """Keep the secret of an operator's codes; False if there is one already."""
+        ...
+
+    def use_step(self, name: str, step: int) -> bool:
+        """Note that the code of a time step was used; False if it, or a later one, was before."""
+        ...
+
+    def add_session(self, session: Session) -> None:
+        """Write down a session."""
+        ...
+
+    def session(self, digest: bytes) -> Session | None:
+        """Return a session."""
+        ...
+
+    def see_session(self, digest: bytes, now: float) -> None:
+        """Note that somebody was here."""
+        ...
+
+    def end_session(self, digest: bytes) -> None:
+        """Forget a session."""
+        ...
+
+    def end_sessions(self, name: str) -> int:
+        """Forget all sessions of an operator; return how many went."""
+        ...
+
+    def drop_sessions(self, begun_before: float, seen_before: float) -> int:
+        """Forget sessions begun, or seen last, before those times; return how many went."""
+        ...
+
+
+class PlaceOfSignIns(OperatorStore, Protocol):
+    """A store that has one for sign-ins too."""
+
+    @property
+    def sign_ins(self) -> SignInStore:
+        """Where passwords and sessions are."""
+        ...
+
+
+class Hashing(Protocol):
+    """A hash that is slow on purpose."""
+
+    @property
+    def cost(self) -> str:
+        """How hard new ones are."""
+        ...
+
+    def __call__(self, password: str, salt: bytes, cost: str) -> bytes:
+        """Return 32 bytes."""
+        ...
+
+
+class Codes(Protocol):
+    """Codes that an app on another device computes from a shared secret and the time."""
+
+    def step(self, secret: bytes, code: str, now: float) -> int | None:
+        """Return the time step that the code is of, None if of none about now."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class SignIn:
+    """Lets operators in by password and code, and knows them again by their session."""
+
+    store: PlaceOfSignIns
+    audit: Audit
+    limits: Limits
+    hashing: Hashing
+    codes: Codes
+    entropy: Entropy = os.urandom
+
+    def set_password(self, name: str, password: str, now: float, *, by: Caller = CONSOLE) -> None:
+        """Give an operator a password; who had one enrols his codes anew.
+
+        Raises:
+            ConflictError: it is too short or too long, or has the operator's name in it.
+            NotFoundError: there is no such operator, or he is disabled.
+        """
+        text = normalize("NFKC", password)
+        if not PASSWORD_CHARACTERS <= len(text) <= _MOST_CHARACTERS or name in text.lower():
+            msg = (
+                f"a password has {PASSWORD_CHARACTERS} to {_MOST_CHARACTERS} characters "
+                "and not the operator's name in it"
+            )
+            raise ConflictError(msg)
+        if self._operator(name) is None:
+            msg = "there is no such operator: `authority user list` shows those there are"
+            raise NotFoundError(msg)
+        salt = self.entropy(_SALT_BYTES)
+        root = self.hashing(text, salt, self.hashing.cost)
+        with self.audit.atomic():
+            self.store.sign_ins.put_password(
+                KeptPassword(name, salt, self.hashing.cost, derive(root, _VERIFIER))
+            )
+            self.store.sign_ins.end_sessions(name)
+            self.audit.record("operator.password-set", now, by=by.name, subject=name)
+
+    def enter(self, name: str, password: str, code: str, now: float, *, address: str = "") -> str:
+        """Return the token of a new session.
+
+        All that can be wrong is answered alike, after the same steps. Who has no codes yet is
+        let in as far as their enrolment and no further.
+
+        Args:
+            name: as it was typed.
+            password: as it was typed.
+            code: six digits; not asked before enrolment.
+            now: epoch seconds.
+            address: where the request comes from.
+
+        Raises:
+            RateLimitedError: too many tries for this name, or from this address.
+            AccessDeniedError: something is wrong.
+        """
+        self.limits.take(SIGN_INS_FROM, address, now)
+        self.limits.take(SIGN_INS, name[:64], now)
+        kept = self.store.sign_ins.password(name)
+        operator = self._operator(name)
+        nobody = KeptPassword("", bytes(_SALT_BYTES), self.hashing.cost, bytes(_TOKEN_BYTES))
+        tried = kept or nobody
+        root = self.hashing(normalize("NFKC", password[:_MOST_CHARACTERS]), tried.salt, tried.cost)
+        right = equal(derive(root, _VERIFIER), tried.verifier)
+        key = derive(root, _SECRET_KEY)
+        secret = _opened(key, tried.sealed_secret, name)
+        step = self.codes.step(secret or bytes(_SECRET_BYTES), code, now)
+        allowed = right and kept is not None and operator is not None
+        with self.audit.atomic():  # a refusal is raised outside, so that its entry stays
+            if allowed and tried.sealed_secret:
+                allowed = (
+                    secret is not None
+                    and step is not None
+                    and self.store.sign_ins.use_step(name, step)
+                )
+            token = self._begun(name, key, now, enrolled=bool(secret)) if allowed else ""
+            known = name if operator is not None else ""  # what a stranger typed is not written
+            act = "operator.signed-in" if allowed else "operator.refused"
+            self.audit.record(act, now, by=known or "nobody", subject=known)
+        if not token:
+            raise AccessDeniedError(_REFUSED)
+        return token
+
+    def secret_of(self, token: str) -> bytes:
+        """Return the secret that is to be enrolled in this session (20 bytes).
+
+        Raises:
+            ConflictError: it was enrolled.
+        """
+        session = self.store.sign_ins.session(session_digest(token))
+        if session is None or not session.enrolling:
+            msg = "the codes are set up already: `authority user password` begins anew"
+            raise ConflictError(msg)
+        return _pending(token, session)[1]
+
+    def enrol(self, token: str, code: str, now: float) -> str:
+        """Keep the secret, once a code shows that the app has it; return a new session's token.
+
+        Raises:
+            RateLimitedError: too many tries.
+            AccessDeniedError: the code is not of this secret and time.
+            ConflictError: it was enrolled meanwhile.
+        """
+        self.secret_of(token)
+        session = self.store.sign_ins.session(session_digest(token))
+        assert session is not None  # noqa: S101 - secret_of has looked
+        self.limits.take(SIGN_INS, session.name, now)
+        key, secret = _pending(token, session)
+        step = self.codes.step(secret, code, now)
+        if step is None:
+            msg = "this is not the code of now: compare the clocks of the two devices"
+            raise AccessDeniedError(msg)
+        iv = self.entropy(IV_BYTES)
+        sealed = iv + Aead(key).seal(iv, secret, session.name.encode())
+        with self.audit.atomic():
+            if not self.store.sign_ins.enrol(session.name, sealed, step):
+                msg = "the codes are set up already: `authority user password` begins anew"
+                raise ConflictError(msg)
+            self.store.sign_ins.end_sessions(session.name)
+            self.audit.record("operator.enrolled", now, by=session.name, subject=session.name)
+            return self._begun(session.name, key, now, enrolled=True)
+
+    def who(self, token: str, now: float) -> tuple[Operator, Session] | None:
+        """Return whose session it is; None if it is nobody's, over, or he is disabled."""
+        if not token or len(token) > _MOST_CHARACTERS:
+            return None
+        digest = session_digest(token)
+        session = self.store.sign_ins.session(digest)
+        if session is None or session.over(now):
+            return None
+        operator = self._operator(session.name)
+        if operator is None:
+            return None
+        if now - session.seen_at >= _SEEN_EVERY_S:
+            self.store.sign_ins.see_session(digest, now)
+        return operator, session
+
+    def leave(self, token: str, now: float) -> None:
+        """End a session."""
+        digest = session_digest(token)
+        session = self.store.sign_ins.session(digest)
+        if session is not None:
+            with self.audit.atomic():
+                self.store.sign_ins.end_session(digest)
+                self.audit.record("operator.signed-out", now, by=session.name, subject=session.name)
+
+    def _operator(self, name: str) -> Operator | None:
+        return next(
+            (one for one in self.store.operators() if one.name == name and not one.disabled), None
+        )
+
+    def _begun(self, name: str, key: bytes, now: float, *, enrolled: bool) -> str:
+        token = new_token(self.entropy)
+        enrolling = b""
+        if not enrolled:
+            iv, secret = self.entropy(IV_BYTES), self.entropy(_SECRET_BYTES)
+            sealing = Aead(derive(sha256(token.encode()), _ENROLLING))
+            enrolling = iv + sealing.seal(iv, key + secret, name.encode())
+        self.store.sign_ins.drop_sessions(now - SESSION_LONGEST_S, now - SESSION_IDLE_S)
+        self.store.sign_ins.add_session(Session(session_digest(token), name, now, now, enrolling))
+        return token
+
+
+def new_token(entropy: Entropy = os.urandom) -> str:
+    """Return 256 random bits as text."""
+    return urlsafe_b64encode(entropy(_TOKEN_BYTES)).decode().rstrip("=")
+
+
+def session_digest(token: str) -> bytes:
+    """Return what the store keeps of a session's token."""
+    return sha256(_SESSION + token.encode())
+
+
+def form_token(token: str) -> str:
+    """Return what every form of a session carries: only who holds the cookie can know it."""
+    return sha256(_FORM + token.encode()).hex()
+
+
+def _opened(key: bytes, sealed: bytes, name: str) -> bytes | None:
+    try:
+        return Aead(key).open(sealed[:IV_BYTES], sealed[IV_BYTES:], name.encode())
+    except (SealError, ValueError):
+        return None
+
+
+def _pending(token: str, session: Session) -> tuple[bytes, bytes]:
+    sealing = Aead(derive(sha256(token.encode()), _ENROLLING))
+    iv, sealed = session.enrolling[:IV_BYTES], session.enrolling[IV_BYTES:]
+    opened = sealing.open(iv, sealed, session.name.encode())
+    return opened[:-_SECRET_BYTES], opened[-_SECRET_BYTES:]

@@ -1,0 +1,1 @@
+"""Cases and the contacts under follow-up as they are kept, with notes and indicators."""

@@ -1,0 +1,353 @@
+"""Cases: a user who tested positive, and the day from which contacts are counted back."""
+
+import os
+from base64 import b32encode
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import date as Date  # noqa: N812 - `date` is the name of a property here
+from enum import Enum
+from typing import Final, Protocol
+
+from tracetogether.authority.access.audit import Audit
+from tracetogether.authority.access.credentials import UserStore
+from tracetogether.authority.access.operators import CONSOLE, Caller, OperatorStore, Role
+from tracetogether.authority.cases.followed import ContactState, FollowStore, person_tags
+from tracetogether.errors import ConflictError, NotFoundError
+from tracetogether.keyring import KeyRing
+from tracetogether.parameters import RETENTION
+from tracetogether.units import SECONDS_PER_DAY, Entropy, utc_day
+
+_EPOCH: Final = Date(1970, 1, 1).toordinal()
+
+
+class CaseState(Enum):
+    """How far a case has come."""
+
+    OPEN = "open"  # nobody was called yet
+    TRACING = "tracing"  # the first contact was called
+    CLOSED = "closed"
+    MERGED = "merged"  # it is the same as another case
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One diagnosed user.
+
+    Attributes:
+        case_id: random, ten characters.
+        user_id: who was diagnosed.
+        day: UTC day number of the case's date (diagnosis or first symptoms).
+        opened_at: epoch seconds.
+        active_at: when it was opened or last given an upload PIN; retention counts from here.
+        state: how far it has come.
+        assigned_to: name of the operator who works on it, or "".
+        tracing_at: when the first contact was called; None before.
+        closed_at: when it was closed or merged; None before.
+        merged_into: id of the case that it was merged into, or "".
+        known_contact: whether the person was a known contact of another case when it was opened.
+    """
+
+    case_id: str
+    user_id: str = field(repr=False)
+    day: int
+    opened_at: float
+    active_at: float
+    state: CaseState = CaseState.OPEN
+    assigned_to: str = ""
+    tracing_at: float | None = None
+    closed_at: float | None = None
+    merged_into: str = ""
+    known_contact: bool = False
+
+    @property
+    def traced_from(self) -> float:
+        """Start of the traced span: 14 whole days before the case's date."""
+        return float((self.day - RETENTION.traced_days) * SECONDS_PER_DAY)
+
+    @property
+    def traced_until(self) -> float:
+        """End of the traced span (exclusive): the end of the case's date itself."""
+        return float((self.day + 1) * SECONDS_PER_DAY)
+
+    @property
+    def date(self) -> str:
+        """The case's date as YYYY-MM-DD."""
+        return date_of_day(self.day)
+
+
+@dataclass(frozen=True, slots=True)
+class CaseQuery:
+    """Which cases a list shows, and which page of it.
+
+    Attributes:
+        states: of these states only; all if empty.
+        assigned_to: given to this operator ("" for nobody); None for all.
+        starts_with: whose id begins so.
+        offset, limit: the page.
+    """
+
+    states: frozenset[CaseState] = frozenset()
+    assigned_to: str | None = None
+    starts_with: str = ""
+    offset: int = 0
+    limit: int = 50
+
+
+@dataclass(frozen=True, slots=True)
+class CaseSummary:
+    """A case as lists show it.
+
+    Attributes:
+        case: the case.
+        uploads: how many logs came in and are kept.
+        contacts: how many contacts were found, the casual ones too, the merged ones not.
+        to_trace, in_follow_up, lost: how many of them stand there (told ones are in follow-up).
+        due: how many are to be called today.
+    """
+
+    case: Case
+    uploads: int = 0
+    contacts: int = 0
+    to_trace: int = 0
+    in_follow_up: int = 0
+    lost: int = 0
+    due: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class CasePage:
+    """One page of cases, the newest first."""
+
+    cases: tuple[CaseSummary, ...]
+    total: int
+    offset: int
+
+
+def summary_of(
+    case: Case, uploads: int, found: Mapping[ContactState, tuple[int, int]]
+) -> CaseSummary:
+    """Return a case with its counts; ``found`` has how many contacts and how many due by state."""
+    count = {state: contacts for state, (contacts, _) in found.items()}
+    in_all = sum(count.values()) - count.get(ContactState.MERGED, 0)
+    followed = (ContactState.REACHED, ContactState.IN_FOLLOW_UP)
+    return CaseSummary(
+        case=case,
+        uploads=uploads,
+        contacts=in_all,
+        to_trace=count.get(ContactState.TO_TRACE, 0),
+        in_follow_up=sum(count.get(one, 0) for one in followed),
+        lost=count.get(ContactState.LOST, 0),
+        due=sum(due for _, due in found.values()),
+    )
+
+
+class CaseDeskStore(Protocol):
+    """Where cases are worked on."""
+
+    def locked_case(self, case_id: str) -> Case | None:
+        """Return a case that nobody else changes until the open transaction ends."""
+        ...
+
+    def put_case(self, case: Case) -> None:
+        """Write down a case's state, assignment and times."""
+        ...
+
+    def cases_page(self, query: CaseQuery, today: int) -> CasePage:
+        """Return a page with counts; ``today`` is the UTC day that contacts are due on."""
+        ...
+
+    def cases_of_users(self, user_ids: Sequence[str]) -> Sequence[tuple[str, str]]:
+        """Return user id and case id of all cases of some users."""
+        ...
+
+
+class CaseStore(Protocol):
+    """Where cases are kept."""
+
+    def add_case(self, case: Case) -> bool:
+        """Write down a new case; False if its id is taken."""
+        ...
+
+    def case(self, case_id: str) -> Case | None:
+        """Return a case."""
+        ...
+
+    def cases(self) -> Sequence[Case]:
+        """Return all cases, the newest first."""
+        ...
+
+    def touch_case(self, case_id: str, now: float) -> bool:
+        """Note that the case is being worked on; False if there is none."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Casework:
+    """What an operator does with cases."""
+
+    store: CaseStore
+    desk: CaseDeskStore
+    follow: FollowStore
+    users: UserStore
+    staff: OperatorStore
+    keys: KeyRing
+    audit: Audit
+    entropy: Entropy = os.urandom
+
+    def open_case(
+        self, user_id: str, now: float, day: int | None = None, *, by: Caller = CONSOLE
+    ) -> Case:
+        """Open a case for a registered user. A tracer who opens one is given it.
+
+        Args:
+            user_id: who was diagnosed.
+            now: epoch seconds.
+            day: UTC day number of the case's date; today if None.
+            by: on whose behalf.
+
+        Raises:
+            NotFoundError: there is no such user.
+            ConflictError: the date lies in the future, or so far back that no log reaches it.
+        """
+        day = utc_day(now) if day is None else day
+        self.check(user_id, now, day)
+        mine = Role.TRACER in by.roles and by is not CONSOLE
+        case = Case(
+            new_case_id(self.entropy),
+            user_id,
+            day,
+            now,
+            now,
+            assigned_to=by.name if mine else "",
+            known_contact=bool(self.follow.tagged(person_tags(user_id, now, self.keys))),
+        )
+        with self.audit.atomic():
+            if not self.store.add_case(case):
+                msg = "the new case's id is already taken: try again"
+                raise ConflictError(msg)
+            self.audit.record("case.opened", now, by=by.name, subject=case.case_id, date=case.date)
+        return case
+
+    def check(self, user_id: str, now: float, day: int) -> None:
+        """Return if a case could be opened.
+
+        Raises: as ``open_case``.
+        """
+        today = utc_day(now)
+        if day > today + 1:  # east of Greenwich tomorrow has begun
+            msg = "the case's date lies in the future: give the day of diagnosis"
+            raise ConflictError(msg)
+        if day < today - RETENTION.log_s // SECONDS_PER_DAY:
+            msg = "the case's date lies more than 21 days back: no phone's log reaches it"
+            raise ConflictError(msg)
+        if not user_id.isascii() or not self.users.has_user(user_id):
+            msg = "there is no such user: check the id on the phone"
+            raise NotFoundError(msg)
+
+    def case(self, case_id: str, *, by: Caller = CONSOLE) -> Case:
+        """Return a case that ``by`` needs to know.
+
+        Raises:
+            NotFoundError: there is none, or it is not his.
+        """
+        found = self.store.case(case_id) if case_id.isascii() else None
+        if found is None:
+            msg = "there is no such case: `authority case list` shows those there are"
+            raise NotFoundError(msg)
+        if not by.needs_to_know(found.assigned_to):
+            raise _not_his()
+        return found
+
+    def cases(self) -> Sequence[Case]:
+        """Return all cases, the newest first."""
+        return self.store.cases()
+
+    def page(self, query: CaseQuery, now: float, *, by: Caller = CONSOLE) -> CasePage:
+        """Return a page of the cases that ``by`` needs to know, or opens PINs for."""
+        if not by.needs_to_know("") and Role.ISSUER not in by.roles:
+            query = replace(query, assigned_to=by.name)
+        return self.desk.cases_page(query, utc_day(now))
+
+    def assign(self, case_id: str, operator: str, now: float, *, by: Caller = CONSOLE) -> Case:
+        """Give a case to an operator who traces; "" gives it to nobody.
+
+        Raises:
+            NotFoundError: there is no such case, or no such operator with the role of a tracer.
+        """
+        if operator and not any(
+            one.name == operator and one.may(Role.TRACER) for one in self.staff.operators()
+        ):
+            msg = "there is no such operator with the role of a tracer"
+            raise NotFoundError(msg)
+        with self.audit.atomic():
+            case = replace(self.locked(case_id, by=by), assigned_to=operator)
+            self.desk.put_case(case)
+            self.audit.record(
+                "case.assigned", now, by=by.name, subject=case.case_id, operator=operator
+            )
+        return case
+
+    def close(self, case_id: str, now: float, *, by: Caller = CONSOLE) -> Case:
+        """Close a case; its contacts keep their states.
+
+        Raises:
+            NotFoundError: there is none, or it is not his.
+            ConflictError: it is closed or merged already.
+        """
+        with self.audit.atomic():
+            case = self.locked(case_id, by=by)
+            if case.state in {CaseState.CLOSED, CaseState.MERGED}:
+                msg = f"the case is {case.state.value} already"
+                raise ConflictError(msg)
+            case = replace(case, state=CaseState.CLOSED, closed_at=now)
+            self.desk.put_case(case)
+            self.audit.record("case.closed", now, by=by.name, subject=case.case_id)
+        return case
+
+    def reopen(self, case_id: str, now: float, *, by: Caller = CONSOLE) -> Case:
+        """Open a closed case again.
+
+        Raises:
+            NotFoundError: there is none, or it is not his.
+            ConflictError: it is not closed.
+        """
+        with self.audit.atomic():
+            case = self.locked(case_id, by=by)
+            if case.state is not CaseState.CLOSED:
+                msg = f"the case is {case.state.value}: only a closed one is opened again"
+                raise ConflictError(msg)
+            state = CaseState.OPEN if case.tracing_at is None else CaseState.TRACING
+            case = replace(case, state=state, closed_at=None)
+            self.desk.put_case(case)
+            self.audit.record("case.reopened", now, by=by.name, subject=case.case_id)
+        return case
+
+    def locked(self, case_id: str, *, by: Caller = CONSOLE) -> Case:
+        """Return a case to change in the open transaction.
+
+        Raises:
+            NotFoundError: there is none, or it is not his.
+        """
+        found = self.desk.locked_case(case_id) if case_id.isascii() else None
+        if found is None or not by.needs_to_know(found.assigned_to):
+            raise _not_his()
+        return found
+
+
+def _not_his() -> NotFoundError:
+    return NotFoundError("there is no such case among those that you were given")
+
+
+def new_case_id(entropy: Entropy = os.urandom) -> str:
+    """Return a random case id: ten characters that can be read out."""
+    return b32encode(entropy(7)).decode()[:10]
+
+
+def date_of_day(day: int) -> str:
+    """Return the calendar day of a UTC day's number as YYYY-MM-DD."""
+    return Date.fromordinal(_EPOCH + day).isoformat()
+
+
+def day_of(date: Date) -> int:
+    """Return the number of a calendar day, as ``units.utc_day`` counts them."""
+    return date.toordinal() - _EPOCH

@@ -1,0 +1,264 @@
+"""A contact under follow-up as it is kept: numbers and states in clear, the person sealed."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Final, Protocol
+
+from tracetogether.authority.contacts.lines import Contact, pseudonym
+from tracetogether.crypto import IV_BYTES, hmac_sha256
+from tracetogether.errors import KeyRingError, SealError
+from tracetogether.keyring import KeyRing
+from tracetogether.parameters import FOLLOW_UP, CloseContactPolicy
+from tracetogether.units import Entropy, utc_day
+
+_PERSON: Final = "followed-person"
+_TAG: Final = "followed-tag"
+_TAG_BYTES: Final = 16
+
+
+class ContactState(Enum):
+    """How far a contact has come."""
+
+    CASUAL = "casual"  # near, but no close contact: nobody calls
+    TO_TRACE = "to_trace"  # waits for the first call
+    REACHED = "reached"  # told; the daily calls begin
+    IN_FOLLOW_UP = "in_follow_up"  # asked every day
+    LOST = "lost"  # could not be reached for days in a row, or at all
+    COMPLETED = "completed"  # the last day of follow-up has passed
+    BECAME_CASE = "became_case"
+    MERGED = "merged"  # the same person as another contact
+
+
+ACTIVE: Final = frozenset({ContactState.TO_TRACE, ContactState.REACHED, ContactState.IN_FOLLOW_UP})
+"""Whom somebody is to call."""
+TRACED_STATES: Final = frozenset(ContactState) - {ContactState.CASUAL, ContactState.MERGED}
+"""What the indicators count: everybody who was to be traced, once."""
+
+
+class Outcome(Enum):
+    """What a day's call found; one for each day."""
+
+    NO_SYMPTOMS = "no_symptoms"
+    SYMPTOMS = "symptoms"
+    NOT_REACHED = "not_reached"
+
+
+class Priority(Enum):
+    """Whom to call first; 1 comes first."""
+
+    HIGH = 1
+    MEDIUM = 2
+    LOW = 3
+
+    @property
+    def word(self) -> str:
+        """How it is written: high, medium, low."""
+        return self.name.lower()
+
+
+def priority_of(contact: Contact, policy: CloseContactPolicy) -> tuple[Priority, tuple[str, ...]]:
+    """Return how urgent a contact is, and why.
+
+    High: a close contact for twice the policy's minutes in a day, or on three days or more,
+    or as near as a metre. Medium: any other close contact. Low: the rest. Reasons are codes:
+    ``close_contact``, ``long``, ``several_days``, ``very_near``, ``brief``.
+    """
+    if not contact.close_contact:
+        return Priority.LOW, ("brief",)
+    reasons = ["close_contact"]
+    if contact.minutes_24h >= 2 * policy.minutes:
+        reasons.append("long")
+    if len(contact.days) >= FOLLOW_UP.several_days:
+        reasons.append("several_days")
+    if contact.nearest_m.median <= FOLLOW_UP.very_near_m:
+        reasons.append("very_near")
+    return (Priority.HIGH if len(reasons) > 1 else Priority.MEDIUM), tuple(reasons)
+
+
+@dataclass(frozen=True, slots=True)
+class KeptContact:
+    """One person near one case, and what became of the calls.
+
+    Attributes:
+        contact_id: random, ten characters; another one in each case.
+        case_id: whose contact.
+        day: UTC day whose key seals the person; the row is forgotten as uploads of it are.
+        person: IV, then the user id, sealed.
+        tag: keyed digest of the user id, by which one person is found in several cases.
+        state, priority, reasons: see there.
+        close_contact: whether the policy says so.
+        days: UTC days on which they met.
+        minutes_low, minutes, minutes_high: minutes within the policy's radius.
+        minutes_24h: median minutes in the 24 hours with the most of them.
+        probability: of a close contact under the policy.
+        nearest_m: the smallest distance.
+        seen_by: whose phone recorded it: "case", "contact" or "both".
+        first_s, last_s: start of the first and end of the last encounter, epoch seconds.
+        found_at: when the log came in that named the contact.
+        until_day: last UTC day of follow-up, 14 days after the last encounter.
+        traced_at: when the person was first reached; None before.
+        last_day: latest UTC day that has an outcome; -1 before.
+        missed: days in a row, up to the latest, on which nobody was reached.
+        symptoms: whether any day's outcome was symptoms.
+        followed_all: whether the person was reached on every day from the first to the last.
+        ended_at: when follow-up ended, however it did; None before.
+        became_case: id of the case that the contact became, or "".
+        merged_into: id of the contact that is the same person, or "".
+        particulars: IV, then name and telephone number as JSON, sealed; b"" if there are none.
+    """
+
+    contact_id: str
+    case_id: str
+    day: int
+    person: bytes = field(repr=False)
+    tag: bytes = field(repr=False)
+    state: ContactState
+    priority: Priority
+    reasons: tuple[str, ...]
+    close_contact: bool
+    days: int
+    minutes_low: float
+    minutes: float
+    minutes_high: float
+    minutes_24h: float
+    probability: float
+    nearest_m: float
+    seen_by: str
+    first_s: float
+    last_s: float
+    found_at: float
+    until_day: int
+    traced_at: float | None = None
+    last_day: int = -1
+    missed: int = 0
+    symptoms: bool = False
+    followed_all: bool = False
+    ended_at: float | None = None
+    became_case: str = ""
+    merged_into: str = ""
+    particulars: bytes = field(default=b"", repr=False)
+
+    @property
+    def urgency(self) -> float:
+        """What lists are ordered by, the smallest first: priority, then probability."""
+        return self.priority.value - self.probability
+
+    def due(self, day: int) -> bool:
+        """Return whether somebody is to call on that UTC day."""
+        return self.state in ACTIVE and self.last_day < day <= self.until_day
+
+
+@dataclass(frozen=True, slots=True)
+class DayOutcome:
+    """One day of a contact's calendar; ``outcome`` is None while nobody has written one down."""
+
+    day: int
+    outcome: Outcome | None
+    by: str = ""
+    at: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ContactQuery:
+    """Which contacts a list shows, and which page of it.
+
+    Attributes:
+        case_id: of one case only.
+        states: of these states only; all if empty.
+        priorities: of these only; all if empty.
+        assigned_to: of cases that this operator was given; None for all.
+        due_on: only those to be called on this UTC day.
+        offset, limit: the page.
+    """
+
+    case_id: str | None = None
+    states: frozenset[ContactState] = frozenset()
+    priorities: frozenset[Priority] = frozenset()
+    assigned_to: str | None = None
+    due_on: int | None = None
+    offset: int = 0
+    limit: int = 50
+
+
+class FollowStore(Protocol):
+    """Where followed contacts and their calendars are kept."""
+
+    def put_contacts(self, contacts: Sequence[KeptContact]) -> None:
+        """Write contacts down, each in place of the one of its id."""
+        ...
+
+    def contact(self, contact_id: str) -> KeptContact | None:
+        """Return a contact; inside a transaction nobody else changes it until that ends."""
+        ...
+
+    def contacts_page(self, query: ContactQuery) -> tuple[Sequence[KeptContact], int]:
+        """Return a page in order of priority, and how many there are on all pages."""
+        ...
+
+    def contacts_of(self, case_ids: Sequence[str]) -> Sequence[KeptContact]:
+        """Return all contacts of some cases, in order of priority."""
+        ...
+
+    def tagged(self, tags: Sequence[bytes]) -> Sequence[KeptContact]:
+        """Return all contacts that bear one of ``tags``."""
+        ...
+
+    def put_outcome(self, contact_id: str, outcome: DayOutcome) -> None:
+        """Write down a day's outcome in place of an earlier one."""
+        ...
+
+    def outcomes(self, contact_ids: Sequence[str]) -> dict[str, tuple[DayOutcome, ...]]:
+        """Return the outcomes of some contacts by id, each in the order of days."""
+        ...
+
+    def drop_tagged(self, tags: Sequence[bytes]) -> int:
+        """Forget contacts that bear one of ``tags``; return how many went."""
+        ...
+
+    def drop_contacts(self, before_day: int) -> int:
+        """Forget contacts of days before that one; return how many went."""
+        ...
+
+    def end_follow_ups(self, today: int, now: float) -> int:
+        """Complete (or lose) those whose last day has passed; return how many ended."""
+        ...
+
+
+def sealed_person(
+    user_id: str, contact_id: str, day: int, keys: KeyRing, entropy: Entropy
+) -> tuple[bytes, bytes]:
+    """Return a person as kept, and the tag by which he is found.
+
+    Raises:
+        KeyRingError: the key of ``day`` was destroyed.
+    """
+    iv = entropy(IV_BYTES)
+    sealed = keys.aead(_PERSON, day).seal(iv, user_id.encode(), contact_id.encode())
+    return iv + sealed, person_tag(user_id, day, keys)
+
+
+def opened_person(kept: KeptContact, keys: KeyRing) -> str | None:
+    """Return who a contact is; None if the key of the day is gone."""
+    iv, sealed = kept.person[:IV_BYTES], kept.person[IV_BYTES:]
+    try:
+        return keys.aead(_PERSON, kept.day).open(iv, sealed, kept.contact_id.encode()).decode()
+    except (KeyRingError, SealError):
+        return None
+
+
+def person_tag(user_id: str, day: int, keys: KeyRing) -> bytes:
+    """Return the keyed digest of a user id on one day: without the day's key it says nothing."""
+    return hmac_sha256(keys.day_key(_TAG, day), user_id.encode())[:_TAG_BYTES]
+
+
+def person_tags(user_id: str, now: float, keys: KeyRing) -> list[bytes]:
+    """Return the tags of a person on every day whose key exists, up to the day of ``now``."""
+    days = [one.day for one in keys.known_days(utc_day(now))]
+    return [person_tag(user_id, day, keys) for day in days]
+
+
+def name_in_lists(kept: KeptContact, keys: KeyRing) -> str:
+    """Return the pseudonym of a contact, "" if nobody can open who it is any more."""
+    user_id = opened_person(kept, keys)
+    return "" if user_id is None else pseudonym(user_id)

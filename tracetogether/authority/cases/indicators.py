@@ -1,0 +1,102 @@
+"""How well contacts are traced: WHO's indicators, and the counts that a dashboard shows."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from tracetogether.authority.cases.casework import CaseState
+from tracetogether.authority.cases.followed import ContactState, Priority
+
+
+@dataclass(frozen=True, slots=True)
+class Ratio:
+    """A share with what it is a share of."""
+
+    numerator: int
+    denominator: int
+
+    @property
+    def share(self) -> float | None:
+        """Between 0 and 1; None of nothing."""
+        return self.numerator / self.denominator if self.denominator else None
+
+    def to_json(self) -> dict[str, float | int | None]:
+        """Return this as the command line and the HTTP form print it."""
+        return {
+            "numerator": self.numerator,
+            "denominator": self.denominator,
+            "share": self.share,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Indicators:
+    """WHO's indicators over everything that is kept (at most 25 days).
+
+    Casual contacts and merged ones are in none of them; merged cases are in none.
+
+    Attributes:
+        traced_within_a_day: contacts reached within 24 h of the log that named them, of those
+            found at least 24 h ago or reached.
+        followed_all_days: contacts reached on every day to the last, of those whose follow-up
+            ended completed or lost.
+        new_cases_known: cases whose person was a known contact when the case was opened, of all.
+        started_within_a_day: cases whose first contact was called within 24 h of their opening,
+            of those opened at least 24 h ago or called.
+        lost: contacts lost, of all that were to be traced.
+    """
+
+    traced_within_a_day: Ratio
+    followed_all_days: Ratio
+    new_cases_known: Ratio
+    started_within_a_day: Ratio
+    lost: Ratio
+
+    def to_json(self) -> dict[str, dict[str, float | int | None]]:
+        """Return this as the command line and the HTTP form print it."""
+        return {name: getattr(self, name).to_json() for name in self.__slots__}
+
+
+@dataclass(frozen=True, slots=True)
+class DayCounts:
+    """What happened on one UTC day: cases opened, contacts found, contacts first reached."""
+
+    day: int
+    cases: int = 0
+    contacts: int = 0
+    reached: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Dashboard:
+    """Everything that the first page shows, counted in the store.
+
+    Attributes:
+        cases: by state, every state present.
+        contacts: by state, every state present.
+        priorities: contacts that somebody is to call, by priority.
+        due_today, done_today: contacts to be called today; called today already.
+        uploads: logs that are kept.
+        active_users: users whose phones fetched TempIDs today (UTC), and yesterday.
+        days: the last 14 UTC days, the oldest first.
+        indicators: see there.
+    """
+
+    cases: Mapping[CaseState, int]
+    contacts: Mapping[ContactState, int]
+    priorities: Mapping[Priority, int]
+    due_today: int
+    done_today: int
+    uploads: int
+    users: int
+    active_users: tuple[int, int]
+    days: tuple[DayCounts, ...]
+    indicators: Indicators
+
+
+class DashboardStore(Protocol):
+    """Where the work can be counted."""
+
+    def dashboard(self, now: float, assigned_to: str | None) -> Dashboard:
+        """Return the counts at ``now``, of one operator's cases or (None) of all."""
+        ...

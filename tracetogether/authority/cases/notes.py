@@ -1,0 +1,109 @@
+"""Notes on cases and contacts: what tracers write down, sealed under the key of the day."""
+
+import os
+from base64 import b32encode
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Final, Protocol
+
+from tracetogether.authority.access.audit import Audit
+from tracetogether.crypto import IV_BYTES
+from tracetogether.errors import ConflictError, KeyRingError, SealError
+from tracetogether.keyring import KeyRing
+from tracetogether.units import Entropy, utc_day
+
+MAX_NOTE_CHARACTERS: Final = 2_000
+_PURPOSE: Final = "note"
+
+
+@dataclass(frozen=True, slots=True)
+class SealedNote:
+    """A note as it is kept.
+
+    Attributes:
+        note_id: random, sixteen characters.
+        case_id: on which case.
+        contact_id: on which contact of it; "" if on the case itself.
+        day: UTC day whose key seals the text; the note goes when uploads of it do.
+        at: epoch seconds.
+        by: name of the operator.
+        sealed: IV, then the text.
+    """
+
+    note_id: str
+    case_id: str
+    contact_id: str
+    day: int
+    at: float
+    by: str
+    sealed: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """A note as it is read; ``text`` is None if the key of its day is gone."""
+
+    note_id: str
+    contact_id: str
+    at: float
+    by: str
+    text: str | None = field(repr=False)
+
+
+class NoteStore(Protocol):
+    """Where notes are kept."""
+
+    def add_note(self, note: SealedNote) -> None:
+        """Keep a note."""
+        ...
+
+    def notes(self, case_id: str) -> Sequence[SealedNote]:
+        """Return the notes on a case and its contacts, the oldest first."""
+        ...
+
+    def drop_notes(self, before_day: int) -> int:
+        """Forget notes of days before that one; return how many went."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Notes:
+    """Writes notes down and reads them; who may do so is the caller's to know."""
+
+    keys: KeyRing
+    store: NoteStore
+    audit: Audit
+    entropy: Entropy = os.urandom
+
+    def add(self, case_id: str, contact_id: str, text: str, now: float, *, by: str) -> Note:
+        """Keep a note. The audit log says that there is one, not what it says.
+
+        Raises:
+            ConflictError: it says nothing, or more than 2,000 characters.
+        """
+        if not text.strip() or len(text) > MAX_NOTE_CHARACTERS:
+            msg = f"a note has 1 to {MAX_NOTE_CHARACTERS:,} characters"
+            raise ConflictError(msg)
+        note_id = b32encode(self.entropy(10)).decode()
+        day, iv = utc_day(now), self.entropy(IV_BYTES)
+        sealed = iv + self.keys.aead(_PURPOSE, day).seal(iv, text.encode(), note_id.encode())
+        with self.audit.atomic():
+            self.store.add_note(SealedNote(note_id, case_id, contact_id, day, now, by, sealed))
+            about = {"contact_id": contact_id} if contact_id else {}
+            self.audit.record("note.added", now, by=by, subject=case_id, **about)
+        return Note(note_id, contact_id, now, by, text)
+
+    def read(self, case_id: str) -> tuple[Note, ...]:
+        """Return the notes on a case and its contacts, the oldest first."""
+        return tuple(
+            Note(one.note_id, one.contact_id, one.at, one.by, self._text(one))
+            for one in self.store.notes(case_id)
+        )
+
+    def _text(self, note: SealedNote) -> str | None:
+        iv, sealed = note.sealed[:IV_BYTES], note.sealed[IV_BYTES:]
+        try:
+            text = self.keys.aead(_PURPOSE, note.day).open(iv, sealed, note.note_id.encode())
+        except (KeyRingError, SealError):
+            return None
+        return text.decode()

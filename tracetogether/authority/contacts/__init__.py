@@ -1,0 +1,1 @@
+"""From what logs say of the people heard to a list of contacts in order; knows no case."""

@@ -1,0 +1,79 @@
+"""Rows that belong together: sums, least and greatest over them, without a loop over rows."""
+
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+
+from tracetogether.authority.contacts.nearness import Spans
+from tracetogether.units import SECONDS_PER_DAY, Floats, Interval, Ints
+
+
+@dataclass(frozen=True, slots=True)
+class Groups:
+    """The distinct values of a column of whole numbers, and the rows of each.
+
+    Attributes:
+        keys: (g,) the values, ascending.
+        order: (n,) rows, group by group.
+        begins: (g,) where each group begins in ``order``.
+    """
+
+    keys: Ints
+    order: Ints
+    begins: Ints
+
+    @classmethod
+    def of(cls, column: Ints) -> Self:
+        """Return the groups of equal values."""
+        order = np.argsort(column, kind="stable").astype(np.int64)
+        sorted_column = column[order]
+        begins = np.flatnonzero(np.diff(sorted_column, prepend=sorted_column[:1] - 1))
+        return cls(sorted_column[begins], order, begins)
+
+    def over(self, operation: np.ufunc, column: Floats | Ints) -> list[float]:
+        """Return ``operation`` over each group, such as np.add or np.minimum."""
+        if not len(self.keys):
+            return []
+        found: list[float] = operation.reduceat(column[self.order], self.begins).tolist()
+        return found
+
+    def sizes(self) -> list[int]:
+        """Return how many rows each group has."""
+        found: list[int] = np.diff(self.begins, append=len(self.order)).tolist()
+        return found
+
+    def intervals(self, operation: np.ufunc, spans: Spans) -> list[Interval]:
+        """Return ``operation`` over each group of a quantity with its uncertainty."""
+        low, median, high = (
+            self.over(operation, one) for one in (spans.low, spans.median, spans.high)
+        )
+        return [
+            Interval(min(least, middle), middle, max(most, middle))  # sums may differ by a hair
+            for least, middle, most in zip(low, median, high, strict=True)
+        ]
+
+    def busiest_24h(self, start_s: Floats, minutes: Floats) -> Floats:
+        """Return for each group the largest sums of ``minutes`` within 24 hours.
+
+        Args:
+            start_s: (n,) when each row begins; it counts whole if it begins in the 24 hours.
+            minutes: (n, k) k quantities, each summed by itself.
+
+        Returns:
+            (g, k) sums.
+        """
+        if not len(self.keys):
+            return np.empty((0, minutes.shape[1]))
+        group = np.repeat(np.arange(len(self.keys)), self.sizes())
+        # Groups are set far apart in time, so that one sorted column serves all of them.
+        since = start_s - start_s.min()
+        apart = float(since.max()) + 2 * SECONDS_PER_DAY
+        at = since[self.order] + group * apart
+        by_time = np.argsort(at, kind="stable")
+        at = at[by_time]
+        until = np.searchsorted(at, at + SECONDS_PER_DAY, side="left")
+        sums = np.zeros((len(at) + 1, minutes.shape[1]))
+        np.cumsum(minutes[self.order][by_time], axis=0, out=sums[1:])
+        found = np.maximum.reduceat(sums[until] - sums[:-1], self.begins, axis=0)
+        return np.asarray(found, dtype=np.float64)

@@ -1,0 +1,1 @@
+"""What tracers look at and do: lists, calls, merges, exports and imports."""

@@ -1,0 +1,254 @@
+"""Cases and operators from CSV: every line is checked, then all of them come in, or none."""
+
+import csv
+import io
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date as Date  # noqa: N812 - `date` is a column here
+from typing import Final
+
+from tracetogether.authority.access.operators import (
+    CONSOLE,
+    OPERATOR_NAME,
+    Caller,
+    Operator,
+    Role,
+    Staff,
+)
+from tracetogether.authority.cases.casework import Case, CaseState, Casework, day_of
+from tracetogether.authority.intake.issuance import new_secret
+from tracetogether.errors import AuthorityError, ConflictError
+from tracetogether.units import Entropy, utc_day
+
+MOST_IMPORT_BYTES: Final = 10_000_000
+CASE_COLUMNS: Final = ("user_id", "date", "assigned_to")
+OPERATOR_COLUMNS: Final = ("name", "roles")
+_OPTIONAL: Final = frozenset({"date", "assigned_to"})
+
+
+@dataclass(frozen=True, slots=True)
+class BadCell:
+    """What is wrong in a file, and what to do about it.
+
+    Attributes:
+        line: 1-based number in the file.
+        column: its name, or "" if the whole line is meant.
+        remedy: what is wrong and what to do; repeats nothing of what stands there.
+    """
+
+    line: int
+    column: str
+    remedy: str
+
+    def to_json(self) -> dict[str, str | int]:
+        """Return this as the command line prints it."""
+        return {"line": self.line, "column": self.column, "remedy": self.remedy}
+
+
+@dataclass(frozen=True, slots=True)
+class NewCase:
+    """A line of a file of cases."""
+
+    line: int
+    user_id: str = field(repr=False)
+    day: int
+    assigned_to: str
+
+
+@dataclass(frozen=True, slots=True)
+class NewOperator:
+    """A line of a file of operators."""
+
+    line: int
+    name: str
+    roles: frozenset[Role]
+
+
+def lines_of(
+    body: bytes, columns: Sequence[str]
+) -> tuple[list[tuple[int, dict[str, str]]], list[BadCell]]:
+    """Return the lines of a CSV file by column, each with its number, and what can't be read.
+
+    Args:
+        body: the file: UTF-8, with or without a byte order mark; the first line has the names.
+        columns: the names that there may be; all but ``date`` and ``assigned_to`` must be there.
+    """
+    if len(body) > MOST_IMPORT_BYTES:
+        return [], [BadCell(1, "", "the file is larger than 10 MB: import it in parts")]
+    try:
+        text = body.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = body[: error.start].count(b"\n") + 1
+        return [], [BadCell(line, "", "this is not UTF-8: save the table as CSV UTF-8")]
+    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+    rows, bad = [], []
+    try:
+        names = [name.strip() for name in next(reader, [])]
+        bad = _bad_names(names, columns)
+        if bad:
+            return [], bad
+        for cells in reader:
+            if not any(cell.strip() for cell in cells):
+                continue
+            if len(cells) != len(names):
+                many = f"{len(cells)} cells where the first line has {len(names)}: check the commas"
+                bad.append(BadCell(reader.line_num, "", many))
+                continue
+            values = [cell.strip() for cell in cells]
+            rows.append((reader.line_num, dict(zip(names, values, strict=True))))
+    except csv.Error:
+        bad.append(BadCell(reader.line_num, "", "the quotes don't match: check them on this line"))
+    return rows, bad
+
+
+def _bad_names(names: Sequence[str], columns: Sequence[str]) -> list[BadCell]:
+    wanted = ", ".join(columns)
+    bad = [
+        BadCell(1, name, f"there is no such column: there are {wanted}")
+        for name in names
+        if name not in columns
+    ]
+    missing = [one for one in columns if one not in names and one not in _OPTIONAL]
+    bad += [BadCell(1, one, "this column is missing: add it to the first line") for one in missing]
+    if len(set(names)) < len(names):
+        bad.append(BadCell(1, "", "a column stands there twice: remove one"))
+    return bad
+
+
+@dataclass(frozen=True, slots=True)
+class CaseImport:
+    """Opens cases from a file."""
+
+    casework: Casework
+    staff: Staff
+
+    def check(
+        self, body: bytes, now: float, *, by: Caller = CONSOLE
+    ) -> tuple[list[NewCase], list[BadCell]]:
+        """Return the cases that a file would open, and what is wrong in it.
+
+        Columns: ``user_id``; ``date`` as YYYY-MM-DD (today if blank); ``assigned_to``, the name of
+        a tracer. A user who has an open case already, or stands there twice, is wrong too.
+        """
+        rows, bad = lines_of(body, CASE_COLUMNS)
+        tracers = {one.name for one in self.staff.all() if one.may(Role.TRACER)}
+        busy = self._with_open_cases({row["user_id"] for _, row in rows})
+        found, seen = [], dict[str, int]()
+        for line, row in rows:
+            wrong = list(self._wrong(line, row, now, tracers, busy, seen))
+            bad += wrong
+            if not wrong:
+                day = day_of(Date.fromisoformat(row["date"])) if row.get("date") else utc_day(now)
+                found.append(NewCase(line, row["user_id"], day, row.get("assigned_to", "")))
+        if any(one.assigned_to for one in found) and not by.needs_to_know(""):
+            bad.append(BadCell(1, "assigned_to", "only a supervisor gives cases to tracers"))
+        return found, sorted(bad, key=lambda one: one.line)
+
+    def _wrong(
+        self,
+        line: int,
+        row: Mapping[str, str],
+        now: float,
+        tracers: set[str],
+        busy: set[str],
+        seen: dict[str, int],
+    ) -> Iterator[BadCell]:
+        user_id, date = row["user_id"], row.get("date", "")
+        day: int | None = utc_day(now)
+        if date:
+            day = _day(date)
+            if day is None:
+                yield BadCell(line, "date", "this is no date: write it as 2020-05-04")
+        if user_id in seen:
+            yield BadCell(line, "user_id", f"the same as on line {seen[user_id]}: remove one")
+        elif user_id in busy:
+            yield BadCell(line, "user_id", "the user has an open case already: remove the line")
+        elif day is not None:
+            try:
+                self.casework.check(user_id, now, day)
+            except ConflictError as error:
+                yield BadCell(line, "date", str(error))
+            except AuthorityError as error:
+                yield BadCell(line, "user_id", str(error))
+        seen.setdefault(user_id, line)
+        if row.get("assigned_to") and row["assigned_to"] not in tracers:
+            yield BadCell(line, "assigned_to", "there is no such tracer: `authority user list`")
+
+    def _with_open_cases(self, user_ids: set[str]) -> set[str]:
+        busy = {CaseState.OPEN, CaseState.TRACING}
+        return {one.user_id for one in self.casework.cases() if one.state in busy} & user_ids
+
+    def run(self, wanted: Sequence[NewCase], now: float, *, by: Caller = CONSOLE) -> list[Case]:
+        """Open all of the cases, or none.
+
+        Raises:
+            AuthorityError: one of them can't be opened any more: none was.
+        """
+        opened = []
+        with self.casework.audit.atomic():
+            for one in wanted:
+                case = self.casework.open_case(one.user_id, now, one.day, by=by)
+                if one.assigned_to:
+                    case = self.casework.assign(case.case_id, one.assigned_to, now, by=by)
+                opened.append(case)
+        return opened
+
+
+@dataclass(frozen=True, slots=True)
+class OperatorImport:
+    """Adds operators from a file."""
+
+    staff: Staff
+    entropy: Entropy
+
+    def check(
+        self, body: bytes, *, by: Caller = CONSOLE
+    ) -> tuple[list[NewOperator], list[BadCell]]:
+        """Return the operators that a file would add, and what is wrong in it.
+
+        Columns: ``name``; ``roles``, one or more with blanks between.
+        """
+        rows, bad = lines_of(body, OPERATOR_COLUMNS)
+        taken = {one.name: "there is or was an operator of that name" for one in self.staff.all()}
+        known = {role.value: role for role in Role}
+        found = []
+        for line, row in rows:
+            name, roles = row["name"], row["roles"].replace(",", " ").split()
+            wrong = []
+            if not OPERATOR_NAME.fullmatch(name) or name == CONSOLE.name:
+                rule = "a name has up to 32 of a-z, 0-9, dot, dash and underscore"
+                wrong.append(BadCell(line, "name", rule))
+            elif name in taken:
+                wrong.append(BadCell(line, "name", f"{taken[name]}: choose another"))
+            granted = frozenset(known[one] for one in roles if one in known)
+            if not roles or len(granted) < len(set(roles)):
+                wrong.append(BadCell(line, "roles", f"give one or more of {', '.join(known)}"))
+            elif not granted <= by.roles:
+                wrong.append(BadCell(line, "roles", "nobody grants a role that he does not hold"))
+            taken.setdefault(name, f"the same name as on line {line}")
+            bad += wrong
+            if not wrong:
+                found.append(NewOperator(line, name, granted))
+        return found, sorted(bad, key=lambda one: one.line)
+
+    def run(
+        self, wanted: Sequence[NewOperator], now: float, *, by: Caller = CONSOLE
+    ) -> list[tuple[Operator, str]]:
+        """Add all of the operators, or none; return each with the token that is shown this once.
+
+        Raises:
+            AuthorityError: one of them can't be added any more: none was.
+        """
+        added = []
+        with self.staff.audit.atomic():
+            for one in wanted:
+                token = new_secret(self.entropy)
+                added.append((self.staff.add(one.name, one.roles, token, now, by=by), token))
+        return added
+
+
+def _day(text: str) -> int | None:
+    try:
+        return day_of(Date.fromisoformat(text)) if len(text) == len("2020-05-04") else None
+    except ValueError:
+        return None

@@ -1,0 +1,180 @@
+"""What a tracer looks at: lists of contacts, today's calls, calendars, the graph, the dashboard."""
+
+from dataclasses import dataclass, replace
+
+from tracetogether.authority.access.operators import CONSOLE, Caller
+from tracetogether.authority.cases.casework import Case, CaseDeskStore, Casework
+from tracetogether.authority.cases.followed import (
+    ContactQuery,
+    DayOutcome,
+    FollowStore,
+    KeptContact,
+    opened_person,
+    person_tags,
+)
+from tracetogether.authority.cases.indicators import Dashboard, DashboardStore
+from tracetogether.authority.cases.notes import Note, Notes
+from tracetogether.authority.contacts.lines import pseudonym
+from tracetogether.errors import NotFoundError
+from tracetogether.keyring import KeyRing
+from tracetogether.parameters import FOLLOW_UP, FollowUpParameters
+from tracetogether.units import utc_day
+
+
+@dataclass(frozen=True, slots=True)
+class Followed:
+    """A contact as lists show it: under the pseudonym, without the name."""
+
+    pseudonym: str
+    kept: KeptContact
+
+
+@dataclass(frozen=True, slots=True)
+class ContactPage:
+    """One page of contacts, the most urgent first."""
+
+    contacts: tuple[Followed, ...]
+    total: int
+    offset: int
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """One line of the contact graph: a person near a case, in which other cases he stands.
+
+    Attributes:
+        contact: the line in this case's list.
+        also_in: ids of other cases that he was near.
+        own_cases: ids of cases that are his own.
+    """
+
+    contact: Followed
+    also_in: tuple[str, ...]
+    own_cases: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """Shows an operator what he needs to know, and nothing of other tracers' cases."""
+
+    keys: KeyRing
+    casework: Casework
+    follow: FollowStore
+    cases: CaseDeskStore
+    counted: DashboardStore
+    notes: Notes
+    parameters: FollowUpParameters = FOLLOW_UP
+
+    def contact(self, contact_id: str, *, by: Caller = CONSOLE) -> Followed:
+        """Return a contact that ``by`` needs to know.
+
+        Raises:
+            NotFoundError: there is none, or it is of a case that is not his.
+        """
+        return self.shown(self.kept(contact_id, by))
+
+    def page(self, query: ContactQuery, *, by: Caller = CONSOLE) -> ContactPage:
+        """Return a page of contacts of the cases that ``by`` needs to know."""
+        if not by.needs_to_know(""):
+            query = replace(query, assigned_to=by.name)
+        rows, total = self.follow.contacts_page(query)
+        return ContactPage(tuple(map(self.shown, rows)), total, query.offset)
+
+    def due(self, now: float, offset: int = 0, limit: int = 50, *, by: Caller) -> ContactPage:
+        """Return whom to call today, the most urgent first."""
+        return self.page(ContactQuery(due_on=utc_day(now), offset=offset, limit=limit), by=by)
+
+    def calendar(self, contact_id: str, *, by: Caller = CONSOLE) -> tuple[DayOutcome, ...]:
+        """Return a contact's days from the one after the last encounter to the last, in order.
+
+        Raises:
+            NotFoundError: there is no such contact, or it is of a case that is not his.
+        """
+        kept = self.kept(contact_id, by)
+        found = {one.day: one for one in self.follow.outcomes([contact_id]).get(contact_id, ())}
+        first = kept.until_day - self.parameters.days + 1
+        days = sorted({*range(first, kept.until_day + 1), *found})
+        return tuple(found.get(day, DayOutcome(day, None)) for day in days)
+
+    def links(self, case: Case, now: float, *, by: Caller = CONSOLE) -> tuple[Link, ...]:
+        """Return a case's contacts with the other cases that each is known from.
+
+        Cases that ``by`` does not need to know are named by their ids alone.
+
+        Raises:
+            NotFoundError: the case is not his.
+        """
+        rows = self.follow.contacts_of([self.casework.case(case.case_id, by=by).case_id])
+        people = {one.contact_id: opened_person(one, self.keys) for one in rows}
+        tags = {
+            tag: user_id
+            for user_id in people.values()
+            if user_id is not None
+            for tag in person_tags(user_id, now, self.keys)
+        }
+        elsewhere: dict[str, list[str]] = {}
+        for one in self.follow.tagged(list(tags)):
+            if one.case_id != case.case_id:
+                elsewhere.setdefault(tags[one.tag], []).append(one.case_id)
+        own: dict[str, list[str]] = {}
+        for user_id, case_id in self.cases.cases_of_users(sorted(set(tags.values()))):
+            own.setdefault(user_id, []).append(case_id)
+        return tuple(
+            Link(
+                self.shown(one),
+                tuple(sorted(set(elsewhere.get(people[one.contact_id] or "", ())))),
+                tuple(sorted(own.get(people[one.contact_id] or "", ()))),
+            )
+            for one in rows
+        )
+
+    def dashboard(self, now: float, *, by: Caller = CONSOLE) -> Dashboard:
+        """Return what the first page shows: of all cases, or of a tracer's own."""
+        return self.counted.dashboard(now, None if by.needs_to_know("") else by.name)
+
+    def notes_on(
+        self, case_id: str, *, contact_id: str | None = None, by: Caller = CONSOLE
+    ) -> tuple[Note, ...]:
+        """Return the notes on a case and its contacts, or on one contact, the oldest first.
+
+        Raises:
+            NotFoundError: there is no such case, or it is not his.
+        """
+        found = self.notes.read(self.casework.case(case_id, by=by).case_id)
+        return tuple(one for one in found if contact_id in {None, one.contact_id})
+
+    def kept(self, contact_id: str, by: Caller) -> KeptContact:
+        """Return a contact as it is kept; inside a transaction nobody else changes it.
+
+        Raises:
+            NotFoundError: there is none, or it is of a case that is not his.
+        """
+        found = self.follow.contact(contact_id) if contact_id.isascii() else None
+        if found is None:
+            raise _no_contact()
+        try:
+            self.casework.case(found.case_id, by=by)
+        except NotFoundError:
+            raise _no_contact() from None
+        return found
+
+    def user_of(self, kept: KeptContact) -> str:
+        """Return who a contact is.
+
+        Raises:
+            NotFoundError: the key of the day is gone.
+        """
+        user_id = opened_person(kept, self.keys)
+        if user_id is None:
+            msg = "nobody can tell any more who it is: the key of that day is gone"
+            raise NotFoundError(msg)
+        return user_id
+
+    def shown(self, kept: KeptContact) -> Followed:
+        """Return a contact as lists show it."""
+        user_id = opened_person(kept, self.keys)
+        return Followed("" if user_id is None else pseudonym(user_id), kept)
+
+
+def _no_contact() -> NotFoundError:
+    return NotFoundError("there is no such contact among those of your cases")

@@ -1,0 +1,1 @@
+"""The authority's store for tests and trials, in dictionaries."""

@@ -1,0 +1,1 @@
+"""What phones bring and fetch: registration, TempIDs, PINs, uploads, opened records."""

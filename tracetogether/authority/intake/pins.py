@@ -1,0 +1,281 @@
+"""Upload PINs: bound to one user, five tries, a day at most to live, used once, never stored."""
+
+import os
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Final, Protocol
+
+from tracetogether.authority.access.audit import Audit
+from tracetogether.authority.access.limits import PIN_REFUSALS, PIN_TRIES, Limit, Limits
+from tracetogether.authority.access.operators import CONSOLE, Caller
+from tracetogether.authority.cases.casework import Case, CaseStore
+from tracetogether.bluetrace.upload_token import new_pin
+from tracetogether.crypto import equal, hmac_sha256
+from tracetogether.errors import (
+    AccessDeniedError,
+    AuthorityError,
+    InvalidUploadError,
+    NotFoundError,
+    RateLimitedError,
+)
+from tracetogether.keyring import KeyRing
+from tracetogether.parameters import (
+    PIN_SLOWED_S,
+    PINS_GUESSED_A_DAY,
+    UPLOAD_PIN_DIGITS,
+    UPLOAD_PIN_LIFETIME_S,
+    UPLOAD_PIN_SHORT_LIFETIME_S,
+    UPLOAD_PIN_TRIES,
+    UPLOAD_PINS_A_DAY,
+)
+from tracetogether.units import SECONDS_PER_DAY, SECONDS_PER_MINUTE, Entropy, utc_day
+
+PINS_A_DAY: Final = "pins_a_day"
+"""Under which name the number of PINs a day is noted in the store."""
+_PURPOSE: Final = "upload-pin"
+_GIVEN_OUT: Final = Limit("pins-given-out", UPLOAD_PINS_A_DAY, SECONDS_PER_DAY)
+_PRETENDED: Final = Limit("pins-pretended", 0, SECONDS_PER_MINUTE)  # counted, never refused
+_REFUSED: Final = (
+    "the upload PIN is not accepted: it is wrong, expired, used, or another user's; "
+    "ask the health authority for a new one"
+)
+
+
+class PinLifetime(StrEnum):
+    """How long a PIN is good: as long as its way to the person takes."""
+
+    LONG = "long"  # by SMS or letter
+    SHORT = "short"  # read out on the telephone
+
+    @property
+    def seconds(self) -> int:
+        """Seconds from when it is given out."""
+        return UPLOAD_PIN_LIFETIME_S if self is self.LONG else UPLOAD_PIN_SHORT_LIFETIME_S
+
+
+@dataclass(frozen=True, slots=True)
+class PinRules:
+    """How many PINs are given out, and how often each may be tried: never so that guessing pays.
+
+    A PIN is bound to one user, and void after some wrong numbers: however many phones guess,
+    there are ``a_day * tries`` tries a day, each right with a probability of 1 in 10**digits.
+
+    Attributes:
+        a_day: PINs given out on a UTC day, at most.
+        tries: wrong numbers that a PIN survives.
+        digits: of a PIN.
+
+    Raises:
+        AuthorityError: a stranger would guess too many.
+    """
+
+    a_day: int = UPLOAD_PINS_A_DAY
+    tries: int = UPLOAD_PIN_TRIES
+    digits: int = UPLOAD_PIN_DIGITS
+
+    def __post_init__(self) -> None:
+        if self.a_day < 1 or self.guessed_a_day > PINS_GUESSED_A_DAY:
+            most = int(PINS_GUESSED_A_DAY * 10**self.digits / self.tries)
+            msg = (
+                f"{self.a_day} upload PINs of {self.digits} digits a day, with {self.tries} tries "
+                f"each, are too many or none: allow 1 to {most} with "
+                "`tracetogether authority limits --pins-a-day`"
+            )
+            raise AuthorityError(msg)
+
+    @property
+    def guessed_a_day(self) -> float:
+        """Expected number of PINs that strangers guess in a day, if they use up every try."""
+        return float(self.a_day * self.tries / 10**self.digits)
+
+
+@dataclass(frozen=True, slots=True)
+class UploadPin:
+    """What is kept of an upload PIN: never the PIN.
+
+    Attributes:
+        user_id: whose phone may use it; a user has one PIN, a new one replaces it.
+        case_id: what for.
+        day: UTC day whose key made the digest.
+        digest: HMAC of PIN, user and case.
+        expiry: epoch seconds; not accepted from then on.
+        tries_left: how many more numbers may be tried.
+        used: whether it was exchanged for a token.
+        attempt: digest of the attempt that used it, which may ask again; b"" if none may.
+    """
+
+    user_id: str = field(repr=False)
+    case_id: str
+    day: int
+    digest: bytes = field(repr=False)
+    expiry: float
+    tries_left: int = UPLOAD_PIN_TRIES
+    used: bool = False
+    attempt: bytes = field(default=b"", repr=False)
+
+
+class PinStore(Protocol):
+    """Where PINs are kept. Every method happens whole, alone, or not at all."""
+
+    def put_pin(self, pin: UploadPin) -> None:
+        """Write down a PIN in place of the user's earlier one."""
+        ...
+
+    def try_pin(self, user_id: str, now: float) -> UploadPin | None:
+        """Spend one try of the user's PIN, used or not, and return it.
+
+        None if the user has none, or it has expired at ``now``, or no try is left.
+        """
+        ...
+
+    def use_pin(self, pin: UploadPin, attempt: bytes) -> bool:
+        """Mark the PIN as used by ``attempt``; False if it was used or replaced meanwhile."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Pins:
+    """Gives out upload PINs and checks them."""
+
+    keys: KeyRing
+    cases: CaseStore
+    store: PinStore
+    audit: Audit
+    limits: Limits
+    entropy: Entropy = os.urandom
+    rules: PinRules = field(default_factory=PinRules)
+
+    def issue(
+        self,
+        case: Case,
+        now: float,
+        *,
+        lifetime: PinLifetime = PinLifetime.LONG,
+        by: Caller = CONSOLE,
+    ) -> str:
+        """Return a new upload PIN for the case's user; it replaces an earlier one.
+
+        The PIN is in no store: only its HMAC under a key of this day is.
+
+        Raises:
+            NotFoundError: the case is gone.
+            RateLimitedError: so many were given out today that guessing would begin to pay.
+        """
+        pin = new_pin(self.entropy)
+        day = utc_day(now)
+        if self.limits.add(_GIVEN_OUT, "", now) > self.rules.a_day:
+            wait = SECONDS_PER_DAY - int(now) % SECONDS_PER_DAY
+            msg = (
+                f"all {self.rules.a_day} upload PINs of this day are given out: the next are in "
+                f"{wait // SECONDS_PER_MINUTE} minutes, or `authority limits --pins-a-day` allows "
+                "more"
+            )
+            raise RateLimitedError(msg, wait)
+        with self.audit.atomic():
+            if not self.cases.touch_case(case.case_id, now):
+                msg = "there is no such case any more: open a new one"
+                raise NotFoundError(msg)
+            self.store.put_pin(
+                UploadPin(
+                    user_id=case.user_id,
+                    case_id=case.case_id,
+                    day=day,
+                    digest=self._digest(pin, case.user_id, case.case_id, day),
+                    expiry=now + lifetime.seconds,
+                    tries_left=self.rules.tries,
+                )
+            )
+            self.audit.record("pin.issued", now, by=by.name, subject=case.case_id)
+        return pin
+
+    def given_out(self, now: float) -> int:
+        """Return how many PINs were given out on the UTC day of ``now``."""
+        return self.limits.count(_GIVEN_OUT, "", now)
+
+    def redeem(self, user_id: str, pin: str, now: float, *, attempt: str = "") -> UploadPin:
+        """Use up a PIN and return what was kept of it.
+
+        A wrong, expired, used or void PIN, another user's, and no PIN at all are answered
+        alike, after the same steps. Every refusal is in the audit log.
+
+        Args:
+            user_id: whose phone asks, as its credential says.
+            pin: eight digits.
+            now: epoch seconds.
+            attempt: a random name that the phone gives to this attempt. If the answer was lost, the
+                same attempt may ask again with the same PIN, while tries are left.
+
+        Raises:
+            InvalidUploadError: ``pin`` has another form. No try is spent.
+            RateLimitedError: too many tries of this user, over all PINs.
+            AccessDeniedError: the PIN is not accepted.
+        """
+        if len(pin) != UPLOAD_PIN_DIGITS or not (pin.isascii() and pin.isdecimal()):
+            msg = f"an upload PIN has {UPLOAD_PIN_DIGITS} digits"
+            raise InvalidUploadError(msg)
+        self.limits.take(PIN_TRIES, user_id, now)
+        with self.audit.atomic():  # a refusal is raised outside: what it has cost stays written
+            kept = self.store.try_pin(user_id, now)
+            # One digest of each is computed in any case, so that the time does not tell.
+            case_id, day = (kept.case_id, kept.day) if kept else ("", utc_day(now))
+            offered = self._digest(pin, user_id, case_id, day)
+            named = self._digest(attempt, user_id, case_id, day)
+            right = equal(offered, kept.digest if kept else bytes(len(offered)))
+            again = equal(named, kept.attempt if kept else bytes(len(named)))
+            accepted = (
+                kept is not None
+                and right
+                and (
+                    (again and bool(attempt))
+                    if kept.used
+                    else self.store.use_pin(kept, named if attempt else b"")
+                )
+            )
+            act = "pin.redeemed" if accepted else "pin.refused"
+            self.audit.record(act, now, by="phone", subject=case_id)
+            # The count stands in for the use: what is accepted asks as much of the store as
+            # what is refused, or pretended.
+            refused = 0
+            if accepted:
+                self._digest("", user_id, case_id, day)  # as the count of a refusal takes one
+            else:
+                refused = self.limits.add(PIN_REFUSALS, "", now)
+            if refused == PIN_REFUSALS.at_most + 1:
+                self.audit.record("pin.alert", now, by="clock", refused=refused)
+        if kept is None or not accepted:
+            raise AccessDeniedError(_REFUSED)
+        return kept
+
+    def pause_s(self, now: float) -> float:
+        """Return how long whoever showed a PIN, right or wrong, is to wait for the answer.
+
+        Nobody waits, unless more PINs were refused in this minute or the last than people mistype.
+        """
+        for minute in (now, now - SECONDS_PER_MINUTE):
+            if self.limits.count(PIN_REFUSALS, "", minute) > PIN_REFUSALS.at_most:
+                return PIN_SLOWED_S
+        return 0.0
+
+    def pretend(self, user_id: str, now: float) -> None:
+        """Take all steps of ``redeem`` for a phone that asks only to hide others who do.
+
+        Nothing is left of it but counts of requests: they are written where a refusal's entry and
+        count would be, so that as much is kept, and waited for.
+
+        Raises:
+            RateLimitedError: too many tries of this user.
+        """
+        self.limits.take(PIN_TRIES, user_id, now)
+        with self.audit.atomic():
+            self.store.try_pin("", now)
+            offered = self._digest("", user_id, "", utc_day(now))
+            for _ in range(2):
+                equal(offered, bytes(len(offered)))
+            self.audit.rehearse("pin.refused", now, by="phone")
+            # Two counts, one of which has the digest that the attempt's name would have.
+            self.limits.add(_PRETENDED, "entries", now)
+            self.limits.add(_PRETENDED, "", now)
+
+    def _digest(self, pin: str, user_id: str, case_id: str, day: int) -> bytes:
+        key = self.keys.day_key(_PURPOSE, day)
+        return hmac_sha256(key, f"{user_id}/{case_id}/{pin}".encode())

@@ -1,0 +1,253 @@
+"""How a contact log gets in: a PIN becomes an upload token, the token takes in one log, once."""
+
+import os
+import zlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final, Protocol
+
+from tracetogether.authority.access.audit import Audit
+from tracetogether.authority.access.credentials import UserStore
+from tracetogether.authority.cases.casework import CaseStore
+from tracetogether.authority.intake.opening import open_log
+from tracetogether.authority.intake.pins import Pins
+from tracetogether.bluetrace.tempid import TempIDIssuer
+from tracetogether.bluetrace.upload import parse_upload
+from tracetogether.bluetrace.upload_token import UploadToken, UploadTokens
+from tracetogether.crypto import IV_BYTES, KEY_BYTES, Aead, equal, sha256
+from tracetogether.errors import (
+    AccessDeniedError,
+    ConflictError,
+    InvalidUploadError,
+    NotFoundError,
+    SealError,
+)
+from tracetogether.keyring import KeyRing
+from tracetogether.parameters import MAX_UPLOAD_BYTES
+from tracetogether.rejection import Rejection
+from tracetogether.units import Entropy, utc_day
+
+SHA256_BYTES: Final = 32
+CHAFF_CASE: Final = "----------"
+"""Stands in the tokens of phones that only pretend: as long as a case id, and never one."""
+_TOKEN_ID: Final = b"tracetogether/v1/upload-token-id/"
+_PURPOSE: Final = "upload-key"
+_ANY_HEADER: Final = 32 + zlib.MAX_WBITS  # zlib or gzip, whichever it is
+
+
+@dataclass(frozen=True, slots=True)
+class SealedUpload:
+    """A raw log as it came, sealed under a key of its own.
+
+    That key is wrapped by the key-encryption key of the day: when that goes, nobody reads it.
+
+    Attributes:
+        token_id: the upload token that it came with, once.
+        case_id, user_id: whose log it is, and for which case.
+        received_at: epoch seconds.
+        wrapped_key: IV, then the upload's own key, sealed under the day's.
+        sealed: IV, then the compressed log, sealed under the upload's own key.
+    """
+
+    token_id: str = field(repr=False)
+    case_id: str
+    user_id: str = field(repr=False)
+    received_at: float
+    wrapped_key: bytes = field(repr=False)
+    sealed: bytes = field(repr=False)
+
+
+class UploadStore(Protocol):
+    """Where uploads are kept. Every method happens whole, alone, or not at all."""
+
+    def add_upload(self, upload: SealedUpload) -> bool:
+        """Keep an upload; False if one with the same token is there or was."""
+        ...
+
+    def uploads(self, case_id: str) -> Sequence[SealedUpload]:
+        """Return a case's uploads in the order in which they came."""
+        ...
+
+    def upload_ids(self, case_id: str) -> Sequence[tuple[str, float]]:
+        """Return token ids and times of receipt of a case's uploads, in their order."""
+        ...
+
+    def all_upload_ids(self) -> Sequence[tuple[str, str]]:
+        """Return case id and token id of every upload, sorted."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class UploadReceipt:
+    """What became of an upload's records."""
+
+    records: int
+    accepted: int
+    rejected: Mapping[Rejection, int]
+    case_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Intake:
+    """Exchanges PINs for upload tokens and takes logs in."""
+
+    keys: KeyRing
+    issuer: TempIDIssuer
+    tokens: UploadTokens
+    pins: Pins
+    cases: CaseStore
+    store: UploadStore
+    users: UserStore
+    audit: Audit
+    entropy: Entropy = os.urandom
+
+    def redeem_pin(
+        self, user_id: str, pin: str, log_sha256: bytes, now: float, *, attempt: str = ""
+    ) -> str:
+        """Exchange a PIN for leave to upload one log within two hours.
+
+        Args:
+            user_id: whose phone asks, as its credential says.
+            pin: eight digits.
+            log_sha256: SHA-256 of the log's bytes, 32 bytes.
+            now: epoch seconds.
+            attempt: a random name of this attempt, to ask again by if the answer is lost.
+
+        Raises:
+            InvalidUploadError: ``pin`` or ``log_sha256`` has another form. No try is spent.
+            RateLimitedError: too many tries.
+            AccessDeniedError: the PIN is not accepted.
+        """
+        _check_digest(log_sha256)
+        spent = self.pins.redeem(
+            user_id, pin, now, attempt=f"{attempt}/{log_sha256.hex()}" if attempt else ""
+        )
+        # One PIN is one leave: however often its token is given out, one log comes in.
+        token_id = sha256(_TOKEN_ID + spent.digest)[:16].hex()
+        return self.tokens.seal(user_id, spent.case_id, log_sha256, now, token_id=token_id)
+
+    def pretend_redeem(self, user_id: str, log_sha256: bytes, now: float) -> str:
+        """Answer a phone that asks only to hide others who do: a token that lets nothing in.
+
+        Raises:
+            InvalidUploadError, RateLimitedError: as ``redeem_pin``.
+        """
+        _check_digest(log_sha256)
+        self.pins.pretend(user_id, now)
+        return self.tokens.seal(user_id, CHAFF_CASE, log_sha256, now)
+
+    def check_token(self, token: str, now: float) -> None:
+        """Return if ``token`` may upload now, before the log itself is read.
+
+        Raises:
+            InvalidUploadError: it was not issued here, or has expired.
+        """
+        self.tokens.open(token, now)
+
+    def check_sender(self, token: str, user_id: str, now: float) -> None:
+        """Return if ``token`` was given to this user's phone: a token that got lost serves nobody.
+
+        Raises:
+            InvalidUploadError: as ``check_token``.
+            AccessDeniedError: it was given to another's.
+        """
+        if not equal(self.tokens.open(token, now).user_id.encode(), user_id.encode()):
+            msg = "the upload token was given to another phone: redeem an upload PIN of your own"
+            raise AccessDeniedError(msg)
+
+    def take_upload(
+        self, token: str, body: bytes, now: float, *, packed: bytes | None = None
+    ) -> UploadReceipt:
+        """Take a log in, once. Either all of it is kept, or nothing.
+
+        Args:
+            token: from ``redeem_pin``.
+            body: the very bytes whose SHA-256 the token is bound to: OpenTrace's JSON.
+            now: epoch seconds.
+            packed: the same as it came, if it came as gzip: kept as it is.
+
+        Raises:
+            InvalidUploadError: the token is not good, the log is another one, too large, or
+                no contact log. The token stays good for the right one.
+            NotFoundError: the case was closed meanwhile.
+            ConflictError: this log was taken in before; there is nothing left to do.
+        """
+        leave = self.tokens.open(token, now)
+        if len(body) > MAX_UPLOAD_BYTES:
+            msg = f"the log is larger than {MAX_UPLOAD_BYTES // 1_000_000} MB"
+            raise InvalidUploadError(msg)
+        if not equal(sha256(body), leave.log_sha256):
+            msg = "this is not the log that the upload token was given for: send that one"
+            raise InvalidUploadError(msg)
+        records = parse_upload(body).records
+        opened = open_log(
+            records,
+            self.issuer,
+            uploader=leave.user_id,
+            received_at=now,
+            keys=self.keys,
+            registered=self.users.registered,
+        )
+        receipt = UploadReceipt(
+            opened.records, len(opened.sightings), opened.rejected, leave.case_id
+        )
+        sealed = self._seal(packed or zlib.compress(body, 1), leave, now)
+        if leave.case_id == CHAFF_CASE:
+            return receipt
+        if self.cases.case(leave.case_id) is None:
+            msg = "the case was closed meanwhile: ask the health authority"
+            raise NotFoundError(msg)
+        with self.audit.atomic():
+            if not self.store.add_upload(sealed):
+                msg = "this log was already received: nothing more is to be done"
+                raise ConflictError(msg)
+            relayed = self.pins.limits.add_hearers(opened.heard)
+            if relayed:
+                self.audit.record(
+                    "tempid.alert", now, by="clock", subject=leave.case_id, tempids=relayed
+                )
+            self.audit.record(
+                "upload.taken", now, by="phone", subject=leave.case_id, records=opened.records
+            )
+        return receipt
+
+    def _seal(self, packed: bytes, leave: UploadToken, now: float) -> SealedUpload:
+        key, iv, own_iv = self.entropy(KEY_BYTES), self.entropy(IV_BYTES), self.entropy(IV_BYTES)
+        bound = _bound_to(leave.token_id, leave.case_id)
+        wrapping = self.keys.aead(_PURPOSE, utc_day(now))
+        return SealedUpload(
+            token_id=leave.token_id,
+            case_id=leave.case_id,
+            user_id=leave.user_id,
+            received_at=now,
+            wrapped_key=iv + wrapping.seal(iv, key, bound),
+            sealed=own_iv + Aead(key).seal(own_iv, packed, bound),
+        )
+
+
+def unseal(upload: SealedUpload, keys: KeyRing) -> bytes:
+    """Return the bytes of an upload as they came.
+
+    Raises:
+        KeyRingError: the key of its day was destroyed.
+        SealError: the stored bytes were changed.
+    """
+    bound = _bound_to(upload.token_id, upload.case_id)
+    iv, wrapped = upload.wrapped_key[:IV_BYTES], upload.wrapped_key[IV_BYTES:]
+    key = keys.aead(_PURPOSE, utc_day(upload.received_at)).open(iv, wrapped, bound)
+    iv, sealed = upload.sealed[:IV_BYTES], upload.sealed[IV_BYTES:]
+    try:
+        return zlib.decompress(Aead(key).open(iv, sealed, bound), _ANY_HEADER)
+    except zlib.error:
+        msg = "a stored upload does not unpack: it was written by another version"
+        raise SealError(msg) from None
+
+
+def _bound_to(token_id: str, case_id: str) -> bytes:
+    return f"{token_id}/{case_id}".encode()
+
+
+def _check_digest(log_sha256: bytes) -> None:
+    if len(log_sha256) != SHA256_BYTES:
+        msg = "the digest of the log is not a SHA-256: 32 bytes, 64 hexadecimal digits"
+        raise InvalidUploadError(msg)

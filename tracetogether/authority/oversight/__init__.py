@@ -1,0 +1,1 @@
+"""What the authority answers for: keys, forgetting on time, counts."""

@@ -1,0 +1,200 @@
+"""Forgetting on time: keys, uploads, contact lists, PINs, cases, counts."""
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from typing import Final, Protocol
+
+from tracetogether.authority.access.audit import Audit
+from tracetogether.authority.access.limits import COUNTS_KEPT_S
+from tracetogether.errors import ClockError
+from tracetogether.keyring import KeyRing
+from tracetogether.parameters import CLOCK_JUMP_S, PURGE_OVERDUE_S, RETENTION, Retention
+from tracetogether.units import SECONDS_PER_DAY, utc_day
+
+_LAST: Final = "last_purge_s"
+
+
+class AgeingDesk(Protocol):
+    """Where what tracers write down grows old."""
+
+    def drop_contacts(self, before_day: int) -> int:
+        """Forget contacts of days before that one; return how many went."""
+        ...
+
+    def drop_notes(self, before_day: int) -> int:
+        """Forget notes of days before that one; return how many went."""
+        ...
+
+    def end_follow_ups(self, today: int, now: float) -> int:
+        """Complete (or lose) those whose last day has passed; return how many ended."""
+        ...
+
+
+class AgeingStore(Protocol):
+    """Where things grow old."""
+
+    @property
+    def desk(self) -> AgeingDesk:
+        """The tracers' desk."""
+        ...
+
+    def drop_cases(self, before: float) -> int:
+        """Forget cases not worked on since ``before``; return how many went."""
+        ...
+
+    def drop_pins(self, now: float) -> int:
+        """Forget PINs that can't be used any more; return how many went."""
+        ...
+
+    def drop_uploads(self, before: float) -> int:
+        """Forget uploads received before that time; return how many went."""
+        ...
+
+    def drop_contact_lists(self, before: float) -> int:
+        """Forget contact lists of days that ended before that time; return how many went."""
+        ...
+
+    def drop_tokens(self, before: float) -> int:
+        """Forget the ids of upload tokens used before that time; return how many went."""
+        ...
+
+    def drop_counts(self, before: float) -> int:
+        """Forget counts of windows that began before that time; return how many went."""
+        ...
+
+    def note(self, name: str, value: str) -> None:
+        """Write down a value under a name."""
+        ...
+
+    def noted(self, name: str) -> str | None:
+        """Return the value that was written down last under a name."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Purged:
+    """What a purge took away."""
+
+    day_keys: int
+    uploads: int
+    contact_lists: int
+    pins: int
+    cases: int
+    followed_contacts: int = 0
+    notes: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Purge:
+    """Takes away what has outlived its time. Doing it twice, or half and again, is the same.
+
+    Args:
+        keys: the authority's keys.
+        save_keys: writes the ring to where it came from; a key is destroyed once this is done.
+        store: where everything else is.
+        audit: the log.
+        retention: how long things are kept.
+    """
+
+    keys: KeyRing
+    save_keys: Callable[[KeyRing], None]
+    store: AgeingStore
+    audit: Audit
+    retention: Retention = RETENTION
+
+    def __call__(self, now: float, *, clock_is_right: bool = False) -> Purged:
+        """Forget what is too old at ``now`` (epoch seconds).
+
+        Day keys go after 25 days, and with them everything sealed under them; uploads, and the
+        contact lists found from them, 21 days after they came; PINs once used up, void or
+        expired; contacts under follow-up as uploads of the day that they were last found on, and
+        notes as uploads of their day; a case 25 days after it was opened or last given a PIN,
+        which no upload of its outlives. Calls whose last day has passed end. All but the keys
+        goes in one transaction.
+
+        Args:
+            now: epoch seconds.
+            clock_is_right: somebody has looked: ``now`` is right though it lies far ahead.
+
+        Raises:
+            ClockError: ``now`` lies so far ahead that the clock may be wrong: nothing went.
+            KeyRingError: the keys could not be saved: those on disk still stand.
+            StoreError: the store could not be written: all that it holds is still there.
+        """
+        if not clock_is_right:
+            self.check_ahead(now)
+        keys_gone = self.keys.purge(now)
+        self.save_keys(self.keys)  # even if none went now: an earlier purge may not have got here
+        desk, old = self.store.desk, utc_day(now - self.retention.uploads_s)
+        with self.audit.atomic():
+            desk.end_follow_ups(utc_day(now), now)
+            purged = Purged(
+                day_keys=keys_gone,
+                uploads=self.store.drop_uploads(now - self.retention.uploads_s),
+                contact_lists=self.store.drop_contact_lists(now - self.retention.uploads_s),
+                pins=self.store.drop_pins(now),
+                cases=self.store.drop_cases(now - self.retention.day_keys_days * SECONDS_PER_DAY),
+                followed_contacts=desk.drop_contacts(old),
+                notes=desk.drop_notes(old),
+            )
+            self.store.drop_tokens(now - SECONDS_PER_DAY)  # a token lives for two hours
+            self.store.drop_counts(now - COUNTS_KEPT_S)
+            self.store.note(_LAST, str(float(now)))
+            counts = {what: count for what, count in asdict(purged).items() if count}
+            if counts:
+                self.audit.record("purged", now, by="clock", **counts)
+        return purged
+
+    def last(self) -> float | None:
+        """Return when the last purge ended well, in epoch seconds; None if there was none."""
+        text = self.store.noted(_LAST)
+        return None if text is None else float(text)
+
+    def check_ahead(self, now: float) -> None:
+        """Return if ``now`` may be believed: what a clock that is ahead destroys is gone for good.
+
+        Raises:
+            ClockError: it lies days after the last purge, or after the authority was made.
+        """
+        known = self._known()
+        if known is not None and now - known > CLOCK_JUMP_S:
+            raise _clock_error(now, known, "after")
+
+    def clock_suspect(self, now: float) -> bool:
+        """Return whether ``check_clock`` refuses ``now``."""
+        try:
+            self.check_clock(now)
+        except ClockError:
+            return True
+        return False
+
+    def check_clock(self, now: float) -> None:
+        """Return if ``now`` is neither far ahead nor far behind, where what expired would revive.
+
+        Raises:
+            ClockError: it is.
+        """
+        self.check_ahead(now)
+        known = self._known()
+        if known is not None and known - now > CLOCK_JUMP_S:
+            raise _clock_error(now, known, "before")
+
+    def _known(self) -> float | None:
+        """Return the newest time that can be trusted: not the log's, which a bad clock writes."""
+        last = self.last()
+        if last is not None:
+            return last
+        return next((entry.time for entry in self.audit.entries(limit=1)), None)
+
+    def overdue(self, now: float) -> bool:
+        """Return whether two hourly purges in a row were missed."""
+        last = self.last()
+        return last is None or now - last > PURGE_OVERDUE_S
+
+
+def _clock_error(now: float, known: float, side: str) -> ClockError:
+    days = abs(now - known) / SECONDS_PER_DAY
+    return ClockError(
+        f"by this machine's clock it is {days:.1f} days {side} the last purge: set the clock "
+        "right, or, if it is right and the service stood still, say so with --clock-is-right"
+    )

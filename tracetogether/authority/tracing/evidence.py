@@ -1,0 +1,170 @@
+"""All that the logs say of a case: what its phone recorded, and what others' recorded of it."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+import numpy as np
+
+from tracetogether.authority.access.credentials import UserStore
+from tracetogether.authority.cases.casework import Case, CaseStore
+from tracetogether.authority.cases.followed import KeptContact, person_tags
+from tracetogether.authority.contacts.nearness import rows_of
+from tracetogether.authority.contacts.places import elsewhere
+from tracetogether.authority.intake.opening import OpenedLog, open_log
+from tracetogether.authority.intake.uploads import UploadStore, unseal
+from tracetogether.bluetrace.tempid import TempIDIssuer
+from tracetogether.bluetrace.upload import parse_upload
+from tracetogether.errors import KeyRingError, SealError
+from tracetogether.keyring import KeyRing
+from tracetogether.labels import Labels
+from tracetogether.parameters import RETENTION
+from tracetogether.rejection import Rejection
+from tracetogether.sightings import Sightings
+from tracetogether.units import SECONDS_PER_DAY, Bools, Floats, Ints
+
+_TAGGED_UNTIL_S: Final = RETENTION.day_keys_days * SECONDS_PER_DAY
+_ABOUT_S: Final = 1_800.0  # what a phone hears of others within half an hour tells how it hears
+
+
+class PartnerStore(Protocol):
+    """Where it is found who else has a case, and in whose lists somebody stands."""
+
+    def cases_of_users(self, user_ids: Sequence[str]) -> Sequence[tuple[str, str]]:
+        """Return user id and case id of all cases of some users."""
+        ...
+
+    def tagged(self, tags: Sequence[bytes]) -> Sequence[KeptContact]:
+        """Return all contacts that bear one of ``tags``."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What is believed of a case's traced span.
+
+    Attributes:
+        own: what the case's phone recorded, ``peer`` the user id of who was heard; the same record
+            in two uploads counts once.
+        others: what others' phones recorded of the case's person, ``observer`` whose phone, and of
+            whom else they heard about then: by that it is judged how well they hear.
+        uploads, unreadable_uploads, records, accepted, rejected: of the case's own uploads.
+    """
+
+    own: Sightings
+    others: Sightings
+    uploads: int
+    unreadable_uploads: int
+    records: int
+    accepted: int
+    rejected: Mapping[Rejection, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Logs:
+    """Opens the uploads of cases."""
+
+    keys: KeyRing
+    issuer: TempIDIssuer
+    uploads: UploadStore
+    users: UserStore
+    cases: CaseStore
+    partners: PartnerStore
+
+    def evidence(self, case: Case, *, believe_quarantined: bool = False) -> Evidence:
+        """Return all that the logs say of a case.
+
+        Others' logs are asked if they are of people whom the case's phone heard, or in whose
+        contact lists the case's person stands; in the case's traced span alone. Nobody comes
+        onto the list by them but whose logs they are.
+
+        Args:
+            case: whose evidence.
+            believe_quarantined: take records of days whose keys may be known to others too.
+        """
+        opened, unreadable = self._opened(case.case_id, believe_quarantined=believe_quarantined)
+        rejected: Counter[Rejection] = Counter()
+        for log in opened:
+            rejected.update(log.rejected)
+        believed = Sightings.concat([log.sightings for log in opened])
+        own = _once(believed.take(_in_span(believed, case)))
+        others, gone = [], np.zeros(len(own), dtype=bool)
+        for user_id, case_id in self.partners_of(case, own.peer.names):
+            logs, _ = self._opened(case_id, believe_quarantined=believe_quarantined)
+            theirs = Sightings.concat([log.sightings for log in logs])
+            theirs = _once(theirs.take(_in_span(theirs, case)))
+            gone |= elsewhere(own, theirs, owner=case.user_id, other=user_id)
+            there = elsewhere(theirs, own, owner=user_id, other=case.user_id)
+            theirs = theirs.take(~there)
+            about = _about(theirs.time, theirs.time[rows_of(theirs.peer, case.user_id)])
+            theirs = theirs.take(about)
+            others.append(theirs.replaced(observer=Labels.constant(user_id, len(theirs))))
+        if gone.any():
+            rejected[Rejection.TWO_PLACES] = int(gone.sum())
+        return Evidence(
+            own=own.take(~gone),
+            others=Sightings.concat(others),
+            uploads=len(self.uploads.upload_ids(case.case_id)),
+            unreadable_uploads=unreadable,
+            records=sum(log.records for log in opened),
+            accepted=len(believed) - int(gone.sum()),
+            rejected=dict(rejected),
+        )
+
+    def partners_of(self, case: Case, people: Iterable[str]) -> list[tuple[str, str]]:
+        """Return user id and case id of cases whose logs may tell of this case's person.
+
+        Args:
+            case: the case.
+            people: whom the case's phone heard.
+        """
+        found = set(self.partners.cases_of_users(sorted(people)))
+        until = float((case.day + 1) * SECONDS_PER_DAY + _TAGGED_UNTIL_S)
+        naming = self.partners.tagged(person_tags(case.user_id, until, self.keys))
+        for case_id in {one.case_id for one in naming}:
+            other = self.cases.case(case_id)
+            if other is not None:
+                found.add((other.user_id, case_id))
+        return sorted(one for one in found if one[0] != case.user_id)
+
+    def _opened(self, case_id: str, *, believe_quarantined: bool) -> tuple[list[OpenedLog], int]:
+        """Return a case's logs, and how many can't be opened any more."""
+        opened = []
+        unreadable = 0
+        for upload in self.uploads.uploads(case_id):
+            try:
+                body = unseal(upload, self.keys)
+            except (KeyRingError, SealError):
+                unreadable += 1
+                continue
+            opened.append(
+                open_log(
+                    parse_upload(body).records,
+                    self.issuer,
+                    uploader=upload.user_id,
+                    received_at=upload.received_at,
+                    keys=None if believe_quarantined else self.keys,
+                    registered=self.users.registered,
+                )
+            )
+        return opened, unreadable
+
+
+def _in_span(sightings: Sightings, case: Case) -> Bools:
+    return np.asarray((sightings.time >= case.traced_from) & (sightings.time < case.traced_until))
+
+
+def _about(time: Floats, moments: Floats) -> Bools:
+    """Return which times lie within ``_ABOUT_S`` of one of some moments."""
+    ends = np.sort(moments)
+    last = np.searchsorted(ends, time + _ABOUT_S, side="right")
+    return np.asarray(last > np.searchsorted(ends, time - _ABOUT_S, side="left"))
+
+
+def _once(sightings: Sightings) -> Sightings:
+    """Return the sightings with the same record in two overlapping uploads counted once."""
+    keys = np.stack([sightings.time, sightings.peer.codes, sightings.rssi_dbm], axis=1)
+    _, first = np.unique(keys, axis=0, return_index=True)
+    kept: Ints = np.sort(first).astype(np.int64)
+    return sightings.take(kept)

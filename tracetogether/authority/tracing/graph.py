@@ -1,0 +1,239 @@
+"""Who met whom among the cases, and who stands behind whom: lists of contacts put together."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+from typing import Final
+
+from tracetogether.authority.access.operators import CONSOLE, Caller
+from tracetogether.authority.cases.casework import Case, CaseState, CaseStore
+from tracetogether.authority.contacts.lines import Contact, ContactDay, pseudonym
+from tracetogether.authority.contacts.transmission import (
+    ASSUMPTIONS,
+    Candidate,
+    Infection,
+    candidates,
+)
+from tracetogether.authority.tracing.one_case import Tracing
+from tracetogether.parameters import SINGAPORE_POLICY, CloseContactPolicy
+from tracetogether.units import Interval
+
+MOST_CASES: Final = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class GraphPerson:
+    """Somebody who was near a case, or is one.
+
+    Attributes:
+        pseudonym: how the person is called in lists.
+        cases: the person's own cases that the operator needs to know, the newest first.
+    """
+
+    pseudonym: str
+    cases: tuple[Case, ...]
+
+    def to_json(self) -> dict[str, object]:
+        """Return this as the command line and the HTTP form print it."""
+        return {
+            "pseudonym": self.pseudonym,
+            "cases": [{"case_id": one.case_id, "date": one.date} for one in self.cases],
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Meeting:
+    """Two people who were near one another, at least one of them a case.
+
+    Attributes:
+        case_id: in whose list of contacts it stands.
+        first: pseudonym of the case's person.
+        contact: the line of the list.
+    """
+
+    case_id: str
+    first: str
+    contact: Contact
+
+    @property
+    def pair(self) -> tuple[str, str]:
+        """The two, in the order of the alphabet."""
+        one, other = sorted((self.first, self.contact.pseudonym))
+        return one, other
+
+    def to_json(self) -> dict[str, object]:
+        """Return this as the command line and the HTTP form print it."""
+        one = self.contact
+        return {
+            "first": self.first,
+            "second": one.pseudonym,
+            "minutes": one.minutes.median,
+            "minutes_low": one.minutes.low,
+            "minutes_high": one.minutes.high,
+            "probability": one.probability,
+            "close_contact": one.close_contact,
+            "first_date": one.days[0].date,
+            "last_date": one.days[-1].date,
+            "days": len(one.days),
+            "seen_by": one.seen_by,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class ContactGraph:
+    """The people of some cases and of their lists, and what joins them.
+
+    Attributes:
+        policy: what contacts were judged by.
+        people: in the order of pseudonyms.
+        meetings: one for each pair that met, the likeliest close contacts first. Of two cases that
+            met, the list that knows more days is taken.
+        candidates: who may have infected whom; a ranking, no finding.
+        cases: how many cases were asked.
+        cases_left_out: how many older ones were not, because there are too many.
+    """
+
+    policy: CloseContactPolicy
+    people: tuple[GraphPerson, ...]
+    meetings: tuple[Meeting, ...]
+    candidates: tuple[Candidate, ...]
+    cases: int
+    cases_left_out: int
+
+    def to_json(self) -> dict[str, object]:
+        """Return this as the command line and the HTTP form print it; no user id is in it."""
+        return {
+            "policy": asdict(self.policy),
+            "people": [one.to_json() for one in self.people],
+            "meetings": [one.to_json() for one in self.meetings],
+            "candidates": [one.to_json() for one in self.candidates],
+            "assumptions": [one.to_json() for one in ASSUMPTIONS],
+            "cases": self.cases,
+            "cases_left_out": self.cases_left_out,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Onward:
+    """Somebody near a contact of a case, after the contact had met the case.
+
+    Attributes:
+        through: pseudonym of the contact, who has uploaded.
+        met_day: UTC day number on which the contact first met the case.
+        contact: the person, as the contact's own list has it: its figures are of all its days.
+    """
+
+    through: str
+    met_day: int
+    contact: Contact
+
+    def to_json(self) -> dict[str, object]:
+        """Return this as the command line and the HTTP form print it; without the user id."""
+        return {
+            "through": self.through,
+            "days_after": min(one.day for one in self.contact.days if one.day >= self.met_day)
+            - self.met_day,
+            **self.contact.to_json(),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class ContactGraphs:
+    """Puts the lists of contacts together, as far as an operator needs to know them."""
+
+    tracing: Tracing
+    cases: CaseStore
+
+    def graph(
+        self, policy: CloseContactPolicy = SINGAPORE_POLICY, *, by: Caller = CONSOLE
+    ) -> ContactGraph:
+        """Return the graph of the cases that ``by`` needs to know and that have uploads.
+
+        Args:
+            policy: when a contact is close.
+            by: a tracer sees the cases that were given to him; who supervises, and the console,
+                all.
+        """
+        with_logs = {case_id for case_id, _ in self.tracing.logs.uploads.all_upload_ids()}
+        known = [one for one in self.cases.cases() if _counts(one, by)]
+        all_asked = [one for one in known if one.case_id in with_logs]
+        asked = all_asked[:MOST_CASES]
+        meetings = _once_a_pair(
+            Meeting(case.case_id, pseudonym(case.user_id), contact)
+            for case in asked
+            for contact in self.tracing.contacts(case, policy).contacts
+        )
+        own: dict[str, list[Case]] = {}
+        for case in known:
+            own.setdefault(pseudonym(case.user_id), []).append(case)
+        there = {name for one in meetings for name in one.pair}
+        there.update(pseudonym(case.user_id) for case in asked)
+        return ContactGraph(
+            policy=policy,
+            people=tuple(GraphPerson(one, tuple(own.get(one, ()))) for one in sorted(there)),
+            meetings=tuple(sorted(meetings, key=_weight)),
+            candidates=candidates(
+                [Infection(one.case_id, pseudonym(one.user_id), one.day) for one in known],
+                {one.pair: _minutes_by_day(one.contact.days) for one in meetings},
+            ),
+            cases=len(asked),
+            cases_left_out=len(all_asked) - len(asked),
+        )
+
+    def second_degree(
+        self,
+        case: Case,
+        policy: CloseContactPolicy = SINGAPORE_POLICY,
+        *,
+        by: Caller = CONSOLE,
+    ) -> tuple[Onward, ...]:
+        """Return contacts of a case's contacts, where those have uploaded, in order of concern.
+
+        Only whom a contact met on the day of meeting the case or later, who is not in the
+        case's own list; through contacts whose cases ``by`` needs to know.
+
+        Args:
+            case: whose contacts' contacts.
+            policy: when a contact is close.
+            by: on whose behalf.
+        """
+        direct = {one.user_id: one for one in self.tracing.contacts(case, policy).contacts}
+        found = []
+        for user_id, case_id in sorted(self.tracing.logs.partners.cases_of_users(sorted(direct))):
+            through = self.cases.case(case_id)
+            if through is None or not _counts(through, by):
+                continue
+            met_day = direct[user_id].days[0].day
+            found += [
+                Onward(pseudonym(user_id), met_day, one)
+                for one in self.tracing.contacts(through, policy).contacts
+                if one.days[-1].day >= met_day
+                and one.user_id not in direct
+                and one.user_id != case.user_id
+            ]
+        return tuple(sorted(found, key=lambda one: (*one.contact.concern, one.through)))
+
+
+def _counts(case: Case, by: Caller) -> bool:
+    return case.state is not CaseState.MERGED and by.needs_to_know(case.assigned_to)
+
+
+def _once_a_pair(meetings: Iterable[Meeting]) -> list[Meeting]:
+    best: dict[tuple[str, str], Meeting] = {}
+    for one in meetings:
+        there = best.get(one.pair)
+        if there is None or _known(one) > _known(there):
+            best[one.pair] = one
+    return list(best.values())
+
+
+def _known(meeting: Meeting) -> tuple[int, float, str]:
+    one = meeting.contact
+    return len(one.days), one.minutes.median, meeting.case_id
+
+
+def _weight(meeting: Meeting) -> tuple[float, float, tuple[str, str]]:
+    return -meeting.contact.probability, -meeting.contact.minutes.median, meeting.pair
+
+
+def _minutes_by_day(days: Sequence[ContactDay]) -> dict[int, Interval]:
+    return {one.day: one.minutes for one in days}

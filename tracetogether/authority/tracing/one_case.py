@@ -1,0 +1,254 @@
+"""A case's contacts: opened sightings, folded by person into minutes near, in order of concern."""
+
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field, replace
+from typing import Final
+
+from tracetogether.authority.access.audit import Audit
+from tracetogether.authority.access.operators import Caller
+from tracetogether.authority.access.reasons_given import reason_given
+from tracetogether.authority.cases.casework import Case
+from tracetogether.authority.contacts.lines import Contact, contacts_of, judged
+from tracetogether.authority.contacts.lists import (
+    ContactList,
+    ListStore,
+    opened_contacts,
+    sealed_contacts,
+)
+from tracetogether.authority.tracing.evidence import Evidence, Logs
+from tracetogether.crypto import sha256
+from tracetogether.errors import KeyRingError, NotFoundError, SealError
+from tracetogether.parameters import (
+    CWA_POLICY,
+    DEMO_POLICY,
+    IMMUNI_POLICY,
+    LFPH_POLICY,
+    NEAR_POLICY,
+    SINGAPORE_POLICY,
+    SWISSCOVID_POLICY,
+    CloseContactPolicy,
+)
+from tracetogether.rejection import Rejection
+from tracetogether.units import Entropy, utc_day
+
+POLICIES: Final[Mapping[str, CloseContactPolicy]] = {
+    "singapore": SINGAPORE_POLICY,
+    "2m-15min": DEMO_POLICY,
+    "1.5m-15min": NEAR_POLICY,
+    "swisscovid": SWISSCOVID_POLICY,
+    "cwa": CWA_POLICY,
+    "immuni": IMMUNI_POLICY,
+    "lfph": LFPH_POLICY,
+}
+"""The close-contact policies that can be asked for by name."""
+
+
+def policy_named(name: str) -> CloseContactPolicy:
+    """Return a policy by its name.
+
+    Raises:
+        NotFoundError: there is none of that name; the message lists those there are.
+    """
+    if name not in POLICIES:
+        msg = f"there is no such policy; there are {', '.join(POLICIES)}"
+        raise NotFoundError(msg)
+    return POLICIES[name]
+
+
+@dataclass(frozen=True, slots=True)
+class TracedCase:
+    """What the uploads of one case say.
+
+    Attributes:
+        case: the case.
+        policy: the policy that ``close_contact`` was judged by.
+        contacts: who was near within the traced span, in order of concern.
+        uploads: how many logs came in and are kept.
+        unreadable_uploads: how many of them nobody can open any more (their day's key is gone).
+        records: how many records the readable ones hold.
+        accepted: how many of those were believed.
+        in_span: how many of the believed lie in the traced span; the same record in two
+            uploads counts once.
+        rejected: how many were not believed, by reason.
+    """
+
+    case: Case
+    policy: CloseContactPolicy
+    contacts: tuple[Contact, ...] = field(repr=False)
+    uploads: int
+    unreadable_uploads: int
+    records: int
+    accepted: int
+    in_span: int
+    rejected: Mapping[Rejection, int]
+
+    def to_json(self) -> dict[str, object]:
+        """Return this as the command line and the HTTP form print it."""
+        return {
+            "case_id": self.case.case_id,
+            "date": self.case.date,
+            "traced_from": self.case.traced_from,
+            "traced_until": self.case.traced_until,
+            "policy": asdict(self.policy),
+            "contacts": [contact.to_json() for contact in self.contacts],
+            "uploads": self.uploads,
+            "unreadable_uploads": self.unreadable_uploads,
+            "records": self.records,
+            "accepted": self.accepted,
+            "in_span": self.in_span,
+            "rejected": {reason.value: count for reason, count in self.rejected.items()},
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Tracing:
+    """Finds the contacts of a case: once when a log comes in, and again when something changed."""
+
+    logs: Logs
+    lists: ListStore
+    audit: Audit
+    entropy: Entropy = os.urandom
+
+    def contacts(
+        self,
+        case: Case,
+        policy: CloseContactPolicy = SINGAPORE_POLICY,
+        *,
+        believe_quarantined: bool = False,
+    ) -> TracedCase:
+        """Return who was near the case's user in the 14 days before the case's date.
+
+        What can't be opened any more, because its keys were destroyed, is counted. The list is
+        kept, the people in it sealed, and found again from the logs if another log came in
+        or one was forgotten, the case's own or one that tells of its person, if somebody on
+        it has withdrawn, or if keys were quarantined.
+
+        Args:
+            case: whose contacts.
+            policy: when a contact is close.
+            believe_quarantined: take records of days whose keys may be known to others too.
+        """
+        found = None if believe_quarantined else self._kept(case, policy)
+        if found is None:
+            evidence = self.logs.evidence(case, believe_quarantined=believe_quarantined)
+            found = self._traced(case, policy, evidence)
+            if not believe_quarantined:
+                self._keep(found)
+        return replace(found, policy=policy, contacts=judged(found.contacts, policy, case.day))
+
+    def refresh(self, case: Case) -> None:
+        """Find a case's contacts within every radius that a policy asks for, and keep them."""
+        radii = {one.basis: one for one in POLICIES.values() if one.rule is None}.values()
+        missing = [one for one in radii if self._kept(case, one) is None]
+        if missing:
+            evidence = self.logs.evidence(case)
+            for policy in missing:
+                self._keep(self._traced(case, policy, evidence))
+
+    def concerned(self, case: Case) -> list[Case]:
+        """Return the other cases whose lists may change with what this one's logs say."""
+        people = [one.user_id for one in self.contacts(case).contacts]
+        found = [
+            self.logs.cases.case(case_id) for _, case_id in self.logs.partners_of(case, people)
+        ]
+        return [one for one in found if one is not None]
+
+    def reveal(self, case: Case, name: str, reason: str, now: float, *, by: Caller) -> str:
+        """Return the user id of a contact of a case, by the pseudonym; the act is audited.
+
+        Raises:
+            ConflictError: no reason is given.
+            NotFoundError: there is no such contact in this case.
+        """
+        why = reason_given(self.audit, reason, now, by=by, case_id=case.case_id, contact=name)
+        found = [one.user_id for one in self.contacts(case).contacts if one.pseudonym == name]
+        if not found:
+            msg = "there is no such contact in this case"
+            raise NotFoundError(msg)
+        self.audit.record(
+            "contact.revealed", now, by=by.name, subject=case.case_id, contact=name, reason=why
+        )
+        return found[0]
+
+    def _kept(self, case: Case, policy: CloseContactPolicy) -> TracedCase | None:
+        """Return the list that is kept, None if there is none that still holds."""
+        kept = self.lists.contact_list(case.case_id, policy.basis)
+        if kept is None:
+            return None
+        try:
+            contacts = opened_contacts(kept, self.logs.keys)
+        except (KeyRingError, SealError):
+            return None
+        if kept.found_from != self._what_it_is_found_from(case, contacts):
+            return None
+        people = [one.user_id for one in contacts]
+        if len(self.logs.users.registered(people)) < len(people):
+            return None
+        return TracedCase(
+            case=case,
+            policy=policy,
+            contacts=contacts,
+            uploads=kept.uploads,
+            unreadable_uploads=kept.unreadable_uploads,
+            records=kept.records,
+            accepted=kept.accepted,
+            in_span=kept.in_span,
+            rejected={Rejection(reason): count for reason, count in kept.rejected.items()},
+        )
+
+    def _keep(self, found: TracedCase) -> None:
+        received = [time for _, time in self.logs.uploads.upload_ids(found.case.case_id)]
+        if not received or not self.logs.keys.has_day(utc_day(max(received))):
+            return  # nothing came in, or it is about to be forgotten
+        self.lists.put_contact_list(
+            ContactList(
+                case_id=found.case.case_id,
+                basis=found.policy.basis,
+                day=utc_day(max(received)),  # it goes when the last upload goes
+                found_from=self._what_it_is_found_from(found.case, found.contacts),
+                uploads=found.uploads,
+                unreadable_uploads=found.unreadable_uploads,
+                records=found.records,
+                accepted=found.accepted,
+                in_span=found.in_span,
+                rejected={reason.value: count for reason, count in found.rejected.items()},
+                contacts=sealed_contacts(
+                    found.contacts,
+                    found.case.case_id,
+                    utc_day(max(received)),
+                    self.logs.keys,
+                    self.entropy,
+                ),
+            )
+        )
+
+    def _what_it_is_found_from(self, case: Case, contacts: Iterable[Contact]) -> bytes:
+        # Keys destroyed ahead of time, in the very days that are traced, change the list too.
+        oldest = max(self.logs.keys.oldest_day or 0, utc_day(case.traced_from))
+        partners = self.logs.partners_of(case, {one.user_id for one in contacts})
+        said = [
+            [
+                [tuple(upload) for upload in self.logs.uploads.upload_ids(case_id)]
+                for case_id in (case.case_id, *(case_id for _, case_id in partners))
+            ],
+            self.logs.keys.quarantine_spans,
+            case.day,
+            oldest,
+        ]
+        return sha256(repr(said).encode())
+
+    def _traced(self, case: Case, policy: CloseContactPolicy, found: Evidence) -> TracedCase:
+        return TracedCase(
+            case=case,
+            policy=policy,
+            contacts=contacts_of(
+                found.own, policy, others=found.others, owner=case.user_id, case_day=case.day
+            ),
+            uploads=found.uploads,
+            unreadable_uploads=found.unreadable_uploads,
+            records=found.records,
+            accepted=found.accepted,
+            in_span=len(found.own),
+            rejected=found.rejected,
+        )
