@@ -3,10 +3,17 @@
 import pytest
 
 from tests.authority_world import DAY, NOON, World
+from tracetogether.authority.access.sign_in import Session
 from tracetogether.authority.oversight.retention import Purged
 from tracetogether.errors import AccessDeniedError, ClockError, KeyRingError, NotFoundError
 from tracetogether.keyring import KeyRing
-from tracetogether.parameters import CLOCK_JUMP_S, RETENTION, UPLOAD_PIN_LIFETIME_S
+from tracetogether.parameters import (
+    CLOCK_JUMP_S,
+    RETENTION,
+    SESSION_IDLE_S,
+    SESSION_LONGEST_S,
+    UPLOAD_PIN_LIFETIME_S,
+)
 from tracetogether.rejection import Rejection
 from tracetogether.units import SECONDS_PER_DAY, Entropy
 
@@ -74,6 +81,19 @@ def test_spent_pins_go_open_ones_stay(world: World) -> None:
     world.authority.pins.issue(cases[0], NOON)
     purge(world, NOON + 3)
     assert purge(world, NOON + UPLOAD_PIN_LIFETIME_S).pins == 1
+
+
+def test_row_23_sessions_go_once_they_are_over_though_nobody_signs_in(world: World) -> None:
+    sign_ins = world.store.sign_ins
+    left = {  # when each was begun, and seen last
+        b"here": (NOON - SESSION_LONGEST_S, NOON - SESSION_IDLE_S),
+        b"idle": (NOON - SESSION_IDLE_S - 1, NOON - SESSION_IDLE_S - 1),
+        b"long": (NOON - SESSION_LONGEST_S - 1, NOON),
+    }
+    for digest, (begun, seen) in left.items():
+        sign_ins.add_session(Session(digest * 8, "operator", begun, seen))
+    assert purge(world, NOON) == NOTHING  # no entry every hour of people who went home
+    assert [digest for digest in left if sign_ins.session(digest * 8)] == [b"here"]
 
 
 def test_a_case_goes_25_days_after_it_was_worked_on(world: World) -> None:

@@ -8,7 +8,14 @@ from tracetogether.authority.access.audit import Audit
 from tracetogether.authority.access.limits import COUNTS_KEPT_S
 from tracetogether.errors import ClockError
 from tracetogether.keyring import KeyRing
-from tracetogether.parameters import CLOCK_JUMP_S, PURGE_OVERDUE_S, RETENTION, Retention
+from tracetogether.parameters import (
+    CLOCK_JUMP_S,
+    PURGE_OVERDUE_S,
+    RETENTION,
+    SESSION_IDLE_S,
+    SESSION_LONGEST_S,
+    Retention,
+)
 from tracetogether.units import SECONDS_PER_DAY, utc_day
 
 _LAST: Final = "last_purge_s"
@@ -30,8 +37,21 @@ class AgeingDesk(Protocol):
         ...
 
 
+class AgeingSignIns(Protocol):
+    """Where operators' sessions grow old."""
+
+    def drop_sessions(self, begun_before: float, seen_before: float) -> int:
+        """Forget sessions begun, or seen last, before those times; return how many went."""
+        ...
+
+
 class AgeingStore(Protocol):
     """Where things grow old."""
+
+    @property
+    def sign_ins(self) -> AgeingSignIns:
+        """Operators at their pages."""
+        ...
 
     @property
     def desk(self) -> AgeingDesk:
@@ -109,8 +129,8 @@ class Purge:
         contact lists found from them, 21 days after they came; PINs once used up, void or
         expired; contacts under follow-up as uploads of the day that they were last found on, and
         notes as uploads of their day; a case 25 days after it was opened or last given a PIN,
-        which no upload of its outlives. Calls whose last day has passed end. All but the keys
-        goes in one transaction.
+        which no upload of its outlives. Calls whose last day has passed end, and so do operators'
+        sessions by idleness or age. All but the keys goes in one transaction.
 
         Args:
             now: epoch seconds.
@@ -139,6 +159,7 @@ class Purge:
             )
             self.store.drop_tokens(now - SECONDS_PER_DAY)  # a token lives for two hours
             self.store.drop_counts(now - COUNTS_KEPT_S)
+            self.store.sign_ins.drop_sessions(now - SESSION_LONGEST_S, now - SESSION_IDLE_S)
             self.store.note(_LAST, str(float(now)))
             counts = {what: count for what, count in asdict(purged).items() if count}
             if counts:
