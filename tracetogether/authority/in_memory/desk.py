@@ -1,9 +1,8 @@
 """The tracers' desk in dictionaries, for tests and trials: a room of the store in memory."""
-# ruff: noqa: SLF001 - the two are one store in two files
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Final, Self, TypeVar
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Final, TypeVar
 
 from tracetogether.authority.access.limits import BATCHES
 from tracetogether.authority.cases.casework import Case, CasePage, CaseQuery, CaseState, summary_of
@@ -17,57 +16,31 @@ from tracetogether.authority.cases.followed import (
 )
 from tracetogether.authority.cases.indicators import Dashboard, DayCounts, Indicators, Ratio
 from tracetogether.authority.cases.notes import SealedNote
+from tracetogether.authority.in_memory.rows import Rows
 from tracetogether.parameters import FOLLOW_UP
 from tracetogether.units import SECONDS_PER_DAY, utc_day
 
-if TYPE_CHECKING:
-    from tracetogether.authority.in_memory.store import MemoryStore
-
 _DAYS: Final = 14
 _Kind = TypeVar("_Kind")
-
-
-@dataclass
-class DeskRows:
-    """What the room keeps; the store puts it back when a transaction fails."""
-
-    followed: dict[str, KeptContact] = field(default_factory=dict)
-    outcomes: dict[tuple[str, int], DayOutcome] = field(default_factory=dict)
-    notes: dict[str, SealedNote] = field(default_factory=dict)
-
-    def __copy__(self) -> Self:
-        return type(self)(dict(self.followed), dict(self.outcomes), dict(self.notes))
-
-    def keep(self, wanted: Callable[[KeptContact], bool]) -> int:
-        """Keep only such contacts, their calendars and notes; return how many went."""
-        gone = {key for key, one in self.followed.items() if not wanted(one)}
-        self.followed = {key: one for key, one in self.followed.items() if key not in gone}
-        self.outcomes = {key: one for key, one in self.outcomes.items() if key[0] not in gone}
-        self.notes = {key: one for key, one in self.notes.items() if one.contact_id not in gone}
-        return len(gone)
 
 
 @dataclass(frozen=True)
 class MemoryDesk:
     """The desk's part of a store in memory."""
 
-    store: "MemoryStore"
-
-    @property
-    def _rows(self) -> DeskRows:
-        return self.store._desk
+    rows: Rows
 
     # --- cases (casework.CaseDeskStore) ---
 
     def locked_case(self, case_id: str) -> Case | None:
         """Return a case: there is one thread."""
-        return self.store.case(case_id)
+        return self.rows.cases.get(case_id)
 
     def put_case(self, case: Case) -> None:
         """Write down a case's state, assignment and times."""
-        if case.case_id in self.store._cases:
-            kept = self.store._cases[case.case_id]
-            self.store._cases[case.case_id] = replace(
+        if case.case_id in self.rows.cases:
+            kept = self.rows.cases[case.case_id]
+            self.rows.cases[case.case_id] = replace(
                 kept,
                 state=case.state,
                 assigned_to=case.assigned_to,
@@ -80,7 +53,7 @@ class MemoryDesk:
         """Return a page with counts; ``today`` is the UTC day that contacts are due on."""
         cases = [
             one
-            for one in self.store.cases()
+            for one in self.rows.cases_by_age()
             if (not query.states or one.state in query.states)
             and query.assigned_to in {None, one.assigned_to}
             and one.case_id.startswith(query.starts_with)
@@ -92,23 +65,25 @@ class MemoryDesk:
             for one in self.contacts_of([case.case_id]):
                 count, due = found.get(one.state, (0, 0))
                 found[one.state] = (count + 1, due + one.due(today))
-            summaries.append(summary_of(case, len(self.store.uploads(case.case_id)), found))
+            summaries.append(summary_of(case, self._uploads(case.case_id), found))
         return CasePage(tuple(summaries), len(cases), query.offset)
 
     def cases_of_users(self, user_ids: Sequence[str]) -> Sequence[tuple[str, str]]:
         """Return user id and case id of all cases of some users."""
         wanted = set(user_ids)
-        return [(one.user_id, one.case_id) for one in self.store.cases() if one.user_id in wanted]
+        return [
+            (one.user_id, one.case_id) for one in self.rows.cases_by_age() if one.user_id in wanted
+        ]
 
     # --- contacts (followed.FollowStore) ---
 
     def put_contacts(self, contacts: Sequence[KeptContact]) -> None:
         """Write contacts down, each in place of the one of its id."""
-        self._rows.followed.update((one.contact_id, one) for one in contacts)
+        self.rows.followed.update((one.contact_id, one) for one in contacts)
 
     def contact(self, contact_id: str) -> KeptContact | None:
         """Return a contact."""
-        return self._rows.followed.get(contact_id)
+        return self.rows.followed.get(contact_id)
 
     def contacts_page(self, query: ContactQuery) -> tuple[Sequence[KeptContact], int]:
         """Return a page in order of priority, and how many there are on all pages."""
@@ -129,25 +104,25 @@ class MemoryDesk:
 
     def contacts_after(self, contact_id: str, limit: int) -> Sequence[tuple[KeptContact, str]]:
         """Return contacts by id beyond one ("" for the first), each with the case's date."""
-        found = sorted(one for one in self._rows.followed if one > contact_id)[:limit]
-        kept = [self._rows.followed[one] for one in found]
-        return [(one, self.store._cases[one.case_id].date) for one in kept]
+        found = sorted(one for one in self.rows.followed if one > contact_id)[:limit]
+        kept = [self.rows.followed[one] for one in found]
+        return [(one, self.rows.cases[one.case_id].date) for one in kept]
 
     def tagged(self, tags: Sequence[bytes]) -> Sequence[KeptContact]:
         """Return all contacts that bear one of ``tags``."""
         wanted = set(tags)
-        return [one for one in self._rows.followed.values() if one.tag in wanted]
+        return [one for one in self.rows.followed.values() if one.tag in wanted]
 
     def put_outcome(self, contact_id: str, outcome: DayOutcome) -> None:
         """Write down a day's outcome in place of an earlier one."""
         if outcome.outcome is not None:
-            self._rows.outcomes[contact_id, outcome.day] = outcome
+            self.rows.outcomes[contact_id, outcome.day] = outcome
 
     def outcomes(self, contact_ids: Sequence[str]) -> dict[str, tuple[DayOutcome, ...]]:
         """Return the outcomes of some contacts by id, each in the order of days."""
         wanted = set(contact_ids)
         found: dict[str, list[DayOutcome]] = {}
-        for (contact_id, _), one in sorted(self._rows.outcomes.items(), key=lambda row: row[0]):
+        for (contact_id, _), one in sorted(self.rows.outcomes.items(), key=lambda row: row[0]):
             if contact_id in wanted:
                 found.setdefault(contact_id, []).append(one)
         return {key: tuple(ones) for key, ones in found.items()}
@@ -155,54 +130,54 @@ class MemoryDesk:
     def drop_tagged(self, tags: Sequence[bytes]) -> int:
         """Forget contacts that bear one of ``tags``, and notes on them; return how many went."""
         wanted = set(tags)
-        return self._rows.keep(lambda one: one.tag not in wanted)
+        return self.rows.keep_contacts(lambda one: one.tag not in wanted)
 
     def drop_contacts(self, before_day: int) -> int:
         """Forget contacts of days before that one; return how many went."""
-        return self._rows.keep(lambda one: one.day >= before_day)
+        return self.rows.keep_contacts(lambda one: one.day >= before_day)
 
     def drop_case(self, case_id: str) -> None:
         """Forget what hangs on a case that goes."""
-        self._rows.keep(lambda one: one.case_id != case_id)
-        notes = self._rows.notes
-        self._rows.notes = {key: one for key, one in notes.items() if one.case_id != case_id}
+        self.rows.keep_contacts(lambda one: one.case_id != case_id)
+        notes = self.rows.notes
+        self.rows.notes = {key: one for key, one in notes.items() if one.case_id != case_id}
 
     def end_follow_ups(self, today: int, now: float) -> int:
         """Complete (or lose) those whose last day has passed; return how many ended."""
         over = [one for one in self._of(None) if one.state in ACTIVE and one.until_day < today]
         for one in over:
             state = ContactState.LOST if one.traced_at is None else ContactState.COMPLETED
-            self._rows.followed[one.contact_id] = replace(one, state=state, ended_at=now)
+            self.rows.followed[one.contact_id] = replace(one, state=state, ended_at=now)
         return len(over)
 
     # --- notes (notes.NoteStore) ---
 
     def add_note(self, note: SealedNote) -> None:
         """Keep a note."""
-        self._rows.notes[note.note_id] = note
+        self.rows.notes[note.note_id] = note
 
     def notes(self, case_id: str) -> Sequence[SealedNote]:
         """Return the notes on a case and its contacts, the oldest first."""
-        found = [one for one in self._rows.notes.values() if one.case_id == case_id]
+        found = [one for one in self.rows.notes.values() if one.case_id == case_id]
         return sorted(found, key=lambda one: (one.at, one.note_id))
 
     def drop_notes(self, before_day: int) -> int:
         """Forget notes of days before that one; return how many went."""
-        before = len(self._rows.notes)
-        notes = self._rows.notes
-        self._rows.notes = {key: one for key, one in notes.items() if one.day >= before_day}
-        return before - len(self._rows.notes)
+        before = len(self.rows.notes)
+        notes = self.rows.notes
+        self.rows.notes = {key: one for key, one in notes.items() if one.day >= before_day}
+        return before - len(self.rows.notes)
 
     # --- counts (indicators.DashboardStore) ---
 
     def dashboard(self, now: float, assigned_to: str | None) -> Dashboard:
         """Return the counts at ``now``, of one operator's cases or (None) of all."""
         today = utc_day(now)
-        everything = self.store.cases()
+        everything = self.rows.cases_by_age()
         cases = [one for one in everything if assigned_to in {None, one.assigned_to}]
         contacts = self._of(assigned_to)
         his = {one.case_id for one in cases}
-        uploads = [one for one in self.store._uploads.values() if one.case_id in his]
+        uploads = [one for one in self.rows.uploads.values() if one.case_id in his]
         return Dashboard(
             cases=_tally(one.state for one in cases),
             contacts=_tally(one.state for one in contacts),
@@ -210,17 +185,20 @@ class MemoryDesk:
             due_today=sum(one.due(today) for one in contacts),
             done_today=sum(one.last_day == today for one in contacts),
             uploads=len(uploads),
-            users=len(self.store._users),
+            users=len(self.rows.users),
             active_users=(self._active(today), self._active(today - 1)),
             days=_days(today, cases, contacts),
             indicators=_indicators(now, cases, contacts),
         )
 
+    def _uploads(self, case_id: str) -> int:
+        return sum(one.case_id == case_id for one in self.rows.uploads.values())
+
     def _active(self, day: int) -> int:
         return len(
             {
                 subject
-                for name, subject, window in self.store._counts
+                for name, subject, window in self.rows.counts
                 if name == BATCHES.name and window // SECONDS_PER_DAY == day
             }
         )
@@ -228,8 +206,8 @@ class MemoryDesk:
     def _of(self, assigned_to: str | None) -> list[KeptContact]:
         found = [
             one
-            for one in self._rows.followed.values()
-            if assigned_to is None or self.store._cases[one.case_id].assigned_to == assigned_to
+            for one in self.rows.followed.values()
+            if assigned_to is None or self.rows.cases[one.case_id].assigned_to == assigned_to
         ]
         return sorted(found, key=lambda one: (one.urgency, one.contact_id))
 

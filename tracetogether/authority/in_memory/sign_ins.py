@@ -1,7 +1,6 @@
 """Passwords and sessions in dictionaries, for tests and trials."""
 
 from dataclasses import dataclass, field, replace
-from typing import Self
 
 from tracetogether.authority.access.sign_in import KeptPassword, Session
 
@@ -12,9 +11,6 @@ class MemorySignIns:
 
     _passwords: dict[str, KeptPassword] = field(default_factory=dict)
     _sessions: dict[bytes, Session] = field(default_factory=dict)
-
-    def __copy__(self) -> Self:
-        return type(self)(dict(self._passwords), dict(self._sessions))
 
     def put_password(self, kept: KeptPassword) -> None:
         """Write down a password in place of the operator's earlier one."""

@@ -3,14 +3,15 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from copy import copy
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 
 from tracetogether.authority.access.audit import START, AuditEntry
 from tracetogether.authority.access.limits import BATCHES
 from tracetogether.authority.access.operators import Operator
 from tracetogether.authority.cases.casework import Case
 from tracetogether.authority.contacts.lists import ContactList
-from tracetogether.authority.in_memory.desk import DeskRows, MemoryDesk
+from tracetogether.authority.in_memory.desk import MemoryDesk
+from tracetogether.authority.in_memory.rows import Rows
 from tracetogether.authority.in_memory.sign_ins import MemorySignIns
 from tracetogether.authority.intake.pins import UploadPin
 from tracetogether.authority.intake.uploads import SealedUpload
@@ -22,62 +23,55 @@ from tracetogether.units import utc_day
 class MemoryStore:
     """Users, operators, cases, PINs, uploads, lists, counts and the audit log in dictionaries."""
 
-    _users: dict[str, bytes] = field(default_factory=dict)
-    _operators: dict[str, Operator] = field(default_factory=dict)
-    _cases: dict[str, Case] = field(default_factory=dict)
-    _pins: dict[str, UploadPin] = field(default_factory=dict)
-    _uploads: dict[str, SealedUpload] = field(default_factory=dict)
-    _tokens: dict[str, float] = field(default_factory=dict)
-    _lists: dict[tuple[str, str], ContactList] = field(default_factory=dict)
-    _counts: dict[tuple[str, bytes, int], int] = field(default_factory=dict)
-    _notes: dict[str, str] = field(default_factory=dict)
-    _audit: list[tuple[AuditEntry, bytes]] = field(default_factory=list)
+    _rows: Rows = field(default_factory=Rows)
     sign_ins: MemorySignIns = field(default_factory=MemorySignIns)
-    _desk: DeskRows = field(default_factory=DeskRows)
 
     @property
     def desk(self) -> MemoryDesk:
         """The tracers' desk."""
-        return MemoryDesk(self)
+        return MemoryDesk(self._rows)
 
     @contextmanager
     def atomic(self) -> Iterator[None]:
         """Make all that the body writes happen together or not at all; may be nested."""
-        before = {one.name: copy(getattr(self, one.name)) for one in fields(self)}
+        parts = (self._rows, self.sign_ins)
+        before = [(one, key, copy(kept)) for one in parts for key, kept in vars(one).items()]
         try:
             yield
         except BaseException:
-            for name, value in before.items():
-                setattr(self, name, value)
+            for part, key, kept in before:
+                setattr(part, key, kept)
             raise
 
     # --- users (access.UserStore) ---
 
     def add_user(self, user_id: str, credential_digest: bytes) -> bool:
         """Write down a new user; False if the id or the digest is already there."""
-        if user_id in self._users or credential_digest in self._users.values():
+        if user_id in self._rows.users or credential_digest in self._rows.users.values():
             return False
-        self._users[user_id] = credential_digest
+        self._rows.users[user_id] = credential_digest
         return True
 
     def user_of(self, credential_digest: bytes) -> str | None:
         """Return whose credential this is."""
-        return next((user for user, one in self._users.items() if one == credential_digest), None)
+        return next(
+            (user for user, one in self._rows.users.items() if one == credential_digest), None
+        )
 
     def has_user(self, user_id: str) -> bool:
         """Return whether there is such a user."""
-        return user_id in self._users
+        return user_id in self._rows.users
 
     def registered(self, user_ids: Sequence[str]) -> set[str]:
         """Return those of ``user_ids`` that are users."""
-        return set(user_ids) & self._users.keys()
+        return set(user_ids) & self._rows.users.keys()
 
     def remove_user(self, user_id: str) -> bool:
         """Forget a user, and all that hangs on him; False if there is none."""
-        if self._users.pop(user_id, None) is None:
+        if self._rows.users.pop(user_id, None) is None:
             return False
-        self._pins.pop(user_id, None)
-        for case in [one for one in self._cases.values() if one.user_id == user_id]:
+        self._rows.pins.pop(user_id, None)
+        for case in [one for one in self._rows.cases.values() if one.user_id == user_id]:
             self._drop_case(case.case_id)
         return True
 
@@ -85,106 +79,112 @@ class MemoryStore:
 
     def add_operator(self, operator: Operator) -> bool:
         """Write down a new operator; False if the name or the token is already there."""
-        digests = [one.token_digest for one in self._operators.values()]
-        if operator.name in self._operators or operator.token_digest in digests:
+        digests = [one.token_digest for one in self._rows.operators.values()]
+        if operator.name in self._rows.operators or operator.token_digest in digests:
             return False
-        self._operators[operator.name] = operator
+        self._rows.operators[operator.name] = operator
         return True
 
     def operators(self) -> Sequence[Operator]:
         """Return all operators by name, the disabled ones too."""
-        return sorted(self._operators.values(), key=lambda one: one.name)
+        return sorted(self._rows.operators.values(), key=lambda one: one.name)
 
     def disable_operator(self, name: str) -> bool:
         """Shut an operator out; False if there is none of that name who is not."""
-        found = self._operators.get(name)
+        found = self._rows.operators.get(name)
         if found is None or found.disabled:
             return False
-        self._operators[name] = replace(found, disabled=True)
+        self._rows.operators[name] = replace(found, disabled=True)
         return True
 
     # --- cases (casework.CaseStore) ---
 
     def add_case(self, case: Case) -> bool:
         """Write down a new case; False if its id is taken."""
-        return self._cases.setdefault(case.case_id, case) is case
+        return self._rows.cases.setdefault(case.case_id, case) is case
 
     def case(self, case_id: str) -> Case | None:
         """Return a case."""
-        return self._cases.get(case_id)
+        return self._rows.cases.get(case_id)
 
     def cases(self) -> Sequence[Case]:
         """Return all cases, the newest first."""
-        return sorted(self._cases.values(), key=lambda one: (-one.opened_at, one.case_id))
+        return self._rows.cases_by_age()
 
     def touch_case(self, case_id: str, now: float) -> bool:
         """Note that the case is being worked on; False if there is none."""
-        found = self._cases.get(case_id)
+        found = self._rows.cases.get(case_id)
         if found is None:
             return False
-        self._cases[case_id] = replace(found, active_at=max(now, found.active_at))
+        self._rows.cases[case_id] = replace(found, active_at=max(now, found.active_at))
         return True
 
     def drop_cases(self, before: float) -> int:
         """Forget cases not worked on since ``before``; return how many went."""
-        old = [one.case_id for one in self._cases.values() if one.active_at < before]
+        old = [one.case_id for one in self._rows.cases.values() if one.active_at < before]
         for case_id in old:
             self._drop_case(case_id)
         return len(old)
 
     def _drop_case(self, case_id: str) -> None:
         self.desk.drop_case(case_id)
-        del self._cases[case_id]
-        self._pins = {key: one for key, one in self._pins.items() if one.case_id != case_id}
-        self._uploads = {key: one for key, one in self._uploads.items() if one.case_id != case_id}
-        self._lists = {key: one for key, one in self._lists.items() if one.case_id != case_id}
+        del self._rows.cases[case_id]
+        self._rows.pins = {
+            key: one for key, one in self._rows.pins.items() if one.case_id != case_id
+        }
+        self._rows.uploads = {
+            key: one for key, one in self._rows.uploads.items() if one.case_id != case_id
+        }
+        self._rows.lists = {
+            key: one for key, one in self._rows.lists.items() if one.case_id != case_id
+        }
 
     # --- upload PINs (pins.PinStore) ---
 
     def put_pin(self, pin: UploadPin) -> None:
         """Write down a PIN in place of the user's earlier one."""
-        self._pins[pin.user_id] = pin
+        self._rows.pins[pin.user_id] = pin
 
     def try_pin(self, user_id: str, now: float) -> UploadPin | None:
         """Spend one try of the user's PIN, used or not, and return it; None if none is open."""
-        pin = self._pins.get(user_id)
+        pin = self._rows.pins.get(user_id)
         if pin is None or pin.tries_left < 1 or now >= pin.expiry:
             return None
-        spent = self._pins[user_id] = replace(pin, tries_left=pin.tries_left - 1)
+        spent = self._rows.pins[user_id] = replace(pin, tries_left=pin.tries_left - 1)
         return spent
 
     def use_pin(self, pin: UploadPin, attempt: bytes) -> bool:
         """Mark the PIN as used by ``attempt``; False if it was used or replaced meanwhile."""
-        current = self._pins.get(pin.user_id)
+        current = self._rows.pins.get(pin.user_id)
         if current is None or current.used or current.digest != pin.digest:
             return False
-        self._pins[pin.user_id] = replace(current, used=True, attempt=attempt)
+        self._rows.pins[pin.user_id] = replace(current, used=True, attempt=attempt)
         return True
 
     def drop_pins(self, now: float) -> int:
         """Forget PINs that can't be used any more; return how many went."""
         old = [
             pin.user_id
-            for pin in self._pins.values()
+            for pin in self._rows.pins.values()
             if (pin.used and not pin.attempt) or pin.tries_left < 1 or pin.expiry <= now
         ]
         for user_id in old:
-            del self._pins[user_id]
+            del self._rows.pins[user_id]
         return len(old)
 
     # --- uploads (intake.UploadStore) ---
 
     def add_upload(self, upload: SealedUpload) -> bool:
         """Keep an upload; False if one with the same token is there or was."""
-        if upload.token_id in self._tokens:
+        if upload.token_id in self._rows.tokens:
             return False
-        self._tokens[upload.token_id] = upload.received_at
-        self._uploads[upload.token_id] = upload
+        self._rows.tokens[upload.token_id] = upload.received_at
+        self._rows.uploads[upload.token_id] = upload
         return True
 
     def uploads(self, case_id: str) -> Sequence[SealedUpload]:
         """Return a case's uploads in the order in which they came."""
-        found = [one for one in self._uploads.values() if one.case_id == case_id]
+        found = [one for one in self._rows.uploads.values() if one.case_id == case_id]
         return sorted(found, key=lambda one: (one.received_at, one.token_id))
 
     def upload_ids(self, case_id: str) -> Sequence[tuple[str, float]]:
@@ -193,37 +193,37 @@ class MemoryStore:
 
     def all_upload_ids(self) -> Sequence[tuple[str, str]]:
         """Return case id and token id of every upload, sorted."""
-        return sorted((one.case_id, one.token_id) for one in self._uploads.values())
+        return sorted((one.case_id, one.token_id) for one in self._rows.uploads.values())
 
     def drop_uploads(self, before: float) -> int:
         """Forget uploads received before that time; return how many went."""
-        old = [one.token_id for one in self._uploads.values() if one.received_at < before]
+        old = [one.token_id for one in self._rows.uploads.values() if one.received_at < before]
         for token_id in old:
-            del self._uploads[token_id]
+            del self._rows.uploads[token_id]
         return len(old)
 
     def drop_tokens(self, before: float) -> int:
         """Forget the ids of upload tokens used before that time; return how many went."""
-        old = [token_id for token_id, used in self._tokens.items() if used < before]
+        old = [token_id for token_id, used in self._rows.tokens.items() if used < before]
         for token_id in old:
-            del self._tokens[token_id]
+            del self._rows.tokens[token_id]
         return len(old)
 
     # --- contact lists (contact_lists.ListStore) ---
 
     def put_contact_list(self, found: ContactList) -> None:
         """Keep a list in place of the one of the same case and basis."""
-        self._lists[found.case_id, found.basis] = found
+        self._rows.lists[found.case_id, found.basis] = found
 
     def contact_list(self, case_id: str, basis: str) -> ContactList | None:
         """Return a list."""
-        return self._lists.get((case_id, basis))
+        return self._rows.lists.get((case_id, basis))
 
     def drop_contact_lists(self, before: float) -> int:
         """Forget contact lists of days that ended before that time; return how many went."""
-        old = [key for key, one in self._lists.items() if one.day < utc_day(before)]
+        old = [key for key, one in self._rows.lists.items() if one.day < utc_day(before)]
         for key in old:
-            del self._lists[key]
+            del self._rows.lists[key]
         return len(old)
 
     # --- counts and notes (limits.LimitStore, retention.AgeingStore) ---
@@ -231,8 +231,8 @@ class MemoryStore:
     def count_up(self, name: str, subject: bytes, window_s: int) -> int:
         """Add one to the count of a window (named by its start) and return it."""
         key = (name, subject, window_s)
-        self._counts[key] = self._counts.get(key, 0) + 1
-        return self._counts[key]
+        self._rows.counts[key] = self._rows.counts.get(key, 0) + 1
+        return self._rows.counts[key]
 
     def count_up_each(
         self, name: str, windows: Mapping[bytes, int], over: int
@@ -243,39 +243,39 @@ class MemoryStore:
 
     def counted(self, name: str, subject: bytes, window_s: int) -> int:
         """Return the count of a window."""
-        return self._counts.get((name, subject, window_s), 0)
+        return self._rows.counts.get((name, subject, window_s), 0)
 
     def drop_counts(self, before: float) -> int:
         """Forget windows that began before that time; return how many went."""
-        old = [key for key in self._counts if key[2] < before]
+        old = [key for key in self._rows.counts if key[2] < before]
         for key in old:
-            del self._counts[key]
+            del self._rows.counts[key]
         return len(old)
 
     def note(self, name: str, value: str) -> None:
         """Write down a value under a name."""
-        self._notes[name] = value
+        self._rows.noted[name] = value
 
     def noted(self, name: str) -> str | None:
         """Return the value that was written down last under a name."""
-        return self._notes.get(name)
+        return self._rows.noted.get(name)
 
     # --- the audit log (audit.AuditStore) ---
 
     def last_audit(self) -> tuple[int, bytes]:
         """Return number and digest of the newest entry, (0, START) if there is none."""
-        if not self._audit:
+        if not self._rows.audit:
             return 0, START
-        entry, digest = self._audit[-1]
+        entry, digest = self._rows.audit[-1]
         return entry.number, digest
 
     def add_audit(self, entry: AuditEntry) -> None:
         """Append an entry."""
-        self._audit.append((entry, entry.digest))
+        self._rows.audit.append((entry, entry.digest))
 
     def audit(self, after: int = 0, limit: int | None = None) -> Iterable[tuple[AuditEntry, bytes]]:
         """Return entries with a number beyond ``after``, and the digests they were kept with."""
-        found = [one for one in self._audit if one[0].number > after]
+        found = [one for one in self._rows.audit if one[0].number > after]
         return found if limit is None else found[:limit]
 
     # --- counts of everything (statistics.CountedStore) ---
@@ -283,22 +283,22 @@ class MemoryStore:
     def counts(self, now: float) -> Counts:
         """Return how much of everything is kept at ``now``."""
         return Counts(
-            users=len(self._users),
-            operators=len(self._operators),
-            cases=len(self._cases),
+            users=len(self._rows.users),
+            operators=len(self._rows.operators),
+            cases=len(self._rows.cases),
             open_pins=sum(
                 not one.used and one.tries_left > 0 and one.expiry > now
-                for one in self._pins.values()
+                for one in self._rows.pins.values()
             ),
-            uploads=len(self._uploads),
-            sealed_bytes=sum(len(one.sealed) for one in self._uploads.values()),
-            contact_lists=len(self._lists),
-            contacts=sum(len(one.contacts) for one in self._lists.values()),
-            audit_entries=len(self._audit),
-            pin_failures=sum(one.act == "pin.refused" for one, _ in self._audit),
+            uploads=len(self._rows.uploads),
+            sealed_bytes=sum(len(one.sealed) for one in self._rows.uploads.values()),
+            contact_lists=len(self._rows.lists),
+            contacts=sum(len(one.contacts) for one in self._rows.lists.values()),
+            audit_entries=len(self._rows.audit),
+            pin_failures=sum(one.act == "pin.refused" for one, _ in self._rows.audit),
             batches=sum(
                 count
-                for (name, _, window), count in self._counts.items()
+                for (name, _, window), count in self._rows.counts.items()
                 if name == BATCHES.name and 0 <= utc_day(now) - utc_day(window) <= 1
             ),
         )
