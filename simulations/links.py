@@ -280,6 +280,7 @@ class Links:
         peer = link.peer
         self._note(phone, now, peer, self._last_shown(peer, now), link.rssi_dbm, as_central=True)
         if not self._has_token(phone, now):  # nothing to say
+            self._rest_until[phone, link.name] = now + self._blacklist_s[self._system[phone]]
             self.at(self._hung_up_at(phone, peer, now), self._dropped, phone)
             return
         moment = self._draws.moment(phone, peer, now - self._begin_s)

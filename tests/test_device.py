@@ -251,6 +251,31 @@ def test_without_a_token_it_reads_but_does_not_write(entropy: Entropy) -> None:
     assert len(one.log) == 1
 
 
+def test_without_a_token_a_peer_is_read_once_and_rests(entropy: Entropy) -> None:
+    one = Phone(entropy, with_batch=False)
+    value = encode_read(Said("T" * 84, "iPhone 8", "SG_OTC"))
+    links = []
+    for second in range(200):  # the peer is heard every second, a link takes no time
+        now = NOW + second
+        for action in one.do(Heard(PEER, -61), now):
+            links.append(second)
+            assert action == Connect(PEER)
+            assert one.do(Connected(PEER), now) == (ReadPayload(PEER),)
+            assert one.do(PayloadRead(PEER, value), now) == (Disconnect(PEER),)
+            assert one.do(Disconnected(PEER), now) == ()
+    assert links == [0, 100]
+    assert len(one.log) == len(links)
+
+
+def test_without_a_token_a_peer_that_could_not_be_read_is_tried_again(entropy: Entropy) -> None:
+    one = Phone(entropy, with_batch=False)
+    one.do(Heard(PEER, -61), NOW)
+    one.do(Connected(PEER), NOW)
+    assert one.do(PayloadRead(PEER, None), NOW) == (Disconnect(PEER),)
+    assert one.do(Disconnected(PEER), NOW) == ()
+    assert one.do(Heard(PEER, -61), NOW + 1) == (Connect(PEER),)
+
+
 def test_a_batch_is_renewed_before_it_ends(entropy: Entropy) -> None:
     one = Phone(entropy)
     for time, action in one.until(NOW + 44_000):

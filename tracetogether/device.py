@@ -386,6 +386,8 @@ class Device:
             case Step.WRITE:
                 value = self._exchange.message(now, link.heard.rssi_dbm)
                 if value is None:
+                    if event is LinkEvent.VALUE_READ:
+                        self._rest(peer, now)  # there is no more to be had, and nothing to give
                     return self._linked(peer, LinkEvent.WRITE_FAILED, now)
                 return (WritePayload(peer, value),)
             case Step.HANG_UP:
