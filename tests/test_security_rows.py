@@ -125,7 +125,7 @@ def test_row_09_a_tempid_in_more_logs_than_there_can_be_people_near_is_an_alert(
     assert (alert.by, alert.details) == ("clock", {"tempids": 1})
     assert row.peer not in repr(alert)
     world.authority.purge(NOON + 23 * SECONDS_PER_DAY, clock_is_right=True)
-    assert not [key for key in vars(world.store)["_counts"] if key[0] == "hearers"]
+    assert not [key for key in world.store._rows.counts if key[0] == "hearers"]
 
 
 @pytest.mark.parametrize("extra", [0, 1])

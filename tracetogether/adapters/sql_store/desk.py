@@ -7,11 +7,10 @@ from typing import Any, Final
 
 import sqlalchemy as sa
 
-from tracetogether.adapters.sql_store.databases import Database
 from tracetogether.adapters.sql_store.desk_counts import dashboard_of
 from tracetogether.adapters.sql_store.desk_tables import FOLLOWED, NOTES, OUTCOMES
+from tracetogether.adapters.sql_store.rows import Rows
 from tracetogether.adapters.sql_store.tables import CASES, UPLOADS
-from tracetogether.adapters.sql_store.transactions import Transactions
 from tracetogether.authority.cases.casework import (
     Case,
     CasePage,
@@ -57,12 +56,8 @@ def is_due(day: int) -> sa.ColumnElement[bool]:
     )
 
 
-class SqlDesk:
+class SqlDesk(Rows):
     """The desk's part of the store; it shares the store's transactions."""
-
-    def __init__(self, database: Database, transactions: Transactions) -> None:
-        self._database = database
-        self._transactions = transactions
 
     # --- cases (casework.CaseDeskStore) ---
 
@@ -240,13 +235,13 @@ class SqlDesk:
 
     def drop_tagged(self, tags: Sequence[bytes]) -> int:
         """Forget contacts that bear one of ``tags``, and notes on them; return how many went."""
-        return sum(self._drop(FOLLOWED.c.tag.in_(some)) for some in _parts(tags))
+        return sum(self._drop_contacts(FOLLOWED.c.tag.in_(some)) for some in _parts(tags))
 
     def drop_contacts(self, before_day: int) -> int:
         """Forget contacts of days before that one; return how many went."""
-        return self._drop(FOLLOWED.c.day < before_day)
+        return self._drop_contacts(FOLLOWED.c.day < before_day)
 
-    def _drop(self, which: sa.ColumnElement[bool]) -> int:
+    def _drop_contacts(self, which: sa.ColumnElement[bool]) -> int:
         gone = sa.select(FOLLOWED.c.contact_id).where(which)
         with self._transactions.writing() as connection:
             connection.execute(NOTES.delete().where(NOTES.c.contact_id.in_(gone)))

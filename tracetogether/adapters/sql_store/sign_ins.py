@@ -2,18 +2,13 @@
 
 import sqlalchemy as sa
 
-from tracetogether.adapters.sql_store.databases import Database
+from tracetogether.adapters.sql_store.rows import Rows
 from tracetogether.adapters.sql_store.sign_in_tables import PASSWORDS, SESSIONS
-from tracetogether.adapters.sql_store.transactions import Transactions
 from tracetogether.authority.access.sign_in import KeptPassword, Session
 
 
-class SqlSignIns:
+class SqlSignIns(Rows):
     """A ``sign_in.SignInStore``; what it writes joins the store's transactions."""
-
-    def __init__(self, database: Database, transactions: Transactions) -> None:
-        self._database = database
-        self._transactions = transactions
 
     def put_password(self, kept: KeptPassword) -> None:
         """Write down a password in place of the operator's earlier one."""
@@ -85,10 +80,6 @@ class SqlSignIns:
         return self._gone(
             sa.or_(SESSIONS.c.begun_at_s < begun_before, SESSIONS.c.seen_at_s < seen_before)
         )
-
-    def _changed(self, change: sa.Update) -> bool:
-        with self._transactions.writing() as connection:
-            return connection.execute(change).rowcount == 1
 
     def _gone(self, which: sa.ColumnElement[bool]) -> int:
         with self._transactions.writing() as connection:
