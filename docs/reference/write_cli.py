@@ -25,10 +25,12 @@ def page() -> str:
 def commands(group: click.Group, path: str = "tracetogether") -> list[tuple[str, click.Command]]:
     """Return all commands below ``group`` with their words, in order."""
     found: list[tuple[str, click.Command]] = []
-    for word, command in sorted(group.commands.items()):
+    context = click.Context(group)
+    for word in sorted(group.list_commands(context)):
+        command = group.get_command(context, word)
         if isinstance(command, click.Group):
             found += commands(command, f"{path} {word}")
-        else:
+        elif command is not None:
             found.append((f"{path} {word}", command))
     return found
 

@@ -1,36 +1,54 @@
 """The command `tracetogether`."""
 
 import sys
+from importlib import import_module
 from typing import Final
 
 import click
 
 from tracetogether import __version__
-from tracetogether.cli.authority import authority
-from tracetogether.cli.calibrate import calibrate
 from tracetogether.cli.console import err
-from tracetogether.cli.demo import demo
-from tracetogether.cli.estimate import estimate
-from tracetogether.cli.evaluate import evaluate
-from tracetogether.cli.node import node
-from tracetogether.cli.simulate import simulate
-from tracetogether.cli.upload import upload
 from tracetogether.errors import TraceTogetherError
 
-_COMMANDS: Final = (demo, estimate, evaluate, calibrate, simulate, authority, node, upload)
+_COMMANDS: Final = (
+    "authority",
+    "calibrate",
+    "demo",
+    "estimate",
+    "evaluate",
+    "node",
+    "simulate",
+    "upload",
+)
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+class _Commands(click.Group):
+    """Commands by name, each in the module of its name; imported when it is asked for.
+
+    Whoever opens a case need not wait for what fits models and draws pictures.
+    """
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the names, sorted."""
+        del ctx
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Return a command, or None if there is none of that name."""
+        del ctx
+        if cmd_name not in _COMMANDS:
+            return None
+        command: click.Command = getattr(import_module(f"{__name__}.{cmd_name}"), cmd_name)
+        return command
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="tracetogether")
 def cli() -> None:
     """Bluetooth proximity contact tracing: nearness from signal, contact logs, uploads, crowds.
 
     Start with `tracetogether demo`: the whole chain in one minute.
     """
-
-
-for _command in _COMMANDS:
-    cli.add_command(_command)
 
 
 def main() -> None:

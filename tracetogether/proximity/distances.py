@@ -9,7 +9,6 @@ usual, by how much of what varies is distance.
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.signal import lfilter
 
 from tracetogether.proximity.detection import (
     hearing_of_both_logs,
@@ -150,6 +149,9 @@ def _spread_over_time(values: Floats, minutes: float) -> Floats:
     """Return the sum over each row of its values, weighted by exp(-distance / minutes)."""
     if not values.size:
         return values
+    # Imported here: it takes longer than most commands.
+    from scipy.signal import lfilter  # noqa: PLC0415
+
     decay = [1.0, -np.exp(-1 / minutes)]
     ahead = lfilter([1.0], decay, values, axis=1)
     behind = lfilter([1.0], decay, values[:, ::-1], axis=1)[:, ::-1]

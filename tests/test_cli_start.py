@@ -1,0 +1,37 @@
+"""The command starts without what it does not need, and knows all that it can do."""
+
+import subprocess
+import sys
+
+import click
+from click.testing import CliRunner
+
+from tracetogether.cli import cli
+
+SLOW = ("scipy.signal", "scipy.stats", "scipy.optimize", "matplotlib", "simulations", "uvicorn")
+
+
+def test_an_authoritys_commands_start_without_what_fits_models_and_draws() -> None:
+    asked = (
+        "from tracetogether.cli import main; import sys; sys.argv[1:] = ['authority', 'case', '-h']"
+    )
+    told = f"print([one for one in {SLOW!r} if one in sys.modules], file=sys.stderr)"
+    script = f"{asked}\ntry:\n    main()\nfinally:\n    {told}"
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    )
+    assert "Open cases" in done.stdout
+    assert done.stderr.strip() == "[]"
+
+
+def test_every_command_is_listed_and_an_unknown_one_told() -> None:
+    context = click.Context(cli)
+    listed = cli.list_commands(context)
+    assert listed == sorted(listed)
+    for name in listed:
+        command = cli.get_command(context, name)
+        assert command is not None
+        assert command.name == name
+    answer = CliRunner().invoke(cli, ["trace"])
+    assert answer.exit_code == 2
+    assert "No such command 'trace'" in answer.output
