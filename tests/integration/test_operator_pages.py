@@ -93,7 +93,7 @@ def test_row_19_every_page_against_every_role(
             assert status in {200, 303, 400, 404, 409}, (role, visitor.text())
         else:
             assert status == 403, role
-            assert "your roles do not allow this" in visitor.text()
+            assert "Your roles do not allow this" in visitor.text()
             assert (entry.act, entry.by, entry.details) == (
                 "page.refused",
                 role.value,
@@ -276,6 +276,10 @@ def said_in_templates() -> set[str]:
     for file in Path(str(folder)).glob("*.py"):
         text = re.sub(r'"\s*\n\s*"', "", file.read_text("utf-8"))
         found |= set(re.findall(r'\bsay\(\s*"([^"]*)"', text))
+        found |= set(re.findall(r'\brefused\(\s*visit,\s*\d+,\s*"([^"]*)"', text))
+        found |= set(
+            re.findall(r'^_[A-Z_]+: Final = \(?\s*"([A-Z][^"]* [^"]*)"', text, re.MULTILINE)
+        )
         found |= (
             set(re.findall(r': "([A-Z][^"]*\.)",', text)) if file.name == "exports.py" else set()
         )

@@ -117,7 +117,7 @@ def from_a_case_to_contacts(page: Page, pages: Pages) -> str:
         case_id = page.url.rpartition("/")[2]
         press(page, page.get_by_role("link", name="Cases").first)
         press(page, page.get_by_role("link", name=case_id))
-        press(page, page.get_by_role("button", name="Issue an upload PIN"))
+        press(page, page.get_by_role("button", name="Issue a PIN to read out"))
         pin = page.locator(".pin").inner_text().replace(" ", "")
         assert re.fullmatch(r"\d{8}", pin)
         start, authority = pages.clock.now - 86_400, pages.world.authority
@@ -154,7 +154,8 @@ def reveal_somebody(page: Page, near: str) -> None:
     press(page, page.get_by_role("button", name="Keep, sealed"))
     assert "5550 0100" not in page.content()
     press(page, page.get_by_role("button", name="Reveal"))
-    expect(page.get_by_text("say why the person is to be known")).to_be_visible()
+    expect(page.locator("#reason-wrong")).to_contain_text("Say why the person is to be known")
+    expect(page.get_by_label("Reason")).to_be_focused()
     page.goto(contact)
     page.get_by_label("Reason").fill("call for testing")
     press(page, page.get_by_role("button", name="Reveal"))

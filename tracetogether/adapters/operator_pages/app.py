@@ -18,7 +18,7 @@ from tracetogether.adapters.operator_pages import (
     signing,
 )
 from tracetogether.adapters.operator_pages.credentials import Argon2, Totp
-from tracetogether.adapters.operator_pages.doors import Desk, Door
+from tracetogether.adapters.operator_pages.doors import NOWHERE, Desk, Door
 from tracetogether.adapters.operator_pages.rendering import environment
 from tracetogether.authority.access.sign_in import Hashing, SignIn
 from tracetogether.authority.service import Authority
@@ -58,7 +58,10 @@ def create_pages(
         name=name,
     )
     routes = [door.route(desk) for door in ALL_DOORS]
-    return Starlette(routes=[*routes, *(_file(one) for one in _KINDS)])
+    shown = {door.path for door in ALL_DOORS if door.method == "GET"}
+    back = [door.way_back() for door in ALL_DOORS if door.path not in shown]
+    files = [_file(one) for one in _KINDS]
+    return Starlette(routes=[*routes, *back, *files, NOWHERE.route(desk)])
 
 
 def sign_in_for(authority: Authority, hashing: Hashing | None = None) -> SignIn:

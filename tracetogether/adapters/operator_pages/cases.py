@@ -1,7 +1,8 @@
 """The list of cases, one case with its fourteen days, and what is done with it."""
 
+from collections.abc import Mapping
 from datetime import date as Date  # noqa: N812 - `date` is a field's name here
-from typing import Any
+from typing import Any, Final
 
 from starlette.responses import Response
 
@@ -19,9 +20,10 @@ from tracetogether.authority.cases.casework import Case, CaseQuery, CaseState, d
 from tracetogether.authority.cases.followed import ContactQuery
 from tracetogether.authority.contacts.lines import Contact, pseudonym
 from tracetogether.authority.desk.views import Followed
+from tracetogether.authority.intake.pins import PinLifetime
 from tracetogether.authority.tracing.one_case import POLICIES, policy_named
-from tracetogether.errors import ConflictError, NotFoundError
-from tracetogether.parameters import RETENTION, UPLOAD_PIN_LIFETIME_S
+from tracetogether.errors import ConflictError, NotFoundError, TraceTogetherError
+from tracetogether.parameters import RETENTION
 
 _CASES_A_PAGE = 25
 _LINES_A_PAGE = 15
@@ -115,12 +117,18 @@ def show_case(visit: Visit) -> Response:
 def issue_pin(visit: Visit) -> Response:
     """Issue an upload PIN and show it, this once."""
     case = case_to_show(visit)
-    pin = visit.authority.pins.issue(case, visit.now, by=visit.caller)
+    try:
+        lifetime = PinLifetime(visit.form.get("lifetime", ""))
+    except ValueError:
+        msg = "choose how the PIN gets to the person"
+        raise ConflictError(msg) from None
+    pin = visit.authority.pins.issue(case, visit.now, lifetime=lifetime, by=visit.caller)
     return visit.page(
         "pin.html",
         case=case,
         pin=f"{pin[:4]} {pin[4:]}",
-        expires_at=visit.now + UPLOAD_PIN_LIFETIME_S,
+        expires_at=visit.now + lifetime.seconds,
+        read_out=lifetime is PinLifetime.SHORT,
     )
 
 
@@ -226,14 +234,18 @@ def contact_named(visit: Visit, case: Case, name: str) -> Contact | None:
     return next((one for one in found if one.pseudonym == name), None)
 
 
+INTO: Final[Mapping[type[TraceTogetherError], str]] = {NotFoundError: "into", ConflictError: "into"}
+"""Two that can't be merged: the field that names the other one is wrong."""
 DOORS = (
     Door("GET", "/cases", list_cases),
-    Door("POST", "/cases", open_case),
+    Door(
+        "POST", "/cases", open_case, list_cases, {NotFoundError: "user_id", ConflictError: "date"}
+    ),
     Door("GET", "/cases/{case_id}", show_case),
     Door("GET", "/cases/{case_id}/graph", show_graph),
-    Door("POST", "/cases/{case_id}/pin", issue_pin),
-    Door("POST", "/cases/{case_id}/assign", assign),
-    Door("POST", "/cases/{case_id}/state", change_state),
-    Door("POST", "/cases/{case_id}/notes", add_note),
-    Door("POST", "/cases/{case_id}/merge", merge),
+    Door("POST", "/cases/{case_id}/pin", issue_pin, show_case),
+    Door("POST", "/cases/{case_id}/assign", assign, show_case, {NotFoundError: "operator"}),
+    Door("POST", "/cases/{case_id}/state", change_state, show_case),
+    Door("POST", "/cases/{case_id}/notes", add_note, show_case, {ConflictError: "text"}),
+    Door("POST", "/cases/{case_id}/merge", merge, show_case, INTO),
 )

@@ -3,12 +3,15 @@
 from collections.abc import Mapping
 from typing import Final
 
+from tracetogether.adapters.operator_pages.chinese_refusals import CHINESE_REFUSALS
+
 CHINESE: Final[Mapping[str, str]] = {
+    **CHINESE_REFUSALS,
     # --- every page ---
     "All times are UTC.": "所有时间均为世界协调时（UTC）。",
     "Pages": "页面",
     "Skip to the content": "跳到正文",
-    "Sign out": "退出",
+    "Sign out": "退出登录",
     "Overview": "总览",
     "Cases": "病例",
     "Follow-up": "随访",
@@ -22,8 +25,10 @@ CHINESE: Final[Mapping[str, str]] = {
     # --- signing in ---
     "Sign in": "登录",
     "The tracers’ desk of {authority}": "{authority} 追踪工作台",
-    "Name": "姓名",
+    "User name": "用户名",
     "Password": "密码",
+    "Not the operator token: that is for programs. Who has no password yet gets one from whoever "
+    "runs this server.": "不是操作员令牌（token），令牌供程序使用。尚无密码者请联系服务器管理员。",
     "Code": "验证码",
     "Six digits from your app. Leave it empty the first time.": (
         "验证器应用显示的六位数字。首次登录请留空。"
@@ -38,53 +43,6 @@ CHINESE: Final[Mapping[str, str]] = {
     "or type the secret:": "或手动输入密钥：",
     "2. The code that the app shows now": "2. 应用当前显示的验证码",
     "Go on": "继续",
-    # --- refusals ---
-    "Signed out": "已退出",
-    "Not allowed": "不允许",
-    "Not found": "未找到",
-    "This does not fit": "与现状不符",
-    "Too large": "内容过大",
-    "Too many tries": "尝试次数过多",
-    "Not available now": "暂时不可用",
-    "This did not work": "未能完成",
-    "To the overview": "回到总览",
-    "your roles do not allow this": "您的角色不允许此操作",
-    "you are signed out: sign in and do it again": "您已退出：请登录后重试",
-    "this form is too large": "表单内容过大",
-    "this form is not of your session: open the page again. If that does not help, your browser "
-    "keeps no cookies here: use https, or this machine itself": (
-        "此表单不属于您的会话：请重新打开页面。若仍不行，说明浏览器没有保存 Cookie："
-        "请使用 https，或在本机打开"
-    ),
-    "name, password or code is wrong, or the code was used: wait for the next code": (
-        "姓名、密码或验证码有误，或验证码已用过：请等待下一个验证码"
-    ),
-    "this is not the code of now: compare the clocks of the two devices": (
-        "这不是当前的验证码：请核对两台设备的时间"
-    ),
-    "the service can't read or write its store or keys now; try again later": (
-        "服务暂时无法读写数据或密钥，请稍后再试"
-    ),
-    "say why the person is to be known: the reason goes into the audit log": (
-        "请说明需要知道此人身份的理由：理由会写入审计日志"
-    ),
-    "there is no such user: check the id on the phone": "没有此用户：请核对手机上的编号",
-    "there is no such case: `authority case list` shows those there are": "没有此病例",
-    "there is no such case among those that you were given": "在分配给您的病例中没有此病例",
-    "there is no such contact among those of your cases": "在您的病例中没有此接触者",
-    "the case's date lies in the future: give the day of diagnosis": (
-        "病例日期在未来：请填写确诊日期"
-    ),
-    "the case's date lies more than 21 days back: no phone's log reaches it": (
-        "病例日期早于 21 天前：手机记录已不可及"
-    ),
-    "a date is written like 2020-05-04": "日期格式如 2020-05-04",
-    "choose what the call found": "请选择通话结果",
-    "the day has not come: write down calls that were made": "这一天尚未到来：只记录已拨打的电话",
-    "two contacts of one case are merged: name another one of the same case": (
-        "只能合并同一病例的两名接触者：请填写同一病例中的另一名"
-    ),
-    "a case is not merged into itself: name another one": "病例不能并入自身：请填写另一病例",
     # --- the overview ---
     "What your roles open stands in the bar above.": "您的角色可使用的页面见上方导航栏。",
     "All cases.": "全部病例。",
@@ -100,8 +58,8 @@ CHINESE: Final[Mapping[str, str]] = {
     "Audit entries": "审计条目",
     "Contacts to call, by priority": "待联系的接触者（按优先级）",
     "Contacts by state": "接触者（按状态）",
-    "Cases opened on each day": "每日新开病例",
-    "Cases opened, last 14 days": "近 14 天新开病例",
+    "Cases opened on each day": "每日新增病例",
+    "Cases opened, last 14 days": "近 14 天新增病例",
     "Contacts found, and first reached, on each day": "每日发现与首次联系到的接触者",
     "Contacts found and first reached, last 14 days": "近 14 天发现与首次联系到的接触者",
     "found": "发现",
@@ -119,12 +77,12 @@ CHINESE: Final[Mapping[str, str]] = {
     "Contacts lost": "失访的接触者",
     "The figures of the last 14 days as a table": "近 14 天数据表",
     "Day": "日期",
-    "Cases opened": "新开病例",
+    "Cases opened": "新增病例",
     "Contacts found": "发现接触者",
     "First reached": "首次联系到",
     # --- cases ---
     "{count} cases, the newest first": "共 {count} 个病例，最新在前",
-    "Open a case": "新开病例",
+    "Open a case": "登记病例",
     "User id, as the person’s phone shows it": "用户编号（见本人手机）",
     "Day of diagnosis or first symptoms": "确诊或首发症状日期",
     "Today if the day is left out. Contacts are counted from 14 days before it.": (
@@ -136,16 +94,16 @@ CHINESE: Final[Mapping[str, str]] = {
     "Search": "搜索",
     "Case": "病例",
     "Date": "日期",
-    "Opened": "开立时间",
+    "Opened": "登记时间",
     "Given to": "负责人",
-    "Logs": "记录",
+    "Logs": "上传份数",
     "Contacts": "接触者",
     "To call": "待联系",
     "Followed": "随访中",
     "Lost": "失访",
     "Due today": "今日待拨",
     "No case here. A case is opened with the user id that the person’s phone shows.": (
-        "没有病例。请用本人手机上显示的用户编号新开病例。"
+        "没有病例。请用本人手机上显示的用户编号登记病例。"
     ),
     "open": "待追踪",
     "tracing": "追踪中",
@@ -153,10 +111,11 @@ CHINESE: Final[Mapping[str, str]] = {
     "merged": "已合并",
     # --- one case ---
     "Case {case}": "病例 {case}",
-    "Date {date}; person {person}; opened {opened}": "日期 {date}；代号 {person}；开立 {opened}",
+    "Date {date}; person {person}; opened {opened}": "日期 {date}；代号 {person}；登记于 {opened}",
     "given to {name}": "负责人 {name}",
     "merged into": "已并入",
-    "Issue an upload PIN": "生成上传码",
+    "Issue a PIN to read out (15 min)": "生成上传码：电话告知（15 分钟）",
+    "Issue a PIN to send (24 h)": "生成上传码：短信或信函（24 小时）",
     "Timeline": "时间线",
     "Contact graph": "接触关系图",
     "Close": "结案",
@@ -180,7 +139,7 @@ CHINESE: Final[Mapping[str, str]] = {
     "Contacts, the most likely first": "接触者（可能性最高者在前）",
     "Person": "代号",
     "Priority": "优先级",
-    "Close contact": "密切接触",
+    "Close contact": "密切接触的可能性",
     "Minutes near": "近距离分钟数",
     "Busiest 24 h": "最密集 24 小时",
     "Nearest, m": "最近距离（米）",
@@ -217,8 +176,10 @@ CHINESE: Final[Mapping[str, str]] = {
     "Id of the case that stays": "保留的病例编号",
     "Merge": "合并",
     "Upload PIN": "上传码",
-    "Read it out. It works once, on this person’s phone alone, until {time}. After five wrong "
-    "numbers it is void.": "请读给本人。只能在其手机上使用一次，有效期至 {time}。输错五次即作废。",
+    "Read it out now, on the telephone.": "请立即在电话中读给本人。",
+    "Send it to the person, as a message or a letter.": "请以短信或信函发送给本人。",
+    "It works once, on this person’s phone alone, until {time}. After five wrong numbers it is "
+    "void.": "只能在其手机上使用一次，有效期至 {time}。输错五次即作废。",
     "It is shown only now and kept nowhere. A new one replaces it.": (
         "仅此一次显示，任何地方都不保存。新码会取代它。"
     ),
@@ -234,10 +195,10 @@ CHINESE: Final[Mapping[str, str]] = {
     "Own cases": "本人病例",
     "No contacts yet.": "尚无接触者。",
     # --- contacts and calls ---
-    "Calls for today": "今日电话",
+    "Calls for today": "今日随访电话",
     "{count} to call on {day}, the most urgent first": "{day} 待拨 {count} 人，最紧急者在前",
     "Why": "原因",
-    "Missed": "未接天数",
+    "Missed": "连续未联系上（天）",
     "Until": "随访至",
     "Today’s call": "今日通话",
     "What the call to {person} found": "与 {person} 的通话结果",
@@ -254,7 +215,7 @@ CHINESE: Final[Mapping[str, str]] = {
     "told": "已告知",
     "in follow-up": "随访中",
     "lost": "失访",
-    "completed": "随访结束",
+    "completed": "完成随访",
     "became a case": "已转为病例",
     "no symptoms": "无症状",
     "symptoms": "有症状",
@@ -289,27 +250,28 @@ CHINESE: Final[Mapping[str, str]] = {
     "What it found": "结果",
     "Who it is": "身份",
     "The name is shown only for a reason, which stands in the audit log with your name. Name "
-    "nobody in it.": "查看身份须说明理由，理由与您的姓名会写入审计日志。理由中请勿写任何人名。",
+    "nobody in it.": "查看身份须说明理由，理由与您的用户名会写入审计日志。理由中请勿写任何人名。",
     "Reason": "理由",
     "Reveal": "查看身份",
     "Write down name and telephone number": "登记姓名和电话",
+    "Name": "姓名",
     "Telephone": "电话",
     "Keep, sealed": "加密保存",
     "Something else": "其他操作",
-    "Tested positive: open a case": "检测阳性：新开病例",
+    "Tested positive: open a case": "检测阳性：登记为病例",
     "Same person as contact": "与另一接触者为同一人",
     "The id at the end of the other contact’s address; this one’s is {id}.": (
         "填写另一接触者网址末尾的编号；本人的编号为 {id}。"
     ),
     "User id": "用户编号",
     "Shown only now. The audit log has your name and the reason.": (
-        "仅此一次显示。审计日志已记录您的姓名和理由。"
+        "仅此一次显示。审计日志已记录您的用户名和理由。"
     ),
     "Back to the contact": "回到接触者",
     # --- exports ---
     "The contacts of all cases as a file, without names. Every export stands in the audit log "
     "with your name.": (
-        "将全部病例的接触者导出为文件，不含姓名。每次导出都会连同您的姓名写入审计日志。"
+        "将全部病例的接触者导出为文件，不含姓名。每次导出都会连同您的用户名写入审计日志。"
     ),
     "Layout": "格式",
     "What it holds": "内容",
@@ -323,7 +285,6 @@ CHINESE: Final[Mapping[str, str]] = {
     "Columns as Go.Data imports contacts.": "Go.Data 导入接触者所用的列。",
     "A text that begins like a formula gets an apostrophe in CSV, so that no spreadsheet runs "
     "it.": "CSV 中以公式符号开头的文字会加撇号，电子表格不会执行。",
-    "choose one of the forms that are offered": "请选择所列文件格式之一",
     # --- oversight ---
     "Who did what and when. Nothing in it is ever changed, and nothing in it is a person.": (
         "何人何时做了何事。内容不可更改，也不含任何个人信息。"

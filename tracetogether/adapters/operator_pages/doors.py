@@ -1,9 +1,11 @@
 """One door for every page: session, role and form token are asked before anything else."""
 
+import logging
+import secrets
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Final
-from urllib.parse import parse_qsl, quote
+from urllib.parse import quote
 
 from jinja2 import Environment
 from starlette.concurrency import run_in_threadpool
@@ -11,6 +13,8 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import Route
 
+from tracetogether.adapters.operator_pages.advice import told_here
+from tracetogether.adapters.operator_pages.forms import Wrong, filled_in, from_here
 from tracetogether.adapters.operator_pages.rendering import BASE
 from tracetogether.adapters.operator_pages.roles import ENROLLING, OPEN, ROLES
 from tracetogether.adapters.operator_pages.words import (
@@ -22,7 +26,6 @@ from tracetogether.adapters.operator_pages.words import (
 from tracetogether.authority.access.operators import Caller, Operator
 from tracetogether.authority.access.sign_in import Session, SignIn, form_token, new_token
 from tracetogether.authority.service import Authority
-from tracetogether.crypto import equal
 from tracetogether.errors import (
     AccessDeniedError,
     ConflictError,
@@ -35,8 +38,6 @@ from tracetogether.errors import (
 
 SESSION_COOKIE: Final = "__Host-desk"  # the prefix binds it to https, this host and every path
 LANGUAGE_COOKIE: Final = "__Host-desk-language"
-FORM_TOKEN: Final = "form_token"  # noqa: S105 - a field's name
-MAX_FORM_BYTES: Final = 16_384
 _YEAR_S: Final = 365 * 86_400
 _HEADERS: Final = {
     "Content-Security-Policy": (
@@ -58,7 +59,19 @@ _STATUS: Final[Mapping[type[TraceTogetherError], int]] = {
     StoreError: 503,
     KeyRingError: 503,
 }
-_UNAVAILABLE: Final = "the service can't read or write its store or keys now; try again later"
+_UNAVAILABLE: Final = (
+    "The service can’t read or write its data or keys now. Nothing was saved; try again in some "
+    "minutes. If it stays so, tell whoever runs this server."
+)
+_FAULT: Final = (
+    "A fault of this server kept it from being done; nothing of it was saved. Try again; if it "
+    "comes again, tell whoever runs this server this reference: {reference}"
+)
+_NOTHING_HERE: Final = "There is nothing at this address: take one of the pages above, or sign in."
+_NOTE_LOST: Final = frozenset({401, 500, 503})
+_SHOWN_AGAIN: Final = frozenset({400, 404, 409, 429})
+_METHODS: Final = ("GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
+_LOG: Final = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +98,8 @@ class Visit:
         operator: who it is; None for strangers.
         session: None for strangers.
         form: what was filled in.
+        page_path: path below the base of the page that this is, or whose form was sent.
+        wrong: what was wrong with the form, if it is shown again.
     """
 
     desk: Desk
@@ -95,6 +110,8 @@ class Visit:
     operator: Operator | None
     session: Session | None
     form: Mapping[str, str]
+    page_path: str = "/"
+    wrong: Wrong | None = None
 
     @property
     def authority(self) -> Authority:
@@ -117,6 +134,15 @@ class Visit:
         """Return a text in the visit's language."""
         return translator(self.language)(text, **values)
 
+    def advice(self, message: str) -> str:
+        """Return what the page says for a message of the service, in the visit's language."""
+        text, figures = told_here(message)
+        return self.say(text, **{name: self.say(value) for name, value in figures.items()})
+
+    def typed(self, name: str, otherwise: str = "") -> str:
+        """Return what was typed into a field whose form is shown again."""
+        return self.form.get(name, otherwise) if self.wrong else otherwise
+
     def page(self, template: str, *, status: int = 200, **values: object) -> HTMLResponse:
         """Return a page."""
         # Only who is fully signed in is shown the way around.
@@ -131,8 +157,10 @@ class Visit:
             operator=self.operator,
             inside=inside,
             may=self.may,
-            path=self.request.scope.get("path", ""),
-            back=self._here(),
+            back=self.page_path,
+            section=_section(self.page_path),
+            wrong=self.wrong,
+            typed=self.typed,
             now=self.now,
             **values,
         )
@@ -148,71 +176,107 @@ class Visit:
         fits = text.isascii() and text.isdecimal() and len(text) < 12
         return int(text) if fits and int(text) <= at_most else default
 
-    def _here(self) -> str:
-        return local_path(self.request.url.path) if self.request.method == "GET" else "/"
-
 
 Answer = Callable[[Visit], Response]
 
 
 @dataclass(frozen=True, slots=True)
 class Door:
-    """A page, or what a form does: its roles are in ``roles.ROLES``."""
+    """A page, or what a form does: its roles are in ``roles.ROLES``.
+
+    Attributes:
+        method, path: what is asked for.
+        answer: what answers it.
+        form_on: the page that a form stands on, to be shown again with what was typed.
+        blames: which field an error of some kind is about.
+    """
 
     method: str
     path: str
     answer: Answer
+    form_on: Answer | None = None
+    blames: Mapping[type[TraceTogetherError], str] = field(default_factory=dict)
 
     def route(self, desk: Desk) -> Route:
         """Return the route that asks who it is, and then opens."""
 
         async def opened(request: Request) -> Response:
-            form = await _form(request) if self.method == "POST" else {}
-            answer = await run_in_threadpool(self._answered, desk, request, form)
+            form = await filled_in(request) if self.method == "POST" else {}
+            answer = await run_in_threadpool(self._safely, desk, request, form)
             answer.headers.update(_HEADERS)
             return answer
 
-        return Route(self.path, opened, methods=[self.method], name=f"{self.method} {self.path}")
+        name = f"{self.method} {self.path}"
+        methods = list(_METHODS) if self is NOWHERE else [self.method]
+        return Route(self.path, opened, methods=methods, name=name)
 
-    def _answered(self, desk: Desk, request: Request, form: Mapping[str, str] | None) -> Response:
-        now = desk.clock()
+    def way_back(self) -> Route:
+        """Return a route for who asks by GET for what a form does: to the page of the form."""
+
+        def back(request: Request) -> Response:
+            return RedirectResponse(BASE + self._page_path(request), 303, dict(_HEADERS))
+
+        return Route(self.path, back, methods=["GET"], name=f"GET {self.path}")
+
+    def _page_path(self, request: Request) -> str:
+        path = local_path(quote(request.url.path))
+        page = ("GET", self.path)
+        if self.method != "POST" or page in ROLES or page in OPEN or page in ENROLLING:
+            return path
+        return path.rpartition("/")[0] or "/"
+
+    def _safely(self, desk: Desk, request: Request, form: Mapping[str, str] | None) -> Response:
+        """Return an answer whatever goes wrong; what it was stands in the log and nowhere else."""
         shown = request.cookies.get(SESSION_COOKIE, "")
-        found = desk.sign_in.who(shown, now)
         language = language_of(
             request.cookies.get(LANGUAGE_COOKIE, ""), request.headers.get("accept-language", "")
         )
-        visit = Visit(
+        stranger = Visit(
             desk=desk,
             request=request,
-            now=now,
+            now=desk.clock(),
             language=language,
             token=shown[:128] or new_token(),
-            operator=found[0] if found else None,
-            session=found[1] if found else None,
+            operator=None,
+            session=None,
             form=form or {},
+            page_path=self._page_path(request),
         )
-        answer = self._refusal(visit, form) or self._told(visit)
+        try:
+            answer = self._answered(stranger, form, shown)
+        except TraceTogetherError as error:  # the store, before it was known who it is
+            answer = told(stranger, error)
+        except Exception:  # noqa: BLE001 - whatever it is, a page is shown, and the log has it
+            reference = secrets.token_hex(4)
+            _LOG.exception("fault %s at %s %s", reference, self.method, self.path)
+            answer = refused(stranger, 500, _FAULT, reference=reference)
         if not shown:
-            keep(answer, SESSION_COOKIE, visit.token)
+            keep(answer, SESSION_COOKIE, stranger.token)
         return answer
+
+    def _answered(self, stranger: Visit, form: Mapping[str, str] | None, shown: str) -> Response:
+        found = stranger.desk.sign_in.who(shown, stranger.now)
+        visit = replace(stranger, operator=found[0], session=found[1]) if found else stranger
+        return self._refusal(visit, form) or self._told(visit)
 
     def _refusal(self, visit: Visit, form: Mapping[str, str] | None) -> Response | None:
         """Return why this visit goes no further; None if it does."""
         key = (self.method, self.path)
         if form is None:
-            return refused(visit, 413, "this form is too large")
-        if self.method == "POST" and not _from_here(visit):
+            return refused(visit, 413, "This form is too large: a note has up to 2,000 characters.")
+        shown = visit.request.cookies.get(SESSION_COOKIE, "")
+        if self.method == "POST" and not from_here(visit.request, visit.form, shown):
             return refused(
                 visit,
                 403,
-                "this form is not of your session: open the page again. If that does not help, "
-                "your browser keeps no cookies here: use https, or this machine itself",
+                "This form is not of your session: open the page again. If that does not help, "
+                "your browser keeps no cookies here: use https, or this machine itself.",
             )
-        if key in OPEN:
+        if key in OPEN or self is NOWHERE:
             return None
         if visit.session is None or visit.operator is None:
             if self.method != "GET":
-                return refused(visit, 401, "you are signed out: sign in and do it again")
+                return refused(visit, 401, "You are signed out: sign in and do it again.")
             onward = quote(local_path(visit.request.url.path), safe="/")
             return visit.went("/sign-in" + ("" if onward == "/" else f"?next={onward}"))
         if visit.session.enrolling:
@@ -223,28 +287,82 @@ class Door:
             visit.authority.audit.record(
                 "page.refused", visit.now, by=visit.operator.name, page=f"{self.method} {self.path}"
             )
-            return refused(visit, 403, "your roles do not allow this")
+            needed = ", ".join(sorted(role.value for role in ROLES.get(key, ())))
+            return refused(
+                visit,
+                403,
+                "Your roles do not allow this: it takes one of {roles}. Ask a colleague who has "
+                "it, or whoever runs this server.",
+                roles=needed or "–",
+            )
         return None
 
     def _told(self, visit: Visit) -> Response:
         try:
             return self.answer(visit)
         except TraceTogetherError as error:
-            return told(visit, error)
+            return self._again(visit, error) or told(visit, error)
+
+    def _again(self, visit: Visit, error: TraceTogetherError) -> Response | None:
+        """Return the page with the form as it was filled in; None if there is no such page."""
+        status = _status(error)
+        if self.form_on is None or status not in _SHOWN_AGAIN:
+            return None
+        field_wrong = next(
+            (name for kind, name in self.blames.items() if isinstance(error, kind)), ""
+        )
+        wrong = Wrong(visit.advice(str(error)), field_wrong)
+        try:
+            answer = self.form_on(replace(visit, wrong=wrong))
+        except TraceTogetherError:  # the page itself is refused
+            return None
+        answer.status_code = status
+        return _patient(answer, error)
 
 
 def told(visit: Visit, error: TraceTogetherError) -> Response:
     """Return the page that says what was wrong; paths and days of the store stay here."""
-    status = next((code for kind, code in _STATUS.items() if isinstance(error, kind)), 400)
-    answer = refused(visit, status, _UNAVAILABLE if status == 503 else str(error))
+    status = _status(error)
+    why = visit.say(_UNAVAILABLE) if status == 503 else visit.advice(str(error))
+    return _patient(refused(visit, status, why), error)
+
+
+def refused(visit: Visit, status: int, why: str, **values: object) -> Response:
+    """Return a page that says no, and why, and gives a note back that would be lost."""
+    shown = visit.request.cookies.get(SESSION_COOKIE, "")
+    mine = status in _NOTE_LOST and from_here(visit.request, visit.form, shown)
+    return visit.page(
+        "refused.html",
+        status=status,
+        why=visit.say(why, **values),
+        code=status,
+        lost=visit.form.get("text", "") if mine else "",
+    )
+
+
+def nothing_here(visit: Visit) -> Response:
+    """Say that there is no such page."""
+    return refused(visit, 404, _NOTHING_HERE)
+
+
+NOWHERE: Final = Door("GET", "/{path:path}", nothing_here)
+"""What answers for all addresses that no other door is at."""
+
+
+def _status(error: TraceTogetherError) -> int:
+    return next((code for kind, code in _STATUS.items() if isinstance(error, kind)), 400)
+
+
+def _patient(answer: Response, error: TraceTogetherError) -> Response:
     if isinstance(error, RateLimitedError):
         answer.headers["Retry-After"] = str(error.retry_after_s)
     return answer
 
 
-def refused(visit: Visit, status: int, why: str) -> Response:
-    """Return a page that says no, and why."""
-    return visit.page("refused.html", status=status, why=why, code=status)
+def _section(path: str) -> str:
+    """Return which page of the bar above a page belongs to."""
+    first = "/" + path.split("/")[1]
+    return "/cases" if first == "/contacts" else first
 
 
 def keep(answer: Response, cookie: str, value: str, *, longest_s: int | None = None) -> None:
@@ -264,21 +382,3 @@ def local_path(path: str) -> str:
     inside = path.removeprefix(BASE)
     plain = inside.startswith("/") and not inside.startswith("//") and "\\" not in inside
     return inside if plain and inside.isascii() and inside.isprintable() else "/"
-
-
-async def _form(request: Request) -> Mapping[str, str] | None:
-    """Return what was filled in; None if it is too large."""
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > MAX_FORM_BYTES:
-            return None
-    pairs = parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True, max_num_fields=None)
-    return dict(pairs)
-
-
-def _from_here(visit: Visit) -> bool:
-    site = visit.request.headers.get("sec-fetch-site", "same-origin")
-    offered = visit.form.get(FORM_TOKEN, "").encode()
-    shown = visit.request.cookies.get(SESSION_COOKIE, "")
-    return bool(shown) and site == "same-origin" and equal(offered, form_token(shown).encode())

@@ -40,5 +40,5 @@ def export(visit: Visit) -> Response:
 
 DOORS = (
     Door("GET", "/exports", show_exports),
-    Door("POST", "/exports", export),
+    Door("POST", "/exports", export, show_exports),
 )

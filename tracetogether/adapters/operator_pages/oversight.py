@@ -15,7 +15,7 @@ _ENTRIES = 50
 
 def show_audit(visit: Visit) -> Response:
     """Show a page of the audit log, the newest first."""
-    return _audit(visit, "", wrong=False)
+    return _audit(visit, "", tampered=False)
 
 
 def verify_audit(visit: Visit) -> Response:
@@ -23,12 +23,12 @@ def verify_audit(visit: Visit) -> Response:
     try:
         number, digest = visit.authority.audit.verify()
     except AuditError as error:
-        return _audit(visit, str(error), wrong=True)
+        return _audit(visit, visit.advice(str(error)), tampered=True)
     said = visit.say("{count} entries, none changed.", count=f"{number:,}")
-    return _audit(visit, f"{said} {number}:{digest.hex()}", wrong=False)
+    return _audit(visit, f"{said} {number}:{digest.hex()}", tampered=False)
 
 
-def _audit(visit: Visit, said: str, *, wrong: bool) -> Response:
+def _audit(visit: Visit, said: str, *, tampered: bool) -> Response:
     newest, _ = visit.authority.store.last_audit()
     offset = visit.number("offset", 0, at_most=newest)
     after = max(newest - offset - _ENTRIES, 0)
@@ -41,7 +41,7 @@ def _audit(visit: Visit, said: str, *, wrong: bool) -> Response:
         offset=offset,
         limit=_ENTRIES,
         said=said,
-        wrong=wrong,
+        tampered=tampered,
     )
 
 

@@ -2,7 +2,7 @@
 
 from starlette.responses import Response
 
-from tracetogether.adapters.operator_pages.cases import contact_named
+from tracetogether.adapters.operator_pages.cases import INTO, contact_named
 from tracetogether.adapters.operator_pages.doors import Door, Visit
 from tracetogether.adapters.operator_pages.labels import (
     CONTACT_STATES,
@@ -153,15 +153,16 @@ def _wanted(visit: Visit) -> Followed:
     return visit.authority.desk.contact(_id(visit), by=visit.caller)
 
 
+_AT = "/contacts/{contact_id}"
 DOORS = (
     Door("GET", "/follow-up", show_calls),
-    Door("GET", "/contacts/{contact_id}", show_contact),
-    Door("POST", "/contacts/{contact_id}/outcome", record_outcome),
-    Door("POST", "/contacts/{contact_id}/reach", reach),
-    Door("POST", "/contacts/{contact_id}/call", call_anyway),
-    Door("POST", "/contacts/{contact_id}/notes", add_note),
-    Door("POST", "/contacts/{contact_id}/describe", describe),
-    Door("POST", "/contacts/{contact_id}/reveal", reveal),
-    Door("POST", "/contacts/{contact_id}/merge", merge),
-    Door("POST", "/contacts/{contact_id}/convert", convert),
+    Door("GET", _AT, show_contact),
+    Door("POST", f"{_AT}/outcome", record_outcome, show_contact, {ConflictError: "outcome"}),
+    Door("POST", f"{_AT}/reach", reach, show_contact),
+    Door("POST", f"{_AT}/call", call_anyway, show_contact),
+    Door("POST", f"{_AT}/notes", add_note, show_contact, {ConflictError: "text"}),
+    Door("POST", f"{_AT}/describe", describe, show_contact, {ConflictError: "name"}),
+    Door("POST", f"{_AT}/reveal", reveal, show_contact, {ConflictError: "reason"}),
+    Door("POST", f"{_AT}/merge", merge, show_contact, INTO),
+    Door("POST", f"{_AT}/convert", convert, show_contact),
 )

@@ -33,7 +33,7 @@ def sign_in(visit: Visit) -> Response:
         )
     except (AccessDeniedError, RateLimitedError) as error:
         status = 429 if isinstance(error, RateLimitedError) else 403
-        shown = {"onward": onward, "why": str(error), "name": name[:32]}
+        shown = {"onward": onward, "why": visit.advice(str(error)), "name": name[:32]}
         return visit.page("sign_in.html", status=status, **shown)
     answer = visit.went(onward)
     keep(answer, SESSION_COOKIE, token)
@@ -58,7 +58,7 @@ def enrol(visit: Visit) -> Response:
     try:
         token = visit.desk.sign_in.enrol(visit.token, visit.form.get("code", ""), visit.now)
     except AccessDeniedError as error:
-        return _enrolment(visit, str(error), 403)
+        return _enrolment(visit, visit.advice(str(error)), 403)
     answer = visit.went("/")
     keep(answer, SESSION_COOKIE, token)
     return answer

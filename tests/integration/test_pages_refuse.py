@@ -1,0 +1,330 @@
+"""What the operators' pages say when something does not work: what to do there, nothing lost."""
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import tracetogether.authority
+from tests.authority_world import NOON, World
+from tests.conftest import counted_entropy
+from tests.pages_world import Pages, Visitor, serving
+from tracetogether.adapters.operator_pages.advice import ADVICE, ASK, told_here
+from tracetogether.adapters.operator_pages.chinese import CHINESE
+from tracetogether.adapters.operator_pages.forms import FIELDS
+from tracetogether.authority.access.operators import ALL_ROLES, Role
+from tracetogether.authority.cases.casework import Case
+from tracetogether.errors import StoreError
+from tracetogether.parameters import (
+    SESSION_IDLE_S,
+    UPLOAD_PIN_LIFETIME_S,
+    UPLOAD_PIN_SHORT_LIFETIME_S,
+)
+
+pytestmark = pytest.mark.network
+SAID_ON_PAGES = (
+    *("access/audit", "access/limits", "access/reasons_given", "cases/casework", "cases/notes"),
+    *("desk/exports", "desk/followup", "desk/merging", "desk/views", "tracing/one_case"),
+)
+SHELL = re.compile(r"`|(?<!\w)--|tracetogether [a-z]|authority [a-z]+ ")
+
+
+@pytest.fixture(scope="module")
+def pages() -> Iterator[Pages]:
+    with serving(World.of(counted_entropy(12))) as served:
+        served.operator("all", *ALL_ROLES)
+        served.operator("tracer", Role.TRACER)
+        yield served
+
+
+@pytest.fixture(scope="module")
+def visitor(pages: Pages) -> Visitor:
+    return pages.visitor("all")
+
+
+@pytest.fixture(scope="module")
+def case(pages: Pages) -> Case:
+    """A case with one contact."""
+    world, now = pages.world, pages.clock.now
+    near, case = world.user(), world.authority.casework.open_case(world.user(), now)
+    world.take(case, world.heard(near, NOON - 3600, 45, rssi_dbm=-45), now)
+    world.authority.follow_up.refresh(case, now)
+    return case
+
+
+@pytest.fixture
+def contact(visitor: Visitor, case: Case) -> str:
+    link = re.search(r"/desk(/contacts/\w+)", visitor.get(f"/cases/{case.case_id}")[1])
+    assert link
+    return link[1]
+
+
+def in_chinese(visitor: Visitor, path: str) -> str:
+    """Return what a page says to who chose 中文."""
+    other = Visitor(visitor.url, dict(visitor.cookies), language="zh")
+    other.get(path)
+    return other.text()
+
+
+def current(visitor: Visitor) -> str:
+    """Return what the bar above marks as where one is."""
+    found = re.findall(r'href="/desk(/[a-z-]*)" aria-current="\w+"', visitor.body)
+    assert len(found) < 2
+    return found[0] if found else ""
+
+
+# --- addresses and faults ---
+
+
+@pytest.mark.parametrize("path", ["/nothing", "/cases/X/nothing", "/static/nothing.css", "/é"])
+def test_an_address_where_nothing_is(pages: Pages, visitor: Visitor, path: str) -> None:
+    for somebody in (visitor, pages.visitor()):
+        assert somebody.get(path)[0] == 404
+        assert "<html" in somebody.body
+        assert "There is nothing at this address" in somebody.text()
+        assert "此地址没有内容" in in_chinese(somebody, path)
+        assert "default-src 'none'" in somebody.headers["content-security-policy"]
+        assert current(somebody) in {"", "/cases" if path.startswith("/cases") else ""}
+    visitor.get(path)
+    assert "To the cases" in visitor.text()
+    assert visitor.post(path)[0] == 404
+
+
+def test_what_a_form_does_asked_as_a_page_leads_to_the_page_of_the_form(visitor: Visitor) -> None:
+    for asked, led in [
+        ("/cases/X/notes", "/cases/X"),
+        ("/contacts/X/reveal", "/contacts/X"),
+        ("/audit/verify", "/audit"),
+        ("/sign-out", "/"),
+        ("/language", "/"),
+    ]:
+        assert visitor.get(asked) == (303, f"/desk{led}")
+
+
+def test_a_fault_is_a_page_with_a_reference_and_what_was_written(
+    visitor: Visitor, case: Case, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def broken(*_: object, **__: object) -> None:
+        msg = "secret of the store"
+        raise LookupError(msg)
+
+    visitor.get(f"/cases/{case.case_id}")
+    monkeypatch.setattr("tracetogether.authority.desk.followup.FollowUp.note", broken)
+    status, body = visitor.post(f"/cases/{case.case_id}/notes", text="a long <note>")
+    assert status == 500
+    reference = re.search(r"reference: ([0-9a-f]{8})", visitor.text())
+    assert reference
+    assert reference[1] in caplog.text
+    assert "secret" not in body
+    assert "Traceback" not in body
+    assert "a long &lt;note&gt;</textarea>" in body
+    assert visitor.get("/")[0] == 200
+
+
+def test_a_store_that_fails_before_it_is_known_who_asks(
+    pages: Pages, visitor: Visitor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> None:
+        msg = "/var/lib/authority.db is locked"
+        raise StoreError(msg)
+
+    monkeypatch.setattr(type(pages.world.store.sign_ins), "session", broken)
+    status, body = visitor.get("/cases")
+    assert status == 503
+    assert "Try again" in visitor.text()
+    assert "/var/lib" not in body
+
+
+# --- advice ---
+
+
+def said_by_the_service() -> set[str]:
+    """Return the errors of what the pages call, with a figure in each place of one."""
+    folder, found = Path(tracetogether.authority.__file__).parent, set()
+    for name in SAID_ON_PAGES:
+        for node in ast.walk(ast.parse((folder / f"{name}.py").read_text("utf-8"))):
+            match node:
+                case ast.Assign(targets=[ast.Name(id="msg")], value=said):
+                    found.add(_sample(said))
+                case ast.Call(func=ast.Name(id=kind), args=[said, *_]) if kind.endswith("Error"):
+                    found.add(_sample(said))
+    return found - {""}
+
+
+def _sample(said: ast.expr) -> str:
+    parts = said.values if isinstance(said, ast.JoinedStr) else [said]
+    constant = [one.value if isinstance(one, ast.Constant) else "7" for one in parts]
+    return "" if isinstance(said, ast.Name) else "".join(map(str, constant))
+
+
+def test_every_error_that_reaches_a_page_has_advice_in_both_languages() -> None:
+    said = said_by_the_service() - {
+        # of the log's own books, which the command line checks against a noted head
+        "audit entry 7 is another one than was noted: the log was rewritten",
+        "the log ends at entry 7, before the one noted: its end was cut off",
+    }
+    assert len(said) > 25
+    without = {one for one in said if told_here(one)[0] not in ADVICE.values()}
+    assert without == set()
+    assert set(ADVICE.values()) | set(FIELDS.values()) | {ASK} <= set(CHINESE)
+    for text in {*ADVICE.values(), *CHINESE.keys(), *CHINESE.values()}:
+        assert not SHELL.search(text), text
+
+
+def test_no_command_is_shown_though_nobody_has_thought_of_it() -> None:
+    assert told_here("use `authority frobnicate`") == (ASK, {})
+    assert told_here("give --yes") == (ASK, {})
+    assert told_here("too many requests of this kind: try again in 12 seconds")[1] == {
+        "count": "12"
+    }
+
+
+@pytest.mark.parametrize(
+    ("path", "english", "chinese"),
+    [
+        ("/cases/NONE", "look it up in the list of cases", "请在病例列表中查找"),
+        ("/contacts/NONE", "from the follow-up list", "请从病例页面或随访列表中打开"),
+        ("/audit", "it takes one of auditor", "需要以下角色之一：auditor"),
+    ],
+)
+def test_a_refusal_says_who_can_help(pages: Pages, path: str, english: str, chinese: str) -> None:
+    somebody = pages.visitor("tracer")
+    assert somebody.get(path)[0] in {403, 404}
+    assert english in somebody.text()
+    assert chinese in in_chinese(somebody, path)
+    assert not SHELL.search(somebody.text())
+
+
+def test_anothers_case_is_given_by_a_supervisor(pages: Pages, case: Case) -> None:
+    somebody = pages.visitor("tracer")
+    assert somebody.get(f"/cases/{case.case_id}")[0] == 404
+    assert "a supervisor gives a case to a tracer" in somebody.text()
+
+
+# --- forms that were refused ---
+
+
+def assert_wrong(visitor: Visitor, field: str, typed: str, why: str) -> None:
+    """A field is marked, named, described by what is wrong, and has what was typed."""
+    assert f'href="#{field}-wrong"' in visitor.body
+    marked = re.search(rf'<(\w+)[^>]*name="{field}"[^>]*aria-invalid="true"[^>]*>', visitor.body)
+    assert marked
+    assert f'aria-describedby="{field}-wrong' in marked[0]
+    assert "autofocus" in marked[0]
+    assert f'value="{typed}"' in marked[0] or f">{typed}</textarea>" in visitor.body
+    described = re.search(rf'id="{field}-wrong">([^<]+)<', visitor.body)
+    assert described
+    assert why in described[1]
+
+
+@pytest.mark.parametrize(
+    ("user_id", "date", "field", "why"),
+    [
+        ("NoSuchUserAtAll", "2020-05-01", "user_id", "compare each letter"),
+        ("", "2030-05-01", "date", "in the future"),
+        ("", "2020-01-01", "date", "more than 21 days back"),
+        ("", "yesterday", "date", "2020-05-04"),
+    ],
+)
+def test_a_case_that_can_not_be_opened(
+    visitor: Visitor, user_id: str, date: str, field: str, why: str
+) -> None:
+    visitor.get("/cases")
+    assert visitor.post("/cases", user_id=user_id or "some'<user>", date=date)[0] in {404, 409}
+    assert_wrong(visitor, field, {"user_id": user_id, "date": date}[field], why)
+    for typed in (user_id or "some&#39;&lt;user&gt;", date):
+        assert f'value="{typed}"' in visitor.body
+    assert current(visitor) == "/cases"
+    assert '<details class="card" open>' in visitor.body
+
+
+def test_a_case_that_can_not_be_merged_and_a_note_that_is_none(
+    visitor: Visitor, case: Case
+) -> None:
+    here = f"/cases/{case.case_id}"
+    visitor.get(here)
+    assert visitor.post(f"{here}/merge", into="NOCASE")[0] == 404
+    assert_wrong(visitor, "into", "NOCASE", "There is no such case")
+    assert visitor.post(f"{here}/merge", into=case.case_id)[0] == 409
+    assert_wrong(visitor, "into", case.case_id, "not merged into itself")
+    assert visitor.post(f"{here}/notes", text="x" * 2_001)[0] == 409
+    assert_wrong(visitor, "text", "x" * 2_001, "1 to 2,000 characters")
+    assert visitor.post(f"{here}/state", state="open")[0] == 409
+    assert "only a closed one is opened again" in visitor.text()
+    assert "aria-invalid" not in visitor.body
+
+
+def test_what_can_be_wrong_with_a_contact(visitor: Visitor, contact: str) -> None:
+    visitor.get(contact)
+    assert visitor.post(f"{contact}/reveal", reason="y" * 201)[0] == 409
+    assert_wrong(visitor, "reason", "y" * 201, "Say why the person is to be known")
+    assert current(visitor) == "/cases"
+    assert visitor.post(f"{contact}/merge", into="NOBODY")[0] == 404
+    assert_wrong(visitor, "into", "NOBODY", "no such contact")
+    assert visitor.post(f"{contact}/describe", name="n" * 300, phone="+65 1")[0] == 409
+    assert_wrong(visitor, "name", "n" * 300, "up to 200 characters")
+    assert 'value="+65 1"' in visitor.body
+    assert visitor.post(f"{contact}/outcome", day="99", outcome="symptoms")[0] == 409
+    assert 'aria-invalid="true"' in visitor.body
+    assert 'value="symptoms" selected' in visitor.body
+
+
+# --- PINs and signing in ---
+
+
+@pytest.mark.parametrize(
+    ("lifetime", "lasts_s", "how"),
+    [
+        ("short", UPLOAD_PIN_SHORT_LIFETIME_S, "Read it out now"),
+        ("long", UPLOAD_PIN_LIFETIME_S, "Send it to the person"),
+    ],
+)
+def test_a_pin_lives_as_long_as_its_way_takes(
+    pages: Pages, case: Case, lifetime: str, lasts_s: float, how: str
+) -> None:
+    visitor = pages.visitor("all")
+    visitor.get(f"/cases/{case.case_id}")
+    assert f'name="lifetime" value="{lifetime}"' in visitor.body
+    given = pages.clock.now
+    assert visitor.post(f"/cases/{case.case_id}/pin", lifetime=lifetime)[0] == 200
+    assert how in visitor.text()
+    assert current(visitor) == "/cases"
+    shown = re.search(r'class="pin">([\d ]+)<', visitor.body)
+    assert shown
+    pin, redeem = shown[1].replace(" ", ""), pages.world.authority.pins.redeem
+    assert redeem(case.user_id, pin, given + lasts_s - 1).expiry == given + lasts_s
+
+
+def test_a_pin_for_which_nobody_said_how_it_gets_there(visitor: Visitor, case: Case) -> None:
+    visitor.get(f"/cases/{case.case_id}")
+    assert visitor.post(f"/cases/{case.case_id}/pin")[0] == 409
+    assert "Choose how the PIN gets to the person" in visitor.text()
+    assert 'class="pin"' not in visitor.body
+
+
+def test_the_sign_in_asks_for_the_user_name_and_not_for_a_token(pages: Pages) -> None:
+    visitor = pages.visitor()
+    visitor.get("/sign-in")
+    assert "User name" in visitor.text()
+    assert "Not the operator token" in visitor.text()
+    said = in_chinese(visitor, "/sign-in")
+    assert "用户名" in said
+    assert "姓名" not in said
+
+
+# --- last, for it ends all sessions ---
+
+
+def test_a_note_outlives_a_session_that_ended_meanwhile(pages: Pages, case: Case) -> None:
+    slow = pages.visitor("all")
+    slow.get(f"/cases/{case.case_id}")
+    pages.clock.now += SESSION_IDLE_S
+    assert slow.post(f"/cases/{case.case_id}/notes", text="ten minutes' work")[0] == 401
+    assert "ten minutes&#39; work</textarea>" in slow.body
+    assert f'sign-in?next=/cases/{case.case_id}"' in slow.body
+    strange = pages.visitor()  # nothing is given back that another site may have sent
+    strange.get("/sign-in")
+    assert strange.post("/cases/X/notes", form_token="0", text="planted")[0] == 403
+    assert "planted" not in strange.body
