@@ -113,9 +113,21 @@ def body_units(
         along_y: across it.
         length2: square of its length.
     """
-    fraction = np.clip((rel_x * along_x + rel_y * along_y) / length2, 0.0, 1.0)
-    miss2 = (rel_x - fraction * along_x) ** 2 + (rel_y - fraction * along_y) ** 2
-    return np.asarray(np.rint(np.exp(-miss2 / BODY_RADIUS_M**2) * _UNITS))
+    fraction = rel_x * along_x
+    fraction += rel_y * along_y
+    fraction /= length2
+    np.clip(fraction, 0.0, 1.0, out=fraction)
+    off_x = fraction * along_x
+    np.subtract(rel_x, off_x, out=off_x)
+    off_x *= off_x
+    fraction *= along_y
+    np.subtract(rel_y, fraction, out=fraction)
+    fraction *= fraction
+    off_x += fraction  # the square of how far the body is off the line
+    off_x /= -(BODY_RADIUS_M**2)
+    np.exp(off_x, out=off_x)
+    off_x *= _UNITS
+    return np.rint(off_x, out=off_x)
 
 
 def obstruction_of(units: Floats, loss_db: float) -> Floats:

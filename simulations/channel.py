@@ -60,10 +60,10 @@ class Readings:
     """What receivers made of n packets.
 
     Attributes:
-        rssi_dbm: (n,) whole numbers, as phones report; meaningless where not received.
+        rssi_dbm: (n,) whole numbers, as phones report; NaN where not received.
         received: (n,) which packets came through.
         level_dbm: (n,) level at the receiver before its noise and its way of reporting; -inf
-            where nothing can arrive.
+            where not received.
     """
 
     rssi_dbm: Floats
@@ -95,7 +95,7 @@ class Channel:
         self._bystanders = bystanders
         self._walls_x = np.empty(0) if walls_x is None else walls_x
         self._tracks = tracks
-        self._present = tracks.present()
+        self._there = np.ascontiguousarray(~np.isnan(tracks.xy[:, :, 0].T))  # by (tick, person)
         self._phones = phones
         self._keys = keys
         self._pair: Noise = streams.noise("channel", "pair")
@@ -114,16 +114,26 @@ class Channel:
             time_s: (n,) seconds after the start of the run.
             channel: (n,) index of the advertising channel, 0 to 2.
         """
-        level = self.level_dbm(tx, rx, time_s, channel)
-        there = np.isfinite(level) & (tx != rx)
-        level = np.where(there, level, -np.inf)
+        # The level is dear. It isn't asked for where no level would let the packet through.
+        asked = np.flatnonzero(self._both_there(tx, rx, time_s) & (tx != rx))
         microsecond = np.rint(time_s * 1e6).astype(np.int64)
-        heard = ndtr((level - self._keys.floor_dbm) / self._keys.floor_width_db)
-        heard = heard * (1.0 - self._keys.packet_loss)
-        received = there & (self._loss.uniform(tx, rx, microsecond, channel) < heard)
+        drawn = self._loss.uniform(tx[asked], rx[asked], microsecond[asked], channel[asked])
+        kept = 1.0 - self._keys.packet_loss
+        asked, drawn = asked[drawn < kept], drawn[drawn < kept]
+        found = self.level_dbm(tx[asked], rx[asked], time_s[asked], channel[asked])
+        came = drawn < ndtr((found - self._keys.floor_dbm) / self._keys.floor_width_db) * kept
+        asked, found = asked[came], found[came]
+        level, rssi = np.full(len(tx), -np.inf), np.full(len(tx), np.nan)
+        level[asked] = found
+        tx, rx, microsecond, channel = tx[asked], rx[asked], microsecond[asked], channel[asked]
         noise = self._keys.packet_sd_db * self._packet.normal(tx, rx, microsecond, channel)
-        reported = np.where(there, level, 0.0) + noise - self._phones.correction_db[rx]
-        return Readings(np.minimum(np.rint(reported), _STRONGEST_DBM), received, level)
+        reported = found + noise - self._phones.correction_db[rx]
+        rssi[asked] = np.minimum(np.rint(reported), _STRONGEST_DBM)
+        return Readings(rssi, np.isfinite(level), level)
+
+    def _both_there(self, tx: Ints, rx: Ints, time_s: Floats) -> Bools:
+        tick = self._tracks.tick(time_s)
+        return np.asarray(self._there[tick, tx] & self._there[tick, rx])
 
     def level_dbm(self, tx: Ints, rx: Ints, time_s: Floats, channel: Ints) -> Floats:
         """Return the level at the receivers, dBm, before noise and reporting; NaN if absent."""
@@ -183,7 +193,7 @@ class Channel:
         loss_db = self._keys.obstruction_db
         if self._bystanders is not None:
             return self._bystanders.blocked_db(phone_a, phone_b, a, b, tick, loss_db)
-        there = np.flatnonzero(self._present[:, np.unique(tick)].any(axis=1))
+        there = np.flatnonzero(self._there[np.unique(tick)].any(axis=0))
         others = self._tracks.xy[there[None, :], tick[:, None]].astype(np.float64)  # (n, there, 2)
         others[(there == a[:, None]) | (there == b[:, None])] = np.nan
         return obstruction_db(phone_a, phone_b, others, loss_db)

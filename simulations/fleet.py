@@ -31,7 +31,7 @@ from simulations.tempids import LocalTempIDs
 from tracetogether.parameters import BLUETRACE
 from tracetogether.rejection import Rejection
 from tracetogether.sightings import RSSI_LOWEST_DBM
-from tracetogether.units import Bools, Floats, Ints
+from tracetogether.units import Floats, Ints
 
 TICK_S: Final = 5.0
 
@@ -76,7 +76,7 @@ class Fleet:
             crowd.venue.walls_x,
             Bystanders(crowd.tracks),
         )
-        self._air = Scans(channel, crowd, self._states)
+        self._air = Scans(channel, crowd, self._states, self._routines.on_air)
         self._links = Links(
             phones,
             habits,
@@ -109,33 +109,24 @@ class Fleet:
             on = self._states.at(rx, at_s) != PhoneState.OFF
             rx, at_s = rx[on], at_s[on]
         np.add.at(self._scans, rx, 1)
-        packets = self._air.listen(rx, at_s)
-        asleep = self._asleep(rx, at_s, packets)
+        packets, asleep = self._air.listen(rx, at_s)
         waiting = asleep[packets.scan]
-        self._hear(packets.first_of_each(packets.received & ~waiting))
+        self._hear(packets.first_of_each(~waiting))
         rows = np.searchsorted(packets.scan, np.arange(len(rx) + 1))
         for scan in np.flatnonzero(asleep).tolist():
             mine = packets.take(slice(int(rows[scan]), int(rows[scan + 1])))
             self._links.at(float(at_s[scan]), partial(self._half_asleep, mine), int(rx[scan]))
         self._links.run_until(until)
 
-    def _asleep(self, rx: Ints, at_s: Floats, packets: Packets) -> Bools:
-        """Return the scans of locked iPhones within reach of hidden ones."""
-        hears_hidden = np.zeros(len(rx), dtype=np.bool_)
-        hears_hidden[packets.scan[~packets.open]] = True
-        return np.asarray(hears_hidden & (self._states.at(rx, at_s) == PhoneState.LOCKED))
-
     def _half_asleep(self, packets: Packets, phone: int, now: float) -> None:  # noqa: ARG002
         seen, woke = self._news.seen(phone, float(self._links.awake_until_s[phone]), packets)
         if woke is not None:
             self._links.wake(phone, woke)
-        self._hear(packets.first_of_each(packets.received & seen))
+        self._hear(packets.first_of_each(seen))
 
     def _hear(self, came: Packets) -> None:
         """Let phones hear what came through, if it is on the air at that very moment."""
-        begin_s = self._begin_s
-        at_s = (begin_s + came.begin_s) + np.maximum(came.when_s - came.begin_s, 0.0)
-        show = self._routines.shows.last(came.tx, at_s)
+        at_s, show = came.at_s, self._routines.shows.last(came.tx, came.at_s)
         heard = (show >= 0) & self._routines.showing[show] & (at_s < self._end_s)
         came, at_s, show = came.take(heard), at_s[heard], show[heard]
         np.add.at(self._receptions, came.rx, 1)

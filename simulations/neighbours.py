@@ -5,12 +5,11 @@ from typing import Final
 import numpy as np
 
 from simulations.bodies import BODY_REACH_M, body_units, obstruction_of
-from simulations.strips import Strips
+from simulations.cells import Cells
 from simulations.tracks import Tracks
 from tracetogether.units import Bools, Floats, Ints
 
-_BODY_STRIP_M: Final = 2.5
-_LAYERS_KEPT: Final = 64  # ticks; a scan's packets lie within a few
+_LINES_AT_ONCE: Final = 2048
 _EDGE_M: Final = 0.01
 
 
@@ -49,8 +48,9 @@ class Bystanders:
     def __init__(self, tracks: Tracks) -> None:
         self._tracks = tracks
         self._frame = frame_of(tracks)
-        self._layers: dict[int, Strips] = {}
-        self._there = np.ascontiguousarray(~np.isnan(tracks.xy[:, :, 0].T))  # by (tick, person)
+        self._ticks = range(0)
+        self._layers: dict[int, Cells] = {}
+        self._stack = Cells.of(np.empty((0, 2)), self._frame)
 
     def blocked_db(
         self, phone_a: Floats, phone_b: Floats, a: Ints, b: Ints, tick: Ints, loss_db: float
@@ -67,33 +67,40 @@ class Bystanders:
         """
         if not len(tick):
             return np.empty(0)
-        ticks, layer = np.unique(tick, return_inverse=True)
-        bodies = Strips.layered([self._layer(one) for one in ticks.tolist()])
+        bodies, layer = self._bodies(tick)
         known = np.flatnonzero(~np.isnan(phone_a[:, 0] + phone_b[:, 0]))
-        line, body = bodies.along(
-            phone_a[known], phone_b[known], BODY_REACH_M, layer.reshape(-1)[known]
-        )
-        line = known[line]
-        who = bodies.who[body]
-        other = (who != a[line]) & (who != b[line])
-        line, body = line[other], body[other]
-        along = phone_b - phone_a
-        length2 = np.maximum((along**2).sum(axis=-1), 1e-6)
-        units = body_units(
-            bodies.x[body] - phone_a[:, 0][line],
-            bodies.y[body] - phone_a[:, 1][line],
-            along[:, 0][line],
-            along[:, 1][line],
-            length2[line],
-        )
-        total = np.bincount(line, units, minlength=len(a)).astype(np.float64)
-        return obstruction_of(total, loss_db)
+        units = np.zeros(len(tick))
+        for begin in range(0, len(known), _LINES_AT_ONCE):  # what is worked on stays in the cache
+            rows = known[begin : begin + _LINES_AT_ONCE]
+            from_x, from_y = phone_a[rows].T
+            along_x, along_y = (phone_b[rows] - phone_a[rows]).T
+            length2 = np.maximum(along_x**2 + along_y**2, 1e-6)
+            line, body = bodies.along(phone_a[rows], phone_b[rows], BODY_REACH_M, layer[rows])
+            every = body_units(
+                bodies.x[body] - from_x[line],
+                bodies.y[body] - from_y[line],
+                along_x[line],
+                along_y[line],
+                length2[line],
+            )
+            units[rows] = np.bincount(line, every, minlength=len(rows))
+            # Units are whole numbers, so those of the owners can be taken off again.
+            for owner in (a, b):
+                x, y = self._tracks.xy[owner[rows], tick[rows]].astype(np.float64).T
+                own = body_units(x - from_x, y - from_y, along_x, along_y, length2)
+                units[rows] -= np.where(np.isnan(own), 0.0, own)
+        return obstruction_of(units, loss_db)
 
-    def _layer(self, tick: int) -> Strips:
-        if tick not in self._layers:
-            while len(self._layers) >= _LAYERS_KEPT:
-                del self._layers[next(iter(self._layers))]
-            here = np.flatnonzero(self._there[tick]).astype(np.int64)
-            xy = self._tracks.xy[here, tick].astype(np.float64)
-            self._layers[tick] = Strips.of(here, xy, height_m=_BODY_STRIP_M, frame=self._frame)
-        return self._layers[tick]
+    def _bodies(self, tick: Ints) -> tuple[Cells, Ints]:
+        """Return the bodies of all these ticks, and each tick's layer among them."""
+        first, last = int(tick.min()), int(tick.max())
+        if not self._ticks.start <= first <= last < self._ticks.stop:
+            self._ticks = range(first, last + 1)
+            layers = self._layers
+            self._layers = {at: layers.get(at) or self._layer(at) for at in self._ticks}
+            self._stack = Cells.layered(list(self._layers.values()))
+        return self._stack, tick - self._ticks.start
+
+    def _layer(self, tick: int) -> Cells:
+        xy = self._tracks.xy[:, tick]
+        return Cells.of(xy[~np.isnan(xy[:, 0])].astype(np.float64), self._frame)

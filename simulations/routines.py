@@ -86,6 +86,11 @@ class Routines:
     fetches: Timeline
     fetch_of: Ints
 
+    def on_air(self, phone: Ints, at_s: Floats) -> Bools:
+        """Return whether phones show an advertisement at a time (epoch seconds)."""
+        show = self.shows.last(phone, at_s)
+        return np.asarray((show >= 0) & self.showing[show])
+
 
 @dataclass(frozen=True, slots=True)
 class _Timings:

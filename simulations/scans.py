@@ -4,6 +4,7 @@ The same candidates, draws and channel as ``air.Air.listen`` has for one scan, s
 agree exactly: who heard whom, when, and at what RSSI.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
@@ -28,14 +29,13 @@ _STRIPS_IN_REACH: Final = 4
 
 @dataclass(frozen=True, slots=True)
 class Packets:
-    """n packets of some scans that a receiver was listening for, by (scan, sender, time).
+    """n packets that came through to some scans, by (scan, sender, time).
 
     Attributes:
         scan: (n,) index of the scan.
         rx, tx: (n,) receiver and sender.
         when_s: (n,) seconds after the start of the run.
-        begin_s: (n,) when the scan began, likewise.
-        received: (n,) which came through.
+        at_s: (n,) when the receiver's app is told, epoch seconds.
         open: (n,) whether the sender shows its service to all (not a hidden iPhone).
         rssi_dbm: (n,) as reported.
         through: (n,) chance that a step of a link gets through at this level.
@@ -45,8 +45,7 @@ class Packets:
     rx: Ints
     tx: Ints
     when_s: Floats
-    begin_s: Floats
-    received: Bools
+    at_s: Floats
     open: Bools
     rssi_dbm: Floats
     through: Floats
@@ -58,19 +57,40 @@ class Packets:
             self.rx[rows],
             self.tx[rows],
             self.when_s[rows],
-            self.begin_s[rows],
-            self.received[rows],
+            self.at_s[rows],
             self.open[rows],
             self.rssi_dbm[rows],
             self.through[rows],
         )
 
-    def first_of_each(self, came: Bools) -> "Packets":
-        """Return, of those that ``came``, the first of each sender in each scan."""
-        rows = np.flatnonzero(came)
+    def first_of_each(self, which: Bools) -> "Packets":
+        """Return, of those in ``which``, the first of each sender in each scan."""
+        rows = np.flatnonzero(which)
         scan, tx = self.scan[rows], self.tx[rows]
         again = (scan[1:] == scan[:-1]) & (tx[1:] == tx[:-1])
         return self.take(rows[np.concatenate([[True], ~again])] if len(rows) else rows)
+
+
+@dataclass(frozen=True, slots=True)
+class _Chances:
+    """n pairs of a scan and a sender within its reach, with the chances to be heard.
+
+    Attributes:
+        scan: (n,) index of the scan.
+        rx, tx: (n,) receiver and sender.
+        open: (n,) whether the sender shows its service to all.
+        when_s: (n, MAX_CHANCES) seconds after the start of the run, ascending; NaN for no chance.
+        at_s: (n, MAX_CHANCES) when the receiver's app would be told, epoch seconds.
+        channel: (n, MAX_CHANCES) index of the advertising channel.
+    """
+
+    scan: Ints
+    rx: Ints
+    tx: Ints
+    open: Bools
+    when_s: Floats
+    at_s: Floats
+    channel: Ints
 
 
 class States:
@@ -101,12 +121,19 @@ class Scans:
         channel: levels and losses.
         crowd: who is there with what.
         states: what owners do to their phones.
+        on_air: whether phones show an advertisement at a time (epoch seconds).
 
     Attributes:
-        packets: how many packets went through the channel so far.
+        asked: about how many packets the channel was asked so far.
     """
 
-    def __init__(self, channel: Channel, crowd: Crowd, states: States) -> None:
+    def __init__(
+        self,
+        channel: Channel,
+        crowd: Crowd,
+        states: States,
+        on_air: Callable[[Ints, Floats], Bools],
+    ) -> None:
         self._channel = channel
         self._tracks = crowd.tracks
         self._system = crowd.phones.system
@@ -114,6 +141,7 @@ class Scans:
         self._keys = crowd.scenario.channel
         self._habits = habits = crowd.scenario.phones
         self._states = states
+        self._on_air = on_air
         self._begin_s = crowd.start
         streams, tracks = crowd.streams, crowd.tracks
         self._noise: Noise = streams.noise("air", "scan")
@@ -129,39 +157,98 @@ class Scans:
         for (sender, listener), table in tables.items():
             self._after_s[sender, listener] = table.at_s
             self._on[sender, listener] = table.channel
-        self.packets = 0
+        self.asked = 0
 
-    def listen(self, rx: Ints, at_s: Floats) -> Packets:
-        """Return what n scans could hear that begin at ``at_s``, epoch seconds."""
+    def listen(self, rx: Ints, at_s: Floats) -> tuple[Packets, Bools]:
+        """Return what came through to n scans that begin at ``at_s``, epoch seconds.
+
+        Returns:
+            The packets, and which scans are of locked iPhones that hidden ones are within reach
+            of: what their apps are told depends on all packets. Of other scans' packets only the
+            first from each sender is here.
+        """
+        state = self._states.at(rx, at_s)
+        chances = self._chances(rx, at_s, state)
+        hears_hidden = np.zeros(len(rx), dtype=np.bool_)
+        hears_hidden[chances.scan[~chances.open]] = True
+        asleep = hears_hidden & (state == PhoneState.LOCKED)
+        pair, chance, rssi_dbm, level_dbm = self._ask(chances, asleep[chances.scan])
+        margin = level_dbm - self._keys.floor_dbm - LINK_MARGIN_DB
+        packets = Packets(
+            scan=chances.scan[pair],
+            rx=chances.rx[pair],
+            tx=chances.tx[pair],
+            when_s=chances.when_s[pair, chance],
+            at_s=chances.at_s[pair, chance],
+            open=chances.open[pair],
+            rssi_dbm=rssi_dbm,
+            through=ndtr(margin / self._keys.floor_width_db),
+        )
+        return packets, asleep
+
+    def _ask(self, chances: _Chances, all_of: Bools) -> tuple[Ints, Ints, Floats, Floats]:
+        """Ask the channel which chances come true, one after the other until one does.
+
+        A sender that is silent at a moment may still be what its receiver's scan found first, so
+        only pairs whose further moments are all silent need not be asked about.
+
+        Args:
+            chances: of n pairs.
+            all_of: (n,) of which pairs all chances count.
+
+        Returns:
+            Pair, number of the chance, RSSI and level of what came through, in that order.
+        """
+        possible = ~np.isnan(chances.when_s)
+        pair, chance = np.nonzero(possible & ~all_of[:, None])
+        shown = np.zeros_like(possible)
+        shown[pair, chance] = self._on_air(chances.tx[pair], chances.at_s[pair, chance])
+        later = np.logical_or.accumulate(shown[:, ::-1], axis=1)[:, ::-1]
+        possible &= all_of[:, None] | later
+        found: list[tuple[Ints, Ints, Floats, Floats]] = []
+        heard = np.zeros(len(possible), dtype=np.bool_)
+        for number in range(MAX_CHANCES):
+            pair = np.flatnonzero(possible[:, number] & (all_of | ~heard))
+            tx, rx, when_s = chances.tx[pair], chances.rx[pair], chances.when_s[pair, number]
+            readings = self._channel.readings(tx, rx, when_s, chances.channel[pair, number])
+            self.asked += len(pair)
+            came = np.flatnonzero(readings.received)
+            pair = pair[came]
+            heard[pair] = True
+            rssi_dbm, level_dbm = readings.rssi_dbm[came], readings.level_dbm[came]
+            found.append((pair, np.full(len(pair), number), rssi_dbm, level_dbm))
+        pair, chance, rssi_dbm, level_dbm = (
+            np.concatenate(column) for column in zip(*found, strict=True)
+        )
+        order = np.argsort(pair * MAX_CHANCES + chance)
+        return pair[order], chance[order], rssi_dbm[order], level_dbm[order]
+
+    def _chances(
+        self, rx: Ints, at_s: Floats, own_state: np.ndarray[tuple[int, ...], np.dtype[np.int8]]
+    ) -> _Chances:
         begin_s = at_s - self._begin_s
         scan, tx = self._candidates(rx, begin_s)
         state = self._states.at(tx, at_s[scan])
         hidden = self._hidden(tx, state)
         seen = (state != PhoneState.OFF) & ~(hidden & (self._system[rx] == System.ANDROID)[scan])
         scan, tx, hidden = scan[seen], tx[seen], hidden[seen]
-        listener = self._habit(rx, self._hidden(rx, self._states.at(rx, at_s)))
+        listener = self._habit(rx, self._hidden(rx, own_state))[scan]
+        sender = self._habit(tx, hidden)
         millisecond = np.rint(begin_s * 1e3).astype(np.int64)
         draw = self._noise.hashes(tx, rx[scan], millisecond[scan])
         row = (draw % np.uint64(self._after_s.shape[2])).astype(np.int64)
-        sender = self._habit(tx, hidden)
-        after_s = self._after_s[sender, listener[scan], row]
-        which, chance = np.nonzero(~np.isnan(after_s))
-        on = self._on[sender[which], listener[scan[which]], row[which], chance]
-        scan, tx, hidden = scan[which], tx[which], hidden[which]
-        when_s = begin_s[scan] + after_s[which, chance]
-        readings = self._channel.readings(tx, rx[scan], when_s, on)
-        self.packets += len(tx)
-        margin = readings.level_dbm - self._keys.floor_dbm - LINK_MARGIN_DB
-        return Packets(
+        may = np.flatnonzero(~np.isnan(self._after_s[sender, listener, row, 0]))
+        scan, tx, sender, listener, row = (one[may] for one in (scan, tx, sender, listener, row))
+        when_s = begin_s[scan, None] + self._after_s[sender, listener, row]
+        told_s = (self._begin_s + begin_s)[scan, None]
+        return _Chances(
             scan=scan,
             rx=rx[scan],
             tx=tx,
+            open=~hidden[may],
             when_s=when_s,
-            begin_s=begin_s[scan],
-            received=readings.received,
-            open=~hidden,
-            rssi_dbm=readings.rssi_dbm,
-            through=ndtr(margin / self._keys.floor_width_db),
+            at_s=told_s + np.maximum(when_s - begin_s[scan, None], 0.0),
+            channel=self._on[sender, listener, row],
         )
 
     def _candidates(self, rx: Ints, begin_s: Floats) -> tuple[Ints, Ints]:
@@ -227,7 +314,7 @@ class News:
         """
         when, tx = packets.when_s, packets.tx
         before = np.array([self._at.get((rx, one), -np.inf) for one in tx.tolist()])
-        news = packets.open & packets.received & (when - before >= NEWS_S)
+        news = packets.open & (when - before >= NEWS_S)
         awake = when < awake_until_s
         woke = None
         if news.any():

@@ -7,9 +7,11 @@ import pytest
 from click.testing import CliRunner
 
 from simulations.bench import crowd_of, time_fleet, time_handsets, time_processes
+from simulations.channel import Channel
 from simulations.run import run
 from simulations.scans import Packets, Scans
 from tracetogether.cli.simulate import simulate
+from tracetogether.units import Bools, Floats, Ints
 
 
 def test_columns_are_faster_than_objects_on_the_same_crowd() -> None:
@@ -21,23 +23,33 @@ def test_columns_are_faster_than_objects_on_the_same_crowd() -> None:
 
 
 def test_work_per_phone_does_not_grow_with_the_crowd(monkeypatch: pytest.MonkeyPatch) -> None:
-    packets = 0
-    listen = Scans.listen
+    asked = levels = 0
+    listen, level_dbm = Scans.listen, Channel.level_dbm
 
-    def counting(scans: Scans, *about: object) -> Packets:
-        nonlocal packets
+    def counting(scans: Scans, *about: object) -> tuple[Packets, Bools]:
+        nonlocal asked
+        before = scans.asked
         found = listen(scans, *about)  # type: ignore[arg-type]
-        packets += len(found.tx)
+        asked += scans.asked - before
         return found
 
+    def counting_levels(channel: Channel, tx: Ints, *about: object) -> Floats:
+        nonlocal levels
+        levels += len(tx)
+        return level_dbm(channel, tx, *about)  # type: ignore[arg-type]
+
     monkeypatch.setattr(Scans, "listen", counting)
+    monkeypatch.setattr(Channel, "level_dbm", counting_levels)
 
     def per_phone(people: int) -> float:
-        nonlocal packets
-        packets = 0
+        nonlocal asked, levels
+        asked = levels = 0
         played = run(crowd_of(people, 3.0, duration_s=50), seed=1, fidelity="fleet")
-        assert packets >= played.counts["receptions"] > 0
-        return packets / float(played.tracks.present()[played.app].sum())
+        receptions = played.counts["receptions"]
+        assert asked >= levels >= receptions > 0
+        assert asked < 2.5 * receptions  # nobody is asked about whom a scan heard already
+        assert levels < 1.8 * receptions  # nor is a level that nothing hangs on
+        return asked / float(played.tracks.present()[played.app].sum())
 
     # Five times the people; that fewer stand at the edge accounts for what little it grows.
     assert per_phone(5000) < 1.5 * per_phone(1000)

@@ -1,0 +1,65 @@
+"""Bodies found by cells of the floor are those that trying everybody finds, to the bit."""
+
+import numpy as np
+import pytest
+
+from simulations.bodies import obstruction_db
+from simulations.cells import Cells
+from simulations.neighbours import Bystanders
+from simulations.tracks import Tracks
+from simulations.venue import Posture
+
+PEOPLE, TICKS, LINKS = 60, 4, 500
+FRAME = (-6.0, 6.0, -4.0, 4.0)
+
+
+@pytest.fixture(scope="module")
+def tracks() -> Tracks:
+    chance = np.random.default_rng(1)
+    xy = chance.uniform([-6, -4], [6, 4], (PEOPLE, TICKS, 2)).astype(np.float32)
+    posture = np.full((PEOPLE, TICKS), Posture.STANDING, dtype=np.int8)
+    away = chance.random((PEOPLE, TICKS)) < 0.2
+    xy[away], posture[away] = np.nan, Posture.ABSENT
+    none = np.zeros((PEOPLE, TICKS))
+    return Tracks(xy, none.astype(np.float32), posture, none.astype(np.int8))
+
+
+def test_bystanders_are_those_that_trying_everybody_finds(tracks: Tracks) -> None:
+    chance = np.random.default_rng(2)
+    a, b = chance.integers(PEOPLE, size=(2, LINKS))
+    tick = chance.integers(TICKS, size=LINKS)
+    ends = chance.uniform([-6.3, -4.3], [6.3, 4.3], (2, LINKS, 2))
+    ends[1, :20, 1] = ends[0, :20, 1]  # along the room
+    ends[1, 20:40, 0] = ends[0, 20:40, 0]  # across it
+    ends[1, 40:50] = ends[0, 40:50]
+    others = tracks.xy[:, tick].transpose(1, 0, 2).astype(np.float64)
+    who = np.arange(PEOPLE)
+    others[(who == a[:, None]) | (who == b[:, None])] = np.nan
+    everybody = obstruction_db(ends[0], ends[1], others, 2.5)
+    found = Bystanders(tracks).blocked_db(ends[0], ends[1], a, b, tick, 2.5)
+    assert np.array_equal(found, everybody)
+    assert (found > 0.1).mean() > 0.3
+
+
+def test_a_link_without_an_end_is_in_nobodys_way(tracks: Tracks) -> None:
+    nowhere = np.full((1, 2), np.nan)
+    one, tick = np.array([0]), np.array([1])
+    assert Bystanders(tracks).blocked_db(nowhere, np.zeros((1, 2)), one, one, tick, 2.5) == 0.0
+
+
+def test_only_a_line_s_surroundings_are_looked_at() -> None:
+    chance = np.random.default_rng(3)
+    xy = chance.uniform([-6, -4], [6, 4], (4000, 2))
+    cells = Cells.of(xy, FRAME)
+    a, b = chance.uniform([-6, -4], [6, 4], (2, 50, 2))
+    line, place = cells.along(a, b, 0.5, np.zeros(50, dtype=np.int64))
+    along = b - a
+    found = np.column_stack([cells.x, cells.y])
+    for one in range(50):
+        rel = found - a[one]
+        part = np.clip(rel @ along[one] / (along[one] @ along[one]), 0, 1)
+        near = np.linalg.norm(rel - part[:, None] * along[one], axis=1) <= 0.5
+        mine = place[line == one]
+        assert len(np.unique(mine)) == len(mine)
+        assert set(np.flatnonzero(near)) <= set(mine.tolist())
+        assert len(mine) < 4 * near.sum() + 60
