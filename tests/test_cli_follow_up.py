@@ -85,6 +85,15 @@ def test_exports_from_the_command_line(folder: Path, tmp_path: Path) -> None:
     assert to_terminal.exit_code == 2
 
 
+def test_the_count_leaves_every_row_of_headings_out(folder: Path, tmp_path: Path) -> None:
+    path = tmp_path / "sormas.csv"
+    words = ["export", "--layout", "sormas", "--output", str(path), "--dir", str(folder)]
+    told = CliRunner().invoke(cli, ["authority", *words])
+    rows = path.read_text("utf-8").splitlines()
+    assert f"Wrote {len(rows) - 2} contacts" in " ".join(told.stderr.split())
+    assert set(rows[0].split(",")) == {"Contact"}
+
+
 def test_calls_from_the_command_line(folder: Path) -> None:
     (one, *_) = facts(folder, "follow-up", "list")["contacts"]  # type: ignore[misc]
     contact_id = one["contact_id"]

@@ -16,7 +16,12 @@ from tests.conftest import counted_entropy
 from tests.followed_rows import contact_row, fill
 from tracetogether.authority.access.operators import ALL_ROLES, Caller, Role
 from tracetogether.authority.cases.followed import ContactQuery, ContactState, KeptContact
-from tracetogether.authority.desk.exports import LAYOUTS, Exports, layout_named
+from tracetogether.authority.desk.exports import (
+    LAYOUTS,
+    ExportedContact,
+    Exports,
+    layout_named,
+)
 from tracetogether.errors import AccessDeniedError, NotFoundError
 from tracetogether.spreadsheets import Cell, csv_text, ndjson_text, write_xlsx
 
@@ -34,6 +39,8 @@ def world() -> World:
 
 def lines(world: World, layout: str) -> list[dict[str, str]]:
     rows = world.authority.exports.rows(LAYOUTS[layout], "csv", NOON)
+    for _ in LAYOUTS[layout].headings("csv")[:-1]:
+        next(rows)
     return list(csv.DictReader(io.StringIO("".join(csv_text(rows)), newline="")))
 
 
@@ -82,18 +89,103 @@ def test_the_anonymous_form_names_nobody(world: World) -> None:
     assert numbers == list(range(1, SHOWN + 1))
 
 
-def test_the_columns_that_other_programs_read(world: World) -> None:
-    sormas, godata = lines(world, "sormas"), lines(world, "godata")
-    wanted = ("caseIdExternalSystem", "disease", "reportDateTime", "lastContactDate")
-    for name in (*wanted, "person.firstName", "person.lastName"):
-        assert all(line[name] for line in sormas), name
-    assert {line["disease"] for line in sormas} == {"CORONAVIRUS"}
-    month, day, year = sormas[0]["lastContactDate"].split("/")
+# What their public sources have: SORMAS's ContactDto and PersonDto, and what its import asks for;
+# the fields of Go.Data's contact and relationship, and what its import asks for.
+OF_SORMAS = {
+    "caseIdExternalSystem",
+    "contactClassification",
+    "description",
+    "disease",
+    "externalID",
+    "firstContactDate",
+    "followUpStatus",
+    "followUpUntil",
+    "highPriority",
+    "lastContactDate",
+    "multiDayContact",
+    "person.firstName",
+    "person.lastName",
+    "person.sex",
+    "reportDateTime",
+}
+ASKED_BY_SORMAS = OF_SORMAS - {"description", "externalID"}
+OF_GODATA = {
+    "dateOfReporting",
+    "firstName",
+    "followUp.endDate",
+    "followUp.startDate",
+    "followUp.status",
+    "lastName",
+    "relationship.certaintyLevelId",
+    "relationship.contactDate",
+    "relationship.dateOfFirstContact",
+    "relationship.exposureDurationId",
+    "relationship.persons[].id",
+    "riskLevel",
+    "riskReason",
+    "visualId",
+}
+
+
+def test_sormas_finds_its_rows_of_headings_and_its_words(world: World) -> None:
+    rows = world.authority.exports.rows(LAYOUTS["sormas"], "csv", NOON)
+    assert set(next(rows)) == {"Contact"}
+    assert set(next(rows)) == OF_SORMAS
+    found = lines(world, "sormas")
+    assert len(found) == SHOWN
+    for name in ASKED_BY_SORMAS:
+        assert all(line[name] for line in found), name
+    assert {line["disease"] for line in found} == {"CORONAVIRUS"}
+    assert {line["person.sex"] for line in found} == {"UNKNOWN"}
+    assert {line["followUpStatus"] for line in found} <= {
+        "FOLLOW_UP",
+        "COMPLETED",
+        "CANCELED",
+        "LOST",
+        "NO_FOLLOW_UP",
+    }
+    month, day, year = found[0]["lastContactDate"].split("/")
     assert (len(month), len(day), year) == (2, 2, "2020")
-    wanted = ("visualId", "firstName", "lastName", "dateOfReporting", "riskLevel")
-    for name in (*wanted, "relationship.contactDate", "relationship.certaintyLevelId"):
-        assert all(line[name] for line in godata), name
-    assert {line["riskLevel"] for line in godata} == {"High", "Medium", "Low"}
+
+
+@pytest.mark.parametrize("form", ["ndjson", "xlsx"])
+def test_other_forms_have_one_row_of_headings(world: World, form: str) -> None:
+    rows = world.authority.exports.rows(LAYOUTS["sormas"], form, NOON)
+    assert set(next(rows)) == OF_SORMAS
+    assert "Contact" not in next(rows)
+
+
+def test_go_data_finds_its_fields_and_its_reference_data(world: World) -> None:
+    found = lines(world, "godata")
+    assert set(found[0]) == OF_GODATA
+    for line in found:
+        assert all(line.values()), line
+    levels = ("1_LOW", "2_MEDIUM", "3_HIGH")
+    category = "LNG_REFERENCE_DATA_CATEGORY"
+    assert {line["riskLevel"] for line in found} == {
+        f"{category}_RISK_LEVEL_{level}" for level in levels
+    }
+    assert {line["relationship.certaintyLevelId"] for line in found} <= {
+        f"{category}_CERTAINTY_LEVEL_{level}" for level in levels
+    }
+    cases = {one.case_id for one in world.authority.casework.cases()}
+    assert {line["relationship.persons[].id"] for line in found} == cases
+
+
+@pytest.mark.parametrize(
+    ("minutes", "word"),
+    [
+        (0.5, "VERY_SHORT_SECONDS"),
+        (1, "SHORT_MINUTES"),
+        (60, "MEDIUM_HOURS"),
+        (2_000, "LONG_DAYS"),
+    ],
+)
+def test_go_datas_words_for_how_long(world: World, minutes: float, word: str) -> None:
+    kept = contact_row(0, "CASE", world.keys, counted_entropy(14), ContactState.REACHED)
+    one = ExportedContact(1, 1, "2020-05-04", "NAME", replace(kept, minutes=minutes))
+    cell = LAYOUTS["godata"].columns["relationship.exposureDurationId"](one)
+    assert cell == f"LNG_REFERENCE_DATA_CATEGORY_EXPOSURE_DURATION_{word}"
 
 
 def test_a_layout_that_is_not_there_is_told_with_those_that_are() -> None:

@@ -23,19 +23,23 @@ _TOLD_EVERY: Final = 500
 
 
 class _Counted:
-    """Rows that tell how far they have come; ``count`` leaves the heading out."""
+    """Rows that tell how far they have come; ``count`` leaves the headings out."""
 
     def __init__(
-        self, rows: Iterable[Sequence[Cell]], total: int, told: Callable[[int, int], None]
+        self,
+        rows: Iterable[Sequence[Cell]],
+        headings: int,
+        total: int,
+        told: Callable[[int, int], None],
     ) -> None:
-        self.count = -1
+        self.count = -headings
         self._rows, self._total, self._told = rows, total, told
 
     def __iter__(self) -> Iterator[Sequence[Cell]]:
         for row in self._rows:
             self.count += 1
             if self.count % _TOLD_EVERY == 0:
-                self._told(self.count, self._total)
+                self._told(max(self.count, 0), self._total)
             yield row
 
 
@@ -75,7 +79,8 @@ def export(form: str | None, layout: str, output: Path | None, folder: Path) -> 
     try:
         with opened_folder(folder) as service, progress("Contacts") as told:
             _, total = service.store.desk.contacts_page(ContactQuery(limit=1))
-            rows = _Counted(service.exports.rows(wanted, form, time.time()), total, told)
+            found = service.exports.rows(wanted, form, time.time())
+            rows = _Counted(found, len(wanted.headings(form)), total, told)
             _write(rows, form, output)
     except BaseException:
         if output is not None:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from math import inf
 from types import MappingProxyType
 from typing import Final, Protocol
 
@@ -43,15 +44,23 @@ class Layout:
     Attributes:
         name: by which it is asked for.
         columns: heading -> cell.
+        above: what stands over every heading in CSV, for a program that wants a row of it; "" for
+            no such row.
     """
 
     name: str
     columns: Mapping[str, Callable[[ExportedContact], Cell]]
+    above: str = ""
 
     @property
     def heading(self) -> tuple[str, ...]:
         """The names of the columns."""
         return tuple(self.columns)
+
+    def headings(self, form: str) -> tuple[tuple[str, ...], ...]:
+        """Return the rows before the first contact's; ``form`` is csv, ndjson or xlsx."""
+        above = ((self.above,) * len(self.columns),) if self.above and form == "csv" else ()
+        return (*above, self.heading)
 
     def row(self, contact: ExportedContact) -> tuple[Cell, ...]:
         """Return a contact's cells."""
@@ -70,8 +79,10 @@ def _moment(time: float | None) -> Cell:
     return None if time is None else _date(time, "%Y-%m-%dT%H:%M:%SZ")
 
 
-def _layout(name: str, columns: dict[str, Callable[[ExportedContact], Cell]]) -> Layout:
-    return Layout(name, MappingProxyType(columns))
+def _layout(
+    name: str, columns: dict[str, Callable[[ExportedContact], Cell]], above: str = ""
+) -> Layout:
+    return Layout(name, MappingProxyType(columns), above)
 
 
 CONTACTS: Final = _layout(
@@ -143,6 +154,7 @@ SORMAS: Final = _layout(
         "externalID": lambda one: one.kept.contact_id,
         "disease": lambda _: "CORONAVIRUS",
         "reportDateTime": lambda one: _date(one.kept.found_at, _AMERICAN),
+        "multiDayContact": lambda one: one.kept.days > 1,
         "firstContactDate": lambda one: _date(one.kept.first_s, _AMERICAN),
         "lastContactDate": lambda one: _date(one.kept.last_s, _AMERICAN),
         "contactClassification": lambda one: (
@@ -154,16 +166,28 @@ SORMAS: Final = _layout(
         "description": lambda one: _said(one.kept),
         "person.firstName": lambda _: "TraceTogether",
         "person.lastName": lambda one: one.pseudonym or one.kept.contact_id,
+        "person.sex": lambda _: "UNKNOWN",  # SORMAS takes nobody without
     },
+    above="Contact",
 )
-"""SORMAS's import of contacts (CSV, property names in the first row, dates as in English)."""
+"""SORMAS's import of contacts (CSV: a row of entities, a row of properties; English dates)."""
 
+_CATEGORY: Final = "LNG_REFERENCE_DATA_CATEGORY"
+_STATUS: Final = "LNG_REFERENCE_DATA_CONTACT_FINAL_FOLLOW_UP_STATUS_TYPE"
 _GODATA_STATUS: Final = {
-    **dict.fromkeys(ContactState, "Under follow-up"),
-    ContactState.LOST: "Lost to follow-up",
-    ContactState.COMPLETED: "Follow-up completed",
-    ContactState.BECAME_CASE: "Became a case",
+    **dict.fromkeys(ContactState, "UNDER_FOLLOW_UP"),
+    ContactState.LOST: "LOST_TO_FOLLOW_UP",
+    ContactState.COMPLETED: "FOLLOW_UP_COMPLETED",
+    ContactState.BECAME_CASE: "FOLLOW_UP_COMPLETED",
 }
+_GODATA_LEVELS: Final = {"low": "1_LOW", "medium": "2_MEDIUM", "high": "3_HIGH"}
+_GODATA_DURATIONS: Final = (  # up to how many minutes
+    (1, "VERY_SHORT_SECONDS"),
+    (60, "SHORT_MINUTES"),
+    (1_440, "MEDIUM_HOURS"),
+    (inf, "LONG_DAYS"),
+)
+_GODATA_CERTAINTIES: Final = ((0.9, "3_HIGH"), (0.5, "2_MEDIUM"), (0, "1_LOW"))  # from which on
 
 GODATA: Final = _layout(
     "godata",
@@ -172,26 +196,34 @@ GODATA: Final = _layout(
         "firstName": lambda one: one.pseudonym or one.kept.contact_id,
         "lastName": lambda _: "TraceTogether",
         "dateOfReporting": lambda one: _date(one.kept.found_at),
-        "riskLevel": lambda one: one.kept.priority.word.capitalize(),
+        "riskLevel": lambda one: f"{_CATEGORY}_RISK_LEVEL_{_GODATA_LEVELS[one.kept.priority.word]}",
         "riskReason": lambda one: _said(one.kept),
         "followUp.startDate": lambda one: _date(one.kept.last_s + SECONDS_PER_DAY),
         "followUp.endDate": lambda one: _day(one.kept.until_day),
-        "followUp.status": lambda one: _GODATA_STATUS[one.kept.state],
-        "relationship.sourcePerson": lambda one: one.kept.case_id,
+        "followUp.status": lambda one: f"{_STATUS}_{_GODATA_STATUS[one.kept.state]}",
+        "relationship.persons[].id": lambda one: one.kept.case_id,
         "relationship.dateOfFirstContact": lambda one: _date(one.kept.first_s),
         "relationship.contactDate": lambda one: _date(one.kept.last_s),
-        "relationship.certaintyLevelId": lambda one: (
-            "High" if one.kept.probability >= 0.9 else "Medium"
-        ),
-        "relationship.exposureDurationId": lambda one: f"{one.kept.minutes:.0f} min",
+        "relationship.certaintyLevelId": lambda one: _godata_certainty(one.kept.probability),
+        "relationship.exposureDurationId": lambda one: _godata_duration(one.kept.minutes),
     },
 )
-"""Go.Data's import of contacts (columns by the names of the fields; matched when importing)."""
+"""Go.Data's import of contacts: columns as its fields, choices as the ids of its reference data."""
 
 LAYOUTS: Final[Mapping[str, Layout]] = MappingProxyType(
     {one.name: one for one in (CONTACTS, ANONYMOUS, SORMAS, GODATA)}
 )
 """The layouts that can be asked for by name."""
+
+
+def _godata_certainty(probability: float) -> str:
+    level = next(word for least, word in _GODATA_CERTAINTIES if probability >= least)
+    return f"{_CATEGORY}_CERTAINTY_LEVEL_{level}"
+
+
+def _godata_duration(minutes: float) -> str:
+    word = next(word for most, word in _GODATA_DURATIONS if minutes < most)
+    return f"{_CATEGORY}_EXPOSURE_DURATION_{word}"
 
 
 def _said(kept: KeptContact) -> str:
@@ -236,10 +268,10 @@ class Exports:
     def rows(
         self, layout: Layout, form: str, now: float, *, by: Caller = CONSOLE
     ) -> Iterator[tuple[Cell, ...]]:
-        """Return an iterator over the heading and every contact, by id.
+        """Return an iterator over the headings and every contact, by id.
 
-        The audit log is written before this returns; rows are read a thousand at a time. Merged
-        contacts are left out.
+        How many rows of headings there are, the layout says. The audit log is written before this
+        returns; rows are read a thousand at a time. Merged contacts are left out.
 
         Args:
             layout: which columns.
@@ -254,10 +286,10 @@ class Exports:
             msg = "lists are let out to exporters alone: ask for the role, or an exporter"
             raise AccessDeniedError(msg)
         self.audit.record("contacts.exported", now, by=by.name, layout=layout.name, form=form)
-        return self._rows(layout)
+        return self._rows(layout, form)
 
-    def _rows(self, layout: Layout) -> Iterator[tuple[Cell, ...]]:
-        yield layout.heading
+    def _rows(self, layout: Layout, form: str) -> Iterator[tuple[Cell, ...]]:
+        yield from layout.headings(form)
         number, after = 0, ""
         cases: dict[str, int] = {}
         while batch := self.store.contacts_after(after, _ROWS_AT_ONCE):
