@@ -12,6 +12,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from dbus_fast import Message
+from dbus_fast.aio.message_bus import MessageBus
+from dbus_fast.constants import BusType
 
 from tests.bluez_bus import mock_of_bluez
 from tests.radio_world import HASTY, Issuing, clock, until
@@ -79,6 +82,35 @@ def test_values_arrive_whole_in_both_directions(size: int) -> None:
             assert [one.value for one in written] == [back[:size]]
 
     asyncio.run(exchange())
+
+
+def test_the_advertisement_has_what_31_bytes_have_room_for() -> None:
+    """BlueZ adds whatever is offered, an appearance of nought too: 4 bytes, and then it refuses."""
+
+    async def offered() -> None:
+        async with two_radios() as (first, _, _, _):
+            await first.advertise(Advertisement(SERVICE_UUID, b"a1b", b"{}", 1e12))
+            bus, path = first._bus, first._peripheral._on_air.export_path  # type: ignore[attr-defined]
+            asking = await MessageBus(bus_type=BusType.SYSTEM).connect()
+            answer = await asking.call(
+                Message(
+                    destination=bus.unique_name,
+                    path=path,
+                    interface="org.freedesktop.DBus.Properties",
+                    member="GetAll",
+                    signature="s",
+                    body=["org.bluez.LEAdvertisement1"],
+                )
+            )
+            asking.disconnect()
+            assert answer is not None
+            told = {name: one.value for name, one in answer.body[0].items()}
+            assert "Appearance" not in told
+            assert told["LocalName"] == ""
+            assert told["Includes"] == ["tx-power"]
+            assert [one.value for one in told["ManufacturerData"].values()] == [b"a1b"]
+
+    asyncio.run(offered())
 
 
 def test_an_expired_value_is_not_served() -> None:

@@ -18,6 +18,8 @@ from bluez_peripheral.gatt.characteristic import (
 from bluez_peripheral.gatt.service import Service
 from dbus_fast import DBusError, Message
 from dbus_fast.aio.message_bus import MessageBus
+from dbus_fast.constants import PropertyAccess
+from dbus_fast.service import dbus_property
 
 from tracetogether.device import PayloadWritten
 from tracetogether.errors import RadioError
@@ -28,6 +30,25 @@ _DEVICE: Final = "org.bluez.Device1"
 _LONGEST_VALUE: Final = 512  # Bluetooth Core, vol. 3, part F, 3.2.9
 _MAX_GUESTS: Final = 64  # peers that read or write at a time; one more is refused
 _WHOLE_AFTER_S: Final = 0.2  # BlueZ hands over a long write in parts and does not say which is last
+
+
+class _OnAir(BluezAdvertisement):
+    """An advertisement without an appearance: its 4 bytes are those that manufacturer data need."""
+
+    def __init__(
+        self, service: str, manufacturer_data: dict[int, bytes], includes: AdvertisingIncludes
+    ) -> None:
+        super().__init__(
+            "",
+            [service],
+            appearance=0,
+            manufacturer_data=manufacturer_data,
+            includes=includes,
+        )
+
+    @dbus_property(PropertyAccess.READ, "Appearance", disabled=True)
+    def _get_appearance(self) -> "q":  # type: ignore[name-defined]  # noqa: F821 - D-Bus's uint16
+        return 0
 
 
 class Peripheral:
@@ -63,7 +84,7 @@ class Peripheral:
         self._report = report
         self._clock = clock
         self._served: Advertisement | None = None
-        self._on_air: BluezAdvertisement | None = None
+        self._on_air: _OnAir | None = None
         self._writing: dict[str, bytearray] = {}
         self._endings: dict[str, asyncio.TimerHandle] = {}
         value = characteristic(
@@ -112,13 +133,7 @@ class Peripheral:
             (company, AdvertisingIncludes.NONE),
             (dict[int, bytes](), AdvertisingIncludes.NONE),
         ):
-            on_air = BluezAdvertisement(
-                "",
-                [advertisement.service],
-                appearance=0,
-                manufacturer_data=manufacturer_data,
-                includes=includes,
-            )
+            on_air = _OnAir(advertisement.service, manufacturer_data, includes)
             try:
                 await on_air.register(self._bus, adapter=self._adapter)
             except DBusError as error:
