@@ -9,6 +9,7 @@ the channel tick by tick (``scans``), and only connections are worked off one by
 
 from collections import Counter
 from collections.abc import Callable, Generator
+from dataclasses import dataclass
 from functools import partial
 from itertools import pairwise
 from typing import Any, Final
@@ -31,12 +32,36 @@ from simulations.tempids import LocalTempIDs
 from tracetogether.parameters import BLUETRACE
 from tracetogether.rejection import Rejection
 from tracetogether.sightings import RSSI_LOWEST_DBM
-from tracetogether.units import Floats, Ints
+from tracetogether.units import Bools, Floats
 
 TICK_S: Final = 5.0
 
 Receptions = Callable[[Packets], None]
 """Told what was heard: packets that came through and were seen, one per sender and scan."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Waiting:
+    """What came through to one scan of a half-sleeping phone: rows ``begin`` to ``end``.
+
+    Attributes:
+        packets: of all such scans of a tick, by (scan, sender, time).
+        heard: the same as the phones would take them in.
+        about: sender, time and openness of each, as ``News`` asks for them.
+        on_air: whether each is on the air at that very moment.
+        begin, end: the rows of this scan.
+    """
+
+    packets: Packets
+    heard: Heard
+    about: list[tuple[int, float, bool]]
+    on_air: list[bool]
+    begin: int
+    end: int
+
+
+def _is_valid(rssi_dbm: float) -> bool:
+    return RSSI_LOWEST_DBM <= rssi_dbm < 0
 
 
 class Fleet:
@@ -86,6 +111,7 @@ class Fleet:
             is_on=self._states.is_on if self._states.ever_off else None,
             draws=LinkDraws(streams.noise("air", "link"), len(phones), len(Purpose)),
             begin_s=crowd.start,
+            end_s=self._end_s,
         )
         self._news = News(habits.awake_s)
         self._scans = np.zeros(len(phones), dtype=np.int64)
@@ -112,51 +138,80 @@ class Fleet:
         packets, asleep = self._air.listen(rx, at_s)
         waiting = asleep[packets.scan]
         self._hear(packets.first_of_each(~waiting))
-        rows = np.searchsorted(packets.scan, np.arange(len(rx) + 1))
-        for scan in np.flatnonzero(asleep).tolist():
-            mine = packets.take(slice(int(rows[scan]), int(rows[scan + 1])))
-            self._links.at(float(at_s[scan]), partial(self._half_asleep, mine), int(rx[scan]))
+        self._wait(packets.take(waiting), at_s)
         self._links.run_until(until)
 
-    def _half_asleep(self, packets: Packets, phone: int, now: float) -> None:  # noqa: ARG002
-        seen, woke = self._news.seen(phone, float(self._links.awake_until_s[phone]), packets)
+    def _wait(self, packets: Packets, at_s: Floats) -> None:
+        """Let scans of half-sleeping phones begin when it is time for them, not before.
+
+        What the apps of these phones are told depends on the links that others open to them.
+        """
+        heard = self._heard_of(packets)
+        on_air = self._on_air(packets).tolist()
+        columns = (packets.tx, packets.when_s, packets.open)
+        about = list(zip(*(column.tolist() for column in columns), strict=True))
+        scans, first = np.unique(packets.scan, return_index=True)
+        last = np.searchsorted(packets.scan, scans, side="right")
+        for scan, begin, end in zip(scans.tolist(), first.tolist(), last.tolist(), strict=True):
+            mine = _Waiting(packets, heard, about, on_air, begin, end)
+            phone = int(packets.rx[begin])
+            self._links.at(float(at_s[scan]), partial(self._half_asleep, mine), phone)
+
+    def _half_asleep(self, mine: "_Waiting", phone: int, now: float) -> None:  # noqa: ARG002
+        begin = mine.begin
+        packets = mine.about[begin : mine.end]
+        awake_until_s = float(self._links.awake_until_s[phone])
+        told, woke = self._news.seen(phone, awake_until_s, packets)
         if woke is not None:
             self._links.wake(phone, woke)
-        self._hear(packets.first_of_each(seen))
+        first: dict[int, int] = {}
+        for index in told:
+            first.setdefault(packets[index][0], begin + index)
+        rows = [row for row in first.values() if mine.on_air[row]]
+        self._receptions[phone] += len(rows)
+        if self._on_receptions is not None:
+            self._on_receptions(mine.packets.take(np.array(rows, dtype=np.int64)))
+        valid = [row for row in rows if _is_valid(mine.heard.rssi_dbm[row])]
+        if len(valid) < len(rows):
+            self._rejections[Rejection.INVALID_RSSI] += len(rows) - len(valid)
+        if valid:
+            self._links.take(phone, mine.heard.in_order(valid), 0, len(valid))
+
+    def _on_air(self, packets: Packets) -> Bools:
+        """Return which packets' senders show something at the very moment of the app's hearing."""
+        heard = self._routines.on_air(packets.tx, packets.at_s)
+        return np.asarray(heard & (packets.at_s < self._end_s))
 
     def _hear(self, came: Packets) -> None:
         """Let phones hear what came through, if it is on the air at that very moment."""
-        at_s, show = came.at_s, self._routines.shows.last(came.tx, came.at_s)
-        heard = (show >= 0) & self._routines.showing[show] & (at_s < self._end_s)
-        came, at_s, show = came.take(heard), at_s[heard], show[heard]
+        came = came.take(self._on_air(came))
         np.add.at(self._receptions, came.rx, 1)
         if self._on_receptions is not None:
             self._on_receptions(came)
         valid = (came.rssi_dbm >= RSSI_LOWEST_DBM) & (came.rssi_dbm < 0)
         if not valid.all():
             self._rejections[Rejection.INVALID_RSSI] += int((~valid).sum())
-            came, at_s, show = came.take(valid), at_s[valid], show[valid]
+            came = came.take(valid)
         if self._habits.app == "broadcast":
-            shown_at_s = self._routines.shows.at_s[show]
-            self._links.records.extend(came.rx, at_s, came.tx, shown_at_s, came.rssi_dbm)
+            shown_at_s = self._routines.shows.at_s[self._routines.shows.last(came.tx, came.at_s)]
+            self._links.records.extend(came.rx, came.at_s, came.tx, shown_at_s, came.rssi_dbm)
             return
-        self._tell(came, at_s, self._routines.turn[show])
-
-    def _tell(self, came: Packets, at_s: Floats, turn: Ints) -> None:
-        order = np.lexsort((came.tx, at_s, came.scan))
-        scan = came.scan[order]
-        name = names_of(
-            came.tx,
-            address_turn(self._phones, self._habits, came.tx, at_s - self._begin_s, turn),
-        )
-        cuts = [0, *(np.flatnonzero(np.diff(scan)) + 1).tolist(), len(scan)]
-        columns = [
-            column[order].tolist() for column in (at_s, came.tx, name, came.rssi_dbm, came.through)
-        ]
-        rx = came.rx[order].tolist()
+        came = came.take(np.lexsort((came.tx, came.at_s, came.scan)))
+        heard = self._heard_of(came)
+        cuts = [0, *(np.flatnonzero(np.diff(came.scan)) + 1).tolist(), len(came.scan)]
+        rx = came.rx.tolist()
         for begin, end in pairwise(cuts):
             if begin < end:
-                self._links.take(rx[begin], Heard(*(column[begin:end] for column in columns)))
+                self._links.take(rx[begin], heard, begin, end)
+
+    def _heard_of(self, packets: Packets) -> Heard:
+        """Return packets as phones take them in."""
+        tx, at_s = packets.tx, packets.at_s
+        turn = self._routines.turn[self._routines.shows.last(tx, at_s)]
+        since_s = at_s - self._begin_s
+        name = names_of(tx, address_turn(self._phones, self._habits, tx, since_s, turn))
+        columns = (at_s, tx, name, packets.rssi_dbm, packets.through)
+        return Heard(*(column.tolist() for column in columns))
 
     def outcome(self) -> Outcome:
         """Return what happened, at the end of the run."""
@@ -171,6 +226,8 @@ class Fleet:
             "served": np.frombuffer(links.served, dtype=np.int64),
         }
         logs = self._logs()
+        if links.records.unbelieved:
+            self._rejections[Rejection.IMPLAUSIBLE] += links.records.unbelieved
         counts = {name: int(column.sum()) for name, column in columns.items()}
         rows = zip(*(column[self._crowd.app].tolist() for column in columns.values()), strict=True)
         return Outcome(
@@ -181,7 +238,7 @@ class Fleet:
                 person: {name: count for name, count in zip(columns, row, strict=True) if count}
                 for person, row in zip(self._crowd.app.tolist(), rows, strict=True)
             },
-            rejections=dict(self._rejections + links.rejections),
+            rejections=dict(self._rejections),
         )
 
     def _logs(self) -> ContactLogs:

@@ -4,11 +4,13 @@ Connections are the sparse part of a crowd, some per phone and scan, and each de
 through queues, rests and busy controllers. So they are worked off one by one, exactly as
 ``handset`` and ``tracetogether.device`` do together: the same draws at the same moments, hence the
 same records. Everything else about a phone is columns.
+
+Once a peer has accepted a link, nothing that others do changes what becomes of it. So all its
+further steps are worked out then, and only what others can notice is put on the agenda.
 """
 
 from array import array
 from bisect import bisect_right
-from collections import Counter, deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from heapq import heappop, heappush
@@ -33,12 +35,9 @@ from simulations.record_columns import RecordColumns
 from simulations.routines import Routines
 from simulations.streams import LinkDraws
 from tracetogether.parameters import BLUETRACE
-from tracetogether.rejection import Rejection
 from tracetogether.units import Bools, Ints
 
 TURN_BITS: Final = 16  # of a name: more addresses than a phone has in a day
-_MOST_A_MINUTE: Final = 240  # sightings that a device believes within a minute
-_MINUTE_S: Final = 60
 
 # Plain numbers: those of an enumeration take longer to look up.
 _ACCEPT: Final = int(Purpose.ACCEPT)
@@ -52,7 +51,7 @@ _HANG_UP: Final = int(Purpose.HANG_UP_S)
 
 @dataclass(slots=True)
 class Heard:
-    """What one phone hears in one scan, in order of time; lists, for they are taken one by one.
+    """What phones hear in their scans, each in order of time; lists, for they are taken one by one.
 
     Attributes:
         at_s: epoch seconds.
@@ -68,19 +67,32 @@ class Heard:
     rssi_dbm: list[float] = field(default_factory=list)
     through: list[float] = field(default_factory=list)
 
+    def in_order(self, rows: list[int]) -> "Heard":
+        """Return some of it in order of time, and of sender where that is the same."""
+        at_s, tx = self.at_s, self.tx
+        rows = sorted(rows, key=lambda row: (at_s[row], tx[row]))
+        return Heard(
+            [at_s[row] for row in rows],
+            [tx[row] for row in rows],
+            [self.name[row] for row in rows],
+            [self.rssi_dbm[row] for row in rows],
+            [self.through[row] for row in rows],
+        )
+
 
 _NOTHING: Final = Heard()
 
 
 @dataclass(slots=True)
 class _Link:
-    """The one connection that a phone has opened."""
+    """The one connection that a phone has opened; ``draws`` is of phone and peer."""
 
     peer: int
     name: int
     rssi_dbm: float
     through: float
     began_s: float
+    draws: int
 
 
 class Links:
@@ -95,6 +107,7 @@ class Links:
         is_on: whether a phone's Bluetooth is on at a time (epoch seconds); None if it always is.
         draws: chance of every step.
         begin_s: epoch seconds of the beginning of the run.
+        end_s: of its end.
 
     Attributes:
         records: what was written down.
@@ -102,7 +115,6 @@ class Links:
             about, that it answered, and that were lost on the way.
         awake_until_s: (P,) until when a Bluetooth event lets a phone's app run, seconds after the
             beginning.
-        rejections: messages that were not believed, by reason.
     """
 
     def __init__(
@@ -116,9 +128,11 @@ class Links:
         is_on: Callable[[int, float], bool] | None,
         draws: LinkDraws,
         begin_s: float,
+        end_s: float,
     ) -> None:
         people = len(phones)
         self._begin_s = begin_s
+        self._end_s = end_s
         self._present = present.tobytes()  # single bytes are quicker to come by
         self._ticks = present.shape[1]
         self._tick_s = tick_s
@@ -145,18 +159,17 @@ class Links:
         self._number = 0
         self._heard = [_NOTHING] * people
         self._next = [0] * people  # index of the first reception that is still to come
+        self._end = [0] * people  # and where those of this scan end
         self._queue: list[list[int]] = [[] for _ in range(people)]
         self._link: list[_Link | None] = [None] * people
-        self._rest_until: dict[tuple[int, int], float] = {}
+        self._rest_until: list[dict[int, float]] = [{} for _ in range(people)]  # by name
         self._incoming = [0] * people
-        self._recent: dict[int, deque[float]] = {}
         self.records = RecordColumns()
         self.tried = array("q", bytes(8 * people))
         self.connected = array("q", bytes(8 * people))
         self.served = array("q", bytes(8 * people))
         self.lost = array("q", bytes(8 * people))
         self.awake_until_s = np.full(people, -np.inf)
-        self.rejections: Counter[Rejection] = Counter()
 
     def at(self, time_s: float, what: Callable[[int, float], None], phone: int) -> None:
         """Put something on the agenda: ``what(phone, time_s)``."""
@@ -170,16 +183,17 @@ class Links:
             time_s, _, what, phone = heappop(agenda)
             what(phone, time_s)
 
-    def take(self, phone: int, heard: Heard) -> None:
-        """Give a phone what it will hear in the scan that begins now.
+    def take(self, phone: int, heard: Heard, begin: int, end: int) -> None:
+        """Give a phone what it will hear in the scan that begins now: that part of ``heard``.
 
         What it heard in earlier scans waits too long by now to be connected to.
         """
         self._heard[phone] = heard
-        self._next[phone] = 0
+        self._next[phone] = begin
+        self._end[phone] = end
         self._queue[phone].clear()
-        if self._link[phone] is None and heard.at_s:
-            self.at(heard.at_s[0], self._hears, phone)
+        if self._link[phone] is None:
+            self._await_reception(phone)
 
     def wake(self, phone: int, since_begin_s: float) -> None:
         """Let a Bluetooth event give ``phone``'s app some time to run."""
@@ -191,47 +205,53 @@ class Links:
         if self._link[phone] is not None:
             return
         heard, index = self._heard[phone], self._next[phone]
-        if index >= len(heard.at_s) or heard.at_s[index] != now:
+        if index >= self._end[phone] or heard.at_s[index] != now:
             return  # of a scan that is over
-        self._next[phone] = index + 1
-        if self._rest_until.get((phone, heard.name[index]), now) > now:
+        if self._rest_until[phone].get(heard.name[index], now) > now:  # it wrote to us since
             self._await_reception(phone)
             return
-        self._connect(phone, index, now)
+        self._next[phone] = index + 1
+        self._connect(phone, heard, index, now)
 
     def _await_reception(self, phone: int) -> None:
-        heard, index = self._heard[phone], self._next[phone]
-        if index < len(heard.at_s):
-            self.at(heard.at_s[index], self._hears, phone)
+        """Put the next reception of a peer that does not rest by now on the agenda."""
+        heard, end = self._heard[phone], self._end[phone]
+        at_s, name, rest = heard.at_s, heard.name, self._rest_until[phone]
+        for index in range(self._next[phone], end):
+            if rest.get(name[index], 0.0) <= at_s[index]:  # once it rests, it rests longer only
+                self._next[phone] = index
+                self.at(at_s[index], self._hears, phone)
+                return
+        self._next[phone] = end
 
     def _connect_next(self, phone: int, now: float) -> None:
         """Connect to the peer heard last, if any still waits."""
         heard, queue = self._heard[phone], self._queue[phone]
-        upto = bisect_right(heard.at_s, now)
+        at_s, name, rest = heard.at_s, heard.name, self._rest_until[phone]
+        upto = bisect_right(at_s, now, self._next[phone], self._end[phone])
         queue.extend(range(self._next[phone], upto))
-        self._next[phone] = max(upto, self._next[phone])
-        rest = self._rest_until
+        self._next[phone] = upto
         while queue:
             index = queue.pop()
-            since = heard.at_s[index]
-            if rest.get((phone, heard.name[index]), since) > since:
+            since = at_s[index]
+            if rest.get(name[index], since) > since:
                 continue  # it was resting when heard, or has written to us since
             if now - since > self._queue_max_s[self._system[phone]]:
                 queue.clear()
                 break
-            self._connect(phone, index, now)
+            self._connect(phone, heard, index, now)
             return
         self._await_reception(phone)
 
-    def _connect(self, phone: int, index: int, now: float) -> None:
+    def _connect(self, phone: int, heard: Heard, index: int, now: float) -> None:
         self.tried[phone] += 1
-        heard = self._heard[phone]
         peer = heard.tx[index]
+        draws = self._draws.between(phone, peer)
         self._link[phone] = _Link(
-            peer, heard.name[index], heard.rssi_dbm[index], heard.through[index], now
+            peer, heard.name[index], heard.rssi_dbm[index], heard.through[index], now, draws
         )
         low, high = self._connect_span[self._system[peer]]
-        moment = self._draws.moment(phone, peer, now - self._begin_s)
+        moment = self._draws.moment(draws, now - self._begin_s)
         drawn = self._draws.number(moment, _CONNECT)
         self.at(now + (low + (high - low) * drawn), self._connects, phone)
 
@@ -239,11 +259,11 @@ class Links:
         link = self._open_link(phone)
         since = now - self._begin_s
         reachable = self._reachable(phone, link, now)
-        moment = self._draws.moment(phone, link.peer, since)
+        moment = self._draws.moment(link.draws, since)
         if not self._accepts(phone, link, now, reachable, moment):
             # Nothing comes of it: the device's own time-out ends it.
             timed_out = link.began_s + self._timeout_s[self._system[phone]]
-            self.at(self._hung_up_at(phone, link.peer, timed_out), self._closed, phone)
+            self.at(self._hung_up_at(link, timed_out), self._closed, phone)
             return
         peer = link.peer
         self.connected[phone] += 1
@@ -256,7 +276,7 @@ class Links:
             return
         low, high = READ_S
         drawn = self._draws.number(moment, _READ_TIME)
-        self.at(now + (low + (high - low) * drawn), self._reads, phone)
+        self._reads(phone, link, now + (low + (high - low) * drawn))
 
     def _accepts(self, phone: int, link: _Link, now: float, reachable: float, moment: int) -> bool:
         peer = link.peer
@@ -265,56 +285,61 @@ class Links:
         sound = (1.0 - self._failure[peer]) * (1.0 - self._failure[phone])
         return bool(self._draws.number(moment, _ACCEPT) < sound * reachable)
 
-    def _reachable(self, phone: int, link: _Link, now: float) -> float:
-        tick = min(int((now - self._begin_s) / self._tick_s), self._ticks - 1)
+    def _reachable(self, phone: int, link: _Link, at_s: float) -> float:
+        tick = min(int((at_s - self._begin_s) / self._tick_s), self._ticks - 1)
         present, ticks = self._present, self._ticks
         if not (present[phone * ticks + tick] and present[link.peer * ticks + tick]):
             return 0.0
         is_on = self._is_on
-        if is_on is not None and not (is_on(phone, now) and is_on(link.peer, now)):
+        if is_on is not None and not (is_on(phone, at_s) and is_on(link.peer, at_s)):
             return 0.0
         return link.through
 
-    def _reads(self, phone: int, now: float) -> None:
-        link = self._open_link(phone)
-        peer = link.peer
-        self._note(phone, now, peer, self._last_shown(peer, now), link.rssi_dbm, as_central=True)
-        if not self._has_token(phone, now):  # nothing to say
-            self._rest_until[phone, link.name] = now + self._blacklist_s[self._system[phone]]
-            self.at(self._hung_up_at(phone, peer, now), self._dropped, phone)
+    def _reads(self, phone: int, link: _Link, read_s: float) -> None:
+        """Work out what comes of a link whose peer is read at ``read_s``."""
+        if read_s >= self._end_s:
             return
-        moment = self._draws.moment(phone, peer, now - self._begin_s)
-        if self._reachable(phone, link, now) < self._draws.number(moment, _WRITE):
+        peer = link.peer
+        shown_s = self._last_shown(peer, read_s)
+        self.records.add(phone, read_s, peer, shown_s, link.rssi_dbm, as_central=True)
+        if not self._has_token(phone, read_s):  # nothing to say
+            self._let_rest(phone, link.name, read_s)
+            self.at(self._hung_up_at(link, read_s), self._dropped, phone)
+            return
+        moment = self._draws.moment(link.draws, read_s - self._begin_s)
+        if self._reachable(phone, link, read_s) < self._draws.number(moment, _WRITE):
             self.lost[phone] += 1
-            fell_silent = now + SUPERVISION_S
+            fell_silent = read_s + SUPERVISION_S
             timed_out = link.began_s + self._timeout_s[self._system[phone]]
             if timed_out <= fell_silent:  # the device gives up first
-                fell_silent = min(fell_silent, self._hung_up_at(phone, peer, timed_out))
+                fell_silent = min(fell_silent, self._hung_up_at(link, timed_out))
             self.at(fell_silent, self._dropped, phone)
             return
         low, high = WRITE_S
-        drawn = self._draws.number(moment, _WRITE_TIME)
-        token_s = now  # the message is put together now, and arrives later
+        written_s = read_s + (low + (high - low) * self._draws.number(moment, _WRITE_TIME))
+        if written_s >= self._end_s:
+            return
+        # The message was put together when the peer was read, and arrives now.
+        self.records.add(peer, written_s, phone, read_s, link.rssi_dbm, as_central=False)
+        self._let_rest(phone, link.name, written_s)
+        self.at(written_s, self._writes, phone)
 
-        def writes(_: int, then: float) -> None:
-            self._writes(phone, then, token_s)
-
-        self.at(now + (low + (high - low) * drawn), writes, phone)
-
-    def _writes(self, phone: int, now: float, token_s: float) -> None:
+    def _writes(self, phone: int, now: float) -> None:
         link = self._open_link(phone)
-        peer = link.peer
-        until = now + self._blacklist_s[self._system[peer]]
-        self._rest_until[peer, self._name_of(phone, now)] = until
-        self._note(peer, now, phone, token_s, link.rssi_dbm, as_central=False)
-        self._rest_until[phone, link.name] = now + self._blacklist_s[self._system[phone]]
-        self.at(self._hung_up_at(phone, peer, now), self._dropped, phone)
+        self._let_rest(link.peer, self._name_of(phone, now), now)
+        self.at(self._hung_up_at(link, now), self._dropped, phone)
 
-    def _hung_up_at(self, phone: int, peer: int, now: float) -> float:
+    def _let_rest(self, phone: int, name: int, since_s: float) -> None:
+        """Let ``phone`` leave a peer alone; it heeds its own links' only when they are over."""
+        until_s = since_s + self._blacklist_s[self._system[phone]]
+        rest = self._rest_until[phone]
+        rest[name] = max(rest.get(name, 0.0), until_s)
+
+    def _hung_up_at(self, link: _Link, at_s: float) -> float:
         low, high = HANG_UP_S
-        moment = self._draws.moment(phone, peer, now - self._begin_s)
+        moment = self._draws.moment(link.draws, at_s - self._begin_s)
         drawn = self._draws.number(moment, _HANG_UP)
-        return now + (low + (high - low) * drawn)
+        return at_s + (low + (high - low) * drawn)
 
     def _dropped(self, phone: int, now: float) -> None:
         self._incoming[self._open_link(phone).peer] -= 1
@@ -329,25 +354,6 @@ class Links:
         if link is None:
             raise AssertionError("a phone has one link until it is closed")
         return link
-
-    def _note(
-        self,
-        phone: int,
-        now: float,
-        peer: int,
-        token_s: float,
-        rssi_dbm: float,
-        *,
-        as_central: bool,
-    ) -> None:
-        recent = self._recent.get(phone)
-        if recent is None:
-            recent = self._recent[phone] = deque(maxlen=_MOST_A_MINUTE)
-        if len(recent) == _MOST_A_MINUTE and now - recent[0] < _MINUTE_S:
-            self.rejections[Rejection.IMPLAUSIBLE] += 1
-            return
-        recent.append(now)
-        self.records.add(phone, now, peer, token_s, rssi_dbm, as_central=as_central)
 
     def _show(self, phone: int, now: float) -> int:
         """Return the index of the last change of what ``phone`` shows; -1 if there is none."""

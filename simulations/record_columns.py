@@ -1,7 +1,9 @@
 """What all phones wrote down, in columns: who, when, whom, under which TempID, how strongly."""
 
+from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Final
 
 import numpy as np
 
@@ -10,11 +12,21 @@ from tracetogether.contactlog import MemoryContactLog
 from tracetogether.sightings import Sighting
 from tracetogether.units import Bools, Bytes2D, Floats, Ints
 
+MOST_A_MINUTE: Final = 240
+"""Sightings that a device believes within a minute."""
+_MINUTE_S: Final = 60
+
 
 class RecordColumns:
-    """Records as they come in; ``token_s`` is a time at which the peer's TempID was in use."""
+    """Records as they come in; ``token_s`` is a time at which the peer's TempID was in use.
+
+    Attributes:
+        unbelieved: how many of connections ``columns`` left out because a device believes only
+            so many within a minute.
+    """
 
     def __init__(self) -> None:
+        self.unbelieved = 0
         self._rows: list[tuple[int, float, int, float, float, bool]] = []
         self._parts: list[tuple[Ints, Floats, Ints, Floats, Floats, Bools]] = []
 
@@ -45,6 +57,10 @@ class RecordColumns:
         parts = [tuple(rows.T), *self._parts]
         columns = [np.concatenate([part[place] for part in parts]) for place in range(6)]
         order = np.lexsort((columns[1], columns[0]))
+        if self._rows:
+            kept = believed(columns[0][order].astype(np.int64), columns[1][order])
+            self.unbelieved = int((~kept).sum())
+            order = order[kept]
         phone, time, peer, token_s, rssi_dbm, as_central = (one[order] for one in columns)
         return (
             phone.astype(np.int64),
@@ -54,6 +70,27 @@ class RecordColumns:
             rssi_dbm,
             as_central.astype(np.bool_),
         )
+
+
+def believed(phone: Ints, time_s: Floats) -> Bools:
+    """Return which records a device keeps that believes only so many within a minute.
+
+    Args:
+        phone: (n,) whose, ascending.
+        time_s: (n,) when, ascending within a phone.
+    """
+    kept = np.ones(len(phone), dtype=np.bool_)
+    most = MOST_A_MINUTE
+    close = (time_s[most:] - time_s[:-most] < _MINUTE_S) & (phone[most:] == phone[:-most])
+    for one in np.unique(phone[most:][close]).tolist():
+        recent: deque[float] = deque(maxlen=most)
+        begin, end = np.searchsorted(phone, [one, one + 1]).tolist()
+        for row, at_s in enumerate(time_s[begin:end].tolist(), start=begin):
+            if len(recent) == most and at_s - recent[0] < _MINUTE_S:
+                kept[row] = False
+            else:
+                recent.append(at_s)
+    return kept
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,8 +4,10 @@ The same candidates, draws and channel as ``air.Air.listen`` has for one scan, s
 agree exactly: who heard whom, when, and at what RSSI.
 """
 
-from collections.abc import Callable
+from bisect import bisect_right
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from math import inf
 from typing import Final
 
 import numpy as np
@@ -302,26 +304,41 @@ class News:
 
     def __init__(self, awake_s: float) -> None:
         self._awake_s = awake_s
-        self._at: dict[tuple[int, int], float] = {}
+        self._at: dict[int, dict[int, float]] = {}
 
-    def seen(self, rx: int, awake_until_s: float, packets: Packets) -> tuple[Bools, float | None]:
+    def seen(
+        self,
+        rx: int,
+        awake_until_s: float,
+        packets: Sequence[tuple[int, float, bool]],
+    ) -> tuple[list[int], float | None]:
         """Return which packets the app of a locked iPhone is told about, and when it last woke.
 
         Args:
             rx: the iPhone.
             awake_until_s: until when its app runs anyway, seconds after the start of the run.
-            packets: of one scan.
+            packets: sender, time (seconds after the start of the run) and whether it shows its
+                service openly, of one scan.
+
+        Returns:
+            Indices of packets, and seconds after the start of the run; None if nothing was news.
         """
-        when, tx = packets.when_s, packets.tx
-        before = np.array([self._at.get((rx, one), -np.inf) for one in tx.tolist()])
-        news = packets.open & (when - before >= NEWS_S)
-        awake = when < awake_until_s
-        woke = None
-        if news.any():
-            since = np.sort(when[news])
-            last = np.searchsorted(since, when, side="right") - 1
-            awake = awake | ((last >= 0) & (when - since[last] < self._awake_s))
-            keys = [(rx, one) for one in tx[news].tolist()]
-            self._at.update(zip(keys, when[news].tolist(), strict=True))
-            woke = float(since[-1])
-        return packets.open | awake, woke
+        last = self._at.setdefault(rx, {})
+        news = [
+            (tx, when_s)
+            for tx, when_s, is_open in packets
+            if is_open and when_s - last.get(tx, -inf) >= NEWS_S
+        ]
+        last.update(news)
+        woke = sorted(when_s for _, when_s in news)
+
+        def awake(when_s: float) -> bool:
+            if when_s < awake_until_s:
+                return True
+            since = bisect_right(woke, when_s)
+            return since > 0 and when_s - woke[since - 1] < self._awake_s
+
+        told = [
+            index for index, (_, when_s, is_open) in enumerate(packets) if is_open or awake(when_s)
+        ]
+        return told, woke[-1] if woke else None

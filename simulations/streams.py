@@ -102,17 +102,20 @@ class LinkDraws:
         with np.errstate(over="ignore"):
             self._mixed: list[int] = _mix(index + _GOLDEN).tolist()
 
-    def moment(self, a: int, b: int, at_s: float) -> int:
-        """Return what a, b and the microsecond make of the hash, for ``number``."""
+    def between(self, a: int, b: int) -> int:
+        """Return what a and b make of the hash, for ``moment``."""
         # The mixing stands here in full: a call for each would take longer than the sums.
         z = ((self._first[a] + _GOLDEN_ONE) & _MASK) ^ self._mixed[b]
         z = ((z ^ (z >> 30)) * _FIRST) & _MASK
         z = ((z ^ (z >> 27)) * _SECOND) & _MASK
-        state = z ^ (z >> 31)
+        return ((z ^ (z >> 31)) + _GOLDEN_ONE) & _MASK
+
+    def moment(self, between: int, at_s: float) -> int:
+        """Return what the microsecond makes of that, for ``number``."""
         z = (round(at_s * 1e6) + _GOLDEN_ONE) & _MASK
         z = ((z ^ (z >> 30)) * _FIRST) & _MASK
         z = ((z ^ (z >> 27)) * _SECOND) & _MASK
-        z = ((state + _GOLDEN_ONE) & _MASK) ^ z ^ (z >> 31)
+        z = between ^ z ^ (z >> 31)
         z = ((z ^ (z >> 30)) * _FIRST) & _MASK
         z = ((z ^ (z >> 27)) * _SECOND) & _MASK
         return ((z ^ (z >> 31)) + _GOLDEN_ONE) & _MASK

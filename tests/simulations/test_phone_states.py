@@ -13,6 +13,7 @@ from simulations.phone_states import (
     live_states,
     seconds_in_front,
 )
+from simulations.scans import News
 from simulations.streams import Streams
 
 BUSY = PhoneKeys(
@@ -77,3 +78,16 @@ def test_changes_come_on_the_clock_at_their_time() -> None:
     env.run(until=1600.0)
     assert [one for _, one in told] == changes
     assert np.allclose([now - 1000.0 for now, _ in told], [one.at_s for one in changes])
+
+
+def test_news_wakes_the_app_of_a_locked_iphone_for_a_while() -> None:
+    news = News(awake_s=10.0)
+    hidden, android = 7, 8
+    scan = [(hidden, 1.0, False), (android, 2.0, True), (hidden, 3.0, False)]
+    assert news.seen(1, -np.inf, scan) == ([1, 2], 2.0)
+    again = [(hidden, 60.0, False), (android, 61.0, True), (hidden, 62.0, False)]
+    assert news.seen(1, -np.inf, again) == ([1], None)  # it heard that one a minute ago
+    assert news.seen(1, 61.5, again) == ([0, 1], None)  # woken by a link
+    assert news.seen(2, -np.inf, again) == ([1, 2], 61.0)  # another phone, to which it is news
+    later = [(android, 200.0, True), (hidden, 209.9, False), (hidden, 210.0, False)]
+    assert news.seen(1, -np.inf, later) == ([0, 1], 200.0)

@@ -1,0 +1,40 @@
+"""Records in columns: what a device believes within a minute."""
+
+from collections import deque
+
+import numpy as np
+
+from simulations.record_columns import MOST_A_MINUTE, RecordColumns, believed
+
+
+def one_by_one(times: list[float]) -> list[bool]:
+    recent: deque[float] = deque(maxlen=MOST_A_MINUTE)
+    kept = []
+    for at_s in times:
+        kept.append(len(recent) < MOST_A_MINUTE or at_s - recent[0] >= 60)
+        if kept[-1]:
+            recent.append(at_s)
+    return kept
+
+
+def test_a_device_believes_only_so_many_within_a_minute() -> None:
+    chance = np.random.default_rng(1)
+    crowded = np.sort(chance.uniform(0, 200, 1500))
+    others = [np.sort(chance.uniform(0, 200, count)) for count in (0, 5, 700)]
+    times = [crowded, others[2], others[1], crowded + 0.5]
+    phone = np.repeat([2, 3, 5, 9], [len(one) for one in times])
+    kept = believed(phone, np.concatenate(times))
+    expected = [kept_one for one in times for kept_one in one_by_one(one.tolist())]
+    assert kept.tolist() == expected
+    assert 0 < (~kept).sum() < len(kept) / 2
+    assert kept[phone == 3].all()
+
+
+def test_records_that_are_not_believed_are_left_out_and_counted() -> None:
+    records = RecordColumns()
+    for number in reversed(range(MOST_A_MINUTE + 7)):
+        records.add(1, 0.1 * number, 2, 0.0, -60.0, as_central=True)
+    phone, time_s, *_ = records.columns()
+    assert len(phone) == MOST_A_MINUTE
+    assert time_s.max() < 0.1 * MOST_A_MINUTE
+    assert records.unbelieved == 7
