@@ -2,7 +2,10 @@
 
 import csv
 import json
+import shutil
+import sqlite3
 import stat
+from contextlib import closing
 from pathlib import Path
 
 import openpyxl
@@ -92,6 +95,19 @@ def test_the_count_leaves_every_row_of_headings_out(folder: Path, tmp_path: Path
     rows = path.read_text("utf-8").splitlines()
     assert f"Wrote {len(rows) - 2} contacts" in " ".join(told.stderr.split())
     assert set(rows[0].split(",")) == {"Contact"}
+
+
+def test_contacts_whom_nobody_follows_are_taken_over(folder: Path, tmp_path: Path) -> None:
+    place = tmp_path / "authority"
+    shutil.copytree(folder, place)
+    assert facts(place, "follow-up", "refresh") == {"cases": 0, "contacts": 0}
+    with closing(sqlite3.connect(place / "authority.db")) as rows, rows:
+        (case,) = rows.execute("SELECT case_id FROM followed LIMIT 1").fetchone()
+        rows.execute("UPDATE cases SET state = 'tracing' WHERE case_id = ?", (case,))
+        gone = rows.execute("DELETE FROM followed WHERE case_id = ?", (case,)).rowcount
+    said = tracetogether("follow-up", "refresh", "--dir", str(place))
+    assert f"Taken over: {gone} contacts of 1 cases" in said
+    assert facts(place, "follow-up", "list", "--case", case)["total"] == gone
 
 
 def test_calls_from_the_command_line(folder: Path) -> None:

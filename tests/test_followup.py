@@ -70,6 +70,30 @@ def test_a_list_becomes_people_to_be_called(desk: Desk) -> None:
     assert desk.acts().count("contacts.found") == 1
 
 
+def test_logs_of_before_the_follow_up_are_taken_over_once(desk: Desk) -> None:
+    old = desk.authority.casework.open_case(desk.user(), NOON)
+    shut = desk.authority.casework.open_case(desk.user(), NOON)
+    desk.authority.casework.open_case(desk.user(), NOON)  # no log came in
+    for case in (old, shut):
+        desk.take(case, desk.heard(desk.user(), NOON - 4 * 3600, 90, rssi_dbm=-45), NOON)
+    desk.authority.casework.close(shut.case_id, NOON)
+    before = {one.contact_id: one for one in desk.store.desk.contacts_of([desk.case.case_id])}
+    told: list[tuple[int, int]] = []
+    assert desk.authority.follow_up.take_over(
+        later(9), lambda done, total: told.append((done, total))
+    ) == (1, 1)
+    assert told == [(0, 4), (1, 4), (2, 4), (3, 4)]
+    (new,) = desk.store.desk.contacts_of([old.case_id])
+    assert (new.state, new.day, new.found_at) == (ContactState.TO_TRACE, DAY, NOON)  # goes with it
+    assert before == {
+        one.contact_id: one for one in desk.store.desk.contacts_of([desk.case.case_id])
+    }
+    assert desk.store.desk.contacts_of([shut.case_id]) == []
+    newest = list(desk.authority.audit.entries())[-1]
+    assert (newest.act, newest.time, newest.subject) == ("contacts.found", later(9), old.case_id)
+    assert desk.authority.follow_up.take_over(later(9)) == (0, 0)
+
+
 def test_a_second_log_keeps_what_was_written_down(desk: Desk) -> None:
     work, contact_id = desk.authority.follow_up, desk.close
     work.record(contact_id, DAY, Outcome.SYMPTOMS, NOON + 60)

@@ -4,16 +4,21 @@ import sqlite3
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
+from alembic.runtime.environment import EnvironmentContext
 from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
 
-from tests.authority_world import NOON
+from tests.authority_world import DAY, NOON, World
 from tests.conftest import counted_entropy
-from tracetogether.adapters.sql_store import SqlStore
+from tracetogether.adapters.sql_store import SqlStore, migrating
 from tracetogether.adapters.sql_store.databases import APPLICATION_ID
 from tracetogether.adapters.sql_store.tables import METADATA
 from tracetogether.authority.access.credentials import credential_digest
 from tracetogether.authority.access.operators import ALL_ROLES, operator_digest
+from tracetogether.authority.cases.followed import ContactQuery
 from tracetogether.cli.authority_folder import bring_up_to_date, opened_folder
 from tracetogether.errors import StoreError
 from tracetogether.keyring import KeyRing
@@ -96,3 +101,48 @@ def test_another_programs_file_is_not_migrated(tmp_path: Path) -> None:
     other = sqlite3.connect(tmp_path / "authority.db")
     assert [name for (name,) in other.execute("SELECT name FROM sqlite_master")] == ["theirs"]
     other.close()
+
+
+def of_schema(revision: str, place: Path, newest: Path) -> None:
+    """Make the file that a release of ``revision`` had in the place of ``newest``."""
+    scripts = ScriptDirectory(str(Path(migrating.__file__).parent / "migrations"))
+    engine = sa.create_engine(f"sqlite:///{place}")
+    with (
+        engine.begin() as connection,
+        EnvironmentContext(
+            Config(), scripts, fn=lambda found, _: scripts._upgrade_revs(revision, found)
+        ) as environment,
+    ):
+        environment.configure(connection=connection, transactional_ddl=False)
+        environment.run_migrations()
+    engine.dispose()
+    old = sqlite3.connect(place)
+    old.execute("ATTACH ? AS newest", (str(newest),))
+    tables = [
+        name for (name,) in old.execute("SELECT name FROM main.sqlite_master WHERE type='table'")
+    ]
+    for table in sorted(set(tables) - {"alembic_version"}):
+        columns = ", ".join(row[1] for row in old.execute(f"PRAGMA main.table_info({table})"))
+        copied = f"SELECT {columns} FROM newest.{table}"  # noqa: S608 - names of our own tables
+        old.execute(f"INSERT INTO main.{table} ({columns}) {copied}")
+    old.execute(f"PRAGMA main.application_id = {APPLICATION_ID}")
+    old.commit()
+    old.close()
+
+
+def test_logs_of_before_the_desk_come_under_follow_up(tmp_path: Path) -> None:
+    """A tracer of an authority that upgrades finds the contacts of what was uploaded before."""
+    with SqlStore.create(tmp_path / "newest.db", name="SG_MOH") as store:
+        world = World.of(counted_entropy(5), store=store)
+        world.keys.save(tmp_path / "keys.txt")
+        case = world.authority.casework.open_case(world.user(), NOON)
+        world.take(case, world.heard(world.user(), NOON - 4 * 3600, 90, rssi_dbm=-45), NOON)
+    of_schema("0002", tmp_path / "authority.db", tmp_path / "newest.db")
+    with pytest.raises(StoreError, match="has schema version 0002"):
+        SqlStore.open(tmp_path / "authority.db")
+    assert bring_up_to_date(tmp_path, NOON + 3_600) == 1
+    with opened_folder(tmp_path) as service:
+        (one,) = service.desk.page(ContactQuery(due_on=DAY)).contacts
+        assert (one.kept.case_id, one.kept.found_at) == (case.case_id, NOON)
+        assert service.audit.verify()[0]
+    assert bring_up_to_date(tmp_path, NOON + 7_200) == 0

@@ -38,7 +38,7 @@ from tracetogether.cli.authority_options import (
     moment_of,
 )
 from tracetogether.cli.authority_staff import audit, user
-from tracetogether.cli.console import err, out, print_json
+from tracetogether.cli.console import err, out, print_json, progress
 from tracetogether.errors import MissingExtraError, TraceTogetherError
 from tracetogether.units import SECONDS_PER_MINUTE
 
@@ -239,6 +239,12 @@ def restore_command(source: Path, folder: Path, *, clock_is_right: bool) -> None
 @folder_argument
 @click.option("--database", metavar="URL", help="The PostgreSQL database, if not the one of init.")
 def migrate(folder: Path, database: str | None) -> None:
-    """Bring the database of DIR (./authority) to this release's schema. Back it up before."""
-    bring_up_to_date(folder, time.time(), database)
+    """Bring the database of DIR (./authority) to this release's schema. Back it up before.
+
+    Contacts of logs that came in before there was a follow-up are put on its lists.
+    """
+    with progress("Cases") as told:
+        contacts = bring_up_to_date(folder, time.time(), database, told)
     out().print(f"The database of {folder} is up to date", markup=False)
+    if contacts:
+        out().print(f"New under follow-up: {contacts} contacts")

@@ -2,7 +2,7 @@
 
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -311,17 +311,35 @@ def allow_pins(folder: Path, a_day: int, now: float) -> None:
         Audit(store).record("limits.changed", now, by=CONSOLE.name, pins_a_day=a_day)
 
 
-def bring_up_to_date(folder: Path, now: float, database: str | None = None) -> None:
+def bring_up_to_date(
+    folder: Path,
+    now: float,
+    database: str | None = None,
+    told: Callable[[int, int], None] = lambda _done, _total: None,
+) -> int:
     """Run the migrations that the database lacks, at ``now`` (epoch seconds).
+
+    Contacts of logs that came in before there was a follow-up are put on its lists.
+
+    Args:
+        folder: made by ``create_folder``.
+        now: epoch seconds.
+        database: URL of its PostgreSQL database, if it is not the one noted in the folder.
+        told: called with how many cases were looked at and how many there are.
+
+    Returns:
+        How many contacts were put on the lists.
 
     Raises:
         StoreError: there is no authority, or its database can't be written.
+        KeyRingError: its keys can't be read.
     """
     place = place_of(folder, database)
     _sql_store().migrate(place)
-    with _sql_store().open(place) as store:
-        if store.last_audit()[0] == 0:  # its log begins here, and with it what the clock is held to
-            Audit(store).record("authority.migrated", now, by=CONSOLE.name)
+    with opened_folder(folder, database) as service:
+        if service.store.last_audit()[0] == 0:  # its log begins here, and with it the clock's bound
+            service.audit.record("authority.migrated", now, by=CONSOLE.name)
+        return service.follow_up.take_over(now, told)[1]
 
 
 def _sql_store() -> "type[SqlStore]":

@@ -13,7 +13,7 @@ from tracetogether.authority.cases.followed import ContactQuery, ContactState, O
 from tracetogether.authority.desk.views import ContactPage, Followed
 from tracetogether.cli.authority_folder import opened_folder
 from tracetogether.cli.authority_options import as_json, folder_option
-from tracetogether.cli.console import out, print_json, utc_text
+from tracetogether.cli.console import out, print_json, progress, utc_text
 from tracetogether.units import utc_day
 
 _MOST_SHOWN = 1_000
@@ -153,6 +153,22 @@ def assign(case_id: str, operator: str, folder: Path) -> None:
     with opened_folder(folder) as service:
         service.casework.assign(case_id, operator, time.time())
     out().print(f"{case_id} is {operator or 'nobody'}'s", markup=False)
+
+
+@follow_up.command()
+@folder_option
+@as_json
+def refresh(folder: Path, *, as_json: bool) -> None:
+    """Put contacts on the lists whom a log names and nobody follows up.
+
+    They are of logs that came in before there was a follow-up. `authority migrate` does the same.
+    """
+    with opened_folder(folder) as service, progress("Cases") as told:
+        cases, contacts = service.follow_up.take_over(time.time(), told)
+    if as_json:
+        print_json({"cases": cases, "contacts": contacts})
+    else:
+        out().print(f"Taken over: {contacts} contacts of {cases} cases")
 
 
 @follow_up.command()

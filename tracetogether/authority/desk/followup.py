@@ -3,7 +3,7 @@
 import json
 import os
 from base64 import b32encode
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
@@ -40,6 +40,10 @@ _ENDED: Final = frozenset(
 )
 
 
+def _nobody_listens(_done: int, _total: int) -> None:
+    """Tell nobody how far it has come."""
+
+
 @dataclass(frozen=True, slots=True)
 class Person:
     """Who a contact is, as far as anybody wrote it down."""
@@ -67,22 +71,28 @@ class FollowUp:
 
     # --- from a list of contacts to people to be called ---
 
-    def refresh(self, case: Case, now: float) -> int:
+    def refresh(self, case: Case, now: float, *, came_at: float | None = None) -> int:
         """Find a case's contacts anew, and take them over; return how many are new.
 
         Call it when a log came in. Contacts that are there already keep their states; what
         was measured, and how urgent they are, is brought up to date.
+
+        Args:
+            case: whose contacts.
+            now: epoch seconds.
+            came_at: when the log came in, if not now: its contacts go when it goes.
         """
         self.tracing.refresh(case)
         found = self.tracing.contacts(case, SINGAPORE_POLICY)
-        day = utc_day(now)
-        if not found.contacts or not self.keys.has_day(day):
+        came_at = now if came_at is None else came_at
+        if not found.contacts or not self.keys.has_day(utc_day(came_at)):
             return 0
         with self.audit.atomic():
             there = self.follow.contacts_of([case.case_id])
             known = {opened_person(one, self.keys): one for one in there}
             rows = [
-                self._taken_over(one, case, known.get(one.user_id), now) for one in found.contacts
+                self._taken_over(one, case, known.get(one.user_id), came_at)
+                for one in found.contacts
             ]
             self.follow.put_contacts(rows)
             new = sum(one.user_id not in known for one in found.contacts)
@@ -91,6 +101,34 @@ class FollowUp:
                     "contacts.found", now, by="clock", subject=case.case_id, contacts=new
                 )
         return new
+
+    def take_over(
+        self, now: float, told: Callable[[int, int], None] = _nobody_listens
+    ) -> tuple[int, int]:
+        """Put the contacts on the lists whom a log names and nobody follows up.
+
+        There are such where a log came in before there was a follow-up, or was taken in while
+        its list could not be written. Cases with contacts under follow-up stay as they are, and so
+        do closed ones.
+
+        Args:
+            now: epoch seconds.
+            told: called with how many cases are done and how many there are.
+
+        Returns:
+            How many cases were taken over, and how many contacts.
+        """
+        cases, contacts = 0, 0
+        everybody = self.casework.cases()
+        for done, case in enumerate(everybody):
+            told(done, len(everybody))
+            came = [time for _, time in self.tracing.logs.uploads.upload_ids(case.case_id)]
+            if not came or case.state in {CaseState.CLOSED, CaseState.MERGED}:
+                continue
+            if not self.follow.contacts_of([case.case_id]):
+                new = self.refresh(case, now, came_at=max(came))
+                cases, contacts = cases + bool(new), contacts + new
+        return cases, contacts
 
     def _taken_over(
         self, contact: Contact, case: Case, known: KeptContact | None, now: float
