@@ -33,6 +33,7 @@ ALLOWED = {
     "POST /cases/{case_id}/state": TRACING,
     "POST /cases/{case_id}/notes": TRACING,
     "POST /cases/{case_id}/merge": "supervisor",
+    "GET /graph": TRACING,
     "GET /follow-up": TRACING,
     "GET /contacts/{contact_id}": TRACING,
     "POST /contacts/{contact_id}/outcome": TRACING,

@@ -211,12 +211,13 @@ def every_page(walked: dict[str, str]) -> list[str]:
     fixed = [
         "/desk/",
         "/desk/cases",
+        "/desk/graph",
         "/desk/follow-up",
         "/desk/exports",
         "/desk/audit",
         "/desk/keys",
     ]
-    return [*fixed, *walked.values(), "/desk/cases/NONE"]
+    return [*fixed, *walked.values(), "/desk/cases/NONE", "/desk/nothing"]
 
 
 @pytest.mark.parametrize("language", ["en-GB", "zh-CN"])
@@ -259,6 +260,11 @@ def test_row_22_no_violation_and_no_barrier_on_any_page(
         page.goto(pages.url + walked["case"])
         press(page, page.locator(".actions button").first)
         check("pin")
+        page.goto(f"{pages.url}/desk/cases")
+        page.locator("summary").first.click()
+        page.locator("#user_id").fill("nobody")
+        press(page, page.locator("details form button"))
+        check("a form that was refused")
     context.close()
     assert barriers == {}
     assert [one for one in wrong if "status of 404" not in one] == []

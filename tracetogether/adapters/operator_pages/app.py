@@ -16,6 +16,7 @@ from tracetogether.adapters.operator_pages import (
     overview,
     people,
     signing,
+    who_met,
 )
 from tracetogether.adapters.operator_pages.credentials import Argon2, Totp
 from tracetogether.adapters.operator_pages.doors import NOWHERE, Desk, Door
@@ -28,6 +29,7 @@ ALL_DOORS: tuple[Door, ...] = (
     *overview.DOORS,
     *cases.DOORS,
     *people.DOORS,
+    *who_met.DOORS,
     *exports.DOORS,
     *oversight.DOORS,
 )

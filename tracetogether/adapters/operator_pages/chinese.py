@@ -10,6 +10,8 @@ CHINESE: Final[Mapping[str, str]] = {
     # --- every page ---
     "All times are UTC.": "所有时间均为世界协调时（UTC）。",
     "Pages": "页面",
+    ", ": "、",
+    "; ": "；",
     "Skip to the content": "跳到正文",
     "Sign out": "退出登录",
     "Overview": "总览",
@@ -194,6 +196,64 @@ CHINESE: Final[Mapping[str, str]] = {
     "Also near cases": "也接触过的病例",
     "Own cases": "本人病例",
     "No contacts yet.": "尚无接触者。",
+    # --- the graph over all cases ---
+    "Who met whom": "接触网络",
+    "Cases {first} to {last} of the {total} that have logs and that you may see, the newest first. "
+    "What joins them to others is not drawn.": (
+        "您可查看的有上传记录的病例共 {total} 个，最新在前，此处为第 {first} 至 {last} 个；"
+        "与其他病例的关联不在图中。"
+    ),
+    "All {total} cases that have logs and that you may see.": (
+        "您可查看的全部有上传记录的病例，共 {total} 个。"
+    ),
+    "Cases, and what joins them": "病例及其关联",
+    "likeliest source among those that the case met": "曾接触者中最可能的传染源",
+    "close contacts": "密切接触",
+    "know the same people": "有共同接触者",
+    "each column is the date of its cases; the thicker a line, the longer, or the more people": (
+        "每列为病例日期；线越粗，接触时间越长或共同接触者越多"
+    ),
+    "The {count} strongest of {total} lines are drawn.": (
+        "共 {total} 条关联，图中为最强的 {count} 条。"
+    ),
+    "{one} and {other} met: {minutes} min near": "{one} 与 {other} 曾接触：近距离 {minutes} 分钟",
+    "{infected} perhaps infected by {infector}: {share}": (
+        "{infected} 可能由 {infector} 感染：{share}"
+    ),
+    "{one} and {other} know the same people: {count}": "{one} 与 {other} 有 {count} 名共同接触者",
+    "Cases that met": "曾接触的病例",
+    "Met case": "曾接触病例",
+    "First": "第一次",
+    "No two of these cases met.": "这些病例之间没有接触。",
+    "Who may have infected whom: a ranking, no finding": "可能的传播关系：仅为排序，并非结论",
+    "Infected case": "被感染病例",
+    "Perhaps by case": "可能的传染源病例",
+    "Share of all sources": "占全部传染源的比例",
+    "This way about": "此方向的可能性",
+    "Likeliest day": "最可能日期",
+    "What this takes for granted": "排序的前提",
+    "No two cases met on days that fit an infection.": "没有两个病例的接触日期与传播相符。",
+    "A case's date stands for the first symptoms, give or take two days; diagnoses come later.": (
+        "病例日期视为首发症状日期，误差两天；确诊日期会更晚。"
+    ),
+    "this program's choice": "本程序的设定",
+    "Symptoms follow infection after 5.1 days in the median (log-normal, sigma 0.418).": (
+        "从感染到出现症状的中位数为 5.1 天（对数正态分布，σ = 0.418）。"
+    ),
+    "People infect others about the day of their first symptoms (mean 0.5 days after, standard "
+    "deviation 2.7).": "传染多发生在首发症状前后（平均在其后 0.5 天，标准差 2.7 天）。",
+    "The chance of infection grows with the minutes near; nothing is known of walls, masks, air or "
+    "immunity.": "感染的可能性随近距离时间增加；墙壁、口罩、通风和免疫情况均未知。",
+    "Somebody who is in no log weighs as much as one person near for 15 minutes on the likeliest "
+    "of days.": "未被记录的传染源，按最可能的一天里一人近距离 15 分钟计。",
+    "People known from several cases": "多个病例的共同接触者",
+    "Near cases": "接触过的病例",
+    "Nobody stands in the lists of two of these cases.": "这些病例没有共同接触者。",
+    "The cases as a table": "病例数据表",
+    "Close contacts": "密切接触者",
+    "No case has a log yet. Issue a PIN on a case’s page, and let the person upload.": (
+        "尚无病例上传记录。请在病例页面生成上传码，由本人上传。"
+    ),
     # --- contacts and calls ---
     "Calls for today": "今日随访电话",
     "{count} to call on {day}, the most urgent first": "{day} 待拨 {count} 人，最紧急者在前",

@@ -19,6 +19,7 @@ CHINESE_REFUSALS: Final[Mapping[str, str]] = {
     "What you had written": "您刚才填写的内容",
     "Copy it: it was not saved.": "请先复制：内容尚未保存。",
     "Try again": "重试",
+    "Nothing was saved: look at": "未保存，请检查：",
     # --- any page ---
     "There is nothing at this address: take one of the pages above, or sign in.": (
         "此地址没有内容：请使用上方的页面，或先登录。"

@@ -311,9 +311,11 @@ class Door:
         field_wrong = next(
             (name for kind, name in self.blames.items() if isinstance(error, kind)), ""
         )
-        wrong = Wrong(visit.advice(str(error)), field_wrong)
+        why = visit.advice(str(error))
         try:
-            answer = self.form_on(replace(visit, wrong=wrong))
+            answer = self.form_on(replace(visit, wrong=Wrong(why, field_wrong)))
+            if f'id="{field_wrong}-wrong"'.encode() not in bytes(answer.body) and field_wrong:
+                answer = self.form_on(replace(visit, wrong=Wrong(why)))  # the field is gone
         except TraceTogetherError:  # the page itself is refused
             return None
         answer.status_code = status

@@ -15,37 +15,43 @@ _ROW: Final = 30
 _LABEL: Final = 120
 
 
-def _text(x: float, y: float, said: object, kind: str = "") -> Markup:
+def text(x: float, y: float, said: object, kind: str = "") -> Markup:
+    """Return a word or a figure; ``kind`` has its classes."""
     return Markup('<text x="{}" y="{}"{}>{}</text>').format(
-        _n(x), _n(y), Markup(' class="{}"').format(kind) if kind else "", said
+        short(x), short(y), Markup(' class="{}"').format(kind) if kind else "", said
     )
 
 
 def _box(x: float, y: float, width: float, height: float, kind: str, radius: float = 2) -> Markup:
     return Markup('<rect x="{}" y="{}" width="{}" height="{}" rx="{}" class="{}"/>').format(
-        _n(x), _n(y), _n(max(width, 0)), _n(max(height, 0)), radius, kind
+        short(x), short(y), short(max(width, 0)), short(max(height, 0)), radius, kind
     )
 
 
-def _line(x1: float, y1: float, x2: float, y2: float, kind: str) -> Markup:
+def line(x1: float, y1: float, x2: float, y2: float, kind: str) -> Markup:
+    """Return a straight line."""
     return Markup('<line x1="{}" y1="{}" x2="{}" y2="{}" class="{}"/>').format(
-        _n(x1), _n(y1), _n(x2), _n(y2), kind
+        short(x1), short(y1), short(x2), short(y2), kind
     )
 
 
-def _n(number: float) -> str:
+def short(number: float) -> str:
+    """Return a number with one decimal, or with none."""
     return f"{number:.1f}".removesuffix(".0")
 
 
-def picture(width: float, height: float, about: str, parts: Iterable[Markup]) -> Markup:
+def picture(
+    width: float, height: float, about: str, parts: Iterable[Markup], *, kind: str = ""
+) -> Markup:
     """Return a picture from its parts; ``about`` is what a screen reader says of it.
 
-    Not an image to it but a group, so that links inside can be reached.
+    Not an image to it but a group, so that links inside can be reached. ``kind`` has classes;
+    "whole" is never drawn smaller than it is.
     """
     return Markup(
-        '<svg class="picture" viewBox="0 0 {0} {1}" width="{0}" height="{1}" role="group" '
+        '<svg class="{4}" viewBox="0 0 {0} {1}" width="{0}" height="{1}" role="group" '
         'aria-label="{2}" xmlns="http://www.w3.org/2000/svg">{3}</svg>'
-    ).format(_n(width), _n(height), about, Markup("").join(parts))
+    ).format(short(width), short(height), about, Markup("").join(parts), f"picture {kind}".rstrip())
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,10 +72,10 @@ def bars(rows: Sequence[Bar], about: str, *, width: float = 480) -> Markup:
         y = place * _ROW
         length = room * row.value / most
         parts += [
-            _text(0, y + 19, row.label),
+            text(0, y + 19, row.label),
             _box(_LABEL, y + 7, room, 16, "track"),
             _box(_LABEL, y + 7, max(length, 2) if row.value else 0, 16, row.kind),
-            _text(width, y + 20, f"{row.value:,}", "number strong"),
+            text(width, y + 20, f"{row.value:,}", "number strong"),
         ]
     return picture(width, len(rows) * _ROW, about, parts)
 
@@ -84,11 +90,11 @@ def shares(rows: Sequence[tuple[str, Ratio]], about: str, say: Say) -> Markup:
         figure = "–" if share is None else f"{100 * share:.0f} %"
         of = say("{some} of {all}", some=f"{ratio.numerator:,}", all=f"{ratio.denominator:,}")
         parts += [
-            _text(0, y + 14, label),
+            text(0, y + 14, label),
             _box(0, y + 21, track, 12, "track"),
             _box(0, y + 21, track * (share or 0), 12, "accent"),
-            _text(track + 62, y + 32, figure, "number strong"),
-            _text(track + 76, y + 32, of, "quiet"),
+            text(track + 62, y + 32, figure, "number strong"),
+            text(track + 76, y + 32, of, "quiet"),
         ]
     return picture(width, len(rows) * height, about, parts)
 
@@ -104,8 +110,8 @@ def columns(
     parts = []
     for mark in (0, most // 2, most):
         y = top + room * (1 - mark / most)
-        parts += [_line(left, y, width, y, "axis" if mark == 0 else "rule")]
-        parts += [_text(left - 8, y + 4, f"{mark:,}", "number quiet")]
+        parts += [line(left, y, width, y, "axis" if mark == 0 else "rule")]
+        parts += [text(left - 8, y + 4, f"{mark:,}", "number quiet")]
     bar = min(18.0, step * 0.8 / len(series))
     for place, (day, some) in enumerate(zip(days, values, strict=True)):
         begin = left + place * step + (step - bar * len(series)) / 2
@@ -115,7 +121,7 @@ def columns(
             parts.append(_box(x, top + room - tall, bar - 1, tall, series[which][1], 1))
         if place % 2 == len(days) % 2:
             label = day_text(day.day)[5:]
-            parts.append(_text(left + (place + 0.5) * step, height - 8, label, "middle quiet"))
+            parts.append(text(left + (place + 0.5) * step, height - 8, label, "middle quiet"))
     return picture(width, height, about, parts)
 
 
@@ -177,12 +183,12 @@ def side_mark(x: float, y: float, seen_by: str, *, radius: float = 4.5) -> Marku
     """
     halves = {"case": "0", "contact": "1"}
     ring = Markup('<circle cx="{}" cy="{}" r="{}" class="ring{}"/>').format(
-        _n(x), _n(y), radius, "" if seen_by in halves else " full"
+        short(x), short(y), radius, "" if seen_by in halves else " full"
     )
     if seen_by not in halves:
         return ring
     half = Markup('<path d="M{0} {1}A{2} {2} 0 0 {3} {0} {4}Z" class="ring full"/>').format(
-        _n(x), _n(y - radius), radius, halves[seen_by], _n(y + radius)
+        short(x), short(y - radius), radius, halves[seen_by], short(y + radius)
     )
     return ring + half
 
@@ -219,20 +225,20 @@ def timeline(
     parts = []
     for place in range(count):
         x = _NAME_W + place * _DAY_W
-        text = day_text(first + place)
+        date = day_text(first + place)
         if place % 2:
             parts.append(_box(x, 0, _DAY_W, height, "band", 0))
         kind = "middle strong" if place == count - 1 else "middle quiet"
-        parts.append(_text(x + _DAY_W / 2, 16, text[5:], kind))
+        parts.append(text(x + _DAY_W / 2, 16, date[5:], kind))
     for place, person in enumerate(people):
         top = _HEAD_H + place * _CONTACT_H
         foot = top + _CONTACT_H - 14
         room = _CONTACT_H - 26
-        parts.append(_line(0, top - 6, width, top - 6, "rule"))
-        name = _text(0, top + 22, person.name, "mono strong")
+        parts.append(line(0, top - 6, width, top - 6, "rule"))
+        name = text(0, top + 22, person.name, "mono strong")
         parts.append(Markup('<a href="{}">{}</a>').format(person.link, name))
-        parts.append(_text(0, top + 39, person.under, "quiet"))
-        parts.append(_line(_NAME_W, foot, width, foot, "axis"))
+        parts.append(text(0, top + 39, person.under, "quiet"))
+        parts.append(line(_NAME_W, foot, width, foot, "axis"))
         for day in person.days:
             if first <= day.day <= last:
                 x = _NAME_W + (day.day - first) * _DAY_W
@@ -246,9 +252,9 @@ def _day(left: float, foot: float, per_minute: float, day: DayNear) -> Markup:
     parts = [
         Markup("<title>{}</title>").format(day.said),
         _box(middle - 8, foot - tall, 16, max(tall, 1.5), nearness_class(day.nearest_m), 1),
-        _line(middle, foot - low, middle, foot - high, "whisker"),
-        _line(middle - 3.5, foot - high, middle + 3.5, foot - high, "whisker"),
-        _text(middle + 13, foot - 3, f"{day.minutes:.0f}", "strong"),
+        line(middle, foot - low, middle, foot - high, "whisker"),
+        line(middle - 3.5, foot - high, middle + 3.5, foot - high, "whisker"),
+        text(middle + 13, foot - 3, f"{day.minutes:.0f}", "strong"),
         side_mark(middle + 19, foot - 24, day.seen_by),
     ]
     return Markup("<g>{}</g>").format(Markup("").join(parts))
@@ -291,21 +297,22 @@ def graph(case_id: str, knots: Sequence[Knot], about: str) -> Markup:
         for one, _, own in knot.elsewhere:
             kind = "edge high" if own else "edge"
             edges.append(_curve(x_contact + 110, y, x_other, y_other[one], kind, 2 if own else 1.2))
-        nodes.append(_dot(x_contact, y, 7, knot.kind))
-        label = _text(x_contact + 14, y + 4, knot.name, "mono")
+        nodes.append(dot(x_contact, y, 7, knot.kind))
+        label = text(x_contact + 14, y + 4, knot.name, "mono")
         nodes.append(Markup('<a href="{}">{}</a>').format(knot.link, label))
-    nodes.append(_dot(x_case, y_case, 12, "knot case"))
-    nodes.append(_text(x_case, y_case + 30, case_id, "mono strong middle"))
+    nodes.append(dot(x_case, y_case, 12, "knot case"))
+    nodes.append(text(x_case, y_case + 30, case_id, "mono strong middle"))
     for one, link in others.items():
-        nodes.append(_dot(x_other, y_other[one], 9, "knot"))
-        label = _text(x_other + 16, y_other[one] + 4, one, "mono")
+        nodes.append(dot(x_other, y_other[one], 9, "knot"))
+        label = text(x_other + 16, y_other[one] + 4, one, "mono")
         nodes.append(Markup('<a href="{}">{}</a>').format(link, label) if link else label)
     return picture(width, height, about, [*edges, *nodes])
 
 
-def _dot(x: float, y: float, radius: float, kind: str) -> Markup:
+def dot(x: float, y: float, radius: float, kind: str) -> Markup:
+    """Return a round spot."""
     return Markup('<circle cx="{}" cy="{}" r="{}" class="{}"/>').format(
-        _n(x), _n(y), radius, escape(kind)
+        short(x), short(y), radius, escape(kind)
     )
 
 
@@ -314,4 +321,4 @@ def _curve(x1: float, y1: float, x2: float, y2: float, kind: str, thick: float) 
     return Markup(
         '<path d="M{} {}C{} {} {} {} {} {}" fill="none" stroke-width="{}" stroke-opacity="0.75" '
         'class="{}"/>'
-    ).format(*map(_n, (x1, y1, middle, y1, middle, y2, x2, y2, thick)), escape(kind))
+    ).format(*map(short, (x1, y1, middle, y1, middle, y2, x2, y2, thick)), escape(kind))

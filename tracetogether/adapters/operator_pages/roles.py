@@ -24,6 +24,7 @@ ROLES: Final[Mapping[tuple[str, str], frozenset[Role]]] = {
     ("POST", "/cases/{case_id}/state"): _TRACING,
     ("POST", "/cases/{case_id}/notes"): _TRACING,
     ("POST", "/cases/{case_id}/merge"): _SUPERVISOR,
+    ("GET", "/graph"): _TRACING,
     ("GET", "/follow-up"): _TRACING,
     ("GET", "/contacts/{contact_id}"): _TRACING,
     ("POST", "/contacts/{contact_id}/outcome"): _TRACING,

@@ -88,16 +88,21 @@ class ContactGraph:
         meetings: one for each pair that met, the likeliest close contacts first. Of two cases that
             met, the list that knows more days is taken.
         candidates: who may have infected whom; a ranking, no finding.
-        cases: how many cases were asked.
-        cases_left_out: how many older ones were not, because there are too many.
+        asked: the cases whose lists were put together, the newest first.
+        cases_left_out: how many were not, because there are too many.
     """
 
     policy: CloseContactPolicy
     people: tuple[GraphPerson, ...]
     meetings: tuple[Meeting, ...]
     candidates: tuple[Candidate, ...]
-    cases: int
+    asked: tuple[Case, ...]
     cases_left_out: int
+
+    @property
+    def cases(self) -> int:
+        """How many cases were asked."""
+        return len(self.asked)
 
     def to_json(self) -> dict[str, object]:
         """Return this as the command line and the HTTP form print it; no user id is in it."""
@@ -144,19 +149,26 @@ class ContactGraphs:
     cases: CaseStore
 
     def graph(
-        self, policy: CloseContactPolicy = SINGAPORE_POLICY, *, by: Caller = CONSOLE
+        self,
+        policy: CloseContactPolicy = SINGAPORE_POLICY,
+        *,
+        by: Caller = CONSOLE,
+        skip: int = 0,
+        most: int = MOST_CASES,
     ) -> ContactGraph:
-        """Return the graph of the cases that ``by`` needs to know and that have uploads.
+        """Return the graph of the newest cases that ``by`` needs to know and that have uploads.
 
         Args:
             policy: when a contact is close.
             by: a tracer sees the cases that were given to him; who supervises, and the console,
                 all.
+            skip: how many of the newest are left out.
+            most: how many are asked; the work grows with them.
         """
         with_logs = {case_id for case_id, _ in self.tracing.logs.uploads.all_upload_ids()}
         known = [one for one in self.cases.cases() if _counts(one, by)]
         all_asked = [one for one in known if one.case_id in with_logs]
-        asked = all_asked[:MOST_CASES]
+        asked = all_asked[skip : skip + most]
         meetings = _once_a_pair(
             Meeting(case.case_id, pseudonym(case.user_id), contact)
             for case in asked
@@ -175,7 +187,7 @@ class ContactGraphs:
                 [Infection(one.case_id, pseudonym(one.user_id), one.day) for one in known],
                 {one.pair: _minutes_by_day(one.contact.days) for one in meetings},
             ),
-            cases=len(asked),
+            asked=tuple(asked),
             cases_left_out=len(all_asked) - len(asked),
         )
 

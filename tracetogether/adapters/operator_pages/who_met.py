@@ -1,0 +1,161 @@
+"""The graph over all cases: which met, which know the same people, who may have infected whom."""
+
+from collections import Counter, defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import combinations
+from typing import Final
+
+from starlette.responses import Response
+
+from tracetogether.adapters.operator_pages.case_map import Bond, Spot, case_map
+from tracetogether.adapters.operator_pages.doors import Door, Visit
+from tracetogether.adapters.operator_pages.labels import CASE_STATES, SIDES
+from tracetogether.adapters.operator_pages.rendering import BASE, minutes_text, percent_text
+from tracetogether.authority.cases.casework import Case
+from tracetogether.authority.contacts.lines import Contact, pseudonym
+from tracetogether.authority.contacts.transmission import ASSUMPTIONS, Candidate
+from tracetogether.authority.tracing.graph import ContactGraph
+from tracetogether.authority.tracing.one_case import POLICIES, policy_named
+
+CASES_A_PAGE: Final = 25
+_MOST_MET: Final = 45
+_MOST_SHARED: Final = 12  # they cross everything, and say least
+_MOST_ROWS: Final = 50
+
+
+@dataclass(frozen=True, slots=True)
+class MetCases:
+    """Two cases whose people met."""
+
+    one: Case
+    other: Case
+    contact: Contact
+
+
+@dataclass(frozen=True, slots=True)
+class Shared:
+    """Somebody whom several cases met; nothing here says who it is."""
+
+    pseudonym: str
+    cases: tuple[str, ...]
+
+
+def show_graph(visit: Visit) -> Response:
+    """Show what joins the newest cases that have logs, and those before them page by page."""
+    policy_name = visit.request.query_params.get("policy", "singapore")
+    policy, offset = policy_named(policy_name), visit.number("offset", 0)
+    found = visit.authority.graphs.graph(policy, by=visit.caller, skip=offset, most=CASES_A_PAGE)
+    visit.authority.audit.record("graph.shown", visit.now, by=visit.caller.name, cases=found.cases)
+    met, shared = _met(found), _shared(found)
+    bonds = _bonds(visit, met, shared, found)
+    drawn = [
+        *[one for one in bonds if one.kind != "shared"][:_MOST_MET],
+        *[one for one in bonds if one.kind == "shared"][:_MOST_SHARED],
+    ]
+    spots = [Spot(one.case_id, f"{BASE}/cases/{one.case_id}", one.day) for one in found.asked]
+    near = Counter(one.case_id for one in found.meetings)
+    close = Counter(one.case_id for one in found.meetings if one.contact.close_contact)
+    return visit.page(
+        "who_met.html",
+        found=found,
+        picture=case_map(spots, drawn, visit.say("Cases, and what joins them")),
+        drawn=len(drawn),
+        bonds=len(bonds),
+        met=met[:_MOST_ROWS],
+        all_met=len(met),
+        shared=shared[:_MOST_ROWS],
+        all_shared=len(shared),
+        ranking=found.candidates[:_MOST_ROWS],
+        near=near,
+        close=close,
+        assumptions=ASSUMPTIONS,
+        sides=SIDES,
+        states=CASE_STATES,
+        policy=policy,
+        policy_name=policy_name,
+        policies=list(POLICIES),
+        offset=offset,
+        limit=CASES_A_PAGE,
+        total=found.cases + found.cases_left_out,
+    )
+
+
+def _cases_of(found: ContactGraph) -> Mapping[str, list[Case]]:
+    cases: dict[str, list[Case]] = defaultdict(list)
+    for one in found.asked:
+        cases[pseudonym(one.user_id)].append(one)
+    return cases
+
+
+def _met(found: ContactGraph) -> list[MetCases]:
+    """Return the pairs of cases that met, the likeliest close contacts first."""
+    cases = _cases_of(found)
+    return [
+        MetCases(one, other, meeting.contact)
+        for meeting in found.meetings
+        for one in cases.get(meeting.first, ())
+        for other in cases.get(meeting.contact.pseudonym, ())
+    ]
+
+
+def _shared(found: ContactGraph) -> list[Shared]:
+    """Return who was near several of the cases and is none of them, the best known first."""
+    own, known = _cases_of(found), defaultdict(set)
+    for meeting in found.meetings:
+        if meeting.contact.pseudonym not in own:
+            known[meeting.contact.pseudonym].add(meeting.case_id)
+    several = [Shared(name, tuple(sorted(ids))) for name, ids in known.items() if len(ids) > 1]
+    return sorted(several, key=lambda one: (-len(one.cases), one.pseudonym))
+
+
+def _bonds(
+    visit: Visit, met: list[MetCases], shared: list[Shared], found: ContactGraph
+) -> list[Bond]:
+    """Return the lines of the picture, those that say most first.
+
+    Each case's likeliest source; then close contacts; then cases that know the same people.
+    """
+    sources: dict[str, Candidate] = {}
+    for one in found.candidates:
+        there = sources.get(one.infected.case_id)
+        if there is None or one.share.median > there.share.median:
+            sources[one.infected.case_id] = one
+    ranked = {frozenset((one.infector.case_id, case)): one for case, one in sources.items()}
+    bonds, joined = [], set()
+    for pair in met:
+        ids = frozenset((pair.one.case_id, pair.other.case_id))
+        source = ranked.get(ids)
+        if len(ids) < 2 or ids in joined or not (source or pair.contact.close_contact):
+            continue
+        said = visit.say(
+            "{one} and {other} met: {minutes} min near",
+            one=pair.one.case_id,
+            other=pair.other.case_id,
+            minutes=minutes_text(pair.contact.minutes),
+        )
+        if source is not None:
+            said += "; " + visit.say(
+                "{infected} perhaps infected by {infector}: {share}",
+                infected=source.infected.case_id,
+                infector=source.infector.case_id,
+                share=percent_text(source.share.median),
+            )
+        thick = 1.2 + min(pair.contact.minutes.median, 240) / 80
+        kind = "met" if source is None else "high"
+        bonds.append(Bond(pair.one.case_id, pair.other.case_id, kind, thick, said))
+        joined.add(ids)
+    common = Counter(pair for one in shared for pair in combinations(one.cases, 2))
+    for (first, last), count in sorted(common.items(), key=lambda item: (-item[1], item[0])):
+        if frozenset((first, last)) not in joined:
+            said = visit.say(
+                "{one} and {other} know the same people: {count}",
+                one=first,
+                other=last,
+                count=count,
+            )
+            bonds.append(Bond(first, last, "shared", 1 + min(count, 10) / 5, said))
+    return sorted(bonds, key=lambda one: ("high", "met", "shared").index(one.kind))
+
+
+DOORS = (Door("GET", "/graph", show_graph),)
