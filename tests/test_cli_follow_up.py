@@ -12,8 +12,12 @@ import openpyxl
 import pytest
 from click.testing import CliRunner
 
+from tracetogether.adapters.http_client import Registered
+from tracetogether.adapters.sqlite_log import SqliteContactLog
+from tracetogether.bluetrace.upload import write_upload
 from tracetogether.cli import cli, demo_days
 from tracetogether.cli.authority_folder import create_folder, opened_folder
+from tracetogether.crypto import sha256
 from tracetogether.errors import StoreError, TraceTogetherError
 
 SMALL = ["--people", "24", "--days", "4"]
@@ -54,6 +58,24 @@ def test_a_made_up_authority_has_something_of_everything(folder: Path) -> None:
     assert {"case.closed", "case.merged", "operator.added"} <= acts
     listed = facts(folder, "follow-up", "list")
     assert listed["total"]
+
+
+def test_a_phone_is_left_whose_log_names_contacts(folder: Path, tmp_path: Path) -> None:
+    place = tmp_path / "authority"
+    shutil.copytree(folder, place)
+    phone = Registered.load(place / "phone" / "phone.credential")
+    with SqliteContactLog.open(place / "phone" / "phone.db") as log:
+        rows = log.rows()
+    body, now = write_upload(rows), rows[-1].time + 60
+    with opened_folder(place) as service:
+        assert service.access.phone(phone.credential) == phone.user_id
+        assert phone.user_id not in {one.user_id for one in service.casework.cases()}
+        case = service.casework.open_case(phone.user_id, now)
+        pin = service.pins.issue(case, now)
+        token = service.intake.redeem_pin(phone.user_id, pin, sha256(body), now)
+        receipt = service.intake.take_upload(token, body, now)
+        assert receipt.accepted == receipt.records > 50
+        assert service.follow_up.refresh(case, now) > 5
 
 
 def test_made_up_people_never_go_among_real_ones(folder: Path, tmp_path: Path) -> None:

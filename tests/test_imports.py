@@ -146,7 +146,9 @@ def test_the_command_line_imports_all_or_nothing(run: Callable[..., str]) -> Non
     Path("staff.csv").write_text("name,roles\nsiti,tracer\n", "utf-8")
     assert "1 lines are right" in run("user", "import", "staff.csv", "--dry-run")
     assert "siti" not in run("user", "list")
-    assert "Operator token of siti" in run("user", "import", "staff.csv")
+    said = run("user", "import", "staff.csv")
+    assert "Token of siti for HTTP" in said
+    assert "The pages ask for a password instead" in said
     Path("cases.csv").write_text("user_id\nnobody\n", "utf-8")
     assert "no such user" in run("case", "import", "cases.csv", fails=True)
     assert '"column": "user_id"' in run("case", "import", "cases.csv", "--json", fails=True)

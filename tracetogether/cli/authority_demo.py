@@ -1,16 +1,23 @@
 """`tracetogether authority demo-data`: a made-up authority, to look at the pages and to teach."""
 
 import time
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Final
 
 import click
 
+from tracetogether.authority.intake.issuance import Registration
 from tracetogether.authority.service import Authority
-from tracetogether.cli.authority_folder import KEYS, OPERATOR_TOKEN, create_folder, opened_folder
+from tracetogether.cli.authority_folder import FIRST_OPERATOR, KEYS, create_folder, opened_folder
 from tracetogether.cli.authority_options import as_json, folder_argument
 from tracetogether.cli.console import out, print_json, progress
 from tracetogether.errors import StoreError
+from tracetogether.sightings import Sighting
 from tracetogether.units import SECONDS_PER_DAY, utc_day
+
+PHONE: Final = "phone"
+LOG: Final = "phone.db"
 
 
 @click.command("demo-data")
@@ -35,7 +42,8 @@ def demo_data(folder: Path, people: int, days: int, seed: int, *, as_json: bool)
     """Make an authority in DIR (./authority) full of made-up people, cases and calls.
 
     People meet in simulated rooms; some test positive and upload; invented operators call the
-    contacts day by day. DIR must not be there, or hold an authority without users.
+    contacts day by day. One phone is left in DIR/phone: its owner has no case yet, and its log
+    can be uploaded. DIR must not be there, or hold an authority without users.
     """
     # Imported here: the other commands start faster without the crowd.
     from tracetogether.cli.demo_days import Town, rooms  # noqa: PLC0415
@@ -52,9 +60,12 @@ def demo_data(folder: Path, people: int, days: int, seed: int, *, as_json: bool)
         create_folder(folder, now=start)
     with opened_folder(folder) as service:
         with progress(f"{days} days of {people} people") as told:
-            MadeUpWork(service, town, now, days)(told)
+            work = MadeUpWork(service, town, now, days)
+            work(told)
         service.purge(now, clock_is_right=True)  # it is: the days before were made up
         counts, seen = service.store.counts(now), service.desk.dashboard(now)
+        phone, log = work.untested()
+    _leave_phone(folder / PHONE, phone, log)
     said = {
         "folder": str(folder),
         "people": people,
@@ -64,6 +75,8 @@ def demo_data(folder: Path, people: int, days: int, seed: int, *, as_json: bool)
         "contacts": sum(seen.contacts.values()),
         "due_today": seen.due_today,
         "operators": counts.operators,
+        "phone": str(folder / PHONE / LOG),
+        "phone_user_id": phone.user_id,
     }
     if as_json:
         print_json(said)
@@ -71,7 +84,25 @@ def demo_data(folder: Path, people: int, days: int, seed: int, *, as_json: bool)
     console = out()
     console.print(f"Made up     {people} people, {counts.cases} cases, {counts.uploads} uploads")
     console.print(f"Contacts    {said['contacts']}, {seen.due_today} to be called today")
-    console.print(f"Your token  {folder / OPERATOR_TOKEN} (the operator `operator`, all roles)")
+    for line in (
+        f"A phone     {folder / PHONE / LOG}, of a person without a case",
+        f"  user id   {phone.user_id}",
+        f"You are     the operator `{FIRST_OPERATOR}`, with all roles; a password for the pages:",
+        f"  tracetogether authority user password {FIRST_OPERATOR} --dir {folder}",
+        f"Next        tracetogether authority serve {folder}",
+    ):
+        console.print(line, markup=False, soft_wrap=True)
+
+
+def _leave_phone(place: Path, phone: Registration, log: Sequence[Sighting]) -> None:
+    """Write a phone's log and its credential into a folder, as a phone has them."""
+    from tracetogether.adapters.http_client import Registered  # noqa: PLC0415 - as above
+    from tracetogether.adapters.sqlite_log import SqliteContactLog  # noqa: PLC0415
+
+    place.mkdir(mode=0o700, exist_ok=True)
+    Registered(phone.user_id, phone.credential).save(place / "phone.credential")
+    with SqliteContactLog.open(place / LOG) as kept:
+        kept.append(log)
 
 
 def _check_unused(service: Authority, folder: Path, start: float) -> None:

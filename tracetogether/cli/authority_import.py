@@ -10,6 +10,7 @@ from rich.table import Table
 from tracetogether.authority.desk.imports import BadCell
 from tracetogether.cli.authority_folder import opened_folder
 from tracetogether.cli.authority_options import as_json, folder_option
+from tracetogether.cli.authority_staff import tell_tokens
 from tracetogether.cli.console import out, print_json
 from tracetogether.errors import ConflictError, StoreError
 
@@ -71,8 +72,8 @@ def import_operators(file: Path, folder: Path, *, dry_run: bool, as_json: bool) 
     if dry_run:
         out().print(f"{len(wanted)} lines are right. Nothing was imported.")
         return
-    for one, token in added:
-        out().print(f"Operator token of {one.name} (shown only now): {token}", soft_wrap=True)
+    if added:
+        tell_tokens([(one.name, token) for one, token in added], folder)
 
 
 def _read(file: Path) -> bytes:

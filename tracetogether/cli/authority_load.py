@@ -9,7 +9,6 @@ from typing import Final
 import click
 import numpy as np
 
-from tracetogether.adapters.http_client import AuthorityClient
 from tracetogether.cli.console import out, print_json
 from tracetogether.parameters import BATCHES_AN_HOUR
 
@@ -70,6 +69,9 @@ def load(url: str, fetches: int, seconds: int, phones_at_once: int, *, as_json: 
 
 def _fetch(url: str, fetches: int, seconds: int, at_once: int) -> tuple[list[float], float]:
     """Return the latency of each fetch in seconds, and how long all took. Any failure is raised."""
+    # Imported here: the authority's other commands start faster without.
+    from tracetogether.adapters.http_client import AuthorityClient  # noqa: PLC0415
+
     lock = threading.Lock()
     left = fetches
     each = BATCHES_AN_HOUR // 2  # a phone that asks more often is refused

@@ -2,6 +2,7 @@
 
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
@@ -33,14 +34,30 @@ def user() -> None:
 @folder_option
 @as_json
 def add(name: str, roles: tuple[str, ...], folder: Path, *, as_json: bool) -> None:
-    """Add the operator NAME and print the token, which is shown this once."""
+    """Add the operator NAME and print the token, which is shown this once.
+
+    The token is for HTTP (`Authorization: Bearer`). For the pages, `user password` sets a password.
+    """
     token = new_secret()
     with opened_folder(folder) as service:
         service.staff.add(name, roles_named(roles), token, time.time())
     if as_json:
         print_json({"name": name, "operator_token": token})
     else:
-        out().print(f"Operator token of {name} (shown only now): {token}", soft_wrap=True)
+        tell_tokens([(name, token)], folder)
+
+
+def tell_tokens(added: Sequence[tuple[str, str]], folder: Path) -> None:
+    """Print new operators' tokens, and what they are not for."""
+    for name, token in added:
+        out().print(f"Token of {name} for HTTP (shown only now): {token}", soft_wrap=True)
+    name = added[0][0] if len(added) == 1 else "NAME"
+    out().print(
+        "The pages ask for a password instead: "
+        f"tracetogether authority user password {name} --dir {folder}",
+        soft_wrap=True,
+        markup=False,
+    )
 
 
 @user.command()

@@ -12,13 +12,14 @@ from tracetogether.authority.access.operators import Caller, Role
 from tracetogether.authority.cases.casework import Case
 from tracetogether.authority.cases.followed import ACTIVE, ContactQuery, ContactState, Outcome
 from tracetogether.authority.desk.views import Followed
-from tracetogether.authority.intake.issuance import new_secret
+from tracetogether.authority.intake.issuance import Registration, new_secret
 from tracetogether.authority.service import Authority
 from tracetogether.bluetrace.tempid import TempIDBatch
 from tracetogether.bluetrace.upload import write_upload
 from tracetogether.cli.demo_days import Town
 from tracetogether.crypto import sha256
 from tracetogether.errors import ConflictError
+from tracetogether.sightings import Sighting
 from tracetogether.units import SECONDS_PER_DAY, SECONDS_PER_HOUR, utc_day
 
 STAFF: Final = {
@@ -56,12 +57,15 @@ class MadeUpWork:
         town: who met whom.
         now: the end, epoch seconds.
         days: how many days are told.
+        phones: what each person's phone was answered when it registered.
+        users: their user ids.
     """
 
     service: Authority
     town: Town
     now: float
     days: int
+    phones: list[Registration] = field(default_factory=list, repr=False)
     users: list[str] = field(default_factory=list, repr=False)
     _batches: dict[tuple[int, int], TempIDBatch] = field(default_factory=dict, repr=False)
     _staff: dict[str, Caller] = field(default_factory=dict)
@@ -85,10 +89,20 @@ class MadeUpWork:
             for name, roles in STAFF.items():
                 added = self.service.staff.add(name, frozenset(roles), new_secret(), start)
                 self._staff[name] = Caller.of(added)
-            self.users = [self.service.issuance.register().user_id for _ in range(self.town.people)]
+            self.phones = [self.service.issuance.register() for _ in range(self.town.people)]
+            self.users = [one.user_id for one in self.phones]
             for time, share in ((self.now, 0.86), (self.now - SECONDS_PER_DAY, 0.9)):
                 for user_id in self.users[: int(share * len(self.users))]:
                     self.service.limits.take(BATCHES, user_id, time)
+
+    def untested(self) -> tuple[Registration, list[Sighting]]:
+        """Return somebody who has no case, and what that phone wrote down until now."""
+        person = next(one for one in range(self.town.people) if one not in self._infected)
+        days = self._days_of_log(utc_day(self.now))
+        return self.phones[person], self.town.log(person, days, self.now, self._tempid)
+
+    def _days_of_log(self, last: int) -> range:
+        return range(max(last - 14, utc_day(self.now) - self.days + 1), last + 1)
 
     def _plan(self, begin: int, chance: np.random.Generator) -> dict[int, list[int]]:
         """Return who tests positive on which day, but those who are found by tracing."""
@@ -118,8 +132,8 @@ class MadeUpWork:
         draw = chance.random()
         pin = self.service.pins.issue(case, at + 600, by=self._staff["desk-one"])
         if draw > 0.12 and at + _HOUR < self.now:
-            days = range(max(case.day - 14, utc_day(self.now) - self.days + 1), case.day + 1)
-            body = write_upload(self.town.log(person, days, at, self._tempid))
+            log = self.town.log(person, self._days_of_log(case.day), at, self._tempid)
+            body = write_upload(log)
             intake, user_id = self.service.intake, self.users[person]
             token = intake.redeem_pin(user_id, pin, sha256(body), at + _HOUR / 2)
             intake.take_upload(token, body, at + _HOUR)
