@@ -14,9 +14,9 @@ import numpy as np
 from simulations.pair_truth import PairTruth, pair_truth
 from simulations.record_columns import ContactLogs
 from simulations.run import Run
-from simulations.scoring import CaseScore, ContactScore, Scores, score, summary
+from simulations.scored_lines import LinesOfCase, Listing, ScoredLines, pairs_that_are_close
+from simulations.scoring import CaseScore, Scores, score, summary_of_columns
 from simulations.truth import Truth, ground_truth
-from tracetogether.authority.contacts.lines import pseudonym
 from tracetogether.bluetrace.tempid import ACCEPTED, REJECTIONS
 from tracetogether.labels import Labels
 from tracetogether.parameters import MAX_PEOPLE_A_MINUTE, CloseContactPolicy
@@ -27,7 +27,7 @@ from tracetogether.proximity.slots import fold
 from tracetogether.proximity.sums import group_sums
 from tracetogether.rejection import Rejection
 from tracetogether.sightings import Sightings
-from tracetogether.units import SECONDS_PER_MINUTE, Bools, Floats, Interval, Ints
+from tracetogether.units import SECONDS_PER_MINUTE, Bools, Floats, Ints
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,24 +45,6 @@ class Opened:
     peer: Ints
     sightings: Sightings
     rejected: Counter[Rejection]
-
-
-@dataclass(frozen=True, slots=True)
-class Listing:
-    """Every line of every contact list: l pairs (case, person), ordered.
-
-    Attributes:
-        case, person: (l,) whose list, and who is on it.
-        minutes: (3, l) minutes within the radius: 5 %, median, 95 %.
-        nearest_m: (3, l) nearest distance, likewise.
-        close_contact: (l,) whether the median reaches the policy's minutes.
-    """
-
-    case: Ints
-    person: Ints
-    minutes: Floats
-    nearest_m: Floats
-    close_contact: Bools
 
 
 def open_all(run: Run) -> Opened:
@@ -146,61 +128,38 @@ def list_all(opened: Opened, policy: CloseContactPolicy) -> Listing:
 
 def scores_of(run: Run, truth: PairTruth, listing: Listing, policy: CloseContactPolicy) -> Scores:
     """Return the lists beside the truth."""
-    true_minutes = truth.minutes_of(listing.case, listing.person)
-    lines = _lines(run, listing, true_minutes, truth, policy)
+    lines = ScoredLines(listing, truth, run.user_ids, policy)
+    people = len(run.phones)
     one, other = truth.pairs_of(policy.minutes, run.app)
     case, met = np.concatenate([one, other]), np.concatenate([other, one])
     order = np.lexsort((met, case))
     case, met = case[order], met[order]
-    bounds = np.searchsorted(case, np.append(run.app, len(run.phones))).tolist()
-    first = np.searchsorted(listing.case, np.append(run.app, len(run.phones))).tolist()
-    met_list = met.tolist()
-    cases = []
-    for place, person in enumerate(run.app.tolist()):
-        mine = lines[first[place] : first[place + 1]]
-        found = {line.person for line in mine if line.close_contact}
-        true = met_list[bounds[place] : bounds[place + 1]]
-        cases.append(
-            CaseScore(
-                person=person,
-                listed=tuple(mine),
-                missed_people=tuple(one for one in true if one not in found),
-                true_contacts=len(true),
-            )
-        )
-    return summary(cases, policy, seed=run.seed)
-
-
-def _lines(
-    run: Run,
-    listing: Listing,
-    true_minutes: Floats,
-    truth: PairTruth,
-    policy: CloseContactPolicy,
-) -> list[ContactScore]:
-    names = {person: pseudonym(user_id) for person, user_id in run.user_ids.items()}
-    true_nearest = truth.nearest_m_of(listing.case, listing.person)
-    return [
-        ContactScore(
+    missed = ~np.isin(case * people + met, pairs_that_are_close(listing, people))
+    cases_then_end = np.append(run.app, people)
+    of_true = np.searchsorted(case, cases_then_end)
+    of_missed = np.searchsorted(case[missed], cases_then_end).tolist()
+    first = np.searchsorted(listing.case, cases_then_end)
+    missed_people, bounds = met[missed].tolist(), first.tolist()
+    true_contacts = np.diff(of_true).tolist()
+    cases = [
+        CaseScore(
             person=person,
-            pseudonym=names[person],
-            minutes=Interval(*minutes),
-            nearest_m=Interval(*nearest),
-            close_contact=close,
-            true_minutes=true,
-            true_nearest_m=gap,
-            true_contact=true >= policy.minutes,
+            listed=LinesOfCase(lines, bounds[place], bounds[place + 1]),
+            missed_people=tuple(missed_people[of_missed[place] : of_missed[place + 1]]),
+            true_contacts=true_contacts[place],
         )
-        for person, minutes, nearest, close, true, gap in zip(
-            listing.person.tolist(),
-            listing.minutes.T.tolist(),
-            listing.nearest_m.T.tolist(),
-            listing.close_contact.tolist(),
-            true_minutes.tolist(),
-            true_nearest.tolist(),
-            strict=True,
-        )
+        for place, person in enumerate(run.app.tolist())
     ]
+    found = np.cumsum(np.append(0, listing.close_contact & lines.true_contact))
+    return summary_of_columns(
+        cases,
+        policy,
+        seed=run.seed,
+        found=np.diff(found[first]).astype(np.float64),
+        false=int((listing.close_contact & ~lines.true_contact).sum()),
+        minutes=listing.minutes,
+        true_minutes=lines.true_minutes,
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -81,7 +81,7 @@ class CaseScore:
     """
 
     person: int
-    listed: tuple[ContactScore, ...]
+    listed: Sequence[ContactScore]
     missed_people: tuple[int, ...]
     true_contacts: int
 
@@ -248,22 +248,53 @@ def score(
 
 
 def summary(cases: Sequence[CaseScore], policy: CloseContactPolicy, *, seed: int) -> Scores:
-    """Return all cases together; ``seed`` is that of the resampling."""
-    found = np.array([case.found for case in cases], dtype=np.float64)
-    true = np.array([case.true_contacts for case in cases], dtype=np.float64)
-    false = sum(case.false_contacts for case in cases)
+    """Return all cases together, as their lines have it; ``seed`` is that of the resampling."""
     lines = [line for case in cases for line in case.listed]
-    claimed = np.array([line.minutes.median for line in lines])
-    real = np.array([line.true_minutes for line in lines])
-    inside = [line.minutes.low <= line.true_minutes <= line.minutes.high for line in lines]
+    minutes = [(line.minutes.low, line.minutes.median, line.minutes.high) for line in lines]
+    return summary_of_columns(
+        cases,
+        policy,
+        seed=seed,
+        found=np.array([case.found for case in cases], dtype=np.float64),
+        false=sum(case.false_contacts for case in cases),
+        minutes=np.array(minutes, dtype=np.float64).reshape(-1, 3).T,
+        true_minutes=np.array([line.true_minutes for line in lines], dtype=np.float64),
+    )
+
+
+def summary_of_columns(
+    cases: Sequence[CaseScore],
+    policy: CloseContactPolicy,
+    *,
+    seed: int,
+    found: Floats,
+    false: int,
+    minutes: Floats,
+    true_minutes: Floats,
+) -> Scores:
+    """Return all cases together.
+
+    Args:
+        cases: c of them.
+        policy: what counts as a close contact.
+        seed: of the resampling.
+        found: (c,) true contacts that each lists.
+        false: how many all of them list that are none.
+        minutes: (3, l) minutes of all lines: low, median, high.
+        true_minutes: (l,) what happened.
+    """
+    true = np.array([case.true_contacts for case in cases], dtype=np.float64)
+    low, median, high = minutes
+    some = len(true_minutes) > 0
+    constant = np.abs(np.median(true_minutes) - true_minutes).mean() if some else 0.0
     return Scores(
         policy=policy,
         cases=tuple(cases),
         tif=fraction(found, true, Streams(seed).generator("scores", "tif")),
         precision=float(found.sum() / (found.sum() + false)) if found.sum() + false else None,
-        minutes_mae=float(np.abs(claimed - real).mean()) if lines else None,
-        minutes_mae_constant=float(np.abs(np.median(real) - real).mean()) if lines else None,
-        coverage=float(np.mean(inside)) if lines else None,
+        minutes_mae=float(np.abs(median - true_minutes).mean()) if some else None,
+        minutes_mae_constant=float(constant) if some else None,
+        coverage=float(((low <= true_minutes) & (true_minutes <= high)).mean()) if some else None,
     )
 
 
