@@ -1,10 +1,13 @@
 """The public call: defaults, rows, refusals."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from tracetogether.proximity.attenuation import SWISSCOVID, Bucketed
 from tracetogether.proximity.encounters import ESTIMATORS, encounters
+from tracetogether.proximity.model import ONE_LOG
 from tracetogether.proximity.own_log import OwnLog
 from tracetogether.sightings import Sightings
 
@@ -47,6 +50,26 @@ def test_the_posterior_is_the_default():
         default.minutes_median.tolist()
         == encounters(walk(), estimator=OwnLog()).minutes_median.tolist()
     )
+
+
+def heard_at(rssi_dbm: float) -> Sightings:
+    """Return half an hour in which one phone heard eight others, all about as loudly."""
+    time = np.arange(0.0, 1800.0, 30.0)
+    return Sightings.from_columns(
+        time=1.6e9 + np.tile(time, 8),
+        observer=["anna"] * 8 * len(time),
+        peer=np.repeat([f"p{n}" for n in range(8)], len(time)).tolist(),
+        rssi_dbm=np.full(8 * len(time), rssi_dbm),
+    )
+
+
+def test_who_hears_all_weakly_may_be_far_from_all():
+    """What a log has in common is its owner's bag in part, and in part the size of the place."""
+    near, far = (encounters(heard_at(rssi)) for rssi in (-80.0, -92.0))
+    assert np.all(far.minutes_median < 0.4 * near.minutes_median)
+    settled = OwnLog(replace(ONE_LOG, place_decades=0.0))
+    same = [encounters(heard_at(rssi), estimator=settled) for rssi in (-80.0, -92.0)]
+    assert np.all(same[1].minutes_median > 0.6 * same[0].minutes_median)
 
 
 @pytest.mark.parametrize("name", list(ESTIMATORS))

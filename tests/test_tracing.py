@@ -91,7 +91,7 @@ def test_the_first_line_is_the_greatest_concern(world: World, case: Case) -> Non
     world.take(
         case,
         [
-            *world.heard(far, NOON - 3 * HOUR, 100, rssi_dbm=-95),
+            *world.heard(far, NOON - 3 * HOUR, 100, rssi_dbm=-100),
             *world.heard(near_short, NOON - 3 * HOUR, 10, rssi_dbm=-45),
             *world.heard(near_long, NOON - 3 * HOUR, 90, rssi_dbm=-45),
         ],

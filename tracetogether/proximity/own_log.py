@@ -2,8 +2,9 @@
 
 A phone that hears everybody weakly at some time is not far from everybody: it lies in a bag, or
 the body of its owner is in the way. What each encounter's attenuation has in common with the
-others of the same phone, at about the same time, is therefore taken out as the owner's offset,
-as far as offsets spread more than distances do (proximity.offsets says the same of a scene).
+others of the same phone, at about the same time, is therefore taken out (proximity.offsets says the
+same of a scene). It is the owner's offset in part, and in part the place: in a large office people
+sit further apart than round a table. The two are told apart by how much each differs.
 """
 
 from dataclasses import dataclass, replace
@@ -13,11 +14,11 @@ import numpy as np
 
 from tracetogether.proximity.calibration import EXPOSURE_NOTIFICATION_TRANSMIT, RECEIVE
 from tracetogether.proximity.estimates import Estimates, Intervals
-from tracetogether.proximity.model import MODEL, REFERENCE_M, ProximityModel
+from tracetogether.proximity.model import ONE_LOG, REFERENCE_M, ProximityModel
 from tracetogether.proximity.offsets import slot_noise_db2
 from tracetogether.proximity.pathloss import DistancePrior, LogDistance, Spreads
 from tracetogether.proximity.slots import Slots
-from tracetogether.proximity.smoothed import Smoothed
+from tracetogether.proximity.smoothed import Place, Smoothed
 from tracetogether.units import Floats, Ints
 
 _SAME_SCENE_S: Final = 900.0  # encounters no farther apart than this tell of one another
@@ -37,15 +38,17 @@ class OwnLog:
         model: the figures of the posterior.
     """
 
-    model: ProximityModel = MODEL
+    model: ProximityModel = ONE_LOG
 
     def estimate(self, slots: Slots, *, within_m: float) -> Estimates:
         """Return minutes within ``within_m`` and the nearest distance of each encounter."""
-        return self._smoothed().estimate(self._without_offsets(slots), within_m=within_m)
+        apart, place = self._taken_apart(slots)
+        return self._smoothed().estimate(apart, within_m=within_m, place=place)
 
     def per_slot(self, slots: Slots, *, within_m: float) -> Intervals:
         """Return which share of each slot was spent within ``within_m``."""
-        return self._smoothed().per_slot(self._without_offsets(slots), within_m=within_m)
+        apart, place = self._taken_apart(slots)
+        return self._smoothed().per_slot(apart, within_m=within_m, place=place)
 
     def _smoothed(self) -> Smoothed:
         model = self.model
@@ -67,8 +70,8 @@ class OwnLog:
             width=_WIDTH,
         )
 
-    def _without_offsets(self, slots: Slots) -> Slots:
-        """Return the slots with owners' offsets taken out, and what stays unknown of them."""
+    def _taken_apart(self, slots: Slots) -> tuple[Slots, Place]:
+        """Return the slots without what each log has in common, and what of that is the place."""
         model = self.model
         level = slots.total(slots.attenuation_db * slots.credit_s) / slots.total(slots.credit_s)
         mean, count = _around(slots, level - model.typical_db)
@@ -85,13 +88,21 @@ class OwnLog:
             + model.level_sd_db**2
             + _RECEIVER_SHARE * slots.phone_variance_db2
         )
+        place_variance = (model.slope_db * model.place_decades) ** 2
         apart = (model.slope_db * model.apart_decades) ** 2 + peers / np.maximum(count, 1)
-        share = offset_variance / (offset_variance + apart)
-        return replace(
+        common = offset_variance + place_variance
+        share = common / (common + apart)
+        of_place = place_variance / (common + apart)
+        place = Place(
+            further_decades=of_place * mean / model.slope_db,
+            sd_decades=model.place_decades * np.sqrt(1 - of_place),
+        )
+        without = replace(
             slots,
             attenuation_db=slots.attenuation_db - (share * mean)[slots.encounter],
             phone_variance_db2=(1 - _RECEIVER_SHARE) * slots.phone_variance_db2 + share * apart,
         )
+        return without, place
 
 
 def _around(slots: Slots, level: Floats) -> tuple[Floats, Floats]:

@@ -50,6 +50,19 @@ class _Distances:
 
 
 @dataclass(frozen=True, slots=True)
+class Place:
+    """What is known of how far apart people sit where each encounter was.
+
+    Attributes:
+        further_decades: (m,) by how much more than the prior says, log10 metres.
+        sd_decades: (m,) what stays unknown of that.
+    """
+
+    further_decades: Floats
+    sd_decades: Floats
+
+
+@dataclass(frozen=True, slots=True)
 class Smoothed:
     """Parameters of the estimator; it has no other state.
 
@@ -70,9 +83,9 @@ class Smoothed:
     surprise: float = 0.02
     width: float = 1.0
 
-    def estimate(self, slots: Slots, *, within_m: float) -> Estimates:
+    def estimate(self, slots: Slots, *, within_m: float, place: Place | None = None) -> Estimates:
         """Return minutes within ``within_m`` and the nearest distance of each encounter."""
-        distances = self._distances(slots)
+        distances = self._distances(slots, place)
 
         def minutes(place: float) -> Floats:
             return self._minutes(slots, distances, within_m, place)
@@ -83,9 +96,9 @@ class Smoothed:
             np.column_stack([minutes(place) for place in COURSES.tolist()]),
         )
 
-    def per_slot(self, slots: Slots, *, within_m: float) -> Intervals:
+    def per_slot(self, slots: Slots, *, within_m: float, place: Place | None = None) -> Intervals:
         """Return which share of each slot was spent within ``within_m``."""
-        distances = self._distances(slots)
+        distances = self._distances(slots, place)
 
         def near(place: float) -> Floats:
             return self._near(slots, distances, within_m, place)
@@ -131,7 +144,7 @@ class Smoothed:
             high=10 ** slots.smallest(mean + NORMAL_95 * sd),
         )
 
-    def _distances(self, slots: Slots) -> _Distances:
+    def _distances(self, slots: Slots, place: Place | None = None) -> _Distances:
         """Return log10 distances, given the attenuation of the slots."""
         slope, noise = self.path_loss.slope_db, self.spreads.within_pair_db**2
         kept, moving = slope * self.prior.kept_decades, slope * self.prior.moving_decades
@@ -148,11 +161,14 @@ class Smoothed:
 
         strays, window_s = self._smoothed(slots, level - mean_level[slots.encounter])
         slot_weight = moving**2 / (moving**2 + noise * self._share(window_s))
-        mean = weight * mean_level
+        kept_decades = np.log10(self.prior.median_m) + weight * mean_level / slope
+        kept_sd = self.prior.kept_decades * np.sqrt(1 - weight)
+        if place is not None:
+            kept_decades = kept_decades + place.further_decades
+            kept_sd = np.hypot(kept_sd, place.sd_decades)
         return _Distances(
-            mean=np.log10(self.prior.median_m)
-            + (mean[slots.encounter] + slot_weight * strays) / slope,
-            kept_sd=self.width * self.prior.kept_decades * np.sqrt(1 - weight),
+            mean=kept_decades[slots.encounter] + slot_weight * strays / slope,
+            kept_sd=self.width * kept_sd,
             slot_sd=self.prior.moving_decades * np.sqrt(1 - slot_weight),
         )
 

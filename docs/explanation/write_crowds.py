@@ -1,0 +1,138 @@
+"""Renew the table of simulated crowds in accuracy.md: `python docs/explanation/write_crowds.py`.
+
+Everybody with the app is the index case in turn (every third where both phones' logs are used).
+Takes some minutes.
+"""
+
+from pathlib import Path
+
+import numpy as np
+
+from simulations.bulk_tracing import open_all
+from simulations.pair_truth import pair_truth
+from simulations.run import run
+from simulations.scenario import load_scenario
+from tracetogether.authority.contacts.nearness import nearness
+from tracetogether.parameters import CloseContactPolicy
+from tracetogether.proximity.calibration import BLUETRACE_TRANSMIT, Calibration
+from tracetogether.proximity.estimates import chance_of
+from tracetogether.proximity.own_log import OwnLog
+from tracetogether.proximity.slots import fold
+from tracetogether.proximity.smoothed import Smoothed
+
+PAGE = Path(__file__).with_name("accuracy.md")
+SCENES = {
+    "train-carriage": {},
+    "party": {},
+    "classroom": {"duration_s": "1800"},
+    "office-day": {"duration_s": "3600"},
+}
+SEEDS = (1, 2, 3)
+EVERY = 3
+POLICY = CloseContactPolicy("2m-15min", 2.0, 15.0)
+BINS = 10
+
+
+def added(pair, columns):
+    """Return the pairs, and the sum of each column over each."""
+    pairs, place = np.unique(pair, return_inverse=True)
+    sums = np.zeros((len(pairs), columns.shape[1]))
+    np.add.at(sums, place.reshape(-1), columns)
+    return pairs, sums
+
+
+def columns_of(minutes, courses):
+    return np.column_stack([minutes.low, minutes.median, minutes.high, courses])
+
+
+def by_own_logs(estimator, opened, people):
+    slots = fold(opened.sightings, Calibration.prior(transmit=BLUETRACE_TRANSMIT))
+    found = estimator.estimate(slots, within_m=POLICY.within_m)
+    observer, peer = (
+        np.array([int(name) for name in column.names])[column.codes]
+        for column in (slots.observer, slots.peer)
+    )
+    return added(observer * people + peer, columns_of(found.minutes, found.minutes_of_courses()))
+
+
+def by_both_logs(opened, people, app):
+    parts = []
+    for case in app[::EVERY]:
+        mine = opened.owner == case
+        own, others = (opened.sightings.take(np.flatnonzero(one)) for one in (mine, ~mine))
+        if not len(own):
+            continue
+        near = nearness(own, POLICY, others, owner=str(case))
+        met = np.array([int(name) for name in near.person.names])[near.person.codes]
+        parts.append(added(case * people + met, columns_of(near.of_encounters(), near.courses)))
+    return np.concatenate([pairs for pairs, _ in parts]), np.concatenate(
+        [sums for _, sums in parts]
+    )
+
+
+def line(scene, who, logs, runs):
+    """Return a line: ``runs`` holds (truth, people, pairs, sums) of each seed."""
+    true = np.concatenate([t.minutes_of(pairs // n, pairs % n) for t, n, pairs, _ in runs])
+    low, median, high, *courses = np.concatenate([sums for *_, sums in runs]).T
+    close = true >= POLICY.minutes - 1e-6
+    chance = np.array([chance_of(one, POLICY.minutes) for one in np.array(courses).T])
+    place = np.minimum((chance * BINS).astype(int), BINS - 1)
+    off = [
+        (place == one).mean() * abs(chance[place == one].mean() - close[place == one].mean())
+        for one in np.unique(place)
+    ]
+    inside = (low <= true + 1e-9) & (true <= high + 1e-9)
+    named = median >= POLICY.minutes
+    return [
+        scene,
+        who,
+        logs,
+        f"{len(true):,}",
+        f"{np.abs(median - true).mean():.1f}",
+        f"{(median - true).mean():+.1f}",
+        f"{inside.mean():.2f}",
+        f"{100 * close.mean():.0f}",
+        f"{100 * chance.mean():.0f}",
+        f"{sum(off):.2f}",
+        f"{named.sum():,}",
+        f"{close[named].mean():.2f}" if named.any() else "-",
+        f"{named[close].mean():.2f}" if close.any() else "-",
+    ]
+
+
+def lines_of(scene, settings):
+    kinds = {(who, "own"): [] for who in ("none", "smoothed", "posterior")}
+    kinds["posterior", "both"] = []
+    for seed in SEEDS:
+        played = run(load_scenario(scene, settings), seed=seed, fidelity="fleet")
+        opened, people = open_all(played), len(played.phones)
+        truth = pair_truth(played.tracks, POLICY.within_m)
+        found = {
+            ("smoothed", "own"): by_own_logs(Smoothed(), opened, people),
+            ("posterior", "own"): by_own_logs(OwnLog(), opened, people),
+            ("posterior", "both"): by_both_logs(opened, people, played.app),
+        }
+        pairs, sums = found["smoothed", "own"]
+        found["none", "own"] = pairs, np.zeros_like(sums)
+        for kind, (pairs, sums) in found.items():
+            kinds[kind].append((truth, people, pairs, sums))
+    made = [line(scene, *kind, runs) for kind, runs in kinds.items()]
+    made[0][6:] = ["-", made[0][7], "-", "-", "0", "-", "-"]  # it says no chance and no interval
+    return made
+
+
+def main():
+    header = ["scene", "estimator", "logs", "pairs", "MAE", "bias", "in 90 %"]
+    header += ["15 min, %", "P, %", "ECE", "named", "precision", "recall"]
+    rows = [header, ["---"] * len(header)]
+    for scene, settings in SCENES.items():
+        rows += lines_of(scene, settings)
+        print(scene)
+    table = "\n".join(f"| {' | '.join(row)} |" for row in rows)
+    begin, end = "<!-- crowds -->", "<!-- end of crowds -->"
+    before, rest = PAGE.read_text("utf-8").split(begin)
+    PAGE.write_text(before + begin + "\n\n" + table + "\n\n" + end + rest.split(end)[1], "utf-8")
+
+
+if __name__ == "__main__":
+    main()
