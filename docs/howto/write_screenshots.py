@@ -29,8 +29,8 @@ from tracetogether.cli.authority_folder import opened_folder
 TARGET = Path(__file__).parent.parent / "desk"
 OPERATOR, PASSWORD = "operator", "made up for pictures"
 LANGUAGES = {"en": "en-GB", "zh": "zh-CN"}
-WIDTH, TALLEST = 1180, 1250
-COLOURS = 128
+WIDTH, TALLEST = 1180, 1100
+COLOURS = 64
 
 
 class Clock:
@@ -79,6 +79,7 @@ def walk(
     case = f"/cases/{busiest.case.case_id}"
     went(case, "case")
     went(f"{case}/graph", "graph")
+    went("/graph", "who-met")
     went("/follow-up", "follow-up")
     page.locator("tbody th a").first.click()
     save(page, "contact", language)

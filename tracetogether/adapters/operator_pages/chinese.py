@@ -120,8 +120,8 @@ CHINESE: Final[Mapping[str, str]] = {
     "Issue a PIN to send (24 h)": "生成上传码：短信或信函（24 小时）",
     "Timeline": "时间线",
     "Contact graph": "接触关系图",
-    "Close": "结案",
-    "Open again": "重新打开",
+    "Close the case": "结案",
+    "Open the case again": "重新打开病例",
     "Contacts are shown to the tracer whom the case was given to, and to supervisors.": (
         "只有负责此病例的追踪员和主管可以看到接触者。"
     ),
