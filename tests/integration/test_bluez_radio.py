@@ -14,10 +14,12 @@ import numpy as np
 import pytest
 from dbus_fast import Message
 from dbus_fast.aio.message_bus import MessageBus
+from dbus_fast.aio.proxy_object import ProxyObject
 from dbus_fast.constants import BusType
 
 from tests.bluez_bus import mock_of_bluez
 from tests.radio_world import HASTY, Issuing, clock, until
+from tracetogether.adapters import bleak_radio
 from tracetogether.adapters.bleak_radio import open_bluez
 from tracetogether.bluetrace.handshake import SERVICE_UUID, BlueTraceExchange
 from tracetogether.bluetrace.profile import PROFILE
@@ -159,6 +161,25 @@ def test_who_stays_is_sent_away_writes_no_more_than_it_may_and_may_come_again() 
 def test_no_such_adapter_is_one_line(name: str) -> None:
     with pytest.raises(RadioError, match=f"no Bluetooth adapter {name}"):
         asyncio.run(open_bluez(name, PROFILE, lambda _: None))
+
+
+def test_a_path_of_bluez_that_is_no_adapter_is_no_reason_to_complain_of_others(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The real BlueZ describes any path below its own; the D-Bus library asks on meanwhile."""
+
+    def refuse(proxy: ProxyObject) -> None:
+        proxy.get_interface("org.bluez.Nothing")
+
+    async def open_and_go_on() -> None:
+        for _ in range(8):  # whether an answer is still under way is chance
+            with pytest.raises(RadioError, match="no Bluetooth adapter hci0"):
+                await open_bluez("hci0", PROFILE, lambda _: None)
+            await asyncio.sleep(0.05)
+
+    monkeypatch.setattr(bleak_radio, "Adapter", refuse)
+    asyncio.run(open_and_go_on())
+    assert not caplog.records
 
 
 def test_no_bus_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:

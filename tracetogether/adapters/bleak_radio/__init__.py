@@ -13,6 +13,7 @@ from contextlib import suppress
 from typing import Final
 
 from bluez_peripheral.adapter import Adapter
+from dbus_fast import Message
 from dbus_fast.aio.message_bus import MessageBus
 from dbus_fast.constants import BusType
 
@@ -149,7 +150,7 @@ async def open_bluez(
             peripheral = Peripheral(bus, path, adapter, profile, report, clock, limits)
             await peripheral.register()
     except BaseException as error:
-        bus.disconnect()
+        await _leave(bus)
         if isinstance(error, RadioError) or not isinstance(error, Exception):
             raise
         msg = f"BlueZ has no Bluetooth adapter {name}: is it plugged in, and bluetoothd running?"
@@ -161,3 +162,18 @@ async def open_bluez(
         client_options={"bluez": {"adapter": name}},
     )
     return BleakRadio(central, peripheral, bus)
+
+
+async def _leave(bus: MessageBus) -> None:
+    """Disconnect once all that was asked is answered: else the library complains on stderr."""
+    with suppress(Exception):
+        async with asyncio.timeout(_CLOSE_S):
+            await bus.call(  # answers come in the order of what was asked
+                Message(
+                    destination="org.freedesktop.DBus",
+                    path="/org/freedesktop/DBus",
+                    interface="org.freedesktop.DBus",
+                    member="GetId",
+                )
+            )
+    bus.disconnect()
