@@ -168,7 +168,7 @@ def refresh(folder: Path, *, as_json: bool) -> None:
     if as_json:
         print_json({"cases": cases, "contacts": contacts})
     else:
-        out().print(f"Taken over: {contacts} contacts of {cases} cases")
+        out().print(f"New under follow-up: {contacts} contacts, in {cases} cases")
 
 
 @follow_up.command()

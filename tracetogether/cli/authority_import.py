@@ -100,5 +100,6 @@ def _refuse(bad: Sequence[BadCell], *, as_json: bool) -> None:
             table.add_row(str(one.line), one.column, one.remedy)
         out().print(table)
     lines = len({one.line for one in bad})
-    msg = f"{lines} lines are wrong: mend them and import the file again; nothing was imported"
+    wrong = "1 line is wrong: mend it" if lines == 1 else f"{lines} lines are wrong: mend them"
+    msg = f"{wrong} and import the file again; nothing was imported"
     raise ConflictError(msg)

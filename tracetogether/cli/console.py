@@ -33,14 +33,19 @@ def utc_text(time: float) -> str:
 
 @contextmanager
 def progress(description: str) -> Iterator[Callable[[int, int], None]]:
-    """Show a bar on stderr while the body runs; call the given function with (done, total)."""
+    """Show a bar on stderr while the body runs; call the given function with (done, total).
+
+    Only where somebody looks: in a file or a pipe a bar is an empty line.
+    """
+    console = err()
     bar = Progress(
         TextColumn("{task.description}"),
         BarColumn(),
         TextColumn("{task.percentage:>3.0f}%"),
         TimeElapsedColumn(),
-        console=err(),
+        console=console,
         transient=True,
+        disable=not console.is_terminal,
     )
     with bar:
         task = bar.add_task(description, total=None)
