@@ -34,29 +34,10 @@ from simulations.phones import HABITS, Habit, Phones, System, timings_of
 from simulations.players import Crowd, Outcome
 from simulations.streams import CountedChance, Streams
 from simulations.tempids import TempIDSource
+from tracetogether import device as machine
 from tracetogether.bluetrace.batch import TempIDBatch
 from tracetogether.bluetrace.handshake import BlueTraceExchange
 from tracetogether.contactlog import MemoryContactLog
-from tracetogether.device import (
-    Action,
-    Advertise,
-    BatchReceived,
-    Connect,
-    Connected,
-    DeadlinePassed,
-    Device,
-    Disconnect,
-    Disconnected,
-    FetchBatch,
-    Heard,
-    Input,
-    PayloadRead,
-    PayloadWritten,
-    ReadPayload,
-    Scan,
-    WriteDone,
-    WritePayload,
-)
 from tracetogether.errors import UnreachableError
 from tracetogether.rejection import Rejection
 
@@ -121,7 +102,7 @@ class Handset:
             organisation=ORGANISATION,
             entropy=streams.entropy("handset", person),
         )
-        self.device = Device(
+        self.device = machine.Device(
             self._exchange,
             self.log,
             start=begin_s + chance.next() * period_s,  # phones are not in step
@@ -136,7 +117,7 @@ class Handset:
         self._waiting_until = begin_s
         env.process(self._live())
 
-    def take(self, happened: Input) -> None:
+    def take(self, happened: machine.Input) -> None:
         """Hand the device what happened and carry out what it answers."""
         for action in self.device.receive(happened, now=self._env.now):
             self._do(action)
@@ -148,7 +129,7 @@ class Handset:
             wait_s = self.device.next_deadline - self._env.now
             if wait_s <= 0:
                 self._waiting_until = self._env.now
-                self.take(DeadlinePassed())
+                self.take(machine.DeadlinePassed())
                 continue
             self._waiting_until = self.device.next_deadline
             self._wake = self._env.event()
@@ -169,24 +150,24 @@ class Handset:
         draw = self._air.chance(self.person, peer, self._now_s(), purpose)
         return low + (high - low) * draw
 
-    def _do(self, action: Action) -> None:
+    def _do(self, action: machine.Action) -> None:
         match action:
-            case Advertise(advertisement):
+            case machine.Advertise(advertisement):
                 if advertisement is not None:
                     self._turn += self._system is System.ANDROID
                 self._air.show(self.person, advertisement)
-            case Scan():
+            case machine.Scan():
                 self._scan()
-            case Connect(peer):
+            case machine.Connect(peer):
                 self._name = peer
                 self._connect(_person(peer))
-            case ReadPayload(peer):
+            case machine.ReadPayload(peer):
                 self._read(_person(peer))
-            case WritePayload(peer, value):
+            case machine.WritePayload(peer, value):
                 self._write(_person(peer), value)
-            case Disconnect(peer):
+            case machine.Disconnect(peer):
                 self._hang_up(_person(peer))
-            case FetchBatch():
+            case machine.FetchBatch():
                 delay_s = self._span(self.person, FETCH_S, Purpose.FETCH_S)
                 self._later(delay_s, self._fetch)
             case _:
@@ -219,7 +200,7 @@ class Handset:
             self._write_down(shown.value, reception.rssi_dbm, tx_power_dbm)
             return
         self.take(
-            Heard(
+            machine.Heard(
                 peer=self._fleet[reception.tx].address(),
                 rssi_dbm=reception.rssi_dbm,
                 tx_power_dbm=tx_power_dbm,
@@ -254,7 +235,7 @@ class Handset:
         self._air.incoming[peer] += 1
         self._air.wake(peer, self._now_s())
         self._fleet[peer].counts["served"] += 1
-        self.take(Connected(self._name))
+        self.take(machine.Connected(self._name))
 
     def _step(
         self,
@@ -282,14 +263,14 @@ class Handset:
 
     def _read(self, peer: int) -> None:
         def done() -> None:
-            self.take(PayloadRead(self._name, self._air.served[peer]))
+            self.take(machine.PayloadRead(self._name, self._air.served[peer]))
 
         self._step(peer, READ_S, (Purpose.READ, Purpose.READ_S), done)
 
     def _write(self, peer: int, value: bytes) -> None:
         def done() -> None:
-            self._fleet[peer].take(PayloadWritten(self.address(), value))
-            self.take(WriteDone(self._name, ok=True))
+            self._fleet[peer].take(machine.PayloadWritten(self.address(), value))
+            self.take(machine.WriteDone(self._name, ok=True))
 
         self._step(peer, WRITE_S, (Purpose.WRITE, Purpose.WRITE_S), done)
 
@@ -305,7 +286,7 @@ class Handset:
         if self._linked_to == peer:
             self._linked_to = None
             self._air.incoming[peer] -= 1
-        self.take(Disconnected(self._name))
+        self.take(machine.Disconnected(self._name))
 
     def _fetch(self) -> None:
         self.counts["fetches"] += 1
@@ -315,11 +296,11 @@ class Handset:
             batch = self._source.batch(self.user_id, self._env.now)
         except UnreachableError:
             self.counts["fetches_failed"] += 1
-            self.take(BatchReceived(None))
+            self.take(machine.BatchReceived(None))
             return
         if self._habits.stale_tempid and self._system is System.IOS:
             batch = stale(batch)
-        self.take(BatchReceived(batch))
+        self.take(machine.BatchReceived(batch))
 
 
 def stale(batch: TempIDBatch) -> TempIDBatch:

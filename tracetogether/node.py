@@ -13,27 +13,8 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final, assert_never
 
+from tracetogether import device as machine
 from tracetogether.contactlog import ContactLog
-from tracetogether.device import (
-    Action,
-    Advertise,
-    BatchReceived,
-    Connect,
-    Connected,
-    DeadlinePassed,
-    Device,
-    Disconnect,
-    Disconnected,
-    FetchBatch,
-    Heard,
-    Input,
-    PayloadRead,
-    PayloadWritten,
-    ReadPayload,
-    Scan,
-    WriteDone,
-    WritePayload,
-)
 from tracetogether.errors import (
     LinkError,
     LocalProtocolError,
@@ -116,7 +97,7 @@ class Node:
         pauses: Pauses = PAUSES,
         tell: Tell = _say_nothing,
     ) -> None:
-        self.device = Device(exchange, log, start=clock(), timings=timings, chance=chance)
+        self.device = machine.Device(exchange, log, start=clock(), timings=timings, chance=chance)
         self.counts: Counter[str] = Counter()
         self._open_radio = open_radio
         self._fetch = fetch
@@ -126,9 +107,9 @@ class Node:
         self._pauses = pauses
         self._tell = tell
         self._radio: Radio | None = None
-        self._heard: dict[str, Heard] = {}
+        self._heard: dict[str, machine.Heard] = {}
         self._shunned: dict[str, tuple[float, float]] = {}  # until when, and the pause until then
-        self._inbox: deque[Input] = deque()
+        self._inbox: deque[machine.Input] = deque()
         self._written = 0  # of the inbox
         self._awake = asyncio.Event()
         self._untuned = asyncio.Event()
@@ -165,9 +146,9 @@ class Node:
             if self._radio is not None:
                 await self._radio.close()
 
-    def report(self, happened: Heard | PayloadWritten) -> None:
+    def report(self, happened: machine.Heard | machine.PayloadWritten) -> None:
         """Take what came in by radio."""
-        if isinstance(happened, Heard):
+        if isinstance(happened, machine.Heard):
             self.counts["heard"] += 1
             if self._shuns(happened.peer):
                 return
@@ -194,7 +175,7 @@ class Node:
                 self._awake.clear()
                 while self._inbox:
                     happened = self._inbox.popleft()
-                    self._written -= isinstance(happened, PayloadWritten)
+                    self._written -= isinstance(happened, machine.PayloadWritten)
                     self._take(happened)
                 heard, self._heard = self._heard, {}
                 for one in heard.values():
@@ -202,7 +183,7 @@ class Node:
                 before, now = now, self._clock()
                 wait_s = self.device.next_deadline - now
                 if wait_s <= 0 or now < before:  # a clock set back moves all deadlines
-                    self._take(DeadlinePassed())
+                    self._take(machine.DeadlinePassed())
                     await asyncio.sleep(0)  # the others' turn
                     continue
                 with suppress(TimeoutError):
@@ -211,7 +192,7 @@ class Node:
         finally:
             stopping.cancel()
 
-    def _take(self, happened: Input) -> None:
+    def _take(self, happened: machine.Input) -> None:
         try:
             actions = self.device.receive(happened, now=self._clock())
         except LocalProtocolError:  # news of a connection that was given up meanwhile
@@ -224,16 +205,16 @@ class Node:
         for action in actions:
             self._do(action)
 
-    def _put(self, happened: Input) -> None:
+    def _put(self, happened: machine.Input) -> None:
         self._inbox.append(happened)
         self._awake.set()
 
-    def _do(self, action: Action) -> None:
+    def _do(self, action: machine.Action) -> None:
         match action:
-            case Advertise(advertisement):
+            case machine.Advertise(advertisement):
                 self._shown = advertisement
                 self._untuned.set()
-            case Scan(seconds):
+            case machine.Scan(seconds):
                 self.counts["scans"] += 1
                 self._scanning = True
                 self._untuned.set()
@@ -241,19 +222,19 @@ class Node:
                     self._scan_ends.cancel()
                 loop = asyncio.get_running_loop()
                 self._scan_ends = loop.call_later(seconds, self._end_scan)
-            case Connect(peer):
+            case machine.Connect(peer):
                 self.counts["connections_tried"] += 1
                 self._link_number += 1
                 self._then(partial(self._connect, peer, self._link_number))
-            case ReadPayload(peer):
+            case machine.ReadPayload(peer):
                 self._then(partial(self._read, peer, self._link_number))
-            case WritePayload(peer, value):
+            case machine.WritePayload(peer, value):
                 self._then(partial(self._write, peer, value, self._link_number))
-            case Disconnect(peer):
+            case machine.Disconnect(peer):
                 if self._link_task is not None:
                     self._link_task.cancel()
                 self._then(partial(self._hang_up, peer, self._link_number))
-            case FetchBatch():
+            case machine.FetchBatch():
                 if self._fetch_task is not None:
                     self._fetch_task.cancel()
                 self._fetch_task = self._spawn(self._fetch_until_it_comes())
@@ -352,13 +333,13 @@ class Node:
         except (LinkError, TimeoutError):
             self.counts["connections_failed"] += 1
             self._shun(peer)
-            self._news(Disconnected(peer), number)
+            self._news(machine.Disconnected(peer), number)
         except RadioError as error:
             self._lose(str(error))
-            self._news(Disconnected(peer), number)
+            self._news(machine.Disconnected(peer), number)
         else:
             self.counts["connections"] += 1
-            self._news(Connected(peer), number)
+            self._news(machine.Connected(peer), number)
 
     async def _read(self, peer: str, number: int) -> None:
         value = None
@@ -368,7 +349,7 @@ class Node:
         self.counts["reads" if value is not None else "reads_failed"] += 1
         if value is None:
             self._shun(peer)
-        self._news(PayloadRead(peer, value), number)
+        self._news(machine.PayloadRead(peer, value), number)
 
     async def _write(self, peer: str, value: bytes, number: int) -> None:
         ok = False
@@ -381,15 +362,15 @@ class Node:
             self._shunned.pop(peer, None)
         else:
             self._shun(peer)
-        self._news(WriteDone(peer, ok), number)
+        self._news(machine.WriteDone(peer, ok), number)
 
     async def _hang_up(self, peer: str, number: int) -> None:
         link, self._link = self._link, None
         if link is not None:
             await link.close()
-        self._news(Disconnected(peer), number)
+        self._news(machine.Disconnected(peer), number)
 
-    def _news(self, happened: Input, number: int) -> None:
+    def _news(self, happened: machine.Input, number: int) -> None:
         if number == self._link_number:  # of no connection that was given up
             self._put(happened)
 
@@ -403,11 +384,11 @@ class Node:
             except TraceTogetherError as error:
                 self.counts["fetches_failed"] += 1
                 self._tell("fetch_failed", str(error))
-                self._put(BatchReceived(None))
+                self._put(machine.BatchReceived(None))
             else:
                 self.counts["batches"] += 1
                 self._tell("batch", "new TempIDs")
-                self._put(BatchReceived(batch))
+                self._put(machine.BatchReceived(batch))
                 return
             await asyncio.sleep(self._jittered(pause_s))
             pause_s = min(2 * pause_s, self._pauses.fetch_most_s)
