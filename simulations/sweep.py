@@ -22,7 +22,7 @@ from simulations.breakdown import recorded_pairs
 from simulations.breakdown_columns import take_apart
 from simulations.bulk_tracing import Judged, judge
 from simulations.pair_truth import PairTruth
-from simulations.run import Run, run
+from simulations.run import Run, fidelity_of, run
 from simulations.scenario import full_key, load_scenario
 from simulations.scoring import fraction
 from simulations.streams import Streams
@@ -41,6 +41,7 @@ class Part:
     settings: tuple[tuple[str, str], ...]
     seed: int
     cases: int | None
+    fidelity: str = "auto"
 
     @property
     def name(self) -> str:
@@ -72,20 +73,21 @@ def plan(
     seeds: int,
     settings: Mapping[str, str],
     cases: int | None = None,
+    fidelity: str = "auto",
 ) -> list[Part]:
     """Return the parts: every combination of values with seeds 1 to ``seeds``.
 
     Raises:
-        ScenarioError: there is no such scenario or key.
+        ScenarioError: there is no such scenario, key or fidelity.
     """
-    load_scenario(scenario, settings)
+    fidelity_of(load_scenario(scenario, settings), fidelity)
     names = [full_key(word).name for word in vary]
     fixed = {full_key(word).name: value for word, value in settings.items()}
     parts = []
     for values in itertools.product(*vary.values()):
         chosen = fixed | dict(zip(names, values, strict=True))
         ordered = tuple(sorted(chosen.items()))
-        parts += [Part(scenario, ordered, seed, cases) for seed in range(1, seeds + 1)]
+        parts += [Part(scenario, ordered, seed, cases, fidelity) for seed in range(1, seeds + 1)]
     return parts
 
 
@@ -94,7 +96,7 @@ def play(part: Part) -> Row:
     row: Row = {"settings": dict(part.settings), "seed": part.seed}
     try:
         scenario = load_scenario(part.scenario, dict(part.settings))
-        played = run(scenario, seed=part.seed)
+        played = run(scenario, seed=part.seed, fidelity=part.fidelity)
         judged = judge(played, cases=part.cases)
         apart = take_apart(played, judged)
         return row | {

@@ -68,6 +68,15 @@ def test_two_workers_give_the_same_rows(rows: list[Row]) -> None:
     assert sweep(parts(adoption=["0.5", "1"]), workers=2) == rows
 
 
+def test_columns_and_objects_give_the_same_digests(rows: list[Row]) -> None:
+    made = plan(
+        "train-carriage", {"adoption": ["1"]}, seeds=2, settings=SHORT, cases=3, fidelity="fleet"
+    )
+    assert sweep(made) == rows[2:]
+    with pytest.raises(ScenarioError, match="no fidelity"):
+        plan("train-carriage", {"adoption": ["1"]}, seeds=2, settings=SHORT, fidelity="coarse")
+
+
 STOPPING = """
 import sys, threading
 from pathlib import Path
