@@ -94,7 +94,7 @@ def test_exports_from_the_command_line(folder: Path, tmp_path: Path) -> None:
         path = tmp_path / f"contacts.{ending}"
         tracetogether("export", "--dir", str(folder), "--output", str(path))
         assert stat.S_IMODE(path.stat().st_mode) == 0o600
-        assert "File exists" in tracetogether(
+        assert "already: name a new one" in tracetogether(
             "export", "--dir", str(folder), "--output", str(path), fails=StoreError
         )
     assert (tmp_path / "contacts.csv").read_text("utf-8").split() == text.split()
@@ -108,6 +108,19 @@ def test_exports_from_the_command_line(folder: Path, tmp_path: Path) -> None:
         cli, ["authority", "export", "--dir", str(folder), "--format", "xlsx"]
     )
     assert to_terminal.exit_code == 2
+    unclear = CliRunner().invoke(
+        cli, ["authority", "export", "--dir", str(folder), "--output", str(tmp_path / "list.txt")]
+    )
+    assert unclear.exit_code == 2
+    assert "give --format" in " ".join(unclear.output.replace("│", " ").split())
+    assert not (tmp_path / "list.txt").exists()
+
+
+@pytest.mark.parametrize("words", [["follow-up", "refresh"], ["user", "list"], ["export"]])
+def test_a_folder_without_its_option_is_told_how_it_goes(folder: Path, words: list[str]) -> None:
+    told = CliRunner().invoke(cli, ["authority", *words, str(folder)])
+    assert told.exit_code == 2
+    assert "goes with --dir DIR" in told.output
 
 
 def test_the_count_leaves_every_row_of_headings_out(folder: Path, tmp_path: Path) -> None:

@@ -77,7 +77,7 @@ def init(folder: Path, name: str, database: str | None, *, as_json: bool) -> Non
     console = out()
     console.print(f"Authority {name} made in {folder}", markup=False, soft_wrap=True)
     console.print(
-        f"  operator token: {token_file} (needed for the case routes; only you can read it)\n"
+        f"  operator token: {token_file} (for HTTP, not for the pages; only you can read it)\n"
         f"  keys:           {folder / KEYS} (they open TempIDs; keep them out of backups)\n"
         f"Next: tracetogether authority serve {folder}",
         markup=False,

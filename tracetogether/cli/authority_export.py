@@ -12,7 +12,7 @@ import click
 from tracetogether.authority.cases.followed import ContactQuery
 from tracetogether.authority.desk.exports import LAYOUTS
 from tracetogether.cli.authority_folder import opened_folder
-from tracetogether.cli.authority_options import folder_option
+from tracetogether.cli.authority_options import FolderCommand, folder_option
 from tracetogether.cli.console import err, progress
 from tracetogether.errors import StoreError
 from tracetogether.secret_file import create_secret
@@ -43,7 +43,7 @@ class _Counted:
             yield row
 
 
-@click.command("export")
+@click.command("export", cls=FolderCommand)
 @click.option(
     "--format",
     "form",
@@ -69,13 +69,19 @@ def export(form: str | None, layout: str, output: Path | None, folder: Path) -> 
     The export stands in the audit log. Cells that begin like a formula are made harmless.
     """
     ending = output.suffix.removeprefix(".") if output else ""
-    form = form or (ending if ending in _FORMS else "csv")
+    if output is not None and form is None and ending not in _FORMS:
+        msg = "what the file is to be, does not follow from its ending: .csv, .ndjson or .xlsx"
+        raise click.BadParameter(f"{msg}; or give --format", param_hint="--output")
+    form = form or ending or "csv"
     if form == "xlsx" and output is None:
         msg = "an XLSX file is not for the terminal: name one"
         raise click.BadParameter(msg, param_hint="--output")
     wanted = LAYOUTS[layout]
     if output is not None:
-        create_secret(output, "")  # never over a file that is there
+        if output.exists():
+            msg = f"there is a file {output} already: name a new one"
+            raise StoreError(msg)
+        create_secret(output, "")  # never over one that came meanwhile
     try:
         with opened_folder(folder) as service, progress("Contacts") as told:
             _, total = service.store.desk.contacts_page(ContactQuery(limit=1))

@@ -12,7 +12,7 @@ from tracetogether.authority.cases.casework import date_of_day, day_of
 from tracetogether.authority.cases.followed import ContactQuery, ContactState, Outcome
 from tracetogether.authority.desk.views import ContactPage, Followed
 from tracetogether.cli.authority_folder import opened_folder
-from tracetogether.cli.authority_options import as_json, folder_option
+from tracetogether.cli.authority_options import FolderCommand, as_json, folder_option
 from tracetogether.cli.console import out, print_json, progress, utc_text
 from tracetogether.units import utc_day
 
@@ -29,6 +29,9 @@ _EXPLAINED = {
 @click.group("follow-up")
 def follow_up() -> None:
     """Call contacts day by day: who is due, what was found, how well it goes."""
+
+
+follow_up.command_class = FolderCommand
 
 
 @follow_up.command("list")

@@ -11,7 +11,12 @@ from rich.table import Table
 from tracetogether.authority.access.operators import Role, roles_named
 from tracetogether.authority.intake.issuance import new_secret
 from tracetogether.cli.authority_folder import opened_folder
-from tracetogether.cli.authority_options import as_json, folder_argument, folder_option
+from tracetogether.cli.authority_options import (
+    FolderCommand,
+    as_json,
+    folder_argument,
+    folder_option,
+)
 from tracetogether.cli.console import out, print_json, utc_text
 from tracetogether.errors import MissingExtraError
 
@@ -19,6 +24,9 @@ from tracetogether.errors import MissingExtraError
 @click.group()
 def user() -> None:
     """Add, list and disable operators and their roles."""
+
+
+user.command_class = FolderCommand
 
 
 @user.command()
