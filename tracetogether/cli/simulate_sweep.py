@@ -7,6 +7,7 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from simulations.curves import ADOPTION, save_curve
+from simulations.run import FIDELITIES
 from simulations.sweep import Point, digest, plan, points, sweep, values_of
 from simulations.sweep_tables import save_tables
 from tracetogether.cli.console import err, out, print_json, progress
@@ -37,6 +38,13 @@ CURVE = "adoption.png"
     "--cases", type=click.IntRange(1), help="Index cases of each run; everybody if not given."
 )
 @click.option(
+    "--fidelity",
+    type=click.Choice(FIDELITIES),
+    default="auto",
+    show_default=True,
+    help="An object per phone, or all in columns; both give the same logs.",
+)
+@click.option(
     "--out",
     "folder",
     type=click.Path(file_okay=False, path_type=Path),
@@ -52,6 +60,7 @@ def sweep_scenario(
     workers: int,
     cluster: str | None,
     cases: int | None,
+    fidelity: str,
     folder: Path | None,
     *,
     as_json: bool,
@@ -62,7 +71,7 @@ def sweep_scenario(
     number of workers, and for a sweep that was stopped and taken up again.
     """
     choices = {key: values_of(text) for key, text in vary.items()}
-    parts = plan(scenario, choices, seeds=seeds, settings=settings, cases=cases)
+    parts = plan(scenario, choices, seeds=seeds, settings=settings, cases=cases, fidelity=fidelity)
     with progress(f"{len(parts)} runs") as told:
         rows = sweep(parts, folder=folder, workers=workers, cluster=cluster, on_progress=told)
     found = points(rows)
