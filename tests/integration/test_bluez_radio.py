@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from bleak.backends.bluezdbus.manager import BlueZManager
 from dbus_fast import Message
 from dbus_fast.aio.message_bus import MessageBus
 from dbus_fast.aio.proxy_object import ProxyObject
@@ -113,6 +114,35 @@ def test_the_advertisement_has_what_31_bytes_have_room_for() -> None:
             assert [one.value for one in told["ManufacturerData"].values()] == [b"a1b"]
 
     asyncio.run(offered())
+
+
+def test_a_connection_stands_though_bluez_tells_so_late(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its answer may come before it tells that the device is connected; bleak would give it up."""
+    told, looks = BlueZManager.is_connected, 0
+
+    def late(manager: BlueZManager, path: str) -> bool:
+        nonlocal looks
+        looks += 1
+        return looks > 5 and told(manager, path)
+
+    def of_the_device(manager: BlueZManager, path: str, interface: str, name: str) -> object:
+        value = stored(manager, path, interface, name)
+        return value and looks > 5 if name == "Connected" else value
+
+    stored = BlueZManager._get_device_property
+    monkeypatch.setattr(BlueZManager, "is_connected", late)
+    monkeypatch.setattr(BlueZManager, "_get_device_property", of_the_device)
+
+    async def exchange() -> None:
+        async with two_radios() as (first, _, second, heard):
+            await first.advertise(Advertisement(SERVICE_UUID, b"a1b", b"here", 1e12))
+            await second.scan(on=True)
+            await until(lambda: len(heard) > 0)
+            link = await second.connect(heard[0].peer)
+            assert await link.read() == b"here"
+            await link.close()
+
+    asyncio.run(exchange())
 
 
 def test_an_expired_value_is_not_served() -> None:

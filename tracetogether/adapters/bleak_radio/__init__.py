@@ -17,6 +17,7 @@ from dbus_fast import Message
 from dbus_fast.aio.message_bus import MessageBus
 from dbus_fast.constants import BusType
 
+from tracetogether.adapters.bleak_radio.bluez_client import PatientClient
 from tracetogether.adapters.bleak_radio.central import BleakLink, Central
 from tracetogether.adapters.bleak_radio.peripheral import Peripheral
 from tracetogether.errors import RadioError
@@ -159,7 +160,7 @@ async def open_bluez(
         profile,
         report,
         scan_options={"bluez": {"adapter": name, "filters": _EVERY_CHANGE}},
-        client_options={"bluez": {"adapter": name}},
+        client_options={"bluez": {"adapter": name}, "backend": PatientClient},
     )
     return BleakRadio(central, peripheral, bus)
 

@@ -1,0 +1,34 @@
+"""bleak's client for BlueZ, patient where BlueZ tells things in another order than bleak awaits."""
+
+import asyncio
+from contextlib import suppress
+from typing import Any, Final
+
+from bleak.backends.bluezdbus.client import BleakClientBlueZDBus
+from bleak.backends.bluezdbus.manager import get_global_bluez_manager
+from bleak.backends.service import BleakGATTServiceCollection
+
+_TOLD_S: Final = 5.0
+_LOOK_S: Final = 0.02
+
+
+class PatientClient(BleakClientBlueZDBus):
+    """Asks for services once BlueZ has told that the device is connected.
+
+    On a slow machine bluetoothd answers that the connection stands (the socket's news) before it
+    tells that the device is connected (the kernel's): bleak then takes it for disconnected and
+    ends what has just come about (its issues 1489 and 1677). Seen with bluetoothd 5.66.
+    """
+
+    async def _get_services(
+        self,
+        dangerous_use_bleak_cache: bool = False,  # noqa: FBT001, FBT002 - as bleak has it
+        **how: Any,  # noqa: ANN401 - as bleak has it
+    ) -> BleakGATTServiceCollection:
+        manager = await get_global_bluez_manager()
+        path = self._device_path or ""
+        with suppress(TimeoutError):  # then bleak says what it makes of it
+            async with asyncio.timeout(_TOLD_S):
+                while not manager.is_connected(path):  # noqa: ASYNC110 - bleak has no event for it
+                    await asyncio.sleep(_LOOK_S)
+        return await super()._get_services(dangerous_use_bleak_cache, **how)
