@@ -163,7 +163,7 @@ class Air:
         tx = self._app[there[self._app] & (self._app != rx)]
         places = meeting_places(self._tracks, tx, begin, end)
         here = meeting_places(self._tracks, np.array([rx]), begin, end)
-        tx = tx[within_reach(places, here, self._keys.reach_m)]
+        tx = tx[within_reach((*places.T,), (*here.T,), self._keys.reach_m)]
         tx = tx[self.state[tx] != PhoneState.OFF]
         if system is System.ANDROID:  # it looks for the service, which hidden phones don't show
             tx = tx[~self._hidden(tx)]

@@ -1,5 +1,6 @@
 """Who is near enough to whom: the radio's horizon, and bodies in the way of a link."""
 
+from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
@@ -13,17 +14,18 @@ _LINES_AT_ONCE: Final = 2048
 _EDGE_M: Final = 0.01
 
 
-def meeting_places(tracks: Tracks, people: Ints, begin: Ints | int, end: Ints | int) -> Floats:
+def meeting_places(
+    tracks: Tracks, people: Ints | slice, begin: Ints | int, end: Ints | int
+) -> Floats:
     """Return (n, 2) where people are at tick ``begin``; at ``end`` who is absent then; or NaN."""
     first = tracks.xy[people, begin].astype(np.float64)
     later = tracks.xy[people, end].astype(np.float64)
     return np.asarray(np.where(np.isnan(first), later, first), dtype=np.float64)
 
 
-def within_reach(one: Floats, other: Floats, reach_m: float) -> Bools:
-    """Return which of n pairs of places (n, 2) lie within ``reach_m``; not where one is NaN."""
-    gap = one - other
-    return np.asarray(gap[..., 0] ** 2 + gap[..., 1] ** 2 <= reach_m**2)
+def within_reach(one: Sequence[Floats], other: Sequence[Floats], reach_m: float) -> Bools:
+    """Return which of n pairs of places (x and y) lie within ``reach_m``; not where one is NaN."""
+    return np.asarray((one[0] - other[0]) ** 2 + (one[1] - other[1]) ** 2 <= reach_m**2)
 
 
 def frame_of(tracks: Tracks) -> tuple[float, float, float, float]:

@@ -148,8 +148,6 @@ class Scans:
         streams, tracks = crowd.streams, crowd.tracks
         self._noise: Noise = streams.noise("air", "scan")
         self._frame = frame_of(tracks)
-        # Whole ticks are asked for, so they lie together here.
-        self._by_tick = np.ascontiguousarray(tracks.xy[self._app].transpose(1, 0, 2))
         self._scan_s = np.array([timings_of(one, habits.app).scan_s for one in System])
         tables = hearing_tables(habits.app, streams)
         rows = len(next(iter(tables.values())).at_s)
@@ -199,7 +197,7 @@ class Scans:
             all_of: (n,) of which pairs all chances count.
 
         Returns:
-            Pair, number of the chance, RSSI and level of what came through, in that order.
+            Pair, number of the chance, RSSI and level of what came through, by scan, sender, time.
         """
         possible = ~np.isnan(chances.when_s)
         pair, chance = np.nonzero(possible & ~all_of[:, None])
@@ -222,7 +220,8 @@ class Scans:
         pair, chance, rssi_dbm, level_dbm = (
             np.concatenate(column) for column in zip(*found, strict=True)
         )
-        order = np.argsort(pair * MAX_CHANCES + chance)
+        code = chances.scan[pair] * len(self._system) + chances.tx[pair]
+        order = np.argsort(code * MAX_CHANCES + chance)
         return pair[order], chance[order], rssi_dbm[order], level_dbm[order]
 
     def _chances(
@@ -254,39 +253,38 @@ class Scans:
         )
 
     def _candidates(self, rx: Ints, begin_s: Floats) -> tuple[Ints, Ints]:
-        """Return (scan, sender) of all within reach, ordered."""
+        """Return (scan, sender) of all within reach."""
         tick_s, last = self._tracks.tick_s, self._tracks.ticks - 1
         scan_s = self._scan_s[self._system[rx]]
         begin = np.minimum((begin_s / tick_s).astype(np.int64), last)
         end = np.minimum(((begin_s + scan_s) / tick_s).astype(np.int64), last)
-        found: list[tuple[Ints, Ints]] = []
+        found: list[tuple[Ints, Ints]] = [(rx[:0], rx[:0])]
         groups, group = np.unique(begin * (last + 1) + end, return_inverse=True)
         for number, code in enumerate(groups.tolist()):
             rows = np.flatnonzero(group.reshape(-1) == number)
             found.append(self._near(rows, rx[rows], *divmod(code, last + 1)))
-        scan = np.concatenate([*(one for one, _ in found), rx[:0]])
-        tx = np.concatenate([*(one for _, one in found), rx[:0]])
-        order = np.argsort(scan * len(self._system) + tx, kind="stable")
-        return scan[order], tx[order]
+        return np.concatenate([one for one, _ in found]), np.concatenate([one for _, one in found])
 
     def _near(self, rows: Ints, rx: Ints, begin: int, end: int) -> tuple[Ints, Ints]:
         reach_m = self._keys.reach_m
-        first, later = self._by_tick[begin], self._by_tick[end]
-        here = np.flatnonzero(~(np.isnan(first[:, 0]) & np.isnan(later[:, 0])))
-        places = meeting_places(self._tracks, self._app[here], begin, end)
-        mine = meeting_places(self._tracks, rx, begin, end)
-        there = np.flatnonzero(~np.isnan(mine[:, 0]))
+        meeting = meeting_places(self._tracks, slice(None), begin, end)
+        here = self._app[~np.isnan(meeting[self._app, 0])]
         strips = Strips.of(
-            self._app[here],
-            places,
+            here,
+            meeting[here],
             height_m=reach_m / _STRIPS_IN_REACH,
             frame=self._frame,
         )
-        query, place = strips.near(mine[there], reach_m)
-        query = there[query]
-        found = np.column_stack([strips.x[place], strips.y[place]])
-        near = within_reach(found, mine[query], reach_m) & (strips.who[place] != rx[query])
-        return rows[query[near]], strips.who[place[near]]
+        there = np.flatnonzero(~np.isnan(meeting[rx, 0]))
+        rows, rx = rows[there], rx[there]
+        query, place = strips.near(meeting[rx], reach_m)
+        mine = meeting[rx].T
+        near = within_reach(
+            (strips.x[place], strips.y[place]), (mine[0][query], mine[1][query]), reach_m
+        )
+        query, tx = query[near], strips.who[place[near]]
+        others = tx != rx[query]
+        return rows[query[others]], tx[others]
 
     def _hidden(self, phone: Ints, state: np.ndarray[tuple[int, ...], np.dtype[np.int8]]) -> Bools:
         if self._habits.app == "broadcast" or not self._habits.ios_background_rules:

@@ -51,16 +51,17 @@ def walk(scenario: Scenario, room: Room, streams: Streams) -> Tracks:
     )
     wait_until = np.zeros(people)
     gone = np.zeros(people, dtype=np.bool_)
-    places = np.full((people, ticks, 2), np.nan, dtype=np.float32)
-    walking = np.zeros((people, ticks), dtype=np.bool_)
+    # By tick first: what is written and read tick by tick then lies together.
+    places = np.full((ticks, people, 2), np.nan, dtype=np.float32)
+    walking = np.zeros((ticks, people), dtype=np.bool_)
     for step in range((ticks - 1) * _STEPS_PER_S + 1):
         now = step * _STEP_S
         here = (come_s <= now) & ~gone
         moving = here & (now >= wait_until)
-        if step % _STEPS_PER_S == 0:
-            places[here, step // _STEPS_PER_S] = xy[here]
-            walking[:, step // _STEPS_PER_S] = moving
         there = np.flatnonzero(here)
+        if step % _STEPS_PER_S == 0:
+            places[step // _STEPS_PER_S, there] = xy[there]
+            walking[step // _STEPS_PER_S] = moving
         velocity, push = _steer(xy[there], goal[there], speed[there])
         moved = np.where(moving[there, None], velocity + push, 0.3 * push) * _STEP_S
         after = xy[there] + moved
@@ -73,7 +74,7 @@ def walk(scenario: Scenario, room: Room, streams: Streams) -> Tracks:
         arrived = moving & (np.linalg.norm(goal - xy, axis=1) < 0.7)
         goal[arrived] = _goals(inner, int(arrived.sum()), chance)
         wait_until[arrived] = now + chance.exponential(max(keys.pause_s, 1e-9), arrived.sum())
-    return _tracks(scenario, places, walking, streams)
+    return _tracks(scenario, places.transpose(1, 0, 2), walking.T, streams)
 
 
 def _goals(inner: Floats, count: int, chance: np.random.Generator) -> Floats:
@@ -90,14 +91,13 @@ def _steer(xy: Floats, goal: Floats, speed: Floats) -> tuple[Floats, Floats]:
         pairs = cKDTree(xy, balanced_tree=False, compact_nodes=False).query_pairs(
             _REACH_M, output_type="ndarray"
         )
-        one, other = pairs[:, 0], pairs[:, 1]
-        gap = xy[one] - xy[other]
-        apart = np.maximum(_length(gap), 1e-3)
+        one, other = np.ascontiguousarray(pairs.T)
+        gaps = [place[one] - place[other] for place in np.ascontiguousarray(xy.T)]
+        apart = np.maximum(np.sqrt(gaps[0] ** 2 + gaps[1] ** 2), 1e-3)
         strength = _PUSH_M_S * np.exp(-np.maximum(apart - _BODY_M, 0.0) / 0.25)
-        force = gap / apart[:, None] * strength[:, None]
-        for axis in range(2):
-            push[:, axis] += np.bincount(one, force[:, axis], len(xy))
-            push[:, axis] -= np.bincount(other, force[:, axis], len(xy))
+        for axis, gap in enumerate(gaps):
+            force = gap / apart * strength
+            push[:, axis] = np.bincount(one, force, len(xy)) - np.bincount(other, force, len(xy))
         near += np.bincount(one, minlength=len(xy)) + np.bincount(other, minlength=len(xy))
     density = near / (np.pi * _REACH_M**2)
     slowed = 1.0 - np.exp(-_WEIDMANN * (1.0 / np.maximum(density, 1e-3) - 1.0 / _JAM_PER_M2))
@@ -112,7 +112,7 @@ def _length(vectors: Floats) -> Floats:
 
 def _tracks(scenario: Scenario, xy: Floats32, walking: Bools, streams: Streams) -> Tracks:
     people, ticks = walking.shape
-    there = ~np.isnan(xy[..., 0])
+    there = np.ascontiguousarray(~np.isnan(xy[..., 0]))
     person, tick = np.nonzero(there)  # most people are away most of the time
     after = np.minimum(tick + 1, ticks - 1)
     step = xy[person, after].astype(np.float64) - xy[person, tick]
