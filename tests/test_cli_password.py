@@ -42,9 +42,16 @@ def test_a_password_is_asked_for_or_read(folder: Path, words: list[str]) -> None
 
 
 @pytest.mark.parametrize(
-    ("name", "typed"), [("nobody", PASSWORD), ("operator", "short"), ("operator", "")]
+    ("name", "typed", "wrong"),
+    [
+        ("nobody", PASSWORD, "no such operator"),
+        ("nobody", "", "no such operator"),  # the name is looked at first
+        ("operator", "short", "12 to 256 characters"),
+        ("operator", "", "12 to 256 characters"),
+    ],
 )
-def test_what_is_wrong_is_said(folder: Path, name: str, typed: str) -> None:
+def test_what_is_wrong_is_said(folder: Path, name: str, typed: str, wrong: str) -> None:
     done = run(folder, name, "--stdin", said=f"{typed}\n")
     assert done.exit_code != 0
+    assert wrong in str(done.exception)
     assert kept(folder) is None

@@ -173,6 +173,9 @@ class SignIn:
             ConflictError: it is too short or too long, or has the operator's name in it.
             NotFoundError: there is no such operator, or he is disabled.
         """
+        if self._operator(name) is None:
+            msg = "there is no such operator: `authority user list` shows those there are"
+            raise NotFoundError(msg)
         text = normalize("NFKC", password)
         if not PASSWORD_CHARACTERS <= len(text) <= _MOST_CHARACTERS or name in text.lower():
             msg = (
@@ -180,9 +183,6 @@ class SignIn:
                 "and not the operator's name in it"
             )
             raise ConflictError(msg)
-        if self._operator(name) is None:
-            msg = "there is no such operator: `authority user list` shows those there are"
-            raise NotFoundError(msg)
         salt = self.entropy(_SALT_BYTES)
         root = self.hashing(text, salt, self.hashing.cost)
         with self.audit.atomic():
