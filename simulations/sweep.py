@@ -216,6 +216,8 @@ class Point:
             90 % by resampling seeds; None without true contacts.
         recorded: the same of contacts of which the observer's log holds any believed record.
         tif: share found of contacts both of whom have the app.
+        with_app: share of all true contacts both of whom have the app.
+        kept: share recorded of those.
     """
 
     settings: Mapping[str, str]
@@ -224,6 +226,8 @@ class Point:
     found: Interval | None
     recorded: Interval | None
     tif: Interval | None
+    with_app: Interval | None
+    kept: Interval | None
 
     def to_json(self) -> dict[str, object]:
         """Return the numbers for a machine to read."""
@@ -238,6 +242,8 @@ class Point:
             "found": three(self.found),
             "recorded": three(self.recorded),
             "tif": three(self.tif),
+            "with_app": three(self.with_app),
+            "kept": three(self.kept),
         }
 
 
@@ -256,7 +262,8 @@ def points(rows: Sequence[Row]) -> list[Point]:
         both = np.array(
             [row["scores"]["found"] + row["scores"]["missed"] for row in good], dtype=np.float64
         )
-        sampled = np.array([row["contacts_with_app"] for row in good]) / np.maximum(both, 1.0)
+        with_app = np.array([row["contacts_with_app"] for row in good], dtype=np.float64)
+        sampled = with_app / np.maximum(both, 1.0)
         found.append(
             Point(
                 settings=dict(setting),
@@ -265,6 +272,8 @@ def points(rows: Sequence[Row]) -> list[Point]:
                 found=fraction(hits * sampled, everybody, chance),
                 recorded=fraction(logged, everybody, chance),
                 tif=fraction(hits, both, chance),
+                with_app=fraction(with_app, everybody, chance),
+                kept=fraction(logged, with_app, chance),
             )
         )
     return found

@@ -39,7 +39,7 @@ def flat_points(points: Sequence[Point]) -> Table:
     lines = []
     for point in points:
         line: dict[str, Any] = dict(point.settings) | {"runs": point.runs, "failed": point.failed}
-        for name in ("found", "recorded", "tif"):
+        for name in ("found", "recorded", "tif", "with_app", "kept"):
             share: Interval | None = getattr(point, name)
             line |= {
                 name: None if share is None else share.median,

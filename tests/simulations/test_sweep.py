@@ -181,6 +181,11 @@ def test_points_are_shares_of_all_contacts(rows: list[Row]) -> None:
     assert whole.found is not None
     assert whole.tif is not None
     assert whole.found.median == pytest.approx(whole.tif.median, abs=0.05)  # all have the app
+    assert whole.with_app is not None
+    assert (whole.with_app.low, whole.with_app.high) == (1.0, 1.0)
+    assert half.with_app is not None
+    assert half.kept is not None
+    assert half.with_app.median * half.kept.median == pytest.approx(half.recorded.median)
 
 
 def test_folders_of_others_are_left_alone(tmp_path: Path) -> None:
