@@ -174,9 +174,12 @@ class ContactGraphs:
             for case in asked
             for contact in self.tracing.contacts(case, policy).contacts
         )
+        # Whoever else has a case is in no meeting: thousands of pseudonyms are not computed.
+        met = {one.contact.user_id for one in meetings} | {one.user_id for one in asked}
         own: dict[str, list[Case]] = {}
         for case in known:
-            own.setdefault(pseudonym(case.user_id), []).append(case)
+            if case.user_id in met:
+                own.setdefault(pseudonym(case.user_id), []).append(case)
         there = {name for one in meetings for name in one.pair}
         there.update(pseudonym(case.user_id) for case in asked)
         return ContactGraph(
@@ -184,7 +187,11 @@ class ContactGraphs:
             people=tuple(GraphPerson(one, tuple(own.get(one, ()))) for one in sorted(there)),
             meetings=tuple(sorted(meetings, key=_weight)),
             candidates=candidates(
-                [Infection(one.case_id, pseudonym(one.user_id), one.day) for one in known],
+                [
+                    Infection(one.case_id, pseudonym(one.user_id), one.day)
+                    for one in known
+                    if one.user_id in met
+                ],
                 {one.pair: _minutes_by_day(one.contact.days) for one in meetings},
             ),
             asked=tuple(asked),
