@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import json
+import re
 import signal
 import sys
 import time
@@ -91,11 +92,21 @@ def test_without_a_node_each_command_says_how_to_make_one(
     assert "tracetogether node init" in str(result.exception)
 
 
-def test_without_an_adapter_run_is_one_line(tmp_path: Path, url: str) -> None:
-    result = run("run", home(tmp_path / "ann", url), "--radio", "serial:/nowhere")
+@pytest.mark.parametrize(
+    ("radio", "said"),
+    [
+        ("serial:/nowhere", "can't open the Bluetooth adapter at serial:/nowhere (.*plugged in"),
+        ("nonsense", "no kind of Bluetooth adapter called nonsense: say hci0"),
+    ],
+)
+def test_without_an_adapter_run_is_one_line(
+    tmp_path: Path, url: str, radio: str, said: str
+) -> None:
+    result = run("run", home(tmp_path / "ann", url), "--radio", radio)
     assert isinstance(result.exception, RadioError)
-    assert "can't open the Bluetooth adapter at serial:/nowhere" in str(result.exception)
+    assert re.search(said.replace("(", r"\("), str(result.exception))
     assert "\n" not in str(result.exception)
+    assert result.output == ""  # no empty table before it
 
 
 @pytest.mark.parametrize("radio", ["hci0", "usb:0"])

@@ -174,9 +174,13 @@ class TableVoice:
         """Nothing: the table is drawn from the log."""
 
     async def attend(self, node: Node, log: ContactLog, running: asyncio.Future[None]) -> None:
-        """Draw the table until the node ends."""
+        """Draw the table until the node ends; none if it does not even begin."""
         calibration = Calibration.prior(BLUETRACE_TRANSMIT)
+        await asyncio.wait([running], timeout=_REFRESH_S)
+        if running.done() and running.exception() is not None:
+            return
         with Live(console=out(), auto_refresh=False) as screen:
+            screen.update(peers_table(node, log, time.time(), calibration), refresh=True)
             while not running.done():
                 await asyncio.wait([running], timeout=_REFRESH_S)
                 screen.update(peers_table(node, log, time.time(), calibration), refresh=True)

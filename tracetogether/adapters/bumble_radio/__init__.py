@@ -13,7 +13,7 @@ from typing import Any, Final
 from bumble import hci
 from bumble.device import DeviceConfiguration
 from bumble.transport import open_transport
-from bumble.transport.common import TransportSink, TransportSource
+from bumble.transport.common import TransportSink, TransportSource, TransportSpecError
 
 from tracetogether.adapters.bumble_radio.errands import reason
 from tracetogether.adapters.bumble_radio.host import BumbleHost, CalmHost
@@ -87,8 +87,17 @@ async def open_adapter(
     """
     try:
         opened = await open_transport(transport)
+    except TransportSpecError:
+        msg = (
+            f"there is no kind of Bluetooth adapter called {transport}: "
+            "say hci0 for BlueZ's, usb:0 or serial:/dev/ttyACM0 for one of your own"
+        )
+        raise RadioError(msg) from None
     except Exception as error:  # noqa: BLE001 - each transport raises its library's own
-        msg = f"can't open the Bluetooth adapter at {transport}: {reason(error)}"
+        msg = (
+            f"can't open the Bluetooth adapter at {transport} ({reason(error)}): "
+            "is it plugged in, and may this user open it?"
+        )
         raise RadioError(msg) from None
     try:
         return await open_controller(
