@@ -1,60 +1,71 @@
-"""Places on the floor sorted into cells, one layer per tick, so that those along a line are runs.
+"""Places on the floor sorted into cells, so that what is near is found without trying all pairs.
 
-A row of cells is a strip across the room; within it cells lie in order of x. What lies along a
-line is one run of neighbouring cells in each row that the line passes, found without any search.
+A row of cells is a strip across the room; within it cells lie in order of x. What lies near a point
+or along a line is one run of neighbouring cells in each row, found without any search, and no place
+is found twice. Layers lie on top of each other: the same floor at several ticks.
 """
 
-from typing import Final, Self
+from typing import Final
 
 import numpy as np
 
-from simulations.strips import runs, runs_of
 from tracetogether.units import Floats, Ints
 
-_ROW_M: Final = 1.0
-_CELL_M: Final = 0.5
 _LEVEL: Final = 1e-9  # a line that rises less across the room lies along it
-_SLACK_M: Final = 1e-6  # where a line enters and leaves a row is rounded
+_SLACK_M: Final = 1e-6  # where a line or a circle meets a row is rounded
 
 
 class Cells:
-    """Places in order of (layer, row, cell).
+    """n places in order of (layer, row, cell).
+
+    Args:
+        xy: (n, 2) m.
+        layer: (n,) index of each one's layer.
+        frame: least x, greatest x, least y, greatest y of any place.
+        row_m: height of a row.
+        cell_m: width of a cell.
+        layers: how many there are.
 
     Attributes:
+        order: (n,) which of the given places each is.
         x, y: (n,) m.
-        first: where the places of each cell begin, and one more: where the last one's end.
-        frame: least x, greatest x, least y, greatest y of any place.
     """
 
-    def __init__(self, x: Floats, y: Floats, first: Ints, frame: tuple[float, ...]) -> None:
-        self.x, self.y = x, y
-        self.first = first
-        self.frame = frame
-        low_x, high_x, low_y, high_y = frame
-        self._columns = int((high_x - low_x) / _CELL_M) + 1
-        self._rows = int((high_y - low_y) / _ROW_M) + 1
+    def __init__(
+        self,
+        xy: Floats,
+        layer: Ints,
+        frame: tuple[float, float, float, float],
+        *,
+        row_m: float,
+        cell_m: float,
+        layers: int,
+    ) -> None:
+        self._low_x, high_x, self._low_y, high_y = frame
+        self._row_m, self._cell_m = row_m, cell_m
+        self._columns = int((high_x - self._low_x) / cell_m) + 1
+        self._rows = int((high_y - self._low_y) / row_m) + 1
+        cell = (layer * self._rows + self._row(xy[:, 1])) * self._columns + self._column(xy[:, 0])
+        self.order = np.argsort(cell, kind="stable").astype(np.int64)
+        self.x, self.y = xy[self.order, 0], xy[self.order, 1]
+        self._first = np.zeros(layers * self._rows * self._columns + 1, dtype=np.int64)
+        np.cumsum(np.bincount(cell, minlength=len(self._first) - 1), out=self._first[1:])
 
-    @classmethod
-    def of(cls, xy: Floats, frame: tuple[float, float, float, float]) -> Self:
-        """Sort n places (n, 2), m, into one layer."""
-        empty = cls(xy[:0, 0], xy[:0, 1], np.zeros(1, dtype=np.int64), frame)
-        cell = empty._row(xy[:, 1]) * empty._columns + empty._column(xy[:, 0])
-        order = np.argsort(cell, kind="stable")
-        count = np.bincount(cell, minlength=empty._rows * empty._columns)
-        first = np.concatenate([[0], np.cumsum(count)]).astype(np.int64)
-        return cls(xy[order, 0], xy[order, 1], first, frame)
+    def near(self, xy: Floats, reach_m: float, layer: Ints) -> tuple[Ints, Ints]:
+        """Return (query, place) of all places that may lie within ``reach_m`` of n points.
 
-    @classmethod
-    def layered(cls, layers: list[Self]) -> Self:
-        """Lay several with the same frame on top of each other."""
-        before = np.cumsum([0, *(len(one.x) for one in layers)])
-        starts = [one.first[:-1] + upto for one, upto in zip(layers, before.tolist(), strict=False)]
-        return cls(
-            np.concatenate([one.x for one in layers]),
-            np.concatenate([one.y for one in layers]),
-            np.concatenate([*starts, before[-1:]]).astype(np.int64),
-            layers[0].frame,
-        )
+        Args:
+            xy: (n, 2) m.
+            reach_m: how far off.
+            layer: (n,) the layer to look in.
+        """
+        reach_m += _SLACK_M
+        x, y = xy.T
+        query, row = _runs(self._row(y - reach_m), self._row(y + reach_m))
+        below = self._low_y + row * self._row_m - y[query]
+        off = np.maximum(np.maximum(below, -below - self._row_m), 0.0)
+        half = np.sqrt(np.maximum(reach_m**2 - off**2, 0.0))
+        return self._between(query, layer[query], row, x[query] - half, x[query] + half)
 
     def along(self, a: Floats, b: Floats, reach_m: float, layer: Ints) -> tuple[Ints, Ints]:
         """Return (line, place) of all places that may lie within ``reach_m`` of n lines.
@@ -70,24 +81,40 @@ class Cells:
         step_x, step_y = (b - a).T
         slope = step_x / np.where(np.abs(step_y) < _LEVEL, _LEVEL, step_y)
         # Where the line enters and leaves the lowest row, and by how much further on per row.
-        into = begin_x + (self.frame[2] - reach_m - begin_y) * slope
-        out_of = into + (_ROW_M + 2 * reach_m) * slope
+        into = begin_x + (self._low_y - reach_m - begin_y) * slope
+        out_of = into + (self._row_m + 2 * reach_m) * slope
         least, most = np.minimum(begin_x, b[:, 0]), np.maximum(begin_x, b[:, 0])
         lowest = self._row(np.minimum(begin_y, b[:, 1]) - reach_m)
-        highest = self._row(np.maximum(begin_y, b[:, 1]) + reach_m)
-        line, row = runs(lowest, highest + 1)
-        further, least, most = (row * _ROW_M) * slope[line], least[line], most[line]
+        line, row = _runs(lowest, self._row(np.maximum(begin_y, b[:, 1]) + reach_m))
+        further, least, most = (row * self._row_m) * slope[line], least[line], most[line]
         left = np.clip(np.minimum(into, out_of)[line] + further, least, most) - reach_m
         right = np.clip(np.maximum(into, out_of)[line] + further, least, most) + reach_m
-        base = ((layer * self._rows)[line] + row) * self._columns
-        start = self.first[base + self._column(left)]
-        count = self.first[base + self._column(right) + 1] - start
-        return runs_of(line, start, count)
+        return self._between(line, layer[line], row, left, right)
+
+    def _between(
+        self, which: Ints, layer: Ints, row: Ints, left_m: Floats, right_m: Floats
+    ) -> tuple[Ints, Ints]:
+        """Return ``which`` and place of all places in n runs of cells."""
+        base = (layer * self._rows + row) * self._columns
+        start = self._first[base + self._column(left_m)]
+        return _runs_of(which, start, self._first[base + self._column(right_m) + 1] - start)
 
     def _row(self, y: Floats) -> Ints:
-        row = ((y - self.frame[2]) / _ROW_M).astype(np.int64)
+        row = ((y - self._low_y) / self._row_m).astype(np.int64)
         return np.minimum(np.maximum(row, 0), self._rows - 1)
 
     def _column(self, x: Floats) -> Ints:
-        column = ((x - self.frame[0]) / _CELL_M).astype(np.int64)
+        column = ((x - self._low_x) / self._cell_m).astype(np.int64)
         return np.minimum(np.maximum(column, 0), self._columns - 1)
+
+
+def _runs(first: Ints, last: Ints) -> tuple[Ints, Ints]:
+    """Return the numbers from first to last of n runs: each one's run, and themselves."""
+    return _runs_of(np.arange(len(first)), first, last - first + 1)
+
+
+def _runs_of(which: Ints, start: Ints, count: Ints) -> tuple[Ints, Ints]:
+    """Return ``count`` numbers from ``start`` on of n runs: each one's ``which``, and they."""
+    number = np.repeat(start - (np.cumsum(count) - count), count)
+    number += np.arange(len(number))
+    return np.repeat(which, count), number

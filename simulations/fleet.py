@@ -160,7 +160,7 @@ class Fleet:
     def _half_asleep(self, mine: "_Waiting", phone: int, now: float) -> None:  # noqa: ARG002
         begin = mine.begin
         packets = mine.about[begin : mine.end]
-        awake_until_s = float(self._links.awake_until_s[phone])
+        awake_until_s = self._links.awake_until_s[phone]
         told, woke = self._news.seen(phone, awake_until_s, packets)
         if woke is not None:
             self._links.wake(phone, woke)

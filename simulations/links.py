@@ -14,6 +14,7 @@ from bisect import bisect_right
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from heapq import heappop, heappush
+from math import inf
 from typing import Final
 
 import numpy as np
@@ -113,8 +114,8 @@ class Links:
         records: what was written down.
         tried, connected, served, lost: (P,) connections that each phone asked for, that came
             about, that it answered, and that were lost on the way.
-        awake_until_s: (P,) until when a Bluetooth event lets a phone's app run, seconds after the
-            beginning.
+        awake_until_s: P times until when a Bluetooth event lets a phone's app run, seconds after
+            the beginning.
     """
 
     def __init__(
@@ -169,7 +170,7 @@ class Links:
         self.connected = array("q", bytes(8 * people))
         self.served = array("q", bytes(8 * people))
         self.lost = array("q", bytes(8 * people))
-        self.awake_until_s = np.full(people, -np.inf)
+        self.awake_until_s = [-inf] * people
 
     def at(self, time_s: float, what: Callable[[int, float], None], phone: int) -> None:
         """Put something on the agenda: ``what(phone, time_s)``."""

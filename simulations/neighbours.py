@@ -7,20 +7,28 @@ import numpy as np
 
 from simulations.bodies import BODY_REACH_M, body_units, obstruction_of
 from simulations.cells import Cells
-from simulations.tracks import Tracks
+from simulations.tracks import Floats32, Tracks
 from tracetogether.units import Bools, Floats, Ints
 
 _LINES_AT_ONCE: Final = 2048
+_ROW_M: Final = 1.0
+_CELL_M: Final = 0.5
 _EDGE_M: Final = 0.01
 
 
-def meeting_places(
-    tracks: Tracks, people: Ints | slice, begin: Ints | int, end: Ints | int
-) -> Floats:
+def meeting_places(tracks: Tracks, people: Ints, begin: int, end: int) -> Floats:
     """Return (n, 2) where people are at tick ``begin``; at ``end`` who is absent then; or NaN."""
-    first = tracks.xy[people, begin].astype(np.float64)
-    later = tracks.xy[people, end].astype(np.float64)
-    return np.asarray(np.where(np.isnan(first), later, first), dtype=np.float64)
+    return _first_known(tracks.xy[people, begin], tracks.xy[people, end])
+
+
+def places_at(tracks: Tracks, begin: Ints, end: Ints) -> Floats:
+    """Return the same for everybody and n pairs of ticks: (n, P, 2)."""
+    by_tick = tracks.xy.transpose(1, 0, 2)
+    return _first_known(by_tick[begin], by_tick[end])
+
+
+def _first_known(first: Floats32, later: Floats32) -> Floats:
+    return np.where(np.isnan(first), later, first).astype(np.float64)
 
 
 def within_reach(one: Sequence[Floats], other: Sequence[Floats], reach_m: float) -> Bools:
@@ -51,8 +59,7 @@ class Bystanders:
         self._tracks = tracks
         self._frame = frame_of(tracks)
         self._ticks = range(0)
-        self._layers: dict[int, Cells] = {}
-        self._stack = Cells.of(np.empty((0, 2)), self._frame)
+        self._cells = self._sorted(np.empty((0, 2)), np.empty(0, dtype=np.int64))
 
     def blocked_db(
         self, phone_a: Floats, phone_b: Floats, a: Ints, b: Ints, tick: Ints, loss_db: float
@@ -98,11 +105,11 @@ class Bystanders:
         first, last = int(tick.min()), int(tick.max())
         if not self._ticks.start <= first <= last < self._ticks.stop:
             self._ticks = range(first, last + 1)
-            layers = self._layers
-            self._layers = {at: layers.get(at) or self._layer(at) for at in self._ticks}
-            self._stack = Cells.layered(list(self._layers.values()))
-        return self._stack, tick - self._ticks.start
+            xy = self._tracks.xy[:, first : last + 1].transpose(1, 0, 2)
+            layer, person = np.nonzero(~np.isnan(xy[..., 0]))
+            self._cells = self._sorted(xy[layer, person].astype(np.float64), layer)
+        return self._cells, tick - self._ticks.start
 
-    def _layer(self, tick: int) -> Cells:
-        xy = self._tracks.xy[:, tick]
-        return Cells.of(xy[~np.isnan(xy[:, 0])].astype(np.float64), self._frame)
+    def _sorted(self, xy: Floats, layer: Ints) -> Cells:
+        layers = len(self._ticks)
+        return Cells(xy, layer, self._frame, row_m=_ROW_M, cell_m=_CELL_M, layers=layers)

@@ -14,19 +14,20 @@ import numpy as np
 from scipy.special import ndtr
 
 from simulations.air import hearing_tables
+from simulations.cells import Cells
 from simulations.channel import Channel
 from simulations.hearing import MAX_CHANCES
 from simulations.link_steps import LINK_MARGIN_DB, NEWS_S
-from simulations.neighbours import frame_of, meeting_places, within_reach
+from simulations.neighbours import frame_of, places_at, within_reach
 from simulations.phone_states import PhoneState, StateChange
 from simulations.phones import Habit, System, timings_of
 from simulations.players import Crowd
 from simulations.routines import Timeline
 from simulations.streams import Noise
-from simulations.strips import Strips
 from tracetogether.units import Bools, Floats, Ints
 
-_STRIPS_IN_REACH: Final = 4
+_ROWS_IN_REACH: Final = 4
+_CELLS_IN_REACH: Final = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -258,33 +259,29 @@ class Scans:
         scan_s = self._scan_s[self._system[rx]]
         begin = np.minimum((begin_s / tick_s).astype(np.int64), last)
         end = np.minimum(((begin_s + scan_s) / tick_s).astype(np.int64), last)
-        found: list[tuple[Ints, Ints]] = [(rx[:0], rx[:0])]
-        groups, group = np.unique(begin * (last + 1) + end, return_inverse=True)
-        for number, code in enumerate(groups.tolist()):
-            rows = np.flatnonzero(group.reshape(-1) == number)
-            found.append(self._near(rows, rx[rows], *divmod(code, last + 1)))
-        return np.concatenate([one for one, _ in found]), np.concatenate([one for _, one in found])
-
-    def _near(self, rows: Ints, rx: Ints, begin: int, end: int) -> tuple[Ints, Ints]:
+        spans, span = np.unique(begin * (last + 1) + end, return_inverse=True)
+        span = span.reshape(-1)
+        xy = places_at(self._tracks, *np.divmod(spans, last + 1))
+        layer, place = np.nonzero(~np.isnan(xy[:, self._app, 0]))
+        sender = self._app[place]
         reach_m = self._keys.reach_m
-        meeting = meeting_places(self._tracks, slice(None), begin, end)
-        here = self._app[~np.isnan(meeting[self._app, 0])]
-        strips = Strips.of(
-            here,
-            meeting[here],
-            height_m=reach_m / _STRIPS_IN_REACH,
-            frame=self._frame,
+        cells = Cells(
+            xy[layer, sender],
+            layer,
+            self._frame,
+            row_m=reach_m / _ROWS_IN_REACH,
+            cell_m=reach_m / _CELLS_IN_REACH,
+            layers=len(spans),
         )
-        there = np.flatnonzero(~np.isnan(meeting[rx, 0]))
-        rows, rx = rows[there], rx[there]
-        query, place = strips.near(meeting[rx], reach_m)
-        mine = meeting[rx].T
-        near = within_reach(
-            (strips.x[place], strips.y[place]), (mine[0][query], mine[1][query]), reach_m
-        )
-        query, tx = query[near], strips.who[place[near]]
-        others = tx != rx[query]
-        return rows[query[others]], tx[others]
+        mine = xy[span, rx]
+        there = np.flatnonzero(~np.isnan(mine[:, 0]))
+        scan, found = cells.near(mine[there], reach_m, span[there])
+        scan = there[scan]
+        x, y = mine.T
+        near = within_reach((cells.x[found], cells.y[found]), (x[scan], y[scan]), reach_m)
+        scan, tx = scan[near], sender[cells.order[found[near]]]
+        others = tx != rx[scan]
+        return scan[others], tx[others]
 
     def _hidden(self, phone: Ints, state: np.ndarray[tuple[int, ...], np.dtype[np.int8]]) -> Bools:
         if self._habits.app == "broadcast" or not self._habits.ios_background_rules:

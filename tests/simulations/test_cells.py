@@ -8,9 +8,11 @@ from simulations.cells import Cells
 from simulations.neighbours import Bystanders
 from simulations.tracks import Tracks
 from simulations.venue import Posture
+from tracetogether.units import Bools, Ints
 
 PEOPLE, TICKS, LINKS = 60, 4, 500
 FRAME = (-6.0, 6.0, -4.0, 4.0)
+LAYER = np.arange(4000) % 2
 
 
 @pytest.fixture(scope="module")
@@ -47,19 +49,41 @@ def test_a_link_without_an_end_is_in_nobodys_way(tracks: Tracks) -> None:
     assert Bystanders(tracks).blocked_db(nowhere, np.zeros((1, 2)), one, one, tick, 2.5) == 0.0
 
 
-def test_only_a_line_s_surroundings_are_looked_at() -> None:
+@pytest.fixture(scope="module")
+def cells() -> Cells:
     chance = np.random.default_rng(3)
-    xy = chance.uniform([-6, -4], [6, 4], (4000, 2))
-    cells = Cells.of(xy, FRAME)
+    xy = chance.uniform([-6, -4], [6, 4], (len(LAYER), 2))
+    return Cells(xy, LAYER, FRAME, row_m=1.0, cell_m=0.5, layers=2)
+
+
+def check(cells: Cells, mine: Ints, near: Bools, layer: int) -> None:
+    """Every place that is near is found once, and not many others."""
+    there = LAYER[cells.order] == layer
+    near = near & there
+    assert len(np.unique(mine)) == len(mine)
+    assert set(np.flatnonzero(near)) <= set(mine.tolist()) <= set(np.flatnonzero(there))
+    assert len(mine) < 3 * near.sum() + 60
+
+
+def test_only_a_line_s_surroundings_are_looked_at(cells: Cells) -> None:
+    chance = np.random.default_rng(4)
     a, b = chance.uniform([-6, -4], [6, 4], (2, 50, 2))
-    line, place = cells.along(a, b, 0.5, np.zeros(50, dtype=np.int64))
+    layer = chance.integers(2, size=50)
+    line, place = cells.along(a, b, 0.5, layer)
     along = b - a
     found = np.column_stack([cells.x, cells.y])
     for one in range(50):
         rel = found - a[one]
         part = np.clip(rel @ along[one] / (along[one] @ along[one]), 0, 1)
         near = np.linalg.norm(rel - part[:, None] * along[one], axis=1) <= 0.5
-        mine = place[line == one]
-        assert len(np.unique(mine)) == len(mine)
-        assert set(np.flatnonzero(near)) <= set(mine.tolist())
-        assert len(mine) < 4 * near.sum() + 60
+        check(cells, place[line == one], near, int(layer[one]))
+
+
+def test_only_a_point_s_surroundings_are_looked_at(cells: Cells) -> None:
+    chance = np.random.default_rng(5)
+    points = chance.uniform([-6, -4], [6, 4], (50, 2))
+    layer = chance.integers(2, size=50)
+    query, place = cells.near(points, 2.0, layer)
+    for one in range(50):
+        near = np.hypot(cells.x - points[one, 0], cells.y - points[one, 1]) <= 2.0
+        check(cells, place[query == one], near, int(layer[one]))
