@@ -1,9 +1,11 @@
-"""Renew the table of simulated crowds in accuracy.md: `python docs/explanation/write_crowds.py`.
+"""Renew the table of crowds in accuracy.md: `python docs/explanation/write_crowds.py RECORDINGS`.
 
-Everybody with the app is the index case in turn (every third where both phones' logs are used).
+RECORDINGS is a folder of recordings as docs/howto/evaluate.md names them. In simulated crowds
+everybody with the app is the index case in turn (every third where both phones' logs are used).
 Takes some minutes.
 """
 
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -13,12 +15,15 @@ from simulations.pair_truth import pair_truth
 from simulations.run import run
 from simulations.scenario import load_scenario
 from tracetogether.authority.contacts.nearness import nearness
+from tracetogether.evaluation.layout import Layout
+from tracetogether.evaluation.recordings import read_recording
 from tracetogether.parameters import CloseContactPolicy
 from tracetogether.proximity.calibration import BLUETRACE_TRANSMIT, Calibration
 from tracetogether.proximity.estimates import chance_of
 from tracetogether.proximity.own_log import OwnLog
 from tracetogether.proximity.slots import fold
 from tracetogether.proximity.smoothed import Smoothed
+from tracetogether.proximity.truth import TrueMinutes
 
 PAGE = Path(__file__).with_name("accuracy.md")
 SCENES = {
@@ -70,10 +75,10 @@ def by_both_logs(opened, people, app):
     )
 
 
-def line(scene, who, logs, runs):
-    """Return a line: ``runs`` holds (truth, people, pairs, sums) of each seed."""
-    true = np.concatenate([t.minutes_of(pairs // n, pairs % n) for t, n, pairs, _ in runs])
-    low, median, high, *courses = np.concatenate([sums for *_, sums in runs]).T
+def line(scene, who, logs, parts):
+    """Return a line: ``parts`` are pairs of (true minutes, estimates in columns)."""
+    true = np.concatenate([minutes for minutes, _ in parts])
+    low, median, high, *courses = np.concatenate([sums for _, sums in parts]).T
     close = true >= POLICY.minutes - 1e-6
     chance = np.array([chance_of(one, POLICY.minutes) for one in np.array(courses).T])
     place = np.minimum((chance * BINS).astype(int), BINS - 1)
@@ -115,16 +120,59 @@ def lines_of(scene, settings):
         pairs, sums = found["smoothed", "own"]
         found["none", "own"] = pairs, np.zeros_like(sums)
         for kind, (pairs, sums) in found.items():
-            kinds[kind].append((truth, people, pairs, sums))
-    made = [line(scene, *kind, runs) for kind, runs in kinds.items()]
+            kinds[kind].append((truth.minutes_of(pairs // people, pairs % people), sums))
+    made = [line(scene, *kind, parts) for kind, parts in kinds.items()]
     made[0][6:] = ["-", made[0][7], "-", "-", "0", "-", "-"]  # it says no chance and no interval
     return made
+
+
+def recorded(folder, calibration, estimator):
+    """Return (true minutes, estimates in columns) of exp05's scenes, for the time both are seen."""
+    scenes = read_recording(
+        folder / "dp3t_epfl" / "readings_exp05.csv.gz",
+        Layout.parse("distance=dist_m,scene=scenario"),
+        tracks=folder / "dp3t_epfl" / "traj_exp05_2hz.csv.gz",
+    ).scenes
+    parts = []
+    for scene in (one for one in scenes if one.tracks is not None):
+        slots, truth = fold(scene.sightings, calibration), TrueMinutes.of(scene.tracks, 2.0)
+        first, second = truth.numbers(slots.observer), truth.numbers(slots.peer)
+        seen = (first >= 0) & (second >= 0)
+        found = estimator.estimate(slots, within_m=POLICY.within_m)
+        columns = columns_of(found.minutes, found.minutes_of_courses())
+        heard = slots.total(slots.credit_s) / 60
+        pairs, sums = added(
+            (first * len(truth.names) + second)[seen],
+            np.column_stack([columns, heard])[seen],
+        )
+        pair = np.divmod(pairs, len(truth.names))
+        tracked = truth.tracked[pair]
+        share = np.minimum(1.0, tracked / np.maximum(sums[:, -1], 1e-9))
+        both = tracked > 0
+        parts.append((truth.near[pair][both], (sums[:, :-1] * share[:, None])[both]))
+    return parts
+
+
+def recorded_lines(folder):
+    table = folder / "google_en_calibration" / "en-calibration-2020-12-14_measured.csv"
+    lines = []
+    for name, phones in (
+        ("exp05, recorded, phones known", Calibration.load(table)),
+        ("exp05, recorded, phones unknown", Calibration.prior()),
+    ):
+        found = recorded(folder, phones, OwnLog())
+        none = line(name, "none", "own", [(true, np.zeros_like(sums)) for true, sums in found])
+        none[6:] = ["-", none[7], "-", "-", "0", "-", "-"]
+        lines += [none, line(name, "smoothed", "own", recorded(folder, phones, Smoothed()))]
+        lines.append(line(name, "posterior", "own", found))
+    return lines
 
 
 def main():
     header = ["scene", "estimator", "logs", "pairs", "MAE", "bias", "in 90 %"]
     header += ["15 min, %", "P, %", "ECE", "named", "precision", "recall"]
     rows = [header, ["---"] * len(header)]
+    rows += recorded_lines(Path(sys.argv[1]))
     for scene, settings in SCENES.items():
         rows += lines_of(scene, settings)
         print(scene)
