@@ -5,6 +5,7 @@ import pytest
 
 from tests.proximity_world import START, Radio, scene
 from tracetogether.proximity.calibration import Calibration, ModelOffsets
+from tracetogether.proximity.distances import spread_over_time
 from tracetogether.proximity.geometry import Geometry
 from tracetogether.proximity.judge import FittedPosterior, PosteriorJudge, tracked_s
 from tracetogether.proximity.log_odds import LogOdds
@@ -210,3 +211,13 @@ def test_all_of_the_time_is_no_more_than_the_time(rssi_dbm):
         assert 0 <= minutes.low[0] <= minutes.high[0] <= time_s.sum() / 60
     assert posterior.minutes(1e4, time_s).low[0] == pytest.approx(time_s.sum() / 60)
     assert posterior.minutes(0.01, time_s).high[0] < 1e-9
+
+
+@pytest.mark.parametrize("slots", [1, 2, 3, 40])
+def test_what_is_spread_over_time_is_the_weighted_sum_over_all_pairs_of_slots(slots):
+    values = np.random.default_rng(7).normal(size=(5, slots))
+    apart = np.abs(np.subtract.outer(np.arange(slots), np.arange(slots)))
+    for minutes in (0.5, 8.0, 60.0):
+        spread = spread_over_time(values, minutes)
+        assert np.allclose(spread, values @ np.exp(-apart / minutes), rtol=1e-12, atol=1e-12)
+    assert spread_over_time(np.empty((0, slots)), 8.0).shape == (0, slots)

@@ -9,6 +9,7 @@ usual, by how much of what varies is distance.
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.linalg import solveh_banded
 
 from tracetogether.proximity.detection import (
     hearing_of_both_logs,
@@ -136,23 +137,27 @@ def movement(
     heard = np.bincount(place, minlength=count * soundings.slots).reshape(shape)
     total = group_sums(stray, place, count * soundings.slots).reshape(shape)
     mean = np.divide(total, heard, out=np.zeros(shape), where=heard > 0)
-    near = _spread_over_time((heard > 0).astype(np.float64), model.slow_minutes)
+    near = spread_over_time((heard > 0).astype(np.float64), model.slow_minutes)
     smooth = np.divide(
-        _spread_over_time(mean, model.slow_minutes), near, out=np.zeros(shape), where=near > 1e-3
+        spread_over_time(mean, model.slow_minutes), near, out=np.zeros(shape), where=near > 1e-3
     )
     variance = distances.moving_variance[:, None]
     share = np.where(near > 1e-3, movement_share(variance, near, model), 0.0)
     return share * smooth / model.slope_db, np.sqrt(variance * (1 - share))
 
 
-def _spread_over_time(values: Floats, minutes: float) -> Floats:
-    """Return the sum over each row of its values, weighted by exp(-distance / minutes)."""
-    if not values.size:
-        return values
-    # Imported here: it takes longer than most commands.
-    from scipy.signal import lfilter  # noqa: PLC0415
+def spread_over_time(values: Floats, minutes: float) -> Floats:
+    """Return the sum over each row of its values, weighted by exp(-distance / minutes).
 
-    decay = [1.0, -np.exp(-1 / minutes)]
-    ahead = lfilter([1.0], decay, values, axis=1)
-    behind = lfilter([1.0], decay, values[:, ::-1], axis=1)[:, ::-1]
-    return np.asarray(ahead + behind - values)
+    Such weights are the covariance of a first-order autoregression, whose inverse holds only
+    neighbours: one tridiagonal system takes the place of all pairs (Rue and Held, Gaussian
+    Markov Random Fields, 2005, section 1.1.1).
+    """
+    slots = values.shape[1]
+    if slots == 1 or not values.size:
+        return values
+    decay = np.exp(-1 / minutes)
+    bands = np.empty((2, slots))
+    bands[0], bands[1] = -decay, 1 + decay**2
+    bands[1, [0, -1]] = 1.0
+    return np.asarray(solveh_banded(bands, (1 - decay**2) * values.T).T)
