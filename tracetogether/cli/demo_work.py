@@ -83,6 +83,8 @@ class MadeUpWork:
             with self.service.store.atomic():
                 self._work(day, plan.get(day, []), chance)
         self._oddities()
+        for case in self.service.casework.cases():  # else the first who looks waits for all of them
+            self.service.tracing.refresh(case)
 
     def _enrol(self, start: float) -> None:
         with self.service.store.atomic():
