@@ -38,15 +38,12 @@ def within_reach(one: Sequence[Floats], other: Sequence[Floats], reach_m: float)
 
 def frame_of(tracks: Tracks) -> tuple[float, float, float, float]:
     """Return least x, greatest x, least y and greatest y of all tracks, with a little edge."""
-    if not tracks.present().any():
+    by_tick = tracks.xy.transpose(1, 0, 2)
+    xy = by_tick[~np.isnan(by_tick[..., 0])]
+    if not len(xy):
         return (0.0, 1.0, 0.0, 1.0)
-    x, y = tracks.xy[..., 0], tracks.xy[..., 1]
-    return (
-        float(np.nanmin(x)) - _EDGE_M,
-        float(np.nanmax(x)) + _EDGE_M,
-        float(np.nanmin(y)) - _EDGE_M,
-        float(np.nanmax(y)) + _EDGE_M,
-    )
+    (low_x, low_y), (high_x, high_y) = xy.min(axis=0).tolist(), xy.max(axis=0).tolist()
+    return (low_x - _EDGE_M, high_x + _EDGE_M, low_y - _EDGE_M, high_y + _EDGE_M)
 
 
 class Bystanders:

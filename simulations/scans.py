@@ -28,6 +28,7 @@ from tracetogether.units import Bools, Floats, Ints
 
 _ROWS_IN_REACH: Final = 4
 _CELLS_IN_REACH: Final = 10
+_FIRST: Final = np.arange(MAX_CHANCES) == 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,8 +166,8 @@ class Scans:
 
         Returns:
             The packets, and which scans are of locked iPhones that hidden ones are within reach
-            of: what their apps are told depends on all packets. Of other scans' packets only the
-            first from each sender is here.
+            of: what their apps are told depends on all packets. Of other scans, what came first from
+            each sender is here, and perhaps more.
         """
         state = self._states.at(rx, at_s)
         chances = self._chances(rx, at_s, state)
@@ -188,7 +189,7 @@ class Scans:
         return packets, asleep
 
     def _ask(self, chances: _Chances, all_of: Bools) -> tuple[Ints, Ints, Floats, Floats]:
-        """Ask the channel which chances come true, one after the other until one does.
+        """Ask the channel which chances come true: the first of each pair, then others as needed.
 
         A sender that is silent at a moment may still be what its receiver's scan found first, so
         only pairs whose further moments are all silent need not be asked about.
@@ -206,18 +207,17 @@ class Scans:
         shown[pair, chance] = self._on_air(chances.tx[pair], chances.at_s[pair, chance])
         later = np.logical_or.accumulate(shown[:, ::-1], axis=1)[:, ::-1]
         possible &= all_of[:, None] | later
+        unheard = np.ones(len(possible), dtype=np.bool_)
         found: list[tuple[Ints, Ints, Floats, Floats]] = []
-        heard = np.zeros(len(possible), dtype=np.bool_)
-        for number in range(MAX_CHANCES):
-            pair = np.flatnonzero(possible[:, number] & (all_of | ~heard))
-            tx, rx, when_s = chances.tx[pair], chances.rx[pair], chances.when_s[pair, number]
-            readings = self._channel.readings(tx, rx, when_s, chances.channel[pair, number])
+        for now in (all_of[:, None] | _FIRST, ~all_of[:, None] & ~_FIRST):
+            pair, chance = np.nonzero(possible & now & unheard[:, None])
+            when_s, channel = chances.when_s[pair, chance], chances.channel[pair, chance]
+            readings = self._channel.readings(chances.tx[pair], chances.rx[pair], when_s, channel)
             self.asked += len(pair)
             came = np.flatnonzero(readings.received)
-            pair = pair[came]
-            heard[pair] = True
-            rssi_dbm, level_dbm = readings.rssi_dbm[came], readings.level_dbm[came]
-            found.append((pair, np.full(len(pair), number), rssi_dbm, level_dbm))
+            pair, chance = pair[came], chance[came]
+            unheard[pair] = False
+            found.append((pair, chance, readings.rssi_dbm[came], readings.level_dbm[came]))
         pair, chance, rssi_dbm, level_dbm = (
             np.concatenate(column) for column in zip(*found, strict=True)
         )
