@@ -25,6 +25,12 @@ from simulations.streams import Streams
 PEOPLE_A_METRE: Final = 120.0
 """Of width; the shipped scenario has 600 on 5 m."""
 
+WITHOUT_JUPEDSIM: Final = (
+    "JuPedSim is not installed, so it is left out; to compare with it: pip install jupedsim"
+)
+
+_FLEET: Final = "fleet, whole chain"
+_HANDSETS: Final = "handsets, run alone"
 _ADDITIONS: Final = 1_000_000
 _JUPEDSIM_STEP_S: Final = 0.05
 
@@ -97,14 +103,14 @@ def time_fleet(people: int, reach_m: float, *, seed: int = 1) -> Timing:
         "score_cpu_s": ended - listed,
         "lines_listed": len(listing.case),
     }
-    return _timing("fleet, whole chain", played, ended - began, stages)
+    return _timing(_FLEET, played, ended - began, stages)
 
 
 def time_handsets(people: int, reach_m: float, *, seed: int = 1) -> Timing:
     """Time the same crowd with an object per phone, up to the contact logs."""
     began = process_time()
     played = run(crowd_of(people, reach_m), seed=seed, fidelity="handset")
-    return _timing("handsets, run alone", played, process_time() - began, {})
+    return _timing(_HANDSETS, played, process_time() - began, {})
 
 
 def time_movement(people: int, reach_m: float, *, seed: int = 1) -> Timing:
@@ -197,6 +203,7 @@ def bench(
     scaling: tuple[int, ...] = (1_000, 100_000),
     handsets: int = 1_000,
     on_done: Callable[[Timing], None] | None = None,
+    on_absent: Callable[[str], None] | None = None,
 ) -> list[Timing]:
     """Measure one after the other in this process.
 
@@ -206,6 +213,7 @@ def bench(
         scaling: other sizes for the fleet.
         handsets: size of the crowd of objects; 0 for none.
         on_done: told every measurement.
+        on_absent: told how to get what to compare with, if it is not installed.
     """
     measured: list[Timing] = []
 
@@ -219,13 +227,26 @@ def bench(
     for size in sorted({*(size for size in scaling if size < people), people}):
         keep(time_fleet(size, reach_m))
     keep(time_movement(people, reach_m))
-    keep(time_jupedsim(people))
+    pedestrians = time_jupedsim(people)
+    keep(pedestrians)
+    if pedestrians is None and on_absent is not None:
+        on_absent(WITHOUT_JUPEDSIM)
     keep(time_processes(people))
     if handsets:
         keep(time_handsets(handsets, reach_m))
     for size in sorted(size for size in scaling if size > people):
         keep(time_fleet(size, reach_m))
     return measured
+
+
+def times_as_fast(measured: list[Timing]) -> dict[int, float]:
+    """Return how many times as fast as objects columns are, by size of crowd with both."""
+    handsets = {one.people: one for one in measured if one.what == _HANDSETS}
+    return {
+        one.people: one.people_s_per_cpu_s / handsets[one.people].people_s_per_cpu_s
+        for one in measured
+        if one.what == _FLEET and one.people in handsets
+    }
 
 
 def _timing(what: str, played: Run, cpu_s: float, more: dict[str, float]) -> Timing:

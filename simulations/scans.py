@@ -166,8 +166,8 @@ class Scans:
 
         Returns:
             The packets, and which scans are of locked iPhones that hidden ones are within reach
-            of: what their apps are told depends on all packets. Of other scans, what came first from
-            each sender is here, and perhaps more.
+            of: what their apps are told depends on all packets. Of other scans, what came first
+            from each sender is here, and perhaps more.
         """
         state = self._states.at(rx, at_s)
         chances = self._chances(rx, at_s, state)

@@ -1,12 +1,13 @@
 """Speed as ratios and counted work, in one run: nothing here knows how fast the machine is."""
 
 import json
+import sys
 from dataclasses import replace
 
 import pytest
 from click.testing import CliRunner
 
-from simulations.bench import crowd_of, time_fleet, time_handsets, time_processes
+from simulations.bench import WITHOUT_JUPEDSIM, crowd_of, time_fleet, time_handsets, time_processes
 from simulations.channel import Channel
 from simulations.run import run
 from simulations.scans import Packets, Scans
@@ -66,7 +67,8 @@ def test_a_bare_clock_wakes_as_often_as_phones_do() -> None:
     assert timing.counts["events"] == pytest.approx(50 * (94 + 2), rel=0.05)
 
 
-def test_the_command_says_what_it_measured() -> None:
+def test_the_command_says_what_it_measured(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "jupedsim", None)  # as if it were not installed
     words = ["bench", "--people", "150", "--also", "100", "--handsets", "100", "--json"]
     result = CliRunner().invoke(simulate, words)
     assert result.exit_code == 0, result.output
@@ -79,6 +81,10 @@ def test_the_command_says_what_it_measured() -> None:
         ("movement alone", 150),
     ]
     assert ("handsets, run alone", 100) in names
+    assert told["times_as_fast"].keys() == {"100"}
+    assert told["times_as_fast"]["100"] > 0
+    assert told["left_out"] == [WITHOUT_JUPEDSIM]
+    assert "pip install jupedsim" in WITHOUT_JUPEDSIM
     for row in told["rows"]:
         assert row["people_s_per_cpu_s"] >= row["there_s_per_cpu_s"] > 0
         assert row["peak_mb"] > 0
