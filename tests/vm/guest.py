@@ -59,8 +59,8 @@ FOLDER: Final = Path("/tmp/nodes")  # noqa: S108 - a layer in memory
 STAY_MOST_S: Final = 120.0
 LATE_S: Final = 40.0  # that a visitor is sent away later than after his time: the disconnection's
 # The phones' rhythm for a machine on which a connection takes 2 to 9 s and not one. The nodes scan
-# in turn: two that connect to each other at once both wait, then both give up, and giving a
-# connection up breaks this kernel now and then (a list corrupted in hci_chan_del).
+# in turn: two that connect to each other at once wait until one gives up, and when they did so all
+# the time, this kernel crashed once (a list corrupted in hci_chan_del).
 SCAN_S: Final = 8.0
 TURN_S: Final = 20.0
 TIMINGS: Final = PhoneTimings(
