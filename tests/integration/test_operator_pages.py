@@ -349,6 +349,7 @@ def test_row_20_no_reason_no_name_and_both_are_written_down(pages: Pages) -> Non
         visitor.get(contact[1])
     assert visitor.post(f"{contact[1]}/reveal", reason="call for testing")[0] == 200
     assert near in visitor.body
+    assert "Phones register without a name" in visitor.body
     newest, _ = world.store.last_audit()
     (entry,) = world.authority.audit.entries(newest - 1)
     assert (entry.act, entry.details["reason"]) == ("contact.revealed", "call for testing")
@@ -362,6 +363,12 @@ def test_row_20_no_reason_no_name_and_both_are_written_down(pages: Pages) -> Non
     issuer = pages.visitor("issuer")
     assert issuer.get(f"/cases/{case.case_id}")[0] == 200
     assert "/contacts/" not in issuer.body
+
+
+def test_the_audit_log_tells_days_as_dates(pages: Pages, visitors: dict[str, Visitor]) -> None:
+    pages.world.authority.audit.record("keys.rotated", NOON, by="k", first_day=18_262, days=7)
+    visitors["auditor"].get("/audit")
+    assert "first_day: 2020-01-01; days: 7" in visitors["auditor"].body
 
 
 @pytest.mark.parametrize("form", ["csv", "ndjson", "xlsx"])

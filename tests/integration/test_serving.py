@@ -73,6 +73,7 @@ def served(*words: str | Path) -> Iterator[str]:
             assert server.stderr is not None
             line = server.stderr.readline()
             assert line.startswith("Serving "), line + server.stderr.read()
+            assert server.stderr.readline().split()[-1] == line.split()[3] + "/desk"
             yield line.split()[3]
             server.send_signal(signal.SIGTERM)
             _, rest = server.communicate(timeout=180)

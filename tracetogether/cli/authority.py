@@ -143,6 +143,7 @@ def serve(
                     http_api.serve(app, listener, tls_cert=tls_cert, tls_key=tls_key)
 
         _tell(f"Serving {folder} on {url} (described at /openapi.json); Ctrl-C ends it")
+        _tell(f"The tracers' pages: {url}{operator_pages.BASE}")
         if host not in _LOOPBACK and tls_cert is None:
             _tell("This is plain http: give --tls-cert, or let a proxy stand before it.")
         if workers == 1:

@@ -132,7 +132,7 @@ class MadeUpWork:
     def _opened(self, case: Case, person: int, at: float, chance: np.random.Generator) -> None:
         """Do what follows on a diagnosis: a PIN, mostly an upload, a tracer."""
         draw = chance.random()
-        pin = self.service.pins.issue(case, at + 600, by=self._staff["desk-one"])
+        pin = self.service.pins.issue(case, min(at + 600, self.now), by=self._staff["desk-one"])
         if draw > 0.12 and at + _HOUR < self.now:
             log = self.town.log(person, self._days_of_log(case.day), at, self._tempid)
             body = write_upload(log)
@@ -143,7 +143,8 @@ class MadeUpWork:
         if draw > 0.2:
             tracer = _TRACERS[int(chance.integers(len(_TRACERS)))]
             boss = self._staff["mei-supervisor"]
-            self.service.casework.assign(case.case_id, tracer, at + 2 * _HOUR, by=boss)
+            when = min(at + 2 * _HOUR, self.now)  # today's work never lies in the future
+            self.service.casework.assign(case.case_id, tracer, when, by=boss)
 
     def _calls(self, day: int, morning: float, chance: np.random.Generator) -> None:
         """Call those who are due; of today's, some are still to be called."""

@@ -327,6 +327,12 @@ CHINESE: Final[Mapping[str, str]] = {
     "Shown only now. The audit log has your name and the reason.": (
         "仅此一次显示。审计日志已记录您的用户名和理由。"
     ),
+    "Phones register without a name, and nobody has written one down for this person. Ask the "
+    "case who was near on these days, and write down name and telephone number on the contact’s "
+    "page.": (
+        "手机注册时不含姓名，也尚无人登记此人的姓名和电话。请询问病例这些日期与谁在一起，"
+        "再到接触者页面登记姓名和电话。"
+    ),
     "Back to the contact": "回到接触者",
     # --- exports ---
     "The contacts of all cases as a file, without names. Every export stands in the audit log "

@@ -11,6 +11,8 @@ from tracetogether.keyring import DayKeys
 from tracetogether.units import utc_day
 
 _ENTRIES = 50
+_DAYS = frozenset({"day", "first_day", "last_day", "before_day"})
+"""Details of entries that are the number of a UTC day; people read dates."""
 
 
 def show_audit(visit: Visit) -> Response:
@@ -37,6 +39,7 @@ def _audit(visit: Visit, said: str, *, tampered: bool) -> Response:
     return visit.page(
         "audit.html",
         entries=entries,
+        days=_DAYS,
         total=newest,
         offset=offset,
         limit=_ENTRIES,
