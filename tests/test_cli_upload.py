@@ -219,7 +219,9 @@ def test_nothing_left_or_a_wrong_period_costs_no_pin(patient: Patient) -> None:
         ["--leave-out", "2020-05-04..2020-05-03"],
         ["--since", "soon"],
     ):
-        assert patient.run("phone.db", None, *words).exit_code == 2
+        result = patient.run("phone.db", None, *words)
+        assert result.exit_code == 2
+        assert words[0] == "--since" or "2020-05-04..2020-05-04 for one day" in result.stderr
     missing = CliRunner().invoke(upload, ["phone.db", "--pin", patient.pin])
     assert missing.exit_code == 2
     assert "--server" in missing.stderr

@@ -116,7 +116,10 @@ def span(text: str) -> tuple[float, float]:
     first, dots, last = text.partition("..")
     start, end = moment(first.strip()), moment(last.strip() or first.strip(), end=True)
     if not dots or end <= start:
-        msg = f"{text!r} is no period: give FROM..TO such as 2020-05-04T18:00..2020-05-05T08:00"
+        msg = (
+            f"{text!r} is no period: give FROM..TO such as 2020-05-04T18:00..2020-05-05T08:00, or "
+            "2020-05-04..2020-05-04 for one day"
+        )
         raise click.BadParameter(msg)
     return start, end
 
