@@ -1,7 +1,9 @@
 """One run: people, phones and air put together, played on SimPy's clock from start to end."""
 
+import gc
 import hashlib
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -112,6 +114,34 @@ def run(
         ScenarioError: the crowd is too large for handsets, or ``source`` is given to a fleet.
     """
     chosen = fidelity_of(scenario, fidelity, own_issuer=source is None)
+    # What a fleet makes is small, plentiful and without cycles: looking through it finds nothing.
+    with _without_collecting() if chosen == "fleet" else nullcontext():
+        return _run(scenario, seed, start, source, on_time, on_progress, chosen, tracks)
+
+
+@contextmanager
+def _without_collecting() -> Iterator[None]:
+    """Keep Python's collector of cycles from running, in this process, for a while."""
+    collects = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if collects:
+            gc.enable()
+
+
+def _run(
+    scenario: Scenario,
+    seed: int,
+    start: float,
+    source: TempIDSource | None,
+    on_time: Callable[[float], None] | None,
+    on_progress: Callable[[int, int], None] | None,
+    chosen: str,
+    tracks: Tracks | None,
+) -> Run:
+    """Play ``scenario`` in the fidelity that was chosen; see ``run``."""
     streams = Streams(seed)
     venue = scenario.venue.room()
     if tracks is None:

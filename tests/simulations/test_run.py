@@ -1,3 +1,4 @@
+import gc
 import os
 import subprocess
 import sys
@@ -177,3 +178,17 @@ def test_every_shipped_scenario_plays(name: str) -> None:
     assert played.counts["scans"] > 0
     assert played.counts["receptions"] > 0
     assert not played.rejections
+
+
+@pytest.mark.parametrize("was_on", [True, False])
+def test_the_collector_is_left_as_it_was(was_on: bool) -> None:
+    crowd = load_scenario("queue", {"count": "5", "duration_s": "20"})
+    before = gc.isenabled()
+    (gc.enable if was_on else gc.disable)()
+    during: list[bool] = []
+    try:
+        run(crowd, seed=1, fidelity="fleet", on_progress=lambda *_: during.append(gc.isenabled()))
+        assert gc.isenabled() is was_on
+    finally:
+        (gc.enable if before else gc.disable)()
+    assert not any(during)
