@@ -262,7 +262,8 @@ def _loss_by_level(scene: Scene) -> tuple[float, float]:
     count = 8000
     tx, rx = scene.links(count, chance)
     time = chance.uniform(0, scene.tracks.ticks - 1, count)
-    readings = channel.readings(tx, rx, time, chance.integers(3, size=count))
-    above = readings.level_dbm - faint.floor_dbm
+    on = chance.integers(3, size=count)
+    above = channel.level_dbm(tx, rx, time, on) - faint.floor_dbm
+    readings = channel.readings(tx, rx, time, on)
     strong, weak = above >= 10.0, np.abs(above) < 1.0
     return float(1 - readings.received[strong].mean()), float(1 - readings.received[weak].mean())

@@ -80,7 +80,7 @@ def test_nothing_is_overwritten_and_nothing_made_of_nothing(tmp_path: Path) -> N
     with pytest.raises(StoreError, match="nothing was overwritten"):
         export([CARRIAGE], "openabm", tmp_path)
     with pytest.raises(StoreError, match="no two people with the app were in contact"):
-        Detection.of("lift", Point({}, 1, 0, None, None, None), adoption=0.1, policy="x")
+        Detection.of("lift", Point({}, 1, 0, None, None, None, None, None), adoption=0.1, policy="x")
 
 
 def call(*words: str) -> Result:
