@@ -10,18 +10,18 @@ from typing import Final
 import numpy as np
 import simpy
 
-from simulations.crowd import move
-from simulations.fleet import Fleet
-from simulations.handset import Handsets
-from simulations.phone_states import draw_changes, seconds_in_front
-from simulations.phones import Phones, draw_phones
-from simulations.players import Crowd
-from simulations.record_columns import ContactLogs
-from simulations.scenario import Scenario
+from simulations.fidelities.fleet import Fleet
+from simulations.fidelities.handset import Handsets
+from simulations.fidelities.players import Crowd
+from simulations.fidelities.record_columns import ContactLogs
+from simulations.people.crowd import move
+from simulations.phones.phone_states import draw_changes, seconds_in_front
+from simulations.phones.phones import Phones, draw_phones
+from simulations.phones.tempids import LocalTempIDs, TempIDSource
+from simulations.places.tracks import Tracks
+from simulations.places.venue import Room
+from simulations.settings.scenario import Scenario
 from simulations.streams import Streams
-from simulations.tempids import LocalTempIDs, TempIDSource
-from simulations.tracks import Tracks
-from simulations.venue import Room
 from tracetogether.bluetrace.tempid import TempIDIssuer
 from tracetogether.contactlog import MemoryContactLog
 from tracetogether.errors import ScenarioError

@@ -10,7 +10,7 @@ from typing import Final
 
 import numpy as np
 
-from simulations.channel import direct_loss_db
+from simulations.radio.channel import direct_loss_db
 from tests.radio_world import NOW
 from tracetogether.bluetrace.batch import TempIDBatch
 from tracetogether.bluetrace.tempid import TempIDIssuer

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from bumble.transport.common import AsyncPipeSink
 
-from simulations.channel import direct_loss_db
+from simulations.radio.channel import direct_loss_db
 from tracetogether.adapters.bumble_air import Air, AirController
 from tracetogether.adapters.bumble_radio import BumbleHabits, open_controller
 from tracetogether.bluetrace.batch import TempIDBatch

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import numpy as np
 
-from simulations.bulk_tracing import open_all
-from simulations.pair_truth import pair_truth
 from simulations.run import run
-from simulations.scenario import load_scenario
+from simulations.scores.bulk_tracing import open_all
+from simulations.scores.pair_truth import pair_truth
+from simulations.settings.scenario import load_scenario
 from tracetogether.authority.contacts.nearness import nearness
 from tracetogether.evaluation.layout import Layout
 from tracetogether.evaluation.recordings import read_recording

@@ -5,15 +5,15 @@ from typing import Any
 
 import pytest
 
-import simulations.air
-import simulations.links
+import simulations.fidelities.air
+import simulations.fidelities.links
 import simulations.run
-from simulations.fleet import Fleet
-from simulations.handset import Handset
-from simulations.links import Links
+from simulations.fidelities.fleet import Fleet
+from simulations.fidelities.handset import Handset
+from simulations.fidelities.links import Links
+from simulations.fidelities.scans import Packets
 from simulations.run import Run, fidelity_of, run
-from simulations.scans import Packets
-from simulations.scenario import load_scenario
+from simulations.settings.scenario import load_scenario
 from tracetogether.errors import ScenarioError
 
 SMALL = {"count": "20", "duration_s": "150", "length_m": "9", "width_m": "3"}
@@ -85,8 +85,8 @@ def test_where_connection_limits_bind_the_logs_are_still_the_same(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Twenty packed crowds: queues grow, controllers that serve one link are busy."""
-    monkeypatch.setattr(simulations.links, "MAX_INCOMING", 1)
-    monkeypatch.setattr(simulations.air, "MAX_INCOMING", 1)
+    monkeypatch.setattr(simulations.fidelities.links, "MAX_INCOMING", 1)
+    monkeypatch.setattr(simulations.fidelities.air, "MAX_INCOMING", 1)
     refused = 0
     accepts = Links._accepts
 

@@ -12,14 +12,14 @@ import numpy as np
 import pytest
 import simpy
 
-from simulations import phones as simulated_phones
-from simulations.air import Air as SimulatedAir
-from simulations.channel import Channel
-from simulations.handset import Handset
-from simulations.keys import ChannelKeys
-from simulations.phones import HABITS, Habit, Phones, RadioHabits, System
+from simulations.fidelities.air import Air as SimulatedAir
+from simulations.fidelities.handset import Handset
+from simulations.phones import phones as simulated_phones
+from simulations.phones.phones import HABITS, Habit, Phones, RadioHabits, System
+from simulations.places.tracks import Tracks
+from simulations.radio.channel import Channel
+from simulations.settings.keys import ChannelKeys
 from simulations.streams import Streams
-from simulations.tracks import Tracks
 from tests import meetings
 from tests.bluez_bus import mock_of_bluez, set_levels
 from tests.leaping_loop import leap

@@ -7,7 +7,7 @@ from time import process_time
 import pytest
 
 from simulations.run import Run, run
-from simulations.scenario import Scenario, load_scenario
+from simulations.settings.scenario import Scenario, load_scenario
 
 
 @pytest.fixture(scope="session")

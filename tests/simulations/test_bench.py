@@ -7,10 +7,16 @@ from dataclasses import replace
 import pytest
 from click.testing import CliRunner
 
-from simulations.bench import WITHOUT_JUPEDSIM, crowd_of, time_fleet, time_handsets, time_processes
-from simulations.channel import Channel
+from simulations.fidelities.scans import Packets, Scans
+from simulations.radio.channel import Channel
 from simulations.run import run
-from simulations.scans import Packets, Scans
+from simulations.studies.bench import (
+    WITHOUT_JUPEDSIM,
+    crowd_of,
+    time_fleet,
+    time_handsets,
+    time_processes,
+)
 from tracetogether.cli.simulate import simulate
 from tracetogether.units import Bools, Floats, Ints
 

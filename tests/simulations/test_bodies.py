@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from simulations.bodies import (
+from simulations.people.bodies import (
     BODY_RADIUS_M,
     OBSTRUCTION_LIMIT_DB,
     Carry,

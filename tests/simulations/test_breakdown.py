@@ -2,12 +2,12 @@ from dataclasses import replace
 
 import pytest
 
-from simulations.battery import ASSUMED, battery_percent_per_hour
-from simulations.breakdown import breakdown
-from simulations.phones import System
+from simulations.phones.battery import ASSUMED, battery_percent_per_hour
+from simulations.phones.phones import System
 from simulations.run import Run, run
-from simulations.scenario import Scenario
-from simulations.scoring import score
+from simulations.scores.breakdown import breakdown
+from simulations.scores.scoring import score
+from simulations.settings.scenario import Scenario
 from tracetogether.parameters import TIMINGS
 
 

@@ -7,15 +7,15 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from simulations.breakdown import breakdown
-from simulations.breakdown_columns import take_apart
-from simulations.bulk_tracing import judge, open_all
-from simulations.pair_truth import pair_truth
 from simulations.run import Run, run
-from simulations.scenario import Scenario, load_scenario
-from simulations.scoring import score
-from simulations.sweep import plan, play
-from simulations.truth import ground_truth
+from simulations.scores.breakdown import breakdown
+from simulations.scores.breakdown_columns import take_apart
+from simulations.scores.bulk_tracing import judge, open_all
+from simulations.scores.pair_truth import pair_truth
+from simulations.scores.scoring import score
+from simulations.scores.truth import ground_truth
+from simulations.settings.scenario import Scenario, load_scenario
+from simulations.studies.sweep import plan, play
 from tracetogether.cli.simulate import simulate
 from tracetogether.rejection import Rejection
 

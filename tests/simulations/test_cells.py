@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
-from simulations.bodies import obstruction_db
-from simulations.cells import Cells
-from simulations.neighbours import Bystanders
-from simulations.tracks import Tracks
-from simulations.venue import Posture
+from simulations.people.bodies import obstruction_db
+from simulations.places.cells import Cells
+from simulations.places.tracks import Tracks
+from simulations.places.venue import Posture
+from simulations.radio.neighbours import Bystanders
 from tracetogether.units import Bools, Ints
 
 PEOPLE, TICKS, LINKS = 60, 4, 500

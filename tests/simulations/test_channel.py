@@ -3,12 +3,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from simulations.channel import Channel, direct_loss_db, free_space_loss_db
-from simulations.keys import ChannelKeys
-from simulations.scenario import Scenario
+from simulations.places.tracks import Tracks
+from simulations.radio.channel import Channel, direct_loss_db, free_space_loss_db
+from simulations.settings.keys import ChannelKeys
+from simulations.settings.scenario import Scenario
 from simulations.streams import Streams
-from simulations.tracks import Tracks
-from simulations.validation import Scene, plain_phones, spread_in_groups, turning_round_db
+from simulations.studies.validation import Scene, plain_phones, spread_in_groups, turning_round_db
 from tracetogether.units import Ints
 
 

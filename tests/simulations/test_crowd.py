@@ -5,13 +5,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from simulations.crowd import move
-from simulations.layouts import hall_room, rows_room, tables_room
-from simulations.scenario import Scenario, load_scenario, scenario_names
+from simulations.people.crowd import move
+from simulations.places.layouts import hall_room, rows_room, tables_room
+from simulations.places.tracks import Tracks
+from simulations.places.venue import Posture, Room
+from simulations.scores.truth import ground_truth
+from simulations.settings.scenario import Scenario, load_scenario, scenario_names
 from simulations.streams import Streams
-from simulations.tracks import Tracks
-from simulations.truth import ground_truth
-from simulations.venue import Posture, Room
 
 ALL = [
     "bus",

@@ -7,14 +7,14 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 
-from simulations.channel import Channel
-from simulations.crowd import move
-from simulations.phones import draw_phones
+from simulations.people.crowd import move
+from simulations.phones.phones import draw_phones
+from simulations.places.tracks import Tracks
+from simulations.radio.channel import Channel
 from simulations.run import run
-from simulations.scenario import Scenario, full_key, load_scenario, scenario_keys
-from simulations.scoring import score
+from simulations.scores.scoring import score
+from simulations.settings.scenario import Scenario, full_key, load_scenario, scenario_keys
 from simulations.streams import Streams
-from simulations.tracks import Tracks
 
 WORDS = {"schema", "title", "modelled_on", "policy.name"}  # said, not played
 

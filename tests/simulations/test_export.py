@@ -6,9 +6,18 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from simulations.export import AGES, COVASIM, LAYERS, NOTE, OPENABM, Detection, export, read_openabm
-from simulations.scenario import scenario_names
-from simulations.sweep import Point
+from simulations.settings.scenario import scenario_names
+from simulations.studies.export import (
+    AGES,
+    COVASIM,
+    LAYERS,
+    NOTE,
+    OPENABM,
+    Detection,
+    export,
+    read_openabm,
+)
+from simulations.studies.sweep import Point
 from tracetogether.cli.simulate import simulate
 from tracetogether.errors import StoreError
 from tracetogether.units import Interval
@@ -80,7 +89,9 @@ def test_nothing_is_overwritten_and_nothing_made_of_nothing(tmp_path: Path) -> N
     with pytest.raises(StoreError, match="nothing was overwritten"):
         export([CARRIAGE], "openabm", tmp_path)
     with pytest.raises(StoreError, match="no two people with the app were in contact"):
-        Detection.of("lift", Point({}, 1, 0, None, None, None, None, None), adoption=0.1, policy="x")
+        Detection.of(
+            "lift", Point({}, 1, 0, None, None, None, None, None), adoption=0.1, policy="x"
+        )
 
 
 def call(*words: str) -> Result:

@@ -7,15 +7,15 @@ import numpy as np
 import pytest
 import simpy
 
-from simulations.air import IN_FRONT, LINK_MARGIN_DB, MAX_INCOMING, Air
-from simulations.channel import Channel
-from simulations.handset import Handset, handle
-from simulations.keys import ChannelKeys, PhoneKeys
-from simulations.phone_states import PhoneState, StateChange, live_states
-from simulations.phones import ANDROID_TX_POWER_DBM, Phones, System
+from simulations.fidelities.air import IN_FRONT, LINK_MARGIN_DB, MAX_INCOMING, Air
+from simulations.fidelities.handset import Handset, handle
+from simulations.phones.phone_states import PhoneState, StateChange, live_states
+from simulations.phones.phones import ANDROID_TX_POWER_DBM, Phones, System
+from simulations.phones.tempids import LocalTempIDs, TempIDSource
+from simulations.places.tracks import Tracks
+from simulations.radio.channel import Channel
+from simulations.settings.keys import ChannelKeys, PhoneKeys
 from simulations.streams import Streams
-from simulations.tempids import LocalTempIDs, TempIDSource
-from simulations.tracks import Tracks
 from tracetogether.bluetrace.batch import TempIDBatch
 from tracetogether.errors import UnreachableError
 from tracetogether.rejection import Rejection

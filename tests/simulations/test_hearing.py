@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from simulations.hearing import MAX_CHANCES, hearing_table
-from simulations.phones import HABITS, RadioHabits, System
+from simulations.phones.phones import HABITS, RadioHabits, System
+from simulations.radio.hearing import MAX_CHANCES, hearing_table
 
 ANDROID = HABITS[System.ANDROID]
 MEAN_PERIOD_S = 1.005  # 1000 ms, and up to 10 ms more

@@ -3,14 +3,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from simulations.bodies import Carry
-from simulations.mobility import carry_over_time, stay
+from simulations.people.bodies import Carry
+from simulations.people.mobility import carry_over_time, stay
+from simulations.places.tracks import Tracks
+from simulations.places.venue import Posture
 from simulations.run import Run
-from simulations.scenario import Scenario
+from simulations.scores.truth import ground_truth
+from simulations.settings.scenario import Scenario
 from simulations.streams import Streams
-from simulations.tracks import Tracks
-from simulations.truth import ground_truth
-from simulations.venue import Posture
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from simulations.movement import (
+from simulations.places.tracks import Tracks
+from simulations.studies.movement import (
     BADGES,
     PEDESTRIANS_M_S,
     load_badges,
@@ -13,8 +14,7 @@ from simulations.movement import (
     validate_movement,
     walking_speeds,
 )
-from simulations.tracks import Tracks
-from simulations.validation import Row
+from simulations.studies.validation import Row
 from tracetogether.cli.simulate import simulate
 from tracetogether.errors import InvalidReadingsError
 

@@ -5,15 +5,15 @@ import numpy as np
 import pytest
 import simpy
 
-from simulations.keys import PhoneKeys
-from simulations.phone_states import (
+from simulations.fidelities.scans import News
+from simulations.phones.phone_states import (
     PhoneState,
     StateChange,
     draw_changes,
     live_states,
     seconds_in_front,
 )
-from simulations.scans import News
+from simulations.settings.keys import PhoneKeys
 from simulations.streams import Streams
 
 BUSY = PhoneKeys(

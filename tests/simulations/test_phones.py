@@ -3,8 +3,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from simulations.phones import ANDROID_TX_POWER_DBM, System, draw_phones
-from simulations.scenario import Scenario
+from simulations.phones.phones import ANDROID_TX_POWER_DBM, System, draw_phones
+from simulations.settings.scenario import Scenario
 from simulations.streams import Streams
 
 

@@ -4,7 +4,7 @@ from collections import deque
 
 import numpy as np
 
-from simulations.record_columns import MOST_A_MINUTE, RecordColumns, believed
+from simulations.fidelities.record_columns import MOST_A_MINUTE, RecordColumns, believed
 
 
 def one_by_one(times: list[float]) -> list[bool]:

@@ -5,11 +5,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from simulations.breakdown import breakdown
-from simulations.recording import prepare_folder, save_run
+from simulations.pages.recording import prepare_folder, save_run
 from simulations.run import Run
-from simulations.scoring import score
-from simulations.truth import ground_truth
+from simulations.scores.breakdown import breakdown
+from simulations.scores.scoring import score
+from simulations.scores.truth import ground_truth
 from tracetogether.errors import StoreError
 
 

@@ -11,13 +11,13 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from simulations.breakdown import breakdown
-from simulations.recording import save_run
-from simulations.replay_page import page_columns, save_page
+from simulations.pages.recording import save_run
+from simulations.pages.replay_page import page_columns, save_page
 from simulations.run import Run, run
-from simulations.scenario import Scenario
-from simulations.scoring import score
-from simulations.truth import ground_truth
+from simulations.scores.breakdown import breakdown
+from simulations.scores.scoring import score
+from simulations.scores.truth import ground_truth
+from simulations.settings.scenario import Scenario
 from tracetogether.cli.simulate import simulate
 from tracetogether.errors import StoreError
 

@@ -4,11 +4,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from simulations.report import best_tick, save_picture
+from simulations.pages.report import best_tick, save_picture
+from simulations.places.tracks import Tracks
+from simulations.places.venue import Posture
 from simulations.run import Run
-from simulations.scoring import CaseScore, score
-from simulations.tracks import Tracks
-from simulations.venue import Posture
+from simulations.scores.scoring import CaseScore, score
 from tracetogether.errors import MissingExtraError, StoreError
 
 

@@ -7,10 +7,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from simulations.phones.tempids import LocalTempIDs
 from simulations.run import DEFAULT_START, Run, log_digest, run
-from simulations.scenario import Scenario, load_scenario, scenario_names
+from simulations.settings.scenario import Scenario, load_scenario, scenario_names
 from simulations.streams import Streams
-from simulations.tempids import LocalTempIDs
 from tracetogether.bluetrace.batch import TempIDBatch
 from tracetogether.contactlog import MemoryContactLog
 from tracetogether.rejection import Rejection
@@ -19,7 +19,7 @@ from tracetogether.sightings import Sighting
 CODE = """
 from dataclasses import replace
 from simulations.run import run
-from simulations.scenario import load_scenario
+from simulations.settings.scenario import load_scenario
 scenario = load_scenario("train-carriage")
 scenario = replace(scenario, duration_s=150.0, people=replace(scenario.people, count=20))
 print(run(scenario, seed=5).digest)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from simulations.scenario import (
+from simulations.settings.scenario import (
     Scenario,
     load_scenario,
     parse_scenario,

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from simulations.run import Run, run
-from simulations.scenario import Scenario
-from simulations.scoring import CaseScore, fraction, score, score_case, summary, trace
+from simulations.scores.scoring import CaseScore, fraction, score, score_case, summary, trace
+from simulations.scores.truth import Truth, ground_truth
+from simulations.settings.scenario import Scenario
 from simulations.streams import Streams
-from simulations.truth import Truth, ground_truth
 from tracetogether.authority.contacts.lines import pseudonym
 from tracetogether.parameters import CloseContactPolicy
 from tracetogether.units import Interval

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from simulations.shadowing import Shadowing
+from simulations.radio.shadowing import Shadowing
 from simulations.streams import Streams
 from tracetogether.units import Floats
 

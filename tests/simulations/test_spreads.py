@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from simulations.spreads import group_codes, spreads, within_group_sd
+from simulations.studies.spreads import group_codes, spreads, within_group_sd
 
 
 def test_what_was_put_in_comes_out() -> None:

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from simulations import sweep as module
-from simulations.sweep import Part, Row, digest, plan, play, points, sweep, values_of
-from simulations.sweep_tables import save_tables
+from simulations.studies import sweep as module
+from simulations.studies.sweep import Part, Row, digest, plan, play, points, sweep, values_of
+from simulations.studies.sweep_tables import save_tables
 from tracetogether.cli.simulate import simulate
 from tracetogether.errors import MissingExtraError, ScenarioError, StoreError
 
@@ -80,7 +80,7 @@ def test_columns_and_objects_give_the_same_digests(rows: list[Row]) -> None:
 STOPPING = """
 import sys, threading
 from pathlib import Path
-from simulations import sweep as module
+from simulations.studies import sweep as module
 played = []
 play = module.play
 def stopping(part):

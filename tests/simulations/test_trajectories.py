@@ -5,10 +5,10 @@ import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 
+from simulations.people.trajectories import choose_scene, load_tracks, on_recorded_tracks
 from simulations.run import run
-from simulations.scenario import load_scenario
+from simulations.settings.scenario import load_scenario
 from simulations.streams import Streams
-from simulations.trajectories import choose_scene, load_tracks, on_recorded_tracks
 from tracetogether.cli.simulate import simulate
 from tracetogether.errors import InvalidReadingsError
 

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from simulations.breakdown import near_windows, recorded_windows
 from simulations.run import run
-from simulations.scenario import load_scenario
-from simulations.trials import TRIALS, TrialRow
+from simulations.scores.breakdown import near_windows, recorded_windows
+from simulations.settings.scenario import load_scenario
+from simulations.studies.trials import TRIALS, TrialRow
 from tracetogether.cli.simulate import simulate
 from tracetogether.units import Interval
 

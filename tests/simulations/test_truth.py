@@ -3,10 +3,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simulations import truth
+from simulations.places.tracks import Tracks
 from simulations.run import Run
-from simulations.tracks import Tracks
-from simulations.truth import ground_truth
+from simulations.scores import truth
+from simulations.scores.truth import ground_truth
 
 
 def tracks(xy: np.ndarray) -> Tracks:

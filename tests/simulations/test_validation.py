@@ -5,13 +5,13 @@ import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 
-from simulations.replay import load_readings
-from simulations.scenario import Scenario
-from simulations.spreads import auc, channel_spread_db, quantiles, turning_db
+from simulations.people.trajectories import load_tracks
+from simulations.places.venue import Posture
+from simulations.settings.scenario import Scenario
 from simulations.streams import Streams
-from simulations.trajectories import load_tracks
-from simulations.validation import MEASURED, Row, validate_channel
-from simulations.venue import Posture
+from simulations.studies.replay import load_readings
+from simulations.studies.spreads import auc, channel_spread_db, quantiles, turning_db
+from simulations.studies.validation import MEASURED, Row, validate_channel
 from tracetogether.cli.simulate import simulate
 from tracetogether.errors import InvalidReadingsError, TraceTogetherError
 

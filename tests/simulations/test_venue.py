@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from simulations.venue import Room
+from simulations.places.venue import Room
 
 
 def build(**changes: float) -> Room:

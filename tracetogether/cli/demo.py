@@ -12,12 +12,12 @@ import click
 from rich.box import SIMPLE_HEAD
 from rich.table import Column, Table
 
-from simulations.report import save_picture
+from simulations.pages.report import save_picture
 from simulations.run import DEFAULT_START, Run, run
-from simulations.scenario import load_scenario
-from simulations.scoring import CaseScore, ContactScore, score_case
+from simulations.scores.scoring import CaseScore, ContactScore, score_case
+from simulations.scores.truth import Truth, ground_truth
+from simulations.settings.scenario import load_scenario
 from simulations.streams import Streams
-from simulations.truth import Truth, ground_truth
 from tracetogether.adapters.http_client import AuthorityClient
 from tracetogether.bluetrace.batch import TempIDBatch
 from tracetogether.bluetrace.upload import write_upload

@@ -7,7 +7,7 @@ from typing import Final
 import numpy as np
 
 from simulations.run import Run, run
-from simulations.scenario import load_scenario
+from simulations.settings.scenario import load_scenario
 from simulations.streams import Streams
 from tracetogether.sightings import Sighting
 from tracetogether.units import SECONDS_PER_DAY, SECONDS_PER_HOUR

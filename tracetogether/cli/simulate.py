@@ -8,22 +8,22 @@ import click
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
-from simulations.breakdown import Breakdown
-from simulations.breakdown_columns import take_apart
-from simulations.bulk_tracing import Judged, judge
-from simulations.recording import prepare_folder, save_run
-from simulations.replay_page import save_page
-from simulations.report import save_picture
-from simulations.run import FIDELITIES, Run, run
-from simulations.scenario import load_scenario, scenario_names
-from simulations.scoring import CaseScore, Scores
-from simulations.streams import Streams
-from simulations.trajectories import (
+from simulations.pages.recording import prepare_folder, save_run
+from simulations.pages.replay_page import save_page
+from simulations.pages.report import save_picture
+from simulations.people.trajectories import (
     TRACK_COLUMNS,
     choose_scene,
     load_tracks,
     on_recorded_tracks,
 )
+from simulations.run import FIDELITIES, Run, run
+from simulations.scores.breakdown import Breakdown
+from simulations.scores.breakdown_columns import take_apart
+from simulations.scores.bulk_tracing import Judged, judge
+from simulations.scores.scoring import CaseScore, Scores
+from simulations.settings.scenario import load_scenario, scenario_names
+from simulations.streams import Streams
 from tracetogether.cli.console import err, out, print_json, progress
 from tracetogether.cli.simulate_bench import bench_crowds
 from tracetogether.cli.simulate_export import export_numbers

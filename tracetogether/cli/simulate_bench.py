@@ -4,7 +4,7 @@ import click
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
-from simulations.bench import Timing, additions_per_s, bench, times_as_fast
+from simulations.studies.bench import Timing, additions_per_s, bench, times_as_fast
 from tracetogether.cli.console import err, out, print_json
 
 

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import click
 
-from simulations.export import NOTE, SIMULATORS, Detection, export
-from simulations.scenario import load_scenario
-from simulations.sweep import plan, points, sweep
+from simulations.settings.scenario import load_scenario
+from simulations.studies.export import NOTE, SIMULATORS, Detection, export
+from simulations.studies.sweep import plan, points, sweep
 from tracetogether.cli.console import out, print_json, progress
 from tracetogether.cli.simulate_settings import setting
 

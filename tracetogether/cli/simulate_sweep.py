@@ -6,10 +6,10 @@ import click
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
-from simulations.curves import ADOPTION, save_curve
 from simulations.run import FIDELITIES
-from simulations.sweep import Point, digest, plan, points, sweep, values_of
-from simulations.sweep_tables import save_tables
+from simulations.studies.curves import ADOPTION, save_curve
+from simulations.studies.sweep import Point, digest, plan, points, sweep, values_of
+from simulations.studies.sweep_tables import save_tables
 from tracetogether.cli.console import err, out, print_json, progress
 from tracetogether.cli.simulate_settings import read_settings, setting
 from tracetogether.errors import MissingExtraError

@@ -9,19 +9,19 @@ import click
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
-from simulations.movement import DEFAULT_SEEDS as MOVEMENT_SEEDS
-from simulations.movement import validate_movement
-from simulations.replay import (
+from simulations.people.trajectories import TRACK_COLUMNS, load_tracks
+from simulations.settings.scenario import load_scenario
+from simulations.streams import Streams
+from simulations.studies.movement import DEFAULT_SEEDS as MOVEMENT_SEEDS
+from simulations.studies.movement import validate_movement
+from simulations.studies.replay import (
     READING_COLUMNS,
     load_readings,
     recorded_statistics,
     validate_replay,
 )
-from simulations.scenario import load_scenario
-from simulations.streams import Streams
-from simulations.trajectories import TRACK_COLUMNS, load_tracks
-from simulations.trials import TRIALS, TrialRow
-from simulations.validation import DEFAULT_SEEDS, Row, validate_channel
+from simulations.studies.trials import TRIALS, TrialRow
+from simulations.studies.validation import DEFAULT_SEEDS, Row, validate_channel
 from tracetogether.cli.console import out, print_json, progress
 from tracetogether.proximity.calibration import Calibration
 

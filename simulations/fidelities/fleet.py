@@ -1,0 +1,271 @@
+"""A crowd of phones as columns on SimPy's clock: one event a tick, every scan of the tick at once.
+
+What one phone does in ``handset`` and ``tracetogether.device`` as objects, all phones do here
+together. Both draw the same hashed noise at the same moments, so from one seed the receptions are
+the same exactly, and so are the contact logs, to the digest; contract tests hold them together.
+What a phone does whatever it hears is laid out before the run (``routines``), radio goes through
+the channel tick by tick (``scans``), and only connections are worked off one by one (``links``).
+"""
+
+from collections import Counter
+from collections.abc import Callable, Generator
+from dataclasses import dataclass
+from functools import partial
+from itertools import pairwise
+from typing import Any, Final
+
+import numpy as np
+import simpy
+
+from simulations.fidelities.links import Heard, Links, names_of
+from simulations.fidelities.players import Crowd, Outcome
+from simulations.fidelities.record_columns import ContactLogs
+from simulations.fidelities.scans import News, Packets, Scans, States
+from simulations.phones.link_steps import ORGANISATION, STALE_S, Purpose
+from simulations.phones.phone_states import PhoneState
+from simulations.phones.phones import System
+from simulations.phones.routines import Routines, address_turn, draw_routines, first_window
+from simulations.phones.tempids import LocalTempIDs
+from simulations.radio.channel import Channel
+from simulations.radio.neighbours import Bystanders
+from simulations.streams import LinkDraws
+from tracetogether.parameters import BLUETRACE
+from tracetogether.rejection import Rejection
+from tracetogether.sightings import RSSI_LOWEST_DBM
+from tracetogether.units import Bools, Floats
+
+TICK_S: Final = 5.0
+
+Receptions = Callable[[Packets], None]
+"""Told what was heard: packets that came through and were seen, one per sender and scan."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Waiting:
+    """What came through to one scan of a half-sleeping phone: rows ``begin`` to ``end``.
+
+    Attributes:
+        packets: of all such scans of a tick, by (scan, sender, time).
+        heard: the same as the phones would take them in.
+        about: sender, time and openness of each, as ``News`` asks for them.
+        on_air: whether each is on the air at that very moment.
+        begin, end: the rows of this scan.
+    """
+
+    packets: Packets
+    heard: Heard
+    about: list[tuple[int, float, bool]]
+    on_air: list[bool]
+    begin: int
+    end: int
+
+
+def _is_valid(rssi_dbm: float) -> bool:
+    return RSSI_LOWEST_DBM <= rssi_dbm < 0
+
+
+class Fleet:
+    """All phones of one run.
+
+    Args:
+        crowd: who is there with what.
+        source: where TempIDs come from.
+        on_receptions: told every reception.
+    """
+
+    def __init__(
+        self, crowd: Crowd, source: LocalTempIDs, on_receptions: Receptions | None = None
+    ) -> None:
+        scenario, phones, streams = crowd.scenario, crowd.phones, crowd.streams
+        self._crowd = crowd
+        self._source = source
+        self._phones = phones
+        self._habits = habits = scenario.phones
+        self._begin_s = crowd.start
+        self._end_s = crowd.start + scenario.duration_s
+        self._on_receptions = on_receptions
+        self._states = States(crowd.changes, crowd.start, len(phones))
+        self._routines: Routines = draw_routines(
+            crowd.app,
+            phones,
+            habits,
+            begin_s=crowd.start,
+            duration_s=scenario.duration_s,
+            streams=streams,
+        )
+        channel = Channel(
+            crowd.tracks,
+            phones,
+            scenario.channel,
+            streams,
+            crowd.venue.walls_x,
+            Bystanders(crowd.tracks),
+        )
+        self._air = Scans(channel, crowd, self._states, self._routines.on_air)
+        self._links = Links(
+            phones,
+            habits,
+            self._routines,
+            present=crowd.tracks.present(),
+            tick_s=crowd.tracks.tick_s,
+            is_on=self._states.is_on if self._states.ever_off else None,
+            draws=LinkDraws(streams.noise("air", "link"), len(phones), len(Purpose)),
+            begin_s=crowd.start,
+            end_s=self._end_s,
+        )
+        self._news = News(habits.awake_s)
+        self._scans = np.zeros(len(phones), dtype=np.int64)
+        self._receptions = np.zeros(len(phones), dtype=np.int64)
+        self._rejections: Counter[Rejection] = Counter()
+
+    def live(self, env: simpy.Environment) -> Generator[simpy.Event, Any, None]:
+        """Be the SimPy process that plays one tick after the other."""
+        tick = 0
+        while True:
+            since, until = (self._begin_s + (tick + step) * TICK_S for step in (0, 1))
+            self._play(since, min(until, self._end_s))
+            tick += 1
+            yield env.timeout(self._begin_s + tick * TICK_S - env.now)
+
+    def _play(self, since: float, until: float) -> None:
+        routines = self._routines
+        scans = slice(*np.searchsorted(routines.scan_at_s, [since, until]).tolist())
+        rx, at_s = routines.scan_phone[scans], routines.scan_at_s[scans]
+        if self._states.ever_off:
+            on = self._states.at(rx, at_s) != PhoneState.OFF
+            rx, at_s = rx[on], at_s[on]
+        np.add.at(self._scans, rx, 1)
+        packets, asleep = self._air.listen(rx, at_s)
+        waiting = asleep[packets.scan]
+        self._hear(packets.first_of_each(~waiting))
+        self._wait(packets.take(waiting), at_s)
+        self._links.run_until(until)
+
+    def _wait(self, packets: Packets, at_s: Floats) -> None:
+        """Let scans of half-sleeping phones begin when it is time for them, not before.
+
+        What the apps of these phones are told depends on the links that others open to them.
+        """
+        heard = self._heard_of(packets)
+        on_air = self._on_air(packets).tolist()
+        columns = (packets.tx, packets.when_s, packets.open)
+        about = list(zip(*(column.tolist() for column in columns), strict=True))
+        scans, first = np.unique(packets.scan, return_index=True)
+        last = np.searchsorted(packets.scan, scans, side="right")
+        for scan, begin, end in zip(scans.tolist(), first.tolist(), last.tolist(), strict=True):
+            mine = _Waiting(packets, heard, about, on_air, begin, end)
+            phone = int(packets.rx[begin])
+            self._links.at(float(at_s[scan]), partial(self._half_asleep, mine), phone)
+
+    def _half_asleep(self, mine: "_Waiting", phone: int, now: float) -> None:  # noqa: ARG002
+        begin = mine.begin
+        packets = mine.about[begin : mine.end]
+        awake_until_s = self._links.awake_until_s[phone]
+        told, woke = self._news.seen(phone, awake_until_s, packets)
+        if woke is not None:
+            self._links.wake(phone, woke)
+        first: dict[int, int] = {}
+        for index in told:
+            first.setdefault(packets[index][0], begin + index)
+        rows = [row for row in first.values() if mine.on_air[row]]
+        self._receptions[phone] += len(rows)
+        if self._on_receptions is not None:
+            self._on_receptions(mine.packets.take(np.array(rows, dtype=np.int64)))
+        valid = [row for row in rows if _is_valid(mine.heard.rssi_dbm[row])]
+        if len(valid) < len(rows):
+            self._rejections[Rejection.INVALID_RSSI] += len(rows) - len(valid)
+        if valid:
+            self._links.take(phone, mine.heard.in_order(valid), 0, len(valid))
+
+    def _on_air(self, packets: Packets) -> Bools:
+        """Return which packets' senders show something at the very moment of the app's hearing."""
+        heard = self._routines.on_air(packets.tx, packets.at_s)
+        return np.asarray(heard & (packets.at_s < self._end_s))
+
+    def _hear(self, came: Packets) -> None:
+        """Let phones hear what came through, if it is on the air at that very moment."""
+        came = came.take(self._on_air(came))
+        np.add.at(self._receptions, came.rx, 1)
+        if self._on_receptions is not None:
+            self._on_receptions(came)
+        valid = (came.rssi_dbm >= RSSI_LOWEST_DBM) & (came.rssi_dbm < 0)
+        if not valid.all():
+            self._rejections[Rejection.INVALID_RSSI] += int((~valid).sum())
+            came = came.take(valid)
+        if self._habits.app == "broadcast":
+            shown_at_s = self._routines.shows.at_s[self._routines.shows.last(came.tx, came.at_s)]
+            self._links.records.extend(came.rx, came.at_s, came.tx, shown_at_s, came.rssi_dbm)
+            return
+        came = came.take(np.lexsort((came.tx, came.at_s, came.scan)))
+        heard = self._heard_of(came)
+        cuts = [0, *(np.flatnonzero(np.diff(came.scan)) + 1).tolist(), len(came.scan)]
+        rx = came.rx.tolist()
+        for begin, end in pairwise(cuts):
+            if begin < end:
+                self._links.take(rx[begin], heard, begin, end)
+
+    def _heard_of(self, packets: Packets) -> Heard:
+        """Return packets as phones take them in."""
+        tx, at_s = packets.tx, packets.at_s
+        turn = self._routines.turn[self._routines.shows.last(tx, at_s)]
+        since_s = at_s - self._begin_s
+        name = names_of(tx, address_turn(self._phones, self._habits, tx, since_s, turn))
+        columns = (at_s, tx, name, packets.rssi_dbm, packets.through)
+        return Heard(*(column.tolist() for column in columns))
+
+    def outcome(self) -> Outcome:
+        """Return what happened, at the end of the run."""
+        links, people = self._links, len(self._phones)
+        columns = {
+            "connections": np.frombuffer(links.connected, dtype=np.int64),
+            "connections_tried": np.frombuffer(links.tried, dtype=np.int64),
+            "fetches": np.bincount(self._routines.fetch_phone, minlength=people),
+            "links_lost": np.frombuffer(links.lost, dtype=np.int64),
+            "receptions": self._receptions,
+            "scans": self._scans,
+            "served": np.frombuffer(links.served, dtype=np.int64),
+        }
+        logs = self._logs()
+        if links.records.unbelieved:
+            self._rejections[Rejection.IMPLAUSIBLE] += links.records.unbelieved
+        counts = {name: int(column.sum()) for name, column in columns.items()}
+        rows = zip(*(column[self._crowd.app].tolist() for column in columns.values()), strict=True)
+        return Outcome(
+            logs=logs,
+            counts={name: total for name, total in counts.items() if total}
+            | {"records": len(logs.time)},
+            per_phone={
+                person: {name: count for name, count in zip(columns, row, strict=True) if count}
+                for person, row in zip(self._crowd.app.tolist(), rows, strict=True)
+            },
+            rejections=dict(self._rejections),
+        )
+
+    def _logs(self) -> ContactLogs:
+        phone, time, peer, token_s, rssi_dbm, as_central = self._links.records.columns()
+        routines = self._routines
+        fetch = routines.fetch_of[routines.fetches.last(peer, token_s)]
+        stale = self._habits.stale_tempid & (self._phones.system[peer] == System.IOS)
+        length_s = np.where(stale, STALE_S, BLUETRACE.validity_s)
+        window = (token_s - first_window(routines.fetch_at_s[fetch])) // length_s
+        spoken = fetch * BLUETRACE.batch_size + window.astype(np.int64)
+        spoken, token = np.unique(spoken, return_inverse=True)
+        return ContactLogs(
+            app=self._crowd.app,
+            first=np.searchsorted(phone, np.append(self._crowd.app, len(self._phones))).astype(
+                np.int64
+            ),
+            time=time,
+            peer=peer,
+            token=token.reshape(-1).astype(np.int64),
+            rssi_dbm=rssi_dbm,
+            as_central=as_central,
+            tokens=self._source.some(
+                [self._crowd.user_ids[one] for one in routines.fetch_phone.tolist()],
+                routines.fetch_at_s,
+                *np.divmod(spoken, BLUETRACE.batch_size),
+            ),
+            model=self._phones.model,
+            advertised_dbm=self._phones.advertised_dbm,
+            organisation=ORGANISATION,
+        )

@@ -1,0 +1,368 @@
+"""One phone as a SimPy process around ``tracetogether.device``: its radio, links and errands.
+
+The device decides; this carries out. Only what happens is an event: a deadline, an advertisement
+that came through, a step of a connection.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Generator
+from dataclasses import replace
+from functools import partial
+from math import isnan
+from typing import Any, assert_never
+
+import simpy
+
+from simulations.fidelities.air import IN_FRONT, Air, Reception
+from simulations.fidelities.players import Crowd, Outcome
+from simulations.phones.link_steps import (
+    CONNECT_S,
+    FETCH_S,
+    HANG_UP_S,
+    IOS_ADDRESS_S,
+    LEAST_WAIT_S,
+    ORGANISATION,
+    READ_S,
+    STALE_S,
+    SUPERVISION_S,
+    WRITE_S,
+    Purpose,
+)
+from simulations.phones.phone_states import live_states
+from simulations.phones.phones import HABITS, Habit, Phones, System, timings_of
+from simulations.phones.tempids import TempIDSource
+from simulations.radio.channel import Channel
+from simulations.settings.keys import PhoneKeys
+from simulations.streams import CountedChance, Streams
+from tracetogether import device as machine
+from tracetogether.bluetrace.batch import TempIDBatch
+from tracetogether.bluetrace.handshake import BlueTraceExchange
+from tracetogether.contactlog import MemoryContactLog
+from tracetogether.errors import UnreachableError
+from tracetogether.rejection import Rejection
+
+
+def handle(person: int, turn: int = 0) -> str:
+    """Return how radios call a phone; stands for its Bluetooth address, the ``turn``-th one."""
+    return f"phone:{person}:{turn}"
+
+
+class Handset:
+    """A phone that runs the app.
+
+    Args:
+        env: SimPy's clock, in epoch seconds.
+        person: who carries it.
+        user_id: as the authority registered it.
+        begin_s: epoch seconds of the start of the run; the air counts from there.
+        phones, air, streams: of the run.
+        source: where TempIDs are fetched.
+        on_time: told the time before every fetch.
+        fleet: every handset by person; complete before the clock starts.
+        habits: what systems and owners do to the app.
+
+    Attributes:
+        log: the contact log.
+        counts: what happened, by name.
+    """
+
+    def __init__(
+        self,
+        env: simpy.Environment,
+        person: int,
+        user_id: str,
+        *,
+        begin_s: float,
+        phones: Phones,
+        air: Air,
+        streams: Streams,
+        source: TempIDSource,
+        on_time: Callable[[float], None] | None,
+        fleet: dict[int, "Handset"],
+        habits: PhoneKeys = IN_FRONT,
+    ) -> None:
+        self.person = person
+        self.user_id = user_id
+        self.log = MemoryContactLog()
+        self.counts: Counter[str] = Counter()
+        self._env = env
+        self._begin_s = begin_s
+        self._phones = phones
+        self._air = air
+        self._source = source
+        self._on_time = on_time
+        self._fleet = fleet
+        self._system = System(int(phones.system[person]))
+        self._habits = habits
+        timings = timings_of(self._system, habits.app)
+        chance = CountedChance(streams.noise("handset"), person)
+        period_s = timings.scan_s + timings.scan_pause_max_s
+        self._exchange = BlueTraceExchange(
+            model=phones.model[person],
+            organisation=ORGANISATION,
+            entropy=streams.entropy("handset", person),
+        )
+        self.device = machine.Device(
+            self._exchange,
+            self.log,
+            start=begin_s + chance.next() * period_s,  # phones are not in step
+            timings=timings,
+            chance=chance.next,
+        )
+        self._link = 0  # number of the connection that this phone opened last
+        self._linked_to: int | None = None
+        self._name = ""  # by which this phone calls the one at the other end
+        self._turn = 0  # of its own address
+        self._wake = env.event()
+        self._waiting_until = begin_s
+        env.process(self._live())
+
+    def take(self, happened: machine.Input) -> None:
+        """Hand the device what happened and carry out what it answers."""
+        for action in self.device.receive(happened, now=self._env.now):
+            self._do(action)
+        if self.device.next_deadline < self._waiting_until and not self._wake.triggered:
+            self._wake.succeed()
+
+    def _live(self) -> Generator[simpy.Event, Any, None]:
+        while True:
+            wait_s = self.device.next_deadline - self._env.now
+            if wait_s <= 0:
+                self._waiting_until = self._env.now
+                self.take(machine.DeadlinePassed())
+                continue
+            self._waiting_until = self.device.next_deadline
+            self._wake = self._env.event()
+            yield self._env.timeout(max(wait_s, LEAST_WAIT_S)) | self._wake
+
+    def _later(self, delay_s: float, what: Callable[[], None]) -> None:
+        timer = self._env.timeout(delay_s)
+        if timer.callbacks is None:
+            raise AssertionError("a new timer has not gone off")
+        timer.callbacks.append(lambda _: what())
+
+    def _now_s(self) -> float:
+        """Return seconds since the start of the run."""
+        return self._env.now - self._begin_s
+
+    def _span(self, peer: int, span_s: tuple[float, float], purpose: Purpose) -> float:
+        low, high = span_s
+        draw = self._air.chance(self.person, peer, self._now_s(), purpose)
+        return low + (high - low) * draw
+
+    def _do(self, action: machine.Action) -> None:
+        match action:
+            case machine.Advertise(advertisement):
+                if advertisement is not None:
+                    self._turn += self._system is System.ANDROID
+                self._air.show(self.person, advertisement)
+            case machine.Scan():
+                self._scan()
+            case machine.Connect(peer):
+                self._name = peer
+                self._connect(_person(peer))
+            case machine.ReadPayload(peer):
+                self._read(_person(peer))
+            case machine.WritePayload(peer, value):
+                self._write(_person(peer), value)
+            case machine.Disconnect(peer):
+                self._hang_up(_person(peer))
+            case machine.FetchBatch():
+                delay_s = self._span(self.person, FETCH_S, Purpose.FETCH_S)
+                self._later(delay_s, self._fetch)
+            case _:
+                assert_never(action)
+
+    def _scan(self) -> None:
+        now_s = self._now_s()
+        if not self._air.is_on(self.person):
+            return
+        self.counts["scans"] += 1
+        for reception in self._air.listen(self.person, now_s):
+            self._later(max(reception.at_s - now_s, 0.0), partial(self._hear, reception))
+
+    def address(self) -> str:
+        """Return this phone's Bluetooth address as of now."""
+        if not self._habits.rotating_addresses:
+            return handle(self.person)
+        if self._system is System.IOS:
+            return handle(self.person, int(self._now_s() // IOS_ADDRESS_S))
+        return handle(self.person, self._turn)
+
+    def _hear(self, reception: Reception) -> None:
+        shown = self._air.shown[reception.tx]
+        if shown is None:  # it paused advertising in the meantime
+            return
+        self.counts["receptions"] += 1
+        advertised = float(self._phones.advertised_dbm[reception.tx])
+        tx_power_dbm = None if isnan(advertised) else advertised
+        if self._habits.app == "broadcast":
+            self._write_down(shown.value, reception.rssi_dbm, tx_power_dbm)
+            return
+        self.take(
+            machine.Heard(
+                peer=self._fleet[reception.tx].address(),
+                rssi_dbm=reception.rssi_dbm,
+                tx_power_dbm=tx_power_dbm,
+                manufacturer_data=shown.manufacturer_data,
+            )
+        )
+
+    def _write_down(self, value: bytes, rssi_dbm: float, tx_power_dbm: float | None) -> None:
+        """Keep what a broadcasting phone said, without any connection."""
+        heard = self._exchange.read(
+            value, now=self._env.now, rssi_dbm=rssi_dbm, tx_power_dbm=tx_power_dbm
+        )
+        if isinstance(heard, Rejection):
+            self.device.rejections[heard] += 1
+        else:
+            self.log.append([heard])
+
+    def _connect(self, peer: int) -> None:
+        self.counts["connections_tried"] += 1
+        self._link += 1
+        wait_s = HABITS[Habit(int(self._phones.system[peer]))].advertise_every_s
+        low, high = CONNECT_S
+        delay_s = self._span(peer, (low, high + wait_s), Purpose.CONNECT_S)
+        link = self._link
+        self._later(delay_s, lambda: self._connected(peer, link))
+
+    def _connected(self, peer: int, link: int) -> None:
+        if link != self._link or not self._air.accepts(self.person, peer, self._now_s()):
+            return  # given up already, or nothing comes: the device's own time-out ends it
+        self.counts["connections"] += 1
+        self._linked_to = peer
+        self._air.incoming[peer] += 1
+        self._air.wake(peer, self._now_s())
+        self._fleet[peer].counts["served"] += 1
+        self.take(machine.Connected(self._name))
+
+    def _step(
+        self,
+        peer: int,
+        span_s: tuple[float, float],
+        purposes: tuple[Purpose, Purpose],
+        then: Callable[[], None],
+    ) -> None:
+        """Let ``then`` happen after a step of the link, unless the link is lost before."""
+        through, duration = purposes
+        link = self._link
+        now_s = self._now_s()
+        if self._air.reachable(self.person, peer, now_s) < self._air.chance(
+            self.person, peer, now_s, through
+        ):
+            self.counts["links_lost"] += 1
+            self._later(SUPERVISION_S, lambda: self._dropped(peer, link))
+            return
+
+        def done() -> None:
+            if link == self._link and self._linked_to == peer:
+                then()
+
+        self._later(self._span(peer, span_s, duration), done)
+
+    def _read(self, peer: int) -> None:
+        def done() -> None:
+            self.take(machine.PayloadRead(self._name, self._air.served[peer]))
+
+        self._step(peer, READ_S, (Purpose.READ, Purpose.READ_S), done)
+
+    def _write(self, peer: int, value: bytes) -> None:
+        def done() -> None:
+            self._fleet[peer].take(machine.PayloadWritten(self.address(), value))
+            self.take(machine.WriteDone(self._name, ok=True))
+
+        self._step(peer, WRITE_S, (Purpose.WRITE, Purpose.WRITE_S), done)
+
+    def _hang_up(self, peer: int) -> None:
+        link = self._link
+        delay_s = self._span(peer, HANG_UP_S, Purpose.HANG_UP_S)
+        self._later(delay_s, lambda: self._dropped(peer, link))
+
+    def _dropped(self, peer: int, link: int) -> None:
+        if link != self._link:
+            return
+        self._link += 1  # whatever is still under way on this link is void
+        if self._linked_to == peer:
+            self._linked_to = None
+            self._air.incoming[peer] -= 1
+        self.take(machine.Disconnected(self._name))
+
+    def _fetch(self) -> None:
+        self.counts["fetches"] += 1
+        if self._on_time is not None:
+            self._on_time(self._env.now)
+        try:
+            batch = self._source.batch(self.user_id, self._env.now)
+        except UnreachableError:
+            self.counts["fetches_failed"] += 1
+            self.take(machine.BatchReceived(None))
+            return
+        if self._habits.stale_tempid and self._system is System.IOS:
+            batch = stale(batch)
+        self.take(machine.BatchReceived(batch))
+
+
+def stale(batch: TempIDBatch) -> TempIDBatch:
+    """Return what the reference iPhone app makes of a batch: its first TempID, for 12 hours."""
+    first = batch.tempids[0]
+    return TempIDBatch((replace(first, expiry=first.start + STALE_S),), batch.refresh_at)
+
+
+def _person(peer: str) -> int:
+    return int(peer.split(":")[1])
+
+
+class Handsets:
+    """All phones of a run, an object each.
+
+    Args:
+        crowd: who is there with what.
+        env: SimPy's clock, at the beginning.
+        source: where TempIDs are fetched.
+        on_time: told the time before every fetch.
+    """
+
+    def __init__(
+        self,
+        crowd: Crowd,
+        env: simpy.Environment,
+        source: TempIDSource,
+        on_time: Callable[[float], None] | None,
+    ) -> None:
+        keys, streams = crowd.scenario, crowd.streams
+        channel = Channel(crowd.tracks, crowd.phones, keys.channel, streams, crowd.venue.walls_x)
+        air = Air(
+            channel, crowd.tracks, crowd.phones, crowd.app, keys.channel, streams, keys.phones
+        )
+        self._all: dict[int, Handset] = {}
+        for person in crowd.app.tolist():
+            self._all[person] = Handset(
+                env,
+                person,
+                crowd.user_ids[person],
+                begin_s=crowd.start,
+                phones=crowd.phones,
+                air=air,
+                streams=streams,
+                source=source,
+                on_time=on_time,
+                fleet=self._all,
+                habits=keys.phones,
+            )
+        env.process(live_states(env, crowd.changes, crowd.start, air.change))
+
+    def outcome(self) -> Outcome:
+        """Return what they did."""
+        counts: Counter[str] = Counter()
+        rejections: Counter[Rejection] = Counter()
+        for handset in self._all.values():
+            counts.update(handset.counts)
+            rejections.update(handset.device.rejections)
+        counts["records"] = sum(len(handset.log) for handset in self._all.values())
+        return Outcome(
+            logs={person: handset.log for person, handset in self._all.items()},
+            counts=dict(sorted(counts.items())),
+            per_phone={person: dict(handset.counts) for person, handset in self._all.items()},
+            rejections=dict(rejections),
+        )

@@ -1,0 +1,398 @@
+"""All phones' connections at once: one agenda of what happens on links, in order of time.
+
+Connections are the sparse part of a crowd, some per phone and scan, and each depends on the others
+through queues, rests and busy controllers. So they are worked off one by one, exactly as
+``handset`` and ``tracetogether.device`` do together: the same draws at the same moments, hence the
+same records. Everything else about a phone is columns.
+
+Once a peer has accepted a link, nothing that others do changes what becomes of it. So all its
+further steps are worked out then, and only what others can notice is put on the agenda.
+"""
+
+from array import array
+from bisect import bisect_right
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from heapq import heappop, heappush
+from math import inf
+from typing import Final
+
+import numpy as np
+
+from simulations.fidelities.record_columns import RecordColumns
+from simulations.phones.link_steps import (
+    CONNECT_S,
+    HANG_UP_S,
+    IOS_ADDRESS_S,
+    MAX_INCOMING,
+    READ_S,
+    STALE_S,
+    SUPERVISION_S,
+    WRITE_S,
+    Purpose,
+)
+from simulations.phones.phones import HABITS, Habit, Phones, System, timings_of
+from simulations.phones.routines import Routines
+from simulations.settings.keys import PhoneKeys
+from simulations.streams import LinkDraws
+from tracetogether.parameters import BLUETRACE
+from tracetogether.units import Bools, Ints
+
+TURN_BITS: Final = 16  # of a name: more addresses than a phone has in a day
+
+# Plain numbers: those of an enumeration take longer to look up.
+_ACCEPT: Final = int(Purpose.ACCEPT)
+_CONNECT: Final = int(Purpose.CONNECT_S)
+_READ: Final = int(Purpose.READ)
+_READ_TIME: Final = int(Purpose.READ_S)
+_WRITE: Final = int(Purpose.WRITE)
+_WRITE_TIME: Final = int(Purpose.WRITE_S)
+_HANG_UP: Final = int(Purpose.HANG_UP_S)
+
+
+@dataclass(slots=True)
+class Heard:
+    """What phones hear in their scans, each in order of time; lists, for they are taken one by one.
+
+    Attributes:
+        at_s: epoch seconds.
+        tx: who.
+        name: under which address: ``tx << TURN_BITS | turn``.
+        rssi_dbm: as the receiver reports it.
+        through: chance that a step of a link with that phone gets through.
+    """
+
+    at_s: list[float] = field(default_factory=list)
+    tx: list[int] = field(default_factory=list)
+    name: list[int] = field(default_factory=list)
+    rssi_dbm: list[float] = field(default_factory=list)
+    through: list[float] = field(default_factory=list)
+
+    def in_order(self, rows: list[int]) -> "Heard":
+        """Return some of it in order of time, and of sender where that is the same."""
+        at_s, tx = self.at_s, self.tx
+        rows = sorted(rows, key=lambda row: (at_s[row], tx[row]))
+        return Heard(
+            [at_s[row] for row in rows],
+            [tx[row] for row in rows],
+            [self.name[row] for row in rows],
+            [self.rssi_dbm[row] for row in rows],
+            [self.through[row] for row in rows],
+        )
+
+
+_NOTHING: Final = Heard()
+
+
+@dataclass(slots=True)
+class _Link:
+    """The one connection that a phone has opened; ``draws`` is of phone and peer."""
+
+    peer: int
+    name: int
+    rssi_dbm: float
+    through: float
+    began_s: float
+    draws: int
+
+
+class Links:
+    """Every phone's queue, connection and rests.
+
+    Args:
+        phones: one per person.
+        habits: what systems and owners do to the app.
+        routines: what phones show when.
+        present: (P, T) who is there at which tick.
+        tick_s: seconds between ticks.
+        is_on: whether a phone's Bluetooth is on at a time (epoch seconds); None if it always is.
+        draws: chance of every step.
+        begin_s: epoch seconds of the beginning of the run.
+        end_s: of its end.
+
+    Attributes:
+        records: what was written down.
+        tried, connected, served, lost: (P,) connections that each phone asked for, that came
+            about, that it answered, and that were lost on the way.
+        awake_until_s: P times until when a Bluetooth event lets a phone's app run, seconds after
+            the beginning.
+    """
+
+    def __init__(
+        self,
+        phones: Phones,
+        habits: PhoneKeys,
+        routines: Routines,
+        *,
+        present: Bools,
+        tick_s: float,
+        is_on: Callable[[int, float], bool] | None,
+        draws: LinkDraws,
+        begin_s: float,
+        end_s: float,
+    ) -> None:
+        people = len(phones)
+        self._begin_s = begin_s
+        self._end_s = end_s
+        self._present = present.tobytes()  # single bytes are quicker to come by
+        self._ticks = present.shape[1]
+        self._tick_s = tick_s
+        self._is_on = is_on
+        self._draws = draws
+        self._habits = habits
+        self._failure = phones.failure.tolist()
+        self._advertised = phones.advertised_dbm.tolist()
+        self._system = phones.system.tolist()
+        timings = [timings_of(one, habits.app) for one in System]
+        self._queue_max_s = [one.queue_max_s for one in timings]
+        self._blacklist_s = [one.blacklist_s for one in timings]
+        self._timeout_s = [one.connection_timeout_s for one in timings]
+        self._connect_span = [
+            (CONNECT_S[0], CONNECT_S[1] + HABITS[Habit(one)].advertise_every_s) for one in System
+        ]
+        self._shows_at = routines.shows.at_s.tolist()
+        self._shows_first = routines.shows.first.tolist()
+        self._showing = routines.showing.tolist()
+        self._turn = routines.turn.tolist()
+        self._fetches_at = routines.fetches.at_s.tolist()
+        self._fetches_first = routines.fetches.first.tolist()
+        self._agenda: list[tuple[float, int, Callable[[int, float], None], int]] = []
+        self._number = 0
+        self._heard = [_NOTHING] * people
+        self._next = [0] * people  # index of the first reception that is still to come
+        self._end = [0] * people  # and where those of this scan end
+        self._queue: list[list[int]] = [[] for _ in range(people)]
+        self._link: list[_Link | None] = [None] * people
+        self._rest_until: list[dict[int, float]] = [{} for _ in range(people)]  # by name
+        self._incoming = [0] * people
+        self.records = RecordColumns()
+        self.tried = array("q", bytes(8 * people))
+        self.connected = array("q", bytes(8 * people))
+        self.served = array("q", bytes(8 * people))
+        self.lost = array("q", bytes(8 * people))
+        self.awake_until_s = [-inf] * people
+
+    def at(self, time_s: float, what: Callable[[int, float], None], phone: int) -> None:
+        """Put something on the agenda: ``what(phone, time_s)``."""
+        self._number += 1
+        heappush(self._agenda, (time_s, self._number, what, phone))
+
+    def run_until(self, end_s: float) -> None:
+        """Work off everything before ``end_s``, epoch seconds."""
+        agenda = self._agenda
+        while agenda and agenda[0][0] < end_s:
+            time_s, _, what, phone = heappop(agenda)
+            what(phone, time_s)
+
+    def take(self, phone: int, heard: Heard, begin: int, end: int) -> None:
+        """Give a phone what it will hear in the scan that begins now: that part of ``heard``.
+
+        What it heard in earlier scans waits too long by now to be connected to.
+        """
+        self._heard[phone] = heard
+        self._next[phone] = begin
+        self._end[phone] = end
+        self._queue[phone].clear()
+        if self._link[phone] is None:
+            self._await_reception(phone)
+
+    def wake(self, phone: int, since_begin_s: float) -> None:
+        """Let a Bluetooth event give ``phone``'s app some time to run."""
+        until = since_begin_s + self._habits.awake_s
+        self.awake_until_s[phone] = max(self.awake_until_s[phone], until)
+
+    def _hears(self, phone: int, now: float) -> None:
+        """Take in the next reception of a phone that is free."""
+        if self._link[phone] is not None:
+            return
+        heard, index = self._heard[phone], self._next[phone]
+        if index >= self._end[phone] or heard.at_s[index] != now:
+            return  # of a scan that is over
+        if self._rest_until[phone].get(heard.name[index], now) > now:  # it wrote to us since
+            self._await_reception(phone)
+            return
+        self._next[phone] = index + 1
+        self._connect(phone, heard, index, now)
+
+    def _await_reception(self, phone: int) -> None:
+        """Put the next reception of a peer that does not rest by now on the agenda."""
+        heard, end = self._heard[phone], self._end[phone]
+        at_s, name, rest = heard.at_s, heard.name, self._rest_until[phone]
+        for index in range(self._next[phone], end):
+            if rest.get(name[index], 0.0) <= at_s[index]:  # once it rests, it rests longer only
+                self._next[phone] = index
+                self.at(at_s[index], self._hears, phone)
+                return
+        self._next[phone] = end
+
+    def _connect_next(self, phone: int, now: float) -> None:
+        """Connect to the peer heard last, if any still waits."""
+        heard, queue = self._heard[phone], self._queue[phone]
+        at_s, name, rest = heard.at_s, heard.name, self._rest_until[phone]
+        upto = bisect_right(at_s, now, self._next[phone], self._end[phone])
+        queue.extend(range(self._next[phone], upto))
+        self._next[phone] = upto
+        while queue:
+            index = queue.pop()
+            since = at_s[index]
+            if rest.get(name[index], since) > since:
+                continue  # it was resting when heard, or has written to us since
+            if now - since > self._queue_max_s[self._system[phone]]:
+                queue.clear()
+                break
+            self._connect(phone, heard, index, now)
+            return
+        self._await_reception(phone)
+
+    def _connect(self, phone: int, heard: Heard, index: int, now: float) -> None:
+        self.tried[phone] += 1
+        peer = heard.tx[index]
+        draws = self._draws.between(phone, peer)
+        self._link[phone] = _Link(
+            peer, heard.name[index], heard.rssi_dbm[index], heard.through[index], now, draws
+        )
+        low, high = self._connect_span[self._system[peer]]
+        moment = self._draws.moment(draws, now - self._begin_s)
+        drawn = self._draws.number(moment, _CONNECT)
+        self.at(now + (low + (high - low) * drawn), self._connects, phone)
+
+    def _connects(self, phone: int, now: float) -> None:
+        link = self._open_link(phone)
+        since = now - self._begin_s
+        reachable = self._reachable(phone, link, now)
+        moment = self._draws.moment(link.draws, since)
+        if not self._accepts(phone, link, now, reachable, moment):
+            # Nothing comes of it: the device's own time-out ends it.
+            timed_out = link.began_s + self._timeout_s[self._system[phone]]
+            self.at(self._hung_up_at(link, timed_out), self._closed, phone)
+            return
+        peer = link.peer
+        self.connected[phone] += 1
+        self._incoming[peer] += 1
+        self.wake(peer, since)
+        self.served[peer] += 1
+        if reachable < self._draws.number(moment, _READ):
+            self.lost[phone] += 1
+            self.at(now + SUPERVISION_S, self._dropped, phone)
+            return
+        low, high = READ_S
+        drawn = self._draws.number(moment, _READ_TIME)
+        self._reads(phone, link, now + (low + (high - low) * drawn))
+
+    def _accepts(self, phone: int, link: _Link, now: float, reachable: float, moment: int) -> bool:
+        peer = link.peer
+        if not self._is_shown(peer, now) or self._incoming[peer] >= MAX_INCOMING:
+            return False
+        sound = (1.0 - self._failure[peer]) * (1.0 - self._failure[phone])
+        return bool(self._draws.number(moment, _ACCEPT) < sound * reachable)
+
+    def _reachable(self, phone: int, link: _Link, at_s: float) -> float:
+        tick = min(int((at_s - self._begin_s) / self._tick_s), self._ticks - 1)
+        present, ticks = self._present, self._ticks
+        if not (present[phone * ticks + tick] and present[link.peer * ticks + tick]):
+            return 0.0
+        is_on = self._is_on
+        if is_on is not None and not (is_on(phone, at_s) and is_on(link.peer, at_s)):
+            return 0.0
+        return link.through
+
+    def _reads(self, phone: int, link: _Link, read_s: float) -> None:
+        """Work out what comes of a link whose peer is read at ``read_s``."""
+        if read_s >= self._end_s:
+            return
+        peer = link.peer
+        shown_s = self._last_shown(peer, read_s)
+        self.records.add(phone, read_s, peer, shown_s, link.rssi_dbm, as_central=True)
+        if not self._has_token(phone, read_s):  # nothing to say
+            self._let_rest(phone, link.name, read_s)
+            self.at(self._hung_up_at(link, read_s), self._dropped, phone)
+            return
+        moment = self._draws.moment(link.draws, read_s - self._begin_s)
+        if self._reachable(phone, link, read_s) < self._draws.number(moment, _WRITE):
+            self.lost[phone] += 1
+            fell_silent = read_s + SUPERVISION_S
+            timed_out = link.began_s + self._timeout_s[self._system[phone]]
+            if timed_out <= fell_silent:  # the device gives up first
+                fell_silent = min(fell_silent, self._hung_up_at(link, timed_out))
+            self.at(fell_silent, self._dropped, phone)
+            return
+        low, high = WRITE_S
+        written_s = read_s + (low + (high - low) * self._draws.number(moment, _WRITE_TIME))
+        if written_s >= self._end_s:
+            return
+        # The message was put together when the peer was read, and arrives now.
+        self.records.add(peer, written_s, phone, read_s, link.rssi_dbm, as_central=False)
+        self._let_rest(phone, link.name, written_s)
+        self.at(written_s, self._writes, phone)
+
+    def _writes(self, phone: int, now: float) -> None:
+        link = self._open_link(phone)
+        self._let_rest(link.peer, self._name_of(phone, now), now)
+        self.at(self._hung_up_at(link, now), self._dropped, phone)
+
+    def _let_rest(self, phone: int, name: int, since_s: float) -> None:
+        """Let ``phone`` leave a peer alone; it heeds its own links' only when they are over."""
+        until_s = since_s + self._blacklist_s[self._system[phone]]
+        rest = self._rest_until[phone]
+        rest[name] = max(rest.get(name, 0.0), until_s)
+
+    def _hung_up_at(self, link: _Link, at_s: float) -> float:
+        low, high = HANG_UP_S
+        moment = self._draws.moment(link.draws, at_s - self._begin_s)
+        drawn = self._draws.number(moment, _HANG_UP)
+        return at_s + (low + (high - low) * drawn)
+
+    def _dropped(self, phone: int, now: float) -> None:
+        self._incoming[self._open_link(phone).peer] -= 1
+        self._closed(phone, now)
+
+    def _closed(self, phone: int, now: float) -> None:
+        self._link[phone] = None
+        self._connect_next(phone, now)
+
+    def _open_link(self, phone: int) -> _Link:
+        link = self._link[phone]
+        if link is None:
+            raise AssertionError("a phone has one link until it is closed")
+        return link
+
+    def _show(self, phone: int, now: float) -> int:
+        """Return the index of the last change of what ``phone`` shows; -1 if there is none."""
+        low, high = self._shows_first[phone], self._shows_first[phone + 1]
+        found = bisect_right(self._shows_at, now, low, high) - 1
+        return found if found >= low else -1
+
+    def _has_token(self, phone: int, now: float) -> bool:
+        low, high = self._fetches_first[phone], self._fetches_first[phone + 1]
+        found = bisect_right(self._fetches_at, now, low, high) - 1
+        if found < low:
+            return False
+        window = int(self._fetches_at[found] - BLUETRACE.early_start_s)
+        stale = self._habits.stale_tempid and self._system[phone] == System.IOS
+        return now < window + (STALE_S if stale else BLUETRACE.batch_size * BLUETRACE.validity_s)
+
+    def _is_shown(self, phone: int, now: float) -> bool:
+        show = self._show(phone, now)
+        return show >= 0 and self._showing[show]
+
+    def _last_shown(self, phone: int, now: float) -> float:
+        """Return when what ``phone`` lets be read was put on the air, epoch seconds."""
+        show = self._show(phone, now)
+        if not self._showing[show]:
+            show -= 1  # its value stays readable while it pauses
+        return float(self._shows_at[show])
+
+    def _name_of(self, phone: int, now: float) -> int:
+        if not self._habits.rotating_addresses:
+            turn = 0
+        elif self._system[phone] == System.IOS:
+            turn = int((now - self._begin_s) // IOS_ADDRESS_S)
+        else:
+            show = self._show(phone, now)
+            turn = self._turn[show] if show >= 0 else 0
+        return phone << TURN_BITS | turn
+
+
+def names_of(phone: Ints, turn: Ints) -> Ints:
+    """Return by which name each phone is known under its ``turn``-th address."""
+    return np.asarray(phone << TURN_BITS | turn, dtype=np.int64)

@@ -1,0 +1,1 @@
+"""Runs to look at: folders of columns, pages without network, pictures."""

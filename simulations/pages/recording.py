@@ -1,0 +1,209 @@
+"""A run in a folder: positions, contact logs, truth and scores as plain columns, and a manifest."""
+
+import csv
+import json
+import platform
+from collections.abc import Iterable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+
+from simulations.run import Run, log_rows
+from simulations.scores.breakdown import Breakdown
+from simulations.scores.pair_truth import PairTruth
+from simulations.scores.scoring import Scores
+from simulations.scores.truth import Truth
+from tracetogether import __version__
+from tracetogether.errors import StoreError
+from tracetogether.units import Interval
+
+MANIFEST: Final = "manifest.json"
+POSITIONS: Final = "positions.npz"
+LOGS: Final = "contact-logs.csv"
+TRUTH: Final = "truth.csv"
+CONTACTS: Final = "contacts.csv"
+
+
+def prepare_folder(folder: str | Path) -> Path:
+    """Return the folder, made if need be; only an empty one or an earlier run's is taken.
+
+    Raises:
+        StoreError: it holds something else, or can't be made.
+    """
+    path = Path(folder)
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        holds_something = any(path.iterdir())
+    except OSError as error:
+        raise StoreError(f"can't make the folder {path}: {error.strerror or error}") from None
+    if holds_something and not _is_a_run(path / MANIFEST):
+        raise StoreError(
+            f"{path} holds something that is not a recorded run; choose an empty folder, "
+            "nothing was overwritten"
+        )
+    return path
+
+
+def _is_a_run(manifest: Path) -> bool:
+    try:
+        return "digest" in json.loads(manifest.read_text("utf-8"))
+    except (OSError, ValueError, TypeError):
+        return False
+
+
+def save_run(
+    run: Run, truth: Truth | PairTruth, scores: Scores, apart: Breakdown, folder: str | Path
+) -> Path:
+    """Write the run into ``folder`` and return it.
+
+    positions.npz: xy (P, T, 2) m, facing (P, T) rad, posture and carry (P, T) codes, tick_s, app
+    (the people with the app), user_ids (theirs). contact-logs.csv: every row of every phone's log,
+    and whose TempID it was (peer; blank where it does not open). truth.csv: every pair that was
+    ever there together (of a fleet: that was ever within the policy's radius). contacts.csv: every
+    line of every case's contact list beside the truth. manifest.json is written last: a folder with
+    one is complete.
+
+    Raises:
+        StoreError: the folder holds something else, or can't be written.
+    """
+    path = prepare_folder(folder)
+    try:
+        (path / MANIFEST).unlink(missing_ok=True)
+        np.savez_compressed(
+            path / POSITIONS,
+            xy=run.tracks.xy,
+            facing=run.tracks.facing,
+            posture=run.tracks.posture,
+            carry=run.tracks.carry,
+            tick_s=np.array(run.tracks.tick_s),
+            app=run.app,
+            user_ids=np.array([run.user_ids[person] for person in run.app.tolist()]),
+        )
+        _write(path / LOGS, _LOG_COLUMNS, _logs(run))
+        _write(path / TRUTH, ("person", "other", "minutes", "nearest_m"), _truth(truth))
+        _write(path / CONTACTS, _CONTACT_COLUMNS, _contacts(scores))
+        text = json.dumps(manifest(run, scores, apart), indent=2, ensure_ascii=False)
+        (path / MANIFEST).write_text(text + "\n", "utf-8")
+    except OSError as error:
+        raise StoreError(f"can't write into {path}: {error.strerror or error}") from None
+    return path
+
+
+def manifest(run: Run, scores: Scores, apart: Breakdown) -> dict[str, object]:
+    """Return what one needs to know to repeat the run and to tell whether it was repeated."""
+    return {
+        "scenario": run.scenario.name,
+        "title": run.scenario.title,
+        "seed": run.seed,
+        "start": run.start,
+        "duration_s": run.scenario.duration_s,
+        "people": run.tracks.people,
+        "with_app": len(run.app),
+        "digest": run.digest,
+        "scores": scores.to_json() | apart.to_json(),
+        "counts": dict(run.counts),
+        "keys": asdict(run.scenario),
+        "rejections": {reason.value: count for reason, count in run.rejections.items()},
+        "versions": {
+            "tracetogether": __version__,
+            "python": platform.python_version(),
+            "numpy": np.__version__,
+        },
+        "files": [POSITIONS, LOGS, TRUTH, CONTACTS],
+    }
+
+
+_LOG_COLUMNS: Final = (
+    "person",
+    "time",
+    "token",
+    "rssi_dbm",
+    "tx_power_dbm",
+    "peer_model",
+    "observer_model",
+    "as_central",
+    "peer",
+)
+_CONTACT_COLUMNS: Final = (
+    "case",
+    "person",
+    "pseudonym",
+    "minutes_low",
+    "minutes",
+    "minutes_high",
+    "nearest_low_m",
+    "nearest_m",
+    "nearest_high_m",
+    "close_contact",
+    "true_minutes",
+    "true_nearest_m",
+    "true_contact",
+)
+
+
+def _write(path: Path, columns: Iterable[str], rows: Iterable[tuple[object, ...]]) -> None:
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(columns)
+        writer.writerows(rows)
+
+
+def _logs(run: Run) -> Iterable[tuple[object, ...]]:
+    people = {user_id: person for person, user_id in run.user_ids.items()}
+    rows = list(log_rows(run.logs))
+    peers: list[str | None] = [None] * len(rows)
+    if run.issuer is not None and rows:
+        times = np.array([row.time for _, row in rows])
+        peers = run.issuer.open_many([row.peer for _, row in rows], times).user.to_list()
+    for (person, row), peer in zip(rows, peers, strict=True):
+        yield (
+            person,
+            f"{row.time:.6f}",
+            row.peer,
+            row.rssi_dbm,
+            "" if row.tx_power_dbm is None else row.tx_power_dbm,
+            row.peer_model or "",
+            row.observer_model or "",
+            int(row.as_central),
+            people.get(peer or "", ""),
+        )
+
+
+def _truth(truth: Truth | PairTruth) -> Iterable[tuple[object, ...]]:
+    if isinstance(truth, PairTruth):  # of a large crowd, those who were near
+        first, second = truth.pairs_of(0.0, np.arange(truth.tracks.people))
+        columns = (
+            first,
+            second,
+            truth.minutes_of(first, second),
+            truth.nearest_m_of(first, second),
+        )
+        for a, b, near, gap in zip(*(column.tolist() for column in columns), strict=True):
+            yield a, b, f"{near:.4f}", f"{gap:.3f}"
+        return
+    met = np.argwhere(np.triu(np.isfinite(truth.nearest_m), k=1))
+    for one, other in met.tolist():
+        minutes, nearest_m = truth.minutes[one, other], truth.nearest_m[one, other]
+        yield one, other, f"{minutes:.4f}", f"{nearest_m:.3f}"
+
+
+def _contacts(scores: Scores) -> Iterable[tuple[object, ...]]:
+    for case in scores.cases:
+        for line in case.listed:
+            yield (
+                case.person,
+                "" if line.person is None else line.person,
+                line.pseudonym,
+                *(f"{value:.3f}" for value in _three(line.minutes)),
+                *(f"{value:.3f}" for value in _three(line.nearest_m)),
+                int(line.close_contact),
+                f"{line.true_minutes:.4f}",
+                f"{line.true_nearest_m:.3f}",
+                int(line.true_contact),
+            )
+
+
+def _three(value: Interval) -> tuple[float, float, float]:
+    return value.low, value.median, value.high

@@ -1,0 +1,168 @@
+"""A recorded run as one page without network: the crowd replayed, links, logs and scores."""
+
+import csv
+import json
+from collections.abc import Iterator
+from importlib import resources
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from simulations.pages.recording import CONTACTS, LOGS, MANIFEST, POSITIONS, TRUTH
+from simulations.studies.curves import ADOPTION
+from simulations.studies.sweep_tables import POINTS
+from tracetogether.errors import StoreError
+
+_MOST_FRAMES: Final = 720
+_TOKEN_SHOWN: Final = 12
+_MARGIN_M: Final = 0.8
+
+
+def save_page(folder: Path, path: Path, *, sweep: Path | None = None) -> None:
+    """Write the page of the run in ``folder``, with the curve of a ``sweep`` if one is given.
+
+    Raises:
+        StoreError: the folder holds no complete run, the sweep's no finished sweep over adoption,
+            or the page can't be written.
+    """
+    curve = [] if sweep is None else adoption_curve(sweep)
+    try:
+        page = _page(folder, curve)
+    except FileNotFoundError as error:
+        raise StoreError(
+            f"{folder} holds no complete run ({Path(error.filename).name} is missing); make one "
+            f"with: tracetogether simulate run SCENARIO --out {folder}"
+        ) from None
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise StoreError(f"{folder} holds a damaged run: {error}") from None
+    try:
+        path.write_text(page, "utf-8")
+    except OSError as error:
+        raise StoreError(f"can't write the page {path}: {error.strerror or error}") from None
+
+
+def adoption_curve(sweep: Path) -> list[list[float]]:
+    """Return adoption, and low, middle and high of the share of contacts recorded.
+
+    Raises:
+        StoreError: the folder holds no finished sweep over adoption.
+    """
+    file = sweep / f"{POINTS}.csv"
+    try:
+        names = (ADOPTION, "recorded_low", "recorded", "recorded_high")
+        rows = [row for row in _rows(file) if row["recorded"]]
+        return [[float(row[name]) for name in names] for row in rows]
+    except (OSError, ValueError, KeyError) as error:
+        raise StoreError(
+            f"{sweep} holds no finished sweep over adoption ({error}); make one with: "
+            f"tracetogether simulate sweep SCENARIO --vary adoption=0.1:1.0:10 --out {sweep}"
+        ) from None
+
+
+def _page(folder: Path, curve: list[list[float]]) -> str:
+    template = (resources.files("simulations.pages") / "report_page.html").read_text("utf-8")
+    columns = page_columns(folder) | {"adoption": curve}
+    text = json.dumps(columns, separators=(",", ":"), allow_nan=False)
+    # Inside a script element only "</" could end it early.
+    return template.replace("@DATA@", text.replace("</", "<\\/"))
+
+
+def page_columns(folder: Path) -> dict[str, Any]:
+    """Return what the page shows, as it is written into it."""
+    manifest = json.loads((folder / MANIFEST).read_text("utf-8"))
+    with np.load(folder / POSITIONS) as stored:
+        xy, tick_s, app = stored["xy"], float(stored["tick_s"]), stored["app"].tolist()
+    duration_s = float(manifest["duration_s"])
+    stride = max(1, -(-xy.shape[1] // _MOST_FRAMES))
+    scores = manifest["scores"]
+    tokens: dict[str, int] = {}
+    logs: dict[int, list[tuple[float, int, float, int | None]]] = {one: [] for one in app}
+    for row in _rows(folder / LOGS):
+        token = tokens.setdefault(row["token"][:_TOKEN_SHOWN], len(tokens))
+        peer = int(row["peer"]) if row["peer"] else None
+        at_s = round(float(row["time"]) - float(manifest["start"]), 1)
+        logs[int(row["person"])].append((at_s, token, float(row["rssi_dbm"]), peer))
+    for log in logs.values():
+        log.sort(key=lambda one: one[0])
+    contacts = list(_rows(folder / CONTACTS))
+    found, total = scores["found"], scores["found"] + scores["missed"]
+    return {
+        "title": f"{manifest['scenario']}: {manifest['title']}",
+        "facts": (
+            f"Seed {manifest['seed']}; {manifest['people']} people, {manifest['with_app']} with "
+            f"the app; a contact is {scores['minutes']:g} minutes within {scores['within_m']:g} m. "
+            f"Of {total} contacts with the app the authority's lists found {found} and missed "
+            f"{scores['missed']}; {scores['false_contacts']} were listed falsely. "
+            f"Digest {manifest['digest'][:16]}."
+        ),
+        "duration_s": duration_s,
+        "within_m": scores["within_m"],
+        "people": manifest["people"],
+        "app": app,
+        "every_s": stride * tick_s,
+        "xy": _frames(xy[:, ::stride]),
+        "box": _box(xy),
+        "tokens": list(tokens),
+        "logs": logs,
+        "cases": _cases(app, contacts, _true_contacts(folder, scores["minutes"])),
+        "minutes": [
+            [float(row[key]) for key in ("true_minutes", "minutes_low", "minutes", "minutes_high")]
+            for row in contacts
+        ],
+        "by_systems": scores["by_systems"],
+        "by_distance": scores["by_distance"],
+        "battery": scores["battery_percent_per_hour"],
+    }
+
+
+def _rows(file: Path) -> Iterator[dict[str, str]]:
+    with file.open(encoding="utf-8", newline="") as lines:
+        yield from csv.DictReader(lines)
+
+
+def _frames(xy: np.ndarray[Any, np.dtype[np.float32]]) -> list[list[list[int] | None]]:
+    """Return frame -> person -> [x, y] in whole centimetres; None while absent."""
+    whole = np.rint(np.nan_to_num(xy.swapaxes(0, 1)) * 100).astype(int).tolist()
+    there = (~np.isnan(xy[..., 0])).T.tolist()
+    return [
+        [place if here else None for place, here in zip(places, present, strict=True)]
+        for places, present in zip(whole, there, strict=True)
+    ]
+
+
+def _box(xy: np.ndarray[Any, np.dtype[np.float32]]) -> list[float]:
+    low, high = np.nanmin(xy, axis=(0, 1)), np.nanmax(xy, axis=(0, 1))
+    return [float(v) for v in (*(low - _MARGIN_M), *(high + _MARGIN_M))]
+
+
+def _true_contacts(folder: Path, minutes: float) -> set[tuple[int, int]]:
+    found = set()
+    for row in _rows(folder / TRUTH):
+        if float(row["minutes"]) >= minutes:
+            one, other = int(row["person"]), int(row["other"])
+            found |= {(one, other), (other, one)}
+    return found
+
+
+def _cases(
+    app: list[int], contacts: list[dict[str, str]], true: set[tuple[int, int]]
+) -> list[dict[str, Any]]:
+    """Return every index case with whom it found, missed and listed falsely; richest first."""
+    listed: dict[int, set[int]] = {one: set() for one in app}
+    for row in contacts:
+        if int(row["close_contact"]) and row["person"]:
+            listed[int(row["case"])].add(int(row["person"]))
+    cases: list[dict[str, Any]] = []
+    for person in app:
+        met = {other for other in app if (person, other) in true}
+        cases.append(
+            {
+                "person": person,
+                "found": sorted(met & listed[person]),
+                "missed": sorted(met - listed[person]),
+                "false": sorted(listed[person] - met),
+            }
+        )
+    cases.sort(key=lambda one: (-len(one["found"]), -len(one["missed"]), one["person"]))
+    return cases

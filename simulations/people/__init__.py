@@ -1,0 +1,1 @@
+"""People: how they move and stand, where they carry a phone, recorded tracks."""

@@ -1,0 +1,19 @@
+"""From a scenario to everybody's tracks: which kind of motion is whose business."""
+
+from simulations.people.mobility import stay
+from simulations.people.walking import queue, walk
+from simulations.places.tracks import Tracks
+from simulations.places.venue import Room
+from simulations.settings.scenario import Scenario
+from simulations.streams import Streams
+
+
+def move(scenario: Scenario, room: Room, streams: Streams) -> Tracks:
+    """Return where everybody is, at one tick per second."""
+    match scenario.motion.kind:
+        case "queue":
+            return queue(scenario, room, streams)
+        case "flow" | "wander":
+            return walk(scenario, room, streams)
+        case _:
+            return stay(scenario, room, streams)

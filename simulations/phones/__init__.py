@@ -1,0 +1,1 @@
+"""Phones: models, operating systems, owners, routines, TempIDs, battery."""

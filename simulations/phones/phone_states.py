@@ -1,0 +1,202 @@
+"""What owners do to their phones over time: in front, in the background, locked, Bluetooth off.
+
+Changes are few (some tens per hour and phone), drawn for all together, and put on SimPy's
+clock one by one.
+"""
+
+from collections.abc import Callable, Generator, Sequence
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+import simpy
+
+from simulations.settings.keys import PhoneKeys
+from simulations.streams import Streams
+from tracetogether.units import Bools, Floats, Ints
+
+
+class PhoneState(IntEnum):
+    """How the app is doing; the value is its code in columns."""
+
+    FRONT = 0
+    BACKGROUND = 1
+    LOCKED = 2
+    LIT = 3  # locked, but a notification has lit the screen
+    OFF = 4  # Bluetooth is off
+
+
+class StateChange(NamedTuple):
+    """From ``at_s`` (seconds after the start of the run) on, the phone is in ``state``."""
+
+    at_s: float
+    person: int
+    state: PhoneState
+
+
+_BEFORE: Final = 4.0  # mean lengths before the start from which an episode may still last
+
+
+def draw_changes(
+    people: Sequence[int], keys: PhoneKeys, duration_s: float, streams: Streams
+) -> list[StateChange]:
+    """Return all changes in order of time; everybody has one at 0.
+
+    States last exponential times of one mean and are chosen by their shares, so the shares are
+    those of time. Notifications light locked screens; Bluetooth drops come on top of all.
+    """
+    who = np.array(people, dtype=np.int64)
+    spells = _spells(who, keys, duration_s, streams)
+    lit = _episodes(who, 1.0 / keys.lit_every_s, keys.lit_s, duration_s, streams, "lit")
+    per_s = keys.bluetooth_drops_per_hour / 3600.0
+    off = _episodes(who, per_s, keys.bluetooth_off_s, duration_s, streams, "off")
+    edges = _Edges.of([spells, lit, off])
+    edges = edges.take(np.lexsort((~edges.is_spell, edges.at_s, edges.person)))
+    last_spell = np.maximum.accumulate(np.where(edges.is_spell, np.arange(len(edges.person)), 0))
+    owner = edges.state[last_spell]
+    # Everybody's episodes end, be it after the run, so sums over all are sums over each.
+    is_lit = np.cumsum(np.where(edges.state == PhoneState.LIT, edges.step, 0)) > 0
+    is_off = np.cumsum(np.where(edges.state == PhoneState.OFF, edges.step, 0)) > 0
+    state = np.where(is_lit & (owner == PhoneState.LOCKED), PhoneState.LIT, owner)
+    state = np.where(is_off, PhoneState.OFF, state)
+    # Of edges at one moment the last counts, and only those that change anything.
+    same = (edges.person[1:] == edges.person[:-1]) & (edges.at_s[1:] == edges.at_s[:-1])
+    kept = np.flatnonzero(np.append(~same, True) & (edges.at_s < duration_s))
+    person, state = edges.person[kept], state[kept]
+    new = np.append(True, (person[1:] != person[:-1]) | (state[1:] != state[:-1]))[: len(person)]
+    at_s = edges.at_s[kept]
+    order = np.lexsort((person[new], at_s[new]))
+    return [
+        StateChange(at, one, PhoneState(code))
+        for at, one, code in zip(
+            at_s[new][order].tolist(),
+            person[new][order].tolist(),
+            state[new][order].tolist(),
+            strict=True,
+        )
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class _Edges:
+    """Moments at which something begins or ends, in columns.
+
+    Attributes:
+        person, at_s: whose, and seconds after the start of the run.
+        is_spell: whether the owner does something else from then on.
+        state: what begins or ends, codes of PhoneState.
+        step: 1 for a beginning, -1 for an end.
+    """
+
+    person: Ints
+    at_s: Floats
+    is_spell: Bools
+    state: Ints
+    step: Ints
+
+    @classmethod
+    def of(cls, parts: "list[_Edges]") -> "_Edges":
+        return cls(
+            np.concatenate([one.person for one in parts]),
+            np.concatenate([one.at_s for one in parts]),
+            np.concatenate([one.is_spell for one in parts]),
+            np.concatenate([one.state for one in parts]),
+            np.concatenate([one.step for one in parts]),
+        )
+
+    def take(self, rows: Ints) -> "_Edges":
+        return _Edges(
+            self.person[rows],
+            self.at_s[rows],
+            self.is_spell[rows],
+            self.state[rows],
+            self.step[rows],
+        )
+
+
+def _spells(people: Ints, keys: PhoneKeys, duration_s: float, streams: Streams) -> _Edges:
+    """Return when each owner has the app in front, in the background or locked."""
+    shares = np.array([1.0 - keys.background - keys.locked, keys.background, keys.locked])
+    shares = np.maximum(shares, 0.0) / np.maximum(shares, 0.0).sum()
+    codes = np.array([PhoneState.FRONT, PhoneState.BACKGROUND, PhoneState.LOCKED], dtype=np.int64)
+    noise = streams.noise("phones", "states")
+    who, at_s, drawn = people, np.zeros(len(people)), 0
+    persons, times, states = [], [], []
+    while len(who):
+        picked = np.searchsorted(np.cumsum(shares)[:-1], noise.uniform(who, drawn), side="right")
+        persons.append(who)
+        times.append(at_s)
+        states.append(codes[picked])
+        if shares.max() == 1.0:
+            break
+        at_s = at_s - np.log(noise.uniform(who, drawn + 1)) * keys.state_change_s
+        within = at_s < duration_s
+        who, at_s, drawn = who[within], at_s[within], drawn + 2
+    person = np.concatenate([*persons, people[:0]])
+    return _Edges(
+        person,
+        np.concatenate([*times, np.empty(0)]),
+        np.ones(len(person), dtype=np.bool_),
+        np.concatenate([*states, people[:0]]),
+        np.zeros(len(person), dtype=np.int64),
+    )
+
+
+def _episodes(
+    people: Ints, per_s: float, mean_s: float, duration_s: float, streams: Streams, name: str
+) -> _Edges:
+    """Return [begin, end) of episodes that come at random, the first perhaps under way."""
+    noise = streams.noise("phones", name)
+    who, at_s, drawn = people, np.full(len(people), -_BEFORE * mean_s), 0
+    persons, begins, ends = [people[:0]], [np.empty(0)], [np.empty(0)]
+    while len(who) and per_s > 0.0:
+        at_s = at_s - np.log(noise.uniform(who, drawn)) / per_s
+        within = at_s < duration_s
+        who, at_s = who[within], at_s[within]
+        end_s = at_s - np.log(noise.uniform(who, drawn + 1)) * mean_s
+        seen = end_s > 0.0
+        persons.append(who[seen])
+        begins.append(np.maximum(at_s[seen], 0.0))
+        ends.append(end_s[seen])
+        drawn += 2
+    person = np.concatenate(persons)
+    state = PhoneState.OFF if name == "off" else PhoneState.LIT
+    ones = np.ones(len(person), dtype=np.int64)
+    return _Edges(
+        np.concatenate([person, person]),
+        np.concatenate([*begins, *ends]),
+        np.zeros(2 * len(person), dtype=np.bool_),
+        np.full(2 * len(person), state, dtype=np.int64),
+        np.concatenate([ones, -ones]),
+    )
+
+
+def seconds_in_front(changes: Sequence[StateChange], duration_s: float) -> dict[int, float]:
+    """Return person -> time that the app was in front."""
+    since: dict[int, StateChange] = {}
+    total: dict[int, float] = {}
+    for change in changes:
+        before = since.get(change.person)
+        if before is not None and before.state is PhoneState.FRONT:
+            total[change.person] += change.at_s - before.at_s
+        total.setdefault(change.person, 0.0)
+        since[change.person] = change
+    for person, last in since.items():
+        if last.state is PhoneState.FRONT:
+            total[person] += duration_s - last.at_s
+    return total
+
+
+def live_states(
+    env: simpy.Environment,
+    changes: Sequence[StateChange],
+    begin_s: float,
+    tell: Callable[[StateChange], None],
+) -> Generator[simpy.Event, Any, None]:
+    """Be the SimPy process that tells every change when it comes."""
+    for change in changes:
+        wait_s = begin_s + change.at_s - env.now
+        if wait_s > 0:
+            yield env.timeout(wait_s)
+        tell(change)

@@ -1,0 +1,195 @@
+"""The phones in a crowd: models with offsets of their own, and what their systems do in time.
+
+Models are plausible names; what each sends and reports is DRAWN per run from the spread that
+recordings show, never copied from a calibration table, so that no estimator can have been told.
+"""
+
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Final
+
+import numpy as np
+
+from simulations.settings.keys import ChannelKeys, PhoneKeys
+from simulations.streams import Streams
+from tracetogether.parameters import TIMINGS, PhoneTimings
+from tracetogether.units import Floats, Ints
+
+CHANNELS: Final = 3  # advertising channels 37, 38, 39
+CHANNEL_MHZ: Final = np.array([2402.0, 2426.0, 2480.0])
+
+ANDROID_TX_POWER_DBM: Final = 1.0  # TX_POWER_HIGH, as Android advertises it
+
+# 20 phones at TX_POWER_HIGH in an anechoic chamber; 551 models at exposure notification's power.
+_TX_MEAN_AND_SD: Final = {"bluetrace": (-1.6, 5.3), "broadcast": (-24.7, 7.4)}
+_ADVERTISED_DBM: Final = {"bluetrace": ANDROID_TX_POWER_DBM, "broadcast": -15.0}
+_CORRECTION_MEAN_DB, _CORRECTION_SD_DB = 3.6, 4.4  # 551 measured models
+_TX_CORRECTION_CORRELATION = -0.41
+_CHANNEL_BIAS_DB: Final = np.array([0.5, 0.6, -1.1])  # channel 39 is the weak one
+_CHANNEL_SD_DB: Final = 0.8  # antennas are not equally well matched to all three
+
+
+class System(IntEnum):
+    """Operating system; the value is its code in columns."""
+
+    ANDROID = 0
+    IOS = 1
+
+
+@dataclass(frozen=True, slots=True)
+class RadioHabits:
+    """How a phone spaces its advertisements and its listening.
+
+    Attributes:
+        advertise_every_s: between advertisements; each adds up to 10 ms of its own.
+        window_s, interval_s: the receiver is on for ``window_s`` in every ``interval_s``.
+    """
+
+    advertise_every_s: float
+    window_s: float
+    interval_s: float
+
+
+class Habit(IntEnum):
+    """Kinds of RadioHabits; those of a system with the app in front have its code."""
+
+    ANDROID = 0
+    IOS = 1
+    IOS_BACK = 2
+    BROADCAST = 3
+
+
+HABITS: Final = {
+    # ADVERTISE_MODE_LOW_POWER; SCAN_MODE_LOW_POWER as measured, 512 ms in 5120 ms.
+    Habit.ANDROID: RadioHabits(1.0, 0.512, 5.12),
+    # An app in front. Assumed: 152.5 ms is one of Apple's recommended intervals, and scanning in
+    # front is on for most of the time.
+    Habit.IOS: RadioHabits(0.1525, 0.030, 0.040),
+    # Not in front. Assumed: 1022.5 ms is another of Apple's intervals; Apple says that scanning
+    # windows lie further apart, not how far.
+    Habit.IOS_BACK: RadioHabits(1.0225, 0.030, 0.300),
+    # Exposure notification: every 250 ms, and the whole scan is one window.
+    Habit.BROADCAST: RadioHabits(0.250, 4.0, 4.0),
+}
+
+_BROADCAST_TIMINGS: Final = PhoneTimings(
+    # Published: a scan of 4 s every 210 to 300 s; new address and token every 10 to 20 minutes.
+    scan_s=4.0,
+    scan_pause_min_s=206.0,
+    scan_pause_max_s=296.0,
+    advertise_s=900.0,
+    advertise_gap_s=0.05,
+)
+
+_SYSTEM_TIMINGS: Final = {
+    System.ANDROID: TIMINGS,
+    # OpenTrace iOS: scans 10 s in every 60 s, one connection per peer in that time. It
+    # advertises without pause; the machine needs some gap, which is made too short to matter.
+    System.IOS: PhoneTimings(
+        scan_s=10.0,
+        scan_pause_min_s=50.0,
+        scan_pause_max_s=50.0,
+        advertise_s=900.0,
+        advertise_gap_s=0.05,
+        queue_max_s=10.0,
+        blacklist_s=55.0,
+    ),
+}
+
+
+def timings_of(system: System, app: str) -> PhoneTimings:
+    """Return when a phone scans and advertises."""
+    return _BROADCAST_TIMINGS if app == "broadcast" else _SYSTEM_TIMINGS[system]
+
+
+_ANDROID_MODELS: Final = (
+    ("Pixel 3a", 2019),
+    ("Galaxy S7", 2016),
+    ("Galaxy A50", 2019),
+    ("Galaxy S20", 2020),
+    ("Redmi Note 4", 2017),
+    ("Redmi Note 8", 2019),
+    ("P20 Lite", 2018),
+    ("Oppo A5", 2018),
+    ("Nexus 5X", 2015),
+)
+_IOS_MODELS: Final = (
+    ("iPhone SE", 2016),
+    ("iPhone 7", 2016),
+    ("iPhone 8", 2017),
+    ("iPhone XR", 2018),
+    ("iPhone 11", 2019),
+)
+_NEWEST: Final = 2020
+
+
+@dataclass(frozen=True, slots=True)
+class Phones:
+    """n phones in columns.
+
+    Attributes:
+        model: n names of models.
+        system: (n,) codes of System.
+        advertised_dbm: (n,) transmit power that the phone advertises; NaN where it tells none.
+        tx_dbm: (n,) what its model and its own specimen truly send.
+        correction_db: (n,) how much LESS than the truth its model reports.
+        channel_db: (n, 3) antenna offsets on the advertising channels.
+        failure: (n,) chance that a connection to it fails for reasons of its own.
+    """
+
+    model: tuple[str, ...]
+    system: Ints
+    advertised_dbm: Floats
+    tx_dbm: Floats
+    correction_db: Floats
+    channel_db: Floats
+    failure: Floats
+
+    def __len__(self) -> int:
+        return len(self.model)
+
+
+def draw_phones(count: int, keys: PhoneKeys, channel: ChannelKeys, streams: Streams) -> Phones:
+    """Return ``count`` phones: models by chance, offsets by model, and each specimen's own."""
+    models = (*_ANDROID_MODELS[: keys.models_android], *_IOS_MODELS[: keys.models_ios])
+    first_ios = min(keys.models_android, len(_ANDROID_MODELS))
+    tx_of_model, correction_of_model = _model_offsets(
+        [name for name, _ in models], _TX_MEAN_AND_SD[keys.app], streams
+    )
+    chance = streams.generator("phones", "mix")
+    is_ios = chance.random(count) < keys.ios
+    pick = chance.random(count)
+    model = np.where(
+        is_ios,
+        first_ios + (pick * (len(models) - first_ios)).astype(np.int64),
+        (pick * first_ios).astype(np.int64),
+    )
+    own = streams.generator("phones", "specimens")
+    age = _NEWEST - np.array([year for _, year in models])[model]
+    return Phones(
+        model=tuple(models[index][0] for index in model.tolist()),
+        system=np.where(is_ios, System.IOS, System.ANDROID).astype(np.int64),
+        advertised_dbm=np.where(
+            is_ios & (keys.app == "bluetrace"), np.nan, _ADVERTISED_DBM[keys.app]
+        ),
+        tx_dbm=tx_of_model[model] + channel.transmitter_sd_db * own.normal(size=count),
+        correction_db=correction_of_model[model] + channel.receiver_sd_db * own.normal(size=count),
+        channel_db=_CHANNEL_BIAS_DB + _CHANNEL_SD_DB * own.normal(size=(count, CHANNELS)),
+        # Old phones drop more connections: an assumption, 3 % new and 1 % more per year of age.
+        failure=0.03 + 0.01 * age.astype(np.float64),
+    )
+
+
+def _model_offsets(
+    names: list[str], tx_mean_and_sd: tuple[float, float], streams: Streams
+) -> tuple[Floats, Floats]:
+    """Return transmit power (dBm) and receiver correction (dB) of each model, this run's."""
+    normals = np.array(
+        [streams.generator("phones", "model", name).normal(size=2) for name in names]
+    )
+    rho = _TX_CORRECTION_CORRELATION
+    second = rho * normals[:, 0] + np.sqrt(1 - rho**2) * normals[:, 1]
+    return (
+        tx_mean_and_sd[0] + tx_mean_and_sd[1] * normals[:, 0],
+        _CORRECTION_MEAN_DB + _CORRECTION_SD_DB * second,
+    )

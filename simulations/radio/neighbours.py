@@ -1,0 +1,112 @@
+"""Who is near enough to whom: the radio's horizon, and bodies in the way of a link."""
+
+from collections.abc import Sequence
+from typing import Final
+
+import numpy as np
+
+from simulations.people.bodies import BODY_REACH_M, body_units, obstruction_of
+from simulations.places.cells import Cells
+from simulations.places.tracks import Floats32, Tracks
+from tracetogether.units import Bools, Floats, Ints
+
+_LINES_AT_ONCE: Final = 2048
+_ROW_M: Final = 1.0
+_CELL_M: Final = 0.5
+_EDGE_M: Final = 0.01
+
+
+def meeting_places(tracks: Tracks, people: Ints, begin: int, end: int) -> Floats:
+    """Return (n, 2) where people are at tick ``begin``; at ``end`` who is absent then; or NaN."""
+    return _first_known(tracks.xy[people, begin], tracks.xy[people, end])
+
+
+def places_at(tracks: Tracks, begin: Ints, end: Ints) -> Floats:
+    """Return the same for everybody and n pairs of ticks: (n, P, 2)."""
+    by_tick = tracks.xy.transpose(1, 0, 2)
+    return _first_known(by_tick[begin], by_tick[end])
+
+
+def _first_known(first: Floats32, later: Floats32) -> Floats:
+    return np.where(np.isnan(first), later, first).astype(np.float64)
+
+
+def within_reach(one: Sequence[Floats], other: Sequence[Floats], reach_m: float) -> Bools:
+    """Return which of n pairs of places (x and y) lie within ``reach_m``; not where one is NaN."""
+    return np.asarray((one[0] - other[0]) ** 2 + (one[1] - other[1]) ** 2 <= reach_m**2)
+
+
+def frame_of(tracks: Tracks) -> tuple[float, float, float, float]:
+    """Return least x, greatest x, least y and greatest y of all tracks, with a little edge."""
+    by_tick = tracks.xy.transpose(1, 0, 2)
+    xy = by_tick[~np.isnan(by_tick[..., 0])]
+    if not len(xy):
+        return (0.0, 1.0, 0.0, 1.0)
+    (low_x, low_y), (high_x, high_y) = xy.min(axis=0).tolist(), xy.max(axis=0).tolist()
+    return (low_x - _EDGE_M, high_x + _EDGE_M, low_y - _EDGE_M, high_y + _EDGE_M)
+
+
+class Bystanders:
+    """The bodies of a large crowd, tick by tick: which of them stand in the way of links.
+
+    The same to the bit as trying everybody (``bodies.obstruction_db``).
+    """
+
+    def __init__(self, tracks: Tracks) -> None:
+        self._tracks = tracks
+        self._frame = frame_of(tracks)
+        self._ticks = range(0)
+        self._cells = self._sorted(np.empty((0, 2)), np.empty(0, dtype=np.int64))
+
+    def blocked_db(
+        self, phone_a: Floats, phone_b: Floats, a: Ints, b: Ints, tick: Ints, loss_db: float
+    ) -> Floats:
+        """Return the loss of the direct wave by other people's bodies, dB.
+
+        Args:
+            phone_a: (n, 2) one end of the links, m; NaN where there is none.
+            phone_b: (n, 2) the other.
+            a: (n,) the owner of the phone at the one end.
+            b: (n,) at the other.
+            tick: (n,) when.
+            loss_db: loss of one body exactly in the way.
+        """
+        if not len(tick):
+            return np.empty(0)
+        bodies, layer = self._bodies(tick)
+        known = np.flatnonzero(~np.isnan(phone_a[:, 0] + phone_b[:, 0]))
+        units = np.zeros(len(tick))
+        for begin in range(0, len(known), _LINES_AT_ONCE):  # what is worked on stays in the cache
+            rows = known[begin : begin + _LINES_AT_ONCE]
+            from_x, from_y = phone_a[rows].T
+            along_x, along_y = (phone_b[rows] - phone_a[rows]).T
+            length2 = np.maximum(along_x**2 + along_y**2, 1e-6)
+            line, body = bodies.along(phone_a[rows], phone_b[rows], BODY_REACH_M, layer[rows])
+            every = body_units(
+                bodies.x[body] - from_x[line],
+                bodies.y[body] - from_y[line],
+                along_x[line],
+                along_y[line],
+                length2[line],
+            )
+            units[rows] = np.bincount(line, every, minlength=len(rows))
+            # Units are whole numbers, so those of the owners can be taken off again.
+            for owner in (a, b):
+                x, y = self._tracks.xy[owner[rows], tick[rows]].astype(np.float64).T
+                own = body_units(x - from_x, y - from_y, along_x, along_y, length2)
+                units[rows] -= np.where(np.isnan(own), 0.0, own)
+        return obstruction_of(units, loss_db)
+
+    def _bodies(self, tick: Ints) -> tuple[Cells, Ints]:
+        """Return the bodies of all these ticks, and each tick's layer among them."""
+        first, last = int(tick.min()), int(tick.max())
+        if not self._ticks.start <= first <= last < self._ticks.stop:
+            self._ticks = range(first, last + 1)
+            xy = self._tracks.xy[:, first : last + 1].transpose(1, 0, 2)
+            layer, person = np.nonzero(~np.isnan(xy[..., 0]))
+            self._cells = self._sorted(xy[layer, person].astype(np.float64), layer)
+        return self._cells, tick - self._ticks.start
+
+    def _sorted(self, xy: Floats, layer: Ints) -> Cells:
+        layers = len(self._ticks)
+        return Cells(xy, layer, self._frame, row_m=_ROW_M, cell_m=_CELL_M, layers=layers)

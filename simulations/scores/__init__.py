@@ -1,0 +1,1 @@
+"""What the chain found, held against what happened."""

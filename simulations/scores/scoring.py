@@ -1,0 +1,314 @@
+"""What the real chain says of a run, against what really happened.
+
+Every person with the app is taken as the index case in turn: the phone's log is written as an
+upload file, read back, its TempIDs are opened by the issuer, and the authority's own code folds
+it into a contact list. Nothing of the simulation's knowledge enters before the comparison.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Final, Protocol
+
+import numpy as np
+
+from simulations.run import Run
+from simulations.scores.truth import Truth, ground_truth
+from simulations.streams import Streams
+from tracetogether.authority.contacts.lines import Contact, contacts_of, pseudonym
+from tracetogether.authority.intake.opening import open_log
+from tracetogether.bluetrace.tempid import TempIDIssuer
+from tracetogether.bluetrace.upload import parse_upload, write_upload
+from tracetogether.parameters import CloseContactPolicy
+from tracetogether.units import Floats, Interval
+
+_RESAMPLES: Final = 2000
+
+
+class Listed(Protocol):
+    """One line of a contact list: the authority's own ``Contact``, or what a client made of it."""
+
+    @property
+    def pseudonym(self) -> str:
+        """How the person is called."""
+        ...
+
+    @property
+    def minutes(self) -> Interval:
+        """Minutes near."""
+        ...
+
+    @property
+    def nearest_m(self) -> Interval:
+        """Nearest distance."""
+        ...
+
+    @property
+    def close_contact(self) -> bool:
+        """Whether the policy is met."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class ContactScore:
+    """One line of a contact list beside the truth.
+
+    Attributes:
+        person: who it is; None if the line is about nobody of this run.
+        pseudonym, minutes, nearest_m, close_contact: as listed.
+        true_minutes, true_nearest_m: what happened (0 and infinite for nobody of this run).
+        true_contact: whether the two met the policy in truth.
+    """
+
+    person: int | None
+    pseudonym: str
+    minutes: Interval
+    nearest_m: Interval
+    close_contact: bool
+    true_minutes: float
+    true_nearest_m: float
+    true_contact: bool
+
+
+@dataclass(frozen=True, slots=True)
+class CaseScore:
+    """One index case.
+
+    Attributes:
+        person: whose log it was.
+        listed: the contact list beside the truth, in the list's order.
+        missed_people: true contacts with the app who are not listed as close contacts.
+        true_contacts: how many true contacts with the app there were.
+    """
+
+    person: int
+    listed: Sequence[ContactScore]
+    missed_people: tuple[int, ...]
+    true_contacts: int
+
+    @property
+    def found(self) -> int:
+        """True contacts that are listed as close contacts."""
+        return sum(line.close_contact and line.true_contact for line in self.listed)
+
+    @property
+    def missed(self) -> int:
+        """True contacts that are not."""
+        return len(self.missed_people)
+
+    @property
+    def false_contacts(self) -> int:
+        """Listed as close contacts, yet none in truth."""
+        return sum(line.close_contact and not line.true_contact for line in self.listed)
+
+
+@dataclass(frozen=True, slots=True)
+class Scores:
+    """All cases together; a pair counts once for each of its two directions.
+
+    Attributes:
+        policy: what counts as a close contact.
+        cases: one score per index case.
+        tif: traceable interaction fraction with its central 90 %, by resampling cases; None if
+            there was no true contact.
+        precision: share of those listed as close contacts who were; None if none was listed.
+        minutes_mae: mean absolute error of the median minutes of everybody listed; None if nobody.
+        minutes_mae_constant: the same of the best constant, for comparison.
+        coverage: how often the interval of minutes held the true minutes (it should: 0.9).
+    """
+
+    policy: CloseContactPolicy
+    cases: tuple[CaseScore, ...] = field(repr=False)
+    tif: Interval | None
+    precision: float | None
+    minutes_mae: float | None
+    minutes_mae_constant: float | None
+    coverage: float | None
+
+    @property
+    def found(self) -> int:
+        """True contacts that were listed."""
+        return sum(case.found for case in self.cases)
+
+    @property
+    def missed(self) -> int:
+        """True contacts that were not."""
+        return sum(case.missed for case in self.cases)
+
+    @property
+    def false_contacts(self) -> int:
+        """Listed, yet no contacts."""
+        return sum(case.false_contacts for case in self.cases)
+
+    def to_json(self) -> dict[str, object]:
+        """Return the numbers for a machine to read."""
+        tif = self.tif
+        return {
+            "policy": self.policy.name,
+            "within_m": self.policy.within_m,
+            "minutes": self.policy.minutes,
+            "cases": len(self.cases),
+            "found": self.found,
+            "missed": self.missed,
+            "false_contacts": self.false_contacts,
+            "tif": None if tif is None else tif.median,
+            "tif_low": None if tif is None else tif.low,
+            "tif_high": None if tif is None else tif.high,
+            "precision": self.precision,
+            "minutes_mae": self.minutes_mae,
+            "minutes_mae_constant": self.minutes_mae_constant,
+            "coverage": self.coverage,
+        }
+
+
+def trace(
+    run: Run, person: int, policy: CloseContactPolicy, *, issuer: TempIDIssuer | None = None
+) -> tuple[Contact, ...]:
+    """Return the contact list that the authority makes of ``person``'s log.
+
+    Args:
+        run: the run.
+        person: the index case, with the app.
+        policy: what counts as a close contact.
+        issuer: opens TempIDs; by default the run's own.
+
+    Raises:
+        ValueError: the TempIDs came from elsewhere and no issuer was given.
+    """
+    opener = issuer or run.issuer
+    if opener is None:
+        raise ValueError("this run's TempIDs came from an authority elsewhere; give its issuer")
+    body = write_upload(run.logs[person].rows())
+    opened = open_log(
+        parse_upload(body).records,
+        opener,
+        uploader=run.user_ids[person],
+        received_at=run.start + run.scenario.duration_s,
+    )
+    return contacts_of(opened.sightings, policy)
+
+
+def score_case(
+    run: Run, truth: Truth, person: int, contacts: Iterable[Listed], policy: CloseContactPolicy
+) -> CaseScore:
+    """Return ``person``'s contact list beside the truth."""
+    people = {pseudonym(user_id): other for other, user_id in run.user_ids.items()}
+    lines = []
+    for contact in contacts:
+        other = people.get(contact.pseudonym)
+        true_minutes = 0.0 if other is None else float(truth.minutes[person, other])
+        lines.append(
+            ContactScore(
+                person=other,
+                pseudonym=contact.pseudonym,
+                minutes=contact.minutes,
+                nearest_m=contact.nearest_m,
+                close_contact=contact.close_contact,
+                true_minutes=true_minutes,
+                true_nearest_m=np.inf if other is None else float(truth.nearest_m[person, other]),
+                true_contact=other is not None and true_minutes >= policy.minutes,
+            )
+        )
+    app = run.app
+    true_people = app[(truth.minutes[person, app] >= policy.minutes) & (app != person)]
+    found = {line.person for line in lines if line.close_contact}
+    return CaseScore(
+        person=person,
+        listed=tuple(lines),
+        missed_people=tuple(other for other in true_people.tolist() if other not in found),
+        true_contacts=len(true_people),
+    )
+
+
+def score(
+    run: Run,
+    *,
+    policy: CloseContactPolicy | None = None,
+    cases: int | None = None,
+    on_progress: Callable[[int, int], None] | None = None,
+) -> Scores:
+    """Score the whole chain on a run.
+
+    Args:
+        run: the run, with its own issuer.
+        policy: what counts as a close contact; by default the scenario's.
+        cases: how many index cases, chosen by chance; by default everybody with the app.
+        on_progress: told (cases done, cases in all).
+    """
+    rule = policy or run.scenario.policy.policy()
+    truth = ground_truth(run.tracks, rule.within_m)
+    people = run.app
+    if cases is not None and cases < len(people):
+        people = np.sort(Streams(run.seed).generator("cases").choice(people, cases, replace=False))
+    scores = []
+    for done, person in enumerate(people.tolist(), start=1):
+        scores.append(score_case(run, truth, person, trace(run, person, rule), rule))
+        if on_progress is not None:
+            on_progress(done, len(people))
+    return summary(scores, rule, seed=run.seed)
+
+
+def summary(cases: Sequence[CaseScore], policy: CloseContactPolicy, *, seed: int) -> Scores:
+    """Return all cases together, as their lines have it; ``seed`` is that of the resampling."""
+    lines = [line for case in cases for line in case.listed]
+    minutes = [(line.minutes.low, line.minutes.median, line.minutes.high) for line in lines]
+    return summary_of_columns(
+        cases,
+        policy,
+        seed=seed,
+        found=np.array([case.found for case in cases], dtype=np.float64),
+        false=sum(case.false_contacts for case in cases),
+        minutes=np.array(minutes, dtype=np.float64).reshape(-1, 3).T,
+        true_minutes=np.array([line.true_minutes for line in lines], dtype=np.float64),
+    )
+
+
+def summary_of_columns(
+    cases: Sequence[CaseScore],
+    policy: CloseContactPolicy,
+    *,
+    seed: int,
+    found: Floats,
+    false: int,
+    minutes: Floats,
+    true_minutes: Floats,
+) -> Scores:
+    """Return all cases together.
+
+    Args:
+        cases: c of them.
+        policy: what counts as a close contact.
+        seed: of the resampling.
+        found: (c,) true contacts that each lists.
+        false: how many all of them list that are none.
+        minutes: (3, l) minutes of all lines: low, median, high.
+        true_minutes: (l,) what happened.
+    """
+    true = np.array([case.true_contacts for case in cases], dtype=np.float64)
+    low, median, high = minutes
+    some = len(true_minutes) > 0
+    constant = np.abs(np.median(true_minutes) - true_minutes).mean() if some else 0.0
+    return Scores(
+        policy=policy,
+        cases=tuple(cases),
+        tif=fraction(found, true, Streams(seed).generator("scores", "tif")),
+        precision=float(found.sum() / (found.sum() + false)) if found.sum() + false else None,
+        minutes_mae=float(np.abs(median - true_minutes).mean()) if some else None,
+        minutes_mae_constant=float(constant) if some else None,
+        coverage=float(((low <= true_minutes) & (true_minutes <= high)).mean()) if some else None,
+    )
+
+
+def fraction(found: Floats, true: Floats, chance: np.random.Generator) -> Interval | None:
+    """Return found / true over cases with its central 90 %, by resampling whole cases.
+
+    A case's contacts stand or fall together (one pocket, one phone), so contacts are not
+    resampled one by one. None if there is nothing to find.
+    """
+    if not true.sum():
+        return None
+    share = float(found.sum() / true.sum())
+    rows = chance.integers(len(true), size=(_RESAMPLES, len(true)))
+    totals = true[rows].sum(axis=1)
+    shares = found[rows].sum(axis=1)[totals > 0] / totals[totals > 0]
+    low, high = np.quantile(shares, [0.05, 0.95])
+    return Interval(min(float(low), share), share, max(float(high), share))

@@ -1,0 +1,1 @@
+"""Scenarios: the declared keys, and strict TOML read into frozen values."""

@@ -1,0 +1,1 @@
+"""Many runs, and comparisons with what was measured elsewhere."""

@@ -1,0 +1,296 @@
+"""How fast and how large: the whole chain on crowds of one density, beside objects and peers.
+
+Everything is CPU time of this process, so that a busy machine disturbs less; what still differs
+from machine to machine is told beside (``additions_per_s``). The crowd leaves a stadium through a
+passage as wide as it has people, so density and walking times stay the same for any number.
+"""
+
+import sys
+from collections.abc import Callable, Generator, Mapping
+from dataclasses import asdict, dataclass
+from importlib import import_module
+from time import process_time
+from typing import Any, Final
+
+import numpy as np
+import simpy
+
+from simulations.people.crowd import move
+from simulations.run import Run, run
+from simulations.scores.bulk_tracing import list_all, open_all, scores_of
+from simulations.scores.pair_truth import pair_truth
+from simulations.scores.scoring import trace
+from simulations.settings.scenario import Scenario, load_scenario
+from simulations.streams import Streams
+
+PEOPLE_A_METRE: Final = 120.0
+"""Of width; the shipped scenario has 600 on 5 m."""
+
+WITHOUT_JUPEDSIM: Final = (
+    "JuPedSim is not installed, so it is left out; to compare with it: pip install jupedsim"
+)
+
+_FLEET: Final = "fleet, whole chain"
+_HANDSETS: Final = "handsets, chain without scores"
+_ADDITIONS: Final = 1_000_000
+_JUPEDSIM_STEP_S: Final = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """One measurement.
+
+    Attributes:
+        what: of what.
+        people: how many.
+        simulated_s: how long a time was simulated.
+        cpu_s: CPU time.
+        people_s_per_cpu_s: people times simulated time per CPU time.
+        there_s_per_cpu_s: the same of people only while they were there.
+        peak_mb: largest memory of the process so far, in megabytes.
+        counts: work done, by name.
+    """
+
+    what: str
+    people: int
+    simulated_s: float
+    cpu_s: float
+    people_s_per_cpu_s: float
+    there_s_per_cpu_s: float
+    peak_mb: float
+    counts: dict[str, float]
+
+    def to_json(self) -> dict[str, object]:
+        """Return the numbers for a machine to read."""
+        return asdict(self)
+
+
+def crowd_of(people: int, reach_m: float, duration_s: float | None = None) -> Scenario:
+    """Return the stadium's exit for so many people, at the density of the shipped scenario."""
+    settings = {
+        "count": str(people),
+        "width_m": str(max(people / PEOPLE_A_METRE, 1.0)),
+        "reach_m": str(reach_m),
+    }
+    if duration_s is not None:
+        settings["duration_s"] = str(duration_s)
+    return load_scenario("stadium-exit", settings)
+
+
+def additions_per_s() -> float:
+    """Return how many numbers a plain loop adds in a CPU second: how fast this machine is."""
+    began = process_time()
+    total = 0
+    for number in range(_ADDITIONS):
+        total += number
+    return _ADDITIONS / (process_time() - began)
+
+
+def time_fleet(people: int, reach_m: float, *, seed: int = 1) -> Timing:
+    """Time the whole chain in columns: people, radio, TempIDs, logs, opening, lists, scores."""
+    scenario = crowd_of(people, reach_m)
+    began = process_time()
+    played = run(scenario, seed=seed, fidelity="fleet")
+    ran = process_time()
+    policy = scenario.policy.policy()
+    opened = open_all(played)
+    listing = list_all(opened, policy)
+    listed = process_time()
+    scores_of(played, pair_truth(played.tracks, policy.within_m), listing, policy)
+    ended = process_time()
+    stages = {
+        "run_cpu_s": ran - began,
+        "trace_cpu_s": listed - ran,
+        "score_cpu_s": ended - listed,
+        "lines_listed": len(listing.case),
+    }
+    return _timing(_FLEET, played, ended - began, stages)
+
+
+def time_handsets(people: int, reach_m: float, *, seed: int = 1) -> Timing:
+    """Time the same crowd with an object per phone, and every case traced one after the other.
+
+    Scores are left out: their truth holds people by people numbers.
+    """
+    scenario = crowd_of(people, reach_m)
+    began = process_time()
+    played = run(scenario, seed=seed, fidelity="handset")
+    ran = process_time()
+    policy = scenario.policy.policy()
+    listed = sum(len(trace(played, person, policy)) for person in played.app.tolist())
+    ended = process_time()
+    stages = {"run_cpu_s": ran - began, "trace_cpu_s": ended - ran, "lines_listed": listed}
+    return _timing(_HANDSETS, played, ended - began, stages)
+
+
+def time_movement(people: int, reach_m: float, *, seed: int = 1) -> Timing:
+    """Time the people's movement alone."""
+    scenario = crowd_of(people, reach_m)
+    began = process_time()
+    tracks = move(scenario, scenario.venue.room(), Streams(seed))
+    there_s = float(tracks.present().sum()) * tracks.tick_s
+    return _row("movement alone", people, scenario.duration_s, process_time() - began, there_s, {})
+
+
+def time_jupedsim(people: int, simulated_s: float = 2.0) -> Timing | None:
+    """Time JuPedSim stepping so many people who walk at once; None where it is not installed."""
+    try:
+        jupedsim: Any = import_module("jupedsim")
+    except ImportError:
+        return None
+    side = float(np.sqrt(people / 0.5))  # half a person per square metre
+    corners = [(0.0, 0.0), (2 * side, 0.0), (2 * side, side), (0.0, side)]
+    simulation = jupedsim.Simulation(
+        model=jupedsim.CollisionFreeSpeedModel(), geometry=corners, dt=_JUPEDSIM_STEP_S
+    )
+    end = [(2 * side - 1, 0.1), (2 * side - 0.1, 0.1), (2 * side - 0.1, side - 0.1)]
+    stage = simulation.add_exit_stage([*end, (2 * side - 1, side - 0.1)])
+    journey = simulation.add_journey(jupedsim.JourneyDescription([stage]))
+    across = int(np.ceil(np.sqrt(people)))
+    for person in range(people):
+        row, column = divmod(person, across)
+        place = ((column + 0.5) * side / across, (row + 0.5) * side / across)
+        simulation.add_agent(
+            jupedsim.CollisionFreeSpeedModelAgentParameters(
+                position=place, journey_id=journey, stage_id=stage, desired_speed=1.34
+            )
+        )
+    began = process_time()
+    simulation.iterate(round(simulated_s / _JUPEDSIM_STEP_S))
+    cpu_s = process_time() - began
+    there_s = people * simulated_s
+    version = {"steps_per_s": 1 / _JUPEDSIM_STEP_S}
+    return _row(
+        f"JuPedSim {jupedsim.__version__}, movement alone",
+        people,
+        simulated_s,
+        cpu_s,
+        there_s,
+        version,
+    )
+
+
+def time_processes(people: int, simulated_s: float = 60.0) -> Timing:
+    """Time a SimPy process per phone that wakes for its advertisements and scans: no radio."""
+    env = simpy.Environment()
+    woken = 0
+
+    def advertise(phase: float) -> Generator[simpy.Event, Any, None]:
+        nonlocal woken
+        yield env.timeout(phase)
+        while True:
+            woken += 1
+            yield env.timeout(1.0)
+
+    def scan(phase: float) -> Generator[simpy.Event, Any, None]:
+        nonlocal woken
+        yield env.timeout(phase * 47.0)
+        while True:
+            woken += 1
+            yield env.timeout(47.0)
+
+    for phase in np.random.default_rng(1).random(people).tolist():
+        env.process(advertise(phase))
+        env.process(scan(phase))
+    began = process_time()
+    env.run(until=simulated_s)
+    cpu_s = process_time() - began
+    counts = {"events": woken}
+    return _row(
+        "SimPy process per phone, clock alone",
+        people,
+        simulated_s,
+        cpu_s,
+        people * simulated_s,
+        counts,
+    )
+
+
+def bench(
+    people: int = 10_000,
+    *,
+    reach_m: float = 10.0,
+    scaling: tuple[int, ...] = (1_000, 100_000),
+    handsets: int = 1_000,
+    on_done: Callable[[Timing], None] | None = None,
+    on_absent: Callable[[str], None] | None = None,
+) -> list[Timing]:
+    """Measure one after the other in this process.
+
+    Args:
+        people: size of the crowd that everything is measured at.
+        reach_m: how far the radio goes.
+        scaling: other sizes for the fleet.
+        handsets: size of the crowd of objects; 0 for none.
+        on_done: told every measurement.
+        on_absent: told how to get what to compare with, if it is not installed.
+    """
+    measured: list[Timing] = []
+
+    def keep(timing: Timing | None) -> None:
+        if timing is not None:
+            measured.append(timing)
+            if on_done is not None:
+                on_done(timing)
+
+    time_fleet(200, reach_m)  # what is imported and drawn once is not what is measured
+    for size in sorted({*(size for size in scaling if size < people), people}):
+        keep(time_fleet(size, reach_m))
+    keep(time_movement(people, reach_m))
+    pedestrians = time_jupedsim(people)
+    keep(pedestrians)
+    if pedestrians is None and on_absent is not None:
+        on_absent(WITHOUT_JUPEDSIM)
+    keep(time_processes(people))
+    if handsets:
+        keep(time_handsets(handsets, reach_m))
+    for size in sorted(size for size in scaling if size > people):
+        keep(time_fleet(size, reach_m))
+    return measured
+
+
+def times_as_fast(measured: list[Timing]) -> dict[int, float]:
+    """Return how many times as fast as objects columns are, by size of crowd with both."""
+    handsets = {one.people: one for one in measured if one.what == _HANDSETS}
+    return {
+        one.people: one.people_s_per_cpu_s / handsets[one.people].people_s_per_cpu_s
+        for one in measured
+        if one.what == _FLEET and one.people in handsets
+    }
+
+
+def _timing(what: str, played: Run, cpu_s: float, more: dict[str, float]) -> Timing:
+    there_s = float(played.tracks.present().sum()) * played.tracks.tick_s
+    counts = {name: float(count) for name, count in played.counts.items()}
+    duration_s = played.scenario.duration_s
+    return _row(what, played.tracks.people, duration_s, cpu_s, there_s, counts | more)
+
+
+def _row(
+    what: str,
+    people: int,
+    simulated_s: float,
+    cpu_s: float,
+    there_s: float,
+    counts: Mapping[str, float],
+) -> Timing:
+    return Timing(
+        what=what,
+        people=people,
+        simulated_s=simulated_s,
+        cpu_s=cpu_s,
+        people_s_per_cpu_s=people * simulated_s / cpu_s,
+        there_s_per_cpu_s=there_s / cpu_s,
+        peak_mb=peak_mb(),
+        counts=dict(counts),
+    )
+
+
+def peak_mb() -> float:
+    """Return the largest memory that this process has had, megabytes; 0 where nobody counts."""
+    try:
+        resource: Any = import_module("resource")  # not on Windows
+    except ImportError:
+        return 0.0
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return float(peak) / (2**20 if sys.platform == "darwin" else 2**10)

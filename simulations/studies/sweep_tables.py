@@ -1,0 +1,89 @@
+"""A sweep's rows and points as tables: CSV always, Parquet where pyarrow is installed."""
+
+import csv
+from collections.abc import Mapping, Sequence
+from importlib import import_module
+from pathlib import Path
+from typing import Any, Final
+
+from simulations.studies.sweep import Point, Row
+from tracetogether.errors import StoreError
+from tracetogether.units import Interval
+
+ROWS: Final = "rows"
+POINTS: Final = "points"
+
+Table = dict[str, list[Any]]
+
+
+def flat_rows(rows: Sequence[Row]) -> Table:
+    """Return one column per setting and number, one line per run; None where a run has none."""
+    lines = []
+    for row in rows:
+        line = {name: value for name, value in row.items() if not isinstance(value, dict)}
+        line |= row["settings"]
+        scores = row.get("scores", {})
+        line |= {name: one for name, one in scores.items() if not isinstance(one, dict | list)}
+        battery = scores.get("battery_percent_per_hour", {})
+        line |= {f"battery_percent_per_hour_{system}": one for system, one in battery.items()}
+        for kind in ("by_systems", "by_distance", "by_carry"):
+            for share in scores.get(kind, ()):
+                name = f"{kind}_{share['name']}".replace(" ", "_")
+                line |= {f"{name}_windows": share["windows"], f"{name}_recorded": share["recorded"]}
+        lines.append(line)
+    return _columns(lines)
+
+
+def flat_points(points: Sequence[Point]) -> Table:
+    """Return one line per setting: runs, and each share with its interval."""
+    lines = []
+    for point in points:
+        line: dict[str, Any] = dict(point.settings) | {"runs": point.runs, "failed": point.failed}
+        for name in ("found", "recorded", "tif", "with_app", "kept"):
+            share: Interval | None = getattr(point, name)
+            line |= {
+                name: None if share is None else share.median,
+                f"{name}_low": None if share is None else share.low,
+                f"{name}_high": None if share is None else share.high,
+            }
+        lines.append(line)
+    return _columns(lines)
+
+
+def _columns(lines: Sequence[Mapping[str, Any]]) -> Table:
+    names = list(dict.fromkeys(name for line in lines for name in line))
+    return {name: [line.get(name) for line in lines] for name in names}
+
+
+def save_tables(rows: Sequence[Row], points: Sequence[Point], folder: Path) -> list[Path]:
+    """Write rows.csv and points.csv, and the same as Parquet where pyarrow is installed.
+
+    Returns:
+        The files.
+
+    Raises:
+        StoreError: they can't be written.
+    """
+    made = []
+    try:
+        for name, table in ((ROWS, flat_rows(rows)), (POINTS, flat_points(points))):
+            target = folder / f"{name}.csv"
+            with target.open("w", encoding="utf-8", newline="") as file:
+                writer = csv.writer(file, lineterminator="\n")
+                writer.writerow(table)
+                writer.writerows(zip(*table.values(), strict=True))
+            made.append(target)
+            if (parquet := _parquet(table, folder / f"{name}.parquet")) is not None:
+                made.append(parquet)
+    except OSError as error:
+        raise StoreError(f"can't write into {folder}: {error.strerror or error}") from None
+    return made
+
+
+def _parquet(table: Table, target: Path) -> Path | None:
+    try:
+        arrow, parquet = import_module("pyarrow"), import_module("pyarrow.parquet")
+    except ImportError:
+        return None
+    parquet.write_table(arrow.table(table), target)
+    return target

@@ -1,0 +1,269 @@
+"""Published field trials played as scenarios: what they found beside what the chain finds.
+
+Settings are those of the trials, or assumed and named, and fixed before the run; a result outside
+the published range is reported as such and nothing is tuned to it.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from types import MappingProxyType
+from typing import Final
+
+import numpy as np
+
+from simulations.phones.phones import System, draw_phones, timings_of
+from simulations.places.venue import Posture
+from simulations.run import Run, run
+from simulations.scores.breakdown import near_windows, recorded_windows
+from simulations.scores.scoring import fraction
+from simulations.scores.truth import ground_truth
+from simulations.settings.scenario import load_scenario
+from simulations.streams import Streams
+from tracetogether.proximity.attenuation import CWA, IMMUNI, BucketRule
+from tracetogether.units import SECONDS_PER_MINUTE, Bools, Floats, Interval, Ints
+
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class TrialRow:
+    """One published figure.
+
+    Attributes:
+        statistic: its name.
+        simulated: share with its central 90 %, by resampling observers; None without any pair.
+        published: the figure, or the middle of the published range.
+        low, high: what counts as agreement.
+        source: who published it.
+    """
+
+    statistic: str
+    simulated: Interval | None
+    published: float
+    low: float
+    high: float
+    source: str
+
+    @property
+    def ok(self) -> bool:
+        """Return whether the simulated share lies in the range."""
+        return self.simulated is not None and self.low <= self.simulated.median <= self.high
+
+    def to_json(self) -> dict[str, object]:
+        """Return the row for a machine to read."""
+        share = self.simulated
+        return {
+            "statistic": self.statistic,
+            "simulated": None if share is None else share.median,
+            "simulated_low": None if share is None else share.low,
+            "simulated_high": None if share is None else share.high,
+            "published": self.published,
+            "low": self.low,
+            "high": self.high,
+            "ok": self.ok,
+            "source": self.source,
+        }
+
+
+class _Tally:
+    """Hits and chances of observers, run after run."""
+
+    def __init__(self) -> None:
+        self._hits: list[Floats] = []
+        self._all: list[Floats] = []
+
+    def add(self, hit: Bools, counted: Bools) -> None:
+        """Add (..., observers, peers) tables: what counts, and what of it was a hit."""
+        axes = tuple(one for one in range(counted.ndim) if one != counted.ndim - 2)
+        self._hits.append((hit & counted).sum(axis=axes).astype(np.float64))
+        self._all.append(counted.sum(axis=axes).astype(np.float64))
+
+    def share(self) -> Interval | None:
+        """Return the share with its central 90 %."""
+        chance = Streams(0).generator("trials")
+        return fraction(np.concatenate(self._hits), np.concatenate(self._all), chance)
+
+
+def _play(name: str, settings: Mapping[str, str], seed: int) -> Run:
+    return run(load_scenario(name, settings), seed=seed)
+
+
+_LOCKED: Final = "COVIDSafe and others 2020: 7 % at worst, 25-40 % later"
+
+
+def office(seeds: Sequence[int], on_progress: Progress) -> list[TrialRow]:
+    """Play an hour of an office with all phones locked: iPhones alone, Androids alone, both."""
+    kinds = {"ios_alone": "1.0", "android_alone": "0.0", "ios_beside_androids": "0.8"}
+    tallies = {kind: _Tally() for kind in kinds}
+    for done, (kind, ios, seed) in enumerate(
+        ((kind, ios, seed) for kind, ios in kinds.items() for seed in seeds), start=1
+    ):
+        settings = {"phones.ios": ios, "locked": "1", "background": "0", "duration_s": "3600"}
+        played = _play("office-day", settings, seed)
+        system = played.phones.system[played.app]
+        kin = system == (System.ANDROID if kind == "android_alone" else System.IOS)
+        near = near_windows(played, played.scenario.policy.within_m)
+        tallies[kind].add(recorded_windows(played), near & kin[:, None] & kin[None, :])
+        on_progress(done, len(kinds) * len(seeds))
+    alone, android, beside = (tally.share() for tally in tallies.values())
+    least = 1.0 if alone is None else alone.high
+    return [
+        TrialRow("office_locked_iphone_pairs", alone, 0.25, 0.07, 0.40, _LOCKED),
+        TrialRow("office_android_pairs", android, 0.75, 0.75, 1.0, "NHSX prototype 2020: 75 %"),
+        TrialRow(
+            "office_locked_iphone_pairs_beside_androids",
+            beside,
+            least,
+            least,
+            1.0,
+            "an Android nearby helps: more than iPhones alone",
+        ),
+    ]
+
+
+_WARD: Final = "Huang and others 2020, TraceTogether v1.6"
+
+
+def ward(seeds: Sequence[int], on_progress: Progress) -> list[TrialRow]:
+    """Play the ward: what share of staff's contacts, app or not, staff's phones recorded.
+
+    What was recorded in the first quarter of an hour is left out. Simulated phones fetch their
+    TempIDs as the run begins, so iPhones that keep the first of a batch are believed then; of the
+    12 hours that a batch serves, that is one quarter of an hour in 48.
+    """
+    tallies = {"overall": _Tally(), "android": _Tally(), "iphone": _Tally()}
+    for done, seed in enumerate(seeds, start=1):
+        played = _play("hospital-ward", {}, seed)
+        policy = played.scenario.policy
+        app = played.app
+        contact = ground_truth(played.tracks, policy.within_m).minutes[app] >= policy.minutes
+        patient = (played.tracks.posture == Posture.SEATED).mean(axis=1) > 0.5
+        contact &= patient[None, :] & ~patient[app][:, None]
+        recorded = np.zeros_like(contact)
+        recorded[:, app] = recorded_windows(played)[1:].any(axis=0)
+        system = played.phones.system[app]
+        tallies["overall"].add(recorded, contact)
+        for name, kind in (("android", System.ANDROID), ("iphone", System.IOS)):
+            tallies[name].add(recorded, contact & (system == kind)[:, None])
+        on_progress(done, len(seeds))
+    published = {"overall": 0.065, "android": 0.097, "iphone": 0.027}
+    # The trial gives no interval; agreement is taken as within a factor of two.
+    return [
+        TrialRow(
+            f"ward_{name}",
+            tally.share(),
+            published[name],
+            published[name] / 2,
+            published[name] * 2,
+            _WARD,
+        )
+        for name, tally in tallies.items()
+    ]
+
+
+_TRAM: Final = "Leith and Farrell 2020, a tram in Dublin"
+_SWISS_JUNE: Final = BucketRule(
+    "bucket-swisscovid-june",
+    (50.0, 55.0),
+    (1.0, 0.5, 0.0),
+    "SwissCovid at the time of the trial, June 2020",
+)
+_RULES: Final = {"swiss": _SWISS_JUNE, "german": CWA, "italian": IMMUNI}
+# SwissCovid's configuration server has 50 dB below and 60 above in one published version and 53 and
+# 60 in another (July 2020); that the app asked for 55 above was seen on 5 June.
+# The trial's handsets were of one maker, sat 0.5 to 5.2 m apart and kept their places for a quarter
+# of an hour at a time (its published data: 15 minutes recorded of the median pair, 18 of the most).
+_LEG: Final = {
+    "ios": "0",
+    "models_android": "1",
+    "duration_s": "1260",
+    "aboard_at_start": "1",
+    "stay_median_s": "36000",
+    "moves_per_hour": "0",
+}
+_BEFORE_S: Final = 300.0  # phones begin within one scan's period; the leg proper is after it
+_FURTHEST_M: Final = 5.2
+_RULES_MINUTES: Final = 15.0
+
+
+def tram(seeds: Sequence[int], on_progress: Progress) -> list[TrialRow]:
+    """Play a leg in the tram: whom three countries' rules would have notified."""
+    hits = {(name, near): _Tally() for name in _RULES for near in (True, False)}
+    for done, seed in enumerate(seeds, start=1):
+        played = _play("tram", _LEG, seed)
+        attenuation, observer, peer = _attenuations(played)
+        middle = np.nanmedian(played.tracks.xy, axis=1)
+        apart_m = np.linalg.norm(middle[:, None] - middle[None], axis=2)
+        np.fill_diagonal(apart_m, np.inf)
+        contact = apart_m <= played.scenario.policy.within_m
+        others = ~contact & (apart_m <= _FURTHEST_M)
+        for name, rule in _RULES.items():
+            minutes = _minutes(rule, attenuation, observer, peer, len(contact))
+            notified = minutes >= _RULES_MINUTES
+            hits[name, True].add(notified, contact)
+            hits[name, False].add(notified, others)
+        on_progress(done, len(seeds))
+    published = {
+        "swiss": (0.0, 0.0, 0.05),
+        "german": (0.0, 0.0, 0.05),
+        "italian": (0.5, 0.35, 0.65),
+    }
+    return [
+        TrialRow(
+            f"tram_{name}_rule_{'contacts' if near else 'others'}_notified",
+            tally.share(),
+            *published[name],
+            _TRAM,
+        )
+        for (name, near), tally in hits.items()
+    ]
+
+
+def _attenuations(played: Run) -> tuple[Floats, Ints, Ints]:
+    """Return attenuation (dB) of every reception in the leg with who heard and who sent it.
+
+    The models' offsets are known, as from the platforms' calibration table; specimens' are not.
+    """
+    scenario = played.scenario
+    exact = replace(scenario.channel, receiver_sd_db=0.0, transmitter_sd_db=0.0)
+    models = draw_phones(scenario.people.count, scenario.phones, exact, Streams(played.seed))
+    people = {user_id: person for person, user_id in played.user_ids.items()}
+    rows = [(person, row) for person, log in played.logs.items() for row in log.rows()]
+    if played.issuer is None or not rows:
+        return np.empty(0), np.empty(0, np.int64), np.empty(0, np.int64)
+    opened = played.issuer.open_many(
+        [row.peer for _, row in rows], np.array([row.time for _, row in rows])
+    )
+    observer = np.array([person for person, _ in rows])
+    peer = np.array([people.get(user or "", -1) for user in opened.user.to_list()])
+    rssi = np.array([row.rssi_dbm for _, row in rows])
+    at_s = np.array([row.time for _, row in rows]) - played.start
+    known = (peer >= 0) & (at_s >= _BEFORE_S)
+    observer, peer, rssi = observer[known], peer[known], rssi[known]
+    return models.tx_dbm[peer] - (rssi + models.correction_db[observer]), observer, peer
+
+
+def _minutes(
+    rule: BucketRule, attenuation: Floats, observer: Ints, peer: Ints, people: int
+) -> Floats:
+    """Return (people, people) weighted minutes: each scan stands for the time to the next."""
+    timings = timings_of(System.ANDROID, "broadcast")
+    pause_s = (timings.scan_pause_min_s + timings.scan_pause_max_s) / 2
+    minutes = np.zeros((people, people))
+    credit = rule.weight(attenuation) * (timings.scan_s + pause_s) / SECONDS_PER_MINUTE
+    np.add.at(minutes, (observer, peer), credit)
+    return minutes
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """How to play one trial, and with how many seeds."""
+
+    play: Callable[[Sequence[int], Progress], list[TrialRow]]
+    seeds: int
+
+
+TRIALS: Final[Mapping[str, Trial]] = MappingProxyType(
+    {"office": Trial(office, 3), "ward": Trial(ward, 30), "tram": Trial(tram, 5)}
+)
+"""Name -> trial."""
