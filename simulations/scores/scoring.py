@@ -22,6 +22,7 @@ from tracetogether.parameters import CloseContactPolicy
 from tracetogether.units import Floats, Interval
 
 _RESAMPLES: Final = 2000
+_DRAWN_AT_ONCE: Final = 4_000_000  # bounds the memory of a large crowd's intervals
 
 
 class Listed(Protocol):
@@ -307,8 +308,11 @@ def fraction(found: Floats, true: Floats, chance: np.random.Generator) -> Interv
     if not true.sum():
         return None
     share = float(found.sum() / true.sum())
-    rows = chance.integers(len(true), size=(_RESAMPLES, len(true)))
-    totals = true[rows].sum(axis=1)
-    shares = found[rows].sum(axis=1)[totals > 0] / totals[totals > 0]
-    low, high = np.quantile(shares, [0.05, 0.95])
+    at_once = max(1, _DRAWN_AT_ONCE // len(true))
+    shares = []
+    for first in range(0, _RESAMPLES, at_once):
+        rows = chance.integers(len(true), size=(min(at_once, _RESAMPLES - first), len(true)))
+        totals = true[rows].sum(axis=1)
+        shares.append(found[rows].sum(axis=1)[totals > 0] / totals[totals > 0])
+    low, high = np.quantile(np.concatenate(shares), [0.05, 0.95])
     return Interval(min(float(low), share), share, max(float(high), share))

@@ -1,3 +1,4 @@
+import tracemalloc
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -104,6 +105,18 @@ def test_interval_of_a_fraction() -> None:
     assert share.median == 0.5
     assert share.high - share.low == pytest.approx(2 * 1.645 * 0.5 / np.sqrt(400), rel=0.1)
     assert fraction(found, np.zeros(400), chance) is None
+
+
+def test_a_large_crowds_interval_takes_no_more_memory() -> None:
+    true, chance = np.full(20_000, 2.0), np.random.default_rng(1)
+    tracemalloc.start()
+    try:
+        share = fraction(true / 2, true, chance)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert share == Interval(0.5, 0.5, 0.5)
+    assert peak < 100e6  # all at once it was 640 MB
 
 
 def test_the_real_chain_traces_people_who_were_there(short_run: Run) -> None:
