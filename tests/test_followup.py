@@ -8,7 +8,13 @@ from tests.authority_world import DAY, NOON, World
 from tests.conftest import counted_entropy
 from tracetogether.authority.access.operators import CONSOLE, Caller, Role
 from tracetogether.authority.cases.casework import Case, CaseQuery, CaseState
-from tracetogether.authority.cases.followed import ContactQuery, ContactState, Outcome, Priority
+from tracetogether.authority.cases.followed import (
+    ContactQuery,
+    ContactState,
+    Outcome,
+    Priority,
+    opened_person,
+)
 from tracetogether.errors import ConflictError, NotFoundError
 from tracetogether.parameters import FOLLOW_UP
 from tracetogether.units import SECONDS_PER_DAY
@@ -91,6 +97,19 @@ def test_logs_of_before_the_follow_up_are_taken_over_once(desk: Desk) -> None:
     assert desk.store.desk.contacts_of([shut.case_id]) == []
     newest = list(desk.authority.audit.entries())[-1]
     assert (newest.act, newest.time, newest.subject) == ("contacts.found", later(9), old.case_id)
+    assert desk.authority.follow_up.take_over(later(9)) == (0, 0)
+
+
+def test_a_log_that_is_taken_over_tells_of_cases_whose_phones_heard_nobody(desk: Desk) -> None:
+    heard = desk.authority.casework.open_case(desk.user(), NOON)
+    hearing = desk.authority.casework.open_case(desk.user(), NOON - 60)  # looked at after it
+    desk.take(heard, [], NOON)
+    log = desk.heard(heard.user_id, NOON - 4 * 3600, 90, rssi_dbm=-45)
+    desk.take(hearing, log, NOON + 60)
+    assert desk.authority.follow_up.take_over(later(9)) == (2, 2)
+    (new,) = desk.store.desk.contacts_of([heard.case_id])
+    assert opened_person(new, desk.authority.follow_up.keys) == hearing.user_id
+    assert new.found_at == NOON + 60
     assert desk.authority.follow_up.take_over(later(9)) == (0, 0)
 
 

@@ -3,6 +3,7 @@
 import json
 import os
 from base64 import b32encode
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
@@ -31,13 +32,14 @@ from tracetogether.crypto import IV_BYTES
 from tracetogether.errors import ConflictError, KeyRingError, NotFoundError, SealError
 from tracetogether.keyring import KeyRing
 from tracetogether.parameters import FOLLOW_UP, SINGAPORE_POLICY, FollowUpParameters
-from tracetogether.units import Entropy, utc_day
+from tracetogether.units import SECONDS_PER_DAY, Entropy, utc_day
 
 MAX_NAME_CHARACTERS: Final = 200
 _PARTICULARS: Final = "particulars"
 _ENDED: Final = frozenset(
     {ContactState.LOST, ContactState.COMPLETED, ContactState.BECAME_CASE, ContactState.MERGED}
 )
+_SHUT: Final = frozenset({CaseState.CLOSED, CaseState.MERGED})
 
 
 def _nobody_listens(_done: int, _total: int) -> None:
@@ -108,8 +110,8 @@ class FollowUp:
         """Put the contacts on the lists whom a log names and nobody follows up.
 
         There are such where a log came in before there was a follow-up, or was taken in while
-        its list could not be written. Cases with contacts under follow-up stay as they are, and so
-        do closed ones.
+        its list could not be written. Cases with contacts under follow-up stay as they are, but
+        where a log that is taken over tells of them; closed ones stay as they are.
 
         Args:
             now: epoch seconds.
@@ -118,17 +120,33 @@ class FollowUp:
         Returns:
             How many cases were taken over, and how many contacts.
         """
-        cases, contacts = 0, 0
+        taken: list[tuple[Case, float]] = []
+        found: Counter[str] = Counter()
         everybody = self.casework.cases()
         for done, case in enumerate(everybody):
             told(done, len(everybody))
-            came = [time for _, time in self.tracing.logs.uploads.upload_ids(case.case_id)]
-            if not came or case.state in {CaseState.CLOSED, CaseState.MERGED}:
+            came = self._came(case)
+            if not came or case.state in _SHUT or self.follow.contacts_of([case.case_id]):
                 continue
-            if not self.follow.contacts_of([case.case_id]):
-                new = self.refresh(case, now, came_at=max(came))
-                cases, contacts = cases + bool(new), contacts + new
-        return cases, contacts
+            taken.append((case, max(came)))
+            found[case.case_id] += self.refresh(case, now, came_at=max(came))
+        # As when a log comes in: it may tell of those whose own phones did not hear the person.
+        concerned: dict[str, tuple[Case, float]] = {}
+        for case, came_at in taken:
+            for other in self.tracing.concerned(case):
+                _, before = concerned.get(other.case_id, (other, came_at))
+                concerned[other.case_id] = other, max(came_at, before)
+        for other, came_at in concerned.values():
+            if other.state not in _SHUT:
+                there = self.follow.contacts_of([other.case_id])
+                days = [float(one.day * SECONDS_PER_DAY) for one in there]
+                newest = max([came_at, *self._came(other), *days])  # nothing goes earlier for it
+                found[other.case_id] += self.refresh(other, now, came_at=newest)
+        return sum(count > 0 for count in found.values()), found.total()
+
+    def _came(self, case: Case) -> list[float]:
+        """Return when the case's logs came in."""
+        return [time for _, time in self.tracing.logs.uploads.upload_ids(case.case_id)]
 
     def _taken_over(
         self, contact: Contact, case: Case, known: KeptContact | None, now: float
