@@ -48,6 +48,16 @@ def test_what_the_graph_shows_and_that_it_is_written_down() -> None:
         assert pseudonym(chain.c) in known[0]
         assert pseudonym(chain.d) not in known[0]
         assert visitor.body.count('class="edge high"') == 2  # the line, and its explanation
+        table = visitor.body.partition("The cases as a table")[2]
+        rows = re.findall(r"cases/(\w+)\".*?<td class=\"right\">(\d+)</td>", table)
+        lists = {
+            one.case_id: len(world.authority.tracing.contacts(one).contacts)
+            for one in world.authority.casework.cases()
+        }
+        assert {case_id: int(count) for case_id, count in rows} == lists
+        assert sum(lists.values()) > len(
+            world.authority.graphs.graph().meetings
+        )  # some met both ways
         for user_id in (chain.a, chain.b, chain.c, chain.d, chain.e):
             assert user_id not in visitor.body
         newest, _ = world.store.last_audit()

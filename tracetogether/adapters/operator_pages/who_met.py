@@ -54,8 +54,6 @@ def show_graph(visit: Visit) -> Response:
         *[one for one in bonds if one.kind == "shared"][:_MOST_SHARED],
     ]
     spots = [Spot(one.case_id, f"{BASE}/cases/{one.case_id}", one.day) for one in found.asked]
-    near = Counter(one.case_id for one in found.meetings)
-    close = Counter(one.case_id for one in found.meetings if one.contact.close_contact)
     return visit.page(
         "who_met.html",
         found=found,
@@ -67,8 +65,6 @@ def show_graph(visit: Visit) -> Response:
         shared=shared[:_MOST_ROWS],
         all_shared=len(shared),
         ranking=found.candidates[:_MOST_ROWS],
-        near=near,
-        close=close,
         assumptions=ASSUMPTIONS,
         sides=SIDES,
         states=CASE_STATES,

@@ -1,6 +1,7 @@
 """Who met whom among the cases, and who stands behind whom: lists of contacts put together."""
 
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Final
 
@@ -89,6 +90,7 @@ class ContactGraph:
             met, the list that knows more days is taken.
         candidates: who may have infected whom; a ranking, no finding.
         asked: the cases whose lists were put together, the newest first.
+        near, close: how many people, and close contacts, each of them has on its list.
         cases_left_out: how many were not, because there are too many.
     """
 
@@ -97,6 +99,8 @@ class ContactGraph:
     meetings: tuple[Meeting, ...]
     candidates: tuple[Candidate, ...]
     asked: tuple[Case, ...]
+    near: Mapping[str, int]
+    close: Mapping[str, int]
     cases_left_out: int
 
     @property
@@ -169,11 +173,16 @@ class ContactGraphs:
         known = [one for one in self.cases.cases() if _counts(one, by)]
         all_asked = [one for one in known if one.case_id in with_logs]
         asked = all_asked[skip : skip + most]
-        meetings = _once_a_pair(
-            Meeting(case.case_id, pseudonym(case.user_id), contact)
-            for case in asked
-            for contact in self.tracing.contacts(case, policy).contacts
-        )
+        near, close = Counter[str](), Counter[str]()
+
+        def all_meetings() -> Iterator[Meeting]:
+            for case in asked:
+                for contact in self.tracing.contacts(case, policy).contacts:
+                    near[case.case_id] += 1
+                    close[case.case_id] += contact.close_contact
+                    yield Meeting(case.case_id, pseudonym(case.user_id), contact)
+
+        meetings = _once_a_pair(all_meetings())
         # Whoever else has a case is in no meeting: thousands of pseudonyms are not computed.
         met = {one.contact.user_id for one in meetings} | {one.user_id for one in asked}
         own: dict[str, list[Case]] = {}
@@ -195,6 +204,8 @@ class ContactGraphs:
                 {one.pair: _minutes_by_day(one.contact.days) for one in meetings},
             ),
             asked=tuple(asked),
+            near=near,
+            close=close,
             cases_left_out=len(all_asked) - len(asked),
         )
 
