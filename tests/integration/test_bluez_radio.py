@@ -212,6 +212,33 @@ def test_a_path_of_bluez_that_is_no_adapter_is_no_reason_to_complain_of_others(
     assert not caplog.records
 
 
+def test_who_is_cancelled_on_the_way_out_leaves_the_bus_all_the_same(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    left: list[bool] = []
+
+    class Bus(MessageBus):
+        async def call(self, msg: Message) -> Message:
+            if msg.member == "GetId":
+                await asyncio.Event().wait()
+            return await super().call(msg)
+
+        def disconnect(self) -> None:
+            left.append(True)
+            super().disconnect()
+
+    async def open_and_cancel() -> None:
+        opening = asyncio.ensure_future(open_bluez("hci7", PROFILE, lambda _: None))
+        await asyncio.sleep(1.0)
+        opening.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await opening
+
+    monkeypatch.setattr(bleak_radio, "MessageBus", Bus)
+    asyncio.run(open_and_cancel())
+    assert left
+
+
 def test_no_bus_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DBUS_SYSTEM_BUS_ADDRESS", "unix:path=/nowhere")
     with pytest.raises(RadioError, match="no system bus"):

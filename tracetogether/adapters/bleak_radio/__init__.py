@@ -79,15 +79,17 @@ class BleakRadio:
         """Stop everything and let go of the bus."""
         for one in self._resuming:
             one.cancel()
-        with suppress(Exception):
-            async with asyncio.timeout(_CLOSE_S):
-                await self._central.rest()
-        with suppress(Exception):
-            async with asyncio.timeout(_CLOSE_S):
-                if self._peripheral is not None:
-                    await self._peripheral.close()
-        if self._bus is not None:
-            self._bus.disconnect()
+        try:
+            with suppress(Exception):
+                async with asyncio.timeout(_CLOSE_S):
+                    await self._central.rest()
+            with suppress(Exception):
+                async with asyncio.timeout(_CLOSE_S):
+                    if self._peripheral is not None:
+                        await self._peripheral.close()
+        finally:  # also for who is cancelled while it waits
+            if self._bus is not None:
+                self._bus.disconnect()
 
     async def _resume(self) -> None:
         with suppress(RadioError):  # the phone's next command will meet it too
@@ -167,14 +169,16 @@ async def open_bluez(
 
 async def _leave(bus: MessageBus) -> None:
     """Disconnect once all that was asked is answered: else the library complains on stderr."""
-    with suppress(Exception):
-        async with asyncio.timeout(_CLOSE_S):
-            await bus.call(  # answers come in the order of what was asked
-                Message(
-                    destination="org.freedesktop.DBus",
-                    path="/org/freedesktop/DBus",
-                    interface="org.freedesktop.DBus",
-                    member="GetId",
+    try:
+        with suppress(Exception):
+            async with asyncio.timeout(_CLOSE_S):
+                await bus.call(  # answers come in the order of what was asked
+                    Message(
+                        destination="org.freedesktop.DBus",
+                        path="/org/freedesktop/DBus",
+                        interface="org.freedesktop.DBus",
+                        member="GetId",
+                    )
                 )
-            )
-    bus.disconnect()
+    finally:  # also for who is cancelled while it waits
+        bus.disconnect()
