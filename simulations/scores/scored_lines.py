@@ -79,13 +79,19 @@ class ScoredLines:
         )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class LinesOfCase(Sequence[ContactScore]):
-    """One case's lines: rows ``begin`` to ``end`` of all."""
+    """One case's lines: rows ``begin`` to ``end`` of all; equal to any that hold the same."""
 
     lines: ScoredLines
     begin: int
     end: int
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Sequence) and tuple(self) == tuple(other)
+
+    def __hash__(self) -> int:
+        return hash(tuple(self))
 
     def __len__(self) -> int:
         return self.end - self.begin

@@ -49,6 +49,14 @@ def test_lists_in_bulk_are_the_lists_case_by_case(fleet: Run) -> None:
             assert line.true_nearest_m == pytest.approx(same.true_nearest_m)
 
 
+def test_scores_in_bulk_can_be_compared(fleet: Run) -> None:
+    one, other = judge(fleet).scores, judge(fleet).scores
+    assert one == other
+    assert hash(one.cases[0]) == hash(other.cases[0])
+    assert one.cases[0].listed == tuple(other.cases[0].listed) != ()
+    assert one.cases[0].listed != other.cases[1].listed
+
+
 def test_taken_apart_in_columns_as_in_arrays(fleet: Run) -> None:
     judged = judge(fleet)
     assert take_apart(fleet, judged).to_json() == breakdown(fleet, judged.scores).to_json()
