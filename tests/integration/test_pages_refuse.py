@@ -263,6 +263,11 @@ def test_a_case_that_can_not_be_merged_and_a_note_that_is_none(
     assert visitor.post(f"{here}/state", state="open")[0] == 409
     assert "only a closed one is opened again" in visitor.text()
     assert "aria-invalid" not in visitor.body
+    assert visitor.post(f"{here}/state", state="neither")[0] == 303  # and changes nothing:
+    assert visitor.post(f"{here}/state", state="open")[0] == 409
+    visitor.get(here)
+    assert visitor.post("/cases/GONE/notes", text="ten minutes' work")[0] == 404
+    assert "ten minutes&#39; work</textarea>" in visitor.body
 
 
 def test_what_can_be_wrong_with_a_contact(visitor: Visitor, contact: str) -> None:

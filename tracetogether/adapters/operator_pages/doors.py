@@ -68,7 +68,7 @@ _FAULT: Final = (
     "comes again, tell whoever runs this server this reference: {reference}"
 )
 _NOTHING_HERE: Final = "There is nothing at this address: take one of the pages above, or sign in."
-_NOTE_LOST: Final = frozenset({401, 500, 503})
+_NOTE_LOST: Final = frozenset({401, 404, 500, 503})
 _SHOWN_AGAIN: Final = frozenset({400, 404, 409, 429})
 _METHODS: Final = ("GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 _LOG: Final = logging.getLogger(__name__)
