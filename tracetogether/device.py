@@ -26,7 +26,7 @@ from tracetogether.sightings import RSSI_LOWEST_DBM, Sighting
 from tracetogether.units import SECONDS_PER_MINUTE
 
 _MAX_PEERS: Final = 4_096  # bounds what a thousand made-up peers a second can cost
-_MAX_SIGHTINGS_PER_MINUTE: Final = 240  # bounds what a talkative peer can write into the log
+MAX_SIGHTINGS_PER_MINUTE: Final = 240  # bounds what a talkative peer can write into the log
 _CLOCK_SET_BACK_S: Final = 1.0
 
 
@@ -191,7 +191,7 @@ class Device:
         self.rejections: Counter[Rejection] = Counter()
         self.store_error: StoreError | None = None
         self._unwritten: deque[Sighting] = deque(maxlen=_MAX_PEERS)
-        self._recent: deque[float] = deque(maxlen=_MAX_SIGHTINGS_PER_MINUTE)
+        self._recent: deque[float] = deque(maxlen=MAX_SIGHTINGS_PER_MINUTE)
         self._exchange = exchange
         self._log = log
         self._timings = timings
@@ -424,7 +424,7 @@ class Device:
 
     def _too_many(self, now: float) -> bool:
         """Return whether more was said within a minute than people around could have said."""
-        full = len(self._recent) == _MAX_SIGHTINGS_PER_MINUTE
+        full = len(self._recent) == MAX_SIGHTINGS_PER_MINUTE
         if full and 0 <= now - self._recent[0] < SECONDS_PER_MINUTE:
             return True
         self._recent.append(now)

@@ -9,11 +9,10 @@ import numpy as np
 
 from tracetogether.bluetrace.payload import PROTOCOL_VERSION
 from tracetogether.contactlog import MemoryContactLog
+from tracetogether.device import MAX_SIGHTINGS_PER_MINUTE
 from tracetogether.sightings import Sighting
 from tracetogether.units import Bools, Bytes2D, Floats, Ints
 
-MOST_A_MINUTE: Final = 240
-"""Sightings that a device believes within a minute."""
 _MINUTE_S: Final = 60
 
 
@@ -80,7 +79,7 @@ def believed(phone: Ints, time_s: Floats) -> Bools:
         time_s: (n,) when, ascending within a phone.
     """
     kept = np.ones(len(phone), dtype=np.bool_)
-    most = MOST_A_MINUTE
+    most = MAX_SIGHTINGS_PER_MINUTE
     close = (time_s[most:] - time_s[:-most] < _MINUTE_S) & (phone[most:] == phone[:-most])
     for one in np.unique(phone[most:][close]).tolist():
         recent: deque[float] = deque(maxlen=most)

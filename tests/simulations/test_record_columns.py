@@ -4,14 +4,15 @@ from collections import deque
 
 import numpy as np
 
-from simulations.fidelities.record_columns import MOST_A_MINUTE, RecordColumns, believed
+from simulations.fidelities.record_columns import RecordColumns, believed
+from tracetogether.device import MAX_SIGHTINGS_PER_MINUTE
 
 
 def one_by_one(times: list[float]) -> list[bool]:
-    recent: deque[float] = deque(maxlen=MOST_A_MINUTE)
+    recent: deque[float] = deque(maxlen=MAX_SIGHTINGS_PER_MINUTE)
     kept = []
     for at_s in times:
-        kept.append(len(recent) < MOST_A_MINUTE or at_s - recent[0] >= 60)
+        kept.append(len(recent) < MAX_SIGHTINGS_PER_MINUTE or at_s - recent[0] >= 60)
         if kept[-1]:
             recent.append(at_s)
     return kept
@@ -32,9 +33,9 @@ def test_a_device_believes_only_so_many_within_a_minute() -> None:
 
 def test_records_that_are_not_believed_are_left_out_and_counted() -> None:
     records = RecordColumns()
-    for number in reversed(range(MOST_A_MINUTE + 7)):
+    for number in reversed(range(MAX_SIGHTINGS_PER_MINUTE + 7)):
         records.add(1, 0.1 * number, 2, 0.0, -60.0, as_central=True)
     phone, time_s, *_ = records.columns()
-    assert len(phone) == MOST_A_MINUTE
-    assert time_s.max() < 0.1 * MOST_A_MINUTE
+    assert len(phone) == MAX_SIGHTINGS_PER_MINUTE
+    assert time_s.max() < 0.1 * MAX_SIGHTINGS_PER_MINUTE
     assert records.unbelieved == 7

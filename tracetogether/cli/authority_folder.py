@@ -315,7 +315,7 @@ def bring_up_to_date(
     folder: Path,
     now: float,
     database: str | None = None,
-    told: Callable[[int, int], None] = lambda _done, _total: None,
+    told: Callable[[int, int], None] | None = None,
 ) -> int:
     """Run the migrations that the database lacks, at ``now`` (epoch seconds).
 

@@ -20,6 +20,12 @@ _AUDIT_LOCK: Final = 0x7472_6163_0001  # names an advisory lock; any number will
 _DAYS_LOCK: Final = 0x7472_6163_0002
 
 
+def parts_of(values: Sequence[Any]) -> Iterable[Sequence[Any]]:
+    """Return values in parts that a statement takes at once."""
+    for first in range(0, len(values), _ASKED_AT_ONCE):
+        yield values[first : first + _ASKED_AT_ONCE]
+
+
 class Sqlite:
     """One file, readable by its owner alone; one writer at a time.
 
@@ -102,9 +108,7 @@ class Sqlite:
             [(name, subject, window_s) for subject, window_s in windows.items()],
         )
         found: dict[bytes, int] = {}
-        subjects = list(windows)
-        for first in range(0, len(subjects), _ASKED_AT_ONCE):
-            some = tuple(subjects[first : first + _ASKED_AT_ONCE])
+        for some in parts_of(list(windows)):
             rows = connection.exec_driver_sql(
                 "SELECT subject, window_s, count FROM counts WHERE name = ? AND count > ? "  # noqa: S608 - marks only
                 f"AND subject IN ({', '.join('?' * len(some))})",

@@ -1,12 +1,13 @@
 """The tracers' desk in SQL: cases worked on, contacts followed up, calendars, notes."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import astuple, fields
 from itertools import groupby
 from typing import Any, Final
 
 import sqlalchemy as sa
 
+from tracetogether.adapters.sql_store.databases import parts_of
 from tracetogether.adapters.sql_store.desk_counts import dashboard_of
 from tracetogether.adapters.sql_store.desk_tables import FOLLOWED, NOTES, OUTCOMES
 from tracetogether.adapters.sql_store.rows import Rows
@@ -32,7 +33,6 @@ from tracetogether.authority.cases.indicators import Dashboard
 from tracetogether.authority.cases.notes import SealedNote
 from tracetogether.units import utc_day
 
-_ASKED_AT_ONCE: Final = 10_000  # SQLite takes 32,766 values in a statement
 _ACTIVE: Final = sorted(state.value for state in ACTIVE)
 _FOLLOWED_NAMES: Final = [one.name for one in FOLLOWED.columns]
 _CASE_STATE: Final = [one.name for one in CASES.columns].index("state")
@@ -126,7 +126,7 @@ class SqlDesk(Rows):
         """Return user id and case id of all cases of some users."""
         found: list[tuple[str, str]] = []
         with self._transactions.reading() as connection:
-            for some in _parts(user_ids):
+            for some in parts_of(user_ids):
                 wanted = sa.select(CASES.c.user_id, CASES.c.case_id).where(
                     CASES.c.user_id.in_(some)
                 )
@@ -178,7 +178,7 @@ class SqlDesk(Rows):
         """Return all contacts of some cases, in order of priority."""
         found: list[KeptContact] = []
         with self._transactions.reading() as connection:
-            for some in _parts(case_ids):
+            for some in parts_of(case_ids):
                 wanted = _urgent(FOLLOWED.select().where(FOLLOWED.c.case_id.in_(some)))
                 found += map(_kept, connection.execute(wanted))
         return found
@@ -200,7 +200,7 @@ class SqlDesk(Rows):
         """Return all contacts that bear one of ``tags``."""
         found: list[KeptContact] = []
         with self._transactions.reading() as connection:
-            for some in _parts(tags):
+            for some in parts_of(tags):
                 wanted = FOLLOWED.select().where(FOLLOWED.c.tag.in_(some))
                 found += map(_kept, connection.execute(wanted))
         return found
@@ -220,7 +220,7 @@ class SqlDesk(Rows):
         """Return the outcomes of some contacts by id, each in the order of days."""
         found: dict[str, tuple[DayOutcome, ...]] = {}
         with self._transactions.reading() as connection:
-            for some in _parts(contact_ids):
+            for some in parts_of(contact_ids):
                 wanted = (
                     OUTCOMES.select()
                     .where(OUTCOMES.c.contact_id.in_(some))
@@ -235,7 +235,7 @@ class SqlDesk(Rows):
 
     def drop_tagged(self, tags: Sequence[bytes]) -> int:
         """Forget contacts that bear one of ``tags``, and notes on them; return how many went."""
-        return sum(self._drop_contacts(FOLLOWED.c.tag.in_(some)) for some in _parts(tags))
+        return sum(self._drop_contacts(FOLLOWED.c.tag.in_(some)) for some in parts_of(tags))
 
     def drop_contacts(self, before_day: int) -> int:
         """Forget contacts of days before that one; return how many went."""
@@ -293,11 +293,6 @@ class SqlDesk(Rows):
 
 def _urgent(wanted: sa.Select[Any]) -> sa.Select[Any]:
     return wanted.order_by(FOLLOWED.c.urgency, FOLLOWED.c.contact_id)
-
-
-def _parts(values: Sequence[Any]) -> Iterable[Sequence[Any]]:
-    for first in range(0, len(values), _ASKED_AT_ONCE):
-        yield values[first : first + _ASKED_AT_ONCE]
 
 
 def _values(kept: KeptContact) -> dict[str, object]:

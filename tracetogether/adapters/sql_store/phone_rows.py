@@ -1,17 +1,16 @@
 """What phones bring, in tables: users, upload PINs, sealed uploads."""
 
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Any
 
 import sqlalchemy as sa
 
+from tracetogether.adapters.sql_store.databases import parts_of
 from tracetogether.adapters.sql_store.rows import Rows
 from tracetogether.adapters.sql_store.tables import PINS, UPLOADS, USED_TOKENS, USERS
 from tracetogether.authority.intake.pins import UploadPin
 from tracetogether.authority.intake.uploads import SealedUpload
 from tracetogether.units import utc_day
-
-_ASKED_AT_ONCE: Final = 10_000  # SQLite takes 32,766 values in a statement
 
 
 class PhoneRows(Rows):
@@ -38,9 +37,8 @@ class PhoneRows(Rows):
         """Return those of ``user_ids`` that are users."""
         found: set[str] = set()
         with self._transactions.reading() as connection:
-            for first in range(0, len(user_ids), _ASKED_AT_ONCE):
-                some = USERS.c.user_id.in_(user_ids[first : first + _ASKED_AT_ONCE])
-                wanted = sa.select(USERS.c.user_id).where(some)
+            for some in parts_of(user_ids):
+                wanted = sa.select(USERS.c.user_id).where(USERS.c.user_id.in_(some))
                 found.update(connection.execute(wanted).scalars())
         return found
 

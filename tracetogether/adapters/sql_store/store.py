@@ -20,7 +20,6 @@ from tracetogether.adapters.sql_store.transactions import Transactions
 from tracetogether.errors import StoreError
 
 _NAME: Final = "authority"
-_ASKED_AT_ONCE: Final = 10_000  # SQLite takes 32,766 values in a statement
 
 
 class SqlStore(PhoneRows, CaseRows, LedgerRows):

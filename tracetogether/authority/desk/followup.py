@@ -42,10 +42,6 @@ _ENDED: Final = frozenset(
 _SHUT: Final = frozenset({CaseState.CLOSED, CaseState.MERGED})
 
 
-def _nobody_listens(_done: int, _total: int) -> None:
-    """Tell nobody how far it has come."""
-
-
 @dataclass(frozen=True, slots=True)
 class Person:
     """Who a contact is, as far as anybody wrote it down."""
@@ -105,7 +101,7 @@ class FollowUp:
         return new
 
     def take_over(
-        self, now: float, told: Callable[[int, int], None] = _nobody_listens
+        self, now: float, told: Callable[[int, int], None] | None = None
     ) -> tuple[int, int]:
         """Put the contacts on the lists whom a log names and nobody follows up.
 
@@ -124,7 +120,8 @@ class FollowUp:
         found: Counter[str] = Counter()
         everybody = self.casework.cases()
         for done, case in enumerate(everybody):
-            told(done, len(everybody))
+            if told is not None:
+                told(done, len(everybody))
             came = self._came(case)
             if not came or case.state in _SHUT or self.follow.contacts_of([case.case_id]):
                 continue
