@@ -73,7 +73,7 @@ def scene(
         return Labels(codes[heard].astype(np.int32), names)
 
     nameless = Labels(np.zeros(heard.sum(), dtype=np.int32), ("known",))
-    rssi = np.clip(np.rint(-24.7 - 3.6 - attenuation), -127, -1)
+    rssi = np.clip(np.rint(-24.7 - 3.6 - attenuation), -126, -1)
     sightings = Sightings.from_columns(
         time=time[heard],
         observer=label(observer),

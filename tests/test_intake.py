@@ -355,7 +355,7 @@ def test_row_10_the_edges_of_what_a_log_may_reach(
     assert world.take(case, [row], NOON).accepted == int(accepted)
 
 
-@pytest.mark.parametrize(("rssi_dbm", "accepted"), [(-127, 1), (-128, 0), (-1, 1), (0, 0)])
+@pytest.mark.parametrize(("rssi_dbm", "accepted"), [(-126, 1), (-127, 0), (-1, 1), (0, 0)])
 def test_row_10_the_edges_of_signal_strength(
     world: World, case: Case, rssi_dbm: float, accepted: int
 ) -> None:

@@ -6,6 +6,7 @@ import pytest
 from tracetogether.errors import InvalidReadingsError
 from tracetogether.labels import Labels
 from tracetogether.sightings import Sighting, Sightings
+from tracetogether.units import is_rssi, is_transmit_power
 
 
 def some() -> Sightings:
@@ -83,3 +84,18 @@ def test_from_csv_refuses_unknown_fields_and_missing_columns(tmp_path):
         Sightings.from_csv(path, {"loudness": "rssi"})
     with pytest.raises(InvalidReadingsError, match="no column 'who' for the observer"):
         Sightings.from_csv(path, {"observer": "who"})
+
+
+@pytest.mark.parametrize("unknown", [-127.0, 127.0, 0.0, 100.0, -128.0, 20.0, np.nan])
+def test_a_stand_in_for_not_known_is_no_signal_strength(unknown):
+    assert not is_rssi(unknown)
+    column = np.array([-60.0, unknown, -126.0])
+    assert is_rssi(column).tolist() == [True, False, True]
+    sightings = Sightings.from_columns(time=[1.0, 2.0, 3.0], peer=list("aaa"), rssi_dbm=column)
+    assert (len(sightings), sightings.dropped) == (2, 1)
+
+
+@pytest.mark.parametrize("unknown", [-127.0, 127.0, -59.0, -2147483648.0, np.nan])
+def test_a_level_at_1_m_and_a_stand_in_are_no_transmit_power(unknown):
+    assert not is_transmit_power(unknown)
+    assert is_transmit_power(np.array([-40.0, unknown, 20.0])).tolist() == [True, False, True]

@@ -22,8 +22,8 @@ from tracetogether.errors import LocalProtocolError, StoreError
 from tracetogether.exchange import Advertisement, Exchange, LinkEvent, LinkState, Step
 from tracetogether.parameters import TIMINGS, PhoneTimings
 from tracetogether.rejection import Rejection
-from tracetogether.sightings import RSSI_LOWEST_DBM, Sighting
-from tracetogether.units import SECONDS_PER_MINUTE
+from tracetogether.sightings import Sighting
+from tracetogether.units import SECONDS_PER_MINUTE, is_rssi
 
 _MAX_PEERS: Final = 4_096  # bounds what a thousand made-up peers a second can cost
 MAX_SIGHTINGS_PER_MINUTE: Final = 240  # bounds what a talkative peer can write into the log
@@ -324,7 +324,7 @@ class Device:
         return (FetchBatch(),)
 
     def _heard(self, heard: Heard, now: float) -> tuple[Action, ...]:
-        if not RSSI_LOWEST_DBM <= heard.rssi_dbm < 0:  # 127: the radio has no reading; NaN neither
+        if not is_rssi(heard.rssi_dbm):
             self.rejections[Rejection.INVALID_RSSI] += 1
             return ()
         if heard.tx_power_dbm is not None and not isfinite(heard.tx_power_dbm):

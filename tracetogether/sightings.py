@@ -11,9 +11,8 @@ import numpy.typing as npt
 from tracetogether.csv_columns import BadLine, read_csv
 from tracetogether.errors import InvalidReadingsError
 from tracetogether.labels import Labels
-from tracetogether.units import Bools, Floats, Ints
+from tracetogether.units import Bools, Floats, Ints, is_rssi
 
-RSSI_LOWEST_DBM: Final = -127.0  # Bluetooth Core: the least that a controller reports
 _TIME_LIMIT_S: Final = 1e14  # beyond, seconds in a float run together
 
 READINGS_COLUMNS: Final[Mapping[str, str]] = {
@@ -236,7 +235,4 @@ class Sightings:
 
 def valid_readings(time: Floats, rssi_dbm: Floats) -> Bools:
     """Return which readings have a time and a signal strength that can be true."""
-    # NaN compares false; 127, "not available", lies above 0
-    return np.asarray(
-        (np.abs(time) < _TIME_LIMIT_S) & (rssi_dbm < 0) & (rssi_dbm >= RSSI_LOWEST_DBM)
-    )
+    return (np.abs(time) < _TIME_LIMIT_S) & is_rssi(rssi_dbm)

@@ -31,8 +31,7 @@ from simulations.radio.neighbours import Bystanders
 from simulations.streams import LinkDraws
 from tracetogether.parameters import BLUETRACE
 from tracetogether.rejection import Rejection
-from tracetogether.sightings import RSSI_LOWEST_DBM
-from tracetogether.units import Bools, Floats
+from tracetogether.units import Bools, Floats, is_rssi
 
 TICK_S: Final = 5.0
 
@@ -58,10 +57,6 @@ class _Waiting:
     on_air: list[bool]
     begin: int
     end: int
-
-
-def _is_valid(rssi_dbm: float) -> bool:
-    return RSSI_LOWEST_DBM <= rssi_dbm < 0
 
 
 class Fleet:
@@ -171,7 +166,7 @@ class Fleet:
         self._receptions[phone] += len(rows)
         if self._on_receptions is not None:
             self._on_receptions(mine.packets.take(np.array(rows, dtype=np.int64)))
-        valid = [row for row in rows if _is_valid(mine.heard.rssi_dbm[row])]
+        valid = [row for row in rows if is_rssi(mine.heard.rssi_dbm[row])]
         if len(valid) < len(rows):
             self._rejections[Rejection.INVALID_RSSI] += len(rows) - len(valid)
         if valid:
@@ -188,7 +183,7 @@ class Fleet:
         np.add.at(self._receptions, came.rx, 1)
         if self._on_receptions is not None:
             self._on_receptions(came)
-        valid = (came.rssi_dbm >= RSSI_LOWEST_DBM) & (came.rssi_dbm < 0)
+        valid = is_rssi(came.rssi_dbm)
         if not valid.all():
             self._rejections[Rejection.INVALID_RSSI] += int((~valid).sum())
             came = came.take(valid)

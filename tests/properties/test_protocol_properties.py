@@ -97,7 +97,7 @@ def test_write_payloads_round_trip(token: str, model: str, organisation: str, rs
             Sighting,
             time=st.integers(0, 2**32 - 1).map(float),
             peer=TEXT,
-            rssi_dbm=st.integers(-127, -1).map(float),
+            rssi_dbm=st.integers(-126, -1).map(float),
             tx_power_dbm=st.none() | st.integers(-127, 20).map(float),
             peer_model=st.none() | TEXT.filter(bool),
             observer_model=st.just("own"),

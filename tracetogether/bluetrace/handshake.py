@@ -21,8 +21,8 @@ from tracetogether.bluetrace.payload import (
 from tracetogether.errors import LocalProtocolError, RemoteProtocolError
 from tracetogether.exchange import Advertisement, LinkEvent, LinkState, Step, Transitions
 from tracetogether.rejection import Rejection
-from tracetogether.sightings import RSSI_LOWEST_DBM, Sighting
-from tracetogether.units import Entropy
+from tracetogether.sightings import Sighting
+from tracetogether.units import Entropy, is_rssi
 
 SERVICE_UUID: Final = "B82AB3FC-1595-4F6A-80F0-FE094CC218F9"  # OpenTrace Android README
 CHARACTERISTIC_UUID: Final = "117BDD58-57CE-4E7A-8E87-7CCCDDA2A804"  # V2, the same README
@@ -170,7 +170,7 @@ class BlueTraceExchange:
             return Rejection.NO_MSG
         if len(sighting.peer) > _MAX_TOKEN:
             return Rejection.MALFORMED
-        if not RSSI_LOWEST_DBM <= sighting.rssi_dbm < 0:
+        if not is_rssi(sighting.rssi_dbm):
             return Rejection.INVALID_RSSI
         if sighting.peer in self._own_tokens:
             return Rejection.SELF_TEMPID  # our own words, played back

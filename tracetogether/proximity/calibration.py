@@ -18,7 +18,7 @@ import numpy as np
 from tracetogether.errors import CalibrationError
 from tracetogether.labels import Labels
 from tracetogether.sightings import Sightings
-from tracetogether.units import Floats
+from tracetogether.units import Floats, is_transmit_power
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,10 +174,8 @@ class Calibration:
         )
         if not self.models:
             told = sightings.tx_power_dbm
-            # 127, and Android's smallest integer, stand for "not told"; NaN compares false.
-            plausible = (told >= -127) & (told <= 20)  # range of the Core Specification
             loss = self.transmit.nominal_dbm - self.transmit.mean_dbm
-            transmit = np.where(plausible, told - loss, transmit)
+            transmit = np.where(is_transmit_power(told), told - loss, transmit)
         db = transmit - (sightings.rssi_dbm + correction)
         for models, shifts in (
             (sightings.observer_model, self.receive_shifts),

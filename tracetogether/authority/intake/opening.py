@@ -20,9 +20,16 @@ from tracetogether.parameters import (
 )
 from tracetogether.rejection import Rejection
 from tracetogether.sightings import Sightings
-from tracetogether.units import SECONDS_PER_DAY, SECONDS_PER_MINUTE, Bools, Codes, Floats, Ints
+from tracetogether.units import (
+    SECONDS_PER_DAY,
+    SECONDS_PER_MINUTE,
+    Bools,
+    Codes,
+    Floats,
+    Ints,
+    is_rssi,
+)
 
-MIN_RSSI_DBM: Final = -127.0  # Bluetooth Core: the lowest that a controller reports
 _HALF_DAY: Final = SECONDS_PER_DAY // 2  # within one, the same keys are tried in the same order
 
 
@@ -79,7 +86,7 @@ def open_log(
     # Where several reasons apply, OpenTrace's own come first.
     for reason, applies in (
         (Rejection.SELF_TEMPID, _is(opened.user, uploader)),
-        (Rejection.INVALID_RSSI, ~((records.rssi_dbm >= MIN_RSSI_DBM) & (records.rssi_dbm < 0))),
+        (Rejection.INVALID_RSSI, ~is_rssi(records.rssi_dbm)),
         (
             Rejection.IMPLAUSIBLE,
             (records.time < received_at - RETENTION.log_s)
