@@ -39,7 +39,7 @@ def test_replacing_wipes_the_old_bytes(tmp_path: Path) -> None:
 
 def test_what_a_crash_left_behind_is_replaced_too(tmp_path: Path) -> None:
     path = tmp_path / "secret"
-    (tmp_path / ".secret.new").write_text("half")
+    (tmp_path / ".secret.half").write_text("half")
     replace_secret(path, "whole")
     assert read_secret(path) == "whole"
     assert [one.name for one in tmp_path.iterdir()] == ["secret"]

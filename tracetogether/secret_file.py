@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Final
 
 from tracetogether.errors import StoreError
+from tracetogether.whole_file import PRIVATE, write_whole
 
-_MODE: Final = 0o600
 _OTHERS: Final = 0o077  # permission bits of group and others
 
 
@@ -41,11 +41,15 @@ def create_secret(path: Path, text: str) -> None:
         StoreError: there is such a file already, or it can't be written.
     """
     try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _MODE)
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, PRIVATE)
+        try:
+            with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+                file.write(text)
+                file.flush()
+                os.fsync(file.fileno())
+        except BaseException:
+            path.unlink()
+            raise
     except OSError as error:
         msg = f"can't write {path}: {error.strerror}"
         raise StoreError(msg) from None
@@ -61,18 +65,9 @@ def replace_secret(path: Path, text: str) -> None:
         StoreError: it can't be written; what stood there still stands.
     """
     path = path.resolve()  # where a link leads, not the link
-    fresh = path.with_name(f".{path.name}.new")
     try:
-        fresh.unlink(missing_ok=True)
-        create_secret(fresh, text)
         old = path.open("r+b") if path.exists() else None
-        fresh.replace(path)
-        if os.name == "posix":
-            folder = os.open(path.parent, os.O_RDONLY)
-            try:
-                os.fsync(folder)
-            finally:
-                os.close(folder)
+        write_whole(path, text, mode=PRIVATE)
         if old is not None:
             with old:
                 size = old.seek(0, os.SEEK_END)

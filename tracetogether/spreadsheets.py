@@ -10,7 +10,8 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final
 
-from tracetogether.errors import MissingExtraError, StoreError
+from tracetogether.errors import MissingExtraError
+from tracetogether.whole_file import PRIVATE, whole_file
 
 Cell = str | int | float | bool | None
 """What a cell holds; None leaves it empty."""
@@ -96,16 +97,32 @@ def write_xlsx(rows: Iterable[Sequence[Cell]], path: Path, *, title: str) -> Non
         StoreError: the file can't be written.
     """
     try:
-        from xlsxwriter import Workbook  # noqa: PLC0415 - optional package
-        from xlsxwriter.exceptions import FileCreateError  # noqa: PLC0415
+        import xlsxwriter  # noqa: F401, PLC0415 - optional package
     except ImportError:
         raise MissingExtraError("XLSX files", "server") from None
+    with (
+        whole_file(path, mode=PRIVATE, new=True) as half,
+        # Its sheets lie here until the end: on the same disk, and gone if that is full.
+        tempfile.TemporaryDirectory(prefix=".sheets-", dir=path.parent) as scratch,
+    ):
+        _write_book(rows, half, scratch, title)
+
+
+def _write_book(rows: Iterable[Sequence[Cell]], path: Path, scratch: str, title: str) -> None:
+    """Write a workbook, its sheets first into the folder ``scratch``.
+
+    Raises:
+        OSError: it can't be written.
+    """
+    from xlsxwriter import Workbook  # noqa: PLC0415 - optional package
+    from xlsxwriter.exceptions import FileCreateError  # noqa: PLC0415
+
     options = {
         "constant_memory": True,
         "strings_to_formulas": False,
         "strings_to_urls": False,
         "strings_to_numbers": False,
-        "tmpdir": str(path.parent),
+        "tmpdir": scratch,
     }
     waiting = iter(rows)
     heading = next(waiting, ())
@@ -125,9 +142,9 @@ def write_xlsx(rows: Iterable[Sequence[Cell]], path: Path, *, title: str) -> Non
     finally:
         try:
             book.close()
-        except (OSError, FileCreateError):
-            msg = f"can't write {path}: check its folder and the space on the disk"
-            raise StoreError(msg) from None
+        except FileCreateError as error:
+            reason = error.args[0] if error.args else None
+            raise reason if isinstance(reason, OSError) else OSError(str(error)) from None
 
 
 def _write_cell(sheet: Any, row: int, column: int, cell: Cell) -> None:  # noqa: ANN401 - the optional package's sheet

@@ -18,6 +18,7 @@ from simulations.scores.truth import Truth
 from tracetogether import __version__
 from tracetogether.errors import StoreError
 from tracetogether.units import Interval
+from tracetogether.whole_file import whole_file, write_whole
 
 MANIFEST: Final = "manifest.json"
 POSITIONS: Final = "positions.npz"
@@ -71,21 +72,22 @@ def save_run(
     path = prepare_folder(folder)
     try:
         (path / MANIFEST).unlink(missing_ok=True)
-        np.savez_compressed(
-            path / POSITIONS,
-            xy=run.tracks.xy,
-            facing=run.tracks.facing,
-            posture=run.tracks.posture,
-            carry=run.tracks.carry,
-            tick_s=np.array(run.tracks.tick_s),
-            app=run.app,
-            user_ids=np.array([run.user_ids[person] for person in run.app.tolist()]),
-        )
+        with whole_file(path / POSITIONS) as half:
+            np.savez_compressed(
+                half,
+                xy=run.tracks.xy,
+                facing=run.tracks.facing,
+                posture=run.tracks.posture,
+                carry=run.tracks.carry,
+                tick_s=np.array(run.tracks.tick_s),
+                app=run.app,
+                user_ids=np.array([run.user_ids[person] for person in run.app.tolist()]),
+            )
         _write(path / LOGS, _LOG_COLUMNS, _logs(run))
         _write(path / TRUTH, ("person", "other", "minutes", "nearest_m"), _truth(truth))
         _write(path / CONTACTS, _CONTACT_COLUMNS, _contacts(scores))
         text = json.dumps(manifest(run, scores, apart), indent=2, ensure_ascii=False)
-        (path / MANIFEST).write_text(text + "\n", "utf-8")
+        write_whole(path / MANIFEST, text + "\n")
     except OSError as error:
         raise StoreError(f"can't write into {path}: {error.strerror or error}") from None
     return path
@@ -144,7 +146,7 @@ _CONTACT_COLUMNS: Final = (
 
 
 def _write(path: Path, columns: Iterable[str], rows: Iterable[tuple[object, ...]]) -> None:
-    with path.open("w", encoding="utf-8", newline="") as file:
+    with whole_file(path) as half, half.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(columns)
         writer.writerows(rows)

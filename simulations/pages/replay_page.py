@@ -13,6 +13,7 @@ from simulations.pages.recording import CONTACTS, LOGS, MANIFEST, POSITIONS, TRU
 from simulations.studies.curves import ADOPTION
 from simulations.studies.sweep_tables import POINTS
 from tracetogether.errors import StoreError
+from tracetogether.whole_file import write_whole
 
 _MOST_FRAMES: Final = 720
 _TOKEN_SHOWN: Final = 12
@@ -36,10 +37,7 @@ def save_page(folder: Path, path: Path, *, sweep: Path | None = None) -> None:
         ) from None
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise StoreError(f"{folder} holds a damaged run: {error}") from None
-    try:
-        path.write_text(page, "utf-8")
-    except OSError as error:
-        raise StoreError(f"can't write the page {path}: {error.strerror or error}") from None
+    write_whole(path, page)
 
 
 def adoption_curve(sweep: Path) -> list[list[float]]:

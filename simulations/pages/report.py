@@ -11,6 +11,7 @@ from simulations.run import Run
 from simulations.scores.scoring import CaseScore, ContactScore
 from tracetogether.errors import MissingExtraError, StoreError
 from tracetogether.units import SECONDS_PER_MINUTE, Floats, Ints
+from tracetogether.whole_file import whole_file
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -65,12 +66,11 @@ def save_picture(run: Run, case: CaseScore, path: str | Path) -> None:
     _draw_minutes(axes(1.35, bars_top_in, _WIDTH_IN - 1.75, bars_in), run, rows)
     _title(figure, run, case)
     target = Path(path)
-    try:
-        figure.savefig(target, dpi=150, metadata=_metadata(target))
-    except OSError as error:
-        raise StoreError(f"can't write the picture {target}: {error.strerror or error}") from None
-    except ValueError:
-        raise StoreError(f"can't write {target}: end its name in .png, .pdf or .svg") from None
+    with whole_file(target) as half:
+        try:
+            figure.savefig(half, dpi=150, metadata=_metadata(target))
+        except ValueError:
+            raise StoreError(f"can't write {target}: end its name in .png, .pdf or .svg") from None
 
 
 def _metadata(path: Path) -> dict[str, None] | None:

@@ -7,7 +7,8 @@ from typing import Final
 import numpy as np
 
 from simulations.studies.sweep import Point
-from tracetogether.errors import MissingExtraError, StoreError
+from tracetogether.errors import MissingExtraError
+from tracetogether.whole_file import whole_file
 
 ADOPTION: Final = "people.adoption"
 _MARKS: Final = ((0.25, "25 %: the press, June 2020"), (0.32, "32 %: downloads, June 2020"))
@@ -55,7 +56,5 @@ def save_curve(points: Sequence[Point], path: Path) -> None:
     axes.set_ylabel("share of all true contacts")
     axes.set_title("Detected contacts go with the square of adoption (dashed)", loc="left")
     axes.legend(frameon=False, loc="center left", bbox_to_anchor=(0.36, 0.85))
-    try:
-        figure.savefig(path, dpi=120)
-    except OSError as error:
-        raise StoreError(f"can't write the picture {path}: {error.strerror or error}") from None
+    with whole_file(path) as half:
+        figure.savefig(half, dpi=120)

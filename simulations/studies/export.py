@@ -15,6 +15,7 @@ from typing import Final
 from simulations.studies.sweep import Point
 from tracetogether.errors import StoreError
 from tracetogether.units import Interval
+from tracetogether.whole_file import write_whole
 
 LAYERS: Final[Mapping[str, str]] = MappingProxyType(
     {
@@ -102,10 +103,10 @@ def export(found: Sequence[Detection], simulator: str, folder: Path) -> Path:
         folder.mkdir(parents=True, exist_ok=True)
         if any(file.exists() for file in (target, note)):
             raise StoreError(f"{folder} holds an export already; nothing was overwritten")
-        target.write_text(table, "utf-8")
-        note.write_text(_note(found, simulator), "utf-8")
     except OSError as error:
         raise StoreError(f"can't write into {folder}: {error.strerror or error}") from None
+    write_whole(note, _note(found, simulator))
+    write_whole(target, table)  # the last: a folder with it is complete
     return target
 
 

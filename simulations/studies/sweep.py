@@ -28,6 +28,7 @@ from simulations.settings.scenario import full_key, load_scenario
 from simulations.streams import Streams
 from tracetogether.errors import MissingExtraError, ScenarioError, StoreError
 from tracetogether.units import Interval
+from tracetogether.whole_file import write_whole
 
 PLAN: Final = "sweep.json"
 Row = dict[str, Any]
@@ -305,6 +306,4 @@ def _kept(folder: Path, parts: Sequence[Part]) -> dict[str, Row]:
 
 def _write(file: Path, value: object) -> None:
     """Write whole or not at all: a sweep may be killed at any moment."""
-    half = file.with_suffix(".half")
-    half.write_text(json.dumps(value), "utf-8")
-    half.replace(file)
+    write_whole(file, json.dumps(value))

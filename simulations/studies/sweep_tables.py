@@ -9,6 +9,7 @@ from typing import Any, Final
 from simulations.studies.sweep import Point, Row
 from tracetogether.errors import StoreError
 from tracetogether.units import Interval
+from tracetogether.whole_file import whole_file
 
 ROWS: Final = "rows"
 POINTS: Final = "points"
@@ -68,7 +69,7 @@ def save_tables(rows: Sequence[Row], points: Sequence[Point], folder: Path) -> l
     try:
         for name, table in ((ROWS, flat_rows(rows)), (POINTS, flat_points(points))):
             target = folder / f"{name}.csv"
-            with target.open("w", encoding="utf-8", newline="") as file:
+            with whole_file(target) as half, half.open("w", encoding="utf-8", newline="") as file:
                 writer = csv.writer(file, lineterminator="\n")
                 writer.writerow(table)
                 writer.writerows(zip(*table.values(), strict=True))
@@ -85,5 +86,6 @@ def _parquet(table: Table, target: Path) -> Path | None:
         arrow, parquet = import_module("pyarrow"), import_module("pyarrow.parquet")
     except ImportError:
         return None
-    parquet.write_table(arrow.table(table), target)
+    with whole_file(target) as half:
+        parquet.write_table(arrow.table(table), half)
     return target

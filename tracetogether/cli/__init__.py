@@ -1,6 +1,8 @@
 """The command `tracetogether`."""
 
+import os
 import sys
+from contextlib import suppress
 from importlib import import_module
 from typing import Final
 
@@ -54,13 +56,23 @@ def cli() -> None:
 def main() -> None:
     """Run the command; an error of ours is one line, never a traceback."""
     try:
-        cli(prog_name="tracetogether")
+        try:
+            cli(prog_name="tracetogether")
+        finally:
+            sys.stdout.flush()  # here, where a full disk can still be said in one line
     except TraceTogetherError as error:
         err().print(f"[bold red]Error:[/] {_plain(error)}", soft_wrap=True)
         sys.exit(1)
     except BrokenPipeError:  # `| head` closed the pipe: that is no error of anybody
         sys.stderr.close()
         sys.exit(0)
+    except OSError as error:
+        place = error.filename or "standard output"
+        said = OSError(f"can't read or write {place}: {error.strerror or error}")
+        err().print(f"[bold red]Error:[/] {_plain(said)}", soft_wrap=True)
+        with suppress(OSError, ValueError):  # else Python tries again, and fails aloud
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
 
 
 def _plain(error: Exception) -> str:

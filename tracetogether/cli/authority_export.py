@@ -3,7 +3,6 @@
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -14,9 +13,8 @@ from tracetogether.authority.desk.exports import LAYOUTS
 from tracetogether.cli.authority_folder import opened_folder
 from tracetogether.cli.authority_options import FolderCommand, folder_option
 from tracetogether.cli.console import err, progress
-from tracetogether.errors import StoreError
-from tracetogether.secret_file import create_secret
 from tracetogether.spreadsheets import Cell, csv_text, ndjson_text, write_xlsx
+from tracetogether.whole_file import PRIVATE, whole_file
 
 _FORMS: Final = ("csv", "ndjson", "xlsx")
 _TOLD_EVERY: Final = 500
@@ -77,22 +75,11 @@ def export(form: str | None, layout: str, output: Path | None, folder: Path) -> 
         msg = "an XLSX file is not for the terminal: name one"
         raise click.BadParameter(msg, param_hint="--output")
     wanted = LAYOUTS[layout]
-    if output is not None:
-        if output.exists():
-            msg = f"there is a file {output} already: name a new one"
-            raise StoreError(msg)
-        create_secret(output, "")  # never over one that came meanwhile
-    try:
-        with opened_folder(folder) as service, progress("Contacts") as told:
-            _, total = service.store.desk.contacts_page(ContactQuery(limit=1))
-            found = service.exports.rows(wanted, form, time.time())
-            rows = _Counted(found, len(wanted.headings(form)), total, told)
-            _write(rows, form, output)
-    except BaseException:
-        if output is not None:
-            with suppress(OSError):
-                output.unlink()
-        raise
+    with opened_folder(folder) as service, progress("Contacts") as told:
+        _, total = service.store.desk.contacts_page(ContactQuery(limit=1))
+        found = service.exports.rows(wanted, form, time.time())
+        rows = _Counted(found, len(wanted.headings(form)), total, told)
+        _write(rows, form, output)
     if output is not None:
         err().print(f"Wrote {rows.count} contacts to {output}", soft_wrap=True)
 
@@ -106,9 +93,8 @@ def _write(rows: Iterable[Sequence[Cell]], form: str, output: Path | None) -> No
         for some in text:
             sys.stdout.write(some)
         return
-    try:
-        with output.open("w", encoding="utf-8", newline="") as file:
-            file.writelines(text)
-    except OSError as error:
-        msg = f"can't write {output}: {error.strerror}"
-        raise StoreError(msg) from None
+    with (
+        whole_file(output, mode=PRIVATE, new=True) as half,
+        half.open("w", encoding="utf-8", newline="") as file,
+    ):
+        file.writelines(text)

@@ -15,6 +15,7 @@ from tracetogether.evaluation.recordings import Join, read_recording
 from tracetogether.proximity.calibration import Calibration
 from tracetogether.proximity.fitting import Figure, Fit
 from tracetogether.proximity.fitting import fit as fit_figures
+from tracetogether.whole_file import whole_file, write_whole
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -91,10 +92,7 @@ def fit(
             "",
         ]
     )
-    try:
-        output.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise StoreError(f"can't write {output}: {error.strerror or error}") from None
+    write_whole(output, text)
     if as_json:
         print_json(_json(found))
         return
@@ -158,10 +156,11 @@ def _draw(found: Fit, path: Path) -> None:
     left, right = canvas.subplots(1, 2)
     _draw_path_loss(left, found)
     _draw_errors(right, found)
-    try:
-        canvas.savefig(path, dpi=100)
-    except (OSError, ValueError) as error:
-        raise StoreError(f"can't write {path}: {error}") from None
+    with whole_file(path) as half:
+        try:
+            canvas.savefig(half, dpi=100)
+        except ValueError as error:  # an ending that names no format
+            raise StoreError(f"can't write {path}: {error}") from None
 
 
 def _draw_path_loss(axes: "Axes", found: Fit) -> None:

@@ -23,10 +23,11 @@ from tracetogether.cli.node_folder import (
 )
 from tracetogether.cli.node_live import live
 from tracetogether.cli.upload import upload as upload_log
-from tracetogether.errors import MissingExtraError, StoreError
+from tracetogether.errors import MissingExtraError
 from tracetogether.exchange import GattProfile
 from tracetogether.radio import OpenRadio, Radio, Report
 from tracetogether.units import SECONDS_PER_HOUR
+from tracetogether.whole_file import PRIVATE, whole_file
 
 _BLUEZ_NAME: Final = re.compile(r"hci\d+")
 _FOLDER: Final = click.Path(file_okay=False, path_type=Path)
@@ -200,12 +201,8 @@ def export_log(folder: Path, output: Path | None) -> None:
     if output is None:
         sys.stdout.buffer.write(body + b"\n")
         return
-    try:
-        with output.open("xb") as file:
-            file.write(body)
-    except OSError as error:
-        msg = f"can't write {output}: {error.strerror}"
-        raise StoreError(msg) from None
+    with whole_file(output, mode=PRIVATE, new=True) as half:
+        half.write_bytes(body)
 
 
 @log.command()

@@ -10,6 +10,7 @@ from tracetogether.errors import MissingExtraError, StoreError
 from tracetogether.evaluation.metrics import reliability
 from tracetogether.evaluation.scoring import Row
 from tracetogether.units import Bools, Floats
+from tracetogether.whole_file import whole_file
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -55,10 +56,8 @@ def draw(rows: Sequence[Row], folder: Path) -> tuple[Path, ...]:
                 continue
             axes.set_title(f"{logs} logs, within {radius_m:g} m, {longest / 60:g}-min windows")
             path = folder / f"{kind}-{logs}-{radius_m:g}m.png"
-            try:
-                figure.savefig(path, dpi=100)
-            except OSError as error:
-                raise StoreError(f"can't write {path}: {error.strerror or error}") from None
+            with whole_file(path) as half:
+                figure.savefig(half, dpi=100)
             written.append(path)
     return tuple(written)
 
