@@ -7,21 +7,23 @@ nothing that remains, on disk or in memory, leads back to it.
 
 import os
 import re
-from base64 import b64decode, b64encode
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 from typing import Final, Self
 
-from tracetogether.crypto import KEY_BYTES, Aead, derive
+from tracetogether.crypto import KEY_BYTES, Aead, derive, equal
 from tracetogether.errors import KeyRingError, StoreError
+from tracetogether.key_lines import KeyLines, check_of, key_line, span_line
 from tracetogether.parameters import BLUETRACE, RETENTION
 from tracetogether.secret_file import read_secret, replace_secret
 from tracetogether.units import Entropy, utc_day
 
 _NEXT_DAY: Final = b"tracetogether/v1/chain/next-day"
 _DAY_KEY: Final = b"tracetogether/v1/chain/day-key/"
+_OWN_KEY: Final = b"tracetogether/v1/own-key"
+_OWN_USE: Final = b"tracetogether/v1/own-key/"
 _DAY: Final = re.compile("[0-9]{1,7}")
 _MAX_DAYS_AHEAD: Final = 4_000  # bounds the work that a forged time can cause
 
@@ -30,8 +32,11 @@ _HEADER: Final = """\
 # and out of backups (a restored copy would revive destroyed keys).
 # chain DAY VALUE   from this day on (days since 1970-01-01 UTC) keys follow from this value,
 #                   until the next line's day; before the first line's day keys were destroyed
+# authority VALUE   the authority's own key, which never changes: its database knows it by a
+#                   check value, and people in lists are named by it
 # quarantine A B    the keys of days A to B are known to others: what they open is not believed
 # static VALUE      an OpenTrace server's key; the first is tried first
+# The last word of a line is its check value: a line that was damaged or mistyped is refused.
 """
 
 
@@ -50,6 +55,20 @@ class DayKeys:
     quarantined: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Fit:
+    """Whether a ring holds the keys that a check value was made of.
+
+    Attributes:
+        same_authority: the own key is the same.
+        wrong_from: UTC day from which the ring has other keys, because a rotation is missing in
+            it; None if there is no such day.
+    """
+
+    same_authority: bool
+    wrong_from: int | None = None
+
+
 class KeyRing:
     """Keys by day and purpose; made by ``generate``, ``of_static`` or ``load``.
 
@@ -58,6 +77,8 @@ class KeyRing:
         static_keys: an OpenTrace server's keys.
         rotations: further chains, each from its day on, in the order of days.
         quarantine: first and last day of spans whose keys are known to others.
+        own_key: the authority's own key; None for static rings and rings of earlier releases.
+        checked: False if the ring was read from a file in which a line has no check value.
     """
 
     def __init__(
@@ -67,9 +88,12 @@ class KeyRing:
         *,
         rotations: Sequence[tuple[int, bytes]] = (),
         quarantine: Sequence[tuple[int, int]] = (),
+        own_key: bytes | None = None,
+        checked: bool = True,
     ) -> None:
         starts = (*((chain,) if chain else ()), *rotations)
-        for key in (*static_keys, *(value for _, value in starts)):
+        own = () if own_key is None else (own_key,)
+        for key in (*static_keys, *own, *(value for _, value in starts)):
             if len(key) != KEY_BYTES:
                 msg = f"a key has {KEY_BYTES} bytes, not {len(key)}"
                 raise KeyRingError(msg)
@@ -83,13 +107,17 @@ class KeyRing:
         self._quarantine = frozenset(quarantine)
         self._static_keys = tuple(static_keys)
         self._static = tuple(Aead(key) for key in static_keys)
+        self._own_key = own_key
+        self._checked = checked
 
     @classmethod
     def generate(
         cls, now: float, *, entropy: Entropy = os.urandom, static_keys: Sequence[bytes] = ()
     ) -> Self:
         """Return a new chain that begins on the UTC day of ``now``, with optional static keys."""
-        return cls((utc_day(now), entropy(KEY_BYTES)), static_keys)
+        made = cls((utc_day(now), entropy(KEY_BYTES)), static_keys)
+        made.make_own_key()
+        return made
 
     @classmethod
     def of_static(cls, *keys: bytes) -> Self:
@@ -130,6 +158,73 @@ class KeyRing:
         if found is None:
             found = chain.aeads[name] = Aead(chain.key(purpose, day, context))
         return found
+
+    @property
+    def has_own_key(self) -> bool:
+        """Whether the ring holds the authority's own key."""
+        return self._own_key is not None
+
+    def own_key(self, purpose: str) -> bytes:
+        """Return the 32-byte key that never changes, for one purpose.
+
+        Raises:
+            KeyRingError: the ring has none.
+        """
+        if self._own_key is None:
+            msg = (
+                "this key ring lacks the authority's own key (a line `authority VALUE`): run "
+                "`tracetogether authority migrate`, or copy keys.txt from where it was run"
+            )
+            raise KeyRingError(msg)
+        return derive(self._own_key, _OWN_USE + purpose.encode())
+
+    def make_own_key(self) -> None:
+        """Give the ring of an earlier release its own key, derived one way from the oldest chain.
+
+        Raises:
+            KeyRingError: there is no chain, or there is an own key already.
+        """
+        if not self._chains or self._own_key is not None:
+            msg = "only a key ring with a chain and without an own key can be given one"
+            raise KeyRingError(msg)
+        oldest = self._chains[0]
+        self._own_key = derive(oldest.value(oldest.oldest_day), _OWN_KEY)
+
+    def check_value(self) -> str:
+        """Return what the database keeps, to tell these keys from others: it opens nothing.
+
+        That is a check value of the own key, the first day of the newest chain, and a check value
+        of the chain on that day.
+
+        Raises:
+            KeyRingError: the ring has no own key.
+        """
+        day = self._chains[-1].oldest_day if self._chains else -1
+        return f"{self._own_check()} {day} {self._check_of_day(day)}"
+
+    def fits(self, check_value: str) -> Fit:
+        """Return how this ring and a ring's ``check_value`` go together.
+
+        A value of a day whose keys were destroyed here tells only whose keys they are.
+
+        Raises:
+            KeyRingError: the ring has no own key.
+        """
+        own, _, chain = check_value.partition(" ")
+        day, _, of_day = chain.partition(" ")
+        if not equal(own.encode(), self._own_check().encode()) or not _DAY.fullmatch(day):
+            return Fit(same_authority=False)
+        if self._chains and int(day) < self._chains[0].oldest_day:
+            return Fit(same_authority=True)
+        if self.has_day(int(day)) and equal(of_day.encode(), self._check_of_day(int(day)).encode()):
+            return Fit(same_authority=True)
+        return Fit(same_authority=True, wrong_from=int(day))
+
+    def _own_check(self) -> str:
+        return check_of(self.own_key("check"), "authority")
+
+    def _check_of_day(self, day: int) -> str:
+        return check_of(self.day_key("check", day), f"day {day}")
 
     def has_day(self, day: int) -> bool:
         """Return whether the keys of a UTC day exist."""
@@ -203,7 +298,13 @@ class KeyRing:
             self._starts() == other._starts()  # noqa: SLF001 - a ring like this one
             and self._quarantine == other._quarantine  # noqa: SLF001
             and self._static_keys == other._static_keys  # noqa: SLF001
+            and self._own_key == other._own_key  # noqa: SLF001
         )
+
+    @property
+    def checked(self) -> bool:
+        """Whether every line of the file that the ring was read from has a check value."""
+        return self._checked
 
     def quarantined(self, days: Iterable[int]) -> list[bool]:
         """Return for each day whether its keys may be known to others."""
@@ -224,7 +325,14 @@ class KeyRing:
         """Take over what another process has rotated, quarantined or destroyed since.
 
         ``saved`` is the ring as it stands on disk. Nothing destroyed here comes back.
+
+        Raises:
+            KeyRingError: ``saved`` is another authority's: nothing was taken over.
         """
+        if saved.has_own_key and self.has_own_key and saved._own_key != self._own_key:  # noqa: SLF001
+            msg = "the key file was replaced by another authority's: put the right one back"
+            raise KeyRingError(msg)
+        self._own_key = self._own_key or saved._own_key  # noqa: SLF001
         destroyed = self.oldest_day
         theirs = saved._chains  # noqa: SLF001 - a ring like this one
         if theirs and self._starts() != saved._starts():  # noqa: SLF001
@@ -264,35 +372,19 @@ class KeyRing:
         except StoreError as error:
             msg = f"the key ring: {error}"
             raise KeyRingError(msg) from None
-        chains: list[tuple[int, bytes]] = []
-        quarantine = []
-        static_keys = []
+        read = KeyLines(path)
         for number, line in enumerate(lines, start=1):
-            match line.split("#", 1)[0].split():
-                case []:
-                    pass
-                case ["chain", day, value] if _DAY.fullmatch(day) and (
-                    not chains or int(day) > chains[-1][0]
-                ):
-                    chains.append((int(day), _key(value, path, number)))
-                case ["quarantine", first, last] if _DAY.fullmatch(first) and _DAY.fullmatch(last):
-                    quarantine.append((int(first), int(last)))
-                case ["static", value]:
-                    static_keys.append(_key(value, path, number))
-                case _:
-                    msg = (
-                        f"{path}, line {number}: expected `chain DAY VALUE` (days ascending), "
-                        "`static VALUE` or `quarantine DAY DAY`"
-                    )
-                    raise KeyRingError(msg)
-        if not chains and not static_keys:
+            read.take(number, line.split("#", 1)[0].split())
+        if not read.chains and not read.static_keys:
             msg = f"{path} holds no key: restore it, or make a new one with `authority init`"
             raise KeyRingError(msg)
         return cls(
-            chains[0] if chains else None,
-            static_keys,
-            rotations=chains[1:],
-            quarantine=quarantine,
+            read.chains[0] if read.chains else None,
+            read.static_keys,
+            rotations=read.chains[1:],
+            quarantine=read.quarantine,
+            own_key=read.own_key,
+            checked=read.checked,
         )
 
     def save(self, path: Path) -> None:
@@ -301,9 +393,11 @@ class KeyRing:
         Raises:
             KeyRingError: the file can't be written; what stood there still stands.
         """
-        lines = [f"chain {day} {b64encode(value).decode()}\n" for day, value in self._starts()]
-        lines += [f"static {b64encode(key).decode()}\n" for key in self._static_keys]
-        lines += [f"quarantine {first} {last}\n" for first, last in sorted(self._quarantine)]
+        lines = [key_line(f"chain {day}", value) for day, value in self._starts()]
+        if self._own_key is not None:
+            lines.append(key_line("authority", self._own_key))
+        lines += [key_line("static", key) for key in self._static_keys]
+        lines += [span_line(first, last) for first, last in sorted(self._quarantine)]
         try:
             replace_secret(path, _HEADER + "".join(lines))
         except StoreError as error:
@@ -342,14 +436,3 @@ class _Chain:
         """Return the key of a day for one purpose."""
         info = _DAY_KEY + f"{purpose}/{day}/{context}".encode()
         return derive(self.value(day), info)
-
-
-def _key(value: str, path: Path, number: int) -> bytes:
-    try:
-        key = b64decode(value, validate=True)
-    except ValueError:
-        key = b""
-    if len(key) != KEY_BYTES:
-        msg = f"{path}, line {number}: not a key of {KEY_BYTES} bytes in base64"
-        raise KeyRingError(msg)
-    return key

@@ -11,6 +11,7 @@ from tests.http_site import PUBLIC, Site, routes
 from tracetogether.adapters import http_api
 from tracetogether.adapters.sql_store import SqlStore
 from tracetogether.authority.contacts.lines import pseudonym
+from tracetogether.authority.oversight.custody import CHECK_VALUE
 from tracetogether.bluetrace.upload import write_upload
 from tracetogether.crypto import sha256
 from tracetogether.errors import (
@@ -291,3 +292,12 @@ def test_row_04_a_short_pin_ends_after_a_quarter_of_an_hour(site: Site) -> None:
     status, answer = site.send("POST", path, b'{"lifetime": "short"}', OPERATOR_TOKEN)
     assert (status, answer["expires_at"]) == (201, site.clock.now + 900)
     assert site.send("POST", path, b'{"lifetime": "ever"}', OPERATOR_TOKEN)[0] == 400
+
+
+def test_not_ready_on_other_keys(site: Site) -> None:
+    site.world.authority.purge(NOON, clock_is_right=True)
+    status, said = site.send("GET", "/v1/ready")
+    assert (status, said["ready"], said["keys_foreign"]) == (200, True, False)
+    site.world.store.note(CHECK_VALUE, "0123456789abcdef 18386 0123456789abcdef")
+    _, said = site.send("GET", "/v1/ready")
+    assert (said["ready"], said["keys_foreign"]) == (False, True)

@@ -133,7 +133,7 @@ class Authority:
             intake=Intake(keys, issuer, tokens, pins, store, store, store, audit, entropy),
             tracing=tracing,
             graphs=ContactGraphs(tracing, store),
-            custody=Custody(keys, save_keys, audit),
+            custody=Custody(keys, save_keys, audit, store),
             purge=Purge(keys, save_keys, store, audit),
             limits=limits,
             audit=audit,

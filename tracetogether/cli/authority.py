@@ -173,10 +173,11 @@ def _keep_up(service: Authority, stop: threading.Event, clock_is_right: bool) ->
     for minute in itertools.count():
         try:
             service.custody.save_keys(service.custody.keys)
+            service.custody.require(time.time())
             if minute % _MINUTES_BETWEEN_PURGES == 0:
                 service.purge(time.time(), clock_is_right=clock_is_right and minute == 0)
         except TraceTogetherError as error:  # the next time tries again
-            _tell(f"Purge failed: {error}")
+            _tell(f"Upkeep failed: {error}")
         if stop.wait(SECONDS_PER_MINUTE):
             return
 

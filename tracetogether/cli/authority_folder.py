@@ -11,6 +11,7 @@ from tracetogether.authority.access.audit import Audit
 from tracetogether.authority.access.operators import ALL_ROLES, CONSOLE, Staff
 from tracetogether.authority.intake.issuance import new_secret
 from tracetogether.authority.intake.pins import PINS_A_DAY, PinRules
+from tracetogether.authority.oversight.custody import require_keys_of, settle_keys
 from tracetogether.authority.oversight.retention import Purge
 from tracetogether.authority.service import Authority
 from tracetogether.errors import MissingExtraError, StoreError
@@ -60,14 +61,14 @@ def create_folder(
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         _close_to_others(folder)
-        # From a while ago: a batch's first window begins before it is issued.
-        early_s = BLUETRACE.early_start_s + BLUETRACE.validity_s
-        KeyRing.generate(now - early_s).save(folder / KEYS)
+        keys = new_keys(now)
+        keys.save(folder / KEYS)
         create_secret(folder / OPERATOR_TOKEN, f"{token}\n")
         if database is not None:
             create_secret(folder / DATABASE_URL, f"{database}\n")
         with store_kind.create(database or folder / DATABASE, name=name) as store, store.atomic():
             audit = Audit(store)
+            settle_keys(keys, store, _kept_as_they_are)
             audit.record("authority.made", now, by="console", name=name)
             Staff(store, audit).add(FIRST_OPERATOR, ALL_ROLES, token, now)
     except BaseException as error:
@@ -79,6 +80,11 @@ def create_folder(
             raise StoreError(msg) from None
         raise
     return token
+
+
+def new_keys(now: float) -> KeyRing:
+    """Return new keys, from a while ago: a batch's first window begins before it is issued."""
+    return KeyRing.generate(now - BLUETRACE.early_start_s - BLUETRACE.validity_s)
 
 
 def _close_to_others(folder: Path) -> None:
@@ -101,7 +107,11 @@ def _close_to_others(folder: Path) -> None:
 
 @contextmanager
 def opened_folder(
-    folder: Path, database: str | None = None, *, entropy: Entropy = os.urandom
+    folder: Path,
+    database: str | None = None,
+    *,
+    entropy: Entropy = os.urandom,
+    any_keys: bool = False,
 ) -> Iterator[Authority]:
     """Open the authority in ``folder``; its database is closed afterwards.
 
@@ -109,15 +119,19 @@ def opened_folder(
         folder: made by ``create_folder``.
         database: URL of its PostgreSQL database, if it is not the one noted in the folder.
         entropy: where ids and secrets come from; another source is for demonstrations alone.
+        any_keys: open it though the keys may be others than the database's.
 
     Raises:
         StoreError: there is none, or its database can't be read.
-        KeyRingError: its keys can't be read.
+        KeyRingError: its keys can't be read, or are others than the database's.
     """
     store_kind = _sql_store()
     place = place_of(folder, database)
     keys = KeyRing.load(folder / KEYS)
     with store_kind.open(place) as store:
+        settle_keys(keys, store, lambda ring: ring.save(folder / KEYS))
+        if not any_keys:
+            require_keys_of(store, keys, time.time())
         yield Authority.assemble(
             keys,
             name=store.name,
@@ -155,7 +169,7 @@ def save_keys(ring: KeyRing, path: Path) -> None:
     with _locked(path.parent):
         on_disk = KeyRing.load(path)
         ring.adopt(on_disk)
-        if not ring.same_as(on_disk):
+        if not ring.same_as(on_disk) or not on_disk.checked:
             ring.save(path)
 
 
@@ -266,6 +280,7 @@ def _put_back(
     store_kind = _sql_store()
     present = folder / DATABASE
     with store_kind.open(source) as backup:
+        require_keys_of(backup, keys, moment)
         gone: list[str] = []
         known = backup
         with ExitStack() as stack:

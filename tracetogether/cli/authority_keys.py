@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 from rich.table import Table
 
-from tracetogether.cli.authority_folder import opened_folder
+from tracetogether.cli.authority_folder import KEYS, new_keys, opened_folder, place_of
 from tracetogether.cli.authority_options import as_json, date_of, day_named, folder_option
 from tracetogether.cli.console import out, print_json
 
@@ -58,6 +58,27 @@ def rotate(folder: Path, *, as_json: bool) -> None:
         print_json({"first_day": first, "first_date": date_of(first)})
     else:
         out().print(f"A new chain begins on {date_of(first)} (UTC)")
+
+
+@keys.command()
+@click.option("--yes", is_flag=True, help="Don't ask. What was sealed before stays closed.")
+@folder_option
+def replace(folder: Path, *, yes: bool) -> None:
+    """Take the keys in DIR for the database's, whose own are lost; make new ones if there are none.
+
+    Nothing that was sealed under the lost keys is ever opened again: logs, contacts, names, notes.
+    Phones go on with new TempIDs; those that others have heard so far name nobody.
+    """
+    now = time.time()
+    if not yes:
+        question = f"Give up everything that was sealed under the lost keys of {folder}?"
+        click.confirm(question, abort=True, err=True)
+    place_of(folder)  # there is an authority
+    if not (folder / KEYS).exists():
+        new_keys(now).save(folder / KEYS)
+    with opened_folder(folder, any_keys=True) as service:
+        service.custody.replace(now)
+    out().print(f"The keys of {folder} are its database's now; copy keys.txt to other machines")
 
 
 @keys.command()

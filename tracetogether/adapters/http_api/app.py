@@ -78,17 +78,19 @@ def _public(authority: Authority, clock: Callable[[], float]) -> APIRouter:
 
     @router.get("/ready")
     def ready() -> shapes.Ready:
-        """Tell whether the service can do its work: store, keys of today, purges on time.
+        """Tell whether the service can do its work: store, the store's keys, of today too.
 
         If the last purge is days away, the clock may be wrong: nothing is purged by it.
         """
         now = clock()
         suspect = authority.purge.clock_suspect(now)
+        foreign = authority.custody.foreign(now)
         authority.store.has_user("")
         return shapes.Ready(
-            ready=authority.custody.keys.has_day(utc_day(now)) and not suspect,
+            ready=authority.custody.keys.has_day(utc_day(now)) and not suspect and not foreign,
             purge_overdue=authority.purge.overdue(now),
             clock_suspect=suspect,
+            keys_foreign=foreign,
         )
 
     @router.post("/users", status_code=201)

@@ -332,6 +332,7 @@ class Ready(BaseModel):
     ready: bool
     purge_overdue: Annotated[bool, Field(description="Two hourly purges were missed.")]
     clock_suspect: Annotated[bool, Field(description="The last purge is days away.")]
+    keys_foreign: Annotated[bool, Field(description="The keys are not this database's.")]
 
 
 class Health(BaseModel):

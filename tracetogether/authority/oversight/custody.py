@@ -1,12 +1,80 @@
-"""Custody of the day keys: what there is, a new chain, a compromised day, destruction."""
+"""Custody of the day keys: whose they are, a new chain, a compromised day, destruction."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Final, Protocol
 
 from tracetogether.authority.access.audit import Audit
 from tracetogether.authority.access.operators import CONSOLE, Caller
+from tracetogether.errors import KeyRingError
 from tracetogether.keyring import DayKeys, KeyRing
 from tracetogether.units import utc_day
+
+CHECK_VALUE: Final = "keys_check"
+"""Under which name the store keeps the check value of its keys."""
+
+
+class CheckStore(Protocol):
+    """Where the check value of the keys is kept."""
+
+    def note(self, name: str, value: str) -> None:
+        """Write down a value under a name."""
+        ...
+
+    def noted(self, name: str) -> str | None:
+        """Return the value that was written down last under a name."""
+        ...
+
+
+def settle_keys(keys: KeyRing, store: CheckStore, save_keys: Callable[[KeyRing], None]) -> None:
+    """Give keys of an earlier release their own key, and a database of one its check value.
+
+    Raises:
+        KeyRingError: the database has a check value, and the keys lack the own key that fits it;
+            or the keys can't be saved.
+    """
+    noted = store.noted(CHECK_VALUE)
+    if noted is not None and keys.has_own_key:
+        return
+    if not keys.has_own_key:
+        keys.make_own_key()
+        if noted is not None and not keys.fits(noted).same_authority:
+            msg = (
+                "keys.txt is of an earlier release, or of another authority: copy keys.txt from "
+                "the machine on which `tracetogether authority migrate` was run"
+            )
+            raise KeyRingError(msg)
+        save_keys(keys)
+    if noted is None:
+        store.note(CHECK_VALUE, keys.check_value())
+
+
+def require_keys_of(store: CheckStore, keys: KeyRing, now: float) -> None:
+    """Return if the keys are those of the database.
+
+    TempIDs issued under others are rejected later, and logs that are sealed stay closed.
+
+    Raises:
+        KeyRingError: they are another authority's, or lack a rotation that has taken effect.
+    """
+    noted = store.noted(CHECK_VALUE)
+    if noted is None:
+        return
+    fit = keys.fits(noted)
+    if not fit.same_authority:
+        msg = (
+            "keys.txt holds other keys than this database's: put the keys.txt that belongs to "
+            "the database in its place. If that is lost for good, `tracetogether authority keys "
+            "replace` takes these keys, and nothing that was sealed before is opened again"
+        )
+        raise KeyRingError(msg)
+    # A batch of TempIDs reaches into the next day.
+    if fit.wrong_from is not None and utc_day(now) + 1 >= fit.wrong_from:
+        msg = (
+            "keys.txt lacks the last rotation of this database's keys: copy keys.txt from the "
+            "machine on which `authority keys rotate` was run"
+        )
+        raise KeyRingError(msg)
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,11 +85,38 @@ class Custody:
         keys: the authority's keys, which all parts of the service share.
         save_keys: writes the ring to where it came from.
         audit: the log.
+        store: where the check value of the keys is.
     """
 
     keys: KeyRing
     save_keys: Callable[[KeyRing], None]
     audit: Audit
+    store: CheckStore
+
+    def require(self, now: float) -> None:
+        """Return if the keys are the database's.
+
+        Raises:
+            KeyRingError: they are not.
+        """
+        require_keys_of(self.store, self.keys, now)
+
+    def foreign(self, now: float) -> bool:
+        """Return whether the keys are others than the database's."""
+        try:
+            self.require(now)
+        except KeyRingError:
+            return True
+        return False
+
+    def replace(self, now: float, *, by: Caller = CONSOLE) -> None:
+        """Take these keys for the database's, whose own are lost.
+
+        Nothing that was sealed under the lost ones is ever opened again.
+        """
+        with self.audit.atomic():
+            self.store.note(CHECK_VALUE, self.keys.check_value())
+            self.audit.record("keys.replaced", now, by=by.name)
 
     def known_days(self, now: float) -> Sequence[DayKeys]:
         """Return the days whose keys exist, up to tomorrow."""
@@ -35,7 +130,9 @@ class Custody:
         """
         first = self.keys.rotate(now)
         self.save_keys(self.keys)
-        self.audit.record("keys.rotated", now, by=by.name, first_day=first)
+        with self.audit.atomic():
+            self.store.note(CHECK_VALUE, self.keys.check_value())
+            self.audit.record("keys.rotated", now, by=by.name, first_day=first)
         return first
 
     def quarantine(self, first: int, last: int, now: float, *, by: Caller = CONSOLE) -> None:
