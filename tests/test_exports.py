@@ -48,7 +48,7 @@ def lines(world: World, layout: str) -> list[dict[str, str]]:
 def test_exporters_alone_and_only_with_an_audit_entry(world: World, role: Role) -> None:
     caller = Caller("somebody", frozenset({role}))
     before = world.authority.audit.verify()[0]
-    with pytest.raises(AccessDeniedError, match="exporters"):
+    with pytest.raises(AccessDeniedError, match="export contact lists"):
         world.authority.exports.rows(LAYOUTS["contacts"], "csv", NOON, by=caller)
     assert world.authority.audit.verify()[0] == before
     exporter = Caller("nora", frozenset({Role.EXPORTER}))

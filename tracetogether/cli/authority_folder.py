@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from tracetogether.authority.access.audit import Audit
-from tracetogether.authority.access.operators import ALL_ROLES, CONSOLE, Staff
+from tracetogether.authority.access.operators import CONSOLE, Staff
+from tracetogether.authority.access.permissions import ALL_ROLES
 from tracetogether.authority.intake.issuance import new_secret
 from tracetogether.authority.intake.pins import PINS_A_DAY, PinRules
 from tracetogether.authority.oversight.custody import require_keys_of, settle_keys

@@ -8,7 +8,8 @@ from pathlib import Path
 import click
 from rich.table import Table
 
-from tracetogether.authority.access.operators import Role, roles_named
+from tracetogether.authority.access.operators import roles_named
+from tracetogether.authority.access.permissions import Role
 from tracetogether.authority.intake.issuance import new_secret
 from tracetogether.cli.authority_folder import opened_folder
 from tracetogether.cli.authority_options import (

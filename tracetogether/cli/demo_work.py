@@ -8,7 +8,8 @@ import numpy as np
 
 from simulations.streams import Streams
 from tracetogether.authority.access.limits import BATCHES
-from tracetogether.authority.access.operators import Caller, Role
+from tracetogether.authority.access.operators import Caller
+from tracetogether.authority.access.permissions import Role
 from tracetogether.authority.cases.casework import Case
 from tracetogether.authority.cases.followed import ACTIVE, ContactQuery, ContactState, Outcome
 from tracetogether.authority.desk.views import Followed

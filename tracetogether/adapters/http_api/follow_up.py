@@ -51,7 +51,7 @@ def _cases(
 
     @router.post("/cases/{case_id}/merge")
     def merge_cases(request: Request, case_id: str, asked: shapes.Into) -> CaseLine:
-        """Merge a case into another one, which takes its contacts. Roles: tracer, supervisor."""
+        """Merge a case into another one, which takes its contacts. Role: supervisor."""
         by = request.state.caller
         return line(authority.merging.merge_cases(case_id, asked.into, clock(), by=by))
 

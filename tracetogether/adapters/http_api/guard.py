@@ -9,42 +9,42 @@ from fastapi.routing import APIRoute
 from fastapi.security import HTTPBearer
 
 from tracetogether.adapters.http_api.refusals import RefusedError
-from tracetogether.authority.access.operators import Caller, Operator, Role
+from tracetogether.authority.access.operators import Caller, Operator
+from tracetogether.authority.access.permissions import Action
 from tracetogether.errors import AccessDeniedError
 
-_DESK: Final = frozenset({Role.TRACER, Role.SUPERVISOR})
-ROLES: Final[Mapping[tuple[str, str], frozenset[Role]]] = {
-    ("POST", "/v1/cases"): frozenset({Role.ISSUER}),
-    ("GET", "/v1/cases"): frozenset({Role.ISSUER, Role.TRACER, Role.SUPERVISOR}),
-    ("POST", "/v1/cases/{case_id}/pin"): frozenset({Role.ISSUER}),
-    ("GET", "/v1/cases/{case_id}/contacts"): _DESK,
-    ("GET", "/v1/cases/{case_id}/contacts/onward"): _DESK,
-    ("GET", "/v1/graph"): _DESK,
-    ("POST", "/v1/cases/{case_id}/assign"): frozenset({Role.SUPERVISOR}),
-    ("POST", "/v1/cases/{case_id}/state"): _DESK,
-    ("POST", "/v1/cases/{case_id}/merge"): _DESK,
-    ("GET", "/v1/cases/{case_id}/notes"): _DESK,
-    ("POST", "/v1/cases/{case_id}/notes"): _DESK,
-    ("GET", "/v1/dashboard"): _DESK,
-    ("GET", "/v1/followed"): _DESK,
-    ("GET", "/v1/followed/{contact_id}"): _DESK,
-    ("POST", "/v1/followed/{contact_id}/reveal"): frozenset({Role.TRACER}),
-    ("PUT", "/v1/followed/{contact_id}/particulars"): frozenset({Role.TRACER}),
-    ("POST", "/v1/followed/{contact_id}/state"): frozenset({Role.TRACER}),
-    ("POST", "/v1/followed/{contact_id}/outcomes"): frozenset({Role.TRACER}),
-    ("POST", "/v1/followed/{contact_id}/merge"): frozenset({Role.TRACER}),
-    ("POST", "/v1/followed/{contact_id}/convert"): frozenset({Role.TRACER}),
-    ("POST", "/v1/cases/{case_id}/reveal"): frozenset({Role.TRACER}),
-    ("GET", "/v1/exports/contacts"): frozenset({Role.EXPORTER}),
-    ("GET", "/v1/statistics"): frozenset({Role.EXPORTER, Role.AUDITOR}),
-    ("GET", "/v1/keys"): frozenset({Role.KEYHOLDER}),
-    ("GET", "/v1/audit"): frozenset({Role.AUDITOR}),
-    ("GET", "/v1/metrics"): frozenset({Role.AUDITOR}),
-    ("GET", "/v1/operators"): frozenset({Role.ADMIN}),
-    ("POST", "/v1/operators"): frozenset({Role.ADMIN}),
-    ("POST", "/v1/operators/{name}/disable"): frozenset({Role.ADMIN}),
+ACTIONS: Final[Mapping[tuple[str, str], Action]] = {
+    ("POST", "/v1/cases"): Action.OPEN_CASE,
+    ("GET", "/v1/cases"): Action.LIST_CASES,
+    ("POST", "/v1/cases/{case_id}/pin"): Action.ISSUE_PIN,
+    ("GET", "/v1/cases/{case_id}/contacts"): Action.LIST_CONTACTS,
+    ("GET", "/v1/cases/{case_id}/contacts/onward"): Action.LIST_CONTACTS,
+    ("GET", "/v1/graph"): Action.SHOW_GRAPH,
+    ("POST", "/v1/cases/{case_id}/assign"): Action.ASSIGN_CASE,
+    ("POST", "/v1/cases/{case_id}/state"): Action.CHANGE_CASE_STATE,
+    ("POST", "/v1/cases/{case_id}/merge"): Action.MERGE_CASES,
+    ("GET", "/v1/cases/{case_id}/notes"): Action.READ_NOTES,
+    ("POST", "/v1/cases/{case_id}/notes"): Action.WRITE_NOTE,
+    ("GET", "/v1/dashboard"): Action.SHOW_DASHBOARD,
+    ("GET", "/v1/followed"): Action.LIST_FOLLOWED,
+    ("GET", "/v1/followed/{contact_id}"): Action.LIST_FOLLOWED,
+    ("POST", "/v1/followed/{contact_id}/reveal"): Action.REVEAL,
+    ("PUT", "/v1/followed/{contact_id}/particulars"): Action.DESCRIBE,
+    ("POST", "/v1/followed/{contact_id}/state"): Action.RECORD_CALL,
+    ("POST", "/v1/followed/{contact_id}/outcomes"): Action.RECORD_CALL,
+    ("POST", "/v1/followed/{contact_id}/merge"): Action.MERGE_CONTACTS,
+    ("POST", "/v1/followed/{contact_id}/convert"): Action.CONVERT_CONTACT,
+    ("POST", "/v1/cases/{case_id}/reveal"): Action.REVEAL,
+    ("GET", "/v1/exports/contacts"): Action.EXPORT,
+    ("GET", "/v1/statistics"): Action.COUNT,
+    ("GET", "/v1/keys"): Action.SHOW_KEYS,
+    ("GET", "/v1/audit"): Action.READ_AUDIT,
+    ("GET", "/v1/metrics"): Action.READ_METRICS,
+    ("GET", "/v1/operators"): Action.LIST_OPERATORS,
+    ("POST", "/v1/operators"): Action.ADD_OPERATOR,
+    ("POST", "/v1/operators/{name}/disable"): Action.DISABLE_OPERATOR,
 }
-"""Which roles may call an operators' route; one that is missing here is denied to all."""
+"""What an operators' route does; ``permissions`` says who may. A missing one is denied to all."""
 
 Check = Callable[[str | None], object]
 Denied = Callable[[Operator, str], object]
@@ -54,8 +54,8 @@ def guarded(scheme: str, tag: str, check: Check, denied: Denied | None = None) -
     """Return a router whose every route asks ``check`` about the bearer first.
 
     Before the body is read, so that a stranger learns nothing from how it is judged. What
-    ``check`` returns is ``request.state.caller``; of an operator, the route's roles are asked,
-    and ``denied`` is told of one whose roles do not allow the route.
+    ``check`` returns is ``request.state.caller``; of an operator, it is asked whether
+    their roles allow the route's action; ``denied`` is called with one whose roles do not.
     """
 
     class Guarded(APIRoute):
@@ -69,7 +69,7 @@ def guarded(scheme: str, tag: str, check: Check, denied: Denied | None = None) -
                 except AccessDeniedError as error:
                     raise RefusedError(401, "unauthorized", str(error)) from None
                 if isinstance(caller, Operator):
-                    if not caller.may(*ROLES.get((request.method, path), ())):
+                    if not caller.may(ACTIONS.get((request.method, path))):
                         if denied is not None:
                             await run_in_threadpool(denied, caller, f"{request.method} {path}")
                         raise RefusedError(403, "denied", "your roles do not allow this")

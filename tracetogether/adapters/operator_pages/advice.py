@@ -107,9 +107,9 @@ ADVICE: Final[Mapping[str, str]] = {
     ),
     "there is no such layout; there are {names}": "Choose one of the lists that are offered.",
     "choose one of the forms that are offered": "Choose one of the file formats that are offered.",
-    "lists are let out to exporters alone: ask for the role, or an exporter": (
-        "Lists are saved by exporters alone: ask a colleague who is one, or whoever runs this "
-        "server for the role."
+    "your roles do not allow this: {action}": (
+        "Your roles do not allow this. Ask a colleague who has the role, or the administrator of "
+        "this server."
     ),
     "audit entry {number} is missing: the log was tampered with": (
         "Audit entry {number} is missing: the log was tampered with. Tell whoever runs this server "

@@ -15,7 +15,7 @@ from tracetogether.adapters.operator_pages.labels import (
 )
 from tracetogether.adapters.operator_pages.nearby import days_of, line_of
 from tracetogether.adapters.operator_pages.pictures import Knot, graph, side_key, timeline
-from tracetogether.authority.access.operators import Role
+from tracetogether.authority.access.permissions import Action, Role
 from tracetogether.authority.cases.casework import Case, CaseQuery, CaseState, day_of
 from tracetogether.authority.cases.followed import ContactQuery
 from tracetogether.authority.contacts.lines import Contact, pseudonym
@@ -201,7 +201,7 @@ def case_to_show(visit: Visit) -> Case:
         NotFoundError: there is none, or it is not his.
     """
     case = visit.authority.casework.case(visit.request.path_params["case_id"])
-    if Role.ISSUER in visit.caller.roles or visit.caller.needs_to_know(case.assigned_to):
+    if visit.allows(Action.ISSUE_PIN) or visit.caller.needs_to_know(case.assigned_to):
         return case
     msg = "there is no such case among those that you were given"
     raise NotFoundError(msg)
@@ -210,7 +210,7 @@ def case_to_show(visit: Visit) -> Case:
 def _head(visit: Visit, case: Case) -> dict[str, Any]:
     knows = visit.caller.needs_to_know(case.assigned_to)
     tracers = (
-        [one.name for one in visit.authority.staff.all() if one.may(Role.TRACER)]
+        [one.name for one in visit.authority.staff.all() if one.holds(Role.TRACER)]
         if visit.may("POST", "/cases/{case_id}/assign")
         else []
     )

@@ -46,7 +46,7 @@ CHINESE: Final[Mapping[str, str]] = {
     "2. The code that the app shows now": "2. 应用当前显示的验证码",
     "Go on": "继续",
     # --- the overview ---
-    "What your roles open stands in the bar above.": "您的角色可使用的页面见上方导航栏。",
+    "Use the menu above; it shows the pages your roles allow.": "您的角色可使用的页面见上方菜单。",
     "All cases.": "全部病例。",
     "The cases that were given to you.": "分配给您的病例。",
     "Calls due today": "今日待拨电话",

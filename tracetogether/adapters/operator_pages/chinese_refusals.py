@@ -144,8 +144,8 @@ CHINESE_REFUSALS: Final[Mapping[str, str]] = {
     # --- exports and oversight ---
     "Choose one of the lists that are offered.": "请选择所列名单之一。",
     "Choose one of the file formats that are offered.": "请选择所列文件格式之一。",
-    "Lists are saved by exporters alone: ask a colleague who is one, or whoever runs this server "
-    "for the role.": "只有导出员可以保存名单：请找导出员，或向服务器管理员申请该角色。",
+    "Your roles do not allow this. Ask a colleague who has the role, or the administrator of this "
+    "server.": "您的角色不允许此操作。请找有该角色的同事，或联系服务器管理员。",
     "Audit entry {number} is missing: the log was tampered with. Tell whoever runs this server and "
     "whoever answers for data protection at once.": (
         "审计条目 {number} 缺失：日志被篡改。请立即告知服务器管理员和数据保护负责人。"

@@ -16,7 +16,7 @@ from starlette.routing import Route
 from tracetogether.adapters.operator_pages.advice import told_here
 from tracetogether.adapters.operator_pages.forms import Wrong, filled_in, from_here
 from tracetogether.adapters.operator_pages.rendering import BASE
-from tracetogether.adapters.operator_pages.roles import ENROLLING, OPEN, ROLES
+from tracetogether.adapters.operator_pages.roles import ACTIONS, ENROLLING, OPEN
 from tracetogether.adapters.operator_pages.words import (
     HTML_LANGUAGE,
     LANGUAGES,
@@ -24,6 +24,7 @@ from tracetogether.adapters.operator_pages.words import (
     translator,
 )
 from tracetogether.authority.access.operators import Caller, Operator
+from tracetogether.authority.access.permissions import PERMISSIONS, Action
 from tracetogether.authority.access.sign_in import Session, SignIn, form_token, new_token
 from tracetogether.authority.service import Authority
 from tracetogether.errors import (
@@ -128,7 +129,11 @@ class Visit:
 
     def may(self, method: str, path: str) -> bool:
         """Return whether this operator may open a page, to show the way to it or not."""
-        return self.operator is not None and self.operator.may(*ROLES.get((method, path), ()))
+        return self.operator is not None and self.operator.may(ACTIONS.get((method, path)))
+
+    def allows(self, action: Action) -> bool:
+        """Return whether this operator's roles allow ``action``."""
+        return self.operator is not None and self.operator.may(action)
 
     def say(self, text: str, **values: object) -> str:
         """Return a text in the visit's language."""
@@ -182,7 +187,7 @@ Answer = Callable[[Visit], Response]
 
 @dataclass(frozen=True, slots=True)
 class Door:
-    """A page, or what a form does: its roles are in ``roles.ROLES``.
+    """A page, or what a form does: what it does is in ``roles.ACTIONS``.
 
     Attributes:
         method, path: what is asked for.
@@ -221,7 +226,7 @@ class Door:
     def _page_path(self, request: Request) -> str:
         path = local_path(quote(request.url.path))
         page = ("GET", self.path)
-        if self.method != "POST" or page in ROLES or page in OPEN or page in ENROLLING:
+        if self.method != "POST" or page in ACTIONS or page in OPEN or page in ENROLLING:
             return path
         return path.rpartition("/")[0] or "/"
 
@@ -281,13 +286,14 @@ class Door:
             return visit.went("/sign-in" + ("" if onward == "/" else f"?next={onward}"))
         if visit.session.enrolling:
             return None if key in ENROLLING else visit.went("/enrol")
-        if key in ENROLLING and key not in ROLES:
+        if key in ENROLLING and key not in ACTIONS:
             return visit.went("/")
         if not visit.may(*key):
             visit.authority.audit.record(
                 "page.refused", visit.now, by=visit.operator.name, page=f"{self.method} {self.path}"
             )
-            needed = ", ".join(sorted(role.value for role in ROLES.get(key, ())))
+            action = ACTIONS.get(key)
+            needed = ", ".join(sorted(role.value for role in PERMISSIONS[action])) if action else ""
             return refused(
                 visit,
                 403,

@@ -6,6 +6,7 @@ from itertools import groupby
 from starlette.responses import Response
 
 from tracetogether.adapters.operator_pages.doors import Door, Visit
+from tracetogether.authority.access.permissions import Action
 from tracetogether.errors import AuditError
 from tracetogether.keyring import DayKeys
 from tracetogether.units import utc_day
@@ -60,7 +61,7 @@ def show_keys(visit: Visit) -> Response:
         oldest=utc_day(visit.now) - days[0].day if days else None,
         last_purge=authority.purge.last(),
         overdue=authority.purge.overdue(visit.now),
-        counts=authority.store.counts(visit.now),
+        counts=authority.store.counts(visit.now) if visit.allows(Action.COUNT) else None,
     )
 
 

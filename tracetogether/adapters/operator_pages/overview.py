@@ -9,13 +9,15 @@ from tracetogether.adapters.operator_pages.labels import (
     PRIORITIES,
 )
 from tracetogether.adapters.operator_pages.pictures import Bar, bars, columns, shares
+from tracetogether.authority.access.permissions import Action
 from tracetogether.authority.cases.followed import TRACED_STATES, ContactState, Priority
 
 
 def show_overview(visit: Visit) -> Response:
-    """Show counts and pictures; a tracer sees those of his own cases."""
-    if not visit.may("GET", "/cases"):
-        return visit.page("overview_short.html", counts=visit.authority.store.counts(visit.now))
+    """Show counts and pictures; a tracer sees those of their own cases."""
+    if not visit.allows(Action.SHOW_DASHBOARD):
+        counts = visit.authority.store.counts(visit.now) if visit.allows(Action.COUNT) else None
+        return visit.page("overview_short.html", counts=counts)
     found, say = visit.authority.desk.dashboard(visit.now, by=visit.caller), visit.say
     priorities = [
         Bar(say(PRIORITIES[one]), found.priorities.get(one, 0), one.word) for one in Priority

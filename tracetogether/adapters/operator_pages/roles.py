@@ -1,47 +1,40 @@
-"""Who may open which page; what stands here for nobody is denied to all."""
+"""What each page and form does, so that ``permissions`` can say who may open it."""
 
 from collections.abc import Mapping
 from typing import Final
 
-from tracetogether.authority.access.operators import ALL_ROLES, Role
+from tracetogether.authority.access.permissions import Action
 
-_DESK: Final = frozenset({Role.ISSUER, Role.TRACER, Role.SUPERVISOR})
-_TRACING: Final = frozenset({Role.TRACER, Role.SUPERVISOR})
-_ISSUER: Final = frozenset({Role.ISSUER})
-_SUPERVISOR: Final = frozenset({Role.SUPERVISOR})
-_EXPORTER: Final = frozenset({Role.EXPORTER})
-_AUDITOR: Final = frozenset({Role.AUDITOR})
-
-ROLES: Final[Mapping[tuple[str, str], frozenset[Role]]] = {
-    ("GET", "/"): ALL_ROLES,
-    ("POST", "/sign-out"): ALL_ROLES,
-    ("GET", "/cases"): _DESK,
-    ("POST", "/cases"): _ISSUER,
-    ("GET", "/cases/{case_id}"): _DESK,
-    ("GET", "/cases/{case_id}/graph"): _TRACING,
-    ("POST", "/cases/{case_id}/pin"): _ISSUER,
-    ("POST", "/cases/{case_id}/assign"): _SUPERVISOR,
-    ("POST", "/cases/{case_id}/state"): _TRACING,
-    ("POST", "/cases/{case_id}/notes"): _TRACING,
-    ("POST", "/cases/{case_id}/merge"): _SUPERVISOR,
-    ("GET", "/graph"): _TRACING,
-    ("GET", "/follow-up"): _TRACING,
-    ("GET", "/contacts/{contact_id}"): _TRACING,
-    ("POST", "/contacts/{contact_id}/outcome"): _TRACING,
-    ("POST", "/contacts/{contact_id}/reach"): _TRACING,
-    ("POST", "/contacts/{contact_id}/call"): _TRACING,
-    ("POST", "/contacts/{contact_id}/notes"): _TRACING,
-    ("POST", "/contacts/{contact_id}/describe"): _TRACING,
-    ("POST", "/contacts/{contact_id}/reveal"): _TRACING,
-    ("POST", "/contacts/{contact_id}/merge"): _TRACING,
-    ("POST", "/contacts/{contact_id}/convert"): _TRACING,
-    ("GET", "/exports"): _EXPORTER,
-    ("POST", "/exports"): _EXPORTER,
-    ("GET", "/audit"): _AUDITOR,
-    ("POST", "/audit/verify"): _AUDITOR,
-    ("GET", "/keys"): frozenset({Role.KEYHOLDER}),
+ACTIONS: Final[Mapping[tuple[str, str], Action]] = {
+    ("GET", "/"): Action.USE_PAGES,
+    ("POST", "/sign-out"): Action.USE_PAGES,
+    ("GET", "/cases"): Action.LIST_CASES,
+    ("POST", "/cases"): Action.OPEN_CASE,
+    ("GET", "/cases/{case_id}"): Action.SHOW_CASE,
+    ("GET", "/cases/{case_id}/graph"): Action.LIST_CONTACTS,
+    ("POST", "/cases/{case_id}/pin"): Action.ISSUE_PIN,
+    ("POST", "/cases/{case_id}/assign"): Action.ASSIGN_CASE,
+    ("POST", "/cases/{case_id}/state"): Action.CHANGE_CASE_STATE,
+    ("POST", "/cases/{case_id}/notes"): Action.WRITE_NOTE,
+    ("POST", "/cases/{case_id}/merge"): Action.MERGE_CASES,
+    ("GET", "/graph"): Action.SHOW_GRAPH,
+    ("GET", "/follow-up"): Action.LIST_FOLLOWED,
+    ("GET", "/contacts/{contact_id}"): Action.LIST_FOLLOWED,
+    ("POST", "/contacts/{contact_id}/outcome"): Action.RECORD_CALL,
+    ("POST", "/contacts/{contact_id}/reach"): Action.RECORD_CALL,
+    ("POST", "/contacts/{contact_id}/call"): Action.RECORD_CALL,
+    ("POST", "/contacts/{contact_id}/notes"): Action.WRITE_NOTE,
+    ("POST", "/contacts/{contact_id}/describe"): Action.DESCRIBE,
+    ("POST", "/contacts/{contact_id}/reveal"): Action.REVEAL,
+    ("POST", "/contacts/{contact_id}/merge"): Action.MERGE_CONTACTS,
+    ("POST", "/contacts/{contact_id}/convert"): Action.CONVERT_CONTACT,
+    ("GET", "/exports"): Action.EXPORT,
+    ("POST", "/exports"): Action.EXPORT,
+    ("GET", "/audit"): Action.READ_AUDIT,
+    ("POST", "/audit/verify"): Action.READ_AUDIT,
+    ("GET", "/keys"): Action.SHOW_KEYS,
 }
-"""Which roles may open a page of somebody who has signed in with password and code."""
+"""What a page shows or a form does; ``permissions`` says who may. No entry: denied."""
 
 OPEN: Final = frozenset({("GET", "/sign-in"), ("POST", "/sign-in"), ("POST", "/language")})
 """What anybody may open: it tells nothing and changes nothing but who he is."""

@@ -8,7 +8,8 @@ from tracetogether.adapters.sql_store.contact_rows import read_list, write_list
 from tracetogether.adapters.sql_store.desk import case_of
 from tracetogether.adapters.sql_store.rows import Rows
 from tracetogether.adapters.sql_store.tables import CASES, CONTACT_LISTS, CONTACTS, OPERATORS
-from tracetogether.authority.access.operators import Operator, Role
+from tracetogether.authority.access.operators import Operator
+from tracetogether.authority.access.permissions import Role
 from tracetogether.authority.cases.casework import Case
 from tracetogether.authority.contacts.lists import ContactList
 from tracetogether.units import utc_day

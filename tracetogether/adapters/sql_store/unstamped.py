@@ -4,7 +4,7 @@ from typing import Final
 
 import sqlalchemy as sa
 
-from tracetogether.authority.access.operators import ALL_ROLES
+from tracetogether.authority.access.permissions import ALL_ROLES
 
 _OLD: Final = ("uploads", "pins", "cases", "users", "operators", "settings")  # children first
 _TAKEN_OVER: Final = (

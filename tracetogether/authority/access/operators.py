@@ -1,32 +1,17 @@
-"""Operators and their roles: who may do what at the authority; what is not granted is denied."""
+"""Operators: who they are, and on whose behalf something is done; see ``permissions``."""
 
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from enum import Enum
 from typing import Final, Protocol, Self
 
 from tracetogether.authority.access.audit import Audit
+from tracetogether.authority.access.permissions import ALL_ROLES, Action, Role, allowed
 from tracetogether.crypto import sha256
 from tracetogether.errors import AccessDeniedError, ConflictError, NotFoundError
 
 _OPERATOR: Final = b"tracetogether/v1/operator-token/"
 OPERATOR_NAME: Final = re.compile(r"[a-z0-9][a-z0-9_.-]{0,31}", re.ASCII)
-
-
-class Role(Enum):
-    """What an operator may be allowed to do; each role is one duty and implies no other."""
-
-    ISSUER = "issuer"  # opens cases, gives out upload PINs
-    TRACER = "tracer"  # lists contacts of the cases given to him, learns who a contact is
-    SUPERVISOR = "supervisor"  # sees all cases, and gives them to tracers
-    EXPORTER = "exporter"  # takes counts and lists out
-    KEYHOLDER = "keyholder"  # sees which day keys there are
-    AUDITOR = "auditor"  # reads the audit log and the metrics
-    ADMIN = "admin"  # adds and disables operators
-
-
-ALL_ROLES: Final = frozenset(Role)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,9 +32,13 @@ class Operator:
     token_digest: bytes = field(repr=False)
     disabled: bool = False
 
-    def may(self, *roles: Role) -> bool:
-        """Return whether any of ``roles`` is granted."""
-        return not self.disabled and not self.roles.isdisjoint(roles)
+    def may(self, action: Action | None) -> bool:
+        """Return whether a role of this operator allows ``action``; None is never allowed."""
+        return not self.disabled and allowed(action, self.roles)
+
+    def holds(self, role: Role) -> bool:
+        """Return whether ``role`` is granted, and the operator is not disabled."""
+        return not self.disabled and role in self.roles
 
     def to_json(self) -> dict[str, object]:
         """Return this as the command line and the HTTP form print it."""
@@ -110,6 +99,20 @@ class Caller:
         """Return the caller that an operator is."""
         return cls(operator.name, frozenset() if operator.disabled else operator.roles)
 
+    def may(self, action: Action) -> bool:
+        """Return whether a role of this caller allows ``action``."""
+        return allowed(action, self.roles)
+
+    def require(self, action: Action) -> None:
+        """Return if this caller may do ``action``.
+
+        Raises:
+            AccessDeniedError: no role of this caller allows it.
+        """
+        if not self.may(action):
+            msg = f"your roles do not allow this: {action.value}"
+            raise AccessDeniedError(msg)
+
     def needs_to_know(self, assigned_to: str) -> bool:
         """Return whether a case that was given to ``assigned_to`` is this caller's business."""
         return Role.SUPERVISOR in self.roles or (
@@ -134,9 +137,10 @@ class Staff:
         """Add an operator who will show ``token``.
 
         Raises:
-            AccessDeniedError: ``by`` does not hold a role that is to be granted.
+            AccessDeniedError: ``by`` may add nobody, or lacks a role that is to be granted.
             ConflictError: the name is taken, or no name.
         """
+        by.require(Action.ADD_OPERATOR)
         if not OPERATOR_NAME.fullmatch(name) or name == CONSOLE.name:
             msg = "an operator's name has up to 32 of a-z, 0-9, dot, dash and underscore"
             raise ConflictError(msg)
@@ -156,9 +160,10 @@ class Staff:
         """Shut an operator out from the next request on.
 
         Raises:
-            AccessDeniedError: it is ``by`` himself, or somebody with roles that he lacks.
+            AccessDeniedError: ``by`` may disable nobody, is this operator, or lacks a role of it.
             NotFoundError: there is none of that name who is not disabled already.
         """
+        by.require(Action.DISABLE_OPERATOR)
         found = next((one for one in self.store.operators() if one.name == name), None)
         if found is not None and (name == by.name or not found.roles <= by.roles):
             msg = "nobody disables himself, or an operator with roles that he does not hold"

@@ -10,7 +10,8 @@ from typing import Final, Protocol
 
 from tracetogether.authority.access.audit import Audit
 from tracetogether.authority.access.credentials import UserStore
-from tracetogether.authority.access.operators import CONSOLE, Caller, OperatorStore, Role
+from tracetogether.authority.access.operators import CONSOLE, Caller, OperatorStore
+from tracetogether.authority.access.permissions import Action, Role
 from tracetogether.authority.cases.followed import ContactState, FollowStore, person_tags
 from tracetogether.errors import ConflictError, NotFoundError
 from tracetogether.keyring import KeyRing
@@ -206,8 +207,17 @@ class Casework:
             by: on whose behalf.
 
         Raises:
+            AccessDeniedError: ``by`` may not open cases.
             NotFoundError: there is no such user.
             ConflictError: the date lies in the future, or so far back that no log reaches it.
+        """
+        by.require(Action.OPEN_CASE)
+        return self.opened(user_id, now, day, by=by)
+
+    def opened(self, user_id: str, now: float, day: int | None, *, by: Caller) -> Case:
+        """Open a case on behalf of a caller whose permission was checked.
+
+        Raises: as ``open_case``, but for the permission.
         """
         day = utc_day(now) if day is None else day
         self.check(user_id, now, day)
@@ -263,7 +273,12 @@ class Casework:
         return self.store.cases()
 
     def page(self, query: CaseQuery, now: float, *, by: Caller = CONSOLE) -> CasePage:
-        """Return a page of the cases that ``by`` needs to know, or opens PINs for."""
+        """Return a page of the cases that ``by`` needs to know, or issues PINs for.
+
+        Raises:
+            AccessDeniedError: ``by`` may not list cases.
+        """
+        by.require(Action.LIST_CASES)
         if not by.needs_to_know("") and Role.ISSUER not in by.roles:
             query = replace(query, assigned_to=by.name)
         return self.desk.cases_page(query, utc_day(now))
@@ -272,10 +287,12 @@ class Casework:
         """Give a case to an operator who traces; "" gives it to nobody.
 
         Raises:
+            AccessDeniedError: ``by`` may not assign cases.
             NotFoundError: there is no such case, or no such operator with the role of a tracer.
         """
+        by.require(Action.ASSIGN_CASE)
         if operator and not any(
-            one.name == operator and one.may(Role.TRACER) for one in self.staff.operators()
+            one.name == operator and one.holds(Role.TRACER) for one in self.staff.operators()
         ):
             msg = "there is no such operator with the role of a tracer"
             raise NotFoundError(msg)
@@ -291,9 +308,11 @@ class Casework:
         """Close a case; its contacts keep their states.
 
         Raises:
+            AccessDeniedError: ``by`` may not close cases.
             NotFoundError: there is none, or it is not his.
             ConflictError: it is closed or merged already.
         """
+        by.require(Action.CHANGE_CASE_STATE)
         with self.audit.atomic():
             case = self.locked(case_id, by=by)
             if case.state in {CaseState.CLOSED, CaseState.MERGED}:
@@ -308,9 +327,11 @@ class Casework:
         """Open a closed case again.
 
         Raises:
+            AccessDeniedError: ``by`` may not open cases again.
             NotFoundError: there is none, or it is not his.
             ConflictError: it is not closed.
         """
+        by.require(Action.CHANGE_CASE_STATE)
         with self.audit.atomic():
             case = self.locked(case_id, by=by)
             if case.state is not CaseState.CLOSED:

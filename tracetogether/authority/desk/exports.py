@@ -8,9 +8,10 @@ from types import MappingProxyType
 from typing import Final, Protocol
 
 from tracetogether.authority.access.audit import Audit
-from tracetogether.authority.access.operators import CONSOLE, Caller, Role
+from tracetogether.authority.access.operators import CONSOLE, Caller
+from tracetogether.authority.access.permissions import Action
 from tracetogether.authority.cases.followed import ContactState, KeptContact, name_in_lists
-from tracetogether.errors import AccessDeniedError, NotFoundError
+from tracetogether.errors import NotFoundError
 from tracetogether.keyring import KeyRing
 from tracetogether.spreadsheets import Cell
 from tracetogether.units import SECONDS_PER_DAY
@@ -282,9 +283,7 @@ class Exports:
         Raises:
             AccessDeniedError: ``by`` is no exporter.
         """
-        if Role.EXPORTER not in by.roles:
-            msg = "lists are let out to exporters alone: ask for the role, or an exporter"
-            raise AccessDeniedError(msg)
+        by.require(Action.EXPORT)
         self.audit.record("contacts.exported", now, by=by.name, layout=layout.name, form=form)
         return self._rows(layout, form)
 

@@ -10,6 +10,7 @@ from typing import Final
 
 from tracetogether.authority.access.audit import Audit
 from tracetogether.authority.access.operators import CONSOLE, Caller
+from tracetogether.authority.access.permissions import Action
 from tracetogether.authority.access.reasons_given import reason_given
 from tracetogether.authority.cases.casework import Case, CaseDeskStore, CaseState, Casework
 from tracetogether.authority.cases.followed import (
@@ -54,7 +55,10 @@ class Person:
 
 @dataclass(frozen=True, slots=True)
 class FollowUp:
-    """What tracers do, from the list of contacts to the last day's call."""
+    """What tracers do, from the list of contacts to the last day's call.
+
+    A method that is given ``by`` raises AccessDeniedError if that caller's roles do not allow it.
+    """
 
     keys: KeyRing
     desk: Desk
@@ -205,6 +209,7 @@ class FollowUp:
             NotFoundError: there is no such contact, or it is of a case that is not his.
             ConflictError: the contact became a case, was merged, or has been told before.
         """
+        by.require(Action.RECORD_CALL)
         with self.audit.atomic():
             kept = self.desk.kept(contact_id, by)
             check_open(kept)
@@ -229,6 +234,7 @@ class FollowUp:
             ConflictError: the day lies in the future or outside of the calendar, or the contact
                 became a case or was merged.
         """
+        by.require(Action.RECORD_CALL)
         with self.audit.atomic():
             kept = self.desk.kept(contact_id, by)
             check_open(kept)
@@ -254,6 +260,7 @@ class FollowUp:
             NotFoundError: there is no such contact, or it is of a case that is not his.
             ConflictError: the contact is not a casual one.
         """
+        by.require(Action.RECORD_CALL)
         with self.audit.atomic():
             kept = self.desk.kept(contact_id, by)
             if kept.state is not ContactState.CASUAL:
@@ -273,6 +280,7 @@ class FollowUp:
             NotFoundError: there is no such contact, it is of a case that is not his, or nobody
                 can open it any more.
         """
+        by.require(Action.REVEAL)
         kept = self.desk.kept(contact_id, by)
         user_id = self.desk.user_of(kept)
         why = reason_given(
@@ -299,6 +307,7 @@ class FollowUp:
             NotFoundError: there is no such contact, or it is of a case that is not his.
             ConflictError: one of them is too long.
         """
+        by.require(Action.DESCRIBE)
         if max(len(name), len(phone)) > MAX_NAME_CHARACTERS:
             msg = f"a name and a telephone number have up to {MAX_NAME_CHARACTERS} characters"
             raise ConflictError(msg)
@@ -317,6 +326,7 @@ class FollowUp:
             NotFoundError: there is no such case or contact, or it is not his.
             ConflictError: the note is empty or too long.
         """
+        by.require(Action.WRITE_NOTE)
         case = self.casework.case(case_id, by=by)
         if contact_id and self.desk.kept(contact_id, by).case_id != case.case_id:
             msg = "that contact is of another case"

@@ -12,9 +12,9 @@ from tracetogether.authority.access.operators import (
     OPERATOR_NAME,
     Caller,
     Operator,
-    Role,
     Staff,
 )
+from tracetogether.authority.access.permissions import Action, Role
 from tracetogether.authority.cases.casework import Case, CaseState, Casework, day_of
 from tracetogether.authority.intake.issuance import new_secret
 from tracetogether.errors import AuthorityError, ConflictError
@@ -131,7 +131,7 @@ class CaseImport:
         a tracer. A user who has an open case already, or stands there twice, is wrong too.
         """
         rows, bad = lines_of(body, CASE_COLUMNS)
-        tracers = {one.name for one in self.staff.all() if one.may(Role.TRACER)}
+        tracers = {one.name for one in self.staff.all() if one.holds(Role.TRACER)}
         busy = self._with_open_cases({row["user_id"] for _, row in rows})
         found, seen = [], dict[str, int]()
         for line, row in rows:
@@ -140,7 +140,7 @@ class CaseImport:
             if not wrong:
                 day = day_of(Date.fromisoformat(row["date"])) if row.get("date") else utc_day(now)
                 found.append(NewCase(line, row["user_id"], day, row.get("assigned_to", "")))
-        if any(one.assigned_to for one in found) and not by.needs_to_know(""):
+        if any(one.assigned_to for one in found) and not by.may(Action.ASSIGN_CASE):
             bad.append(BadCell(1, "assigned_to", "only a supervisor gives cases to tracers"))
         return found, sorted(bad, key=lambda one: one.line)
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 
 from tracetogether.authority.access.audit import Audit
 from tracetogether.authority.access.operators import CONSOLE, Caller
+from tracetogether.authority.access.permissions import Action
 from tracetogether.authority.cases.casework import Case, CaseDeskStore, CaseState, Casework
 from tracetogether.authority.cases.followed import (
     ContactState,
@@ -20,7 +21,10 @@ from tracetogether.parameters import FOLLOW_UP, FollowUpParameters
 
 @dataclass(frozen=True, slots=True)
 class Merging:
-    """Makes two rows one, and a contact a case."""
+    """Makes two rows one, and a contact a case.
+
+    A method that is given ``by`` raises AccessDeniedError if that caller's roles do not allow it.
+    """
 
     desk: Desk
     casework: Casework
@@ -38,6 +42,7 @@ class Merging:
             NotFoundError: there is no such contact, or it is of a case that is not his.
             ConflictError: they are the same row, of two cases, or one ended otherwise.
         """
+        by.require(Action.MERGE_CONTACTS)
         with self.audit.atomic():
             gone, stays = (self.desk.kept(one, by) for one in (contact_id, into))
             if gone.case_id != stays.case_id or gone.contact_id == stays.contact_id:
@@ -66,6 +71,7 @@ class Merging:
             NotFoundError: there is no such case, or it is not his.
             ConflictError: they are the same, or one was merged already.
         """
+        by.require(Action.MERGE_CASES)
         with self.audit.atomic():
             held = {one: self.casework.locked(one, by=by) for one in sorted({case_id, into})}
             if len(held) < 2:
@@ -142,11 +148,12 @@ class Merging:
                 person has withdrawn or can't be opened any more.
             ConflictError: the contact is a case or was merged already, or the date is wrong.
         """
+        by.require(Action.CONVERT_CONTACT)
         with self.audit.atomic():
             kept = self.desk.kept(contact_id, by)
             check_open(kept)
             user_id = self.desk.user_of(kept)
-            case = self.casework.open_case(user_id, now, day, by=by)
+            case = self.casework.opened(user_id, now, day, by=by)
             kept = replace(
                 kept, state=ContactState.BECAME_CASE, became_case=case.case_id, ended_at=now
             )

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, replace
 
 from tracetogether.authority.access.operators import CONSOLE, Caller
+from tracetogether.authority.access.permissions import Action
 from tracetogether.authority.cases.casework import Case, CaseDeskStore, Casework
 from tracetogether.authority.cases.followed import (
     ContactQuery,
@@ -55,7 +56,10 @@ class Link:
 
 @dataclass(frozen=True, slots=True)
 class Desk:
-    """Shows an operator what he needs to know, and nothing of other tracers' cases."""
+    """Shows an operator what they need to know, and nothing of other tracers' cases.
+
+    A method that is given ``by`` raises AccessDeniedError if that caller's roles do not allow it.
+    """
 
     keys: KeyRing
     casework: Casework
@@ -71,10 +75,12 @@ class Desk:
         Raises:
             NotFoundError: there is none, or it is of a case that is not his.
         """
+        by.require(Action.LIST_FOLLOWED)
         return self.shown(self.kept(contact_id, by))
 
     def page(self, query: ContactQuery, *, by: Caller = CONSOLE) -> ContactPage:
         """Return a page of contacts of the cases that ``by`` needs to know."""
+        by.require(Action.LIST_FOLLOWED)
         if not by.needs_to_know(""):
             query = replace(query, assigned_to=by.name)
         rows, total = self.follow.contacts_page(query)
@@ -90,6 +96,7 @@ class Desk:
         Raises:
             NotFoundError: there is no such contact, or it is of a case that is not his.
         """
+        by.require(Action.LIST_FOLLOWED)
         kept = self.kept(contact_id, by)
         found = {one.day: one for one in self.follow.outcomes([contact_id]).get(contact_id, ())}
         first = kept.until_day - self.parameters.days + 1
@@ -104,6 +111,7 @@ class Desk:
         Raises:
             NotFoundError: the case is not his.
         """
+        by.require(Action.LIST_CONTACTS)
         rows = self.follow.contacts_of([self.casework.case(case.case_id, by=by).case_id])
         people = {one.contact_id: opened_person(one, self.keys) for one in rows}
         tags = {
@@ -130,6 +138,7 @@ class Desk:
 
     def dashboard(self, now: float, *, by: Caller = CONSOLE) -> Dashboard:
         """Return what the first page shows: of all cases, or of a tracer's own."""
+        by.require(Action.SHOW_DASHBOARD)
         return self.counted.dashboard(now, None if by.needs_to_know("") else by.name)
 
     def notes_on(
@@ -140,6 +149,7 @@ class Desk:
         Raises:
             NotFoundError: there is no such case, or it is not his.
         """
+        by.require(Action.READ_NOTES)
         found = self.notes.read(self.casework.case(case_id, by=by).case_id)
         return tuple(one for one in found if contact_id in {None, one.contact_id})
 

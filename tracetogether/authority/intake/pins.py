@@ -8,6 +8,7 @@ from typing import Final, Protocol
 from tracetogether.authority.access.audit import Audit
 from tracetogether.authority.access.limits import PIN_REFUSALS, PIN_TRIES, Limit, Limits
 from tracetogether.authority.access.operators import CONSOLE, Caller
+from tracetogether.authority.access.permissions import Action
 from tracetogether.authority.cases.casework import Case, CaseStore
 from tracetogether.bluetrace.upload_token import new_pin
 from tracetogether.crypto import equal, hmac_sha256
@@ -158,9 +159,11 @@ class Pins:
         The PIN is in no store: only its HMAC under a key of this day is.
 
         Raises:
+            AccessDeniedError: ``by`` may not issue PINs.
             NotFoundError: the case is gone.
             RateLimitedError: so many were given out today that guessing would begin to pay.
         """
+        by.require(Action.ISSUE_PIN)
         pin = new_pin(self.entropy)
         day = utc_day(now)
         if self.limits.add(_GIVEN_OUT, "", now) > self.rules.a_day:

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import Final
 
 from tracetogether.authority.access.operators import CONSOLE, Caller
+from tracetogether.authority.access.permissions import Action
 from tracetogether.authority.cases.casework import Case, CaseState, CaseStore
 from tracetogether.authority.contacts.lines import Contact, ContactDay, pseudonym
 from tracetogether.authority.contacts.transmission import (
@@ -147,7 +148,10 @@ class Onward:
 
 @dataclass(frozen=True, slots=True)
 class ContactGraphs:
-    """Puts the lists of contacts together, as far as an operator needs to know them."""
+    """Puts the lists of contacts together, as far as an operator needs to know them.
+
+    A method that is given ``by`` raises AccessDeniedError if that caller's roles do not allow it.
+    """
 
     tracing: Tracing
     cases: CaseStore
@@ -169,6 +173,7 @@ class ContactGraphs:
             skip: how many of the newest are left out.
             most: how many are asked; the work grows with them.
         """
+        by.require(Action.SHOW_GRAPH)
         with_logs = {case_id for case_id, _ in self.tracing.logs.uploads.all_upload_ids()}
         known = [one for one in self.cases.cases() if _counts(one, by)]
         all_asked = [one for one in known if one.case_id in with_logs]
@@ -226,6 +231,7 @@ class ContactGraphs:
             policy: when a contact is close.
             by: on whose behalf.
         """
+        by.require(Action.LIST_CONTACTS)
         direct = {one.user_id: one for one in self.tracing.contacts(case, policy).contacts}
         found = []
         for user_id, case_id in sorted(self.tracing.logs.partners.cases_of_users(sorted(direct))):

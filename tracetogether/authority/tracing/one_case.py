@@ -7,6 +7,7 @@ from typing import Final
 
 from tracetogether.authority.access.audit import Audit
 from tracetogether.authority.access.operators import Caller
+from tracetogether.authority.access.permissions import Action
 from tracetogether.authority.access.reasons_given import reason_given
 from tracetogether.authority.cases.casework import Case
 from tracetogether.authority.contacts.lines import Contact, contacts_of, judged
@@ -161,6 +162,7 @@ class Tracing:
             ConflictError: no reason is given.
             NotFoundError: there is no such contact in this case.
         """
+        by.require(Action.REVEAL)
         why = reason_given(self.audit, reason, now, by=by, case_id=case.case_id, contact=name)
         found = [one.user_id for one in self.contacts(case).contacts if one.pseudonym == name]
         if not found:
