@@ -1,6 +1,9 @@
 """The contact-log file, against the reference server's own reading of it."""
 
+import codecs
 import json
+import tracemalloc
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -99,10 +102,11 @@ def test_one_bad_record_costs_no_other(bad: object) -> None:
 
 
 def test_records_without_a_token_or_rssi_are_kept() -> None:
-    records = parse_upload(body(record(msg=None), record(rssi=None), record(rssi=10**400))).records
-    assert records.token == ("", "T", "T")
+    file = body(record(msg=None), record(rssi=None), record(rssi=10**400), record(rssi="1e400"))
+    records = parse_upload(file.replace(b'"1e400"', b"1e400")).records
+    assert records.token == ("", "T", "T", "T")
     assert np.isnan(records.rssi_dbm[1:]).all()
-    assert records.sightings().dropped == 2
+    assert records.sightings().dropped == 3
 
 
 @pytest.mark.parametrize(
@@ -127,6 +131,51 @@ def test_the_limit_of_records() -> None:
     assert parse_upload(at_limit).records.malformed == MAX_UPLOAD_RECORDS
     with pytest.raises(InvalidUploadError, match="at most"):
         parse_upload(at_limit.replace(b"[", b"[0,"))
+
+
+BOMBS = {
+    "events": b'{"records":[],"events":[%s]}' % b",".join([b"[]"] * 700_000),
+    "an unknown field": b'{"records":[],"x":[%s]}' % b",".join([b"{}"] * 700_000),
+    "the token": b'{"records":[],"token":[%s]}' % b",".join([b"[]"] * 700_000),
+    "records that are lists": b'{"records":[%s]}' % b",".join([b"[]"] * 700_000),
+    "records without a field": b'{"records":[%s]}' % b",".join([b"{}"] * 700_000),
+    "good records": b'{"records":[%s]}' % b",".join([b'{"timestamp":1}'] * 130_000),
+    "a field of a record": b'{"records":[{"timestamp":1,"msg":[%s]}]}' % b",".join([b"0"] * 10**6),
+    "an unknown field of a record": b'{"records":[{"timestamp":1,"x":[%s]}]}'
+    % b",".join([b"[]"] * 700_000),
+    "keys": b'{"records":[],%s}' % b",".join(b'"%d":0' % key for key in range(200_000)),
+}
+
+
+@pytest.mark.parametrize("place", BOMBS)
+def test_what_is_not_read_is_not_made_into_objects(place: str) -> None:
+    """A list of 700,000 empty lists takes 45 MB once it is built, out of 2 MB of text."""
+    body = BOMBS[place]
+    tracemalloc.start()
+    try:
+        with suppress(InvalidUploadError):
+            parse_upload(body)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 4 * len(body) + 10_000_000
+
+
+def test_events_are_counted_when_asked_for() -> None:
+    assert parse_upload(b'{"records":[],"events":[[1,2],{"a":"],["},"\\\\",[]]}').events == 4
+    for none in (b'{"records":[]}', b'{"records":[],"events":{"a":1,"b":2}}'):
+        assert parse_upload(none).events == 0
+
+
+def test_half_a_character_in_a_strangers_text_costs_nothing_else() -> None:
+    odd = rb'{"timestamp":1,"msg":"\\ud800 \ud83d\ude00 \udc00","modelP":"\uD800"}'
+    for row in (odd, odd[:-1] + b',"rssi":"none"}'):
+        records = parse_upload(b'{"records":[' + row + b"," + row + b"]}").records
+        assert records.token == ("\\ud800 \U0001f600 \ufffd",) * 2
+
+
+def test_a_file_with_a_byte_order_mark_is_read() -> None:
+    assert len(parse_upload(codecs.BOM_UTF8 + b'{"records":[{"timestamp":1}]}').records) == 1
 
 
 def test_what_a_phone_writes_reads_back() -> None:

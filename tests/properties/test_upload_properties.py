@@ -4,12 +4,16 @@ import json
 import math
 from dataclasses import fields
 
+import msgspec
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tracetogether.bluetrace import upload
+from tracetogether.bluetrace.json_bounds import count_items
 from tracetogether.bluetrace.upload import UploadRecords, parse_upload
+from tracetogether.errors import InvalidUploadError
 from tracetogether.labels import Labels
 
 NUMBER = st.none() | st.integers(-200, 2**62) | st.floats(allow_nan=False, allow_infinity=False)
@@ -60,7 +64,21 @@ def test_both_ways_read_the_same(rows: list[object], key: str, value: object) ->
 
 
 def test_a_well_formed_file_is_read_the_fast_way() -> None:
-    body = b'{"records": [{"timestamp": 1, "msg": "x", "rssi": -60, "txPower": null}]}'
-    assert upload._typed(body) is not None
-    assert upload._typed(body.replace(b"1,", b'"1",')) is None
-    assert upload._typed(body.replace(b'"rssi"', b'"rs\xffi"')) is None
+    rows = b'[{"timestamp": 1, "msg": "x", "rssi": -60, "txPower": null}]'
+    assert upload._typed(msgspec.Raw(rows)) is not None
+    assert upload._typed(msgspec.Raw(rows.replace(b"1,", b'"1",'))) is None
+    with pytest.raises(InvalidUploadError, match="not JSON"):
+        parse_upload(b'{"records": ' + rows.replace(b'"rssi"', b'"rs\xffi"') + b"}")
+
+
+# Not "nan": that is no JSON.
+VALUE = st.recursive(
+    st.none() | st.booleans() | st.floats(allow_nan=False) | st.integers() | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+)
+
+
+@given(st.lists(VALUE, max_size=8), st.sampled_from([None, 1]))
+def test_items_are_counted_without_being_made(items: list[object], indent: int | None) -> None:
+    assert count_items(json.dumps(items, indent=indent).encode()) == len(items)
+    assert count_items(json.dumps(items, ensure_ascii=False).encode()) == len(items)

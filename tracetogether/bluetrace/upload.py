@@ -5,16 +5,18 @@ Android writes whole numbers, escapes ``=`` and adds row ids; iOS writes floats 
 Phones disagree in more than that, so one bad record never costs the others.
 """
 
+import codecs
 import json
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from operator import attrgetter
-from typing import Any, Final, NoReturn
+from typing import Final
 
 import msgspec
 import numpy as np
 
+from tracetogether.bluetrace.json_bounds import count_items, is_utf8, without_lone_surrogates
 from tracetogether.errors import InvalidUploadError
 from tracetogether.labels import UNKNOWN, Labels
 from tracetogether.parameters import MAX_UPLOAD_RECORDS
@@ -22,6 +24,7 @@ from tracetogether.sightings import Sighting, Sightings
 from tracetogether.units import Bools, Codes, Floats
 
 _MILLISECONDS_FROM: Final = 1e10  # timestamps beyond are milliseconds (OpenTrace's rule)
+_SHORT: Final = 1_000  # bytes of JSON that make few objects, whatever they are
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,40 +122,38 @@ class ContactLogFile:
 
     Attributes:
         records: what the phone heard.
-        events: how many status events ("Scanning Started") came with it.
+        events_json: the list "events" as it came: it is not read; b"" if there is none.
         token: the upload token inside the file, where an OpenTrace app put it; None otherwise.
     """
 
     records: UploadRecords
-    events: int
+    events_json: bytes = field(repr=False)
     token: str | None = field(repr=False)
+
+    @property
+    def events(self) -> int:
+        """How many status events ("Scanning Started") came with it, counted when asked for."""
+        return count_items(self.events_json) if self.events_json[:1] == b"[" else 0
 
 
 def parse_upload(body: bytes) -> ContactLogFile:
     """Read an uploaded file.
 
+    Only what is used is made into objects, and no more records than a phone can have heard:
+    a file that is something else costs little more than its own bytes.
+
     Raises:
         InvalidUploadError: it is not JSON, has no list of records, or more of them than a phone
             can have heard.
     """
-    typed = _typed(body)
-    if typed is not None:
-        return typed
-    try:
-        file = json.loads(body, parse_constant=_no_constant)
-    except (ValueError, RecursionError):
-        msg = "the file is not JSON in UTF-8: export the log anew and upload that"
-        raise InvalidUploadError(msg) from None
-    if not isinstance(file, dict) or not isinstance(file.get("records"), list):
-        msg = 'the file has no list "records": this is no contact log'
-        raise InvalidUploadError(msg)
-    rows = file["records"]
-    _check_count(len(rows))
-    token, events = file.get("token"), file.get("events")
+    file = _outline(body.removeprefix(codecs.BOM_UTF8))
+    if bytes(memoryview(file.records)[:1]) != b"[":
+        raise InvalidUploadError(_NO_RECORDS)
+    records = _typed(file.records)
     return ContactLogFile(
-        records=_columns(rows),
-        events=len(events) if isinstance(events, list) else 0,
-        token=token if isinstance(token, str) else None,
+        records=_columns(file.records) if records is None else records,
+        events_json=bytes(file.events),
+        token=token if isinstance(token := _value(file.token), str) else None,
     )
 
 
@@ -195,58 +196,91 @@ class _Row(msgspec.Struct, gc=False):
 
 
 class _File(msgspec.Struct):
-    records: list[_Row]
-    events: Any = None
-    token: Any = None
+    """A file of which nothing is made into objects yet."""
+
+    records: msgspec.Raw
+    events: msgspec.Raw = msgspec.Raw()
+    token: msgspec.Raw = msgspec.Raw()
 
 
-_DECODER: Final = msgspec.json.Decoder(_File)
+class _AnyRow(msgspec.Struct, gc=False):
+    """A record whose fields may be anything."""
+
+    timestamp: msgspec.Raw = msgspec.Raw()
+    msg: msgspec.Raw = msgspec.Raw()
+    modelC: msgspec.Raw = msgspec.Raw()  # noqa: N815 - OpenTrace's name
+    modelP: msgspec.Raw = msgspec.Raw()  # noqa: N815 - OpenTrace's name
+    org: msgspec.Raw = msgspec.Raw()
+    rssi: msgspec.Raw = msgspec.Raw()
+    txPower: msgspec.Raw = msgspec.Raw()  # noqa: N815 - OpenTrace's name
 
 
-def _typed(body: bytes) -> ContactLogFile | None:
-    """Read a file whose records are all of the right form, in a quarter of the time; else None.
+_FILE: Final = msgspec.json.Decoder(_File)
+_ROWS: Final = msgspec.json.Decoder(list[_Row])
+_ITEMS: Final = msgspec.json.Decoder(list[msgspec.Raw])
+_ANY_ROW: Final = msgspec.json.Decoder(_AnyRow)
+_NO_JSON: Final = "the file is not JSON in UTF-8: export the log again and upload that"
+_NO_RECORDS: Final = 'the file has no list "records": this is no contact log'
+
+
+def _outline(body: bytes) -> _File:
+    """Return where records, events and token lie in a file; its syntax is checked."""
+    if not is_utf8(body):  # msgspec does not look into fields that it skips
+        raise InvalidUploadError(_NO_JSON)
+    for read in (bytes, without_lone_surrogates):
+        text = read(body)
+        try:
+            return _FILE.decode(text)
+        except msgspec.ValidationError:  # no object, or no records; or no JSON further on
+            raise InvalidUploadError(_NO_RECORDS if _is_json(text) else _NO_JSON) from None
+        except RecursionError:
+            break
+        except msgspec.DecodeError:
+            continue
+    raise InvalidUploadError(_NO_JSON)
+
+
+def _is_json(text: bytes) -> bool:
+    try:
+        msgspec.json.decode(text, type=msgspec.Raw)
+    except (msgspec.DecodeError, RecursionError):
+        return False
+    return True
+
+
+def _typed(rows: msgspec.Raw) -> UploadRecords | None:
+    """Read records that are all of the right form, in a quarter of the time; else None.
 
     What this does not take, the patient way takes or refuses.
     """
-    try:
-        body.decode("utf-8")  # msgspec does not look into fields that it skips
-        file = _DECODER.decode(body)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+    if bytes(rows).count(b"{") > MAX_UPLOAD_RECORDS:  # there are no more records than braces
         return None
-    rows = file.records
-    _check_count(len(rows))
+    try:
+        read = _ROWS.decode(rows)
+    except (msgspec.DecodeError, RecursionError):
+        return None
     # None becomes NaN in a column of numbers.
-    time = np.array([*map(attrgetter("timestamp"), rows)], dtype=np.float64)
-    return ContactLogFile(
-        records=UploadRecords(
-            index=np.arange(len(rows), dtype=np.int32),
-            time=np.where(time > _MILLISECONDS_FROM, time / 1000, time),
-            token=tuple([row.msg or "" for row in rows]),
-            model_central=Labels.encode([*map(attrgetter("modelC"), rows)]),
-            model_peripheral=Labels.encode([*map(attrgetter("modelP"), rows)]),
-            organisation=Labels.encode([*map(attrgetter("org"), rows)]),
-            rssi_dbm=np.array([*map(attrgetter("rssi"), rows)], dtype=np.float64),
-            tx_power_dbm=np.array([*map(attrgetter("txPower"), rows)], dtype=np.float64),
-            malformed=0,
-        ),
-        events=len(file.events) if isinstance(file.events, list) else 0,
-        token=file.token if isinstance(file.token, str) else None,
+    time = np.array([*map(attrgetter("timestamp"), read)], dtype=np.float64)
+    return UploadRecords(
+        index=np.arange(len(read), dtype=np.int32),
+        time=np.where(time > _MILLISECONDS_FROM, time / 1000, time),
+        token=tuple([row.msg or "" for row in read]),
+        model_central=Labels.encode([*map(attrgetter("modelC"), read)]),
+        model_peripheral=Labels.encode([*map(attrgetter("modelP"), read)]),
+        organisation=Labels.encode([*map(attrgetter("org"), read)]),
+        rssi_dbm=np.array([*map(attrgetter("rssi"), read)], dtype=np.float64),
+        tx_power_dbm=np.array([*map(attrgetter("txPower"), read)], dtype=np.float64),
+        malformed=0,
     )
 
 
-def _check_count(records: int) -> None:
-    if records > MAX_UPLOAD_RECORDS:
-        msg = f"the file has {records} records; at most {MAX_UPLOAD_RECORDS} are taken"
+def _columns(array: msgspec.Raw) -> UploadRecords:
+    """Return the well-formed ones of a JSON array of records as columns."""
+    count = count_items(bytes(array))
+    if count > MAX_UPLOAD_RECORDS:
+        msg = f"the file has {count} records; at most {MAX_UPLOAD_RECORDS} are taken"
         raise InvalidUploadError(msg)
-
-
-def _no_constant(name: str) -> NoReturn:
-    raise ValueError(name)  # NaN and Infinity are not JSON
-
-
-def _columns(rows: Sequence[object]) -> UploadRecords:
-    """Return the well-formed ones of ``rows`` as columns."""
-    read = [_fields(row) if isinstance(row, Mapping) else None for row in rows]
+    read = [_fields(row) for row in _ITEMS.decode(array)]
     kept = [fields for fields in read if fields is not None]
     return UploadRecords(
         index=np.array([i for i, fields in enumerate(read) if fields is not None], dtype=np.int32),
@@ -257,15 +291,18 @@ def _columns(rows: Sequence[object]) -> UploadRecords:
         organisation=Labels.encode([fields[4] for fields in kept]),
         rssi_dbm=np.array([fields[5] for fields in kept], dtype=np.float64),
         tx_power_dbm=np.array([fields[6] for fields in kept], dtype=np.float64),
-        malformed=len(rows) - len(kept),
+        malformed=count - len(kept),
     )
 
 
 _Fields = tuple[float, str, str, str, str, float, float]
 
 
-def _fields(row: Mapping[str, object]) -> _Fields | None:
+def _fields(item: msgspec.Raw) -> _Fields | None:
     """Return time, token, models, organisation, RSSI and power; None if the form is wrong."""
+    row = _row(item)
+    if row is None:
+        return None
     time = _number(row.get("timestamp"))
     token = row.get("msg") or ""
     texts = [row.get(key) or "" for key in ("modelC", "modelP", "org")]
@@ -281,6 +318,29 @@ def _fields(row: Mapping[str, object]) -> _Fields | None:
         _number(row.get("rssi")),
         _number(row.get("txPower")),
     )
+
+
+def _row(item: msgspec.Raw) -> Mapping[str, object] | None:
+    """Return the fields of a record, if it is an object; a long one's lists stay text."""
+    if len(memoryview(item)) <= _SHORT and isinstance(row := _value(item), Mapping):
+        return row
+    try:
+        fields = msgspec.structs.asdict(_ANY_ROW.decode(item))
+    except msgspec.ValidationError:  # no object
+        return None
+    return {name: _value(value) for name, value in fields.items()}
+
+
+def _value(value: msgspec.Raw) -> object:
+    """Return a JSON value; of a long list or object only that it is one."""
+    if len(memoryview(value)) > _SHORT and bytes(memoryview(value)[:1]) in {b"[", b"{"}:
+        return value
+    if not value:
+        return None
+    try:
+        return msgspec.json.decode(value)
+    except msgspec.DecodeError:  # a number that fits no float
+        return math.nan
 
 
 def _number(value: object) -> float:
