@@ -22,7 +22,7 @@ EVIL = ["=cmd|' /C calc'!A0", "+1+1", "-2+3", "@SUM(A1)", "\tx", "\r=1"]
 
 def test_row_24_what_begins_like_a_formula_is_text() -> None:
     for text in EVIL:
-        assert harmless(text) == f"'{text}"
+        assert harmless(text) == "'" + text.replace("\r", "\ufffd")
     for cell in ("plain", "a=b", "", -5, -0.5, None, True, "'quoted"):
         assert harmless(cell) == cell
     (written,) = csv_text([[text] for text in EVIL])

@@ -11,6 +11,7 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from tracetogether.errors import MissingExtraError
+from tracetogether.plain_text import escaped_json, visible
 from tracetogether.whole_file import PRIVATE, whole_file
 
 Cell = str | int | float | bool | None
@@ -34,12 +35,13 @@ MOST_ROWS_A_SHEET: Final = 1_048_576  # ECMA-376, as all spreadsheets read it
 def harmless(value: Cell) -> Cell:
     """Return a cell that a spreadsheet shows and does not compute.
 
-    Text that begins like a formula gets an apostrophe before it (OWASP, CSV injection); numbers
-    stay numbers.
+    Text that begins like a formula gets an apostrophe before it (OWASP, CSV injection); hidden
+    characters become U+FFFD; numbers stay numbers.
     """
-    if isinstance(value, str) and value.startswith(_RISKY):
-        return f"'{value}"
-    return value
+    if not isinstance(value, str):
+        return value
+    shown = visible(value, lines=True)
+    return f"'{shown}" if value.startswith(_RISKY) or shown.startswith(_RISKY) else shown
 
 
 def file_of(rows: Iterable[Sequence[Cell]], form: str) -> Iterator[bytes]:
@@ -75,7 +77,7 @@ def ndjson_text(rows: Iterable[Sequence[Cell]]) -> Iterator[str]:
     names = [str(name) for name in next(waiting, ())]
     while some := list(islice(waiting, _ROWS_AT_ONCE)):
         yield "".join(
-            json.dumps(dict(zip(names, row, strict=True)), ensure_ascii=False) + "\n"
+            escaped_json(json.dumps(dict(zip(names, row, strict=True)), ensure_ascii=False)) + "\n"
             for row in some
         )
 
@@ -156,4 +158,4 @@ def _write_cell(sheet: Any, row: int, column: int, cell: Cell) -> None:  # noqa:
         case int() | float():
             sheet.write_number(row, column, cell)
         case str():
-            sheet.write_string(row, column, cell)
+            sheet.write_string(row, column, visible(cell, lines=True))

@@ -62,8 +62,8 @@ def _page(folder: Path, curve: list[list[float]]) -> str:
     template = (resources.files("simulations.pages") / "report_page.html").read_text("utf-8")
     columns = page_columns(folder) | {"adoption": curve}
     text = json.dumps(columns, separators=(",", ":"), allow_nan=False)
-    # Inside a script element only "</" could end it early.
-    return template.replace("@DATA@", text.replace("</", "<\\/"))
+    # Inside a script element "</" would end it early, and "<!--" would hide where it ends.
+    return template.replace("@DATA@", text.replace("<", "\\u003c"))
 
 
 def page_columns(folder: Path) -> dict[str, Any]:

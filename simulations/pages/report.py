@@ -10,6 +10,7 @@ from simulations.places.venue import SEAT_DEPTH_M, Posture
 from simulations.run import Run
 from simulations.scores.scoring import CaseScore, ContactScore
 from tracetogether.errors import MissingExtraError, StoreError
+from tracetogether.plain_text import visible
 from tracetogether.units import SECONDS_PER_MINUTE, Floats, Ints
 from tracetogether.whole_file import whole_file
 
@@ -363,10 +364,11 @@ def _title(figure: "Figure", run: Run, case: CaseScore) -> None:
     figure.text(
         0.02,
         1 - 0.58 / height,
-        f"{run.scenario.name}, seed {run.seed}: {run.tracks.people} people, {len(run.app)} with "
-        f"the app; contact: within {run.scenario.policy.within_m:g} m for "
+        f"{visible(run.scenario.name)}, seed {run.seed}: {run.tracks.people} people, "
+        f"{len(run.app)} with the app; contact: within {run.scenario.policy.within_m:g} m for "
         f"{run.scenario.policy.minutes:g} minutes or more",
         fontsize=9.5,
         color=_QUIET,
         va="center",
+        parse_math=False,  # a scenario's name is text: `$` begins no formula
     )

@@ -168,7 +168,8 @@ def test_addresses_that_are_none(pages: Pages) -> None:
     visitor = pages.visitor("tracer")
     assert visitor.get("/cases/NONE")[0] == 404
     assert visitor.get("/contacts/" + "é")[0] in {400, 404}
-    assert visitor.get("/cases?offset=99999999999999999999&q=%00%27%22<&state=x")[0] == 200
+    assert visitor.get("/cases?offset=99999999999999999999&q=%27%22<&state=x")[0] == 200
+    assert visitor.get("/cases?q=%00")[0] == 400  # PostgreSQL can't compare such a text
 
 
 # --- languages ---

@@ -9,7 +9,7 @@ from typing import Final
 import click
 
 from tracetogether import __version__
-from tracetogether.cli.console import err
+from tracetogether.cli.console import err, print_error
 from tracetogether.errors import TraceTogetherError
 
 _COMMANDS: Final = (
@@ -54,26 +54,25 @@ def cli() -> None:
 
 
 def main() -> None:
-    """Run the command; an error of ours is one line, never a traceback."""
+    """Run the command; an error is one line on stderr, never a traceback."""
     try:
         try:
-            cli(prog_name="tracetogether")
+            code = cli.main(prog_name="tracetogether", standalone_mode=False)
         finally:
             sys.stdout.flush()  # here, where a full disk can still be said in one line
-    except TraceTogetherError as error:
-        err().print(f"[bold red]Error:[/] {_plain(error)}", soft_wrap=True)
+    except (TraceTogetherError, click.ClickException) as error:
+        print_error(error)
+        sys.exit(getattr(error, "exit_code", 1))
+    except click.Abort:
+        err().print("Aborted!")
         sys.exit(1)
     except BrokenPipeError:  # `| head` closed the pipe: that is no error of anybody
         sys.stderr.close()
         sys.exit(0)
     except OSError as error:
         place = error.filename or "standard output"
-        said = OSError(f"can't read or write {place}: {error.strerror or error}")
-        err().print(f"[bold red]Error:[/] {_plain(said)}", soft_wrap=True)
+        print_error(OSError(f"can't read or write {place}: {error.strerror or error}"))
         with suppress(OSError, ValueError):  # else Python tries again, and fails aloud
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
-
-
-def _plain(error: Exception) -> str:
-    return str(error).replace("[", r"\[")
+    sys.exit(code if isinstance(code, int) else 0)

@@ -75,12 +75,11 @@ def init(folder: Path, name: str, database: str | None, *, as_json: bool) -> Non
         print_json({"dir": str(folder), "name": name, "operator_token_file": str(token_file)})
         return
     console = out()
-    console.print(f"Authority {name} made in {folder}", markup=False, soft_wrap=True)
+    console.print(f"Authority {name} made in {folder}", soft_wrap=True)
     console.print(
         f"  operator token: {token_file} (for HTTP, not for the pages; only you can read it)\n"
         f"  keys:           {folder / KEYS} (they open TempIDs; keep them out of backups)\n"
         f"Next: tracetogether authority serve {folder}",
-        markup=False,
         soft_wrap=True,
     )
 
@@ -166,7 +165,7 @@ def _kept_up(service: Authority, clock_is_right: bool) -> Iterator[None]:  # noq
 
 
 def _tell(text: str) -> None:
-    err().print(text, markup=False, soft_wrap=True)
+    err().print(text, soft_wrap=True)
 
 
 def _keep_up(service: Authority, stop: threading.Event, clock_is_right: bool) -> None:  # noqa: FBT001
@@ -220,7 +219,7 @@ def purge(folder: Path, now: str | None, *, clock_is_right: bool, as_json: bool)
 def backup(target: Path, folder: Path) -> None:
     """Write a copy of the database to FILE while it is in use; the keys are not part of it."""
     back_up(folder, target)
-    out().print(f"Backed up {folder} to {target}; keys are not in it", markup=False)
+    out().print(f"Backed up {folder} to {target}; keys are not in it")
 
 
 @authority.command("restore")
@@ -234,7 +233,7 @@ def restore_command(source: Path, folder: Path, *, clock_is_right: bool) -> None
     old is purged at once; PINs are void.
     """
     restore(folder, source, time.time(), clock_is_right=clock_is_right)
-    out().print(f"Restored {folder} from {source}", markup=False)
+    out().print(f"Restored {folder} from {source}")
 
 
 @authority.command()
@@ -247,6 +246,6 @@ def migrate(folder: Path, database: str | None) -> None:
     """
     with progress("Cases") as told:
         contacts = bring_up_to_date(folder, time.time(), database, told)
-    out().print(f"The database of {folder} is up to date", markup=False)
+    out().print(f"The database of {folder} is up to date")
     if contacts:
         out().print(f"New under follow-up: {contacts} contacts")

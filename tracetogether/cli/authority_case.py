@@ -201,4 +201,4 @@ def reveal(case_id: str, person: str, reason: str, folder: Path, *, as_json: boo
     if as_json:
         print_json({"pseudonym": person, "user_id": user_id})
     else:
-        out().print(user_id, markup=False)
+        out().print(user_id)

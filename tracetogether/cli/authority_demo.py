@@ -91,7 +91,7 @@ def demo_data(folder: Path, people: int, days: int, seed: int, *, as_json: bool)
         f"  tracetogether authority user password {FIRST_OPERATOR} --dir {folder}",
         f"Next        tracetogether authority serve {folder}",
     ):
-        console.print(line, markup=False, soft_wrap=True)
+        console.print(line, soft_wrap=True)
 
 
 def _leave_phone(place: Path, phone: Registration, log: Sequence[Sighting]) -> None:

@@ -115,7 +115,7 @@ def call(contact_id: str, outcome: str, date: datetime | None, folder: Path) -> 
     day = utc_day(now) if date is None else day_of(date.date())
     with opened_folder(folder) as service:
         followed = service.follow_up.record(contact_id, day, Outcome(outcome), now, by=CONSOLE)
-    out().print(f"{contact_id} is {followed.kept.state.value.replace('_', ' ')}", markup=False)
+    out().print(f"{contact_id} is {followed.kept.state.value.replace('_', ' ')}")
 
 
 @follow_up.command()
@@ -155,7 +155,7 @@ def assign(case_id: str, operator: str, folder: Path) -> None:
     """Give CASE_ID to OPERATOR, who traces; "" gives it to nobody."""
     with opened_folder(folder) as service:
         service.casework.assign(case_id, operator, time.time())
-    out().print(f"{case_id} is {operator or 'nobody'}'s", markup=False)
+    out().print(f"{case_id} is {operator or 'nobody'}'s")
 
 
 @follow_up.command()

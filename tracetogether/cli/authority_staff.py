@@ -65,7 +65,6 @@ def tell_tokens(added: Sequence[tuple[str, str]], folder: Path) -> None:
         "The pages ask for a password instead: "
         f"tracetogether authority user password {name} --dir {folder}",
         soft_wrap=True,
-        markup=False,
     )
 
 
@@ -90,7 +89,7 @@ def password(name: str, folder: Path, *, from_stdin: bool) -> None:
         else:
             chosen = click.prompt("Password", hide_input=True, confirmation_prompt=True)
         sign_in_for(service).set_password(name, chosen, time.time())
-    out().print(f"{name} signs in at the server's /desk and sets up codes there", markup=False)
+    out().print(f"{name} signs in at the server's /desk and sets up codes there")
 
 
 @user.command("list")
@@ -117,7 +116,7 @@ def disable(name: str, folder: Path) -> None:
     """Shut the operator NAME out from the next request on."""
     with opened_folder(folder) as service:
         service.staff.disable(name, time.time())
-    out().print(f"Disabled: {name}", markup=False)
+    out().print(f"Disabled: {name}")
 
 
 @click.group()

@@ -105,7 +105,7 @@ def fit(
         soft_wrap=True,
     )
     for path in (output, *([] if picture is None else [picture])):
-        console.print(f"Written: {path}", soft_wrap=True, markup=False)
+        console.print(f"Written: {path}", soft_wrap=True)
 
 
 def _json(found: Fit) -> dict[str, object]:

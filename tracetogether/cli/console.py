@@ -1,29 +1,86 @@
-"""How the command line speaks: facts to stdout, progress and warnings to stderr."""
+"""How the command line prints: results to stdout, progress and warnings to stderr.
 
+Everything that is printed passes through here. Text is text: nothing in it is read as markup or
+as an emoji's name, and no character of it steers the terminal. Own colours are given by ``style``.
+"""
+
+import io
 import json
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 
 import click
-from rich.console import Console
+from rich.console import Console, ConsoleOptions, JustifyMethod, OverflowMethod, RenderableType
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.segment import Segment
+from rich.style import Style
+from rich.text import Text
+
+from tracetogether.plain_text import escaped_json, visible
+
+
+class _PlainConsole(Console):
+    """A console that shows text and nothing else.
+
+    Rich turns each string into ``Text`` by ``render_str``: what is printed, and cells, titles and
+    captions of tables. So this override cleans all strings, whichever module built the table.
+    """
+
+    def render_str(
+        self,
+        text: str,
+        *,
+        style: str | Style = "",
+        justify: JustifyMethod | None = None,
+        overflow: OverflowMethod | None = None,
+        emoji: bool | None = None,  # noqa: ARG002 - rich's signature
+        markup: bool | None = None,  # noqa: ARG002
+        highlight: bool | None = None,  # noqa: ARG002
+        highlighter: Callable[[str | Text], Text] | None = None,
+    ) -> Text:
+        """Return ``text`` without hidden characters, and a part of a table in one line."""
+        # Only `print` gives a highlighter. A line feed in a cell could pose as another row.
+        shown = visible(text, lines=highlighter is not None)
+        return Text(shown, style=style, justify=justify, overflow=overflow)
+
+    def render(
+        self, renderable: RenderableType, options: ConsoleOptions | None = None
+    ) -> Iterable[Segment]:
+        """Render anything as rich does, and own ``Text`` without hidden characters too."""
+        if isinstance(renderable, Text):
+            shown = visible(renderable.plain, lines=True)
+            if shown != renderable.plain:
+                renderable = renderable.copy()
+                renderable.plain = shown  # one character for each: styles stay where they are
+        return super().render(renderable, options)
 
 
 def out() -> Console:
     """Return the console for results."""
-    return Console(file=sys.stdout, highlight=False)
+    return _PlainConsole(file=sys.stdout, highlight=False, markup=False, emoji=False)
 
 
 def err() -> Console:
     """Return the console for progress and warnings."""
-    return Console(file=sys.stderr, highlight=False, stderr=True)
+    return _PlainConsole(file=sys.stderr, highlight=False, markup=False, emoji=False, stderr=True)
 
 
-def print_json(value: object) -> None:
-    """Print one JSON document, the only thing on stdout."""
-    click.echo(json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False))
+def print_json(value: object, *, indent: int | None = 2) -> None:
+    """Print one JSON document, the only thing on stdout; in one line if ``indent`` is None."""
+    text = json.dumps(value, indent=indent, ensure_ascii=False, allow_nan=False)
+    click.echo(escaped_json(text))
+
+
+def print_error(error: Exception) -> None:
+    """Print an error as one line on stderr; click's own with its usage line."""
+    if isinstance(error, click.ClickException):
+        text = io.StringIO()
+        error.show(file=text)
+        click.echo(visible(text.getvalue(), lines=True), err=True, nl=False)
+    else:
+        err().print(Text.assemble(("Error:", "bold red"), " ", str(error)), soft_wrap=True)
 
 
 def utc_text(time: float) -> str:
@@ -35,13 +92,13 @@ def utc_text(time: float) -> str:
 def progress(description: str) -> Iterator[Callable[[int, int], None]]:
     """Show a bar on stderr while the body runs; call the given function with (done, total).
 
-    Only where somebody looks: in a file or a pipe a bar is an empty line.
+    Only on a terminal: in a file or a pipe a bar is an empty line.
     """
     console = err()
     bar = Progress(
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
-        TextColumn("{task.percentage:>3.0f}%"),
+        TextColumn("{task.percentage:>3.0f}%", markup=False),
         TimeElapsedColumn(),
         console=console,
         transient=True,

@@ -11,6 +11,7 @@ from typing import Any, Final
 import click
 from rich.box import SIMPLE_HEAD
 from rich.table import Column, Table
+from rich.text import Text
 
 from simulations.pages.report import save_picture
 from simulations.run import DEFAULT_START, Run, run
@@ -232,23 +233,23 @@ def _print(played: Run, scored: CaseScore, traced: _Traced, picture: Path, secon
     others = len(scored.listed) - len(shown)
     if others:
         console.print(f"{others} more were heard, and are close contacts neither way.")
-    console.print(
-        f"[bold]Found {scored.found} of {scored.true_contacts} true contacts with the app, "
-        f"missed {scored.missed}, listed {scored.false_contacts} falsely.[/] "
-        f"({seconds:.0f} s; picture: {picture})"
+    found = (
+        f"Found {scored.found} of {scored.true_contacts} true contacts with the app, "
+        f"missed {scored.missed}, listed {scored.false_contacts} falsely."
     )
+    console.print(Text.assemble((found, "bold"), f" ({seconds:.0f} s; picture: {picture})"))
     console.print(
         "One case is a matter of luck: `tracetogether simulate run train-carriage` takes everybody "
         "in turn."
     )
 
 
-def _cells(line: ContactScore) -> tuple[str, ...]:
+def _cells(line: ContactScore) -> tuple[str | Text, ...]:
     verdict = {
-        (True, True): "[green]yes[/]",
-        (False, False): "no",
-        (True, False): "[red]no: false[/]",
-        (False, True): "[yellow]yes: missed[/]",
+        (True, True): Text("yes", "green"),
+        (False, False): Text("no"),
+        (True, False): Text("no: false", "red"),
+        (False, True): Text("yes: missed", "yellow"),
     }[line.close_contact, line.true_contact]
     low, median, high = line.minutes.low, line.minutes.median, line.minutes.high
     return (

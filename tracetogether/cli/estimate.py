@@ -9,7 +9,6 @@ import click
 import numpy as np
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
-from rich.text import Text
 
 from tracetogether.cli.console import err, out, print_json, progress, utc_text
 from tracetogether.csv_columns import BadLine
@@ -151,7 +150,7 @@ def estimate(
 
 
 def _warn(text: str) -> None:
-    err().print(text, style="yellow", markup=False, soft_wrap=True)
+    err().print(text, style="yellow", soft_wrap=True)
 
 
 def _warn_of_bad_lines(count: int, first: Sequence[BadLine]) -> None:
@@ -258,11 +257,9 @@ def _people(found: Encounters, rule: str) -> Table:
     return table
 
 
-def _name(labels: Labels, row: int) -> Text:
-    """Return a name as it may be shown: no markup, nothing that steers a terminal."""
+def _name(labels: Labels, row: int) -> str:
     code = int(labels.codes[row])
-    name = "-" if code == UNKNOWN else labels.names[code]
-    return Text("".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in name))
+    return "-" if code == UNKNOWN else labels.names[code]
 
 
 def _when(time: float) -> str:

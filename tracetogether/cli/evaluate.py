@@ -197,7 +197,7 @@ def evaluate(
         console.print(line, soft_wrap=True)
     console.print(_how(readings, scored, fit_on, len(folds)), soft_wrap=True)
     for path in drawn:
-        console.print(f"Drawn: {path}", soft_wrap=True, markup=False)
+        console.print(f"Drawn: {path}", soft_wrap=True)
 
 
 def _how(readings: Path, scored: Recording, fit_on: Path | None, folds: int) -> str:

@@ -79,7 +79,6 @@ def init(
     out().print(
         f"Node made in {folder}; your user id is {registered.user_id}\n"
         f"Next: tracetogether node run {folder}",
-        markup=False,
         soft_wrap=True,
     )
 

@@ -1,7 +1,6 @@
 """A node at work: its log as it grows, told as a table or as lines of JSON."""
 
 import asyncio
-import json
 import secrets
 import signal
 import threading
@@ -11,7 +10,6 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
-import click
 from rich.live import Live
 from rich.table import Column, Table
 
@@ -19,7 +17,7 @@ from tracetogether.adapters.http_client import Registered
 from tracetogether.adapters.sqlite_log import SqliteContactLog
 from tracetogether.bluetrace.batch import TempIDBatch
 from tracetogether.bluetrace.handshake import BlueTraceExchange
-from tracetogether.cli.console import err, out, utc_text
+from tracetogether.cli.console import err, out, print_json, utc_text
 from tracetogether.cli.node_folder import CREDENTIAL, LOG, NodeSettings, load_batch, save_batch
 from tracetogether.contactlog import ContactLog
 from tracetogether.node import PAUSES, Node, Pauses
@@ -160,7 +158,7 @@ class JsonVoice:
             )
 
     def _say(self, event: str, **facts: Any) -> None:  # noqa: ANN401 - whatever JSON holds
-        click.echo(json.dumps({"event": event, "time": time.time(), **facts}))
+        print_json({"event": event, "time": time.time(), **facts}, indent=None)
 
 
 class TableVoice:
@@ -168,7 +166,7 @@ class TableVoice:
 
     def event(self, name: str, text: str) -> None:
         """Say what happened to the node."""
-        err().print(f"{utc_text(time.time())}  {name}: {text}", markup=False, soft_wrap=True)
+        err().print(f"{utc_text(time.time())}  {name}: {text}", soft_wrap=True)
 
     def sighting(self, row: Sighting) -> None:
         """Nothing: the table is drawn from the log."""

@@ -91,7 +91,7 @@ def warn_of(path: Path, recording: Recording) -> None:
     """Say on stderr what of a recording could not be used."""
 
     def warn(text: str) -> None:
-        err().print(text, style="yellow", markup=False, soft_wrap=True)
+        err().print(text, style="yellow", soft_wrap=True)
 
     if recording.bad_count:
         warn(f"{path.name}: skipped malformed lines: {recording.bad_count:,}")

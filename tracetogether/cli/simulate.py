@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
+from rich.text import Text
 
 from simulations.pages.recording import prepare_folder, save_run
 from simulations.pages.replay_page import save_page
@@ -95,7 +96,6 @@ def check(scenario: str, settings: dict[str, str], *, as_json: bool) -> None:
     out().print(
         f"{chosen.name} is a valid scenario: {chosen.title} ({chosen.people.count} people, "
         f"{chosen.duration_s / 60:g} minutes, {chosen.people.adoption:.0%} with the app).",
-        markup=False,
         soft_wrap=True,
     )
 
@@ -204,7 +204,7 @@ def report(folder: Path, output: Path, sweep: Path | None) -> None:
     The page holds everything and needs no network.
     """
     save_page(folder, output, sweep=sweep)
-    out().print(f"Written to {output}", markup=False, soft_wrap=True)
+    out().print(f"Written to {output}", soft_wrap=True)
 
 
 def _keep(played: Run, judged: Judged, apart: Breakdown, folder: Path) -> None:
@@ -215,7 +215,7 @@ def _keep(played: Run, judged: Judged, apart: Breakdown, folder: Path) -> None:
     try:
         save_picture(played, _telling(scores), folder / PICTURE)
     except MissingExtraError as missing:
-        err().print(f"No picture: {missing}", style="yellow", markup=False, soft_wrap=True)
+        err().print(f"No picture: {missing}", style="yellow", soft_wrap=True)
 
 
 def _telling(scores: Scores) -> CaseScore:
@@ -228,12 +228,11 @@ def _show(
 ) -> None:
     console = out()
     policy, counts = scores.policy, played.counts
-    console.print(
-        f"[bold]{played.scenario.name}[/], seed {played.seed}: {played.tracks.people} people, "
-        f"{len(played.app)} with the app, {played.scenario.duration_s / 60:g} minutes "
-        f"({seconds:.1f} s)",
-        soft_wrap=True,
+    played_by = (
+        f", seed {played.seed}: {played.tracks.people} people, {len(played.app)} with the app, "
+        f"{played.scenario.duration_s / 60:g} minutes ({seconds:.1f} s)"
     )
+    console.print(Text.assemble((played.scenario.name, "bold"), played_by), soft_wrap=True)
     scans, heard, tried, came, left = (
         counts.get(name, 0)
         for name in ("scans", "receptions", "connections_tried", "connections", "records")
@@ -283,7 +282,7 @@ def _show(
         console.print(f"Lost: {lost}.", soft_wrap=True)
     console.print(f"Digest {played.digest}", soft_wrap=True)
     if folder is not None:
-        console.print(f"Kept in {folder}", markup=False, soft_wrap=True)
+        console.print(f"Kept in {folder}", soft_wrap=True)
 
 
 def _systems_table(apart: Breakdown) -> Table:

@@ -52,7 +52,7 @@ def bench_crowds(
     speed = additions_per_s()
 
     def told(timing: Timing) -> None:
-        err().print(f"{timing.what}, {timing.people:,}: {timing.cpu_s:.2f} s", markup=False)
+        err().print(f"{timing.what}, {timing.people:,}: {timing.cpu_s:.2f} s")
 
     absent: list[str] = []
     rows = bench(
@@ -92,7 +92,7 @@ def bench_crowds(
     for size, ratio in ratios.items():
         out().print(f"{size:,} people in columns are {ratio:.1f} times as fast as in objects.")
     for line in absent:
-        out().print(line, soft_wrap=True, markup=False)
+        out().print(line, soft_wrap=True)
     out().print(
         f"This machine adds {speed:,.0f} numbers a second in a plain Python loop.", soft_wrap=True
     )

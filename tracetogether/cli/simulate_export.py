@@ -86,5 +86,5 @@ def export_numbers(
             }
         )
         return
-    out().print(f"Written to {target}", markup=False, soft_wrap=True)
-    out().print(f"What it means: {folder / NOTE}", markup=False, soft_wrap=True)
+    out().print(f"Written to {target}", soft_wrap=True)
+    out().print(f"What it means: {folder / NOTE}", soft_wrap=True)

@@ -81,7 +81,7 @@ def sweep_scenario(
         try:
             save_curve(found, folder / CURVE)
         except MissingExtraError as missing:
-            err().print(f"No picture: {missing}", style="yellow", markup=False, soft_wrap=True)
+            err().print(f"No picture: {missing}", style="yellow", soft_wrap=True)
     if as_json:
         print_json(
             {
@@ -97,7 +97,6 @@ def sweep_scenario(
         if "error" in row:
             out().print(
                 f"failed: {row['settings']} seed {row['seed']}: {row['error']}",
-                markup=False,
                 soft_wrap=True,
             )
     out().print(f"Digest {digest(rows)}", soft_wrap=True)

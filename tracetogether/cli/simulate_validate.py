@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
+from rich.text import Text
 
 from simulations.people.trajectories import TRACK_COLUMNS, load_tracks
 from simulations.settings.scenario import load_scenario
@@ -283,4 +284,6 @@ def _table(simulated: str, beside: str) -> Table:
 
 def _add(table: Table, row: Row | TrialRow, *figures: str) -> None:
     """Add a statistic with its figures and whether it lies where it should."""
-    table.add_row(row.statistic, *figures, "[green]yes[/]" if row.ok else "[red]no[/]", row.source)
+    table.add_row(
+        row.statistic, *figures, Text("yes", "green") if row.ok else Text("no", "red"), row.source
+    )

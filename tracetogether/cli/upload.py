@@ -93,7 +93,7 @@ def upload(
     ) as client:
         attempt = begun(beside.with_suffix(ENDING), asked, lambda: body_of(log, choice))
         if attempt.resumed:
-            err().print("Going on with the upload that was begun before", markup=False)
+            err().print("Going on with the upload that was begun before")
         receipt = _sent(client, digits, attempt)
     count = len(parse_upload(attempt.body).records)
     if as_json:
@@ -106,7 +106,7 @@ def upload(
         return
     console.print(f"Accepted  {receipt['accepted']} of {receipt['records']}")
     for reason, refused in sorted(receipt["rejected"].items()):
-        console.print(f"Rejected  {refused}: {reason}", markup=False)
+        console.print(f"Rejected  {refused}: {reason}")
 
 
 def _sent(client: AuthorityClient, pin: str, attempt: Attempt) -> dict[str, Any]:

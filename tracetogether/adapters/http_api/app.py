@@ -7,7 +7,7 @@ from contextlib import suppress
 from typing import Annotated, Any, Final
 
 import msgspec
-from fastapi import APIRouter, FastAPI, Header, Request, Response
+from fastapi import APIRouter, Depends, FastAPI, Header, Request, Response
 from fastapi.concurrency import run_in_threadpool
 
 from tracetogether import __version__
@@ -16,7 +16,7 @@ from tracetogether.adapters.http_api.bodies import Bounds, read_log
 from tracetogether.adapters.http_api.desk import for_operators
 from tracetogether.adapters.http_api.guard import guarded
 from tracetogether.adapters.http_api.padding import Padding
-from tracetogether.adapters.http_api.refusals import tell_errors
+from tracetogether.adapters.http_api.refusals import no_nul, tell_errors
 from tracetogether.authority.access.limits import BATCHES
 from tracetogether.authority.intake.uploads import CHAFF_CASE, UploadReceipt
 from tracetogether.authority.service import Authority
@@ -56,6 +56,7 @@ def create_app(
         docs_url=None,  # those pages load scripts from elsewhere
         redoc_url=None,
         responses=_ANSWERS,
+        dependencies=[Depends(no_nul)],
     )
     app.include_router(_public(authority, clock))
     app.include_router(_for_phones(authority, clock, pause))

@@ -3,19 +3,15 @@
 import datetime as dt
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 
-from tracetogether.adapters.http_api.shapes import USER_ID
+from tracetogether.adapters.http_api.shapes import USER_ID, Asked
 from tracetogether.authority.cases.followed import DayOutcome
 from tracetogether.authority.cases.indicators import Dashboard
 from tracetogether.authority.cases.notes import Note
 from tracetogether.authority.desk.views import ContactPage, Followed
 
 _EPOCH = dt.date(1970, 1, 1).toordinal()
-
-
-class _Asked(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True)
 
 
 def date_text(day: int) -> str:
@@ -27,58 +23,58 @@ _CaseID = Annotated[str, Field(max_length=32, examples=["MZXW6YTBOI"])]
 _Day = Annotated[dt.date | None, Field(strict=False, description="UTC; today if left out.")]
 
 
-class Assignment(_Asked):
+class Assignment(Asked):
     """Who is to work on a case."""
 
     operator: Annotated[str, Field(max_length=32, description="Empty: nobody.")]
 
 
-class CaseStep(_Asked):
+class CaseStep(Asked):
     """Whether a case is worked on."""
 
     state: Literal["closed", "open"]
 
 
-class Into(_Asked):
+class Into(Asked):
     """What something is merged into."""
 
     into: _CaseID
 
 
-class NewNote(_Asked):
+class NewNote(Asked):
     """What a tracer writes down. It is kept sealed."""
 
     text: Annotated[str, Field(max_length=2_000, pattern=r"\S", repr=False)]
     contact_id: Annotated[str, Field(max_length=32)] = ""
 
 
-class ContactStep(_Asked):
+class ContactStep(Asked):
     """That a contact was told, or that a casual one is to be called after all."""
 
     state: Literal["reached", "to_trace"]
 
 
-class Call(_Asked):
+class Call(Asked):
     """What a day's call found."""
 
     outcome: Literal["no_symptoms", "symptoms", "not_reached"]
     date: _Day = None
 
 
-class Diagnosis(_Asked):
+class Diagnosis(Asked):
     """When a contact tested positive."""
 
     date: _Day = None
 
 
-class Particulars(_Asked):
+class Particulars(Asked):
     """A contact's name and telephone number. They are kept sealed; only a reveal shows them."""
 
     name: Annotated[str, Field(max_length=200, repr=False)]
     phone: Annotated[str, Field(max_length=200, repr=False)]
 
 
-class WhyReveal(_Asked):
+class WhyReveal(Asked):
     """Why a contact is to be known."""
 
     reason: Annotated[str, Field(max_length=200, examples=["call for testing"])] = ""

@@ -56,6 +56,17 @@ _HTTP: Final[Mapping[int, tuple[str, str]]] = {
 }
 
 
+async def no_nul(request: Request) -> None:
+    """Refuse a path or query with a NUL character, which no text in a database can hold.
+
+    Raises:
+        RefusedError: there is one (400).
+    """
+    given = [*request.path_params.values(), *request.query_params.values()]
+    if any("\0" in str(text) for text in given):
+        raise RefusedError(400, "invalid_request", "remove the NUL character from the address")
+
+
 def refusal(status: int, code: str, message: str, *, retry_after_s: int = 1) -> Response:
     """Return the answer for a refused request."""
     retry = status in {429, 503}

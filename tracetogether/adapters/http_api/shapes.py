@@ -3,18 +3,29 @@
 import datetime as dt
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from tracetogether.authority.intake.pins import PinLifetime
 
 USER_ID = "QUJDREVGR0hJSktMTU5PUFFSU1RV"
 
 
-class _Asked(BaseModel):
+class Asked(BaseModel):
+    """A body that is sent here: no field but those named, no type but theirs, no NUL in a text."""
+
     model_config = ConfigDict(extra="forbid", strict=True)
 
+    @field_validator("*")
+    @classmethod
+    def _no_nul(cls, value: object) -> object:
+        texts = value if isinstance(value, list) else [value]
+        if any(isinstance(text, str) and "\0" in text for text in texts):
+            msg = "a text can't hold a NUL character: remove it"
+            raise ValueError(msg)
+        return value
 
-class NewCase(_Asked):
+
+class NewCase(Asked):
     """Who was diagnosed, and when."""
 
     user_id: Annotated[str, Field(max_length=64, repr=False, examples=[USER_ID])]
@@ -28,7 +39,7 @@ class NewCase(_Asked):
     ] = None
 
 
-class PinAndDigest(_Asked):
+class PinAndDigest(Asked):
     """An upload PIN, and the digest of the one log that it is to let in."""
 
     pin: Annotated[str, Field(pattern=r"^[0-9]{8}$", repr=False, examples=["04917362"])]
@@ -52,7 +63,7 @@ class PinAndDigest(_Asked):
     ] = None
 
 
-class Reveal(_Asked):
+class Reveal(Asked):
     """Which contact is to be known, and why."""
 
     pseudonym: Annotated[str, Field(max_length=32, examples=["ABCDE-FGHIJ"])]
@@ -66,7 +77,7 @@ class Reveal(_Asked):
     ] = ""
 
 
-class NewOperator(_Asked):
+class NewOperator(Asked):
     """Who is to be an operator, and what for."""
 
     name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_.-]{0,31}$", examples=["night-shift"])]
@@ -130,7 +141,7 @@ class Cases(BaseModel):
     offset: int
 
 
-class NewPin(_Asked):
+class NewPin(Asked):
     """What an upload PIN is to be like."""
 
     lifetime: Annotated[

@@ -18,6 +18,9 @@ ADVICE: Final[Mapping[str, str]] = {
         "Say why the person is to be known, in up to 200 characters: the reason goes into the "
         "audit log."
     ),
+    "a reason is one line of plain text: remove its line breaks and control characters": (
+        "A reason is one line of plain text: remove its line breaks and control characters."
+    ),
     "there is no such user: check the id on the phone": (
         "There is no such user: compare each letter with the user id on the person’s phone. If it "
         "is the same, the phone has withdrawn or is registered elsewhere, and no case can be "

@@ -101,7 +101,13 @@ CHINESE_REFUSALS: Final[Mapping[str, str]] = {
     "There is no such policy: choose one of those that the page offers.": (
         "没有此判定标准：请选择页面所列之一。"
     ),
+    "A text here holds a NUL character, which can’t be kept: remove it and try again.": (
+        "此处文字含有无法保存的空字符（NUL）：请删除后重试。"
+    ),
     # --- contacts and calls ---
+    "A reason is one line of plain text: remove its line breaks and control characters.": (
+        "理由只能是一行普通文字：请删除换行和控制字符。"
+    ),
     "Say why the person is to be known, in up to 200 characters: the reason goes into the audit "
     "log.": "请用不超过 200 个字符说明需要知道此人身份的理由：理由会写入审计日志。",
     "There is no such contact among those of your cases. Open it from its case or from the "

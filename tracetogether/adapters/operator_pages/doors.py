@@ -69,6 +69,7 @@ _FAULT: Final = (
     "comes again, tell whoever runs this server this reference: {reference}"
 )
 _NOTHING_HERE: Final = "There is nothing at this address: take one of the pages above, or sign in."
+_NUL: Final = "A text here holds a NUL character, which can’t be kept: remove it and try again."
 _NOTE_LOST: Final = frozenset({401, 404, 500, 503})
 _SHOWN_AGAIN: Final = frozenset({400, 404, 409, 429})
 _METHODS: Final = ("GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
@@ -267,6 +268,9 @@ class Door:
     def _refusal(self, visit: Visit, form: Mapping[str, str] | None) -> Response | None:
         """Return why this visit goes no further; None if it does."""
         key = (self.method, self.path)
+        query = visit.request.query_params.values()
+        if any("\0" in text for text in (visit.request.url.path, *query, *visit.form.values())):
+            return refused(visit, 400, _NUL)
         if form is None:
             return refused(visit, 413, "This form is too large: a note has up to 2,000 characters.")
         shown = visit.request.cookies.get(SESSION_COOKIE, "")

@@ -9,6 +9,7 @@ from markupsafe import Markup, escape
 
 from tracetogether.adapters.operator_pages.rendering import day_text
 from tracetogether.authority.cases.indicators import DayCounts, Ratio
+from tracetogether.plain_text import visible
 
 Say = Callable[..., str]
 _ROW: Final = 30
@@ -18,7 +19,7 @@ _LABEL: Final = 120
 def text(x: float, y: float, said: object, kind: str = "") -> Markup:
     """Return a word or a figure; ``kind`` has its classes."""
     return Markup('<text x="{}" y="{}"{}>{}</text>').format(
-        short(x), short(y), Markup(' class="{}"').format(kind) if kind else "", said
+        short(x), short(y), Markup(' class="{}"').format(kind) if kind else "", visible(str(said))
     )
 
 

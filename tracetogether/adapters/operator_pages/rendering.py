@@ -5,6 +5,7 @@ from typing import Final
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from tracetogether.plain_text import visible
 from tracetogether.units import Interval
 
 _EPOCH: Final = date(1970, 1, 1).toordinal()
@@ -21,6 +22,7 @@ def environment() -> Environment:
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
+        finalize=_shown,
     )
     made.filters.update(
         time=time_text,
@@ -33,6 +35,11 @@ def environment() -> Environment:
     )
     made.globals["base"] = BASE
     return made
+
+
+def _shown(value: object) -> object:
+    """Return what a template shows; plain text without hidden characters, but line feeds."""
+    return visible(value, lines=True) if type(value) is str else value
 
 
 def time_text(time: float | None) -> str:

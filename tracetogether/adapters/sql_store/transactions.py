@@ -7,7 +7,7 @@ from contextlib import contextmanager
 import sqlalchemy as sa
 
 from tracetogether.adapters.sql_store.databases import Database, remedy
-from tracetogether.errors import StoreError
+from tracetogether.errors import ConflictError, StoreError
 
 
 class _OpenHere(threading.local):
@@ -78,6 +78,10 @@ class Transactions:
         except sa.exc.SQLAlchemyError as error:
             # Only the driver's first words: SQLAlchemy's message lists the values, and PostgreSQL's
             # details quote them; they are secret.
+            if isinstance(error, sa.exc.DataError):
+                # PostgreSQL holds no NUL in a text. Every edge refuses it; this is the last one.
+                msg = "a text or number can't be stored: remove NUL characters from it"
+                raise ConflictError(msg) from None
             reason = str(getattr(error, "orig", None) or type(error).__name__).split("\n", 1)[0]
             msg = f"{self._database.place} can't be {done} ({reason}): {remedy(reason)}"
             raise StoreError(msg) from None

@@ -5,6 +5,7 @@ from typing import Final
 from tracetogether.authority.access.audit import Audit
 from tracetogether.authority.access.operators import Caller
 from tracetogether.errors import ConflictError
+from tracetogether.plain_text import hidden_in
 
 LONGEST_REASON: Final = 200
 """Characters: a reason is a line, not a file."""
@@ -24,11 +25,16 @@ def reason_given(
         contact: the contact's pseudonym.
 
     Raises:
-        ConflictError: no reason is given, or one of more than 200 characters.
+        ConflictError: no reason is given, one of more than 200 characters, or one with control
+            characters, which could disguise entries of the audit log.
     """
     given = reason.strip()
-    if given and len(given) <= LONGEST_REASON:
+    hidden = hidden_in(given)
+    if given and len(given) <= LONGEST_REASON and not hidden:
         return given
     audit.record("contact.reveal-refused", now, by=by.name, subject=case_id, contact=contact)
+    if hidden:
+        msg = "a reason is one line of plain text: remove its line breaks and control characters"
+        raise ConflictError(msg)
     msg = "say why the person is to be known: the reason goes into the audit log"
     raise ConflictError(msg)
