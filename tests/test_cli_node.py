@@ -160,7 +160,19 @@ def test_the_log_is_shown_exported_and_shortened(tmp_path: Path, url: str) -> No
     assert len(parse_upload((tmp_path / "log.json").read_bytes()).records) == 1
     twice = run("log", "export", folder, "--output", tmp_path / "log.json")
     assert isinstance(twice.exception, StoreError)
-    assert json.loads(run("log", "purge", folder, "--json").output) == {"dropped": 0, "left": 1}
+    purged = json.loads(run("log", "purge", folder, "--json").output)
+    assert purged == {"dropped": 0, "left": 1, "set_aside": 0}
+
+
+def test_a_purge_under_a_wrong_clock_drops_nothing_and_says_why(tmp_path: Path, url: str) -> None:
+    folder = home(tmp_path / "node", url)
+    ago = wall() - 60 * 86_400
+    with SqliteContactLog.open(folder / LOG, now=ago) as log:
+        log.purge(ago, confirmed=True)
+        log.append([Sighting(ago, "T" * 84, -61.0)])
+    purged = run("log", "purge", folder)
+    assert "Dropped 0 sightings, 1 left" in purged.stdout
+    assert "clock, which leapt" in purged.stderr
 
 
 def test_two_nodes_meet_and_one_uploads(

@@ -297,11 +297,12 @@ def test_tokens_that_ran_out_take_the_phone_off_the_air(entropy: Entropy) -> Non
 
 def test_the_log_is_purged_daily(entropy: Entropy) -> None:
     one = Phone(entropy)
-    one.log.add(time=NOW - 21 * 86_400 + 10, peer="old", rssi_dbm=-60)
+    for day in range(22):
+        one.log.add(time=NOW + (day - 21) * 86_400 + 10, peer=f"{day}", rssi_dbm=-60)
     list(one.until(NOW))
-    assert len(one.log) == 1
+    assert len(one.log) == 22
     list(one.until(NOW + 86_400))
-    assert len(one.log) == 0
+    assert len(one.log) == 21
 
 
 def test_a_clock_set_back_a_year_stops_nothing(entropy: Entropy) -> None:
@@ -356,10 +357,10 @@ class FullLog(MemoryContactLog):
             raise StoreError("the disk is full")
         super().append(rows)
 
-    def purge(self, now: float) -> int:
+    def purge(self, now: float, *, confirmed: bool = False) -> int:
         if self.full:
             raise StoreError("the disk is full")
-        return super().purge(now)
+        return super().purge(now, confirmed=confirmed)
 
 
 def test_a_full_disk_stops_no_exchange_and_loses_no_sighting(entropy: Entropy) -> None:
@@ -404,10 +405,18 @@ def test_what_a_peer_says_can_always_be_stored_and_uploaded(phone: Phone, tmp_pa
         assert len(parse_upload(write_upload(log.rows())).records) == 1
 
 
-def test_a_leap_of_the_clock_over_years_does_not_purge_at_once(phone: Phone) -> None:
-    phone.log.add(time=NOW, peer="T", rssi_dbm=-60)
-    phone.do(DeadlinePassed(), NOW + 20 * 365 * 86_400)
-    assert len(phone.log) == 1
+@pytest.mark.parametrize("leap_d", [22, 60, 179, 200, 7_300])
+def test_a_clock_that_is_wrong_for_hours_costs_a_running_phone_nothing(
+    phone: Phone, leap_d: int
+) -> None:
+    for day in range(20):
+        phone.log.add(time=NOW - day * 86_400, peer="T", rssi_dbm=-60)
+    phone.do(DeadlinePassed(), NOW)
+    for hour in range(3):
+        phone.do(DeadlinePassed(), NOW + leap_d * 86_400 + hour * 3600)
+        assert len(phone.log) == 20
+    phone.do(DeadlinePassed(), NOW + 600)
+    assert len(phone.log) == 20
 
 
 def test_two_devices_meet_and_both_have_a_record(entropy_of) -> None:

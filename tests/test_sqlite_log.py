@@ -59,9 +59,34 @@ def test_what_was_written_is_there_after_closing(tmp_path: Path) -> None:
 def test_opening_purges(tmp_path: Path) -> None:
     path = tmp_path / "log.db"
     with SqliteContactLog.open(path, now=NOW) as log:
-        log.append([sighting(0), sighting(DAY)])
+        log.append([sighting(0), *[sighting(day * DAY) for day in range(1, 21)]])
     with SqliteContactLog.open(path, now=NOW + 21 * DAY + 1) as log:
-        assert log.rows() == [sighting(DAY)]
+        assert log.rows() == [sighting(day * DAY) for day in range(1, 21)]
+
+
+@pytest.mark.parametrize("leap_d", [22, 60, 179, 200, 3650])
+def test_a_start_under_a_wrong_clock_costs_nothing(tmp_path: Path, leap_d: int) -> None:
+    path = tmp_path / "log.db"
+    rows = [sighting((day - 20) * DAY) for day in range(21)]
+    with SqliteContactLog.open(path, now=NOW) as log:
+        log.append(rows)
+    for hour in range(3):  # it is started again and again
+        with SqliteContactLog.open(path, now=NOW + leap_d * DAY + hour * 3600) as log:
+            assert log.rows() == rows
+            assert log.set_aside() == 21
+    with SqliteContactLog.open(path, now=NOW + DAY + 1) as log:
+        assert log.rows() == rows[1:]
+
+
+def test_a_file_of_an_earlier_version_has_its_newest_sighting_for_a_clock(tmp_path: Path) -> None:
+    path = tmp_path / "log.db"
+    with SqliteContactLog.open(path, now=NOW) as log:
+        log.append([sighting(0), sighting(DAY)])
+        log._db.execute("DROP TABLE clock")
+    with SqliteContactLog.open(path, read_only=True) as log:
+        assert (len(log), log.set_aside()) == (2, 0)
+    with SqliteContactLog.open(path, now=NOW + 60 * DAY) as log:
+        assert (len(log), log.set_aside()) == (2, 2)
 
 
 def test_opening_for_reading_changes_nothing(tmp_path: Path) -> None:
@@ -175,7 +200,7 @@ def test_the_file_is_its_owners_and_what_is_purged_is_gone_from_it(tmp_path: Pat
         if os.name == "posix":
             assert path.stat().st_mode & 0o777 == 0o600
         log.append([Sighting(NOW + n, f"CANARY{n}" * 8, -60.0) for n in range(500)])
-        log.purge(NOW + 30 * DAY)
+        log.purge(NOW + 30 * DAY, confirmed=True)
         for file in tmp_path.iterdir():
             assert b"CANARY" not in file.read_bytes(), file.name
             assert os.name != "posix" or file.stat().st_mode & 0o777 == 0o600

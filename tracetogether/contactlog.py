@@ -1,25 +1,68 @@
 """The contact log: sightings kept for 21 days, rolling, on the phone."""
 
-import math
 from bisect import bisect_left, insort
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from math import inf
 from typing import Final, Protocol, Self
 
 from tracetogether.parameters import RETENTION
 from tracetogether.sightings import Sighting, Sightings
 from tracetogether.units import SECONDS_PER_DAY
 
-CLOCK_LEAP_S: Final = 180 * SECONDS_PER_DAY
-"""A step ahead of this length is a wrong clock."""
+CLOCK_STEP_S: Final = 2 * SECONDS_PER_DAY
+"""A clock that moves further at one step is doubted: a log is purged once a day."""
+_BEGUN_S: Final = 1e-3
+_EARLIEST: Final = 1_577_836_800.0  # 2020-01-01: a clock from before BlueTrace is wrong
+
+
+@dataclass(frozen=True, slots=True)
+class LogClock:
+    """What a log believes of the time, from the times that it was given.
+
+    A clock that leaps, ahead or back, is doubted, and nothing is dropped by it. It is believed
+    again when it comes back, when the authority confirms it, or when it has run on long enough:
+    after a leap ahead for the retention, so that every sighting from before is that old.
+
+    Attributes:
+        believed: the latest time that is believed, None before the first.
+        latest: the time given last.
+        doubted_s: how long the clock ran on since it leapt, 0 while it is believed.
+    """
+
+    believed: float | None = None
+    latest: float = 0.0
+    doubted_s: float = 0.0
+
+    def after(self, time: float, retention_s: float) -> "LogClock":
+        """Return this after ``time`` (epoch seconds) was given."""
+        believed = self.believed
+        if believed is None or believed < _EARLIEST <= time:
+            return LogClock(time, time)
+        if abs(time - believed) <= CLOCK_STEP_S:
+            return LogClock(max(believed, time), time)
+        # A phone that is on for an hour a week must come to an end too: a long step counts in part.
+        ran_s = min(max(time - self.latest, 0.0), SECONDS_PER_DAY)
+        doubted_s = self.doubted_s + ran_s if self.doubted_s else _BEGUN_S
+        # To go back to an earlier time drops nothing, so that it takes less.
+        if doubted_s > (retention_s if time > believed else CLOCK_STEP_S):
+            return LogClock(time, time)
+        return replace(self, latest=time, doubted_s=doubted_s)
+
+    def cutoff(self, retention_s: float) -> float:
+        """Return the time before which sightings are dropped; none are while it is doubted."""
+        if self.believed is None or self.doubted_s:
+            return -inf
+        return min(self.believed, self.latest) - retention_s
 
 
 class ContactLog(Protocol):
     """Where a phone writes down what it heard.
 
-    Every log keeps the 21-day rule by itself: an append drops what lies more than the retention
-    before the newest of its sightings, and so does ``purge`` relative to the given time. A
-    sighting half a year and more ahead of all that is held drops nothing: that is a wrong
-    clock's, which must not empty the log. (A clock wrong by less can't be told from a silence.)
+    Every log keeps the 21-day rule itself: an append drops what lies more than the retention
+    before the newest sighting, and so does ``purge`` relative to the given time. While the clock
+    is doubted (see LogClock) nothing is dropped: what is too old by it is set aside. That stays in
+    the log, as before the leap, and leaves when the clock is believed again.
     """
 
     def append(self, rows: Iterable[Sighting]) -> None:
@@ -30,8 +73,18 @@ class ContactLog(Protocol):
         """Return the sightings in [start, end) by time."""
         ...
 
-    def purge(self, now: float) -> int:
-        """Drop everything older than the retention; return how many sightings went."""
+    def purge(self, now: float, *, confirmed: bool = False) -> int:
+        """Drop everything older than the retention; return how many sightings went.
+
+        Args:
+            now: epoch seconds.
+            confirmed: the authority's clock shows the same, so that there is no doubt. Then what
+                lies days ahead of ``now`` goes as well: a wrong clock wrote it.
+        """
+        ...
+
+    def set_aside(self) -> int:
+        """Return how many sightings are too old by a clock that is doubted."""
         ...
 
     def __len__(self) -> int:
@@ -55,17 +108,11 @@ class ContactLog(Protocol):
         return Sightings.from_rows(self.rows(start, end))
 
 
-def cutoff_on_append(oldest: float | None, times: Sequence[float], retention_s: int) -> float:
-    """Return the time before which an append of sightings at ``times`` drops old ones.
-
-    Args:
-        oldest: time of the oldest sighting held, None for an empty log.
-        times: times being appended; at least one.
-        retention_s: how long sightings are kept.
-    """
-    first = min(times) if oldest is None else min(oldest, *times)
-    believable = first + retention_s + CLOCK_LEAP_S
-    return max((time for time in times if time <= believable), default=-math.inf) - retention_s
+def clock_after(clock: LogClock, rows: Iterable[Sighting], retention_s: float) -> LogClock:
+    """Return what a log believes of the time once ``rows`` are appended."""
+    for time in sorted(row.time for row in rows):
+        clock = clock.after(time, retention_s)
+    return clock
 
 
 class MemoryContactLog(ContactLog):
@@ -74,6 +121,7 @@ class MemoryContactLog(ContactLog):
     def __init__(self, retention_s: int = RETENTION.log_s) -> None:
         self._retention_s = retention_s
         self._rows: list[Sighting] = []
+        self._clock = LogClock()
 
     @classmethod
     def of(cls, rows: Iterable[Sighting]) -> Self:
@@ -87,11 +135,10 @@ class MemoryContactLog(ContactLog):
         new = list(rows)
         if not new:
             return
-        oldest = self._rows[0].time if self._rows else None
-        cutoff = cutoff_on_append(oldest, [row.time for row in new], self._retention_s)
+        self._clock = clock_after(self._clock, new, self._retention_s)
         for row in new:
             insort(self._rows, row, key=_time)
-        self._drop_before(cutoff)
+        self._drop_before(self._clock.cutoff(self._retention_s))
 
     def rows(self, start: float | None = None, end: float | None = None) -> list[Sighting]:
         """Return the sightings in [start, end) by time."""
@@ -99,14 +146,25 @@ class MemoryContactLog(ContactLog):
         last = len(self._rows) if end is None else bisect_left(self._rows, end, key=_time)
         return self._rows[first:last]
 
-    def purge(self, now: float) -> int:
+    def purge(self, now: float, *, confirmed: bool = False) -> int:
         """Drop everything older than the retention; return how many sightings went."""
-        return self._drop_before(now - self._retention_s)
+        held = len(self._rows)
+        if confirmed:
+            self._clock = LogClock(now, now)
+            del self._rows[bisect_left(self._rows, now + CLOCK_STEP_S, key=_time) :]
+        else:
+            self._clock = self._clock.after(now, self._retention_s)
+        self._drop_before(self._clock.cutoff(self._retention_s))
+        return held - len(self._rows)
 
-    def _drop_before(self, cutoff: float) -> int:
-        count = bisect_left(self._rows, cutoff, key=_time)
-        del self._rows[:count]
-        return count
+    def set_aside(self) -> int:
+        """Return how many sightings are too old by a clock that is doubted."""
+        if not self._clock.doubted_s:
+            return 0
+        return bisect_left(self._rows, self._clock.latest - self._retention_s, key=_time)
+
+    def _drop_before(self, cutoff: float) -> None:
+        del self._rows[: bisect_left(self._rows, cutoff, key=_time)]
 
     def __len__(self) -> int:
         return len(self._rows)

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field, replace
 from math import isfinite
 from typing import Final, assert_never
 
-from tracetogether.contactlog import CLOCK_LEAP_S, ContactLog
+from tracetogether.contactlog import ContactLog
 from tracetogether.errors import LocalProtocolError, StoreError
 from tracetogether.exchange import Advertisement, Exchange, LinkEvent, LinkState, Step
 from tracetogether.parameters import TIMINGS, PhoneTimings
@@ -256,11 +256,9 @@ class Device:
                 assert_never(happened)
 
     def _mind_the_clock(self, now: float) -> None:
-        """Move all deadlines along when the clock was set back, and mistrust a great leap ahead."""
+        """Move all deadlines along when the clock was set back."""
         leap = now - self._now
         self._now = now
-        if leap > CLOCK_LEAP_S:  # perhaps it is put right before it costs the log
-            self._purge_at = now + self._timings.purge_every_s
         if leap >= -_CLOCK_SET_BACK_S:
             return
         self._advertise_at += leap

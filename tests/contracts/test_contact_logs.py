@@ -88,13 +88,20 @@ def test_adding_one(make: Make) -> None:
     assert log.rows() == [Sighting(NOW, "T", -67, None, "Pixel 3a")]
 
 
+def run_on(log: ContactLog, start: float, days: int) -> None:
+    """Let a phone purge its log once a day, ``days`` times."""
+    for day in range(1, days + 1):
+        log.purge(start + day * DAY)
+
+
 def test_purge_drops_what_is_older_than_21_days_to_the_second(make: Make) -> None:
     log = make()
     log.append([sighting(NOW - 1, "old"), sighting(NOW, "edge"), sighting(NOW + 1, "young")])
+    run_on(log, NOW - 60, 21)
     assert log.purge(NOW + RETENTION) == 1
     assert [row.peer for row in log.rows()] == ["edge", "young"]
     assert log.purge(NOW + RETENTION) == 0
-    assert log.purge(NOW + 2 * RETENTION) == 2
+    assert log.purge(NOW + RETENTION + DAY) == 2
     assert len(log) == 0
 
 
@@ -105,23 +112,76 @@ def test_appending_rolls_the_log(make: Make) -> None:
     assert [row.peer for row in log.rows()] == [str(day) for day in range(8, 30)]
 
 
-def test_a_gap_longer_than_the_retention_empties_the_log(make: Make) -> None:
-    log = make()
-    log.append([sighting(NOW, "before")])
-    log.append([sighting(NOW + 22 * DAY, "after")])
-    assert [row.peer for row in log.rows()] == ["after"]
+three_weeks = [sighting(NOW - 20 * DAY + hour * 3600.0, str(hour)) for hour in range(480)]
+leaps = pytest.mark.parametrize("leap_d", [3, 20, 22, 60, 179, 200, 3650, -3, -60, -15_000])
 
 
-def test_a_clock_wrong_by_years_does_not_empty_the_log(make: Make) -> None:
+@leaps
+def test_a_clock_that_leaps_and_comes_back_costs_nothing(make: Make, leap_d: int) -> None:
     log = make()
-    log.append([sighting(NOW + n, "before") for n in range(5)])
-    log.append([sighting(NOW + 20 * 365 * DAY + n, "2040") for n in range(5)])
-    for n in range(5):
-        log.append([sighting(NOW + 5 + n, "after")])
-    assert [row.peer for row in log.rows()] == ["before"] * 5 + ["after"] * 5 + ["2040"] * 5
-    assert log.purge(NOW + RETENTION) == 0
-    log.append([sighting(NOW + RETENTION + 7, "later")])  # and it rolls on
-    assert [row.peer for row in log.rows()] == ["after"] * 3 + ["later"] + ["2040"] * 5
+    log.append(three_weeks)
+    wrong = NOW + leap_d * DAY
+    log.append([sighting(wrong, "wrong")])
+    for hour in range(48):
+        assert log.purge(wrong + hour * 3600) == 0
+    assert [row for row in log.rows() if row.peer != "wrong"] == three_weeks
+    assert log.purge(NOW + 600) == (leap_d < -21)  # a sighting of 1979 is too old by a right clock
+    assert log.set_aside() == 0
+    assert [row for row in log.rows() if row.peer != "wrong"] == three_weeks
+
+
+def test_what_is_too_old_by_a_doubted_clock_is_set_aside_and_leaves_in_the_end(make: Make) -> None:
+    log = make()
+    log.append(three_weeks)
+    log.purge(NOW)
+    wrong = NOW + 60 * DAY
+    log.append([sighting(wrong, "after")])
+    assert log.set_aside() == 480
+    run_on(log, wrong, 20)
+    assert log.set_aside() == 480
+    log.purge(wrong + 21 * DAY)
+    assert [row.peer for row in log.rows()] == ["after"]  # the others are 21 days old by now
+    assert log.set_aside() == 0
+
+
+def test_a_phone_that_is_on_once_a_week_and_meets_no_authority_forgets_too(make: Make) -> None:
+    log = make()
+    log.append(three_weeks)
+    weeks = 0
+    while len(log):
+        weeks += 1
+        log.purge(NOW + weeks * 7 * DAY)
+    assert weeks == 22
+
+
+def test_the_authority_ends_every_doubt(make: Make) -> None:
+    log = make()
+    log.append(three_weeks)
+    assert log.purge(NOW + 60 * DAY) == 0
+    assert log.purge(NOW + 60 * DAY, confirmed=True) == 480
+    log.append([sighting(NOW + 60 * DAY, "new"), sighting(NOW + 90 * DAY, "ahead")])
+    assert log.purge(NOW + 60 * DAY + 1, confirmed=True) == 1  # no right clock wrote that
+    assert [row.peer for row in log.rows()] == ["new"]
+
+
+def test_a_machine_without_a_clock_begins_in_1970_and_goes_on_in_the_present(make: Make) -> None:
+    log = make()
+    log.append([sighting(100.0, "1970"), sighting(200.0, "1970")])
+    log.append([sighting(NOW, "now")])  # the time came by network
+    assert [row.peer for row in log.rows()] == ["now"]
+    log.append([sighting(300.0, "1970")])  # after the next start
+    assert log.purge(400.0) == 0
+    log.append([sighting(NOW + 3600, "now")])
+    assert [row.peer for row in log.rows()] == ["now", "now"]
+
+
+def test_a_log_that_began_under_a_wrong_clock_keeps_what_the_right_one_writes(make: Make) -> None:
+    log = make()
+    log.append([sighting(NOW + 60 * DAY, "ahead")])
+    log.append([sighting(NOW + n * DAY, "right") for n in range(5)])
+    assert log.purge(NOW + 4 * DAY) == 0
+    assert log.purge(NOW + 60 * DAY) == 0  # it leaps again
+    assert [row.peer for row in log.rows()] == ["right"] * 5 + ["ahead"]
 
 
 def test_appending_nothing_is_nothing(make: Make) -> None:
@@ -149,6 +209,7 @@ def test_both_forms_hold_the_same_after_any_history(
 ) -> None:
     path = tmp_path_factory.mktemp("logs") / "log.db"
     memory = MemoryContactLog()
+    memory.purge(NOW)  # as the file does when it is opened
     with SqliteContactLog.open(path, now=NOW) as sqlite:
         for batch in batches:
             rows = [sighting(NOW + offset, str(offset)) for offset in batch]
@@ -157,4 +218,6 @@ def test_both_forms_hold_the_same_after_any_history(
             assert sqlite.rows() == memory.rows()
         end = NOW + max(max(batch) for batch in batches)
         assert sqlite.purge(end) == memory.purge(end)
+        assert sqlite.set_aside() == memory.set_aside()
+        assert sqlite.purge(end, confirmed=True) == memory.purge(end, confirmed=True)
         assert sqlite.rows() == memory.rows()

@@ -57,7 +57,10 @@ class Tally(ContactLog):
     def rows(self, start: float | None = None, end: float | None = None) -> list[Sighting]:
         return []
 
-    def purge(self, now: float) -> int:
+    def purge(self, now: float, *, confirmed: bool = False) -> int:
+        return 0
+
+    def set_aside(self) -> int:
         return 0
 
     def __len__(self) -> int:

@@ -10,7 +10,7 @@ from typing import Final, Self
 
 import numpy as np
 
-from tracetogether.contactlog import ContactLog, cutoff_on_append
+from tracetogether.contactlog import CLOCK_STEP_S, ContactLog, LogClock, clock_after
 from tracetogether.errors import StoreError
 from tracetogether.labels import Labels
 from tracetogether.parameters import RETENTION
@@ -35,12 +35,35 @@ CREATE TABLE sighting (
 ) STRICT;
 CREATE INDEX sighting_by_time ON sighting (time);
 """
+# Files of earlier versions lack it; those versions do not look at it. It holds one row at most.
+_CLOCK_TABLE: Final = """
+CREATE TABLE IF NOT EXISTS clock (
+    believed REAL,
+    latest REAL NOT NULL,
+    doubted_s REAL NOT NULL
+) STRICT
+"""
 _COLUMNS: Final = (
     "time, peer, rssi_dbm, tx_power_dbm, peer_model, observer_model, organisation, version,"
     " as_central"
 )
 _BETWEEN: Final = "WHERE time >= ? AND time < ? ORDER BY time, id"
 _EVER: Final = 1e300
+
+
+def _fields(row: Sighting) -> tuple[object, ...]:
+    return (
+        row.time,
+        row.peer,
+        row.rssi_dbm,
+        row.tx_power_dbm,
+        row.peer_model,
+        row.observer_model,
+        row.organisation,
+        row.version,
+        row.as_central,
+    )
+
 
 _Row = tuple[float, str, float, float | None, str | None, str | None, str, int, int]
 
@@ -115,36 +138,25 @@ class SqliteContactLog(ContactLog):
         elif version != _VERSION:
             msg = f"{self._path} has log format {version}; this program reads {_VERSION}: update it"
             raise StoreError(msg)
+        if not read_only and not self._has_clock():
+            with self._transaction():
+                self._db.execute(_CLOCK_TABLE)
         # A commit is on the disk when append returns: a phone's battery may end at any moment.
         self._db.execute("PRAGMA synchronous = FULL")
         self._db.execute("PRAGMA secure_delete = ON")  # what is purged is overwritten
 
     def append(self, rows: Iterable[Sighting]) -> None:
         """Write down ``rows``, all or none of them."""
-        new = [
-            (
-                row.time,
-                row.peer,
-                row.rssi_dbm,
-                row.tx_power_dbm,
-                row.peer_model,
-                row.observer_model,
-                row.organisation,
-                row.version,
-                row.as_central,
-            )
-            for row in rows
-        ]
+        new = list(rows)
         if not new:
             return
         with _clear_errors(self._path), self._transaction():
-            oldest = self._db.execute("SELECT min(time) FROM sighting").fetchone()[0]
+            clock = clock_after(self._clock(), new, self._retention_s)
             self._db.executemany(
                 f"INSERT INTO sighting ({_COLUMNS}) VALUES (?,?,?,?,?,?,?,?,?)",  # noqa: S608 - constant
-                new,
+                map(_fields, new),
             )
-            cutoff = cutoff_on_append(oldest, [row[0] for row in new], self._retention_s)
-            self._db.execute("DELETE FROM sighting WHERE time < ?", (cutoff,))
+            self._drop_by(clock)
 
     def rows(self, start: float | None = None, end: float | None = None) -> list[Sighting]:
         """Return the sightings in [start, end) by time."""
@@ -165,16 +177,35 @@ class SqliteContactLog(ContactLog):
             peer_model=Labels.encode(peer_models),
         )
 
-    def purge(self, now: float) -> int:
+    def purge(self, now: float, *, confirmed: bool = False) -> int:
         """Drop everything older than the retention; return how many sightings went."""
         with _clear_errors(self._path), self._transaction():
-            deleted = self._db.execute(
-                "DELETE FROM sighting WHERE time < ?", (now - self._retention_s,)
-            )
-        if deleted.rowcount:
+            gone = 0
+            if confirmed:
+                clock = LogClock(now, now)
+                ahead = self._db.execute(
+                    "DELETE FROM sighting WHERE time >= ?", (now + CLOCK_STEP_S,)
+                )
+                gone = ahead.rowcount
+            else:
+                clock = self._clock().after(now, self._retention_s)
+            gone += self._drop_by(clock)
+        if gone:
             with _clear_errors(self._path):  # the write-ahead log still holds the old pages
                 self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
-        return deleted.rowcount
+        return gone
+
+    def set_aside(self) -> int:
+        """Return how many sightings are too old by a clock that is doubted."""
+        with _clear_errors(self._path):
+            clock = self._clock()
+            if not clock.doubted_s:
+                return 0
+            count: int = self._db.execute(
+                "SELECT count(*) FROM sighting WHERE time < ?",
+                (clock.latest - self._retention_s,),
+            ).fetchone()[0]
+        return count
 
     def __len__(self) -> int:
         with _clear_errors(self._path):
@@ -202,6 +233,29 @@ class SqliteContactLog(ContactLog):
         query = f"SELECT {_COLUMNS} FROM sighting {_BETWEEN}"  # noqa: S608 - constants
         with _clear_errors(self._path), closing(self._db.execute(query, between)) as cursor:
             return cursor.fetchall()
+
+    def _has_clock(self) -> bool:
+        found = self._db.execute("SELECT count(*) FROM sqlite_master WHERE name = 'clock'")
+        return bool(found.fetchone()[0])
+
+    def _clock(self) -> LogClock:
+        """Return what the log believes of the time; its newest sighting's before it was asked."""
+        if self._has_clock():
+            row = self._db.execute("SELECT believed, latest, doubted_s FROM clock").fetchone()
+            if row is not None:
+                return LogClock(*row)
+        newest = self._db.execute("SELECT max(time) FROM sighting").fetchone()[0]
+        return LogClock() if newest is None else LogClock(newest, newest)
+
+    def _drop_by(self, clock: LogClock) -> int:
+        """Write the clock down and drop what is too old by it; return how many sightings went."""
+        self._db.execute("DELETE FROM clock")
+        self._db.execute(
+            "INSERT INTO clock (believed, latest, doubted_s) VALUES (?, ?, ?)",
+            (clock.believed, clock.latest, clock.doubted_s),
+        )
+        cutoff = clock.cutoff(self._retention_s)
+        return self._db.execute("DELETE FROM sighting WHERE time < ?", (cutoff,)).rowcount
 
     def _is_blank(self) -> bool:
         tables = self._db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]

@@ -208,16 +208,27 @@ def export_log(folder: Path, output: Path | None) -> None:
 @folder_argument
 @as_json_option
 def purge(folder: Path, *, as_json: bool) -> None:
-    """Drop what is older than 21 days from the log in DIR (./node); `run` does so daily."""
+    """Drop what is older than 21 days from the log in DIR (./node); `run` does so daily.
+
+    A clock that leapt is doubted, and drops nothing until the authority confirms it (`run` asks).
+    """
     NodeSettings.load(folder)
-    now = time.time()
-    with SqliteContactLog.open(folder / LOG, now=0.0) as held:
-        dropped = held.purge(now)
-        left = len(held)
+    with SqliteContactLog.open(folder / LOG, read_only=True) as held:
+        before = len(held)
+    with SqliteContactLog.open(folder / LOG) as held:  # which purges
+        left, aside = len(held), held.set_aside()
     if as_json:
-        print_json({"dropped": dropped, "left": left})
-    else:
-        out().print(f"Dropped {dropped:,} sightings, {left:,} left")
+        print_json({"dropped": before - left, "left": left, "set_aside": aside})
+        return
+    out().print(f"Dropped {before - left:,} sightings, {left:,} left")
+    if aside:
+        err().print(
+            f"{aside:,} of them are older than 21 days by this machine's clock, which leapt since "
+            "the log was last written. They stay until `tracetogether node run` has the time "
+            "confirmed by the authority, or 21 days at most.",
+            markup=False,
+            soft_wrap=True,
+        )
 
 
 @node.command()

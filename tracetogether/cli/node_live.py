@@ -53,9 +53,13 @@ class ToldLog(ContactLog):
         """Return the sightings in [start, end)."""
         return self._log.rows(start, end)
 
-    def purge(self, now: float) -> int:
+    def purge(self, now: float, *, confirmed: bool = False) -> int:
         """Drop what is older than the retention."""
-        return self._log.purge(now)
+        return self._log.purge(now, confirmed=confirmed)
+
+    def set_aside(self) -> int:
+        """Return how many sightings are too old by a clock that is doubted."""
+        return self._log.set_aside()
 
     def __len__(self) -> int:
         return len(self._log)
