@@ -76,6 +76,7 @@ class Visitor:
     body: str = ""
     headers: dict[str, str] = field(default_factory=dict)
     http: urllib3.PoolManager = field(default_factory=urllib3.PoolManager)
+    more_headers: dict[str, str] = field(default_factory=dict)
 
     def get(self, path: str) -> tuple[int, str]:
         return self._send("GET", path, None)
@@ -102,6 +103,7 @@ class Visitor:
                 "Cookie": "; ".join(f"{name}={value}" for name, value in self.cookies.items()),
                 "Content-Type": "application/x-www-form-urlencoded",
                 "Accept-Language": self.language,
+                **self.more_headers,
             },
             retries=False,
             redirect=False,

@@ -347,3 +347,10 @@ def test_cases_close_and_open_again(desk: Desk) -> None:
     with pytest.raises(ConflictError):
         work.close(case_id, NOON)
     assert work.reopen(case_id, NOON).state is CaseState.OPEN
+
+
+def test_a_line_break_counts_as_one_character_of_a_note(desk: Desk) -> None:
+    kept = desk.authority.follow_up.note(desk.case.case_id, "é\r\n" * 1_000, NOON)
+    assert kept.text == "é\n" * 1_000
+    with pytest.raises(ConflictError, match="this one has 2,001"):
+        desk.authority.follow_up.note(desk.case.case_id, "é\r\n" * 1_000 + "é", NOON)

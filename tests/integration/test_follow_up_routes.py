@@ -156,3 +156,17 @@ def test_an_exporter_does_and_the_audit_log_says_so(desk: Desk, form: str, layou
 def test_a_layout_that_is_not_there(desk: Desk) -> None:
     assert desk.ask("nora", "GET", "/exports/contacts?layout=x")[0] == 404
     assert desk.ask("nora", "GET", "/exports/contacts?format=pdf")[0] == 400
+
+
+@pytest.mark.parametrize("text", ["您" * 2_000, "😷" * 2_000, "é\r\n" * 1_000])
+def test_a_note_of_2000_characters_in_any_script(desk: Desk, text: str) -> None:
+    notes = f"/cases/{desk.case.case_id}/notes"
+    status, note = desk.ask("mei", "POST", notes, {"text": text})
+    assert (status, note["text"]) == (201, text.replace("\r\n", "\n"))
+    assert desk.ask("mei", "POST", notes, {"text": text + "您"})[0] == 400
+
+
+def test_half_a_character_is_refused(desk: Desk) -> None:
+    notes = f"/cases/{desk.case.case_id}/notes"
+    status, said = desk.ask("mei", "POST", notes, {"text": "half a surrogate pair: \ud83d"})
+    assert (status, said["error"]["code"]) == (400, "invalid_request")

@@ -1,5 +1,6 @@
 """Reading what is sent, within bounds: bytes on the wire, and bytes after decompression."""
 
+import sys
 import zlib
 from collections.abc import Mapping
 from typing import Final
@@ -10,7 +11,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from tracetogether.adapters.http_api.refusals import RefusedError, refusal
 from tracetogether.parameters import MAX_UPLOAD_BYTES
 
-MAX_SMALL_BODY_BYTES: Final = 16_384
+MAX_SMALL_BODY_BYTES: Final = 32_768
+"""Room for a note of 2,000 characters in any script: JSON may write each in twelve bytes."""
+_API: Final = "/v1/"
 _GZIP: Final = 16 + zlib.MAX_WBITS
 
 
@@ -59,7 +62,8 @@ class Bounds:
 
     Args:
         app: what is behind it.
-        limits: path -> most bytes on the wire; MAX_SMALL_BODY_BYTES for every other path.
+        limits: path -> most bytes on the wire; MAX_SMALL_BODY_BYTES for every other path of the
+            API. Pages bound their forms themselves, and refuse them with a page.
     """
 
     def __init__(self, app: ASGIApp, limits: Mapping[str, int]) -> None:
@@ -71,7 +75,8 @@ class Bounds:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        limit = self._limits.get(scope["path"], MAX_SMALL_BODY_BYTES)
+        most = MAX_SMALL_BODY_BYTES if _API in scope["path"] else sys.maxsize
+        limit = self._limits.get(scope["path"], most)
         seen = 0
         refused = False
 

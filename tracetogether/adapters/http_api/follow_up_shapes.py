@@ -3,13 +3,14 @@
 import datetime as dt
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, BeforeValidator, Field
 
 from tracetogether.adapters.http_api.shapes import USER_ID, Asked
 from tracetogether.authority.cases.followed import DayOutcome
 from tracetogether.authority.cases.indicators import Dashboard
 from tracetogether.authority.cases.notes import Note
 from tracetogether.authority.desk.views import ContactPage, Followed
+from tracetogether.line_breaks import one_newline
 
 _EPOCH = dt.date(1970, 1, 1).toordinal()
 
@@ -17,6 +18,10 @@ _EPOCH = dt.date(1970, 1, 1).toordinal()
 def date_text(day: int) -> str:
     """Return a UTC day's number as YYYY-MM-DD."""
     return dt.date.fromordinal(_EPOCH + day).isoformat()
+
+
+def _with_one_newline(text: object) -> object:
+    return one_newline(text) if isinstance(text, str) else text
 
 
 _CaseID = Annotated[str, Field(max_length=32, examples=["MZXW6YTBOI"])]
@@ -44,7 +49,16 @@ class Into(Asked):
 class NewNote(Asked):
     """What a tracer writes down. It is kept sealed."""
 
-    text: Annotated[str, Field(max_length=2_000, pattern=r"\S", repr=False)]
+    text: Annotated[
+        str,
+        BeforeValidator(_with_one_newline),
+        Field(
+            max_length=2_000,
+            pattern=r"\S",
+            repr=False,
+            description="Unicode code points count; a line break is one.",
+        ),
+    ]
     contact_id: Annotated[str, Field(max_length=32)] = ""
 
 

@@ -5,7 +5,6 @@ from collections.abc import Iterator, Mapping
 from typing import Final
 
 ADVICE: Final[Mapping[str, str]] = {
-    "this form is too large": "This form is too large: a note has up to 2,000 characters.",
     "name, password or code is wrong, or the code was used: wait for the next code": (
         "User name, password or code is wrong, or the code was used: wait for the next code. Is "
         "the password forgotten or the device lost? Whoever runs this server sets a new password."
@@ -87,7 +86,9 @@ ADVICE: Final[Mapping[str, str]] = {
     "a name and a telephone number have up to {count} characters": (
         "Name and telephone have up to {count} characters each."
     ),
-    "a note has 1 to {count} characters": "A note has 1 to {count} characters.",
+    "a note has 1 to {count} characters: this one has {had}": (
+        "A note has 1 to {count} characters: this one has {had}."
+    ),
     "two contacts of one case are merged: name another one of the same case": (
         "Two contacts of one case are merged: name another one of the same case."
     ),

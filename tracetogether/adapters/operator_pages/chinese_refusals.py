@@ -38,8 +38,18 @@ CHINESE_REFUSALS: Final[Mapping[str, str]] = {
         "您的角色不允许此操作：需要以下角色之一：{roles}。请找有此角色的同事，或联系服务器管理员。"
     ),
     "You are signed out: sign in and do it again.": "您已退出：请登录后重试。",
-    "This form is too large: a note has up to 2,000 characters.": (
-        "表单内容过大：备注最多 2,000 个字符。"
+    "This form is too large, and its end is missing below: a note has up to 2,000 characters. "
+    "Shorten it, compare it with what you wrote, and send it again.": (
+        "表单内容过大，下方缺少末尾部分：备注最多 2,000 个字符。请缩短，与您写的内容核对后再发送。"
+    ),
+    "Send it again": "重新发送",
+    "Sign in here, and it is given back to be sent.": "请在此登录，登录后内容会交还给您发送。",
+    "Sign in without it": "放弃内容并登录",
+    "You are signed in again. This was not saved: read it, and send it.": (
+        "您已重新登录。以下内容尚未保存：请核对后发送。"
+    ),
+    "Up to 2,000 characters in any script; a line break counts as one.": (
+        "最多 2,000 个字符，任何文字均可；换行算一个字符。"
     ),
     "This form is not of your session: open the page again. If that does not help, your browser "
     "keeps no cookies here: use https, or this machine itself.": (
@@ -143,7 +153,9 @@ CHINESE_REFUSALS: Final[Mapping[str, str]] = {
     "Name and telephone have up to {count} characters each.": (
         "姓名和电话各不超过 {count} 个字符。"
     ),
-    "A note has 1 to {count} characters.": "备注须为 1 至 {count} 个字符。",
+    "A note has 1 to {count} characters: this one has {had}.": (
+        "备注须为 1 至 {count} 个字符：此备注有 {had} 个字符。"
+    ),
     "Two contacts of one case are merged: name another one of the same case.": (
         "只能合并同一病例的两名接触者：请填写同一病例中的另一名。"
     ),

@@ -8,13 +8,25 @@ from typing import Final
 from urllib.parse import quote
 
 from jinja2 import Environment
+from markupsafe import escape
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import Route
 
 from tracetogether.adapters.operator_pages.advice import told_here
-from tracetogether.adapters.operator_pages.forms import Wrong, filled_in, from_here
+from tracetogether.adapters.operator_pages.forms import (
+    HELD,
+    HELD_PATH,
+    Filled,
+    Given,
+    Wrong,
+    filled_in,
+    from_here,
+    given_back,
+    held_back,
+    same_site,
+)
 from tracetogether.adapters.operator_pages.rendering import BASE
 from tracetogether.adapters.operator_pages.roles import ACTIONS, ENROLLING, OPEN
 from tracetogether.adapters.operator_pages.words import (
@@ -68,9 +80,14 @@ _FAULT: Final = (
     "A fault of this server kept it from being done; nothing of it was saved. Try again; if it "
     "comes again, tell whoever runs this server this reference: {reference}"
 )
+_TOO_LARGE: Final = (
+    "This form is too large, and its end is missing below: a note has up to 2,000 characters. "
+    "Shorten it, compare it with what you wrote, and send it again."
+)
 _NOTHING_HERE: Final = "There is nothing at this address: take one of the pages above, or sign in."
 _NUL: Final = "A text here holds a NUL character, which can’t be kept: remove it and try again."
-_NOTE_LOST: Final = frozenset({401, 404, 500, 503})
+_SENT_AGAIN: Final = frozenset({400, 403, 409, 413, 429, 500, 503})
+"""After which of them a form may be sent once more."""
 _SHOWN_AGAIN: Final = frozenset({400, 404, 409, 429})
 _METHODS: Final = ("GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 _LOG: Final = logging.getLogger(__name__)
@@ -145,31 +162,56 @@ class Visit:
         text, figures = told_here(message)
         return self.say(text, **{name: self.say(value) for name, value in figures.items()})
 
-    def typed(self, name: str, otherwise: str = "") -> str:
-        """Return what was typed into a field whose form is shown again."""
-        return self.form.get(name, otherwise) if self.wrong else otherwise
+    @property
+    def own_form(self) -> bool:
+        """Whether the form is of this session's page, or the browser says: of this site's.
+
+        What another site made a browser send is neither shown nor sent again.
+        """
+        shown = self.request.cookies.get(SESSION_COOKIE, "")
+        site = same_site(self.request)
+        return site is not False and (bool(site) or from_here(self.request, self.form, shown))
 
     def page(self, template: str, *, status: int = 200, **values: object) -> HTMLResponse:
         """Return a page."""
         # Only who is fully signed in is shown the way around.
         inside = self.operator is not None and self.session and not self.session.enrolling
-        text = self.desk.templates.get_template(template).render(
-            t=translator(self.language),
-            language=self.language,
-            html_language=HTML_LANGUAGE[self.language],
-            languages=LANGUAGES,
-            form_token=form_token(self.token),
-            authority_name=self.desk.name,
-            operator=self.operator,
-            inside=inside,
-            may=self.may,
-            back=self.page_path,
-            section=_section(self.page_path),
-            wrong=self.wrong,
-            typed=self.typed,
-            now=self.now,
-            **values,
-        )
+        asked = set()
+
+        def typed(name: str, otherwise: str = "") -> str:
+            """Return what was typed into a field whose form is shown again."""
+            asked.add(name)
+            return self.form.get(name, otherwise) if self.wrong else otherwise
+
+        def drawn(unshown: tuple[Given, ...]) -> str:
+            return self.desk.templates.get_template(template).render(
+                t=translator(self.language),
+                language=self.language,
+                html_language=HTML_LANGUAGE[self.language],
+                languages=LANGUAGES,
+                form_token=form_token(self.token),
+                authority_name=self.desk.name,
+                operator=self.operator,
+                inside=inside,
+                may=self.may,
+                back=self.page_path,
+                section=_section(self.page_path),
+                wrong=self.wrong,
+                typed=typed,
+                unshown=unshown,
+                held=HELD,
+                now=self.now,
+                **values,
+            )
+
+        text = drawn(())
+        if self.wrong is not None:
+            unshown = tuple(
+                one
+                for one in given_back(self.form)
+                if one.label and (one.name not in asked or str(escape(one.value)) not in text)
+            )
+            text = drawn(unshown) if unshown else text
         return HTMLResponse(text, status_code=status)
 
     def went(self, path: str) -> Response:
@@ -207,7 +249,9 @@ class Door:
         """Return the route that asks who it is, and then opens."""
 
         async def opened(request: Request) -> Response:
-            form = await filled_in(request) if self.method == "POST" else {}
+            signing_in = (self.method, self.path) in OPEN or (self.method, self.path) in ENROLLING
+            posted = self.method == "POST" or (self is NOWHERE and request.method == "POST")
+            form = await filled_in(request, signing_in=signing_in) if posted else Filled()
             answer = await run_in_threadpool(self._safely, desk, request, form)
             answer.headers.update(_HEADERS)
             return answer
@@ -231,7 +275,7 @@ class Door:
             return path
         return path.rpartition("/")[0] or "/"
 
-    def _safely(self, desk: Desk, request: Request, form: Mapping[str, str] | None) -> Response:
+    def _safely(self, desk: Desk, request: Request, form: Filled) -> Response:
         """Return an answer whatever goes wrong; what it was stands in the log and nowhere else."""
         shown = request.cookies.get(SESSION_COOKIE, "")
         language = language_of(
@@ -245,11 +289,11 @@ class Door:
             token=shown[:128] or new_token(),
             operator=None,
             session=None,
-            form=form or {},
+            form=form.values,
             page_path=self._page_path(request),
         )
         try:
-            answer = self._answered(stranger, form, shown)
+            answer = self._answered(stranger, shown, cut=form.cut)
         except TraceTogetherError as error:  # the store, before it was known who it is
             answer = told(stranger, error)
         except Exception:  # noqa: BLE001 - whatever it is, a page is shown, and the log has it
@@ -260,19 +304,19 @@ class Door:
             keep(answer, SESSION_COOKIE, stranger.token)
         return answer
 
-    def _answered(self, stranger: Visit, form: Mapping[str, str] | None, shown: str) -> Response:
+    def _answered(self, stranger: Visit, shown: str, *, cut: bool) -> Response:
         found = stranger.desk.sign_in.who(shown, stranger.now)
         visit = replace(stranger, operator=found[0], session=found[1]) if found else stranger
-        return self._refusal(visit, form) or self._told(visit)
+        return self._refusal(visit, cut=cut) or self._told(visit)
 
-    def _refusal(self, visit: Visit, form: Mapping[str, str] | None) -> Response | None:
+    def _refusal(self, visit: Visit, *, cut: bool) -> Response | None:
         """Return why this visit goes no further; None if it does."""
         key = (self.method, self.path)
         query = visit.request.query_params.values()
         if any("\0" in text for text in (visit.request.url.path, *query, *visit.form.values())):
             return refused(visit, 400, _NUL)
-        if form is None:
-            return refused(visit, 413, "This form is too large: a note has up to 2,000 characters.")
+        if cut:
+            return refused(visit, 413, _TOO_LARGE)
         shown = visit.request.cookies.get(SESSION_COOKIE, "")
         if self.method == "POST" and not from_here(visit.request, visit.form, shown):
             return refused(
@@ -286,7 +330,7 @@ class Door:
         if visit.session is None or visit.operator is None:
             if self.method != "GET":
                 return refused(visit, 401, "You are signed out: sign in and do it again.")
-            onward = quote(local_path(visit.request.url.path), safe="/")
+            onward = quote(_asked_for(visit.request), safe="/")
             return visit.went("/sign-in" + ("" if onward == "/" else f"?next={onward}"))
         if visit.session.enrolling:
             return None if key in ENROLLING else visit.went("/enrol")
@@ -340,16 +384,55 @@ def told(visit: Visit, error: TraceTogetherError) -> Response:
 
 
 def refused(visit: Visit, status: int, why: str, **values: object) -> Response:
-    """Return a page that says no, and why, and gives a note back that would be lost."""
-    shown = visit.request.cookies.get(SESSION_COOKIE, "")
-    mine = status in _NOTE_LOST and from_here(visit.request, visit.form, shown)
+    """Return a page that says no, and why, and gives back all that was typed.
+
+    A form that was stopped on its way can be sent from there again, after a sign-in if need be.
+    """
+    # A stranger whose browser names no site may be sent here by any.
+    signed_in = visit.operator is not None and same_site(visit.request) is None
+    lost, path = held_form(visit) or (visit.form, local_path(quote(visit.request.url.path)))
+    given = given_back(lost) if visit.own_form or signed_in else ()
+    asks_who = ("POST", path) in OPEN or ("POST", path) in ENROLLING
+    sent_again = visit.own_form and bool(given) and not asks_who
+    known = visit.operator is not None or status >= 500
     return visit.page(
         "refused.html",
         status=status,
         why=visit.say(why, **values),
         code=status,
-        lost=visit.form.get("text", "") if mine else "",
+        given=given,
+        typed_some=any(one.label for one in given),
+        again=path if sent_again and known and status in _SENT_AGAIN else "",
+        held_path=path if sent_again and not known else "",
+        onward=visit.page_path,
+        back_to=_asked_for(visit.request) if visit.request.method == "GET" else visit.page_path,
+        name="",
     )
+
+
+def _asked_for(request: Request) -> str:
+    """Return what a page was asked for by, with what was searched in it."""
+    query = f"?{request.url.query}" if request.url.query else ""
+    return local_path(quote(request.url.path) + query)
+
+
+def held_form(visit: Visit) -> tuple[Mapping[str, str], str] | None:
+    """Return the form that a sign-in carries along, and where it was to go; None without one."""
+    held = held_back(visit.form)
+    return (held, local_path(visit.form.get(HELD_PATH, "/"))) if held else None
+
+
+def show_held(visit: Visit, token: str) -> Response | None:
+    """Return the page that gives a form back after a sign-in; None if there was none.
+
+    Nothing of it was kept here meanwhile: the browser brought it along.
+    """
+    held = held_form(visit)
+    found = visit.desk.sign_in.who(token, visit.now)
+    if held is None or found is None or found[1].enrolling:
+        return None
+    inside = replace(visit, token=token, operator=found[0], session=found[1], page_path="/")
+    return inside.page("held.html", given=given_back(held[0]), again=held[1])
 
 
 def nothing_here(visit: Visit) -> Response:

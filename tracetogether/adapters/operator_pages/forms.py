@@ -1,17 +1,25 @@
-"""Forms: read within bounds, checked for their token, and shown again if they were refused."""
+"""Forms: read within bounds, checked for their token, and given back if they were refused."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, urlsplit
 
 from starlette.requests import Request
 
 from tracetogether.authority.access.sign_in import form_token
 from tracetogether.crypto import equal
+from tracetogether.line_breaks import one_newline
 
 FORM_TOKEN: Final = "form_token"  # noqa: S105 - a field's name
-MAX_FORM_BYTES: Final = 16_384
+MAX_FORM_BYTES: Final = 65_536
+"""Room for every field at its longest: 2,000 characters of four UTF-8 bytes take 24,000."""
+MAX_FIELD_CHARACTERS: Final = 16_384
+HELD: Final = "held."
+"""What the names of fields begin with that a sign-in carries along."""
+HELD_PATH: Final = "held-path"
+_ROOM_FOR_SIGN_IN: Final = 16_384
+_MOST_DRAINED_BYTES: Final = 4_000_000
 FIELDS: Final[Mapping[str, str]] = {
     "user_id": "User id",
     "date": "Day of diagnosis or first symptoms",
@@ -19,10 +27,14 @@ FIELDS: Final[Mapping[str, str]] = {
     "into": "Merge",
     "text": "New note",
     "reason": "Reason",
+    "day": "Day",
     "outcome": "What it found",
     "name": "Name",
+    "phone": "Telephone",
 }
-"""What the fields that can be wrong are called on the pages, in English."""
+"""What the fields that people fill in are called on the pages, in English."""
+SECRET: Final = frozenset({FORM_TOKEN, "password", "code", "pin"})
+"""What no page ever gives back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,15 +55,59 @@ class Wrong:
         return FIELDS.get(self.field, "")
 
 
-async def filled_in(request: Request) -> Mapping[str, str] | None:
-    """Return what was filled in; None if it is too large."""
-    body = bytearray()
+@dataclass(frozen=True, slots=True)
+class Given:
+    """One field of a form that is given back.
+
+    Attributes:
+        name: the field's.
+        value: what was filled in.
+        label: what the field is called on the page, in English; "" if nobody typed it.
+    """
+
+    name: str
+    value: str
+    label: str
+
+
+@dataclass(frozen=True, slots=True)
+class Filled:
+    """A form that was sent.
+
+    Attributes:
+        values: field -> what was filled in; line breaks are single newlines.
+        cut: whether it was too large, and ``values`` holds its beginning alone.
+    """
+
+    values: Mapping[str, str] = field(default_factory=dict)
+    cut: bool = False
+
+
+async def filled_in(request: Request, *, signing_in: bool = False) -> Filled:
+    """Return what was filled in; of a form that is too large, the beginning.
+
+    Args:
+        request: its body is read to the end, within bounds: a browser shows no answer that
+            comes before it has sent everything.
+        signing_in: whether the form may carry another one along.
+    """
+    limit = MAX_FORM_BYTES + (_ROOM_FOR_SIGN_IN if signing_in else 0)
+    body, seen = bytearray(), 0
     async for chunk in request.stream():
-        body += chunk
-        if len(body) > MAX_FORM_BYTES:
-            return None
-    pairs = parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True, max_num_fields=None)
-    return dict(pairs)
+        seen += len(chunk)
+        body += chunk[: max(0, limit - len(body))]
+        if seen > _MOST_DRAINED_BYTES:
+            break
+    cut = seen > limit
+    text = body.decode("utf-8", "replace")
+    if cut and "%" in text[-2:]:
+        text = text[: text.rindex("%")]
+    pairs = parse_qsl(text, keep_blank_values=True, max_num_fields=None)
+    values = {name: one_newline(value) for name, value in pairs}
+    if cut and pairs:
+        values[pairs[-1][0]] = values[pairs[-1][0]].rstrip("\ufffd")
+    cut = cut or any(len(value) > MAX_FIELD_CHARACTERS for value in values.values())
+    return Filled({name: value[:MAX_FIELD_CHARACTERS] for name, value in values.items()}, cut)
 
 
 def from_here(request: Request, form: Mapping[str, str], shown: str) -> bool:
@@ -59,3 +115,32 @@ def from_here(request: Request, form: Mapping[str, str], shown: str) -> bool:
     site = request.headers.get("sec-fetch-site", "same-origin")
     offered = form.get(FORM_TOKEN, "").encode()
     return bool(shown) and site == "same-origin" and equal(offered, form_token(shown).encode())
+
+
+def same_site(request: Request) -> bool | None:
+    """Return whether the browser says that a page of this site sent a form.
+
+    None: it says nothing. Every browser names the page's origin with a form of another site, so
+    that what comes without is of no such page.
+    """
+    site, origin = request.headers.get("sec-fetch-site"), request.headers.get("origin")
+    if site is not None:
+        return site == "same-origin"
+    if origin is not None:
+        return urlsplit(origin).netloc == request.headers.get("host", "")
+    return None
+
+
+def given_back(form: Mapping[str, str]) -> tuple[Given, ...]:
+    """Return the fields of a form that a page gives back, in the order in which they came."""
+    return tuple(
+        Given(name, value.replace("\0", "\ufffd"), FIELDS.get(name, ""))
+        for name, value in form.items()
+        if name not in SECRET and value and not name.startswith(HELD) and name != HELD_PATH
+    )
+
+
+def held_back(form: Mapping[str, str]) -> dict[str, str]:
+    """Return the form that a sign-in carries along."""
+    held = {name.removeprefix(HELD): one for name, one in form.items() if name.startswith(HELD)}
+    return {name: value for name, value in held.items() if name not in SECRET}

@@ -13,7 +13,6 @@ from tracetogether.adapters.operator_pages.labels import (
 )
 from tracetogether.adapters.operator_pages.nearby import line_of, why
 from tracetogether.adapters.operator_pages.pictures import timeline
-from tracetogether.authority.access.reasons_given import LONGEST_REASON
 from tracetogether.authority.cases.followed import ContactState, Outcome
 from tracetogether.authority.desk.views import Followed
 from tracetogether.errors import ConflictError
@@ -73,7 +72,6 @@ def _contact(visit: Visit, followed: Followed) -> Response:
         contact_states=CONTACT_STATES,
         reasons=PRIORITY_REASONS,
         sides=SIDES,
-        reason_characters=LONGEST_REASON,
         may_convert=visit.may("POST", "/contacts/{contact_id}/convert"),
     )
 

@@ -1,5 +1,8 @@
 """Signing in and out, setting up the codes, and choosing a language."""
 
+from dataclasses import replace
+from typing import Any
+
 from markupsafe import Markup
 from starlette.responses import Response
 
@@ -8,10 +11,13 @@ from tracetogether.adapters.operator_pages.doors import (
     SESSION_COOKIE,
     Door,
     Visit,
+    held_form,
     keep,
     keep_language,
     local_path,
+    show_held,
 )
+from tracetogether.adapters.operator_pages.forms import given_back
 from tracetogether.adapters.operator_pages.words import LANGUAGES
 from tracetogether.authority.access.sign_in import new_token
 from tracetogether.errors import AccessDeniedError, RateLimitedError
@@ -20,7 +26,7 @@ from tracetogether.errors import AccessDeniedError, RateLimitedError
 def show_sign_in(visit: Visit) -> Response:
     """Ask for name, password and code."""
     onward = local_path(visit.request.query_params.get("next", "/"))
-    return visit.page("sign_in.html", onward=onward, why="", name="")
+    return visit.page("sign_in.html", onward=onward, why="", name="", **_held(visit))
 
 
 def sign_in(visit: Visit) -> Response:
@@ -33,9 +39,13 @@ def sign_in(visit: Visit) -> Response:
         )
     except (AccessDeniedError, RateLimitedError) as error:
         status = 429 if isinstance(error, RateLimitedError) else 403
-        shown = {"onward": onward, "why": visit.advice(str(error)), "name": name[:32]}
-        return visit.page("sign_in.html", status=status, **shown)
-    answer = visit.went(onward)
+        shown = {"onward": onward, "why": visit.advice(str(error)), "name": name}
+        return visit.page("sign_in.html", status=status, **shown, **_held(visit))
+    enrolling = visit.desk.sign_in.who(token, visit.now)
+    if held_form(visit) and enrolling and enrolling[1].enrolling:
+        answer = _enrolment(replace(visit, token=token, operator=enrolling[0]), "", 200)
+    else:
+        answer = show_held(visit, token) or visit.went(onward)
     keep(answer, SESSION_COOKIE, token)
     return answer
 
@@ -59,7 +69,7 @@ def enrol(visit: Visit) -> Response:
         token = visit.desk.sign_in.enrol(visit.token, visit.form.get("code", ""), visit.now)
     except AccessDeniedError as error:
         return _enrolment(visit, visit.advice(str(error)), 403)
-    answer = visit.went("/")
+    answer = show_held(visit, token) or visit.went("/")
     keep(answer, SESSION_COOKIE, token)
     return answer
 
@@ -76,8 +86,19 @@ def _enrolment(visit: Visit, why: str, status: int) -> Response:
     secret = visit.desk.sign_in.secret_of(visit.token)
     picture = Markup(enrolment_picture(secret, visit.caller.name, visit.desk.name))  # noqa: S704 - segno draws it, of what it encodes nothing is in the text
     return visit.page(
-        "enrol.html", status=status, picture=picture, secret=secret_text(secret), why=why
+        "enrol.html",
+        status=status,
+        picture=picture,
+        secret=secret_text(secret),
+        why=why,
+        **_held(visit),
     )
+
+
+def _held(visit: Visit) -> dict[str, Any]:
+    """Return the form that this sign-in carries along, for the page."""
+    held, path = held_form(visit) or ({}, "")
+    return {"given": given_back(held), "held_path": path}
 
 
 DOORS = (

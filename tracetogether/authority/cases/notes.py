@@ -10,9 +10,11 @@ from tracetogether.authority.access.audit import Audit
 from tracetogether.crypto import IV_BYTES
 from tracetogether.errors import ConflictError, KeyRingError, SealError
 from tracetogether.keyring import KeyRing
+from tracetogether.line_breaks import one_newline
 from tracetogether.units import Entropy, utc_day
 
 MAX_NOTE_CHARACTERS: Final = 2_000
+"""Unicode code points: a letter, a Chinese character, an emoji and a line break are one each."""
 _PURPOSE: Final = "note"
 
 
@@ -81,8 +83,9 @@ class Notes:
         Raises:
             ConflictError: it says nothing, or more than 2,000 characters.
         """
+        text = one_newline(text)
         if not text.strip() or len(text) > MAX_NOTE_CHARACTERS:
-            msg = f"a note has 1 to {MAX_NOTE_CHARACTERS:,} characters"
+            msg = f"a note has 1 to {MAX_NOTE_CHARACTERS:,} characters: this one has {len(text):,}"
             raise ConflictError(msg)
         note_id = b32encode(self.entropy(10)).decode()
         day, iv = utc_day(now), self.entropy(IV_BYTES)
