@@ -4,6 +4,7 @@ import logging
 import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Final
 from urllib.parse import quote
 
@@ -29,6 +30,7 @@ from tracetogether.adapters.operator_pages.forms import (
 )
 from tracetogether.adapters.operator_pages.rendering import BASE
 from tracetogether.adapters.operator_pages.roles import ACTIONS, ENROLLING, OPEN
+from tracetogether.adapters.operator_pages.waiting import Queue
 from tracetogether.adapters.operator_pages.words import (
     HTML_LANGUAGE,
     LANGUAGES,
@@ -102,6 +104,7 @@ class Desk:
     clock: Callable[[], float]
     templates: Environment
     name: str
+    passwords: Queue = field(default_factory=Queue)
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,6 +240,7 @@ class Door:
         answer: what answers it.
         form_on: the page that a form stands on, to be shown again with what was typed.
         blames: which field an error of some kind is about.
+        checks_password: it takes a tenth of a second of a core, and waits in a queue for that.
     """
 
     method: str
@@ -244,6 +248,7 @@ class Door:
     answer: Answer
     form_on: Answer | None = None
     blames: Mapping[type[TraceTogetherError], str] = field(default_factory=dict)
+    checks_password: bool = False
 
     def route(self, desk: Desk) -> Route:
         """Return the route that asks who it is, and then opens."""
@@ -252,10 +257,16 @@ class Door:
             signing_in = (self.method, self.path) in OPEN or (self.method, self.path) in ENROLLING
             posted = self.method == "POST" or (self is NOWHERE and request.method == "POST")
             form = await filled_in(request, signing_in=signing_in) if posted else Filled()
-            answer = await run_in_threadpool(self._safely, desk, request, form)
+            work = partial(self._safely, desk, request, form)
+            try:
+                answer = await (desk.passwords.run if self.checks_password else here)(work)
+            except RateLimitedError as error:
+                full = replace(self, answer=partial(told, error=error), checks_password=False)
+                answer = await here(partial(full._safely, desk, request, form))  # noqa: SLF001
             answer.headers.update(_HEADERS)
             return answer
 
+        here = run_in_threadpool
         name = f"{self.method} {self.path}"
         methods = list(_METHODS) if self is NOWHERE else [self.method]
         return Route(self.path, opened, methods=methods, name=name)
@@ -373,14 +384,14 @@ class Door:
         except TraceTogetherError:  # the page itself is refused
             return None
         answer.status_code = status
-        return _patient(answer, error)
+        return patient(answer, error)
 
 
 def told(visit: Visit, error: TraceTogetherError) -> Response:
     """Return the page that says what was wrong; paths and days of the store stay here."""
     status = _status(error)
     why = visit.say(_UNAVAILABLE) if status == 503 else visit.advice(str(error))
-    return _patient(refused(visit, status, why), error)
+    return patient(refused(visit, status, why), error)
 
 
 def refused(visit: Visit, status: int, why: str, **values: object) -> Response:
@@ -448,7 +459,8 @@ def _status(error: TraceTogetherError) -> int:
     return next((code for kind, code in _STATUS.items() if isinstance(error, kind)), 400)
 
 
-def _patient(answer: Response, error: TraceTogetherError) -> Response:
+def patient(answer: Response, error: TraceTogetherError) -> Response:
+    """Return an answer that says when to try again, if that is what the error says."""
     if isinstance(error, RateLimitedError):
         answer.headers["Retry-After"] = str(error.retry_after_s)
     return answer

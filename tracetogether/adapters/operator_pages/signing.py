@@ -15,6 +15,7 @@ from tracetogether.adapters.operator_pages.doors import (
     keep,
     keep_language,
     local_path,
+    patient,
     show_held,
 )
 from tracetogether.adapters.operator_pages.forms import given_back
@@ -40,7 +41,8 @@ def sign_in(visit: Visit) -> Response:
     except (AccessDeniedError, RateLimitedError) as error:
         status = 429 if isinstance(error, RateLimitedError) else 403
         shown = {"onward": onward, "why": visit.advice(str(error)), "name": name}
-        return visit.page("sign_in.html", status=status, **shown, **_held(visit))
+        page = visit.page("sign_in.html", status=status, **shown, **_held(visit))
+        return patient(page, error)
     enrolling = visit.desk.sign_in.who(token, visit.now)
     if held_form(visit) and enrolling and enrolling[1].enrolling:
         answer = _enrolment(replace(visit, token=token, operator=enrolling[0]), "", 200)
@@ -103,7 +105,7 @@ def _held(visit: Visit) -> dict[str, Any]:
 
 DOORS = (
     Door("GET", "/sign-in", show_sign_in),
-    Door("POST", "/sign-in", sign_in),
+    Door("POST", "/sign-in", sign_in, checks_password=True),
     Door("POST", "/sign-out", sign_out),
     Door("GET", "/enrol", show_enrolment),
     Door("POST", "/enrol", enrol),

@@ -33,13 +33,18 @@ class Sqlite:
         place: how errors call it.
         engine: connections.
         hasty: connections for counts of requests, whose commits need not survive a power cut.
+        impatient: connections, hasty too, that don't wait for a lock.
+        writers_at_once: so many threads may write at the same time.
     """
+
+    writers_at_once = 1
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self.place = str(path)
         self.engine = _sqlite_engine(path, "FULL")
         self.hasty = _sqlite_engine(path, "NORMAL")
+        self.impatient = _sqlite_engine(path, "NORMAL", wait_s=0.0)
 
     @classmethod
     def create(cls, path: Path) -> "Sqlite":
@@ -130,6 +135,8 @@ class Postgres:
     Attributes are those of ``Sqlite``.
     """
 
+    writers_at_once = _CONNECTIONS // 2  # the other connections are left to readers
+
     def __init__(self, url: URL) -> None:
         try:
             import psycopg  # noqa: F401, PLC0415 - optional package
@@ -144,6 +151,17 @@ class Postgres:
             pool_pre_ping=True,
         )
         self.hasty = self.engine.execution_options()
+        self.impatient = self.engine.execution_options()
+
+        @sa.event.listens_for(self.engine, "connect")
+        def connected(connection: Any, _: object) -> None:  # noqa: ANN401 - the driver's connection
+            connection.execute(f"SET lock_timeout = '{int(_BUSY_TIMEOUT_S)}s'")
+            connection.commit()
+
+        @sa.event.listens_for(self.impatient, "begin")
+        def begun_impatiently(connection: sa.Connection) -> None:
+            connection.exec_driver_sql("SET LOCAL lock_timeout = '1ms'")
+            connection.exec_driver_sql("SET LOCAL synchronous_commit = off")
 
         @sa.event.listens_for(self.hasty, "begin")
         def begun(connection: sa.Connection) -> None:
@@ -248,7 +266,7 @@ def remedy(reason: str) -> str:
             return "free some space on that disk and try again"
         case _ if "readonly" in reason or "unable to open" in reason:
             return "check the permissions of the file and its folder"
-        case _ if "locked" in reason or "busy" in reason:
+        case _ if "locked" in reason or "busy" in reason or "lock timeout" in reason:
             return "another program holds it for long; try again"
         case _ if "malformed" in reason or "not a database" in reason:
             return "the file is damaged; restore it from a backup"
@@ -262,10 +280,10 @@ def _partition(table: sa.Table, day: int) -> str:
     return f"{table.name}_d{day}"
 
 
-def _sqlite_engine(path: Path, synchronous: str) -> sa.Engine:
+def _sqlite_engine(path: Path, synchronous: str, *, wait_s: float = _BUSY_TIMEOUT_S) -> sa.Engine:
     engine = sa.create_engine(
         URL.create("sqlite", database=str(path)),
-        connect_args={"timeout": _BUSY_TIMEOUT_S},
+        connect_args={"timeout": wait_s},
         hide_parameters=True,
         pool_size=_CONNECTIONS,
         max_overflow=0,

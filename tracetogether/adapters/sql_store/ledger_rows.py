@@ -68,9 +68,13 @@ class LedgerRows(Rows):
     def last_audit(self) -> tuple[int, bytes]:
         """Return number and digest of the newest entry, (0, START) if there is none."""
         newest = sa.select(AUDIT.c.number, AUDIT.c.digest).order_by(AUDIT.c.number.desc()).limit(1)
-        with self._transactions.writing() as connection:
-            self._database.lock_audit(connection)
-            row = connection.execute(newest).first()
+        if self._transactions.within:
+            with self._transactions.writing() as connection:
+                self._database.lock_audit(connection)
+                row = connection.execute(newest).first()
+        else:
+            with self._transactions.reading() as connection:
+                row = connection.execute(newest).first()
         return (0, START) if row is None else (row[0], row[1])
 
     def add_audit(self, entry: AuditEntry) -> None:

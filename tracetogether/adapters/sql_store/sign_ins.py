@@ -1,10 +1,13 @@
 """Passwords and sessions of operators in tables."""
 
+from contextlib import suppress
+
 import sqlalchemy as sa
 
 from tracetogether.adapters.sql_store.rows import Rows
 from tracetogether.adapters.sql_store.sign_in_tables import PASSWORDS, SESSIONS
 from tracetogether.authority.access.sign_in import KeptPassword, Session
+from tracetogether.errors import StoreError
 
 
 class SqlSignIns(Rows):
@@ -62,9 +65,9 @@ class SqlSignIns(Rows):
         return None if row is None else Session(*row)
 
     def see_session(self, digest: bytes, now: float) -> None:
-        """Note that somebody was here."""
+        """Note that somebody was here, unless the database is locked: nobody waits for that."""
         change = SESSIONS.update().where(SESSIONS.c.digest == digest).values(seen_at_s=now)
-        with self._transactions.writing(hasty=True) as connection:
+        with suppress(StoreError), self._transactions.writing(patient=False) as connection:
             connection.execute(change)
 
     def end_session(self, digest: bytes) -> None:

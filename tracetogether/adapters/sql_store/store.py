@@ -109,6 +109,7 @@ class SqlStore(PhoneRows, CaseRows, LedgerRows):
         """Close all connections."""
         self._database.engine.dispose()
         self._database.hasty.dispose()
+        self._database.impatient.dispose()
 
     def __enter__(self) -> Self:
         return self

@@ -1,13 +1,67 @@
 """Transactions: one for each thing that is written, or one for several that belong together."""
 
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Final
 
 import sqlalchemy as sa
 
 from tracetogether.adapters.sql_store.databases import Database, remedy
 from tracetogether.errors import ConflictError, StoreError
+
+WAITING_WRITERS: Final = 16
+"""So many threads wait for a database that is locked for long; a server has 40 in all."""
+_STUCK_S: Final = 2.0
+_LONGEST_WAIT_S: Final = 30.0
+_LOOK_EVERY_S: Final = 0.1
+
+
+class _Turns:
+    """Who writes next; writers who wait for a locked database leave threads to readers.
+
+    Args:
+        at_once: so many threads write at the same time.
+        place: how errors call the database.
+    """
+
+    def __init__(self, at_once: int, place: str) -> None:
+        self._free = threading.Semaphore(at_once)
+        self._place = place
+        self._count = threading.Lock()
+        self._waiting = 0
+        self._moved_at = time.monotonic()
+
+    @contextmanager
+    def taken(self, *, patient: bool) -> Iterator[None]:
+        """Let the body write once it is this thread's turn.
+
+        Raises:
+            StoreError: it did not come: at once if not ``patient``, or if others wait for long.
+        """
+        if not self._free.acquire(blocking=False):
+            self._wait(patient=patient)
+        try:
+            self._moved_at = time.monotonic()
+            yield
+        finally:
+            self._free.release()
+
+    def _wait(self, *, patient: bool) -> None:
+        until = time.monotonic() + (_LONGEST_WAIT_S if patient else 0.0)
+        with self._count:
+            self._waiting += 1
+        try:
+            while not self._free.acquire(timeout=_LOOK_EVERY_S if patient else 0.0):
+                now = time.monotonic()
+                stuck = now - self._moved_at > _STUCK_S and self._waiting > WAITING_WRITERS
+                if now >= until or stuck:
+                    msg = f"{self._place} can't be written (locked): {remedy('locked')}"
+                    raise StoreError(msg)
+        finally:
+            with self._count:
+                self._waiting -= 1
 
 
 class _OpenHere(threading.local):
@@ -23,6 +77,7 @@ class Transactions:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._here = _OpenHere()
+        self._turns = _Turns(database.writers_at_once, database.place)
 
     @contextmanager
     def atomic(self) -> Iterator[None]:
@@ -31,11 +86,12 @@ class Transactions:
             yield
 
     @contextmanager
-    def writing(self, *, hasty: bool = False) -> Iterator[sa.Connection]:
+    def writing(self, *, hasty: bool = False, patient: bool = True) -> Iterator[sa.Connection]:
         """Yield a connection to write with.
 
         Args:
             hasty: the write may be lost in a power cut, and is faster for it.
+            patient: wait while others write; without it, a write that can't be done at once fails.
         """
         with self._named_errors("written"):
             if self._here.connection is not None:
@@ -44,7 +100,9 @@ class Transactions:
             try:
                 self._here.dropped = False
                 engine = self._database.hasty if hasty else self._database.engine
-                with engine.begin() as connection:
+                if not patient:
+                    engine = self._database.impatient
+                with self._turns.taken(patient=patient), engine.begin() as connection:
                     self._here.connection = connection
                     yield connection
             finally:

@@ -1,0 +1,150 @@
+"""What strangers and a locked database leave to others: pages and routes that only read answer."""
+
+import sqlite3
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.parse import urlencode
+
+import pytest
+import urllib3
+
+from tests.authority_world import NOON, OPERATOR_TOKEN, World
+from tests.conftest import counted_entropy
+from tests.pages_world import Clock, Pages, serving
+from tracetogether.adapters import http_api, operator_pages
+from tracetogether.adapters.operator_pages import waiting
+from tracetogether.adapters.sql_store import SqlStore, transactions
+from tracetogether.authority.access.operators import ALL_ROLES
+from tracetogether.authority.access.sign_in import form_token
+
+pytestmark = pytest.mark.network
+PATIENCE = urllib3.Timeout(20)
+
+
+def eventually(happened: Callable[[], bool]) -> bool:
+    """Wait for what other threads do, however slow the machine is; not for ever."""
+    until = time.monotonic() + 25
+    while not happened() and time.monotonic() < until:
+        time.sleep(0.02)
+    return happened()
+
+
+class Held:
+    """A hash that takes until the test lets it go, and counts who is in it."""
+
+    cost = "held 1 1 1"
+
+    def __init__(self) -> None:
+        self.go = threading.Event()
+        self.lock = threading.Lock()
+        self.inside = self.most = self.done = 0
+
+    def __call__(self, password: str, salt: bytes, cost: str) -> bytes:
+        del password, salt, cost
+        with self.lock:
+            self.inside += 1
+            self.most = max(self.most, self.inside)
+        self.go.wait(60)
+        with self.lock:
+            self.inside -= 1
+            self.done += 1
+        return bytes(32)
+
+
+def test_a_flood_of_sign_ins_waits_in_a_queue_of_its_own() -> None:
+    world, held, clock = World.of(counted_entropy(3)), Held(), Clock()
+    app = http_api.create_app(world.authority, clock=clock)
+    app.mount(
+        operator_pages.BASE,
+        operator_pages.create_pages(world.authority, name="A", clock=clock, hashing=held),
+    )
+    fits = waiting.AT_ONCE + waiting.WAITING
+    headers = {
+        "Cookie": "__Host-desk=stranger",
+        "Content-Type": "application/x-www-form-urlencoded",
+    }
+    fields = {"name": "amira", "password": "x", "code": "", "form_token": form_token("stranger")}
+    form = urlencode(fields)
+    with (
+        http_api.running(app) as url,
+        urllib3.PoolManager(maxsize=200, retries=False, timeout=PATIENCE) as http,
+        ThreadPoolExecutor(200) as flood,
+    ):
+
+        def try_it(_: int) -> tuple[int, str]:
+            place = f"{url}/desk/sign-in"
+            answer = http.request("POST", place, body=form, headers=headers, timeout=90)
+            return answer.status, answer.headers.get("retry-after", "")
+
+        try:
+            tries = [flood.submit(try_it, number) for number in range(fits + 20)]
+            assert eventually(lambda: sum(one.done() for one in tries) >= 20)
+            turned_away = [one.result() for one in tries if one.done()]
+            assert Counter(turned_away) == {(429, "10"): 20}
+            for page in ("/v1/health", "/v1/ready", "/desk/sign-in", "/desk/static/desk.css"):
+                assert http.request("GET", url + page).status == 200
+            assert (held.inside, held.done) == (waiting.AT_ONCE, 0)
+        finally:
+            held.go.set()
+        assert {one.result()[0] for one in tries} <= {403, 429}
+    assert held.most == waiting.AT_ONCE
+
+
+@contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Hold the only write lock of an SQLite file, as another program can."""
+    other = sqlite3.connect(path, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+    finally:
+        other.execute("ROLLBACK")
+        other.close()
+
+
+@pytest.fixture
+def pages(tmp_path: Path) -> Iterator[Pages]:
+    with SqlStore.create(tmp_path / "authority.db", name="SG_MOH") as store:
+        world = World.of(counted_entropy(4), store=store)
+        with serving(world) as served:
+            served.operator("all", *ALL_ROLES)
+            yield served
+
+
+def test_a_locked_database_stops_no_page_and_no_route_that_only_reads(
+    pages: Pages, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(transactions, "_STUCK_S", 0.2)
+    visitor = pages.visitor("all")
+    pages.clock.now += 61  # seen again after a minute, which is written down if it can be
+    case = pages.world.authority.casework.open_case(pages.world.user(), NOON)
+    bearer = {"Authorization": f"Bearer {OPERATOR_TOKEN}"}
+    writers = 60
+    with (
+        urllib3.PoolManager(maxsize=200, retries=False, timeout=PATIENCE) as http,
+        ThreadPoolExecutor(writers) as others,
+    ):
+
+        def register(_: int) -> tuple[int, str]:
+            answer = http.request("POST", f"{pages.url}/v1/users", timeout=90)
+            return answer.status, answer.headers.get("retry-after", "")
+
+        with locked(tmp_path / "authority.db"):
+            tries = [others.submit(register, number) for number in range(writers)]
+            refused = writers - transactions.WAITING_WRITERS - 1
+            assert eventually(lambda: sum(one.done() for one in tries) >= refused)
+            assert {one.result() for one in tries if one.done()} == {(503, "1")}
+            for page in ("/", "/cases", "/follow-up", "/audit", "/keys", "/exports"):
+                assert visitor.get(page)[0] == 200, page
+            for route in ("health", "ready", "cases", "followed", "statistics", "audit", "keys"):
+                answer = http.request("GET", f"{pages.url}/v1/{route}", headers=bearer)
+                assert answer.status == 200, route
+            still = sum(not one.done() for one in tries)
+            assert still == transactions.WAITING_WRITERS + 1
+        assert {one.result()[0] for one in tries} == {201, 503}
+    assert pages.world.authority.casework.case(case.case_id) == case

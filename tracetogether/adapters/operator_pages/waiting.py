@@ -1,0 +1,50 @@
+"""A short queue for what is slow on purpose: passwords are checked one after the other."""
+
+import asyncio
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Final, TypeVar
+
+from tracetogether.errors import RateLimitedError
+
+_Answer = TypeVar("_Answer")
+AT_ONCE: Final = 2  # each fills tens of MB
+WAITING: Final = 64  # an office that signs in at eight o'clock; strangers make nobody else wait
+_RETRY_AFTER_S: Final = 10
+
+
+class Queue:
+    """Threads of its own, and a bounded number of calls that wait for one.
+
+    Pages and routes that are quick have the server's threads for themselves.
+
+    Args:
+        at_once: threads.
+        waiting: calls that may wait for a thread.
+    """
+
+    def __init__(self, at_once: int = AT_ONCE, waiting: int = WAITING) -> None:
+        self._pool = ThreadPoolExecutor(at_once, "passwords")
+        self._most = at_once + waiting
+        self._inside = 0
+        self._count = threading.Lock()
+
+    async def run(self, work: Callable[[], _Answer]) -> _Answer:
+        """Return what ``work`` returns.
+
+        Raises:
+            RateLimitedError: too many wait already: ``work`` was not called.
+        """
+        with self._count:
+            if self._inside >= self._most:
+                msg = f"too many requests of this kind: try again in {_RETRY_AFTER_S} seconds"
+                raise RateLimitedError(msg, _RETRY_AFTER_S)
+            self._inside += 1
+        future = self._pool.submit(work)
+        future.add_done_callback(self._left)  # also if nobody waits for the answer any more
+        return await asyncio.wrap_future(future)
+
+    def _left(self, _: Future[_Answer]) -> None:
+        with self._count:
+            self._inside -= 1
