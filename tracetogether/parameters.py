@@ -155,6 +155,7 @@ TEMPIDS_OF_A_DAY_KEY: Final = 2**32  # NIST SP 800-38D, 8.3: random IVs under on
 BATCHES_AN_HOUR: Final = 60  # of one user; a phone needs two a day
 REGISTRATIONS_AN_HOUR: Final = 2_000  # from one address; many phones may share one
 PIN_TRIES_AN_HOUR: Final = 200  # of one user, over all PINs
+UPLOADS_AN_HOUR: Final = 20  # of one user, begun, pretended ones too: one, and tries after faults
 PIN_ALERT_A_MINUTE: Final = 60  # refused PINs of all users together: somebody is guessing
 PIN_SLOWED_S: Final = 2.0  # while somebody is guessing, every answer to a PIN waits so long
 UPLOAD_PINS_A_DAY: Final = 10_000  # given out; ten times the cases of a city's bad day

@@ -2,6 +2,7 @@
 
 import asyncio
 import gzip
+import hashlib
 import json
 import os
 import socket
@@ -21,7 +22,12 @@ from tracetogether.adapters.http_api.padding import BUCKET_BYTES
 from tracetogether.adapters.http_client import AuthorityClient, packed_log
 from tracetogether.bluetrace.upload import write_upload
 from tracetogether.errors import AccessDeniedError
-from tracetogether.parameters import MAX_UPLOAD_BYTES, PIN_ALERT_A_MINUTE, UPLOAD_BUCKETS
+from tracetogether.parameters import (
+    MAX_UPLOAD_BYTES,
+    PIN_ALERT_A_MINUTE,
+    UPLOAD_BUCKETS,
+    UPLOADS_AN_HOUR,
+)
 
 pytestmark = pytest.mark.network
 EMPTY = b'{"records": []}'
@@ -152,6 +158,48 @@ def test_row_16_a_pretended_upload_leaves_nothing_but_its_count(site: Site) -> N
         phone.pretend(UPLOAD_BUCKETS[2])
     after = site.world.store.counts(NOON).to_json()
     assert after == {**before, "users": before["users"] + 1}
+
+
+def chaff_token(phone: AuthorityClient, body: bytes) -> str:
+    digest = hashlib.sha256(body).hexdigest()
+    asked = {"pin": "00000000", "sha256": digest, "attempt": "a" * 32}
+    return phone._exchange(asked, chaff=True)
+
+
+def test_row_16_a_pretended_log_comes_in_once_like_any_other(site: Site) -> None:
+    answers = []
+    for pretended in (True, False):
+        with AuthorityClient(site.url, retries=0) as phone:
+            who = phone.register()
+            pin = site.operator.issue_pin(site.operator.open_case(who.user_id))
+            token = chaff_token(phone, EMPTY) if pretended else phone.redeem_pin(pin, EMPTY)
+            answers += [
+                site.send("POST", "/v1/uploads", body, token, X_Credential=who.credential)
+                for body in (b"another log", EMPTY, EMPTY, EMPTY)
+            ]
+    assert [status for status, _ in answers] == [400, 201, 409, 409] * 2
+    assert answers[:4] == answers[4:]
+
+
+@pytest.mark.parametrize("pretended", [True, False])
+def test_row_16_a_phone_begins_so_many_uploads_an_hour_and_no_more(
+    site: Site, pretended: bool
+) -> None:
+    with AuthorityClient(site.url, retries=0) as phone:
+        who = phone.register()
+        pin = site.operator.issue_pin(site.operator.open_case(who.user_id))
+        token = chaff_token(phone, EMPTY) if pretended else phone.redeem_pin(pin, EMPTY)
+        for _ in range(UPLOADS_AN_HOUR):
+            answer = site.send("POST", "/v1/uploads", b"no", token, X_Credential=who.credential)
+            assert answer[0] == 400
+        if pretended:  # a new token does not help
+            token = chaff_token(phone, EMPTY)
+        status, answer = site.send("POST", "/v1/uploads", EMPTY, token, X_Credential=who.credential)
+        assert (status, answer["error"]["code"]) == (429, "rate_limited")
+        site.clock.now += 3_600
+        answer = site.send("POST", "/v1/uploads", EMPTY, token, X_Credential=who.credential)
+        assert answer[0] == 201
+        site.clock.now -= 3_600
 
 
 @pytest.mark.parametrize("size", [0, 1, 16_000, 16_385, 300_000])

@@ -3,8 +3,10 @@
 import asyncio
 import gzip
 import json
+import threading
 import tracemalloc
 import zlib
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
@@ -12,7 +14,10 @@ from fastapi import Request
 
 from tests.authority_world import NOON, OPERATOR_TOKEN
 from tests.http_site import Site
-from tracetogether.adapters.http_api.bodies import MAX_SMALL_BODY_BYTES, read_log
+from tests.leaping_loop import leap
+from tracetogether.adapters.http_api.bodies import MAX_SMALL_BODY_BYTES, Bounds, Pace
+from tracetogether.adapters.http_api.log_bodies import LogsComingIn
+from tracetogether.adapters.http_api.pools import BoundedPool
 from tracetogether.adapters.http_api.refusals import RefusedError
 from tracetogether.adapters.http_client import AuthorityClient
 from tracetogether.errors import AccessDeniedError
@@ -166,18 +171,212 @@ def test_row_10_a_bomb_of_ten_gigabytes_takes_less_than_64_megabytes() -> None:
         sent += 65_536
         return {"type": "http.request", "body": bomb[sent - 65_536 : sent], "more_body": True}
 
-    headers = [(b"content-encoding", b"gzip")]
-    request = Request({"type": "http", "method": "POST", "headers": headers}, receive)
     tracemalloc.start()
     try:
         with pytest.raises(RefusedError) as caught:
-            asyncio.run(read_log(request))
+            asyncio.run(read(coming_in(), receive))
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
     assert caught.value.status == 413
     assert peak < 64_000_000
     assert sent < 1_000_000  # the rest was not even read
+
+
+def coming_in(**bounds: int) -> LogsComingIn:
+    return LogsComingIn(BoundedPool("logs", workers=2, waiting=100), **bounds)
+
+
+async def read(
+    logs: LogsComingIn,
+    receive: Callable[[], Awaitable[dict[str, Any]]],
+    sender: str = "a phone",
+    encoding: bytes = b"gzip",
+) -> bytes:
+    headers = [(b"content-encoding", encoding)]
+    request = Request({"type": "http", "method": "POST", "headers": headers}, receive)
+    async with logs.reading(request, sender) as log:
+        return log.unpacked()
+
+
+def pieces(*sent: bytes, then: "asyncio.Event | None" = None) -> Callable[[], Awaitable[Any]]:
+    """Return an ASGI receive that gives these pieces; waits before the last if ``then`` is given"""
+    left = list(sent)
+
+    async def receive() -> dict[str, Any]:
+        if len(left) == 1 and then is not None:
+            await then.wait()
+        return {"type": "http.request", "body": left.pop(0), "more_body": bool(left)}
+
+    return receive
+
+
+def bomb_of(unpacked: int) -> bytes:
+    packer = zlib.compressobj(9, wbits=31)
+    return packer.compress(bytes(unpacked)) + packer.flush()
+
+
+def test_sixty_half_sent_bombs_hold_what_was_sent_of_them() -> None:
+    bomb = bomb_of(MAX_UPLOAD_BYTES)
+    logs = coming_in()
+
+    async def half_sent() -> int:
+        never = asyncio.Event()
+        readers = [
+            asyncio.ensure_future(read(logs, pieces(bomb[:-10], bomb[-10:], then=never), f"{n}"))
+            for n in range(60)
+        ]
+        await asyncio.sleep(0.05)
+        held = logs.held
+        never.set()
+        assert [len(log) for log in await asyncio.gather(*readers)] == [MAX_UPLOAD_BYTES] * 60
+        return held
+
+    tracemalloc.start()
+    try:
+        held = asyncio.run(half_sent())
+    finally:
+        tracemalloc.stop()
+    assert held == 60 * (len(bomb) - 10)
+    assert logs.held == 0
+
+
+def test_where_there_is_no_room_the_slowest_log_gives_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tracetogether.adapters.http_api.log_bodies._GRACE_S", -1.0)
+    logs = coming_in(held_bytes=1_000)
+
+    async def work() -> None:
+        never = asyncio.Event()
+        slow, slower = (
+            asyncio.ensure_future(
+                read(logs, pieces(bytes(n), b"", then=never), f"{n}", b"identity")
+            )
+            for n in (500, 400)
+        )
+        await asyncio.sleep(0.01)
+        assert logs.held == 900
+        assert await read(logs, pieces(bytes(300), b""), "quick", b"identity") == bytes(300)
+        with pytest.raises(RefusedError) as caught:
+            await slower
+        assert (caught.value.status, caught.value.retry_after_s > 1) == (503, True)
+        assert logs.held == 500
+        never.set()
+        assert await slow == bytes(500)
+        with pytest.raises(RefusedError, match="try again"):  # nobody is left to give way
+            await read(logs, pieces(bytes(1_001)), "too much", b"identity")
+        assert logs.held == 0
+
+    asyncio.run(work())
+
+
+def test_one_phone_sends_one_log_at_a_time_and_the_newer_one_counts() -> None:
+    logs = coming_in()
+
+    async def work() -> None:
+        never = asyncio.Event()
+        lost = asyncio.ensure_future(read(logs, pieces(b"half", b"", then=never)))
+        await asyncio.sleep(0.01)
+        assert await read(logs, pieces(b"whole"), encoding=b"identity") == b"whole"
+        with pytest.raises(RefusedError):
+            await lost
+        request = Request({"type": "http", "method": "POST", "headers": []}, pieces(b"x"))
+        async with logs.reading(request, "a phone"):
+            with pytest.raises(RefusedError) as caught:
+                await read(logs, pieces(b"x"))
+        assert caught.value.status == 429
+        assert logs.held == 0
+
+    asyncio.run(work())
+
+
+def test_a_log_that_gives_way_in_the_middle_of_a_piece_is_no_longer_counted() -> None:
+    logs = coming_in()
+
+    async def work() -> None:
+        async def greedy() -> dict[str, Any]:
+            # A newer log of the same phone comes while this piece is under way.
+            await read(logs, pieces(b"newer"), encoding=b"identity")
+            return {"type": "http.request", "body": b"older", "more_body": True}
+
+        with pytest.raises(RefusedError):
+            await read(logs, greedy)
+        assert logs.held == 0
+
+    asyncio.run(work())
+
+
+@pytest.mark.parametrize(
+    ("pace", "rests_s"),
+    [
+        (Pace(grace_s=0.05), [0.03] * 9),  # 1 byte each 0.03 s
+        (Pace(silence_s=0.02), [0, 0, 5]),
+        (Pace(bytes_a_s=0.001, total_s=0.05), [0.02] * 9),
+    ],
+)
+def test_a_slow_body_is_given_up(pace: Pace, rests_s: list[float]) -> None:
+    """On a clock that leaps: no matter how busy the machine is."""
+    rests = iter(rests_s)
+    sent: list[dict[str, Any]] = []
+    got: list[str] = []
+
+    async def receive() -> dict[str, Any]:
+        await asyncio.sleep(next(rests))
+        return {"type": "http.request", "body": b"x", "more_body": True}
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        while (message := await receive())["type"] == "http.request":
+            got.append(message["type"])
+
+    scope = {"type": "http", "path": "/", "headers": []}
+
+    async def work() -> None:
+        await Bounds(app, {}, pace)(scope, receive, send)
+
+    leap(work())
+    assert sent[0]["status"] == 408
+    assert len(got) < len(rests_s)
+
+
+def test_whoever_sends_at_a_usual_pace_is_waited_for() -> None:
+    rests = iter([9.0] + [10.0] * 20)
+
+    async def receive() -> dict[str, Any]:
+        rest = next(rests, None)
+        await asyncio.sleep(rest or 0)
+        return {"type": "http.request", "body": bytes(50_000), "more_body": rest is not None}
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        while (message := await receive())["more_body"]:
+            assert message["type"] == "http.request"
+
+    async def send(message: Any) -> None:
+        raise AssertionError(message)
+
+    scope = {"type": "http", "path": "/log", "headers": []}
+    leap(Bounds(app, {"/log": MAX_UPLOAD_BYTES})(scope, receive, send))
+
+
+def test_beyond_a_short_queue_work_is_refused_at_once() -> None:
+    pool = BoundedPool("few", workers=1, waiting=1)
+    go_on = threading.Event()
+
+    async def work() -> None:
+        under_way = [asyncio.ensure_future(pool.run(go_on.wait, 60)) for _ in range(2)]
+        await asyncio.sleep(0)
+        with pytest.raises(RefusedError) as caught:
+            await pool.run(len, "")
+        assert (caught.value.status, caught.value.retry_after_s > 1) == (503, True)
+        under_way[1].cancel()  # whose caller hangs up makes room
+        await asyncio.wait(under_way[1:])
+        following = asyncio.ensure_future(pool.run(len, "abc"))
+        await asyncio.sleep(0)
+        go_on.set()
+        assert await following == 3
+
+    asyncio.run(work())
 
 
 def test_a_stranger_can_not_make_the_server_read_a_log(site: Site) -> None:

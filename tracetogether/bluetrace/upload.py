@@ -237,7 +237,7 @@ def _outline(body: bytes) -> _File:
             break
         except msgspec.DecodeError:
             continue
-    raise InvalidUploadError(_NO_JSON)
+    raise InvalidUploadError(_NO_JSON) from None
 
 
 def _is_json(text: bytes) -> bool:

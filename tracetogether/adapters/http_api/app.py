@@ -12,12 +12,14 @@ from fastapi.concurrency import run_in_threadpool
 
 from tracetogether import __version__
 from tracetogether.adapters.http_api import shapes
-from tracetogether.adapters.http_api.bodies import Bounds, read_log
+from tracetogether.adapters.http_api.bodies import Bounds
 from tracetogether.adapters.http_api.desk import for_operators
 from tracetogether.adapters.http_api.guard import guarded
+from tracetogether.adapters.http_api.log_bodies import LogsComingIn, ReceivedLog
 from tracetogether.adapters.http_api.padding import Padding
+from tracetogether.adapters.http_api.pools import BoundedPool
 from tracetogether.adapters.http_api.refusals import no_nul, tell_errors
-from tracetogether.authority.access.limits import BATCHES
+from tracetogether.authority.access.limits import BATCHES, UPLOADS
 from tracetogether.authority.intake.uploads import CHAFF_CASE, UploadReceipt
 from tracetogether.authority.service import Authority
 from tracetogether.errors import AccessDeniedError, InvalidUploadError, TraceTogetherError
@@ -26,7 +28,8 @@ from tracetogether.units import utc_day
 
 _UPLOADS: Final = "/v1/uploads"
 _PADDED: Final = frozenset({"/v1/upload-tokens", _UPLOADS})
-_UPLOADS_AT_ONCE: Final = 2  # unpacking a log takes many times its size
+_LOGS_AT_ONCE: Final = 2  # unpacking a log takes many times its size
+_LOGS_WAITING: Final = 8
 _ANSWERS: Final[dict[int | str, dict[str, Any]]] = {
     "4XX": {"model": shapes.ErrorAnswer, "description": "Refused; nothing was changed."},
     "5XX": {"model": shapes.ErrorAnswer, "description": "A fault here; see `retry`."},
@@ -173,14 +176,19 @@ def _for_uploads(authority: Authority, clock: Callable[[], float]) -> APIRouter:
         return token or ""
 
     router = guarded("upload token", "phones", check)
-    turn = asyncio.Semaphore(_UPLOADS_AT_ONCE)
+    pool = BoundedPool("logs", workers=_LOGS_AT_ONCE, waiting=_LOGS_WAITING)
+    coming_in = LogsComingIn(pool)
     body = {"content": {"application/json": {"schema": {"type": "object"}}}, "required": True}
 
-    def check_sender(token: str, credential: str | None) -> None:
-        authority.intake.check_sender(token, authority.access.phone(credential), clock())
+    def check_sender(token: str, credential: str | None) -> str:
+        now, sender = clock(), authority.access.phone(credential)
+        authority.intake.check_sender(token, sender, now)
+        authority.limits.take(UPLOADS, sender, now)
+        return sender
 
-    def take(token: str, log: bytes, packed: bytes | None) -> UploadReceipt:
-        receipt = authority.intake.take_upload(token, log, clock(), packed=packed)
+    def take(token: str, log: ReceivedLog) -> UploadReceipt:
+        packed = bytes(log.body) if log.gzip else None
+        receipt = authority.intake.take_upload(token, log.unpacked(), clock(), packed=packed)
         if receipt.case_id != CHAFF_CASE:
             # The log is in. If this fails, the list is found when it is asked for.
             with suppress(TraceTogetherError):
@@ -203,10 +211,10 @@ def _for_uploads(authority: Authority, clock: Callable[[], float]) -> APIRouter:
         At most 16 MB unpacked and 100,000 records. Records that can't be believed are counted
         by reason. A second upload of the same log is a conflict: the first one stands.
         """
-        await run_in_threadpool(check_sender, request.state.caller, x_credential)
-        log, packed = await read_log(request)
-        async with turn:
-            receipt = await run_in_threadpool(take, request.state.caller, log, packed)
+        token = request.state.caller
+        sender = await run_in_threadpool(check_sender, token, x_credential)
+        async with coming_in.reading(request, sender) as log:
+            receipt = await pool.run(take, token, log)
         return shapes.Receipt(
             records=receipt.records,
             accepted=receipt.accepted,

@@ -25,11 +25,12 @@ from tracetogether.errors import (
 class RefusedError(Exception):
     """An answer that says no; made where HTTP alone knows why."""
 
-    def __init__(self, status: int, code: str, message: str) -> None:
+    def __init__(self, status: int, code: str, message: str, *, retry_after_s: int = 1) -> None:
         super().__init__(message)
         self.status = status
         self.code = code
         self.message = message
+        self.retry_after_s = retry_after_s
 
 
 @contextmanager
@@ -85,7 +86,9 @@ def told(error: Exception) -> Response:
     """Return the answer for any error; only messages written for strangers go out."""
     match error:
         case RefusedError():
-            return refusal(error.status, error.code, error.message)
+            return refusal(
+                error.status, error.code, error.message, retry_after_s=error.retry_after_s
+            )
         case StoreError() | KeyRingError():
             return refusal(503, "unavailable", _UNAVAILABLE)  # paths and days stay here
         case RateLimitedError():

@@ -13,6 +13,7 @@ from tracetogether.parameters import (
     PIN_TRIES_AN_HOUR,
     REGISTRATIONS_AN_HOUR,
     RETENTION,
+    UPLOADS_AN_HOUR,
     UPLOADS_OF_A_TEMPID,
 )
 from tracetogether.units import SECONDS_PER_DAY, SECONDS_PER_HOUR, SECONDS_PER_MINUTE, utc_day
@@ -33,6 +34,7 @@ class Limit:
 BATCHES: Final = Limit("batches", BATCHES_AN_HOUR, SECONDS_PER_HOUR)
 REGISTRATIONS: Final = Limit("registrations", REGISTRATIONS_AN_HOUR, SECONDS_PER_HOUR)
 PIN_TRIES: Final = Limit("pin-tries", PIN_TRIES_AN_HOUR, SECONDS_PER_HOUR)
+UPLOADS: Final = Limit("uploads", UPLOADS_AN_HOUR, SECONDS_PER_HOUR)
 PIN_REFUSALS: Final = Limit("pin-refusals", PIN_ALERT_A_MINUTE, SECONDS_PER_MINUTE)
 
 
@@ -82,6 +84,11 @@ class Limits:
     def add(self, limit: Limit, subject: str, now: float) -> int:
         """Count something that is not refused; return how often it was in this window."""
         return self.store.count_up(limit.name, self._digest(subject, now), _window(limit, now))
+
+    def first(self, name: str, subject: str, *, since: float, until: float) -> bool:
+        """Return whether this is the first call for a subject that lives between two times."""
+        digest = self._digest(subject, since)  # under one key, however late it is asked
+        return self.store.count_up(name, digest, int(until)) == 1
 
     def add_hearers(self, heard: Mapping[str, float]) -> int:
         """Count the TempIDs that one more log holds.

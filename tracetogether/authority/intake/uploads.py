@@ -23,7 +23,7 @@ from tracetogether.errors import (
     SealError,
 )
 from tracetogether.keyring import KeyRing
-from tracetogether.parameters import MAX_UPLOAD_BYTES
+from tracetogether.parameters import MAX_UPLOAD_BYTES, UPLOAD_TOKEN_LIFETIME_S
 from tracetogether.rejection import Rejection
 from tracetogether.units import Entropy, utc_day
 
@@ -32,6 +32,8 @@ CHAFF_CASE: Final = "----------"
 """Stands in the tokens of phones that only pretend: as long as a case id, and never one."""
 _TOKEN_ID: Final = b"tracetogether/v1/upload-token-id/"
 _PURPOSE: Final = "upload-key"
+_PRETENDED: Final = "uploads-pretended"
+_RECEIVED: Final = "this log was already received: nothing more is to be done"
 _ANY_HEADER: Final = 32 + zlib.MAX_WBITS  # zlib or gzip, whichever it is
 
 
@@ -193,14 +195,14 @@ class Intake:
         )
         sealed = self._seal(packed or zlib.compress(body, 1), leave, now)
         if leave.case_id == CHAFF_CASE:
+            self._pretend_to_keep(leave, now)
             return receipt
         if self.cases.case(leave.case_id) is None:
             msg = "the case was closed meanwhile: ask the health authority"
             raise NotFoundError(msg)
         with self.audit.atomic():
             if not self.store.add_upload(sealed):
-                msg = "this log was already received: nothing more is to be done"
-                raise ConflictError(msg)
+                raise ConflictError(_RECEIVED)
             relayed = self.pins.limits.add_hearers(opened.heard)
             if relayed:
                 self.audit.record(
@@ -210,6 +212,20 @@ class Intake:
                 "upload.taken", now, by="phone", subject=leave.case_id, records=opened.records
             )
         return receipt
+
+    def _pretend_to_keep(self, leave: UploadToken, now: float) -> None:
+        """Take the steps of keeping a log for a phone that pretends; only a count is left.
+
+        Raises:
+            ConflictError: a log came with this token before, as with a token that a PIN became.
+        """
+        with self.audit.atomic():
+            issued = leave.expiry - UPLOAD_TOKEN_LIFETIME_S
+            if not self.pins.limits.first(
+                _PRETENDED, leave.token_id, since=issued, until=leave.expiry
+            ):
+                raise ConflictError(_RECEIVED)
+            self.audit.rehearse("upload.taken", now, by="phone")
 
     def _seal(self, packed: bytes, leave: UploadToken, now: float) -> SealedUpload:
         key, iv, own_iv = self.entropy(KEY_BYTES), self.entropy(IV_BYTES), self.entropy(IV_BYTES)

@@ -1,0 +1,47 @@
+"""Threads of one kind of work: few workers, a short queue, and a refusal beyond it."""
+
+import asyncio
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Final, ParamSpec, TypeVar
+
+from tracetogether.adapters.http_api.refusals import RefusedError
+
+_P = ParamSpec("_P")
+_R = TypeVar("_R")
+_RETRY_AFTER_S: Final = 5
+
+
+class BoundedPool:
+    """Runs work in threads of its own, so that the event loop and other work go on.
+
+    Args:
+        name: of the threads.
+        workers: how many threads.
+        waiting: how many calls may wait for one.
+    """
+
+    def __init__(self, name: str, *, workers: int, waiting: int) -> None:
+        self._threads = ThreadPoolExecutor(workers, thread_name_prefix=name)
+        self._room = workers + waiting
+        self._lock = threading.Lock()
+
+    async def run(self, work: Callable[_P, _R], *args: _P.args, **kwargs: _P.kwargs) -> _R:
+        """Return what ``work`` returns, and raise what it raises.
+
+        Raises:
+            RefusedError: the queue is full (503).
+        """
+        with self._lock:
+            if not self._room:
+                msg = "too many logs come in at this moment: try again in a few seconds"
+                raise RefusedError(503, "busy", msg, retry_after_s=_RETRY_AFTER_S)
+            self._room -= 1
+        running = self._threads.submit(work, *args, **kwargs)
+        running.add_done_callback(self._done)  # also of work whose caller has gone
+        return await asyncio.wrap_future(running)
+
+    def _done(self, _: "Future[_R]") -> None:
+        with self._lock:
+            self._room += 1
