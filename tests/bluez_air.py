@@ -12,6 +12,7 @@ from typing import Any
 from bluezoo import adapter as mock_adapter
 from bluezoo import bluezoo
 from bluezoo import device as mock_device
+from bluezoo import root as mock_root
 
 
 def level_dbm(sender: int, receiver: int) -> int | None:
@@ -49,7 +50,22 @@ async def disconnect(self: Any, uuid: str | None = None) -> None:
             device.peer_adapter.mock.remove_object(device.services.pop(path))
 
 
+class Agents(dict[str, Any]):
+    """Agents by client; the mock looks for any client's agent where it means the asking one's."""
+
+    def __iter__(self) -> Any:
+        return iter(())
+
+
+def begin(self: Any, mock: Any) -> None:
+    """Begin with agents of one each."""
+    begin_as_it_was(self, mock)
+    self.agents = Agents()
+
+
 levels = Path(sys.argv[1])
+begin_as_it_was = mock_root.RootManager.__init__
+mock_root.RootManager.__init__ = begin
 original = mock_adapter.Adapter.add_device
 mock_adapter.Adapter.add_device = add_device
 end = mock_device.Device.disconnect

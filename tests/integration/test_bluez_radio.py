@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from bleak.backends.bluezdbus.manager import BlueZManager
+from bluez_peripheral.adapter import Adapter
 from dbus_fast import Message
 from dbus_fast.aio.message_bus import MessageBus
 from dbus_fast.aio.proxy_object import ProxyObject
@@ -143,6 +144,81 @@ def test_a_connection_stands_though_bluez_tells_so_late(monkeypatch: pytest.Monk
             await link.close()
 
     asyncio.run(exchange())
+
+
+async def asked(bus: MessageBus, to: str, path: str, member: str, *words: object) -> Message:
+    """Call a method, as bluetoothd does an agent's or anybody a property's."""
+    interface = "org.bluez.Agent1" if "agent" in path else "org.freedesktop.DBus.Properties"
+    signature = {1: "o", 2: "os" if "Service" in member else "ss"}[len(words)]
+    answer = await bus.call(
+        Message(
+            destination=to,
+            path=path,
+            interface=interface,
+            member=member,
+            signature=signature,
+            body=list(words),
+        )
+    )
+    assert answer is not None
+    return answer
+
+
+def test_nobody_can_pair_while_it_is_open_and_the_adapter_is_left_as_it_was() -> None:
+    """The mock pairs whom it likes: this shows what BlueZ is told, and what it is answered."""
+
+    async def look() -> None:
+        bus = await MessageBus(bus_type=BusType.SYSTEM).connect()
+        introspected = await bus.introspect("org.bluez", "/org/bluez/hci0")
+        proxy = bus.get_proxy_object("org.bluez", "/org/bluez/hci0", introspected)
+        adapter = Adapter(proxy)
+        for before in (True, False):
+            await adapter.set_pairable(before)
+            radio = await opener("hci0")(lambda _: None)
+            assert not await adapter.get_pairable()
+            names = (await asked_names(bus)) - {bus.unique_name}
+            device = "/org/bluez/hci0/dev_00_00_00_22_22_22"
+            refusals = []
+            for name in sorted(names):
+                for member, *words in (
+                    ("RequestAuthorization", device),
+                    ("AuthorizeService", device, SERVICE_UUID),
+                    ("RequestPinCode", device),
+                    ("RequestPasskey", device),
+                ):
+                    answer = await asked(bus, name, "/org/tracetogether/agent", member, *words)
+                    refusals.append(answer.error_name)
+            assert refusals.count("org.bluez.Error.Rejected") == 4
+            await radio.close()
+            assert await adapter.get_pairable() == before
+        bus.disconnect()
+
+    asyncio.run(look())
+
+
+async def asked_names(bus: MessageBus) -> set[str]:
+    """Return the unique names of all who are on the bus, but the mock."""
+    answer = await bus.call(
+        Message(
+            destination="org.freedesktop.DBus",
+            path="/org/freedesktop/DBus",
+            interface="org.freedesktop.DBus",
+            member="ListNames",
+        )
+    )
+    owner = await bus.call(
+        Message(
+            destination="org.freedesktop.DBus",
+            path="/org/freedesktop/DBus",
+            interface="org.freedesktop.DBus",
+            member="GetNameOwner",
+            signature="s",
+            body=["org.bluez"],
+        )
+    )
+    assert answer is not None
+    assert owner is not None
+    return {name for name in answer.body[0] if name.startswith(":")} - {owner.body[0]}
 
 
 def test_an_expired_value_is_not_served() -> None:

@@ -9,10 +9,13 @@ from typing import Any
 import numpy as np
 import pytest
 from bumble import att, hci, ll
-from bumble.core import UUID
+from bumble.core import UUID, ProtocolError
 from bumble.device import Device, Peer
 from bumble.gatt import Characteristic, CharacteristicValue, Service
 from bumble.host import Host
+from bumble.keys import MemoryKeyStore
+from bumble.pairing import PairingConfig
+from bumble.smp import SMP_CID, ErrorCode
 from bumble.transport.common import AsyncPipeSink
 
 from tests.leaping_loop import leap
@@ -124,6 +127,47 @@ def test_an_android_phone_asks_for_a_long_packet_reads_and_writes_in_parts() -> 
 
     for mtu in (23, 60, 512):
         leap(meet(mtu))
+
+
+@pytest.mark.parametrize("bonding", [True, False])
+@pytest.mark.parametrize("modern", [True, False])
+def test_nobody_can_pair_with_it_or_learn_an_identity(*, bonding: bool, modern: bool) -> None:
+    """Who is in reach pairs without a question (CVE-2020-12856), and would know it for good."""
+
+    async def attack() -> None:
+        async with world() as here, stranger(here) as eve:
+            eve.device.keystore = MemoryKeyStore()
+            eve.device.pairing_config_factory = lambda _: PairingConfig(
+                sc=modern, mitm=False, bonding=bonding
+            )
+            ours = here.start("ours")
+            peer, value = await eve.visit(here, "ours", 185)
+            with pytest.raises(ProtocolError) as refused:
+                await asyncio.wait_for(peer.connection.pair(), 5)
+            assert refused.value.error_code == ErrorCode.PAIRING_NOT_SUPPORTED
+            for code in range(256):  # other words of that protocol, and none of its own
+                peer.connection.send_l2cap_pdu(SMP_CID, bytes([code, 0, 1]))
+            assert await eve.device.keystore.get_all() == []
+            assert not peer.connection.is_encrypted
+            assert parse_read(await value.read_value()).model == "model of ours"
+            await value.write_value(said(WRITE), with_response=True)
+            await until(lambda: len(ours.log) == 1)
+            await peer.connection.disconnect()
+
+    leap(attack())
+
+
+def test_a_peer_that_asks_it_to_pair_is_refused_and_read() -> None:
+    async def attack() -> None:
+        async with world() as here, stranger(here) as eve:
+            eve.device.keystore = MemoryKeyStore()
+            eve.device.on("connection", eve.device.request_pairing)
+            await eve.show()
+            ours = here.start("ours")
+            await until(lambda: len(eve.written) == 1 and len(ours.log) == 1)
+            assert await eve.device.keystore.get_all() == []
+
+    leap(attack())
 
 
 def test_an_iphone_reads_and_writes_at_once_and_floats() -> None:

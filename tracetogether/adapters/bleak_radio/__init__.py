@@ -3,7 +3,7 @@
 Linux has both roles (bluez-peripheral, on a bus connection of its own: BlueZ ties advertisement and
 service to it). Where there is no peripheral role (macOS, Windows) the radio is a central alone: it
 reads and writes, and shows nothing. BlueZ decides about addresses: whether they change, and
-when, is its configuration (``Privacy`` in main.conf), not ours.
+when, is its configuration (``Privacy`` in main.conf), not ours. Nobody can pair with the adapter.
 """
 
 import asyncio
@@ -19,6 +19,7 @@ from dbus_fast.constants import BusType
 
 from tracetogether.adapters.bleak_radio.bluez_client import PatientClient
 from tracetogether.adapters.bleak_radio.central import BleakLink, Central
+from tracetogether.adapters.bleak_radio.no_pairing import NoPairing
 from tracetogether.adapters.bleak_radio.peripheral import Peripheral
 from tracetogether.errors import RadioError
 from tracetogether.exchange import Advertisement, GattProfile
@@ -38,11 +39,16 @@ class BleakRadio:
     """
 
     def __init__(
-        self, central: Central, peripheral: Peripheral | None, bus: MessageBus | None = None
+        self,
+        central: Central,
+        peripheral: Peripheral | None,
+        bus: MessageBus | None = None,
+        no_pairing: NoPairing | None = None,
     ) -> None:
         self._central = central
         self._peripheral = peripheral
         self._bus = bus
+        self._no_pairing = no_pairing
         self._shown: Advertisement | None = None
         self._scanning = False
         self._connecting = False
@@ -87,6 +93,10 @@ class BleakRadio:
                 async with asyncio.timeout(_CLOSE_S):
                     if self._peripheral is not None:
                         await self._peripheral.close()
+            with suppress(Exception):
+                async with asyncio.timeout(_CLOSE_S):
+                    if self._no_pairing is not None:
+                        await self._no_pairing.end()
         finally:  # also for who is cancelled while it waits
             if self._bus is not None:
                 self._bus.disconnect()
@@ -148,6 +158,8 @@ async def open_bluez(
         if not powered:
             msg = f"the Bluetooth adapter {name} is switched off: bluetoothctl power on"
             raise RadioError(msg)  # noqa: TRY301 - one way out closes the bus
+        no_pairing = NoPairing(bus, adapter)
+        await no_pairing.begin()
         peripheral = None
         if not central_only:
             peripheral = Peripheral(bus, path, adapter, profile, report, clock, limits)
@@ -164,7 +176,7 @@ async def open_bluez(
         scan_options={"bluez": {"adapter": name, "filters": _EVERY_CHANGE}},
         client_options={"bluez": {"adapter": name}, "backend": PatientClient},
     )
-    return BleakRadio(central, peripheral, bus)
+    return BleakRadio(central, peripheral, bus, no_pairing)
 
 
 async def _leave(bus: MessageBus) -> None:

@@ -5,25 +5,29 @@ import inspect
 from collections.abc import Callable
 from typing import Any, Final
 
-from bumble import hci
+from bumble import hci, smp
 from bumble.device import Device
 from bumble.host import Host
 
 from tracetogether.adapters.bumble_radio.errands import Errands
 
 INBOUND: Final = "tracetogether_inbound"
+_ASKS_TO_PAIR: Final = frozenset(
+    {smp.CommandCode.PAIRING_REQUEST.value, smp.CommandCode.SECURITY_REQUEST.value}
+)
 AdvertisingReport = (
     hci.HCI_LE_Advertising_Report_Event.Report | hci.HCI_LE_Extended_Advertising_Report_Event.Report
 )
 
 
 class BumbleHost(Device):
-    """Bumble's device with three habits changed.
+    """Bumble's device with four habits changed.
 
     Connections of others are an event of their own: ``connect`` takes the first new connection
     for its own, whoever opened it. A connection that comes about after all, when its attempt was
-    given up, is ended; bumble takes it for impossible. And reports of advertisements are passed
-    on raw, without a store that grows with every made-up address.
+    given up, is ended; bumble takes it for impossible. Reports of advertisements are passed
+    on raw, without a store that grows with every made-up address. And it pairs with nobody: a
+    pairing hands out an identity address and its key, which no new TempID changes.
     """
 
     hear: Callable[[AdvertisingReport], None] | None = None
@@ -47,6 +51,14 @@ class BumbleHost(Device):
         """Take an advertisement in."""
         if self.hear is not None:
             self.hear(report)
+
+    def on_smp_pdu(self, connection_handle: int, pdu: bytes) -> None:
+        """Refuse to pair, from either side; nothing else of that protocol is for this phone."""
+        connection = self.lookup_connection(connection_handle)
+        if connection is None or not pdu or pdu[0] not in _ASKS_TO_PAIR:
+            return
+        refusal = smp.SMP_Pairing_Failed_Command(reason=smp.ErrorCode.PAIRING_NOT_SUPPORTED)
+        connection.send_l2cap_pdu(smp.SMP_CID, bytes(refusal))
 
     def on_le_connection(self, *told: Any, **named: Any) -> None:  # noqa: ANN401 - as bumble has it
         """Take a connection in; nobody waits for it if no attempt is under way."""
