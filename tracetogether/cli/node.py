@@ -226,7 +226,6 @@ def purge(folder: Path, *, as_json: bool) -> None:
             f"{aside:,} of them are older than 21 days by this machine's clock, which leapt since "
             "the log was last written. They stay until `tracetogether node run` has the time "
             "confirmed by the authority, or 21 days at most.",
-            markup=False,
             soft_wrap=True,
         )
 

@@ -32,6 +32,9 @@ def listening(host: str, port: int) -> Iterator[socket.socket]:
     except OSError as error:
         msg = f"can't listen on {host} port {port} ({error.strerror}): choose another with --port"
         raise AuthorityError(msg) from None
+    except UnicodeError:
+        msg = f"{host} is not the name of a host: check --host"
+        raise AuthorityError(msg) from None
     with listener:
         yield listener
 

@@ -1,0 +1,282 @@
+"""Text of other people, in every field that holds text, through every command.
+
+Each command is called on an authority, a node, tables, scenarios and file names whose texts hold
+markup, ESC, NUL and marks that turn the direction of text. Nothing of it may end a command, and
+nothing but plain text may come out.
+"""
+
+import ast
+import json
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+import pytest
+
+from tests.test_plain_text import EVIL, steers
+from tracetogether.adapters.sqlite_log import SqliteContactLog
+from tracetogether.authority.access.operators import CONSOLE
+from tracetogether.authority.cases.followed import ContactQuery
+from tracetogether.bluetrace.handshake import BlueTraceExchange
+from tracetogether.cli import authority_demo, cli, demo_days, main
+from tracetogether.cli.authority_folder import opened_folder
+from tracetogether.cli.console import out
+from tracetogether.cli.node_folder import BATCH, CREDENTIAL, LOG, SETTINGS
+from tracetogether.cli.node_live import JsonVoice, TableVoice, peers_table
+from tracetogether.contactlog import MemoryContactLog
+from tracetogether.node import Node
+from tracetogether.proximity.calibration import BLUETRACE_TRANSMIT, Calibration
+from tracetogether.sightings import Sighting
+
+CLI = Path(sys.modules["tracetogether.cli"].__file__ or "").parent
+NAMED = "[x][⁄x]\x1b[31m\u202e.csv"  # a file's name holds no slash
+wall = time.time  # noqa: TID251 - the made-up authority was made by the same clock
+
+
+@dataclass
+class Poisoned:
+    """A folder in which every text is evil."""
+
+    place: Path
+    case_id: str
+    contact_id: str
+    person: str
+    user_id: str
+
+
+@pytest.fixture(scope="module")
+def poisoned(tmp_path_factory: pytest.TempPathFactory) -> Poisoned:
+    place = tmp_path_factory.mktemp("evil")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(demo_days, "_MEETING_MINUTES", 6)
+        authority_demo.demo_data.callback(  # type: ignore[misc]
+            place / "authority", 24, 4, 1, as_json=True
+        )
+    with opened_folder(place / "authority") as service:
+        now = wall()
+        page = service.desk.page(ContactQuery(limit=1))
+        followed = page.contacts[0]
+        kept = followed.kept
+        case = service.casework.case(kept.case_id)
+        service.audit.record(EVIL, now, by=EVIL, subject=EVIL, reason=EVIL)  # by an older version
+        service.follow_up.note(case.case_id, EVIL, now, contact_id=kept.contact_id, by=CONSOLE)
+        service.follow_up.note(case.case_id, EVIL, now, by=CONSOLE)
+        found = Poisoned(place, case.case_id, kept.contact_id, followed.pseudonym, case.user_id)
+    node = place / "node"
+    node.mkdir(mode=0o700)
+    for name in (SETTINGS, CREDENTIAL, BATCH):
+        (node / name).touch(0o600)
+        (node / name).write_text(json.dumps({EVIL: EVIL}))
+    with SqliteContactLog.open(node / LOG) as log:
+        log.append(
+            [
+                Sighting(
+                    wall() - 60 * minute,
+                    f"{EVIL}{minute}",
+                    -60.0,
+                    peer_model=EVIL,
+                    observer_model=EVIL,
+                )
+                for minute in range(5)
+            ]
+        )
+    rows = [f'{1_600_000_000 + 30 * i},"{CELL}","{CELL}{i % 3}",-60' for i in range(90)]
+    (place / NAMED).write_text("\n".join(["t,rx,tx,rssi", *rows]))
+    (place / "heading.csv").write_text(f'"{CELL}",user_id\n1,2\n')
+    (place / "cells.csv").write_text(f'user_id,date\n"{CELL}","{CELL}"\n')
+    (place / "names.csv").write_text(f'name,roles\n"{CELL}","{CELL}"\n')
+    (place / "evil.toml").write_text(f"name = {json.dumps(CELL)}\n{json.dumps(CELL)} = 1\n")
+    return found
+
+
+CELL = EVIL.replace("\0", "").replace("\r", "").replace('"', "")
+
+Words = Callable[[Poisoned], list[list[str]]]
+
+
+def each(*calls: str) -> Words:
+    """Return the words of some calls; {place}, {case} and so on stand for what was made."""
+
+    def words(p: Poisoned) -> list[list[str]]:
+        known = {
+            "place": str(p.place),
+            "case": p.case_id,
+            "contact": p.contact_id,
+            "person": p.person,
+            "user": p.user_id,
+            "table": str(p.place / NAMED),
+            "evil": CELL,
+        }
+        return [[word.format(**known) for word in call.split()] for call in calls]
+
+    return words
+
+
+D = "--dir {place}/authority"
+COMMANDS: dict[str, Words] = {
+    "authority audit list": each("{place}/authority", "{place}/authority --json"),
+    "authority audit verify": each("{place}/authority", "{place}/authority --head {evil}"),
+    "authority backup": each(f"{{place}}/{{evil}}/x {D}"),
+    "authority case contacts": each(f"{{case}} {D}", f"{{case}} {D} --json", f"{{evil}} {D}"),
+    "authority case graph": each(D, f"{D} --json", f"{D} --policy {{evil}}"),
+    "authority case import": each(
+        f"{{place}}/heading.csv {D}", f"{{place}}/cells.csv {D}", f"{{place}}/cells.csv {D} --json"
+    ),
+    "authority case list": each(D, f"{D} --json"),
+    "authority case onward": each(f"{{case}} {D}", f"{{evil}} {D}"),
+    "authority case open": each(f"{{evil}} {D}", f"{{user}} {D} --date {{evil}}"),
+    "authority case pin": each(f"{{evil}} {D}"),
+    "authority case reveal": each(
+        f"{{case}} {{person}} --reason {{evil}} {D}", f"{{case}} {{evil}} --reason call {D}"
+    ),
+    "authority demo-data": each("{table}"),
+    "authority export": each(
+        f"--format csv {D}", f"--format ndjson {D}", f"--layout {{evil}} {D}", "--dir {table}"
+    ),
+    "authority follow-up assign": each(f"{{evil}} {{evil}} {D}", f"{{case}} {{evil}} {D}"),
+    "authority follow-up call": each(f"{{evil}} {{evil}} {D}", f"{{contact}} {{evil}} {D}"),
+    "authority follow-up indicators": each(D, f"{D} --json"),
+    "authority follow-up list": each(D, f"{D} --json", f"{D} --case {{evil}}"),
+    "authority follow-up refresh": each(D),
+    "authority follow-up show": each(f"{{contact}} {D}", f"{{contact}} {D} --json"),
+    "authority init": each("{table}/x --name {evil}", "{place}/authority"),
+    "authority keys destroy": each(f"{{evil}} {D}"),
+    "authority keys list": each(D, f"{D} --json"),
+    "authority keys quarantine": each(f"{{evil}} {{evil}} {D}"),
+    "authority keys replace": each("--dir {table}"),
+    "authority keys rotate": each(D),
+    "authority limits": each("{place}/authority", "{table}"),
+    "authority load": each("http://{evil}", "http://127.0.0.1:9/{evil} --fetches 1"),
+    "authority migrate": each("{table}", "{place}/authority --database {evil}"),
+    "authority purge": each("{place}/authority", "{table}"),
+    "authority restore": each(f"{{table}} {D}", f"{{place}}/node {D}"),
+    "authority serve": each("{table}", "{place}/authority --tls-cert {table} --host {evil}"),
+    "authority user add": each(f"{{evil}} --role tracer {D}", f"x --role {{evil}} {D}"),
+    "authority user disable": each(f"{{evil}} {D}"),
+    "authority user import": each(f"{{place}}/names.csv {D}", f"{{place}}/heading.csv {D} --json"),
+    "authority user list": each(D, f"{D} --json"),
+    "authority user password": each(f"{{evil}} --stdin {D}"),
+    "calibrate fit": each("{table}", "{table} --columns {evil}={evil}", "{table} --join {evil}"),
+    "demo": each("--picture {table}/x.png", "--seed {evil}"),
+    "estimate": each(
+        "{table}", "{table} --json", "{place}/heading.csv", "{table} --calibration {table}"
+    ),
+    "evaluate": each("{table}", "{table} --estimators {evil}", "{table} --model {table}"),
+    "node init": each("{place}/node", "{table} --server {evil}"),
+    "node log export": each("{place}/node -o {place}/log.json", "{table}"),
+    "node log purge": each("{place}/node"),
+    "node log show": each("{place}/node", "{place}/node --json"),
+    "node run": each("{place}/node", "{table}"),
+    "node upload": each("{place}/node --pin {evil}", "{place}/node --pin 12345678"),
+    "simulate bench": each("--people {evil}"),
+    "simulate check": each("{place}/evil.toml", "{table}", "lift --set {evil}={evil}"),
+    "simulate export": each("{place}/out --for {evil}", "{table} --scenario {evil}"),
+    "simulate list": each("", "--json"),
+    "simulate report": each("{table}", "{place}/node"),
+    "simulate run": each("{place}/evil.toml", "{evil}", "lift --set {evil}={evil}"),
+    "simulate sweep": each("{place}/evil.toml --vary adoption=0.1:1:2", "lift --vary {evil}"),
+    "simulate validate channel": each("--readings {table}", "--scenario {evil}"),
+    "simulate validate movement": each("--pedestrians {table}", "--office {table}"),
+    "simulate validate replay": each("--trajectories {table} --readings {table}"),
+    "simulate validate trials": each("--trial {evil}"),
+    "upload": each(
+        "{place}/node/phone.db --dry-run",
+        "{table} --dry-run",
+        "{table} --pin {evil} --server {evil}",
+    ),
+}
+"""Every command, with calls in which the texts of others are shown, or get into an error."""
+
+
+def leaves(command: click.Command, path: str = "") -> Iterator[str]:
+    if isinstance(command, click.Group):
+        context = click.Context(command)
+        for name in command.list_commands(context):
+            inner = command.get_command(context, name)
+            assert inner is not None
+            yield from leaves(inner, f"{path} {name}".strip())
+    else:
+        yield path
+
+
+def test_every_command_is_tried() -> None:
+    assert set(leaves(cli)) == set(COMMANDS)
+
+
+def plain(text: str) -> str:
+    """Return what was printed, after a look at each character."""
+    lines = text.replace("\r\n", "\n")  # CSV ends its lines so
+    steering = sorted({c for c in lines if steers(c) and c != "\n"})
+    assert steering == [], (steering, text)
+    return text
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_no_text_ends_a_command_or_steers_the_terminal(
+    command: str,
+    poisoned: Poisoned,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for words in COMMANDS[command](poisoned):
+        monkeypatch.setattr(sys, "argv", ["tracetogether", *command.split(), *words])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        found = capsys.readouterr()
+        assert ended.value.code in {0, 1, 2}, found
+        assert plain(found.out + found.err).strip()
+        assert "Traceback" not in found.err
+
+
+def test_rows_with_evil_reasons_stay_in_the_audit_log(
+    poisoned: Poisoned, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", "2000")
+    words = ["tracetogether", "authority", "audit", "list", str(poisoned.place / "authority")]
+    monkeypatch.setattr(sys, "argv", words)
+    with pytest.raises(SystemExit):
+        main()
+    shown = capsys.readouterr().out
+    row = next(line for line in shown.splitlines() if "reason" in line and "[/x]" in line)
+    assert row.count("[/x] [red]") == 4
+
+
+def test_a_node_shows_an_evil_model_and_stays_on_air(capsys: pytest.CaptureFixture[str]) -> None:
+    log = MemoryContactLog()
+    log.append([Sighting(1_000.0 + i, EVIL, -60.0, peer_model=EVIL) for i in range(3)])
+    exchange = BlueTraceExchange(model="A", organisation="SG_MOH")
+
+    async def nothing(*_: object) -> object:
+        raise AssertionError
+
+    node = Node(
+        exchange, log, open_radio=nothing, fetch=nothing, clock=lambda: 0.0, chance=lambda: 0.5
+    )  # type: ignore[arg-type]
+    node.counts["heard"] = 1
+    out().print(peers_table(node, log, 1_010.0, Calibration.prior(BLUETRACE_TRANSMIT)))
+    assert "[/x]" in plain(capsys.readouterr().out)
+    for voice in (TableVoice(), JsonVoice()):
+        voice.event(EVIL, EVIL)
+        voice.sighting(log.rows()[0])
+    found = capsys.readouterr()
+    plain(found.out + found.err)
+
+
+def test_only_one_module_makes_consoles_and_none_reads_markup() -> None:
+    """A second console would show markup; `from_markup` and `rich.print` read it."""
+    for path in sorted(CLI.parent.rglob("*.py")):
+        tree = ast.parse(path.read_text("utf-8"))
+        for node in ast.walk(tree):
+            if isinstance(node, ast.ImportFrom):
+                names = {f"{node.module}.{alias.name}" for alias in node.names}
+                banned = names & {"rich.console.Console", "rich.print", "rich.markup.render"}
+                assert not banned or path.name == "console.py", path
+            if isinstance(node, ast.Attribute):
+                assert node.attr not in {"from_markup", "from_ansi"}, (path, node.lineno)
+            if isinstance(node, ast.keyword) and node.arg == "markup":
+                assert ast.unparse(node.value) == "False" or path.name == "console.py", path
