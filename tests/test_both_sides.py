@@ -144,6 +144,7 @@ def test_a_log_whose_key_is_destroyed_tells_nothing_more(world: World, case: Cas
     positive(world, near, world.heard(case.user_id, AT - SECONDS_PER_DAY, 40), NOON)
     later = NOON + 2 * SECONDS_PER_DAY
     take(world, case, world.heard(near, later - HOUR, 10), later)
+    world.authority.casework.close(case.case_id, later)
     case_later = world.authority.casework.open_case(case.user_id, later)
     take(world, case_later, world.heard(near, later - HOUR, 10), later)
     assert contact(world, case_later, near).seen_by == "both"

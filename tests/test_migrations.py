@@ -10,6 +10,7 @@ from alembic.config import Config
 from alembic.runtime.environment import EnvironmentContext
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from click.testing import CliRunner
 
 from tests.authority_world import DAY, NOON, World
 from tests.conftest import counted_entropy
@@ -19,8 +20,9 @@ from tracetogether.adapters.sql_store.tables import METADATA
 from tracetogether.authority.access.credentials import credential_digest
 from tracetogether.authority.access.operators import ALL_ROLES, operator_digest
 from tracetogether.authority.cases.followed import ContactQuery
+from tracetogether.cli import cli
 from tracetogether.cli.authority_folder import bring_up_to_date, opened_folder
-from tracetogether.errors import StoreError
+from tracetogether.errors import ConflictError, StoreError
 from tracetogether.keyring import KeyRing
 
 
@@ -103,18 +105,21 @@ def test_another_programs_file_is_not_migrated(tmp_path: Path) -> None:
     other.close()
 
 
-def of_schema(revision: str, place: Path, newest: Path) -> None:
-    """Make the file that a release of ``revision`` had in the place of ``newest``."""
+def upgraded(connection: sa.Connection, revision: str) -> None:
+    """Make the tables that a release of ``revision`` had."""
     scripts = ScriptDirectory(str(Path(migrating.__file__).parent / "migrations"))
-    engine = sa.create_engine(f"sqlite:///{place}")
-    with (
-        engine.begin() as connection,
-        EnvironmentContext(
-            Config(), scripts, fn=lambda found, _: scripts._upgrade_revs(revision, found)
-        ) as environment,
-    ):
+    with EnvironmentContext(
+        Config(), scripts, fn=lambda found, _: scripts._upgrade_revs(revision, found)
+    ) as environment:
         environment.configure(connection=connection, transactional_ddl=False)
         environment.run_migrations()
+
+
+def of_schema(revision: str, place: Path, newest: Path) -> None:
+    """Make the file that a release of ``revision`` had in the place of ``newest``."""
+    engine = sa.create_engine(f"sqlite:///{place}")
+    with engine.begin() as connection:
+        upgraded(connection, revision)
     engine.dispose()
     old = sqlite3.connect(place)
     old.execute("ATTACH ? AS newest", (str(newest),))
@@ -146,3 +151,82 @@ def test_logs_of_before_the_desk_come_under_follow_up(tmp_path: Path) -> None:
         assert (one.kept.case_id, one.kept.found_at) == (case.case_id, NOON)
         assert service.audit.verify()[0]
     assert bring_up_to_date(tmp_path, NOON + 7_200) == 0
+
+
+@pytest.mark.parametrize("place", ["sqlite", "postgres"])
+def test_a_person_with_several_open_cases_keeps_them_and_gets_no_more(
+    place: str, request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
+    url = (
+        f"sqlite:///{tmp_path / 'a.db'}"
+        if place == "sqlite"
+        else request.getfixturevalue("postgres_url").replace("postgresql:", "postgresql+psycopg:")
+    )
+    engine = sa.create_engine(url)
+    cases = [
+        ("OLD", "twice", NOON, "tracing"),
+        ("NEW", "twice", NOON + 1, "open"),
+        ("NEW-TOO", "twice", NOON + 1, "open"),
+        ("DONE", "twice", NOON + 2, "closed"),
+        ("ONLY", "once", NOON, "open"),
+    ]
+    with engine.begin() as connection:
+        upgraded(connection, "0005")
+        for user in ("twice", "once"):
+            connection.execute(
+                sa.text("INSERT INTO users VALUES (:user, :digest)"),
+                {"user": user, "digest": user.encode()},
+            )
+        for case_id, user, at, state in cases:
+            connection.execute(
+                sa.text(
+                    "INSERT INTO cases (case_id, user_id, day, opened_at_s, active_at_s, state) "
+                    "VALUES (:case_id, :user, 18386, :at, :at, :state)"
+                ),
+                {"case_id": case_id, "user": user, "at": at, "state": state},
+            )
+        migrating.migrate(connection)
+        kept = connection.execute(sa.text("SELECT case_id, duplicate, unconfirmed FROM cases"))
+        found = {case_id: (bool(duplicate), bool(waits)) for case_id, duplicate, waits in kept}
+        exempt = {case_id for case_id, (duplicate, _) in found.items() if duplicate}
+        assert set(found) == {case_id for case_id, *_ in cases}
+        assert exempt == {"OLD", "NEW-TOO"}
+        assert not any(waits for _, waits in found.values())
+    new = sa.text(
+        "INSERT INTO cases (case_id, user_id, day, opened_at_s, active_at_s) "
+        "VALUES ('X', :user, 18386, 0, 0)"
+    )
+    for user in ("twice", "once"):
+        with engine.connect() as connection, pytest.raises(sa.exc.IntegrityError):
+            connection.execute(new, {"user": user})
+    engine.dispose()
+
+
+def test_migrate_names_the_open_cases_of_one_person_and_merging_ends_it(tmp_path: Path) -> None:
+    with SqlStore.create(tmp_path / "newest.db", name="SG_MOH") as store:
+        world = World.of(counted_entropy(6), store=store)
+        world.keys.save(tmp_path / "keys.txt")
+        first = world.authority.casework.open_case(world.user(), NOON)
+    of_schema("0005", tmp_path / "authority.db", tmp_path / "newest.db")
+    old = sqlite3.connect(tmp_path / "authority.db")
+    old.execute(
+        "INSERT INTO cases (case_id, user_id, day, opened_at_s, active_at_s, state, assigned_to, "
+        "merged_into, known_contact) SELECT 'SECOND', user_id, day, opened_at_s + 1, "
+        "active_at_s, state, '', '', 0 FROM cases"
+    )
+    old.commit()
+    old.close()
+    done = CliRunner().invoke(cli, ["authority", "migrate", str(tmp_path)])
+    assert done.exit_code == 0, done.output
+    assert f"SECOND, {first.case_id}" in " ".join(done.output.split())
+    with opened_folder(tmp_path) as service:
+        assert service.casework.several_open() == [("SECOND", first.case_id)]
+        with pytest.raises(ConflictError, match="has an open case already"):
+            service.casework.open_case(first.user_id, NOON)
+        service.casework.close("SECOND", NOON)
+        with pytest.raises(ConflictError, match=first.case_id):  # the exempt one is still open
+            service.casework.open_case(first.user_id, NOON)
+        with pytest.raises(ConflictError, match=first.case_id):
+            service.casework.reopen("SECOND", NOON)
+        service.casework.close(first.case_id, NOON)
+        service.casework.open_case(first.user_id, NOON)

@@ -8,6 +8,7 @@ from tests.authority_world import NOON
 from tests.store_rows import OTHER, USER, case, contact_list, operator, pin, upload
 from tracetogether.authority.access.audit import START, Audit
 from tracetogether.authority.access.operators import Role
+from tracetogether.authority.cases.casework import CaseQuery, CaseState
 from tracetogether.authority.oversight.statistics import Counts
 from tracetogether.authority.service import AuthorityStore
 from tracetogether.errors import AuditError
@@ -182,11 +183,35 @@ def test_everything_is_counted(filled: AuthorityStore) -> None:
 
 
 def test_cases_come_back_as_they_were_the_newest_first(filled: AuthorityStore) -> None:
-    newer = case("CASE3", opened_at=NOON + 0.5)
+    newer = replace(case("CASE3", opened_at=NOON + 0.5), state=CaseState.CLOSED)
     assert filled.add_case(newer)
     assert filled.case("CASE3") == newer
     assert filled.case("case3") is None
     assert [one.case_id for one in filled.cases()] == ["CASE3", "CASE1", "CASE2"]
+
+
+def test_no_second_open_case_of_a_user(filled: AuthorityStore) -> None:
+    second = case("CASE3")
+    assert not filled.add_case(second)
+    assert filled.case("CASE3") is None
+    assert [one.case_id for one in filled.desk.open_cases_of(USER)] == ["CASE1"]
+    filled.desk.put_case(replace(case("CASE1"), state=CaseState.CLOSED, closed_at=NOON))
+    assert filled.desk.open_cases_of(USER) == []
+    assert filled.add_case(second)
+    assert filled.desk.open_cases_of(USER) == [second]
+
+
+def test_a_case_is_confirmed_once(filled: AuthorityStore) -> None:
+    closed = replace(case("CASE3"), state=CaseState.CLOSED, unconfirmed=True)
+    assert filled.add_case(closed)
+    query = CaseQuery(unconfirmed=True)
+    assert [one.case for one in filled.desk.cases_page(query, 0).cases] == [closed]
+    assert filled.confirm_case("CASE3")
+    assert not filled.confirm_case("CASE3")
+    assert not filled.confirm_case("CASE9")
+    assert filled.case("CASE3") == replace(closed, unconfirmed=False)
+    filled.desk.put_case(closed)
+    assert filled.case("CASE3") == closed
 
 
 def test_no_case_twice(filled: AuthorityStore) -> None:

@@ -111,7 +111,8 @@ def test_a_tracer_s_day(desk: Desk) -> None:
     acts = [one.act for one in desk.world.authority.audit.entries() if one.by == "ravi"]
     assert acts == [
         *("contact.reached", "contact.described", "contact.called", "note.added"),
-        *("contact.reveal-refused", "contact.revealed", "case.opened", "contact.became_case"),
+        *("contact.reveal-refused", "contact.revealed", "case.opened-unconfirmed"),
+        "contact.became_case",
     ]
 
 

@@ -249,3 +249,10 @@ def migrate(folder: Path, database: str | None) -> None:
     out().print(f"The database of {folder} is up to date")
     if contacts:
         out().print(f"New under follow-up: {contacts} contacts")
+    with opened_folder(folder, database) as service:
+        several = service.casework.several_open()
+    for case_ids in several:
+        out().print(
+            f"One person has {len(case_ids)} open cases; merge them, or close all but one: "
+            + ", ".join(case_ids)
+        )

@@ -72,6 +72,17 @@ def new_pin(case_id: str, folder: Path, *, short: bool, as_json: bool) -> None:
     _print_pin(opened, pin, now + _lifetime(short=short).seconds, as_json=as_json)
 
 
+@case.command()
+@click.argument("case_id")
+@folder_option
+def confirm(case_id: str, folder: Path) -> None:
+    """Confirm CASE_ID, which a tracer opened for a contact; others' logs are used from then on."""
+    with opened_folder(folder) as service:
+        confirmed = service.casework.confirm(case_id, time.time())
+        service.follow_up.refresh(confirmed, time.time())
+    out().print(f"{confirmed.case_id} is confirmed")
+
+
 def _lifetime(*, short: bool) -> PinLifetime:
     return PinLifetime.SHORT if short else PinLifetime.LONG
 

@@ -140,7 +140,8 @@ class MadeUpWork:
             intake, user_id = self.service.intake, self.users[person]
             token = intake.redeem_pin(user_id, pin, sha256(body), at + _HOUR / 2)
             intake.take_upload(token, body, at + _HOUR)
-            self.service.follow_up.refresh(case, at + _HOUR)
+            taken = self.service.casework.case(case.case_id)  # the log has confirmed it
+            self.service.follow_up.refresh(taken, at + _HOUR)
         if draw > 0.2:
             tracer = _TRACERS[int(chance.integers(len(_TRACERS)))]
             boss = self._staff["mei-supervisor"]
@@ -198,8 +199,9 @@ class MadeUpWork:
         if len(cases) > 2:
             with self.service.store.atomic():
                 self.service.casework.close(oldest.case_id, self.now - 2 * _HOUR, by=boss)
+                second_phone = self.service.issuance.register(self.now - _HOUR).user_id
                 again = self.service.casework.open_case(
-                    cases[1].user_id, self.now - _HOUR, by=self._staff["desk-one"]
+                    second_phone, self.now - _HOUR, by=self._staff["desk-one"]
                 )
                 self.service.merging.merge_cases(
                     again.case_id, cases[1].case_id, self.now - _HOUR / 2, by=boss

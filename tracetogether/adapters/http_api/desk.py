@@ -50,6 +50,15 @@ def _casework(router: APIRouter, authority: Authority, clock: Callable[[], float
             authority.casework.open_case(asked.user_id, clock(), day, by=request.state.caller)
         )
 
+    @router.post("/cases/{case_id}/confirm")
+    def confirm_case(request: Request, case_id: str) -> shapes.CaseLine:
+        """Confirm a case that a tracer opened for a contact. Role: issuer.
+
+        Others' logs are used for it from then on.
+        """
+        by = request.state.caller
+        return _line(authority.casework.confirm(case_id, clock(), by=by))
+
     @router.get("/cases")
     def list_cases(
         request: Request,
@@ -57,6 +66,9 @@ def _casework(router: APIRouter, authority: Authority, clock: Callable[[], float
         assigned_to: Annotated[
             str | None, Query(description="An operator's name; empty for nobody's.")
         ] = None,
+        unconfirmed: Annotated[  # noqa: FBT002 - FastAPI passes it by name
+            bool, Query(description="Only those that wait for their confirmation.")
+        ] = False,
         offset: Annotated[int, Query(ge=0, le=10_000_000)] = 0,
         limit: Annotated[int, Query(ge=1, le=1_000)] = 100,
     ) -> shapes.Cases:
@@ -64,7 +76,13 @@ def _casework(router: APIRouter, authority: Authority, clock: Callable[[], float
 
         A tracer sees those that were given to him.
         """
-        query = CaseQuery(frozenset(state or ()), assigned_to, offset=offset, limit=limit)
+        query = CaseQuery(
+            frozenset(state or ()),
+            assigned_to,
+            unconfirmed=unconfirmed,
+            offset=offset,
+            limit=limit,
+        )
         page = authority.casework.page(query, clock(), by=request.state.caller)
         return shapes.Cases(
             cases=[_summary(one) for one in page.cases], total=page.total, offset=page.offset
@@ -197,6 +215,7 @@ def _line(case: Case) -> shapes.CaseLine:
         state=case.state.value,
         assigned_to=case.assigned_to,
         known_contact=case.known_contact,
+        confirmed=not case.unconfirmed,
         merged_into=case.merged_into,
     )
 

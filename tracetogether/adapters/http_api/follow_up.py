@@ -182,7 +182,10 @@ def _steps(
 
     @router.post("/followed/{contact_id}/convert", status_code=201)
     def convert(request: Request, contact_id: str, asked: shapes.Diagnosis) -> CaseLine:
-        """Open a case for a contact who tested positive. Role: tracer."""
+        """Open a case for a contact who tested positive. Role: tracer.
+
+        It waits until it is confirmed, or until the person's log comes in with a PIN.
+        """
         now = clock()
         day = _day(asked.date, now)
         return line(authority.merging.convert(contact_id, now, day, by=request.state.caller))

@@ -16,6 +16,7 @@ from tracetogether.errors import AccessDeniedError
 ACTIONS: Final[Mapping[tuple[str, str], Action]] = {
     ("POST", "/v1/cases"): Action.OPEN_CASE,
     ("GET", "/v1/cases"): Action.LIST_CASES,
+    ("POST", "/v1/cases/{case_id}/confirm"): Action.CONFIRM_CASE,
     ("POST", "/v1/cases/{case_id}/pin"): Action.ISSUE_PIN,
     ("GET", "/v1/cases/{case_id}/contacts"): Action.LIST_CONTACTS,
     ("GET", "/v1/cases/{case_id}/contacts/onward"): Action.LIST_CONTACTS,

@@ -119,6 +119,10 @@ class CaseLine(BaseModel):
     state: Annotated[str, Field(description="`open`, `tracing`, `closed` or `merged`.")]
     assigned_to: Annotated[str, Field(description="An operator's name, or empty.")]
     known_contact: Annotated[bool, Field(description="Was a contact of another case before.")]
+    confirmed: Annotated[
+        bool,
+        Field(description="False: a tracer opened it for a contact; no other log is used for it."),
+    ]
     merged_into: str
 
 

@@ -20,6 +20,17 @@ ADVICE: Final[Mapping[str, str]] = {
     "a reason is one line of plain text: remove its line breaks and control characters": (
         "A reason is one line of plain text: remove its line breaks and control characters."
     ),
+    "this person has an open case already: it is {case}": (
+        "This person has an open case already: {case}."
+    ),
+    "this person has an open case already: a supervisor can assign it to you": (
+        "This person has an open case already, which is not assigned to you. A supervisor can "
+        "assign it to you."
+    ),
+    "the case is confirmed already": "The case is confirmed already.",
+    "the case is {state}: only an open one is confirmed": (
+        "The case is {state}: only an open case is confirmed."
+    ),
     "there is no such user: check the id on the phone": (
         "There is no such user: compare each letter with the user id on the person’s phone. If it "
         "is the same, the phone has withdrawn or is registered elsewhere, and no case can be "

@@ -15,7 +15,7 @@ from tracetogether.adapters.operator_pages.labels import (
 )
 from tracetogether.adapters.operator_pages.nearby import days_of, line_of
 from tracetogether.adapters.operator_pages.pictures import Knot, graph, side_key, timeline
-from tracetogether.authority.access.permissions import Action, Role
+from tracetogether.authority.access.permissions import Role
 from tracetogether.authority.cases.casework import Case, CaseQuery, CaseState, day_of
 from tracetogether.authority.cases.followed import ContactQuery
 from tracetogether.authority.contacts.lines import Contact, pseudonym
@@ -28,6 +28,7 @@ from tracetogether.parameters import RETENTION
 _CASES_A_PAGE = 25
 _LINES_A_PAGE = 15
 _MOST_KNOTS = 40
+_UNCONFIRMED = "unconfirmed"
 
 
 def list_cases(visit: Visit) -> Response:
@@ -38,6 +39,7 @@ def list_cases(visit: Visit) -> Response:
     offset = visit.number("offset", 0)
     query = CaseQuery(
         states=states,
+        unconfirmed=wanted == _UNCONFIRMED,
         starts_with=starts if starts.isalnum() and starts.isascii() else "",
         offset=offset,
         limit=_CASES_A_PAGE,
@@ -48,7 +50,7 @@ def list_cases(visit: Visit) -> Response:
         found=found,
         limit=_CASES_A_PAGE,
         states=CASE_STATES,
-        state=wanted if states else "",
+        state=wanted if states or wanted == _UNCONFIRMED else "",
         search=starts,
         issuer=visit.may("POST", "/cases"),
         today=visit.now // 86_400,
@@ -112,6 +114,13 @@ def show_case(visit: Visit) -> Response:
         ],
         rejected=sum(traced.rejected.values()),
     )
+
+
+def confirm(visit: Visit) -> Response:
+    """Confirm a case that a tracer opened for a contact."""
+    case_id = visit.request.path_params["case_id"]
+    visit.authority.casework.confirm(case_id, visit.now, by=visit.caller)
+    return visit.went(f"/cases/{case_id}")
 
 
 def issue_pin(visit: Visit) -> Response:
@@ -201,7 +210,7 @@ def case_to_show(visit: Visit) -> Case:
         NotFoundError: there is none, or it is not his.
     """
     case = visit.authority.casework.case(visit.request.path_params["case_id"])
-    if visit.allows(Action.ISSUE_PIN) or visit.caller.needs_to_know(case.assigned_to):
+    if visit.authority.casework.may_see(case, visit.caller):
         return case
     msg = "there is no such case among those that you were given"
     raise NotFoundError(msg)
@@ -218,6 +227,8 @@ def _head(visit: Visit, case: Case) -> dict[str, Any]:
         "case": case,
         "person": pseudonym(case.user_id),
         "case_states": CASE_STATES,
+        "merged_into": visit.authority.casework.visible_id(case.merged_into, visit.caller),
+        "other_open": visit.authority.casework.other_open(case, by=visit.caller),
         "issuer": visit.may("POST", "/cases/{case_id}/pin"),
         "knows": knows,
         "tracers": tracers,
@@ -245,6 +256,7 @@ DOORS = (
     ),
     Door("GET", "/cases/{case_id}", show_case),
     Door("GET", "/cases/{case_id}/graph", show_graph),
+    Door("POST", "/cases/{case_id}/confirm", confirm, show_case),
     Door("POST", "/cases/{case_id}/pin", issue_pin, show_case),
     Door("POST", "/cases/{case_id}/assign", assign, show_case, {NotFoundError: "operator"}),
     Door("POST", "/cases/{case_id}/state", change_state, show_case),

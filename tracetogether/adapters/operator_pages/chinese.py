@@ -116,6 +116,16 @@ CHINESE: Final[Mapping[str, str]] = {
     "Date {date}; person {person}; opened {opened}": "日期 {date}；代号 {person}；登记于 {opened}",
     "given to {name}": "负责人 {name}",
     "merged into": "已并入",
+    "merged into another case": "已并入另一病例",
+    "not confirmed": "待确认",
+    "Confirm the case": "确认此病例",
+    "A tracer opened this case for a contact. Other people’s logs are used for it once an issuer "
+    "confirms it, or once the person’s log comes in with a PIN.": (
+        "此病例由追踪员为一名接触者开立。待签发员确认，或本人凭上传码上传记录之后，才会使用他人的记录。"
+    ),
+    "This person has another open case; a supervisor can merge one into the other:": (
+        "此人另有未结病例，主管可将其合并："
+    ),
     "Issue a PIN to read out (15 min)": "生成上传码：电话告知（15 分钟）",
     "Issue a PIN to send (24 h)": "生成上传码：短信或信函（24 小时）",
     "Timeline": "时间线",

@@ -95,6 +95,13 @@ CHINESE_REFUSALS: Final[Mapping[str, str]] = {
     "A date is written like 2020-05-04.": "日期格式如 2020-05-04。",
     "Something went wrong by chance: try again.": "偶发错误：请重试。",
     "The case is {state} already: nothing is to be done.": "此病例{state}，无需再操作。",
+    "This person has an open case already: {case}.": "此人已有未结病例：{case}。",
+    "This person has an open case already, which is not assigned to you. A supervisor can assign "
+    "it to you.": "此人已有未结病例，但未分配给您。主管可将其分配给您。",
+    "The case is confirmed already.": "此病例已确认。",
+    "The case is {state}: only an open case is confirmed.": (
+        "此病例{state}：只有未结病例才能确认。"
+    ),
     "The case is {state}: only a closed one is opened again.": (
         "此病例{state}：只有已结案的病例才能重新打开。"
     ),

@@ -49,7 +49,7 @@ class CaseRows(Rows):
     # --- cases (casework.CaseStore) ---
 
     def add_case(self, case: Case) -> bool:
-        """Write down a new case; False if its id is taken."""
+        """Write down a new case; False if its id is taken, or the user has an open case."""
         return self._added(
             CASES,
             case_id=case.case_id,
@@ -63,7 +63,13 @@ class CaseRows(Rows):
             closed_at_s=case.closed_at,
             merged_into=case.merged_into,
             known_contact=case.known_contact,
+            unconfirmed=case.unconfirmed,
         )
+
+    def confirm_case(self, case_id: str) -> bool:
+        """Note that a case is confirmed; False if there is none that is not."""
+        which = CASES.update().where(CASES.c.case_id == case_id, CASES.c.unconfirmed)
+        return self._changed(which.values(unconfirmed=False))
 
     def case(self, case_id: str) -> Case | None:
         """Return a case."""

@@ -11,8 +11,9 @@ from tracetogether.adapters.sql_store.databases import parts_of
 from tracetogether.adapters.sql_store.desk_counts import dashboard_of
 from tracetogether.adapters.sql_store.desk_tables import FOLLOWED, NOTES, OUTCOMES
 from tracetogether.adapters.sql_store.rows import Rows
-from tracetogether.adapters.sql_store.tables import CASES, UPLOADS
+from tracetogether.adapters.sql_store.tables import CASES, UPLOADS, USERS
 from tracetogether.authority.cases.casework import (
+    OPEN_STATES,
     Case,
     CasePage,
     CaseQuery,
@@ -35,6 +36,7 @@ from tracetogether.units import utc_day
 
 _ACTIVE: Final = sorted(state.value for state in ACTIVE)
 _FOLLOWED_NAMES: Final = [one.name for one in FOLLOWED.columns]
+_CASE_FIELDS: Final = len(fields(Case))
 _CASE_STATE: Final = [one.name for one in CASES.columns].index("state")
 _FIELD_OF: Final = list(
     zip(_FOLLOWED_NAMES, [one.name for one in fields(KeptContact)], strict=False)
@@ -44,7 +46,7 @@ _STATE, _PRIORITY, _REASONS = map(_FOLLOWED_NAMES.index, ("state", "priority", "
 
 def case_of(row: sa.Row[Any]) -> Case:
     """Return the case that a row of CASES holds."""
-    values = list(row)
+    values = list(row)[:_CASE_FIELDS]  # what stands behind is the store's own
     values[_CASE_STATE] = CaseState(values[_CASE_STATE])
     return Case(*values)
 
@@ -69,7 +71,7 @@ class SqlDesk(Rows):
         return None if row is None else case_of(row)
 
     def put_case(self, case: Case) -> None:
-        """Write down a case's state, assignment and times."""
+        """Write down a case's state, assignment, times, and whether it is confirmed."""
         change = CASES.update().where(CASES.c.case_id == case.case_id)
         with self._transactions.writing() as connection:
             connection.execute(
@@ -79,8 +81,23 @@ class SqlDesk(Rows):
                     tracing_at_s=case.tracing_at,
                     closed_at_s=case.closed_at,
                     merged_into=case.merged_into,
+                    unconfirmed=case.unconfirmed,
                 )
             )
+
+    def open_cases_of(self, user_id: str) -> Sequence[Case]:
+        """Return a user's open cases, the newest first.
+
+        Inside a transaction nobody else opens a case for that user until it ends.
+        """
+        states = sorted(state.value for state in OPEN_STATES)
+        wanted = CASES.select().where(CASES.c.user_id == user_id, CASES.c.state.in_(states))
+        with self._transactions.reading() as connection:
+            if self._transactions.within:
+                user = sa.select(USERS.c.user_id).where(USERS.c.user_id == user_id)
+                connection.execute(user.with_for_update())
+            rows = connection.execute(wanted.order_by(CASES.c.opened_at_s.desc(), CASES.c.case_id))
+            return [case_of(row) for row in rows]
 
     def cases_page(self, query: CaseQuery, today: int) -> CasePage:
         """Return a page with counts; ``today`` is the UTC day that contacts are due on."""
@@ -89,6 +106,8 @@ class SqlDesk(Rows):
             which.append(CASES.c.state.in_(sorted(one.value for one in query.states)))
         if query.assigned_to is not None:
             which.append(CASES.c.assigned_to == query.assigned_to)
+        if query.unconfirmed:
+            which.append(CASES.c.unconfirmed)
         if query.starts_with:
             which.append(CASES.c.case_id.startswith(query.starts_with, autoescape=True))
         newest = CASES.select().where(*which).order_by(CASES.c.opened_at_s.desc(), CASES.c.case_id)

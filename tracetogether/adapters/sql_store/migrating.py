@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from tracetogether.adapters.sql_store.unstamped import is_unstamped, put_aside, take_over
 from tracetogether.errors import StoreError
 
-SCHEMA_REVISION: Final = "0005"
+SCHEMA_REVISION: Final = "0006"
 _SCRIPTS: Final = Path(__file__).parent / "migrations"
 _VERSION: Final = sa.Table("alembic_version", sa.MetaData(), sa.Column("version_num", sa.Text))
 

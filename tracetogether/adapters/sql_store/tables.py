@@ -7,6 +7,8 @@ import sqlalchemy as sa
 METADATA: Final = sa.MetaData()
 
 _Real = sa.Float(53)
+ONE_OPEN: Final = "state IN ('open', 'tracing') AND NOT duplicate"
+"""Of which cases a user has one at most."""
 
 
 def _case() -> sa.Column[str]:
@@ -56,6 +58,16 @@ CASES: Final = sa.Table(
     sa.Column("closed_at_s", _Real, nullable=True),
     sa.Column("merged_into", sa.Text, nullable=False, server_default=""),
     sa.Column("known_contact", sa.Boolean, nullable=False, server_default=sa.false()),
+    sa.Column("unconfirmed", sa.Boolean, nullable=False, server_default=sa.false()),
+    # Set by a migration for what older releases let happen; such a case is never made again.
+    sa.Column("duplicate", sa.Boolean, nullable=False, server_default=sa.false()),
+    sa.Index(
+        "cases_one_open",
+        "user_id",
+        unique=True,
+        sqlite_where=sa.text(ONE_OPEN),
+        postgresql_where=sa.text(ONE_OPEN),
+    ),
 )
 PINS: Final = sa.Table(
     "pins",

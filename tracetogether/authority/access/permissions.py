@@ -28,6 +28,7 @@ class Action(Enum):
     LIST_CASES = "list cases"
     SHOW_CASE = "see a case's date, state and tracer"
     OPEN_CASE = "open a case"
+    CONFIRM_CASE = "confirm a case that a tracer opened for a contact"
     ISSUE_PIN = "issue an upload PIN"
     LIST_CONTACTS = "see the contacts of a case, and whom those met"
     SHOW_GRAPH = "see which cases met, and who may have infected whom"
@@ -63,6 +64,7 @@ PERMISSIONS: Final[Mapping[Action, frozenset[Role]]] = MappingProxyType(
         Action.LIST_CASES: _roles(Role.ISSUER, Role.TRACER, Role.SUPERVISOR),
         Action.SHOW_CASE: _roles(Role.ISSUER, Role.TRACER, Role.SUPERVISOR),
         Action.OPEN_CASE: _roles(Role.ISSUER),
+        Action.CONFIRM_CASE: _roles(Role.ISSUER),
         Action.ISSUE_PIN: _roles(Role.ISSUER),
         Action.LIST_CONTACTS: _roles(Role.TRACER, Role.SUPERVISOR),
         Action.SHOW_GRAPH: _roles(Role.TRACER, Role.SUPERVISOR),

@@ -30,6 +30,10 @@ class CaseState(Enum):
     MERGED = "merged"  # it is the same as another case
 
 
+OPEN_STATES: Final = frozenset({CaseState.OPEN, CaseState.TRACING})
+"""States of a case that is worked on: a person has one such case at most."""
+
+
 @dataclass(frozen=True, slots=True)
 class Case:
     """One diagnosed user.
@@ -46,6 +50,8 @@ class Case:
         closed_at: when it was closed or merged; None before.
         merged_into: id of the case that it was merged into, or "".
         known_contact: whether the person was a known contact of another case when it was opened.
+        unconfirmed: whether a tracer opened it for a contact, and neither an issuer has confirmed
+            it nor a log has come in with a PIN. Until then no other case's log is used for it.
     """
 
     case_id: str
@@ -59,6 +65,7 @@ class Case:
     closed_at: float | None = None
     merged_into: str = ""
     known_contact: bool = False
+    unconfirmed: bool = False
 
     @property
     def traced_from(self) -> float:
@@ -84,12 +91,14 @@ class CaseQuery:
         states: of these states only; all if empty.
         assigned_to: given to this operator ("" for nobody); None for all.
         starts_with: whose id begins so.
+        unconfirmed: only those that nobody has confirmed yet.
         offset, limit: the page.
     """
 
     states: frozenset[CaseState] = frozenset()
     assigned_to: str | None = None
     starts_with: str = ""
+    unconfirmed: bool = False
     offset: int = 0
     limit: int = 50
 
@@ -150,7 +159,14 @@ class CaseDeskStore(Protocol):
         ...
 
     def put_case(self, case: Case) -> None:
-        """Write down a case's state, assignment and times."""
+        """Write down a case's state, assignment, times, and whether it is confirmed."""
+        ...
+
+    def open_cases_of(self, user_id: str) -> Sequence[Case]:
+        """Return a user's open cases, the newest first.
+
+        Inside a transaction nobody else opens a case for that user until it ends.
+        """
         ...
 
     def cases_page(self, query: CaseQuery, today: int) -> CasePage:
@@ -166,7 +182,7 @@ class CaseStore(Protocol):
     """Where cases are kept."""
 
     def add_case(self, case: Case) -> bool:
-        """Write down a new case; False if its id is taken."""
+        """Write down a new case; False if its id is taken, or the user has an open case."""
         ...
 
     def case(self, case_id: str) -> Case | None:
@@ -175,6 +191,10 @@ class CaseStore(Protocol):
 
     def cases(self) -> Sequence[Case]:
         """Return all cases, the newest first."""
+        ...
+
+    def confirm_case(self, case_id: str) -> bool:
+        """Note that a case is confirmed; False if there is none that is not."""
         ...
 
     def touch_case(self, case_id: str, now: float) -> bool:
@@ -209,7 +229,8 @@ class Casework:
         Raises:
             AccessDeniedError: ``by`` may not open cases.
             NotFoundError: there is no such user.
-            ConflictError: the date lies in the future, or so far back that no log reaches it.
+            ConflictError: the user has an open case, or the date lies in the future, or so far
+                back that no log reaches it.
         """
         by.require(Action.OPEN_CASE)
         return self.opened(user_id, now, day, by=by)
@@ -217,11 +238,14 @@ class Casework:
     def opened(self, user_id: str, now: float, day: int | None, *, by: Caller) -> Case:
         """Open a case on behalf of a caller whose permission was checked.
 
+        It is confirmed if the caller may confirm cases.
+
         Raises: as ``open_case``, but for the permission.
         """
         day = utc_day(now) if day is None else day
         self.check(user_id, now, day)
         mine = Role.TRACER in by.roles and by is not CONSOLE
+        confirmed = by.may(Action.CONFIRM_CASE)
         case = Case(
             new_case_id(self.entropy),
             user_id,
@@ -230,13 +254,86 @@ class Casework:
             now,
             assigned_to=by.name if mine else "",
             known_contact=bool(self.follow.tagged(person_tags(user_id, now, self.keys))),
+            unconfirmed=not confirmed,
         )
         with self.audit.atomic():
+            self.check_no_open_case(user_id, by=by)
             if not self.store.add_case(case):
                 msg = "the new case's id is already taken: try again"
                 raise ConflictError(msg)
-            self.audit.record("case.opened", now, by=by.name, subject=case.case_id, date=case.date)
+            self.audit.record(
+                "case.opened" if confirmed else "case.opened-unconfirmed",
+                now,
+                by=by.name,
+                subject=case.case_id,
+                date=case.date,
+            )
         return case
+
+    def check_no_open_case(self, user_id: str, *, by: Caller) -> None:
+        """Return if the user has no open case, inside the transaction that is to open one.
+
+        Raises:
+            ConflictError: there is one; it is named only to a caller who may see it.
+        """
+        for case in self.desk.open_cases_of(user_id):
+            msg = (
+                f"this person has an open case already: it is {case.case_id}"
+                if self.may_see(case, by)
+                else "this person has an open case already: a supervisor can assign it to you"
+            )
+            raise ConflictError(msg)
+
+    def confirm(self, case_id: str, now: float, *, by: Caller = CONSOLE) -> Case:
+        """Confirm a case that a tracer opened for a contact; others' logs are used from then on.
+
+        Raises:
+            AccessDeniedError: ``by`` may not confirm cases.
+            NotFoundError: there is no such case.
+            ConflictError: it is confirmed already, or no longer open.
+        """
+        by.require(Action.CONFIRM_CASE)
+        with self.audit.atomic():
+            case = self.desk.locked_case(case_id) if case_id.isascii() else None
+            if case is None:
+                raise _no_such_case()
+            if not case.unconfirmed:
+                msg = "the case is confirmed already"
+                raise ConflictError(msg)
+            if case.state in {CaseState.CLOSED, CaseState.MERGED}:
+                msg = f"the case is {case.state.value}: only an open one is confirmed"
+                raise ConflictError(msg)
+            case = replace(case, unconfirmed=False)
+            self.desk.put_case(case)
+            self.audit.record("case.confirmed", now, by=by.name, subject=case_id)
+        return case
+
+    def several_open(self) -> list[tuple[str, ...]]:
+        """Return the ids of the open cases of each person who has several.
+
+        Older releases allowed that. They are to be merged; a new one is refused.
+        """
+        found: dict[str, list[str]] = {}
+        for case in self.store.cases():
+            if case.state in OPEN_STATES:
+                found.setdefault(case.user_id, []).append(case.case_id)
+        return [tuple(ids) for ids in found.values() if len(ids) > 1]
+
+    def other_open(self, case: Case, *, by: Caller) -> tuple[str, ...]:
+        """Return ids of other open cases of a case's person, as far as ``by`` may see them."""
+        others = [one for one in self.desk.open_cases_of(case.user_id) if one != case]
+        return tuple(one.case_id for one in others if self.may_see(one, by))
+
+    def may_see(self, case: Case, by: Caller) -> bool:
+        """Return whether ``by`` may know that a case exists: it is theirs, or they issue PINs."""
+        return by.needs_to_know(case.assigned_to) or by.may(Action.ISSUE_PIN)
+
+    def visible_id(self, case_id: str, by: Caller) -> str:
+        """Return ``case_id`` if ``by`` may know that this case exists, else ""."""
+        if not case_id or by.needs_to_know("") or by.may(Action.ISSUE_PIN):
+            return case_id
+        found = self.store.case(case_id)
+        return case_id if found is not None and self.may_see(found, by) else ""
 
     def check(self, user_id: str, now: float, day: int) -> None:
         """Return if a case could be opened.
@@ -262,8 +359,7 @@ class Casework:
         """
         found = self.store.case(case_id) if case_id.isascii() else None
         if found is None:
-            msg = "there is no such case: `authority case list` shows those there are"
-            raise NotFoundError(msg)
+            raise _no_such_case()
         if not by.needs_to_know(found.assigned_to):
             raise _not_his()
         return found
@@ -279,7 +375,7 @@ class Casework:
             AccessDeniedError: ``by`` may not list cases.
         """
         by.require(Action.LIST_CASES)
-        if not by.needs_to_know("") and Role.ISSUER not in by.roles:
+        if not by.needs_to_know("") and not by.may(Action.ISSUE_PIN):
             query = replace(query, assigned_to=by.name)
         return self.desk.cases_page(query, utc_day(now))
 
@@ -329,7 +425,7 @@ class Casework:
         Raises:
             AccessDeniedError: ``by`` may not open cases again.
             NotFoundError: there is none, or it is not his.
-            ConflictError: it is not closed.
+            ConflictError: it is not closed, or the person has another open case.
         """
         by.require(Action.CHANGE_CASE_STATE)
         with self.audit.atomic():
@@ -337,6 +433,7 @@ class Casework:
             if case.state is not CaseState.CLOSED:
                 msg = f"the case is {case.state.value}: only a closed one is opened again"
                 raise ConflictError(msg)
+            self.check_no_open_case(case.user_id, by=by)
             state = CaseState.OPEN if case.tracing_at is None else CaseState.TRACING
             case = replace(case, state=state, closed_at=None)
             self.desk.put_case(case)
@@ -353,6 +450,10 @@ class Casework:
         if found is None or not by.needs_to_know(found.assigned_to):
             raise _not_his()
         return found
+
+
+def _no_such_case() -> NotFoundError:
+    return NotFoundError("there is no such case: `authority case list` shows those there are")
 
 
 def _not_his() -> NotFoundError:

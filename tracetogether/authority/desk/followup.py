@@ -219,7 +219,7 @@ class FollowUp:
             kept = replace(kept, state=ContactState.REACHED, traced_at=now, ended_at=None)
             self._change(kept, "contact.reached", now, by)
             self._started(kept.case_id, now)
-        return self.desk.shown(kept)
+        return self.desk.shown(kept, by)
 
     def record(
         self, contact_id: str, day: int, outcome: Outcome, now: float, *, by: Caller = CONSOLE
@@ -251,7 +251,7 @@ class FollowUp:
             said = {"day": day, "outcome": outcome.value, "state": kept.state.value}
             self._change(kept, "contact.called", now, by, **said)
             self._started(kept.case_id, now)
-        return self.desk.shown(kept)
+        return self.desk.shown(kept, by)
 
     def call_anyway(self, contact_id: str, now: float, *, by: Caller = CONSOLE) -> Followed:
         """Put a casual contact on the list of those to be traced.
@@ -268,7 +268,7 @@ class FollowUp:
                 raise ConflictError(msg)
             kept = replace(kept, state=ContactState.TO_TRACE)
             self._change(kept, "contact.to_trace", now, by)
-        return self.desk.shown(kept)
+        return self.desk.shown(kept, by)
 
     # --- who it is; notes ---
 

@@ -17,7 +17,7 @@ from tracetogether.authority.access.operators import (
 from tracetogether.authority.access.permissions import Action, Role
 from tracetogether.authority.cases.casework import Case, CaseState, Casework, day_of
 from tracetogether.authority.intake.issuance import new_secret
-from tracetogether.errors import AuthorityError, ConflictError
+from tracetogether.errors import AuthorityError, ConflictError, NotFoundError
 from tracetogether.units import Entropy, utc_day
 
 MOST_IMPORT_BYTES: Final = 10_000_000
@@ -182,14 +182,19 @@ class CaseImport:
         """Open all of the cases, or none.
 
         Raises:
-            AuthorityError: one of them can't be opened any more: none was.
+            AuthorityError: one of them can't be opened any more: none was. The message names the
+                line.
         """
         opened = []
         with self.casework.audit.atomic():
             for one in wanted:
-                case = self.casework.open_case(one.user_id, now, one.day, by=by)
-                if one.assigned_to:
-                    case = self.casework.assign(case.case_id, one.assigned_to, now, by=by)
+                try:
+                    case = self.casework.open_case(one.user_id, now, one.day, by=by)
+                    if one.assigned_to:
+                        case = self.casework.assign(case.case_id, one.assigned_to, now, by=by)
+                except (ConflictError, NotFoundError) as error:
+                    msg = f"line {one.line}: {error}; no case was opened"
+                    raise type(error)(msg) from None
                 opened.append(case)
         return opened
 

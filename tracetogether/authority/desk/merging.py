@@ -60,7 +60,7 @@ class Merging:
                 contact_id=stays.contact_id,
                 merged=gone.contact_id,
             )
-        return self.desk.shown(stays)
+        return self.desk.shown(stays, by)
 
     def merge_cases(self, case_id: str, into: str, now: float, *, by: Caller = CONSOLE) -> Case:
         """Make a case the same as another one, which takes its contacts; return the one that stays.
@@ -137,6 +137,9 @@ class Merging:
     ) -> Case:
         """Open a case for a contact who tested positive.
 
+        If ``by`` may not confirm cases, it waits for somebody who may, or for the person's log:
+        until then no other case's log is used for it.
+
         Args:
             contact_id: who.
             now: epoch seconds.
@@ -146,7 +149,8 @@ class Merging:
         Raises:
             NotFoundError: there is no such contact, it is of a case that is not his, or the
                 person has withdrawn or can't be opened any more.
-            ConflictError: the contact is a case or was merged already, or the date is wrong.
+            ConflictError: the contact is a case or was merged already, the person has an open
+                case, or the date is wrong.
         """
         by.require(Action.CONVERT_CONTACT)
         with self.audit.atomic():

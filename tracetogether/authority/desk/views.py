@@ -41,12 +41,12 @@ class ContactPage:
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """One line of the contact graph: a person near a case, in which other cases he stands.
+    """One line of the contact graph: a person near a case, and other cases that know the person.
 
     Attributes:
         contact: the line in this case's list.
-        also_in: ids of other cases that he was near.
-        own_cases: ids of cases that are his own.
+        also_in: ids of other cases that the person was near, as far as the caller needs to know.
+        own_cases: ids of the person's own cases, as far as the caller needs to know.
     """
 
     contact: Followed
@@ -76,7 +76,7 @@ class Desk:
             NotFoundError: there is none, or it is of a case that is not his.
         """
         by.require(Action.LIST_FOLLOWED)
-        return self.shown(self.kept(contact_id, by))
+        return self.shown(self.kept(contact_id, by), by)
 
     def page(self, query: ContactQuery, *, by: Caller = CONSOLE) -> ContactPage:
         """Return a page of contacts of the cases that ``by`` needs to know."""
@@ -84,7 +84,7 @@ class Desk:
         if not by.needs_to_know(""):
             query = replace(query, assigned_to=by.name)
         rows, total = self.follow.contacts_page(query)
-        return ContactPage(tuple(map(self.shown, rows)), total, query.offset)
+        return ContactPage(tuple(self.shown(row, by) for row in rows), total, query.offset)
 
     def due(self, now: float, offset: int = 0, limit: int = 50, *, by: Caller) -> ContactPage:
         """Return whom to call today, the most urgent first."""
@@ -106,7 +106,7 @@ class Desk:
     def links(self, case: Case, now: float, *, by: Caller = CONSOLE) -> tuple[Link, ...]:
         """Return a case's contacts with the other cases that each is known from.
 
-        Cases that ``by`` does not need to know are named by their ids alone.
+        Cases that ``by`` does not need to know are left out.
 
         Raises:
             NotFoundError: the case is not his.
@@ -127,14 +127,22 @@ class Desk:
         own: dict[str, list[str]] = {}
         for user_id, case_id in self.cases.cases_of_users(sorted(set(tags.values()))):
             own.setdefault(user_id, []).append(case_id)
+        named = {one for some in (*elsewhere.values(), *own.values()) for one in some}
+        known = {case_id for case_id in named if self._knows(case_id, by)}
         return tuple(
             Link(
-                self.shown(one),
-                tuple(sorted(set(elsewhere.get(people[one.contact_id] or "", ())))),
-                tuple(sorted(own.get(people[one.contact_id] or "", ()))),
+                self.shown(one, by),
+                tuple(sorted(known.intersection(elsewhere.get(people[one.contact_id] or "", ())))),
+                tuple(sorted(known.intersection(own.get(people[one.contact_id] or "", ())))),
             )
             for one in rows
         )
+
+    def _knows(self, case_id: str, by: Caller) -> bool:
+        if by.needs_to_know(""):
+            return True
+        case = self.casework.store.case(case_id)
+        return case is not None and by.needs_to_know(case.assigned_to)
 
     def dashboard(self, now: float, *, by: Caller = CONSOLE) -> Dashboard:
         """Return what the first page shows: of all cases, or of a tracer's own."""
@@ -180,9 +188,16 @@ class Desk:
             raise NotFoundError(msg)
         return user_id
 
-    def shown(self, kept: KeptContact) -> Followed:
-        """Return a contact as lists show it."""
+    def shown(self, kept: KeptContact, by: Caller) -> Followed:
+        """Return a contact as lists show it to ``by``; the case that it became, if they may see it.
+
+        Returns:
+            The contact, ``became_case`` blank if ``by`` may not know of that case.
+        """
         user_id = opened_person(kept, self.keys)
+        became = self.casework.visible_id(kept.became_case, by)
+        if became != kept.became_case:
+            kept = replace(kept, became_case=became)
         return Followed("" if user_id is None else pseudonym(user_id), kept)
 
 

@@ -5,7 +5,14 @@ from dataclasses import dataclass, replace
 from typing import Final, TypeVar
 
 from tracetogether.authority.access.limits import BATCHES
-from tracetogether.authority.cases.casework import Case, CasePage, CaseQuery, CaseState, summary_of
+from tracetogether.authority.cases.casework import (
+    OPEN_STATES,
+    Case,
+    CasePage,
+    CaseQuery,
+    CaseState,
+    summary_of,
+)
 from tracetogether.authority.cases.followed import (
     ACTIVE,
     TRACED_STATES,
@@ -37,7 +44,7 @@ class MemoryDesk:
         return self.rows.cases.get(case_id)
 
     def put_case(self, case: Case) -> None:
-        """Write down a case's state, assignment and times."""
+        """Write down a case's state, assignment, times, and whether it is confirmed."""
         if case.case_id in self.rows.cases:
             kept = self.rows.cases[case.case_id]
             self.rows.cases[case.case_id] = replace(
@@ -47,7 +54,16 @@ class MemoryDesk:
                 tracing_at=case.tracing_at,
                 closed_at=case.closed_at,
                 merged_into=case.merged_into,
+                unconfirmed=case.unconfirmed,
             )
+
+    def open_cases_of(self, user_id: str) -> Sequence[Case]:
+        """Return a user's open cases, the newest first: there is one thread."""
+        return [
+            one
+            for one in self.rows.cases_by_age()
+            if one.user_id == user_id and one.state in OPEN_STATES
+        ]
 
     def cases_page(self, query: CaseQuery, today: int) -> CasePage:
         """Return a page with counts; ``today`` is the UTC day that contacts are due on."""
@@ -57,6 +73,7 @@ class MemoryDesk:
             if (not query.states or one.state in query.states)
             and query.assigned_to in {None, one.assigned_to}
             and one.case_id.startswith(query.starts_with)
+            and (one.unconfirmed or not query.unconfirmed)
         ]
         page = cases[query.offset : query.offset + query.limit]
         summaries = []

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from tracetogether.authority.access.audit import START, AuditEntry
 from tracetogether.authority.access.limits import BATCHES
 from tracetogether.authority.access.operators import Operator
-from tracetogether.authority.cases.casework import Case
+from tracetogether.authority.cases.casework import OPEN_STATES, Case
 from tracetogether.authority.contacts.lists import ContactList
 from tracetogether.authority.in_memory.desk import MemoryDesk
 from tracetogether.authority.in_memory.rows import Rows
@@ -100,8 +100,21 @@ class MemoryStore:
     # --- cases (casework.CaseStore) ---
 
     def add_case(self, case: Case) -> bool:
-        """Write down a new case; False if its id is taken."""
-        return self._rows.cases.setdefault(case.case_id, case) is case
+        """Write down a new case; False if its id is taken, or the user has an open case."""
+        if case.case_id in self._rows.cases or (
+            case.state in OPEN_STATES and self.desk.open_cases_of(case.user_id)
+        ):
+            return False
+        self._rows.cases[case.case_id] = case
+        return True
+
+    def confirm_case(self, case_id: str) -> bool:
+        """Note that a case is confirmed; False if there is none that is not."""
+        found = self._rows.cases.get(case_id)
+        if found is None or not found.unconfirmed:
+            return False
+        self._rows.cases[case_id] = replace(found, unconfirmed=False)
+        return True
 
     def case(self, case_id: str) -> Case | None:
         """Return a case."""

@@ -197,7 +197,8 @@ class Intake:
         if leave.case_id == CHAFF_CASE:
             self._pretend_to_keep(leave, now)
             return receipt
-        if self.cases.case(leave.case_id) is None:
+        case = self.cases.case(leave.case_id)
+        if case is None:
             msg = "the case was closed meanwhile: ask the health authority"
             raise NotFoundError(msg)
         with self.audit.atomic():
@@ -208,6 +209,8 @@ class Intake:
                 self.audit.record(
                     "tempid.alert", now, by="clock", subject=leave.case_id, tempids=relayed
                 )
+            if case.unconfirmed and self.cases.confirm_case(leave.case_id):
+                self.audit.record("case.confirmed", now, by="phone", subject=leave.case_id)
             self.audit.record(
                 "upload.taken", now, by="phone", subject=leave.case_id, records=opened.records
             )

@@ -115,10 +115,15 @@ class Logs:
     def partners_of(self, case: Case, people: Iterable[str]) -> list[tuple[str, str]]:
         """Return user id and case id of cases whose logs may tell of this case's person.
 
+        None for a case that is not confirmed: a tracer alone could open it for any contact, and
+        read in its list what another tracer's case met.
+
         Args:
             case: the case.
             people: whom the case's phone heard.
         """
+        if case.unconfirmed:
+            return []
         found = set(self.partners.cases_of_users(sorted(people)))
         until = float((case.day + 1) * SECONDS_PER_DAY + _TAGGED_UNTIL_S)
         naming = self.partners.tagged(person_tags(case.user_id, until, self.keys))

@@ -250,7 +250,8 @@ class ContactGraphs:
 
 
 def _counts(case: Case, by: Caller) -> bool:
-    return case.state is not CaseState.MERGED and by.needs_to_know(case.assigned_to)
+    counted = case.state is not CaseState.MERGED and not case.unconfirmed
+    return counted and by.needs_to_know(case.assigned_to)
 
 
 def _once_a_pair(meetings: Iterable[Meeting]) -> list[Meeting]:
