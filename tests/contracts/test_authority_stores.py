@@ -140,6 +140,11 @@ def test_requests_are_counted_by_name_subject_and_window(store: AuthorityStore) 
     assert store.count_up("a", b"x", 120) == 1
     assert store.counted("a", b"x", 60) == 3
     assert store.counted("a", b"z", 60) == 0
+    for left in (2, 1, 0, 0):
+        store.count_down("a", b"x", 60)
+        assert store.counted("a", b"x", 60) == left
+    store.count_down("a", b"z", 60)
+    assert store.counted("a", b"z", 60) == 0
     assert store.drop_counts(120) == 3
     assert store.counted("a", b"x", 60) == 0
 

@@ -12,6 +12,8 @@ from urllib.parse import urlencode
 
 import pytest
 import urllib3
+from starlette.requests import Request
+from starlette.responses import Response
 
 from tests.authority_world import NOON, OPERATOR_TOKEN, World
 from tests.conftest import counted_entropy
@@ -21,6 +23,7 @@ from tracetogether.adapters.operator_pages import waiting
 from tracetogether.adapters.sql_store import SqlStore, transactions
 from tracetogether.authority.access.operators import ALL_ROLES
 from tracetogether.authority.access.sign_in import form_token
+from tracetogether.authority.access.sources import TrustedProxies
 
 pytestmark = pytest.mark.network
 PATIENCE = urllib3.Timeout(20)
@@ -93,6 +96,26 @@ def test_a_flood_of_sign_ins_waits_in_a_queue_of_its_own() -> None:
             held.go.set()
         assert {one.result()[0] for one in tries} <= {403, 429}
     assert held.most == waiting.AT_ONCE
+
+
+@pytest.mark.parametrize(("proxies", "client"), [([], "127.0.0.1"), (["127.0.0.0/8"], "192.0.2.9")])
+def test_the_address_behind_a_proxy_is_believed_from_named_ones_alone(
+    proxies: list[str], client: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FORWARDED_ALLOW_IPS", "*")  # which uvicorn would believe
+    seen: list[str] = []
+
+    async def look(request: Request) -> Response:
+        seen.append(request.client.host if request.client else "")
+        return Response()
+
+    world = World.of(counted_entropy(5))
+    app = http_api.create_app(world.authority, proxies=TrustedProxies.of(proxies))
+    app.add_route("/look", look)
+    with http_api.running(app) as url, urllib3.PoolManager(retries=False) as http:
+        for value in ("192.0.2.9", "1.1.1.1, 192.0.2.9", "1.1.1.1, x,192.0.2.9"):
+            http.request("GET", f"{url}/look", headers={"X-Forwarded-For": value})
+    assert seen == [client] * 3
 
 
 @contextmanager

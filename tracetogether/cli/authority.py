@@ -10,6 +10,7 @@ from typing import Final
 
 import click
 
+from tracetogether.authority.access.sources import TrustedProxies
 from tracetogether.authority.service import Authority
 from tracetogether.cli.authority_case import case
 from tracetogether.cli.authority_demo import demo_data
@@ -104,6 +105,13 @@ def init(folder: Path, name: str, database: str | None, *, as_json: bool) -> Non
 @click.option("--database", metavar="URL", help="The PostgreSQL database, if not the one of init.")
 @click.option("--tls-cert", type=_FILE, help="Certificate chain (PEM): serve https.")
 @click.option("--tls-key", type=_FILE, help="Its private key, if it is not in the same file.")
+@click.option(
+    "--trusted-proxy",
+    "trusted_proxies",
+    metavar="ADDRESS",
+    multiple=True,
+    help="Address or network of a proxy whose X-Forwarded-For is believed; may be repeated.",
+)
 @clock_is_right_option
 def serve(
     folder: Path,
@@ -113,6 +121,7 @@ def serve(
     database: str | None,
     tls_cert: Path | None,
     tls_key: Path | None,
+    trusted_proxies: tuple[str, ...],
     *,
     clock_is_right: bool,
 ) -> None:
@@ -124,6 +133,7 @@ def serve(
         from tracetogether.adapters import http_api, operator_pages  # noqa: PLC0415 - optional
     except ImportError:
         raise MissingExtraError("The authority's server", "server") from None
+    proxies = TrustedProxies.of(trusted_proxies)
     with opened_folder(folder, database) as service:  # what is wrong is told before anything else
         if not clock_is_right:
             service.purge.check_clock(time.time())
@@ -133,7 +143,7 @@ def serve(
 
         def work() -> None:
             with opened_folder(folder, database) as service, _kept_up(service, clock_is_right):
-                app = http_api.create_app(service)
+                app = http_api.create_app(service, proxies=proxies)
                 pages = operator_pages.create_pages(
                     service, name=service.store.noted("authority") or ""
                 )

@@ -14,12 +14,14 @@ from tracetogether import __version__
 from tracetogether.adapters.http_api import shapes
 from tracetogether.adapters.http_api.bodies import Bounds
 from tracetogether.adapters.http_api.desk import for_operators
+from tracetogether.adapters.http_api.forwarded import Forwarded
 from tracetogether.adapters.http_api.guard import guarded
 from tracetogether.adapters.http_api.log_bodies import LogsComingIn, ReceivedLog
 from tracetogether.adapters.http_api.padding import Padding
 from tracetogether.adapters.http_api.pools import BoundedPool
 from tracetogether.adapters.http_api.refusals import no_nul, tell_errors
 from tracetogether.authority.access.limits import BATCHES, UPLOADS
+from tracetogether.authority.access.sources import TrustedProxies
 from tracetogether.authority.intake.uploads import CHAFF_CASE, UploadReceipt
 from tracetogether.authority.service import Authority
 from tracetogether.errors import AccessDeniedError, InvalidUploadError, TraceTogetherError
@@ -44,6 +46,7 @@ def create_app(
     *,
     clock: Callable[[], float] = time.time,
     pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    proxies: TrustedProxies | None = None,
 ) -> FastAPI:
     """Return the application.
 
@@ -51,6 +54,7 @@ def create_app(
         authority: the service.
         clock: returns UTC epoch seconds.
         pause: waits for some seconds, while others are served.
+        proxies: whose X-Forwarded-For is believed; nobody's if None.
     """
     app = FastAPI(
         title="TraceTogether authority",
@@ -67,6 +71,7 @@ def create_app(
     app.include_router(for_operators(authority, clock))
     app.add_middleware(Padding, paths=_PADDED)
     app.add_middleware(Bounds, limits={_UPLOADS: MAX_UPLOAD_BYTES})
+    app.add_middleware(Forwarded, proxies=proxies or TrustedProxies())
     tell_errors(app)
     return app
 

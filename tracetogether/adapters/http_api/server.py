@@ -150,5 +150,6 @@ def _config(app: FastAPI, log_level: str | None = None) -> uvicorn.Config:
         lifespan="off",
         ws="none",
         server_header=False,
+        proxy_headers=False,  # X-Forwarded-For is the application's: ``forwarded``
         timeout_graceful_shutdown=_GRACE_S,
     )

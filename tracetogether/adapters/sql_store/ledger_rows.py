@@ -29,6 +29,13 @@ class LedgerRows(Rows):
         with self._transactions.writing(hasty=True) as connection:
             return int(connection.execute(counting).scalar_one())
 
+    def count_down(self, name: str, subject: bytes, window_s: int) -> None:
+        """Take one from the count of a window, unless it is 0."""
+        which = (COUNTS.c.name == name, COUNTS.c.subject == subject, COUNTS.c.window_s == window_s)
+        change = COUNTS.update().where(*which, COUNTS.c.count > 0)
+        with self._transactions.writing(hasty=True) as connection:
+            connection.execute(change.values(count=COUNTS.c.count - 1))
+
     def count_up_each(
         self, name: str, windows: Mapping[bytes, int], over: int
     ) -> Mapping[bytes, int]:

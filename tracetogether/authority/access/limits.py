@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, Protocol
 
+from tracetogether.authority.access.sources import source_of
 from tracetogether.crypto import hmac_sha256, sha256
 from tracetogether.errors import RateLimitedError
 from tracetogether.keyring import KeyRing
@@ -12,6 +13,7 @@ from tracetogether.parameters import (
     PIN_ALERT_A_MINUTE,
     PIN_TRIES_AN_HOUR,
     REGISTRATIONS_AN_HOUR,
+    REGISTRATIONS_OF_ALL_AN_HOUR,
     RETENTION,
     UPLOADS_AN_HOUR,
     UPLOADS_OF_A_TEMPID,
@@ -24,15 +26,25 @@ _SHORT: Final = 16  # bytes of a digest that is only ever compared with a day's 
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """At most ``at_most`` in each span of ``per_s`` seconds."""
+    """At most ``at_most`` in each span of ``per_s`` seconds.
+
+    Attributes:
+        by_source: its subjects are addresses: those of one IPv6 network count together.
+    """
 
     name: str
     at_most: int
     per_s: int
+    by_source: bool = False
 
 
 BATCHES: Final = Limit("batches", BATCHES_AN_HOUR, SECONDS_PER_HOUR)
-REGISTRATIONS: Final = Limit("registrations", REGISTRATIONS_AN_HOUR, SECONDS_PER_HOUR)
+REGISTRATIONS: Final = Limit(
+    "registrations", REGISTRATIONS_AN_HOUR, SECONDS_PER_HOUR, by_source=True
+)
+ALL_REGISTRATIONS: Final = Limit(
+    "all-registrations", REGISTRATIONS_OF_ALL_AN_HOUR, SECONDS_PER_HOUR
+)
 PIN_TRIES: Final = Limit("pin-tries", PIN_TRIES_AN_HOUR, SECONDS_PER_HOUR)
 UPLOADS: Final = Limit("uploads", UPLOADS_AN_HOUR, SECONDS_PER_HOUR)
 PIN_REFUSALS: Final = Limit("pin-refusals", PIN_ALERT_A_MINUTE, SECONDS_PER_MINUTE)
@@ -46,6 +58,10 @@ class LimitStore(Protocol):
 
     def count_up(self, name: str, subject: bytes, window_s: int) -> int:
         """Add one to the count of a window (named by its start) and return it."""
+        ...
+
+    def count_down(self, name: str, subject: bytes, window_s: int) -> None:
+        """Take one from the count of a window, unless it is 0."""
         ...
 
     def count_up_each(
@@ -83,11 +99,17 @@ class Limits:
 
     def add(self, limit: Limit, subject: str, now: float) -> int:
         """Count something that is not refused; return how often it was in this window."""
-        return self.store.count_up(limit.name, self._digest(subject, now), _window(limit, now))
+        return self.store.count_up(
+            limit.name, self._digest(limit, subject, now), _window(limit, now)
+        )
+
+    def give_back(self, limit: Limit, subject: str, now: float) -> None:
+        """Count a request no longer that turned out to be rightful."""
+        self.store.count_down(limit.name, self._digest(limit, subject, now), _window(limit, now))
 
     def first(self, name: str, subject: str, *, since: float, until: float) -> bool:
         """Return whether this is the first call for a subject that lives between two times."""
-        digest = self._digest(subject, since)  # under one key, however late it is asked
+        digest = self._keyed(subject, since)  # under one key, however late it is asked
         return self.store.count_up(name, digest, int(until)) == 1
 
     def add_hearers(self, heard: Mapping[str, float]) -> int:
@@ -111,9 +133,13 @@ class Limits:
 
     def count(self, limit: Limit, subject: str, now: float) -> int:
         """Return how often something was counted in this window."""
-        return self.store.counted(limit.name, self._digest(subject, now), _window(limit, now))
+        digest = self._digest(limit, subject, now)
+        return self.store.counted(limit.name, digest, _window(limit, now))
 
-    def _digest(self, subject: str, now: float) -> bytes:
+    def _digest(self, limit: Limit, subject: str, now: float) -> bytes:
+        return self._keyed(source_of(subject) if limit.by_source else subject, now)
+
+    def _keyed(self, subject: str, now: float) -> bytes:
         return hmac_sha256(self.keys.day_key(_PURPOSE, utc_day(now)), subject.encode())
 
 

@@ -34,7 +34,7 @@ _SEEN_EVERY_S: Final = SECONDS_PER_MINUTE  # not every look at a page is a write
 _REFUSED: Final = "name, password or code is wrong, or the code was used: wait for the next code"
 
 SIGN_INS: Final = Limit("sign-ins", SIGN_INS_A_QUARTER_HOUR, _QUARTER_S)
-SIGN_INS_FROM: Final = Limit("sign-ins-from", SIGN_INS_FROM_ONE_ADDRESS, _QUARTER_S)
+SIGN_INS_FROM: Final = Limit("sign-ins-from", SIGN_INS_FROM_ONE_ADDRESS, _QUARTER_S, by_source=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,7 +206,7 @@ class SignIn:
             address: where the request comes from.
 
         Raises:
-            RateLimitedError: too many tries for this name, or from this address.
+            RateLimitedError: too many wrong tries for this name, or from this address.
             AccessDeniedError: something is wrong.
         """
         self.limits.take(SIGN_INS_FROM, address, now)
@@ -234,6 +234,8 @@ class SignIn:
             self.audit.record(act, now, by=known or "nobody", subject=known)
         if not token:
             raise AccessDeniedError(_REFUSED)
+        self.limits.give_back(SIGN_INS_FROM, address, now)
+        self.limits.give_back(SIGN_INS, name[:64], now)
         return token
 
     def secret_of(self, token: str) -> bytes:
@@ -273,6 +275,7 @@ class SignIn:
                 raise ConflictError(msg)
             self.store.sign_ins.end_sessions(session.name)
             self.audit.record("operator.enrolled", now, by=session.name, subject=session.name)
+            self.limits.give_back(SIGN_INS, session.name, now)
             return self._begun(session.name, key, now, enrolled=True)
 
     def who(self, token: str, now: float) -> tuple[Operator, Session] | None:

@@ -247,6 +247,12 @@ class MemoryStore:
         self._rows.counts[key] = self._rows.counts.get(key, 0) + 1
         return self._rows.counts[key]
 
+    def count_down(self, name: str, subject: bytes, window_s: int) -> None:
+        """Take one from the count of a window, unless it is 0."""
+        key = (name, subject, window_s)
+        if self._rows.counts.get(key, 0):
+            self._rows.counts[key] -= 1
+
     def count_up_each(
         self, name: str, windows: Mapping[bytes, int], over: int
     ) -> Mapping[bytes, int]:

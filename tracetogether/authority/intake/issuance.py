@@ -7,7 +7,7 @@ from typing import Final
 
 from tracetogether.authority.access.audit import Audit
 from tracetogether.authority.access.credentials import SECRET_BYTES, UserStore, credential_digest
-from tracetogether.authority.access.limits import REGISTRATIONS, Limits
+from tracetogether.authority.access.limits import ALL_REGISTRATIONS, REGISTRATIONS, Limit, Limits
 from tracetogether.authority.cases.followed import FollowStore, person_tags
 from tracetogether.bluetrace.tempid import TempIDBatch, TempIDIssuer, new_user_id
 from tracetogether.crypto import keyed_stream, sha256
@@ -45,6 +45,7 @@ class Issuance:
     limits: Limits
     parameters: BlueTraceParameters = BLUETRACE
     entropy: Entropy = os.urandom
+    of_all: Limit = ALL_REGISTRATIONS
 
     def register(self, now: float | None = None, address: str = "") -> Registration:
         """Enrol a new user.
@@ -54,11 +55,12 @@ class Issuance:
             address: where the request comes from, for the limit.
 
         Raises:
-            RateLimitedError: too many from this address.
+            RateLimitedError: too many from this address, or from all together.
             ConflictError: the source of randomness repeated itself.
         """
         if now is not None:
             self.limits.take(REGISTRATIONS, address, now)
+            self.limits.take(self.of_all, "", now)
         registration = Registration(new_user_id(self.entropy), new_secret(self.entropy))
         digest = credential_digest(registration.credential)
         if not self.users.add_user(registration.user_id, digest):
