@@ -49,7 +49,10 @@ def adoption_curve(sweep: Path) -> list[list[float]]:
     file = sweep / f"{POINTS}.csv"
     try:
         names = (ADOPTION, "recorded_low", "recorded", "recorded_high")
-        rows = [row for row in _rows(file) if row["recorded"]]
+        every = list(_rows(file))
+        if failed := sum(int(row["failed"]) for row in every):
+            raise ValueError(f"{failed} of its runs failed")  # noqa: TRY301 - said below
+        rows = [row for row in every if row["recorded"]]
         return [[float(row[name]) for name in names] for row in rows]
     except (OSError, ValueError, KeyError) as error:
         raise StoreError(

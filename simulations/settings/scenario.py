@@ -109,6 +109,25 @@ def scenario_names() -> list[str]:
     return list(_shipped())
 
 
+@dataclass(frozen=True, slots=True)
+class ScenarioText:
+    """A scenario as it is written; all that another machine needs to read the same one.
+
+    Attributes:
+        name: what to call it.
+        source: where it is from, for error messages.
+        text: TOML.
+    """
+
+    name: str
+    source: str
+    text: str
+
+    def read(self, settings: Mapping[str, str] = _NONE) -> Scenario:
+        """Return the scenario; see ``load_scenario``."""
+        return parse_scenario(self.text, name=self.name, source=self.source, settings=settings)
+
+
 def load_scenario(name_or_path: str | Path, settings: Mapping[str, str] = _NONE) -> Scenario:
     """Return a scenario by its name, or from a file (anything with a suffix or a folder).
 
@@ -120,23 +139,30 @@ def load_scenario(name_or_path: str | Path, settings: Mapping[str, str] = _NONE)
     Raises:
         ScenarioError: there is none, it is not TOML, or a key is unknown, missing or out of range.
     """
+    return scenario_text(name_or_path).read(settings)
+
+
+def scenario_text(name_or_path: str | Path) -> ScenarioText:
+    """Return what a scenario's file says, unread.
+
+    Raises:
+        ScenarioError: there is none, or it can't be read.
+    """
     text = str(name_or_path)
     shipped = _shipped()
     if text in shipped:
-        content = shipped[text].read_text("utf-8")
-        return parse_scenario(content, name=text, source=f"{text}.toml", settings=settings)
+        return ScenarioText(text, f"{text}.toml", shipped[text].read_text("utf-8"))
     path = Path(text)
     if not path.suffix and len(path.parts) == 1:
         nearest = _nearest(text, list(shipped))
         msg = f"there is no scenario {text!r}{nearest}; `tracetogether simulate list` names them"
         raise ScenarioError(msg)
     try:
-        content = path.read_text("utf-8")
+        return ScenarioText(path.stem, str(path), path.read_text("utf-8"))
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
         msg = f"{path}: this scenario can't be read: {reason}"
         raise ScenarioError(msg) from error
-    return parse_scenario(content, name=path.stem, source=str(path), settings=settings)
 
 
 def parse_scenario(

@@ -1,53 +1,62 @@
 """Many runs over settings and seeds, on any number of workers: resumable, and the same rows always.
 
-A part is one run: (settings, seed). Each worker builds it anew from the scenario's file and
-returns a small row of numbers, so it makes no difference who plays which part, or when.
+A part is one run: (scenario, settings, seed). It holds the scenario's text, not the path of its
+file, so that each worker builds the same run and returns a small row of numbers, wherever it is.
 """
 
 import hashlib
 import itertools
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import Executor, ProcessPoolExecutor, as_completed
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass
-from importlib import import_module
-from multiprocessing import get_context
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import CancelledError, as_completed
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any, Final, cast
 
 import numpy as np
 
+from simulations.provenance import Provenance, digest_of, provenance
 from simulations.run import Run, fidelity_of, run
 from simulations.scores.breakdown import recorded_pairs
 from simulations.scores.breakdown_columns import take_apart
 from simulations.scores.bulk_tracing import Judged, judge
 from simulations.scores.pair_truth import PairTruth
 from simulations.scores.scoring import fraction
-from simulations.settings.scenario import full_key, load_scenario
+from simulations.settings.scenario import ScenarioText, full_key, scenario_text
 from simulations.streams import Streams
-from tracetogether.errors import MissingExtraError, ScenarioError, StoreError
+from simulations.studies.executors import executor_of
+from simulations.studies.sweep_folder import Row, SweepFolder
+from tracetogether.errors import ScenarioError, StoreError, UnreachableError
 from tracetogether.units import Interval
-from tracetogether.whole_file import write_whole
-
-PLAN: Final = "sweep.json"
-Row = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One run of a sweep: what a worker is told, all of it."""
+    """One run of a sweep: what a worker is told, all of it.
 
-    scenario: str
+    Attributes:
+        scenario: its text.
+        settings: keys set in place of the scenario's.
+        seed: of all chance.
+        cases: how many index cases; everybody if None.
+        fidelity: how it is played.
+        keys: digest of every key as played: the file's, defaults and settings.
+        made_by: version, code and tables of the process that made the plan, as JSON.
+    """
+
+    scenario: ScenarioText
     settings: tuple[tuple[str, str], ...]
     seed: int
     cases: int | None
-    fidelity: str = "auto"
+    fidelity: str
+    keys: str
+    made_by: str
 
     @property
     def name(self) -> str:
-        """Return a name that is this part's alone."""
-        return hashlib.sha256(repr(asdict(self)).encode()).hexdigest()[:24]
+        """Return a name that is this part's alone, by all that its row depends on."""
+        depends_on = asdict(self)
+        del depends_on["scenario"]  # comments and the file's place change nothing: keys says it
+        return digest_of(depends_on)[:24]
 
 
 def values_of(text: str) -> list[str]:
@@ -81,22 +90,35 @@ def plan(
     Raises:
         ScenarioError: there is no such scenario, key or fidelity.
     """
-    fidelity_of(load_scenario(scenario, settings), fidelity)
+    text = scenario_text(scenario)
+    fidelity_of(text.read(settings), fidelity)
     names = [full_key(word).name for word in vary]
     fixed = {full_key(word).name: value for word, value in settings.items()}
+    made_by = json.dumps(provenance().to_json(), sort_keys=True)
     parts = []
     for values in itertools.product(*vary.values()):
         chosen = fixed | dict(zip(names, values, strict=True))
-        ordered = tuple(sorted(chosen.items()))
-        parts += [Part(scenario, ordered, seed, cases, fidelity) for seed in range(1, seeds + 1)]
+        part = Part(
+            text, tuple(sorted(chosen.items())), 0, cases, fidelity, _keys(text, chosen), made_by
+        )
+        parts += [replace(part, seed=seed) for seed in range(1, seeds + 1)]
     return parts
+
+
+def _keys(text: ScenarioText, settings: Mapping[str, str]) -> str:
+    """Return the digest of every key as played; of the text where it can't be played."""
+    try:
+        return digest_of(asdict(text.read(settings)))
+    except ScenarioError:
+        return digest_of(asdict(text))
 
 
 def play(part: Part) -> Row:
     """Play one part and return its row; a failure is a row with ``error``."""
-    row: Row = {"settings": dict(part.settings), "seed": part.seed}
+    row = _row_of(part)
     try:
-        scenario = load_scenario(part.scenario, dict(part.settings))
+        _expect_the_same_code(part)
+        scenario = part.scenario.read(dict(part.settings))
         played = run(scenario, seed=part.seed, fidelity=part.fidelity)
         judged = judge(played, cases=part.cases)
         apart = take_apart(played, judged)
@@ -108,6 +130,21 @@ def play(part: Part) -> Row:
         }
     except Exception as error:  # noqa: BLE001 - what fails is data: the other parts go on
         return row | {"error": f"{type(error).__name__}: {error}"}
+
+
+def _row_of(part: Part) -> Row:
+    """Return what is known of a part's row before it is played."""
+    return {"settings": dict(part.settings), "seed": part.seed}
+
+
+def _expect_the_same_code(part: Part) -> None:
+    """Refuse to play a part that a process with other code or tables has planned.
+
+    Raises:
+        StoreError: this process would play something else.
+    """
+    if differs := Provenance.from_json(json.loads(part.made_by)).differences(provenance()):
+        raise StoreError(f"this worker would not play the same: {'; '.join(differs)}")
 
 
 def _contacts(played: Run, judged: Judged) -> dict[str, int]:
@@ -144,22 +181,27 @@ def sweep(
 
     Args:
         parts: what to play.
-        folder: keeps every finished part; a sweep that was stopped goes on from there.
+        folder: keeps every finished part; a sweep that was stopped goes on from there. A part
+            counts as finished only where scenario, version, code and tables are the same, and
+            one that failed is played again.
         workers: processes; 1 plays here.
         cluster: address of a Dask scheduler, instead of processes here.
         on_progress: told (parts done, parts in all).
 
     Raises:
-        StoreError: the folder holds another sweep, or can't be written.
+        StoreError: the folder holds another sweep, or can't be written, or a worker of the
+            cluster has another version.
+        UnreachableError: the cluster does not answer, or no longer does.
         MissingExtraError: Dask is not installed.
     """
-    done = {} if folder is None else _kept(folder, parts)
+    kept = None if folder is None else SweepFolder(folder)
+    done = {} if kept is None else kept.open(_plan_of(parts), [part.name for part in parts])
     left = [part for part in parts if part.name not in done]
 
     def keep(part: Part, row: Row) -> None:
         done[part.name] = row
-        if folder is not None:
-            _write(folder / f"part-{part.name}.json", row)
+        if kept is not None:
+            kept.keep(part.name, row)
         if on_progress is not None:
             on_progress(len(done), len(parts))
 
@@ -167,37 +209,33 @@ def sweep(
         for part in left:
             keep(part, play(part))
     elif left:
-        with _executor(workers, cluster) as executor:
+        with executor_of(workers, cluster) as executor:
             waiting = {executor.submit(play, part): part for part in left}
             for future in as_completed(waiting):
-                keep(waiting[future], future.result())
+                part = waiting[future]
+                try:
+                    row = future.result()
+                except CancelledError:
+                    raise UnreachableError(
+                        f"the Dask scheduler at {cluster} went away, with {len(left)} runs to "
+                        "play: start it again; the same command goes on from what --out kept"
+                    ) from None
+                except Exception as error:  # noqa: BLE001 - a worker that died: the others go on
+                    row = _row_of(part) | {"error": f"{type(error).__name__}: {error}"}
+                keep(part, row)
     return [done[part.name] for part in parts]
 
 
-@contextmanager
-def _executor(workers: int, cluster: str | None) -> Iterator[Executor]:
-    if cluster is None:
-        # Fresh processes: nothing of this one's state, on any system.
-        with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as executor:
-            yield executor
-        return
-    try:
-        dask = import_module("distributed")
-    except ImportError:
-        raise MissingExtraError("A sweep on a cluster", "cluster") from None
-    with dask.Client(cluster) as client:
-        yield cast("Executor", _DaskExecutor(client))
-
-
-class _DaskExecutor:
-    """As much of an executor as a sweep needs: Dask's own futures are of another kind."""
-
-    def __init__(self, client: Any) -> None:  # noqa: ANN401 - Dask has no types
-        self._executor = client.get_executor(pure=False)
-
-    def submit(self, call: Callable[[Part], Row], part: Part) -> Any:  # noqa: ANN401 - same
-        """Return the future of ``call(part)``."""
-        return self._executor.submit(call, part)
+def _plan_of(parts: Sequence[Part]) -> dict[str, object]:
+    """Return what a sweep is to play, whatever its scenario says at the moment."""
+    first = parts[0]
+    return {
+        "scenario": first.scenario.name,
+        "settings": [[list(pair) for pair in part.settings] for part in parts],
+        "seeds": [part.seed for part in parts],
+        "cases": first.cases,
+        "fidelity": first.fidelity,
+    }
 
 
 def digest(rows: Sequence[Row]) -> str:
@@ -278,32 +316,3 @@ def points(rows: Sequence[Row]) -> list[Point]:
             )
         )
     return found
-
-
-def _kept(folder: Path, parts: Sequence[Part]) -> dict[str, Row]:
-    """Return the parts already played, by name; make the folder if need be."""
-    names = [part.name for part in parts]
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        file = folder / PLAN
-        if file.exists():
-            if json.loads(file.read_text("utf-8")).get("parts") != names:
-                raise StoreError(f"{folder} holds another sweep; choose an empty folder")
-        elif any(folder.iterdir()):
-            raise StoreError(f"{folder} holds something that is no sweep; choose an empty folder")
-        _write(file, {"parts": names, "first": asdict(parts[0])})
-        found = {}
-        for name in names:
-            kept = folder / f"part-{name}.json"
-            if kept.exists():
-                found[name] = json.loads(kept.read_text("utf-8"))
-    except OSError as error:
-        raise StoreError(f"can't keep a sweep in {folder}: {error.strerror or error}") from None
-    except (ValueError, AttributeError) as error:
-        raise StoreError(f"{folder} holds a damaged sweep: {error}") from None
-    return found
-
-
-def _write(file: Path, value: object) -> None:
-    """Write whole or not at all: a sweep may be killed at any moment."""
-    write_whole(file, json.dumps(value))

@@ -6,7 +6,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, Final
 
-from simulations.studies.sweep import Point, Row
+from simulations.studies.sweep import Point
+from simulations.studies.sweep_folder import Row
 from tracetogether.errors import StoreError
 from tracetogether.units import Interval
 from tracetogether.whole_file import whole_file

@@ -1,5 +1,6 @@
 import csv
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -9,12 +10,17 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from simulations import provenance as provenance_module
+from simulations.pages.replay_page import adoption_curve
+from simulations.provenance import ROOMS
+from simulations.settings.scenario import scenario_text
 from simulations.studies import sweep as module
 from simulations.studies.sweep import Part, Row, digest, plan, play, points, sweep, values_of
 from simulations.studies.sweep_tables import save_tables
 from tracetogether.cli.simulate import simulate
 from tracetogether.errors import MissingExtraError, ScenarioError, StoreError
 
+ROOT = Path(__file__).parent.parent.parent
 SHORT = {
     "duration_s": "300",
     "count": "14",
@@ -80,6 +86,10 @@ def test_columns_and_objects_give_the_same_digests(rows: list[Row]) -> None:
 STOPPING = """
 import sys, threading
 from pathlib import Path
+from simulations import provenance as provenance_module
+from simulations.pages.replay_page import adoption_curve
+from simulations.provenance import ROOMS
+from simulations.settings.scenario import scenario_text
 from simulations.studies import sweep as module
 played = []
 play = module.play
@@ -228,3 +238,158 @@ def test_a_dask_cluster_gives_the_same_rows(rows: list[Row]) -> None:
         n_workers=1, threads_per_worker=1, processes=False, dashboard_address=None
     ) as cluster:
         assert sweep(parts(adoption=["0.5", "1"]), cluster=cluster.scheduler_address) == rows
+
+
+@pytest.fixture
+def school(tmp_path: Path) -> Path:
+    file = tmp_path / "school.toml"
+    file.write_text(scenario_text("train-carriage").text, "utf-8")
+    return file
+
+
+def quick(school: Path, *, adoption: str = "1") -> list[Part]:
+    settings = SHORT | {"duration_s": "60", "policy.minutes": "0.5"}
+    return plan(str(school), {"adoption": [adoption]}, seeds=1, settings=settings, cases=2)
+
+
+def test_an_edited_scenario_is_played_again_in_the_same_folder(
+    school: Path, tmp_path: Path
+) -> None:
+    """Its name and its settings are as before; what it says is not."""
+    folder = tmp_path / "kept"
+    before = sweep(quick(school), folder=folder)
+    save_tables(before, points(before), folder)
+    (folder / "adoption.png").write_bytes(b"a picture of the runs before")
+    text = school.read_text("utf-8")
+    school.write_text(text.replace("ios = 0.35", "ios = 0.9"), "utf-8")
+    fresh = sweep(quick(school))
+    assert fresh != before
+    assert sweep(quick(school), folder=folder) == fresh
+    assert not (folder / "adoption.png").exists()
+    assert not (folder / "points.csv").exists()
+    school.write_text("# a comment\n" + text, "utf-8")
+    told: list[tuple[int, int]] = []
+    assert sweep(quick(school), folder=folder, on_progress=lambda *one: told.append(one)) == before
+    assert told == []  # the same keys: nothing is played
+
+
+@pytest.mark.parametrize(
+    ("place", "value"),
+    [
+        ("tracetogether.__version__", "99.0"),
+        ("tracetogether.parameters.MAX_PEOPLE_A_MINUTE", 3),
+        ("simulations.phones.phones._CHANNEL_SD_DB", 7.0),
+        ("tracetogether.proximity.calibration.BLUETRACE_TRANSMIT", None),
+    ],
+)
+def test_another_version_or_table_is_played_again(
+    school: Path, monkeypatch: pytest.MonkeyPatch, place: str, value: object
+) -> None:
+    (before,) = quick(school)
+    monkeypatch.setattr(place, value)
+    (after,) = quick(school)
+    assert after.name != before.name
+    refused = play(before)  # as a worker of another version would
+    assert "this worker would not play the same" in refused["error"]
+    assert place.rpartition(".")[0].removesuffix("__version__") in refused["error"]
+
+
+def test_changed_code_is_another_part(school: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (before,) = quick(school)
+    code = dict(provenance_module._code()) | {"simulations/radio": "0" * 16}
+    monkeypatch.setattr(provenance_module, "_code", lambda: code)
+    (after,) = quick(school)
+    assert after.name != before.name
+    assert "code of simulations/radio" in play(before)["error"]
+
+
+def test_all_code_that_a_sweep_imports_is_part_of_its_provenance() -> None:
+    script = (
+        "import sys, simulations.studies.sweep\n"
+        "print(*(m for m in sys.modules if m.partition('.')[0] in ('simulations','tracetogether')))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True, cwd=ROOT
+    )
+    rooms = [f"{package}/{room}" for package, every in ROOMS.items() for room in every]
+    rooms = [room.removesuffix(".py").replace("/", ".") for room in rooms]
+    packages = {"simulations.studies", "tracetogether.authority"}  # nothing but a docstring
+    packages |= {"simulations", "tracetogether"}
+    keepers = {"simulations.studies.executors", "simulations.studies.sweep_folder"}
+    left = {
+        module
+        for module in done.stdout.split()
+        if not any(module == room or module.startswith(f"{room}.") for room in rooms)
+    }
+    assert left <= packages | keepers
+
+
+def test_a_run_that_failed_is_played_again_and_is_no_result(
+    school: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "kept"
+
+    def fails(*_: object, **__: object) -> None:
+        raise MemoryError("no memory left")
+
+    monkeypatch.setattr(module, "run", fails)
+    (row,) = sweep(quick(school), folder=folder)
+    assert row["error"] == "MemoryError: no memory left"
+    assert list(folder.glob("part-*.json")) == []
+    monkeypatch.undo()
+    (row,) = sweep(quick(school), folder=folder)
+    assert row["digest"]
+
+
+def test_a_worker_that_dies_is_a_run_that_failed(
+    school: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "play", dies)
+    (row,) = sweep(quick(school), workers=2)
+    assert row["error"].startswith("BrokenProcessPool")
+
+
+def dies(part: Part) -> Row:
+    os._exit(7)
+
+
+def test_a_part_under_another_name_is_refused(school: Path, tmp_path: Path) -> None:
+    """A file that was copied over another one, or an old one that was renamed."""
+    folder = tmp_path / "kept"
+    parts = quick(school)
+    sweep(parts, folder=folder)
+    (file,) = folder.glob("part-*.json")
+    kept = json.loads(file.read_text("utf-8"))
+    file.write_text(json.dumps(kept | {"part": "other"}), "utf-8")
+    with pytest.raises(StoreError, match="the run of another part"):
+        sweep(parts, folder=folder)
+    (folder / "sweep.json").write_text(json.dumps({"parts": [], "first": {}}), "utf-8")
+    with pytest.raises(StoreError, match="by an earlier version"):
+        sweep(parts, folder=folder)
+
+
+def test_a_sweep_with_failures_ends_with_1_and_draws_nothing(school: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "kept"
+    words = ["sweep", str(school), "--vary", "adoption=1,7", "--seeds", "1", "--out", str(folder)]
+    for key, value in (SHORT | {"duration_s": "60", "policy.minutes": "0.5"}).items():
+        words += ["--set", f"{key}={value}"]
+    done = CliRunner().invoke(simulate, words)
+    assert done.exit_code == 1
+    assert "1 of 2 runs failed" in str(done.exception)
+    assert "people.adoption=7" in done.stderr
+    assert "from 0 to 1" in done.stderr
+    assert "Digest" not in done.stdout
+    assert not (folder / "adoption.png").exists()
+    said = json.loads(CliRunner().invoke(simulate, [*words, "--json"]).stdout)
+    assert said["digest"] is None
+    with pytest.raises(StoreError, match="1 of its runs failed"):
+        adoption_curve(folder)
+
+
+def test_a_sweep_without_any_contact_draws_nothing(school: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "kept"
+    words = ["sweep", str(school), "--vary", "adoption=0.5,1", "--seeds", "1", "--out", str(folder)]
+    done = CliRunner().invoke(simulate, [*words, "--set", "duration_s=10", "--set", "count=2"])
+    assert done.exit_code == 0, done.output
+    assert "No picture: nobody was in contact" in done.stderr
+    assert not (folder / "adoption.png").exists()

@@ -9,10 +9,11 @@ from rich.table import Table
 from simulations.run import FIDELITIES
 from simulations.studies.curves import ADOPTION, save_curve
 from simulations.studies.sweep import Point, digest, plan, points, sweep, values_of
+from simulations.studies.sweep_folder import Row, SweepFolder
 from simulations.studies.sweep_tables import save_tables
 from tracetogether.cli.console import err, out, print_json, progress
 from tracetogether.cli.simulate_settings import read_settings, setting
-from tracetogether.errors import MissingExtraError
+from tracetogether.errors import MissingExtraError, StoreError
 from tracetogether.units import Interval
 
 CURVE = "adoption.png"
@@ -67,39 +68,66 @@ def sweep_scenario(
 ) -> None:
     """Play SCENARIO for every combination of values and seeds 1 to N.
 
-    A run that fails is counted and the others go on. The result is the same to the bit for any
-    number of workers, and for a sweep that was stopped and taken up again.
+    A run that fails is named and the others go on; the command then ends with status 1, and the
+    next one plays it again. The result is the same to the bit for any number of workers, and for a
+    sweep that was stopped and taken up again. A kept run counts only where every key, the version
+    and the tables of numbers are the same: after a change the runs are played again.
     """
     choices = {key: values_of(text) for key, text in vary.items()}
     parts = plan(scenario, choices, seeds=seeds, settings=settings, cases=cases, fidelity=fidelity)
     with progress(f"{len(parts)} runs") as told:
         rows = sweep(parts, folder=folder, workers=workers, cluster=cluster, on_progress=told)
     found = points(rows)
+    failed = [row for row in rows if "error" in row]
     if folder is not None:
-        save_tables(rows, found, folder)
-    if folder is not None and all(ADOPTION in point.settings for point in found):
-        try:
-            save_curve(found, folder / CURVE)
-        except MissingExtraError as missing:
-            err().print(f"No picture: {missing}", style="yellow", soft_wrap=True)
+        _keep(rows, found, folder, draw=not failed)
+        if others := SweepFolder(folder).others([part.name for part in parts]):
+            err().print(
+                f"{folder} also holds {others} runs of another version of the scenario or of "
+                "tracetogether; they are not used.",
+                style="yellow",
+                soft_wrap=True,
+            )
     if as_json:
         print_json(
             {
                 "scenario": scenario,
-                "digest": digest(rows),
+                "digest": None if failed else digest(rows),
                 "points": [point.to_json() for point in found],
                 "rows": rows,
             }
         )
-        return
-    out().print(_table(found))
-    for row in rows:
-        if "error" in row:
-            out().print(
-                f"failed: {row['settings']} seed {row['seed']}: {row['error']}",
-                soft_wrap=True,
-            )
-    out().print(f"Digest {digest(rows)}", soft_wrap=True)
+    else:
+        out().print(_table(found))
+        if not failed:
+            out().print(f"Digest {digest(rows)}", soft_wrap=True)
+    _end_if_any(failed, len(rows))
+
+
+def _keep(rows: list[Row], found: list[Point], folder: Path, *, draw: bool) -> None:
+    save_tables(rows, found, folder)
+    if draw and all(ADOPTION in point.settings for point in found):
+        if not any(point.recorded for point in found):
+            err().print("No picture: nobody was in contact.", style="yellow", soft_wrap=True)
+            return
+        try:
+            save_curve(found, folder / CURVE)
+        except MissingExtraError as missing:
+            err().print(f"No picture: {missing}", style="yellow", soft_wrap=True)
+
+
+def _end_if_any(failed: list[Row], runs: int) -> None:
+    """End with status 1 if a run failed, and say which."""
+    for row in failed:
+        settings = " ".join(f"{key}={value}" for key, value in row["settings"].items())
+        err().print(
+            f"failed: {settings} seed {row['seed']}: {row['error']}", soft_wrap=True
+        )
+    if failed:
+        raise StoreError(
+            f"{len(failed)} of {runs} runs failed and are no results: no digest, no picture. Mend "
+            "what they say, then give the same command: runs that were kept are not played again"
+        )
 
 
 def _table(found: list[Point]) -> Table:

@@ -1,0 +1,161 @@
+"""What a result depends on besides its scenario and its seed: the code and the tables of numbers.
+
+A result may be used in place of a new run only where all of this is the same.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from functools import cache
+from importlib import import_module, resources
+from importlib.metadata import version
+from importlib.resources.abc import Traversable
+from typing import Any, Final
+
+import tracetogether
+
+ROOMS: Final[Mapping[str, tuple[str, ...]]] = {
+    "simulations": (
+        "fidelities",
+        "people",
+        "phones",
+        "places",
+        "provenance.py",
+        "radio",
+        "run.py",
+        "scores",
+        "settings",
+        "streams.py",
+        "studies/sweep.py",
+    ),
+    "tracetogether": (
+        "authority/contacts",
+        "authority/intake",
+        "bluetrace",
+        "byte_fields.py",
+        "contactlog.py",
+        "crypto.py",
+        "csv_columns.py",
+        "device.py",
+        "errors.py",
+        "exchange.py",
+        "keyring.py",
+        "labels.py",
+        "parameters.py",
+        "proximity",
+        "rejection.py",
+        "secret_file.py",
+        "sightings.py",
+        "text_lines.py",
+        "units.py",
+    ),
+}
+"""What a run and its scores import of each package."""
+
+TABLES: Final = (
+    "simulations.phones.battery",
+    "simulations.phones.phones",
+    "tracetogether.parameters",
+    "tracetogether.proximity.attenuation",
+    "tracetogether.proximity.calibration",
+)
+"""Modules whose constants are the protocol's, the phones' and the estimators' numbers."""
+
+LIBRARIES: Final = ("numpy", "scipy", "simpy")
+_SHOWN: Final = 16  # hex digits of a digest: 64 bits tell any two versions apart
+
+
+@dataclass(frozen=True, slots=True)
+class Provenance:
+    """What a run was played with.
+
+    Attributes:
+        versions: name of a package -> its version.
+        code: part of the source -> digest of its files.
+        tables: module -> digest of its constants, as they are in memory.
+    """
+
+    versions: Mapping[str, str]
+    code: Mapping[str, str]
+    tables: Mapping[str, str]
+
+    def to_json(self) -> dict[str, dict[str, str]]:
+        """Return it for a file."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, value: Any) -> "Provenance":  # noqa: ANN401 - whatever a file held
+        """Return what ``to_json`` gave.
+
+        Raises:
+            ValueError: it is something else.
+        """
+        names = ("versions", "code", "tables")
+        if not isinstance(value, dict) or not all(isinstance(value.get(n), dict) for n in names):
+            raise ValueError("it does not say with which version, code and tables it was played")
+        return cls(*(value[name] for name in names))
+
+    @property
+    def digest(self) -> str:
+        """Return one digest of all."""
+        return digest_of(self.to_json())
+
+    def differences(self, here: "Provenance") -> list[str]:
+        """Return in words what differs between this and ``here``; empty where nothing does."""
+        found = []
+        for kind, theirs, ours in (
+            ("", self.versions, here.versions),
+            ("code of ", self.code, here.code),
+            ("table ", self.tables, here.tables),
+        ):
+            for name in sorted({*theirs, *ours}):
+                then, now = theirs.get(name), ours.get(name)
+                if then != now:
+                    found.append(f"{kind}{name} ({then or 'none'}, here {now or 'none'})")
+        return found
+
+
+def provenance() -> Provenance:
+    """Return what a run that is played now, in this process, is played with."""
+    versions = {"tracetogether": tracetogether.__version__}
+    versions |= {name: version(name) for name in LIBRARIES}
+    return Provenance(versions, _code(), {name: _constants(name) for name in TABLES})
+
+
+def digest_of(value: object) -> str:
+    """Return a digest (hex) of a JSON value, whatever the order of its keys."""
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()[: 2 * _SHOWN]
+
+
+@cache  # what is imported already stays as it is, whatever becomes of its file
+def _code() -> dict[str, str]:
+    found = {}
+    for package, rooms in ROOMS.items():
+        for room in rooms:
+            digest = hashlib.sha256()
+            for name, content in _sources(resources.files(package).joinpath(*room.split("/")), ""):
+                digest.update(f"{name}\n{len(content)}\n".encode() + content)
+            found[f"{package}/{room}"] = digest.hexdigest()[:_SHOWN]
+    return found
+
+
+def _sources(at: Traversable, name: str) -> Iterator[tuple[str, bytes]]:
+    """Yield (name, content) of all Python files at or below a place, in order."""
+    if at.is_file():
+        yield name, at.read_bytes().replace(b"\r\n", b"\n")
+        return
+    for inner in sorted(at.iterdir(), key=lambda entry: entry.name):
+        if inner.is_dir() or inner.name.endswith(".py"):
+            yield from _sources(inner, f"{name}/{inner.name}")
+
+
+def _constants(module: str) -> str:
+    values = vars(import_module(module))
+    texts = [
+        f"{name}={values[name]!r}"
+        for name in sorted(values)
+        if name.isupper() and name.strip("_") and not name.startswith("__")
+    ]
+    return hashlib.sha256("\n".join(texts).encode()).hexdigest()[:_SHOWN]

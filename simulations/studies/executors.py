@@ -1,0 +1,107 @@
+"""Who plays the parts of a sweep: processes of this machine, or the workers of a Dask cluster."""
+
+import logging
+from collections.abc import Callable, Iterator
+from concurrent.futures import Executor, ProcessPoolExecutor
+from contextlib import contextmanager
+from importlib import import_module
+from multiprocessing import get_context
+from typing import Any, Final, cast
+
+from simulations.provenance import Provenance, provenance
+from tracetogether.errors import MissingExtraError, StoreError, UnreachableError
+
+ANSWER_S: Final = 10.0
+"""How long a scheduler, and then its first worker, may take to answer."""
+
+
+@contextmanager
+def executor_of(workers: int, cluster: str | None) -> Iterator[Executor]:
+    """Give an executor: ``workers`` processes, or the cluster at that address.
+
+    Raises:
+        MissingExtraError: Dask is not installed.
+        UnreachableError: the cluster does not answer, or has no worker.
+        StoreError: a worker of the cluster has another version, other code or other tables.
+    """
+    if cluster is None:
+        # Fresh processes: nothing of this one's state, on any system.
+        with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as executor:
+            yield executor
+        return
+    try:
+        dask: Any = import_module("distributed")
+    except ImportError:
+        raise MissingExtraError("A sweep on a cluster", "cluster") from None
+    with _connected(dask, cluster) as client:
+        _expect_the_same_code(client, cluster)
+        yield cast("Executor", _DaskExecutor(client))
+
+
+@contextmanager
+def _connected(dask: Any, cluster: str) -> Iterator[Any]:  # noqa: ANN401 - Dask has no types
+    with _quiet():
+        try:
+            client = dask.Client(cluster, timeout=ANSWER_S, set_as_default=False)
+        except (OSError, ValueError, TypeError, ImportError, dask.comm.CommClosedError) as error:
+            raise UnreachableError(
+                f"no Dask scheduler answered at {cluster} within {ANSWER_S:g} s "
+                f"({_one_line(error)}): start one with `dask scheduler`, and give --cluster the "
+                "address that it prints, such as tcp://10.0.0.5:8786"
+            ) from None
+        try:
+            try:
+                client.wait_for_workers(1, timeout=ANSWER_S)
+            except TimeoutError:
+                raise UnreachableError(
+                    f"the Dask scheduler at {cluster} has no worker: start one with "
+                    f"`dask worker {cluster}` where this version of tracetogether is installed"
+                ) from None
+            yield client
+        finally:
+            client.close(timeout=ANSWER_S)
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep Dask's own log to what ends a run: what matters here is said in one line."""
+    log = logging.getLogger("distributed")
+    level = log.level
+    log.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        log.setLevel(level)
+
+
+def _expect_the_same_code(client: Any, cluster: str) -> None:  # noqa: ANN401 - Dask has no types
+    """Refuse a cluster one of whose workers would play something else than this process."""
+    try:
+        answers = client.run(provenance, on_error="return")
+    except Exception as error:  # noqa: BLE001 - whatever an old version does with the question
+        answers = {cluster: error}
+    for worker, answer in answers.items():
+        if isinstance(answer, Provenance):
+            differs = answer.differences(provenance())
+        else:
+            differs = [f"tracetogether is missing there or older ({_one_line(answer)})"]
+        if differs:
+            raise StoreError(
+                f"the Dask worker {worker} would not play the same: {'; '.join(differs)}. Install "
+                "the same version of tracetogether and of its libraries there, and start it again"
+            )
+
+
+def _one_line(error: object) -> str:
+    return " ".join(str(error).split()) or type(error).__name__
+
+
+class _DaskExecutor:
+    """As much of an executor as a sweep needs: Dask's own futures are of another kind."""
+
+    def __init__(self, client: Any) -> None:  # noqa: ANN401 - Dask has no types
+        self._executor = client.get_executor(pure=False)
+
+    def submit(self, call: Callable[[Any], Any], part: object) -> Any:  # noqa: ANN401 - same
+        """Return the future of ``call(part)``."""
+        return self._executor.submit(call, part)

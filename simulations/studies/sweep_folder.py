@@ -1,0 +1,95 @@
+"""Where a sweep keeps its runs: one file per part, named after everything that the part depends on.
+
+A run that failed is not kept: the same command plays it again.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from tracetogether.errors import StoreError
+from tracetogether.whole_file import write_whole
+
+PLAN: Final = "sweep.json"
+RESULTS: Final = ("rows.csv", "points.csv", "rows.parquet", "points.parquet", "adoption.png")
+"""Files made of all rows together."""
+
+Row = dict[str, Any]
+
+
+class SweepFolder:
+    """The finished parts of one sweep."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def open(self, plan: Mapping[str, object], names: Sequence[str]) -> dict[str, Row]:
+        """Return the finished parts among ``names``; make the folder if need be.
+
+        Tables and pictures of all rows are removed if any part is yet to be played: they would be
+        of other runs.
+
+        Args:
+            plan: what the command asked for, whatever the scenario then said.
+            names: the parts.
+
+        Raises:
+            StoreError: the folder holds something else or a damaged sweep, or can't be written.
+        """
+        path = self._path
+        try:
+            path.mkdir(parents=True, exist_ok=True)
+            file = path / PLAN
+            if file.exists():
+                kept = json.loads(file.read_text("utf-8"))
+                if "parts" in kept and "plan" not in kept:
+                    raise StoreError(
+                        f"{path} holds a sweep by an earlier version, whose runs do not say what "
+                        "they were played with; choose an empty folder"
+                    )
+                if kept.get("plan") != plan:
+                    raise StoreError(
+                        f"{path} holds another sweep (another scenario, other settings, seeds, "
+                        "cases or fidelity); choose an empty folder"
+                    )
+            elif any(path.iterdir()):
+                raise StoreError(f"{path} holds something that is no sweep; choose an empty folder")
+            done = {name: row for name in names if (row := self._read(name)) is not None}
+            if len(done) < len(set(names)):
+                for result in RESULTS:
+                    (path / result).unlink(missing_ok=True)
+            write_whole(file, json.dumps({"plan": plan, "parts": list(names)}))
+        except OSError as error:
+            raise StoreError(f"can't keep a sweep in {path}: {error.strerror or error}") from None
+        except (ValueError, AttributeError, KeyError, TypeError) as error:
+            raise StoreError(f"{path} holds a damaged sweep: {error}") from None
+        return done
+
+    def keep(self, name: str, row: Row) -> None:
+        """Keep a part's row; of a run that failed, nothing.
+
+        Raises:
+            StoreError: it can't be written.
+        """
+        if "error" in row:
+            return
+        write_whole(self._file(name), json.dumps({"part": name, "row": row}))
+
+    def others(self, names: Sequence[str]) -> int:
+        """Return how many runs the folder holds that are none of these parts."""
+        files = {self._file(name) for name in names}
+        return sum(file not in files for file in self._path.glob("part-*.json"))
+
+    def _file(self, name: str) -> Path:
+        return self._path / f"part-{name}.json"
+
+    def _read(self, name: str) -> Row | None:
+        file = self._file(name)
+        if not file.exists():
+            return None
+        kept = json.loads(file.read_text("utf-8"))
+        if kept.get("part") != name:
+            raise ValueError(f"{file.name} is the run of another part")
+        row: Row = kept["row"]
+        return None if "error" in row else row
