@@ -49,6 +49,7 @@ ROOMS: Final[Mapping[str, tuple[str, ...]]] = {
         "sightings.py",
         "text_lines.py",
         "units.py",
+        "whole_file.py",
     ),
 }
 """What a run and its scores import of each package."""

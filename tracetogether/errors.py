@@ -98,7 +98,7 @@ class AuditError(AuthorityError):
 
 
 class UnreachableError(TraceTogetherError):
-    """The authority did not answer; nothing was changed here, try again later."""
+    """The authority, or a Dask scheduler, did not answer; nothing was changed here."""
 
 
 class MissingExtraError(TraceTogetherError):

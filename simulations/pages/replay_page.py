@@ -50,7 +50,7 @@ def adoption_curve(sweep: Path) -> list[list[float]]:
     try:
         names = (ADOPTION, "recorded_low", "recorded", "recorded_high")
         every = list(_rows(file))
-        if failed := sum(int(row["failed"]) for row in every):
+        if failed := sum(int(row.get("failed") or 0) for row in every):
             raise ValueError(f"{failed} of its runs failed")  # noqa: TRY301 - said below
         rows = [row for row in every if row["recorded"]]
         return [[float(row[name]) for name in names] for row in rows]

@@ -1,5 +1,6 @@
 """Who plays the parts of a sweep: processes of this machine, or the workers of a Dask cluster."""
 
+import asyncio
 import logging
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, ProcessPoolExecutor
@@ -42,8 +43,9 @@ def executor_of(workers: int, cluster: str | None) -> Iterator[Executor]:
 def _connected(dask: Any, cluster: str) -> Iterator[Any]:  # noqa: ANN401 - Dask has no types
     with _quiet():
         try:
+            asyncio.run(_expect_an_answer(dask, cluster))
             client = dask.Client(cluster, timeout=ANSWER_S, set_as_default=False)
-        except (OSError, ValueError, TypeError, ImportError, dask.comm.CommClosedError) as error:
+        except Exception as error:  # noqa: BLE001 - anything may listen at an address
             raise UnreachableError(
                 f"no Dask scheduler answered at {cluster} within {ANSWER_S:g} s "
                 f"({_one_line(error)}): start one with `dask scheduler`, and give --cluster the "
@@ -60,6 +62,22 @@ def _connected(dask: Any, cluster: str) -> Iterator[Any]:  # noqa: ANN401 - Dask
             yield client
         finally:
             client.close(timeout=ANSWER_S)
+
+
+async def _expect_an_answer(dask: Any, cluster: str) -> None:  # noqa: ANN401 - Dask has no types
+    """Ask what listens there: a client waits without end for one that takes a call and is silent.
+
+    Raises:
+        OSError: nobody does, or it is no scheduler.
+        TimeoutError: it is silent.
+    """
+
+    async def ask() -> str:
+        async with dask.rpc(cluster, timeout=ANSWER_S) as peer:
+            return str((await peer.identity())["type"])
+
+    if (kind := await asyncio.wait_for(ask(), ANSWER_S)) != "Scheduler":
+        raise OSError(f"there is a {kind}, not a scheduler")
 
 
 @contextmanager
