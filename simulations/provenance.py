@@ -15,44 +15,30 @@ from typing import Any, Final
 
 import tracetogether
 
-ROOMS: Final[Mapping[str, tuple[str, ...]]] = {
-    "simulations": (
-        "fidelities",
-        "people",
-        "phones",
-        "places",
-        "provenance.py",
-        "radio",
-        "run.py",
-        "scores",
-        "settings",
-        "streams.py",
-        "studies/sweep.py",
-    ),
-    "tracetogether": (
-        "authority/contacts",
-        "authority/intake",
-        "bluetrace",
-        "byte_fields.py",
-        "contactlog.py",
-        "crypto.py",
-        "csv_columns.py",
-        "device.py",
-        "errors.py",
-        "exchange.py",
-        "keyring.py",
-        "labels.py",
-        "parameters.py",
-        "proximity",
-        "rejection.py",
-        "secret_file.py",
-        "sightings.py",
-        "text_lines.py",
-        "units.py",
-        "whole_file.py",
-    ),
-}
-"""What a run and its scores import of each package."""
+PACKAGES: Final = ("simulations", "tracetogether")
+
+WITHOUT_EFFECT: Final = frozenset(
+    {
+        "simulations/pages",
+        "simulations/scenarios",  # a scenario's own keys say what it holds
+        "simulations/studies",  # what is done with rows; how they are made is sweep.py below
+        "tracetogether/__main__.py",
+        "tracetogether/adapters",
+        "tracetogether/authority",  # but for the two rooms below
+        "tracetogether/cli",
+        "tracetogether/evaluation",
+        "tracetogether/node.py",
+        "tracetogether/radio.py",
+    }
+)
+"""Parts of the packages that no run and no score imports; every other part counts."""
+
+WITH_EFFECT: Final = (
+    "simulations/studies/sweep.py",
+    "tracetogether/authority/contacts",
+    "tracetogether/authority/intake",
+)
+"""What counts of those all the same."""
 
 TABLES: Final = (
     "simulations.phones.battery",
@@ -133,13 +119,25 @@ def digest_of(value: object) -> str:
 @cache  # what is imported already stays as it is, whatever becomes of its file
 def _code() -> dict[str, str]:
     found = {}
-    for package, rooms in ROOMS.items():
-        for room in rooms:
-            digest = hashlib.sha256()
-            for name, content in _sources(resources.files(package).joinpath(*room.split("/")), ""):
-                digest.update(f"{name}\n{len(content)}\n".encode() + content)
-            found[f"{package}/{room}"] = digest.hexdigest()[:_SHOWN]
+    for name, part in _parts():
+        digest = hashlib.sha256()
+        for file, content in _sources(part, ""):
+            digest.update(f"{file}\n{len(content)}\n".encode() + content)
+        found[name] = digest.hexdigest()[:_SHOWN]
     return found
+
+
+def _parts() -> Iterator[tuple[str, Traversable]]:
+    """Yield (name, place) of all parts of the source that count."""
+    for package in PACKAGES:
+        for part in resources.files(package).iterdir():
+            name = f"{package}/{part.name}"
+            source = part.name.endswith(".py") or (part.is_dir() and part.name != "__pycache__")
+            if source and name not in WITHOUT_EFFECT:
+                yield name, part
+    for name in WITH_EFFECT:
+        package, *place = name.split("/")
+        yield name, resources.files(package).joinpath(*place)
 
 
 def _sources(at: Traversable, name: str) -> Iterator[tuple[str, bytes]]:

@@ -120,9 +120,7 @@ def _end_if_any(failed: list[Row], runs: int) -> None:
     """End with status 1 if a run failed, and say which."""
     for row in failed:
         settings = " ".join(f"{key}={value}" for key, value in row["settings"].items())
-        err().print(
-            f"failed: {settings} seed {row['seed']}: {row['error']}", soft_wrap=True
-        )
+        err().print(f"failed: {settings} seed {row['seed']}: {row['error']}", soft_wrap=True)
     if failed:
         raise StoreError(
             f"{len(failed)} of {runs} runs failed and are no results: no digest, no picture. Mend "
