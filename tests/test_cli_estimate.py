@@ -117,9 +117,9 @@ def test_bad_lines_and_dropped_readings_are_told_on_stderr(readings):
     result = run(readings, "--json")
     assert sum(row["readings"] for row in rows(result)) == 397
     assert "Skipped 2 malformed lines" in result.stderr
-    assert "line 4: time (column 't') is not a number: 'yesterday'" in result.stderr
+    assert "line 4: time (column 't') is neither a number nor a date" in result.stderr
     assert "line 6: 3 fields where the header has 7" in result.stderr
-    assert "Dropped 1 reading " in result.stderr
+    assert "dropped 1 readings: 1 with a stand-in for an unknown" in result.stderr
     assert "1 reading dropped, 2 lines skipped" in run(readings).stdout
 
 
@@ -131,21 +131,22 @@ def test_strict_names_the_line(readings):
     assert result.stdout == ""
 
 
-def test_only_readings_without_signal_are_no_encounters(tmp_path):
+def test_only_readings_without_signal_are_an_error(tmp_path):
     path = tmp_path / "none.csv"
     path.write_text("t,tx,rssi\n1,ben,127\n")
-    assert rows(run(path, "--json")) == []
-    assert "0 encounters" in run(path).stdout
+    result = run(path, "--json")
+    assert isinstance(result.exception, InvalidReadingsError)
+    assert "none of its 1 readings can be used" in str(result.exception)
+    assert result.stdout == ""
 
 
-def test_milliseconds_are_noticed(tmp_path):
+@pytest.mark.parametrize("unit", [[], ["--time-unit", "ms"]])
+def test_milliseconds_are_recognised(tmp_path, unit):
     path = tmp_path / "ms.csv"
     path.write_text("t,tx,rssi\n1600000000000,ben,-60\n")
-    told = run(path)
-    assert told.exit_code == 1
-    assert "--time-unit ms" in str(told.exception)
-    rows = json.loads(run(path, "--time-unit", "ms", "--json").stdout)
-    assert rows[0]["start_s"] == 1_600_000_000.0
+    result = run(path, "--json", *unit)
+    assert rows(result)[0]["start_s"] == 1_600_000_000.0
+    assert ("is in milliseconds since 1970" in result.stderr) is (not unit)
 
 
 def test_readings_that_no_radio_reports_are_dropped_and_counted(tmp_path):
@@ -157,7 +158,7 @@ def test_readings_that_no_radio_reports_are_dropped_and_counted(tmp_path):
     (row,) = json.loads(run(path, "--json").stdout)
     assert row["readings"] == 20
     assert row["nearest_m"] > 0.1
-    assert "Dropped 7 readings" in run(path).stderr
+    assert "dropped 7 readings: 1 with a time unlike the others, 2 with" in run(path).stderr
 
 
 def test_names_cannot_steer_the_terminal(tmp_path):

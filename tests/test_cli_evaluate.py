@@ -188,11 +188,11 @@ def test_pictures_without_matplotlib_say_what_to_install(folder, tmp_path, monke
 def test_troubles_go_to_stderr(folder, tmp_path):
     text = (folder / "readings.csv").read_text()
     broken = tmp_path / "broken.csv"
-    broken.write_text(text + "hall,1,a,b,m,m,127,,1\nhall,soon,a,b,m,m,-60,,1\n")
+    broken.write_text(text + "hall,1600000000,a,b,m,m,127,,1\nhall,soon,a,b,m,m,-60,,1\n")
     result = run(broken, "--columns", COLUMNS, "--estimators", "constant", "--json")
     assert result.exit_code == 0
     assert json.loads(result.stdout)
-    assert "valid signal strength" in result.stderr
+    assert "dropped 1 readings: 1 with a stand-in for an unknown signal strength" in result.stderr
     assert "'soon'" in result.stderr
     strict = run(broken, "--columns", COLUMNS, "--estimators", "constant", "--strict")
     assert isinstance(strict.exception, InvalidReadingsError)

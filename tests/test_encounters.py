@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from tracetogether.labels import Labels
 from tracetogether.proximity.attenuation import SWISSCOVID, Bucketed
 from tracetogether.proximity.encounters import ESTIMATORS, encounters
 from tracetogether.proximity.model import ONE_LOG
@@ -118,7 +119,9 @@ def test_names_make_their_rules():
 
 
 def test_an_own_log_without_observers():
-    log = Sightings.from_columns(time=[1.0, 2.0], peer=["x", None], rssi_dbm=[-60, -60])
+    log = Sightings.from_columns(
+        time=[1.0, 2.0], peer=Labels.encode(["x", None]), rssi_dbm=[-60, -60]
+    )
     rows = list(encounters(log))
     assert [(row.observer, row.peer) for row in rows] == [(None, None), (None, "x")]
 

@@ -128,7 +128,9 @@ def test_distances_come_from_the_tracks_if_need_be(tmp_path):
 
 
 def test_tracks_without_scenes_are_parted_by_time(tmp_path):
-    readings = "t,rx,tx,rssi,s\n0,a,b,-50,x\n9,a,b,-50,x\n100,a,b,-50,y\n109,a,b,-50,y\n"
+    readings = (
+        "t,rx,tx,rssi,s,distance\n0,a,b,-50,x,1\n9,a,b,-50,x,1\n100,a,b,-50,y,4\n109,a,b,-50,y,4\n"
+    )
     tracks = "t,id,x,y\n5,a,0,0\n5,b,1,0\n105,a,0,0\n105,b,4,0\n300,a,0,0\n"
     found = read_recording(
         write(tmp_path, "r.csv", readings),

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tracetogether.labels import Labels
 from tracetogether.proximity.calibration import Calibration
 from tracetogether.proximity.slots import Slots, TimeCredit, fold
 from tracetogether.sightings import Sightings
@@ -15,11 +16,12 @@ PRIOR = Calibration.prior()
 
 
 def sightings(rows: list[tuple[float, str, str, float]]) -> Sightings:
-    return Sightings.from_columns(
-        time=[row[0] for row in rows],
-        observer=[row[1] for row in rows],
-        peer=[row[2] for row in rows],
-        rssi_dbm=[row[3] for row in rows],
+    return Sightings.from_log(
+        time=np.array([row[0] for row in rows], dtype=np.float64),
+        observer=Labels.encode([row[1] for row in rows]),
+        peer=Labels.encode([row[2] for row in rows]),
+        rssi_dbm=np.array([row[3] for row in rows], dtype=np.float64),
+        tx_power_dbm=np.full(len(rows), np.nan),
     )
 
 

@@ -72,7 +72,7 @@ def test_many_possible_windows_are_sorted_to_the_same_result(monkeypatch):
 
 def test_unknown_people_are_somebody():
     sightings = Sightings.from_columns(
-        time=[0.0, 1.0, 2.0], peer=["x", None, "x"], rssi_dbm=[-50.0, -51.0, -52.0]
+        time=[0.0, 1.0, 2.0], peer=Labels.encode(["x", None, "x"]), rssi_dbm=[-50.0, -51.0, -52.0]
     )
     assert rows(Windows.of(Scene("s", sightings), Logs.OWN, 60)) == [
         (None, None, 0, 1),

@@ -1,5 +1,6 @@
 """Numbers and names out of a block of text, many fields at once."""
 
+import re
 from typing import Final
 
 import numpy as np
@@ -15,7 +16,13 @@ _NUMBER_BYTES: Final = 24  # a longer number is read by float()
 _EXACT: Final = 2**53  # integers up to here are exact in float64 ...
 _EXACT_POWER: Final = 22  # ... and so are powers of ten up to here
 _WORD: Final = 8
-_DOT, _MINUS, _PLUS, _ZERO = b".-+0"
+_DOT, _COMMA, _MINUS, _PLUS, _ZERO = b".,-+0"
+
+_GROUPED: Final = re.compile(
+    r"\s*[+-]?[1-9]\d{0,2}(?:([.,' \N{NO-BREAK SPACE}\N{NARROW NO-BREAK SPACE}])\d{3})"
+    r"(?:\1\d{3})*(?:[.,]\d+)?\s*"
+)
+_WITH_UNIT: Final = re.compile(r"[+-]?\d[\d.,]*\s*[A-Za-zµ%°]+")
 
 Text = npt.NDArray[np.uint8]
 Words = npt.NDArray[np.uint64]
@@ -26,7 +33,9 @@ def padded(block: bytes) -> Text:
     return np.frombuffer(block + bytes(LONGEST_NAME + _WORD), dtype=np.uint8)
 
 
-def read_decimals(text: Text, starts: Ints, ends: Ints) -> tuple[Floats, Bools, Bools]:
+def read_decimals(
+    text: Text, starts: Ints, ends: Ints, marks: bytes = b"."
+) -> tuple[Floats, Bools, Bools]:
     """Read the numbers in ``text[starts[i]:ends[i]]``.
 
     A plain decimal is an integer mantissa over a power of ten, both exact, so that the one
@@ -36,6 +45,7 @@ def read_decimals(text: Text, starts: Ints, ends: Ints) -> tuple[Floats, Bools, 
         text: from ``padded``.
         starts: (n,) where each field begins.
         ends: (n,) where it ends, exclusive.
+        marks: the decimal marks: a point, or a point and a comma.
 
     Returns:
         (n,) values, NaN where blank or unreadable; which are unreadable; which are blank.
@@ -56,6 +66,8 @@ def read_decimals(text: Text, starts: Ints, ends: Ints) -> tuple[Floats, Bools, 
         digit = character - np.uint8(_ZERO)  # what is below "0" wraps to above 9
         is_digit = inside & (digit <= 9)
         is_dot = inside & (character == _DOT)
+        if len(marks) > 1:
+            is_dot |= inside & (character == _COMMA)
         known = is_digit | (is_dot & ~after_dot) | ~inside
         plain &= known | signed if place == 0 else known
         mantissa = np.where(is_digit & (mantissa < _EXACT), mantissa * 10 + digit, mantissa)
@@ -70,23 +82,55 @@ def read_decimals(text: Text, starts: Ints, ends: Ints) -> tuple[Floats, Bools, 
     values[blank] = np.nan
     for row in np.flatnonzero(~plain & ~blank).tolist():  # the unusual ones only
         field = text[starts[row] : ends[row]].tobytes().decode("utf-8", errors="replace")
-        value = number(field)
+        value = number(field, marks)
         blank[row] = not field.strip()
         unreadable[row] = value is None
         values[row] = np.nan if value is None else value
     return values, unreadable, blank
 
 
-def number(text: str) -> float | None:
+def number(text: str, marks: bytes = b".") -> float | None:
     """Return the number in ``text``, NaN if it is blank, None if it is none."""
     if not text.strip():
         return np.nan
     if not text.isascii() or "_" in text:  # float() takes 1_000 and ١٢ too; tables don't mean it
         return None
+    if len(marks) > 1 and text.count(",") == 1 and "." not in text:
+        text = text.replace(",", ".")
     try:
         return float(text)
     except ValueError:
         return None
+
+
+def is_grouped(text: str) -> bool:
+    """Return whether a number may have marks between its thousands, as 1,600 and 1 600 000 do."""
+    return _GROUPED.fullmatch(text) is not None
+
+
+def number_fault(text: str) -> str:
+    """Return what is wrong with a field that is no number, and what to write."""
+    text = text.strip()
+    shown = repr(text[:40])
+    if is_grouped(text):
+        return f"{shown} seems to have marks between thousands; write the number without them"
+    if text.startswith("\N{MINUS SIGN}"):
+        return f"{shown} begins with a typographic minus sign; write a hyphen"
+    if _WITH_UNIT.fullmatch(text):
+        return f"{shown} has a unit behind it; write the number alone"
+    return f"is not a number: {shown}"
+
+
+def marks_used(buffer: Text, starts: Ints, ends: Ints, marks: bytes) -> frozenset[int]:
+    """Return which of ``marks`` are within the fields ``buffer[starts[i]:ends[i]]``."""
+    used = set()
+    for mark in marks:
+        places = np.flatnonzero(buffer == mark)
+        if len(places) and len(starts):
+            row = np.searchsorted(starts, places, side="right") - 1
+            if np.any((row >= 0) & (places < ends[row])):
+                used.add(mark)
+    return frozenset(used)
 
 
 def read_names(text: Text, starts: Ints, ends: Ints) -> tuple[Labels, Bools, Bools]:

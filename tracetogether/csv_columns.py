@@ -1,4 +1,4 @@
-"""Read columns out of a CSV table, plain or gzipped, block by block in numpy.
+"""Read columns out of a table of text, plain or gzipped, block by block in numpy.
 
 A block of whole lines is cut at its separators all at once; plain decimals are read as an
 integer mantissa over a power of ten, which is exact (one rounding, as float() does). What is
@@ -6,26 +6,38 @@ unusual (exponents, nan, very many digits) goes through float() value by value, 
 that holds a double quote through the csv module. Memory follows the result, not the text.
 """
 
-import csv
-from codecs import BOM_UTF8
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import Final
 
 import numpy as np
 
-from tracetogether.byte_fields import LONGEST_NAME, number, padded, read_decimals, read_names
+from tracetogether.byte_fields import (
+    LONGEST_NAME,
+    is_grouped,
+    marks_used,
+    number,
+    number_fault,
+    padded,
+    read_decimals,
+    read_names,
+)
+from tracetogether.byte_times import read_times, time_fault, times_of_texts
+from tracetogether.csv_header import Header, read_header
 from tracetogether.errors import InvalidReadingsError
 from tracetogether.labels import Labels
 from tracetogether.text_lines import LineBlocks, opened, whole_lines
+from tracetogether.timestamps import Times
 from tracetogether.units import Floats, Ints
 
 BAD_LINES_KEPT: Final = 20
 
 _BLOCK_BYTES: Final = 8_000_000
-_NEWLINE, _COMMA = b"\n,"
+_NEWLINE = ord("\n")
+_NUMBER, _TIME, _LABEL = "number", "time", "label"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +54,7 @@ class CsvColumns:
 
     Attributes:
         numbers: field -> (rows,) float64; NaN where blank.
+        times: field -> times as they are written.
         labels: field -> names; unknown where blank. Fields whose column is not in the table
             are in neither mapping.
         rows: how many lines were read.
@@ -50,6 +63,7 @@ class CsvColumns:
     """
 
     numbers: dict[str, Floats]
+    times: dict[str, Times]
     labels: dict[str, Labels]
     rows: int
     bad_count: int
@@ -61,15 +75,20 @@ class _Field:
     name: str
     column: str
     index: int
-    is_number: bool
+    kind: str
     may_be_empty: bool
+    marks: bytes
 
     def reason(self, text: str) -> str:
         """Return what is wrong with ``text`` in this field."""
         where = f"{self.name} (column {self.column!r})"
         if not text.strip():
             return f"{where} is empty"
-        return f"{where} is not {'a number' if self.is_number else 'UTF-8 text'}: {text[:40]!r}"
+        if self.kind == _TIME:
+            return f"{where} {time_fault(text)}"
+        if self.kind == _NUMBER:
+            return f"{where} {number_fault(text)}"
+        return f"{where} is not UTF-8 text: {text[:40]!r}; save the table as UTF-8"
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,10 +96,12 @@ class _Block:
     """What one block of lines gave: columns by field, and the lines that gave nothing."""
 
     numbers: dict[str, Floats]
+    times: dict[str, Times]
     labels: dict[str, Labels]
     rows: int
     bad_count: int
     bad_lines: list[BadLine]  # the first ones, by line
+    marks: frozenset[int] = frozenset()  # the decimal marks in its numbers, where either may be
 
 
 @dataclass(slots=True)
@@ -102,12 +123,17 @@ class _Columns:
             numbers={
                 f.name: np.concatenate([block.numbers[f.name] for block in self.blocks])
                 for f in self.fields
-                if f.is_number
+                if f.kind == _NUMBER
+            },
+            times={
+                f.name: Times.concat([block.times[f.name] for block in self.blocks])
+                for f in self.fields
+                if f.kind == _TIME
             },
             labels={
                 f.name: Labels.concat([block.labels[f.name] for block in self.blocks])
                 for f in self.fields
-                if not f.is_number
+                if f.kind == _LABEL
             },
             rows=sum(block.rows for block in self.blocks),
             bad_count=self.bad_count,
@@ -121,16 +147,19 @@ def read_csv(
     numbers: Mapping[str, str],
     labels: Mapping[str, str],
     required: AbstractSet[str],
+    times: Mapping[str, str] = MappingProxyType({}),
     may_be_empty: AbstractSet[str] = frozenset(),
     strict: bool = False,
     on_progress: Callable[[int, int], None] | None = None,
     block_bytes: int = _BLOCK_BYTES,
 ) -> CsvColumns:
-    """Read some columns of a comma-separated table with a header, plain or gzipped.
+    """Read some columns of a table with a header, plain or gzipped.
 
     Args:
-        path: the file; UTF-8, with or without byte order mark, any line ends.
+        path: the file; UTF-8, or UTF-16 with its mark; any line ends. Commas, semicolons, tabs
+            or bars separate its fields; a decimal comma is read where it separates none.
         numbers: field -> column that holds numbers.
+        times: field -> column that holds times, in numbers or as dates.
         labels: field -> column that holds names; space around a name is dropped.
         required: fields whose column must exist. The others may be missing.
         may_be_empty: fields that may be blank: a number becomes NaN, a name unknown. A line with
@@ -146,16 +175,18 @@ def read_csv(
     with opened(path) as (raw, stream):
         total = path.stat().st_size
         blocks = whole_lines(path, stream, block_bytes)
-        header, line, rest = _header(path, blocks)
-        fields = _find_fields(path, header, numbers, labels, required, may_be_empty)
+        kinds = {_NUMBER: numbers, _TIME: times, _LABEL: labels}
+        wanted = [column for named in kinds.values() for column in named.values()]
+        header, rest = read_header(path, blocks, wanted)
+        fields = _find_fields(header, kinds, required, may_be_empty)
         columns = _Columns(fields)
-        source = LineBlocks(rest, blocks, line)
+        source = LineBlocks(rest, blocks, header.line, header.separator)
         while (block := source.next_block()) is not None:
             parsed = None
             if not _needs_csv_module(block):
-                parsed = _parse(block, source.line, len(header), fields)
+                parsed = _parse(block, source.line, header, fields)
             if parsed is None:
-                parsed = _parse_records(source.records(block), len(header), fields)
+                parsed = _parse_records(source.records(block), header, fields)
             else:
                 source.line += block.count(b"\n")
             if strict and parsed.bad_lines:
@@ -165,6 +196,7 @@ def read_csv(
                     "and such lines are skipped and counted"
                 )
             columns.add(parsed)
+            _check_marks(path, columns)
             if on_progress is not None:
                 on_progress(min(raw.tell() if raw.seekable() else 0, total), total)
     if not any(block.rows for block in columns.blocks):
@@ -178,67 +210,34 @@ def read_csv(
     return columns.joined()
 
 
+def _check_marks(path: Path, columns: _Columns) -> None:
+    """Refuse a table in which a point may be a decimal mark or one of thousands."""
+    if len(frozenset().union(*(block.marks for block in columns.blocks))) > 1:
+        raise InvalidReadingsError(
+            f"{path} holds numbers with a decimal comma and others with a decimal point; write all "
+            "of them one way, and thousands without a mark"
+        )
+
+
 def _needs_csv_module(block: bytes) -> bool:
     return b'"' in block or b"\0" in block
 
 
-# --- the header ----------------------------------------------------------------
-
-
-def _header(path: Path, blocks: Iterator[bytes]) -> tuple[list[str], int, bytes]:
-    """Return the column names, the number of the line under them, and the text after them."""
-    line = 1
-    for block in blocks:
-        rest = block
-        while rest:
-            text, _, rest = rest.partition(b"\n")
-            line += 1
-            text = text.removeprefix(BOM_UTF8)
-            if text:
-                return _column_names(path, text), line, rest
-    raise InvalidReadingsError(f"{path} is empty; it should be a table with a header line")
-
-
-def _column_names(path: Path, text: bytes) -> list[str]:
-    if text[:2] in {b"\xff\xfe", b"\xfe\xff"}:
-        raise InvalidReadingsError(f"{path} is UTF-16; save it as UTF-8")
-    try:
-        decoded = text.decode("utf-8")
-        names = next(csv.reader([decoded], strict=True))
-    except (UnicodeDecodeError, csv.Error):
-        names = []
-    if not names or any(c < " " and c != "\t" for name in names for c in name):
-        raise InvalidReadingsError(f"{path} is not a table of text: it has no header line")
-    return [name.strip() for name in names]
-
-
 def _find_fields(
-    path: Path,
-    header: list[str],
-    numbers: Mapping[str, str],
-    labels: Mapping[str, str],
+    header: Header,
+    kinds: Mapping[str, Mapping[str, str]],
     required: AbstractSet[str],
     may_be_empty: AbstractSet[str],
 ) -> list[_Field]:
     fields = []
-    for name, column in {**numbers, **labels}.items():
-        if header.count(column) == 1:
-            is_number = name in numbers
-            blank = name in may_be_empty or not (is_number or name in required)
-            fields.append(_Field(name, column, header.index(column), is_number, blank))
-        elif column in header:
-            raise InvalidReadingsError(f"{path} has more than one column {column!r}; rename one")
-        elif name in required:
-            found = ", ".join(header)
-            hint = next((mark for mark in ";\t|" if mark in header[0]), None)
-            remedy = (
-                f"its separator seems to be {hint!r}, it must be a comma"
-                if hint and len(header) == 1
-                else f"name another with --columns {name}=..."
-            )
-            raise InvalidReadingsError(
-                f"{path} has no column {column!r} for the {name}; it has: {found[:400]}; {remedy}"
-            )
+    for kind, columns in kinds.items():
+        for name, column in columns.items():
+            place = header.place(column)
+            if place is not None:
+                blank = name in may_be_empty or (kind == _LABEL and name not in required)
+                fields.append(_Field(name, column, place, kind, blank, header.marks))
+            elif name in required:
+                raise header.lacks(name, column)
     return fields
 
 
@@ -257,16 +256,23 @@ class _BadLines:
         self.count += len(rows)
         return [int(row) for row in rows[:BAD_LINES_KEPT]]
 
+    def add(self, line: int, reason: str) -> None:
+        """Count one line, and keep the reason of the first ones."""
+        self.count += 1
+        if len(self.lines) < BAD_LINES_KEPT:
+            self.lines.append(BadLine(line, reason))
+
     def first(self) -> list[BadLine]:
         return sorted(self.lines, key=lambda bad: bad.line)[:BAD_LINES_KEPT]
 
 
-def _parse(block: bytes, line: int, width: int, fields: Sequence[_Field]) -> _Block | None:
+def _parse(block: bytes, line: int, header: Header, fields: Sequence[_Field]) -> _Block | None:
     """Read a block that holds no quotes; None if a label is too long for a matrix of bytes."""
+    width = len(header.names)
     text = padded(block)
     buffer = text[: len(block)]
     newline = buffer == _NEWLINE
-    separators = np.flatnonzero(newline | (buffer == _COMMA))
+    separators = np.flatnonzero(newline | (buffer == ord(header.separator)))
     last = np.flatnonzero(newline[separators])  # which of the separators ends each line
     line_ends = separators[last]
     line_starts = np.concatenate([[0], line_ends[:-1] + 1])
@@ -280,12 +286,18 @@ def _parse(block: bytes, line: int, width: int, fields: Sequence[_Field]) -> _Bl
     first = last[rows] - width + 1
     good = np.ones(len(rows), dtype=np.bool_)
     numbers: dict[str, Floats] = {}
+    times: dict[str, Times] = {}
     labels: dict[str, Labels] = {}
+    marks: frozenset[int] = frozenset()
     for f in fields:
         ends = separators[first + f.index]
         starts = separators[first + f.index - 1] + 1 if f.index else line_starts[rows]
-        if f.is_number:
-            numbers[f.name], unreadable, empty = read_decimals(text, starts, ends)
+        if f.kind == _NUMBER:
+            numbers[f.name], unreadable, empty = read_decimals(text, starts, ends, f.marks)
+            if len(f.marks) > 1:
+                marks |= marks_used(buffer, starts, ends, f.marks)
+        elif f.kind == _TIME:
+            times[f.name], unreadable, empty = read_times(text, starts, ends, f.marks)
         else:
             if int((ends - starts).max(initial=0)) > LONGEST_NAME:
                 return None
@@ -297,10 +309,12 @@ def _parse(block: bytes, line: int, width: int, fields: Sequence[_Field]) -> _Bl
         good &= ~faulty
     return _Block(
         numbers={name: column[good] for name, column in numbers.items()},
+        times={name: column.take(good) for name, column in times.items()},
         labels={name: column.take(good) for name, column in labels.items()},
         rows=int(good.sum()),
         bad_count=bad.count,
         bad_lines=bad.first(),
+        marks=marks,
     )
 
 
@@ -309,62 +323,82 @@ def _width_reason(width: int, wanted: int) -> str:
 
 
 def _parse_records(
-    records: Iterator[tuple[int, list[str] | str]], width: int, fields: Sequence[_Field]
+    records: Iterator[tuple[int, list[str] | str]], header: Header, fields: Sequence[_Field]
 ) -> _Block:
     """Read records that the csv module has taken apart."""
     bad = _BadLines()
-    numbers: dict[str, list[float]] = {f.name: [] for f in fields if f.is_number}
-    labels: dict[str, list[str]] = {f.name: [] for f in fields if not f.is_number}
-    rows = 0
+    lines: list[int] = []
+    values: dict[str, list[str]] = {f.name: [] for f in fields}
+    numbers: dict[str, list[float]] = {f.name: [] for f in fields if f.kind == _NUMBER}
     for line, record in records:
         if not record:
             continue  # an empty line
-        row = _read_record(record, width, fields)
+        row = _read_record(record, len(header.names), fields)
         if isinstance(row, str):
-            bad.count += 1
-            if len(bad.lines) < BAD_LINES_KEPT:
-                bad.lines.append(BadLine(line, row))
+            bad.add(line, row)
             continue
-        rows += 1
-        for name, value in row[0].items():
+        lines.append(line)
+        for f in fields:
+            text = record[f.index]
+            values[f.name].append(text)
+        for name, value in row.items():
             numbers[name].append(value)
-        for name, text in row[1].items():
-            labels[name].append(text)
+    times: dict[str, Times] = {}
+    good = np.ones(len(lines), dtype=np.bool_)
+    for f in fields:
+        if f.kind == _TIME:
+            times[f.name], unreadable, empty = times_of_texts(values[f.name], f.marks)
+            for at in np.flatnonzero(good & (unreadable | empty)).tolist():
+                bad.add(lines[at], f.reason(values[f.name][at]))
+            good &= ~(unreadable | empty)
     return _Block(
-        numbers={name: np.array(column, dtype=np.float64) for name, column in numbers.items()},
-        labels={name: Labels.encode(column) for name, column in labels.items()},
-        rows=rows,
+        numbers={n: np.array(column, dtype=np.float64)[good] for n, column in numbers.items()},
+        times={name: column.take(good) for name, column in times.items()},
+        labels={
+            f.name: Labels.encode([text.strip() for text in values[f.name]]).take(good)
+            for f in fields
+            if f.kind == _LABEL
+        },
+        rows=int(good.sum()),
         bad_count=bad.count,
-        bad_lines=bad.lines,
+        bad_lines=bad.first(),
+        marks=frozenset(
+            mark
+            for f in fields
+            if f.kind == _NUMBER
+            for mark in b".,"
+            if any(chr(mark) in text for text in values[f.name])
+        ),
     )
 
 
 def _read_record(
     record: list[str] | str, width: int, fields: Sequence[_Field]
-) -> tuple[dict[str, float], dict[str, str]] | str:
-    """Return one record's numbers and names, or what is wrong with it."""
+) -> dict[str, float] | str:
+    """Return one record's numbers, or what is wrong with it."""
     if isinstance(record, str):
         return record
     if len(record) != width:
         return _width_reason(len(record), width)
     numbers: dict[str, float] = {}
-    labels: dict[str, str] = {}
     for f in fields:
         text = record[f.index]
-        blank = not text.strip()
-        if blank and not f.may_be_empty:
+        if not (text.strip() or f.may_be_empty):
             return f.reason(text)
-        if f.is_number:
-            value = number(text)
+        if f.kind == _NUMBER:
+            # Quotes may hold a decimal comma, also where commas separate.
+            value = (
+                None
+                if f.marks == b"." and "," in text and is_grouped(text)
+                else number(text, b".,")
+            )
             if value is None:
                 return f.reason(text)
             numbers[f.name] = value
-        else:
-            # Bytes that are no UTF-8 came in as surrogates.
-            if "\0" in text or _has_surrogate(text):
-                return f.reason(text.encode("utf-8", "replace").decode())
-            labels[f.name] = text.strip()
-    return numbers, labels
+        # Bytes that are no UTF-8 came in as surrogates.
+        elif "\0" in text or _has_surrogate(text):
+            return f.reason(text.encode("utf-8", "replace").decode())
+    return numbers
 
 
 def _has_surrogate(text: str) -> bool:

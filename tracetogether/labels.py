@@ -1,12 +1,12 @@
 """A column of repeated names held as integer codes."""
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final, Self
 
 import numpy as np
-import numpy.typing as npt
 
+from tracetogether.errors import InvalidReadingsError
 from tracetogether.units import Bools, Codes, Ints
 
 UNKNOWN: Final = -1
@@ -35,23 +35,36 @@ class Labels:
             raise ValueError(msg)
 
     @classmethod
-    def encode(cls, values: Sequence[str | None] | npt.NDArray[np.str_]) -> Self:
-        """Return the column of ``values``; None and "" are unknown."""
-        if isinstance(values, np.ndarray):
-            uniques, inverse = np.unique(values, return_inverse=True)
-            names = [str(name) for name in uniques]
-            codes = inverse.reshape(-1).astype(np.int32)
-            if "" in names:
-                empty = names.index("")
-                names.pop(empty)
-                codes = np.where(codes == empty, UNKNOWN, codes - (codes > empty)).astype(np.int32)
-            return cls(codes, tuple(names))
-        index: dict[str | None, int] = dict.fromkeys(filter(None, values), UNKNOWN)
-        distinct = tuple(name for name in index if name)
-        index.update(zip(distinct, range(len(distinct)), strict=True))
-        index[None] = index[""] = UNKNOWN
-        codes = np.fromiter(map(index.__getitem__, values), np.int32, len(values))
-        return cls(codes, distinct)
+    def encode(cls, values: Iterable[object]) -> Self:
+        """Return the column of ``values``: text or whole numbers, from a list or a data frame.
+
+        None, NaN, a data frame's own words for "missing", and "" are unknown.
+
+        Raises:
+            InvalidReadingsError: a value can't be a name.
+        """
+        if isinstance(values, np.ndarray) and values.dtype.kind == "U":
+            uniques, codes = np.unique(values, return_inverse=True)
+            return cls._of(uniques.tolist(), codes.reshape(-1))
+        if not isinstance(values, (list, tuple)):
+            values = np.asarray(values).tolist() if hasattr(values, "__array__") else list(values)
+        try:
+            index = {value: code for code, value in enumerate(dict.fromkeys(values))}
+        except TypeError:
+            odd = next(value for value in values if not isinstance(value, Hashable))
+            raise InvalidReadingsError(f"{odd!r:.60} is no name: it must be text") from None
+        codes = np.fromiter(map(index.__getitem__, values), np.int64, len(values))
+        return cls._of(list(index), codes)
+
+    @classmethod
+    def _of(cls, distinct: Sequence[object], codes: Ints) -> Self:
+        """Return rows of ``distinct[codes[i]]``."""
+        names: dict[str, int] = {}
+        table = np.empty(len(distinct), dtype=np.int32)
+        for row, value in enumerate(distinct):
+            name = _name(value)
+            table[row] = names.setdefault(name, len(names)) if name else UNKNOWN
+        return cls(table[codes], tuple(names))
 
     @classmethod
     def constant(cls, value: str | None, count: int) -> Self:
@@ -89,3 +102,30 @@ class Labels:
         """Return the names row by row, None where unknown."""
         table = [*self.names, None]
         return [table[code] for code in self.codes.tolist()]
+
+
+def is_missing(value: object) -> bool:
+    """Return whether a value says that there is none: None, NaN, NaT, pandas' NA."""
+    if value is None:
+        return True
+    if isinstance(value, str):
+        return False
+    try:
+        return bool(value != value)  # noqa: PLR0124 - NaN and NaT differ from themselves
+    except (TypeError, ValueError):  # NA is neither equal nor different
+        return True
+
+
+def _name(value: object) -> str:
+    """Return a value as a name, "" where it is missing."""
+    if isinstance(value, str):
+        return str(value)
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "replace")
+    if is_missing(value):
+        return ""
+    if isinstance(value, (int, np.integer)) and not isinstance(value, bool):
+        return str(int(value))
+    if isinstance(value, float):  # pandas turns whole numbers into these where some are missing
+        return str(int(value)) if value.is_integer() else str(value)
+    raise InvalidReadingsError(f"{value!r:.60} is no name: it must be text")

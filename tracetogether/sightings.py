@@ -1,19 +1,21 @@
 """Sightings in columns: the one shape that log, upload and all estimators share."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
+from datetime import tzinfo
 from pathlib import Path
 from typing import Final, Self
 
 import numpy as np
-import numpy.typing as npt
 
+from tracetogether.array_like import floats_of, times_of
 from tracetogether.csv_columns import BadLine, read_csv
 from tracetogether.errors import InvalidReadingsError
 from tracetogether.labels import Labels
-from tracetogether.units import Bools, Floats, Ints, is_rssi
-
-_TIME_LIMIT_S: Final = 1e14  # beyond, seconds in a float run together
+from tracetogether.reading_faults import Faults, known_transmit_power
+from tracetogether.timestamps import checked_unit, recognise, zone
+from tracetogether.units import Bools, Floats, Ints
 
 READINGS_COLUMNS: Final[Mapping[str, str]] = {
     "time": "t",
@@ -26,7 +28,10 @@ READINGS_COLUMNS: Final[Mapping[str, str]] = {
 }
 """Field of a sighting -> column of a table of readings, where a user names none."""
 
-_NUMBERS = ("time", "rssi", "tx_power")
+Column = Iterable[object]
+"""A list, an array, or a column of a data frame."""
+
+_NUMBERS = ("rssi", "tx_power")
 _REQUIRED = frozenset({"time", "peer", "rssi"})
 
 
@@ -68,7 +73,9 @@ class Sightings:
         rssi_dbm: (n,) float64, valid readings only (below 0).
         tx_power_dbm: (n,) float64, NaN where unknown.
         observer_model, peer_model: phone models, unknown where not told.
-        dropped: readings that were given but are not held (RSSI 127, >= 0 or NaN; time not finite).
+        dropped: readings that were given but are not held.
+        reasons: why not -> how many of them.
+        notes: what was assumed of the given columns, one sentence each.
     """
 
     time: Floats
@@ -79,12 +86,14 @@ class Sightings:
     observer_model: Labels
     peer_model: Labels
     dropped: int = 0
+    reasons: Mapping[str, int] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         lengths = {
             field.name: len(getattr(self, field.name))
             for field in fields(self)
-            if field.name != "dropped"
+            if field.name not in {"dropped", "reasons", "notes"}
         }
         if len(set(lengths.values())) > 1:
             msg = f"columns differ in length: {lengths}"
@@ -94,20 +103,43 @@ class Sightings:
     def from_columns(
         cls,
         *,
-        time: npt.ArrayLike,
-        peer: Labels | Sequence[str | None],
-        rssi_dbm: npt.ArrayLike,
-        observer: Labels | Sequence[str | None] | None = None,
-        tx_power_dbm: npt.ArrayLike | None = None,
-        observer_model: Labels | Sequence[str | None] | None = None,
-        peer_model: Labels | Sequence[str | None] | None = None,
+        time: Column,
+        peer: Labels | Column,
+        rssi_dbm: Column,
+        observer: Labels | Column | None = None,
+        tx_power_dbm: Column | None = None,
+        observer_model: Labels | Column | None = None,
+        peer_model: Labels | Column | None = None,
+        time_unit: str | None = None,
+        time_zone: str | tzinfo | None = None,
     ) -> Self:
-        """Return the valid ones of the given readings; the others are counted in ``dropped``."""
-        times = np.asarray(time, dtype=np.float64)
-        rssi = np.asarray(rssi_dbm, dtype=np.float64)
-        count = len(times)
+        """Return the valid ones of the given readings; the others are counted in ``reasons``.
 
-        def labels(column: Labels | Sequence[str | None] | None) -> Labels:
+        Columns are lists, numpy arrays, or columns of pandas, Arrow or polars, (n,) each.
+
+        Args:
+            time: numbers of seconds, ms, us or ns since 1970, which tell their unit, or of seconds
+                from a start; datetimes, of which numpy's and pandas' without a zone are in UTC; or
+                text in ISO 8601.
+            peer: who was heard.
+            rssi_dbm: signal strengths.
+            observer: who heard.
+            tx_power_dbm: advertised transmit powers.
+            observer_model: the phone models of those who heard.
+            peer_model: the phone models of those who were heard.
+            time_unit: one of UNIT_SECONDS; needed where the numbers don't tell.
+            time_zone: IANA name of the zone of datetimes that have none.
+
+        Raises:
+            InvalidReadingsError: none of the readings is valid, times are of several kinds or of
+                an unknown unit or zone, or a column holds something else; says the remedy.
+        """
+        clock = None if time_zone is None else zone(time_zone)
+        written = times_of(time, "time", bare_is_utc=clock is None)
+        found = recognise(written, "time", unit=checked_unit(time_unit), in_zone=clock)
+        count = len(written.values)
+
+        def labels(column: Labels | Column | None) -> Labels:
             if column is None:
                 return Labels.constant(None, count)
             return column if isinstance(column, Labels) else Labels.encode(column)
@@ -115,33 +147,60 @@ class Sightings:
         power = (
             np.full(count, np.nan)
             if tx_power_dbm is None
-            else np.asarray(tx_power_dbm, dtype=np.float64)
+            else floats_of(tx_power_dbm, "tx_power_dbm")
         )
         everything = cls(
-            time=times,
+            time=found.seconds,
             observer=labels(observer),
             peer=labels(peer),
-            rssi_dbm=rssi,
+            rssi_dbm=floats_of(rssi_dbm, "rssi_dbm"),
             tx_power_dbm=power,
             observer_model=labels(observer_model),
             peer_model=labels(peer_model),
+        ).replaced(notes=found.notes)
+        return everything.valid(
+            "the columns", may_lack_peer=isinstance(peer, Labels), odd_times=found.odd
         )
-        valid = valid_readings(times, rssi)
-        if valid.all():
-            return everything
-        kept = everything.take(valid)
-        return kept.replaced(dropped=count - int(valid.sum()))
+
+    @classmethod
+    def from_log(
+        cls,
+        *,
+        time: Floats,
+        peer: Labels,
+        rssi_dbm: Floats,
+        tx_power_dbm: Floats,
+        observer: Labels | None = None,
+        observer_model: Labels | None = None,
+        peer_model: Labels | None = None,
+    ) -> Self:
+        """Return the valid ones of readings that this project wrote, in epoch seconds.
+
+        Unlike ``from_columns`` this believes the unit of times, and no log is an error.
+        """
+        nobody = Labels.constant(None, len(time))
+        everything = cls(
+            time=time,
+            observer=nobody if observer is None else observer,
+            peer=peer,
+            rssi_dbm=rssi_dbm,
+            tx_power_dbm=tx_power_dbm,
+            observer_model=nobody if observer_model is None else observer_model,
+            peer_model=nobody if peer_model is None else peer_model,
+        )
+        return everything._without(Faults.of(everything.time, everything.rssi_dbm))
 
     @classmethod
     def from_rows(cls, rows: Sequence[Sighting]) -> Self:
         """Return one phone's own log as columns."""
-        return cls.from_columns(
-            time=[row.time for row in rows],
-            peer=[row.peer for row in rows],
-            rssi_dbm=[row.rssi_dbm for row in rows],
-            tx_power_dbm=[np.nan if row.tx_power_dbm is None else row.tx_power_dbm for row in rows],
-            observer_model=[row.observer_model for row in rows],
-            peer_model=[row.peer_model for row in rows],
+        power = [np.nan if row.tx_power_dbm is None else row.tx_power_dbm for row in rows]
+        return cls.from_log(
+            time=np.array([row.time for row in rows], dtype=np.float64),
+            peer=Labels.encode([row.peer for row in rows]),
+            rssi_dbm=np.array([row.rssi_dbm for row in rows], dtype=np.float64),
+            tx_power_dbm=np.array(power, dtype=np.float64),
+            observer_model=Labels.encode([row.observer_model for row in rows]),
+            peer_model=Labels.encode([row.peer_model for row in rows]),
         )
 
     @classmethod
@@ -150,6 +209,8 @@ class Sightings:
         path: str | Path,
         columns: Mapping[str, str] | None = None,
         *,
+        time_unit: str | None = None,
+        time_zone: str | tzinfo | None = None,
         strict: bool = False,
         on_bad_lines: Callable[[int, Sequence[BadLine]], None] | None = None,
         on_progress: Callable[[int, int], None] | None = None,
@@ -160,13 +221,16 @@ class Sightings:
             path: the file.
             columns: field -> column name, overriding READINGS_COLUMNS field by field. Columns
                 of time, peer and rssi must exist; the others may be missing unless named here.
+            time_unit: one of UNIT_SECONDS; needed where the numbers don't tell.
+            time_zone: IANA name of the zone of dates that have none.
             strict: stop at the first malformed line instead of skipping it.
             on_bad_lines: called once with the count of skipped lines and the first of them.
             on_progress: called with (bytes read, bytes in all) as the file is read.
 
         Raises:
-            InvalidReadingsError: no such file or column, no readable line, or, with ``strict``,
-                a malformed line; the message names the line.
+            InvalidReadingsError: no such file or column, no readable line, no valid reading, times
+                of an unknown unit or zone, or, with ``strict``, a malformed line; the message
+                names the line or the column, and the remedy.
         """
         chosen = dict(columns or {})
         unknown = set(chosen) - set(READINGS_COLUMNS)
@@ -175,10 +239,12 @@ class Sightings:
             msg = f"unknown field {min(unknown)!r} in the columns; the fields are {known}"
             raise InvalidReadingsError(msg)
         names = {**READINGS_COLUMNS, **chosen}
+        clock = None if time_zone is None else zone(time_zone)
         table = read_csv(
             Path(path),
             numbers={field: names[field] for field in _NUMBERS},
-            labels={field: names[field] for field in names if field not in _NUMBERS},
+            times={"time": names["time"]},
+            labels={field: names[field] for field in names if field not in {"time", *_NUMBERS}},
             required=_REQUIRED | set(chosen),
             may_be_empty={"tx_power", "rssi", "observer", "observer_model", "peer_model"},
             strict=strict,
@@ -186,17 +252,23 @@ class Sightings:
         )
         if table.bad_count and on_bad_lines is not None:
             on_bad_lines(table.bad_count, table.bad_lines)
-        count = table.rows
-        blank = np.full(count, np.nan)
-        return cls.from_columns(
-            time=table.numbers["time"],
-            rssi_dbm=table.numbers["rssi"],
-            tx_power_dbm=table.numbers.get("tx_power", blank),
-            peer=table.labels["peer"],
-            observer=table.labels.get("observer"),
-            observer_model=table.labels.get("observer_model"),
-            peer_model=table.labels.get("peer_model"),
+        found = recognise(
+            table.times["time"],
+            f"{path}, column {names['time']!r},",
+            unit=checked_unit(time_unit),
+            in_zone=clock,
         )
+        nobody = Labels.constant(None, table.rows)
+        everything = cls(
+            time=found.seconds,
+            observer=table.labels.get("observer", nobody),
+            peer=table.labels["peer"],
+            rssi_dbm=table.numbers["rssi"],
+            tx_power_dbm=table.numbers.get("tx_power", np.full(table.rows, np.nan)),
+            observer_model=table.labels.get("observer_model", nobody),
+            peer_model=table.labels.get("peer_model", nobody),
+        ).replaced(notes=found.notes)
+        return everything.valid(str(path), odd_times=found.odd)
 
     @classmethod
     def concat(cls, parts: Sequence["Sightings"]) -> Self:
@@ -210,7 +282,42 @@ class Sightings:
             observer_model=Labels.concat([part.observer_model for part in parts]),
             peer_model=Labels.concat([part.peer_model for part in parts]),
             dropped=sum(part.dropped for part in parts),
+            reasons=sum((Counter(part.reasons) for part in parts), Counter()),
+            notes=tuple(dict.fromkeys(note for part in parts for note in part.notes)),
         )
+
+    def valid(self, source: str, *, may_lack_peer: bool = False, odd_times: int = 0) -> Self:
+        """Return the readings of a person's table that can be true.
+
+        Args:
+            source: the table, as messages name it.
+            may_lack_peer: a reading need not say who was heard.
+            odd_times: how many times are NaN for being no times.
+
+        Transmit powers that are none become unknown, with a note.
+
+        Raises:
+            InvalidReadingsError: no reading is valid; says the likely reason.
+        """
+        faults = Faults.of(
+            self.time,
+            self.rssi_dbm,
+            observer=self.observer,
+            peer=self.peer,
+            may_lack_peer=may_lack_peer,
+            odd_times=odd_times,
+        )
+        if len(self) and not faults.valid.any():
+            raise InvalidReadingsError(f"{source}: {faults.likely_cause(self.rssi_dbm)}")
+        kept = self._without(faults)
+        power, notes = known_transmit_power(kept.tx_power_dbm)
+        return kept.replaced(tx_power_dbm=power, notes=(*kept.notes, *notes))
+
+    def _without(self, faults: Faults) -> Self:
+        if faults.valid.all():
+            return self
+        dropped = len(self) - int(faults.valid.sum())
+        return self.take(faults.valid).replaced(dropped=dropped, reasons=faults.reasons)
 
     def take(self, rows: Ints | Bools | slice) -> Self:
         """Return the chosen rows."""
@@ -224,15 +331,12 @@ class Sightings:
             peer_model=self.peer_model.take(rows),
         )
 
-    def replaced(self, **changes: Floats | Labels | int) -> Self:
+    def replaced(
+        self, **changes: Floats | Labels | int | Mapping[str, int] | tuple[str, ...]
+    ) -> Self:
         """Return a copy with some columns exchanged."""
         current = {field.name: getattr(self, field.name) for field in fields(self)}
         return type(self)(**{**current, **changes})
 
     def __len__(self) -> int:
         return len(self.time)
-
-
-def valid_readings(time: Floats, rssi_dbm: Floats) -> Bools:
-    """Return which readings have a time and a signal strength that can be true."""
-    return (np.abs(time) < _TIME_LIMIT_S) & is_rssi(rssi_dbm)

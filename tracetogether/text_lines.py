@@ -1,5 +1,6 @@
 """A text file, plain or gzipped, as blocks of whole lines."""
 
+import codecs
 import csv
 import gzip
 import zlib
@@ -11,6 +12,7 @@ from typing import BinaryIO, Final, cast
 from tracetogether.errors import InvalidReadingsError
 
 _LINE_BYTES: Final = 1_000_000  # nobody's reading is longer; keeps memory bounded on binary files
+_UTF16_MARKS: Final = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _GZIP_MAGIC: Final = b"\x1f\x8b"
 
 
@@ -26,9 +28,9 @@ def opened(path: Path) -> Iterator[tuple[BinaryIO, BinaryIO]]:
                 )
             if zipped:
                 with gzip.GzipFile(fileobj=raw) as stream:
-                    yield raw, cast("BinaryIO", stream)
+                    yield raw, _as_utf8(stream, stream.peek(2))
             else:
-                yield raw, raw
+                yield raw, _as_utf8(raw, raw.peek(2))
     except FileNotFoundError:
         raise InvalidReadingsError(f"there is no file {path}") from None
     except IsADirectoryError:
@@ -39,8 +41,17 @@ def opened(path: Path) -> Iterator[tuple[BinaryIO, BinaryIO]]:
         ) from None
     except (gzip.BadGzipFile, zlib.error) as error:
         raise InvalidReadingsError(f"{path} is damaged: {error}; fetch or make it again") from None
+    except UnicodeError:
+        raise InvalidReadingsError(f"{path} is damaged UTF-16; save it as UTF-8") from None
     except OSError as error:
         raise InvalidReadingsError(f"can't read {path}: {error.strerror or error}") from None
+
+
+def _as_utf8(stream: BinaryIO | gzip.GzipFile, begin: bytes) -> BinaryIO:
+    """Return the stream in UTF-8, where a byte order mark says that it is UTF-16."""
+    if begin[:2] in _UTF16_MARKS:
+        return cast("BinaryIO", codecs.EncodedFile(cast("BinaryIO", stream), "utf-8", "utf-16"))
+    return cast("BinaryIO", stream)
 
 
 def whole_lines(path: Path, stream: BinaryIO, block_bytes: int) -> Iterator[bytes]:
@@ -69,9 +80,12 @@ def whole_lines(path: Path, stream: BinaryIO, block_bytes: int) -> Iterator[byte
 class LineBlocks:
     """Hands out blocks in turn; lets a quoted field reach over the end of one."""
 
-    def __init__(self, first: bytes, blocks: Iterator[bytes], line: int) -> None:
+    def __init__(
+        self, first: bytes, blocks: Iterator[bytes], line: int, separator: str = ","
+    ) -> None:
         self._first = first
         self._blocks = blocks
+        self._separator = separator
         self.line = line  # number of the next line that nobody has read
 
     def next_block(self) -> bytes | None:
@@ -101,7 +115,7 @@ class LineBlocks:
 
             record: list[str] | str
             try:
-                record = next(csv.reader(feed(), strict=True))
+                record = next(csv.reader(feed(), delimiter=self._separator, strict=True))
             except csv.Error as error:
                 # An unclosed quote swallows what follows: give up its first line only.
                 record, taken = f"quotes don't match: {error}", 1

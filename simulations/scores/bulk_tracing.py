@@ -68,7 +68,7 @@ def open_all(run: Run) -> Opened:
     codes[crowded] = REJECTIONS.index(Rejection.IMPLAUSIBLE)
     kept = codes == ACCEPTED
     people = tuple(str(one) for one in range(len(run.phones)))
-    sightings = Sightings.from_columns(
+    sightings = Sightings.from_log(
         time=time[kept],
         observer=Labels(owner[kept].astype(np.int32), people),
         peer=Labels(peer[kept].astype(np.int32), people),

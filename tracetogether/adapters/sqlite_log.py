@@ -168,10 +168,10 @@ class SqliteContactLog(ContactLog):
         if not rows:
             return Sightings.from_rows([])
         times, peers, rssi, power, peer_models, models, *_ = zip(*rows, strict=True)
-        return Sightings.from_columns(
-            time=times,
+        return Sightings.from_log(
+            time=np.array(times, dtype=np.float64),
             peer=Labels.encode(peers),
-            rssi_dbm=rssi,
+            rssi_dbm=np.array(rssi, dtype=np.float64),
             tx_power_dbm=np.array(power, dtype=np.float64),  # None becomes NaN
             observer_model=Labels.encode(models),
             peer_model=Labels.encode(peer_models),

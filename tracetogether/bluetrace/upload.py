@@ -70,12 +70,12 @@ class UploadRecords:
                 themselves otherwise.
             rows: (n,) which records to take; all otherwise.
 
-        Records without a valid RSSI are dropped and counted (Sightings.from_columns).
+        Records without a valid RSSI are dropped and counted (Sightings.from_log).
         """
         own, other = self._models(own_model)
         take = slice(None) if rows is None else rows
         peers = Labels.encode(self.token) if peer is None else peer
-        return Sightings.from_columns(
+        return Sightings.from_log(
             time=self.time[take],
             peer=peers.take(take),
             rssi_dbm=self.rssi_dbm[take],

@@ -51,6 +51,7 @@ def fit(
     join: Join | None,
     tracks: Path | None,
     track_columns: Layout | None,
+    time_zone: str | None,
     calibration: Path | None,
     picture: Path | None,
     *,
@@ -73,6 +74,7 @@ def fit(
             join=join,
             tracks=tracks,
             track_layout=track_columns,
+            time_zone=time_zone,
             strict=strict,
             on_progress=advance,
         )

@@ -10,9 +10,15 @@ import numpy as np
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
-from tracetogether.cli.console import err, out, print_json, progress, utc_text
+from tracetogether.cli.console import out, print_json, progress, utc_text
+from tracetogether.cli.recording_options import (
+    TIME_ZONE_HELP,
+    checked_zone,
+    parsed,
+    warn,
+    warn_of_readings,
+)
 from tracetogether.csv_columns import BadLine
-from tracetogether.errors import InvalidReadingsError
 from tracetogether.labels import UNKNOWN, Labels
 from tracetogether.proximity.calibration import Calibration
 from tracetogether.proximity.encounters import (
@@ -22,11 +28,11 @@ from tracetogether.proximity.encounters import (
     encounters,
 )
 from tracetogether.sightings import READINGS_COLUMNS, Sightings
+from tracetogether.timestamps import UNIT_SECONDS
 
 _ROWS_SHOWN: Final = 20
 _PEOPLE_SHOWN: Final = 40
 _BAD_LINES_SHOWN: Final = 5
-_MILLISECONDS: Final = 1e11  # as seconds this is the year 5138
 
 
 def _radius(_ctx: click.Context, _param: click.Parameter, value: float) -> float:
@@ -97,10 +103,14 @@ def _unknown(name: str, known: Mapping[str, object], what: str) -> str:
 )
 @click.option(
     "--time-unit",
-    type=click.Choice(["s", "ms"]),
-    default="s",
-    show_default=True,
-    help="Unit of the column of times.",
+    type=click.Choice(list(UNIT_SECONDS)),
+    help="Unit of numbers in the column of times; otherwise they tell it by their size.",
+)
+@click.option(
+    "--time-zone",
+    callback=parsed(checked_zone),
+    metavar="ZONE",
+    help=TIME_ZONE_HELP,
 )
 @click.option("--strict", is_flag=True, help="Stop at the first malformed line.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON list of encounters.")
@@ -111,14 +121,16 @@ def estimate(
     estimator: str,
     calibration: Path | None,
     *,
-    time_unit: str,
+    time_unit: str | None,
+    time_zone: str | None,
     strict: bool,
     as_json: bool,
 ) -> None:
     """Say who was near whom, when and how long, from READINGS of signal strength.
 
-    READINGS is a CSV or CSV.gz table with one line per reception: time in epoch seconds,
-    observer, peer and RSSI in dBm, and if known the transmit power and both phone models.
+    READINGS is a CSV or CSV.gz table with one line per reception: time (since 1970, or as a date
+    of ISO 8601), observer, peer and RSSI in dBm, and if known the transmit power and both phone
+    models.
     """
     table = Calibration.prior() if calibration is None else Calibration.load(calibration)
     skipped = 0
@@ -130,18 +142,15 @@ def estimate(
 
     with progress(f"Reading {readings.name}") as advance:
         sightings = Sightings.from_csv(
-            readings, columns, strict=strict, on_bad_lines=on_bad_lines, on_progress=advance
+            readings,
+            columns,
+            time_unit=time_unit,
+            time_zone=time_zone,
+            strict=strict,
+            on_bad_lines=on_bad_lines,
+            on_progress=advance,
         )
-    if time_unit == "ms":
-        sightings = sightings.replaced(time=sightings.time / 1000)
-    if len(sightings) and float(np.median(sightings.time)) > _MILLISECONDS:
-        msg = f"the times in {readings} look like milliseconds: add `--time-unit ms`"
-        raise InvalidReadingsError(msg)
-    if sightings.dropped:
-        _warn(
-            f"Dropped {_count(sightings.dropped, 'reading')} without a valid signal strength (RSSI "
-            "127, 0 or above, blank) or time."
-        )
+    warn_of_readings(readings.name, sightings.dropped, sightings.reasons, sightings.notes)
     found = encounters(sightings, within_m=radius, estimator=estimator, calibration=table)
     if as_json:
         print_json(_rows(found))
@@ -149,16 +158,12 @@ def estimate(
         _show(found, sightings, skipped, radius, estimator)
 
 
-def _warn(text: str) -> None:
-    err().print(text, style="yellow", soft_wrap=True)
-
-
 def _warn_of_bad_lines(count: int, first: Sequence[BadLine]) -> None:
-    _warn(f"Skipped {_count(count, 'malformed line')}:")
+    warn(f"Skipped {_count(count, 'malformed line')}:")
     for bad in first[:_BAD_LINES_SHOWN]:
-        _warn(f"  line {bad.line}: {bad.reason}")
+        warn(f"  line {bad.line}: {bad.reason}")
     if count > _BAD_LINES_SHOWN:
-        _warn("  ...")
+        warn("  ...")
 
 
 def _rows(found: Encounters) -> list[dict[str, object]]:

@@ -116,6 +116,7 @@ def evaluate(
     join: Join | None,
     tracks: Path | None,
     track_columns: Layout | None,
+    time_zone: str | None,
     calibration: Path | None,
     fit_on: Path | None,
     fit_columns: Layout | None,
@@ -132,7 +133,7 @@ def evaluate(
 ) -> None:
     """Say how well estimators tell near from far on READINGS, whose distances are known.
 
-    READINGS is a CSV or CSV.gz table with one line per reception: time in seconds, observer,
+    READINGS is a CSV or CSV.gz table with one line per reception: time, observer,
     peer, RSSI in dBm, true distance, and if known scene, transmit power and both phone models.
 
     Everything fitted, and every threshold, comes from other scenes than the scored ones. A
@@ -163,6 +164,7 @@ def evaluate(
                 tracks=seen if isinstance(seen, Path) else None,
                 track_layout=track_columns,
                 inherited=inherited,
+                time_zone=time_zone,
                 strict=strict,
                 on_progress=advance,
             )

@@ -1,6 +1,6 @@
 """What commands that read a recording with known distances ask for alike."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -10,7 +10,12 @@ from tracetogether.cli.console import err
 from tracetogether.errors import InvalidReadingsError
 from tracetogether.evaluation.layout import RECORDING_COLUMNS, TRACK_COLUMNS, Layout
 from tracetogether.evaluation.recordings import Join, Recording
+from tracetogether.reading_faults import describe
+from tracetogether.timestamps import zone
 
+TIME_ZONE_HELP: Final = (
+    "Zone of the dates that have none, such as Asia/Singapore or UTC; numbers since 1970 are UTC."
+)
 _BAD_LINES_SHOWN: Final = 5
 
 _Parsed = TypeVar("_Parsed")
@@ -36,6 +41,16 @@ def parsed(
 def tracks_layout(text: str) -> Layout:
     """Return the layout of a table of tracks."""
     return Layout.parse(text, TRACK_COLUMNS)
+
+
+def checked_zone(name: str) -> str:
+    """Return the name of a time zone.
+
+    Raises:
+        InvalidReadingsError: there is none of this name.
+    """
+    zone(name)
+    return name
 
 
 def _defaults(columns: dict[str, str]) -> str:
@@ -79,6 +94,12 @@ _OPTIONS: Final = (
         "scene is looked for in the column where READINGS has it.",
     ),
     click.option(
+        "--time-zone",
+        callback=parsed(checked_zone),
+        metavar="ZONE",
+        help=TIME_ZONE_HELP,
+    ),
+    click.option(
         "--calibration",
         type=click.Path(path_type=Path),
         metavar="TABLE",
@@ -87,20 +108,27 @@ _OPTIONS: Final = (
 )
 
 
+def warn_of_readings(
+    name: str, dropped: int, reasons: Mapping[str, int], notes: Iterable[str]
+) -> None:
+    """Say on stderr what was assumed of a table, and which of its readings are not used."""
+    for note in notes:
+        warn(note)
+    if dropped:
+        warn(f"{name}: dropped {dropped:,} readings: {describe(reasons)}.")
+
+
+def warn(text: str) -> None:
+    """Print a warning on stderr."""
+    err().print(text, style="yellow", soft_wrap=True)
+
+
 def warn_of(path: Path, recording: Recording) -> None:
     """Say on stderr what of a recording could not be used."""
-
-    def warn(text: str) -> None:
-        err().print(text, style="yellow", soft_wrap=True)
-
     if recording.bad_count:
         warn(f"{path.name}: skipped malformed lines: {recording.bad_count:,}")
         for bad in recording.bad_lines[:_BAD_LINES_SHOWN]:
             warn(f"  line {bad.line}: {bad.reason}")
-    if recording.dropped:
-        warn(
-            f"{path.name}: dropped readings without a valid signal strength (RSSI 127, 0 or above, "
-            f"blank) or time: {recording.dropped:,}"
-        )
+    warn_of_readings(path.name, recording.dropped, recording.reasons, recording.notes)
     if recording.unjoined:
         warn(f"{path.name}: readings whose key the joined table lacks: {recording.unjoined:,}")

@@ -8,23 +8,13 @@ from typing import Final, Self
 
 from tracetogether.errors import InvalidReadingsError
 from tracetogether.sightings import READINGS_COLUMNS
-from tracetogether.units import SECONDS_PER_HOUR, SECONDS_PER_MINUTE
+from tracetogether.timestamps import UNIT_SECONDS
 
 _METRES: Final = MappingProxyType(
     {"m": 1.0, "dm": 0.1, "cm": 0.01, "mm": 0.001, "km": 1000.0, "ft": 0.3048, "in": 0.0254}
 )
-_SECONDS: Final = MappingProxyType(
-    {
-        "s": 1.0,
-        "ms": 1e-3,
-        "us": 1e-6,
-        "ns": 1e-9,
-        "min": float(SECONDS_PER_MINUTE),
-        "h": float(SECONDS_PER_HOUR),
-    }
-)
 _UNITS: Final[Mapping[str, Mapping[str, float]]] = MappingProxyType(
-    {"time": _SECONDS, "distance": _METRES, "x": _METRES, "y": _METRES}
+    {"time": UNIT_SECONDS, "distance": _METRES, "x": _METRES, "y": _METRES}
 )
 
 RECORDING_COLUMNS: Final[Mapping[str, str]] = MappingProxyType(
@@ -47,11 +37,13 @@ class Source:
     Attributes:
         column: name of the column.
         factor: what its numbers are multiplied by, to metres or seconds.
+        unit: the unit that a user named.
         constant: in place of a column, a number that stands in every row.
     """
 
     column: str
     factor: float = 1.0
+    unit: str | None = None
     constant: float | None = None
 
 
@@ -104,17 +96,18 @@ class Layout:
 
 
 def _source(field: str, text: str) -> Source:
-    column, factor = text, 1.0
+    column, factor, unit = text, 1.0, None
     if text.endswith("]") and "[" in text and field in _UNITS:
         column, _, unit = text[:-1].rpartition("[")
+        unit = unit.strip()
         known = _UNITS[field]
-        if unit.strip() not in known:
+        if unit not in known:
             raise InvalidReadingsError(
                 f"there is no unit {unit!r} for the {field}; known are {', '.join(known)}"
             )
-        column, factor = column.strip(), known[unit.strip()]
+        column, factor = column.strip(), known[unit]
     constant = _number(column) if field in NUMBERS else None
-    return Source(column, factor, constant)
+    return Source(column, factor, unit, constant)
 
 
 def _number(text: str) -> float | None:

@@ -1,9 +1,10 @@
 """Anybody's recording as scenes: readings, true distances, and where people were."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import tzinfo
 from pathlib import Path
-from typing import Final
+from typing import Final, TypedDict
 
 import numpy as np
 
@@ -13,10 +14,13 @@ from tracetogether.evaluation.layout import NUMBERS, TRACK_COLUMNS, Layout, Sour
 from tracetogether.labels import UNKNOWN, Labels
 from tracetogether.proximity.scene import Scene, Tracks
 from tracetogether.proximity.truth import track_distance_m
-from tracetogether.sightings import Sightings, valid_readings
+from tracetogether.reading_faults import Faults, known_transmit_power
+from tracetogether.sightings import Sightings
+from tracetogether.timestamps import HowToSay, Recognised, Times, recognise, zone
 from tracetogether.units import Floats, Ints
 
 _KEY: Final = "key"
+_FARTHEST_M: Final = 100.0  # phones don't hear each other so far
 _REQUIRED: Final = frozenset({"time", "rssi"})
 _TRACK_REQUIRED: Final = frozenset({"time", "person", "x", "y"})
 
@@ -47,7 +51,9 @@ class Recording:
 
     Attributes:
         scenes: ordered by name.
-        dropped: readings without a valid signal strength or time.
+        dropped: readings that can't be true.
+        reasons: why not -> how many.
+        notes: what was assumed of the table, one sentence each.
         bad_count: malformed lines that were skipped.
         bad_lines: the first of them.
         unjoined: readings whose key the joined table does not have.
@@ -55,6 +61,8 @@ class Recording:
 
     scenes: tuple[Scene, ...]
     dropped: int = 0
+    reasons: Mapping[str, int] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
     bad_count: int = 0
     bad_lines: tuple[BadLine, ...] = ()
     unjoined: int = 0
@@ -68,6 +76,7 @@ def read_recording(
     tracks: Path | None = None,
     track_layout: Layout | None = None,
     inherited: bool = False,
+    time_zone: str | None = None,
     strict: bool = False,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> Recording:
@@ -83,48 +92,110 @@ def read_recording(
             the readings have it in, unless named.
         inherited: the layout was written for another recording, so that of what it names only
             time, signal strength, distance and scene must exist.
+        time_zone: IANA name of the zone of dates that have none.
         strict: stop at the first malformed line.
         on_progress: called with (bytes read, bytes in all) as ``path`` is read.
 
     Raises:
-        InvalidReadingsError: a table can't be read, or lacks a column; says which and the remedy.
+        InvalidReadingsError: a table can't be read, lacks a column, or holds no reading with a true
+            distance; says which and the remedy.
     """
+    clock = None if time_zone is None else zone(time_zone)
     must = _REQUIRED | layout.named
     if inherited:
         must &= _REQUIRED | {"distance", "scene"}
     table, unjoined = _joined(path, layout, join, must, strict=strict, on_progress=on_progress)
     numbers, labels = table.numbers, table.labels
     rows = table.rows
-    blank = np.full(rows, np.nan)
-    valid = valid_readings(numbers["time"], numbers["rssi"])
-    kept = _repeated(np.flatnonzero(valid), numbers.get("count"))
+    found = _seconds(path, table, layout, clock)
     nameless = Labels.constant(None, rows)
-
-    def names(field: str) -> Labels:
-        return labels.get(field, nameless).take(kept)
-
-    sightings = Sightings.from_columns(
-        time=numbers["time"][kept],
+    observer, peer = labels.get("observer", nameless), labels.get("peer", nameless)
+    named = None if _names_models(layout) else observer
+    faults = Faults.of(
+        found.seconds, numbers["rssi"], observer=named, peer=peer, odd_times=found.odd
+    )
+    kept = _repeated(np.flatnonzero(faults.valid), numbers.get("count"))
+    if not len(kept):
+        cause = (
+            faults.likely_cause(numbers["rssi"]) if not faults.valid.any() else "its counts are 0"
+        )
+        raise InvalidReadingsError(f"{path}: {cause}")
+    power, notes = numbers.get("tx_power", np.full(rows, np.nan))[kept], found.notes
+    if layout.sources["tx_power"].constant is None:
+        power, more = known_transmit_power(power)
+        notes += more
+    sightings = Sightings(
+        time=found.seconds[kept],
         rssi_dbm=numbers["rssi"][kept],
-        tx_power_dbm=numbers.get("tx_power", blank)[kept],
-        peer=names("peer"),
-        observer=names("observer"),
-        observer_model=names("observer_model"),
-        peer_model=names("peer_model"),
+        tx_power_dbm=power,
+        peer=peer.take(kept),
+        observer=observer.take(kept),
+        observer_model=labels.get("observer_model", nameless).take(kept),
+        peer_model=labels.get("peer_model", nameless).take(kept),
     )
     distance = numbers["distance"][kept] if "distance" in numbers else None
     scene = labels.get("scene", Labels.constant(path.name.split(".")[0], rows)).take(kept)
     scenes = _scenes(sightings, distance, scene)
     if tracks is not None:
         chosen = track_layout or Layout.parse(None, TRACK_COLUMNS)
-        seen = _read_tracks(tracks, chosen.renamed(scene=layout.sources["scene"].column))
-        scenes = _with_tracks(path, scenes, tracks, *seen)
-    if all(one.distance_m is None for one in scenes):
+        chosen = chosen.renamed(scene=layout.sources["scene"].column)
+        seen, seen_scene, seen_notes = _read_tracks(tracks, chosen, clock)
+        scenes = _with_tracks(path, scenes, tracks, seen, seen_scene)
+        notes += seen_notes
+    _check_distances(path, layout.sources["distance"].column, scenes, tracks)
+    return Recording(
+        scenes,
+        rows - int(faults.valid.sum()),
+        faults.reasons,
+        notes,
+        table.bad_count,
+        table.bad_lines,
+        unjoined,
+    )
+
+
+def _seconds(path: Path, table: CsvColumns, layout: Layout, clock: tzinfo | None) -> Recognised:
+    """Return the times of a table; a number that stands for all of them is no time of its own."""
+    source = layout.sources["time"]
+    if source.constant is not None:
+        return Recognised(table.numbers["time"])
+    return recognise(
+        table.times["time"],
+        f"{path}, column {source.column!r},",
+        unit=source.unit,
+        in_zone=clock,
+        how=HowToSay(unit=f"--columns time={source.column}[{{}}]"),
+    )
+
+
+def _names_models(layout: Layout) -> bool:
+    """Return whether phone models serve as names, so that two phones may have the same."""
+    models = {layout.sources[field].column for field in ("observer_model", "peer_model")}
+    return bool({layout.sources[field].column for field in ("observer", "peer")} & models)
+
+
+def _check_distances(path: Path, column: str, scenes: Sequence[Scene], tracks: Path | None) -> None:
+    """Refuse a recording without true distances, or with ones that no radio spans."""
+    known = [one.distance_m for one in scenes if one.distance_m is not None]
+    if not known:
         raise InvalidReadingsError(
-            f"{path} has no column {layout.sources['distance'].column!r} with true distances; name "
+            f"{path} has no column {column!r} with true distances; name "
             "another with --columns distance=..., bring one in with --join, or give --tracks"
         )
-    return Recording(scenes, rows - int(valid.sum()), table.bad_count, table.bad_lines, unjoined)
+    distance = np.concatenate(known)
+    distance = distance[np.isfinite(distance) & (distance > 0)]
+    if not len(distance):
+        where = f"column {column!r}" if tracks is None else f"column {column!r} and {tracks}"
+        raise InvalidReadingsError(
+            f"{path}: no reading has a true distance above 0 ({where}); fill it in, or give "
+            "--tracks of the same people at the same times"
+        )
+    middle = float(np.median(distance))
+    if middle > _FARTHEST_M:
+        raise InvalidReadingsError(
+            f"{path}: true distances of {middle:g} m, as the middle one is, are beyond the reach "
+            f"of phones; say the unit, such as --columns distance={column}[cm]"
+        )
 
 
 def _joined(
@@ -144,28 +215,32 @@ def _joined(
     key = {_KEY: join.key} if join is not None else {}
     table = read_csv(
         path,
-        numbers=_columns(sources, numbers=True),
-        labels={**_columns(sources, numbers=False), **key},
+        **_columns(sources, key),
         required=frozenset(key) | (must & set(sources) if join is None else frozenset()),
         may_be_empty=set(sources) - {"time"},
         strict=strict,
         on_progress=on_progress,
     )
-    numbers, labels = dict(table.numbers), dict(table.labels)
+    numbers, times, labels = dict(table.numbers), dict(table.times), dict(table.labels)
     unjoined = 0
     if join is not None:
-        missing = {f: source for f, source in sources.items() if f not in {*numbers, *labels}}
+        missing = {
+            f: source for f, source in sources.items() if f not in {*numbers, *times, *labels}
+        }
         other, row = _other_rows(join, missing, labels.pop(_KEY))
         found = row >= 0
         unjoined = int((~found).sum())
         for field, column in other.numbers.items():
             numbers[field] = np.where(found, column[row], np.nan)
+        for field, written in other.times.items():
+            values = np.where(found, written.values[row], np.nan)
+            times[field] = Times(values, written.forms[row])
         for field, names in other.labels.items():
             if field != _KEY:
                 codes = np.where(found, names.codes[row], UNKNOWN).astype(np.int32)
                 labels[field] = Labels(codes, names.names)
         for field in sorted(must & set(sources)):
-            if field not in {*numbers, *labels}:
+            if field not in {*numbers, *times, *labels}:
                 raise InvalidReadingsError(
                     f"neither {path} nor {join.path} has a column {sources[field].column!r} for "
                     f"the {field}; name another with --columns {field}=..."
@@ -175,12 +250,22 @@ def _joined(
             numbers[field] = np.full(table.rows, source.constant)
         if field in numbers and source.factor != 1:
             numbers[field] = numbers[field] * source.factor
-    return replace(table, numbers=numbers, labels=labels), unjoined
+    return replace(table, numbers=numbers, times=times, labels=labels), unjoined
 
 
-def _columns(sources: dict[str, Source], *, numbers: bool) -> dict[str, str]:
+class _Wanted(TypedDict):
+    numbers: dict[str, str]
+    times: dict[str, str]
+    labels: dict[str, str]
+
+
+def _columns(sources: Mapping[str, Source], key: Mapping[str, str]) -> _Wanted:
+    """Return the columns that hold numbers, times, and names; ``key`` is a name."""
+    columns = {field: source.column for field, source in sources.items()}
     return {
-        field: source.column for field, source in sources.items() if (field in NUMBERS) is numbers
+        "numbers": {f: column for f, column in columns.items() if f in NUMBERS - {"time"}},
+        "times": {f: column for f, column in columns.items() if f == "time"},
+        "labels": {**{f: c for f, c in columns.items() if f not in NUMBERS}, **key},
     }
 
 
@@ -188,8 +273,7 @@ def _other_rows(join: Join, missing: dict[str, Source], key: Labels) -> tuple[Cs
     """Return the joined table's columns, and which of its rows belongs to each key (-1: none)."""
     other = read_csv(
         join.path,
-        numbers=_columns(missing, numbers=True),
-        labels={**_columns(missing, numbers=False), _KEY: join.key},
+        **_columns(missing, {_KEY: join.key}),
         required={_KEY},
         may_be_empty=set(missing),
     )
@@ -244,27 +328,39 @@ def _own_names(sightings: Sightings) -> Sightings:
 # --- tracks ------------------------------------------------------------------------
 
 
-def _read_tracks(path: Path, layout: Layout) -> tuple[Tracks, Labels | None]:
-    """Return all positions of a table, and the scene of each if it tells."""
+def _read_tracks(
+    path: Path, layout: Layout, clock: tzinfo | None
+) -> tuple[Tracks, Labels | None, tuple[str, ...]]:
+    """Return all positions of a table, the scene of each if it tells, and what was assumed."""
     if any(source.constant is not None for source in layout.sources.values()):
         raise InvalidReadingsError(f"{path}: a track wants columns, not a number for every row")
     sources = dict(layout.sources)
     table = read_csv(
         path,
-        numbers=_columns(sources, numbers=True),
-        labels=_columns(sources, numbers=False),
+        **_columns(sources, {}),
         required=_TRACK_REQUIRED | layout.named,
     )
     scaled = {field: column * sources[field].factor for field, column in table.numbers.items()}
-    finite = np.isfinite(scaled["time"]) & np.isfinite(scaled["x"]) & np.isfinite(scaled["y"])
+    source = sources["time"]
+    times = recognise(
+        table.times["time"],
+        f"{path}, column {source.column!r},",
+        unit=source.unit,
+        in_zone=clock,
+        how=HowToSay(unit=f"--track-columns time={source.column}[{{}}]"),
+    )
+    finite = np.isfinite(times.seconds) & np.isfinite(scaled["x"]) & np.isfinite(scaled["y"])
     tracks = Tracks(
-        scaled["time"][finite],
+        times.seconds[finite],
         table.labels["person"].take(finite),
         scaled["x"][finite],
         scaled["y"][finite],
     )
     scene = table.labels.get("scene")
-    return tracks, None if scene is None else scene.take(finite)
+    notes = times.notes
+    if lost := int((~finite).sum()):
+        notes += (f"{path}: {lost:,} positions without a time or place are left out.",)
+    return tracks, None if scene is None else scene.take(finite), notes
 
 
 def _with_tracks(
