@@ -20,7 +20,7 @@ from tracetogether.evaluation.scoring import Question
 from tracetogether.evaluation.scoring import evaluate as score_estimators
 from tracetogether.proximity.calibration import Calibration
 
-_TABLE_WIDTH: Final = 122
+_TABLE_WIDTH: Final = 138
 
 
 def _above_0(

@@ -12,6 +12,7 @@ NOT_SAID: Final = float("nan")
 """What a measure is that does not apply."""
 
 _BINS: Final = 10
+_INTERVAL: Final = 0.9  # from 5 to 95 %
 
 
 def auc(score: Floats, near: Bools) -> float:
@@ -81,6 +82,9 @@ class DurationScores:
         mae, bias: mean error without and with its sign, in minutes.
         r: correlation.
         coverage90: share of true minutes within the 90 % interval.
+        winkler: mean score of the 90 % intervals, in minutes: their width, and 20 times the
+            distance of a true value outside. The less, the better: it rewards intervals that are
+            narrow and right (Winkler, JASA 67, 1972).
     """
 
     n: int
@@ -88,12 +92,13 @@ class DurationScores:
     bias: float
     r: float
     coverage90: float
+    winkler: float
 
     @classmethod
     def of(cls, low: Floats, estimated: Floats, high: Floats, true: Floats) -> Self:
         """Return the scores of columns of minutes."""
         if not len(true):
-            return cls(0, NOT_SAID, NOT_SAID, NOT_SAID, NOT_SAID)
+            return cls(0, NOT_SAID, NOT_SAID, NOT_SAID, NOT_SAID, NOT_SAID)
         vary = np.ptp(estimated) > 0 and np.ptp(true) > 0
         said = not (np.isnan(low).any() or np.isnan(high).any())
         slack = 1e-9  # of sums in another order
@@ -104,7 +109,14 @@ class DurationScores:
             bias=float((estimated - true).mean()),
             r=float(np.corrcoef(estimated, true)[0, 1]) if vary else NOT_SAID,
             coverage90=float(covered.mean()) if said else NOT_SAID,
+            winkler=float(interval_score(low, high, true).mean()) if said else NOT_SAID,
         )
+
+
+def interval_score(low: Floats, high: Floats, true: Floats) -> Floats:
+    """Return the Winkler score of each 90 % interval: the less, the better."""
+    outside = np.maximum(low - true, 0) + np.maximum(true - high, 0)
+    return np.asarray(high - low + 2 / (1 - _INTERVAL) * outside)
 
 
 def precision_recall(estimated: Floats, true: Floats, least: float) -> tuple[float, float]:

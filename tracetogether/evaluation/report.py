@@ -7,6 +7,7 @@ import numpy as np
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
+from tracetogether.evaluation.comparison import best_or_level
 from tracetogether.evaluation.scoring import Row
 from tracetogether.parameters import SINGAPORE_POLICY
 from tracetogether.units import SECONDS_PER_MINUTE
@@ -28,14 +29,21 @@ JSON_KEYS: Final = (
     "precision_15min",
     "recall_15min",
     "readings_per_s",
+    "winkler",
+    "best_or_level",
 )
 
+_MARKED: Final = frozenset({"AUC", "nDCF", "MAE", "Winkler"})
 _UNSAID: Final = "-"
 
 
 def json_rows(rows: Sequence[Row]) -> list[dict[str, object]]:
     """Return one object per row with JSON_KEYS; None where a measure does not apply."""
-    return [{key: _plain(getattr(row, key)) for key in JSON_KEYS} for row in rows]
+    return [
+        {key: _plain(getattr(row, key)) for key in JSON_KEYS[:-1]}
+        | {JSON_KEYS[-1]: sorted(measures)}
+        for row, measures in zip(rows, best_or_level(rows), strict=True)
+    ]
 
 
 def _plain(value: object) -> object:
@@ -43,7 +51,10 @@ def _plain(value: object) -> object:
 
 
 def table(rows: Sequence[Row]) -> Table:
-    """Return all rows side by side, in sections of one radius and length of window."""
+    """Return all rows side by side, in sections of one radius and length of window.
+
+    A figure is marked where its estimator is best of those with the same logs, or level with it.
+    """
     policy = f"{SINGAPORE_POLICY.minutes:g}"
     found = Table(box=SIMPLE_HEAD, pad_edge=False, collapse_padding=True, title_justify="left")
     for heading, width in (("radius", 6), ("window", 6), ("estimator", 17), ("logs", 4)):
@@ -56,6 +67,7 @@ def table(rows: Sequence[Row]) -> Table:
         "bias",
         "r",
         "in90",
+        "Winkler",
         "P15",
         "R15",
         f"P{policy}",
@@ -66,24 +78,26 @@ def table(rows: Sequence[Row]) -> Table:
             heading,
             justify="right",
             no_wrap=True,
-            min_width=5 if heading in {"AUC", "nDCF", "MAE", "bias"} else 4,
+            min_width=6 if heading in _MARKED else 5 if heading in {"ECE", "bias"} else 4,
         )
+    marked = list(zip(rows, best_or_level(rows), strict=True))
     for asked in dict.fromkeys((row.radius_m, row.window_s) for row in rows):
-        section = [row for row in rows if (row.radius_m, row.window_s) == asked]
+        section = [pair for pair in marked if (pair[0].radius_m, pair[0].window_s) == asked]
         found.add_section()
-        for row in section:
+        for row, best in section:
             found.add_row(
                 f"{row.radius_m:g} m",
                 f"{row.window_s / SECONDS_PER_MINUTE:g} min",
                 row.estimator,
                 row.logs,
-                _share(row.auc),
-                _share(row.ndcf),
-                _share(row.ece),
-                _number(row.minutes_mae),
+                _share(row.auc) + _mark("auc", best),
+                _share(row.ndcf) + _mark("ndcf", best),
+                _share(row.ece) + _mark("ece", best),
+                _number(row.minutes_mae) + _mark("minutes_mae", best),
                 _number(row.minutes_bias),
                 _share(row.minutes_r, 2),
                 _share(row.coverage90, 2),
+                _number(row.winkler) + _mark("winkler", best),
                 *(
                     _share(value, 2)
                     for value in (
@@ -117,6 +131,10 @@ def facts(rows: Sequence[Row]) -> list[str]:
         pairs = f"{of_logs[0].pairs:,} pairs with true minutes"
         lines.append(f"{logs}: windows {', '.join(windows)}; {pairs}.")
     return lines
+
+
+def _mark(measure: str, best: frozenset[str]) -> str:
+    return "*" if measure in best else " "
 
 
 def _share(value: float, digits: int = 3) -> str:

@@ -21,29 +21,37 @@ from tracetogether.parameters import SINGAPORE_POLICY
 from tracetogether.proximity.calibration import Calibration
 from tracetogether.proximity.judging import Fitted, Judge
 from tracetogether.proximity.scene import Logs, Scene
-from tracetogether.units import Bools, Floats
+from tracetogether.units import Bools, Floats, Ints
 
 _CONTACT_MINUTES: Final = 15.0
 
 
 @dataclass(frozen=True, slots=True)
 class WindowOutcome:
-    """Windows of known distance with what was said of them, over all scored scenes."""
+    """Windows of known distance with what was said of them, over all scored scenes.
+
+    ``group`` is the number of the group of scenes that each is of.
+    """
 
     score: Floats
     probability: Floats
     chosen: Bools
     near: Bools
+    group: Ints
 
 
 @dataclass(frozen=True, slots=True)
 class MinutesOutcome:
-    """Pairs with true minutes and what was said of them, over all scored scenes."""
+    """Pairs with true minutes and what was said of them, over all scored scenes.
+
+    ``group`` is the number of the group of scenes that each is of.
+    """
 
     low: Floats
     estimated: Floats
     high: Floats
     true: Floats
+    group: Ints
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +65,7 @@ class Row:
         n: windows of known distance.
         prevalence: share of them within the radius.
         auc, ndcf, ece: of windows.
-        coverage90, minutes_mae, minutes_bias, minutes_r: of minutes per pair and scene.
+        coverage90, winkler, minutes_mae, minutes_bias, minutes_r: of minutes per pair and scene.
         precision_15min, recall_15min: of at least 15 minutes within the radius.
         precision_policy, recall_policy: of at least the policy's minutes.
         readings_per_s: speed of scoring.
@@ -83,6 +91,7 @@ class Row:
     readings_per_s: float
     precision_policy: float
     recall_policy: float
+    winkler: float
     pairs: int
     windows: WindowOutcome = field(repr=False)
     minutes: MinutesOutcome = field(repr=False)
@@ -217,12 +226,15 @@ class _Run:
                 scores, _, near = (np.concatenate(column) for column in zip(*parts, strict=True))
                 threshold = best_threshold(scores, near.astype(np.bool_))
             collected = self.windows.setdefault(asked, _Collected())
-            for of_scene in scored:
+            for of_scene, group in zip(scored, fold.groups, strict=True):
                 score, probability, near = of_scene[asked]
                 undecided = np.full(len(score), np.isnan(threshold))
-                collected.columns.append((score, probability, score >= threshold, near, undecided))
-        for scene in fold.scored:
-            self._add_minutes(fitted, scene)
+                of_group = np.full(len(score), float(group))
+                collected.columns.append(
+                    (score, probability, score >= threshold, near, undecided, of_group)
+                )
+        for scene, group in zip(fold.scored, fold.groups, strict=True):
+            self._add_minutes(fitted, scene, group)
             self._time(fitted, replace(scene))
 
     def _time(self, fitted: Fitted, scene: Scene) -> None:
@@ -246,14 +258,15 @@ class _Run:
         self.known[id(scene)] = found
         return found
 
-    def _add_minutes(self, fitted: Fitted, scene: Scene) -> None:
+    def _add_minutes(self, fitted: Fitted, scene: Scene, group: int) -> None:
         if scene.tracks is None:
             return
         for within_m in self.question.radii_m:
             true = self.truth.pairs(scene, self.logs, within_m)
             given = fitted.minutes(scene, self.logs, within_m=within_m)
             collected = self.minutes.setdefault(within_m, _Collected())
-            collected.columns.append((*true.estimates(given), true.minutes))
+            of_group = np.full(len(true.minutes), float(group))
+            collected.columns.append((*true.estimates(given), true.minutes, of_group))
 
     def rows(self) -> list[Row]:
         """Return the measures over all folds."""
@@ -265,9 +278,16 @@ class _Run:
 
     def _row(self, within_m: float, window_s: float) -> Row:
         collected = self.windows.get((within_m, window_s), _Collected())
-        score, probability, chosen, near, undecided = collected.joined(5)
-        windows = WindowOutcome(score, probability, chosen.astype(np.bool_), near.astype(np.bool_))
-        minutes = MinutesOutcome(*self.minutes.get(within_m, _Collected()).joined(4))
+        score, probability, chosen, near, undecided, group = collected.joined(6)
+        windows = WindowOutcome(
+            score,
+            probability,
+            chosen.astype(np.bool_),
+            near.astype(np.bool_),
+            group.astype(np.int64),
+        )
+        low, median, high, true, group = self.minutes.get(within_m, _Collected()).joined(5)
+        minutes = MinutesOutcome(low, median, high, true, group.astype(np.int64))
         duration = DurationScores.of(minutes.low, minutes.estimated, minutes.high, minutes.true)
         contact = precision_recall(minutes.estimated, minutes.true, _CONTACT_MINUTES)
         policy = precision_recall(minutes.estimated, minutes.true, SINGAPORE_POLICY.minutes)
@@ -291,6 +311,7 @@ class _Run:
             readings_per_s=self.readings / self.seconds if self.seconds else NOT_SAID,
             precision_policy=policy[0],
             recall_policy=policy[1],
+            winkler=duration.winkler,
             pairs=duration.n,
             windows=windows,
             minutes=minutes,
