@@ -42,10 +42,10 @@ def other_than(pin: str) -> str:
 
 
 def test_a_case_is_of_today_unless_told(world: World) -> None:
-    user = world.user()
-    assert world.authority.casework.open_case(user, NOON).day == DAY
-    assert world.authority.casework.open_case(user, NOON, DAY - 21).day == DAY - 21
-    assert world.authority.casework.open_case(user, NOON, DAY + 1).date == "2020-05-05"
+    opened = world.authority.casework.open_case
+    assert opened(world.user(), NOON).day == DAY
+    assert opened(world.user(), NOON, DAY - 21).day == DAY - 21
+    assert opened(world.user(), NOON, DAY + 1).date == "2020-05-05"
 
 
 def test_a_case_outside_of_what_a_log_holds_is_refused(world: World) -> None:

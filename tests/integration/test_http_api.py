@@ -116,6 +116,7 @@ def test_every_route_but_three_is_closed_to_strangers(site: Site) -> None:
         "/v1/operators",
         "/v1/operators/{name}/disable",
         "/v1/cases",
+        "/v1/cases/{case_id}/confirm",
         "/v1/cases/{case_id}/pin",
         "/v1/cases/{case_id}/contacts",
     }

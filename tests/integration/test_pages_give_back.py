@@ -114,6 +114,8 @@ def pages(fault: list[Exception]) -> Iterator[Pages]:
             rows += world.heard(world.user(), NOON - 7200, 5, rssi_dbm=-90)
             world.take(case, rows, now)
             world.authority.follow_up.refresh(case, now)
+            waits = replace(world.authority.casework.case(case.case_id), unconfirmed=True)
+            world.store.desk.put_case(waits)
             shut = world.authority.casework.open_case(world.user(), now)
             world.authority.casework.close(shut.case_id, now)
             yield served
