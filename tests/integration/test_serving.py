@@ -3,15 +3,18 @@
 import datetime as dt
 import json
 import os
+import resource
 import signal
+import socket
 import ssl
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from ipaddress import ip_address
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 import urllib3
@@ -61,8 +64,16 @@ def command(*words: str | Path) -> list[str]:
 
 
 @contextmanager
-def served(*words: str | Path) -> Iterator[str]:
-    """Run `authority serve` while the body runs; yields its URL. It ends without a traceback."""
+def served(
+    *words: str | Path, descriptors: int | None = None, more_said: list[str] | None = None
+) -> Iterator[str]:
+    """Run `authority serve` while the body runs; yields its URL. It ends without a traceback.
+
+    Args:
+        words: of the command.
+        descriptors: how many the process may have.
+        more_said: what it said after the first two lines is put here.
+    """
     with subprocess.Popen(
         command("serve", *words, "--port", "0"),
         env={**os.environ, "PYTHONPATH": str(ROOT)},
@@ -74,12 +85,16 @@ def served(*words: str | Path) -> Iterator[str]:
             line = server.stderr.readline()
             assert line.startswith("Serving "), line + server.stderr.read()
             assert server.stderr.readline().split()[-1] == line.split()[3] + "/desk"
+            if descriptors is not None:
+                resource.prlimit(server.pid, resource.RLIMIT_NOFILE, (descriptors, descriptors))
             yield line.split()[3]
             server.send_signal(signal.SIGTERM)
             _, rest = server.communicate(timeout=180)
         finally:
             server.kill()
     assert "Traceback" not in rest
+    if more_said is not None:
+        more_said += rest.splitlines()
     assert server.returncode in {0, -signal.SIGTERM}
 
 
@@ -127,6 +142,19 @@ def test_tls_workers_and_a_second_server_on_one_database(
         assert "a server runs on" in str(refused.exception)
     assert run("restore", "day.db").exit_code == 0
     assert json.loads(run("audit", "list", "--json").stdout)[-1]["act"] == "backup.restored"
+
+
+def test_silent_strangers_use_up_no_descriptors(desk: Path) -> None:
+    descriptors, said = 200, list[str]()
+    with served(desk, descriptors=descriptors, more_said=said) as url, ExitStack() as stack:
+        place = urlsplit(url)
+        for _ in range(3 * descriptors):
+            stack.enter_context(socket.create_connection((place.hostname, place.port)))
+        with urllib3.PoolManager(timeout=60) as http:
+            for _ in range(3):
+                assert http.request("GET", f"{url}/v1/health", retries=False).status == 200
+    assert len(said) <= 2
+    assert "in use" in said[0]
 
 
 def texts(phone: AuthorityClient) -> list[str]:

@@ -1,5 +1,6 @@
 """Running the application with uvicorn: in the foreground, or in a thread for a while."""
 
+import logging
 import multiprocessing
 import multiprocessing.connection
 import os
@@ -14,14 +15,20 @@ from typing import Final
 import uvicorn
 from fastapi import FastAPI
 
+from tracetogether.adapters.http_api.connections import (
+    BACKLOG,
+    ConnectionLimits,
+    Listener,
+    protocol_of,
+)
+from tracetogether.adapters.http_api.repeated_lines import once_a_minute
 from tracetogether.errors import AuthorityError
 
-_BACKLOG: Final = 256
 _GRACE_S: Final = 5
 
 
 @contextmanager
-def listening(host: str, port: int) -> Iterator[socket.socket]:
+def listening(host: str, port: int) -> Iterator[Listener]:
     """Take a port while the body runs, a free one if 0.
 
     Raises:
@@ -39,18 +46,18 @@ def listening(host: str, port: int) -> Iterator[socket.socket]:
         yield listener
 
 
-def _bound(host: str, port: int) -> socket.socket:
+def _bound(host: str, port: int) -> Listener:
     # asyncio switches off the 40 ms wait of small writes (TCP_NODELAY) only where the protocol
     # is named, which socket.create_server does not do.
     family, kind, protocol, _, address = socket.getaddrinfo(
         host, port, type=socket.SOCK_STREAM, proto=socket.IPPROTO_TCP
     )[0]
-    listener = socket.socket(family, kind, protocol)
+    listener = Listener(family, kind, protocol)
     try:
         if os.name == "posix":  # elsewhere this would let two programs share the port
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind(address)
-        listener.listen(_BACKLOG)
+        listener.listen(BACKLOG)
     except BaseException:
         listener.close()
         raise
@@ -59,7 +66,7 @@ def _bound(host: str, port: int) -> socket.socket:
 
 def serve(
     app: FastAPI,
-    listener: socket.socket,
+    listener: Listener,
     *,
     tls_cert: Path | None = None,
     tls_key: Path | None = None,
@@ -75,7 +82,7 @@ def serve(
     Raises:
         AuthorityError: certificate or key can't be read.
     """
-    config = _config(app, log_level="warning")
+    config = _config(app, listener, log_level="warning")
     config.ssl_certfile, config.ssl_keyfile = tls_cert, tls_key
     try:
         config.load()
@@ -120,30 +127,49 @@ def in_processes(count: int, work: Callable[[], None]) -> None:
 
 
 @contextmanager
-def running(app: FastAPI, *, port: int = 0) -> Iterator[str]:
+def running(
+    app: FastAPI,
+    *,
+    port: int = 0,
+    limits: ConnectionLimits | None = None,
+    tls_cert: Path | None = None,
+    tls_key: Path | None = None,
+) -> Iterator[str]:
     """Serve on loopback in a background thread while the body runs; yields the URL.
 
     Args:
         app: from ``create_app``.
         port: a free one if 0.
+        limits: of connections; those of ``serve`` if None.
+        tls_cert: as for ``serve``.
+        tls_key: as for ``serve``.
 
     Raises:
         AuthorityError: the port is taken or not allowed.
     """
     with listening("127.0.0.1", port) as listener:
-        server = uvicorn.Server(_config(app))
+        listener.limits = limits or listener.limits
+        config = _config(app, listener)
+        config.ssl_certfile, config.ssl_keyfile = tls_cert, tls_key
+        server = uvicorn.Server(config)
         thread = threading.Thread(target=server.run, args=([listener],), name="authority")
         thread.start()  # whoever connects from now on waits in the listener's queue
         try:
-            yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+            scheme = "http" if tls_cert is None else "https"
+            yield f"{scheme}://127.0.0.1:{listener.getsockname()[1]}"
         finally:
             server.should_exit = True
             thread.join()
 
 
-def _config(app: FastAPI, log_level: str | None = None) -> uvicorn.Config:
+def _config(app: FastAPI, listener: Listener, log_level: str | None = None) -> uvicorn.Config:
+    for name in ("uvicorn.error", "asyncio"):
+        once_a_minute(logging.getLogger(name))
     return uvicorn.Config(
         app,
+        http=protocol_of(listener),
+        loop="asyncio",  # the one that asks the listener for connections
+        backlog=BACKLOG,
         access_log=False,  # paths hold case ids, lines hold addresses
         log_config=None,
         log_level=log_level,
