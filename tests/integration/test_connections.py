@@ -1,5 +1,6 @@
 """Strangers who connect and say nothing, too little, or too slowly; and what is logged of them."""
 
+import errno
 import http.client
 import logging
 import resource
@@ -191,3 +192,19 @@ def test_nonsense_leaves_one_line(site: Site, caplog: pytest.LogCaptureFixture) 
                     connection.sendall(nonsense)
                     connection.recv(1)
     assert len(caplog.records) <= 3
+
+
+def test_used_up_descriptors_are_told_once_and_tried_again_later(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with http_api.listening("127.0.0.1", 0) as listener, monkeypatch.context() as patch:
+        patch.setattr(socket.socket, "accept", fails)
+        with pytest.raises(OSError, match="Too many"):
+            listener.accept()
+        for _ in range(9):  # asyncio goes on asking
+            with pytest.raises(BlockingIOError):
+                listener.accept()
+
+
+def fails(_: socket.socket) -> None:
+    raise OSError(errno.EMFILE, "Too many open files")
