@@ -216,7 +216,7 @@ def test_what_cannot_have_happened_is_the_drivers_fault(phone: Phone) -> None:
         phone.do(WriteDone(PEER, ok=True), NOW)
 
 
-@pytest.mark.parametrize("rssi", [127.0, 0.0, float("nan"), -float("inf"), -128.0])
+@pytest.mark.parametrize("rssi", [127.0, 0.0, float("nan"), -float("inf"), -127.0, 100.0])
 def test_readings_that_are_none_are_counted(phone: Phone, rssi: float) -> None:
     assert phone.do(Heard(PEER, rssi), NOW) == ()
     assert phone.device.rejections == {Rejection.INVALID_RSSI: 1}

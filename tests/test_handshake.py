@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import math
 
 import pytest
 
@@ -129,9 +130,46 @@ def test_what_is_not_believed(exchange: BlueTraceExchange) -> None:
     assert heard(b"garbage") is Rejection.MALFORMED
     assert heard(b'{"id":"","mp":"m","o":"o","v":2}') is Rejection.NO_MSG
     assert exchange.written(b"garbage", now=NOW) is Rejection.MALFORMED
-    for rssi in (127, 0, -128, 20):
+    for none in ("Missing TempID", "not_found", "<unknown>"):
+        assert heard(json.dumps({"id": none, "mp": "m", "o": "o"}).encode()) is Rejection.NO_MSG
+    for rssi in (127, 0, -127, -128, 20, 100):
         said = json.dumps({"id": "T", "mc": "m", "o": "o", "rs": rssi, "v": 2}).encode()
         assert exchange.written(said, now=NOW) is Rejection.INVALID_RSSI
+
+
+@pytest.mark.parametrize("power", [127.0, -127.0, -59.0, float("nan")])
+def test_a_transmit_power_that_is_none_is_not_written_down(
+    exchange: BlueTraceExchange, power: float
+) -> None:
+    said = json.dumps({"id": "T", "mp": "m", "o": "o", "v": 2}).encode()
+    read = exchange.read(said, now=NOW, rssi_dbm=-60, tx_power_dbm=power)
+    assert isinstance(read, Sighting)
+    assert read.tx_power_dbm is None
+    if not math.isnan(power):  # which no JSON can say
+        told = {"msg": "T", "modelC": "m", "org": "o", "rssi": -60, "txPower": power, "v": 1}
+        written = exchange.written(json.dumps(told).encode(), now=NOW)
+        assert isinstance(written, Sighting)
+        assert (written.rssi_dbm, written.tx_power_dbm) == (-60, None)
+
+
+def test_own_tokens_of_a_day_are_known_whenever_a_batch_was_fetched(
+    exchange: BlueTraceExchange, issuer: TempIDIssuer, entropy: Entropy
+) -> None:
+    user = new_user_id(entropy)
+    batches = [issuer.issue(user, NOW + 43_200 * half_day, 100) for half_day in range(6)]
+    for batch in batches:
+        exchange.renew(batch)
+    now = NOW + 43_200 * 5
+
+    def heard(token: str) -> object:
+        said = json.dumps({"id": token, "mp": "m", "o": "o", "v": 2}).encode()
+        return exchange.read(said, now=now, rssi_dbm=-60, tx_power_dbm=None)
+
+    for batch in batches:
+        for tempid in batch:
+            if now - 86_400 < tempid.expiry:
+                assert heard(tempid.text) is Rejection.SELF_TEMPID
+    assert isinstance(heard(batches[0].tempids[0].text), Sighting)  # it is not kept for ever
 
 
 def test_own_tokens_of_the_last_batch_are_still_known(

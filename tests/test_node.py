@@ -13,7 +13,7 @@ from tracetogether.contactlog import ContactLog, MemoryContactLog
 from tracetogether.device import Heard, PayloadWritten
 from tracetogether.errors import LinkError, RadioError, StoreError
 from tracetogether.exchange import Advertisement
-from tracetogether.node import Node
+from tracetogether.node import PAUSES, Node, Pauses
 from tracetogether.radio import Link, Radio, Report
 from tracetogether.rejection import Rejection
 from tracetogether.sightings import Sighting
@@ -51,6 +51,7 @@ class Adapter:
         self.peers: dict[str, Peer] = {}
         self.opened = self.closed = self.attempts = 0
         self.fails = self.hangs = self.gone = False
+        self.refuses = ""  # a role, or both
 
     def opener(self) -> Callable[[Report], Awaitable[Radio]]:
         async def open_radio(report: Report) -> Radio:
@@ -65,10 +66,14 @@ class Adapter:
 
     async def advertise(self, advertisement: Advertisement | None) -> None:
         await self._obey()
+        if advertisement is not None and "advertising" in self.refuses:
+            raise RadioError("maximum advertisements reached")
         self.shown.append(advertisement)
 
     async def scan(self, *, on: bool) -> None:
         await self._obey()
+        if on and "scanning" in self.refuses:
+            raise RadioError("the adapter is busy")
         self.scans.append(on)
 
     async def connect(self, peer: str) -> Link:
@@ -91,13 +96,15 @@ class Adapter:
 class Bed:
     """A node on an adapter in memory."""
 
-    def __init__(self, *, log: ContactLog | None = None, **how: object) -> None:
+    def __init__(
+        self, *, log: ContactLog | None = None, pauses: Pauses = HASTY, leap_s: float = 0.0
+    ) -> None:
         self.adapter = Adapter()
         self.issuing = Issuing()
         self.events: list[str] = []
         self.log = MemoryContactLog() if log is None else log
         self.stop = asyncio.Event()
-        self.leap_s = 0.0
+        self.leap_s = leap_s
         self.exchange = BlueTraceExchange(model="Test", organisation="SG_MOH")
         self.node = Node(
             self.exchange,
@@ -107,7 +114,7 @@ class Bed:
             clock=lambda: clock() + self.leap_s,
             chance=lambda: 0.5,
             timings=BRISK,
-            pauses=replace(HASTY, command_s=0.05),
+            pauses=replace(pauses, command_s=0.05),
             tell=lambda event, _text: self.events.append(event),
         )
 
@@ -216,6 +223,95 @@ def test_an_adapter_that_wedges_is_opened_again_and_goes_on_showing(trouble: str
 
     bed = live(story)
     assert bed.adapter.opened == bed.adapter.closed == 2
+
+
+@pytest.mark.parametrize("role", ["advertising", "scanning"])
+def test_an_adapter_that_refuses_one_role_does_the_other_and_is_asked_less_and_less(
+    role: str,
+) -> None:
+    async def story(bed: Bed) -> None:
+        bed.adapter.refuses = role
+        await until(lambda: f"{role}_refused" in bed.events, 30)
+        await asyncio.sleep(1_000)
+        # At 0, 1, 3, 7 ... 511 s, and then after 300 s; a scan is only asked for now and then.
+        assert 8 <= bed.node.counts[f"{role}_refused"] <= 11
+        assert role in bed.node.troubles
+        assert bed.adapter.opened == 1
+        other = bed.adapter.scans if role == "advertising" else bed.adapter.shown
+        assert len(other) >= 10
+        bed.adapter.refuses = ""
+        await until(lambda: f"{role}_back" in bed.events, 400)
+        assert bed.node.troubles == {}
+        assert bed.events.count(f"{role}_refused") == 1
+
+    live(story, pauses=PAUSES)
+
+
+def test_an_adapter_that_opens_and_refuses_everything_is_opened_less_and_less() -> None:
+    async def story(bed: Bed) -> None:
+        bed.adapter.refuses = "advertising scanning"
+        await asyncio.sleep(1_000)
+        assert 5 <= bed.adapter.opened <= 12
+        bed.adapter.refuses = ""
+        await until(lambda: bool(bed.adapter.shown) and bool(bed.adapter.scans), 500)
+
+    live(story, pauses=PAUSES)
+
+
+@pytest.mark.parametrize(
+    ("ahead_s", "clock_is_wrong", "batch_is_useless"),
+    [
+        (0, False, False),
+        (30, False, False),
+        (300, True, False),
+        (1_200, True, False),
+        (-300, True, True),
+        (-1_200, True, True),
+        (-7_200, True, True),
+        (86_400, True, True),
+    ],
+)
+def test_a_clock_that_is_not_the_authoritys_is_told_with_what_follows(
+    ahead_s: float,
+    clock_is_wrong: bool,
+    batch_is_useless: bool,
+) -> None:
+    async def story(bed: Bed) -> None:
+        async def fetch() -> object:
+            now = clock()  # the authority's
+            return replace(bed.issuing.batch("me", now - 60), issued_at=now)
+
+        bed.node._fetch = fetch
+        await until(lambda: bed.node.counts["batches"] > 0 and bool(bed.adapter.scans))
+        assert ("clock_wrong" in bed.events) == ("clock" in bed.node.troubles) == clock_is_wrong
+        assert ("batch_not_valid" in bed.events) == batch_is_useless
+        assert bool(bed.adapter.shown) != batch_is_useless
+        if clock_is_wrong:
+            side = "ahead of" if ahead_s > 0 else "behind"
+            assert f"{abs(ahead_s) // 60:,} minutes {side}" in bed.node.troubles["clock"]
+        bed.leap_s = 0  # it is set right while the node runs, which is noticed
+        await until(lambda: bed.node.troubles == {})
+        assert ("clock_right" in bed.events) == clock_is_wrong
+        await until(lambda: bool(bed.adapter.shown))
+
+    live(story, leap_s=ahead_s)
+
+
+@pytest.mark.parametrize("ahead_s", [-7_200, -1_200, 1_200, 7_200])
+def test_a_server_that_does_not_say_its_time_still_betrays_a_wrong_clock(ahead_s: float) -> None:
+    async def story(bed: Bed) -> None:
+        await until(lambda: "clock_wrong" in bed.events)
+
+    live(story, leap_s=ahead_s)
+
+
+def test_the_authoritys_time_lets_the_log_believe_the_clock() -> None:
+    log = MemoryContactLog.of([Sighting(clock_start() - 60 * 86_400, "old", -50.0)])
+
+    async def story(bed: Bed) -> None:
+        await until(lambda: bed.node.counts["batches"] > 0 and len(log) == 0)
+
+    live(story, log=log)
 
 
 def test_a_radio_that_refuses_to_connect_is_opened_again() -> None:

@@ -14,7 +14,6 @@ protocol spoken comes in as an ``Exchange``.
 from collections import Counter, deque
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from math import isfinite
 from typing import Final, assert_never
 
 from tracetogether.contactlog import ContactLog
@@ -23,7 +22,7 @@ from tracetogether.exchange import Advertisement, Exchange, LinkEvent, LinkState
 from tracetogether.parameters import TIMINGS, PhoneTimings
 from tracetogether.rejection import Rejection
 from tracetogether.sightings import Sighting
-from tracetogether.units import SECONDS_PER_MINUTE, is_rssi
+from tracetogether.units import SECONDS_PER_DAY, SECONDS_PER_MINUTE, is_rssi, is_transmit_power
 
 _MAX_PEERS: Final = 4_096  # bounds what a thousand made-up peers a second can cost
 MAX_SIGHTINGS_PER_MINUTE: Final = 240  # bounds what a talkative peer can write into the log
@@ -175,6 +174,8 @@ class Device:
     Attributes:
         next_deadline: when ``DeadlinePassed`` is wanted next.
         rejections: messages that were not believed, by reason.
+        clock_ahead_s: by how much this phone's clock is ahead of the authority's, at least, as
+            of the last batch; below 0: behind. 0 where they may be the same.
         store_error: why the contact log can't be written just now, None while it can. Sightings
             wait in memory meanwhile (the last few thousand) and are written when it goes again.
     """
@@ -190,6 +191,7 @@ class Device:
     ) -> None:
         self.rejections: Counter[Rejection] = Counter()
         self.store_error: StoreError | None = None
+        self.clock_ahead_s = 0.0
         self._unwritten: deque[Sighting] = deque(maxlen=_MAX_PEERS)
         self._recent: deque[float] = deque(maxlen=MAX_SIGHTINGS_PER_MINUTE)
         self._exchange = exchange
@@ -250,6 +252,7 @@ class Device:
                 if batch is None:
                     return ()
                 self._exchange.renew(batch)
+                self._compare_clocks(batch, now)
                 # A batch that is no use now (a wrong clock) is not asked for again at once.
                 return self._advertise(now, ask=False) if self._expiry is None else ()
             case _:
@@ -271,6 +274,13 @@ class Device:
             self._expiry = now  # what is on the air may not be valid now: renew it at once
         if self._link is not None:
             self._link.deadline += leap
+
+    def _compare_clocks(self, batch: object, now: float) -> None:
+        """Compare the clock with the authority's: where they agree, the log may believe it."""
+        least, most = self._exchange.ahead_s(batch, now)
+        self.clock_ahead_s = max(least, 0.0) + min(most, 0.0)
+        if max(-least, most) < SECONDS_PER_DAY:
+            self._purge(now, confirmed=True)
 
     def _deadline(self, now: float) -> tuple[Action, ...]:
         actions: list[Action] = []
@@ -325,7 +335,7 @@ class Device:
         if not is_rssi(heard.rssi_dbm):
             self.rejections[Rejection.INVALID_RSSI] += 1
             return ()
-        if heard.tx_power_dbm is not None and not isfinite(heard.tx_power_dbm):
+        if heard.tx_power_dbm is not None and not is_transmit_power(heard.tx_power_dbm):
             heard = replace(heard, tx_power_dbm=None)
         peer = heard.peer
         if self._rest_until.get(peer, now) > now:
@@ -437,8 +447,8 @@ class Device:
             self.store_error = None
             self._unwritten.clear()
 
-    def _purge(self, now: float) -> None:
+    def _purge(self, now: float, *, confirmed: bool = False) -> None:
         try:
-            self._log.purge(now)
+            self._log.purge(now, confirmed=confirmed)
         except StoreError as error:
             self.store_error = error

@@ -115,3 +115,16 @@ class Exchange(Protocol):
     def renew(self, batch: object) -> None:
         """Take over newly fetched tokens."""
         ...
+
+    def has_token(self, now: float) -> bool:
+        """Return whether a token is valid at ``now``."""
+        ...
+
+    def ahead_s(self, batch: object, now: float) -> tuple[float, float]:
+        """Return by how much ``now`` is ahead of the authority's clock, least and most, seconds.
+
+        Args:
+            batch: tokens that the authority has just issued.
+            now: this phone's time of their receipt, epoch seconds.
+        """
+        ...

@@ -22,12 +22,18 @@ from tracetogether.errors import (
     TraceTogetherError,
 )
 from tracetogether.exchange import Advertisement, Exchange
-from tracetogether.parameters import TIMINGS, PhoneTimings
-from tracetogether.radio import Link, OpenRadio, Radio
+from tracetogether.parameters import CLOCK_ERROR_S, TIMINGS, PhoneTimings
+from tracetogether.radio import Link, OpenRadio, Radio, Role
+from tracetogether.units import SECONDS_PER_MINUTE
 
 _MAX_HEARD: Final = 4_096  # peers heard and not yet handed in; the oldest give way
 _MAX_SHUNNED: Final = 4_096  # peers that exchanges failed with; the oldest are forgotten
 _MAX_WRITTEN: Final = 256  # values written by others and not yet handed in; later ones are lost
+
+_BATCH_NOT_VALID: Final = (
+    "none of the TempIDs just fetched is valid now by this machine's clock: nothing is "
+    "advertised, and nobody hears this node"
+)
 
 _Step = Callable[[], Coroutine[Any, Any, None]]
 
@@ -77,11 +83,14 @@ class Node:
         chance: uniform numbers in [0, 1): pauses between scans, jitter of retries.
         timings: when to scan, advertise and give up.
         pauses: when to try again.
-        tell: takes events: radio_lost, radio_back, fetch_failed, batch, log_failed.
+        tell: takes events: radio_lost, radio_back, advertising_refused, advertising_back,
+            scanning_refused, scanning_back, fetch_failed, batch, batch_not_valid, clock_wrong,
+            clock_right, log_failed.
 
     Attributes:
         device: the machine.
         counts: what happened, by name.
+        troubles: what is wrong now and what follows from it, by what it is about.
     """
 
     def __init__(
@@ -99,6 +108,8 @@ class Node:
     ) -> None:
         self.device = machine.Device(exchange, log, start=clock(), timings=timings, chance=chance)
         self.counts: Counter[str] = Counter()
+        self.troubles: dict[str, str] = {}
+        self._exchange = exchange
         self._open_radio = open_radio
         self._fetch = fetch
         self._clock = clock
@@ -117,7 +128,12 @@ class Node:
         self._scanning = False
         self._scan_ends: asyncio.TimerHandle | None = None
         self._broken = False
-        self._log_works = True
+        self._roles = (
+            Role("advertising", "others do not hear this node; it goes on scanning"),
+            Role("scanning", "this node does not hear others; it goes on advertising"),
+        )
+        self._reopen_s = pauses.radio_s
+        self._offset: float | None = None  # of the clock from the loop's own time
         self._link: Link | None = None
         self._link_task: asyncio.Task[None] | None = None
         self._link_number = 0
@@ -141,6 +157,8 @@ class Node:
         finally:
             if self._scan_ends is not None:
                 self._scan_ends.cancel()
+            for role in self._roles:
+                role.rest()
             if self._link is not None:
                 await self._link.close()
             if self._radio is not None:
@@ -181,6 +199,7 @@ class Node:
                 for one in heard.values():
                     self._take(one)
                 before, now = now, self._clock()
+                self._watch_the_clock(now)
                 wait_s = self.device.next_deadline - now
                 if wait_s <= 0 or now < before:  # a clock set back moves all deadlines
                     self._take(machine.DeadlinePassed())
@@ -199,11 +218,41 @@ class Node:
             self.counts["late_news"] += 1
             return
         trouble = self.device.store_error
-        if trouble is not None and self._log_works:
-            self._tell("log_failed", str(trouble))
-        self._log_works = trouble is None
+        if trouble is None:
+            self.troubles.pop("log", None)
+        else:
+            self._trouble("log", "log_failed", str(trouble))
+        if isinstance(happened, machine.BatchReceived) and happened.batch is not None:
+            self._look_at_the_batch()
         for action in actions:
             self._do(action)
+
+    def _trouble(self, about: str, event: str, text: str) -> None:
+        """Keep what is wrong, and tell it when it begins."""
+        begins = about not in self.troubles
+        self.troubles[about] = text
+        if begins:
+            self._tell(event, text)
+
+    def _look_at_the_batch(self) -> None:
+        """Say whether the clock fits the authority's, and whether the batch is any use now."""
+        ahead_s = self.device.clock_ahead_s
+        if abs(ahead_s) <= CLOCK_ERROR_S:
+            if self.troubles.pop("clock", None) is not None:
+                self._tell("clock_right", "this machine's clock agrees with the authority's")
+        else:
+            self._trouble("clock", "clock_wrong", _clock_text(ahead_s))
+        if self._exchange.has_token(self._clock()):
+            self.troubles.pop("batch", None)
+        else:
+            self._trouble("batch", "batch_not_valid", _BATCH_NOT_VALID)
+
+    def _watch_the_clock(self, now: float) -> None:
+        """Fetch a batch, and so compare the clocks, when this clock was set."""
+        offset = now - asyncio.get_running_loop().time()
+        before, self._offset = self._offset, offset
+        if before is not None and abs(offset - before) > CLOCK_ERROR_S:
+            self._do(machine.FetchBatch())
 
     def _put(self, happened: machine.Input) -> None:
         self._inbox.append(happened)
@@ -253,33 +302,74 @@ class Node:
     # --- the adapter ---
 
     async def _tune(self) -> None:
-        """Make the adapter do what the device wants, and open it again when it fails."""
+        """Make the adapter do what the device wants, and open it again when it fails.
+
+        What it refuses from the start is tried again now and then, while it does the other.
+        """
+        advertising, scanning = self._roles
         shown: Advertisement | None = None
-        scanning = False
+        scans = False
         while True:
             await self._untuned.wait()
             self._untuned.clear()
             if self._radio is None or self._broken:
                 await self._reopen()
-                shown, scanning = None, False
+                shown, scans = None, False
             radio = self._radio
             if radio is None:
                 raise AssertionError("it was opened above")
-            try:
-                async with asyncio.timeout(self._pauses.command_s):
-                    if self._shown is not shown:
-                        wanted = self._shown
-                        await radio.advertise(wanted)
-                        shown = wanted
-                    if self._scanning is not scanning:
-                        on = self._scanning
-                        await radio.scan(on=on)
-                        scanning = on
-            except (RadioError, TimeoutError) as error:
-                self._lose(str(error) or "the Bluetooth adapter hangs")
+            wanted, on = self._shown, self._scanning
+            if wanted is not shown and await self._command(
+                advertising, partial(radio.advertise, wanted), begins=wanted is not None
+            ):
+                shown = wanted
+            if on is not scans and await self._command(
+                scanning, partial(radio.scan, on=on), begins=on
+            ):
+                scans = on
+
+    async def _command(self, role: Role, command: _Step, *, begins: bool) -> bool:
+        """Let the adapter do something; return whether it did."""
+        now = asyncio.get_running_loop().time()
+        if self._broken or (begins and now < role.wait_until):
+            return False
+        try:
+            async with asyncio.timeout(self._pauses.command_s):
+                await command()
+        except TimeoutError:
+            self._lose("the Bluetooth adapter hangs")
+        except RadioError as error:
+            if role.works or any(other.refused for other in self._roles if other is not role):
+                self._lose(str(error))
+            else:
+                self._refused(role, str(error))
+        else:
+            if begins:
+                self._works(role)
+            return True
+        return False
+
+    def _refused(self, role: Role, why: str) -> None:
+        """Try a role again later that the adapter has refused ever since it was opened."""
+        self.counts[f"{role.name}_refused"] += 1
+        role.pause_s = min(max(2 * role.pause_s, self._pauses.radio_s), self._pauses.radio_most_s)
+        pause_s = self._jittered(role.pause_s)
+        loop = asyncio.get_running_loop()
+        role.wait_until = loop.time() + pause_s
+        role.timer = loop.call_later(pause_s, self._untuned.set)
+        text = f"{why}: {role.without}. It is tried again now and then"
+        self._trouble(role.name, f"{role.name}_refused", text)
+
+    def _works(self, role: Role) -> None:
+        role.works = True
+        role.rest()
+        self._reopen_s = self._pauses.radio_s
+        if self.troubles.pop(role.name, None) is not None:
+            self._tell(f"{role.name}_back", f"{role.name} works again")
 
     def _lose(self, why: str) -> None:
         self.counts["radio_lost"] += 1
+        self.troubles["radio"] = why
         self._tell("radio_lost", why)
         self._broken = True
         self._untuned.set()
@@ -288,14 +378,17 @@ class Node:
         if self._radio is not None:
             await self._radio.close()
             self._radio = None
-        pause_s = self._pauses.radio_s
         while self._radio is None:
-            await asyncio.sleep(self._jittered(pause_s))
-            pause_s = min(2 * pause_s, self._pauses.radio_most_s)
+            await asyncio.sleep(self._jittered(self._reopen_s))
+            self._reopen_s = min(2 * self._reopen_s, self._pauses.radio_most_s)
             with suppress(RadioError):
                 self._radio = await self._open_radio(self.report)
+        for role in self._roles:
+            role.works = False
+            role.rest()
         self._broken = False
-        self._tell("radio_back", "the Bluetooth adapter works again")
+        self.troubles.pop("radio", None)
+        self._tell("radio_back", "the Bluetooth adapter is open again")
 
     def _jittered(self, pause_s: float) -> float:
         return pause_s * (0.5 + self._chance())
@@ -383,15 +476,26 @@ class Node:
                 batch = await self._fetch()
             except TraceTogetherError as error:
                 self.counts["fetches_failed"] += 1
+                self.troubles["authority"] = str(error)
                 self._tell("fetch_failed", str(error))
                 self._put(machine.BatchReceived(None))
             else:
                 self.counts["batches"] += 1
+                self.troubles.pop("authority", None)
                 self._tell("batch", "new TempIDs")
                 self._put(machine.BatchReceived(batch))
                 return
             await asyncio.sleep(self._jittered(pause_s))
             pause_s = min(2 * pause_s, self._pauses.fetch_most_s)
+
+
+def _clock_text(ahead_s: float) -> str:
+    side = "ahead of" if ahead_s > 0 else "behind"
+    return (
+        f"this machine's clock is {abs(ahead_s) / SECONDS_PER_MINUTE:,.0f} minutes {side} the "
+        "authority's, or more: its TempIDs and what it hears have the wrong time, so the authority "
+        "believes few of these contacts, or none. Set the clock (timedatectl set-ntp true)"
+    )
 
 
 async def _after(before: asyncio.Task[None] | None, step: _Step) -> None:

@@ -151,6 +151,7 @@ UPLOAD_BUCKETS: Final[tuple[int, ...]] = (  # 16 KiB, doubling
     MAX_UPLOAD_BYTES,
 )
 
+CLOCK_ERROR_S: Final = 60  # a phone's clock may differ so much: the first window's early start
 TEMPIDS_OF_A_DAY_KEY: Final = 2**32  # NIST SP 800-38D, 8.3: random IVs under one AES-GCM key
 BATCHES_AN_HOUR: Final = 60  # of one user; a phone needs two a day
 REGISTRATIONS_AN_HOUR: Final = 2_000  # from one address or IPv6 /64; many phones may share one

@@ -114,3 +114,36 @@ class Guest:
     timer: TimerHandle
     writes: int
     read: bytes | None = None
+
+
+@dataclass(slots=True)
+class Role:
+    """What an adapter does, advertising or scanning, since it was opened.
+
+    Attributes:
+        name: which of the two.
+        without: what follows where it is refused.
+        works: it has done so.
+        wait_until: the loop's time before which a refused role is not tried again.
+        pause_s: how long it waits now, 0 where nothing was refused.
+        timer: wakes the tuner then.
+    """
+
+    name: str
+    without: str
+    works: bool = False
+    wait_until: float = 0.0
+    pause_s: float = 0.0
+    timer: TimerHandle | None = None
+
+    @property
+    def refused(self) -> bool:
+        """Whether the adapter refuses it."""
+        return self.pause_s > 0
+
+    def rest(self) -> None:
+        """Forget that it was refused."""
+        self.wait_until = self.pause_s = 0.0
+        if self.timer is not None:
+            self.timer.cancel()
+            self.timer = None

@@ -19,12 +19,16 @@ from bumble.transport.common import AsyncPipeSink
 
 from tests.bleak_on_bumble import client_on, scanner_on
 from tests.leaping_loop import leap
-from tests.radio_world import Room, World, complaints, until, world
+from tests.radio_world import NOW, Issuing, Room, World, complaints, until, world
+from tracetogether import device as machine
 from tracetogether.adapters.bleak_radio import BleakRadio, Central
+from tracetogether.bluetrace.handshake import BlueTraceExchange
 from tracetogether.bluetrace.profile import PROFILE
+from tracetogether.contactlog import MemoryContactLog
 from tracetogether.device import Heard
 from tracetogether.errors import LinkError
 from tracetogether.radio import Radio, Report
+from tracetogether.rejection import Rejection
 
 
 @pytest.fixture(autouse=True)
@@ -48,6 +52,51 @@ async def host(here: World, name: str) -> AsyncIterator[Device]:
     finally:
         await device.power_off()
         controller.leave()
+
+
+class BlueZ(BleakScanner):
+    """bleak's scanner on its BlueZ backend, without a bus: what BlueZ says is handed in."""
+
+    async def start(self) -> None:
+        """Begin; there is nothing to begin."""
+
+    async def stop(self) -> None:
+        """Stop; there is nothing to stop."""
+
+
+def test_a_phone_that_bluez_knows_no_level_of_leaves_no_level_anywhere() -> None:
+    """A phone that connects to this one has no RSSI in BlueZ, and bleak says -127."""
+    heard: list[Heard] = []
+    scanners: list[BlueZ] = []
+
+    def scanner(**how: object) -> BlueZ:
+        scanners.append(BlueZ(**how))  # type: ignore[arg-type]
+        return scanners[-1]
+
+    async def tell() -> None:
+        await Central(PROFILE, heard.append, scanner=scanner).scan()  # type: ignore[arg-type]
+        scanners[0]._backend._handle_advertising_data(  # type: ignore[attr-defined]
+            "/org/bluez/hci0/dev_AA_BB_CC_00_00_01",
+            {
+                "Address": "AA:BB:CC:00:00:01",
+                "AddressType": "random",
+                "UUIDs": [PROFILE.service.lower()],
+                "Connected": True,
+                "Adapter": "/org/bluez/hci0",
+                "Alias": "x",
+            },
+        )
+
+    asyncio.run(tell())
+    assert [one.rssi_dbm for one in heard] == [-127.0]
+    log = MemoryContactLog()
+    exchange = BlueTraceExchange(
+        model="A", organisation="SG_MOH", batch=Issuing().batch("ann", NOW)
+    )
+    device = machine.Device(exchange, log, start=NOW, chance=lambda: 0.5)
+    assert device.receive(heard[0], now=NOW + 1) == ()  # nor is anybody told this level
+    assert device.rejections == {Rejection.INVALID_RSSI: 1}
+    assert len(log) == 0
 
 
 def central_on(device: Device, report: Report) -> Central:

@@ -1,5 +1,6 @@
 """The client of the authority: what it tells, what it asks again, what it refuses to send."""
 
+import time
 from pathlib import Path
 
 import pytest
@@ -107,8 +108,12 @@ def test_a_busy_server_is_asked_again_where_that_does_no_harm(
             site.url, credential=client._credential, retries=2, backoff_s=0.0
         ) as patient,
     ):
-        assert len(patient.fetch_batch()) == 100
+        batch = patient.fetch_batch()
+        assert len(batch) == 100
         assert len(calls) == 3
+        wall = time.time()  # noqa: TID251 - the server in this process reads it
+        assert batch.issued_at is not None
+        assert abs(batch.issued_at - wall) < 30
         calls.clear()
         with pytest.raises(AccessDeniedError, match="not accepted"):
             patient.redeem_pin("00000000", b"")  # the attempt has a name: asked again as itself

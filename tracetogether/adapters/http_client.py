@@ -5,7 +5,8 @@ import hashlib
 import json
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from email.utils import parsedate_to_datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
@@ -89,6 +90,10 @@ class AuthorityClient:
         backoff_s: the first pause between tries; the next ones double. 0: no pauses at all.
         allow_plain_http: send secrets over http to other machines too.
 
+    Attributes:
+        server_time: the server's clock as of its last answer (HTTP's Date), epoch seconds; None
+            where it does not say.
+
     Raises:
         UnreachableError: the address is none, or not safe.
     """
@@ -120,6 +125,7 @@ class AuthorityClient:
         self._again = careful.new(
             read=retries, status=retries, redirect=0, allowed_methods=None, status_forcelist={503}
         )
+        self.server_time: float | None = None
         self._pool = urllib3.PoolManager(timeout=Timeout(connect=timeout_s, read=timeout_s))
 
     def close(self) -> None:
@@ -155,9 +161,8 @@ class AuthorityClient:
         Raises:
             InvalidTempIDError: the server's answer is no batch.
         """
-        return TempIDBatch.from_json(
-            self._call("POST", "/v1/tempids", self._credential, repeatable=True)
-        )
+        answer = self._call("POST", "/v1/tempids", self._credential, repeatable=True)
+        return replace(TempIDBatch.from_json(answer), issued_at=self.server_time)
 
     def withdraw(self) -> None:
         """Withdraw: the authority forgets this phone's user, with cases and uploads."""
@@ -285,6 +290,7 @@ class AuthorityClient:
             )
         except urllib3.exceptions.HTTPError as error:
             raise _unreachable(self._url, error) from None
+        self.server_time = _time(response.headers.get("Date"))
         return self._read(response)
 
     def _read(self, response: urllib3.BaseHTTPResponse) -> dict[str, Any]:
@@ -303,6 +309,13 @@ class AuthorityClient:
             msg = f"{self._url}: {message}"
             raise UnreachableError(msg)
         raise _ERRORS.get(response.status, AuthorityError)(message)
+
+
+def _time(date: str | None) -> float | None:
+    try:
+        return None if date is None else parsedate_to_datetime(date).timestamp()
+    except (ValueError, OverflowError):
+        return None
 
 
 def packed_log(body: bytes, at_least: int = 0) -> bytes:

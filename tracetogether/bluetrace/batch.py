@@ -2,9 +2,13 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Self
+from math import inf
+from typing import Final, Self
 
 from tracetogether.errors import InvalidTempIDError
+from tracetogether.parameters import BLUETRACE
+
+_ROUNDING_S: Final = 1.0  # HTTP's Date has whole seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,10 +27,12 @@ class TempIDBatch:
     Attributes:
         tempids: the TempIDs; their windows do not overlap.
         refresh_at: epoch seconds from which a new batch should be fetched.
+        issued_at: the server's time when it answered, epoch seconds; None where it did not say.
     """
 
     tempids: tuple[TempID, ...]
     refresh_at: int
+    issued_at: float | None = field(default=None, compare=False)
 
     def at(self, now: float) -> TempID | None:
         """Return the TempID that is valid at ``now``; None where no window holds it.
@@ -39,6 +45,19 @@ class TempIDBatch:
     def renewal_due(self, now: float) -> bool:
         """Return whether a new batch should be fetched at ``now``."""
         return now >= self.refresh_at or self.at(now) is None
+
+    def ahead_s(self, now: float) -> tuple[float, float]:
+        """Return by how much ``now`` is ahead of the server's clock, least and most, seconds.
+
+        ``now`` is the time of receipt. A server that does not say its time still issues a first
+        window that has begun.
+        """
+        if self.issued_at is not None:
+            return now - self.issued_at - _ROUNDING_S, now - self.issued_at
+        if not self.tempids:
+            return -inf, inf
+        first = self.tempids[0]
+        return now - first.expiry - BLUETRACE.early_start_s, now - first.start
 
     def __iter__(self) -> Iterator[TempID]:
         return iter(self.tempids)

@@ -6,6 +6,7 @@ peripheral is passive. All that decides the central's next step stands in ``CENT
 """
 
 import os
+from dataclasses import replace
 from types import MappingProxyType
 from typing import Final
 
@@ -22,11 +23,13 @@ from tracetogether.errors import LocalProtocolError, RemoteProtocolError
 from tracetogether.exchange import Advertisement, LinkEvent, LinkState, Step, Transitions
 from tracetogether.rejection import Rejection
 from tracetogether.sightings import Sighting
-from tracetogether.units import Entropy, is_rssi
+from tracetogether.units import SECONDS_PER_DAY, Entropy, is_rssi, is_transmit_power
 
 SERVICE_UUID: Final = "B82AB3FC-1595-4F6A-80F0-FE094CC218F9"  # OpenTrace Android README
 CHARACTERISTIC_UUID: Final = "117BDD58-57CE-4E7A-8E87-7CCCDDA2A804"  # V2, the same README
 COMPANY_ID: Final = 0x03FF  # of the manufacturer data; OpenTrace Android
+_NO_TOKENS: Final = frozenset({"", "Missing TempID", "not_found", "<unknown>"})
+"""What OpenTrace's phones send while they have no TempID."""
 _MAX_TOKEN: Final = 128  # TempIDs have 84 characters, the longest known dialect 120
 
 CENTRAL: Final[Transitions] = MappingProxyType(
@@ -79,7 +82,8 @@ class BlueTraceExchange:
         self._batch = batch
         self._service = service
         self._entropy = entropy
-        self._own_tokens = _texts(batch)
+        self._own: dict[str, int] = {}  # expiry of this phone's tokens, recent ones too
+        self._take_for_own(batch)
 
     @property
     def transitions(self) -> Transitions:
@@ -159,23 +163,46 @@ class BlueTraceExchange:
         Raises:
             LocalProtocolError: it is no batch of TempIDs.
         """
-        if not isinstance(batch, TempIDBatch):
-            msg = f"expected a TempIDBatch, got {type(batch).__name__}"
-            raise LocalProtocolError(msg)
-        self._own_tokens = _texts(self._batch) | _texts(batch)  # the last ones are still in the air
-        self._batch = batch
+        self._batch = _checked(batch)
+        self._take_for_own(self._batch)
+
+    def has_token(self, now: float) -> bool:
+        """Return whether a TempID is valid at ``now``."""
+        return self._batch is not None and self._batch.at(now) is not None
+
+    def ahead_s(self, batch: object, now: float) -> tuple[float, float]:
+        """Return by how much ``now`` is ahead of the authority's clock, least and most, seconds.
+
+        Raises:
+            LocalProtocolError: ``batch`` is no batch of TempIDs.
+        """
+        return _checked(batch).ahead_s(now)
+
+    def _take_for_own(self, batch: TempIDBatch | None) -> None:
+        """Know this phone's own TempIDs again, those that may still be played back too."""
+        if not batch:
+            return
+        since = batch.tempids[0].start - SECONDS_PER_DAY
+        self._own = {text: expiry for text, expiry in self._own.items() if expiry > since}
+        self._own.update((one.text, one.expiry) for one in batch)
 
     def _believed(self, sighting: Sighting) -> Sighting | Rejection:
-        if not sighting.peer:
+        if sighting.peer in _NO_TOKENS:
             return Rejection.NO_MSG
         if len(sighting.peer) > _MAX_TOKEN:
             return Rejection.MALFORMED
         if not is_rssi(sighting.rssi_dbm):
             return Rejection.INVALID_RSSI
-        if sighting.peer in self._own_tokens:
+        if sighting.peer in self._own:
             return Rejection.SELF_TEMPID  # our own words, played back
+        power = sighting.tx_power_dbm
+        if power is not None and not is_transmit_power(power):
+            return replace(sighting, tx_power_dbm=None)
         return sighting
 
 
-def _texts(batch: TempIDBatch | None) -> frozenset[str]:
-    return frozenset(one.text for one in batch) if batch else frozenset()
+def _checked(batch: object) -> TempIDBatch:
+    if not isinstance(batch, TempIDBatch):
+        msg = f"expected a TempIDBatch, got {type(batch).__name__}"
+        raise LocalProtocolError(msg)
+    return batch

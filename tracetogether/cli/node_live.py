@@ -7,11 +7,14 @@ import threading
 import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
+from rich.console import Group
 from rich.live import Live
 from rich.table import Column, Table
+from rich.text import Text
 
 from tracetogether.adapters.http_client import Registered
 from tracetogether.adapters.sqlite_log import SqliteContactLog
@@ -97,7 +100,7 @@ async def live(
         exchange = BlueTraceExchange(
             model=settings.model,
             organisation=settings.organisation,
-            batch=load_batch(folder),
+            batch=_due(load_batch(folder)),
             service=settings.service,
         )
         node = Node(
@@ -130,6 +133,14 @@ async def live(
     return node
 
 
+def _due(batch: TempIDBatch | None) -> TempIDBatch | None:
+    """Return a batch that is used and renewed at once: the answer says whether the clock is right.
+
+    The clock may have been set, or have stood still, since the last run.
+    """
+    return None if batch is None else replace(batch, refresh_at=0)
+
+
 class JsonVoice:
     """Says everything as one JSON object a line."""
 
@@ -158,6 +169,7 @@ class JsonVoice:
                 "status",
                 sightings=len(log),
                 counts=dict(node.counts),
+                troubles=all_troubles(node, log),
                 rejections={why.value: n for why, n in node.device.rejections.items()},
             )
 
@@ -182,10 +194,28 @@ class TableVoice:
         if running.done() and running.exception() is not None:
             return
         with Live(console=out(), auto_refresh=False) as screen:
-            screen.update(peers_table(node, log, time.time(), calibration), refresh=True)
+            screen.update(view(node, log, time.time(), calibration), refresh=True)
             while not running.done():
                 await asyncio.wait([running], timeout=_REFRESH_S)
-                screen.update(peers_table(node, log, time.time(), calibration), refresh=True)
+                screen.update(view(node, log, time.time(), calibration), refresh=True)
+
+
+def view(node: Node, log: ContactLog, now: float, calibration: Calibration) -> Group:
+    """Return what is wrong now, a line each, and below it who was heard."""
+    troubles = [Text(f"! {text}", style="yellow") for text in all_troubles(node, log).values()]
+    return Group(*troubles, peers_table(node, log, now, calibration))
+
+
+def all_troubles(node: Node, log: ContactLog) -> dict[str, str]:
+    """Return what is wrong now with the node and its log, by what it is about."""
+    troubles = dict(node.troubles)
+    aside = log.set_aside()
+    if aside:
+        troubles["log_clock"] = (
+            f"{aside:,} sightings are older than 21 days by this machine's clock, which leapt: "
+            "they are set aside until the authority confirms the clock, or for 21 days"
+        )
+    return troubles
 
 
 def peers_table(node: Node, log: ContactLog, now: float, calibration: Calibration) -> Table:

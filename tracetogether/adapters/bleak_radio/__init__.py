@@ -58,14 +58,22 @@ class BleakRadio:
     async def advertise(self, advertisement: Advertisement | None) -> None:
         """Show and serve this from now on, if the system has the role."""
         self._shown = advertisement
-        async with self._commands:
-            await self._tune_advertising()
+        try:
+            async with self._commands:
+                await self._tune_advertising()
+        except RadioError:
+            self._shown = None  # who asked knows, and asks again
+            raise
 
     async def scan(self, *, on: bool) -> None:
         """Begin or stop to report advertisements."""
         self._scanning = on
-        async with self._commands:
-            await self._tune_scan()
+        try:
+            async with self._commands:
+                await self._tune_scan()
+        except RadioError:
+            self._scanning = False
+            raise
 
     async def connect(self, peer: str) -> BleakLink:
         """Return a connection to ``peer``."""

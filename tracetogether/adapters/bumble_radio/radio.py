@@ -16,7 +16,7 @@ from tracetogether.adapters.bumble_radio.host import INBOUND, AdvertisingReport,
 from tracetogether.adapters.bumble_radio.link import CLOSE_S, BumbleLink
 from tracetogether.advertising import encode_advertisement, parse_advertisement
 from tracetogether.device import Heard, PayloadWritten
-from tracetogether.errors import LinkError
+from tracetogether.errors import LinkError, RadioError
 from tracetogether.exchange import Advertisement, GattProfile
 from tracetogether.radio import Guest, RadioLimits, Report
 
@@ -97,7 +97,11 @@ class BumbleRadio:
     async def scan(self, *, on: bool) -> None:
         """Begin or stop to report advertisements."""
         self._scanning = on
-        await self._errands.whole(self._scan_as_wanted)
+        try:
+            await self._errands.whole(self._scan_as_wanted)
+        except RadioError:
+            self._scanning = False  # who asked knows, and asks again
+            raise
 
     async def connect(self, peer: str) -> BumbleLink:
         """Return a connection to ``peer``."""
@@ -237,7 +241,11 @@ class BumbleRadio:
                 if self._served is None or advertisement.value != self._served.value:
                     await self._new_address()
                 self._shown = self._served = advertisement
-                await self._start_advertising()
+                try:
+                    await self._start_advertising()
+                except BaseException:
+                    self._shown = None  # who asked knows, and asks again
+                    raise
 
     async def _new_address(self) -> None:
         """Change the random address; controllers refuse that while they scan or connect."""
