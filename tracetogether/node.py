@@ -30,10 +30,8 @@ _MAX_HEARD: Final = 4_096  # peers heard and not yet handed in; the oldest give 
 _MAX_SHUNNED: Final = 4_096  # peers that exchanges failed with; the oldest are forgotten
 _MAX_WRITTEN: Final = 256  # values written by others and not yet handed in; later ones are lost
 
-_BATCH_NOT_VALID: Final = (
-    "none of the TempIDs just fetched is valid now by this machine's clock: nothing is "
-    "advertised, and nobody hears this node"
-)
+_BATCH_NOT_VALID: Final = """none of the TempIDs just fetched is valid now by this machine's \
+clock: nothing is advertised, and nobody hears this node"""
 
 _Step = Callable[[], Coroutine[Any, Any, None]]
 
@@ -65,10 +63,6 @@ class Pauses:
 
 
 PAUSES: Final = Pauses()
-
-
-def _say_nothing(_event: str, _text: str) -> None:
-    """Take an event that nobody wants."""
 
 
 class Node:
@@ -104,7 +98,7 @@ class Node:
         chance: Callable[[], float],
         timings: PhoneTimings = TIMINGS,
         pauses: Pauses = PAUSES,
-        tell: Tell = _say_nothing,
+        tell: Tell = lambda _event, _text: None,
     ) -> None:
         self.device = machine.Device(exchange, log, start=clock(), timings=timings, chance=chance)
         self.counts: Counter[str] = Counter()
