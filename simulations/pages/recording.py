@@ -1,15 +1,17 @@
 """A run in a folder: positions, contact logs, truth and scores as plain columns, and a manifest."""
 
 import csv
+import hashlib
 import json
 import platform
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 
+from simulations.provenance import provenance
 from simulations.run import Run, log_rows
 from simulations.scores.breakdown import Breakdown
 from simulations.scores.pair_truth import PairTruth
@@ -25,6 +27,11 @@ POSITIONS: Final = "positions.npz"
 LOGS: Final = "contact-logs.csv"
 TRUTH: Final = "truth.csv"
 CONTACTS: Final = "contacts.csv"
+PICTURE: Final = "picture.png"
+_FILES: Final = (POSITIONS, LOGS, TRUTH, CONTACTS)
+
+RECORDED_TRACKS: Final = "recorded_tracks"
+"""The manifest's key for the source of a run's tracks, where they are recorded ones."""
 
 
 def prepare_folder(folder: str | Path) -> Path:
@@ -39,7 +46,7 @@ def prepare_folder(folder: str | Path) -> Path:
         holds_something = any(path.iterdir())
     except OSError as error:
         raise StoreError(f"can't make the folder {path}: {error.strerror or error}") from None
-    if holds_something and not _is_a_run(path / MANIFEST):
+    if holds_something and not is_a_run(path / MANIFEST):
         raise StoreError(
             f"{path} holds something that is not a recorded run; choose an empty folder, "
             "nothing was overwritten"
@@ -47,7 +54,8 @@ def prepare_folder(folder: str | Path) -> Path:
     return path
 
 
-def _is_a_run(manifest: Path) -> bool:
+def is_a_run(manifest: Path) -> bool:
+    """Return whether a file is the manifest of a run."""
     try:
         return "digest" in json.loads(manifest.read_text("utf-8"))
     except (OSError, ValueError, TypeError):
@@ -55,7 +63,13 @@ def _is_a_run(manifest: Path) -> bool:
 
 
 def save_run(
-    run: Run, truth: Truth | PairTruth, scores: Scores, apart: Breakdown, folder: str | Path
+    run: Run,
+    truth: Truth | PairTruth,
+    scores: Scores,
+    apart: Breakdown,
+    folder: str | Path,
+    *,
+    recorded_tracks: str | None = None,
 ) -> Path:
     """Write the run into ``folder`` and return it.
 
@@ -64,14 +78,17 @@ def save_run(
     and whose TempID it was (peer; blank where it does not open). truth.csv: every pair that was
     ever there together (of a fleet: that was ever within the policy's radius). contacts.csv: every
     line of every case's contact list beside the truth. manifest.json is written last: a folder with
-    one is complete.
+    one is complete. It holds the digest of each of these files.
+
+    ``recorded_tracks`` says where the tracks are from, if not from the scenario's own people.
 
     Raises:
         StoreError: the folder holds something else, or can't be written.
     """
     path = prepare_folder(folder)
     try:
-        (path / MANIFEST).unlink(missing_ok=True)
+        for stale in (MANIFEST, PICTURE):  # of another run that was kept here
+            (path / stale).unlink(missing_ok=True)
         with whole_file(path / POSITIONS) as half:
             np.savez_compressed(
                 half,
@@ -86,7 +103,11 @@ def save_run(
         _write(path / LOGS, _LOG_COLUMNS, _logs(run))
         _write(path / TRUTH, ("person", "other", "minutes", "nearest_m"), _truth(truth))
         _write(path / CONTACTS, _CONTACT_COLUMNS, _contacts(scores))
-        text = json.dumps(manifest(run, scores, apart), indent=2, ensure_ascii=False)
+        document = manifest(run, scores, apart)
+        document["sha256"] = {name: file_digest(path / name) for name in _FILES}
+        if recorded_tracks is not None:
+            document[RECORDED_TRACKS] = recorded_tracks
+        text = json.dumps(document, indent=2, ensure_ascii=False)
         write_whole(path / MANIFEST, text + "\n")
     except OSError as error:
         raise StoreError(f"can't write into {path}: {error.strerror or error}") from None
@@ -113,8 +134,31 @@ def manifest(run: Run, scores: Scores, apart: Breakdown) -> dict[str, object]:
             "python": platform.python_version(),
             "numpy": np.__version__,
         },
-        "files": [POSITIONS, LOGS, TRUTH, CONTACTS],
+        "provenance": provenance().to_json(),
+        "files": list(_FILES),
     }
+
+
+def file_digest(path: Path) -> str:
+    """Return SHA-256 (hex) of a file."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def expect_own_files(manifest: Mapping[str, Any], folder: Path) -> None:
+    """Refuse a folder in which a file is not the one that its manifest was written with.
+
+    Raises:
+        StoreError: it is of another run, or was changed.
+        OSError: it is missing or can't be read.
+    """
+    for name, digest in manifest.get("sha256", {}).items():
+        if file_digest(folder / name) != digest:
+            raise StoreError(
+                f"{folder / name} is not the file that {MANIFEST} was written with: it is of "
+                "another run, or was changed. Play the run again with: tracetogether simulate run "
+                f"--from {folder / MANIFEST} --out DIR"
+            )
 
 
 _LOG_COLUMNS: Final = (

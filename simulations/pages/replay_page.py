@@ -9,7 +9,14 @@ from typing import Any, Final
 
 import numpy as np
 
-from simulations.pages.recording import CONTACTS, LOGS, MANIFEST, POSITIONS, TRUTH
+from simulations.pages.recording import (
+    CONTACTS,
+    LOGS,
+    MANIFEST,
+    POSITIONS,
+    TRUTH,
+    expect_own_files,
+)
 from simulations.studies.curves import ADOPTION
 from simulations.studies.sweep_tables import POINTS
 from tracetogether.errors import StoreError
@@ -72,6 +79,7 @@ def _page(folder: Path, curve: list[list[float]]) -> str:
 def page_columns(folder: Path) -> dict[str, Any]:
     """Return what the page shows, as it is written into it."""
     manifest = json.loads((folder / MANIFEST).read_text("utf-8"))
+    expect_own_files(manifest, folder)
     with np.load(folder / POSITIONS) as stored:
         xy, tick_s, app = stored["xy"], float(stored["tick_s"]), stored["app"].tolist()
     duration_s = float(manifest["duration_s"])

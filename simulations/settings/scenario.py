@@ -176,9 +176,27 @@ def parse_scenario(
         raise ScenarioError(msg) from error
     for key, value in settings.items():
         _set(table, key, value)
-    values = _read_table(Scenario, table, prefix="", source=source)
-    scenario = Scenario(name=name, **values)
-    _check_together(scenario, source)
+    return _scenario_of(table, name, source, placed=True)
+
+
+def scenario_of_keys(keys: Mapping[str, Any], *, source: str, placed: bool = True) -> Scenario:
+    """Return the scenario whose keys as played are ``keys``, with its name among them.
+
+    Args:
+        keys: as ``dataclasses.asdict`` gives a scenario.
+        source: where they are from, for error messages.
+        placed: whether its people need places in its room: not those of recorded tracks.
+
+    Raises:
+        ScenarioError: a key is unknown, missing or out of range.
+    """
+    table = dict(keys)
+    return _scenario_of(table, str(table.pop("name", "")), source, placed=placed)
+
+
+def _scenario_of(table: dict[str, Any], name: str, source: str, *, placed: bool) -> Scenario:
+    scenario = Scenario(name=name, **_read_table(Scenario, table, prefix="", source=source))
+    _check_together(scenario, source, placed=placed)
     return scenario
 
 
@@ -287,7 +305,7 @@ def _read_value(
     return result
 
 
-def _check_together(scenario: Scenario, source: str) -> None:
+def _check_together(scenario: Scenario, source: str, *, placed: bool) -> None:
     """Check what no key can check alone."""
     stowed = scenario.people.stowed
     if stowed.front_pocket + stowed.back_pocket + stowed.bag <= 0:
@@ -304,7 +322,7 @@ def _check_together(scenario: Scenario, source: str) -> None:
     except ValueError as error:
         msg = f"{source}: in [venue]: {error}"
         raise ScenarioError(msg) from None
-    if scenario.motion.kind != "stay":
+    if scenario.motion.kind != "stay" or not placed:
         return
     places = len(room.seats) + len(room.standing)
     if places < scenario.people.count * scenario.motion.aboard_at_start:

@@ -1,0 +1,124 @@
+"""A kept run read back, to play it again: from its manifest to the same digest."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from simulations.pages.recording import (
+    MANIFEST,
+    POSITIONS,
+    RECORDED_TRACKS,
+    file_digest,
+    is_a_run,
+)
+from simulations.places.tracks import Tracks
+from simulations.provenance import Provenance, provenance
+from simulations.settings.scenario import Scenario, scenario_of_keys
+from tracetogether.errors import ScenarioError, StoreError
+
+_VERSIONS: Final = ("tracetogether", "numpy")
+"""Of the manifest's versions: those that a digest depends on."""
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedRun:
+    """What a manifest says of a run, as far as it is needed to play it again.
+
+    Attributes:
+        scenario: every key as played.
+        seed, start: as played.
+        tracks: where everybody was, if the run was on recorded tracks; else None.
+        digest: of the logs that it left.
+        recorded_tracks: where those are from.
+        differs: what of version, code and tables is different here, in words.
+    """
+
+    scenario: Scenario
+    seed: int
+    start: float
+    tracks: Tracks | None
+    digest: str
+    recorded_tracks: str | None
+    differs: tuple[str, ...]
+
+    def expect_the_same_code(self, manifest: Path) -> None:
+        """Refuse what would be another run.
+
+        Raises:
+            StoreError: version, code or tables differ; the message says what.
+        """
+        if self.differs:
+            raise StoreError(
+                f"{manifest} can't be played again to the same digest, because this is not what it "
+                f"was played with: {'; '.join(self.differs)}. Install what it names, or give "
+                "--despite-changes for a run with the same keys and seed and another digest"
+            )
+
+
+def read_run(manifest: Path) -> RecordedRun:
+    """Read a run's manifest, or that of the folder given.
+
+    Raises:
+        StoreError: it is no manifest of a run, or its recorded tracks are missing or changed.
+    """
+    file = manifest / MANIFEST if manifest.is_dir() else manifest
+    if not is_a_run(file):
+        raise StoreError(
+            f"{file} is not the manifest of a run; one is made by: tracetogether simulate run "
+            f"SCENARIO --out DIR, as DIR/{MANIFEST}"
+        )
+    try:
+        said: dict[str, Any] = json.loads(file.read_text("utf-8"))
+        keys = dict(said["keys"])
+        recorded: str | None = said.get(RECORDED_TRACKS)
+        return RecordedRun(
+            scenario=scenario_of_keys(keys, source=str(file), placed=recorded is None),
+            seed=int(said["seed"]),
+            start=float(said["start"]),
+            tracks=None if recorded is None else _tracks(file, said),
+            digest=str(said["digest"]),
+            recorded_tracks=recorded,
+            differs=tuple(_differences(said)),
+        )
+    except (OSError, ValueError, KeyError, TypeError, ScenarioError) as error:
+        reason = f"{error.args[0]!r} is missing" if isinstance(error, KeyError) else str(error)
+        raise StoreError(f"{file} is damaged: {reason}") from None
+
+
+def _differences(said: Mapping[str, Any]) -> list[str]:
+    """Return what differs between a manifest's provenance and this process."""
+    here = provenance()
+    versions = said["versions"]
+    found = [
+        f"{name} ({versions.get(name)}, here {here.versions[name]})"
+        for name in _VERSIONS
+        if versions.get(name) != here.versions[name]
+    ]
+    if "provenance" not in said:
+        return [*found, "code and tables (an earlier version, which did not write them down)"]
+    others = Provenance.from_json(said["provenance"]).differences(here)
+    return list(dict.fromkeys([*found, *others]))
+
+
+def _tracks(file: Path, said: Mapping[str, Any]) -> Tracks:
+    """Return the recorded tracks that were kept beside the manifest."""
+    kept = file.with_name(POSITIONS)
+    if not kept.exists():
+        raise StoreError(
+            f"{file} is of a run on recorded tracks, which are in {kept.name}: put that file "
+            "beside it, or give --trajectories with the recording"
+        )
+    if file_digest(kept) != said["sha256"][POSITIONS]:
+        raise StoreError(f"{kept} is not the file that {file.name} was written with")
+    with np.load(kept) as stored:
+        return Tracks(
+            xy=stored["xy"],
+            facing=stored["facing"],
+            posture=stored["posture"],
+            carry=stored["carry"],
+            tick_s=float(stored["tick_s"]),
+        )
