@@ -18,6 +18,7 @@ from simulations.pages.recording import (
     expect_own_files,
 )
 from simulations.studies.curves import ADOPTION
+from simulations.studies.sweep_folder import PLAN
 from simulations.studies.sweep_tables import POINTS
 from tracetogether.errors import StoreError
 from tracetogether.whole_file import write_whole
@@ -34,8 +35,10 @@ def save_page(folder: Path, path: Path, *, sweep: Path | None = None) -> None:
         StoreError: the folder holds no complete run, the sweep's no finished sweep over adoption,
             or the page can't be written.
     """
-    curve = [] if sweep is None else adoption_curve(sweep)
+    curve: dict[str, object] = {} if sweep is None else {"adoption": adoption_curve(sweep)}
     try:
+        if sweep is not None:
+            curve["adoption_of"] = _sweep_of(sweep, folder)
         page = _page(folder, curve)
     except FileNotFoundError as error:
         raise StoreError(
@@ -68,9 +71,34 @@ def adoption_curve(sweep: Path) -> list[list[float]]:
         ) from None
 
 
-def _page(folder: Path, curve: list[list[float]]) -> str:
+def _sweep_of(sweep: Path, folder: Path) -> str:
+    """Return in words what a sweep played.
+
+    Raises:
+        StoreError: another scenario than the run in ``folder``.
+        OSError, ValueError, KeyError, TypeError: the run can't be read.
+    """
+    if not (sweep / PLAN).exists():
+        return "Of a sweep that does not say what it played."
+    try:
+        plan = json.loads((sweep / PLAN).read_text("utf-8"))["plan"]
+        name, every = plan["scenario"], [dict(settings) for settings in plan["settings"]]
+        fixed = {key: value for key, value in every[0].items() if key != ADOPTION}
+    except (OSError, ValueError, KeyError, TypeError, IndexError):
+        raise StoreError(f"{sweep / PLAN} is damaged; play the sweep again") from None
+    played = json.loads((folder / MANIFEST).read_text("utf-8"))["scenario"]
+    if name != played:
+        raise StoreError(
+            f"{sweep} is a sweep of {name}, but {folder} is a run of {played}: leave out --sweep, "
+            f"or give a sweep of {played}"
+        )
+    words = ", ".join(f"{key} = {value}" for key, value in fixed.items()) or "as it comes"
+    return f"A sweep of {name}: {words}; {len(set(plan['seeds']))} runs of each adoption."
+
+
+def _page(folder: Path, curve: dict[str, object]) -> str:
     template = (resources.files("simulations.pages") / "report_page.html").read_text("utf-8")
-    columns = page_columns(folder) | {"adoption": curve}
+    columns = page_columns(folder) | {"adoption": [], "adoption_of": ""} | curve
     text = json.dumps(columns, separators=(",", ":"), allow_nan=False)
     # Inside a script element "</" would end it early, and "<!--" would hide where it ends.
     return template.replace("@DATA@", text.replace("<", "\\u003c"))

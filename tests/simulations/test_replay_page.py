@@ -18,6 +18,7 @@ from simulations.scores.breakdown import breakdown
 from simulations.scores.scoring import score
 from simulations.scores.truth import ground_truth
 from simulations.settings.scenario import Scenario
+from simulations.studies.curves import ADOPTION
 from tracetogether.cli.simulate import simulate
 from tracetogether.errors import StoreError
 
@@ -156,10 +157,18 @@ def test_chromium_draws_the_adoption_curve_and_a_crowd_without_the_app(
     points.write_text(f"{header}\n0.1,2,0.01,0.005,0.02\n0.5,2,0.25,0.2,0.3\n0.05,1,,,\n")
     made = tmp_path / "page.html"
     words = ["report", str(kept), "-o", str(made), "--sweep", str(tmp_path)]
+    played = {"scenario": "short", "settings": [[[ADOPTION, "0.1"], ["count", "16"]]], "seeds": [1]}
+    for name in ("lift", "short"):
+        (tmp_path / "sweep.json").write_text(json.dumps({"plan": played | {"scenario": name}}))
+        if name == "lift":
+            with pytest.raises(StoreError, match=r"is a sweep of lift, but .* is a run of short"):
+                save_page(kept, made, sweep=tmp_path)
     assert CliRunner().invoke(simulate, words).exit_code == 0
     dom = in_browser(chromium, made, "t=20", 500, tmp_path)
     assert 'id="curve" hidden' not in dom
     assert '"adoption":[[0.1,0.005,0.01,0.02],[0.5,0.2,0.25,0.3]]' in dom
+    of = "A sweep of short: count = 16; 1 runs of each adoption."
+    assert element(dom, "curve-of") == of
     assert element(dom, "verdict") == "Nobody has the app."
     assert element(dom, "clock") == "0:20"
     points.write_text("other\n1\n")
