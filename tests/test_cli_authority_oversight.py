@@ -28,7 +28,6 @@ from tracetogether.crypto import sha256
 from tracetogether.errors import (
     AuditError,
     AuthorityError,
-    ClockError,
     ConflictError,
     KeyRingError,
     NotFoundError,
@@ -143,7 +142,7 @@ def test_a_restored_backup_revives_nothing(run: Run) -> None:
         service.issuance.withdraw(leaver, NOON)
         key = service.custody.keys.day_key("upload-key", DAY)
     assert key not in Path("day1.db").read_bytes()
-    assert run("restore", "day1.db").exit_code == 0
+    assert run("restore", "day1.db", "--yes").exit_code == 0
     with opened_folder(folder) as service:
         assert len(service.tracing.contacts(service.casework.case(case.case_id)).contacts) == 1
         assert not service.store.has_user(leaver)
@@ -152,7 +151,7 @@ def test_a_restored_backup_revives_nothing(run: Run) -> None:
             service.intake.redeem_pin(near, open_pin, bytes(32), NOON)
         service.audit.verify()
     assert run("purge", "--now", str(int(NOON + 27 * SECONDS_PER_DAY))).exit_code == 0
-    assert run("restore", "day1.db").exit_code == 0
+    assert run("restore", "day1.db", "--yes").exit_code == 0
     with opened_folder(folder) as service:
         traced = service.tracing.contacts(service.casework.case(case.case_id))
         assert (traced.uploads, traced.unreadable_uploads, traced.contacts) == (1, 1, ())
@@ -163,19 +162,13 @@ def test_a_restore_waits_for_the_server_to_end_and_a_server_for_the_restore(run:
     assert run("backup", "day1.db").exit_code == 0
     before = Path("authority/authority.db").read_bytes()
     with served_from(Path("authority")), served_from(Path("authority")):  # two may serve
-        result = run("restore", "day1.db")
+        result = run("restore", "day1.db", "--yes")
     assert "a server runs on authority" in str(result.exception)
     assert Path("authority/authority.db").read_bytes() == before
     with alone_with(Path("authority")):
         result = run("serve", "--port", "0")
     assert "is being restored" in str(result.exception)
-    assert run("restore", "day1.db").exit_code == 0
-
-
-def test_a_postgres_database_is_restored_by_its_own_means(run: Run) -> None:
-    assert run("backup", "day1.db").exit_code == 0
-    Path("authority/database.url").write_text("postgresql:///elsewhere")
-    assert "pg_restore" in str(run("restore", "day1.db").exception)
+    assert run("restore", "day1.db", "--yes").exit_code == 0
 
 
 def test_upload_pins_a_day_are_shown_and_changed_within_reason(run: Run) -> None:
@@ -200,21 +193,26 @@ def test_upload_pins_a_day_are_shown_and_changed_within_reason(run: Run) -> None
     ]
 
 
-def test_row_25_a_restore_under_a_clock_that_is_far_ahead_changes_nothing(
+def test_row_25_a_restore_under_a_clock_that_is_far_ahead_destroys_nothing(
     run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    with opened_folder(Path("authority")) as service:
+        service.casework.open_case(service.issuance.register().user_id, NOON)
     assert run("purge").exit_code == 0
     assert run("backup", "day1.db").exit_code == 0
-    before = Path("authority/authority.db").read_bytes()
     monkeypatch.setattr("time.time", lambda: NOON + 60 * SECONDS_PER_DAY)
-    assert isinstance(run("restore", "day1.db").exception, ClockError)
-    Path("authority/authority.db").unlink()  # nothing but the backup knows of any time
-    assert isinstance(run("restore", "day1.db").exception, ClockError)
-    assert KeyRing.load(Path("authority/keys.txt")).oldest_day == DAY
-    Path("authority/authority.db").write_bytes(before)
-    assert run("restore", "day1.db", "--clock-is-right").exit_code == 0
+    for _ in range(2):
+        result = run("restore", "day1.db", "--yes")
+        assert "The clock is not confirmed" in result.stderr
+        assert KeyRing.load(Path("authority/keys.txt")).oldest_day == DAY
+        with opened_folder(Path("authority")) as service:
+            assert service.store.counts(NOON).cases == 1
+        Path("authority/authority.db").unlink()  # nothing but the backup knows of any time
+    assert run("restore", "day1.db", "--clock-is-right", "--yes").exit_code == 0
     ring = KeyRing.load(Path("authority/keys.txt"))
     assert ring.oldest_day == DAY + 60 - 25
+    with opened_folder(Path("authority")) as service:
+        assert service.store.counts(NOON).cases == 0
 
 
 def test_migrating_a_database_of_today_changes_nothing(run: Run) -> None:

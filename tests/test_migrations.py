@@ -6,16 +6,13 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
-from alembic.config import Config
-from alembic.runtime.environment import EnvironmentContext
 from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
 from click.testing import CliRunner
 
 from tests.authority_world import DAY, NOON, World
 from tests.conftest import counted_entropy
+from tests.old_schemas import FIRST_SCHEMA, of_schema, upgraded
 from tracetogether.adapters.sql_store import SqlStore, migrating
-from tracetogether.adapters.sql_store.databases import APPLICATION_ID
 from tracetogether.adapters.sql_store.tables import METADATA
 from tracetogether.authority.access.credentials import credential_digest
 from tracetogether.authority.access.operators import ALL_ROLES, operator_digest
@@ -36,29 +33,6 @@ def test_tables_are_what_the_migrations_make(
             context = MigrationContext.configure(connection)
             found = compare_metadata(context, METADATA)
         assert [one for one in found if "alembic_version" not in str(one)] == []
-
-
-FIRST_SCHEMA = f"""
-CREATE TABLE settings (name TEXT PRIMARY KEY, value TEXT NOT NULL);
-CREATE TABLE operators (token_digest BLOB PRIMARY KEY);
-CREATE TABLE users (user_id TEXT PRIMARY KEY, credential_digest BLOB NOT NULL UNIQUE);
-CREATE TABLE cases (
-    case_id TEXT PRIMARY KEY, user_id TEXT NOT NULL REFERENCES users (user_id),
-    day INTEGER NOT NULL, opened_at_s FLOAT NOT NULL, active_at_s FLOAT NOT NULL);
-CREATE TABLE pins (
-    user_id TEXT PRIMARY KEY REFERENCES users (user_id),
-    case_id TEXT NOT NULL REFERENCES cases (case_id) ON DELETE CASCADE, day INTEGER NOT NULL,
-    digest BLOB NOT NULL, expiry_s FLOAT NOT NULL, tries_left INTEGER NOT NULL, used BOOLEAN);
-CREATE TABLE uploads (
-    token_id TEXT PRIMARY KEY, case_id TEXT NOT NULL REFERENCES cases (case_id) ON DELETE CASCADE,
-    user_id TEXT NOT NULL REFERENCES users (user_id), received_at_s FLOAT NOT NULL,
-    sealed BLOB NOT NULL);
-CREATE INDEX ix_uploads_case_id ON uploads (case_id);
-CREATE INDEX ix_uploads_received_at_s ON uploads (received_at_s);
-PRAGMA application_id = {APPLICATION_ID};
-PRAGMA user_version = 1;
-"""
-"""What the first authorities wrote, before there were migrations."""
 
 
 def test_a_file_of_before_the_first_migration_is_told_and_taken_over(tmp_path: Path) -> None:
@@ -103,36 +77,6 @@ def test_another_programs_file_is_not_migrated(tmp_path: Path) -> None:
     other = sqlite3.connect(tmp_path / "authority.db")
     assert [name for (name,) in other.execute("SELECT name FROM sqlite_master")] == ["theirs"]
     other.close()
-
-
-def upgraded(connection: sa.Connection, revision: str) -> None:
-    """Make the tables that a release of ``revision`` had."""
-    scripts = ScriptDirectory(str(Path(migrating.__file__).parent / "migrations"))
-    with EnvironmentContext(
-        Config(), scripts, fn=lambda found, _: scripts._upgrade_revs(revision, found)
-    ) as environment:
-        environment.configure(connection=connection, transactional_ddl=False)
-        environment.run_migrations()
-
-
-def of_schema(revision: str, place: Path, newest: Path) -> None:
-    """Make the file that a release of ``revision`` had in the place of ``newest``."""
-    engine = sa.create_engine(f"sqlite:///{place}")
-    with engine.begin() as connection:
-        upgraded(connection, revision)
-    engine.dispose()
-    old = sqlite3.connect(place)
-    old.execute("ATTACH ? AS newest", (str(newest),))
-    tables = [
-        name for (name,) in old.execute("SELECT name FROM main.sqlite_master WHERE type='table'")
-    ]
-    for table in sorted(set(tables) - {"alembic_version"}):
-        columns = ", ".join(row[1] for row in old.execute(f"PRAGMA main.table_info({table})"))
-        copied = f"SELECT {columns} FROM newest.{table}"  # noqa: S608 - names of our own tables
-        old.execute(f"INSERT INTO main.{table} ({columns}) {copied}")
-    old.execute(f"PRAGMA main.application_id = {APPLICATION_ID}")
-    old.commit()
-    old.close()
 
 
 def test_logs_of_before_the_desk_come_under_follow_up(tmp_path: Path) -> None:

@@ -40,6 +40,7 @@ class Retention:
     day_keys_days: int = 25  # after this nobody can open a day's TempIDs
     uploads_s: int = 21 * SECONDS_PER_DAY
     traced_days: int = 14  # a case's contacts go back this far
+    withdrawals_s: int = 90 * SECONDS_PER_DAY  # digests of ids, for backups up to that old
 
 
 @dataclass(frozen=True, slots=True)

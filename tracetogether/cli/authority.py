@@ -12,6 +12,7 @@ import click
 
 from tracetogether.authority.access.sources import TrustedProxies
 from tracetogether.authority.service import Authority
+from tracetogether.cli.authority_backup import backup, restore
 from tracetogether.cli.authority_case import case
 from tracetogether.cli.authority_demo import demo_data
 from tracetogether.cli.authority_export import export
@@ -19,12 +20,9 @@ from tracetogether.cli.authority_folder import (
     DEFAULT_NAME,
     KEYS,
     OPERATOR_TOKEN,
-    back_up,
     bring_up_to_date,
     create_folder,
     opened_folder,
-    restore,
-    served_from,
 )
 from tracetogether.cli.authority_follow import follow_up
 from tracetogether.cli.authority_import import import_cases, import_operators
@@ -35,11 +33,12 @@ from tracetogether.cli.authority_options import (
     as_json,
     clock_is_right_option,
     folder_argument,
-    folder_option,
     moment_of,
 )
 from tracetogether.cli.authority_staff import audit, user
 from tracetogether.cli.console import err, out, print_json, progress
+from tracetogether.cli.folder_locks import served_from
+from tracetogether.cli.revoked_file import drop_old_withdrawals
 from tracetogether.errors import MissingExtraError, TraceTogetherError
 from tracetogether.units import SECONDS_PER_MINUTE
 
@@ -53,7 +52,19 @@ def authority() -> None:
     """Run a health authority: issue TempIDs, take contact logs in, list contacts."""
 
 
-for _command in (case, user, keys, audit, limits, load, demo_data, export, follow_up):
+for _command in (
+    case,
+    user,
+    keys,
+    audit,
+    limits,
+    load,
+    demo_data,
+    export,
+    follow_up,
+    backup,
+    restore,
+):
     authority.add_command(_command)
 case.add_command(import_cases)
 user.add_command(import_operators)
@@ -142,7 +153,10 @@ def serve(
         url = f"{scheme}://{host}:{listener.getsockname()[1]}"
 
         def work() -> None:
-            with opened_folder(folder, database) as service, _kept_up(service, clock_is_right):
+            with (
+                opened_folder(folder, database) as service,
+                _kept_up(folder, service, clock_is_right),
+            ):
                 app = http_api.create_app(service, proxies=proxies)
                 pages = operator_pages.create_pages(
                     service, name=service.store.noted("authority") or ""
@@ -162,10 +176,12 @@ def serve(
 
 
 @contextmanager
-def _kept_up(service: Authority, clock_is_right: bool) -> Iterator[None]:  # noqa: FBT001 - a flag
+def _kept_up(folder: Path, service: Authority, clock_is_right: bool) -> Iterator[None]:  # noqa: FBT001 - a flag
     """Purge now and every hour, and learn every minute what was done to the keys elsewhere."""
     stop = threading.Event()
-    thread = threading.Thread(target=_keep_up, args=(service, stop, clock_is_right), daemon=True)
+    thread = threading.Thread(
+        target=_keep_up, args=(folder, service, stop, clock_is_right), daemon=True
+    )
     thread.start()
     try:
         yield
@@ -178,13 +194,14 @@ def _tell(text: str) -> None:
     err().print(text, soft_wrap=True)
 
 
-def _keep_up(service: Authority, stop: threading.Event, clock_is_right: bool) -> None:  # noqa: FBT001
+def _keep_up(folder: Path, service: Authority, stop: threading.Event, clock_is_right: bool) -> None:  # noqa: FBT001
     for minute in itertools.count():
         try:
             service.custody.save_keys(service.custody.keys)
             service.custody.require(time.time())
             if minute % _MINUTES_BETWEEN_PURGES == 0:
                 service.purge(time.time(), clock_is_right=clock_is_right and minute == 0)
+                drop_old_withdrawals(folder, time.time())
         except TraceTogetherError as error:  # the next time tries again
             _tell(f"Upkeep failed: {error}")
         if stop.wait(SECONDS_PER_MINUTE):
@@ -208,6 +225,7 @@ def purge(folder: Path, now: str | None, *, clock_is_right: bool, as_json: bool)
     moment = time.time() if now is None else moment_of(now)
     with opened_folder(folder) as service:
         purged = service.purge(moment, clock_is_right=clock_is_right or now is not None)
+        drop_old_withdrawals(folder, moment)
     said = {
         "day_keys": purged.day_keys,
         "uploads": purged.uploads,
@@ -224,33 +242,12 @@ def purge(folder: Path, now: str | None, *, clock_is_right: bool, as_json: bool)
 
 
 @authority.command()
-@click.argument("target", metavar="FILE", type=click.Path(dir_okay=False, path_type=Path))
-@folder_option
-def backup(target: Path, folder: Path) -> None:
-    """Write a copy of the database to FILE while it is in use; the keys are not part of it."""
-    back_up(folder, target)
-    out().print(f"Backed up {folder} to {target}; keys are not in it")
-
-
-@authority.command("restore")
-@click.argument("source", metavar="FILE", type=click.Path(dir_okay=False, path_type=Path))
-@folder_option
-@clock_is_right_option
-def restore_command(source: Path, folder: Path, *, clock_is_right: bool) -> None:
-    """Put the backup in FILE in the place of the database. No server may run meanwhile.
-
-    The keys stay as they are: what was sealed under destroyed ones stays closed. What is too
-    old is purged at once; PINs are void.
-    """
-    restore(folder, source, time.time(), clock_is_right=clock_is_right)
-    out().print(f"Restored {folder} from {source}")
-
-
-@authority.command()
 @folder_argument
 @click.option("--database", metavar="URL", help="The PostgreSQL database, if not the one of init.")
 def migrate(folder: Path, database: str | None) -> None:
-    """Bring the database of DIR (./authority) to this release's schema. Back it up before.
+    """Bring the database of DIR (./authority) to this release's schema.
+
+    Back it up before, by `tracetogether authority backup`.
 
     Contacts of logs that came in before there was a follow-up are put on its lists.
     """

@@ -1,9 +1,10 @@
 """The folder that an authority lives in: authority.db or database.url, keys.txt, operator.token."""
 
 import os
+import shutil
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -13,8 +14,9 @@ from tracetogether.authority.access.permissions import ALL_ROLES
 from tracetogether.authority.intake.issuance import new_secret
 from tracetogether.authority.intake.pins import PINS_A_DAY, PinRules
 from tracetogether.authority.oversight.custody import require_keys_of, settle_keys
-from tracetogether.authority.oversight.retention import Purge
 from tracetogether.authority.service import Authority
+from tracetogether.cli.folder_locks import alone_with, locked, served_from
+from tracetogether.cli.revoked_file import note_revoked
 from tracetogether.errors import MissingExtraError, StoreError
 from tracetogether.keyring import KeyRing
 from tracetogether.parameters import BLUETRACE
@@ -27,7 +29,8 @@ if TYPE_CHECKING:
 DATABASE: Final = "authority.db"
 DATABASE_URL: Final = "database.url"
 KEYS: Final = "keys.txt"
-SERVING: Final = "serving.lock"
+RESTORING: Final = ".restoring"
+"""A folder in which a restore prepares the new database."""
 OPERATOR_TOKEN: Final = "operator.token"  # noqa: S105 - a file's name
 FIRST_OPERATOR: Final = "operator"
 DEFAULT_FOLDER: Final = Path("authority")
@@ -127,9 +130,11 @@ def opened_folder(
         KeyRingError: its keys can't be read, or are others than the database's.
     """
     store_kind = _sql_store()
+    complete_restore(folder)
     place = place_of(folder, database)
     keys = KeyRing.load(folder / KEYS)
-    with store_kind.open(place) as store:
+    with served_from(folder), store_kind.open(place) as store:
+        store.tell_revoked(lambda kind, subject: note_revoked(folder, kind, subject))
         settle_keys(keys, store, lambda ring: ring.save(folder / KEYS))
         if not any_keys:
             require_keys_of(store, keys, time.time())
@@ -140,6 +145,21 @@ def opened_folder(
             save_keys=lambda ring: save_keys(ring, folder / KEYS),
             entropy=entropy,
         )
+
+
+def complete_restore(folder: Path) -> None:
+    """Complete, or clear away, what a restore that was killed has left in ``folder``.
+
+    Raises:
+        StoreError: the restore still runs.
+    """
+    from tracetogether.adapters.sql_store import swapping  # noqa: PLC0415 - optional package
+
+    database = folder / DATABASE
+    if swapping.pending(database).exists() or (folder / RESTORING).exists():
+        with alone_with(folder):
+            swapping.finish_swap(database)
+            shutil.rmtree(folder / RESTORING, ignore_errors=True)
 
 
 def place_of(folder: Path, database: str | None = None) -> Path | str:
@@ -167,146 +187,11 @@ def save_keys(ring: KeyRing, path: Path) -> None:
     Several servers and the command line hold the same keys; each learns here what the others have
     destroyed, rotated and quarantined.
     """
-    with _locked(path.parent):
+    with locked(path.parent):
         on_disk = KeyRing.load(path)
         ring.adopt(on_disk)
         if not ring.same_as(on_disk) or not on_disk.checked:
             ring.save(path)
-
-
-@contextmanager
-def _locked(folder: Path) -> Iterator[None]:
-    """Let one process at a time change the keys."""
-    with _flocked(folder, exclusive=True, wait=True):
-        yield
-
-
-@contextmanager
-def served_from(folder: Path) -> Iterator[None]:
-    """Say that a server uses the folder's database while the body runs; others may as well.
-
-    Raises:
-        StoreError: the database is being put in another's place.
-    """
-    path = folder / SERVING
-    try:
-        path.touch(mode=0o600)
-        with _flocked(path, exclusive=False, wait=False):
-            yield
-    except BlockingIOError:
-        msg = f"the database of {folder} is being restored: start the server when that is done"
-        raise StoreError(msg) from None
-
-
-@contextmanager
-def alone_with(folder: Path) -> Iterator[None]:
-    """Keep servers away from the folder's database while the body runs.
-
-    Raises:
-        StoreError: a server uses it.
-    """
-    path = folder / SERVING
-    try:
-        path.touch(mode=0o600)
-        with _flocked(path, exclusive=True, wait=False):
-            yield
-    except BlockingIOError:
-        msg = f"a server runs on {folder}: end it before the database is replaced under it"
-        raise StoreError(msg) from None
-
-
-@contextmanager
-def _flocked(path: Path, *, exclusive: bool, wait: bool) -> Iterator[None]:
-    """Hold a lock on a file or folder; where the system has no such locks, do without.
-
-    Raises:
-        BlockingIOError: another process holds it, and we don't wait.
-    """
-    if os.name != "posix":
-        yield
-        return
-    import fcntl  # noqa: PLC0415 - not there on Windows
-
-    how = (fcntl.LOCK_EX if exclusive else fcntl.LOCK_SH) | (0 if wait else fcntl.LOCK_NB)
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        fcntl.flock(descriptor, how)
-        yield
-    finally:
-        os.close(descriptor)
-
-
-def back_up(folder: Path, target: Path) -> None:
-    """Write a copy of the database to a new file; the keys are not part of it.
-
-    Raises:
-        StoreError: there is no authority, it is on PostgreSQL, or the file can't be written.
-    """
-    with _sql_store().open(place_of(folder)) as store:
-        store.backup(target)
-
-
-def restore(
-    folder: Path, source: Path, now: float | None = None, *, clock_is_right: bool = False
-) -> None:
-    """Put a backup in the place of the database, and forget at once what is too old by now.
-
-    Keys are those of the folder: what was sealed under destroyed ones stays closed. PINs that the
-    backup takes for unused are void. Users who are gone from the present database,
-    where there is one, stay gone.
-
-    Args:
-        folder: made by ``create_folder``.
-        source: the backup.
-        now: epoch seconds; the system's clock if None.
-        clock_is_right: the clock is right, though the last purge that is known of is days away.
-
-    Raises:
-        ClockError: the clock may be wrong: nothing was changed.
-        StoreError: the backup is none, or can't be read or written; or a server runs.
-        KeyRingError: the folder's keys can't be read.
-    """
-    moment = time.time() if now is None else now
-    if (folder / DATABASE_URL).exists():
-        msg = f"the database of {folder} is PostgreSQL's: restore it by its own means, pg_restore"
-        raise StoreError(msg)
-    keys = KeyRing.load(folder / KEYS)
-    with alone_with(folder):
-        _put_back(folder, source, keys, moment, clock_is_right=clock_is_right)
-
-
-def _put_back(
-    folder: Path, source: Path, keys: KeyRing, moment: float, *, clock_is_right: bool
-) -> None:
-    store_kind = _sql_store()
-    present = folder / DATABASE
-    with store_kind.open(source) as backup:
-        require_keys_of(backup, keys, moment)
-        gone: list[str] = []
-        known = backup
-        with ExitStack() as stack:
-            if present.exists():
-                known = stack.enter_context(store_kind.open(present))
-                gone = sorted(set(backup.all_users()) - set(known.all_users()))
-            if not clock_is_right:
-                Purge(keys, _kept_as_they_are, known, Audit(known)).check_ahead(moment)
-        fresh = folder / f".{DATABASE}.new"
-        fresh.unlink(missing_ok=True)
-        backup.backup(fresh)
-    with store_kind.open(fresh) as store, store.atomic():
-        for user_id in gone:
-            store.remove_user(user_id)
-        voided = store.drop_all_pins()
-        Audit(store).record(
-            "backup.restored", moment, by="console", withdrawn=len(gone), pins_voided=voided
-        )
-    for ending in ("", "-wal", "-shm"):
-        Path(f"{present}{ending}").unlink(missing_ok=True)
-    fresh.replace(present)
-    for ending in ("-wal", "-shm"):
-        Path(f"{fresh}{ending}").unlink(missing_ok=True)
-    with opened_folder(folder) as service:
-        service.purge(moment, clock_is_right=True)
 
 
 def _kept_as_they_are(_: KeyRing) -> None:
@@ -350,8 +235,11 @@ def bring_up_to_date(
         StoreError: there is no authority, or its database can't be written.
         KeyRingError: its keys can't be read.
     """
+    store_kind = _sql_store()
+    complete_restore(folder)
     place = place_of(folder, database)
-    _sql_store().migrate(place)
+    with served_from(folder):
+        store_kind.migrate(place)
     with opened_folder(folder, database) as service:
         if service.store.last_audit()[0] == 0:  # its log begins here, and with it the clock's bound
             service.audit.record("authority.migrated", now, by=CONSOLE.name)

@@ -44,7 +44,11 @@ class CaseRows(Rows):
     def disable_operator(self, name: str) -> bool:
         """Shut an operator out; False if there is none of that name who is not."""
         which = OPERATORS.update().where(OPERATORS.c.name == name, OPERATORS.c.disabled.is_(False))
-        return self._changed(which.values(disabled=True))
+        with self._transactions.writing():
+            changed = self._changed(which.values(disabled=True))
+            if changed:
+                self._transactions.revoked("disabled", name)
+        return changed
 
     # --- cases (casework.CaseStore) ---
 

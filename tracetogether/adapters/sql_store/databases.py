@@ -20,6 +20,10 @@ _AUDIT_LOCK: Final = 0x7472_6163_0001  # names an advisory lock; any number will
 _DAYS_LOCK: Final = 0x7472_6163_0002
 
 
+class UnreadableError(StoreError):
+    """There is no authority's database, or not any more: it is damaged, or another program's."""
+
+
 def parts_of(values: Sequence[Any]) -> Iterable[Sequence[Any]]:
     """Return values in parts that a statement takes at once."""
     for first in range(0, len(values), _ASKED_AT_ONCE):
@@ -76,7 +80,7 @@ class Sqlite:
         """
         if connection.exec_driver_sql("PRAGMA application_id").scalar_one() != APPLICATION_ID:
             msg = f"{self.path} is not an authority's database: give the folder that `init` made"
-            raise StoreError(msg)
+            raise UnreadableError(msg)
 
     def insert(self, table: sa.Table) -> Any:  # noqa: ANN401 - either dialect's, alike enough
         """Return an insert statement that can say what to do on conflict."""

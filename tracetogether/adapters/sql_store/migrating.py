@@ -5,16 +5,19 @@ from typing import Any, Final
 
 import sqlalchemy as sa
 
+from tracetogether.adapters.sql_store.databases import UnreadableError
 from tracetogether.adapters.sql_store.unstamped import is_unstamped, put_aside, take_over
 from tracetogether.errors import StoreError
 
-SCHEMA_REVISION: Final = "0006"
+SCHEMA_REVISION: Final = "0007"
+UNSTAMPED: Final = "0000"
+"""What stands for the schema of before the first migration."""
 _SCRIPTS: Final = Path(__file__).parent / "migrations"
 _VERSION: Final = sa.Table("alembic_version", sa.MetaData(), sa.Column("version_num", sa.Text))
 
 
-def migrate(connection: sa.Connection) -> None:
-    """Run what is missing, in the transaction of ``connection``.
+def migrate(connection: sa.Connection, revision: str = "head") -> None:
+    """Run what is missing up to ``revision``, in the transaction of ``connection``.
 
     A file of before the first migration keeps its users, cases and operator.
     """
@@ -25,8 +28,8 @@ def migrate(connection: sa.Connection) -> None:
 
     scripts = ScriptDirectory(str(_SCRIPTS))
 
-    def to_newest(revision: Any, _: object) -> Any:  # noqa: ANN401 - Alembic's own types
-        return scripts._upgrade_revs("head", revision)  # noqa: SLF001 - as Alembic's own command does
+    def to_newest(found: Any, _: object) -> Any:  # noqa: ANN401 - Alembic's own types
+        return scripts._upgrade_revs(revision, found)  # noqa: SLF001 - as Alembic's own command does
 
     unstamped = is_unstamped(connection)
     if unstamped:
@@ -36,6 +39,31 @@ def migrate(connection: sa.Connection) -> None:
         environment.run_migrations()
     if unstamped:
         take_over(connection)
+
+
+def revision_of(connection: sa.Connection, place: str) -> str:
+    """Return which schema a database has: a revision that this program can migrate, or UNSTAMPED.
+
+    Raises:
+        UnreadableError: it is no authority's.
+        StoreError: it is of a newer program.
+    """
+    if is_unstamped(connection):
+        return UNSTAMPED
+    if not sa.inspect(connection).has_table("alembic_version"):
+        msg = f"{place} is not an authority's database: give the folder that `init` made"
+        raise UnreadableError(msg)
+    found = connection.execute(sa.select(_VERSION.c.version_num)).scalar()
+    if found is None or not found.isdecimal():
+        msg = f"{place} is not an authority's database: its schema version is not known"
+        raise UnreadableError(msg)
+    if int(found) > int(SCHEMA_REVISION):
+        msg = (
+            f"{place} has schema version {found}, this program knows {SCHEMA_REVISION} and "
+            "earlier: it is of a newer program; install that"
+        )
+        raise StoreError(msg)
+    return str(found)
 
 
 def check_empty(connection: sa.Connection, place: str) -> None:

@@ -46,11 +46,6 @@ class PhoneRows(Rows):
         """Forget a user, and all that hangs on him; False if there is none."""
         return self._drop(USERS, USERS.c.user_id == user_id) == 1
 
-    def all_users(self) -> Sequence[str]:
-        """Return all user ids, to compare a backup by."""
-        with self._transactions.reading() as connection:
-            return list(connection.execute(sa.select(USERS.c.user_id)).scalars())
-
     # --- upload PINs (pins.PinStore) ---
 
     def put_pin(self, pin: UploadPin) -> None:
@@ -97,10 +92,6 @@ class PhoneRows(Rows):
         """Forget PINs that can't be used any more; return how many went."""
         done = sa.and_(PINS.c.used, PINS.c.attempt == b"")
         return self._drop(PINS, sa.or_(done, PINS.c.tries_left < 1, PINS.c.expiry_s <= now))
-
-    def drop_all_pins(self) -> int:
-        """Forget every PIN, open or not; return how many went."""
-        return self._drop(PINS, sa.true())
 
     # --- uploads (intake.UploadStore) ---
 

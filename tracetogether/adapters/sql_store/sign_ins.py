@@ -25,6 +25,7 @@ class SqlSignIns(Rows):
         row = self._database.insert(PASSWORDS).values(name=kept.name, **values)
         with self._transactions.writing() as connection:
             connection.execute(row.on_conflict_do_update(index_elements=["name"], set_=values))
+            self._transactions.revoked("password", kept.name)
 
     def password(self, name: str) -> KeptPassword | None:
         """Return what is kept of an operator's password."""
@@ -32,6 +33,12 @@ class SqlSignIns(Rows):
         with self._transactions.reading() as connection:
             row = connection.execute(wanted).first()
         return None if row is None else KeptPassword(*row)
+
+    def drop_password(self, name: str) -> bool:
+        """Forget an operator's password; False if there is none."""
+        with self._transactions.writing() as connection:
+            gone = connection.execute(PASSWORDS.delete().where(PASSWORDS.c.name == name)).rowcount
+        return gone == 1
 
     def enrol(self, name: str, sealed_secret: bytes, step: int) -> bool:
         """Keep the secret of an operator's codes; False if there is one already."""

@@ -1,10 +1,10 @@
-"""The authority's store in a database: made, opened, brought up to date, copied and closed."""
+"""The authority's store in a database: made, opened, brought up to date and closed."""
 
-import sqlite3
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Final, Self
+from typing import Final, Self
 
 from tracetogether.adapters.sql_store.case_rows import CaseRows
 from tracetogether.adapters.sql_store.databases import Database, Sqlite, database_of
@@ -13,6 +13,7 @@ from tracetogether.adapters.sql_store.ledger_rows import LedgerRows
 from tracetogether.adapters.sql_store.migrating import check_empty, check_revision, migrate
 from tracetogether.adapters.sql_store.phone_rows import PhoneRows
 from tracetogether.adapters.sql_store.sign_ins import SqlSignIns
+from tracetogether.adapters.sql_store.standing_rows import StandingRows
 from tracetogether.adapters.sql_store.tables import (
     SETTINGS,
 )
@@ -22,7 +23,7 @@ from tracetogether.errors import StoreError
 _NAME: Final = "authority"
 
 
-class SqlStore(PhoneRows, CaseRows, LedgerRows):
+class SqlStore(PhoneRows, CaseRows, LedgerRows, StandingRows):
     """Everything but the keys. Threads, processes and (on PostgreSQL) machines may share it.
 
     Every write is one transaction. On SQLite it holds the file's only write lock from its
@@ -125,25 +126,9 @@ class SqlStore(PhoneRows, CaseRows, LedgerRows):
     def __repr__(self) -> str:
         return f"SqlStore({self._database.place!r})"
 
-    def backup(self, path: Path) -> None:
-        """Write a copy of an SQLite database to a new file while it is in use.
-
-        Raises:
-            StoreError: it is PostgreSQL's (which has pg_dump), or the file can't be written.
-        """
-        if not isinstance(self._database, Sqlite):
-            msg = "a PostgreSQL database is backed up by its own means: pg_dump"
-            raise StoreError(msg)
-        copy = Sqlite.create(path)
-        copy.engine.dispose()
-        copy.hasty.dispose()
-        with self._transactions.reading() as connection:
-            target = sqlite3.connect(path)
-            try:
-                source: Any = connection.connection.driver_connection
-                source.backup(target)
-            finally:
-                target.close()
+    def tell_revoked(self, told: Callable[[str, str], None]) -> None:
+        """Call ``told`` from now on with what is revoked for good: its kind, and what it is."""
+        self._transactions.revoked = told
 
     def atomic(self) -> AbstractContextManager[None]:
         """Make all that the body writes happen together or not at all; may be nested."""

@@ -38,6 +38,12 @@ USERS: Final = sa.Table(
     sa.Column("user_id", sa.Text, primary_key=True),
     sa.Column("credential_digest", sa.LargeBinary, nullable=False, unique=True),
 )
+WITHDRAWALS: Final = sa.Table(
+    "withdrawals",
+    METADATA,
+    sa.Column("digest", sa.LargeBinary, primary_key=True),
+    sa.Column("at_s", _Real, nullable=False),
+)
 CASES: Final = sa.Table(
     "cases",
     METADATA,

@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Final
 
@@ -71,13 +71,23 @@ class _OpenHere(threading.local):
     dropped: bool = False
 
 
+def _tell_nobody(kind: str, subject: str) -> None:
+    """Do nothing: nobody wants to know what is revoked."""
+
+
 class Transactions:
-    """Begins and ends transactions; what a thread does inside of one of its own joins it."""
+    """Begins and ends transactions; what a thread does inside of one of its own joins it.
+
+    Attributes:
+        revoked: called within a transaction that revokes something for good, with the kind
+            (withdrawn, disabled, password) and what it is; if it fails, nothing is written.
+    """
 
     def __init__(self, database: Database) -> None:
         self._database = database
         self._here = _OpenHere()
         self._turns = _Turns(database.writers_at_once, database.place)
+        self.revoked: Callable[[str, str], None] = _tell_nobody
 
     @contextmanager
     def atomic(self) -> Iterator[None]:

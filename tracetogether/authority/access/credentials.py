@@ -10,6 +10,7 @@ from tracetogether.errors import AccessDeniedError
 
 SECRET_BYTES: Final = 32
 _MAX_SECRET_TEXT: Final = 512  # bounds the work that a stranger can cause
+_WITHDRAWAL: Final = b"tracetogether/v1/withdrawal/"
 _PHONE: Final = b"tracetogether/v1/registration-credential/"
 
 
@@ -36,6 +37,10 @@ class UserStore(Protocol):
         """Forget a user, and all that hangs on him; False if there is none."""
         ...
 
+    def add_withdrawal(self, digest: bytes, now: float) -> None:
+        """Write down that a user withdrew; a later time replaces an earlier one."""
+        ...
+
 
 def credential_digest(credential: str) -> bytes:
     """Return what the store keeps of a phone's registration credential.
@@ -44,6 +49,15 @@ def credential_digest(credential: str) -> bytes:
     that a look-up by the hash takes says nothing about the credential.
     """
     return sha256(_PHONE + credential.encode())
+
+
+def withdrawal_digest(user_id: str) -> bytes:
+    """Return what the list of withdrawals keeps of a user id.
+
+    An id has 168 random bits, so a plain hash of it can't be guessed back. A backup that still
+    holds the id is compared by it.
+    """
+    return sha256(_WITHDRAWAL + user_id.encode())
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,7 @@ class Rows:
 
     Attributes:
         users: digests of credentials by user id.
+        withdrawals: when a user withdrew, by digest of the user id.
         operators: by name.
         cases: by case id.
         pins: by user id.
@@ -34,6 +35,7 @@ class Rows:
     """
 
     users: dict[str, bytes] = field(default_factory=dict)
+    withdrawals: dict[bytes, float] = field(default_factory=dict)
     operators: dict[str, Operator] = field(default_factory=dict)
     cases: dict[str, Case] = field(default_factory=dict)
     pins: dict[str, UploadPin] = field(default_factory=dict)

@@ -75,6 +75,17 @@ class MemoryStore:
             self._drop_case(case.case_id)
         return True
 
+    def add_withdrawal(self, digest: bytes, now: float) -> None:
+        """Write down that a user withdrew; a later time replaces an earlier one."""
+        self._rows.withdrawals[digest] = now
+
+    def drop_withdrawals(self, before: float) -> int:
+        """Forget withdrawals before that time; return how many went."""
+        old = [digest for digest, at in self._rows.withdrawals.items() if at < before]
+        for digest in old:
+            del self._rows.withdrawals[digest]
+        return len(old)
+
     # --- operators (operators.OperatorStore) ---
 
     def add_operator(self, operator: Operator) -> bool:

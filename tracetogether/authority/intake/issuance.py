@@ -6,7 +6,12 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from tracetogether.authority.access.audit import Audit
-from tracetogether.authority.access.credentials import SECRET_BYTES, UserStore, credential_digest
+from tracetogether.authority.access.credentials import (
+    SECRET_BYTES,
+    UserStore,
+    credential_digest,
+    withdrawal_digest,
+)
 from tracetogether.authority.access.limits import ALL_REGISTRATIONS, REGISTRATIONS, Limit, Limits
 from tracetogether.authority.cases.followed import FollowStore, person_tags
 from tracetogether.bluetrace.tempid import TempIDBatch, TempIDIssuer, new_user_id
@@ -71,8 +76,8 @@ class Issuance:
     def withdraw(self, user_id: str, now: float) -> None:
         """Forget a user: the credential, PINs, cases and uploads, and the lists he is followed in.
 
-        Nothing stands in their place. What others uploaded still holds the user's TempIDs; nobody
-        is named by them any more.
+        A digest of the id is kept, so that no restored backup brings the user back. What others
+        uploaded still holds the user's TempIDs; nobody is named by them any more.
 
         Raises:
             NotFoundError: there is no such user.
@@ -82,6 +87,7 @@ class Issuance:
             if not self.users.remove_user(user_id):
                 msg = "there is no such user: the withdrawal is done already"
                 raise NotFoundError(msg)
+            self.users.add_withdrawal(withdrawal_digest(user_id), now)
             self.audit.record("user.withdrawn", now, by="phone")
 
     def batch(self, user_id: str, now: float) -> TempIDBatch:

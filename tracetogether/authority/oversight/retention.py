@@ -82,6 +82,10 @@ class AgeingStore(Protocol):
         """Forget counts of windows that began before that time; return how many went."""
         ...
 
+    def drop_withdrawals(self, before: float) -> int:
+        """Forget withdrawals before that time; return how many went."""
+        ...
+
     def note(self, name: str, value: str) -> None:
         """Write down a value under a name."""
         ...
@@ -159,6 +163,7 @@ class Purge:
             )
             self.store.drop_tokens(now - SECONDS_PER_DAY)  # a token lives for two hours
             self.store.drop_counts(now - COUNTS_KEPT_S)
+            self.store.drop_withdrawals(now - self.retention.withdrawals_s)
             self.store.sign_ins.drop_sessions(now - SESSION_LONGEST_S, now - SESSION_IDLE_S)
             self.store.note(_LAST, str(float(now)))
             counts = {what: count for what, count in asdict(purged).items() if count}

@@ -1,0 +1,102 @@
+"""Authorities that are backed up, broken and restored in tests: their folders and all rows."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from click.testing import CliRunner, Result
+
+from tests.authority_world import NOON, heard
+from tracetogether.adapters.sql_store.databases import database_of
+from tracetogether.adapters.sql_store.tables import METADATA
+from tracetogether.authority.cases.casework import Case
+from tracetogether.authority.service import Authority
+from tracetogether.bluetrace.upload import write_upload
+from tracetogether.cli.authority import authority
+from tracetogether.cli.authority_folder import create_folder, opened_folder, place_of
+from tracetogether.crypto import sha256
+
+KEPT = (
+    *("users", "cases", "uploads", "contact_lists", "contacts"),
+    *("followed", "outcomes", "notes", "passwords", "operators"),
+)
+"""Tables whose rows a restore gives back one by one."""
+
+
+def command(*words: str) -> Result:
+    """Run a command of the authority's that ends well."""
+    result = CliRunner().invoke(authority, words)
+    assert result.exit_code == 0, (result.output, result.exception)
+    return result
+
+
+@dataclass
+class RestoredDesk:
+    """An authority's folder, on SQLite or on PostgreSQL.
+
+    Attributes:
+        folder: where it is.
+        url: of its PostgreSQL database; None for SQLite.
+    """
+
+    folder: Path
+    url: str | None = None
+
+    def make(self, now: float = NOON, name: str = "SG_MOH") -> "RestoredDesk":
+        """Make the authority, as ``init`` does."""
+        create_folder(self.folder, now=now, name=name, database=self.url)
+        return self
+
+    def run(self, *words: str) -> Result:
+        """Run a command on it."""
+        return CliRunner().invoke(authority, [*words, "--dir", str(self.folder)])
+
+    def ran(self, *words: str) -> Result:
+        """Run a command that ends well."""
+        return command(*words, "--dir", str(self.folder))
+
+    def rows(self, tables: Sequence[str] = KEPT) -> dict[str, list[tuple[Any, ...]]]:
+        """Return all rows of some tables, sorted."""
+        database = database_of(place_of(self.folder))
+        try:
+            with database.engine.connect() as connection:
+                return {
+                    name: sorted(
+                        tuple(row) for row in connection.execute(METADATA.tables[name].select())
+                    )
+                    for name in tables
+                }
+        finally:
+            database.engine.dispose()
+            database.hasty.dispose()
+
+    def execute(self, *statements: str) -> None:
+        """Change the database behind the authority's back."""
+        database = database_of(place_of(self.folder))
+        try:
+            with database.engine.begin() as connection:
+                for statement in statements:
+                    connection.execute(sa.text(statement))
+        finally:
+            database.engine.dispose()
+            database.hasty.dispose()
+
+    def work(self, done: Callable[[Authority], Any]) -> Any:
+        """Do something with the opened authority."""
+        with opened_folder(self.folder) as service:
+            return done(service)
+
+
+def traced(service: Authority, now: float = NOON) -> tuple[Case, str]:
+    """Register two people, let one upload a log of the other; return the case and the other."""
+    patient, near = (service.issuance.register().user_id for _ in range(2))
+    case = service.casework.open_case(patient, now)
+    pin = service.pins.issue(case, now)
+    body = write_upload(heard(service, near, now - 3_600, 20, rssi_dbm=-45))
+    token = service.intake.redeem_pin(patient, pin, sha256(body), now)
+    service.intake.take_upload(token, body, now)
+    service.tracing.contacts(case)
+    service.follow_up.take_over(now)
+    return case, near

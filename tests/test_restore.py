@@ -1,0 +1,556 @@
+"""A backup gives everything back, and brings nothing back that was revoked since."""
+
+import json
+import os
+import shutil
+import signal
+import sqlite3
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.authority_world import NOON
+from tests.old_schemas import REVISIONS, in_postgres, of_first_schema, of_schema
+from tests.restored_desk import KEPT, RestoredDesk, command, traced
+from tracetogether.adapters.sql_store.databases import UnreadableError
+from tracetogether.authority.access.sign_in import KeptPassword, Session
+from tracetogether.authority.service import Authority
+from tracetogether.cli.authority_folder import KEYS, alone_with, bring_up_to_date
+from tracetogether.cli.folder_locks import served_from
+from tracetogether.errors import (
+    AccessDeniedError,
+    ConflictError,
+    KeyRingError,
+    StoreError,
+)
+from tracetogether.keyring import KeyRing
+from tracetogether.units import SECONDS_PER_DAY
+
+HOUR = 3_600.0
+GIVEN_BACK = ("users", "cases", "uploads", "contact_lists", "contacts")
+"""Tables that every schema since the first migration has."""
+
+
+class Clock:
+    """The time that commands see."""
+
+    def __init__(self) -> None:
+        self.now = NOON
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    made = Clock()
+    monkeypatch.setattr("time.time", made)
+    return made
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def desk(request: pytest.FixtureRequest, tmp_path: Path, clock: Clock) -> RestoredDesk:
+    """An authority with a case, a log and a contact, on either database."""
+    del clock
+    url = request.getfixturevalue("postgres_url") if request.param == "postgres" else None
+    made = RestoredDesk(tmp_path / "desk", url).make()
+    made.work(traced)
+    return made
+
+
+@pytest.fixture
+def sqlite_desk(tmp_path: Path, clock: Clock) -> RestoredDesk:
+    """An authority with a case, a log and a contact, on SQLite."""
+    del clock
+    made = RestoredDesk(tmp_path / "desk").make()
+    made.work(traced)
+    return made
+
+
+def spoilt(path: Path, how: str) -> None:
+    """Damage a database file."""
+    whole = path.read_bytes()
+    for ending in ("-wal", "-shm"):
+        Path(f"{path}{ending}").unlink(missing_ok=True)
+    match how:
+        case "garbage":
+            path.write_bytes(bytes(index % 251 for index in range(9_000)))
+        case "empty":
+            path.write_bytes(b"")
+        case "cut off":
+            path.write_bytes(whole[: len(whole) // 2])
+        case "half written":
+            path.write_bytes(whole[:8_192] + bytes(len(whole) - 8_192))
+        case "missing":
+            path.unlink()
+        case "another program's":
+            path.unlink()
+            other = sqlite3.connect(path)
+            other.execute("CREATE TABLE theirs (x)")
+            other.close()
+
+
+# --- everything comes back ---
+
+
+@pytest.fixture(scope="module")
+def made_up(tmp_path_factory: pytest.TempPathFactory) -> RestoredDesk:
+    """An authority that `demo-data` made."""
+    made = RestoredDesk(tmp_path_factory.mktemp("made-up") / "old")
+    command("demo-data", str(made.folder), "--people", "24", "--days", "3")
+    return made
+
+
+@pytest.mark.parametrize("to", ["sqlite", "postgres"])
+def test_made_up_data_comes_back_in_a_new_folder(
+    to: str, made_up: RestoredDesk, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    """`demo-data old; backup; init new; restore`, and back from there."""
+    url = request.getfixturevalue("postgres_url") if to == "postgres" else None
+    new = RestoredDesk(tmp_path / "new", url)
+    before = made_up.rows()
+    assert all(before[name] for name in ("users", "cases", "uploads", "followed", "outcomes"))
+    file = str(tmp_path / "old.backup")
+    made_up.ran("backup", file)
+    command("init", str(new.folder), *(() if url is None else ("--database", url)))
+    result = new.ran("restore", file)
+    assert "keys.txt is not that of this backup" in result.stderr
+    assert new.rows() == before
+    shutil.copy(made_up.folder / KEYS, new.folder / KEYS)
+    assert "keys.txt" not in new.ran("restore", file, "--yes").stderr
+    assert new.rows() == before
+    new.work(lambda service: service.audit.verify())
+    case_id = before["cases"][0][0]
+    listed = [
+        json.loads(one.ran("case", "contacts", case_id, "--json").stdout) for one in (made_up, new)
+    ]
+    assert listed[0] == listed[1]
+    again = str(tmp_path / "new.backup")
+    new.ran("backup", again)
+    back = RestoredDesk(tmp_path / "back")
+    command("init", str(back.folder))
+    shutil.copy(new.folder / KEYS, back.folder / KEYS)
+    back.ran("restore", again)
+    assert back.rows() == before
+
+
+def test_everything_comes_back_after_a_wrong_restore(
+    desk: RestoredDesk, tmp_path: Path, clock: Clock
+) -> None:
+    desk.ran("backup", str(tmp_path / "early"))
+    clock.now += HOUR
+    desk.work(lambda service: traced(service, clock.now))
+    desk.ran("backup", str(tmp_path / "late"))
+    before = desk.rows()
+    plan = json.loads(desk.ran("restore", str(tmp_path / "early"), "--yes", "--json").stdout)
+    assert (plan["before"]["users"], plan["after"]["users"]) == (4, 2)
+    assert desk.rows() != before
+    plan = json.loads(desk.ran("restore", str(tmp_path / "late"), "--yes", "--json").stdout)
+    assert (plan["before"]["users"], plan["after"]["users"]) == (2, 4)
+    assert plan["carried"]["withdrawn"] == 0
+    assert desk.rows() == before
+    desk.work(lambda service: service.audit.verify())
+
+
+@pytest.mark.parametrize(
+    "how", ["garbage", "empty", "cut off", "half written", "missing", "another program's"]
+)
+def test_everything_comes_back_over_a_damaged_file(
+    sqlite_desk: RestoredDesk, tmp_path: Path, how: str
+) -> None:
+    before = sqlite_desk.rows()
+    file = str(tmp_path / "file")
+    sqlite_desk.ran("backup", file)
+    database = sqlite_desk.folder / "authority.db"
+    spoilt(database, how)
+    spoilt_bytes = None if how == "missing" else database.read_bytes()
+    if how != "missing":
+        assert isinstance(sqlite_desk.run("backup", str(tmp_path / "bad")).exception, StoreError)
+        assert not (tmp_path / "bad").exists()
+    result = sqlite_desk.ran("restore", file)
+    assert sqlite_desk.rows() == before
+    kept = list(sqlite_desk.folder.glob("authority.db.damaged-*"))
+    assert [path.read_bytes() for path in kept] == ([] if spoilt_bytes is None else [spoilt_bytes])
+    assert ("kept as" in result.stderr) == (how != "missing")
+    assert database.stat().st_mode & 0o777 == 0o600
+
+
+def test_everything_comes_back_over_a_damaged_postgres_database(
+    tmp_path: Path, clock: Clock, postgres_url: str
+) -> None:
+    del clock
+    desk = RestoredDesk(tmp_path / "desk", postgres_url).make()
+    desk.work(traced)
+    before, file = desk.rows(), str(tmp_path / "file")
+    desk.ran("backup", file)
+    desk.execute("DROP TABLE notes", "DROP TABLE uploads")
+    assert isinstance(desk.run("backup", str(tmp_path / "bad")).exception, UnreadableError)
+    assert desk.run("restore", file).exit_code == 1  # asks
+    desk.ran("restore", file, "--yes")
+    assert desk.rows() == before
+    desk.execute(*(f"DROP TABLE {name} CASCADE" for name in (*KEPT, "alembic_version", "counts")))
+    assert "of another program" in str(desk.run("restore", file, "--yes").exception)
+
+
+def test_everything_comes_back_into_an_empty_postgres_database(
+    tmp_path: Path, clock: Clock, postgres_url: str
+) -> None:
+    del clock
+    old = RestoredDesk(tmp_path / "old").make()
+    old.work(traced)
+    old.ran("backup", str(tmp_path / "file"))
+    (old.folder / "authority.db").unlink()
+    url_file = old.folder / "database.url"
+    url_file.touch(mode=0o600)
+    url_file.write_text(postgres_url)
+    moved = RestoredDesk(old.folder, postgres_url)
+    moved.ran("restore", str(tmp_path / "file"))
+    assert len(moved.rows()["uploads"]) == 1
+
+
+@pytest.mark.parametrize("revision", REVISIONS)
+def test_a_database_of_an_earlier_schema_is_backed_up_and_restored(
+    revision: str, desk: RestoredDesk, tmp_path: Path
+) -> None:
+    """Before `migrate`, over the old database, over the new one and into a new folder."""
+    newest, old_file = tmp_path / "newest.db", tmp_path / "old.db"
+    before = desk.rows(GIVEN_BACK)
+    desk.ran("backup", str(newest))
+    of_schema(revision, old_file, newest)
+    if desk.url is None:
+        shutil.copy(old_file, desk.folder / "authority.db")
+    else:
+        desk.execute(DROP_ALL)
+        in_postgres(revision, desk.url, old_file)
+    file = str(tmp_path / "backup")
+    desk.ran("backup", file)
+    kept = sqlite3.connect(file)
+    assert kept.execute("SELECT version_num FROM alembic_version").fetchone() == (revision,)
+    kept.close()
+    desk.ran("restore", file, "--yes")  # over the old schema
+    restored = desk.rows(GIVEN_BACK)
+    assert {name: len(rows) for name, rows in before.items() if rows} == {
+        "users": 2,
+        "cases": 1,
+        "uploads": 1,
+        "contact_lists": 2,
+        "contacts": 2,
+    }
+    assert restored | {"cases": []} == before | {"cases": []}
+    assert [row[0] for row in restored["cases"]] == [row[0] for row in before["cases"]]
+    followed = desk.rows(("followed",))["followed"]
+    assert len(followed) == 1
+    if desk.url is not None:
+        return  # what follows is the same on either database
+    bring_up_to_date(desk.folder, NOON)
+    desk.ran("restore", file, "--yes")  # over the new one
+    assert desk.rows(tuple(restored)) == restored
+    new = RestoredDesk(tmp_path / "new").make()
+    shutil.copy(desk.folder / KEYS, new.folder / KEYS)
+    new.ran("restore", file)
+    assert new.rows(tuple(restored)) == restored
+    new.work(lambda service: service.audit.verify())
+
+
+DROP_ALL = """DO $$ DECLARE one record; BEGIN
+    FOR one IN SELECT tablename FROM pg_tables WHERE schemaname = current_schema()
+    LOOP EXECUTE 'DROP TABLE IF EXISTS ' || quote_ident(one.tablename) || ' CASCADE'; END LOOP;
+    FOR one IN SELECT proname FROM pg_proc WHERE pronamespace = current_schema()::regnamespace
+    LOOP EXECUTE 'DROP FUNCTION ' || quote_ident(one.proname) || ' CASCADE'; END LOOP; END $$"""
+"""Empties a schema of PostgreSQL."""
+
+
+def test_the_very_first_schema_is_backed_up_and_restored(
+    sqlite_desk: RestoredDesk, tmp_path: Path
+) -> None:
+    newest, file = tmp_path / "newest.db", str(tmp_path / "backup")
+    before = sqlite_desk.rows(("users", "cases"))
+    sqlite_desk.ran("backup", str(newest))
+    (sqlite_desk.folder / "authority.db").unlink()
+    of_first_schema(sqlite_desk.folder / "authority.db", newest)
+    sqlite_desk.ran("backup", file)
+    for _ in range(2):  # over itself, and over what came of it
+        sqlite_desk.ran("restore", file, "--yes")
+        assert sqlite_desk.rows(("users",))["users"] == before["users"]
+        assert len(sqlite_desk.rows(("cases",))["cases"]) == 1
+
+
+# --- nothing that was revoked comes back ---
+
+
+def test_users_who_withdrew_stay_gone_and_all_others_come_back(
+    desk: RestoredDesk, tmp_path: Path, clock: Clock
+) -> None:
+    leaver = desk.work(lambda service: service.issuance.register().user_id)
+    near = desk.rows(("cases",)) and desk.work(lambda service: traced(service)[1])
+    desk.ran("backup", str(tmp_path / "file"))
+    clock.now += HOUR
+    desk.work(lambda service: service.issuance.withdraw(leaver, clock.now))
+    desk.work(lambda service: service.issuance.withdraw(near, clock.now))
+    for _ in range(2):
+        desk.ran("restore", str(tmp_path / "file"), "--yes")
+        left = {row[0] for row in desk.rows(("users",))["users"]}
+        assert len(left) == 3
+        assert not {leaver, near} & left
+        assert len(desk.rows(("followed",))["followed"]) == 1  # the lists with them are gone too
+
+
+@pytest.mark.parametrize("how", ["garbage", "missing"])
+def test_what_was_revoked_stays_so_though_the_database_is_damaged(
+    how: str, sqlite_desk: RestoredDesk, tmp_path: Path, clock: Clock
+) -> None:
+    desk = sqlite_desk
+    leaver = desk.work(lambda service: service.issuance.register().user_id)
+    desk.ran("user", "add", "night", "--role", "tracer")
+    desk.work(lambda service: _password(service, "night", b"old"))
+    desk.work(lambda service: _password(service, "operator", b"old"))
+    desk.ran("backup", str(tmp_path / "file"))
+    clock.now += HOUR
+    desk.work(lambda service: service.issuance.withdraw(leaver, clock.now))
+    desk.ran("user", "disable", "night")
+    desk.work(lambda service: _password(service, "operator", b"new"))
+    spoilt(desk.folder / "authority.db", how)
+    plan = json.loads(desk.ran("restore", str(tmp_path / "file"), "--json").stdout)
+    assert plan["carried"] | {"pins": 0} == {
+        "withdrawn": 1,
+        "disabled": 1,
+        "passwords": 1,
+        "sessions": 0,
+        "pins": 0,
+        "audit_entries": 0,
+    }
+    assert leaver not in {row[0] for row in desk.rows(("users",))["users"]}
+    operators = {row[0]: row[-1] for row in desk.rows(("operators",))["operators"]}
+    assert operators == {"night": True, "operator": False}
+    assert [row[0] for row in desk.rows(("passwords",))["passwords"]] == ["night"]
+
+
+def test_a_list_of_withdrawals_is_forgotten_on_time(
+    sqlite_desk: RestoredDesk, clock: Clock
+) -> None:
+    leaver = sqlite_desk.work(lambda service: service.issuance.register().user_id)
+    sqlite_desk.work(lambda service: service.issuance.withdraw(leaver, clock.now))
+    revoked = sqlite_desk.folder / "revoked.txt"
+    assert leaver not in revoked.read_text()
+    for days, left in ((90, 1), (91, 0)):
+        clock.now = NOON + days * SECONDS_PER_DAY
+        command("purge", str(sqlite_desk.folder), "--clock-is-right")
+        assert len(sqlite_desk.rows(("withdrawals",))["withdrawals"]) == left
+        assert revoked.read_text().count("withdrawn") == left
+
+
+def _password(service: Authority, name: str, salt: bytes) -> None:
+    kept = KeptPassword(name, salt * 8, "cost", b"verifier" + salt, b"secret", 7)
+    service.store.sign_ins.put_password(kept)
+
+
+def test_operators_are_as_they_are_now(desk: RestoredDesk, tmp_path: Path, clock: Clock) -> None:
+    for name in ("left", "stays"):
+        desk.ran("user", "add", name, "--role", "tracer")
+        desk.work(lambda service, name=name: _password(service, name, b"old"))
+    session = Session(b"s" * 32, "left", NOON, NOON)
+    desk.work(lambda service: service.store.sign_ins.add_session(session))
+    desk.ran("backup", str(tmp_path / "file"))
+    clock.now += HOUR
+    desk.ran("user", "disable", "left")
+    desk.ran("user", "add", "new", "--role", "issuer")
+    desk.work(lambda service: _password(service, "stays", b"new"))
+    now = desk.rows(("operators", "passwords"))
+    result = desk.ran("restore", str(tmp_path / "file"), "--yes")
+    assert "1 operators who were disabled since: they stay disabled" in result.stdout
+    assert "1 passwords that were changed since" in result.stdout
+    assert "1 sessions of operators: they end" in result.stdout
+    assert desk.rows(("operators", "passwords")) == now
+    assert desk.rows(("sessions",)) == {"sessions": []}
+
+
+def test_pins_are_void_and_used_tokens_stay_used(
+    desk: RestoredDesk, tmp_path: Path, clock: Clock
+) -> None:
+    case, pin = desk.work(_open_pin)
+    desk.ran("backup", str(tmp_path / "file"))
+    clock.now += HOUR
+    desk.work(lambda service: traced(service, clock.now))
+    used = desk.rows(("used_tokens",))["used_tokens"]
+    assert len(used) == 2
+    counts = desk.rows(("counts",))
+    assert "2 upload PINs: void" in desk.ran("restore", str(tmp_path / "file"), "--yes").stdout
+    assert desk.rows(("used_tokens",))["used_tokens"] == used
+    assert desk.rows(("counts",)) == counts
+    with pytest.raises(AccessDeniedError):
+        desk.work(lambda one: one.intake.redeem_pin(case.user_id, pin, bytes(32), clock.now))
+
+
+def _open_pin(service: Authority) -> tuple[Any, str]:
+    case = service.casework.open_case(service.issuance.register().user_id, NOON)
+    return case, service.pins.issue(case, NOON)
+
+
+def test_destroyed_keys_stay_destroyed(desk: RestoredDesk, tmp_path: Path, clock: Clock) -> None:
+    desk.ran("backup", str(tmp_path / "file"))
+    desk.ran("keys", "destroy", "2020-05-05", "--yes")
+    clock.now += HOUR
+    desk.ran("restore", str(tmp_path / "file"), "--yes")
+    assert KeyRing.load(desk.folder / KEYS).oldest_day == int(NOON // SECONDS_PER_DAY) + 1
+    (case_id,) = (row[0] for row in desk.rows(("cases",))["cases"])
+    found = desk.work(lambda one: one.tracing.contacts(one.casework.case(case_id)))
+    assert (found.uploads, found.unreadable_uploads) == (1, 1)
+
+
+def test_the_audit_log_goes_on_where_it_had_come_to(
+    desk: RestoredDesk, tmp_path: Path, clock: Clock
+) -> None:
+    desk.ran("backup", str(tmp_path / "file"))
+    clock.now += HOUR
+    desk.ran("user", "add", "later", "--role", "auditor")
+    noted = desk.work(lambda service: service.audit.verify())
+    desk.ran("restore", str(tmp_path / "file"), "--yes")
+    number, _ = desk.work(lambda service: service.audit.verify(noted))
+    assert number > noted[0]
+    entries = desk.work(lambda service: list(service.audit.entries()))
+    acts = [entry.act for entry in entries]
+    assert "operator.added" in acts[2:]
+    assert "backup.restored" in acts
+
+
+# --- what is refused ---
+
+
+def test_another_authoritys_backup_is_refused(
+    desk: RestoredDesk, tmp_path: Path, clock: Clock
+) -> None:
+    del clock
+    before = desk.rows()
+    other = RestoredDesk(tmp_path / "other").make()
+    other.work(traced)
+    other.ran("backup", str(tmp_path / "theirs"))
+    result = desk.run("restore", str(tmp_path / "theirs"), "--yes")
+    assert isinstance(result.exception, ConflictError)
+    assert desk.rows() == before
+    empty = RestoredDesk(tmp_path / "empty").make(name="AU_DTA")
+    assert isinstance(empty.run("restore", str(tmp_path / "theirs")).exception, ConflictError)
+
+
+def test_another_authoritys_backup_is_refused_over_a_damaged_database(
+    sqlite_desk: RestoredDesk, tmp_path: Path
+) -> None:
+    other = RestoredDesk(tmp_path / "other").make()
+    other.work(traced)
+    other.ran("backup", str(tmp_path / "theirs"))
+    of_schema("0004", tmp_path / "theirs before", tmp_path / "theirs")
+    forget = sqlite3.connect(tmp_path / "theirs before")
+    forget.execute("DELETE FROM settings WHERE name = 'keys_check'")
+    forget.commit()
+    forget.close()
+    spoilt(sqlite_desk.folder / "authority.db", "garbage")
+    for name in ("theirs", "theirs before"):
+        result = sqlite_desk.run("restore", str(tmp_path / name), "--yes")
+        assert isinstance(result.exception, KeyRingError), result.exception
+    assert not list(sqlite_desk.folder.glob("*damaged*"))
+
+
+@pytest.mark.parametrize("how", ["garbage", "empty", "cut off", "half written", "missing"])
+def test_a_damaged_backup_is_refused(desk: RestoredDesk, tmp_path: Path, how: str) -> None:
+    before = desk.rows()
+    desk.ran("backup", str(tmp_path / "file"))
+    spoilt(tmp_path / "file", how)
+    result = desk.run("restore", str(tmp_path / "file"), "--yes")
+    assert isinstance(result.exception, StoreError)
+    assert str(tmp_path / "file") in str(result.exception)
+    assert desk.rows() == before
+
+
+def test_a_backup_of_a_newer_program_is_refused(sqlite_desk: RestoredDesk, tmp_path: Path) -> None:
+    sqlite_desk.ran("backup", str(tmp_path / "file"))
+    newer = sqlite3.connect(tmp_path / "file")
+    newer.execute("UPDATE alembic_version SET version_num = '9999'")
+    newer.commit()
+    newer.close()
+    result = sqlite_desk.run("restore", str(tmp_path / "file"), "--yes")
+    assert "newer program" in str(result.exception)
+
+
+def test_it_says_what_changes_and_asks(desk: RestoredDesk, tmp_path: Path) -> None:
+    desk.ran("backup", str(tmp_path / "file"))
+    desk.work(lambda service: service.issuance.register())
+    before = desk.rows((*KEPT, "audit"))
+    result = desk.ran("restore", str(tmp_path / "file"), "--dry-run")
+    words = " ".join(result.stdout.replace("│", " ").split())
+    assert "users 3 2" in words
+    assert "Nothing was changed" in words
+    assert desk.run("restore", str(tmp_path / "file")).exit_code == 1
+    assert desk.rows((*KEPT, "audit")) == before
+    assert sorted(path.name for path in desk.folder.iterdir() if path.is_dir()) == []
+
+
+def test_a_restore_waits_for_servers_and_commands_and_they_for_it(
+    desk: RestoredDesk, tmp_path: Path
+) -> None:
+    desk.ran("backup", str(tmp_path / "file"))
+    with served_from(desk.folder):
+        assert "a server runs on" in str(
+            desk.run("restore", str(tmp_path / "file"), "--yes").exception
+        )
+    with alone_with(desk.folder):
+        assert "is being restored" in str(desk.run("user", "list").exception)
+
+
+# --- killed at any step ---
+
+
+@pytest.mark.skipif(os.name != "posix", reason="forks")
+@pytest.mark.parametrize("damaged", [False, True])
+def test_a_restore_that_is_killed_leaves_the_old_or_the_new_state(
+    sqlite_desk: RestoredDesk, tmp_path: Path, damaged: bool
+) -> None:
+    desk, file = sqlite_desk, str(tmp_path / "file")
+    desk.ran("backup", file)
+    new = desk.rows()
+    desk.work(lambda service: service.issuance.register())
+    old = desk.rows()
+    if damaged:
+        spoilt(desk.folder / "authority.db", "garbage")
+    seen = []
+    for step in range(1, 500):
+        folder = tmp_path / f"copy-{step}"
+        shutil.copytree(desk.folder, folder)
+        if not _killed_at(step, RestoredDesk(folder), file):
+            break
+        copy = RestoredDesk(folder)
+        if damaged and (folder / "authority.db").read_bytes()[:16] != b"SQLite format 3\0":
+            pending = (folder / "authority.db.restored").exists()
+            assert (copy.run("user", "list").exit_code == 0) == pending
+            seen.append("new" if pending else "old")
+        else:
+            copy.ran("user", "list")  # any command completes what was begun
+            copy.work(lambda service: service.audit.verify())
+            seen.append("new" if copy.rows() == new else "old")
+            assert copy.rows() in (old, new)
+        assert not list(folder.glob("*.restored"))
+        if seen[-1] == "old" and not damaged:
+            assert not (folder / ".restoring").exists()
+        shutil.rmtree(folder)
+    assert seen == sorted(seen, reverse=True)  # first the old state, then the new one
+    assert {"old", "new"} <= set(seen)
+
+
+def _killed_at(step: int, desk: RestoredDesk, file: str) -> bool:
+    """Restore in a process that is killed when it touches files for the ``step``-th time."""
+    child = os.fork()
+    if child == 0:
+        count = 0
+
+        def hook(event: str, arguments: tuple[Any, ...]) -> None:
+            nonlocal count
+            if event in {"os.rename", "os.remove", "os.link", "os.mkdir", "os.rmdir", "os.chmod"}:
+                count += str(desk.folder) in str(arguments[0])
+                if count == step:
+                    os.kill(os.getpid(), signal.SIGKILL)
+
+        sys.addaudithook(hook)
+        desk.run("restore", file, "--yes")
+        os._exit(0)
+    _, status = os.waitpid(child, 0)
+    return os.WIFSIGNALED(status)

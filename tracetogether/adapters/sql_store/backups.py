@@ -1,0 +1,218 @@
+"""Copies of a whole database, of any schema: from SQLite or PostgreSQL into one SQLite file."""
+
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any, Final
+
+import sqlalchemy as sa
+
+from tracetogether.adapters.sql_store.databases import (
+    Postgres,
+    Sqlite,
+    UnreadableError,
+    database_of,
+    remedy,
+)
+from tracetogether.adapters.sql_store.migrating import migrate, revision_of
+from tracetogether.adapters.sql_store.tables import DAILY, METADATA
+from tracetogether.errors import StoreError
+from tracetogether.whole_file import PRIVATE
+
+_OURS: Final = ("refuse_change",)
+"""Functions that the migrations make on PostgreSQL; they go with the tables."""
+_ROWS_AT_ONCE: Final = 2_000
+_DAMAGED: Final = ("SQLITE_CORRUPT", "SQLITE_NOTADB")
+
+
+def write_copy(place: Path | str, target: Path) -> str:
+    """Write a copy of a database, as it is at this moment, into an SQLite file.
+
+    Args:
+        place: the database's file or URL. It may be in use, and have any schema that this
+            program can migrate; the copy has the same.
+        target: an empty file, or none; it gets mode 0600.
+
+    Returns:
+        The revision of the schema.
+
+    Raises:
+        UnreadableError: it is damaged, or no authority's.
+        StoreError: it is of a newer program, or can't be read.
+        OSError: the file can't be written.
+    """
+    database = database_of(place)
+    snapshot = (
+        {"isolation_level": "REPEATABLE READ"}
+        if isinstance(database, Postgres)
+        else {"tracetogether_begin": "BEGIN"}
+    )
+    os.close(os.open(target, os.O_WRONLY | os.O_CREAT, PRIVATE))
+    try:
+        with _named(database.place), database.engine.connect() as connection:
+            connection.execution_options(**snapshot)
+            if isinstance(database, Sqlite):
+                database.check(connection)
+            revision = revision_of(connection, database.place)
+            if isinstance(database, Sqlite):
+                _copy_file(connection, target)
+            else:
+                _copy_tables(connection, target, revision)
+    finally:
+        database.engine.dispose()
+        database.hasty.dispose()
+    _check_whole(target, database.place)
+    return revision
+
+
+def put_into_postgres(stage: Path, url: str) -> None:
+    """Replace all that a PostgreSQL database holds of an authority by a file's rows.
+
+    All of it happens in one transaction, or nothing.
+
+    Args:
+        stage: an SQLite file of this program's schema.
+        url: the database's; it holds an authority, or nothing.
+
+    Raises:
+        StoreError: it holds other tables by these names, or can't be written.
+    """
+    database = database_of(url)
+    try:
+        with (
+            _named(database.place),
+            closing(sqlite3.connect(stage)) as file,
+            database.engine.begin() as connection,
+        ):
+            _empty(connection, database.place)
+            migrate(connection)
+            for table in METADATA.sorted_tables:
+                # In the order in which the migrations made them: that is how rows are copied in.
+                found = sa.inspect(connection).get_columns(table.name)
+                names = [column["name"] for column in found]
+                if table in DAILY:
+                    days = file.execute(f'SELECT DISTINCT day FROM "{table.name}"').fetchall()  # noqa: S608 - a table of our own
+                    for (day,) in days:
+                        database.make_day(connection, day)
+                rows = file.execute(_select(table.name, names))
+                database.bulk(connection, table, rows)
+    finally:
+        database.engine.dispose()
+        database.hasty.dispose()
+
+
+def is_empty(url: str) -> bool:
+    """Return whether a PostgreSQL database holds nothing of an authority.
+
+    Raises:
+        StoreError: it can't be read.
+    """
+    database = database_of(url)
+    try:
+        with _named(database.place), database.engine.connect() as connection:
+            return not _present(connection)
+    finally:
+        database.engine.dispose()
+        database.hasty.dispose()
+
+
+def _present(connection: sa.Connection) -> set[str]:
+    names = {table.name for table in METADATA.sorted_tables} | {"alembic_version"}
+    return names & set(sa.inspect(connection).get_table_names())
+
+
+def _empty(connection: sa.Connection, place: str) -> None:
+    """Drop all that the migrations have made.
+
+    Raises:
+        StoreError: tables are there that need not be an authority's.
+    """
+    present = _present(connection)
+    if present and "alembic_version" not in present:
+        msg = f"{place} holds tables of another program: give an empty database"
+        raise StoreError(msg)
+    for name in sorted(present):
+        connection.exec_driver_sql(f'DROP TABLE "{name}" CASCADE')
+    for name in _OURS:
+        connection.exec_driver_sql(f"DROP FUNCTION IF EXISTS {name}() CASCADE")
+
+
+def _copy_file(connection: sa.Connection, target: Path) -> None:
+    with closing(sqlite3.connect(target)) as copy:
+        source: Any = connection.connection.driver_connection
+        source.backup(copy)
+        copy.execute("PRAGMA journal_mode = DELETE")  # one file, readable where nothing is written
+
+
+def _copy_tables(connection: sa.Connection, target: Path, revision: str) -> None:
+    """Make the same schema in a file, and copy row by row what PostgreSQL holds."""
+    import psycopg  # noqa: PLC0415 - optional package
+
+    target.unlink(missing_ok=True)
+    made = Sqlite.create(target)
+    try:
+        with made.engine.begin() as of_file:
+            migrate(of_file, revision)
+    finally:
+        made.engine.dispose()
+        made.hasty.dispose()
+    driver: Any = connection.connection.driver_connection
+    with closing(sqlite3.connect(target)) as copy:
+        copy.execute("PRAGMA synchronous = OFF")  # it is synced when it is whole
+        tables = [
+            name
+            for (name,) in copy.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
+            if name != "alembic_version" and not name.startswith("sqlite_")
+        ]
+        for table in tables:
+            names = [row[1] for row in copy.execute(f'PRAGMA table_info("{table}")')]
+            marks = ", ".join("?" * len(names))
+            insert = f'INSERT INTO "{table}" VALUES ({marks})'  # noqa: S608 - marks only
+            try:
+                with driver.cursor(name="copy") as cursor:
+                    cursor.itersize = _ROWS_AT_ONCE
+                    cursor.execute(_select(table, names))
+                    copy.executemany(insert, cursor)
+            except psycopg.Error as error:
+                reason = str(error).split("\n", 1)[0]
+                msg = f"table {table} can't be read ({reason}): {remedy(reason)}"
+                gone = psycopg.errors.UndefinedTable | psycopg.errors.UndefinedColumn
+                raise (UnreadableError if isinstance(error, gone) else StoreError)(msg) from None
+        copy.commit()
+        copy.execute("PRAGMA journal_mode = DELETE")
+
+
+def _select(table: str, names: list[str]) -> str:
+    columns = ", ".join(f'"{name}"' for name in names)
+    return f'SELECT {columns} FROM "{table}"'  # noqa: S608 - names of our own
+
+
+def _check_whole(copy: Path, place: str) -> None:
+    """Return if every page of the copy can be read.
+
+    Raises:
+        UnreadableError: the database that was copied is damaged.
+    """
+    with _named(place), closing(sqlite3.connect(copy)) as file:
+        found = file.execute("PRAGMA quick_check(1)").fetchone()[0]
+    if found != "ok":
+        msg = f"{place} is damaged ({str(found).splitlines()[-1]}): restore it from a backup"
+        raise UnreadableError(msg)
+
+
+@contextmanager
+def _named(place: str) -> Iterator[None]:
+    """Name what can't be read; what the copy can't hold is the system's error."""
+    try:
+        yield
+    except (sqlite3.Error, sa.exc.SQLAlchemyError) as error:
+        origin = getattr(error, "orig", None) or error
+        code = getattr(origin, "sqlite_errorname", "")
+        reason = str(origin).split("\n", 1)[0]
+        if code == "SQLITE_FULL" or code.startswith("SQLITE_IOERR_WRITE"):
+            raise OSError(reason) from None
+        damaged = code.startswith(_DAMAGED) or isinstance(error, sa.exc.ProgrammingError)
+        msg = f"{place} can't be read or written ({reason}): {remedy(reason)}"
+        raise (UnreadableError if damaged else StoreError)(msg) from None

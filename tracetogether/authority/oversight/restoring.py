@@ -1,0 +1,343 @@
+"""A backup comes back: what is newer than it, and must not be undone, is carried over."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import asdict, dataclass, field, replace
+from typing import Protocol
+
+from tracetogether.authority.access.audit import Audit, AuditEntry, AuditStore
+from tracetogether.authority.access.credentials import withdrawal_digest
+from tracetogether.authority.access.operators import CONSOLE, Operator
+from tracetogether.authority.access.sign_in import KeptPassword
+from tracetogether.authority.cases.followed import person_tags
+from tracetogether.authority.intake.uploads import SealedUpload, unseal
+from tracetogether.authority.oversight.custody import CHECK_VALUE
+from tracetogether.authority.oversight.statistics import Counts
+from tracetogether.crypto import equal
+from tracetogether.errors import ConflictError, KeyRingError, SealError
+from tracetogether.keyring import KeyRing
+
+
+class RestorableSignIns(Protocol):
+    """Where operators' passwords are."""
+
+    def password(self, name: str) -> KeptPassword | None:
+        """Return what is kept of an operator's password."""
+        ...
+
+    def put_password(self, kept: KeptPassword) -> None:
+        """Write down a password in place of the operator's earlier one."""
+        ...
+
+    def drop_password(self, name: str) -> bool:
+        """Forget an operator's password; False if there is none."""
+        ...
+
+
+class RestorableDesk(Protocol):
+    """The tracers' desk, as far as a withdrawal reaches into it."""
+
+    def drop_tagged(self, tags: Sequence[bytes]) -> int:
+        """Forget contacts that bear one of ``tags``; return how many went."""
+        ...
+
+
+class RestorableStore(AuditStore, Protocol):
+    """A whole authority's store: the one that is replaced, or the backup's."""
+
+    @property
+    def name(self) -> str:
+        """The authority's organisation code."""
+        ...
+
+    @property
+    def sign_ins(self) -> RestorableSignIns:
+        """Operators at their pages."""
+        ...
+
+    @property
+    def desk(self) -> RestorableDesk:
+        """The tracers' desk."""
+        ...
+
+    def atomic(self) -> AbstractContextManager[None]:
+        """Make all that the body writes happen together or not at all; may be nested."""
+        ...
+
+    def counts(self, now: float) -> Counts:
+        """Return how much of everything is kept at ``now``."""
+        ...
+
+    def all_users(self) -> Iterable[str]:
+        """Return all user ids."""
+        ...
+
+    def remove_user(self, user_id: str) -> bool:
+        """Forget a user and what depends on it; False if there is none."""
+        ...
+
+    def withdrawals(self) -> Sequence[tuple[bytes, float]]:
+        """Return digests of those who withdrew, and when."""
+        ...
+
+    def add_withdrawal(self, digest: bytes, now: float) -> None:
+        """Write down that a user withdrew; a later time replaces an earlier one."""
+        ...
+
+    def operators(self) -> Sequence[Operator]:
+        """Return all operators by name, the disabled ones too."""
+        ...
+
+    def put_operator(self, operator: Operator) -> None:
+        """Write down an operator in place of the one of that name."""
+        ...
+
+    def drop_all_pins(self) -> int:
+        """Forget every PIN, open or not; return how many went."""
+        ...
+
+    def drop_all_sessions(self) -> int:
+        """Forget every operator's session; return how many went."""
+        ...
+
+    def used_tokens(self) -> Sequence[tuple[str, float]]:
+        """Return the ids of used upload tokens, and when each was used."""
+        ...
+
+    def add_used_tokens(self, used: Iterable[tuple[str, float]]) -> int:
+        """Write down used upload tokens; return how many were new."""
+        ...
+
+    def all_counts(self) -> Sequence[tuple[str, bytes, int, int]]:
+        """Return name, subject, window and count of everything that is counted."""
+        ...
+
+    def raise_counts(self, counts: Sequence[tuple[str, bytes, int, int]]) -> None:
+        """Raise counts to those given, where they are lower."""
+        ...
+
+    def all_upload_ids(self) -> Sequence[tuple[str, str]]:
+        """Return case id and token id of every upload, sorted."""
+        ...
+
+    def uploads(self, case_id: str) -> Sequence[SealedUpload]:
+        """Return a case's uploads in the order in which they came."""
+        ...
+
+    def settings(self) -> Mapping[str, str]:
+        """Return all values that were written down under names."""
+        ...
+
+    def note(self, name: str, value: str) -> None:
+        """Write down a value under a name."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Revoked:
+    """What was revoked, as a list beside the database has it: for a database that is damaged.
+
+    Attributes:
+        withdrawals: when a user withdrew (epoch seconds), by digest of the user id.
+        disabled: names of operators who were disabled.
+        passwords: when an operator's password was set last (epoch seconds), by name.
+    """
+
+    withdrawals: Mapping[bytes, float] = field(default_factory=dict)
+    disabled: frozenset[str] = frozenset()
+    passwords: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Carried:
+    """What a restore does not bring back, in numbers.
+
+    Attributes:
+        withdrawn: users of the backup who have withdrawn since.
+        disabled: operators of the backup who were disabled since.
+        passwords: operators whose password in the backup is an old one.
+        sessions: operators' sessions in the backup, which end.
+        pins: upload PINs in the backup, which are void.
+        audit_entries: entries of the audit log that are newer than the backup, and stay.
+    """
+
+    withdrawn: int = 0
+    disabled: int = 0
+    passwords: int = 0
+    sessions: int = 0
+    pins: int = 0
+    audit_entries: int = 0
+
+
+def in_use(store: RestorableStore, now: float) -> bool:
+    """Return whether an authority has anything that is worth keeping: users or cases."""
+    counts = store.counts(now)
+    return bool(counts.users or counts.cases or counts.uploads)
+
+
+def same_authority(one: RestorableStore, other: RestorableStore) -> bool:
+    """Return whether two databases are one authority's at two times.
+
+    They share an operator: none is ever deleted, and each token has 256 random bits.
+    """
+    tokens = [{operator.token_digest for operator in store.operators()} for store in (one, other)]
+    return not tokens[0].isdisjoint(tokens[1])
+
+
+def current_state(
+    present: RestorableStore | None, backup: RestorableStore, now: float
+) -> RestorableStore | None:
+    """Return the database whose state must outlast the restore; None if there is none.
+
+    An empty database of another authority (as ``init`` makes it) is no state of this one.
+
+    Raises:
+        ConflictError: the backup is another authority's.
+    """
+    if present is None or same_authority(present, backup):
+        return present
+    if in_use(present, now) or present.name != backup.name:
+        msg = (
+            f"this is the backup of another authority ({backup.name}): restore it into a folder "
+            "of its own, made by `tracetogether authority init`"
+        )
+        raise ConflictError(msg)
+    return None
+
+
+def keys_fit(backup: RestorableStore, keys: KeyRing) -> bool | None:
+    """Return whether the keys open what the backup has sealed; None if nothing tells."""
+    noted = backup.settings().get(CHECK_VALUE)
+    if noted is not None:
+        return keys.fits(noted).same_authority
+    for case_id, _ in reversed(backup.all_upload_ids()):
+        for upload in backup.uploads(case_id):
+            try:
+                unseal(upload, keys)
+            except KeyRingError:  # destroyed on time
+                continue
+            except SealError:
+                return False
+            return True
+    return None
+
+
+def carry_over(
+    present: RestorableStore | None,
+    restored: RestorableStore,
+    revoked: Revoked,
+    keys: KeyRing,
+    now: float,
+) -> Carried:
+    """Make a backup the present state, in one transaction; return what it does not bring back.
+
+    Users who withdrew stay gone. Operators are as they are at present: whoever was disabled
+    stays so, old passwords stay dead, sessions end. PINs are void, used upload tokens stay used,
+    and requests that were counted stay counted. The audit log goes on where it has come to.
+
+    Args:
+        present: the database that is replaced; None if it is empty or can't be read.
+        restored: the backup, of this program's schema; it is changed.
+        revoked: the list beside the database, which counts where ``present`` is None.
+        keys: the authority's.
+        now: epoch seconds.
+    """
+    with restored.atomic():
+        entries, broken_off = _go_on_with_audit(present, restored)
+        withdrawn = _remove_withdrawn(present, restored, revoked, keys, now)
+        disabled, passwords = (
+            _revoke_operators(restored, revoked)
+            if present is None
+            else _take_operators(present, restored)
+        )
+        carried = Carried(
+            withdrawn=withdrawn,
+            disabled=disabled,
+            passwords=passwords,
+            sessions=restored.drop_all_sessions(),
+            pins=restored.drop_all_pins(),
+            audit_entries=entries,
+        )
+        if present is not None:
+            restored.add_used_tokens(present.used_tokens())
+            restored.raise_counts(present.all_counts())
+            for name, value in present.settings().items():
+                restored.note(name, value)
+        said = asdict(carried) | broken_off
+        Audit(restored).record("backup.restored", now, by=CONSOLE.name, **said)
+    return carried
+
+
+def _go_on_with_audit(
+    present: RestorableStore | None, restored: RestorableStore
+) -> tuple[int, dict[str, str | int]]:
+    """Append what the present log has beyond the backup's; return how much that is.
+
+    Where the logs have parted, the backup's is kept, and the other's end is noted.
+    """
+    if present is None:
+        return 0, {}
+    number, digest = restored.last_audit()
+    before: Iterable[tuple[AuditEntry, bytes]] = present.audit(max(number - 1, 0), 1)
+    if number and not any(equal(kept, digest) for _, kept in before):
+        other, end = present.last_audit()
+        return 0, {"other_log_entries": other, "other_log_head": end.hex()}
+    appended = 0
+    for entry, _ in present.audit(number):
+        restored.add_audit(entry)
+        appended += 1
+    return appended, {}
+
+
+def _remove_withdrawn(
+    present: RestorableStore | None,
+    restored: RestorableStore,
+    revoked: Revoked,
+    keys: KeyRing,
+    now: float,
+) -> int:
+    known = dict(restored.withdrawals())
+    if present is None:
+        known |= revoked.withdrawals
+    else:
+        known |= dict(present.withdrawals())
+    for digest, at in known.items():
+        restored.add_withdrawal(digest, at)
+    gone = [one for one in restored.all_users() if withdrawal_digest(one) in known]
+    for user_id in gone:
+        restored.desk.drop_tagged(person_tags(user_id, now, keys))
+        restored.remove_user(user_id)
+    return len(gone)
+
+
+def _take_operators(present: RestorableStore, restored: RestorableStore) -> tuple[int, int]:
+    """Take the present operators over; return how many were disabled, or have new passwords."""
+    of_backup = {operator.name: operator for operator in restored.operators()}
+    disabled = passwords = 0
+    for operator in present.operators():
+        earlier = of_backup.get(operator.name)
+        shut_out = operator.disabled or (earlier is not None and earlier.disabled)
+        disabled += shut_out and earlier is not None and not earlier.disabled
+        restored.put_operator(replace(operator, disabled=shut_out))
+        kept, old = (
+            present.sign_ins.password(operator.name),
+            restored.sign_ins.password(operator.name),
+        )
+        if kept is not None:
+            passwords += old is not None and old.salt != kept.salt
+            restored.sign_ins.put_password(kept)
+    return disabled, passwords
+
+
+def _revoke_operators(restored: RestorableStore, revoked: Revoked) -> tuple[int, int]:
+    """Apply the list beside the database; return how many were disabled, or have no password."""
+    disabled = passwords = 0
+    newest = max((entry.time for entry, _ in restored.audit()), default=0.0)
+    for operator in restored.operators():
+        if operator.name in revoked.disabled and not operator.disabled:
+            restored.put_operator(replace(operator, disabled=True))
+            disabled += 1
+        set_at = revoked.passwords.get(operator.name)
+        if set_at is not None and set_at > newest:
+            passwords += restored.sign_ins.drop_password(operator.name)
+    return disabled, passwords

@@ -1,0 +1,90 @@
+"""revoked.txt: what no backup may bring back, beside the database, for when that is damaged."""
+
+import os
+import time
+from pathlib import Path
+from typing import Final
+
+from tracetogether.authority.oversight.restoring import Revoked
+from tracetogether.cli.folder_locks import locked
+from tracetogether.errors import StoreError
+from tracetogether.parameters import RETENTION
+from tracetogether.secret_file import read_secret
+from tracetogether.whole_file import PRIVATE, write_whole
+
+REVOKED: Final = "revoked.txt"
+WITHDRAWN, DISABLED, PASSWORD = "withdrawn", "disabled", "password"
+
+
+def note_revoked(folder: Path, kind: str, subject: str) -> None:
+    """Append a line: ``withdrawn`` digest, ``disabled`` name or ``password`` name, and the time.
+
+    Raises:
+        StoreError: it can't be written.
+    """
+    path = folder / REVOKED
+    line = f"{kind} {subject} {time.time():.3f}\n".encode()
+    try:
+        with locked(folder):
+            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, PRIVATE)
+            try:
+                before = os.fstat(descriptor).st_size
+                if os.write(descriptor, line) != len(line):
+                    os.ftruncate(descriptor, before)
+                    msg = f"can't write {path}: free some space on that disk and try again"
+                    raise StoreError(msg)
+                os.fsync(descriptor)
+            finally:
+                os.close(descriptor)
+    except OSError as error:
+        msg = f"can't write {path}: {error.strerror or error}"
+        raise StoreError(msg) from None
+
+
+def read_revoked(folder: Path) -> Revoked:
+    """Return what the list says; nothing if there is none.
+
+    Raises:
+        StoreError: it can't be read, or others can read it.
+    """
+    if not (folder / REVOKED).exists():
+        return Revoked()
+    withdrawals: dict[bytes, float] = {}
+    passwords: dict[str, float] = {}
+    disabled = set()
+    for line in read_secret(folder / REVOKED).splitlines():
+        try:
+            kind, subject, at = line.split()
+            if kind == WITHDRAWN:
+                withdrawals[bytes.fromhex(subject)] = float(at)
+            elif kind == PASSWORD:
+                passwords[subject] = float(at)
+            elif kind == DISABLED:
+                disabled.add(subject)
+        except ValueError:  # a line that was cut off by a power cut
+            continue
+    return Revoked(withdrawals, frozenset(disabled), passwords)
+
+
+def drop_old_withdrawals(folder: Path, now: float) -> int:
+    """Forget withdrawals that are older than lists of them are kept; return how many went.
+
+    Raises:
+        StoreError: the list can't be read or written.
+    """
+    if not (folder / REVOKED).exists():
+        return 0
+    with locked(folder):
+        lines = read_secret(folder / REVOKED).splitlines(keepends=True)
+        kept = [line for line in lines if not _too_old(line, now - RETENTION.withdrawals_s)]
+        if len(kept) < len(lines):
+            write_whole(folder / REVOKED, "".join(kept), mode=PRIVATE)
+    return len(lines) - len(kept)
+
+
+def _too_old(line: str, before: float) -> bool:
+    words = line.split()
+    try:
+        return words[0] == WITHDRAWN and float(words[2]) < before
+    except (IndexError, ValueError):
+        return False
