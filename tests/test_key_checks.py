@@ -13,11 +13,9 @@ from tracetogether.authority.oversight.custody import CHECK_VALUE, require_keys_
 from tracetogether.cli.authority import authority
 from tracetogether.cli.authority_folder import (
     KEYS,
-    back_up,
     bring_up_to_date,
     create_folder,
     opened_folder,
-    restore,
     save_keys,
 )
 from tracetogether.errors import KeyRingError
@@ -154,18 +152,6 @@ def test_keys_and_database_of_an_earlier_release_are_brought_together_once(desk:
     with opened_folder(desk) as service:
         assert service.store.noted(CHECK_VALUE) == noted
     assert KeyRing.load(desk / KEYS).checked
-
-
-def test_another_authoritys_backup_is_refused_before_anything_changes(
-    desk: Path, other: Path, tmp_path: Path
-) -> None:
-    back_up(other, tmp_path / "other.db")
-    with opened_folder(desk) as service:
-        user_id = service.issuance.register().user_id
-    with pytest.raises(KeyRingError, match=FOREIGN):
-        restore(desk, tmp_path / "other.db", NOON)
-    with opened_folder(desk) as service:
-        assert service.store.has_user(user_id)
 
 
 @pytest.mark.parametrize("found", ["lost", "foreign"])

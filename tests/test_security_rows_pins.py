@@ -26,6 +26,7 @@ from tracetogether.errors import (
 )
 from tracetogether.parameters import (
     PIN_ALERT_A_MINUTE,
+    PIN_SLOWED_A_MINUTE,
     PIN_TRIES_AN_HOUR,
     UPLOAD_PIN_LIFETIME_S,
     UPLOAD_PIN_TRIES,
@@ -85,7 +86,10 @@ def test_row_01_the_sixth_try_fails_even_if_right_and_is_in_the_log(
     for tried in [other_than(pin)] * UPLOAD_PIN_TRIES + [pin]:
         with pytest.raises(AccessDeniedError):
             world.authority.intake.redeem_pin(case.user_id, tried, bytes(32), NOON)
-    assert acts(world)[-6:] == ["pin.refused"] * 6
+    # The PIN is void by now: the sixth try is one of those that are counted by the hour.
+    assert acts(world)[-6:] == ["pin.issued", *["pin.refused"] * 5]
+    world.authority.tallies.tell(NOON + HOUR)
+    assert acts(world)[-1] == "pins.refused"
 
 
 @given(st.integers(-5, 10**9), st.integers(1, 50), st.integers(4, 16))
@@ -122,24 +126,41 @@ def test_row_02_no_more_pins_are_given_out_in_a_day_than_that(entropy: Entropy) 
     assert world.authority.pins.issue(case, NOON + 12 * HOUR)
 
 
-def test_row_02_while_somebody_guesses_every_answer_waits(world: World, case: Case) -> None:
-    pins = world.authority.pins
-    for _ in range(PIN_ALERT_A_MINUTE):
+def test_row_02_while_somebody_guesses_answers_to_their_address_wait(world: World) -> None:
+    pins, store = world.authority.pins, world.store
+    guesser, neighbour, other = "2001:db8::1", "2001:db8::2", "2001:db8:0:1::1"
+
+    def guess() -> None:
         with pytest.raises(AccessDeniedError):
-            world.authority.intake.redeem_pin(world.user(), "00000000", bytes(32), NOON)
-    assert pins.pause_s(NOON) == 0
-    with pytest.raises(AccessDeniedError):
-        world.authority.intake.redeem_pin(world.user(), "00000000", bytes(32), NOON)
-    assert [pins.pause_s(NOON + after) for after in (0, 59, 119, 120)] == [2.0, 2.0, 2.0, 0.0]
-    assert world.store.counts(NOON).pin_failures == PIN_ALERT_A_MINUTE + 1
+            world.authority.intake.redeem_pin(
+                world.user(), "00000000", bytes(32), NOON, address=guesser
+            )
+
+    for _ in range(PIN_SLOWED_A_MINUTE):
+        guess()
+    assert pins.pause_s(NOON, guesser) == 0
+    guess()
+    for address in (guesser, neighbour):
+        waits = [pins.pause_s(NOON + after, address) for after in (0, 59, 119, 120)]
+        assert waits == [2.0, 2.0, 2.0, 0.0]
+    assert pins.pause_s(NOON, other) == pins.pause_s(NOON, "") == 0
+    assert store.counts(NOON).pin_failures == PIN_SLOWED_A_MINUTE + 1
 
 
-def test_row_02_many_refusals_raise_an_alert_once_a_minute(world: World) -> None:
-    users = [world.user() for _ in range(3)]
-    for attempt in range(PIN_ALERT_A_MINUTE + 5):
-        with pytest.raises(AccessDeniedError):
-            world.authority.intake.redeem_pin(users[attempt % 3], "00000000", bytes(32), NOON)
+def test_row_02_many_refusals_raise_an_alert_once_an_hour(world: World) -> None:
+    users = [world.user() for _ in range(6)]
+
+    def guess(count: int, now: float) -> None:
+        for attempt in range(count):
+            with pytest.raises(AccessDeniedError):
+                world.authority.intake.redeem_pin(users[attempt % 6], "00000000", bytes(32), now)
+
+    guess(PIN_ALERT_A_MINUTE + 5, NOON)
     assert acts(world).count("pin.alert") == 1
+    guess(PIN_ALERT_A_MINUTE + 5, NOON + 60)
+    assert acts(world).count("pin.alert") == 1
+    guess(PIN_ALERT_A_MINUTE + 5, NOON + HOUR)
+    assert acts(world).count("pin.alert") == 2
 
 
 def test_row_02_a_user_has_only_so_many_tries_over_all_pins(world: World) -> None:
@@ -244,13 +265,13 @@ def test_row_16_chaff_takes_the_steps_of_a_refusal_and_leaves_nothing(
     steps.clear()
     with pytest.raises(AccessDeniedError):
         world.authority.intake.redeem_pin(user, "00000000", sha256(BODY), NOON)
-    # A count stands where a refusal's entry is, and the same is waited for.
-    assert chaff_steps == ["count_up" if one == "add_audit" else one for one in steps]
-    assert steps == ["count_up", "try_pin", "last_audit", "add_audit", "count_up"]
+    # Who has no open PIN is counted, whether they pretend or not, and the same is waited for.
+    assert chaff_steps == steps
+    assert steps == ["count_up", "try_pin", "last_audit", *["count_up"] * 3]
     receipt = world.authority.intake.take_upload(token, BODY, NOON)
     assert receipt.case_id == CHAFF_CASE
     after = world.store.counts(NOON)
-    assert after.audit_entries == before.audit_entries + 1  # the refusal's
+    assert after.audit_entries == before.audit_entries
     assert (after.uploads, after.open_pins, after.cases) == (0, 0, 0)
 
 

@@ -10,6 +10,7 @@ from tracetogether.authority.access.credentials import Access, UserStore
 from tracetogether.authority.access.limits import Limits, LimitStore
 from tracetogether.authority.access.operators import Staff
 from tracetogether.authority.access.sign_in import PlaceOfSignIns
+from tracetogether.authority.access.tallies import Tallies
 from tracetogether.authority.cases.casework import CaseDeskStore, CaseStore, Casework
 from tracetogether.authority.cases.followed import FollowStore
 from tracetogether.authority.cases.indicators import DashboardStore
@@ -81,6 +82,7 @@ class Authority:
     custody: Custody
     purge: Purge
     limits: Limits
+    tallies: Tallies
     audit: Audit
     store: AuthorityStore
 
@@ -112,7 +114,8 @@ class Authority:
         limits = Limits(keys, store)
         noted = store.noted(PINS_A_DAY)
         rules = PinRules() if noted is None else PinRules(int(noted))
-        pins = Pins(keys, store, store, audit, limits, entropy, rules)
+        tallies = Tallies(limits, audit, store)
+        pins = Pins(keys, store, store, audit, limits, tallies, entropy, rules)
         rows, notes = store.desk, Notes(keys, store.desk, audit, entropy)
         casework = Casework(store, rows, rows, store, store, keys, audit, entropy)
         tracing = Tracing(Logs(keys, issuer, store, store, store, rows), store, audit, entropy)
@@ -136,6 +139,7 @@ class Authority:
             custody=Custody(keys, save_keys, audit, store),
             purge=Purge(keys, save_keys, store, audit),
             limits=limits,
+            tallies=tallies,
             audit=audit,
             store=store,
         )

@@ -202,6 +202,7 @@ def _keep_up(folder: Path, service: Authority, stop: threading.Event, clock_is_r
             if minute % _MINUTES_BETWEEN_PURGES == 0:
                 service.purge(time.time(), clock_is_right=clock_is_right and minute == 0)
                 drop_old_withdrawals(folder, time.time())
+                service.tallies.tell(time.time())
         except TraceTogetherError as error:  # the next time tries again
             _tell(f"Upkeep failed: {error}")
         if stop.wait(SECONDS_PER_MINUTE):
@@ -226,6 +227,7 @@ def purge(folder: Path, now: str | None, *, clock_is_right: bool, as_json: bool)
     with opened_folder(folder) as service:
         purged = service.purge(moment, clock_is_right=clock_is_right or now is not None)
         drop_old_withdrawals(folder, moment)
+        service.tallies.tell(moment)
     said = {
         "day_keys": purged.day_keys,
         "uploads": purged.uploads,

@@ -14,7 +14,7 @@ from tracetogether import __version__
 from tracetogether.adapters.http_api import shapes
 from tracetogether.adapters.http_api.bodies import Bounds
 from tracetogether.adapters.http_api.desk import for_operators
-from tracetogether.adapters.http_api.forwarded import Forwarded
+from tracetogether.adapters.http_api.forwarded import Forwarded, address_of
 from tracetogether.adapters.http_api.guard import guarded
 from tracetogether.adapters.http_api.log_bodies import LogsComingIn, ReceivedLog
 from tracetogether.adapters.http_api.padding import Padding
@@ -105,8 +105,7 @@ def _public(authority: Authority, clock: Callable[[], float]) -> APIRouter:
     @router.post("/users", status_code=201)
     def register(request: Request) -> shapes.Registered:
         """Register a phone. Nothing about its owner is asked."""
-        address = request.client.host if request.client else ""
-        new = authority.issuance.register(clock(), address)
+        new = authority.issuance.register(clock(), address_of(request))
         return shapes.Registered(user_id=new.user_id, credential=new.credential)
 
     return router
@@ -137,12 +136,14 @@ def _for_phones(
         batch = authority.issuance.batch(request.state.caller, now)
         return Response(msgspec.json.encode(batch.to_json()), media_type="application/json")
 
-    def exchange(user_id: str, asked: shapes.PinAndDigest, now: float, *, chaff: bool) -> str:
+    def exchange(
+        user_id: str, asked: shapes.PinAndDigest, now: float, address: str, *, chaff: bool
+    ) -> str:
         digest = bytes.fromhex(asked.sha256)
         if chaff:
-            return authority.intake.pretend_redeem(user_id, digest, now)
+            return authority.intake.pretend_redeem(user_id, digest, now, address=address)
         return authority.intake.redeem_pin(
-            user_id, asked.pin, digest, now, attempt=asked.attempt or ""
+            user_id, asked.pin, digest, now, attempt=asked.attempt or "", address=address
         )
 
     @router.post("/upload-tokens", status_code=201)
@@ -156,15 +157,16 @@ def _for_phones(
         """Exchange an upload PIN for leave to upload one log within two hours.
 
         Five numbers may be tried. A wrong PIN, an expired, used or void one and another
-        user's are answered alike, and all later while somebody is guessing. If the answer
-        was lost, the same `attempt` may ask again.
+        user's are answered alike, and all later while somebody is guessing at the same address. If
+        the answer was lost, the same `attempt` may ask again.
         """
         now = clock()
-        user_id, chaff = request.state.caller, x_chaff is not None
+        user_id, address = request.state.caller, address_of(request)
+        chaff = x_chaff is not None
         try:
-            token = await run_in_threadpool(exchange, user_id, asked, now, chaff=chaff)
+            token = await run_in_threadpool(exchange, user_id, asked, now, address, chaff=chaff)
         finally:
-            await pause(await run_in_threadpool(authority.pins.pause_s, now))
+            await pause(await run_in_threadpool(authority.pins.pause_s, now, address))
         return shapes.UploadTokenIssued(
             upload_token=token, expires_at=now + UPLOAD_TOKEN_LIFETIME_S
         )

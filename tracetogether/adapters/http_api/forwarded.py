@@ -1,5 +1,6 @@
 """Who is behind a proxy: the address that a trusted one names takes the proxy's place."""
 
+from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from tracetogether.authority.access.sources import TrustedProxies
@@ -25,3 +26,8 @@ class Forwarded:
             address = self._proxies.client(peer, [line.decode("latin-1") for line in lines])
             scope = {**scope, "client": (address, port)}
         await self._app(scope, receive, send)
+
+
+def address_of(request: Request) -> str:
+    """Return the address that a request comes from, "" if it has none."""
+    return request.client.host if request.client else ""

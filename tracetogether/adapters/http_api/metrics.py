@@ -39,8 +39,6 @@ def _values(authority: Authority, now: float) -> Iterable[tuple[str, str, float]
     yield "tempids_of_day_key", "TempIDs of yesterday's and today's batches.", sealed
     over = int(sealed > TEMPIDS_OF_A_DAY_KEY)
     yield "day_key_overused", "1 if those may be more than NIST allows random IVs.", over
-    slowed = authority.pins.pause_s(now)
-    yield "pin_pause_seconds", "How long answers to upload PINs wait, as many fail.", slowed
     refused = authority.limits.count(PIN_REFUSALS, "", now)
     yield "pin_refusals_this_minute", "Upload PINs refused since the minute began.", refused
     suspect = authority.purge.clock_suspect(now)

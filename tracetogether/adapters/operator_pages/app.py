@@ -72,6 +72,7 @@ def sign_in_for(authority: Authority, hashing: Hashing | None = None) -> SignIn:
         store=authority.store,
         audit=authority.audit,
         limits=authority.limits,
+        tallies=authority.tallies,
         hashing=hashing or Argon2(),
         codes=Totp(),
     )

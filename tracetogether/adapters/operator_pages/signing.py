@@ -32,7 +32,8 @@ def show_sign_in(visit: Visit) -> Response:
 
 def sign_in(visit: Visit) -> Response:
     """Let somebody in, or say that something was wrong."""
-    form, address = visit.form, visit.request.client.host if visit.request.client else ""
+    client = visit.request.client
+    form, address = visit.form, client.host if client else ""
     onward, name = local_path(form.get("onward", "/")), form.get("name", "").strip()
     try:
         token = visit.desk.sign_in.enter(

@@ -1,6 +1,7 @@
 """Counts, notes by name and the audit log in tables."""
 
 from collections.abc import Iterable, Mapping
+from typing import Final
 
 import sqlalchemy as sa
 
@@ -10,6 +11,9 @@ from tracetogether.adapters.sql_store.rows import Rows
 from tracetogether.adapters.sql_store.tables import AUDIT, COUNTS, SETTINGS
 from tracetogether.authority.access.audit import START, AuditEntry
 from tracetogether.authority.oversight.statistics import Counts
+
+_ENTRIES_AT_ONCE: Final = 1_000  # the log only grows: it is never read as a whole
+_MOST_ENTRIES: Final = 2**63
 
 
 class LedgerRows(Rows):
@@ -90,10 +94,16 @@ class LedgerRows(Rows):
             write_entry(connection, entry)
 
     def audit(self, after: int = 0, limit: int | None = None) -> Iterable[tuple[AuditEntry, bytes]]:
-        """Return entries with a number beyond ``after``, and the digests they were kept with."""
-        with self._transactions.reading() as connection:
-            found = read_entries(connection, after, limit)
-        yield from found
+        """Yield entries with a number beyond ``after``, and the digests they were kept with."""
+        left = _MOST_ENTRIES if limit is None else limit
+        while left > 0:
+            page = min(_ENTRIES_AT_ONCE, left)
+            with self._transactions.reading() as connection:
+                found = read_entries(connection, after, page)
+            yield from found
+            if len(found) < page:
+                return
+            after, left = found[-1][0].number, left - page
 
     # --- counts of everything (statistics.CountedStore) ---
 

@@ -1,5 +1,7 @@
 """How many rows there are of everything."""
 
+import json
+
 import sqlalchemy as sa
 
 from tracetogether.adapters.sql_store.tables import (
@@ -10,10 +12,12 @@ from tracetogether.adapters.sql_store.tables import (
     COUNTS,
     OPERATORS,
     PINS,
+    SETTINGS,
     UPLOADS,
     USERS,
 )
 from tracetogether.authority.access.limits import BATCHES
+from tracetogether.authority.access.tallies import PINS_REFUSED, TOLD_UNTIL
 from tracetogether.authority.oversight.statistics import Counts
 from tracetogether.units import SECONDS_PER_DAY, utc_day
 
@@ -33,7 +37,7 @@ def count_everything(connection: sa.Connection, now: float) -> Counts:
     sealed = int(connection.execute(size).scalar_one())
     failures = connection.execute(
         sa.select(sa.func.count()).select_from(AUDIT).where(AUDIT.c.act == "pin.refused")
-    ).scalar_one()
+    ).scalar_one() + _refused_by_the_hour(connection)
     yesterday = (utc_day(now) - 1) * SECONDS_PER_DAY
     asked = sa.select(sa.func.coalesce(sa.func.sum(COUNTS.c.count), 0)).where(
         COUNTS.c.name == BATCHES.name,
@@ -44,3 +48,18 @@ def count_everything(connection: sa.Connection, now: float) -> Counts:
     return Counts(
         users, operators, cases, pins, uploads, sealed, lists, contacts, audit, failures, batches
     )
+
+
+def _refused_by_the_hour(connection: sa.Connection) -> int:
+    """Return how many PINs were refused that are counted: in the audit log, and not there yet."""
+    told = connection.execute(
+        sa.select(AUDIT.c.details).where(AUDIT.c.act == PINS_REFUSED.name)
+    ).scalars()
+    noted = connection.execute(
+        sa.select(SETTINGS.c.value).where(SETTINGS.c.name == TOLD_UNTIL)
+    ).scalar()
+    untold = sa.select(sa.func.coalesce(sa.func.sum(COUNTS.c.count), 0)).where(
+        COUNTS.c.name == PINS_REFUSED.name, COUNTS.c.window_s >= int(noted or 0)
+    )
+    counted = sum(int(json.loads(details)["count"]) for details in told)
+    return counted + int(connection.execute(untold).scalar_one())

@@ -11,6 +11,7 @@ from tracetogether.keyring import KeyRing
 from tracetogether.parameters import (
     BATCHES_AN_HOUR,
     PIN_ALERT_A_MINUTE,
+    PIN_SLOWED_A_MINUTE,
     PIN_TRIES_AN_HOUR,
     REGISTRATIONS_AN_HOUR,
     REGISTRATIONS_OF_ALL_AN_HOUR,
@@ -48,6 +49,10 @@ ALL_REGISTRATIONS: Final = Limit(
 PIN_TRIES: Final = Limit("pin-tries", PIN_TRIES_AN_HOUR, SECONDS_PER_HOUR)
 UPLOADS: Final = Limit("uploads", UPLOADS_AN_HOUR, SECONDS_PER_HOUR)
 PIN_REFUSALS: Final = Limit("pin-refusals", PIN_ALERT_A_MINUTE, SECONDS_PER_MINUTE)
+PIN_REFUSALS_FROM: Final = Limit(
+    "pin-refusals-from", PIN_SLOWED_A_MINUTE, SECONDS_PER_MINUTE, by_source=True
+)
+PIN_ALERTS: Final = Limit("pin-alerts", 1, SECONDS_PER_HOUR)
 
 
 HEARERS: Final = Limit("hearers", UPLOADS_OF_A_TEMPID, RETENTION.uploads_s)

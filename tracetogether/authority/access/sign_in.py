@@ -9,6 +9,7 @@ from unicodedata import normalize
 from tracetogether.authority.access.audit import Audit
 from tracetogether.authority.access.limits import Limit, Limits
 from tracetogether.authority.access.operators import CONSOLE, Caller, Operator, OperatorStore
+from tracetogether.authority.access.tallies import SIGN_INS_REFUSED, Tallies
 from tracetogether.crypto import IV_BYTES, Aead, derive, equal, sha256
 from tracetogether.errors import AccessDeniedError, ConflictError, NotFoundError, SealError
 from tracetogether.parameters import (
@@ -162,6 +163,7 @@ class SignIn:
     store: PlaceOfSignIns
     audit: Audit
     limits: Limits
+    tallies: Tallies
     hashing: Hashing
     codes: Codes
     entropy: Entropy = os.urandom
@@ -231,7 +233,11 @@ class SignIn:
             token = self._begun(name, key, now, enrolled=bool(secret)) if allowed else ""
             known = name if operator is not None else ""  # what a stranger typed is not written
             act = "operator.signed-in" if allowed else "operator.refused"
-            self.audit.record(act, now, by=known or "nobody", subject=known)
+            if known:
+                self.audit.record(act, now, by=known, subject=known)
+            else:
+                self.audit.rehearse(act, now, by="nobody")
+                self.tallies.add(SIGN_INS_REFUSED, now)
         if not token:
             raise AccessDeniedError(_REFUSED)
         self.limits.give_back(SIGN_INS_FROM, address, now)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from tracetogether.authority.access.audit import START, AuditEntry
 from tracetogether.authority.access.limits import BATCHES
 from tracetogether.authority.access.operators import Operator
+from tracetogether.authority.access.tallies import PINS_REFUSED, told_until
 from tracetogether.authority.cases.casework import OPEN_STATES, Case
 from tracetogether.authority.contacts.lists import ContactList
 from tracetogether.authority.in_memory.desk import MemoryDesk
@@ -325,7 +326,17 @@ class MemoryStore:
             contact_lists=len(self._rows.lists),
             contacts=sum(len(one.contacts) for one in self._rows.lists.values()),
             audit_entries=len(self._rows.audit),
-            pin_failures=sum(one.act == "pin.refused" for one, _ in self._rows.audit),
+            pin_failures=sum(one.act == "pin.refused" for one, _ in self._rows.audit)
+            + sum(
+                int(one.details["count"])
+                for one, _ in self._rows.audit
+                if one.act == PINS_REFUSED.name
+            )
+            + sum(
+                count
+                for (name, _, window_s), count in self._rows.counts.items()
+                if name == PINS_REFUSED.name and window_s >= told_until(self)
+            ),
             batches=sum(
                 count
                 for (name, _, window), count in self._rows.counts.items()

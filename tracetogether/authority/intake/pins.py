@@ -6,9 +6,17 @@ from enum import StrEnum
 from typing import Final, Protocol
 
 from tracetogether.authority.access.audit import Audit
-from tracetogether.authority.access.limits import PIN_REFUSALS, PIN_TRIES, Limit, Limits
+from tracetogether.authority.access.limits import (
+    PIN_ALERTS,
+    PIN_REFUSALS,
+    PIN_REFUSALS_FROM,
+    PIN_TRIES,
+    Limit,
+    Limits,
+)
 from tracetogether.authority.access.operators import CONSOLE, Caller
 from tracetogether.authority.access.permissions import Action
+from tracetogether.authority.access.tallies import PINS_REFUSED, Tallies
 from tracetogether.authority.cases.casework import Case, CaseStore
 from tracetogether.bluetrace.upload_token import new_pin
 from tracetogether.crypto import equal, hmac_sha256
@@ -36,6 +44,7 @@ PINS_A_DAY: Final = "pins_a_day"
 _PURPOSE: Final = "upload-pin"
 _GIVEN_OUT: Final = Limit("pins-given-out", UPLOAD_PINS_A_DAY, SECONDS_PER_DAY)
 _PRETENDED: Final = Limit("pins-pretended", 0, SECONDS_PER_MINUTE)  # counted, never refused
+_OTHERS_FROM: Final = Limit("pins-from", 0, SECONDS_PER_MINUTE, by_source=True)  # as well
 _REFUSED: Final = (
     "the upload PIN is not accepted: it is wrong, expired, used, or another user's; "
     "ask the health authority for a new one"
@@ -143,6 +152,7 @@ class Pins:
     store: PinStore
     audit: Audit
     limits: Limits
+    tallies: Tallies
     entropy: Entropy = os.urandom
     rules: PinRules = field(default_factory=PinRules)
 
@@ -195,11 +205,14 @@ class Pins:
         """Return how many PINs were given out on the UTC day of ``now``."""
         return self.limits.count(_GIVEN_OUT, "", now)
 
-    def redeem(self, user_id: str, pin: str, now: float, *, attempt: str = "") -> UploadPin:
+    def redeem(
+        self, user_id: str, pin: str, now: float, *, attempt: str = "", address: str = ""
+    ) -> UploadPin:
         """Use up a PIN and return what was kept of it.
 
         A wrong, expired, used or void PIN, another user's, and no PIN at all are answered
-        alike, after the same steps. Every refusal is in the audit log.
+        alike, after the same steps. The audit log has an entry for every try at an open PIN, and
+        one for all other tries of an hour.
 
         Args:
             user_id: whose phone asks, as its credential says.
@@ -207,6 +220,7 @@ class Pins:
             now: epoch seconds.
             attempt: a random name that the phone gives to this attempt. If the answer was lost, the
                 same attempt may ask again with the same PIN, while tries are left.
+            address: where the request comes from.
 
         Raises:
             InvalidUploadError: ``pin`` has another form. No try is spent.
@@ -222,7 +236,7 @@ class Pins:
             # One digest of each is computed in any case, so that the time does not tell.
             case_id, day = (kept.case_id, kept.day) if kept else ("", utc_day(now))
             offered = self._digest(pin, user_id, case_id, day)
-            named = self._digest(attempt, user_id, case_id, day)
+            named = self._digest(attempt, user_id, case_id, day) if kept else bytes(len(offered))
             right = equal(offered, kept.digest if kept else bytes(len(offered)))
             again = equal(named, kept.attempt if kept else bytes(len(named)))
             accepted = (
@@ -234,32 +248,41 @@ class Pins:
                     else self.store.use_pin(kept, named if attempt else b"")
                 )
             )
-            act = "pin.redeemed" if accepted else "pin.refused"
-            self.audit.record(act, now, by="phone", subject=case_id)
-            # The count stands in for the use: what is accepted asks as much of the store as
-            # what is refused, or pretended.
-            refused = 0
-            if accepted:
-                self._digest("", user_id, case_id, day)  # as the count of a refusal takes one
+            # Every way takes as many statements and digests: a count stands in for the PIN's use,
+            # for the entry, and for the digest of an attempt's name.
+            if kept is None:
+                self.audit.rehearse("pin.refused", now, by="phone")
+                self.tallies.add(PINS_REFUSED, now)
             else:
-                refused = self.limits.add(PIN_REFUSALS, "", now)
-            if refused == PIN_REFUSALS.at_most + 1:
-                self.audit.record("pin.alert", now, by="clock", refused=refused)
+                act = "pin.redeemed" if accepted else "pin.refused"
+                self.audit.record(act, now, by="phone", subject=case_id)
+            if accepted:
+                self._digest("", user_id, case_id, day)
+                self.limits.add(_OTHERS_FROM, address, now)
+            else:
+                self._count_refusal(address, now)
         if kept is None or not accepted:
             raise AccessDeniedError(_REFUSED)
         return kept
 
-    def pause_s(self, now: float) -> float:
-        """Return how long whoever showed a PIN, right or wrong, is to wait for the answer.
+    def _count_refusal(self, address: str, now: float) -> None:
+        self.limits.add(PIN_REFUSALS_FROM, address, now)
+        refused = self.limits.add(PIN_REFUSALS, "", now)
+        if refused == PIN_REFUSALS.at_most + 1 and self.limits.add(PIN_ALERTS, "", now) == 1:
+            self.audit.record("pin.alert", now, by="clock", refused=refused)
 
-        Nobody waits, unless more PINs were refused in this minute or the last than people mistype.
+    def pause_s(self, now: float, address: str = "") -> float:
+        """Return how long an answer to a PIN, right or wrong, is to wait that goes to an address.
+
+        Nobody waits, unless more PINs of that address were refused in this minute or the last than
+        people mistype.
         """
         for minute in (now, now - SECONDS_PER_MINUTE):
-            if self.limits.count(PIN_REFUSALS, "", minute) > PIN_REFUSALS.at_most:
+            if self.limits.count(PIN_REFUSALS_FROM, address, minute) > PIN_REFUSALS_FROM.at_most:
                 return PIN_SLOWED_S
         return 0.0
 
-    def pretend(self, user_id: str, now: float) -> None:
+    def pretend(self, user_id: str, now: float, *, address: str = "") -> None:
         """Take all steps of ``redeem`` for a phone that asks only to hide others who do.
 
         Nothing is left of it but counts of requests: they are written where a refusal's entry and
@@ -275,9 +298,10 @@ class Pins:
             for _ in range(2):
                 equal(offered, bytes(len(offered)))
             self.audit.rehearse("pin.refused", now, by="phone")
-            # Two counts, one of which has the digest that the attempt's name would have.
+            # Three counts, one of which has the digest that the attempt's name would have.
             self.limits.add(_PRETENDED, "entries", now)
             self.limits.add(_PRETENDED, "", now)
+            self.limits.add(_OTHERS_FROM, address, now)
 
     def _digest(self, pin: str, user_id: str, case_id: str, day: int) -> bytes:
         key = self.keys.day_key(_PURPOSE, day)

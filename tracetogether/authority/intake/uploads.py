@@ -104,7 +104,14 @@ class Intake:
     entropy: Entropy = os.urandom
 
     def redeem_pin(
-        self, user_id: str, pin: str, log_sha256: bytes, now: float, *, attempt: str = ""
+        self,
+        user_id: str,
+        pin: str,
+        log_sha256: bytes,
+        now: float,
+        *,
+        attempt: str = "",
+        address: str = "",
     ) -> str:
         """Exchange a PIN for leave to upload one log within two hours.
 
@@ -114,6 +121,7 @@ class Intake:
             log_sha256: SHA-256 of the log's bytes, 32 bytes.
             now: epoch seconds.
             attempt: a random name of this attempt, to ask again by if the answer is lost.
+            address: where the request comes from.
 
         Raises:
             InvalidUploadError: ``pin`` or ``log_sha256`` has another form. No try is spent.
@@ -121,21 +129,22 @@ class Intake:
             AccessDeniedError: the PIN is not accepted.
         """
         _check_digest(log_sha256)
-        spent = self.pins.redeem(
-            user_id, pin, now, attempt=f"{attempt}/{log_sha256.hex()}" if attempt else ""
-        )
+        named = f"{attempt}/{log_sha256.hex()}" if attempt else ""
+        spent = self.pins.redeem(user_id, pin, now, attempt=named, address=address)
         # One PIN is one leave: however often its token is given out, one log comes in.
         token_id = sha256(_TOKEN_ID + spent.digest)[:16].hex()
         return self.tokens.seal(user_id, spent.case_id, log_sha256, now, token_id=token_id)
 
-    def pretend_redeem(self, user_id: str, log_sha256: bytes, now: float) -> str:
+    def pretend_redeem(
+        self, user_id: str, log_sha256: bytes, now: float, *, address: str = ""
+    ) -> str:
         """Answer a phone that asks only to hide others who do: a token that lets nothing in.
 
         Raises:
             InvalidUploadError, RateLimitedError: as ``redeem_pin``.
         """
         _check_digest(log_sha256)
-        self.pins.pretend(user_id, now)
+        self.pins.pretend(user_id, now, address=address)
         return self.tokens.seal(user_id, CHAFF_CASE, log_sha256, now)
 
     def check_token(self, token: str, now: float) -> None:
