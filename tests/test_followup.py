@@ -7,7 +7,7 @@ import pytest
 from tests.authority_world import DAY, NOON, World
 from tests.conftest import counted_entropy
 from tracetogether.authority.access.operators import CONSOLE, Caller, Role
-from tracetogether.authority.cases.casework import Case, CaseQuery, CaseState
+from tracetogether.authority.cases.casework import NOBODY, Case, CaseQuery, CaseState
 from tracetogether.authority.cases.followed import (
     ContactQuery,
     ContactState,
@@ -273,7 +273,7 @@ def test_cases_are_given_to_tracers_alone(desk: Desk) -> None:
         with pytest.raises(NotFoundError, match="tracer"):
             desk.authority.casework.assign(desk.case.case_id, name, NOON, by=MEI)
     desk.authority.casework.assign(desk.case.case_id, "siti", NOON, by=MEI)
-    desk.authority.casework.assign(desk.case.case_id, "", NOON, by=MEI)
+    desk.authority.casework.assign(desk.case.case_id, NOBODY, NOON, by=MEI)
     assert desk.authority.casework.case(desk.case.case_id).assigned_to == ""
     both = Caller("ravi", frozenset({Role.TRACER, Role.ISSUER}))
     mine = desk.authority.casework.open_case(desk.near, NOON, by=both)

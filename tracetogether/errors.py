@@ -13,6 +13,7 @@ TraceTogetherError
 │   ├── AccessDeniedError
 │   ├── NotFoundError
 │   ├── ConflictError
+│   │   └── StaleError         somebody changed it meanwhile
 │   ├── RateLimitedError
 │   ├── ClockError
 │   └── AuditError
@@ -79,6 +80,10 @@ class NotFoundError(AuthorityError):
 
 class ConflictError(AuthorityError):
     """The request does not fit the state it meets; it may be repeated after a change."""
+
+
+class StaleError(ConflictError):
+    """What a change was based on was changed meanwhile; nothing was written."""
 
 
 class RateLimitedError(AuthorityError):

@@ -1,15 +1,19 @@
 """Fifty threads at one store, SQLite and PostgreSQL: what may happen once happens once."""
 
+import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from threading import Barrier
 
-from tests.authority_world import NOON
+from tests.authority_world import NOON, World
+from tests.followed_rows import contact_row
 from tests.store_rows import USER, case, pin, served
 from tracetogether.adapters.sql_store import SqlStore
+from tracetogether.authority.access.operators import Role
+from tracetogether.authority.cases.followed import ContactQuery, ContactState
 from tracetogether.crypto import sha256
-from tracetogether.errors import AccessDeniedError, ConflictError
+from tracetogether.errors import AccessDeniedError, ConflictError, StaleError
 
 THREADS = 50
 
@@ -67,6 +71,57 @@ def test_row_05_fifty_threads_upload_with_one_token_and_one_succeeds(sql: SqlSto
 
     assert at_once(take) == 1
     assert len(sql.uploads(opened.case_id)) == 1
+
+
+def test_fifty_stale_forms_at_once_and_one_is_kept(sql: SqlStore) -> None:
+    authority = served(sql)
+    opened = authority.casework.open_case(authority.issuance.register().user_id, NOON)
+    row = contact_row(1, opened.case_id, authority.desk.keys, os.urandom, ContactState.TO_TRACE)
+    sql.desk.put_contacts([row])
+    authority.staff.add("ravi", frozenset({Role.TRACER}), "token", NOON)
+
+    def describe(number: int) -> bool:
+        try:
+            authority.follow_up.describe(row.contact_id, f"name {number}", "", NOON, version=1)
+        except StaleError:
+            return False
+        return True
+
+    def assign(_: int) -> bool:
+        try:
+            authority.casework.assign(opened.case_id, "ravi", NOON, version=1)
+        except StaleError:
+            return False
+        return True
+
+    assert at_once(describe) == 1
+    assert at_once(assign) == 1
+    assert authority.desk.contact(row.contact_id).kept.version == 2
+    assert authority.casework.case(opened.case_id).version == 2
+
+
+def test_a_log_that_comes_in_overwrites_no_call_of_that_moment(sql: SqlStore) -> None:
+    world = World.of(os.urandom, store=sql)
+    case = world.authority.casework.open_case(world.user(), NOON)
+    world.take(case, world.heard(world.user(), NOON - 7_200, 90, rssi_dbm=-45), NOON)
+    work = world.authority.follow_up
+    work.refresh(case, NOON)
+    (followed,) = world.authority.desk.page(ContactQuery(case_id=case.case_id)).contacts
+    contact_id = followed.kept.contact_id
+
+    work.describe(contact_id, "", "+65 1", NOON)
+    seen = world.authority.desk.contact(contact_id).kept.version
+
+    def both(number: int) -> bool:
+        if number:
+            work.refresh(case, NOON)
+            return False
+        work.describe(contact_id, "Ann", "", NOON, version=seen)
+        return True
+
+    assert at_once(both) == 1
+    person = work.reveal(contact_id, "a test", NOON)
+    assert (person.name, person.phone) == ("Ann", "+65 1")
 
 
 def test_two_openings_of_a_file_share_its_state(sqlite: SqlStore, tmp_path: Path) -> None:

@@ -171,3 +171,43 @@ def test_half_a_character_is_refused(desk: Desk) -> None:
     notes = f"/cases/{desk.case.case_id}/notes"
     status, said = desk.ask("mei", "POST", notes, {"text": "half a surrogate pair: \ud83d"})
     assert (status, said["error"]["code"]) == (400, "invalid_request")
+
+
+def test_a_stale_change_is_refused_and_a_blank_erases_nothing(desk: Desk) -> None:
+    world = desk.world
+    case = world.authority.casework.open_case(world.user(), NOON)
+    world.take(case, world.heard(world.user(), NOON - 3 * 3600, 90, rssi_dbm=-45), NOON)
+    world.authority.follow_up.refresh(case, NOON)
+    desk.ask("mei", "POST", f"/cases/{case.case_id}/assign", {"operator": "ravi"})
+    (line,) = desk.ask("ravi", "GET", f"/followed?case_id={case.case_id}")[1]["contacts"]
+    place = f"/followed/{line['contact_id']}"
+    said = {"name": "Ann", "phone": "555", "version": line["version"]}
+    assert desk.ask("ravi", "PUT", f"{place}/particulars", said)[0] == 200
+    status, refused = desk.ask("ravi", "PUT", f"{place}/particulars", {**said, "name": "Bob"})
+    assert (status, refused["error"]["code"]) == (409, "stale")
+    for nothing in ({}, {"name": None}, {"name": "", "phone": " "}):
+        assert desk.ask("ravi", "PUT", f"{place}/particulars", nothing)[0] == 200
+    person = desk.ask("ravi", "POST", f"{place}/reveal", {"reason": "a test"})[1]
+    assert (person["name"], person["phone"]) == ("Ann", "555")
+    assert desk.ask("ravi", "PUT", f"{place}/particulars", {"clear": ["phone"]})[0] == 409
+    clear = {"clear": ["phone"], "version": person["version"]}
+    assert desk.ask("ravi", "PUT", f"{place}/particulars", clear)[0] == 200
+    person = desk.ask("ravi", "POST", f"{place}/reveal", {"reason": "a test"})[1]
+    assert (person["name"], person["phone"]) == ("Ann", "")
+    for path, change in [
+        (f"{place}/outcomes", {"outcome": "symptoms"}),
+        (f"{place}/state", {"state": "reached"}),
+        (f"{place}/merge", {"into": line["contact_id"]}),
+        (f"{place}/convert", {}),
+    ]:
+        old = {**change, "version": line["version"]}
+        assert desk.ask("ravi", "POST", path, old)[1]["error"]["code"] == "stale", path
+    for path, change in [
+        ("assign", {"operator": "siti"}),
+        ("state", {"state": "closed"}),
+        ("merge", {"into": desk.case.case_id}),
+    ]:
+        old = {**change, "version": 1}
+        answer = desk.ask("mei", "POST", f"/cases/{case.case_id}/{path}", old)[1]
+        assert answer["error"]["code"] == "stale", path
+    assert desk.ask("mei", "POST", f"/cases/{case.case_id}/assign", {"operator": ""})[0] == 404

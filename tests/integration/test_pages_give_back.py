@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from html import unescape
 from html.parser import HTMLParser
+from itertools import cycle
 
 import pytest
 
@@ -13,8 +14,8 @@ from tests.pages_world import PASSWORD, Pages, Visitor, serving
 from tracetogether.adapters.operator_pages import app
 from tracetogether.adapters.operator_pages.doors import Door, Visit
 from tracetogether.adapters.operator_pages.forms import MAX_FORM_BYTES, SECRET
-from tracetogether.authority.access.operators import ALL_ROLES, Role
-from tracetogether.authority.cases.followed import ContactQuery, ContactState
+from tracetogether.authority.access.operators import ALL_ROLES, Caller, Role
+from tracetogether.authority.cases.followed import ACTIVE, ContactQuery, ContactState
 from tracetogether.authority.cases.notes import MAX_NOTE_CHARACTERS
 from tracetogether.errors import (
     AccessDeniedError,
@@ -112,12 +113,17 @@ def pages(fault: list[Exception]) -> Iterator[Pages]:
             case = world.authority.casework.open_case(world.user(), now)
             rows = world.heard(world.user(), NOON - 3600, 45, rssi_dbm=-45)
             rows += world.heard(world.user(), NOON - 7200, 5, rssi_dbm=-90)
+            rows += world.heard(world.user(), NOON - 9000, 45, rssi_dbm=-45)
             world.take(case, rows, now)
             world.authority.follow_up.refresh(case, now)
             waits = replace(world.authority.casework.case(case.case_id), unconfirmed=True)
             world.store.desk.put_case(waits)
             shut = world.authority.casework.open_case(world.user(), now)
             world.authority.casework.close(shut.case_id, now)
+            ill = world.authority.desk.page(ContactQuery(states=ACTIVE)).contacts[-1].kept
+            tracer = Caller("tracer", frozenset({Role.TRACER}))
+            world.authority.casework.assign(case.case_id, "tracer", now)
+            world.authority.merging.convert(ill.contact_id, now, by=tracer)  # not confirmed
             yield served
 
 
@@ -136,11 +142,11 @@ def addresses(pages: Pages) -> Iterator[str]:
         for state in (ContactState.TO_TRACE, ContactState.CASUAL)
         for one in world.authority.desk.page(ContactQuery(states=frozenset({state}))).contacts
     ]
-    assert len(contacts) == 2
+    assert (len(cases), len(contacts)) == (3, 2)
     for door in app.ALL_DOORS:
         if door.method != "GET":
             continue
-        for case_id, contact_id in zip(cases, contacts, strict=True):
+        for case_id, contact_id in zip(cases, cycle(contacts), strict=False):
             path = door.path.replace("{case_id}", case_id).replace("{contact_id}", contact_id)
             assert "{" not in path, f"{path}: say what takes the place of this"
             yield path

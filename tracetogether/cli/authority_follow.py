@@ -8,7 +8,7 @@ import click
 from rich.table import Column, Table
 
 from tracetogether.authority.access.operators import CONSOLE
-from tracetogether.authority.cases.casework import date_of_day, day_of
+from tracetogether.authority.cases.casework import NOBODY, date_of_day, day_of
 from tracetogether.authority.cases.followed import ContactQuery, ContactState, Outcome
 from tracetogether.authority.desk.views import ContactPage, Followed
 from tracetogether.cli.authority_folder import opened_folder
@@ -80,6 +80,7 @@ def _facts(one: Followed) -> dict[str, object]:
         "until": date_of_day(kept.until_day),
         "missed": kept.missed,
         "symptoms": kept.symptoms,
+        "version": kept.version,
     }
 
 
@@ -108,13 +109,22 @@ def _print(page: ContactPage) -> None:
     type=click.DateTime(["%Y-%m-%d"]),
     help="Day of the call (UTC); today if left out.",
 )
+@click.option(
+    "--version",
+    type=click.IntRange(0),
+    help="Of the contact, as `show` printed it: needed to replace what somebody else found.",
+)
 @folder_option
-def call(contact_id: str, outcome: str, date: datetime | None, folder: Path) -> None:
+def call(
+    contact_id: str, outcome: str, date: datetime | None, version: int | None, folder: Path
+) -> None:
     """Write down what a day's call to CONTACT_ID found: OUTCOME."""
     now = time.time()
     day = utc_day(now) if date is None else day_of(date.date())
     with opened_folder(folder) as service:
-        followed = service.follow_up.record(contact_id, day, Outcome(outcome), now, by=CONSOLE)
+        followed = service.follow_up.record(
+            contact_id, day, Outcome(outcome), now, version=version, by=CONSOLE
+        )
     out().print(f"{contact_id} is {followed.kept.state.value.replace('_', ' ')}")
 
 
@@ -145,6 +155,7 @@ def show(contact_id: str, folder: Path, *, as_json: bool) -> None:
         at = "" if one.at is None else utc_text(one.at)
         table.add_row(date_of_day(one.day), found, one.by, at)
     out().print(table)
+    out().print(f"version {followed.kept.version}")
 
 
 @follow_up.command()
@@ -152,10 +163,10 @@ def show(contact_id: str, folder: Path, *, as_json: bool) -> None:
 @click.argument("operator")
 @folder_option
 def assign(case_id: str, operator: str, folder: Path) -> None:
-    """Give CASE_ID to OPERATOR, who traces; "" gives it to nobody."""
+    """Give CASE_ID to OPERATOR, who traces; `-` takes it from everybody."""
     with opened_folder(folder) as service:
         service.casework.assign(case_id, operator, time.time())
-    out().print(f"{case_id} is {operator or 'nobody'}'s")
+    out().print(f"{case_id} is {'nobody' if operator == NOBODY else operator}'s")
 
 
 @follow_up.command()

@@ -217,6 +217,7 @@ def _line(case: Case) -> shapes.CaseLine:
         known_contact=case.known_contact,
         confirmed=not case.unconfirmed,
         merged_into=case.merged_into,
+        version=case.version,
     )
 
 

@@ -40,20 +40,28 @@ def _cases(
     def assign(request: Request, case_id: str, asked: shapes.Assignment) -> CaseLine:
         """Give a case to an operator who traces. Role: supervisor."""
         by = request.state.caller
-        return line(authority.casework.assign(case_id, asked.operator, clock(), by=by))
+        return line(
+            authority.casework.assign(
+                case_id, asked.operator, clock(), version=asked.version, by=by
+            )
+        )
 
     @router.post("/cases/{case_id}/state")
     def close(request: Request, case_id: str, asked: shapes.CaseStep) -> CaseLine:
         """Close a case, or open a closed one again. Roles: tracer, supervisor."""
         work = authority.casework
         step = work.close if asked.state == "closed" else work.reopen
-        return line(step(case_id, clock(), by=request.state.caller))
+        return line(step(case_id, clock(), version=asked.version, by=request.state.caller))
 
     @router.post("/cases/{case_id}/merge")
     def merge_cases(request: Request, case_id: str, asked: shapes.Into) -> CaseLine:
         """Merge a case into another one, which takes its contacts. Role: supervisor."""
         by = request.state.caller
-        return line(authority.merging.merge_cases(case_id, asked.into, clock(), by=by))
+        return line(
+            authority.merging.merge_cases(
+                case_id, asked.into, clock(), version=asked.version, by=by
+            )
+        )
 
     @router.get("/cases/{case_id}/notes")
     def read_notes(request: Request, case_id: str) -> shapes.NoteLines:
@@ -131,13 +139,24 @@ def _contacts(router: APIRouter, authority: Authority, clock: Callable[[], float
             user_id=person.user_id,
             name=person.name,
             phone=person.phone,
+            also=list(person.also),
+            version=person.version,
         )
 
     @router.put("/followed/{contact_id}/particulars")
     def describe(request: Request, contact_id: str, asked: shapes.Particulars) -> Done:
-        """Write down a contact's name and telephone number, sealed. Role: tracer."""
+        """Write down a contact's name, telephone number or both, sealed. Role: tracer.
+
+        What is left out, null or blank stays; `clear` deletes.
+        """
         authority.follow_up.describe(
-            contact_id, asked.name, asked.phone, clock(), by=request.state.caller
+            contact_id,
+            asked.name or "",
+            asked.phone or "",
+            clock(),
+            clear=asked.clear,
+            version=asked.version,
+            by=request.state.caller,
         )
         return Done(done=True)
 
@@ -153,7 +172,9 @@ def _steps(
         """Write down that a contact was told, or is to be called after all. Role: tracer."""
         work = authority.follow_up
         act = work.reach if asked.state == "reached" else work.call_anyway
-        return shapes.FollowedLine.of(act(contact_id, clock(), by=request.state.caller))
+        return shapes.FollowedLine.of(
+            act(contact_id, clock(), version=asked.version, by=request.state.caller)
+        )
 
     @router.post("/followed/{contact_id}/outcomes")
     def call(request: Request, contact_id: str, asked: shapes.Call) -> shapes.FollowedLine:
@@ -168,6 +189,7 @@ def _steps(
                 _day(asked.date, now),
                 Outcome(asked.outcome),
                 now,
+                version=asked.version,
                 by=request.state.caller,
             )
         )
@@ -177,7 +199,7 @@ def _steps(
         """Merge a contact into another one of the same case. Role: tracer."""
         by = request.state.caller
         return shapes.FollowedLine.of(
-            authority.merging.merge(contact_id, asked.into, clock(), by=by)
+            authority.merging.merge(contact_id, asked.into, clock(), version=asked.version, by=by)
         )
 
     @router.post("/followed/{contact_id}/convert", status_code=201)
@@ -188,7 +210,11 @@ def _steps(
         """
         now = clock()
         day = _day(asked.date, now)
-        return line(authority.merging.convert(contact_id, now, day, by=request.state.caller))
+        return line(
+            authority.merging.convert(
+                contact_id, now, day, version=asked.version, by=request.state.caller
+            )
+        )
 
 
 def _day(date: dt.date | None, now: float) -> int:

@@ -25,25 +25,43 @@ def _with_one_newline(text: object) -> object:
 
 
 _CaseID = Annotated[str, Field(max_length=32, examples=["MZXW6YTBOI"])]
+_Version = Annotated[
+    int | None,
+    Field(
+        ge=0,
+        le=2**53,
+        description="As it was read: 409 `stale` if somebody changed it since. Without one, "
+        "nothing that another operator wrote is replaced.",
+    ),
+]
+_OneParticular = Annotated[
+    str | None,
+    Field(max_length=200, repr=False, description="Left out, null or blank: stays as it is."),
+]
 _Day = Annotated[dt.date | None, Field(strict=False, description="UTC; today if left out.")]
 
 
 class Assignment(Asked):
     """Who is to work on a case."""
 
-    operator: Annotated[str, Field(max_length=32, description="Empty: nobody.")]
+    operator: Annotated[
+        str, Field(max_length=32, description="`-`: nobody. A blank is refused: it erases nothing.")
+    ]
+    version: _Version = None
 
 
 class CaseStep(Asked):
     """Whether a case is worked on."""
 
     state: Literal["closed", "open"]
+    version: _Version = None
 
 
 class Into(Asked):
     """What something is merged into."""
 
     into: _CaseID
+    version: _Version = None
 
 
 class NewNote(Asked):
@@ -66,6 +84,7 @@ class ContactStep(Asked):
     """That a contact was told, or that a casual one is to be called after all."""
 
     state: Literal["reached", "to_trace"]
+    version: _Version = None
 
 
 class Call(Asked):
@@ -73,19 +92,26 @@ class Call(Asked):
 
     outcome: Literal["no_symptoms", "symptoms", "not_reached"]
     date: _Day = None
+    version: _Version = None
 
 
 class Diagnosis(Asked):
     """When a contact tested positive."""
 
     date: _Day = None
+    version: _Version = None
 
 
 class Particulars(Asked):
     """A contact's name and telephone number. They are kept sealed; only a reveal shows them."""
 
-    name: Annotated[str, Field(max_length=200, repr=False)]
-    phone: Annotated[str, Field(max_length=200, repr=False)]
+    name: _OneParticular = None
+    phone: _OneParticular = None
+    clear: Annotated[
+        list[Literal["name", "phone"]],
+        Field(default_factory=list, max_length=2, description="What to delete."),
+    ]
+    version: _Version = None
 
 
 class WhyReveal(Asked):
@@ -101,6 +127,11 @@ class PersonLine(BaseModel):
     user_id: Annotated[str, Field(repr=False, examples=[USER_ID])]
     name: Annotated[str, Field(repr=False)]
     phone: Annotated[str, Field(repr=False)]
+    also: Annotated[
+        list[tuple[str, str]],
+        Field(repr=False, description="Other names and numbers, of merged contacts."),
+    ]
+    version: int
 
 
 class FollowedLine(BaseModel):
@@ -131,6 +162,7 @@ class FollowedLine(BaseModel):
     ended_at: float | None
     became_case: str
     merged_into: str
+    version: Annotated[int, Field(description="Counts the changes.")]
 
     @classmethod
     def of(cls, followed: Followed) -> Self:

@@ -17,6 +17,7 @@ from tracetogether.errors import (
     KeyRingError,
     NotFoundError,
     RateLimitedError,
+    StaleError,
     StoreError,
     TraceTogetherError,
 )
@@ -45,6 +46,7 @@ def conflict_is_invalid() -> Iterator[None]:
 _STATUS: Final[Mapping[type[TraceTogetherError], tuple[int, str]]] = {
     AccessDeniedError: (403, "denied"),
     ConflictError: (409, "conflict"),
+    StaleError: (409, "stale"),
     InvalidUploadError: (400, "invalid_upload"),
     NotFoundError: (404, "not_found"),
 }

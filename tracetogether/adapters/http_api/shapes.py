@@ -124,6 +124,7 @@ class CaseLine(BaseModel):
         Field(description="False: a tracer opened it for a contact; no other log is used for it."),
     ]
     merged_into: str
+    version: Annotated[int, Field(description="Counts the changes by people.")]
 
 
 class CaseSummaryLine(CaseLine):

@@ -97,6 +97,21 @@ ADVICE: Final[Mapping[str, str]] = {
     "a name and a telephone number have up to {count} characters": (
         "Name and telephone have up to {count} characters each."
     ),
+    "this was changed meanwhile: compare what is stored now, and send it again": (
+        "Somebody changed this while you had the page open: compare what is stored now with what "
+        "you sent."
+    ),
+    "another operator wrote down something else for that day: look at it, and give the version "
+    "that you saw": (
+        "A colleague wrote down something else for that day: look at it, and record yours again "
+        "if it is right."
+    ),
+    "a value is stored already: look at it, and give the version that you saw": (
+        "Something else is stored already: reveal it first, and change it there."
+    ),
+    "a value is typed and to be deleted: do one of them": (
+        "Either type a new value or delete the old one, not both."
+    ),
     "a note has 1 to {count} characters: this one has {had}": (
         "A note has 1 to {count} characters: this one has {had}."
     ),

@@ -7,6 +7,7 @@ from typing import Any, Final
 from starlette.responses import Response
 
 from tracetogether.adapters.operator_pages.doors import Door, Visit
+from tracetogether.adapters.operator_pages.forms import Both
 from tracetogether.adapters.operator_pages.labels import (
     CASE_STATES,
     CONTACT_STATES,
@@ -16,7 +17,7 @@ from tracetogether.adapters.operator_pages.labels import (
 from tracetogether.adapters.operator_pages.nearby import days_of, line_of
 from tracetogether.adapters.operator_pages.pictures import Knot, graph, side_key, timeline
 from tracetogether.authority.access.permissions import Role
-from tracetogether.authority.cases.casework import Case, CaseQuery, CaseState, day_of
+from tracetogether.authority.cases.casework import NOBODY, Case, CaseQuery, CaseState, day_of
 from tracetogether.authority.cases.followed import ContactQuery
 from tracetogether.authority.contacts.lines import Contact, pseudonym
 from tracetogether.authority.desk.views import Followed
@@ -145,7 +146,9 @@ def assign(visit: Visit) -> Response:
     """Give a case to a tracer."""
     case_id = visit.request.path_params["case_id"]
     operator = visit.form.get("operator", "")
-    visit.authority.casework.assign(case_id, operator, visit.now, by=visit.caller)
+    visit.authority.casework.assign(
+        case_id, operator, visit.now, version=visit.version, by=visit.caller
+    )
     return visit.went(f"/cases/{case_id}")
 
 
@@ -155,7 +158,7 @@ def change_state(visit: Visit) -> Response:
     changes = {"open": casework.reopen, "closed": casework.close}
     change = changes.get(visit.form.get("state", ""))
     if change is not None:
-        change(case_id, visit.now, by=visit.caller)
+        change(case_id, visit.now, version=visit.version, by=visit.caller)
     return visit.went(f"/cases/{case_id}")
 
 
@@ -232,7 +235,21 @@ def _head(visit: Visit, case: Case) -> dict[str, Any]:
         "issuer": visit.may("POST", "/cases/{case_id}/pin"),
         "knows": knows,
         "tracers": tracers,
+        "nobody": NOBODY,
     }
+
+
+def _both(visit: Visit) -> list[Both]:
+    """Return the case as it is stored now beside what a form wanted of it."""
+    case = case_to_show(visit)
+    sent = {state.value: visit.say(text) for state, text in CASE_STATES.items()}
+    found = [
+        Both("State", sent[case.state.value], sent.get(visit.form.get("state", ""), "")),
+        Both("Tracer", case.assigned_to, visit.form.get("operator", "")),
+    ]
+    if "into" in visit.form:
+        found.append(Both("Merge", case.merged_into, visit.form["into"]))
+    return found
 
 
 def _followed(visit: Visit, case: Case) -> dict[str, Followed]:
@@ -258,8 +275,8 @@ DOORS = (
     Door("GET", "/cases/{case_id}/graph", show_graph),
     Door("POST", "/cases/{case_id}/confirm", confirm, show_case),
     Door("POST", "/cases/{case_id}/pin", issue_pin, show_case),
-    Door("POST", "/cases/{case_id}/assign", assign, show_case, {NotFoundError: "operator"}),
-    Door("POST", "/cases/{case_id}/state", change_state, show_case),
+    Door("POST", "/cases/{case_id}/assign", assign, show_case, {NotFoundError: "operator"}, _both),
+    Door("POST", "/cases/{case_id}/state", change_state, show_case, {}, _both),
     Door("POST", "/cases/{case_id}/notes", add_note, show_case, {ConflictError: "text"}),
-    Door("POST", "/cases/{case_id}/merge", merge, show_case, INTO),
+    Door("POST", "/cases/{case_id}/merge", merge, show_case, INTO, _both),
 )

@@ -326,7 +326,26 @@ CHINESE: Final[Mapping[str, str]] = {
     "Write down name and telephone number": "登记姓名和电话",
     "Name": "姓名",
     "Telephone": "电话",
-    "Keep, sealed": "加密保存",
+    "Store the name": "保存姓名",
+    "Store the number": "保存电话",
+    "A blank changes nothing. Reveal shows what is stored, and deletes it there.": (
+        "留空不会更改任何内容。查看身份时可看到并删除已保存的内容。"
+    ),
+    "A name is stored; this replaces it.": "已保存姓名，填写后将替换。",
+    "No name is stored.": "尚未保存姓名。",
+    "A telephone number is stored; this replaces it.": "已保存电话，填写后将替换。",
+    "No telephone number is stored.": "尚未保存电话。",
+    "Change or delete": "修改或删除",
+    "Change": "修改",
+    "Delete the name": "删除姓名",
+    "Delete the number": "删除电话",
+    "Delete the name?": "删除姓名？",
+    "Delete the telephone number?": "删除电话号码？",
+    "What is stored is lost for good, and nobody can bring it back.": (
+        "已保存的内容将永久删除，任何人都无法恢复。"
+    ),
+    "Delete it": "删除",
+    "Also, of a merged contact": "另有（来自已合并的接触者）",
     "Something else": "其他操作",
     "Tested positive: open a case": "检测阳性：登记为病例",
     "Same person as contact": "与另一接触者为同一人",

@@ -43,6 +43,24 @@ CHINESE_REFUSALS: Final[Mapping[str, str]] = {
         "表单内容过大，下方缺少末尾部分：备注最多 2,000 个字符。请缩短，与您写的内容核对后再发送。"
     ),
     "Send it again": "重新发送",
+    "Somebody changed this while you had the page open: compare what is stored now with what you "
+    "sent.": "您打开此页面期间有人修改过：请将现在保存的内容与您提交的内容对照。",
+    "A colleague wrote down something else for that day: look at it, and record yours again if it "
+    "is right.": "同事已为当天记录了其他结果：请先查看，若您的记录正确再重新提交。",
+    "Something else is stored already: reveal it first, and change it there.": (
+        "已保存有其他内容：请先查看身份，再在该处修改。"
+    ),
+    "Either type a new value or delete the old one, not both.": (
+        "请填写新内容或删除原内容，不能同时进行。"
+    ),
+    "Stored now, and what you sent": "现在保存的内容与您提交的内容",
+    "Stored now": "现在保存的内容",
+    "What you sent": "您提交的内容",
+    "Nothing was saved. The form below has what you sent: change it, and send it again.": (
+        "尚未保存任何内容。下方表单保留了您提交的内容：请修改后重新提交。"
+    ),
+    "not changed": "未更改",
+    "Leave it as it is": "保持不变",
     "Sign in here, and it is given back to be sent.": "请在此登录，登录后内容会交还给您发送。",
     "Sign in without it": "放弃内容并登录",
     "You are signed in again. This was not saved: read it, and send it.": (

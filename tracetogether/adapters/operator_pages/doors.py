@@ -2,7 +2,7 @@
 
 import logging
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Final
@@ -19,6 +19,7 @@ from tracetogether.adapters.operator_pages.advice import told_here
 from tracetogether.adapters.operator_pages.forms import (
     HELD,
     HELD_PATH,
+    Both,
     Filled,
     Given,
     Wrong,
@@ -47,6 +48,7 @@ from tracetogether.errors import (
     KeyRingError,
     NotFoundError,
     RateLimitedError,
+    StaleError,
     StoreError,
     TraceTogetherError,
 )
@@ -217,6 +219,36 @@ class Visit:
             text = drawn(unshown) if unshown else text
         return HTMLResponse(text, status_code=status)
 
+    @property
+    def version(self) -> int | None:
+        """Return which version of a case or contact a form was made of; None if it does not say."""
+        text = self.form.get("version", "")
+        return int(text) if text.isascii() and text.isdecimal() and len(text) < 10 else None
+
+    @property
+    def confirmed(self) -> bool:
+        """Return whether a question was answered with yes."""
+        return self.form.get("confirm") == "yes"
+
+    def ask(self, title: str, why: str, rows: Sequence[tuple[str, str]], yes: str) -> Response:
+        """Return a page that asks before the form is carried out: nothing was done yet.
+
+        Args:
+            title: what is asked, in English.
+            why: what it means, in the visit's language.
+            rows: what will happen: label and figure, in the visit's language.
+            yes: what the button says, in English.
+        """
+        return self.page(
+            "confirm.html",
+            title=title,
+            why=why,
+            rows=rows,
+            yes=yes,
+            given=given_back(self.form),
+            again=local_path(quote(self.request.url.path)),
+        )
+
     def went(self, path: str) -> Response:
         """Return an answer that leads on to another page, by GET."""
         return RedirectResponse(BASE + path, status_code=303)
@@ -239,7 +271,8 @@ class Door:
         method, path: what is asked for.
         answer: what answers it.
         form_on: the page that a form stands on, to be shown again with what was typed.
-        blames: which field an error of some kind is about.
+        blames: which field an error of some kind is about; of several, the first that was sent.
+        both: what is stored now beside what was sent, for a form that was overtaken.
         checks_password: it takes a tenth of a second of a core, and waits in a queue for that.
     """
 
@@ -248,6 +281,7 @@ class Door:
     answer: Answer
     form_on: Answer | None = None
     blames: Mapping[type[TraceTogetherError], str] = field(default_factory=dict)
+    both: Callable[[Visit], Sequence[Both]] | None = None
     checks_password: bool = False
 
     def route(self, desk: Desk) -> Route:
@@ -373,12 +407,14 @@ class Door:
         status = _status(error)
         if self.form_on is None or status not in _SHOWN_AGAIN:
             return None
-        field_wrong = next(
-            (name for kind, name in self.blames.items() if isinstance(error, kind)), ""
-        )
+        stale = isinstance(error, StaleError)
+        blamed = (names for kind, names in self.blames.items() if isinstance(error, kind))
+        names = "" if stale else next(blamed, "")
+        field_wrong = next((name for name in names.split() if name in visit.form), "")
         why = visit.advice(str(error))
         try:
-            answer = self.form_on(replace(visit, wrong=Wrong(why, field_wrong)))
+            both = tuple(self.both(visit)) if stale and self.both is not None else ()
+            answer = self.form_on(replace(visit, wrong=Wrong(why, field_wrong, both)))
             if f'id="{field_wrong}-wrong"'.encode() not in bytes(answer.body) and field_wrong:
                 answer = self.form_on(replace(visit, wrong=Wrong(why)))  # the field is gone
         except TraceTogetherError:  # the page itself is refused

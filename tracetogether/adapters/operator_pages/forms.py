@@ -44,15 +44,31 @@ class Wrong:
     Attributes:
         why: as the page says it.
         field: name of the field that it is about, or "".
+        both: what is stored now beside what was sent, if it was changed meanwhile.
     """
 
     why: str
     field: str = ""
+    both: tuple["Both", ...] = ()
 
     @property
     def label(self) -> str:
         """What the field is called on the page, in English."""
         return FIELDS.get(self.field, "")
+
+
+@dataclass(frozen=True, slots=True)
+class Both:
+    """One thing as it is stored now, and as a form has it.
+
+    Attributes:
+        label: what it is, in English.
+        stored, sent: as the page says them.
+    """
+
+    label: str
+    stored: str
+    sent: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,8 @@ from starlette.responses import Response
 
 from tracetogether.adapters.operator_pages.cases import INTO, contact_named
 from tracetogether.adapters.operator_pages.doors import Door, Visit
+from tracetogether.adapters.operator_pages.forms import FIELDS as LABELS
+from tracetogether.adapters.operator_pages.forms import Both
 from tracetogether.adapters.operator_pages.labels import (
     CONTACT_STATES,
     OUTCOMES,
@@ -13,7 +15,9 @@ from tracetogether.adapters.operator_pages.labels import (
 )
 from tracetogether.adapters.operator_pages.nearby import line_of, why
 from tracetogether.adapters.operator_pages.pictures import timeline
+from tracetogether.adapters.operator_pages.rendering import time_text
 from tracetogether.authority.cases.followed import ContactState, Outcome
+from tracetogether.authority.desk.particulars import FIELDS, Field
 from tracetogether.authority.desk.views import Followed
 from tracetogether.errors import ConflictError
 from tracetogether.parameters import RETENTION, SINGAPORE_POLICY
@@ -72,6 +76,8 @@ def _contact(visit: Visit, followed: Followed) -> Response:
         contact_states=CONTACT_STATES,
         reasons=PRIORITY_REASONS,
         sides=SIDES,
+        may_describe=visit.may("POST", "/contacts/{contact_id}/describe"),
+        described=visit.authority.follow_up.described(kept.contact_id, by=visit.caller),
         may_convert=visit.may("POST", "/contacts/{contact_id}/convert"),
     )
 
@@ -84,20 +90,24 @@ def record_outcome(visit: Visit) -> Response:
     if not found or not (day.isascii() and day.isdecimal() and len(day) < 8):
         msg = "choose what the call found"
         raise ConflictError(msg)
-    visit.authority.follow_up.record(contact_id, int(day), found[0], visit.now, by=visit.caller)
+    visit.authority.follow_up.record(
+        contact_id, int(day), found[0], visit.now, version=visit.version, by=visit.caller
+    )
     onward = "/follow-up" if visit.form.get("from") == "list" else f"/contacts/{contact_id}"
     return visit.went(onward)
 
 
 def reach(visit: Visit) -> Response:
     """Write down that the person was told."""
-    visit.authority.follow_up.reach(_id(visit), visit.now, by=visit.caller)
+    visit.authority.follow_up.reach(_id(visit), visit.now, version=visit.version, by=visit.caller)
     return visit.went(f"/contacts/{_id(visit)}")
 
 
 def call_anyway(visit: Visit) -> Response:
     """Put a casual contact on the list."""
-    visit.authority.follow_up.call_anyway(_id(visit), visit.now, by=visit.caller)
+    visit.authority.follow_up.call_anyway(
+        _id(visit), visit.now, version=visit.version, by=visit.caller
+    )
     return visit.went(f"/contacts/{_id(visit)}")
 
 
@@ -115,9 +125,21 @@ def add_note(visit: Visit) -> Response:
 
 
 def describe(visit: Visit) -> Response:
-    """Write down name and telephone number; only a reveal shows them again."""
-    name, phone = (visit.form.get(one, "").strip() for one in ("name", "phone"))
-    visit.authority.follow_up.describe(_id(visit), name, phone, visit.now, by=visit.caller)
+    """Write down name or telephone number, or delete one; only a reveal shows them again."""
+    clear: list[Field] = [name for name in FIELDS if visit.form.get("clear") == name]
+    if clear and not visit.confirmed:
+        why = visit.say("What is stored is lost for good, and nobody can bring it back.")
+        title = {"name": "Delete the name?", "phone": "Delete the telephone number?"}[clear[0]]
+        return visit.ask(title, why, (), "Delete it")
+    visit.authority.follow_up.describe(
+        _id(visit),
+        visit.form.get("name", ""),
+        visit.form.get("phone", ""),
+        visit.now,
+        clear=clear,
+        version=visit.version,
+        by=visit.caller,
+    )
     return visit.went(f"/contacts/{_id(visit)}")
 
 
@@ -127,7 +149,12 @@ def reveal(visit: Visit) -> Response:
     person = visit.authority.follow_up.reveal(
         followed.kept.contact_id, reason, visit.now, by=visit.caller
     )
-    return visit.page("revealed.html", person=person, followed=followed)
+    return visit.page(
+        "revealed.html",
+        person=person,
+        followed=followed,
+        may_describe=visit.may("POST", "/contacts/{contact_id}/describe"),
+    )
 
 
 def merge(visit: Visit) -> Response:
@@ -139,8 +166,36 @@ def merge(visit: Visit) -> Response:
 
 def convert(visit: Visit) -> Response:
     """Open a case for a contact who tested positive, and show it."""
-    case = visit.authority.merging.convert(_id(visit), visit.now, by=visit.caller)
+    case = visit.authority.merging.convert(
+        _id(visit), visit.now, version=visit.version, by=visit.caller
+    )
     return visit.went(f"/cases/{case.case_id}")
+
+
+def _both(visit: Visit) -> list[Both]:
+    """Return the contact as it is stored now beside what a form wanted of it."""
+    kept = _wanted(visit).kept
+    found = [Both("State", visit.say(CONTACT_STATES[kept.state]), "")]
+    day, outcome = visit.form.get("day", ""), visit.form.get("outcome", "")
+    if outcome:
+        days = visit.authority.desk.calendar(kept.contact_id, by=visit.caller)
+        there = next((one for one in days if str(one.day) == day and one.outcome), None)
+        stored = ""
+        if there and there.outcome:
+            stored = f"{visit.say(OUTCOMES[there.outcome])} ({there.by}, {time_text(there.at)})"
+        sent = {one.value: visit.say(text) for one, text in OUTCOMES.items()}.get(outcome, outcome)
+        found.append(Both("What it found", stored, sent))
+    typed = [name for name in FIELDS if visit.form.get(name) or visit.form.get("clear") == name]
+    if typed and visit.version is not None:
+        now = visit.authority.follow_up.changed_since(
+            kept.contact_id, visit.version, visit.now, by=visit.caller
+        )
+        for name in typed:
+            stored = now.get(name, visit.say("not changed"))
+            found.append(Both(LABELS[name], stored, visit.form.get(name, "")))
+    if "into" in visit.form:
+        found.append(Both("Merge", kept.merged_into, visit.form["into"]))
+    return found
 
 
 def _id(visit: Visit) -> str:
@@ -155,12 +210,12 @@ _AT = "/contacts/{contact_id}"
 DOORS = (
     Door("GET", "/follow-up", show_calls),
     Door("GET", _AT, show_contact),
-    Door("POST", f"{_AT}/outcome", record_outcome, show_contact, {ConflictError: "outcome"}),
-    Door("POST", f"{_AT}/reach", reach, show_contact),
-    Door("POST", f"{_AT}/call", call_anyway, show_contact),
+    Door("POST", f"{_AT}/outcome", record_outcome, show_contact, {ConflictError: "outcome"}, _both),
+    Door("POST", f"{_AT}/reach", reach, show_contact, {}, _both),
+    Door("POST", f"{_AT}/call", call_anyway, show_contact, {}, _both),
     Door("POST", f"{_AT}/notes", add_note, show_contact, {ConflictError: "text"}),
-    Door("POST", f"{_AT}/describe", describe, show_contact, {ConflictError: "name"}),
+    Door("POST", f"{_AT}/describe", describe, show_contact, {ConflictError: "name phone"}, _both),
     Door("POST", f"{_AT}/reveal", reveal, show_contact, {ConflictError: "reason"}),
-    Door("POST", f"{_AT}/merge", merge, show_contact, INTO),
-    Door("POST", f"{_AT}/convert", convert, show_contact),
+    Door("POST", f"{_AT}/merge", merge, show_contact, INTO, _both),
+    Door("POST", f"{_AT}/convert", convert, show_contact, {}, _both),
 )

@@ -68,6 +68,7 @@ class CaseRows(Rows):
             merged_into=case.merged_into,
             known_contact=case.known_contact,
             unconfirmed=case.unconfirmed,
+            version=case.version,
         )
 
     def confirm_case(self, case_id: str) -> bool:

@@ -82,6 +82,7 @@ class SqlDesk(Rows):
                     closed_at_s=case.closed_at,
                     merged_into=case.merged_into,
                     unconfirmed=case.unconfirmed,
+                    version=case.version,
                 )
             )
 
@@ -198,9 +199,11 @@ class SqlDesk(Rows):
         found: list[KeptContact] = []
         with self._transactions.reading() as connection:
             for some in parts_of(case_ids):
-                wanted = _urgent(FOLLOWED.select().where(FOLLOWED.c.case_id.in_(some)))
+                wanted = FOLLOWED.select().where(FOLLOWED.c.case_id.in_(some))
+                if self._transactions.within:  # in one order, so that no two wait for each other
+                    wanted = wanted.order_by(FOLLOWED.c.contact_id).with_for_update()
                 found += map(_kept, connection.execute(wanted))
-        return found
+        return sorted(found, key=lambda kept: (kept.urgency, kept.contact_id))
 
     def contacts_after(self, contact_id: str, limit: int) -> Sequence[tuple[KeptContact, str]]:
         """Return contacts by id beyond one ("" for the first), each with the case's date."""
@@ -278,7 +281,9 @@ class SqlDesk(Rows):
             FOLLOWED.c.state.in_(_ACTIVE), FOLLOWED.c.until_day < today
         )
         with self._transactions.writing() as connection:
-            return connection.execute(change.values(state=state, ended_at_s=now)).rowcount
+            return connection.execute(
+                change.values(state=state, ended_at_s=now, version=FOLLOWED.c.version + 1)
+            ).rowcount
 
     # --- notes (notes.NoteStore) ---
 

@@ -44,6 +44,7 @@ FOLLOWED: Final = sa.Table(
     sa.Column("became_case", sa.Text, nullable=False),
     sa.Column("merged_into", sa.Text, nullable=False),
     sa.Column("particulars", sa.LargeBinary, nullable=False),
+    sa.Column("version", sa.Integer, nullable=False, server_default="1"),
     sa.Column("urgency", _Real, nullable=False),  # what lists are ordered by
     sa.Column("found_day", sa.Integer, nullable=True),  # what the dashboard counts by
     sa.Column("traced_day", sa.Integer, nullable=True),

@@ -65,6 +65,7 @@ CASES: Final = sa.Table(
     sa.Column("merged_into", sa.Text, nullable=False, server_default=""),
     sa.Column("known_contact", sa.Boolean, nullable=False, server_default=sa.false()),
     sa.Column("unconfirmed", sa.Boolean, nullable=False, server_default=sa.false()),
+    sa.Column("version", sa.Integer, nullable=False, server_default="1"),
     # Set by a migration for what older releases let happen; such a case is never made again.
     sa.Column("duplicate", sa.Boolean, nullable=False, server_default=sa.false()),
     sa.Index(

@@ -12,12 +12,19 @@ from tracetogether.authority.access.audit import Audit
 from tracetogether.authority.access.credentials import UserStore
 from tracetogether.authority.access.operators import CONSOLE, Caller, OperatorStore
 from tracetogether.authority.access.permissions import Action, Role
-from tracetogether.authority.cases.followed import ContactState, FollowStore, person_tags
+from tracetogether.authority.cases.followed import (
+    ContactState,
+    FollowStore,
+    check_version,
+    person_tags,
+)
 from tracetogether.errors import ConflictError, NotFoundError
 from tracetogether.keyring import KeyRing
 from tracetogether.parameters import RETENTION
 from tracetogether.units import SECONDS_PER_DAY, Entropy, utc_day
 
+NOBODY: Final = "-"
+"""What is given for an operator's name to take a case from everybody; no operator is called so."""
 _EPOCH: Final = Date(1970, 1, 1).toordinal()
 
 
@@ -52,6 +59,7 @@ class Case:
         known_contact: whether the person was a known contact of another case when it was opened.
         unconfirmed: whether a tracer opened it for a contact, and neither an issuer has confirmed
             it nor a log has come in with a PIN. Until then no other case's log is used for it.
+        version: counts the changes by people; a form says which it was made of.
     """
 
     case_id: str
@@ -66,6 +74,7 @@ class Case:
     merged_into: str = ""
     known_contact: bool = False
     unconfirmed: bool = False
+    version: int = 1
 
     @property
     def traced_from(self) -> float:
@@ -379,28 +388,39 @@ class Casework:
             query = replace(query, assigned_to=by.name)
         return self.desk.cases_page(query, utc_day(now))
 
-    def assign(self, case_id: str, operator: str, now: float, *, by: Caller = CONSOLE) -> Case:
-        """Give a case to an operator who traces; "" gives it to nobody.
+    def assign(
+        self,
+        case_id: str,
+        operator: str,
+        now: float,
+        *,
+        version: int | None = None,
+        by: Caller = CONSOLE,
+    ) -> Case:
+        """Give a case to an operator who traces; ``NOBODY`` takes it from everybody, a blank not.
 
         Raises:
             AccessDeniedError: ``by`` may not assign cases.
             NotFoundError: there is no such case, or no such operator with the role of a tracer.
+            StaleError: somebody changed the case meanwhile.
         """
         by.require(Action.ASSIGN_CASE)
-        if operator and not any(
+        if operator != NOBODY and not any(
             one.name == operator and one.holds(Role.TRACER) for one in self.staff.operators()
         ):
             msg = "there is no such operator with the role of a tracer"
             raise NotFoundError(msg)
         with self.audit.atomic():
-            case = replace(self.locked(case_id, by=by), assigned_to=operator)
+            case = self.locked(case_id, version=version, by=by)
+            name = "" if operator == NOBODY else operator
+            case = replace(case, assigned_to=name, version=case.version + 1)
             self.desk.put_case(case)
-            self.audit.record(
-                "case.assigned", now, by=by.name, subject=case.case_id, operator=operator
-            )
+            self.audit.record("case.assigned", now, by=by.name, subject=case.case_id, operator=name)
         return case
 
-    def close(self, case_id: str, now: float, *, by: Caller = CONSOLE) -> Case:
+    def close(
+        self, case_id: str, now: float, *, version: int | None = None, by: Caller = CONSOLE
+    ) -> Case:
         """Close a case; its contacts keep their states.
 
         Raises:
@@ -410,16 +430,18 @@ class Casework:
         """
         by.require(Action.CHANGE_CASE_STATE)
         with self.audit.atomic():
-            case = self.locked(case_id, by=by)
+            case = self.locked(case_id, version=version, by=by)
             if case.state in {CaseState.CLOSED, CaseState.MERGED}:
                 msg = f"the case is {case.state.value} already"
                 raise ConflictError(msg)
-            case = replace(case, state=CaseState.CLOSED, closed_at=now)
+            case = replace(case, state=CaseState.CLOSED, closed_at=now, version=case.version + 1)
             self.desk.put_case(case)
             self.audit.record("case.closed", now, by=by.name, subject=case.case_id)
         return case
 
-    def reopen(self, case_id: str, now: float, *, by: Caller = CONSOLE) -> Case:
+    def reopen(
+        self, case_id: str, now: float, *, version: int | None = None, by: Caller = CONSOLE
+    ) -> Case:
         """Open a closed case again.
 
         Raises:
@@ -429,26 +451,28 @@ class Casework:
         """
         by.require(Action.CHANGE_CASE_STATE)
         with self.audit.atomic():
-            case = self.locked(case_id, by=by)
+            case = self.locked(case_id, version=version, by=by)
             if case.state is not CaseState.CLOSED:
                 msg = f"the case is {case.state.value}: only a closed one is opened again"
                 raise ConflictError(msg)
             self.check_no_open_case(case.user_id, by=by)
             state = CaseState.OPEN if case.tracing_at is None else CaseState.TRACING
-            case = replace(case, state=state, closed_at=None)
+            case = replace(case, state=state, closed_at=None, version=case.version + 1)
             self.desk.put_case(case)
             self.audit.record("case.reopened", now, by=by.name, subject=case.case_id)
         return case
 
-    def locked(self, case_id: str, *, by: Caller = CONSOLE) -> Case:
+    def locked(self, case_id: str, *, version: int | None = None, by: Caller = CONSOLE) -> Case:
         """Return a case to change in the open transaction.
 
         Raises:
-            NotFoundError: there is none, or it is not his.
+            NotFoundError: there is none, or ``by`` does not need to know it.
+            StaleError: it is not the ``version`` that was seen.
         """
         found = self.desk.locked_case(case_id) if case_id.isascii() else None
         if found is None or not by.needs_to_know(found.assigned_to):
             raise _not_his()
+        check_version(found.version, version)
         return found
 
 

@@ -7,7 +7,7 @@ from typing import Final, Protocol
 
 from tracetogether.authority.contacts.lines import Contact, pseudonym
 from tracetogether.crypto import IV_BYTES, hmac_sha256
-from tracetogether.errors import KeyRingError, SealError
+from tracetogether.errors import KeyRingError, SealError, StaleError
 from tracetogether.keyring import KeyRing
 from tracetogether.parameters import FOLLOW_UP, CloseContactPolicy
 from tracetogether.units import Entropy, utc_day
@@ -106,6 +106,7 @@ class KeptContact:
         became_case: id of the case that the contact became, or "".
         merged_into: id of the contact that is the same person, or "".
         particulars: IV, then name and telephone number as JSON, sealed; b"" if there are none.
+        version: counts the changes by people, and of the state; a form says which it was made of.
     """
 
     contact_id: str
@@ -138,6 +139,7 @@ class KeptContact:
     became_case: str = ""
     merged_into: str = ""
     particulars: bytes = field(default=b"", repr=False)
+    version: int = 1
 
     @property
     def urgency(self) -> float:
@@ -181,6 +183,17 @@ class ContactQuery:
     limit: int = 50
 
 
+def check_version(stored: int, seen: int | None) -> None:
+    """Return if a change is based on what is stored; None: on nothing in particular.
+
+    Raises:
+        StaleError: somebody changed it meanwhile.
+    """
+    if seen is not None and seen != stored:
+        msg = "this was changed meanwhile: compare what is stored now, and send it again"
+        raise StaleError(msg)
+
+
 class FollowStore(Protocol):
     """Where followed contacts and their calendars are kept."""
 
@@ -197,7 +210,10 @@ class FollowStore(Protocol):
         ...
 
     def contacts_of(self, case_ids: Sequence[str]) -> Sequence[KeptContact]:
-        """Return all contacts of some cases, in order of priority."""
+        """Return all contacts of some cases, in order of priority.
+
+        Inside a transaction nobody else changes them until that ends.
+        """
         ...
 
     def tagged(self, tags: Sequence[bytes]) -> Sequence[KeptContact]:

@@ -1,10 +1,9 @@
 """Following contacts up: who is called today, what the call found, and how it ended."""
 
-import json
 import os
 from base64 import b32encode
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field, replace
 from typing import Final
 
@@ -20,6 +19,7 @@ from tracetogether.authority.cases.followed import (
     KeptContact,
     Outcome,
     Priority,
+    check_version,
     opened_person,
     person_tags,
     priority_of,
@@ -27,30 +27,41 @@ from tracetogether.authority.cases.followed import (
 )
 from tracetogether.authority.cases.notes import Note, Notes
 from tracetogether.authority.contacts.lines import Contact, pseudonym
+from tracetogether.authority.desk.calendars import after_calls, check_open
+from tracetogether.authority.desk.particulars import (
+    FIELDS,
+    Field,
+    described,
+    opened_particulars,
+    sealed_particulars,
+)
 from tracetogether.authority.desk.views import Desk, Followed
 from tracetogether.authority.tracing.one_case import Tracing
-from tracetogether.crypto import IV_BYTES
-from tracetogether.errors import ConflictError, KeyRingError, NotFoundError, SealError
+from tracetogether.errors import ConflictError, NotFoundError
 from tracetogether.keyring import KeyRing
 from tracetogether.parameters import FOLLOW_UP, SINGAPORE_POLICY, FollowUpParameters
 from tracetogether.units import SECONDS_PER_DAY, Entropy, utc_day
 
-MAX_NAME_CHARACTERS: Final = 200
-_PARTICULARS: Final = "particulars"
-_ENDED: Final = frozenset(
-    {ContactState.LOST, ContactState.COMPLETED, ContactState.BECAME_CASE, ContactState.MERGED}
-)
 _SHUT: Final = frozenset({CaseState.CLOSED, CaseState.MERGED})
 
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """Who a contact is, as far as anybody wrote it down."""
+    """Who a contact is, as far as anybody wrote it down.
+
+    Attributes:
+        pseudonym, user_id: as registered.
+        name, phone: "" if nobody wrote it down.
+        also: other names and telephone numbers, of contacts that were merged into this one.
+        version: of the contact, to be named by who changes the name or the telephone number.
+    """
 
     pseudonym: str
     user_id: str = field(repr=False)
     name: str = field(default="", repr=False)
     phone: str = field(default="", repr=False)
+    also: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+    version: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +102,8 @@ class FollowUp:
             return 0
         with self.audit.atomic():
             there = self.follow.contacts_of([case.case_id])
-            known = {opened_person(one, self.keys): one for one in there}
+            there = sorted(there, key=lambda kept: kept.state is not ContactState.MERGED)
+            known = {opened_person(kept, self.keys): kept for kept in there}
             rows = [
                 self._taken_over(one, case, known.get(one.user_id), came_at)
                 for one in found.contacts
@@ -197,12 +209,17 @@ class FollowUp:
             ended_at=known.ended_at,
             became_case=known.became_case,
             merged_into=known.merged_into,
-            particulars=self._resealed(known, day),
+            particulars=sealed_particulars(
+                opened_particulars(known, self.keys), contact_id, day, self.keys, self.entropy
+            ),
+            version=known.version + (fresh.state != known.state is ContactState.CASUAL),
         )
 
     # --- calls ---
 
-    def reach(self, contact_id: str, now: float, *, by: Caller = CONSOLE) -> Followed:
+    def reach(
+        self, contact_id: str, now: float, *, version: int | None = None, by: Caller = CONSOLE
+    ) -> Followed:
         """Write down that the person was told; the daily calls begin.
 
         Raises:
@@ -211,32 +228,41 @@ class FollowUp:
         """
         by.require(Action.RECORD_CALL)
         with self.audit.atomic():
-            kept = self.desk.kept(contact_id, by)
+            kept = self._held(contact_id, version, by)
             check_open(kept)
             if kept.traced_at is not None:
                 msg = "the person was told before: write down what the day's call finds"
                 raise ConflictError(msg)
             kept = replace(kept, state=ContactState.REACHED, traced_at=now, ended_at=None)
-            self._change(kept, "contact.reached", now, by)
+            kept = self._change(kept, "contact.reached", now, by)
             self._started(kept.case_id, now)
         return self.desk.shown(kept, by)
 
     def record(
-        self, contact_id: str, day: int, outcome: Outcome, now: float, *, by: Caller = CONSOLE
+        self,
+        contact_id: str,
+        day: int,
+        outcome: Outcome,
+        now: float,
+        *,
+        version: int | None = None,
+        by: Caller = CONSOLE,
     ) -> Followed:
         """Write down what a day's call found, in place of what was written for that day before.
 
         Reached: the contact is in follow-up, and completed once the last day has its outcome.
         Not reached on three days in a row: lost, until somebody reaches the person after all.
+        What another operator found is replaced only by who says which version they saw.
 
         Raises:
+            StaleError: somebody changed the contact meanwhile.
             NotFoundError: there is no such contact, or it is of a case that is not his.
             ConflictError: the day lies in the future or outside of the calendar, or the contact
                 became a case or was merged.
         """
         by.require(Action.RECORD_CALL)
         with self.audit.atomic():
-            kept = self.desk.kept(contact_id, by)
+            kept = self._held(contact_id, version, by)
             check_open(kept)
             first = kept.until_day - self.parameters.days
             if day > utc_day(now):
@@ -245,15 +271,19 @@ class FollowUp:
             if not first <= day <= kept.until_day:
                 msg = "the day is not in the contact's calendar: see its first and last day"
                 raise ConflictError(msg)
+            if version is None:
+                self._check_own(contact_id, day, outcome, by)
             self.follow.put_outcome(contact_id, DayOutcome(day, outcome, by.name, now))
             outcomes = self.follow.outcomes([contact_id])[contact_id]
             kept = after_calls(kept, outcomes, now, self.parameters)
             said = {"day": day, "outcome": outcome.value, "state": kept.state.value}
-            self._change(kept, "contact.called", now, by, **said)
+            kept = self._change(kept, "contact.called", now, by, **said)
             self._started(kept.case_id, now)
         return self.desk.shown(kept, by)
 
-    def call_anyway(self, contact_id: str, now: float, *, by: Caller = CONSOLE) -> Followed:
+    def call_anyway(
+        self, contact_id: str, now: float, *, version: int | None = None, by: Caller = CONSOLE
+    ) -> Followed:
         """Put a casual contact on the list of those to be traced.
 
         Raises:
@@ -262,12 +292,12 @@ class FollowUp:
         """
         by.require(Action.RECORD_CALL)
         with self.audit.atomic():
-            kept = self.desk.kept(contact_id, by)
+            kept = self._held(contact_id, version, by)
             if kept.state is not ContactState.CASUAL:
                 msg = "only a casual contact is put on the list: this one is or was there"
                 raise ConflictError(msg)
             kept = replace(kept, state=ContactState.TO_TRACE)
-            self._change(kept, "contact.to_trace", now, by)
+            kept = self._change(kept, "contact.to_trace", now, by)
         return self.desk.shown(kept, by)
 
     # --- who it is; notes ---
@@ -287,7 +317,7 @@ class FollowUp:
             self.audit, reason, now, by=by, case_id=kept.case_id, contact=pseudonym(user_id)
         )
         with self.audit.atomic():
-            said = self._particulars(kept)
+            said = opened_particulars(kept, self.keys)
             self.audit.record(
                 "contact.revealed",
                 now,
@@ -296,26 +326,86 @@ class FollowUp:
                 contact=pseudonym(user_id),
                 reason=why,
             )
-        return Person(pseudonym(user_id), user_id, said.get("name", ""), said.get("phone", ""))
+        return Person(pseudonym(user_id), user_id, said.name, said.phone, said.also, kept.version)
 
     def describe(
-        self, contact_id: str, name: str, phone: str, now: float, *, by: Caller = CONSOLE
-    ) -> None:
-        """Write down a contact's name and telephone number, sealed; only ``reveal`` shows them.
+        self,
+        contact_id: str,
+        name: str,
+        phone: str,
+        now: float,
+        *,
+        clear: Collection[Field] = (),
+        version: int | None = None,
+        by: Caller = CONSOLE,
+    ) -> Followed:
+        """Write down a contact's name, telephone number or both, sealed; ``reveal`` shows them.
+
+        Args:
+            contact_id: whose.
+            name: a blank leaves what is stored.
+            phone: likewise.
+            now: epoch seconds.
+            clear: which of them to delete.
+            version: of the contact, as it was seen; without one, nothing that is stored is
+                replaced or deleted.
+            by: on whose behalf.
 
         Raises:
-            NotFoundError: there is no such contact, or it is of a case that is not his.
-            ConflictError: one of them is too long.
+            NotFoundError: there is no such contact, or ``by`` does not need to know it.
+            StaleError: somebody changed the contact meanwhile.
+            ConflictError: a text is too long, is to be deleted too, or would replace another.
         """
         by.require(Action.DESCRIBE)
-        if max(len(name), len(phone)) > MAX_NAME_CHARACTERS:
-            msg = f"a name and a telephone number have up to {MAX_NAME_CHARACTERS} characters"
-            raise ConflictError(msg)
         with self.audit.atomic():
-            kept = self.desk.kept(contact_id, by)
-            text = json.dumps({"name": name, "phone": phone}) if name or phone else ""
-            sealed = self._sealed(text, kept.contact_id, kept.day) if text else b""
-            self._change(replace(kept, particulars=sealed), "contact.described", now, by)
+            kept = self._held(contact_id, version, by)
+            said = opened_particulars(kept, self.keys)
+            changed = described(said, {"name": name, "phone": phone}, clear, version)
+            if changed:
+                said = said.with_fields(kept.version + 1, **changed)
+                sealed = sealed_particulars(
+                    said, kept.contact_id, kept.day, self.keys, self.entropy
+                )
+                kept = replace(kept, particulars=sealed)
+                kept = self._change(kept, "contact.described", now, by, fields=" ".join(changed))
+        return self.desk.shown(kept, by)
+
+    def described(self, contact_id: str, *, by: Caller = CONSOLE) -> frozenset[str]:
+        """Return which of name and telephone number are stored, not what they are.
+
+        Raises:
+            NotFoundError: there is no such contact, or ``by`` does not need to know it.
+        """
+        said = opened_particulars(self.desk.kept(contact_id, by), self.keys)
+        return frozenset(name for name in FIELDS if said.value(name))
+
+    def changed_since(
+        self, contact_id: str, version: int, now: float, *, by: Caller = CONSOLE
+    ) -> dict[str, str]:
+        """Return names and telephone numbers that others wrote after a version was seen.
+
+        To compare with what somebody typed who had seen that version. The audit log says so.
+
+        Raises:
+            AccessDeniedError: ``by`` may not see who contacts are.
+            NotFoundError: there is no such contact, or ``by`` does not need to know it.
+        """
+        by.require(Action.REVEAL)
+        kept = self.desk.kept(contact_id, by)
+        said = opened_particulars(kept, self.keys)
+        found: dict[str, str] = {
+            name: said.value(name) for name in FIELDS if said.changed.get(name, 0) > version
+        }
+        if found:
+            self.audit.record(
+                "contact.revealed",
+                now,
+                by=by.name,
+                subject=kept.case_id,
+                contact=self.desk.shown(kept, by).pseudonym,
+                reason=f"changed meanwhile: {' '.join(found)}",
+            )
+        return found
 
     def note(
         self, case_id: str, text: str, now: float, *, contact_id: str = "", by: Caller = CONSOLE
@@ -339,86 +429,33 @@ class FollowUp:
         """Forget a person who withdraws, in everybody's lists; return how many rows went."""
         return self.follow.drop_tagged(person_tags(user_id, now, self.keys))
 
+    def _held(self, contact_id: str, version: int | None, by: Caller) -> KeptContact:
+        """Return a contact to change in the open transaction."""
+        kept = self.desk.kept(contact_id, by)
+        check_version(kept.version, version)
+        return kept
+
+    def _check_own(self, contact_id: str, day: int, outcome: Outcome, by: Caller) -> None:
+        for found in self.follow.outcomes([contact_id]).get(contact_id, ()):
+            if found.day == day and found.outcome is not outcome and found.by != by.name:
+                msg = (
+                    "another operator wrote down something else for that day: look at it, and "
+                    "give the version that you saw"
+                )
+                raise ConflictError(msg)
+
     def _change(
         self, kept: KeptContact, act: str, now: float, by: Caller, **details: str | int
-    ) -> None:
+    ) -> KeptContact:
+        kept = replace(kept, version=kept.version + 1)
         self.follow.put_contacts([kept])
         self.audit.record(
             act, now, by=by.name, subject=kept.case_id, contact_id=kept.contact_id, **details
         )
+        return kept
 
     def _started(self, case_id: str, now: float) -> None:
         case = self.cases.locked_case(case_id)
         if case is not None and case.tracing_at is None:
             state = CaseState.TRACING if case.state is CaseState.OPEN else case.state
             self.cases.put_case(replace(case, state=state, tracing_at=now))
-
-    def _sealed(self, text: str, contact_id: str, day: int) -> bytes:
-        iv = self.entropy(IV_BYTES)
-        return iv + self.keys.aead(_PARTICULARS, day).seal(iv, text.encode(), contact_id.encode())
-
-    def _particulars(self, kept: KeptContact) -> dict[str, str]:
-        if not kept.particulars:
-            return {}
-        iv, sealed = kept.particulars[:IV_BYTES], kept.particulars[IV_BYTES:]
-        try:
-            text = self.keys.aead(_PARTICULARS, kept.day).open(iv, sealed, kept.contact_id.encode())
-        except (KeyRingError, SealError):
-            return {}
-        said: dict[str, str] = json.loads(text)
-        return said
-
-    def _resealed(self, kept: KeptContact, day: int) -> bytes:
-        said = self._particulars(kept)
-        return self._sealed(json.dumps(said), kept.contact_id, day) if said else b""
-
-
-def check_open(kept: KeptContact) -> None:
-    """Return if anything can still happen to a contact.
-
-    Raises:
-        ConflictError: it became a case, or was merged.
-    """
-    if kept.state in {ContactState.BECAME_CASE, ContactState.MERGED}:
-        word = "became a case" if kept.state is ContactState.BECAME_CASE else "was merged"
-        msg = f"the contact {word} already: nothing is changed there any more"
-        raise ConflictError(msg)
-
-
-def after_calls(
-    kept: KeptContact,
-    outcomes: Sequence[DayOutcome],
-    now: float,
-    parameters: FollowUpParameters = FOLLOW_UP,
-) -> KeptContact:
-    """Return a contact as a calendar makes it; ``outcomes`` in the order of days."""
-    reached = {one.day for one in outcomes if one.outcome is not Outcome.NOT_REACHED}
-    missed = 0
-    for one in outcomes:
-        missed = missed + 1 if one.outcome is Outcome.NOT_REACHED else 0
-    symptoms = any(one.outcome is Outcome.SYMPTOMS for one in outcomes)
-    traced_at = kept.traced_at
-    if traced_at is None and reached:
-        traced_at = now
-    if kept.until_day in reached:
-        state = ContactState.COMPLETED
-    elif missed >= parameters.lost_after_days:
-        state = ContactState.LOST
-    elif traced_at is not None:
-        state = ContactState.IN_FOLLOW_UP if reached else ContactState.REACHED
-    else:
-        state = ContactState.TO_TRACE
-    ended = state in _ENDED
-    others = tuple(one for one in kept.reasons if one != "symptoms")
-    return replace(
-        kept,
-        state=state,
-        traced_at=traced_at,
-        last_day=outcomes[-1].day,
-        missed=missed,
-        symptoms=symptoms,
-        followed_all=bool(reached) and set(range(min(reached), kept.until_day + 1)) <= reached,
-        priority=Priority.HIGH if symptoms else kept.priority,
-        reasons=(*others, "symptoms") if symptoms else others,
-        ended_at=(kept.ended_at or now) if ended else None,
-    )

@@ -11,9 +11,10 @@ from tracetogether.authority.cases.followed import (
     ContactState,
     FollowStore,
     KeptContact,
+    check_version,
     opened_person,
 )
-from tracetogether.authority.desk.followup import after_calls, check_open
+from tracetogether.authority.desk.calendars import after_calls, check_open
 from tracetogether.authority.desk.views import Desk, Followed
 from tracetogether.errors import ConflictError
 from tracetogether.parameters import FOLLOW_UP, FollowUpParameters
@@ -33,7 +34,15 @@ class Merging:
     audit: Audit
     parameters: FollowUpParameters = FOLLOW_UP
 
-    def merge(self, contact_id: str, into: str, now: float, *, by: Caller = CONSOLE) -> Followed:
+    def merge(
+        self,
+        contact_id: str,
+        into: str,
+        now: float,
+        *,
+        version: int | None = None,
+        by: Caller = CONSOLE,
+    ) -> Followed:
         """Make a contact of a case the same person as another one of it; return the one that stays.
 
         Days that have an outcome only at the one that goes get it at the one that stays.
@@ -44,7 +53,9 @@ class Merging:
         """
         by.require(Action.MERGE_CONTACTS)
         with self.audit.atomic():
-            gone, stays = (self.desk.kept(one, by) for one in (contact_id, into))
+            held = {one: self.desk.kept(one, by) for one in sorted({contact_id, into})}
+            gone, stays = held[contact_id], held[into]
+            check_version(gone.version, version)
             if gone.case_id != stays.case_id or gone.contact_id == stays.contact_id:
                 msg = "two contacts of one case are merged: name another one of the same case"
                 raise ConflictError(msg)
@@ -62,7 +73,15 @@ class Merging:
             )
         return self.desk.shown(stays, by)
 
-    def merge_cases(self, case_id: str, into: str, now: float, *, by: Caller = CONSOLE) -> Case:
+    def merge_cases(
+        self,
+        case_id: str,
+        into: str,
+        now: float,
+        *,
+        version: int | None = None,
+        by: Caller = CONSOLE,
+    ) -> Case:
         """Make a case the same as another one, which takes its contacts; return the one that stays.
 
         Logs stay where they came in: the merged case's timeline can still be looked at.
@@ -78,6 +97,7 @@ class Merging:
                 msg = "a case is not merged into itself: name another one"
                 raise ConflictError(msg)
             gone, stays = held[case_id], held[into]
+            check_version(gone.version, version)
             if CaseState.MERGED in {gone.state, stays.state}:
                 msg = "one of the cases was merged already: see where into"
                 raise ConflictError(msg)
@@ -133,7 +153,13 @@ class Merging:
         return stays
 
     def convert(
-        self, contact_id: str, now: float, day: int | None = None, *, by: Caller = CONSOLE
+        self,
+        contact_id: str,
+        now: float,
+        day: int | None = None,
+        *,
+        version: int | None = None,
+        by: Caller = CONSOLE,
     ) -> Case:
         """Open a case for a contact who tested positive.
 
@@ -144,6 +170,7 @@ class Merging:
             contact_id: who.
             now: epoch seconds.
             day: UTC day number of the diagnosis; today if None.
+            version: of the contact, as it was seen; None: whatever it is.
             by: on whose behalf.
 
         Raises:
@@ -155,11 +182,16 @@ class Merging:
         by.require(Action.CONVERT_CONTACT)
         with self.audit.atomic():
             kept = self.desk.kept(contact_id, by)
+            check_version(kept.version, version)
             check_open(kept)
             user_id = self.desk.user_of(kept)
             case = self.casework.opened(user_id, now, day, by=by)
             kept = replace(
-                kept, state=ContactState.BECAME_CASE, became_case=case.case_id, ended_at=now
+                kept,
+                state=ContactState.BECAME_CASE,
+                became_case=case.case_id,
+                ended_at=now,
+                version=kept.version + 1,
             )
             self.follow.put_contacts([kept])
             self.audit.record(

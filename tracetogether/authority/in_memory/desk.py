@@ -55,6 +55,7 @@ class MemoryDesk:
                 closed_at=case.closed_at,
                 merged_into=case.merged_into,
                 unconfirmed=case.unconfirmed,
+                version=case.version,
             )
 
     def open_cases_of(self, user_id: str) -> Sequence[Case]:
@@ -164,7 +165,9 @@ class MemoryDesk:
         over = [one for one in self._of(None) if one.state in ACTIVE and one.until_day < today]
         for one in over:
             state = ContactState.LOST if one.traced_at is None else ContactState.COMPLETED
-            self.rows.followed[one.contact_id] = replace(one, state=state, ended_at=now)
+            self.rows.followed[one.contact_id] = replace(
+                one, state=state, ended_at=now, version=one.version + 1
+            )
         return len(over)
 
     # --- notes (notes.NoteStore) ---

@@ -1,0 +1,70 @@
+"""What the days of a contact's calendar make of the contact."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Final
+
+from tracetogether.authority.cases.followed import (
+    ContactState,
+    DayOutcome,
+    KeptContact,
+    Outcome,
+    Priority,
+)
+from tracetogether.errors import ConflictError
+from tracetogether.parameters import FOLLOW_UP, FollowUpParameters
+
+_ENDED: Final = frozenset(
+    {ContactState.LOST, ContactState.COMPLETED, ContactState.BECAME_CASE, ContactState.MERGED}
+)
+
+
+def check_open(kept: KeptContact) -> None:
+    """Return if anything can still happen to a contact.
+
+    Raises:
+        ConflictError: it became a case, or was merged.
+    """
+    if kept.state in {ContactState.BECAME_CASE, ContactState.MERGED}:
+        word = "became a case" if kept.state is ContactState.BECAME_CASE else "was merged"
+        msg = f"the contact {word} already: nothing is changed there any more"
+        raise ConflictError(msg)
+
+
+def after_calls(
+    kept: KeptContact,
+    outcomes: Sequence[DayOutcome],
+    now: float,
+    parameters: FollowUpParameters = FOLLOW_UP,
+) -> KeptContact:
+    """Return a contact as a calendar makes it; ``outcomes`` in the order of days."""
+    reached = {one.day for one in outcomes if one.outcome is not Outcome.NOT_REACHED}
+    missed = 0
+    for one in outcomes:
+        missed = missed + 1 if one.outcome is Outcome.NOT_REACHED else 0
+    symptoms = any(one.outcome is Outcome.SYMPTOMS for one in outcomes)
+    traced_at = kept.traced_at
+    if traced_at is None and reached:
+        traced_at = now
+    if kept.until_day in reached:
+        state = ContactState.COMPLETED
+    elif missed >= parameters.lost_after_days:
+        state = ContactState.LOST
+    elif traced_at is not None:
+        state = ContactState.IN_FOLLOW_UP if reached else ContactState.REACHED
+    else:
+        state = ContactState.TO_TRACE
+    ended = state in _ENDED
+    others = tuple(one for one in kept.reasons if one != "symptoms")
+    return replace(
+        kept,
+        state=state,
+        traced_at=traced_at,
+        last_day=outcomes[-1].day,
+        missed=missed,
+        symptoms=symptoms,
+        followed_all=bool(reached) and set(range(min(reached), kept.until_day + 1)) <= reached,
+        priority=Priority.HIGH if symptoms else kept.priority,
+        reasons=(*others, "symptoms") if symptoms else others,
+        ended_at=(kept.ended_at or now) if ended else None,
+    )

@@ -1,0 +1,108 @@
+"""Name and telephone number of a followed contact: sealed, changed one by one, never by a blank."""
+
+import json
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Final, Literal
+
+from tracetogether.authority.cases.followed import KeptContact
+from tracetogether.crypto import IV_BYTES
+from tracetogether.errors import ConflictError, KeyRingError, SealError
+from tracetogether.keyring import KeyRing
+from tracetogether.units import Entropy
+
+MAX_NAME_CHARACTERS: Final = 200
+Field = Literal["name", "phone"]
+FIELDS: Final[tuple[Field, ...]] = ("name", "phone")
+_PURPOSE: Final = "particulars"
+
+
+@dataclass(frozen=True, slots=True)
+class Particulars:
+    """What was written down of who a contact is.
+
+    Attributes:
+        name, phone: "" if nobody wrote it down.
+        also: names and telephone numbers of contacts that were merged into this one, where they
+            differ.
+        changed: field -> version of the contact at which it was last changed.
+    """
+
+    name: str = field(default="", repr=False)
+    phone: str = field(default="", repr=False)
+    also: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+    changed: Mapping[str, int] = field(default_factory=dict)
+
+    def __bool__(self) -> bool:
+        """Return whether anything was written down."""
+        return bool(self.name or self.phone or self.also)
+
+    def value(self, which: str) -> str:
+        """Return the name or the telephone number."""
+        return {"name": self.name, "phone": self.phone}[which]
+
+    def with_fields(self, version: int, **values: str) -> "Particulars":
+        """Return these with some fields changed, at a version of the contact."""
+        changed = {**self.changed, **dict.fromkeys(values, version)}
+        name, phone = values.get("name", self.name), values.get("phone", self.phone)
+        return replace(self, name=name, phone=phone, changed=changed)
+
+
+def opened_particulars(kept: KeptContact, keys: KeyRing) -> Particulars:
+    """Return what was written down of a contact; nothing if the key of the day is gone."""
+    if not kept.particulars:
+        return Particulars()
+    iv, sealed = kept.particulars[:IV_BYTES], kept.particulars[IV_BYTES:]
+    try:
+        text = keys.aead(_PURPOSE, kept.day).open(iv, sealed, kept.contact_id.encode())
+    except (KeyRingError, SealError):
+        return Particulars()
+    said = json.loads(text)
+    also = tuple((name, phone) for name, phone in said.get("also", ()))
+    return Particulars(said["name"], said["phone"], also, said.get("changed", {}))
+
+
+def sealed_particulars(
+    said: Particulars, contact_id: str, day: int, keys: KeyRing, entropy: Entropy
+) -> bytes:
+    """Return IV and ciphertext of what was written down; b"" of nothing.
+
+    Raises:
+        KeyRingError: the key of ``day`` was destroyed.
+    """
+    if not said:
+        return b""
+    kept = {"name": said.name, "phone": said.phone, "also": said.also, "changed": {**said.changed}}
+    iv = entropy(IV_BYTES)
+    sealed = keys.aead(_PURPOSE, day).seal(iv, json.dumps(kept).encode(), contact_id.encode())
+    return iv + sealed
+
+
+def described(
+    said: Particulars, typed: Mapping[str, str], clear: Collection[str], version: int | None
+) -> dict[str, str]:
+    """Return the fields that change, with their new values.
+
+    Args:
+        said: what is stored.
+        typed: field -> what was typed; a blank changes nothing.
+        clear: fields to be deleted.
+        version: which version of the contact was seen; None if nobody says.
+
+    Raises:
+        ConflictError: a text is too long, a field is typed and deleted at once, or what would be
+            replaced was perhaps not seen.
+    """
+    new = {name: text.strip() for name, text in typed.items() if text.strip()}
+    if any(len(text) > MAX_NAME_CHARACTERS for text in new.values()):
+        msg = f"a name and a telephone number have up to {MAX_NAME_CHARACTERS} characters"
+        raise ConflictError(msg)
+    if not new.keys().isdisjoint(clear):
+        msg = "a value is typed and to be deleted: do one of them"
+        raise ConflictError(msg)
+    new |= dict.fromkeys(clear, "")
+    changed = {name: text for name, text in new.items() if text != said.value(name)}
+    if version is None and any(said.value(name) for name in changed):
+        msg = "a value is stored already: look at it, and give the version that you saw"
+        raise ConflictError(msg)
+    return changed
