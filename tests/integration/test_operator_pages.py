@@ -13,7 +13,7 @@ from tests.conftest import counted_entropy
 from tests.pages_world import PASSWORD, Pages, Visitor, serving
 from tracetogether.adapters.operator_pages import roles
 from tracetogether.adapters.operator_pages.chinese import CHINESE
-from tracetogether.adapters.operator_pages.doors import local_path
+from tracetogether.adapters.operator_pages.cookies import local_path
 from tracetogether.adapters.operator_pages.words import language_of
 from tracetogether.authority.access.operators import ALL_ROLES, Role
 from tracetogether.authority.access.sign_in import form_token

@@ -16,6 +16,12 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import Route
 
 from tracetogether.adapters.operator_pages.advice import told_here
+from tracetogether.adapters.operator_pages.cookies import (
+    LANGUAGE_COOKIE,
+    SESSION_COOKIE,
+    keep,
+    local_path,
+)
 from tracetogether.adapters.operator_pages.forms import (
     HELD,
     HELD_PATH,
@@ -29,7 +35,7 @@ from tracetogether.adapters.operator_pages.forms import (
     held_back,
     same_site,
 )
-from tracetogether.adapters.operator_pages.rendering import BASE
+from tracetogether.adapters.operator_pages.rendering import BASE, HEADERS
 from tracetogether.adapters.operator_pages.roles import ACTIONS, ENROLLING, OPEN
 from tracetogether.adapters.operator_pages.waiting import Queue
 from tracetogether.adapters.operator_pages.words import (
@@ -53,21 +59,6 @@ from tracetogether.errors import (
     TraceTogetherError,
 )
 
-SESSION_COOKIE: Final = "__Host-desk"  # the prefix binds it to https, this host and every path
-LANGUAGE_COOKIE: Final = "__Host-desk-language"
-_YEAR_S: Final = 365 * 86_400
-_HEADERS: Final = {
-    "Content-Security-Policy": (
-        "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; "
-        "base-uri 'none'; frame-ancestors 'none'"
-    ),
-    "Cross-Origin-Opener-Policy": "same-origin",
-    "Cross-Origin-Resource-Policy": "same-origin",
-    "Cache-Control": "no-store",
-    "Referrer-Policy": "same-origin",
-    "X-Content-Type-Options": "nosniff",
-    "X-Frame-Options": "DENY",
-}
 _STATUS: Final[Mapping[type[TraceTogetherError], int]] = {
     AccessDeniedError: 403,
     NotFoundError: 404,
@@ -297,7 +288,7 @@ class Door:
             except RateLimitedError as error:
                 full = replace(self, answer=partial(told, error=error), checks_password=False)
                 answer = await here(partial(full._safely, desk, request, form))  # noqa: SLF001
-            answer.headers.update(_HEADERS)
+            answer.headers.update(HEADERS)
             return answer
 
         here = run_in_threadpool
@@ -309,7 +300,7 @@ class Door:
         """Return a route for who asks by GET for what a form does: to the page of the form."""
 
         def back(request: Request) -> Response:
-            return RedirectResponse(BASE + self._page_path(request), 303, dict(_HEADERS))
+            return RedirectResponse(BASE + self._page_path(request), 303, dict(HEADERS))
 
         return Route(self.path, back, methods=["GET"], name=f"GET {self.path}")
 
@@ -506,22 +497,3 @@ def _section(path: str) -> str:
     """Return which page of the bar above a page belongs to."""
     first = "/" + path.split("/")[1]
     return "/cases" if first == "/contacts" else first
-
-
-def keep(answer: Response, cookie: str, value: str, *, longest_s: int | None = None) -> None:
-    """Give the browser a cookie that no script reads and no other site sends."""
-    answer.set_cookie(
-        cookie, value, max_age=longest_s, path="/", secure=True, httponly=True, samesite="strict"
-    )
-
-
-def keep_language(answer: Response, language: str) -> None:
-    """Remember which language was chosen."""
-    keep(answer, LANGUAGE_COOKIE, language, longest_s=_YEAR_S)
-
-
-def local_path(path: str) -> str:
-    """Return a path of these pages below their base; "/" for anything else."""
-    inside = path.removeprefix(BASE)
-    plain = inside.startswith("/") and not inside.startswith("//") and "\\" not in inside
-    return inside if plain and inside.isascii() and inside.isprintable() else "/"

@@ -11,6 +11,19 @@ from tracetogether.units import Interval
 _EPOCH: Final = date(1970, 1, 1).toordinal()
 BASE: Final = "/desk"
 """Where the pages are mounted."""
+HEADERS: Final = {
+    "Content-Security-Policy": (
+        "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; "
+        "base-uri 'none'; frame-ancestors 'none'"
+    ),
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Cache-Control": "no-store",
+    "Referrer-Policy": "same-origin",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+}
+"""What the browser is told with every page."""
 
 
 def environment() -> Environment:

@@ -6,15 +6,17 @@ from typing import Any
 from markupsafe import Markup
 from starlette.responses import Response
 
-from tracetogether.adapters.operator_pages.credentials import enrolment_picture, secret_text
-from tracetogether.adapters.operator_pages.doors import (
+from tracetogether.adapters.operator_pages.cookies import (
     SESSION_COOKIE,
-    Door,
-    Visit,
-    held_form,
     keep,
     keep_language,
     local_path,
+)
+from tracetogether.adapters.operator_pages.credentials import enrolment_picture, secret_text
+from tracetogether.adapters.operator_pages.doors import (
+    Door,
+    Visit,
+    held_form,
     patient,
     show_held,
 )
