@@ -224,3 +224,74 @@ def test_what_cannot_be_done_says_what_and_how_to(folder):
     result = run(folder / "readings.csv", "--columns", "distance=dist_m")
     assert isinstance(result.exception, InvalidReadingsError)
     assert "--columns scene=" in str(result.exception)
+
+
+def homes(path: Path) -> Path:
+    """Write six files of one pair each: two homes, and a phone that was in both of them."""
+    lines, files = ["id,t,rx,tx,rssi,dist_m"], ["id,file,home,phone"]
+    for number in range(6):
+        people = (f"a{number}", f"b{number}")
+        scene = line_scene(str(number), (0.0, 1.0 + number % 2 * 3), minutes=4, seed=number)
+        names = dict(zip(scene.sightings.observer.names, people, strict=True))
+        rows = zip(
+            scene.sightings.time.tolist(),
+            scene.sightings.observer.to_list(),
+            scene.sightings.peer.to_list(),
+            scene.sightings.rssi_dbm.tolist(),
+            scene.distance_m.tolist(),
+            strict=True,
+        )
+        lines += [f"{number},{t:.1f},{names[a]},{names[b]},{r:.0f},{d}" for t, a, b, r, d in rows]
+        phone = "lent" if number in {1, 2} else f"phone {number}"
+        files.append(f"{number},logs/home{number // 2}/{number}.txt,home {number // 2},{phone}")
+    (path / "pairs.csv").write_text("\n".join(lines))
+    (path / "files.csv").write_text("\n".join(files))
+    return path
+
+
+@pytest.mark.parametrize(
+    ("left_out", "said"),
+    [
+        ((), "6 scenes, each fitted on the others (6 folds)"),
+        (("--leave-out", "home"), "6 scenes, each fitted on the other of 3 groups (3 folds)"),
+        (("--leave-out", "file[folder]"), "each fitted on the other of 3 groups (3 folds)"),
+        (("--leave-out", "phone"), "each fitted on the other of 5 groups (5 folds)"),
+        # The lent phone connects two of the homes.
+        (("--leave-out", "home,phone"), "each fitted on the other of 2 groups (2 folds)"),
+        (("--leave-out", "scene"), "each fitted on the others (6 folds)"),
+        (("--leave-out", "observer"), "each fitted on the others (6 folds)"),
+    ],
+)
+def test_scenes_that_share_a_column_are_left_out_together(tmp_path, left_out, said):
+    folder = homes(tmp_path)
+    result = run(
+        folder / "pairs.csv",
+        "--columns",
+        "scene=id,distance=dist_m",
+        "--join",
+        f"{folder / 'files.csv'}:id",
+        *left_out,
+        "--estimators",
+        "mean-attenuation",
+        "--window",
+        60,
+    )
+    assert result.exit_code == 0, result.output
+    assert said in result.output
+    assert "same people" not in result.output
+
+
+def test_people_who_are_in_all_scenes_are_warned_of(folder):
+    words = ("--columns", COLUMNS, "--estimators", "constant", "--radius", 2)
+    assert "same people or phones" in run(folder / "readings.csv", *words).stderr
+    named = run(folder / "readings.csv", *words, "--leave-out", "scenario")
+    assert named.exit_code == 0
+    assert "same people" not in named.stderr
+
+
+def test_columns_that_connect_everything_or_do_not_exist_are_one_line(folder):
+    words = (folder / "readings.csv", "--columns", COLUMNS, "--estimators", "constant")
+    joined = run(*words, "--leave-out", "rx_model")
+    assert "all scenes are connected" in str(joined.exception)
+    missing = run(*words, "--leave-out", "hoem")
+    assert "hoem" in str(missing.exception)

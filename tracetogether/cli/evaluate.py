@@ -1,5 +1,6 @@
 """`tracetogether evaluate`: all estimators side by side on a recording with known distances."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from time import perf_counter
 from typing import Final
@@ -8,9 +9,9 @@ import click
 import numpy as np
 
 from tracetogether.cli.console import out, print_json, progress
-from tracetogether.cli.recording_options import parsed, recording_options, warn_of
+from tracetogether.cli.recording_options import parsed, recording_options, warn, warn_of
 from tracetogether.evaluation.folds import fit_on as fit_on_another
-from tracetogether.evaluation.folds import leave_scenes_out
+from tracetogether.evaluation.folds import leave_groups_out, people_groups
 from tracetogether.evaluation.judges import JUDGES, chosen_judges
 from tracetogether.evaluation.layout import Layout
 from tracetogether.evaluation.pictures import draw
@@ -19,6 +20,8 @@ from tracetogether.evaluation.report import facts, json_rows, table
 from tracetogether.evaluation.scoring import Question
 from tracetogether.evaluation.scoring import evaluate as score_estimators
 from tracetogether.proximity.calibration import Calibration
+from tracetogether.proximity.scene import Scene
+from tracetogether.units import Ints
 
 _TABLE_WIDTH: Final = 138
 
@@ -36,6 +39,10 @@ def _names(text: str) -> tuple[str, ...]:
     names = tuple(name.strip() for name in text.split(","))
     chosen_judges(names)  # a wrong name is wrong use
     return names
+
+
+def _columns(text: str) -> tuple[str, ...]:
+    return tuple(name.strip() for name in text.split(",") if name.strip())
 
 
 @click.command()
@@ -64,6 +71,14 @@ def _names(text: str) -> tuple[str, ...]:
     type=click.Path(path_type=Path),
     metavar="TRACKS",
     help="Positions for --fit-on.",
+)
+@click.option(
+    "--leave-out",
+    callback=parsed(_columns),
+    metavar="COLUMN,...",
+    help="Leave out together the scenes that share a value in any of these columns, such as "
+    "scene, home, rx_model; file[folder] takes the folder of a path. If left out: scenes that "
+    "share people, or single scenes where all share some.",
 )
 @click.option(
     "--radius",
@@ -122,6 +137,7 @@ def evaluate(
     fit_columns: Layout | None,
     fit_join: Join | None,
     fit_tracks: Path | None,
+    leave_out: tuple[str, ...] | None,
     radii: tuple[float, ...],
     windows: tuple[float, ...],
     estimators: tuple[str, ...],
@@ -136,10 +152,10 @@ def evaluate(
     READINGS is a CSV or CSV.gz table with one line per reception: time, observer,
     peer, RSSI in dBm, true distance, and if known scene, transmit power and both phone models.
 
-    Everything fitted, and every threshold, comes from other scenes than the scored ones. A
-    window is floor(t / length) of the table's time within a scene, per observer and peer (logs:
-    own) or per pair with both phones' readings (pair, all); its truth is the mean of its known
-    distances above 0.
+    Everything fitted, and every threshold, comes from other scenes than the scored ones; see
+    --leave-out. A window is floor(t / length) of the table's time within a scene, per observer
+    and peer (logs: own) or per pair with both phones' readings (pair, all); its truth is the mean
+    of its known distances above 0.
     """
     for option, given in (
         ("--fit-columns", fit_columns),
@@ -154,7 +170,12 @@ def evaluate(
     judges = chosen_judges(estimators, model)
     layout = columns or Layout.parse(None)
 
-    def read(path: Path, *options: object, inherited: bool = False) -> Recording:
+    def read(
+        path: Path,
+        *options: object,
+        inherited: bool = False,
+        connected_by: tuple[str, ...] = (),
+    ) -> Recording:
         used, joined, seen = options
         with progress(f"Reading {path.name}") as advance:
             recording = read_recording(
@@ -165,20 +186,22 @@ def evaluate(
                 track_layout=track_columns,
                 inherited=inherited,
                 time_zone=time_zone,
+                connected_by=connected_by,
                 strict=strict,
                 on_progress=advance,
             )
         warn_of(path, recording)
         return recording
 
-    scored = read(readings, layout, join, tracks)
+    scored = read(readings, layout, join, tracks, connected_by=leave_out or ())
+    groups = scored.groups if scored.groups is not None else _unlike(scored.scenes)
     if fit_on is None:
-        folds = leave_scenes_out(scored.scenes)
+        folds = leave_groups_out(scored.scenes, groups)
     else:
         training = read(
             fit_on, fit_columns or layout, fit_join, fit_tracks, inherited=fit_columns is None
         )
-        folds = fit_on_another(training.scenes, scored.scenes)
+        folds = fit_on_another(training.scenes, scored.scenes, groups)
     with progress("Scoring") as advance:
         rows = score_estimators(
             judges,
@@ -197,12 +220,29 @@ def evaluate(
     console.print(table(rows))
     for line in facts(rows):
         console.print(line, soft_wrap=True)
-    console.print(_how(readings, scored, fit_on, len(folds)), soft_wrap=True)
+    count = len(np.unique(groups))
+    console.print(_how(readings, scored, fit_on, count, len(folds)), soft_wrap=True)
     for path in drawn:
         console.print(f"Drawn: {path}", soft_wrap=True)
 
 
-def _how(readings: Path, scored: Recording, fit_on: Path | None, folds: int) -> str:
+def _unlike(scenes: Sequence[Scene]) -> Ints:
+    """Return groups of scenes that share nobody; where all do, each scene, with a warning."""
+    groups = people_groups(scenes)
+    if len(scenes) < 2 or groups.any():
+        return groups
+    warn(
+        "The same people or phones are in all scenes: estimators are scored on phones that they "
+        "were fitted on. For a harder test name columns with --leave-out, or another recording "
+        "with --fit-on."
+    )
+    return np.arange(len(scenes))
+
+
+def _how(readings: Path, scored: Recording, fit_on: Path | None, groups: int, folds: int) -> str:
     count = sum(len(scene.sightings) for scene in scored.scenes)
-    fitted = f"fitted on {fit_on.name}" if fit_on else f"each fitted on the others ({folds} folds)"
+    others = "others" if groups == len(scored.scenes) else f"other of {groups} groups"
+    fitted = (
+        f"fitted on {fit_on.name}" if fit_on else f"each fitted on the {others} ({folds} folds)"
+    )
     return f"{readings.name}: {count:,} readings, {len(scored.scenes):,} scenes, {fitted}."

@@ -87,6 +87,11 @@ class Layout:
             sources[field] = _source(field, column)
         return cls(MappingProxyType(sources), frozenset(named))
 
+    def with_labels(self, columns: Mapping[str, str]) -> "Layout":
+        """Return the layout with more fields that hold names, each from its column."""
+        more = {field: Source(column) for field, column in columns.items()}
+        return Layout(MappingProxyType({**self.sources, **more}), self.named)
+
     def renamed(self, **columns: str) -> "Layout":
         """Return the layout with other columns for fields that the user did not name."""
         changed = {

@@ -10,6 +10,7 @@ import numpy as np
 
 from tracetogether.csv_columns import BadLine, CsvColumns, read_csv
 from tracetogether.errors import InvalidReadingsError
+from tracetogether.evaluation.folds import connected_groups
 from tracetogether.evaluation.layout import NUMBERS, TRACK_COLUMNS, Layout, Source
 from tracetogether.labels import UNKNOWN, Labels
 from tracetogether.proximity.scene import Scene, Tracks
@@ -20,6 +21,8 @@ from tracetogether.timestamps import HowToSay, Recognised, Times, recognise, zon
 from tracetogether.units import Floats, Ints
 
 _KEY: Final = "key"
+_SHARED: Final = "shared "
+_FOLDER: Final = "[folder]"
 _FARTHEST_M: Final = 100.0  # phones don't hear each other so far
 _REQUIRED: Final = frozenset({"time", "rssi"})
 _TRACK_REQUIRED: Final = frozenset({"time", "person", "x", "y"})
@@ -57,6 +60,8 @@ class Recording:
         bad_count: malformed lines that were skipped.
         bad_lines: the first of them.
         unjoined: readings whose key the joined table does not have.
+        groups: (scenes,) the number of each scene's group, if columns were named by which scenes
+            are connected; else None.
     """
 
     scenes: tuple[Scene, ...]
@@ -66,6 +71,7 @@ class Recording:
     bad_count: int = 0
     bad_lines: tuple[BadLine, ...] = ()
     unjoined: int = 0
+    groups: Ints | None = None
 
 
 def read_recording(
@@ -77,6 +83,7 @@ def read_recording(
     track_layout: Layout | None = None,
     inherited: bool = False,
     time_zone: str | None = None,
+    connected_by: Sequence[str] = (),
     strict: bool = False,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> Recording:
@@ -93,6 +100,8 @@ def read_recording(
         inherited: the layout was written for another recording, so that of what it names only
             time, signal strength, distance and scene must exist.
         time_zone: IANA name of the zone of dates that have none.
+        connected_by: columns (or fields) of which scenes that share a value are one group;
+            ``file[folder]`` is the folder of the paths in a column ``file``.
         strict: stop at the first malformed line.
         on_progress: called with (bytes read, bytes in all) as ``path`` is read.
 
@@ -104,7 +113,15 @@ def read_recording(
     must = _REQUIRED | layout.named
     if inherited:
         must &= _REQUIRED | {"distance", "scene"}
-    table, unjoined = _joined(path, layout, join, must, strict=strict, on_progress=on_progress)
+    shared = {f"{_SHARED}{number}": text for number, text in enumerate(connected_by)}
+    table, unjoined = _joined(
+        path,
+        layout.with_labels({field: _column_of(text, layout) for field, text in shared.items()}),
+        join,
+        must | set(shared),
+        strict=strict,
+        on_progress=on_progress,
+    )
     numbers, labels = table.numbers, table.labels
     rows = table.rows
     found = _seconds(path, table, layout, clock)
@@ -151,7 +168,35 @@ def read_recording(
         table.bad_count,
         table.bad_lines,
         unjoined,
+        None if not shared else _groups(scenes, scene, kept, table, shared),
     )
+
+
+def _column_of(text: str, layout: Layout) -> str:
+    """Return the column that scenes are connected by: a field's own, or one of that name."""
+    name = text.removesuffix(_FOLDER).strip()
+    return layout.sources[name].column if name in layout.sources else name
+
+
+def _groups(
+    scenes: Sequence[Scene], scene: Labels, kept: Ints, table: CsvColumns, shared: dict[str, str]
+) -> Ints:
+    """Return the group of each scene: those that share a value in any of the columns."""
+    place = {one.name: number for number, one in enumerate(scenes)}
+    number = np.array([*(place[name] for name in scene.names), place.get("", -1)])[scene.codes]
+    columns = []
+    for name, text in shared.items():
+        values = table.labels[name].take(kept)
+        columns.append(_folders(values) if text.endswith(_FOLDER) else values)
+    return connected_groups(number, columns)
+
+
+def _folders(paths: Labels) -> Labels:
+    """Return the folder of each path."""
+    folders = [name.replace("\\", "/").rpartition("/")[0] for name in paths.names]
+    of_name = Labels.encode(folders)
+    codes = np.append(of_name.codes, UNKNOWN)[paths.codes]  # code -1 picks the last
+    return Labels(codes.astype(np.int32), of_name.names)
 
 
 def _seconds(path: Path, table: CsvColumns, layout: Layout, clock: tzinfo | None) -> Recognised:
