@@ -28,6 +28,7 @@ from tracetogether.crypto import sha256
 from tracetogether.errors import (
     AuditError,
     AuthorityError,
+    ClockError,
     ConflictError,
     KeyRingError,
     NotFoundError,
@@ -268,3 +269,18 @@ def test_two_workers_serve_one_postgres_database(tmp_path: Path, postgres_url: s
     assert "Traceback" not in rest
     with opened_folder(folder) as service:
         assert service.store.registered(sorted(users)) == users
+
+
+def test_a_clock_of_1972_makes_no_authority_and_stops_none(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert run("purge").exit_code == 0
+    monkeypatch.setattr("time.time", lambda: 2.0 * 365 * SECONDS_PER_DAY)
+    assert isinstance(run("purge").exception, ClockError)
+    assert isinstance(run("serve", "--port", "0").exception, ClockError)
+    assert "clock shows 1971" in str(run("init", "other").exception)
+    assert not Path("other").exists()
+    monkeypatch.setattr("time.time", lambda: NOON + 3_600)
+    assert run("purge").exit_code == 0
+    with opened_folder(Path("authority")) as service:
+        service.purge.check_clock(NOON + 3_600)

@@ -1,9 +1,15 @@
 """Forgetting on time: at the edge, once and again, and after a failure half-way."""
 
+from collections.abc import Callable
+from dataclasses import replace
+
 import pytest
 
 from tests.authority_world import DAY, NOON, World
-from tracetogether.authority.access.sign_in import Session
+from tracetogether.authority.access.operators import ALL_ROLES, Caller
+from tracetogether.authority.access.sign_in import KeptPassword, Session
+from tracetogether.authority.oversight.clock_witness import RunningClock
+from tracetogether.authority.oversight.custody import CHECK_VALUE
 from tracetogether.authority.oversight.retention import Purged
 from tracetogether.errors import AccessDeniedError, ClockError, KeyRingError, NotFoundError
 from tracetogether.keyring import KeyRing
@@ -174,4 +180,153 @@ def test_row_04_a_clock_that_is_far_behind_is_suspect(world: World) -> None:
     world.authority.purge.check_clock(days(10) - CLOCK_JUMP_S)
     with pytest.raises(ClockError, match="days before the last purge"):
         world.authority.purge.check_clock(days(10) - CLOCK_JUMP_S - 1)
-    assert world.authority.purge(days(1)) == NOTHING  # which harms nothing
+    with pytest.raises(ClockError, match="days before the last purge"):
+        world.authority.purge(days(1))
+    assert world.authority.purge.last() == days(10)
+
+
+# --- whether the clock may be believed ---
+
+YEAR_1972 = 2 * 365 * SECONDS_PER_DAY
+YEAR_2090 = 120 * 365 * SECONDS_PER_DAY
+
+
+@pytest.mark.parametrize("wrong", [YEAR_1972, YEAR_2090, days(-30), days(30)])
+@pytest.mark.parametrize("purged_before", [True, False])
+def test_a_purge_under_a_wrong_clock_stops_nothing_once_the_clock_is_right(
+    world: World, wrong: float, purged_before: bool
+) -> None:
+    case = world.authority.casework.open_case(world.user(), NOON)
+    world.take(case, world.heard(world.user(), NOON, 1), NOON + HOUR)
+    if purged_before:
+        world.authority.purge(NOON + HOUR)
+    with pytest.raises(ClockError, match="nothing is purged"):
+        world.authority.purge(wrong)
+    assert (world.keys.oldest_day, len(world.store.uploads(case.case_id))) == (DAY, 1)
+    world.authority.purge.check_clock(days(1))  # what a server asks before it starts
+    purged = world.authority.purge(days(1))
+    assert (purged.day_keys, purged.uploads, purged.cases) == (0, 0, 0)
+    assert world.authority.purge.last() == days(1)
+
+
+def test_a_time_that_an_earlier_release_wrote_under_a_wrong_clock_stops_nothing(
+    world: World,
+) -> None:
+    for day in range(40):  # in use every day
+        world.authority.casework.open_case(world.user(), days(day))
+    world.store.note("last_purge_s", str(YEAR_1972))
+    assert world.authority.purge(days(39)).cases == 14
+    assert world.authority.purge.last() == days(39)
+
+
+def test_an_operators_code_confirms_the_clock_after_a_standstill(world: World) -> None:
+    world.authority.purge(NOON)
+    back = days(60)
+    with pytest.raises(ClockError):
+        world.authority.purge(back)
+    sign_ins = world.store.sign_ins
+    sign_ins.put_password(KeptPassword("operator", bytes(16), "cost", bytes(32), b"secret", 0))
+    assert sign_ins.use_step("operator", int(days(30) // 30))
+    with pytest.raises(ClockError):  # a code of another month
+        world.authority.purge(back)
+    assert sign_ins.use_step("operator", int(back // 30))
+    assert world.authority.purge(back + HOUR).day_keys == 35
+
+
+def test_use_every_day_confirms_the_clock_though_purges_failed_for_long(world: World) -> None:
+    world.authority.purge(NOON)
+    for day in range(1, 61):
+        world.authority.casework.open_case(world.user(), days(day))
+    assert world.authority.purge(days(60)).cases == 34
+    with pytest.raises(ClockError):
+        world.authority.purge(days(60) + CLOCK_JUMP_S + 1)
+
+
+def test_a_small_step_back_does_not_move_the_last_purge_back(world: World) -> None:
+    world.authority.purge(days(2))
+    world.authority.purge(days(0))
+    assert world.authority.purge.last() == days(2)
+    purge(world, days(1))  # somebody has looked
+    assert world.authority.purge.last() == days(1)
+
+
+def test_a_rehearsed_purge_is_not_held_against_later_ones(world: World) -> None:
+    world.authority.purge(NOON)
+    world.authority.purge(days(100), clock_is_right=True, rehearsed=True)
+    assert world.authority.purge.last() == NOON
+    world.authority.purge(days(1))
+
+
+def test_a_clock_that_runs_on_without_a_jump_stays_confirmed() -> None:
+    clock = RunningClock()
+    assert not clock.agrees(NOON, 5.0)
+    clock.confirm(NOON, 5.0)
+    assert clock.agrees(days(10), 5.0 + 10 * SECONDS_PER_DAY)
+    assert clock.agrees(NOON + HOUR + 30, 5.0 + HOUR)  # set by a time server
+    assert not clock.agrees(NOON + 2 * HOUR, 5.0 + HOUR)
+    assert not clock.agrees(NOON - HOUR, 5.0 + HOUR)
+
+
+# --- killed between the keys and the entry ---
+
+
+class Killed(BaseException):
+    """The process ends here."""
+
+
+def killed_after_saving(world: World) -> Callable[[KeyRing], None]:
+    def save(ring: KeyRing) -> None:
+        world.saved.append(ring.oldest_day)
+        raise Killed
+
+    return save
+
+
+def acts(world: World) -> list[tuple[str, dict[str, object]]]:
+    return [(entry.act, dict(entry.details)) for entry in world.authority.audit.entries()]
+
+
+def test_a_purge_that_is_killed_after_the_keys_are_gone_leaves_its_entry(world: World) -> None:
+    broken = replace(world.authority.purge, save_keys=killed_after_saving(world))
+    with pytest.raises(Killed):
+        broken(days(30), clock_is_right=True)
+    assert "purged" not in dict(acts(world))
+    purge(world, days(30) + HOUR)
+    assert ("purged", {"before_day": DAY + 5, "day_keys": 5}) in acts(world)
+    assert [act for act, _ in acts(world)].count("purged") == 1
+    purge(world, days(30) + 2 * HOUR)
+    assert [act for act, _ in acts(world)].count("purged") == 1
+
+
+def test_a_purge_that_is_killed_before_the_keys_are_saved_leaves_no_false_entry(
+    entropy: Entropy,
+) -> None:
+    world = World.of(entropy, since=NOON)
+
+    def save(_: KeyRing) -> None:
+        raise Killed
+
+    whole = KeyRing((DAY, world.keys._chains[0].value(DAY)))
+    with pytest.raises(Killed):
+        replace(world.authority.purge, save_keys=save)(days(30), clock_is_right=True)
+    again = replace(world.authority.purge, keys=whole)  # as it is on disk
+    assert again(days(30), clock_is_right=True).day_keys == 5
+    assert [details for act, details in acts(world) if act == "purged"] == [{"day_keys": 5}]
+
+
+@pytest.mark.parametrize("act", ["keys.destroyed", "keys.rotated", "keys.quarantined"])
+def test_a_keyholders_act_that_is_killed_leaves_its_entry(world: World, act: str) -> None:
+    world.store.note(CHECK_VALUE, world.keys.check_value())
+    broken = replace(world.authority.custody, save_keys=killed_after_saving(world))
+    night = Caller("night", ALL_ROLES)
+    does: dict[str, Callable[[], object]] = {
+        "keys.destroyed": lambda: broken.destroy(DAY + 3, days(4), by=night),
+        "keys.rotated": lambda: broken.rotate(NOON, by=night),
+        "keys.quarantined": lambda: broken.quarantine(DAY, DAY + 1, NOON, by=night),
+    }
+    with pytest.raises(Killed):
+        does[act]()
+    assert act not in dict(acts(world))
+    purge(world, days(4))
+    (entry,) = (entry for entry in world.authority.audit.entries() if entry.act == act)
+    assert entry.by == "night"

@@ -171,4 +171,6 @@ PASSWORD_CHARACTERS: Final = 12  # at least; beside it a code is always asked
 SESSION_IDLE_S: Final = 20 * SECONDS_PER_MINUTE
 SESSION_LONGEST_S: Final = 10 * SECONDS_PER_HOUR  # a shift
 CLOCK_JUMP_S: Final = 3 * SECONDS_PER_DAY  # longer between two purges: is the clock right?
+CODE_STEP_S: Final = 30  # RFC 6238: an operator's app shows another code every 30 s
+EARLIEST_S: Final = 1_577_836_800  # 2020-01-01: no clock that shows an earlier time is right
 PURGE_OVERDUE_S: Final = 2 * SECONDS_PER_HOUR  # a purge is due every hour

@@ -138,9 +138,9 @@ def test_tls_workers_and_a_second_server_on_one_database(
             # time, if a quarter of an hour ended just between the two questions.
             assert any(texts(phone) == texts(beside) for _ in range(2))
         assert run("backup", "day.db").exit_code == 0
-        refused = run("restore", "day.db")
+        refused = run("restore", "day.db", "--yes")
         assert "a server runs on" in str(refused.exception)
-    assert run("restore", "day.db").exit_code == 0
+    assert run("restore", "day.db", "--yes").exit_code == 0
     assert json.loads(run("audit", "list", "--json").stdout)[-1]["act"] == "backup.restored"
 
 

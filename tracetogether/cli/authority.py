@@ -11,6 +11,7 @@ from typing import Final
 import click
 
 from tracetogether.authority.access.sources import TrustedProxies
+from tracetogether.authority.oversight.clock_witness import RunningClock
 from tracetogether.authority.service import Authority
 from tracetogether.cli.authority_backup import backup, restore
 from tracetogether.cli.authority_case import case
@@ -39,7 +40,7 @@ from tracetogether.cli.authority_staff import audit, user
 from tracetogether.cli.console import err, out, print_json, progress
 from tracetogether.cli.folder_locks import served_from
 from tracetogether.cli.revoked_file import drop_old_withdrawals
-from tracetogether.errors import MissingExtraError, TraceTogetherError
+from tracetogether.errors import ClockError, MissingExtraError, TraceTogetherError
 from tracetogether.units import SECONDS_PER_MINUTE
 
 _MINUTES_BETWEEN_PURGES: Final = 60
@@ -147,7 +148,7 @@ def serve(
     proxies = TrustedProxies.of(trusted_proxies)
     with opened_folder(folder, database) as service:  # what is wrong is told before anything else
         if not clock_is_right:
-            service.purge.check_clock(time.time())
+            _look_at_clock(service, time.time())
     with served_from(folder), http_api.listening(host, port) as listener:
         scheme = "http" if tls_cert is None else "https"
         url = f"{scheme}://{host}:{listener.getsockname()[1]}"
@@ -194,15 +195,36 @@ def _tell(text: str) -> None:
     err().print(text, soft_wrap=True)
 
 
+def _look_at_clock(service: Authority, now: float) -> None:
+    """Return if a server may start; say so if nothing is purged until the clock is confirmed.
+
+    Raises:
+        ClockError: the clock is behind: what has expired would be valid again.
+    """
+    service.purge.check_behind(now)
+    try:
+        service.purge.check_clock(now)
+    except ClockError as error:
+        _tell(str(error))
+
+
 def _keep_up(folder: Path, service: Authority, stop: threading.Event, clock_is_right: bool) -> None:  # noqa: FBT001
+    clock = RunningClock()
+    next_purge = 0
     for minute in itertools.count():
+        now, elapsed = time.time(), time.monotonic()
         try:
             service.custody.save_keys(service.custody.keys)
-            service.custody.require(time.time())
+            service.custody.require(now)
+            if minute >= next_purge:
+                right = (clock_is_right and minute == 0) or clock.agrees(now, elapsed)
+                service.purge(now, clock_is_right=right)
+                clock.confirm(now, elapsed)
+                next_purge = minute + _MINUTES_BETWEEN_PURGES
+                drop_old_withdrawals(folder, now)
+        except ClockError as error:  # asked again each minute, said each hour
             if minute % _MINUTES_BETWEEN_PURGES == 0:
-                service.purge(time.time(), clock_is_right=clock_is_right and minute == 0)
-                drop_old_withdrawals(folder, time.time())
-                service.tallies.tell(time.time())
+                _tell(str(error))
         except TraceTogetherError as error:  # the next time tries again
             _tell(f"Upkeep failed: {error}")
         if stop.wait(SECONDS_PER_MINUTE):
@@ -225,7 +247,11 @@ def purge(folder: Path, now: str | None, *, clock_is_right: bool, as_json: bool)
     """
     moment = time.time() if now is None else moment_of(now)
     with opened_folder(folder) as service:
-        purged = service.purge(moment, clock_is_right=clock_is_right or now is not None)
+        purged = service.purge(
+            moment,
+            clock_is_right=clock_is_right or now is not None,
+            rehearsed=now is not None,
+        )
         drop_old_withdrawals(folder, moment)
         service.tallies.tell(moment)
     said = {

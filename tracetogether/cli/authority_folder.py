@@ -5,6 +5,7 @@ import shutil
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -17,9 +18,9 @@ from tracetogether.authority.oversight.custody import require_keys_of, settle_ke
 from tracetogether.authority.service import Authority
 from tracetogether.cli.folder_locks import alone_with, locked, served_from
 from tracetogether.cli.revoked_file import note_revoked
-from tracetogether.errors import MissingExtraError, StoreError
+from tracetogether.errors import ClockError, MissingExtraError, StoreError
 from tracetogether.keyring import KeyRing
-from tracetogether.parameters import BLUETRACE
+from tracetogether.parameters import BLUETRACE, EARLIEST_S
 from tracetogether.secret_file import create_secret, read_secret
 from tracetogether.units import Entropy
 
@@ -52,6 +53,7 @@ def create_folder(
         database: URL of an empty PostgreSQL database; kept in the folder (it may hold a password).
 
     Raises:
+        ClockError: the clock can't be right.
         StoreError: an authority is there already, others can enter the folder, or folder or
             database can't be written.
     """
@@ -61,6 +63,10 @@ def create_folder(
         if path.exists():
             msg = f"there is an authority in {folder} already ({path.name}): choose another folder"
             raise StoreError(msg)
+    if now < EARLIEST_S:
+        shown = datetime.fromtimestamp(now, UTC).date()
+        msg = f"this machine's clock shows {shown}: set it right before an authority is made by it"
+        raise ClockError(msg)
     token = new_secret()
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -19,7 +19,7 @@ as_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON d
 clock_is_right_option = click.option(
     "--clock-is-right",
     is_flag=True,
-    help="The clock is right, though the last purge is days away: the service stood still.",
+    help="The clock is right, though nothing confirms it: the service stood still for days.",
 )
 
 

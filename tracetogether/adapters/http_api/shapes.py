@@ -347,7 +347,7 @@ class Ready(BaseModel):
 
     ready: bool
     purge_overdue: Annotated[bool, Field(description="Two hourly purges were missed.")]
-    clock_suspect: Annotated[bool, Field(description="The last purge is days away.")]
+    clock_suspect: Annotated[bool, Field(description="Nothing confirms the clock.")]
     keys_foreign: Annotated[bool, Field(description="The keys are not this database's.")]
 
 

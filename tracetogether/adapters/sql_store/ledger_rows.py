@@ -105,6 +105,12 @@ class LedgerRows(Rows):
                 return
             after, left = found[-1][0].number, left - page
 
+    def audit_times(self, after: float, until: float) -> Iterable[float]:
+        """Return the times of entries later than ``after`` and up to ``until``, ascending."""
+        wanted = sa.select(AUDIT.c.time_s).where(AUDIT.c.time_s > after, AUDIT.c.time_s <= until)
+        with self._transactions.reading() as connection:
+            return list(connection.execute(wanted.order_by(AUDIT.c.time_s)).scalars())
+
     # --- counts of everything (statistics.CountedStore) ---
 
     def counts(self, now: float) -> Counts:

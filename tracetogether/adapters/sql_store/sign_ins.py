@@ -52,6 +52,12 @@ class SqlSignIns(Rows):
         which = sa.and_(PASSWORDS.c.name == name, PASSWORDS.c.last_step < step)
         return self._changed(PASSWORDS.update().where(which).values(last_step=step))
 
+    def newest_step(self) -> int:
+        """Return the newest time step whose code an operator gave; 0 if none did."""
+        newest = sa.select(sa.func.coalesce(sa.func.max(PASSWORDS.c.last_step), 0))
+        with self._transactions.reading() as connection:
+            return int(connection.execute(newest).scalar_one())
+
     def add_session(self, session: Session) -> None:
         """Write down a session."""
         row = SESSIONS.insert().values(

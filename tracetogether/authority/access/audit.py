@@ -80,6 +80,10 @@ class AuditStore(Protocol):
         """Return entries with a number beyond ``after``, and the digests they were kept with."""
         ...
 
+    def audit_times(self, after: float, until: float) -> Iterable[float]:
+        """Return the times of entries later than ``after`` and up to ``until``, ascending."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Audit:

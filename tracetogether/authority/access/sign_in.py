@@ -101,6 +101,10 @@ class SignInStore(Protocol):
         """Note that the code of a time step was used; False if it, or a later one, was before."""
         ...
 
+    def newest_step(self) -> int:
+        """Return the newest time step whose code an operator gave; 0 if none did."""
+        ...
+
     def add_session(self, session: Session) -> None:
         """Write down a session."""
         ...

@@ -36,6 +36,10 @@ class MemorySignIns:
         self._passwords[name] = replace(kept, last_step=step)
         return True
 
+    def newest_step(self) -> int:
+        """Return the newest time step whose code an operator gave; 0 if none did."""
+        return max((kept.last_step for kept in self._passwords.values()), default=0)
+
     def add_session(self, session: Session) -> None:
         """Write down a session."""
         self._sessions[session.digest] = session

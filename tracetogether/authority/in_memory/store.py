@@ -309,6 +309,10 @@ class MemoryStore:
         found = [one for one in self._rows.audit if one[0].number > after]
         return found if limit is None else found[:limit]
 
+    def audit_times(self, after: float, until: float) -> Iterable[float]:
+        """Return the times of entries later than ``after`` and up to ``until``, ascending."""
+        return sorted(one.time for one, _ in self._rows.audit if after < one.time <= until)
+
     # --- counts of everything (statistics.CountedStore) ---
 
     def counts(self, now: float) -> Counts:

@@ -6,6 +6,7 @@ from typing import Final, Protocol
 
 from tracetogether.authority.access.audit import Audit
 from tracetogether.authority.access.operators import CONSOLE, Caller
+from tracetogether.authority.oversight.unfinished import Unfinished
 from tracetogether.errors import KeyRingError
 from tracetogether.keyring import DayKeys, KeyRing
 from tracetogether.units import utc_day
@@ -79,7 +80,7 @@ def require_keys_of(store: CheckStore, keys: KeyRing, now: float) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Custody:
-    """What a keyholder does. Each act is saved first and then recorded.
+    """What a keyholder does. Each act is announced, saved and then recorded.
 
     Args:
         keys: the authority's keys, which all parts of the service share.
@@ -129,10 +130,11 @@ class Custody:
             KeyRingError: it was rotated for that day already, or can't be saved.
         """
         first = self.keys.rotate(now)
+        self._announce("keys.rotated", now, by, first_day=first)
         self.save_keys(self.keys)
         with self.audit.atomic():
             self.store.note(CHECK_VALUE, self.keys.check_value())
-            self.audit.record("keys.rotated", now, by=by.name, first_day=first)
+            self._unfinished.record("keys.rotated", now, by=by.name, first_day=first)
         return first
 
     def quarantine(self, first: int, last: int, now: float, *, by: Caller = CONSOLE) -> None:
@@ -142,8 +144,10 @@ class Custody:
             KeyRingError: there are no such keys, or the ring can't be saved.
         """
         self.keys.quarantine(first, last)
+        days = {"first_day": first, "last_day": last}
+        self._announce("keys.quarantined", now, by, **days)
         self.save_keys(self.keys)
-        self.audit.record("keys.quarantined", now, by=by.name, first_day=first, last_day=last)
+        self._unfinished.record("keys.quarantined", now, by=by.name, **days)
 
     def destroy(self, before: int, now: float, *, by: Caller = CONSOLE) -> int:
         """Destroy the keys of all days before ``before``, ahead of their time.
@@ -154,7 +158,17 @@ class Custody:
         Raises:
             KeyRingError: the ring can't be saved: the keys on disk still stand.
         """
+        oldest = self.keys.oldest_day
+        due = 0 if oldest is None else max(before - oldest, 0)
+        self._announce("keys.destroyed", now, by, before_day=before, days=due)
         gone = self.keys.destroy_before(before)
         self.save_keys(self.keys)
-        self.audit.record("keys.destroyed", now, by=by.name, before_day=before, days=gone)
+        self._unfinished.record("keys.destroyed", now, by=by.name, before_day=before, days=gone)
         return gone
+
+    def _announce(self, act: str, now: float, by: Caller, **details: int) -> None:
+        self._unfinished.announce(act, now, by=by.name, **details)
+
+    @property
+    def _unfinished(self) -> Unfinished:
+        return Unfinished(self.keys, self.store, self.audit)

@@ -2,14 +2,15 @@
 
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from typing import Final, Protocol
+from typing import Protocol
 
 from tracetogether.authority.access.audit import Audit
 from tracetogether.authority.access.limits import COUNTS_KEPT_S
+from tracetogether.authority.oversight.clock_witness import LAST_PURGE, ClockWitness
+from tracetogether.authority.oversight.unfinished import Unfinished
 from tracetogether.errors import ClockError
 from tracetogether.keyring import KeyRing
 from tracetogether.parameters import (
-    CLOCK_JUMP_S,
     PURGE_OVERDUE_S,
     RETENTION,
     SESSION_IDLE_S,
@@ -17,8 +18,6 @@ from tracetogether.parameters import (
     Retention,
 )
 from tracetogether.units import SECONDS_PER_DAY, utc_day
-
-_LAST: Final = "last_purge_s"
 
 
 class AgeingDesk(Protocol):
@@ -42,6 +41,10 @@ class AgeingSignIns(Protocol):
 
     def drop_sessions(self, begun_before: float, seen_before: float) -> int:
         """Forget sessions begun, or seen last, before those times; return how many went."""
+        ...
+
+    def newest_step(self) -> int:
+        """Return the newest time step whose code an operator gave; 0 if none did."""
         ...
 
 
@@ -126,7 +129,9 @@ class Purge:
     audit: Audit
     retention: Retention = RETENTION
 
-    def __call__(self, now: float, *, clock_is_right: bool = False) -> Purged:
+    def __call__(
+        self, now: float, *, clock_is_right: bool = False, rehearsed: bool = False
+    ) -> Purged:
         """Forget what is too old at ``now`` (epoch seconds).
 
         Day keys go after 25 days, and with them everything sealed under them; uploads, and the
@@ -138,15 +143,22 @@ class Purge:
 
         Args:
             now: epoch seconds.
-            clock_is_right: somebody has looked: ``now`` is right though it lies far ahead.
+            clock_is_right: somebody has looked: ``now`` is right though nothing confirms it.
+            rehearsed: ``now`` is not the clock's, and later purges are not held against it.
 
         Raises:
-            ClockError: ``now`` lies so far ahead that the clock may be wrong: nothing went.
+            ClockError: the clock may be wrong, ahead or behind: nothing went.
             KeyRingError: the keys could not be saved: those on disk still stand.
             StoreError: the store could not be written: all that it holds is still there.
         """
         if not clock_is_right:
-            self.check_ahead(now)
+            self.check_clock(now)
+        unfinished = Unfinished(self.keys, self.store, self.audit)
+        unfinished.complete()
+        oldest, before = self.keys.oldest_day, utc_day(now) - RETENTION.day_keys_days
+        if oldest is not None and oldest < before:
+            due = {"before_day": before, "day_keys": before - oldest}
+            unfinished.announce("purged", now, by="clock", **due)
         keys_gone = self.keys.purge(now)
         self.save_keys(self.keys)  # even if none went now: an earlier purge may not have got here
         desk, old = self.store.desk, utc_day(now - self.retention.uploads_s)
@@ -165,7 +177,10 @@ class Purge:
             self.store.drop_counts(now - COUNTS_KEPT_S)
             self.store.drop_withdrawals(now - self.retention.withdrawals_s)
             self.store.sign_ins.drop_sessions(now - SESSION_LONGEST_S, now - SESSION_IDLE_S)
-            self.store.note(_LAST, str(float(now)))
+            if not rehearsed:
+                last = now if clock_is_right else max(now, self.last() or now)
+                self.store.note(LAST_PURGE, str(float(last)))
+            unfinished.forget()
             counts = {what: count for what, count in asdict(purged).items() if count}
             if counts:
                 self.audit.record("purged", now, by="clock", **counts)
@@ -173,18 +188,24 @@ class Purge:
 
     def last(self) -> float | None:
         """Return when the last purge ended well, in epoch seconds; None if there was none."""
-        text = self.store.noted(_LAST)
-        return None if text is None else float(text)
+        return self._witness.last_purge()
 
-    def check_ahead(self, now: float) -> None:
-        """Return if ``now`` may be believed: what a clock that is ahead destroys is gone for good.
+    def check_behind(self, now: float) -> None:
+        """Return if ``now`` is not far behind, where what has expired would be valid again.
 
         Raises:
-            ClockError: it lies days after the last purge, or after the authority was made.
+            ClockError: it is.
         """
-        known = self._known()
-        if known is not None and now - known > CLOCK_JUMP_S:
-            raise _clock_error(now, known, "after")
+        self._witness.check_behind(now)
+
+    def check_clock(self, now: float) -> None:
+        """Return if ``now`` is confirmed, and is not far behind.
+
+        Raises:
+            ClockError: it is not.
+        """
+        self._witness.check_ahead(now)
+        self._witness.check_behind(now)
 
     def clock_suspect(self, now: float) -> bool:
         """Return whether ``check_clock`` refuses ``now``."""
@@ -194,33 +215,11 @@ class Purge:
             return True
         return False
 
-    def check_clock(self, now: float) -> None:
-        """Return if ``now`` is neither far ahead nor far behind, where what expired would revive.
-
-        Raises:
-            ClockError: it is.
-        """
-        self.check_ahead(now)
-        known = self._known()
-        if known is not None and known - now > CLOCK_JUMP_S:
-            raise _clock_error(now, known, "before")
-
-    def _known(self) -> float | None:
-        """Return the newest time that can be trusted: not the log's, which a bad clock writes."""
-        last = self.last()
-        if last is not None:
-            return last
-        return next((entry.time for entry in self.audit.entries(limit=1)), None)
+    @property
+    def _witness(self) -> ClockWitness:
+        return ClockWitness(self.store, self.audit)
 
     def overdue(self, now: float) -> bool:
         """Return whether two hourly purges in a row were missed."""
         last = self.last()
         return last is None or now - last > PURGE_OVERDUE_S
-
-
-def _clock_error(now: float, known: float, side: str) -> ClockError:
-    days = abs(now - known) / SECONDS_PER_DAY
-    return ClockError(
-        f"by this machine's clock it is {days:.1f} days {side} the last purge: set the clock "
-        "right, or, if it is right and the service stood still, say so with --clock-is-right"
-    )

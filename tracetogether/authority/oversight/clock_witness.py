@@ -1,0 +1,127 @@
+"""Whether a clock may be believed: by what was written before, by people, by time that ran on."""
+
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+from tracetogether.authority.access.audit import Audit
+from tracetogether.errors import ClockError
+from tracetogether.parameters import CLOCK_JUMP_S, CODE_STEP_S, EARLIEST_S
+from tracetogether.units import SECONDS_PER_DAY, SECONDS_PER_MINUTE
+
+LAST_PURGE: Final = "last_purge_s"
+"""Under which name the store keeps when the last purge ended."""
+_IN_USE_S: Final = SECONDS_PER_DAY  # a service in use writes something down each day
+_AGREE_S: Final = SECONDS_PER_MINUTE
+
+
+class WitnessSignIns(Protocol):
+    """Where it is kept which codes operators gave."""
+
+    def newest_step(self) -> int:
+        """Return the newest time step whose code an operator gave; 0 if none did."""
+        ...
+
+
+class WitnessStore(Protocol):
+    """Where times are that were written before."""
+
+    @property
+    def sign_ins(self) -> WitnessSignIns:
+        """Operators at their pages."""
+        ...
+
+    def noted(self, name: str) -> str | None:
+        """Return the value that was written down last under a name."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class ClockWitness:
+    """Says whether ``now`` is confirmed, so that what it makes too old may be destroyed.
+
+    It is if it lies within three days of the last purge, or of the authority's making before the
+    first one. Further ahead, it is confirmed by an operator who gave the code of that time, from
+    a device of their own; or by entries of the audit log, none more than a day after the one
+    before, from the last purge up to ``now``. What a wrong clock writes begins with a gap.
+
+    Args:
+        store: where times are.
+        audit: the log.
+    """
+
+    store: WitnessStore
+    audit: Audit
+
+    def last_purge(self) -> float | None:
+        """Return when the last purge ended well, in epoch seconds; None if there was none."""
+        text = self.store.noted(LAST_PURGE)
+        return None if text is None else float(text)
+
+    def check_ahead(self, now: float) -> None:
+        """Return if ``now`` does not lie unconfirmed ahead of what is known.
+
+        Raises:
+            ClockError: it does: what a clock that is ahead destroys is gone for good.
+        """
+        known = self._known()
+        if known is None or now - known <= CLOCK_JUMP_S or self._confirmed(known, now):
+            return
+        raise _clock_error(now, known, "after")
+
+    def check_behind(self, now: float) -> None:
+        """Return if ``now`` is not far behind, where what has expired would be valid again.
+
+        Raises:
+            ClockError: it is.
+        """
+        known = self._known()
+        if now < EARLIEST_S:
+            raise _clock_error(now, EARLIEST_S if known is None else known, "before")
+        if known is not None and known - now > CLOCK_JUMP_S:
+            raise _clock_error(now, known, "before")
+
+    def _known(self) -> float | None:
+        """Return the newest time that can be trusted: not the log's, which a bad clock writes."""
+        made = next((entry.time for entry in self.audit.entries(limit=1)), None)
+        last = self.last_purge()
+        if made is None or last is None:
+            return made if last is None else last
+        return max(last, made)  # no purge was before: a clock that was behind wrote that down
+
+    def _confirmed(self, known: float, now: float) -> bool:
+        given = self.store.sign_ins.newest_step() * CODE_STEP_S
+        if known < given and abs(now - given) <= CLOCK_JUMP_S:
+            return True
+        reached = known
+        for time in self.audit.store.audit_times(known, now):
+            if time - reached > _IN_USE_S:
+                return False
+            reached = time
+        return now - reached <= _IN_USE_S
+
+
+@dataclass(slots=True)
+class RunningClock:
+    """A clock that was confirmed once in this process, and has run on since without a jump."""
+
+    confirmed_at: float | None = None
+    elapsed_then: float = 0.0
+
+    def confirm(self, now: float, elapsed: float) -> None:
+        """Note that ``now`` (epoch seconds) is right; ``elapsed`` is monotonic, in seconds."""
+        self.confirmed_at, self.elapsed_then = now, elapsed
+
+    def agrees(self, now: float, elapsed: float) -> bool:
+        """Return whether as much time has passed by the clock as has passed."""
+        if self.confirmed_at is None:
+            return False
+        return abs((now - self.confirmed_at) - (elapsed - self.elapsed_then)) <= _AGREE_S
+
+
+def _clock_error(now: float, known: float, side: str) -> ClockError:
+    days = abs(now - known) / SECONDS_PER_DAY
+    return ClockError(
+        f"by this machine's clock it is {days:.1f} days {side} the last purge, and nothing "
+        "confirms it: nothing is purged. Set the clock right; if it is right, and the service "
+        "stood still, an operator who signs in with a code confirms it, or --clock-is-right does"
+    )

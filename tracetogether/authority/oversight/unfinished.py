@@ -1,0 +1,82 @@
+"""Acts on the keys are announced before they are done: a kill leaves none without its entry."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final, Protocol
+
+from tracetogether.authority.access.audit import Audit
+from tracetogether.keyring import KeyRing
+
+_NOTED: Final = "unfinished_act"
+
+
+class AnnouncementStore(Protocol):
+    """Where what was announced is kept until it is done."""
+
+    def note(self, name: str, value: str) -> None:
+        """Write down a value under a name."""
+        ...
+
+    def noted(self, name: str) -> str | None:
+        """Return the value that was written down last under a name."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Unfinished:
+    """Binds a change of the keys' file, which no transaction reaches, to its audit entry.
+
+    Args:
+        keys: the authority's keys, as they are on disk.
+        store: where the announcement is kept.
+        audit: the log.
+    """
+
+    keys: KeyRing
+    store: AnnouncementStore
+    audit: Audit
+
+    def announce(self, act: str, now: float, *, by: str, **details: int) -> None:
+        """Note that an act is about to be done to the keys."""
+        self.complete()
+        said = {"act": act, "time": now, "by": by, "details": details}
+        self.store.note(_NOTED, json.dumps(said))
+
+    def record(self, act: str, now: float, *, by: str, **details: int) -> None:
+        """Write the entry of an act that is done, and take its announcement back."""
+        with self.audit.atomic():
+            self.forget()
+            said: dict[str, Any] = dict(details)
+            self.audit.record(act, now, by=by, **said)
+
+    def forget(self) -> None:
+        """Take an announcement back, in the transaction that is open."""
+        if self.store.noted(_NOTED):
+            self.store.note(_NOTED, "")
+
+    def complete(self) -> bool:
+        """Write the entry of an act that was done before a kill; return whether there was one."""
+        noted = self.store.noted(_NOTED)
+        if not noted:
+            return False
+        said = json.loads(noted)
+        done = self._was_done(said["act"], said["details"])
+        with self.audit.atomic():
+            self.forget()
+            if done:
+                self.audit.record(said["act"], said["time"], by=said["by"], **said["details"])
+        return done
+
+    def _was_done(self, act: str, details: Mapping[str, int]) -> bool:
+        """Return whether the keys are as the act leaves them."""
+        match act:
+            case "keys.rotated":
+                first = details["first_day"]
+                known = self.keys.known_days(first)
+                return len(known) > 1 and known[-1].chain > known[-2].chain
+            case "keys.quarantined":
+                return all(self.keys.quarantined([details["last_day"]]))
+            case _:
+                oldest = self.keys.oldest_day
+                return oldest is not None and oldest >= details["before_day"]
