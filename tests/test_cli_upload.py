@@ -20,6 +20,7 @@ from tracetogether.bluetrace.upload import write_upload
 from tracetogether.cli.upload import upload
 from tracetogether.errors import (
     AccessDeniedError,
+    ConflictError,
     InvalidUploadError,
     StoreError,
     UnreachableError,
@@ -107,7 +108,10 @@ def test_a_wrong_pin_is_told_and_the_right_one_still_works(patient: Patient) -> 
     assert short.exit_code == 2
     assert "8 digits" in short.stderr
     assert patient.run().exit_code == 0
-    assert isinstance(patient.run().exception, AccessDeniedError)  # a PIN is used once
+    twice = patient.run()  # a PIN is used once
+    assert isinstance(twice.exception, ConflictError)
+    assert "already received with this upload PIN, at 20" in str(twice.exception)
+    assert not list(Path().glob("*.attempt"))
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from tests.authority_world import DAY, NOON, World
 from tracetogether.authority.cases.casework import Case
 from tracetogether.authority.intake import pins, uploads
 from tracetogether.authority.intake.uploads import unseal
+from tracetogether.bluetrace.tempid import TempIDIssuer, new_user_id
 from tracetogether.bluetrace.upload import write_upload
 from tracetogether.crypto import hmac_sha256, sha256
 from tracetogether.errors import (
@@ -20,6 +21,7 @@ from tracetogether.errors import (
     NotFoundError,
     SealError,
 )
+from tracetogether.keyring import KeyRing
 from tracetogether.parameters import (
     RETENTION,
     UPLOAD_CLOCK_AHEAD_S,
@@ -336,6 +338,52 @@ def test_every_rejection_is_counted_by_its_reason(world: World, case: Case) -> N
     }
     assert receipt.accepted == len(good)
     assert receipt.records == len(body["records"])
+
+
+def test_another_authoritys_tempids_are_foreign_and_damage_is_not(world: World, case: Case) -> None:
+    good = world.heard(world.user(), NOON - 3600, 4)
+    there = TempIDIssuer(KeyRing.generate(NOON - 86_400), "AU_DTA")
+    token = there.issue(new_user_id(), NOON - 3600, 1).tempids[0].text
+    foreign = replace(good[0], peer=token, organisation="AU_DTA", time=NOON - 3600)
+    destroyed = replace(foreign, time=NOON - 2 * 86_400)  # no key of ours was there either
+    receipt = world.take(
+        case,
+        [
+            *[replace(row, organisation="SG_MOH") for row in good],
+            replace(
+                good[0], organisation="AU_DTA", time=good[0].time + 1
+            ),  # ours, whatever it says
+            foreign,
+            destroyed,
+            replace(foreign, organisation="SG_MOH"),
+            replace(foreign, organisation=""),
+            replace(foreign, peer="not_found"),
+            replace(foreign, peer="A" * 83 + "="),
+        ],
+        NOON,
+    )
+    assert receipt.accepted == len(good) + 1
+    assert dict(receipt.rejected) == {Rejection.FOREIGN: 2, Rejection.FAILED_DECRYPTION: 4}
+
+
+def test_a_right_pin_whose_log_came_in_says_when_and_to_nobody_else(
+    world: World, case: Case
+) -> None:
+    intake, pins = world.authority.intake, world.authority.pins
+    pin = pins.issue(case, NOON)
+    token = intake.redeem_pin(case.user_id, pin, sha256(BODY), NOON, attempt="a" * 32)
+    with pytest.raises(AccessDeniedError, match="not accepted"):  # nothing came in so far
+        intake.redeem_pin(case.user_id, pin, DIGEST, NOON, attempt="b" * 32)
+    intake.take_upload(token, BODY, NOON + 60)
+    with pytest.raises(
+        ConflictError, match=r"received .* at 20\d\d-\d\d-\d\d 12:01 UTC.*PIN is spent"
+    ):
+        intake.redeem_pin(case.user_id, pin, DIGEST, NOON + 90, attempt="b" * 32)
+    with pytest.raises(ConflictError, match=r"already received .* 12:01 UTC"):
+        intake.take_upload(token, BODY, NOON + 90)
+    for user, number in ((world.user(), pin), (case.user_id, other_than(pin))):
+        with pytest.raises(AccessDeniedError, match="wrong, expired, used, or another user's"):
+            intake.redeem_pin(user, number, DIGEST, NOON + 90, attempt="b" * 32)
 
 
 @pytest.mark.parametrize(

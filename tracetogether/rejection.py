@@ -17,3 +17,4 @@ class Rejection(Enum):
     WITHDRAWN = "withdrawn"
     QUARANTINED = "quarantined"
     TWO_PLACES = "two_places"
+    FOREIGN = "foreign"

@@ -112,6 +112,11 @@ class TempIDIssuer:
         self._parameters = parameters
         self._entropy = entropy
 
+    @property
+    def authority(self) -> str:
+        """Organisation code, as in the payloads."""
+        return self._authority
+
     def issue(
         self, user_id: str, start: float, count: int, *, entropy: Entropy | None = None
     ) -> TempIDBatch:

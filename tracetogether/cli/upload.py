@@ -113,7 +113,7 @@ def _sent(client: AuthorityClient, pin: str, attempt: Attempt) -> dict[str, Any]
     """Return what the authority said; the attempt is over when it has the log or wants none."""
     try:
         token = client.redeem_pin(pin, attempt.body, attempt=attempt.name)
-    except (AccessDeniedError, InvalidUploadError):
+    except (AccessDeniedError, ConflictError, InvalidUploadError):
         attempt.end()
         raise
     try:

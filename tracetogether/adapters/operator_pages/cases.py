@@ -25,6 +25,7 @@ from tracetogether.authority.intake.pins import PinLifetime
 from tracetogether.authority.tracing.one_case import POLICIES, policy_named
 from tracetogether.errors import ConflictError, NotFoundError, TraceTogetherError
 from tracetogether.parameters import RETENTION
+from tracetogether.rejection import Rejection
 
 _CASES_A_PAGE = 25
 _LINES_A_PAGE = 15
@@ -114,6 +115,7 @@ def show_case(visit: Visit) -> Response:
             if not one.contact_id
         ],
         rejected=sum(traced.rejected.values()),
+        foreign=traced.rejected.get(Rejection.FOREIGN, 0),
     )
 
 

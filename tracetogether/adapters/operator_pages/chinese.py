@@ -180,6 +180,7 @@ CHINESE: Final[Mapping[str, str]] = {
     "Believed": "采信",
     "In these days": "在此期间",
     "Not believed": "未采信",
+    "{count} of another authority’s phones": "其中 {count} 条来自其他机构的手机",
     "Give the case to": "分配病例",
     "Tracer": "追踪员",
     "nobody": "无",

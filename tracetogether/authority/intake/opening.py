@@ -9,6 +9,7 @@ from typing import Final
 import numpy as np
 
 from tracetogether.bluetrace.tempid import ACCEPTED, REJECTIONS, OpenedTempIDs, TempIDIssuer
+from tracetogether.bluetrace.token_text import raw_of_texts
 from tracetogether.bluetrace.upload import UploadRecords
 from tracetogether.keyring import KeyRing
 from tracetogether.labels import Labels
@@ -67,7 +68,8 @@ def open_log(
 ) -> OpenedLog:
     """Open all TempIDs of an uploaded log at their records' times.
 
-    A record is rejected if its TempID does not open or was out of its window, if the keys of that
+    A record is rejected if its TempID does not open or was out of its window (one that says that it
+    is another authority's is foreign: a TempID has no mark of who issued it), if the keys of that
     day are quarantined, if it is the uploader's own (a phone that heard itself, or a relay), if
     its RSSI is none, if it lies further back than a phone keeps records or after the upload
     was received, if it is one of too many of that person in a second or one of too many
@@ -83,6 +85,7 @@ def open_log(
     """
     opened = _open_each_token_once(records.token, records.time, issuer)
     codes = opened.rejection.copy()
+    codes[_foreign(records, codes, issuer.authority)] = REJECTIONS.index(Rejection.FOREIGN)
     # Where several reasons apply, OpenTrace's own come first.
     for reason, applies in (
         (Rejection.SELF_TEMPID, _is(opened.user, uploader)),
@@ -135,6 +138,19 @@ def _open_each_token_once(
         ACCEPTED,
     )
     return replace(each, user=each.user.take(row), start=start, expiry=expiry, rejection=codes)
+
+
+def _foreign(records: UploadRecords, codes: Codes, own: str) -> Bools:
+    """Return which records did not open and name another authority, with a token like a TempID."""
+    closed = (Rejection.FAILED_DECRYPTION, Rejection.KEY_DESTROYED)
+    rows = np.flatnonzero(np.isin(codes, [REJECTIONS.index(reason) for reason in closed]))
+    others = [name.strip() not in {"", own} for name in records.organisation.names]
+    # Code -1, of a record that names none, picks the last.
+    rows = rows[np.array([*others, False], dtype=bool)[records.organisation.codes[rows]]]
+    _, well_formed = raw_of_texts([records.token[row] for row in rows.tolist()])
+    foreign = np.zeros(len(codes), dtype=bool)
+    foreign[rows[well_formed]] = True
+    return foreign
 
 
 def _quarantined(start: Ints, keys: KeyRing | None) -> Bools:

@@ -51,6 +51,18 @@ _REFUSED: Final = (
 )
 
 
+class SpentPinError(AccessDeniedError):
+    """The PIN is right and was used before, by another attempt.
+
+    Attributes:
+        pin: what is kept of it.
+    """
+
+    def __init__(self, pin: "UploadPin") -> None:
+        super().__init__(_REFUSED)
+        self.pin = pin
+
+
 class PinLifetime(StrEnum):
     """How long a PIN is good: as long as its way to the person takes."""
 
@@ -225,7 +237,7 @@ class Pins:
         Raises:
             InvalidUploadError: ``pin`` has another form. No try is spent.
             RateLimitedError: too many tries of this user, over all PINs.
-            AccessDeniedError: the PIN is not accepted.
+            AccessDeniedError: the PIN is not accepted; SpentPinError where it is the right one.
         """
         if len(pin) != UPLOAD_PIN_DIGITS or not (pin.isascii() and pin.isdecimal()):
             msg = f"an upload PIN has {UPLOAD_PIN_DIGITS} digits"
@@ -261,6 +273,8 @@ class Pins:
                 self.limits.add(_OTHERS_FROM, address, now)
             else:
                 self._count_refusal(address, now)
+        if kept is not None and right and kept.used and not accepted:
+            raise SpentPinError(kept)
         if kept is None or not accepted:
             raise AccessDeniedError(_REFUSED)
         return kept

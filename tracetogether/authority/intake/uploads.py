@@ -4,13 +4,14 @@ import os
 import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Final, Protocol
 
 from tracetogether.authority.access.audit import Audit
 from tracetogether.authority.access.credentials import UserStore
 from tracetogether.authority.cases.casework import CaseStore
 from tracetogether.authority.intake.opening import open_log
-from tracetogether.authority.intake.pins import Pins
+from tracetogether.authority.intake.pins import Pins, SpentPinError
 from tracetogether.bluetrace.tempid import TempIDIssuer
 from tracetogether.bluetrace.upload import parse_upload
 from tracetogether.bluetrace.upload_token import UploadToken, UploadTokens
@@ -127,13 +128,31 @@ class Intake:
             InvalidUploadError: ``pin`` or ``log_sha256`` has another form. No try is spent.
             RateLimitedError: too many tries.
             AccessDeniedError: the PIN is not accepted.
+            ConflictError: it is the right PIN, and a log came in with it. Only the person's own
+                phone with the right PIN hears of it.
         """
         _check_digest(log_sha256)
         named = f"{attempt}/{log_sha256.hex()}" if attempt else ""
-        spent = self.pins.redeem(user_id, pin, now, attempt=named, address=address)
+        refusal, spent = None, None
+        try:
+            spent = self.pins.redeem(user_id, pin, now, attempt=named, address=address)
+        except SpentPinError as error:
+            refusal, spent = AccessDeniedError(str(error)), error.pin
+        except AccessDeniedError as error:
+            refusal = error
         # One PIN is one leave: however often its token is given out, one log comes in.
-        token_id = sha256(_TOKEN_ID + spent.digest)[:16].hex()
+        token_id = sha256(_TOKEN_ID + spent.digest)[:16].hex() if spent else ""
+        # Looked up whatever was answered, so that the time does not tell.
+        received_at = self._received_at(spent.case_id if spent else "", token_id)
+        if refusal is not None and received_at is not None:
+            raise ConflictError(_received(received_at))
+        if refusal is not None or spent is None:
+            raise refusal or AccessDeniedError("the upload PIN is not accepted")
         return self.tokens.seal(user_id, spent.case_id, log_sha256, now, token_id=token_id)
+
+    def _received_at(self, case_id: str, token_id: str) -> float | None:
+        """Return when a log came in with a token, None if none did."""
+        return dict(self.store.upload_ids(case_id)).get(token_id)
 
     def pretend_redeem(
         self, user_id: str, log_sha256: bytes, now: float, *, address: str = ""
@@ -145,6 +164,7 @@ class Intake:
         """
         _check_digest(log_sha256)
         self.pins.pretend(user_id, now, address=address)
+        self._received_at("", "")
         return self.tokens.seal(user_id, CHAFF_CASE, log_sha256, now)
 
     def check_token(self, token: str, now: float) -> None:
@@ -212,7 +232,8 @@ class Intake:
             raise NotFoundError(msg)
         with self.audit.atomic():
             if not self.store.add_upload(sealed):
-                raise ConflictError(_RECEIVED)
+                received_at = self._received_at(leave.case_id, leave.token_id)
+                raise ConflictError(_RECEIVED if received_at is None else _received(received_at))
             relayed = self.pins.limits.add_hearers(opened.heard)
             if relayed:
                 self.audit.record(
@@ -269,6 +290,16 @@ def unseal(upload: SealedUpload, keys: KeyRing) -> bytes:
     except zlib.error:
         msg = "a stored upload does not unpack: it was written by another version"
         raise SealError(msg) from None
+
+
+def _received(at: float) -> str:
+    """Return what is said to a phone whose log came in before."""
+    when = datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d %H:%M UTC")
+    return (
+        f"a log was already received with this upload PIN, at {when}, and the PIN is spent: "
+        "nothing more is to be done. To send what the phone heard since, ask the health authority "
+        "for a new PIN"
+    )
 
 
 def _bound_to(token_id: str, case_id: str) -> bytes:
