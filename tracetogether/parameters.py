@@ -158,6 +158,7 @@ BATCHES_AN_HOUR: Final = 60  # of one user; a phone needs two a day
 REGISTRATIONS_AN_HOUR: Final = 2_000  # from one address or IPv6 /64; many phones may share one
 REGISTRATIONS_OF_ALL_AN_HOUR: Final = 250_000  # a city of 5.6 million registers within a day
 PIN_TRIES_AN_HOUR: Final = 200  # of one user, over all PINs
+UPLOAD_ANSWER_STEP_S: Final = 0.25  # an upload is answered at a multiple of it; most at the first
 UPLOADS_AN_HOUR: Final = 20  # of one user, begun, pretended ones too: one, and tries after faults
 PIN_ALERT_A_MINUTE: Final = 60  # refused PINs of all users together: somebody is guessing
 PIN_SLOWED_A_MINUTE: Final = 20  # refused PINs from one address or IPv6 /64: it is slowed down

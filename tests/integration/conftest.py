@@ -19,7 +19,7 @@ def site(entropy: Entropy, tmp_path: Path) -> Iterator[Site]:
     clock = Clock()
     with SqlStore.create(tmp_path / "authority.db", name="SG_MOH") as store:
         world = World.of(entropy, store=store)
-        app = http_api.create_app(world.authority, clock=clock)
+        app = http_api.create_app(world.authority, clock=clock, answer_step_s=0)
         with (
             http_api.running(app) as url,
             AuthorityClient(url, operator_token=OPERATOR_TOKEN, retries=0) as operator,

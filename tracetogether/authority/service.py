@@ -16,6 +16,7 @@ from tracetogether.authority.cases.followed import FollowStore
 from tracetogether.authority.cases.indicators import DashboardStore
 from tracetogether.authority.cases.notes import Notes, NoteStore
 from tracetogether.authority.contacts.lists import ListStore
+from tracetogether.authority.desk.due import DueLists, DueStore
 from tracetogether.authority.desk.exports import Exports, ExportStore
 from tracetogether.authority.desk.followup import FollowUp
 from tracetogether.authority.desk.imports import CaseImport, OperatorImport
@@ -46,6 +47,7 @@ class AuthorityStore(
     CaseStore,
     PinStore,
     UploadStore,
+    DueStore,
     ListStore,
     LimitStore,
     AuditStore,
@@ -71,6 +73,7 @@ class Authority:
     casework: Casework
     desk: Desk
     follow_up: FollowUp
+    due: DueLists
     merging: Merging
     exports: Exports
     case_import: CaseImport
@@ -121,13 +124,15 @@ class Authority:
         tracing = Tracing(Logs(keys, issuer, store, store, store, rows), store, audit, entropy)
         desk = Desk(keys, casework, rows, rows, rows, notes)
         staff = Staff(store, audit)
+        follow_up = FollowUp(keys, desk, casework, tracing, rows, rows, notes, audit, entropy)
         return cls(
             access=Access(store, store),
             staff=staff,
             issuance=Issuance(issuer, store, rows, keys, audit, limits, entropy=entropy),
             casework=casework,
             desk=desk,
-            follow_up=FollowUp(keys, desk, casework, tracing, rows, rows, notes, audit, entropy),
+            follow_up=follow_up,
+            due=DueLists(casework, follow_up, store),
             merging=Merging(desk, casework, rows, rows, audit),
             exports=Exports(keys, rows, audit),
             case_import=CaseImport(casework, staff),

@@ -178,7 +178,7 @@ def serve(
 
 @contextmanager
 def _kept_up(folder: Path, service: Authority, clock_is_right: bool) -> Iterator[None]:  # noqa: FBT001 - a flag
-    """Purge now and every hour, and learn every minute what was done to the keys elsewhere."""
+    """Purge now and every hour; learn of keys and find the lists that are due every minute."""
     stop = threading.Event()
     thread = threading.Thread(
         target=_keep_up, args=(folder, service, stop, clock_is_right), daemon=True
@@ -227,6 +227,10 @@ def _keep_up(folder: Path, service: Authority, stop: threading.Event, clock_is_r
                 _tell(str(error))
         except TraceTogetherError as error:  # the next time tries again
             _tell(f"Upkeep failed: {error}")
+        try:  # what an earlier run of the server did not get done, or another process
+            service.due.work_off(time.time(), after_restart=minute == 0)
+        except TraceTogetherError as error:
+            _tell(f"Contact lists were not found: {error}")
         if stop.wait(SECONDS_PER_MINUTE):
             return
 

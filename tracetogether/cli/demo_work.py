@@ -142,6 +142,7 @@ class MadeUpWork:
             intake.take_upload(token, body, at + _HOUR)
             taken = self.service.casework.case(case.case_id)  # the log has confirmed it
             self.service.follow_up.refresh(taken, at + _HOUR)
+            self.service.store.due_list_done(case.case_id, at + _HOUR)
         if draw > 0.2:
             tracer = _TRACERS[int(chance.integers(len(_TRACERS)))]
             boss = self._staff["mei-supervisor"]

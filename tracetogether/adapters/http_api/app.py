@@ -3,7 +3,6 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
 from typing import Annotated, Any, Final
 
 import msgspec
@@ -12,6 +11,7 @@ from fastapi.concurrency import run_in_threadpool
 
 from tracetogether import __version__
 from tracetogether.adapters.http_api import shapes
+from tracetogether.adapters.http_api.afterwards import Afterwards
 from tracetogether.adapters.http_api.bodies import Bounds
 from tracetogether.adapters.http_api.desk import for_operators
 from tracetogether.adapters.http_api.forwarded import Forwarded, address_of
@@ -24,8 +24,8 @@ from tracetogether.authority.access.limits import BATCHES, UPLOADS
 from tracetogether.authority.access.sources import TrustedProxies
 from tracetogether.authority.intake.uploads import CHAFF_CASE, UploadReceipt
 from tracetogether.authority.service import Authority
-from tracetogether.errors import AccessDeniedError, InvalidUploadError, TraceTogetherError
-from tracetogether.parameters import MAX_UPLOAD_BYTES, UPLOAD_TOKEN_LIFETIME_S
+from tracetogether.errors import AccessDeniedError, InvalidUploadError
+from tracetogether.parameters import MAX_UPLOAD_BYTES, UPLOAD_ANSWER_STEP_S, UPLOAD_TOKEN_LIFETIME_S
 from tracetogether.units import utc_day
 
 _UPLOADS: Final = "/v1/uploads"
@@ -47,6 +47,7 @@ def create_app(
     clock: Callable[[], float] = time.time,
     pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
     proxies: TrustedProxies | None = None,
+    answer_step_s: float = UPLOAD_ANSWER_STEP_S,
 ) -> FastAPI:
     """Return the application.
 
@@ -55,7 +56,9 @@ def create_app(
         clock: returns UTC epoch seconds.
         pause: waits for some seconds, while others are served.
         proxies: whose X-Forwarded-For is believed; nobody's if None.
+        answer_step_s: uploads are answered at multiples of this time, in seconds; 0: at once.
     """
+    afterwards = Afterwards(lambda: authority.due.work_off(clock()))
     app = FastAPI(
         title="TraceTogether authority",
         version=__version__,
@@ -67,7 +70,8 @@ def create_app(
     )
     app.include_router(_public(authority, clock))
     app.include_router(_for_phones(authority, clock, pause))
-    app.include_router(_for_uploads(authority, clock))
+    app.include_router(_for_uploads(authority, clock, afterwards, answer_step_s))
+    app.state.afterwards = afterwards  # whatever runs the application closes it
     app.include_router(for_operators(authority, clock))
     app.add_middleware(Padding, paths=_PADDED)
     app.add_middleware(Bounds, limits={_UPLOADS: MAX_UPLOAD_BYTES})
@@ -174,7 +178,12 @@ def _for_phones(
     return router
 
 
-def _for_uploads(authority: Authority, clock: Callable[[], float]) -> APIRouter:
+def _for_uploads(
+    authority: Authority,
+    clock: Callable[[], float],
+    afterwards: Afterwards,
+    answer_step_s: float,
+) -> APIRouter:
     def check(token: str | None) -> str:
         try:
             authority.intake.check_token(token or "", clock())
@@ -197,13 +206,13 @@ def _for_uploads(authority: Authority, clock: Callable[[], float]) -> APIRouter:
         packed = bytes(log.body) if log.gzip else None
         receipt = authority.intake.take_upload(token, log.unpacked(), clock(), packed=packed)
         if receipt.case_id != CHAFF_CASE:
-            # The log is in. If this fails, the list is found when it is asked for.
-            with suppress(TraceTogetherError):
-                case = authority.casework.case(receipt.case_id)
-                authority.follow_up.refresh(case, clock())
-                for other in authority.tracing.concerned(case):
-                    authority.follow_up.refresh(other, clock())
+            afterwards.wake()
         return receipt
+
+    async def step_is_over(began: float) -> None:
+        if answer_step_s > 0:
+            spent = asyncio.get_running_loop().time() - began
+            await asyncio.sleep(answer_step_s - spent % answer_step_s)
 
     @router.post("/uploads", status_code=201, openapi_extra={"requestBody": body})
     async def upload(
@@ -217,11 +226,19 @@ def _for_uploads(authority: Authority, clock: Callable[[], float]) -> APIRouter:
         The phone that exchanged the PIN sends it: its credential stands beside the token.
         At most 16 MB unpacked and 100,000 records. Records that can't be believed are counted
         by reason. A second upload of the same log is a conflict: the first one stands.
+        The answer comes at a multiple of a quarter of a second, once the log is kept; the
+        contacts in it are found afterwards.
         """
         token = request.state.caller
         sender = await run_in_threadpool(check_sender, token, x_credential)
-        async with coming_in.reading(request, sender) as log:
-            receipt = await pool.run(take, token, log)
+        began: float | None = None
+        try:
+            async with coming_in.reading(request, sender) as log:
+                began = asyncio.get_running_loop().time()
+                receipt = await pool.run(take, token, log)
+        finally:
+            if began is not None:
+                await step_is_over(began)
         return shapes.Receipt(
             records=receipt.records,
             accepted=receipt.accepted,

@@ -89,7 +89,10 @@ def serve(
     except OSError as error:  # ssl.SSLError is one
         msg = f"can't use the certificate {tls_cert} ({error.strerror or error}): check both files"
         raise AuthorityError(msg) from None
-    uvicorn.Server(config).run(sockets=[listener])
+    try:
+        uvicorn.Server(config).run(sockets=[listener])
+    finally:
+        app.state.afterwards.close()
 
 
 def in_processes(count: int, work: Callable[[], None]) -> None:
@@ -160,6 +163,7 @@ def running(
         finally:
             server.should_exit = True
             thread.join()
+            app.state.afterwards.close()
 
 
 def _config(app: FastAPI, listener: Listener, log_level: str | None = None) -> uvicorn.Config:

@@ -7,7 +7,7 @@ import sqlalchemy as sa
 
 from tracetogether.adapters.sql_store.databases import parts_of
 from tracetogether.adapters.sql_store.rows import Rows
-from tracetogether.adapters.sql_store.tables import PINS, UPLOADS, USED_TOKENS, USERS
+from tracetogether.adapters.sql_store.tables import LISTS_DUE, PINS, UPLOADS, USED_TOKENS, USERS
 from tracetogether.authority.intake.pins import UploadPin
 from tracetogether.authority.intake.uploads import SealedUpload
 from tracetogether.units import utc_day
@@ -113,7 +113,37 @@ class PhoneRows(Rows):
                     sealed=upload.sealed,
                 )
             )
+            due = {"came_at_s": upload.received_at, "tried_at_s": 0.0}
+            row = self._database.insert(LISTS_DUE).values(case_id=upload.case_id, **due)
+            connection.execute(row.on_conflict_do_update(index_elements=["case_id"], set_=due))
         return True
+
+    def claim_due_list(self, now: float, tried_before: float) -> tuple[str, float] | None:
+        """Return a case whose list is due, and when its log came; it is noted as tried now."""
+        wanted = (
+            sa.select(LISTS_DUE.c.case_id, LISTS_DUE.c.came_at_s)
+            .where(LISTS_DUE.c.tried_at_s < tried_before)
+            .order_by(LISTS_DUE.c.came_at_s)
+            .limit(1)
+            .with_for_update(skip_locked=True)
+        )
+        with self._transactions.writing() as connection:
+            found = connection.execute(wanted).first()
+            if found is None:
+                return None
+            connection.execute(
+                LISTS_DUE.update()
+                .where(LISTS_DUE.c.case_id == found.case_id)
+                .values(tried_at_s=now)
+            )
+        return found.case_id, found.came_at_s
+
+    def due_list_done(self, case_id: str, came_at: float) -> None:
+        """Note that a case's list was found, unless another log came after ``came_at``."""
+        self._drop(
+            LISTS_DUE,
+            sa.and_(LISTS_DUE.c.case_id == case_id, LISTS_DUE.c.came_at_s <= came_at),
+        )
 
     def uploads(self, case_id: str) -> Sequence[SealedUpload]:
         """Return a case's uploads in the order in which they came."""

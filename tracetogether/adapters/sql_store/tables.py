@@ -109,6 +109,18 @@ UPLOADS: Final = sa.Table(
     sa.Index("uploads_by_case", "case_id"),
     postgresql_partition_by="RANGE (day)",
 )
+LISTS_DUE: Final = sa.Table(
+    "lists_due",
+    METADATA,
+    sa.Column(
+        "case_id",
+        sa.Text,
+        sa.ForeignKey("cases.case_id", ondelete="CASCADE"),
+        primary_key=True,
+    ),
+    sa.Column("came_at_s", _Real, nullable=False),
+    sa.Column("tried_at_s", _Real, nullable=False),
+)
 CONTACT_LISTS: Final = sa.Table(
     "contact_lists",
     METADATA,

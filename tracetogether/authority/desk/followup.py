@@ -151,11 +151,20 @@ class FollowUp:
                 concerned[other.case_id] = other, max(came_at, before)
         for other, came_at in concerned.values():
             if other.state not in _SHUT:
-                there = self.follow.contacts_of([other.case_id])
-                days = [float(one.day * SECONDS_PER_DAY) for one in there]
-                newest = max([came_at, *self._came(other), *days])  # nothing goes earlier for it
-                found[other.case_id] += self.refresh(other, now, came_at=newest)
+                found[other.case_id] += self._told_more(other, came_at, now)
         return sum(count > 0 for count in found.values()), found.total()
+
+    def log_came(self, case: Case, came_at: float, now: float) -> None:
+        """Take over the contacts of a log that came in, and what it tells of other cases."""
+        self._told_more(case, came_at, now)
+        for other in self.tracing.concerned(case):
+            self._told_more(other, came_at, now)
+
+    def _told_more(self, case: Case, came_at: float, now: float) -> int:
+        """Take over what a log says that may be older than others; none goes earlier for it."""
+        there = self.follow.contacts_of([case.case_id])
+        days = [float(one.day * SECONDS_PER_DAY) for one in there]
+        return self.refresh(case, now, came_at=max([came_at, *self._came(case), *days]))
 
     def _came(self, case: Case) -> list[float]:
         """Return when the case's logs came in."""

@@ -25,6 +25,7 @@ class Rows:
         pins: by user id.
         uploads: by token id.
         tokens: when an upload token was used, by its id.
+        due: when a log came whose list is not found yet, and when that was tried, by case id.
         lists: by case id and basis.
         counts: by limit, subject and start of the window.
         noted: values by name.
@@ -41,6 +42,7 @@ class Rows:
     pins: dict[str, UploadPin] = field(default_factory=dict)
     uploads: dict[str, SealedUpload] = field(default_factory=dict)
     tokens: dict[str, float] = field(default_factory=dict)
+    due: dict[str, tuple[float, float]] = field(default_factory=dict)
     lists: dict[tuple[str, str], ContactList] = field(default_factory=dict)
     counts: dict[tuple[str, bytes, int], int] = field(default_factory=dict)
     noted: dict[str, str] = field(default_factory=dict)

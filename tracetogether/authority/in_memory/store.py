@@ -154,6 +154,7 @@ class MemoryStore:
     def _drop_case(self, case_id: str) -> None:
         self.desk.drop_case(case_id)
         del self._rows.cases[case_id]
+        self._rows.due.pop(case_id, None)
         self._rows.pins = {
             key: one for key, one in self._rows.pins.items() if one.case_id != case_id
         }
@@ -205,7 +206,26 @@ class MemoryStore:
             return False
         self._rows.tokens[upload.token_id] = upload.received_at
         self._rows.uploads[upload.token_id] = upload
+        self._rows.due[upload.case_id] = upload.received_at, 0.0
         return True
+
+    def claim_due_list(self, now: float, tried_before: float) -> tuple[str, float] | None:
+        """Return a case whose list is due, and when its log came; it is noted as tried now."""
+        due = [
+            (came_at, case_id)
+            for case_id, (came_at, tried_at) in self._rows.due.items()
+            if tried_at < tried_before
+        ]
+        if not due:
+            return None
+        came_at, case_id = min(due)
+        self._rows.due[case_id] = came_at, now
+        return case_id, came_at
+
+    def due_list_done(self, case_id: str, came_at: float) -> None:
+        """Note that a case's list was found, unless another log came after ``came_at``."""
+        if case_id in self._rows.due and self._rows.due[case_id][0] <= came_at:
+            del self._rows.due[case_id]
 
     def uploads(self, case_id: str) -> Sequence[SealedUpload]:
         """Return a case's uploads in the order in which they came."""

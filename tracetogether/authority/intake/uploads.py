@@ -64,7 +64,10 @@ class UploadStore(Protocol):
     """Where uploads are kept. Every method happens whole, alone, or not at all."""
 
     def add_upload(self, upload: SealedUpload) -> bool:
-        """Keep an upload; False if one with the same token is there or was."""
+        """Keep an upload, and note that its case's list is due.
+
+        False if one with the same token is there or was.
+        """
         ...
 
     def uploads(self, case_id: str) -> Sequence[SealedUpload]:

@@ -1,0 +1,48 @@
+"""Work that nobody's answer waits for, in a thread of its own."""
+
+import logging
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Final
+
+from tracetogether.errors import TraceTogetherError
+
+_LOG: Final = logging.getLogger("tracetogether.http")
+
+
+class Afterwards:
+    """Does one piece of work each time it is woken; once for all calls that come meanwhile.
+
+    Args:
+        work: what is to be done. What it does not get done it finds again the next time.
+    """
+
+    def __init__(self, work: Callable[[], object]) -> None:
+        self._work = work
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="afterwards")
+        self._asked = threading.Event()
+
+    def wake(self) -> None:
+        """Do the work soon."""
+        if not self._asked.is_set():
+            self._asked.set()
+            self._thread.submit(self._run)
+
+    def settle(self) -> None:
+        """Wait until all is done that was asked for before."""
+        self._thread.submit(int).result()
+
+    def close(self) -> None:
+        """Wait for the work that was begun."""
+        self._thread.shutdown(cancel_futures=True)
+
+    def _run(self) -> None:
+        self._asked.clear()  # before the work: what comes from now on may be too late for it
+        try:
+            self._work()
+        except TraceTogetherError as error:
+            _LOG.error("contact lists were not found (%s): this is tried again", error)
+        except BaseException:
+            _LOG.exception("contact lists were not found: this is tried again")
+            raise
