@@ -53,6 +53,7 @@ def test_a_made_up_authority_has_something_of_everything(folder: Path) -> None:
         assert service.audit.verify()[0] > 20
         acts = {one.act for one in service.audit.entries()}
         latest = max(one.time for one in service.audit.entries())
+        assert service.due.work_off(latest + 1, after_restart=True) == 0
     assert latest <= (folder / "authority.db").stat().st_mtime  # nothing lies in the future
     assert len(cases) >= 4
     assert {one.state.value for one in cases} >= {"closed", "merged"}

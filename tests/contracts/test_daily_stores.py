@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from tests.authority_world import DAY, NOON
-from tests.store_rows import contact_list, upload
+from tests.store_rows import USER, contact_list, upload
 from tracetogether.authority.service import AuthorityStore
 from tracetogether.units import SECONDS_PER_DAY
 
@@ -81,3 +81,36 @@ def test_uploads_of_many_days_are_dropped_to_the_second(filled: AuthorityStore) 
     assert filled.drop_uploads(NOON + 3 * SECONDS_PER_DAY) == 4
     assert [one for one, _ in filled.upload_ids("CASE1")] == ["3", "4"]
     assert filled.drop_uploads(NOON + 3 * SECONDS_PER_DAY + 1) == 1
+
+
+# --- lists that are due ---
+
+
+def test_a_log_makes_its_cases_list_due_and_one_process_claims_it(filled: AuthorityStore) -> None:
+    assert filled.claim_due_list(NOON, NOON) is None
+    filled.add_upload(upload("b", "CASE2", NOON + 1))
+    filled.add_upload(upload("a", "CASE1", NOON))
+    assert filled.claim_due_list(NOON + 5, NOON) == ("CASE1", NOON)  # the one that waits longest
+    assert filled.claim_due_list(NOON + 5, NOON) == ("CASE2", NOON + 1)
+    assert filled.claim_due_list(NOON + 5, NOON + 5) is None
+    assert filled.claim_due_list(NOON + 9, NOON + 6) == ("CASE1", NOON)  # left undone for long
+    filled.due_list_done("CASE1", NOON)
+    filled.due_list_done("CASE1", NOON)
+    assert filled.claim_due_list(NOON + 99, NOON + 99) == ("CASE2", NOON + 1)
+
+
+def test_a_newer_log_stays_due_and_a_case_goes_with_what_is_due(filled: AuthorityStore) -> None:
+    filled.add_upload(upload("a"))
+    assert filled.claim_due_list(NOON, NOON) == ("CASE1", NOON)
+    filled.add_upload(upload("b", at=NOON + 1))
+    filled.due_list_done("CASE1", NOON)  # of the log before
+    assert filled.claim_due_list(NOON + 2, NOON) == ("CASE1", NOON + 1)
+    assert filled.remove_user(USER)
+    assert filled.claim_due_list(NOON + 9, NOON + 9) is None
+
+
+def test_an_upload_that_is_not_kept_makes_nothing_due(filled: AuthorityStore) -> None:
+    filled.add_upload(upload("a"))
+    filled.due_list_done("CASE1", NOON)
+    assert not filled.add_upload(upload("a"))
+    assert filled.claim_due_list(NOON + 9, NOON + 9) is None
