@@ -57,13 +57,17 @@ def adoption_curve(sweep: Path) -> list[list[float]]:
         StoreError: the folder holds no finished sweep over adoption.
     """
     file = sweep / f"{POINTS}.csv"
+    low, high = "recorded_low", "recorded_high"
     try:
-        names = (ADOPTION, "recorded_low", "recorded", "recorded_high")
         every = list(_rows(file))
         if failed := sum(int(row.get("failed") or 0) for row in every):
             raise ValueError(f"{failed} of its runs failed")  # noqa: TRY301 - said below
         rows = [row for row in every if row["recorded"]]
-        return [[float(row[name]) for name in names] for row in rows]
+        return [
+            # Of one run there is no interval: the ends are the share itself.
+            [float(row[name] or row["recorded"]) for name in (ADOPTION, low, "recorded", high)]
+            for row in rows
+        ]
     except (OSError, ValueError, KeyError) as error:
         raise StoreError(
             f"{sweep} holds no finished sweep over adoption ({error}); make one with: "

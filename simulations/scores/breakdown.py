@@ -17,13 +17,14 @@ from simulations.people.bodies import Carry
 from simulations.phones.battery import battery_percent_per_hour
 from simulations.phones.phones import HABITS, Habit, System, timings_of
 from simulations.run import Run
+from simulations.scores.intervals import Measured, flat
 from simulations.scores.scoring import Scores, fraction
 from simulations.scores.truth import ground_truth
 from simulations.streams import Streams
 from tracetogether.authority.intake.opening import open_log
 from tracetogether.bluetrace.upload import parse_upload, write_upload
 from tracetogether.rejection import Rejection
-from tracetogether.units import Bools, Floats, Interval
+from tracetogether.units import Bools, Floats
 
 WINDOW_S: Final = 900.0
 NEAR_SHARE: Final = 1 / 3
@@ -45,20 +46,17 @@ class Share:
     name: str
     windows: int
     recorded: int
-    share: Interval | None
+    share: Measured | None
     true_contacts: int | None = None
     found: int | None = None
 
     def to_json(self) -> dict[str, object]:
         """Return the numbers for a machine to read."""
-        share = self.share
         row: dict[str, object] = {
             "name": self.name,
             "windows": self.windows,
             "recorded": self.recorded,
-            "share": None if share is None else share.median,
-            "share_low": None if share is None else share.low,
-            "share_high": None if share is None else share.high,
+            **flat("share", self.share),
         }
         if self.true_contacts is not None:
             row |= {"true_contacts": self.true_contacts, "found": self.found}

@@ -150,13 +150,20 @@ def scores_of(run: Run, truth: PairTruth, listing: Listing, policy: CloseContact
         )
         for place, person in enumerate(run.app.tolist())
     ]
-    found = np.cumsum(np.append(0, listing.close_contact & lines.true_contact))
+    true_line = listing.close_contact & lines.true_contact
+    found, false = (
+        np.diff(np.cumsum(np.append(0, kind))[first]).astype(np.float64)
+        for kind in (true_line, listing.close_contact & ~lines.true_contact)
+    )
+    everybody = np.arange(people)
+    pairs = truth.pairs_of(policy.minutes, everybody)
     return summary_of_columns(
         cases,
         policy,
         seed=run.seed,
-        found=np.diff(found[first]).astype(np.float64),
-        false=int((listing.close_contact & ~lines.true_contact).sum()),
+        found=found,
+        false=false,
+        contacts=np.bincount(np.concatenate(pairs), minlength=people).astype(np.float64),
         minutes=listing.minutes,
         true_minutes=lines.true_minutes,
     )

@@ -12,6 +12,7 @@ from typing import Final, Protocol
 import numpy as np
 
 from simulations.run import Run
+from simulations.scores.intervals import Measured, flat, share_of_groups
 from simulations.scores.truth import Truth, ground_truth
 from simulations.streams import Streams
 from tracetogether.authority.contacts.lines import Contact, contacts_of, pseudonym
@@ -22,6 +23,7 @@ from tracetogether.parameters import CloseContactPolicy
 from tracetogether.units import Floats, Interval
 
 _RESAMPLES: Final = 2000
+_FEW: Final = 20
 _DRAWN_AT_ONCE: Final = 4_000_000  # bounds the memory of a large crowd's intervals
 
 
@@ -109,8 +111,13 @@ class Scores:
     Attributes:
         policy: what counts as a close contact.
         cases: one score per index case.
-        tif: traceable interaction fraction with its central 90 %, by resampling cases; None if
-            there was no true contact.
+        tif: traceable interaction fraction: share found of true contacts who both have the app,
+            with its central 90 % by cases; None if there was none.
+        all_contacts: true contacts of everybody, with the app or without; 0 where not counted.
+        found_of_all: share of those that the lists hold, with its central 90 % by people; None
+            where they were not counted, there were none, or not everybody was a case.
+        falsely_listed: share of those listed as close contacts who were none, with its central
+            90 % by cases; None if none was listed.
         precision: share of those listed as close contacts who were; None if none was listed.
         minutes_mae: mean absolute error of the median minutes of everybody listed; None if nobody.
         minutes_mae_constant: the same of the best constant, for comparison.
@@ -119,7 +126,10 @@ class Scores:
 
     policy: CloseContactPolicy
     cases: tuple[CaseScore, ...] = field(repr=False)
-    tif: Interval | None
+    tif: Measured | None
+    all_contacts: int
+    found_of_all: Measured | None
+    falsely_listed: Measured | None
     precision: float | None
     minutes_mae: float | None
     minutes_mae_constant: float | None
@@ -142,7 +152,6 @@ class Scores:
 
     def to_json(self) -> dict[str, object]:
         """Return the numbers for a machine to read."""
-        tif = self.tif
         return {
             "policy": self.policy.name,
             "within_m": self.policy.within_m,
@@ -151,9 +160,10 @@ class Scores:
             "found": self.found,
             "missed": self.missed,
             "false_contacts": self.false_contacts,
-            "tif": None if tif is None else tif.median,
-            "tif_low": None if tif is None else tif.low,
-            "tif_high": None if tif is None else tif.high,
+            **flat("tif", self.tif),
+            "all_contacts": self.all_contacts,
+            **flat("found_of_all", self.found_of_all),
+            **flat("falsely_listed", self.falsely_listed),
             "precision": self.precision,
             "minutes_mae": self.minutes_mae,
             "minutes_mae_constant": self.minutes_mae_constant,
@@ -245,11 +255,19 @@ def score(
         scores.append(score_case(run, truth, person, trace(run, person, rule), rule))
         if on_progress is not None:
             on_progress(done, len(people))
-    return summary(scores, rule, seed=run.seed)
+    met = truth.minutes >= rule.minutes
+    np.fill_diagonal(met, val=False)
+    return summary(scores, rule, seed=run.seed, contacts=met.sum(axis=1).astype(np.float64))
 
 
-def summary(cases: Sequence[CaseScore], policy: CloseContactPolicy, *, seed: int) -> Scores:
-    """Return all cases together, as their lines have it; ``seed`` is that of the resampling."""
+def summary(
+    cases: Sequence[CaseScore],
+    policy: CloseContactPolicy,
+    *,
+    seed: int,
+    contacts: Floats | None = None,
+) -> Scores:
+    """Return all cases together, as their lines have it; see ``summary_of_columns``."""
     lines = [line for case in cases for line in case.listed]
     minutes = [(line.minutes.low, line.minutes.median, line.minutes.high) for line in lines]
     return summary_of_columns(
@@ -257,7 +275,8 @@ def summary(cases: Sequence[CaseScore], policy: CloseContactPolicy, *, seed: int
         policy,
         seed=seed,
         found=np.array([case.found for case in cases], dtype=np.float64),
-        false=sum(case.false_contacts for case in cases),
+        false=np.array([case.false_contacts for case in cases], dtype=np.float64),
+        contacts=contacts,
         minutes=np.array(minutes, dtype=np.float64).reshape(-1, 3).T,
         true_minutes=np.array([line.true_minutes for line in lines], dtype=np.float64),
     )
@@ -269,7 +288,8 @@ def summary_of_columns(
     *,
     seed: int,
     found: Floats,
-    false: int,
+    false: Floats,
+    contacts: Floats | None,
     minutes: Floats,
     true_minutes: Floats,
 ) -> Scores:
@@ -280,33 +300,51 @@ def summary_of_columns(
         policy: what counts as a close contact.
         seed: of the resampling.
         found: (c,) true contacts that each lists.
-        false: how many all of them list that are none.
+        false: (c,) how many each lists that are none.
+        contacts: (P,) true contacts of every person, with the app or without; None if not known.
         minutes: (3, l) minutes of all lines: low, median, high.
         true_minutes: (l,) what happened.
     """
     true = np.array([case.true_contacts for case in cases], dtype=np.float64)
     low, median, high = minutes
     some = len(true_minutes) > 0
+    listed = float(found.sum() + false.sum())
     constant = np.abs(np.median(true_minutes) - true_minutes).mean() if some else 0.0
     return Scores(
         policy=policy,
         cases=tuple(cases),
         tif=fraction(found, true, Streams(seed).generator("scores", "tif")),
-        precision=float(found.sum() / (found.sum() + false)) if found.sum() + false else None,
+        all_contacts=0 if contacts is None else int(contacts.sum()),
+        found_of_all=_found_of_all(cases, found, contacts),
+        falsely_listed=share_of_groups(false, found + false),
+        precision=float(found.sum() / listed) if listed else None,
         minutes_mae=float(np.abs(median - true_minutes).mean()) if some else None,
         minutes_mae_constant=float(constant) if some else None,
         coverage=float(((low <= true_minutes) & (true_minutes <= high)).mean()) if some else None,
     )
 
 
-def fraction(found: Floats, true: Floats, chance: np.random.Generator) -> Interval | None:
+def _found_of_all(
+    cases: Sequence[CaseScore], found: Floats, contacts: Floats | None
+) -> Measured | None:
+    """Return the share found of all contacts; whoever lacks the app found none of theirs."""
+    if contacts is None:
+        return None
+    found_by = np.zeros(len(contacts))
+    people = [case.person for case in cases]
+    found_by[people] = found
+    return share_of_groups(found_by, contacts)
+
+
+def fraction(found: Floats, true: Floats, chance: np.random.Generator) -> Measured | None:
     """Return found / true over cases with its central 90 %, by resampling whole cases.
 
     A case's contacts stand or fall together (one pocket, one phone), so contacts are not
-    resampled one by one. None if there is nothing to find.
+    resampled one by one. Resampling few cases gives too narrow an interval: those go to
+    ``share_of_groups``. None if there is nothing to find.
     """
-    if not true.sum():
-        return None
+    if (true > 0).sum() < _FEW:
+        return share_of_groups(found, true)
     share = float(found.sum() / true.sum())
     at_once = max(1, _DRAWN_AT_ONCE // len(true))
     shares = []

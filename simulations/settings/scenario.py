@@ -21,6 +21,13 @@ from simulations.settings.keys import (
 from tracetogether.errors import ScenarioError
 
 SCHEMA: Final = 1
+
+LAYERS: Final[Mapping[str, str]] = MappingProxyType(
+    {"h": "household", "s": "school", "w": "work", "c": "community"}
+)
+"""Layers of contacts, by the letters that covasim has for them."""
+NO_LAYER: Final = "none"
+
 _NONE: Final[Mapping[str, str]] = MappingProxyType({})
 
 
@@ -35,6 +42,14 @@ class Scenario:
         metadata=about("What in the world this stands for, and where its numbers are from.")
     )
     duration_s: float = field(metadata=about("Simulated time.", low=10, high=86400))
+    layer: str = field(
+        default=NO_LAYER,
+        metadata=about(
+            "Layer of contacts that epidemic simulators put this in: h household, s school, w "
+            "work, c community; an export asks for it where it is none.",
+            one_of=(NO_LAYER, *LAYERS),
+        ),
+    )
     people: PeopleKeys = field(metadata=about("Who is there."))
     venue: VenueKeys = field(metadata=about("Where they are."))
     motion: MotionKeys = field(metadata=about("How they come, stay, move and go."))

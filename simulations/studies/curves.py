@@ -41,8 +41,9 @@ def save_curve(points: Sequence[Point], path: Path) -> None:
         adoption = np.array([one for one, _ in rows])
         shares = [share for _, share in rows]
         middle = np.array([share.median for share in shares])
-        low = middle - np.array([share.low for share in shares])
-        high = np.array([share.high for share in shares]) - middle
+        # A point of one run has no interval: a mark without a bar.
+        low = np.array([0.0 if one.low is None else one.median - one.low for one in shares])
+        high = np.array([0.0 if one.high is None else one.high - one.median for one in shares])
         axes.errorbar(adoption, middle, [low, high], fmt="o", color=colour, capsize=3, label=label)
         scale = middle[np.argmax(adoption)] / adoption.max() ** 2
         fine = np.linspace(0, 1, 101)

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import CancelledError, as_completed
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 
@@ -19,10 +20,9 @@ from simulations.run import Run, fidelity_of, run
 from simulations.scores.breakdown import recorded_pairs
 from simulations.scores.breakdown_columns import take_apart
 from simulations.scores.bulk_tracing import Judged, judge
+from simulations.scores.intervals import Measured, rate_of_groups, share_of_groups
 from simulations.scores.pair_truth import PairTruth
-from simulations.scores.scoring import fraction
 from simulations.settings.scenario import ScenarioText, full_key, scenario_text
-from simulations.streams import Streams
 from simulations.studies.executors import executor_of
 from simulations.studies.sweep_folder import Row, SweepFolder
 from tracetogether.errors import ScenarioError, StoreError, UnreachableError
@@ -124,7 +124,9 @@ def play(part: Part) -> Row:
         apart = take_apart(played, judged)
         return row | {
             "digest": played.digest,
+            "people": played.tracks.people,
             "with_app": len(played.app),
+            "person_hours": float(played.tracks.present().sum()) * played.tracks.tick_s / 3600,
             **_contacts(played, judged),
             "scores": judged.scores.to_json() | apart.to_json(),
         }
@@ -244,6 +246,18 @@ def digest(rows: Sequence[Row]) -> str:
     return hashlib.sha256("\n".join(texts).encode()).hexdigest()
 
 
+SHARES: Final = (
+    "found",
+    "recorded",
+    "tif",
+    "with_app",
+    "kept",
+    "falsely_listed",
+    "false_per_person_hour",
+)
+"""The figures of a point, each with its interval."""
+
+
 @dataclass(frozen=True, slots=True)
 class Point:
     """All seeds of one setting.
@@ -252,38 +266,37 @@ class Point:
         settings: what was set.
         runs, failed: how many seeds, and how many of them failed.
         found: share of ALL true contacts (app or not) that contact lists hold, with its central
-            90 % by resampling seeds; None without true contacts.
+            90 % by runs, which one run has not; None without true contacts.
         recorded: the same of contacts of which the observer's log holds any believed record.
         tif: share found of contacts both of whom have the app.
         with_app: share of all true contacts both of whom have the app.
         kept: share recorded of those.
+        falsely_listed: share of those on contact lists who were no contact.
+        false_per_person_hour: how many of them are listed per person, with the app or without,
+            and hour there.
+        hours_per_person: how long a person is there.
     """
 
     settings: Mapping[str, str]
     runs: int
     failed: int
-    found: Interval | None
-    recorded: Interval | None
-    tif: Interval | None
-    with_app: Interval | None
-    kept: Interval | None
+    found: Measured | None
+    recorded: Measured | None
+    tif: Measured | None
+    with_app: Measured | None
+    kept: Measured | None
+    falsely_listed: Measured | None = None
+    false_per_person_hour: Measured | None = None
+    hours_per_person: float = 0.0
 
     def to_json(self) -> dict[str, object]:
         """Return the numbers for a machine to read."""
-
-        def three(value: Interval | None) -> dict[str, float] | None:
-            return None if value is None else asdict(value)
-
-        return {
-            "settings": dict(self.settings),
-            "runs": self.runs,
-            "failed": self.failed,
-            "found": three(self.found),
-            "recorded": three(self.recorded),
-            "tif": three(self.tif),
-            "with_app": three(self.with_app),
-            "kept": three(self.kept),
+        shares = {
+            name: None if (value := getattr(self, name)) is None else asdict(value)
+            for name in SHARES
         }
+        runs = {"runs": self.runs, "failed": self.failed}
+        return {"settings": dict(self.settings), **runs, **shares}
 
 
 def points(rows: Sequence[Row]) -> list[Point]:
@@ -294,25 +307,41 @@ def points(rows: Sequence[Row]) -> list[Point]:
     found = []
     for setting, mine in by_setting.items():
         good = [row for row in mine if "error" not in row]
-        chance = Streams(0).generator("sweep", "points")
-        hits = np.array([row["scores"]["found"] for row in good], dtype=np.float64)
-        logged = np.array([row["recorded"] for row in good], dtype=np.float64)
-        everybody = np.array([row["contacts"] for row in good], dtype=np.float64)
-        both = np.array(
-            [row["scores"]["found"] + row["scores"]["missed"] for row in good], dtype=np.float64
+        hits, false, missed, cases = (
+            np.array([row["scores"][name] for row in good], dtype=np.float64)
+            for name in ("found", "false_contacts", "missed", "cases")
         )
-        with_app = np.array([row["contacts_with_app"] for row in good], dtype=np.float64)
-        sampled = with_app / np.maximum(both, 1.0)
+        logged, everybody, with_app, app, hours, people = (
+            np.array([row[name] for row in good], dtype=np.float64)
+            for name in (
+                "recorded",
+                "contacts",
+                "contacts_with_app",
+                "with_app",
+                "person_hours",
+                "people",
+            )
+        )
+        both = hits + missed
+        # Where only some people were cases, as many times more would have been found by all.
+        sampled, taken = with_app / np.maximum(both, 1.0), app / np.maximum(cases, 1.0)
+        all_have_it = len(good) > 0 and bool((app == people).all())
         found.append(
             Point(
                 settings=dict(setting),
                 runs=len(mine),
                 failed=len(mine) - len(good),
-                found=fraction(hits * sampled, everybody, chance),
-                recorded=fraction(logged, everybody, chance),
-                tif=fraction(hits, both, chance),
-                with_app=fraction(with_app, everybody, chance),
-                kept=fraction(logged, with_app, chance),
+                found=share_of_groups(hits * sampled, everybody),
+                recorded=share_of_groups(logged, everybody),
+                tif=share_of_groups(hits, both),
+                # No chance in it where everybody has the app.
+                with_app=Interval(1.0, 1.0, 1.0)
+                if all_have_it and everybody.any()
+                else share_of_groups(with_app, everybody),
+                kept=share_of_groups(logged, with_app),
+                falsely_listed=share_of_groups(false, hits + false),
+                false_per_person_hour=rate_of_groups(false * taken, hours),
+                hours_per_person=float(hours.sum() / max(people.sum(), 1.0)),
             )
         )
     return found

@@ -6,10 +6,10 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, Final
 
-from simulations.studies.sweep import Point
+from simulations.scores.intervals import flat
+from simulations.studies.sweep import SHARES, Point
 from simulations.studies.sweep_folder import Row
 from tracetogether.errors import StoreError
-from tracetogether.units import Interval
 from tracetogether.whole_file import whole_file
 
 ROWS: Final = "rows"
@@ -41,13 +41,8 @@ def flat_points(points: Sequence[Point]) -> Table:
     lines = []
     for point in points:
         line: dict[str, Any] = dict(point.settings) | {"runs": point.runs, "failed": point.failed}
-        for name in ("found", "recorded", "tif", "with_app", "kept"):
-            share: Interval | None = getattr(point, name)
-            line |= {
-                name: None if share is None else share.median,
-                f"{name}_low": None if share is None else share.low,
-                f"{name}_high": None if share is None else share.high,
-            }
+        for name in SHARES:
+            line |= flat(name, getattr(point, name))
         lines.append(line)
     return _columns(lines)
 

@@ -15,12 +15,13 @@ from simulations.phones.phones import System, draw_phones, timings_of
 from simulations.places.venue import Posture
 from simulations.run import Run, run
 from simulations.scores.breakdown import near_windows, recorded_windows
+from simulations.scores.intervals import Measured, flat, share_of_groups
 from simulations.scores.scoring import fraction
 from simulations.scores.truth import ground_truth
 from simulations.settings.scenario import load_scenario
 from simulations.streams import Streams
 from tracetogether.proximity.attenuation import CWA, IMMUNI, BucketRule
-from tracetogether.units import SECONDS_PER_MINUTE, Bools, Floats, Interval, Ints
+from tracetogether.units import SECONDS_PER_MINUTE, Bools, Floats, Ints
 
 Progress = Callable[[int, int], None]
 
@@ -31,14 +32,15 @@ class TrialRow:
 
     Attributes:
         statistic: its name.
-        simulated: share with its central 90 %, by resampling observers; None without any pair.
+        simulated: share with its central 90 %, by runs, or by observers of a single run; None
+            without any pair.
         published: the figure, or the middle of the published range.
         low, high: what counts as agreement.
         source: who published it.
     """
 
     statistic: str
-    simulated: Interval | None
+    simulated: Measured | None
     published: float
     low: float
     high: float
@@ -51,12 +53,9 @@ class TrialRow:
 
     def to_json(self) -> dict[str, object]:
         """Return the row for a machine to read."""
-        share = self.simulated
         return {
             "statistic": self.statistic,
-            "simulated": None if share is None else share.median,
-            "simulated_low": None if share is None else share.low,
-            "simulated_high": None if share is None else share.high,
+            **flat("simulated", self.simulated),
             "published": self.published,
             "low": self.low,
             "high": self.high,
@@ -78,10 +77,12 @@ class _Tally:
         self._hits.append((hit & counted).sum(axis=axes).astype(np.float64))
         self._all.append(counted.sum(axis=axes).astype(np.float64))
 
-    def share(self) -> Interval | None:
-        """Return the share with its central 90 %."""
-        chance = Streams(0).generator("trials")
-        return fraction(np.concatenate(self._hits), np.concatenate(self._all), chance)
+    def share(self) -> Measured | None:
+        """Return the share with its central 90 %: observers of one run share its chance."""
+        if len(self._all) > 1:
+            hits, counted = ([float(run.sum()) for run in runs] for runs in (self._hits, self._all))
+            return share_of_groups(np.array(hits), np.array(counted))
+        return fraction(self._hits[0], self._all[0], Streams(0).generator("trials"))
 
 
 def _play(name: str, settings: Mapping[str, str], seed: int) -> Run:
@@ -106,7 +107,7 @@ def office(seeds: Sequence[int], on_progress: Progress) -> list[TrialRow]:
         tallies[kind].add(recorded_windows(played), near & kin[:, None] & kin[None, :])
         on_progress(done, len(kinds) * len(seeds))
     alone, android, beside = (tally.share() for tally in tallies.values())
-    least = 1.0 if alone is None else alone.high
+    least = 1.0 if alone is None else alone.high or alone.median
     return [
         TrialRow("office_locked_iphone_pairs", alone, 0.25, 0.07, 0.40, _LOCKED),
         TrialRow("office_android_pairs", android, 0.75, 0.75, 1.0, "NHSX prototype 2020: 75 %"),

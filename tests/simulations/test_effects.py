@@ -16,7 +16,7 @@ from simulations.scores.scoring import score
 from simulations.settings.scenario import Scenario, full_key, load_scenario, scenario_keys
 from simulations.streams import Streams
 
-WORDS = {"schema", "title", "modelled_on", "policy.name"}  # said, not played
+WORDS = {"layer", "schema", "title", "modelled_on", "policy.name"}  # said, not played
 
 
 class Change(NamedTuple):

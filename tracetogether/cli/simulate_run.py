@@ -27,6 +27,7 @@ from simulations.scores.scoring import CaseScore, Scores
 from simulations.settings.scenario import Scenario, load_scenario
 from simulations.streams import Streams
 from tracetogether.cli.console import err, out, print_json, progress
+from tracetogether.cli.simulate_figures import shown
 from tracetogether.cli.simulate_settings import setting
 from tracetogether.cli.simulate_validate import track_columns
 from tracetogether.errors import MissingExtraError, StoreError
@@ -267,10 +268,17 @@ def _show(
     table.add_row("true contacts found", f"{scores.found:,}")
     table.add_row("true contacts missed", f"{scores.missed:,}")
     table.add_row("falsely listed", f"{scores.false_contacts:,}")
-    tif = scores.tif
     table.add_row(
-        "traceable interaction fraction (5 % to 95 %)",
-        "no true contact" if tif is None else f"{tif.median:.2f} ({tif.low:.2f} - {tif.high:.2f})",
+        "traceable interaction fraction: found of those with the app (5 % to 95 %)",
+        shown(scores.tif, none="no true contact"),
+    )
+    table.add_row(
+        f"found of all {scores.all_contacts:,} true contacts, app or not (5 % to 95 %)",
+        shown(scores.found_of_all, none="no true contact"),
+    )
+    table.add_row(
+        "no contacts among those listed (5 % to 95 %)",
+        shown(scores.falsely_listed, none="nobody listed"),
     )
     table.add_row("precision", _number(scores.precision, "{:.2f}"))
     table.add_row("mean error of minutes", _number(scores.minutes_mae, "{:.1f}"))
@@ -279,7 +287,8 @@ def _show(
     console.print(table)
     console.print(
         f"Contact: within {policy.within_m:g} m for {policy.minutes:g} minutes or more, both with "
-        "the app; a pair counts once for each of the two as the case.",
+        "the app; a pair counts once for each of the two as the case. Intervals are by people of "
+        "this one run; how far runs differ, a sweep over seeds says.",
         soft_wrap=True,
     )
     console.print(_systems_table(apart))
@@ -309,11 +318,10 @@ def _systems_table(apart: Breakdown) -> Table:
     for heading in ("quarters of an hour near", "recorded (5 % to 95 %)", "contacts found"):
         table.add_column(heading, justify="right")
     for one in apart.by_systems:
-        share = one.share
         table.add_row(
             one.name,
             f"{one.windows:,}",
-            "-" if share is None else f"{share.median:.2f} ({share.low:.2f} - {share.high:.2f})",
+            shown(one.share),
             f"{one.found} of {one.true_contacts}",
         )
     return table

@@ -12,9 +12,9 @@ from simulations.studies.sweep import Point, digest, plan, points, sweep, values
 from simulations.studies.sweep_folder import Row, SweepFolder
 from simulations.studies.sweep_tables import save_tables
 from tracetogether.cli.console import err, out, print_json, progress
+from tracetogether.cli.simulate_figures import shown
 from tracetogether.cli.simulate_settings import read_settings, setting
 from tracetogether.errors import MissingExtraError, StoreError
-from tracetogether.units import Interval
 
 CURVE = "adoption.png"
 
@@ -101,7 +101,7 @@ def sweep_scenario(
         out().print(_table(found))
         if not failed:
             out().print(f"Digest {digest(rows)}", soft_wrap=True)
-    _end_if_any(failed, len(rows))
+    expect_all_played(rows)
 
 
 def _keep(rows: list[Row], found: list[Point], folder: Path, *, draw: bool) -> None:
@@ -116,32 +116,43 @@ def _keep(rows: list[Row], found: list[Point], folder: Path, *, draw: bool) -> N
             err().print(f"No picture: {missing}", style="yellow", soft_wrap=True)
 
 
-def _end_if_any(failed: list[Row], runs: int) -> None:
-    """End with status 1 if a run failed, and say which."""
+def expect_all_played(rows: list[Row]) -> None:
+    """Say which runs failed, and why.
+
+    Raises:
+        StoreError: one did.
+    """
+    failed = [row for row in rows if "error" in row]
     for row in failed:
         settings = " ".join(f"{key}={value}" for key, value in row["settings"].items())
         err().print(f"failed: {settings} seed {row['seed']}: {row['error']}", soft_wrap=True)
     if failed:
         raise StoreError(
-            f"{len(failed)} of {runs} runs failed and are no results: no digest, no picture. Mend "
-            "what they say, then give the same command: runs that were kept are not played again"
+            f"{len(failed)} of {len(rows)} runs failed: there is no result of all. Mend what they "
+            "say, then give the same command: it plays again only what is not kept"
         )
 
 
 def _table(found: list[Point]) -> Table:
     table = Table(box=SIMPLE_HEAD, pad_edge=False)
     table.add_column("setting")
-    for heading in ("runs", "failed", "of all contacts in a log", "on a list", "of those with app"):
+    for heading in (
+        "runs",
+        "failed",
+        "of all contacts in a log",
+        "on a list",
+        "of those with app",
+        "falsely listed of listed",
+    ):
         table.add_column(heading, justify="right")
     for point in found:
         table.add_row(
             " ".join(f"{key}={value}" for key, value in point.settings.items()),
             str(point.runs),
             str(point.failed),
-            *(_share(one) for one in (point.recorded, point.found, point.tif)),
+            *(
+                shown(figure, 3)
+                for figure in (point.recorded, point.found, point.tif, point.falsely_listed)
+            ),
         )
     return table
-
-
-def _share(value: Interval | None) -> str:
-    return "-" if value is None else f"{value.median:.3f} ({value.low:.3f} - {value.high:.3f})"

@@ -24,6 +24,7 @@ from simulations.studies.replay import (
 from simulations.studies.trials import TRIALS, TrialRow
 from simulations.studies.validation import DEFAULT_SEEDS, Row, validate_channel
 from tracetogether.cli.console import out, print_json, progress
+from tracetogether.cli.simulate_figures import shown
 from tracetogether.proximity.calibration import Calibration
 
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
@@ -246,11 +247,10 @@ def trials(names: tuple[str, ...], seeds: int | None, *, as_json: bool) -> None:
         return
     table = _table("simulated (5 % to 95 %)", "published")
     for row in rows:
-        share = row.simulated
         _add(
             table,
             row,
-            "-" if share is None else f"{share.median:.2f} ({share.low:.2f} - {share.high:.2f})",
+            shown(row.simulated),
             *(f"{value:.3f}" for value in (row.published, row.low, row.high)),
         )
     out().print(table)
