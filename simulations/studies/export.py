@@ -212,8 +212,16 @@ def _csv(lines: Sequence[Sequence[str]]) -> str:
 _MEANINGS: Final[Mapping[str, str]] = {
     "openabm": """\
 For OpenABM-Covid19 (github.com/BDI-pathogens/OpenABM-Covid19), file {file}:
-names in the first line, values below, as in its own parameter files; "scenario" and "bound" say
-what a line is about and are to be left out when the rest is merged into a parameter file.
+names in the first line, values below; "scenario" and "bound" say what a line is about. OpenABM
+reads its own parameter files by position, so set these values by name, after reading such a file
+into params, its COVID19.model.Parameters:
+
+  import csv
+  from pathlib import Path
+  lines = csv.DictReader(Path("{file}").read_text("utf-8").splitlines())
+  wanted = ("{scenario}", "median")
+  row = next(line for line in lines if (line.pop("scenario"), line.pop("bound")) == wanted)
+  params.set_param_dict({{name: float(value) for name, value in row.items()}})
 
 traceable_interaction_fraction: "fraction of interactions that are captured if both users have the
   app". Here: of all pairs who were in contact by the policy and both had the app, the share that
@@ -252,7 +260,11 @@ def _note(found: Sequence[Detection], simulator: str) -> str:
         "Detection numbers computed by tracetogether's crowd simulator.",
         "",
         _MEANINGS[simulator].format(
-            file=target, script=COVASIM_SCRIPT, false=FALSE_CONTACTS, layers=_LAYER_WORDS
+            file=target,
+            scenario=found[0].scenario,
+            script=COVASIM_SCRIPT,
+            false=FALSE_CONTACTS,
+            layers=_LAYER_WORDS,
         ),
         "false_per_person_hour: how many people who were no contact by the policy are listed as",
         "one, per person (with the app or without) and hour in the scenario. More app users list",

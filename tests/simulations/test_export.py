@@ -5,6 +5,7 @@ import sys
 from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from click.testing import CliRunner, Result
@@ -87,6 +88,21 @@ def test_openabm_gets_a_parameter_file(tmp_path: Path) -> None:
     assert "if both users have the" in note
     assert "train-carriage (layer c): adoption 0.5, 2 m, 15 min, 5 runs" in note
     assert FALSE_CONTACTS in note
+
+
+def test_what_the_note_for_openabm_says_sets_its_parameters(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """OpenABM can't be installed here; its ``set_param_dict`` takes names and numbers."""
+    export([OFFICE, CARRIAGE], "openabm", tmp_path)
+    note = (tmp_path / NOTE).read_text("utf-8")
+    example = [line[2:] for line in note.splitlines() if line.startswith("  ")]
+    code = "\n".join(example[: example.index(next(e for e in example if "set_param" in e)) + 1])
+    taken: dict[str, float] = {}
+    monkeypatch.chdir(tmp_path)
+    exec(code, {"params": SimpleNamespace(set_param_dict=taken.update)})  # noqa: S102 - our own
+    assert set(taken) == OPENABM_NAMES
+    assert taken["traceable_interaction_fraction"] == 0.9
 
 
 def test_covasim_gets_arguments_by_layer(tmp_path: Path) -> None:
