@@ -13,6 +13,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDFExpand
+from cryptography.x509 import load_pem_x509_certificate
 
 from tracetogether.errors import SealError
 
@@ -70,6 +71,16 @@ class Aead:
                 opened.append(None)
             else:
                 return opened
+
+
+def certificate_span(pem: bytes) -> tuple[float, float]:
+    """Return when the first certificate of a PEM file begins and ends to be valid, epoch seconds.
+
+    Raises:
+        ValueError: there is none.
+    """
+    found = load_pem_x509_certificate(pem)
+    return found.not_valid_before_utc.timestamp(), found.not_valid_after_utc.timestamp()
 
 
 def derive(secret: bytes, info: bytes) -> bytes:

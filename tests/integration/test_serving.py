@@ -1,8 +1,10 @@
 """`authority serve` as it is run: over TLS, by several workers, by two servers on one database."""
 
 import datetime as dt
+import html
 import json
 import os
+import re
 import resource
 import signal
 import socket
@@ -10,11 +12,12 @@ import ssl
 import subprocess
 import sys
 import time
+from base64 import b32decode
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from ipaddress import ip_address
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
 import pytest
 import urllib3
@@ -23,7 +26,9 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from tracetogether.adapters.http_api import root_path_of
 from tracetogether.adapters.http_client import AuthorityClient
+from tracetogether.adapters.operator_pages.credentials import Totp
 from tracetogether.cli.authority import authority
 from tracetogether.cli.authority_folder import create_folder
 from tracetogether.errors import AuthorityError, UnreachableError
@@ -32,8 +37,10 @@ pytestmark = pytest.mark.network
 ROOT = Path(__file__).parents[2]
 
 
-def certificate(folder: Path) -> tuple[Path, Path]:
-    """Write a self-signed certificate for this machine, and its key."""
+def certificate(
+    folder: Path, *, days: tuple[int, int] = (-1, 1), password: bytes | None = None
+) -> tuple[Path, Path]:
+    """Write a self-signed certificate for this machine, valid from some day on, and its key."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "localhost")])
     now = dt.datetime.now(dt.UTC)  # noqa: TID251 - as the handshake's
@@ -44,8 +51,8 @@ def certificate(folder: Path) -> tuple[Path, Path]:
         .issuer_name(name)
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
-        .not_valid_before(now - dt.timedelta(days=1))
-        .not_valid_after(now + dt.timedelta(days=1))
+        .not_valid_before(now + dt.timedelta(days=days[0]))
+        .not_valid_after(now + dt.timedelta(days=days[1]))
         .add_extension(x509.SubjectAlternativeName(names), critical=False)
         .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
         .sign(key, hashes.SHA256())
@@ -53,8 +60,9 @@ def certificate(folder: Path) -> tuple[Path, Path]:
     cert_file, key_file = folder / "tls.pem", folder / "tls.key"
     cert_file.write_bytes(made.public_bytes(serialization.Encoding.PEM))
     plain = serialization.NoEncryption()
+    sealing = serialization.BestAvailableEncryption(password) if password else plain
     key_file.write_bytes(
-        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, plain)
+        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, sealing)
     )
     return cert_file, key_file
 
@@ -161,12 +169,145 @@ def texts(phone: AuthorityClient) -> list[str]:
     return [one.text for one in phone.fetch_batch()]
 
 
-def test_a_key_of_another_certificate_is_told_in_a_line(desk: Path) -> None:
-    cert, _ = certificate(desk.parent)
-    other = desk.parent / "other"
-    other.mkdir()
-    _, key = certificate(other)
-    words = ["serve", str(desk), "--port", "0", "--tls-cert", str(cert), "--tls-key", str(key)]
-    result = CliRunner().invoke(authority, words)
-    assert isinstance(result.exception, AuthorityError)
-    assert f"can't use the certificate {cert}" in str(result.exception)
+@pytest.mark.parametrize(
+    ("what", "code", "told"),
+    [
+        ("key alone", 2, "--tls-key needs --tls-cert"),
+        ("certificate alone", 1, "holds no private key; give --tls-key"),
+        ("another's key", 1, "is another's"),
+        ("encrypted key", 1, "is encrypted"),
+        ("expired", 1, "has expired on"),
+        ("not yet valid", 1, "is not valid before"),
+        ("no certificate", 1, "holds no certificate in PEM"),
+        ("no key", 1, "holds no private key in PEM"),
+        ("no file", 2, "does not exist"),
+    ],
+)
+def test_a_certificate_that_can_not_be_used_is_told_in_a_line(
+    desk: Path, tmp_path: Path, what: str, code: int, told: str
+) -> None:
+    days = {"expired": (-3, -1), "not yet valid": (1, 3)}.get(what, (-1, 1))
+    cert, key = certificate(tmp_path, days=days, password=b"x" if what == "encrypted key" else None)
+    if what == "another's key":
+        (tmp_path / "other").mkdir()
+        _, key = certificate(tmp_path / "other")
+    if what in {"no certificate", "no key"}:
+        (cert if what == "no certificate" else key).write_text("neither\n")
+    words = ["--tls-cert", cert, "--tls-key", key]
+    words = words[2:] if what == "key alone" else words
+    words = words[:2] if what == "certificate alone" else words
+    if what == "no file":
+        cert.unlink()
+    done = subprocess.run(
+        command("serve", desk, "--port", "0", *words),
+        env={**os.environ, "PYTHONPATH": str(ROOT), "COLUMNS": "300"},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == code
+    assert told in done.stderr
+    assert "Traceback" not in done.stderr
+    assert "Serving" not in done.stderr
+    if code == 1:
+        assert done.stderr.count("\n") == 1
+
+
+def test_an_ipv6_address_is_printed_in_brackets(desk: Path) -> None:
+    with served(desk, "--host", "::1") as url, urllib3.PoolManager() as http:
+        assert url.startswith("http://[::1]:")
+        assert http.request("GET", f"{url}/v1/health", retries=False).status == 200
+
+
+@pytest.mark.parametrize("path", ["tracing", "/", "//x", "/a b", "/../x", "/desk", "/v1/x", "/a?b"])
+def test_a_root_path_that_can_not_be_served_below_is_refused(desk: Path, path: str) -> None:
+    if path == "/":
+        assert root_path_of(path) == ""
+        return
+    told = CliRunner().invoke(authority, ["serve", str(desk), "--port", "0", "--root-path", path])
+    assert isinstance(told.exception, AuthorityError)
+    assert repr(path) in str(told.exception)
+
+
+@pytest.mark.parametrize("cut_off", [False, True])
+def test_below_a_path_pages_and_routes_are_found(desk: Path, *, cut_off: bool) -> None:
+    """Every link, form, picture and redirect of a page leads to a page, through any proxy."""
+    subprocess.run(
+        command("user", "password", "operator", "--stdin", "--dir", desk),
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        input="correct horse battery\n",
+        text=True,
+        check=True,
+        capture_output=True,
+    )
+    with (
+        served(desk, "--root-path", "/tracing/") as site,
+        urllib3.PoolManager(retries=False) as http,
+    ):
+        assert site.endswith("/tracing")
+        server = site.removesuffix("/tracing")
+        cookies: dict[str, str] = {}
+
+        def ask(path: str, **form: str) -> tuple[int, str, str]:
+            assert path.startswith("/tracing"), path
+            place = server + (path.removeprefix("/tracing") or "/" if cut_off else path)
+            answer = http.request(
+                "POST" if form else "GET",
+                place,
+                body=urlencode(form) if form else None,
+                redirect=False,
+                headers={
+                    "Host": "evil.example",
+                    "Cookie": "; ".join(f"{name}={value}" for name, value in cookies.items()),
+                    "Content-Type": "application/x-www-form-urlencoded",
+                },
+            )
+            for line in answer.headers.getlist("set-cookie"):
+                assert "Path=/;" in line
+                name, _, value = line.partition(";")[0].partition("=")
+                cookies[name] = value
+            text = answer.data.decode()
+            assert "evil.example" not in text + str(answer.headers)
+            return answer.status, answer.headers.get("location", ""), text
+
+        def token(text: str) -> str:
+            return re.findall(r'name="form_token" value="([0-9a-f]+)"', text)[0]
+
+        assert ask("/tracing/desk")[:2] == (307, "/tracing/desk/")
+        status, onward, _ = ask("/tracing/desk/cases")
+        assert (status, onward) == (303, "/tracing/desk/sign-in?next=/cases")
+        _, _, text = ask(onward)
+        fields = {"name": "operator", "password": "correct horse battery", "code": ""}
+        status, onward, _ = ask(
+            "/tracing/desk/sign-in", form_token=token(text), onward="/cases", **fields
+        )
+        assert (status, onward) == (303, "/tracing/desk/cases")
+        status, onward, _ = ask(onward)
+        assert (status, onward) == (303, "/tracing/desk/enrol")
+        _, _, text = ask(onward)
+        secret = re.findall(r"[A-Z2-7]{32}", text)[0]
+        code = Totp().at(b32decode(secret), time.time())  # noqa: TID251 - as the server's
+        status, onward, _ = ask("/tracing/desk/enrol", form_token=token(text), code=code)
+        assert (status, onward) == (303, "/tracing/desk/")
+        seen: set[str] = set()
+        left = [onward]
+        while left:
+            path = left.pop()
+            status, _, text = ask(path)
+            assert status == 200, path
+            seen.add(path)
+            linked = re.findall(r'(?:href|src)="([^"#]+)(?:#[^"]*)?"', text)
+            forms = re.findall(r'action="([^"]+)"', text)
+            assert all(one.startswith("/tracing/desk/") for one in (*linked, *forms))
+            plain = {html.unescape(one).partition("?")[0] for one in linked}
+            left += [one for one in plain - seen if one not in left]
+        assert {"/tracing/desk/static/desk.css", "/tracing/desk/cases"} <= seen
+        assert ask("/tracing/v1/health")[0] == 200
+        assert ask("/tracing/v1/health/")[0] == 404  # no redirect that repeats the host
+        document = json.loads(ask("/tracing/openapi.json")[2])
+        assert document["servers"] == [{"url": "/tracing"}]
+        upload = http.request("POST", f"{site}/v1/uploads", body=b"x" * 20_000)
+        assert upload.status == 401  # not 413: its own limit holds here
+        assert len(upload.data) + len(str(upload.headers)) > 600  # padded, as without the path

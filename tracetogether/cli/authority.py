@@ -45,7 +45,7 @@ from tracetogether.units import SECONDS_PER_MINUTE
 
 _MINUTES_BETWEEN_PURGES: Final = 60
 _FILE: Final = click.Path(exists=True, dir_okay=False, path_type=Path)
-_LOOPBACK: Final = frozenset({"127.0.0.1", "localhost"})
+_LOOPBACK: Final = frozenset({"127.0.0.1", "localhost", "::1"})
 
 
 @click.group()
@@ -124,6 +124,12 @@ def init(folder: Path, name: str, database: str | None, *, as_json: bool) -> Non
     multiple=True,
     help="Address or network of a proxy whose X-Forwarded-For is believed; may be repeated.",
 )
+@click.option(
+    "--root-path",
+    metavar="PATH",
+    default="",
+    help="Serve below this path of the site, such as /tracing; a proxy may cut it off or not.",
+)
 @clock_is_right_option
 def serve(
     folder: Path,
@@ -134,6 +140,7 @@ def serve(
     tls_cert: Path | None,
     tls_key: Path | None,
     trusted_proxies: tuple[str, ...],
+    root_path: str,
     *,
     clock_is_right: bool,
 ) -> None:
@@ -145,24 +152,29 @@ def serve(
         from tracetogether.adapters import http_api, operator_pages  # noqa: PLC0415 - optional
     except ImportError:
         raise MissingExtraError("The authority's server", "server") from None
-    proxies = TrustedProxies.of(trusted_proxies)
+    if tls_key is not None and tls_cert is None:
+        msg = "--tls-key needs --tls-cert: a key alone makes no https"
+        raise click.UsageError(msg)
+    if tls_cert is not None:
+        http_api.check_certificate(tls_cert, tls_key, time.time())
+    proxies, root = TrustedProxies.of(trusted_proxies), http_api.root_path_of(root_path)
     with opened_folder(folder, database) as service:  # what is wrong is told before anything else
         if not clock_is_right:
             _look_at_clock(service, time.time())
     with served_from(folder), http_api.listening(host, port) as listener:
         scheme = "http" if tls_cert is None else "https"
-        url = f"{scheme}://{host}:{listener.getsockname()[1]}"
+        url = f"{scheme}://{http_api.address_text(host, listener.getsockname()[1])}{root}"
 
         def work() -> None:
             with (
                 opened_folder(folder, database) as service,
                 _kept_up(folder, service, clock_is_right),
             ):
-                app = http_api.create_app(service, proxies=proxies)
+                app = http_api.create_app(service, proxies=proxies, root_path=root)
                 pages = operator_pages.create_pages(
-                    service, name=service.store.noted("authority") or ""
+                    service, name=service.store.noted("authority") or "", root_path=root
                 )
-                app.mount(operator_pages.BASE, pages)
+                http_api.mount_pages(app, operator_pages.BASE, pages, root_path=root)
                 with suppress(KeyboardInterrupt):  # which is how one ends it
                     http_api.serve(app, listener, tls_cert=tls_cert, tls_key=tls_key)
 

@@ -14,11 +14,14 @@ from tracetogether.adapters.http_api import shapes
 from tracetogether.adapters.http_api.afterwards import Afterwards
 from tracetogether.adapters.http_api.bodies import Bounds
 from tracetogether.adapters.http_api.desk import for_operators
+from tracetogether.adapters.http_api.faults import Faults, log_fault
 from tracetogether.adapters.http_api.forwarded import Forwarded, address_of
 from tracetogether.adapters.http_api.guard import guarded
 from tracetogether.adapters.http_api.log_bodies import LogsComingIn, ReceivedLog
+from tracetogether.adapters.http_api.mounting import BelowRoot
 from tracetogether.adapters.http_api.padding import Padding
 from tracetogether.adapters.http_api.pools import BoundedPool
+from tracetogether.adapters.http_api.readiness import Readiness
 from tracetogether.adapters.http_api.refusals import no_nul, tell_errors
 from tracetogether.authority.access.limits import BATCHES, UPLOADS
 from tracetogether.authority.access.sources import TrustedProxies
@@ -26,7 +29,6 @@ from tracetogether.authority.intake.uploads import CHAFF_CASE, UploadReceipt
 from tracetogether.authority.service import Authority
 from tracetogether.errors import AccessDeniedError, InvalidUploadError
 from tracetogether.parameters import MAX_UPLOAD_BYTES, UPLOAD_ANSWER_STEP_S, UPLOAD_TOKEN_LIFETIME_S
-from tracetogether.units import utc_day
 
 _UPLOADS: Final = "/v1/uploads"
 _PADDED: Final = frozenset({"/v1/upload-tokens", _UPLOADS})
@@ -48,6 +50,7 @@ def create_app(
     pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
     proxies: TrustedProxies | None = None,
     answer_step_s: float = UPLOAD_ANSWER_STEP_S,
+    root_path: str = "",
 ) -> FastAPI:
     """Return the application.
 
@@ -57,6 +60,7 @@ def create_app(
         pause: waits for some seconds, while others are served.
         proxies: whose X-Forwarded-For is believed; nobody's if None.
         answer_step_s: uploads are answered at multiples of this time, in seconds; 0: at once.
+        root_path: everything is served below this path, such as "/tracing" (``root_path_of``).
     """
     afterwards = Afterwards(lambda: authority.due.work_off(clock()))
     app = FastAPI(
@@ -67,6 +71,8 @@ def create_app(
         redoc_url=None,
         responses=_ANSWERS,
         dependencies=[Depends(no_nul)],
+        redirect_slashes=False,  # such a redirect would repeat what the request calls its host
+        servers=[{"url": root_path}] if root_path else None,
     )
     app.include_router(_public(authority, clock))
     app.include_router(_for_phones(authority, clock, pause))
@@ -76,7 +82,9 @@ def create_app(
     app.add_middleware(Padding, paths=_PADDED)
     app.add_middleware(Bounds, limits={_UPLOADS: MAX_UPLOAD_BYTES})
     app.add_middleware(Forwarded, proxies=proxies or TrustedProxies())
-    tell_errors(app)
+    app.add_middleware(Faults)
+    app.add_middleware(BelowRoot, root_path=root_path)
+    tell_errors(app, log_fault)
     return app
 
 
@@ -89,22 +97,20 @@ def _public(authority: Authority, clock: Callable[[], float]) -> APIRouter:
         authority.store.has_user("")
         return shapes.Health(status="ok")
 
-    @router.get("/ready")
-    def ready() -> shapes.Ready:
-        """Tell whether the service can do its work: store, the store's keys, of today too.
+    readiness = Readiness(authority, clock)
 
-        If the last purge is days away, the clock may be wrong: nothing is purged by it.
+    @router.get("/ready", responses={503: {"model": shapes.Ready, "description": "Not ready."}})
+    def ready(request: Request, response: Response) -> shapes.Ready:
+        """Tell whether the service can do its work: store, disk, keys of today, clock.
+
+        If the last purge is days away, the clock may be wrong: nothing is purged by it. What is
+        not ready is answered 503.
         """
-        now = clock()
-        suspect = authority.purge.clock_suspect(now)
-        foreign = authority.custody.foreign(now)
-        authority.store.has_user("")
-        return shapes.Ready(
-            ready=authority.custody.keys.has_day(utc_day(now)) and not suspect and not foreign,
-            purge_overdue=authority.purge.overdue(now),
-            clock_suspect=suspect,
-            keys_foreign=foreign,
-        )
+        answer, why = readiness()
+        if why:
+            response.status_code = 503
+            log_fault(request.scope, 503, f"not ready: {why}")
+        return answer
 
     @router.post("/users", status_code=201)
     def register(request: Request) -> shapes.Registered:

@@ -1,13 +1,19 @@
-"""Who is behind a proxy: the address that a trusted one names takes the proxy's place."""
+"""What a proxy tells of the client: its address, and whether it came by https."""
+
+from typing import Final
 
 from starlette.requests import Request
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from tracetogether.authority.access.sources import TrustedProxies
+
+_HSTS: Final = (b"strict-transport-security", b"max-age=31536000")
 
 
 class Forwarded:
     """ASGI middleware: puts the client's address where the proxy's was.
+
+    Whoever comes by https is told to come by https from now on.
 
     Args:
         app: what is behind it.
@@ -25,7 +31,16 @@ class Forwarded:
             lines = [value for name, value in scope["headers"] if name == b"x-forwarded-for"]
             address = self._proxies.client(peer, [line.decode("latin-1") for line in lines])
             scope = {**scope, "client": (address, port)}
-        await self._app(scope, receive, send)
+            said = [value for name, value in scope["headers"] if name == b"x-forwarded-proto"]
+            if said == [b"https"] and self._proxies.trusts(peer):
+                scope["scheme"] = "https"
+
+        async def by_https(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                message["headers"] = [*message.get("headers", []), _HSTS]
+            await send(message)
+
+        await self._app(scope, receive, by_https if scope.get("scheme") == "https" else send)
 
 
 def address_of(request: Request) -> str:

@@ -1,7 +1,7 @@
 """How errors are told over HTTP: a code, a sentence, whether to retry; nothing of the request."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Final
 
@@ -9,6 +9,7 @@ from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
+from starlette.types import Scope
 
 from tracetogether.errors import (
     AccessDeniedError,
@@ -108,11 +109,14 @@ def told(error: Exception) -> Response:
             return refusal(500, "internal", _OWN_FAULT)
 
 
-def tell_errors(app: FastAPI) -> None:
-    """Make ``app`` answer every error by ``told``."""
+def tell_errors(app: FastAPI, log: Callable[[Scope, int, Exception], None]) -> None:
+    """Make ``app`` answer errors by ``told``, and ``log`` those that are the service's own."""
 
-    async def handler(_: Request, error: Exception) -> Response:
-        return told(error)
+    async def handler(request: Request, error: Exception) -> Response:
+        answer = told(error)
+        if answer.status_code >= 500:
+            log(request.scope, answer.status_code, error)
+        return answer
 
     for kind in (
         TraceTogetherError,
@@ -120,7 +124,6 @@ def tell_errors(app: FastAPI) -> None:
         RequestValidationError,
         ClientDisconnect,
         HTTPException,
-        Exception,
     ):
         app.add_exception_handler(kind, handler)
 

@@ -64,6 +64,11 @@ def _bound(host: str, port: int) -> Listener:
     return listener
 
 
+def address_text(host: str, port: int) -> str:
+    """Return host and port as a URL has them: an IPv6 address in brackets."""
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
 def serve(
     app: FastAPI,
     listener: Listener,

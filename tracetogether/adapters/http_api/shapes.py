@@ -349,6 +349,9 @@ class Ready(BaseModel):
     purge_overdue: Annotated[bool, Field(description="Two hourly purges were missed.")]
     clock_suspect: Annotated[bool, Field(description="Nothing confirms the clock.")]
     keys_foreign: Annotated[bool, Field(description="The keys are not this database's.")]
+    store_broken: Annotated[
+        bool, Field(description="The store can't be read or written, or its disk is full.")
+    ]
 
 
 class Health(BaseModel):

@@ -20,7 +20,7 @@ from tracetogether.adapters.operator_pages import (
 )
 from tracetogether.adapters.operator_pages.credentials import Argon2, Totp
 from tracetogether.adapters.operator_pages.doors import NOWHERE, Desk, Door
-from tracetogether.adapters.operator_pages.rendering import environment
+from tracetogether.adapters.operator_pages.rendering import BASE, environment
 from tracetogether.authority.access.sign_in import Hashing, SignIn
 from tracetogether.authority.service import Authority
 
@@ -43,6 +43,7 @@ def create_pages(
     name: str,
     clock: Callable[[], float] = time.time,
     hashing: Hashing | None = None,
+    root_path: str = "",
 ) -> Starlette:
     """Return the pages, to be mounted at ``rendering.BASE``.
 
@@ -51,19 +52,24 @@ def create_pages(
         name: what the authority is called.
         clock: returns UTC epoch seconds.
         hashing: of passwords; argon2id if None.
+        root_path: what stands before the base in the site's paths, such as "/tracing".
     """
+    base = root_path + BASE
     desk = Desk(
         authority=authority,
         sign_in=sign_in_for(authority, hashing),
         clock=clock,
-        templates=environment(),
+        templates=environment(base),
         name=name,
+        base=base,
     )
     routes = [door.route(desk) for door in ALL_DOORS]
     shown = {door.path for door in ALL_DOORS if door.method == "GET"}
-    back = [door.way_back() for door in ALL_DOORS if door.path not in shown]
+    back = [door.way_back(desk) for door in ALL_DOORS if door.path not in shown]
     files = [_file(one) for one in _KINDS]
-    return Starlette(routes=[*routes, *back, *files, NOWHERE.route(desk)])
+    pages = Starlette(routes=[*routes, *back, *files, NOWHERE.route(desk)])
+    pages.router.redirect_slashes = False  # that would repeat what the request calls its host
+    return pages
 
 
 def sign_in_for(authority: Authority, hashing: Hashing | None = None) -> SignIn:

@@ -86,7 +86,7 @@ def show_case(visit: Visit) -> Response:
     followed = _followed(visit, case)
     first, last = case.day - RETENTION.traced_days, case.day
     picture = timeline(
-        [line_of(one, followed.get(one.pseudonym), visit.say) for one in some],
+        [line_of(one, followed.get(one.pseudonym), visit.say, visit.base) for one in some],
         first,
         last,
         visit.say("Who was near on which day"),
@@ -186,13 +186,13 @@ def show_graph(visit: Visit) -> Response:
     knots = []
     for one in links[:_MOST_KNOTS]:
         kept = one.contact.kept
-        elsewhere = [(other, f"/desk/cases/{other}", True) for other in one.own_cases]
+        elsewhere = [(other, f"{visit.base}/cases/{other}", True) for other in one.own_cases]
         elsewhere += [
-            (other, f"/desk/cases/{other}", False)
+            (other, f"{visit.base}/cases/{other}", False)
             for other in one.also_in
             if other not in one.own_cases
         ]
-        link = f"/desk/contacts/{kept.contact_id}"
+        link = f"{visit.base}/contacts/{kept.contact_id}"
         knots.append(
             Knot(one.contact.pseudonym or "–", link, kept.priority.word, kept.minutes, elsewhere)
         )

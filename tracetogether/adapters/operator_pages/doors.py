@@ -58,6 +58,7 @@ from tracetogether.errors import (
     StoreError,
     TraceTogetherError,
 )
+from tracetogether.reasons_of_faults import reason_of
 
 _STATUS: Final[Mapping[type[TraceTogetherError], int]] = {
     AccessDeniedError: 403,
@@ -97,6 +98,7 @@ class Desk:
     clock: Callable[[], float]
     templates: Environment
     name: str
+    base: str = BASE
     passwords: Queue = field(default_factory=Queue)
 
 
@@ -132,6 +134,11 @@ class Visit:
     def authority(self) -> Authority:
         """The service."""
         return self.desk.authority
+
+    @property
+    def base(self) -> str:
+        """What the path of every page begins with, as browsers see it."""
+        return self.desk.base
 
     @property
     def caller(self) -> Caller:
@@ -242,7 +249,7 @@ class Visit:
 
     def went(self, path: str) -> Response:
         """Return an answer that leads on to another page, by GET."""
-        return RedirectResponse(BASE + path, status_code=303)
+        return RedirectResponse(self.base + path, status_code=303)
 
     def number(self, name: str, default: int, *, at_most: int = 10**9) -> int:
         """Return a number of the query, ``default`` if it is none or out of bounds."""
@@ -296,11 +303,11 @@ class Door:
         methods = list(_METHODS) if self is NOWHERE else [self.method]
         return Route(self.path, opened, methods=methods, name=name)
 
-    def way_back(self) -> Route:
+    def way_back(self, desk: Desk) -> Route:
         """Return a route for who asks by GET for what a form does: to the page of the form."""
 
         def back(request: Request) -> Response:
-            return RedirectResponse(BASE + self._page_path(request), 303, dict(HEADERS))
+            return RedirectResponse(desk.base + self._page_path(request), 303, dict(HEADERS))
 
         return Route(self.path, back, methods=["GET"], name=f"GET {self.path}")
 
@@ -332,9 +339,12 @@ class Door:
             answer = self._answered(stranger, shown, cut=form.cut)
         except TraceTogetherError as error:  # the store, before it was known who it is
             answer = told(stranger, error)
-        except Exception:  # noqa: BLE001 - whatever it is, a page is shown, and the log has it
+        except Exception as error:  # noqa: BLE001 - whatever it is, a page is shown, and the log has it
             reference = secrets.token_hex(4)
-            _LOG.exception("fault %s at %s %s", reference, self.method, self.path)
+            _LOG.error(
+                "%s %s%s answered 500: fault %s: %s",
+                *(self.method, BASE, self.path, reference, reason_of(error)),
+            )
             answer = refused(stranger, 500, _FAULT, reference=reference)
         if not shown:
             keep(answer, SESSION_COOKIE, stranger.token)
@@ -417,6 +427,8 @@ class Door:
 def told(visit: Visit, error: TraceTogetherError) -> Response:
     """Return the page that says what was wrong; paths and days of the store stay here."""
     status = _status(error)
+    if status >= 500:
+        _LOG.error("%s %s answered %d: %s", visit.request.method, BASE, status, reason_of(error))
     why = visit.say(_UNAVAILABLE) if status == 503 else visit.advice(str(error))
     return patient(refused(visit, status, why), error)
 

@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterable
 from tracetogether.adapters.operator_pages.labels import CONTACT_STATES, SIDES
 from tracetogether.adapters.operator_pages.pictures import DayNear, PersonNear
 from tracetogether.adapters.operator_pages.rendering import (
-    BASE,
     day_text,
     metres_text,
     minutes_text,
@@ -15,11 +14,13 @@ from tracetogether.authority.contacts.lines import Contact, ContactDay
 from tracetogether.authority.desk.views import Followed
 
 
-def line_of(contact: Contact, followed: Followed | None, say: Callable[..., str]) -> PersonNear:
-    """Return a contact's line of the timeline."""
+def line_of(
+    contact: Contact, followed: Followed | None, say: Callable[..., str], base: str
+) -> PersonNear:
+    """Return a contact's line of the timeline, whose link begins with ``base``."""
     likely = f"{100 * contact.probability:.0f} %"
     state = "" if followed is None else say(CONTACT_STATES[followed.kept.state])
-    link = "" if followed is None else f"{BASE}/contacts/{followed.kept.contact_id}"
+    link = "" if followed is None else f"{base}/contacts/{followed.kept.contact_id}"
     return PersonNear(
         name=contact.pseudonym,
         link=link or f"#{contact.pseudonym}",

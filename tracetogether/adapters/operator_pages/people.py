@@ -55,7 +55,7 @@ def _contact(visit: Visit, followed: Followed) -> Response:
     if near is not None:
         about = visit.say("Days on which they were near")
         first = case.day - RETENTION.traced_days
-        line = line_of(near, followed, visit.say)
+        line = line_of(near, followed, visit.say, visit.base)
         picture = timeline([line], first, case.day, about, limit=SINGAPORE_POLICY.minutes)
     today = utc_day(visit.now)
     return visit.page(

@@ -10,7 +10,7 @@ from tracetogether.units import Interval
 
 _EPOCH: Final = date(1970, 1, 1).toordinal()
 BASE: Final = "/desk"
-"""Where the pages are mounted."""
+"""Where the pages are mounted, below the root path."""
 HEADERS: Final = {
     "Content-Security-Policy": (
         "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; "
@@ -26,8 +26,8 @@ HEADERS: Final = {
 """What the browser is told with every page."""
 
 
-def environment() -> Environment:
-    """Return the environment of all templates."""
+def environment(base: str = BASE) -> Environment:
+    """Return the environment of all templates, whose links begin with ``base``."""
     made = Environment(
         loader=PackageLoader("tracetogether.adapters.operator_pages"),
         autoescape=True,
@@ -46,7 +46,7 @@ def environment() -> Environment:
         metres=metres_text,
         percent=percent_text,
     )
-    made.globals["base"] = BASE
+    made.globals["base"] = base
     return made
 
 

@@ -11,7 +11,7 @@ from starlette.responses import Response
 from tracetogether.adapters.operator_pages.case_map import Bond, Spot, case_map
 from tracetogether.adapters.operator_pages.doors import Door, Visit
 from tracetogether.adapters.operator_pages.labels import CASE_STATES, SIDES
-from tracetogether.adapters.operator_pages.rendering import BASE, minutes_text, percent_text
+from tracetogether.adapters.operator_pages.rendering import minutes_text, percent_text
 from tracetogether.authority.cases.casework import Case
 from tracetogether.authority.contacts.lines import Contact, pseudonym
 from tracetogether.authority.contacts.transmission import ASSUMPTIONS, Candidate
@@ -53,7 +53,7 @@ def show_graph(visit: Visit) -> Response:
         *[one for one in bonds if one.kind != "shared"][:_MOST_MET],
         *[one for one in bonds if one.kind == "shared"][:_MOST_SHARED],
     ]
-    spots = [Spot(one.case_id, f"{BASE}/cases/{one.case_id}", one.day) for one in found.asked]
+    spots = [Spot(one.case_id, f"{visit.base}/cases/{one.case_id}", one.day) for one in found.asked]
     return visit.page(
         "who_met.html",
         found=found,

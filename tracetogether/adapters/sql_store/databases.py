@@ -1,6 +1,7 @@
 """What SQLite and PostgreSQL do each in their own way: connecting, locking, days, bulk, errors."""
 
 import os
+import shutil
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -15,6 +16,7 @@ from tracetogether.errors import MissingExtraError, StoreError
 APPLICATION_ID: Final = 0x7472_6163  # "trac": tells this file from any other SQLite file
 _BUSY_TIMEOUT_S: Final = 30.0
 _CONNECTIONS: Final = 16
+_LEAST_ROOM_BYTES: Final = 4_000_000
 _ASKED_AT_ONCE: Final = 10_000  # SQLite takes 32,766 values in a statement
 _AUDIT_LOCK: Final = 0x7472_6163_0001  # names an advisory lock; any number will do
 _DAYS_LOCK: Final = 0x7472_6163_0002
@@ -81,6 +83,21 @@ class Sqlite:
         if connection.exec_driver_sql("PRAGMA application_id").scalar_one() != APPLICATION_ID:
             msg = f"{self.path} is not an authority's database: give the folder that `init` made"
             raise UnreadableError(msg)
+
+    def check_room(self) -> None:
+        """Return if the disk has room for a log or two.
+
+        Raises:
+            StoreError: it has not.
+        """
+        try:
+            free = shutil.disk_usage(self.path.parent).free
+        except OSError as error:
+            msg = f"{self.place} can't be read ({error.strerror})"
+            raise StoreError(msg) from None
+        if free < _LEAST_ROOM_BYTES:
+            msg = f"{self.place} can't be written (disk full): {remedy('full')}"
+            raise StoreError(msg)
 
     def insert(self, table: sa.Table) -> Any:  # noqa: ANN401 - either dialect's, alike enough
         """Return an insert statement that can say what to do on conflict."""
@@ -170,6 +187,9 @@ class Postgres:
         @sa.event.listens_for(self.hasty, "begin")
         def begun(connection: sa.Connection) -> None:
             connection.exec_driver_sql("SET LOCAL synchronous_commit = off")
+
+    def check_room(self) -> None:
+        """Nothing is to be done: the disk is the database server's."""
 
     def insert(self, table: sa.Table) -> Any:  # noqa: ANN401 - either dialect's, alike enough
         """Return an insert statement that can say what to do on conflict."""

@@ -6,12 +6,15 @@ from typing import Final
 import sqlalchemy as sa
 
 from tracetogether.adapters.sql_store.audit_rows import read_entries, write_entry
+from tracetogether.adapters.sql_store.databases import remedy
 from tracetogether.adapters.sql_store.row_counts import count_everything
 from tracetogether.adapters.sql_store.rows import Rows
 from tracetogether.adapters.sql_store.tables import AUDIT, COUNTS, SETTINGS
 from tracetogether.authority.access.audit import START, AuditEntry
 from tracetogether.authority.oversight.statistics import Counts
+from tracetogether.errors import StoreError
 
+_PROBE: Final = "probe"
 _ENTRIES_AT_ONCE: Final = 1_000  # the log only grows: it is never read as a whole
 _MOST_ENTRIES: Final = 2**63
 
@@ -117,3 +120,22 @@ class LedgerRows(Rows):
         """Return how much of everything is kept at ``now``."""
         with self._transactions.reading() as connection:
             return count_everything(connection, now)
+
+    def probe(self, *, write: bool) -> None:
+        """Return if the database can be read and has room, and, if ``write``, can be written.
+
+        Raises:
+            StoreError: it can't. That somebody else is writing is no reason.
+        """
+        self._database.check_room()
+        self.noted(_PROBE)
+        if not write:
+            return
+        row = self._database.insert(SETTINGS).values(name=_PROBE, value="written")
+        same = row.on_conflict_do_update(index_elements=["name"], set_={"value": "written"})
+        try:
+            with self._transactions.writing(patient=False) as connection:
+                connection.execute(same)
+        except StoreError as error:
+            if remedy("locked") not in str(error):
+                raise

@@ -85,6 +85,11 @@ class TrustedProxies:
                 break
         return str(found)
 
+    def trusts(self, peer: str) -> bool:
+        """Return whether a connection is a trusted proxy's."""
+        found = address_of(peer)
+        return found is not None and self._has(found)
+
     def _has(self, address: Address) -> bool:
         return any(address in network for network in self.networks)
 

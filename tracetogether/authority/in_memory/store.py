@@ -303,6 +303,9 @@ class MemoryStore:
             del self._rows.counts[key]
         return len(old)
 
+    def probe(self, *, write: bool) -> None:
+        """Nothing is to be done: what is in memory can be read and written."""
+
     def note(self, name: str, value: str) -> None:
         """Write down a value under a name."""
         self._rows.noted[name] = value

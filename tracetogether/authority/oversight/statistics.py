@@ -31,3 +31,11 @@ class CountedStore(Protocol):
     def counts(self, now: float) -> Counts:
         """Return how much of everything is kept at ``now``."""
         ...
+
+    def probe(self, *, write: bool) -> None:
+        """Return if the store can be read and has room, and, if ``write``, takes what is written.
+
+        Raises:
+            StoreError: it can't. That somebody else is writing is no reason.
+        """
+        ...
