@@ -68,9 +68,18 @@ def of_schema(revision: str, place: Path, newest: Path) -> None:
         name for (name,) in old.execute("SELECT name FROM main.sqlite_master WHERE type='table'")
     ]
     for table in sorted(set(tables) - {"alembic_version"}):
-        columns = ", ".join(row[1] for row in old.execute(f"PRAGMA main.table_info({table})"))
+        had, has = (
+            {row[1] for row in old.execute(f"PRAGMA {where}.table_info({table})")}
+            for where in ("main", "newest")
+        )
+        columns = ", ".join(sorted(had & has))
         copied = f"SELECT {columns} FROM newest.{table}"  # noqa: S608 - names of our own tables
         old.execute(f"INSERT INTO main.{table} ({columns}) {copied}")
+        if "found_day" in had:  # a column that later releases have no more
+            old.execute(
+                "UPDATE main.followed SET found_day = CAST(found_at_s AS INTEGER) / 86400, "
+                "traced_day = CAST(traced_at_s AS INTEGER) / 86400"
+            )
     old.execute(f"PRAGMA main.application_id = {APPLICATION_ID}")
     old.commit()
     old.close()

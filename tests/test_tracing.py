@@ -13,6 +13,7 @@ from tracetogether.authority.contacts.groups import Groups
 from tracetogether.authority.contacts.lines import pseudonym
 from tracetogether.authority.tracing.one_case import POLICIES, policy_named
 from tracetogether.errors import NotFoundError
+from tracetogether.local_days import UTC_DAYS
 from tracetogether.parameters import DEMO_POLICY, SINGAPORE_POLICY
 from tracetogether.proximity.attenuation import RULES
 from tracetogether.proximity.calibration import BLUETRACE_TRANSMIT, Calibration
@@ -107,7 +108,7 @@ def test_the_traced_span_has_whole_days_at_both_ends(world: World) -> None:
     case = world.authority.casework.open_case(world.user(), NOON, DAY - 2)
     assert case.date == "2020-05-02"
     start, end = NOW - 16 * SECONDS_PER_DAY, NOW - SECONDS_PER_DAY
-    assert (case.traced_from, case.traced_until) == (start, end)
+    assert case.traced_span(UTC_DAYS) == (start, end)
     before, first, last, after = (world.user() for _ in range(4))
     world.take(
         case,

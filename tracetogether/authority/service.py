@@ -28,12 +28,14 @@ from tracetogether.authority.intake.uploads import Intake, UploadStore
 from tracetogether.authority.oversight.custody import Custody
 from tracetogether.authority.oversight.retention import AgeingStore, Purge
 from tracetogether.authority.oversight.statistics import CountedStore
+from tracetogether.authority.oversight.time_zone import local_days
 from tracetogether.authority.tracing.evidence import Logs
 from tracetogether.authority.tracing.graph import ContactGraphs
 from tracetogether.authority.tracing.one_case import Tracing
 from tracetogether.bluetrace.tempid import TempIDIssuer
 from tracetogether.bluetrace.upload_token import UploadTokens
 from tracetogether.keyring import KeyRing
+from tracetogether.local_days import LocalDays
 from tracetogether.units import Entropy
 
 
@@ -88,6 +90,7 @@ class Authority:
     tallies: Tallies
     audit: Audit
     store: AuthorityStore
+    days: LocalDays
 
     @classmethod
     def assemble(
@@ -109,7 +112,8 @@ class Authority:
             entropy: where ids, secrets, PINs and IVs come from.
 
         Raises:
-            AuthorityError: by what is noted in the store, guessing PINs would pay.
+            AuthorityError: by what is noted in the store, guessing PINs would pay, or the time
+                zone is one that this computer does not know.
         """
         issuer = TempIDIssuer(keys, name, entropy=entropy)
         tokens = UploadTokens(keys, name, entropy=entropy)
@@ -119,12 +123,16 @@ class Authority:
         rules = PinRules() if noted is None else PinRules(int(noted))
         tallies = Tallies(limits, audit, store)
         pins = Pins(keys, store, store, audit, limits, tallies, entropy, rules)
+        days = local_days(store)
         rows, notes = store.desk, Notes(keys, store.desk, audit, entropy)
-        casework = Casework(store, rows, rows, store, store, keys, audit, entropy)
-        tracing = Tracing(Logs(keys, issuer, store, store, store, rows), store, audit, entropy)
-        desk = Desk(keys, casework, rows, rows, rows, notes)
+        casework = Casework(store, rows, rows, store, store, keys, audit, entropy, days)
+        logs = Logs(keys, issuer, store, store, store, rows, days)
+        tracing = Tracing(logs, store, audit, entropy)
+        desk = Desk(keys, casework, rows, rows, rows, notes, days=days)
         staff = Staff(store, audit)
-        follow_up = FollowUp(keys, desk, casework, tracing, rows, rows, notes, audit, entropy)
+        follow_up = FollowUp(
+            keys, desk, casework, tracing, rows, rows, notes, audit, entropy, days=days
+        )
         return cls(
             access=Access(store, store),
             staff=staff,
@@ -134,7 +142,7 @@ class Authority:
             follow_up=follow_up,
             due=DueLists(casework, follow_up, store),
             merging=Merging(desk, casework, rows, rows, audit),
-            exports=Exports(keys, rows, audit),
+            exports=Exports(keys, rows, audit, days),
             case_import=CaseImport(casework, staff),
             operator_import=OperatorImport(staff, entropy),
             pins=pins,
@@ -142,9 +150,10 @@ class Authority:
             tracing=tracing,
             graphs=ContactGraphs(tracing, store),
             custody=Custody(keys, save_keys, audit, store),
-            purge=Purge(keys, save_keys, store, audit),
+            purge=Purge(keys, save_keys, store, audit, days=days),
             limits=limits,
             tallies=tallies,
             audit=audit,
             store=store,
+            days=days,
         )

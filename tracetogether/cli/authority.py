@@ -37,10 +37,12 @@ from tracetogether.cli.authority_options import (
     moment_of,
 )
 from tracetogether.cli.authority_staff import audit, user
+from tracetogether.cli.authority_time_zone import time_zone
 from tracetogether.cli.console import err, out, print_json, progress
 from tracetogether.cli.folder_locks import served_from
 from tracetogether.cli.revoked_file import drop_old_withdrawals
 from tracetogether.errors import ClockError, MissingExtraError, TraceTogetherError
+from tracetogether.local_days import UTC_NAME
 from tracetogether.units import SECONDS_PER_MINUTE
 
 _MINUTES_BETWEEN_PURGES: Final = 60
@@ -65,6 +67,7 @@ for _command in (
     follow_up,
     backup,
     restore,
+    time_zone,
 ):
     authority.add_command(_command)
 case.add_command(import_cases)
@@ -79,10 +82,18 @@ user.add_command(import_operators)
     metavar="URL",
     help="An empty PostgreSQL database, postgresql://…; an SQLite file in DIR if left out.",
 )
+@click.option(
+    "--time-zone",
+    "zone",
+    default=UTC_NAME,
+    show_default=True,
+    metavar="NAME",
+    help="Where the authority is, such as Asia/Singapore: days of follow-up are counted there.",
+)
 @as_json
-def init(folder: Path, name: str, database: str | None, *, as_json: bool) -> None:
+def init(folder: Path, name: str, database: str | None, zone: str, *, as_json: bool) -> None:
     """Make a new authority in DIR (./authority): its database, keys and operator token."""
-    create_folder(folder, now=time.time(), name=name, database=database)
+    create_folder(folder, now=time.time(), name=name, database=database, time_zone=zone)
     token_file = folder / OPERATOR_TOKEN
     if as_json:
         print_json({"dir": str(folder), "name": name, "operator_token_file": str(token_file)})
@@ -92,6 +103,7 @@ def init(folder: Path, name: str, database: str | None, *, as_json: bool) -> Non
     console.print(
         f"  operator token: {token_file} (for HTTP, not for the pages; only you can read it)\n"
         f"  keys:           {folder / KEYS} (they open TempIDs; keep them out of backups)\n"
+        f"  time zone:      {zone} (of dates and follow-up; `authority time-zone` changes it)\n"
         f"Next: tracetogether authority serve {folder}",
         soft_wrap=True,
     )

@@ -15,7 +15,15 @@ from tracetogether.authority.intake.pins import PinLifetime
 from tracetogether.authority.tracing.one_case import POLICIES, TracedCase
 from tracetogether.cli.authority_folder import opened_folder
 from tracetogether.cli.authority_graph import graph, onward, percent, policy_option
-from tracetogether.cli.authority_options import FolderCommand, as_json, folder_option
+from tracetogether.cli.authority_options import (
+    ALL_ROWS,
+    FolderCommand,
+    as_json,
+    folder_option,
+    limit_option,
+    offset_option,
+    print_shown,
+)
 from tracetogether.cli.console import out, print_json, utc_text
 from tracetogether.units import Interval
 
@@ -41,7 +49,7 @@ case.add_command(onward)
 @click.option(
     "--date",
     type=click.DateTime(["%Y-%m-%d"]),
-    help="Date of diagnosis or first symptoms (UTC); today if left out.",
+    help="Date of diagnosis or first symptoms, in the authority's time zone; today if left out.",
 )
 @_short_option
 @folder_option
@@ -98,12 +106,15 @@ def _print_pin(opened: Case, pin: str, expiry: float, *, as_json: bool) -> None:
 
 
 @case.command("list")
+@offset_option
+@limit_option
 @folder_option
 @as_json
-def list_cases(folder: Path, *, as_json: bool) -> None:
-    """List all cases, the newest first."""
+def list_cases(offset: int, limit: int | None, folder: Path, *, as_json: bool) -> None:
+    """List cases, the newest first: all, unless --limit is given."""
     with opened_folder(folder) as service:
-        cases = service.casework.cases()
+        everything, days = service.casework.cases(), service.days
+    cases = everything[offset : offset + (limit or ALL_ROWS)]
     if as_json:
         print_json(
             [
@@ -112,15 +123,21 @@ def list_cases(folder: Path, *, as_json: bool) -> None:
                     "pseudonym": pseudonym(one.user_id),
                     "date": one.date,
                     "opened_at": one.opened_at,
+                    "state": one.state.value,
+                    "confirmed": not one.unconfirmed,
                 }
                 for one in cases
             ]
         )
         return
-    table = Table("case", "person", "date", "opened (UTC)")
+    table = Table("case", "person", "date", f"opened ({days.name})", "state")
     for one in cases:
-        table.add_row(one.case_id, pseudonym(one.user_id), one.date, utc_text(one.opened_at))
+        state = one.state.value + (", not confirmed" if one.unconfirmed else "")
+        table.add_row(
+            one.case_id, pseudonym(one.user_id), one.date, days.text(one.opened_at), state
+        )
     out().print(table)
+    print_shown(len(cases), offset, len(everything), "cases")
 
 
 @case.command()

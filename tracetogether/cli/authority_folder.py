@@ -15,11 +15,13 @@ from tracetogether.authority.access.permissions import ALL_ROLES
 from tracetogether.authority.intake.issuance import new_secret
 from tracetogether.authority.intake.pins import PINS_A_DAY, PinRules
 from tracetogether.authority.oversight.custody import require_keys_of, settle_keys
+from tracetogether.authority.oversight.time_zone import TIME_ZONE, set_time_zone
 from tracetogether.authority.service import Authority
 from tracetogether.cli.folder_locks import alone_with, locked, served_from
 from tracetogether.cli.revoked_file import note_revoked
 from tracetogether.errors import ClockError, MissingExtraError, StoreError
 from tracetogether.keyring import KeyRing
+from tracetogether.local_days import UTC_NAME, LocalDays
 from tracetogether.parameters import BLUETRACE, EARLIEST_S
 from tracetogether.secret_file import create_secret, read_secret
 from tracetogether.units import Entropy
@@ -39,7 +41,12 @@ DEFAULT_NAME: Final = "SG_MOH"  # OpenTrace's organisation code for Singapore
 
 
 def create_folder(
-    folder: Path, *, now: float, name: str = DEFAULT_NAME, database: str | None = None
+    folder: Path,
+    *,
+    now: float,
+    name: str = DEFAULT_NAME,
+    database: str | None = None,
+    time_zone: str = UTC_NAME,
 ) -> str:
     """Make a new authority in ``folder`` and return its first operator's token.
 
@@ -51,12 +58,15 @@ def create_folder(
         now: epoch seconds.
         name: organisation code.
         database: URL of an empty PostgreSQL database; kept in the folder (it may hold a password).
+        time_zone: IANA name; by its days people are called and shown dates.
 
     Raises:
+        AuthorityError: there is no such time zone.
         ClockError: the clock can't be right.
         StoreError: an authority is there already, others can enter the folder, or folder or
             database can't be written.
     """
+    days = LocalDays.named(time_zone)
     store_kind = _sql_store()
     paths = [folder / one for one in (KEYS, OPERATOR_TOKEN, DATABASE, DATABASE_URL)]
     for path in paths:
@@ -79,6 +89,7 @@ def create_folder(
         with store_kind.create(database or folder / DATABASE, name=name) as store, store.atomic():
             audit = Audit(store)
             settle_keys(keys, store, _kept_as_they_are)
+            store.note(TIME_ZONE, days.name)
             audit.record("authority.made", now, by="console", name=name)
             Staff(store, audit).add(FIRST_OPERATOR, ALL_ROLES, token, now)
     except BaseException as error:
@@ -216,6 +227,20 @@ def allow_pins(folder: Path, a_day: int, now: float) -> None:
     with _sql_store().open(place_of(folder)) as store, store.atomic():
         store.note(PINS_A_DAY, str(rules.a_day))
         Audit(store).record("limits.changed", now, by=CONSOLE.name, pins_a_day=a_day)
+
+
+def change_time_zone(folder: Path, name: str, now: float) -> int:
+    """Set the time zone; return how many contacts have another last day of follow-up.
+
+    Raises:
+        AuthorityError: there is no such time zone: nothing was changed.
+        StoreError: there is no authority, or its database can't be written.
+    """
+    # Not by way of the assembled service, which does not come about in an unknown zone.
+    with _sql_store().open(place_of(folder)) as store:
+        return set_time_zone(
+            name, now, store=store, calendars=store.desk, audit=Audit(store), by=CONSOLE.name
+        )
 
 
 def bring_up_to_date(

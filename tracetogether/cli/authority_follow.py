@@ -1,6 +1,7 @@
 """`tracetogether authority follow-up`: whom to call today, what the calls found, how it goes."""
 
 import time
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
@@ -12,11 +13,17 @@ from tracetogether.authority.cases.casework import NOBODY, date_of_day, day_of
 from tracetogether.authority.cases.followed import ContactQuery, ContactState, Outcome
 from tracetogether.authority.desk.views import ContactPage, Followed
 from tracetogether.cli.authority_folder import opened_folder
-from tracetogether.cli.authority_options import FolderCommand, as_json, folder_option
-from tracetogether.cli.console import out, print_json, progress, utc_text
-from tracetogether.units import utc_day
+from tracetogether.cli.authority_options import (
+    ALL_ROWS,
+    FolderCommand,
+    as_json,
+    folder_option,
+    limit_option,
+    offset_option,
+    print_shown,
+)
+from tracetogether.cli.console import out, print_json, progress
 
-_MOST_SHOWN = 1_000
 _EXPLAINED = {
     "traced_within_a_day": "contacts reached within a day of the log that named them",
     "followed_all_days": "contacts reached on every day of follow-up",
@@ -44,25 +51,37 @@ follow_up.command_class = FolderCommand
     help="In this state only; may be given several times.",
 )
 @click.option("--due", is_flag=True, help="Only those to be called today.")
+@offset_option
+@limit_option
 @folder_option
 @as_json
 def list_followed(
-    case_id: str | None, states: tuple[str, ...], folder: Path, *, due: bool, as_json: bool
+    case_id: str | None,
+    states: tuple[str, ...],
+    offset: int,
+    limit: int | None,
+    folder: Path,
+    *,
+    due: bool,
+    as_json: bool,
 ) -> None:
-    """List contacts under follow-up, the most urgent first (a thousand at most)."""
+    """List contacts under follow-up, the most urgent first: all, unless --limit is given."""
     query = ContactQuery(
         case_id=case_id,
         states=frozenset(map(ContactState, states)),
-        due_on=utc_day(time.time()) if due else None,
-        limit=_MOST_SHOWN,
+        offset=offset,
+        limit=limit or ALL_ROWS,
     )
     with opened_folder(folder) as service:
+        if due:
+            query = replace(query, due_on=service.desk.today(time.time()))
         page = service.desk.page(query)
     if as_json:
         contacts = [_facts(one) for one in page.contacts]
-        print_json({"total": page.total, "contacts": contacts})
+        print_json({"total": page.total, "offset": page.offset, "contacts": contacts})
     else:
         _print(page)
+        print_shown(len(page.contacts), page.offset, page.total, "contacts")
 
 
 def _facts(one: Followed) -> dict[str, object]:
@@ -98,7 +117,6 @@ def _print(page: ContactPage) -> None:
             f"{kept.minutes:.0f}",
         )
     out().print(table)
-    out().print(f"{page.total} contacts")
 
 
 @follow_up.command()
@@ -107,7 +125,7 @@ def _print(page: ContactPage) -> None:
 @click.option(
     "--date",
     type=click.DateTime(["%Y-%m-%d"]),
-    help="Day of the call (UTC); today if left out.",
+    help="Day of the call, in the authority's time zone; today if left out.",
 )
 @click.option(
     "--version",
@@ -120,8 +138,8 @@ def call(
 ) -> None:
     """Write down what a day's call to CONTACT_ID found: OUTCOME."""
     now = time.time()
-    day = utc_day(now) if date is None else day_of(date.date())
     with opened_folder(folder) as service:
+        day = service.desk.today(now) if date is None else day_of(date.date())
         followed = service.follow_up.record(
             contact_id, day, Outcome(outcome), now, version=version, by=CONSOLE
         )
@@ -136,7 +154,7 @@ def show(contact_id: str, folder: Path, *, as_json: bool) -> None:
     """Show CONTACT_ID day by day."""
     with opened_folder(folder) as service:
         followed = service.desk.contact(contact_id)
-        days = service.desk.calendar(contact_id)
+        days, local = service.desk.calendar(contact_id), service.days
     calendar = [
         {
             "date": date_of_day(one.day),
@@ -149,10 +167,10 @@ def show(contact_id: str, folder: Path, *, as_json: bool) -> None:
         print_json({**_facts(followed), "calendar": calendar})
         return
     _print(ContactPage((followed,), 1, 0))
-    table = Table("day (UTC)", "outcome", "written by", "at (UTC)")
+    table = Table("day", "outcome", "written by", f"at ({local.name})")
     for one in days:
         found = "" if one.outcome is None else one.outcome.value.replace("_", " ")
-        at = "" if one.at is None else utc_text(one.at)
+        at = "" if one.at is None else local.text(one.at)
         table.add_row(date_of_day(one.day), found, one.by, at)
     out().print(table)
     out().print(f"version {followed.kept.version}")

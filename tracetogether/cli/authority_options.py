@@ -9,6 +9,7 @@ import click
 
 from tracetogether.authority.cases.casework import day_of
 from tracetogether.cli.authority_folder import DEFAULT_FOLDER
+from tracetogether.cli.console import out
 
 _FOLDER: Final = click.Path(file_okay=False, path_type=Path)
 _Command = TypeVar("_Command", bound=Callable[..., Any])
@@ -74,3 +75,23 @@ def day_named(text: str) -> int:
 def date_of(day: int) -> str:
     """Return a UTC day's number as YYYY-MM-DD."""
     return date.fromordinal(date(1970, 1, 1).toordinal() + day).isoformat()
+
+
+ALL_ROWS: Final = 2**31 - 1
+"""How many rows a list shows that is not limited."""
+offset_option = click.option(
+    "--offset", type=click.IntRange(min=0), default=0, show_default=True, help="Rows to leave out."
+)
+limit_option = click.option(
+    "--limit", type=click.IntRange(min=1), help="Rows to show at most; all if left out."
+)
+
+
+def print_shown(shown: int, offset: int, total: int, what: str) -> None:
+    """Print how many rows there are, and, if not all were shown, how to see the rest."""
+    if shown == total:
+        out().print(f"{total} {what}")
+        return
+    first, last = offset + 1, offset + shown
+    rest = f"; --offset {last} shows the next" if shown and last < total else ""
+    out().print(f"{first}-{last} of {total} {what}{rest}" if shown else f"0 of {total} {what}")

@@ -12,7 +12,6 @@ from tracetogether.adapters.http_api.shapes import CaseLine, Done
 from tracetogether.authority.cases.casework import day_of
 from tracetogether.authority.cases.followed import ContactQuery, ContactState, Outcome, Priority
 from tracetogether.authority.service import Authority
-from tracetogether.units import utc_day
 
 _Page = Annotated[int, Query(ge=1, le=1_000)]
 _Offset = Annotated[int, Query(ge=0, le=10_000_000)]
@@ -85,7 +84,8 @@ def _cases(
     @router.get("/dashboard")
     def dashboard(request: Request) -> shapes.DashboardShape:
         """Count the work: of all cases, or of a tracer's own. Roles: tracer, supervisor."""
-        return shapes.DashboardShape.of(authority.desk.dashboard(clock(), by=request.state.caller))
+        seen = authority.desk.dashboard(clock(), by=request.state.caller)
+        return shapes.DashboardShape.of(seen, authority.days.name)
 
 
 def _contacts(router: APIRouter, authority: Authority, clock: Callable[[], float]) -> None:
@@ -109,7 +109,7 @@ def _contacts(router: APIRouter, authority: Authority, clock: Callable[[], float
             case_id=case_id,
             states=frozenset(state or ()),
             priorities=frozenset(one for one in Priority if one.word in (priority or ())),
-            due_on=utc_day(clock()) if due else None,
+            due_on=authority.desk.today(clock()) if due else None,
             offset=offset,
             limit=limit,
         )
@@ -186,7 +186,7 @@ def _steps(
         return shapes.FollowedLine.of(
             authority.follow_up.record(
                 contact_id,
-                _day(asked.date, now),
+                _day(authority, asked.date, now),
                 Outcome(asked.outcome),
                 now,
                 version=asked.version,
@@ -209,7 +209,7 @@ def _steps(
         It waits until it is confirmed, or until the person's log comes in with a PIN.
         """
         now = clock()
-        day = _day(asked.date, now)
+        day = _day(authority, asked.date, now)
         return line(
             authority.merging.convert(
                 contact_id, now, day, version=asked.version, by=request.state.caller
@@ -217,5 +217,5 @@ def _steps(
         )
 
 
-def _day(date: dt.date | None, now: float) -> int:
-    return utc_day(now) if date is None else day_of(date)
+def _day(authority: Authority, date: dt.date | None, now: float) -> int:
+    return authority.desk.today(now) if date is None else day_of(date)

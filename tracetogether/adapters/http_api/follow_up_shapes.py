@@ -16,7 +16,7 @@ _EPOCH = dt.date(1970, 1, 1).toordinal()
 
 
 def date_text(day: int) -> str:
-    """Return a UTC day's number as YYYY-MM-DD."""
+    """Return a day's number as YYYY-MM-DD."""
     return dt.date.fromordinal(_EPOCH + day).isoformat()
 
 
@@ -38,7 +38,10 @@ _OneParticular = Annotated[
     str | None,
     Field(max_length=200, repr=False, description="Left out, null or blank: stays as it is."),
 ]
-_Day = Annotated[dt.date | None, Field(strict=False, description="UTC; today if left out.")]
+_Day = Annotated[
+    dt.date | None,
+    Field(strict=False, description="A day of the authority's time zone; today if left out."),
+]
 
 
 class Assignment(Asked):
@@ -272,15 +275,21 @@ class DashboardShape(BaseModel):
     done_today: int
     uploads: int
     users: int
-    active_today: Annotated[int, Field(description="Users whose phones fetched TempIDs.")]
+    active_today: Annotated[
+        int, Field(description="Users whose phones fetched TempIDs, on this UTC day.")
+    ]
     active_yesterday: int
     days: list[DayLine]
+    time_zone: Annotated[
+        str, Field(description="Whose days all dates are.", examples=["Asia/Singapore"])
+    ]
     indicators: Annotated[dict[str, RatioLine], Field(description="WHO's.")]
 
     @classmethod
-    def of(cls, seen: Dashboard) -> Self:
+    def of(cls, seen: Dashboard, time_zone: str) -> Self:
         """Return a dashboard."""
         return cls(
+            time_zone=time_zone,
             cases={state.value: count for state, count in seen.cases.items()},
             contacts={state.value: count for state, count in seen.contacts.items()},
             priorities={one.word: count for one, count in seen.priorities.items()},

@@ -33,7 +33,7 @@ class NewCase(Asked):
         dt.date | None,
         Field(
             strict=False,
-            description="Date of diagnosis or first symptoms (UTC); today if left out.",
+            description="Of diagnosis or first symptoms where the authority is; today if left out.",
             examples=["2020-05-04"],
         ),
     ] = None
@@ -198,7 +198,7 @@ SeenBy = Annotated[
 
 
 class ContactDayLine(Nearness):
-    """One UTC day on which a contact was near."""
+    """One day, in the authority's time zone, on which a contact was near."""
 
     day: Annotated[int, Field(description="Days since 1970-01-01.", examples=[18386])]
     date: Annotated[str, Field(examples=["2020-05-04"])]

@@ -59,7 +59,7 @@ def create_pages(
         authority=authority,
         sign_in=sign_in_for(authority, hashing),
         clock=clock,
-        templates=environment(base),
+        templates=environment(authority.days, base),
         name=name,
         base=base,
     )

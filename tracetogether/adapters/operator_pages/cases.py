@@ -24,7 +24,6 @@ from tracetogether.authority.desk.views import Followed
 from tracetogether.authority.intake.pins import PinLifetime
 from tracetogether.authority.tracing.one_case import POLICIES, policy_named
 from tracetogether.errors import ConflictError, NotFoundError, TraceTogetherError
-from tracetogether.parameters import RETENTION
 from tracetogether.rejection import Rejection
 
 _CASES_A_PAGE = 25
@@ -55,7 +54,6 @@ def list_cases(visit: Visit) -> Response:
         state=wanted if states or wanted == _UNCONFIRMED else "",
         search=starts,
         issuer=visit.may("POST", "/cases"),
-        today=visit.now // 86_400,
     )
 
 
@@ -84,7 +82,7 @@ def show_case(visit: Visit) -> Response:
     offset = visit.number("offset", 0)
     some = traced.contacts[offset : offset + _LINES_A_PAGE]
     followed = _followed(visit, case)
-    first, last = case.day - RETENTION.traced_days, case.day
+    first, last = case.first_day, case.day
     picture = timeline(
         [line_of(one, followed.get(one.pseudonym), visit.say, visit.base) for one in some],
         first,

@@ -8,7 +8,7 @@ from tracetogether.adapters.operator_pages.chinese_refusals import CHINESE_REFUS
 CHINESE: Final[Mapping[str, str]] = {
     **CHINESE_REFUSALS,
     # --- every page ---
-    "All times are UTC.": "所有时间均为世界协调时（UTC）。",
+    "All times are in the time zone {zone}.": "所有时间均为 {zone} 时区的时间。",
     "Pages": "页面",
     ", ": "、",
     "; ": "；",

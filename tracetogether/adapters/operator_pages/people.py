@@ -20,8 +20,7 @@ from tracetogether.authority.cases.followed import ContactState, Outcome
 from tracetogether.authority.desk.particulars import FIELDS, Field
 from tracetogether.authority.desk.views import Followed
 from tracetogether.errors import ConflictError
-from tracetogether.parameters import RETENTION, SINGAPORE_POLICY
-from tracetogether.units import utc_day
+from tracetogether.parameters import SINGAPORE_POLICY
 
 _CALLS_A_PAGE = 25
 
@@ -34,7 +33,7 @@ def show_calls(visit: Visit) -> Response:
         "follow_up.html",
         found=found,
         limit=_CALLS_A_PAGE,
-        today=utc_day(visit.now),
+        today=visit.authority.desk.today(visit.now),
         outcomes=OUTCOMES,
         priorities=PRIORITIES,
         contact_states=CONTACT_STATES,
@@ -54,10 +53,10 @@ def _contact(visit: Visit, followed: Followed) -> Response:
     picture = None
     if near is not None:
         about = visit.say("Days on which they were near")
-        first = case.day - RETENTION.traced_days
+        first = case.first_day
         line = line_of(near, followed, visit.say, visit.base)
         picture = timeline([line], first, case.day, about, limit=SINGAPORE_POLICY.minutes)
-    today = utc_day(visit.now)
+    today = visit.authority.desk.today(visit.now)
     return visit.page(
         "contact.html",
         followed=followed,
@@ -182,7 +181,7 @@ def _both(visit: Visit) -> list[Both]:
         there = next((one for one in days if str(one.day) == day and one.outcome), None)
         stored = ""
         if there and there.outcome:
-            stored = f"{visit.say(OUTCOMES[there.outcome])} ({there.by}, {time_text(there.at)})"
+            stored = f"{visit.say(OUTCOMES[there.outcome])} ({there.by}, {time_text(there.at, visit.authority.days)})"
         sent = {one.value: visit.say(text) for one, text in OUTCOMES.items()}.get(outcome, outcome)
         found.append(Both("What it found", stored, sent))
     typed = [name for name in FIELDS if visit.form.get(name) or visit.form.get("clear") == name]

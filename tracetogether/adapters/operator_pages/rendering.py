@@ -1,10 +1,12 @@
-"""Pages from templates: everything escaped, times in UTC, figures with their intervals."""
+"""Pages from templates: everything escaped, times in the authority's zone, intervals shown."""
 
-from datetime import UTC, date, datetime
+from datetime import date
+from functools import partial
 from typing import Final
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from tracetogether.local_days import LocalDays
 from tracetogether.plain_text import visible
 from tracetogether.units import Interval
 
@@ -26,8 +28,13 @@ HEADERS: Final = {
 """What the browser is told with every page."""
 
 
-def environment(base: str = BASE) -> Environment:
-    """Return the environment of all templates, whose links begin with ``base``."""
+def environment(days: LocalDays, base: str = BASE) -> Environment:
+    """Return the environment of all templates.
+
+    Args:
+        days: the authority's, in whose zone times are shown.
+        base: what links begin with.
+    """
     made = Environment(
         loader=PackageLoader("tracetogether.adapters.operator_pages"),
         autoescape=True,
@@ -38,8 +45,7 @@ def environment(base: str = BASE) -> Environment:
         finalize=_shown,
     )
     made.filters.update(
-        time=time_text,
-        clock=clock_text,
+        time=partial(time_text, days=days),
         day=day_text,
         count=count_text,
         minutes=minutes_text,
@@ -47,6 +53,7 @@ def environment(base: str = BASE) -> Environment:
         percent=percent_text,
     )
     made.globals["base"] = base
+    made.globals["zone"] = days.name
     return made
 
 
@@ -55,20 +62,13 @@ def _shown(value: object) -> object:
     return visible(value, lines=True) if type(value) is str else value
 
 
-def time_text(time: float | None) -> str:
-    """Return epoch seconds as date and time in UTC."""
-    if time is None:
-        return "–"
-    return datetime.fromtimestamp(time, UTC).strftime("%Y-%m-%d %H:%M")
-
-
-def clock_text(time: float) -> str:
-    """Return epoch seconds as time of day in UTC."""
-    return datetime.fromtimestamp(time, UTC).strftime("%H:%M")
+def time_text(time: float | None, days: LocalDays) -> str:
+    """Return epoch seconds as date and time in the zone of ``days``."""
+    return "–" if time is None else days.text(time)
 
 
 def day_text(day: int) -> str:
-    """Return a UTC day's number as YYYY-MM-DD."""
+    """Return a day's number as YYYY-MM-DD."""
     return date.fromordinal(_EPOCH + day).isoformat()
 
 

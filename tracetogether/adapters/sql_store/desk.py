@@ -32,7 +32,7 @@ from tracetogether.authority.cases.followed import (
 )
 from tracetogether.authority.cases.indicators import Dashboard
 from tracetogether.authority.cases.notes import SealedNote
-from tracetogether.units import utc_day
+from tracetogether.local_days import UTC_DAYS, LocalDays
 
 _ACTIVE: Final = sorted(state.value for state in ACTIVE)
 _FOLLOWED_NAMES: Final = [one.name for one in FOLLOWED.columns]
@@ -101,7 +101,7 @@ class SqlDesk(Rows):
             return [case_of(row) for row in rows]
 
     def cases_page(self, query: CaseQuery, today: int) -> CasePage:
-        """Return a page with counts; ``today`` is the UTC day that contacts are due on."""
+        """Return a page with counts; ``today`` is the day that contacts are due on."""
         which: list[sa.ColumnElement[bool]] = []
         if query.states:
             which.append(CASES.c.state.in_(sorted(one.value for one in query.states)))
@@ -309,10 +309,12 @@ class SqlDesk(Rows):
 
     # --- counts (indicators.DashboardStore) ---
 
-    def dashboard(self, now: float, assigned_to: str | None) -> Dashboard:
-        """Return the counts at ``now``, of one operator's cases or (None) of all."""
+    def dashboard(
+        self, now: float, assigned_to: str | None, days: LocalDays = UTC_DAYS
+    ) -> Dashboard:
+        """Return the counts at ``now``, of one operator's cases or (None) of all, by ``days``."""
         with self._transactions.reading() as connection:
-            return dashboard_of(connection, now, assigned_to)
+            return dashboard_of(connection, now, assigned_to, days)
 
 
 def _urgent(wanted: sa.Select[Any]) -> sa.Select[Any]:
@@ -327,8 +329,6 @@ def _values(kept: KeptContact) -> dict[str, object]:
         "priority": kept.priority.value,
         "reasons": " ".join(kept.reasons),
         "urgency": kept.urgency,
-        "found_day": utc_day(kept.found_at),
-        "traced_day": None if kept.traced_at is None else utc_day(kept.traced_at),
     }
 
 

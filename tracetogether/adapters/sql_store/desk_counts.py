@@ -1,5 +1,6 @@
 """What the dashboard shows, counted by the database: a handful of queries, however many rows."""
 
+from collections.abc import Sequence
 from typing import Any, Final
 
 import sqlalchemy as sa
@@ -10,6 +11,7 @@ from tracetogether.authority.access.limits import BATCHES
 from tracetogether.authority.cases.casework import CaseState
 from tracetogether.authority.cases.followed import ACTIVE, TRACED_STATES, ContactState, Priority
 from tracetogether.authority.cases.indicators import Dashboard, DayCounts, Indicators, Ratio
+from tracetogether.local_days import LocalDays
 from tracetogether.parameters import FOLLOW_UP
 from tracetogether.units import SECONDS_PER_DAY, utc_day
 
@@ -17,9 +19,11 @@ _DAYS: Final = 14
 _ACTIVE: Final = sorted(state.value for state in ACTIVE)
 
 
-def dashboard_of(connection: sa.Connection, now: float, assigned_to: str | None) -> Dashboard:
-    """Return the counts at ``now``, of one operator's cases or (None) of all."""
-    today = utc_day(now)
+def dashboard_of(
+    connection: sa.Connection, now: float, assigned_to: str | None, days: LocalDays
+) -> Dashboard:
+    """Return the counts at ``now``, of one operator's cases or (None) of all, by ``days``."""
+    today = days.day(now)
     cases = _cases(connection, now, assigned_to)
     contacts = _contacts(connection, now, today, assigned_to)
     traced = [one for one in contacts if ContactState(one.state) in TRACED_STATES]
@@ -43,8 +47,8 @@ def dashboard_of(connection: sa.Connection, now: float, assigned_to: str | None)
         done_today=_sum(contacts, "done"),
         uploads=_count(connection, UPLOADS, _of(UPLOADS, assigned_to)),
         users=_count(connection, USERS, []),
-        active_users=(_active(connection, today), _active(connection, today - 1)),
-        days=_days(connection, today, assigned_to),
+        active_users=(_active(connection, utc_day(now)), _active(connection, utc_day(now) - 1)),
+        days=_days(connection, days, today, assigned_to),
         indicators=Indicators(
             traced_within_a_day=Ratio(_sum(traced, "prompt"), _sum(traced, "timely")),
             followed_all_days=Ratio(_sum(ended, "followed"), _sum(ended, "rows")),
@@ -92,31 +96,37 @@ def _contacts(
     return list(connection.execute(wanted.where(*which).group_by(row.state, row.priority)))
 
 
-def _days(connection: sa.Connection, today: int, assigned_to: str | None) -> tuple[DayCounts, ...]:
+def _days(
+    connection: sa.Connection, days: LocalDays, today: int, assigned_to: str | None
+) -> tuple[DayCounts, ...]:
     first = today - _DAYS + 1
-    opened = sa.cast(CASES.c.opened_at_s, sa.BigInteger) // SECONDS_PER_DAY
+    starts = [days.start(day) for day in range(first, today + 2)]
     found = {
-        name: _by_day(connection, day, first, _of(table, assigned_to))
-        for name, table, day in (
-            ("cases", CASES, opened),
-            ("contacts", FOLLOWED, FOLLOWED.c.found_day),
-            ("reached", FOLLOWED, FOLLOWED.c.traced_day),
+        name: _by_day(connection, time, starts, _of(table, assigned_to))
+        for name, table, time in (
+            ("cases", CASES, CASES.c.opened_at_s),
+            ("contacts", FOLLOWED, FOLLOWED.c.found_at_s),
+            ("reached", FOLLOWED, FOLLOWED.c.traced_at_s),
         )
     }
     return tuple(
-        DayCounts(day, **{name: counts.get(day, 0) for name, counts in found.items()})
-        for day in range(first, today + 1)
+        DayCounts(first + place, **{name: counts.get(place, 0) for name, counts in found.items()})
+        for place in range(_DAYS)
     )
 
 
 def _by_day(
     connection: sa.Connection,
-    day: sa.ColumnElement[Any],
-    first: int,
+    time: sa.ColumnElement[Any],
+    starts: Sequence[float],
     which: list[sa.ColumnElement[bool]],
 ) -> dict[int, int]:
-    wanted = sa.select(day.label("utc_day"), sa.func.count()).where(day >= first, *which)
-    return {int(one): rows for one, rows in connection.execute(wanted.group_by("utc_day"))}
+    """Return how many rows have their time on each day; ``starts`` of the days, and their end."""
+    day = sa.case(*[(time < end, place) for place, end in enumerate(starts[1:])])
+    wanted = sa.select(day.label("place"), sa.func.count()).where(
+        time >= starts[0], time < starts[-1], *which
+    )
+    return {int(place): rows for place, rows in connection.execute(wanted.group_by("place"))}
 
 
 def _active(connection: sa.Connection, day: int) -> int:

@@ -46,8 +46,6 @@ FOLLOWED: Final = sa.Table(
     sa.Column("particulars", sa.LargeBinary, nullable=False),
     sa.Column("version", sa.Integer, nullable=False, server_default="1"),
     sa.Column("urgency", _Real, nullable=False),  # what lists are ordered by
-    sa.Column("found_day", sa.Integer, nullable=True),  # what the dashboard counts by
-    sa.Column("traced_day", sa.Integer, nullable=True),
     sa.Index(
         "followed_by_case",
         *("case_id", "state", "priority", "last_day", "until_day"),
@@ -55,8 +53,8 @@ FOLLOWED: Final = sa.Table(
     ),
     sa.Index("followed_by_tag", "tag"),
     sa.Index("followed_by_day", "day"),
-    sa.Index("followed_by_found_day", "found_day", "case_id"),
-    sa.Index("followed_by_traced_day", "traced_day", "case_id"),
+    sa.Index("followed_by_found_at", "found_at_s", "case_id"),
+    sa.Index("followed_by_traced_at", "traced_at_s", "case_id"),
     sa.Index("followed_by_urgency", "urgency", "contact_id"),
     # These two hold all that the dashboard counts: the rows themselves are not touched.
     sa.Index(

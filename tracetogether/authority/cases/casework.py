@@ -20,8 +20,9 @@ from tracetogether.authority.cases.followed import (
 )
 from tracetogether.errors import ConflictError, NotFoundError
 from tracetogether.keyring import KeyRing
+from tracetogether.local_days import UTC_DAYS, LocalDays
 from tracetogether.parameters import RETENTION
-from tracetogether.units import SECONDS_PER_DAY, Entropy, utc_day
+from tracetogether.units import SECONDS_PER_DAY, Entropy
 
 NOBODY: Final = "-"
 """What is given for an operator's name to take a case from everybody; no operator is called so."""
@@ -48,7 +49,7 @@ class Case:
     Attributes:
         case_id: random, ten characters.
         user_id: who was diagnosed.
-        day: UTC day number of the case's date (diagnosis or first symptoms).
+        day: number of the case's date (diagnosis or first symptoms), a day of the authority's zone.
         opened_at: epoch seconds.
         active_at: when it was opened or last given an upload PIN; retention counts from here.
         state: how far it has come.
@@ -77,14 +78,13 @@ class Case:
     version: int = 1
 
     @property
-    def traced_from(self) -> float:
-        """Start of the traced span: 14 whole days before the case's date."""
-        return float((self.day - RETENTION.traced_days) * SECONDS_PER_DAY)
+    def first_day(self) -> int:
+        """Number of the first traced day: 14 whole days before the case's date."""
+        return self.day - RETENTION.traced_days
 
-    @property
-    def traced_until(self) -> float:
-        """End of the traced span (exclusive): the end of the case's date itself."""
-        return float((self.day + 1) * SECONDS_PER_DAY)
+    def traced_span(self, days: LocalDays) -> tuple[float, float]:
+        """Return start and end (exclusive) of the traced span: to the end of the case's date."""
+        return days.start(self.first_day), days.start(self.day + 1)
 
     @property
     def date(self) -> str:
@@ -179,7 +179,7 @@ class CaseDeskStore(Protocol):
         ...
 
     def cases_page(self, query: CaseQuery, today: int) -> CasePage:
-        """Return a page with counts; ``today`` is the UTC day that contacts are due on."""
+        """Return a page with counts; ``today`` is the day that contacts are due on."""
         ...
 
     def cases_of_users(self, user_ids: Sequence[str]) -> Sequence[tuple[str, str]]:
@@ -223,6 +223,7 @@ class Casework:
     keys: KeyRing
     audit: Audit
     entropy: Entropy = os.urandom
+    days: LocalDays = UTC_DAYS
 
     def open_case(
         self, user_id: str, now: float, day: int | None = None, *, by: Caller = CONSOLE
@@ -232,7 +233,7 @@ class Casework:
         Args:
             user_id: who was diagnosed.
             now: epoch seconds.
-            day: UTC day number of the case's date; today if None.
+            day: number of the case's date; today, where the authority is, if None.
             by: on whose behalf.
 
         Raises:
@@ -251,7 +252,7 @@ class Casework:
 
         Raises: as ``open_case``, but for the permission.
         """
-        day = utc_day(now) if day is None else day
+        day = self.days.day(now) if day is None else day
         self.check(user_id, now, day)
         mine = Role.TRACER in by.roles and by is not CONSOLE
         confirmed = by.may(Action.CONFIRM_CASE)
@@ -349,8 +350,9 @@ class Casework:
 
         Raises: as ``open_case``.
         """
-        today = utc_day(now)
-        if day > today + 1:  # east of Greenwich tomorrow has begun
+        today = self.days.day(now)
+        # Where nobody named a time zone, tomorrow may have begun: east of Greenwich it has.
+        if day > today + self.days.is_utc:
             msg = "the case's date lies in the future: give the day of diagnosis"
             raise ConflictError(msg)
         if day < today - RETENTION.log_s // SECONDS_PER_DAY:
@@ -386,7 +388,7 @@ class Casework:
         by.require(Action.LIST_CASES)
         if not by.needs_to_know("") and not by.may(Action.ISSUE_PIN):
             query = replace(query, assigned_to=by.name)
-        return self.desk.cases_page(query, utc_day(now))
+        return self.desk.cases_page(query, self.days.day(now))
 
     def assign(
         self,
@@ -490,10 +492,10 @@ def new_case_id(entropy: Entropy = os.urandom) -> str:
 
 
 def date_of_day(day: int) -> str:
-    """Return the calendar day of a UTC day's number as YYYY-MM-DD."""
+    """Return the calendar day of a day's number as YYYY-MM-DD."""
     return Date.fromordinal(_EPOCH + day).isoformat()
 
 
 def day_of(date: Date) -> int:
-    """Return the number of a calendar day, as ``units.utc_day`` counts them."""
+    """Return the number of a calendar day, counted from 1970-01-01."""
     return date.toordinal() - _EPOCH

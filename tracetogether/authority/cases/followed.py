@@ -88,7 +88,7 @@ class KeptContact:
         tag: keyed digest of the user id, by which one person is found in several cases.
         state, priority, reasons: see there.
         close_contact: whether the policy says so.
-        days: UTC days on which they met.
+        days: on how many days they met.
         minutes_low, minutes, minutes_high: minutes within the policy's radius.
         minutes_24h: median minutes in the 24 hours with the most of them.
         probability: of a close contact under the policy.
@@ -96,9 +96,9 @@ class KeptContact:
         seen_by: whose phone recorded it: "case", "contact" or "both".
         first_s, last_s: start of the first and end of the last encounter, epoch seconds.
         found_at: when the log came in that named the contact.
-        until_day: last UTC day of follow-up, 14 days after the last encounter.
+        until_day: last day of follow-up, 14 days after the last encounter.
         traced_at: when the person was first reached; None before.
-        last_day: latest UTC day that has an outcome; -1 before.
+        last_day: latest day that has an outcome; -1 before.
         missed: days in a row, up to the latest, on which nobody was reached.
         symptoms: whether any day's outcome was symptoms.
         followed_all: whether the person was reached on every day from the first to the last.
@@ -147,7 +147,7 @@ class KeptContact:
         return self.priority.value - self.probability
 
     def due(self, day: int) -> bool:
-        """Return whether somebody is to call on that UTC day."""
+        """Return whether somebody is to call on that day."""
         return self.state in ACTIVE and self.last_day < day <= self.until_day
 
 
@@ -170,7 +170,7 @@ class ContactQuery:
         states: of these states only; all if empty.
         priorities: of these only; all if empty.
         assigned_to: of cases that this operator was given; None for all.
-        due_on: only those to be called on this UTC day.
+        due_on: only those to be called on this day.
         offset, limit: the page.
     """
 

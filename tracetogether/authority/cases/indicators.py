@@ -6,6 +6,7 @@ from typing import Protocol
 
 from tracetogether.authority.cases.casework import CaseState
 from tracetogether.authority.cases.followed import ContactState, Priority
+from tracetogether.local_days import UTC_DAYS, LocalDays
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +60,7 @@ class Indicators:
 
 @dataclass(frozen=True, slots=True)
 class DayCounts:
-    """What happened on one UTC day: cases opened, contacts found, contacts first reached."""
+    """What happened on one day: cases opened, contacts found, contacts first reached."""
 
     day: int
     cases: int = 0
@@ -78,7 +79,7 @@ class Dashboard:
         due_today, done_today: contacts to be called today; called today already.
         uploads: logs that are kept.
         active_users: users whose phones fetched TempIDs today (UTC), and yesterday.
-        days: the last 14 UTC days, the oldest first.
+        days: the last 14 days, the oldest first.
         indicators: see there.
     """
 
@@ -97,6 +98,8 @@ class Dashboard:
 class DashboardStore(Protocol):
     """Where the work can be counted."""
 
-    def dashboard(self, now: float, assigned_to: str | None) -> Dashboard:
-        """Return the counts at ``now``, of one operator's cases or (None) of all."""
+    def dashboard(
+        self, now: float, assigned_to: str | None, days: LocalDays = UTC_DAYS
+    ) -> Dashboard:
+        """Return the counts at ``now``, of one operator's cases or (None) of all, by ``days``."""
         ...

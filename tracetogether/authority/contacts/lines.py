@@ -13,10 +13,11 @@ from tracetogether.authority.contacts.nearness import BY_CASE, BY_CONTACT, Nearn
 from tracetogether.authority.contacts.reasons import Reason, reasons_for
 from tracetogether.crypto import sha256
 from tracetogether.labels import UNKNOWN
+from tracetogether.local_days import UTC_DAYS, LocalDays
 from tracetogether.parameters import CloseContactPolicy
 from tracetogether.proximity.estimates import chance_of
 from tracetogether.sightings import Sightings
-from tracetogether.units import SECONDS_PER_DAY, Interval, Ints
+from tracetogether.units import Interval, Ints
 
 _PSEUDONYM: Final = b"tracetogether/v1/pseudonym/"
 
@@ -28,10 +29,10 @@ SEEN_BY: Final[Mapping[int, str]] = MappingProxyType(
 
 @dataclass(frozen=True, slots=True)
 class ContactDay:
-    """One UTC day on which a contact was near.
+    """One day of the authority's zone on which a contact was near.
 
     Attributes:
-        day: UTC day number (days since 1970-01-01).
+        day: its number (days since 1970-01-01).
         minutes: minutes within the policy's radius on that day.
         nearest_m: the smallest distance in the encounters that touch that day.
         encounters: how many encounters touch that day.
@@ -67,7 +68,7 @@ class Contact:
     Attributes:
         pseudonym: how the person is called in lists.
         user_id: who it is.
-        days: the UTC days on which the person was recorded, in their order.
+        days: the days on which the person was recorded, in their order.
         encounters: how many encounters were found.
         minutes: minutes within the policy's radius, all encounters together.
         busiest_24h: minutes in the 24 hours with the most of them.
@@ -147,6 +148,7 @@ def contacts_of(
     others: Sightings | None = None,
     owner: str = "",
     case_day: int | None = None,
+    days: LocalDays = UTC_DAYS,
 ) -> tuple[Contact, ...]:
     """Return who was near, in order of concern.
 
@@ -155,7 +157,7 @@ def contacts_of(
 
     **The policy.** A person is a close contact if the median minutes within the policy's
     radius, added over the encounters that begin within some 24 hours, reach the policy's
-    minutes. (A span of 24 hours, not a calendar day: a UTC day ends at breakfast in Singapore.)
+    minutes. (A span of 24 hours, not a calendar day.)
 
     **Intervals of sums.** What makes an estimate wrong is mostly the pair's persistent offset
     (pocket, body, model), the same in every encounter of the two. So low adds to low and high to
@@ -168,12 +170,13 @@ def contacts_of(
         others: what others' phones recorded of that person, and about then: ``observer`` whose
             phone, ``peer`` who was heard, as user ids.
         owner: user id of that person; needed with ``others``.
-        case_day: UTC day number of the case's date, for the reasons.
+        case_day: number of the case's date, for the reasons.
+        days: the calendar days that each contact's encounters are shown by.
     """
     if not len(sightings) and (others is None or not len(others)):
         return ()
     near = nearness(sightings, policy, others, owner=owner)
-    return judged(people_near(near), policy, case_day)
+    return judged(people_near(near, days), policy, case_day)
 
 
 def judged(
@@ -187,17 +190,17 @@ def judged(
     Args:
         contacts: as ``people_near`` found them within the policy's radius.
         policy: how many minutes make a close contact.
-        case_day: UTC day number of the case's date, None if there is no case.
+        case_day: number of the case's date, None if there is no case.
     """
     again = [_judged(one, policy, case_day) for one in contacts]
     return tuple(sorted(again, key=lambda one: one.concern))
 
 
-def people_near(near: Nearness) -> list[Contact]:
+def people_near(near: Nearness, local: LocalDays = UTC_DAYS) -> list[Contact]:
     """Return a contact for each person with a name, not judged yet, in no order."""
     of_encounters = near.of_encounters()
     groups = Groups.of(near.person.codes.astype(np.int64))
-    days = _days(near)
+    days = _days(near, local)
     sides = _sides_of_people(near)
     minutes = groups.intervals(np.add, of_encounters)
     nearest = groups.intervals(np.minimum, near.nearest_m)
@@ -256,13 +259,13 @@ def _sides_of_people(near: Nearness) -> Ints:
     return sides
 
 
-def _days(near: Nearness) -> dict[int, list[ContactDay]]:
+def _days(near: Nearness, local: LocalDays) -> dict[int, list[ContactDay]]:
     """Return each person's days, in their order.
 
     An encounter over midnight touches two days: its minutes are shared out, its nearest
     distance stands for both.
     """
-    day = (near.time_s // SECONDS_PER_DAY).astype(np.int64)
+    day = local.days(near.time_s)
     count = len(near.start_s)
     # One number for each day of an encounter sorts faster than two columns.
     touched, row = np.unique(day * count + near.encounter, return_inverse=True)

@@ -57,10 +57,10 @@ def reasons_for(
         minutes: within the policy's radius, altogether.
         minutes_24h: the same in the busiest 24 hours.
         nearest_m: nearest distance.
-        days: on how many UTC days.
-        last_day: UTC day number of the last of them.
+        days: on how many days.
+        last_day: number of the last of them.
         seen_by: "case", "contact" or "both".
-        case_day: UTC day number of the case's date, None if there is no case.
+        case_day: number of the case's date, None if there is no case.
     """
     limit = {"policy_minutes": policy.minutes, "within_m": policy.within_m}
     least = f"{policy.minutes:g} min or more in 24 hours"

@@ -75,7 +75,7 @@ class Infection:
     Attributes:
         case_id: the case.
         person: pseudonym.
-        day: UTC day number of the case's date.
+        day: number of the case's date.
     """
 
     case_id: str
@@ -92,7 +92,7 @@ class Candidate:
         share: of all sources of this infection, recorded or not; 5 % and 95 % by what is unknown
             of the minutes of all of them.
         direction: the same two people the other way about: what share this way has of both.
-        likeliest_day: UTC day number of the meeting that weighs most.
+        likeliest_day: number of the meeting that weighs most.
         meetings: on how many days they met.
         minutes: near, on those days together.
     """
@@ -126,7 +126,7 @@ class Candidate:
 
 
 Meetings = Mapping[tuple[str, str], Mapping[int, Interval]]
-"""Pseudonyms of two people, each pair once -> UTC day number -> minutes near."""
+"""Pseudonyms of two people, each pair once -> day number -> minutes near."""
 
 
 def candidates(

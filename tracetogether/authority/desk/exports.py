@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from math import inf
 from types import MappingProxyType
 from typing import Final, Protocol
@@ -13,6 +12,7 @@ from tracetogether.authority.access.permissions import Action
 from tracetogether.authority.cases.followed import ContactState, KeptContact, name_in_lists
 from tracetogether.errors import NotFoundError
 from tracetogether.keyring import KeyRing
+from tracetogether.local_days import UTC_DAYS, LocalDays
 from tracetogether.spreadsheets import Cell
 from tracetogether.units import SECONDS_PER_DAY
 
@@ -29,6 +29,7 @@ class ExportedContact:
         case_date: the case's date.
         pseudonym: "" once nobody can open it any more.
         kept: the rest.
+        days: the authority's, by which times become dates.
     """
 
     number: int
@@ -36,6 +37,17 @@ class ExportedContact:
     case_date: str
     pseudonym: str
     kept: KeptContact
+    days: LocalDays = UTC_DAYS
+
+    def date(self, time: float, form: str = "%Y-%m-%d") -> str:
+        """Return the local date of a time (epoch seconds)."""
+        return self.days.text(time, form)
+
+    def moment(self, time: float | None) -> Cell:
+        """Return a time (epoch seconds) as ISO 8601 with the zone's offset; Z for UTC."""
+        if time is None:
+            return None
+        return self.days.moment(time).isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,16 +80,8 @@ class Layout:
         return tuple(cell(contact) for cell in self.columns.values())
 
 
-def _date(time: float, form: str = "%Y-%m-%d") -> str:
-    return datetime.fromtimestamp(time, UTC).strftime(form)
-
-
 def _day(day: int, form: str = "%Y-%m-%d") -> str:
-    return _date(day * SECONDS_PER_DAY, form)
-
-
-def _moment(time: float | None) -> Cell:
-    return None if time is None else _date(time, "%Y-%m-%dT%H:%M:%SZ")
+    return UTC_DAYS.text(day * SECONDS_PER_DAY, form)
 
 
 def _layout(
@@ -105,14 +109,14 @@ CONTACTS: Final = _layout(
         "minutes_24h": lambda one: round(one.kept.minutes_24h, 2),
         "nearest_m": lambda one: round(one.kept.nearest_m, 2),
         "seen_by": lambda one: one.kept.seen_by,
-        "first": lambda one: _moment(one.kept.first_s),
-        "last": lambda one: _moment(one.kept.last_s),
-        "found_at": lambda one: _moment(one.kept.found_at),
-        "traced_at": lambda one: _moment(one.kept.traced_at),
+        "first": lambda one: one.moment(one.kept.first_s),
+        "last": lambda one: one.moment(one.kept.last_s),
+        "found_at": lambda one: one.moment(one.kept.found_at),
+        "traced_at": lambda one: one.moment(one.kept.traced_at),
         "follow_up_until": lambda one: _day(one.kept.until_day),
         "symptoms": lambda one: one.kept.symptoms,
         "missed": lambda one: one.kept.missed,
-        "ended_at": lambda one: _moment(one.kept.ended_at),
+        "ended_at": lambda one: one.moment(one.kept.ended_at),
         "became_case": lambda one: one.kept.became_case or None,
         "merged_into": lambda one: one.kept.merged_into or None,
     },
@@ -154,10 +158,10 @@ SORMAS: Final = _layout(
         "caseIdExternalSystem": lambda one: one.kept.case_id,
         "externalID": lambda one: one.kept.contact_id,
         "disease": lambda _: "CORONAVIRUS",
-        "reportDateTime": lambda one: _date(one.kept.found_at, _AMERICAN),
+        "reportDateTime": lambda one: one.date(one.kept.found_at, _AMERICAN),
         "multiDayContact": lambda one: one.kept.days > 1,
-        "firstContactDate": lambda one: _date(one.kept.first_s, _AMERICAN),
-        "lastContactDate": lambda one: _date(one.kept.last_s, _AMERICAN),
+        "firstContactDate": lambda one: one.date(one.kept.first_s, _AMERICAN),
+        "lastContactDate": lambda one: one.date(one.kept.last_s, _AMERICAN),
         "contactClassification": lambda one: (
             "CONFIRMED" if one.kept.traced_at is not None else "UNCONFIRMED"
         ),
@@ -196,15 +200,15 @@ GODATA: Final = _layout(
         "visualId": lambda one: one.kept.contact_id,
         "firstName": lambda one: one.pseudonym or one.kept.contact_id,
         "lastName": lambda _: "TraceTogether",
-        "dateOfReporting": lambda one: _date(one.kept.found_at),
+        "dateOfReporting": lambda one: one.date(one.kept.found_at),
         "riskLevel": lambda one: f"{_CATEGORY}_RISK_LEVEL_{_GODATA_LEVELS[one.kept.priority.word]}",
         "riskReason": lambda one: _said(one.kept),
-        "followUp.startDate": lambda one: _date(one.kept.last_s + SECONDS_PER_DAY),
+        "followUp.startDate": lambda one: _day(one.days.day(one.kept.last_s) + 1),
         "followUp.endDate": lambda one: _day(one.kept.until_day),
         "followUp.status": lambda one: f"{_STATUS}_{_GODATA_STATUS[one.kept.state]}",
         "relationship.persons[].id": lambda one: one.kept.case_id,
-        "relationship.dateOfFirstContact": lambda one: _date(one.kept.first_s),
-        "relationship.contactDate": lambda one: _date(one.kept.last_s),
+        "relationship.dateOfFirstContact": lambda one: one.date(one.kept.first_s),
+        "relationship.contactDate": lambda one: one.date(one.kept.last_s),
         "relationship.certaintyLevelId": lambda one: _godata_certainty(one.kept.probability),
         "relationship.exposureDurationId": lambda one: _godata_duration(one.kept.minutes),
     },
@@ -265,6 +269,7 @@ class Exports:
     keys: KeyRing
     store: ExportStore
     audit: Audit
+    days: LocalDays = UTC_DAYS
 
     def rows(
         self, layout: Layout, form: str, now: float, *, by: Caller = CONSOLE
@@ -299,4 +304,6 @@ class Exports:
                 number += 1
                 case_number = cases.setdefault(kept.case_id, len(cases) + 1)
                 name = name_in_lists(kept, self.keys)
-                yield layout.row(ExportedContact(number, case_number, case_date, name, kept))
+                yield layout.row(
+                    ExportedContact(number, case_number, case_date, name, kept, self.days)
+                )

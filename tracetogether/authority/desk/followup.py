@@ -39,6 +39,7 @@ from tracetogether.authority.desk.views import Desk, Followed
 from tracetogether.authority.tracing.one_case import Tracing
 from tracetogether.errors import ConflictError, NotFoundError
 from tracetogether.keyring import KeyRing
+from tracetogether.local_days import UTC_DAYS, LocalDays
 from tracetogether.parameters import FOLLOW_UP, SINGAPORE_POLICY, FollowUpParameters
 from tracetogether.units import SECONDS_PER_DAY, Entropy, utc_day
 
@@ -81,6 +82,7 @@ class FollowUp:
     audit: Audit
     entropy: Entropy = os.urandom
     parameters: FollowUpParameters = FOLLOW_UP
+    days: LocalDays = UTC_DAYS
 
     # --- from a list of contacts to people to be called ---
 
@@ -199,7 +201,7 @@ class FollowUp:
             first_s=contact.first_s,
             last_s=contact.last_s,
             found_at=now,
-            until_day=utc_day(contact.last_s) + self.parameters.days,
+            until_day=self.days.day(contact.last_s) + self.parameters.days,
         )
         if known is None:
             return fresh
@@ -274,7 +276,7 @@ class FollowUp:
             kept = self._held(contact_id, version, by)
             check_open(kept)
             first = kept.until_day - self.parameters.days
-            if day > utc_day(now):
+            if day > self.days.day(now):
                 msg = "the day has not come: write down calls that were made"
                 raise ConflictError(msg)
             if not first <= day <= kept.until_day:

@@ -18,7 +18,7 @@ from tracetogether.authority.access.permissions import Action, Role
 from tracetogether.authority.cases.casework import Case, CaseState, Casework, day_of
 from tracetogether.authority.intake.issuance import new_secret
 from tracetogether.errors import AuthorityError, ConflictError, NotFoundError
-from tracetogether.units import Entropy, utc_day
+from tracetogether.units import Entropy
 
 MOST_IMPORT_BYTES: Final = 10_000_000
 CASE_COLUMNS: Final = ("user_id", "date", "assigned_to")
@@ -131,6 +131,7 @@ class CaseImport:
         a tracer. A user who has an open case already, or stands there twice, is wrong too.
         """
         rows, bad = lines_of(body, CASE_COLUMNS)
+        today = self.casework.days.day(now)
         tracers = {one.name for one in self.staff.all() if one.holds(Role.TRACER)}
         busy = self._with_open_cases({row["user_id"] for _, row in rows})
         found, seen = [], dict[str, int]()
@@ -138,7 +139,7 @@ class CaseImport:
             wrong = list(self._wrong(line, row, now, tracers, busy, seen))
             bad += wrong
             if not wrong:
-                day = day_of(Date.fromisoformat(row["date"])) if row.get("date") else utc_day(now)
+                day = day_of(Date.fromisoformat(row["date"])) if row.get("date") else today
                 found.append(NewCase(line, row["user_id"], day, row.get("assigned_to", "")))
         if any(one.assigned_to for one in found) and not by.may(Action.ASSIGN_CASE):
             bad.append(BadCell(1, "assigned_to", "only a supervisor gives cases to tracers"))
@@ -154,7 +155,7 @@ class CaseImport:
         seen: dict[str, int],
     ) -> Iterator[BadCell]:
         user_id, date = row["user_id"], row.get("date", "")
-        day: int | None = utc_day(now)
+        day: int | None = self.casework.days.day(now)
         if date:
             day = _day(date)
             if day is None:

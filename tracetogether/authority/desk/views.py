@@ -18,8 +18,8 @@ from tracetogether.authority.cases.notes import Note, Notes
 from tracetogether.authority.contacts.lines import pseudonym
 from tracetogether.errors import NotFoundError
 from tracetogether.keyring import KeyRing
+from tracetogether.local_days import UTC_DAYS, LocalDays
 from tracetogether.parameters import FOLLOW_UP, FollowUpParameters
-from tracetogether.units import utc_day
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +68,11 @@ class Desk:
     counted: DashboardStore
     notes: Notes
     parameters: FollowUpParameters = FOLLOW_UP
+    days: LocalDays = UTC_DAYS
+
+    def today(self, now: float) -> int:
+        """Return the number of the day that it is where the authority is."""
+        return self.days.day(now)
 
     def contact(self, contact_id: str, *, by: Caller = CONSOLE) -> Followed:
         """Return a contact that ``by`` needs to know.
@@ -88,7 +93,7 @@ class Desk:
 
     def due(self, now: float, offset: int = 0, limit: int = 50, *, by: Caller) -> ContactPage:
         """Return whom to call today, the most urgent first."""
-        return self.page(ContactQuery(due_on=utc_day(now), offset=offset, limit=limit), by=by)
+        return self.page(ContactQuery(due_on=self.today(now), offset=offset, limit=limit), by=by)
 
     def calendar(self, contact_id: str, *, by: Caller = CONSOLE) -> tuple[DayOutcome, ...]:
         """Return a contact's days from the one after the last encounter to the last, in order.
@@ -147,7 +152,7 @@ class Desk:
     def dashboard(self, now: float, *, by: Caller = CONSOLE) -> Dashboard:
         """Return what the first page shows: of all cases, or of a tracer's own."""
         by.require(Action.SHOW_DASHBOARD)
-        return self.counted.dashboard(now, None if by.needs_to_know("") else by.name)
+        return self.counted.dashboard(now, None if by.needs_to_know("") else by.name, self.days)
 
     def notes_on(
         self, case_id: str, *, contact_id: str | None = None, by: Caller = CONSOLE

@@ -24,6 +24,7 @@ from tracetogether.authority.cases.followed import (
 from tracetogether.authority.cases.indicators import Dashboard, DayCounts, Indicators, Ratio
 from tracetogether.authority.cases.notes import SealedNote
 from tracetogether.authority.in_memory.rows import Rows
+from tracetogether.local_days import UTC_DAYS, LocalDays
 from tracetogether.parameters import FOLLOW_UP
 from tracetogether.units import SECONDS_PER_DAY, utc_day
 
@@ -67,7 +68,7 @@ class MemoryDesk:
         ]
 
     def cases_page(self, query: CaseQuery, today: int) -> CasePage:
-        """Return a page with counts; ``today`` is the UTC day that contacts are due on."""
+        """Return a page with counts; ``today`` is the day that contacts are due on."""
         cases = [
             one
             for one in self.rows.cases_by_age()
@@ -190,9 +191,11 @@ class MemoryDesk:
 
     # --- counts (indicators.DashboardStore) ---
 
-    def dashboard(self, now: float, assigned_to: str | None) -> Dashboard:
-        """Return the counts at ``now``, of one operator's cases or (None) of all."""
-        today = utc_day(now)
+    def dashboard(
+        self, now: float, assigned_to: str | None, days: LocalDays = UTC_DAYS
+    ) -> Dashboard:
+        """Return the counts at ``now``, of one operator's cases or (None) of all, by ``days``."""
+        today = days.day(now)
         everything = self.rows.cases_by_age()
         cases = [one for one in everything if assigned_to in {None, one.assigned_to}]
         contacts = self._of(assigned_to)
@@ -206,8 +209,8 @@ class MemoryDesk:
             done_today=sum(one.last_day == today for one in contacts),
             uploads=len(uploads),
             users=len(self.rows.users),
-            active_users=(self._active(today), self._active(today - 1)),
-            days=_days(today, cases, contacts),
+            active_users=(self._active(utc_day(now)), self._active(utc_day(now) - 1)),
+            days=_days(days, today, cases, contacts),
             indicators=_indicators(now, cases, contacts),
         )
 
@@ -240,11 +243,11 @@ def _tally(kinds: Iterable[_Kind]) -> dict[_Kind, int]:
 
 
 def _days(
-    today: int, cases: Sequence[Case], contacts: Sequence[KeptContact]
+    days: LocalDays, today: int, cases: Sequence[Case], contacts: Sequence[KeptContact]
 ) -> tuple[DayCounts, ...]:
-    opened = _tally(utc_day(one.opened_at) for one in cases)
-    found = _tally(utc_day(one.found_at) for one in contacts)
-    reached = _tally(utc_day(one.traced_at) for one in contacts if one.traced_at is not None)
+    opened = _tally(days.day(one.opened_at) for one in cases)
+    found = _tally(days.day(one.found_at) for one in contacts)
+    reached = _tally(days.day(one.traced_at) for one in contacts if one.traced_at is not None)
     return tuple(
         DayCounts(day, opened.get(day, 0), found.get(day, 0), reached.get(day, 0))
         for day in range(today - _DAYS + 1, today + 1)

@@ -10,6 +10,7 @@ from tracetogether.authority.oversight.clock_witness import LAST_PURGE, ClockWit
 from tracetogether.authority.oversight.unfinished import Unfinished
 from tracetogether.errors import ClockError
 from tracetogether.keyring import KeyRing
+from tracetogether.local_days import UTC_DAYS, LocalDays
 from tracetogether.parameters import (
     PURGE_OVERDUE_S,
     RETENTION,
@@ -120,7 +121,8 @@ class Purge:
         save_keys: writes the ring to where it came from; a key is destroyed once this is done.
         store: where everything else is.
         audit: the log.
-        retention: how long things are kept.
+        retention: how long things are kept; that is counted in UTC days, as keys are.
+        days: the authority's; follow-ups end by them.
     """
 
     keys: KeyRing
@@ -128,6 +130,7 @@ class Purge:
     store: AgeingStore
     audit: Audit
     retention: Retention = RETENTION
+    days: LocalDays = UTC_DAYS
 
     def __call__(
         self, now: float, *, clock_is_right: bool = False, rehearsed: bool = False
@@ -163,7 +166,7 @@ class Purge:
         self.save_keys(self.keys)  # even if none went now: an earlier purge may not have got here
         desk, old = self.store.desk, utc_day(now - self.retention.uploads_s)
         with self.audit.atomic():
-            desk.end_follow_ups(utc_day(now), now)
+            desk.end_follow_ups(self.days.day(now), now)
             purged = Purged(
                 day_keys=keys_gone,
                 uploads=self.store.drop_uploads(now - self.retention.uploads_s),

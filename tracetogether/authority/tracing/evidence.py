@@ -19,6 +19,7 @@ from tracetogether.bluetrace.upload import parse_upload
 from tracetogether.errors import KeyRingError, SealError
 from tracetogether.keyring import KeyRing
 from tracetogether.labels import Labels
+from tracetogether.local_days import UTC_DAYS, LocalDays
 from tracetogether.parameters import RETENTION
 from tracetogether.rejection import Rejection
 from tracetogether.sightings import Sightings
@@ -71,6 +72,7 @@ class Logs:
     users: UserStore
     cases: CaseStore
     partners: PartnerStore
+    days: LocalDays = UTC_DAYS
 
     def evidence(self, case: Case, *, believe_quarantined: bool = False) -> Evidence:
         """Return all that the logs say of a case.
@@ -88,12 +90,13 @@ class Logs:
         for log in opened:
             rejected.update(log.rejected)
         believed = Sightings.concat([log.sightings for log in opened])
-        own = _once(believed.take(_in_span(believed, case)))
+        span = case.traced_span(self.days)
+        own = _once(believed.take(_within(believed, span)))
         others, gone = [], np.zeros(len(own), dtype=bool)
         for user_id, case_id in self.partners_of(case, own.peer.names):
             logs, _ = self._opened(case_id, believe_quarantined=believe_quarantined)
             theirs = Sightings.concat([log.sightings for log in logs])
-            theirs = _once(theirs.take(_in_span(theirs, case)))
+            theirs = _once(theirs.take(_within(theirs, span)))
             gone |= elsewhere(own, theirs, owner=case.user_id, other=user_id)
             there = elsewhere(theirs, own, owner=user_id, other=case.user_id)
             theirs = theirs.take(~there)
@@ -156,8 +159,8 @@ class Logs:
         return opened, unreadable
 
 
-def _in_span(sightings: Sightings, case: Case) -> Bools:
-    return np.asarray((sightings.time >= case.traced_from) & (sightings.time < case.traced_until))
+def _within(sightings: Sightings, span: tuple[float, float]) -> Bools:
+    return np.asarray((sightings.time >= span[0]) & (sightings.time < span[1]))
 
 
 def _about(time: Floats, moments: Floats) -> Bools:

@@ -20,6 +20,7 @@ from tracetogether.authority.contacts.lists import (
 from tracetogether.authority.tracing.evidence import Evidence, Logs
 from tracetogether.crypto import sha256
 from tracetogether.errors import KeyRingError, NotFoundError, SealError
+from tracetogether.local_days import UTC_DAYS, LocalDays
 from tracetogether.parameters import (
     CWA_POLICY,
     DEMO_POLICY,
@@ -72,6 +73,7 @@ class TracedCase:
         in_span: how many of the believed lie in the traced span; the same record in two
             uploads counts once.
         rejected: how many were not believed, by reason.
+        days: the authority's, by which contacts have days.
     """
 
     case: Case
@@ -83,14 +85,25 @@ class TracedCase:
     accepted: int
     in_span: int
     rejected: Mapping[Rejection, int]
+    days: LocalDays = UTC_DAYS
+
+    @property
+    def traced_from(self) -> float:
+        """Start of the traced span, in epoch seconds."""
+        return self.case.traced_span(self.days)[0]
+
+    @property
+    def traced_until(self) -> float:
+        """End of the traced span (exclusive), in epoch seconds."""
+        return self.case.traced_span(self.days)[1]
 
     def to_json(self) -> dict[str, object]:
         """Return this as the command line and the HTTP form print it."""
         return {
             "case_id": self.case.case_id,
             "date": self.case.date,
-            "traced_from": self.case.traced_from,
-            "traced_until": self.case.traced_until,
+            "traced_from": self.traced_from,
+            "traced_until": self.traced_until,
             "policy": asdict(self.policy),
             "contacts": [contact.to_json() for contact in self.contacts],
             "uploads": self.uploads,
@@ -197,6 +210,7 @@ class Tracing:
             accepted=kept.accepted,
             in_span=kept.in_span,
             rejected={Rejection(reason): count for reason, count in kept.rejected.items()},
+            days=self.logs.days,
         )
 
     def _keep(self, found: TracedCase) -> None:
@@ -227,7 +241,8 @@ class Tracing:
 
     def _what_it_is_found_from(self, case: Case, contacts: Iterable[Contact]) -> bytes:
         # Keys destroyed ahead of time, in the very days that are traced, change the list too.
-        oldest = max(self.logs.keys.oldest_day or 0, utc_day(case.traced_from))
+        first, _ = case.traced_span(self.logs.days)
+        oldest = max(self.logs.keys.oldest_day or 0, utc_day(first))
         partners = self.logs.partners_of(case, {one.user_id for one in contacts})
         said = [
             [
@@ -237,6 +252,7 @@ class Tracing:
             self.logs.keys.quarantine_spans,
             case.day,
             oldest,
+            *(() if self.logs.days.is_utc else (self.logs.days.name,)),
         ]
         return sha256(repr(said).encode())
 
@@ -245,7 +261,12 @@ class Tracing:
             case=case,
             policy=policy,
             contacts=contacts_of(
-                found.own, policy, others=found.others, owner=case.user_id, case_day=case.day
+                found.own,
+                policy,
+                others=found.others,
+                owner=case.user_id,
+                case_day=case.day,
+                days=self.logs.days,
             ),
             uploads=found.uploads,
             unreadable_uploads=found.unreadable_uploads,
@@ -253,4 +274,5 @@ class Tracing:
             accepted=found.accepted,
             in_span=len(found.own),
             rejected=found.rejected,
+            days=self.logs.days,
         )
