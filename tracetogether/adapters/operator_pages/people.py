@@ -181,7 +181,8 @@ def _both(visit: Visit) -> list[Both]:
         there = next((one for one in days if str(one.day) == day and one.outcome), None)
         stored = ""
         if there and there.outcome:
-            stored = f"{visit.say(OUTCOMES[there.outcome])} ({there.by}, {time_text(there.at, visit.authority.days)})"
+            written = time_text(there.at, visit.authority.days)
+            stored = f"{visit.say(OUTCOMES[there.outcome])} ({there.by}, {written})"
         sent = {one.value: visit.say(text) for one, text in OUTCOMES.items()}.get(outcome, outcome)
         found.append(Both("What it found", stored, sent))
     typed = [name for name in FIELDS if visit.form.get(name) or visit.form.get("clear") == name]

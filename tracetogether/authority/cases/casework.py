@@ -313,7 +313,7 @@ class Casework:
             if case.state in {CaseState.CLOSED, CaseState.MERGED}:
                 msg = f"the case is {case.state.value}: only an open one is confirmed"
                 raise ConflictError(msg)
-            case = replace(case, unconfirmed=False)
+            case = replace(case, unconfirmed=False, version=case.version + 1)
             self.desk.put_case(case)
             self.audit.record("case.confirmed", now, by=by.name, subject=case_id)
         return case
