@@ -231,7 +231,11 @@ def _head(visit: Visit, case: Case) -> dict[str, Any]:
         "person": pseudonym(case.user_id),
         "case_states": CASE_STATES,
         "merged_into": visit.authority.casework.visible_id(case.merged_into, visit.caller),
-        "other_open": visit.authority.casework.other_open(case, by=visit.caller),
+        "other_open": [
+            one.case_id
+            for one in visit.authority.casework.desk.open_cases_of(case.user_id)
+            if one != case and visit.authority.casework.may_see(one, visit.caller)
+        ],
         "issuer": visit.may("POST", "/cases/{case_id}/pin"),
         "knows": knows,
         "tracers": tracers,

@@ -329,11 +329,6 @@ class Casework:
                 found.setdefault(case.user_id, []).append(case.case_id)
         return [tuple(ids) for ids in found.values() if len(ids) > 1]
 
-    def other_open(self, case: Case, *, by: Caller) -> tuple[str, ...]:
-        """Return ids of other open cases of a case's person, as far as ``by`` may see them."""
-        others = [one for one in self.desk.open_cases_of(case.user_id) if one != case]
-        return tuple(one.case_id for one in others if self.may_see(one, by))
-
     def may_see(self, case: Case, by: Caller) -> bool:
         """Return whether ``by`` may know that a case exists: it is theirs, or they issue PINs."""
         return by.needs_to_know(case.assigned_to) or by.may(Action.ISSUE_PIN)
