@@ -278,7 +278,7 @@ def test_a_clock_of_1972_makes_no_authority_and_stops_none(
     monkeypatch.setattr("time.time", lambda: 2.0 * 365 * SECONDS_PER_DAY)
     assert isinstance(run("purge").exception, ClockError)
     assert isinstance(run("serve", "--port", "0").exception, ClockError)
-    assert "clock shows 1971" in str(run("init", "other").exception)
+    assert "clock shows 1972" in str(run("init", "other").exception)
     assert not Path("other").exists()
     monkeypatch.setattr("time.time", lambda: NOON + 3_600)
     assert run("purge").exit_code == 0

@@ -8,6 +8,8 @@ import re
 import runpy
 import subprocess
 import sys
+import time
+from functools import partial
 from pathlib import Path
 
 import click
@@ -16,6 +18,8 @@ from sybil import Sybil
 from sybil.parsers.markdown import PythonCodeBlockParser
 
 import tracetogether
+from tests.old_schemas import REVISIONS, of_first_schema, of_schema
+from tests.restored_desk import RestoredDesk, traced
 from tracetogether import errors, rejection
 from tracetogether.cli import cli
 
@@ -43,10 +47,41 @@ def transcripts() -> list[Path]:
     return [page for page in PAGES if CONSOLE.search(page.read_text("utf-8"))]
 
 
-@pytest.mark.network
+def of_old_schema(revision: str, folder: Path) -> None:
+    """Make an authority with a case, as a release of schema ``revision`` left it."""
+    desk = RestoredDesk(folder / "newest").make(now=time.time())  # noqa: TID251 - as the commands
+    desk.work(lambda service: traced(service, time.time()))  # noqa: TID251
+    kept = folder / "kept.db"
+    desk.ran("backup", str(kept))
+    old = folder / "desk"
+    old.mkdir(mode=0o700)
+    make = of_first_schema if revision == "0000" else partial(of_schema, revision)
+    make(old / "authority.db", kept)
+    (desk.folder / "keys.txt").rename(old / "keys.txt")
+
+
 @pytest.mark.parametrize("page", transcripts(), ids=name)
-def test_console_examples_run_and_print_what_they_show(page: Path, tmp_path: Path) -> None:
-    """All console blocks of a page are one session.
+@pytest.mark.network
+def test_console_examples_run_and_print_what_they_show(
+    page: Path, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    """Each page runs as it is written; some need a database that is there already."""
+    environment = {}
+    if page.name == "upgrade.md":
+        of_old_schema("0003", tmp_path)
+    if page.name == "second-machine.md":
+        environment["DATABASE"] = request.getfixturevalue("postgres_url")
+    run_transcript(page, tmp_path, environment)
+
+
+@pytest.mark.parametrize("revision", ["0000", REVISIONS[0], REVISIONS[-1]])
+def test_the_upgrade_runs_as_written_from_other_schemas_too(revision: str, tmp_path: Path) -> None:
+    of_old_schema(revision, tmp_path)
+    run_transcript(ROOT / "docs" / "howto" / "upgrade.md", tmp_path, {})
+
+
+def run_transcript(page: Path, tmp_path: Path, environment: dict[str, str]) -> None:
+    """Run all console blocks of a page as one session.
 
     ``$`` begins a command, ``>`` continues it, ``...`` in what it prints stands for anything.
     """
@@ -69,6 +104,7 @@ def test_console_examples_run_and_print_what_they_show(page: Path, tmp_path: Pat
         cwd=tmp_path,
         env={
             **os.environ,
+            **environment,
             "PATH": f"{bin_folder}{os.pathsep}{os.environ['PATH']}",
             "COLUMNS": "110",
             "NO_COLOR": "1",

@@ -155,6 +155,60 @@ def test_an_export_to_a_full_disk_leaves_nothing_and_says_so(desk: Path, name: s
     assert names(desk) == ["desk"]
 
 
+@needs_limits
+def test_a_backup_to_a_full_disk_leaves_nothing_and_says_so(desk: Path) -> None:
+    done = limited(desk, 65_536, "authority", "backup", "day.db", "--dir", "desk")
+    refused(done, "can't write day.db: ", "day.db")
+    assert names(desk) == ["desk"]
+    assert limited(desk, 2**30, "authority", "backup", "day.db", "--dir", "desk").returncode == 0
+    kept = (desk / "day.db").read_bytes()
+    done = limited(desk, 65_536, "authority", "backup", "day.db", "--dir", "desk")
+    refused(done, "there is a file day.db already")
+    assert (desk / "day.db").read_bytes() == kept
+
+
+@needs_limits
+def test_a_restore_on_a_full_disk_leaves_what_was_there(desk: Path) -> None:
+    assert limited(desk, 2**30, "authority", "backup", "day.db", "--dir", "desk").returncode == 0
+    before, kept = names(desk / "desk"), (desk / "desk" / "authority.db").read_bytes()
+    done = limited(desk, 65_536, "authority", "restore", "day.db", "--yes", "--dir", "desk")
+    refused(done, "desk")
+    assert (desk / "desk" / "authority.db").read_bytes() == kept
+    assert names(desk / "desk") == before
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="mounts a small disk, as Linux does")
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["backup", "{disk}/day.db"],
+        ["export", "--output", "{disk}/a.csv"],
+        ["export", "--output", "{disk}/a.xlsx"],
+    ],
+    ids=lambda words: words[-1].rpartition(".")[2],
+)
+def test_a_disk_that_is_really_full_keeps_the_file_that_was_there(
+    desk: Path, words: list[str]
+) -> None:
+    disk = desk / "disk"
+    disk.mkdir()
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(disk)],
+        capture_output=True,
+        check=False,
+    )
+    if mounted.returncode:
+        pytest.skip("needs the right to mount a small disk; the tests beside it limit file sizes")
+    try:
+        (disk / "mine").write_text("mine")
+        named = [word.format(disk=disk) for word in words]
+        done = limited(desk, 2**30, "authority", *named, "--dir", "desk")
+        refused(done, f"can't write {named[-1]}: ")
+        assert names(disk) == ["mine"]
+    finally:
+        subprocess.run(["umount", str(disk)], check=True)
+
+
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
 def test_a_full_disk_under_standard_output_is_one_line(desk: Path) -> None:
     with Path("/dev/full").open("w") as full:
