@@ -211,3 +211,16 @@ def test_a_stale_change_is_refused_and_a_blank_erases_nothing(desk: Desk) -> Non
         answer = desk.ask("mei", "POST", f"/cases/{case.case_id}/{path}", old)[1]
         assert answer["error"]["code"] == "stale", path
     assert desk.ask("mei", "POST", f"/cases/{case.case_id}/assign", {"operator": ""})[0] == 404
+
+
+def test_a_merge_is_undone_over_http(desk: Desk) -> None:
+    work = desk.world.authority.casework
+    gone, stays = (work.open_case(desk.world.user(), NOON).case_id for _ in range(2))
+    assert desk.ask("mei", "POST", f"/cases/{gone}/merge", {"into": stays})[0] == 200
+    asked = desk.ask("mei", "POST", f"/cases/{gone}/unmerge", {"dry_run": True})
+    assert asked[0] == 200
+    assert work.case(gone).merged_into == stays
+    assert desk.ask("mei", "POST", f"/cases/{gone}/unmerge", {}) == asked
+    assert work.case(gone).merged_into == ""
+    assert desk.ask("mei", "POST", f"/cases/{gone}/unmerge", {})[0] == 404
+    assert desk.ask("ravi", "POST", "/followed/NONE/unmerge", {})[0] == 404

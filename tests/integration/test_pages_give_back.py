@@ -114,12 +114,17 @@ def pages(fault: list[Exception]) -> Iterator[Pages]:
             rows = world.heard(world.user(), NOON - 3600, 45, rssi_dbm=-45)
             rows += world.heard(world.user(), NOON - 7200, 5, rssi_dbm=-90)
             rows += world.heard(world.user(), NOON - 9000, 45, rssi_dbm=-45)
+            rows += world.heard(world.user(), NOON - 9900, 5, rssi_dbm=-91)
             world.take(case, rows, now)
             world.authority.follow_up.refresh(case, now)
             waits = replace(world.authority.casework.case(case.case_id), unconfirmed=True)
             world.store.desk.put_case(waits)
             shut = world.authority.casework.open_case(world.user(), now)
             world.authority.casework.close(shut.case_id, now)
+            two = [world.authority.casework.open_case(world.user(), now) for _ in range(2)]
+            world.authority.merging.merge_cases(two[0].case_id, two[1].case_id, now)
+            same = world.authority.desk.page(ContactQuery()).contacts
+            world.authority.merging.merge(same[-1].kept.contact_id, same[0].kept.contact_id, now)
             ill = world.authority.desk.page(ContactQuery(states=ACTIVE)).contacts[-1].kept
             tracer = Caller("tracer", frozenset({Role.TRACER}))
             world.authority.casework.assign(case.case_id, "tracer", now)
@@ -142,7 +147,7 @@ def addresses(pages: Pages) -> Iterator[str]:
         for state in (ContactState.TO_TRACE, ContactState.CASUAL)
         for one in world.authority.desk.page(ContactQuery(states=frozenset({state}))).contacts
     ]
-    assert (len(cases), len(contacts)) == (3, 2)
+    assert (len(cases), len(contacts)) == (5, 2)
     for door in app.ALL_DOORS:
         if door.method != "GET":
             continue

@@ -152,3 +152,73 @@ def test_a_case_that_was_assigned_meanwhile(both: tuple[Visitor, Visitor], case:
     assert siti.post(f"{here}/assign", operator="siti", version=version(siti))[0] == 303
     assert siti.post(f"{here}/state", state="closed", version=seen)[0] == 409
     assert 'id="both"' in siti.body
+
+
+def figures(visitor: Visitor) -> dict[str, str]:
+    """Return the figures of a question, by label."""
+    return dict(re.findall(r"<dt>([^<]*)</dt><dd>([^<]*)</dd>", visitor.body))
+
+
+def test_a_merge_asks_names_both_sides_and_is_undone(
+    pages: Pages, both: tuple[Visitor, Visitor], case: Case, contact: str
+) -> None:
+    ravi, siti = both
+    other = pages.world.authority.casework.open_case(pages.world.user(), pages.clock.now)
+    here, there = f"/cases/{case.case_id}", f"/cases/{other.case_id}"
+    ravi.get(contact)
+    ravi.post(f"{contact}/describe", name="Ann", version=version(ravi))
+    for visitor in both:
+        visitor.get(here)
+    form = {"into": other.case_id.lower(), "version": version(ravi)}
+    assert ravi.post(f"{here}/merge", **form)[0] == 200
+    assert figures(ravi)["Contacts that go over as they are"] == "1"
+    assert figures(ravi)["Logs that stay with the merged case"] == "1"
+    ravi.get(there)
+    assert case.case_id not in ravi.body  # nothing was done yet
+    assert siti.post(f"{here}/assign", operator="siti", version=version(siti))[0] == 303
+    assert ravi.post(f"{here}/merge", **form, confirm="yes")[0] == 409  # the case changed since
+    assert 'id="both"' in ravi.body
+    form["version"] = version(ravi)
+    assert ravi.post(f"{here}/merge", **form, confirm="yes") == (303, f"/desk{there}")
+    for page, named in [(here, there), (there, here)]:
+        ravi.get(page)
+        assert f'href="/desk{named}"' in ravi.body
+    assert f'action="/desk{here}/unmerge"' in ravi.body
+    ravi.get(contact)
+    assert f'href="/desk{there}"' in ravi.body
+    assert "Days on which they were near" in ravi.text()  # of the log that stayed where it was
+    ravi.get(there)
+    (seen,) = re.findall(r'unmerge">.*?name="version" value="(\d+)"', ravi.body, re.DOTALL)
+    assert ravi.post(f"{here}/unmerge", version=seen)[0] == 200
+    assert figures(ravi)["Contacts that go back as they are"] == "1"
+    assert ravi.post(f"{here}/unmerge", version=seen, confirm="yes") == (303, f"/desk{here}")
+    ravi.get(here)
+    assert "unmerge" not in ravi.body
+    assert contact in ravi.body
+
+
+def test_two_contacts_are_merged_and_parted_on_their_page(
+    pages: Pages, both: tuple[Visitor, Visitor], case: Case, contact: str
+) -> None:
+    ravi, _ = both
+    world, now = pages.world, pages.clock.now
+    world.take(case, world.heard(world.user(), NOON - 7200, 45, rssi_dbm=-45), now)
+    world.authority.follow_up.refresh(case, now)
+    ids = {
+        one.kept.contact_id
+        for one in world.authority.desk.page(ContactQuery(case_id=case.case_id)).contacts
+    }
+    (into,) = ids - {contact.rpartition("/")[2]}
+    ravi.get(contact)
+    form = {"into": into, "version": version(ravi)}
+    assert ravi.post(f"{contact}/merge", **form)[0] == 200
+    assert figures(ravi)["Contacts that become one with another"] == "1"
+    assert ravi.post(f"{contact}/merge", **form, confirm="yes") == (303, f"/desk/contacts/{into}")
+    for page, named in [(contact, f"/contacts/{into}"), (f"/contacts/{into}", contact)]:
+        ravi.get(page)
+        assert f'href="/desk{named}"' in ravi.body
+    assert ravi.post(f"{contact}/unmerge")[0] == 200
+    assert figures(ravi)["Contacts that become two again"] == "1"
+    assert ravi.post(f"{contact}/unmerge", confirm="yes") == (303, f"/desk{contact}")
+    ravi.get(contact)
+    assert f'href="/desk/contacts/{into}"' not in ravi.body

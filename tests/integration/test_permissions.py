@@ -53,6 +53,8 @@ BODIES: dict[str, dict[str, Any]] = {
     "POST /v1/cases/{case_id}/assign": {"operator": ""},
     "POST /v1/cases/{case_id}/state": {"state": "closed"},
     "POST /v1/cases/{case_id}/merge": {"into": "y"},
+    "POST /v1/cases/{case_id}/unmerge": {},
+    "POST /v1/followed/{contact_id}/unmerge": {},
     "POST /v1/cases/{case_id}/notes": {"text": "x"},
     "POST /v1/followed/{contact_id}/reveal": {"reason": "y"},
     "PUT /v1/followed/{contact_id}/particulars": {"name": "x", "phone": ""},

@@ -14,6 +14,7 @@ from tracetogether.authority.access.tallies import Tallies
 from tracetogether.authority.cases.casework import CaseDeskStore, CaseStore, Casework
 from tracetogether.authority.cases.followed import FollowStore
 from tracetogether.authority.cases.indicators import DashboardStore
+from tracetogether.authority.cases.merges import MergeStore
 from tracetogether.authority.cases.notes import Notes, NoteStore
 from tracetogether.authority.contacts.lists import ListStore
 from tracetogether.authority.desk.due import DueLists, DueStore
@@ -21,6 +22,7 @@ from tracetogether.authority.desk.exports import Exports, ExportStore
 from tracetogether.authority.desk.followup import FollowUp
 from tracetogether.authority.desk.imports import CaseImport, OperatorImport
 from tracetogether.authority.desk.merging import Merging
+from tracetogether.authority.desk.unmerging import Unmerging
 from tracetogether.authority.desk.views import Desk
 from tracetogether.authority.intake.issuance import Issuance
 from tracetogether.authority.intake.pins import PINS_A_DAY, PinRules, Pins, PinStore
@@ -39,7 +41,9 @@ from tracetogether.local_days import LocalDays
 from tracetogether.units import Entropy
 
 
-class DeskStore(CaseDeskStore, FollowStore, NoteStore, DashboardStore, ExportStore, Protocol):
+class DeskStore(
+    CaseDeskStore, FollowStore, NoteStore, MergeStore, DashboardStore, ExportStore, Protocol
+):
     """All that the tracers' desk asks of its room in the store."""
 
 
@@ -77,6 +81,7 @@ class Authority:
     follow_up: FollowUp
     due: DueLists
     merging: Merging
+    unmerging: Unmerging
     exports: Exports
     case_import: CaseImport
     operator_import: OperatorImport
@@ -141,7 +146,8 @@ class Authority:
             desk=desk,
             follow_up=follow_up,
             due=DueLists(casework, follow_up, store),
-            merging=Merging(desk, casework, rows, rows, audit),
+            merging=Merging(desk, casework, rows, rows, rows, store, audit, entropy),
+            unmerging=Unmerging(desk, casework, rows, rows, rows, audit, entropy),
             exports=Exports(keys, rows, audit, days),
             case_import=CaseImport(casework, staff),
             operator_import=OperatorImport(staff, entropy),

@@ -2,6 +2,7 @@
 
 import datetime as dt
 from collections.abc import Callable
+from dataclasses import asdict
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
@@ -9,8 +10,10 @@ from fastapi import APIRouter, Query, Request
 from tracetogether.adapters.http_api import follow_up_shapes as shapes
 from tracetogether.adapters.http_api.refusals import conflict_is_invalid
 from tracetogether.adapters.http_api.shapes import CaseLine, Done
+from tracetogether.authority.access.operators import Caller
 from tracetogether.authority.cases.casework import day_of
 from tracetogether.authority.cases.followed import ContactQuery, ContactState, Outcome, Priority
+from tracetogether.authority.desk.unmerging import Unmerged
 from tracetogether.authority.service import Authority
 
 _Page = Annotated[int, Query(ge=1, le=1_000)]
@@ -61,6 +64,12 @@ def _cases(
                 case_id, asked.into, clock(), version=asked.version, by=by
             )
         )
+
+    @router.post("/cases/{case_id}/unmerge")
+    def unmerge_cases(request: Request, case_id: str, asked: shapes.Undo) -> shapes.UndoneLine:
+        """Undo the merge of a case into another one. Role: supervisor."""
+        by = request.state.caller
+        return _undone(authority.unmerging.undo_cases, case_id, asked, clock(), by)
 
     @router.get("/cases/{case_id}/notes")
     def read_notes(request: Request, case_id: str) -> shapes.NoteLines:
@@ -202,6 +211,12 @@ def _steps(
             authority.merging.merge(contact_id, asked.into, clock(), version=asked.version, by=by)
         )
 
+    @router.post("/followed/{contact_id}/unmerge")
+    def unmerge(request: Request, contact_id: str, asked: shapes.Undo) -> shapes.UndoneLine:
+        """Undo the merge of a contact into another one. Role: tracer."""
+        by = request.state.caller
+        return _undone(authority.unmerging.undo, contact_id, asked, clock(), by)
+
     @router.post("/followed/{contact_id}/convert", status_code=201)
     def convert(request: Request, contact_id: str, asked: shapes.Diagnosis) -> CaseLine:
         """Open a case for a contact who tested positive. Role: tracer.
@@ -215,6 +230,13 @@ def _steps(
                 contact_id, now, day, version=asked.version, by=request.state.caller
             )
         )
+
+
+def _undone(
+    act: Callable[..., Unmerged], gone: str, asked: shapes.Undo, now: float, by: Caller
+) -> shapes.UndoneLine:
+    found = act(gone, now, version=asked.version, only_ask=asked.dry_run, by=by)
+    return shapes.UndoneLine(**asdict(found))
 
 
 def _day(authority: Authority, date: dt.date | None, now: float) -> int:

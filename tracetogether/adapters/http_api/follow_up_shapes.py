@@ -67,6 +67,25 @@ class Into(Asked):
     version: _Version = None
 
 
+class Undo(Asked):
+    """That a merge is undone, or (``dry_run``) what that would do."""
+
+    dry_run: bool = False
+    version: _Version = None
+
+
+class UndoneLine(BaseModel):
+    """What undoing a merge does, in numbers; ``closed``: the case comes back closed."""
+
+    moved: int
+    separated: int
+    calls: int
+    notes: int
+    changed: Annotated[int, Field(description="Contacts changed since: the changes stay.")]
+    stay: int
+    closed: bool
+
+
 class NewNote(Asked):
     """What a tracer writes down. It is kept sealed."""
 

@@ -112,6 +112,19 @@ ADVICE: Final[Mapping[str, str]] = {
     "a value is typed and to be deleted: do one of them": (
         "Either type a new value or delete the old one, not both."
     ),
+    "this was not merged alone, or too long ago: there is nothing to undo here": (
+        "This was not merged alone, or too long ago: there is nothing to undo here. A contact that "
+        "went over with its case comes back with the case."
+    ),
+    "the merge can't be undone any more: the key of that day is gone": (
+        "The merge can’t be undone any more: the key of that day is gone."
+    ),
+    "the contact that it was merged into was merged again: undo that first": (
+        "The contact that it was merged into was merged again or deleted: undo that merge first."
+    ),
+    "the case that it was merged into was merged again: undo that first": (
+        "The case that it was merged into was merged again: undo that merge first."
+    ),
     "a note has 1 to {count} characters: this one has {had}": (
         "A note has 1 to {count} characters: this one has {had}."
     ),

@@ -14,6 +14,7 @@ from tracetogether.adapters.operator_pages.labels import (
     PRIORITIES,
     SIDES,
 )
+from tracetogether.adapters.operator_pages.merges import ask_to_merge, undo
 from tracetogether.adapters.operator_pages.nearby import days_of, line_of
 from tracetogether.adapters.operator_pages.pictures import Knot, graph, side_key, timeline
 from tracetogether.authority.access.permissions import Role
@@ -172,9 +173,18 @@ def add_note(visit: Visit) -> Response:
 def merge(visit: Visit) -> Response:
     """Make this case the same as another one, and show that."""
     into = visit.form.get("into", "").strip().upper()[:16]
-    case_id = visit.request.path_params["case_id"]
-    visit.authority.merging.merge_cases(case_id, into, visit.now, by=visit.caller)
+    case_id, merging = visit.request.path_params["case_id"], visit.authority.merging
+    if not visit.confirmed:
+        found = merging.plan_cases(case_id, into, visit.now, version=visit.version, by=visit.caller)
+        return ask_to_merge(visit, case_id, into, found)
+    merging.merge_cases(case_id, into, visit.now, version=visit.version, by=visit.caller)
     return visit.went(f"/cases/{into}")
+
+
+def unmerge(visit: Visit) -> Response:
+    """Undo the merge of a case, and show it."""
+    case_id = visit.request.path_params["case_id"]
+    return undo(visit, visit.authority.unmerging.undo_cases, case_id, f"/cases/{case_id}")
 
 
 def show_graph(visit: Visit) -> Response:
@@ -240,7 +250,18 @@ def _head(visit: Visit, case: Case) -> dict[str, Any]:
         "knows": knows,
         "tracers": tracers,
         "nobody": NOBODY,
+        "merged_from": visit.authority.merging.cases_into(case.case_id) if knows else (),
+        "undoable": _undoable(visit, case) if knows else frozenset(),
     }
+
+
+def _undoable(visit: Visit, case: Case) -> frozenset[str]:
+    """Return the ids of the cases whose merge with this one can be undone here."""
+    if not visit.may("POST", "/cases/{case_id}/unmerge"):
+        return frozenset()
+    merging = visit.authority.merging
+    kept = merging.merged_into(case.merged_into or case.case_id)
+    return frozenset(merge.gone for merge in kept)
 
 
 def _both(visit: Visit) -> list[Both]:
@@ -257,7 +278,7 @@ def _both(visit: Visit) -> list[Both]:
 
 
 def _followed(visit: Visit, case: Case) -> dict[str, Followed]:
-    query = ContactQuery(case_id=case.case_id, limit=10_000)
+    query = ContactQuery(case_id=case.merged_into or case.case_id, limit=10_000)
     page = visit.authority.desk.page(query, by=visit.caller)
     return {one.pseudonym: one for one in page.contacts if one.pseudonym}
 
@@ -283,4 +304,5 @@ DOORS = (
     Door("POST", "/cases/{case_id}/state", change_state, show_case, {}, _both),
     Door("POST", "/cases/{case_id}/notes", add_note, show_case, {ConflictError: "text"}),
     Door("POST", "/cases/{case_id}/merge", merge, show_case, INTO, _both),
+    Door("POST", "/cases/{case_id}/unmerge", unmerge, show_case, {}, _both),
 )

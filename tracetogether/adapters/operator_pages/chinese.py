@@ -346,6 +346,36 @@ CHINESE: Final[Mapping[str, str]] = {
         "已保存的内容将永久删除，任何人都无法恢复。"
     ),
     "Delete it": "删除",
+    "merged from": "合并自",
+    "Undo the merge of {id}": "撤销 {id} 的合并",
+    "Undo the merge?": "撤销合并？",
+    "Undo the merge": "撤销合并",
+    "Merge?": "确认合并？",
+    "{gone} goes into {into}, and each page names the other. It can be undone.": (
+        "{gone} 将并入 {into}，两个页面会互相注明。合并可以撤销。"
+    ),
+    "{gone} stands alone again, as before the merge.": "{gone} 将恢复为合并前的独立记录。",
+    "The case comes back closed: its person has another open case.": (
+        "该病例恢复后为已结案：此人另有未结病例。"
+    ),
+    "Contacts that go over as they are": "原样转入的接触者",
+    "Contacts that become one with another": "与另一条合为一人的接触者",
+    "Days whose call goes over": "转入通话结果的天数",
+    "Days with two calls: that of the contact that stays counts": (
+        "两边均有通话结果的天数：以保留者为准"
+    ),
+    "Notes that go over": "转入的备注",
+    "Names and telephone numbers that go over": "转入的姓名和电话",
+    "Contacts whose other name or number is kept beside": "另存不同姓名或电话的接触者",
+    "Logs that stay with the merged case": "仍留在被合并病例的记录",
+    "Contacts that go back as they are": "原样转回的接触者",
+    "Contacts that become two again": "重新分为两人的接触者",
+    "Days whose call is taken away again": "撤回通话结果的天数",
+    "Notes that go back": "转回的备注",
+    "Contacts changed since: those changes stay where they are": (
+        "合并后有改动的接触者：改动保留在原处"
+    ),
+    "Contacts that stay: deleted or merged again since": "不再转回的接触者：已删除或再次合并",
     "Also, of a merged contact": "另有（来自已合并的接触者）",
     "Something else": "其他操作",
     "Tested positive: open a case": "检测阳性：登记为病例",

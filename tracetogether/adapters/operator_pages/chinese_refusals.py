@@ -42,6 +42,19 @@ CHINESE_REFUSALS: Final[Mapping[str, str]] = {
     "Shorten it, compare it with what you wrote, and send it again.": (
         "表单内容过大，下方缺少末尾部分：备注最多 2,000 个字符。请缩短，与您写的内容核对后再发送。"
     ),
+    "This was not merged alone, or too long ago: there is nothing to undo here. A contact that "
+    "went over with its case comes back with the case.": (
+        "此项并非单独合并，或合并已久：无可撤销。随病例转入的接触者会随病例一起恢复。"
+    ),
+    "The merge can’t be undone any more: the key of that day is gone.": (
+        "合并已无法撤销：当天的密钥已不存在。"
+    ),
+    "The contact that it was merged into was merged again or deleted: undo that merge first.": (
+        "合并后的接触者又被合并或已删除：请先撤销那次合并。"
+    ),
+    "The case that it was merged into was merged again: undo that merge first.": (
+        "合并后的病例又被合并：请先撤销那次合并。"
+    ),
     "Send it again": "重新发送",
     "Somebody changed this while you had the page open: compare what is stored now with what you "
     "sent.": "您打开此页面期间有人修改过：请将现在保存的内容与您提交的内容对照。",

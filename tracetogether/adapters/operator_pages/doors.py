@@ -24,7 +24,6 @@ from tracetogether.adapters.operator_pages.cookies import (
 )
 from tracetogether.adapters.operator_pages.forms import (
     HELD,
-    HELD_PATH,
     Both,
     Filled,
     Given,
@@ -32,7 +31,7 @@ from tracetogether.adapters.operator_pages.forms import (
     filled_in,
     from_here,
     given_back,
-    held_back,
+    held_form,
     same_site,
 )
 from tracetogether.adapters.operator_pages.rendering import BASE, HEADERS
@@ -440,7 +439,7 @@ def refused(visit: Visit, status: int, why: str, **values: object) -> Response:
     """
     # A stranger whose browser names no site may be sent here by any.
     signed_in = visit.operator is not None and same_site(visit.request) is None
-    lost, path = held_form(visit) or (visit.form, local_path(quote(visit.request.url.path)))
+    lost, path = held_form(visit.form) or (visit.form, local_path(quote(visit.request.url.path)))
     given = given_back(lost) if visit.own_form or signed_in else ()
     asks_who = ("POST", path) in OPEN or ("POST", path) in ENROLLING
     sent_again = visit.own_form and bool(given) and not asks_who
@@ -464,25 +463,6 @@ def _asked_for(request: Request) -> str:
     """Return what a page was asked for by, with what was searched in it."""
     query = f"?{request.url.query}" if request.url.query else ""
     return local_path(quote(request.url.path) + query)
-
-
-def held_form(visit: Visit) -> tuple[Mapping[str, str], str] | None:
-    """Return the form that a sign-in carries along, and where it was to go; None without one."""
-    held = held_back(visit.form)
-    return (held, local_path(visit.form.get(HELD_PATH, "/"))) if held else None
-
-
-def show_held(visit: Visit, token: str) -> Response | None:
-    """Return the page that gives a form back after a sign-in; None if there was none.
-
-    Nothing of it was kept here meanwhile: the browser brought it along.
-    """
-    held = held_form(visit)
-    found = visit.desk.sign_in.who(token, visit.now)
-    if held is None or found is None or found[1].enrolling:
-        return None
-    inside = replace(visit, token=token, operator=found[0], session=found[1], page_path="/")
-    return inside.page("held.html", given=given_back(held[0]), again=held[1])
 
 
 def nothing_here(visit: Visit) -> Response:

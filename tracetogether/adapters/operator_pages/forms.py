@@ -7,6 +7,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 from starlette.requests import Request
 
+from tracetogether.adapters.operator_pages.cookies import local_path
 from tracetogether.authority.access.sign_in import form_token
 from tracetogether.crypto import equal
 from tracetogether.line_breaks import one_newline
@@ -156,7 +157,8 @@ def given_back(form: Mapping[str, str]) -> tuple[Given, ...]:
     )
 
 
-def held_back(form: Mapping[str, str]) -> dict[str, str]:
-    """Return the form that a sign-in carries along."""
+def held_form(form: Mapping[str, str]) -> tuple[dict[str, str], str] | None:
+    """Return the form that a sign-in carries along, and where it was to go; None without one."""
     held = {name.removeprefix(HELD): one for name, one in form.items() if name.startswith(HELD)}
-    return {name: value for name, value in held.items() if name not in SECRET}
+    kept = {name: value for name, value in held.items() if name not in SECRET}
+    return (kept, local_path(form.get(HELD_PATH, "/"))) if kept else None

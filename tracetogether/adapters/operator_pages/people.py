@@ -13,10 +13,13 @@ from tracetogether.adapters.operator_pages.labels import (
     PRIORITY_REASONS,
     SIDES,
 )
+from tracetogether.adapters.operator_pages.merges import ask_to_merge, undo
 from tracetogether.adapters.operator_pages.nearby import line_of, why
 from tracetogether.adapters.operator_pages.pictures import timeline
 from tracetogether.adapters.operator_pages.rendering import time_text
-from tracetogether.authority.cases.followed import ContactState, Outcome
+from tracetogether.authority.cases.casework import Case
+from tracetogether.authority.cases.followed import ContactQuery, ContactState, KeptContact, Outcome
+from tracetogether.authority.contacts.lines import Contact
 from tracetogether.authority.desk.particulars import FIELDS, Field
 from tracetogether.authority.desk.views import Followed
 from tracetogether.errors import ConflictError
@@ -49,7 +52,7 @@ def show_contact(visit: Visit) -> Response:
 def _contact(visit: Visit, followed: Followed) -> Response:
     desk, kept = visit.authority.desk, followed.kept
     case = visit.authority.casework.case(kept.case_id, by=visit.caller)
-    near = contact_named(visit, case, followed.pseudonym) if followed.pseudonym else None
+    near = _near(visit, case, followed.pseudonym)
     picture = None
     if near is not None:
         about = visit.say("Days on which they were near")
@@ -68,6 +71,8 @@ def _contact(visit: Visit, followed: Followed) -> Response:
         calendar=desk.calendar(kept.contact_id, by=visit.caller),
         notes=desk.notes_on(kept.case_id, contact_id=kept.contact_id, by=visit.caller),
         today=today,
+        merged_from=_merged_from(visit, kept),
+        undoable=_undoable(visit, kept),
         open=kept.state not in {ContactState.BECAME_CASE, ContactState.MERGED},
         states=ContactState,
         outcomes=OUTCOMES,
@@ -79,6 +84,30 @@ def _contact(visit: Visit, followed: Followed) -> Response:
         described=visit.authority.follow_up.described(kept.contact_id, by=visit.caller),
         may_convert=visit.may("POST", "/contacts/{contact_id}/convert"),
     )
+
+
+def _near(visit: Visit, case: Case, name: str) -> Contact | None:
+    """Return what the logs of a case, or of those merged into it, say of a contact."""
+    merged = visit.authority.merging.cases_into(case.case_id)
+    found = (contact_named(visit, one, name) for one in (case, *merged) if name)
+    return next((contact for contact in found if contact is not None), None)
+
+
+def _merged_from(visit: Visit, kept: KeptContact) -> list[Followed]:
+    """Return the contacts that were merged into one."""
+    query = ContactQuery(
+        case_id=kept.case_id, states=frozenset({ContactState.MERGED}), limit=10_000
+    )
+    page = visit.authority.desk.page(query, by=visit.caller)
+    return [one for one in page.contacts if one.kept.merged_into == kept.contact_id]
+
+
+def _undoable(visit: Visit, kept: KeptContact) -> frozenset[str]:
+    """Return the ids of the contacts whose merge with this one can be undone here."""
+    if not visit.may("POST", "/contacts/{contact_id}/unmerge"):
+        return frozenset()
+    merges = visit.authority.merging.merged_into(kept.merged_into or kept.contact_id)
+    return frozenset(merge.gone for merge in merges)
 
 
 def record_outcome(visit: Visit) -> Response:
@@ -159,8 +188,17 @@ def reveal(visit: Visit) -> Response:
 def merge(visit: Visit) -> Response:
     """Make this contact the same person as another one of the case."""
     into = visit.form.get("into", "").strip().upper()[:16]
-    stays = visit.authority.merging.merge(_id(visit), into, visit.now, by=visit.caller)
+    merging = visit.authority.merging
+    if not visit.confirmed:
+        found = merging.plan(_id(visit), into, visit.now, version=visit.version, by=visit.caller)
+        return ask_to_merge(visit, _id(visit), into, found)
+    stays = merging.merge(_id(visit), into, visit.now, version=visit.version, by=visit.caller)
     return visit.went(f"/contacts/{stays.kept.contact_id}")
+
+
+def unmerge(visit: Visit) -> Response:
+    """Undo the merge of a contact, and show it."""
+    return undo(visit, visit.authority.unmerging.undo, _id(visit), f"/contacts/{_id(visit)}")
 
 
 def convert(visit: Visit) -> Response:
@@ -217,5 +255,6 @@ DOORS = (
     Door("POST", f"{_AT}/describe", describe, show_contact, {ConflictError: "name phone"}, _both),
     Door("POST", f"{_AT}/reveal", reveal, show_contact, {ConflictError: "reason"}),
     Door("POST", f"{_AT}/merge", merge, show_contact, INTO, _both),
+    Door("POST", f"{_AT}/unmerge", unmerge, show_contact, {}, _both),
     Door("POST", f"{_AT}/convert", convert, show_contact, {}, _both),
 )

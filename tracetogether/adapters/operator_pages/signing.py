@@ -16,11 +16,9 @@ from tracetogether.adapters.operator_pages.credentials import enrolment_picture,
 from tracetogether.adapters.operator_pages.doors import (
     Door,
     Visit,
-    held_form,
     patient,
-    show_held,
 )
-from tracetogether.adapters.operator_pages.forms import given_back
+from tracetogether.adapters.operator_pages.forms import given_back, held_form
 from tracetogether.adapters.operator_pages.words import LANGUAGES
 from tracetogether.authority.access.sign_in import new_token
 from tracetogether.errors import AccessDeniedError, RateLimitedError
@@ -47,10 +45,10 @@ def sign_in(visit: Visit) -> Response:
         page = visit.page("sign_in.html", status=status, **shown, **_held(visit))
         return patient(page, error)
     enrolling = visit.desk.sign_in.who(token, visit.now)
-    if held_form(visit) and enrolling and enrolling[1].enrolling:
+    if held_form(visit.form) and enrolling and enrolling[1].enrolling:
         answer = _enrolment(replace(visit, token=token, operator=enrolling[0]), "", 200)
     else:
-        answer = show_held(visit, token) or visit.went(onward)
+        answer = _show_held(visit, token) or visit.went(onward)
     keep(answer, SESSION_COOKIE, token)
     return answer
 
@@ -74,7 +72,7 @@ def enrol(visit: Visit) -> Response:
         token = visit.desk.sign_in.enrol(visit.token, visit.form.get("code", ""), visit.now)
     except AccessDeniedError as error:
         return _enrolment(visit, visit.advice(str(error)), 403)
-    answer = show_held(visit, token) or visit.went("/")
+    answer = _show_held(visit, token) or visit.went("/")
     keep(answer, SESSION_COOKIE, token)
     return answer
 
@@ -85,6 +83,19 @@ def choose_language(visit: Visit) -> Response:
     if visit.form.get("language") in LANGUAGES:
         keep_language(answer, visit.form["language"])
     return answer
+
+
+def _show_held(visit: Visit, token: str) -> Response | None:
+    """Return the page that gives a form back after a sign-in; None if there was none.
+
+    Nothing of it was kept here meanwhile: the browser brought it along.
+    """
+    held = held_form(visit.form)
+    found = visit.desk.sign_in.who(token, visit.now)
+    if held is None or found is None or found[1].enrolling:
+        return None
+    inside = replace(visit, token=token, operator=found[0], session=found[1], page_path="/")
+    return inside.page("held.html", given=given_back(held[0]), again=held[1])
 
 
 def _enrolment(visit: Visit, why: str, status: int) -> Response:
@@ -102,7 +113,7 @@ def _enrolment(visit: Visit, why: str, status: int) -> Response:
 
 def _held(visit: Visit) -> dict[str, Any]:
     """Return the form that this sign-in carries along, for the page."""
-    held, path = held_form(visit) or ({}, "")
+    held, path = held_form(visit.form) or ({}, "")
     return {"given": given_back(held), "held_path": path}
 
 

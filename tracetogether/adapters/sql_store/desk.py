@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from tracetogether.adapters.sql_store.databases import parts_of
 from tracetogether.adapters.sql_store.desk_counts import dashboard_of
 from tracetogether.adapters.sql_store.desk_tables import FOLLOWED, NOTES, OUTCOMES
-from tracetogether.adapters.sql_store.rows import Rows
+from tracetogether.adapters.sql_store.merge_rows import MergeRows
 from tracetogether.adapters.sql_store.tables import CASES, UPLOADS, USERS
 from tracetogether.authority.cases.casework import (
     OPEN_STATES,
@@ -58,7 +58,7 @@ def is_due(day: int) -> sa.ColumnElement[bool]:
     )
 
 
-class SqlDesk(Rows):
+class SqlDesk(MergeRows):
     """The desk's part of the store; it shares the store's transactions."""
 
     # --- cases (casework.CaseDeskStore) ---
@@ -71,7 +71,7 @@ class SqlDesk(Rows):
         return None if row is None else case_of(row)
 
     def put_case(self, case: Case) -> None:
-        """Write down a case's state, assignment, times, and whether it is confirmed."""
+        """Write down what can change of a case; those merged into it are assigned with it."""
         change = CASES.update().where(CASES.c.case_id == case.case_id)
         with self._transactions.writing() as connection:
             connection.execute(
@@ -85,6 +85,18 @@ class SqlDesk(Rows):
                     version=case.version,
                 )
             )
+            merged = [case.case_id]
+            while merged:  # into it, or into one of those
+                into = CASES.c.merged_into.in_(merged)
+                connection.execute(CASES.update().where(into).values(assigned_to=case.assigned_to))
+                merged = [*connection.execute(sa.select(CASES.c.case_id).where(into)).scalars()]
+
+    def cases_merged_into(self, case_id: str) -> Sequence[Case]:
+        """Return the cases that were merged into one, the newest first."""
+        wanted = CASES.select().where(CASES.c.merged_into == case_id)
+        wanted = wanted.order_by(CASES.c.opened_at_s.desc(), CASES.c.case_id)
+        with self._transactions.reading() as connection:
+            return [case_of(row) for row in connection.execute(wanted)]
 
     def open_cases_of(self, user_id: str) -> Sequence[Case]:
         """Return a user's open cases, the newest first.

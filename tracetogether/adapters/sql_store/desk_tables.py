@@ -77,6 +77,20 @@ OUTCOMES: Final = sa.Table(
     sa.Column("by", sa.Text, nullable=False),
     sa.Column("at_s", _Real, nullable=False),
 )
+MERGES: Final = sa.Table(
+    "merges",
+    METADATA,
+    sa.Column("gone", sa.Text, primary_key=True),
+    sa.Column("stays", sa.Text, nullable=False),
+    sa.Column(
+        "case_id", sa.Text, sa.ForeignKey("cases.case_id", ondelete="CASCADE"), nullable=False
+    ),
+    sa.Column("day", sa.Integer, nullable=False),
+    sa.Column("at_s", _Real, nullable=False),
+    sa.Column("by", sa.Text, nullable=False),
+    sa.Column("sealed", sa.LargeBinary, nullable=False),
+    sa.Index("merges_by_stays", "stays"),
+)
 NOTES: Final = sa.Table(
     "notes",
     METADATA,

@@ -168,7 +168,7 @@ class CaseDeskStore(Protocol):
         ...
 
     def put_case(self, case: Case) -> None:
-        """Write down a case's state, assignment, times, and whether it is confirmed."""
+        """Write down what can change of a case; those merged into it are assigned with it."""
         ...
 
     def open_cases_of(self, user_id: str) -> Sequence[Case]:
@@ -287,11 +287,10 @@ class Casework:
             ConflictError: there is one; it is named only to a caller who may see it.
         """
         for case in self.desk.open_cases_of(user_id):
-            msg = (
-                f"this person has an open case already: it is {case.case_id}"
-                if self.may_see(case, by)
-                else "this person has an open case already: a supervisor can assign it to you"
-            )
+            if self.may_see(case, by):
+                msg = f"this person has an open case already: it is {case.case_id}"
+                raise ConflictError(msg)
+            msg = "this person has an open case already: a supervisor can assign it to you"
             raise ConflictError(msg)
 
     def confirm(self, case_id: str, now: float, *, by: Caller = CONSOLE) -> Case:

@@ -103,6 +103,7 @@ class FollowUp:
         if not found.contacts or not self.keys.has_day(utc_day(came_at)):
             return 0
         with self.audit.atomic():
+            case = self._followed_as(case)
             there = self.follow.contacts_of([case.case_id])
             there = sorted(there, key=lambda kept: kept.state is not ContactState.MERGED)
             known = {opened_person(kept, self.keys): kept for kept in there}
@@ -117,6 +118,12 @@ class FollowUp:
                     "contacts.found", now, by="clock", subject=case.case_id, contacts=new
                 )
         return new
+
+    def _followed_as(self, case: Case) -> Case:
+        """Return the case whose contacts a case's log names: it, or the one it was merged into."""
+        while case.merged_into:
+            case = self.casework.case(case.merged_into)
+        return case
 
     def take_over(
         self, now: float, told: Callable[[int, int], None] | None = None

@@ -1,5 +1,6 @@
-"""One person twice, and a contact who falls ill: rows are merged, contacts become cases."""
+"""One person or case twice: what is there twice is merged, asked before, and can be undone."""
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -14,10 +15,53 @@ from tracetogether.authority.cases.followed import (
     check_version,
     opened_person,
 )
+from tracetogether.authority.cases.merges import (
+    Join,
+    Merge,
+    MergeStore,
+    SealedMerge,
+    changes,
+    sealed_merge,
+)
 from tracetogether.authority.desk.calendars import after_calls, check_open
+from tracetogether.authority.desk.particulars import (
+    joined_particulars,
+    opened_particulars,
+    sealed_particulars,
+)
+from tracetogether.authority.desk.rehearsing import rehearsed
 from tracetogether.authority.desk.views import Desk, Followed
+from tracetogether.authority.intake.uploads import UploadStore
 from tracetogether.errors import ConflictError
 from tracetogether.parameters import FOLLOW_UP, FollowUpParameters
+from tracetogether.units import Entropy, utc_day
+
+_STEPS = (ContactState.CASUAL, ContactState.TO_TRACE, ContactState.REACHED)
+
+
+@dataclass(frozen=True, slots=True)
+class Merged:
+    """What a merge does, in numbers.
+
+    Attributes:
+        moved: contacts that go to the other case as they are.
+        joined: contacts that become one with another.
+        calls: days whose outcome is carried over.
+        clashes: days on which both have an outcome: the one of the contact that stays counts.
+        notes: notes that are carried over.
+        names: names and telephone numbers that are carried over.
+        also: contacts whose other name or number is kept beside the one that stays.
+        uploads: logs that stay with the merged case, whose page can still be opened.
+    """
+
+    moved: int = 0
+    joined: int = 0
+    calls: int = 0
+    clashes: int = 0
+    notes: int = 0
+    names: int = 0
+    also: int = 0
+    uploads: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +75,13 @@ class Merging:
     casework: Casework
     follow: FollowStore
     cases: CaseDeskStore
+    merges: MergeStore
+    uploads: UploadStore
     audit: Audit
+    entropy: Entropy = os.urandom
     parameters: FollowUpParameters = FOLLOW_UP
+
+    # --- contacts ---
 
     def merge(
         self,
@@ -45,33 +94,72 @@ class Merging:
     ) -> Followed:
         """Make a contact of a case the same person as another one of it; return the one that stays.
 
-        Days that have an outcome only at the one that goes get it at the one that stays.
+        Days that have an outcome only at the one that goes get it at the one that stays; so do a
+        name and a telephone number. Notes go over.
 
         Raises:
-            NotFoundError: there is no such contact, or it is of a case that is not his.
+            NotFoundError: there is no such contact, or ``by`` does not need to know it.
             ConflictError: they are the same row, of two cases, or one ended otherwise.
+            StaleError: somebody changed the contact meanwhile.
         """
-        by.require(Action.MERGE_CONTACTS)
         with self.audit.atomic():
-            held = {one: self.desk.kept(one, by) for one in sorted({contact_id, into})}
-            gone, stays = held[contact_id], held[into]
-            check_version(gone.version, version)
-            if gone.case_id != stays.case_id or gone.contact_id == stays.contact_id:
-                msg = "two contacts of one case are merged: name another one of the same case"
-                raise ConflictError(msg)
-            for one in (gone, stays):
-                check_open(one)
-            stays = self._united(gone, stays, now)
-            self.follow.put_contacts([stays])
-            self.audit.record(
-                "contact.merged",
-                now,
-                by=by.name,
-                subject=stays.case_id,
-                contact_id=stays.contact_id,
-                merged=gone.contact_id,
-            )
+            stays, _ = self._merge(contact_id, into, now, version, by)
         return self.desk.shown(stays, by)
+
+    def plan(
+        self,
+        contact_id: str,
+        into: str,
+        now: float,
+        *,
+        version: int | None = None,
+        by: Caller = CONSOLE,
+    ) -> Merged:
+        """Return what ``merge`` would do, and do nothing.
+
+        Raises: as ``merge``.
+        """
+        with rehearsed(self.audit, only_ask=True):
+            _, found = self._merge(contact_id, into, now, version, by)
+        return found
+
+    def _merge(
+        self, contact_id: str, into: str, now: float, version: int | None, by: Caller
+    ) -> tuple[KeptContact, Merged]:
+        by.require(Action.MERGE_CONTACTS)
+        held = {one: self.desk.kept(one, by) for one in sorted({contact_id, into})}
+        gone, stays = held[contact_id], held[into]
+        check_version(gone.version, version)
+        if gone.case_id != stays.case_id or gone.contact_id == stays.contact_id:
+            msg = "two contacts of one case are merged: name another one of the same case"
+            raise ConflictError(msg)
+        for kept in (gone, stays):
+            check_open(kept)
+        stays, join, clashes = self._united(gone, stays, now)
+        notes = {
+            note.note_id: (note.case_id, note.contact_id, note.case_id, into)
+            for note in self.desk.notes.store.notes(gone.case_id)
+            if note.contact_id == contact_id
+        }
+        self._keep(Merge((join,), notes=notes), (contact_id, into), stays.case_id, now, by)
+        self.audit.record(
+            "contact.merged",
+            now,
+            by=by.name,
+            subject=stays.case_id,
+            contact_id=stays.contact_id,
+            merged=gone.contact_id,
+        )
+        return stays, Merged(
+            joined=1,
+            calls=len(join.days),
+            clashes=clashes,
+            notes=len(notes),
+            names=len(join.taken),
+            also=int(join.also > 0),
+        )
+
+    # --- cases ---
 
     def merge_cases(
         self,
@@ -84,73 +172,214 @@ class Merging:
     ) -> Case:
         """Make a case the same as another one, which takes its contacts; return the one that stays.
 
-        Logs stay where they came in: the merged case's timeline can still be looked at.
+        Logs stay where they came in: the merged case's timeline can still be looked at, by the
+        operators who may see the case that stays. Notes go over.
 
         Raises:
-            NotFoundError: there is no such case, or it is not his.
+            NotFoundError: there is no such case, or ``by`` does not need to know it.
             ConflictError: they are the same, or one was merged already.
+            StaleError: somebody changed the case meanwhile.
         """
-        by.require(Action.MERGE_CASES)
         with self.audit.atomic():
-            held = {one: self.casework.locked(one, by=by) for one in sorted({case_id, into})}
-            if len(held) < 2:
-                msg = "a case is not merged into itself: name another one"
-                raise ConflictError(msg)
-            gone, stays = held[case_id], held[into]
-            check_version(gone.version, version)
-            if CaseState.MERGED in {gone.state, stays.state}:
-                msg = "one of the cases was merged already: see where into"
-                raise ConflictError(msg)
-            mine = {opened_person(one, self.desk.keys): one for one in self._open_in(into)}
-            for one in self._open_in(case_id):
-                person = opened_person(one, self.desk.keys)
-                same = None if person is None else mine.get(person)
-                if same is None:
-                    self.follow.put_contacts([replace(one, case_id=into)])
-                elif person is not None:
-                    mine[person] = self._united(replace(one, case_id=into), same, now)
-                    self.follow.put_contacts([mine[person]])
-            merged = replace(gone, state=CaseState.MERGED, closed_at=now, merged_into=into)
-            self.cases.put_case(merged)
-            self.audit.record("case.merged", now, by=by.name, subject=into, merged=case_id)
-        return stays
+            return self._merge_cases(case_id, into, now, version, by)[0]
 
-    def _open_in(self, case_id: str) -> Sequence[KeptContact]:
-        kept = self.follow.contacts_of([case_id])
-        return [one for one in kept if one.state is not ContactState.MERGED]
+    def plan_cases(
+        self,
+        case_id: str,
+        into: str,
+        now: float,
+        *,
+        version: int | None = None,
+        by: Caller = CONSOLE,
+    ) -> Merged:
+        """Return what ``merge_cases`` would do, and do nothing.
 
-    def _united(self, gone: KeptContact, stays: KeptContact, now: float) -> KeptContact:
-        """Fold one row's calendar into another's; write the one that goes."""
+        Raises: as ``merge_cases``.
+        """
+        with rehearsed(self.audit, only_ask=True):
+            _, found = self._merge_cases(case_id, into, now, version, by)
+        return found
+
+    def _merge_cases(
+        self, case_id: str, into: str, now: float, version: int | None, by: Caller
+    ) -> tuple[Case, Merged]:
+        by.require(Action.MERGE_CASES)
+        held = {one: self.casework.locked(one, by=by) for one in sorted({case_id, into})}
+        if len(held) < 2:
+            msg = "a case is not merged into itself: name another one"
+            raise ConflictError(msg)
+        gone, stays = held[case_id], held[into]
+        check_version(gone.version, version)
+        if CaseState.MERGED in {gone.state, stays.state}:
+            msg = "one of the cases was merged already: see where into"
+            raise ConflictError(msg)
+        before = {kept.contact_id: kept for kept in self.follow.contacts_of([case_id])}
+        joins, clashes = self._take_contacts(before, into, now)
+        joined = {one.gone for one in joins}
+        notes = {
+            note.note_id: (case_id, note.contact_id, into, note.contact_id)
+            for note in self.desk.notes.store.notes(case_id)
+        }
+        for one in joins:
+            notes |= {
+                name: (*place[:3], one.stays)
+                for name, place in notes.items()
+                if place[1] == one.gone
+            }
+        left, kept = self._cases_after(gone, stays, now)
+        self.cases.put_case(left)  # first: of one person, one open case is allowed
+        self.cases.put_case(kept)
+        self.casework.store.touch_case(into, gone.active_at)
+        merge = Merge(
+            joins=tuple(joins),
+            moved=tuple(sorted(before.keys() - joined)),
+            notes=notes,
+            case_gone=changes(gone, left),
+            case_stays=changes(stays, kept),
+            case_id=case_id,
+        )
+        self._keep(merge, (case_id, into), into, now, by)
+        self.audit.record("case.merged", now, by=by.name, subject=into, merged=case_id)
+        return kept, Merged(
+            moved=len(before) - len(joins),
+            joined=len(joins),
+            calls=sum(len(one.days) for one in joins),
+            clashes=clashes,
+            notes=len(notes),
+            names=sum(len(one.taken) for one in joins),
+            also=sum(one.also > 0 for one in joins),
+            uploads=len(self.uploads.upload_ids(case_id)),
+        )
+
+    def _take_contacts(
+        self, before: dict[str, KeptContact], into: str, now: float
+    ) -> tuple[list[Join], int]:
+        """Give contacts to another case; those whom it has already become one with them."""
+        there = [
+            kept
+            for kept in self.follow.contacts_of([into])
+            if kept.state is not ContactState.MERGED
+        ]
+        mine = {opened_person(kept, self.desk.keys): kept for kept in there}
+        joins, clashes = [], 0
+        for kept in before.values():
+            person = opened_person(kept, self.desk.keys)
+            same = None if person is None else mine.get(person)
+            if same is None or kept.state is ContactState.MERGED:
+                self.follow.put_contacts([replace(kept, case_id=into, version=kept.version + 1)])
+                continue
+            mine[person], join, both = self._united(kept, same, now, case_id=into)
+            joins.append(join)
+            clashes += both
+        return joins, clashes
+
+    def _cases_after(self, gone: Case, stays: Case, now: float) -> tuple[Case, Case]:
+        """Return both cases as a merge makes them."""
+        begun = [at for at in (gone.tracing_at, stays.tracing_at) if at is not None]
+        kept = replace(
+            stays,
+            assigned_to=stays.assigned_to or gone.assigned_to,
+            tracing_at=min(begun) if begun else None,
+            state=CaseState.TRACING if begun and stays.state is CaseState.OPEN else stays.state,
+            version=stays.version + 1,
+        )
+        left = replace(
+            gone,
+            state=CaseState.MERGED,
+            closed_at=now,
+            merged_into=stays.case_id,
+            assigned_to=kept.assigned_to,
+            version=gone.version + 1,
+        )
+        return left, kept
+
+    # --- both ---
+
+    def merged_into(self, stays: str) -> Sequence[SealedMerge]:
+        """Return what was merged into a case or contact and can be undone, the oldest first."""
+        return self.merges.merges_into(stays)
+
+    def cases_into(self, case_id: str) -> Sequence[Case]:
+        """Return the cases that were merged into one, the newest first."""
+        return self.merges.cases_merged_into(case_id)
+
+    def _keep(
+        self, merge: Merge, pair: tuple[str, str], case_id: str, now: float, by: Caller
+    ) -> None:
+        for note_id, (*_, case, contact) in merge.notes.items():
+            self.merges.move_note(note_id, case, contact)
+        day = utc_day(now)
+        self.merges.put_merge(
+            sealed_merge(merge, pair, case_id, day, now, by.name, self.desk.keys, self.entropy)
+        )
+
+    def _united(
+        self, gone: KeptContact, stays: KeptContact, now: float, *, case_id: str | None = None
+    ) -> tuple[KeptContact, Join, int]:
+        """Fold one row into another, and write both.
+
+        Returns:
+            The row that stays, what was changed, and on how many days both have an outcome.
+        """
+        before = stays
         both = self.follow.outcomes([gone.contact_id, stays.contact_id])
         there = {one.day for one in both.get(stays.contact_id, ())}
         taken = [one for one in both.get(gone.contact_id, ()) if one.day not in there]
         for one in taken:
             self.follow.put_outcome(stays.contact_id, one)
         told = [at for at in (gone.traced_at, stays.traced_at) if at is not None]
+        steps = [kept.state for kept in (gone, stays)]
         stays = replace(
             stays,
+            state=max(steps, key=_STEPS.index) if set(steps) <= set(_STEPS) else stays.state,
             traced_at=min(told) if told else None,
             found_at=min(gone.found_at, stays.found_at),
             first_s=min(gone.first_s, stays.first_s),
             last_s=max(gone.last_s, stays.last_s),
             until_day=max(gone.until_day, stays.until_day),
             priority=min(gone.priority, stays.priority, key=lambda one: one.value),
+            reasons=tuple(dict.fromkeys((*stays.reasons, *gone.reasons))),
             close_contact=gone.close_contact or stays.close_contact,
+            version=stays.version + 1,
         )
         outcomes = self.follow.outcomes([stays.contact_id]).get(stays.contact_id, ())
-        if outcomes and stays.state is not ContactState.BECAME_CASE:
+        if ContactState.BECAME_CASE in steps:
+            became = gone if gone.state is ContactState.BECAME_CASE else before
+            stays = replace(
+                stays,
+                state=became.state,
+                became_case=became.became_case,
+                ended_at=became.ended_at,
+            )
+        elif outcomes:
             stays = after_calls(stays, outcomes, now, self.parameters)
-        self.follow.put_contacts(
-            [
-                replace(
-                    gone,
-                    state=ContactState.MERGED,
-                    merged_into=stays.contact_id,
-                    ended_at=now,
-                )
-            ]
+        keys = self.desk.keys
+        said, names, also = joined_particulars(
+            opened_particulars(stays, keys), opened_particulars(gone, keys), stays.version
         )
-        return stays
+        if names or also:
+            sealed = sealed_particulars(said, stays.contact_id, stays.day, keys, self.entropy)
+            stays = replace(stays, particulars=sealed)
+        left = replace(
+            gone,
+            case_id=case_id or gone.case_id,
+            state=ContactState.MERGED,
+            merged_into=stays.contact_id,
+            ended_at=now,
+            version=gone.version + 1,
+        )
+        self.follow.put_contacts([left, stays])
+        days = tuple(one.day for one in taken)
+        join = Join(
+            gone.contact_id,
+            stays.contact_id,
+            changes(gone, left),
+            changes(before, stays),
+            days,
+            names,
+            also,
+        )
+        return stays, join, len(both.get(gone.contact_id, ())) - len(taken)
 
     def convert(
         self,

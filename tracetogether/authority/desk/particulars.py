@@ -106,3 +106,34 @@ def described(
         msg = "a value is stored already: look at it, and give the version that you saw"
         raise ConflictError(msg)
     return changed
+
+
+def joined_particulars(
+    stays: Particulars, gone: Particulars, version: int
+) -> tuple[Particulars, tuple[Field, ...], int]:
+    """Return what two contacts that are one person have together.
+
+    What only the one that goes has is taken; what both have differently stands beside.
+
+    Returns:
+        All of it, which fields were taken, and how many pairs were put beside.
+    """
+    taken: list[Field] = [name for name in FIELDS if gone.value(name) and not stays.value(name)]
+    said = stays.with_fields(version, **{name: gone.value(name) for name in taken})
+    other = (
+        gone.name if gone.name != said.name else "",
+        gone.phone if gone.phone != said.phone else "",
+    )
+    beside = [*([other] if any(other) else []), *gone.also]
+    new = [pair for pair in beside if pair not in said.also]
+    return replace(said, also=(*said.also, *new)), tuple(taken), len(new)
+
+
+def separated_particulars(
+    stays: Particulars, gone: Particulars, taken: Collection[str], also: int, version: int
+) -> Particulars:
+    """Return what a contact had before ``joined_particulars``; what was changed since stays."""
+    back = {name: "" for name in taken if stays.value(name) == gone.value(name)}
+    said = stays.with_fields(version, **back)
+    kept = said.also[: len(said.also) - also] if also else said.also
+    return replace(said, also=kept)

@@ -22,6 +22,7 @@ from tracetogether.authority.cases.followed import (
     KeptContact,
 )
 from tracetogether.authority.cases.indicators import Dashboard, DayCounts, Indicators, Ratio
+from tracetogether.authority.cases.merges import SealedMerge
 from tracetogether.authority.cases.notes import SealedNote
 from tracetogether.authority.in_memory.rows import Rows
 from tracetogether.local_days import UTC_DAYS, LocalDays
@@ -45,7 +46,7 @@ class MemoryDesk:
         return self.rows.cases.get(case_id)
 
     def put_case(self, case: Case) -> None:
-        """Write down a case's state, assignment, times, and whether it is confirmed."""
+        """Write down what can change of a case; those merged into it are assigned with it."""
         if case.case_id in self.rows.cases:
             kept = self.rows.cases[case.case_id]
             self.rows.cases[case.case_id] = replace(
@@ -58,6 +59,12 @@ class MemoryDesk:
                 unconfirmed=case.unconfirmed,
                 version=case.version,
             )
+        for merged in self.cases_merged_into(case.case_id):
+            self.put_case(replace(merged, assigned_to=case.assigned_to))
+
+    def cases_merged_into(self, case_id: str) -> Sequence[Case]:
+        """Return the cases that were merged into one, the newest first."""
+        return [one for one in self.rows.cases_by_age() if one.merged_into == case_id]
 
     def open_cases_of(self, user_id: str) -> Sequence[Case]:
         """Return a user's open cases, the newest first: there is one thread."""
@@ -160,6 +167,8 @@ class MemoryDesk:
         self.rows.keep_contacts(lambda one: one.case_id != case_id)
         notes = self.rows.notes
         self.rows.notes = {key: one for key, one in notes.items() if one.case_id != case_id}
+        merges = self.rows.merges
+        self.rows.merges = {key: one for key, one in merges.items() if one.case_id != case_id}
 
     def end_follow_ups(self, today: int, now: float) -> int:
         """Complete (or lose) those whose last day has passed; return how many ended."""
@@ -188,6 +197,42 @@ class MemoryDesk:
         notes = self.rows.notes
         self.rows.notes = {key: one for key, one in notes.items() if one.day >= before_day}
         return before - len(self.rows.notes)
+
+    # --- merges (merges.MergeStore) ---
+
+    def put_merge(self, merge: SealedMerge) -> None:
+        """Keep a merge in place of an earlier one of the same ``gone``."""
+        self.rows.merges[merge.gone] = merge
+
+    def merge_of(self, gone: str) -> SealedMerge | None:
+        """Return how a case or contact was merged."""
+        return self.rows.merges.get(gone)
+
+    def merges_into(self, stays: str) -> Sequence[SealedMerge]:
+        """Return what was merged into a case or contact, the oldest first."""
+        found = [merge for merge in self.rows.merges.values() if merge.stays == stays]
+        return sorted(found, key=lambda merge: (merge.at, merge.gone))
+
+    def drop_merge(self, gone: str) -> None:
+        """Forget a merge."""
+        self.rows.merges.pop(gone, None)
+
+    def drop_merges(self, before_day: int) -> int:
+        """Forget merges of days before that one; return how many went."""
+        old = [gone for gone, merge in self.rows.merges.items() if merge.day < before_day]
+        for gone in old:
+            self.drop_merge(gone)
+        return len(old)
+
+    def move_note(self, note_id: str, case_id: str, contact_id: str) -> None:
+        """Say on what a note is."""
+        if note_id in self.rows.notes:
+            note = self.rows.notes[note_id]
+            self.rows.notes[note_id] = replace(note, case_id=case_id, contact_id=contact_id)
+
+    def drop_outcome(self, contact_id: str, day: int) -> None:
+        """Forget a day's outcome."""
+        self.rows.outcomes.pop((contact_id, day), None)
 
     # --- counts (indicators.DashboardStore) ---
 

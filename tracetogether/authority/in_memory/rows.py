@@ -7,6 +7,7 @@ from tracetogether.authority.access.audit import AuditEntry
 from tracetogether.authority.access.operators import Operator
 from tracetogether.authority.cases.casework import Case
 from tracetogether.authority.cases.followed import DayOutcome, KeptContact
+from tracetogether.authority.cases.merges import SealedMerge
 from tracetogether.authority.cases.notes import SealedNote
 from tracetogether.authority.contacts.lists import ContactList
 from tracetogether.authority.intake.pins import UploadPin
@@ -33,6 +34,7 @@ class Rows:
         followed: contacts under follow-up by contact id.
         outcomes: by contact id and day.
         notes: notes on cases and contacts by note id.
+        merges: by the id of the case or contact that was merged.
     """
 
     users: dict[str, bytes] = field(default_factory=dict)
@@ -50,6 +52,7 @@ class Rows:
     followed: dict[str, KeptContact] = field(default_factory=dict)
     outcomes: dict[tuple[str, int], DayOutcome] = field(default_factory=dict)
     notes: dict[str, SealedNote] = field(default_factory=dict)
+    merges: dict[str, SealedMerge] = field(default_factory=dict)
 
     def cases_by_age(self) -> list[Case]:
         """Return all cases, the newest first."""

@@ -28,6 +28,10 @@ class AgeingDesk(Protocol):
         """Forget contacts of days before that one; return how many went."""
         ...
 
+    def drop_merges(self, before_day: int) -> int:
+        """Forget merges of days before that one; return how many went."""
+        ...
+
     def drop_notes(self, before_day: int) -> int:
         """Forget notes of days before that one; return how many went."""
         ...
@@ -176,6 +180,7 @@ class Purge:
                 followed_contacts=desk.drop_contacts(old),
                 notes=desk.drop_notes(old),
             )
+            desk.drop_merges(old)
             self.store.drop_tokens(now - SECONDS_PER_DAY)  # a token lives for two hours
             self.store.drop_counts(now - COUNTS_KEPT_S)
             self.store.drop_withdrawals(now - self.retention.withdrawals_s)

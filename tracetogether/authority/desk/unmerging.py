@@ -1,0 +1,239 @@
+"""Merges undone: everything as it was before, but for what was changed since."""
+
+import os
+from dataclasses import dataclass, replace
+
+from tracetogether.authority.access.audit import Audit
+from tracetogether.authority.access.operators import CONSOLE, Caller
+from tracetogether.authority.access.permissions import Action
+from tracetogether.authority.cases.casework import OPEN_STATES, CaseDeskStore, CaseState, Casework
+from tracetogether.authority.cases.followed import (
+    ContactState,
+    FollowStore,
+    KeptContact,
+    check_version,
+)
+from tracetogether.authority.cases.merges import (
+    Join,
+    Merge,
+    MergeStore,
+    SealedMerge,
+    opened_merge,
+    put_back,
+)
+from tracetogether.authority.desk.calendars import after_calls
+from tracetogether.authority.desk.particulars import (
+    opened_particulars,
+    sealed_particulars,
+    separated_particulars,
+)
+from tracetogether.authority.desk.rehearsing import rehearsed
+from tracetogether.authority.desk.views import Desk
+from tracetogether.errors import ConflictError, NotFoundError
+from tracetogether.parameters import FOLLOW_UP, FollowUpParameters
+from tracetogether.units import Entropy
+
+_SHUT = frozenset({ContactState.BECAME_CASE, ContactState.MERGED})
+
+
+@dataclass(frozen=True, slots=True)
+class Unmerged:
+    """What undoing a merge does, in numbers.
+
+    Attributes:
+        moved: contacts that go back as they are.
+        separated: contacts that become two again.
+        calls: days whose copied outcome is taken away again.
+        notes: notes that go back.
+        changed: contacts of which something was changed since the merge; that stays.
+        stay: contacts that stay, because they were deleted or merged again since.
+        closed: whether the case that comes back is closed, because its person has another open one.
+    """
+
+    moved: int = 0
+    separated: int = 0
+    calls: int = 0
+    notes: int = 0
+    changed: int = 0
+    stay: int = 0
+    closed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Unmerging:
+    """Undoes merges, by the record that each left.
+
+    A method that is given ``by`` raises AccessDeniedError if that caller's roles do not allow it.
+    """
+
+    desk: Desk
+    casework: Casework
+    follow: FollowStore
+    cases: CaseDeskStore
+    merges: MergeStore
+    audit: Audit
+    entropy: Entropy = os.urandom
+    parameters: FollowUpParameters = FOLLOW_UP
+
+    def undo(
+        self,
+        contact_id: str,
+        now: float,
+        *,
+        version: int | None = None,
+        only_ask: bool = False,
+        by: Caller = CONSOLE,
+    ) -> Unmerged:
+        """Undo the merge of a contact into another one.
+
+        Args:
+            contact_id: the one that was merged.
+            now: epoch seconds.
+            version: of that contact, as it was seen; None: whatever it is.
+            only_ask: return what it would do, and do nothing.
+            by: on whose behalf.
+
+        Raises:
+            NotFoundError: there is no such contact, or ``by`` does not need to know it.
+            ConflictError: it is not merged, or can't be undone any more.
+            StaleError: somebody changed it meanwhile.
+        """
+        by.require(Action.MERGE_CONTACTS)
+        found = Unmerged()
+        with rehearsed(self.audit, only_ask=only_ask):
+            gone = self.desk.kept(contact_id, by)
+            check_version(gone.version, version)
+            kept, merge = self._record(contact_id)
+            found = self._separated(merge, now)
+            if found.stay:
+                msg = "the contact that it was merged into was merged again: undo that first"
+                raise ConflictError(msg)
+            self._finish("contact.unmerged", kept, gone.case_id, now, by)
+        return found
+
+    def undo_cases(
+        self,
+        case_id: str,
+        now: float,
+        *,
+        version: int | None = None,
+        only_ask: bool = False,
+        by: Caller = CONSOLE,
+    ) -> Unmerged:
+        """Undo the merge of a case into another one. Contacts that were found since stay there.
+
+        Args:
+            case_id: the one that was merged.
+            now: epoch seconds.
+            version: of that case, as it was seen; None: whatever it is.
+            only_ask: return what it would do, and do nothing.
+            by: on whose behalf.
+
+        Raises:
+            NotFoundError: there is no such case, or ``by`` does not need to know it.
+            ConflictError: it is not merged, or can't be undone any more.
+            StaleError: somebody changed it meanwhile.
+        """
+        by.require(Action.MERGE_CASES)
+        found = Unmerged()
+        with rehearsed(self.audit, only_ask=only_ask):
+            kept, merge = self._record(case_id)
+            pair = sorted({case_id, kept.stays})
+            held = {one: self.casework.locked(one, by=by) for one in pair}
+            gone, stays = held[case_id], held[kept.stays]
+            check_version(gone.version, version)
+            if stays.state is CaseState.MERGED:
+                msg = "the case that it was merged into was merged again: undo that first"
+                raise ConflictError(msg)
+            found = self._separated(merge, now)
+            stays, _ = put_back(stays, merge.case_stays)
+            self.cases.put_case(replace(stays, version=stays.version + 1))
+            gone, _ = put_back(gone, merge.case_gone)
+            closed = gone.state in OPEN_STATES and self._has_open(gone.user_id)
+            if closed:
+                gone = replace(gone, state=CaseState.CLOSED, closed_at=now)
+            self.cases.put_case(replace(gone, version=gone.version + 1))
+            found = replace(found, closed=closed)
+            self._finish("case.unmerged", kept, case_id, now, by)
+        return found
+
+    def _has_open(self, user_id: str) -> bool:
+        return bool(self.cases.open_cases_of(user_id))
+
+    def _record(self, gone: str) -> tuple[SealedMerge, Merge]:
+        kept = self.merges.merge_of(gone) if gone.isascii() else None
+        if kept is None:
+            msg = "this was not merged alone, or too long ago: there is nothing to undo here"
+            raise NotFoundError(msg)
+        return kept, opened_merge(kept, self.desk.keys)
+
+    def _finish(self, act: str, kept: SealedMerge, subject: str, now: float, by: Caller) -> None:
+        self.merges.drop_merge(kept.gone)
+        self.audit.record(
+            act, now, by=by.name, subject=subject, unmerged=kept.gone, stayed=kept.stays
+        )
+
+    def _separated(self, merge: Merge, now: float) -> Unmerged:
+        """Put contacts and notes back, and count."""
+        calls = changed = stay = separated = moved = notes = 0
+        for join in merge.joins:
+            pair = [self.follow.contact(one) for one in sorted({join.gone, join.stays})]
+            rows = {kept.contact_id: kept for kept in pair if kept is not None}
+            gone, stays = rows.get(join.gone), rows.get(join.stays)
+            if gone is None or gone.merged_into != join.stays:
+                stay += 1
+                continue
+            if stays is not None and stays.state is ContactState.MERGED:
+                stay += 1
+                continue
+            separated += 1
+            if stays is not None:
+                taken_away, left = self._separate(join, gone, stays, now)
+                calls += taken_away
+                changed += left
+            gone, _ = put_back(gone, join.of_gone)
+            self.follow.put_contacts([replace(gone, version=gone.version + 1)])
+        for contact_id in merge.moved:
+            kept = self.follow.contact(contact_id)
+            if kept is None or self._merged_since(kept, merge):
+                stay += 1
+                continue
+            moved += 1
+            kept = replace(kept, case_id=merge.case_id, version=kept.version + 1)
+            self.follow.put_contacts([kept])
+        for note_id, (case_id, contact_id, *_) in merge.notes.items():
+            self.merges.move_note(note_id, case_id, contact_id)
+            notes += 1
+        return Unmerged(moved, separated, calls, notes, changed, stay)
+
+    def _merged_since(self, kept: KeptContact, merge: Merge) -> bool:
+        """Return whether a contact went into one that stays where it is."""
+        return kept.merged_into not in {"", *merge.moved}
+
+    def _separate(
+        self, join: Join, gone: KeptContact, stays: KeptContact, now: float
+    ) -> tuple[int, int]:
+        """Take away from a contact what it had of another one.
+
+        Returns:
+            How many outcomes went, and whether (1) something was changed since and stays.
+        """
+        found = self.follow.outcomes([join.gone, join.stays])
+        copied = {one.day: one for one in found.get(join.gone, ()) if one.day in join.days}
+        same = [one for one in found.get(join.stays, ()) if copied.get(one.day) == one]
+        for one in same:
+            self.merges.drop_outcome(join.stays, one.day)
+        keys = self.desk.keys
+        said = opened_particulars(stays, keys)
+        back = separated_particulars(
+            said, opened_particulars(gone, keys), join.taken, join.also, stays.version + 1
+        )
+        stays, left = put_back(stays, join.of_stays)
+        outcomes = self.follow.outcomes([join.stays]).get(join.stays, ())
+        if left and outcomes and stays.state not in _SHUT:
+            stays = after_calls(stays, outcomes, now, self.parameters)
+        if (back.name, back.phone, back.also) != (said.name, said.phone, said.also):
+            sealed = sealed_particulars(back, join.stays, stays.day, keys, self.entropy)
+            stays = replace(stays, particulars=sealed)
+        self.follow.put_contacts([replace(stays, version=stays.version + 1)])
+        return len(same), int(bool(left) or len(same) < len(join.days))
