@@ -11,6 +11,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+from tracetogether.byte_fields import MISSING_WORDS
 from tracetogether.csv_columns import BAD_LINES_KEPT, CsvColumns, read_csv
 from tracetogether.errors import InvalidReadingsError
 
@@ -206,12 +207,12 @@ def expected(text: str) -> tuple[list[float], list[str | None], list[float], int
         if not row:
             continue
         plain = len(row) == 3 and (row[0] + row[2]).isascii() and "_" not in row[0] + row[2]
-        if not plain or not row[1].strip():
+        if not plain or {row[0].strip(), row[1].strip()} & MISSING_WORDS:
             bad += 1
             continue
         time, peer, power = row
         try:
-            values = float(time), float(power) if power.strip() else math.nan
+            values = float(time), math.nan if power.strip() in MISSING_WORDS else float(power)
         except ValueError:
             bad += 1
             continue

@@ -69,7 +69,9 @@ def times_of(column: object, what: str, *, bare_is_utc: bool) -> Times:
 
 def _array(column: object, what: str) -> Array:
     if isinstance(column, np.ma.MaskedArray):
-        column = np.ma.filled(column.astype(object), None)
+        plain = column.data.astype(object)
+        plain[np.ma.getmaskarray(column)] = None
+        column = plain
     if isinstance(column, Iterable) and not isinstance(column, (list, tuple, str, bytes)):
         column = column if hasattr(column, "__array__") else list(column)
     try:

@@ -12,6 +12,11 @@ from tracetogether.units import Bools, Floats, Ints
 LONGEST_NAME: Final = 256
 """In bytes; a longer name has to be read another way."""
 
+MISSING_WORDS: Final = frozenset(
+    {"", "NA", "N/A", "<NA>", "NaN", "nan", "NaT", "None", "null", "NULL"}
+)
+"""What R, pandas and others write where they have no value."""
+
 _NUMBER_BYTES: Final = 24  # a longer number is read by float()
 _EXACT: Final = 2**53  # integers up to here are exact in float64 ...
 _EXACT_POWER: Final = 22  # ... and so are powers of ten up to here
@@ -83,7 +88,7 @@ def read_decimals(
     for row in np.flatnonzero(~plain & ~blank).tolist():  # the unusual ones only
         field = text[starts[row] : ends[row]].tobytes().decode("utf-8", errors="replace")
         value = number(field, marks)
-        blank[row] = not field.strip()
+        blank[row] = is_blank(field)
         unreadable[row] = value is None
         values[row] = np.nan if value is None else value
     return values, unreadable, blank
@@ -91,7 +96,7 @@ def read_decimals(
 
 def number(text: str, marks: bytes = b".") -> float | None:
     """Return the number in ``text``, NaN if it is blank, None if it is none."""
-    if not text.strip():
+    if is_blank(text):
         return np.nan
     if not text.isascii() or "_" in text:  # float() takes 1_000 and ١٢ too; tables don't mean it
         return None
@@ -103,6 +108,11 @@ def number(text: str, marks: bytes = b".") -> float | None:
         return None
 
 
+def is_blank(text: str) -> bool:
+    """Return whether a field holds nothing, or what programs write for nothing, such as NA."""
+    return text.strip() in MISSING_WORDS
+
+
 def is_grouped(text: str) -> bool:
     """Return whether a number may have marks between its thousands, as 1,600 and 1 600 000 do."""
     return _GROUPED.fullmatch(text) is not None
@@ -110,8 +120,8 @@ def is_grouped(text: str) -> bool:
 
 def number_fault(text: str) -> str:
     """Return what is wrong with a field that is no number, and what to write."""
-    text = text.strip()
     shown = repr(text[:40])
+    text = text.strip()
     if is_grouped(text):
         return f"{shown} seems to have marks between thousands; write the number without them"
     if text.startswith("\N{MINUS SIGN}"):
@@ -164,7 +174,8 @@ def read_names(text: Text, starts: Ints, ends: Ints) -> tuple[Labels, Bools, Boo
         except UnicodeDecodeError:
             undecodable[index] = True
             name = ""
-        table[index] = names.setdefault(name, len(names)) if name else UNKNOWN
+        known = name not in MISSING_WORDS
+        table[index] = names.setdefault(name, len(names)) if known else UNKNOWN
     codes = table[inverse]
     unreadable = undecodable[inverse]
     return Labels(codes, tuple(names)), unreadable, (codes == UNKNOWN) & ~unreadable

@@ -88,8 +88,8 @@ def times_of_texts(texts: Sequence[str], marks: bytes = b".") -> tuple[Times, Bo
 
 def time_fault(text: str) -> str:
     """Return what is wrong with a field that is no time, and what to write."""
-    text = text.strip()
     shown = repr(text[:40])
+    text = text.strip()
     if re.fullmatch(r"\d{1,2}[./-]\d{1,2}[./-]\d{2,4}\b.*", text):
         return f"{shown} may be day before month or month before day; write it as {EXAMPLE}"
     if re.fullmatch(r"\d{4}[-/]\d\d[-/]\d\d", text):

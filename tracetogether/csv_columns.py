@@ -17,6 +17,7 @@ import numpy as np
 
 from tracetogether.byte_fields import (
     LONGEST_NAME,
+    is_blank,
     is_grouped,
     marks_used,
     number,
@@ -82,7 +83,7 @@ class _Field:
     def reason(self, text: str) -> str:
         """Return what is wrong with ``text`` in this field."""
         where = f"{self.name} (column {self.column!r})"
-        if not text.strip():
+        if is_blank(text):
             return f"{where} is empty"
         if self.kind == _TIME:
             return f"{where} {time_fault(text)}"
@@ -355,7 +356,9 @@ def _parse_records(
         numbers={n: np.array(column, dtype=np.float64)[good] for n, column in numbers.items()},
         times={name: column.take(good) for name, column in times.items()},
         labels={
-            f.name: Labels.encode([text.strip() for text in values[f.name]]).take(good)
+            f.name: Labels.encode(
+                ["" if is_blank(text) else text.strip() for text in values[f.name]]
+            ).take(good)
             for f in fields
             if f.kind == _LABEL
         },
@@ -383,7 +386,7 @@ def _read_record(
     numbers: dict[str, float] = {}
     for f in fields:
         text = record[f.index]
-        if not (text.strip() or f.may_be_empty):
+        if is_blank(text) and not f.may_be_empty:
             return f.reason(text)
         if f.kind == _NUMBER:
             # Quotes may hold a decimal comma, also where commas separate.

@@ -97,8 +97,10 @@ def read_header(
             if said := re.fullmatch(r'"?sep=(.)"?', text, re.IGNORECASE):
                 separators = said[1]
                 continue
-            separator, names = _split(path, text, separators, wanted)
-            return Header(path, separator, names, line), rest
+            comment = text.startswith("#")
+            separator, names, found = _split(path, text.lstrip("# "), separators, wanted)
+            if not comment or found:  # numpy writes headers so
+                return Header(path, separator, names, line), rest
     raise InvalidReadingsError(f"{path} is empty; it should be a table with a header line")
 
 
@@ -110,14 +112,14 @@ def _decoded(path: Path, raw: bytes) -> str:
     try:
         return raw.decode("utf-8")
     except UnicodeDecodeError:
-        msg = f"{path} is not a table of text: it has no header line in UTF-8; save it as UTF-8"
+        msg = f"{path} is not a table of text in UTF-8; save it as CSV in UTF-8"
         raise InvalidReadingsError(msg) from None
 
 
 def _split(
     path: Path, text: str, separators: str, wanted: Collection[str]
-) -> tuple[str, tuple[str, ...]]:
-    """Return the separator of a header, and its columns."""
+) -> tuple[str, tuple[str, ...], int]:
+    """Return the separator of a header, its columns, and how many of them are wanted."""
     folded = {name.casefold() for name in wanted}
     best: tuple[tuple[int, int], str, tuple[str, ...]] | None = None
     for separator in separators:
@@ -130,5 +132,8 @@ def _split(
         if best is None or rank > best[0]:
             best = rank, separator, names
     if best is None or any(c < " " and c != "\t" for name in best[2] for c in name):
-        raise InvalidReadingsError(f"{path} is not a table of text: it has no header line")
-    return best[1], best[2]
+        raise InvalidReadingsError(
+            f"{path} is not a table of text: it has no header line in UTF-8 (or UTF-16 with its "
+            "mark); save it as CSV in UTF-8"
+        )
+    return best[1], best[2], best[0][0]

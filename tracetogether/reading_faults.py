@@ -14,6 +14,7 @@ ODD_TIME: Final = "with a time unlike the others"
 NO_PEER: Final = "that don't say who was heard"
 NO_RSSI: Final = "without a signal strength (blank)"
 UNKNOWN_RSSI: Final = "with a stand-in for an unknown signal strength (-127, 127, 100 or 0)"
+TINY_RSSI: Final = "with a signal strength between -1 and 0 dBm"
 WRONG_RSSI: Final = "with a signal strength that is not between -127 and 0 dBm"
 SELF: Final = "in which a phone hears itself"
 
@@ -60,6 +61,9 @@ class Faults:
         for fault in (own, lacks_peer):
             if fault is not None:
                 valid = valid & ~fault
+        tiny = is_rssi(rssi_dbm) & (rssi_dbm > -1)
+        tiny &= bool(np.all(tiny | ~valid))  # one such reading may be, not all of a table
+        valid = valid & ~tiny
         if valid.all():
             return cls(valid, {})
         timed = np.abs(time) < _TIME_LIMIT_S
@@ -71,6 +75,7 @@ class Faults:
             (NO_RSSI, np.isnan(rssi_dbm)),
             (UNKNOWN_RSSI, np.isin(rssi_dbm, _STAND_INS)),
             (WRONG_RSSI, ~is_rssi(rssi_dbm)),
+            (TINY_RSSI, tiny),
             (SELF, own),
         ):
             if rows is not None:
@@ -88,6 +93,7 @@ class Faults:
             ODD_TIME: "write all times in one unit",
             NO_PEER: "name the column that says who was heard",
             NO_RSSI: "name the column of signal strengths",
+            TINY_RSSI: "signal strengths are in another unit than dBm",
             UNKNOWN_RSSI: "the radio measured no signal strength",
             SELF: "name two different columns for who heard and who was heard",
         }.get(reason, "signal strengths are negative numbers of dBm")

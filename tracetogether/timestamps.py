@@ -50,8 +50,9 @@ _FROM_START: Final = "from a start"
 _LONGEST_S: Final = 10 * 366 * SECONDS_PER_DAY  # of one table
 _LONGEST_FROM_START_S: Final = 2 * SECONDS_PER_DAY  # a longer one is asked for its unit
 _LATEST_FROM_START_S: Final = 31 * SECONDS_PER_DAY
-_USUAL_GAP_S: Final = 200.0  # phones that stay together hear each other every 150 s or oftener
+_USUAL_GAP_S: Final = 90.0  # between readings of a table; a longer one is asked for its unit
 _FEWEST: Final = 10  # rows that can show what is usual in a table
+_FEWEST_FOR_GAPS: Final = 4
 _ODD_SHARE: Final = 0.05  # more times of another kind than this are a fault of the table
 _FEWEST_BESIDE_ONE: Final = 5  # rows of which one may be odd
 _ROUNDED_S: Final = 10_000
@@ -209,11 +210,13 @@ def _of_numbers(numbers: Floats, what: str, unit: str | None, remedy: str) -> Re
         raise InvalidReadingsError(_no_times(what, numbers[kinds[usual]], usual))
     if _too_many(odd, total):
         other = max((kind for kind in counts if kind != usual), key=lambda kind: counts[kind])
-        example = numbers[kinds[other]][0]
+        strange = numbers[kinds[other]]
+        own_start = _FROM_START in {usual, other} and np.ptp(strange) > 0
         raise InvalidReadingsError(
             f"{what} holds times of different kinds: {counts[usual] / total:.0%} are "
             f"{_called(usual)} and {counts[other] / total:.0%} are {_called(other)} (such as "
-            f"{example:.15g}); write all of them in one unit"
+            f"{strange[0]:.15g}); write all of them in one unit"
+            + (f", or say {remedy.format('us')} if that is their unit" if own_start else "")
         )
     values = numbers[kinds[usual]]
     notes: tuple[str, ...] = ()
@@ -404,7 +407,13 @@ def _check_from_start(values: Floats, what: str, remedy: str) -> None:
             "into UTC epoch seconds with the formula =(A2-25569)*86400 where the table is in UTC, "
             f"or, if they are seconds from a start, say {remedy.format('s')}"
         )
-    gap = float(np.median(np.diff(distinct))) if len(distinct) >= _FEWEST else 0.0
+    if len(distinct) >= _FEWEST and low >= 0 and high < 1:
+        raise InvalidReadingsError(
+            f"{what} holds only times between {low:.6g} and {high:.6g}: if they are parts of a "
+            "day, as spreadsheets write times, write dates with times; if they are seconds from a "
+            f"start, say {remedy.format('s')}"
+        )
+    gap = float(np.median(np.diff(distinct))) if len(distinct) >= _FEWEST_FOR_GAPS else 0.0
     latest = max(high, -low)
     if high - low > _LONGEST_FROM_START_S or latest > _LATEST_FROM_START_S or gap > _USUAL_GAP_S:
         raise InvalidReadingsError(

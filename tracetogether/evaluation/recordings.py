@@ -18,11 +18,12 @@ from tracetogether.proximity.truth import track_distance_m
 from tracetogether.reading_faults import Faults, known_transmit_power
 from tracetogether.sightings import Sightings
 from tracetogether.timestamps import HowToSay, Recognised, Times, recognise, zone
-from tracetogether.units import Floats, Ints
+from tracetogether.units import SECONDS_PER_DAY, Floats, Ints
 
 _KEY: Final = "key"
 _SHARED: Final = "shared "
 _FOLDER: Final = "[folder]"
+_LONGEST_DAYS: Final = 31
 _FARTHEST_M: Final = 100.0  # phones don't hear each other so far
 _REQUIRED: Final = frozenset({"time", "rssi"})
 _TRACK_REQUIRED: Final = frozenset({"time", "person", "x", "y"})
@@ -153,6 +154,7 @@ def read_recording(
     distance = numbers["distance"][kept] if "distance" in numbers else None
     scene = labels.get("scene", Labels.constant(path.name.split(".")[0], rows)).take(kept)
     scenes = _scenes(sightings, distance, scene)
+    _check_lengths(path, layout.sources["time"].column, scenes)
     if tracks is not None:
         chosen = track_layout or Layout.parse(None, TRACK_COLUMNS)
         chosen = chosen.renamed(scene=layout.sources["scene"].column)
@@ -217,6 +219,17 @@ def _names_models(layout: Layout) -> bool:
     """Return whether phone models serve as names, so that two phones may have the same."""
     models = {layout.sources[field].column for field in ("observer_model", "peer_model")}
     return bool({layout.sources[field].column for field in ("observer", "peer")} & models)
+
+
+def _check_lengths(path: Path, column: str, scenes: Sequence[Scene]) -> None:
+    """Refuse scenes that nobody records; minutes in between would fill the memory."""
+    for scene in scenes:
+        days = float(np.ptp(scene.sightings.time)) / SECONDS_PER_DAY
+        if days > _LONGEST_DAYS:
+            raise InvalidReadingsError(
+                f"{path}: the scene {scene.name!r} lasts {days:,.0f} days; check the times (column "
+                f"{column!r}), or say which column tells scenes apart with --columns scene=..."
+            )
 
 
 def _check_distances(path: Path, column: str, scenes: Sequence[Scene], tracks: Path | None) -> None:
