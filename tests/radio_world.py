@@ -35,6 +35,7 @@ BRISK = replace(
     scan_pause_max_s=0.25,
     connection_timeout_s=2.0,
     refresh_check_s=0.2,
+    change_s=0.2,
 )
 """A phone's rhythm, some fifty times as fast."""
 HASTY = Pauses(

@@ -4,6 +4,7 @@ import itertools
 import json
 from collections.abc import Iterator
 
+import numpy as np
 import pytest
 
 from tracetogether.adapters.sqlite_log import SqliteContactLog
@@ -97,7 +98,7 @@ def test_rhythm_of_an_hour(entropy: Entropy) -> None:
     off = sum(
         1 for _, action in done if isinstance(action, Advertise) and action.advertisement is None
     )
-    assert off == 3_600 // 185
+    assert 3_600 // 185 <= off <= 3_600 // 185 + 4  # and at each change of the TempID
     values = {
         json.loads(action.advertisement.value)["id"]
         for _, action in done
@@ -114,6 +115,50 @@ def test_what_is_on_the_air_is_never_expired(entropy: Entropy) -> None:
         assert expiry is None or time <= expiry
         if isinstance(action, Advertise):
             expiry = action.advertisement.expiry if action.advertisement else None
+
+
+def test_a_tempid_changes_in_a_silence_of_random_length(entropy: Entropy) -> None:
+    """Nobody sees the moment itself: it would tell one phone from others for a whole day."""
+    one = Phone(entropy)
+    one.device = Device(one.exchange, one.log, start=NOW, chance=np.random.default_rng(1).random)
+    one.exchange.renew(one.batch(NOW, 100))
+    early, late, shown, hidden = [], [], None, NOW
+    for time, action in one.until(NOW + 24 * 3_600):
+        if not isinstance(action, Advertise):
+            continue
+        if action.advertisement is None:
+            hidden = time
+        else:
+            if shown is not None and action.advertisement.value != shown.value:
+                early.append(shown.expiry - hidden)
+                late.append(time - shown.expiry)
+                # While it is silent it connects to nobody, with whichever token.
+                assert one.device._quiet_until == time
+            shown = action.advertisement
+    assert len(early) > 85
+    for moments in (early, late):
+        assert min(moments) >= 0
+        assert max(moments) <= TIMINGS.advertise_gap_s + 2 * TIMINGS.change_s
+        assert np.std(moments) > 2
+    assert abs(np.corrcoef(early, late)[0, 1]) < 0.3
+    assert np.mean(early) + np.mean(late) < 12  # of 900 s
+
+
+def test_a_silent_phone_connects_to_nobody_and_ties_no_two_tempids(entropy: Entropy) -> None:
+    one = Phone(entropy)
+    (tempid, *_) = one.batch(NOW)
+    list(one.until(tempid.expiry - 10.5))
+    one.do(Heard(PEER, -61), tempid.expiry - 10.2)
+    one.do(Connected(PEER), tempid.expiry - 10.1)
+    hidden = [action for _, action in one.until(tempid.expiry - 5)]
+    assert Advertise(None) in hidden
+    value = encode_read(Said("T" * 84, "iPhone 8", "SG_OTC"))
+    assert one.do(PayloadRead(PEER, value), tempid.expiry + 1) == (Disconnect(PEER),)
+    assert len(one.log) == 1  # it was read, and nothing was written over the old address
+    one.do(Disconnected(PEER), tempid.expiry + 2)
+    assert one.do(Heard("other", -61), tempid.expiry + 3) == ()
+    list(one.until(tempid.expiry + 10))
+    assert one.do(Heard("other", -61), tempid.expiry + 11) == (Connect("other"),)
 
 
 def test_the_pause_between_scans_is_drawn(entropy: Entropy) -> None:

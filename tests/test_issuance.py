@@ -1,14 +1,19 @@
 """Registration, and the batches that phones fetch."""
 
 from base64 import b64decode, urlsafe_b64decode
+from dataclasses import replace
+from itertools import pairwise
 
+import numpy as np
 import pytest
+from scipy.stats import chisquare
 
 from tests.authority_world import NOON, World
 from tracetogether.authority.access.credentials import credential_digest
 from tracetogether.authority.intake.issuance import new_secret
-from tracetogether.bluetrace.tempid import OpenedTempID
+from tracetogether.bluetrace.tempid import OpenedTempID, TempIDIssuer
 from tracetogether.errors import ConflictError
+from tracetogether.keyring import KeyRing
 from tracetogether.units import Entropy
 
 
@@ -51,9 +56,102 @@ def test_a_batch_begins_a_minute_ago_and_lasts_25_hours(entropy: Entropy) -> Non
     tempids = list(batch)
     begun = tempids[0].start
     assert NOON - 60 - 900 < begun <= NOON - 60
-    assert tempids[-1].expiry == begun + 100 * 900
+    # A window is cut at each midnight, of which there are one or two.
+    assert begun + 98 * 900 < tempids[-1].expiry <= begun + 100 * 900
     assert batch.refresh_at == begun + 60 + 43_200
     assert batch.at(NOON) in tempids[:2]
+
+
+def test_windows_follow_each_other_over_every_midnight(entropy: Entropy) -> None:
+    """None overlaps, none is missing, none is longer, whenever a batch is fetched."""
+    world = World.of(entropy)
+    midnight = NOON + 43_200
+    for _ in range(20):
+        user = world.user()
+        valid: dict[int, tuple[int, str]] = {}
+        for fetched in range(int(NOON), int(NOON) + 5 * 43_200, 7_177):
+            tempids = list(world.authority.issuance.batch(user, fetched))
+            assert tempids[0].start <= fetched - 60 < tempids[0].expiry
+            for one, following in pairwise(tempids):
+                assert 0 < one.expiry - one.start <= 900
+                assert one.expiry == following.start
+                assert valid.setdefault(one.start, (one.expiry, one.text))[0] == one.expiry
+        ends = sorted((start, end) for start, (end, _) in valid.items())
+        assert all(one[1] == other[0] for one, other in pairwise(ends))
+        short = [start for start, end in ends if end - start < 900]
+        assert all(
+            min(abs(start - midnight - n * 86_400) for n in range(5)) < 900 for start in short
+        )
+
+
+def test_the_moments_of_one_day_say_nothing_of_another_days(entropy: Entropy) -> None:
+    """Two crowds on two days can't be linked by when phones change: as good as guessing."""
+    world = World.of(entropy)
+    issuance, users, days = world.authority.issuance, [world.user() for _ in range(400)], 4
+    shifts = np.array(
+        [
+            [
+                issuance.batch(user, NOON + day * 86_400).tempids[0].start % 900
+                for day in range(days)
+            ]
+            for user in users
+        ]
+    )
+    for day in range(days):
+        counts = np.bincount(shifts[:, day] // 100, minlength=9)
+        assert chisquare(counts).pvalue > 1e-4  # each moment is as likely as another
+        for other in range(day + 1, days):
+            apart = (shifts[:, day] - shifts[:, other]) % 900
+            assert chisquare(np.bincount(apart // 100, minlength=9)).pvalue > 1e-4
+            # Link each phone of one day to the phone of the other that changes nearest to it.
+            away = np.abs((shifts[:, day, None] - shifts[None, :, other] + 450) % 900 - 450)
+            linked = away.argmin(axis=1) == np.arange(len(users))
+            assert linked.mean() < 0.02  # it was .99; guessing is right once in 400
+    # Nor does a user's id tell, without the key.
+    other_authority = World.of(entropy)
+    assert any(
+        other_authority.authority.issuance.batch(user, NOON).tempids[0].start % 900 != shift
+        for user, shift in zip(users[:5], shifts[:5, 0].tolist(), strict=True)
+    )
+
+
+def test_a_new_chain_of_keys_never_makes_an_iv_meet_two_windows(entropy: Entropy) -> None:
+    world = World.of(entropy)
+    user = world.user()
+    before = [
+        tempid
+        for hour in range(48)
+        for tempid in world.authority.issuance.batch(user, NOON + hour * 3_600)
+    ]
+    world.authority.issuance.keys.rotate(NOON)
+    after = [
+        tempid
+        for hour in range(48)
+        for tempid in world.authority.issuance.batch(user, NOON + hour * 3_600)
+    ]
+    met: dict[bytes, tuple[int, int, str]] = {}
+    for one in before + after:
+        iv = b64decode(one.text)[29:45]
+        assert met.setdefault(iv, (one.start, one.expiry, one.text)) == (
+            one.start,
+            one.expiry,
+            one.text,
+        )
+
+
+@pytest.mark.parametrize("second", [0, 30, 59, 60, 61, 899, 1_000, 86_399])
+def test_an_authority_issues_from_the_first_second_of_its_first_keys(
+    entropy: Entropy, second: int
+) -> None:
+    world = World.of(entropy)
+    ring = KeyRing.generate(NOON, entropy=entropy)
+    issuance = replace(
+        world.authority.issuance, keys=ring, issuer=TempIDIssuer(ring, entropy=entropy)
+    )
+    now = NOON - 43_200 + 60 + second
+    batch = issuance.batch(world.user(), now)
+    assert batch.tempids[0].start <= now - 60 < batch.tempids[0].expiry
+    assert len(batch) == 100
 
 
 def test_phones_do_not_change_their_tempids_in_step(entropy: Entropy) -> None:

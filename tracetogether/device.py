@@ -14,6 +14,7 @@ protocol spoken comes in as an ``Exchange``.
 from collections import Counter, deque
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from math import inf
 from typing import Final, assert_never
 
 from tracetogether.contactlog import ContactLog
@@ -159,6 +160,7 @@ class _Link:
     heard: Heard
     state: LinkState
     deadline: float
+    changes: int  # of the token before it was opened
 
 
 class Device:
@@ -202,6 +204,9 @@ class Device:
         self._advertise_at = start
         self._advertise_until = start
         self._expiry: float | None = None  # of what is on the air; None: nothing is
+        self._quiet_until = start  # the token changes: who is connected to sees one address change
+        self._changes = 0
+        self._token_ends = inf  # of the token shown last
         self._scan_at = start
         self._renew_at = start
         self._purge_at = start
@@ -268,6 +273,8 @@ class Device:
         self._advertise_until += leap
         self._scan_at += leap
         self._renew_at = self._purge_at = now
+        self._quiet_until = min(self._quiet_until + leap, now)
+        self._token_ends = now
         self._rest_until = {peer: until + leap for peer, until in self._rest_until.items()}
         self._queue.clear()
         if self._expiry is not None:
@@ -304,7 +311,7 @@ class Device:
             self._advertise_at = now + self._timings.advertise_gap_s
             actions.append(Advertise(None))
         elif now >= self._expiry:
-            actions += self._advertise(now, until=self._advertise_until)
+            actions += self._change(now)
         if now >= self._scan_at:
             low, high = self._timings.scan_pause_min_s, self._timings.scan_pause_max_s
             self._scan_at = now + self._timings.scan_s + low + self._chance() * (high - low)
@@ -321,9 +328,31 @@ class Device:
             self._advertise_at = now + self._timings.refresh_check_s
             stop: tuple[Action, ...] = (Advertise(None),) if was_on else ()
             return (*stop, *self._fetch()) if ask else stop
-        self._expiry = advertisement.expiry
+        change_s = self._timings.change_s
+        if change_s and self._quiet_until <= self._token_ends <= now:
+            return self._change(now)  # the token before ended while nothing was shown
+        self._token_ends = advertisement.expiry
+        near = advertisement.expiry - change_s < now + self._timings.advertise_s
+        early_s = change_s * self._chance() if change_s and near else 0.0
+        self._expiry = advertisement.expiry - early_s
+        if self._expiry <= now:
+            return self._change(now)
         self._advertise_until = now + self._timings.advertise_s if until is None else until
         return (Advertise(advertisement),)
+
+    def _change(self, now: float) -> tuple[Action, ...]:
+        """Show the next token; after a silence, so that nobody sees when one replaces another.
+
+        The old one went at a random moment before its end, the new one comes at a random moment
+        after its beginning: neither is shown outside its time.
+        """
+        if not self._timings.change_s:
+            return self._advertise(now, until=self._advertise_until)
+        self._changes += 1
+        self._expiry = None
+        self._quiet_until = max(now, self._token_ends) + self._timings.change_s * self._chance()
+        self._advertise_at = self._quiet_until
+        return (Advertise(None),)
 
     def _fetch(self) -> tuple[Action, ...]:
         if self._fetching:
@@ -350,13 +379,13 @@ class Device:
 
     def _connect_next(self, now: float) -> tuple[Action, ...]:
         """Connect to the peer heard last, if this phone is free and any still waits."""
-        while self._link is None and self._queue:
+        while self._link is None and self._queue and now >= self._quiet_until:
             peer, (since, heard) = self._queue.popitem()
             if now - since > self._timings.queue_max_s:
                 self._queue.clear()  # the others waited even longer
                 break
             deadline = now + self._timings.connection_timeout_s
-            self._link = _Link(heard, LinkState.CONNECTING, deadline)
+            self._link = _Link(heard, LinkState.CONNECTING, deadline, self._changes)
             return (Connect(peer),)
         return ()
 
@@ -392,7 +421,9 @@ class Device:
             case Step.READ:
                 return (ReadPayload(peer),)
             case Step.WRITE:
-                value = self._exchange.message(now, link.heard.rssi_dbm)
+                # A connection has one address: with the next token it would tie both tokens.
+                same = link.changes == self._changes
+                value = self._exchange.message(now, link.heard.rssi_dbm) if same else None
                 if value is None:
                     if event is LinkEvent.VALUE_READ:
                         self._rest(peer, now)  # there is no more to be had, and nothing to give

@@ -4,7 +4,7 @@ Models are plausible names; what each sends and reports is DRAWN per run from th
 recordings show, never copied from a calibration table, so that no estimator can have been told.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import IntEnum
 from typing import Final
 
@@ -72,6 +72,7 @@ HABITS: Final = {
     Habit.BROADCAST: RadioHabits(0.250, 4.0, 4.0),
 }
 
+# The simulated phones are OpenTrace's, which change their TempID without a silence.
 _BROADCAST_TIMINGS: Final = PhoneTimings(
     # Published: a scan of 4 s every 210 to 300 s; new address and token every 10 to 20 minutes.
     scan_s=4.0,
@@ -79,10 +80,11 @@ _BROADCAST_TIMINGS: Final = PhoneTimings(
     scan_pause_max_s=296.0,
     advertise_s=900.0,
     advertise_gap_s=0.05,
+    change_s=0.0,
 )
 
 _SYSTEM_TIMINGS: Final = {
-    System.ANDROID: TIMINGS,
+    System.ANDROID: replace(TIMINGS, change_s=0.0),
     # OpenTrace iOS: scans 10 s in every 60 s, one connection per peer in that time. It
     # advertises without pause; the machine needs some gap, which is made too short to matter.
     System.IOS: PhoneTimings(
@@ -93,6 +95,7 @@ _SYSTEM_TIMINGS: Final = {
         advertise_gap_s=0.05,
         queue_max_s=10.0,
         blacklist_s=55.0,
+        change_s=0.0,
     ),
 }
 

@@ -137,13 +137,29 @@ class TempIDIssuer:
                 place in 32 bits.
             KeyRingError: the keys of that day were destroyed.
         """
-        starts, texts = self.issue_many([user_id], start, count, entropy=entropy)
-        validity = self._parameters.validity_s
+        edges = int(start) + self._parameters.validity_s * np.arange(count + 1, dtype=np.int64)
+        return self.issue_windows(user_id, edges, entropy=entropy)
+
+    def issue_windows(
+        self, user_id: str, edges: Ints, *, entropy: Entropy | None = None
+    ) -> TempIDBatch:
+        """Return TempIDs for the n windows between ``edges``; see ``issue``.
+
+        Args:
+            user_id: 28 base64 characters.
+            edges: (n + 1,) epoch seconds, ascending: where one window ends the next begins.
+            entropy: as in ``issue``.
+
+        Raises:
+            InvalidTempIDError, KeyRingError: as ``issue``.
+        """
+        texts = self._sealed([user_id], edges[:-1], edges[1:], entropy)[0]
+        times = edges.tolist()
         tempids = tuple(
-            TempID(begin, begin + validity, text.tobytes().decode("ascii"))
-            for begin, text in zip(starts.tolist(), texts[0], strict=True)
+            TempID(begin, end, text.tobytes().decode("ascii"))
+            for begin, end, text in zip(times[:-1], times[1:], texts, strict=True)
         )
-        issued_at = int(start) + self._parameters.early_start_s
+        issued_at = times[0] + self._parameters.early_start_s
         return TempIDBatch(tempids, issued_at + self._parameters.refresh_after_s)
 
     def issue_many(
@@ -165,14 +181,21 @@ class TempIDIssuer:
         """
         validity = self._parameters.validity_s
         starts = int(start) + validity * np.arange(count, dtype=np.int64)
-        if count and not 0 <= starts[0] <= starts[-1] < _MAX_TIME - validity:
-            msg = f"windows from {int(start)} on do not fit into unsigned 32-bit seconds"
+        return starts, self._sealed(user_ids, starts, starts + validity, entropy)
+
+    def _sealed(
+        self, user_ids: Sequence[str], starts: Ints, expiries: Ints, entropy: Entropy | None
+    ) -> Bytes2D:
+        """Return the texts of TempIDs, (users, windows, 84) ASCII."""
+        count = len(starts)
+        if count and not 0 <= starts[0] <= expiries[-1] < _MAX_TIME:
+            msg = f"windows from {starts[0]} on do not fit into unsigned 32-bit seconds"
             raise InvalidTempIDError(msg)
         users = _user_bytes(user_ids)
         plain = np.empty((count, len(users), PLAIN_BYTES), dtype=np.uint8)
         plain[:, :, :USER_BYTES] = users
         plain[:, :, USER_BYTES : USER_BYTES + 4] = _big_endian(starts)[:, None]
-        plain[:, :, USER_BYTES + 4 :] = _big_endian(starts + validity)[:, None]
+        plain[:, :, USER_BYTES + 4 :] = _big_endian(expiries)[:, None]
         raw = np.empty((count, len(users), TOKEN_BYTES), dtype=np.uint8)
         days = starts // SECONDS_PER_DAY
         for day in np.unique(days).tolist():  # a batch of 25 hours touches two or three days
@@ -182,7 +205,7 @@ class TempIDIssuer:
             ivs = (entropy or self._entropy)(IV_BYTES * len(flat))
             raw[of_day] = _seal(aead, associated, flat, ivs).reshape(raw[of_day].shape)
         by_user = np.ascontiguousarray(raw.transpose(1, 0, 2)).reshape(-1, TOKEN_BYTES)
-        return starts, texts_of_raw(by_user).reshape(len(users), count, TOKEN_TEXT)
+        return texts_of_raw(by_user).reshape(len(users), count, TOKEN_TEXT)
 
     def open(self, text: str, time: float) -> OpenedTempID | Rejection:
         """Return whose token ``text`` is, or why a record of it at ``time`` is not believed."""

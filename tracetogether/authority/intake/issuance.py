@@ -3,7 +3,10 @@
 import os
 from base64 import urlsafe_b64encode
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Final
+
+import numpy as np
 
 from tracetogether.authority.access.audit import Audit
 from tracetogether.authority.access.credentials import (
@@ -19,10 +22,11 @@ from tracetogether.crypto import keyed_stream, sha256
 from tracetogether.errors import ConflictError, NotFoundError
 from tracetogether.keyring import KeyRing
 from tracetogether.parameters import BLUETRACE, BlueTraceParameters
-from tracetogether.units import Entropy, utc_day
+from tracetogether.units import SECONDS_PER_DAY, Entropy, Ints, utc_day
 
 _PURPOSE: Final = "tempid-iv"
-_GRID: Final = b"tracetogether/v1/window-grid/"
+_SHIFT_BYTES: Final = 8
+_GRID: Final = "window-grid"
 
 
 def new_secret(entropy: Entropy = os.urandom) -> str:
@@ -93,31 +97,50 @@ class Issuance:
     def batch(self, user_id: str, now: float) -> TempIDBatch:
         """Return a day's TempIDs for a user, the first window already begun.
 
-        A user's windows lie on a grid of quarters of an hour, shifted by an amount of his
-        own so that phones don't change their TempIDs in step. Calls within one window give the very
-        same batch: asking more often gains nothing. Nothing is written down: TempIDs
-        are opened by key, not looked up.
+        A user's windows lie on a grid of quarters of an hour, shifted by an amount that a key
+        draws for the user and the UTC day: phones don't change their TempIDs in step, and the
+        moments of one day say nothing of another's. Calls within one window give the very same
+        batch: asking more often gains nothing. Nothing is written down: TempIDs are opened by
+        key, not looked up.
         """
-        validity = self.parameters.validity_s
-        shift = int.from_bytes(sha256(_GRID + user_id.encode())[:4], "big") % validity
-        latest = int(now) - self.parameters.early_start_s
-        start = (latest - shift) // validity * validity + shift
-        return self.issuer.issue(
-            user_id, start, self.parameters.batch_size, entropy=self._ivs(user_id, start)
-        )
+        edges = self._edges(user_id, int(now) - self.parameters.early_start_s)
+        return self.issuer.issue_windows(user_id, edges, entropy=self._ivs(user_id, edges))
 
-    def _ivs(self, user_id: str, start: int) -> Entropy:
-        """Return a source of IVs that is a keyed function of the user and the batch's start.
+    def _edges(self, user_id: str, latest: int) -> Ints:
+        """Return where windows begin and end, from the one that holds ``latest`` on.
+
+        A day's windows begin at its shift after midnight and reach to the next day's; the last
+        is cut there, so that none is longer than the others and none is missing.
+        """
+        validity, count = self.parameters.validity_s, self.parameters.batch_size
+        today = utc_day(latest)
+        days = range(today - self.keys.has_day(today - 1), utc_day(latest + count * validity) + 2)
+        firsts = [day * SECONDS_PER_DAY + self._shift(user_id, day) for day in (*days, days.stop)]
+        grids = [np.arange(first, end, validity) for first, end in pairwise(firsts)]
+        if days.start == today:  # before the first day with keys there are no windows
+            grids.insert(0, np.arange(today * SECONDS_PER_DAY, firsts[0], validity))
+        edges = np.concatenate(grids).astype(np.int64)
+        begin = int(np.searchsorted(edges, latest, side="right")) - 1
+        return edges[begin : begin + count + 1]
+
+    def _shift(self, user_id: str, day: int) -> int:
+        """Return by how much a user's grid is shifted on a UTC day, seconds."""
+        drawn = keyed_stream(self.keys.day_key(_GRID, day), user_id.encode(), _SHIFT_BYTES)
+        return int.from_bytes(drawn, "big") % self.parameters.validity_s
+
+    def _ivs(self, user_id: str, edges: Ints) -> Entropy:
+        """Return a source of IVs that is a keyed function of the user and the batch's windows.
 
         The same IV then always meets the same TempID: AES-GCM is never asked to seal two values
-        under one IV, however often a batch is asked for.
+        under one IV, however often a batch is asked for, and whatever keys are rotated meanwhile.
         """
-        key = self.keys.day_key(_PURPOSE, utc_day(start))
+        key = self.keys.day_key(_PURPOSE, utc_day(int(edges[0])))
+        windows = sha256(edges.astype(">i8").tobytes()).hex()
         draws = 0
 
         def draw(size: int) -> bytes:
             nonlocal draws
             draws += 1
-            return keyed_stream(key, f"{user_id}/{start}/{draws}".encode(), size)
+            return keyed_stream(key, f"{user_id}/{windows}/{draws}".encode(), size)
 
         return draw
