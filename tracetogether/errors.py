@@ -9,6 +9,7 @@ TraceTogetherError
 ├── CalibrationError
 ├── ScenarioError
 ├── StoreError
+│   └── DamagedLogError        a contact log's file: what is read of it can't be trusted
 ├── AuthorityError
 │   ├── AccessDeniedError
 │   ├── NotFoundError
@@ -64,6 +65,10 @@ class ScenarioError(TraceTogetherError):
 
 class StoreError(TraceTogetherError):
     """Something could not be read from or written to storage; nothing stored is lost."""
+
+
+class DamagedLogError(StoreError):
+    """A contact log's file is damaged, or something else stands in its place."""
 
 
 class AuthorityError(TraceTogetherError):

@@ -12,6 +12,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -19,7 +20,7 @@ import numpy as np
 
 from tests.radio_world import BRISK, clock, world
 from tracetogether.adapters.sqlite_log import SqliteContactLog
-from tracetogether.cli.node_live import ToldLog
+from tracetogether.cli.node_log import NodeLog
 from tracetogether.sightings import Sighting
 
 
@@ -48,8 +49,9 @@ async def live(path: Path) -> None:
 
     timings = replace(BRISK, blacklist_s=0.05)
     async with world() as here:
-        with SqliteContactLog.open(path, now=clock()) as log:
-            here.start("ann", log=ToldLog(log, tell), timings=timings, advertise_every_s=0.02)
+        SqliteContactLog.open(path, now=clock()).close()
+        with closing(NodeLog(path, print, tell, now=clock())) as log:
+            here.start("ann", log=log, timings=timings, advertise_every_s=0.02)
             for name in ("bob", "cat"):
                 here.start(name, timings=timings, advertise_every_s=0.02)
             await asyncio.Event().wait()

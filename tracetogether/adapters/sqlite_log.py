@@ -3,18 +3,19 @@
 import sqlite3
 import time
 from collections.abc import Iterable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
-from typing import Final, Self
+from typing import Final, Self, cast
 
 import numpy as np
 
 from tracetogether.contactlog import CLOCK_STEP_S, ContactLog, LogClock, clock_after
-from tracetogether.errors import StoreError
+from tracetogether.errors import DamagedLogError, StoreError
 from tracetogether.labels import Labels
 from tracetogether.parameters import RETENTION
 from tracetogether.sightings import Sighting, Sightings
+from tracetogether.units import is_rssi
 
 _APPLICATION: Final = 0x54544C47  # "TTLG", so that `file` and we know our own
 _VERSION: Final = 1
@@ -49,6 +50,10 @@ _COLUMNS: Final = (
 )
 _BETWEEN: Final = "WHERE time >= ? AND time < ? ORDER BY time, id"
 _EVER: Final = 1e300
+_WHOLE: Final = (
+    "WHERE typeof(time) = 'real' AND typeof(rssi_dbm) = 'real' AND typeof(peer) = 'text'"
+    " AND typeof(organisation) = 'text' AND typeof(version) = 'integer'"
+)
 
 
 def _fields(row: Sighting) -> tuple[object, ...]:
@@ -66,6 +71,10 @@ def _fields(row: Sighting) -> tuple[object, ...]:
 
 
 _Row = tuple[float, str, float, float | None, str | None, str | None, str, int, int]
+
+
+def _sighting(row: _Row) -> Sighting:
+    return Sighting(*row[:-1], bool(row[-1]))
 
 
 class SqliteContactLog(ContactLog):
@@ -86,6 +95,7 @@ class SqliteContactLog(ContactLog):
         *,
         now: float | None = None,
         read_only: bool = False,
+        must_exist: bool = False,
         retention_s: int = RETENTION.log_s,
     ) -> Self:
         """Open or create the log at ``path`` and drop what is older than the retention.
@@ -94,12 +104,17 @@ class SqliteContactLog(ContactLog):
             path: the file.
             now: epoch seconds; the system's clock by default.
             read_only: change nothing, not even by the retention; the file must exist.
+            must_exist: the file was made before: an empty one, or none, is damage.
             retention_s: how long sightings are kept.
 
         Raises:
-            StoreError: the file can't be opened or written, or is something else.
+            StoreError: the file can't be opened or written.
+            DamagedLogError: it is damaged, or something else.
         """
         path = Path(path)
+        if must_exist and not (path.exists() and path.stat().st_size):
+            msg = f"contact log {path}: it is empty or gone, and it was made before"
+            raise DamagedLogError(msg)
         mode = "ro" if read_only else "rwc"
         with _clear_errors(path):
             if not read_only and not path.exists():
@@ -134,16 +149,32 @@ class SqliteContactLog(ContactLog):
                     self._db.execute(f"PRAGMA user_version = {_VERSION}")
         elif application != _APPLICATION:
             msg = f"{self._path} is a database, but no contact log: name another file"
-            raise StoreError(msg)
+            raise DamagedLogError(msg)
         elif version != _VERSION:
             msg = f"{self._path} has log format {version}; this program reads {_VERSION}: update it"
             raise StoreError(msg)
+        found = tuple(row[1] for row in self._db.execute("PRAGMA table_info(sighting)"))
+        if found != ("id", *_COLUMNS.split(", ")):
+            msg = f"contact log {self._path}: its table of sightings is another program's, or gone"
+            raise DamagedLogError(msg)
         if not read_only and not self._has_clock():
             with self._transaction():
                 self._db.execute(_CLOCK_TABLE)
         # A commit is on the disk when append returns: a phone's battery may end at any moment.
         self._db.execute("PRAGMA synchronous = FULL")
         self._db.execute("PRAGMA secure_delete = ON")  # what is purged is overwritten
+
+    def check(self) -> None:
+        """Read the whole file once.
+
+        Raises:
+            DamagedLogError: it is damaged.
+        """
+        with _clear_errors(self._path):
+            (found,) = self._db.execute("PRAGMA quick_check(1)").fetchone()
+        if found != "ok":
+            msg = f"contact log {self._path}: it is damaged ({found})"
+            raise DamagedLogError(msg)
 
     def append(self, rows: Iterable[Sighting]) -> None:
         """Write down ``rows``, all or none of them."""
@@ -160,7 +191,7 @@ class SqliteContactLog(ContactLog):
 
     def rows(self, start: float | None = None, end: float | None = None) -> list[Sighting]:
         """Return the sightings in [start, end) by time."""
-        return [Sighting(*row[:-1], bool(row[-1])) for row in self._read(start, end)]
+        return [_sighting(row) for row in self._read(start, end)]
 
     def sightings(self, start: float | None = None, end: float | None = None) -> Sightings:
         """Return the sightings in [start, end) as columns."""
@@ -277,6 +308,23 @@ class SqliteContactLog(ContactLog):
             raise
 
 
+def salvage(path: Path) -> list[Sighting]:
+    """Return what can still be read of a damaged contact log; the file stays as it is."""
+    found: dict[int, Sighting] = {}
+    columns = f"id, {_COLUMNS}"
+    for order in ("", "DESC"):  # from either end, up to what can't be read
+        query = f"SELECT {columns} FROM sighting {_WHOLE} ORDER BY id {order}"  # noqa: S608 - constants
+        with suppress(sqlite3.Error):
+            db = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)
+            with closing(db):
+                db.execute("PRAGMA writable_schema = ON")  # else SQLite refuses a file cut short
+                for number, *row in db.execute(query):
+                    if number in found:
+                        break
+                    found[number] = _sighting(cast("_Row", tuple(row)))
+    return [found[number] for number in sorted(found) if is_rssi(found[number].rssi_dbm)]
+
+
 @contextmanager
 def _clear_errors(path: Path) -> Iterator[None]:
     """Turn what SQLite says into what was wrong, where, and what to do."""
@@ -302,6 +350,7 @@ def _clear_errors(path: Path) -> Iterator[None]:
                 msg = "another program is writing to it: end that one, then try again"
             case ["SQLITE", "NOTADB"] | ["SQLITE", "CORRUPT"]:
                 msg = "it is no SQLite file, or a damaged one: name another file"
+                raise DamagedLogError(f"contact log {path}: {msg}") from None
             case _:
                 msg = str(error)
         complaint = f"contact log {path}: {msg}"

@@ -5,8 +5,8 @@ import secrets
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterable
-from contextlib import suppress
+from collections.abc import Callable
+from contextlib import closing, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -17,11 +17,11 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from tracetogether.adapters.http_client import Registered
-from tracetogether.adapters.sqlite_log import SqliteContactLog
 from tracetogether.bluetrace.batch import TempIDBatch
 from tracetogether.bluetrace.handshake import BlueTraceExchange
 from tracetogether.cli.console import err, out, print_json, utc_text
 from tracetogether.cli.node_folder import CREDENTIAL, LOG, NodeSettings, load_batch, save_batch
+from tracetogether.cli.node_log import NodeLog
 from tracetogether.contactlog import ContactLog
 from tracetogether.node import PAUSES, Node, Pauses
 from tracetogether.parameters import TIMINGS, PhoneTimings
@@ -36,36 +36,6 @@ _REFRESH_S: Final = 5.0
 _STATUS_S: Final = 60.0
 _TOKEN_SHOWN: Final = 10
 _T = TypeVar("_T")
-
-
-class ToldLog(ContactLog):
-    """A contact log that tells each sighting once it is written."""
-
-    def __init__(self, log: ContactLog, tell: Callable[[Sighting], None]) -> None:
-        self._log = log
-        self._tell = tell
-
-    def append(self, rows: Iterable[Sighting]) -> None:
-        """Write down ``rows``, then tell them."""
-        new = list(rows)
-        self._log.append(new)
-        for row in new:
-            self._tell(row)
-
-    def rows(self, start: float | None = None, end: float | None = None) -> list[Sighting]:
-        """Return the sightings in [start, end)."""
-        return self._log.rows(start, end)
-
-    def purge(self, now: float, *, confirmed: bool = False) -> int:
-        """Drop what is older than the retention."""
-        return self._log.purge(now, confirmed=confirmed)
-
-    def set_aside(self) -> int:
-        """Return how many sightings are too old by a clock that is doubted."""
-        return self._log.set_aside()
-
-    def __len__(self) -> int:
-        return len(self._log)
 
 
 async def live(
@@ -96,7 +66,7 @@ async def live(
         save_batch(folder, batch)
         return batch
 
-    with SqliteContactLog.open(folder / LOG) as log:
+    with closing(NodeLog(folder / LOG, voice.event, voice.sighting)) as log:
         exchange = BlueTraceExchange(
             model=settings.model,
             organisation=settings.organisation,
@@ -105,7 +75,7 @@ async def live(
         )
         node = Node(
             exchange,
-            ToldLog(log, voice.sighting),
+            log,
             open_radio=open_radio,
             fetch=fetch,
             clock=time.time,

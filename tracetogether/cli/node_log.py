@@ -1,0 +1,136 @@
+"""A node's contact log that outlives its file: a damaged one is set aside, and the node goes on."""
+
+import time
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final, TypeVar
+
+from tracetogether.adapters.sqlite_log import SqliteContactLog, salvage
+from tracetogether.contactlog import ContactLog
+from tracetogether.errors import DamagedLogError, StoreError
+from tracetogether.parameters import RETENTION
+from tracetogether.sightings import Sighting, Sightings
+
+_ASIDE: Final = ".damaged-"
+_SIDE_FILES: Final = ("", "-wal", "-shm", "-journal")
+_T = TypeVar("_T")
+
+
+class NodeLog(ContactLog):
+    """The contact log at ``path``, opened for a node that must not stop.
+
+    Where the file is damaged, at the start or later, it is renamed, what can still be read of it
+    is taken over into a new one, and that is told. Files set aside go when they are 21 days old by
+    a clock that the authority confirmed.
+
+    Args:
+        path: the file.
+        tell: takes the event ``log_damaged`` and what there is to say of it.
+        written: takes each sighting once it is written.
+        now: epoch seconds at the start; the system's clock by default.
+
+    Raises:
+        StoreError: the file can't be opened or renamed.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        tell: Callable[[str, str], None],
+        written: Callable[[Sighting], None] = lambda _: None,
+        *,
+        now: float | None = None,
+    ) -> None:
+        self._path = path
+        self._now = now
+        self._tell = tell
+        self._written = written
+        self._log = self._opened()
+
+    def append(self, rows: Iterable[Sighting]) -> None:
+        """Write down ``rows``, then tell them."""
+        new = list(rows)
+        self._lasting(lambda log: log.append(new))
+        for row in new:
+            self._written(row)
+
+    def rows(self, start: float | None = None, end: float | None = None) -> list[Sighting]:
+        """Return the sightings in [start, end)."""
+        return self._lasting(lambda log: log.rows(start, end))
+
+    def sightings(self, start: float | None = None, end: float | None = None) -> Sightings:
+        """Return the sightings in [start, end) as columns."""
+        return self._lasting(lambda log: log.sightings(start, end))
+
+    def purge(self, now: float, *, confirmed: bool = False) -> int:
+        """Drop what is older than the retention."""
+        if confirmed:
+            self._forget_old_files(now)
+        return self._lasting(lambda log: log.purge(now, confirmed=confirmed))
+
+    def set_aside(self) -> int:
+        """Return how many sightings are too old by a clock that is doubted."""
+        return self._lasting(SqliteContactLog.set_aside)
+
+    def __len__(self) -> int:
+        return self._lasting(len)
+
+    def close(self) -> None:
+        """Close the file."""
+        self._log.close()
+
+    def _lasting(self, work: Callable[[SqliteContactLog], _T]) -> _T:
+        """Do something with the log, and again with a new one if the file is damaged."""
+        try:
+            return work(self._log)
+        except DamagedLogError as error:
+            with suppress(StoreError):
+                self._log.close()
+            self._log = self._renewed(error)
+            return work(self._log)
+
+    def _opened(self) -> SqliteContactLog:
+        try:
+            with SqliteContactLog.open(self._path, read_only=True, must_exist=True) as log:
+                log.check()
+            return SqliteContactLog.open(self._path, now=self._now)
+        except DamagedLogError as error:
+            return self._renewed(error)
+
+    def _renewed(self, why: DamagedLogError) -> SqliteContactLog:
+        aside = self._put_aside()
+        kept = [] if aside is None else salvage(aside)
+        log = SqliteContactLog.open(self._path, now=self._now)
+        if kept:
+            log.append(kept)
+        was = "" if aside is None else f"The file is kept as {aside}, and "
+        self._tell("log_damaged", f"{why}. {was}{len(kept):,} sightings are in a new one")
+        return log
+
+    def _put_aside(self) -> Path | None:
+        """Rename the file and what belongs to it; None where there is no file."""
+        stamp = datetime.fromtimestamp(time.time(), UTC).strftime("%Y%m%dT%H%M%SZ")
+        base = f"{self._path.name}{_ASIDE}{stamp}"
+        names = [base, *(f"{base}.{number}" for number in range(1, 1000))]
+        name = next(one for one in names if not self._path.with_name(one).exists())
+        moved = None
+        for ending in _SIDE_FILES:
+            old = self._path.with_name(self._path.name + ending)
+            try:
+                old.rename(self._path.with_name(name + ending))
+            except FileNotFoundError:
+                continue
+            except OSError as error:
+                msg = f"{old} is damaged and can't be renamed ({error.strerror}): rename it"
+                raise StoreError(msg) from None
+            if not ending:
+                moved = self._path.with_name(name)
+        return moved
+
+    def _forget_old_files(self, now: float) -> None:
+        for old in self._path.parent.glob(f"{self._path.name}{_ASIDE}*"):
+            with suppress(OSError):
+                if old.stat().st_mtime < now - RETENTION.log_s:
+                    old.unlink()
