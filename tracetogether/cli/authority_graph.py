@@ -12,7 +12,13 @@ from tracetogether.authority.contacts.transmission import ASSUMPTIONS
 from tracetogether.authority.tracing.graph import ContactGraph, Onward
 from tracetogether.authority.tracing.one_case import POLICIES
 from tracetogether.cli.authority_folder import opened_folder
-from tracetogether.cli.authority_options import FolderCommand, as_json, folder_option
+from tracetogether.cli.authority_options import (
+    FolderCommand,
+    as_json,
+    folder_option,
+    offset_option,
+    print_shown,
+)
 from tracetogether.cli.console import out, print_json
 
 policy_option = click.option(
@@ -26,17 +32,18 @@ policy_option = click.option(
 
 @click.command(cls=FolderCommand)
 @policy_option
+@offset_option
 @folder_option
 @as_json
-def graph(policy: str, folder: Path, *, as_json: bool) -> None:
-    """Show who met whom among the cases, and rank who may have infected whom."""
+def graph(policy: str, offset: int, folder: Path, *, as_json: bool) -> None:
+    """Show who met whom among the newest 1,000 cases, and rank who may have infected whom."""
     with opened_folder(folder) as service:
-        found = service.graphs.graph(POLICIES[policy])
+        found = service.graphs.graph(POLICIES[policy], skip=offset)
         service.audit.record("graph.shown", time.time(), by=CONSOLE.name, cases=found.cases)
     if as_json:
         print_json(found.to_json())
     else:
-        _print_graph(found)
+        _print_graph(found, offset)
 
 
 @click.command(cls=FolderCommand)
@@ -63,7 +70,7 @@ def percent(share: float) -> str:
     return "<1%" if share < 0.01 else ">99%" if share > 0.99 else f"{share:.0%}"
 
 
-def _print_graph(found: ContactGraph) -> None:
+def _print_graph(found: ContactGraph, offset: int) -> None:
     console = out()
     meetings = Table(
         Column("person", no_wrap=True),
@@ -93,7 +100,7 @@ def _print_graph(found: ContactGraph) -> None:
     console.print(meetings)
     console.print("* is a case too; likely: to be a close contact; in brackets 5 % to 95 %")
     if found.cases_left_out:
-        console.print(f"{found.cases_left_out} older cases were left out")
+        print_shown(found.cases, offset, found.cases + found.cases_left_out, "cases with logs")
     if not found.candidates:
         console.print("No two cases met on days that fit an infection.")
         return

@@ -165,10 +165,14 @@ def _oversight(router: APIRouter, authority: Authority, clock: Callable[[], floa
         ] = 0,
         limit: Annotated[int, Query(ge=1, le=_MOST_ENTRIES)] = _MOST_ENTRIES,
     ) -> shapes.AuditLog:
-        """Read the audit log. Role: auditor."""
+        """Read the audit log, page by page: `after` the last number of the page before.
+
+        Role: auditor.
+        """
         entries = authority.audit.entries(after, limit)
         return shapes.AuditLog(
-            entries=[shapes.AuditLine.model_validate(one.to_json()) for one in entries]
+            total=authority.store.last_audit()[0],
+            entries=[shapes.AuditLine.model_validate(one.to_json()) for one in entries],
         )
 
     @router.get("/metrics", responses={200: {"content": {"text/plain": {}}}}, response_model=None)

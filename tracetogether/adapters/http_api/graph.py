@@ -84,7 +84,11 @@ class Graph(BaseModel):
     candidates: list[CandidateLine]
     assumptions: list[AssumptionLine]
     cases: int
-    cases_left_out: Annotated[int, Field(description="Older ones than the newest 1,000.")]
+    cases_left_out: Annotated[
+        int, Field(description="Cases with logs that are not in it: at most 1,000 are.")
+    ]
+    offset: int
+    total: Annotated[int, Field(description="Cases with logs that the caller may see.")]
 
 
 class OnwardLine(ContactLine):
@@ -106,15 +110,22 @@ def add_graph(router: APIRouter, authority: Authority, clock: Callable[[], float
     """Add the routes to the operators' router."""
 
     @router.get("/graph", response_model=Graph)
-    def show_graph(request: Request, policy: _Policy = "singapore") -> Response:
-        """Show who met whom among the cases, and rank who may have infected whom.
+    def show_graph(
+        request: Request,
+        policy: _Policy = "singapore",
+        offset: Annotated[
+            int, Query(ge=0, le=10_000_000, description="How many of the newest to leave out.")
+        ] = 0,
+    ) -> Response:
+        """Show who met whom among the newest 1,000 cases, and rank who may have infected whom.
 
         Roles: tracer (of the cases given to him), supervisor. The audit log says who asked.
         """
         by = request.state.caller
-        graph = authority.graphs.graph(policy_named(policy), by=by)
+        graph = authority.graphs.graph(policy_named(policy), by=by, skip=offset)
         authority.audit.record("graph.shown", clock(), by=by.name, cases=graph.cases)
-        return _json(graph.to_json())
+        total = graph.cases + graph.cases_left_out
+        return _json({**graph.to_json(), "offset": offset, "total": total})
 
     @router.get("/cases/{case_id}/contacts/onward", response_model=OnwardLines)
     def list_onward(request: Request, case_id: str, policy: _Policy = "singapore") -> Response:

@@ -312,6 +312,7 @@ class AuditLog(BaseModel):
     """Entries in their order."""
 
     entries: list[AuditLine]
+    total: Annotated[int, Field(description="Of the whole log: the number of its newest entry.")]
 
 
 class OperatorLine(BaseModel):

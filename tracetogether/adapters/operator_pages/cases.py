@@ -1,6 +1,7 @@
 """The list of cases, one case with its fourteen days, and what is done with it."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import date as Date  # noqa: N812 - `date` is a field's name here
 from typing import Any, Final
 
@@ -14,11 +15,19 @@ from tracetogether.adapters.operator_pages.labels import (
     PRIORITIES,
     SIDES,
 )
+from tracetogether.adapters.operator_pages.listing import page_at, rows_at
 from tracetogether.adapters.operator_pages.merges import ask_to_merge, undo
 from tracetogether.adapters.operator_pages.nearby import days_of, line_of
 from tracetogether.adapters.operator_pages.pictures import Knot, graph, side_key, timeline
 from tracetogether.authority.access.permissions import Role
-from tracetogether.authority.cases.casework import NOBODY, Case, CaseQuery, CaseState, day_of
+from tracetogether.authority.cases.casework import (
+    NOBODY,
+    Case,
+    CasePage,
+    CaseQuery,
+    CaseState,
+    day_of,
+)
 from tracetogether.authority.cases.followed import ContactQuery
 from tracetogether.authority.contacts.lines import Contact, pseudonym
 from tracetogether.authority.desk.views import Followed
@@ -29,7 +38,8 @@ from tracetogether.rejection import Rejection
 
 _CASES_A_PAGE = 25
 _LINES_A_PAGE = 15
-_MOST_KNOTS = 40
+_KNOTS_A_PAGE = 40
+_ALL_ROWS = 2**31 - 1
 _UNCONFIRMED = "unconfirmed"
 
 
@@ -39,14 +49,18 @@ def list_cases(visit: Visit) -> Response:
     starts = visit.request.query_params.get("q", "").strip().upper()[:10]
     states = frozenset(one for one in CaseState if one.value == wanted)
     offset = visit.number("offset", 0)
-    query = CaseQuery(
+    wanted_cases = CaseQuery(
         states=states,
         unconfirmed=wanted == _UNCONFIRMED,
         starts_with=starts if starts.isalnum() and starts.isascii() else "",
-        offset=offset,
         limit=_CASES_A_PAGE,
     )
-    found = visit.authority.casework.page(query, visit.now, by=visit.caller)
+
+    def read(start: int) -> CasePage:
+        query = replace(wanted_cases, offset=start)
+        return visit.authority.casework.page(query, visit.now, by=visit.caller)
+
+    found = page_at(read, offset, _CASES_A_PAGE)
     return visit.page(
         "cases.html",
         found=found,
@@ -80,8 +94,7 @@ def show_case(visit: Visit) -> Response:
     policy_name = visit.request.query_params.get("policy", "singapore")
     policy = policy_named(policy_name)
     traced = authority.tracing.contacts(case, policy)
-    offset = visit.number("offset", 0)
-    some = traced.contacts[offset : offset + _LINES_A_PAGE]
+    some, offset = rows_at(traced.contacts, visit.number("offset", 0), _LINES_A_PAGE)
     followed = _followed(visit, case)
     first, last = case.first_day, case.day
     picture = timeline(
@@ -192,7 +205,8 @@ def show_graph(visit: Visit) -> Response:
     case = visit.authority.casework.case(visit.request.path_params["case_id"], by=visit.caller)
     links = visit.authority.desk.links(case, visit.now, by=visit.caller)
     knots = []
-    for one in links[:_MOST_KNOTS]:
+    some, offset = rows_at(links, visit.number("offset", 0), _KNOTS_A_PAGE)
+    for one in some:
         kept = one.contact.kept
         elsewhere = [(other, f"{visit.base}/cases/{other}", True) for other in one.own_cases]
         elsewhere += [
@@ -209,7 +223,9 @@ def show_graph(visit: Visit) -> Response:
         "graph.html",
         **_head(visit, case),
         picture=graph(case.case_id, knots, about),
-        links=links[:_MOST_KNOTS],
+        links=some,
+        offset=offset,
+        limit=_KNOTS_A_PAGE,
         total=len(links),
         priorities=PRIORITIES,
         contact_states=CONTACT_STATES,
@@ -278,7 +294,7 @@ def _both(visit: Visit) -> list[Both]:
 
 
 def _followed(visit: Visit, case: Case) -> dict[str, Followed]:
-    query = ContactQuery(case_id=case.merged_into or case.case_id, limit=10_000)
+    query = ContactQuery(case_id=case.merged_into or case.case_id, limit=_ALL_ROWS)
     page = visit.authority.desk.page(query, by=visit.caller)
     return {one.pseudonym: one for one in page.contacts if one.pseudonym}
 

@@ -203,7 +203,6 @@ CHINESE: Final[Mapping[str, str]] = {
     "other cases that know them; red leads to a contact’s own case.": (
         "左为病例，中为接触者（线越粗时间越长），右为与其有关的其他病例；红线指向接触者本人的病例。"
     ),
-    "The {count} most urgent of {total} are drawn.": "共 {total} 名，图中为最紧急的 {count} 名。",
     "Also near cases": "也接触过的病例",
     "Own cases": "本人病例",
     "No contacts yet.": "尚无接触者。",

@@ -6,6 +6,7 @@ from itertools import groupby
 from starlette.responses import Response
 
 from tracetogether.adapters.operator_pages.doors import Door, Visit
+from tracetogether.adapters.operator_pages.listing import last_offset
 from tracetogether.authority.access.permissions import Action
 from tracetogether.errors import AuditError
 from tracetogether.keyring import DayKeys
@@ -33,7 +34,7 @@ def verify_audit(visit: Visit) -> Response:
 
 def _audit(visit: Visit, said: str, *, tampered: bool) -> Response:
     newest, _ = visit.authority.store.last_audit()
-    offset = visit.number("offset", 0, at_most=newest)
+    offset = min(visit.number("offset", 0), last_offset(newest, _ENTRIES))
     after = max(newest - offset - _ENTRIES, 0)
     wanted = newest - offset - after
     entries = list(visit.authority.audit.entries(after, wanted))[::-1] if wanted > 0 else []

@@ -13,6 +13,7 @@ from tracetogether.adapters.operator_pages.labels import (
     PRIORITY_REASONS,
     SIDES,
 )
+from tracetogether.adapters.operator_pages.listing import page_at
 from tracetogether.adapters.operator_pages.merges import ask_to_merge, undo
 from tracetogether.adapters.operator_pages.nearby import line_of, why
 from tracetogether.adapters.operator_pages.pictures import timeline
@@ -21,7 +22,7 @@ from tracetogether.authority.cases.casework import Case
 from tracetogether.authority.cases.followed import ContactQuery, ContactState, KeptContact, Outcome
 from tracetogether.authority.contacts.lines import Contact
 from tracetogether.authority.desk.particulars import FIELDS, Field
-from tracetogether.authority.desk.views import Followed
+from tracetogether.authority.desk.views import ContactPage, Followed
 from tracetogether.errors import ConflictError
 from tracetogether.parameters import SINGAPORE_POLICY
 
@@ -31,7 +32,11 @@ _CALLS_A_PAGE = 25
 def show_calls(visit: Visit) -> Response:
     """Show whom to call today, the most urgent first."""
     offset = visit.number("offset", 0)
-    found = visit.authority.desk.due(visit.now, offset, _CALLS_A_PAGE, by=visit.caller)
+
+    def read(start: int) -> ContactPage:
+        return visit.authority.desk.due(visit.now, start, _CALLS_A_PAGE, by=visit.caller)
+
+    found = page_at(read, offset, _CALLS_A_PAGE)
     return visit.page(
         "follow_up.html",
         found=found,

@@ -1,16 +1,17 @@
 """The graph over all cases: which met, which know the same people, who may have infected whom."""
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
-from typing import Final
+from typing import Any, Final, Self
 
 from starlette.responses import Response
 
 from tracetogether.adapters.operator_pages.case_map import Bond, Spot, case_map
 from tracetogether.adapters.operator_pages.doors import Door, Visit
 from tracetogether.adapters.operator_pages.labels import CASE_STATES, SIDES
+from tracetogether.adapters.operator_pages.listing import last_offset, rows_at
 from tracetogether.adapters.operator_pages.rendering import minutes_text, percent_text
 from tracetogether.authority.cases.casework import Case
 from tracetogether.authority.contacts.lines import Contact, pseudonym
@@ -21,7 +22,7 @@ from tracetogether.authority.tracing.one_case import POLICIES, policy_named
 CASES_A_PAGE: Final = 25
 _MOST_MET: Final = 45
 _MOST_SHARED: Final = 12  # they cross everything, and say least
-_MOST_ROWS: Final = 50
+_ROWS_A_PAGE: Final = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,11 +42,30 @@ class Shared:
     cases: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """A page of one of the tables; the address names where each of them begins."""
+
+    rows: Sequence[Any]
+    offset: int
+    total: int
+
+    @classmethod
+    def of(cls, visit: Visit, name: str, rows: Sequence[Any]) -> Self:
+        """Return the page that the address asks for."""
+        some, offset = rows_at(rows, visit.number(name, 0), _ROWS_A_PAGE)
+        return cls(some, offset, len(rows))
+
+
 def show_graph(visit: Visit) -> Response:
     """Show what joins the newest cases that have logs, and those before them page by page."""
     policy_name = visit.request.query_params.get("policy", "singapore")
     policy, offset = policy_named(policy_name), visit.number("offset", 0)
-    found = visit.authority.graphs.graph(policy, by=visit.caller, skip=offset, most=CASES_A_PAGE)
+    graphs, caller = visit.authority.graphs, visit.caller
+    found = graphs.graph(policy, by=caller, skip=offset, most=CASES_A_PAGE)
+    if not found.asked and found.cases_left_out:  # the list is shorter by now
+        offset = last_offset(found.cases_left_out, CASES_A_PAGE)
+        found = graphs.graph(policy, by=caller, skip=offset, most=CASES_A_PAGE)
     visit.authority.audit.record("graph.shown", visit.now, by=visit.caller.name, cases=found.cases)
     met, shared = _met(found), _shared(found)
     bonds = _bonds(visit, met, shared, found)
@@ -54,17 +74,20 @@ def show_graph(visit: Visit) -> Response:
         *[one for one in bonds if one.kind == "shared"][:_MOST_SHARED],
     ]
     spots = [Spot(one.case_id, f"{visit.base}/cases/{one.case_id}", one.day) for one in found.asked]
+    met_rows, ranking, shared_rows = (
+        Rows.of(visit, name, rows)
+        for name, rows in (("met", met), ("ranking", found.candidates), ("shared", shared))
+    )
     return visit.page(
         "who_met.html",
         found=found,
         picture=case_map(spots, drawn, visit.say("Cases, and what joins them")),
         drawn=len(drawn),
         bonds=len(bonds),
-        met=met[:_MOST_ROWS],
-        all_met=len(met),
-        shared=shared[:_MOST_ROWS],
-        all_shared=len(shared),
-        ranking=found.candidates[:_MOST_ROWS],
+        met=met_rows,
+        shared=shared_rows,
+        ranking=ranking,
+        rows_a_page=_ROWS_A_PAGE,
         assumptions=ASSUMPTIONS,
         sides=SIDES,
         states=CASE_STATES,
