@@ -32,7 +32,7 @@ from tracetogether.parameters import MAX_UPLOAD_BYTES, UPLOAD_ANSWER_STEP_S, UPL
 
 _UPLOADS: Final = "/v1/uploads"
 _PADDED: Final = frozenset({"/v1/upload-tokens", _UPLOADS})
-_LOGS_AT_ONCE: Final = 2  # unpacking a log takes many times its size
+_LOGS_AT_ONCE: Final = 1  # unpacked it takes many times its size; two would share the processor
 _LOGS_WAITING: Final = 8
 _ANSWERS: Final[dict[int | str, dict[str, Any]]] = {
     "4XX": {"model": shapes.ErrorAnswer, "description": "Refused; nothing was changed."},

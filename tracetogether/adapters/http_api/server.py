@@ -6,6 +6,7 @@ import multiprocessing.connection
 import os
 import signal
 import socket
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -25,6 +26,7 @@ from tracetogether.adapters.http_api.repeated_lines import once_a_minute
 from tracetogether.errors import AuthorityError
 
 _GRACE_S: Final = 5
+_SWITCH_S: Final = 0.001  # a log that is read in a thread lets the event loop go on this soon
 
 
 @contextmanager
@@ -94,6 +96,7 @@ def serve(
     except OSError as error:  # ssl.SSLError is one
         msg = f"can't use the certificate {tls_cert} ({error.strerror or error}): check both files"
         raise AuthorityError(msg) from None
+    sys.setswitchinterval(_SWITCH_S)
     try:
         uvicorn.Server(config).run(sockets=[listener])
     finally:
