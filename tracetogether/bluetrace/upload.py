@@ -33,7 +33,7 @@ from tracetogether.sightings import Sighting, Sightings
 from tracetogether.units import Bools, Codes, Floats
 
 _MILLISECONDS_FROM: Final = 1e10  # timestamps beyond are milliseconds (OpenTrace's rule)
-_LONGEST: Final = 16_384  # bytes of a record; no phone hears more than 512 at once
+_LONGEST: Final = 1 << 20  # bytes of a record; no phone hears more than 512 at once
 _SHORT: Final = 1_000  # bytes of JSON that make few objects, whatever they are
 
 
@@ -161,7 +161,8 @@ def parse_upload(body: bytes) -> ContactLogFile:
         raise InvalidUploadError(_NO_JSON)
     file = members(body.removeprefix(codecs.BOM_UTF8))
     if file is None:
-        raise InvalidUploadError(_NO_RECORDS if body.strip()[-1:] == b"]" else _NO_JSON)
+        msg = _NO_RECORDS if body.strip()[-1:] == b"]" else _NO_JSON
+        raise InvalidUploadError(msg) from None
     named = {_key(key): value for key, value in file.items()}
     records = named.get("records", b"")
     if records[:1] != b"[":
