@@ -55,3 +55,60 @@ def test_what_is_wrong_is_said(folder: Path, name: str, typed: str, wrong: str) 
     assert done.exit_code != 0
     assert wrong in str(done.exception)
     assert kept(folder) is None
+
+
+def test_a_password_from_a_file_or_the_environment(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "password"
+    file.write_text(f"{PASSWORD}\nmore\n")
+    file.chmod(0o644)
+    refused = run(folder, "operator", "--password-file", str(file), said="")
+    assert "chmod 600" in str(refused.exception)
+    assert kept(folder) is None
+    file.chmod(0o600)
+    assert run(folder, "operator", "--password-file", str(file), said="").exit_code == 0
+    from_file = kept(folder)
+    assert from_file is not None
+    monkeypatch.setenv("TRACETOGETHER_PASSWORD", PASSWORD)
+    assert run(folder, "operator", said="").exit_code == 0
+    assert kept(folder) not in {None, from_file}  # another salt
+    both = run(folder, "operator", "--stdin", "--password-file", str(file), said="")
+    assert both.exit_code == 2
+
+
+def test_a_password_among_the_words_is_refused_and_not_repeated(folder: Path) -> None:
+    done = run(folder, "operator", PASSWORD, said="")
+    assert done.exit_code == 2
+    assert "a password is no argument" in done.output
+    assert PASSWORD not in done.output
+    assert kept(folder) is None
+
+
+@pytest.mark.parametrize(
+    ("words", "environment", "warned"),
+    [
+        (["--database", "postgresql://u:canary@127.0.0.1:1/x"], None, True),
+        (["--database", "postgresql:///x?host=127.0.0.1&port=1&password=canary"], None, True),
+        (["--database", "postgresql://u@127.0.0.1:1/x"], None, False),
+        (["--database", "@FILE"], None, False),
+        ([], "postgresql://u:canary@127.0.0.1:1/x", False),
+    ],
+)
+def test_a_databases_password_belongs_in_a_file_or_the_environment(
+    tmp_path: Path,
+    words: list[str],
+    environment: str | None,
+    warned: bool,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    file = tmp_path / "address"
+    file.write_text("postgresql://u:canary@127.0.0.1:1/x\n")
+    file.chmod(0o600)
+    if environment is not None:
+        monkeypatch.setenv("TRACETOGETHER_DATABASE", environment)
+    words = [one.replace("FILE", str(file)) for one in words]
+    done = CliRunner().invoke(cli, ["authority", "init", str(tmp_path / "new"), *words])
+    assert "can't be" in str(done.exception)  # nobody listens there
+    assert ("can be read by every user of this machine" in done.output) == warned
+    assert "canary" not in done.output + str(done.exception)

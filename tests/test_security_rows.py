@@ -297,7 +297,20 @@ def test_row_21_the_audit_log_is_only_appended_to(
             with store._transactions.writing() as connection:
                 connection.exec_driver_sql(statement)
 
-        for statement in ("UPDATE audit SET act = 'x'", "DELETE FROM audit WHERE number = 1"):
+        statements = ["UPDATE audit SET act = 'x'", "DELETE FROM audit WHERE number = 1"]
+        names = "rowid, number, time_s, by, act, subject, details, previous, digest"
+        if place == "sqlite":
+            statements += [
+                "INSERT OR REPLACE INTO audit VALUES (1, 9, 'x', 'x', 'x', '{}', '', '')",
+                "REPLACE INTO audit VALUES (1, 9, 'x', 'x', 'x', '{}', '', '')",
+                f"REPLACE INTO audit ({names}) SELECT 1, 99, 9, 'x', 'x', 'x', '{{}}', '', ''",
+                "UPDATE OR REPLACE audit SET number = 1 WHERE number = 2",
+            ]
+        statements.append(
+            "INSERT INTO audit VALUES (1, 9, 'x', 'x', 'x', '{}', '', '') "
+            "ON CONFLICT (number) DO UPDATE SET act = 'x'"
+        )
+        for statement in statements:
             with pytest.raises(StoreError, match="append-only"):
                 change(statement)
         assert world.authority.audit.verify() == head

@@ -205,6 +205,23 @@ def test_how_a_password_was_typed_does_not_matter(sign_in: SignIn) -> None:
     sign_in.enter("amira", "Caf\u00e9 au lait, wie immer", "", NOON)
 
 
+def test_a_password_is_normalised_before_it_is_measured(sign_in: SignIn) -> None:
+    apart, together = "e\u0301\u0302" * 200, "\u00e9\u0302" * 200  # 600 as typed, and 400
+    with pytest.raises(ConflictError):
+        sign_in.set_password("amira", together, NOON)
+    apart, together = "e\u0301" * 250, "\u00e9" * 250  # 500 as typed, and 250
+    sign_in.set_password("amira", apart, NOON)
+    sign_in.enter("amira", together, "", NOON)
+    sign_in.enter("amira", apart, "", NOON)
+    for other in (apart[:-2], apart + "e", together * 2, "e\u0301" * 10_000, "\ud800" * 250):
+        with pytest.raises(AccessDeniedError):
+            sign_in.enter("amira", other, "", NOON)
+    # As typed they look long enough, or short enough.
+    for bad in ("e\u0301" * 11, "\u00e9" * 257, "\ufdfa" * 15, "\ud800" * 20, "e\u0301" * 3_000):
+        with pytest.raises(ConflictError, match="12 to 256 characters"):
+            sign_in.set_password("amira", bad, NOON)
+
+
 def test_nothing_that_opens_is_kept_or_shown(world: World, sign_in: SignIn) -> None:
     secret = enrolled(sign_in)
     token = sign_in.enter("amira", PASSWORD, CODES.at(secret, NOON + 30), NOON + 30)

@@ -33,8 +33,10 @@ from tracetogether.cli.authority_load import load
 from tracetogether.cli.authority_options import (
     as_json,
     clock_is_right_option,
+    database_option,
     folder_argument,
     moment_of,
+    other_database_option,
 )
 from tracetogether.cli.authority_staff import audit, user
 from tracetogether.cli.authority_time_zone import time_zone
@@ -77,11 +79,7 @@ user.add_command(import_operators)
 @authority.command()
 @folder_argument
 @click.option("--name", default=DEFAULT_NAME, show_default=True, help="Organisation code.")
-@click.option(
-    "--database",
-    metavar="URL",
-    help="An empty PostgreSQL database, postgresql://…; an SQLite file in DIR if left out.",
-)
+@database_option("An empty PostgreSQL database, postgresql://…; an SQLite file if left out.")
 @click.option(
     "--time-zone",
     "zone",
@@ -126,7 +124,7 @@ def init(folder: Path, name: str, database: str | None, zone: str, *, as_json: b
     show_default=True,
     help="Processes that serve; with PostgreSQL as many as there are cores.",
 )
-@click.option("--database", metavar="URL", help="The PostgreSQL database, if not the one of init.")
+@other_database_option
 @click.option("--tls-cert", type=_FILE, help="Certificate chain (PEM): serve https.")
 @click.option("--tls-key", type=_FILE, help="Its private key, if it is not in the same file.")
 @click.option(
@@ -299,7 +297,7 @@ def purge(folder: Path, now: str | None, *, clock_is_right: bool, as_json: bool)
 
 @authority.command()
 @folder_argument
-@click.option("--database", metavar="URL", help="The PostgreSQL database, if not the one of init.")
+@other_database_option
 def migrate(folder: Path, database: str | None) -> None:
     """Bring the database of DIR (./authority) to this release's schema.
 

@@ -7,22 +7,24 @@ from typing import TYPE_CHECKING, Final
 import click
 from rich.table import Table
 
-from tracetogether.cli.authority_options import as_json, clock_is_right_option, folder_option
+from tracetogether.cli.authority_options import (
+    as_json,
+    clock_is_right_option,
+    folder_option,
+    other_database_option,
+)
 from tracetogether.cli.console import err, out, print_json, utc_text
 
 if TYPE_CHECKING:
     from tracetogether.cli.authority_restore import Plan
 
 _FILE: Final = click.Path(dir_okay=False, path_type=Path)
-_database_option = click.option(
-    "--database", metavar="URL", help="The PostgreSQL database, if not the one of init."
-)
 
 
 @click.command()
 @click.argument("target", metavar="FILE", type=_FILE)
 @folder_option
-@_database_option
+@other_database_option
 def backup(target: Path, folder: Path, database: str | None) -> None:
     """Write a copy of the database to FILE while it is in use; the keys are not part of it.
 
@@ -37,7 +39,7 @@ def backup(target: Path, folder: Path, database: str | None) -> None:
 @click.command()
 @click.argument("source", metavar="FILE", type=_FILE)
 @folder_option
-@_database_option
+@other_database_option
 @click.option("--dry-run", is_flag=True, help="Say what would change, and change nothing.")
 @click.option("--yes", is_flag=True, help="Don't ask. What the present database holds is replaced.")
 @clock_is_right_option

@@ -4,12 +4,15 @@ from collections.abc import Callable
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any, Final, TypeVar
+from urllib.parse import urlsplit
 
 import click
+from click.core import ParameterSource
 
 from tracetogether.authority.cases.casework import day_of
 from tracetogether.cli.authority_folder import DEFAULT_FOLDER
-from tracetogether.cli.console import out
+from tracetogether.cli.console import err, out
+from tracetogether.secret_file import read_secret
 
 _FOLDER: Final = click.Path(file_okay=False, path_type=Path)
 _Command = TypeVar("_Command", bound=Callable[..., Any])
@@ -22,6 +25,40 @@ clock_is_right_option = click.option(
     is_flag=True,
     help="The clock is right, though nothing confirms it: the service stood still for days.",
 )
+
+
+def _database_address(_: click.Context, option: click.Parameter, text: str | None) -> str | None:
+    """Return the address, read from a file if the text is @FILE; warn of a password in argv."""
+    if text is None:
+        return None
+    if text.startswith("@"):
+        return read_secret(Path(text[1:])).strip()
+    given = click.get_current_context().get_parameter_source(str(option.name))
+    parts = urlsplit(text)
+    shown = parts.password or "password=" in parts.query
+    if given is ParameterSource.COMMANDLINE and shown:
+        err().print(
+            "The password in --database can be read by every user of this machine: write the "
+            "address into a file of mode 600 and give --database @FILE, or set "
+            "TRACETOGETHER_DATABASE.",
+            soft_wrap=True,
+        )
+    return text
+
+
+def database_option(about: str) -> Callable[[_Command], _Command]:
+    """Return a decorator that adds --database, whose help begins with ``about``."""
+    return click.option(
+        "--database",
+        metavar="URL",
+        envvar="TRACETOGETHER_DATABASE",
+        show_envvar=True,
+        callback=_database_address,
+        help=f"{about} @FILE reads the address from a file.",
+    )
+
+
+other_database_option = database_option("The PostgreSQL database, if not the one of init.")
 
 
 class FolderCommand(click.Command):

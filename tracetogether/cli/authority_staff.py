@@ -1,5 +1,6 @@
 """`tracetogether authority user` and `audit`: who works here, and what was done."""
 
+import os
 import sys
 import time
 from collections.abc import Sequence
@@ -20,6 +21,7 @@ from tracetogether.cli.authority_options import (
 )
 from tracetogether.cli.console import out, print_json, utc_text
 from tracetogether.errors import MissingExtraError
+from tracetogether.secret_file import read_secret
 
 
 @click.group()
@@ -68,26 +70,56 @@ def tell_tokens(added: Sequence[tuple[str, str]], folder: Path) -> None:
     )
 
 
-@user.command()
+class _PasswordCommand(click.Command):
+    """A command that refuses a password among its words, and repeats none of them."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Read the arguments."""
+        try:
+            return super().parse_args(ctx, args)
+        except click.UsageError as error:
+            if "unexpected extra argument" not in error.message:
+                raise
+            msg = (
+                "a password is no argument: every user of this machine can read those. Use "
+                "--password-file, --stdin or TRACETOGETHER_PASSWORD, or type it when asked"
+            )
+            raise click.UsageError(msg, ctx) from None
+
+
+@user.command(cls=_PasswordCommand)
 @click.argument("name")
 @click.option(
     "--stdin", "from_stdin", is_flag=True, help="Read it from standard input instead of asking."
 )
+@click.option(
+    "--password-file",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Read it from the first line of a file that its owner alone can read.",
+)
 @folder_option
-def password(name: str, folder: Path, *, from_stdin: bool) -> None:
+def password(name: str, folder: Path, password_file: Path | None, *, from_stdin: bool) -> None:
     """Give the operator NAME a password for the pages; asks for it, twice.
 
-    Codes are set up anew at the next sign-in, and sessions end.
+    Without --stdin and --password-file, TRACETOGETHER_PASSWORD is taken if it is set. Codes are
+    set up anew at the next sign-in, and sessions end.
     """
     try:
         from tracetogether.adapters.operator_pages import sign_in_for  # noqa: PLC0415 - optional
     except ImportError:
         raise MissingExtraError("Signing in at the pages", "server") from None
+    if from_stdin and password_file is not None:
+        msg = "give either --stdin or --password-file"
+        raise click.UsageError(msg)
     with opened_folder(folder) as service:
         if from_stdin:
             chosen = sys.stdin.readline().rstrip("\r\n")
+        elif password_file is not None:
+            chosen = read_secret(password_file).partition("\n")[0].rstrip("\r")
         else:
-            chosen = click.prompt("Password", hide_input=True, confirmation_prompt=True)
+            chosen = os.environ.get("TRACETOGETHER_PASSWORD") or click.prompt(
+                "Password", hide_input=True, confirmation_prompt=True
+            )
         sign_in_for(service).set_password(name, chosen, time.time())
     out().print(f"{name} signs in at the server's /desk and sets up codes there")
 

@@ -163,7 +163,8 @@ class Postgres:
             import psycopg  # noqa: F401, PLC0415 - optional package
         except ImportError:
             raise MissingExtraError("PostgreSQL", "server") from None
-        self.place = url.render_as_string(hide_password=True)
+        hidden = {name: "***" for name in url.query if "password" in name}
+        self.place = url.update_query_dict(hidden).render_as_string(hide_password=True)
         self.engine = sa.create_engine(
             url.set(drivername="postgresql+psycopg"),
             hide_parameters=True,

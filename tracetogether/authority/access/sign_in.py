@@ -30,6 +30,7 @@ _SALT_BYTES: Final = 16
 _SECRET_BYTES: Final = 20  # RFC 4226, section 4: 160 bits
 _TOKEN_BYTES: Final = 32
 _MOST_CHARACTERS: Final = 256  # bounds the work that a stranger can cause
+_MOST_TYPED: Final = 16 * _MOST_CHARACTERS  # before it is normalised: accents typed apart
 _QUARTER_S: Final = 15 * SECONDS_PER_MINUTE
 _SEEN_EVERY_S: Final = SECONDS_PER_MINUTE  # not every look at a page is a write
 _REFUSED: Final = "name, password or code is wrong, or the code was used: wait for the next code"
@@ -182,7 +183,9 @@ class SignIn:
         if self._operator(name) is None:
             msg = "there is no such operator: `authority user list` shows those there are"
             raise NotFoundError(msg)
-        text = normalize("NFKC", password)
+        text = _normalised(password)
+        if len(password) > _MOST_TYPED or any(map(_is_surrogate, text)):
+            text = ""
         if not PASSWORD_CHARACTERS <= len(text) <= _MOST_CHARACTERS or name in text.lower():
             msg = (
                 f"a password has {PASSWORD_CHARACTERS} to {_MOST_CHARACTERS} characters "
@@ -221,7 +224,8 @@ class SignIn:
         operator = self._operator(name)
         nobody = KeptPassword("", bytes(_SALT_BYTES), self.hashing.cost, bytes(_TOKEN_BYTES))
         tried = kept or nobody
-        root = self.hashing(normalize("NFKC", password[:_MOST_CHARACTERS]), tried.salt, tried.cost)
+        typed = _normalised(password).encode("utf-8", "replace").decode()
+        root = self.hashing(typed, tried.salt, tried.cost)
         right = equal(derive(root, _VERIFIER), tried.verifier)
         key = derive(root, _SECRET_KEY)
         secret = _opened(key, tried.sealed_secret, name)
@@ -327,6 +331,18 @@ class SignIn:
         self.store.sign_ins.drop_sessions(now - SESSION_LONGEST_S, now - SESSION_IDLE_S)
         self.store.sign_ins.add_session(Session(session_digest(token), name, now, now, enrolling))
         return token
+
+
+def _normalised(password: str) -> str:
+    """Return a password as it is compared: however its accents were typed (NFKC, RFC 8265).
+
+    It is normalised first, and cut off one character after the longest one that is allowed.
+    """
+    return normalize("NFKC", password[:_MOST_TYPED])[: _MOST_CHARACTERS + 1]
+
+
+def _is_surrogate(character: str) -> bool:
+    return "\ud800" <= character <= "\udfff"
 
 
 def new_token(entropy: Entropy = os.urandom) -> str:
