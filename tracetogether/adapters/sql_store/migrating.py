@@ -9,7 +9,7 @@ from tracetogether.adapters.sql_store.databases import UnreadableError
 from tracetogether.adapters.sql_store.unstamped import is_unstamped, put_aside, take_over
 from tracetogether.errors import StoreError
 
-SCHEMA_REVISION: Final = "0011"
+SCHEMA_REVISION: Final = "0012"
 UNSTAMPED: Final = "0000"
 """What stands for the schema of before the first migration."""
 _SCRIPTS: Final = Path(__file__).parent / "migrations"
