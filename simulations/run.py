@@ -197,7 +197,7 @@ def _with_app(scenario: Scenario, streams: Streams) -> Ints:
     """
     people = scenario.people.count
     order = np.argsort(streams.generator("adoption").random(people), kind="stable")
-    return np.sort(order[: round(scenario.people.adoption * people)]).astype(np.int64)
+    return np.sort(order[: scenario.people.with_app]).astype(np.int64)
 
 
 def fidelity_of(scenario: Scenario, wanted: str, *, own_issuer: bool = True) -> str:

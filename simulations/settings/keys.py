@@ -52,6 +52,11 @@ class PeopleKeys:
     )
     stowed: CarryShares = field(default=CarryShares(), metadata=about("Where it is otherwise."))
 
+    @property
+    def with_app(self) -> int:
+        """Return how many people have the app."""
+        return round(self.adoption * self.count)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VenueKeys:

@@ -19,6 +19,7 @@ from simulations.settings.keys import (
     about,
 )
 from tracetogether.errors import ScenarioError
+from tracetogether.units import SECONDS_PER_MINUTE
 
 SCHEMA: Final = 1
 
@@ -213,6 +214,25 @@ def _scenario_of(table: dict[str, Any], name: str, source: str, *, placed: bool)
     scenario = Scenario(name=name, **_read_table(Scenario, table, prefix="", source=source))
     _check_together(scenario, source, placed=placed)
     return scenario
+
+
+def cautions(scenario: Scenario) -> list[str]:
+    """Return what makes a valid scenario unable to find anybody, each with what to do."""
+    found = []
+    lasts, wanted = scenario.duration_s / SECONDS_PER_MINUTE, scenario.policy.minutes
+    if lasts < wanted:
+        found.append(
+            f"It lasts {lasts:g} minutes, and its policy calls {wanted:g} minutes a contact, so "
+            f"nobody can be one: set duration_s to {wanted * SECONDS_PER_MINUTE:g} or more, or "
+            f"policy.minutes to {lasts:g} or less."
+        )
+    people, with_app = scenario.people.count, scenario.people.with_app
+    if with_app < 2:
+        found.append(
+            f"With {with_app} of {people} people on it the app can find nobody: set "
+            f"people.adoption to {2 / people:.3g} or more."
+        )
+    return found
 
 
 def full_key(word: str) -> ScenarioKey:

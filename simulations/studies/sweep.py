@@ -9,6 +9,7 @@ import itertools
 import json
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import CancelledError, as_completed
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Final
@@ -22,7 +23,7 @@ from simulations.scores.breakdown_columns import take_apart
 from simulations.scores.bulk_tracing import Judged, judge
 from simulations.scores.intervals import Measured, rate_of_groups, share_of_groups
 from simulations.scores.pair_truth import PairTruth
-from simulations.settings.scenario import ScenarioText, full_key, scenario_text
+from simulations.settings.scenario import Scenario, ScenarioText, full_key, scenario_text
 from simulations.studies.executors import executor_of
 from simulations.studies.sweep_folder import Row, SweepFolder
 from tracetogether.errors import ScenarioError, StoreError, UnreachableError
@@ -103,6 +104,15 @@ def plan(
         )
         parts += [replace(part, seed=seed) for seed in range(1, seeds + 1)]
     return parts
+
+
+def scenarios_of(parts: Sequence[Part]) -> list[Scenario]:
+    """Return the scenarios that parts are to play, each once; of those that can be played."""
+    found = []
+    for part in {part.keys: part for part in parts}.values():
+        with suppress(ScenarioError):
+            found.append(part.scenario.read(dict(part.settings)))
+    return found
 
 
 def _keys(text: ScenarioText, settings: Mapping[str, str]) -> str:

@@ -104,14 +104,68 @@ def test_what_goes_wrong(small: Path, tmp_path: Path) -> None:
     [
         ("adoption=0", "With 0 of 16 people on it the app can find nobody"),
         ("adoption=0.06", "With 1 of 16 people on it the app can find nobody"),
+        ("adoption=1", "It lasts 1 minutes, and its policy calls 4 minutes a contact"),
         ("packet_loss=1", "heard 0 advertisements; 0 of 0 connections came about"),
     ],
 )
 def test_nothing_to_hear_is_a_result(small: Path, tmp_path: Path, setting: str, words: str) -> None:
     folder, page = tmp_path / "kept", tmp_path / "report.html"
     done = call("run", small, "--set", setting, "--set", "duration_s=60", "--out", folder)
-    assert words in " ".join(done.stdout.split())
+    assert words in " ".join(done.output.split())
     scores = json.loads((folder / "manifest.json").read_text("utf-8"))["scores"]
     assert (scores["found"], scores["false_contacts"]) == (0, 0)
     call("report", folder, "-o", page)
     assert page.stat().st_size > 1000
+
+
+def warnings(*words: str | Path) -> list[str]:
+    said: list[str] = json.loads(call("check", *words, "--json").stdout)["warnings"]
+    return said
+
+
+def test_check_warns_of_a_scenario_shorter_than_its_policy_and_the_remedies_work() -> None:
+    (warning,) = warnings("lift")
+    assert "set duration_s to 900 or more, or policy.minutes to 10 or less" in warning
+    assert "Warning: It lasts 10 minutes" in call("check", "lift").stderr
+    for remedy in ("duration_s=900", "policy.minutes=10"):
+        assert warnings("lift", "--set", remedy) == []
+        assert "Warning" not in call("check", "lift", "--set", remedy).output
+    short = ("--set", "duration_s=899.9", "--set", "policy.minutes=15")
+    assert len(warnings("train-carriage", *short)) == 1
+    assert warnings("train-carriage") == []
+
+
+def test_check_warns_of_too_few_with_the_app_and_the_remedy_works() -> None:
+    for count in (2, 3, 7, 60, 999):
+        alone = ("--set", f"count={count}", "--set", "policy.minutes=1")
+        (warning,) = warnings("stadium-exit", *alone, "--set", "adoption=0")
+        remedy = warning.partition("people.adoption to ")[2].partition(" ")[0]
+        assert warnings("stadium-exit", *alone, "--set", f"adoption={remedy}") == []
+
+
+def test_sweep_and_export_warn_as_well(tmp_path: Path) -> None:
+    short = ("--set", "duration_s=30", "--set", "count=4", "--seeds", "1")
+    done = call("sweep", "lift", "--vary", "policy.minutes=0.1,15", *short)
+    assert done.stderr.count("Warning: It lasts 0.5 minutes") == 1
+    words = ("export", tmp_path / "x", "--for", "openabm", "--scenario", "lift", *short)
+    done = call(*words, fails=StoreError)
+    assert "Warning: It lasts 0.5 minutes" in done.stderr
+
+
+def test_run_prints_the_share_of_all_contacts_and_of_falsely_listed(small: Path) -> None:
+    half = ("--set", "adoption=0.5", "--seed", "3")
+    scores = json.loads(call("run", small, *half, "--json").stdout)["scores"]
+    words = " ".join(call("run", small, *half).stdout.split())
+    of_all = scores["found"] / scores["all_contacts"]
+    assert 0 < scores["found_of_all_low"] < of_all < scores["found_of_all_high"] < scores["tif"]
+    assert scores["found_of_all"] == of_all
+    assert f"found of all {scores['all_contacts']} true contacts, app or not" in words
+    assert f"{of_all:.2f} ({scores['found_of_all_low']:.2f} -" in words
+    listed = scores["found"] + scores["false_contacts"]
+    assert scores["falsely_listed"] == scores["false_contacts"] / listed
+    assert f"no contacts among those listed (5 % to 95 %) {scores['falsely_listed']:.2f}" in words
+    whole = json.loads(call("run", small, "--seed", "3", "--set", "adoption=1", "--json").stdout)
+    assert whole["scores"]["all_contacts"] == scores["all_contacts"]  # the same people and places
+    assert whole["scores"]["found_of_all"] == pytest.approx(whole["scores"]["tif"])
+    fleet = call("run", small, *half, "--fidelity", "fleet", "--json").stdout
+    assert json.loads(fleet)["scores"]["found_of_all_low"] == scores["found_of_all_low"]

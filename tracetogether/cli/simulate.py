@@ -8,12 +8,12 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from simulations.pages.replay_page import save_page
-from simulations.settings.scenario import load_scenario, scenario_names
+from simulations.settings.scenario import cautions, load_scenario, scenario_names
 from tracetogether.cli.console import out, print_json
 from tracetogether.cli.simulate_bench import bench_crowds
 from tracetogether.cli.simulate_export import export_numbers
 from tracetogether.cli.simulate_run import run_scenario
-from tracetogether.cli.simulate_settings import setting
+from tracetogether.cli.simulate_settings import caution, setting
 from tracetogether.cli.simulate_sweep import sweep_scenario
 from tracetogether.cli.simulate_validate import validate
 
@@ -71,16 +71,21 @@ def list_scenarios(*, as_json: bool) -> None:
 @setting
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 def check(scenario: str, settings: dict[str, str], *, as_json: bool) -> None:
-    """Check SCENARIO, a TOML file of your own or a name from the list, without playing it."""
+    """Check SCENARIO, a TOML file of your own or a name from the list, without playing it.
+
+    Warns of one that is valid and can find nobody, such as one that is shorter than its policy.
+    """
     chosen = load_scenario(scenario, settings)
     if as_json:
-        print_json({"scenario": chosen.name, "ok": True, "keys": asdict(chosen)})
+        said = {"scenario": chosen.name, "ok": True, "warnings": cautions(chosen)}
+        print_json({**said, "keys": asdict(chosen)})
         return
     out().print(
         f"{chosen.name} is a valid scenario: {chosen.title} ({chosen.people.count} people, "
         f"{chosen.duration_s / 60:g} minutes, {chosen.people.adoption:.0%} with the app).",
         soft_wrap=True,
     )
+    caution(chosen)
 
 
 @simulate.command()

@@ -16,7 +16,7 @@ from simulations.studies.export import (
 )
 from simulations.studies.sweep import plan, points, sweep
 from tracetogether.cli.console import out, print_json, progress
-from tracetogether.cli.simulate_settings import setting
+from tracetogether.cli.simulate_settings import caution, setting
 from tracetogether.cli.simulate_sweep import expect_all_played
 
 
@@ -68,6 +68,7 @@ def export_numbers(
     if simulator == "covasim":  # before the work, not after it
         for name, layer, chosen in loaded:
             expect_layer(name, layer if layer is not None else chosen.layer)
+    caution(*(chosen for _, _, chosen in loaded))
     found = []
     for name, layer, chosen in loaded:
         parts = plan(name, {}, seeds=seeds, settings=settings, cases=cases)

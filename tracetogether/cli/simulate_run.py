@@ -28,7 +28,7 @@ from simulations.settings.scenario import Scenario, load_scenario
 from simulations.streams import Streams
 from tracetogether.cli.console import err, out, print_json, progress
 from tracetogether.cli.simulate_figures import shown
-from tracetogether.cli.simulate_settings import setting
+from tracetogether.cli.simulate_settings import caution, setting
 from tracetogether.cli.simulate_validate import track_columns
 from tracetogether.errors import MissingExtraError, StoreError
 
@@ -129,6 +129,7 @@ def run_scenario(
     else:
         asked = _anew(load_scenario(scenario, settings), seed, trajectories, columns, scene)
     chosen = asked.scenario
+    caution(chosen)
     if folder is not None:
         prepare_folder(folder)  # say so before the work, not after it
     began = time.monotonic()
@@ -292,13 +293,6 @@ def _show(
         soft_wrap=True,
     )
     console.print(_systems_table(apart))
-    if len(played.app) < 2:
-        console.print(
-            f"With {len(played.app)} of {played.tracks.people} people on it the app can find "
-            "nobody: set people.adoption higher.",
-            style="yellow",
-            soft_wrap=True,
-        )
     cost = ", ".join(
         f"{name} {percent:.1f} %" for name, percent in apart.battery_percent_per_hour.items()
     )

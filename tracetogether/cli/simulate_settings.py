@@ -2,6 +2,9 @@
 
 import click
 
+from simulations.settings.scenario import Scenario, cautions
+from tracetogether.cli.console import err
+
 
 def read_settings(_: click.Context, __: click.Parameter, words: tuple[str, ...]) -> dict[str, str]:
     """Read ``key=value`` words."""
@@ -12,6 +15,12 @@ def read_settings(_: click.Context, __: click.Parameter, words: tuple[str, ...])
             raise click.BadParameter(f"write key=value, not {word!r}")
         settings[key.strip()] = value.strip()
     return settings
+
+
+def caution(*scenarios: Scenario) -> None:
+    """Warn of scenarios that can find nobody; the same warning once."""
+    for warning in dict.fromkeys(text for scenario in scenarios for text in cautions(scenario)):
+        err().print(f"Warning: {warning}", style="yellow", soft_wrap=True)
 
 
 setting = click.option(

@@ -8,12 +8,20 @@ from rich.table import Table
 
 from simulations.run import FIDELITIES
 from simulations.studies.curves import ADOPTION, save_curve
-from simulations.studies.sweep import Point, digest, plan, points, sweep, values_of
+from simulations.studies.sweep import (
+    Point,
+    digest,
+    plan,
+    points,
+    scenarios_of,
+    sweep,
+    values_of,
+)
 from simulations.studies.sweep_folder import Row, SweepFolder
 from simulations.studies.sweep_tables import save_tables
 from tracetogether.cli.console import err, out, print_json, progress
 from tracetogether.cli.simulate_figures import shown
-from tracetogether.cli.simulate_settings import read_settings, setting
+from tracetogether.cli.simulate_settings import caution, read_settings, setting
 from tracetogether.errors import MissingExtraError, StoreError
 
 CURVE = "adoption.png"
@@ -75,6 +83,7 @@ def sweep_scenario(
     """
     choices = {key: values_of(text) for key, text in vary.items()}
     parts = plan(scenario, choices, seeds=seeds, settings=settings, cases=cases, fidelity=fidelity)
+    caution(*scenarios_of(parts))
     with progress(f"{len(parts)} runs") as told:
         rows = sweep(parts, folder=folder, workers=workers, cluster=cluster, on_progress=told)
     found = points(rows)
