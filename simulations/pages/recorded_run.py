@@ -110,7 +110,8 @@ def _tracks(file: Path, said: Mapping[str, Any]) -> Tracks:
     if not kept.exists():
         raise StoreError(
             f"{file} is of a run on recorded tracks, which are in {kept.name}: put that file "
-            "beside it, or give --trajectories with the recording"
+            "beside it, or play the recording itself: tracetogether simulate run SCENARIO "
+            "--trajectories FILE"
         )
     if file_digest(kept) != said["sha256"][POSITIONS]:
         raise StoreError(f"{kept} is not the file that {file.name} was written with")

@@ -43,7 +43,7 @@ def save_page(folder: Path, path: Path, *, sweep: Path | None = None) -> None:
     except FileNotFoundError as error:
         raise StoreError(
             f"{folder} holds no complete run ({Path(error.filename).name} is missing); make one "
-            f"with: tracetogether simulate run SCENARIO --out {folder}"
+            "in an empty folder: tracetogether simulate run SCENARIO --out DIR"
         ) from None
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise StoreError(f"{folder} holds a damaged run: {error}") from None
@@ -70,8 +70,9 @@ def adoption_curve(sweep: Path) -> list[list[float]]:
         ]
     except (OSError, ValueError, KeyError) as error:
         raise StoreError(
-            f"{sweep} holds no finished sweep over adoption ({error}); make one with: "
-            f"tracetogether simulate sweep SCENARIO --vary adoption=0.1:1.0:10 --out {sweep}"
+            f"{sweep} holds no finished sweep over adoption ({error}); make one in an "
+            "empty folder: tracetogether simulate sweep SCENARIO --vary adoption=0.1:1.0:10 "
+            "--out DIR"
         ) from None
 
 

@@ -127,7 +127,8 @@ def validate_replay(
         runs.append(_Read(*(np.concatenate(column) for column in zip(*parts, strict=True))))
     if not min(len(one.rssi_dbm) for one in runs):
         raise InvalidReadingsError(
-            "the readings and the tracks have no scene, time and person in common: check --columns"
+            "the readings and the tracks have no scene, time and person in common: check --columns "
+            "and --reading-columns"
         )
     transmit, receive = offsets_of(readings.tx_model, readings.rx_model, calibration)
     recorded = _Read(

@@ -64,17 +64,22 @@ def values_of(text: str) -> list[str]:
     """Return the values that ``low:high:count`` or ``a,b,c`` stands for, as text.
 
     Raises:
-        ScenarioError: it is neither.
+        ScenarioError: it is neither, or for no value at all.
     """
-    if ":" not in text:
-        return [one.strip() for one in text.split(",") if one.strip()]
-    try:
-        low, high, count = text.split(":")
-        return [f"{value:.10g}" for value in np.linspace(float(low), float(high), int(count))]
-    except ValueError:
-        raise ScenarioError(
-            f"{text!r} is neither LOW:HIGH:COUNT, such as 0.1:1.0:10, nor values with commas"
-        ) from None
+    wrong = ScenarioError(
+        f"{text!r} is neither LOW:HIGH:COUNT, such as 0.1:1.0:10, nor values with commas"
+    )
+    if ":" in text:
+        try:
+            low, high, count = text.split(":")
+            values = [f"{one:.10g}" for one in np.linspace(float(low), float(high), int(count))]
+        except ValueError:
+            raise wrong from None
+    else:
+        values = [one.strip() for one in text.split(",") if one.strip()]
+    if not values:
+        raise wrong
+    return values
 
 
 def plan(
@@ -89,12 +94,14 @@ def plan(
     """Return the parts: every combination of values with seeds 1 to ``seeds``.
 
     Raises:
-        ScenarioError: there is no such scenario, key or fidelity.
+        ScenarioError: there is no such scenario, key or fidelity, or a key is given twice.
     """
     text = scenario_text(scenario)
     fidelity_of(text.read(settings), fidelity)
     names = [full_key(word).name for word in vary]
     fixed = {full_key(word).name: value for word, value in settings.items()}
+    if twice := {name for name in names if name in fixed or names.count(name) > 1}:
+        raise ScenarioError(f"{', '.join(sorted(twice))} is given twice: name each key once")
     made_by = json.dumps(provenance().to_json(), sort_keys=True)
     parts = []
     for values in itertools.product(*vary.values()):

@@ -42,8 +42,9 @@ def rows() -> list[Row]:
 def test_values() -> None:
     assert values_of("0.1:1.0:10") == [f"{one / 10:g}" for one in range(1, 11)]
     assert values_of("1, 2,x") == ["1", "2", "x"]
-    with pytest.raises(ScenarioError, match="neither LOW:HIGH:COUNT"):
-        values_of("1:2")
+    for wrong in ("1:2", "", ",", "0:1:0", "0:1:-1"):
+        with pytest.raises(ScenarioError, match="neither LOW:HIGH:COUNT"):
+            values_of(wrong)
 
 
 def test_a_plan_is_every_combination_with_every_seed() -> None:
@@ -58,6 +59,11 @@ def test_a_plan_is_every_combination_with_every_seed() -> None:
     assert len({part.name for part in made}) == 6
     with pytest.raises(ScenarioError, match="no scenario key"):
         plan("lift", {"io": ["0"]}, seeds=1, settings={})
+    for vary in ({"ios": ["0"]}, {"adoption": ["0"], "people.adoption": ["1"]}):
+        with pytest.raises(ScenarioError, match="is given twice"):
+            plan("lift", vary, seeds=1, settings={"phones.ios": "1"})
+    words = ["sweep", "lift", "--vary", "ios=0", "--vary", "ios=1"]
+    assert "ios is given twice" in CliRunner().invoke(simulate, words).output
 
 
 def test_rows_say_what_happened(rows: list[Row]) -> None:

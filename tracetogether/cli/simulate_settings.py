@@ -13,6 +13,8 @@ def read_settings(_: click.Context, __: click.Parameter, words: tuple[str, ...])
         key, equals, value = word.partition("=")
         if not (key and equals):
             raise click.BadParameter(f"write key=value, not {word!r}")
+        if key.strip() in settings:
+            raise click.BadParameter(f"{key.strip()} is given twice: name each key once")
         settings[key.strip()] = value.strip()
     return settings
 

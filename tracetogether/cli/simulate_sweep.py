@@ -138,7 +138,7 @@ def expect_all_played(rows: list[Row]) -> None:
     if failed:
         raise StoreError(
             f"{len(failed)} of {len(rows)} runs failed: there is no result of all. Mend what they "
-            "say, then give the same command: it plays again only what is not kept"
+            "say. The same command plays again what is not kept; another one wants another --out"
         )
 
 
