@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
+from simulations.provenance import provenance
 from tracetogether.errors import StoreError
 from tracetogether.whole_file import write_whole
 
@@ -59,7 +60,10 @@ class SweepFolder:
             if len(done) < len(set(names)):
                 for result in RESULTS:
                     (path / result).unlink(missing_ok=True)
-            write_whole(file, json.dumps({"plan": plan, "parts": list(names)}))
+            made_by = provenance().to_json()
+            write_whole(
+                file, json.dumps({"plan": plan, "parts": list(names), "provenance": made_by})
+            )
         except OSError as error:
             raise StoreError(f"can't keep a sweep in {path}: {error.strerror or error}") from None
         except (ValueError, AttributeError, KeyError, TypeError) as error:

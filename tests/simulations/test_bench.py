@@ -17,6 +17,7 @@ from simulations.studies.bench import (
     time_handsets,
     time_processes,
 )
+from tracetogether import __version__
 from tracetogether.cli.simulate import simulate
 from tracetogether.units import Bools, Floats, Ints
 
@@ -91,6 +92,7 @@ def test_the_command_says_what_it_measured(monkeypatch: pytest.MonkeyPatch) -> N
     assert told["times_as_fast"].keys() == {"100"}
     assert told["times_as_fast"]["100"] > 0
     assert told["left_out"] == [WITHOUT_JUPEDSIM]
+    assert told["versions"]["tracetogether"] == __version__
     assert "pip install jupedsim" in WITHOUT_JUPEDSIM
     for row in told["rows"]:
         assert row["people_s_per_cpu_s"] >= row["there_s_per_cpu_s"] > 0

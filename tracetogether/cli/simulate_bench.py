@@ -4,6 +4,7 @@ import click
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
+from simulations.provenance import provenance
 from simulations.studies.bench import Timing, additions_per_s, bench, times_as_fast
 from tracetogether.cli.console import err, out, print_json
 
@@ -72,6 +73,8 @@ def bench_crowds(
                 "rows": [row.to_json() for row in rows],
                 "times_as_fast": {str(size): ratio for size, ratio in ratios.items()},
                 "left_out": absent,
+                "versions": dict(provenance().versions),
+                "code_and_tables": provenance().digest,
             }
         )
         return
