@@ -18,6 +18,7 @@ from tracetogether.adapters.sql_store.databases import UnreadableError
 from tracetogether.authority.access.sign_in import KeptPassword, Session
 from tracetogether.authority.service import Authority
 from tracetogether.cli.authority_folder import KEYS, alone_with, bring_up_to_date
+from tracetogether.cli.authority_restore import prepared_restore
 from tracetogether.cli.folder_locks import served_from
 from tracetogether.errors import (
     AccessDeniedError,
@@ -495,6 +496,23 @@ def test_a_restore_waits_for_servers_and_commands_and_they_for_it(
         )
     with alone_with(desk.folder):
         assert "is being restored" in str(desk.run("user", "list").exception)
+
+
+def test_a_server_of_another_machine_loses_nothing_to_a_restore(
+    desk: RestoredDesk, tmp_path: Path, clock: Clock
+) -> None:
+    if desk.url is None:
+        pytest.skip("one machine alone uses an SQLite file")
+    desk.ran("backup", str(tmp_path / "file"))
+    with prepared_restore(desk.folder, tmp_path / "file", clock.now) as prepared:
+        elsewhere = RestoredDesk(tmp_path / "elsewhere", desk.url)
+        elsewhere.folder.mkdir(mode=0o700)
+        for name in (KEYS, "database.url"):
+            shutil.copy(desk.folder / name, elsewhere.folder / name)
+        elsewhere.work(lambda service: service.issuance.register())
+        with pytest.raises(StoreError, match="end the servers on all machines"):
+            prepared.commit()
+    assert len(desk.rows(("users",))["users"]) == 3
 
 
 # --- killed at any step ---

@@ -215,6 +215,16 @@ def _kept_as_they_are(_: KeyRing) -> None:
     """Save nothing: nothing is destroyed."""
 
 
+@contextmanager
+def _bare_store(folder: Path) -> Iterator["SqlStore"]:
+    """Open the database without the service over it."""
+    store_kind = _sql_store()
+    complete_restore(folder)
+    place = place_of(folder)
+    with served_from(folder), store_kind.open(place) as store:
+        yield store
+
+
 def allow_pins(folder: Path, a_day: int, now: float) -> None:
     """Allow so many upload PINs on a day; servers take it over when they are started next.
 
@@ -224,7 +234,7 @@ def allow_pins(folder: Path, a_day: int, now: float) -> None:
     """
     rules = PinRules(a_day)
     # Not by way of the assembled service, which does not come about under bad rules.
-    with _sql_store().open(place_of(folder)) as store, store.atomic():
+    with _bare_store(folder) as store, store.atomic():
         store.note(PINS_A_DAY, str(rules.a_day))
         Audit(store).record("limits.changed", now, by=CONSOLE.name, pins_a_day=a_day)
 
@@ -237,7 +247,7 @@ def change_time_zone(folder: Path, name: str, now: float) -> int:
         StoreError: there is no authority, or its database can't be written.
     """
     # Not by way of the assembled service, which does not come about in an unknown zone.
-    with _sql_store().open(place_of(folder)) as store:
+    with _bare_store(folder) as store:
         return set_time_zone(
             name, now, store=store, calendars=store.desk, audit=Audit(store), by=CONSOLE.name
         )

@@ -121,7 +121,8 @@ class Prepared:
             StoreError: it can't be done; the old database is still there.
         """
         if isinstance(self.place, str):
-            backups.put_into_postgres(self.stage, self.place)
+            copy = self.stage.with_name(_PRESENT)
+            backups.put_into_postgres(self.stage, self.place, copy if copy.exists() else None)
             return None
         try:
             aside = None
@@ -212,7 +213,11 @@ def _prepare(
     except UnreadableError as error:
         msg = f"{source} is no backup, or was damaged: {error}"
         raise StoreError(msg) from None
-    SqlStore.migrate(stage)
+    try:
+        SqlStore.migrate(stage)
+    except StoreError as error:
+        msg = f"{source} can't be brought up to schema {SCHEMA_REVISION}: {error}"
+        raise StoreError(msg) from None
     damaged = _copy_of_present(place, present)
     with ExitStack() as stack:
         restored = stack.enter_context(SqlStore.open(stage))

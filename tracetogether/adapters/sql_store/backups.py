@@ -67,7 +67,7 @@ def write_copy(place: Path | str, target: Path) -> str:
     return revision
 
 
-def put_into_postgres(stage: Path, url: str) -> None:
+def put_into_postgres(stage: Path, url: str, seen: Path | None = None) -> None:
     """Replace all that a PostgreSQL database holds of an authority by a file's rows.
 
     All of it happens in one transaction, or nothing.
@@ -75,9 +75,11 @@ def put_into_postgres(stage: Path, url: str) -> None:
     Args:
         stage: an SQLite file of this program's schema.
         url: the database's; it holds an authority, or nothing.
+        seen: the copy of it that the stage was made from; None if it could not be read.
 
     Raises:
-        StoreError: it holds other tables by these names, or can't be written.
+        StoreError: it holds other tables by these names, was written to since it was copied, or
+            can't be written.
     """
     database = database_of(url)
     try:
@@ -86,6 +88,8 @@ def put_into_postgres(stage: Path, url: str) -> None:
             closing(sqlite3.connect(stage)) as file,
             database.engine.begin() as connection,
         ):
+            if seen is not None:
+                _check_unchanged(connection, seen, database.place)
             _empty(connection, database.place)
             migrate(connection)
             for table in METADATA.sorted_tables:
@@ -116,6 +120,31 @@ def is_empty(url: str) -> bool:
     finally:
         database.engine.dispose()
         database.hasty.dispose()
+
+
+_MARKS: Final = (
+    *("SELECT max(number) FROM audit", "SELECT count(*) FROM users"),
+    *("SELECT count(*) FROM cases", "SELECT count(*) FROM uploads"),
+    "SELECT count(*) FROM used_tokens",
+)
+"""What a server changes; on a table that every schema since the first migration has."""
+
+
+def _check_unchanged(connection: sa.Connection, seen: Path, place: str) -> None:
+    """Keep others from writing until the transaction ends, if nobody has since the copy.
+
+    Raises:
+        StoreError: somebody has.
+    """
+    connection.exec_driver_sql("LOCK TABLE audit, users, cases, uploads, used_tokens")
+    with closing(sqlite3.connect(seen)) as copy:
+        before = [copy.execute(mark).fetchone()[0] for mark in _MARKS]
+    if [connection.exec_driver_sql(mark).scalar() for mark in _MARKS] != before:
+        msg = (
+            f"{place} was written to during the restore, which changed nothing: end the servers on "
+            "all machines first"
+        )
+        raise StoreError(msg)
 
 
 def _present(connection: sa.Connection) -> set[str]:
