@@ -321,3 +321,43 @@ def test_screens_as_small_as_a_phones(
         widths[path] = page.evaluate("document.documentElement.scrollWidth")
     context.close()
     assert {path: width for path, width in widths.items() if width > 390} == {}
+
+
+def test_two_tabs_on_one_contact_and_a_session_that_ends_while_typing(
+    pages: Pages, browser: Browser, walked: dict[str, str]
+) -> None:
+    pages.clock.now += 900
+    context = context_of(browser, scripts=False)
+    first, second = context.new_page(), context.new_page()
+    sign_in(first, pages, "second", pages.code("second"))
+    for page in (first, second):
+        page.goto(pages.url + walked["contact"])
+        page.get_by_text("Write down name and telephone number").click()
+    first.locator("#person-name").fill("Ann of the first tab")
+    press(first, first.get_by_role("button", name="Keep, sealed"))
+    second.locator("#person-name").fill("Bob of the second")
+    press(second, second.get_by_role("button", name="Keep, sealed"))
+    both = second.locator("#both")
+    expect(both).to_contain_text("Ann of the first tab")
+    expect(both).to_contain_text("Bob of the second")
+    expect(second.locator("#person-name")).to_have_value("Bob of the second")
+    press(second, second.get_by_role("button", name="Keep, sealed"))
+    second.get_by_label("Reason").fill("call for testing")
+    press(second, second.get_by_role("button", name="Reveal"))
+    expect(second.locator("dl").get_by_text("Bob of the second")).to_be_visible()
+
+    written = "\n" + "第一行😷\n" * 100
+    first.goto(pages.url + walked["contact"])
+    first.get_by_label("New note").fill(written)
+    pages.clock.now += 3 * 3600
+    press(first, first.get_by_role("button", name="Keep the note"))
+    expect(first.get_by_role("heading", name="Signed out")).to_be_visible()
+    expect(first.locator("#given-text")).to_have_value(written)
+    first.get_by_label("User name").fill("second")
+    first.get_by_label("Password").fill(PASSWORD)
+    first.get_by_label("Code").fill(pages.code("second"))
+    press(first, first.get_by_role("main").get_by_role("button", name="Sign in"))
+    expect(first.locator("#given-text")).to_have_value(written)
+    press(first, first.get_by_role("button", name="Send it again"))
+    expect(first.locator("#notes")).to_contain_text("第一行😷")
+    context.close()

@@ -326,8 +326,7 @@ CHINESE: Final[Mapping[str, str]] = {
     "Write down name and telephone number": "登记姓名和电话",
     "Name": "姓名",
     "Telephone": "电话",
-    "Store the name": "保存姓名",
-    "Store the number": "保存电话",
+    "Keep, sealed": "加密保存",
     "A blank changes nothing. Reveal shows what is stored, and deletes it there.": (
         "留空不会更改任何内容。查看身份时可看到并删除已保存的内容。"
     ),
