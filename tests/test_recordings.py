@@ -203,3 +203,41 @@ def test_an_inherited_layout_may_name_what_is_not_there(tmp_path):
     other = Layout.parse("distance=metres")
     with pytest.raises(InvalidReadingsError, match="metres"):
         read_recording(path, other, inherited=True)
+
+
+def test_two_phones_of_one_model_may_hear_each_other_where_models_are_names(tmp_path):
+    path = write(tmp_path, "r.csv", "t,m,n,rssi,distance\n0,A,A,-60,1\n9,A,B,-60,1\n")
+    models = "observer_model=m,peer_model=n,"
+    both = read_recording(path, Layout.parse(models + "observer=m,peer=n"))
+    assert (len(both.scenes[0].sightings), both.dropped) == (2, 0)
+    people = read_recording(path, Layout.parse("observer=m,peer=n"))
+    assert people.reasons == {"in which a phone hears itself": 1}
+
+
+def test_a_power_that_the_user_says_is_believed(tmp_path):
+    path = write(
+        tmp_path, "r.csv", "t,rx,tx,rssi,distance,tx_power\n0,a,b,-60,1,0\n9,a,b,-60,1,0\n"
+    )
+    unknown = read_recording(path, Layout.parse(None))
+    assert np.isnan(unknown.scenes[0].sightings.tx_power_dbm).all()
+    assert "transmit power is 0 in every reading" in unknown.notes[-1]
+    said = read_recording(path, Layout.parse("tx_power=0"))
+    assert said.scenes[0].sightings.tx_power_dbm.tolist() == [0.0, 0.0]
+
+
+def test_times_of_readings_and_tracks_may_be_written_in_two_ways(tmp_path):
+    readings = "t,rx,tx,rssi\n" + "".join(
+        f"{1_600_000_000_000 + 500 * n},a,b,-60\n" for n in range(20)
+    )
+    tracks = "t,id,x,y\n" + "".join(
+        f"2020-09-13 20:26:{40 + n // 2}.{5 * (n % 2)},{who},{place},0\n"
+        for n in range(20)
+        for who, place in (("a", 0), ("b", 3))
+    )
+    found = read_recording(
+        write(tmp_path, "r.csv", readings),
+        Layout.parse(None),
+        tracks=write(tmp_path, "t.csv", tracks),
+        time_zone="Asia/Singapore",
+    )
+    assert found.scenes[0].distance_m == pytest.approx(3.0)

@@ -99,3 +99,14 @@ def test_a_stand_in_for_not_known_is_no_signal_strength(unknown):
 def test_a_level_at_1_m_and_a_stand_in_are_no_transmit_power(unknown):
     assert not is_transmit_power(unknown)
     assert is_transmit_power(np.array([-40.0, unknown, 20.0])).tolist() == [True, False, True]
+
+
+def test_two_phones_of_one_model_may_hear_each_other_where_models_are_names(tmp_path):
+    path = tmp_path / "readings.csv"
+    path.write_text("t,rx_model,tx_model,rssi\n1600000000,A,A,-60\n1600000030,A,B,-60\n")
+    names = {"observer": "rx_model", "peer": "tx_model"}
+    assert len(Sightings.from_csv(path, names)) == 2
+    path.write_text("t,rx,tx,rssi\n1600000000,A,A,-60\n1600000030,A,B,-60\n")
+    sightings = Sightings.from_csv(path)
+    assert len(sightings) == 1
+    assert sightings.reasons == {"in which a phone hears itself": 1}

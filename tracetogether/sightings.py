@@ -268,7 +268,12 @@ class Sightings:
             observer_model=table.labels.get("observer_model", nobody),
             peer_model=table.labels.get("peer_model", nobody),
         ).replaced(notes=found.notes)
-        return everything.valid(str(path), odd_times=found.odd)
+        models = {names["observer_model"], names["peer_model"]}
+        return everything.valid(
+            str(path),
+            odd_times=found.odd,
+            names_are_own=not {names["observer"], names["peer"]} & models,
+        )
 
     @classmethod
     def concat(cls, parts: Sequence["Sightings"]) -> Self:
@@ -286,13 +291,21 @@ class Sightings:
             notes=tuple(dict.fromkeys(note for part in parts for note in part.notes)),
         )
 
-    def valid(self, source: str, *, may_lack_peer: bool = False, odd_times: int = 0) -> Self:
+    def valid(
+        self,
+        source: str,
+        *,
+        may_lack_peer: bool = False,
+        odd_times: int = 0,
+        names_are_own: bool = True,
+    ) -> Self:
         """Return the readings of a person's table that can be true.
 
         Args:
             source: the table, as messages name it.
             may_lack_peer: a reading need not say who was heard.
             odd_times: how many times are NaN for being no times.
+            names_are_own: two phones have different names; phone models may serve as names.
 
         Transmit powers that are none become unknown, with a note.
 
@@ -302,7 +315,7 @@ class Sightings:
         faults = Faults.of(
             self.time,
             self.rssi_dbm,
-            observer=self.observer,
+            observer=self.observer if names_are_own else None,
             peer=self.peer,
             may_lack_peer=may_lack_peer,
             odd_times=odd_times,
