@@ -8,8 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tracetogether import byte_fields, csv_columns
 from tracetogether.byte_times import times_of_texts
 from tracetogether.errors import InvalidReadingsError
+from tracetogether.sightings import Sightings
 from tracetogether.timestamps import (
     DATE_WITH_ZONE,
     DATE_WITHOUT_ZONE,
@@ -141,3 +143,20 @@ def test_columns_without_a_time_are_left_to_their_reader():
         found = recognise(Times.of_numbers(numbers), "t")
         assert len(found.seconds) == len(numbers)
         assert np.isnan(found.seconds).all()
+
+
+@pytest.mark.parametrize(
+    ("separator", "time", "rssi"),
+    [(",", "1600000000.5", "-60"), (",", "2020-09-13T20:26:40.5+08:00", "-60"),
+     (";", "1600000000,5", "-60,5"), ("\t", "2020-09-13 12:26:40Z", "-60,5")],
+)  # fmt: skip
+def test_no_field_of_a_usual_table_is_read_by_itself(tmp_path, monkeypatch, separator, time, rssi):
+    def unusual(*_: object) -> float:
+        raise AssertionError("a field went through Python")
+
+    monkeypatch.setattr(byte_fields, "number", unusual)
+    monkeypatch.setattr(csv_columns, "number", unusual)
+    path = tmp_path / "readings.csv"
+    rows = [["t", "tx", "rssi"], *[[time, "ben", rssi]] * 1000]
+    path.write_text("\n".join(separator.join(row) for row in rows))
+    assert len(Sightings.from_csv(path)) == 1000

@@ -55,11 +55,9 @@ def read_times(
     """
     starts, ends = _trimmed(text, starts, ends)
     separator = text[starts + 4]
-    is_date = (
-        (ends - starts >= _DATE_BYTES)
-        & (_digits(text, starts, 0, 4) >= 0)
-        & ((separator == _MINUS) | (separator == _SLASH))
-    )
+    is_date = ((separator == _MINUS) | (separator == _SLASH)) & (ends - starts >= _DATE_BYTES)
+    if is_date.any():
+        is_date &= _digits(text, starts, 0, 4) >= 0
     count = len(starts)
     values = np.full(count, np.nan)
     unreadable, blank = np.zeros((2, count), dtype=np.bool_)
