@@ -143,8 +143,11 @@ def expect_all_played(rows: list[Row]) -> None:
 
 
 def _table(found: list[Point]) -> Table:
+    # What all points share is in the command; here it would push the figures out of sight.
+    varied = {key for key in found[0].settings if len({p.settings[key] for p in found}) > 1}
+    varied = varied or set(found[0].settings)
     table = Table(box=SIMPLE_HEAD, pad_edge=False)
-    table.add_column("setting")
+    table.add_column("setting", overflow="fold")
     for heading in (
         "runs",
         "failed",
@@ -156,7 +159,7 @@ def _table(found: list[Point]) -> Table:
         table.add_column(heading, justify="right")
     for point in found:
         table.add_row(
-            " ".join(f"{key}={value}" for key, value in point.settings.items()),
+            " ".join(f"{key}={value}" for key, value in point.settings.items() if key in varied),
             str(point.runs),
             str(point.failed),
             *(
