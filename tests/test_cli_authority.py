@@ -17,7 +17,6 @@ import urllib3
 from click.testing import CliRunner, Result
 
 from tests.authority_world import DAY, NOON, heard
-from tracetogether.authority.contacts.lines import pseudonym
 from tracetogether.bluetrace.tempid import OpenedTempID, TempIDIssuer
 from tracetogether.bluetrace.upload import write_upload
 from tracetogether.cli import authority_folder
@@ -200,6 +199,12 @@ def test_without_the_optional_packages_the_pip_line_is_told(
 # --- cases ---
 
 
+def name_of(desk: Path, user_id: str) -> str:
+    """Return what lists call a user."""
+    with opened_folder(desk) as service:
+        return service.desk.name_of(user_id)
+
+
 def test_a_case_from_opening_to_contacts(run: Run, desk: Path) -> None:
     patient, near = new_user(desk), new_user(desk)
     opened = facts(run("case", "open", patient, "--json"))
@@ -208,7 +213,7 @@ def test_a_case_from_opening_to_contacts(run: Run, desk: Path) -> None:
     take(desk, rows_of(desk, near, NOON - 3600, 45), opened["case_id"], opened["upload_pin"])
     traced = facts(run("case", "contacts", opened["case_id"], "--json"))
     (contact,) = traced["contacts"]
-    assert contact["pseudonym"] == pseudonym(near)
+    assert contact["pseudonym"] == name_of(desk, near)
     assert {
         "pseudonym",
         "days",
@@ -224,7 +229,7 @@ def test_a_case_from_opening_to_contacts(run: Run, desk: Path) -> None:
     other = facts(run("case", "contacts", opened["case_id"], "--policy", "2m-15min", "--json"))
     assert other["policy"]["minutes"] == 15.0
     table = run("case", "contacts", opened["case_id"]).stdout
-    assert pseudonym(near) in table
+    assert name_of(desk, near) in table
     assert "YES" in table
     assert "135 records, 135 believed" in " ".join(table.split())
     assert near not in table
@@ -255,9 +260,11 @@ def test_a_case_is_opened_for_people_too(run: Run, desk: Path) -> None:
     (line,) = facts(run("case", "list", "--json"))
     assert line == {
         "case_id": case_id,
-        "pseudonym": pseudonym(user),
+        "pseudonym": name_of(desk, user),
         "date": "2020-05-01",
         "opened_at": NOON,
+        "state": "open",
+        "confirmed": True,
     }
 
 

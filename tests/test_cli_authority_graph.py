@@ -8,7 +8,6 @@ import pytest
 from click.testing import CliRunner, Result
 
 from tests.authority_world import DAY, NOON, heard
-from tracetogether.authority.contacts.lines import pseudonym
 from tracetogether.bluetrace.upload import write_upload
 from tracetogether.cli.authority import authority
 from tracetogether.cli.authority_folder import create_folder, opened_folder
@@ -54,7 +53,8 @@ def people(run: Run) -> dict[str, str]:
         said["case_a"] = upload(a, DAY - 5, together)
         after = heard(service, c, NOON - 3 * SECONDS_PER_DAY, 30, rssi_dbm=-45)
         said["case_b"] = upload(b, DAY, [*heard(service, a, days[-1], 60, rssi_dbm=-45), *after])
-        said |= {"a": pseudonym(a), "b": pseudonym(b), "c": pseudonym(c)}
+        names = map(service.desk.name_of, (a, b, c))
+        said |= dict(zip("abc", names, strict=True))
     return said
 
 

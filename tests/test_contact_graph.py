@@ -13,7 +13,6 @@ from tracetogether.adapters import http_api
 from tracetogether.adapters.http_client import AuthorityClient
 from tracetogether.authority.access.operators import Caller, Role
 from tracetogether.authority.cases.casework import Case
-from tracetogether.authority.contacts.lines import pseudonym
 from tracetogether.bluetrace.upload import write_upload
 from tracetogether.parameters import DEMO_POLICY
 from tracetogether.sightings import Sighting
@@ -59,9 +58,14 @@ def chain(entropy: Entropy) -> Chain:
     return Chain(World.of(entropy))
 
 
+def named(chain: Chain, user_id: str) -> str:
+    """Return what lists call a person."""
+    return chain.world.authority.desk.name_of(user_id)
+
+
 def test_people_and_meetings_of_all_cases(chain: Chain) -> None:
     graph = chain.world.authority.graphs.graph(DEMO_POLICY)
-    name = {letter: pseudonym(getattr(chain, letter)) for letter in "abcde"}
+    name = {letter: named(chain, getattr(chain, letter)) for letter in "abcde"}
     assert {one.pseudonym for one in graph.people} == set(name.values())
     assert {one.pseudonym for one in graph.people if one.cases} == {name["a"], name["b"]}
     pairs = {frozenset(one.pair) for one in graph.meetings}
@@ -92,7 +96,7 @@ def test_contacts_of_contacts_are_those_met_afterwards(chain: Chain) -> None:
     graphs = chain.world.authority.graphs
     (found,) = graphs.second_degree(chain.case_a, DEMO_POLICY)
     assert found.contact.user_id == chain.c  # D was met before, E has not uploaded
-    assert found.through == pseudonym(chain.b)
+    assert found.through == named(chain, chain.b)
     assert found.to_json()["days_after"] == 3
     assert graphs.second_degree(chain.case_b, DEMO_POLICY)[0].contact.user_id == chain.e
 
@@ -105,9 +109,9 @@ def test_a_tracer_sees_the_graph_of_his_cases_alone(chain: Chain) -> None:
     mine = authority.graphs.graph(by=TRACER)
     own = {one.pseudonym: [case.case_id for case in one.cases] for one in mine.people}
     assert own == {
-        pseudonym(chain.a): [chain.case_a.case_id],
-        pseudonym(chain.b): [],
-        pseudonym(chain.e): [],
+        named(chain, chain.a): [chain.case_a.case_id],
+        named(chain, chain.b): [],
+        named(chain, chain.e): [],
     }
     assert mine.candidates == ()
     assert authority.graphs.second_degree(chain.case_a, by=TRACER) == ()
@@ -119,7 +123,10 @@ def test_a_tracer_sees_the_graph_of_his_cases_alone(chain: Chain) -> None:
 def test_who_withdraws_is_gone_from_the_graph(chain: Chain) -> None:
     chain.world.authority.issuance.withdraw(chain.b, NOON)
     graph = chain.world.authority.graphs.graph()
-    assert {one.pseudonym for one in graph.people} == {pseudonym(chain.a), pseudonym(chain.e)}
+    assert {one.pseudonym for one in graph.people} == {
+        named(chain, chain.a),
+        named(chain, chain.e),
+    }
     assert graph.candidates == ()
 
 
@@ -172,8 +179,8 @@ def test_contacts_of_contacts_over_http(served: tuple[str, Chain]) -> None:
     (line,) = said["contacts"]
     assert (status, line["pseudonym"], line["through"]) == (
         200,
-        pseudonym(chain.c),
-        pseudonym(chain.b),
+        named(chain, chain.c),
+        named(chain, chain.b),
     )
     assert get(url, path, "tracer")[0] == 404  # it is not his
     (entry,) = chain.world.authority.audit.entries(after=before)

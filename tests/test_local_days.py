@@ -21,7 +21,6 @@ from tracetogether.authority.access.operators import CONSOLE
 from tracetogether.authority.access.permissions import ALL_ROLES
 from tracetogether.authority.cases.casework import Case, CaseQuery, date_of_day
 from tracetogether.authority.cases.followed import ContactQuery, ContactState, KeptContact, Outcome
-from tracetogether.authority.contacts.lines import pseudonym
 from tracetogether.authority.desk.exports import LAYOUTS
 from tracetogether.authority.in_memory.store import MemoryStore
 from tracetogether.authority.oversight.time_zone import TIME_ZONE, set_time_zone
@@ -242,7 +241,7 @@ def test_pages_show_local_days_and_name_the_zone() -> None:
         assert "2020-05-05 today" in visitor.text()
         assert f'<option value="{SINGAPORE.day(now) + 1}">2020-05-05</option>' in visitor.body
         visitor.get(f"/cases/{case.case_id}")
-        name = pseudonym(world.authority.desk.user_of(kept))
+        name = world.authority.desk.name_of(world.authority.desk.user_of(kept))
         assert f"{name}, 2020-05-04:" in visitor.body
         assert "2020-05-03" not in visitor.text()
         visitor.get("/audit")

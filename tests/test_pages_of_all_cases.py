@@ -15,7 +15,6 @@ from tracetogether.adapters.operator_pages.case_map import Bond, Spot, case_map
 from tracetogether.adapters.operator_pages.who_met import CASES_A_PAGE
 from tracetogether.adapters.sql_store import SqlStore
 from tracetogether.authority.access.operators import Role
-from tracetogether.authority.contacts.lines import pseudonym
 
 pytestmark = pytest.mark.network
 
@@ -45,8 +44,8 @@ def test_what_the_graph_shows_and_that_it_is_written_down() -> None:
             r"People known from several cases</h2>.*?</section>", visitor.body, re.DOTALL
         )
         assert known
-        assert pseudonym(chain.c) in known[0]
-        assert pseudonym(chain.d) not in known[0]
+        assert world.authority.desk.name_of(chain.c) in known[0]
+        assert world.authority.desk.name_of(chain.d) not in known[0]
         assert visitor.body.count('class="edge high"') == 2  # the line, and its explanation
         table = visitor.body.partition("The cases as a table")[2]
         rows = re.findall(r"cases/(\w+)\".*?<td class=\"right\">(\d+)</td>", table)

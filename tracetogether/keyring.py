@@ -108,6 +108,7 @@ class KeyRing:
         self._static_keys = tuple(static_keys)
         self._static = tuple(Aead(key) for key in static_keys)
         self._own_key = own_key
+        self._naming_key = b""  # worked out when it is first asked for
         self._checked = checked
 
     @classmethod
@@ -177,6 +178,17 @@ class KeyRing:
             )
             raise KeyRingError(msg)
         return derive(self._own_key, _OWN_USE + purpose.encode())
+
+    @property
+    def naming_key(self) -> bytes:
+        """The key that pseudonyms are made with, 32 bytes.
+
+        Raises:
+            KeyRingError: the ring has no own key.
+        """
+        if not self._naming_key:
+            self._naming_key = self.own_key("pseudonym")
+        return self._naming_key
 
     def make_own_key(self) -> None:
         """Give the ring of an earlier release its own key, derived one way from the oldest chain.

@@ -9,7 +9,7 @@ import numpy as np
 
 from simulations.scores.pair_truth import PairTruth
 from simulations.scores.scoring import ContactScore
-from tracetogether.authority.contacts.lines import pseudonym
+from tracetogether.authority.contacts.lines import UNKEYED, pseudonym
 from tracetogether.parameters import CloseContactPolicy
 from tracetogether.units import Bools, Floats, Interval, Ints
 
@@ -69,7 +69,7 @@ class ScoredLines:
         person = int(listing.person[row])
         return ContactScore(
             person=person,
-            pseudonym=pseudonym(self.user_ids[person]),
+            pseudonym=pseudonym(self.user_ids[person], UNKEYED),
             minutes=Interval(*listing.minutes[:, row].tolist()),
             nearest_m=Interval(*listing.nearest_m[:, row].tolist()),
             close_contact=bool(listing.close_contact[row]),

@@ -15,7 +15,7 @@ from simulations.run import Run
 from simulations.scores.intervals import Measured, flat, share_of_groups
 from simulations.scores.truth import Truth, ground_truth
 from simulations.streams import Streams
-from tracetogether.authority.contacts.lines import Contact, contacts_of, pseudonym
+from tracetogether.authority.contacts.lines import UNKEYED, Contact, contacts_of, pseudonym
 from tracetogether.authority.intake.opening import open_log
 from tracetogether.bluetrace.tempid import TempIDIssuer
 from tracetogether.bluetrace.upload import parse_upload, write_upload
@@ -202,7 +202,7 @@ def score_case(
     run: Run, truth: Truth, person: int, contacts: Iterable[Listed], policy: CloseContactPolicy
 ) -> CaseScore:
     """Return ``person``'s contact list beside the truth."""
-    people = {pseudonym(user_id): other for other, user_id in run.user_ids.items()}
+    people = {pseudonym(user_id, UNKEYED): other for other, user_id in run.user_ids.items()}
     lines = []
     for contact in contacts:
         other = people.get(contact.pseudonym)

@@ -10,7 +10,6 @@ from tests.authority_world import NOON, OPERATOR_TOKEN
 from tests.http_site import PUBLIC, Site, routes
 from tracetogether.adapters import http_api
 from tracetogether.adapters.sql_store import SqlStore
-from tracetogether.authority.contacts.lines import pseudonym
 from tracetogether.authority.oversight.custody import CHECK_VALUE
 from tracetogether.bluetrace.upload import write_upload
 from tracetogether.crypto import sha256
@@ -39,13 +38,13 @@ def test_the_whole_way_from_registration_to_a_contact(site: Site) -> None:
         token = patient.redeem_pin(pin, body)
         assert patient.upload(body, token) == {"records": 135, "accepted": 135, "rejected": {}}
         (contact,) = site.operator.contacts(case_id)["contacts"]
-        assert contact["pseudonym"] == pseudonym(near_who.user_id)
+        assert contact["pseudonym"] == site.world.authority.desk.name_of(near_who.user_id)
         assert contact["minutes_low"] < contact["minutes"] < contact["minutes_high"]
         assert contact["close_contact"]
         assert site.operator.contacts(case_id, "2m-15min")["policy"]["minutes"] == 15
         (line,) = site.operator.cases()
         assert (line["case_id"], line["date"]) == (case_id, "2020-05-04")
-        assert line["pseudonym"] == pseudonym(who.user_id)
+        assert line["pseudonym"] == site.world.authority.desk.name_of(who.user_id)
 
 
 def test_fetched_tempids_are_the_phones_own(site: Site) -> None:

@@ -9,7 +9,7 @@ from simulations.scores.scoring import CaseScore, fraction, score, score_case, s
 from simulations.scores.truth import Truth, ground_truth
 from simulations.settings.scenario import Scenario
 from simulations.streams import Streams
-from tracetogether.authority.contacts.lines import pseudonym
+from tracetogether.authority.contacts.lines import UNKEYED, pseudonym
 from tracetogether.parameters import CloseContactPolicy
 from tracetogether.units import Interval
 
@@ -35,7 +35,7 @@ def truth(short_run: Run) -> Truth:
 
 
 def name(played: Run, index: int) -> str:
-    return pseudonym(played.user_ids[int(played.app[index])])
+    return pseudonym(played.user_ids[int(played.app[index])], UNKEYED)
 
 
 def test_found_missed_and_false(short_run: Run, truth: Truth) -> None:
@@ -120,12 +120,12 @@ def test_a_large_crowds_interval_takes_no_more_memory() -> None:
 
 
 def test_the_real_chain_traces_people_who_were_there(short_run: Run) -> None:
-    people = {pseudonym(user_id) for user_id in short_run.user_ids.values()}
+    people = {pseudonym(user_id, UNKEYED) for user_id in short_run.user_ids.values()}
     for person in short_run.app.tolist():
         contacts = trace(short_run, person, POLICY)
         assert contacts
         assert {one.pseudonym for one in contacts} <= people - {
-            pseudonym(short_run.user_ids[person])
+            pseudonym(short_run.user_ids[person], UNKEYED)
         }
         for one in contacts:
             assert one.minutes.low < one.minutes.high

@@ -10,7 +10,7 @@ from rich.table import Column, Table
 
 from tracetogether.authority.access.operators import CONSOLE
 from tracetogether.authority.cases.casework import Case, day_of
-from tracetogether.authority.contacts.lines import Contact, pseudonym
+from tracetogether.authority.contacts.lines import Contact
 from tracetogether.authority.intake.pins import PinLifetime
 from tracetogether.authority.tracing.one_case import POLICIES, TracedCase
 from tracetogether.cli.authority_folder import opened_folder
@@ -114,28 +114,27 @@ def list_cases(offset: int, limit: int | None, folder: Path, *, as_json: bool) -
     """List cases, the newest first: all, unless --limit is given."""
     with opened_folder(folder) as service:
         everything, days = service.casework.cases(), service.days
-    cases = everything[offset : offset + (limit or ALL_ROWS)]
+        cases = everything[offset : offset + (limit or ALL_ROWS)]
+        names = [service.desk.name_of(one.user_id) for one in cases]
     if as_json:
         print_json(
             [
                 {
                     "case_id": one.case_id,
-                    "pseudonym": pseudonym(one.user_id),
+                    "pseudonym": name,
                     "date": one.date,
                     "opened_at": one.opened_at,
                     "state": one.state.value,
                     "confirmed": not one.unconfirmed,
                 }
-                for one in cases
+                for one, name in zip(cases, names, strict=True)
             ]
         )
         return
     table = Table("case", "person", "date", f"opened ({days.name})", "state")
-    for one in cases:
+    for one, name in zip(cases, names, strict=True):
         state = one.state.value + (", not confirmed" if one.unconfirmed else "")
-        table.add_row(
-            one.case_id, pseudonym(one.user_id), one.date, days.text(one.opened_at), state
-        )
+        table.add_row(one.case_id, name, one.date, days.text(one.opened_at), state)
     out().print(table)
     print_shown(len(cases), offset, len(everything), "cases")
 

@@ -1,6 +1,7 @@
 """The operators' routes: cases, contacts, counts, keys, the audit log, and the operators."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Annotated
 
 import msgspec
@@ -16,7 +17,6 @@ from tracetogether.adapters.http_api.metrics import metrics_text
 from tracetogether.adapters.http_api.refusals import conflict_is_invalid
 from tracetogether.authority.access.operators import Operator, roles_named
 from tracetogether.authority.cases.casework import Case, CaseQuery, CaseState, CaseSummary, day_of
-from tracetogether.authority.contacts.lines import pseudonym
 from tracetogether.authority.intake.issuance import new_secret
 from tracetogether.authority.intake.pins import PinLifetime
 from tracetogether.authority.service import Authority
@@ -33,7 +33,7 @@ def for_operators(authority: Authority, clock: Callable[[], float]) -> APIRouter
 
     router = guarded("operator token", "operators", authority.access.operator, denied)
     _casework(router, authority, clock)
-    add_follow_up(router, authority, clock, _line)
+    add_follow_up(router, authority, clock, partial(_line, authority))
     add_graph(router, authority, clock)
     add_exports(router, authority, clock)
     _oversight(router, authority, clock)
@@ -47,7 +47,8 @@ def _casework(router: APIRouter, authority: Authority, clock: Callable[[], float
         """Open a case for a registered user. Role: issuer."""
         day = None if asked.date is None else day_of(asked.date)
         return _line(
-            authority.casework.open_case(asked.user_id, clock(), day, by=request.state.caller)
+            authority,
+            authority.casework.open_case(asked.user_id, clock(), day, by=request.state.caller),
         )
 
     @router.post("/cases/{case_id}/confirm")
@@ -57,7 +58,7 @@ def _casework(router: APIRouter, authority: Authority, clock: Callable[[], float
         Others' logs are used for it from then on.
         """
         by = request.state.caller
-        return _line(authority.casework.confirm(case_id, clock(), by=by))
+        return _line(authority, authority.casework.confirm(case_id, clock(), by=by))
 
     @router.get("/cases")
     def list_cases(
@@ -85,7 +86,9 @@ def _casework(router: APIRouter, authority: Authority, clock: Callable[[], float
         )
         page = authority.casework.page(query, clock(), by=request.state.caller)
         return shapes.Cases(
-            cases=[_summary(one) for one in page.cases], total=page.total, offset=page.offset
+            cases=[_summary(authority, one) for one in page.cases],
+            total=page.total,
+            offset=page.offset,
         )
 
     @router.post("/cases/{case_id}/pin", status_code=201)
@@ -210,10 +213,10 @@ def _staff(router: APIRouter, authority: Authority, clock: Callable[[], float]) 
         return shapes.Done(done=True)
 
 
-def _line(case: Case) -> shapes.CaseLine:
+def _line(authority: Authority, case: Case) -> shapes.CaseLine:
     return shapes.CaseLine(
         case_id=case.case_id,
-        pseudonym=pseudonym(case.user_id),
+        pseudonym=authority.desk.name_of(case.user_id),
         date=case.date,
         opened_at=case.opened_at,
         state=case.state.value,
@@ -225,9 +228,9 @@ def _line(case: Case) -> shapes.CaseLine:
     )
 
 
-def _summary(one: CaseSummary) -> shapes.CaseSummaryLine:
+def _summary(authority: Authority, one: CaseSummary) -> shapes.CaseSummaryLine:
     return shapes.CaseSummaryLine(
-        **_line(one.case).model_dump(),
+        **_line(authority, one.case).model_dump(),
         uploads=one.uploads,
         contacts=one.contacts,
         to_trace=one.to_trace,

@@ -29,7 +29,7 @@ from tracetogether.authority.cases.casework import (
     day_of,
 )
 from tracetogether.authority.cases.followed import ContactQuery
-from tracetogether.authority.contacts.lines import Contact, pseudonym
+from tracetogether.authority.contacts.lines import Contact
 from tracetogether.authority.desk.views import Followed
 from tracetogether.authority.intake.pins import PinLifetime
 from tracetogether.authority.tracing.one_case import POLICIES, policy_named
@@ -254,7 +254,7 @@ def _head(visit: Visit, case: Case) -> dict[str, Any]:
     )
     return {
         "case": case,
-        "person": pseudonym(case.user_id),
+        "person": visit.authority.desk.name_of(case.user_id),
         "case_states": CASE_STATES,
         "merged_into": visit.authority.casework.visible_id(case.merged_into, visit.caller),
         "other_open": [

@@ -14,7 +14,7 @@ from tracetogether.adapters.operator_pages.labels import CASE_STATES, SIDES
 from tracetogether.adapters.operator_pages.listing import last_offset, rows_at
 from tracetogether.adapters.operator_pages.rendering import minutes_text, percent_text
 from tracetogether.authority.cases.casework import Case
-from tracetogether.authority.contacts.lines import Contact, pseudonym
+from tracetogether.authority.contacts.lines import Contact
 from tracetogether.authority.contacts.transmission import ASSUMPTIONS, Candidate
 from tracetogether.authority.tracing.graph import ContactGraph
 from tracetogether.authority.tracing.one_case import POLICIES, policy_named
@@ -101,9 +101,11 @@ def show_graph(visit: Visit) -> Response:
 
 
 def _cases_of(found: ContactGraph) -> Mapping[str, list[Case]]:
-    cases: dict[str, list[Case]] = defaultdict(list)
-    for one in found.asked:
-        cases[pseudonym(one.user_id)].append(one)
+    asked = {one.case_id for one in found.asked}
+    cases = defaultdict[str, list[Case]](list)
+    for person in found.people:
+        if own := [one for one in person.cases if one.case_id in asked]:
+            cases[person.pseudonym] = own
     return cases
 
 

@@ -277,4 +277,4 @@ def person_tags(user_id: str, now: float, keys: KeyRing) -> list[bytes]:
 def name_in_lists(kept: KeptContact, keys: KeyRing) -> str:
     """Return the pseudonym of a contact, "" if nobody can open who it is any more."""
     user_id = opened_person(kept, keys)
-    return "" if user_id is None else pseudonym(user_id)
+    return "" if user_id is None else pseudonym(user_id, keys.naming_key)

@@ -11,7 +11,7 @@ import numpy as np
 from tracetogether.authority.contacts.groups import Groups
 from tracetogether.authority.contacts.nearness import BY_CASE, BY_CONTACT, Nearness, nearness
 from tracetogether.authority.contacts.reasons import Reason, reasons_for
-from tracetogether.crypto import sha256
+from tracetogether.crypto import hmac_sha256, sha256
 from tracetogether.labels import UNKNOWN
 from tracetogether.local_days import UTC_DAYS, LocalDays
 from tracetogether.parameters import CloseContactPolicy
@@ -20,6 +20,8 @@ from tracetogether.sightings import Sightings
 from tracetogether.units import Interval, Ints
 
 _PSEUDONYM: Final = b"tracetogether/v1/pseudonym/"
+UNKEYED: Final = b""
+"""In place of a naming key: for crowds that are simulated, and names of before there were keys."""
 
 SEEN_BY: Final[Mapping[int, str]] = MappingProxyType(
     {BY_CASE: "case", BY_CONTACT: "contact", BY_CASE | BY_CONTACT: "both"}
@@ -132,12 +134,18 @@ class Contact:
         }
 
 
-def pseudonym(user_id: str) -> str:
+def pseudonym(user_id: str, key: bytes) -> str:
     """Return how a user is called in contact lists, the same in every list: XXXXX-XXXXX.
 
-    It can't be turned back: a user id has 168 random bits.
+    It can't be turned back, and without the key nobody can tell which of the user ids in a
+    database it belongs to.
+
+    Args:
+        user_id: who it is.
+        key: ``KeyRing.naming_key``; ``UNKEYED`` where user ids are made up.
     """
-    text = b32encode(sha256(_PSEUDONYM + user_id.encode())).decode()
+    said = _PSEUDONYM + user_id.encode()
+    text = b32encode(hmac_sha256(key, said) if key else sha256(said)).decode()
     return f"{text[:5]}-{text[5:10]}"
 
 
@@ -149,6 +157,7 @@ def contacts_of(
     owner: str = "",
     case_day: int | None = None,
     days: LocalDays = UTC_DAYS,
+    naming_key: bytes = UNKEYED,
 ) -> tuple[Contact, ...]:
     """Return who was near, in order of concern.
 
@@ -172,11 +181,12 @@ def contacts_of(
         owner: user id of that person; needed with ``others``.
         case_day: number of the case's date, for the reasons.
         days: the calendar days that each contact's encounters are shown by.
+        naming_key: what pseudonyms are made with; an authority's is ``KeyRing.naming_key``.
     """
     if not len(sightings) and (others is None or not len(others)):
         return ()
     near = nearness(sightings, policy, others, owner=owner)
-    return judged(people_near(near, days), policy, case_day)
+    return judged(people_near(near, days, naming_key), policy, case_day)
 
 
 def judged(
@@ -196,7 +206,9 @@ def judged(
     return tuple(sorted(again, key=lambda one: one.concern))
 
 
-def people_near(near: Nearness, local: LocalDays = UTC_DAYS) -> list[Contact]:
+def people_near(
+    near: Nearness, local: LocalDays = UTC_DAYS, naming_key: bytes = UNKEYED
+) -> list[Contact]:
     """Return a contact for each person with a name, not judged yet, in no order."""
     of_encounters = near.of_encounters()
     groups = Groups.of(near.person.codes.astype(np.int64))
@@ -216,7 +228,7 @@ def people_near(near: Nearness, local: LocalDays = UTC_DAYS) -> list[Contact]:
         *courses, low, median, high = busiest[place]
         contacts.append(
             Contact(
-                pseudonym=pseudonym(user_id),
+                pseudonym=pseudonym(user_id, naming_key),
                 user_id=user_id,
                 days=tuple(days[person]),
                 encounters=size,

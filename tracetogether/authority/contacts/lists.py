@@ -130,7 +130,7 @@ def opened_contacts(kept: ContactList, keys: KeyRing) -> tuple[Contact, ...]:
         person = _person(aead.open(iv, sealed, kept.case_id.encode()))
         contacts.append(
             Contact(
-                pseudonym=pseudonym(person.user_id),
+                pseudonym=pseudonym(person.user_id, keys.naming_key),
                 user_id=person.user_id,
                 days=person.days,
                 encounters=line.encounters,

@@ -332,7 +332,12 @@ class FollowUp:
         kept = self.desk.kept(contact_id, by)
         user_id = self.desk.user_of(kept)
         why = reason_given(
-            self.audit, reason, now, by=by, case_id=kept.case_id, contact=pseudonym(user_id)
+            self.audit,
+            reason,
+            now,
+            by=by,
+            case_id=kept.case_id,
+            contact=pseudonym(user_id, self.keys.naming_key),
         )
         with self.audit.atomic():
             said = opened_particulars(kept, self.keys)
@@ -341,10 +346,17 @@ class FollowUp:
                 now,
                 by=by.name,
                 subject=kept.case_id,
-                contact=pseudonym(user_id),
+                contact=pseudonym(user_id, self.keys.naming_key),
                 reason=why,
             )
-        return Person(pseudonym(user_id), user_id, said.name, said.phone, said.also, kept.version)
+        return Person(
+            pseudonym(user_id, self.keys.naming_key),
+            user_id,
+            said.name,
+            said.phone,
+            said.also,
+            kept.version,
+        )
 
     def describe(
         self,

@@ -203,7 +203,11 @@ class Desk:
         became = self.casework.visible_id(kept.became_case, by)
         if became != kept.became_case:
             kept = replace(kept, became_case=became)
-        return Followed("" if user_id is None else pseudonym(user_id), kept)
+        return Followed("" if user_id is None else self.name_of(user_id), kept)
+
+    def name_of(self, user_id: str) -> str:
+        """Return a user's pseudonym, by which lists call a person."""
+        return pseudonym(user_id, self.keys.naming_key)
 
 
 def _no_contact() -> NotFoundError:

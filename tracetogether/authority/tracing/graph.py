@@ -174,6 +174,7 @@ class ContactGraphs:
             most: how many are asked; the work grows with them.
         """
         by.require(Action.SHOW_GRAPH)
+        name_of = self._name_of
         with_logs = {case_id for case_id, _ in self.tracing.logs.uploads.all_upload_ids()}
         known = [one for one in self.cases.cases() if _counts(one, by)]
         all_asked = [one for one in known if one.case_id in with_logs]
@@ -185,7 +186,7 @@ class ContactGraphs:
                 for contact in self.tracing.contacts(case, policy).contacts:
                     near[case.case_id] += 1
                     close[case.case_id] += contact.close_contact
-                    yield Meeting(case.case_id, pseudonym(case.user_id), contact)
+                    yield Meeting(case.case_id, name_of(case.user_id), contact)
 
         meetings = _once_a_pair(all_meetings())
         # Whoever else has a case is in no meeting: thousands of pseudonyms are not computed.
@@ -193,16 +194,16 @@ class ContactGraphs:
         own: dict[str, list[Case]] = {}
         for case in known:
             if case.user_id in met:
-                own.setdefault(pseudonym(case.user_id), []).append(case)
+                own.setdefault(name_of(case.user_id), []).append(case)
         there = {name for one in meetings for name in one.pair}
-        there.update(pseudonym(case.user_id) for case in asked)
+        there.update(name_of(case.user_id) for case in asked)
         return ContactGraph(
             policy=policy,
             people=tuple(GraphPerson(one, tuple(own.get(one, ()))) for one in sorted(there)),
             meetings=tuple(sorted(meetings, key=_weight)),
             candidates=candidates(
                 [
-                    Infection(one.case_id, pseudonym(one.user_id), one.day)
+                    Infection(one.case_id, name_of(one.user_id), one.day)
                     for one in known
                     if one.user_id in met
                 ],
@@ -213,6 +214,9 @@ class ContactGraphs:
             close=close,
             cases_left_out=len(all_asked) - len(asked),
         )
+
+    def _name_of(self, user_id: str) -> str:
+        return pseudonym(user_id, self.tracing.logs.keys.naming_key)
 
     def second_degree(
         self,
@@ -240,7 +244,7 @@ class ContactGraphs:
                 continue
             met_day = direct[user_id].days[0].day
             found += [
-                Onward(pseudonym(user_id), met_day, one)
+                Onward(self._name_of(user_id), met_day, one)
                 for one in self.tracing.contacts(through, policy).contacts
                 if one.days[-1].day >= met_day
                 and one.user_id not in direct

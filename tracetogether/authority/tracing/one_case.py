@@ -10,7 +10,7 @@ from tracetogether.authority.access.operators import Caller
 from tracetogether.authority.access.permissions import Action
 from tracetogether.authority.access.reasons_given import reason_given
 from tracetogether.authority.cases.casework import Case
-from tracetogether.authority.contacts.lines import Contact, contacts_of, judged
+from tracetogether.authority.contacts.lines import UNKEYED, Contact, contacts_of, judged, pseudonym
 from tracetogether.authority.contacts.lists import (
     ContactList,
     ListStore,
@@ -177,7 +177,12 @@ class Tracing:
         """
         by.require(Action.REVEAL)
         why = reason_given(self.audit, reason, now, by=by, case_id=case.case_id, contact=name)
-        found = [one.user_id for one in self.contacts(case).contacts if one.pseudonym == name]
+        # Releases before the naming key called people otherwise: such a name is still good.
+        found = [
+            one.user_id
+            for one in self.contacts(case).contacts
+            if name in {one.pseudonym, pseudonym(one.user_id, UNKEYED)}
+        ]
         if not found:
             msg = "there is no such contact in this case"
             raise NotFoundError(msg)
@@ -267,6 +272,7 @@ class Tracing:
                 owner=case.user_id,
                 case_day=case.day,
                 days=self.logs.days,
+                naming_key=self.logs.keys.naming_key,
             ),
             uploads=found.uploads,
             unreadable_uploads=found.unreadable_uploads,

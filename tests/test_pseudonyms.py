@@ -1,0 +1,58 @@
+"""What people are called in lists: the same everywhere, and only by who has the keys."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.authority_world import NOON, World
+from tests.conftest import counted_entropy
+from tracetogether.adapters.sql_store import SqlStore
+from tracetogether.authority.access.operators import CONSOLE
+from tracetogether.authority.cases.casework import Case
+from tracetogether.authority.contacts.lines import UNKEYED, pseudonym
+from tracetogether.errors import NotFoundError
+
+HOUR = 3_600.0
+
+
+def test_a_pseudonym_is_stable_and_told_apart() -> None:
+    key, other = bytes(32), bytes(31) + b"\x01"
+    assert pseudonym("A" * 28, key) == "ECGWW-PFDRM"  # by hmac and base64 alone
+    assert pseudonym("A" * 28, UNKEYED) == "5PL4C-DULLU"  # by hashlib and base64 alone
+    assert pseudonym("A" * 28, key) != pseudonym("A" * 27 + "B", key)
+    assert pseudonym("A" * 28, key) != pseudonym("A" * 28, other)
+
+
+def test_a_name_of_an_earlier_release_is_still_good(world: World, case: Case) -> None:
+    near = world.user()
+    world.take(case, world.heard(near, NOON - HOUR, 30), NOON)
+    for name in (world.authority.desk.name_of(near), pseudonym(near, UNKEYED)):
+        assert world.authority.tracing.reveal(case, name, "ring", NOON, by=CONSOLE) == near
+    with pytest.raises(NotFoundError):
+        world.authority.tracing.reveal(case, pseudonym("x", UNKEYED), "ring", NOON, by=CONSOLE)
+
+
+def test_nothing_that_is_kept_or_shown_is_named_by_a_hash_that_anybody_can_compute(
+    tmp_path: Path,
+) -> None:
+    """Every place that names people: lists, graphs, follow-up, exports, cases, the audit log."""
+    with SqlStore.create(tmp_path / "a.db", name="SG_MOH") as store:
+        world = World.of(counted_entropy(12), store=store)
+        authority = world.authority
+        case, near = authority.casework.open_case(world.user(), NOON), world.user()
+        world.take(case, world.heard(near, NOON - HOUR, 60, rssi_dbm=-45), NOON)
+        authority.follow_up.refresh(case, NOON)
+        (kept,) = store.desk.contacts_of([case.case_id])
+        authority.follow_up.reveal(kept.contact_id, "to call", NOON, by=CONSOLE)
+        graph = authority.graphs.graph()
+        said = [
+            str(authority.tracing.contacts(case).to_json()),
+            str([one.to_json() for one in (*graph.people, *graph.meetings)]),
+            authority.desk.shown(kept, CONSOLE).pseudonym,
+            str([one.to_json() for one in authority.audit.entries()]),
+        ]
+    said.append((tmp_path / "a.db").read_bytes().decode("latin-1"))
+    for user_id in (near, case.user_id):
+        assert pseudonym(user_id, UNKEYED) not in "".join(said)
+    for text in said:
+        assert authority.desk.name_of(near) in text
