@@ -214,6 +214,8 @@ def test_row_25_a_restore_under_a_clock_that_is_far_ahead_destroys_nothing(
     assert ring.oldest_day == DAY + 60 - 25
     with opened_folder(Path("authority")) as service:
         assert service.store.counts(NOON).cases == 0
+        purged = [entry.details for entry in service.audit.entries() if entry.act == "purged"]
+    assert [details.get("day_keys", 0) for details in purged] == [0, 35]  # said once, when gone
 
 
 def test_migrating_a_database_of_today_changes_nothing(run: Run) -> None:

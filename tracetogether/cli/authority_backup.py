@@ -105,7 +105,10 @@ def _show(plan: "Plan", source: Path) -> None:
     carried = plan.carried
     for count, text in (
         (carried.withdrawn, "users who withdrew since: they stay gone"),
-        (plan.unknown_users, "users who are not in the present database and on no list: they come"),
+        (
+            plan.unknown_users,
+            "users that the present database lacks, on no list of withdrawals: they come back",
+        ),
         (carried.disabled, "operators who were disabled since: they stay disabled"),
         (carried.passwords, "passwords that were changed since: the old ones stay dead"),
         (carried.sessions, "sessions of operators: they end"),
