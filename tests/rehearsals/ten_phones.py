@@ -95,6 +95,9 @@ def meet(seconds: float = 120.0, validity_s: int = 30, timings: PhoneTimings = T
     clock = _Clock()
     world = World.of(counted_entropy(0), since=NOW - SECONDS_PER_DAY)
     brief = replace(BLUETRACE, validity_s=validity_s, early_start_s=0)
+    # The silence at a change is as short, measured by a TempID's time, as in life.
+    change_s = timings.change_s * validity_s / BLUETRACE.validity_s
+    timings = replace(timings, change_s=change_s)
     issuer = TempIDIssuer(world.keys, "SG_MOH", parameters=brief)
     issuance = replace(world.authority.issuance, issuer=issuer, parameters=brief)
     authority = replace(world.authority, issuance=issuance)
