@@ -350,8 +350,8 @@ def _clear_errors(path: Path) -> Iterator[None]:
                 msg = "another program is writing to it: end that one, then try again"
             case ["SQLITE", "NOTADB"] | ["SQLITE", "CORRUPT"]:
                 msg = (
-                    "it is no SQLite file, or a damaged one: name another file; a node sets its own "
-                    "aside at the next `tracetogether node run`"
+                    "it is no SQLite file, or a damaged one: name another file; a node sets its "
+                    "own aside at the next `tracetogether node run`"
                 )
                 raise DamagedLogError(f"contact log {path}: {msg}") from None
             case _:
