@@ -258,7 +258,7 @@ def test_where_there_is_no_room_the_slowest_log_gives_way(monkeypatch: pytest.Mo
         assert await read(logs, pieces(bytes(300), b""), "quick", b"identity") == bytes(300)
         with pytest.raises(RefusedError) as caught:
             await slower
-        assert (caught.value.status, caught.value.retry_after_s > 1) == (503, True)
+        assert (caught.value.status, caught.value.retry_after_s > 1) == (429, True)
         assert logs.held == 500
         never.set()
         assert await slow == bytes(500)
@@ -368,7 +368,7 @@ def test_beyond_a_short_queue_work_is_refused_at_once() -> None:
         await asyncio.sleep(0)
         with pytest.raises(RefusedError) as caught:
             await pool.run(len, "")
-        assert (caught.value.status, caught.value.retry_after_s > 1) == (503, True)
+        assert (caught.value.status, caught.value.retry_after_s > 1) == (429, True)
         under_way[1].cancel()  # whose caller hangs up makes room
         await asyncio.wait(under_way[1:])
         following = asyncio.ensure_future(pool.run(len, "abc"))

@@ -1,9 +1,12 @@
 """The short forms of what runs for minutes or a day: see docs/howto/node.md for the long ones."""
 
+import sys
 from pathlib import Path
 
+import pytest
+
 from tests.leaping_loop import leap
-from tests.rehearsals import churn, kill, throughput
+from tests.rehearsals import attack, churn, kill, throughput
 from tests.rehearsals.churn import Trend
 
 
@@ -46,3 +49,20 @@ def test_nodes_exchange_and_report_beside_the_bare_link() -> None:
     # four phones hear three others ten times a second; the first advertisements are at the start
     assert 0.8 <= scanning.reports / (4 * 3 * 10 * 2.0) <= 1.2
     assert {round(one.simulated_s, 3) for one in measured.values()} == {2.0}
+
+
+@pytest.mark.network
+@pytest.mark.skipif(sys.platform != "linux", reason="reads a process's memory from /proc")
+def test_three_attackers_are_served_by_the_limits_and_the_rest_by_the_server(
+    tmp_path: Path,
+) -> None:
+    """How long an answer takes depends on the machine: the command judges it, this counts."""
+    result = attack.rehearse(3.0, tmp_path)
+    assert result.answered > 0
+    assert result.failed == 0
+    assert result.memory_mib < attack.MEMORY_MIB
+    assert result.attacks["silent"] >= 1_000  # more than there are descriptors
+    assert result.attacks["half-sent"] >= 1
+    # A pretended token lets one log in: each was used twice by those who flood.
+    assert result.attacks["pretended 201"] <= result.attacks["token 201"]
+    assert result.lines < 20

@@ -29,6 +29,7 @@ import zlib
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
+from multiprocessing.queues import Queue
 from pathlib import Path
 from statistics import median, quantiles
 from typing import Final
@@ -81,9 +82,10 @@ class Outcome:
         return said
 
 
-def lists_bomb() -> bytes:
-    """Return a log without records, whose events are millions of empty lists."""
-    return b'{"records":[],"events":[' + b",".join([b"[]"] * _LISTS) + b"]}"
+def lists_bomb() -> tuple[bytes, str]:
+    """Return a log whose events are millions of empty lists, as gzip, and the log's digest."""
+    log = b'{"records":[],"events":[' + b",".join([b"[]"] * _LISTS) + b"]}"
+    return gzip.compress(log, 6), hashlib.sha256(log).hexdigest()
 
 
 def request(
@@ -103,11 +105,10 @@ def request(
 class Attacker:
     """One attacker: some threads, each with one kind of attack, until the time is over."""
 
-    def __init__(self, address: tuple[str, int], seconds: float, lists: bytes) -> None:
+    def __init__(self, address: tuple[str, int], seconds: float, log: tuple[bytes, str]) -> None:
         self._address = address
         self._until = time.monotonic() + seconds
-        self._log = lists
-        self._packed = gzip.compress(lists, 9)
+        self._packed, self._digest = log
         packer = zlib.compressobj(9, wbits=31)
         self._bomb = packer.compress(bytes(16_000_000)) + packer.flush()
         self._phones = 0
@@ -153,7 +154,7 @@ class Attacker:
 
     def _leave(self, credential: str) -> dict[str, str]:
         """Return the headers of an upload that is only pretended."""
-        asked = {"pin": "00000000", "sha256": hashlib.sha256(self._log).hexdigest()}
+        asked = {"pin": "00000000", "sha256": self._digest}
         status, said = request(
             self._address,
             "POST",
@@ -223,8 +224,10 @@ class Attacker:
         self.counts[f"sign-in {status}"] += 1
 
 
-def _attack(address: tuple[str, int], seconds: float, lists: bytes, told: "object") -> None:
-    told.put(Attacker(address, seconds, lists).attack())  # type: ignore[attr-defined]
+def _attack(
+    address: tuple[str, int], seconds: float, log: tuple[bytes, str], told: "Queue[dict[str, int]]"
+) -> None:
+    told.put(Attacker(address, seconds, log).attack())
 
 
 @contextlib.contextmanager
@@ -295,11 +298,11 @@ def rehearse(seconds: float, folder: Path, attackers: int = ATTACKERS) -> Outcom
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(1_024, hard), hard))  # as systemd's default
     spawning = multiprocessing.get_context("spawn")
     told = spawning.Queue()
-    lists = lists_bomb()
+    log = lists_bomb()
     try:
         with own_server(folder) as (server, address):
             processes = [
-                spawning.Process(target=_attack, args=(address, seconds, lists, told), daemon=True)
+                spawning.Process(target=_attack, args=(address, seconds, log, told), daemon=True)
                 for _ in range(attackers)
             ]
             for process in processes:

@@ -9,7 +9,7 @@ from typing import Final
 
 from fastapi import Request
 
-from tracetogether.adapters.http_api.pools import BoundedPool
+from tracetogether.adapters.http_api.pools import BoundedPool, busy
 from tracetogether.adapters.http_api.refusals import RefusedError
 from tracetogether.parameters import MAX_UPLOAD_BYTES
 
@@ -92,7 +92,7 @@ class LogsComingIn:
         Raises:
             RefusedError: packed in another way than gzip (415), larger than 16 MB (413), no gzip
                 though called so (400), another log of this sender is being taken in (429), or
-                there is no room for it (503).
+                there is no room for it (429).
         """
         encoding = request.headers.get("content-encoding", "identity").strip().lower()
         if encoding not in {"identity", "gzip", "x-gzip"}:
@@ -111,7 +111,7 @@ class LogsComingIn:
             msg = "a log of this phone is being taken in: wait for the answer"
             raise RefusedError(429, "rate_limited", msg, retry_after_s=_RETRY_AFTER_S)
         if len(self._logs) >= self._at_once and not self._slowest_gives_way(log):
-            raise _busy()
+            raise busy()
         self._logs[log.sender] = log
 
     def _remove(self, log: ReceivedLog) -> None:
@@ -145,12 +145,12 @@ class LogsComingIn:
             async with asyncio.timeout(None) as log.giving_way:
                 async for chunk in request.stream():
                     if self._logs.get(log.sender) is not log:  # it gave way a moment ago
-                        raise _busy()
+                        raise busy()
                     if len(log.body) + len(chunk) > MAX_UPLOAD_BYTES:
                         raise _too_large()
                     while self._held + len(chunk) > self._limit:
                         if not self._slowest_gives_way(log):
-                            raise _busy()
+                            raise busy()
                     self._held += len(chunk)
                     log.body += chunk
                     if counter is not None and len(log.body) - looked_into >= _STEP:
@@ -158,7 +158,7 @@ class LogsComingIn:
                         looked_into = len(log.body)
                         await self._pool.run(counter.look_into, piece)
         except TimeoutError:
-            raise _busy() from None
+            raise busy() from None
         finally:
             log.giving_way = None
 
@@ -192,8 +192,3 @@ def _inflated(inflater: "zlib._Decompress", packed: bytes, room: int) -> bytes:
 
 def _too_large() -> RefusedError:
     return RefusedError(413, "too_large", f"at most {MAX_UPLOAD_BYTES:,} bytes are accepted here")
-
-
-def _busy() -> RefusedError:
-    msg = "too many logs come in at this moment: try again in a while"
-    return RefusedError(503, "busy", msg, retry_after_s=_RETRY_AFTER_S)

@@ -1,16 +1,29 @@
 """Threads of one kind of work: few workers, a short queue, and a refusal beyond it."""
 
 import asyncio
+import logging
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Final, ParamSpec, TypeVar
 
 from tracetogether.adapters.http_api.refusals import RefusedError
+from tracetogether.adapters.http_api.repeated_lines import once_a_minute
 
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
-_RETRY_AFTER_S: Final = 5
+_RETRY_AFTER_S: Final = 15
+_LOG: Final = once_a_minute(logging.getLogger(__name__))
+
+
+def busy() -> RefusedError:
+    """Return the refusal of a log for which there is no room; the server's log tells it seldom.
+
+    429, no 503: the service is well, and strangers can cause this as often as they like.
+    """
+    _LOG.warning("logs are refused (429): too many come in at once")
+    msg = "too many logs come in at this moment: try again in a while"
+    return RefusedError(429, "busy", msg, retry_after_s=_RETRY_AFTER_S)
 
 
 class BoundedPool:
@@ -31,12 +44,11 @@ class BoundedPool:
         """Return what ``work`` returns, and raise what it raises.
 
         Raises:
-            RefusedError: the queue is full (503).
+            RefusedError: the queue is full (429).
         """
         with self._lock:
             if not self._room:
-                msg = "too many logs come in at this moment: try again in a few seconds"
-                raise RefusedError(503, "busy", msg, retry_after_s=_RETRY_AFTER_S)
+                raise busy()
             self._room -= 1
         running = self._threads.submit(work, *args, **kwargs)
         running.add_done_callback(self._done)  # also of work whose caller has gone
