@@ -40,6 +40,7 @@ ATTACKERS: Final = 3
 MEDIAN_MS: Final = 50.0
 MEMORY_MIB: Final = 300.0
 _ASK_EVERY_S: Final = 0.05
+_PATIENCE_S: Final = 5.0
 _SILENT: Final = 400
 _HALF_SENT: Final = 20
 _SLOW: Final = 3
@@ -92,7 +93,7 @@ def request(
     address: tuple[str, int], method: str, path: str, body: bytes = b"", **headers: str
 ) -> tuple[int, bytes]:
     """Send one request on a connection of its own."""
-    connection = http.client.HTTPConnection(*address, timeout=30)
+    connection = http.client.HTTPConnection(*address, timeout=_PATIENCE_S)
     try:
         named = {name.replace("_", "-"): value for name, value in headers.items()}
         connection.request(method, path, body, named)
@@ -182,7 +183,7 @@ class Attacker:
                 self.counts[f"pretended {status}"] += 1
 
     def _send(self, body: bytes, leave: dict[str, str], end: int) -> http.client.HTTPConnection:
-        connection = http.client.HTTPConnection(*self._address, timeout=30)
+        connection = http.client.HTTPConnection(*self._address, timeout=_PATIENCE_S)
         connection.putrequest("POST", "/v1/uploads")
         for name, value in leave.items():
             connection.putheader(name.replace("_", "-"), value)
@@ -213,7 +214,7 @@ class Attacker:
     def _say_nothing(self) -> None:
         with contextlib.ExitStack() as stack:
             for _ in range(_SILENT):
-                stack.enter_context(socket.create_connection(self._address, timeout=30))
+                stack.enter_context(socket.create_connection(self._address, timeout=_PATIENCE_S))
                 self.counts["silent"] += 1
             time.sleep(min(2.0, max(0.0, self._until - time.monotonic())))
 

@@ -16,7 +16,9 @@ from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
 
 from tracetogether.adapters.http_api.repeated_lines import once_a_minute
 
-BACKLOG: Final = 256
+ACCEPTED_AT_ONCE: Final = 64
+"""How many connections the event loop accepts before it goes on with other work."""
+_QUEUE: Final = 1_024  # that the system completes meanwhile; beyond it, callers try again
 _OTHER_DESCRIPTORS: Final = 160  # the database, files, and connections that are about to close
 _CLOSING_AT_ONCE: Final = 64
 _REST_S: Final = 0.5  # asyncio tries again after a second
@@ -108,6 +110,10 @@ class Listener(socket.socket):
         self.closing: set[int] = set()
         self._most: int | None = None
         self._rests_until = 0.0
+
+    def listen(self, _: int = 0, /) -> None:
+        """Listen; asyncio's number is that of connections accepted at once, which is smaller."""
+        super().listen(_QUEUE)
 
     def accept(self) -> tuple[socket.socket, Any]:
         """Return the next connection, as asyncio asks for it.

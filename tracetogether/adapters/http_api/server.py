@@ -17,7 +17,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from tracetogether.adapters.http_api.connections import (
-    BACKLOG,
+    ACCEPTED_AT_ONCE,
     ConnectionLimits,
     Listener,
     protocol_of,
@@ -59,7 +59,7 @@ def _bound(host: str, port: int) -> Listener:
         if os.name == "posix":  # elsewhere this would let two programs share the port
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind(address)
-        listener.listen(BACKLOG)
+        listener.listen()
     except BaseException:
         listener.close()
         raise
@@ -181,7 +181,7 @@ def _config(app: FastAPI, listener: Listener, log_level: str | None = None) -> u
         app,
         http=protocol_of(listener),
         loop="asyncio",  # the one that asks the listener for connections
-        backlog=BACKLOG,
+        backlog=ACCEPTED_AT_ONCE,
         access_log=False,  # paths hold case ids, lines hold addresses
         log_config=None,
         log_level=log_level,
