@@ -4,6 +4,9 @@ Uses noon and midnight of real zones: Singapore has no daylight saving, Berlin c
 on 2020-03-29 (23 hours) and 2020-10-25 (25 hours).
 """
 
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from datetime import datetime
 from itertools import pairwise
@@ -75,6 +78,28 @@ def test_days_differ_between_zones_and_have_23_to_25_hours() -> None:
 def test_an_unknown_zone_is_refused_with_the_remedy(name: str) -> None:
     with pytest.raises(AuthorityError, match="IANA name such as Asia/Singapore"):
         LocalDays.named(name)
+
+
+def test_a_computer_without_a_list_of_zones_has_utc_and_a_remedy_for_the_rest() -> None:
+    script = """
+import sys
+sys.modules["tzdata"] = None
+from tracetogether.local_days import UTC_DAYS, LocalDays
+assert UTC_DAYS.day(86_400.0) == 1
+try:
+    LocalDays.named("Asia/Singapore")
+except Exception as error:
+    print(type(error).__name__, error)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        env={**os.environ, "PYTHONTZPATH": ""},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.startswith("AuthorityError")
+    assert "pip install tzdata" in done.stdout
 
 
 # --- follow-up in Singapore ---
@@ -277,19 +302,19 @@ def test_a_change_moves_the_last_days_and_keeps_recorded_ones(store: AuthoritySt
 
 
 def test_lists_are_found_again_when_the_zone_changes() -> None:
-    now = at("2020-05-04T09:00", SINGAPORE)
+    now = at("2020-05-04T09:00")
     store = MemoryStore()
     world = world_in("UTC", store, now - 30 * SECONDS_PER_DAY)
-    case, _ = met(world, at("2020-05-04T07:00", SINGAPORE) - 1800, now)
+    case, _ = met(world, at("2020-05-04T01:00"), now)
     (before,) = world.authority.tracing.contacts(case).contacts
-    store.note(TIME_ZONE, "Asia/Singapore")
+    store.note(TIME_ZONE, "America/New_York")  # its days begin on the same day of UTC
     changed = type(world.authority).assemble(
         world.keys, name="SG_MOH", store=store, save_keys=lambda _: None
     )
     (after,) = changed.tracing.contacts(case).contacts
     assert ([one.date for one in before.days], [one.date for one in after.days]) == (
-        ["2020-05-03"],
         ["2020-05-04"],
+        ["2020-05-03"],
     )
 
 

@@ -1,7 +1,7 @@
 """Calendar days of a time zone, numbered from 1970-01-01: what people there call a day."""
 
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, tzinfo
 from typing import Final, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -24,7 +24,7 @@ class LocalDays:
     """
 
     name: str
-    zone: ZoneInfo = field(repr=False)
+    zone: tzinfo = field(repr=False)
 
     @classmethod
     def named(cls, name: str) -> Self:
@@ -34,7 +34,8 @@ class LocalDays:
             AuthorityError: there is no such time zone, or this computer has no list of them.
         """
         try:
-            return cls(name, ZoneInfo(name))
+            # UTC needs no list of time zones, which a computer may lack.
+            return cls(name, UTC if name == UTC_NAME else ZoneInfo(name))
         except (ZoneInfoNotFoundError, ValueError, OSError):
             msg = (
                 f"there is no time zone {name!r}: give an IANA name such as Asia/Singapore or "
@@ -74,4 +75,4 @@ class LocalDays:
         return self.moment(time).strftime(form)
 
 
-UTC_DAYS: Final = LocalDays(UTC_NAME, ZoneInfo(UTC_NAME))
+UTC_DAYS: Final = LocalDays.named(UTC_NAME)

@@ -127,7 +127,7 @@ limit_option = click.option(
 def print_shown(shown: int, offset: int, total: int, what: str) -> None:
     """Print how many rows there are, and, if not all were shown, how to see the rest."""
     if shown == total:
-        out().print(f"{total} {what}")
+        out().print(f"{total} {what if total != 1 else what.removesuffix('s')}")
         return
     first, last = offset + 1, offset + shown
     rest = f"; --offset {last} shows the next" if shown and last < total else ""

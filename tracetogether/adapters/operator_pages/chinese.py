@@ -53,7 +53,7 @@ CHINESE: Final[Mapping[str, str]] = {
     "{count} done": "已完成 {count}",
     "{open} open, {tracing} tracing": "待追踪 {open}，追踪中 {tracing}",
     "Uploaded logs": "已上传记录",
-    "Active phones today": "今日活跃手机",
+    "Active phones today (UTC)": "今日活跃手机（UTC）",
     "{count} yesterday": "昨日 {count}",
     "Users": "用户",
     "{share} active yesterday": "昨日活跃 {share}",
