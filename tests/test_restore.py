@@ -20,6 +20,7 @@ from tracetogether.authority.service import Authority
 from tracetogether.cli.authority_folder import KEYS, alone_with, bring_up_to_date
 from tracetogether.cli.authority_restore import prepared_restore
 from tracetogether.cli.folder_locks import served_from
+from tracetogether.cli.revoked_file import read_revoked
 from tracetogether.errors import (
     AccessDeniedError,
     ConflictError,
@@ -84,6 +85,14 @@ def spoilt(path: Path, how: str) -> None:
             path.write_bytes(whole[: len(whole) // 2])
         case "half written":
             path.write_bytes(whole[:8_192] + bytes(len(whole) - 8_192))
+        case "a page":  # of contacts: nothing else is read to look at what the file is
+            found = sqlite3.connect(path)
+            (page,) = found.execute(
+                "SELECT rootpage FROM sqlite_master WHERE name = 'contacts'"
+            ).fetchone()
+            found.close()
+            start = (page - 1) * 4_096
+            path.write_bytes(whole[:start] + bytes(4_096) + whole[start + 4_096 :])
         case "missing":
             path.unlink()
         case "another program's":
@@ -156,7 +165,7 @@ def test_everything_comes_back_after_a_wrong_restore(
 
 
 @pytest.mark.parametrize(
-    "how", ["garbage", "empty", "cut off", "half written", "missing", "another program's"]
+    "how", ["garbage", "empty", "cut off", "half written", "a page", "missing", "another program's"]
 )
 def test_everything_comes_back_over_a_damaged_file(
     sqlite_desk: RestoredDesk, tmp_path: Path, how: str
@@ -328,6 +337,24 @@ def test_what_was_revoked_stays_so_though_the_database_is_damaged(
     assert [row[0] for row in desk.rows(("passwords",))["passwords"]] == ["night"]
 
 
+def test_what_another_machine_revoked_is_on_the_list_of_each(
+    sqlite_desk: RestoredDesk, clock: Clock
+) -> None:
+    """Also what was revoked before there was a list: a purge brings it in line."""
+    leaver = sqlite_desk.work(lambda service: service.issuance.register().user_id)
+    sqlite_desk.ran("user", "add", "night", "--role", "tracer")
+    sqlite_desk.work(lambda service: service.issuance.withdraw(leaver, clock.now))
+    sqlite_desk.ran("user", "disable", "night")
+    revoked = sqlite_desk.folder / "revoked.txt"
+    before = read_revoked(sqlite_desk.folder)
+    revoked.unlink()
+    command("purge", str(sqlite_desk.folder))
+    assert read_revoked(sqlite_desk.folder) == before
+    assert revoked.stat().st_mode & 0o777 == 0o600
+    command("purge", str(sqlite_desk.folder))
+    assert len(revoked.read_text().splitlines()) == 2
+
+
 def test_a_list_of_withdrawals_is_forgotten_on_time(
     sqlite_desk: RestoredDesk, clock: Clock
 ) -> None:
@@ -452,7 +479,9 @@ def test_another_authoritys_backup_is_refused_over_a_damaged_database(
     assert not list(sqlite_desk.folder.glob("*damaged*"))
 
 
-@pytest.mark.parametrize("how", ["garbage", "empty", "cut off", "half written", "missing"])
+@pytest.mark.parametrize(
+    "how", ["garbage", "empty", "cut off", "half written", "a page", "missing"]
+)
 def test_a_damaged_backup_is_refused(desk: RestoredDesk, tmp_path: Path, how: str) -> None:
     before = desk.rows()
     desk.ran("backup", str(tmp_path / "file"))

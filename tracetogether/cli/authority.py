@@ -42,7 +42,7 @@ from tracetogether.cli.authority_staff import audit, user
 from tracetogether.cli.authority_time_zone import time_zone
 from tracetogether.cli.console import err, out, print_json, progress
 from tracetogether.cli.folder_locks import served_from
-from tracetogether.cli.revoked_file import drop_old_withdrawals
+from tracetogether.cli.revoked_file import keep_revoked
 from tracetogether.errors import ClockError, MissingExtraError, TraceTogetherError
 from tracetogether.local_days import UTC_NAME
 from tracetogether.units import SECONDS_PER_MINUTE
@@ -243,7 +243,7 @@ def _keep_up(folder: Path, service: Authority, stop: threading.Event, clock_is_r
                 service.purge(now, clock_is_right=right)
                 clock.confirm(now, elapsed)
                 next_purge = minute + _MINUTES_BETWEEN_PURGES
-                drop_old_withdrawals(folder, now)
+                keep_revoked(folder, service.store, now)
         except ClockError as error:  # asked again each minute, said each hour
             if minute % _MINUTES_BETWEEN_PURGES == 0:
                 _tell(str(error))
@@ -278,7 +278,7 @@ def purge(folder: Path, now: str | None, *, clock_is_right: bool, as_json: bool)
             clock_is_right=clock_is_right or now is not None,
             rehearsed=now is not None,
         )
-        drop_old_withdrawals(folder, moment)
+        keep_revoked(folder, service.store, moment)
         service.tallies.tell(moment)
     said = {
         "day_keys": purged.day_keys,

@@ -2,15 +2,30 @@
 
 import os
 import time
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol
 
+from tracetogether.authority.access.operators import Operator
 from tracetogether.authority.oversight.restoring import Revoked
 from tracetogether.cli.folder_locks import locked
 from tracetogether.errors import StoreError
 from tracetogether.parameters import RETENTION
 from tracetogether.secret_file import read_secret
 from tracetogether.whole_file import PRIVATE, write_whole
+
+
+class RevokingStore(Protocol):
+    """The database that the list is kept beside."""
+
+    def operators(self) -> Sequence[Operator]:
+        """Return all operators by name, the disabled ones too."""
+        ...
+
+    def withdrawals(self) -> Sequence[tuple[bytes, float]]:
+        """Return digests of those who withdrew, and when."""
+        ...
+
 
 REVOKED: Final = "revoked.txt"
 WITHDRAWN, DISABLED, PASSWORD = "withdrawn", "disabled", "password"
@@ -66,20 +81,27 @@ def read_revoked(folder: Path) -> Revoked:
     return Revoked(withdrawals, frozenset(disabled), passwords)
 
 
-def drop_old_withdrawals(folder: Path, now: float) -> int:
-    """Forget withdrawals that are older than lists of them are kept; return how many went.
+def keep_revoked(folder: Path, store: RevokingStore, now: float) -> None:
+    """Bring the list in line with the database: what other machines revoked, and what is too old.
 
     Raises:
-        StoreError: the list can't be read or written.
+        StoreError: the list can't be read or written, or the database can't be read.
     """
-    if not (folder / REVOKED).exists():
-        return 0
+    path = folder / REVOKED
+    disabled = {operator.name for operator in store.operators() if operator.disabled}
+    withdrawn = dict(store.withdrawals())
     with locked(folder):
-        lines = read_secret(folder / REVOKED).splitlines(keepends=True)
+        listed = read_revoked(folder)
+        lines = read_secret(path).splitlines(keepends=True) if path.exists() else []
         kept = [line for line in lines if not _too_old(line, now - RETENTION.withdrawals_s)]
-        if len(kept) < len(lines):
-            write_whole(folder / REVOKED, "".join(kept), mode=PRIVATE)
-    return len(lines) - len(kept)
+        kept += [
+            f"{WITHDRAWN} {digest.hex()} {at:.3f}\n"
+            for digest, at in withdrawn.items()
+            if digest not in listed.withdrawals
+        ]
+        kept += [f"{DISABLED} {name} {now:.3f}\n" for name in sorted(disabled - listed.disabled)]
+        if kept != lines:
+            write_whole(path, "".join(kept), mode=PRIVATE)
 
 
 def _too_old(line: str, before: float) -> bool:

@@ -80,6 +80,10 @@ class MemoryStore:
         """Write down that a user withdrew; a later time replaces an earlier one."""
         self._rows.withdrawals[digest] = now
 
+    def withdrawals(self) -> Sequence[tuple[bytes, float]]:
+        """Return digests of those who withdrew, and when."""
+        return list(self._rows.withdrawals.items())
+
     def drop_withdrawals(self, before: float) -> int:
         """Forget withdrawals before that time; return how many went."""
         old = [digest for digest, at in self._rows.withdrawals.items() if at < before]

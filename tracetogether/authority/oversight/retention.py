@@ -1,6 +1,6 @@
 """Forgetting on time: keys, uploads, contact lists, PINs, cases, counts."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Protocol
 
@@ -88,6 +88,10 @@ class AgeingStore(Protocol):
 
     def drop_counts(self, before: float) -> int:
         """Forget counts of windows that began before that time; return how many went."""
+        ...
+
+    def withdrawals(self) -> Sequence[tuple[bytes, float]]:
+        """Return digests of those who withdrew, and when."""
         ...
 
     def drop_withdrawals(self, before: float) -> int:
