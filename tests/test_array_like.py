@@ -190,10 +190,16 @@ def test_a_phone_that_hears_itself_is_no_contact():
         ({"rssi_dbm": [[-60, -61]] * COUNT}, "rssi_dbm is not one column"),
         ({"tx_power_dbm": -21}, "tx_power_dbm is not one column"),
         ({"time_unit": "days"}, "no unit of time 'days'"),
+        ({"time_zone": 8}, "no time zone '8'"),
         ({"time_zone": "Mars/Base"}, "no time zone 'Mars/Base'"),
         ({"time": ["soon"] * COUNT}, "neither a number nor a date"),
         ({"time": [30_000 * n for n in range(COUNT)]}, "time_unit='ms'"),
         ({"time": [1.6e9] * COUNT}, "lost its seconds"),
+        ({"time": ["1.6E+09"] * COUNT}, "lost its seconds"),
+        ({"time": TIMES.astype(np.float32)}, "lost its seconds"),
+        ({"time": (TIMES * 1000).astype(np.float32)}, "lost its seconds"),
+        ({"time": TIMES.astype("datetime64[s]").astype("datetime64[D]")}, "without minutes"),
+        ({"time": ["2020-09-13T12:00Z"] * COUNT}, "without minutes"),
         ({"time": pd.to_datetime(TIMES, unit="s").date}, "which is no number"),
         ({"time": pd.to_datetime(TIMES - 2**31, unit="s")}, "outside the years 2000 to 2100"),
         ({"time": np.where(TIMES % 60 == 10, TIMES, TIMES * 1000)}, "times of different kinds"),
@@ -212,5 +218,8 @@ def test_what_is_assumed_is_noted():
     assert heard(TIMES * 1000).notes == ("time is in milliseconds since 1970.",)
     assert heard(TIMES - TIMES[0]).notes[0].startswith("time counts from a start of its own")
     assert heard(TIMES).notes == ()
+    assert heard(moments()).notes == heard(moments(None), time_zone="UTC").notes == ()
+    (note,) = heard(moments(None)).notes
+    assert note == "time holds datetimes without a time zone: taken as UTC."
     (note,) = heard(TIMES, tx_power_dbm=[-59] * COUNT).notes
     assert "-59 dBm for the transmit power, which is none" in note

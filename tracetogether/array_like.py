@@ -10,12 +10,13 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from tracetogether.byte_times import EXAMPLE, times_of_texts
+from tracetogether.byte_times import time_fault, times_of_texts
 from tracetogether.errors import InvalidReadingsError
 from tracetogether.labels import is_missing
 from tracetogether.timestamps import DATE_WITH_ZONE, DATE_WITHOUT_ZONE, Times
 from tracetogether.units import Floats
 
+_PANDAS_MOMENTS: Final = ("datetime64[", "timestamp[")
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 Array = npt.NDArray[Any]
@@ -52,7 +53,7 @@ def times_of(column: object, what: str, *, bare_is_utc: bool) -> Times:
         InvalidReadingsError: it holds something else, or is no single column.
     """
     dtype = str(getattr(column, "dtype", ""))
-    zoned = dtype.startswith(("datetime64[", "timestamp[")) and "," in dtype  # pandas
+    zoned = dtype.startswith(_PANDAS_MOMENTS) and "," in dtype
     if zoned:
         column = column.to_numpy(dtype="datetime64[ns]", na_value=np.datetime64("NaT"))  # type: ignore[attr-defined]  # UTC
     elif "tz=" in str(getattr(column, "type", "")) or "time_zone='" in dtype:
@@ -65,6 +66,12 @@ def times_of(column: object, what: str, *, bare_is_utc: bool) -> Times:
     if array.dtype.kind in "OUST":
         return _of_objects(array.tolist(), what)
     return Times.of_numbers(floats_of(array, what))
+
+
+def without_zone(column: object) -> bool:
+    """Return whether a numpy, pandas or Arrow column of datetimes names no zone."""
+    dtype = str(getattr(column, "dtype", getattr(column, "type", "")))
+    return dtype.startswith(_PANDAS_MOMENTS) and "," not in dtype
 
 
 def _array(column: object, what: str) -> Array:
@@ -132,6 +139,5 @@ def _of_texts(texts: list[str], what: str) -> Times:
     times, unreadable, _ = times_of_texts(texts)
     if unreadable.any():
         odd = texts[int(np.argmax(unreadable))]
-        msg = f"{what} holds {odd!r:.60}, which is neither a number nor a date such as {EXAMPLE}"
-        raise InvalidReadingsError(msg)
+        raise InvalidReadingsError(f"{what} {time_fault(odd)}")
     return times

@@ -9,7 +9,7 @@ from typing import Final, Self
 
 import numpy as np
 
-from tracetogether.array_like import floats_of, times_of
+from tracetogether.array_like import floats_of, times_of, without_zone
 from tracetogether.csv_columns import BadLine, read_csv
 from tracetogether.errors import InvalidReadingsError
 from tracetogether.labels import Labels
@@ -158,6 +158,9 @@ class Sightings:
             observer_model=labels(observer_model),
             peer_model=labels(peer_model),
         ).replaced(notes=found.notes)
+        if clock is None and without_zone(time):
+            note = "time holds datetimes without a time zone: taken as UTC."
+            everything = everything.replaced(notes=(*everything.notes, note))
         return everything.valid(
             "the columns", may_lack_peer=isinstance(peer, Labels), odd_times=found.odd
         )

@@ -56,6 +56,7 @@ _FEWEST_FOR_GAPS: Final = 4
 _ODD_SHARE: Final = 0.05  # more times of another kind than this are a fault of the table
 _FEWEST_BESIDE_ONE: Final = 5  # rows of which one may be odd
 _ROUNDED_S: Final = 10_000
+_ROUNDED_32_BITS_S: Final = 64.0  # at least, at today's times
 _SERIAL_DAYS: Final = (36_526.0, 73_051.0)  # Excel's 2000-01-01 to 2100-01-01
 _SERIAL_SPAN: Final = 400.0
 _ZONE_STEP_S: Final = 900  # clocks are put forward and back at whole quarters of an hour
@@ -268,6 +269,7 @@ def zone(name: str | tzinfo) -> tzinfo:
     """
     if isinstance(name, tzinfo):
         return name
+    name = str(name)
     try:
         if name[:1] in {"+", "-"}:
             found = datetime.strptime(name, "%z").tzinfo
@@ -386,13 +388,25 @@ def _check_epoch(values: Floats, what: str, unit: str, *, dated: bool) -> None:
             f"{what} holds times from {_year(seconds.min())} to {_year(seconds.max())}; as times "
             f"since 1970 in {_NAMES[unit]} they can't be of one table: check their unit"
         )
-    rounded = not np.any(seconds[:_FEWEST] % _ROUNDED_S) and not np.any(seconds % _ROUNDED_S)
-    if not dated and len(seconds) >= _FEWEST and rounded:
+    if len(seconds) < _FEWEST:
+        return
+    if dated and _all_multiples(seconds, SECONDS_PER_HOUR):
         raise InvalidReadingsError(
-            f"{what} has lost its seconds: every time is a round number, such as {values[0]:.6g} "
-            "(spreadsheets save so what they show as 1.6E+09); format the column as a number "
-            "without decimals and save the table again"
+            f"{what} holds dates without minutes: every time is a whole hour; write dates with "
+            "minutes and seconds"
         )
+    # A float of 32 bits keeps 24 of them.
+    lost_bits = 2.0 ** np.ceil(np.log2(_ROUNDED_32_BITS_S / UNIT_SECONDS[unit]))
+    if not dated and (_all_multiples(seconds, _ROUNDED_S) or _all_multiples(values, lost_bits)):
+        raise InvalidReadingsError(
+            f"{what} has lost its seconds: every time is a round number, such as {values[0]:.15g} "
+            "(spreadsheets save so what they show as 1.6E+09, and floats of 32 bits hold no more); "
+            "write the column as numbers without decimals"
+        )
+
+
+def _all_multiples(values: Floats, step: float) -> bool:
+    return not np.any(values[:_FEWEST] % step) and not np.any(values % step)
 
 
 def _check_from_start(values: Floats, what: str, remedy: str) -> None:
