@@ -284,6 +284,7 @@ def test_a_change_moves_the_last_days_and_keeps_recorded_ones(store: AuthoritySt
     assert date_of_day(kept.until_day) == "2020-05-17"
     world.authority.follow_up.record(kept.contact_id, kept.until_day - 13, Outcome.SYMPTOMS, now)
     said = {"store": store, "calendars": store.desk, "audit": world.authority.audit, "by": "x"}
+    said["keys"] = world.keys
     with pytest.raises(AuthorityError):
         set_time_zone("Nowhere/Land", now, **said)
     assert store.noted(TIME_ZONE) == "UTC"

@@ -3,10 +3,13 @@
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 
 from tests.authority_world import NOON, World
 from tests.conftest import counted_entropy
 from tracetogether.adapters.sql_store import SqlStore
+from tracetogether.adapters.sql_store.desk_tables import FOLLOWED
+from tracetogether.adapters.sql_store.tables import CONTACTS
 from tracetogether.authority.access.operators import CONSOLE
 from tracetogether.authority.cases.casework import Case
 from tracetogether.authority.contacts.lines import UNKEYED, pseudonym
@@ -56,3 +59,29 @@ def test_nothing_that_is_kept_or_shown_is_named_by_a_hash_that_anybody_can_compu
         assert pseudonym(user_id, UNKEYED) not in "".join(said)
     for text in said:
         assert authority.desk.name_of(near) in text
+
+
+def test_the_database_does_not_tell_at_which_time_two_people_met(tmp_path: Path) -> None:
+    with SqlStore.create(tmp_path / "a.db", name="SG_MOH") as store:
+        world = World.of(counted_entropy(13), store=store)
+        authority = world.authority
+        case, near = authority.casework.open_case(world.user(), NOON), world.user()
+        begin = NOON - 27 * HOUR  # at nine in the morning of the day before
+        world.take(case, world.heard(near, begin, 60, rssi_dbm=-45), NOON)
+        authority.follow_up.refresh(case, NOON)
+        (kept,) = store.desk.contacts_of([case.case_id])
+        (listed,) = authority.tracing.contacts(case).contacts
+        with store._transactions.reading() as connection:
+            rows = [
+                tuple(row)
+                for table in (FOLLOWED, CONTACTS)
+                for row in connection.execute(sa.select(table.c.first_s, table.c.last_s))
+            ]
+        assert rows
+        assert set(rows) == {(NOON - 24 * HOUR, NOON - 24 * HOUR)}
+        shown = authority.desk.shown(kept, CONSOLE).kept
+        assert (shown.first_s, shown.last_s) == (listed.first_s, listed.last_s)
+        assert shown.first_s == begin
+        world.keys.destroy_before(kept.day + 1)
+        gone = authority.desk.shown(kept, CONSOLE).kept
+        assert (gone.first_s, gone.last_s) == rows[0]

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import numpy as np
 
 from tracetogether.errors import AuthorityError
-from tracetogether.units import Floats, Ints
+from tracetogether.units import SECONDS_PER_DAY, Floats, Ints
 
 _EPOCH: Final = date(1970, 1, 1).toordinal()
 UTC_NAME: Final = "UTC"
@@ -64,6 +64,10 @@ class LocalDays:
         """Return when a local day begins, in epoch seconds."""
         begin = date.fromordinal(_EPOCH + day)
         return datetime(begin.year, begin.month, begin.day, tzinfo=self.zone).timestamp()
+
+    def noon(self, time: float) -> float:
+        """Return the middle of the local day that ``time`` lies in: the time of day is left out."""
+        return self.start(self.day(time)) + SECONDS_PER_DAY / 2
 
     def moment(self, time: float) -> datetime:
         """Return ``time`` (epoch seconds) as date and time in this zone."""

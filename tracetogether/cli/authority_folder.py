@@ -249,7 +249,13 @@ def change_time_zone(folder: Path, name: str, now: float) -> int:
     # Not by way of the assembled service, which does not come about in an unknown zone.
     with _bare_store(folder) as store:
         return set_time_zone(
-            name, now, store=store, calendars=store.desk, audit=Audit(store), by=CONSOLE.name
+            name,
+            now,
+            keys=KeyRing.load(folder / KEYS),
+            store=store,
+            calendars=store.desk,
+            audit=Audit(store),
+            by=CONSOLE.name,
         )
 
 

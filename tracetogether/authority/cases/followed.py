@@ -1,7 +1,7 @@
 """A contact under follow-up as it is kept: numbers and states in clear, the person sealed."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Final, Protocol
 
@@ -10,11 +10,12 @@ from tracetogether.crypto import IV_BYTES, hmac_sha256
 from tracetogether.errors import KeyRingError, SealError, StaleError
 from tracetogether.keyring import KeyRing
 from tracetogether.parameters import FOLLOW_UP, CloseContactPolicy
-from tracetogether.units import Entropy, utc_day
+from tracetogether.units import SECONDS_PER_HOUR, Entropy, utc_day
 
 _PERSON: Final = "followed-person"
 _TAG: Final = "followed-tag"
 _TAG_BYTES: Final = 16
+_FROM_NOON_S: Final = 13 * SECONDS_PER_HOUR  # half of a day of 25 hours, and a little
 
 
 class ContactState(Enum):
@@ -94,7 +95,8 @@ class KeptContact:
         probability: of a close contact under the policy.
         nearest_m: the smallest distance.
         seen_by: whose phone recorded it: "case", "contact" or "both".
-        first_s, last_s: start of the first and end of the last encounter, epoch seconds.
+        first_s, last_s: noon of the days of the first and the last encounter, epoch seconds; the
+            times themselves are sealed with the person: ``with_times``.
         found_at: when the log came in that named the contact.
         until_day: last day of follow-up, 14 days after the last encounter.
         traced_at: when the person was first reached; None before.
@@ -242,25 +244,56 @@ class FollowStore(Protocol):
 
 
 def sealed_person(
-    user_id: str, contact_id: str, day: int, keys: KeyRing, entropy: Entropy
+    user_id: str,
+    contact_id: str,
+    day: int,
+    keys: KeyRing,
+    entropy: Entropy,
+    *,
+    first_s: float | None = None,
+    last_s: float | None = None,
 ) -> tuple[bytes, bytes]:
-    """Return a person as kept, and the tag by which he is found.
+    """Return a person as kept, with the times of the encounters, and the tag by which he is found.
 
     Raises:
         KeyRingError: the key of ``day`` was destroyed.
     """
     iv = entropy(IV_BYTES)
-    sealed = keys.aead(_PERSON, day).seal(iv, user_id.encode(), contact_id.encode())
+    said = user_id if first_s is None else f"{user_id} {first_s!r} {last_s!r}"
+    sealed = keys.aead(_PERSON, day).seal(iv, said.encode(), contact_id.encode())
     return iv + sealed, person_tag(user_id, day, keys)
 
 
 def opened_person(kept: KeptContact, keys: KeyRing) -> str | None:
     """Return who a contact is; None if the key of the day is gone."""
+    said = _said(kept, keys)
+    return said[0] if said else None
+
+
+def with_times(kept: KeptContact, keys: KeyRing) -> KeptContact:
+    """Return a contact with the times that are sealed, as far as they can be opened.
+
+    A contact that another one was merged into keeps noon of that one's days where they lie
+    further out. Earlier releases sealed no times.
+    """
+    said = _said(kept, keys)
+    if len(said) < 3:
+        return kept
+    first, last = map(float, said[1:])
+    return replace(
+        kept,
+        first_s=first if abs(first - kept.first_s) <= _FROM_NOON_S else kept.first_s,
+        last_s=last if abs(last - kept.last_s) <= _FROM_NOON_S else kept.last_s,
+    )
+
+
+def _said(kept: KeptContact, keys: KeyRing) -> list[str]:
     iv, sealed = kept.person[:IV_BYTES], kept.person[IV_BYTES:]
     try:
-        return keys.aead(_PERSON, kept.day).open(iv, sealed, kept.contact_id.encode()).decode()
+        opened = keys.aead(_PERSON, kept.day).open(iv, sealed, kept.contact_id.encode())
     except (KeyRingError, SealError):
-        return None
+        return []
+    return opened.decode().split(" ")
 
 
 def person_tag(user_id: str, day: int, keys: KeyRing) -> bytes:

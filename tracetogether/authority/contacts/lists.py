@@ -10,6 +10,7 @@ from tracetogether.authority.contacts.lines import Contact, ContactDay, pseudony
 from tracetogether.crypto import IV_BYTES
 from tracetogether.errors import SealError
 from tracetogether.keyring import KeyRing
+from tracetogether.local_days import UTC_DAYS
 from tracetogether.units import Entropy, Interval
 
 _PURPOSE: Final = "contact"
@@ -20,7 +21,9 @@ class SealedContact:
     """A line of a kept list: how many days, encounters and minutes; the rest is sealed.
 
     Attributes:
-        person: IV, then who it is and the days one by one, sealed under the key of the list's day.
+        person: IV, then who it is, the days one by one, and when they met first and last, sealed
+            under the key of the list's day.
+        first_s, last_s: noon of those UTC days.
     """
 
     person: bytes = field(repr=False)
@@ -46,6 +49,8 @@ class _Person:
     busiest_24h: Interval
     courses_24h: tuple[float, ...]
     seen_by: str
+    first_s: float = 0.0
+    last_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +100,10 @@ def sealed_contacts(
     for one in contacts:
         iv = entropy(IV_BYTES)
         said = msgspec.json.encode(
-            _Person(one.user_id, one.days, one.busiest_24h, one.courses_24h, one.seen_by)
+            _Person(
+                *(one.user_id, one.days, one.busiest_24h, one.courses_24h, one.seen_by),
+                *(one.first_s, one.last_s),
+            )
         )
         lines.append(
             SealedContact(
@@ -109,8 +117,8 @@ def sealed_contacts(
                 nearest_low_m=one.nearest_m.low,
                 nearest_m=one.nearest_m.median,
                 nearest_high_m=one.nearest_m.high,
-                first_s=one.first_s,
-                last_s=one.last_s,
+                first_s=UTC_DAYS.noon(one.first_s),
+                last_s=UTC_DAYS.noon(one.last_s),
             )
         )
     return tuple(lines)
@@ -138,8 +146,8 @@ def opened_contacts(kept: ContactList, keys: KeyRing) -> tuple[Contact, ...]:
                 busiest_24h=person.busiest_24h,
                 courses_24h=person.courses_24h,
                 nearest_m=Interval(line.nearest_low_m, line.nearest_m, line.nearest_high_m),
-                first_s=line.first_s,
-                last_s=line.last_s,
+                first_s=person.first_s or line.first_s,  # earlier releases did not seal it
+                last_s=person.last_s or line.last_s,
                 seen_by=person.seen_by,
             )
         )

@@ -9,7 +9,12 @@ from typing import Final, Protocol
 from tracetogether.authority.access.audit import Audit
 from tracetogether.authority.access.operators import CONSOLE, Caller
 from tracetogether.authority.access.permissions import Action
-from tracetogether.authority.cases.followed import ContactState, KeptContact, name_in_lists
+from tracetogether.authority.cases.followed import (
+    ContactState,
+    KeptContact,
+    name_in_lists,
+    with_times,
+)
 from tracetogether.errors import NotFoundError
 from tracetogether.keyring import KeyRing
 from tracetogether.local_days import UTC_DAYS, LocalDays
@@ -303,7 +308,7 @@ class Exports:
                     continue
                 number += 1
                 case_number = cases.setdefault(kept.case_id, len(cases) + 1)
-                name = name_in_lists(kept, self.keys)
+                name, timed = name_in_lists(kept, self.keys), with_times(kept, self.keys)
                 yield layout.row(
-                    ExportedContact(number, case_number, case_date, name, kept, self.days)
+                    ExportedContact(number, case_number, case_date, name, timed, self.days)
                 )

@@ -185,7 +185,11 @@ class FollowUp:
         priority, reasons = priority_of(contact, SINGAPORE_POLICY)
         contact_id = known.contact_id if known else b32encode(self.entropy(7)).decode()[:10]
         day = utc_day(now)
-        person, tag = sealed_person(contact.user_id, contact_id, day, self.keys, self.entropy)
+        person, tag = sealed_person(
+            *(contact.user_id, contact_id, day, self.keys, self.entropy),
+            first_s=contact.first_s,
+            last_s=contact.last_s,
+        )
         state = ContactState.TO_TRACE if contact.close_contact else ContactState.CASUAL
         fresh = KeptContact(
             contact_id=contact_id,
@@ -205,8 +209,8 @@ class FollowUp:
             probability=contact.probability,
             nearest_m=contact.nearest_m.median,
             seen_by=contact.seen_by,
-            first_s=contact.first_s,
-            last_s=contact.last_s,
+            first_s=self.days.noon(contact.first_s),
+            last_s=self.days.noon(contact.last_s),
             found_at=now,
             until_day=self.days.day(contact.last_s) + self.parameters.days,
         )

@@ -12,6 +12,7 @@ from tracetogether.authority.cases.followed import (
     KeptContact,
     opened_person,
     person_tags,
+    with_times,
 )
 from tracetogether.authority.cases.indicators import Dashboard, DashboardStore
 from tracetogether.authority.cases.notes import Note, Notes
@@ -203,7 +204,8 @@ class Desk:
         became = self.casework.visible_id(kept.became_case, by)
         if became != kept.became_case:
             kept = replace(kept, became_case=became)
-        return Followed("" if user_id is None else self.name_of(user_id), kept)
+        name = "" if user_id is None else self.name_of(user_id)
+        return Followed(name, with_times(kept, self.keys))
 
     def name_of(self, user_id: str) -> str:
         """Return a user's pseudonym, by which lists call a person."""

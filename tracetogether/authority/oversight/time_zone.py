@@ -5,7 +5,8 @@ from dataclasses import replace
 from typing import Final, Protocol
 
 from tracetogether.authority.access.audit import Audit
-from tracetogether.authority.cases.followed import KeptContact
+from tracetogether.authority.cases.followed import KeptContact, with_times
+from tracetogether.keyring import KeyRing
 from tracetogether.local_days import UTC_NAME, LocalDays
 from tracetogether.parameters import FOLLOW_UP
 
@@ -51,7 +52,14 @@ def local_days(store: SettingStore) -> LocalDays:
 
 
 def set_time_zone(
-    name: str, now: float, *, store: SettingStore, calendars: CalendarStore, audit: Audit, by: str
+    name: str,
+    now: float,
+    *,
+    keys: KeyRing,
+    store: SettingStore,
+    calendars: CalendarStore,
+    audit: Audit,
+    by: str,
 ) -> int:
     """Set the time zone, and move the last day of each follow-up to where it now lies.
 
@@ -61,6 +69,7 @@ def set_time_zone(
     Args:
         name: IANA name.
         now: epoch seconds.
+        keys: those of the authority, to open when people met.
         store: where settings are kept.
         calendars: where contacts are kept.
         audit: the log.
@@ -79,7 +88,7 @@ def set_time_zone(
         while batch := calendars.contacts_after(after, _ROWS_AT_ONCE):
             after = batch[-1][0].contact_id
             for kept, _ in batch:
-                until_day = days.day(kept.last_s) + FOLLOW_UP.days
+                until_day = days.day(with_times(kept, keys).last_s) + FOLLOW_UP.days
                 if until_day == kept.until_day:
                     continue
                 locked = calendars.contact(kept.contact_id)
