@@ -455,7 +455,7 @@ def refused(visit: Visit, status: int, why: str, **values: object) -> Response:
         held_path=path if sent_again and not known else "",
         onward=visit.page_path,
         back_to=_asked_for(visit.request) if visit.request.method == "GET" else visit.page_path,
-        name="",
+        name=visit.form.get("name", "") if lost is not visit.form else "",
     )
 
 
