@@ -246,6 +246,8 @@ trace_probs: "probability of tracing, per layer" ({layers}).
   have the app or not, that the contact list holds: about adoption squared times what the app
   finds. A layer that is not named is not traced. Where several scenarios share a layer it is
   their mean.
+  Use pop_type="hybrid", which has these layers: covasim's default population has one layer, "a",
+  and traces nobody by these numbers, without a word.
 trace_time: days until contacts are told; 0, because the list is there on the day of the upload.
 false_per_person_hour: see below; the script quarantines so many people at random for each case.
 hours_a_day: how long a person is in such a scenario, one stay a day; set your own.
