@@ -97,7 +97,8 @@ ADVICE: Final[Mapping[str, str]] = {
     "a name and a telephone number have up to {count} characters": (
         "Name and telephone have up to {count} characters each."
     ),
-    "this was changed meanwhile: compare what is stored now, and send it again": (
+    "this was changed meanwhile, and has version {version} now: compare what is stored, and send "
+    "it again with that version": (
         "Somebody changed this while you had the page open: compare what is stored now with what "
         "you sent."
     ),

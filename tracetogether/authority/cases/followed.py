@@ -192,7 +192,10 @@ def check_version(stored: int, seen: int | None) -> None:
         StaleError: somebody changed it meanwhile.
     """
     if seen is not None and seen != stored:
-        msg = "this was changed meanwhile: compare what is stored now, and send it again"
+        msg = (
+            f"this was changed meanwhile, and has version {stored} now: compare what is stored, "
+            "and send it again with that version"
+        )
         raise StaleError(msg)
 
 
