@@ -52,6 +52,17 @@ def test_refused_strangers_are_counted_by_the_hour(store: AuthorityStore) -> Non
     authority.audit.verify()
 
 
+def test_phones_that_register_and_withdraw_all_day_cost_an_entry_an_hour() -> None:
+    world = World.of(counted_entropy(10))
+    before = world.store.last_audit()[0]
+    for _ in range(50):
+        world.authority.issuance.withdraw(world.user(), NOON)
+    assert world.store.last_audit()[0] == before
+    world.authority.tallies.tell(NOON + SECONDS_PER_HOUR)
+    (told,) = world.authority.audit.entries(after=before)
+    assert (told.act, told.details["count"]) == ("users.withdrawn", 50)
+
+
 def test_counts_are_told_after_a_standstill_and_after_a_clock_that_was_ahead() -> None:
     world = World.of(counted_entropy(7), store=MemoryStore())
     tallies, before = world.authority.tallies, world.store.last_audit()[0]

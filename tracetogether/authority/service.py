@@ -141,7 +141,7 @@ class Authority:
         return cls(
             access=Access(store, store),
             staff=staff,
-            issuance=Issuance(issuer, store, rows, keys, audit, limits, entropy=entropy),
+            issuance=Issuance(issuer, store, rows, keys, audit, limits, tallies, entropy=entropy),
             casework=casework,
             desk=desk,
             follow_up=follow_up,

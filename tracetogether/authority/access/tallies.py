@@ -14,7 +14,9 @@ PINS_REFUSED: Final = Limit("pins.refused", 0, SECONDS_PER_HOUR)
 """Refused upload PINs of users who have none that is open."""
 SIGN_INS_REFUSED: Final = Limit("sign-ins.refused", 0, SECONDS_PER_HOUR)
 """Refused sign-ins under names that no operator has."""
-TALLIES: Final = (PINS_REFUSED, SIGN_INS_REFUSED)
+WITHDRAWALS: Final = Limit("users.withdrawn", 0, SECONDS_PER_HOUR)
+"""Users who withdrew: a phone can register and withdraw all day."""
+TALLIES: Final = (PINS_REFUSED, SIGN_INS_REFUSED, WITHDRAWALS)
 
 
 class NoteStore(Protocol):

@@ -16,6 +16,7 @@ from tracetogether.authority.access.credentials import (
     withdrawal_digest,
 )
 from tracetogether.authority.access.limits import ALL_REGISTRATIONS, REGISTRATIONS, Limit, Limits
+from tracetogether.authority.access.tallies import WITHDRAWALS, Tallies
 from tracetogether.authority.cases.followed import FollowStore, person_tags
 from tracetogether.bluetrace.tempid import TempIDBatch, TempIDIssuer, new_user_id
 from tracetogether.crypto import keyed_stream, sha256
@@ -52,6 +53,7 @@ class Issuance:
     keys: KeyRing
     audit: Audit
     limits: Limits
+    tallies: Tallies
     parameters: BlueTraceParameters = BLUETRACE
     entropy: Entropy = os.urandom
     of_all: Limit = ALL_REGISTRATIONS
@@ -92,7 +94,7 @@ class Issuance:
                 msg = "there is no such user: the withdrawal is done already"
                 raise NotFoundError(msg)
             self.users.add_withdrawal(withdrawal_digest(user_id), now)
-            self.audit.record("user.withdrawn", now, by="phone")
+            self.tallies.add(WITHDRAWALS, now)
 
     def batch(self, user_id: str, now: float) -> TempIDBatch:
         """Return a day's TempIDs for a user, the first window already begun.
