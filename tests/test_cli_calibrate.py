@@ -1,5 +1,6 @@
 """`tracetogether calibrate fit`: figures in a file, a table or one JSON document."""
 
+import hashlib
 import json
 import sys
 
@@ -7,6 +8,7 @@ import pytest
 from click.testing import CliRunner
 
 from tests.proximity_world import Radio, scene
+from tracetogether import __version__
 from tracetogether.cli.calibrate import calibrate
 from tracetogether.errors import InvalidReadingsError, MissingExtraError, StoreError
 from tracetogether.proximity.fitting import FITTED
@@ -48,6 +50,9 @@ def test_a_fit_is_a_table_and_a_file_that_loads(readings, tmp_path):
     fitted = ProximityModel.load(model)
     assert fitted.level_db == pytest.approx(65.0, abs=6.0)
     assert fitted != ProximityModel()
+    text = model.read_text("utf-8")
+    assert hashlib.sha256(readings.read_bytes()).hexdigest() in text
+    assert f"tracetogether {__version__} calibrate fit to readings.csv" in text
 
 
 def test_json_is_one_document_with_the_same_figures(readings, tmp_path):

@@ -1,5 +1,6 @@
 """`tracetogether calibrate fit`: the posterior's figures from a recording with known distances."""
 
+import hashlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -7,6 +8,7 @@ import click
 import numpy as np
 from rich.table import Table
 
+from tracetogether import __version__
 from tracetogether.cli.console import out, print_json, progress
 from tracetogether.cli.recording_options import recording_options, warn_of
 from tracetogether.errors import MissingExtraError, StoreError
@@ -87,7 +89,8 @@ def fit(
     errors = [f"{one.name} = {one.error!r}" for one in found.figures if np.isfinite(one.error)]
     text = "\n".join(
         [
-            f"# Fitted by tracetogether calibrate fit to {origin}.",
+            f"# Fitted by tracetogether {__version__} calibrate fit to {origin}.",
+            f"# SHA-256 of the readings: {_digest(readings)}",
             found.model.to_toml(),
             "[error]  # standard errors",
             *errors,
@@ -108,6 +111,12 @@ def fit(
     )
     for path in (output, *([] if picture is None else [picture])):
         console.print(f"Written: {path}", soft_wrap=True)
+
+
+def _digest(path: Path) -> str:
+    """Return SHA-256 (hex) of a file: its name alone does not say which readings they were."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _json(found: Fit) -> dict[str, object]:
