@@ -217,6 +217,10 @@ def test_a_stale_change_is_refused_and_a_blank_erases_nothing(desk: Desk) -> Non
 def test_a_merge_is_undone_over_http(desk: Desk) -> None:
     work = desk.world.authority.casework
     gone, stays = (work.open_case(desk.world.user(), NOON).case_id for _ in range(2))
+    plan = {"into": stays, "dry_run": True}
+    status, said = desk.ask("mei", "POST", f"/cases/{gone}/merge", plan)
+    assert (status, said["moved"], said["uploads"]) == (200, 0, 0)
+    assert work.case(gone).merged_into == ""
     assert desk.ask("mei", "POST", f"/cases/{gone}/merge", {"into": stays})[0] == 200
     asked = desk.ask("mei", "POST", f"/cases/{gone}/unmerge", {"dry_run": True})
     assert asked[0] == 200

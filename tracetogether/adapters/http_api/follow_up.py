@@ -56,14 +56,15 @@ def _cases(
         return line(step(case_id, clock(), version=asked.version, by=request.state.caller))
 
     @router.post("/cases/{case_id}/merge")
-    def merge_cases(request: Request, case_id: str, asked: shapes.Into) -> CaseLine:
+    def merge_cases(
+        request: Request, case_id: str, asked: shapes.Into
+    ) -> CaseLine | shapes.MergedLine:
         """Merge a case into another one, which takes its contacts. Role: supervisor."""
-        by = request.state.caller
-        return line(
-            authority.merging.merge_cases(
-                case_id, asked.into, clock(), version=asked.version, by=by
-            )
-        )
+        merging, about = authority.merging, {"version": asked.version, "by": request.state.caller}
+        if asked.dry_run:
+            found = merging.plan_cases(case_id, asked.into, clock(), **about)
+            return shapes.MergedLine(**asdict(found))
+        return line(merging.merge_cases(case_id, asked.into, clock(), **about))
 
     @router.post("/cases/{case_id}/unmerge")
     def unmerge_cases(request: Request, case_id: str, asked: shapes.Undo) -> shapes.UndoneLine:
@@ -204,12 +205,15 @@ def _steps(
         )
 
     @router.post("/followed/{contact_id}/merge")
-    def merge(request: Request, contact_id: str, asked: shapes.Into) -> shapes.FollowedLine:
+    def merge(
+        request: Request, contact_id: str, asked: shapes.Into
+    ) -> shapes.FollowedLine | shapes.MergedLine:
         """Merge a contact into another one of the same case. Role: tracer."""
-        by = request.state.caller
-        return shapes.FollowedLine.of(
-            authority.merging.merge(contact_id, asked.into, clock(), version=asked.version, by=by)
-        )
+        merging, about = authority.merging, {"version": asked.version, "by": request.state.caller}
+        if asked.dry_run:
+            found = merging.plan(contact_id, asked.into, clock(), **about)
+            return shapes.MergedLine(**asdict(found))
+        return shapes.FollowedLine.of(merging.merge(contact_id, asked.into, clock(), **about))
 
     @router.post("/followed/{contact_id}/unmerge")
     def unmerge(request: Request, contact_id: str, asked: shapes.Undo) -> shapes.UndoneLine:

@@ -61,9 +61,10 @@ class CaseStep(Asked):
 
 
 class Into(Asked):
-    """What something is merged into."""
+    """What something is merged into, or (``dry_run``) what that would do."""
 
     into: _CaseID
+    dry_run: bool = False
     version: _Version = None
 
 
@@ -72,6 +73,19 @@ class Undo(Asked):
 
     dry_run: bool = False
     version: _Version = None
+
+
+class MergedLine(BaseModel):
+    """What a merge would do, in numbers."""
+
+    moved: int
+    joined: int
+    calls: int
+    clashes: Annotated[int, Field(description="Days with two outcomes: that which stays counts.")]
+    notes: int
+    names: int
+    also: Annotated[int, Field(description="Contacts whose other name or number stays beside.")]
+    uploads: Annotated[int, Field(description="Logs that stay with the merged case.")]
 
 
 class UndoneLine(BaseModel):
