@@ -241,3 +241,14 @@ def test_times_of_readings_and_tracks_may_be_written_in_two_ways(tmp_path):
         time_zone="Asia/Singapore",
     )
     assert found.scenes[0].distance_m == pytest.approx(3.0)
+
+
+def test_distances_that_cannot_be_true_are_unknown(tmp_path):
+    distances = ["1", "inf", "1e300", "1e-300", "", "-1", "0", "2"]
+    lines = [f"{10 * n},a,b,-60,{one}\n" for n, one in enumerate(distances)]
+    found = read_recording(
+        write(tmp_path, "r.csv", "t,rx,tx,rssi,distance\n" + "".join(lines)), Layout.parse(None)
+    )
+    distance = found.scenes[0].distance_m
+    assert distance[distance > 0].tolist() == [1.0, 2.0]
+    assert "3 true distances, such as inf m, can't be true" in found.notes[-1]

@@ -7,7 +7,7 @@ seconds only where nothing speaks against it.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta, tzinfo
+from datetime import UTC, datetime, timedelta, tzinfo
 from types import MappingProxyType
 from typing import Final, Self
 from zoneinfo import ZoneInfo
@@ -270,6 +270,8 @@ def zone(name: str | tzinfo) -> tzinfo:
     if isinstance(name, tzinfo):
         return name
     name = str(name)
+    if name.upper() in {"UTC", "Z"}:
+        return UTC  # needs no list of time zones
     try:
         if name[:1] in {"+", "-"}:
             found = datetime.strptime(name, "%z").tzinfo

@@ -18,13 +18,15 @@ from tracetogether.proximity.truth import track_distance_m
 from tracetogether.reading_faults import Faults, known_transmit_power
 from tracetogether.sightings import Sightings
 from tracetogether.timestamps import HowToSay, Recognised, Times, recognise, zone
-from tracetogether.units import SECONDS_PER_DAY, Floats, Ints
+from tracetogether.units import SECONDS_PER_DAY, Bools, Floats, Ints
 
 _KEY: Final = "key"
 _SHARED: Final = "shared "
 _FOLDER: Final = "[folder]"
 _LONGEST_DAYS: Final = 31
-_FARTHEST_M: Final = 100.0  # phones don't hear each other so far
+_FARTHEST_M: Final = 100.0  # most readings are of phones that are nearer
+_NEAREST_M, _BELIEVED_M = 0.001, 1000.0
+_FARTHEST_PLACE_M: Final = 1e8  # geographic grids count in millions of metres
 _REQUIRED: Final = frozenset({"time", "rssi"})
 _TRACK_REQUIRED: Final = frozenset({"time", "person", "x", "y"})
 
@@ -151,7 +153,11 @@ def read_recording(
         observer_model=labels.get("observer_model", nameless).take(kept),
         peer_model=labels.get("peer_model", nameless).take(kept),
     )
-    distance = numbers["distance"][kept] if "distance" in numbers else None
+    distance = None
+    if "distance" in numbers:
+        column = layout.sources["distance"].column
+        distance, more = _true_distances(path, column, numbers["distance"][kept])
+        notes += more
     scene = labels.get("scene", Labels.constant(path.name.split(".")[0], rows)).take(kept)
     scenes = _scenes(sightings, distance, scene)
     _check_lengths(path, layout.sources["time"].column, scenes)
@@ -232,8 +238,32 @@ def _check_lengths(path: Path, column: str, scenes: Sequence[Scene]) -> None:
             )
 
 
+def _true_distances(path: Path, column: str, distance: Floats) -> tuple[Floats, tuple[str, ...]]:
+    """Return distances, NaN where nobody can have measured them, and a note of these.
+
+    Raises:
+        InvalidReadingsError: most of them are beyond the reach of phones.
+    """
+    told = ~np.isnan(distance) & (distance > 0)
+    finite = distance[told & np.isfinite(distance)]
+    middle = float(np.median(finite)) if len(finite) else 0.0
+    if middle > _FARTHEST_M:
+        raise InvalidReadingsError(
+            f"{path}: true distances of {middle:g} m, as the middle one is, are beyond the reach "
+            f"of phones; say the unit, such as --columns distance={column}[cm]"
+        )
+    wrong = told & ~((distance >= _NEAREST_M) & (distance <= _BELIEVED_M))
+    if not wrong.any():
+        return distance, ()
+    note = (
+        f"{path}: {int(wrong.sum()):,} true distances, such as {distance[wrong][0]:g} m, can't be "
+        "true; they count as unknown."
+    )
+    return np.where(wrong, np.nan, distance), (note,)
+
+
 def _check_distances(path: Path, column: str, scenes: Sequence[Scene], tracks: Path | None) -> None:
-    """Refuse a recording without true distances, or with ones that no radio spans."""
+    """Refuse a recording without true distances."""
     known = [one.distance_m for one in scenes if one.distance_m is not None]
     if not known:
         raise InvalidReadingsError(
@@ -241,18 +271,11 @@ def _check_distances(path: Path, column: str, scenes: Sequence[Scene], tracks: P
             "another with --columns distance=..., bring one in with --join, or give --tracks"
         )
     distance = np.concatenate(known)
-    distance = distance[np.isfinite(distance) & (distance > 0)]
-    if not len(distance):
+    if not np.any(np.isfinite(distance) & (distance > 0)):
         where = f"column {column!r}" if tracks is None else f"column {column!r} and {tracks}"
         raise InvalidReadingsError(
             f"{path}: no reading has a true distance above 0 ({where}); fill it in, or give "
             "--tracks of the same people at the same times"
-        )
-    middle = float(np.median(distance))
-    if middle > _FARTHEST_M:
-        raise InvalidReadingsError(
-            f"{path}: true distances of {middle:g} m, as the middle one is, are beyond the reach "
-            f"of phones; say the unit, such as --columns distance={column}[cm]"
         )
 
 
@@ -407,7 +430,7 @@ def _read_tracks(
         in_zone=clock,
         how=HowToSay(unit=f"--track-columns time={source.column}[{{}}]"),
     )
-    finite = np.isfinite(times.seconds) & np.isfinite(scaled["x"]) & np.isfinite(scaled["y"])
+    finite = np.isfinite(times.seconds) & _is_place(scaled["x"]) & _is_place(scaled["y"])
     tracks = Tracks(
         times.seconds[finite],
         table.labels["person"].take(finite),
@@ -419,6 +442,10 @@ def _read_tracks(
     if lost := int((~finite).sum()):
         notes += (f"{path}: {lost:,} positions without a time or place are left out.",)
     return tracks, None if scene is None else scene.take(finite), notes
+
+
+def _is_place(metres: Floats) -> Bools:
+    return np.abs(metres) < _FARTHEST_PLACE_M  # NaN is none
 
 
 def _with_tracks(
