@@ -23,6 +23,12 @@ ROOT = Path(__file__).parent.parent.parent
 QUICK = {"duration_s": "60", "count": "12", "policy.minutes": "0.5"}
 
 
+@pytest.fixture(autouse=True)
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Give a busy machine time: only what does not answer at all is to be refused."""
+    monkeypatch.setattr(executors, "ANSWER_S", 60.0)
+
+
 @contextmanager
 def process(cli: str, *words: str, folder: Path) -> Iterator[tuple[subprocess.Popen[str], str]]:
     """Run a command of Dask's in a folder; yield it and the address that it prints."""
@@ -123,9 +129,10 @@ def test_a_scheduler_that_does_not_answer_is_one_line(
             began = time.monotonic()
             with pytest.raises(UnreachableError, match="no Dask scheduler answered") as said:
                 sweep(parts, cluster=address)
-            assert time.monotonic() - began < 30  # a client of Dask's own waits for ever
+            assert time.monotonic() - began < 120  # a client of Dask's own waits for ever
             assert "\n" not in str(said.value)
             assert "`dask scheduler`" in str(said.value)
+    monkeypatch.setattr(executors, "ANSWER_S", 10.0)
     with (
         scheduler(tmp_path / "scheduler") as (_, address),
         pytest.raises(UnreachableError, match="has no worker: start one with `dask worker tcp:"),
