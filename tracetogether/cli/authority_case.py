@@ -10,13 +10,13 @@ from rich.table import Column, Table
 
 from tracetogether.authority.access.operators import CONSOLE
 from tracetogether.authority.cases.casework import Case, day_of
+from tracetogether.authority.cases.followed import ALL_ROWS
 from tracetogether.authority.contacts.lines import Contact
 from tracetogether.authority.intake.pins import PinLifetime
 from tracetogether.authority.tracing.one_case import POLICIES, TracedCase
 from tracetogether.cli.authority_folder import opened_folder
 from tracetogether.cli.authority_graph import graph, onward, percent, policy_option
 from tracetogether.cli.authority_options import (
-    ALL_ROWS,
     FolderCommand,
     as_json,
     folder_option,

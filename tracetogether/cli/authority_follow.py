@@ -10,11 +10,10 @@ from rich.table import Column, Table
 
 from tracetogether.authority.access.operators import CONSOLE
 from tracetogether.authority.cases.casework import NOBODY, date_of_day, day_of
-from tracetogether.authority.cases.followed import ContactQuery, ContactState, Outcome
+from tracetogether.authority.cases.followed import ALL_ROWS, ContactQuery, ContactState, Outcome
 from tracetogether.authority.desk.views import ContactPage, Followed
 from tracetogether.cli.authority_folder import opened_folder
 from tracetogether.cli.authority_options import (
-    ALL_ROWS,
     FolderCommand,
     as_json,
     folder_option,

@@ -114,8 +114,6 @@ def date_of(day: int) -> str:
     return date.fromordinal(date(1970, 1, 1).toordinal() + day).isoformat()
 
 
-ALL_ROWS: Final = 2**31 - 1
-"""How many rows a list shows that is not limited."""
 offset_option = click.option(
     "--offset", type=click.IntRange(min=0), default=0, show_default=True, help="Rows to leave out."
 )

@@ -28,7 +28,7 @@ from tracetogether.authority.cases.casework import (
     CaseState,
     day_of,
 )
-from tracetogether.authority.cases.followed import ContactQuery
+from tracetogether.authority.cases.followed import ALL_ROWS, ContactQuery
 from tracetogether.authority.contacts.lines import Contact
 from tracetogether.authority.desk.views import Followed
 from tracetogether.authority.intake.pins import PinLifetime
@@ -39,7 +39,6 @@ from tracetogether.rejection import Rejection
 _CASES_A_PAGE = 25
 _LINES_A_PAGE = 15
 _KNOTS_A_PAGE = 40
-_ALL_ROWS = 2**31 - 1
 _UNCONFIRMED = "unconfirmed"
 
 
@@ -256,7 +255,9 @@ def _head(visit: Visit, case: Case) -> dict[str, Any]:
         "case": case,
         "person": visit.authority.desk.name_of(case.user_id),
         "case_states": CASE_STATES,
-        "merged_into": visit.authority.casework.visible_id(case.merged_into, visit.caller),
+        "merged_into": "".join(
+            visit.authority.casework.visible_ids([case.merged_into], visit.caller)
+        ),
         "other_open": [
             one.case_id
             for one in visit.authority.casework.desk.open_cases_of(case.user_id)
@@ -294,7 +295,7 @@ def _both(visit: Visit) -> list[Both]:
 
 
 def _followed(visit: Visit, case: Case) -> dict[str, Followed]:
-    query = ContactQuery(case_id=case.merged_into or case.case_id, limit=_ALL_ROWS)
+    query = ContactQuery(case_id=case.merged_into or case.case_id, limit=ALL_ROWS)
     page = visit.authority.desk.page(query, by=visit.caller)
     return {one.pseudonym: one for one in page.contacts if one.pseudonym}
 

@@ -19,7 +19,13 @@ from tracetogether.adapters.operator_pages.nearby import line_of, why
 from tracetogether.adapters.operator_pages.pictures import timeline
 from tracetogether.adapters.operator_pages.rendering import time_text
 from tracetogether.authority.cases.casework import Case
-from tracetogether.authority.cases.followed import ContactQuery, ContactState, KeptContact, Outcome
+from tracetogether.authority.cases.followed import (
+    ALL_ROWS,
+    ContactQuery,
+    ContactState,
+    KeptContact,
+    Outcome,
+)
 from tracetogether.authority.contacts.lines import Contact
 from tracetogether.authority.desk.particulars import FIELDS, Field
 from tracetogether.authority.desk.views import ContactPage, Followed
@@ -73,7 +79,7 @@ def _contact(visit: Visit, followed: Followed) -> Response:
         near=near,
         picture=picture,
         why=[] if near is None else why(near, visit.say),
-        calendar=desk.calendar(kept.contact_id, by=visit.caller),
+        calendar=desk.days_of(kept),
         notes=desk.notes_on(kept.case_id, contact_id=kept.contact_id, by=visit.caller),
         today=today,
         merged_from=_merged_from(visit, kept),
@@ -101,7 +107,7 @@ def _near(visit: Visit, case: Case, name: str) -> Contact | None:
 def _merged_from(visit: Visit, kept: KeptContact) -> list[Followed]:
     """Return the contacts that were merged into one."""
     query = ContactQuery(
-        case_id=kept.case_id, states=frozenset({ContactState.MERGED}), limit=10_000
+        case_id=kept.case_id, states=frozenset({ContactState.MERGED}), limit=ALL_ROWS
     )
     page = visit.authority.desk.page(query, by=visit.caller)
     return [one for one in page.contacts if one.kept.merged_into == kept.contact_id]

@@ -2,7 +2,7 @@
 
 import os
 from base64 import b32encode
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date as Date  # noqa: N812 - `date` is the name of a property here
 from enum import Enum
@@ -332,12 +332,12 @@ class Casework:
         """Return whether ``by`` may know that a case exists: it is theirs, or they issue PINs."""
         return by.needs_to_know(case.assigned_to) or by.may(Action.ISSUE_PIN)
 
-    def visible_id(self, case_id: str, by: Caller) -> str:
-        """Return ``case_id`` if ``by`` may know that this case exists, else ""."""
-        if not case_id or by.needs_to_know("") or by.may(Action.ISSUE_PIN):
-            return case_id
-        found = self.store.case(case_id)
-        return case_id if found is not None and self.may_see(found, by) else ""
+    def visible_ids(self, case_ids: Iterable[str], by: Caller) -> frozenset[str]:
+        """Return those of ``case_ids`` that ``by`` may know to exist, without the blank ones."""
+        wanted = frozenset(case_ids) - {""}
+        if not wanted or by.needs_to_know("") or by.may(Action.ISSUE_PIN):
+            return wanted
+        return wanted & {one.case_id for one in self.store.cases() if self.may_see(one, by)}
 
     def check(self, user_id: str, now: float, day: int) -> None:
         """Return if a case could be opened.

@@ -163,6 +163,10 @@ class DayOutcome:
     at: float | None = None
 
 
+ALL_ROWS: Final = 2**31 - 1
+"""The limit of a query for a whole list."""
+
+
 @dataclass(frozen=True, slots=True)
 class ContactQuery:
     """Which contacts a list shows, and which page of it.

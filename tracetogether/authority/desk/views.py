@@ -1,5 +1,6 @@
 """What a tracer looks at: lists of contacts, today's calls, calendars, the graph, the dashboard."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from tracetogether.authority.access.operators import CONSOLE, Caller
@@ -90,7 +91,7 @@ class Desk:
         if not by.needs_to_know(""):
             query = replace(query, assigned_to=by.name)
         rows, total = self.follow.contacts_page(query)
-        return ContactPage(tuple(self.shown(row, by) for row in rows), total, query.offset)
+        return ContactPage(tuple(self._all_shown(rows, by)), total, query.offset)
 
     def due(self, now: float, offset: int = 0, limit: int = 50, *, by: Caller) -> ContactPage:
         """Return whom to call today, the most urgent first."""
@@ -103,8 +104,12 @@ class Desk:
             NotFoundError: there is no such contact, or it is of a case that is not his.
         """
         by.require(Action.LIST_FOLLOWED)
-        kept = self.kept(contact_id, by)
-        found = {one.day: one for one in self.follow.outcomes([contact_id]).get(contact_id, ())}
+        return self.days_of(self.kept(contact_id, by))
+
+    def days_of(self, kept: KeptContact) -> tuple[DayOutcome, ...]:
+        """Return the calendar of a contact that the caller was shown."""
+        outcomes = self.follow.outcomes([kept.contact_id]).get(kept.contact_id, ())
+        found = {one.day: one for one in outcomes}
         first = kept.until_day - self.parameters.days + 1
         days = sorted({*range(first, kept.until_day + 1), *found})
         return tuple(found.get(day, DayOutcome(day, None)) for day in days)
@@ -134,21 +139,18 @@ class Desk:
         for user_id, case_id in self.cases.cases_of_users(sorted(set(tags.values()))):
             own.setdefault(user_id, []).append(case_id)
         named = {one for some in (*elsewhere.values(), *own.values()) for one in some}
-        known = {case_id for case_id in named if self._knows(case_id, by)}
+        known = named
+        if named and not by.needs_to_know(""):
+            mine = (one for one in self.casework.cases() if by.needs_to_know(one.assigned_to))
+            known = named & {one.case_id for one in mine}
         return tuple(
             Link(
-                self.shown(one, by),
+                shown,
                 tuple(sorted(known.intersection(elsewhere.get(people[one.contact_id] or "", ())))),
                 tuple(sorted(known.intersection(own.get(people[one.contact_id] or "", ())))),
             )
-            for one in rows
+            for one, shown in zip(rows, self._all_shown(rows, by), strict=True)
         )
-
-    def _knows(self, case_id: str, by: Caller) -> bool:
-        if by.needs_to_know(""):
-            return True
-        case = self.casework.store.case(case_id)
-        return case is not None and by.needs_to_know(case.assigned_to)
 
     def dashboard(self, now: float, *, by: Caller = CONSOLE) -> Dashboard:
         """Return what the first page shows: of all cases, or of a tracer's own."""
@@ -200,12 +202,19 @@ class Desk:
         Returns:
             The contact, ``became_case`` blank if ``by`` may not know of that case.
         """
-        user_id = opened_person(kept, self.keys)
-        became = self.casework.visible_id(kept.became_case, by)
-        if became != kept.became_case:
-            kept = replace(kept, became_case=became)
-        name = "" if user_id is None else self.name_of(user_id)
-        return Followed(name, with_times(kept, self.keys))
+        (found,) = self._all_shown([kept], by)
+        return found
+
+    def _all_shown(self, rows: Sequence[KeptContact], by: Caller) -> list[Followed]:
+        visible = self.casework.visible_ids((one.became_case for one in rows), by)
+        found = []
+        for kept in rows:
+            user_id = opened_person(kept, self.keys)
+            name = "" if user_id is None else self.name_of(user_id)
+            became = kept.became_case if kept.became_case in visible else ""
+            shown = replace(with_times(kept, self.keys), became_case=became)
+            found.append(Followed(name, shown))
+        return found
 
     def name_of(self, user_id: str) -> str:
         """Return a user's pseudonym, by which lists call a person."""
