@@ -1,6 +1,7 @@
 """A short queue for what is slow on purpose: passwords are checked one after the other."""
 
 import asyncio
+import os
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -9,7 +10,7 @@ from typing import Final, TypeVar
 from tracetogether.errors import RateLimitedError
 
 _Answer = TypeVar("_Answer")
-AT_ONCE: Final = 2  # each fills tens of MB
+AT_ONCE: Final = max(1, min(2, (os.cpu_count() or 1) // 2))  # half the cores are left to others
 WAITING: Final = 64  # an office that signs in at eight o'clock; strangers make nobody else wait
 _RETRY_AFTER_S: Final = 10
 
