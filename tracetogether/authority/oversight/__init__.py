@@ -1,1 +1,1 @@
-"""What the authority answers for: keys, forgetting on time, counts."""
+"""What the authority answers for: keys, forgetting on time, restored backups, counts."""
