@@ -10,8 +10,8 @@ import pytest
 from tracetogether.errors import InvalidReadingsError
 from tracetogether.labels import Labels
 from tracetogether.proximity.encounters import encounters
-from tracetogether.reading_faults import NO_PEER, NO_RSSI, NO_TIME, SELF
 from tracetogether.sightings import Sightings
+from tracetogether.tables.reading_faults import NO_PEER, NO_RSSI, NO_TIME, SELF
 
 TIMES = np.arange(1_600_000_000, 1_600_001_800, 30)
 COUNT = len(TIMES)

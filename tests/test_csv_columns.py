@@ -11,9 +11,9 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from tracetogether.byte_fields import MISSING_WORDS
-from tracetogether.csv_columns import BAD_LINES_KEPT, CsvColumns, read_csv
 from tracetogether.errors import InvalidReadingsError
+from tracetogether.tables.byte_fields import MISSING_WORDS
+from tracetogether.tables.csv_columns import BAD_LINES_KEPT, CsvColumns, read_csv
 
 
 def read(path: Path, **options: object) -> CsvColumns:

@@ -23,7 +23,7 @@ from tracetogether.authority.desk.exports import (
     layout_named,
 )
 from tracetogether.errors import AccessDeniedError, NotFoundError
-from tracetogether.spreadsheets import Cell, csv_text, ndjson_text, write_xlsx
+from tracetogether.tables.spreadsheets import Cell, csv_text, ndjson_text, write_xlsx
 
 Writer = Callable[[Iterable[Sequence[Cell]], Path], None]
 CONTACTS = 40

@@ -5,13 +5,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tracetogether.csv_columns import read_csv
 from tracetogether.proximity.calibration import Calibration, ModelOffsets
 from tracetogether.proximity.encounters import encounters
 from tracetogether.proximity.pathloss import LogDistance, Spreads
 from tracetogether.proximity.slots import fold
 from tracetogether.proximity.smoothed import Smoothed
 from tracetogether.sightings import Sightings
+from tracetogether.tables.csv_columns import read_csv
 from tracetogether.units import Floats
 
 

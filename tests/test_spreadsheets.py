@@ -8,9 +8,9 @@ from pathlib import Path
 import openpyxl
 import pytest
 
-from tracetogether import spreadsheets
 from tracetogether.errors import StoreError
-from tracetogether.spreadsheets import csv_text, harmless, ndjson_text, write_xlsx
+from tracetogether.tables import spreadsheets
+from tracetogether.tables.spreadsheets import csv_text, harmless, ndjson_text, write_xlsx
 
 ROWS = [
     ("text", "whole", "part", "yes", "none"),

@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tracetogether import byte_fields, csv_columns
-from tracetogether.byte_times import times_of_texts
 from tracetogether.errors import InvalidReadingsError
 from tracetogether.sightings import Sightings
-from tracetogether.timestamps import (
+from tracetogether.tables import byte_fields, csv_columns
+from tracetogether.tables.byte_times import times_of_texts
+from tracetogether.tables.timestamps import (
     DATE_WITH_ZONE,
     DATE_WITHOUT_ZONE,
     Times,

@@ -21,6 +21,14 @@ _HIDDEN: Final = re.compile(
 )
 
 
+def one_newline(text: str) -> str:
+    """Return a text whose line breaks are single newlines.
+
+    Browsers count a line break as one character and send two.
+    """
+    return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
 def hidden_in(text: str, *, lines: bool = False) -> bool:
     """Return whether ``text`` has a character that is not shown, or that changes what is.
 

@@ -9,12 +9,12 @@ from typing import Final, Self
 
 import numpy as np
 
-from tracetogether.array_like import floats_of, times_of, without_zone
-from tracetogether.csv_columns import BadLine, read_csv
 from tracetogether.errors import InvalidReadingsError
 from tracetogether.labels import Labels
-from tracetogether.reading_faults import Faults, known_transmit_power
-from tracetogether.timestamps import checked_unit, recognise, zone
+from tracetogether.tables.array_like import floats_of, times_of, without_zone
+from tracetogether.tables.csv_columns import BadLine, read_csv
+from tracetogether.tables.reading_faults import Faults, known_transmit_power
+from tracetogether.tables.timestamps import checked_unit, recognise, zone
 from tracetogether.units import Bools, Floats, Ints
 
 READINGS_COLUMNS: Final[Mapping[str, str]] = {

@@ -13,10 +13,10 @@ from simulations.places.venue import Posture
 from simulations.settings.keys import PeopleKeys, VenueKeys
 from simulations.settings.scenario import Scenario
 from simulations.streams import Streams
-from tracetogether.csv_columns import read_csv
 from tracetogether.errors import InvalidReadingsError
 from tracetogether.labels import Labels
-from tracetogether.text_lines import opened
+from tracetogether.tables.csv_columns import read_csv
+from tracetogether.tables.text_lines import opened
 from tracetogether.units import Bools, Floats
 
 # field -> names of columns that it may have without being told

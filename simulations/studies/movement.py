@@ -16,7 +16,7 @@ from simulations.settings.scenario import load_scenario
 from simulations.streams import Streams
 from simulations.studies.validation import Row
 from tracetogether.errors import InvalidReadingsError
-from tracetogether.text_lines import opened
+from tracetogether.tables.text_lines import opened
 from tracetogether.units import Floats, Ints
 
 DEFAULT_SEEDS: Final = (0, 1)

@@ -15,10 +15,10 @@ from simulations.settings.keys import ChannelKeys
 from simulations.streams import Streams
 from simulations.studies.spreads import auc, quantiles, spreads
 from simulations.studies.validation import DEFAULT_SEEDS, LASTING, Row
-from tracetogether.csv_columns import read_csv
 from tracetogether.errors import InvalidReadingsError
 from tracetogether.labels import Labels
 from tracetogether.proximity.calibration import Calibration
+from tracetogether.tables.csv_columns import read_csv
 from tracetogether.units import Floats, Ints
 
 # field -> names of columns that it may have without being told

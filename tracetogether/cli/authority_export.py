@@ -13,7 +13,7 @@ from tracetogether.authority.desk.exports import LAYOUTS
 from tracetogether.cli.authority_folder import opened_folder
 from tracetogether.cli.authority_options import FolderCommand, folder_option
 from tracetogether.cli.console import err, progress
-from tracetogether.spreadsheets import Cell, csv_text, ndjson_text, write_xlsx
+from tracetogether.tables.spreadsheets import Cell, csv_text, ndjson_text, write_xlsx
 from tracetogether.whole_file import PRIVATE, whole_file
 
 _FORMS: Final = ("csv", "ndjson", "xlsx")

@@ -18,7 +18,6 @@ from tracetogether.cli.recording_options import (
     warn,
     warn_of_readings,
 )
-from tracetogether.csv_columns import BadLine
 from tracetogether.labels import UNKNOWN, Labels
 from tracetogether.proximity.calibration import Calibration
 from tracetogether.proximity.encounters import (
@@ -28,7 +27,8 @@ from tracetogether.proximity.encounters import (
     encounters,
 )
 from tracetogether.sightings import READINGS_COLUMNS, Sightings
-from tracetogether.timestamps import UNIT_SECONDS
+from tracetogether.tables.csv_columns import BadLine
+from tracetogether.tables.timestamps import UNIT_SECONDS
 
 _ROWS_SHOWN: Final = 20
 _PEOPLE_SHOWN: Final = 40

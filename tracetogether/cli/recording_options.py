@@ -10,8 +10,8 @@ from tracetogether.cli.console import err
 from tracetogether.errors import InvalidReadingsError
 from tracetogether.evaluation.layout import RECORDING_COLUMNS, TRACK_COLUMNS, Layout
 from tracetogether.evaluation.recordings import Join, Recording
-from tracetogether.reading_faults import describe
-from tracetogether.timestamps import zone
+from tracetogether.tables.reading_faults import describe
+from tracetogether.tables.timestamps import zone
 
 TIME_ZONE_HELP: Final = (
     "Zone of the dates that have none, such as Asia/Singapore or UTC; numbers since 1970 are UTC."

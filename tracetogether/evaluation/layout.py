@@ -8,7 +8,7 @@ from typing import Final, Self
 
 from tracetogether.errors import InvalidReadingsError
 from tracetogether.sightings import READINGS_COLUMNS
-from tracetogether.timestamps import UNIT_SECONDS
+from tracetogether.tables.timestamps import UNIT_SECONDS
 
 _METRES: Final = MappingProxyType(
     {"m": 1.0, "dm": 0.1, "cm": 0.01, "mm": 0.001, "km": 1000.0, "ft": 0.3048, "in": 0.0254}

@@ -8,16 +8,16 @@ from typing import Final, TypedDict
 
 import numpy as np
 
-from tracetogether.csv_columns import BadLine, CsvColumns, read_csv
 from tracetogether.errors import InvalidReadingsError
 from tracetogether.evaluation.folds import connected_groups
 from tracetogether.evaluation.layout import NUMBERS, TRACK_COLUMNS, Layout, Source
 from tracetogether.labels import UNKNOWN, Labels
 from tracetogether.proximity.scene import Scene, Tracks
 from tracetogether.proximity.truth import track_distance_m
-from tracetogether.reading_faults import Faults, known_transmit_power
 from tracetogether.sightings import Sightings
-from tracetogether.timestamps import HowToSay, Recognised, Times, recognise, zone
+from tracetogether.tables.csv_columns import BadLine, CsvColumns, read_csv
+from tracetogether.tables.reading_faults import Faults, known_transmit_power
+from tracetogether.tables.timestamps import HowToSay, Recognised, Times, recognise, zone
 from tracetogether.units import SECONDS_PER_DAY, Bools, Floats, Ints
 
 _KEY: Final = "key"

@@ -8,7 +8,7 @@ from fastapi.responses import StreamingResponse
 
 from tracetogether.authority.desk.exports import Layout, layout_named
 from tracetogether.authority.service import Authority
-from tracetogether.spreadsheets import MEDIA_TYPES, Cell, file_of
+from tracetogether.tables.spreadsheets import MEDIA_TYPES, Cell, file_of
 
 _Rows = Iterator[Sequence[Cell]]
 

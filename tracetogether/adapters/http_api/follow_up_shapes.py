@@ -10,7 +10,7 @@ from tracetogether.authority.cases.followed import DayOutcome
 from tracetogether.authority.cases.indicators import Dashboard
 from tracetogether.authority.cases.notes import Note
 from tracetogether.authority.desk.views import ContactPage, Followed
-from tracetogether.line_breaks import one_newline
+from tracetogether.plain_text import one_newline
 
 _EPOCH = dt.date(1970, 1, 1).toordinal()
 

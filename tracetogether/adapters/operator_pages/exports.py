@@ -8,7 +8,7 @@ from starlette.responses import Response, StreamingResponse
 from tracetogether.adapters.operator_pages.doors import Door, Visit
 from tracetogether.authority.desk.exports import LAYOUTS, layout_named
 from tracetogether.errors import ConflictError
-from tracetogether.spreadsheets import MEDIA_TYPES, file_of
+from tracetogether.tables.spreadsheets import MEDIA_TYPES, file_of
 
 _ABOUT: Final[Mapping[str, str]] = {
     "contacts": "Everything but who it is, under pseudonyms.",

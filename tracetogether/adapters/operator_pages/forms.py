@@ -10,7 +10,7 @@ from starlette.requests import Request
 from tracetogether.adapters.operator_pages.cookies import local_path
 from tracetogether.authority.access.sign_in import form_token
 from tracetogether.crypto import equal
-from tracetogether.line_breaks import one_newline
+from tracetogether.plain_text import one_newline
 
 FORM_TOKEN: Final = "form_token"  # noqa: S105 - a field's name
 MAX_FORM_BYTES: Final = 65_536

@@ -10,7 +10,7 @@ from tracetogether.authority.access.audit import Audit
 from tracetogether.crypto import IV_BYTES
 from tracetogether.errors import ConflictError, KeyRingError, SealError
 from tracetogether.keyring import KeyRing
-from tracetogether.line_breaks import one_newline
+from tracetogether.plain_text import one_newline
 from tracetogether.units import Entropy, utc_day
 
 MAX_NOTE_CHARACTERS: Final = 2_000

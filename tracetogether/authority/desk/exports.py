@@ -18,7 +18,7 @@ from tracetogether.authority.cases.followed import (
 from tracetogether.errors import NotFoundError
 from tracetogether.keyring import KeyRing
 from tracetogether.local_days import UTC_DAYS, LocalDays
-from tracetogether.spreadsheets import Cell
+from tracetogether.tables.spreadsheets import Cell
 from tracetogether.units import SECONDS_PER_DAY
 
 _ROWS_AT_ONCE: Final = 1_000

@@ -15,7 +15,9 @@ from typing import Final
 
 import numpy as np
 
-from tracetogether.byte_fields import (
+from tracetogether.errors import InvalidReadingsError
+from tracetogether.labels import Labels
+from tracetogether.tables.byte_fields import (
     LONGEST_NAME,
     is_blank,
     is_grouped,
@@ -26,12 +28,10 @@ from tracetogether.byte_fields import (
     read_decimals,
     read_names,
 )
-from tracetogether.byte_times import read_times, time_fault, times_of_texts
-from tracetogether.csv_header import Header, read_header
-from tracetogether.errors import InvalidReadingsError
-from tracetogether.labels import Labels
-from tracetogether.text_lines import LineBlocks, opened, whole_lines
-from tracetogether.timestamps import Times
+from tracetogether.tables.byte_times import read_times, time_fault, times_of_texts
+from tracetogether.tables.csv_header import Header, read_header
+from tracetogether.tables.text_lines import LineBlocks, opened, whole_lines
+from tracetogether.tables.timestamps import Times
 from tracetogether.units import Floats, Ints
 
 BAD_LINES_KEPT: Final = 20

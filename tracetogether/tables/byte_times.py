@@ -7,8 +7,8 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from tracetogether.byte_fields import Text, is_grouped, padded, read_decimals
-from tracetogether.timestamps import (
+from tracetogether.tables.byte_fields import Text, is_grouped, padded, read_decimals
+from tracetogether.tables.timestamps import (
     DATE_WITH_ZONE,
     DATE_WITHOUT_ZONE,
     NUMBER,

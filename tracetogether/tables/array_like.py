@@ -10,10 +10,10 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from tracetogether.byte_times import time_fault, times_of_texts
 from tracetogether.errors import InvalidReadingsError
 from tracetogether.labels import is_missing
-from tracetogether.timestamps import DATE_WITH_ZONE, DATE_WITHOUT_ZONE, Times
+from tracetogether.tables.byte_times import time_fault, times_of_texts
+from tracetogether.tables.timestamps import DATE_WITH_ZONE, DATE_WITHOUT_ZONE, Times
 from tracetogether.units import Floats
 
 _PANDAS_MOMENTS: Final = ("datetime64[", "timestamp[")

@@ -1,0 +1,1 @@
+"""Tables: files of columns read into numpy, and rows written as files."""
