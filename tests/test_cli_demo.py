@@ -57,6 +57,7 @@ def test_counts_agree_with_the_lines(seeds: dict[int, dict]) -> None:
         assert said["found"] + said["missed"] == said["true_contacts"] >= len(true)
         assert said["true_contacts"] >= 1
         for line in lines:
+            assert line["true_nearest_m"] is not None  # each line is somebody of the run
             assert line["minutes_low"] <= line["minutes"] <= line["minutes_high"]
             assert line["minutes_low"] < line["minutes_high"]
 
@@ -91,6 +92,10 @@ def test_the_table_ends_with_the_counts(tmp_path: Path, seeds: dict[int, dict]) 
         f"missed {said['missed']}, listed {said['false_contacts']} falsely." in words
     )
     assert words.count("no: false") == said["false_contacts"]
+    for line in said["contacts"]:  # names, minutes and all
+        assert (line["pseudonym"] in words) == (line["close_contact"] or line["true_contact"])
+    assert "�" not in words  # a line break in a heading is no hidden character
+    assert "within 2 m" in words
     assert (tmp_path / "tracetogether-demo.png").exists()
 
 

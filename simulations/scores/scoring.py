@@ -199,10 +199,26 @@ def trace(
 
 
 def score_case(
-    run: Run, truth: Truth, person: int, contacts: Iterable[Listed], policy: CloseContactPolicy
+    run: Run,
+    truth: Truth,
+    person: int,
+    contacts: Iterable[Listed],
+    policy: CloseContactPolicy,
+    *,
+    naming_key: bytes = UNKEYED,
 ) -> CaseScore:
-    """Return ``person``'s contact list beside the truth."""
-    people = {pseudonym(user_id, UNKEYED): other for other, user_id in run.user_ids.items()}
+    """Return ``person``'s contact list beside the truth.
+
+    Args:
+        run: the run.
+        truth: what happened in it.
+        person: the index case.
+        contacts: the list.
+        policy: what counts as a close contact.
+        naming_key: what the list's pseudonyms were made with; an authority's is
+            ``KeyRing.naming_key``.
+    """
+    people = {pseudonym(user_id, naming_key): other for other, user_id in run.user_ids.items()}
     lines = []
     for contact in contacts:
         other = people.get(contact.pseudonym)

@@ -47,6 +47,7 @@ def create_folder(
     name: str = DEFAULT_NAME,
     database: str | None = None,
     time_zone: str = UTC_NAME,
+    entropy: Entropy = os.urandom,
 ) -> str:
     """Make a new authority in ``folder`` and return its first operator's token.
 
@@ -59,6 +60,7 @@ def create_folder(
         name: organisation code.
         database: URL of an empty PostgreSQL database; kept in the folder (it may hold a password).
         time_zone: IANA name; by its days people are called and shown dates.
+        entropy: where keys come from; another source is for demonstrations alone.
 
     Raises:
         AuthorityError: there is no such time zone.
@@ -81,7 +83,7 @@ def create_folder(
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         _close_to_others(folder)
-        keys = new_keys(now)
+        keys = new_keys(now, entropy=entropy)
         keys.save(folder / KEYS)
         create_secret(folder / OPERATOR_TOKEN, f"{token}\n")
         if database is not None:
@@ -103,9 +105,10 @@ def create_folder(
     return token
 
 
-def new_keys(now: float) -> KeyRing:
+def new_keys(now: float, *, entropy: Entropy = os.urandom) -> KeyRing:
     """Return new keys, from a while ago: a batch's first window begins before it is issued."""
-    return KeyRing.generate(now - BLUETRACE.early_start_s - BLUETRACE.validity_s)
+    first = now - BLUETRACE.early_start_s - BLUETRACE.validity_s
+    return KeyRing.generate(first, entropy=entropy)
 
 
 def _close_to_others(folder: Path) -> None:

@@ -3,7 +3,7 @@
 import math
 import time
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Final
@@ -44,12 +44,13 @@ class _Listed:
 
 @dataclass(frozen=True, slots=True)
 class _Traced:
-    """What the authority said of the case, and what was sent to it."""
+    """What the authority said of the case, how it names people, and what was sent to it."""
 
     case: int
     contacts: tuple[_Listed, ...]
     records: int
     believed: int
+    naming_key: bytes = field(repr=False)
 
 
 class _Clock:
@@ -105,7 +106,9 @@ def demo(seed: int, picture: Path, *, as_json: bool) -> None:
     """
     began = time.monotonic()
     played, truth, traced = _play(seed)
-    scored = score_case(played, truth, traced.case, traced.contacts, DEMO_POLICY)
+    scored = score_case(
+        played, truth, traced.case, traced.contacts, DEMO_POLICY, naming_key=traced.naming_key
+    )
     save_picture(played, scored, picture)
     seconds = time.monotonic() - began
     if as_json:
@@ -124,8 +127,10 @@ def _play(seed: int) -> tuple[Run, Truth, _Traced]:
     clock = _Clock(DEFAULT_START)
     with ExitStack() as stack:
         folder = Path(stack.enter_context(TemporaryDirectory(prefix="tracetogether-")))
-        operator_token = create_folder(folder, now=clock.now)
-        # User ids decide when phones change their TempIDs: drawn from the seed like all chance.
+        # Keys and user ids decide when phones change their TempIDs: drawn from the seed like all
+        # chance.
+        keys = Streams(seed).entropy("authority", "keys")
+        operator_token = create_folder(folder, now=clock.now, entropy=keys)
         users = Streams(seed).entropy("authority", "users")
         service = stack.enter_context(opened_folder(folder, entropy=users))
         url = stack.enter_context(http_api.running(http_api.create_app(service, clock=clock)))
@@ -144,7 +149,10 @@ def _play(seed: int) -> tuple[Run, Truth, _Traced]:
             receipt = phone.upload(body, phone.redeem_pin(pin, body))
             answer = desk.contacts(case_id, policy=DEMO_POLICY.name)
     contacts = tuple(_listed(line) for line in answer["contacts"])
-    return played, truth, _Traced(case, contacts, receipt["records"], receipt["accepted"])
+    traced = _Traced(
+        case, contacts, receipt["records"], receipt["accepted"], service.desk.keys.naming_key
+    )
+    return played, truth, traced
 
 
 def _who_tests_positive(played: Run, truth: Truth) -> int:
@@ -206,11 +214,11 @@ def _print(played: Run, scored: CaseScore, traced: _Traced, picture: Path, secon
     near = f"within {DEMO_POLICY.within_m:g} m"
     table = Table(
         Column("person", no_wrap=True),
-        Column(f"minutes\n{near}", justify="right", no_wrap=True),
+        Column(Text(f"minutes\n{near}"), justify="right", no_wrap=True),
         Column("true", justify="right"),
-        Column("nearest\nm", justify="right"),
+        Column(Text("nearest\nm"), justify="right"),
         Column("true", justify="right"),
-        Column("close\ncontact"),
+        Column(Text("close\ncontact")),
         Column("in truth", no_wrap=True),
         box=SIMPLE_HEAD,
         title="The authority's contact list, beside the truth",
