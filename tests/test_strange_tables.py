@@ -150,6 +150,8 @@ REFUSED = {
         "days since 1900, such as 44087.5",
     ),
     "parts of a day": (table([time / 86_400 % 1 for time in TIMES]), "parts of a day"),
+    "hours since 1970": (table([time / 3_600 for time in TIMES]), "say --time-unit h"),
+    "days since 1970": (table([time / 86_400 for time in TIMES]), "within one second"),
     "elapsed ms": (table([30_000 * row for row in range(60)]), "say --time-unit ms"),
     "five elapsed ms": (table([30_000 * row for row in range(5)]), "say --time-unit ms"),
     "elapsed ms, ten a second": (table([100 * row for row in range(60)]), "say --time-unit ms"),

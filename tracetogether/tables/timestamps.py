@@ -429,6 +429,13 @@ def _check_from_start(values: Floats, what: str, remedy: str) -> None:
             "day, as spreadsheets write times, write dates with times; if they are seconds from a "
             f"start, say {remedy.format('s')}"
         )
+    if len(distinct) >= _FEWEST and high - low < 1:
+        raise InvalidReadingsError(
+            f"{what} holds {len(distinct):,} different times within one second ({low:.15g} to "
+            f"{high:.15g}): its unit is longer than seconds, such as days or hours; write UTC "
+            f"epoch seconds, or say {remedy.format('h')} or another unit "
+            f"({', '.join(UNIT_SECONDS)})"
+        )
     gap = float(np.median(np.diff(distinct))) if len(distinct) >= _FEWEST_FOR_GAPS else 0.0
     latest = max(high, -low)
     if high - low > _LONGEST_FROM_START_S or latest > _LATEST_FROM_START_S or gap > _USUAL_GAP_S:
