@@ -16,7 +16,7 @@ from tests.pages_world import Pages, serving
 from tracetogether.adapters.sql_store import SqlStore
 from tracetogether.authority.access.operators import CONSOLE, Caller
 from tracetogether.authority.access.permissions import Role
-from tracetogether.authority.cases.casework import Case, CaseState
+from tracetogether.authority.cases.casework import Case, CaseQuery, CaseState
 from tracetogether.authority.cases.followed import ContactQuery, ContactState
 from tracetogether.authority.service import Authority
 from tracetogether.cli import cli
@@ -186,7 +186,7 @@ def test_page_and_api_refuse_a_second_open_case(world: World) -> None:
         assert "This person has an open case already" in ida.text()
         assert api("ida", "/v1/cases", f'{{"user_id": "{person}"}}')[0] == 409
         ravi.get(f"/contacts/{contact_id}")
-        assert ravi.post(f"/contacts/{contact_id}/convert")[0] == 409
+        assert ravi.post(f"/contacts/{contact_id}/convert", confirm="yes")[0] == 409
         assert "which is not assigned to you" in ravi.text()
         assert open_one.case_id not in ravi.body
         status, told = api("ravi", f"/v1/followed/{contact_id}/convert", "{}")
@@ -288,7 +288,10 @@ def test_pages_and_api_confirm(world: World) -> None:
             site.enrol(name)
         ravi, ida = site.visitor("ravi"), site.visitor("ida")
         ravi.get(f"/contacts/{contact_id}")
-        status, place = ravi.post(f"/contacts/{contact_id}/convert")
+        assert ravi.post(f"/contacts/{contact_id}/convert")[0] == 200
+        assert "That can't be undone." in ravi.text()
+        assert len(world.authority.casework.page(CaseQuery(), NOON).cases) == 1  # not yet
+        status, place = ravi.post(f"/contacts/{contact_id}/convert", confirm="yes")
         assert status == 303
         path = place.removeprefix("/desk")
         ravi.get(path)

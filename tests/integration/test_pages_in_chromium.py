@@ -360,4 +360,6 @@ def test_two_tabs_on_one_contact_and_a_session_that_ends_while_typing(
     expect(first.locator("#given-text")).to_have_value(written)
     press(first, first.get_by_role("button", name="Send it again"))
     expect(first.locator("#notes")).to_contain_text("第一行😷")
+    shown = first.locator("#notes .note", has_text="第一行").inner_text()
+    assert shown.strip() == written.strip()  # its lines are lines
     context.close()

@@ -187,6 +187,11 @@ CHINESE: Final[Mapping[str, str]] = {
     "Give": "分配",
     "Merge into another case": "并入另一病例",
     "Id of the case that stays": "保留的病例编号",
+    "Id of the one that stays": "保留者的编号",
+    "Open a case for this contact?": "要为此接触者登记病例吗？",
+    "The contact becomes a case, and is not called any more. That can't be undone.": (
+        "此接触者将转为病例，不再随访。此操作无法撤销。"
+    ),
     "Merge": "合并",
     "Upload PIN": "上传码",
     "Read it out now, on the telephone.": "请立即在电话中读给本人。",

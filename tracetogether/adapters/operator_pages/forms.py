@@ -25,7 +25,7 @@ FIELDS: Final[Mapping[str, str]] = {
     "user_id": "User id",
     "date": "Day of diagnosis or first symptoms",
     "operator": "Tracer",
-    "into": "Merge",
+    "into": "Id of the one that stays",
     "text": "New note",
     "reason": "Reason",
     "day": "Day",

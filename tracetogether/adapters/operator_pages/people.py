@@ -214,6 +214,12 @@ def unmerge(visit: Visit) -> Response:
 
 def convert(visit: Visit) -> Response:
     """Open a case for a contact who tested positive, and show it."""
+    if not visit.confirmed:
+        _wanted(visit)
+        why = visit.say(
+            "The contact becomes a case, and is not called any more. That can't be undone."
+        )
+        return visit.ask("Open a case for this contact?", why, (), "Open a case")
     case = visit.authority.merging.convert(
         _id(visit), visit.now, version=visit.version, by=visit.caller
     )
