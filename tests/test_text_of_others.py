@@ -120,6 +120,7 @@ COMMANDS: dict[str, Words] = {
     "authority audit list": each("{place}/authority", "{place}/authority --json"),
     "authority audit verify": each("{place}/authority", "{place}/authority --head {evil}"),
     "authority backup": each(f"{{place}}/{{evil}}/x {D}"),
+    "authority case confirm": each(f"{{evil}} {D}", f"{{case}} {D}"),
     "authority case contacts": each(f"{{case}} {D}", f"{{case}} {D} --json", f"{{evil}} {D}"),
     "authority case graph": each(D, f"{D} --json", f"{D} --policy {{evil}}"),
     "authority case import": each(
@@ -154,6 +155,9 @@ COMMANDS: dict[str, Words] = {
     "authority purge": each("{place}/authority", "{table}"),
     "authority restore": each(f"{{table}} {D}", f"{{place}}/node {D}"),
     "authority serve": each("{table}", "{place}/authority --tls-cert {table} --host {evil}"),
+    "authority time-zone": each(
+        "{place}/authority", "{place}/authority --set {evil}", "{table}", "{table} --json"
+    ),
     "authority user add": each(f"{{evil}} --role tracer {D}", f"x --role {{evil}} {D}"),
     "authority user disable": each(f"{{evil}} {D}"),
     "authority user import": each(f"{{place}}/names.csv {D}", f"{{place}}/heading.csv {D} --json"),
