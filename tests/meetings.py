@@ -43,6 +43,7 @@ RHYTHM: Final = replace(
     queue_max_s=2.0,
     blacklist_s=2.0,
     refresh_check_s=1.0,
+    change_s=0.15,  # as 10 s are to a TempID of a quarter of an hour
 )
 
 # What the drivers may differ in.

@@ -18,6 +18,7 @@ def scene() -> Scene:
         observer=["ann", "ann", "ben", "ann", "cem"],
         peer=["ben", "ben", "ann", "ben", "ann"],
         rssi_dbm=[-50.0, -60.0, -70.0, -80.0, -90.0],
+        time_unit="s",
     )
     return Scene("s", sightings, np.array([1.0, np.nan, 4.0, -1.0, 2.0]))
 

@@ -200,10 +200,12 @@ def line(number: int) -> tuple[object, ...]:
 @pytest.fixture
 def postgres(postgres_url: str) -> SqlStore:
     store = SqlStore.create(postgres_url, name="SG_MOH")
-    store.add_user("u", b"u")
+    users = [f"u{number}" for number in range(50)]  # a person has one open case
+    for user in users:
+        store.add_user(user, user.encode())
     with store._transactions.writing() as connection:
-        for number in range(50):
-            values = {"case_id": f"C{number}", "user_id": "u", "day": DAY}
+        for number, user in enumerate(users):
+            values = {"case_id": f"C{number}", "user_id": user, "day": DAY}
             connection.execute(
                 sa.text("INSERT INTO cases VALUES (:case_id, :user_id, :day, 0, 0)"), values
             )

@@ -260,17 +260,18 @@ def test_a_run_that_fails_exports_nothing(tmp_path: Path, monkeypatch: pytest.Mo
 
 def test_the_remedies_for_no_contact_work(tmp_path: Path) -> None:
     """Each thing that the message proposes, done alone, gives a share to export."""
-    short = ["--set", "policy.minutes=9", "--set", "adoption=1", "--set", "duration_s=500"]
+    short = {"policy.minutes": "9", "adoption": "1", "duration_s": "500"}
 
-    def exported(*more: str) -> Result:
+    def exported(**more: str) -> Result:
         folder = tmp_path / str(len(list(tmp_path.iterdir())))
-        words = [*WORDS, *short, *more]
+        keys = SHORT | short | {name.replace("__", "."): value for name, value in more.items()}
+        words = [word for key, value in keys.items() for word in ("--set", f"{key}={value}")]
         return call(str(folder), "--for", "openabm", "--seeds", "1", *words)
 
     refused = exported()
     assert isinstance(refused.exception, StoreError)
     assert "policy.minutes lower or duration_s longer" in str(refused.exception)
-    assert exported("--set", "policy.minutes=2").exit_code == 0
-    assert exported("--set", "duration_s=1000").exit_code == 0
-    nobody = exported("--set", "policy.minutes=2", "--set", "adoption=0.08")
+    assert exported(policy__minutes="2").exit_code == 0
+    assert exported(duration_s="1000").exit_code == 0
+    nobody = exported(policy__minutes="2", adoption="0.08")
     assert "people.adoption higher" in str(nobody.exception)

@@ -64,6 +64,8 @@ def test_a_plan_is_every_combination_with_every_seed() -> None:
             plan("lift", vary, seeds=1, settings={"phones.ios": "1"})
     words = ["sweep", "lift", "--vary", "ios=0", "--vary", "ios=1"]
     assert "ios is given twice" in CliRunner().invoke(simulate, words).output
+    words = ["run", "lift", "--set", "adoption=0.5", "--set", "people.adoption=0.6"]
+    assert "people.adoption is given twice" in CliRunner().invoke(simulate, words).output
 
 
 def test_rows_say_what_happened(rows: list[Row]) -> None:

@@ -1,9 +1,12 @@
 """`--set key=value`, as every command about scenarios takes it."""
 
+from contextlib import suppress
+
 import click
 
-from simulations.settings.scenario import Scenario, cautions
+from simulations.settings.scenario import Scenario, cautions, full_key
 from tracetogether.cli.console import err
+from tracetogether.errors import ScenarioError
 
 
 def read_settings(_: click.Context, __: click.Parameter, words: tuple[str, ...]) -> dict[str, str]:
@@ -13,9 +16,12 @@ def read_settings(_: click.Context, __: click.Parameter, words: tuple[str, ...])
         key, equals, value = word.partition("=")
         if not (key and equals):
             raise click.BadParameter(f"write key=value, not {word!r}")
-        if key.strip() in settings:
-            raise click.BadParameter(f"{key.strip()} is given twice: name each key once")
-        settings[key.strip()] = value.strip()
+        name = key.strip()
+        with suppress(ScenarioError):  # an unknown key is refused with the scenario
+            name = full_key(name).name
+        if name in settings:
+            raise click.BadParameter(f"{name} is given twice: name each key once")
+        settings[name] = value.strip()
     return settings
 
 
