@@ -182,6 +182,15 @@ def test_keys_that_others_can_read_are_refused(run: Run, desk: Path) -> None:
     assert "chmod 600" in str(result.exception)
 
 
+@pytest.mark.parametrize("words", [("case", "list"), ("time-zone", "--set", "Asia/Singapore")])
+def test_lost_keys_are_named_with_the_remedy(run: Run, desk: Path, words: tuple[str, ...]) -> None:
+    (desk / "keys.txt").unlink()
+    result = run(*words)
+    assert isinstance(result.exception, KeyRingError)
+    assert "there is no " in str(result.exception)
+    assert "`tracetogether authority keys replace`" in str(result.exception)
+
+
 @pytest.mark.parametrize("words", [("init", "new"), ("serve",), ("case", "list"), ("purge",)])
 def test_without_the_optional_packages_the_pip_line_is_told(
     run: Run, desk: Path, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...]

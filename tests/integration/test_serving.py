@@ -231,6 +231,11 @@ def test_a_root_path_that_can_not_be_served_below_is_refused(desk: Path, path: s
     assert repr(path) in str(told.exception)
 
 
+def hidden(text: str, name: str) -> str:
+    """Return what a page's form carries along in a field."""
+    return re.findall(rf'name="{name}" value="([^"]+)"', text)[0]
+
+
 @pytest.mark.parametrize("cut_off", [False, True])
 def test_below_a_path_pages_and_routes_are_found(desk: Path, *, cut_off: bool) -> None:
     """Every link, form, picture and redirect of a page leads to a page, through any proxy."""
@@ -272,16 +277,17 @@ def test_below_a_path_pages_and_routes_are_found(desk: Path, *, cut_off: bool) -
             assert "evil.example" not in text + str(answer.headers)
             return answer.status, answer.headers.get("location", ""), text
 
-        def token(text: str) -> str:
-            return re.findall(r'name="form_token" value="([0-9a-f]+)"', text)[0]
-
         assert ask("/tracing/desk")[:2] == (307, "/tracing/desk/")
         status, onward, _ = ask("/tracing/desk/cases")
         assert (status, onward) == (303, "/tracing/desk/sign-in?next=/cases")
         _, _, text = ask(onward)
-        fields = {"name": "operator", "password": "correct horse battery", "code": ""}
         status, onward, _ = ask(
-            "/tracing/desk/sign-in", form_token=token(text), onward="/cases", **fields
+            "/tracing/desk/sign-in",
+            form_token=hidden(text, "form_token"),
+            onward=hidden(text, "onward"),
+            name="operator",
+            password="correct horse battery",
+            code="",
         )
         assert (status, onward) == (303, "/tracing/desk/cases")
         status, onward, _ = ask(onward)
@@ -289,7 +295,9 @@ def test_below_a_path_pages_and_routes_are_found(desk: Path, *, cut_off: bool) -
         _, _, text = ask(onward)
         secret = re.findall(r"[A-Z2-7]{32}", text)[0]
         code = Totp().at(b32decode(secret), time.time())  # noqa: TID251 - as the server's
-        status, onward, _ = ask("/tracing/desk/enrol", form_token=token(text), code=code)
+        status, onward, _ = ask(
+            "/tracing/desk/enrol", form_token=hidden(text, "form_token"), code=code
+        )
         assert (status, onward) == (303, "/tracing/desk/")
         seen: set[str] = set()
         left = [onward]
@@ -304,6 +312,13 @@ def test_below_a_path_pages_and_routes_are_found(desk: Path, *, cut_off: bool) -
             plain = {html.unescape(one).partition("?")[0] for one in linked}
             left += [one for one in plain - seen if one not in left]
         assert {"/tracing/desk/static/desk.css", "/tracing/desk/cases"} <= seen
+        _, _, text = ask("/tracing/desk/cases")
+        assert ask(
+            "/tracing/desk/language",
+            form_token=hidden(text, "form_token"),
+            back=hidden(text, "back"),
+            language="zh",
+        )[:2] == (303, "/tracing/desk/cases")
         assert ask("/tracing/v1/health")[0] == 200
         assert ask("/tracing/v1/health/")[0] == 404  # no redirect that repeats the host
         document = json.loads(ask("/tracing/openapi.json")[2])

@@ -19,7 +19,7 @@ from tracetogether.authority.oversight.time_zone import TIME_ZONE, set_time_zone
 from tracetogether.authority.service import Authority
 from tracetogether.cli.folder_locks import alone_with, locked, served_from
 from tracetogether.cli.revoked_file import note_revoked
-from tracetogether.errors import ClockError, MissingExtraError, StoreError
+from tracetogether.errors import ClockError, KeyRingError, MissingExtraError, StoreError
 from tracetogether.keyring import KeyRing
 from tracetogether.local_days import UTC_NAME, LocalDays
 from tracetogether.parameters import BLUETRACE, EARLIEST_S
@@ -152,7 +152,7 @@ def opened_folder(
     store_kind = _sql_store()
     complete_restore(folder)
     place = place_of(folder, database)
-    keys = KeyRing.load(folder / KEYS)
+    keys = _keys_of(folder)
     with served_from(folder), store_kind.open(place) as store:
         store.tell_revoked(lambda kind, subject: note_revoked(folder, kind, subject))
         settle_keys(keys, store, lambda ring: ring.save(folder / KEYS))
@@ -165,6 +165,17 @@ def opened_folder(
             save_keys=lambda ring: save_keys(ring, folder / KEYS),
             entropy=entropy,
         )
+
+
+def _keys_of(folder: Path) -> KeyRing:
+    path = folder / KEYS
+    if not path.exists():
+        msg = (
+            f"there is no {path}: copy keys.txt from another machine of this authority; if it is "
+            "lost for good, `tracetogether authority keys replace` makes new keys"
+        )
+        raise KeyRingError(msg)
+    return KeyRing.load(path)
 
 
 def complete_restore(folder: Path) -> None:
@@ -254,7 +265,7 @@ def change_time_zone(folder: Path, name: str, now: float) -> int:
         return set_time_zone(
             name,
             now,
-            keys=KeyRing.load(folder / KEYS),
+            keys=_keys_of(folder),
             store=store,
             calendars=store.desk,
             audit=Audit(store),
