@@ -297,6 +297,7 @@ def test_pages_and_api_confirm(world: World) -> None:
         ravi.get(path)
         assert "Other people’s logs are used for it once an issuer confirms it" in ravi.text()
         assert "Confirm the case" not in ravi.text()
+        assert "Ask a colleague with the role issuer for a PIN" in ravi.text()
         assert ravi.post(f"{path}/confirm")[0] == 403
         ida.get("/cases?" + urlencode({"state": "unconfirmed"}))
         assert path in ida.body

@@ -137,6 +137,10 @@ CHINESE: Final[Mapping[str, str]] = {
     ),
     "No log has come in yet. Issue a PIN, read it out, and let the person upload; contacts then "
     "stand here.": "尚未收到记录。请生成上传码并读给本人，上传后接触者会显示在这里。",
+    "No log has come in yet. Ask a colleague with the role issuer for a PIN; once the person has "
+    "uploaded, contacts stand here.": (
+        "尚未收到记录。请向有签发员（issuer）角色的同事索取上传码，本人上传后接触者会显示在这里。"
+    ),
     "The log names nobody in these days.": "记录显示这些天没有接触者。",
     "Who was near, {first} to {last}": "{first} 至 {last} 的近距离接触",
     "Who was near on which day": "每天与谁近距离接触",
