@@ -34,6 +34,20 @@ def test_right_lines_open_cases(world: World) -> None:
     assert (second.user_id, second.date, second.assigned_to) == (two, "2020-05-04", "")
 
 
+@pytest.mark.parametrize("separator", [";", "\t"])
+def test_a_spreadsheet_separates_cells_by_semicolons_or_tabs(world: World, separator: str) -> None:
+    user = world.user()
+    lines = ["user_id,date,assigned_to", f"{user},2020-05-02,ravi"]
+    wanted, bad = world.authority.case_import.check(
+        "\n".join(lines).replace(",", separator).encode(), NOON
+    )
+    assert bad == []
+    opened = world.authority.case_import.run(wanted, NOON)
+    assert [(case.user_id, case.date, case.assigned_to) for case in opened] == [
+        (user, "2020-05-02", "ravi")
+    ]
+
+
 def test_every_bad_line_is_named_with_its_column_and_remedy(world: World) -> None:
     good, busy = world.user(), world.user()
     world.authority.casework.open_case(busy, NOON)

@@ -290,6 +290,17 @@ def test_the_very_first_schema_is_backed_up_and_restored(
 # --- nothing that was revoked comes back ---
 
 
+def test_a_backup_takes_the_place_of_no_device_and_no_pipe(
+    desk: RestoredDesk, tmp_path: Path
+) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    error = desk.run("backup", str(pipe)).exception
+    assert isinstance(error, StoreError)
+    assert "is a device or a pipe: name a file" in str(error)
+    assert pipe.is_fifo()
+
+
 def test_users_who_withdrew_stay_gone_and_all_others_come_back(
     desk: RestoredDesk, tmp_path: Path, clock: Clock
 ) -> None:

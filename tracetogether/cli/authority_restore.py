@@ -145,6 +145,8 @@ def back_up(folder: Path, target: Path, database: str | None = None) -> None:
     Raises:
         StoreError: there is no authority, its database is damaged, or the file can't be written.
     """
+    if target.exists() and not target.is_file():  # SQLite writes neither to devices nor to pipes
+        raise StoreError(f"{target} is a device or a pipe: name a file, which is then new")
     complete_restore(folder)
     place = place_of(folder, database)
     with served_from(folder), whole_file(target, mode=PRIVATE, new=True) as half:

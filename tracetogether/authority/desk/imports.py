@@ -24,6 +24,7 @@ MOST_IMPORT_BYTES: Final = 10_000_000
 CASE_COLUMNS: Final = ("user_id", "date", "assigned_to")
 OPERATOR_COLUMNS: Final = ("name", "roles")
 _OPTIONAL: Final = frozenset({"date", "assigned_to"})
+_SEPARATORS: Final = ",;\t"
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +71,8 @@ def lines_of(
     """Return the lines of a CSV file by column, each with its number, and what can't be read.
 
     Args:
-        body: the file: UTF-8, with or without a byte order mark; the first line has the names.
+        body: the file: UTF-8, with or without a byte order mark; commas, semicolons or tabs
+            separate its cells; the first line has the names.
         columns: the names that there may be; all but ``date`` and ``assigned_to`` must be there.
     """
     if len(body) > MOST_IMPORT_BYTES:
@@ -80,7 +82,9 @@ def lines_of(
     except UnicodeDecodeError as error:
         line = body[: error.start].count(b"\n") + 1
         return [], [BadCell(line, "", "this is not UTF-8: save the table as CSV UTF-8")]
-    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+    first_line = text.partition("\n")[0]
+    separator = max(_SEPARATORS, key=first_line.count)  # a spreadsheet's language chooses it
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
     rows, bad = [], []
     try:
         names = [name.strip() for name in next(reader, [])]
@@ -91,7 +95,10 @@ def lines_of(
             if not any(cell.strip() for cell in cells):
                 continue
             if len(cells) != len(names):
-                many = f"{len(cells)} cells where the first line has {len(names)}: check the commas"
+                many = (
+                    f"{len(cells)} cells where the first line has {len(names)}: "
+                    "check the separators"
+                )
                 bad.append(BadCell(reader.line_num, "", many))
                 continue
             values = [cell.strip() for cell in cells]
