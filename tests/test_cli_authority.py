@@ -101,6 +101,14 @@ def test_init_makes_a_folder_for_its_owner_alone(run: Run) -> None:
     assert KeyRing.load(folder / "keys.txt").oldest_day == DAY
 
 
+@pytest.mark.parametrize("name", ["", "  ", "SG\x1b[2J", "SG\u202eHOM", "SG\nMOH"])
+def test_init_refuses_a_name_that_is_no_plain_text(run: Run, name: str) -> None:
+    result = run("init", "desk", "--name", name)
+    assert isinstance(result.exception, AuthorityError)
+    assert "check --name" in str(result.exception)
+    assert not Path("desk").exists()
+
+
 def test_init_closes_an_empty_folder_and_leaves_a_full_one_alone(run: Run) -> None:
     empty, full = Path("empty"), Path("full")
     for folder in (empty, full):

@@ -19,10 +19,17 @@ from tracetogether.authority.oversight.time_zone import TIME_ZONE, set_time_zone
 from tracetogether.authority.service import Authority
 from tracetogether.cli.folder_locks import alone_with, locked, served_from
 from tracetogether.cli.revoked_file import note_revoked
-from tracetogether.errors import ClockError, KeyRingError, MissingExtraError, StoreError
+from tracetogether.errors import (
+    AuthorityError,
+    ClockError,
+    KeyRingError,
+    MissingExtraError,
+    StoreError,
+)
 from tracetogether.keyring import KeyRing
 from tracetogether.local_days import UTC_NAME, LocalDays
 from tracetogether.parameters import BLUETRACE, EARLIEST_S
+from tracetogether.plain_text import hidden_in
 from tracetogether.secret_file import create_secret, read_secret
 from tracetogether.units import Entropy
 
@@ -63,12 +70,15 @@ def create_folder(
         entropy: where keys come from; another source is for demonstrations alone.
 
     Raises:
-        AuthorityError: there is no such time zone.
+        AuthorityError: there is no such time zone, or the name is blank or has control characters.
         ClockError: the clock can't be right.
         StoreError: an authority is there already, others can enter the folder, or folder or
             database can't be written.
     """
     days = LocalDays.named(time_zone)
+    if not name.strip() or hidden_in(name):
+        msg = "an organisation code is one line of plain text, such as SG_MOH: check --name"
+        raise AuthorityError(msg)
     store_kind = _sql_store()
     paths = [folder / one for one in (KEYS, OPERATOR_TOKEN, DATABASE, DATABASE_URL)]
     for path in paths:
