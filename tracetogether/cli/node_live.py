@@ -86,7 +86,6 @@ async def live(
         )
         stop = asyncio.Event()
         loop = asyncio.get_running_loop()
-        loop.set_exception_handler(without_lost_messages)
         for number in (signal.SIGTERM, signal.SIGINT):
             with suppress(NotImplementedError, RuntimeError):  # Windows, or no main thread
                 loop.add_signal_handler(number, stop.set)
@@ -102,17 +101,6 @@ async def live(
                 with suppress(NotImplementedError, RuntimeError):
                     loop.remove_signal_handler(number)
     return node
-
-
-def without_lost_messages(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-    """Report what nobody awaited, as asyncio does, except a message to a bus that was closed.
-
-    BlueZ's libraries send such messages and await the answer alone. If the bus goes while one is
-    on its way, as when a link breaks at the end, asyncio would print a traceback. Whoever awaits
-    the answer is told of the lost bus.
-    """
-    if not isinstance(context.get("exception"), ConnectionError):
-        loop.default_exception_handler(context)
 
 
 def _due(batch: TempIDBatch | None) -> TempIDBatch | None:

@@ -17,7 +17,7 @@ from dbus_fast import Message
 from dbus_fast.aio.message_bus import MessageBus
 from dbus_fast.constants import BusType
 
-from tracetogether.adapters.bleak_radio.bluez_client import PatientClient
+from tracetogether.adapters.bleak_radio.bluez_client import PatientClient, WithoutLostMessages
 from tracetogether.adapters.bleak_radio.central import BleakLink, Central
 from tracetogether.adapters.bleak_radio.no_pairing import NoPairing
 from tracetogether.adapters.bleak_radio.peripheral import Peripheral
@@ -152,6 +152,7 @@ async def open_bluez(
     Raises:
         RadioError: there is no BlueZ, no such adapter, or it is switched off.
     """
+    WithoutLostMessages.install()
     try:
         bus = await MessageBus(bus_type=BusType.SYSTEM).connect()
     except Exception:  # noqa: BLE001 - each way to be absent raises its own kind

@@ -1,7 +1,9 @@
 """bleak's client for BlueZ, patient where BlueZ tells things in another order than bleak awaits."""
 
 import asyncio
+from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import Any, Final
 
 from bleak.backends.bluezdbus.client import BleakClientBlueZDBus
@@ -10,6 +12,38 @@ from bleak.backends.service import BleakGATTServiceCollection
 
 _TOLD_S: Final = 5.0
 _LOOK_S: Final = 0.02
+
+
+@dataclass(frozen=True, slots=True)
+class WithoutLostMessages:
+    """A loop's exception handler that leaves out messages to a bus that was closed meanwhile.
+
+    dbus-fast sends a message and awaits the answer alone. If the bus goes while the message is on
+    its way, as when a connection is given up at the end, asyncio would print a traceback of what
+    was sent. The caller that awaits the answer learns of the lost bus.
+
+    Attributes:
+        before: the handler that there was; asyncio's own if None.
+    """
+
+    before: Callable[[asyncio.AbstractEventLoop, dict[str, Any]], object] | None = None
+
+    @classmethod
+    def install(cls) -> None:
+        """Put it before the running loop's handler, once."""
+        loop = asyncio.get_running_loop()
+        before = loop.get_exception_handler()
+        if not isinstance(before, cls):
+            loop.set_exception_handler(cls(before))
+
+    def __call__(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        """Report what nobody awaited, unless it is such a message."""
+        if "future" in context and isinstance(context.get("exception"), ConnectionError):
+            return
+        if self.before is not None:
+            self.before(loop, context)
+        else:
+            loop.default_exception_handler(context)
 
 
 class PatientClient(BleakClientBlueZDBus):
