@@ -294,7 +294,7 @@ def test_a_new_pin_voids_the_earlier_one(run: Run, desk: Path) -> None:
     take(desk, [], opened["case_id"], renewed["upload_pin"])
 
 
-def test_row_04_a_pin_to_be_read_out_is_good_for_a_quarter_of_an_hour(run: Run, desk: Path) -> None:
+def test_threat_pin_lifetime_of_a_pin_read_out_is_15_minutes(run: Run, desk: Path) -> None:
     opened = facts(run("case", "open", new_user(desk), "--short", "--json"))
     assert opened["expires_at"] == NOON + 900
     assert (

@@ -194,7 +194,7 @@ def test_upload_pins_a_day_are_shown_and_changed_within_reason(run: Run) -> None
     ]
 
 
-def test_row_25_a_restore_under_a_clock_that_is_far_ahead_destroys_nothing(
+def test_threat_late_deletion_restore_with_a_clock_far_ahead_destroys_nothing(
     run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with opened_folder(Path("authority")) as service:

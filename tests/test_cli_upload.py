@@ -267,7 +267,7 @@ upload(words)
 @pytest.mark.parametrize(
     ("step", "when"), [("redeem_pin", "before"), ("redeem_pin", "after"), ("upload", "after")]
 )
-def test_row_28_a_killed_upload_goes_on_as_the_same_attempt(
+def test_threat_crash_of_an_upload_continues_as_the_same_attempt(
     patient: Patient, step: str, when: str
 ) -> None:
     words = ["phone.db", "--pin", patient.pin, "--server", patient.url]

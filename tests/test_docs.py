@@ -175,6 +175,22 @@ def test_every_error_and_rejection_is_documented() -> None:
         assert f"`{reason.value}`" in page, f"{reason.value} is not in api.md"
 
 
+def test_the_threat_table_and_the_tests_name_the_same_threats() -> None:
+    """Each row has a test called after it, and each such test has one row."""
+    page = (ROOT / "docs" / "explanation" / "threat-model.md").read_text("utf-8")
+    rows = re.findall(r"^\| `(\w+)` \|", page, re.MULTILINE)
+    tests = {
+        test
+        for file in (ROOT / "tests").rglob("test_*.py")
+        for test in re.findall(r"^def (test_threat_\w+)\(", file.read_text("utf-8"), re.MULTILINE)
+    }
+    assert len(rows) == len(set(rows)) > 20
+    for test in tests:
+        assert sum(test.startswith(f"test_threat_{row}_") for row in rows) == 1, test
+    for row in rows:
+        assert any(test.startswith(f"test_threat_{row}_") for test in tests), row
+
+
 def modules() -> list[str]:
     names = []
     for package in ("tracetogether", "simulations"):

@@ -233,7 +233,7 @@ def test_two_rows_of_a_case_are_one_person(desk: Desk) -> None:
         desk.authority.merging.merge(close, close, NOON)
 
 
-def test_row_20_a_tracer_sees_the_cases_given_to_him(desk: Desk) -> None:
+def test_threat_need_to_know_shows_a_tracer_the_assigned_cases(desk: Desk) -> None:
     authority, contact_id = desk.authority, desk.close
     case_id = desk.case.case_id
     tries: list[Callable[[Caller], object]] = [
@@ -316,7 +316,7 @@ def test_what_is_written_down_is_sealed_and_no_log_holds_it(desk: Desk) -> None:
             work.note(desk.case.case_id, text, NOON)
 
 
-def test_rows_25_and_26_all_of_it_goes_on_time_and_with_the_person(desk: Desk) -> None:
+def test_threat_late_deletion_of_follow_up_ends_on_time_or_with_the_person(desk: Desk) -> None:
     work, contact_id = desk.authority.follow_up, desk.close
     work.note(desk.case.case_id, "about a person", NOON, contact_id=contact_id)
     desk.authority.issuance.withdraw(desk.near, NOON + 60)

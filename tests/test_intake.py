@@ -177,7 +177,7 @@ def test_all_refusals_look_alike_and_cost_alike(  # noqa: C901 - one situation e
         assert user_id not in str(caught.value)
     assert len(said) == 1
     # Only a try at an open PIN has an entry of its own in the audit log. All cost as many
-    # statements and digests: test_row_15_all_answers_to_a_pin_cost_the_store_the_same counts them.
+    # statements and digests: tests/test_threats_pins.py counts them.
     at_open_pin = {steps.pop("wrong"), steps.pop("used")}
     assert [one.count("add_audit") for one in at_open_pin] == [1]
     assert [one.count("add_audit") for one in set(steps.values())] == [0]
@@ -282,7 +282,7 @@ def test_a_token_expires(world: World, case: Case) -> None:
     assert world.authority.intake.take_upload(token, BODY, late - 1).records == 0
 
 
-def test_row_10_a_log_over_the_limit_is_refused(
+def test_threat_oversized_log_over_the_limit_is_refused(
     world: World, case: Case, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(uploads, "MAX_UPLOAD_BYTES", len(BODY))
@@ -397,7 +397,7 @@ def test_a_right_pin_whose_log_came_in_says_when_and_to_nobody_else(
         (UPLOAD_CLOCK_AHEAD_S + 1, False),
     ],
 )
-def test_row_10_the_edges_of_what_a_log_may_reach(
+def test_threat_oversized_log_limits_the_range_of_times(
     world: World, case: Case, offset_s: int, accepted: bool
 ) -> None:
     (row,) = world.heard(world.user(), NOON + offset_s, 1)[:1]
@@ -406,7 +406,7 @@ def test_row_10_the_edges_of_what_a_log_may_reach(
 
 
 @pytest.mark.parametrize(("rssi_dbm", "accepted"), [(-126, 1), (-127, 0), (-1, 1), (0, 0)])
-def test_row_10_the_edges_of_signal_strength(
+def test_threat_oversized_log_limits_the_range_of_signal_strength(
     world: World, case: Case, rssi_dbm: float, accepted: int
 ) -> None:
     (row,) = world.heard(world.user(), NOON - 60, 1)[:1]
@@ -421,7 +421,7 @@ def test_strange_tokens_in_a_log_do_no_harm(world: World, case: Case) -> None:
     assert receipt.rejected[Rejection.FAILED_DECRYPTION] == len(strange)
 
 
-def test_row_11_an_upload_token_is_never_a_tempid(world: World, case: Case) -> None:
+def test_threat_wrong_purpose_refuses_an_upload_token_as_a_tempid(world: World, case: Case) -> None:
     token = world.token(case, BODY, NOON)
     rows = [Sighting(NOON, one, -60) for one in (token, token[:84], token[-84:])]
     assert world.take(case, rows, NOON).accepted == 0

@@ -48,7 +48,7 @@ def test_keys_go_25_days_after_their_day(world: World) -> None:
     assert world.keys.oldest_day == DAY + 1
 
 
-def test_row_13_nobody_opens_a_tempid_after_its_key_is_gone(world: World) -> None:
+def test_threat_leaked_key_opens_no_tempid_of_a_destroyed_day(world: World) -> None:
     issuer = world.authority.issuance.issuer
     tempid = world.authority.issuance.batch(world.user(), NOON).at(NOON)
     assert tempid is not None
@@ -63,7 +63,7 @@ def test_the_ring_is_saved_each_time(world: World) -> None:
     assert world.saved == [DAY, DAY + 5]
 
 
-def test_row_25_uploads_go_21_days_after_they_came(world: World) -> None:
+def test_threat_late_deletion_removes_uploads_after_21_days(world: World) -> None:
     case = world.authority.casework.open_case(world.user(), NOON)
     world.take(case, world.heard(world.user(), NOON, 1), NOON + HOUR)
     world.take(case, world.heard(world.user(), NOON, 1), NOON + 2 * HOUR)
@@ -89,7 +89,7 @@ def test_spent_pins_go_open_ones_stay(world: World) -> None:
     assert purge(world, NOON + UPLOAD_PIN_LIFETIME_S).pins == 1
 
 
-def test_row_23_sessions_go_once_they_are_over_though_nobody_signs_in(world: World) -> None:
+def test_threat_session_rows_are_deleted_after_they_expire(world: World) -> None:
     sign_ins = world.store.sign_ins
     left = {  # when each was begun, and seen last
         b"here": (NOON - SESSION_LONGEST_S, NOON - SESSION_IDLE_S),
@@ -122,7 +122,7 @@ def test_no_upload_outlives_its_case(world: World) -> None:
     assert latest + RETENTION.uploads_s < NOON + RETENTION.day_keys_days * SECONDS_PER_DAY
 
 
-def test_row_25_a_second_purge_finds_nothing(world: World) -> None:
+def test_threat_late_deletion_second_purge_finds_nothing(world: World) -> None:
     case = world.authority.casework.open_case(world.user(), NOON)
     world.take(case, world.heard(world.user(), NOON, 1), NOON + HOUR)
     assert purge(world, days(40)) == Purged(
@@ -131,7 +131,7 @@ def test_row_25_a_second_purge_finds_nothing(world: World) -> None:
     assert purge(world, days(40)) == NOTHING
 
 
-def test_row_25_a_purge_that_failed_half_way_is_made_good_by_the_next(entropy: Entropy) -> None:
+def test_threat_late_deletion_next_purge_completes_a_failed_one(entropy: Entropy) -> None:
     world = World.of(entropy, since=NOON)
     case = world.authority.casework.open_case(world.user(), NOON)
     world.take(case, world.heard(world.user(), NOON, 1), NOON + HOUR)
@@ -154,7 +154,7 @@ def test_row_25_a_purge_that_failed_half_way_is_made_good_by_the_next(entropy: E
     assert saved == [DAY + 15]
 
 
-def test_row_25_a_clock_that_is_far_ahead_destroys_nothing(world: World) -> None:
+def test_threat_late_deletion_purge_with_a_clock_far_ahead_destroys_nothing(world: World) -> None:
     case = world.authority.casework.open_case(world.user(), NOON)
     world.take(case, world.heard(world.user(), NOON, 1), NOON + HOUR)
     for ahead in (NOON + CLOCK_JUMP_S + 1, days(365), days(3_650)):
@@ -169,13 +169,13 @@ def test_row_25_a_clock_that_is_far_ahead_destroys_nothing(world: World) -> None
     assert purge(world, days(40)).uploads == 1
 
 
-def test_row_25_hourly_purges_go_on_for_as_long_as_one_likes(world: World) -> None:
+def test_threat_late_deletion_hourly_purges_continue_for_months(world: World) -> None:
     for hour in range(0, 24 * 60, 24):
         world.authority.purge(NOON + hour * HOUR)
     assert world.keys.oldest_day == DAY + 59 - RETENTION.day_keys_days
 
 
-def test_row_04_a_clock_that_is_far_behind_is_suspect(world: World) -> None:
+def test_threat_pin_lifetime_needs_a_clock_that_is_not_far_behind(world: World) -> None:
     purge(world, days(10))
     world.authority.purge.check_clock(days(10) - CLOCK_JUMP_S)
     with pytest.raises(ClockError, match="days before the last purge"):

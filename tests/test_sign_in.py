@@ -89,7 +89,7 @@ def test_no_code_no_entry(sign_in: SignIn, code: str) -> None:
         sign_in.enter("amira", PASSWORD, code, NOON + 60)
 
 
-def test_row_15_all_that_is_wrong_is_answered_alike_after_the_same_work(world: World) -> None:
+def test_threat_timing_is_equal_for_all_failed_sign_ins(world: World) -> None:
     hashed: list[str] = []
 
     class Counted(Argon2):
@@ -131,7 +131,7 @@ def test_what_a_stranger_types_is_not_written_down(world: World, sign_in: SignIn
     assert [one.subject for one in entries] == ["amira"]
 
 
-def test_row_23_guessing_is_stopped(sign_in: SignIn) -> None:
+def test_threat_session_password_guessing_is_stopped(sign_in: SignIn) -> None:
     secret = enrolled(sign_in)
     now = NOON + 900
     for _ in range(SIGN_INS_A_QUARTER_HOUR):
@@ -148,7 +148,7 @@ def test_row_23_guessing_is_stopped(sign_in: SignIn) -> None:
     sign_in.enter("amira", PASSWORD, CODES.at(secret, later), later, address="a")
 
 
-def test_row_23_sessions_end(world: World, sign_in: SignIn) -> None:
+def test_threat_session_ends_on_time(world: World, sign_in: SignIn) -> None:
     secret = enrolled(sign_in)
 
     def entered(now: float) -> str:

@@ -20,7 +20,7 @@ ROWS = [
 EVIL = ["=cmd|' /C calc'!A0", "+1+1", "-2+3", "@SUM(A1)", "\tx", "\r=1"]
 
 
-def test_row_24_what_begins_like_a_formula_is_text() -> None:
+def test_threat_spreadsheet_formula_is_written_as_text() -> None:
     for text in EVIL:
         assert harmless(text) == "'" + text.replace("\r", "\ufffd")
     for cell in ("plain", "a=b", "", -5, -0.5, None, True, "'quoted"):

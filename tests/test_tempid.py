@@ -210,10 +210,10 @@ def test_static_keys_are_tried_in_their_order_after_the_chain(entropy: Entropy) 
     assert mixed.open_many([own], np.array([NOON + 1.0])).decryptions == 1
 
 
-def test_nobody_opens_what_was_sealed_under_a_destroyed_key(
+def test_threat_leaked_key_opens_nothing_of_a_destroyed_day(
     tmp_path: Path, entropy: Entropy
 ) -> None:
-    """Row 13 of the security table, with the key file at hand."""
+    """Not even with the key file at hand."""
     keys = KeyRing.generate(NOON, entropy=entropy)
     issuer = TempIDIssuer(keys)
     text = issuer.issue(USER, NOON, 1).tempids[0].text

@@ -74,8 +74,10 @@ def test_tokens_of_another_authority_are_refused(keys: KeyRing) -> None:
         UploadTokens(keys, "SG_MOH").open(text, NOW)
 
 
-def test_an_upload_token_never_opens_as_a_tempid_nor_the_reverse(keys: KeyRing) -> None:
-    """Row 11 of the security table: keys are separated by purpose."""
+def test_threat_wrong_purpose_opens_no_upload_token_as_a_tempid_nor_the_reverse(
+    keys: KeyRing,
+) -> None:
+    """Each purpose has a key of its own."""
     tokens, issuer = UploadTokens(keys, "SG_MOH"), TempIDIssuer(keys, "SG_MOH")
     raw = urlsafe_b64decode(tokens.seal(USER, "c", b"", NOW))
     for piece in (raw[:61], raw[4:65], raw[-61:]):

@@ -4,7 +4,7 @@
 
 The kinds of answers take turns, in another order each round, so that a busy moment meets all of
 them alike. Without --benchmark-enable it is one round and no time is judged: that all cost as
-many statements and digests is counted in test_security_rows_pins.py.
+many statements and digests is counted in test_threats_pins.py.
 """
 
 import time
@@ -53,7 +53,7 @@ def rounds_of(world: World, count: int) -> Iterator[dict[str, Callable[[], objec
         }
 
 
-def test_row_15_no_answer_to_a_pin_takes_longer_than_another(tmp_path: Path, *, full: bool) -> None:
+def test_threat_timing_is_equal_for_all_answers_to_a_pin(tmp_path: Path, *, full: bool) -> None:
     spent: dict[str, list[tuple[float, float]]] = {}
     with SqlStore.create(tmp_path / "a.db", name="SG_MOH") as store:
         world = World.of(counted_entropy(15), store=store)

@@ -34,7 +34,7 @@ EMPTY = b'{"records": []}'
 pytestmark = pytest.mark.network
 
 
-def test_row_15_a_pretended_upload_takes_as_long_as_a_real_one(
+def test_threat_timing_is_equal_for_pretended_and_real_uploads(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, full: bool
 ) -> None:
     work: Counter[str] = Counter()

@@ -33,7 +33,7 @@ def at_once(act: Callable[[int], bool]) -> int:
         return sum(pool.map(wait_and_act, range(THREADS)))
 
 
-def test_row_05_fifty_threads_redeem_one_pin_and_one_succeeds(sql: SqlStore) -> None:
+def test_threat_pin_reuse_by_fifty_threads_succeeds_once(sql: SqlStore) -> None:
     authority = served(sql)
     user = authority.issuance.register().user_id
     for _ in range(3):
@@ -51,14 +51,14 @@ def test_row_05_fifty_threads_redeem_one_pin_and_one_succeeds(sql: SqlStore) -> 
         authority.casework.close(opened.case_id, NOON)
 
 
-def test_row_01_fifty_threads_try_wrong_pins_and_five_tries_are_spent(sql: SqlStore) -> None:
+def test_threat_pin_tries_counts_five_when_fifty_threads_try_at_once(sql: SqlStore) -> None:
     sql.add_user(USER, b"digest")
     sql.add_case(case("CASE1"))
     sql.put_pin(pin())
     assert at_once(lambda _: sql.try_pin(USER, NOON) is not None) == 5
 
 
-def test_row_05_fifty_threads_upload_with_one_token_and_one_succeeds(sql: SqlStore) -> None:
+def test_threat_pin_reuse_of_a_token_by_fifty_threads_succeeds_once(sql: SqlStore) -> None:
     authority = served(sql)
     opened = authority.casework.open_case(authority.issuance.register().user_id, NOON)
     body = b'{"records": []}'

@@ -17,7 +17,7 @@ from tracetogether.bluetrace.upload import write_upload
 pytestmark = pytest.mark.network
 
 
-def test_row_17_canaries_are_nowhere(
+def test_threat_leaky_error_shows_no_canary_anywhere(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
 ) -> None:
     caplog.set_level(logging.DEBUG)

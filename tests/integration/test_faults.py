@@ -1,6 +1,6 @@
-"""The process is killed at each step of an upload: afterwards none or one, and the phone can retry.
+"""The process is killed at each step of an upload.
 
-Row 28 of the security table.
+Afterwards the store holds no log or one whole log, and the phone can try again.
 """
 
 import os
@@ -67,7 +67,7 @@ authority.tracing.refresh(authority.casework.case(receipt.case_id))
 
 @pytest.mark.parametrize("database", ["sqlite", "postgres"])
 @pytest.mark.parametrize(("step", "when", "spent", "there"), POINTS)
-def test_row_28_killed_half_way(
+def test_threat_crash_half_way_loses_nothing(
     request: pytest.FixtureRequest,
     tmp_path: Path,
     database: str,

@@ -99,7 +99,7 @@ def line(site: Site) -> Iterator[Line]:
     found.close()
 
 
-def test_row_15_and_16_who_watches_can_not_tell_right_wrong_and_pretended_pins(
+def test_threat_watched_traffic_hides_right_wrong_and_pretended_pins(
     site: Site, line: Line
 ) -> None:
     sizes = []
@@ -123,7 +123,7 @@ def test_row_15_and_16_who_watches_can_not_tell_right_wrong_and_pretended_pins(
     assert len(set(sizes)) == 1, sizes
 
 
-def test_row_16_uploads_on_the_line_have_one_of_a_few_sizes(site: Site, line: Line) -> None:
+def test_threat_watched_traffic_shows_uploads_in_a_few_sizes(site: Site, line: Line) -> None:
     near = site.world.user()
     seen_up, seen_down = [], set()
     for minutes in (1, 60, 400):
@@ -150,7 +150,7 @@ def test_row_16_uploads_on_the_line_have_one_of_a_few_sizes(site: Site, line: Li
     assert seen_down.pop() % BUCKET_BYTES < 200  # what servers add to every answer
 
 
-def test_row_16_a_pretended_upload_leaves_nothing_but_its_count(site: Site) -> None:
+def test_threat_watched_traffic_pretended_upload_leaves_only_its_count(site: Site) -> None:
     before = site.world.store.counts(NOON).to_json()
     with AuthorityClient(site.url, retries=0) as phone:
         phone.register()
@@ -166,7 +166,7 @@ def chaff_token(phone: AuthorityClient, body: bytes) -> str:
     return phone._exchange(asked, chaff=True)
 
 
-def test_row_16_a_pretended_log_comes_in_once_like_any_other(site: Site) -> None:
+def test_threat_watched_traffic_pretended_log_is_accepted_once(site: Site) -> None:
     answers = []
     for pretended in (True, False):
         with AuthorityClient(site.url, retries=0) as phone:
@@ -183,7 +183,7 @@ def test_row_16_a_pretended_log_comes_in_once_like_any_other(site: Site) -> None
 
 
 @pytest.mark.parametrize("pretended", [True, False])
-def test_row_16_a_phone_begins_so_many_uploads_an_hour_and_no_more(
+def test_threat_watched_traffic_limits_the_uploads_of_a_phone_per_hour(
     site: Site, pretended: bool
 ) -> None:
     with AuthorityClient(site.url, retries=0) as phone:
@@ -204,7 +204,7 @@ def test_row_16_a_phone_begins_so_many_uploads_an_hour_and_no_more(
 
 
 @pytest.mark.parametrize("size", [0, 1, 16_000, 16_385, 300_000])
-def test_row_16_a_filled_up_log_unpacks_to_itself(size: int) -> None:
+def test_threat_watched_traffic_padded_log_unpacks_to_itself(size: int) -> None:
     body = counted_entropy(size)(size)  # does not get smaller by packing
     packed = packed_log(body)
     assert gzip.decompress(packed) == body
@@ -218,7 +218,7 @@ def test_a_log_that_is_too_large_is_not_filled_up() -> None:
     assert len(packed_log(body)) > MAX_UPLOAD_BYTES
 
 
-def test_row_02_while_somebody_guesses_their_neighbours_wait_and_others_are_served() -> None:
+def test_threat_pin_guessing_delays_the_same_network_and_serves_others() -> None:
     pauses: list[float] = []
 
     async def pause(seconds: float) -> None:
@@ -250,7 +250,7 @@ def test_row_02_while_somebody_guesses_their_neighbours_wait_and_others_are_serv
     assert "pin.alert" in json.dumps([one.act for one in world.authority.audit.entries()])
 
 
-def test_row_02_a_pause_holds_nobody_else_up(site: Site) -> None:
+def test_threat_pin_guessing_pause_delays_no_other_request(site: Site) -> None:
     release = threading.Event()
 
     async def pause(_: float) -> None:

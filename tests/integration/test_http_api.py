@@ -281,7 +281,7 @@ def test_a_taken_port_is_told(site: Site) -> None:
         pass
 
 
-def test_row_04_a_short_pin_ends_after_a_quarter_of_an_hour(site: Site) -> None:
+def test_threat_pin_lifetime_of_a_short_pin_is_15_minutes_over_http(site: Site) -> None:
     client, who = site.phone()
     with client:
         case_id = site.operator.open_case(who.user_id)

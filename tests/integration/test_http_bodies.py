@@ -140,7 +140,7 @@ def test_damaged_or_foreign_encodings_are_refused(site: Site) -> None:
     assert send_log(site, packed, shown, "gzip")[0] == 201
 
 
-def test_row_10_a_log_of_the_largest_size_is_taken_and_one_byte_more_is_not(site: Site) -> None:
+def test_threat_oversized_log_is_refused_from_one_byte_over_the_limit(site: Site) -> None:
     largest = b'{"records": []}'.ljust(MAX_UPLOAD_BYTES)
     for body, expected in ((largest, 201), (largest + b" ", 413)):
         packed = gzip.compress(body, 1)
@@ -151,14 +151,14 @@ def test_row_10_a_log_of_the_largest_size_is_taken_and_one_byte_more_is_not(site
         assert [status for status, _ in answers] == [expected, expected]
 
 
-def test_row_10_a_gzip_bomb_is_refused(site: Site) -> None:
+def test_threat_oversized_log_in_a_gzip_bomb_is_refused(site: Site) -> None:
     packer = zlib.compressobj(9, wbits=31)
     bomb = packer.compress(bytes(100_000_000)) + packer.flush()
     status, answer = send_log(site, bomb, leave(site, b""), "gzip")
     assert (status, answer["error"]["code"]) == (413, "too_large")
 
 
-def test_row_10_a_bomb_of_ten_gigabytes_takes_less_than_64_megabytes() -> None:
+def test_threat_oversized_log_of_ten_gigabytes_takes_less_than_64_megabytes() -> None:
     packer = zlib.compressobj(9, wbits=31)
     zeros = bytes(1_000_000)
     first, again = (packer.compress(zeros) + packer.flush(zlib.Z_FULL_FLUSH) for _ in range(2))
@@ -385,7 +385,7 @@ def test_a_stranger_can_not_make_the_server_read_a_log(site: Site) -> None:
         assert status == 401
 
 
-def test_row_06_a_token_of_one_phone_in_the_hands_of_another_lets_nothing_in(site: Site) -> None:
+def test_threat_swapped_upload_from_another_phone_is_refused(site: Site) -> None:
     body = b'{"records": []}'
     (mine, credential), (_, other) = leave(site, body), leave(site, body)
     for wrong in (other, "", "x", credential[:-1]):

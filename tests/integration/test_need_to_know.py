@@ -15,7 +15,7 @@ SAID = {
 }
 
 
-def test_row_20_a_case_of_another_tracer_is_as_if_it_were_not_there(site: Site) -> None:
+def test_threat_need_to_know_hides_another_tracers_case(site: Site) -> None:
     authority = site.world.authority
     for name in ("his", "another"):
         authority.staff.add(name, frozenset({Role.TRACER}), f"token-of-{name}", NOON)

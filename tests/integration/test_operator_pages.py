@@ -43,7 +43,7 @@ def visitors(pages: Pages) -> dict[str, Visitor]:
 
 
 @pytest.mark.parametrize("page", sorted(ALLOWED | FOR_ALL | WHILE_ENROLLING))
-def test_row_23_strangers_are_led_to_the_door(pages: Pages, page: str) -> None:
+def test_threat_session_strangers_are_sent_to_the_sign_in_page(pages: Pages, page: str) -> None:
     method, path = page.split()
     place = path.format(case_id="NONE", contact_id="NONE")
     visitor = pages.visitor()
@@ -56,7 +56,7 @@ def test_row_23_strangers_are_led_to_the_door(pages: Pages, page: str) -> None:
 
 
 @pytest.mark.parametrize("path", ["/cases", "/sign-out", "/audit/verify", "/language"])
-def test_row_22_a_form_without_its_token_does_nothing(pages: Pages, path: str) -> None:
+def test_threat_web_attack_form_without_its_token_does_nothing(pages: Pages, path: str) -> None:
     visitor = pages.visitor("issuer")
     visitor.get("/cases")
     before = pages.world.store.last_audit()
@@ -68,7 +68,7 @@ def test_row_22_a_form_without_its_token_does_nothing(pages: Pages, path: str) -
     assert visitor.get("/")[0] == 200
 
 
-def test_row_22_a_form_from_another_site_does_nothing(pages: Pages) -> None:
+def test_threat_web_attack_form_from_another_site_does_nothing(pages: Pages) -> None:
     visitor = pages.visitor("issuer")
     visitor.get("/cases")
     for site, status in (("cross-site", 403), ("same-site", 403), ("same-origin", 303)):
@@ -85,7 +85,7 @@ def test_row_22_a_form_from_another_site_does_nothing(pages: Pages) -> None:
         assert answer.status == status
 
 
-def test_row_22_headers_and_cookies(pages: Pages) -> None:
+def test_threat_web_attack_meets_strict_headers_and_cookies(pages: Pages) -> None:
     visitor = pages.visitor()
     answer = visitor.http.request("GET", f"{pages.url}/desk/sign-in")
     policy = answer.headers["Content-Security-Policy"]
@@ -100,7 +100,7 @@ def test_row_22_headers_and_cookies(pages: Pages) -> None:
     assert "Domain" not in answer.headers["Set-Cookie"]
 
 
-def test_row_23_the_cookie_changes_at_sign_in_and_dies_at_sign_out(pages: Pages) -> None:
+def test_threat_session_cookie_changes_at_sign_in_and_ends_at_sign_out(pages: Pages) -> None:
     visitor = pages.visitor()
     visitor.get("/sign-in")
     before = visitor.cookies["__Host-desk"]
@@ -235,7 +235,7 @@ def test_every_text_of_the_pages_is_there_in_chinese() -> None:
 # --- what is typed and what is shown ---
 
 
-def test_row_22_markup_that_is_typed_is_shown_as_typed(pages: Pages) -> None:
+def test_threat_web_attack_markup_is_shown_as_text(pages: Pages) -> None:
     world, bad = pages.world, "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>"
     near, case = world.user(), world.authority.casework.open_case(world.user(), NOON)
     world.take(case, world.heard(near, NOON - 3600, 45, rssi_dbm=-45), NOON)
@@ -262,7 +262,9 @@ def test_row_22_markup_that_is_typed_is_shown_as_typed(pages: Pages) -> None:
         assert "<img" not in visitor.body
 
 
-def test_row_20_no_reason_no_name_and_both_are_written_down(pages: Pages) -> None:
+def test_threat_need_to_know_reveals_a_name_only_for_a_reason_and_records_both(
+    pages: Pages,
+) -> None:
     world = pages.world
     near, case = world.user(), world.authority.casework.open_case(world.user(), NOON)
     world.take(case, world.heard(near, NOON - 3600, 45, rssi_dbm=-45), NOON)
@@ -336,7 +338,7 @@ def test_no_other_layout_and_no_other_form(visitors: dict[str, Visitor]) -> None
         assert visitor.post("/exports", layout=layout, form=form)[0] == status
 
 
-def test_row_23_an_idle_session_ends(pages: Pages) -> None:
+def test_threat_session_ends_when_idle(pages: Pages) -> None:
     visitor = pages.visitor("auditor")
     assert visitor.get("/audit")[0] == 200
     pages.clock.now += SESSION_IDLE_S

@@ -221,7 +221,7 @@ def every_page(walked: dict[str, str]) -> list[str]:
 
 
 @pytest.mark.parametrize("language", ["en-GB", "zh-CN"])
-def test_row_22_no_violation_and_no_barrier_on_any_page(
+def test_threat_web_attack_leaves_no_csp_violation_on_any_page(
     pages: Pages, browser: Browser, walked: dict[str, str], language: str
 ) -> None:
     context = context_of(browser, scripts=True, language=language)

@@ -202,7 +202,7 @@ def test_the_documented_table_is_the_one_that_is_asked() -> None:
 
 
 @pytest.mark.parametrize("place", ROUTES)
-def test_row_19_every_route_against_every_role(everybody: Everybody, place: str) -> None:
+def test_threat_missing_role_is_denied_on_every_route(everybody: Everybody, place: str) -> None:
     for who in (*ROLES, "no-role"):
         status, answer = everybody.call(place, who)
         if who in DOCUMENTED[place]:
@@ -213,7 +213,7 @@ def test_row_19_every_route_against_every_role(everybody: Everybody, place: str)
 
 
 @pytest.mark.parametrize("place", [place for place in PAGES if not place.endswith("/sign-out")])
-def test_row_19_every_page_against_every_role(everybody: Everybody, place: str) -> None:
+def test_threat_missing_role_is_denied_on_every_page(everybody: Everybody, place: str) -> None:
     for who in (*ROLES, "no-role"):
         status, _ = everybody.visit(place, who)
         newest, _ = everybody.pages.world.store.last_audit()
@@ -230,7 +230,7 @@ def test_row_19_every_page_against_every_role(everybody: Everybody, place: str) 
 
 
 @pytest.mark.parametrize("place", [place for place in (*ROUTES, *PAGES) if "_id}" in place])
-def test_row_20_a_case_of_another_tracer_is_answered_like_none(
+def test_threat_need_to_know_answers_another_tracers_case_like_a_missing_one(
     everybody: Everybody, place: str
 ) -> None:
     ask = everybody.visit if "/desk" in place else everybody.call
@@ -254,15 +254,15 @@ def test_the_comparison_fails_when_one_entry_is_changed(
     changed = {**PERMISSIONS, action: frozenset({Role.KEYHOLDER})}
     monkeypatch.setattr(permissions, "PERMISSIONS", changed)
     check = (
-        test_row_19_every_page_against_every_role
+        test_threat_missing_role_is_denied_on_every_page
         if "/desk" in path
-        else test_row_19_every_route_against_every_role
+        else test_threat_missing_role_is_denied_on_every_route
     )
     with pytest.raises(AssertionError):
         check(everybody, place)
 
 
-def test_row_19_what_has_no_entry_is_denied(
+def test_threat_missing_role_denies_what_has_no_entry(
     everybody: Everybody, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(guard, "ACTIONS", {})

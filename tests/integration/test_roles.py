@@ -47,7 +47,7 @@ def desk() -> Iterator[Desk]:
         yield Desk(url, world, tokens, http)
 
 
-def test_row_19_nobody_grants_what_he_does_not_hold(desk: Desk) -> None:
+def test_threat_missing_role_cannot_be_granted_to_others(desk: Desk) -> None:
     for roles in (["tracer"], ["admin", "tracer"], [role.value for role in ALL_ROLES]):
         said = {"name": "friend", "roles": roles}
         status, answer = desk.send("post", "/v1/operators", desk.tokens["admin"], said)
@@ -58,7 +58,7 @@ def test_row_19_nobody_grants_what_he_does_not_hold(desk: Desk) -> None:
         assert desk.send("post", "/v1/operators", desk.tokens["admin"], said)[0] in {400, 404}
 
 
-def test_row_19_an_admin_adds_an_admin_and_neither_touches_himself_or_his_betters(
+def test_threat_missing_role_keeps_admins_from_themselves_and_from_higher_roles(
     desk: Desk,
 ) -> None:
     said = {"name": "second", "roles": ["admin"]}
@@ -74,14 +74,14 @@ def test_row_19_an_admin_adds_an_admin_and_neither_touches_himself_or_his_better
     assert desk.send("post", path, desk.tokens["admin"])[0] == 404
 
 
-def test_row_23_a_disabled_operator_is_out_with_the_next_request(desk: Desk) -> None:
+def test_threat_session_ends_when_the_operator_is_disabled(desk: Desk) -> None:
     desk.world.authority.staff.add("short", frozenset({Role.TRACER}), "short-lived", NOON)
     assert desk.send("get", "/v1/cases", "short-lived")[0] == 200
     desk.world.authority.staff.disable("short", NOON)
     assert desk.send("get", "/v1/cases", "short-lived")[0] == 401
 
 
-def test_row_20_lists_show_pseudonyms_and_who_it_is_costs_a_reason(desk: Desk) -> None:
+def test_threat_need_to_know_lists_show_pseudonyms_and_a_reveal_needs_a_reason(desk: Desk) -> None:
     world = desk.world
     near, case = world.user(), world.authority.casework.open_case(world.user(), NOON)
     world.authority.casework.assign(case.case_id, "tracer", NOON)

@@ -1,4 +1,4 @@
-"""The security table's rows about PINs, tokens and hiding; the others are in their own file."""
+"""Threats in docs/explanation/threat-model.md against PINs, upload tokens and hidden traffic."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -79,7 +79,7 @@ def acts(world: World) -> list[str]:
     return [one.act for one in world.authority.audit.entries(limit=10**6)]
 
 
-def test_row_01_the_sixth_try_fails_even_if_right_and_is_in_the_log(
+def test_threat_pin_tries_refuses_the_sixth_try_even_with_the_right_pin_and_records_it(
     world: World, case: Case
 ) -> None:
     pin = world.authority.pins.issue(case, NOON)
@@ -93,7 +93,7 @@ def test_row_01_the_sixth_try_fails_even_if_right_and_is_in_the_log(
 
 
 @given(st.integers(-5, 10**9), st.integers(1, 50), st.integers(4, 16))
-def test_row_02_rules_by_which_guessing_would_pay_are_none(
+def test_threat_pin_guessing_rejects_rules_that_make_guessing_worthwhile(
     a_day: int, tries: int, digits: int
 ) -> None:
     """Wrong numbers a day over all open PINs, as a share of all numbers, whatever the botnet."""
@@ -105,14 +105,14 @@ def test_row_02_rules_by_which_guessing_would_pay_are_none(
             PinRules(a_day, tries, digits)
 
 
-def test_row_02_a_service_does_not_start_under_such_rules(sql_world: World) -> None:
+def test_threat_pin_guessing_rules_keep_a_service_from_starting(sql_world: World) -> None:
     assert sql_world.authority.pins.rules.guessed_a_day < 1e-3
     sql_world.store.note("pins_a_day", "30000")
     with pytest.raises(AuthorityError, match="30000 upload PINs"):
         World.of(counted_entropy(2), store=sql_world.store)
 
 
-def test_row_02_no_more_pins_are_given_out_in_a_day_than_that(entropy: Entropy) -> None:
+def test_threat_pin_guessing_limits_the_pins_per_day(entropy: Entropy) -> None:
     store = MemoryStore()
     store.note("pins_a_day", "3")
     world = World.of(entropy, store=store)
@@ -126,7 +126,7 @@ def test_row_02_no_more_pins_are_given_out_in_a_day_than_that(entropy: Entropy) 
     assert world.authority.pins.issue(case, NOON + 12 * HOUR)
 
 
-def test_row_02_while_somebody_guesses_answers_to_their_address_wait(world: World) -> None:
+def test_threat_pin_guessing_delays_answers_to_the_guessers_address(world: World) -> None:
     pins, store = world.authority.pins, world.store
     guesser, neighbour, other = "2001:db8::1", "2001:db8::2", "2001:db8:0:1::1"
 
@@ -147,7 +147,7 @@ def test_row_02_while_somebody_guesses_answers_to_their_address_wait(world: Worl
     assert store.counts(NOON).pin_failures == PIN_SLOWED_A_MINUTE + 1
 
 
-def test_row_02_many_refusals_raise_an_alert_once_an_hour(world: World) -> None:
+def test_threat_pin_guessing_raises_one_alert_per_hour(world: World) -> None:
     users = [world.user() for _ in range(6)]
 
     def guess(count: int, now: float) -> None:
@@ -163,7 +163,7 @@ def test_row_02_many_refusals_raise_an_alert_once_an_hour(world: World) -> None:
     assert acts(world).count("pin.alert") == 2
 
 
-def test_row_02_a_user_has_only_so_many_tries_over_all_pins(world: World) -> None:
+def test_threat_pin_guessing_limits_the_tries_of_a_user_over_all_pins(world: World) -> None:
     user = world.user()
     for _ in range(PIN_TRIES_AN_HOUR):
         with pytest.raises(AccessDeniedError):
@@ -175,7 +175,7 @@ def test_row_02_a_user_has_only_so_many_tries_over_all_pins(world: World) -> Non
         world.authority.intake.redeem_pin(user, "00000000", bytes(32), NOON + HOUR)
 
 
-def test_row_03_no_pin_is_in_the_database(kept: World, tmp_path: Path) -> None:
+def test_threat_pin_in_database_finds_no_pin(kept: World, tmp_path: Path) -> None:
     user = kept.user()
     case = kept.authority.casework.open_case(user, NOON)
     pin = kept.authority.pins.issue(case, NOON)
@@ -187,7 +187,7 @@ def test_row_03_no_pin_is_in_the_database(kept: World, tmp_path: Path) -> None:
         kept.authority.intake.redeem_pin(user, pin, bytes(32), NOON, attempt="a" * 32)
 
 
-def test_row_03_a_pin_of_three_days_ago_is_checked_against_nothing(kept: World) -> None:
+def test_threat_pin_in_database_keeps_no_check_value_after_three_days(kept: World) -> None:
     case = kept.authority.casework.open_case(kept.user(), NOON)
     pin = kept.authority.pins.issue(case, NOON)
     later = NOON + 72 * HOUR
@@ -198,7 +198,7 @@ def test_row_03_a_pin_of_three_days_ago_is_checked_against_nothing(kept: World) 
         kept.authority.intake.redeem_pin(case.user_id, pin, bytes(32), NOON + 1)
 
 
-def test_row_04_a_pin_lives_for_a_day_by_the_servers_clock(world: World, case: Case) -> None:
+def test_threat_pin_lifetime_is_a_day_on_the_servers_clock(world: World, case: Case) -> None:
     for after, accepted in ((UPLOAD_PIN_LIFETIME_S - 1, True), (UPLOAD_PIN_LIFETIME_S + 1, False)):
         pin = world.authority.pins.issue(case, NOON)
         if accepted:
@@ -209,7 +209,7 @@ def test_row_04_a_pin_lives_for_a_day_by_the_servers_clock(world: World, case: C
 
 
 @pytest.mark.parametrize("lifetime", PinLifetime)
-def test_row_04_a_pins_lifetime_to_the_second_and_no_restart_revives_it(
+def test_threat_pin_lifetime_is_exact_and_survives_a_restart(
     kept: World, place: Path | str, lifetime: PinLifetime
 ) -> None:
     """A day for a letter, a quarter of an hour for the telephone, whichever process is asked."""
@@ -231,7 +231,9 @@ def test_row_04_a_pins_lifetime_to_the_second_and_no_restart_revives_it(
                 )
 
 
-def test_row_05_an_attempt_may_ask_again_and_lets_one_log_in(world: World, case: Case) -> None:
+def test_threat_pin_reuse_lets_one_attempt_retry_and_accepts_one_log(
+    world: World, case: Case
+) -> None:
     pin, digest = world.authority.pins.issue(case, NOON), sha256(BODY)
     intake = world.authority.intake
     first = intake.redeem_pin(case.user_id, pin, digest, NOON, attempt="a" * 32)
@@ -245,7 +247,7 @@ def test_row_05_an_attempt_may_ask_again_and_lets_one_log_in(world: World, case:
         intake.take_upload(again, BODY, NOON)
 
 
-def test_row_16_chaff_takes_the_steps_of_a_refusal_and_leaves_nothing(
+def test_threat_watched_traffic_chaff_takes_the_steps_of_a_refusal_and_leaves_nothing(
     sql_world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     world = sql_world
@@ -275,13 +277,15 @@ def test_row_16_chaff_takes_the_steps_of_a_refusal_and_leaves_nothing(
     assert (after.uploads, after.open_pins, after.cases) == (0, 0, 0)
 
 
-def test_row_16_a_pretended_token_is_as_long_as_a_right_one(world: World, case: Case) -> None:
+def test_threat_watched_traffic_pretended_token_has_the_length_of_a_right_one(
+    world: World, case: Case
+) -> None:
     right = world.token(case, BODY, NOON)
     pretended = world.authority.intake.pretend_redeem(case.user_id, sha256(BODY), NOON)
     assert len(pretended) == len(right)
 
 
-def test_row_15_all_answers_to_a_pin_cost_the_store_the_same(
+def test_threat_timing_is_equal_for_all_answers_to_a_pin_in_the_store(
     kept: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Unknown user, no PIN, wrong, expired, void, used, another's; chaff; and the right one."""
@@ -342,7 +346,7 @@ def test_row_15_all_answers_to_a_pin_cost_the_store_the_same(
     assert set(accepted) == {cost["chaff"]}
 
 
-def test_row_18_nothing_of_a_log_or_a_contact_is_in_the_database(kept: World) -> None:
+def test_threat_stolen_database_shows_nothing_of_a_log_or_a_contact(kept: World) -> None:
     case = kept.authority.casework.open_case(kept.user(), NOON)
     near, phone = kept.user(), kept.authority.issuance.register()
     rows = kept.heard(near, NOON - HOUR, 30, rssi_dbm=-45)

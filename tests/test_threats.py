@@ -1,10 +1,7 @@
-"""The security table's rows, each with its assertion; others are beside what they belong to.
+"""Threats in docs/explanation/threat-model.md against logs, keys, storage and retention.
 
-Rows 1 to 5, 15 and 16 are in test_security_rows_pins.py and, as seen on the line, in
-integration/test_hiding.py; rows 4, 10, 13 and 25 also in test_retention.py and test_intake.py,
-row 5 in contracts/test_stores_at_once.py, row 6 also in integration/test_http_bodies.py, row 15
-also in benchmarks/test_pin_timing.py, rows 19, 20 and 23 in integration/test_roles.py,
-row 28 in integration/test_faults.py and test_cli_upload.py.
+The tests of the table's other rows are in the files of the code that they test. Find all tests of
+a row with `git grep test_threat_NAME`.
 """
 
 import gzip
@@ -67,20 +64,20 @@ def acts(world: World) -> list[str]:
     return [one.act for one in world.authority.audit.entries(limit=10**6)]
 
 
-def test_row_06_one_byte_more_is_another_log(world: World, case: Case) -> None:
+def test_threat_swapped_upload_of_other_bytes_is_refused(world: World, case: Case) -> None:
     token = world.token(case, BODY, NOON)
     for body in (BODY + b" ", BODY[:-1], b""):
         with pytest.raises(InvalidUploadError, match="not the log"):
             world.authority.intake.take_upload(token, body, NOON)
 
 
-def test_row_07_a_log_with_the_uploaders_own_tempids_is_counted(world: World, case: Case) -> None:
+def test_threat_own_tempids_are_rejected_and_counted(world: World, case: Case) -> None:
     rows = [*world.heard(case.user_id, NOON - HOUR, 1), *world.heard(world.user(), NOON - HOUR, 1)]
     receipt = world.take(case, rows, NOON)
     assert receipt.rejected == {Rejection.SELF_TEMPID: 3}
 
 
-def test_row_08_made_up_tokens_open_never_and_cost_two_decryptions(world: World) -> None:
+def test_threat_forged_tempid_never_opens_and_costs_two_decryptions(world: World) -> None:
     count = 100_000
     raw = np.frombuffer(os.urandom(61 * count), np.uint8).reshape(count, 61)
     texts = [b64encode(row.tobytes()).decode() for row in raw]
@@ -89,7 +86,7 @@ def test_row_08_made_up_tokens_open_never_and_cost_two_decryptions(world: World)
     assert opened.decryptions <= 2 * count
 
 
-def test_row_08_any_flipped_bit_is_noticed(world: World) -> None:
+def test_threat_forged_tempid_with_any_flipped_bit_is_rejected(world: World) -> None:
     tempid = world.authority.issuance.batch(world.user(), NOON).at(NOON)
     assert tempid is not None
     raw = b64decode(tempid.text)
@@ -103,7 +100,7 @@ def test_row_08_any_flipped_bit_is_noticed(world: World) -> None:
     assert not issuer.open_many(flipped, np.full(488, NOON)).accepted.any()
 
 
-def test_row_09_a_record_after_its_window_is_not_believed(world: World, case: Case) -> None:
+def test_threat_replayed_tempid_after_its_window_is_rejected(world: World, case: Case) -> None:
     tempid = world.authority.issuance.batch(world.user(), NOON - HOUR).at(NOON - HOUR)
     assert tempid is not None
     rows = [Sighting(float(tempid.expiry + late), tempid.text, -60) for late in (0, 1, 960)]
@@ -111,7 +108,7 @@ def test_row_09_a_record_after_its_window_is_not_believed(world: World, case: Ca
     assert (receipt.accepted, receipt.rejected) == (1, {Rejection.EXPIRED_ID: 2})
 
 
-def test_row_09_a_tempid_in_more_logs_than_there_can_be_people_near_is_an_alert(
+def test_threat_replayed_tempid_in_too_many_logs_raises_an_alert(
     world: World,
 ) -> None:
     (row,) = world.heard(world.user(), NOON - HOUR, 0.4)
@@ -129,7 +126,9 @@ def test_row_09_a_tempid_in_more_logs_than_there_can_be_people_near_is_an_alert(
 
 
 @pytest.mark.parametrize("extra", [0, 1])
-def test_row_10_records_of_one_person_in_a_second(world: World, case: Case, extra: int) -> None:
+def test_threat_oversized_log_limits_the_records_of_one_person_per_second(
+    world: World, case: Case, extra: int
+) -> None:
     (row,) = world.heard(world.user(), NOON - HOUR, 0.4)
     receipt = world.take(case, [row] * (MAX_RECORDS_A_SECOND + extra), NOON)
     assert receipt.accepted == MAX_RECORDS_A_SECOND
@@ -137,7 +136,9 @@ def test_row_10_records_of_one_person_in_a_second(world: World, case: Case, extr
 
 
 @pytest.mark.parametrize("extra", [0, 1])
-def test_row_10_people_in_a_minute(world: World, case: Case, extra: int) -> None:
+def test_threat_oversized_log_limits_the_people_per_minute(
+    world: World, case: Case, extra: int
+) -> None:
     at = NOON - HOUR
     rows = [world.heard(world.user(), at, 0.4)[0] for _ in range(MAX_PEOPLE_A_MINUTE + extra)]
     alone = world.heard(world.user(), at + 60, 0.4)
@@ -145,7 +146,7 @@ def test_row_10_people_in_a_minute(world: World, case: Case, extra: int) -> None
     assert receipt.accepted == 1 + (0 if extra else MAX_PEOPLE_A_MINUTE)
 
 
-def test_row_11_no_key_serves_two_purposes(world: World) -> None:
+def test_threat_wrong_purpose_has_another_key(world: World) -> None:
     purposes = ("tempid", "tempid-iv", "upload-pin", "upload-token", "upload-key", "contact")
     keys = {
         world.keys.day_key(one, day) for one in (*purposes, "limiter") for day in (DAY, DAY + 1)
@@ -153,7 +154,7 @@ def test_row_11_no_key_serves_two_purposes(world: World) -> None:
     assert len(keys) == 14
 
 
-def test_row_12_a_day_of_a_city_stays_far_below_the_random_iv_limit(world: World) -> None:
+def test_threat_worn_key_stays_far_below_the_random_iv_limit_in_a_city(world: World) -> None:
     """A key per day, and IVs that are a function of what they seal: asking often adds none."""
     assert 5_600_000 * 96 < 2**32 / 7
     user = world.user()
@@ -161,7 +162,7 @@ def test_row_12_a_day_of_a_city_stays_far_below_the_random_iv_limit(world: World
     assert len(asked) == 100
 
 
-def test_row_12_no_key_seals_on_a_second_day_and_a_metric_counts_what_it_seals(
+def test_threat_worn_key_seals_on_one_day_only_and_a_metric_counts_it(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Counted where AES-GCM is called."""
@@ -190,9 +191,7 @@ def test_row_12_no_key_seals_on_a_second_day_and_a_metric_counts_what_it_seals(
     assert max(by_day.values()) <= 1000
 
 
-def test_row_12_more_than_a_key_may_seal_is_an_alert(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_threat_worn_key_raises_an_alert(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """A city's day fits 8 times into the bound: a key of 7 days would do, one of 8 would not."""
     assert 7 * 5_600_000 * 96 < TEMPIDS_OF_A_DAY_KEY < 8 * 5_600_000 * 96
     for calls, over in ((TEMPIDS_OF_A_DAY_KEY // 100, 0), (TEMPIDS_OF_A_DAY_KEY // 100 + 1, 1)):
@@ -201,7 +200,7 @@ def test_row_12_more_than_a_key_may_seal_is_an_alert(
         assert f"_day_key_overused {over}\n" in metrics_text(world.authority, NOW)
 
 
-def test_row_12_a_key_without_a_day_issues_nothing(world: World) -> None:
+def test_threat_worn_key_without_a_day_issues_nothing(world: World) -> None:
     authority = Authority.assemble(
         KeyRing.of_static(bytes(32)), name="SG_MOH", store=world.store, save_keys=lambda _: None
     )
@@ -209,7 +208,7 @@ def test_row_12_a_key_without_a_day_issues_nothing(world: World) -> None:
         authority.issuance.batch(world.user(), NOW)
 
 
-def test_row_13_quarantined_days_open_in_quarantine_mode_alone(world: World, case: Case) -> None:
+def test_threat_leaked_key_quarantine_hides_its_days_unless_asked(world: World, case: Case) -> None:
     world.take(case, world.heard(world.user(), NOON - HOUR, 30, rssi_dbm=-45), NOON)
     tracing = world.authority.tracing
     assert len(tracing.contacts(case).contacts) == 1
@@ -220,7 +219,7 @@ def test_row_13_quarantined_days_open_in_quarantine_mode_alone(world: World, cas
     assert acts(world)[-1] == "keys.quarantined"
 
 
-def test_row_13_a_rotated_chain_owes_nothing_to_the_old_one(
+def test_threat_leaked_key_says_nothing_about_the_keys_after_a_rotation(
     entropy: Entropy, tmp_path: Path
 ) -> None:
     ring = KeyRing.generate(NOON, entropy=entropy)
@@ -245,7 +244,7 @@ def test_row_13_a_rotated_chain_owes_nothing_to_the_old_one(
     assert ring.oldest_day == first + 1
 
 
-def test_row_14_a_log_costs_at_most_two_decryptions_for_each_token(world: World) -> None:
+def test_threat_costly_log_needs_at_most_two_decryptions_per_token(world: World) -> None:
     near = world.user()
     rows = world.heard(near, NOON - HOUR, 14)
     tokens = {row.peer for row in rows}
@@ -256,7 +255,7 @@ def test_row_14_a_log_costs_at_most_two_decryptions_for_each_token(world: World)
     assert len(tokens) <= 3
 
 
-def test_row_18_a_log_opens_with_its_own_key_in_its_own_place_alone(
+def test_threat_stolen_database_log_opens_only_with_its_key_in_its_place(
     world: World, case: Case
 ) -> None:
     world.take(case, world.heard(world.user(), NOON - HOUR, 1), NOON)
@@ -275,7 +274,9 @@ def test_row_18_a_log_opens_with_its_own_key_in_its_own_place_alone(
         unseal(one, KeyRing.generate(NOW, entropy=counted_entropy(3)))
 
 
-def test_row_18_a_gzipped_log_is_kept_as_it_came(world: World, case: Case) -> None:
+def test_threat_stolen_database_keeps_a_gzipped_log_sealed_as_it_came(
+    world: World, case: Case
+) -> None:
     token, packed = world.token(case, BODY, NOON), gzip.compress(BODY)
     world.authority.intake.take_upload(token, BODY, NOON, packed=packed)
     (kept,) = world.store.uploads(case.case_id)
@@ -284,7 +285,7 @@ def test_row_18_a_gzipped_log_is_kept_as_it_came(world: World, case: Case) -> No
 
 
 @pytest.mark.parametrize("place", ["sqlite", "postgres"])
-def test_row_21_the_audit_log_is_only_appended_to(
+def test_threat_audit_tampering_is_refused_by_the_database_and_detected(
     place: str, request: pytest.FixtureRequest, tmp_path: Path, entropy: Entropy
 ) -> None:
     where = tmp_path / "a.db" if place == "sqlite" else request.getfixturevalue("postgres_url")
@@ -322,7 +323,7 @@ def test_row_21_the_audit_log_is_only_appended_to(
 
 
 @pytest.mark.parametrize("place", ["sqlite", "postgres"])
-def test_row_25_day_25_and_a_second(
+def test_threat_late_deletion_leaves_nothing_after_day_25(
     place: str, request: pytest.FixtureRequest, entropy: Entropy, tmp_path: Path
 ) -> None:
     """No rows, no blobs, no keys of the old uploads; the audit chain still holds."""
@@ -366,7 +367,7 @@ def test_row_25_day_25_and_a_second(
         assert world.authority.purge.overdue(NOW + 26 * SECONDS_PER_DAY + 3 * HOUR)
 
 
-def test_row_26_who_has_withdrawn_is_named_by_nobodys_log(world: World, case: Case) -> None:
+def test_threat_withdrawn_user_is_in_no_contact_list(world: World, case: Case) -> None:
     leaver, stayer = world.user(), world.user()
     rows = [
         *world.heard(leaver, NOON - HOUR, 30, rssi_dbm=-45),
@@ -382,14 +383,14 @@ def test_row_26_who_has_withdrawn_is_named_by_nobodys_log(world: World, case: Ca
     assert acts(world)[-1] == "users.withdrawn"
 
 
-def test_row_26_a_withdrawn_patient_takes_case_and_log_along(world: World, case: Case) -> None:
+def test_threat_withdrawn_user_leaves_no_case_and_no_log(world: World, case: Case) -> None:
     world.take(case, BODY, NOON)
     world.authority.issuance.withdraw(case.user_id, NOON)
     assert world.store.cases() == []
     assert world.store.counts(NOON).uploads == 0
 
 
-def test_row_27_a_thousand_calls_give_one_batch_or_a_refusal(world: World) -> None:
+def test_threat_batch_flood_of_a_thousand_calls_gives_one_batch_or_a_refusal(world: World) -> None:
     user = world.user()
     batches = {
         tuple(one.text for one in world.authority.issuance.batch(user, NOON)) for _ in range(1_000)
@@ -404,13 +405,13 @@ def test_row_27_a_thousand_calls_give_one_batch_or_a_refusal(world: World) -> No
     assert refused == 1_000 - BATCHES_AN_HOUR
 
 
-def test_row_11_an_upload_token_of_one_authority_is_none_of_another(world: World) -> None:
+def test_threat_wrong_purpose_refuses_the_upload_token_of_another_authority(world: World) -> None:
     foreign = UploadTokens(world.keys, "AU_DTA").seal("u", "C", bytes(32), NOON)
     with pytest.raises(InvalidUploadError, match="upload token"):
         world.authority.intake.take_upload(foreign, BODY, NOON)
 
 
-def test_row_17_a_log_of_another_form_says_nothing_of_itself(world: World, case: Case) -> None:
+def test_threat_leaky_error_of_a_malformed_log_repeats_none_of_it(world: World, case: Case) -> None:
     body = write_upload(world.heard(world.user(), NOON, 1))[:-3]
     token = world.token(case, body, NOON)
     with pytest.raises(InvalidUploadError) as caught:
