@@ -7,7 +7,7 @@ from typing import Any
 import urllib3
 
 from tests.authority_world import NOON, World
-from tracetogether.adapters.http_client import AuthorityClient, Registered
+from tracetogether.adapters.http_client import AuthorityClient, PhoneRegistration
 
 PUBLIC = {("get", "/v1/health"), ("get", "/v1/ready"), ("post", "/v1/users")}
 
@@ -32,7 +32,7 @@ class Site:
     operator: AuthorityClient
     http: urllib3.PoolManager
 
-    def phone(self) -> tuple[AuthorityClient, Registered]:
+    def phone(self) -> tuple[AuthorityClient, PhoneRegistration]:
         client = AuthorityClient(self.url, retries=0)
         return client, client.register()
 

@@ -12,7 +12,7 @@ import openpyxl
 import pytest
 from click.testing import CliRunner
 
-from tracetogether.adapters.http_client import Registered
+from tracetogether.adapters.http_client import PhoneRegistration
 from tracetogether.adapters.sqlite_log import SqliteContactLog
 from tracetogether.bluetrace.upload import write_upload
 from tracetogether.cli import cli, demo_days
@@ -66,7 +66,7 @@ def test_a_made_up_authority_has_something_of_everything(folder: Path) -> None:
 def test_a_phone_is_left_whose_log_names_contacts(folder: Path, tmp_path: Path) -> None:
     place = tmp_path / "authority"
     shutil.copytree(folder, place)
-    phone = Registered.load(place / "phone" / "phone.credential")
+    phone = PhoneRegistration.load(place / "phone" / "phone.credential")
     with SqliteContactLog.open(place / "phone" / "phone.db") as log:
         rows = log.rows()
     body, now = write_upload(rows), rows[-1].time + 60

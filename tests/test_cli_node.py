@@ -19,7 +19,7 @@ from tests.radio_world import HASTY, air, complaints, opener, until
 from tracetogether.adapters import bleak_radio, bumble_radio, http_api
 from tracetogether.adapters.bumble_air import Air
 from tracetogether.adapters.bumble_radio import BumbleHabits
-from tracetogether.adapters.http_client import AuthorityClient, Registered
+from tracetogether.adapters.http_client import AuthorityClient, PhoneRegistration
 from tracetogether.adapters.sqlite_log import SqliteContactLog
 from tracetogether.bluetrace.upload import parse_upload
 from tracetogether.cli import cli
@@ -217,7 +217,7 @@ def test_two_nodes_meet_and_one_uploads(
     assert row["peer_model"] == "Model bob"
 
     with AuthorityClient(url, operator_token=OPERATOR_TOKEN) as operator:
-        me = Registered.load(ann / CREDENTIAL).user_id
+        me = PhoneRegistration.load(ann / CREDENTIAL).user_id
         case_id = operator.open_case(me)
         pin = operator.issue_pin(case_id)
         sent = run("upload", ann, "--pin", pin, "--json")

@@ -9,8 +9,8 @@ import pytest
 
 from tracetogether.adapters.sqlite_log import SqliteContactLog
 from tracetogether.bluetrace.handshake import BlueTraceExchange
-from tracetogether.bluetrace.payload import ReadPayload as Said
-from tracetogether.bluetrace.payload import WritePayload as Wrote
+from tracetogether.bluetrace.payload import CentralPayload as Wrote
+from tracetogether.bluetrace.payload import PeripheralPayload as Said
 from tracetogether.bluetrace.payload import encode_read, encode_write
 from tracetogether.bluetrace.tempid import TempIDIssuer, new_user_id
 from tracetogether.bluetrace.upload import parse_upload, write_upload

@@ -5,8 +5,8 @@ import json
 import pytest
 
 from tracetogether.bluetrace.payload import (
-    ReadPayload,
-    WritePayload,
+    CentralPayload,
+    PeripheralPayload,
     encode_read,
     encode_write,
     parse_read,
@@ -18,25 +18,25 @@ TOKEN = "eWx7IlxHXwyfb2WDjCySxLhE3J+GUojezl4xrBAQERITFBUWFxgZGhscHR4f2CNkCDOtagW
 
 
 def test_sizes_are_those_of_the_reference_phones() -> None:
-    assert len(encode_read(ReadPayload(TOKEN, "Pixel 3a", "SG_OTC"))) == 128
-    assert len(encode_write(WritePayload(TOKEN, "Pixel 3a", "SG_OTC", -60))) == 137
+    assert len(encode_read(PeripheralPayload(TOKEN, "Pixel 3a", "SG_OTC"))) == 128
+    assert len(encode_write(CentralPayload(TOKEN, "Pixel 3a", "SG_OTC", -60))) == 137
 
 
 def test_read_payload_has_the_four_keys() -> None:
-    said = json.loads(encode_read(ReadPayload(TOKEN, "Pixel 3a", "SG_OTC")))
+    said = json.loads(encode_read(PeripheralPayload(TOKEN, "Pixel 3a", "SG_OTC")))
     assert said == {"id": TOKEN, "mp": "Pixel 3a", "o": "SG_OTC", "v": 2}
 
 
 def test_written_rssi_is_an_integer() -> None:
-    said = json.loads(encode_write(WritePayload(TOKEN, "iPhone 8", "SG_OTC", -60.4)))
+    said = json.loads(encode_write(CentralPayload(TOKEN, "iPhone 8", "SG_OTC", -60.4)))
     assert said == {"id": TOKEN, "mc": "iPhone 8", "o": "SG_OTC", "rs": -60, "v": 2}
     assert isinstance(said["rs"], int)
 
 
 def test_what_is_encoded_parses_back() -> None:
-    read = ReadPayload(TOKEN, '手机 \\ "x"', "SG_OTC")
+    read = PeripheralPayload(TOKEN, '手机 \\ "x"', "SG_OTC")
     assert parse_read(encode_read(read)) == read
-    written = WritePayload(TOKEN, "iPhone 8", "SG_OTC", -61)
+    written = CentralPayload(TOKEN, "iPhone 8", "SG_OTC", -61)
     assert parse_write(encode_write(written)) == written
 
 
@@ -51,7 +51,7 @@ def test_what_is_encoded_parses_back() -> None:
     ],
 )
 def test_key_order_spaces_escapes_and_old_keys_do_not_matter(said: str) -> None:
-    assert parse_read(said.encode()) == ReadPayload("TOKEN", "iPhone X", "SG_OTC", 2)
+    assert parse_read(said.encode()) == PeripheralPayload("TOKEN", "iPhone X", "SG_OTC", 2)
 
 
 def test_html_escaped_padding_is_padding() -> None:
@@ -74,7 +74,7 @@ def test_floats_and_version_1(said: str, rssi: float, power: float | None) -> No
 
 
 def test_a_missing_model_or_organisation_is_empty() -> None:
-    assert parse_read(b'{"id":"T"}') == ReadPayload("T", "", "", 2)
+    assert parse_read(b'{"id":"T"}') == PeripheralPayload("T", "", "", 2)
 
 
 @pytest.mark.parametrize(
@@ -110,5 +110,5 @@ def test_a_write_needs_its_rssi(rssi: str) -> None:
 
 
 def test_tokens_do_not_show() -> None:
-    assert TOKEN not in repr(ReadPayload(TOKEN, "m", "o"))
-    assert TOKEN not in repr(WritePayload(TOKEN, "m", "o", -60))
+    assert TOKEN not in repr(PeripheralPayload(TOKEN, "m", "o"))
+    assert TOKEN not in repr(CentralPayload(TOKEN, "m", "o", -60))

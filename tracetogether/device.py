@@ -154,7 +154,7 @@ Action = Advertise | Scan | Connect | ReadPayload | WritePayload | Disconnect | 
 
 
 @dataclass(slots=True)
-class _Link:
+class _Connection:
     """The one connection that this phone opened."""
 
     heard: Heard
@@ -213,7 +213,7 @@ class Device:
         self._fetching = False
         self._queue: dict[str, tuple[float, Heard]] = {}  # newest last
         self._rest_until: dict[str, float] = {}  # peers not to connect to again yet
-        self._link: _Link | None = None
+        self._link: _Connection | None = None
 
     @property
     def next_deadline(self) -> float:
@@ -385,7 +385,7 @@ class Device:
                 self._queue.clear()  # the others waited even longer
                 break
             deadline = now + self._timings.connection_timeout_s
-            self._link = _Link(heard, LinkState.CONNECTING, deadline, self._changes)
+            self._link = _Connection(heard, LinkState.CONNECTING, deadline, self._changes)
             return (Connect(peer),)
         return ()
 

@@ -23,7 +23,7 @@ from tracetogether.errors import (
 )
 from tracetogether.exchange import Advertisement, Exchange
 from tracetogether.parameters import CLOCK_ERROR_S, TIMINGS, PhoneTimings
-from tracetogether.radio import Link, OpenRadio, Radio, Role
+from tracetogether.radio import Link, OpenRadio, Radio, RadioRole
 from tracetogether.units import SECONDS_PER_MINUTE
 
 _MAX_HEARD: Final = 4_096  # peers heard and not yet handed in; the oldest give way
@@ -123,8 +123,8 @@ class Node:
         self._scan_ends: asyncio.TimerHandle | None = None
         self._broken = False
         self._roles = (
-            Role("advertising", "others do not hear this node; it goes on scanning"),
-            Role("scanning", "this node does not hear others; it goes on advertising"),
+            RadioRole("advertising", "others do not hear this node; it goes on scanning"),
+            RadioRole("scanning", "this node does not hear others; it goes on advertising"),
         )
         self._reopen_s = pauses.radio_s
         self._offset: float | None = None  # of the clock from the loop's own time
@@ -322,7 +322,7 @@ class Node:
             ):
                 scans = on
 
-    async def _command(self, role: Role, command: _Step, *, begins: bool) -> bool:
+    async def _command(self, role: RadioRole, command: _Step, *, begins: bool) -> bool:
         """Let the adapter do something; return whether it did."""
         now = asyncio.get_running_loop().time()
         if self._broken or (begins and now < role.wait_until):
@@ -343,7 +343,7 @@ class Node:
             return True
         return False
 
-    def _refused(self, role: Role, why: str) -> None:
+    def _refused(self, role: RadioRole, why: str) -> None:
         """Try a role again later that the adapter has refused ever since it was opened."""
         self.counts[f"{role.name}_refused"] += 1
         role.pause_s = min(max(2 * role.pause_s, self._pauses.radio_s), self._pauses.radio_most_s)
@@ -354,7 +354,7 @@ class Node:
         text = f"{why}: {role.without}. It is tried again now and then"
         self._trouble(role.name, f"{role.name}_refused", text)
 
-    def _works(self, role: Role) -> None:
+    def _works(self, role: RadioRole) -> None:
         role.works = True
         role.rest()
         self._reopen_s = self._pauses.radio_s

@@ -117,7 +117,7 @@ class Guest:
 
 
 @dataclass(slots=True)
-class Role:
+class RadioRole:
     """What an adapter does, advertising or scanning, since it was opened.
 
     Attributes:

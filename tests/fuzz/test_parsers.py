@@ -7,7 +7,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tracetogether.bluetrace.batch import TempIDBatch
-from tracetogether.bluetrace.payload import ReadPayload, WritePayload, parse_read, parse_write
+from tracetogether.bluetrace.payload import (
+    CentralPayload,
+    PeripheralPayload,
+    parse_read,
+    parse_write,
+)
 from tracetogether.bluetrace.tempid import REJECTIONS, TempIDIssuer
 from tracetogether.bluetrace.upload import ContactLogFile, parse_upload
 from tracetogether.bluetrace.upload_token import UploadToken, UploadTokens
@@ -29,7 +34,7 @@ ANY_BYTES = st.binary(max_size=600) | JSON.map(lambda value: json.dumps(value).e
 
 @given(ANY_BYTES)
 def test_payloads(value: bytes) -> None:
-    for parse, kind in ((parse_read, ReadPayload), (parse_write, WritePayload)):
+    for parse, kind in ((parse_read, PeripheralPayload), (parse_write, CentralPayload)):
         try:
             assert isinstance(parse(value), kind)
         except RemoteProtocolError as error:

@@ -8,7 +8,7 @@ import pytest
 from tests.authority_world import NOON
 from tests.http_site import Site
 from tracetogether.adapters import http_api, http_client
-from tracetogether.adapters.http_client import AuthorityClient, Registered
+from tracetogether.adapters.http_client import AuthorityClient, PhoneRegistration
 from tracetogether.adapters.sql_store import SqlStore
 from tracetogether.errors import (
     AccessDeniedError,
@@ -126,22 +126,22 @@ def test_a_busy_server_is_asked_again_where_that_does_no_harm(
 
 def test_a_credential_file_is_its_owners_alone(tmp_path: Path) -> None:
     path = tmp_path / "phone.credential"
-    kept = Registered("user", "secret")
+    kept = PhoneRegistration("user", "secret")
     kept.save(path)
     assert path.stat().st_mode & 0o777 == 0o600
-    assert Registered.load(path) == kept
+    assert PhoneRegistration.load(path) == kept
     with pytest.raises(StoreError, match="File exists"):
         kept.save(path)
     path.chmod(0o644)
     with pytest.raises(StoreError, match="chmod 600"):
-        Registered.load(path)
+        PhoneRegistration.load(path)
     path.chmod(0o600)
     for damaged in ("", "[]", "{}", '{"user_id": "x"}', "\x00"):
         path.write_text(damaged)
         with pytest.raises(StoreError, match="no credential"):
-            Registered.load(path)
+            PhoneRegistration.load(path)
     with pytest.raises(StoreError, match="registered"):
-        Registered.load(tmp_path / "none")
+        PhoneRegistration.load(tmp_path / "none")
 
 
 def test_cases_are_fetched_page_by_page(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:

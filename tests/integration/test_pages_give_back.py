@@ -12,8 +12,9 @@ from tests.authority_world import NOON, World
 from tests.conftest import counted_entropy
 from tests.pages_world import PASSWORD, Pages, Visitor, serving
 from tracetogether.adapters.operator_pages import app
-from tracetogether.adapters.operator_pages.doors import Door, Visit
 from tracetogether.adapters.operator_pages.forms import MAX_FORM_BYTES, SECRET
+from tracetogether.adapters.operator_pages.page_request import PageRequest
+from tracetogether.adapters.operator_pages.routing import Page
 from tracetogether.authority.access.operators import ALL_ROLES, Caller, Role
 from tracetogether.authority.cases.followed import ACTIVE, ContactQuery, ContactState
 from tracetogether.authority.cases.notes import MAX_NOTE_CHARACTERS
@@ -86,15 +87,15 @@ class Forms(HTMLParser):
             self._area = None
 
 
-def failing(door: Door, fault: list[Exception]) -> Door:
-    """Return a door whose form ends in the error of ``fault``, if it has one."""
+def failing(page: Page, fault: list[Exception]) -> Page:
+    """Return a page whose form ends in the error of ``fault``, if it has one."""
 
-    def answer(visit: Visit) -> object:
+    def answer(request: PageRequest) -> object:
         if fault:
             raise fault[0]
-        return door.answer(visit)
+        return page.answer(request)
 
-    return replace(door, answer=answer) if door.method == "POST" else door  # type: ignore[arg-type]
+    return replace(page, answer=answer) if page.method == "POST" else page  # type: ignore[arg-type]
 
 
 @pytest.fixture(scope="module")
@@ -105,7 +106,7 @@ def fault() -> list[Exception]:
 @pytest.fixture(scope="module")
 def pages(fault: list[Exception]) -> Iterator[Pages]:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(app, "ALL_DOORS", tuple(failing(one, fault) for one in app.ALL_DOORS))
+        patch.setattr(app, "ALL_PAGES", tuple(failing(one, fault) for one in app.ALL_PAGES))
         with serving(World.of(counted_entropy(15))) as served:
             served.operator("all", *ALL_ROLES)
             served.operator("tracer", Role.TRACER)
@@ -148,17 +149,17 @@ def addresses(pages: Pages) -> Iterator[str]:
         for one in world.authority.desk.page(ContactQuery(states=frozenset({state}))).contacts
     ]
     assert (len(cases), len(contacts)) == (5, 2)
-    for door in app.ALL_DOORS:
-        if door.method != "GET":
+    for page in app.ALL_PAGES:
+        if page.method != "GET":
             continue
         for case_id, contact_id in zip(cases, cycle(contacts), strict=False):
-            path = door.path.replace("{case_id}", case_id).replace("{contact_id}", contact_id)
+            path = page.path.replace("{case_id}", case_id).replace("{contact_id}", contact_id)
             assert "{" not in path, f"{path}: say what takes the place of this"
             yield path
 
 
 def all_forms(pages: Pages, visitor: Visitor) -> dict[str, Form]:
-    """Return one form for each door that takes one, as pages show them."""
+    """Return one form for each page that takes one, as pages show them."""
     found: dict[str, Form] = {}
     new = Visitor(pages.url)
     world = pages.world.authority
@@ -173,21 +174,21 @@ def all_forms(pages: Pages, visitor: Visitor) -> dict[str, Form]:
         (pages.visitor(), "/sign-in"),
     ]:
         for form in Forms(somebody.get(path)[1]).found:
-            door = door_of(form.action)
-            if form.method == "post" and (door not in found or form.typed > found[door].typed):
-                found[door] = form
+            page = page_of(form.action)
+            if form.method == "post" and (page not in found or form.typed > found[page].typed):
+                found[page] = form
     return found
 
 
-def door_of(action: str) -> str:
-    """Return the path of the door that a form is sent to."""
+def page_of(action: str) -> str:
+    """Return the path of the page that a form is sent to."""
     parts = action.removeprefix("/desk").split("/")
-    for door in app.ALL_DOORS:
-        pattern = door.path.split("/")
+    for page in app.ALL_PAGES:
+        pattern = page.path.split("/")
         same = [a == b or b.startswith("{") for a, b in zip(parts, pattern, strict=False)]
-        if door.method == "POST" and len(parts) == len(pattern) and all(same):
-            return door.path
-    msg = f"no door at {action}"
+        if page.method == "POST" and len(parts) == len(pattern) and all(same):
+            return page.path
+    msg = f"no page at {action}"
     raise AssertionError(msg)
 
 
@@ -207,7 +208,7 @@ def assert_given_back(visitor: Visitor, sent: dict[str, str], form: Form) -> Non
 
 
 def test_every_form_is_found_on_a_page(pages: Pages, visitor: Visitor) -> None:
-    asked = {door.path for door in app.ALL_DOORS if door.method == "POST"}
+    asked = {page.path for page in app.ALL_PAGES if page.method == "POST"}
     assert asked - set(all_forms(pages, visitor)) == set()
 
 

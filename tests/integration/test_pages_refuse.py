@@ -11,7 +11,7 @@ import tracetogether.authority
 from tests.authority_world import NOON, World
 from tests.conftest import counted_entropy
 from tests.pages_world import Pages, Visitor, serving
-from tracetogether.adapters.operator_pages.advice import ADVICE, ASK, told_here
+from tracetogether.adapters.operator_pages.advice import ADVICE, ASK, page_message
 from tracetogether.adapters.operator_pages.chinese import CHINESE
 from tracetogether.adapters.operator_pages.forms import FIELDS
 from tracetogether.authority.access.operators import ALL_ROLES, Role
@@ -175,7 +175,7 @@ def test_every_error_that_reaches_a_page_has_advice_in_both_languages() -> None:
     said = said_by_the_service()
     assert said >= FOR_OTHERS
     assert len(said) > 25
-    without = {one for one in said - FOR_OTHERS if told_here(one)[0] not in ADVICE.values()}
+    without = {one for one in said - FOR_OTHERS if page_message(one)[0] not in ADVICE.values()}
     assert without == set()
     assert set(ADVICE.values()) | set(FIELDS.values()) | {ASK} <= set(CHINESE)
     for text in {*ADVICE.values(), *CHINESE.keys(), *CHINESE.values()}:
@@ -183,9 +183,9 @@ def test_every_error_that_reaches_a_page_has_advice_in_both_languages() -> None:
 
 
 def test_no_command_is_shown_though_nobody_has_thought_of_it() -> None:
-    assert told_here("use `authority frobnicate`") == (ASK, {})
-    assert told_here("give --yes") == (ASK, {})
-    assert told_here("too many requests of this kind: try again in 12 seconds")[1] == {
+    assert page_message("use `authority frobnicate`") == (ASK, {})
+    assert page_message("give --yes") == (ASK, {})
+    assert page_message("too many requests of this kind: try again in 12 seconds")[1] == {
         "count": "12"
     }
 

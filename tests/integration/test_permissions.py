@@ -266,7 +266,7 @@ def test_threat_missing_role_denies_what_has_no_entry(
     everybody: Everybody, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(guard, "ACTIONS", {})
-    monkeypatch.setattr("tracetogether.adapters.operator_pages.doors.ACTIONS", {})
+    monkeypatch.setattr("tracetogether.adapters.operator_pages.page_request.ACTIONS", {})
     assert everybody.call("GET /v1/cases", "issuer")[0] == 403
     assert everybody.visit("GET /desk/cases", "issuer")[0] == 403
     monkeypatch.undo()

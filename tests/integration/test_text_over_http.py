@@ -1,4 +1,4 @@
-"""Text of other people over HTTP: NUL at every door, and evil text on every page."""
+"""Text of other people over HTTP: NUL in every field, and evil text on every page."""
 
 import json
 import re
@@ -14,7 +14,7 @@ import urllib3
 from tests.authority_world import NOON, OPERATOR_TOKEN, World
 from tests.pages_world import PASSWORD, Pages, serving
 from tests.test_plain_text import EVIL, steers
-from tracetogether.adapters.operator_pages.app import ALL_DOORS
+from tracetogether.adapters.operator_pages.app import ALL_PAGES
 from tracetogether.adapters.sql_store import SqlStore
 from tracetogether.authority.access.operators import ALL_ROLES, CONSOLE
 from tracetogether.authority.cases.followed import ContactQuery
@@ -92,22 +92,22 @@ def test_nul_in_any_field_of_a_page_is_a_clear_refusal(pages: Pages) -> None:
     sources = "".join(path.read_text("utf-8") for path in sorted(SOURCES.glob("*.py")))
     fields = set(re.findall(r'form(?:\.get\(|\[)"(\w+)"', sources)) | {"name", "reason", "text"}
     assert len(fields) > 12
-    page = pages.world.authority.desk.page(ContactQuery(limit=1)).contacts[0].kept
-    known = {"case_id": page.case_id, "contact_id": page.contact_id}
+    kept = pages.world.authority.desk.page(ContactQuery(limit=1)).contacts[0].kept
+    known = {"case_id": kept.case_id, "contact_id": kept.contact_id}
     visitor = pages.visitor("all")
     visitor.get("/cases")
     token = visitor.form_token
-    for door in ALL_DOORS:
-        if door.path == "/sign-out" or "sign" in door.path:
+    for page in ALL_PAGES:
+        if page.path == "/sign-out" or "sign" in page.path:
             continue
-        place = re.sub(r"\{(\w+)\}", lambda found: known.get(found[1], "x"), door.path)
-        if door.method == "GET":
-            assert visitor.get(re.sub(r"\{\w+\}", "a%00b", door.path))[0] < 500, door.path
-            assert visitor.get(f"{place}?q=a%00b&offset=%00&state=%00")[0] < 500, door.path
+        place = re.sub(r"\{(\w+)\}", lambda found: known.get(found[1], "x"), page.path)
+        if page.method == "GET":
+            assert visitor.get(re.sub(r"\{\w+\}", "a%00b", page.path))[0] < 500, page.path
+            assert visitor.get(f"{place}?q=a%00b&offset=%00&state=%00")[0] < 500, page.path
             continue
         for name in sorted(fields):
             status, _ = visitor.post(place, form_token=token, **{name: NUL})
-            assert status == 400, (door.path, name)
+            assert status == 400, (page.path, name)
     stranger = pages.visitor()
     for name, password, code in ((NUL, PASSWORD, "1"), ("all", NUL, "1"), ("all", PASSWORD, NUL)):
         assert stranger.sign_in(name, password, code)[0] == 400
@@ -134,10 +134,10 @@ def test_evil_text_is_text_on_every_page(pages: Pages) -> None:
     visitor = pages.visitor("all")
     known = {"case_id": kept.case_id, "contact_id": kept.contact_id}
     seen = 0
-    for door in ALL_DOORS:
-        if door.method != "GET":
+    for page in ALL_PAGES:
+        if page.method != "GET":
             continue
-        place = re.sub(r"\{(\w+)\}", lambda found: known.get(found[1], "x"), door.path)
+        place = re.sub(r"\{(\w+)\}", lambda found: known.get(found[1], "x"), page.path)
         for query in ("", f"?q={quote(evil)}&state={quote(evil)}&next={quote(evil)}"):
             status, _ = visitor.get(place + query)
             assert status < 500

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from tracetogether.bluetrace.batch import TempIDBatch
 from tracetogether.bluetrace.payload import (
-    ReadPayload,
-    WritePayload,
+    CentralPayload,
+    PeripheralPayload,
     encode_read,
     encode_write,
     parse_read,
@@ -77,7 +77,7 @@ def test_texts_that_are_no_tokens_never_pass_as_one(texts: list[str]) -> None:
 
 @given(token=TEXT, model=TEXT, organisation=TEXT, version=st.integers(0, 255))
 def test_read_payloads_round_trip(token: str, model: str, organisation: str, version: int) -> None:
-    said = ReadPayload(token, model, organisation, version)
+    said = PeripheralPayload(token, model, organisation, version)
     value = encode_read(said)
     if len(value) <= 512:
         assert parse_read(value) == said
@@ -85,7 +85,7 @@ def test_read_payloads_round_trip(token: str, model: str, organisation: str, ver
 
 @given(token=TEXT, model=TEXT, organisation=TEXT, rssi=st.integers(-127, 20))
 def test_write_payloads_round_trip(token: str, model: str, organisation: str, rssi: int) -> None:
-    said = WritePayload(token, model, organisation, rssi)
+    said = CentralPayload(token, model, organisation, rssi)
     value = encode_write(said)
     if len(value) <= 512:
         assert parse_write(value) == said

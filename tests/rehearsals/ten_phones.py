@@ -21,7 +21,7 @@ from tests.leaping_loop import LeapingLoop
 from tests.radio_world import NOW, Phone, Room
 from tests.radio_world import world as air_world
 from tracetogether.adapters import http_api
-from tracetogether.adapters.http_client import AuthorityClient, Registered
+from tracetogether.adapters.http_client import AuthorityClient, PhoneRegistration
 from tracetogether.bluetrace.tempid import TempIDIssuer
 from tracetogether.bluetrace.upload import write_upload
 from tracetogether.parameters import BLUETRACE, TIMINGS, PhoneTimings
@@ -165,7 +165,7 @@ def meet(seconds: float = 120.0, validity_s: int = 30, timings: PhoneTimings = T
 
 
 def _trace(
-    url: str, client: AuthorityClient, person: Registered, log: list[Sighting]
+    url: str, client: AuthorityClient, person: PhoneRegistration, log: list[Sighting]
 ) -> tuple[int, dict[str, object], list[dict[str, object]]]:
     """Upload a case's log; return its length, the receipt and the contact list."""
     with AuthorityClient(url, operator_token=OPERATOR_TOKEN) as operator:

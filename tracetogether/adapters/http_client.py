@@ -42,7 +42,7 @@ _CASES_AT_ONCE: Final = 1_000
 
 
 @dataclass(frozen=True, slots=True)
-class Registered:
+class PhoneRegistration:
     """Who a phone is, and the credential that proves it."""
 
     user_id: str = field(repr=False)
@@ -148,10 +148,10 @@ class AuthorityClient:
 
     # --- a phone's calls ---
 
-    def register(self) -> Registered:
+    def register(self) -> PhoneRegistration:
         """Register a new phone; later calls are made in its name. Keep what is returned."""
         said = self._call("POST", "/v1/users", None)
-        registered = Registered(str(said["user_id"]), str(said["credential"]))
+        registered = PhoneRegistration(str(said["user_id"]), str(said["credential"]))
         self._credential = registered.credential
         return registered
 

@@ -12,8 +12,8 @@ from typing import Final
 
 from tracetogether.bluetrace.batch import TempIDBatch
 from tracetogether.bluetrace.payload import (
-    ReadPayload,
-    WritePayload,
+    CentralPayload,
+    PeripheralPayload,
     encode_read,
     encode_write,
     parse_read,
@@ -99,7 +99,7 @@ class BlueTraceExchange:
             service=self._service,
             # Fresh at each start: iPhones tell Android phones apart by it (three hex digits).
             manufacturer_data=self._entropy(2).hex()[:3].encode(),
-            value=encode_read(ReadPayload(tempid.text, self._model, self._organisation)),
+            value=encode_read(PeripheralPayload(tempid.text, self._model, self._organisation)),
             expiry=tempid.expiry,
         )
 
@@ -108,7 +108,7 @@ class BlueTraceExchange:
         tempid = self._batch.at(now) if self._batch else None
         if tempid is None:
             return None
-        said = WritePayload(tempid.text, self._model, self._organisation, rssi_dbm)
+        said = CentralPayload(tempid.text, self._model, self._organisation, rssi_dbm)
         return encode_write(said)
 
     def read(

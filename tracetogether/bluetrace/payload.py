@@ -23,7 +23,7 @@ MAX_PAYLOAD_BYTES: Final = 512  # Bluetooth Core: the longest value an attribute
 
 
 @dataclass(frozen=True, slots=True)
-class ReadPayload:
+class PeripheralPayload:
     """What a peripheral says of itself; ``token`` may be anything that the other phone sent."""
 
     token: str = field(repr=False)
@@ -33,7 +33,7 @@ class ReadPayload:
 
 
 @dataclass(frozen=True, slots=True)
-class WritePayload:
+class CentralPayload:
     """What a central says: itself, and how strongly it heard the peripheral (dBm)."""
 
     token: str = field(repr=False)
@@ -44,7 +44,7 @@ class WritePayload:
     version: int = PROTOCOL_VERSION
 
 
-def encode_read(payload: ReadPayload) -> bytes:
+def encode_read(payload: PeripheralPayload) -> bytes:
     """Return the value that a central will read."""
     return _dump(
         {
@@ -56,7 +56,7 @@ def encode_read(payload: ReadPayload) -> bytes:
     )
 
 
-def encode_write(payload: WritePayload) -> bytes:
+def encode_write(payload: CentralPayload) -> bytes:
     """Return the value to write to a peripheral; the RSSI goes out as an integer (Android)."""
     return _dump(
         {
@@ -69,14 +69,14 @@ def encode_write(payload: WritePayload) -> bytes:
     )
 
 
-def parse_read(value: bytes) -> ReadPayload:
+def parse_read(value: bytes) -> PeripheralPayload:
     """Read what a peripheral says.
 
     Raises:
         RemoteProtocolError: it is no BlueTrace payload.
     """
     said = _load(value)
-    return ReadPayload(
+    return PeripheralPayload(
         token=_text(said, "id", "msg"),
         model=_text(said, "mp", "modelP"),
         organisation=_text(said, "o", "org"),
@@ -84,7 +84,7 @@ def parse_read(value: bytes) -> ReadPayload:
     )
 
 
-def parse_write(value: bytes) -> WritePayload:
+def parse_write(value: bytes) -> CentralPayload:
     """Read what a central says.
 
     Raises:
@@ -95,7 +95,7 @@ def parse_write(value: bytes) -> WritePayload:
     if rssi is None:
         msg = "a central's payload lacks the RSSI (rs)"
         raise RemoteProtocolError(msg)
-    return WritePayload(
+    return CentralPayload(
         token=_text(said, "id", "msg"),
         model=_text(said, "mc", "modelC"),
         organisation=_text(said, "o", "org"),

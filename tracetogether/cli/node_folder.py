@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final, Self
 
-from tracetogether.adapters.http_client import AuthorityClient, Registered
+from tracetogether.adapters.http_client import AuthorityClient, PhoneRegistration
 from tracetogether.adapters.sqlite_log import SqliteContactLog
 from tracetogether.bluetrace.batch import TempIDBatch
 from tracetogether.bluetrace.handshake import CHARACTERISTIC_UUID, SERVICE_UUID
@@ -69,7 +69,7 @@ class NodeSettings:
             raise StoreError(msg) from None
 
 
-def create_node(folder: Path, settings: NodeSettings, *, now: float) -> Registered:
+def create_node(folder: Path, settings: NodeSettings, *, now: float) -> PhoneRegistration:
     """Register a phone with the authority, fetch its first batch, and make ``folder`` its home.
 
     Raises:

@@ -16,7 +16,7 @@ from rich.live import Live
 from rich.table import Column, Table
 from rich.text import Text
 
-from tracetogether.adapters.http_client import Registered
+from tracetogether.adapters.http_client import PhoneRegistration
 from tracetogether.bluetrace.batch import TempIDBatch
 from tracetogether.bluetrace.handshake import BlueTraceExchange
 from tracetogether.cli.console import err, out, print_json, utc_text
@@ -54,7 +54,7 @@ async def live(
         StoreError: the folder can't be read.
     """
     settings = NodeSettings.load(folder)
-    credential = Registered.load(folder / CREDENTIAL).credential
+    credential = PhoneRegistration.load(folder / CREDENTIAL).credential
     voice = JsonVoice() if as_json else TableVoice()
 
     async def fetch() -> TempIDBatch:

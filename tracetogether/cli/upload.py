@@ -8,7 +8,7 @@ from typing import Any
 import click
 from rich.table import Column, Table
 
-from tracetogether.adapters.http_client import AuthorityClient, Registered
+from tracetogether.adapters.http_client import AuthorityClient, PhoneRegistration
 from tracetogether.bluetrace.upload import parse_upload
 from tracetogether.cli.console import err, out, print_json
 from tracetogether.cli.upload_attempt import ENDING, Attempt, begun
@@ -85,7 +85,7 @@ def upload(
         msg = f"an upload PIN has {UPLOAD_PIN_DIGITS} digits"
         raise click.BadParameter(msg, param_hint="--pin")
     beside = credential or log.with_suffix(".credential")
-    registered = Registered.load(beside)
+    registered = PhoneRegistration.load(beside)
     # Everything that decides what is sent: with other wishes a new attempt begins.
     asked = (digits, server, str(log.resolve()), repr(choice))
     with AuthorityClient(

@@ -14,7 +14,7 @@ from tracetogether.adapters.http_api import shapes
 from tracetogether.adapters.http_api.afterwards import Afterwards
 from tracetogether.adapters.http_api.bodies import Bounds
 from tracetogether.adapters.http_api.desk import for_operators
-from tracetogether.adapters.http_api.faults import Faults, log_fault
+from tracetogether.adapters.http_api.faults import FaultMiddleware, log_fault
 from tracetogether.adapters.http_api.forwarded import Forwarded, address_of
 from tracetogether.adapters.http_api.guard import guarded
 from tracetogether.adapters.http_api.log_bodies import LogsComingIn, ReceivedLog
@@ -22,7 +22,7 @@ from tracetogether.adapters.http_api.mounting import BelowRoot
 from tracetogether.adapters.http_api.padding import Padding
 from tracetogether.adapters.http_api.pools import BoundedPool
 from tracetogether.adapters.http_api.readiness import Readiness
-from tracetogether.adapters.http_api.refusals import no_nul, tell_errors
+from tracetogether.adapters.http_api.refusals import install_error_handlers, no_nul
 from tracetogether.authority.access.limits import BATCHES, UPLOADS
 from tracetogether.authority.access.sources import TrustedProxies
 from tracetogether.authority.intake.uploads import CHAFF_CASE, UploadReceipt
@@ -82,9 +82,9 @@ def create_app(
     app.add_middleware(Padding, paths=_PADDED)
     app.add_middleware(Bounds, limits={_UPLOADS: MAX_UPLOAD_BYTES})
     app.add_middleware(Forwarded, proxies=proxies or TrustedProxies())
-    app.add_middleware(Faults)
+    app.add_middleware(FaultMiddleware)
     app.add_middleware(BelowRoot, root_path=root_path)
-    tell_errors(app, log_fault)
+    install_error_handlers(app, log_fault)
     return app
 
 

@@ -1,4 +1,4 @@
-"""Faults of the service itself: one line in the log each, and an answer that tells nothing."""
+"""Faults of the service itself: one line in the log each, and an answer that says no more."""
 
 import logging
 import re
@@ -6,7 +6,7 @@ from typing import Final
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from tracetogether.adapters.http_api.refusals import told
+from tracetogether.adapters.http_api.refusals import error_response
 from tracetogether.reasons_of_faults import reason_of
 
 _LOG: Final = logging.getLogger(__name__)
@@ -23,7 +23,7 @@ def log_fault(scope: Scope, status: int, error: BaseException | str) -> None:
     _LOG.error("%s %s answered %d: %s", scope["method"], path, status, reason)
 
 
-class Faults:
+class FaultMiddleware:
     """ASGI middleware: answers 500 to what nobody has foreseen; no traceback fills the log.
 
     Args:
@@ -49,4 +49,4 @@ class Faults:
                 raise
             log_fault(scope, 500, error)
             if not begun:  # else the server ends the connection: the answer stays unfinished
-                await told(error)(scope, receive, send)
+                await error_response(error)(scope, receive, send)

@@ -1,4 +1,4 @@
-"""How errors are told over HTTP: a code, a sentence, whether to retry; nothing of the request."""
+"""Answers to errors over HTTP: a code, a sentence, whether to retry; nothing of the request."""
 
 import json
 from collections.abc import Callable, Iterator, Mapping
@@ -85,7 +85,7 @@ def refusal(status: int, code: str, message: str, *, retry_after_s: int = 1) -> 
     )
 
 
-def told(error: Exception) -> Response:
+def error_response(error: Exception) -> Response:
     """Return the answer for any error; only messages written for strangers go out."""
     match error:
         case RefusedError():
@@ -109,11 +109,11 @@ def told(error: Exception) -> Response:
             return refusal(500, "internal", _OWN_FAULT)
 
 
-def tell_errors(app: FastAPI, log: Callable[[Scope, int, Exception], None]) -> None:
-    """Make ``app`` answer errors by ``told``, and ``log`` those that are the service's own."""
+def install_error_handlers(app: FastAPI, log: Callable[[Scope, int, Exception], None]) -> None:
+    """Install ``error_response`` for all errors; call ``log`` for those of the service itself."""
 
     async def handler(request: Request, error: Exception) -> Response:
-        answer = told(error)
+        answer = error_response(error)
         if answer.status_code >= 500:
             log(request.scope, answer.status_code, error)
         return answer

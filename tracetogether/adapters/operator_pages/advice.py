@@ -174,7 +174,7 @@ ASK: Final = "This did not work. Tell whoever runs this server what you wanted t
 """What is said in place of advice that only a command line could follow."""
 
 
-def told_here(message: str) -> tuple[str, Mapping[str, str]]:
+def page_message(message: str) -> tuple[str, Mapping[str, str]]:
     """Return what a page says for a message of the service, and the figures to be put in."""
     for pattern, text in _PATTERNS:
         found = pattern.fullmatch(message)

@@ -1,4 +1,4 @@
-"""The pages put together: doors, style sheet, sign-in; mounted under /desk."""
+"""The pages put together: routes, style sheet, sign-in; mounted under /desk."""
 
 import time
 from collections.abc import Callable
@@ -19,19 +19,20 @@ from tracetogether.adapters.operator_pages import (
     who_met,
 )
 from tracetogether.adapters.operator_pages.credentials import Argon2, Totp
-from tracetogether.adapters.operator_pages.doors import NOWHERE, Desk, Door
+from tracetogether.adapters.operator_pages.page_request import Site
 from tracetogether.adapters.operator_pages.rendering import BASE, environment
+from tracetogether.adapters.operator_pages.routing import NOT_FOUND, Page
 from tracetogether.authority.access.sign_in import Hashing, SignIn
 from tracetogether.authority.service import Authority
 
-ALL_DOORS: tuple[Door, ...] = (
-    *signing.DOORS,
-    *overview.DOORS,
-    *cases.DOORS,
-    *people.DOORS,
-    *who_met.DOORS,
-    *exports.DOORS,
-    *oversight.DOORS,
+ALL_PAGES: tuple[Page, ...] = (
+    *signing.PAGES,
+    *overview.PAGES,
+    *cases.PAGES,
+    *people.PAGES,
+    *who_met.PAGES,
+    *exports.PAGES,
+    *oversight.PAGES,
 )
 _KINDS = {"desk.css": "text/css", "mark.svg": "image/svg+xml"}
 _AN_HOUR = {"Cache-Control": "max-age=3600", "X-Content-Type-Options": "nosniff"}
@@ -55,7 +56,7 @@ def create_pages(
         root_path: what stands before the base in the site's paths, such as "/tracing".
     """
     base = root_path + BASE
-    desk = Desk(
+    site = Site(
         authority=authority,
         sign_in=sign_in_for(authority, hashing),
         clock=clock,
@@ -63,11 +64,11 @@ def create_pages(
         name=name,
         base=base,
     )
-    routes = [door.route(desk) for door in ALL_DOORS]
-    shown = {door.path for door in ALL_DOORS if door.method == "GET"}
-    back = [door.way_back(desk) for door in ALL_DOORS if door.path not in shown]
+    routes = [page.route(site) for page in ALL_PAGES]
+    shown = {page.path for page in ALL_PAGES if page.method == "GET"}
+    back = [page.way_back(site) for page in ALL_PAGES if page.path not in shown]
     files = [_file(one) for one in _KINDS]
-    pages = Starlette(routes=[*routes, *back, *files, NOWHERE.route(desk)])
+    pages = Starlette(routes=[*routes, *back, *files, NOT_FOUND.route(site)])
     pages.router.redirect_slashes = False  # that would repeat what the request calls its host
     return pages
 

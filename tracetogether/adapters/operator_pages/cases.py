@@ -7,7 +7,6 @@ from typing import Any, Final
 
 from starlette.responses import Response
 
-from tracetogether.adapters.operator_pages.doors import Door, Visit
 from tracetogether.adapters.operator_pages.forms import Both
 from tracetogether.adapters.operator_pages.labels import (
     CASE_STATES,
@@ -18,7 +17,9 @@ from tracetogether.adapters.operator_pages.labels import (
 from tracetogether.adapters.operator_pages.listing import page_at, rows_at
 from tracetogether.adapters.operator_pages.merges import ask_to_merge, undo
 from tracetogether.adapters.operator_pages.nearby import days_of, line_of
+from tracetogether.adapters.operator_pages.page_request import PageRequest
 from tracetogether.adapters.operator_pages.pictures import Knot, graph, side_key, timeline
+from tracetogether.adapters.operator_pages.routing import Page
 from tracetogether.authority.access.permissions import Role
 from tracetogether.authority.cases.casework import (
     NOBODY,
@@ -42,12 +43,12 @@ _KNOTS_A_PAGE = 40
 _UNCONFIRMED = "unconfirmed"
 
 
-def list_cases(visit: Visit) -> Response:
+def list_cases(request: PageRequest) -> Response:
     """Show a page of cases, of one state or whose ids begin so."""
-    wanted = visit.request.query_params.get("state", "")
-    starts = visit.request.query_params.get("q", "").strip().upper()[:10]
+    wanted = request.http.query_params.get("state", "")
+    starts = request.http.query_params.get("q", "").strip().upper()[:10]
     states = frozenset(one for one in CaseState if one.value == wanted)
-    offset = visit.number("offset", 0)
+    offset = request.number("offset", 0)
     wanted_cases = CaseQuery(
         states=states,
         unconfirmed=wanted == _UNCONFIRMED,
@@ -57,56 +58,58 @@ def list_cases(visit: Visit) -> Response:
 
     def read(start: int) -> CasePage:
         query = replace(wanted_cases, offset=start)
-        return visit.authority.casework.page(query, visit.now, by=visit.caller)
+        return request.authority.casework.page(query, request.now, by=request.caller)
 
     found = page_at(read, offset, _CASES_A_PAGE)
-    return visit.page(
+    return request.render(
         "cases.html",
         found=found,
         limit=_CASES_A_PAGE,
         states=CASE_STATES,
         state=wanted if states or wanted == _UNCONFIRMED else "",
         search=starts,
-        issuer=visit.may("POST", "/cases"),
+        issuer=request.may("POST", "/cases"),
     )
 
 
-def open_case(visit: Visit) -> Response:
+def open_case(request: PageRequest) -> Response:
     """Open a case, and show it."""
-    text = visit.form.get("date", "").strip()
+    text = request.form.get("date", "").strip()
     try:
         day = day_of(Date.fromisoformat(text)) if text else None
     except ValueError:
         msg = "a date is written like 2020-05-04"
         raise ConflictError(msg) from None
-    user_id = visit.form.get("user_id", "").strip()[:64]
-    case = visit.authority.casework.open_case(user_id, visit.now, day, by=visit.caller)
-    return visit.went(f"/cases/{case.case_id}")
+    user_id = request.form.get("user_id", "").strip()[:64]
+    case = request.authority.casework.open_case(user_id, request.now, day, by=request.caller)
+    return request.redirect(f"/cases/{case.case_id}")
 
 
-def show_case(visit: Visit) -> Response:
+def show_case(request: PageRequest) -> Response:
     """Show a case; to whom it was given also its contacts on each of the fourteen days."""
-    case = case_to_show(visit)
-    if not visit.caller.needs_to_know(case.assigned_to):
-        return visit.page("case.html", **_head(visit, case), traced=None)
-    authority = visit.authority
-    policy_name = visit.request.query_params.get("policy", "singapore")
+    case = case_to_show(request)
+    if not request.caller.needs_to_know(case.assigned_to):
+        return request.render("case.html", **_head(request, case), traced=None)
+    authority = request.authority
+    policy_name = request.http.query_params.get("policy", "singapore")
     policy = policy_named(policy_name)
     traced = authority.tracing.contacts(case, policy)
-    some, offset = rows_at(traced.contacts, visit.number("offset", 0), _LINES_A_PAGE)
-    followed = _followed(visit, case)
+    some, offset = rows_at(traced.contacts, request.number("offset", 0), _LINES_A_PAGE)
+    followed = _followed(request, case)
     first, last = case.first_day, case.day
     picture = timeline(
-        [line_of(one, followed.get(one.pseudonym), visit.say, visit.base) for one in some],
+        [line_of(one, followed.get(one.pseudonym), request.say, request.base) for one in some],
         first,
         last,
-        visit.say("Who was near on which day"),
+        request.say("Who was near on which day"),
         limit=policy.minutes,
     )
-    authority.audit.record("contacts.listed", visit.now, by=visit.caller.name, subject=case.case_id)
-    return visit.page(
+    authority.audit.record(
+        "contacts.listed", request.now, by=request.caller.name, subject=case.case_id
+    )
+    return request.render(
         "case.html",
-        **_head(visit, case),
+        **_head(request, case),
         traced=traced,
         contacts=[(one, followed.get(one.pseudonym)) for one in some],
         days=days_of(some),
@@ -122,7 +125,7 @@ def show_case(visit: Visit) -> Response:
         priorities=PRIORITIES,
         notes=[
             one
-            for one in authority.desk.notes_on(case.case_id, by=visit.caller)
+            for one in authority.desk.notes_on(case.case_id, by=request.caller)
             if not one.contact_id
         ],
         rejected=sum(traced.rejected.values()),
@@ -130,97 +133,101 @@ def show_case(visit: Visit) -> Response:
     )
 
 
-def confirm(visit: Visit) -> Response:
+def confirm(request: PageRequest) -> Response:
     """Confirm a case that a tracer opened for a contact."""
-    case_id = visit.request.path_params["case_id"]
-    visit.authority.casework.confirm(case_id, visit.now, by=visit.caller)
-    return visit.went(f"/cases/{case_id}")
+    case_id = request.http.path_params["case_id"]
+    request.authority.casework.confirm(case_id, request.now, by=request.caller)
+    return request.redirect(f"/cases/{case_id}")
 
 
-def issue_pin(visit: Visit) -> Response:
+def issue_pin(request: PageRequest) -> Response:
     """Issue an upload PIN and show it, this once."""
-    case = case_to_show(visit)
+    case = case_to_show(request)
     try:
-        lifetime = PinLifetime(visit.form.get("lifetime", ""))
+        lifetime = PinLifetime(request.form.get("lifetime", ""))
     except ValueError:
         msg = "choose how the PIN gets to the person"
         raise ConflictError(msg) from None
-    pin = visit.authority.pins.issue(case, visit.now, lifetime=lifetime, by=visit.caller)
-    return visit.page(
+    pin = request.authority.pins.issue(case, request.now, lifetime=lifetime, by=request.caller)
+    return request.render(
         "pin.html",
         case=case,
         pin=f"{pin[:4]} {pin[4:]}",
-        expires_at=visit.now + lifetime.seconds,
+        expires_at=request.now + lifetime.seconds,
         read_out=lifetime is PinLifetime.SHORT,
     )
 
 
-def assign(visit: Visit) -> Response:
+def assign(request: PageRequest) -> Response:
     """Give a case to a tracer."""
-    case_id = visit.request.path_params["case_id"]
-    operator = visit.form.get("operator", "")
-    visit.authority.casework.assign(
-        case_id, operator, visit.now, version=visit.version, by=visit.caller
+    case_id = request.http.path_params["case_id"]
+    operator = request.form.get("operator", "")
+    request.authority.casework.assign(
+        case_id, operator, request.now, version=request.version, by=request.caller
     )
-    return visit.went(f"/cases/{case_id}")
+    return request.redirect(f"/cases/{case_id}")
 
 
-def change_state(visit: Visit) -> Response:
+def change_state(request: PageRequest) -> Response:
     """Close a case, or open it again; another word changes nothing."""
-    case_id, casework = visit.request.path_params["case_id"], visit.authority.casework
+    case_id, casework = request.http.path_params["case_id"], request.authority.casework
     changes = {"open": casework.reopen, "closed": casework.close}
-    change = changes.get(visit.form.get("state", ""))
+    change = changes.get(request.form.get("state", ""))
     if change is not None:
-        change(case_id, visit.now, version=visit.version, by=visit.caller)
-    return visit.went(f"/cases/{case_id}")
+        change(case_id, request.now, version=request.version, by=request.caller)
+    return request.redirect(f"/cases/{case_id}")
 
 
-def add_note(visit: Visit) -> Response:
+def add_note(request: PageRequest) -> Response:
     """Keep a note on a case."""
-    case_id = visit.request.path_params["case_id"]
-    visit.authority.follow_up.note(case_id, visit.form.get("text", ""), visit.now, by=visit.caller)
-    return visit.went(f"/cases/{case_id}#notes")
+    case_id = request.http.path_params["case_id"]
+    request.authority.follow_up.note(
+        case_id, request.form.get("text", ""), request.now, by=request.caller
+    )
+    return request.redirect(f"/cases/{case_id}#notes")
 
 
-def merge(visit: Visit) -> Response:
+def merge(request: PageRequest) -> Response:
     """Make this case the same as another one, and show that."""
-    into = visit.form.get("into", "").strip().upper()[:16]
-    case_id, merging = visit.request.path_params["case_id"], visit.authority.merging
-    if not visit.confirmed:
-        found = merging.plan_cases(case_id, into, visit.now, version=visit.version, by=visit.caller)
-        return ask_to_merge(visit, case_id, into, found)
-    merging.merge_cases(case_id, into, visit.now, version=visit.version, by=visit.caller)
-    return visit.went(f"/cases/{into}")
+    into = request.form.get("into", "").strip().upper()[:16]
+    case_id, merging = request.http.path_params["case_id"], request.authority.merging
+    if not request.confirmed:
+        found = merging.plan_cases(
+            case_id, into, request.now, version=request.version, by=request.caller
+        )
+        return ask_to_merge(request, case_id, into, found)
+    merging.merge_cases(case_id, into, request.now, version=request.version, by=request.caller)
+    return request.redirect(f"/cases/{into}")
 
 
-def unmerge(visit: Visit) -> Response:
+def unmerge(request: PageRequest) -> Response:
     """Undo the merge of a case, and show it."""
-    case_id = visit.request.path_params["case_id"]
-    return undo(visit, visit.authority.unmerging.undo_cases, case_id, f"/cases/{case_id}")
+    case_id = request.http.path_params["case_id"]
+    return undo(request, request.authority.unmerging.undo_cases, case_id, f"/cases/{case_id}")
 
 
-def show_graph(visit: Visit) -> Response:
+def show_graph(request: PageRequest) -> Response:
     """Show a case's contacts, and the other cases that they lead to."""
-    case = visit.authority.casework.case(visit.request.path_params["case_id"], by=visit.caller)
-    links = visit.authority.desk.links(case, visit.now, by=visit.caller)
+    case = request.authority.casework.case(request.http.path_params["case_id"], by=request.caller)
+    links = request.authority.desk.links(case, request.now, by=request.caller)
     knots = []
-    some, offset = rows_at(links, visit.number("offset", 0), _KNOTS_A_PAGE)
+    some, offset = rows_at(links, request.number("offset", 0), _KNOTS_A_PAGE)
     for one in some:
         kept = one.contact.kept
-        elsewhere = [(other, f"{visit.base}/cases/{other}", True) for other in one.own_cases]
+        elsewhere = [(other, f"{request.base}/cases/{other}", True) for other in one.own_cases]
         elsewhere += [
-            (other, f"{visit.base}/cases/{other}", False)
+            (other, f"{request.base}/cases/{other}", False)
             for other in one.also_in
             if other not in one.own_cases
         ]
-        link = f"{visit.base}/contacts/{kept.contact_id}"
+        link = f"{request.base}/contacts/{kept.contact_id}"
         knots.append(
             Knot(one.contact.pseudonym or "–", link, kept.priority.word, kept.minutes, elsewhere)
         )
-    about = visit.say("Contacts of case {case}, and where else they were near", case=case.case_id)
-    return visit.page(
+    about = request.say("Contacts of case {case}, and where else they were near", case=case.case_id)
+    return request.render(
         "graph.html",
-        **_head(visit, case),
+        **_head(request, case),
         picture=graph(case.case_id, knots, about),
         links=some,
         offset=offset,
@@ -231,95 +238,95 @@ def show_graph(visit: Visit) -> Response:
     )
 
 
-def case_to_show(visit: Visit) -> Case:
+def case_to_show(request: PageRequest) -> Case:
     """Return the case that a page is of; who issues PINs needs no leave to know of it.
 
     Raises:
         NotFoundError: there is none, or it is not his.
     """
-    case = visit.authority.casework.case(visit.request.path_params["case_id"])
-    if visit.authority.casework.may_see(case, visit.caller):
+    case = request.authority.casework.case(request.http.path_params["case_id"])
+    if request.authority.casework.may_see(case, request.caller):
         return case
     msg = "there is no such case among those that you were given"
     raise NotFoundError(msg)
 
 
-def _head(visit: Visit, case: Case) -> dict[str, Any]:
-    knows = visit.caller.needs_to_know(case.assigned_to)
+def _head(request: PageRequest, case: Case) -> dict[str, Any]:
+    knows = request.caller.needs_to_know(case.assigned_to)
     tracers = (
-        [one.name for one in visit.authority.staff.all() if one.holds(Role.TRACER)]
-        if visit.may("POST", "/cases/{case_id}/assign")
+        [one.name for one in request.authority.staff.all() if one.holds(Role.TRACER)]
+        if request.may("POST", "/cases/{case_id}/assign")
         else []
     )
     return {
         "case": case,
-        "person": visit.authority.desk.name_of(case.user_id),
+        "person": request.authority.desk.name_of(case.user_id),
         "case_states": CASE_STATES,
         "merged_into": "".join(
-            visit.authority.casework.visible_ids([case.merged_into], visit.caller)
+            request.authority.casework.visible_ids([case.merged_into], request.caller)
         ),
         "other_open": [
             one.case_id
-            for one in visit.authority.casework.desk.open_cases_of(case.user_id)
-            if one != case and visit.authority.casework.may_see(one, visit.caller)
+            for one in request.authority.casework.desk.open_cases_of(case.user_id)
+            if one != case and request.authority.casework.may_see(one, request.caller)
         ],
-        "issuer": visit.may("POST", "/cases/{case_id}/pin"),
+        "issuer": request.may("POST", "/cases/{case_id}/pin"),
         "knows": knows,
         "tracers": tracers,
         "nobody": NOBODY,
-        "merged_from": visit.authority.merging.cases_into(case.case_id) if knows else (),
-        "undoable": _undoable(visit, case) if knows else frozenset(),
+        "merged_from": request.authority.merging.cases_into(case.case_id) if knows else (),
+        "undoable": _undoable(request, case) if knows else frozenset(),
     }
 
 
-def _undoable(visit: Visit, case: Case) -> frozenset[str]:
+def _undoable(request: PageRequest, case: Case) -> frozenset[str]:
     """Return the ids of the cases whose merge with this one can be undone here."""
-    if not visit.may("POST", "/cases/{case_id}/unmerge"):
+    if not request.may("POST", "/cases/{case_id}/unmerge"):
         return frozenset()
-    merging = visit.authority.merging
+    merging = request.authority.merging
     kept = merging.merged_into(case.merged_into or case.case_id)
     return frozenset(merge.gone for merge in kept)
 
 
-def _both(visit: Visit) -> list[Both]:
+def _both(request: PageRequest) -> list[Both]:
     """Return the case as it is stored now beside what a form wanted of it."""
-    case = case_to_show(visit)
-    sent = {state.value: visit.say(text) for state, text in CASE_STATES.items()}
+    case = case_to_show(request)
+    sent = {state.value: request.say(text) for state, text in CASE_STATES.items()}
     found = [
-        Both("State", sent[case.state.value], sent.get(visit.form.get("state", ""), "")),
-        Both("Tracer", case.assigned_to, visit.form.get("operator", "")),
+        Both("State", sent[case.state.value], sent.get(request.form.get("state", ""), "")),
+        Both("Tracer", case.assigned_to, request.form.get("operator", "")),
     ]
-    if "into" in visit.form:
-        found.append(Both("Merge", case.merged_into, visit.form["into"]))
+    if "into" in request.form:
+        found.append(Both("Merge", case.merged_into, request.form["into"]))
     return found
 
 
-def _followed(visit: Visit, case: Case) -> dict[str, Followed]:
+def _followed(request: PageRequest, case: Case) -> dict[str, Followed]:
     query = ContactQuery(case_id=case.merged_into or case.case_id, limit=ALL_ROWS)
-    page = visit.authority.desk.page(query, by=visit.caller)
+    page = request.authority.desk.page(query, by=request.caller)
     return {one.pseudonym: one for one in page.contacts if one.pseudonym}
 
 
-def contact_named(visit: Visit, case: Case, name: str) -> Contact | None:
+def contact_named(request: PageRequest, case: Case, name: str) -> Contact | None:
     """Return what the logs say of a contact of a case, None if they say nothing any more."""
-    found = visit.authority.tracing.contacts(case).contacts
+    found = request.authority.tracing.contacts(case).contacts
     return next((one for one in found if one.pseudonym == name), None)
 
 
 INTO: Final[Mapping[type[TraceTogetherError], str]] = {NotFoundError: "into", ConflictError: "into"}
 """Two that can't be merged: the field that names the other one is wrong."""
-DOORS = (
-    Door("GET", "/cases", list_cases),
-    Door(
+PAGES = (
+    Page("GET", "/cases", list_cases),
+    Page(
         "POST", "/cases", open_case, list_cases, {NotFoundError: "user_id", ConflictError: "date"}
     ),
-    Door("GET", "/cases/{case_id}", show_case),
-    Door("GET", "/cases/{case_id}/graph", show_graph),
-    Door("POST", "/cases/{case_id}/confirm", confirm, show_case),
-    Door("POST", "/cases/{case_id}/pin", issue_pin, show_case),
-    Door("POST", "/cases/{case_id}/assign", assign, show_case, {NotFoundError: "operator"}, _both),
-    Door("POST", "/cases/{case_id}/state", change_state, show_case, {}, _both),
-    Door("POST", "/cases/{case_id}/notes", add_note, show_case, {ConflictError: "text"}),
-    Door("POST", "/cases/{case_id}/merge", merge, show_case, INTO, _both),
-    Door("POST", "/cases/{case_id}/unmerge", unmerge, show_case, {}, _both),
+    Page("GET", "/cases/{case_id}", show_case),
+    Page("GET", "/cases/{case_id}/graph", show_graph),
+    Page("POST", "/cases/{case_id}/confirm", confirm, show_case),
+    Page("POST", "/cases/{case_id}/pin", issue_pin, show_case),
+    Page("POST", "/cases/{case_id}/assign", assign, show_case, {NotFoundError: "operator"}, _both),
+    Page("POST", "/cases/{case_id}/state", change_state, show_case, {}, _both),
+    Page("POST", "/cases/{case_id}/notes", add_note, show_case, {ConflictError: "text"}),
+    Page("POST", "/cases/{case_id}/merge", merge, show_case, INTO, _both),
+    Page("POST", "/cases/{case_id}/unmerge", unmerge, show_case, {}, _both),
 )

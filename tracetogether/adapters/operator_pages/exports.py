@@ -5,7 +5,8 @@ from typing import Final
 
 from starlette.responses import Response, StreamingResponse
 
-from tracetogether.adapters.operator_pages.doors import Door, Visit
+from tracetogether.adapters.operator_pages.page_request import PageRequest
+from tracetogether.adapters.operator_pages.routing import Page
 from tracetogether.authority.desk.exports import LAYOUTS, layout_named
 from tracetogether.errors import ConflictError
 from tracetogether.tables.spreadsheets import MEDIA_TYPES, file_of
@@ -18,19 +19,19 @@ _ABOUT: Final[Mapping[str, str]] = {
 }
 
 
-def show_exports(visit: Visit) -> Response:
+def show_exports(request: PageRequest) -> Response:
     """Show what can be let out."""
     layouts = [(name, _ABOUT.get(name, "")) for name in LAYOUTS]
-    return visit.page("exports.html", layouts=layouts, forms=list(MEDIA_TYPES))
+    return request.render("exports.html", layouts=layouts, forms=list(MEDIA_TYPES))
 
 
-def export(visit: Visit) -> Response:
+def export(request: PageRequest) -> Response:
     """Let the contacts of all cases out in a file, row by row."""
-    layout, form = layout_named(visit.form.get("layout", "")), visit.form.get("form", "")
+    layout, form = layout_named(request.form.get("layout", "")), request.form.get("form", "")
     if form not in MEDIA_TYPES:
         msg = "choose one of the forms that are offered"
         raise ConflictError(msg)
-    rows = visit.authority.exports.rows(layout, form, visit.now, by=visit.caller)
+    rows = request.authority.exports.rows(layout, form, request.now, by=request.caller)
     return StreamingResponse(
         file_of(rows, form),
         media_type=MEDIA_TYPES[form],
@@ -38,7 +39,7 @@ def export(visit: Visit) -> Response:
     )
 
 
-DOORS = (
-    Door("GET", "/exports", show_exports),
-    Door("POST", "/exports", export, show_exports),
+PAGES = (
+    Page("GET", "/exports", show_exports),
+    Page("POST", "/exports", export, show_exports),
 )

@@ -4,8 +4,8 @@ from collections.abc import Callable, Sequence
 from typing import Protocol, TypeVar
 
 
-class Listed(Protocol):
-    """A page of a list."""
+class HasTotal(Protocol):
+    """A page of a list, which knows how many rows the whole list has."""
 
     @property
     def total(self) -> int:
@@ -13,7 +13,7 @@ class Listed(Protocol):
         ...
 
 
-_Page = TypeVar("_Page", bound=Listed)
+_Page = TypeVar("_Page", bound=HasTotal)
 _Row = TypeVar("_Row")
 
 

@@ -5,7 +5,7 @@ from typing import Final
 
 from starlette.responses import Response
 
-from tracetogether.adapters.operator_pages.doors import Visit
+from tracetogether.adapters.operator_pages.page_request import PageRequest
 from tracetogether.authority.desk.merging import Merged
 from tracetogether.authority.desk.unmerging import Unmerged
 
@@ -30,27 +30,29 @@ _UNMERGED: Final = {
 _CLOSED: Final = "The case comes back closed: its person has another open case."
 
 
-def _rows(visit: Visit, found: Merged | Unmerged, labels: dict[str, str]) -> list[tuple[str, str]]:
-    return [(visit.say(label), f"{getattr(found, name):,}") for name, label in labels.items()]
+def _rows(
+    request: PageRequest, found: Merged | Unmerged, labels: dict[str, str]
+) -> list[tuple[str, str]]:
+    return [(request.say(label), f"{getattr(found, name):,}") for name, label in labels.items()]
 
 
-def ask_to_merge(visit: Visit, gone: str, into: str, found: Merged) -> Response:
+def ask_to_merge(request: PageRequest, gone: str, into: str, found: Merged) -> Response:
     """Return the page that asks whether to merge."""
-    why = visit.say(
+    why = request.say(
         "{gone} goes into {into}, and each page names the other. It can be undone.",
         gone=gone,
         into=into,
     )
-    return visit.ask("Merge?", why, _rows(visit, found, _MERGED), "Merge")
+    return request.ask("Merge?", why, _rows(request, found, _MERGED), "Merge")
 
 
-def undo(visit: Visit, act: Callable[..., Unmerged], gone: str, page: str) -> Response:
+def undo(request: PageRequest, act: Callable[..., Unmerged], gone: str, page: str) -> Response:
     """Undo a merge, once the question is answered; show what it does before."""
-    if visit.confirmed:
-        act(gone, visit.now, version=visit.version, by=visit.caller)
-        return visit.went(page)
-    found = act(gone, visit.now, only_ask=True, by=visit.caller)
-    why = visit.say("{gone} stands alone again, as before the merge.", gone=gone)
+    if request.confirmed:
+        act(gone, request.now, version=request.version, by=request.caller)
+        return request.redirect(page)
+    found = act(gone, request.now, only_ask=True, by=request.caller)
+    why = request.say("{gone} stands alone again, as before the merge.", gone=gone)
     if found.closed:
-        why += " " + visit.say(_CLOSED)
-    return visit.ask("Undo the merge?", why, _rows(visit, found, _UNMERGED), "Undo the merge")
+        why += " " + request.say(_CLOSED)
+    return request.ask("Undo the merge?", why, _rows(request, found, _UNMERGED), "Undo the merge")

@@ -5,8 +5,9 @@ from itertools import groupby
 
 from starlette.responses import Response
 
-from tracetogether.adapters.operator_pages.doors import Door, Visit
 from tracetogether.adapters.operator_pages.listing import last_offset
+from tracetogether.adapters.operator_pages.page_request import PageRequest
+from tracetogether.adapters.operator_pages.routing import Page
 from tracetogether.authority.access.permissions import Action
 from tracetogether.errors import AuditError
 from tracetogether.keyring import DayKeys
@@ -17,28 +18,28 @@ _DAYS = frozenset({"day", "first_day", "last_day", "before_day"})
 """Details of entries that are the number of a UTC day; people read dates."""
 
 
-def show_audit(visit: Visit) -> Response:
+def show_audit(request: PageRequest) -> Response:
     """Show a page of the audit log, the newest first."""
-    return _audit(visit, "", tampered=False)
+    return _audit(request, "", tampered=False)
 
 
-def verify_audit(visit: Visit) -> Response:
+def verify_audit(request: PageRequest) -> Response:
     """Check every entry against the one before, and say what was found."""
     try:
-        number, digest = visit.authority.audit.verify()
+        number, digest = request.authority.audit.verify()
     except AuditError as error:
-        return _audit(visit, visit.advice(str(error)), tampered=True)
-    said = visit.say("{count} entries, none changed.", count=f"{number:,}")
-    return _audit(visit, f"{said} {number}:{digest.hex()}", tampered=False)
+        return _audit(request, request.advice(str(error)), tampered=True)
+    said = request.say("{count} entries, none changed.", count=f"{number:,}")
+    return _audit(request, f"{said} {number}:{digest.hex()}", tampered=False)
 
 
-def _audit(visit: Visit, said: str, *, tampered: bool) -> Response:
-    newest, _ = visit.authority.store.last_audit()
-    offset = min(visit.number("offset", 0), last_offset(newest, _ENTRIES))
+def _audit(request: PageRequest, said: str, *, tampered: bool) -> Response:
+    newest, _ = request.authority.store.last_audit()
+    offset = min(request.number("offset", 0), last_offset(newest, _ENTRIES))
     after = max(newest - offset - _ENTRIES, 0)
     wanted = newest - offset - after
-    entries = list(visit.authority.audit.entries(after, wanted))[::-1] if wanted > 0 else []
-    return visit.page(
+    entries = list(request.authority.audit.entries(after, wanted))[::-1] if wanted > 0 else []
+    return request.render(
         "audit.html",
         entries=entries,
         days=_DAYS,
@@ -50,19 +51,19 @@ def _audit(visit: Visit, said: str, *, tampered: bool) -> Response:
     )
 
 
-def show_keys(visit: Visit) -> Response:
+def show_keys(request: PageRequest) -> Response:
     """Show which days' keys there are, never the keys, and when was last purged."""
-    authority = visit.authority
-    days = authority.custody.known_days(visit.now)
-    return visit.page(
+    authority = request.authority
+    days = authority.custody.known_days(request.now)
+    return request.render(
         "keys.html",
         spans=_spans(days),
         days=len(days),
         quarantined=sum(one.quarantined for one in days),
-        oldest=utc_day(visit.now) - days[0].day if days else None,
+        oldest=utc_day(request.now) - days[0].day if days else None,
         last_purge=authority.purge.last(),
-        overdue=authority.purge.overdue(visit.now),
-        counts=authority.store.counts(visit.now) if visit.allows(Action.COUNT) else None,
+        overdue=authority.purge.overdue(request.now),
+        counts=authority.store.counts(request.now) if request.allows(Action.COUNT) else None,
     )
 
 
@@ -75,8 +76,8 @@ def _spans(days: Sequence[DayKeys]) -> list[tuple[int, int, int, bool]]:
     return spans[::-1]
 
 
-DOORS = (
-    Door("GET", "/audit", show_audit),
-    Door("POST", "/audit/verify", verify_audit),
-    Door("GET", "/keys", show_keys),
+PAGES = (
+    Page("GET", "/audit", show_audit),
+    Page("POST", "/audit/verify", verify_audit),
+    Page("GET", "/keys", show_keys),
 )

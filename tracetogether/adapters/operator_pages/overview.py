@@ -2,23 +2,26 @@
 
 from starlette.responses import Response
 
-from tracetogether.adapters.operator_pages.doors import Door, Visit
 from tracetogether.adapters.operator_pages.labels import (
     CONTACT_STATES,
     INDICATORS,
     PRIORITIES,
 )
+from tracetogether.adapters.operator_pages.page_request import PageRequest
 from tracetogether.adapters.operator_pages.pictures import Bar, bars, columns, shares
+from tracetogether.adapters.operator_pages.routing import Page
 from tracetogether.authority.access.permissions import Action
 from tracetogether.authority.cases.followed import TRACED_STATES, ContactState, Priority
 
 
-def show_overview(visit: Visit) -> Response:
+def show_overview(request: PageRequest) -> Response:
     """Show counts and pictures; a tracer sees those of their own cases."""
-    if not visit.allows(Action.SHOW_DASHBOARD):
-        counts = visit.authority.store.counts(visit.now) if visit.allows(Action.COUNT) else None
-        return visit.page("overview_short.html", counts=counts)
-    found, say = visit.authority.desk.dashboard(visit.now, by=visit.caller), visit.say
+    if not request.allows(Action.SHOW_DASHBOARD):
+        counts = (
+            request.authority.store.counts(request.now) if request.allows(Action.COUNT) else None
+        )
+        return request.render("overview_short.html", counts=counts)
+    found, say = request.authority.desk.dashboard(request.now, by=request.caller), request.say
     priorities = [
         Bar(say(PRIORITIES[one]), found.priorities.get(one, 0), one.word) for one in Priority
     ]
@@ -28,7 +31,7 @@ def show_overview(visit: Visit) -> Response:
         if one in TRACED_STATES
     ]
     rows = [(say(text), getattr(found.indicators, name)) for name, text in INDICATORS.items()]
-    return visit.page(
+    return request.render(
         "overview.html",
         found=found,
         all_cases=sum(found.cases.values()),
@@ -43,8 +46,8 @@ def show_overview(visit: Visit) -> Response:
         ),
         indicators=shares(rows, say("How well contacts are traced"), say),
         rows=rows,
-        whole=visit.caller.needs_to_know(""),
+        whole=request.caller.needs_to_know(""),
     )
 
 
-DOORS = (Door("GET", "/", show_overview),)
+PAGES = (Page("GET", "/", show_overview),)

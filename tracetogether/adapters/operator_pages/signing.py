@@ -13,115 +13,113 @@ from tracetogether.adapters.operator_pages.cookies import (
     local_path,
 )
 from tracetogether.adapters.operator_pages.credentials import enrolment_picture, secret_text
-from tracetogether.adapters.operator_pages.doors import (
-    Door,
-    Visit,
-    patient,
-)
 from tracetogether.adapters.operator_pages.forms import given_back, held_form
+from tracetogether.adapters.operator_pages.page_request import PageRequest
+from tracetogether.adapters.operator_pages.responses import with_retry_after
+from tracetogether.adapters.operator_pages.routing import Page
 from tracetogether.adapters.operator_pages.words import LANGUAGES
 from tracetogether.authority.access.sign_in import new_token
 from tracetogether.errors import AccessDeniedError, RateLimitedError
 
 
-def show_sign_in(visit: Visit) -> Response:
+def show_sign_in(request: PageRequest) -> Response:
     """Ask for name, password and code."""
-    onward = local_path(visit.request.query_params.get("next", "/"))
-    return visit.page("sign_in.html", onward=onward, why="", name="", **_held(visit))
+    onward = local_path(request.http.query_params.get("next", "/"))
+    return request.render("sign_in.html", onward=onward, why="", name="", **_held(request))
 
 
-def sign_in(visit: Visit) -> Response:
+def sign_in(request: PageRequest) -> Response:
     """Let somebody in, or say that something was wrong."""
-    client = visit.request.client
-    form, address = visit.form, client.host if client else ""
+    client = request.http.client
+    form, address = request.form, client.host if client else ""
     onward, name = local_path(form.get("onward", "/")), form.get("name", "").strip()
     try:
-        token = visit.desk.sign_in.enter(
-            name, form.get("password", ""), form.get("code", ""), visit.now, address=address
+        token = request.site.sign_in.enter(
+            name, form.get("password", ""), form.get("code", ""), request.now, address=address
         )
     except (AccessDeniedError, RateLimitedError) as error:
         status = 429 if isinstance(error, RateLimitedError) else 403
-        shown = {"onward": onward, "why": visit.advice(str(error)), "name": name}
-        page = visit.page("sign_in.html", status=status, **shown, **_held(visit))
-        return patient(page, error)
-    enrolling = visit.desk.sign_in.who(token, visit.now)
-    if held_form(visit.form) and enrolling and enrolling[1].enrolling:
-        answer = _enrolment(replace(visit, token=token, operator=enrolling[0]), "", 200)
+        shown = {"onward": onward, "why": request.advice(str(error)), "name": name}
+        page = request.render("sign_in.html", status=status, **shown, **_held(request))
+        return with_retry_after(page, error)
+    enrolling = request.site.sign_in.who(token, request.now)
+    if held_form(request.form) and enrolling and enrolling[1].enrolling:
+        answer = _enrolment(replace(request, token=token, operator=enrolling[0]), "", 200)
     else:
-        answer = _show_held(visit, token) or visit.went(onward)
+        answer = _show_held(request, token) or request.redirect(onward)
     keep(answer, SESSION_COOKIE, token)
     return answer
 
 
-def sign_out(visit: Visit) -> Response:
+def sign_out(request: PageRequest) -> Response:
     """End the session."""
-    visit.desk.sign_in.leave(visit.token, visit.now)
-    answer = visit.went("/sign-in")
+    request.site.sign_in.leave(request.token, request.now)
+    answer = request.redirect("/sign-in")
     keep(answer, SESSION_COOKIE, new_token())
     return answer
 
 
-def show_enrolment(visit: Visit) -> Response:
+def show_enrolment(request: PageRequest) -> Response:
     """Show the secret of the codes as a picture and as text, and ask for the first code."""
-    return _enrolment(visit, "", 200)
+    return _enrolment(request, "", 200)
 
 
-def enrol(visit: Visit) -> Response:
+def enrol(request: PageRequest) -> Response:
     """Take the first code."""
     try:
-        token = visit.desk.sign_in.enrol(visit.token, visit.form.get("code", ""), visit.now)
+        token = request.site.sign_in.enrol(request.token, request.form.get("code", ""), request.now)
     except AccessDeniedError as error:
-        return _enrolment(visit, visit.advice(str(error)), 403)
-    answer = _show_held(visit, token) or visit.went("/")
+        return _enrolment(request, request.advice(str(error)), 403)
+    answer = _show_held(request, token) or request.redirect("/")
     keep(answer, SESSION_COOKIE, token)
     return answer
 
 
-def choose_language(visit: Visit) -> Response:
+def choose_language(request: PageRequest) -> Response:
     """Show the page that one comes from in another language."""
-    answer = visit.went(local_path(visit.form.get("back", "/")))
-    if visit.form.get("language") in LANGUAGES:
-        keep_language(answer, visit.form["language"])
+    answer = request.redirect(local_path(request.form.get("back", "/")))
+    if request.form.get("language") in LANGUAGES:
+        keep_language(answer, request.form["language"])
     return answer
 
 
-def _show_held(visit: Visit, token: str) -> Response | None:
+def _show_held(request: PageRequest, token: str) -> Response | None:
     """Return the page that gives a form back after a sign-in; None if there was none.
 
     Nothing of it was kept here meanwhile: the browser brought it along.
     """
-    held = held_form(visit.form)
-    found = visit.desk.sign_in.who(token, visit.now)
+    held = held_form(request.form)
+    found = request.site.sign_in.who(token, request.now)
     if held is None or found is None or found[1].enrolling:
         return None
-    inside = replace(visit, token=token, operator=found[0], session=found[1], page_path="/")
-    return inside.page("held.html", given=given_back(held[0]), again=held[1])
+    inside = replace(request, token=token, operator=found[0], session=found[1], page_path="/")
+    return inside.render("held.html", given=given_back(held[0]), again=held[1])
 
 
-def _enrolment(visit: Visit, why: str, status: int) -> Response:
-    secret = visit.desk.sign_in.secret_of(visit.token)
-    picture = Markup(enrolment_picture(secret, visit.caller.name, visit.desk.name))  # noqa: S704 - segno draws it, of what it encodes nothing is in the text
-    return visit.page(
+def _enrolment(request: PageRequest, why: str, status: int) -> Response:
+    secret = request.site.sign_in.secret_of(request.token)
+    picture = Markup(enrolment_picture(secret, request.caller.name, request.site.name))  # noqa: S704 - segno draws it, of what it encodes nothing is in the text
+    return request.render(
         "enrol.html",
         status=status,
         picture=picture,
         secret=secret_text(secret),
         why=why,
-        **_held(visit),
+        **_held(request),
     )
 
 
-def _held(visit: Visit) -> dict[str, Any]:
+def _held(request: PageRequest) -> dict[str, Any]:
     """Return the form that this sign-in carries along, for the page."""
-    held, path = held_form(visit.form) or ({}, "")
+    held, path = held_form(request.form) or ({}, "")
     return {"given": given_back(held), "held_path": path}
 
 
-DOORS = (
-    Door("GET", "/sign-in", show_sign_in),
-    Door("POST", "/sign-in", sign_in, checks_password=True),
-    Door("POST", "/sign-out", sign_out),
-    Door("GET", "/enrol", show_enrolment),
-    Door("POST", "/enrol", enrol),
-    Door("POST", "/language", choose_language),
+PAGES = (
+    Page("GET", "/sign-in", show_sign_in),
+    Page("POST", "/sign-in", sign_in, checks_password=True),
+    Page("POST", "/sign-out", sign_out),
+    Page("GET", "/enrol", show_enrolment),
+    Page("POST", "/enrol", enrol),
+    Page("POST", "/language", choose_language),
 )

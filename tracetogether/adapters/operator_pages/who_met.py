@@ -9,10 +9,11 @@ from typing import Any, Final, Self
 from starlette.responses import Response
 
 from tracetogether.adapters.operator_pages.case_map import Bond, Spot, case_map
-from tracetogether.adapters.operator_pages.doors import Door, Visit
 from tracetogether.adapters.operator_pages.labels import CASE_STATES, SIDES
 from tracetogether.adapters.operator_pages.listing import last_offset, rows_at
+from tracetogether.adapters.operator_pages.page_request import PageRequest
 from tracetogether.adapters.operator_pages.rendering import minutes_text, percent_text
+from tracetogether.adapters.operator_pages.routing import Page
 from tracetogether.authority.cases.casework import Case
 from tracetogether.authority.contacts.lines import Contact
 from tracetogether.authority.contacts.transmission import ASSUMPTIONS, Candidate
@@ -43,7 +44,7 @@ class Shared:
 
 
 @dataclass(frozen=True, slots=True)
-class Rows:
+class TablePage:
     """A page of one of the tables; the address names where each of them begins."""
 
     rows: Sequence[Any]
@@ -51,37 +52,41 @@ class Rows:
     total: int
 
     @classmethod
-    def of(cls, visit: Visit, name: str, rows: Sequence[Any]) -> Self:
+    def of(cls, request: PageRequest, name: str, rows: Sequence[Any]) -> Self:
         """Return the page that the address asks for."""
-        some, offset = rows_at(rows, visit.number(name, 0), _ROWS_A_PAGE)
+        some, offset = rows_at(rows, request.number(name, 0), _ROWS_A_PAGE)
         return cls(some, offset, len(rows))
 
 
-def show_graph(visit: Visit) -> Response:
+def show_graph(request: PageRequest) -> Response:
     """Show what joins the newest cases that have logs, and those before them page by page."""
-    policy_name = visit.request.query_params.get("policy", "singapore")
-    policy, offset = policy_named(policy_name), visit.number("offset", 0)
-    graphs, caller = visit.authority.graphs, visit.caller
+    policy_name = request.http.query_params.get("policy", "singapore")
+    policy, offset = policy_named(policy_name), request.number("offset", 0)
+    graphs, caller = request.authority.graphs, request.caller
     found = graphs.graph(policy, by=caller, skip=offset, most=CASES_A_PAGE)
     if not found.asked and found.cases_left_out:  # the list is shorter by now
         offset = last_offset(found.cases_left_out, CASES_A_PAGE)
         found = graphs.graph(policy, by=caller, skip=offset, most=CASES_A_PAGE)
-    visit.authority.audit.record("graph.shown", visit.now, by=visit.caller.name, cases=found.cases)
+    request.authority.audit.record(
+        "graph.shown", request.now, by=request.caller.name, cases=found.cases
+    )
     met, shared = _met(found), _shared(found)
-    bonds = _bonds(visit, met, shared, found)
+    bonds = _bonds(request, met, shared, found)
     drawn = [
         *[one for one in bonds if one.kind != "shared"][:_MOST_MET],
         *[one for one in bonds if one.kind == "shared"][:_MOST_SHARED],
     ]
-    spots = [Spot(one.case_id, f"{visit.base}/cases/{one.case_id}", one.day) for one in found.asked]
+    spots = [
+        Spot(one.case_id, f"{request.base}/cases/{one.case_id}", one.day) for one in found.asked
+    ]
     met_rows, ranking, shared_rows = (
-        Rows.of(visit, name, rows)
+        TablePage.of(request, name, rows)
         for name, rows in (("met", met), ("ranking", found.candidates), ("shared", shared))
     )
-    return visit.page(
+    return request.render(
         "who_met.html",
         found=found,
-        picture=case_map(spots, drawn, visit.say("Cases, and what joins them")),
+        picture=case_map(spots, drawn, request.say("Cases, and what joins them")),
         drawn=len(drawn),
         bonds=len(bonds),
         met=met_rows,
@@ -131,7 +136,7 @@ def _shared(found: ContactGraph) -> list[Shared]:
 
 
 def _bonds(
-    visit: Visit, met: list[MetCases], shared: list[Shared], found: ContactGraph
+    request: PageRequest, met: list[MetCases], shared: list[Shared], found: ContactGraph
 ) -> list[Bond]:
     """Return the lines of the picture, those that say most first.
 
@@ -149,14 +154,14 @@ def _bonds(
         source = ranked.get(ids)
         if len(ids) < 2 or ids in joined or not (source or pair.contact.close_contact):
             continue
-        said = visit.say(
+        said = request.say(
             "{one} and {other} met: {minutes} min near",
             one=pair.one.case_id,
             other=pair.other.case_id,
             minutes=minutes_text(pair.contact.minutes),
         )
         if source is not None:
-            said += "; " + visit.say(
+            said += "; " + request.say(
                 "{infected} perhaps infected by {infector}: {share}",
                 infected=source.infected.case_id,
                 infector=source.infector.case_id,
@@ -169,7 +174,7 @@ def _bonds(
     common = Counter(pair for one in shared for pair in combinations(one.cases, 2))
     for (first, last), count in sorted(common.items(), key=lambda item: (-item[1], item[0])):
         if frozenset((first, last)) not in joined:
-            said = visit.say(
+            said = request.say(
                 "{one} and {other} know the same people: {count}",
                 one=first,
                 other=last,
@@ -179,4 +184,4 @@ def _bonds(
     return sorted(bonds, key=lambda one: ("high", "met", "shared").index(one.kind))
 
 
-DOORS = (Door("GET", "/graph", show_graph),)
+PAGES = (Page("GET", "/graph", show_graph),)

@@ -1,0 +1,215 @@
+"""A request to a page: who sends it, in which language, with which form; and how it is answered."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from urllib.parse import quote
+
+from jinja2 import Environment
+from markupsafe import escape
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, RedirectResponse, Response
+
+from tracetogether.adapters.operator_pages.advice import page_message
+from tracetogether.adapters.operator_pages.cookies import SESSION_COOKIE, local_path
+from tracetogether.adapters.operator_pages.forms import (
+    HELD,
+    Given,
+    Wrong,
+    from_here,
+    given_back,
+    same_site,
+)
+from tracetogether.adapters.operator_pages.rendering import BASE
+from tracetogether.adapters.operator_pages.roles import ACTIONS
+from tracetogether.adapters.operator_pages.waiting import Queue
+from tracetogether.adapters.operator_pages.words import HTML_LANGUAGE, LANGUAGES, translator
+from tracetogether.authority.access.operators import Caller, Operator
+from tracetogether.authority.access.permissions import Action
+from tracetogether.authority.access.sign_in import Session, SignIn, form_token
+from tracetogether.authority.service import Authority
+from tracetogether.errors import AccessDeniedError
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """What all pages share."""
+
+    authority: Authority
+    sign_in: SignIn
+    clock: Callable[[], float]
+    templates: Environment
+    name: str
+    base: str = BASE
+    passwords: Queue = field(default_factory=Queue)
+
+
+@dataclass(frozen=True, slots=True)
+class PageRequest:
+    """One request to one page.
+
+    Attributes:
+        site: what all pages share.
+        http: path, query and cookies.
+        now: UTC epoch seconds.
+        language: of the answer.
+        token: of the session; a new one for a browser without a session.
+        operator: who is signed in; None for strangers.
+        session: None for strangers.
+        form: field -> value.
+        page_path: path, below the base, of the page; for a form, of the page that holds it.
+        wrong: the form's error, if the page shows the form again.
+    """
+
+    site: Site
+    http: Request
+    now: float
+    language: str
+    token: str
+    operator: Operator | None
+    session: Session | None
+    form: Mapping[str, str]
+    page_path: str = "/"
+    wrong: Wrong | None = None
+
+    @property
+    def authority(self) -> Authority:
+        """The service."""
+        return self.site.authority
+
+    @property
+    def base(self) -> str:
+        """The first part of every page's path, as browsers see it."""
+        return self.site.base
+
+    @property
+    def caller(self) -> Caller:
+        """The operator, as the service checks permissions of.
+
+        Raises:
+            AccessDeniedError: nobody is signed in.
+        """
+        if self.operator is None:
+            msg = "sign in first"
+            raise AccessDeniedError(msg)
+        return Caller.of(self.operator)
+
+    def may(self, method: str, path: str) -> bool:
+        """Return whether this operator may open a page, so that pages can show a link to it."""
+        return self.operator is not None and self.operator.may(ACTIONS.get((method, path)))
+
+    def allows(self, action: Action) -> bool:
+        """Return whether this operator's roles allow ``action``."""
+        return self.operator is not None and self.operator.may(action)
+
+    def say(self, text: str, **values: object) -> str:
+        """Return an English text in the request's language."""
+        return translator(self.language)(text, **values)
+
+    def advice(self, message: str) -> str:
+        """Return the page's text for an error message of the service, in the request's language."""
+        text, figures = page_message(message)
+        return self.say(text, **{name: self.say(value) for name, value in figures.items()})
+
+    @property
+    def own_form(self) -> bool:
+        """Whether the form comes from this session, or at least from this site.
+
+        A form that another site made the browser send is neither shown nor sent again.
+        """
+        shown = self.http.cookies.get(SESSION_COOKIE, "")
+        site = same_site(self.http)
+        return site is not False and (bool(site) or from_here(self.http, self.form, shown))
+
+    @property
+    def version(self) -> int | None:
+        """The version of the case or contact that the form was made from; None without one."""
+        text = self.form.get("version", "")
+        return int(text) if text.isascii() and text.isdecimal() and len(text) < 10 else None
+
+    @property
+    def confirmed(self) -> bool:
+        """Whether a question was answered with yes."""
+        return self.form.get("confirm") == "yes"
+
+    def number(self, name: str, default: int, *, at_most: int = 10**9) -> int:
+        """Return a number from the query; ``default`` if it is none or out of bounds."""
+        text = self.http.query_params.get(name, "")
+        fits = text.isascii() and text.isdecimal() and len(text) < 12
+        return int(text) if fits and int(text) <= at_most else default
+
+    def render(self, template: str, *, status: int = 200, **values: object) -> HTMLResponse:
+        """Return a page.
+
+        Args:
+            template: name of the template.
+            status: HTTP status.
+            values: the template's variables.
+        """
+        # The menu is for operators who are fully signed in.
+        inside = self.operator is not None and self.session and not self.session.enrolling
+        asked = set()
+
+        def typed(name: str, otherwise: str = "") -> str:
+            """Return what was typed into a field whose form is shown again."""
+            asked.add(name)
+            return self.form.get(name, otherwise) if self.wrong else otherwise
+
+        def drawn(unshown: tuple[Given, ...]) -> str:
+            return self.site.templates.get_template(template).render(
+                t=translator(self.language),
+                language=self.language,
+                html_language=HTML_LANGUAGE[self.language],
+                languages=LANGUAGES,
+                form_token=form_token(self.token),
+                authority_name=self.site.name,
+                operator=self.operator,
+                inside=inside,
+                may=self.may,
+                back=self.page_path,
+                section=_section(self.page_path),
+                wrong=self.wrong,
+                typed=typed,
+                unshown=unshown,
+                held=HELD,
+                now=self.now,
+                **values,
+            )
+
+        text = drawn(())
+        if self.wrong is not None:
+            unshown = tuple(
+                given
+                for given in given_back(self.form)
+                if given.label and (given.name not in asked or str(escape(given.value)) not in text)
+            )
+            text = drawn(unshown) if unshown else text
+        return HTMLResponse(text, status_code=status)
+
+    def ask(self, title: str, why: str, rows: Sequence[tuple[str, str]], yes: str) -> Response:
+        """Return a page that asks for confirmation before the form is carried out.
+
+        Args:
+            title: the question, in English.
+            why: what it means, in the request's language.
+            rows: what will happen: label and figure, in the request's language.
+            yes: text of the button, in English.
+        """
+        return self.render(
+            "confirm.html",
+            title=title,
+            why=why,
+            rows=rows,
+            yes=yes,
+            given=given_back(self.form),
+            again=local_path(quote(self.http.url.path)),
+        )
+
+    def redirect(self, path: str) -> Response:
+        """Return a redirect (303) to another page."""
+        return RedirectResponse(self.base + path, status_code=303)
+
+
+def _section(path: str) -> str:
+    """Return which entry of the menu a page belongs to."""
+    first = "/" + path.split("/")[1]
+    return "/cases" if first == "/contacts" else first
