@@ -21,7 +21,12 @@ import tracetogether
 from tests.old_schemas import REVISIONS, of_first_schema, of_schema
 from tests.restored_desk import RestoredDesk, traced
 from tracetogether import errors, rejection
+from tracetogether.authority.access.permissions import Role
+from tracetogether.authority.cases.casework import CaseState
+from tracetogether.authority.cases.followed import ContactState, Outcome, Priority
 from tracetogether.cli import cli
+from tracetogether.evaluation.judges import JUDGES
+from tracetogether.proximity.encounters import ESTIMATORS
 
 ROOT = Path(__file__).parent.parent
 PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md")])
@@ -173,6 +178,32 @@ def test_every_error_and_rejection_is_documented() -> None:
             assert f"`{one}`" in page, f"{one} is not in api.md"
     for reason in rejection.Rejection:
         assert f"`{reason.value}`" in page, f"{reason.value} is not in api.md"
+
+
+def glossary_terms() -> list[str]:
+    page = (REFERENCE / "glossary.md").read_text("utf-8")
+    cells = re.findall(r"^\| (.+?) \|", page, re.MULTILINE)
+    return [term.strip("` ") for cell in cells if cell != "term" for term in cell.split(",")]
+
+
+def test_each_term_of_the_glossary_is_in_use() -> None:
+    pages = [page for page in PAGES if page.name != "glossary.md"]
+    code = [
+        file
+        for folder in ("tracetogether", "simulations")
+        for file in (ROOT / folder).rglob("*.py")
+    ]
+    words = "\n".join(file.read_text("utf-8") for file in [*pages, *code]).casefold()
+    terms = glossary_terms()
+    assert len(terms) == len(set(terms)) > 80
+    assert [term for term in terms if term.casefold() not in words] == []
+
+
+def test_the_glossary_explains_each_role_state_and_estimator_that_users_see() -> None:
+    shown = {*ESTIMATORS, *JUDGES, *(priority.word for priority in Priority)}
+    for names in (Role, CaseState, ContactState, Outcome):
+        shown |= {name.value for name in names}
+    assert shown - set(glossary_terms()) == set()
 
 
 def test_the_threat_table_and_the_tests_name_the_same_threats() -> None:
