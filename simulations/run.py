@@ -10,15 +10,15 @@ from typing import Final
 import numpy as np
 import simpy
 
-from simulations.fidelities.fleet import Fleet
-from simulations.fidelities.handset import Handsets
+from simulations.fidelities.objects import ObjectPhones
 from simulations.fidelities.players import Crowd
 from simulations.fidelities.record_columns import ContactLogs
+from simulations.fidelities.vectorized import VectorizedPhones
 from simulations.people.crowd import move
 from simulations.phones.phone_states import draw_changes, seconds_in_front
-from simulations.phones.phones import Phones, draw_phones
+from simulations.phones.phones import CrowdPhones, draw_phones
 from simulations.phones.tempids import LocalTempIDs, TempIDSource
-from simulations.places.tracks import Tracks
+from simulations.places.tracks import CrowdTracks
 from simulations.places.venue import Room
 from simulations.settings.scenario import Scenario
 from simulations.streams import Streams
@@ -32,10 +32,10 @@ from tracetogether.units import Ints
 DEFAULT_START: Final = 1_593_590_400
 """2020-07-01 08:00 UTC: any day will do, but a run must not read the clock."""
 
-FIDELITIES: Final = ("auto", "handset", "fleet")
-FLEET_FROM: Final = 150
-"""People from which ``auto`` takes the fleet."""
-MOST_HANDSETS: Final = 10_000
+FIDELITIES: Final = ("auto", "object", "vectorized")
+VECTORIZED_FROM: Final = 150
+"""People from which ``auto`` plays the phones in columns."""
+MOST_OBJECTS: Final = 10_000
 """They keep arrays of people by people: 1.6 GB at that."""
 
 _PROGRESS_STEPS: Final = 100
@@ -64,8 +64,8 @@ class Run:
     seed: int
     start: float
     venue: Room = field(repr=False)
-    tracks: Tracks = field(repr=False)
-    phones: Phones = field(repr=False)
+    tracks: CrowdTracks = field(repr=False)
+    phones: CrowdPhones = field(repr=False)
     logs: Mapping[int, MemoryContactLog] = field(repr=False)
     user_ids: Mapping[int, str] = field(repr=False)
     issuer: TempIDIssuer | None = field(repr=False)
@@ -89,7 +89,7 @@ def run(
     on_time: Callable[[float], None] | None = None,
     on_progress: Callable[[int, int], None] | None = None,
     fidelity: str = "auto",
-    tracks: Tracks | None = None,
+    tracks: CrowdTracks | None = None,
 ) -> Run:
     """Play ``scenario`` once.
 
@@ -104,18 +104,18 @@ def run(
         source: where phones fetch TempIDs; by default the real issuer in this process.
         on_time: told the simulated time (epoch seconds) before ``source`` is asked for anything.
         on_progress: told (seconds done, seconds in all) about a hundred times.
-        fidelity: handset (an object per phone), fleet (all phones in columns) or auto: the fleet
+        fidelity: object (one per phone), vectorized (all phones in columns) or auto: vectorized
             for large crowds. Both give the same run, to the digest.
         tracks: where everybody is, if not as the scenario moves them: recorded tracks, of the
             scenario's number of people and duration (``trajectories.on_recorded_tracks``).
 
     Raises:
         ValueError: the tracks are of other people or another duration.
-        ScenarioError: the crowd is too large for handsets, or ``source`` is given to a fleet.
+        ScenarioError: the crowd is too large for objects, or a vectorized run has a ``source``.
     """
     chosen = fidelity_of(scenario, fidelity, own_issuer=source is None)
-    # What a fleet makes is small, plentiful and without cycles: looking through it finds nothing.
-    with _without_collecting() if chosen == "fleet" else nullcontext():
+    # What columns make is small, plentiful and without cycles: looking through it finds nothing.
+    with _without_collecting() if chosen == "vectorized" else nullcontext():
         return _run(scenario, seed, start, source, on_time, on_progress, chosen, tracks)
 
 
@@ -139,7 +139,7 @@ def _run(
     on_time: Callable[[float], None] | None,
     on_progress: Callable[[int, int], None] | None,
     chosen: str,
-    tracks: Tracks | None,
+    tracks: CrowdTracks | None,
 ) -> Run:
     """Play ``scenario`` in the fidelity that was chosen; see ``run``."""
     streams = Streams(seed)
@@ -160,12 +160,12 @@ def _run(
     changes = draw_changes(app.tolist(), scenario.phones, scenario.duration_s, streams)
     crowd = Crowd(scenario, start, venue, tracks, phones, app, user_ids, changes, streams)
     env = simpy.Environment(initial_time=start)
-    players: Fleet | Handsets
-    if local is not None and chosen == "fleet":
-        players = Fleet(crowd, local)
+    players: VectorizedPhones | ObjectPhones
+    if local is not None and chosen == "vectorized":
+        players = VectorizedPhones(crowd, local)
         env.process(players.live(env))
     else:
-        players = Handsets(crowd, env, fetched_from, on_time)
+        players = ObjectPhones(crowd, env, fetched_from, on_time)
     _play(env, start, scenario.duration_s, on_progress)
     outcome = players.outcome()
     in_front = seconds_in_front(changes, scenario.duration_s)
@@ -201,7 +201,7 @@ def _with_app(scenario: Scenario, streams: Streams) -> Ints:
 
 
 def fidelity_of(scenario: Scenario, wanted: str, *, own_issuer: bool = True) -> str:
-    """Return "handset" or "fleet": what ``wanted`` means for this scenario.
+    """Return "object" or "vectorized": what ``wanted`` means for this scenario.
 
     Raises:
         ScenarioError: it can't be had.
@@ -210,14 +210,16 @@ def fidelity_of(scenario: Scenario, wanted: str, *, own_issuer: bool = True) -> 
     if wanted not in FIDELITIES:
         raise ScenarioError(f"there is no fidelity {wanted!r}; there are {', '.join(FIDELITIES)}")
     if wanted == "auto":
-        return "fleet" if own_issuer and people >= FLEET_FROM else "handset"
-    if wanted == "handset" and people > MOST_HANDSETS:
+        return "vectorized" if own_issuer and people >= VECTORIZED_FROM else "object"
+    if wanted == "object" and people > MOST_OBJECTS:
         raise ScenarioError(
-            f"an object per phone is for up to {MOST_HANDSETS} people, not {people}: "
+            f"an object per phone is for up to {MOST_OBJECTS} people, not {people}: "
             "leave it to --fidelity auto"
         )
-    if wanted == "fleet" and not own_issuer:
-        raise ScenarioError("a fleet fetches from the issuer in this process: use handsets")
+    if wanted == "vectorized" and not own_issuer:
+        raise ScenarioError(
+            "--fidelity vectorized fetches from the issuer in this process: use --fidelity object"
+        )
     return wanted
 
 

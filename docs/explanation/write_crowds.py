@@ -109,7 +109,7 @@ def lines_of(scene, settings):
     kinds = {(who, "own"): [] for who in ("none", "smoothed", "posterior")}
     kinds["posterior", "both"] = []
     for seed in SEEDS:
-        played = run(load_scenario(scene, settings), seed=seed, fidelity="fleet")
+        played = run(load_scenario(scene, settings), seed=seed, fidelity="vectorized")
         opened, people = open_all(played), len(played.phones)
         truth = pair_truth(played.tracks, POLICY.within_m)
         found = {

@@ -13,8 +13,8 @@ from scipy.special import ndtr
 
 from simulations.phones.link_steps import LINK_MARGIN_DB, MAX_INCOMING, NEWS_S, Purpose
 from simulations.phones.phone_states import PhoneState, StateChange
-from simulations.phones.phones import HABITS, Habit, Phones, System, timings_of
-from simulations.places.tracks import Tracks
+from simulations.phones.phones import HABITS, CrowdPhones, Habit, System, timings_of
+from simulations.places.tracks import CrowdTracks
 from simulations.radio.channel import Channel, Readings
 from simulations.radio.hearing import MAX_CHANCES, HearingTable, hearing_table
 from simulations.radio.neighbours import meeting_places, within_reach
@@ -69,7 +69,7 @@ class Reception:
     rssi_dbm: float
 
 
-class Air:
+class SimulatedAir:
     """What lies between the phones of one run.
 
     Args:
@@ -91,8 +91,8 @@ class Air:
     def __init__(
         self,
         channel: Channel,
-        tracks: Tracks,
-        phones: Phones,
+        tracks: CrowdTracks,
+        phones: CrowdPhones,
         app: Ints,
         keys: ChannelKeys,
         streams: Streams,

@@ -2,7 +2,7 @@
 
 Connections are the sparse part of a crowd, some per phone and scan, and each depends on the others
 through queues, rests and busy controllers. So they are worked off one by one, exactly as
-``handset`` and ``tracetogether.device`` do together: the same draws at the same moments, hence the
+``objects`` and ``tracetogether.device`` do together: the same draws at the same moments, hence the
 same records. Everything else about a phone is columns.
 
 Once a peer has accepted a link, nothing that others do changes what becomes of it. So all its
@@ -31,7 +31,7 @@ from simulations.phones.link_steps import (
     WRITE_S,
     Purpose,
 )
-from simulations.phones.phones import HABITS, Habit, Phones, System, timings_of
+from simulations.phones.phones import HABITS, CrowdPhones, Habit, System, timings_of
 from simulations.phones.routines import Routines
 from simulations.settings.keys import PhoneKeys
 from simulations.streams import LinkDraws
@@ -51,7 +51,7 @@ _HANG_UP: Final = int(Purpose.HANG_UP_S)
 
 
 @dataclass(slots=True)
-class Heard:
+class ReceptionLists:
     """What phones hear in their scans, each in order of time; lists, for they are taken one by one.
 
     Attributes:
@@ -68,11 +68,11 @@ class Heard:
     rssi_dbm: list[float] = field(default_factory=list)
     through: list[float] = field(default_factory=list)
 
-    def in_order(self, rows: list[int]) -> "Heard":
+    def in_order(self, rows: list[int]) -> "ReceptionLists":
         """Return some of it in order of time, and of sender where that is the same."""
         at_s, tx = self.at_s, self.tx
         rows = sorted(rows, key=lambda row: (at_s[row], tx[row]))
-        return Heard(
+        return ReceptionLists(
             [at_s[row] for row in rows],
             [tx[row] for row in rows],
             [self.name[row] for row in rows],
@@ -81,11 +81,11 @@ class Heard:
         )
 
 
-_NOTHING: Final = Heard()
+_NOTHING: Final = ReceptionLists()
 
 
 @dataclass(slots=True)
-class _Link:
+class _OpenLink:
     """The one connection that a phone has opened; ``draws`` is of phone and peer."""
 
     peer: int
@@ -120,7 +120,7 @@ class Links:
 
     def __init__(
         self,
-        phones: Phones,
+        phones: CrowdPhones,
         habits: PhoneKeys,
         routines: Routines,
         *,
@@ -162,7 +162,7 @@ class Links:
         self._next = [0] * people  # index of the first reception that is still to come
         self._end = [0] * people  # and where those of this scan end
         self._queue: list[list[int]] = [[] for _ in range(people)]
-        self._link: list[_Link | None] = [None] * people
+        self._link: list[_OpenLink | None] = [None] * people
         self._rest_until: list[dict[int, float]] = [{} for _ in range(people)]  # by name
         self._incoming = [0] * people
         self.records = RecordColumns()
@@ -184,7 +184,7 @@ class Links:
             time_s, _, what, phone = heappop(agenda)
             what(phone, time_s)
 
-    def take(self, phone: int, heard: Heard, begin: int, end: int) -> None:
+    def take(self, phone: int, heard: ReceptionLists, begin: int, end: int) -> None:
         """Give a phone what it will hear in the scan that begins now: that part of ``heard``.
 
         What it heard in earlier scans waits too long by now to be connected to.
@@ -244,11 +244,11 @@ class Links:
             return
         self._await_reception(phone)
 
-    def _connect(self, phone: int, heard: Heard, index: int, now: float) -> None:
+    def _connect(self, phone: int, heard: ReceptionLists, index: int, now: float) -> None:
         self.tried[phone] += 1
         peer = heard.tx[index]
         draws = self._draws.between(phone, peer)
-        self._link[phone] = _Link(
+        self._link[phone] = _OpenLink(
             peer, heard.name[index], heard.rssi_dbm[index], heard.through[index], now, draws
         )
         low, high = self._connect_span[self._system[peer]]
@@ -279,14 +279,16 @@ class Links:
         drawn = self._draws.number(moment, _READ_TIME)
         self._reads(phone, link, now + (low + (high - low) * drawn))
 
-    def _accepts(self, phone: int, link: _Link, now: float, reachable: float, moment: int) -> bool:
+    def _accepts(
+        self, phone: int, link: _OpenLink, now: float, reachable: float, moment: int
+    ) -> bool:
         peer = link.peer
         if not self._is_shown(peer, now) or self._incoming[peer] >= MAX_INCOMING:
             return False
         sound = (1.0 - self._failure[peer]) * (1.0 - self._failure[phone])
         return bool(self._draws.number(moment, _ACCEPT) < sound * reachable)
 
-    def _reachable(self, phone: int, link: _Link, at_s: float) -> float:
+    def _reachable(self, phone: int, link: _OpenLink, at_s: float) -> float:
         tick = min(int((at_s - self._begin_s) / self._tick_s), self._ticks - 1)
         present, ticks = self._present, self._ticks
         if not (present[phone * ticks + tick] and present[link.peer * ticks + tick]):
@@ -296,7 +298,7 @@ class Links:
             return 0.0
         return link.through
 
-    def _reads(self, phone: int, link: _Link, read_s: float) -> None:
+    def _reads(self, phone: int, link: _OpenLink, read_s: float) -> None:
         """Work out what comes of a link whose peer is read at ``read_s``."""
         if read_s >= self._end_s:
             return
@@ -336,7 +338,7 @@ class Links:
         rest = self._rest_until[phone]
         rest[name] = max(rest.get(name, 0.0), until_s)
 
-    def _hung_up_at(self, link: _Link, at_s: float) -> float:
+    def _hung_up_at(self, link: _OpenLink, at_s: float) -> float:
         low, high = HANG_UP_S
         moment = self._draws.moment(link.draws, at_s - self._begin_s)
         drawn = self._draws.number(moment, _HANG_UP)
@@ -350,7 +352,7 @@ class Links:
         self._link[phone] = None
         self._connect_next(phone, now)
 
-    def _open_link(self, phone: int) -> _Link:
+    def _open_link(self, phone: int) -> _OpenLink:
         link = self._link[phone]
         if link is None:
             raise AssertionError("a phone has one link until it is closed")

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from simulations.phones.phone_states import StateChange
-from simulations.phones.phones import Phones
-from simulations.places.tracks import Tracks
+from simulations.phones.phones import CrowdPhones
+from simulations.places.tracks import CrowdTracks
 from simulations.places.venue import Room
 from simulations.settings.scenario import Scenario
 from simulations.streams import Streams
@@ -32,8 +32,8 @@ class Crowd:
     scenario: Scenario
     start: float
     venue: Room
-    tracks: Tracks
-    phones: Phones
+    tracks: CrowdTracks
+    phones: CrowdPhones
     app: Ints
     user_ids: Mapping[int, str] = field(repr=False)
     changes: list[StateChange] = field(repr=False)
@@ -41,7 +41,7 @@ class Crowd:
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class PhoneResults:
     """What the phones did.
 
     Attributes:

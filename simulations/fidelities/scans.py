@@ -1,7 +1,7 @@
 """Who hears whom: all scans that begin in one tick go through the channel together.
 
-The same candidates, draws and channel as ``air.Air.listen`` has for one scan, so the receptions
-agree exactly: who heard whom, when, and at what RSSI.
+The candidates, draws and channel are those of ``air.SimulatedAir.listen`` for one scan. So the
+receptions agree exactly: who heard whom, when, and at what RSSI.
 """
 
 from bisect import bisect_right

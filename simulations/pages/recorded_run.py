@@ -15,7 +15,7 @@ from simulations.pages.recording import (
     file_digest,
     is_a_run,
 )
-from simulations.places.tracks import Tracks
+from simulations.places.tracks import CrowdTracks
 from simulations.provenance import Provenance, provenance
 from simulations.settings.scenario import Scenario, scenario_of_keys
 from tracetogether.errors import ScenarioError, StoreError
@@ -40,7 +40,7 @@ class RecordedRun:
     scenario: Scenario
     seed: int
     start: float
-    tracks: Tracks | None
+    tracks: CrowdTracks | None
     digest: str
     recorded_tracks: str | None
     differs: tuple[str, ...]
@@ -104,7 +104,7 @@ def _differences(said: Mapping[str, Any]) -> list[str]:
     return list(dict.fromkeys([*found, *others]))
 
 
-def _tracks(file: Path, said: Mapping[str, Any]) -> Tracks:
+def _tracks(file: Path, said: Mapping[str, Any]) -> CrowdTracks:
     """Return the recorded tracks that were kept beside the manifest."""
     kept = file.with_name(POSITIONS)
     if not kept.exists():
@@ -116,7 +116,7 @@ def _tracks(file: Path, said: Mapping[str, Any]) -> Tracks:
     if file_digest(kept) != said["sha256"][POSITIONS]:
         raise StoreError(f"{kept} is not the file that {file.name} was written with")
     with np.load(kept) as stored:
-        return Tracks(
+        return CrowdTracks(
             xy=stored["xy"],
             facing=stored["facing"],
             posture=stored["posture"],

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from simulations.places.tracks import Tracks
+from simulations.places.tracks import CrowdTracks
 from simulations.places.venue import SEAT_DEPTH_M, Posture
 from simulations.run import Run
 from simulations.scores.scoring import CaseScore, ContactScore
@@ -100,7 +100,7 @@ def _verdicts(case: CaseScore) -> dict[int, str]:
     }
 
 
-def best_tick(tracks: Tracks, case: int, others: Ints) -> int:
+def best_tick(tracks: CrowdTracks, case: int, others: Ints) -> int:
     """Return a tick at which most of ``others`` are there together with ``case``."""
     present = tracks.present()
     together = present[others].sum(axis=0) * present[case] + present[case]

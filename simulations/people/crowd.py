@@ -2,13 +2,13 @@
 
 from simulations.people.mobility import stay
 from simulations.people.walking import queue, walk
-from simulations.places.tracks import Tracks
+from simulations.places.tracks import CrowdTracks
 from simulations.places.venue import Room
 from simulations.settings.scenario import Scenario
 from simulations.streams import Streams
 
 
-def move(scenario: Scenario, room: Room, streams: Streams) -> Tracks:
+def move(scenario: Scenario, room: Room, streams: Streams) -> CrowdTracks:
     """Return where everybody is, at one tick per second."""
     match scenario.motion.kind:
         case "queue":

@@ -13,7 +13,7 @@ from typing import Final
 import numpy as np
 
 from simulations.people.bodies import Carry
-from simulations.places.tracks import Tracks
+from simulations.places.tracks import CrowdTracks
 from simulations.places.venue import Posture, Room
 from simulations.settings.keys import MotionKeys, PeopleKeys
 from simulations.settings.scenario import Scenario
@@ -42,9 +42,9 @@ class _Passenger:
     gone_s: float = np.inf
 
 
-def stay(scenario: Scenario, room: Room, streams: Streams) -> Tracks:
+def stay(scenario: Scenario, room: Room, streams: Streams) -> CrowdTracks:
     """Return the tracks of everybody in ``scenario``, at one tick per second."""
-    crowd = _Crowd(scenario, room, streams)
+    crowd = _MovingCrowd(scenario, room, streams)
     crowd.live()
     ticks = int(scenario.duration_s) + 1
     people = len(crowd.passengers)
@@ -55,7 +55,7 @@ def stay(scenario: Scenario, room: Room, streams: Streams) -> Tracks:
         chance = streams.generator("mobility", "sway", person)
         _fill(passenger, xy[person], facing[person], posture[person], chance)
     carry = carry_over_time(scenario.people, people, ticks, streams)
-    return Tracks(xy=xy, facing=facing, posture=posture, carry=carry)
+    return CrowdTracks(xy=xy, facing=facing, posture=posture, carry=carry)
 
 
 def carry_over_time(
@@ -90,7 +90,7 @@ def carry_over_time(
     return np.where(held, np.int8(Carry.HAND), stowed[:, None])
 
 
-class _Crowd:
+class _MovingCrowd:
     """Everybody and every place, worked off stop by stop."""
 
     def __init__(self, scenario: Scenario, room: Room, streams: Streams) -> None:

@@ -8,7 +8,7 @@ from typing import Final
 import numpy as np
 
 from simulations.people.mobility import carry_over_time
-from simulations.places.tracks import Floats32, Tracks
+from simulations.places.tracks import CrowdTracks, Floats32
 from simulations.places.venue import Posture
 from simulations.settings.keys import PeopleKeys, VenueKeys
 from simulations.settings.scenario import Scenario
@@ -51,7 +51,7 @@ class RecordedTracks:
     scene: str
     begin_s: float
     names: tuple[str, ...]
-    tracks: Tracks
+    tracks: CrowdTracks
 
 
 def named_columns(
@@ -125,7 +125,9 @@ def choose_scene(scenes: Sequence[RecordedTracks], name: str | None, path: Path)
     raise InvalidReadingsError(f"{path} holds no scene {name!r}; there are: {names}")
 
 
-def on_recorded_tracks(scenario: Scenario, recorded: RecordedTracks) -> tuple[Scenario, Tracks]:
+def on_recorded_tracks(
+    scenario: Scenario, recorded: RecordedTracks
+) -> tuple[Scenario, CrowdTracks]:
     """Return the scenario with the recording's people, time and place, and their tracks.
 
     What they carry and what the air does stay the scenario's. The place becomes an open floor
@@ -176,7 +178,7 @@ def _each_second(when: Floats, x: Floats, y: Floats, ticks: int) -> Floats:
     return place
 
 
-def _tracks(xy: Floats32, people: PeopleKeys, streams: Streams, scene: str) -> Tracks:
+def _tracks(xy: Floats32, people: PeopleKeys, streams: Streams, scene: str) -> CrowdTracks:
     count, ticks = xy.shape[:2]
     step = np.gradient(xy, axis=1) if ticks > 1 else np.zeros_like(xy)
     speed = np.hypot(step[..., 0], step[..., 1])
@@ -190,7 +192,7 @@ def _tracks(xy: Floats32, people: PeopleKeys, streams: Streams, scene: str) -> T
     still = np.where(np.isnan(towards), alone, towards + off)
     facing = np.where(moving, np.arctan2(step[..., 1], step[..., 0]), still)
     posture = np.where(moving, Posture.WALKING, Posture.STANDING)
-    return Tracks(
+    return CrowdTracks(
         xy=xy,
         facing=np.nan_to_num(facing).astype(np.float32),
         posture=np.where(there, posture, Posture.ABSENT).astype(np.int8),

@@ -10,7 +10,7 @@ import numpy as np
 from scipy.spatial import cKDTree
 
 from simulations.people.mobility import carry_over_time
-from simulations.places.tracks import Floats32, Tracks
+from simulations.places.tracks import CrowdTracks, Floats32
 from simulations.places.venue import Posture, Room
 from simulations.settings.scenario import Scenario
 from simulations.streams import Streams
@@ -25,7 +25,7 @@ _JAM_PER_M2: Final = 5.4  # Weidmann 1993: nobody moves
 _WEIDMANN: Final = 1.913
 
 
-def walk(scenario: Scenario, room: Room, streams: Streams) -> Tracks:
+def walk(scenario: Scenario, room: Room, streams: Streams) -> CrowdTracks:
     """Return the tracks of a flow (from one end to the other) or of people who wander."""
     keys, people = scenario.motion, scenario.people.count
     chance = streams.generator("mobility", "walking")
@@ -110,7 +110,7 @@ def _length(vectors: Floats) -> Floats:
     return np.sqrt(vectors[:, 0] ** 2 + vectors[:, 1] ** 2)
 
 
-def _tracks(scenario: Scenario, xy: Floats32, walking: Bools, streams: Streams) -> Tracks:
+def _tracks(scenario: Scenario, xy: Floats32, walking: Bools, streams: Streams) -> CrowdTracks:
     people, ticks = walking.shape
     there = np.ascontiguousarray(~np.isnan(xy[..., 0]))
     person, tick = np.nonzero(there)  # most people are away most of the time
@@ -129,7 +129,7 @@ def _tracks(scenario: Scenario, xy: Floats32, walking: Bools, streams: Streams) 
     posture[person, tick] = np.where(
         walking[person, tick], np.int8(Posture.WALKING), np.int8(Posture.STANDING)
     )
-    return Tracks(
+    return CrowdTracks(
         xy=xy,
         facing=facing,
         posture=posture,
@@ -137,7 +137,7 @@ def _tracks(scenario: Scenario, xy: Floats32, walking: Bools, streams: Streams) 
     )
 
 
-def queue(scenario: Scenario, room: Room, streams: Streams) -> Tracks:
+def queue(scenario: Scenario, room: Room, streams: Streams) -> CrowdTracks:
     """Return the tracks of people in one line, folded to and fro across the room.
 
     The first is served in a log-normal time such that a full line takes the median stay, then
@@ -176,7 +176,7 @@ def queue(scenario: Scenario, room: Room, streams: Streams) -> Tracks:
     xy[~there] = np.nan
     facing = np.where(row % 2 == 0, 0.0, np.pi) + 0.5 * chance.normal(size=(people, 1))
     posture = np.where(there, Posture.STANDING, Posture.ABSENT)
-    return Tracks(
+    return CrowdTracks(
         xy=xy.astype(np.float32),
         facing=facing.astype(np.float32),
         posture=posture.astype(np.int8),

@@ -127,7 +127,7 @@ _NEWEST: Final = 2020
 
 
 @dataclass(frozen=True, slots=True)
-class Phones:
+class CrowdPhones:
     """n phones in columns.
 
     Attributes:
@@ -152,7 +152,7 @@ class Phones:
         return len(self.model)
 
 
-def draw_phones(count: int, keys: PhoneKeys, channel: ChannelKeys, streams: Streams) -> Phones:
+def draw_phones(count: int, keys: PhoneKeys, channel: ChannelKeys, streams: Streams) -> CrowdPhones:
     """Return ``count`` phones: models by chance, offsets by model, and each specimen's own."""
     models = (*_ANDROID_MODELS[: keys.models_android], *_IOS_MODELS[: keys.models_ios])
     first_ios = min(keys.models_android, len(_ANDROID_MODELS))
@@ -169,7 +169,7 @@ def draw_phones(count: int, keys: PhoneKeys, channel: ChannelKeys, streams: Stre
     )
     own = streams.generator("phones", "specimens")
     age = _NEWEST - np.array([year for _, year in models])[model]
-    return Phones(
+    return CrowdPhones(
         model=tuple(models[index][0] for index in model.tolist()),
         system=np.where(is_ios, System.IOS, System.ANDROID).astype(np.int64),
         advertised_dbm=np.where(

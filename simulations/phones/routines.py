@@ -11,7 +11,7 @@ from typing import Final
 import numpy as np
 
 from simulations.phones.link_steps import FETCH_S, IOS_ADDRESS_S, STALE_S, Purpose
-from simulations.phones.phones import Phones, System, timings_of
+from simulations.phones.phones import CrowdPhones, System, timings_of
 from simulations.settings.keys import PhoneKeys
 from simulations.streams import Noise, Streams
 from tracetogether.parameters import BLUETRACE
@@ -122,7 +122,7 @@ def _timings(system: Ints, app: str) -> _Timings:
 
 def draw_routines(
     app: Ints,
-    phones: Phones,
+    phones: CrowdPhones,
     habits: PhoneKeys,
     *,
     begin_s: float,
@@ -167,7 +167,7 @@ class _Stepper:
     def __init__(
         self,
         app: Ints,
-        phones: Phones,
+        phones: CrowdPhones,
         habits: PhoneKeys,
         timings: _Timings,
         link_noise: Noise,
@@ -305,7 +305,7 @@ def first_window(fetched_at_s: Floats) -> Ints:
 
 
 def address_turn(
-    phones: Phones, habits: PhoneKeys, phone: Ints, since_begin_s: Floats, turn: Ints
+    phones: CrowdPhones, habits: PhoneKeys, phone: Ints, since_begin_s: Floats, turn: Ints
 ) -> Ints:
     """Return which of its Bluetooth addresses each phone has; ``turn`` as in Routines."""
     if not habits.rotating_addresses:

@@ -13,7 +13,7 @@ SmallCodes = npt.NDArray[np.int8]
 
 
 @dataclass(frozen=True, slots=True)
-class Tracks:
+class CrowdTracks:
     """People over time; P people, T ticks, tick k at ``k * tick_s`` seconds after the start.
 
     Attributes:

@@ -23,8 +23,8 @@ import numpy as np
 from scipy.special import ndtr
 
 from simulations.people.bodies import LOSS_DB, obstruction_db, phone_positions, shadow_db
-from simulations.phones.phones import CHANNEL_MHZ, Phones
-from simulations.places.tracks import Floats32, Tracks
+from simulations.phones.phones import CHANNEL_MHZ, CrowdPhones
+from simulations.places.tracks import CrowdTracks, Floats32
 from simulations.radio.neighbours import Bystanders
 from simulations.radio.shadowing import Shadowing
 from simulations.settings.keys import ChannelKeys
@@ -85,8 +85,8 @@ class Channel:
 
     def __init__(
         self,
-        tracks: Tracks,
-        phones: Phones,
+        tracks: CrowdTracks,
+        phones: CrowdPhones,
         keys: ChannelKeys,
         streams: Streams,
         walls_x: Floats | None = None,

@@ -7,7 +7,7 @@ import numpy as np
 
 from simulations.people.bodies import BODY_REACH_M, body_units, obstruction_of
 from simulations.places.cells import Cells
-from simulations.places.tracks import Floats32, Tracks
+from simulations.places.tracks import CrowdTracks, Floats32
 from tracetogether.units import Bools, Floats, Ints
 
 _LINES_AT_ONCE: Final = 2048
@@ -16,12 +16,12 @@ _CELL_M: Final = 0.5
 _EDGE_M: Final = 0.01
 
 
-def meeting_places(tracks: Tracks, people: Ints, begin: int, end: int) -> Floats:
+def meeting_places(tracks: CrowdTracks, people: Ints, begin: int, end: int) -> Floats:
     """Return (n, 2) where people are at tick ``begin``; at ``end`` who is absent then; or NaN."""
     return _first_known(tracks.xy[people, begin], tracks.xy[people, end])
 
 
-def places_at(tracks: Tracks, begin: Ints, end: Ints) -> Floats:
+def places_at(tracks: CrowdTracks, begin: Ints, end: Ints) -> Floats:
     """Return the same for everybody and n pairs of ticks: (n, P, 2)."""
     by_tick = tracks.xy.transpose(1, 0, 2)
     return _first_known(by_tick[begin], by_tick[end])
@@ -36,7 +36,7 @@ def within_reach(one: Sequence[Floats], other: Sequence[Floats], reach_m: float)
     return np.asarray((one[0] - other[0]) ** 2 + (one[1] - other[1]) ** 2 <= reach_m**2)
 
 
-def frame_of(tracks: Tracks) -> tuple[float, float, float, float]:
+def frame_of(tracks: CrowdTracks) -> tuple[float, float, float, float]:
     """Return least x, greatest x, least y and greatest y of all tracks, with a little edge."""
     by_tick = tracks.xy.transpose(1, 0, 2)
     xy = by_tick[~np.isnan(by_tick[..., 0])]
@@ -52,7 +52,7 @@ class Bystanders:
     The same to the bit as trying everybody (``bodies.obstruction_db``).
     """
 
-    def __init__(self, tracks: Tracks) -> None:
+    def __init__(self, tracks: CrowdTracks) -> None:
         self._tracks = tracks
         self._frame = frame_of(tracks)
         self._ticks = range(0)

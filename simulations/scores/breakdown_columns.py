@@ -31,7 +31,7 @@ _Windows = tuple[Ints, Ints, Ints]
 
 
 def breakdown_of_columns(run: Run, scores: Scores, opened: Opened) -> Breakdown:
-    """Take the scores of a run of the fleet apart; ``opened`` are its records."""
+    """Take the scores of a vectorized run apart; ``opened`` are its records."""
     recorded = _recorded(run, opened)
     within_m = scores.policy.within_m
     minutes = {radius: _minutes(run, radius) for radius in {within_m, *BANDS_M[1:]}}

@@ -55,7 +55,7 @@ def open_all(run: Run) -> Opened:
     """
     logs = run.logs
     if not isinstance(logs, ContactLogs) or run.issuer is None:
-        raise ValueError("only runs of the fleet are opened in bulk")
+        raise ValueError("only vectorized runs are opened in bulk")
     texts = [bytes(one).decode("ascii") for one in logs.tokens]
     time = np.floor(logs.time)  # an upload tells whole seconds
     opened = run.issuer.open_many([texts[one] for one in logs.token.tolist()], time)

@@ -6,7 +6,7 @@ from typing import Final
 import numpy as np
 from scipy.spatial import cKDTree
 
-from simulations.places.tracks import Tracks
+from simulations.places.tracks import CrowdTracks
 from tracetogether.units import SECONDS_PER_MINUTE, Bools, Floats, Ints
 
 _PAIRS_AT_ONCE: Final = 4096  # bounds memory
@@ -25,7 +25,7 @@ class PairTruth:
     """
 
     within_m: float
-    tracks: Tracks = field(repr=False)
+    tracks: CrowdTracks = field(repr=False)
     code: Ints
     minutes: Floats
 
@@ -62,7 +62,7 @@ def pair_codes(one: Ints, other: Ints, people: int) -> Ints:
     return np.asarray(np.minimum(one, other) * people + np.maximum(one, other), dtype=np.int64)
 
 
-def pair_truth(tracks: Tracks, within_m: float) -> PairTruth:
+def pair_truth(tracks: CrowdTracks, within_m: float) -> PairTruth:
     """Return the truth about every pair that was ever within ``within_m``.
 
     As in ``truth.ground_truth`` a tick stands for the time until the next.

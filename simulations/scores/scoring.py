@@ -27,7 +27,7 @@ _FEW: Final = 20
 _DRAWN_AT_ONCE: Final = 4_000_000  # bounds the memory of a large crowd's intervals
 
 
-class Listed(Protocol):
+class ListedContact(Protocol):
     """One line of a contact list: the authority's own ``Contact``, or what a client made of it."""
 
     @property
@@ -100,7 +100,7 @@ class CaseScore:
 
     @property
     def false_contacts(self) -> int:
-        """Listed as close contacts, yet none in truth."""
+        """ListedContact as close contacts, yet none in truth."""
         return sum(line.close_contact and not line.true_contact for line in self.listed)
 
 
@@ -147,7 +147,7 @@ class Scores:
 
     @property
     def false_contacts(self) -> int:
-        """Listed, yet no contacts."""
+        """ListedContact, yet no contacts."""
         return sum(case.false_contacts for case in self.cases)
 
     def to_json(self) -> dict[str, object]:
@@ -202,7 +202,7 @@ def score_case(
     run: Run,
     truth: Truth,
     person: int,
-    contacts: Iterable[Listed],
+    contacts: Iterable[ListedContact],
     policy: CloseContactPolicy,
     *,
     naming_key: bytes = UNKEYED,

@@ -5,7 +5,7 @@ from typing import Final
 
 import numpy as np
 
-from simulations.places.tracks import Tracks
+from simulations.places.tracks import CrowdTracks
 from tracetogether.units import SECONDS_PER_MINUTE, Floats
 
 _CELLS_AT_ONCE: Final = 4_000_000  # bounds memory: people * people * ticks worked on together
@@ -26,7 +26,7 @@ class Truth:
     nearest_m: Floats
 
 
-def ground_truth(tracks: Tracks, within_m: float) -> Truth:
+def ground_truth(tracks: CrowdTracks, within_m: float) -> Truth:
     """Return the truth about every pair.
 
     A tick stands for the time until the next, so T ticks are T - 1 steps of time.

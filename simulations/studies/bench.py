@@ -30,8 +30,8 @@ WITHOUT_JUPEDSIM: Final = (
     "JuPedSim is not installed, so it is left out; to compare with it: pip install jupedsim"
 )
 
-_FLEET: Final = "fleet, whole chain"
-_HANDSETS: Final = "handsets, chain without scores"
+_VECTORIZED: Final = "vectorized, whole chain"
+_OBJECTS: Final = "objects, chain without scores"
 _ADDITIONS: Final = 1_000_000
 _JUPEDSIM_STEP_S: Final = 0.05
 
@@ -86,11 +86,11 @@ def additions_per_s() -> float:
     return _ADDITIONS / (process_time() - began)
 
 
-def time_fleet(people: int, reach_m: float, *, seed: int = 1) -> Timing:
+def time_vectorized(people: int, reach_m: float, *, seed: int = 1) -> Timing:
     """Time the whole chain in columns: people, radio, TempIDs, logs, opening, lists, scores."""
     scenario = crowd_of(people, reach_m)
     began = process_time()
-    played = run(scenario, seed=seed, fidelity="fleet")
+    played = run(scenario, seed=seed, fidelity="vectorized")
     ran = process_time()
     policy = scenario.policy.policy()
     opened = open_all(played)
@@ -104,23 +104,23 @@ def time_fleet(people: int, reach_m: float, *, seed: int = 1) -> Timing:
         "score_cpu_s": ended - listed,
         "lines_listed": len(listing.case),
     }
-    return _timing(_FLEET, played, ended - began, stages)
+    return _timing(_VECTORIZED, played, ended - began, stages)
 
 
-def time_handsets(people: int, reach_m: float, *, seed: int = 1) -> Timing:
+def time_objects(people: int, reach_m: float, *, seed: int = 1) -> Timing:
     """Time the same crowd with an object per phone, and every case traced one after the other.
 
     Scores are left out: their truth holds people by people numbers.
     """
     scenario = crowd_of(people, reach_m)
     began = process_time()
-    played = run(scenario, seed=seed, fidelity="handset")
+    played = run(scenario, seed=seed, fidelity="object")
     ran = process_time()
     policy = scenario.policy.policy()
     listed = sum(len(trace(played, person, policy)) for person in played.app.tolist())
     ended = process_time()
     stages = {"run_cpu_s": ran - began, "trace_cpu_s": ended - ran, "lines_listed": listed}
-    return _timing(_HANDSETS, played, ended - began, stages)
+    return _timing(_OBJECTS, played, ended - began, stages)
 
 
 def time_movement(people: int, reach_m: float, *, seed: int = 1) -> Timing:
@@ -211,7 +211,7 @@ def bench(
     *,
     reach_m: float = 10.0,
     scaling: tuple[int, ...] = (1_000, 100_000),
-    handsets: int = 1_000,
+    objects: int = 1_000,
     on_done: Callable[[Timing], None] | None = None,
     on_absent: Callable[[str], None] | None = None,
 ) -> list[Timing]:
@@ -220,8 +220,8 @@ def bench(
     Args:
         people: size of the crowd that everything is measured at.
         reach_m: how far the radio goes.
-        scaling: other sizes for the fleet.
-        handsets: size of the crowd of objects; 0 for none.
+        scaling: other sizes of the vectorized crowd.
+        objects: size of the crowd of objects; 0 for none.
         on_done: told every measurement.
         on_absent: told how to get what to compare with, if it is not installed.
     """
@@ -233,29 +233,29 @@ def bench(
             if on_done is not None:
                 on_done(timing)
 
-    time_fleet(200, reach_m)  # what is imported and drawn once is not what is measured
+    time_vectorized(200, reach_m)  # what is imported and drawn once is not what is measured
     for size in sorted({*(size for size in scaling if size < people), people}):
-        keep(time_fleet(size, reach_m))
+        keep(time_vectorized(size, reach_m))
     keep(time_movement(people, reach_m))
     pedestrians = time_jupedsim(people)
     keep(pedestrians)
     if pedestrians is None and on_absent is not None:
         on_absent(WITHOUT_JUPEDSIM)
     keep(time_processes(people))
-    if handsets:
-        keep(time_handsets(handsets, reach_m))
+    if objects:
+        keep(time_objects(objects, reach_m))
     for size in sorted(size for size in scaling if size > people):
-        keep(time_fleet(size, reach_m))
+        keep(time_vectorized(size, reach_m))
     return measured
 
 
 def times_as_fast(measured: list[Timing]) -> dict[int, float]:
     """Return how many times as fast as objects columns are, by size of crowd with both."""
-    handsets = {one.people: one for one in measured if one.what == _HANDSETS}
+    by_size = {one.people: one for one in measured if one.what == _OBJECTS}
     return {
-        one.people: one.people_s_per_cpu_s / handsets[one.people].people_s_per_cpu_s
+        one.people: one.people_s_per_cpu_s / by_size[one.people].people_s_per_cpu_s
         for one in measured
-        if one.what == _FLEET and one.people in handsets
+        if one.what == _VECTORIZED and one.people in by_size
     }
 
 

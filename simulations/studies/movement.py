@@ -9,12 +9,12 @@ import numpy as np
 
 from simulations.people.crowd import move
 from simulations.people.trajectories import load_tracks
-from simulations.places.tracks import Tracks
+from simulations.places.tracks import CrowdTracks
 from simulations.places.venue import Posture
 from simulations.settings.keys import PeopleKeys
 from simulations.settings.scenario import load_scenario
 from simulations.streams import Streams
-from simulations.studies.validation import Row
+from simulations.studies.validation import ComparedStatistic
 from tracetogether.errors import InvalidReadingsError
 from tracetogether.tables.text_lines import opened
 from tracetogether.units import Floats, Ints
@@ -48,7 +48,7 @@ class Meetings:
         }
 
 
-def meetings(tracks: Tracks) -> Meetings:
+def meetings(tracks: CrowdTracks) -> Meetings:
     """Return the contacts that badges would see: two people near, each before the other."""
     every = round(BADGE_S / tracks.tick_s)
     x, y = tracks.xy[:, ::every, 0], tracks.xy[:, ::every, 1]
@@ -103,7 +103,7 @@ def _person_hours(time: Ints, one: Ints, other: Ints) -> float:
     return float((last - first).sum() / 3600.0)
 
 
-def walking_speeds(tracks: Tracks) -> Floats:
+def walking_speeds(tracks: CrowdTracks) -> Floats:
     """Return the median speed of everybody while walking, m/s."""
     step = np.linalg.norm(np.diff(tracks.xy, axis=1), axis=2) / tracks.tick_s
     walking = (tracks.posture[:, :-1] == Posture.WALKING) & ~np.isnan(step)
@@ -135,7 +135,7 @@ def validate_movement(
     badges: dict[str, Path] | None = None,
     seeds: Sequence[int] = DEFAULT_SEEDS,
     on_progress: Callable[[int, int], None] | None = None,
-) -> list[Row]:
+) -> list[ComparedStatistic]:
     """Return speeds and contact lengths of the scenarios that stand for recorded crowds.
 
     Args:
@@ -149,7 +149,7 @@ def validate_movement(
     """
     names = [*(name for name, _ in _SPEEDS), *BADGES]
     total, done = len(names) * len(seeds), 0
-    tracks: dict[str, list[Tracks]] = {}
+    tracks: dict[str, list[CrowdTracks]] = {}
     for name in names:
         scenario = load_scenario(name)
         for seed in seeds:
@@ -162,7 +162,7 @@ def validate_movement(
     for name, factor in _SPEEDS:
         simulated = float(np.mean([np.median(walking_speeds(one)) for one in tracks[name]]))
         rows.append(
-            Row(
+            ComparedStatistic(
                 f"walking_m_s_{name}",
                 simulated,
                 speed,
@@ -178,7 +178,7 @@ def validate_movement(
         for statistic in known:
             value = measured[statistic]
             rows.append(
-                Row(
+                ComparedStatistic(
                     f"{statistic}_{name}",
                     float(np.mean([one[statistic] for one in found])),
                     value,

@@ -9,12 +9,12 @@ from typing import Final
 import numpy as np
 
 from simulations.people.trajectories import UNKNOWN, RecordedTracks, by_label, named_columns
-from simulations.phones.phones import Phones
+from simulations.phones.phones import CrowdPhones
 from simulations.radio.channel import Channel
 from simulations.settings.keys import ChannelKeys
 from simulations.streams import Streams
-from simulations.studies.spreads import auc, quantiles, spreads
-from simulations.studies.validation import DEFAULT_SEEDS, LASTING, Row
+from simulations.studies.channel_statistics import auc, channel_statistics, quantiles
+from simulations.studies.validation import DEFAULT_SEEDS, LASTING, ComparedStatistic
 from tracetogether.errors import InvalidReadingsError
 from tracetogether.labels import Labels
 from tracetogether.proximity.calibration import Calibration
@@ -106,7 +106,7 @@ def validate_replay(
     channel: ChannelKeys,
     seeds: Sequence[int] = DEFAULT_SEEDS,
     on_progress: Callable[[int, int], None] | None = None,
-) -> list[Row]:
+) -> list[ComparedStatistic]:
     """Put recorded tracks through the channel; return RSSI by distance and the rule's AUC.
 
     Phones have the recorded models' calibrated offsets (the population's mean, where a model is
@@ -147,12 +147,18 @@ def validate_replay(
             slack = MEDIAN_TOLERANCE_DB if percent == 50 else 2 * MEDIAN_TOLERANCE_DB
             name = f"rssi_q{percent}_{low:g}_{high:g}m_dbm"
             rows.append(
-                Row(name, value, measured, measured - slack, measured + slack, "the recording")
+                ComparedStatistic(
+                    name, value, measured, measured - slack, measured + slack, "the recording"
+                )
             )
     of_runs = float(np.mean([_threshold_auc(one) for one in runs]))
     measured = _threshold_auc(recorded)
     low, high = measured - AUC_TOLERANCE, measured + AUC_TOLERANCE
-    rows.append(Row(f"threshold_auc_{WITHIN_M:g}m", of_runs, measured, low, high, "the recording"))
+    rows.append(
+        ComparedStatistic(
+            f"threshold_auc_{WITHIN_M:g}m", of_runs, measured, low, high, "the recording"
+        )
+    )
     return rows
 
 
@@ -161,7 +167,7 @@ def recorded_statistics(readings: RecordedReadings, calibration: Calibration) ->
     transmit, receive = offsets_of(readings.tx_model, readings.rx_model, calibration)
     attenuation = transmit - (readings.rssi_dbm + receive)
     found = [
-        spreads(
+        channel_statistics(
             attenuation[chosen],
             readings.distance_m[chosen],
             np.asarray(readings.tx.codes, dtype=np.int64)[chosen],
@@ -235,7 +241,7 @@ def _simulate(
         if (heard := mine & (rx == person)).any():
             correction[person] = np.median(receive[heard])
     own = streams.generator("replay", "specimens", scene.scene)
-    phones = Phones(
+    phones = CrowdPhones(
         model=(UNKNOWN,) * people,
         system=np.zeros(people, dtype=np.int64),
         advertised_dbm=np.full(people, np.nan),

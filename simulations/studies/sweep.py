@@ -25,7 +25,7 @@ from simulations.scores.intervals import Measured, rate_of_groups, share_of_grou
 from simulations.scores.pair_truth import PairTruth
 from simulations.settings.scenario import Scenario, ScenarioText, full_key, scenario_text
 from simulations.studies.executors import executor_of
-from simulations.studies.sweep_folder import Row, SweepFolder
+from simulations.studies.sweep_folder import SweepFolder, SweepRow
 from tracetogether.errors import ScenarioError, StoreError, UnreachableError
 from tracetogether.units import Interval
 
@@ -130,7 +130,7 @@ def _keys(text: ScenarioText, settings: Mapping[str, str]) -> str:
         return digest_of(asdict(text))
 
 
-def play(part: Part) -> Row:
+def play(part: Part) -> SweepRow:
     """Play one part and return its row; a failure is a row with ``error``."""
     row = _row_of(part)
     try:
@@ -151,7 +151,7 @@ def play(part: Part) -> Row:
         return row | {"error": f"{type(error).__name__}: {error}"}
 
 
-def _row_of(part: Part) -> Row:
+def _row_of(part: Part) -> SweepRow:
     """Return what is known of a part's row before it is played."""
     return {"settings": dict(part.settings), "seed": part.seed}
 
@@ -195,7 +195,7 @@ def sweep(
     workers: int = 1,
     cluster: str | None = None,
     on_progress: Callable[[int, int], None] | None = None,
-) -> list[Row]:
+) -> list[SweepRow]:
     """Play all parts that are not in ``folder`` yet; return every row in the parts' order.
 
     Args:
@@ -217,7 +217,7 @@ def sweep(
     done = {} if kept is None else kept.open(_plan_of(parts), [part.name for part in parts])
     left = [part for part in parts if part.name not in done]
 
-    def keep(part: Part, row: Row) -> None:
+    def keep(part: Part, row: SweepRow) -> None:
         done[part.name] = row
         if kept is not None:
             kept.keep(part.name, row)
@@ -257,7 +257,7 @@ def _plan_of(parts: Sequence[Part]) -> dict[str, object]:
     }
 
 
-def digest(rows: Sequence[Row]) -> str:
+def digest(rows: Sequence[SweepRow]) -> str:
     """Return SHA-256 (hex) over all rows in canonical order."""
     texts = sorted(json.dumps(row, sort_keys=True) for row in rows)
     return hashlib.sha256("\n".join(texts).encode()).hexdigest()
@@ -316,9 +316,9 @@ class Point:
         return {"settings": dict(self.settings), **runs, **shares}
 
 
-def points(rows: Sequence[Row]) -> list[Point]:
+def points(rows: Sequence[SweepRow]) -> list[Point]:
     """Return one point per setting, in the order of the rows."""
-    by_setting: dict[tuple[tuple[str, str], ...], list[Row]] = {}
+    by_setting: dict[tuple[tuple[str, str], ...], list[SweepRow]] = {}
     for row in rows:
         by_setting.setdefault(tuple(row["settings"].items()), []).append(row)
     found = []

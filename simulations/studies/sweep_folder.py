@@ -16,7 +16,7 @@ PLAN: Final = "sweep.json"
 RESULTS: Final = ("rows.csv", "points.csv", "rows.parquet", "points.parquet", "adoption.png")
 """Files made of all rows together."""
 
-Row = dict[str, Any]
+SweepRow = dict[str, Any]
 
 
 class SweepFolder:
@@ -25,7 +25,7 @@ class SweepFolder:
     def __init__(self, path: Path) -> None:
         self._path = path
 
-    def open(self, plan: Mapping[str, object], names: Sequence[str]) -> dict[str, Row]:
+    def open(self, plan: Mapping[str, object], names: Sequence[str]) -> dict[str, SweepRow]:
         """Return the finished parts among ``names``; make the folder if need be.
 
         Tables and pictures of all rows are removed if any part is yet to be played: they would be
@@ -70,7 +70,7 @@ class SweepFolder:
             raise StoreError(f"{path} holds a damaged sweep: {error}") from None
         return done
 
-    def keep(self, name: str, row: Row) -> None:
+    def keep(self, name: str, row: SweepRow) -> None:
         """Keep a part's row; of a run that failed, nothing.
 
         Raises:
@@ -88,12 +88,12 @@ class SweepFolder:
     def _file(self, name: str) -> Path:
         return self._path / f"part-{name}.json"
 
-    def _read(self, name: str) -> Row | None:
+    def _read(self, name: str) -> SweepRow | None:
         file = self._file(name)
         if not file.exists():
             return None
         kept = json.loads(file.read_text("utf-8"))
         if kept.get("part") != name:
             raise ValueError(f"{file.name} is the run of another part")
-        row: Row = kept["row"]
+        row: SweepRow = kept["row"]
         return None if "error" in row else row

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from simulations.scores.intervals import flat
 from simulations.studies.sweep import SHARES, Point
-from simulations.studies.sweep_folder import Row
+from simulations.studies.sweep_folder import SweepRow
 from tracetogether.errors import StoreError
 from tracetogether.whole_file import whole_file
 
@@ -18,7 +18,7 @@ POINTS: Final = "points"
 Table = dict[str, list[Any]]
 
 
-def flat_rows(rows: Sequence[Row]) -> Table:
+def flat_rows(rows: Sequence[SweepRow]) -> Table:
     """Return one column per setting and number, one line per run; None where a run has none."""
     lines = []
     for row in rows:
@@ -52,7 +52,7 @@ def _columns(lines: Sequence[Mapping[str, Any]]) -> Table:
     return {name: [line.get(name) for line in lines] for name in names}
 
 
-def save_tables(rows: Sequence[Row], points: Sequence[Point], folder: Path) -> list[Path]:
+def save_tables(rows: Sequence[SweepRow], points: Sequence[Point], folder: Path) -> list[Path]:
     """Write rows.csv and points.csv, and the same as Parquet where pyarrow is installed.
 
     Returns:

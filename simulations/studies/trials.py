@@ -172,7 +172,7 @@ _SWISS_JUNE: Final = BucketRule(
 _RULES: Final = {"swiss": _SWISS_JUNE, "german": CWA, "italian": IMMUNI}
 # SwissCovid's configuration server has 50 dB below and 60 above in one published version and 53 and
 # 60 in another (July 2020); that the app asked for 55 above was seen on 5 June.
-# The trial's handsets were of one maker, sat 0.5 to 5.2 m apart and kept their places for a quarter
+# The trial's phones were of one maker, sat 0.5 to 5.2 m apart and kept their places for a quarter
 # of an hour at a time (its published data: 15 minutes recorded of the median pair, 18 of the most).
 _LEG: Final = {
     "ios": "0",

@@ -1,6 +1,6 @@
 """The simulated channel beside the measured one, statistic by statistic.
 
-Every statistic is computed by ``spreads`` from columns of readings, whether they were
+Every statistic is computed by ``channel_statistics`` from columns of readings, whether they were
 simulated or recorded.
 """
 
@@ -11,16 +11,16 @@ from typing import Final
 import numpy as np
 
 from simulations.people.crowd import move
-from simulations.phones.phones import Phones, draw_phones
-from simulations.places.tracks import Tracks
+from simulations.phones.phones import CrowdPhones, draw_phones
+from simulations.places.tracks import CrowdTracks
 from simulations.radio.channel import Channel
 from simulations.settings.keys import ChannelKeys
 from simulations.settings.scenario import Scenario
 from simulations.streams import Streams
-from simulations.studies.spreads import (
-    Spreads,
+from simulations.studies.channel_statistics import (
+    ChannelStatistics,
     channel_spread_db,
-    spreads,
+    channel_statistics,
     turning_db,
     within_group_sd,
 )
@@ -35,7 +35,7 @@ _REACH_M: Final = 10.0
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class ComparedStatistic:
     """One statistic.
 
     Attributes:
@@ -103,18 +103,18 @@ LASTING: Final = (
 
 
 @dataclass(frozen=True, slots=True)
-class Scene:
+class ChannelScene:
     """A carriage whose phones' models are known and whose specimens are not, as in recordings."""
 
-    tracks: Tracks
-    phones: Phones
+    tracks: CrowdTracks
+    phones: CrowdPhones
     channel: Channel
     keys: ChannelKeys
     tx_of_model: Floats
     correction_of_model: Floats
 
     @classmethod
-    def of(cls, scenario: Scenario, seed: int) -> "Scene":
+    def of(cls, scenario: Scenario, seed: int) -> "ChannelScene":
         """Return the scene that a scenario gives with one seed."""
         streams = Streams(seed)
         people = scenario.people.count
@@ -143,21 +143,21 @@ def validate_channel(
     *,
     seeds: Sequence[int] = DEFAULT_SEEDS,
     on_progress: Callable[[int, int], None] | None = None,
-) -> list[Row]:
+) -> list[ComparedStatistic]:
     """Return every statistic of the scenario's channel beside the measured one."""
     found: dict[str, list[float]] = {name: [] for name, *_ in MEASURED}
     for done, seed in enumerate(seeds, start=1):
-        for name, value in _statistics(Scene.of(scenario, seed), seed):
+        for name, value in _statistics(ChannelScene.of(scenario, seed), seed):
             found[name].append(value)
         if on_progress is not None:
             on_progress(done, len(seeds))
     return [
-        Row(name, float(np.mean(found[name])), measured, low, high, source)
+        ComparedStatistic(name, float(np.mean(found[name])), measured, low, high, source)
         for name, measured, low, high, source in MEASURED
     ]
 
 
-def _statistics(scene: Scene, seed: int) -> Iterable[tuple[str, float]]:
+def _statistics(scene: ChannelScene, seed: int) -> Iterable[tuple[str, float]]:
     lasting = lasting_spreads(scene)
     for name in LASTING:
         yield name, getattr(lasting, name)
@@ -170,7 +170,7 @@ def _statistics(scene: Scene, seed: int) -> Iterable[tuple[str, float]]:
     yield "loss_at_floor", weak
 
 
-def lasting_spreads(scene: Scene) -> Spreads:
+def lasting_spreads(scene: ChannelScene) -> ChannelStatistics:
     """Read every pair both ways once a minute, calibrated by model as the recordings were."""
     people = scene.tracks.people
     tx, rx = (column.ravel() for column in np.divmod(np.arange(people**2), people))
@@ -184,11 +184,13 @@ def lasting_spreads(scene: Scene) -> Spreads:
         columns = [attenuation, scene.apart_m(tx, rx, time), tx, rx]
         parts.append(np.column_stack(columns)[readings.received])
     attenuation, distance, sender, receiver = np.concatenate(parts).T
-    return spreads(attenuation, distance, sender.astype(np.int64), receiver.astype(np.int64))
+    return channel_statistics(
+        attenuation, distance, sender.astype(np.int64), receiver.astype(np.int64)
+    )
 
 
 def spread_in_groups(
-    scene: Scene, span_s: float, packets: int, channels: Ints | None = None
+    scene: ChannelScene, span_s: float, packets: int, channels: Ints | None = None
 ) -> float:
     """Return the spread of readings of one link within ``span_s`` seconds."""
     chance = np.random.Generator(np.random.Philox(2))
@@ -203,7 +205,7 @@ def spread_in_groups(
     return within_group_sd(readings.rssi_dbm[kept], group[kept])
 
 
-def _between_channels(scene: Scene) -> float:
+def _between_channels(scene: ChannelScene) -> float:
     chance = np.random.Generator(np.random.Philox(3))
     count, packets = 300, 18
     tx, rx = scene.links(count, chance)
@@ -232,14 +234,14 @@ def turning_round_db(keys: ChannelKeys, seed: int) -> float:
     return float(np.median(found))
 
 
-def _turning(x: float, turns: int) -> Tracks:
+def _turning(x: float, turns: int) -> CrowdTracks:
     """Return two people face to face, the first turning by an eighth every second."""
     xy = np.zeros((2, turns, 2), np.float32)
     xy[:, :, 0] = np.array([x, x + 1.83])[:, None]
     facing = np.zeros((2, turns), np.float32)
     facing[0] = np.arange(turns) * 2 * np.pi / turns
     facing[1] = np.pi
-    return Tracks(
+    return CrowdTracks(
         xy=xy,
         facing=facing,
         posture=np.full((2, turns), 2, np.int8),
@@ -247,9 +249,9 @@ def _turning(x: float, turns: int) -> Tracks:
     )
 
 
-def plain_phones(count: int) -> Phones:
+def plain_phones(count: int) -> CrowdPhones:
     """Return phones all alike."""
-    return Phones(
+    return CrowdPhones(
         model=("plain",) * count,
         system=np.zeros(count, dtype=np.int64),
         advertised_dbm=np.full(count, 1.0),
@@ -260,7 +262,7 @@ def plain_phones(count: int) -> Phones:
     )
 
 
-def _loss_by_level(scene: Scene) -> tuple[float, float]:
+def _loss_by_level(scene: ChannelScene) -> tuple[float, float]:
     """Return the share of packets lost 10 dB above the floor and more, and at the floor."""
     faint = replace(scene.keys, floor_dbm=-70.0)  # so that a carriage holds enough weak links
     channel = Channel(scene.tracks, scene.phones, faint, Streams(5))

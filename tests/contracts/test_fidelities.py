@@ -8,10 +8,10 @@ import pytest
 import simulations.fidelities.air
 import simulations.fidelities.links
 import simulations.run
-from simulations.fidelities.fleet import Fleet
-from simulations.fidelities.handset import Handset
 from simulations.fidelities.links import Links
+from simulations.fidelities.objects import ObjectPhone
 from simulations.fidelities.scans import Packets
+from simulations.fidelities.vectorized import VectorizedPhones
 from simulations.run import Run, fidelity_of, run
 from simulations.settings.scenario import load_scenario
 from tracetogether.errors import ScenarioError
@@ -37,8 +37,8 @@ CROWDS: dict[str, tuple[str, dict[str, str]]] = {
 
 def both(name: str, settings: dict[str, str], seed: int = 1) -> tuple[Run, Run]:
     scenario = load_scenario(name, SMALL | settings)
-    objects = run(scenario, seed=seed, fidelity="handset")
-    return objects, run(scenario, seed=seed, fidelity="fleet")
+    objects = run(scenario, seed=seed, fidelity="object")
+    return objects, run(scenario, seed=seed, fidelity="vectorized")
 
 
 @pytest.mark.parametrize("crowd", CROWDS)
@@ -47,16 +47,20 @@ def test_the_same_crowd_in_objects_and_in_columns(
 ) -> None:
     heard: list[tuple[int, int, float, float]] = []
     in_columns: list[Packets] = []
-    told = Handset._hear
+    told = ObjectPhone._hear
 
-    def hear(phone: Handset, reception: Any) -> None:
+    def hear(phone: ObjectPhone, reception: Any) -> None:
         before = phone.counts["receptions"]
         told(phone, reception)
         if phone.counts["receptions"] > before:
             heard.append((phone.person, reception.tx, reception.at_s, reception.rssi_dbm))
 
-    monkeypatch.setattr(Handset, "_hear", hear)
-    monkeypatch.setattr(simulations.run, "Fleet", partial(Fleet, on_receptions=in_columns.append))
+    monkeypatch.setattr(ObjectPhone, "_hear", hear)
+    monkeypatch.setattr(
+        simulations.run,
+        "VectorizedPhones",
+        partial(VectorizedPhones, on_receptions=in_columns.append),
+    )
     objects, columns = both(*CROWDS[crowd])
     found = [
         row
@@ -117,12 +121,12 @@ def test_where_connection_limits_bind_the_logs_are_still_the_same(
 
 def test_large_crowds_are_played_in_columns() -> None:
     small, large = (load_scenario("stadium-exit", {"count": n}) for n in ("100", "12000"))
-    assert fidelity_of(small, "auto") == "handset"
-    assert fidelity_of(large, "auto") == "fleet"
-    assert fidelity_of(large, "auto", own_issuer=False) == "handset"
+    assert fidelity_of(small, "auto") == "object"
+    assert fidelity_of(large, "auto") == "vectorized"
+    assert fidelity_of(large, "auto", own_issuer=False) == "object"
     with pytest.raises(ScenarioError, match="up to 10000 people, not 12000"):
-        fidelity_of(large, "handset")
+        fidelity_of(large, "object")
     with pytest.raises(ScenarioError, match="issuer"):
-        fidelity_of(large, "fleet", own_issuer=False)
-    with pytest.raises(ScenarioError, match=r"'fast'.*handset"):
+        fidelity_of(large, "vectorized", own_issuer=False)
+    with pytest.raises(ScenarioError, match=r"'fast'.*object"):
         fidelity_of(small, "fast")

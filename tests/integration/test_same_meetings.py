@@ -12,11 +12,11 @@ import numpy as np
 import pytest
 import simpy
 
-from simulations.fidelities.air import Air as SimulatedAir
-from simulations.fidelities.handset import Handset
+from simulations.fidelities.air import SimulatedAir
+from simulations.fidelities.objects import ObjectPhone
 from simulations.phones import phones as simulated_phones
-from simulations.phones.phones import HABITS, Habit, Phones, RadioHabits, System
-from simulations.places.tracks import Tracks
+from simulations.phones.phones import HABITS, CrowdPhones, Habit, RadioHabits, System
+from simulations.places.tracks import CrowdTracks
 from simulations.radio.channel import Channel
 from simulations.settings.keys import ChannelKeys
 from simulations.streams import Streams
@@ -80,13 +80,13 @@ def by_simulated_people(script: Script, monkeypatch: pytest.MonkeyPatch) -> dict
     xy = np.zeros((count, ticks, 2), np.float32)
     for person, name in enumerate(NAMES):
         xy[person, :, 0] = [meetings.place_m(name, tick) for tick in range(ticks)]
-    tracks = Tracks(
+    tracks = CrowdTracks(
         xy=xy,
         facing=np.zeros((count, ticks), np.float32),
         posture=np.full((count, ticks), 2, np.int8),
         carry=np.zeros((count, ticks), np.int8),
     )
-    phones = Phones(
+    phones = CrowdPhones(
         model=NAMES,
         system=np.full(count, System.ANDROID, np.int64),
         advertised_dbm=np.full(count, meetings.TX_POWER_DBM),
@@ -100,9 +100,9 @@ def by_simulated_people(script: Script, monkeypatch: pytest.MonkeyPatch) -> dict
         Channel(tracks, phones, BARE, streams), tracks, phones, np.arange(count), BARE, streams
     )
     env = simpy.Environment(initial_time=START)
-    fleet: dict[int, Handset] = {}
+    by_person: dict[int, ObjectPhone] = {}
     for person, name in enumerate(NAMES):
-        fleet[person] = Handset(
+        by_person[person] = ObjectPhone(
             env,
             person,
             name,
@@ -112,12 +112,12 @@ def by_simulated_people(script: Script, monkeypatch: pytest.MonkeyPatch) -> dict
             streams=streams,
             source=Issued(script),
             on_time=None,
-            fleet=fleet,
+            phones_by_person=by_person,
         )
     env.run(until=START + LENGTH_S)
-    for handset in fleet.values():
-        assert not handset.device.rejections
-    return {name: fleet[person].log for person, name in enumerate(NAMES)}
+    for phone in by_person.values():
+        assert not phone.device.rejections
+    return {name: by_person[person].log for person, name in enumerate(NAMES)}
 
 
 async def on_radios(

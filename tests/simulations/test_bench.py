@@ -13,9 +13,9 @@ from simulations.run import run
 from simulations.studies.bench import (
     WITHOUT_JUPEDSIM,
     crowd_of,
-    time_fleet,
-    time_handsets,
+    time_objects,
     time_processes,
+    time_vectorized,
 )
 from tracetogether import __version__
 from tracetogether.cli.simulate import simulate
@@ -24,8 +24,8 @@ from tracetogether.units import Bools, Floats, Ints
 
 def test_columns_are_faster_than_objects_on_the_same_crowd() -> None:
     """The ratio grows with the crowd; at 600 people it is about three."""
-    time_fleet(200, 8.0)  # what is imported once is not what is measured
-    columns, objects = time_fleet(600, 8.0), time_handsets(600, 8.0)
+    time_vectorized(200, 8.0)  # what is imported once is not what is measured
+    columns, objects = time_vectorized(600, 8.0), time_objects(600, 8.0)
     for count in ("records", "lines_listed"):
         assert columns.counts[count] == objects.counts[count] > 500
     assert columns.people_s_per_cpu_s > 1.5 * objects.people_s_per_cpu_s
@@ -53,7 +53,7 @@ def test_work_per_phone_does_not_grow_with_the_crowd(monkeypatch: pytest.MonkeyP
     def per_phone(people: int) -> float:
         nonlocal asked, levels
         asked = levels = 0
-        played = run(crowd_of(people, 3.0, duration_s=50), seed=1, fidelity="fleet")
+        played = run(crowd_of(people, 3.0, duration_s=50), seed=1, fidelity="vectorized")
         receptions = played.counts["receptions"]
         assert asked >= levels >= receptions > 0
         assert asked < 2.5 * receptions  # nobody is asked about whom a scan heard already
@@ -77,18 +77,18 @@ def test_a_bare_clock_wakes_as_often_as_phones_do() -> None:
 
 def test_the_command_says_what_it_measured(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "jupedsim", None)  # as if it were not installed
-    words = ["bench", "--people", "150", "--also", "100", "--handsets", "100", "--json"]
+    words = ["bench", "--people", "150", "--also", "100", "--objects", "100", "--json"]
     result = CliRunner().invoke(simulate, words)
     assert result.exit_code == 0, result.output
     told = json.loads(result.stdout)
     assert told["additions_per_s"] > 0
     names = [(row["what"], row["people"]) for row in told["rows"]]
     assert names[:3] == [
-        ("fleet, whole chain", 100),
-        ("fleet, whole chain", 150),
+        ("vectorized, whole chain", 100),
+        ("vectorized, whole chain", 150),
         ("movement alone", 150),
     ]
-    assert ("handsets, chain without scores", 100) in names
+    assert ("objects, chain without scores", 100) in names
     assert told["times_as_fast"].keys() == {"100"}
     assert told["times_as_fast"]["100"] > 0
     assert told["left_out"] == [WITHOUT_JUPEDSIM]

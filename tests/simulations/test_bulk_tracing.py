@@ -26,12 +26,12 @@ def crowd() -> Scenario:
 
 
 @pytest.fixture(scope="module")
-def fleet(crowd: Scenario) -> Run:
-    return run(crowd, seed=3, fidelity="fleet")
+def vectorized(crowd: Scenario) -> Run:
+    return run(crowd, seed=3, fidelity="vectorized")
 
 
-def test_lists_in_bulk_are_the_lists_case_by_case(fleet: Run) -> None:
-    judged, plain = judge(fleet), score(fleet)
+def test_lists_in_bulk_are_the_lists_case_by_case(vectorized: Run) -> None:
+    judged, plain = judge(vectorized), score(vectorized)
     assert judged.opened is not None
     numbers, expected = judged.scores.to_json(), plain.to_json()
     assert numbers["found"] == expected["found"] != 0
@@ -49,33 +49,35 @@ def test_lists_in_bulk_are_the_lists_case_by_case(fleet: Run) -> None:
             assert line.true_nearest_m == pytest.approx(same.true_nearest_m)
 
 
-def test_scores_in_bulk_can_be_compared(fleet: Run) -> None:
-    one, other = judge(fleet).scores, judge(fleet).scores
+def test_scores_in_bulk_can_be_compared(vectorized: Run) -> None:
+    one, other = judge(vectorized).scores, judge(vectorized).scores
     assert one == other
     assert hash(one.cases[0]) == hash(other.cases[0])
     assert one.cases[0].listed == tuple(other.cases[0].listed) != ()
     assert one.cases[0].listed != other.cases[1].listed
 
 
-def test_taken_apart_in_columns_as_in_arrays(fleet: Run) -> None:
-    judged = judge(fleet)
-    assert take_apart(fleet, judged).to_json() == breakdown(fleet, judged.scores).to_json()
+def test_taken_apart_in_columns_as_in_arrays(vectorized: Run) -> None:
+    judged = judge(vectorized)
+    assert (
+        take_apart(vectorized, judged).to_json() == breakdown(vectorized, judged.scores).to_json()
+    )
 
 
-def test_the_truth_of_pairs_is_the_truth(fleet: Run) -> None:
-    sparse, dense = pair_truth(fleet.tracks, 2.0), ground_truth(fleet.tracks, 2.0)
+def test_the_truth_of_pairs_is_the_truth(vectorized: Run) -> None:
+    sparse, dense = pair_truth(vectorized.tracks, 2.0), ground_truth(vectorized.tracks, 2.0)
     one, other = (index.ravel() for index in np.indices(dense.minutes.shape))
     assert np.array_equal(sparse.minutes_of(one, other), dense.minutes.ravel())
     apart = one != other
     assert np.array_equal(
         sparse.nearest_m_of(one[apart], other[apart]), dense.nearest_m.ravel()[apart]
     )
-    assert len(sparse.pairs_of(4.0, fleet.app)[0]) > 0
+    assert len(sparse.pairs_of(4.0, vectorized.app)[0]) > 0
 
 
 def test_a_stale_tempid_is_not_believed_in_bulk_either() -> None:
     keys = {"duration_s": "1100", "count": "8", "ios": "1", "stale_tempid": "true"}
-    buggy = run(load_scenario("queue", keys), seed=1, fidelity="fleet")
+    buggy = run(load_scenario("queue", keys), seed=1, fidelity="vectorized")
     assert open_all(buggy).rejected[Rejection.EXPIRED_ID] > 0
 
 
@@ -94,12 +96,12 @@ def test_a_sweep_counts_the_same_whichever_way_it_is_played() -> None:
 
 def test_the_command_line_plays_either(tmp_path: Path) -> None:
     said = {}
-    for fidelity in ("handset", "fleet"):
+    for fidelity in ("object", "vectorized"):
         words = ["run", "party", "--set", "duration_s=90", "--fidelity", fidelity]
         result = CliRunner().invoke(simulate, [*words, "--json", "--out", str(tmp_path / fidelity)])
         assert result.exit_code == 0, result.output
         said[fidelity] = json.loads(result.stdout)
-    assert said["fleet"]["digest"] == said["handset"]["digest"]
+    assert said["vectorized"]["digest"] == said["object"]["digest"]
     for name in ("contact-logs.csv", "positions.npz"):
         one, other = ((tmp_path / fidelity / name).read_bytes() for fidelity in said)
         assert one == other

@@ -5,7 +5,7 @@ import pytest
 
 from simulations.people.bodies import obstruction_db
 from simulations.places.cells import Cells
-from simulations.places.tracks import Tracks
+from simulations.places.tracks import CrowdTracks
 from simulations.places.venue import Posture
 from simulations.radio.neighbours import Bystanders
 from tracetogether.units import Bools, Ints
@@ -16,17 +16,17 @@ LAYER = np.arange(4000) % 2
 
 
 @pytest.fixture(scope="module")
-def tracks() -> Tracks:
+def tracks() -> CrowdTracks:
     chance = np.random.default_rng(1)
     xy = chance.uniform([-6, -4], [6, 4], (PEOPLE, TICKS, 2)).astype(np.float32)
     posture = np.full((PEOPLE, TICKS), Posture.STANDING, dtype=np.int8)
     away = chance.random((PEOPLE, TICKS)) < 0.2
     xy[away], posture[away] = np.nan, Posture.ABSENT
     none = np.zeros((PEOPLE, TICKS))
-    return Tracks(xy, none.astype(np.float32), posture, none.astype(np.int8))
+    return CrowdTracks(xy, none.astype(np.float32), posture, none.astype(np.int8))
 
 
-def test_bystanders_are_those_that_trying_everybody_finds(tracks: Tracks) -> None:
+def test_bystanders_are_those_that_trying_everybody_finds(tracks: CrowdTracks) -> None:
     chance = np.random.default_rng(2)
     a, b = chance.integers(PEOPLE, size=(2, LINKS))
     tick = chance.integers(TICKS, size=LINKS)
@@ -43,7 +43,7 @@ def test_bystanders_are_those_that_trying_everybody_finds(tracks: Tracks) -> Non
     assert (found > 0.1).mean() > 0.3
 
 
-def test_a_link_without_an_end_is_in_nobodys_way(tracks: Tracks) -> None:
+def test_a_link_without_an_end_is_in_nobodys_way(tracks: CrowdTracks) -> None:
     nowhere = np.full((1, 2), np.nan)
     one, tick = np.array([0]), np.array([1])
     assert Bystanders(tracks).blocked_db(nowhere, np.zeros((1, 2)), one, one, tick, 2.5) == 0.0

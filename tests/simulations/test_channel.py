@@ -3,12 +3,17 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from simulations.places.tracks import Tracks
+from simulations.places.tracks import CrowdTracks
 from simulations.radio.channel import Channel, direct_loss_db, free_space_loss_db
 from simulations.settings.keys import ChannelKeys
 from simulations.settings.scenario import Scenario
 from simulations.streams import Streams
-from simulations.studies.validation import Scene, plain_phones, spread_in_groups, turning_round_db
+from simulations.studies.validation import (
+    ChannelScene,
+    plain_phones,
+    spread_in_groups,
+    turning_round_db,
+)
 from tracetogether.units import Ints
 
 
@@ -23,13 +28,15 @@ def test_beyond_the_breakpoint_it_falls_faster() -> None:
     assert far - at == pytest.approx(33.0)
 
 
-def still(xy: list[list[float]], facing: list[float], carry: list[int], ticks: int = 3) -> Tracks:
+def still(
+    xy: list[list[float]], facing: list[float], carry: list[int], ticks: int = 3
+) -> CrowdTracks:
     """Return people who do not move."""
 
     def column(values: list, kind: type) -> np.ndarray:
         return np.repeat(np.array(values, dtype=kind)[:, None], ticks, axis=1)
 
-    return Tracks(
+    return CrowdTracks(
         xy=column(xy, np.float32),
         facing=column(facing, np.float32),
         posture=np.full((len(xy), ticks), 2, np.int8),
@@ -119,8 +126,8 @@ def test_soft_floor() -> None:
 
 
 @pytest.fixture(scope="module")
-def scenes(carriage: Scenario) -> list[Scene]:
-    return [Scene.of(carriage, 0)]
+def scenes(carriage: Scenario) -> list[ChannelScene]:
+    return [ChannelScene.of(carriage, 0)]
 
 
 def links(count: int, chance: np.random.Generator) -> tuple[Ints, Ints]:
@@ -128,7 +135,7 @@ def links(count: int, chance: np.random.Generator) -> tuple[Ints, Ints]:
     return tx, (tx + chance.integers(1, 60, size=count)) % 60
 
 
-def test_one_channel_alone_varies_less(scenes: list[Scene]) -> None:
+def test_one_channel_alone_varies_less(scenes: list[ChannelScene]) -> None:
     alone = spread_in_groups(scenes[0], 4.0, 16, np.array([0]))
     assert alone < spread_in_groups(scenes[0], 4.0, 16) - 0.3
 
@@ -168,7 +175,7 @@ def test_fading_lets_go_over_centimetres() -> None:
     assert correlation(0.10) < 0.4
 
 
-def test_both_directions_share_one_field(scenes: list[Scene]) -> None:
+def test_both_directions_share_one_field(scenes: list[ChannelScene]) -> None:
     """Without what belongs to a direction, a -> b and b -> a are the same but for the phones."""
     one = scenes[0]
     keys = replace(ChannelKeys(), direction_sd_db=0.0)
@@ -181,7 +188,7 @@ def test_both_directions_share_one_field(scenes: list[Scene]) -> None:
     assert np.allclose(there, back, equal_nan=True, rtol=0, atol=1e-9)
 
 
-def test_any_split_of_the_work_gives_the_same_bits(scenes: list[Scene]) -> None:
+def test_any_split_of_the_work_gives_the_same_bits(scenes: list[ChannelScene]) -> None:
     one = scenes[0]
     chance = np.random.Generator(np.random.Philox(5))
     tx, rx = links(1001, chance)

@@ -167,5 +167,5 @@ def test_run_prints_the_share_of_all_contacts_and_of_falsely_listed(small: Path)
     whole = json.loads(call("run", small, "--seed", "3", "--set", "adoption=1", "--json").stdout)
     assert whole["scores"]["all_contacts"] == scores["all_contacts"]  # the same people and places
     assert whole["scores"]["found_of_all"] == pytest.approx(whole["scores"]["tif"])
-    fleet = call("run", small, *half, "--fidelity", "fleet", "--json").stdout
-    assert json.loads(fleet)["scores"]["found_of_all_low"] == scores["found_of_all_low"]
+    vectorized = call("run", small, *half, "--fidelity", "vectorized", "--json").stdout
+    assert json.loads(vectorized)["scores"]["found_of_all_low"] == scores["found_of_all_low"]

@@ -7,7 +7,7 @@ import pytest
 
 from simulations.people.crowd import move
 from simulations.places.layouts import hall_room, rows_room, tables_room
-from simulations.places.tracks import Tracks
+from simulations.places.tracks import CrowdTracks
 from simulations.places.venue import Posture, Room
 from simulations.scores.truth import ground_truth
 from simulations.settings.scenario import Scenario, load_scenario, scenario_names
@@ -31,13 +31,13 @@ ALL = [
 ]
 
 
-def play(scenario: Scenario, seed: int = 1) -> tuple[Room, Tracks]:
+def play(scenario: Scenario, seed: int = 1) -> tuple[Room, CrowdTracks]:
     room = scenario.venue.room()
     return room, move(scenario, room, Streams(seed))
 
 
 @pytest.fixture(scope="module")
-def crowds() -> dict[str, tuple[Room, Tracks]]:
+def crowds() -> dict[str, tuple[Room, CrowdTracks]]:
     return {name: play(load_scenario(name)) for name in scenario_names()}
 
 
@@ -47,7 +47,7 @@ def test_all_fourteen_are_there() -> None:
 
 @pytest.mark.parametrize("name", ALL)
 def test_people_stay_inside_and_do_not_jump(
-    crowds: dict[str, tuple[Room, Tracks]], name: str
+    crowds: dict[str, tuple[Room, CrowdTracks]], name: str
 ) -> None:
     room, tracks = crowds[name]
     present = tracks.present()
@@ -70,7 +70,7 @@ def test_the_same_seed_and_another(name: str) -> None:
 
 
 def test_long_contacts_where_people_stay_and_none_where_they_pass(
-    crowds: dict[str, tuple[Room, Tracks]],
+    crowds: dict[str, tuple[Room, CrowdTracks]],
 ) -> None:
     def long(name: str) -> int:
         tracks = crowds[name][1]
@@ -161,7 +161,7 @@ def test_what_does_not_fit_is_refused(change: dict[str, float], message: str) ->
         hall_room(length_m=1, width_m=1, standing_places=90, doors=1, rooms=1)
 
 
-def changed(name: str, **settings: float | str) -> Tracks:
+def changed(name: str, **settings: float | str) -> CrowdTracks:
     texts = {key.replace("__", "."): str(value) for key, value in settings.items()}
     return play(load_scenario(name, {"duration_s": "600", **texts}))[1]
 
@@ -207,7 +207,7 @@ def test_wanderers_pause_and_go_on() -> None:
     assert 0.02 < walking(60.0) < 0.4
 
 
-def test_nobody_walks_through_anybody(crowds: dict[str, tuple[Room, Tracks]]) -> None:
+def test_nobody_walks_through_anybody(crowds: dict[str, tuple[Room, CrowdTracks]]) -> None:
     """In a dense flow bodies may brush, but hardly any overlap."""
     xy = crowds["stadium-exit"][1].xy
     near = total = 0
@@ -221,7 +221,7 @@ def test_nobody_walks_through_anybody(crowds: dict[str, tuple[Room, Tracks]]) ->
     assert near / total < 0.1
 
 
-def test_a_queue_moves_up(crowds: dict[str, tuple[Room, Tracks]]) -> None:
+def test_a_queue_moves_up(crowds: dict[str, tuple[Room, CrowdTracks]]) -> None:
     tracks = crowds["queue"][1]
     waits = tracks.present().sum(axis=1)
     assert 20 < tracks.present()[:, 0].sum() <= 31

@@ -9,7 +9,7 @@ import pytest
 
 from simulations.people.crowd import move
 from simulations.phones.phones import draw_phones
-from simulations.places.tracks import Tracks
+from simulations.places.tracks import CrowdTracks
 from simulations.radio.channel import Channel
 from simulations.run import run
 from simulations.scores.scoring import score
@@ -129,7 +129,7 @@ def scenario(name: str, settings: str) -> Scenario:
 
 
 @cache
-def tracks(name: str, settings: str) -> Tracks:
+def tracks(name: str, settings: str) -> CrowdTracks:
     chosen = scenario(name, settings)
     return move(chosen, chosen.venue.room(), Streams(3))
 

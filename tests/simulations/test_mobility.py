@@ -5,7 +5,7 @@ import pytest
 
 from simulations.people.bodies import Carry
 from simulations.people.mobility import carry_over_time, stay
-from simulations.places.tracks import Tracks
+from simulations.places.tracks import CrowdTracks
 from simulations.places.venue import Posture
 from simulations.run import Run
 from simulations.scores.truth import ground_truth
@@ -14,11 +14,11 @@ from simulations.streams import Streams
 
 
 @pytest.fixture(scope="module")
-def tracks(full_run: Run) -> Tracks:
+def tracks(full_run: Run) -> CrowdTracks:
     return full_run.tracks
 
 
-def test_columns(tracks: Tracks) -> None:
+def test_columns(tracks: CrowdTracks) -> None:
     assert tracks.xy.shape == (60, 1801, 2)
     assert tracks.xy.dtype == np.float32
     present = tracks.present()
@@ -30,13 +30,13 @@ def test_everybody_stays_inside(full_run: Run) -> None:
     assert full_run.venue.inside(tracks.xy[tracks.present()]).all()
 
 
-def test_nobody_jumps(tracks: Tracks) -> None:
+def test_nobody_jumps(tracks: CrowdTracks) -> None:
     """Half a walking pace beyond the fastest walker: sway adds a little."""
     step = np.linalg.norm(np.diff(tracks.xy, axis=1), axis=2)
     assert np.nanmax(step) < 2.0
 
 
-def test_people_come_once_and_go_once(tracks: Tracks) -> None:
+def test_people_come_once_and_go_once(tracks: CrowdTracks) -> None:
     for row in tracks.present():
         changes = np.flatnonzero(np.diff(row.astype(int)))
         assert len(changes) <= 2
@@ -44,7 +44,7 @@ def test_people_come_once_and_go_once(tracks: Tracks) -> None:
             assert not row[0]
 
 
-def test_some_board_some_alight_some_move(tracks: Tracks) -> None:
+def test_some_board_some_alight_some_move(tracks: CrowdTracks) -> None:
     present = tracks.present()
     at_start, at_end = present[:, 0], present[:, -1]
     assert 0 < (~at_start).sum() < 30
@@ -56,7 +56,7 @@ def test_some_board_some_alight_some_move(tracks: Tracks) -> None:
     assert both.sum() >= 3
 
 
-def test_no_two_people_keep_one_place(tracks: Tracks) -> None:
+def test_no_two_people_keep_one_place(tracks: CrowdTracks) -> None:
     still = np.isin(tracks.posture, (Posture.SEATED, Posture.STANDING))
     for tick in range(0, 1800, 60):
         here = tracks.xy[still[:, tick], tick]
@@ -65,7 +65,7 @@ def test_no_two_people_keep_one_place(tracks: Tracks) -> None:
         assert gap.min() > 0.15
 
 
-def test_seated_people_look_into_the_aisle(tracks: Tracks) -> None:
+def test_seated_people_look_into_the_aisle(tracks: CrowdTracks) -> None:
     seated = tracks.posture == Posture.SEATED
     look_y, y = np.sin(tracks.facing[seated]), tracks.xy[..., 1][seated]
     assert (look_y * y < 0).mean() > 0.99
@@ -117,7 +117,7 @@ def test_share_of_time_in_the_hand(carriage: Scenario, in_hand: float) -> None:
 
 def test_positions_between_ticks() -> None:
     xy = np.array([[[0, 0], [1, 2], [np.nan, np.nan]]], dtype=np.float32)
-    tracks = Tracks(
+    tracks = CrowdTracks(
         xy=xy,
         facing=np.zeros((1, 3), np.float32),
         posture=np.array([[1, 1, 0]], np.int8),

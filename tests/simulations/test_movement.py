@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from simulations.places.tracks import Tracks
+from simulations.places.tracks import CrowdTracks
 from simulations.studies.movement import (
     BADGES,
     PEDESTRIANS_M_S,
@@ -14,15 +14,15 @@ from simulations.studies.movement import (
     validate_movement,
     walking_speeds,
 )
-from simulations.studies.validation import Row
+from simulations.studies.validation import ComparedStatistic
 from tracetogether.cli.simulate import simulate
 from tracetogether.errors import InvalidReadingsError
 
 
-def standing(xy: list[list[float]], facing: list[float], ticks: int = 121) -> Tracks:
+def standing(xy: list[list[float]], facing: list[float], ticks: int = 121) -> CrowdTracks:
     """Return people who stay for two minutes."""
     places = np.repeat(np.array(xy, np.float32)[:, None], ticks, axis=1)
-    return Tracks(
+    return CrowdTracks(
         xy=places,
         facing=np.repeat(np.array(facing, np.float32)[:, None], ticks, axis=1),
         posture=np.full(places.shape[:2], 2, np.int8),
@@ -60,7 +60,7 @@ def test_walking_speeds_are_of_those_who_walk() -> None:
 
 
 @pytest.fixture(scope="module")
-def rows() -> dict[str, Row]:
+def rows() -> dict[str, ComparedStatistic]:
     return {row.statistic: row for row in validate_movement(seeds=(0,))}
 
 
@@ -72,11 +72,13 @@ def rows() -> dict[str, Row]:
         *(f"{one}_{name}" for name, figures in BADGES.items() for one in figures),
     ],
 )
-def test_people_move_and_meet_as_recorded_ones(rows: dict[str, Row], statistic: str) -> None:
+def test_people_move_and_meet_as_recorded_ones(
+    rows: dict[str, ComparedStatistic], statistic: str
+) -> None:
     assert rows[statistic].ok, rows[statistic]
 
 
-def test_the_command(rows: dict[str, Row], tmp_path: Path) -> None:
+def test_the_command(rows: dict[str, ComparedStatistic], tmp_path: Path) -> None:
     file = tmp_path / "tij.dat"
     file.write_text("100 1 2\n120 2 1\n4100 1 2\n")
     words = ["validate", "movement", "--seeds", "1", "--office", str(file), "--json"]

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from simulations.pages.report import best_tick, save_picture
-from simulations.places.tracks import Tracks
+from simulations.places.tracks import CrowdTracks
 from simulations.places.venue import Posture
 from simulations.run import Run
 from simulations.scores.scoring import CaseScore, score
@@ -46,7 +46,7 @@ def test_nobody_to_show(short_run: Run, tmp_path: Path) -> None:
 
 def test_a_moment_when_all_are_there_and_none_walks() -> None:
     posture = np.array([[1, 1, 1, 1, 0], [0, 3, 1, 1, 1], [0, 1, 1, 1, 1]], dtype=np.int8)
-    tracks = Tracks(
+    tracks = CrowdTracks(
         xy=np.zeros((3, 5, 2), np.float32),
         facing=np.zeros((3, 5), np.float32),
         posture=posture,

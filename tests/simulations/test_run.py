@@ -187,7 +187,12 @@ def test_the_collector_is_left_as_it_was(was_on: bool) -> None:
     (gc.enable if was_on else gc.disable)()
     during: list[bool] = []
     try:
-        run(crowd, seed=1, fidelity="fleet", on_progress=lambda *_: during.append(gc.isenabled()))
+        run(
+            crowd,
+            seed=1,
+            fidelity="vectorized",
+            on_progress=lambda *_: during.append(gc.isenabled()),
+        )
         assert gc.isenabled() is was_on
     finally:
         (gc.enable if before else gc.disable)()

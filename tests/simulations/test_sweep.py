@@ -14,7 +14,7 @@ from simulations import provenance as provenance_module
 from simulations.pages.replay_page import adoption_curve
 from simulations.settings.scenario import scenario_text
 from simulations.studies import sweep as module
-from simulations.studies.sweep import Part, Row, digest, plan, play, points, sweep, values_of
+from simulations.studies.sweep import Part, SweepRow, digest, plan, play, points, sweep, values_of
 from simulations.studies.sweep_tables import save_tables
 from tracetogether.cli.simulate import simulate
 from tracetogether.errors import MissingExtraError, ScenarioError, StoreError
@@ -35,7 +35,7 @@ def parts(**vary: list[str]) -> list[Part]:
 
 
 @pytest.fixture(scope="module")
-def rows() -> list[Row]:
+def rows() -> list[SweepRow]:
     return sweep(parts(adoption=["0.5", "1"]))
 
 
@@ -68,7 +68,7 @@ def test_a_plan_is_every_combination_with_every_seed() -> None:
     assert "people.adoption is given twice" in CliRunner().invoke(simulate, words).output
 
 
-def test_rows_say_what_happened(rows: list[Row]) -> None:
+def test_rows_say_what_happened(rows: list[SweepRow]) -> None:
     assert [row["seed"] for row in rows] == [1, 2, 1, 2]
     half, whole = rows[0], rows[2]
     assert (half["with_app"], whole["with_app"]) == (7, 14)
@@ -77,13 +77,18 @@ def test_rows_say_what_happened(rows: list[Row]) -> None:
     assert 0 < half["recorded"] <= half["contacts_with_app"]
 
 
-def test_two_workers_give_the_same_rows(rows: list[Row]) -> None:
+def test_two_workers_give_the_same_rows(rows: list[SweepRow]) -> None:
     assert sweep(parts(adoption=["0.5", "1"]), workers=2) == rows
 
 
-def test_columns_and_objects_give_the_same_digests(rows: list[Row]) -> None:
+def test_columns_and_objects_give_the_same_digests(rows: list[SweepRow]) -> None:
     made = plan(
-        "train-carriage", {"adoption": ["1"]}, seeds=2, settings=SHORT, cases=3, fidelity="fleet"
+        "train-carriage",
+        {"adoption": ["1"]},
+        seeds=2,
+        settings=SHORT,
+        cases=3,
+        fidelity="vectorized",
     )
     assert sweep(made) == rows[2:]
     with pytest.raises(ScenarioError, match="no fidelity"):
@@ -113,7 +118,7 @@ module.sweep(parts, folder=Path(sys.argv[1]))
 
 
 def test_a_killed_sweep_goes_on(
-    rows: list[Row], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    rows: list[SweepRow], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Killed by the system in the middle of a part, with no chance to tidy up."""
     folder = tmp_path / "sweep"
@@ -140,7 +145,7 @@ def test_a_killed_sweep_goes_on(
     assert told == [(3, 4), (4, 4)]
 
 
-def test_rows_and_points_as_tables(rows: list[Row], tmp_path: Path) -> None:
+def test_rows_and_points_as_tables(rows: list[SweepRow], tmp_path: Path) -> None:
     broken = [*rows, {"settings": {"people.adoption": "7"}, "seed": 1, "error": "ScenarioError: x"}]
     made = save_tables(broken, points(broken), tmp_path)
     assert {file.name for file in made} >= {"rows.csv", "points.csv"}
@@ -158,7 +163,7 @@ def test_rows_and_points_as_tables(rows: list[Row], tmp_path: Path) -> None:
     assert (seven["runs"], seven["failed"], seven["recorded"]) == ("1", "1", "")
 
 
-def test_the_same_tables_as_parquet(rows: list[Row], tmp_path: Path) -> None:
+def test_the_same_tables_as_parquet(rows: list[SweepRow], tmp_path: Path) -> None:
     parquet = pytest.importorskip("pyarrow.parquet", reason="needs the parquet extra")
     save_tables(rows, points(rows), tmp_path)
     table = parquet.read_table(tmp_path / "rows.parquet").to_pydict()
@@ -168,14 +173,14 @@ def test_the_same_tables_as_parquet(rows: list[Row], tmp_path: Path) -> None:
 
 
 def test_without_pyarrow_there_is_csv_alone(
-    rows: list[Row], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    rows: list[SweepRow], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "pyarrow", None)
     made = save_tables(rows, points(rows), tmp_path)
     assert [file.name for file in made] == ["rows.csv", "points.csv"]
 
 
-def test_failures_are_data(rows: list[Row]) -> None:
+def test_failures_are_data(rows: list[SweepRow]) -> None:
     made = [*parts(adoption=["0.5"]), *parts(adoption=["7"])]
     found = sweep(made)
     assert found[:2] == rows[:2]
@@ -187,7 +192,7 @@ def test_failures_are_data(rows: list[Row]) -> None:
     assert (bad.runs, bad.failed, bad.found) == (2, 2, None)
 
 
-def test_points_are_shares_of_all_contacts(rows: list[Row]) -> None:
+def test_points_are_shares_of_all_contacts(rows: list[SweepRow]) -> None:
     half, whole = points(rows)
     assert half.recorded is not None
     assert whole.recorded is not None
@@ -223,7 +228,7 @@ def test_without_dask_one_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
         sweep(parts(adoption=["0.5"]), cluster="tcp://127.0.0.1:1")
 
 
-def test_from_the_command_line(rows: list[Row], tmp_path: Path) -> None:
+def test_from_the_command_line(rows: list[SweepRow], tmp_path: Path) -> None:
     settings = [word for key, value in SHORT.items() for word in ("--set", f"{key}={value}")]
     words = ["sweep", "train-carriage", "--vary", "adoption=0.5:1:2", "--seeds", "2", *settings]
     folder = tmp_path / "kept"
@@ -238,7 +243,7 @@ def test_from_the_command_line(rows: list[Row], tmp_path: Path) -> None:
     assert said["digest"] in shown.stdout
 
 
-def test_a_dask_cluster_gives_the_same_rows(rows: list[Row]) -> None:
+def test_a_dask_cluster_gives_the_same_rows(rows: list[SweepRow]) -> None:
     distributed = pytest.importorskip("distributed", reason="needs the cluster extra")
     with distributed.LocalCluster(
         n_workers=1, threads_per_worker=1, processes=False, dashboard_address=None
@@ -360,7 +365,7 @@ def test_a_worker_that_dies_is_a_run_that_failed(
     assert row["error"].startswith("BrokenProcessPool")
 
 
-def dies(part: Part) -> Row:
+def dies(part: Part) -> SweepRow:
     os._exit(7)
 
 

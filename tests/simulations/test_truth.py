@@ -3,15 +3,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simulations.places.tracks import Tracks
+from simulations.places.tracks import CrowdTracks
 from simulations.run import Run
 from simulations.scores import truth
 from simulations.scores.truth import ground_truth
 
 
-def tracks(xy: np.ndarray) -> Tracks:
+def tracks(xy: np.ndarray) -> CrowdTracks:
     shape = xy.shape[:2]
-    return Tracks(
+    return CrowdTracks(
         xy=xy.astype(np.float32),
         facing=np.zeros(shape, np.float32),
         posture=np.where(np.isnan(xy[..., 0]), 0, 2).astype(np.int8),

@@ -9,9 +9,9 @@ from simulations.people.trajectories import load_tracks
 from simulations.places.venue import Posture
 from simulations.settings.scenario import Scenario
 from simulations.streams import Streams
+from simulations.studies.channel_statistics import auc, channel_spread_db, quantiles, turning_db
 from simulations.studies.replay import load_readings
-from simulations.studies.spreads import auc, channel_spread_db, quantiles, turning_db
-from simulations.studies.validation import MEASURED, Row, validate_channel
+from simulations.studies.validation import MEASURED, ComparedStatistic, validate_channel
 from tracetogether.cli.simulate import simulate
 from tracetogether.errors import InvalidReadingsError, TraceTogetherError
 
@@ -26,28 +26,30 @@ def call(*words: str | Path, fails: type[TraceTogetherError] | None = None) -> R
 
 
 @pytest.fixture(scope="module")
-def rows(carriage: Scenario) -> dict[str, Row]:
+def rows(carriage: Scenario) -> dict[str, ComparedStatistic]:
     return {row.statistic: row for row in validate_channel(carriage, seeds=(0, 1))}
 
 
 @pytest.mark.parametrize("statistic", [name for name, *_ in MEASURED])
-def test_the_channel_lies_in_the_measured_ranges(rows: dict[str, Row], statistic: str) -> None:
+def test_the_channel_lies_in_the_measured_ranges(
+    rows: dict[str, ComparedStatistic], statistic: str
+) -> None:
     row = rows[statistic]
     assert row.ok, row
     assert row.low < row.high
     assert row.to_json()["ok"] is True
 
 
-def test_the_channel_command_prints_what_it_found(rows: dict[str, Row]) -> None:
+def test_the_channel_command_prints_what_it_found(rows: dict[str, ComparedStatistic]) -> None:
     said = json.loads(call("channel", "--seeds", "1", "--json").stdout)
     assert [row["statistic"] for row in said] == list(rows)
     assert set(said[0]) >= {"statistic", "simulated", "measured", "low", "high", "ok"}
 
 
 def test_a_row_out_of_its_range_is_not_ok() -> None:
-    assert not Row("x", 3.0, 1.0, 0.0, 2.0, "s").ok
-    assert not Row("x", float("nan"), 1.0, 0.0, 2.0, "s").ok
-    assert Row("x", 2.0, 1.0, 0.0, 2.0, "s").ok
+    assert not ComparedStatistic("x", 3.0, 1.0, 0.0, 2.0, "s").ok
+    assert not ComparedStatistic("x", float("nan"), 1.0, 0.0, 2.0, "s").ok
+    assert ComparedStatistic("x", 2.0, 1.0, 0.0, 2.0, "s").ok
 
 
 def test_statistics_by_hand() -> None:

@@ -34,7 +34,7 @@ from tracetogether.cli.console import err, out, print_json
     help="Another size, at the same density, for how cost grows; may be repeated.",
 )
 @click.option(
-    "--handsets",
+    "--objects",
     type=click.IntRange(0, 10_000),
     default=1_000,
     show_default=True,
@@ -42,13 +42,13 @@ from tracetogether.cli.console import err, out, print_json
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 def bench_crowds(
-    people: int, reach_m: float, scaling: tuple[int, ...], handsets: int, *, as_json: bool
+    people: int, reach_m: float, scaling: tuple[int, ...], objects: int, *, as_json: bool
 ) -> None:
     """Time the whole chain on a crowd, in CPU time of one process.
 
-    Beside the fleet: movement alone, JuPedSim stepping as many people where it is installed, a
+    Beside it: movement alone, JuPedSim stepping as many people where it is installed, a
     bare SimPy process per phone, and the crowd with an object per phone. Where both were played
-    with as many people, it says how many times as fast the fleet is.
+    with as many people, it says how many times as fast the columns are.
     """
     speed = additions_per_s()
 
@@ -60,7 +60,7 @@ def bench_crowds(
         people,
         reach_m=reach_m,
         scaling=scaling,
-        handsets=handsets,
+        objects=objects,
         on_done=told,
         on_absent=absent.append,
     )

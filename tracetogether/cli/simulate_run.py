@@ -18,7 +18,7 @@ from simulations.people.trajectories import (
     load_tracks,
     on_recorded_tracks,
 )
-from simulations.places.tracks import Tracks
+from simulations.places.tracks import CrowdTracks
 from simulations.run import DEFAULT_START, FIDELITIES, Run, run
 from simulations.scores.breakdown import Breakdown
 from simulations.scores.breakdown_columns import take_apart
@@ -46,7 +46,7 @@ class _Asked:
     scenario: Scenario
     seed: int
     start: float = DEFAULT_START
-    tracks: Tracks | None = None
+    tracks: CrowdTracks | None = None
     recorded_tracks: str | None = None
     again: RecordedRun | None = None
 
@@ -60,8 +60,8 @@ class _Asked:
     type=click.Choice(FIDELITIES),
     default="auto",
     show_default=True,
-    help="An object per phone (handset) or all in columns (fleet): the same run, to the digest. "
-    "auto takes the fleet for large crowds.",
+    help="One object per phone (object) or all phones in columns (vectorized); both give the same "
+    "run and digest. auto chooses vectorized for large crowds.",
 )
 @click.option(
     "--trajectories",

@@ -17,7 +17,7 @@ from simulations.studies.sweep import (
     sweep,
     values_of,
 )
-from simulations.studies.sweep_folder import Row, SweepFolder
+from simulations.studies.sweep_folder import SweepFolder, SweepRow
 from simulations.studies.sweep_tables import save_tables
 from tracetogether.cli.console import err, out, print_json, progress
 from tracetogether.cli.simulate_figures import shown
@@ -113,7 +113,7 @@ def sweep_scenario(
     expect_all_played(rows)
 
 
-def _keep(rows: list[Row], found: list[Point], folder: Path, *, draw: bool) -> None:
+def _keep(rows: list[SweepRow], found: list[Point], folder: Path, *, draw: bool) -> None:
     save_tables(rows, found, folder)
     if draw and all(ADOPTION in point.settings for point in found):
         if not any(point.recorded for point in found):
@@ -125,7 +125,7 @@ def _keep(rows: list[Row], found: list[Point], folder: Path, *, draw: bool) -> N
             err().print(f"No picture: {missing}", style="yellow", soft_wrap=True)
 
 
-def expect_all_played(rows: list[Row]) -> None:
+def expect_all_played(rows: list[SweepRow]) -> None:
     """Say which runs failed, and why.
 
     Raises:

@@ -22,7 +22,7 @@ from simulations.studies.replay import (
     validate_replay,
 )
 from simulations.studies.trials import TRIALS, TrialRow
-from simulations.studies.validation import DEFAULT_SEEDS, Row, validate_channel
+from simulations.studies.validation import DEFAULT_SEEDS, ComparedStatistic, validate_channel
 from tracetogether.cli.console import out, print_json, progress
 from tracetogether.cli.simulate_figures import shown
 from tracetogether.proximity.calibration import Calibration
@@ -260,7 +260,7 @@ def _offsets(path: Path | None) -> Calibration:
     return Calibration.prior() if path is None else Calibration.load(path)
 
 
-def _print(rows: list[Row], *, as_json: bool) -> None:
+def _print(rows: list[ComparedStatistic], *, as_json: bool) -> None:
     if as_json:
         print_json([row.to_json() for row in rows])
         return
@@ -282,7 +282,7 @@ def _table(simulated: str, beside: str) -> Table:
     return table
 
 
-def _add(table: Table, row: Row | TrialRow, *figures: str) -> None:
+def _add(table: Table, row: ComparedStatistic | TrialRow, *figures: str) -> None:
     """Add a statistic with its figures and whether it lies where it should."""
     table.add_row(
         row.statistic, *figures, Text("yes", "green") if row.ok else Text("no", "red"), row.source

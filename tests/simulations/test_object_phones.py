@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 import simpy
 
-from simulations.fidelities.air import IN_FRONT, LINK_MARGIN_DB, MAX_INCOMING, Air
-from simulations.fidelities.handset import Handset, handle
+from simulations.fidelities.air import IN_FRONT, LINK_MARGIN_DB, MAX_INCOMING, SimulatedAir
+from simulations.fidelities.objects import ObjectPhone, handle
 from simulations.phones.phone_states import PhoneState, StateChange, live_states
-from simulations.phones.phones import ANDROID_TX_POWER_DBM, Phones, System
+from simulations.phones.phones import ANDROID_TX_POWER_DBM, CrowdPhones, System
 from simulations.phones.tempids import LocalTempIDs, TempIDSource
-from simulations.places.tracks import Tracks
+from simulations.places.tracks import CrowdTracks
 from simulations.radio.channel import Channel
 from simulations.settings.keys import ChannelKeys, PhoneKeys
 from simulations.streams import Streams
@@ -27,10 +27,10 @@ SURE = ChannelKeys(
 )
 
 
-def phones(systems: list[System], failure: float = 0.0) -> Phones:
+def phones(systems: list[System], failure: float = 0.0) -> CrowdPhones:
     count = len(systems)
     system = np.array(systems, dtype=np.int64)
-    return Phones(
+    return CrowdPhones(
         model=tuple(f"{System(one).name} {index}" for index, one in enumerate(systems)),
         system=system,
         advertised_dbm=np.where(system == System.IOS, np.nan, ANDROID_TX_POWER_DBM),
@@ -41,11 +41,11 @@ def phones(systems: list[System], failure: float = 0.0) -> Phones:
     )
 
 
-def standing(x: list[float], seconds: int) -> Tracks:
+def standing(x: list[float], seconds: int) -> CrowdTracks:
     xy = np.zeros((len(x), seconds + 1, 2), np.float32)
     xy[:, :, 0] = np.array(x)[:, None]
     shape = xy.shape[:2]
-    return Tracks(
+    return CrowdTracks(
         xy=xy,
         facing=np.zeros(shape, np.float32),
         posture=np.full(shape, 2, np.int8),
@@ -64,7 +64,7 @@ class Room:
         keys: ChannelKeys = SURE,
         source: TempIDSource | None = None,
         on_time: Callable[[float], None] | None = None,
-        change: Callable[[Tracks], None] = lambda _: None,
+        change: Callable[[CrowdTracks], None] = lambda _: None,
         habits: PhoneKeys = IN_FRONT,
         states: Sequence[StateChange] = (),
     ) -> None:
@@ -74,13 +74,13 @@ class Room:
         change(tracks)
         app = np.arange(len(x))
         channel = Channel(tracks, carried, keys, streams)
-        air = Air(channel, tracks, carried, app, keys, streams, habits)
+        air = SimulatedAir(channel, tracks, carried, app, keys, streams, habits)
         self.local = LocalTempIDs(START, streams)
         self.air = air
         self.env = simpy.Environment(initial_time=START)
-        self.fleet: dict[int, Handset] = {}
+        self.phones: dict[int, ObjectPhone] = {}
         for person in app.tolist():
-            self.fleet[person] = Handset(
+            self.phones[person] = ObjectPhone(
                 self.env,
                 person,
                 self.local.enrol(person),
@@ -90,7 +90,7 @@ class Room:
                 streams=streams,
                 source=source or self.local,
                 on_time=on_time,
-                fleet=self.fleet,
+                phones_by_person=self.phones,
                 habits=habits,
             )
         self.env.process(live_states(self.env, states, START, air.change))
@@ -99,7 +99,7 @@ class Room:
 
 def test_two_phones_exchange_and_both_write_it_down() -> None:
     room = Room([0.0, 1.5])
-    one, other = room.fleet[0], room.fleet[1]
+    one, other = room.phones[0], room.phones[1]
     assert len(one.log) == len(other.log) > 3
     users = {one.user_id: one, other.user_id: other}
     for phone, peer in ((one, other), (other, one)):
@@ -114,10 +114,10 @@ def test_two_phones_exchange_and_both_write_it_down() -> None:
 
 def test_each_connection_leaves_one_record_on_either_side() -> None:
     room = Room([0.0, 1.5])
-    connections = sum(phone.counts["connections"] for phone in room.fleet.values())
-    central = [row for phone in room.fleet.values() for row in phone.log.rows() if row.as_central]
+    connections = sum(phone.counts["connections"] for phone in room.phones.values())
+    central = [row for phone in room.phones.values() for row in phone.log.rows() if row.as_central]
     written = [
-        row for phone in room.fleet.values() for row in phone.log.rows() if not row.as_central
+        row for phone in room.phones.values() for row in phone.log.rows() if not row.as_central
     ]
     assert len(central) == len(written) == connections
     assert {row.tx_power_dbm for row in central} == {ANDROID_TX_POWER_DBM}
@@ -129,7 +129,7 @@ def test_each_connection_leaves_one_record_on_either_side() -> None:
 def test_a_peer_is_left_alone_for_a_while() -> None:
     def gaps(habits: PhoneKeys) -> Floats:
         room = Room([0.0, 1.5], habits=habits)
-        return np.diff(sorted(row.time for row in room.fleet[0].log.rows()))
+        return np.diff(sorted(row.time for row in room.phones[0].log.rows()))
 
     assert gaps(replace(IN_FRONT, rotating_addresses=False)).min() > 90
     assert gaps(IN_FRONT).min() < 90  # under a new address it is somebody else
@@ -137,32 +137,32 @@ def test_a_peer_is_left_alone_for_a_while() -> None:
 
 def test_iphones_tell_no_power_and_scan_once_a_minute() -> None:
     room = Room([0.0, 1.5], systems=[System.IOS, System.ANDROID])
-    android = room.fleet[1]
+    android = room.phones[1]
     assert all(row.tx_power_dbm is None for row in android.log.rows())
-    assert room.fleet[0].counts["scans"] in (9, 10, 11)
+    assert room.phones[0].counts["scans"] in (9, 10, 11)
     assert android.counts["scans"] in (12, 13, 14)
 
 
 def test_out_of_reach() -> None:
     room = Room([0.0, 5000.0])
-    assert all(len(phone.log) == 0 for phone in room.fleet.values())
-    assert all(phone.counts["receptions"] == 0 for phone in room.fleet.values())
-    assert all(phone.counts["scans"] > 10 for phone in room.fleet.values())
+    assert all(len(phone.log) == 0 for phone in room.phones.values())
+    assert all(phone.counts["receptions"] == 0 for phone in room.phones.values())
+    assert all(phone.counts["scans"] > 10 for phone in room.phones.values())
 
 
 def test_who_left_is_not_heard() -> None:
-    def leave(tracks: Tracks) -> None:
+    def leave(tracks: CrowdTracks) -> None:
         tracks.xy[1, 200:] = np.nan
         tracks.posture[1, 200:] = 0
 
-    rows = Room([0.0, 1.5], change=leave).fleet[0].log.rows()
+    rows = Room([0.0, 1.5], change=leave).phones[0].log.rows()
     assert rows
     assert all(row.time < START + 202 for row in rows)
 
 
 def test_connections_that_fail_end_by_time_out() -> None:
     room = Room([0.0, 1.5], failure=1.0)
-    for phone in room.fleet.values():
+    for phone in room.phones.values():
         assert phone.counts["connections_tried"] > 3
         assert phone.counts["connections"] == 0
         assert len(phone.log) == 0
@@ -182,7 +182,7 @@ def test_nobody_serves_more_links_than_a_phone_can() -> None:
 
 def test_all_links_are_closed_again() -> None:
     room = Room([0.0, 0.8, 1.6, 2.4], seconds=900)
-    open_links = sum(phone._linked_to is not None for phone in room.fleet.values())
+    open_links = sum(phone._linked_to is not None for phone in room.phones.values())
     assert sum(room.air.incoming) == open_links <= 1
 
 
@@ -192,8 +192,8 @@ def test_a_weak_link_fails_more_often() -> None:
     strong_room, weak_room = Room([0.0, 1.5], seconds=900), Room([0.0, 1.5], seconds=900, keys=weak)
 
     def share(room: Room) -> float:
-        tried = sum(phone.counts["connections_tried"] for phone in room.fleet.values())
-        return sum(phone.counts["connections"] for phone in room.fleet.values()) / tried
+        tried = sum(phone.counts["connections_tried"] for phone in room.phones.values())
+        return sum(phone.counts["connections"] for phone in room.phones.values()) / tried
 
     assert share(weak_room) < share(strong_room)
 
@@ -219,23 +219,23 @@ def test_phones_without_tokens_say_nothing_and_try_again() -> None:
     source, told = Flaky(), []
     room = Room([0.0, 1.5], source=source, seconds=1500, on_time=told.append)
     assert told == source.asked
-    rows = [row for phone in room.fleet.values() for row in phone.log.rows()]
+    rows = [row for phone in room.phones.values() for row in phone.log.rows()]
     assert rows
     assert min(row.time for row in rows) > START + 300
-    assert all(phone.counts["fetches_failed"] >= 1 for phone in room.fleet.values())
+    assert all(phone.counts["fetches_failed"] >= 1 for phone in room.phones.values())
 
 
 def test_handles_are_no_identities() -> None:
     assert handle(17, 3) == "phone:17:3"
     room = Room([0.0, 1.5])
-    for phone in room.fleet.values():
+    for phone in room.phones.values():
         assert "phone:" not in repr(phone.log.rows())
 
 
 @pytest.mark.parametrize("systems", [[System.IOS, System.IOS], [System.ANDROID, System.IOS]])
 def test_every_pair_of_systems_exchanges(systems: list[System]) -> None:
     room = Room([0.0, 1.5], systems=systems)
-    assert all(len(phone.log) > 2 for phone in room.fleet.values())
+    assert all(len(phone.log) > 2 for phone in room.phones.values())
 
 
 def in_state(state: PhoneState, count: int) -> list[StateChange]:
@@ -247,11 +247,11 @@ IPHONES = [System.IOS, System.IOS]
 
 def test_locked_iphones_find_each_other_only_with_the_screen_lit() -> None:
     locked = in_state(PhoneState.LOCKED, 2)
-    assert not Room([0.0, 1.5], systems=IPHONES, states=locked).fleet[0].log.rows()
+    assert not Room([0.0, 1.5], systems=IPHONES, states=locked).phones[0].log.rows()
     unlocked = in_state(PhoneState.BACKGROUND, 2)
-    assert Room([0.0, 1.5], systems=IPHONES, states=unlocked).fleet[0].log.rows()
+    assert Room([0.0, 1.5], systems=IPHONES, states=unlocked).phones[0].log.rows()
     lit = [*locked, StateChange(200.0, 0, PhoneState.LIT), StateChange(320.0, 0, PhoneState.LOCKED)]
-    rows = Room([0.0, 1.5], systems=IPHONES, states=lit).fleet[0].log.rows()
+    rows = Room([0.0, 1.5], systems=IPHONES, states=lit).phones[0].log.rows()
     assert rows
     assert all(START + 200 < row.time < START + 332 for row in rows)
 
@@ -260,10 +260,10 @@ def test_without_the_rules_locked_iphones_are_as_good_as_others() -> None:
     free = replace(IN_FRONT, ios_background_rules=False)
     locked = Room([0.0, 1.5], systems=IPHONES, habits=free, states=in_state(PhoneState.LOCKED, 2))
     front = Room([0.0, 1.5], systems=IPHONES)
-    assert locked.fleet[0].log.rows()
+    assert locked.phones[0].log.rows()
     gaps = [
         a.time - b.time
-        for a, b in zip(locked.fleet[0].log.rows(), front.fleet[0].log.rows(), strict=True)
+        for a, b in zip(locked.phones[0].log.rows(), front.phones[0].log.rows(), strict=True)
     ]
     assert not any(gaps)
 
@@ -271,7 +271,7 @@ def test_without_the_rules_locked_iphones_are_as_good_as_others() -> None:
 def test_androids_do_not_see_locked_iphones_but_are_seen_by_them() -> None:
     systems = [System.IOS, System.ANDROID]
     room = Room([0.0, 1.5], systems=systems, states=in_state(PhoneState.LOCKED, 2), seconds=1200)
-    iphone, android = room.fleet[0], room.fleet[1]
+    iphone, android = room.phones[0], room.phones[1]
     assert android.counts["connections_tried"] == 0
     assert iphone.counts["connections"] == len(android.log) > 2
     assert all(not row.as_central for row in android.log.rows())
@@ -290,7 +290,7 @@ def test_an_android_nearby_keeps_locked_iphones_awake() -> None:
             seconds=1800,
             habits=replace(IN_FRONT, awake_s=awake_s),
         )
-        return sum(row.peer_model in iphones for row in room.fleet[0].log.rows())
+        return sum(row.peer_model in iphones for row in room.phones[0].log.rows())
 
     assert met([0.0, 1.5, 0.7, 2.0]) > 0
     assert met([0.0, 1.5, 5000.0, 6000.0]) == 0
@@ -300,17 +300,17 @@ def test_an_android_nearby_keeps_locked_iphones_awake() -> None:
 def test_with_bluetooth_off_nothing_happens() -> None:
     off = [StateChange(100.0, 0, PhoneState.OFF), StateChange(500.0, 0, PhoneState.FRONT)]
     room = Room([0.0, 1.5], seconds=900, states=off)
-    times = [row.time - START for row in room.fleet[0].log.rows()]
+    times = [row.time - START for row in room.phones[0].log.rows()]
     assert any(time > 500 for time in times)
     assert not any(101 < time < 500 for time in times)
-    assert room.fleet[0].counts["scans"] < room.fleet[1].counts["scans"]
+    assert room.phones[0].counts["scans"] < room.phones[1].counts["scans"]
 
 
 def test_the_stale_tempid_of_iphones_expires_on_the_way() -> None:
     room = Room(
         [0.0, 1.5], systems=IPHONES, seconds=1800, habits=replace(IN_FRONT, stale_tempid=True)
     )
-    rows = room.fleet[0].log.rows()
+    rows = room.phones[0].log.rows()
     assert len({row.peer for row in rows}) == 1
     opened = [room.local.issuer.open(row.peer, row.time) for row in rows]
     expired = [one is Rejection.EXPIRED_ID for one in opened]
@@ -322,7 +322,7 @@ def test_the_stale_tempid_of_iphones_expires_on_the_way() -> None:
 
 def test_a_broadcasting_app_connects_to_nobody() -> None:
     room = Room([0.0, 1.5], seconds=1800, habits=replace(IN_FRONT, app="broadcast"))
-    phone = room.fleet[0]
+    phone = room.phones[0]
     assert phone.counts["connections_tried"] == 0
     assert phone.counts["scans"] in range(5, 9)
     times = np.array([row.time for row in phone.log.rows()])

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from simulations.studies.spreads import group_codes, spreads, within_group_sd
+from simulations.studies.channel_statistics import channel_statistics, group_codes, within_group_sd
 
 
 def test_what_was_put_in_comes_out() -> None:
@@ -19,7 +19,7 @@ def test_what_was_put_in_comes_out() -> None:
     own = chance.normal(0, 4.0, (people, people))[tx, rx]
     distance = chance.uniform(0.5, 10, len(tx))
     attenuation = 52.0 + 14.0 * np.log10(distance) + shared + own + chance.normal(0, 4.8, len(tx))
-    found = spreads(attenuation, distance, tx, rx)
+    found = channel_statistics(attenuation, distance, tx, rx)
     assert found.readings == len(tx)
     assert found.exponent == pytest.approx(1.4, abs=0.03)
     assert found.at_1m_db == pytest.approx(52.0, abs=0.6)
@@ -59,7 +59,7 @@ def test_a_recording_by_the_same_code(recordings: Path) -> None:
     assert sorted(scenes) == ["lunch", "office", "party", "queue", "train"]
     for rows in scenes.values():
         attenuation, distance, tx, rx = np.array(rows).T
-        found = spreads(attenuation, distance, tx.astype(np.int64), rx.astype(np.int64))
+        found = channel_statistics(attenuation, distance, tx.astype(np.int64), rx.astype(np.int64))
         assert 0.97 <= found.exponent <= 1.98
         assert 49 <= found.at_1m_db <= 56
         assert 6.0 <= found.sigma_db <= 8.2

@@ -1,6 +1,6 @@
 """A crowd of phones as columns on SimPy's clock: one event a tick, every scan of the tick at once.
 
-What one phone does in ``handset`` and ``tracetogether.device`` as objects, all phones do here
+What one phone does in ``objects`` and ``tracetogether.device`` as objects, all phones do here
 together. Both draw the same hashed noise at the same moments, so from one seed the receptions are
 the same exactly, and so are the contact logs, to the digest; contract tests hold them together.
 What a phone does whatever it hears is laid out before the run (``routines``), radio goes through
@@ -17,8 +17,8 @@ from typing import Any, Final
 import numpy as np
 import simpy
 
-from simulations.fidelities.links import Heard, Links, names_of
-from simulations.fidelities.players import Crowd, Outcome
+from simulations.fidelities.links import Links, ReceptionLists, names_of
+from simulations.fidelities.players import Crowd, PhoneResults
 from simulations.fidelities.record_columns import ContactLogs
 from simulations.fidelities.scans import News, Packets, Scans, States
 from simulations.phones.link_steps import ORGANISATION, STALE_S, Purpose
@@ -35,7 +35,7 @@ from tracetogether.units import Bools, Floats, is_rssi
 
 TICK_S: Final = 5.0
 
-Receptions = Callable[[Packets], None]
+OnReceptions = Callable[[Packets], None]
 """Told what was heard: packets that came through and were seen, one per sender and scan."""
 
 
@@ -52,14 +52,14 @@ class _Waiting:
     """
 
     packets: Packets
-    heard: Heard
+    heard: ReceptionLists
     about: list[tuple[int, float, bool]]
     on_air: list[bool]
     begin: int
     end: int
 
 
-class Fleet:
+class VectorizedPhones:
     """All phones of one run.
 
     Args:
@@ -69,7 +69,7 @@ class Fleet:
     """
 
     def __init__(
-        self, crowd: Crowd, source: LocalTempIDs, on_receptions: Receptions | None = None
+        self, crowd: Crowd, source: LocalTempIDs, on_receptions: OnReceptions | None = None
     ) -> None:
         scenario, phones, streams = crowd.scenario, crowd.phones, crowd.streams
         self._crowd = crowd
@@ -199,16 +199,16 @@ class Fleet:
             if begin < end:
                 self._links.take(rx[begin], heard, begin, end)
 
-    def _heard_of(self, packets: Packets) -> Heard:
+    def _heard_of(self, packets: Packets) -> ReceptionLists:
         """Return packets as phones take them in."""
         tx, at_s = packets.tx, packets.at_s
         turn = self._routines.turn[self._routines.shows.last(tx, at_s)]
         since_s = at_s - self._begin_s
         name = names_of(tx, address_turn(self._phones, self._habits, tx, since_s, turn))
         columns = (at_s, tx, name, packets.rssi_dbm, packets.through)
-        return Heard(*(column.tolist() for column in columns))
+        return ReceptionLists(*(column.tolist() for column in columns))
 
-    def outcome(self) -> Outcome:
+    def outcome(self) -> PhoneResults:
         """Return what happened, at the end of the run."""
         links, people = self._links, len(self._phones)
         columns = {
@@ -225,7 +225,7 @@ class Fleet:
             self._rejections[Rejection.IMPLAUSIBLE] += links.records.unbelieved
         counts = {name: int(column.sum()) for name, column in columns.items()}
         rows = zip(*(column[self._crowd.app].tolist() for column in columns.values()), strict=True)
-        return Outcome(
+        return PhoneResults(
             logs=logs,
             counts={name: total for name, total in counts.items() if total}
             | {"records": len(logs.time)},

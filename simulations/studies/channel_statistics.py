@@ -13,7 +13,7 @@ from tracetogether.units import Bools, Floats, Ints
 
 
 @dataclass(frozen=True, slots=True)
-class Spreads:
+class ChannelStatistics:
     """Statistics of readings around ``attenuation = A + 10 n log10(distance)``.
 
     Attributes:
@@ -89,9 +89,9 @@ def auc(score: Floats, positive: Bools) -> float:
     return float((ranks[positive].sum() - hits * (hits + 1) / 2) / (hits * others))
 
 
-def spreads(
+def channel_statistics(
     attenuation_db: Floats, distance_m: Floats, tx: Ints, rx: Ints, *, least_readings: int = 5
-) -> Spreads:
+) -> ChannelStatistics:
     """Return the statistics of n readings.
 
     Pairs' offsets are told from chance by the usual one-way random effects: the variance of their
@@ -119,7 +119,7 @@ def spreads(
     both = np.array(
         [(m, there[b, a]) for (a, b), m in there.items() if a < b and (b, a) in there]
     ).reshape(-1, 2)
-    return Spreads(
+    return ChannelStatistics(
         readings=len(residual),
         exponent=float(exponent),
         at_1m_db=float(at_1m),

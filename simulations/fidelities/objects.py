@@ -13,8 +13,8 @@ from typing import Any, assert_never
 
 import simpy
 
-from simulations.fidelities.air import IN_FRONT, Air, Reception
-from simulations.fidelities.players import Crowd, Outcome
+from simulations.fidelities.air import IN_FRONT, Reception, SimulatedAir
+from simulations.fidelities.players import Crowd, PhoneResults
 from simulations.phones.link_steps import (
     CONNECT_S,
     FETCH_S,
@@ -29,7 +29,7 @@ from simulations.phones.link_steps import (
     Purpose,
 )
 from simulations.phones.phone_states import live_states
-from simulations.phones.phones import HABITS, Habit, Phones, System, timings_of
+from simulations.phones.phones import HABITS, CrowdPhones, Habit, System, timings_of
 from simulations.phones.tempids import TempIDSource
 from simulations.radio.channel import Channel
 from simulations.settings.keys import PhoneKeys
@@ -47,7 +47,7 @@ def handle(person: int, turn: int = 0) -> str:
     return f"phone:{person}:{turn}"
 
 
-class Handset:
+class ObjectPhone:
     """A phone that runs the app.
 
     Args:
@@ -58,7 +58,7 @@ class Handset:
         phones, air, streams: of the run.
         source: where TempIDs are fetched.
         on_time: told the time before every fetch.
-        fleet: every handset by person; complete before the clock starts.
+        phones_by_person: every phone by person; complete before the clock starts.
         habits: what systems and owners do to the app.
 
     Attributes:
@@ -73,12 +73,12 @@ class Handset:
         user_id: str,
         *,
         begin_s: float,
-        phones: Phones,
-        air: Air,
+        phones: CrowdPhones,
+        air: SimulatedAir,
         streams: Streams,
         source: TempIDSource,
         on_time: Callable[[float], None] | None,
-        fleet: dict[int, "Handset"],
+        phones_by_person: dict[int, "ObjectPhone"],
         habits: PhoneKeys = IN_FRONT,
     ) -> None:
         self.person = person
@@ -91,7 +91,7 @@ class Handset:
         self._air = air
         self._source = source
         self._on_time = on_time
-        self._fleet = fleet
+        self._phones_by_person = phones_by_person
         self._system = System(int(phones.system[person]))
         self._habits = habits
         timings = timings_of(self._system, habits.app)
@@ -201,7 +201,7 @@ class Handset:
             return
         self.take(
             machine.Heard(
-                peer=self._fleet[reception.tx].address(),
+                peer=self._phones_by_person[reception.tx].address(),
                 rssi_dbm=reception.rssi_dbm,
                 tx_power_dbm=tx_power_dbm,
                 manufacturer_data=shown.manufacturer_data,
@@ -234,7 +234,7 @@ class Handset:
         self._linked_to = peer
         self._air.incoming[peer] += 1
         self._air.wake(peer, self._now_s())
-        self._fleet[peer].counts["served"] += 1
+        self._phones_by_person[peer].counts["served"] += 1
         self.take(machine.Connected(self._name))
 
     def _step(
@@ -269,7 +269,7 @@ class Handset:
 
     def _write(self, peer: int, value: bytes) -> None:
         def done() -> None:
-            self._fleet[peer].take(machine.PayloadWritten(self.address(), value))
+            self._phones_by_person[peer].take(machine.PayloadWritten(self.address(), value))
             self.take(machine.WriteDone(self._name, ok=True))
 
         self._step(peer, WRITE_S, (Purpose.WRITE, Purpose.WRITE_S), done)
@@ -313,7 +313,7 @@ def _person(peer: str) -> int:
     return int(peer.split(":")[1])
 
 
-class Handsets:
+class ObjectPhones:
     """All phones of a run, an object each.
 
     Args:
@@ -332,12 +332,12 @@ class Handsets:
     ) -> None:
         keys, streams = crowd.scenario, crowd.streams
         channel = Channel(crowd.tracks, crowd.phones, keys.channel, streams, crowd.venue.walls_x)
-        air = Air(
+        air = SimulatedAir(
             channel, crowd.tracks, crowd.phones, crowd.app, keys.channel, streams, keys.phones
         )
-        self._all: dict[int, Handset] = {}
+        self._all: dict[int, ObjectPhone] = {}
         for person in crowd.app.tolist():
-            self._all[person] = Handset(
+            self._all[person] = ObjectPhone(
                 env,
                 person,
                 crowd.user_ids[person],
@@ -347,22 +347,22 @@ class Handsets:
                 streams=streams,
                 source=source,
                 on_time=on_time,
-                fleet=self._all,
+                phones_by_person=self._all,
                 habits=keys.phones,
             )
         env.process(live_states(env, crowd.changes, crowd.start, air.change))
 
-    def outcome(self) -> Outcome:
+    def outcome(self) -> PhoneResults:
         """Return what they did."""
         counts: Counter[str] = Counter()
         rejections: Counter[Rejection] = Counter()
-        for handset in self._all.values():
-            counts.update(handset.counts)
-            rejections.update(handset.device.rejections)
-        counts["records"] = sum(len(handset.log) for handset in self._all.values())
-        return Outcome(
-            logs={person: handset.log for person, handset in self._all.items()},
+        for phone in self._all.values():
+            counts.update(phone.counts)
+            rejections.update(phone.device.rejections)
+        counts["records"] = sum(len(phone.log) for phone in self._all.values())
+        return PhoneResults(
+            logs={person: phone.log for person, phone in self._all.items()},
             counts=dict(sorted(counts.items())),
-            per_phone={person: dict(handset.counts) for person, handset in self._all.items()},
+            per_phone={person: dict(phone.counts) for person, phone in self._all.items()},
             rejections=dict(rejections),
         )
