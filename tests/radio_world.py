@@ -22,8 +22,8 @@ from tracetogether.contactlog import ContactLog, MemoryContactLog
 from tracetogether.errors import UnreachableError
 from tracetogether.keyring import KeyRing
 from tracetogether.node import Node, Pauses
+from tracetogether.node.radio import LIMITS, Radio, Report
 from tracetogether.parameters import BLUETRACE, TIMINGS, BlueTraceParameters, PhoneTimings
-from tracetogether.radio import LIMITS, Radio, Report
 
 NOW = 1_590_000_000.0
 TX_POWER_DBM = 0

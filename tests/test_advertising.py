@@ -4,13 +4,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tracetogether.advertising import (
+from tracetogether.bluetrace.handshake import COMPANY_ID, SERVICE_UUID
+from tracetogether.node.advertising import (
     MAX_ADVERTISEMENT_BYTES,
     Announcement,
     encode_advertisement,
     parse_advertisement,
 )
-from tracetogether.bluetrace.handshake import COMPANY_ID, SERVICE_UUID
 
 OTHER = "17E033D3-490E-4BC9-9FE8-2F567643F4D3"
 

@@ -26,8 +26,8 @@ from tracetogether.cli import cli
 from tracetogether.cli.node_folder import BATCH, CREDENTIAL, LOG, SETTINGS, load_batch
 from tracetogether.cli.node_live import live
 from tracetogether.errors import RadioError, StoreError, UnreachableError
+from tracetogether.node.radio import Radio
 from tracetogether.parameters import PhoneTimings
-from tracetogether.radio import Radio
 from tracetogether.sightings import Sighting
 from tracetogether.units import SECONDS_PER_DAY, Entropy
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-import tracetogether.keyring as module
+import tracetogether.keyring.chain as module
 from tracetogether.crypto import derive
 from tracetogether.errors import KeyRingError
 from tracetogether.keyring import KeyRing

@@ -14,7 +14,7 @@ from tracetogether.device import Heard, PayloadWritten
 from tracetogether.errors import LinkError, RadioError, StoreError
 from tracetogether.exchange import Advertisement
 from tracetogether.node import PAUSES, Node, Pauses
-from tracetogether.radio import Link, Radio, Report
+from tracetogether.node.radio import Link, Radio, Report
 from tracetogether.rejection import Rejection
 from tracetogether.sightings import Sighting
 

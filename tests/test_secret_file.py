@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tracetogether.errors import StoreError
-from tracetogether.secret_file import create_secret, read_secret, replace_secret
+from tracetogether.whole_file import create_secret, read_secret, replace_secret
 
 
 def test_a_new_file_is_private_and_reads_back(tmp_path: Path) -> None:

@@ -132,7 +132,7 @@ def test_a_full_device_is_named() -> None:
 def test_a_secret_that_does_not_fit_is_not_left_in_part(tmp_path: Path) -> None:
     script = (
         "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (8, 8))\n"
-        "from pathlib import Path\nfrom tracetogether.secret_file import create_secret\n"
+        "from pathlib import Path\nfrom tracetogether.whole_file import create_secret\n"
         "create_secret(Path('secret'), 'longer than eight')"
     )
     done = subprocess.run(
@@ -229,8 +229,7 @@ def test_a_full_disk_under_standard_output_is_one_line(desk: Path) -> None:
 
 WRITES = {"write_text", "write_bytes", "savefig", "savez", "savez_compressed", "write_table"}
 AT_ONCE = {
-    "tracetogether/whole_file.py": "the one function itself",
-    "tracetogether/secret_file.py": "exclusive creation, removed when it fails",
+    "tracetogether/whole_file.py": "the one function itself; exclusive creation of secrets",
 }
 
 

@@ -27,7 +27,7 @@ from tracetogether.bluetrace.profile import PROFILE
 from tracetogether.contactlog import MemoryContactLog
 from tracetogether.device import Heard
 from tracetogether.errors import LinkError
-from tracetogether.radio import Radio, Report
+from tracetogether.node.radio import Radio, Report
 from tracetogether.rejection import Rejection
 
 
@@ -190,7 +190,7 @@ def test_what_is_heard_and_who_is_gone() -> None:
             assert len(heard[0].manufacturer_data) > 0
             link = await central.connect(heard[-1].peer)
             assert len(await link.read()) > 84
-            await here.phones["ann"].node._radio.close()  # type: ignore[union-attr]
+            await here.phones["ann"].node._tuner.radio.close()  # type: ignore[union-attr]
             with pytest.raises(LinkError):
                 await link.read()
             await link.close()

@@ -30,8 +30,8 @@ from tracetogether.device import Heard, PayloadWritten
 from tracetogether.errors import LinkError, RadioError
 from tracetogether.exchange import Advertisement
 from tracetogether.node import Node
+from tracetogether.node.radio import LIMITS, Radio, RadioLimits, Report
 from tracetogether.parameters import TIMINGS
-from tracetogether.radio import LIMITS, Radio, RadioLimits, Report
 
 
 @pytest.fixture

@@ -28,8 +28,8 @@ from tracetogether.bluetrace.profile import PROFILE
 from tracetogether.device import Heard, PayloadWritten
 from tracetogether.errors import LinkError, RadioError
 from tracetogether.exchange import Advertisement
+from tracetogether.node.radio import RadioLimits
 from tracetogether.parameters import BlueTraceParameters
-from tracetogether.radio import RadioLimits
 
 
 @pytest.fixture(autouse=True)

@@ -33,7 +33,7 @@ from tracetogether.bluetrace.profile import PROFILE
 from tracetogether.contactlog import ContactLog, MemoryContactLog
 from tracetogether.device import Heard, PayloadWritten
 from tracetogether.node import Node
-from tracetogether.radio import Radio, Report
+from tracetogether.node.radio import Radio, Report
 
 BARE = ChannelKeys(
     antenna_loss_db=0.0,

@@ -20,11 +20,11 @@ from bumble.transport.common import AsyncPipeSink
 
 from tests.leaping_loop import leap
 from tests.radio_world import World, complaints, until, world
-from tracetogether.advertising import encode_advertisement, parse_advertisement
 from tracetogether.bluetrace.handshake import CHARACTERISTIC_UUID, COMPANY_ID, SERVICE_UUID
 from tracetogether.bluetrace.payload import parse_read, parse_write
 from tracetogether.errors import RemoteProtocolError
-from tracetogether.radio import RadioLimits
+from tracetogether.node.advertising import encode_advertisement, parse_advertisement
+from tracetogether.node.radio import RadioLimits
 from tracetogether.rejection import Rejection
 
 READ = {"id": "S" * 84, "mp": "Strange phone", "o": "SG_OTC", "v": 2}

@@ -26,8 +26,8 @@ from tests.leaping_loop import leap
 from tests.radio_world import BRISK, Room, air, world
 from tracetogether.adapters.bumble_air import Air
 from tracetogether.adapters.bumble_radio.host import CalmHost
-from tracetogether.advertising import encode_advertisement
 from tracetogether.bluetrace.handshake import CHARACTERISTIC_UUID, COMPANY_ID, SERVICE_UUID
+from tracetogether.node.advertising import encode_advertisement
 
 SPACING_M: Final = 0.3
 EVERY_S: Final = 0.1

@@ -39,7 +39,6 @@ from bumble.transport.common import AsyncPipeSink  # noqa: E402
 from tracetogether.adapters.bleak_radio import open_bluez  # noqa: E402
 from tracetogether.adapters.bumble_air import Air  # noqa: E402
 from tracetogether.adapters.sqlite_log import SqliteContactLog  # noqa: E402
-from tracetogether.advertising import Announcement, parse_advertisement  # noqa: E402
 from tracetogether.bluetrace.handshake import (  # noqa: E402
     CHARACTERISTIC_UUID,
     COMPANY_ID,
@@ -50,8 +49,9 @@ from tracetogether.bluetrace.profile import PROFILE  # noqa: E402
 from tracetogether.cli.node_folder import LOG, load_batch  # noqa: E402
 from tracetogether.cli.node_live import live  # noqa: E402
 from tracetogether.errors import RadioError  # noqa: E402
+from tracetogether.node.advertising import Announcement, parse_advertisement  # noqa: E402
+from tracetogether.node.radio import LIMITS  # noqa: E402
 from tracetogether.parameters import PhoneTimings  # noqa: E402
-from tracetogether.radio import LIMITS  # noqa: E402
 
 ADDRESSES: Final = {"hci0": "F0:12:34:56:78:00", "hci1": "F0:12:34:56:78:01"}
 LEVEL_DBM: Final = -46.0

@@ -26,7 +26,7 @@ from tracetogether.errors import (
     UnreachableError,
 )
 from tracetogether.parameters import UPLOAD_BUCKETS, UPLOAD_PIN_DIGITS
-from tracetogether.secret_file import create_secret, read_secret
+from tracetogether.whole_file import create_secret, read_secret
 
 _LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "[::1]"})
 _ERRORS: Final[Mapping[int, type[AuthorityError | InvalidUploadError]]] = {

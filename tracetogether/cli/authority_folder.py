@@ -30,8 +30,8 @@ from tracetogether.keyring import KeyRing
 from tracetogether.local_days import UTC_NAME, LocalDays
 from tracetogether.parameters import BLUETRACE, EARLIEST_S
 from tracetogether.plain_text import hidden_in
-from tracetogether.secret_file import create_secret, read_secret
 from tracetogether.units import Entropy
+from tracetogether.whole_file import create_secret, read_secret
 
 if TYPE_CHECKING:
     from tracetogether.adapters.sql_store import SqlStore

@@ -12,7 +12,7 @@ from click.core import ParameterSource
 from tracetogether.authority.cases.casework import day_of
 from tracetogether.cli.authority_folder import DEFAULT_FOLDER
 from tracetogether.cli.console import err, out
-from tracetogether.secret_file import read_secret
+from tracetogether.whole_file import read_secret
 
 _FOLDER: Final = click.Path(file_okay=False, path_type=Path)
 _Command = TypeVar("_Command", bound=Callable[..., Any])

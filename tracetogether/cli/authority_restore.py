@@ -32,8 +32,7 @@ from tracetogether.cli.folder_locks import alone_with, served_from
 from tracetogether.cli.revoked_file import read_revoked
 from tracetogether.errors import ClockError, KeyRingError, MissingExtraError, StoreError
 from tracetogether.keyring import KeyRing
-from tracetogether.secret_file import read_secret
-from tracetogether.whole_file import PRIVATE, whole_file
+from tracetogether.whole_file import PRIVATE, read_secret, whole_file
 
 try:
     from tracetogether.adapters.sql_store import SqlStore, backups, swapping

@@ -21,7 +21,7 @@ from tracetogether.cli.authority_options import (
 )
 from tracetogether.cli.console import out, print_json, utc_text
 from tracetogether.errors import MissingExtraError
-from tracetogether.secret_file import read_secret
+from tracetogether.whole_file import read_secret
 
 
 @click.group()

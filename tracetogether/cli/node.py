@@ -25,7 +25,7 @@ from tracetogether.cli.node_live import live
 from tracetogether.cli.upload import upload as upload_log
 from tracetogether.errors import MissingExtraError
 from tracetogether.exchange import GattProfile
-from tracetogether.radio import OpenRadio, Radio, Report
+from tracetogether.node.radio import OpenRadio, Radio, Report
 from tracetogether.units import SECONDS_PER_HOUR
 from tracetogether.whole_file import PRIVATE, whole_file
 

@@ -12,7 +12,7 @@ from tracetogether.adapters.sqlite_log import SqliteContactLog
 from tracetogether.bluetrace.batch import TempIDBatch
 from tracetogether.bluetrace.handshake import CHARACTERISTIC_UUID, SERVICE_UUID
 from tracetogether.errors import InvalidTempIDError, StoreError
-from tracetogether.secret_file import create_secret, read_secret, replace_secret
+from tracetogether.whole_file import create_secret, read_secret, replace_secret
 
 DEFAULT_FOLDER: Final = Path("node")
 SETTINGS: Final = "node.json"

@@ -24,10 +24,10 @@ from tracetogether.cli.node_folder import CREDENTIAL, LOG, NodeSettings, load_ba
 from tracetogether.cli.node_log import NodeLog
 from tracetogether.contactlog import ContactLog
 from tracetogether.node import PAUSES, Node, Pauses
+from tracetogether.node.radio import OpenRadio
 from tracetogether.parameters import TIMINGS, PhoneTimings
 from tracetogether.proximity.calibration import BLUETRACE_TRANSMIT, Calibration
 from tracetogether.proximity.encounters import encounters
-from tracetogether.radio import OpenRadio
 from tracetogether.sightings import Sighting
 from tracetogether.units import Interval
 

@@ -11,8 +11,7 @@ from tracetogether.authority.oversight.restoring import Revoked
 from tracetogether.cli.folder_locks import locked
 from tracetogether.errors import StoreError
 from tracetogether.parameters import RETENTION
-from tracetogether.secret_file import read_secret
-from tracetogether.whole_file import PRIVATE, write_whole
+from tracetogether.whole_file import PRIVATE, read_secret, write_whole
 
 
 class RevokingStore(Protocol):

@@ -12,7 +12,7 @@ from typing import Final
 
 from tracetogether.crypto import equal, sha256
 from tracetogether.errors import StoreError
-from tracetogether.secret_file import read_secret, replace_secret
+from tracetogether.whole_file import read_secret, replace_secret
 
 ENDING: Final = ".attempt"
 _ASKED: Final = b"tracetogether/v1/upload-attempt/"

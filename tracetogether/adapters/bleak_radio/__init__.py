@@ -23,7 +23,7 @@ from tracetogether.adapters.bleak_radio.no_pairing import NoPairing
 from tracetogether.adapters.bleak_radio.peripheral import Peripheral
 from tracetogether.errors import RadioError
 from tracetogether.exchange import Advertisement, GattProfile
-from tracetogether.radio import LIMITS, RadioLimits, Report
+from tracetogether.node.radio import LIMITS, RadioLimits, Report
 
 __all__ = ["BleakLink", "BleakRadio", "Central", "Peripheral", "open_bluez"]
 

@@ -13,7 +13,7 @@ from bleak.backends.scanner import AdvertisementData
 from tracetogether.device import Heard
 from tracetogether.errors import LinkError, RadioError
 from tracetogether.exchange import GattProfile
-from tracetogether.radio import Report
+from tracetogether.node.radio import Report
 
 _MAX_DEVICES: Final = 4_096  # what a scan may keep of made-up peers; the oldest give way
 _CLOSE_S: Final = 3.0

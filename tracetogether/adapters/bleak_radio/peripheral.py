@@ -24,7 +24,7 @@ from dbus_fast.service import dbus_property
 from tracetogether.device import PayloadWritten
 from tracetogether.errors import RadioError
 from tracetogether.exchange import Advertisement, GattProfile
-from tracetogether.radio import Guest, RadioLimits, Report
+from tracetogether.node.radio import Guest, RadioLimits, Report
 
 _DEVICE: Final = "org.bluez.Device1"
 _LONGEST_VALUE: Final = 512  # Bluetooth Core, vol. 3, part F, 3.2.9

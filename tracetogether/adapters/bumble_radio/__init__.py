@@ -21,7 +21,7 @@ from tracetogether.adapters.bumble_radio.link import BumbleLink
 from tracetogether.adapters.bumble_radio.radio import BumbleHabits, BumbleRadio
 from tracetogether.errors import RadioError
 from tracetogether.exchange import GattProfile
-from tracetogether.radio import LIMITS, RadioLimits, Report
+from tracetogether.node.radio import LIMITS, RadioLimits, Report
 
 __all__ = [
     "HABITS",

@@ -14,11 +14,11 @@ from bumble.gatt import Characteristic, CharacteristicValue, Service
 from tracetogether.adapters.bumble_radio.errands import Errands, broken, refused
 from tracetogether.adapters.bumble_radio.host import INBOUND, AdvertisingReport, BumbleHost
 from tracetogether.adapters.bumble_radio.link import CLOSE_S, BumbleLink
-from tracetogether.advertising import encode_advertisement, parse_advertisement
 from tracetogether.device import Heard, PayloadWritten
 from tracetogether.errors import LinkError, RadioError
 from tracetogether.exchange import Advertisement, GattProfile
-from tracetogether.radio import Guest, RadioLimits, Report
+from tracetogether.node.advertising import encode_advertisement, parse_advertisement
+from tracetogether.node.radio import Guest, RadioLimits, Report
 
 _LEAST_MTU: Final = 23
 _CANCEL_AGAIN_S: Final = 0.2

@@ -1,11 +1,18 @@
 """The radio port: what a Bluetooth stack must do for a phone, and what it reports.
 
-An adapter implements ``Radio`` and ``Link``; ``node.py`` drives a ``Device`` on them. Peers are
-named by the stack's own handle (an address, or whatever it calls them): that is no identity,
-which comes from the exchanged token alone.
+Bluetooth Low Energy in five sentences: a *peripheral* advertises (a packet of up to 31 bytes, a
+few times a second, on three channels), and a *central* scans for such packets. The central may
+connect. A connected peripheral offers *characteristics*, values with a UUID that the central reads
+and writes (GATT). A phone of BlueTrace is both at once: it shows its own TempID as a peripheral,
+and as a central it reads those of others and writes its own to them. Phones change their address
+every few minutes, so a handle says nothing of who it is.
 
-A radio opens at most one connection at a time, and does not scan while it does; it takes scanning
-up again by itself. What others do to it is bounded by ``RadioLimits``.
+An adapter implements ``Radio`` and ``Link``; ``driver`` drives a ``Device`` on them. Peers are
+named by the stack's own handle (an address, or whatever it calls them). Identity comes from the
+exchanged token alone.
+
+A radio opens at most one connection at a time, and does not scan while it does; it resumes the
+scan afterwards. ``RadioLimits`` bounds what other phones do to it.
 """
 
 from asyncio import TimerHandle
@@ -17,7 +24,7 @@ from tracetogether.device import Heard, PayloadWritten
 from tracetogether.exchange import Advertisement
 
 Report = Callable[[Heard | PayloadWritten], None]
-"""Takes what came in, on the event loop's thread."""
+"""Takes what came in; called on the event loop's thread."""
 
 
 class Link(Protocol):
@@ -114,36 +121,3 @@ class Guest:
     timer: TimerHandle
     writes: int
     read: bytes | None = None
-
-
-@dataclass(slots=True)
-class RadioRole:
-    """What an adapter does, advertising or scanning, since it was opened.
-
-    Attributes:
-        name: which of the two.
-        without: what follows where it is refused.
-        works: it has done so.
-        wait_until: the loop's time before which a refused role is not tried again.
-        pause_s: how long it waits now, 0 where nothing was refused.
-        timer: wakes the tuner then.
-    """
-
-    name: str
-    without: str
-    works: bool = False
-    wait_until: float = 0.0
-    pause_s: float = 0.0
-    timer: TimerHandle | None = None
-
-    @property
-    def refused(self) -> bool:
-        """Whether the adapter refuses it."""
-        return self.pause_s > 0
-
-    def rest(self) -> None:
-        """Forget that it was refused."""
-        self.wait_until = self.pause_s = 0.0
-        if self.timer is not None:
-            self.timer.cancel()
-            self.timer = None

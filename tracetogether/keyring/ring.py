@@ -1,4 +1,4 @@
-"""The authority's keys: a forward-secret chain of day keys, and OpenTrace's static keys.
+"""The key ring: chains of day keys and static keys; rotated, quarantined, destroyed and saved.
 
 Each UTC day has a chain value; the next day's follows from it one way, and so do
 the day's keys, one for each purpose. Destroying a day means forgetting its chain value:
@@ -15,13 +15,12 @@ from typing import Final, Self
 
 from tracetogether.crypto import KEY_BYTES, Aead, derive, equal
 from tracetogether.errors import KeyRingError, StoreError
-from tracetogether.key_lines import KeyLines, check_of, key_line, span_line
+from tracetogether.keyring.chain import Chain
+from tracetogether.keyring.lines import KeyLines, check_of, key_line, span_line
 from tracetogether.parameters import BLUETRACE, RETENTION
-from tracetogether.secret_file import read_secret, replace_secret
 from tracetogether.units import Entropy, utc_day
+from tracetogether.whole_file import read_secret, replace_secret
 
-_NEXT_DAY: Final = b"tracetogether/v1/chain/next-day"
-_DAY_KEY: Final = b"tracetogether/v1/chain/day-key/"
 _OWN_KEY: Final = b"tracetogether/v1/own-key"
 _OWN_USE: Final = b"tracetogether/v1/own-key/"
 _DAY: Final = re.compile("[0-9]{1,7}")
@@ -100,10 +99,12 @@ class KeyRing:
         if chain is None and not static_keys:
             msg = "a key ring needs a chain of day keys or a static key"
             raise KeyRingError(msg)
-        if any(one[0] >= other[0] for one, other in pairwise(starts)) or (rotations and not chain):
+        if any(day >= later for (day, _), (later, _) in pairwise(starts)) or (
+            rotations and not chain
+        ):
             msg = "the chains of a key ring follow each other by day"
             raise KeyRingError(msg)
-        self._chains = tuple(_Chain(*one) for one in starts)
+        self._chains = tuple(Chain(day, value) for day, value in starts)
         self._quarantine = frozenset(quarantine)
         self._static_keys = tuple(static_keys)
         self._static = tuple(Aead(key) for key in static_keys)
@@ -256,10 +257,10 @@ class KeyRing:
         if not chains or day <= chains[0].oldest_day:
             return 0
         within = self._chain_of(day)
-        kept = _Chain(day, within.value(day))
+        kept = Chain(day, within.value(day))
         made = list(within.aeads.items())  # at one stroke: other threads may add to them
         kept.aeads.update((name, aead) for name, aead in made if name[1] >= day)
-        self._chains = (kept, *(one for one in chains if one.oldest_day > day))
+        self._chains = (kept, *(chain for chain in chains if chain.oldest_day > day))
         self._quarantine = frozenset(
             (max(first, day), last) for first, last in self._quarantine if last >= day
         )
@@ -283,7 +284,7 @@ class KeyRing:
         if chains[-1].oldest_day >= first:
             msg = f"a new chain begins on day {chains[-1].oldest_day} already: rotate after it has"
             raise KeyRingError(msg)
-        self._chains = (*chains, _Chain(first, entropy(KEY_BYTES)))
+        self._chains = (*chains, Chain(first, entropy(KEY_BYTES)))
         return first
 
     def quarantine(self, first: int, last: int) -> None:
@@ -329,7 +330,7 @@ class KeyRing:
             return []
         days = range(self._chains[0].oldest_day, until + 1)
         return [
-            DayKeys(day, sum(one.oldest_day <= day for one in self._chains), bad)
+            DayKeys(day, sum(chain.oldest_day <= day for chain in self._chains), bad)
             for day, bad in zip(days, self.quarantined(days), strict=True)
         ]
 
@@ -348,16 +349,16 @@ class KeyRing:
         destroyed = self.oldest_day
         theirs = saved._chains  # noqa: SLF001 - a ring like this one
         if theirs and self._starts() != saved._starts():  # noqa: SLF001
-            newer = [one for one in self._chains if one.oldest_day > theirs[-1].oldest_day]
+            newer = [chain for chain in self._chains if chain.oldest_day > theirs[-1].oldest_day]
             self._chains = (*theirs, *newer)
         self._quarantine |= saved._quarantine  # noqa: SLF001
         if destroyed is not None:
             self.destroy_before(destroyed)
 
     def _starts(self) -> list[tuple[int, bytes]]:
-        return [(one.oldest_day, one.value(one.oldest_day)) for one in self._chains]
+        return [(chain.oldest_day, chain.value(chain.oldest_day)) for chain in self._chains]
 
-    def _chain_of(self, day: int) -> "_Chain":
+    def _chain_of(self, day: int) -> Chain:
         """Return the chain that holds ``day``."""
         chains = self._chains
         if not chains:
@@ -370,7 +371,7 @@ class KeyRing:
         if day - oldest >= _MAX_DAYS_AHEAD:
             msg = f"day {day} lies {day - oldest} days after the oldest key: check the clock"
             raise KeyRingError(msg)
-        return next(one for one in reversed(chains) if one.oldest_day <= day)
+        return next(chain for chain in reversed(chains) if chain.oldest_day <= day)
 
     @classmethod
     def load(cls, path: Path) -> Self:
@@ -418,33 +419,3 @@ class KeyRing:
 
     def __repr__(self) -> str:
         return f"KeyRing(oldest_day={self.oldest_day}, static_keys={len(self._static)})"
-
-
-class _Chain:
-    """The chain from its oldest day on, and what was worked out from it so far.
-
-    A server's threads share it without a lock: whatever two of them write at once is equal, and
-    a purge puts a new chain in its place, so that a thread that is still
-    at work with this one can't bring a destroyed day back.
-    """
-
-    __slots__ = ("_values", "aeads", "oldest_day")
-
-    def __init__(self, oldest_day: int, value: bytes) -> None:
-        self.oldest_day = oldest_day
-        self._values = {oldest_day: value}
-        self.aeads: dict[tuple[str, int, str], Aead] = {}
-
-    def value(self, day: int) -> bytes:
-        """Return the chain value of a day that is not before the oldest."""
-        known = day
-        while known not in self._values:
-            known -= 1
-        for one in range(known, day):
-            self._values[one + 1] = derive(self._values[one], _NEXT_DAY)
-        return self._values[day]
-
-    def key(self, purpose: str, day: int, context: str) -> bytes:
-        """Return the key of a day for one purpose."""
-        info = _DAY_KEY + f"{purpose}/{day}/{context}".encode()
-        return derive(self.value(day), info)
