@@ -9,10 +9,17 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from tests.authority_world import NOON, World
 from tracetogether.authority.cases.casework import Case
 from tracetogether.units import Entropy
+
+# Everyday runs try the same examples each time. A nightly run with --hypothesis-profile=nightly
+# tries new ones, and prints how to try a failing one again.
+settings.register_profile("everyday", derandomize=True)
+settings.register_profile("nightly", derandomize=False, print_blob=True)
+settings.load_profile("everyday")
 
 
 def counted_entropy(seed: int) -> Entropy:

@@ -398,6 +398,7 @@ def test_a_server_never_revives_what_a_purge_beside_it_destroyed(run: Run, desk:
 # --- serve ---
 
 
+@pytest.mark.slow
 @pytest.mark.network
 def test_serve_serves_until_interrupted(tmp_path: Path) -> None:
     now = time.time()  # noqa: TID251 - the other process has no other clock

@@ -232,6 +232,7 @@ def test_reveal_prints_who_it_is(run: Run) -> None:
     assert isinstance(run(*words, "--reason", "x").exception, NotFoundError)
 
 
+@pytest.mark.slow
 @pytest.mark.network
 def test_two_workers_serve_one_postgres_database(tmp_path: Path, postgres_url: str) -> None:
     folder = tmp_path / "desk"

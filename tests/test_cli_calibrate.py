@@ -41,6 +41,7 @@ def readings(tmp_path_factory):
     return path
 
 
+@pytest.mark.slow
 def test_a_fit_is_a_table_and_a_file_that_loads(readings, tmp_path):
     model = tmp_path / "model.toml"
     result = run(readings, "-o", model)
@@ -55,6 +56,7 @@ def test_a_fit_is_a_table_and_a_file_that_loads(readings, tmp_path):
     assert f"tracetogether {__version__} calibrate fit to readings.csv" in text
 
 
+@pytest.mark.slow
 def test_json_is_one_document_with_the_same_figures(readings, tmp_path):
     model = tmp_path / "model.toml"
     result = run(readings, "-o", model, "--json")
@@ -67,6 +69,7 @@ def test_json_is_one_document_with_the_same_figures(readings, tmp_path):
     assert found["error_db"] < found["residual_db"]
 
 
+@pytest.mark.slow
 def test_a_picture_is_drawn(readings, tmp_path):
     pytest.importorskip("matplotlib", reason="needs the extra plot")
     picture = tmp_path / "fit.png"
@@ -75,6 +78,7 @@ def test_a_picture_is_drawn(readings, tmp_path):
     assert picture.read_bytes().startswith(b"\x89PNG")
 
 
+@pytest.mark.slow
 def test_a_picture_without_matplotlib_says_how_to_get_it(readings, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
     result = run(readings, "-o", tmp_path / "m.toml", "--picture", tmp_path / "fit.png")
@@ -82,6 +86,7 @@ def test_a_picture_without_matplotlib_says_how_to_get_it(readings, tmp_path, mon
     assert "tracetogether[plot]" in str(result.exception)
 
 
+@pytest.mark.slow
 def test_a_place_that_cannot_be_written_is_named(readings, tmp_path):
     result = run(readings, "-o", tmp_path / "none" / "m.toml")
     assert isinstance(result.exception, StoreError)

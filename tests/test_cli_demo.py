@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.slow
+
 LINE = {
     "pseudonym",
     "minutes",
@@ -43,7 +45,6 @@ def seeds(tmp_path_factory: pytest.TempPathFactory) -> dict[int, dict]:
     return found
 
 
-@pytest.mark.slow
 @pytest.mark.network
 def test_counts_agree_with_the_lines(seeds: dict[int, dict]) -> None:
     for said in seeds.values():
@@ -62,7 +63,6 @@ def test_counts_agree_with_the_lines(seeds: dict[int, dict]) -> None:
             assert line["minutes_low"] < line["minutes_high"]
 
 
-@pytest.mark.slow
 @pytest.mark.network
 def test_records_came_through_the_whole_chain(seeds: dict[int, dict]) -> None:
     for said in seeds.values():
@@ -71,7 +71,6 @@ def test_records_came_through_the_whole_chain(seeds: dict[int, dict]) -> None:
         assert said["seconds"] < 60
 
 
-@pytest.mark.slow
 @pytest.mark.network
 def test_two_seeds_are_two_truths(seeds: dict[int, dict]) -> None:
     one, other = (
@@ -80,7 +79,6 @@ def test_two_seeds_are_two_truths(seeds: dict[int, dict]) -> None:
     assert one != other
 
 
-@pytest.mark.slow
 @pytest.mark.network
 def test_the_table_ends_with_the_counts(tmp_path: Path, seeds: dict[int, dict]) -> None:
     done = demo(tmp_path)

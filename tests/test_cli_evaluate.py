@@ -75,6 +75,7 @@ def measured(folder: Path, *options: str | Path | float) -> list[dict[str, objec
     return json.loads(result.stdout)
 
 
+@pytest.mark.slow
 def test_json_has_a_row_for_each_estimator_logs_radius_and_window(folder):
     rows = measured(folder)
     assert all(list(row) == list(JSON_KEYS) for row in rows)

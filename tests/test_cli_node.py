@@ -253,6 +253,7 @@ async def process(
 
 
 # bumble's server transport leaves its listening socket to the garbage collector.
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:.*unclosed <socket:ResourceWarning")
 @pytest.mark.filterwarnings(
     "ignore:Exception ignored in. <socket:pytest.PytestUnraisableExceptionWarning"

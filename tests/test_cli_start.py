@@ -4,6 +4,7 @@ import subprocess
 import sys
 
 import click
+import pytest
 from click.testing import CliRunner
 
 from tracetogether.cli import cli
@@ -11,6 +12,7 @@ from tracetogether.cli import cli
 SLOW = ("scipy.signal", "scipy.stats", "scipy.optimize", "matplotlib", "simulations", "uvicorn")
 
 
+@pytest.mark.slow
 def test_an_authoritys_commands_start_without_what_fits_models_and_draws() -> None:
     asked = (
         "from tracetogether.cli import main; import sys; sys.argv[1:] = ['authority', 'case', '-h']"

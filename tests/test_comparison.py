@@ -78,6 +78,7 @@ def test_one_group_marks_nothing() -> None:
     )
 
 
+@pytest.mark.slow
 def test_a_level_estimator_is_rarely_called_worse() -> None:
     """Of two estimators of equal worth one is marked worse in about one case of twenty."""
     missed = 0

@@ -222,6 +222,7 @@ def expected(text: str) -> tuple[list[float], list[str | None], list[float], int
     return times, peers, powers, bad
 
 
+@pytest.mark.slow
 @given(
     table=rows, quoting=st.sampled_from([csv.QUOTE_MINIMAL, csv.QUOTE_ALL]), size=st.integers(1, 90)
 )

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
 import sqlalchemy as sa
 
 from tests.authority_world import NOON, World
@@ -50,6 +51,7 @@ def looks(world: World) -> list[Callable[[], object]]:
     ]
 
 
+@pytest.mark.slow
 def test_no_look_costs_a_query_for_each_row(tmp_path: Path) -> None:
     counts = []
     for cases, contacts in ((3, 9), (30, 600)):

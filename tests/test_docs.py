@@ -48,8 +48,13 @@ def test_python_examples_run(page: Path, tmp_path: Path, monkeypatch: pytest.Mon
         example.evaluate()
 
 
-def transcripts() -> list[Path]:
-    return [page for page in PAGES if CONSOLE.search(page.read_text("utf-8"))]
+def transcripts() -> list[object]:
+    """Return the pages with console examples. The tutorial is tried daily, the rest take longer."""
+    return [
+        pytest.param(page, marks=[] if page.name == "tutorial.md" else pytest.mark.slow)
+        for page in PAGES
+        if CONSOLE.search(page.read_text("utf-8"))
+    ]
 
 
 def of_old_schema(revision: str, folder: Path) -> None:
@@ -79,6 +84,7 @@ def test_console_examples_run_and_print_what_they_show(
     run_transcript(page, tmp_path, environment)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("revision", ["0000", REVISIONS[0], REVISIONS[-1]])
 def test_the_upgrade_runs_as_written_from_other_schemas_too(revision: str, tmp_path: Path) -> None:
     of_old_schema(revision, tmp_path)

@@ -207,6 +207,7 @@ class ManyContacts:
         return [(replace(self.kept, contact_id=f"{one:09d}"), "2020-05-04") for one in numbers]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", ["csv", "ndjson", "xlsx"])
 def test_memory_does_not_grow_with_the_rows(world: World, form: str, tmp_path: Path) -> None:
     """100,000 rows are measured by the benchmark; here 1,000 and 2,000."""

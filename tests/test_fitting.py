@@ -7,6 +7,8 @@ from tracetogether.proximity.calibration import Calibration, ModelOffsets
 from tracetogether.proximity.fitting import FITTED, fit
 from tracetogether.proximity.scene import Scene
 
+pytestmark = pytest.mark.slow
+
 KNOWN = Calibration({"known": ModelOffsets(3.6, 0.0, -24.7, 0.0, measured=True)})
 RADIO = Radio(
     at_2m_db=63.0,

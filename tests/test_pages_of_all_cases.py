@@ -83,6 +83,7 @@ def test_a_tracer_sees_the_graph_of_the_cases_given_to_him() -> None:
         assert pages.visitor("issuer").get("/graph")[0] == 403
 
 
+@pytest.mark.slow
 def test_thousands_of_cases_cost_what_a_page_of_them_costs(tmp_path: Path) -> None:
     with SqlStore.create(tmp_path / "authority.db", name="SG_MOH") as store:
         world = World.of(counted_entropy(73), store=store)

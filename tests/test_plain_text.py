@@ -34,6 +34,7 @@ def test_nothing_visible_steers(text: str) -> None:
     assert visible(visible(text)) == visible(text)
 
 
+@pytest.mark.slow
 @given(st.recursive(st.text(), lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner)))
 def test_escaped_json_is_the_same_document(value: object) -> None:
     text = json.dumps(value, ensure_ascii=False, indent=2)

@@ -62,6 +62,7 @@ def test_positions_are_found_up_to_turning_and_size():
     assert np.std(found - true) < 0.2
 
 
+@pytest.mark.slow
 def test_all_logs_tell_more_than_two_and_two_more_than_one(rooms):
     quality = {}
     for logs in Logs:
@@ -78,6 +79,7 @@ def test_all_logs_tell_more_than_two_and_two_more_than_one(rooms):
     assert quality[Logs.ALL] > 0.83
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("logs", list(Logs))
 def test_intervals_are_right_as_often_as_they_say_in_rooms_never_seen(rooms, logs):
     """The scenes are drawn from richer physics than the model's: heavy tails, other figures."""

@@ -220,6 +220,7 @@ def test_everything_comes_back_into_an_empty_postgres_database(
     assert len(moved.rows()["uploads"]) == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("revision", REVISIONS)
 def test_a_database_of_an_earlier_schema_is_backed_up_and_restored(
     revision: str, desk: RestoredDesk, tmp_path: Path

@@ -150,6 +150,7 @@ def test_speed_is_readings_over_the_time_of_scoring_each_scene_once_more():
     assert rows[0].readings_per_s == pytest.approx(len(SCENES[0].sightings) / 0.5)
 
 
+@pytest.mark.slow
 def test_all_estimators_stand_side_by_side_with_exactly_these_keys():
     rows = evaluate(
         chosen_judges(

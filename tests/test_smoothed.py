@@ -160,6 +160,7 @@ def true_minutes(folder: Path) -> dict[tuple[str, str, str], tuple[float, float]
     return truth
 
 
+@pytest.mark.slow
 def test_minutes_on_the_recording_with_cameras(recordings):
     """Better than a constant share of the time, and inside the interval nine times in ten."""
     truth = true_minutes(recordings / "dp3t_epfl")

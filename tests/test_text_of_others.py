@@ -218,6 +218,7 @@ def plain(text: str) -> str:
     return text
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", COMMANDS)
 def test_no_text_ends_a_command_or_steers_the_terminal(
     command: str,

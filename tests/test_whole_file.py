@@ -147,6 +147,7 @@ def test_a_secret_that_does_not_fit_is_not_left_in_part(tmp_path: Path) -> None:
     assert names(tmp_path) == []
 
 
+@pytest.mark.slow
 @needs_limits
 @pytest.mark.parametrize("name", ["a.csv", "a.ndjson", "a.xlsx"])
 def test_an_export_to_a_full_disk_leaves_nothing_and_says_so(desk: Path, name: str) -> None:
@@ -155,6 +156,7 @@ def test_an_export_to_a_full_disk_leaves_nothing_and_says_so(desk: Path, name: s
     assert names(desk) == ["desk"]
 
 
+@pytest.mark.slow
 @needs_limits
 def test_a_backup_to_a_full_disk_leaves_nothing_and_says_so(desk: Path) -> None:
     done = limited(desk, 65_536, "authority", "backup", "day.db", "--dir", "desk")
@@ -167,6 +169,7 @@ def test_a_backup_to_a_full_disk_leaves_nothing_and_says_so(desk: Path) -> None:
     assert (desk / "day.db").read_bytes() == kept
 
 
+@pytest.mark.slow
 @needs_limits
 def test_a_restore_on_a_full_disk_leaves_what_was_there(desk: Path) -> None:
     assert limited(desk, 2**30, "authority", "backup", "day.db", "--dir", "desk").returncode == 0
@@ -177,6 +180,7 @@ def test_a_restore_on_a_full_disk_leaves_what_was_there(desk: Path) -> None:
     assert names(desk / "desk") == before
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="mounts a small disk, as Linux does")
 @pytest.mark.parametrize(
     "words",
@@ -209,6 +213,7 @@ def test_a_disk_that_is_really_full_keeps_the_file_that_was_there(
         subprocess.run(["umount", str(disk)], check=True)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
 def test_a_full_disk_under_standard_output_is_one_line(desk: Path) -> None:
     with Path("/dev/full").open("w") as full:

@@ -163,6 +163,7 @@ class _Ready:
         return self.ready
 
 
+@pytest.mark.slow
 @pytest.mark.network
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads CPU times from /proc")
 def test_batches_over_http(tmp_path: Path, full: bool) -> None:

@@ -146,6 +146,7 @@ def queries(pages: Pages, visitor: Visitor, path: str) -> int:
     return len(seen)
 
 
+@pytest.mark.slow
 def test_queries_do_not_grow_with_rows_and_pages_are_quick(pages: Pages, full: bool) -> None:
     visitor = pages.visitor("amira")
     few, many = (traced_case(pages.world, people) for people in (2, 20))

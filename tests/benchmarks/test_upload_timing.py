@@ -34,6 +34,7 @@ EMPTY = b'{"records": []}'
 pytestmark = pytest.mark.network
 
 
+@pytest.mark.slow
 def test_threat_timing_is_equal_for_pretended_and_real_uploads(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, full: bool
 ) -> None:

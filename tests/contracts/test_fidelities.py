@@ -85,6 +85,7 @@ def test_the_same_crowd_in_objects_and_in_columns(
     assert columns.digest == objects.digest
 
 
+@pytest.mark.slow
 def test_where_connection_limits_bind_the_logs_are_still_the_same(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

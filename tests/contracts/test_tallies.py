@@ -25,6 +25,7 @@ def guess(world: World, count: int, now: float) -> None:
             sign_in.enter(f"x{number}", "wrong", "", now, address=f"192.0.2.{number}")
 
 
+@pytest.mark.slow
 def test_refused_strangers_are_counted_by_the_hour(store: AuthorityStore) -> None:
     world = World.of(counted_entropy(6), store=store)
     authority = world.authority

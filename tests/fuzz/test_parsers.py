@@ -3,6 +3,7 @@
 import json
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -69,6 +70,7 @@ def test_upload_tokens(text: str) -> None:
         assert "redeem a new upload PIN" in str(error)  # noqa: PT017 - either outcome is right
 
 
+@pytest.mark.slow
 @given(JSON)
 def test_batches(value: object) -> None:
     try:

@@ -128,6 +128,7 @@ class _Upstream(BaseHTTPRequestHandler):
         pass
 
 
+@pytest.mark.slow
 def test_the_proxy_limits_one_address_and_says_who_calls(tmp_path: Path) -> None:
     said: list[str | None] = []
     release = threading.Event()

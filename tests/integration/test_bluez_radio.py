@@ -235,6 +235,7 @@ def test_an_expired_value_is_not_served() -> None:
     asyncio.run(exchange())
 
 
+@pytest.mark.slow
 def test_who_stays_is_sent_away_writes_no_more_than_it_may_and_may_come_again() -> None:
     async def exchange() -> None:
         async with two_radios(RadioLimits(incoming_s=1.0, writes=1)) as (

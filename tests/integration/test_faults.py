@@ -65,6 +65,7 @@ authority.tracing.refresh(authority.casework.case(receipt.case_id))
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("database", ["sqlite", "postgres"])
 @pytest.mark.parametrize(("step", "when", "spent", "there"), POINTS)
 def test_threat_crash_half_way_loses_nothing(

@@ -59,6 +59,7 @@ class Held:
         return bytes(32)
 
 
+@pytest.mark.slow
 def test_a_flood_of_sign_ins_waits_in_a_queue_of_its_own() -> None:
     world, held, clock = World.of(counted_entropy(3)), Held(), Clock()
     world.authority.purge(NOON, clock_is_right=True)  # else the clock is doubted: not ready
@@ -140,6 +141,7 @@ def pages(tmp_path: Path) -> Iterator[Pages]:
             yield served
 
 
+@pytest.mark.slow
 def test_a_locked_database_stops_no_page_and_no_route_that_only_reads(
     pages: Pages, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

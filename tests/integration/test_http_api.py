@@ -84,6 +84,7 @@ def test_a_pin_of_one_is_a_wrong_pin_to_the_other(site: Site) -> None:
 # --- strangers ---
 
 
+@pytest.mark.slow
 def test_every_route_but_three_is_closed_to_strangers(site: Site) -> None:
     guarded = [route for route in routes(site) if route not in PUBLIC]
     assert {path for _, path in guarded} == {

@@ -216,6 +216,7 @@ def bomb_of(unpacked: int) -> bytes:
     return packer.compress(bytes(unpacked)) + packer.flush()
 
 
+@pytest.mark.slow
 def test_sixty_half_sent_bombs_hold_what_was_sent_of_them() -> None:
     bomb = bomb_of(MAX_UPLOAD_BYTES)
     logs = coming_in()

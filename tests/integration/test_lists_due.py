@@ -69,6 +69,7 @@ def test_the_answer_does_not_wait_for_the_lists(
     assert world.store.claim_due_list(NOON + 9, NOON + 9) is None
 
 
+@pytest.mark.slow
 def test_what_was_not_found_before_the_server_ended_is_found_by_the_next(
     world: World, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

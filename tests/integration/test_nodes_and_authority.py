@@ -8,6 +8,7 @@ from tests.rehearsals.ten_phones import PHONES, meet
 pytestmark = pytest.mark.network
 
 
+@pytest.mark.slow
 def test_ten_phones_meet_rotate_and_one_uploads(caplog: pytest.LogCaptureFixture) -> None:
     """Two minutes at the phones' own rhythm, TempIDs valid for 30 s, on a leaping clock."""
     came = meet(seconds=120.0, validity_s=30)
@@ -20,6 +21,7 @@ def test_ten_phones_meet_rotate_and_one_uploads(caplog: pytest.LogCaptureFixture
     assert len(came.contacts_m) == came.people == PHONES - 1
 
 
+@pytest.mark.slow
 def test_phones_that_stay_for_a_moment_are_told_from_these() -> None:
     """What says that all went well says so of nothing else."""
     faults = meet(seconds=5.0, validity_s=30).faults()

@@ -212,6 +212,7 @@ def test_every_form_is_found_on_a_page(pages: Pages, visitor: Visitor) -> None:
     assert asked - set(all_forms(pages, visitor)) == set()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("status", sorted(REFUSALS))
 @pytest.mark.parametrize("language", ["en", "zh"])
 def test_a_refusal_gives_everything_back(

@@ -23,7 +23,7 @@ from tracetogether.adapters.sql_store import SqlStore
 from tracetogether.authority.access.operators import ALL_ROLES
 from tracetogether.bluetrace.upload import write_upload
 
-pytestmark = pytest.mark.network
+pytestmark = [pytest.mark.network, pytest.mark.slow]
 SCRIPT = "<script>document.title='broken'</script><img src=x onerror=alert(1)>Li Wei"
 WATCH = """
 window.violations = [];

@@ -125,6 +125,7 @@ def postgres_of_its_own(folder: Path) -> Iterator[tuple[str, subprocess.Popen[by
             server.send_signal(signal.SIGINT)
 
 
+@pytest.mark.slow
 def test_not_ready_while_the_database_is_stopped(tmp_path: Path) -> None:
     folder = tmp_path / "pg"
     folder.mkdir()
@@ -149,6 +150,7 @@ def test_not_ready_while_the_database_is_stopped(tmp_path: Path) -> None:
                 assert http.request("GET", f"{place}/v1/health").status == 503
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("error", [StoreError("desk.db can't be read (x)"), ValueError(SECRET)])
 @pytest.mark.parametrize("kind", ["route", "page", "guard"])
 def test_every_fault_leaves_one_line_with_its_reason(

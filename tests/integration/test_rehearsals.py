@@ -9,6 +9,8 @@ from tests.leaping_loop import leap
 from tests.rehearsals import attack, churn, kill, throughput
 from tests.rehearsals.churn import Trend
 
+pytestmark = pytest.mark.slow
+
 
 def test_phones_that_come_go_and_fail_leave_nothing_behind() -> None:
     result = churn.day(0.25, befall_every_s=40.0)

@@ -113,6 +113,7 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_tls_workers_and_a_second_server_on_one_database(
     desk: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -169,6 +170,7 @@ def texts(phone: AuthorityClient) -> list[str]:
     return [one.text for one in phone.fetch_batch()]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("what", "code", "told"),
     [
@@ -236,6 +238,7 @@ def hidden(text: str, name: str) -> str:
     return re.findall(rf'name="{name}" value="([^"]+)"', text)[0]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("cut_off", [False, True])
 def test_below_a_path_pages_and_routes_are_found(desk: Path, *, cut_off: bool) -> None:
     """Every link, form, picture and redirect of a page leads to a page, through any proxy."""

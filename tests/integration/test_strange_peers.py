@@ -287,6 +287,7 @@ def test_two_thousand_spoilt_messages_through_the_stack() -> None:
     leap(meet())
 
 
+@pytest.mark.slow
 def test_a_thousand_made_up_phones_a_second_do_not_stop_it() -> None:
     async def meet() -> None:
         rng = np.random.default_rng(3)

@@ -1,6 +1,7 @@
 """What holds for the posterior whatever is heard."""
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -48,6 +49,7 @@ def medians(posterior) -> dict[tuple[str, str], np.ndarray]:
     }
 
 
+@pytest.mark.slow
 @given(readings=rows, louder_db=st.integers(0, 20), logs=st.sampled_from([Logs.OWN, Logs.PAIR]))
 @settings(max_examples=80, deadline=None)
 def test_a_louder_pair_is_never_farther(readings, louder_db, logs):
@@ -59,6 +61,7 @@ def test_a_louder_pair_is_never_farther(readings, louder_db, logs):
     assert np.all(after[pair] <= before[pair] * (1 + 1e-6))
 
 
+@pytest.mark.slow
 @given(readings=rows, logs=st.sampled_from([Logs.OWN, Logs.PAIR]), scans=st.integers(1, 30))
 @settings(max_examples=80, deadline=None)
 def test_more_missed_scans_are_never_nearer(readings, logs, scans):

@@ -48,6 +48,7 @@ def columns(records: UploadRecords) -> list[object]:
     return found
 
 
+@pytest.mark.slow
 @given(st.lists(ROW | ODD, max_size=6), st.sampled_from(["events", "token", "more"]), TEXT)
 def test_both_ways_read_the_same(rows: list[object], key: str, value: object) -> None:
     body = json.dumps({"records": rows, key: value}).encode()
@@ -77,6 +78,7 @@ VALUE = st.recursive(
 )
 
 
+@pytest.mark.slow
 @given(st.lists(VALUE, max_size=8), st.sampled_from([None, 1]))
 def test_items_are_counted_without_being_made(items: list[object], indent: int | None) -> None:
     assert count_items(json.dumps(items, indent=indent).encode()) == len(items)

@@ -21,6 +21,8 @@ from tracetogether import __version__
 from tracetogether.cli.simulate import simulate
 from tracetogether.units import Bools, Floats, Ints
 
+pytestmark = pytest.mark.slow
+
 
 def test_columns_are_faster_than_objects_on_the_same_crowd() -> None:
     """The ratio grows with the crowd; at 600 people it is about three."""

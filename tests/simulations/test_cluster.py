@@ -17,7 +17,7 @@ from simulations.studies.sweep import digest, plan, play, sweep
 from tracetogether.errors import StoreError, UnreachableError
 
 pytest.importorskip("distributed", reason="needs the cluster extra")
-pytestmark = pytest.mark.network
+pytestmark = [pytest.mark.network, pytest.mark.slow]
 
 ROOT = Path(__file__).parent.parent.parent
 QUICK = {"duration_s": "60", "count": "12", "policy.minutes": "0.5"}

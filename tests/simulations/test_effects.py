@@ -170,6 +170,7 @@ def test_every_key_has_a_row() -> None:
     assert set(CHANGES) == {key.name for key in scenario_keys()} - WORDS
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("key", CHANGES)
 def test_every_key_has_an_effect(key: str) -> None:
     change = CHANGES[key]

@@ -89,6 +89,7 @@ def test_the_command(rows: dict[str, ComparedStatistic], tmp_path: Path) -> None
     assert (office["measured"], office["source"]) == (30.0, str(file))
 
 
+@pytest.mark.slow
 def test_the_figures_are_those_of_the_recordings(recordings: Path) -> None:
     folder = recordings / "sociopatterns"
     for name, file in (

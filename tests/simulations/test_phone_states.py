@@ -37,6 +37,7 @@ def shares(keys: PhoneKeys) -> dict[PhoneState, float]:
     return total
 
 
+@pytest.mark.slow
 def test_shares_of_time_are_those_of_the_keys() -> None:
     found = shares(BUSY)
     on = 1.0 - 0.1 / 1.1  # an hour's wait, six minutes off

@@ -28,6 +28,7 @@ def test_a_picture_with_every_mark(short_run: Run, case: CaseScore, tmp_path: Pa
         assert (line.pseudonym in drawn) == marked
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("ending", ["png", "pdf"])
 def test_other_formats(short_run: Run, case: CaseScore, tmp_path: Path, ending: str) -> None:
     file = tmp_path / f"case.{ending}"

@@ -29,6 +29,7 @@ def test_names_are_told_apart() -> None:
     assert streams.generator("a").random() == streams.generator("a").random()
 
 
+@pytest.mark.slow
 def test_hashing_does_not_depend_on_pythonhashseed() -> None:
     code = (
         "from simulations.streams import Streams; s = Streams(3);"

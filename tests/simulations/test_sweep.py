@@ -77,6 +77,7 @@ def test_rows_say_what_happened(rows: list[SweepRow]) -> None:
     assert 0 < half["recorded"] <= half["contacts_with_app"]
 
 
+@pytest.mark.slow
 def test_two_workers_give_the_same_rows(rows: list[SweepRow]) -> None:
     assert sweep(parts(adoption=["0.5", "1"]), workers=2) == rows
 

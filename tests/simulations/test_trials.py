@@ -11,6 +11,8 @@ from simulations.studies.trials import TRIALS, TrialRow
 from tracetogether.cli.simulate import simulate
 from tracetogether.units import Interval
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def tram() -> dict[str, dict]:

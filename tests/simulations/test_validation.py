@@ -143,6 +143,7 @@ def test_what_goes_wrong(tracks: Path, readings: Path, tmp_path: Path) -> None:
     assert "did you mean 'scene'?" in done.output
 
 
+@pytest.mark.slow
 def test_exp05_through_the_channel(recordings: Path) -> None:
     """Twenty people's recorded tracks; nothing in the channel was fitted to these readings."""
     table = recordings / "google_en_calibration" / "en-calibration-2020-12-14_measured.csv"
