@@ -33,6 +33,7 @@ PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md")])
 SYBIL = Sybil(parsers=[PythonCodeBlockParser()], pattern="*.md")
 REFERENCE = ROOT / "docs" / "reference"
 CONSOLE = re.compile(r"^```console\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+SOURCE = re.compile(r"`((?:tracetogether|simulations|tests|docs)/[\w./-]+)`")
 LINK = re.compile(r"\]\((?!https?:|#)([^)#\s]+)")
 
 
@@ -144,6 +145,8 @@ def _squeezed(text: str) -> str:
 def test_links_lead_somewhere(page: Path) -> None:
     for target in LINK.findall(page.read_text("utf-8")):
         assert (page.parent / target).exists(), target
+    for target in SOURCE.findall(page.read_text("utf-8")):
+        assert (ROOT / target).exists(), target
 
 
 def test_the_command_line_is_documented_as_it_is() -> None:
