@@ -1,12 +1,12 @@
-"""An authority in memory, phones and their logs, for the tests of its parts."""
+"""An authority on a store of its own, phones and their logs, for the tests of its parts."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Self
 
+from tests.fresh_stores import fresh_store
 from tracetogether.authority.access.operators import ALL_ROLES
 from tracetogether.authority.cases.casework import Case
-from tracetogether.authority.in_memory.store import MemoryStore
 from tracetogether.authority.intake.uploads import UploadReceipt
 from tracetogether.authority.service import Authority, AuthorityStore
 from tracetogether.bluetrace.upload import write_upload
@@ -41,7 +41,7 @@ class World:
         """Return a new authority whose keys begin at ``since``."""
         saved: list[int | None] = []
         keys = KeyRing.generate(since, entropy=entropy)
-        store = MemoryStore() if store is None else store
+        store = fresh_store() if store is None else store
         authority = Authority.assemble(
             keys,
             name="SG_MOH",

@@ -46,7 +46,7 @@ def entropy_of() -> Callable[[int], Entropy]:
 
 @pytest.fixture
 def world(entropy: Entropy) -> World:
-    """An authority in memory."""
+    """Return an authority on an empty SQLite store."""
     return World.of(entropy)
 
 

@@ -1,6 +1,8 @@
 """A running authority with an SQL store on loopback, and who talks to it."""
 
 import json
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,6 +22,14 @@ class Clock:
 
     def __call__(self) -> float:
         return self.now
+
+
+def eventually(happened: Callable[[], bool]) -> bool:
+    """Wait for what other threads do, however slow the machine is; not for ever."""
+    until = time.monotonic() + 25
+    while not happened() and time.monotonic() < until:
+        time.sleep(0.02)
+    return happened()
 
 
 @dataclass

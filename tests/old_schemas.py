@@ -103,5 +103,4 @@ def in_postgres(revision: str, url: str, file: Path) -> None:
                     database.make_day(target, row[list(table.columns.keys()).index("day")])
             database.bulk(target, table, kept)
     rows.dispose()
-    database.engine.dispose()
-    database.hasty.dispose()
+    database.close()

@@ -69,8 +69,7 @@ class RestoredDesk:
                     for name in tables
                 }
         finally:
-            database.engine.dispose()
-            database.hasty.dispose()
+            database.close()
 
     def execute(self, *statements: str) -> None:
         """Change the database behind the authority's back."""
@@ -80,8 +79,7 @@ class RestoredDesk:
                 for statement in statements:
                     connection.execute(sa.text(statement))
         finally:
-            database.engine.dispose()
-            database.hasty.dispose()
+            database.close()
 
     def work(self, done: Callable[[Authority], Any]) -> Any:
         """Do something with the opened authority."""

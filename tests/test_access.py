@@ -6,6 +6,8 @@ import pytest
 
 from tests.authority_world import DAY, NOON, OPERATOR_TOKEN, World
 from tests.conftest import counted_entropy
+from tests.fresh_stores import fresh_store
+from tracetogether.adapters.sql_store import SqlStore
 from tracetogether.authority.access import credentials
 from tracetogether.authority.access.credentials import Access, credential_digest
 from tracetogether.authority.access.operators import Caller, Operator, operator_digest
@@ -13,7 +15,6 @@ from tracetogether.authority.access.permissions import ALL_ROLES, PERMISSIONS, A
 from tracetogether.authority.cases.casework import CaseQuery
 from tracetogether.authority.cases.followed import ContactQuery, Outcome
 from tracetogether.authority.desk.exports import ANONYMOUS
-from tracetogether.authority.in_memory.store import MemoryStore
 from tracetogether.errors import AccessDeniedError
 from tracetogether.units import Entropy
 
@@ -55,8 +56,8 @@ def test_a_credential_is_no_operator_token_and_a_token_no_credential(entropy: En
     assert credential_digest("same") != operator_digest("same")
 
 
-def store_with(*tokens: str, disabled: bool = False) -> MemoryStore:
-    store = MemoryStore()
+def store_with(*tokens: str, disabled: bool = False) -> SqlStore:
+    store = fresh_store()
     for number, token in enumerate(tokens):
         digest = operator_digest(token)
         store.add_operator(Operator(f"op{number}", ALL_ROLES, 0.0, digest, disabled))
@@ -64,7 +65,7 @@ def store_with(*tokens: str, disabled: bool = False) -> MemoryStore:
 
 
 def test_without_operators_everybody_is_refused() -> None:
-    store = MemoryStore()
+    store = fresh_store()
     for token in (*REFUSED, OPERATOR_TOKEN):
         with pytest.raises(AccessDeniedError):
             Access(store, store).operator(token)

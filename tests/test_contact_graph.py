@@ -9,6 +9,7 @@ import urllib3
 
 from tests.authority_world import DAY, NOON, World
 from tests.conftest import counted_entropy
+from tests.http_site import eventually
 from tracetogether.adapters import http_api
 from tracetogether.adapters.http_client import AuthorityClient
 from tracetogether.authority.access.operators import Caller, Role
@@ -205,5 +206,6 @@ def test_a_log_brings_the_lists_of_others_up_to_date(served: tuple[str, Chain]) 
         pin = authority.pins.issue(later, NOON)
         phone.upload(body, phone.redeem_pin(pin, body))
     assert [one.case_id for one in authority.tracing.concerned(later)] == [earlier.case_id]
+    assert eventually(lambda: bool(authority.store.desk.contacts_of([earlier.case_id])))
     (row,) = authority.store.desk.contacts_of([earlier.case_id])
     assert row.seen_by == "contact"

@@ -18,6 +18,7 @@ from click.testing import CliRunner
 
 from tests.authority_world import World
 from tests.conftest import counted_entropy
+from tests.fresh_stores import fresh_store
 from tests.pages_world import Clock, serving
 from tracetogether.adapters.sql_store import SqlStore
 from tracetogether.authority.access.operators import CONSOLE
@@ -25,7 +26,6 @@ from tracetogether.authority.access.permissions import ALL_ROLES
 from tracetogether.authority.cases.casework import Case, CaseQuery, date_of_day
 from tracetogether.authority.cases.followed import ContactQuery, ContactState, KeptContact, Outcome
 from tracetogether.authority.desk.exports import LAYOUTS
-from tracetogether.authority.in_memory.store import MemoryStore
 from tracetogether.authority.oversight.time_zone import TIME_ZONE, set_time_zone
 from tracetogether.authority.service import AuthorityStore
 from tracetogether.cli import cli
@@ -105,14 +105,12 @@ except Exception as error:
 # --- follow-up in Singapore ---
 
 
-@pytest.fixture(params=["memory", "sqlite", "postgres"])
-def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[AuthorityStore]:
-    if request.param == "memory":
-        yield MemoryStore()
+@pytest.fixture(params=["sqlite", "postgres"])
+def store(request: pytest.FixtureRequest) -> Iterator[AuthorityStore]:
+    if request.param == "sqlite":
+        yield fresh_store()
         return
-    sqlite = request.param == "sqlite"
-    where = tmp_path / "a.db" if sqlite else request.getfixturevalue("postgres_url")
-    with SqlStore.create(where, name="SG_MOH") as made:
+    with SqlStore.create(request.getfixturevalue("postgres_url"), name="SG_MOH") as made:
         yield made
 
 
@@ -185,7 +183,7 @@ def test_follow_up_ends_with_the_authoritys_last_day(store: AuthorityStore) -> N
 
 def test_the_traced_span_is_of_the_authoritys_days() -> None:
     now = at("2020-05-04T12:00", SINGAPORE)
-    world = world_in("Asia/Singapore", MemoryStore(), now - 30 * SECONDS_PER_DAY)
+    world = world_in("Asia/Singapore", fresh_store(), now - 30 * SECONDS_PER_DAY)
     case = world.authority.casework.open_case(world.user(), now)
     inside, outside = world.user(), world.user()
     edge = at("2020-04-20T00:00", SINGAPORE)  # the first of the 15 days; UTC's begins 8 hours later
@@ -201,7 +199,7 @@ def test_the_traced_span_is_of_the_authoritys_days() -> None:
 def test_tomorrow_is_no_case_date_where_the_zone_is_known() -> None:
     now = at("2020-05-04T23:00", SINGAPORE)
     tomorrow = SINGAPORE.day(now) + 1
-    world = world_in("Asia/Singapore", MemoryStore(), now - SECONDS_PER_DAY)
+    world = world_in("Asia/Singapore", fresh_store(), now - SECONDS_PER_DAY)
     with pytest.raises(ConflictError, match="in the future"):
         world.authority.casework.open_case(world.user(), now, tomorrow)
     body = f"user_id,date\n{world.user()},\n".encode()
@@ -215,7 +213,7 @@ def test_tomorrow_is_no_case_date_where_the_zone_is_known() -> None:
 @pytest.mark.parametrize("change", ["2020-03-29", "2020-10-25"])
 def test_a_day_of_23_or_25_hours_is_one_day_of_follow_up(change: str) -> None:
     start = BERLIN.start(BERLIN.day(at(change, BERLIN)))
-    world = world_in("Europe/Berlin", MemoryStore(), start - 30 * SECONDS_PER_DAY)
+    world = world_in("Europe/Berlin", fresh_store(), start - 30 * SECONDS_PER_DAY)
     _, kept = met(world, start - 3 * 3600, start)  # in the evening before
     desk, calls = world.authority.desk, world.authority.follow_up
     assert kept.until_day == BERLIN.day(start) - 1 + 14
@@ -233,7 +231,7 @@ def test_a_day_of_23_or_25_hours_is_one_day_of_follow_up(change: str) -> None:
 
 def test_exports_write_local_dates_and_times_with_their_offset() -> None:
     now = at("2020-05-04T09:00", SINGAPORE)
-    world = world_in("Asia/Singapore", MemoryStore(), now - 30 * SECONDS_PER_DAY)
+    world = world_in("Asia/Singapore", fresh_store(), now - 30 * SECONDS_PER_DAY)
     met(world, at("2020-05-04T07:00", SINGAPORE), now)
     found = {}
     for name, layout in LAYOUTS.items():
@@ -245,7 +243,7 @@ def test_exports_write_local_dates_and_times_with_their_offset() -> None:
     assert found["sormas"]["followUpUntil"] == "05/18/2020"
     assert found["godata"]["relationship.contactDate"] == "2020-05-04"
     assert found["godata"]["followUp.startDate"] == "2020-05-05"
-    utc = world_in("UTC", MemoryStore(), now - 30 * SECONDS_PER_DAY)
+    utc = world_in("UTC", fresh_store(), now - 30 * SECONDS_PER_DAY)
     met(utc, at("2020-05-04T07:00", SINGAPORE), now)
     heading, row = list(utc.authority.exports.rows(LAYOUTS["contacts"], "ndjson", now))
     assert dict(zip(heading, row, strict=True))["first"] == "2020-05-03T23:00:00Z"
@@ -254,7 +252,7 @@ def test_exports_write_local_dates_and_times_with_their_offset() -> None:
 @pytest.mark.network
 def test_pages_show_local_days_and_name_the_zone() -> None:
     now = at("2020-05-04T07:30", SINGAPORE)
-    world = world_in("Asia/Singapore", MemoryStore(), now - 30 * SECONDS_PER_DAY)
+    world = world_in("Asia/Singapore", fresh_store(), now - 30 * SECONDS_PER_DAY)
     case, kept = met(world, now - 7200, now)
     with serving(world, Clock(at("2020-05-05T07:30", SINGAPORE))) as site:
         site.operator("all", *ALL_ROLES)
@@ -297,14 +295,14 @@ def test_a_change_moves_the_last_days_and_keeps_recorded_ones(store: AuthoritySt
         kept.until_day - 13
     ]
     assert world.authority.audit.verify()[0]
-    again = World.of(counted_entropy(72), store=MemoryStore())
+    again = World.of(counted_entropy(72), store=fresh_store())
     assert again.authority.days == UTC_DAYS
     assert case.date == "2020-05-04"
 
 
 def test_lists_are_found_again_when_the_zone_changes() -> None:
     now = at("2020-05-04T09:00")
-    store = MemoryStore()
+    store = fresh_store()
     world = world_in("UTC", store, now - 30 * SECONDS_PER_DAY)
     case, _ = met(world, at("2020-05-04T01:00"), now)
     (before,) = world.authority.tracing.contacts(case).contacts

@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 
 from tests.authority_world import NOON, World
 from tests.conftest import counted_entropy
+from tests.fresh_stores import fresh_store
 from tracetogether.adapters.sql_store import SqlStore
 from tracetogether.adapters.sql_store.tables import METADATA
 from tracetogether.authority.cases.casework import Case
-from tracetogether.authority.in_memory.store import MemoryStore
 from tracetogether.authority.intake.pins import PinLifetime, PinRules
 from tracetogether.authority.intake.uploads import CHAFF_CASE
 from tracetogether.authority.service import Authority
@@ -113,7 +113,7 @@ def test_threat_pin_guessing_rules_keep_a_service_from_starting(sql_world: World
 
 
 def test_threat_pin_guessing_limits_the_pins_per_day(entropy: Entropy) -> None:
-    store = MemoryStore()
+    store = fresh_store()
     store.note("pins_a_day", "3")
     world = World.of(entropy, store=store)
     case = world.authority.casework.open_case(world.user(), NOON)

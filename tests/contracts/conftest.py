@@ -5,15 +5,15 @@ from pathlib import Path
 
 import pytest
 
+from tests.fresh_stores import fresh_store
 from tests.store_rows import OTHER, USER, case
 from tracetogether.adapters.sql_store import SqlStore
-from tracetogether.authority.in_memory.store import MemoryStore
 from tracetogether.authority.service import AuthorityStore
 
 
 @pytest.fixture
 def sqlite(tmp_path: Path) -> Iterator[SqlStore]:
-    with SqlStore.create(tmp_path / "a.db", name="SG_MOH") as store:
+    with fresh_store(tmp_path / "a.db") as store:
         yield store
 
 
@@ -29,12 +29,9 @@ def sql(request: pytest.FixtureRequest) -> SqlStore:
     return store
 
 
-@pytest.fixture(params=["memory", "sqlite", "postgres"])
-def store(request: pytest.FixtureRequest) -> AuthorityStore:
-    if request.param == "memory":
-        return MemoryStore()
-    found: SqlStore = request.getfixturevalue(request.param)
-    return found
+@pytest.fixture
+def store(sql: SqlStore) -> AuthorityStore:
+    return sql
 
 
 @pytest.fixture

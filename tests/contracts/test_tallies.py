@@ -9,7 +9,6 @@ from tracetogether.adapters.operator_pages import sign_in_for
 from tracetogether.adapters.sql_store import SqlStore, ledger_rows
 from tracetogether.authority.access.audit import AuditEntry
 from tracetogether.authority.access.limits import COUNTS_KEPT_S
-from tracetogether.authority.in_memory.store import MemoryStore
 from tracetogether.authority.service import AuthorityStore
 from tracetogether.errors import AccessDeniedError, AuditError
 from tracetogether.units import SECONDS_PER_HOUR
@@ -65,7 +64,7 @@ def test_phones_that_register_and_withdraw_all_day_cost_an_entry_an_hour() -> No
 
 
 def test_counts_are_told_after_a_standstill_and_after_a_clock_that_was_ahead() -> None:
-    world = World.of(counted_entropy(7), store=MemoryStore())
+    world = World.of(counted_entropy(7))
     tallies, before = world.authority.tallies, world.store.last_audit()[0]
     guess(world, 2, NOON)
     tallies.tell(NOON + COUNTS_KEPT_S)  # the latest that counts are there

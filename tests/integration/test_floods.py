@@ -2,9 +2,8 @@
 
 import sqlite3
 import threading
-import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,6 +16,7 @@ from starlette.responses import Response
 
 from tests.authority_world import NOON, OPERATOR_TOKEN, World
 from tests.conftest import counted_entropy
+from tests.http_site import eventually
 from tests.pages_world import Clock, Pages, serving
 from tracetogether.adapters import http_api, operator_pages
 from tracetogether.adapters.operator_pages import waiting
@@ -27,14 +27,6 @@ from tracetogether.authority.access.sources import TrustedProxies
 
 pytestmark = pytest.mark.network
 PATIENCE = urllib3.Timeout(20)
-
-
-def eventually(happened: Callable[[], bool]) -> bool:
-    """Wait for what other threads do, however slow the machine is; not for ever."""
-    until = time.monotonic() + 25
-    while not happened() and time.monotonic() < until:
-        time.sleep(0.02)
-    return happened()
 
 
 class Held:

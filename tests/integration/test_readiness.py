@@ -65,7 +65,7 @@ def test_not_ready_where_nothing_can_be_written(
     monkeypatch.setattr(readiness, "_WRITE_EVERY_S", 0.0)
     store = ready.world.store
     assert isinstance(store, SqlStore)
-    with store._transactions.writing(patient=False) as connection:
+    with store._transactions.writing(wait=False) as connection:
         connection.exec_driver_sql("PRAGMA query_only = ON")  # as a read-only file system
     assert not_ready(ready)["store_broken"]
     (line,) = [one.getMessage() for one in caplog.records if one.levelno >= logging.ERROR]

@@ -61,8 +61,7 @@ def write_copy(place: Path | str, target: Path) -> str:
             else:
                 _copy_tables(connection, target, revision)
     finally:
-        database.engine.dispose()
-        database.hasty.dispose()
+        database.close()
     _check_whole(target, database.place)
     return revision
 
@@ -103,8 +102,7 @@ def put_into_postgres(stage: Path, url: str, seen: Path | None = None) -> None:
                 rows = file.execute(_select(table.name, names))
                 database.bulk(connection, table, rows)
     finally:
-        database.engine.dispose()
-        database.hasty.dispose()
+        database.close()
 
 
 def is_empty(url: str) -> bool:
@@ -118,8 +116,7 @@ def is_empty(url: str) -> bool:
         with _named(database.place), database.engine.connect() as connection:
             return not _present(connection)
     finally:
-        database.engine.dispose()
-        database.hasty.dispose()
+        database.close()
 
 
 _MARKS: Final = (
@@ -185,8 +182,7 @@ def _copy_tables(connection: sa.Connection, target: Path, revision: str) -> None
         with made.engine.begin() as of_file:
             migrate(of_file, revision)
     finally:
-        made.engine.dispose()
-        made.hasty.dispose()
+        made.close()
     driver: Any = connection.connection.driver_connection
     with closing(sqlite3.connect(target)) as copy:
         copy.execute("PRAGMA synchronous = OFF")  # it is synced when it is whole

@@ -32,16 +32,29 @@ def parts_of(values: Sequence[Any]) -> Iterable[Sequence[Any]]:
         yield values[first : first + _ASKED_AT_ONCE]
 
 
-class Sqlite:
-    """One file, readable by its owner alone; one writer at a time.
+class _Engines:
+    """The connections to a database.
 
     Attributes:
-        place: how errors call it.
-        engine: connections.
-        hasty: connections for counts of requests, whose commits need not survive a power cut.
-        impatient: connections, hasty too, that don't wait for a lock.
-        writers_at_once: so many threads may write at the same time.
+        place: the file's path, or the URL without its password; error messages name it.
+        engine: connections whose commits survive a power cut.
+        relaxed_durability: connections for counts of requests; a power cut may undo their commits.
+        no_wait: connections with relaxed durability that fail at once if the database is locked.
     """
+
+    place: str
+    engine: sa.Engine
+    relaxed_durability: sa.Engine
+    no_wait: sa.Engine
+
+    def close(self) -> None:
+        """Close all connections."""
+        for engine in (self.engine, self.relaxed_durability, self.no_wait):
+            engine.dispose()
+
+
+class Sqlite(_Engines):
+    """One file that only its owner can read; one thread writes at a time."""
 
     writers_at_once = 1
 
@@ -49,8 +62,8 @@ class Sqlite:
         self.path = path
         self.place = str(path)
         self.engine = _sqlite_engine(path, "FULL")
-        self.hasty = _sqlite_engine(path, "NORMAL")
-        self.impatient = _sqlite_engine(path, "NORMAL", wait_s=0.0)
+        self.relaxed_durability = _sqlite_engine(path, "NORMAL")
+        self.no_wait = _sqlite_engine(path, "NORMAL", wait_s=0.0)
 
     @classmethod
     def create(cls, path: Path) -> "Sqlite":
@@ -150,13 +163,10 @@ class Sqlite:
             connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
 
 
-class Postgres:
-    """A PostgreSQL server, for several processes or machines; uploads in partitions of a day.
+class Postgres(_Engines):
+    """A PostgreSQL server for several processes or machines; daily tables have partitions."""
 
-    Attributes are those of ``Sqlite``.
-    """
-
-    writers_at_once = _CONNECTIONS // 2  # the other connections are left to readers
+    writers_at_once = _CONNECTIONS // 2  # readers use the other connections
 
     def __init__(self, url: URL) -> None:
         try:
@@ -172,21 +182,21 @@ class Postgres:
             max_overflow=0,
             pool_pre_ping=True,
         )
-        self.hasty = self.engine.execution_options()
-        self.impatient = self.engine.execution_options()
+        self.relaxed_durability = self.engine.execution_options()
+        self.no_wait = self.engine.execution_options()
 
         @sa.event.listens_for(self.engine, "connect")
         def connected(connection: Any, _: object) -> None:  # noqa: ANN401 - the driver's connection
             connection.execute(f"SET lock_timeout = '{int(_BUSY_TIMEOUT_S)}s'")
             connection.commit()
 
-        @sa.event.listens_for(self.impatient, "begin")
-        def begun_impatiently(connection: sa.Connection) -> None:
+        @sa.event.listens_for(self.no_wait, "begin")
+        def begin_without_waiting(connection: sa.Connection) -> None:
             connection.exec_driver_sql("SET LOCAL lock_timeout = '1ms'")
             connection.exec_driver_sql("SET LOCAL synchronous_commit = off")
 
-        @sa.event.listens_for(self.hasty, "begin")
-        def begun(connection: sa.Connection) -> None:
+        @sa.event.listens_for(self.relaxed_durability, "begin")
+        def begin_relaxed(connection: sa.Connection) -> None:
             connection.exec_driver_sql("SET LOCAL synchronous_commit = off")
 
     def check_room(self) -> None:

@@ -33,14 +33,14 @@ class LedgerRows(Rows):
             index_elements=["name", "subject", "window_s"],
             set_={"count": COUNTS.c.count + 1},
         ).returning(COUNTS.c.count)
-        with self._transactions.writing(hasty=True) as connection:
+        with self._transactions.writing(relaxed_durability=True) as connection:
             return int(connection.execute(counting).scalar_one())
 
     def count_down(self, name: str, subject: bytes, window_s: int) -> None:
         """Take one from the count of a window, unless it is 0."""
         which = (COUNTS.c.name == name, COUNTS.c.subject == subject, COUNTS.c.window_s == window_s)
         change = COUNTS.update().where(*which, COUNTS.c.count > 0)
-        with self._transactions.writing(hasty=True) as connection:
+        with self._transactions.writing(relaxed_durability=True) as connection:
             connection.execute(change.values(count=COUNTS.c.count - 1))
 
     def count_up_each(
@@ -134,7 +134,7 @@ class LedgerRows(Rows):
         row = self._database.insert(SETTINGS).values(name=_PROBE, value="written")
         same = row.on_conflict_do_update(index_elements=["name"], set_={"value": "written"})
         try:
-            with self._transactions.writing(patient=False) as connection:
+            with self._transactions.writing(wait=False) as connection:
                 connection.execute(same)
         except StoreError as error:
             if remedy("locked") not in str(error):

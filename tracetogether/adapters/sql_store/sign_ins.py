@@ -80,7 +80,7 @@ class SqlSignIns(Rows):
     def see_session(self, digest: bytes, now: float) -> None:
         """Note that somebody was here, unless the database is locked: nobody waits for that."""
         change = SESSIONS.update().where(SESSIONS.c.digest == digest).values(seen_at_s=now)
-        with suppress(StoreError), self._transactions.writing(patient=False) as connection:
+        with suppress(StoreError), self._transactions.writing(wait=False) as connection:
             connection.execute(change)
 
     def end_session(self, digest: bytes) -> None:

@@ -108,9 +108,7 @@ class SqlStore(PhoneRows, CaseRows, LedgerRows, StandingRows):
 
     def close(self) -> None:
         """Close all connections."""
-        self._database.engine.dispose()
-        self._database.hasty.dispose()
-        self._database.impatient.dispose()
+        self._database.close()
 
     def __enter__(self) -> Self:
         return self

@@ -34,26 +34,26 @@ class _Turns:
         self._moved_at = time.monotonic()
 
     @contextmanager
-    def taken(self, *, patient: bool) -> Iterator[None]:
+    def taken(self, *, wait: bool) -> Iterator[None]:
         """Let the body write once it is this thread's turn.
 
         Raises:
-            StoreError: it did not come: at once if not ``patient``, or if others wait for long.
+            StoreError: it did not come: at once without ``wait``, or if others wait for long.
         """
         if not self._free.acquire(blocking=False):
-            self._wait(patient=patient)
+            self._wait(_LONGEST_WAIT_S if wait else 0.0)
         try:
             self._moved_at = time.monotonic()
             yield
         finally:
             self._free.release()
 
-    def _wait(self, *, patient: bool) -> None:
-        until = time.monotonic() + (_LONGEST_WAIT_S if patient else 0.0)
+    def _wait(self, longest_s: float) -> None:
+        until = time.monotonic() + longest_s
         with self._count:
             self._waiting += 1
         try:
-            while not self._free.acquire(timeout=_LOOK_EVERY_S if patient else 0.0):
+            while not self._free.acquire(timeout=min(_LOOK_EVERY_S, longest_s)):
                 now = time.monotonic()
                 stuck = now - self._moved_at > _STUCK_S and self._waiting > WAITING_WRITERS
                 if now >= until or stuck:
@@ -96,12 +96,14 @@ class Transactions:
             yield
 
     @contextmanager
-    def writing(self, *, hasty: bool = False, patient: bool = True) -> Iterator[sa.Connection]:
+    def writing(
+        self, *, relaxed_durability: bool = False, wait: bool = True
+    ) -> Iterator[sa.Connection]:
         """Yield a connection to write with.
 
         Args:
-            hasty: the write may be lost in a power cut, and is faster for it.
-            patient: wait while others write; without it, a write that can't be done at once fails.
+            relaxed_durability: the commit is faster, but a power cut may undo it.
+            wait: wait while others write; without it, a write that can't be done at once fails.
         """
         with self._named_errors("written"):
             if self._here.connection is not None:
@@ -109,10 +111,12 @@ class Transactions:
                 return
             try:
                 self._here.dropped = False
-                engine = self._database.hasty if hasty else self._database.engine
-                if not patient:
-                    engine = self._database.impatient
-                with self._turns.taken(patient=patient), engine.begin() as connection:
+                engine = self._database.engine
+                if relaxed_durability:
+                    engine = self._database.relaxed_durability
+                if not wait:
+                    engine = self._database.no_wait
+                with self._turns.taken(wait=wait), engine.begin() as connection:
                     self._here.connection = connection
                     yield connection
             finally:

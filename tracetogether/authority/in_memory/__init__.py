@@ -1,1 +1,0 @@
-"""The authority's store for tests and trials, in dictionaries."""
