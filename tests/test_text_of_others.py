@@ -178,6 +178,7 @@ COMMANDS: dict[str, Words] = {
     "simulate bench": each("--people {evil}"),
     "simulate check": each("{place}/evil.toml", "{table}", "lift --set {evil}={evil}"),
     "simulate export": each("{place}/out --for {evil}", "{table} --scenario {evil}"),
+    "simulate keys": each("", "--json"),
     "simulate list": each("", "--json"),
     "simulate report": each("{table}", "{place}/node"),
     "simulate run": each("{place}/evil.toml", "{evil}", "lift --set {evil}={evil}"),

@@ -1,13 +1,17 @@
 """Scenarios: strict TOML in, frozen values out; every key is documented where it is declared."""
 
-import difflib
+import sys
 import tomllib
-from collections.abc import Iterator, Mapping
-from dataclasses import MISSING, dataclass, field, fields
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from functools import cache
 from importlib import resources
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Final, get_type_hints
+from typing import Annotated, Any, Final, Literal
+
+import msgspec
+from msgspec import inspect
 
 from simulations.settings.keys import (
     ChannelKeys,
@@ -19,6 +23,7 @@ from simulations.settings.keys import (
     about,
 )
 from tracetogether.errors import ScenarioError
+from tracetogether.names import did_you_mean
 from tracetogether.units import SECONDS_PER_MINUTE
 
 SCHEMA: Final = 1
@@ -34,30 +39,31 @@ _NONE: Final[Mapping[str, str]] = MappingProxyType({})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scenario:
-    """One setting to simulate."""
+    """One setting to simulate. The file's name gives ``name``; all other fields are keys."""
 
     name: str
-    schema: int = field(metadata=about("Version of these keys.", low=SCHEMA, high=SCHEMA))
-    title: str = field(metadata=about("One line for people."))
-    modelled_on: str = field(
-        metadata=about("What in the world this stands for, and where its numbers are from.")
-    )
-    duration_s: float = field(metadata=about("Simulated time.", low=10, high=86400))
-    layer: str = field(
-        default=NO_LAYER,
-        metadata=about(
-            "Layer of contacts that epidemic simulators put this in: h household, s school, w "
-            "work, c community; an export asks for it where it is none.",
-            one_of=(NO_LAYER, *LAYERS),
+    schema: Annotated[int, about("Version of these keys.", ge=SCHEMA, le=SCHEMA)]
+    title: Annotated[str, about("Short title.")]
+    modelled_on: Annotated[
+        str, about("What in the world this stands for, and the source of its numbers.")
+    ]
+    duration_s: Annotated[float, about("Simulated time.", ge=10, le=86400)]
+    layer: Annotated[
+        Literal["none", "h", "s", "w", "c"],
+        about(
+            "Layer of contacts in epidemic simulators: h household, s school, w work, c "
+            "community. With none, an export needs --scenario NAME=LAYER."
         ),
+    ] = "none"
+    people: Annotated[PeopleKeys, about("Who is there.")]
+    venue: Annotated[VenueKeys, about("Where they are.")]
+    motion: Annotated[MotionKeys, about("How they come, stay, move and go.")]
+    phones: Annotated[PhoneKeys, about("What they carry.")]
+    channel: Annotated[ChannelKeys, about("What the air does.")] = field(
+        default_factory=ChannelKeys
     )
-    people: PeopleKeys = field(metadata=about("Who is there."))
-    venue: VenueKeys = field(metadata=about("Where they are."))
-    motion: MotionKeys = field(metadata=about("How they come, stay, move and go."))
-    phones: PhoneKeys = field(metadata=about("What they carry."))
-    channel: ChannelKeys = field(default=ChannelKeys(), metadata=about("What the air does."))
-    policy: PolicyKeys = field(
-        default=PolicyKeys(), metadata=about("What counts as a close contact.")
+    policy: Annotated[PolicyKeys, about("What counts as a close contact.")] = field(
+        default_factory=PolicyKeys
     )
 
 
@@ -69,6 +75,9 @@ class ScenarioKey:
         name: dotted, as an error message writes it.
         type_name: "text", "whole number", "number" or "switch" (true or false).
         default: None where the key is required.
+        low, high: the least and the greatest value; None without such a limit.
+        one_of: the values that are allowed; empty if any is.
+        doc: its meaning.
     """
 
     name: str
@@ -79,39 +88,87 @@ class ScenarioKey:
     one_of: tuple[str, ...]
     doc: str
 
+    @property
+    def span(self) -> str:
+        """Return which values are allowed, in words; "any" without limits."""
+        if self.one_of:
+            return f"one of {', '.join(self.one_of)}"
+        if self.low is None:
+            return "any"
+        if self.high is None:
+            return f"at least {self.low:g}"
+        return f"{self.low:g}" if self.low == self.high else f"from {self.low:g} to {self.high:g}"
 
-_TYPE_NAMES: Final = {str: "text", int: "whole number", float: "number", bool: "switch"}
-
-
-def _fields(cls: type) -> Iterator[tuple[str, Any, Any]]:
-    """Yield (key, type, field) of each key of a table."""
-    hints = get_type_hints(cls)
-    for item in fields(cls):
-        if item.metadata:
-            yield item.name, hints[item.name], item
-
-
-def scenario_keys(cls: type = Scenario, prefix: str = "") -> list[ScenarioKey]:
-    """Return every key that a scenario may hold, in order."""
-    keys: list[ScenarioKey] = []
-    for name, hint, item in _fields(cls):
-        if hint not in _TYPE_NAMES:
-            keys += scenario_keys(hint, f"{prefix}{name}.")
-            continue
-        has_default = isinstance(item.default, str | int | float)
-        meta = item.metadata
-        keys.append(
-            ScenarioKey(
-                name=f"{prefix}{name}",
-                type_name=_TYPE_NAMES[hint],
-                default=item.default if has_default else None,
-                low=meta["low"],
-                high=meta["high"],
-                one_of=meta["one_of"],
-                doc=meta["doc"],
+    def refusal(self, value: object) -> str:
+        """Return what is wrong with a value from TOML; "" if it fits."""
+        switch, number = isinstance(value, bool), isinstance(value, int | float)
+        fits = {
+            "text": isinstance(value, str),
+            "whole number": isinstance(value, int) and not switch,
+            "number": number and not switch,
+            "switch": switch,
+        }
+        if not fits[self.type_name]:
+            return f"{self.name!r} wants a {self.type_name}, got {value!r}"
+        if self.one_of:
+            hint = did_you_mean(str(value), self.one_of)
+            return (
+                "" if value in self.one_of else f"{self.name!r} is {self.span}, not {value!r}{hint}"
             )
-        )
-    return keys
+        if not isinstance(value, int | float) or switch:
+            return ""
+        # Written so that NaN fails as well.
+        if not (self.low is None or value >= self.low) & (self.high is None or value <= self.high):
+            return f"{self.name!r} is {self.span}, not {value!r}"
+        return "" if abs(value) <= sys.float_info.max else f"{self.name!r} must be finite"
+
+
+_TYPE_NAMES: Final = {
+    inspect.StrType: "text",
+    inspect.LiteralType: "text",
+    inspect.IntType: "whole number",
+    inspect.FloatType: "number",
+    inspect.BoolType: "switch",
+}
+
+
+@cache
+def scenario_keys() -> Sequence[ScenarioKey]:
+    """Return every key that a scenario may hold, in order."""
+    table = inspect.type_info(Scenario)
+    return tuple(_keys_of(table)) if isinstance(table, inspect.DataclassType) else ()
+
+
+def _keys_of(table: inspect.DataclassType, prefix: str = "") -> Iterator[ScenarioKey]:
+    described = {entry.name: entry for entry in table.fields}  # msgspec puts required ones first
+    for declared in fields(table.cls):
+        entry = described[declared.name]
+        if not isinstance(entry.type, inspect.Metadata):
+            continue  # the scenario's name, which is no key
+        name, kind = f"{prefix}{entry.name}", entry.type.type
+        if isinstance(kind, inspect.DataclassType):
+            yield from _keys_of(kind, f"{name}.")
+        else:
+            yield ScenarioKey(
+                name=name,
+                type_name=_TYPE_NAMES[type(kind)],
+                default=None if entry.required else entry.default,
+                low=getattr(kind, "ge", None),
+                high=getattr(kind, "le", None),
+                one_of=getattr(kind, "values", ()),
+                doc=(entry.type.extra_json_schema or {})["description"],
+            )
+
+
+def scenario_schema() -> dict[str, Any]:
+    """Return the JSON schema of a scenario file, for editors that check TOML by one."""
+    schema = msgspec.json.schema(Scenario)
+    top = schema["$defs"]["Scenario"]
+    del top["properties"]["name"]
+    top["required"].remove("name")
+    for table in schema["$defs"].values():
+        table["additionalProperties"] = False
+    return schema
 
 
 def _shipped() -> dict[str, Any]:
@@ -170,7 +227,7 @@ def scenario_text(name_or_path: str | Path) -> ScenarioText:
         return ScenarioText(text, f"{text}.toml", shipped[text].read_text("utf-8"))
     path = Path(text)
     if not path.suffix and len(path.parts) == 1:
-        nearest = _nearest(text, list(shipped))
+        nearest = did_you_mean(text, shipped)
         msg = f"there is no scenario {text!r}{nearest}; `tracetogether simulate list` names them"
         raise ScenarioError(msg)
     try:
@@ -211,7 +268,8 @@ def scenario_of_keys(keys: Mapping[str, Any], *, source: str, placed: bool = Tru
 
 
 def _scenario_of(table: dict[str, Any], name: str, source: str, *, placed: bool) -> Scenario:
-    scenario = Scenario(name=name, **_read_table(Scenario, table, prefix="", source=source))
+    _check_table(table, "", source)
+    scenario = msgspec.convert({**table, "name": name}, Scenario)
     _check_together(scenario, source, placed=placed)
     return scenario
 
@@ -250,7 +308,7 @@ def full_key(word: str) -> ScenarioKey:
     if ending:
         raise ScenarioError(f"{word!r} can be {' or '.join(ending)}: write which")
     short = {name.rpartition(".")[2]: name for name in keys}
-    nearest = _nearest(word, list(keys)) or _nearest(word, list(short))
+    nearest = did_you_mean(word, keys) or did_you_mean(word, short)
     raise ScenarioError(f"there is no scenario key {word!r}{nearest}")
 
 
@@ -272,72 +330,29 @@ def _set(table: dict[str, Any], word: str, text: str) -> None:
     table[last] = value
 
 
-def _nearest(word: str, known: list[str]) -> str:
-    match = difflib.get_close_matches(word, known, n=1, cutoff=0.4)
-    return f"; did you mean {match[0]!r}?" if match else ""
-
-
-def _read_table(cls: type, table: dict[str, Any], *, prefix: str, source: str) -> dict[str, Any]:
-    known = {name: (hint, item) for name, hint, item in _fields(cls)}
+def _check_table(table: Mapping[str, Any], prefix: str, source: str) -> None:
+    """Check each key below ``prefix``, "" or such as "people."."""
+    known: dict[str, ScenarioKey | None] = {}  # None: a table of keys
+    for key in scenario_keys():
+        if key.name.startswith(prefix):
+            name, dot, _ = key.name.removeprefix(prefix).partition(".")
+            known[name] = None if dot else key
     for name in table:
         if name not in known:
-            hint_text = _nearest(name, list(known)) or f"; known here: {', '.join(known)}"
-            msg = f"{source}: unknown key {prefix + name!r}{hint_text}"
-            raise ScenarioError(msg)
-    values: dict[str, Any] = {}
-    for name, (hint, item) in known.items():
-        key = prefix + name
-        if name not in table:
-            if item.default is not MISSING:
-                continue
-            msg = f"{source}: the key {key!r} is missing: {item.metadata['doc']}"
-            raise ScenarioError(msg)
-        if hint not in _TYPE_NAMES:
-            if not isinstance(table[name], dict):
-                msg = f"{source}: {key!r} is a table: write [{key}] and its keys below"
-                raise ScenarioError(msg)
-            values[name] = hint(**_read_table(hint, table[name], prefix=f"{key}.", source=source))
-        else:
-            values[name] = _read_value(hint, table[name], item.metadata, key=key, source=source)
-    return values
-
-
-def _read_value(
-    hint: type,
-    value: Any,  # noqa: ANN401 - whatever TOML held
-    meta: Any,  # noqa: ANN401 - the mapping that _key made
-    *,
-    key: str,
-    source: str,
-) -> str | int | float:
-    number = isinstance(value, int | float) and not isinstance(value, bool)
-    fits = {
-        str: isinstance(value, str),
-        int: number and isinstance(value, int),
-        float: number,
-        bool: isinstance(value, bool),
-    }[hint]
-    if not fits:
-        msg = f"{source}: {key!r} wants a {_TYPE_NAMES[hint]}, got {value!r}"
-        raise ScenarioError(msg)
-    if meta["one_of"] and value not in meta["one_of"]:
-        nearest = _nearest(str(value), list(meta["one_of"]))
-        msg = f"{source}: {key!r} is one of {', '.join(meta['one_of'])}, not {value!r}{nearest}"
-        raise ScenarioError(msg)
-    if hint not in (str, bool):
-        low, high = meta["low"], meta["high"]
-        # Written so that NaN fails as well.
-        if not ((low is None or value >= low) and (high is None or value <= high)):
-            span = f"at least {low:g}" if high is None else f"from {low:g} to {high:g}"
-            if low == high:
-                span = f"{low:g}"
-            msg = f"{source}: {key!r} is {span}, not {value!r}"
-            raise ScenarioError(msg)
-        if value in (float("inf"), float("-inf")):
-            msg = f"{source}: {key!r} must be finite"
-            raise ScenarioError(msg)
-    result: str | int | float = hint(value)
-    return result
+            hint = did_you_mean(name, known) or f"; known here: {', '.join(known)}"
+            raise ScenarioError(f"{source}: unknown key {prefix + name!r}{hint}")
+    for name, found in known.items():
+        if found is None:
+            inner = table.get(name, {})
+            if not isinstance(inner, Mapping):
+                msg = f"{prefix + name!r} is a table: write [{prefix + name}] and its keys below"
+                raise ScenarioError(f"{source}: {msg}")
+            _check_table(inner, f"{prefix}{name}.", source)
+        elif name in table:
+            if refusal := found.refusal(table[name]):
+                raise ScenarioError(f"{source}: {refusal}")
+        elif found.default is None:
+            raise ScenarioError(f"{source}: the key {found.name!r} is missing: {found.doc}")
 
 
 def _check_together(scenario: Scenario, source: str, *, placed: bool) -> None:

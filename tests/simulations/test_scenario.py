@@ -1,3 +1,4 @@
+import runpy
 import tomllib
 from dataclasses import replace
 from importlib import resources
@@ -11,6 +12,7 @@ from simulations.settings.scenario import (
     parse_scenario,
     scenario_keys,
     scenario_names,
+    scenario_schema,
 )
 from tracetogether.errors import ScenarioError
 
@@ -143,20 +145,44 @@ def test_a_scenario_is_frozen() -> None:
         load_scenario("train-carriage").people.count = 3  # type: ignore[misc]
 
 
-def test_every_key_is_documented() -> None:
-    page = (ROOT / "docs" / "reference" / "scenario-keys.md").read_text("utf-8")
-    for key in scenario_keys():
-        row = next((line for line in page.splitlines() if f"| `{key.name}` |" in line), None)
-        assert row is not None, f"{key.name} is not in scenario-keys.md"
-        assert key.doc in row
-        shown = "required" if key.default is None else f"`{key.default}`"
-        assert shown in row, f"{key.name}: default {shown}"
-
-
-def test_documented_keys_are_those_that_exist() -> None:
-    page = (ROOT / "docs" / "reference" / "scenario-keys.md").read_text("utf-8")
+def test_the_reference_page_is_written_from_the_keys() -> None:
+    reference = ROOT / "docs" / "reference"
+    written = runpy.run_path(str(reference / "write_scenario_keys.py"))["page"]()
+    page = (reference / "scenario-keys.md").read_text("utf-8")
+    assert page == written, "run `python docs/reference/write_scenario_keys.py`"
     rows = [line.split("`")[1] for line in page.splitlines() if line.startswith("| `")]
     assert rows == [key.name for key in scenario_keys()]
+
+
+def test_the_json_schema_names_the_same_keys_limits_and_defaults() -> None:
+    schema = scenario_schema()
+
+    def walk(table: dict, prefix: str = "") -> dict[str, dict]:
+        assert table["additionalProperties"] is False
+        found = {}
+        for name, said in table["properties"].items():
+            if "$ref" in said:
+                found |= walk(schema["$defs"][said["$ref"].rpartition("/")[2]], f"{prefix}{name}.")
+            else:
+                found[prefix + name] = {**said, "required": name in table["required"]}
+        return found
+
+    described = walk(schema["$defs"]["Scenario"])
+    assert set(described) == {key.name for key in scenario_keys()}
+    for key in scenario_keys():
+        said = described[key.name]
+        assert (said.get("minimum"), said.get("maximum")) == (key.low, key.high)
+        assert said.get("default") == key.default
+        assert said["required"] is (key.default is None)
+        assert said["description"] == key.doc
+        assert tuple(said.get("enum", ())) == key.one_of
+
+
+def test_whole_numbers_are_taken_for_numbers_and_become_floats() -> None:
+    assert "stay_median_s = 1800" in TEXT
+    assert isinstance(parse(TEXT).motion.stay_median_s, float)
+    with pytest.raises(ScenarioError, match=r"'motion.stay_median_s' must be finite"):
+        parse(TEXT.replace("stay_median_s = 1800", f"stay_median_s = 1{'0' * 400}"))
 
 
 def test_the_shipped_file_uses_known_keys_only() -> None:

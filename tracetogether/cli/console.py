@@ -7,15 +7,17 @@ as an emoji's name, and no character of it steers the terminal. Own colours are 
 import io
 import json
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 
 import click
+from rich.box import SIMPLE_HEAD
 from rich.console import Console, ConsoleOptions, JustifyMethod, OverflowMethod, RenderableType
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.segment import Segment
 from rich.style import Style
+from rich.table import Column, Table
 from rich.text import Text
 
 from tracetogether.plain_text import escaped_json, visible
@@ -71,6 +73,36 @@ def print_json(value: object, *, indent: int | None = 2) -> None:
     """Print one JSON document, the only thing on stdout; in one line if ``indent`` is None."""
     text = json.dumps(value, indent=indent, ensure_ascii=False, allow_nan=False)
     click.echo(escaped_json(text))
+
+
+def right(heading: str) -> Column:
+    """Return a column of numbers for ``table``."""
+    return Column(heading, justify="right")
+
+
+def table(
+    headings: Sequence[str | Column],
+    rows: Iterable[Sequence[str | Text]],
+    *,
+    title: str | None = None,
+    caption: str | None = None,
+    show_header: bool = True,
+) -> Table:
+    """Return a table with one line for each row, to be printed by ``out``."""
+    found = Table(
+        *headings,
+        title=title,
+        title_justify="left",
+        caption=caption,
+        caption_justify="left",
+        show_header=show_header,
+        box=SIMPLE_HEAD,
+        pad_edge=False,
+        padding=(0, 1, 0, 0),
+    )
+    for row in rows:
+        found.add_row(*row)
+    return found
 
 
 def print_error(error: Exception) -> None:

@@ -1,7 +1,7 @@
 """`tracetogether estimate`: a table of readings to encounters with minutes near."""
 
-from collections.abc import Mapping, Sequence
-from difflib import get_close_matches
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -19,6 +19,7 @@ from tracetogether.cli.recording_options import (
     warn_of_readings,
 )
 from tracetogether.labels import UNKNOWN, Labels
+from tracetogether.names import columns_of_fields, unknown_name
 from tracetogether.proximity.calibration import Calibration
 from tracetogether.proximity.encounters import (
     DEFAULT_ESTIMATOR,
@@ -43,29 +44,8 @@ def _radius(_ctx: click.Context, _param: click.Parameter, value: float) -> float
 
 def _estimator(_ctx: click.Context, _param: click.Parameter, value: str) -> str:
     if value not in ESTIMATORS:
-        raise click.BadParameter(_unknown(value, ESTIMATORS, "estimator"))
+        raise click.BadParameter(unknown_name(value, ESTIMATORS, "estimator"))
     return value
-
-
-def _columns(_ctx: click.Context, _param: click.Parameter, value: str | None) -> dict[str, str]:
-    """Return field -> column from FIELD=COLUMN pairs with commas between them."""
-    columns: dict[str, str] = {}
-    for part in value.split(",") if value is not None else ():
-        field, equals, column = (piece.strip() for piece in part.partition("="))
-        if not (field and equals and column):
-            raise click.BadParameter(f"{part!r} is not FIELD=COLUMN, such as time=t")
-        if field not in READINGS_COLUMNS:
-            raise click.BadParameter(_unknown(field, READINGS_COLUMNS, "field"))
-        if field in columns:
-            raise click.BadParameter(f"the field {field!r} is named twice")
-        columns[field] = column
-    return columns
-
-
-def _unknown(name: str, known: Mapping[str, object], what: str) -> str:
-    near = get_close_matches(name, known, n=1, cutoff=0.4)
-    hint = f"did you mean {near[0]!r}? " if near else ""
-    return f"there is no {what} {name!r}; {hint}Known are {', '.join(known)}."
 
 
 @click.command()
@@ -81,7 +61,7 @@ def _unknown(name: str, known: Mapping[str, object], what: str) -> str:
 )
 @click.option(
     "--columns",
-    callback=_columns,
+    callback=parsed(partial(columns_of_fields, known=READINGS_COLUMNS)),
     metavar="FIELD=COLUMN,...",
     help="Names of the table's columns, where they differ from "
     + ", ".join(f"{field}={column}" for field, column in READINGS_COLUMNS.items())
@@ -117,7 +97,7 @@ def _unknown(name: str, known: Mapping[str, object], what: str) -> str:
 def estimate(
     readings: Path,
     radius: float,
-    columns: dict[str, str],
+    columns: dict[str, str] | None,
     estimator: str,
     calibration: Path | None,
     *,
@@ -143,7 +123,7 @@ def estimate(
     with progress(f"Reading {readings.name}") as advance:
         sightings = Sightings.from_csv(
             readings,
-            columns,
+            columns or {},
             time_unit=time_unit,
             time_zone=time_zone,
             strict=strict,

@@ -4,12 +4,17 @@ from dataclasses import asdict
 from pathlib import Path
 
 import click
-from rich.box import SIMPLE_HEAD
-from rich.table import Table
+from rich.table import Column
 
 from simulations.pages.replay_page import save_page
-from simulations.settings.scenario import cautions, load_scenario, scenario_names
-from tracetogether.cli.console import out, print_json
+from simulations.settings.scenario import (
+    cautions,
+    load_scenario,
+    scenario_keys,
+    scenario_names,
+    scenario_schema,
+)
+from tracetogether.cli.console import out, print_json, right, table
 from tracetogether.cli.simulate_bench import bench_crowds
 from tracetogether.cli.simulate_export import export_numbers
 from tracetogether.cli.simulate_run import run_scenario
@@ -39,31 +44,50 @@ def list_scenarios(*, as_json: bool) -> None:
         print_json(
             [
                 {
-                    "scenario": one.name,
-                    "title": one.title,
-                    "modelled_on": " ".join(one.modelled_on.split()),
-                    "people": one.people.count,
-                    "duration_s": one.duration_s,
-                    "adoption": one.people.adoption,
+                    "scenario": scenario.name,
+                    "title": scenario.title,
+                    "modelled_on": " ".join(scenario.modelled_on.split()),
+                    "people": scenario.people.count,
+                    "duration_s": scenario.duration_s,
+                    "adoption": scenario.people.adoption,
                 }
-                for one in scenarios
+                for scenario in scenarios
             ]
         )
         return
-    table = Table(box=SIMPLE_HEAD, pad_edge=False)
-    table.add_column("scenario", no_wrap=True)
-    for heading in ("people", "minutes", "with app"):
-        table.add_column(heading, justify="right")
-    table.add_column("what it is")
-    for one in scenarios:
-        table.add_row(
-            one.name,
-            str(one.people.count),
-            f"{one.duration_s / 60:g}",
-            f"{one.people.adoption:.0%}",
-            one.title,
+    headings = (
+        Column("scenario", no_wrap=True),
+        right("people"),
+        right("minutes"),
+        right("with app"),
+        "what it is",
+    )
+    rows = (
+        (
+            scenario.name,
+            str(scenario.people.count),
+            f"{scenario.duration_s / 60:g}",
+            f"{scenario.people.adoption:.0%}",
+            scenario.title,
         )
-    out().print(table)
+        for scenario in scenarios
+    )
+    out().print(table(headings, rows))
+
+
+@simulate.command()
+@click.option("--json", "as_json", is_flag=True, help="Print the JSON schema of a scenario file.")
+def keys(*, as_json: bool) -> None:
+    """List the keys of a scenario file with their limits, defaults and meanings."""
+    if as_json:
+        print_json(scenario_schema())
+        return
+    rows = (
+        (key.name, key.span, "required" if key.default is None else str(key.default), key.doc)
+        for key in scenario_keys()
+    )
+    headings = (Column("key", no_wrap=True), "values", "default", "meaning")
+    out().print(table(headings, rows))
 
 
 @simulate.command()

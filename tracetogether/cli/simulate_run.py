@@ -29,7 +29,7 @@ from simulations.streams import Streams
 from tracetogether.cli.console import err, out, print_json, progress
 from tracetogether.cli.simulate_figures import shown
 from tracetogether.cli.simulate_settings import caution, setting
-from tracetogether.cli.simulate_validate import track_columns
+from tracetogether.cli.simulate_validate import columns_option
 from tracetogether.errors import MissingExtraError, StoreError
 
 
@@ -70,12 +70,7 @@ class _Asked:
     help="Recorded tracks (CSV) to put in the place of the scenario's people; how many there are, "
     "for how long and where is then the recording's.",
 )
-@click.option(
-    "--columns",
-    callback=track_columns,
-    metavar="FIELD=COLUMN,...",
-    help="Names of the tracks' columns, where they differ from " + ", ".join(TRACK_COLUMNS) + ".",
-)
+@columns_option(TRACK_COLUMNS)
 @click.option("--scene", help="Which scene of the tracks, where they hold several.")
 @click.option(
     "--out",
@@ -106,7 +101,7 @@ def run_scenario(
     seed: int,
     fidelity: str,
     trajectories: Path | None,
-    columns: dict[str, str],
+    columns: dict[str, str] | None,
     scene: str | None,
     folder: Path | None,
     manifest: Path | None,
@@ -166,7 +161,7 @@ def _anew(
     scenario: Scenario,
     seed: int,
     trajectories: Path | None,
-    columns: dict[str, str],
+    columns: dict[str, str] | None,
     scene: str | None,
 ) -> _Asked:
     if trajectories is None:
@@ -175,7 +170,7 @@ def _anew(
                 "--columns and --scene speak of --trajectories, which is missing"
             )
         return _Asked(scenario, seed)
-    scenes = load_tracks(trajectories, columns, scenario.people, Streams(seed))
+    scenes = load_tracks(trajectories, columns or {}, scenario.people, Streams(seed))
     recorded = choose_scene(scenes, scene, trajectories)
     placed, tracks = on_recorded_tracks(scenario, recorded)
     source = f"{trajectories.name}, scene {recorded.scene}"

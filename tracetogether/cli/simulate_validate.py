@@ -1,13 +1,13 @@
 """`tracetogether simulate validate`: the simulated radio beside recordings."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Collection
 from dataclasses import replace
-from difflib import get_close_matches
+from functools import partial
 from pathlib import Path
+from typing import Any, TypeVar
 
 import click
-from rich.box import SIMPLE_HEAD
-from rich.table import Table
+from rich.table import Column
 from rich.text import Text
 
 from simulations.people.trajectories import TRACK_COLUMNS, load_tracks
@@ -23,11 +23,14 @@ from simulations.studies.replay import (
 )
 from simulations.studies.trials import TRIALS, TrialRow
 from simulations.studies.validation import DEFAULT_SEEDS, ComparedStatistic, validate_channel
-from tracetogether.cli.console import out, print_json, progress
+from tracetogether.cli.console import out, print_json, progress, right, table
+from tracetogether.cli.recording_options import parsed
 from tracetogether.cli.simulate_figures import shown
+from tracetogether.names import columns_of_fields
 from tracetogether.proximity.calibration import Calibration
 
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+_Command = TypeVar("_Command", bound=Callable[..., Any])
 
 
 @click.group()
@@ -35,27 +38,16 @@ def validate() -> None:
     """Hold the simulated radio against recordings."""
 
 
-def _columns(known: Mapping[str, object], value: str | None) -> dict[str, str]:
-    columns = {}
-    for part in value.split(",") if value else ():
-        field, equals, column = (piece.strip() for piece in part.partition("="))
-        if not (field and equals and column):
-            raise click.BadParameter(f"{part!r} is not FIELD=COLUMN, such as scene=scenario")
-        if field not in known:
-            near = get_close_matches(field, known, n=1, cutoff=0.4)
-            hint = f"did you mean {near[0]!r}? " if near else ""
-            raise click.BadParameter(f"no field {field!r}; {hint}Known are {', '.join(known)}.")
-        columns[field] = column
-    return columns
-
-
-def track_columns(_: click.Context, __: click.Parameter, value: str | None) -> dict[str, str]:
-    """Read ``field=column,...`` for recorded tracks."""
-    return _columns(TRACK_COLUMNS, value)
-
-
-def _reading_columns(_: click.Context, __: click.Parameter, value: str | None) -> dict[str, str]:
-    return _columns(READING_COLUMNS, value)
+def columns_option(
+    known: Collection[str], flag: str = "--columns"
+) -> Callable[[_Command], _Command]:
+    """Return a decorator that adds an option for the names of a table's columns."""
+    return click.option(
+        flag,
+        callback=parsed(partial(columns_of_fields, known=known)),
+        metavar="FIELD=COLUMN,...",
+        help=f"Column names of the table, where they differ from {', '.join(known)}.",
+    )
 
 
 _scenario = click.option(
@@ -78,14 +70,7 @@ _movement_seeds = click.option(
 _calibration = click.option(
     "--calibration", type=_FILE, metavar="FILE", help="Table of phone models' offsets."
 )
-_of_readings = click.option(
-    "--reading-columns",
-    callback=_reading_columns,
-    metavar="FIELD=COLUMN,...",
-    help="Names of the readings' columns, where they differ from "
-    + ", ".join(READING_COLUMNS)
-    + ".",
-)
+_reading_columns = columns_option(READING_COLUMNS, "--reading-columns")
 _json = click.option("--json", "as_json", is_flag=True, help="Print one JSON list of rows.")
 
 
@@ -98,14 +83,14 @@ _json = click.option("--json", "as_json", is_flag=True, help="Print one JSON lis
     metavar="FILE",
     help="A recording of your own with true distances; its figures take the measured ones' place.",
 )
-@_of_readings
+@_reading_columns
 @_calibration
 @_json
 def channel(
     scenario: str,
     seeds: int,
     readings: Path | None,
-    reading_columns: dict[str, str],
+    reading_columns: dict[str, str] | None,
     calibration: Path | None,
     *,
     as_json: bool,
@@ -119,7 +104,7 @@ def channel(
     recorded = {}
     if readings is not None:
         recorded = recorded_statistics(
-            load_readings(readings, reading_columns), _offsets(calibration)
+            load_readings(readings, reading_columns or {}), _offsets(calibration)
         )
     with progress("Reading the simulated air") as told:
         rows = validate_channel(chosen, seeds=range(seeds), on_progress=told)
@@ -137,13 +122,8 @@ def channel(
 @click.option(
     "--readings", type=_FILE, required=True, metavar="FILE", help="Readings recorded with them."
 )
-@click.option(
-    "--columns",
-    callback=track_columns,
-    metavar="FIELD=COLUMN,...",
-    help="Names of the tracks' columns, where they differ from " + ", ".join(TRACK_COLUMNS) + ".",
-)
-@_of_readings
+@columns_option(TRACK_COLUMNS)
+@_reading_columns
 @_calibration
 @_scenario
 @_seeds
@@ -151,8 +131,8 @@ def channel(
 def replay(
     trajectories: Path,
     readings: Path,
-    columns: dict[str, str],
-    reading_columns: dict[str, str],
+    columns: dict[str, str] | None,
+    reading_columns: dict[str, str] | None,
     calibration: Path | None,
     scenario: str,
     seeds: int,
@@ -165,8 +145,8 @@ def replay(
     attenuation threshold tells readings from within 2 m (area under the curve, within 0.05).
     """
     chosen = load_scenario(scenario)
-    scenes = load_tracks(trajectories, columns, chosen.people, Streams(0))
-    recorded = load_readings(readings, reading_columns)
+    scenes = load_tracks(trajectories, columns or {}, chosen.people, Streams(0))
+    recorded = load_readings(readings, reading_columns or {})
     with progress("Replaying tracks") as told:
         rows = validate_replay(
             scenes,
@@ -245,15 +225,15 @@ def trials(names: tuple[str, ...], seeds: int | None, *, as_json: bool) -> None:
     if as_json:
         print_json([row.to_json() for row in rows])
         return
-    table = _table("simulated (5 % to 95 %)", "published")
-    for row in rows:
-        _add(
-            table,
+    cells = (
+        _cells(
             row,
             shown(row.simulated),
             *(f"{value:.3f}" for value in (row.published, row.low, row.high)),
         )
-    out().print(table)
+        for row in rows
+    )
+    out().print(table(_headings("simulated (5 % to 95 %)", "published"), cells))
 
 
 def _offsets(path: Path | None) -> Calibration:
@@ -264,26 +244,23 @@ def _print(rows: list[ComparedStatistic], *, as_json: bool) -> None:
     if as_json:
         print_json([row.to_json() for row in rows])
         return
-    table = _table("simulated", "measured")
-    for row in rows:
-        figures = (row.simulated, row.measured, row.low, row.high)
-        _add(table, row, *(f"{value:.2f}" for value in figures))
-    out().print(table)
+    cells = (
+        _cells(row, *(f"{value:.2f}" for value in (row.simulated, row.measured, row.low, row.high)))
+        for row in rows
+    )
+    out().print(table(_headings("simulated", "measured"), cells))
 
 
-def _table(simulated: str, beside: str) -> Table:
-    """Return an empty table of what is simulated beside what others found."""
-    table = Table(box=SIMPLE_HEAD, pad_edge=False)
-    table.add_column("statistic", no_wrap=True)
-    for heading in (simulated, beside, "low", "high"):
-        table.add_column(heading, justify="right")
-    table.add_column("ok")
-    table.add_column(f"{beside} by")
-    return table
+def _headings(simulated: str, beside: str) -> tuple[str | Column, ...]:
+    numbers = map(right, (simulated, beside, "low", "high"))
+    return Column("statistic", no_wrap=True), *numbers, "ok", f"{beside} by"
 
 
-def _add(table: Table, row: ComparedStatistic | TrialRow, *figures: str) -> None:
-    """Add a statistic with its figures and whether it lies where it should."""
-    table.add_row(
-        row.statistic, *figures, Text("yes", "green") if row.ok else Text("no", "red"), row.source
+def _cells(row: ComparedStatistic | TrialRow, *figures: str) -> tuple[str | Text, ...]:
+    """Return a statistic with its figures and whether it lies where it should."""
+    return (
+        row.statistic,
+        *figures,
+        Text("yes", "green") if row.ok else Text("no", "red"),
+        row.source,
     )

@@ -1,12 +1,12 @@
 """All estimators that can be evaluated, by name."""
 
 from collections.abc import Callable, Mapping, Sequence
-from difflib import get_close_matches
 from pathlib import Path
 from types import MappingProxyType
 from typing import Final
 
 from tracetogether.errors import InvalidReadingsError
+from tracetogether.names import unknown_name
 from tracetogether.proximity.attenuation import RULES, Bucketed
 from tracetogether.proximity.judge import PosteriorJudge
 from tracetogether.proximity.judging import Judge
@@ -51,11 +51,7 @@ def chosen_judges(names: Sequence[str], model: Path | None = None) -> tuple[Judg
     judges: list[Judge] = []
     for name in dict.fromkeys(JUDGES if "all" in names else names):
         if name not in JUDGES:
-            near = get_close_matches(name, JUDGES, n=1, cutoff=0.4)
-            hint = f"did you mean {near[0]!r}? " if near else ""
-            raise InvalidReadingsError(
-                f"there is no estimator {name!r}; {hint}Known are all, {', '.join(JUDGES)}."
-            )
+            raise InvalidReadingsError(unknown_name(name, ("all", *JUDGES), "estimator"))
         judge = JUDGES[name]()
         if model is not None and isinstance(judge, PosteriorJudge):
             judge = PosteriorJudge(ProximityModel.load(model))

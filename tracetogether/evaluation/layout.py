@@ -2,11 +2,11 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from difflib import get_close_matches
 from types import MappingProxyType
 from typing import Final, Self
 
 from tracetogether.errors import InvalidReadingsError
+from tracetogether.names import columns_of_fields, unknown_name
 from tracetogether.sightings import READINGS_COLUMNS
 from tracetogether.tables.timestamps import UNIT_SECONDS
 
@@ -70,21 +70,8 @@ class Layout:
                 that does not exist.
         """
         sources = {field: Source(column) for field, column in defaults.items() if column}
-        named: set[str] = set()
-        for part in text.split(",") if text else ():
-            field, equals, column = (piece.strip() for piece in part.partition("="))
-            if not (field and equals and column):
-                raise InvalidReadingsError(f"{part!r} is not FIELD=COLUMN, such as time=t")
-            if field not in defaults:
-                near = get_close_matches(field, defaults, n=1, cutoff=0.4)
-                hint = f"did you mean {near[0]!r}? " if near else ""
-                raise InvalidReadingsError(
-                    f"there is no field {field!r}; {hint}Known are {', '.join(defaults)}."
-                )
-            if field in named:
-                raise InvalidReadingsError(f"the field {field!r} is named twice")
-            named.add(field)
-            sources[field] = _source(field, column)
+        named = columns_of_fields(text, defaults)
+        sources |= {field: _source(field, column) for field, column in named.items()}
         return cls(MappingProxyType(sources), frozenset(named))
 
     def with_labels(self, columns: Mapping[str, str]) -> "Layout":
@@ -107,9 +94,7 @@ def _source(field: str, text: str) -> Source:
         unit = unit.strip()
         known = _UNITS[field]
         if unit not in known:
-            raise InvalidReadingsError(
-                f"there is no unit {unit!r} for the {field}; known are {', '.join(known)}"
-            )
+            raise InvalidReadingsError(f"{field}: {unknown_name(unit, known, 'unit')}")
         column, factor = column.strip(), known[unit]
     constant = _number(column) if field in NUMBERS else None
     return Source(column, factor, unit, constant)

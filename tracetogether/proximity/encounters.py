@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from functools import partial
 from types import MappingProxyType
 from typing import Final, Protocol
@@ -10,6 +9,7 @@ from typing import Final, Protocol
 import numpy as np
 
 from tracetogether.labels import Labels
+from tracetogether.names import unknown_name
 from tracetogether.proximity.attenuation import RULES, Bucketed
 from tracetogether.proximity.calibration import Calibration
 from tracetogether.proximity.estimates import Estimates, chance_of
@@ -51,11 +51,7 @@ def named_estimator(name: str) -> Estimator:
         ValueError: there is none of that name; the message says which there are.
     """
     if name not in ESTIMATORS:
-        near = get_close_matches(name, ESTIMATORS, n=1, cutoff=0.4)
-        hint = f"did you mean {near[0]!r}? " if near else ""
-        raise ValueError(
-            f"there is no estimator {name!r}; {hint}Known are {', '.join(ESTIMATORS)}."
-        )
+        raise ValueError(unknown_name(name, ESTIMATORS, "estimator"))
     return ESTIMATORS[name]()
 
 
