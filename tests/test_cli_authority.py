@@ -26,7 +26,7 @@ from tracetogether.crypto import sha256
 from tracetogether.errors import (
     AuthorityError,
     ClockError,
-    ConflictError,
+    InvalidRequestError,
     KeyRingError,
     MissingExtraError,
     NotFoundError,
@@ -321,7 +321,9 @@ def test_what_is_not_there_is_told(
 
 def test_a_date_that_makes_no_sense_is_told(run: Run, desk: Path) -> None:
     user = new_user(desk)
-    assert isinstance(run("case", "open", user, "--date", "2020-06-01").exception, ConflictError)
+    assert isinstance(
+        run("case", "open", user, "--date", "2020-06-01").exception, InvalidRequestError
+    )
     assert run("case", "open", user, "--date", "yesterday").exit_code == 2
     assert run("case", "contacts", "x", "--policy", "none").exit_code == 2
 

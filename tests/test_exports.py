@@ -22,7 +22,7 @@ from tracetogether.authority.desk.exports import (
     Exports,
     layout_named,
 )
-from tracetogether.errors import AccessDeniedError, NotFoundError
+from tracetogether.errors import AccessDeniedError, InvalidRequestError
 from tracetogether.tables.spreadsheets import Cell, csv_text, ndjson_text, write_xlsx
 
 Writer = Callable[[Iterable[Sequence[Cell]], Path], None]
@@ -189,7 +189,7 @@ def test_go_datas_words_for_how_long(world: World, minutes: float, word: str) ->
 
 
 def test_a_layout_that_is_not_there_is_told_with_those_that_are() -> None:
-    with pytest.raises(NotFoundError, match="sormas"):
+    with pytest.raises(InvalidRequestError, match="sormas"):
         layout_named("nothing")
     assert layout_named("godata") is LAYOUTS["godata"]
 

@@ -16,6 +16,7 @@ from tracetogether.crypto import hmac_sha256, sha256
 from tracetogether.errors import (
     AccessDeniedError,
     ConflictError,
+    InvalidRequestError,
     InvalidUploadError,
     KeyRingError,
     NotFoundError,
@@ -52,9 +53,9 @@ def test_a_case_is_of_today_unless_told(world: World) -> None:
 
 def test_a_case_outside_of_what_a_log_holds_is_refused(world: World) -> None:
     user = world.user()
-    with pytest.raises(ConflictError, match="future"):
+    with pytest.raises(InvalidRequestError, match="future"):
         world.authority.casework.open_case(user, NOON, DAY + 2)
-    with pytest.raises(ConflictError, match="21 days"):
+    with pytest.raises(InvalidRequestError, match="21 days"):
         world.authority.casework.open_case(user, NOON, DAY - 22)
 
 

@@ -30,7 +30,7 @@ from tracetogether.authority.oversight.time_zone import TIME_ZONE, set_time_zone
 from tracetogether.authority.service import AuthorityStore
 from tracetogether.cli import cli
 from tracetogether.cli.authority_folder import opened_folder
-from tracetogether.errors import AuthorityError, ConflictError
+from tracetogether.errors import AuthorityError, InvalidRequestError
 from tracetogether.local_days import UTC_DAYS, LocalDays
 from tracetogether.units import SECONDS_PER_DAY, SECONDS_PER_HOUR
 
@@ -144,7 +144,7 @@ def test_a_contact_is_due_on_the_authoritys_day(store: AuthorityStore) -> None:
     morning = at("2020-05-05T00:01", SINGAPORE)  # UTC's day has not changed
     assert desk.due(late, by=CONSOLE).total == 0
     assert desk.due(morning, by=CONSOLE).total == 1
-    with pytest.raises(ConflictError, match="has not come"):
+    with pytest.raises(InvalidRequestError, match="future day"):
         calls.record(kept.contact_id, desk.today(morning), Outcome.NO_SYMPTOMS, late)
     calls.record(kept.contact_id, desk.today(morning), Outcome.NO_SYMPTOMS, morning)
     days = {one.day: one.outcome for one in desk.calendar(kept.contact_id) if one.outcome}
@@ -200,7 +200,7 @@ def test_tomorrow_is_no_case_date_where_the_zone_is_known() -> None:
     now = at("2020-05-04T23:00", SINGAPORE)
     tomorrow = SINGAPORE.day(now) + 1
     world = world_in("Asia/Singapore", fresh_store(), now - SECONDS_PER_DAY)
-    with pytest.raises(ConflictError, match="in the future"):
+    with pytest.raises(InvalidRequestError, match="in the future"):
         world.authority.casework.open_case(world.user(), now, tomorrow)
     body = f"user_id,date\n{world.user()},\n".encode()
     (wanted,), bad = world.authority.case_import.check(body, at("2020-05-05T01:00", SINGAPORE))

@@ -14,6 +14,7 @@ from tracetogether.authority.access.sign_in import SignIn, form_token, session_d
 from tracetogether.errors import (
     AccessDeniedError,
     ConflictError,
+    InvalidRequestError,
     NotFoundError,
     RateLimitedError,
     StoreError,
@@ -194,7 +195,7 @@ def test_two_enrolments_at_once_leave_one_secret(sign_in: SignIn) -> None:
 
 @pytest.mark.parametrize("password", ["short", "x" * 257, "amira is my name"])
 def test_bad_passwords(sign_in: SignIn, password: str) -> None:
-    with pytest.raises(ConflictError, match="12 to 256 characters"):
+    with pytest.raises(InvalidRequestError, match="12 to 256 characters"):
         sign_in.set_password("amira", password, NOON)
     with pytest.raises(NotFoundError):
         sign_in.set_password("nobody", PASSWORD, NOON)
@@ -207,7 +208,7 @@ def test_how_a_password_was_typed_does_not_matter(sign_in: SignIn) -> None:
 
 def test_a_password_is_normalised_before_it_is_measured(sign_in: SignIn) -> None:
     apart, together = "e\u0301\u0302" * 200, "\u00e9\u0302" * 200  # 600 as typed, and 400
-    with pytest.raises(ConflictError):
+    with pytest.raises(InvalidRequestError):
         sign_in.set_password("amira", together, NOON)
     apart, together = "e\u0301" * 250, "\u00e9" * 250  # 500 as typed, and 250
     sign_in.set_password("amira", apart, NOON)
@@ -218,7 +219,7 @@ def test_a_password_is_normalised_before_it_is_measured(sign_in: SignIn) -> None
             sign_in.enter("amira", other, "", NOON)
     # As typed they look long enough, or short enough.
     for bad in ("e\u0301" * 11, "\u00e9" * 257, "\ufdfa" * 15, "\ud800" * 20, "e\u0301" * 3_000):
-        with pytest.raises(ConflictError, match="12 to 256 characters"):
+        with pytest.raises(InvalidRequestError, match="12 to 256 characters"):
             sign_in.set_password("amira", bad, NOON)
 
 

@@ -11,7 +11,7 @@ from tests.authority_world import DAY, NOON, NOW, World
 from tracetogether.authority.cases.casework import Case
 from tracetogether.authority.contacts.groups import Groups
 from tracetogether.authority.tracing.one_case import POLICIES, policy_named
-from tracetogether.errors import NotFoundError
+from tracetogether.errors import InvalidRequestError
 from tracetogether.local_days import UTC_DAYS
 from tracetogether.parameters import DEMO_POLICY, SINGAPORE_POLICY
 from tracetogether.proximity.attenuation import RULES
@@ -198,7 +198,7 @@ def test_policies_by_name() -> None:
     assert {one.minutes for one in POLICIES.values()} == {15, 30}
     assert {one.rule for one in POLICIES.values()} - {None} <= set(RULES)
     assert len({(one.basis, one.minutes) for one in POLICIES.values()}) == len(POLICIES) == 7
-    with pytest.raises(NotFoundError, match="there are singapore, 2m-15min"):
+    with pytest.raises(InvalidRequestError, match="choose one of singapore, 2m-15min"):
         policy_named("none")
 
 

@@ -155,7 +155,7 @@ def test_an_exporter_does_and_the_audit_log_says_so(desk: Desk, form: str, layou
 
 
 def test_a_layout_that_is_not_there(desk: Desk) -> None:
-    assert desk.ask("nora", "GET", "/exports/contacts?layout=x")[0] == 404
+    assert desk.ask("nora", "GET", "/exports/contacts?layout=x")[0] == 400
     assert desk.ask("nora", "GET", "/exports/contacts?format=pdf")[0] == 400
 
 

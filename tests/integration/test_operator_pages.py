@@ -277,7 +277,7 @@ def test_threat_need_to_know_reveals_a_name_only_for_a_reason_and_records_both(
     assert contact
     visitor.get(contact[1])
     for reason in ("", "  ", "x" * 201):
-        assert visitor.post(f"{contact[1]}/reveal", reason=reason)[0] == 409
+        assert visitor.post(f"{contact[1]}/reveal", reason=reason)[0] == 400
         newest, _ = world.store.last_audit()
         (entry,) = world.authority.audit.entries(newest - 1)
         assert (entry.act, entry.by) == ("contact.reveal-refused", "tracer")
@@ -333,7 +333,7 @@ def test_exporters_save_files(
 
 def test_no_other_layout_and_no_other_form(visitors: dict[str, Visitor]) -> None:
     visitor = visitors["exporter"]
-    for layout, form, status in (("contacts", "exe", 409), ("names", "csv", 404), ("", "", 404)):
+    for layout, form, status in (("contacts", "exe", 400), ("names", "csv", 400), ("", "", 400)):
         visitor.get("/exports")
         assert visitor.post("/exports", layout=layout, form=form)[0] == status
 

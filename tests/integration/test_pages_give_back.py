@@ -33,7 +33,7 @@ REFUSALS: dict[int, Exception] = {
     403: AccessDeniedError("that is not allowed"),
     404: NotFoundError("there is no such thing"),
     409: ConflictError("that does not fit"),
-    429: RateLimitedError("too many requests of this kind: try again in 9 seconds", 9),
+    429: RateLimitedError(9),
     500: LookupError("a fault"),
     503: StoreError("the database is locked"),
 }
@@ -327,6 +327,6 @@ def test_a_note_of_2000_characters_is_kept_in_any_script(
     kept = pages.world.authority.desk.notes_on(case)[-1].text
     assert kept == text.replace("\r\n", "\n")
     assert len(kept) == MAX_NOTE_CHARACTERS
-    assert visitor.post(f"/cases/{case}/notes", text=text + "您")[0] == 409
+    assert visitor.post(f"/cases/{case}/notes", text=text + "您")[0] == 400
     assert "this one has 2,001" in visitor.text()
     assert unescape(visitor.body).count(kept + "您") == 1

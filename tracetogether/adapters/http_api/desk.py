@@ -14,7 +14,6 @@ from tracetogether.adapters.http_api.follow_up import add_follow_up
 from tracetogether.adapters.http_api.graph import add_graph
 from tracetogether.adapters.http_api.guard import guarded
 from tracetogether.adapters.http_api.metrics import metrics_text
-from tracetogether.adapters.http_api.refusals import conflict_is_invalid
 from tracetogether.authority.access.operators import Operator, roles_named
 from tracetogether.authority.cases.casework import Case, CaseQuery, CaseState, CaseSummary, day_of
 from tracetogether.authority.intake.issuance import new_secret
@@ -137,10 +136,9 @@ def _casework(router: APIRouter, authority: Authority, clock: Callable[[], float
         The reason that is given stands in the audit log.
         """
         case = authority.casework.case(case_id, by=request.state.caller)
-        with conflict_is_invalid():
-            user_id = authority.tracing.reveal(
-                case, asked.pseudonym, asked.reason, clock(), by=request.state.caller
-            )
+        user_id = authority.tracing.reveal(
+            case, asked.pseudonym, asked.reason, clock(), by=request.state.caller
+        )
         return shapes.Revealed(pseudonym=asked.pseudonym, user_id=user_id)
 
 

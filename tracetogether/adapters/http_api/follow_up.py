@@ -8,7 +8,6 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request
 
 from tracetogether.adapters.http_api import follow_up_shapes as shapes
-from tracetogether.adapters.http_api.refusals import conflict_is_invalid
 from tracetogether.adapters.http_api.shapes import CaseLine, Done
 from tracetogether.authority.access.operators import Caller
 from tracetogether.authority.cases.casework import day_of
@@ -140,10 +139,9 @@ def _contacts(router: APIRouter, authority: Authority, clock: Callable[[], float
         request: Request, contact_id: str, asked: shapes.WhyReveal
     ) -> shapes.PersonLine:
         """Tell who a contact is. Role: tracer. The reason stands in the audit log."""
-        with conflict_is_invalid():
-            person = authority.follow_up.reveal(
-                contact_id, asked.reason, clock(), by=request.state.caller
-            )
+        person = authority.follow_up.reveal(
+            contact_id, asked.reason, clock(), by=request.state.caller
+        )
         return shapes.PersonLine(
             pseudonym=person.pseudonym,
             user_id=person.user_id,

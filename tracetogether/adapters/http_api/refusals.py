@@ -1,8 +1,7 @@
 """Answers to errors over HTTP: a code, a sentence, whether to retry; nothing of the request."""
 
 import json
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from typing import Final
 
 from fastapi import FastAPI, Request, Response
@@ -14,6 +13,7 @@ from starlette.types import Scope
 from tracetogether.errors import (
     AccessDeniedError,
     ConflictError,
+    InvalidRequestError,
     InvalidUploadError,
     KeyRingError,
     NotFoundError,
@@ -35,19 +35,11 @@ class RefusedError(Exception):
         self.retry_after_s = retry_after_s
 
 
-@contextmanager
-def conflict_is_invalid() -> Iterator[None]:
-    """Tell a conflict within as a request that lacks something: 400, not 409."""
-    try:
-        yield
-    except ConflictError as error:
-        raise RefusedError(400, "invalid_request", str(error)) from None
-
-
 _STATUS: Final[Mapping[type[TraceTogetherError], tuple[int, str]]] = {
     AccessDeniedError: (403, "denied"),
     ConflictError: (409, "conflict"),
     StaleError: (409, "stale"),
+    InvalidRequestError: (400, "invalid_request"),
     InvalidUploadError: (400, "invalid_upload"),
     NotFoundError: (404, "not_found"),
 }

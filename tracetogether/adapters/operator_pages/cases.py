@@ -34,7 +34,12 @@ from tracetogether.authority.contacts.lines import Contact
 from tracetogether.authority.desk.views import Followed
 from tracetogether.authority.intake.pins import PinLifetime
 from tracetogether.authority.tracing.one_case import POLICIES, policy_named
-from tracetogether.errors import ConflictError, NotFoundError, TraceTogetherError
+from tracetogether.errors import (
+    ConflictError,
+    InvalidRequestError,
+    NotFoundError,
+    TraceTogetherError,
+)
 from tracetogether.rejection import Rejection
 
 _CASES_A_PAGE = 25
@@ -78,8 +83,7 @@ def open_case(request: PageRequest) -> Response:
     try:
         day = day_of(Date.fromisoformat(text)) if text else None
     except ValueError:
-        msg = "a date is written like 2020-05-04"
-        raise ConflictError(msg) from None
+        raise InvalidRequestError("write the date like 2020-05-04", "date-form") from None
     user_id = request.form.get("user_id", "").strip()[:64]
     case = request.authority.casework.open_case(user_id, request.now, day, by=request.caller)
     return request.redirect(f"/cases/{case.case_id}")
@@ -146,8 +150,8 @@ def issue_pin(request: PageRequest) -> Response:
     try:
         lifetime = PinLifetime(request.form.get("lifetime", ""))
     except ValueError:
-        msg = "choose how the PIN gets to the person"
-        raise ConflictError(msg) from None
+        msg = "choose how the person receives the PIN"
+        raise InvalidRequestError(msg, "choose-lifetime") from None
     pin = request.authority.pins.issue(case, request.now, lifetime=lifetime, by=request.caller)
     return request.render(
         "pin.html",
@@ -247,8 +251,8 @@ def case_to_show(request: PageRequest) -> Case:
     case = request.authority.casework.case(request.http.path_params["case_id"])
     if request.authority.casework.may_see(case, request.caller):
         return case
-    msg = "there is no such case among those that you were given"
-    raise NotFoundError(msg)
+    msg = "there is no such case among those assigned to you"
+    raise NotFoundError(msg, "case-not-yours")
 
 
 def _head(request: PageRequest, case: Case) -> dict[str, Any]:
@@ -313,12 +317,20 @@ def contact_named(request: PageRequest, case: Case, name: str) -> Contact | None
     return next((one for one in found if one.pseudonym == name), None)
 
 
-INTO: Final[Mapping[type[TraceTogetherError], str]] = {NotFoundError: "into", ConflictError: "into"}
+INTO: Final[Mapping[type[TraceTogetherError], str]] = {
+    NotFoundError: "into",
+    ConflictError: "into",
+    InvalidRequestError: "into",
+}
 """Two that can't be merged: the field that names the other one is wrong."""
 PAGES = (
     Page("GET", "/cases", list_cases),
     Page(
-        "POST", "/cases", open_case, list_cases, {NotFoundError: "user_id", ConflictError: "date"}
+        "POST",
+        "/cases",
+        open_case,
+        list_cases,
+        {NotFoundError: "user_id", ConflictError: "user_id", InvalidRequestError: "date"},
     ),
     Page("GET", "/cases/{case_id}", show_case),
     Page("GET", "/cases/{case_id}/graph", show_graph),
@@ -326,7 +338,7 @@ PAGES = (
     Page("POST", "/cases/{case_id}/pin", issue_pin, show_case),
     Page("POST", "/cases/{case_id}/assign", assign, show_case, {NotFoundError: "operator"}, _both),
     Page("POST", "/cases/{case_id}/state", change_state, show_case, {}, _both),
-    Page("POST", "/cases/{case_id}/notes", add_note, show_case, {ConflictError: "text"}),
+    Page("POST", "/cases/{case_id}/notes", add_note, show_case, {InvalidRequestError: "text"}),
     Page("POST", "/cases/{case_id}/merge", merge, show_case, INTO, _both),
     Page("POST", "/cases/{case_id}/unmerge", unmerge, show_case, {}, _both),
 )

@@ -90,7 +90,7 @@ CHINESE_REFUSALS: Final[Mapping[str, str]] = {
     "This did not work. Tell whoever runs this server what you wanted to do.": (
         "未能完成。请将您想做的操作告知服务器管理员。"
     ),
-    "Too many tries: go on in {count} seconds.": "尝试次数过多：请在 {count} 秒后继续。",
+    "Too many tries: go on in {seconds} seconds.": "尝试次数过多：请在 {seconds} 秒后继续。",
     # --- signing in ---
     "User name, password or code is wrong, or the code was used: wait for the next code. Is the "
     "password forgotten or the device lost? Whoever runs this server sets a new password.": (
@@ -184,15 +184,15 @@ CHINESE_REFUSALS: Final[Mapping[str, str]] = {
     "This contact is or was on the call list already: nothing is to be done.": (
         "此接触者已在或曾在电话名单中，无需再操作。"
     ),
-    "The contact {word} already: nothing is changed here any more.": (
-        "此接触者{word}，此处不能再更改。"
+    "The contact was merged into another one: nothing is changed here any more.": (
+        "此接触者已被合并，此处不能再更改。"
     ),
-    "was merged": "已被合并",
-    "Name and telephone have up to {count} characters each.": (
-        "姓名和电话各不超过 {count} 个字符。"
+    "The contact became a case: nothing is changed here any more.": (
+        "此接触者已转为病例，此处不能再更改。"
     ),
-    "A note has 1 to {count} characters: this one has {had}.": (
-        "备注须为 1 至 {count} 个字符：此备注有 {had} 个字符。"
+    "Name and telephone have up to {most} characters each.": ("姓名和电话各不超过 {most} 个字符。"),
+    "A note has 1 to {most:,} characters: this one has {count:,}.": (
+        "备注须为 1 至 {most:,} 个字符：此备注有 {count:,} 个字符。"
     ),
     "Two contacts of one case are merged: name another one of the same case.": (
         "只能合并同一病例的两名接触者：请填写同一病例中的另一名。"

@@ -8,7 +8,7 @@ from starlette.responses import Response, StreamingResponse
 from tracetogether.adapters.operator_pages.page_request import PageRequest
 from tracetogether.adapters.operator_pages.routing import Page
 from tracetogether.authority.desk.exports import LAYOUTS, layout_named
-from tracetogether.errors import ConflictError
+from tracetogether.errors import InvalidRequestError
 from tracetogether.tables.spreadsheets import MEDIA_TYPES, file_of
 
 _ABOUT: Final[Mapping[str, str]] = {
@@ -29,8 +29,8 @@ def export(request: PageRequest) -> Response:
     """Let the contacts of all cases out in a file, row by row."""
     layout, form = layout_named(request.form.get("layout", "")), request.form.get("form", "")
     if form not in MEDIA_TYPES:
-        msg = "choose one of the forms that are offered"
-        raise ConflictError(msg)
+        msg = "choose one of the file formats on the page"
+        raise InvalidRequestError(msg, "no-such-format")
     rows = request.authority.exports.rows(layout, form, request.now, by=request.caller)
     return StreamingResponse(
         file_of(rows, form),

@@ -28,7 +28,7 @@ def verify_audit(request: PageRequest) -> Response:
     try:
         number, digest = request.authority.audit.verify()
     except AuditError as error:
-        return _audit(request, request.advice(str(error)), tampered=True)
+        return _audit(request, request.advice(error), tampered=True)
     said = request.say("{count} entries, none changed.", count=f"{number:,}")
     return _audit(request, f"{said} {number}:{digest.hex()}", tampered=False)
 

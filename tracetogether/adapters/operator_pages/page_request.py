@@ -9,7 +9,7 @@ from markupsafe import escape
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
-from tracetogether.adapters.operator_pages.advice import page_message
+from tracetogether.adapters.operator_pages.advice import ADVICE, ASK
 from tracetogether.adapters.operator_pages.cookies import SESSION_COOKIE, local_path
 from tracetogether.adapters.operator_pages.forms import (
     HELD,
@@ -27,7 +27,7 @@ from tracetogether.authority.access.operators import Caller, Operator
 from tracetogether.authority.access.permissions import Action
 from tracetogether.authority.access.sign_in import Session, SignIn, form_token
 from tracetogether.authority.service import Authority
-from tracetogether.errors import AccessDeniedError
+from tracetogether.errors import AccessDeniedError, TraceTogetherError
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,8 +89,7 @@ class PageRequest:
             AccessDeniedError: nobody is signed in.
         """
         if self.operator is None:
-            msg = "sign in first"
-            raise AccessDeniedError(msg)
+            raise AccessDeniedError("sign in first", "sign-in-first")
         return Caller.of(self.operator)
 
     def may(self, method: str, path: str) -> bool:
@@ -105,10 +104,10 @@ class PageRequest:
         """Return an English text in the request's language."""
         return translator(self.language)(text, **values)
 
-    def advice(self, message: str) -> str:
-        """Return the page's text for an error message of the service, in the request's language."""
-        text, figures = page_message(message)
-        return self.say(text, **{name: self.say(value) for name, value in figures.items()})
+    def advice(self, error: TraceTogetherError) -> str:
+        """Return the page's text for an error, in the request's language."""
+        said = {k: self.say(v) if isinstance(v, str) else v for k, v in error.figures.items()}
+        return self.say(ADVICE.get(error.code, ASK), **said)
 
     @property
     def own_form(self) -> bool:

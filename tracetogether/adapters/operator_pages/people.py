@@ -30,7 +30,7 @@ from tracetogether.authority.cases.followed import (
 from tracetogether.authority.contacts.lines import Contact
 from tracetogether.authority.desk.particulars import FIELDS, Field
 from tracetogether.authority.desk.views import ContactPage, Followed
-from tracetogether.errors import ConflictError
+from tracetogether.errors import ConflictError, InvalidRequestError, TraceTogetherError
 from tracetogether.parameters import SINGAPORE_POLICY
 
 _CALLS_A_PAGE = 25
@@ -128,8 +128,7 @@ def record_outcome(request: PageRequest) -> Response:
     day = request.form.get("day", "")
     found = [one for one in Outcome if one.value == request.form.get("outcome", "")]
     if not found or not (day.isascii() and day.isdecimal() and len(day) < 8):
-        msg = "choose what the call found"
-        raise ConflictError(msg)
+        raise InvalidRequestError("choose the outcome of the call", "choose-outcome")
     request.authority.follow_up.record(
         contact_id, int(day), found[0], request.now, version=request.version, by=request.caller
     )
@@ -272,16 +271,21 @@ def _wanted(request: PageRequest) -> Followed:
     return request.authority.desk.contact(_id(request), by=request.caller)
 
 
+def _blamed(fields: str) -> dict[type[TraceTogetherError], str]:
+    """Return that both invalid input and a conflict are about ``fields``."""
+    return {InvalidRequestError: fields, ConflictError: fields}
+
+
 _AT = "/contacts/{contact_id}"
 PAGES = (
     Page("GET", "/follow-up", show_calls),
     Page("GET", _AT, show_contact),
-    Page("POST", f"{_AT}/outcome", record_outcome, show_contact, {ConflictError: "outcome"}, _both),
+    Page("POST", f"{_AT}/outcome", record_outcome, show_contact, _blamed("outcome"), _both),
     Page("POST", f"{_AT}/reach", reach, show_contact, {}, _both),
     Page("POST", f"{_AT}/call", call_anyway, show_contact, {}, _both),
-    Page("POST", f"{_AT}/notes", add_note, show_contact, {ConflictError: "text"}),
-    Page("POST", f"{_AT}/describe", describe, show_contact, {ConflictError: "name phone"}, _both),
-    Page("POST", f"{_AT}/reveal", reveal, show_contact, {ConflictError: "reason"}),
+    Page("POST", f"{_AT}/notes", add_note, show_contact, {InvalidRequestError: "text"}),
+    Page("POST", f"{_AT}/describe", describe, show_contact, _blamed("name phone"), _both),
+    Page("POST", f"{_AT}/reveal", reveal, show_contact, {InvalidRequestError: "reason"}),
     Page("POST", f"{_AT}/merge", merge, show_contact, INTO, _both),
     Page("POST", f"{_AT}/unmerge", unmerge, show_contact, {}, _both),
     Page("POST", f"{_AT}/convert", convert, show_contact, {}, _both),

@@ -16,6 +16,7 @@ from tracetogether.adapters.operator_pages.roles import ENROLLING, OPEN
 from tracetogether.errors import (
     AccessDeniedError,
     ConflictError,
+    InvalidRequestError,
     KeyRingError,
     NotFoundError,
     RateLimitedError,
@@ -28,6 +29,7 @@ _STATUS: Final[Mapping[type[TraceTogetherError], int]] = {
     AccessDeniedError: 403,
     NotFoundError: 404,
     ConflictError: 409,
+    InvalidRequestError: 400,
     RateLimitedError: 429,
     StoreError: 503,
     KeyRingError: 503,
@@ -46,7 +48,7 @@ def error_response(request: PageRequest, error: TraceTogetherError) -> Response:
     status = status_of(error)
     if status >= 500:
         _LOG.error("%s %s answered %d: %s", request.http.method, BASE, status, reason_of(error))
-    why = request.say(_UNAVAILABLE) if status == 503 else request.advice(str(error))
+    why = request.say(_UNAVAILABLE) if status == 503 else request.advice(error)
     return with_retry_after(refusal(request, status, why), error)
 
 

@@ -205,7 +205,7 @@ class Page:
         blamed = (names for kind, names in self.blames.items() if isinstance(error, kind))
         names = "" if stale else next(blamed, "")
         field_wrong = next((name for name in names.split() if name in request.form), "")
-        why = request.advice(str(error))
+        why = request.advice(error)
         try:
             both = tuple(self.both(request)) if stale and self.both is not None else ()
             answer = self.form_on(replace(request, wrong=Wrong(why, field_wrong, both)))

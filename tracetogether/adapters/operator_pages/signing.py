@@ -39,7 +39,7 @@ def sign_in(request: PageRequest) -> Response:
         )
     except (AccessDeniedError, RateLimitedError) as error:
         status = 429 if isinstance(error, RateLimitedError) else 403
-        shown = {"onward": onward, "why": request.advice(str(error)), "name": name}
+        shown = {"onward": onward, "why": request.advice(error), "name": name}
         page = request.render("sign_in.html", status=status, **shown, **_held(request))
         return with_retry_after(page, error)
     enrolling = request.site.sign_in.who(token, request.now)
@@ -69,7 +69,7 @@ def enrol(request: PageRequest) -> Response:
     try:
         token = request.site.sign_in.enrol(request.token, request.form.get("code", ""), request.now)
     except AccessDeniedError as error:
-        return _enrolment(request, request.advice(str(error)), 403)
+        return _enrolment(request, request.advice(error), 403)
     answer = _show_held(request, token) or request.redirect("/")
     keep(answer, SESSION_COOKIE, token)
     return answer

@@ -39,8 +39,7 @@ class Queue:
         """
         with self._count:
             if self._inside >= self._most:
-                msg = f"too many requests of this kind: try again in {_RETRY_AFTER_S} seconds"
-                raise RateLimitedError(msg, _RETRY_AFTER_S)
+                raise RateLimitedError(_RETRY_AFTER_S)
             self._inside += 1
         future = self._pool.submit(work)
         future.add_done_callback(self._left)  # also if nobody waits for the answer any more

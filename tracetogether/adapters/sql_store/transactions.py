@@ -9,7 +9,7 @@ from typing import Final
 import sqlalchemy as sa
 
 from tracetogether.adapters.sql_store.databases import Database, remedy
-from tracetogether.errors import ConflictError, StoreError
+from tracetogether.errors import InvalidRequestError, StoreError
 
 WAITING_WRITERS: Final = 16
 """So many threads wait for a database that is locked for long; a server has 40 in all."""
@@ -153,7 +153,7 @@ class Transactions:
             if isinstance(error, sa.exc.DataError):
                 # PostgreSQL holds no NUL in a text. Every edge refuses it; this is the last one.
                 msg = "a text or number can't be stored: remove NUL characters from it"
-                raise ConflictError(msg) from None
+                raise InvalidRequestError(msg, "nul-character") from None
             reason = str(getattr(error, "orig", None) or type(error).__name__).split("\n", 1)[0]
             msg = f"{self._database.place} can't be {done} ({reason}): {remedy(reason)}"
             raise StoreError(msg) from None

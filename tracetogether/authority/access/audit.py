@@ -124,11 +124,11 @@ class Audit:
         met = head is None or head[0] == 0
         for entry, digest in self.store.audit():
             if entry.number != number + 1:
-                msg = f"audit entry {number + 1} is missing: the log was tampered with"
-                raise AuditError(msg)
+                msg = "audit entry {number} is missing: the log was tampered with"
+                raise AuditError(msg, "audit-entry-missing", number=number + 1)
             if not (equal(entry.previous, previous) and equal(entry.digest, digest)):
-                msg = f"audit entry {entry.number} was changed: the log was tampered with"
-                raise AuditError(msg)
+                msg = "audit entry {number} was changed: the log was tampered with"
+                raise AuditError(msg, "audit-entry-changed", number=entry.number)
             number, previous = entry.number, digest
             if head is not None and number == head[0]:
                 if not equal(digest, head[1]):

@@ -77,7 +77,7 @@ class Access:
         user_id = self.users.user_of(credential_digest(secret))
         if user_id is None or not secret:
             msg = "a registration credential is needed: register first"
-            raise AccessDeniedError(msg)
+            raise AccessDeniedError(msg, "credential-needed")
         return user_id
 
     def operator(self, token: str | None) -> Operator:
@@ -92,7 +92,7 @@ class Access:
         known = [one for one in self.staff.operators() if equal(digest, one.token_digest)]
         if not known or not secret or known[0].disabled:
             msg = "an operator token is needed: `authority init` or `authority user add` gave one"
-            raise AccessDeniedError(msg)
+            raise AccessDeniedError(msg, "operator-token-needed")
         return known[0]
 
 

@@ -99,8 +99,7 @@ class Limits:
         """
         if self.add(limit, subject, now) > limit.at_most:
             wait = limit.per_s - int(now) % limit.per_s
-            msg = f"too many requests of this kind: try again in {wait} seconds"
-            raise RateLimitedError(msg, wait)
+            raise RateLimitedError(wait)
 
     def add(self, limit: Limit, subject: str, now: float) -> int:
         """Count something that is not refused; return how often it was in this window."""

@@ -8,7 +8,12 @@ from typing import Final, Protocol, Self
 from tracetogether.authority.access.audit import Audit
 from tracetogether.authority.access.permissions import ALL_ROLES, Action, Role, allowed
 from tracetogether.crypto import sha256
-from tracetogether.errors import AccessDeniedError, ConflictError, NotFoundError
+from tracetogether.errors import (
+    AccessDeniedError,
+    ConflictError,
+    InvalidRequestError,
+    NotFoundError,
+)
 
 _OPERATOR: Final = b"tracetogether/v1/operator-token/"
 OPERATOR_NAME: Final = re.compile(r"[a-z0-9][a-z0-9_.-]{0,31}", re.ASCII)
@@ -75,7 +80,7 @@ def roles_named(names: Iterable[str]) -> frozenset[Role]:
     """Return roles by their names.
 
     Raises:
-        NotFoundError: there is none of that name, or none was given.
+        InvalidRequestError: a name is not a role, or none was given.
     """
     try:
         roles = frozenset(Role(name) for name in names)
@@ -83,7 +88,7 @@ def roles_named(names: Iterable[str]) -> frozenset[Role]:
         roles = frozenset()
     if not roles:
         msg = f"give one or more roles of {', '.join(role.value for role in Role)}"
-        raise NotFoundError(msg)
+        raise InvalidRequestError(msg, "no-such-role")
     return roles
 
 
@@ -110,8 +115,8 @@ class Caller:
             AccessDeniedError: no role of this caller allows it.
         """
         if not self.may(action):
-            msg = f"your roles do not allow this: {action.value}"
-            raise AccessDeniedError(msg)
+            msg = "your roles do not allow this: {action}"
+            raise AccessDeniedError(msg, "roles-do-not-allow", action=action.value)
 
     def needs_to_know(self, assigned_to: str) -> bool:
         """Return whether a case that was given to ``assigned_to`` is this caller's business."""
@@ -138,20 +143,21 @@ class Staff:
 
         Raises:
             AccessDeniedError: ``by`` may add nobody, or lacks a role that is to be granted.
-            ConflictError: the name is taken, or no name.
+            InvalidRequestError: the name has other characters, or too many.
+            ConflictError: the name is taken.
         """
         by.require(Action.ADD_OPERATOR)
         if not OPERATOR_NAME.fullmatch(name) or name == CONSOLE.name:
             msg = "an operator's name has up to 32 of a-z, 0-9, dot, dash and underscore"
-            raise ConflictError(msg)
+            raise InvalidRequestError(msg, "operator-name")
         if not roles <= by.roles:
-            msg = "nobody grants a role that he does not hold"
-            raise AccessDeniedError(msg)
+            msg = "you can grant only the roles that you hold"
+            raise AccessDeniedError(msg, "role-not-held")
         operator = Operator(name, roles, now, operator_digest(token))
         with self.audit.atomic():
             if not self.store.add_operator(operator):
                 msg = "there is or was an operator of that name: choose another"
-                raise ConflictError(msg)
+                raise ConflictError(msg, "operator-name-taken")
             granted = ",".join(sorted(role.value for role in roles))
             self.audit.record("operator.added", now, by=by.name, subject=name, roles=granted)
         return operator
@@ -166,12 +172,12 @@ class Staff:
         by.require(Action.DISABLE_OPERATOR)
         found = next((one for one in self.store.operators() if one.name == name), None)
         if found is not None and (name == by.name or not found.roles <= by.roles):
-            msg = "nobody disables himself, or an operator with roles that he does not hold"
-            raise AccessDeniedError(msg)
+            msg = "you can't disable yourself, or an operator with roles that you don't hold"
+            raise AccessDeniedError(msg, "disable-not-allowed")
         with self.audit.atomic():
             if not self.store.disable_operator(name):
-                msg = "there is no such operator who is not disabled already"
-                raise NotFoundError(msg)
+                msg = "there is no enabled operator of that name"
+                raise NotFoundError(msg, "no-such-operator")
             self.audit.record("operator.disabled", now, by=by.name, subject=name)
 
     def all(self) -> Sequence[Operator]:

@@ -4,7 +4,7 @@ from typing import Final
 
 from tracetogether.authority.access.audit import Audit
 from tracetogether.authority.access.operators import Caller
-from tracetogether.errors import ConflictError
+from tracetogether.errors import InvalidRequestError
 from tracetogether.plain_text import hidden_in
 
 LONGEST_REASON: Final = 200
@@ -25,7 +25,7 @@ def reason_given(
         contact: the contact's pseudonym.
 
     Raises:
-        ConflictError: no reason is given, one of more than 200 characters, or one with control
+        InvalidRequestError: the reason is empty, has more than 200 characters, or has control
             characters, which could disguise entries of the audit log.
     """
     given = reason.strip()
@@ -35,6 +35,6 @@ def reason_given(
     audit.record("contact.reveal-refused", now, by=by.name, subject=case_id, contact=contact)
     if hidden:
         msg = "a reason is one line of plain text: remove its line breaks and control characters"
-        raise ConflictError(msg)
-    msg = "say why the person is to be known: the reason goes into the audit log"
-    raise ConflictError(msg)
+        raise InvalidRequestError(msg, "reason-not-plain")
+    msg = "give a reason of 1 to {count} characters: it is recorded in the audit log"
+    raise InvalidRequestError(msg, "reason-needed", count=LONGEST_REASON)

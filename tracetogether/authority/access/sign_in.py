@@ -11,7 +11,13 @@ from tracetogether.authority.access.limits import Limit, Limits
 from tracetogether.authority.access.operators import CONSOLE, Caller, Operator, OperatorStore
 from tracetogether.authority.access.tallies import SIGN_INS_REFUSED, Tallies
 from tracetogether.crypto import IV_BYTES, Aead, derive, equal, sha256
-from tracetogether.errors import AccessDeniedError, ConflictError, NotFoundError, SealError
+from tracetogether.errors import (
+    AccessDeniedError,
+    ConflictError,
+    InvalidRequestError,
+    NotFoundError,
+    SealError,
+)
 from tracetogether.parameters import (
     PASSWORD_CHARACTERS,
     SESSION_IDLE_S,
@@ -34,6 +40,7 @@ _MOST_TYPED: Final = 16 * _MOST_CHARACTERS  # before it is normalised: accents t
 _QUARTER_S: Final = 15 * SECONDS_PER_MINUTE
 _SEEN_EVERY_S: Final = SECONDS_PER_MINUTE  # not every look at a page is a write
 _REFUSED: Final = "name, password or code is wrong, or the code was used: wait for the next code"
+_ENROLLED: Final = "codes are set up already: `authority user password` lets you start again"
 
 SIGN_INS: Final = Limit("sign-ins", SIGN_INS_A_QUARTER_HOUR, _QUARTER_S)
 SIGN_INS_FROM: Final = Limit("sign-ins-from", SIGN_INS_FROM_ONE_ADDRESS, _QUARTER_S, by_source=True)
@@ -177,21 +184,21 @@ class SignIn:
         """Give an operator a password; who had one enrols his codes anew.
 
         Raises:
-            ConflictError: it is too short or too long, or has the operator's name in it.
+            InvalidRequestError: it is too short or too long, or has the operator's name in it.
             NotFoundError: there is no such operator, or he is disabled.
         """
         if self._operator(name) is None:
-            msg = "there is no such operator: `authority user list` shows those there are"
-            raise NotFoundError(msg)
+            msg = "there is no such operator: `authority user list` shows all"
+            raise NotFoundError(msg, "no-such-operator")
         text = _normalised(password)
         if len(password) > _MOST_TYPED or any(map(_is_surrogate, text)):
             text = ""
         if not PASSWORD_CHARACTERS <= len(text) <= _MOST_CHARACTERS or name in text.lower():
             msg = (
                 f"a password has {PASSWORD_CHARACTERS} to {_MOST_CHARACTERS} characters "
-                "and not the operator's name in it"
+                "and does not contain the operator's name"
             )
-            raise ConflictError(msg)
+            raise InvalidRequestError(msg, "weak-password")
         salt = self.entropy(_SALT_BYTES)
         root = self.hashing(text, salt, self.hashing.cost)
         with self.audit.atomic():
@@ -247,7 +254,7 @@ class SignIn:
                 self.audit.rehearse(act, now, by="nobody")
                 self.tallies.add(SIGN_INS_REFUSED, now)
         if not token:
-            raise AccessDeniedError(_REFUSED)
+            raise AccessDeniedError(_REFUSED, "sign-in-refused")
         self.limits.give_back(SIGN_INS_FROM, address, now)
         self.limits.give_back(SIGN_INS, name[:64], now)
         return token
@@ -260,8 +267,7 @@ class SignIn:
         """
         session = self.store.sign_ins.session(session_digest(token))
         if session is None or not session.enrolling:
-            msg = "the codes are set up already: `authority user password` begins anew"
-            raise ConflictError(msg)
+            raise ConflictError(_ENROLLED, "codes-set-up-already")
         return _pending(token, session)[1]
 
     def enrol(self, token: str, code: str, now: float) -> str:
@@ -279,14 +285,13 @@ class SignIn:
         key, secret = _pending(token, session)
         step = self.codes.step(secret, code, now)
         if step is None:
-            msg = "this is not the code of now: compare the clocks of the two devices"
-            raise AccessDeniedError(msg)
+            msg = "the code is wrong or expired: compare the clocks of the two devices"
+            raise AccessDeniedError(msg, "code-wrong")
         iv = self.entropy(IV_BYTES)
         sealed = iv + Aead(key).seal(iv, secret, session.name.encode())
         with self.audit.atomic():
             if not self.store.sign_ins.enrol(session.name, sealed, step):
-                msg = "the codes are set up already: `authority user password` begins anew"
-                raise ConflictError(msg)
+                raise ConflictError(_ENROLLED, "codes-set-up-already")
             self.store.sign_ins.end_sessions(session.name)
             self.audit.record("operator.enrolled", now, by=session.name, subject=session.name)
             self.limits.give_back(SIGN_INS, session.name, now)

@@ -18,7 +18,7 @@ from tracetogether.authority.cases.followed import (
     check_version,
     person_tags,
 )
-from tracetogether.errors import ConflictError, NotFoundError
+from tracetogether.errors import ConflictError, InvalidRequestError, NotFoundError
 from tracetogether.keyring import KeyRing
 from tracetogether.local_days import UTC_DAYS, LocalDays
 from tracetogether.parameters import RETENTION
@@ -239,8 +239,8 @@ class Casework:
         Raises:
             AccessDeniedError: ``by`` may not open cases.
             NotFoundError: there is no such user.
-            ConflictError: the user has an open case, or the date lies in the future, or so far
-                back that no log reaches it.
+            ConflictError: the user has an open case.
+            InvalidRequestError: the date is in the future, or too long ago for any log.
         """
         by.require(Action.OPEN_CASE)
         return self.opened(user_id, now, day, by=by)
@@ -270,7 +270,7 @@ class Casework:
             self.check_no_open_case(user_id, by=by)
             if not self.store.add_case(case):
                 msg = "the new case's id is already taken: try again"
-                raise ConflictError(msg)
+                raise ConflictError(msg, "id-taken")
             self.audit.record(
                 "case.opened" if confirmed else "case.opened-unconfirmed",
                 now,
@@ -288,10 +288,10 @@ class Casework:
         """
         for case in self.desk.open_cases_of(user_id):
             if self.may_see(case, by):
-                msg = f"this person has an open case already: it is {case.case_id}"
-                raise ConflictError(msg)
+                msg = "this person has an open case already: it is {case}"
+                raise ConflictError(msg, "open-case-known", case=case.case_id)
             msg = "this person has an open case already: a supervisor can assign it to you"
-            raise ConflictError(msg)
+            raise ConflictError(msg, "open-case-hidden")
 
     def confirm(self, case_id: str, now: float, *, by: Caller = CONSOLE) -> Case:
         """Confirm a case that a tracer opened for a contact; others' logs are used from then on.
@@ -307,11 +307,10 @@ class Casework:
             if case is None:
                 raise _no_such_case()
             if not case.unconfirmed:
-                msg = "the case is confirmed already"
-                raise ConflictError(msg)
+                raise ConflictError("the case is confirmed already", "case-confirmed-already")
             if case.state in {CaseState.CLOSED, CaseState.MERGED}:
-                msg = f"the case is {case.state.value}: only an open one is confirmed"
-                raise ConflictError(msg)
+                msg = "the case is {state}: only an open case can be confirmed"
+                raise ConflictError(msg, "case-not-open", state=case.state.value)
             case = replace(case, unconfirmed=False, version=case.version + 1)
             self.desk.put_case(case)
             self.audit.record("case.confirmed", now, by=by.name, subject=case_id)
@@ -347,14 +346,15 @@ class Casework:
         today = self.days.day(now)
         # Where nobody named a time zone, tomorrow may have begun: east of Greenwich it has.
         if day > today + self.days.is_utc:
-            msg = "the case's date lies in the future: give the day of diagnosis"
-            raise ConflictError(msg)
-        if day < today - RETENTION.log_s // SECONDS_PER_DAY:
-            msg = "the case's date lies more than 21 days back: no phone's log reaches it"
-            raise ConflictError(msg)
+            msg = "the case's date is in the future: give the day of diagnosis"
+            raise InvalidRequestError(msg, "case-date-in-future")
+        days = RETENTION.log_s // SECONDS_PER_DAY
+        if day < today - days:
+            msg = "the case's date is more than {days} days ago: no phone's log goes back so far"
+            raise InvalidRequestError(msg, "case-date-too-old", days=days)
         if not user_id.isascii() or not self.users.has_user(user_id):
             msg = "there is no such user: check the id on the phone"
-            raise NotFoundError(msg)
+            raise NotFoundError(msg, "no-such-user")
 
     def case(self, case_id: str, *, by: Caller = CONSOLE) -> Case:
         """Return a case that ``by`` needs to know.
@@ -404,8 +404,8 @@ class Casework:
         if operator != NOBODY and not any(
             one.name == operator and one.holds(Role.TRACER) for one in self.staff.operators()
         ):
-            msg = "there is no such operator with the role of a tracer"
-            raise NotFoundError(msg)
+            msg = "there is no such operator with the role tracer"
+            raise NotFoundError(msg, "no-such-tracer")
         with self.audit.atomic():
             case = self.locked(case_id, version=version, by=by)
             name = "" if operator == NOBODY else operator
@@ -428,8 +428,8 @@ class Casework:
         with self.audit.atomic():
             case = self.locked(case_id, version=version, by=by)
             if case.state in {CaseState.CLOSED, CaseState.MERGED}:
-                msg = f"the case is {case.state.value} already"
-                raise ConflictError(msg)
+                msg = "the case is {state} already"
+                raise ConflictError(msg, "case-closed-already", state=case.state.value)
             case = replace(case, state=CaseState.CLOSED, closed_at=now, version=case.version + 1)
             self.desk.put_case(case)
             self.audit.record("case.closed", now, by=by.name, subject=case.case_id)
@@ -449,8 +449,8 @@ class Casework:
         with self.audit.atomic():
             case = self.locked(case_id, version=version, by=by)
             if case.state is not CaseState.CLOSED:
-                msg = f"the case is {case.state.value}: only a closed one is opened again"
-                raise ConflictError(msg)
+                msg = "the case is {state}: only a closed case can be reopened"
+                raise ConflictError(msg, "case-not-closed", state=case.state.value)
             self.check_no_open_case(case.user_id, by=by)
             state = CaseState.OPEN if case.tracing_at is None else CaseState.TRACING
             case = replace(case, state=state, closed_at=None, version=case.version + 1)
@@ -473,11 +473,13 @@ class Casework:
 
 
 def _no_such_case() -> NotFoundError:
-    return NotFoundError("there is no such case: `authority case list` shows those there are")
+    msg = "there is no such case: `authority case list` shows all"
+    return NotFoundError(msg, "no-such-case")
 
 
 def _not_his() -> NotFoundError:
-    return NotFoundError("there is no such case among those that you were given")
+    msg = "there is no such case among those assigned to you"
+    return NotFoundError(msg, "case-not-yours")
 
 
 def new_case_id(entropy: Entropy = os.urandom) -> str:

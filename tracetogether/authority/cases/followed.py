@@ -197,10 +197,10 @@ def check_version(stored: int, seen: int | None) -> None:
     """
     if seen is not None and seen != stored:
         msg = (
-            f"this was changed meanwhile, and has version {stored} now: compare what is stored, "
-            "and send it again with that version"
+            "somebody changed this, and it has version {version} now: read it, and send your "
+            "change with that version"
         )
-        raise StaleError(msg)
+        raise StaleError(msg, version=stored)
 
 
 class FollowStore(Protocol):

@@ -197,8 +197,8 @@ def opened_merge(kept: SealedMerge, keys: KeyRing) -> Merge:
     try:
         text = keys.aead(_PURPOSE, kept.day).open(iv, sealed, kept.gone.encode())
     except (KeyRingError, SealError):
-        msg = "the merge can't be undone any more: the key of that day is gone"
-        raise ConflictError(msg) from None
+        msg = "the merge can't be undone: the key of that day was deleted"
+        raise ConflictError(msg, "merge-key-gone") from None
     said = json.loads(text)
     return Merge(
         joins=tuple(Join(**one) for one in said["joins"]),

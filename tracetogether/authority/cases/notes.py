@@ -8,7 +8,7 @@ from typing import Final, Protocol
 
 from tracetogether.authority.access.audit import Audit
 from tracetogether.crypto import IV_BYTES
-from tracetogether.errors import ConflictError, KeyRingError, SealError
+from tracetogether.errors import InvalidRequestError, KeyRingError, SealError
 from tracetogether.keyring import KeyRing
 from tracetogether.plain_text import one_newline
 from tracetogether.units import Entropy, utc_day
@@ -81,12 +81,12 @@ class Notes:
         """Keep a note. The audit log says that there is one, not what it says.
 
         Raises:
-            ConflictError: it says nothing, or more than 2,000 characters.
+            InvalidRequestError: it says nothing, or more than 2,000 characters.
         """
         text = one_newline(text)
         if not text.strip() or len(text) > MAX_NOTE_CHARACTERS:
-            msg = f"a note has 1 to {MAX_NOTE_CHARACTERS:,} characters: this one has {len(text):,}"
-            raise ConflictError(msg)
+            msg = "a note has 1 to {most:,} characters: this one has {count:,}"
+            raise InvalidRequestError(msg, "note-length", most=MAX_NOTE_CHARACTERS, count=len(text))
         note_id = b32encode(self.entropy(10)).decode()
         day, iv = utc_day(now), self.entropy(IV_BYTES)
         sealed = iv + self.keys.aead(_PURPOSE, day).seal(iv, text.encode(), note_id.encode())

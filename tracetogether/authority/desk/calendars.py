@@ -26,9 +26,11 @@ def check_open(kept: KeptContact) -> None:
         ConflictError: it became a case, or was merged.
     """
     if kept.state in {ContactState.BECAME_CASE, ContactState.MERGED}:
-        word = "became a case" if kept.state is ContactState.BECAME_CASE else "was merged"
-        msg = f"the contact {word} already: nothing is changed there any more"
-        raise ConflictError(msg)
+        if kept.state is ContactState.MERGED:
+            msg = "the contact was merged into another: change that one"
+            raise ConflictError(msg, "contact-merged")
+        msg = "the contact became a case: it can't be changed any more"
+        raise ConflictError(msg, "contact-became-case")
 
 
 def after_calls(

@@ -15,7 +15,7 @@ from tracetogether.authority.cases.followed import (
     name_in_lists,
     with_times,
 )
-from tracetogether.errors import NotFoundError
+from tracetogether.errors import InvalidRequestError
 from tracetogether.keyring import KeyRing
 from tracetogether.local_days import UTC_DAYS, LocalDays
 from tracetogether.tables.spreadsheets import Cell
@@ -251,11 +251,11 @@ def layout_named(name: str) -> Layout:
     """Return a layout by its name.
 
     Raises:
-        NotFoundError: there is none of that name; the message lists those there are.
+        InvalidRequestError: there is none of that name; the message lists those there are.
     """
     if name not in LAYOUTS:
-        msg = f"there is no such layout; there are {', '.join(LAYOUTS)}"
-        raise NotFoundError(msg)
+        msg = f"there is no such layout: choose one of {', '.join(LAYOUTS)}"
+        raise InvalidRequestError(msg, "no-such-layout")
     return LAYOUTS[name]
 
 

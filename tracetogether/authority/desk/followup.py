@@ -37,7 +37,7 @@ from tracetogether.authority.desk.particulars import (
 )
 from tracetogether.authority.desk.views import Desk, Followed
 from tracetogether.authority.tracing.one_case import Tracing
-from tracetogether.errors import ConflictError, NotFoundError
+from tracetogether.errors import ConflictError, InvalidRequestError, NotFoundError
 from tracetogether.keyring import KeyRing
 from tracetogether.local_days import UTC_DAYS, LocalDays
 from tracetogether.parameters import FOLLOW_UP, SINGAPORE_POLICY, FollowUpParameters
@@ -253,8 +253,8 @@ class FollowUp:
             kept = self._held(contact_id, version, by)
             check_open(kept)
             if kept.traced_at is not None:
-                msg = "the person was told before: write down what the day's call finds"
-                raise ConflictError(msg)
+                msg = "the person was already informed: record the outcome of the day's call"
+                raise ConflictError(msg, "contact-informed-already")
             kept = replace(kept, state=ContactState.REACHED, traced_at=now, ended_at=None)
             kept = self._change(kept, "contact.reached", now, by)
             self._started(kept.case_id, now)
@@ -279,8 +279,8 @@ class FollowUp:
         Raises:
             StaleError: somebody changed the contact meanwhile.
             NotFoundError: there is no such contact, or it is of a case that is not his.
-            ConflictError: the day lies in the future or outside of the calendar, or the contact
-                became a case or was merged.
+            InvalidRequestError: the day is in the future or outside of the calendar.
+            ConflictError: the contact became a case or was merged.
         """
         by.require(Action.RECORD_CALL)
         with self.audit.atomic():
@@ -288,11 +288,11 @@ class FollowUp:
             check_open(kept)
             first = kept.until_day - self.parameters.days
             if day > self.days.day(now):
-                msg = "the day has not come: write down calls that were made"
-                raise ConflictError(msg)
+                msg = "you can't record a call for a future day"
+                raise InvalidRequestError(msg, "call-in-future")
             if not first <= day <= kept.until_day:
                 msg = "the day is not in the contact's calendar: see its first and last day"
-                raise ConflictError(msg)
+                raise InvalidRequestError(msg, "day-not-in-calendar")
             if version is None:
                 self._check_own(contact_id, day, outcome, by)
             self.follow.put_outcome(contact_id, DayOutcome(day, outcome, by.name, now))
@@ -316,8 +316,8 @@ class FollowUp:
         with self.audit.atomic():
             kept = self._held(contact_id, version, by)
             if kept.state is not ContactState.CASUAL:
-                msg = "only a casual contact is put on the list: this one is or was there"
-                raise ConflictError(msg)
+                msg = "only a casual contact can be added to the list: this one is or was on it"
+                raise ConflictError(msg, "on-call-list-already")
             kept = replace(kept, state=ContactState.TO_TRACE)
             kept = self._change(kept, "contact.to_trace", now, by)
         return self.desk.shown(kept, by)
@@ -328,7 +328,7 @@ class FollowUp:
         """Return who a contact is; the act and its reason stand in the audit log.
 
         Raises:
-            ConflictError: no reason is given.
+            InvalidRequestError: no reason is given.
             NotFoundError: there is no such contact, it is of a case that is not his, or nobody
                 can open it any more.
         """
@@ -388,7 +388,8 @@ class FollowUp:
         Raises:
             NotFoundError: there is no such contact, or ``by`` does not need to know it.
             StaleError: somebody changed the contact meanwhile.
-            ConflictError: a text is too long, is to be deleted too, or would replace another.
+            InvalidRequestError: a text is too long, or its field is to be deleted too.
+            ConflictError: a text would replace another.
         """
         by.require(Action.DESCRIBE)
         with self.audit.atomic():
@@ -448,13 +449,12 @@ class FollowUp:
 
         Raises:
             NotFoundError: there is no such case or contact, or it is not his.
-            ConflictError: the note is empty or too long.
+            InvalidRequestError: the note is empty or too long.
         """
         by.require(Action.WRITE_NOTE)
         case = self.casework.case(case_id, by=by)
         if contact_id and self.desk.kept(contact_id, by).case_id != case.case_id:
-            msg = "that contact is of another case"
-            raise NotFoundError(msg)
+            raise NotFoundError("that contact belongs to another case", "contact-of-other-case")
         return self.notes.add(case.case_id, contact_id, text, now, by=by.name)
 
     # --- forgetting ---
@@ -473,10 +473,10 @@ class FollowUp:
         for found in self.follow.outcomes([contact_id]).get(contact_id, ()):
             if found.day == day and found.outcome is not outcome and found.by != by.name:
                 msg = (
-                    "another operator wrote down something else for that day: look at it, and "
-                    "give the version that you saw"
+                    "another operator recorded another outcome for that day: read it, and send its "
+                    "version with your change"
                 )
-                raise ConflictError(msg)
+                raise ConflictError(msg, "other-outcome-recorded")
 
     def _change(
         self, kept: KeptContact, act: str, now: float, by: Caller, **details: str | int

@@ -17,7 +17,7 @@ from tracetogether.authority.access.operators import (
 from tracetogether.authority.access.permissions import Action, Role
 from tracetogether.authority.cases.casework import Case, CaseState, Casework, day_of
 from tracetogether.authority.intake.issuance import new_secret
-from tracetogether.errors import AuthorityError, ConflictError, NotFoundError
+from tracetogether.errors import AuthorityError, ConflictError, InvalidRequestError, NotFoundError
 from tracetogether.units import Entropy
 
 MOST_IMPORT_BYTES: Final = 10_000_000
@@ -174,7 +174,7 @@ class CaseImport:
         elif day is not None:
             try:
                 self.casework.check(user_id, now, day)
-            except ConflictError as error:
+            except InvalidRequestError as error:
                 yield BadCell(line, "date", str(error))
             except AuthorityError as error:
                 yield BadCell(line, "user_id", str(error))
@@ -200,9 +200,9 @@ class CaseImport:
                     case = self.casework.open_case(one.user_id, now, one.day, by=by)
                     if one.assigned_to:
                         case = self.casework.assign(case.case_id, one.assigned_to, now, by=by)
-                except (ConflictError, NotFoundError) as error:
+                except (ConflictError, InvalidRequestError, NotFoundError) as error:
                     msg = f"line {one.line}: {error}; no case was opened"
-                    raise type(error)(msg) from None
+                    raise type(error)(msg, error.code) from None
                 opened.append(case)
         return opened
 

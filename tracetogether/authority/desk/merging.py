@@ -32,7 +32,7 @@ from tracetogether.authority.desk.particulars import (
 from tracetogether.authority.desk.rehearsing import rehearsed
 from tracetogether.authority.desk.views import Desk, Followed
 from tracetogether.authority.intake.uploads import UploadStore
-from tracetogether.errors import ConflictError
+from tracetogether.errors import ConflictError, InvalidRequestError
 from tracetogether.parameters import FOLLOW_UP, FollowUpParameters
 from tracetogether.units import Entropy, utc_day
 
@@ -99,7 +99,8 @@ class Merging:
 
         Raises:
             NotFoundError: there is no such contact, or ``by`` does not need to know it.
-            ConflictError: they are the same row, of two cases, or one ended otherwise.
+            InvalidRequestError: they are the same contact, or of two cases.
+            ConflictError: one of them became a case, or was merged.
             StaleError: somebody changed the contact meanwhile.
         """
         with self.audit.atomic():
@@ -131,8 +132,8 @@ class Merging:
         gone, stays = held[contact_id], held[into]
         check_version(gone.version, version)
         if gone.case_id != stays.case_id or gone.contact_id == stays.contact_id:
-            msg = "two contacts of one case are merged: name another one of the same case"
-            raise ConflictError(msg)
+            msg = "only two contacts of the same case can be merged: name another contact of it"
+            raise InvalidRequestError(msg, "not-two-contacts-of-case")
         for kept in (gone, stays):
             check_open(kept)
         stays, join, clashes = self._united(gone, stays, now)
@@ -177,7 +178,8 @@ class Merging:
 
         Raises:
             NotFoundError: there is no such case, or ``by`` does not need to know it.
-            ConflictError: they are the same, or one was merged already.
+            InvalidRequestError: they are the same case.
+            ConflictError: one was merged already.
             StaleError: somebody changed the case meanwhile.
         """
         with self.audit.atomic():
@@ -206,13 +208,13 @@ class Merging:
         by.require(Action.MERGE_CASES)
         held = {one: self.casework.locked(one, by=by) for one in sorted({case_id, into})}
         if len(held) < 2:
-            msg = "a case is not merged into itself: name another one"
-            raise ConflictError(msg)
+            msg = "a case can't be merged into itself: name another case"
+            raise InvalidRequestError(msg, "case-into-itself")
         gone, stays = held[case_id], held[into]
         check_version(gone.version, version)
         if CaseState.MERGED in {gone.state, stays.state}:
-            msg = "one of the cases was merged already: see where into"
-            raise ConflictError(msg)
+            msg = "one of the cases was merged already: name the case that it was merged into"
+            raise ConflictError(msg, "case-merged-already")
         before = {kept.contact_id: kept for kept in self.follow.contacts_of([case_id])}
         joins, clashes = self._take_contacts(before, into, now)
         joined = {one.gone for one in joins}

@@ -7,7 +7,7 @@ from typing import Final, Literal
 
 from tracetogether.authority.cases.followed import KeptContact
 from tracetogether.crypto import IV_BYTES
-from tracetogether.errors import ConflictError, KeyRingError, SealError
+from tracetogether.errors import ConflictError, InvalidRequestError, KeyRingError, SealError
 from tracetogether.keyring import KeyRing
 from tracetogether.units import Entropy
 
@@ -90,21 +90,21 @@ def described(
         version: which version of the contact was seen; None if nobody says.
 
     Raises:
-        ConflictError: a text is too long, a field is typed and deleted at once, or what would be
-            replaced was perhaps not seen.
+        InvalidRequestError: a text is too long, or a field is both typed and deleted.
+        ConflictError: a stored value would be replaced that the sender may not have read.
     """
     new = {name: text.strip() for name, text in typed.items() if text.strip()}
     if any(len(text) > MAX_NAME_CHARACTERS for text in new.values()):
-        msg = f"a name and a telephone number have up to {MAX_NAME_CHARACTERS} characters"
-        raise ConflictError(msg)
+        msg = "a name and a telephone number have up to {most} characters"
+        raise InvalidRequestError(msg, "name-length", most=MAX_NAME_CHARACTERS)
     if not new.keys().isdisjoint(clear):
-        msg = "a value is typed and to be deleted: do one of them"
-        raise ConflictError(msg)
+        msg = "give a new value or delete the old one, not both"
+        raise InvalidRequestError(msg, "typed-and-deleted")
     new |= dict.fromkeys(clear, "")
     changed = {name: text for name, text in new.items() if text != said.value(name)}
     if version is None and any(said.value(name) for name in changed):
-        msg = "a value is stored already: look at it, and give the version that you saw"
-        raise ConflictError(msg)
+        msg = "a value is stored already: read it, and send its version with your change"
+        raise ConflictError(msg, "value-stored-already")
     return changed
 
 

@@ -107,7 +107,7 @@ class Unmerging:
             found = self._separated(merge, now)
             if found.stay:
                 msg = "the contact that it was merged into was merged again: undo that first"
-                raise ConflictError(msg)
+                raise ConflictError(msg, "contact-merged-again")
             self._finish("contact.unmerged", kept, gone.case_id, now, by)
         return found
 
@@ -144,7 +144,7 @@ class Unmerging:
             check_version(gone.version, version)
             if stays.state is CaseState.MERGED:
                 msg = "the case that it was merged into was merged again: undo that first"
-                raise ConflictError(msg)
+                raise ConflictError(msg, "case-merged-again")
             found = self._separated(merge, now)
             stays, _ = put_back(stays, merge.case_stays)
             self.cases.put_case(replace(stays, version=stays.version + 1))
@@ -163,8 +163,8 @@ class Unmerging:
     def _record(self, gone: str) -> tuple[SealedMerge, Merge]:
         kept = self.merges.merge_of(gone) if gone.isascii() else None
         if kept is None:
-            msg = "this was not merged alone, or too long ago: there is nothing to undo here"
-            raise NotFoundError(msg)
+            msg = "there is no merge to undo: it was part of another merge, or is too long ago"
+            raise NotFoundError(msg, "no-merge-to-undo")
         return kept, opened_merge(kept, self.desk.keys)
 
     def _finish(self, act: str, kept: SealedMerge, subject: str, now: float, by: Caller) -> None:

@@ -192,8 +192,8 @@ class Desk:
         """
         user_id = opened_person(kept, self.keys)
         if user_id is None:
-            msg = "nobody can tell any more who it is: the key of that day is gone"
-            raise NotFoundError(msg)
+            msg = "the identity can't be read any more: the key of that day was deleted"
+            raise NotFoundError(msg, "identity-key-gone")
         return user_id
 
     def shown(self, kept: KeptContact, by: Caller) -> Followed:
@@ -222,4 +222,5 @@ class Desk:
 
 
 def _no_contact() -> NotFoundError:
-    return NotFoundError("there is no such contact among those of your cases")
+    msg = "there is no such contact in the cases assigned to you"
+    return NotFoundError(msg, "contact-not-yours")

@@ -76,7 +76,7 @@ class Issuance:
         digest = credential_digest(registration.credential)
         if not self.users.add_user(registration.user_id, digest):
             msg = "the new user's id or credential is already taken: try again"
-            raise ConflictError(msg)
+            raise ConflictError(msg, "id-taken")
         return registration
 
     def withdraw(self, user_id: str, now: float) -> None:
@@ -92,7 +92,7 @@ class Issuance:
             self.follow.drop_tagged(person_tags(user_id, now, self.keys))
             if not self.users.remove_user(user_id):
                 msg = "there is no such user: the withdrawal is done already"
-                raise NotFoundError(msg)
+                raise NotFoundError(msg, "withdrawn-already")
             self.users.add_withdrawal(withdrawal_digest(user_id), now)
             self.tallies.add(WITHDRAWALS, now)
 

@@ -191,15 +191,16 @@ class Pins:
         if self.limits.add(_GIVEN_OUT, "", now) > self.rules.a_day:
             wait = SECONDS_PER_DAY - int(now) % SECONDS_PER_DAY
             msg = (
-                f"all {self.rules.a_day} upload PINs of this day are given out: the next are in "
-                f"{wait // SECONDS_PER_MINUTE} minutes, or `authority limits --pins-a-day` allows "
-                "more"
+                "all {count} upload PINs of this UTC day were issued: try again in {minutes} "
+                "minutes, or allow more with `authority limits --pins-a-day`"
             )
-            raise RateLimitedError(msg, wait)
+            minutes = wait // SECONDS_PER_MINUTE
+            raise RateLimitedError(
+                wait, msg, "pins-of-day-issued", count=self.rules.a_day, minutes=minutes
+            )
         with self.audit.atomic():
             if not self.cases.touch_case(case.case_id, now):
-                msg = "there is no such case any more: open a new one"
-                raise NotFoundError(msg)
+                raise NotFoundError("the case was deleted: open a new one", "case-deleted")
             self.store.put_pin(
                 UploadPin(
                     user_id=case.user_id,

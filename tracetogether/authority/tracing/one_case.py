@@ -19,7 +19,7 @@ from tracetogether.authority.contacts.lists import (
 )
 from tracetogether.authority.tracing.evidence import Evidence, Logs
 from tracetogether.crypto import sha256
-from tracetogether.errors import KeyRingError, NotFoundError, SealError
+from tracetogether.errors import InvalidRequestError, KeyRingError, NotFoundError, SealError
 from tracetogether.local_days import UTC_DAYS, LocalDays
 from tracetogether.parameters import (
     CWA_POLICY,
@@ -50,11 +50,11 @@ def policy_named(name: str) -> CloseContactPolicy:
     """Return a policy by its name.
 
     Raises:
-        NotFoundError: there is none of that name; the message lists those there are.
+        InvalidRequestError: there is none of that name; the message lists those there are.
     """
     if name not in POLICIES:
-        msg = f"there is no such policy; there are {', '.join(POLICIES)}"
-        raise NotFoundError(msg)
+        msg = f"there is no such policy: choose one of {', '.join(POLICIES)}"
+        raise InvalidRequestError(msg, "no-such-policy")
     return POLICIES[name]
 
 
@@ -172,7 +172,7 @@ class Tracing:
         """Return the user id of a contact of a case, by the pseudonym; the act is audited.
 
         Raises:
-            ConflictError: no reason is given.
+            InvalidRequestError: no reason is given.
             NotFoundError: there is no such contact in this case.
         """
         by.require(Action.REVEAL)
@@ -184,8 +184,7 @@ class Tracing:
             if name in {one.pseudonym, pseudonym(one.user_id, UNKEYED)}
         ]
         if not found:
-            msg = "there is no such contact in this case"
-            raise NotFoundError(msg)
+            raise NotFoundError("there is no such contact in this case", "no-such-contact")
         self.audit.record(
             "contact.revealed", now, by=by.name, subject=case.case_id, contact=name, reason=why
         )
