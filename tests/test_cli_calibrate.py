@@ -11,7 +11,7 @@ from tests.proximity_world import Radio, scene
 from tracetogether import __version__
 from tracetogether.cli.calibrate import calibrate
 from tracetogether.errors import InvalidReadingsError, MissingExtraError, StoreError
-from tracetogether.proximity.fitting import FITTED
+from tracetogether.evaluation.fitting import FITTED
 from tracetogether.proximity.model import ProximityModel
 
 

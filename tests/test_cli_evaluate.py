@@ -11,7 +11,7 @@ from click.testing import CliRunner, Result
 from tests.scenes import line_scene
 from tracetogether.cli.evaluate import evaluate
 from tracetogether.errors import InvalidReadingsError, MissingExtraError
-from tracetogether.evaluation.judges import JUDGES
+from tracetogether.evaluation.registry import REGISTRY
 from tracetogether.evaluation.report import JSON_KEYS
 
 COLUMNS = "distance=dist_m,scene=scenario"
@@ -79,10 +79,10 @@ def measured(folder: Path, *options: str | Path | float) -> list[dict[str, objec
 def test_json_has_a_row_for_each_estimator_logs_radius_and_window(folder):
     rows = measured(folder)
     assert all(list(row) == list(JSON_KEYS) for row in rows)
-    assert {row["estimator"] for row in rows} == set(JUDGES)
+    assert {row["estimator"] for row in rows} == set(REGISTRY)
     asked = {(row["radius_m"], row["window_s"]) for row in rows}
     assert asked == {(1.5, 300.0), (1.5, 900.0), (2.0, 300.0), (2.0, 900.0)}
-    assert len(rows) == 4 * sum(len(make().logs) for make in JUDGES.values())
+    assert len(rows) == 4 * sum(len(make().logs) for make in REGISTRY.values())
     by = {(r["estimator"], r["logs"], r["radius_m"], r["window_s"]): r for r in rows}
     near = by["mean-attenuation", "pair", 2.0, 900.0]
     assert near["auc"] == 1.0
@@ -105,7 +105,7 @@ def test_the_table_shows_all_of_them_whole(folder):
     assert result.exit_code == 0, result.output
     assert "…" not in result.stdout
     for name in names:
-        assert result.stdout.count(f" {name} ") == 4 * len(JUDGES[name]().logs)
+        assert result.stdout.count(f" {name} ") == 4 * len(REGISTRY[name]().logs)
     assert "3 scenes, each fitted on the others (3 folds)" in result.stdout
 
 

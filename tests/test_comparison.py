@@ -10,13 +10,13 @@ from tracetogether.errors import InvalidReadingsError
 from tracetogether.evaluation.comparison import best_or_level
 from tracetogether.evaluation.folds import connected_groups, leave_groups_out, leave_scenes_out
 from tracetogether.evaluation.metrics import DurationScores, auc, calibration_error, ndcf
-from tracetogether.evaluation.scoring import MinutesOutcome, Row, WindowOutcome
+from tracetogether.evaluation.scoring import EstimatorScores, MinutesOutcome, WindowOutcome
 from tracetogether.labels import Labels
 
 GROUPS = 8
 
 
-def row(name: str, noise: float, *, groups: int = GROUPS, seed: int = 0) -> Row:
+def row(name: str, noise: float, *, groups: int = GROUPS, seed: int = 0) -> EstimatorScores:
     """Return a row whose scores are the truth with some noise."""
     chance = np.random.default_rng([seed, len(name)])
     shared = np.random.default_rng(99)
@@ -31,7 +31,7 @@ def row(name: str, noise: float, *, groups: int = GROUPS, seed: int = 0) -> Row:
     windows = WindowOutcome(score, probability, score > 0.5, near, group)
     minutes = MinutesOutcome(low, said, high, true, group)
     scores = DurationScores.of(low, said, high, true)
-    return Row(
+    return EstimatorScores(
         estimator=name,
         logs="own",
         radius_m=2.0,

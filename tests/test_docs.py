@@ -25,7 +25,7 @@ from tracetogether.authority.access.permissions import Role
 from tracetogether.authority.cases.casework import CaseState
 from tracetogether.authority.cases.followed import ContactState, Outcome, Priority
 from tracetogether.cli import cli
-from tracetogether.evaluation.judges import JUDGES
+from tracetogether.evaluation.registry import REGISTRY
 from tracetogether.proximity.encounters import ESTIMATORS
 
 ROOT = Path(__file__).parent.parent
@@ -209,7 +209,7 @@ def test_each_term_of_the_glossary_is_in_use() -> None:
 
 
 def test_the_glossary_explains_each_role_state_and_estimator_that_users_see() -> None:
-    shown = {*ESTIMATORS, *JUDGES, *(priority.word for priority in Priority)}
+    shown = {*ESTIMATORS, *REGISTRY, *(priority.word for priority in Priority)}
     for names in (Role, CaseState, ContactState, Outcome):
         shown |= {name.value for name in names}
     assert shown - set(glossary_terms()) == set()

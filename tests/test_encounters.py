@@ -9,7 +9,7 @@ from tracetogether.labels import Labels
 from tracetogether.proximity.attenuation import SWISSCOVID, Bucketed
 from tracetogether.proximity.encounters import ESTIMATORS, encounters
 from tracetogether.proximity.model import ONE_LOG
-from tracetogether.proximity.own_log import OwnLog
+from tracetogether.proximity.single_log import SingleLogPosterior
 from tracetogether.sightings import Sightings
 
 
@@ -45,11 +45,11 @@ def test_a_shorter_gap_cuts_and_a_longer_one_joins():
 
 
 def test_the_posterior_is_the_default():
-    default, named = encounters(walk()), encounters(walk(), estimator="posterior")
+    default, named = encounters(walk()), encounters(walk(), estimator="single-log")
     assert default.minutes_median.tolist() == named.minutes_median.tolist()
     assert (
         default.minutes_median.tolist()
-        == encounters(walk(), estimator=OwnLog()).minutes_median.tolist()
+        == encounters(walk(), estimator=SingleLogPosterior()).minutes_median.tolist()
     )
 
 
@@ -68,7 +68,7 @@ def test_who_hears_all_weakly_may_be_far_from_all():
     """What a log has in common is its owner's bag in part, and in part the size of the place."""
     near, far = (encounters(heard_at(rssi)) for rssi in (-80.0, -92.0))
     assert np.all(far.minutes_median < 0.4 * near.minutes_median)
-    settled = OwnLog(replace(ONE_LOG, place_decades=0.0))
+    settled = SingleLogPosterior(replace(ONE_LOG, place_decades=0.0))
     same = [encounters(heard_at(rssi), estimator=settled) for rssi in (-80.0, -92.0)]
     assert np.all(same[1].minutes_median > 0.6 * same[0].minutes_median)
 
@@ -77,7 +77,7 @@ def test_who_hears_all_weakly_may_be_far_from_all():
 def test_a_chance_agrees_with_the_interval(name):
     found = encounters(walk(), estimator=name)
     for row in range(len(found)):
-        courses = found.minutes_of_courses[row]
+        courses = found.minutes_at_offset_quantiles[row]
         assert np.all(np.diff(courses) <= 1e-9)
         low, middle = found.minutes_low[row], found.minutes_median[row]
         if courses[0] > low > 0:
@@ -99,7 +99,9 @@ def test_encounters_of_one_pair_add_up_to_one_chance():
 
 
 def test_an_unknown_name_is_answered_with_those_there_are():
-    with pytest.raises(ValueError, match=r"'smothed'; did you mean 'smoothed'\? Known are poster"):
+    with pytest.raises(
+        ValueError, match=r"'smothed'; did you mean 'smoothed'\? Known are single-log"
+    ):
         encounters(walk(), estimator="smothed")
 
 
@@ -109,7 +111,7 @@ def test_names_make_their_rules():
     assert by_name.minutes_median.tolist() == by_rule.minutes_median.tolist()
     assert set(ESTIMATORS) == {
         "smoothed",
-        "posterior",
+        "single-log",
         "bucket-cwa",
         "bucket-swisscovid",
         "bucket-immuni",

@@ -3,8 +3,8 @@ import pytest
 
 from tests.proximity_world import Radio, scene
 from tracetogether.errors import InvalidReadingsError
+from tracetogether.evaluation.fitting import FITTED, fit
 from tracetogether.proximity.calibration import Calibration, ModelOffsets
-from tracetogether.proximity.fitting import FITTED, fit
 from tracetogether.proximity.scene import Scene
 
 pytestmark = pytest.mark.slow

@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 
 from tests.proximity_world import START, scene
+from tracetogether.evaluation.phones import learned_phones
 from tracetogether.labels import Labels
+from tracetogether.proximity.binned_readings import bin_readings
 from tracetogether.proximity.calibration import Calibration, ModelOffsets, Shift
 from tracetogether.proximity.model import MODEL, PHYSICS
 from tracetogether.proximity.offsets import offsets_of_all_logs, offsets_of_own_log
-from tracetogether.proximity.phones import learned_phones
 from tracetogether.proximity.scene import Scene
-from tracetogether.proximity.soundings import sound
 from tracetogether.sightings import Sightings
 
 KNOWN = Calibration({"known": ModelOffsets(3.6, 0.0, -24.7, 0.0, measured=True)})
@@ -83,14 +83,14 @@ def heard(levels: dict[str, float], minutes: int = 10) -> Sightings:
 
 def test_a_pair_heard_alone_says_nothing_of_offsets():
     for offsets in (offsets_of_own_log, offsets_of_all_logs):
-        found = offsets(sound(heard({"ben": -90.0}), KNOWN), MODEL)
+        found = offsets(bin_readings(heard({"ben": -90.0}), KNOWN), MODEL)
         assert found.db == pytest.approx([0.0], abs=1e-9)
 
 
 @pytest.mark.parametrize("offsets", [offsets_of_own_log, offsets_of_all_logs])
 def test_a_pair_has_no_part_in_its_own_offset(offsets):
-    quiet = offsets(sound(heard({"ben": -90.0, "cara": -80.0}), KNOWN), MODEL)
-    loud = offsets(sound(heard({"ben": -60.0, "cara": -80.0}), KNOWN), MODEL)
+    quiet = offsets(bin_readings(heard({"ben": -90.0, "cara": -80.0}), KNOWN), MODEL)
+    loud = offsets(bin_readings(heard({"ben": -60.0, "cara": -80.0}), KNOWN), MODEL)
     assert quiet.db[0] == pytest.approx(loud.db[0])
     assert quiet.db[1] > loud.db[1] + 1
     assert quiet.variance_db2 == pytest.approx(loud.variance_db2)

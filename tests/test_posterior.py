@@ -4,18 +4,22 @@ import numpy as np
 import pytest
 
 from tests.proximity_world import START, Radio, scene
+from tracetogether.evaluation.fittable_posterior import (
+    FittablePosterior,
+    FittedPosterior,
+    tracked_s,
+)
+from tracetogether.evaluation.log_odds import LogOdds
+from tracetogether.evaluation.truth import TrueMinutes, window_distance_m
+from tracetogether.evaluation.windows import Windows
+from tracetogether.proximity.binned_readings import bin_readings
 from tracetogether.proximity.calibration import Calibration, ModelOffsets
 from tracetogether.proximity.distances import spread_over_time
 from tracetogether.proximity.geometry import Geometry
-from tracetogether.proximity.judge import FittedPosterior, PosteriorJudge, tracked_s
-from tracetogether.proximity.log_odds import LogOdds
 from tracetogether.proximity.model import MODEL
-from tracetogether.proximity.posterior import Correction, infer, may_seek_positions
+from tracetogether.proximity.posterior import Recalibration, infer, may_seek_positions
 from tracetogether.proximity.sampling import Effort, sample
-from tracetogether.proximity.scene import Logs, Scene
-from tracetogether.proximity.soundings import sound
-from tracetogether.proximity.truth import TrueMinutes, window_distance_m
-from tracetogether.proximity.windows import Windows
+from tracetogether.proximity.scene import LogsUsed, Scene
 from tracetogether.sightings import Sightings
 
 KNOWN = Calibration({"known": ModelOffsets(3.6, 0.0, -24.7, 0.0, measured=True)})
@@ -36,7 +40,7 @@ def auc(score, near):
 
 
 def test_the_gradient_is_that_of_the_log_probability():
-    geometry = Geometry.of(sound(scene(1, people=4, minutes=4)[0].sightings, KNOWN), MODEL)
+    geometry = Geometry.of(bin_readings(scene(1, people=4, minutes=4)[0].sightings, KNOWN), MODEL)
     rng = np.random.default_rng(3)
     state = geometry.start(1, rng)
     state = {name: part + 0.3 * rng.standard_normal(part.shape) for name, part in state.items()}
@@ -54,9 +58,9 @@ def test_the_gradient_is_that_of_the_log_probability():
 
 def test_positions_are_found_up_to_turning_and_size():
     one, where = scene(7, people=9, minutes=10, radio=CLEAR)
-    posterior = infer(one.sightings, Logs.ALL, calibration=KNOWN)
+    posterior = infer(one.sightings, LogsUsed.ALL, calibration=KNOWN)
     apart = np.hypot(*(where[posterior.first] - where[posterior.second]).transpose(2, 0, 1))
-    found = posterior.middle.mean(axis=2)[:, : apart.shape[1]]
+    found = posterior.mean_log10_m.mean(axis=2)[:, : apart.shape[1]]
     true = np.log10(apart.clip(0.25))
     assert np.corrcoef(found.ravel(), true.ravel())[0, 1] > 0.88
     assert np.std(found - true) < 0.2
@@ -65,7 +69,7 @@ def test_positions_are_found_up_to_turning_and_size():
 @pytest.mark.slow
 def test_all_logs_tell_more_than_two_and_two_more_than_one(rooms):
     quality = {}
-    for logs in Logs:
+    for logs in LogsUsed:
         scores, near = [], []
         for room in rooms:
             fitted = FittedPosterior((), KNOWN, effort=BRIEF)
@@ -74,16 +78,16 @@ def test_all_logs_tell_more_than_two_and_two_more_than_one(rooms):
             scores.append(said.score)
             near.append(distance <= 2.0)
         quality[logs] = auc(np.concatenate(scores), np.concatenate(near))
-    assert quality[Logs.OWN] < quality[Logs.PAIR] < quality[Logs.ALL]
-    assert quality[Logs.OWN] > 0.7
-    assert quality[Logs.ALL] > 0.83
+    assert quality[LogsUsed.OWN] < quality[LogsUsed.PAIR] < quality[LogsUsed.ALL]
+    assert quality[LogsUsed.OWN] > 0.7
+    assert quality[LogsUsed.ALL] > 0.83
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("logs", list(Logs))
+@pytest.mark.parametrize("logs", list(LogsUsed))
 def test_intervals_are_right_as_often_as_they_say_in_rooms_never_seen(rooms, logs):
     """The scenes are drawn from richer physics than the model's: heavy tails, other figures."""
-    judge = PosteriorJudge(effort=BRIEF)
+    judge = FittablePosterior(effort=BRIEF)
     inside, width = [], []
     for left_out in rooms:
         fitted = judge.fit([room for room in rooms if room is not left_out], calibration=KNOWN)
@@ -97,13 +101,13 @@ def test_intervals_are_right_as_often_as_they_say_in_rooms_never_seen(rooms, log
 
 
 def test_probabilities_are_shares_in_rooms_never_seen(rooms):
-    judge = PosteriorJudge()
+    judge = FittablePosterior()
     probability, near = [], []
     for left_out in rooms:
         fitted = judge.fit([room for room in rooms if room is not left_out], calibration=KNOWN)
-        said = fitted.windows(left_out, Logs.PAIR, window_s=300.0, within_m=2.0)
+        said = fitted.windows(left_out, LogsUsed.PAIR, window_s=300.0, within_m=2.0)
         probability.append(said.probability)
-        near.append(window_distance_m(left_out, Windows.of(left_out, Logs.PAIR, 300.0)) <= 2.0)
+        near.append(window_distance_m(left_out, Windows.of(left_out, LogsUsed.PAIR, 300.0)) <= 2.0)
     probability, near = np.concatenate(probability), np.concatenate(near)
     assert abs(probability.mean() - near.mean()) < 0.08
     for low, high in ((0.0, 0.3), (0.3, 0.6), (0.6, 1.0)):
@@ -115,29 +119,29 @@ def test_the_same_readings_give_the_same_answer(rooms):
     sightings = rooms[0].sightings
     order = np.random.default_rng(0).permutation(len(sightings))
     short = Effort(chains=2, approach=10, moves=10)
-    one = infer(sightings, Logs.ALL, calibration=KNOWN, effort=short)
-    other = infer(sightings.take(order), Logs.ALL, calibration=KNOWN, effort=short)
-    assert one.middle.tobytes() == other.middle.tobytes()
+    one = infer(sightings, LogsUsed.ALL, calibration=KNOWN, effort=short)
+    other = infer(sightings.take(order), LogsUsed.ALL, calibration=KNOWN, effort=short)
+    assert one.mean_log10_m.tobytes() == other.mean_log10_m.tobytes()
 
 
 def test_two_people_have_no_geometry():
     pair = scene(2, people=2, minutes=6)[0].sightings
-    assert not may_seek_positions(sound(pair, KNOWN), Effort())
-    assert infer(pair, Logs.ALL, calibration=KNOWN).middle.shape[2] == 1
+    assert not may_seek_positions(bin_readings(pair, KNOWN), Effort())
+    assert infer(pair, LogsUsed.ALL, calibration=KNOWN).mean_log10_m.shape[2] == 1
 
 
 def test_nothing_heard_is_nothing_known():
     empty = Sightings.from_columns(time=[], peer=[], rssi_dbm=[], observer=[])
-    for logs in Logs:
+    for logs in LogsUsed:
         found = infer(empty, logs, calibration=KNOWN)
         assert len(found.first) == 0
         assert found.probability(2.0).shape[0] == 0
 
 
 def test_minutes_contact_and_nearest_agree_with_the_courses(rooms):
-    posterior = infer(rooms[1].sightings, Logs.PAIR, calibration=KNOWN)
-    time_s = np.full(posterior.middle.shape[:2], 60.0)
-    courses = posterior.minutes_of_courses(2.0, time_s)
+    posterior = infer(rooms[1].sightings, LogsUsed.PAIR, calibration=KNOWN)
+    time_s = np.full(posterior.mean_log10_m.shape[:2], 60.0)
+    courses = posterior.minutes_of_draws(2.0, time_s)
     assert courses.mean(axis=1) == pytest.approx(posterior.probability(2.0).sum(axis=1), rel=1e-4)
     contact = posterior.close_contact(2.0, 10.0, time_s)
     assert contact == pytest.approx((courses >= 10).mean(axis=1))
@@ -148,11 +152,11 @@ def test_minutes_contact_and_nearest_agree_with_the_courses(rooms):
 
 
 def test_a_correction_moves_and_widens(rooms):
-    plain = infer(rooms[1].sightings, Logs.OWN, calibration=KNOWN)
-    changed = plain.corrected(Correction(shift_decades=0.1, width=2.0))
+    plain = infer(rooms[1].sightings, LogsUsed.OWN, calibration=KNOWN)
+    changed = plain.recalibrated(Recalibration(shift_log10_m=0.1, sd_factor=2.0))
     ratio = changed.distance_m((0.5,)) / plain.distance_m((0.5,))
     assert ratio == pytest.approx(10**-0.1, rel=1e-3)
-    assert changed.kept_sd == pytest.approx(2 * plain.kept_sd)
+    assert changed.persistent_sd == pytest.approx(2 * plain.persistent_sd)
 
 
 def test_time_counts_only_while_both_were_tracked(rooms):
@@ -165,7 +169,7 @@ def test_time_counts_only_while_both_were_tracked(rooms):
         room.tracks.y_m[kept],
     )
     part = Scene(room.name, room.sightings, room.distance_m, tracks)
-    posterior = infer(room.sightings, Logs.PAIR, calibration=KNOWN)
+    posterior = infer(room.sightings, LogsUsed.PAIR, calibration=KNOWN)
     seconds = tracked_s(posterior, part).sum(axis=1)
     first = (posterior.first == 0) | (posterior.second == 0)
     assert seconds[first] == pytest.approx(300.0)
@@ -206,8 +210,8 @@ def test_all_of_the_time_is_no_more_than_the_time(rssi_dbm):
         peer=["ben"] * len(times),
         rssi_dbm=np.full(len(times), rssi_dbm),
     )
-    posterior = infer(log, Logs.OWN, calibration=Calibration({}))
-    time_s = np.random.default_rng(1).uniform(0, 60, posterior.middle.shape[:2])
+    posterior = infer(log, LogsUsed.OWN, calibration=Calibration({}))
+    time_s = np.random.default_rng(1).uniform(0, 60, posterior.mean_log10_m.shape[:2])
     for within_m in (0.01, 2.0, 1e4):
         minutes = posterior.minutes(within_m, time_s)
         assert 0 <= minutes.low[0] <= minutes.high[0] <= time_s.sum() / 60

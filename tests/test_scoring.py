@@ -10,14 +10,14 @@ from tests.scenes import CALIBRATION, line_scene
 from tracetogether.errors import InvalidReadingsError
 from tracetogether.evaluation.alignment import TruePairs, TrueWindows
 from tracetogether.evaluation.folds import MOST_FOLDS, fit_on, leave_scenes_out
-from tracetogether.evaluation.judges import JUDGES, chosen_judges
+from tracetogether.evaluation.protocols import PairMinutes, WindowScores
+from tracetogether.evaluation.registry import REGISTRY, chosen_estimators
 from tracetogether.evaluation.report import JSON_KEYS, json_rows
 from tracetogether.evaluation.scoring import Question, evaluate
+from tracetogether.evaluation.truth import TrueMinutes, window_distance_m
+from tracetogether.evaluation.windows import Windows
 from tracetogether.proximity.calibration import Calibration
-from tracetogether.proximity.judging import PairMinutes, WindowScores
-from tracetogether.proximity.scene import Logs, Scene
-from tracetogether.proximity.truth import TrueMinutes, window_distance_m
-from tracetogether.proximity.windows import Windows
+from tracetogether.proximity.scene import LogsUsed, Scene
 
 SCENES = tuple(line_scene(f"s{n}", (0.0, 1.0, 3.0), minutes=16, seed=n) for n in range(3))
 
@@ -35,7 +35,7 @@ class Oracle:
     """Knows the truth of every scene, shuffles its rows, and writes down what it was fitted on."""
 
     name: str = "oracle"
-    logs: frozenset[Logs] = frozenset(Logs)
+    logs: frozenset[LogsUsed] = frozenset(LogsUsed)
     sign: float = 1.0
     fitted_on: list[tuple[str, ...]] = field(default_factory=list)
     scored: list[tuple[str, ...]] = field(default_factory=list)
@@ -46,7 +46,7 @@ class Oracle:
         return self
 
     def windows(
-        self, scene: Scene, logs: Logs, *, window_s: float, within_m: float
+        self, scene: Scene, logs: LogsUsed, *, window_s: float, within_m: float
     ) -> WindowScores:
         self.scored.append((self.fitted_on[-1], scene.name))
         windows = Windows.of(scene, logs, window_s)
@@ -60,7 +60,7 @@ class Oracle:
             (distance[order] <= within_m).astype(float),
         )
 
-    def minutes(self, scene: Scene, logs: Logs, *, within_m: float) -> PairMinutes:
+    def minutes(self, scene: Scene, logs: LogsUsed, *, within_m: float) -> PairMinutes:
         windows = Windows.of(scene, logs, 1e9)
         true = TrueMinutes.of(scene.tracks, within_m)
         near = true.near[true.numbers(windows.observer), true.numbers(windows.peer)]
@@ -68,9 +68,9 @@ class Oracle:
 
 
 def test_an_oracle_is_perfect_whatever_the_order_of_its_answers():
-    judge = Oracle()
+    estimator = Oracle()
     rows = evaluate(
-        [judge], leave_scenes_out(SCENES), Question(), calibration=CALIBRATION, clock=ticking
+        [estimator], leave_scenes_out(SCENES), Question(), calibration=CALIBRATION, clock=ticking
     )
     assert [(row.logs, row.radius_m, row.window_s) for row in rows] == [
         (logs, radius, window)
@@ -97,9 +97,11 @@ def test_an_oracle_is_perfect_whatever_the_order_of_its_answers():
 
 
 def test_nothing_is_fitted_on_a_scene_that_is_scored_by_it():
-    judge = Oracle()
-    evaluate([judge], leave_scenes_out(SCENES), Question(), calibration=CALIBRATION, clock=ticking)
-    assert judge.fitted_on == [("s1", "s2"), ("s0", "s2"), ("s0", "s1")]
+    estimator = Oracle()
+    evaluate(
+        [estimator], leave_scenes_out(SCENES), Question(), calibration=CALIBRATION, clock=ticking
+    )
+    assert estimator.fitted_on == [("s1", "s2"), ("s0", "s2"), ("s0", "s1")]
 
 
 def test_thresholds_come_from_the_training_scenes():
@@ -112,7 +114,7 @@ def test_thresholds_come_from_the_training_scenes():
         louder.tracks,
     )
     (row,) = evaluate(
-        chosen_judges(["bucket-cwa"]),
+        chosen_estimators(["bucket-cwa"]),
         fit_on(SCENES, (louder,)),
         Question((2.0,), (900.0,)),
         calibration=CALIBRATION,
@@ -120,7 +122,7 @@ def test_thresholds_come_from_the_training_scenes():
     )[:1]
     assert row.ndcf == pytest.approx(1.0, abs=0.3)
     (row,) = evaluate(
-        chosen_judges(["mean-attenuation"]),
+        chosen_estimators(["mean-attenuation"]),
         fit_on(SCENES, (louder,)),
         Question((2.0,), (900.0,)),
         calibration=CALIBRATION,
@@ -131,9 +133,9 @@ def test_thresholds_come_from_the_training_scenes():
 
 
 def test_a_wrong_way_round_estimator_is_worse_than_nothing():
-    judge = Oracle(sign=-1.0)
+    estimator = Oracle(sign=-1.0)
     row = evaluate(
-        [judge], leave_scenes_out(SCENES), Question(), calibration=CALIBRATION, clock=ticking
+        [estimator], leave_scenes_out(SCENES), Question(), calibration=CALIBRATION, clock=ticking
     )[0]
     assert row.auc == 0.0
     assert row.ndcf >= 1.0
@@ -153,8 +155,8 @@ def test_speed_is_readings_over_the_time_of_scoring_each_scene_once_more():
 @pytest.mark.slow
 def test_all_estimators_stand_side_by_side_with_exactly_these_keys():
     rows = evaluate(
-        chosen_judges(
-            [name for name in JUDGES if name != "posterior"]
+        chosen_estimators(
+            [name for name in REGISTRY if name != "posterior"]
         ),  # the command's test has it
         leave_scenes_out(SCENES),
         Question((2.0,), (900.0,)),
@@ -162,7 +164,7 @@ def test_all_estimators_stand_side_by_side_with_exactly_these_keys():
         clock=ticking,
     )
     plain = json_rows(rows)
-    assert {row["estimator"] for row in plain} == set(JUDGES) - {"posterior"}
+    assert {row["estimator"] for row in plain} == set(REGISTRY) - {"posterior"}
     assert all(tuple(row) == JSON_KEYS for row in plain)
     by_name = {(row["estimator"], row["logs"]): row for row in plain}
     assert by_name["mean-attenuation", "own"]["ece"] is None
@@ -174,7 +176,7 @@ def test_all_estimators_stand_side_by_side_with_exactly_these_keys():
 def test_without_tracks_there_are_no_minutes():
     blind = tuple(Scene(one.name, one.sightings, one.distance_m) for one in SCENES)
     rows = evaluate(
-        chosen_judges(["constant", "smoothed"]),
+        chosen_estimators(["constant", "smoothed"]),
         leave_scenes_out(blind),
         Question((2.0,), (900.0,)),
         calibration=CALIBRATION,
@@ -186,8 +188,8 @@ def test_without_tracks_there_are_no_minutes():
 
 
 def test_a_missing_window_is_an_error_and_a_missing_pair_is_0_minutes():
-    true = TrueWindows.of(SCENES[0], Logs.OWN, 300.0)
-    some = Windows.of(SCENES[0], Logs.OWN, 300.0)
+    true = TrueWindows.of(SCENES[0], LogsUsed.OWN, 300.0)
+    some = Windows.of(SCENES[0], LogsUsed.OWN, 300.0)
     part = slice(1, None)
     blank = np.zeros(len(some) - 1)
     with pytest.raises(ValueError, match="1 windows"):
@@ -196,7 +198,7 @@ def test_a_missing_window_is_an_error_and_a_missing_pair_is_0_minutes():
                 some.observer.take(part), some.peer.take(part), some.window[part], blank, blank
             )
         )
-    pairs = TruePairs.of(SCENES[0], Logs.PAIR, 2.0)
+    pairs = TruePairs.of(SCENES[0], LogsUsed.PAIR, 2.0)
     one = np.array([5.0])
     low, median, high = pairs.estimates(
         PairMinutes(pairs.observer.take(slice(1, 2)), pairs.peer.take(slice(1, 2)), one, one, one)
@@ -221,9 +223,9 @@ def test_one_scene_alone_is_refused():
 
 
 def test_unknown_estimators_are_refused():
-    assert [judge.name for judge in chosen_judges(["robert", "kalman", "robert"])] == [
+    assert [estimator.name for estimator in chosen_estimators(["robert", "kalman", "robert"])] == [
         "robert",
         "kalman",
     ]
     with pytest.raises(InvalidReadingsError, match="did you mean 'kalman'"):
-        chosen_judges(["calman"])
+        chosen_estimators(["calman"])

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
+from tracetogether.evaluation.presence import presence
+from tracetogether.evaluation.truth import TrueMinutes, track_distance_m
 from tracetogether.labels import Labels
-from tracetogether.proximity.presence import presence
 from tracetogether.proximity.scene import Tracks
-from tracetogether.proximity.truth import TrueMinutes, track_distance_m
 from tracetogether.sightings import Sightings
 
 

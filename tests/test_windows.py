@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
+from tracetogether.evaluation import windows as windows_module
+from tracetogether.evaluation.truth import window_distance_m
+from tracetogether.evaluation.windows import Windows, pooled
 from tracetogether.labels import Labels
-from tracetogether.proximity import windows as windows_module
-from tracetogether.proximity.scene import Logs, Scene, Tracks, people
-from tracetogether.proximity.truth import window_distance_m
-from tracetogether.proximity.windows import Windows, pooled
+from tracetogether.proximity.scene import LogsUsed, Scene, Tracks, people
 from tracetogether.sightings import Sightings
 
 
@@ -36,7 +36,7 @@ def rows(found: Windows) -> list[tuple[str | None, str | None, int, int]]:
 
 
 def test_own_windows_are_of_directed_pairs():
-    found = Windows.of(scene(), Logs.OWN, 300)
+    found = Windows.of(scene(), LogsUsed.OWN, 300)
     assert rows(found) == [
         ("ann", "ben", 2, 2),
         ("ann", "ben", 3, 1),
@@ -46,7 +46,7 @@ def test_own_windows_are_of_directed_pairs():
     assert found.mean(scene().sightings.rssi_dbm).tolist() == [-55, -80, -70, -90]
 
 
-@pytest.mark.parametrize("logs", [Logs.PAIR, Logs.ALL])
+@pytest.mark.parametrize("logs", [LogsUsed.PAIR, LogsUsed.ALL])
 def test_with_more_logs_both_directions_are_one_pair(logs):
     found = Windows.of(scene(), logs, 300)
     assert rows(found) == [("ann", "ben", 2, 3), ("ann", "ben", 3, 1), ("ann", "cem", -1, 1)]
@@ -55,18 +55,18 @@ def test_with_more_logs_both_directions_are_one_pair(logs):
 
 def test_the_truth_is_the_mean_of_known_distances_above_0():
     one = scene()
-    own = window_distance_m(one, Windows.of(one, Logs.OWN, 300))
+    own = window_distance_m(one, Windows.of(one, LogsUsed.OWN, 300))
     assert own.tolist() == pytest.approx([1.0, np.nan, 4.0, 2.0], nan_ok=True)
-    pair = window_distance_m(one, Windows.of(one, Logs.PAIR, 300))
+    pair = window_distance_m(one, Windows.of(one, LogsUsed.PAIR, 300))
     assert pair.tolist() == pytest.approx([2.5, np.nan, 2.0], nan_ok=True)
     unknown = Scene("s", one.sightings)
-    assert np.isnan(window_distance_m(unknown, Windows.of(unknown, Logs.OWN, 300))).all()
+    assert np.isnan(window_distance_m(unknown, Windows.of(unknown, LogsUsed.OWN, 300))).all()
 
 
 def test_many_possible_windows_are_sorted_to_the_same_result(monkeypatch):
-    counted = Windows.of(scene(), Logs.PAIR, 0.5)
+    counted = Windows.of(scene(), LogsUsed.PAIR, 0.5)
     monkeypatch.setattr(windows_module, "_DENSE", 0)
-    sorted_out = Windows.of(scene(), Logs.PAIR, 0.5)
+    sorted_out = Windows.of(scene(), LogsUsed.PAIR, 0.5)
     assert rows(counted) == rows(sorted_out)
     assert counted.row.tolist() == sorted_out.row.tolist()
 
@@ -75,7 +75,7 @@ def test_unknown_people_are_somebody():
     sightings = Sightings.from_columns(
         time=[0.0, 1.0, 2.0], peer=Labels.encode(["x", None, "x"]), rssi_dbm=[-50.0, -51.0, -52.0]
     )
-    assert rows(Windows.of(Scene("s", sightings), Logs.OWN, 60)) == [
+    assert rows(Windows.of(Scene("s", sightings), LogsUsed.OWN, 60)) == [
         (None, None, 0, 1),
         (None, "x", 0, 2),
     ]
@@ -90,11 +90,11 @@ def test_pooled_keeps_the_phone_models_with_each_sighting():
         observer_model=["A", "B"],
         peer_model=["B", "A"],
     )
-    both = pooled(Scene("s", sightings), Logs.PAIR)
+    both = pooled(Scene("s", sightings), LogsUsed.PAIR)
     assert both.observer.to_list() == ["a", "a"]
     assert both.peer.to_list() == ["b", "b"]
     assert both.observer_model.to_list() == ["A", "B"]
-    assert pooled(Scene("s", sightings), Logs.OWN) is sightings
+    assert pooled(Scene("s", sightings), LogsUsed.OWN) is sightings
 
 
 def test_people_are_numbered_by_name():
@@ -106,12 +106,12 @@ def test_people_are_numbered_by_name():
 
 def test_an_empty_scene_has_no_windows():
     empty = Scene("s", scene().sightings.take(slice(0, 0)), np.empty(0))
-    assert len(Windows.of(empty, Logs.OWN, 300)) == 0
+    assert len(Windows.of(empty, LogsUsed.OWN, 300)) == 0
 
 
 def test_impossible_scenes_and_windows_are_refused():
     with pytest.raises(ValueError, match="longer than 0"):
-        Windows.of(scene(), Logs.OWN, 0)
+        Windows.of(scene(), LogsUsed.OWN, 0)
     with pytest.raises(ValueError, match="distance per sighting"):
         Scene("s", scene().sightings, np.zeros(2))
     with pytest.raises(ValueError, match="differ in length"):

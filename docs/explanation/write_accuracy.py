@@ -12,12 +12,12 @@ from time import perf_counter
 import numpy as np
 
 from tracetogether.evaluation.folds import fit_on, leave_scenes_out
-from tracetogether.evaluation.judges import chosen_judges
-from tracetogether.evaluation.layout import Layout
-from tracetogether.evaluation.recordings import Join, read_recording
+from tracetogether.evaluation.layout import RecordingLayout
+from tracetogether.evaluation.recordings import TableJoin, read_recording
+from tracetogether.evaluation.registry import chosen_estimators
 from tracetogether.evaluation.scoring import Question, evaluate
 from tracetogether.proximity.calibration import Calibration
-from tracetogether.proximity.scene import Logs
+from tracetogether.proximity.scene import LogsUsed
 
 PAGE = Path(__file__).with_name("accuracy.md")
 MITRE = (
@@ -28,15 +28,15 @@ MITLL = "scene=file_id,distance=range_ft[ft],observer=rx_model,observer_model=rx
 QUARTER = 900.0
 BOTH = Question((1.5, 2.0), (QUARTER,))
 TWO = Question((2.0,), (QUARTER,))
-OWN = frozenset({Logs.OWN})  # a file of these is one phone's log of one other
-ONE_OR_TWO = frozenset({Logs.OWN, Logs.PAIR})
+OWN = frozenset({LogsUsed.OWN})  # a file of these is one phone's log of one other
+ONE_OR_TWO = frozenset({LogsUsed.OWN, LogsUsed.PAIR})
 MINUTE = Question((2.0,), (60.0,))
 
 
 def exp05(folder):
     return read_recording(
         folder / "dp3t_epfl" / "readings_exp05.csv.gz",
-        Layout.parse("distance=dist_m,scene=scenario"),
+        RecordingLayout.parse("distance=dist_m,scene=scenario"),
         tracks=folder / "dp3t_epfl" / "traj_exp05_2hz.csv.gz",
     ).scenes
 
@@ -44,16 +44,18 @@ def exp05(folder):
 def pairs_per_file(folder, name, columns):
     return read_recording(
         folder / name / "readings.csv.gz",
-        Layout.parse(columns),
-        join=Join(folder / name / "files.csv", "file_id"),
+        RecordingLayout.parse(columns),
+        join=TableJoin(folder / name / "files.csv", "file_id"),
     ).scenes
 
 
-def measured(folder, folds, question, names=("all",), logs=frozenset(Logs)):
+def measured(folder, folds, question, names=("all",), logs=frozenset(LogsUsed)):
     table = folder / "google_en_calibration" / "en-calibration-2020-12-14_measured.csv"
     calibration = Calibration.load(table)
-    judges = [replace(judge, logs=judge.logs & logs) for judge in chosen_judges(names)]
-    return evaluate(judges, folds, question, calibration=calibration, clock=perf_counter)
+    estimators = [
+        replace(estimator, logs=estimator.logs & logs) for estimator in chosen_estimators(names)
+    ]
+    return evaluate(estimators, folds, question, calibration=calibration, clock=perf_counter)
 
 
 def own_scenes(folder):

@@ -15,15 +15,15 @@ from simulations.scores.bulk_tracing import open_all
 from simulations.scores.pair_truth import pair_truth
 from simulations.settings.scenario import load_scenario
 from tracetogether.authority.contacts.nearness import nearness
-from tracetogether.evaluation.layout import Layout
+from tracetogether.evaluation.layout import RecordingLayout
 from tracetogether.evaluation.recordings import read_recording
+from tracetogether.evaluation.truth import TrueMinutes
 from tracetogether.parameters import CloseContactPolicy
 from tracetogether.proximity.calibration import BLUETRACE_TRANSMIT, Calibration
 from tracetogether.proximity.estimates import chance_of
-from tracetogether.proximity.own_log import OwnLog
+from tracetogether.proximity.single_log import SingleLogPosterior
 from tracetogether.proximity.slots import fold
 from tracetogether.proximity.smoothed import Smoothed
-from tracetogether.proximity.truth import TrueMinutes
 
 PAGE = Path(__file__).with_name("accuracy.md")
 SCENES = {
@@ -57,7 +57,9 @@ def by_own_logs(estimator, opened, people):
         np.array([int(name) for name in column.names])[column.codes]
         for column in (slots.observer, slots.peer)
     )
-    return added(observer * people + peer, columns_of(found.minutes, found.minutes_of_courses()))
+    return added(
+        observer * people + peer, columns_of(found.minutes, found.minutes_at_offset_quantiles())
+    )
 
 
 def by_both_logs(opened, people, app):
@@ -106,16 +108,16 @@ def line(scene, who, logs, parts):
 
 
 def lines_of(scene, settings):
-    kinds = {(who, "own"): [] for who in ("none", "smoothed", "posterior")}
-    kinds["posterior", "both"] = []
+    kinds = {(who, "own"): [] for who in ("none", "smoothed", "single-log")}
+    kinds["single-log", "both"] = []
     for seed in SEEDS:
         played = run(load_scenario(scene, settings), seed=seed, fidelity="vectorized")
         opened, people = open_all(played), len(played.phones)
         truth = pair_truth(played.tracks, POLICY.within_m)
         found = {
             ("smoothed", "own"): by_own_logs(Smoothed(), opened, people),
-            ("posterior", "own"): by_own_logs(OwnLog(), opened, people),
-            ("posterior", "both"): by_both_logs(opened, people, played.app),
+            ("single-log", "own"): by_own_logs(SingleLogPosterior(), opened, people),
+            ("single-log", "both"): by_both_logs(opened, people, played.app),
         }
         pairs, sums = found["smoothed", "own"]
         found["none", "own"] = pairs, np.zeros_like(sums)
@@ -130,7 +132,7 @@ def recorded(folder, calibration, estimator):
     """Return (true minutes, estimates in columns) of exp05's scenes, for the time both are seen."""
     scenes = read_recording(
         folder / "dp3t_epfl" / "readings_exp05.csv.gz",
-        Layout.parse("distance=dist_m,scene=scenario"),
+        RecordingLayout.parse("distance=dist_m,scene=scenario"),
         tracks=folder / "dp3t_epfl" / "traj_exp05_2hz.csv.gz",
     ).scenes
     parts = []
@@ -139,7 +141,7 @@ def recorded(folder, calibration, estimator):
         first, second = truth.numbers(slots.observer), truth.numbers(slots.peer)
         seen = (first >= 0) & (second >= 0)
         found = estimator.estimate(slots, within_m=POLICY.within_m)
-        columns = columns_of(found.minutes, found.minutes_of_courses())
+        columns = columns_of(found.minutes, found.minutes_at_offset_quantiles())
         heard = slots.total(slots.credit_s) / 60
         pairs, sums = added(
             (first * len(truth.names) + second)[seen],
@@ -160,11 +162,11 @@ def recorded_lines(folder):
         ("exp05, recorded, phones known", Calibration.load(table)),
         ("exp05, recorded, phones unknown", Calibration.prior()),
     ):
-        found = recorded(folder, phones, OwnLog())
+        found = recorded(folder, phones, SingleLogPosterior())
         none = line(name, "none", "own", [(true, np.zeros_like(sums)) for true, sums in found])
         none[6:] = ["-", none[7], "-", "-", "0", "-", "-"]
         lines += [none, line(name, "smoothed", "own", recorded(folder, phones, Smoothed()))]
-        lines.append(line(name, "posterior", "own", found))
+        lines.append(line(name, "single-log", "own", found))
     return lines
 
 

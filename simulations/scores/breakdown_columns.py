@@ -20,7 +20,7 @@ from simulations.scores.breakdown import (
     window_count,
     window_length_s,
 )
-from simulations.scores.bulk_tracing import Judged, Opened
+from simulations.scores.bulk_tracing import Opened, ScoredRun
 from simulations.scores.pair_truth import pair_truth
 from simulations.scores.scoring import Scores, fraction
 from simulations.streams import Streams
@@ -143,7 +143,7 @@ def _recorded(run: Run, opened: Opened) -> Ints:
     return np.unique(code)
 
 
-def take_apart(run: Run, judged: Judged) -> Breakdown:
+def break_down(run: Run, judged: ScoredRun) -> Breakdown:
     """Take a run's scores apart, however it was played."""
     if judged.opened is None:
         return breakdown(run, judged.scores)

@@ -22,7 +22,7 @@ from tracetogether.labels import Labels
 from tracetogether.parameters import MAX_PEOPLE_A_MINUTE, CloseContactPolicy
 from tracetogether.proximity.attenuation import RULES, Bucketed
 from tracetogether.proximity.calibration import BLUETRACE_TRANSMIT, Calibration
-from tracetogether.proximity.own_log import OwnLog
+from tracetogether.proximity.single_log import SingleLogPosterior
 from tracetogether.proximity.slots import fold
 from tracetogether.proximity.sums import group_sums
 from tracetogether.rejection import Rejection
@@ -95,7 +95,7 @@ def list_all(opened: Opened, policy: CloseContactPolicy) -> Listing:
     distance is the least of them.
     """
     slots = fold(opened.sightings, Calibration.prior(transmit=BLUETRACE_TRANSMIT))
-    estimator = OwnLog() if policy.rule is None else Bucketed(RULES[policy.rule])
+    estimator = SingleLogPosterior() if policy.rule is None else Bucketed(RULES[policy.rule])
     share = estimator.per_slot(slots, within_m=policy.within_m)
     nearest = estimator.estimate(slots, within_m=policy.within_m).nearest_m
     count = len(slots.start_s)
@@ -170,7 +170,7 @@ def scores_of(run: Run, truth: PairTruth, listing: Listing, policy: CloseContact
 
 
 @dataclass(frozen=True, slots=True)
-class Judged:
+class ScoredRun:
     """A run with its scores.
 
     Attributes:
@@ -195,7 +195,7 @@ def judge(
     *,
     cases: int | None = None,
     on_progress: Callable[[int, int], None] | None = None,
-) -> Judged:
+) -> ScoredRun:
     """Score the whole chain on a run, in bulk where it was played in columns.
 
     Args:
@@ -206,10 +206,10 @@ def judge(
     policy = run.scenario.policy.policy()
     if not isinstance(run.logs, ContactLogs) or (cases is not None and cases < len(run.app)):
         truth = ground_truth(run.tracks, policy.within_m)
-        return Judged(score(run, cases=cases, on_progress=on_progress), truth, None)
+        return ScoredRun(score(run, cases=cases, on_progress=on_progress), truth, None)
     opened = open_all(run)
     sparse = pair_truth(run.tracks, policy.within_m)
     scores = scores_of(run, sparse, list_all(opened, policy), policy)
     if on_progress is not None:
         on_progress(len(run.app), len(run.app))
-    return Judged(scores, sparse, opened)
+    return ScoredRun(scores, sparse, opened)

@@ -19,8 +19,8 @@ import numpy as np
 from simulations.provenance import Provenance, digest_of, provenance
 from simulations.run import Run, fidelity_of, run
 from simulations.scores.breakdown import recorded_pairs
-from simulations.scores.breakdown_columns import take_apart
-from simulations.scores.bulk_tracing import Judged, judge
+from simulations.scores.breakdown_columns import break_down
+from simulations.scores.bulk_tracing import ScoredRun, judge
 from simulations.scores.intervals import Measured, rate_of_groups, share_of_groups
 from simulations.scores.pair_truth import PairTruth
 from simulations.settings.scenario import Scenario, ScenarioText, full_key, scenario_text
@@ -138,7 +138,7 @@ def play(part: Part) -> SweepRow:
         scenario = part.scenario.read(dict(part.settings))
         played = run(scenario, seed=part.seed, fidelity=part.fidelity)
         judged = judge(played, cases=part.cases)
-        apart = take_apart(played, judged)
+        apart = break_down(played, judged)
         return row | {
             "digest": played.digest,
             "people": played.tracks.people,
@@ -166,7 +166,7 @@ def _expect_the_same_code(part: Part) -> None:
         raise StoreError(f"this worker would not play the same: {'; '.join(differs)}")
 
 
-def _contacts(played: Run, judged: Judged) -> dict[str, int]:
+def _contacts(played: Run, judged: ScoredRun) -> dict[str, int]:
     """Return how many true contacts there were, of them with the app, and of these recorded."""
     truth, least = judged.truth, judged.scores.policy.minutes
     if isinstance(truth, PairTruth):

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 from tracetogether.authority.contacts.lines import contacts_of
-from tracetogether.evaluation.layout import Layout
+from tracetogether.evaluation.layout import RecordingLayout
 from tracetogether.evaluation.metrics import auc
 from tracetogether.evaluation.recordings import read_recording
+from tracetogether.evaluation.truth import TrueMinutes
 from tracetogether.parameters import CloseContactPolicy
-from tracetogether.proximity.truth import TrueMinutes
 from tracetogether.units import Floats
 
 pytestmark = pytest.mark.slow
@@ -25,7 +25,7 @@ def pairs(recordings: Path) -> dict[str, Floats]:
     found: dict[str, list[tuple[float, ...]]] = {"own": [], "both": []}
     for scene in read_recording(
         folder / "readings_exp05.csv.gz",
-        Layout.parse("distance=dist_m,scene=scenario"),
+        RecordingLayout.parse("distance=dist_m,scene=scenario"),
         tracks=folder / "traj_exp05_2hz.csv.gz",
     ).scenes:
         if scene.tracks is None:

@@ -9,7 +9,7 @@ from tests.proximity_world import START
 from tracetogether.proximity.calibration import Calibration, ModelOffsets
 from tracetogether.proximity.posterior import infer
 from tracetogether.proximity.sampling import Effort
-from tracetogether.proximity.scene import Logs
+from tracetogether.proximity.scene import LogsUsed
 from tracetogether.sightings import Sightings
 
 KNOWN = Calibration({"known": ModelOffsets(3.6, 0.0, -24.7, 0.0, measured=True)})
@@ -50,19 +50,21 @@ def medians(posterior) -> dict[tuple[str, str], np.ndarray]:
 
 
 @pytest.mark.slow
-@given(readings=rows, louder_db=st.integers(0, 20), logs=st.sampled_from([Logs.OWN, Logs.PAIR]))
+@given(
+    readings=rows, louder_db=st.integers(0, 20), logs=st.sampled_from([LogsUsed.OWN, LogsUsed.PAIR])
+)
 @settings(max_examples=80, deadline=None)
 def test_a_louder_pair_is_never_farther(readings, louder_db, logs):
     who = readings[0][1:3]
     louder = [(t, a, b, rssi + louder_db * ({a, b} == set(who))) for t, a, b, rssi in readings]
     before = medians(infer(log(readings), logs, calibration=KNOWN))
     after = medians(infer(log(louder), logs, calibration=KNOWN))
-    pair = tuple(who) if logs is Logs.OWN else tuple(sorted(who))
+    pair = tuple(who) if logs is LogsUsed.OWN else tuple(sorted(who))
     assert np.all(after[pair] <= before[pair] * (1 + 1e-6))
 
 
 @pytest.mark.slow
-@given(readings=rows, logs=st.sampled_from([Logs.OWN, Logs.PAIR]), scans=st.integers(1, 30))
+@given(readings=rows, logs=st.sampled_from([LogsUsed.OWN, LogsUsed.PAIR]), scans=st.integers(1, 30))
 @settings(max_examples=80, deadline=None)
 def test_more_missed_scans_are_never_nearer(readings, logs, scans):
     """anna hears ben while cara comes and goes; then she listens more often, to ben alone."""
@@ -78,7 +80,7 @@ def test_more_missed_scans_are_never_nearer(readings, logs, scans):
     assert np.all(after >= before * (1 - 1e-6))
 
 
-@given(readings=rows, seed=st.integers(0, 99), logs=st.sampled_from(list(Logs)))
+@given(readings=rows, seed=st.integers(0, 99), logs=st.sampled_from(list(LogsUsed)))
 @settings(max_examples=30, deadline=None)
 def test_the_order_of_readings_plays_no_part(readings, seed, logs):
     order = np.random.default_rng(seed).permutation(len(readings))
@@ -86,19 +88,19 @@ def test_the_order_of_readings_plays_no_part(readings, seed, logs):
         infer(log(some), logs, calibration=KNOWN, effort=SHORT)
         for some in (readings, [readings[n] for n in order])
     )
-    assert one.middle.tobytes() == other.middle.tobytes()
-    assert one.kept_sd.tobytes() == other.kept_sd.tobytes()
+    assert one.mean_log10_m.tobytes() == other.mean_log10_m.tobytes()
+    assert one.persistent_sd.tobytes() == other.persistent_sd.tobytes()
 
 
-@given(readings=rows, logs=st.sampled_from([Logs.OWN, Logs.PAIR]))
+@given(readings=rows, logs=st.sampled_from([LogsUsed.OWN, LogsUsed.PAIR]))
 @settings(max_examples=40, deadline=None)
 def test_unknown_phones_are_less_sure(readings, logs):
     known = infer(log(readings), logs, calibration=KNOWN)
     other = infer(log(readings, "other"), logs, calibration=KNOWN)
-    assert np.all(other.kept_sd > known.kept_sd)
+    assert np.all(other.persistent_sd > known.persistent_sd)
 
 
-@given(readings=rows, logs=st.sampled_from(list(Logs)), within_m=st.floats(0.2, 20))
+@given(readings=rows, logs=st.sampled_from(list(LogsUsed)), within_m=st.floats(0.2, 20))
 @settings(max_examples=30, deadline=None)
 def test_a_posterior_is_one(readings, logs, within_m):
     found = infer(log(readings), logs, calibration=KNOWN, effort=SHORT)

@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 
 from tests.proximity_world import START, scene
+from tracetogether.evaluation.fittable_posterior import FittedPosterior
 from tracetogether.labels import Labels
 from tracetogether.proximity.calibration import Calibration, ModelOffsets
-from tracetogether.proximity.judge import FittedPosterior
 from tracetogether.proximity.posterior import infer
 from tracetogether.proximity.sampling import Effort
-from tracetogether.proximity.scene import Logs, Scene
+from tracetogether.proximity.scene import LogsUsed, Scene
 from tracetogether.sightings import Sightings
 
 KNOWN = Calibration({"known": ModelOffsets(3.6, 0.0, -24.7, 0.0, measured=True)})
@@ -20,7 +20,7 @@ EFFORT = Effort(chains=12, approach=60, moves=60)
 
 
 def sought(sightings: Sightings, calibration: Calibration = KNOWN):
-    return infer(sightings, Logs.ALL, calibration=calibration, effort=EFFORT)
+    return infer(sightings, LogsUsed.ALL, calibration=calibration, effort=EFFORT)
 
 
 @pytest.fixture(scope="module")
@@ -84,12 +84,12 @@ def test_invalid_readings_are_dropped_and_counted_before_any_logs_are_judged():
         **{name: np.array(column)[[0, 5]] for name, column in columns.items()},
         rssi_dbm=[-60.0, -60.0],
     )
-    for logs in Logs:
+    for logs in LogsUsed:
         one, other = infer(some, logs, calibration=KNOWN), infer(valid, logs, calibration=KNOWN)
-        assert one.middle.tobytes() == other.middle.tobytes()
+        assert one.mean_log10_m.tobytes() == other.mean_log10_m.tobytes()
 
 
-@pytest.mark.parametrize("logs", [Logs.OWN, Logs.PAIR])
+@pytest.mark.parametrize("logs", [LogsUsed.OWN, LogsUsed.PAIR])
 def test_work_grows_as_readings_do(logs):
     """Counted, not timed: calls do not grow with the readings, and memory only in step."""
     calls, memory, readings = [], [], []

@@ -9,7 +9,7 @@ from click.testing import CliRunner
 
 from simulations.run import Run, run
 from simulations.scores.breakdown import breakdown
-from simulations.scores.breakdown_columns import take_apart
+from simulations.scores.breakdown_columns import break_down
 from simulations.scores.bulk_tracing import judge, open_all
 from simulations.scores.pair_truth import pair_truth
 from simulations.scores.scoring import score
@@ -60,7 +60,7 @@ def test_scores_in_bulk_can_be_compared(vectorized: Run) -> None:
 def test_taken_apart_in_columns_as_in_arrays(vectorized: Run) -> None:
     judged = judge(vectorized)
     assert (
-        take_apart(vectorized, judged).to_json() == breakdown(vectorized, judged.scores).to_json()
+        break_down(vectorized, judged).to_json() == breakdown(vectorized, judged.scores).to_json()
     )
 
 

@@ -12,11 +12,11 @@ from tracetogether import __version__
 from tracetogether.cli.console import out, print_json, progress
 from tracetogether.cli.recording_options import recording_options, warn_of
 from tracetogether.errors import MissingExtraError, StoreError
-from tracetogether.evaluation.layout import Layout
-from tracetogether.evaluation.recordings import Join, read_recording
+from tracetogether.evaluation.fitting import Figure, ModelFit
+from tracetogether.evaluation.fitting import fit as fit_figures
+from tracetogether.evaluation.layout import RecordingLayout
+from tracetogether.evaluation.recordings import TableJoin, read_recording
 from tracetogether.proximity.calibration import Calibration
-from tracetogether.proximity.fitting import Figure, Fit
-from tracetogether.proximity.fitting import fit as fit_figures
 from tracetogether.whole_file import whole_file, write_whole
 
 if TYPE_CHECKING:
@@ -49,10 +49,10 @@ def calibrate() -> None:
 def fit(
     readings: Path,
     output: Path,
-    columns: Layout | None,
-    join: Join | None,
+    columns: RecordingLayout | None,
+    join: TableJoin | None,
     tracks: Path | None,
-    track_columns: Layout | None,
+    track_columns: RecordingLayout | None,
     time_zone: str | None,
     calibration: Path | None,
     picture: Path | None,
@@ -72,7 +72,7 @@ def fit(
     with progress(f"Reading {readings.name}") as advance:
         recording = read_recording(
             readings,
-            columns or Layout.parse(None),
+            columns or RecordingLayout.parse(None),
             join=join,
             tracks=tracks,
             track_layout=track_columns,
@@ -119,7 +119,7 @@ def _digest(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _json(found: Fit) -> dict[str, object]:
+def _json(found: ModelFit) -> dict[str, object]:
     def number(value: float) -> float | None:
         return value if np.isfinite(value) else None
 
@@ -152,7 +152,7 @@ def _table(figures: tuple[Figure, ...]) -> Table:
     return table
 
 
-def _draw(found: Fit, path: Path) -> None:
+def _draw(found: ModelFit, path: Path) -> None:
     """Draw attenuation by distance with the fitted line, and how errors last.
 
     Raises:
@@ -174,7 +174,7 @@ def _draw(found: Fit, path: Path) -> None:
             raise StoreError(f"can't write {path}: {error}") from None
 
 
-def _draw_path_loss(axes: "Axes", found: Fit) -> None:
+def _draw_path_loss(axes: "Axes", found: ModelFit) -> None:
     model = found.model
     axes.plot(found.distance_m, found.attenuation_db, ".", markersize=1.5, alpha=0.3)
     distance = np.geomspace(found.distance_m.min(), found.distance_m.max(), 50)
@@ -186,7 +186,7 @@ def _draw_path_loss(axes: "Axes", found: Fit) -> None:
     axes.legend()
 
 
-def _draw_errors(axes: "Axes", found: Fit) -> None:
+def _draw_errors(axes: "Axes", found: ModelFit) -> None:
     model = found.model
     lag = np.linspace(1, max(2.0, float(found.lag_minutes.max(initial=2))), 50)
     fitted = model.pair_sd_db**2 + model.slow_sd_db**2 * np.exp(-lag / model.slow_minutes)

@@ -12,10 +12,10 @@ from tracetogether.cli.console import out, print_json, progress
 from tracetogether.cli.recording_options import parsed, recording_options, warn, warn_of
 from tracetogether.evaluation.folds import fit_on as fit_on_another
 from tracetogether.evaluation.folds import leave_groups_out, people_groups
-from tracetogether.evaluation.judges import JUDGES, chosen_judges
-from tracetogether.evaluation.layout import Layout
+from tracetogether.evaluation.layout import RecordingLayout
 from tracetogether.evaluation.pictures import draw
-from tracetogether.evaluation.recordings import Join, Recording, read_recording
+from tracetogether.evaluation.recordings import Recording, TableJoin, read_recording
+from tracetogether.evaluation.registry import REGISTRY, chosen_estimators
 from tracetogether.evaluation.report import facts, json_rows, table
 from tracetogether.evaluation.scoring import Question
 from tracetogether.evaluation.scoring import evaluate as score_estimators
@@ -37,7 +37,7 @@ def _above_0(
 
 def _names(text: str) -> tuple[str, ...]:
     names = tuple(name.strip() for name in text.split(","))
-    chosen_judges(names)  # a wrong name is wrong use
+    chosen_estimators(names)  # a wrong name is wrong use
     return names
 
 
@@ -56,13 +56,13 @@ def _columns(text: str) -> tuple[str, ...]:
 )
 @click.option(
     "--fit-columns",
-    callback=parsed(Layout.parse),
+    callback=parsed(RecordingLayout.parse),
     metavar="FIELD=COLUMN,...",
     help="Columns of --fit-on; those of --columns if left out, as far as it has them.",
 )
 @click.option(
     "--fit-join",
-    callback=parsed(Join.parse),
+    callback=parsed(TableJoin.parse),
     metavar="FILE.csv:KEY",
     help="The table to join to --fit-on.",
 )
@@ -108,7 +108,7 @@ def _columns(text: str) -> tuple[str, ...]:
     metavar="NAME,...",
     default="all",
     show_default=True,
-    help=f"Of {', '.join(JUDGES)}.",
+    help=f"Of {', '.join(REGISTRY)}.",
 )
 @click.option(
     "--model",
@@ -127,15 +127,15 @@ def _columns(text: str) -> tuple[str, ...]:
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON list of rows.")
 def evaluate(
     readings: Path,
-    columns: Layout | None,
-    join: Join | None,
+    columns: RecordingLayout | None,
+    join: TableJoin | None,
     tracks: Path | None,
-    track_columns: Layout | None,
+    track_columns: RecordingLayout | None,
     time_zone: str | None,
     calibration: Path | None,
     fit_on: Path | None,
-    fit_columns: Layout | None,
-    fit_join: Join | None,
+    fit_columns: RecordingLayout | None,
+    fit_join: TableJoin | None,
     fit_tracks: Path | None,
     leave_out: tuple[str, ...] | None,
     radii: tuple[float, ...],
@@ -167,8 +167,8 @@ def evaluate(
     if track_columns is not None and tracks is None and fit_tracks is None:
         raise click.UsageError("--track-columns says something of --tracks, which is not given")
     known = Calibration.prior() if calibration is None else Calibration.load(calibration)
-    judges = chosen_judges(estimators, model)
-    layout = columns or Layout.parse(None)
+    chosen = chosen_estimators(estimators, model)
+    layout = columns or RecordingLayout.parse(None)
 
     def read(
         path: Path,
@@ -180,8 +180,8 @@ def evaluate(
         with progress(f"Reading {path.name}") as advance:
             recording = read_recording(
                 path,
-                used if isinstance(used, Layout) else layout,
-                join=joined if isinstance(joined, Join) else None,
+                used if isinstance(used, RecordingLayout) else layout,
+                join=joined if isinstance(joined, TableJoin) else None,
                 tracks=seen if isinstance(seen, Path) else None,
                 track_layout=track_columns,
                 inherited=inherited,
@@ -204,7 +204,7 @@ def evaluate(
         folds = fit_on_another(training.scenes, scored.scenes, groups)
     with progress("Scoring") as advance:
         rows = score_estimators(
-            judges,
+            chosen,
             folds,
             Question(radii, windows),
             calibration=known,

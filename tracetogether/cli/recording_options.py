@@ -8,8 +8,8 @@ import click
 
 from tracetogether.cli.console import err
 from tracetogether.errors import InvalidReadingsError
-from tracetogether.evaluation.layout import RECORDING_COLUMNS, TRACK_COLUMNS, Layout
-from tracetogether.evaluation.recordings import Join, Recording
+from tracetogether.evaluation.layout import RECORDING_COLUMNS, TRACK_COLUMNS, RecordingLayout
+from tracetogether.evaluation.recordings import Recording, TableJoin
 from tracetogether.tables.reading_faults import describe
 from tracetogether.tables.timestamps import zone
 
@@ -38,9 +38,9 @@ def parsed(
     return callback
 
 
-def tracks_layout(text: str) -> Layout:
+def tracks_layout(text: str) -> RecordingLayout:
     """Return the layout of a table of tracks."""
-    return Layout.parse(text, TRACK_COLUMNS)
+    return RecordingLayout.parse(text, TRACK_COLUMNS)
 
 
 def checked_zone(name: str) -> str:
@@ -68,7 +68,7 @@ _OPTIONS: Final = (
     click.argument("readings", type=click.Path(path_type=Path)),
     click.option(
         "--columns",
-        callback=parsed(Layout.parse),
+        callback=parsed(RecordingLayout.parse),
         metavar="FIELD=COLUMN,...",
         help=f"Names of the table's columns, where they differ from "
         f"{_defaults(dict(RECORDING_COLUMNS))}; count names a column of how often a line stands "
@@ -76,7 +76,7 @@ _OPTIONS: Final = (
     ),
     click.option(
         "--join",
-        callback=parsed(Join.parse),
+        callback=parsed(TableJoin.parse),
         metavar="FILE.csv:KEY",
         help="Take columns that READINGS lacks from FILE.csv, by the column KEY of both.",
     ),

@@ -21,8 +21,8 @@ from simulations.people.trajectories import (
 from simulations.places.tracks import CrowdTracks
 from simulations.run import DEFAULT_START, FIDELITIES, Run, run
 from simulations.scores.breakdown import Breakdown
-from simulations.scores.breakdown_columns import take_apart
-from simulations.scores.bulk_tracing import Judged, judge
+from simulations.scores.breakdown_columns import break_down
+from simulations.scores.bulk_tracing import ScoredRun, judge
 from simulations.scores.scoring import CaseScore, Scores
 from simulations.settings.scenario import Scenario, load_scenario
 from simulations.streams import Streams
@@ -140,7 +140,7 @@ def run_scenario(
     _expect_the_same_digest(played, asked.again, manifest)
     with progress("Opening logs, tracing contacts") as told:
         judged = judge(played, on_progress=told)
-    scores, apart = judged.scores, take_apart(played, judged)
+    scores, apart = judged.scores, break_down(played, judged)
     seconds = time.monotonic() - began
     if folder is not None:
         _keep(played, judged, apart, folder, asked.recorded_tracks)
@@ -221,7 +221,7 @@ def _expect_the_same_digest(played: Run, again: RecordedRun | None, manifest: Pa
 
 
 def _keep(
-    played: Run, judged: Judged, apart: Breakdown, folder: Path, recorded_tracks: str | None
+    played: Run, judged: ScoredRun, apart: Breakdown, folder: Path, recorded_tracks: str | None
 ) -> None:
     scores = judged.scores
     save_run(played, judged.truth, scores, apart, folder, recorded_tracks=recorded_tracks)

@@ -5,11 +5,11 @@ from typing import Self
 
 import numpy as np
 
+from tracetogether.evaluation.protocols import PairMinutes, WindowScores
+from tracetogether.evaluation.truth import TrueMinutes, window_distance_m
+from tracetogether.evaluation.windows import Windows
 from tracetogether.labels import Labels
-from tracetogether.proximity.judging import PairMinutes, WindowScores
-from tracetogether.proximity.scene import Logs, Scene
-from tracetogether.proximity.truth import TrueMinutes, window_distance_m
-from tracetogether.proximity.windows import Windows
+from tracetogether.proximity.scene import LogsUsed, Scene
 from tracetogether.units import Bools, Floats, Ints
 
 
@@ -28,7 +28,7 @@ class TrueWindows:
     distance_m: Floats
 
     @classmethod
-    def of(cls, scene: Scene, logs: Logs, window_s: float) -> Self:
+    def of(cls, scene: Scene, logs: LogsUsed, window_s: float) -> Self:
         """Return the windows of ``scene`` and their distances."""
         windows = Windows.of(scene, logs, window_s)
         distance = window_distance_m(scene, windows)
@@ -62,7 +62,7 @@ class TruePairs:
     minutes: Floats
 
     @classmethod
-    def of(cls, scene: Scene, logs: Logs, within_m: float) -> Self:
+    def of(cls, scene: Scene, logs: LogsUsed, within_m: float) -> Self:
         """Return the pairs of ``scene``; none where nobody was tracked."""
         heard = Windows.of(scene, logs, _EVER_S)
         if scene.tracks is None:

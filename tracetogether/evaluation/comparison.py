@@ -20,7 +20,7 @@ from tracetogether.evaluation.metrics import (
     calibration_error,
     ndcf,
 )
-from tracetogether.evaluation.scoring import Row
+from tracetogether.evaluation.scoring import EstimatorScores
 from tracetogether.units import Bools, Floats, Ints
 
 MOST_BLOCKS: Final = 30
@@ -29,43 +29,43 @@ MOST_BLOCKS: Final = 30
 _CONFIDENCE: Final = 0.95
 
 
-def _minutes(row: Row, kept: Bools) -> DurationScores:
+def _minutes(row: EstimatorScores, kept: Bools) -> DurationScores:
     said = row.minutes
     return DurationScores.of(said.low[kept], said.estimated[kept], said.high[kept], said.true[kept])
 
 
-def _auc(row: Row, kept: Bools) -> float:
+def _auc(row: EstimatorScores, kept: Bools) -> float:
     return -auc(row.windows.score[kept], row.windows.near[kept])
 
 
-def _ndcf(row: Row, kept: Bools) -> float:
+def _ndcf(row: EstimatorScores, kept: Bools) -> float:
     if np.isnan(row.ndcf):  # no threshold could be chosen
         return np.nan
     return ndcf(row.windows.chosen[kept], row.windows.near[kept])
 
 
-def _ece(row: Row, kept: Bools) -> float:
+def _ece(row: EstimatorScores, kept: Bools) -> float:
     return calibration_error(row.windows.probability[kept], row.windows.near[kept])
 
 
-def _mae(row: Row, kept: Bools) -> float:
+def _mae(row: EstimatorScores, kept: Bools) -> float:
     return _minutes(row, kept).mae
 
 
-def _winkler(row: Row, kept: Bools) -> float:
+def _winkler(row: EstimatorScores, kept: Bools) -> float:
     return _minutes(row, kept).winkler
 
 
 # Each returns a loss: the less, the better.
-_OF_WINDOWS: Final[Mapping[str, Callable[[Row, Bools], float]]] = MappingProxyType(
+_OF_WINDOWS: Final[Mapping[str, Callable[[EstimatorScores, Bools], float]]] = MappingProxyType(
     {"auc": _auc, "ndcf": _ndcf, "ece": _ece}
 )
-_OF_MINUTES: Final[Mapping[str, Callable[[Row, Bools], float]]] = MappingProxyType(
+_OF_MINUTES: Final[Mapping[str, Callable[[EstimatorScores, Bools], float]]] = MappingProxyType(
     {"minutes_mae": _mae, "winkler": _winkler}
 )
 
 
-def best_or_level(rows: Sequence[Row]) -> tuple[frozenset[str], ...]:
+def best_or_level(rows: Sequence[EstimatorScores]) -> tuple[frozenset[str], ...]:
     """Return for each row the measures in which it is best, or level with the best.
 
     Rows are compared that share logs, radius and window. A row is level with the best if the 95 %
@@ -87,7 +87,7 @@ def best_or_level(rows: Sequence[Row]) -> tuple[frozenset[str], ...]:
 
 
 def _not_beaten(
-    section: Sequence[Row], loss: Callable[[Row, Bools], float], group: Ints
+    section: Sequence[EstimatorScores], loss: Callable[[EstimatorScores, Bools], float], group: Ints
 ) -> Sequence[int]:
     """Return the rows whose loss is the least, or not above it beyond the interval."""
     blocks = np.unique(group, return_inverse=True)[1] % MOST_BLOCKS

@@ -48,7 +48,7 @@ class Source:
 
 
 @dataclass(frozen=True, slots=True)
-class Layout:
+class RecordingLayout:
     """Where each field comes from.
 
     Attributes:
@@ -74,17 +74,17 @@ class Layout:
         sources |= {field: _source(field, column) for field, column in named.items()}
         return cls(MappingProxyType(sources), frozenset(named))
 
-    def with_labels(self, columns: Mapping[str, str]) -> "Layout":
+    def with_labels(self, columns: Mapping[str, str]) -> "RecordingLayout":
         """Return the layout with more fields that hold names, each from its column."""
         more = {field: Source(column) for field, column in columns.items()}
-        return Layout(MappingProxyType({**self.sources, **more}), self.named)
+        return RecordingLayout(MappingProxyType({**self.sources, **more}), self.named)
 
-    def renamed(self, **columns: str) -> "Layout":
+    def renamed(self, **columns: str) -> "RecordingLayout":
         """Return the layout with other columns for fields that the user did not name."""
         changed = {
             field: Source(column) for field, column in columns.items() if field not in self.named
         }
-        return Layout(MappingProxyType({**self.sources, **changed}), self.named)
+        return RecordingLayout(MappingProxyType({**self.sources, **changed}), self.named)
 
 
 def _source(field: str, text: str) -> Source:

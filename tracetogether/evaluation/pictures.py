@@ -8,7 +8,7 @@ import numpy as np
 
 from tracetogether.errors import MissingExtraError, StoreError
 from tracetogether.evaluation.metrics import reliability
-from tracetogether.evaluation.scoring import Row
+from tracetogether.evaluation.scoring import EstimatorScores
 from tracetogether.units import Bools, Floats
 from tracetogether.whole_file import whole_file
 
@@ -19,7 +19,7 @@ _SHOWN: Final = 6  # curves that one picture bears
 _SIZE_INCHES: Final = (6.0, 5.0)
 
 
-def draw(rows: Sequence[Row], folder: Path) -> tuple[Path, ...]:
+def draw(rows: Sequence[EstimatorScores], folder: Path) -> tuple[Path, ...]:
     """Write the pictures of each radius and longest window into ``folder``, and return them.
 
     One file per kind, radius and state of knowledge; kinds that have nothing to show are left out.
@@ -71,7 +71,7 @@ def roc(score: Floats, near: Bools) -> tuple[Floats, Floats]:
     return np.append(0.0, alarms[distinct]), np.append(0.0, hits[distinct])
 
 
-def _reliability(axes: "Axes", rows: Sequence[Row]) -> bool:
+def _reliability(axes: "Axes", rows: Sequence[EstimatorScores]) -> bool:
     drawn = [row for row in rows if np.isfinite(row.ece)][:_SHOWN]
     axes.plot([0, 1], [0, 1], color="0.7", linewidth=1)
     for row in drawn:
@@ -86,7 +86,7 @@ def _reliability(axes: "Axes", rows: Sequence[Row]) -> bool:
     return bool(drawn)
 
 
-def _roc(axes: "Axes", rows: Sequence[Row]) -> bool:
+def _roc(axes: "Axes", rows: Sequence[EstimatorScores]) -> bool:
     known = [row for row in rows if np.isfinite(row.auc) and row.estimator != "constant"]
     drawn = sorted(known, key=lambda row: -row.auc)[:_SHOWN]
     axes.plot([0, 1], [0, 1], color="0.7", linewidth=1)
@@ -100,7 +100,7 @@ def _roc(axes: "Axes", rows: Sequence[Row]) -> bool:
     return bool(drawn)
 
 
-def _minutes(axes: "Axes", rows: Sequence[Row]) -> bool:
+def _minutes(axes: "Axes", rows: Sequence[EstimatorScores]) -> bool:
     known = [row for row in rows if row.pairs and row.estimator != "constant"]
     if not known:
         return False

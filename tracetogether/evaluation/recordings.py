@@ -10,10 +10,10 @@ import numpy as np
 
 from tracetogether.errors import InvalidReadingsError
 from tracetogether.evaluation.folds import connected_groups
-from tracetogether.evaluation.layout import NUMBERS, TRACK_COLUMNS, Layout, Source
+from tracetogether.evaluation.layout import NUMBERS, TRACK_COLUMNS, RecordingLayout, Source
+from tracetogether.evaluation.truth import track_distance_m
 from tracetogether.labels import UNKNOWN, Labels
 from tracetogether.proximity.scene import Scene, Tracks
-from tracetogether.proximity.truth import track_distance_m
 from tracetogether.sightings import Sightings
 from tracetogether.tables.csv_columns import BadLine, CsvColumns, read_csv
 from tracetogether.tables.reading_faults import Faults, known_transmit_power
@@ -32,14 +32,14 @@ _TRACK_REQUIRED: Final = frozenset({"time", "person", "x", "y"})
 
 
 @dataclass(frozen=True, slots=True)
-class Join:
+class TableJoin:
     """A second table with one row per key, and the column of that key in both tables."""
 
     path: Path
     key: str
 
     @classmethod
-    def parse(cls, text: str) -> "Join":
+    def parse(cls, text: str) -> "TableJoin":
         """Return the join that ``FILE.csv:key`` describes.
 
         Raises:
@@ -79,11 +79,11 @@ class Recording:
 
 def read_recording(
     path: Path,
-    layout: Layout,
+    layout: RecordingLayout,
     *,
-    join: Join | None = None,
+    join: TableJoin | None = None,
     tracks: Path | None = None,
-    track_layout: Layout | None = None,
+    track_layout: RecordingLayout | None = None,
     inherited: bool = False,
     time_zone: str | None = None,
     connected_by: Sequence[str] = (),
@@ -162,7 +162,7 @@ def read_recording(
     scenes = _scenes(sightings, distance, scene)
     _check_lengths(path, layout.sources["time"].column, scenes)
     if tracks is not None:
-        chosen = track_layout or Layout.parse(None, TRACK_COLUMNS)
+        chosen = track_layout or RecordingLayout.parse(None, TRACK_COLUMNS)
         chosen = chosen.renamed(scene=layout.sources["scene"].column)
         seen, seen_scene, seen_notes = _read_tracks(tracks, chosen, clock)
         scenes = _with_tracks(path, scenes, tracks, seen, seen_scene)
@@ -180,7 +180,7 @@ def read_recording(
     )
 
 
-def _column_of(text: str, layout: Layout) -> str:
+def _column_of(text: str, layout: RecordingLayout) -> str:
     """Return the column that scenes are connected by: a field's own, or one of that name."""
     name = text.removesuffix(_FOLDER).strip()
     return layout.sources[name].column if name in layout.sources else name
@@ -207,7 +207,9 @@ def _folders(paths: Labels) -> Labels:
     return Labels(codes.astype(np.int32), of_name.names)
 
 
-def _seconds(path: Path, table: CsvColumns, layout: Layout, clock: tzinfo | None) -> Recognised:
+def _seconds(
+    path: Path, table: CsvColumns, layout: RecordingLayout, clock: tzinfo | None
+) -> Recognised:
     """Return the times of a table; a number that stands for all of them is no time of its own."""
     source = layout.sources["time"]
     if source.constant is not None:
@@ -221,7 +223,7 @@ def _seconds(path: Path, table: CsvColumns, layout: Layout, clock: tzinfo | None
     )
 
 
-def _names_models(layout: Layout) -> bool:
+def _names_models(layout: RecordingLayout) -> bool:
     """Return whether phone models serve as names, so that two phones may have the same."""
     models = {layout.sources[field].column for field in ("observer_model", "peer_model")}
     return bool({layout.sources[field].column for field in ("observer", "peer")} & models)
@@ -281,8 +283,8 @@ def _check_distances(path: Path, column: str, scenes: Sequence[Scene], tracks: P
 
 def _joined(
     path: Path,
-    layout: Layout,
-    join: Join | None,
+    layout: RecordingLayout,
+    join: TableJoin | None,
     must: frozenset[str],
     *,
     strict: bool,
@@ -350,7 +352,9 @@ def _columns(sources: Mapping[str, Source], key: Mapping[str, str]) -> _Wanted:
     }
 
 
-def _other_rows(join: Join, missing: dict[str, Source], key: Labels) -> tuple[CsvColumns, Ints]:
+def _other_rows(
+    join: TableJoin, missing: dict[str, Source], key: Labels
+) -> tuple[CsvColumns, Ints]:
     """Return the joined table's columns, and which of its rows belongs to each key (-1: none)."""
     other = read_csv(
         join.path,
@@ -410,7 +414,7 @@ def _own_names(sightings: Sightings) -> Sightings:
 
 
 def _read_tracks(
-    path: Path, layout: Layout, clock: tzinfo | None
+    path: Path, layout: RecordingLayout, clock: tzinfo | None
 ) -> tuple[Tracks, Labels | None, tuple[str, ...]]:
     """Return all positions of a table, the scene of each if it tells, and what was assumed."""
     if any(source.constant is not None for source in layout.sources.values()):

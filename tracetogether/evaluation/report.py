@@ -8,7 +8,7 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from tracetogether.evaluation.comparison import best_or_level
-from tracetogether.evaluation.scoring import Row
+from tracetogether.evaluation.scoring import EstimatorScores
 from tracetogether.parameters import SINGAPORE_POLICY
 from tracetogether.units import SECONDS_PER_MINUTE
 
@@ -37,7 +37,7 @@ _MARKED: Final = frozenset({"AUC", "nDCF", "MAE", "Winkler"})
 _UNSAID: Final = "-"
 
 
-def json_rows(rows: Sequence[Row]) -> list[dict[str, object]]:
+def json_rows(rows: Sequence[EstimatorScores]) -> list[dict[str, object]]:
     """Return one object per row with JSON_KEYS; None where a measure does not apply."""
     return [
         {key: _plain(getattr(row, key)) for key in JSON_KEYS[:-1]}
@@ -50,7 +50,7 @@ def _plain(value: object) -> object:
     return None if isinstance(value, float) and not np.isfinite(value) else value
 
 
-def table(rows: Sequence[Row]) -> Table:
+def table(rows: Sequence[EstimatorScores]) -> Table:
     """Return all rows side by side, in sections of one radius and length of window.
 
     A figure is marked where its estimator is best of those with the same logs, or level with it.
@@ -112,7 +112,7 @@ def table(rows: Sequence[Row]) -> Table:
     return found
 
 
-def facts(rows: Sequence[Row]) -> list[str]:
+def facts(rows: Sequence[EstimatorScores]) -> list[str]:
     """Return lines that say how many windows and pairs there are, and how many are near."""
     lines = []
     for logs in dict.fromkeys(row.logs for row in rows):

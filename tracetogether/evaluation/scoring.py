@@ -17,10 +17,10 @@ from tracetogether.evaluation.metrics import (
     ndcf,
     precision_recall,
 )
+from tracetogether.evaluation.protocols import EvaluatedEstimator, Fitted
 from tracetogether.parameters import SINGAPORE_POLICY
 from tracetogether.proximity.calibration import Calibration
-from tracetogether.proximity.judging import Fitted, Judge
-from tracetogether.proximity.scene import Logs, Scene
+from tracetogether.proximity.scene import LogsUsed, Scene
 from tracetogether.units import Bools, Floats, Ints
 
 _CONTACT_MINUTES: Final = 15.0
@@ -55,7 +55,7 @@ class MinutesOutcome:
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class EstimatorScores:
     """How good one estimator was, from some logs, at one radius and length of window.
 
     A measure that does not apply is NaN. Those of minutes do not depend on the window.
@@ -126,43 +126,43 @@ class _Collected:
 class _Truth:
     """True windows and pairs of scenes, each worked out once."""
 
-    _windows: dict[tuple[int, Logs, float], TrueWindows] = field(default_factory=dict)
-    _pairs: dict[tuple[int, Logs, float], TruePairs] = field(default_factory=dict)
+    _windows: dict[tuple[int, LogsUsed, float], TrueWindows] = field(default_factory=dict)
+    _pairs: dict[tuple[int, LogsUsed, float], TruePairs] = field(default_factory=dict)
 
-    def windows(self, scene: Scene, logs: Logs, window_s: float) -> TrueWindows:
+    def windows(self, scene: Scene, logs: LogsUsed, window_s: float) -> TrueWindows:
         asked = (id(scene), _joint(logs), window_s)  # the folds keep their scenes alive
         if asked not in self._windows:
             self._windows[asked] = TrueWindows.of(scene, logs, window_s)
         return self._windows[asked]
 
-    def pairs(self, scene: Scene, logs: Logs, within_m: float) -> TruePairs:
+    def pairs(self, scene: Scene, logs: LogsUsed, within_m: float) -> TruePairs:
         asked = (id(scene), _joint(logs), within_m)
         if asked not in self._pairs:
             self._pairs[asked] = TruePairs.of(scene, logs, within_m)
         return self._pairs[asked]
 
 
-def _joint(logs: Logs) -> Logs:
+def _joint(logs: LogsUsed) -> LogsUsed:
     """Return PAIR for ALL: both speak of pairs without a direction."""
-    return Logs.OWN if logs is Logs.OWN else Logs.PAIR
+    return LogsUsed.OWN if logs is LogsUsed.OWN else LogsUsed.PAIR
 
 
 def evaluate(
-    judges: Sequence[Judge],
+    estimators: Sequence[EvaluatedEstimator],
     folds: Sequence[Fold],
     question: Question,
     *,
     calibration: Calibration,
     clock: Callable[[], float],
     on_progress: Callable[[int, int], None] | None = None,
-) -> tuple[Row, ...]:
+) -> tuple[EstimatorScores, ...]:
     """Score every estimator on the scored scenes of every fold, fitted on its training scenes.
 
     Thresholds for nDCF are chosen on the training scenes too. Scores of all folds are then taken
     together.
 
     Args:
-        judges: the estimators.
+        estimators: the estimators.
         folds: scenes to fit on and to score.
         question: radii and windows.
         calibration: what is known of phone models.
@@ -170,17 +170,19 @@ def evaluate(
         on_progress: called with (steps done, steps in all).
     """
     truth = _Truth()
-    steps = sum(len(judge.logs) for judge in judges) * len(folds)
+    steps = sum(len(estimator.logs) for estimator in estimators) * len(folds)
     done = 0
-    rows: list[Row] = []
-    for judge in judges:
-        logs_of_judge = [logs for logs in Logs if logs in judge.logs]
-        runs = {logs: _Run(judge.name, logs, question, truth, clock) for logs in logs_of_judge}
-        learns = getattr(judge, "learns", True)  # one that does not is the same in every fold
+    rows: list[EstimatorScores] = []
+    for estimator in estimators:
+        logs_of_estimator = [logs for logs in LogsUsed if logs in estimator.logs]
+        runs = {
+            logs: _Run(estimator.name, logs, question, truth, clock) for logs in logs_of_estimator
+        }
+        learns = getattr(estimator, "learns", True)  # one that does not is the same in every fold
         fitted: Fitted | None = None
         for fold in folds:
             if learns or fitted is None:
-                fitted = judge.fit(fold.training, calibration=calibration)
+                fitted = estimator.fit(fold.training, calibration=calibration)
             for run in runs.values():
                 run.add(fitted, fold)
                 if learns:
@@ -201,7 +203,7 @@ class _Run:
     """One estimator with one state of knowledge, fold by fold."""
 
     name: str
-    logs: Logs
+    logs: LogsUsed
     question: Question
     truth: _Truth
     clock: Callable[[], float]
@@ -268,7 +270,7 @@ class _Run:
             of_group = np.full(len(true.minutes), float(group))
             collected.columns.append((*true.estimates(given), true.minutes, of_group))
 
-    def rows(self) -> list[Row]:
+    def rows(self) -> list[EstimatorScores]:
         """Return the measures over all folds."""
         return [
             self._row(within_m, window_s)
@@ -276,7 +278,7 @@ class _Run:
             for window_s in self.question.windows_s
         ]
 
-    def _row(self, within_m: float, window_s: float) -> Row:
+    def _row(self, within_m: float, window_s: float) -> EstimatorScores:
         collected = self.windows.get((within_m, window_s), _Collected())
         score, probability, chosen, near, undecided, group = collected.joined(6)
         windows = WindowOutcome(
@@ -292,7 +294,7 @@ class _Run:
         contact = precision_recall(minutes.estimated, minutes.true, _CONTACT_MINUTES)
         policy = precision_recall(minutes.estimated, minutes.true, SINGAPORE_POLICY.minutes)
         decided = len(score) > 0 and not undecided.any()
-        return Row(
+        return EstimatorScores(
             estimator=self.name,
             logs=self.logs.value,
             radius_m=within_m,

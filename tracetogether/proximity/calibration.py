@@ -116,7 +116,7 @@ class Calibration:
         transmit: prior of transmit power for other phones.
         receive: prior of receiver corrections for other phones.
         receive_shifts, transmit_shifts: lower-case name -> what was learned of the model as
-            receiver and as transmitter (proximity.phones); none of it is in a table.
+            receiver and as transmitter (evaluation.phones); none of it is in a table.
     """
 
     models: dict[str, ModelOffsets]

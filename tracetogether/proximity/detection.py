@@ -8,7 +8,7 @@ Whether the other was there to be heard is told by the logs at hand:
 - from one log, by nothing but itself: from the pair's first to its last hearing, a minute
   more at either end;
 - from both logs, by the other's own, which shows when its phone was at work, give or take a
-  minute; a phone without a log is judged as above;
+  minute; a phone without a log is treated as above;
 - from all logs, scan by scan, by anybody who heard it within half a minute.
 """
 
@@ -18,7 +18,7 @@ from typing import Final
 import numpy as np
 from scipy.special import expit
 
-from tracetogether.proximity.soundings import SCAN_S, SLOT_S, Soundings
+from tracetogether.proximity.binned_readings import SCAN_S, SLOT_S, BinnedReadings
 from tracetogether.units import Bools, Floats, Ints
 
 _PER_SLOT: Final = int(SLOT_S // SCAN_S)
@@ -40,73 +40,71 @@ def log_odds(heard: Floats, possible: Floats, usual: float) -> Floats:
     return np.asarray(np.log((heard + share) / (missed + 2 - share)))
 
 
-def hearing_of_own_log(soundings: Soundings) -> Hearing:
+def hearing_of_own_log(binned: BinnedReadings) -> Hearing:
     """Return how often each pair was heard, as far as the observer's own log can tell."""
-    scan, starts = soundings.heard_scan, _starts(soundings)
+    scan, starts = binned.heard_scan, _starts(binned)
     heard = np.diff(np.append(starts, len(scan))).astype(np.float64)
     if not len(starts):
         return Hearing(heard, heard)
     last = scan[np.append(starts[1:], len(scan)) - 1] + _PER_SLOT
     first = scan[starts] - _PER_SLOT
     # Scans of every observer in one sorted column, so that two look-ups count those between.
-    span = soundings.scans + 4 * _PER_SLOT
-    live = np.unique((soundings.observer[soundings.heard_pair] + 1) * span + scan)
-    base = (soundings.observer + 1) * span
+    span = binned.scans + 4 * _PER_SLOT
+    live = np.unique((binned.observer[binned.heard_pair] + 1) * span + scan)
+    base = (binned.observer + 1) * span
     low = np.searchsorted(live, base + np.maximum(first, 0), side="left")
-    high = np.searchsorted(live, base + np.minimum(last, soundings.scans), side="right")
-    alone = _heard_alone(soundings)
+    high = np.searchsorted(live, base + np.minimum(last, binned.scans), side="right")
+    alone = _heard_alone(binned)
     return Hearing(heard - alone, (high - low) - alone)
 
 
-def hearing_of_both_logs(soundings: Soundings) -> Hearing:
+def hearing_of_both_logs(binned: BinnedReadings) -> Hearing:
     """Return how often each pair was heard, where the peer's own log tells when it was alive."""
-    own = hearing_of_own_log(soundings)
-    people = len(soundings.names) + 1
-    live = np.unique(
-        (soundings.observer[soundings.heard_pair] + 1) * soundings.scans + soundings.heard_scan
-    )
-    who, slot = live // max(soundings.scans, 1), live % max(soundings.scans, 1) // _PER_SLOT
-    scans = np.bincount(who * soundings.slots + slot, minlength=people * soundings.slots)
-    scans = scans.reshape(people, soundings.slots).astype(np.float64)
+    own = hearing_of_own_log(binned)
+    people = len(binned.names) + 1
+    live = np.unique((binned.observer[binned.heard_pair] + 1) * binned.scans + binned.heard_scan)
+    who, slot = live // max(binned.scans, 1), live % max(binned.scans, 1) // _PER_SLOT
+    scans = np.bincount(who * binned.slots + slot, minlength=people * binned.slots)
+    scans = scans.reshape(people, binned.slots).astype(np.float64)
     alive = _widened(scans > 0, 1).astype(np.float64)
-    possible = np.einsum("pt,pt->p", scans[soundings.observer + 1], alive[soundings.peer + 1])
-    possible -= _heard_alone(soundings)
-    has_log = np.asarray(alive.any(axis=1))[soundings.peer + 1]
+    possible = np.einsum("pt,pt->p", scans[binned.observer + 1], alive[binned.peer + 1])
+    possible -= _heard_alone(binned)
+    has_log = np.asarray(alive.any(axis=1))[binned.peer + 1]
     return Hearing(own.heard, np.where(has_log, np.maximum(possible, own.heard), own.possible))
 
 
-def hearing_by_slot(soundings: Soundings) -> tuple[Floats, Floats]:
+def hearing_by_slot(binned: BinnedReadings) -> tuple[Floats, Floats]:
     """Return how often each was heard by each, and could have been, knowing all logs.
 
     Two arrays (people, people, slots): observer, peer, slot. Only people with a name.
     """
-    people, scans = len(soundings.names), soundings.scans
+    people, scans = len(binned.names), binned.scans
     heard = np.zeros((people, people, scans), dtype=np.bool_)
-    observer = soundings.observer[soundings.heard_pair]
-    peer = soundings.peer[soundings.heard_pair]
+    observer = binned.observer[binned.heard_pair]
+    peer = binned.peer[binned.heard_pair]
     named = (observer >= 0) & (peer >= 0)
-    heard[observer[named], peer[named], soundings.heard_scan[named]] = True
+    heard[observer[named], peer[named], binned.heard_scan[named]] = True
     listening: Bools = np.asarray(heard.any(axis=1))
     alive = _widened(np.asarray(heard.any(axis=0)), _REACH_SCANS)
     possible = heard | (listening[:, None] & alive[None])
-    shape = (people, people, soundings.slots, _PER_SLOT)
+    shape = (people, people, binned.slots, _PER_SLOT)
     return (
         heard.reshape(shape).sum(axis=3).astype(np.float64),
         possible.reshape(shape).sum(axis=3).astype(np.float64),
     )
 
 
-def _heard_alone(soundings: Soundings) -> Floats:
+def _heard_alone(binned: BinnedReadings) -> Floats:
     """Return (p,) in how many scans the observer heard each peer and nobody else."""
-    scan = (soundings.observer[soundings.heard_pair] + 1) * soundings.scans + soundings.heard_scan
+    scan = (binned.observer[binned.heard_pair] + 1) * binned.scans + binned.heard_scan
     _, row, peers = np.unique(scan, return_inverse=True, return_counts=True)
-    alone = soundings.heard_pair[peers[row.reshape(-1)] == 1]
-    return np.bincount(alone, minlength=soundings.pairs).astype(np.float64)
+    alone = binned.heard_pair[peers[row.reshape(-1)] == 1]
+    return np.bincount(alone, minlength=binned.pairs).astype(np.float64)
 
 
-def _starts(soundings: Soundings) -> Ints:
+def _starts(binned: BinnedReadings) -> Ints:
     """Return where each pair's scans begin."""
-    return np.flatnonzero(np.diff(soundings.heard_pair, prepend=-1))
+    return np.flatnonzero(np.diff(binned.heard_pair, prepend=-1))
 
 
 def _widened(alive: Bools, reach: int) -> Bools:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.linalg import solveh_banded
 
+from tracetogether.proximity.binned_readings import BinnedReadings
 from tracetogether.proximity.detection import (
     hearing_of_both_logs,
     hearing_of_own_log,
@@ -23,22 +24,21 @@ from tracetogether.proximity.offsets import (
     offsets_of_own_log,
     slot_noise_db2,
 )
-from tracetogether.proximity.scene import Logs
-from tracetogether.proximity.soundings import Soundings
+from tracetogether.proximity.scene import LogsUsed
 from tracetogether.proximity.sums import group_sums
 from tracetogether.units import Floats, Ints
 
 
 @dataclass(frozen=True, slots=True)
 class PairDistances:
-    """Log10 distance in metres that each judged pair keeps, and what moves about it.
+    """Log10 distance in metres that each pair keeps, and what moves about it.
 
     Attributes:
         first, second: (q,) the pair: observer and peer for one log; for more the two people in
             the order of their names.
-        pair_of_directed: (p,) the judged pair of each directed pair of the soundings.
+        pair_of_directed: (p,) the pair of each directed pair of the binned readings.
         kept: (q,) log10 distance.
-        kept_sd: (q,) its standard deviation.
+        persistent_sd: (q,) its standard deviation.
         moving_variance: (q,) how the log10 distance varies about that.
     """
 
@@ -46,25 +46,25 @@ class PairDistances:
     second: Ints
     pair_of_directed: Ints
     kept: Floats
-    kept_sd: Floats
+    persistent_sd: Floats
     moving_variance: Floats
 
 
-def pair_distances(soundings: Soundings, logs: Logs, model: ProximityModel) -> PairDistances:
+def pair_distances(binned: BinnedReadings, logs: LogsUsed, model: ProximityModel) -> PairDistances:
     """Return what the signals of each pair, and of its people, say of its distance."""
-    people = len(soundings.names) + 1
-    observer, peer = soundings.observer, soundings.peer
-    if logs is Logs.OWN:
-        first, second, row = observer, peer, np.arange(soundings.pairs)
+    people = len(binned.names) + 1
+    observer, peer = binned.observer, binned.peer
+    if logs is LogsUsed.OWN:
+        first, second, row = observer, peer, np.arange(binned.pairs)
     else:
         key = (np.minimum(observer, peer) + 1) * people + np.maximum(observer, peer) + 1
         keys, row = np.unique(key, return_inverse=True)
         row = row.reshape(-1).astype(np.int64)
         first, second = keys // people - 1, keys % people - 1
     count = len(first)
-    offsets = (offsets_of_all_logs if logs is Logs.ALL else offsets_of_own_log)(soundings, model)
-    slots = soundings.slot_counts()
-    stray = soundings.pair_levels() - model.typical_db - offsets.db
+    offsets = (offsets_of_all_logs if logs is LogsUsed.ALL else offsets_of_own_log)(binned, model)
+    slots = binned.slot_counts()
+    stray = binned.pair_levels() - model.typical_db - offsets.db
     # Two directions weigh by how long they were heard, one slot against.
     weight = slots / (slots + 1)
     total = group_sums(weight, row, count)
@@ -78,7 +78,7 @@ def pair_distances(soundings: Soundings, logs: Logs, model: ProximityModel) -> P
         + _of_directions(offsets, model, weight, row, count) * halved
     )
     minutes = np.zeros(count)
-    np.maximum.at(minutes, row, soundings.pair_minutes())
+    np.maximum.at(minutes, row, binned.pair_minutes())
     variance = model.kept_variance(minutes)
     distance = model.slope_db**2 * variance
     # People may sit apart from all others: so much of what was taken for an offset is distance.
@@ -86,7 +86,7 @@ def pair_distances(soundings: Soundings, logs: Logs, model: ProximityModel) -> P
     apart = group_sums(weight * lone, row, count) / total
     usual = group_sums(weight * offsets.distance_share * offsets.db, row, count) / total
     share = (distance + apart) / (distance + noise)
-    hearing = (hearing_of_own_log if logs is Logs.OWN else hearing_of_both_logs)(soundings)
+    hearing = (hearing_of_own_log if logs is LogsUsed.OWN else hearing_of_both_logs)(binned)
     odds = log_odds(
         group_sums(hearing.heard, row, count),
         group_sums(hearing.possible, row, count),
@@ -97,8 +97,8 @@ def pair_distances(soundings: Soundings, logs: Logs, model: ProximityModel) -> P
         + (usual + share * mean) / model.slope_db
         - model.detection_decades * (odds - model.detection_logit)
     )
-    kept_sd = np.sqrt(variance * (1 - share))
-    return PairDistances(first, second, row, kept, kept_sd, model.moving_variance(minutes))
+    persistent_sd = np.sqrt(variance * (1 - share))
+    return PairDistances(first, second, row, kept, persistent_sd, model.moving_variance(minutes))
 
 
 def _of_directions(
@@ -122,7 +122,7 @@ def movement_share(variance: Floats, slots: Floats, model: ProximityModel) -> Fl
 
 
 def movement(
-    soundings: Soundings, distances: PairDistances, model: ProximityModel
+    binned: BinnedReadings, distances: PairDistances, model: ProximityModel
 ) -> tuple[Floats, Floats]:
     """Return how each pair moves about what it keeps, slot by slot.
 
@@ -131,11 +131,11 @@ def movement(
         standard deviation.
     """
     count = len(distances.first)
-    shape = (count, soundings.slots)
-    stray = soundings.attenuation_db - soundings.pair_levels()[soundings.pair]
-    place = distances.pair_of_directed[soundings.pair] * soundings.slots + soundings.slot
-    heard = np.bincount(place, minlength=count * soundings.slots).reshape(shape)
-    total = group_sums(stray, place, count * soundings.slots).reshape(shape)
+    shape = (count, binned.slots)
+    stray = binned.attenuation_db - binned.pair_levels()[binned.pair]
+    place = distances.pair_of_directed[binned.pair] * binned.slots + binned.slot
+    heard = np.bincount(place, minlength=count * binned.slots).reshape(shape)
+    total = group_sums(stray, place, count * binned.slots).reshape(shape)
     mean = np.divide(total, heard, out=np.zeros(shape), where=heard > 0)
     near = spread_over_time((heard > 0).astype(np.float64), model.slow_minutes)
     smooth = np.divide(

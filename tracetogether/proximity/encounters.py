@@ -13,7 +13,7 @@ from tracetogether.names import unknown_name
 from tracetogether.proximity.attenuation import RULES, Bucketed
 from tracetogether.proximity.calibration import Calibration
 from tracetogether.proximity.estimates import Estimates, chance_of
-from tracetogether.proximity.own_log import OwnLog
+from tracetogether.proximity.single_log import SingleLogPosterior
 from tracetogether.proximity.slots import DEFAULT_MAX_GAP_S, Slots, fold
 from tracetogether.proximity.smoothed import Smoothed
 from tracetogether.sightings import Sightings
@@ -34,14 +34,14 @@ class Estimator(Protocol):
 
 ESTIMATORS: Final[Mapping[str, Callable[[], Estimator]]] = MappingProxyType(
     {
-        "posterior": OwnLog,
+        "single-log": SingleLogPosterior,
         "smoothed": Smoothed,
         **{name: partial(Bucketed, rule) for name, rule in RULES.items()},
     }
 )
 """Name -> how to make the estimator with its defaults."""
 
-DEFAULT_ESTIMATOR: Final = "posterior"
+DEFAULT_ESTIMATOR: Final = "single-log"
 
 
 def named_estimator(name: str) -> Estimator:
@@ -87,9 +87,9 @@ class Encounters:
         readings: how many.
         minutes_low, minutes_median, minutes_high: minutes within the radius, 5 to 95 %.
         nearest_low_m, nearest_m, nearest_high_m: nearest distance, 5 to 95 %.
-        minutes_of_courses: (m, 13) minutes within the radius on each course of
-            ``proximity.estimates.COURSES``. What makes an estimate wrong is mostly kept by a
-            pair, so that the k-th courses of all encounters of one pair belong together.
+        minutes_at_offset_quantiles: (m, 13) minutes within the radius at each of
+            ``proximity.estimates.OFFSET_QUANTILES``. A pair mostly keeps its offset, so that the
+            k-th values of all its encounters belong together.
     """
 
     observer: Labels
@@ -103,7 +103,7 @@ class Encounters:
     nearest_low_m: Floats
     nearest_m: Floats
     nearest_high_m: Floats
-    minutes_of_courses: Floats = field(repr=False)
+    minutes_at_offset_quantiles: Floats = field(repr=False)
 
     def chance(self, least_minutes: float, rows: Ints | slice = slice(None)) -> float:
         """Return the probability that encounters come to at least so many minutes together.
@@ -120,7 +120,7 @@ class Encounters:
         observers, peers = self.observer.codes[rows], self.peer.codes[rows]
         if len(np.unique(observers)) > 1 or len(np.unique(peers)) > 1:
             raise ValueError("minutes of several pairs can't be added to one chance: choose rows")
-        return chance_of(self.minutes_of_courses[rows].sum(axis=0), least_minutes)
+        return chance_of(self.minutes_at_offset_quantiles[rows].sum(axis=0), least_minutes)
 
     def __len__(self) -> int:
         return len(self.start_s)
@@ -163,7 +163,7 @@ def encounters(
     Every sighting is in exactly one encounter, and their order plays no part.
 
     Args:
-        sightings: of one observer or several; each pair is judged by itself.
+        sightings: of one observer or several; each pair is estimated alone.
         within_m: the radius that counts as near. Bucket rules have their own.
         estimator: a name of ESTIMATORS, or your own.
         calibration: what is known of phone models; priors alone by default.
@@ -176,9 +176,9 @@ def encounters(
         raise ValueError(f"within_m must be a distance above 0, got {within_m}")
     if not max_gap_s > 0:
         raise ValueError(f"max_gap_s must be above 0, got {max_gap_s}")
-    judging = named_estimator(estimator) if isinstance(estimator, str) else estimator
+    chosen = named_estimator(estimator) if isinstance(estimator, str) else estimator
     slots = fold(sightings, calibration or Calibration.prior(), max_gap_s=max_gap_s)
-    estimates = judging.estimate(slots, within_m=within_m)
+    estimates = chosen.estimate(slots, within_m=within_m)
     return Encounters(
         observer=slots.observer,
         peer=slots.peer,
@@ -191,5 +191,5 @@ def encounters(
         nearest_low_m=estimates.nearest_m.low,
         nearest_m=estimates.nearest_m.median,
         nearest_high_m=estimates.nearest_m.high,
-        minutes_of_courses=estimates.minutes_of_courses(),
+        minutes_at_offset_quantiles=estimates.minutes_at_offset_quantiles(),
     )

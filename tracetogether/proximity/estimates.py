@@ -25,9 +25,9 @@ class Intervals:
             raise ValueError("an interval wants low <= median <= high")
 
 
-COURSES: Final = np.linspace(-2.4, 2.4, 13)
-"""Where the courses of an encounter lie, in standard deviations of what its pair keeps unknown
-(its offset: pockets, bodies, phones). Minutes fall from the first to the last."""
+OFFSET_QUANTILES: Final = np.linspace(-2.4, 2.4, 13)
+"""Quantiles of a pair's persistent offset (pockets, bodies, phones), in standard deviations: the
+estimated minutes fall from the first to the last."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,42 +37,47 @@ class Estimates:
     Attributes:
         minutes: time near, in minutes.
         nearest_m: nearest distance, in metres.
-        courses: (m, 13) minutes near on each of COURSES; None if the estimator knows no more
-            than ``minutes``.
+        at_offset_quantiles: (m, 13) minutes near at each of OFFSET_QUANTILES; None if the
+            estimator gives ``minutes`` alone.
     """
 
     minutes: Intervals
     nearest_m: Intervals
-    courses: Floats | None = None
+    at_offset_quantiles: Floats | None = None
 
-    def minutes_of_courses(self) -> Floats:
-        """Return (m, 13) minutes on each of COURSES, from the intervals if there is nothing else.
+    def minutes_at_offset_quantiles(self) -> Floats:
+        """Return (m, 13) minutes at each of OFFSET_QUANTILES, if need be from the intervals.
 
         Between the interval's ends they are interpolated, beyond them they stay.
         """
-        if self.courses is not None:
-            return self.courses
-        side = np.clip(COURSES / NORMAL_95, -1.0, 1.0)
+        if self.at_offset_quantiles is not None:
+            return self.at_offset_quantiles
+        side = np.clip(OFFSET_QUANTILES / NORMAL_95, -1.0, 1.0)
         low, median, high = (
             column[:, None] for column in (self.minutes.low, self.minutes.median, self.minutes.high)
         )
         return np.asarray(median + np.where(side > 0, low - median, median - high) * side)
 
 
-def chance_of(courses: Floats, least_minutes: float) -> float:
-    """Return the probability of at least so many minutes, from minutes on each of COURSES.
+def chance_of(minutes: Floats, least_minutes: float) -> float:
+    """Return P(minutes >= least_minutes), given the minutes at OFFSET_QUANTILES.
 
-    It is never surer than the outermost courses (99.2 %), as long as there is any doubt.
+    Between quantiles it interpolates; beyond them it stays at the outermost (0.8 % and 99.2 %).
 
     Args:
-        courses: (13,) of one encounter, or of several of the same pair added up.
+        minutes: (13,) of one encounter, or of several of the same pair added up.
         least_minutes: how many.
     """
-    if courses[-1] >= least_minutes:
-        return float(ndtr(COURSES[-1]))
-    if courses[0] < least_minutes:
-        return float(ndtr(COURSES[0]))
-    after = int(np.argmax(courses < least_minutes))  # the first that has too few
-    more, less = float(courses[after - 1]), float(courses[after])
+    if minutes[-1] >= least_minutes:
+        return float(ndtr(OFFSET_QUANTILES[-1]))
+    if minutes[0] < least_minutes:
+        return float(ndtr(OFFSET_QUANTILES[0]))
+    after = int(np.argmax(minutes < least_minutes))  # the first that has too few
+    more, less = float(minutes[after - 1]), float(minutes[after])
     share = (more - least_minutes) / (more - less)
-    return float(ndtr(COURSES[after - 1] + share * (COURSES[after] - COURSES[after - 1])))
+    return float(
+        ndtr(
+            OFFSET_QUANTILES[after - 1]
+            + share * (OFFSET_QUANTILES[after] - OFFSET_QUANTILES[after - 1])
+        )
+    )

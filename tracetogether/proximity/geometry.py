@@ -20,10 +20,10 @@ from typing import Final, Self
 import numpy as np
 import numpy.typing as npt
 
+from tracetogether.proximity.binned_readings import SLOT_S, BinnedReadings
 from tracetogether.proximity.detection import hearing_by_slot
 from tracetogether.proximity.model import REFERENCE_M, ProximityModel
 from tracetogether.proximity.sampling import State
-from tracetogether.proximity.soundings import SLOT_S, Soundings
 from tracetogether.units import Floats, Ints
 
 F32 = npt.NDArray[np.float32]
@@ -87,21 +87,21 @@ class Geometry:
     members: F32
 
     @classmethod
-    def of(cls, soundings: Soundings, model: ProximityModel) -> Self:
+    def of(cls, binned: BinnedReadings, model: ProximityModel) -> Self:
         """Return the geometry of a scene; people without a name have no place in it."""
-        people, slots = len(soundings.names), soundings.slots
+        people, slots = len(binned.names), binned.slots
         first, second = (index.astype(np.int64) for index in np.triu_indices(people, 1))
-        level, heard = _by_slot(soundings)
+        level, heard = _by_slot(binned)
         ahead, back = heard[first, second], heard[second, first]
-        receive, transmit = _person_variances(soundings, model)
-        lead = _lead(soundings, model, receive + transmit)
+        receive, transmit = _person_variances(binned, model)
+        lead = _lead(binned, model, receive + transmit)
         # Half the difference of the two directions is no distance: it is taken out of each.
         half = ((lead[first] - lead[second]) / 2)[:, None]
         ways = ahead.astype(np.float64) + back
         total = np.where(ahead, level[first, second] - half, 0.0) + np.where(
             back, level[second, first] + half, 0.0
         )
-        hit, scan = hearing_by_slot(soundings)
+        hit, scan = hearing_by_slot(binned)
         signs = np.zeros((people, len(first)), dtype=np.float32)
         signs[first, np.arange(len(first))] = 1
         signs[second, np.arange(len(first))] = -1
@@ -259,40 +259,40 @@ class Geometry:
         return log_p, slope.astype(np.float32)
 
 
-def _by_slot(soundings: Soundings) -> tuple[Floats, npt.NDArray[np.bool_]]:
+def _by_slot(binned: BinnedReadings) -> tuple[Floats, npt.NDArray[np.bool_]]:
     """Return (people, people, slots) attenuation, and where there is one."""
-    people = len(soundings.names)
-    observer, peer = soundings.observer[soundings.pair], soundings.peer[soundings.pair]
+    people = len(binned.names)
+    observer, peer = binned.observer[binned.pair], binned.peer[binned.pair]
     named = (observer >= 0) & (peer >= 0)
-    at = (observer[named], peer[named], soundings.slot[named])
-    level = np.zeros((people, people, soundings.slots))
+    at = (observer[named], peer[named], binned.slot[named])
+    level = np.zeros((people, people, binned.slots))
     heard = np.zeros(level.shape, dtype=np.bool_)
-    level[at] = soundings.attenuation_db[named]
+    level[at] = binned.attenuation_db[named]
     heard[at] = True
     return level, heard
 
 
-def _person_variances(soundings: Soundings, model: ProximityModel) -> tuple[Floats, Floats]:
+def _person_variances(binned: BinnedReadings, model: ProximityModel) -> tuple[Floats, Floats]:
     """Return (people,) variances of a person's offset as receiver and as transmitter."""
-    receive = np.full(len(soundings.names), model.receiver_sd_db**2)
-    transmit = np.full(len(soundings.names), model.transmitter_sd_db**2)
-    unknown_receive, unknown_transmit = np.zeros((2, len(soundings.names) + 1))
-    np.maximum.at(unknown_receive, soundings.observer, soundings.receive_variance_db2)
-    np.maximum.at(unknown_transmit, soundings.peer, soundings.transmit_variance_db2)
+    receive = np.full(len(binned.names), model.receiver_sd_db**2)
+    transmit = np.full(len(binned.names), model.transmitter_sd_db**2)
+    unknown_receive, unknown_transmit = np.zeros((2, len(binned.names) + 1))
+    np.maximum.at(unknown_receive, binned.observer, binned.receive_variance_db2)
+    np.maximum.at(unknown_transmit, binned.peer, binned.transmit_variance_db2)
     return receive + unknown_receive[:-1], transmit + unknown_transmit[:-1]
 
 
-def _lead(soundings: Soundings, model: ProximityModel, variance: Floats) -> Floats:
+def _lead(binned: BinnedReadings, model: ProximityModel, variance: Floats) -> Floats:
     """Return by how much each person's offset as receiver exceeds that as transmitter.
 
     The two directions of a pair share its distance, so that their difference shows it.
     """
-    people = len(soundings.names)
+    people = len(binned.names)
     level, slots = np.zeros((2, people, people))
-    named = (soundings.observer >= 0) & (soundings.peer >= 0)
-    at = (soundings.observer[named], soundings.peer[named])
-    level[at] = soundings.pair_levels()[named]
-    slots[at] = soundings.slot_counts()[named]
+    named = (binned.observer >= 0) & (binned.peer >= 0)
+    at = (binned.observer[named], binned.peer[named])
+    level[at] = binned.pair_levels()[named]
+    slots[at] = binned.slot_counts()[named]
     both = np.minimum(slots, slots.T)
     noise = 2 * model.direction_sd_db**2 + 2 * model.single_sd_db**2 / np.maximum(both, 1)
     weight = np.where((both > 0) & ~np.eye(people, dtype=np.bool_), 1 / noise, 0.0)

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from tracetogether.proximity.binned_readings import BinnedReadings
 from tracetogether.proximity.model import ProximityModel
-from tracetogether.proximity.soundings import Soundings
 from tracetogether.proximity.sums import group_sums
 from tracetogether.units import Floats
 
@@ -44,57 +44,57 @@ def slot_noise_db2(slots: Floats, model: ProximityModel) -> Floats:
     return np.asarray(lasting + fleeting)
 
 
-def offsets_of_own_log(soundings: Soundings, model: ProximityModel) -> Offsets:
+def offsets_of_own_log(binned: BinnedReadings, model: ProximityModel) -> Offsets:
     """Return each pair's offset as the observer's own log shows it.
 
     All peers weigh alike, however often they were heard: what a phone hears more often must not
     move what it thinks of itself.
     """
-    people = len(soundings.names) + 1
-    observer = soundings.observer + 1
-    stray = soundings.pair_levels() - model.typical_db
+    people = len(binned.names) + 1
+    observer = binned.observer + 1
+    stray = binned.pair_levels() - model.typical_db
     # A pair's own noise is not asked for here, for the reason above: that of ten slots stands.
     peer_variance = (
-        model.slope_db**2 * model.kept_variance(soundings.pair_minutes())
+        model.slope_db**2 * model.kept_variance(binned.pair_minutes())
         + model.pair_sd_db**2
         + model.direction_sd_db**2
         + model.transmitter_sd_db**2
-        + soundings.transmit_variance_db2
-        + slot_noise_db2(np.full(soundings.pairs, 10.0), model)
+        + binned.transmit_variance_db2
+        + slot_noise_db2(np.full(binned.pairs, 10.0), model)
     )
     weight = 1 / peer_variance
     others = group_sums(weight, observer, people)[observer] - weight
     total = group_sums(weight * stray, observer, people)[observer] - weight * stray
     apart = (model.slope_db * model.apart_decades) ** 2
-    common = model.receiver_sd_db**2 + model.level_sd_db**2 + apart + soundings.receive_variance_db2
+    common = model.receiver_sd_db**2 + model.level_sd_db**2 + apart + binned.receive_variance_db2
     # Of an only peer nothing is left, but for rounding.
     others = np.maximum(others, 0.0)
     unknown = common / (1 + common * others)
     return Offsets(
         db=unknown * total,
-        variance_db2=unknown + model.transmitter_sd_db**2 + soundings.transmit_variance_db2,
+        variance_db2=unknown + model.transmitter_sd_db**2 + binned.transmit_variance_db2,
         distance_share=apart / common,
     )
 
 
-def offsets_of_all_logs(soundings: Soundings, model: ProximityModel) -> Offsets:
+def offsets_of_all_logs(binned: BinnedReadings, model: ProximityModel) -> Offsets:
     """Return each pair's offsets from a two-way fit to every log of the scene."""
-    people = len(soundings.names) + 1
-    rows, stray = np.arange(soundings.pairs), soundings.pair_levels() - model.typical_db
+    people = len(binned.names) + 1
+    rows, stray = np.arange(binned.pairs), binned.pair_levels() - model.typical_db
     rest = (
-        model.slope_db**2 * model.kept_variance(soundings.pair_minutes())
+        model.slope_db**2 * model.kept_variance(binned.pair_minutes())
         + model.pair_sd_db**2
         + model.direction_sd_db**2
-        + slot_noise_db2(soundings.slot_counts(), model)
+        + slot_noise_db2(binned.slot_counts(), model)
     )
     # Unknowns: the scene's level, receivers, transmitters.
-    design = np.zeros((soundings.pairs, 1 + 2 * people))
+    design = np.zeros((binned.pairs, 1 + 2 * people))
     design[:, 0] = 1.0
-    design[rows, 1 + soundings.observer + 1] = 1.0
-    design[rows, 1 + people + soundings.peer + 1] = 1.0
+    design[rows, 1 + binned.observer + 1] = 1.0
+    design[rows, 1 + people + binned.peer + 1] = 1.0
     receive, transmit = np.zeros(people), np.zeros(people)
-    np.maximum.at(receive, soundings.observer + 1, soundings.receive_variance_db2)
-    np.maximum.at(transmit, soundings.peer + 1, soundings.transmit_variance_db2)
+    np.maximum.at(receive, binned.observer + 1, binned.receive_variance_db2)
+    np.maximum.at(transmit, binned.peer + 1, binned.transmit_variance_db2)
     prior = np.concatenate(
         [
             [model.level_sd_db**2 + 1e-6],
@@ -112,5 +112,5 @@ def offsets_of_all_logs(soundings: Soundings, model: ProximityModel) -> Offsets:
     return Offsets(
         db=stray - (stray - fitted) / (1 - leverage),
         variance_db2=variance / (1 - leverage),
-        distance_share=np.zeros(soundings.pairs),
+        distance_share=np.zeros(binned.pairs),
     )

@@ -3,7 +3,7 @@
 Of one log or two, a pair's distance follows from its own signals and its people's offsets
 (proximity.distances); of all logs of a scene, everybody's positions are sought together
 (proximity.geometry). Both end in the same shape: for each pair a bundle of equally likely
-courses, each of which is held for the whole scene, with what is uncertain from minute to
+draws, each of which is held for the whole scene, with what is uncertain from minute to
 minute beside it. Minutes within any radius, their interval, the probability of a close contact and
 the nearest approach are read off the bundle.
 """
@@ -15,20 +15,20 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import ndtr, ndtri
 
+from tracetogether.proximity.binned_readings import SLOT_S, BinnedReadings, bin_readings
 from tracetogether.proximity.calibration import Calibration
 from tracetogether.proximity.distances import PairDistances, movement, pair_distances
 from tracetogether.proximity.estimates import Intervals
 from tracetogether.proximity.geometry import Geometry
 from tracetogether.proximity.model import MODEL, ProximityModel
 from tracetogether.proximity.sampling import EFFORT, Effort, sample
-from tracetogether.proximity.scene import Logs
-from tracetogether.proximity.soundings import SLOT_S, Soundings, sound
+from tracetogether.proximity.scene import LogsUsed
 from tracetogether.sightings import Sightings
 from tracetogether.units import SECONDS_PER_MINUTE, Floats, Ints
 
 F32 = npt.NDArray[np.float32]
 
-_COURSES: Final = 24  # of a pair judged by itself
+_DRAWS: Final = 24  # equally likely draws of a pair whose distance comes from its own signals
 _SIGNAL_WIDTH: Final = 1.2  # exp05: so wide that 90 % of intervals of minutes are right
 _GEOMETRY_SD: Final = 0.145  # log10 distance: what positions are wrong by beside their own spread
 _GEOMETRY_SLOT_SD: Final = 0.1
@@ -40,32 +40,32 @@ _SECOND: Final = 1 / SECONDS_PER_MINUTE
 
 
 @dataclass(frozen=True, slots=True)
-class Correction:
-    """How a posterior is to be set right, as other scenes showed.
+class Recalibration:
+    """A correction of a posterior, learned from other scenes.
 
     Attributes:
-        shift_decades: taken from log10 distances.
-        width: times the spread of courses.
+        shift_log10_m: taken from log10 distances.
+        sd_factor: times the spread of draws.
     """
 
-    shift_decades: float = 0.0
-    width: float = 1.0
+    shift_log10_m: float = 0.0
+    sd_factor: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)
 class Posterior:
-    """Distances of q pairs in t slots, as c equally likely courses.
+    """Distances of q pairs in t slots, as c equally likely draws.
 
-    log10 distance of a pair in a slot, on course k, is normal with the mean
-    ``middle[pair, slot, k or 0] + kept_sd[pair] * place[k]`` and the deviation ``slot_sd``.
+    log10 distance of a pair in a slot, on draw k, is normal with standard deviation ``slot_sd``
+    and mean ``mean_log10_m[pair, slot, k or 0] + persistent_sd[pair] * persistent_z[k]``.
 
     Attributes:
         names: the people, sorted.
         first, second: (q,) each pair's people, numbers into ``names`` (-1: no name).
         first_slot: slot 0 begins at this times SLOT_S, in epoch seconds.
-        middle: (q, t, c) or (q, t, 1).
-        kept_sd: (q,) what stays unknown through the scene.
-        place: (c,) where each course lies within that.
+        mean_log10_m: (q, t, c) or (q, t, 1).
+        persistent_sd: (q,) what stays unknown through the scene.
+        persistent_z: (c,) where each draw lies within that.
         slot_sd: (q, t) what is unknown of each minute beside that.
         heard: (q, t) whether the pair was heard in a slot.
     """
@@ -74,16 +74,16 @@ class Posterior:
     first: Ints
     second: Ints
     first_slot: int
-    middle: F32
-    kept_sd: Floats
-    place: Floats
+    mean_log10_m: F32
+    persistent_sd: Floats
+    persistent_z: Floats
     slot_sd: Floats
     heard: npt.NDArray[np.bool_]
 
     @property
     def slots(self) -> int:
         """How many slots."""
-        return int(self.middle.shape[1])
+        return int(self.mean_log10_m.shape[1])
 
     @property
     def time_s(self) -> Floats:
@@ -92,19 +92,19 @@ class Posterior:
             (self.first_slot + np.arange(self.slots) + 0.5) * SLOT_S, dtype=np.float64
         )
 
-    def corrected(self, correction: Correction) -> Self:
-        """Return it set right."""
+    def recalibrated(self, recalibration: Recalibration) -> Self:
+        """Return the recalibrated posterior."""
         return replace(
             self,
-            middle=self.middle - np.float32(correction.shift_decades),
-            kept_sd=self.kept_sd * correction.width,
+            mean_log10_m=self.mean_log10_m - np.float32(recalibration.shift_log10_m),
+            persistent_sd=self.persistent_sd * recalibration.sd_factor,
         )
 
     def within(self, within_m: float, pairs: slice = slice(None)) -> F32:
-        """Return (q, t, c) the probability of being within a radius on each course."""
-        middle = self.middle[pairs]
-        spread = np.asarray(self.kept_sd[pairs, None] * self.place, dtype=np.float32)
-        excess = np.float32(np.log10(within_m)) - middle - spread[:, None, :]
+        """Return (q, t, c) the probability of being within a radius on each draw."""
+        mean_log10_m = self.mean_log10_m[pairs]
+        spread = np.asarray(self.persistent_sd[pairs, None] * self.persistent_z, dtype=np.float32)
+        excess = np.float32(np.log10(within_m)) - mean_log10_m - spread[:, None, :]
         excess /= np.maximum(self.slot_sd[pairs], 1e-3).astype(np.float32)[:, :, None]
         return np.asarray(ndtr(excess), dtype=np.float32)
 
@@ -115,8 +115,8 @@ class Posterior:
         ]
         return np.concatenate(parts) if parts else np.empty((0, self.slots))
 
-    def minutes_of_courses(self, within_m: float, time_s: Floats) -> Floats:
-        """Return (q, c) minutes within a radius on each course.
+    def minutes_of_draws(self, within_m: float, time_s: Floats) -> Floats:
+        """Return (q, c) minutes within a radius on each draw.
 
         Args:
             within_m: the radius.
@@ -127,17 +127,17 @@ class Posterior:
             np.matmul(minutes[part][:, None, :], self.within(within_m, part))[:, 0]
             for part in self._parts()
         ]
-        courses = len(self.place)
-        return np.concatenate(parts).astype(np.float64) if parts else np.empty((0, courses))
+        draws = len(self.persistent_z)
+        return np.concatenate(parts).astype(np.float64) if parts else np.empty((0, draws))
 
     def minutes(self, within_m: float, time_s: Floats) -> Intervals:
         """Return minutes within a radius: median and 5 to 95 %.
 
         Less than a second at either end of what is possible is none, and all.
         """
-        found = _intervals(self.minutes_of_courses(within_m, time_s))
+        found = _intervals(self.minutes_of_draws(within_m, time_s))
         total = time_s.sum(axis=1) / SECONDS_PER_MINUTE
-        # Courses are added in single precision, and may exceed the total by a hair.
+        # Draws are added in single precision, and may exceed the total by a hair.
         low = np.where(found.low < _SECOND, 0.0, np.minimum(found.low, total))
         high = np.where(found.high > total - _SECOND, total, found.high)
         high = np.maximum(high, low)
@@ -145,14 +145,16 @@ class Posterior:
 
     def close_contact(self, within_m: float, least_minutes: float, time_s: Floats) -> Floats:
         """Return (q,) the probability of at least so many minutes within a radius."""
-        courses = self.minutes_of_courses(within_m, time_s)
-        return np.asarray((courses >= least_minutes).mean(axis=1))
+        draws = self.minutes_of_draws(within_m, time_s)
+        return np.asarray((draws >= least_minutes).mean(axis=1))
 
     def distance_m(self, quantiles: tuple[float, ...] = _QUANTILES) -> Floats:
         """Return (quantiles, q, t) distances: the posterior over time, to plot."""
-        spread = np.sqrt(self.kept_sd[:, None] ** 2 + self.slot_sd**2 + self.middle.var(axis=2))
-        middle = self.middle.mean(axis=2, dtype=np.float64)
-        low, high = (middle + side * 8 * spread for side in (-1, 1))
+        spread = np.sqrt(
+            self.persistent_sd[:, None] ** 2 + self.slot_sd**2 + self.mean_log10_m.var(axis=2)
+        )
+        centre_log10_m = self.mean_log10_m.mean(axis=2, dtype=np.float64)
+        low, high = (centre_log10_m + side * 8 * spread for side in (-1, 1))
         found = []
         for quantile in quantiles:
             below, above = low.copy(), high.copy()
@@ -169,36 +171,44 @@ class Posterior:
         moves = np.maximum(counts.sum(axis=1), 1)
         # The nearest of several moments is nearer than the middle one: median of the least.
         lower = self.slot_sd * -ndtri(0.5 ** (1 / moves))[:, None]
-        courses = self.kept_sd[:, None, None] * self.place + self.middle + lower[:, :, None]
-        least = np.where(counts[:, :, None], courses, np.inf).min(axis=1)
+        draws = (
+            self.persistent_sd[:, None, None] * self.persistent_z
+            + self.mean_log10_m
+            + lower[:, :, None]
+        )
+        least = np.where(counts[:, :, None], draws, np.inf).min(axis=1)
         return _intervals(10**least)
 
     def _below(self, log10_m: Floats) -> Floats:
-        excess = log10_m[:, :, None] - self.middle - self.kept_sd[:, None, None] * self.place
+        excess = (
+            log10_m[:, :, None]
+            - self.mean_log10_m
+            - self.persistent_sd[:, None, None] * self.persistent_z
+        )
         share: Floats = ndtr(excess / np.maximum(self.slot_sd, 1e-3)[:, :, None])
         return np.asarray(share.mean(axis=2))
 
     def _parts(self) -> list[slice]:
         """Return runs of pairs that fit into little memory."""
         pairs = len(self.first)
-        size = max(1, _CHUNK // max(1, self.slots * len(self.place)))
+        size = max(1, _CHUNK // max(1, self.slots * len(self.persistent_z)))
         return [slice(start, start + size) for start in range(0, pairs, size)]
 
 
-def _intervals(courses: Floats) -> Intervals:
-    low, median, high = np.quantile(courses, _QUANTILES, axis=1)
+def _intervals(draws: Floats) -> Intervals:
+    low, median, high = np.quantile(draws, _QUANTILES, axis=1)
     return Intervals(low, np.maximum(median, low), np.maximum(high, median))
 
 
-def _places(count: int) -> Floats:
-    """Return places of equal probability in a standard normal distribution."""
-    places = ndtri((np.arange(count) + 0.5) / count)
-    return np.asarray(places / places.std())
+def _persistent_z(count: int) -> Floats:
+    """Return z values of equal probability in a standard normal distribution."""
+    z = ndtri((np.arange(count) + 0.5) / count)
+    return np.asarray(z / z.std())
 
 
 def infer(
     sightings: Sightings,
-    logs: Logs,
+    logs: LogsUsed,
     *,
     calibration: Calibration | None = None,
     model: ProximityModel = MODEL,
@@ -214,60 +224,62 @@ def infer(
         model: the figures.
         effort: how long positions are sought.
     """
-    soundings = sound(sightings, calibration or Calibration.prior())
-    if logs is Logs.ALL and may_seek_positions(soundings, effort):
-        return of_positions(soundings, model, effort)
-    return of_signals(soundings, pair_distances(soundings, logs, model), model)
+    binned = bin_readings(sightings, calibration or Calibration.prior())
+    if logs is LogsUsed.ALL and may_seek_positions(binned, effort):
+        return of_positions(binned, model, effort)
+    return of_signals(binned, pair_distances(binned, logs, model), model)
 
 
-def may_seek_positions(soundings: Soundings, effort: Effort) -> bool:
+def may_seek_positions(binned: BinnedReadings, effort: Effort) -> bool:
     """Return whether positions can tell anything, and are not too many for the time there is.
 
     There must be as many pairs as people: where nobody closes a triangle, as in one phone's log,
     every pair's distance is free of all the others'.
     """
-    people, slots = len(soundings.names), soundings.slots
+    people, slots = len(binned.names), binned.slots
     work = people * (people - 1) // 2 * slots * (slots + effort.chains)
-    observer, peer = soundings.observer, soundings.peer
+    observer, peer = binned.observer, binned.peer
     named = (observer >= 0) & (peer >= 0)
     key = np.minimum(observer, peer) * people + np.maximum(observer, peer)
     return people >= 3 and len(np.unique(key[named])) >= people and work <= _MOST_WORK
 
 
-def of_signals(soundings: Soundings, distances: PairDistances, model: ProximityModel) -> Posterior:
-    """Return the posterior of pairs judged by themselves."""
-    moved, slot_sd = movement(soundings, distances, model)
+def of_signals(
+    binned: BinnedReadings, distances: PairDistances, model: ProximityModel
+) -> Posterior:
+    """Return the posterior of pairs from their own signals."""
+    moved, slot_sd = movement(binned, distances, model)
     heard = np.zeros(moved.shape, dtype=np.bool_)
-    heard[distances.pair_of_directed[soundings.pair], soundings.slot] = True
+    heard[distances.pair_of_directed[binned.pair], binned.slot] = True
     return Posterior(
-        names=soundings.names,
+        names=binned.names,
         first=distances.first,
         second=distances.second,
-        first_slot=soundings.first_slot,
-        middle=(distances.kept[:, None] + moved).astype(np.float32)[:, :, None],
-        kept_sd=_SIGNAL_WIDTH * distances.kept_sd,
-        place=_places(_COURSES),
+        first_slot=binned.first_slot,
+        mean_log10_m=(distances.kept[:, None] + moved).astype(np.float32)[:, :, None],
+        persistent_sd=_SIGNAL_WIDTH * distances.persistent_sd,
+        persistent_z=_persistent_z(_DRAWS),
         slot_sd=slot_sd,
         heard=heard,
     )
 
 
-def of_positions(soundings: Soundings, model: ProximityModel, effort: Effort) -> Posterior:
+def of_positions(binned: BinnedReadings, model: ProximityModel, effort: Effort) -> Posterior:
     """Return the posterior of all pairs of people with a name, from everybody's positions."""
-    geometry = Geometry.of(soundings, model)
+    geometry = Geometry.of(binned, model)
     kept = sample(geometry, geometry.distances_m, effort)
-    middle = np.log10(np.concatenate(kept, axis=2)) - np.float32(_GEOMETRY_SHIFT)
-    count = middle.shape[2]
-    shuffled = np.random.default_rng(count).permutation(count)  # courses of a chain lie together
+    mean_log10_m = np.log10(np.concatenate(kept, axis=2)) - np.float32(_GEOMETRY_SHIFT)
+    count = mean_log10_m.shape[2]
+    shuffled = np.random.default_rng(count).permutation(count)  # draws of a chain lie together
     pairs = len(geometry.first)
     return Posterior(
-        names=soundings.names,
+        names=binned.names,
         first=geometry.first,
         second=geometry.second,
-        first_slot=soundings.first_slot,
-        middle=middle,
-        kept_sd=np.full(pairs, _GEOMETRY_SD),
-        place=_places(count)[shuffled],
-        slot_sd=np.full((pairs, soundings.slots), _GEOMETRY_SLOT_SD),
+        first_slot=binned.first_slot,
+        mean_log10_m=mean_log10_m,
+        persistent_sd=np.full(pairs, _GEOMETRY_SD),
+        persistent_z=_persistent_z(count)[shuffled],
+        slot_sd=np.full((pairs, binned.slots), _GEOMETRY_SLOT_SD),
         heard=geometry.heard[:, :, 0] > 0,
     )

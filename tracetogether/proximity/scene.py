@@ -10,8 +10,8 @@ from tracetogether.sightings import Sightings
 from tracetogether.units import Floats, Ints
 
 
-class Logs(Enum):
-    """What is known when a pair is judged.
+class LogsUsed(Enum):
+    """Which logs an estimate of a pair uses.
 
     OWN: the observer's own log, with everybody it heard. PAIR: the logs of both, each whole.
     ALL: every log of the scene.

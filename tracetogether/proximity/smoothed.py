@@ -21,7 +21,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import ndtr, ndtri
 
-from tracetogether.proximity.estimates import COURSES, NORMAL_95, Estimates, Intervals
+from tracetogether.proximity.estimates import NORMAL_95, OFFSET_QUANTILES, Estimates, Intervals
 from tracetogether.proximity.pathloss import (
     DISTANCE_PRIOR,
     LOG_DISTANCE_OF_TIME,
@@ -40,26 +40,26 @@ class _Distances:
 
     Attributes:
         mean: (s,) most likely value.
-        kept_sd: (m,) standard deviation that an encounter's slots share.
+        persistent_sd: (m,) standard deviation that an encounter's slots share.
         slot_sd: (s,) standard deviation of each slot beside that.
     """
 
     mean: Floats
-    kept_sd: Floats
+    persistent_sd: Floats
     slot_sd: Floats
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class LocationPrior:
     """What is known of how far apart people sit where each encounter was.
 
     Attributes:
-        further_decades: (m,) by how much more than the prior says, log10 metres.
-        sd_decades: (m,) what stays unknown of that.
+        shift_log10_m: (m,) by how much more than the prior says, log10 metres.
+        sd_log10_m: (m,) what stays unknown of that.
     """
 
-    further_decades: Floats
-    sd_decades: Floats
+    shift_log10_m: Floats
+    sd_log10_m: Floats
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,47 +83,53 @@ class Smoothed:
     surprise: float = 0.02
     width: float = 1.0
 
-    def estimate(self, slots: Slots, *, within_m: float, place: Place | None = None) -> Estimates:
+    def estimate(
+        self, slots: Slots, *, within_m: float, location: LocationPrior | None = None
+    ) -> Estimates:
         """Return minutes within ``within_m`` and the nearest distance of each encounter."""
-        distances = self._distances(slots, place)
+        distances = self._distances(slots, location)
 
-        def minutes(place: float) -> Floats:
-            return self._minutes(slots, distances, within_m, place)
+        def minutes(persistent_z: float) -> Floats:
+            return self._minutes(slots, distances, within_m, persistent_z)
 
         return Estimates(
             Intervals(low=minutes(NORMAL_95), median=minutes(0.0), high=minutes(-NORMAL_95)),
             self._nearest(slots, distances),
-            np.column_stack([minutes(place) for place in COURSES.tolist()]),
+            np.column_stack([minutes(z) for z in OFFSET_QUANTILES.tolist()]),
         )
 
-    def per_slot(self, slots: Slots, *, within_m: float, place: Place | None = None) -> Intervals:
+    def per_slot(
+        self, slots: Slots, *, within_m: float, location: LocationPrior | None = None
+    ) -> Intervals:
         """Return which share of each slot was spent within ``within_m``."""
-        distances = self._distances(slots, place)
+        distances = self._distances(slots, location)
 
-        def near(place: float) -> Floats:
-            return self._near(slots, distances, within_m, place)
+        def near(persistent_z: float) -> Floats:
+            return self._near(slots, distances, within_m, persistent_z)
 
         return Intervals(near(NORMAL_95), near(0.0), near(-NORMAL_95))
 
     def _minutes(
-        self, slots: Slots, distances: _Distances, within_m: float, place: float
+        self, slots: Slots, distances: _Distances, within_m: float, persistent_z: float
     ) -> Floats:
         """Return minutes near at a place of what is kept, more credit being given to the near."""
-        edge = slots.credit_low_s if place > 0 else slots.credit_high_s
-        share = min(abs(place) / NORMAL_95, 1.0)
+        edge = slots.credit_low_s if persistent_z > 0 else slots.credit_high_s
+        share = min(abs(persistent_z) / NORMAL_95, 1.0)
         credit = slots.credit_s + share * (edge - slots.credit_s)
-        near = self._near(slots, distances, within_m, place)
+        near = self._near(slots, distances, within_m, persistent_z)
         return slots.total(credit * near) / SECONDS_PER_MINUTE
 
-    def _near(self, slots: Slots, distances: _Distances, within_m: float, place: float) -> Floats:
+    def _near(
+        self, slots: Slots, distances: _Distances, within_m: float, persistent_z: float
+    ) -> Floats:
         """Return P(distance <= within_m) in each slot, at a place of what is kept.
 
         The farther out that place, the more may a moment be other than it seems.
         """
-        mean = distances.mean + place * distances.kept_sd[slots.encounter]
+        mean = distances.mean + persistent_z * distances.persistent_sd[slots.encounter]
         near = ndtr((np.log10(within_m) - mean) / distances.slot_sd)
-        surprise = self.surprise * min(abs(place) / NORMAL_95, 1.0)
-        if place > 0:
+        surprise = self.surprise * min(abs(persistent_z) / NORMAL_95, 1.0)
+        if persistent_z > 0:
             return np.asarray(np.maximum(near - surprise, 0.0) / (1 - surprise))
         return np.asarray(surprise + (1 - surprise) * near)
 
@@ -137,14 +143,14 @@ class Smoothed:
         moves = 1 / self._share(slots.total(slots.credit_s))
         least = ndtri(0.5 ** (1 / moves))[slots.encounter]  # median of the greatest of so many
         mean = distances.mean - least * distances.slot_sd
-        sd = np.hypot(distances.kept_sd[slots.encounter], distances.slot_sd)
+        sd = np.hypot(distances.persistent_sd[slots.encounter], distances.slot_sd)
         return Intervals(
             low=10 ** slots.smallest(mean - NORMAL_95 * sd),
             median=10 ** slots.smallest(mean),
             high=10 ** slots.smallest(mean + NORMAL_95 * sd),
         )
 
-    def _distances(self, slots: Slots, place: Place | None = None) -> _Distances:
+    def _distances(self, slots: Slots, location: LocationPrior | None = None) -> _Distances:
         """Return log10 distances, given the attenuation of the slots."""
         slope, noise = self.path_loss.slope_db, self.spreads.within_pair_db**2
         kept, moving = slope * self.prior.kept_decades, slope * self.prior.moving_decades
@@ -162,13 +168,13 @@ class Smoothed:
         strays, window_s = self._smoothed(slots, level - mean_level[slots.encounter])
         slot_weight = moving**2 / (moving**2 + noise * self._share(window_s))
         kept_decades = np.log10(self.prior.median_m) + weight * mean_level / slope
-        kept_sd = self.prior.kept_decades * np.sqrt(1 - weight)
-        if place is not None:
-            kept_decades = kept_decades + place.further_decades
-            kept_sd = np.hypot(kept_sd, place.sd_decades)
+        persistent_sd = self.prior.kept_decades * np.sqrt(1 - weight)
+        if location is not None:
+            kept_decades = kept_decades + location.shift_log10_m
+            persistent_sd = np.hypot(persistent_sd, location.sd_log10_m)
         return _Distances(
             mean=kept_decades[slots.encounter] + slot_weight * strays / slope,
-            kept_sd=self.width * kept_sd,
+            persistent_sd=self.width * persistent_sd,
             slot_sd=self.prior.moving_decades * np.sqrt(1 - slot_weight),
         )
 

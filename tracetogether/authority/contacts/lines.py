@@ -74,7 +74,7 @@ class Contact:
         encounters: how many encounters were found.
         minutes: minutes within the policy's radius, all encounters together.
         busiest_24h: minutes in the 24 hours with the most of them.
-        courses_24h: the same on each of ``proximity.estimates.COURSES``.
+        courses_24h: the same on each of ``proximity.estimates.OFFSET_QUANTILES``.
         nearest_m: the smallest distance.
         first_s, last_s: start of the first and end of the last encounter, epoch seconds.
         seen_by: whose phone recorded it: "case", "contact" or "both".

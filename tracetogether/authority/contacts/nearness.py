@@ -9,7 +9,7 @@ from tracetogether.labels import Labels
 from tracetogether.parameters import CloseContactPolicy
 from tracetogether.proximity.attenuation import RULES, Bucketed
 from tracetogether.proximity.calibration import BLUETRACE_TRANSMIT, Calibration
-from tracetogether.proximity.own_log import OwnLog
+from tracetogether.proximity.single_log import SingleLogPosterior
 from tracetogether.proximity.slots import Slots, fold_with_rows
 from tracetogether.proximity.sums import group_sums
 from tracetogether.sightings import Sightings
@@ -47,7 +47,7 @@ class Nearness:
     Attributes:
         person: (m,) who was met.
         start_s, end_s: (m,) epoch seconds of the first and the last reading.
-        courses: (m, 13) minutes near on each of ``proximity.estimates.COURSES``.
+        courses: (m, 13) minutes near on each of ``proximity.estimates.OFFSET_QUANTILES``.
         nearest_m: (m,) nearest distance.
         encounter: (s,) which encounter a slot belongs to.
         time_s: (s,) when, epoch seconds.
@@ -106,7 +106,7 @@ def nearness(
     if others is not None and len(told):
         by_log, row = fold_with_rows(Sightings.concat([mine, others]), calibration)
         place = np.concatenate([row[: len(own)], row[len(own) :][told_rows]])
-    estimator = OwnLog() if policy.rule is None else Bucketed(RULES[policy.rule])
+    estimator = SingleLogPosterior() if policy.rule is None else Bucketed(RULES[policy.rule])
     share = estimator.per_slot(by_log, within_m=policy.within_m)
     estimates = estimator.estimate(by_log, within_m=policy.within_m)
     side = np.repeat([0, 1], [len(own), len(told)])
@@ -129,7 +129,7 @@ def nearness(
         person=slots.peer,
         start_s=slots.start_s,
         end_s=slots.end_s,
-        courses=_courses(slots, by_log, estimates.minutes_of_courses(), (met, heard)),
+        courses=_courses(slots, by_log, estimates.minutes_at_offset_quantiles(), (met, heard)),
         nearest_m=Spans(
             nearest(estimates.nearest_m.low),
             nearest(estimates.nearest_m.median),

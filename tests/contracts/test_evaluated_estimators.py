@@ -7,14 +7,16 @@ import pytest
 
 from tests.scenes import CALIBRATION, line_scene, standing
 from tracetogether.evaluation.alignment import TruePairs, TrueWindows
-from tracetogether.evaluation.judges import JUDGES
+from tracetogether.evaluation.fittable_posterior import FittablePosterior
 from tracetogether.evaluation.metrics import auc
-from tracetogether.proximity.judge import PosteriorJudge
-from tracetogether.proximity.judging import Fitted, PairMinutes, WindowScores
+from tracetogether.evaluation.protocols import Fitted, PairMinutes, WindowScores
+from tracetogether.evaluation.registry import REGISTRY
 from tracetogether.proximity.sampling import Effort
-from tracetogether.proximity.scene import Logs, Scene
+from tracetogether.proximity.scene import LogsUsed, Scene
 
-CASES = [(name, logs) for name, make in JUDGES.items() for logs in Logs if logs in make().logs]
+CASES = [
+    (name, logs) for name, make in REGISTRY.items() for logs in LogsUsed if logs in make().logs
+]
 every_case = pytest.mark.parametrize(("name", "logs"), CASES)
 
 TRAINING = (
@@ -29,13 +31,16 @@ HASTE = Effort(chains=2, approach=30, moves=20)  # three people on a line are so
 
 @pytest.fixture(scope="module")
 def fitted() -> dict[str, Fitted]:
-    judges = {name: make() for name, make in JUDGES.items()}
-    judges["posterior"] = PosteriorJudge(effort=HASTE)
-    return {name: judge.fit(TRAINING, calibration=CALIBRATION) for name, judge in judges.items()}
+    estimators = {name: make() for name, make in REGISTRY.items()}
+    estimators["posterior"] = FittablePosterior(effort=HASTE)
+    return {
+        name: estimator.fit(TRAINING, calibration=CALIBRATION)
+        for name, estimator in estimators.items()
+    }
 
 
-def windows(judge: Fitted, scene: Scene, logs: Logs) -> WindowScores:
-    return judge.windows(scene, logs, window_s=300.0, within_m=2.0)
+def windows(estimator: Fitted, scene: Scene, logs: LogsUsed) -> WindowScores:
+    return estimator.windows(scene, logs, window_s=300.0, within_m=2.0)
 
 
 def keyed(found: WindowScores | PairMinutes, *columns: str) -> dict[tuple[object, ...], tuple]:
@@ -47,7 +52,7 @@ def keyed(found: WindowScores | PairMinutes, *columns: str) -> dict[tuple[object
 
 @every_case
 def test_it_is_called_as_it_is_registered(name, logs):
-    assert JUDGES[name]().name == name
+    assert REGISTRY[name]().name == name
 
 
 @every_case
@@ -77,7 +82,7 @@ def test_near_windows_score_higher(name, logs, fitted):
 def test_minutes_are_intervals_within_the_tracked_time(name, logs, fitted):
     found = fitted[name].minutes(SCENE, logs, within_m=2.0)
     true = TruePairs.of(SCENE, logs, 2.0)
-    assert len(true.minutes) == (12 if logs is Logs.OWN else 6)
+    assert len(true.minutes) == (12 if logs is LogsUsed.OWN else 6)
     low, median, high = true.estimates(found)
     weight = 1.75 if name == "bucket-lfph" else 1.0
     assert np.all((median >= 0) & (median <= 13 * weight))

@@ -6,12 +6,12 @@ from typing import Final
 
 import numpy as np
 
+from tracetogether.evaluation.baselines.slotwise import distinct_pairs
+from tracetogether.evaluation.protocols import Fitted, PairMinutes, WindowScores
+from tracetogether.evaluation.truth import TrueMinutes, window_distance_m
+from tracetogether.evaluation.windows import Windows, pooled
 from tracetogether.proximity.calibration import Calibration
-from tracetogether.proximity.judging import Fitted, PairMinutes, WindowScores
-from tracetogether.proximity.rivals.slotwise import distinct_pairs
-from tracetogether.proximity.scene import Logs, Scene
-from tracetogether.proximity.truth import TrueMinutes, window_distance_m
-from tracetogether.proximity.windows import Windows, pooled
+from tracetogether.proximity.scene import LogsUsed, Scene
 from tracetogether.units import Floats
 
 _QUANTILES: Final = (0.05, 0.95)
@@ -22,7 +22,7 @@ class Constant:
     """Gives every window the same score, and every pair the training fraction of its time."""
 
     name: str = "constant"
-    logs: frozenset[Logs] = frozenset(Logs)
+    logs: frozenset[LogsUsed] = frozenset(LogsUsed)
 
     def fit(self, scenes: Sequence[Scene], *, calibration: Calibration) -> Fitted:
         """Keep the scenes to take fractions from; the calibration is of no use."""
@@ -35,13 +35,15 @@ class FittedConstant:
     """The scenes that fractions are taken from, and the fractions once they were asked for."""
 
     training: tuple[Scene, ...]
-    _prevalence: dict[tuple[Logs, float, float], float] = field(default_factory=dict, repr=False)
-    _fractions: dict[tuple[Logs, float], tuple[float, float, float]] = field(
+    _prevalence: dict[tuple[LogsUsed, float, float], float] = field(
+        default_factory=dict, repr=False
+    )
+    _fractions: dict[tuple[LogsUsed, float], tuple[float, float, float]] = field(
         default_factory=dict, repr=False
     )
 
     def windows(
-        self, scene: Scene, logs: Logs, *, window_s: float, within_m: float
+        self, scene: Scene, logs: LogsUsed, *, window_s: float, within_m: float
     ) -> WindowScores:
         """Give every window the share of training windows that were near."""
         windows = Windows.of(scene, logs, window_s)
@@ -52,7 +54,7 @@ class FittedConstant:
         score = np.zeros(len(windows))
         return WindowScores(windows.observer, windows.peer, windows.window, score, probability)
 
-    def minutes(self, scene: Scene, logs: Logs, *, within_m: float) -> PairMinutes:
+    def minutes(self, scene: Scene, logs: LogsUsed, *, within_m: float) -> PairMinutes:
         """Give every pair that was heard the training fraction of the time it was tracked.
 
         The interval is that of the pairs' own fractions in training.
@@ -71,7 +73,7 @@ class FittedConstant:
             tracked = np.where(known, true.tracked[first, second], 0.0)
         return PairMinutes(observer, peer, low * tracked, mean * tracked, high * tracked)
 
-    def _share(self, logs: Logs, window_s: float, within_m: float) -> float:
+    def _share(self, logs: LogsUsed, window_s: float, within_m: float) -> float:
         distances = [
             window_distance_m(scene, Windows.of(scene, logs, window_s)) for scene in self.training
         ]
@@ -79,7 +81,7 @@ class FittedConstant:
         known = distance[np.isfinite(distance)]
         return float(np.mean(known <= within_m)) if known.size else float("nan")
 
-    def _training_fractions(self, logs: Logs, within_m: float) -> tuple[float, float, float]:
+    def _training_fractions(self, logs: LogsUsed, within_m: float) -> tuple[float, float, float]:
         """Return the fraction of tracked time near: 5 %, mean and 95 % over pairs."""
         tracked: list[Floats] = []
         near: list[Floats] = []

@@ -29,12 +29,12 @@ from typing import Final
 
 import numpy as np
 
+from tracetogether.evaluation.baselines.slotwise import OWN_AND_PAIR, distinct_pairs, presence_of
+from tracetogether.evaluation.protocols import Fitted, PairMinutes, WindowScores
+from tracetogether.evaluation.windows import Windows, pooled
 from tracetogether.proximity.calibration import Calibration
-from tracetogether.proximity.judging import Fitted, PairMinutes, WindowScores
-from tracetogether.proximity.rivals.slotwise import OWN_AND_PAIR, distinct_pairs, presence_of
-from tracetogether.proximity.scene import Logs, Scene
+from tracetogether.proximity.scene import LogsUsed, Scene
 from tracetogether.proximity.sums import group_sums
-from tracetogether.proximity.windows import Windows, pooled
 from tracetogether.units import Floats, Ints
 
 _DELTA_DB: Final = np.array([39.0, 27.0, 23.0, 21.0, 20.0, 19.0, 18.0, 17.0, 16.0, 15.0])
@@ -51,7 +51,7 @@ class Robert:
     """ROBERT's score; it fits nothing."""
 
     name: str = "robert"
-    logs: frozenset[Logs] = OWN_AND_PAIR
+    logs: frozenset[LogsUsed] = OWN_AND_PAIR
     learns: bool = False
 
     def fit(self, scenes: Sequence[Scene], *, calibration: Calibration) -> Fitted:
@@ -67,7 +67,7 @@ class FittedRobert:
     calibration: Calibration
 
     def windows(
-        self, scene: Scene, logs: Logs, *, window_s: float, within_m: float
+        self, scene: Scene, logs: LogsUsed, *, window_s: float, within_m: float
     ) -> WindowScores:
         """Score each window as an epoch of its pair."""
         del within_m  # risk, not distance
@@ -78,7 +78,7 @@ class FittedRobert:
         unsaid = np.full(len(windows), np.nan)
         return WindowScores(windows.observer, windows.peer, windows.window, score, unsaid)
 
-    def minutes(self, scene: Scene, logs: Logs, *, within_m: float) -> PairMinutes:
+    def minutes(self, scene: Scene, logs: LogsUsed, *, within_m: float) -> PairMinutes:
         """Return the sum of a pair's epoch scores, from readings while both were tracked."""
         del within_m
         when = presence_of(scene)

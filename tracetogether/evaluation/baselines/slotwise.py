@@ -6,18 +6,18 @@ from typing import Final, Protocol
 
 import numpy as np
 
+from tracetogether.evaluation.presence import Presence, presence
+from tracetogether.evaluation.protocols import Fitted, PairMinutes, WindowScores
+from tracetogether.evaluation.windows import Windows, pooled
 from tracetogether.labels import Labels
 from tracetogether.proximity.calibration import Calibration
 from tracetogether.proximity.estimates import Intervals
-from tracetogether.proximity.judging import Fitted, PairMinutes, WindowScores
-from tracetogether.proximity.presence import Presence, presence
-from tracetogether.proximity.scene import Logs, Scene
+from tracetogether.proximity.scene import LogsUsed, Scene
 from tracetogether.proximity.slots import Slots, fold_with_rows
 from tracetogether.proximity.sums import group_sums
-from tracetogether.proximity.windows import Windows, pooled
 from tracetogether.units import SECONDS_PER_MINUTE, Codes, Floats, Ints
 
-OWN_AND_PAIR: Final = frozenset({Logs.OWN, Logs.PAIR})
+OWN_AND_PAIR: Final = frozenset({LogsUsed.OWN, LogsUsed.PAIR})
 """What an estimator of single pairs can use; more logs tell it nothing more."""
 
 _POINTS: Final = np.linspace(-0.4, 0.4, 5)  # middles of fifths of the time that a slot stands for
@@ -33,20 +33,20 @@ class PerSlot(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Slotwise:
-    """An estimator that judges slot by slot, and fits nothing.
+    """An estimator that estimators slot by slot, and fits nothing.
 
     Attributes:
         name: as the command line calls it.
-        estimator: judges slots.
+        estimator: estimators slots.
         shares_are_probabilities: whether its shares may be read as probabilities of being near.
-        logs: the states of knowledge that it can judge from.
+        logs: which logs it can use.
         learns: whether fitting changes it.
     """
 
     name: str
     estimator: PerSlot
     shares_are_probabilities: bool = False
-    logs: frozenset[Logs] = OWN_AND_PAIR
+    logs: frozenset[LogsUsed] = OWN_AND_PAIR
     learns: bool = False
 
     def fit(self, scenes: Sequence[Scene], *, calibration: Calibration) -> Fitted:
@@ -60,7 +60,7 @@ class _Folded:
     """A scene's slots, and the slot of each sighting."""
 
     scene: Scene
-    logs: Logs
+    logs: LogsUsed
     slots: Slots
     slot: Ints
 
@@ -75,7 +75,7 @@ class FittedSlotwise:
     _last: list[_Folded] = field(default_factory=list, repr=False, compare=False)
 
     def windows(
-        self, scene: Scene, logs: Logs, *, window_s: float, within_m: float
+        self, scene: Scene, logs: LogsUsed, *, window_s: float, within_m: float
     ) -> WindowScores:
         """Score windows by the near time in them, or by the share that it is."""
         folded = self._folded(scene, logs)
@@ -93,7 +93,7 @@ class FittedSlotwise:
             score = probability = np.clip(near_s / heard_s, 0.0, 1.0)
         return WindowScores(windows.observer, windows.peer, windows.window, score, probability)
 
-    def minutes(self, scene: Scene, logs: Logs, *, within_m: float) -> PairMinutes:
+    def minutes(self, scene: Scene, logs: LogsUsed, *, within_m: float) -> PairMinutes:
         """Return the credited time near of slots, as far as both were tracked in it."""
         slots = self._folded(scene, logs).slots
         near = self.estimator.per_slot(slots, within_m=within_m)
@@ -110,7 +110,7 @@ class FittedSlotwise:
         high = np.maximum(minutes(slots.credit_high_s, near.high), median)
         return PairMinutes(observer, peer, low, median, high)
 
-    def _folded(self, scene: Scene, logs: Logs) -> _Folded:
+    def _folded(self, scene: Scene, logs: LogsUsed) -> _Folded:
         if not (self._last and self._last[0].scene is scene and self._last[0].logs is logs):
             folded = fold_with_rows(pooled(scene, logs), self.calibration)
             self._last[:] = [_Folded(scene, logs, *folded)]

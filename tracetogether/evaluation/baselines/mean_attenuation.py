@@ -1,4 +1,4 @@
-"""The plainest rival: mean attenuation under a threshold that is tuned on other scenes."""
+"""The plainest baseline: mean attenuation below a threshold tuned on other scenes."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -6,20 +6,20 @@ from typing import Final
 
 import numpy as np
 
-from tracetogether.labels import Labels
-from tracetogether.proximity.calibration import Calibration
-from tracetogether.proximity.judging import Fitted, PairMinutes, WindowScores
-from tracetogether.proximity.rivals.slotwise import (
+from tracetogether.evaluation.baselines.slotwise import (
     OWN_AND_PAIR,
     distinct_pairs,
     presence_of,
     tracked_share,
 )
-from tracetogether.proximity.scene import Logs, Scene
+from tracetogether.evaluation.protocols import Fitted, PairMinutes, WindowScores
+from tracetogether.evaluation.truth import TrueMinutes
+from tracetogether.evaluation.windows import Windows, pooled
+from tracetogether.labels import Labels
+from tracetogether.proximity.calibration import Calibration
+from tracetogether.proximity.scene import LogsUsed, Scene
 from tracetogether.proximity.slots import fold
 from tracetogether.proximity.sums import group_sums
-from tracetogether.proximity.truth import TrueMinutes
-from tracetogether.proximity.windows import Windows, pooled
 from tracetogether.units import SECONDS_PER_MINUTE, Floats
 
 _THRESHOLDS_DB: Final = np.arange(30.0, 90.5, 0.5)
@@ -31,7 +31,7 @@ class MeanAttenuation:
     """Scores windows by mean attenuation; minutes are slots up to a tuned threshold."""
 
     name: str = "mean-attenuation"
-    logs: frozenset[Logs] = OWN_AND_PAIR
+    logs: frozenset[LogsUsed] = OWN_AND_PAIR
 
     def fit(self, scenes: Sequence[Scene], *, calibration: Calibration) -> Fitted:
         """Keep the scenes that have true minutes: the threshold is tuned for each radius."""
@@ -46,10 +46,10 @@ class FittedMeanAttenuation:
 
     calibration: Calibration
     training: tuple[Scene, ...]
-    _tuned: dict[tuple[Logs, float], float] = field(default_factory=dict, repr=False)
+    _tuned: dict[tuple[LogsUsed, float], float] = field(default_factory=dict, repr=False)
 
     def windows(
-        self, scene: Scene, logs: Logs, *, window_s: float, within_m: float
+        self, scene: Scene, logs: LogsUsed, *, window_s: float, within_m: float
     ) -> WindowScores:
         """Score a window by minus the mean attenuation of its readings."""
         del within_m
@@ -58,14 +58,14 @@ class FittedMeanAttenuation:
         unsaid = np.full(len(windows), np.nan)
         return WindowScores(windows.observer, windows.peer, windows.window, score, unsaid)
 
-    def minutes(self, scene: Scene, logs: Logs, *, within_m: float) -> PairMinutes:
+    def minutes(self, scene: Scene, logs: LogsUsed, *, within_m: float) -> PairMinutes:
         """Return the time of slots whose mean attenuation is below the threshold."""
         observer, peer, by_threshold = self._minutes(scene, logs)
         at = np.searchsorted(_THRESHOLDS_DB, self.threshold_db(logs, within_m))
         unsaid = np.full(len(observer), np.nan)
         return PairMinutes(observer, peer, unsaid, by_threshold[:, at], unsaid)
 
-    def threshold_db(self, logs: Logs, within_m: float) -> float:
+    def threshold_db(self, logs: LogsUsed, within_m: float) -> float:
         """Return the threshold with the least mean error of minutes on the training scenes."""
         known = self._tuned.get((logs, within_m))
         if known is None:
@@ -76,7 +76,7 @@ class FittedMeanAttenuation:
             self._tuned[logs, within_m] = known
         return known
 
-    def _errors(self, scene: Scene, logs: Logs, within_m: float) -> Floats:
+    def _errors(self, scene: Scene, logs: LogsUsed, within_m: float) -> Floats:
         """Return the sum over pairs of the error of minutes, for each threshold."""
         observer, peer, by_threshold = self._minutes(scene, logs)
         if scene.tracks is None:
@@ -87,7 +87,7 @@ class FittedMeanAttenuation:
         error = by_threshold[tracked] - true.near[first, second][tracked, None]
         return np.asarray(np.abs(error).sum(axis=0))
 
-    def _minutes(self, scene: Scene, logs: Logs) -> tuple[Labels, Labels, Floats]:
+    def _minutes(self, scene: Scene, logs: LogsUsed) -> tuple[Labels, Labels, Floats]:
         """Return pairs, and the minutes (pairs, thresholds) that each has below a threshold."""
         slots = fold(pooled(scene, logs), self.calibration)
         seconds = slots.credit_s * tracked_share(slots, slots.credit_s, presence_of(scene))

@@ -5,10 +5,10 @@ from typing import Self
 
 import numpy as np
 
+from tracetogether.evaluation.presence import Presence, presence
+from tracetogether.evaluation.windows import Windows
 from tracetogether.labels import Labels
-from tracetogether.proximity.presence import Presence, presence
 from tracetogether.proximity.scene import Scene, Tracks
-from tracetogether.proximity.windows import Windows
 from tracetogether.sightings import Sightings
 from tracetogether.units import SECONDS_PER_MINUTE, Floats, Ints
 

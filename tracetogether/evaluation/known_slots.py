@@ -6,10 +6,10 @@ from typing import Self
 import numpy as np
 
 from tracetogether.labels import Labels
+from tracetogether.proximity.binned_readings import BinnedReadings, bin_readings
 from tracetogether.proximity.calibration import Calibration
 from tracetogether.proximity.model import REFERENCE_M
 from tracetogether.proximity.scene import Scene
-from tracetogether.proximity.soundings import Soundings, sound
 from tracetogether.proximity.sums import group_sums
 from tracetogether.units import Bools, Floats, Ints
 
@@ -19,18 +19,18 @@ class KnownSlots:
     """The slots of one scene whose distance is known, in columns.
 
     Attributes:
-        soundings: of the whole scene.
+        binned: of the whole scene.
         level: (s,) attenuation.
         decades: (s,) log10 of the distance over REFERENCE_M.
         slot: (s,) which slot.
-        way: (s,) which directed pair of the soundings.
+        way: (s,) which directed pair of the binned.
         pair: (s,) which pair, without a direction.
         receiver, transmitter: (s,) people.
         ahead: (s,) +1 where the first of the two heard, -1 where the second did.
         receive_variance, transmit_variance: (s,) what is unknown of the two models.
     """
 
-    soundings: Soundings
+    binned: BinnedReadings
     level: Floats
     decades: Floats
     slot: Ints
@@ -47,48 +47,46 @@ class KnownSlots:
         """Return the slots of a scene whose distance is known, None if there are none."""
         if scene.distance_m is None or not len(scene.sightings):
             return None
-        soundings = sound(scene.sightings, calibration)
+        binned = bin_readings(scene.sightings, calibration)
         with np.errstate(invalid="ignore"):
             known = scene.distance_m > 0  # NaN, unknown, compares false
-        count = len(soundings.pair)
-        cell = soundings.slot_of_reading
+        count = len(binned.pair)
+        cell = binned.slot_of_reading
         seen = group_sums(known.astype(np.float64), cell, count)
         total = group_sums(np.where(known, scene.distance_m, 0.0), cell, count)
         rows = seen > 0
         if not rows.any():
             return None
-        way = soundings.pair[rows]
-        receiver, transmitter = soundings.observer[way] + 1, soundings.peer[way] + 1
-        width = len(soundings.names) + 1
+        way = binned.pair[rows]
+        receiver, transmitter = binned.observer[way] + 1, binned.peer[way] + 1
+        width = len(binned.names) + 1
         key = np.minimum(receiver, transmitter) * width + np.maximum(receiver, transmitter)
         return cls(
-            soundings=soundings,
-            level=soundings.attenuation_db[rows],
+            binned=binned,
+            level=binned.attenuation_db[rows],
             decades=np.log10(total[rows] / seen[rows] / REFERENCE_M),
-            slot=soundings.slot[rows],
+            slot=binned.slot[rows],
             way=way,
             pair=np.unique(key, return_inverse=True)[1].reshape(-1).astype(np.int64),
             receiver=receiver,
             transmitter=transmitter,
             ahead=np.where(receiver < transmitter, 1.0, -1.0),
-            receive_variance=soundings.receive_variance_db2[way],
-            transmit_variance=soundings.transmit_variance_db2[way],
+            receive_variance=binned.receive_variance_db2[way],
+            transmit_variance=binned.transmit_variance_db2[way],
         )
 
     def take(self, rows: Bools) -> Self:
         """Return some of the slots."""
         columns = {
-            one.name: getattr(self, one.name)[rows]
-            for one in fields(self)
-            if one.name != "soundings"
+            one.name: getattr(self, one.name)[rows] for one in fields(self) if one.name != "binned"
         }
-        return type(self)(soundings=self.soundings, **columns)
+        return type(self)(binned=self.binned, **columns)
 
     def models(self, labels: Labels) -> tuple[str | None, ...]:
-        """Return the phone model of each directed pair of the soundings.
+        """Return the phone model of each directed pair of the binned.
 
         Args:
             labels: observers' or peers' models, of the scene's sightings.
         """
-        first = np.unique(self.soundings.pair_of_reading, return_index=True)[1]
+        first = np.unique(self.binned.pair_of_reading, return_index=True)[1]
         return tuple(labels.take(first).to_list())

@@ -17,9 +17,9 @@ from typing import Final
 
 import numpy as np
 
+from tracetogether.evaluation.known_slots import KnownSlots
 from tracetogether.labels import Labels
 from tracetogether.proximity.calibration import Calibration, Shift, model_key
-from tracetogether.proximity.known_slots import KnownSlots
 from tracetogether.proximity.model import ProximityModel
 from tracetogether.proximity.offsets import slot_noise_db2
 from tracetogether.proximity.scene import Scene
@@ -38,7 +38,7 @@ _MEASURED_DB2: Final = 1.0
 
 
 @dataclass(frozen=True, slots=True)
-class Phones:
+class LearnedPhones:
     """What was learned.
 
     Attributes:
@@ -68,7 +68,7 @@ class _Ways:
 
 def learned_phones(
     scenes: Sequence[Scene], calibration: Calibration, model: ProximityModel
-) -> Phones:
+) -> LearnedPhones:
     """Return the calibration and the model with what ``scenes`` show.
 
     Args:
@@ -105,7 +105,7 @@ def learned_phones(
     for at, (name, variance) in enumerate(transmitters.items(), 3 + len(receivers)):
         at_all = [at] if variance < _MEASURED_DB2 else [at, 2]
         transmit[name] = _shift(found, covariance, at_all, variance)
-    return Phones(
+    return LearnedPhones(
         replace(calibration, receive_shifts=receive, transmit_shifts=transmit),
         replace(
             model,
@@ -130,9 +130,9 @@ def _variances(known: Sequence[tuple[Scene, KnownSlots]], *, receiving: bool) ->
     found: dict[str, float] = {}
     for scene, part in known:
         labels, variance = (
-            (scene.sightings.observer_model, part.soundings.receive_variance_db2)
+            (scene.sightings.observer_model, part.binned.receive_variance_db2)
             if receiving
-            else (scene.sightings.peer_model, part.soundings.transmit_variance_db2)
+            else (scene.sightings.peer_model, part.binned.transmit_variance_db2)
         )
         for name, one in zip(part.models(labels), variance.tolist(), strict=True):
             if name is not None:
@@ -157,8 +157,8 @@ def _ways(scene: Scene, part: KnownSlots, receivers: list[str], transmitters: li
         level=group_sums(part.level, way, len(used)) / slots,
         decades=group_sums(part.decades, way, len(used)) / slots,
         slots=slots,
-        receiver=part.soundings.observer[used] + 1,
-        transmitter=part.soundings.peer[used] + 1,
+        receiver=part.binned.observer[used] + 1,
+        transmitter=part.binned.peer[used] + 1,
         receiving=numbers(scene.sightings.observer_model, receivers),
         sending=numbers(scene.sightings.peer_model, transmitters),
     )

@@ -6,7 +6,7 @@ from typing import Self
 import numpy as np
 
 from tracetogether.labels import Labels
-from tracetogether.proximity.scene import Logs, People, Scene, people
+from tracetogether.proximity.scene import LogsUsed, People, Scene, people
 from tracetogether.proximity.sums import group_sums
 from tracetogether.sightings import Sightings
 from tracetogether.units import Floats, Ints
@@ -35,7 +35,7 @@ class Windows:
     readings: Ints
 
     @classmethod
-    def of(cls, scene: Scene, logs: Logs, window_s: float) -> Self:
+    def of(cls, scene: Scene, logs: LogsUsed, window_s: float) -> Self:
         """Return the windows of ``scene``, ``window_s`` seconds long.
 
         Raises:
@@ -72,13 +72,13 @@ class Windows:
         return len(self.window)
 
 
-def pooled(scene: Scene, logs: Logs) -> Sightings:
-    """Return the scene's sightings as of the pairs that are judged.
+def pooled(scene: Scene, logs: LogsUsed) -> Sightings:
+    """Return the scene's sightings by evaluated pair.
 
     As they are for a log of one's own; else both directions of a pair under one name, the one that
     sorts first as the observer. The phone models stay with each sighting.
     """
-    if logs is Logs.OWN:
+    if logs is LogsUsed.OWN:
         return scene.sightings
     who = _pairs(scene.sightings, logs)
     return scene.sightings.replaced(
@@ -87,9 +87,9 @@ def pooled(scene: Scene, logs: Logs) -> Sightings:
     )
 
 
-def _pairs(sightings: Sightings, logs: Logs) -> People:
+def _pairs(sightings: Sightings, logs: LogsUsed) -> People:
     who = people(sightings)
-    if logs is Logs.OWN:
+    if logs is LogsUsed.OWN:
         return who
     return People(who.names, np.minimum(who.observer, who.peer), np.maximum(who.observer, who.peer))
 

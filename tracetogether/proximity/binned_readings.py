@@ -26,7 +26,7 @@ _DENSE: Final = 8_000_000
 
 
 @dataclass(frozen=True, slots=True)
-class Soundings:
+class BinnedReadings:
     """What the phones of a scene heard, in columns.
 
     Slots are counted from ``first_slot`` = floor(time / 60 s) of the earliest reading, scans from
@@ -89,8 +89,8 @@ class Soundings:
         return group_sums(self.attenuation_db, self.pair, self.pairs) / self.slot_counts()
 
 
-def sound(sightings: Sightings, calibration: Calibration) -> Soundings:
-    """Return the soundings of ``sightings``."""
+def bin_readings(sightings: Sightings, calibration: Calibration) -> BinnedReadings:
+    """Return the binned of ``sightings``."""
     who = people(sightings)
     receive, transmit = calibration.phone_variances(sightings)
     level = np.rint(calibration.attenuation(sightings).db * _EXACT) / _EXACT
@@ -111,7 +111,7 @@ def sound(sightings: Sightings, calibration: Calibration) -> Soundings:
     slot_of_reading = slot_of_scan[scan_row]
     readings = np.bincount(slot_of_reading, minlength=len(slot_key)).astype(np.float64)
     total = group_sums(level, slot_of_reading, len(slot_key))
-    return Soundings(
+    return BinnedReadings(
         names=who.names,
         first_slot=first,
         slots=slots,

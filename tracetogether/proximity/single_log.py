@@ -18,7 +18,7 @@ from tracetogether.proximity.model import ONE_LOG, REFERENCE_M, ProximityModel
 from tracetogether.proximity.offsets import slot_noise_db2
 from tracetogether.proximity.pathloss import DistancePrior, LogDistance, Spreads
 from tracetogether.proximity.slots import Slots
-from tracetogether.proximity.smoothed import Place, Smoothed
+from tracetogether.proximity.smoothed import LocationPrior, Smoothed
 from tracetogether.units import Floats, Ints
 
 _SAME_SCENE_S: Final = 900.0  # encounters no farther apart than this tell of one another
@@ -31,7 +31,7 @@ _RECEIVER_SHARE: Final = RECEIVE.sd_db**2 / (
 
 
 @dataclass(frozen=True, slots=True)
-class OwnLog:
+class SingleLogPosterior:
     """Parameters of the estimator; it has no other state.
 
     Attributes:
@@ -42,13 +42,13 @@ class OwnLog:
 
     def estimate(self, slots: Slots, *, within_m: float) -> Estimates:
         """Return minutes within ``within_m`` and the nearest distance of each encounter."""
-        apart, place = self._taken_apart(slots)
-        return self._smoothed().estimate(apart, within_m=within_m, place=place)
+        without_offset, location = self._split_offset(slots)
+        return self._smoothed().estimate(without_offset, within_m=within_m, location=location)
 
     def per_slot(self, slots: Slots, *, within_m: float) -> Intervals:
         """Return which share of each slot was spent within ``within_m``."""
-        apart, place = self._taken_apart(slots)
-        return self._smoothed().per_slot(apart, within_m=within_m, place=place)
+        without_offset, location = self._split_offset(slots)
+        return self._smoothed().per_slot(without_offset, within_m=within_m, location=location)
 
     def _smoothed(self) -> Smoothed:
         model = self.model
@@ -70,8 +70,8 @@ class OwnLog:
             width=_WIDTH,
         )
 
-    def _taken_apart(self, slots: Slots) -> tuple[Slots, Place]:
-        """Return the slots without what each log has in common, and what of that is the place."""
+    def _split_offset(self, slots: Slots) -> tuple[Slots, LocationPrior]:
+        """Remove each phone's shared offset; return the slots and the part due to location."""
         model = self.model
         level = slots.total(slots.attenuation_db * slots.credit_s) / slots.total(slots.credit_s)
         mean, count = _around(slots, level - model.typical_db)
@@ -93,16 +93,16 @@ class OwnLog:
         common = offset_variance + place_variance
         share = common / (common + apart)
         of_place = place_variance / (common + apart)
-        place = Place(
-            further_decades=of_place * mean / model.slope_db,
-            sd_decades=model.place_decades * np.sqrt(1 - of_place),
+        location = LocationPrior(
+            shift_log10_m=of_place * mean / model.slope_db,
+            sd_log10_m=model.place_decades * np.sqrt(1 - of_place),
         )
         without = replace(
             slots,
             attenuation_db=slots.attenuation_db - (share * mean)[slots.encounter],
             phone_variance_db2=(1 - _RECEIVER_SHARE) * slots.phone_variance_db2 + share * apart,
         )
-        return without, place
+        return without, location
 
 
 def _around(slots: Slots, level: Floats) -> tuple[Floats, Floats]:

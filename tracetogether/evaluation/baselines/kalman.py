@@ -23,18 +23,18 @@ from typing import Final
 import numpy as np
 from scipy.special import ndtr
 
-from tracetogether.proximity.calibration import Calibration
-from tracetogether.proximity.estimates import NORMAL_95
-from tracetogether.proximity.judging import Fitted, PairMinutes, WindowScores
-from tracetogether.proximity.rivals.slotwise import (
+from tracetogether.evaluation.baselines.slotwise import (
     OWN_AND_PAIR,
     distinct_pairs,
     presence_of,
 )
-from tracetogether.proximity.scene import Logs, Scene
+from tracetogether.evaluation.protocols import Fitted, PairMinutes, WindowScores
+from tracetogether.evaluation.windows import Windows, pooled
+from tracetogether.proximity.calibration import Calibration
+from tracetogether.proximity.estimates import NORMAL_95
+from tracetogether.proximity.scene import LogsUsed, Scene
 from tracetogether.proximity.slots import fold_with_rows
 from tracetogether.proximity.sums import group_sums
-from tracetogether.proximity.windows import Windows, pooled
 from tracetogether.units import SECONDS_PER_MINUTE, Floats, Ints
 
 _KAPPA: Final = 2.0  # one state, so that kappa + 1 = 3 fits a normal's fourth moment
@@ -132,7 +132,7 @@ class Kalman:
 
     model: KalmanModel = PUBLISHED
     name: str = "kalman"
-    logs: frozenset[Logs] = OWN_AND_PAIR
+    logs: frozenset[LogsUsed] = OWN_AND_PAIR
 
     def fit(self, scenes: Sequence[Scene], *, calibration: Calibration) -> Fitted:
         """Return it with its level shifted to the readings of known distance in ``scenes``."""
@@ -155,7 +155,7 @@ class _Walks:
     """A scene's smoothed distances, second by second, one encounter after the other."""
 
     scene: Scene
-    logs: Logs
+    logs: LogsUsed
     pair: Ints  # of each second
     time_s: Floats
     distances: Distances
@@ -171,7 +171,7 @@ class FittedKalman:
     _last: list[_Walks] = field(default_factory=list, repr=False, compare=False)
 
     def windows(
-        self, scene: Scene, logs: Logs, *, window_s: float, within_m: float
+        self, scene: Scene, logs: LogsUsed, *, window_s: float, within_m: float
     ) -> WindowScores:
         """Score windows by the mean over their readings of P(distance <= within_m)."""
         walks = self._walks(scene, logs)
@@ -181,7 +181,7 @@ class FittedKalman:
         score = -windows.mean(np.abs(walks.distances.mean_m)[walks.second])
         return WindowScores(windows.observer, windows.peer, windows.window, score, probability)
 
-    def minutes(self, scene: Scene, logs: Logs, *, within_m: float) -> PairMinutes:
+    def minutes(self, scene: Scene, logs: LogsUsed, *, within_m: float) -> PairMinutes:
         """Return the sum of P(distance <= within_m) over the seconds that both were tracked.
 
         Between its first and its last reading an encounter is followed through all silences. The
@@ -206,7 +206,7 @@ class FittedKalman:
             observer, peer, np.minimum(low, median), median, np.maximum(high, median)
         )
 
-    def _walks(self, scene: Scene, logs: Logs) -> _Walks:
+    def _walks(self, scene: Scene, logs: LogsUsed) -> _Walks:
         if self._last and self._last[0].scene is scene and self._last[0].logs is logs:
             return self._last[0]
         sightings = pooled(scene, logs)

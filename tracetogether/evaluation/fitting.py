@@ -21,14 +21,14 @@ from scipy.optimize import least_squares
 from scipy.sparse import csr_array
 
 from tracetogether.errors import InvalidReadingsError
+from tracetogether.evaluation.known_slots import KnownSlots
+from tracetogether.evaluation.phones import EXPONENT_SD, LEVEL_SD_DB
+from tracetogether.proximity.binned_readings import SLOT_S
 from tracetogether.proximity.calibration import Calibration
 from tracetogether.proximity.detection import hearing_of_both_logs, log_odds
 from tracetogether.proximity.distances import pair_distances
-from tracetogether.proximity.known_slots import KnownSlots
 from tracetogether.proximity.model import MODEL, REFERENCE_M, ProximityModel
-from tracetogether.proximity.phones import EXPONENT_SD, LEVEL_SD_DB
-from tracetogether.proximity.scene import Logs, Scene
-from tracetogether.proximity.soundings import SLOT_S
+from tracetogether.proximity.scene import LogsUsed, Scene
 from tracetogether.proximity.sums import group_sums
 from tracetogether.units import Floats
 
@@ -70,7 +70,7 @@ class Figure:
 
 
 @dataclass(frozen=True, slots=True)
-class Fit:
+class ModelFit:
     """A fitted model, and how well it describes what it was fitted to.
 
     Attributes:
@@ -104,7 +104,7 @@ def fit(
     *,
     start: ProximityModel = MODEL,
     on_progress: Callable[[int, int], None] | None = None,
-) -> Fit:
+) -> ModelFit:
     """Return the figures that fit ``scenes`` best.
 
     Args:
@@ -140,7 +140,7 @@ def fit(
     decades = np.concatenate([part.decades for part in parts])
     residual = level - model.level_db - model.slope_db * decades
     lags, covariance = _covariance_over_time(parts, effects)
-    return Fit(
+    return ModelFit(
         model=model,
         figures=tuple(
             Figure(
@@ -443,15 +443,17 @@ def _with_people(
     odds, missed = [], []
     silent = replace(model, detection_decades=0.0)
     for part in parts:
-        soundings = part.soundings
-        found = pair_distances(soundings, Logs.PAIR, silent)
-        hearing = hearing_of_both_logs(soundings)
+        binned = part.binned
+        found = pair_distances(binned, LogsUsed.PAIR, silent)
+        hearing = hearing_of_both_logs(binned)
         row, count = found.pair_of_directed, len(found.first)
         heard = group_sums(hearing.heard, row, count)
         possible = group_sums(hearing.possible, row, count)
-        judged = row[part.way]
-        seen = np.bincount(judged, minlength=count)
-        true = group_sums(part.decades, judged, count) / np.maximum(seen, 1) + np.log10(REFERENCE_M)
+        pair_of_slot = row[part.way]
+        seen = np.bincount(pair_of_slot, minlength=count)
+        true = group_sums(part.decades, pair_of_slot, count) / np.maximum(seen, 1) + np.log10(
+            REFERENCE_M
+        )
         known = seen > 0
         odds.append(log_odds(heard, possible, start.detection_logit)[known])
         missed.append((true - found.kept)[known])

@@ -1,4 +1,4 @@
-"""What an estimator must be able to do to be judged on recordings, and what it answers."""
+"""What an estimator needs for an evaluation on recordings: `fit`, then scores and minutes."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ import numpy as np
 
 from tracetogether.labels import Labels
 from tracetogether.proximity.calibration import Calibration
-from tracetogether.proximity.scene import Logs, Scene
+from tracetogether.proximity.scene import LogsUsed, Scene
 from tracetogether.units import Floats, Ints
 
 
@@ -16,7 +16,7 @@ from tracetogether.units import Floats, Ints
 class WindowScores:
     """An estimator's answer per window, in columns of equal length.
 
-    One row per window of ``proximity.windows.Windows`` that holds a reading, in any order.
+    One row per window of ``evaluation.windows.Windows`` that holds a reading, in any order.
 
     Attributes:
         observer, peer: who; for more than one log the name that sorts first is the observer.
@@ -76,12 +76,12 @@ class Fitted(Protocol):
     """An estimator, fitted. It is asked the same scene for several windows and radii in a row."""
 
     def windows(
-        self, scene: Scene, logs: Logs, *, window_s: float, within_m: float
+        self, scene: Scene, logs: LogsUsed, *, window_s: float, within_m: float
     ) -> WindowScores:
         """Return a score for every window of ``scene`` that holds a reading."""
         ...
 
-    def minutes(self, scene: Scene, logs: Logs, *, within_m: float) -> PairMinutes:
+    def minutes(self, scene: Scene, logs: LogsUsed, *, within_m: float) -> PairMinutes:
         """Return minutes within ``within_m`` over the time that both of a pair were tracked.
 
         ``scene.tracks`` is not None; only when people were tracked may be used, never where.
@@ -89,19 +89,19 @@ class Fitted(Protocol):
         ...
 
 
-class Judge(Protocol):
+class EvaluatedEstimator(Protocol):
     """An estimator that can be evaluated.
 
     Attributes:
         name: as the command line calls it.
-        logs: the states of knowledge that it can judge from.
+        logs: which logs it can use.
     """
 
     @property
     def name(self) -> str: ...  # noqa: D102  said above
 
     @property
-    def logs(self) -> frozenset[Logs]: ...  # noqa: D102  said above
+    def logs(self) -> frozenset[LogsUsed]: ...  # noqa: D102  said above
 
     def fit(self, scenes: Sequence[Scene], *, calibration: Calibration) -> Fitted:
         """Return the estimator with all that is fitted, fitted to ``scenes`` and nothing else."""

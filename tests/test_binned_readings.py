@@ -1,9 +1,10 @@
-"""Soundings, hearing and offsets against plain loops and known offsets."""
+"""BinnedReadings, hearing and offsets against plain loops and known offsets."""
 
 import numpy as np
 import pytest
 
 from tests.proximity_world import START, Radio, scene
+from tracetogether.proximity.binned_readings import bin_readings
 from tracetogether.proximity.calibration import Calibration, ModelOffsets
 from tracetogether.proximity.detection import (
     hearing_by_slot,
@@ -13,7 +14,6 @@ from tracetogether.proximity.detection import (
 )
 from tracetogether.proximity.model import MODEL
 from tracetogether.proximity.offsets import offsets_of_all_logs, offsets_of_own_log
-from tracetogether.proximity.soundings import sound
 from tracetogether.sightings import Sightings
 
 KNOWN = Calibration({"known": ModelOffsets(3.6, 0.0, -24.7, 0.0, measured=True)})
@@ -30,7 +30,7 @@ def log(rows: list[tuple[float, str, str, float]]) -> Sightings:
 
 def test_slots_and_scans_are_those_of_a_plain_loop():
     sightings = scene(1, people=4, minutes=5)[0].sightings
-    found = sound(sightings, KNOWN)
+    found = bin_readings(sightings, KNOWN)
     level = KNOWN.attenuation(sightings).db
     names = found.names
     cells: dict[tuple[str, str, int], list[float]] = {}
@@ -62,9 +62,9 @@ def test_slots_and_scans_are_those_of_a_plain_loop():
 
 def test_the_order_of_readings_plays_no_part_to_the_last_bit():
     sightings = scene(2, people=5, minutes=6)[0].sightings
-    one = sound(sightings, KNOWN)
+    one = bin_readings(sightings, KNOWN)
     order = np.random.default_rng(0).permutation(len(sightings))
-    other = sound(sightings.take(order), KNOWN)
+    other = bin_readings(sightings.take(order), KNOWN)
     for column in ("observer", "peer", "pair", "slot", "attenuation_db", "heard_scan"):
         assert getattr(one, column).tobytes() == getattr(other, column).tobytes(), column
 
@@ -73,7 +73,7 @@ def test_own_log_counts_scans_between_first_and_last_hearing_and_a_minute_more()
     # anna listens every 10 s from 0 to 600, hears ben always, cara in three scans.
     rows = [(float(t), "anna", "ben", -60.0) for t in range(0, 600, 10)]
     rows += [(t, "anna", "cara", -70.0) for t in (200.0, 250.0, 300.0)]
-    found = hearing_of_own_log(sound(log(rows), KNOWN))
+    found = hearing_of_own_log(bin_readings(log(rows), KNOWN))
     # 57 scans in which only ben was heard tell nothing of ben.
     assert found.heard.tolist() == [3, 3]
     assert found.possible.tolist() == [3, 23]  # cara: 140 to 360 s
@@ -83,11 +83,11 @@ def test_both_logs_count_scans_while_the_other_phone_was_at_work():
     rows = [(float(t), "anna", "ben", -60.0) for t in range(0, 1200, 10)]
     rows += [(100.0, "anna", "cara", -70.0), (100.0, "anna", "dora", -70.0)]
     rows += [(float(t), "cara", "ben", -70.0) for t in range(0, 300, 10)]
-    soundings = sound(log(rows), KNOWN)
-    found = hearing_of_both_logs(soundings)
+    binned = bin_readings(log(rows), KNOWN)
+    found = hearing_of_both_logs(binned)
     pairs = [
-        (soundings.names[a], soundings.names[b])
-        for a, b in zip(soundings.observer.tolist(), soundings.peer.tolist(), strict=True)
+        (binned.names[a], binned.names[b])
+        for a, b in zip(binned.observer.tolist(), binned.peer.tolist(), strict=True)
     ]
     at = pairs.index(("anna", "cara"))
     assert found.heard[at] == 1
@@ -100,8 +100,8 @@ def test_all_logs_count_scans_in_which_anybody_heard_the_peer():
     rows = [(float(t), "anna", "ben", -60.0) for t in range(0, 300, 10)]
     rows += [(float(t), "cara", "ben", -70.0) for t in range(0, 60, 10)]
     rows += [(float(t), "cara", "dora", -70.0) for t in range(0, 300, 10)]
-    soundings = sound(log(rows), KNOWN)
-    heard, possible = hearing_by_slot(soundings)
+    binned = bin_readings(log(rows), KNOWN)
+    heard, possible = hearing_by_slot(binned)
     anna, ben, cara, dora = range(4)
     assert heard[cara, ben].tolist() == [6, 0, 0, 0, 0]
     assert possible[cara, ben].tolist() == [6, 6, 6, 6, 6]
@@ -121,7 +121,7 @@ def test_offsets_of_all_logs_are_those_put_in():
     weak = plain.observer.codes == 2
     loud = plain.peer.codes == 5
     changed = plain.replaced(rssi_dbm=plain.rssi_dbm - 6.0 * weak + 5.0 * loud)
-    before, after = sound(plain, KNOWN), sound(changed, KNOWN)
+    before, after = bin_readings(plain, KNOWN), bin_readings(changed, KNOWN)
     gained = offsets_of_all_logs(after, MODEL).db - offsets_of_all_logs(before, MODEL).db
     expected = 6.0 * (before.observer == 2) - 5.0 * (before.peer == 5)
     assert np.corrcoef(gained, expected)[0, 1] > 0.97
@@ -132,7 +132,7 @@ def test_offsets_of_all_logs_are_those_put_in():
 def test_one_log_shows_its_owner_and_nobody_else():
     plain = scene(4, people=10, minutes=10)[0].sightings
     weak = plain.replaced(rssi_dbm=plain.rssi_dbm - 6.0 * (plain.observer.codes == 2))
-    before, after = sound(plain, KNOWN), sound(weak, KNOWN)
+    before, after = bin_readings(plain, KNOWN), bin_readings(weak, KNOWN)
     gained = offsets_of_own_log(after, MODEL).db - offsets_of_own_log(before, MODEL).db
     assert np.all(gained[before.observer != 2] == 0)
     assert np.all(gained[before.observer == 2] > 3.5)

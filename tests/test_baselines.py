@@ -1,4 +1,4 @@
-"""Rivals against their published descriptions: by hand, or against a plain second writing."""
+"""Baselines against their published descriptions: by hand, or against a plain second writing."""
 
 import math
 
@@ -6,15 +6,15 @@ import numpy as np
 import pytest
 
 from tests.scenes import CALIBRATION, START, line_scene, standing
+from tracetogether.evaluation.baselines.constant import Constant
+from tracetogether.evaluation.baselines.kalman import PUBLISHED, Distances, Kalman, smooth
+from tracetogether.evaluation.baselines.mean_attenuation import MeanAttenuation
+from tracetogether.evaluation.baselines.robert import Robert, epoch_risks
+from tracetogether.evaluation.baselines.slotwise import Slotwise
+from tracetogether.evaluation.protocols import PairMinutes, WindowScores
 from tracetogether.proximity.attenuation import CWA, SWISSCOVID, Bucketed
 from tracetogether.proximity.calibration import Calibration
-from tracetogether.proximity.judging import PairMinutes, WindowScores
-from tracetogether.proximity.rivals.constant import Constant
-from tracetogether.proximity.rivals.kalman import PUBLISHED, Distances, Kalman, smooth
-from tracetogether.proximity.rivals.mean_attenuation import MeanAttenuation
-from tracetogether.proximity.rivals.robert import Robert, epoch_risks
-from tracetogether.proximity.rivals.slotwise import Slotwise
-from tracetogether.proximity.scene import Logs, Scene
+from tracetogether.proximity.scene import LogsUsed, Scene
 from tracetogether.proximity.slots import fold_with_rows
 from tracetogether.sightings import Sightings
 
@@ -61,9 +61,9 @@ def test_robert_by_hand():
 
     scene = heard([0.0, 30.0, 130.0], [-56.0, -46.0, -60.0])
     fitted = Robert().fit([], calibration=CALIBRATION)
-    minutes = fitted.minutes(scene, Logs.OWN, within_m=2.0)
+    minutes = fitted.minutes(scene, LogsUsed.OWN, within_m=2.0)
     assert by_pair(minutes) == {("a", "b"): pytest.approx(1.2 * overall * 2)}
-    scores = fitted.windows(scene, Logs.OWN, window_s=900, within_m=2.0)
+    scores = fitted.windows(scene, LogsUsed.OWN, window_s=900, within_m=2.0)
     assert scores.score.tolist() == pytest.approx([1.2 * overall * 3])
     assert np.isnan(scores.probability).all()
 
@@ -81,7 +81,7 @@ def test_robert_cuts_peaks_and_full_risk_is_1():
 def test_robert_sums_epochs_of_a_quarter_of_an_hour():
     times = list(range(0, 1800, 10))
     fitted = Robert().fit([], calibration=CALIBRATION)
-    found = fitted.minutes(heard(times, [-40.0] * len(times)), Logs.OWN, within_m=2.0)
+    found = fitted.minutes(heard(times, [-40.0] * len(times)), LogsUsed.OWN, within_m=2.0)
     assert by_pair(found) == {("a", "b"): pytest.approx(2 * 14)}
 
 
@@ -167,9 +167,9 @@ def test_encounters_of_different_lengths_do_not_disturb_each_other():
     times = [*range(0, 300, 7), *range(2000, 2100, 5)]
     rssi = [-(50.0 + n % 9) for n in range(len(times))]
     fitted = Kalman().fit([], calibration=CALIBRATION)
-    both = fitted.windows(heard(times, rssi), Logs.OWN, window_s=60, within_m=2.0)
-    first = fitted.windows(heard(times[:43], rssi[:43]), Logs.OWN, window_s=60, within_m=2.0)
-    second = fitted.windows(heard(times[43:], rssi[43:]), Logs.OWN, window_s=60, within_m=2.0)
+    both = fitted.windows(heard(times, rssi), LogsUsed.OWN, window_s=60, within_m=2.0)
+    first = fitted.windows(heard(times[:43], rssi[:43]), LogsUsed.OWN, window_s=60, within_m=2.0)
+    second = fitted.windows(heard(times[43:], rssi[43:]), LogsUsed.OWN, window_s=60, within_m=2.0)
     apart = {**by_window(first), **by_window(second)}
     assert by_window(both) == {key: pytest.approx(value) for key, value in apart.items()}
 
@@ -180,12 +180,12 @@ def test_encounters_of_different_lengths_do_not_disturb_each_other():
 def test_constant_is_the_training_fraction_of_the_tracked_time():
     training = line_scene("training", (0.0, 1.0, 6.0), minutes=10)  # one pair of three is near
     fitted = Constant().fit([training], calibration=CALIBRATION)
-    found = fitted.minutes(line_scene(), Logs.PAIR, within_m=2.0)
+    found = fitted.minutes(line_scene(), LogsUsed.PAIR, within_m=2.0)
     assert by_pair(found)["a", "d"] == pytest.approx(20 / 3)
     assert len(found) == 6
     assert found.low.tolist() == [0.0] * 6
     assert found.high.max() == pytest.approx(20 * np.quantile([0, 0, 1], 0.95))
-    scores = fitted.windows(line_scene(), Logs.OWN, window_s=300, within_m=2.0)
+    scores = fitted.windows(line_scene(), LogsUsed.OWN, window_s=300, within_m=2.0)
     assert scores.probability == pytest.approx(np.full(len(scores), 1 / 3))
     assert set(scores.score.tolist()) == {0.0}
 
@@ -193,16 +193,16 @@ def test_constant_is_the_training_fraction_of_the_tracked_time():
 def test_mean_attenuation_ranks_by_the_mean():
     scene = heard([0.0, 10.0, 400.0], [-50.0, -60.0, -70.0])
     fitted = MeanAttenuation().fit([], calibration=CALIBRATION)
-    scores = fitted.windows(scene, Logs.OWN, window_s=300, within_m=2.0)
+    scores = fitted.windows(scene, LogsUsed.OWN, window_s=300, within_m=2.0)
     assert sorted(scores.score.tolist()) == [-70.0, -55.0]
 
 
 def test_the_threshold_for_minutes_is_tuned_on_the_training_scenes():
     fitted = MeanAttenuation().fit([line_scene("training")], calibration=CALIBRATION)
     # Within 2 m are 1 and 1.5 m (52.8 and 55.3 dB), beyond are 2.5 m and more (58.4 dB).
-    assert 55.3 < fitted.threshold_db(Logs.OWN, 2.0) <= 58.4
-    assert 52.8 < fitted.threshold_db(Logs.OWN, 1.2) <= 55.3
-    found = by_pair(fitted.minutes(line_scene(), Logs.OWN, within_m=2.0))
+    assert 55.3 < fitted.threshold_db(LogsUsed.OWN, 2.0) <= 58.4
+    assert 52.8 < fitted.threshold_db(LogsUsed.OWN, 1.2) <= 55.3
+    found = by_pair(fitted.minutes(line_scene(), LogsUsed.OWN, within_m=2.0))
     assert found["a", "b"] == pytest.approx(20, abs=0.5)
     assert found["b", "c"] == pytest.approx(20, abs=0.5)
     assert found["a", "c"] == found["d", "a"] == 0.0
@@ -224,18 +224,18 @@ def test_a_rules_minutes_count_only_while_both_were_tracked():
     times = list(range(0, 1201, 10))
     scene = heard(times, [-50.0] * len(times))
     fitted = Slotwise("bucket-cwa", Bucketed(CWA)).fit([], calibration=CALIBRATION)
-    assert fitted.minutes(scene, Logs.OWN, within_m=2.0).median[0] == pytest.approx(20, abs=0.3)
+    assert fitted.minutes(scene, LogsUsed.OWN, within_m=2.0).median[0] == pytest.approx(20, abs=0.3)
     half = Scene("s", scene.sightings, None, standing(("a", "b"), (0.0, 1.0), 10))
-    assert fitted.minutes(half, Logs.OWN, within_m=2.0).median[0] == pytest.approx(10, abs=0.3)
+    assert fitted.minutes(half, LogsUsed.OWN, within_m=2.0).median[0] == pytest.approx(10, abs=0.3)
     unseen = Scene("s", scene.sightings, None, standing(("a", "x"), (0.0, 1.0), 10))
-    assert fitted.minutes(unseen, Logs.OWN, within_m=2.0).median[0] == 0.0
+    assert fitted.minutes(unseen, LogsUsed.OWN, within_m=2.0).median[0] == 0.0
     with pytest.raises(ValueError, match="no tracks"):
-        fitted.minutes(Scene("s", scene.sightings), Logs.OWN, within_m=2.0)
+        fitted.minutes(Scene("s", scene.sightings), LogsUsed.OWN, within_m=2.0)
 
 
 def test_a_rules_windows_are_its_weighted_minutes():
     times = list(range(0, 601, 10))
     scene = heard(times, [-57.0] * len(times))
     fitted = Slotwise("x", Bucketed(SWISSCOVID)).fit([], calibration=CALIBRATION)
-    found = fitted.windows(scene, Logs.OWN, window_s=1e9, within_m=2.0)
+    found = fitted.windows(scene, LogsUsed.OWN, window_s=1e9, within_m=2.0)
     assert found.score[0] == pytest.approx(0.5 * 10.1, abs=0.1)  # 57 dB weighs a half

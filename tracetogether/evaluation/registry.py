@@ -1,0 +1,61 @@
+"""All estimators that can be evaluated, by name."""
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from types import MappingProxyType
+from typing import Final
+
+from tracetogether.errors import InvalidReadingsError
+from tracetogether.evaluation.baselines.constant import Constant
+from tracetogether.evaluation.baselines.kalman import Kalman
+from tracetogether.evaluation.baselines.mean_attenuation import MeanAttenuation
+from tracetogether.evaluation.baselines.robert import Robert
+from tracetogether.evaluation.baselines.slotwise import Slotwise
+from tracetogether.evaluation.fittable_posterior import FittablePosterior
+from tracetogether.evaluation.protocols import EvaluatedEstimator
+from tracetogether.names import unknown_name
+from tracetogether.proximity.attenuation import RULES, Bucketed
+from tracetogether.proximity.model import ProximityModel
+from tracetogether.proximity.smoothed import Smoothed
+
+
+def _bucket(name: str) -> Callable[[], EvaluatedEstimator]:
+    return lambda: Slotwise(name, Bucketed(RULES[name]))
+
+
+REGISTRY: Final[Mapping[str, Callable[[], EvaluatedEstimator]]] = MappingProxyType(
+    {
+        "posterior": FittablePosterior,
+        "constant": Constant,
+        "mean-attenuation": MeanAttenuation,
+        "smoothed": lambda: Slotwise("smoothed", Smoothed(), shares_are_probabilities=True),
+        "kalman": Kalman,
+        "robert": Robert,
+        **{name: _bucket(name) for name in RULES},
+    }
+)
+"""Name -> how to make the estimator with its defaults."""
+
+
+def chosen_estimators(
+    names: Sequence[str], model: Path | None = None
+) -> tuple[EvaluatedEstimator, ...]:
+    """Return the estimators of these names; all of them for "all".
+
+    Args:
+        names: the estimators.
+        model: figures for the posterior in place of the built-in ones.
+
+    Raises:
+        InvalidReadingsError: there is no estimator of that name.
+        CalibrationError: ``model`` can't be read.
+    """
+    estimators: list[EvaluatedEstimator] = []
+    for name in dict.fromkeys(REGISTRY if "all" in names else names):
+        if name not in REGISTRY:
+            raise InvalidReadingsError(unknown_name(name, ("all", *REGISTRY), "estimator"))
+        estimator = REGISTRY[name]()
+        if model is not None and isinstance(estimator, FittablePosterior):
+            estimator = FittablePosterior(ProximityModel.load(model))
+        estimators.append(estimator)
+    return tuple(estimators)
