@@ -1,6 +1,8 @@
 """Every example in the README and the docs runs, and nothing public goes undocumented."""
 
+import doctest
 import importlib
+import importlib.util
 import inspect
 import os
 import pkgutil
@@ -247,6 +249,22 @@ def modules() -> list[str]:
 def test_every_module_says_what_it_is_in_one_line(module: str) -> None:
     first = (inspect.getdoc(importlib.import_module(module)) or "").split("\n")[0]
     assert first.endswith((".", ":")), f"{module}: {first!r}"
+
+
+def modules_with_examples() -> list[str]:
+    sources = [importlib.util.find_spec(module) for module in modules()]
+    return [
+        spec.name
+        for spec in sources
+        if spec and spec.origin and "    >>> " in Path(spec.origin).read_text("utf-8")
+    ]
+
+
+@pytest.mark.parametrize("module", modules_with_examples())
+def test_examples_in_docstrings_run(module: str) -> None:
+    result = doctest.testmod(importlib.import_module(module))
+    assert result.attempted
+    assert not result.failed
 
 
 def test_files_stay_short() -> None:
