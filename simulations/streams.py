@@ -1,12 +1,17 @@
-"""Chance by name: streams from one seed, and noise that is a function of its indices.
+"""Named random streams from one seed, and noise that is a function of its indices.
 
-Two kinds. ``Streams.generator(*names)`` is a numpy Generator for what is drawn once, in order
-(who boards where). ``Streams.noise(*names)`` has no state at all: the draw at (tick, tx, rx)
-is a hash of the seed, the name and those indices, so the work may be split, reordered or
-repeated and every number stays the same. Varying one named stream leaves all others alone.
+- ``Streams.generator(*names)`` returns a numpy Generator, for numbers that are drawn once and in
+  order, such as who boards where.
+- ``Streams.noise(*names)`` has no state. The number at (tick, tx, rx) is a hash of the seed, the
+  name and these indices. So the work can be split, reordered or repeated, and every number stays
+  the same.
 
-The hash is SplitMix64's finaliser (Steele, Lea, Flood 2014), folded over the indices; names go
-through SHA-256, so nothing depends on PYTHONHASHSEED.
+A change in one named stream leaves all others unchanged.
+
+The hash applies SplitMix64's finaliser (Steele, Lea, Flood 2014) to one index after the other. A
+finaliser is a bijection in which every output bit depends on every input bit, so neighbouring
+indices give independent numbers. Names are hashed with SHA-256, so nothing depends on
+PYTHONHASHSEED.
 """
 
 import hashlib
@@ -33,7 +38,7 @@ _SECOND: Final = int(_MULTIPLY_2)
 
 
 def _mix(values: Hashes) -> Hashes:
-    """Return SplitMix64's finaliser: a bijection whose every output bit depends on every input."""
+    """Return SplitMix64's finaliser of each value."""
     z = (values ^ (values >> np.uint64(30))) * _MULTIPLY_1
     z = (z ^ (z >> np.uint64(27))) * _MULTIPLY_2
     return z ^ (z >> np.uint64(31))
@@ -55,14 +60,23 @@ def _as_hashes(index: npt.ArrayLike) -> Hashes:
 
 @dataclass(frozen=True, slots=True)
 class Noise:
-    """Random numbers as a pure function of integer indices; broadcast like numpy ufuncs."""
+    """Random numbers as a pure function of integer indices, which broadcast as in numpy.
+
+    >>> noise = Streams(1).noise("channel", "packet")
+    >>> bool(noise.uniform([3, 5])[1] == noise.uniform(5))
+    True
+    """
 
     key: int
 
     def hashes(self, *indices: npt.ArrayLike) -> Hashes:
-        """Return one 64-bit hash per broadcast element of ``indices``."""
+        """Return one 64-bit hash per element of the broadcast indices.
+
+        Raises:
+            TypeError: an index is not a whole number.
+        """
         state: Hashes = np.asarray(self.key, dtype=np.uint64)
-        with np.errstate(over="ignore"):  # arithmetic modulo 2**64 is meant
+        with np.errstate(over="ignore"):  # arithmetic modulo 2**64 is intended
             for index in indices:
                 state = _mix((state + _GOLDEN) ^ _mix(_as_hashes(index) + _GOLDEN))
         return np.asarray(state, dtype=np.uint64)
@@ -73,7 +87,7 @@ class Noise:
         return np.asarray((top + 0.5) * _TO_UNIT, dtype=np.float64)
 
     def uniform_one(self, *indices: int) -> float:
-        """Return the one number that ``uniform`` gives there; numpy is slow on single numbers."""
+        """Return ``uniform`` at one place, in plain Python: numpy is slow on single numbers."""
         state = self.key
         for index in indices:
             mixed = _mix_one((index + _GOLDEN_ONE) & _MASK)
@@ -81,19 +95,19 @@ class Noise:
         return ((state >> 11) + 0.5) * _TO_UNIT
 
     def normal(self, *indices: npt.ArrayLike) -> Floats:
-        """Return standard normal numbers, by the inverse of the distribution function."""
+        """Return standard normal numbers: the normal quantiles of ``uniform``."""
         return np.asarray(ndtri(self.uniform(*indices)), dtype=np.float64)
 
 
 class LinkDraws:
-    """Noise at (a, b, microsecond, what), a number at a time, quicker than ``uniform_one``.
+    """Noise at (a, b, microsecond, what), one number at a time, faster than ``uniform_one``.
 
-    What the indices a, b and what make of the hash by themselves is worked out beforehand.
+    The parts of the hash that depend only on a, on b or on what are computed once.
 
     Args:
-        noise: of the links.
-        people: a and b are below this.
-        whats: what is below this.
+        noise: the noise of links.
+        people: upper bound of a and b.
+        whats: upper bound of what.
     """
 
     def __init__(self, noise: Noise, people: int, whats: int) -> None:
@@ -103,15 +117,15 @@ class LinkDraws:
             self._mixed: list[int] = _mix(index + _GOLDEN).tolist()
 
     def between(self, a: int, b: int) -> int:
-        """Return what a and b make of the hash, for ``moment``."""
-        # The mixing stands here in full: a call for each would take longer than the sums.
+        """Return the hash state after a and b; pass it to ``moment``."""
+        # _mix_one is written out here: calling it would take longer than the arithmetic.
         z = ((self._first[a] + _GOLDEN_ONE) & _MASK) ^ self._mixed[b]
         z = ((z ^ (z >> 30)) * _FIRST) & _MASK
         z = ((z ^ (z >> 27)) * _SECOND) & _MASK
         return ((z ^ (z >> 31)) + _GOLDEN_ONE) & _MASK
 
     def moment(self, between: int, at_s: float) -> int:
-        """Return what the microsecond makes of that, for ``number``."""
+        """Return the hash state after the microsecond of ``at_s``; pass it to ``number``."""
         z = (round(at_s * 1e6) + _GOLDEN_ONE) & _MASK
         z = ((z ^ (z >> 30)) * _FIRST) & _MASK
         z = ((z ^ (z >> 27)) * _SECOND) & _MASK
@@ -121,7 +135,7 @@ class LinkDraws:
         return ((z ^ (z >> 31)) + _GOLDEN_ONE) & _MASK
 
     def number(self, moment: int, what: int) -> float:
-        """Return the number at that moment for ``what``."""
+        """Return the uniform number for ``what`` at that moment."""
         z = moment ^ self._mixed[what]
         z = ((z ^ (z >> 30)) * _FIRST) & _MASK
         z = ((z ^ (z >> 27)) * _SECOND) & _MASK
@@ -129,9 +143,9 @@ class LinkDraws:
 
 
 class CountedChance:
-    """Uniform numbers one after the other: the noise at (index, 0), (index, 1) and so on.
+    """Uniform numbers in order: the noise at (index, 0), (index, 1) and so on.
 
-    The same numbers for many indices at once are ``noise.uniform(indices, number)``.
+    ``noise.uniform(indices, number)`` returns the same numbers for many indices at once.
     """
 
     def __init__(self, noise: Noise, index: int) -> None:
@@ -147,10 +161,13 @@ class CountedChance:
 
 @dataclass(frozen=True, slots=True)
 class Streams:
-    """All chance of one run.
+    """All random numbers of one run.
 
     Attributes:
-        seed: any whole number >= 0.
+        seed: a whole number >= 0.
+
+    Raises:
+        ValueError: the seed is negative.
     """
 
     seed: int
@@ -161,23 +178,23 @@ class Streams:
             raise ValueError(msg)
 
     def _digest(self, names: tuple[str | int, ...]) -> bytes:
-        # Lengths are written down so that ("ab", "c") and ("a", "bc") differ.
+        # Each part has its length before it, so that ("ab", "c") and ("a", "bc") differ.
         parts = [str(self.seed), *(f"{type(name).__name__}:{name}" for name in names)]
         text = "".join(f"{len(part)}:{part}," for part in parts)
         return hashlib.sha256(text.encode()).digest()
 
     def generator(self, *names: str | int) -> np.random.Generator:
-        """Return the generator of that name, at its beginning."""
+        """Return the generator of that name, in its first state."""
         entropy = int.from_bytes(self._digest(("generator", *names)), "big")
         return np.random.Generator(np.random.Philox(np.random.SeedSequence(entropy)))
 
     def noise(self, *names: str | int) -> Noise:
-        """Return the noise of that name."""
+        """Return the noise with that name."""
         return Noise(int.from_bytes(self._digest(("noise", *names))[:8], "big"))
 
     def entropy(self, *names: str | int) -> Callable[[int], bytes]:
-        """Return a source of bytes for keys and IVs of SIMULATED authorities and phones.
+        """Return a function from a count to that many bytes, for SIMULATED keys and IVs.
 
-        Reproducible, and therefore worthless as a secret outside a simulation.
+        The bytes are reproducible, so they are no secrets outside a simulation.
         """
         return self.generator("entropy", *names).bytes

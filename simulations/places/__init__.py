@@ -1,1 +1,1 @@
-"""Where people can be and are: rooms, layouts, positions by tick, who is near on the floor."""
+"""Where people can be and are: rooms, seats, positions by tick, and who is near on the floor."""

@@ -1,8 +1,11 @@
-"""Places on the floor sorted into cells, so that what is near is found without trying all pairs.
+"""A grid index of places on the floor: finds neighbours without trying all pairs.
 
-A row of cells is a strip across the room; within it cells lie in order of x. What lies near a point
-or along a line is one run of neighbouring cells in each row, found without any search, and no place
-is found twice. Layers lie on top of each other: the same floor at several ticks.
+The floor is cut into rows (strips of equal y), and each row into cells by x. Places are sorted by
+(layer, row, cell). So the places near a point, or along a line, are one run of neighbouring cells
+per row. A run's bounds come from arithmetic, not from a search, and no place is found twice. The
+result may hold places that are a little too far: the caller computes exact distances.
+
+A layer is the same floor at another tick.
 """
 
 from typing import Final
@@ -11,24 +14,30 @@ import numpy as np
 
 from tracetogether.units import Floats, Ints
 
-_LEVEL: Final = 1e-9  # a line that rises less across the room lies along it
-_SLACK_M: Final = 1e-6  # where a line or a circle meets a row is rounded
+_LEVEL: Final = 1e-9  # m; a line with less rise in y counts as parallel to x
+_SLACK_M: Final = 1e-6  # room for rounding where a line or a circle meets a row
 
 
 class Cells:
-    """n places in order of (layer, row, cell).
+    """n places, sorted by (layer, row, cell).
 
     Args:
-        xy: (n, 2) m.
-        layer: (n,) index of each one's layer.
-        frame: least x, greatest x, least y, greatest y of any place.
-        row_m: height of a row.
-        cell_m: width of a cell.
-        layers: how many there are.
+        xy: (n, 2) places, m.
+        layer: (n,) index of each place's layer.
+        frame: least x, greatest x, least y, greatest y of all places, m.
+        row_m: extent of a row in y, m.
+        cell_m: extent of a cell in x, m.
+        layers: number of layers.
 
     Attributes:
-        order: (n,) which of the given places each is.
-        x, y: (n,) m.
+        order: (n,) index of each sorted place among the given ones.
+        x, y: (n,) coordinates of the sorted places, m.
+
+    >>> xy = np.array([[0.0, 0.0], [3.0, 0.0], [0.4, 0.2]])
+    >>> cells = Cells(xy, np.zeros(3, int), (0, 3, 0, 1), row_m=1.0, cell_m=0.5, layers=1)
+    >>> _, place = cells.near(np.array([[0.0, 0.0]]), 0.5, np.array([0]))
+    >>> cells.order[place].tolist()
+    [0, 2]
     """
 
     def __init__(
@@ -54,10 +63,16 @@ class Cells:
     def near(self, xy: Floats, reach_m: float, layer: Ints) -> tuple[Ints, Ints]:
         """Return (query, place) of all places that may lie within ``reach_m`` of n points.
 
+        In each row a circle spans x ± sqrt(reach² - d²), where d is the distance in y from the
+        point to the row.
+
         Args:
-            xy: (n, 2) m.
-            reach_m: how far off.
-            layer: (n,) the layer to look in.
+            xy: (n, 2) points, m.
+            reach_m: radius, m.
+            layer: (n,) layer to search.
+
+        Returns:
+            Two (k,) columns: the index of the point, and the index of a sorted place.
         """
         reach_m += _SLACK_M
         x, y = xy.T
@@ -68,19 +83,22 @@ class Cells:
         return self._between(query, layer[query], row, x[query] - half, x[query] + half)
 
     def along(self, a: Floats, b: Floats, reach_m: float, layer: Ints) -> tuple[Ints, Ints]:
-        """Return (line, place) of all places that may lie within ``reach_m`` of n lines.
+        """Return (line, place) of all places that may lie within ``reach_m`` of n line segments.
 
         Args:
-            a: (n, 2) one end of each, m.
-            b: (n, 2) the other.
-            reach_m: how far off the line.
-            layer: (n,) the layer to look in.
+            a: (n, 2) first end of each segment, m.
+            b: (n, 2) second end, m.
+            reach_m: largest distance from the segment, m.
+            layer: (n,) layer to search.
+
+        Returns:
+            Two (k,) columns: the index of the line, and the index of a sorted place.
         """
         reach_m += _SLACK_M
         begin_x, begin_y = a.T
         step_x, step_y = (b - a).T
         slope = step_x / np.where(np.abs(step_y) < _LEVEL, _LEVEL, step_y)
-        # Where the line enters and leaves the lowest row, and by how much further on per row.
+        # x at which the line enters and leaves the lowest row; each higher row adds row_m * slope.
         into = begin_x + (self._low_y - reach_m - begin_y) * slope
         out_of = into + (self._row_m + 2 * reach_m) * slope
         least, most = np.minimum(begin_x, b[:, 0]), np.maximum(begin_x, b[:, 0])
@@ -94,7 +112,7 @@ class Cells:
     def _between(
         self, which: Ints, layer: Ints, row: Ints, left_m: Floats, right_m: Floats
     ) -> tuple[Ints, Ints]:
-        """Return ``which`` and place of all places in n runs of cells."""
+        """Return (which, place) for all places in n runs of cells, from left_m to right_m."""
         base = (layer * self._rows + row) * self._columns
         start = self._first[base + self._column(left_m)]
         return _runs_of(which, start, self._first[base + self._column(right_m) + 1] - start)
@@ -109,12 +127,16 @@ class Cells:
 
 
 def _runs(first: Ints, last: Ints) -> tuple[Ints, Ints]:
-    """Return the numbers from first to last of n runs: each one's run, and themselves."""
+    """Return (run, number) for all numbers from first to last (inclusive) of n runs."""
     return _runs_of(np.arange(len(first)), first, last - first + 1)
 
 
 def _runs_of(which: Ints, start: Ints, count: Ints) -> tuple[Ints, Ints]:
-    """Return ``count`` numbers from ``start`` on of n runs: each one's ``which``, and they."""
+    """Return (which, number) for ``count`` numbers from ``start`` in each of n runs.
+
+    >>> _runs_of(np.array([7, 8]), np.array([10, 20]), np.array([2, 1]))[1].tolist()
+    [10, 11, 20]
+    """
     number = np.repeat(start - (np.cumsum(count) - count), count)
     number += np.arange(len(number))
     return np.repeat(which, count), number

@@ -1,4 +1,4 @@
-"""Kinds of rooms: seats in rows, seats round tables, groups that stand, and open floor."""
+"""Builders of rooms: seats in rows, seats around tables, standing groups, and open floor."""
 
 from typing import Final
 
@@ -9,7 +9,7 @@ from tracetogether.units import Floats
 
 _AISLE_M: Final = 0.7
 _MARGIN_M: Final = 0.5
-_STAND_M: Final = 0.8  # between people who stand in no group
+_STAND_M: Final = 0.8  # between standing places outside groups
 
 
 def rows_room(
@@ -24,10 +24,10 @@ def rows_room(
     doors: int,
     rooms: int,
 ) -> Room:
-    """Lay out seats in rows that all look forward (+x), with an aisle down the middle.
+    """Return a room with seats in rows that face forward (+x), and an aisle in the middle.
 
     Raises:
-        ValueError: they don't fit.
+        ValueError: the rows, seats or standing places don't fit.
     """
     left = (seats_per_row + 1) // 2
     side = np.concatenate(
@@ -57,7 +57,11 @@ def rows_room(
 
 
 def _line(length_m: float, count: int, pitch_m: float) -> Floats:
-    """Return places along the aisle."""
+    """Return (count, 2) places along the aisle, m.
+
+    Raises:
+        ValueError: the places are longer than the aisle.
+    """
     if count * pitch_m > length_m + pitch_m:
         raise ValueError(f"{count} standing places are longer than the aisle")
     return np.column_stack([np.linspace(-length_m / 2, length_m / 2, count), np.zeros(count)])
@@ -76,13 +80,13 @@ def tables_room(
     rooms: int,
     group: bool = False,
 ) -> Room:
-    """Lay out tables evenly over the floor, people on two sides of each face to face.
+    """Return a room with tables spread evenly; people sit on two sides and face each other.
 
-    With ``group``, they stand in rings instead, ``seat_pitch_m`` from one to the next, and
-    look to the middle.
+    With ``group``, people stand in rings instead. Neighbours are ``seat_pitch_m`` apart, and
+    everybody faces the middle.
 
     Raises:
-        ValueError: they don't fit.
+        ValueError: the tables, groups or standing places don't fit.
     """
     if group:
         angle = 2 * np.pi * np.arange(seats_per_table) / max(seats_per_table, 1)
@@ -117,7 +121,18 @@ def tables_room(
 def _grid(
     length_m: float, width_m: float, count: int, size: Floats, margin_m: float = _MARGIN_M
 ) -> Floats:
-    """Return middles of ``count`` things on the grid that leaves most room between them."""
+    """Return (count, 2) centres on the grid that leaves the most room between them, m.
+
+    Args:
+        length_m: of the floor.
+        width_m: of the floor.
+        count: number of things to place.
+        size: (2,) extent of one thing, m.
+        margin_m: distance from the walls.
+
+    Raises:
+        ValueError: no grid is large enough.
+    """
     clear = width_m - 2 * margin_m
     if not count:
         return np.empty((0, 2))
@@ -138,7 +153,11 @@ def _grid(
 
 
 def _margin(length_m: float, width_m: float, count: int) -> Floats:
-    """Return standing places along the wall at the back, row behind row."""
+    """Return (count, 2) standing places in rows along the back wall, m.
+
+    Raises:
+        ValueError: they don't fit.
+    """
     per_row = max(1, int((length_m - 2 * _MARGIN_M) / _STAND_M) + 1)
     rows = -(-count // per_row) if count else 0
     if _MARGIN_M / 2 + (rows - 1) * _STAND_M > width_m:
@@ -152,10 +171,10 @@ def _margin(length_m: float, width_m: float, count: int) -> Floats:
 def hall_room(
     *, length_m: float, width_m: float, standing_places: int, doors: int, rooms: int
 ) -> Room:
-    """Lay out nothing but floor and places to stand, spread evenly.
+    """Return an open floor with ``standing_places`` spread evenly.
 
     Raises:
-        ValueError: so many can't stand there.
+        ValueError: the floor is too small for that number.
     """
     size = np.array([0.42, 0.42])
     places = _grid(length_m, width_m, standing_places, size, margin_m=0.15)

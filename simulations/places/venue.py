@@ -1,4 +1,4 @@
-"""Rooms: where people can sit, stand, come in and go out. Metres, x along, y across."""
+"""Rooms: where people can sit, stand, enter and leave. Metres; x along, y across."""
 
 from dataclasses import dataclass
 from enum import IntEnum
@@ -9,11 +9,11 @@ import numpy as np
 from tracetogether.units import Bools, Floats
 
 SEAT_DEPTH_M: Final = 0.45
-"""From the wall to the middle of a sitting person's body."""
+"""From the wall to the centre of a sitting person's body, m."""
 
 
 class Posture(IntEnum):
-    """What a body does; the value is its code in columns."""
+    """What a person does; the value is the code in columns."""
 
     ABSENT = 0
     SEATED = 1
@@ -23,17 +23,17 @@ class Posture(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Room:
-    """A room seen from above, lying in the middle of its own coordinates.
+    """A room seen from above; the origin is its centre.
 
     Attributes:
         length_m, width_m: inside measures; x in [-length/2, length/2], y in [-width/2, width/2].
-        seats: (s, 2) middle of each seat.
-        seat_facing: (s,) radians, where a sitting person looks.
-        standing: (p, 2) places where one can stand and hold on.
-        doors: (d, 2) points just inside each door.
-        standing_facing: (p,) radians, where a standing person looks; NaN for anywhere.
-        walls_x: (w,) places of walls right across, with doors that block no one.
-        aisle: whether people walk along the middle line.
+        seats: (s, 2) centre of each seat, m.
+        seat_facing: (s,) direction of view on each seat, radians.
+        standing: (p, 2) places to stand, m.
+        doors: (d, 2) points just inside each door, m.
+        standing_facing: (p,) direction of view at each place, radians; NaN for any.
+        walls_x: (w,) x of walls across the whole room, m; people walk through them by doors.
+        aisle: whether people walk along the line y = 0.
     """
 
     length_m: float
@@ -57,11 +57,11 @@ class Room:
         seat_pitch_m: float,
         standing_places: int,
     ) -> "Room":
-        """Lay out a carriage: benches along both walls, people face the aisle.
+        """Return a carriage: benches along both walls, and people face the aisle.
 
-        Doors are spread evenly, with half a space at both ends; a bench stands in the middle of
-        every space between doors. Standing places fill the aisle and the door spaces evenly in
-        three rows.
+        Doors are spread evenly, with half a space at both ends. A bench is in the middle of each
+        space between doors. Standing places fill the aisle and the spaces at the doors in three
+        rows.
 
         Raises:
             ValueError: the benches don't fit between the doors.
@@ -106,14 +106,18 @@ class Room:
         )
 
     def inside(self, xy: Floats) -> Bools:
-        """Return which of the (..., 2) points lie inside the walls."""
+        """Return (...) whether each of the (..., 2) points is inside the walls."""
         return np.asarray(
             (np.abs(xy[..., 0]) <= self.length_m / 2) & (np.abs(xy[..., 1]) <= self.width_m / 2)
         )
 
 
 def _standing(length_m: float, door_x: Floats, count: int) -> Floats:
-    """Return ``count`` places in three rows: by the doors first, then along the aisle."""
+    """Return (count, 2) places in three rows, m: first at the doors, then along the aisle.
+
+    Raises:
+        ValueError: the carriage has fewer places.
+    """
     rows = np.array([-0.55, 0.0, 0.55])
     steps = max(1, int((length_m - 1.0) / 0.7))
     x = np.linspace(-length_m / 2 + 0.5, length_m / 2 - 0.5, steps)

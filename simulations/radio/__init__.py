@@ -1,1 +1,1 @@
-"""The radio between two phones: channel, shadowing, horizon, what a scan can hear."""
+"""The radio between two phones: channel, shadowing, horizon, and what a scan receives."""

@@ -1,19 +1,26 @@
-"""The radio channel: what one phone reads of another, from geometry, bodies and reflections.
+"""The radio channel: the RSSI that one phone reports of another.
 
-Not the log-distance formula that estimators invert. Two fields add up as complex numbers:
+The estimators invert a log-distance formula; this model is another one on purpose. Two fields
+arrive at the receiver and add up as complex amplitudes:
 
-- the **direct** wave: free space (40.2 dB at 1 m, 2.44 GHz), falling faster beyond a breakpoint,
-  shadowed by both owners' bodies and by others in between;
-- the **diffuse** field that walls throw back from all sides ("room electromagnetics": nearly the
-  same everywhere, falling slowly along the room), as a dozen waves per pair, each with its own
-  direction at both ends, delay and slow Doppler shift.
+- The **direct** wave. It loses free-space loss (Friis, 40.2 dB at 1 m and 2.44 GHz), and more
+  beyond a breakpoint. The bodies of both owners, and of people in between, weaken it (see bodies).
+- The **diffuse** field, which the walls reflect from all sides. "Room electromagnetics": it has
+  nearly the same power everywhere, and falls by some dB per metre along the room. It is a sum of 10
+  plane waves per pair and antenna. Each wave has a direction at both ends, a delay and a Doppler
+  shift.
 
-Both pass the same clutter (see shadowing). What recordings show then follows instead of being put
-in: an apparent exponent between 1 and 2, fading that changes over centimetres and between
-advertising channels, deep fades just where bodies hide the direct wave, and both directions of a
-pair sharing part of their error.
+Both pass the same clutter (see shadowing). So the model shows what recordings show, without
+having it as parameters:
 
-Every draw is a hash of (seed, phones, packet): see streams.
+- an apparent path-loss exponent between 1 and 2;
+- fading that changes over centimetres and between advertising channels, since wave n arrives with
+  the phase 2 pi (k · x - f * delay + doppler * t);
+- deep fades where bodies hide the direct wave;
+- errors that both directions of a pair partly share.
+
+Every random number is a hash of (seed, phones, packet), see streams. So a packet has the same RSSI
+in any order of work.
 """
 
 from dataclasses import dataclass
@@ -34,36 +41,48 @@ from tracetogether.units import Bools, Floats, Ints
 SPEED_OF_LIGHT_M_S: Final = 299_792_458.0
 MIDDLE_MHZ: Final = 2440.0
 
-_WAVES: Final = 10  # per pair and antenna; more are not told from infinitely many
+_WAVES: Final = 10  # per pair and antenna; more give the same distribution
 _LINKS_AT_ONCE: Final = 1024
-_ANTENNAS: Final = 2  # phones listen on the better of two, which fills the deepest fades
+_ANTENNAS: Final = 2  # phones use the better of two antennas, which removes the deepest fades
 _WAVELENGTH_M: Final = SPEED_OF_LIGHT_M_S / (MIDDLE_MHZ * 1e6)
-_NEAREST_M: Final = 0.15  # nearer than a wavelength free space is not the formula
-_SAME_HEIGHT_M: Final = 0.25  # phones are rarely at one height
+_NEAREST_M: Final = 0.15  # Friis doesn't hold nearer than about a wavelength
+_HEIGHT_STEP_M: Final = 0.25  # phones are rarely at the same height
 _STRONGEST_DBM: Final = -15.0
 
 
 def free_space_loss_db(distance_m: Floats | float, mhz: float = MIDDLE_MHZ) -> Floats:
-    """Return the loss between ideal antennas in free space (Friis), dB: 40.2 at 1 m, 2.44 GHz."""
+    """Return the free-space loss between ideal antennas, dB: 20 log10(4 pi d / wavelength).
+
+    Friis' formula.
+
+    >>> round(float(free_space_loss_db(1.0)), 1)
+    40.2
+    """
     wavelength_m = SPEED_OF_LIGHT_M_S / (mhz * 1e6)
     return np.asarray(20.0 * np.log10(4.0 * np.pi * np.asarray(distance_m) / wavelength_m))
 
 
 def direct_loss_db(distance_m: Floats, breakpoint_m: float, beyond_exponent: float) -> Floats:
-    """Return free-space loss up to the breakpoint and the steeper loss beyond, dB."""
+    """Return free-space loss up to the breakpoint, and a steeper loss beyond it, dB.
+
+    Args:
+        distance_m: (n,) distances.
+        breakpoint_m: where the steeper loss begins.
+        beyond_exponent: path-loss exponent beyond it; free space has 2.
+    """
     beyond = np.maximum(np.log10(np.asarray(distance_m) / breakpoint_m), 0.0)
     return free_space_loss_db(distance_m) + 10.0 * (beyond_exponent - 2.0) * beyond
 
 
 @dataclass(frozen=True, slots=True)
 class Readings:
-    """What receivers made of n packets.
+    """The results of n packets.
 
     Attributes:
-        rssi_dbm: (n,) whole numbers, as phones report; NaN where not received.
-        received: (n,) which packets came through.
-        level_dbm: (n,) level at the receiver before its noise and its way of reporting; -inf
-            where not received.
+        rssi_dbm: (n,) reported RSSI in whole dBm; NaN where not received.
+        received: (n,) which packets were received.
+        level_dbm: (n,) level at the receiver before its noise and its offset, dBm; -inf where
+            not received.
     """
 
     rssi_dbm: Floats
@@ -72,15 +91,15 @@ class Readings:
 
 
 class Channel:
-    """The air between the phones of one run.
+    """The radio channel between all phones of a run.
 
     Args:
-        tracks: where everybody is; person i carries phone i.
-        phones: one per person.
-        keys: the scenario's channel.
-        streams: the run's chance.
-        walls_x: (w,) places of walls right across the room.
-        bystanders: finds bodies in the way in large crowds; without it everybody is tried.
+        tracks: positions; person i carries phone i.
+        phones: one phone per person.
+        keys: the scenario's channel keys.
+        streams: the run's random streams.
+        walls_x: (w,) x of walls across the whole room, m.
+        bystanders: index of bodies for large crowds; None tries everybody.
     """
 
     def __init__(
@@ -106,15 +125,17 @@ class Channel:
         self._shadowing = Shadowing(keys.shadowing_sd_db, keys.shadowing_length_m, streams)
 
     def readings(self, tx: Ints, rx: Ints, time_s: Floats, channel: Ints) -> Readings:
-        """Return what phones ``rx`` read of packets that phones ``tx`` sent.
+        """Return what phones ``rx`` report of packets that phones ``tx`` sent.
+
+        A packet is received with probability (1 - packet_loss) * Phi((level - floor) / width).
 
         Args:
-            tx: (n,) sending phones.
-            rx: (n,) receiving ones; a phone doesn't hear itself, nor anybody who is absent.
+            tx: (n,) indices of the senders.
+            rx: (n,) indices of the receivers; a phone receives neither itself nor absent phones.
             time_s: (n,) seconds after the start of the run.
             channel: (n,) index of the advertising channel, 0 to 2.
         """
-        # The level is dear. It isn't asked for where no level would let the packet through.
+        # Computing the level is slow, so packets that are lost at any level are dropped first.
         asked = np.flatnonzero(self._both_there(tx, rx, time_s) & (tx != rx))
         microsecond = np.rint(time_s * 1e6).astype(np.int64)
         drawn = self._loss.uniform(tx[asked], rx[asked], microsecond[asked], channel[asked])
@@ -136,7 +157,11 @@ class Channel:
         return np.asarray(self._there[tick, tx] & self._there[tick, rx])
 
     def level_dbm(self, tx: Ints, rx: Ints, time_s: Floats, channel: Ints) -> Floats:
-        """Return the level at the receivers, dBm, before noise and reporting; NaN if absent."""
+        """Return (n,) levels at the receivers before noise and offset, dBm; NaN where absent.
+
+        Level = transmit power + 10 log10 |direct + diffuse|² + offsets of pair, direction,
+        clutter and antennas. Arguments as in ``readings``.
+        """
         keys, phones = self._keys, self._phones
         low, high = np.minimum(tx, rx), np.maximum(tx, rx)
         direct_db, diffuse_db, distance_m, ends = self._path(low, high, time_s)
@@ -162,7 +187,7 @@ class Channel:
     def _path(
         self, a: Ints, b: Ints, time_s: Floats
     ) -> tuple[Floats, Floats, Floats, tuple[Floats, Floats]]:
-        """Return losses of the direct wave and the diffuse field, distance, phones' places."""
+        """Return direct loss (dB), diffuse loss (dB), distance (m), and both phones' positions."""
         tracks, keys = self._tracks, self._keys
         tick = tracks.tick(time_s)
         body_a, body_b = tracks.position(a, time_s), tracks.position(b, time_s)
@@ -173,7 +198,7 @@ class Channel:
         phone_a = phone_positions(body_a, face_a, carry_a)
         phone_b = phone_positions(body_b, face_b, carry_b)
         step = phone_b - phone_a
-        distance_m = np.sqrt((step**2).sum(axis=1) + _SAME_HEIGHT_M**2)
+        distance_m = np.sqrt((step**2).sum(axis=1) + _HEIGHT_STEP_M**2)
         distance_m = np.maximum(distance_m, _NEAREST_M)
         way = body_b - body_a
         towards_b = np.arctan2(way[:, 1], way[:, 0])
@@ -206,15 +231,13 @@ class Channel:
         time_s: Floats,
         channel: Ints,
     ) -> tuple[Floats, Floats]:
-        """Return the diffuse field, (packets, antennas), in phase and in quadrature.
+        """Return the diffuse field as (packets, antennas) in-phase and quadrature parts.
 
-        Its mean power is 1.
-
-        Each wave's directions at both ends, phase, delay and Doppler shift come from the bits of
-        one hash of (pair, wave): the same both ways, and the same whenever it is asked for.
+        Its mean power is 1. The bits of one hash of (pair, wave) give the wave's directions at
+        both ends, phase, delay and Doppler shift. So the field is the same in both directions.
         """
         in_phase, in_quadrature = np.empty((2, len(a), _ANTENNAS))
-        for begin in range(0, len(a), _LINKS_AT_ONCE):  # what is worked on stays in the cache
+        for begin in range(0, len(a), _LINKS_AT_ONCE):  # so that a part fits into the cache
             rows = slice(begin, begin + _LINKS_AT_ONCE)
             angle = self._phases(
                 a[rows], b[rows], (ends[0][rows], ends[1][rows]), time_s[rows], channel[rows]
@@ -232,7 +255,7 @@ class Channel:
         time_s: Floats,
         channel: Ints,
     ) -> Floats32:
-        """Return the phase of each wave, (packets, antennas, waves), radians in [-pi, pi]."""
+        """Return (packets, antennas, waves) phases, radians in [-pi, pi]."""
         wave = np.arange(_WAVES * _ANTENNAS)
         bits = self._waves.hashes(a[:, None], b[:, None], wave[None, :])
 
@@ -240,8 +263,8 @@ class Channel:
             mask = np.uint64((1 << width) - 1)
             return ((bits >> np.uint64(start)) & mask).view(np.int64)
 
-        # Delays are counted from the direct wave's arrival; places shift phases as at mid-band,
-        # else the distance from the origin would count as delay.
+        # Delays count from the arrival of the direct wave. Positions shift phases with the
+        # mid-band wavelength; otherwise the distance from the origin would act as a delay.
         off_middle_hz = (CHANNEL_MHZ[channel] - MIDDLE_MHZ) * 1e6
         at_a, at_b = ((place / _WAVELENGTH_M).astype(np.float32) for place in ends)
         turns = _FRACTION[part(26, 13)]
@@ -258,12 +281,16 @@ class Channel:
 
 
 def _middles(width: int) -> Floats:
-    """Return the middle of each part of [0, 1) that so many bits tell apart."""
+    """Return the centres of 2**width equal parts of [0, 1).
+
+    >>> _middles(1).tolist()
+    [0.25, 0.75]
+    """
     return (np.arange(1 << width) + 0.5) / (1 << width)
 
 
-# What a wave's bits stand for is looked up. Single precision tells a thousandth of a turn over
-# a kilometre, and is much faster.
+# Tables from a wave's bits to its values. float32 resolves a thousandth of a turn over a kilometre,
+# and is much faster than float64.
 _FRACTION: Final = _middles(13).astype(np.float32)
 _COSINE: Final = np.cos(2.0 * np.pi * _middles(13)).astype(np.float32)
 _SINE: Final = np.sin(2.0 * np.pi * _middles(13)).astype(np.float32)

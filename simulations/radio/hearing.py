@@ -1,8 +1,11 @@
-"""When a scan could hear an advertiser: packet timing collapsed into a table, drawn once.
+"""Scan detection: when a scan can receive an advertiser, as a table that is drawn once.
 
-One row of a table is one scan as it might go: the moments at which an advertisement starts while
-the receiver listens, and on which channel. Whether such a packet is strong enough is the
-channel's business. No packet is simulated during a run.
+A scanner listens for ``window_s`` in every ``interval_s``, on one of three channels in turn. An
+advertiser sends every ``advertise_every_s`` plus a random delay of up to 10 ms, on all three
+channels. A scan can receive an advertisement only if it begins within a listening window. A row of
+the table is one random scan: the times of these chances, and their channels. A run draws a row for
+each scan and pair, instead of simulating each packet. The channel model then decides whether a
+packet is strong enough.
 """
 
 from dataclasses import dataclass
@@ -14,18 +17,18 @@ from simulations.phones.phones import CHANNELS, RadioHabits
 from tracetogether.units import Bools, Floats, Ints
 
 MAX_CHANCES: Final = 4
-"""Later chances in the same scan hardly matter: four losses in a row are a link out of reach."""
+"""Chances per scan that are kept: after four lost packets the link is almost surely too weak."""
 
-_DELAY_S: Final = 0.010  # advDelay: every advertisement comes up to 10 ms late (Bluetooth Core)
+_DELAY_S: Final = 0.010  # advDelay (Bluetooth Core): a random delay of up to 10 ms
 
 
 @dataclass(frozen=True, slots=True)
 class HearingTable:
-    """R scans as they might go, each with up to MAX_CHANCES chances to hear.
+    """R random scans, each with up to MAX_CHANCES chances to receive.
 
     Attributes:
-        at_s: (R, MAX_CHANCES) seconds after the scan's beginning, ascending; NaN for no chance.
-        channel: (R, MAX_CHANCES) index of the advertising channel listened on.
+        at_s: (R, MAX_CHANCES) seconds after the scan begins, ascending; NaN for no chance.
+        channel: (R, MAX_CHANCES) index of the advertising channel, 0 to 2.
     """
 
     at_s: Floats
@@ -33,7 +36,7 @@ class HearingTable:
 
     @property
     def possible(self) -> Bools:
-        """Which scans can hear at all."""
+        """(R,) which scans have at least one chance."""
         return ~np.isnan(self.at_s[:, 0])
 
 
@@ -44,11 +47,23 @@ def hearing_table(
     chance: np.random.Generator,
     rows: int = 4096,
 ) -> HearingTable:
-    """Return the table of one kind of advertiser and one kind of scanner, by Monte Carlo.
+    """Return the table for one kind of advertiser and one kind of scanner, by Monte Carlo.
 
-    The first listening window opens as the scan begins; windows go round the three channels. An
-    advertisement goes out on all three within a few milliseconds, so it is heard in any window
-    that holds its beginning, on that window's channel.
+    The first listening window opens when the scan begins; windows rotate over the three channels.
+    An advertisement is sent on all three within a few milliseconds. So a window receives it, on
+    its own channel, if the advertisement begins within the window.
+
+    Args:
+        advertiser: intervals of the sending phone.
+        scanner: intervals of the scanning phone.
+        scan_s: length of a scan.
+        chance: random generator.
+        rows: number of scans to draw.
+
+    >>> habits = RadioHabits(advertise_every_s=1.0, window_s=4.0, interval_s=4.0)  # always on
+    >>> table = hearing_table(habits, habits, 4.0, np.random.default_rng(1), rows=8)
+    >>> bool(table.possible.all())
+    True
     """
     count = int(np.ceil(scan_s / advertiser.advertise_every_s)) + 2
     gaps = advertiser.advertise_every_s + chance.uniform(0, _DELAY_S, (rows, count))

@@ -1,4 +1,8 @@
-"""Who is near enough to whom: the radio's horizon, and bodies in the way of a link."""
+"""Which phones are near enough to receive each other, and which bodies are in a link's way.
+
+Beyond the horizon the level is so low that no packet is received. The simulator skips such pairs,
+so its work grows with the number of near pairs, not with that of all pairs.
+"""
 
 from collections.abc import Sequence
 from typing import Final
@@ -17,12 +21,12 @@ _EDGE_M: Final = 0.01
 
 
 def meeting_places(tracks: CrowdTracks, people: Ints, begin: int, end: int) -> Floats:
-    """Return (n, 2) where people are at tick ``begin``; at ``end`` who is absent then; or NaN."""
+    """Return (n, 2) positions at tick ``begin``, m; of absent people those at ``end``, or NaN."""
     return _first_known(tracks.xy[people, begin], tracks.xy[people, end])
 
 
 def places_at(tracks: CrowdTracks, begin: Ints, end: Ints) -> Floats:
-    """Return the same for everybody and n pairs of ticks: (n, P, 2)."""
+    """Return (n, P, 2) positions of everybody for n pairs of ticks, as ``meeting_places`` does."""
     by_tick = tracks.xy.transpose(1, 0, 2)
     return _first_known(by_tick[begin], by_tick[end])
 
@@ -31,13 +35,17 @@ def _first_known(first: Floats32, later: Floats32) -> Floats:
     return np.where(np.isnan(first), later, first).astype(np.float64)
 
 
-def within_reach(one: Sequence[Floats], other: Sequence[Floats], reach_m: float) -> Bools:
-    """Return which of n pairs of places (x and y) lie within ``reach_m``; not where one is NaN."""
-    return np.asarray((one[0] - other[0]) ** 2 + (one[1] - other[1]) ** 2 <= reach_m**2)
+def within_reach(a: Sequence[Floats], b: Sequence[Floats], reach_m: float) -> Bools:
+    """Return (n,) whether a and b, (x, y) columns in m, are within ``reach_m``; False at NaN.
+
+    >>> within_reach((np.zeros(2), np.zeros(2)), (np.array([3, np.nan]), np.zeros(2)), 3.0).tolist()
+    [True, False]
+    """
+    return np.asarray((a[0] - b[0]) ** 2 + (a[1] - b[1]) ** 2 <= reach_m**2)
 
 
 def frame_of(tracks: CrowdTracks) -> tuple[float, float, float, float]:
-    """Return least x, greatest x, least y and greatest y of all tracks, with a little edge."""
+    """Return least x, greatest x, least y, greatest y of all tracks with a margin of 1 cm, m."""
     by_tick = tracks.xy.transpose(1, 0, 2)
     xy = by_tick[~np.isnan(by_tick[..., 0])]
     if not len(xy):
@@ -47,9 +55,9 @@ def frame_of(tracks: CrowdTracks) -> tuple[float, float, float, float]:
 
 
 class Bystanders:
-    """The bodies of a large crowd, tick by tick: which of them stand in the way of links.
+    """An index of all bodies by tick, to find those in the way of links.
 
-    The same to the bit as trying everybody (``bodies.obstruction_db``).
+    The result equals ``bodies.obstruction_db`` over everybody, bit by bit.
     """
 
     def __init__(self, tracks: CrowdTracks) -> None:
@@ -61,22 +69,22 @@ class Bystanders:
     def blocked_db(
         self, phone_a: Floats, phone_b: Floats, a: Ints, b: Ints, tick: Ints, loss_db: float
     ) -> Floats:
-        """Return the loss of the direct wave by other people's bodies, dB.
+        """Return (n,) the loss of the direct wave by other people's bodies, dB.
 
         Args:
-            phone_a: (n, 2) one end of the links, m; NaN where there is none.
-            phone_b: (n, 2) the other.
-            a: (n,) the owner of the phone at the one end.
-            b: (n,) at the other.
-            tick: (n,) when.
-            loss_db: loss of one body exactly in the way.
+            phone_a: (n, 2) first end of each link, m; NaN for no link.
+            phone_b: (n, 2) second end, m.
+            a: (n,) owner of the phone at the first end.
+            b: (n,) owner of the phone at the second end.
+            tick: (n,) tick of each link.
+            loss_db: loss of one body exactly on the line.
         """
         if not len(tick):
             return np.empty(0)
         bodies, layer = self._bodies(tick)
         known = np.flatnonzero(~np.isnan(phone_a[:, 0] + phone_b[:, 0]))
         units = np.zeros(len(tick))
-        for begin in range(0, len(known), _LINES_AT_ONCE):  # what is worked on stays in the cache
+        for begin in range(0, len(known), _LINES_AT_ONCE):  # so that a part fits into the cache
             rows = known[begin : begin + _LINES_AT_ONCE]
             from_x, from_y = phone_a[rows].T
             along_x, along_y = (phone_b[rows] - phone_a[rows]).T
@@ -90,7 +98,7 @@ class Bystanders:
                 length2[line],
             )
             units[rows] = np.bincount(line, every, minlength=len(rows))
-            # Units are whole numbers, so those of the owners can be taken off again.
+            # Units are whole numbers, so subtracting the owners' own bodies leaves no rounding.
             for owner in (a, b):
                 x, y = self._tracks.xy[owner[rows], tick[rows]].astype(np.float64).T
                 own = body_units(x - from_x, y - from_y, along_x, along_y, length2)
@@ -98,7 +106,7 @@ class Bystanders:
         return obstruction_of(units, loss_db)
 
     def _bodies(self, tick: Ints) -> tuple[Cells, Ints]:
-        """Return the bodies of all these ticks, and each tick's layer among them."""
+        """Return the index of all bodies at these ticks, and (n,) the layer of each tick in it."""
         first, last = int(tick.min()), int(tick.max())
         if not self._ticks.start <= first <= last < self._ticks.stop:
             self._ticks = range(first, last + 1)
