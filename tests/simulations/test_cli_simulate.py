@@ -105,7 +105,7 @@ def test_what_goes_wrong(small: Path, tmp_path: Path) -> None:
         ("adoption=0", "With 0 of 16 people on it the app can find nobody"),
         ("adoption=0.06", "With 1 of 16 people on it the app can find nobody"),
         ("adoption=1", "It lasts 1 minutes, and its policy calls 4 minutes a contact"),
-        ("packet_loss=1", "heard 0 advertisements; 0 of 0 connections came about"),
+        ("packet_loss=1", "heard 0 advertisements. 0 of 0 connections succeeded"),
     ],
 )
 def test_nothing_to_hear_is_a_result(small: Path, tmp_path: Path, setting: str, words: str) -> None:

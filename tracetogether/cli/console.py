@@ -7,9 +7,10 @@ as an emoji's name, and no character of it steers the terminal. Own colours are 
 import io
 import json
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from typing import TypeVar
 
 import click
 from rich.box import SIMPLE_HEAD
@@ -21,6 +22,9 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from tracetogether.plain_text import escaped_json, visible
+from tracetogether.units import Interval
+
+_T = TypeVar("_T")
 
 
 class _PlainConsole(Console):
@@ -80,17 +84,29 @@ def right(heading: str) -> Column:
     return Column(heading, justify="right")
 
 
+def fixed(heading: str) -> Column:
+    """Return a column for ``table`` whose cells are never wrapped."""
+    return Column(heading, no_wrap=True)
+
+
 def table(
-    headings: Sequence[str | Column],
-    rows: Iterable[Sequence[str | Text]],
-    *,
+    items: Iterable[_T],
+    *columns: tuple[str | Column, Callable[[_T], str | Text]],
     title: str | None = None,
     caption: str | None = None,
     show_header: bool = True,
 ) -> Table:
-    """Return a table with one line for each row, to be printed by ``out``."""
+    """Return a table with one line for each item, to be printed by ``say``.
+
+    Args:
+        items: what the lines show.
+        columns: heading and the function that returns the cell of an item.
+        title: printed above.
+        caption: printed below.
+        show_header: whether the headings are printed.
+    """
     found = Table(
-        *headings,
+        *(heading for heading, _ in columns),
         title=title,
         title_justify="left",
         caption=caption,
@@ -100,9 +116,38 @@ def table(
         pad_edge=False,
         padding=(0, 1, 0, 0),
     )
-    for row in rows:
-        found.add_row(*row)
+    for item in items:
+        found.add_row(*(cell(item) for _, cell in columns))
     return found
+
+
+def interval_text(value: Interval, digits: int = 0) -> str:
+    """Return a figure with its central 90 % interval, such as ``12 (8-15)``."""
+    return f"{value.median:.{digits}f} ({value.low:.{digits}f}-{value.high:.{digits}f})"
+
+
+def say(*shown: RenderableType) -> None:
+    """Print results. A line of text is not wrapped: what follows in a pipe gets it whole."""
+    for item in shown:
+        out().print(item, soft_wrap=isinstance(item, str | Text))
+
+
+def answer(value: object, *shown: RenderableType, as_json: bool) -> None:
+    """Print ``value`` as one JSON document, or else what is ``shown`` to people."""
+    if as_json:
+        print_json(value)
+    else:
+        say(*shown)
+
+
+def note(text: str) -> None:
+    """Print on stderr what happens."""
+    err().print(text, soft_wrap=True)
+
+
+def warn(text: str) -> None:
+    """Print a warning on stderr."""
+    err().print(text, style="yellow", soft_wrap=True)
 
 
 def print_error(error: Exception) -> None:

@@ -1,12 +1,11 @@
-"""`tracetogether simulate bench`: how fast crowds are played here, beside objects and peers."""
+"""`tracetogether simulate bench`: how fast this machine plays crowds."""
 
 import click
-from rich.box import SIMPLE_HEAD
-from rich.table import Table
 
 from simulations.provenance import provenance
 from simulations.studies.bench import Timing, additions_per_s, bench, times_as_fast
-from tracetogether.cli.console import err, out, print_json
+from tracetogether.cli.console import answer, note, right, table
+from tracetogether.cli.options import as_json
 
 
 @click.command("bench")
@@ -15,7 +14,7 @@ from tracetogether.cli.console import err, out, print_json
     type=click.IntRange(100, 200_000),
     default=10_000,
     show_default=True,
-    help="Size of the crowd that leaves the stadium.",
+    help="Number of people who leave the stadium.",
 )
 @click.option(
     "--reach",
@@ -24,36 +23,36 @@ from tracetogether.cli.console import err, out, print_json
     default=10.0,
     show_default=True,
     metavar="METRES",
-    help="How far the radio goes (channel.reach_m).",
+    help="Greatest distance of the radio, in metres (channel.reach_m).",
 )
 @click.option(
     "--also",
     "scaling",
     type=click.IntRange(100, 200_000),
     multiple=True,
-    help="Another size, at the same density, for how cost grows; may be repeated.",
+    help="Also time a crowd of this size at the same density. Repeatable.",
 )
 @click.option(
     "--objects",
     type=click.IntRange(0, 10_000),
     default=1_000,
     show_default=True,
-    help="People in the same crowd with an object per phone; 0 leaves it out.",
+    help="Number of people to time with one object for each phone; 0 skips this.",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+@as_json
 def bench_crowds(
     people: int, reach_m: float, scaling: tuple[int, ...], objects: int, *, as_json: bool
 ) -> None:
-    """Time the whole chain on a crowd, in CPU time of one process.
+    """Measure the CPU time of a crowd, from movement to scores, in one process.
 
-    Beside it: movement alone, JuPedSim stepping as many people where it is installed, a
-    bare SimPy process per phone, and the crowd with an object per phone. Where both were played
-    with as many people, it says how many times as fast the columns are.
+    Also times movement alone, JuPedSim with the same number of people (if installed), one bare
+    SimPy process for each phone, and the crowd with one object for each phone. For equal sizes it
+    prints how many times faster columns are than objects.
     """
     speed = additions_per_s()
 
-    def told(timing: Timing) -> None:
-        err().print(f"{timing.what}, {timing.people:,}: {timing.cpu_s:.2f} s")
+    def report(timing: Timing) -> None:
+        note(f"{timing.what}, {timing.people:,}: {timing.cpu_s:.2f} s")
 
     absent: list[str] = []
     rows = bench(
@@ -61,41 +60,35 @@ def bench_crowds(
         reach_m=reach_m,
         scaling=scaling,
         objects=objects,
-        on_done=told,
+        on_done=report,
         on_absent=absent.append,
     )
     ratios = times_as_fast(rows)
-    if as_json:
-        print_json(
-            {
-                "additions_per_s": round(speed),
-                "reach_m": reach_m,
-                "rows": [row.to_json() for row in rows],
-                "times_as_fast": {str(size): ratio for size, ratio in ratios.items()},
-                "left_out": absent,
-                "versions": dict(provenance().versions),
-                "code_and_tables": provenance().digest,
-            }
-        )
-        return
-    table = Table(box=SIMPLE_HEAD, pad_edge=False)
-    table.add_column("what")
-    for heading in ("people", "CPU s", "people s per CPU s", "only while there", "peak MB"):
-        table.add_column(heading, justify="right")
-    for row in rows:
-        table.add_row(
-            row.what,
-            f"{row.people:,}",
-            f"{row.cpu_s:.2f}",
-            f"{row.people_s_per_cpu_s:,.0f}",
-            f"{row.there_s_per_cpu_s:,.0f}",
-            f"{row.peak_mb:,.0f}",
-        )
-    out().print(table)
-    for size, ratio in ratios.items():
-        out().print(f"{size:,} people in columns are {ratio:.1f} times as fast as in objects.")
-    for line in absent:
-        out().print(line, soft_wrap=True)
-    out().print(
-        f"This machine adds {speed:,.0f} numbers a second in a plain Python loop.", soft_wrap=True
+    measured = {
+        "additions_per_s": round(speed),
+        "reach_m": reach_m,
+        "rows": [row.to_json() for row in rows],
+        "times_as_fast": {str(size): ratio for size, ratio in ratios.items()},
+        "left_out": absent,
+        "versions": dict(provenance().versions),
+        "code_and_tables": provenance().digest,
+    }
+    answer(
+        measured,
+        table(
+            rows,
+            ("what", lambda row: row.what),
+            (right("people"), lambda row: f"{row.people:,}"),
+            (right("CPU s"), lambda row: f"{row.cpu_s:.2f}"),
+            (right("people s per CPU s"), lambda row: f"{row.people_s_per_cpu_s:,.0f}"),
+            (right("only while there"), lambda row: f"{row.there_s_per_cpu_s:,.0f}"),
+            (right("peak MB"), lambda row: f"{row.peak_mb:,.0f}"),
+        ),
+        *(
+            f"{size:,} people in columns are {ratio:.1f} times as fast as in objects."
+            for size, ratio in ratios.items()
+        ),
+        *absent,
+        f"This machine adds {speed:,.0f} numbers a second in a plain Python loop.",
+        as_json=as_json,
     )

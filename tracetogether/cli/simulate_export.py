@@ -15,19 +15,26 @@ from simulations.studies.export import (
     export,
 )
 from simulations.studies.sweep import plan, points, sweep
-from tracetogether.cli.console import out, print_json, progress
-from tracetogether.cli.simulate_settings import caution, setting
+from tracetogether.cli.console import answer, progress
+from tracetogether.cli.options import FOLDER, as_json
+from tracetogether.cli.simulate_options import (
+    cases_option,
+    caution,
+    seeds_option,
+    setting,
+    workers_option,
+)
 from tracetogether.cli.simulate_sweep import expect_all_played
 
 
 @click.command("export")
-@click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
+@click.argument("folder", type=FOLDER)
 @click.option(
     "--for",
     "simulator",
     type=click.Choice(SIMULATORS),
     required=True,
-    help="Whose parameters: OpenABM-Covid19 or covasim.",
+    help="The epidemic simulator to write parameters for.",
 )
 @click.option(
     "--scenario",
@@ -36,18 +43,14 @@ from tracetogether.cli.simulate_sweep import expect_all_played
     default=("train-carriage",),
     show_default=True,
     metavar="NAME[=LAYER]",
-    help="A scenario to play, by name or file; may be repeated. LAYER is covasim's: h household, "
-    "s school, w work, c community; without it the file's own key `layer` counts.",
+    help="Scenario to play, by name or file, with its layer in covasim: h household, s school, w "
+    "work, c community. Without LAYER, the scenario's key `layer` counts. Repeatable.",
 )
 @setting
-@click.option(
-    "--seeds", type=click.IntRange(1), default=5, show_default=True, help="Runs of each scenario."
-)
-@click.option("--workers", type=click.IntRange(1), default=1, show_default=True, help="Processes.")
-@click.option(
-    "--cases", type=click.IntRange(1), help="Index cases of each run; everybody if not given."
-)
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+@seeds_option(default=5)
+@workers_option
+@cases_option
+@as_json
 def export_numbers(
     folder: Path,
     simulator: str,
@@ -59,9 +62,9 @@ def export_numbers(
     *,
     as_json: bool,
 ) -> None:
-    """Play scenarios and write what share of contacts is found into FOLDER, for a simulator.
+    """Play scenarios and write the share of contacts found into FOLDER, for another simulator.
 
-    The numbers come with their interval and a note of what they mean there.
+    The files hold each number with its interval, and a note that explains it.
     """
     named = [_with_layer(word) for word in scenarios]
     loaded = [(name, layer, load_scenario(name, settings)) for name, layer in named]
@@ -72,8 +75,8 @@ def export_numbers(
     found = []
     for name, layer, chosen in loaded:
         parts = plan(name, {}, seeds=seeds, settings=settings, cases=cases)
-        with progress(f"{name}, {len(parts)} runs") as told:
-            rows = sweep(parts, workers=workers, on_progress=told)
+        with progress(f"{name}, {len(parts)} runs") as advance:
+            rows = sweep(parts, workers=workers, on_progress=advance)
         expect_all_played(rows)
         (point,) = points(rows)
         policy = f"within {chosen.policy.within_m:g} m for {chosen.policy.minutes:g} minutes"
@@ -87,30 +90,29 @@ def export_numbers(
             )
         )
     target = export(found, simulator, folder)
-    if as_json:
-        print_json(
-            {
-                "file": str(target),
-                "for": simulator,
-                "scenarios": [
-                    {
-                        "scenario": one.scenario,
-                        "layer": one.layer,
-                        "adoption": one.adoption,
-                        "runs": one.runs,
-                        "both": _three(one.both),
-                        "everybody": _three(one.everybody),
-                        "false_per_person_hour": _three(one.false_per_person_hour),
-                    }
-                    for one in found
-                ],
-            }
-        )
-        return
-    out().print(f"Written to {target}", soft_wrap=True)
-    out().print(f"What it means: {folder / NOTE}", soft_wrap=True)
+    written = [f"Written to {target}", f"What it means: {folder / NOTE}"]
     if simulator == "covasim":
-        out().print(f"Try it: python {folder / COVASIM_SCRIPT}", soft_wrap=True)
+        written.append(f"Try it: python {folder / COVASIM_SCRIPT}")
+    answer(
+        {
+            "file": str(target),
+            "for": simulator,
+            "scenarios": [
+                {
+                    "scenario": detection.scenario,
+                    "layer": detection.layer,
+                    "adoption": detection.adoption,
+                    "runs": detection.runs,
+                    "both": _three(detection.both),
+                    "everybody": _three(detection.everybody),
+                    "false_per_person_hour": _three(detection.false_per_person_hour),
+                }
+                for detection in found
+            ],
+        },
+        *written,
+        as_json=as_json,
+    )
 
 
 def _with_layer(word: str) -> tuple[str, str | None]:

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import click
-from rich.box import SIMPLE_HEAD
 from rich.table import Table
 from rich.text import Text
 
@@ -19,28 +18,35 @@ from simulations.people.trajectories import (
     on_recorded_tracks,
 )
 from simulations.places.tracks import CrowdTracks
-from simulations.run import DEFAULT_START, FIDELITIES, Run, run
+from simulations.run import DEFAULT_START, Run, run
 from simulations.scores.breakdown import Breakdown
 from simulations.scores.breakdown_columns import break_down
 from simulations.scores.bulk_tracing import ScoredRun, judge
 from simulations.scores.scoring import CaseScore, Scores
 from simulations.settings.scenario import Scenario, load_scenario
 from simulations.streams import Streams
-from tracetogether.cli.console import err, out, print_json, progress
-from tracetogether.cli.simulate_figures import shown
-from tracetogether.cli.simulate_settings import caution, setting
-from tracetogether.cli.simulate_validate import columns_option
+from tracetogether.cli.console import note, print_json, progress, right, say, table, warn
+from tracetogether.cli.options import EXISTING_FILE, as_json
+from tracetogether.cli.simulate_options import (
+    caution,
+    columns_option,
+    fidelity_option,
+    out_option,
+    seed_option,
+    setting,
+    shown,
+)
 from tracetogether.errors import MissingExtraError, StoreError
 
 
 @dataclass(frozen=True, slots=True)
 class _Asked:
-    """What is to be played.
+    """What the command plays.
 
     Attributes:
         scenario, seed, start, tracks: as ``run`` takes them.
-        recorded_tracks: where the tracks are from, if they are recorded ones.
-        again: the kept run that is played again, if it is one.
+        recorded_tracks: the source of recorded tracks; None for simulated ones.
+        again: the kept run to play again, if any.
     """
 
     scenario: Scenario
@@ -54,45 +60,32 @@ class _Asked:
 @click.command("run")
 @click.argument("scenario", required=False)
 @setting
-@click.option("--seed", type=click.IntRange(0), default=1, show_default=True, help="Of all chance.")
-@click.option(
-    "--fidelity",
-    type=click.Choice(FIDELITIES),
-    default="auto",
-    show_default=True,
-    help="One object per phone (object) or all phones in columns (vectorized); both give the same "
-    "run and digest. auto chooses vectorized for large crowds.",
-)
+@seed_option
+@fidelity_option
 @click.option(
     "--trajectories",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    type=EXISTING_FILE,
     metavar="FILE",
-    help="Recorded tracks (CSV) to put in the place of the scenario's people; how many there are, "
-    "for how long and where is then the recording's.",
+    help="Recorded tracks (CSV) that replace the scenario's people. The recording then gives the "
+    "number of people, the duration and the positions.",
 )
 @columns_option(TRACK_COLUMNS)
-@click.option("--scene", help="Which scene of the tracks, where they hold several.")
-@click.option(
-    "--out",
-    "folder",
-    type=click.Path(file_okay=False, path_type=Path),
-    metavar="DIR",
-    help="Keep positions, contact logs, truth, contact lists and a picture in this folder.",
-)
+@click.option("--scene", help="Scene of the tracks to play, if the file has several.")
+@out_option("Folder for positions, contact logs, truth, contact lists and a picture.")
 @click.option(
     "--from",
     "manifest",
     type=click.Path(exists=True, path_type=Path),
     metavar="MANIFEST",
-    help="Play a kept run again, by its manifest.json (or its folder): the same keys, seed and "
-    "tracks. Refused where version, code or tables differ, and failed if the digest does.",
+    help="Play a kept run again, from its manifest.json or its folder: same keys, seed and tracks. "
+    "Refused if version, code or tables differ; fails if the digest differs.",
 )
 @click.option(
     "--despite-changes",
     is_flag=True,
-    help="With --from: play it also with another version, code or tables, and say what differs.",
+    help="With --from: play it although version, code or tables differ, and print what differs.",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+@as_json
 @click.pass_context
 def run_scenario(
     context: click.Context,
@@ -109,10 +102,10 @@ def run_scenario(
     despite_changes: bool,
     as_json: bool,
 ) -> None:
-    """Play SCENARIO (a name from the list, or a TOML file of your own) and score the chain.
+    """Play SCENARIO, a TOML file or a name from `simulate list`, and score contact tracing.
 
-    Every person with the app is taken as the index case in turn; the contact lists that the
-    authority's code makes of their logs are held against the simulator's ground truth.
+    Each person with the app becomes the index case in turn. The authority's code makes a contact
+    list from the logs, and the scores compare that list with the simulator's ground truth.
     """
     if manifest is not None:
         _expect_alone(context, "scenario", "settings", "seed", "trajectories", "columns", "scene")
@@ -120,26 +113,26 @@ def run_scenario(
     elif scenario is None:
         raise click.UsageError("name a SCENARIO, or give --from with a kept run's manifest.json")
     elif despite_changes:
-        raise click.UsageError("--despite-changes speaks of --from, which is missing")
+        raise click.UsageError("--despite-changes needs --from")
     else:
-        asked = _anew(load_scenario(scenario, settings), seed, trajectories, columns, scene)
+        asked = _new_run(load_scenario(scenario, settings), seed, trajectories, columns, scene)
     chosen = asked.scenario
     caution(chosen)
     if folder is not None:
-        prepare_folder(folder)  # say so before the work, not after it
+        prepare_folder(folder)  # fails before the work, not after it
     began = time.monotonic()
-    with progress(f"{chosen.people.count} people, {chosen.duration_s / 60:g} minutes") as told:
+    with progress(f"{chosen.people.count} people, {chosen.duration_s / 60:g} minutes") as advance:
         played = run(
             chosen,
             seed=asked.seed,
             start=asked.start,
-            on_progress=told,
+            on_progress=advance,
             fidelity=fidelity,
             tracks=asked.tracks,
         )
     _expect_the_same_digest(played, asked.again, manifest)
-    with progress("Opening logs, tracing contacts") as told:
-        judged = judge(played, on_progress=told)
+    with progress("Opening logs, tracing contacts") as advance:
+        judged = judge(played, on_progress=advance)
     scores, apart = judged.scores, break_down(played, judged)
     seconds = time.monotonic() - began
     if folder is not None:
@@ -157,7 +150,7 @@ def run_scenario(
         _show(played, scores, apart, folder, seconds)
 
 
-def _anew(
+def _new_run(
     scenario: Scenario,
     seed: int,
     trajectories: Path | None,
@@ -166,9 +159,7 @@ def _anew(
 ) -> _Asked:
     if trajectories is None:
         if columns or scene is not None:
-            raise click.UsageError(
-                "--columns and --scene speak of --trajectories, which is missing"
-            )
+            raise click.UsageError("--columns and --scene need --trajectories")
         return _Asked(scenario, seed)
     scenes = load_tracks(trajectories, columns or {}, scenario.people, Streams(seed))
     recorded = choose_scene(scenes, scene, trajectories)
@@ -178,12 +169,12 @@ def _anew(
 
 
 def _expect_alone(context: click.Context, *names: str) -> None:
-    """Refuse what a manifest says already: it would be another run."""
+    """Refuse options that the manifest decides: with them it would be another run."""
     given = click.core.ParameterSource.DEFAULT
     for name in names:
         if context.get_parameter_source(name) != given:
             said = "SCENARIO" if name == "scenario" else f"--{name.replace('settings', 'set')}"
-            raise click.UsageError(f"--from plays what the manifest says; leave out {said}")
+            raise click.UsageError(f"the manifest of --from decides this: leave out {said}")
 
 
 def _again(manifest: Path, folder: Path | None, *, despite_changes: bool) -> _Asked:
@@ -194,7 +185,7 @@ def _again(manifest: Path, folder: Path | None, *, despite_changes: bool) -> _As
     if not despite_changes:
         again.expect_the_same_code(manifest)
     for change in again.differs:
-        err().print(f"Differs: {change}", style="yellow", soft_wrap=True)
+        warn(f"Differs: {change}")
     return _Asked(
         again.scenario, again.seed, again.start, again.tracks, again.recorded_tracks, again
     )
@@ -204,12 +195,12 @@ def _expect_the_same_digest(played: Run, again: RecordedRun | None, manifest: Pa
     """Compare a run that was played again with the kept one.
 
     Raises:
-        StoreError: the digest is another, though nothing is known to differ.
+        StoreError: the digests differ although version, code and tables are the same.
     """
     if again is None:
         return
     if played.digest == again.digest:
-        err().print(f"The same digest as in {manifest}.", soft_wrap=True)
+        note(f"The same digest as in {manifest}.")
         return
     words = f"{manifest} has the digest {again.digest}, but this run has {played.digest}"
     if not again.differs:
@@ -217,7 +208,7 @@ def _expect_the_same_digest(played: Run, again: RecordedRun | None, manifest: Pa
             f"{words}. Version, code and tables are the same, so the manifest was changed, or it "
             "was written on another kind of machine. Nothing was kept"
         )
-    err().print(f"Another run: {words}.", style="yellow", soft_wrap=True)
+    warn(f"Another run: {words}.")
 
 
 def _keep(
@@ -228,92 +219,86 @@ def _keep(
     if not scores.cases:
         return  # nobody has the app, so there is no case to picture
     try:
-        save_picture(played, _telling(scores), folder / PICTURE)
+        save_picture(played, _case_to_draw(scores), folder / PICTURE)
     except MissingExtraError as missing:
-        err().print(f"No picture: {missing}", style="yellow", soft_wrap=True)
+        warn(f"No picture: {missing}")
 
 
-def _telling(scores: Scores) -> CaseScore:
-    """Return the case with the most to see: most true contacts, then most listed."""
+def _case_to_draw(scores: Scores) -> CaseScore:
+    """Return the case with the most true contacts, then with the most listed ones."""
     return max(scores.cases, key=lambda case: (case.true_contacts, case.found, case.false_contacts))
 
 
 def _show(
     played: Run, scores: Scores, apart: Breakdown, folder: Path | None, seconds: float
 ) -> None:
-    console = out()
     policy, counts = scores.policy, played.counts
     played_by = (
         f", seed {played.seed}: {played.tracks.people} people, {len(played.app)} with the app, "
         f"{played.scenario.duration_s / 60:g} minutes ({seconds:.1f} s)"
     )
-    console.print(Text.assemble((played.scenario.name, "bold"), played_by), soft_wrap=True)
     scans, heard, tried, came, left = (
         counts.get(name, 0)
         for name in ("scans", "receptions", "connections_tried", "connections", "records")
     )
-    console.print(
-        f"{scans:,} scans heard {heard:,} advertisements; {came:,} of {tried:,} connections came "
-        f"about and left {left:,} records.",
-        soft_wrap=True,
+    rows = (
+        ("index cases, one after the other", f"{len(scores.cases):,}"),
+        ("true contacts found", f"{scores.found:,}"),
+        ("true contacts missed", f"{scores.missed:,}"),
+        ("falsely listed", f"{scores.false_contacts:,}"),
+        (
+            "traceable interaction fraction: found of those with the app (5 % to 95 %)",
+            shown(scores.tif, none="no true contact"),
+        ),
+        (
+            f"found of all {scores.all_contacts:,} true contacts, app or not (5 % to 95 %)",
+            shown(scores.found_of_all, none="no true contact"),
+        ),
+        (
+            "no contacts among those listed (5 % to 95 %)",
+            shown(scores.falsely_listed, none="nobody listed"),
+        ),
+        ("precision", _number(scores.precision, "{:.2f}")),
+        ("mean error of minutes", _number(scores.minutes_mae, "{:.1f}")),
+        ("the same, guessing a constant", _number(scores.minutes_mae_constant, "{:.1f}")),
+        ("intervals that hold the true minutes", _number(scores.coverage, "{:.0%}")),
     )
-    table = Table(box=SIMPLE_HEAD, pad_edge=False, show_header=False)
-    table.add_column("what")
-    table.add_column("value", justify="right")
-    table.add_row("index cases, one after the other", f"{len(scores.cases):,}")
-    table.add_row("true contacts found", f"{scores.found:,}")
-    table.add_row("true contacts missed", f"{scores.missed:,}")
-    table.add_row("falsely listed", f"{scores.false_contacts:,}")
-    table.add_row(
-        "traceable interaction fraction: found of those with the app (5 % to 95 %)",
-        shown(scores.tif, none="no true contact"),
-    )
-    table.add_row(
-        f"found of all {scores.all_contacts:,} true contacts, app or not (5 % to 95 %)",
-        shown(scores.found_of_all, none="no true contact"),
-    )
-    table.add_row(
-        "no contacts among those listed (5 % to 95 %)",
-        shown(scores.falsely_listed, none="nobody listed"),
-    )
-    table.add_row("precision", _number(scores.precision, "{:.2f}"))
-    table.add_row("mean error of minutes", _number(scores.minutes_mae, "{:.1f}"))
-    table.add_row("the same, guessing a constant", _number(scores.minutes_mae_constant, "{:.1f}"))
-    table.add_row("intervals that hold the true minutes", _number(scores.coverage, "{:.0%}"))
-    console.print(table)
-    console.print(
+    say(
+        Text.assemble((played.scenario.name, "bold"), played_by),
+        f"{scans:,} scans heard {heard:,} advertisements. {came:,} of {tried:,} connections "
+        f"succeeded and left {left:,} records.",
+        table(
+            rows,
+            ("what", lambda row: row[0]),
+            (right("value"), lambda row: row[1]),
+            show_header=False,
+        ),
         f"Contact: within {policy.within_m:g} m for {policy.minutes:g} minutes or more, both with "
-        "the app; a pair counts once for each of the two as the case. Intervals are by people of "
-        "this one run; how far runs differ, a sweep over seeds says.",
-        soft_wrap=True,
+        "the app. A pair counts twice, once with each of the two as the case. Intervals are over "
+        "the people of this one run; a sweep over seeds shows how runs differ.",
+        _systems_table(apart),
     )
-    console.print(_systems_table(apart))
     cost = ", ".join(
         f"{name} {percent:.1f} %" for name, percent in apart.battery_percent_per_hour.items()
     )
     if cost:
-        console.print(f"Battery per hour, by assumed currents: {cost}.", soft_wrap=True)
+        say(f"Battery per hour, by assumed currents: {cost}.")
     if apart.lost:
         lost = ", ".join(f"{name} {count:,}" for name, count in apart.lost.items())
-        console.print(f"Lost: {lost}.", soft_wrap=True)
-    console.print(f"Digest {played.digest}", soft_wrap=True)
+        say(f"Lost: {lost}.")
+    say(f"Digest {played.digest}")
     if folder is not None:
-        console.print(f"Kept in {folder}", soft_wrap=True)
+        say(f"Kept in {folder}")
 
 
 def _systems_table(apart: Breakdown) -> Table:
-    table = Table(box=SIMPLE_HEAD, pad_edge=False)
-    table.add_column("who - whom")
-    for heading in ("quarters of an hour near", "recorded (5 % to 95 %)", "contacts found"):
-        table.add_column(heading, justify="right")
-    for one in apart.by_systems:
-        table.add_row(
-            one.name,
-            f"{one.windows:,}",
-            shown(one.share),
-            f"{one.found} of {one.true_contacts}",
-        )
-    return table
+    return table(
+        apart.by_systems,
+        ("who - whom", lambda systems: systems.name),
+        (right("quarters of an hour near"), lambda systems: f"{systems.windows:,}"),
+        (right("recorded (5 % to 95 %)"), lambda systems: shown(systems.share)),
+        (right("contacts found"), lambda systems: f"{systems.found} of {systems.true_contacts}"),
+    )
 
 
 def _number(value: float | None, form: str) -> str:

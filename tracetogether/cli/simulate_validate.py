@@ -1,13 +1,12 @@
 """`tracetogether simulate validate`: the simulated radio beside recordings."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Sequence
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import click
-from rich.table import Column
+from rich.table import Table
 from rich.text import Text
 
 from simulations.people.trajectories import TRACK_COLUMNS, load_tracks
@@ -23,69 +22,46 @@ from simulations.studies.replay import (
 )
 from simulations.studies.trials import TRIALS, TrialRow
 from simulations.studies.validation import DEFAULT_SEEDS, ComparedStatistic, validate_channel
-from tracetogether.cli.console import out, print_json, progress, right, table
-from tracetogether.cli.recording_options import parsed
-from tracetogether.cli.simulate_figures import shown
-from tracetogether.names import columns_of_fields
+from tracetogether.cli.console import answer, fixed, progress, right, table
+from tracetogether.cli.options import EXISTING_FILE, as_json
+from tracetogether.cli.simulate_options import columns_option, seeds_option, shown
 from tracetogether.proximity.calibration import Calibration
-
-_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
-_Command = TypeVar("_Command", bound=Callable[..., Any])
 
 
 @click.group()
 def validate() -> None:
-    """Hold the simulated radio against recordings."""
-
-
-def columns_option(
-    known: Collection[str], flag: str = "--columns"
-) -> Callable[[_Command], _Command]:
-    """Return a decorator that adds an option for the names of a table's columns."""
-    return click.option(
-        flag,
-        callback=parsed(partial(columns_of_fields, known=known)),
-        metavar="FIELD=COLUMN,...",
-        help=f"Column names of the table, where they differ from {', '.join(known)}.",
-    )
+    """Compare the simulated radio and movement with recordings."""
 
 
 _scenario = click.option(
-    "--scenario", default="train-carriage", show_default=True, help="Whose channel."
-)
-_seeds = click.option(
-    "--seeds",
-    type=click.IntRange(1, 100),
-    default=len(DEFAULT_SEEDS),
+    "--scenario",
+    default="train-carriage",
     show_default=True,
-    help="How many runs to average.",
+    help="Scenario that gives the channel.",
 )
-_movement_seeds = click.option(
-    "--seeds",
-    type=click.IntRange(1, 100),
-    default=len(MOVEMENT_SEEDS),
-    show_default=True,
-    help="How many runs to average.",
-)
+_Row = TypeVar("_Row", ComparedStatistic, TrialRow)
+
 _calibration = click.option(
-    "--calibration", type=_FILE, metavar="FILE", help="Table of phone models' offsets."
+    "--calibration",
+    type=EXISTING_FILE,
+    metavar="FILE",
+    help="Table of the offsets of phone models.",
 )
 _reading_columns = columns_option(READING_COLUMNS, "--reading-columns")
-_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON list of rows.")
 
 
 @validate.command()
 @_scenario
-@_seeds
+@seeds_option(default=len(DEFAULT_SEEDS), most=100)
 @click.option(
     "--readings",
-    type=_FILE,
+    type=EXISTING_FILE,
     metavar="FILE",
-    help="A recording of your own with true distances; its figures take the measured ones' place.",
+    help="Your own recording with true distances; its figures replace the built-in measured ones.",
 )
 @_reading_columns
 @_calibration
-@_json
+@as_json
 def channel(
     scenario: str,
     seeds: int,
@@ -95,10 +71,10 @@ def channel(
     *,
     as_json: bool,
 ) -> None:
-    """Print what simulated readings say of the channel beside what recordings say.
+    """Compare statistics of simulated readings with those of recordings.
 
-    Exponent, spreads at each time scale, reciprocity, rotation, channels and losses, all computed
-    from readings by the same code.
+    The statistics are the path-loss exponent, spreads at each time scale, reciprocity, rotation,
+    channels and losses. The same code computes them from both kinds of readings.
     """
     chosen = load_scenario(scenario)
     recorded = {}
@@ -106,8 +82,8 @@ def channel(
         recorded = recorded_statistics(
             load_readings(readings, reading_columns or {}), _offsets(calibration)
         )
-    with progress("Reading the simulated air") as told:
-        rows = validate_channel(chosen, seeds=range(seeds), on_progress=told)
+    with progress("Reading the simulated air") as advance:
+        rows = validate_channel(chosen, seeds=range(seeds), on_progress=advance)
     rows = [
         replace(row, measured=recorded[row.statistic], source=str(readings))
         if row.statistic in recorded
@@ -118,16 +94,26 @@ def channel(
 
 
 @validate.command()
-@click.option("--trajectories", type=_FILE, required=True, metavar="FILE", help="Recorded tracks.")
 @click.option(
-    "--readings", type=_FILE, required=True, metavar="FILE", help="Readings recorded with them."
+    "--trajectories",
+    type=EXISTING_FILE,
+    required=True,
+    metavar="FILE",
+    help="Recorded tracks (CSV).",
+)
+@click.option(
+    "--readings",
+    type=EXISTING_FILE,
+    required=True,
+    metavar="FILE",
+    help="Readings recorded with the tracks.",
 )
 @columns_option(TRACK_COLUMNS)
 @_reading_columns
 @_calibration
 @_scenario
-@_seeds
-@_json
+@seeds_option(default=len(DEFAULT_SEEDS), most=100)
+@as_json
 def replay(
     trajectories: Path,
     readings: Path,
@@ -139,38 +125,40 @@ def replay(
     *,
     as_json: bool,
 ) -> None:
-    """Put recorded tracks through the simulated radio; compare with the recorded readings.
+    """Simulate the radio along recorded tracks, and compare with the recorded readings.
 
-    Prints quantiles of RSSI by distance (medians should agree within 3 dB) and how well an
-    attenuation threshold tells readings from within 2 m (area under the curve, within 0.05).
+    Prints quantiles of RSSI by distance, and how well an attenuation threshold separates readings
+    within 2 m from others (area under the ROC curve). Medians should agree within 3 dB, areas
+    within 0.05.
     """
     chosen = load_scenario(scenario)
     scenes = load_tracks(trajectories, columns or {}, chosen.people, Streams(0))
     recorded = load_readings(readings, reading_columns or {})
-    with progress("Replaying tracks") as told:
+    with progress("Replaying tracks") as advance:
         rows = validate_replay(
             scenes,
             recorded,
             calibration=_offsets(calibration),
             channel=chosen.channel,
             seeds=range(seeds),
-            on_progress=told,
+            on_progress=advance,
         )
     _print(rows, as_json=as_json)
 
 
 @validate.command()
 @click.option(
-    "--pedestrians", type=_FILE, metavar="FILE", help="Recorded tracks: scene, t, id, x, y."
+    "--pedestrians", type=EXISTING_FILE, metavar="FILE", help="Recorded tracks: scene, t, id, x, y."
 )
 @click.option(
-    "--office", type=_FILE, metavar="FILE", help="Contacts of badges in an office: time, two ids."
+    "--office",
+    type=EXISTING_FILE,
+    metavar="FILE",
+    help="Contacts of badges in an office: time and two ids in a line.",
 )
-@click.option(
-    "--conference", type=_FILE, metavar="FILE", help="Contacts of badges at a conference."
-)
-@_movement_seeds
-@_json
+@click.option("--conference", type=EXISTING_FILE, metavar="FILE", help="The same for a conference.")
+@seeds_option(default=len(MOVEMENT_SEEDS), most=100)
+@as_json
 def movement(
     pedestrians: Path | None,
     office: Path | None,
@@ -179,18 +167,18 @@ def movement(
     *,
     as_json: bool,
 ) -> None:
-    """Hold walking speeds and lengths of meetings against recorded ones.
+    """Compare walking speeds and lengths of meetings with recorded ones.
 
-    Without files, against figures of ETH's and UCY's pedestrians and of SocioPatterns' badges;
-    with files, against what the same code finds in them.
+    Without files, compares with published figures: pedestrians of ETH and UCY, badges of
+    SocioPatterns. With files, compares with what the same code computes from them.
     """
     given = {"office-day": office, "conference": conference}
-    with progress("Letting people move") as told:
+    with progress("Letting people move") as advance:
         rows = validate_movement(
             pedestrians=pedestrians,
             badges={name: file for name, file in given.items() if file is not None},
             seeds=range(seeds),
-            on_progress=told,
+            on_progress=advance,
         )
     _print(rows, as_json=as_json)
 
@@ -201,39 +189,30 @@ def movement(
     "names",
     multiple=True,
     type=click.Choice(list(TRIALS)),
-    help="Which; all if not given. May be repeated.",
+    help="Trial to play. Repeatable.  [default: all]",
 )
 @click.option(
     "--seeds",
     type=click.IntRange(1, 1000),
-    help="Runs of each setting; if not given, "
+    help="Number of runs of each setting.  [default: "
     + ", ".join(f"{name} {trial.seeds}" for name, trial in TRIALS.items())
-    + ".",
+    + "]",
 )
-@_json
+@as_json
 def trials(names: tuple[str, ...], seeds: int | None, *, as_json: bool) -> None:
-    """Play published field trials and print what they found beside what the chain finds.
+    """Simulate published field trials and print simulated beside published results.
 
-    Locked iPhones in an office, TraceTogether v1.6 on a ward, exposure notification in a tram.
-    Settings are the trials' or assumed, and fixed beforehand: what misses is said to miss.
+    The trials are locked iPhones in an office, TraceTogether v1.6 on a ward, and exposure
+    notification in a tram. Settings are from the publications or assumed, and were fixed before
+    the comparison. A result outside its range is printed as such.
     """
     rows: list[TrialRow] = []
     for name in names or tuple(TRIALS):
         trial = TRIALS[name]
-        with progress(f"Playing the {name}") as told:
-            rows += trial.play(range(1, (seeds or trial.seeds) + 1), told)
-    if as_json:
-        print_json([row.to_json() for row in rows])
-        return
-    cells = (
-        _cells(
-            row,
-            shown(row.simulated),
-            *(f"{value:.3f}" for value in (row.published, row.low, row.high)),
-        )
-        for row in rows
-    )
-    out().print(table(_headings("simulated (5 % to 95 %)", "published"), cells))
+        with progress(f"Playing the {name}") as advance:
+            rows += trial.play(range(1, (seeds or trial.seeds) + 1), advance)
+    lines = _table(rows, lambda row: shown(row.simulated), "published", 3)
+    answer([row.to_json() for row in rows], lines, as_json=as_json)
 
 
 def _offsets(path: Path | None) -> Calibration:
@@ -241,26 +220,21 @@ def _offsets(path: Path | None) -> Calibration:
 
 
 def _print(rows: list[ComparedStatistic], *, as_json: bool) -> None:
-    if as_json:
-        print_json([row.to_json() for row in rows])
-        return
-    cells = (
-        _cells(row, *(f"{value:.2f}" for value in (row.simulated, row.measured, row.low, row.high)))
-        for row in rows
-    )
-    out().print(table(_headings("simulated", "measured"), cells))
+    lines = _table(rows, lambda row: f"{row.simulated:.2f}", "measured", 2)
+    answer([row.to_json() for row in rows], lines, as_json=as_json)
 
 
-def _headings(simulated: str, beside: str) -> tuple[str | Column, ...]:
-    numbers = map(right, (simulated, beside, "low", "high"))
-    return Column("statistic", no_wrap=True), *numbers, "ok", f"{beside} by"
-
-
-def _cells(row: ComparedStatistic | TrialRow, *figures: str) -> tuple[str | Text, ...]:
-    """Return a statistic with its figures and whether it lies where it should."""
-    return (
-        row.statistic,
-        *figures,
-        Text("yes", "green") if row.ok else Text("no", "red"),
-        row.source,
+def _table(
+    rows: Sequence[_Row], simulated: Callable[[_Row], str], beside: str, digits: int
+) -> Table:
+    """Return a table of simulated figures beside those that others found."""
+    return table(
+        rows,
+        (fixed("statistic"), lambda row: row.statistic),
+        (right("simulated"), simulated),
+        (right(beside), lambda row: f"{getattr(row, beside):.{digits}f}"),
+        (right("low"), lambda row: f"{row.low:.{digits}f}"),
+        (right("high"), lambda row: f"{row.high:.{digits}f}"),
+        ("ok", lambda row: Text("yes", "green") if row.ok else Text("no", "red")),
+        (f"{beside} by", lambda row: row.source),
     )

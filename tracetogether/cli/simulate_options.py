@@ -1,0 +1,111 @@
+"""What the commands about scenarios share: options, warnings, and how figures are printed."""
+
+from collections.abc import Callable, Collection
+from contextlib import suppress
+from functools import partial
+from typing import Any, TypeVar
+
+import click
+
+from simulations.run import FIDELITIES
+from simulations.scores.intervals import Measured
+from simulations.settings.scenario import Scenario, cautions, full_key
+from tracetogether.cli.console import warn
+from tracetogether.cli.options import FOLDER
+from tracetogether.cli.recording_options import parsed
+from tracetogether.errors import ScenarioError
+from tracetogether.names import columns_of_fields
+
+_Command = TypeVar("_Command", bound=Callable[..., Any])
+
+
+def read_settings(_: click.Context, __: click.Parameter, words: tuple[str, ...]) -> dict[str, str]:
+    """Return key -> value from ``key=value`` words."""
+    settings = {}
+    for word in words:
+        key, equals, value = word.partition("=")
+        if not (key and equals):
+            raise click.BadParameter(f"write key=value, not {word!r}")
+        name = key.strip()
+        with suppress(ScenarioError):  # reading the scenario refuses an unknown key
+            name = full_key(name).name
+        if name in settings:
+            raise click.BadParameter(f"{name} is given twice: name each key once")
+        settings[name] = value.strip()
+    return settings
+
+
+setting = click.option(
+    "--set",
+    "settings",
+    multiple=True,
+    callback=read_settings,
+    metavar="KEY=VALUE",
+    help="Replace a value of the scenario, such as adoption=0.32 or phones.ios=0.6. Repeatable.",
+)
+seed_option = click.option(
+    "--seed", type=click.IntRange(0), default=1, show_default=True, help="Random seed."
+)
+workers_option = click.option(
+    "--workers",
+    type=click.IntRange(1),
+    default=1,
+    show_default=True,
+    help="Number of processes.",
+)
+cases_option = click.option(
+    "--cases",
+    type=click.IntRange(1),
+    help="Number of index cases in each run.  [default: everybody with the app]",
+)
+fidelity_option = click.option(
+    "--fidelity",
+    type=click.Choice(FIDELITIES),
+    default="auto",
+    show_default=True,
+    help="How phones are simulated: one object for each phone, or vectorized in columns. Both give "
+    "the same logs and digest; auto chooses by the size of the crowd.",
+)
+
+
+def seeds_option(default: int, most: int | None = None) -> Callable[[_Command], _Command]:
+    """Return a decorator that adds --seeds: the number of runs to play."""
+    return click.option(
+        "--seeds",
+        type=click.IntRange(1, most),
+        default=default,
+        show_default=True,
+        help="Number of runs of each setting, with seeds 1 to N.",
+    )
+
+
+def out_option(about: str) -> Callable[[_Command], _Command]:
+    """Return a decorator that adds --out DIR."""
+    return click.option("--out", "folder", type=FOLDER, metavar="DIR", help=about)
+
+
+def columns_option(
+    known: Collection[str], flag: str = "--columns"
+) -> Callable[[_Command], _Command]:
+    """Return a decorator that adds an option for the names of a table's columns."""
+    return click.option(
+        flag,
+        callback=parsed(partial(columns_of_fields, known=known)),
+        metavar="FIELD=COLUMN,...",
+        help=f"Column names of the table, where they differ from {', '.join(known)}.",
+    )
+
+
+def caution(*scenarios: Scenario) -> None:
+    """Warn about scenarios that can't find anybody, each warning once."""
+    for warning in dict.fromkeys(text for scenario in scenarios for text in cautions(scenario)):
+        warn(f"Warning: {warning}")
+
+
+def shown(value: Measured | None, digits: int = 2, *, none: str = "-") -> str:
+    """Return a figure with its central 90 % interval, or ``none`` without a figure."""
+    if value is None:
+        return none
+    if value.low is None or value.high is None:
+        return f"{value.median:.{digits}f} (no interval)"
+    return f"{value.median:.{digits}f} ({value.low:.{digits}f} - {value.high:.{digits}f})"
