@@ -8,7 +8,8 @@ from tests.fresh_stores import fresh_store
 from tracetogether.authority.access.operators import ALL_ROLES
 from tracetogether.authority.cases.casework import Case
 from tracetogether.authority.intake.uploads import UploadReceipt
-from tracetogether.authority.service import Authority, AuthorityStore
+from tracetogether.authority.oversight.store import AuthorityStore
+from tracetogether.authority.service import Authority
 from tracetogether.bluetrace.upload import write_upload
 from tracetogether.crypto import sha256
 from tracetogether.keyring import KeyRing

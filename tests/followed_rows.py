@@ -10,7 +10,7 @@ from tracetogether.authority.cases.followed import (
     Priority,
     sealed_person,
 )
-from tracetogether.authority.service import AuthorityStore
+from tracetogether.authority.oversight.store import AuthorityStore
 from tracetogether.keyring import KeyRing
 from tracetogether.units import SECONDS_PER_DAY, Entropy
 

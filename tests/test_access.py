@@ -68,13 +68,13 @@ def test_without_operators_everybody_is_refused() -> None:
     store = fresh_store()
     for token in (*REFUSED, OPERATOR_TOKEN):
         with pytest.raises(AccessDeniedError):
-            Access(store, store).operator(token)
+            Access(store).operator(token)
 
 
 def test_a_disabled_operator_is_refused() -> None:
     store = store_with("token", disabled=True)
     with pytest.raises(AccessDeniedError):
-        Access(store, store).operator("token")
+        Access(store).operator("token")
 
 
 def test_an_empty_secret_is_refused_even_if_its_digest_is_kept() -> None:
@@ -82,9 +82,9 @@ def test_an_empty_secret_is_refused_even_if_its_digest_is_kept() -> None:
     store.add_user("nobody", credential_digest(""))
     for secret in (None, "", "x" * 513):
         with pytest.raises(AccessDeniedError):
-            Access(store, store).operator(secret)
+            Access(store).operator(secret)
         with pytest.raises(AccessDeniedError):
-            Access(store, store).phone(secret)
+            Access(store).phone(secret)
 
 
 @pytest.mark.parametrize("token", ["first", "second", "none of them"])
@@ -100,7 +100,7 @@ def test_every_kept_digest_is_compared_in_constant_time(
     monkeypatch.setattr(credentials, "equal", counted)
     store = store_with("first", "second")
     try:
-        Access(store, store).operator(token)
+        Access(store).operator(token)
     except AccessDeniedError:
         assert token == "none of them"
     assert len(compared) == 2

@@ -26,8 +26,8 @@ from tracetogether.authority.access.permissions import ALL_ROLES
 from tracetogether.authority.cases.casework import Case, CaseQuery, date_of_day
 from tracetogether.authority.cases.followed import ContactQuery, ContactState, KeptContact, Outcome
 from tracetogether.authority.desk.exports import LAYOUTS
+from tracetogether.authority.oversight.store import AuthorityStore
 from tracetogether.authority.oversight.time_zone import TIME_ZONE, set_time_zone
-from tracetogether.authority.service import AuthorityStore
 from tracetogether.cli import cli
 from tracetogether.cli.authority_folder import opened_folder
 from tracetogether.errors import AuthorityError, InvalidRequestError
@@ -281,7 +281,7 @@ def test_a_change_moves_the_last_days_and_keeps_recorded_ones(store: AuthoritySt
     case, kept = met(world, breakfast - 1800, now)  # it ends before 00:00 UTC
     assert date_of_day(kept.until_day) == "2020-05-17"
     world.authority.follow_up.record(kept.contact_id, kept.until_day - 13, Outcome.SYMPTOMS, now)
-    said = {"store": store, "calendars": store.desk, "audit": world.authority.audit, "by": "x"}
+    said = {"store": store, "audit": world.authority.audit, "by": "x"}
     said["keys"] = world.keys
     with pytest.raises(AuthorityError):
         set_time_zone("Nowhere/Land", now, **said)

@@ -8,7 +8,7 @@ import pytest
 from tests.fresh_stores import fresh_store
 from tests.store_rows import OTHER, USER, case
 from tracetogether.adapters.sql_store import SqlStore
-from tracetogether.authority.service import AuthorityStore
+from tracetogether.authority.oversight.store import AuthorityStore
 
 
 @pytest.fixture

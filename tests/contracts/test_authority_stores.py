@@ -10,7 +10,7 @@ from tracetogether.authority.access.audit import START, Audit
 from tracetogether.authority.access.operators import Role
 from tracetogether.authority.cases.casework import CaseQuery, CaseState
 from tracetogether.authority.oversight.statistics import Counts
-from tracetogether.authority.service import AuthorityStore
+from tracetogether.authority.oversight.store import AuthorityStore
 from tracetogether.errors import AuditError
 
 # --- users ---

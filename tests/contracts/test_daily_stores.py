@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from tests.authority_world import DAY, NOON
 from tests.store_rows import USER, contact_list, upload
-from tracetogether.authority.service import AuthorityStore
+from tracetogether.authority.oversight.store import AuthorityStore
 from tracetogether.units import SECONDS_PER_DAY
 
 

@@ -23,7 +23,7 @@ from tracetogether.authority.cases.followed import (
 )
 from tracetogether.authority.cases.indicators import DayCounts, Indicators, Ratio
 from tracetogether.authority.cases.notes import SealedNote
-from tracetogether.authority.service import AuthorityStore
+from tracetogether.authority.oversight.store import AuthorityStore
 from tracetogether.units import utc_day
 
 CASES, CONTACTS = 6, 96

@@ -12,7 +12,7 @@ from tracetogether.authority.cases.followed import ContactQuery, ContactState, O
 from tracetogether.authority.desk.merging import Merged
 from tracetogether.authority.desk.particulars import opened_particulars
 from tracetogether.authority.desk.unmerging import Unmerged
-from tracetogether.authority.service import AuthorityStore
+from tracetogether.authority.oversight.store import AuthorityStore
 from tracetogether.errors import ConflictError, NotFoundError, StaleError
 
 RAVI = Caller("ravi", frozenset({Role.TRACER}))

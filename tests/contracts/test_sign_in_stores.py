@@ -5,7 +5,7 @@ import pytest
 from tests.authority_world import NOON
 from tests.store_rows import operator
 from tracetogether.authority.access.sign_in import KeptPassword, Session
-from tracetogether.authority.service import AuthorityStore
+from tracetogether.authority.oversight.store import AuthorityStore
 
 KEPT = KeptPassword("amira", b"salt", "cost", b"verifier")
 

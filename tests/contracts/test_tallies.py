@@ -9,7 +9,7 @@ from tracetogether.adapters.operator_pages import sign_in_for
 from tracetogether.adapters.sql_store import SqlStore, ledger_rows
 from tracetogether.authority.access.audit import AuditEntry
 from tracetogether.authority.access.limits import COUNTS_KEPT_S
-from tracetogether.authority.service import AuthorityStore
+from tracetogether.authority.oversight.store import AuthorityStore
 from tracetogether.errors import AccessDeniedError, AuditError
 from tracetogether.units import SECONDS_PER_HOUR
 

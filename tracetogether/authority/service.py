@@ -3,33 +3,28 @@
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol, Self
+from typing import Self
 
-from tracetogether.authority.access.audit import Audit, AuditStore
-from tracetogether.authority.access.credentials import Access, UserStore
-from tracetogether.authority.access.limits import Limits, LimitStore
+from tracetogether.authority.access.audit import Audit
+from tracetogether.authority.access.credentials import Access
+from tracetogether.authority.access.limits import Limits
 from tracetogether.authority.access.operators import Staff
-from tracetogether.authority.access.sign_in import PlaceOfSignIns
 from tracetogether.authority.access.tallies import Tallies
-from tracetogether.authority.cases.casework import CaseDeskStore, CaseStore, Casework
-from tracetogether.authority.cases.followed import FollowStore
-from tracetogether.authority.cases.indicators import DashboardStore
-from tracetogether.authority.cases.merges import MergeStore
-from tracetogether.authority.cases.notes import Notes, NoteStore
-from tracetogether.authority.contacts.lists import ListStore
-from tracetogether.authority.desk.due import DueLists, DueStore
-from tracetogether.authority.desk.exports import Exports, ExportStore
+from tracetogether.authority.cases.casework import Casework
+from tracetogether.authority.cases.notes import Notes
+from tracetogether.authority.desk.due import DueLists
+from tracetogether.authority.desk.exports import Exports
 from tracetogether.authority.desk.followup import FollowUp
 from tracetogether.authority.desk.imports import CaseImport, OperatorImport
 from tracetogether.authority.desk.merging import Merging
 from tracetogether.authority.desk.unmerging import Unmerging
 from tracetogether.authority.desk.views import Desk
 from tracetogether.authority.intake.issuance import Issuance
-from tracetogether.authority.intake.pins import PINS_A_DAY, PinRules, Pins, PinStore
-from tracetogether.authority.intake.uploads import Intake, UploadStore
+from tracetogether.authority.intake.pins import PINS_A_DAY, PinRules, Pins
+from tracetogether.authority.intake.uploads import Intake
 from tracetogether.authority.oversight.custody import Custody
-from tracetogether.authority.oversight.retention import AgeingStore, Purge
-from tracetogether.authority.oversight.statistics import CountedStore
+from tracetogether.authority.oversight.retention import Purge
+from tracetogether.authority.oversight.store import AuthorityStore
 from tracetogether.authority.oversight.time_zone import local_days
 from tracetogether.authority.tracing.evidence import Logs
 from tracetogether.authority.tracing.graph import ContactGraphs
@@ -39,34 +34,6 @@ from tracetogether.bluetrace.upload_token import UploadTokens
 from tracetogether.keyring import KeyRing
 from tracetogether.local_days import LocalDays
 from tracetogether.units import Entropy
-
-
-class DeskStore(
-    CaseDeskStore, FollowStore, NoteStore, MergeStore, DashboardStore, ExportStore, Protocol
-):
-    """All that the tracers' desk asks of its room in the store."""
-
-
-class AuthorityStore(
-    UserStore,
-    PlaceOfSignIns,
-    CaseStore,
-    PinStore,
-    UploadStore,
-    DueStore,
-    ListStore,
-    LimitStore,
-    AuditStore,
-    AgeingStore,
-    CountedStore,
-    Protocol,
-):
-    """All that is asked of where an authority keeps things."""
-
-    @property
-    def desk(self) -> DeskStore:
-        """The tracers' desk."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,36 +94,72 @@ class Authority:
         noted = store.noted(PINS_A_DAY)
         rules = PinRules() if noted is None else PinRules(int(noted))
         tallies = Tallies(limits, audit, store)
-        pins = Pins(keys, store, store, audit, limits, tallies, entropy, rules)
         days = local_days(store)
-        rows, notes = store.desk, Notes(keys, store.desk, audit, entropy)
-        casework = Casework(store, rows, rows, store, store, keys, audit, entropy, days)
-        logs = Logs(keys, issuer, store, store, store, rows, days)
-        tracing = Tracing(logs, store, audit, entropy)
-        desk = Desk(keys, casework, rows, rows, rows, notes, days=days)
-        staff = Staff(store, audit)
-        follow_up = FollowUp(
-            keys, desk, casework, tracing, rows, rows, notes, audit, entropy, days=days
+        pins = Pins(
+            keys=keys,
+            store=store,
+            audit=audit,
+            limits=limits,
+            tallies=tallies,
+            entropy=entropy,
+            rules=rules,
         )
+        casework = Casework(store=store, keys=keys, audit=audit, entropy=entropy, days=days)
+        logs = Logs(keys=keys, issuer=issuer, store=store, days=days)
+        tracing = Tracing(logs=logs, store=store, audit=audit, entropy=entropy)
+        notes = Notes(keys=keys, store=store.desk, audit=audit, entropy=entropy)
+        desk = Desk(keys=keys, casework=casework, store=store.desk, notes=notes, days=days)
+        follow_up = FollowUp(
+            keys=keys,
+            desk=desk,
+            casework=casework,
+            tracing=tracing,
+            store=store,
+            notes=notes,
+            audit=audit,
+            entropy=entropy,
+            days=days,
+        )
+        staff = Staff(store, audit)
         return cls(
-            access=Access(store, store),
+            access=Access(store),
             staff=staff,
-            issuance=Issuance(issuer, store, rows, keys, audit, limits, tallies, entropy=entropy),
+            issuance=Issuance(
+                issuer=issuer,
+                store=store,
+                keys=keys,
+                audit=audit,
+                limits=limits,
+                tallies=tallies,
+                entropy=entropy,
+            ),
             casework=casework,
             desk=desk,
             follow_up=follow_up,
-            due=DueLists(casework, follow_up, store),
-            merging=Merging(desk, casework, rows, rows, rows, store, audit, entropy),
-            unmerging=Unmerging(desk, casework, rows, rows, rows, audit, entropy),
-            exports=Exports(keys, rows, audit, days),
+            due=DueLists(casework=casework, follow_up=follow_up, store=store),
+            merging=Merging(
+                desk=desk, casework=casework, store=store, audit=audit, entropy=entropy
+            ),
+            unmerging=Unmerging(
+                desk=desk, casework=casework, store=store, audit=audit, entropy=entropy
+            ),
+            exports=Exports(keys=keys, store=store.desk, audit=audit, days=days),
             case_import=CaseImport(casework, staff),
             operator_import=OperatorImport(staff, entropy),
             pins=pins,
-            intake=Intake(keys, issuer, tokens, pins, store, store, store, audit, entropy),
+            intake=Intake(
+                keys=keys,
+                issuer=issuer,
+                tokens=tokens,
+                pins=pins,
+                store=store,
+                audit=audit,
+                entropy=entropy,
+            ),
             tracing=tracing,
-            graphs=ContactGraphs(tracing, store),
-            custody=Custody(keys, save_keys, audit, store),
-            purge=Purge(keys, save_keys, store, audit, days=days),
+            graphs=ContactGraphs(tracing=tracing, store=store),
+            custody=Custody(keys=keys, save_keys=save_keys, audit=audit, store=store),
+            purge=Purge(keys=keys, save_keys=save_keys, store=store, audit=audit, days=days),
             limits=limits,
             tallies=tallies,
             audit=audit,

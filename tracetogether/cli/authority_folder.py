@@ -277,7 +277,6 @@ def change_time_zone(folder: Path, name: str, now: float) -> int:
             now,
             keys=_keys_of(folder),
             store=store,
-            calendars=store.desk,
             audit=Audit(store),
             by=CONSOLE.name,
         )

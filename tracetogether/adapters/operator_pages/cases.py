@@ -271,7 +271,7 @@ def _head(request: PageRequest, case: Case) -> dict[str, Any]:
         ),
         "other_open": [
             one.case_id
-            for one in request.authority.casework.desk.open_cases_of(case.user_id)
+            for one in request.authority.store.desk.open_cases_of(case.user_id)
             if one != case and request.authority.casework.may_see(one, request.caller)
         ],
         "issuer": request.may("POST", "/cases/{case_id}/pin"),

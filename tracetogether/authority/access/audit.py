@@ -1,11 +1,12 @@
 """The audit log: who did what and when, append-only, each entry chained to the one before."""
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Final
 
+from tracetogether.authority.access.store import AccessStore
 from tracetogether.crypto import equal, sha256
 from tracetogether.errors import AuditError
 
@@ -58,38 +59,11 @@ class AuditEntry:
         }
 
 
-class AuditStore(Protocol):
-    """Where entries are kept: only ever appended to."""
-
-    def atomic(self) -> AbstractContextManager[None]:
-        """Make all that the body writes happen together or not at all; may be nested."""
-        ...
-
-    def last_audit(self) -> tuple[int, bytes]:
-        """Return number and digest of the newest entry, (0, START) if there is none.
-
-        Within ``atomic`` nobody else appends until the transaction ends.
-        """
-        ...
-
-    def add_audit(self, entry: AuditEntry) -> None:
-        """Append an entry."""
-        ...
-
-    def audit(self, after: int = 0, limit: int | None = None) -> Iterable[tuple[AuditEntry, bytes]]:
-        """Return entries with a number beyond ``after``, and the digests they were kept with."""
-        ...
-
-    def audit_times(self, after: float, until: float) -> Iterable[float]:
-        """Return the times of entries later than ``after`` and up to ``until``, ascending."""
-        ...
-
-
 @dataclass(frozen=True, slots=True)
 class Audit:
     """Writes the log, and checks it."""
 
-    store: AuditStore
+    store: AccessStore
 
     def atomic(self) -> AbstractContextManager[None]:
         """Bind what the body does and what it records together."""

@@ -1,10 +1,10 @@
 """Who may do what: phones by their registration credential, operators by a token; else nobody."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Final
 
-from tracetogether.authority.access.operators import Operator, OperatorStore, operator_digest
+from tracetogether.authority.access.operators import Operator, operator_digest
+from tracetogether.authority.access.store import AccessStore
 from tracetogether.crypto import equal, sha256
 from tracetogether.errors import AccessDeniedError
 
@@ -12,34 +12,6 @@ SECRET_BYTES: Final = 32
 _MAX_SECRET_TEXT: Final = 512  # bounds the work that a stranger can cause
 _WITHDRAWAL: Final = b"tracetogether/v1/withdrawal/"
 _PHONE: Final = b"tracetogether/v1/registration-credential/"
-
-
-class UserStore(Protocol):
-    """Where the digests of credentials are kept; the credentials themselves are nowhere."""
-
-    def add_user(self, user_id: str, credential_digest: bytes) -> bool:
-        """Write down a new user; False if the id or the digest is already there."""
-        ...
-
-    def user_of(self, credential_digest: bytes) -> str | None:
-        """Return whose credential this is."""
-        ...
-
-    def has_user(self, user_id: str) -> bool:
-        """Return whether there is such a user."""
-        ...
-
-    def registered(self, user_ids: Sequence[str]) -> set[str]:
-        """Return those of ``user_ids`` that are users."""
-        ...
-
-    def remove_user(self, user_id: str) -> bool:
-        """Forget a user, and all that hangs on him; False if there is none."""
-        ...
-
-    def add_withdrawal(self, digest: bytes, now: float) -> None:
-        """Write down that a user withdrew; a later time replaces an earlier one."""
-        ...
 
 
 def credential_digest(credential: str) -> bytes:
@@ -64,8 +36,7 @@ def withdrawal_digest(user_id: str) -> bytes:
 class Access:
     """Tells phones and operators from strangers."""
 
-    users: UserStore
-    staff: OperatorStore
+    store: AccessStore
 
     def phone(self, credential: str | None) -> str:
         """Return the user id of the phone that shows ``credential``.
@@ -74,7 +45,7 @@ class Access:
             AccessDeniedError: there is none, or it is nobody's.
         """
         secret = _bounded(credential)
-        user_id = self.users.user_of(credential_digest(secret))
+        user_id = self.store.user_of(credential_digest(secret))
         if user_id is None or not secret:
             msg = "a registration credential is needed: register first"
             raise AccessDeniedError(msg, "credential-needed")
@@ -89,7 +60,7 @@ class Access:
         secret = _bounded(token)
         digest = operator_digest(secret)
         # Every digest is compared, so that the time does not tell which one came near.
-        known = [one for one in self.staff.operators() if equal(digest, one.token_digest)]
+        known = [one for one in self.store.operators() if equal(digest, one.token_digest)]
         if not known or not secret or known[0].disabled:
             msg = "an operator token is needed: `authority init` or `authority user add` gave one"
             raise AccessDeniedError(msg, "operator-token-needed")

@@ -2,9 +2,10 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Final
 
 from tracetogether.authority.access.sources import source_of
+from tracetogether.authority.access.store import AccessStore
 from tracetogether.crypto import hmac_sha256, sha256
 from tracetogether.errors import RateLimitedError
 from tracetogether.keyring import KeyRing
@@ -58,38 +59,12 @@ PIN_ALERTS: Final = Limit("pin-alerts", 1, SECONDS_PER_HOUR)
 HEARERS: Final = Limit("hearers", UPLOADS_OF_A_TEMPID, RETENTION.uploads_s)
 
 
-class LimitStore(Protocol):
-    """Where counts are kept."""
-
-    def count_up(self, name: str, subject: bytes, window_s: int) -> int:
-        """Add one to the count of a window (named by its start) and return it."""
-        ...
-
-    def count_down(self, name: str, subject: bytes, window_s: int) -> None:
-        """Take one from the count of a window, unless it is 0."""
-        ...
-
-    def count_up_each(
-        self, name: str, windows: Mapping[bytes, int], over: int
-    ) -> Mapping[bytes, int]:
-        """Add one to the count of each subject in its window; return counts above ``over``."""
-        ...
-
-    def counted(self, name: str, subject: bytes, window_s: int) -> int:
-        """Return the count of a window."""
-        ...
-
-    def drop_counts(self, before: float) -> int:
-        """Forget windows that began before that time; return how many went."""
-        ...
-
-
 @dataclass(frozen=True, slots=True)
 class Limits:
     """Counts requests by whom they come from, who is kept as a keyed digest of this day alone."""
 
     keys: KeyRing
-    store: LimitStore
+    store: AccessStore
 
     def take(self, limit: Limit, subject: str, now: float) -> None:
         """Count a request.

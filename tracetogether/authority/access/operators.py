@@ -3,10 +3,11 @@
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Final, Protocol, Self
+from typing import Final, Self
 
 from tracetogether.authority.access.audit import Audit
 from tracetogether.authority.access.permissions import ALL_ROLES, Action, Role, allowed
+from tracetogether.authority.access.store import AccessStore
 from tracetogether.crypto import sha256
 from tracetogether.errors import (
     AccessDeniedError,
@@ -53,22 +54,6 @@ class Operator:
             "added_at": self.added_at,
             "disabled": self.disabled,
         }
-
-
-class OperatorStore(Protocol):
-    """Where operators are kept; their tokens are nowhere."""
-
-    def add_operator(self, operator: Operator) -> bool:
-        """Write down a new operator; False if the name or the token is already there."""
-        ...
-
-    def operators(self) -> Sequence[Operator]:
-        """Return all operators by name, the disabled ones too."""
-        ...
-
-    def disable_operator(self, name: str) -> bool:
-        """Shut an operator out; False if there is none of that name who is not."""
-        ...
 
 
 def operator_digest(token: str) -> bytes:
@@ -133,7 +118,7 @@ CONSOLE: Final = Caller("console", ALL_ROLES)
 class Staff:
     """Adds and disables operators. Nobody grants what he does not hold, or changes himself."""
 
-    store: OperatorStore
+    store: AccessStore
     audit: Audit
 
     def add(

@@ -8,7 +8,8 @@ from unicodedata import normalize
 
 from tracetogether.authority.access.audit import Audit
 from tracetogether.authority.access.limits import Limit, Limits
-from tracetogether.authority.access.operators import CONSOLE, Caller, Operator, OperatorStore
+from tracetogether.authority.access.operators import CONSOLE, Caller, Operator
+from tracetogether.authority.access.store import AccessStore
 from tracetogether.authority.access.tallies import SIGN_INS_REFUSED, Tallies
 from tracetogether.crypto import IV_BYTES, Aead, derive, equal, sha256
 from tracetogether.errors import (
@@ -90,63 +91,6 @@ class Session:
         return now - self.seen_at >= SESSION_IDLE_S or now - self.begun_at >= SESSION_LONGEST_S
 
 
-class SignInStore(Protocol):
-    """Where passwords and sessions are kept. Every method happens whole, or not at all."""
-
-    def put_password(self, kept: KeptPassword) -> None:
-        """Write down a password in place of the operator's earlier one."""
-        ...
-
-    def password(self, name: str) -> KeptPassword | None:
-        """Return what is kept of an operator's password."""
-        ...
-
-    def enrol(self, name: str, sealed_secret: bytes, step: int) -> bool:
-        """Keep the secret of an operator's codes; False if there is one already."""
-        ...
-
-    def use_step(self, name: str, step: int) -> bool:
-        """Note that the code of a time step was used; False if it, or a later one, was before."""
-        ...
-
-    def newest_step(self) -> int:
-        """Return the newest time step whose code an operator gave; 0 if none did."""
-        ...
-
-    def add_session(self, session: Session) -> None:
-        """Write down a session."""
-        ...
-
-    def session(self, digest: bytes) -> Session | None:
-        """Return a session."""
-        ...
-
-    def see_session(self, digest: bytes, now: float) -> None:
-        """Note that somebody was here."""
-        ...
-
-    def end_session(self, digest: bytes) -> None:
-        """Forget a session."""
-        ...
-
-    def end_sessions(self, name: str) -> int:
-        """Forget all sessions of an operator; return how many went."""
-        ...
-
-    def drop_sessions(self, begun_before: float, seen_before: float) -> int:
-        """Forget sessions begun, or seen last, before those times; return how many went."""
-        ...
-
-
-class PlaceOfSignIns(OperatorStore, Protocol):
-    """A store that has one for sign-ins too."""
-
-    @property
-    def sign_ins(self) -> SignInStore:
-        """Where passwords and sessions are."""
-        ...
-
-
 class Hashing(Protocol):
     """A hash that is slow on purpose."""
 
@@ -172,7 +116,7 @@ class Codes(Protocol):
 class SignIn:
     """Lets operators in by password and code, and knows them again by their session."""
 
-    store: PlaceOfSignIns
+    store: AccessStore
     audit: Audit
     limits: Limits
     tallies: Tallies

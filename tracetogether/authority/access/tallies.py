@@ -1,10 +1,11 @@
 """What strangers do again and again: counted by the hour, and one audit entry for each count."""
 
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Final
 
 from tracetogether.authority.access.audit import Audit
 from tracetogether.authority.access.limits import COUNTS_KEPT_S, Limit, Limits
+from tracetogether.authority.access.store import AccessStore
 from tracetogether.units import SECONDS_PER_HOUR, utc_day
 
 TOLD_UNTIL: Final = "tallies_told_s"
@@ -19,25 +20,13 @@ WITHDRAWALS: Final = Limit("users.withdrawn", 0, SECONDS_PER_HOUR)
 TALLIES: Final = (PINS_REFUSED, SIGN_INS_REFUSED, WITHDRAWALS)
 
 
-class NoteStore(Protocol):
-    """Where it is noted up to when counts were told."""
-
-    def note(self, name: str, value: str) -> None:
-        """Write down a value under a name."""
-        ...
-
-    def noted(self, name: str) -> str | None:
-        """Return the value that was written down last under a name."""
-        ...
-
-
 @dataclass(frozen=True, slots=True)
 class Tallies:
     """Counts, so that the audit log grows by the hour and not by what a stranger asks."""
 
     limits: Limits
     audit: Audit
-    store: NoteStore
+    store: AccessStore
 
     def add(self, what: Limit, now: float) -> None:
         """Count one."""
@@ -64,6 +53,6 @@ class Tallies:
             self.store.note(TOLD_UNTIL, str(this_hour))
 
 
-def told_until(store: NoteStore) -> int:
+def told_until(store: AccessStore) -> int:
     """Return up to when counts are in the audit log, in epoch seconds."""
     return int(store.noted(TOLD_UNTIL) or 0)

@@ -6,18 +6,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date as Date  # noqa: N812 - `date` is the name of a property here
 from enum import Enum
-from typing import Final, Protocol
+from typing import Final
 
 from tracetogether.authority.access.audit import Audit
-from tracetogether.authority.access.credentials import UserStore
-from tracetogether.authority.access.operators import CONSOLE, Caller, OperatorStore
+from tracetogether.authority.access.operators import CONSOLE, Caller
 from tracetogether.authority.access.permissions import Action, Role
-from tracetogether.authority.cases.followed import (
-    ContactState,
-    FollowStore,
-    check_version,
-    person_tags,
-)
+from tracetogether.authority.cases.followed import ContactState, check_version, person_tags
+from tracetogether.authority.cases.store import CaseStore
 from tracetogether.errors import ConflictError, InvalidRequestError, NotFoundError
 from tracetogether.keyring import KeyRing
 from tracetogether.local_days import UTC_DAYS, LocalDays
@@ -160,66 +155,11 @@ def summary_of(
     )
 
 
-class CaseDeskStore(Protocol):
-    """Where cases are worked on."""
-
-    def locked_case(self, case_id: str) -> Case | None:
-        """Return a case that nobody else changes until the open transaction ends."""
-        ...
-
-    def put_case(self, case: Case) -> None:
-        """Write down what can change of a case; those merged into it are assigned with it."""
-        ...
-
-    def open_cases_of(self, user_id: str) -> Sequence[Case]:
-        """Return a user's open cases, the newest first.
-
-        Inside a transaction nobody else opens a case for that user until it ends.
-        """
-        ...
-
-    def cases_page(self, query: CaseQuery, today: int) -> CasePage:
-        """Return a page with counts; ``today`` is the day that contacts are due on."""
-        ...
-
-    def cases_of_users(self, user_ids: Sequence[str]) -> Sequence[tuple[str, str]]:
-        """Return user id and case id of all cases of some users."""
-        ...
-
-
-class CaseStore(Protocol):
-    """Where cases are kept."""
-
-    def add_case(self, case: Case) -> bool:
-        """Write down a new case; False if its id is taken, or the user has an open case."""
-        ...
-
-    def case(self, case_id: str) -> Case | None:
-        """Return a case."""
-        ...
-
-    def cases(self) -> Sequence[Case]:
-        """Return all cases, the newest first."""
-        ...
-
-    def confirm_case(self, case_id: str) -> bool:
-        """Note that a case is confirmed; False if there is none that is not."""
-        ...
-
-    def touch_case(self, case_id: str, now: float) -> bool:
-        """Note that the case is being worked on; False if there is none."""
-        ...
-
-
 @dataclass(frozen=True, slots=True)
 class Casework:
     """What an operator does with cases."""
 
     store: CaseStore
-    desk: CaseDeskStore
-    follow: FollowStore
-    users: UserStore
-    staff: OperatorStore
     keys: KeyRing
     audit: Audit
     entropy: Entropy = os.urandom
@@ -263,7 +203,7 @@ class Casework:
             now,
             now,
             assigned_to=by.name if mine else "",
-            known_contact=bool(self.follow.tagged(person_tags(user_id, now, self.keys))),
+            known_contact=bool(self.store.desk.tagged(person_tags(user_id, now, self.keys))),
             unconfirmed=not confirmed,
         )
         with self.audit.atomic():
@@ -286,7 +226,7 @@ class Casework:
         Raises:
             ConflictError: there is one; it is named only to a caller who may see it.
         """
-        for case in self.desk.open_cases_of(user_id):
+        for case in self.store.desk.open_cases_of(user_id):
             if self.may_see(case, by):
                 msg = "this person has an open case already: it is {case}"
                 raise ConflictError(msg, "open-case-known", case=case.case_id)
@@ -303,7 +243,7 @@ class Casework:
         """
         by.require(Action.CONFIRM_CASE)
         with self.audit.atomic():
-            case = self.desk.locked_case(case_id) if case_id.isascii() else None
+            case = self.store.desk.locked_case(case_id) if case_id.isascii() else None
             if case is None:
                 raise _no_such_case()
             if not case.unconfirmed:
@@ -312,7 +252,7 @@ class Casework:
                 msg = "the case is {state}: only an open case can be confirmed"
                 raise ConflictError(msg, "case-not-open", state=case.state.value)
             case = replace(case, unconfirmed=False, version=case.version + 1)
-            self.desk.put_case(case)
+            self.store.desk.put_case(case)
             self.audit.record("case.confirmed", now, by=by.name, subject=case_id)
         return case
 
@@ -352,7 +292,7 @@ class Casework:
         if day < today - days:
             msg = "the case's date is more than {days} days ago: no phone's log goes back so far"
             raise InvalidRequestError(msg, "case-date-too-old", days=days)
-        if not user_id.isascii() or not self.users.has_user(user_id):
+        if not user_id.isascii() or not self.store.has_user(user_id):
             msg = "there is no such user: check the id on the phone"
             raise NotFoundError(msg, "no-such-user")
 
@@ -382,7 +322,7 @@ class Casework:
         by.require(Action.LIST_CASES)
         if not by.needs_to_know("") and not by.may(Action.ISSUE_PIN):
             query = replace(query, assigned_to=by.name)
-        return self.desk.cases_page(query, self.days.day(now))
+        return self.store.desk.cases_page(query, self.days.day(now))
 
     def assign(
         self,
@@ -402,7 +342,7 @@ class Casework:
         """
         by.require(Action.ASSIGN_CASE)
         if operator != NOBODY and not any(
-            one.name == operator and one.holds(Role.TRACER) for one in self.staff.operators()
+            one.name == operator and one.holds(Role.TRACER) for one in self.store.operators()
         ):
             msg = "there is no such operator with the role tracer"
             raise NotFoundError(msg, "no-such-tracer")
@@ -410,7 +350,7 @@ class Casework:
             case = self.locked(case_id, version=version, by=by)
             name = "" if operator == NOBODY else operator
             case = replace(case, assigned_to=name, version=case.version + 1)
-            self.desk.put_case(case)
+            self.store.desk.put_case(case)
             self.audit.record("case.assigned", now, by=by.name, subject=case.case_id, operator=name)
         return case
 
@@ -431,7 +371,7 @@ class Casework:
                 msg = "the case is {state} already"
                 raise ConflictError(msg, "case-closed-already", state=case.state.value)
             case = replace(case, state=CaseState.CLOSED, closed_at=now, version=case.version + 1)
-            self.desk.put_case(case)
+            self.store.desk.put_case(case)
             self.audit.record("case.closed", now, by=by.name, subject=case.case_id)
         return case
 
@@ -454,7 +394,7 @@ class Casework:
             self.check_no_open_case(case.user_id, by=by)
             state = CaseState.OPEN if case.tracing_at is None else CaseState.TRACING
             case = replace(case, state=state, closed_at=None, version=case.version + 1)
-            self.desk.put_case(case)
+            self.store.desk.put_case(case)
             self.audit.record("case.reopened", now, by=by.name, subject=case.case_id)
         return case
 
@@ -465,7 +405,7 @@ class Casework:
             NotFoundError: there is none, or ``by`` does not need to know it.
             StaleError: it is not the ``version`` that was seen.
         """
-        found = self.desk.locked_case(case_id) if case_id.isascii() else None
+        found = self.store.desk.locked_case(case_id) if case_id.isascii() else None
         if found is None or not by.needs_to_know(found.assigned_to):
             raise _not_his()
         check_version(found.version, version)

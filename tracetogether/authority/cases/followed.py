@@ -1,9 +1,8 @@
 """A contact under follow-up as it is kept: numbers and states in clear, the person sealed."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from enum import Enum
-from typing import Final, Protocol
+from typing import Final
 
 from tracetogether.authority.contacts.lines import Contact, pseudonym
 from tracetogether.crypto import IV_BYTES, hmac_sha256
@@ -201,53 +200,6 @@ def check_version(stored: int, seen: int | None) -> None:
             "change with that version"
         )
         raise StaleError(msg, version=stored)
-
-
-class FollowStore(Protocol):
-    """Where followed contacts and their calendars are kept."""
-
-    def put_contacts(self, contacts: Sequence[KeptContact]) -> None:
-        """Write contacts down, each in place of the one of its id."""
-        ...
-
-    def contact(self, contact_id: str) -> KeptContact | None:
-        """Return a contact; inside a transaction nobody else changes it until that ends."""
-        ...
-
-    def contacts_page(self, query: ContactQuery) -> tuple[Sequence[KeptContact], int]:
-        """Return a page in order of priority, and how many there are on all pages."""
-        ...
-
-    def contacts_of(self, case_ids: Sequence[str]) -> Sequence[KeptContact]:
-        """Return all contacts of some cases, in order of priority.
-
-        Inside a transaction nobody else changes them until that ends.
-        """
-        ...
-
-    def tagged(self, tags: Sequence[bytes]) -> Sequence[KeptContact]:
-        """Return all contacts that bear one of ``tags``."""
-        ...
-
-    def put_outcome(self, contact_id: str, outcome: DayOutcome) -> None:
-        """Write down a day's outcome in place of an earlier one."""
-        ...
-
-    def outcomes(self, contact_ids: Sequence[str]) -> dict[str, tuple[DayOutcome, ...]]:
-        """Return the outcomes of some contacts by id, each in the order of days."""
-        ...
-
-    def drop_tagged(self, tags: Sequence[bytes]) -> int:
-        """Forget contacts that bear one of ``tags``; return how many went."""
-        ...
-
-    def drop_contacts(self, before_day: int) -> int:
-        """Forget contacts of days before that one; return how many went."""
-        ...
-
-    def end_follow_ups(self, today: int, now: float) -> int:
-        """Complete (or lose) those whose last day has passed; return how many ended."""
-        ...
 
 
 def sealed_person(

@@ -2,11 +2,9 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Protocol
 
 from tracetogether.authority.cases.casework import CaseState
 from tracetogether.authority.cases.followed import ContactState, Priority
-from tracetogether.local_days import UTC_DAYS, LocalDays
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,13 +91,3 @@ class Dashboard:
     active_users: tuple[int, int]
     days: tuple[DayCounts, ...]
     indicators: Indicators
-
-
-class DashboardStore(Protocol):
-    """Where the work can be counted."""
-
-    def dashboard(
-        self, now: float, assigned_to: str | None, days: LocalDays = UTC_DAYS
-    ) -> Dashboard:
-        """Return the counts at ``now``, of one operator's cases or (None) of all, by ``days``."""
-        ...

@@ -1,10 +1,10 @@
 """What a merge changed, field by field, so that it can be undone exactly."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from enum import Enum
-from typing import Any, Final, Protocol, TypeVar
+from typing import Any, Final, TypeVar
 
 from tracetogether.authority.cases.casework import Case, CaseState
 from tracetogether.authority.cases.followed import ContactState, KeptContact, Priority
@@ -82,42 +82,6 @@ class SealedMerge:
     at: float
     by: str
     sealed: bytes = field(repr=False)
-
-
-class MergeStore(Protocol):
-    """Where merges are kept."""
-
-    def put_merge(self, merge: SealedMerge) -> None:
-        """Keep a merge in place of an earlier one of the same ``gone``."""
-        ...
-
-    def merge_of(self, gone: str) -> SealedMerge | None:
-        """Return how a case or contact was merged."""
-        ...
-
-    def merges_into(self, stays: str) -> Sequence[SealedMerge]:
-        """Return what was merged into a case or contact, the oldest first."""
-        ...
-
-    def cases_merged_into(self, case_id: str) -> Sequence[Case]:
-        """Return the cases that were merged into one, the newest first."""
-        ...
-
-    def drop_merge(self, gone: str) -> None:
-        """Forget a merge."""
-        ...
-
-    def drop_merges(self, before_day: int) -> int:
-        """Forget merges of days before that one; return how many went."""
-        ...
-
-    def move_note(self, note_id: str, case_id: str, contact_id: str) -> None:
-        """Say on what a note is."""
-        ...
-
-    def drop_outcome(self, contact_id: str, day: int) -> None:
-        """Forget a day's outcome."""
-        ...
 
 
 def changes(before: _Row, after: _Row) -> Changes:

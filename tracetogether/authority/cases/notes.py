@@ -2,11 +2,11 @@
 
 import os
 from base64 import b32encode
-from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Final, Protocol
+from typing import Final
 
 from tracetogether.authority.access.audit import Audit
+from tracetogether.authority.cases.store import DeskStore
 from tracetogether.crypto import IV_BYTES
 from tracetogether.errors import InvalidRequestError, KeyRingError, SealError
 from tracetogether.keyring import KeyRing
@@ -52,28 +52,12 @@ class Note:
     text: str | None = field(repr=False)
 
 
-class NoteStore(Protocol):
-    """Where notes are kept."""
-
-    def add_note(self, note: SealedNote) -> None:
-        """Keep a note."""
-        ...
-
-    def notes(self, case_id: str) -> Sequence[SealedNote]:
-        """Return the notes on a case and its contacts, the oldest first."""
-        ...
-
-    def drop_notes(self, before_day: int) -> int:
-        """Forget notes of days before that one; return how many went."""
-        ...
-
-
 @dataclass(frozen=True, slots=True)
 class Notes:
     """Writes notes down and reads them; who may do so is the caller's to know."""
 
     keys: KeyRing
-    store: NoteStore
+    store: DeskStore
     audit: Audit
     entropy: Entropy = os.urandom
 

@@ -1,30 +1,15 @@
 """Lists that are due: a log's answer does not wait until the contacts in it are found."""
 
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Final
 
 from tracetogether.authority.cases.casework import Casework
 from tracetogether.authority.desk.followup import FollowUp
+from tracetogether.authority.intake.store import IntakeStore
 from tracetogether.errors import NotFoundError, TraceTogetherError
 from tracetogether.units import SECONDS_PER_MINUTE
 
 _AGAIN_S: Final = 10 * SECONDS_PER_MINUTE
-
-
-class DueStore(Protocol):
-    """Where it is noted whose list is due. Every method happens whole, alone, or not at all."""
-
-    def claim_due_list(self, now: float, tried_before: float) -> tuple[str, float] | None:
-        """Return the id of the case that has waited longest, and when its log came.
-
-        It is noted as tried now, so that no other process takes it too. None if no list is due
-        that was not tried since ``tried_before``.
-        """
-        ...
-
-    def due_list_done(self, case_id: str, came_at: float) -> None:
-        """Note that a case's list was found, unless another log came after ``came_at``."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +21,7 @@ class DueLists:
 
     casework: Casework
     follow_up: FollowUp
-    store: DueStore
+    store: IntakeStore
 
     def work_off(self, now: float, *, after_restart: bool = False) -> int:
         """Find all lists that are due; return how many cases had one.

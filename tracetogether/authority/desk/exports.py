@@ -1,10 +1,10 @@
 """Contact lists on their way out: rows in a layout, one after the other, however many."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from math import inf
 from types import MappingProxyType
-from typing import Final, Protocol
+from typing import Final
 
 from tracetogether.authority.access.audit import Audit
 from tracetogether.authority.access.operators import CONSOLE, Caller
@@ -15,6 +15,7 @@ from tracetogether.authority.cases.followed import (
     name_in_lists,
     with_times,
 )
+from tracetogether.authority.cases.store import DeskStore
 from tracetogether.errors import InvalidRequestError
 from tracetogether.keyring import KeyRing
 from tracetogether.local_days import UTC_DAYS, LocalDays
@@ -259,20 +260,12 @@ def layout_named(name: str) -> Layout:
     return LAYOUTS[name]
 
 
-class ExportStore(Protocol):
-    """Where contacts can be read through from end to end."""
-
-    def contacts_after(self, contact_id: str, limit: int) -> Sequence[tuple[KeptContact, str]]:
-        """Return contacts by id beyond one ("" for the first), each with the case's date."""
-        ...
-
-
 @dataclass(frozen=True, slots=True)
 class Exports:
     """Lets contact lists out, to exporters alone; every export stands in the audit log."""
 
     keys: KeyRing
-    store: ExportStore
+    store: DeskStore
     audit: Audit
     days: LocalDays = UTC_DAYS
 

@@ -11,11 +11,10 @@ from tracetogether.authority.access.audit import Audit
 from tracetogether.authority.access.operators import CONSOLE, Caller
 from tracetogether.authority.access.permissions import Action
 from tracetogether.authority.access.reasons_given import reason_given
-from tracetogether.authority.cases.casework import Case, CaseDeskStore, CaseState, Casework
+from tracetogether.authority.cases.casework import Case, CaseState, Casework
 from tracetogether.authority.cases.followed import (
     ContactState,
     DayOutcome,
-    FollowStore,
     KeptContact,
     Outcome,
     Priority,
@@ -36,6 +35,7 @@ from tracetogether.authority.desk.particulars import (
     sealed_particulars,
 )
 from tracetogether.authority.desk.views import Desk, Followed
+from tracetogether.authority.intake.store import IntakeStore
 from tracetogether.authority.tracing.one_case import Tracing
 from tracetogether.errors import ConflictError, InvalidRequestError, NotFoundError
 from tracetogether.keyring import KeyRing
@@ -76,8 +76,7 @@ class FollowUp:
     desk: Desk
     casework: Casework
     tracing: Tracing
-    follow: FollowStore
-    cases: CaseDeskStore
+    store: IntakeStore
     notes: Notes
     audit: Audit
     entropy: Entropy = os.urandom
@@ -104,14 +103,14 @@ class FollowUp:
             return 0
         with self.audit.atomic():
             case = self._followed_as(case)
-            there = self.follow.contacts_of([case.case_id])
+            there = self.store.desk.contacts_of([case.case_id])
             there = sorted(there, key=lambda kept: kept.state is not ContactState.MERGED)
             known = {opened_person(kept, self.keys): kept for kept in there}
             rows = [
                 self._taken_over(one, case, known.get(one.user_id), came_at)
                 for one in found.contacts
             ]
-            self.follow.put_contacts(rows)
+            self.store.desk.put_contacts(rows)
             new = sum(one.user_id not in known for one in found.contacts)
             if new:
                 self.audit.record(
@@ -148,7 +147,7 @@ class FollowUp:
             if told is not None:
                 told(done, len(everybody))
             came = self._came(case)
-            if not came or case.state in _SHUT or self.follow.contacts_of([case.case_id]):
+            if not came or case.state in _SHUT or self.store.desk.contacts_of([case.case_id]):
                 continue
             taken.append((case, max(came)))
             found[case.case_id] += self.refresh(case, now, came_at=max(came))
@@ -171,13 +170,13 @@ class FollowUp:
 
     def _told_more(self, case: Case, came_at: float, now: float) -> int:
         """Take over what a log says that may be older than others; none goes earlier for it."""
-        there = self.follow.contacts_of([case.case_id])
+        there = self.store.desk.contacts_of([case.case_id])
         days = [float(one.day * SECONDS_PER_DAY) for one in there]
         return self.refresh(case, now, came_at=max([came_at, *self._came(case), *days]))
 
     def _came(self, case: Case) -> list[float]:
         """Return when the case's logs came in."""
-        return [time for _, time in self.tracing.logs.uploads.upload_ids(case.case_id)]
+        return [time for _, time in self.store.upload_ids(case.case_id)]
 
     def _taken_over(
         self, contact: Contact, case: Case, known: KeptContact | None, now: float
@@ -295,8 +294,8 @@ class FollowUp:
                 raise InvalidRequestError(msg, "day-not-in-calendar")
             if version is None:
                 self._check_own(contact_id, day, outcome, by)
-            self.follow.put_outcome(contact_id, DayOutcome(day, outcome, by.name, now))
-            outcomes = self.follow.outcomes([contact_id])[contact_id]
+            self.store.desk.put_outcome(contact_id, DayOutcome(day, outcome, by.name, now))
+            outcomes = self.store.desk.outcomes([contact_id])[contact_id]
             kept = after_calls(kept, outcomes, now, self.parameters)
             said = {"day": day, "outcome": outcome.value, "state": kept.state.value}
             kept = self._change(kept, "contact.called", now, by, **said)
@@ -461,7 +460,7 @@ class FollowUp:
 
     def forget(self, user_id: str, now: float) -> int:
         """Forget a person who withdraws, in everybody's lists; return how many rows went."""
-        return self.follow.drop_tagged(person_tags(user_id, now, self.keys))
+        return self.store.desk.drop_tagged(person_tags(user_id, now, self.keys))
 
     def _held(self, contact_id: str, version: int | None, by: Caller) -> KeptContact:
         """Return a contact to change in the open transaction."""
@@ -470,7 +469,7 @@ class FollowUp:
         return kept
 
     def _check_own(self, contact_id: str, day: int, outcome: Outcome, by: Caller) -> None:
-        for found in self.follow.outcomes([contact_id]).get(contact_id, ()):
+        for found in self.store.desk.outcomes([contact_id]).get(contact_id, ()):
             if found.day == day and found.outcome is not outcome and found.by != by.name:
                 msg = (
                     "another operator recorded another outcome for that day: read it, and send its "
@@ -482,14 +481,14 @@ class FollowUp:
         self, kept: KeptContact, act: str, now: float, by: Caller, **details: str | int
     ) -> KeptContact:
         kept = replace(kept, version=kept.version + 1)
-        self.follow.put_contacts([kept])
+        self.store.desk.put_contacts([kept])
         self.audit.record(
             act, now, by=by.name, subject=kept.case_id, contact_id=kept.contact_id, **details
         )
         return kept
 
     def _started(self, case_id: str, now: float) -> None:
-        case = self.cases.locked_case(case_id)
+        case = self.store.desk.locked_case(case_id)
         if case is not None and case.tracing_at is None:
             state = CaseState.TRACING if case.state is CaseState.OPEN else case.state
-            self.cases.put_case(replace(case, state=state, tracing_at=now))
+            self.store.desk.put_case(replace(case, state=state, tracing_at=now))

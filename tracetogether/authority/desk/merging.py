@@ -7,22 +7,14 @@ from dataclasses import dataclass, replace
 from tracetogether.authority.access.audit import Audit
 from tracetogether.authority.access.operators import CONSOLE, Caller
 from tracetogether.authority.access.permissions import Action
-from tracetogether.authority.cases.casework import Case, CaseDeskStore, CaseState, Casework
+from tracetogether.authority.cases.casework import Case, CaseState, Casework
 from tracetogether.authority.cases.followed import (
     ContactState,
-    FollowStore,
     KeptContact,
     check_version,
     opened_person,
 )
-from tracetogether.authority.cases.merges import (
-    Join,
-    Merge,
-    MergeStore,
-    SealedMerge,
-    changes,
-    sealed_merge,
-)
+from tracetogether.authority.cases.merges import Join, Merge, SealedMerge, changes, sealed_merge
 from tracetogether.authority.desk.calendars import after_calls, check_open
 from tracetogether.authority.desk.particulars import (
     joined_particulars,
@@ -31,7 +23,7 @@ from tracetogether.authority.desk.particulars import (
 )
 from tracetogether.authority.desk.rehearsing import rehearsed
 from tracetogether.authority.desk.views import Desk, Followed
-from tracetogether.authority.intake.uploads import UploadStore
+from tracetogether.authority.intake.store import IntakeStore
 from tracetogether.errors import ConflictError, InvalidRequestError
 from tracetogether.parameters import FOLLOW_UP, FollowUpParameters
 from tracetogether.units import Entropy, utc_day
@@ -73,10 +65,7 @@ class Merging:
 
     desk: Desk
     casework: Casework
-    follow: FollowStore
-    cases: CaseDeskStore
-    merges: MergeStore
-    uploads: UploadStore
+    store: IntakeStore
     audit: Audit
     entropy: Entropy = os.urandom
     parameters: FollowUpParameters = FOLLOW_UP
@@ -215,7 +204,7 @@ class Merging:
         if CaseState.MERGED in {gone.state, stays.state}:
             msg = "one of the cases was merged already: name the case that it was merged into"
             raise ConflictError(msg, "case-merged-already")
-        before = {kept.contact_id: kept for kept in self.follow.contacts_of([case_id])}
+        before = {kept.contact_id: kept for kept in self.store.desk.contacts_of([case_id])}
         joins, clashes = self._take_contacts(before, into, now)
         joined = {one.gone for one in joins}
         notes = {
@@ -229,9 +218,9 @@ class Merging:
                 if place[1] == one.gone
             }
         left, kept = self._cases_after(gone, stays, now)
-        self.cases.put_case(left)  # first: of one person, one open case is allowed
-        self.cases.put_case(kept)
-        self.casework.store.touch_case(into, gone.active_at)
+        self.store.desk.put_case(left)  # first: of one person, one open case is allowed
+        self.store.desk.put_case(kept)
+        self.store.touch_case(into, gone.active_at)
         merge = Merge(
             joins=tuple(joins),
             moved=tuple(sorted(before.keys() - joined)),
@@ -250,7 +239,7 @@ class Merging:
             notes=len(notes),
             names=sum(len(one.taken) for one in joins),
             also=sum(one.also > 0 for one in joins),
-            uploads=len(self.uploads.upload_ids(case_id)),
+            uploads=len(self.store.upload_ids(case_id)),
         )
 
     def _take_contacts(
@@ -259,7 +248,7 @@ class Merging:
         """Give contacts to another case; those whom it has already become one with them."""
         there = [
             kept
-            for kept in self.follow.contacts_of([into])
+            for kept in self.store.desk.contacts_of([into])
             if kept.state is not ContactState.MERGED
         ]
         mine = {opened_person(kept, self.desk.keys): kept for kept in there}
@@ -268,7 +257,9 @@ class Merging:
             person = opened_person(kept, self.desk.keys)
             same = None if person is None else mine.get(person)
             if same is None or kept.state is ContactState.MERGED:
-                self.follow.put_contacts([replace(kept, case_id=into, version=kept.version + 1)])
+                self.store.desk.put_contacts(
+                    [replace(kept, case_id=into, version=kept.version + 1)]
+                )
                 continue
             mine[person], join, both = self._united(kept, same, now, case_id=into)
             joins.append(join)
@@ -299,19 +290,19 @@ class Merging:
 
     def merged_into(self, stays: str) -> Sequence[SealedMerge]:
         """Return what was merged into a case or contact and can be undone, the oldest first."""
-        return self.merges.merges_into(stays)
+        return self.store.desk.merges_into(stays)
 
     def cases_into(self, case_id: str) -> Sequence[Case]:
         """Return the cases that were merged into one, the newest first."""
-        return self.merges.cases_merged_into(case_id)
+        return self.store.desk.cases_merged_into(case_id)
 
     def _keep(
         self, merge: Merge, pair: tuple[str, str], case_id: str, now: float, by: Caller
     ) -> None:
         for note_id, (*_, case, contact) in merge.notes.items():
-            self.merges.move_note(note_id, case, contact)
+            self.store.desk.move_note(note_id, case, contact)
         day = utc_day(now)
-        self.merges.put_merge(
+        self.store.desk.put_merge(
             sealed_merge(merge, pair, case_id, day, now, by.name, self.desk.keys, self.entropy)
         )
 
@@ -324,11 +315,11 @@ class Merging:
             The row that stays, what was changed, and on how many days both have an outcome.
         """
         before = stays
-        both = self.follow.outcomes([gone.contact_id, stays.contact_id])
+        both = self.store.desk.outcomes([gone.contact_id, stays.contact_id])
         there = {one.day for one in both.get(stays.contact_id, ())}
         taken = [one for one in both.get(gone.contact_id, ()) if one.day not in there]
         for one in taken:
-            self.follow.put_outcome(stays.contact_id, one)
+            self.store.desk.put_outcome(stays.contact_id, one)
         told = [at for at in (gone.traced_at, stays.traced_at) if at is not None]
         steps = [kept.state for kept in (gone, stays)]
         stays = replace(
@@ -344,7 +335,7 @@ class Merging:
             close_contact=gone.close_contact or stays.close_contact,
             version=stays.version + 1,
         )
-        outcomes = self.follow.outcomes([stays.contact_id]).get(stays.contact_id, ())
+        outcomes = self.store.desk.outcomes([stays.contact_id]).get(stays.contact_id, ())
         if ContactState.BECAME_CASE in steps:
             became = gone if gone.state is ContactState.BECAME_CASE else before
             stays = replace(
@@ -370,7 +361,7 @@ class Merging:
             ended_at=now,
             version=gone.version + 1,
         )
-        self.follow.put_contacts([left, stays])
+        self.store.desk.put_contacts([left, stays])
         days = tuple(one.day for one in taken)
         join = Join(
             gone.contact_id,
@@ -424,7 +415,7 @@ class Merging:
                 ended_at=now,
                 version=kept.version + 1,
             )
-            self.follow.put_contacts([kept])
+            self.store.desk.put_contacts([kept])
             self.audit.record(
                 "contact.became_case",
                 now,

@@ -6,21 +6,9 @@ from dataclasses import dataclass, replace
 from tracetogether.authority.access.audit import Audit
 from tracetogether.authority.access.operators import CONSOLE, Caller
 from tracetogether.authority.access.permissions import Action
-from tracetogether.authority.cases.casework import OPEN_STATES, CaseDeskStore, CaseState, Casework
-from tracetogether.authority.cases.followed import (
-    ContactState,
-    FollowStore,
-    KeptContact,
-    check_version,
-)
-from tracetogether.authority.cases.merges import (
-    Join,
-    Merge,
-    MergeStore,
-    SealedMerge,
-    opened_merge,
-    put_back,
-)
+from tracetogether.authority.cases.casework import OPEN_STATES, CaseState, Casework
+from tracetogether.authority.cases.followed import ContactState, KeptContact, check_version
+from tracetogether.authority.cases.merges import Join, Merge, SealedMerge, opened_merge, put_back
 from tracetogether.authority.desk.calendars import after_calls
 from tracetogether.authority.desk.particulars import (
     opened_particulars,
@@ -29,6 +17,7 @@ from tracetogether.authority.desk.particulars import (
 )
 from tracetogether.authority.desk.rehearsing import rehearsed
 from tracetogether.authority.desk.views import Desk
+from tracetogether.authority.intake.store import IntakeStore
 from tracetogether.errors import ConflictError, NotFoundError
 from tracetogether.parameters import FOLLOW_UP, FollowUpParameters
 from tracetogether.units import Entropy
@@ -68,9 +57,7 @@ class Unmerging:
 
     desk: Desk
     casework: Casework
-    follow: FollowStore
-    cases: CaseDeskStore
-    merges: MergeStore
+    store: IntakeStore
     audit: Audit
     entropy: Entropy = os.urandom
     parameters: FollowUpParameters = FOLLOW_UP
@@ -147,28 +134,28 @@ class Unmerging:
                 raise ConflictError(msg, "case-merged-again")
             found = self._separated(merge, now)
             stays, _ = put_back(stays, merge.case_stays)
-            self.cases.put_case(replace(stays, version=stays.version + 1))
+            self.store.desk.put_case(replace(stays, version=stays.version + 1))
             gone, _ = put_back(gone, merge.case_gone)
             closed = gone.state in OPEN_STATES and self._has_open(gone.user_id)
             if closed:
                 gone = replace(gone, state=CaseState.CLOSED, closed_at=now)
-            self.cases.put_case(replace(gone, version=gone.version + 1))
+            self.store.desk.put_case(replace(gone, version=gone.version + 1))
             found = replace(found, closed=closed)
             self._finish("case.unmerged", kept, case_id, now, by)
         return found
 
     def _has_open(self, user_id: str) -> bool:
-        return bool(self.cases.open_cases_of(user_id))
+        return bool(self.store.desk.open_cases_of(user_id))
 
     def _record(self, gone: str) -> tuple[SealedMerge, Merge]:
-        kept = self.merges.merge_of(gone) if gone.isascii() else None
+        kept = self.store.desk.merge_of(gone) if gone.isascii() else None
         if kept is None:
             msg = "there is no merge to undo: it was part of another merge, or is too long ago"
             raise NotFoundError(msg, "no-merge-to-undo")
         return kept, opened_merge(kept, self.desk.keys)
 
     def _finish(self, act: str, kept: SealedMerge, subject: str, now: float, by: Caller) -> None:
-        self.merges.drop_merge(kept.gone)
+        self.store.desk.drop_merge(kept.gone)
         self.audit.record(
             act, now, by=by.name, subject=subject, unmerged=kept.gone, stayed=kept.stays
         )
@@ -177,7 +164,7 @@ class Unmerging:
         """Put contacts and notes back, and count."""
         calls = changed = stay = separated = moved = notes = 0
         for join in merge.joins:
-            pair = [self.follow.contact(one) for one in sorted({join.gone, join.stays})]
+            pair = [self.store.desk.contact(one) for one in sorted({join.gone, join.stays})]
             rows = {kept.contact_id: kept for kept in pair if kept is not None}
             gone, stays = rows.get(join.gone), rows.get(join.stays)
             if gone is None or gone.merged_into != join.stays:
@@ -192,17 +179,17 @@ class Unmerging:
                 calls += taken_away
                 changed += left
             gone, _ = put_back(gone, join.of_gone)
-            self.follow.put_contacts([replace(gone, version=gone.version + 1)])
+            self.store.desk.put_contacts([replace(gone, version=gone.version + 1)])
         for contact_id in merge.moved:
-            kept = self.follow.contact(contact_id)
+            kept = self.store.desk.contact(contact_id)
             if kept is None or self._merged_since(kept, merge):
                 stay += 1
                 continue
             moved += 1
             kept = replace(kept, case_id=merge.case_id, version=kept.version + 1)
-            self.follow.put_contacts([kept])
+            self.store.desk.put_contacts([kept])
         for note_id, (case_id, contact_id, *_) in merge.notes.items():
-            self.merges.move_note(note_id, case_id, contact_id)
+            self.store.desk.move_note(note_id, case_id, contact_id)
             notes += 1
         return Unmerged(moved, separated, calls, notes, changed, stay)
 
@@ -218,22 +205,22 @@ class Unmerging:
         Returns:
             How many outcomes went, and whether (1) something was changed since and stays.
         """
-        found = self.follow.outcomes([join.gone, join.stays])
+        found = self.store.desk.outcomes([join.gone, join.stays])
         copied = {one.day: one for one in found.get(join.gone, ()) if one.day in join.days}
         same = [one for one in found.get(join.stays, ()) if copied.get(one.day) == one]
         for one in same:
-            self.merges.drop_outcome(join.stays, one.day)
+            self.store.desk.drop_outcome(join.stays, one.day)
         keys = self.desk.keys
         said = opened_particulars(stays, keys)
         back = separated_particulars(
             said, opened_particulars(gone, keys), join.taken, join.also, stays.version + 1
         )
         stays, left = put_back(stays, join.of_stays)
-        outcomes = self.follow.outcomes([join.stays]).get(join.stays, ())
+        outcomes = self.store.desk.outcomes([join.stays]).get(join.stays, ())
         if left and outcomes and stays.state not in _SHUT:
             stays = after_calls(stays, outcomes, now, self.parameters)
         if (back.name, back.phone, back.also) != (said.name, said.phone, said.also):
             sealed = sealed_particulars(back, join.stays, stays.day, keys, self.entropy)
             stays = replace(stays, particulars=sealed)
-        self.follow.put_contacts([replace(stays, version=stays.version + 1)])
+        self.store.desk.put_contacts([replace(stays, version=stays.version + 1)])
         return len(same), int(bool(left) or len(same) < len(join.days))

@@ -5,18 +5,18 @@ from dataclasses import dataclass, replace
 
 from tracetogether.authority.access.operators import CONSOLE, Caller
 from tracetogether.authority.access.permissions import Action
-from tracetogether.authority.cases.casework import Case, CaseDeskStore, Casework
+from tracetogether.authority.cases.casework import Case, Casework
 from tracetogether.authority.cases.followed import (
     ContactQuery,
     DayOutcome,
-    FollowStore,
     KeptContact,
     opened_person,
     person_tags,
     with_times,
 )
-from tracetogether.authority.cases.indicators import Dashboard, DashboardStore
+from tracetogether.authority.cases.indicators import Dashboard
 from tracetogether.authority.cases.notes import Note, Notes
+from tracetogether.authority.cases.store import DeskStore
 from tracetogether.authority.contacts.lines import pseudonym
 from tracetogether.errors import NotFoundError
 from tracetogether.keyring import KeyRing
@@ -65,9 +65,7 @@ class Desk:
 
     keys: KeyRing
     casework: Casework
-    follow: FollowStore
-    cases: CaseDeskStore
-    counted: DashboardStore
+    store: DeskStore
     notes: Notes
     parameters: FollowUpParameters = FOLLOW_UP
     days: LocalDays = UTC_DAYS
@@ -90,7 +88,7 @@ class Desk:
         by.require(Action.LIST_FOLLOWED)
         if not by.needs_to_know(""):
             query = replace(query, assigned_to=by.name)
-        rows, total = self.follow.contacts_page(query)
+        rows, total = self.store.contacts_page(query)
         return ContactPage(tuple(self._all_shown(rows, by)), total, query.offset)
 
     def due(self, now: float, offset: int = 0, limit: int = 50, *, by: Caller) -> ContactPage:
@@ -108,7 +106,7 @@ class Desk:
 
     def days_of(self, kept: KeptContact) -> tuple[DayOutcome, ...]:
         """Return the calendar of a contact that the caller was shown."""
-        outcomes = self.follow.outcomes([kept.contact_id]).get(kept.contact_id, ())
+        outcomes = self.store.outcomes([kept.contact_id]).get(kept.contact_id, ())
         found = {one.day: one for one in outcomes}
         first = kept.until_day - self.parameters.days + 1
         days = sorted({*range(first, kept.until_day + 1), *found})
@@ -123,7 +121,7 @@ class Desk:
             NotFoundError: the case is not his.
         """
         by.require(Action.LIST_CONTACTS)
-        rows = self.follow.contacts_of([self.casework.case(case.case_id, by=by).case_id])
+        rows = self.store.contacts_of([self.casework.case(case.case_id, by=by).case_id])
         people = {one.contact_id: opened_person(one, self.keys) for one in rows}
         tags = {
             tag: user_id
@@ -132,11 +130,11 @@ class Desk:
             for tag in person_tags(user_id, now, self.keys)
         }
         elsewhere: dict[str, list[str]] = {}
-        for one in self.follow.tagged(list(tags)):
+        for one in self.store.tagged(list(tags)):
             if one.case_id != case.case_id:
                 elsewhere.setdefault(tags[one.tag], []).append(one.case_id)
         own: dict[str, list[str]] = {}
-        for user_id, case_id in self.cases.cases_of_users(sorted(set(tags.values()))):
+        for user_id, case_id in self.store.cases_of_users(sorted(set(tags.values()))):
             own.setdefault(user_id, []).append(case_id)
         named = {one for some in (*elsewhere.values(), *own.values()) for one in some}
         known = named
@@ -155,7 +153,7 @@ class Desk:
     def dashboard(self, now: float, *, by: Caller = CONSOLE) -> Dashboard:
         """Return what the first page shows: of all cases, or of a tracer's own."""
         by.require(Action.SHOW_DASHBOARD)
-        return self.counted.dashboard(now, None if by.needs_to_know("") else by.name, self.days)
+        return self.store.dashboard(now, None if by.needs_to_know("") else by.name, self.days)
 
     def notes_on(
         self, case_id: str, *, contact_id: str | None = None, by: Caller = CONSOLE
@@ -175,7 +173,7 @@ class Desk:
         Raises:
             NotFoundError: there is none, or it is of a case that is not his.
         """
-        found = self.follow.contact(contact_id) if contact_id.isascii() else None
+        found = self.store.contact(contact_id) if contact_id.isascii() else None
         if found is None:
             raise _no_contact()
         try:

@@ -11,13 +11,13 @@ import numpy as np
 from tracetogether.authority.access.audit import Audit
 from tracetogether.authority.access.credentials import (
     SECRET_BYTES,
-    UserStore,
     credential_digest,
     withdrawal_digest,
 )
 from tracetogether.authority.access.limits import ALL_REGISTRATIONS, REGISTRATIONS, Limit, Limits
 from tracetogether.authority.access.tallies import WITHDRAWALS, Tallies
-from tracetogether.authority.cases.followed import FollowStore, person_tags
+from tracetogether.authority.cases.followed import person_tags
+from tracetogether.authority.intake.store import IntakeStore
 from tracetogether.bluetrace.tempid import TempIDBatch, TempIDIssuer, new_user_id
 from tracetogether.crypto import keyed_stream, sha256
 from tracetogether.errors import ConflictError, NotFoundError
@@ -48,8 +48,7 @@ class Issuance:
     """Registers users and issues their TempIDs. Nothing about a person is asked or kept."""
 
     issuer: TempIDIssuer
-    users: UserStore
-    follow: FollowStore
+    store: IntakeStore
     keys: KeyRing
     audit: Audit
     limits: Limits
@@ -74,7 +73,7 @@ class Issuance:
             self.limits.take(self.of_all, "", now)
         registration = Registration(new_user_id(self.entropy), new_secret(self.entropy))
         digest = credential_digest(registration.credential)
-        if not self.users.add_user(registration.user_id, digest):
+        if not self.store.add_user(registration.user_id, digest):
             msg = "the new user's id or credential is already taken: try again"
             raise ConflictError(msg, "id-taken")
         return registration
@@ -89,11 +88,11 @@ class Issuance:
             NotFoundError: there is no such user.
         """
         with self.audit.atomic():
-            self.follow.drop_tagged(person_tags(user_id, now, self.keys))
-            if not self.users.remove_user(user_id):
+            self.store.desk.drop_tagged(person_tags(user_id, now, self.keys))
+            if not self.store.remove_user(user_id):
                 msg = "there is no such user: the withdrawal is done already"
                 raise NotFoundError(msg, "withdrawn-already")
-            self.users.add_withdrawal(withdrawal_digest(user_id), now)
+            self.store.add_withdrawal(withdrawal_digest(user_id), now)
             self.tallies.add(WITHDRAWALS, now)
 
     def batch(self, user_id: str, now: float) -> TempIDBatch:

@@ -3,7 +3,7 @@
 import os
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Final, Protocol
+from typing import Final
 
 from tracetogether.authority.access.audit import Audit
 from tracetogether.authority.access.limits import (
@@ -17,7 +17,8 @@ from tracetogether.authority.access.limits import (
 from tracetogether.authority.access.operators import CONSOLE, Caller
 from tracetogether.authority.access.permissions import Action
 from tracetogether.authority.access.tallies import PINS_REFUSED, Tallies
-from tracetogether.authority.cases.casework import Case, CaseStore
+from tracetogether.authority.cases.casework import Case
+from tracetogether.authority.intake.store import IntakeStore
 from tracetogether.bluetrace.upload_token import new_pin
 from tracetogether.crypto import equal, hmac_sha256
 from tracetogether.errors import (
@@ -136,32 +137,12 @@ class UploadPin:
     attempt: bytes = field(default=b"", repr=False)
 
 
-class PinStore(Protocol):
-    """Where PINs are kept. Every method happens whole, alone, or not at all."""
-
-    def put_pin(self, pin: UploadPin) -> None:
-        """Write down a PIN in place of the user's earlier one."""
-        ...
-
-    def try_pin(self, user_id: str, now: float) -> UploadPin | None:
-        """Spend one try of the user's PIN, used or not, and return it.
-
-        None if the user has none, or it has expired at ``now``, or no try is left.
-        """
-        ...
-
-    def use_pin(self, pin: UploadPin, attempt: bytes) -> bool:
-        """Mark the PIN as used by ``attempt``; False if it was used or replaced meanwhile."""
-        ...
-
-
 @dataclass(frozen=True, slots=True)
 class Pins:
     """Gives out upload PINs and checks them."""
 
     keys: KeyRing
-    cases: CaseStore
-    store: PinStore
+    store: IntakeStore
     audit: Audit
     limits: Limits
     tallies: Tallies
@@ -199,7 +180,7 @@ class Pins:
                 wait, msg, "pins-of-day-issued", count=self.rules.a_day, minutes=minutes
             )
         with self.audit.atomic():
-            if not self.cases.touch_case(case.case_id, now):
+            if not self.store.touch_case(case.case_id, now):
                 raise NotFoundError("the case was deleted: open a new one", "case-deleted")
             self.store.put_pin(
                 UploadPin(

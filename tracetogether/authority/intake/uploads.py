@@ -2,16 +2,15 @@
 
 import os
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Final, Protocol
+from typing import Final
 
 from tracetogether.authority.access.audit import Audit
-from tracetogether.authority.access.credentials import UserStore
-from tracetogether.authority.cases.casework import CaseStore
 from tracetogether.authority.intake.opening import open_log
 from tracetogether.authority.intake.pins import Pins, SpentPinError
+from tracetogether.authority.intake.store import IntakeStore
 from tracetogether.bluetrace.tempid import TempIDIssuer
 from tracetogether.bluetrace.upload import parse_upload
 from tracetogether.bluetrace.upload_token import UploadToken, UploadTokens
@@ -60,29 +59,6 @@ class SealedUpload:
     sealed: bytes = field(repr=False)
 
 
-class UploadStore(Protocol):
-    """Where uploads are kept. Every method happens whole, alone, or not at all."""
-
-    def add_upload(self, upload: SealedUpload) -> bool:
-        """Keep an upload, and note that its case's list is due.
-
-        False if one with the same token is there or was.
-        """
-        ...
-
-    def uploads(self, case_id: str) -> Sequence[SealedUpload]:
-        """Return a case's uploads in the order in which they came."""
-        ...
-
-    def upload_ids(self, case_id: str) -> Sequence[tuple[str, float]]:
-        """Return token ids and times of receipt of a case's uploads, in their order."""
-        ...
-
-    def all_upload_ids(self) -> Sequence[tuple[str, str]]:
-        """Return case id and token id of every upload, sorted."""
-        ...
-
-
 @dataclass(frozen=True, slots=True)
 class UploadReceipt:
     """What became of an upload's records."""
@@ -101,9 +77,7 @@ class Intake:
     issuer: TempIDIssuer
     tokens: UploadTokens
     pins: Pins
-    cases: CaseStore
-    store: UploadStore
-    users: UserStore
+    store: IntakeStore
     audit: Audit
     entropy: Entropy = os.urandom
 
@@ -220,7 +194,7 @@ class Intake:
             uploader=leave.user_id,
             received_at=now,
             keys=self.keys,
-            registered=self.users.registered,
+            registered=self.store.registered,
         )
         receipt = UploadReceipt(
             opened.records, len(opened.sightings), opened.rejected, leave.case_id
@@ -229,7 +203,7 @@ class Intake:
         if leave.case_id == CHAFF_CASE:
             self._pretend_to_keep(leave, now)
             return receipt
-        case = self.cases.case(leave.case_id)
+        case = self.store.case(leave.case_id)
         if case is None:
             msg = "the case was closed meanwhile: ask the health authority"
             raise NotFoundError(msg)
@@ -242,7 +216,7 @@ class Intake:
                 self.audit.record(
                     "tempid.alert", now, by="clock", subject=leave.case_id, tempids=relayed
                 )
-            if case.unconfirmed and self.cases.confirm_case(leave.case_id):
+            if case.unconfirmed and self.store.confirm_case(leave.case_id):
                 self.audit.record("case.confirmed", now, by="phone", subject=leave.case_id)
             self.audit.record(
                 "upload.taken", now, by="phone", subject=leave.case_id, records=opened.records

@@ -1,9 +1,10 @@
 """Whether a clock may be believed: by what was written before, by people, by time that ran on."""
 
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Final
 
 from tracetogether.authority.access.audit import Audit
+from tracetogether.authority.access.store import AccessStore
 from tracetogether.errors import ClockError
 from tracetogether.parameters import CLOCK_JUMP_S, CODE_STEP_S, EARLIEST_S
 from tracetogether.units import SECONDS_PER_DAY, SECONDS_PER_MINUTE
@@ -12,27 +13,6 @@ LAST_PURGE: Final = "last_purge_s"
 """Under which name the store keeps when the last purge ended."""
 _IN_USE_S: Final = SECONDS_PER_DAY  # a service in use writes something down each day
 _AGREE_S: Final = SECONDS_PER_MINUTE
-
-
-class WitnessSignIns(Protocol):
-    """Where it is kept which codes operators gave."""
-
-    def newest_step(self) -> int:
-        """Return the newest time step whose code an operator gave; 0 if none did."""
-        ...
-
-
-class WitnessStore(Protocol):
-    """Where times are that were written before."""
-
-    @property
-    def sign_ins(self) -> WitnessSignIns:
-        """Operators at their pages."""
-        ...
-
-    def noted(self, name: str) -> str | None:
-        """Return the value that was written down last under a name."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +29,7 @@ class ClockWitness:
         audit: the log.
     """
 
-    store: WitnessStore
+    store: AccessStore
     audit: Audit
 
     def last_purge(self) -> float | None:

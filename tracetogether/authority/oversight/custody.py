@@ -2,10 +2,11 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Final
 
 from tracetogether.authority.access.audit import Audit
 from tracetogether.authority.access.operators import CONSOLE, Caller
+from tracetogether.authority.access.store import AccessStore
 from tracetogether.authority.oversight.unfinished import Unfinished
 from tracetogether.errors import KeyRingError
 from tracetogether.keyring import DayKeys, KeyRing
@@ -15,19 +16,7 @@ CHECK_VALUE: Final = "keys_check"
 """Under which name the store keeps the check value of its keys."""
 
 
-class CheckStore(Protocol):
-    """Where the check value of the keys is kept."""
-
-    def note(self, name: str, value: str) -> None:
-        """Write down a value under a name."""
-        ...
-
-    def noted(self, name: str) -> str | None:
-        """Return the value that was written down last under a name."""
-        ...
-
-
-def settle_keys(keys: KeyRing, store: CheckStore, save_keys: Callable[[KeyRing], None]) -> None:
+def settle_keys(keys: KeyRing, store: AccessStore, save_keys: Callable[[KeyRing], None]) -> None:
     """Give keys of an earlier release their own key, and a database of one its check value.
 
     Raises:
@@ -50,7 +39,7 @@ def settle_keys(keys: KeyRing, store: CheckStore, save_keys: Callable[[KeyRing],
         store.note(CHECK_VALUE, keys.check_value())
 
 
-def require_keys_of(store: CheckStore, keys: KeyRing, now: float) -> None:
+def require_keys_of(store: AccessStore, keys: KeyRing, now: float) -> None:
     """Return if the keys are those of the database.
 
     TempIDs issued under others are rejected later, and logs that are sealed stay closed.
@@ -92,7 +81,7 @@ class Custody:
     keys: KeyRing
     save_keys: Callable[[KeyRing], None]
     audit: Audit
-    store: CheckStore
+    store: AccessStore
 
     def require(self, now: float) -> None:
         """Return if the keys are the database's.

@@ -1,136 +1,18 @@
 """A backup comes back: what is newer than it, and must not be undone, is carried over."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, replace
-from typing import Protocol
 
-from tracetogether.authority.access.audit import Audit, AuditEntry, AuditStore
+from tracetogether.authority.access.audit import Audit, AuditEntry
 from tracetogether.authority.access.credentials import withdrawal_digest
-from tracetogether.authority.access.operators import CONSOLE, Operator
-from tracetogether.authority.access.sign_in import KeptPassword
+from tracetogether.authority.access.operators import CONSOLE
 from tracetogether.authority.cases.followed import person_tags
-from tracetogether.authority.intake.uploads import SealedUpload, unseal
+from tracetogether.authority.intake.uploads import unseal
 from tracetogether.authority.oversight.custody import CHECK_VALUE
-from tracetogether.authority.oversight.statistics import Counts
+from tracetogether.authority.oversight.store import AuthorityStore
 from tracetogether.crypto import equal
 from tracetogether.errors import ConflictError, KeyRingError, SealError
 from tracetogether.keyring import KeyRing
-
-
-class RestorableSignIns(Protocol):
-    """Where operators' passwords are."""
-
-    def password(self, name: str) -> KeptPassword | None:
-        """Return what is kept of an operator's password."""
-        ...
-
-    def put_password(self, kept: KeptPassword) -> None:
-        """Write down a password in place of the operator's earlier one."""
-        ...
-
-    def drop_password(self, name: str) -> bool:
-        """Forget an operator's password; False if there is none."""
-        ...
-
-
-class RestorableDesk(Protocol):
-    """The tracers' desk, as far as a withdrawal reaches into it."""
-
-    def drop_tagged(self, tags: Sequence[bytes]) -> int:
-        """Forget contacts that bear one of ``tags``; return how many went."""
-        ...
-
-
-class RestorableStore(AuditStore, Protocol):
-    """A whole authority's store: the one that is replaced, or the backup's."""
-
-    @property
-    def name(self) -> str:
-        """The authority's organisation code."""
-        ...
-
-    @property
-    def sign_ins(self) -> RestorableSignIns:
-        """Operators at their pages."""
-        ...
-
-    @property
-    def desk(self) -> RestorableDesk:
-        """The tracers' desk."""
-        ...
-
-    def atomic(self) -> AbstractContextManager[None]:
-        """Make all that the body writes happen together or not at all; may be nested."""
-        ...
-
-    def counts(self, now: float) -> Counts:
-        """Return how much of everything is kept at ``now``."""
-        ...
-
-    def all_users(self) -> Iterable[str]:
-        """Return all user ids."""
-        ...
-
-    def remove_user(self, user_id: str) -> bool:
-        """Forget a user and what depends on it; False if there is none."""
-        ...
-
-    def withdrawals(self) -> Sequence[tuple[bytes, float]]:
-        """Return digests of those who withdrew, and when."""
-        ...
-
-    def add_withdrawal(self, digest: bytes, now: float) -> None:
-        """Write down that a user withdrew; a later time replaces an earlier one."""
-        ...
-
-    def operators(self) -> Sequence[Operator]:
-        """Return all operators by name, the disabled ones too."""
-        ...
-
-    def put_operator(self, operator: Operator) -> None:
-        """Write down an operator in place of the one of that name."""
-        ...
-
-    def drop_all_pins(self) -> int:
-        """Forget every PIN, open or not; return how many went."""
-        ...
-
-    def drop_all_sessions(self) -> int:
-        """Forget every operator's session; return how many went."""
-        ...
-
-    def used_tokens(self) -> Sequence[tuple[str, float]]:
-        """Return the ids of used upload tokens, and when each was used."""
-        ...
-
-    def add_used_tokens(self, used: Iterable[tuple[str, float]]) -> int:
-        """Write down used upload tokens; return how many were new."""
-        ...
-
-    def all_counts(self) -> Sequence[tuple[str, bytes, int, int]]:
-        """Return name, subject, window and count of everything that is counted."""
-        ...
-
-    def raise_counts(self, counts: Sequence[tuple[str, bytes, int, int]]) -> None:
-        """Raise counts to those given, where they are lower."""
-        ...
-
-    def all_upload_ids(self) -> Sequence[tuple[str, str]]:
-        """Return case id and token id of every upload, sorted."""
-        ...
-
-    def uploads(self, case_id: str) -> Sequence[SealedUpload]:
-        """Return a case's uploads in the order in which they came."""
-        ...
-
-    def settings(self) -> Mapping[str, str]:
-        """Return all values that were written down under names."""
-        ...
-
-    def note(self, name: str, value: str) -> None:
-        """Write down a value under a name."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,13 +51,13 @@ class Carried:
     audit_entries: int = 0
 
 
-def in_use(store: RestorableStore, now: float) -> bool:
+def in_use(store: AuthorityStore, now: float) -> bool:
     """Return whether an authority has anything that is worth keeping: users or cases."""
     counts = store.counts(now)
     return bool(counts.users or counts.cases or counts.uploads)
 
 
-def same_authority(one: RestorableStore, other: RestorableStore) -> bool:
+def same_authority(one: AuthorityStore, other: AuthorityStore) -> bool:
     """Return whether two databases are one authority's at two times.
 
     They share an operator: none is ever deleted, and each token has 256 random bits.
@@ -185,8 +67,8 @@ def same_authority(one: RestorableStore, other: RestorableStore) -> bool:
 
 
 def current_state(
-    present: RestorableStore | None, backup: RestorableStore, now: float
-) -> RestorableStore | None:
+    present: AuthorityStore | None, backup: AuthorityStore, now: float
+) -> AuthorityStore | None:
     """Return the database whose state must outlast the restore; None if there is none.
 
     An empty database of another authority (as ``init`` makes it) is no state of this one.
@@ -205,7 +87,7 @@ def current_state(
     return None
 
 
-def keys_fit(backup: RestorableStore, keys: KeyRing) -> bool | None:
+def keys_fit(backup: AuthorityStore, keys: KeyRing) -> bool | None:
     """Return whether the keys open what the backup has sealed; None if nothing tells."""
     noted = backup.settings().get(CHECK_VALUE)
     if noted is not None:
@@ -223,8 +105,8 @@ def keys_fit(backup: RestorableStore, keys: KeyRing) -> bool | None:
 
 
 def carry_over(
-    present: RestorableStore | None,
-    restored: RestorableStore,
+    present: AuthorityStore | None,
+    restored: AuthorityStore,
     revoked: Revoked,
     keys: KeyRing,
     now: float,
@@ -269,7 +151,7 @@ def carry_over(
 
 
 def _go_on_with_audit(
-    present: RestorableStore | None, restored: RestorableStore
+    present: AuthorityStore | None, restored: AuthorityStore
 ) -> tuple[int, dict[str, str | int]]:
     """Append what the present log has beyond the backup's; return how much that is.
 
@@ -290,8 +172,8 @@ def _go_on_with_audit(
 
 
 def _remove_withdrawn(
-    present: RestorableStore | None,
-    restored: RestorableStore,
+    present: AuthorityStore | None,
+    restored: AuthorityStore,
     revoked: Revoked,
     keys: KeyRing,
     now: float,
@@ -310,7 +192,7 @@ def _remove_withdrawn(
     return len(gone)
 
 
-def _take_operators(present: RestorableStore, restored: RestorableStore) -> tuple[int, int]:
+def _take_operators(present: AuthorityStore, restored: AuthorityStore) -> tuple[int, int]:
     """Take the present operators over; return how many were disabled, or have new passwords."""
     of_backup = {operator.name: operator for operator in restored.operators()}
     disabled = passwords = 0
@@ -329,7 +211,7 @@ def _take_operators(present: RestorableStore, restored: RestorableStore) -> tupl
     return disabled, passwords
 
 
-def _revoke_operators(restored: RestorableStore, revoked: Revoked) -> tuple[int, int]:
+def _revoke_operators(restored: AuthorityStore, revoked: Revoked) -> tuple[int, int]:
     """Apply the list beside the database; return how many were disabled, or have no password."""
     disabled = passwords = 0
     newest = max((entry.time for entry, _ in restored.audit()), default=0.0)

@@ -1,12 +1,12 @@
 """Forgetting on time: keys, uploads, contact lists, PINs, cases, counts."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from typing import Protocol
 
 from tracetogether.authority.access.audit import Audit
 from tracetogether.authority.access.limits import COUNTS_KEPT_S
 from tracetogether.authority.oversight.clock_witness import LAST_PURGE, ClockWitness
+from tracetogether.authority.oversight.store import AuthorityStore
 from tracetogether.authority.oversight.unfinished import Unfinished
 from tracetogether.errors import ClockError
 from tracetogether.keyring import KeyRing
@@ -19,92 +19,6 @@ from tracetogether.parameters import (
     Retention,
 )
 from tracetogether.units import SECONDS_PER_DAY, utc_day
-
-
-class AgeingDesk(Protocol):
-    """Where what tracers write down grows old."""
-
-    def drop_contacts(self, before_day: int) -> int:
-        """Forget contacts of days before that one; return how many went."""
-        ...
-
-    def drop_merges(self, before_day: int) -> int:
-        """Forget merges of days before that one; return how many went."""
-        ...
-
-    def drop_notes(self, before_day: int) -> int:
-        """Forget notes of days before that one; return how many went."""
-        ...
-
-    def end_follow_ups(self, today: int, now: float) -> int:
-        """Complete (or lose) those whose last day has passed; return how many ended."""
-        ...
-
-
-class AgeingSignIns(Protocol):
-    """Where operators' sessions grow old."""
-
-    def drop_sessions(self, begun_before: float, seen_before: float) -> int:
-        """Forget sessions begun, or seen last, before those times; return how many went."""
-        ...
-
-    def newest_step(self) -> int:
-        """Return the newest time step whose code an operator gave; 0 if none did."""
-        ...
-
-
-class AgeingStore(Protocol):
-    """Where things grow old."""
-
-    @property
-    def sign_ins(self) -> AgeingSignIns:
-        """Operators at their pages."""
-        ...
-
-    @property
-    def desk(self) -> AgeingDesk:
-        """The tracers' desk."""
-        ...
-
-    def drop_cases(self, before: float) -> int:
-        """Forget cases not worked on since ``before``; return how many went."""
-        ...
-
-    def drop_pins(self, now: float) -> int:
-        """Forget PINs that can't be used any more; return how many went."""
-        ...
-
-    def drop_uploads(self, before: float) -> int:
-        """Forget uploads received before that time; return how many went."""
-        ...
-
-    def drop_contact_lists(self, before: float) -> int:
-        """Forget contact lists of days that ended before that time; return how many went."""
-        ...
-
-    def drop_tokens(self, before: float) -> int:
-        """Forget the ids of upload tokens used before that time; return how many went."""
-        ...
-
-    def drop_counts(self, before: float) -> int:
-        """Forget counts of windows that began before that time; return how many went."""
-        ...
-
-    def withdrawals(self) -> Sequence[tuple[bytes, float]]:
-        """Return digests of those who withdrew, and when."""
-        ...
-
-    def drop_withdrawals(self, before: float) -> int:
-        """Forget withdrawals before that time; return how many went."""
-        ...
-
-    def note(self, name: str, value: str) -> None:
-        """Write down a value under a name."""
-        ...
-
-    def noted(self, name: str) -> str | None:
-        """Return the value that was written down last under a name."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +49,7 @@ class Purge:
 
     keys: KeyRing
     save_keys: Callable[[KeyRing], None]
-    store: AgeingStore
+    store: AuthorityStore
     audit: Audit
     retention: Retention = RETENTION
     days: LocalDays = UTC_DAYS

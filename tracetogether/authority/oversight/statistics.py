@@ -1,7 +1,6 @@
 """Counts of what there is: no person, no case, nothing that could be put together to one."""
 
 from dataclasses import asdict, dataclass
-from typing import Protocol
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,19 +22,3 @@ class Counts:
     def to_json(self) -> dict[str, int]:
         """Return this as the HTTP form prints it."""
         return asdict(self)
-
-
-class CountedStore(Protocol):
-    """Where things can be counted."""
-
-    def counts(self, now: float) -> Counts:
-        """Return how much of everything is kept at ``now``."""
-        ...
-
-    def probe(self, *, write: bool) -> None:
-        """Return if the store can be read and has room, and, if ``write``, takes what is written.
-
-        Raises:
-            StoreError: it can't. That somebody else is writing is no reason.
-        """
-        ...

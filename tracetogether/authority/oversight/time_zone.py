@@ -1,11 +1,11 @@
 """The authority's time zone: by its days people are called, counted and shown dates."""
 
-from collections.abc import Sequence
 from dataclasses import replace
-from typing import Final, Protocol
+from typing import Final
 
 from tracetogether.authority.access.audit import Audit
-from tracetogether.authority.cases.followed import KeptContact, with_times
+from tracetogether.authority.cases.followed import with_times
+from tracetogether.authority.cases.store import CaseStore
 from tracetogether.keyring import KeyRing
 from tracetogether.local_days import UTC_NAME, LocalDays
 from tracetogether.parameters import FOLLOW_UP
@@ -14,35 +14,7 @@ TIME_ZONE: Final = "time-zone"
 _ROWS_AT_ONCE: Final = 1_000
 
 
-class SettingStore(Protocol):
-    """Where settings are kept."""
-
-    def note(self, name: str, value: str) -> None:
-        """Write down a value under a name."""
-        ...
-
-    def noted(self, name: str) -> str | None:
-        """Return the value that was written down last under a name."""
-        ...
-
-
-class CalendarStore(Protocol):
-    """Where the calendars of contacts are kept."""
-
-    def contacts_after(self, contact_id: str, limit: int) -> Sequence[tuple[KeptContact, str]]:
-        """Return contacts by id beyond one ("" for the first), each with the case's date."""
-        ...
-
-    def contact(self, contact_id: str) -> KeptContact | None:
-        """Return a contact; inside a transaction nobody else changes it until that ends."""
-        ...
-
-    def put_contacts(self, contacts: Sequence[KeptContact]) -> None:
-        """Write contacts down, each in place of the one of its id."""
-        ...
-
-
-def local_days(store: SettingStore) -> LocalDays:
+def local_days(store: CaseStore) -> LocalDays:
     """Return the days of the authority's time zone: UTC until one is set.
 
     Raises:
@@ -56,8 +28,7 @@ def set_time_zone(
     now: float,
     *,
     keys: KeyRing,
-    store: SettingStore,
-    calendars: CalendarStore,
+    store: CaseStore,
     audit: Audit,
     by: str,
 ) -> int:
@@ -70,8 +41,7 @@ def set_time_zone(
         name: IANA name.
         now: epoch seconds.
         keys: those of the authority, to open when people met.
-        store: where settings are kept.
-        calendars: where contacts are kept.
+        store: where settings and contacts are kept.
         audit: the log.
         by: on whose behalf.
 
@@ -85,15 +55,15 @@ def set_time_zone(
     after, moved = "", 0
     with audit.atomic():
         store.note(TIME_ZONE, name)
-        while batch := calendars.contacts_after(after, _ROWS_AT_ONCE):
+        while batch := store.desk.contacts_after(after, _ROWS_AT_ONCE):
             after = batch[-1][0].contact_id
             for kept, _ in batch:
                 until_day = days.day(with_times(kept, keys).last_s) + FOLLOW_UP.days
                 if until_day == kept.until_day:
                     continue
-                locked = calendars.contact(kept.contact_id)
+                locked = store.desk.contact(kept.contact_id)
                 if locked is not None:
-                    calendars.put_contacts([replace(locked, until_day=until_day)])
+                    store.desk.put_contacts([replace(locked, until_day=until_day)])
                     moved += 1
         audit.record("authority.time-zone-set", now, by=by, zone=name)
     return moved

@@ -3,24 +3,13 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 from tracetogether.authority.access.audit import Audit
+from tracetogether.authority.access.store import AccessStore
 from tracetogether.keyring import KeyRing
 
 _NOTED: Final = "unfinished_act"
-
-
-class AnnouncementStore(Protocol):
-    """Where what was announced is kept until it is done."""
-
-    def note(self, name: str, value: str) -> None:
-        """Write down a value under a name."""
-        ...
-
-    def noted(self, name: str) -> str | None:
-        """Return the value that was written down last under a name."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +23,7 @@ class Unfinished:
     """
 
     keys: KeyRing
-    store: AnnouncementStore
+    store: AccessStore
     audit: Audit
 
     def announce(self, act: str, now: float, *, by: str, **details: int) -> None:

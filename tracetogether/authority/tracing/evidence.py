@@ -1,19 +1,19 @@
 """All that the logs say of a case: what its phone recorded, and what others' recorded of it."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Final
 
 import numpy as np
 
-from tracetogether.authority.access.credentials import UserStore
-from tracetogether.authority.cases.casework import Case, CaseStore
-from tracetogether.authority.cases.followed import KeptContact, person_tags
+from tracetogether.authority.cases.casework import Case
+from tracetogether.authority.cases.followed import person_tags
 from tracetogether.authority.contacts.nearness import rows_of
 from tracetogether.authority.contacts.places import elsewhere
 from tracetogether.authority.intake.opening import OpenedLog, open_log
-from tracetogether.authority.intake.uploads import UploadStore, unseal
+from tracetogether.authority.intake.store import IntakeStore
+from tracetogether.authority.intake.uploads import unseal
 from tracetogether.bluetrace.tempid import TempIDIssuer
 from tracetogether.bluetrace.upload import parse_upload
 from tracetogether.errors import KeyRingError, SealError
@@ -27,18 +27,6 @@ from tracetogether.units import SECONDS_PER_DAY, Bools, Floats, Ints
 
 _TAGGED_UNTIL_S: Final = RETENTION.day_keys_days * SECONDS_PER_DAY
 _ABOUT_S: Final = 1_800.0  # what a phone hears of others within half an hour tells how it hears
-
-
-class PartnerStore(Protocol):
-    """Where it is found who else has a case, and in whose lists somebody stands."""
-
-    def cases_of_users(self, user_ids: Sequence[str]) -> Sequence[tuple[str, str]]:
-        """Return user id and case id of all cases of some users."""
-        ...
-
-    def tagged(self, tags: Sequence[bytes]) -> Sequence[KeptContact]:
-        """Return all contacts that bear one of ``tags``."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,10 +56,7 @@ class Logs:
 
     keys: KeyRing
     issuer: TempIDIssuer
-    uploads: UploadStore
-    users: UserStore
-    cases: CaseStore
-    partners: PartnerStore
+    store: IntakeStore
     days: LocalDays = UTC_DAYS
 
     def evidence(self, case: Case, *, believe_quarantined: bool = False) -> Evidence:
@@ -108,7 +93,7 @@ class Logs:
         return Evidence(
             own=own.take(~gone),
             others=Sightings.concat(others),
-            uploads=len(self.uploads.upload_ids(case.case_id)),
+            uploads=len(self.store.upload_ids(case.case_id)),
             unreadable_uploads=unreadable,
             records=sum(log.records for log in opened),
             accepted=len(believed) - int(gone.sum()),
@@ -127,11 +112,11 @@ class Logs:
         """
         if case.unconfirmed:
             return []
-        found = set(self.partners.cases_of_users(sorted(people)))
+        found = set(self.store.desk.cases_of_users(sorted(people)))
         until = float((case.day + 1) * SECONDS_PER_DAY + _TAGGED_UNTIL_S)
-        naming = self.partners.tagged(person_tags(case.user_id, until, self.keys))
+        naming = self.store.desk.tagged(person_tags(case.user_id, until, self.keys))
         for case_id in {one.case_id for one in naming}:
-            other = self.cases.case(case_id)
+            other = self.store.case(case_id)
             if other is not None:
                 found.add((other.user_id, case_id))
         return sorted(one for one in found if one[0] != case.user_id)
@@ -140,7 +125,7 @@ class Logs:
         """Return a case's logs, and how many can't be opened any more."""
         opened = []
         unreadable = 0
-        for upload in self.uploads.uploads(case_id):
+        for upload in self.store.uploads(case_id):
             try:
                 body = unseal(upload, self.keys)
             except (KeyRingError, SealError):
@@ -153,7 +138,7 @@ class Logs:
                     uploader=upload.user_id,
                     received_at=upload.received_at,
                     keys=None if believe_quarantined else self.keys,
-                    registered=self.users.registered,
+                    registered=self.store.registered,
                 )
             )
         return opened, unreadable

@@ -7,7 +7,7 @@ from typing import Final
 
 from tracetogether.authority.access.operators import CONSOLE, Caller
 from tracetogether.authority.access.permissions import Action
-from tracetogether.authority.cases.casework import Case, CaseState, CaseStore
+from tracetogether.authority.cases.casework import Case, CaseState
 from tracetogether.authority.contacts.lines import Contact, ContactDay, pseudonym
 from tracetogether.authority.contacts.transmission import (
     ASSUMPTIONS,
@@ -15,6 +15,7 @@ from tracetogether.authority.contacts.transmission import (
     Infection,
     candidates,
 )
+from tracetogether.authority.intake.store import IntakeStore
 from tracetogether.authority.tracing.one_case import Tracing
 from tracetogether.parameters import SINGAPORE_POLICY, CloseContactPolicy
 from tracetogether.units import Interval
@@ -154,7 +155,7 @@ class ContactGraphs:
     """
 
     tracing: Tracing
-    cases: CaseStore
+    store: IntakeStore
 
     def graph(
         self,
@@ -175,8 +176,8 @@ class ContactGraphs:
         """
         by.require(Action.SHOW_GRAPH)
         name_of = self._name_of
-        with_logs = {case_id for case_id, _ in self.tracing.logs.uploads.all_upload_ids()}
-        known = [one for one in self.cases.cases() if _counts(one, by)]
+        with_logs = {case_id for case_id, _ in self.store.all_upload_ids()}
+        known = [one for one in self.store.cases() if _counts(one, by)]
         all_asked = [one for one in known if one.case_id in with_logs]
         asked = all_asked[skip : skip + most]
         near, close = Counter[str](), Counter[str]()
@@ -238,8 +239,8 @@ class ContactGraphs:
         by.require(Action.LIST_CONTACTS)
         direct = {one.user_id: one for one in self.tracing.contacts(case, policy).contacts}
         found = []
-        for user_id, case_id in sorted(self.tracing.logs.partners.cases_of_users(sorted(direct))):
-            through = self.cases.case(case_id)
+        for user_id, case_id in sorted(self.store.desk.cases_of_users(sorted(direct))):
+            through = self.store.case(case_id)
             if through is None or not _counts(through, by):
                 continue
             met_day = direct[user_id].days[0].day

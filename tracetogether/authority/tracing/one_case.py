@@ -11,12 +11,8 @@ from tracetogether.authority.access.permissions import Action
 from tracetogether.authority.access.reasons_given import reason_given
 from tracetogether.authority.cases.casework import Case
 from tracetogether.authority.contacts.lines import UNKEYED, Contact, contacts_of, judged, pseudonym
-from tracetogether.authority.contacts.lists import (
-    ContactList,
-    ListStore,
-    opened_contacts,
-    sealed_contacts,
-)
+from tracetogether.authority.contacts.lists import ContactList, opened_contacts, sealed_contacts
+from tracetogether.authority.intake.store import IntakeStore
 from tracetogether.authority.tracing.evidence import Evidence, Logs
 from tracetogether.crypto import sha256
 from tracetogether.errors import InvalidRequestError, KeyRingError, NotFoundError, SealError
@@ -120,7 +116,7 @@ class Tracing:
     """Finds the contacts of a case: once when a log comes in, and again when something changed."""
 
     logs: Logs
-    lists: ListStore
+    store: IntakeStore
     audit: Audit
     entropy: Entropy = os.urandom
 
@@ -163,9 +159,7 @@ class Tracing:
     def concerned(self, case: Case) -> list[Case]:
         """Return the other cases whose lists may change with what this one's logs say."""
         people = [one.user_id for one in self.contacts(case).contacts]
-        found = [
-            self.logs.cases.case(case_id) for _, case_id in self.logs.partners_of(case, people)
-        ]
+        found = [self.store.case(case_id) for _, case_id in self.logs.partners_of(case, people)]
         return [one for one in found if one is not None]
 
     def reveal(self, case: Case, name: str, reason: str, now: float, *, by: Caller) -> str:
@@ -192,7 +186,7 @@ class Tracing:
 
     def _kept(self, case: Case, policy: CloseContactPolicy) -> TracedCase | None:
         """Return the list that is kept, None if there is none that still holds."""
-        kept = self.lists.contact_list(case.case_id, policy.basis)
+        kept = self.store.contact_list(case.case_id, policy.basis)
         if kept is None:
             return None
         try:
@@ -202,7 +196,7 @@ class Tracing:
         if kept.found_from != self._what_it_is_found_from(case, contacts):
             return None
         people = [one.user_id for one in contacts]
-        if len(self.logs.users.registered(people)) < len(people):
+        if len(self.store.registered(people)) < len(people):
             return None
         return TracedCase(
             case=case,
@@ -218,10 +212,10 @@ class Tracing:
         )
 
     def _keep(self, found: TracedCase) -> None:
-        received = [time for _, time in self.logs.uploads.upload_ids(found.case.case_id)]
+        received = [time for _, time in self.store.upload_ids(found.case.case_id)]
         if not received or not self.logs.keys.has_day(utc_day(max(received))):
             return  # nothing came in, or it is about to be forgotten
-        self.lists.put_contact_list(
+        self.store.put_contact_list(
             ContactList(
                 case_id=found.case.case_id,
                 basis=found.policy.basis,
@@ -250,7 +244,7 @@ class Tracing:
         partners = self.logs.partners_of(case, {one.user_id for one in contacts})
         said = [
             [
-                [tuple(upload) for upload in self.logs.uploads.upload_ids(case_id)]
+                [tuple(upload) for upload in self.store.upload_ids(case_id)]
                 for case_id in (case.case_id, *(case_id for _, case_id in partners))
             ],
             self.logs.keys.quarantine_spans,
