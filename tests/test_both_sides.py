@@ -11,6 +11,7 @@ from tracetogether.authority.contacts.lines import Contact
 from tracetogether.authority.tracing.one_case import TracedCase
 from tracetogether.parameters import DEMO_POLICY
 from tracetogether.rejection import Rejection
+from tracetogether.shapes.contacts import Contacts
 from tracetogether.sightings import Sighting
 from tracetogether.units import SECONDS_PER_DAY
 
@@ -125,7 +126,7 @@ def test_of_the_others_log_nothing_else_is_told(world: World, case: Case) -> Non
         before.in_span,
         before.rejected,
     )
-    assert stranger not in json.dumps(after.to_json())
+    assert stranger not in json.dumps(Contacts.of(after).json_value())
 
 
 def test_who_withdraws_takes_his_log_along(world: World, case: Case) -> None:

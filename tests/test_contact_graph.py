@@ -16,6 +16,7 @@ from tracetogether.authority.access.operators import Caller, Role
 from tracetogether.authority.cases.casework import Case
 from tracetogether.bluetrace.upload import write_upload
 from tracetogether.parameters import DEMO_POLICY
+from tracetogether.shapes.contacts import Graph
 from tracetogether.sightings import Sighting
 from tracetogether.units import SECONDS_PER_DAY, Entropy
 
@@ -86,7 +87,7 @@ def test_the_earlier_case_leads_the_ranking(chain: Chain) -> None:
     assert best.likeliest_day == DAY - 5
     assert best.direction > 0.8
     assert best.share.low < best.share.median < best.share.high < 1
-    said = graph.to_json()
+    said = Graph.of(graph).json_value()
     assert {one["code"] for one in said["assumptions"]} >= {"incubation", "infectiousness"}
     for user_id in (chain.a, chain.b, chain.c, chain.d, chain.e):
         assert user_id not in json.dumps(said)
@@ -98,7 +99,7 @@ def test_contacts_of_contacts_are_those_met_afterwards(chain: Chain) -> None:
     (found,) = graphs.second_degree(chain.case_a, DEMO_POLICY)
     assert found.contact.user_id == chain.c  # D was met before, E has not uploaded
     assert found.through == named(chain, chain.b)
-    assert found.to_json()["days_after"] == 3
+    assert found.days_after == 3
     assert graphs.second_degree(chain.case_b, DEMO_POLICY)[0].contact.user_id == chain.e
 
 
@@ -158,14 +159,14 @@ def test_the_graph_over_http(served: tuple[str, Chain]) -> None:
     assert (status, said) == (
         200,
         {
-            **json.loads(json.dumps(authority.graphs.graph(DEMO_POLICY).to_json())),
+            **Graph.of(authority.graphs.graph(DEMO_POLICY)).json_value(),
             "offset": 0,
             "total": 2,
         },
     )
     status, other = get(url, "/v1/graph?policy=immuni")
     assert (status, other["policy"]["rule"]) == (200, "bucket-immuni")
-    assert get(url, "/v1/graph?policy=none")[0] == 404
+    assert get(url, "/v1/graph?policy=none")[0] == 400
     assert get(url, "/v1/graph", "tracer")[1]["people"] == []
     entries = authority.audit.entries(after=before)
     assert [(one.act, one.by) for one in entries] == [

@@ -13,6 +13,7 @@ from tracetogether.authority.tracing.one_case import POLICIES, policy_named
 from tracetogether.parameters import DEMO_POLICY, SINGAPORE_POLICY
 from tracetogether.proximity.calibration import BLUETRACE_TRANSMIT, Calibration
 from tracetogether.proximity.encounters import encounters
+from tracetogether.shapes.contacts import ContactDayLine, ReasonLine
 from tracetogether.sightings import Sightings
 from tracetogether.units import SECONDS_PER_DAY, Interval
 
@@ -61,7 +62,7 @@ def test_each_day_has_its_own_minutes_and_distance(world: World, case: Case) -> 
     assert early.nearest_m.median < late.nearest_m.median
     assert contact.nearest_m == early.nearest_m
     assert contact.seen_by == early.seen_by == "case"
-    assert early.to_json()["date"] == "2020-05-01"
+    assert ContactDayLine.of(early).date == "2020-05-01"
 
 
 def test_reasons_are_codes_with_the_figures_of_the_line(world: World, case: Case) -> None:
@@ -80,7 +81,7 @@ def test_reasons_are_codes_with_the_figures_of_the_line(world: World, case: Case
     assert figures(contact, "last_seen") == {"days_before": 2}
     assert figures(contact, "seen_by") == {"case": 1, "contact": 0}
     assert figures(contact, "nearest")["nearest_m"] == contact.nearest_m.median
-    said = json.dumps([one.to_json() for one in contact.reasons])
+    said = json.dumps([ReasonLine.of(reason).json_value() for reason in contact.reasons])
     assert contact.user_id not in said
     assert contact.pseudonym not in said
 

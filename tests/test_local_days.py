@@ -32,6 +32,7 @@ from tracetogether.cli import cli
 from tracetogether.cli.authority_folder import opened_folder
 from tracetogether.errors import AuthorityError, InvalidRequestError
 from tracetogether.local_days import UTC_DAYS, LocalDays
+from tracetogether.shapes.contacts import Contacts
 from tracetogether.units import SECONDS_PER_DAY, SECONDS_PER_HOUR
 
 SINGAPORE, BERLIN = LocalDays.named("Asia/Singapore"), LocalDays.named("Europe/Berlin")
@@ -193,7 +194,7 @@ def test_the_traced_span_is_of_the_authoritys_days() -> None:
     traced = world.authority.tracing.contacts(case)
     assert [one.user_id for one in traced.contacts] == [inside]
     assert (traced.traced_from, traced.traced_until) == (edge, at("2020-05-05", SINGAPORE))
-    assert traced.to_json()["traced_from"] == edge
+    assert Contacts.of(traced).traced_from == edge
 
 
 def test_tomorrow_is_no_case_date_where_the_zone_is_known() -> None:

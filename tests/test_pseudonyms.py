@@ -14,6 +14,8 @@ from tracetogether.authority.access.operators import CONSOLE
 from tracetogether.authority.cases.casework import Case
 from tracetogether.authority.contacts.lines import UNKEYED, pseudonym
 from tracetogether.errors import NotFoundError
+from tracetogether.shapes.contacts import Contacts, Graph
+from tracetogether.shapes.oversight import AuditLine
 
 HOUR = 3_600.0
 
@@ -49,10 +51,10 @@ def test_nothing_that_is_kept_or_shown_is_named_by_a_hash_that_anybody_can_compu
         authority.follow_up.reveal(kept.contact_id, "to call", NOON, by=CONSOLE)
         graph = authority.graphs.graph()
         said = [
-            str(authority.tracing.contacts(case).to_json()),
-            str([one.to_json() for one in (*graph.people, *graph.meetings)]),
+            str(Contacts.of(authority.tracing.contacts(case)).json_value()),
+            str(Graph.of(graph).json_value()),
             authority.desk.shown(kept, CONSOLE).pseudonym,
-            str([one.to_json() for one in authority.audit.entries()]),
+            str([AuditLine.of(entry).json_value() for entry in authority.audit.entries()]),
         ]
     said.append((tmp_path / "a.db").read_bytes().decode("latin-1"))
     for user_id in (near, case.user_id):

@@ -18,6 +18,7 @@ from tracetogether.proximity.attenuation import RULES
 from tracetogether.proximity.calibration import BLUETRACE_TRANSMIT, Calibration
 from tracetogether.proximity.encounters import encounters
 from tracetogether.rejection import Rejection
+from tracetogether.shapes.contacts import Contacts
 from tracetogether.sightings import Sightings
 from tracetogether.units import SECONDS_PER_DAY
 
@@ -187,10 +188,10 @@ def test_what_is_printed_names_nobody(world: World, case: Case) -> None:
     near = world.user()
     world.take(case, world.heard(near, NOON - HOUR, 30), NOON)
     traced = world.authority.tracing.contacts(case)
-    for shown in (repr(traced), str(traced.to_json()), repr(traced.contacts)):
+    for shown in (repr(traced), str(Contacts.of(traced).json_value()), repr(traced.contacts)):
         assert near not in shown
         assert case.user_id not in shown
-    assert world.authority.desk.name_of(near) in str(traced.to_json())
+    assert world.authority.desk.name_of(near) in str(Contacts.of(traced).json_value())
 
 
 def test_policies_by_name() -> None:

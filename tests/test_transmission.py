@@ -79,7 +79,7 @@ def test_the_earlier_case_is_the_likelier_source() -> None:
     assert there.share.median > 3 * back.share.median
     assert there.direction > 0.8
     assert there.direction + back.direction == pytest.approx(1)
-    assert there.to_json()["days_between"] == 5
+    assert there.days_between == 5
     assert there.likeliest_day == DAY
 
 

@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import asdict
 from urllib.parse import urlsplit
 
 import pytest
@@ -151,12 +152,12 @@ def test_threat_watched_traffic_shows_uploads_in_a_few_sizes(site: Site, line: L
 
 
 def test_threat_watched_traffic_pretended_upload_leaves_only_its_count(site: Site) -> None:
-    before = site.world.store.counts(NOON).to_json()
+    before = asdict(site.world.store.counts(NOON))
     with AuthorityClient(site.url, retries=0) as phone:
         phone.register()
         phone.pretend()
         phone.pretend(UPLOAD_BUCKETS[2])
-    after = site.world.store.counts(NOON).to_json()
+    after = asdict(site.world.store.counts(NOON))
     assert after == {**before, "users": before["users"] + 1}
 
 

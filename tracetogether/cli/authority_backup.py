@@ -1,6 +1,7 @@
 """`tracetogether authority backup` and `restore`."""
 
 import time
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -81,7 +82,7 @@ def restore(
         purge_after_restore(folder, now, database)
     if as_json:
         kept = None if aside is None else str(aside)
-        print_json(plan.to_json() | {"done": not dry_run, "damaged_kept_as": kept})
+        print_json(asdict(plan) | {"done": not dry_run, "damaged_kept_as": kept})
         return
     if aside is not None:
         err().print(f"The damaged database is kept as {aside}", soft_wrap=True)

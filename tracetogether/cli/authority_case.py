@@ -154,7 +154,9 @@ def contacts(case_id: str, policy: str, folder: Path, *, quarantined: bool, as_j
         traced = service.tracing.contacts(found, POLICIES[policy], believe_quarantined=quarantined)
         service.audit.record("contacts.listed", time.time(), by=CONSOLE.name, subject=case_id)
     if as_json:
-        print_json(traced.to_json())
+        from tracetogether.shapes.contacts import Contacts  # noqa: PLC0415 - pydantic is optional
+
+        print_json(Contacts.of(traced).json_value())
     else:
         _print_contacts(traced)
 

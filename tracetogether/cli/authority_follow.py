@@ -210,7 +210,10 @@ def indicators(folder: Path, *, as_json: bool) -> None:
     with opened_folder(folder) as service:
         found = service.desk.dashboard(time.time()).indicators
     if as_json:
-        print_json(found.to_json())
+        from tracetogether.shapes.follow_up import RatioLine  # noqa: PLC0415 - pydantic is optional
+
+        ratios = {name: RatioLine.of(getattr(found, name)).json_value() for name in _EXPLAINED}
+        print_json(ratios)
         return
     table = Table("share", "of", "")
     for name, explained in _EXPLAINED.items():

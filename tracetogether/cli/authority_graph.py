@@ -41,7 +41,9 @@ def graph(policy: str, offset: int, folder: Path, *, as_json: bool) -> None:
         found = service.graphs.graph(POLICIES[policy], skip=offset)
         service.audit.record("graph.shown", time.time(), by=CONSOLE.name, cases=found.cases)
     if as_json:
-        print_json(found.to_json())
+        from tracetogether.shapes.contacts import Graph  # noqa: PLC0415 - pydantic is optional
+
+        print_json(Graph.of(found).json_value("offset", "total"))
     else:
         _print_graph(found, offset)
 
@@ -60,7 +62,10 @@ def onward(case_id: str, policy: str, folder: Path, *, as_json: bool) -> None:
             "contacts.onward_listed", time.time(), by=CONSOLE.name, subject=case.case_id
         )
     if as_json:
-        print_json({"case_id": case_id, "contacts": [one.to_json() for one in found]})
+        from tracetogether.shapes.contacts import OnwardLine  # noqa: PLC0415 - pydantic is optional
+
+        lines = [OnwardLine.of(line).json_value() for line in found]
+        print_json({"case_id": case_id, "contacts": lines})
     else:
         _print_onward(case_id, found)
 
@@ -122,7 +127,7 @@ def _print_graph(found: ContactGraph, offset: int) -> None:
             line.infector.person,
             f"{percent(share.median)} ({percent(share.low)}-{percent(share.high)})",
             percent(line.direction),
-            str(line.to_json()["likeliest_date"]),
+            line.likeliest_date,
         )
     console.print(ranking)
     console.print("share: of all sources, recorded or not. Taken for granted:")
@@ -150,6 +155,6 @@ def _print_onward(case_id: str, found: tuple[Onward, ...]) -> None:
             one.through,
             percent(one.contact.probability),
             f"{minutes.median:.0f} ({minutes.low:.0f}-{minutes.high:.0f})",
-            str(one.to_json()["days_after"]),
+            str(one.days_after),
         )
     out().print(table)

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 
 import click
@@ -93,7 +94,7 @@ def _refuse(bad: Sequence[BadCell], *, as_json: bool) -> None:
     if not bad:
         return
     if as_json:
-        print_json({"bad": [one.to_json() for one in bad]})
+        print_json({"bad": [asdict(cell) for cell in bad]})
     else:
         table = Table("line", "column", "what to do")
         for one in bad:

@@ -3,7 +3,7 @@
 import shutil
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
@@ -95,10 +95,6 @@ class Plan:
     damaged: str
     purged: bool
     loses: bool
-
-    def to_json(self) -> dict[str, object]:
-        """Return this as the command line prints it."""
-        return asdict(self)
 
 
 @dataclass(frozen=True, slots=True)

@@ -132,7 +132,9 @@ def list_users(folder: Path, *, as_json: bool) -> None:
     with opened_folder(folder) as service:
         staff = service.staff.all()
     if as_json:
-        print_json([one.to_json() for one in staff])
+        from tracetogether.shapes.oversight import OperatorLine  # noqa: PLC0415 - optional
+
+        print_json([OperatorLine.of(operator).json_value() for operator in staff])
         return
     table = Table("name", "roles", "since (UTC)", "disabled")
     for one in staff:
@@ -184,7 +186,9 @@ def list_entries(folder: Path, *, as_json: bool) -> None:
     with opened_folder(folder) as service:
         entries = list(service.audit.entries(limit=10**9))
     if as_json:
-        print_json([one.to_json() for one in entries])
+        from tracetogether.shapes.oversight import AuditLine  # noqa: PLC0415 - optional
+
+        print_json([AuditLine.of(entry).json_value() for entry in entries])
         return
     table = Table("number", "time (UTC)", "by", "act", "subject", "details")
     for one in entries:

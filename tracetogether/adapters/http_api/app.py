@@ -10,7 +10,6 @@ from fastapi import APIRouter, Depends, FastAPI, Header, Request, Response
 from fastapi.concurrency import run_in_threadpool
 
 from tracetogether import __version__
-from tracetogether.adapters.http_api import shapes
 from tracetogether.adapters.http_api.afterwards import Afterwards
 from tracetogether.adapters.http_api.bodies import Bounds
 from tracetogether.adapters.http_api.desk import for_operators
@@ -29,14 +28,16 @@ from tracetogether.authority.intake.uploads import CHAFF_CASE, UploadReceipt
 from tracetogether.authority.service import Authority
 from tracetogether.errors import AccessDeniedError, InvalidUploadError
 from tracetogether.parameters import MAX_UPLOAD_BYTES, UPLOAD_ANSWER_STEP_S, UPLOAD_TOKEN_LIFETIME_S
+from tracetogether.shapes import phones as shapes
+from tracetogether.shapes.oversight import Done, ErrorAnswer, Health, Ready
 
 _UPLOADS: Final = "/v1/uploads"
 _PADDED: Final = frozenset({"/v1/upload-tokens", _UPLOADS})
 _LOGS_AT_ONCE: Final = 1  # unpacked it takes many times its size; two would share the processor
 _LOGS_WAITING: Final = 8
 _ANSWERS: Final[dict[int | str, dict[str, Any]]] = {
-    "4XX": {"model": shapes.ErrorAnswer, "description": "Refused; nothing was changed."},
-    "5XX": {"model": shapes.ErrorAnswer, "description": "A fault here; see `retry`."},
+    "4XX": {"model": ErrorAnswer, "description": "Refused; nothing was changed."},
+    "5XX": {"model": ErrorAnswer, "description": "A fault here; see `retry`."},
 }
 _DESCRIPTION: Final = """\
 Phones register once, fetch TempIDs, and upload their contact log with a PIN that the health
@@ -92,15 +93,15 @@ def _public(authority: Authority, clock: Callable[[], float]) -> APIRouter:
     router = APIRouter(prefix="/v1", tags=["open to all"])
 
     @router.get("/health")
-    def health() -> shapes.Health:
+    def health() -> Health:
         """Tell whether the service answers and can read its store."""
         authority.store.has_user("")
-        return shapes.Health(status="ok")
+        return Health(status="ok")
 
     readiness = Readiness(authority, clock)
 
-    @router.get("/ready", responses={503: {"model": shapes.Ready, "description": "Not ready."}})
-    def ready(request: Request, response: Response) -> shapes.Ready:
+    @router.get("/ready", responses={503: {"model": Ready, "description": "Not ready."}})
+    def ready(request: Request, response: Response) -> Ready:
         """Tell whether the service can do its work: store, disk, keys of today, clock.
 
         If the last purge is days away, the clock may be wrong: nothing is purged by it. What is
@@ -116,7 +117,7 @@ def _public(authority: Authority, clock: Callable[[], float]) -> APIRouter:
     def register(request: Request) -> shapes.Registered:
         """Register a phone. Nothing about its owner is asked."""
         new = authority.issuance.register(clock(), address_of(request))
-        return shapes.Registered(user_id=new.user_id, credential=new.credential)
+        return shapes.Registered.of(new)
 
     return router
 
@@ -127,13 +128,13 @@ def _for_phones(
     router = guarded("registration credential", "phones", authority.access.phone)
 
     @router.delete("/users/me")
-    def withdraw(request: Request) -> shapes.Done:
+    def withdraw(request: Request) -> Done:
         """Forget this phone's user: credential, PINs, cases and uploads.
 
         TempIDs that others heard from now on name nobody.
         """
         authority.issuance.withdraw(request.state.caller, clock())
-        return shapes.Done(done=True)
+        return Done(done=True)
 
     @router.post("/tempids", response_model=shapes.Batch)
     def fetch_batch(request: Request) -> Response:
@@ -245,10 +246,6 @@ def _for_uploads(
         finally:
             if began is not None:
                 await step_is_over(began)
-        return shapes.Receipt(
-            records=receipt.records,
-            accepted=receipt.accepted,
-            rejected={reason.value: count for reason, count in receipt.rejected.items()},
-        )
+        return shapes.Receipt.of(receipt)
 
     return router

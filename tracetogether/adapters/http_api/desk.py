@@ -4,11 +4,9 @@ from collections.abc import Callable
 from functools import partial
 from typing import Annotated
 
-import msgspec
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Query, Request
 from fastapi.responses import PlainTextResponse
 
-from tracetogether.adapters.http_api import shapes
 from tracetogether.adapters.http_api.exporting import add_exports
 from tracetogether.adapters.http_api.follow_up import add_follow_up
 from tracetogether.adapters.http_api.graph import add_graph
@@ -20,6 +18,9 @@ from tracetogether.authority.intake.issuance import new_secret
 from tracetogether.authority.intake.pins import PinLifetime
 from tracetogether.authority.service import Authority
 from tracetogether.authority.tracing.one_case import POLICIES, policy_named
+from tracetogether.shapes import cases as shapes
+from tracetogether.shapes import oversight
+from tracetogether.shapes.contacts import Contacts
 
 _MOST_ENTRIES = 1_000
 
@@ -85,7 +86,7 @@ def _casework(router: APIRouter, authority: Authority, clock: Callable[[], float
         )
         page = authority.casework.page(query, clock(), by=request.state.caller)
         return shapes.Cases(
-            cases=[_summary(authority, one) for one in page.cases],
+            cases=[_summary(authority, summary) for summary in page.cases],
             total=page.total,
             offset=page.offset,
         )
@@ -107,7 +108,7 @@ def _casework(router: APIRouter, authority: Authority, clock: Callable[[], float
             case_id=case_id, upload_pin=pin, expires_at=now + lifetime.seconds
         )
 
-    @router.get("/cases/{case_id}/contacts", response_model=shapes.Contacts)
+    @router.get("/cases/{case_id}/contacts")
     def list_contacts(
         request: Request,
         case_id: str,
@@ -115,7 +116,7 @@ def _casework(router: APIRouter, authority: Authority, clock: Callable[[], float
         quarantined: Annotated[  # noqa: FBT002 - FastAPI passes it by name
             bool, Query(description="Believe records of quarantined days too.")
         ] = False,
-    ) -> Response:
+    ) -> Contacts:
         """List who was near in the 14 days before the case's date, in order of concern.
 
         Roles: tracer (of the cases given to him), supervisor. The audit log says who asked.
@@ -127,7 +128,7 @@ def _casework(router: APIRouter, authority: Authority, clock: Callable[[], float
         authority.audit.record(
             "contacts.listed", clock(), by=request.state.caller.name, subject=case.case_id
         )
-        return Response(msgspec.json.encode(traced.to_json()), media_type="application/json")
+        return Contacts.of(traced)
 
     @router.post("/cases/{case_id}/reveal")
     def reveal(request: Request, case_id: str, asked: shapes.Reveal) -> shapes.Revealed:
@@ -144,20 +145,15 @@ def _casework(router: APIRouter, authority: Authority, clock: Callable[[], float
 
 def _oversight(router: APIRouter, authority: Authority, clock: Callable[[], float]) -> None:
     @router.get("/statistics")
-    def statistics() -> shapes.Statistics:
+    def statistics() -> oversight.Statistics:
         """Count everything that is kept. Roles: exporter, auditor."""
-        return shapes.Statistics(**authority.store.counts(clock()).to_json())
+        return oversight.Statistics.of(authority.store.counts(clock()))
 
     @router.get("/keys")
-    def list_keys() -> shapes.Keys:
+    def list_keys() -> oversight.Keys:
         """List the UTC days whose keys exist, never the keys. Role: keyholder."""
         days = authority.custody.known_days(clock())
-        return shapes.Keys(
-            days=[
-                shapes.DayOfKeys(day=one.day, chain=one.chain, quarantined=one.quarantined)
-                for one in days
-            ]
-        )
+        return oversight.Keys(days=[oversight.DayOfKeys.of(day) for day in days])
 
     @router.get("/audit")
     def read_audit(
@@ -165,15 +161,15 @@ def _oversight(router: APIRouter, authority: Authority, clock: Callable[[], floa
             int, Query(ge=0, le=2**53, description="Entries with a greater number.")
         ] = 0,
         limit: Annotated[int, Query(ge=1, le=_MOST_ENTRIES)] = _MOST_ENTRIES,
-    ) -> shapes.AuditLog:
+    ) -> oversight.AuditLog:
         """Read the audit log, page by page: `after` the last number of the page before.
 
         Role: auditor.
         """
         entries = authority.audit.entries(after, limit)
-        return shapes.AuditLog(
+        return oversight.AuditLog(
             total=authority.store.last_audit()[0],
-            entries=[shapes.AuditLine.model_validate(one.to_json()) for one in entries],
+            entries=[oversight.AuditLine.of(entry) for entry in entries],
         )
 
     @router.get("/metrics", responses={200: {"content": {"text/plain": {}}}}, response_model=None)
@@ -184,16 +180,14 @@ def _oversight(router: APIRouter, authority: Authority, clock: Callable[[], floa
 
 def _staff(router: APIRouter, authority: Authority, clock: Callable[[], float]) -> None:
     @router.get("/operators")
-    def list_operators() -> shapes.Operators:
+    def list_operators() -> oversight.Operators:
         """List all operators. Role: admin."""
-        return shapes.Operators(
-            operators=[
-                shapes.OperatorLine.model_validate(one.to_json()) for one in authority.staff.all()
-            ]
+        return oversight.Operators(
+            operators=[oversight.OperatorLine.of(operator) for operator in authority.staff.all()]
         )
 
     @router.post("/operators", status_code=201)
-    def add_operator(request: Request, asked: shapes.NewOperator) -> shapes.OperatorAdded:
+    def add_operator(request: Request, asked: oversight.NewOperator) -> oversight.OperatorAdded:
         """Add an operator. Role: admin, who grants no role that he does not hold.
 
         The token is shown this once; only its digest is kept.
@@ -202,37 +196,19 @@ def _staff(router: APIRouter, authority: Authority, clock: Callable[[], float]) 
         authority.staff.add(
             asked.name, roles_named(asked.roles), token, clock(), by=request.state.caller
         )
-        return shapes.OperatorAdded(name=asked.name, operator_token=token)
+        return oversight.OperatorAdded(name=asked.name, operator_token=token)
 
     @router.post("/operators/{name}/disable")
-    def disable_operator(request: Request, name: str) -> shapes.Done:
+    def disable_operator(request: Request, name: str) -> oversight.Done:
         """Shut an operator out from the next request on. Role: admin; nobody disables himself."""
         authority.staff.disable(name, clock(), by=request.state.caller)
-        return shapes.Done(done=True)
+        return oversight.Done(done=True)
 
 
 def _line(authority: Authority, case: Case) -> shapes.CaseLine:
-    return shapes.CaseLine(
-        case_id=case.case_id,
-        pseudonym=authority.desk.name_of(case.user_id),
-        date=case.date,
-        opened_at=case.opened_at,
-        state=case.state.value,
-        assigned_to=case.assigned_to,
-        known_contact=case.known_contact,
-        confirmed=not case.unconfirmed,
-        merged_into=case.merged_into,
-        version=case.version,
-    )
+    return shapes.CaseLine.of(case, authority.desk.name_of(case.user_id))
 
 
-def _summary(authority: Authority, one: CaseSummary) -> shapes.CaseSummaryLine:
-    return shapes.CaseSummaryLine(
-        **_line(authority, one.case).model_dump(),
-        uploads=one.uploads,
-        contacts=one.contacts,
-        to_trace=one.to_trace,
-        in_follow_up=one.in_follow_up,
-        lost=one.lost,
-        due=one.due,
-    )
+def _summary(authority: Authority, summary: CaseSummary) -> shapes.CaseSummaryLine:
+    pseudonym = authority.desk.name_of(summary.case.user_id)
+    return shapes.CaseSummaryLine.of(summary.case, pseudonym, summary)

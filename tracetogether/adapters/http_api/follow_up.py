@@ -2,18 +2,25 @@
 
 import datetime as dt
 from collections.abc import Callable
-from dataclasses import asdict
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
 
-from tracetogether.adapters.http_api import follow_up_shapes as shapes
-from tracetogether.adapters.http_api.shapes import CaseLine, Done
 from tracetogether.authority.access.operators import Caller
 from tracetogether.authority.cases.casework import day_of
 from tracetogether.authority.cases.followed import ContactQuery, ContactState, Outcome, Priority
 from tracetogether.authority.desk.unmerging import Unmerged
 from tracetogether.authority.service import Authority
+from tracetogether.shapes import follow_up as shapes
+from tracetogether.shapes.cases import (
+    Assignment,
+    CaseLine,
+    CaseStep,
+    NewNote,
+    NoteLine,
+    NoteLines,
+)
+from tracetogether.shapes.oversight import Done
 
 _Page = Annotated[int, Query(ge=1, le=1_000)]
 _Offset = Annotated[int, Query(ge=0, le=10_000_000)]
@@ -38,7 +45,7 @@ def _cases(
     line: Callable[..., CaseLine],
 ) -> None:
     @router.post("/cases/{case_id}/assign")
-    def assign(request: Request, case_id: str, asked: shapes.Assignment) -> CaseLine:
+    def assign(request: Request, case_id: str, asked: Assignment) -> CaseLine:
         """Give a case to an operator who traces. Role: supervisor."""
         by = request.state.caller
         return line(
@@ -48,7 +55,7 @@ def _cases(
         )
 
     @router.post("/cases/{case_id}/state")
-    def close(request: Request, case_id: str, asked: shapes.CaseStep) -> CaseLine:
+    def close(request: Request, case_id: str, asked: CaseStep) -> CaseLine:
         """Close a case, or open a closed one again. Roles: tracer, supervisor."""
         work = authority.casework
         step = work.close if asked.state == "closed" else work.reopen
@@ -62,7 +69,7 @@ def _cases(
         merging, about = authority.merging, {"version": asked.version, "by": request.state.caller}
         if asked.dry_run:
             found = merging.plan_cases(case_id, asked.into, clock(), **about)
-            return shapes.MergedLine(**asdict(found))
+            return shapes.MergedLine.of(found)
         return line(merging.merge_cases(case_id, asked.into, clock(), **about))
 
     @router.post("/cases/{case_id}/unmerge")
@@ -72,15 +79,15 @@ def _cases(
         return _undone(authority.unmerging.undo_cases, case_id, asked, clock(), by)
 
     @router.get("/cases/{case_id}/notes")
-    def read_notes(request: Request, case_id: str) -> shapes.NoteLines:
+    def read_notes(request: Request, case_id: str) -> NoteLines:
         """Read the notes on a case and its contacts. Roles: tracer, supervisor."""
         found = authority.desk.notes_on(case_id, by=request.state.caller)
-        return shapes.NoteLines(notes=[shapes.NoteLine.of(one) for one in found])
+        return NoteLines(notes=[NoteLine.of(note) for note in found])
 
     @router.post("/cases/{case_id}/notes", status_code=201)
-    def write_note(request: Request, case_id: str, asked: shapes.NewNote) -> shapes.NoteLine:
+    def write_note(request: Request, case_id: str, asked: NewNote) -> NoteLine:
         """Write a note on a case, or on a contact of it. Roles: tracer, supervisor."""
-        return shapes.NoteLine.of(
+        return NoteLine.of(
             authority.follow_up.note(
                 case_id,
                 asked.text,
@@ -131,7 +138,7 @@ def _contacts(router: APIRouter, authority: Authority, clock: Callable[[], float
         found = shapes.FollowedLine.of(authority.desk.contact(contact_id, by=by))
         days = authority.desk.calendar(contact_id, by=by)
         return shapes.FollowedContact(
-            **found.model_dump(), calendar=[shapes.CalendarDay.of(one) for one in days]
+            **found.model_dump(), calendar=[shapes.CalendarDay.of(day) for day in days]
         )
 
     @router.post("/followed/{contact_id}/reveal")
@@ -142,14 +149,7 @@ def _contacts(router: APIRouter, authority: Authority, clock: Callable[[], float
         person = authority.follow_up.reveal(
             contact_id, asked.reason, clock(), by=request.state.caller
         )
-        return shapes.PersonLine(
-            pseudonym=person.pseudonym,
-            user_id=person.user_id,
-            name=person.name,
-            phone=person.phone,
-            also=list(person.also),
-            version=person.version,
-        )
+        return shapes.PersonLine.of(person)
 
     @router.put("/followed/{contact_id}/particulars")
     def describe(request: Request, contact_id: str, asked: shapes.Particulars) -> Done:
@@ -210,7 +210,7 @@ def _steps(
         merging, about = authority.merging, {"version": asked.version, "by": request.state.caller}
         if asked.dry_run:
             found = merging.plan(contact_id, asked.into, clock(), **about)
-            return shapes.MergedLine(**asdict(found))
+            return shapes.MergedLine.of(found)
         return shapes.FollowedLine.of(merging.merge(contact_id, asked.into, clock(), **about))
 
     @router.post("/followed/{contact_id}/unmerge")
@@ -238,7 +238,7 @@ def _undone(
     act: Callable[..., Unmerged], gone: str, asked: shapes.Undo, now: float, by: Caller
 ) -> shapes.UndoneLine:
     found = act(gone, now, version=asked.version, only_ask=asked.dry_run, by=by)
-    return shapes.UndoneLine(**asdict(found))
+    return shapes.UndoneLine.of(found)
 
 
 def _day(authority: Authority, date: dt.date | None, now: float) -> int:

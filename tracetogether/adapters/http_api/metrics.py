@@ -1,6 +1,7 @@
 """Metrics in Prometheus's text form, read from the store: the same whichever process is asked."""
 
 from collections.abc import Iterable
+from dataclasses import asdict
 from typing import Final
 
 from tracetogether.authority.access.limits import PIN_REFUSALS
@@ -29,7 +30,7 @@ def metrics_text(authority: Authority, now: float) -> str:
 
 
 def _values(authority: Authority, now: float) -> Iterable[tuple[str, str, float]]:
-    counts = authority.store.counts(now).to_json()
+    counts = asdict(authority.store.counts(now))
     failures, batches = counts.pop("pin_failures"), counts.pop("batches")
     for name, count in counts.items():
         yield name, f"Number of {name.replace('_', ' ')} now.", count

@@ -5,10 +5,10 @@ from collections.abc import Callable
 from time import monotonic
 from typing import Final
 
-from tracetogether.adapters.http_api import shapes
 from tracetogether.authority.service import Authority
 from tracetogether.errors import StoreError
 from tracetogether.reasons_of_faults import reason_of
+from tracetogether.shapes.oversight import Ready
 from tracetogether.units import utc_day
 
 _WRITE_EVERY_S: Final = 10.0
@@ -24,7 +24,7 @@ class Readiness:
         self._written_at = -_WRITE_EVERY_S
         self._write_failed = ""
 
-    def __call__(self) -> tuple[shapes.Ready, str]:
+    def __call__(self) -> tuple[Ready, str]:
         """Return the answer, and why the service is not ready, "" if it is."""
         now, authority = self._clock(), self._authority
         suspect = foreign = overdue = False
@@ -43,7 +43,7 @@ class Readiness:
             why = "the last purge is days away: the clock may be wrong"
         elif not why and not authority.custody.keys.has_day(utc_day(now)):
             why = "there are no keys of today"
-        ready = shapes.Ready(
+        ready = Ready(
             ready=not why,
             purge_overdue=overdue,
             clock_suspect=suspect,

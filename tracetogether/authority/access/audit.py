@@ -46,18 +46,6 @@ class AuditEntry:
         text = json.dumps(said, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
         return sha256(_CHAIN + self.previous + text.encode("ascii"))
 
-    def to_json(self) -> dict[str, object]:
-        """Return this as the command line and the HTTP form print it."""
-        return {
-            "number": self.number,
-            "time": self.time,
-            "by": self.by,
-            "act": self.act,
-            "subject": self.subject,
-            "details": dict(self.details),
-            "digest": self.digest.hex(),
-        }
-
 
 @dataclass(frozen=True, slots=True)
 class Audit:

@@ -46,15 +46,6 @@ class Operator:
         """Return whether ``role`` is granted, and the operator is not disabled."""
         return not self.disabled and role in self.roles
 
-    def to_json(self) -> dict[str, object]:
-        """Return this as the command line and the HTTP form print it."""
-        return {
-            "name": self.name,
-            "roles": sorted(role.value for role in self.roles),
-            "added_at": self.added_at,
-            "disabled": self.disabled,
-        }
-
 
 def operator_digest(token: str) -> bytes:
     """Return what the store keeps of an operator token (256 random bits, so a hash will do)."""

@@ -19,14 +19,6 @@ class Ratio:
         """Between 0 and 1; None of nothing."""
         return self.numerator / self.denominator if self.denominator else None
 
-    def to_json(self) -> dict[str, float | int | None]:
-        """Return this as the command line and the HTTP form print it."""
-        return {
-            "numerator": self.numerator,
-            "denominator": self.denominator,
-            "share": self.share,
-        }
-
 
 @dataclass(frozen=True, slots=True)
 class Indicators:
@@ -50,10 +42,6 @@ class Indicators:
     new_cases_known: Ratio
     started_within_a_day: Ratio
     lost: Ratio
-
-    def to_json(self) -> dict[str, dict[str, float | int | None]]:
-        """Return this as the command line and the HTTP form print it."""
-        return {name: getattr(self, name).to_json() for name in self.__slots__}
 
 
 @dataclass(frozen=True, slots=True)

@@ -52,16 +52,6 @@ class ContactDay:
         """The day as YYYY-MM-DD."""
         return str(np.datetime64(self.day, "D"))
 
-    def to_json(self) -> dict[str, object]:
-        """Return the day as the command line and the HTTP form print it."""
-        return {
-            "day": self.day,
-            "date": self.date,
-            **_minutes_and_metres(self.minutes, self.nearest_m),
-            "encounters": self.encounters,
-            "seen_by": self.seen_by,
-        }
-
 
 @dataclass(frozen=True, slots=True)
 class Contact:
@@ -114,24 +104,6 @@ class Contact:
             self.nearest_m.median,
             self.pseudonym,
         )
-
-    def to_json(self) -> dict[str, object]:
-        """Return the line as the command line and the HTTP form print it; without the user id."""
-        return {
-            "pseudonym": self.pseudonym,
-            "close_contact": self.close_contact,
-            "probability": self.probability,
-            **_minutes_and_metres(self.minutes, self.nearest_m),
-            "minutes_24h": self.busiest_24h.median,
-            "minutes_24h_low": self.busiest_24h.low,
-            "minutes_24h_high": self.busiest_24h.high,
-            "encounters": self.encounters,
-            "first_s": self.first_s,
-            "last_s": self.last_s,
-            "seen_by": self.seen_by,
-            "reasons": [reason.to_json() for reason in self.reasons],
-            "days": [day.to_json() for day in self.days],
-        }
 
 
 def pseudonym(user_id: str, key: bytes) -> str:
@@ -304,14 +276,3 @@ def _days(near: Nearness, local: LocalDays) -> dict[int, list[ContactDay]]:
             ContactDay(key % span + first, near_minutes, nearest, size, SEEN_BY[int(side)])
         )
     return found
-
-
-def _minutes_and_metres(minutes: Interval, nearest_m: Interval) -> dict[str, object]:
-    return {
-        "minutes": minutes.median,
-        "minutes_low": minutes.low,
-        "minutes_high": minutes.high,
-        "nearest_m": nearest_m.median,
-        "nearest_low_m": nearest_m.low,
-        "nearest_high_m": nearest_m.high,
-    }

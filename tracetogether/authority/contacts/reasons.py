@@ -32,10 +32,6 @@ class Reason:
     figures: Mapping[str, float] = field(hash=False)
     text: str
 
-    def to_json(self) -> dict[str, object]:
-        """Return this as the command line and the HTTP form print it."""
-        return {"code": self.code, "figures": dict(self.figures), "text": self.text}
-
 
 def reasons_for(
     policy: CloseContactPolicy,

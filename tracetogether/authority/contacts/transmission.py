@@ -30,10 +30,6 @@ class Assumption:
     text: str
     source: str
 
-    def to_json(self) -> dict[str, str]:
-        """Return this as the command line and the HTTP form print it."""
-        return {"code": self.code, "text": self.text, "source": self.source}
-
 
 ASSUMPTIONS: Final = (
     Assumption(
@@ -105,24 +101,15 @@ class Candidate:
     meetings: int
     minutes: Interval
 
-    def to_json(self) -> dict[str, object]:
-        """Return this as the command line and the HTTP form print it."""
-        return {
-            "infector": self.infector.person,
-            "infector_case": self.infector.case_id,
-            "infected": self.infected.person,
-            "infected_case": self.infected.case_id,
-            "share": self.share.median,
-            "share_low": self.share.low,
-            "share_high": self.share.high,
-            "direction": self.direction,
-            "days_between": self.infected.day - self.infector.day,
-            "likeliest_date": str(np.datetime64(self.likeliest_day, "D")),
-            "meeting_days": self.meetings,
-            "minutes": self.minutes.median,
-            "minutes_low": self.minutes.low,
-            "minutes_high": self.minutes.high,
-        }
+    @property
+    def days_between(self) -> int:
+        """Days from the infector's date to the other's; below 0 if it is the later one."""
+        return self.infected.day - self.infector.day
+
+    @property
+    def likeliest_date(self) -> str:
+        """The likeliest day as YYYY-MM-DD."""
+        return str(np.datetime64(self.likeliest_day, "D"))
 
 
 Meetings = Mapping[tuple[str, str], Mapping[int, Interval]]

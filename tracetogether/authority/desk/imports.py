@@ -41,10 +41,6 @@ class BadCell:
     column: str
     remedy: str
 
-    def to_json(self) -> dict[str, str | int]:
-        """Return this as the command line prints it."""
-        return {"line": self.line, "column": self.column, "remedy": self.remedy}
-
 
 @dataclass(frozen=True, slots=True)
 class NewCase:

@@ -1,6 +1,6 @@
 """Counts of what there is: no person, no case, nothing that could be put together to one."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +18,3 @@ class Counts:
     audit_entries: int
     pin_failures: int = 0  # ever: as the audit log has them
     batches: int = 0  # of TempIDs, asked for on this UTC day and the day before
-
-    def to_json(self) -> dict[str, int]:
-        """Return this as the HTTP form prints it."""
-        return asdict(self)

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Final
 
 from tracetogether.authority.access.operators import CONSOLE, Caller
@@ -10,7 +10,6 @@ from tracetogether.authority.access.permissions import Action
 from tracetogether.authority.cases.casework import Case, CaseState
 from tracetogether.authority.contacts.lines import Contact, ContactDay, pseudonym
 from tracetogether.authority.contacts.transmission import (
-    ASSUMPTIONS,
     Candidate,
     Infection,
     candidates,
@@ -35,13 +34,6 @@ class GraphPerson:
     pseudonym: str
     cases: tuple[Case, ...]
 
-    def to_json(self) -> dict[str, object]:
-        """Return this as the command line and the HTTP form print it."""
-        return {
-            "pseudonym": self.pseudonym,
-            "cases": [{"case_id": one.case_id, "date": one.date} for one in self.cases],
-        }
-
 
 @dataclass(frozen=True, slots=True)
 class Meeting:
@@ -62,23 +54,6 @@ class Meeting:
         """The two, in the order of the alphabet."""
         one, other = sorted((self.first, self.contact.pseudonym))
         return one, other
-
-    def to_json(self) -> dict[str, object]:
-        """Return this as the command line and the HTTP form print it."""
-        one = self.contact
-        return {
-            "first": self.first,
-            "second": one.pseudonym,
-            "minutes": one.minutes.median,
-            "minutes_low": one.minutes.low,
-            "minutes_high": one.minutes.high,
-            "probability": one.probability,
-            "close_contact": one.close_contact,
-            "first_date": one.days[0].date,
-            "last_date": one.days[-1].date,
-            "days": len(one.days),
-            "seen_by": one.seen_by,
-        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,18 +85,6 @@ class ContactGraph:
         """How many cases were asked."""
         return len(self.asked)
 
-    def to_json(self) -> dict[str, object]:
-        """Return this as the command line and the HTTP form print it; no user id is in it."""
-        return {
-            "policy": asdict(self.policy),
-            "people": [one.to_json() for one in self.people],
-            "meetings": [one.to_json() for one in self.meetings],
-            "candidates": [one.to_json() for one in self.candidates],
-            "assumptions": [one.to_json() for one in ASSUMPTIONS],
-            "cases": self.cases,
-            "cases_left_out": self.cases_left_out,
-        }
-
 
 @dataclass(frozen=True, slots=True)
 class Onward:
@@ -137,14 +100,11 @@ class Onward:
     met_day: int
     contact: Contact
 
-    def to_json(self) -> dict[str, object]:
-        """Return this as the command line and the HTTP form print it; without the user id."""
-        return {
-            "through": self.through,
-            "days_after": min(one.day for one in self.contact.days if one.day >= self.met_day)
-            - self.met_day,
-            **self.contact.to_json(),
-        }
+    @property
+    def days_after(self) -> int:
+        """Days from the contact's first meeting with the case to the first with this person."""
+        days = [day.day for day in self.contact.days]
+        return min(day for day in days if day >= self.met_day) - self.met_day
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from tracetogether.authority.access.audit import Audit
@@ -92,23 +92,6 @@ class TracedCase:
     def traced_until(self) -> float:
         """End of the traced span (exclusive), in epoch seconds."""
         return self.case.traced_span(self.days)[1]
-
-    def to_json(self) -> dict[str, object]:
-        """Return this as the command line and the HTTP form print it."""
-        return {
-            "case_id": self.case.case_id,
-            "date": self.case.date,
-            "traced_from": self.traced_from,
-            "traced_until": self.traced_until,
-            "policy": asdict(self.policy),
-            "contacts": [contact.to_json() for contact in self.contacts],
-            "uploads": self.uploads,
-            "unreadable_uploads": self.unreadable_uploads,
-            "records": self.records,
-            "accepted": self.accepted,
-            "in_span": self.in_span,
-            "rejected": {reason.value: count for reason, count in self.rejected.items()},
-        }
 
 
 @dataclass(frozen=True, slots=True)

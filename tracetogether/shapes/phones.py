@@ -1,0 +1,71 @@
+"""Shapes for phones: registration, batches of TempIDs, upload tokens and receipts."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from tracetogether.shapes.bodies import USER_ID, AnswerBody, CountsByName, RequestBody
+
+
+class PinAndDigest(RequestBody):
+    """An upload PIN, and the digest of the one log that it is to let in."""
+
+    pin: Annotated[str, Field(pattern=r"^[0-9]{8}$", repr=False, examples=["04917362"])]
+    sha256: Annotated[
+        str,
+        Field(
+            pattern=r"^[0-9a-fA-F]{64}$",
+            repr=False,
+            description="SHA-256 of the log's JSON before any compression, in hexadecimal.",
+            examples=["e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"],
+        ),
+    ]
+    attempt: Annotated[
+        str | None,
+        Field(
+            pattern=r"^[0-9a-f]{32}$",
+            repr=False,
+            description="A random name of this attempt: by it the phone may ask again.",
+            examples=["9f86d081884c7d659a2feaa0c55ad015"],
+        ),
+    ] = None
+
+
+class Registered(AnswerBody):
+    """What a phone keeps. The credential is shown this once."""
+
+    user_id: Annotated[str, Field(repr=False, examples=[USER_ID])]
+    credential: Annotated[
+        str, Field(repr=False, description="Sent as `Authorization: Bearer` from now on.")
+    ]
+
+
+class TempIDInBatch(AnswerBody):
+    """One TempID and when to use it."""
+
+    tempID: Annotated[str, Field(repr=False, description="84 base64 characters.")]  # noqa: N815 - OpenTrace's name
+    startTime: Annotated[int, Field(description="Epoch seconds.")]  # noqa: N815 - OpenTrace's name
+    expiryTime: Annotated[int, Field(description="Epoch seconds.")]  # noqa: N815 - OpenTrace's name
+
+
+class Batch(AnswerBody):
+    """A batch of TempIDs, as OpenTrace's getTempIDs answers."""
+
+    status: Annotated[str, Field(examples=["SUCCESS"])]
+    tempIDs: list[TempIDInBatch]  # noqa: N815 - OpenTrace's name
+    refreshTime: Annotated[int, Field(description="When to fetch the next batch.")]  # noqa: N815 - OpenTrace's name
+
+
+class UploadTokenIssued(AnswerBody):
+    """Leave to upload the one log, once."""
+
+    upload_token: Annotated[str, Field(repr=False)]
+    expires_at: Annotated[float, Field(description="Epoch seconds.")]
+
+
+class Receipt(AnswerBody):
+    """What became of an upload's records."""
+
+    records: int
+    accepted: int
+    rejected: Annotated[CountsByName, Field(description="By reason.")]
