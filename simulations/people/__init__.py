@@ -1,1 +1,1 @@
-"""People: how they move and stand, where they carry a phone, recorded tracks."""
+"""How people move and stand, where they carry the phone, and recorded tracks."""

@@ -1,4 +1,14 @@
-"""Bodies and pockets: where a phone is on a person, and what the body costs the direct wave."""
+"""Bodies and pockets: where a phone is on a person, and how much bodies weaken the direct wave.
+
+Two effects, both in dB:
+
+- The **owner's body** shadows directions away from the phone. The loss grows with the angle w off
+  the phone's side as body_loss * ((1 - cos w) / 2) ** sharpness: 0 dB on the phone's side, and
+  body_loss straight through the body.
+- **Other bodies** near the line between the phones. Each counts exp(-(d / r)²) of a body, where d
+  is its distance from the line and r its radius. tanh bounds the sum smoothly by 12 dB, since waves
+  go around and over many bodies.
+"""
 
 from dataclasses import dataclass
 from enum import IntEnum
@@ -10,7 +20,7 @@ from tracetogether.units import Floats, Ints
 
 
 class Carry(IntEnum):
-    """Where the phone is; the value is its code in columns."""
+    """Where the phone is; the value is the code in columns."""
 
     HAND = 0
     FRONT_POCKET = 1
@@ -23,11 +33,11 @@ class CarryPlace:
     """One place on the body.
 
     Attributes:
-        bearing: direction from the body's middle, radians, relative to where the person faces.
-        offset_m: distance from the body's middle.
-        loss_db: what hand, cloth or bag cost in every direction.
-        sharpness: how narrow the shadow behind the body is: 1 wide (worn on the body), more when
-            the phone is held away from it.
+        bearing: direction from the body's centre, radians from the direction of view.
+        offset_m: distance from the body's centre, m.
+        loss_db: loss by hand, cloth or bag, the same in every direction.
+        sharpness: exponent of the body's shadow: 1 is wide (worn on the body), more is narrower
+            (held away from it).
     """
 
     bearing: float
@@ -36,8 +46,8 @@ class CarryPlace:
     sharpness: float
 
 
-# Carry shifts the mean by 4-8 dB, back pocket worst (recordings summarised in the accuracy
-# notes); the grip of a hand costs least because people hold phones at the edges.
+# The place shifts the mean level by 4 to 8 dB, most in the back pocket (recordings in
+# docs/explanation/accuracy.md). A hand costs least because people hold phones at the edges.
 _PLACES: Final = {
     Carry.HAND: CarryPlace(bearing=0.0, offset_m=0.35, loss_db=0.5, sharpness=2.5),
     Carry.FRONT_POCKET: CarryPlace(bearing=0.6, offset_m=0.16, loss_db=2.5, sharpness=2.0),
@@ -49,20 +59,23 @@ OFFSET_M: Final = np.array([_PLACES[carry].offset_m for carry in Carry])
 LOSS_DB: Final = np.array([_PLACES[carry].loss_db for carry in Carry])
 SHARPNESS: Final = np.array([_PLACES[carry].sharpness for carry in Carry])
 
-_UNITS: Final = 2.0**20
+_UNITS: Final = 2.0**20  # of one body; whole units add up the same in any order
 BODY_RADIUS_M: Final = 0.22
 BODY_REACH_M: Final = BODY_RADIUS_M * float(np.sqrt(np.log(2.0 * _UNITS))) + 1e-6
-"""Bodies further than this from a link (0.84 m) count for no unit."""
-OBSTRUCTION_LIMIT_DB: Final = 12.0  # more bodies than this: waves go round and over them
+"""Bodies further than this from a link (0.84 m) count 0 units."""
+OBSTRUCTION_LIMIT_DB: Final = 12.0  # waves go around and over many bodies
 
 
 def phone_positions(xy: Floats, facing: Floats, carry: Ints) -> Floats:
-    """Return where the phones are.
+    """Return (..., 2) positions of the phones, m.
 
     Args:
-        xy: (..., 2) middles of bodies, m.
-        facing: (...) where people look, radians.
+        xy: (..., 2) centres of bodies, m.
+        facing: (...) directions of view, radians.
         carry: (...) codes of Carry.
+
+    >>> phone_positions(np.zeros((1, 2)), np.zeros(1), np.array([Carry.HAND]))
+    array([[0.35, 0.  ]])
     """
     angle = facing + BEARING[carry]
     offset = OFFSET_M[carry]
@@ -71,13 +84,16 @@ def phone_positions(xy: Floats, facing: Floats, carry: Ints) -> Floats:
 
 
 def shadow_db(direction: Floats, facing: Floats, carry: Ints, body_loss_db: float) -> Floats:
-    """Return the loss of the direct wave by the owner's body, dB.
+    """Return (n,) the loss of the direct wave by the owner's body, dB.
 
     Args:
         direction: (n,) from the body towards the other phone, radians.
-        facing: (n,) radians.
+        facing: (n,) direction of view, radians.
         carry: (n,) codes of Carry.
-        body_loss_db: loss with the body exactly in the way.
+        body_loss_db: loss straight through the body.
+
+    >>> shadow_db(np.array([0.0, np.pi]), np.zeros(2), np.full(2, Carry.HAND), 20.0)
+    array([ 0., 20.])
     """
     off_axis = direction - (facing + BEARING[carry])
     behind = (1.0 - np.cos(off_axis)) / 2.0  # 0: the phone's own side, 1: straight through
@@ -85,13 +101,13 @@ def shadow_db(direction: Floats, facing: Floats, carry: Ints, body_loss_db: floa
 
 
 def obstruction_db(a: Floats, b: Floats, others: Floats, loss_db: float) -> Floats:
-    """Return the loss of the direct wave by other people's bodies in its way, dB.
+    """Return (n,) the loss of the direct wave by other people's bodies, dB.
 
     Args:
-        a: (n, 2) one end of each link, m.
-        b: (n, 2) the other.
-        others: (n, p, 2) bodies that could stand in the way; NaN for none.
-        loss_db: loss of one body exactly in the way.
+        a: (n, 2) first end of each link, m.
+        b: (n, 2) second end, m.
+        others: (n, p, 2) centres of other bodies, m; NaN for none.
+        loss_db: loss of one body exactly on the line.
     """
     along = b - a
     length2 = np.maximum((along**2).sum(axis=-1), 1e-6)
@@ -104,14 +120,16 @@ def obstruction_db(a: Floats, b: Floats, others: Floats, loss_db: float) -> Floa
 def body_units(
     rel_x: Floats, rel_y: Floats, along_x: Floats, along_y: Floats, length2: Floats
 ) -> Floats:
-    """Return how much bodies are in the way, in whole units: they add up the same in any order.
+    """Return how much each body is in a link's way, in whole units of 2**-20 bodies.
+
+    Whole units add up to the same sum in any order. Arguments broadcast.
 
     Args:
-        rel_x: places of bodies from one end of their link, m, along the room.
-        rel_y: across it.
-        along_x: the link, from that end to the other, m, along the room.
-        along_y: across it.
-        length2: square of its length.
+        rel_x: x of the body from the link's first end, m.
+        rel_y: y of the body from there, m.
+        along_x: x of the link's second end from the first, m.
+        along_y: y of it, m.
+        length2: squared length of the link, m².
     """
     fraction = rel_x * along_x
     fraction += rel_y * along_y
@@ -123,7 +141,7 @@ def body_units(
     fraction *= along_y
     np.subtract(rel_y, fraction, out=fraction)
     fraction *= fraction
-    off_x += fraction  # the square of how far the body is off the line
+    off_x += fraction  # squared distance of the body from the line
     off_x /= -(BODY_RADIUS_M**2)
     np.exp(off_x, out=off_x)
     off_x *= _UNITS
@@ -131,6 +149,6 @@ def body_units(
 
 
 def obstruction_of(units: Floats, loss_db: float) -> Floats:
-    """Return the loss that so many units of bodies make, dB."""
+    """Return the loss by a sum of ``units`` from ``body_units``, dB; below 12 dB."""
     total = loss_db * (units / _UNITS)
     return np.asarray(OBSTRUCTION_LIMIT_DB * np.tanh(total / OBSTRUCTION_LIMIT_DB))

@@ -1,4 +1,4 @@
-"""From a scenario to everybody's tracks: which kind of motion is whose business."""
+"""From a scenario to the tracks of everybody: chooses the module for the kind of motion."""
 
 from simulations.people.mobility import stay
 from simulations.people.walking import queue, walk
@@ -9,7 +9,7 @@ from simulations.streams import Streams
 
 
 def move(scenario: Scenario, room: Room, streams: Streams) -> CrowdTracks:
-    """Return where everybody is, at one tick per second."""
+    """Return the tracks of everybody, at one tick per second."""
     match scenario.motion.kind:
         case "queue":
             return queue(scenario, room, streams)

@@ -1,7 +1,9 @@
-"""How people come, sit, stand, move about and leave: from a scenario to tracks.
+"""Mobility of people with places: they board, sit, stand, move, take breaks, visit and leave.
 
-The happenings (a stop, a move) are few and are worked off one after the other; positions are
-then filled in for all ticks of a stretch at once.
+Events (a stop, a move) are few, so an agenda (heap) handles them in order of time. Moves, breaks
+and visits are Poisson processes: the gaps between them are exponential. Stays are log-normal. Each
+event appends waypoints and stretches of one posture; positions are then interpolated for all ticks
+at once. Swaying and turning are random values every 30 s, linear in between.
 """
 
 import heapq
@@ -20,10 +22,10 @@ from simulations.settings.scenario import Scenario
 from simulations.streams import Streams
 from tracetogether.units import Floats
 
-_SEAT_REACH_M: Final = 4.0  # nobody crosses half the carriage for a seat
+_SEAT_REACH_M: Final = 4.0  # longest way to a free seat
 _KNOT_S: Final = 30.0  # correlation time of swaying and turning
-_BESIDE_M: Final = 0.8  # a visitor stands so far from who sits
-_BESIDE_RAD: Final = 1.9  # ... and so far off the way the host looks
+_BESIDE_M: Final = 0.8  # distance of a visitor from the host
+_BESIDE_RAD: Final = 1.9  # angle of the visitor from the host's direction of view
 _SWAY_M: Final = {Posture.SEATED: 0.02, Posture.STANDING: 0.06}
 _TURN_RAD: Final = {Posture.SEATED: 0.15, Posture.STANDING: 0.4}
 
@@ -31,14 +33,16 @@ _TURN_RAD: Final = {Posture.SEATED: 0.15, Posture.STANDING: 0.4}
 @dataclass(slots=True)
 class _Passenger:
     board_s: float
-    alight_s: float  # at the first stop from here on
+    alight_s: float  # alights at the first stop at or after this
     speed_m_s: float
     aboard: bool = False
     place: int = -1
-    home: int = -1  # the seat that waits for who takes a break
-    free_s: float = 0.0  # still walking until then
-    waypoints: list[tuple[float, float, float]] = field(default_factory=list)
-    stretches: list[tuple[float, Posture, float]] = field(default_factory=list)
+    home: int = -1  # the seat reserved during a break
+    free_s: float = 0.0  # busy walking or talking until then
+    waypoints: list[tuple[float, float, float]] = field(default_factory=list)  # time, x, y
+    stretches: list[tuple[float, Posture, float]] = field(
+        default_factory=list
+    )  # from, what, facing
     gone_s: float = np.inf
 
 
@@ -61,10 +65,11 @@ def stay(scenario: Scenario, room: Room, streams: Streams) -> CrowdTracks:
 def carry_over_time(
     keys: PeopleKeys, people: int, ticks: int, streams: Streams
 ) -> np.ndarray[tuple[int, ...], np.dtype[np.int8]]:
-    """Return (people, ticks) codes of Carry: in the hand in turn with one place of their own.
+    """Return (people, ticks) codes of Carry.
 
-    Each stays in the hand or stowed for exponential times whose means give ``keys.in_hand`` as
-    the share of time, ``keys.hand_change_s`` being the mean of the two means.
+    Each person alternates between the hand and one other place, which is drawn once. Both states
+    last exponential times. Their means are 2 * hand_change_s * in_hand and
+    2 * hand_change_s * (1 - in_hand), so the share of time in the hand is ``keys.in_hand``.
     """
     shares = np.array([keys.stowed.front_pocket, keys.stowed.back_pocket, keys.stowed.bag])
     places = np.array([Carry.FRONT_POCKET, Carry.BACK_POCKET, Carry.BAG], dtype=np.int8)
@@ -91,7 +96,7 @@ def carry_over_time(
 
 
 class _MovingCrowd:
-    """Everybody and every place, worked off stop by stop."""
+    """All people and places, and the agenda of events."""
 
     def __init__(self, scenario: Scenario, room: Room, streams: Streams) -> None:
         self._motion: MotionKeys = scenario.motion
@@ -120,7 +125,7 @@ class _MovingCrowd:
         )
 
     def live(self) -> None:
-        """Work off everything that happens."""
+        """Handle all events in order of time."""
         for person, passenger in enumerate(self.passengers):
             if passenger.board_s < 0:
                 self._appear(person)
@@ -155,7 +160,7 @@ class _MovingCrowd:
     def _happenings(
         self, per_hour: float, chance: np.random.Generator
     ) -> Iterator[tuple[float, int]]:
-        """Yield (when, to whom) of what happens to everybody now and then."""
+        """Yield (time s, person) of a Poisson process with ``per_hour`` events per person."""
         per_s = per_hour * len(self.passengers) / 3600.0
         at = 0.0
         while per_s > 0:
@@ -165,7 +170,7 @@ class _MovingCrowd:
             yield at, int(chance.integers(len(self.passengers)))
 
     def _appear(self, person: int) -> None:
-        """Put a passenger somewhere before the run begins."""
+        """Give a passenger a place before the run begins."""
         free = np.flatnonzero(self._holder < 0)
         seats = free[free < self._seats]
         if not len(free):
@@ -245,7 +250,7 @@ class _MovingCrowd:
             self._move(person, int(self._chance.choice(free)), now)
 
     def _break(self, person: int, now: float) -> float | None:
-        """Send a seated person to a standing place, or back; return when the break is over."""
+        """Send a seated person to a standing place, or back; return the break's end, s, or None."""
         passenger = self.passengers[person]
         if not passenger.aboard:
             return None
@@ -264,7 +269,7 @@ class _MovingCrowd:
         return passenger.free_s + float(self._breaks.exponential(self._motion.break_s))
 
     def _visit(self, person: int, now: float) -> None:
-        """Let a person walk to one who sits, talk, and walk back; both are busy meanwhile."""
+        """Let a person walk to a seated host, talk and walk back; both are busy until then."""
         if not self._at_ease(person, now):
             return
         visitor = self.passengers[person]
@@ -295,7 +300,7 @@ class _MovingCrowd:
         self._settle(person, visitor.place, leave, walk_from=spot)
 
     def _at_ease(self, person: int, now: float) -> bool:
-        """Return whether a person is at a place of their own and not busy."""
+        """Return whether a person is at their own place and not busy."""
         passenger = self.passengers[person]
         return passenger.aboard and passenger.free_s <= now and passenger.home < 0
 
@@ -329,7 +334,7 @@ class _MovingCrowd:
         passenger.stretches.append((arrived, posture, look))
 
     def _walk(self, passenger: _Passenger, start: float, target: Floats) -> float:
-        """Walk to ``target``, along the aisle if there is one; return when one is there."""
+        """Walk to ``target``, along the aisle if there is one; return the time of arrival, s."""
         _, x, y = passenger.waypoints[-1]
         goal_x, goal_y = float(target[0]), float(target[1])
         passenger.stretches.append((start, Posture.WALKING, 0.0))
@@ -354,7 +359,7 @@ def _fill(
     posture: np.ndarray[tuple[int, ...], np.dtype[np.int8]],
     chance: np.random.Generator,
 ) -> None:
-    """Write one person's columns: where, looking where, doing what."""
+    """Fill one person's columns (ticks, ...) of position, direction of view and posture."""
     ticks = len(xy)
     time = np.arange(ticks, dtype=np.float64)
     knots = np.arange(0.0, ticks + _KNOT_S, _KNOT_S)

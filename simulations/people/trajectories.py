@@ -1,4 +1,4 @@
-"""Recorded tracks: from a table of who was where when to the columns that the air wants."""
+"""Recorded tracks: from a table of (scene, time, person, x, y) to CrowdTracks."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -19,7 +19,7 @@ from tracetogether.tables.csv_columns import read_csv
 from tracetogether.tables.text_lines import opened
 from tracetogether.units import Bools, Floats
 
-# field -> names of columns that it may have without being told
+# field -> accepted names of its column, if the user names none
 TRACK_COLUMNS: Final[Mapping[str, tuple[str, ...]]] = {
     "scene": ("scene", "scenario"),
     "t": ("t", "time"),
@@ -29,12 +29,12 @@ TRACK_COLUMNS: Final[Mapping[str, tuple[str, ...]]] = {
 }
 UNKNOWN: Final = "?"
 
-_LEAST_S: Final = 10.0
-_EDGE_M: Final = 1.0  # floor beyond the outermost steps
-_GAP_S: Final = 5.0  # longer gaps in a track are absences
+_LEAST_S: Final = 10.0  # shortest recording
+_EDGE_M: Final = 1.0  # floor around the outermost positions
+_GAP_S: Final = 5.0  # a person is absent during longer gaps
 _MOVING_M_S: Final = 0.3
-_TALKING_M: Final = 1.5  # people who stand so near each other turn to each other
-_TALKING_RAD: Final = 0.6  # ... about
+_TALKING_M: Final = 1.5  # people who stand within this distance face each other
+_TALKING_RAD: Final = 0.6  # ... up to this angle off
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,7 @@ class RecordedTracks:
         scene: its name.
         begin_s: the recording's time at tick 0.
         names: (P,) ids of the people.
-        tracks: where they are, a tick a second.
+        tracks: their positions, one tick per second.
     """
 
     scene: str
@@ -57,11 +57,17 @@ class RecordedTracks:
 def named_columns(
     path: Path, columns: Mapping[str, str], accepted: Mapping[str, tuple[str, ...]]
 ) -> dict[str, str]:
-    """Return field -> column: as told, or the first accepted name that the table has."""
+    """Return field -> column: the column that ``columns`` names, or the first accepted one.
+
+    Args:
+        path: the table; only its header is read.
+        columns: field -> column that the user names.
+        accepted: field -> accepted names.
+    """
     with opened(path) as (_, file):
         header = file.readline().decode("utf-8", "replace").strip().split(",")
     return {
-        field: columns.get(field, next((one for one in names if one in header), names[0]))
+        field: columns.get(field, next((name for name in names if name in header), names[0]))
         for field, names in accepted.items()
     }
 
@@ -69,11 +75,11 @@ def named_columns(
 def load_tracks(
     path: Path, columns: Mapping[str, str], people: PeopleKeys, streams: Streams
 ) -> list[RecordedTracks]:
-    """Read tracks from a CSV table, plain or gzipped: scene, t (s), id, x, y (m).
+    """Return the scenes of a CSV table, plain or gzipped: scene, t (s), id, x, y (m).
 
-    Nobody recorded where people look or keep their phones: who walks faces forward, who stands
-    turns to the people near by, or slowly by chance if nobody is, and phones are where ``people``
-    says.
+    Recordings lack directions of view and places of phones. So people who walk face forward.
+    People who stand face those near them, or turn slowly at random. ``people`` gives the places
+    of the phones.
 
     Raises:
         InvalidReadingsError: the table can't be read, or lacks a column.
@@ -100,38 +106,38 @@ def load_tracks(
         begin = float(np.floor(t.min()))
         ticks = int(np.ceil(t.max() - begin)) + 1
         xy = np.full((len(ids), ticks, 2), np.nan, np.float32)
-        for place, one in enumerate(ids.tolist()):
-            mine = person == one
+        for row, code in enumerate(ids.tolist()):
+            mine = person == code
             order = np.argsort(t[mine], kind="stable")
             when = t[mine][order] - begin
-            xy[place] = _each_second(when, x[mine][order], y[mine][order], ticks)
-        names = tuple(str(table.labels["id"].names[one]) for one in ids.tolist())
+            xy[row] = _each_second(when, x[mine][order], y[mine][order], ticks)
+        names = tuple(str(table.labels["id"].names[code]) for code in ids.tolist())
         found.append(RecordedTracks(name, begin, names, _tracks(xy, people, streams, name)))
     return found
 
 
 def choose_scene(scenes: Sequence[RecordedTracks], name: str | None, path: Path) -> RecordedTracks:
-    """Return the scene of that name, or the only one.
+    """Return the scene with that name, or the only one if the name is None.
 
     Raises:
-        InvalidReadingsError: there is none, or several and no name was given.
+        InvalidReadingsError: no scene has that name, or there are several and it is None.
     """
-    names = ", ".join(one.scene for one in scenes)
+    names = ", ".join(scene.scene for scene in scenes)
     if name is None and len(scenes) > 1:
         raise InvalidReadingsError(f"{path} holds several scenes ({names}): choose with --scene")
-    for one in scenes:
-        if name is None or one.scene == name:
-            return one
+    for scene in scenes:
+        if name is None or scene.scene == name:
+            return scene
     raise InvalidReadingsError(f"{path} holds no scene {name!r}; there are: {names}")
 
 
 def on_recorded_tracks(
     scenario: Scenario, recorded: RecordedTracks
 ) -> tuple[Scenario, CrowdTracks]:
-    """Return the scenario with the recording's people, time and place, and their tracks.
+    """Return the scenario with the recording's people, duration and floor, and their tracks.
 
-    What they carry and what the air does stay the scenario's. The place becomes an open floor
-    around everybody's steps, without walls, and its middle the origin.
+    Phones and channel stay the scenario's. The venue becomes an open floor around all positions,
+    without walls; its centre is the origin.
 
     Raises:
         InvalidReadingsError: the recording is shorter than ten seconds, or of one person.
@@ -144,8 +150,8 @@ def on_recorded_tracks(
             f"wants two people and {_LEAST_S:g} s at least"
         )
     low, high = np.nanmin(tracks.xy, axis=(0, 1)), np.nanmax(tracks.xy, axis=(0, 1))
-    length_m, width_m = (float(one) for one in np.ceil(high - low + 2 * _EDGE_M))
-    # A recording's people are all there are: none may join or leave by the scenario's rules.
+    length_m, width_m = np.ceil(high - low + 2 * _EDGE_M).tolist()
+    # Only the recorded people take part: nobody joins or leaves by the scenario's rules.
     return (
         replace(
             scenario,
@@ -159,7 +165,7 @@ def on_recorded_tracks(
 
 
 def by_label(labels: Labels) -> Iterator[tuple[str, Bools]]:
-    """Yield each label that occurs, and which rows have it."""
+    """Yield each label that occurs, and (n,) which rows have it."""
     for code, name in enumerate(labels.names):
         chosen = np.asarray(labels.codes) == code
         if chosen.any():
@@ -186,7 +192,7 @@ def _tracks(xy: Floats32, people: PeopleKeys, streams: Streams, scene: str) -> C
     chance = streams.generator("replay", "facing", scene)
     drift = np.cumsum(chance.normal(scale=0.1, size=(count, ticks)), axis=1)
     alone = chance.uniform(-np.pi, np.pi, (count, 1)) + drift
-    off = _TALKING_RAD * np.sin(drift)  # nobody looks straight at the others all the time
+    off = _TALKING_RAD * np.sin(drift)  # people don't look straight at each other all the time
     moving = np.nan_to_num(speed) > _MOVING_M_S
     towards = _to_those_near(xy)
     still = np.where(np.isnan(towards), alone, towards + off)
@@ -201,9 +207,9 @@ def _tracks(xy: Floats32, people: PeopleKeys, streams: Streams, scene: str) -> C
 
 
 def _to_those_near(xy: Floats32) -> Floats:
-    """Return (P, T) directions to the middle of those within talking distance; NaN for nobody.
+    """Return (P, T) directions to the centre of people within talking distance; NaN for none.
 
-    People who stand together form rings with a space in the middle that all face (Kendon's
+    People who stand together form a ring and face the space in its centre (Kendon's
     F-formations).
     """
     found = np.full(xy.shape[:2], np.nan)

@@ -1,7 +1,9 @@
-"""People on their feet, stepped all at once: flows through a corridor, and wandering about.
+"""Mobility of people who walk: flows through a corridor, wandering, and queues.
 
-Everybody steers for a goal and is pushed away by those near and by walls, and slows in a crowd
-(Weidmann's relation of speed and density). Two steps a second; neighbours by a k-d tree.
+A simple social-force model, two steps a second for all people at once. Everybody walks towards a
+goal. People within 1.2 m push each other away with exp(-gap / 0.25 m). Speed falls with the local
+density as Weidmann (1993) measured: v = v0 * (1 - exp(-1.913 * (1 / density - 1 / 5.4))), so nobody
+moves at 5.4 people per m². A k-d tree finds the neighbours.
 """
 
 from typing import Final
@@ -18,15 +20,15 @@ from tracetogether.units import Bools, Floats
 
 _STEPS_PER_S: Final = 2
 _STEP_S: Final = 1.0 / _STEPS_PER_S
-_REACH_M: Final = 1.2  # people further off don't push
-_PUSH_M_S: Final = 1.2  # of two people who touch
+_REACH_M: Final = 1.2  # people push each other within this distance
+_PUSH_M_S: Final = 1.2  # push between two people who touch
 _BODY_M: Final = 0.4
-_JAM_PER_M2: Final = 5.4  # Weidmann 1993: nobody moves
+_JAM_PER_M2: Final = 5.4  # density at which nobody moves
 _WEIDMANN: Final = 1.913
 
 
 def walk(scenario: Scenario, room: Room, streams: Streams) -> CrowdTracks:
-    """Return the tracks of a flow (from one end to the other) or of people who wander."""
+    """Return the tracks of a flow from end to end, or of people who wander between goals."""
     keys, people = scenario.motion, scenario.people.count
     chance = streams.generator("mobility", "walking")
     flow = keys.kind == "flow"
@@ -51,7 +53,7 @@ def walk(scenario: Scenario, room: Room, streams: Streams) -> CrowdTracks:
     )
     wait_until = np.zeros(people)
     gone = np.zeros(people, dtype=np.bool_)
-    # By tick first: what is written and read tick by tick then lies together.
+    # The tick is the first axis, so that the data of one tick are contiguous in memory.
     places = np.full((ticks, people, 2), np.nan, dtype=np.float32)
     walking = np.zeros((ticks, people), dtype=np.bool_)
     for step in range((ticks - 1) * _STEPS_PER_S + 1):
@@ -82,7 +84,13 @@ def _goals(inner: Floats, count: int, chance: np.random.Generator) -> Floats:
 
 
 def _steer(xy: Floats, goal: Floats, speed: Floats) -> tuple[Floats, Floats]:
-    """Return wished velocity and push by others, both (P, 2) m/s."""
+    """Return (P, 2) the desired velocity and (P, 2) the push by others, m/s.
+
+    Args:
+        xy: (P, 2) positions, m.
+        goal: (P, 2) goals, m.
+        speed: (P,) free speeds, m/s.
+    """
     way = goal - xy
     way /= np.maximum(_length(way), 1e-9)[:, None]
     push = np.zeros_like(xy)
@@ -91,14 +99,14 @@ def _steer(xy: Floats, goal: Floats, speed: Floats) -> tuple[Floats, Floats]:
         pairs = cKDTree(xy, balanced_tree=False, compact_nodes=False).query_pairs(
             _REACH_M, output_type="ndarray"
         )
-        one, other = np.ascontiguousarray(pairs.T)
-        gaps = [place[one] - place[other] for place in np.ascontiguousarray(xy.T)]
+        a, b = np.ascontiguousarray(pairs.T)
+        gaps = [column[a] - column[b] for column in np.ascontiguousarray(xy.T)]
         apart = np.maximum(np.sqrt(gaps[0] ** 2 + gaps[1] ** 2), 1e-3)
         strength = _PUSH_M_S * np.exp(-np.maximum(apart - _BODY_M, 0.0) / 0.25)
         for axis, gap in enumerate(gaps):
             force = gap / apart * strength
-            push[:, axis] = np.bincount(one, force, len(xy)) - np.bincount(other, force, len(xy))
-        near += np.bincount(one, minlength=len(xy)) + np.bincount(other, minlength=len(xy))
+            push[:, axis] = np.bincount(a, force, len(xy)) - np.bincount(b, force, len(xy))
+        near += np.bincount(a, minlength=len(xy)) + np.bincount(b, minlength=len(xy))
     density = near / (np.pi * _REACH_M**2)
     slowed = 1.0 - np.exp(-_WEIDMANN * (1.0 / np.maximum(density, 1e-3) - 1.0 / _JAM_PER_M2))
     velocity = way * (speed * np.clip(slowed, 0.05, 1.0))[:, None]
@@ -113,13 +121,13 @@ def _length(vectors: Floats) -> Floats:
 def _tracks(scenario: Scenario, xy: Floats32, walking: Bools, streams: Streams) -> CrowdTracks:
     people, ticks = walking.shape
     there = np.ascontiguousarray(~np.isnan(xy[..., 0]))
-    person, tick = np.nonzero(there)  # most people are away most of the time
+    person, tick = np.nonzero(there)  # most people are absent most of the time
     after = np.minimum(tick + 1, ticks - 1)
     step = xy[person, after].astype(np.float64) - xy[person, tick]
     step = np.where(np.isnan(step), 0.0, step)
     heading = np.arctan2(step[:, 1], step[:, 0])
     stepping = walking[person, tick] & (_length(step) > 0.1)
-    # Who stands still goes on looking where he looked last.
+    # People who stand still keep their last direction of view.
     row = np.arange(len(person))
     first = np.searchsorted(person, person)
     last = np.maximum(np.maximum.accumulate(np.where(stepping, row, 0)), first)
@@ -138,10 +146,10 @@ def _tracks(scenario: Scenario, xy: Floats32, walking: Bools, streams: Streams) 
 
 
 def queue(scenario: Scenario, room: Room, streams: Streams) -> CrowdTracks:
-    """Return the tracks of people in one line, folded to and fro across the room.
+    """Return the tracks of people in one queue, folded back and forth across the room.
 
-    The first is served in a log-normal time such that a full line takes the median stay, then
-    leaves, and all move up by one place.
+    The first person is served for a log-normal time, leaves, and all move up by one place. The
+    mean service time is the median stay divided by the length of the queue at the start.
     """
     keys, people = scenario.motion, scenario.people.count
     chance = streams.generator("mobility", "queue")
@@ -158,7 +166,7 @@ def queue(scenario: Scenario, room: Room, streams: Streams) -> CrowdTracks:
     served = mean_s * np.exp(0.4 * chance.normal(size=people) - 0.08)
     done = np.empty(people)
     free = 0.0
-    for person in range(people):  # each waits for the one before
+    for person in range(people):  # each person waits for the one in front
         free = max(free, come[person]) + served[person]
         done[person] = free
     time = np.arange(ticks, dtype=np.float64)
@@ -171,7 +179,7 @@ def queue(scenario: Scenario, room: Room, streams: Streams) -> CrowdTracks:
     x = np.where(row % 2 == 0, fold / 2 - within, within - fold / 2)
     y = room.width_m / 2 - 0.6 - row * 1.2 + aside
     if y[there].min(initial=0.0) < -room.width_m / 2:
-        y = np.maximum(y, -room.width_m / 2 + 0.1)  # the tail bunches up at the wall
+        y = np.maximum(y, -room.width_m / 2 + 0.1)  # the end of the queue is crowded at the wall
     xy = np.stack([x, y], axis=-1)
     xy[~there] = np.nan
     facing = np.where(row % 2 == 0, 0.0, np.pi) + 0.5 * chance.normal(size=(people, 1))

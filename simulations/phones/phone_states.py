@@ -1,7 +1,9 @@
-"""What owners do to their phones over time: in front, in the background, locked, Bluetooth off.
+"""States of phones over time: app in front, in the background, locked, lit, Bluetooth off.
 
-Changes are few (some tens per hour and phone), drawn for all together, and put on SimPy's
-clock one by one.
+Three independent processes per phone: spells (front, background, locked), notifications that light
+a locked screen, and times with Bluetooth off. Spells and episodes last exponential times; episodes
+begin as a Poisson process. All edges are drawn together and sorted. Cumulative sums of +1 (begin)
+and -1 (end) then give the state after each edge. Changes are few, some tens per hour and phone.
 """
 
 from collections.abc import Callable, Generator, Sequence
@@ -18,7 +20,7 @@ from tracetogether.units import Bools, Floats, Ints
 
 
 class PhoneState(IntEnum):
-    """How the app is doing; the value is its code in columns."""
+    """State of the app; the value is the code in columns."""
 
     FRONT = 0
     BACKGROUND = 1
@@ -28,23 +30,24 @@ class PhoneState(IntEnum):
 
 
 class StateChange(NamedTuple):
-    """From ``at_s`` (seconds after the start of the run) on, the phone is in ``state``."""
+    """The phone of ``person`` changes to ``state`` at ``at_s``, seconds after the start."""
 
     at_s: float
     person: int
     state: PhoneState
 
 
-_BEFORE: Final = 4.0  # mean lengths before the start from which an episode may still last
+_BEFORE: Final = 4.0  # mean lengths before the start at which episodes begin to be drawn
 
 
 def draw_changes(
     people: Sequence[int], keys: PhoneKeys, duration_s: float, streams: Streams
 ) -> list[StateChange]:
-    """Return all changes in order of time; everybody has one at 0.
+    """Return all changes in order of time; each person has one at 0.
 
-    States last exponential times of one mean and are chosen by their shares, so the shares are
-    those of time. Notifications light locked screens; Bluetooth drops come on top of all.
+    All states last exponential times with the same mean and are chosen with their shares. So these
+    are also shares of time. Notifications light only locked screens; Bluetooth off hides every
+    other state.
     """
     who = np.array(people, dtype=np.int64)
     spells = _spells(who, keys, duration_s, streams)
@@ -55,12 +58,13 @@ def draw_changes(
     edges = edges.take(np.lexsort((~edges.is_spell, edges.at_s, edges.person)))
     last_spell = np.maximum.accumulate(np.where(edges.is_spell, np.arange(len(edges.person)), 0))
     owner = edges.state[last_spell]
-    # Everybody's episodes end, be it after the run, so sums over all are sums over each.
+    # Each person's episodes all end, perhaps after the run. So each person adds 0 to the sums, and
+    # one sum over everybody is right for each person.
     is_lit = np.cumsum(np.where(edges.state == PhoneState.LIT, edges.step, 0)) > 0
     is_off = np.cumsum(np.where(edges.state == PhoneState.OFF, edges.step, 0)) > 0
     state = np.where(is_lit & (owner == PhoneState.LOCKED), PhoneState.LIT, owner)
     state = np.where(is_off, PhoneState.OFF, state)
-    # Of edges at one moment the last counts, and only those that change anything.
+    # Of several edges at one moment the last counts. Edges that change nothing are dropped.
     same = (edges.person[1:] == edges.person[:-1]) & (edges.at_s[1:] == edges.at_s[:-1])
     kept = np.flatnonzero(np.append(~same, True) & (edges.at_s < duration_s))
     person, state = edges.person[kept], state[kept]
@@ -68,8 +72,8 @@ def draw_changes(
     at_s = edges.at_s[kept]
     order = np.lexsort((person[new], at_s[new]))
     return [
-        StateChange(at, one, PhoneState(code))
-        for at, one, code in zip(
+        StateChange(at, person, PhoneState(code))
+        for at, person, code in zip(
             at_s[new][order].tolist(),
             person[new][order].tolist(),
             state[new][order].tolist(),
@@ -80,13 +84,14 @@ def draw_changes(
 
 @dataclass(frozen=True, slots=True)
 class _Edges:
-    """Moments at which something begins or ends, in columns.
+    """Moments at which a spell begins, or an episode begins or ends, in columns.
 
     Attributes:
-        person, at_s: whose, and seconds after the start of the run.
-        is_spell: whether the owner does something else from then on.
-        state: what begins or ends, codes of PhoneState.
-        step: 1 for a beginning, -1 for an end.
+        person: (n,) whose phone.
+        at_s: (n,) seconds after the start of the run.
+        is_spell: (n,) whether a spell begins.
+        state: (n,) codes of PhoneState: what begins or ends.
+        step: (n,) 1 for the begin of an episode, -1 for its end, 0 for a spell.
     """
 
     person: Ints
@@ -98,11 +103,11 @@ class _Edges:
     @classmethod
     def of(cls, parts: "list[_Edges]") -> "_Edges":
         return cls(
-            np.concatenate([one.person for one in parts]),
-            np.concatenate([one.at_s for one in parts]),
-            np.concatenate([one.is_spell for one in parts]),
-            np.concatenate([one.state for one in parts]),
-            np.concatenate([one.step for one in parts]),
+            np.concatenate([edges.person for edges in parts]),
+            np.concatenate([edges.at_s for edges in parts]),
+            np.concatenate([edges.is_spell for edges in parts]),
+            np.concatenate([edges.state for edges in parts]),
+            np.concatenate([edges.step for edges in parts]),
         )
 
     def take(self, rows: Ints) -> "_Edges":
@@ -116,7 +121,7 @@ class _Edges:
 
 
 def _spells(people: Ints, keys: PhoneKeys, duration_s: float, streams: Streams) -> _Edges:
-    """Return when each owner has the app in front, in the background or locked."""
+    """Return the spells with the app in front, in the background, or locked."""
     shares = np.array([1.0 - keys.background - keys.locked, keys.background, keys.locked])
     shares = np.maximum(shares, 0.0) / np.maximum(shares, 0.0).sum()
     codes = np.array([PhoneState.FRONT, PhoneState.BACKGROUND, PhoneState.LOCKED], dtype=np.int64)
@@ -146,7 +151,16 @@ def _spells(people: Ints, keys: PhoneKeys, duration_s: float, streams: Streams) 
 def _episodes(
     people: Ints, per_s: float, mean_s: float, duration_s: float, streams: Streams, name: str
 ) -> _Edges:
-    """Return [begin, end) of episodes that come at random, the first perhaps under way."""
+    """Return begins and ends of a Poisson process of episodes; some begin before the start.
+
+    Args:
+        people: (n,) persons.
+        per_s: episodes per second and person.
+        mean_s: mean length of an episode.
+        duration_s: of the run.
+        streams: the run's random streams.
+        name: "lit" or "off".
+    """
     noise = streams.noise("phones", name)
     who, at_s, drawn = people, np.full(len(people), -_BEFORE * mean_s), 0
     persons, begins, ends = [people[:0]], [np.empty(0)], [np.empty(0)]
@@ -173,7 +187,7 @@ def _episodes(
 
 
 def seconds_in_front(changes: Sequence[StateChange], duration_s: float) -> dict[int, float]:
-    """Return person -> time that the app was in front."""
+    """Return person -> seconds with the app in front."""
     since: dict[int, StateChange] = {}
     total: dict[int, float] = {}
     for change in changes:
@@ -194,7 +208,7 @@ def live_states(
     begin_s: float,
     tell: Callable[[StateChange], None],
 ) -> Generator[simpy.Event, Any, None]:
-    """Be the SimPy process that tells every change when it comes."""
+    """Run as a SimPy process that calls ``tell`` with each change at its time."""
     for change in changes:
         wait_s = begin_s + change.at_s - env.now
         if wait_s > 0:

@@ -1,7 +1,7 @@
-"""The phones in a crowd: models with offsets of their own, and what their systems do in time.
+"""The phones of a crowd: models with their offsets, and the timings of their systems.
 
-Models are plausible names; what each sends and reports is DRAWN per run from the spread that
-recordings show, never copied from a calibration table, so that no estimator can have been told.
+Models have plausible names. Each run DRAWS what a model sends and reports, from the spread that
+recordings show. Nothing is copied from a calibration table, so no estimator can know the offsets.
 """
 
 from dataclasses import dataclass, replace
@@ -20,17 +20,18 @@ CHANNEL_MHZ: Final = np.array([2402.0, 2426.0, 2480.0])
 
 ANDROID_TX_POWER_DBM: Final = 1.0  # TX_POWER_HIGH, as Android advertises it
 
-# 20 phones at TX_POWER_HIGH in an anechoic chamber; 551 models at exposure notification's power.
+# Mean and standard deviation, dBm: 20 phones at TX_POWER_HIGH in an anechoic chamber; 551 models at
+# the power of exposure notification.
 _TX_MEAN_AND_SD: Final = {"bluetrace": (-1.6, 5.3), "broadcast": (-24.7, 7.4)}
 _ADVERTISED_DBM: Final = {"bluetrace": ANDROID_TX_POWER_DBM, "broadcast": -15.0}
 _CORRECTION_MEAN_DB, _CORRECTION_SD_DB = 3.6, 4.4  # 551 measured models
 _TX_CORRECTION_CORRELATION = -0.41
-_CHANNEL_BIAS_DB: Final = np.array([0.5, 0.6, -1.1])  # channel 39 is the weak one
-_CHANNEL_SD_DB: Final = 0.8  # antennas are not equally well matched to all three
+_CHANNEL_BIAS_DB: Final = np.array([0.5, 0.6, -1.1])  # channel 39 is weaker
+_CHANNEL_SD_DB: Final = 0.8  # antennas don't match all three channels equally
 
 
 class System(IntEnum):
-    """Operating system; the value is its code in columns."""
+    """Operating system; the value is the code in columns."""
 
     ANDROID = 0
     IOS = 1
@@ -38,11 +39,12 @@ class System(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class RadioHabits:
-    """How a phone spaces its advertisements and its listening.
+    """Intervals of a phone's advertisements and of its receiver.
 
     Attributes:
-        advertise_every_s: between advertisements; each adds up to 10 ms of its own.
-        window_s, interval_s: the receiver is on for ``window_s`` in every ``interval_s``.
+        advertise_every_s: between advertisements, without the random delay of up to 10 ms.
+        window_s: time that the receiver is on in every ``interval_s``.
+        interval_s: see window_s.
     """
 
     advertise_every_s: float
@@ -51,7 +53,7 @@ class RadioHabits:
 
 
 class Habit(IntEnum):
-    """Kinds of RadioHabits; those of a system with the app in front have its code."""
+    """Kinds of RadioHabits; ANDROID and IOS (app in front) have the codes of System."""
 
     ANDROID = 0
     IOS = 1
@@ -62,17 +64,17 @@ class Habit(IntEnum):
 HABITS: Final = {
     # ADVERTISE_MODE_LOW_POWER; SCAN_MODE_LOW_POWER as measured, 512 ms in 5120 ms.
     Habit.ANDROID: RadioHabits(1.0, 0.512, 5.12),
-    # An app in front. Assumed: 152.5 ms is one of Apple's recommended intervals, and scanning in
-    # front is on for most of the time.
+    # App in front. Assumed: 152.5 ms is one of Apple's recommended intervals, and the receiver is
+    # on most of the time.
     Habit.IOS: RadioHabits(0.1525, 0.030, 0.040),
-    # Not in front. Assumed: 1022.5 ms is another of Apple's intervals; Apple says that scanning
-    # windows lie further apart, not how far.
+    # App not in front. Assumed: 1022.5 ms is another of Apple's intervals. Apple says that scan
+    # windows are further apart, but not how far.
     Habit.IOS_BACK: RadioHabits(1.0225, 0.030, 0.300),
     # Exposure notification: every 250 ms, and the whole scan is one window.
     Habit.BROADCAST: RadioHabits(0.250, 4.0, 4.0),
 }
 
-# The simulated phones are OpenTrace's, which change their TempID without a silence.
+# The simulated phones behave like OpenTrace's: they change the TempID without a silence (0 s).
 _BROADCAST_TIMINGS: Final = PhoneTimings(
     # Published: a scan of 4 s every 210 to 300 s; new address and token every 10 to 20 minutes.
     scan_s=4.0,
@@ -85,8 +87,8 @@ _BROADCAST_TIMINGS: Final = PhoneTimings(
 
 _SYSTEM_TIMINGS: Final = {
     System.ANDROID: replace(TIMINGS, change_s=0.0),
-    # OpenTrace iOS: scans 10 s in every 60 s, one connection per peer in that time. It
-    # advertises without pause; the machine needs some gap, which is made too short to matter.
+    # OpenTrace iOS scans 10 s in every 60 s, with one connection per peer in that time. It
+    # advertises without pause; Device needs a gap, so it has a very short one.
     System.IOS: PhoneTimings(
         scan_s=10.0,
         scan_pause_min_s=50.0,
@@ -101,7 +103,7 @@ _SYSTEM_TIMINGS: Final = {
 
 
 def timings_of(system: System, app: str) -> PhoneTimings:
-    """Return when a phone scans and advertises."""
+    """Return the times at which a phone of ``system`` scans and advertises."""
     return _BROADCAST_TIMINGS if app == "broadcast" else _SYSTEM_TIMINGS[system]
 
 
@@ -131,13 +133,13 @@ class CrowdPhones:
     """n phones in columns.
 
     Attributes:
-        model: n names of models.
+        model: names of the n models.
         system: (n,) codes of System.
-        advertised_dbm: (n,) transmit power that the phone advertises; NaN where it tells none.
-        tx_dbm: (n,) what its model and its own specimen truly send.
-        correction_db: (n,) how much LESS than the truth its model reports.
-        channel_db: (n, 3) antenna offsets on the advertising channels.
-        failure: (n,) chance that a connection to it fails for reasons of its own.
+        advertised_dbm: (n,) transmit power that the phone advertises; NaN for none.
+        tx_dbm: (n,) true transmit power, of the model and this single phone.
+        correction_db: (n,) true level minus reported RSSI, of the model and this single phone.
+        channel_db: (n, 3) antenna offsets on the three advertising channels.
+        failure: (n,) probability that a connection to the phone fails by its own fault.
     """
 
     model: tuple[str, ...]
@@ -153,7 +155,7 @@ class CrowdPhones:
 
 
 def draw_phones(count: int, keys: PhoneKeys, channel: ChannelKeys, streams: Streams) -> CrowdPhones:
-    """Return ``count`` phones: models by chance, offsets by model, and each specimen's own."""
+    """Return ``count`` phones with random models, offsets per model, and offsets per phone."""
     models = (*_ANDROID_MODELS[: keys.models_android], *_IOS_MODELS[: keys.models_ios])
     first_ios = min(keys.models_android, len(_ANDROID_MODELS))
     tx_of_model, correction_of_model = _model_offsets(
@@ -178,7 +180,7 @@ def draw_phones(count: int, keys: PhoneKeys, channel: ChannelKeys, streams: Stre
         tx_dbm=tx_of_model[model] + channel.transmitter_sd_db * own.normal(size=count),
         correction_db=correction_of_model[model] + channel.receiver_sd_db * own.normal(size=count),
         channel_db=_CHANNEL_BIAS_DB + _CHANNEL_SD_DB * own.normal(size=(count, CHANNELS)),
-        # Old phones drop more connections: an assumption, 3 % new and 1 % more per year of age.
+        # Assumed: new phones drop 3 % of connections, and 1 % more per year of age.
         failure=0.03 + 0.01 * age.astype(np.float64),
     )
 
@@ -186,7 +188,10 @@ def draw_phones(count: int, keys: PhoneKeys, channel: ChannelKeys, streams: Stre
 def _model_offsets(
     names: list[str], tx_mean_and_sd: tuple[float, float], streams: Streams
 ) -> tuple[Floats, Floats]:
-    """Return transmit power (dBm) and receiver correction (dB) of each model, this run's."""
+    """Return the transmit power (dBm) and the receiver correction (dB) of each model.
+
+    Both are normal, with the correlation that was measured over models.
+    """
     normals = np.array(
         [streams.generator("phones", "model", name).normal(size=2) for name in names]
     )

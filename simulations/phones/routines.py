@@ -1,8 +1,8 @@
-"""What each phone does whatever it hears: when it scans, fetches and advertises, in columns.
+"""Routines of phones, in columns: when each phone scans, fetches TempIDs and advertises.
 
-These times depend on the phone's own timings and chance alone, never on other phones, so they are
-stepped for all phones together before the run: the k-th event of every phone at once, with the very
-sums of floating-point numbers that ``tracetogether.device`` makes, so that they agree to the bit.
+These times depend only on the phone's own timings and random numbers, not on other phones. So they
+are computed before the run for all phones together: the k-th event of every phone in one step. The
+floating-point sums are those of ``tracetogether.device``, so the times agree to the bit.
 """
 
 from dataclasses import dataclass
@@ -17,20 +17,24 @@ from simulations.streams import Noise, Streams
 from tracetogether.parameters import BLUETRACE
 from tracetogether.units import Bools, Floats, Ints
 
-_UNITS_PER_S: Final = 2**22  # an epoch second in a float is a whole number of these
-_PERSON_BITS: Final = 40  # 2**18 seconds of them
+_UNITS_PER_S: Final = 2**22  # float64 epoch seconds are whole numbers of these units
+_PERSON_BITS: Final = 40  # enough for 2**18 seconds
 
 
 @dataclass(frozen=True, slots=True)
 class Timeline:
-    """Moments of many phones, to be looked up by (phone, time).
+    """Moments of many phones, with a look-up by (phone, time).
 
     Attributes:
-        begin_s: epoch seconds that times count from.
-        key: (n,) phone and time in one number, ascending.
+        begin_s: epoch seconds of the start.
+        key: (n,) phone and time in one integer, ascending.
         at_s: (n,) epoch seconds.
-        phone: (n,) whose moment it is.
-        first: (P + 1,) where each phone's moments begin.
+        phone: (n,) the phone of each moment.
+        first: (P + 1,) index of each phone's first moment.
+
+    >>> timeline, _ = Timeline.of(0.0, np.array([1, 0, 1]), np.array([5.0, 1.0, 2.0]), 2)
+    >>> timeline.at_s[timeline.last(np.array([1]), np.array([4.0]))].tolist()
+    [2.0]
     """
 
     begin_s: float
@@ -41,14 +45,14 @@ class Timeline:
 
     @classmethod
     def of(cls, begin_s: float, phone: Ints, at_s: Floats, phones: int) -> tuple["Timeline", Ints]:
-        """Return the timeline, and the order in which it took the given moments."""
+        """Return the timeline, and the indices that sort the given moments into it."""
         key = _key(begin_s, phone, at_s)
         order = np.argsort(key, kind="stable").astype(np.int64)
         first = np.searchsorted(phone[order], np.arange(phones + 1)).astype(np.int64)
         return cls(begin_s, key[order], at_s[order], phone[order], first), order
 
     def last(self, phone: Ints, at_s: Floats) -> Ints:
-        """Return the index of each phone's last moment up to a time; -1 if there is none."""
+        """Return (n,) the index of each phone's last moment up to a time; -1 for none."""
         found = np.searchsorted(self.key, _key(self.begin_s, phone, at_s), side="right") - 1
         return np.asarray(np.where(found >= self.first[phone], found, -1), dtype=np.int64)
 
@@ -60,19 +64,19 @@ def _key(begin_s: float, phone: Ints, at_s: Floats) -> Ints:
 
 @dataclass(frozen=True, slots=True)
 class Routines:
-    """Routines of all phones with the app; every phone index is a person.
+    """Routines of all phones with the app; phone i belongs to person i.
 
     Attributes:
-        scan_at_s: (s,) beginnings of scans, epoch seconds, ascending.
-        scan_phone: (s,) whose.
-        fetch_phone: (f,) who receives a batch of TempIDs, in the order of the time.
-        fetch_at_s: (f,) when, epoch seconds.
-        shows: when phones begin to show an advertisement, or none.
-        showing: (n,) whether an advertisement is shown from then on.
-        turn: (n,) how many advertisements the phone has shown until then; -1 for none.
+        scan_at_s: (s,) begins of scans, epoch seconds, ascending.
+        scan_phone: (s,) the phone of each scan.
+        fetch_phone: (f,) the phone that receives each batch of TempIDs, in order of time.
+        fetch_at_s: (f,) times of receipt, epoch seconds.
+        shows: n moments at which phones begin or stop to advertise.
+        showing: (n,) whether the phone advertises from then on.
+        turn: (n,) number of advertisements that the phone began before; -1 for none.
         shown_batch: (n,) index of the fetch whose batch is in use.
-        fetches: timeline of fetches; ``fetch_of`` their index in ``fetch_at_s``.
-        fetch_of: (f,) see there.
+        fetches: timeline of fetches.
+        fetch_of: (f,) index of each entry of ``fetches`` in ``fetch_at_s``.
     """
 
     scan_at_s: Floats
@@ -87,14 +91,14 @@ class Routines:
     fetch_of: Ints
 
     def on_air(self, phone: Ints, at_s: Floats) -> Bools:
-        """Return whether phones show an advertisement at a time (epoch seconds)."""
+        """Return (n,) whether each phone advertises at a time (epoch seconds)."""
         show = self.shows.last(phone, at_s)
         return np.asarray((show >= 0) & self.showing[show])
 
 
 @dataclass(frozen=True, slots=True)
 class _Timings:
-    """Timings of each phone, in columns over those with the app."""
+    """Timings in columns, one row per phone with the app; seconds."""
 
     scan_s: Floats
     pause_min_s: Floats
@@ -105,10 +109,10 @@ class _Timings:
 
 
 def _timings(system: Ints, app: str) -> _Timings:
-    by_system = [timings_of(one, app) for one in System]
+    by_system = [timings_of(each, app) for each in System]
 
     def column(name: str) -> Floats:
-        return np.array([getattr(one, name) for one in by_system], dtype=np.float64)[system]
+        return np.array([getattr(row, name) for row in by_system], dtype=np.float64)[system]
 
     return _Timings(
         scan_s=column("scan_s"),
@@ -129,7 +133,16 @@ def draw_routines(
     duration_s: float,
     streams: Streams,
 ) -> Routines:
-    """Return the routines of the people in ``app`` until the end of the run."""
+    """Return the routines of the people in ``app`` until the end of the run.
+
+    Args:
+        app: (n,) people with the app, ascending.
+        phones: the phones of everybody.
+        habits: the scenario's phone keys.
+        begin_s: start of the run, epoch seconds.
+        duration_s: of the run.
+        streams: the run's random streams.
+    """
     timings = _timings(phones.system[app], habits.app)
     chance = streams.noise("handset")
     period_s = timings.scan_s + timings.pause_max_s
@@ -159,9 +172,9 @@ def _scans(
 
 
 class _Stepper:
-    """The advertising and fetching half of ``Device``, for all phones at once.
+    """The part of ``Device`` that advertises and fetches, for all phones at once.
 
-    It knows no failing fetch: the source in this process always answers.
+    No fetch fails here: the source in this process always answers.
     """
 
     def __init__(
@@ -184,7 +197,7 @@ class _Stepper:
         self._fetched: list[tuple[Ints, Floats]] = []
         self._shown: list[tuple[Ints, Floats, Bools]] = []
         self._batch_start = np.full(count, -1, dtype=np.int64)  # epoch second of its first window
-        self._expiry = np.full(count, np.nan)  # of what is on the air; NaN: nothing is
+        self._expiry = np.full(count, np.nan)  # of the TempID on the air; NaN for none
 
     def step_all(
         self, start_s: Floats, end_s: float, scan_at_s: Floats, scan_phone: Ints
@@ -241,7 +254,7 @@ class _Stepper:
         self._batch_start[rows] = first_window(now[rows])
 
     def _holds(self, now: Floats) -> Bools:
-        """Return who has a TempID that is valid now."""
+        """Return (n,) whether each phone has a TempID that is valid now."""
         length_s = np.where(self._stale, STALE_S, BLUETRACE.batch_size * BLUETRACE.validity_s)
         return np.asarray((self._batch_start >= 0) & (now < self._batch_start + length_s))
 
@@ -300,14 +313,17 @@ class _Stepper:
 
 
 def first_window(fetched_at_s: Floats) -> Ints:
-    """Return the epoch second at which the first TempID of a batch begins."""
+    """Return (n,) the epoch second at which the first TempID of each batch begins."""
     return np.asarray((fetched_at_s - BLUETRACE.early_start_s).astype(np.int64))
 
 
 def address_turn(
     phones: CrowdPhones, habits: PhoneKeys, phone: Ints, since_begin_s: Floats, turn: Ints
 ) -> Ints:
-    """Return which of its Bluetooth addresses each phone has; ``turn`` as in Routines."""
+    """Return (n,) the number of the Bluetooth address that each phone has.
+
+    Androids change it with each advertisement (``turn`` as in Routines), iPhones every 900 s.
+    """
     if not habits.rotating_addresses:
         return np.zeros(len(phone), dtype=np.int64)
     of_time = (since_begin_s // IOS_ADDRESS_S).astype(np.int64)

@@ -1,4 +1,4 @@
-"""Where simulated phones get their TempIDs: a port, and the real issuer in this process."""
+"""The source of TempIDs for simulated phones: an interface, and the real issuer in this process."""
 
 from io import BytesIO
 from typing import Final, Protocol
@@ -18,30 +18,32 @@ _BATCHES_AT_ONCE: Final = 4096  # bounds memory
 
 
 class TempIDSource(Protocol):
-    """An authority as phones see it."""
+    """The authority, as the phones use it."""
 
     def enrol(self, person: int) -> str:
-        """Register ``person``'s phone; return its user id (28 characters)."""
+        """Register the phone of ``person``; return its user id (28 characters)."""
         ...
 
     def batch(self, user_id: str, now: float) -> TempIDBatch:
-        """Return TempIDs for ``user_id`` from ``now`` (epoch seconds) on.
+        """Return TempIDs for ``user_id`` that begin at ``now`` (epoch seconds).
 
         Raises:
-            UnreachableError: not now; the phone tries again.
+            UnreachableError: the authority doesn't answer; the phone tries again later.
         """
         ...
 
 
 class LocalTempIDs:
-    """The real issuer over a key ring made for this run; its secrets are the seed's, so none.
+    """The real issuer, with a key ring for this run.
+
+    Keys and IVs come from the seed, so they are no secrets.
 
     Attributes:
-        issuer: opens what it issued.
+        issuer: the issuer; it also opens these TempIDs.
     """
 
     def __init__(self, start: float, streams: Streams, *, authority: str = "SG_MOH") -> None:
-        # The first window of a batch begins before now, perhaps on the day before.
+        # The first window of a batch begins before ``start``, perhaps on the day before.
         keys = KeyRing.generate(
             start - SECONDS_PER_DAY, entropy=streams.entropy("authority", "keys")
         )
@@ -54,23 +56,23 @@ class LocalTempIDs:
         return new_user_id(self._user_entropy)
 
     def batch(self, user_id: str, now: float) -> TempIDBatch:
-        """Return what the service would: a hundred windows, the first a minute old."""
+        """Return the same batch as the service: 100 windows, the first a minute old."""
         return self.issuer.issue(user_id, now - BLUETRACE.early_start_s, BLUETRACE.batch_size)
 
     def some(self, user_ids: list[str], fetched_at_s: Floats, batch: Ints, window: Ints) -> Bytes2D:
-        """Return n TempIDs as ``batch`` would have given them, and only these.
+        """Return n chosen TempIDs, equal to those that ``batch`` returns.
 
-        Most of a batch is for hours to come. IVs are drawn for all of it, so that the TempIDs
-        are the same as if the f batches had been fetched one after the other.
+        A run uses few TempIDs of a batch, so only these are sealed. IVs are drawn for whole
+        batches. So the TempIDs are the same as after f calls of ``batch`` in this order.
 
         Args:
-            user_ids: f users, in the order in which they fetched.
-            fetched_at_s: (f,) when, epoch seconds.
-            batch: (n,) index of the batch that each TempID is from, ascending.
+            user_ids: f users, in the order of their fetches.
+            fetched_at_s: (f,) times of the fetches, epoch seconds.
+            batch: (n,) index of each TempID's batch, ascending.
             window: (n,) index of its window in that batch.
 
         Returns:
-            (n, 84) ASCII.
+            (n, 84) ASCII codes of the tokens.
         """
         ivs = np.empty((len(batch), _IV_BYTES), dtype=np.uint8)
         size = BLUETRACE.batch_size * _IV_BYTES
@@ -86,7 +88,7 @@ class LocalTempIDs:
         order = np.argsort(start, kind="stable")
         cuts = np.flatnonzero(np.diff(start[order])) + 1
         for rows in np.split(order, cuts) if len(order) else []:
-            users = [user_ids[one] for one in batch[rows].tolist()]
+            users = [user_ids[index] for index in batch[rows].tolist()]
             drawn_before = BytesIO(ivs[rows].tobytes())
             _, issued = self.issuer.issue_many(
                 users, int(start[rows[0]]), 1, entropy=drawn_before.read
