@@ -77,8 +77,8 @@ def save_run(
     (the people with the app), user_ids (theirs). contact-logs.csv: every row of every phone's log,
     and whose TempID it was (peer; blank where it does not open). truth.csv: every pair that was
     ever there together (of a vectorized run: that was ever within the policy's radius).
-    contacts.csv: every line of every case's contact list beside the truth. manifest.json is written last: a folder with
-    one is complete. It holds the digest of each of these files.
+    contacts.csv: every line of every case's contact list beside the truth. manifest.json is written
+    last: a folder with one is complete. It holds the digest of each of these files.
 
     ``recorded_tracks`` says where the tracks are from, if not from the scenario's own people.
 
