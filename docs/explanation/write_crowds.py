@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 
 from simulations.run import run
-from simulations.scores.bulk_tracing import open_all
-from simulations.scores.pair_truth import pair_truth
+from simulations.scores.tracing import open_run
+from simulations.scores.truth import ground_truth
 from simulations.settings.scenario import load_scenario
 from tracetogether.authority.contacts.nearness import nearness
 from tracetogether.evaluation.layout import RecordingLayout
@@ -50,27 +50,29 @@ def columns_of(minutes, courses):
     return np.column_stack([minutes.low, minutes.median, minutes.high, courses])
 
 
-def by_own_logs(estimator, opened, people):
+def people_of(played, users):
+    """Return the person that each user id belongs to."""
+    person_of = {user_id: person for person, user_id in played.user_ids.items()}
+    return np.array([person_of[name] for name in users.names])[users.codes]
+
+
+def by_own_logs(estimator, opened, played):
     slots = fold(opened.sightings, Calibration.prior(transmit=BLUETRACE_TRANSMIT))
     found = estimator.estimate(slots, within_m=POLICY.within_m)
-    observer, peer = (
-        np.array([int(name) for name in column.names])[column.codes]
-        for column in (slots.observer, slots.peer)
-    )
-    return added(
-        observer * people + peer, columns_of(found.minutes, found.minutes_at_offset_quantiles())
-    )
+    observer, peer = (people_of(played, column) for column in (slots.observer, slots.peer))
+    pair = observer * len(played.phones) + peer
+    return added(pair, columns_of(found.minutes, found.minutes_at_offset_quantiles()))
 
 
-def by_both_logs(opened, people, app):
-    parts = []
-    for case in app[::EVERY]:
+def by_both_logs(opened, played):
+    parts, people = [], len(played.phones)
+    for case in played.app[::EVERY]:
         mine = opened.owner == case
-        own, others = (opened.sightings.take(np.flatnonzero(one)) for one in (mine, ~mine))
+        own, others = (opened.sightings.take(np.flatnonzero(rows)) for rows in (mine, ~mine))
         if not len(own):
             continue
-        near = nearness(own, POLICY, others, owner=str(case))
-        met = np.array([int(name) for name in near.person.names])[near.person.codes]
+        near = nearness(own, POLICY, others, owner=played.user_ids[int(case)])
+        met = people_of(played, near.person)
         parts.append(added(case * people + met, columns_of(near.of_encounters(), near.courses)))
     return np.concatenate([pairs for pairs, _ in parts]), np.concatenate(
         [sums for _, sums in parts]
@@ -112,12 +114,12 @@ def lines_of(scene, settings):
     kinds["single-log", "both"] = []
     for seed in SEEDS:
         played = run(load_scenario(scene, settings), seed=seed, fidelity="vectorized")
-        opened, people = open_all(played), len(played.phones)
-        truth = pair_truth(played.tracks, POLICY.within_m)
+        opened, people = open_run(played), len(played.phones)
+        truth = ground_truth(played.tracks, POLICY.within_m)
         found = {
-            ("smoothed", "own"): by_own_logs(Smoothed(), opened, people),
-            ("single-log", "own"): by_own_logs(SingleLogPosterior(), opened, people),
-            ("single-log", "both"): by_both_logs(opened, people, played.app),
+            ("smoothed", "own"): by_own_logs(Smoothed(), opened, played),
+            ("single-log", "own"): by_own_logs(SingleLogPosterior(), opened, played),
+            ("single-log", "both"): by_both_logs(opened, played),
         }
         pairs, sums = found["smoothed", "own"]
         found["none", "own"] = pairs, np.zeros_like(sums)

@@ -11,12 +11,12 @@ from typing import Any, Final
 
 import numpy as np
 
+from simulations.fidelities.record_columns import ContactLogs
 from simulations.provenance import provenance
 from simulations.run import Run, log_rows
 from simulations.scores.breakdown import Breakdown
-from simulations.scores.pair_truth import PairTruth
-from simulations.scores.scoring import Scores
-from simulations.scores.truth import Truth
+from simulations.scores.scoring import ScoredRun, Scores
+from simulations.scores.truth import GroundTruth
 from tracetogether import __version__
 from tracetogether.errors import StoreError
 from tracetogether.units import Interval
@@ -64,9 +64,8 @@ def is_a_run(manifest: Path) -> bool:
 
 def save_run(
     run: Run,
-    truth: Truth | PairTruth,
-    scores: Scores,
-    apart: Breakdown,
+    scored: ScoredRun,
+    parts: Breakdown,
     folder: str | Path,
     *,
     recorded_tracks: str | None = None,
@@ -101,9 +100,9 @@ def save_run(
                 user_ids=np.array([run.user_ids[person] for person in run.app.tolist()]),
             )
         _write(path / LOGS, _LOG_COLUMNS, _logs(run))
-        _write(path / TRUTH, ("person", "other", "minutes", "nearest_m"), _truth(truth))
-        _write(path / CONTACTS, _CONTACT_COLUMNS, _contacts(scores))
-        document = manifest(run, scores, apart)
+        _write(path / TRUTH, ("person", "other", "minutes", "nearest_m"), _truth(run, scored.truth))
+        _write(path / CONTACTS, _CONTACT_COLUMNS, _contacts(scored.scores))
+        document = manifest(run, scored.scores, parts)
         document["sha256"] = {name: file_digest(path / name) for name in _FILES}
         if recorded_tracks is not None:
             document[RECORDED_TRACKS] = recorded_tracks
@@ -114,7 +113,7 @@ def save_run(
     return path
 
 
-def manifest(run: Run, scores: Scores, apart: Breakdown) -> dict[str, object]:
+def manifest(run: Run, scores: Scores, parts: Breakdown) -> dict[str, object]:
     """Return what one needs to know to repeat the run and to tell whether it was repeated."""
     return {
         "scenario": run.scenario.name,
@@ -125,7 +124,7 @@ def manifest(run: Run, scores: Scores, apart: Breakdown) -> dict[str, object]:
         "people": run.tracks.people,
         "with_app": len(run.app),
         "digest": run.digest,
-        "scores": scores.to_json() | apart.to_json(),
+        "scores": scores.to_json() | parts.to_json(),
         "counts": dict(run.counts),
         "keys": asdict(run.scenario),
         "rejections": {reason.value: count for reason, count in run.rejections.items()},
@@ -217,21 +216,11 @@ def _logs(run: Run) -> Iterable[tuple[object, ...]]:
         )
 
 
-def _truth(truth: Truth | PairTruth) -> Iterable[tuple[object, ...]]:
-    if isinstance(truth, PairTruth):  # of a large crowd, those who were near
-        first, second = truth.pairs_of(0.0, np.arange(truth.tracks.people))
-        columns = (
-            first,
-            second,
-            truth.minutes_of(first, second),
-            truth.nearest_m_of(first, second),
-        )
-        for a, b, near, gap in zip(*(column.tolist() for column in columns), strict=True):
-            yield a, b, f"{near:.4f}", f"{gap:.3f}"
-        return
-    met = np.argwhere(np.triu(np.isfinite(truth.nearest_m), k=1))
-    for one, other in met.tolist():
-        minutes, nearest_m = truth.minutes[one, other], truth.nearest_m[one, other]
+def _truth(run: Run, truth: GroundTruth) -> Iterable[tuple[object, ...]]:
+    in_columns = isinstance(run.logs, ContactLogs)  # a large crowd has too many pairs together
+    first, second = truth.pairs_of(0.0) if in_columns else truth.pairs_together()
+    columns = (first, second, truth.minutes_of(first, second), truth.nearest_m_of(first, second))
+    for one, other, minutes, nearest_m in zip(*(c.tolist() for c in columns), strict=True):
         yield one, other, f"{minutes:.4f}", f"{nearest_m:.3f}"
 
 

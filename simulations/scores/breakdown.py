@@ -1,14 +1,14 @@
-"""Scores taken apart: by operating systems, distance and carry; records lost and why; battery.
+"""Scores broken down: by operating systems, distance and carry; records lost and why; battery.
 
 The unit is a pair's *window*: a quarter of an hour (or the whole run, if shorter) of which two
 people with the app spent at least a third near each other. It is *recorded* if the observer's log
-holds a believed record of the other from it, however strong.
+holds an accepted record of the peer from it, however strong.
 """
 
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from itertools import pairwise
+from itertools import pairwise, product
 from typing import Final
 
 import numpy as np
@@ -18,13 +18,12 @@ from simulations.phones.battery import battery_percent_per_hour
 from simulations.phones.phones import HABITS, Habit, System, timings_of
 from simulations.run import Run
 from simulations.scores.intervals import Measured, flat
-from simulations.scores.scoring import Scores, fraction
-from simulations.scores.truth import ground_truth
+from simulations.scores.scoring import ScoredRun, Scores, fraction
+from simulations.scores.tracing import OpenedRun
+from simulations.scores.truth import ground_truth, minutes_at
 from simulations.streams import Streams
-from tracetogether.authority.intake.opening import open_log
-from tracetogether.bluetrace.upload import parse_upload, write_upload
 from tracetogether.rejection import Rejection
-from tracetogether.units import Bools, Floats
+from tracetogether.units import SECONDS_PER_MINUTE, Bools, Floats, Ints
 
 WINDOW_S: Final = 900.0
 NEAR_SHARE: Final = 1 / 3
@@ -65,13 +64,13 @@ class Share:
 
 @dataclass(frozen=True, slots=True)
 class Breakdown:
-    """Scores taken apart.
+    """Scores broken down.
 
     Attributes:
         by_systems: windows within the policy's distance, by observer's and peer's system.
         by_distance: windows by distance band.
         by_carry: windows within the policy's distance, by where the observer mostly has the phone.
-        lost: records not believed by the authority, by reason, and what phones lost before.
+        lost: records that the authority rejected, by reason, and what phones lost before.
         battery_percent_per_hour: mean over phones, by system.
     """
 
@@ -84,82 +83,94 @@ class Breakdown:
     def to_json(self) -> dict[str, object]:
         """Return the numbers for a machine to read."""
         return {
-            "by_systems": [one.to_json() for one in self.by_systems],
-            "by_distance": [one.to_json() for one in self.by_distance],
-            "by_carry": [one.to_json() for one in self.by_carry],
+            "by_systems": [share.to_json() for share in self.by_systems],
+            "by_distance": [share.to_json() for share in self.by_distance],
+            "by_carry": [share.to_json() for share in self.by_carry],
             "lost": dict(self.lost),
             "battery_percent_per_hour": dict(self.battery_percent_per_hour),
         }
 
 
-def breakdown(run: Run, scores: Scores) -> Breakdown:
-    """Take the scores of a run apart.
+@dataclass(frozen=True, slots=True)
+class Windows:
+    """n windows of directed pairs of people with the app.
 
-    Raises:
-        ValueError: the TempIDs came from an authority elsewhere, so nobody here can open them.
+    Attributes:
+        number: (n,) which window of the run, from 0.
+        observer, peer: (n,) the two people.
+        recorded: (n,) whether the observer's log holds an accepted record of the peer from it.
     """
-    recorded, rejected = _recorded(run)
-    near = near_windows(run, scores.policy.within_m)
-    system = run.phones.system[run.app]
+
+    number: Ints
+    observer: Ints
+    peer: Ints
+    recorded: Bools
+
+    def take(self, rows: Bools) -> "Windows":
+        """Return the chosen windows."""
+        return Windows(self.number[rows], self.observer[rows], self.peer[rows], self.recorded[rows])
+
+    def counts(self, app: Ints) -> tuple[Floats, Floats]:
+        """Return how many windows each observer in ``app`` recorded, and had; each (a,)."""
+        place = np.searchsorted(app, self.observer)
+        recorded = np.bincount(place[self.recorded], minlength=len(app))
+        return recorded.astype(np.float64), np.bincount(place, minlength=len(app)).astype(float)
+
+
+def break_down(run: Run, scored: ScoredRun) -> Breakdown:
+    """Break a run's scores down."""
+    app, system = run.app, run.phones.system
+    opened, scores = scored.opened, scored.scores
+    recorded_there = recorded_codes(run, opened)
+    within_m = scores.policy.within_m
+    minutes = {radius: _minutes(run, radius) for radius in {within_m, *BANDS_M[1:]}}
+    near = _windows(run, recorded_there, *minutes[within_m])
     chance = Streams(run.seed).generator("scores", "windows")
 
-    def share(name: str, windows: Bools) -> Share:
-        total = windows.sum(axis=(0, 2)).astype(np.float64)
-        kept = (windows & recorded).sum(axis=(0, 2)).astype(np.float64)
-        return Share(name, int(total.sum()), int(kept.sum()), fraction(kept, total, chance))
+    def share(name: str, windows: Windows) -> Share:
+        recorded, total = windows.counts(app)
+        part = fraction(recorded, total, chance)
+        return Share(name, int(total.sum()), int(recorded.sum()), part)
 
     by_systems = []
-    for one in System:
-        for other in System:
-            if not ((system == one).any() and (system == other).any()):
-                continue
-            kind = (system == one)[:, None] & (system == other)[None, :]
-            plain = share(f"{one.name.lower()}-{other.name.lower()}", near & kind)
-            true, found = contacts_by_systems(run, scores, one, other)
-            by_systems.append(replace(plain, true_contacts=true, found=found))
-    bands, below = [], np.zeros_like(recorded, dtype=np.float64)
+    for observer, peer in product(System, System):
+        if not ((system[app] == observer).any() and (system[app] == peer).any()):
+            continue
+        kind = (system[near.observer] == observer) & (system[near.peer] == peer)
+        plain = share(f"{observer.name.lower()}-{peer.name.lower()}", near.take(kind))
+        true, found = _contacts_by_systems(system, scores, observer, peer)
+        by_systems.append(replace(plain, true_contacts=true, found=found))
+    bands = []
     for low, high in pairwise(BANDS_M):
-        upto = _minutes(run, high)
-        most = upto - below >= window_length_s(run) * NEAR_SHARE / 60.0
-        bands.append(share(f"{low:g}-{high:g} m", most))
-        below = upto
-    carry = run.tracks.carry[run.app]
-    mostly = np.array([np.bincount(row, minlength=len(Carry)).argmax() for row in carry])
-    by_carry = [
-        share(place.name.lower(), near & (mostly == place)[:, None])
-        for place in Carry
-        if (mostly == place).any()
-    ]
+        code, upto = minutes[high]
+        between = upto - minutes_at(*minutes[low], code) if low else upto
+        windows = _windows(run, recorded_there, code, between)
+        bands.append(share(f"{low:g}-{high:g} m", windows))
+    mostly = np.full(len(system), -1)
+    mostly[app] = [np.bincount(row, minlength=len(Carry)).argmax() for row in run.tracks.carry[app]]
     return Breakdown(
         by_systems=tuple(by_systems),
         by_distance=tuple(bands),
-        by_carry=tuple(by_carry),
-        lost=records_lost(run, rejected),
+        by_carry=tuple(
+            share(place.name.lower(), near.take(mostly[near.observer] == place))
+            for place in Carry
+            if (mostly == place).any()
+        ),
+        lost=records_lost(run, opened.rejected),
         battery_percent_per_hour=battery_by_system(run),
     )
 
 
-def near_windows(run: Run, within_m: float) -> Bools:
-    """Return (windows, app, app) whether the two spent a third of the window near each other."""
-    return np.asarray(_minutes(run, within_m) >= window_length_s(run) * NEAR_SHARE / 60.0)
+def near_windows(run: Run, opened: OpenedRun, within_m: float) -> Windows:
+    """Return the windows of which two people spent a third within ``within_m`` of each other."""
+    return _windows(run, recorded_codes(run, opened), *_minutes(run, within_m))
 
 
-def recorded_windows(run: Run) -> Bools:
-    """Return (windows, app, app) whether the observer's log holds a believed record of the peer.
-
-    Raises:
-        ValueError: the TempIDs came from an authority elsewhere.
-    """
-    return _recorded(run)[0]
-
-
-def recorded_pairs(run: Run) -> Bools:
-    """Return (app, app) whether the observer's log holds any believed record of the peer.
-
-    Raises:
-        ValueError: the TempIDs came from an authority elsewhere.
-    """
-    return np.asarray(_recorded(run)[0].any(axis=0))
+def recorded_codes(run: Run, opened: OpenedRun) -> Ints:
+    """Return ``(window * P + observer) * P + peer`` of all recorded windows, near or not."""
+    window = ((opened.sightings.time - run.start) // window_length_s(run)).astype(np.int64)
+    inside = (window >= 0) & (window < window_count(run))
+    return np.unique(_code(run, window[inside], opened.owner[inside], opened.peer[inside]))
 
 
 def window_length_s(run: Run) -> float:
@@ -172,68 +183,62 @@ def window_count(run: Run) -> int:
     return max(1, int(np.ceil(run.scenario.duration_s / window_length_s(run))))
 
 
-def _minutes(run: Run, within_m: float) -> Floats:
-    """Return (windows, app, app) true minutes within a distance."""
-    ticks = int(window_length_s(run) / run.tracks.tick_s)
-    tracks, found = run.tracks, []
+def _minutes(run: Run, within_m: float) -> tuple[Ints, Floats]:
+    """Return codes ``window * P**2 + pair``, ascending, and minutes within a distance of each."""
+    tracks, people, app = run.tracks, run.tracks.people, run.app
+    ticks = int(window_length_s(run) / tracks.tick_s)
+    codes, minutes = [], []
     for window in range(window_count(run)):
         part = slice(window * ticks, (window + 1) * ticks + 1)
-        cut = replace(
-            tracks,
-            xy=tracks.xy[run.app, part],
-            facing=tracks.facing[run.app, part],
-            posture=tracks.posture[run.app, part],
-            carry=tracks.carry[run.app, part],
+        truth = ground_truth(
+            replace(
+                tracks,
+                xy=tracks.xy[app, part],
+                facing=tracks.facing[app, part],
+                posture=tracks.posture[app, part],
+                carry=tracks.carry[app, part],
+            ),
+            within_m,
         )
-        found.append(ground_truth(cut, within_m).minutes)
-    return np.stack(found)
+        first, second = np.divmod(truth.code, max(len(app), 1))
+        codes.append(window * people**2 + app[first] * people + app[second])
+        minutes.append(truth.minutes)
+    return np.concatenate(codes), np.concatenate(minutes)
 
 
-def _recorded(run: Run) -> tuple[Bools, Counter[Rejection]]:
-    """Return (windows, app, app) whether the observer's log holds the peer, and what it lost."""
-    if run.issuer is None:
-        raise ValueError("this run's TempIDs came from an authority elsewhere")
-    people = len(run.app)
-    index = {run.user_ids[person]: place for place, person in enumerate(run.app.tolist())}
-    held = np.zeros((window_count(run), people, people), dtype=np.bool_)
-    rejected: Counter[Rejection] = Counter()
-    for place, person in enumerate(run.app.tolist()):
-        opened = open_log(
-            parse_upload(write_upload(run.logs[person].rows())).records,
-            run.issuer,
-            uploader=run.user_ids[person],
-            received_at=run.start + run.scenario.duration_s,
-        )
-        rejected.update(opened.rejected)
-        sightings = opened.sightings
-        window = ((sightings.time - run.start) // window_length_s(run)).astype(np.int64)
-        peer = np.array([index[str(name)] for name in sightings.peer.to_list()], dtype=np.int64)
-        inside = (window >= 0) & (window < len(held))
-        held[window[inside], place, peer[inside]] = True
-    return held, rejected
+def _windows(run: Run, recorded: Ints, code: Ints, minutes: Floats) -> Windows:
+    """Return both directions of the pairs' windows with enough minutes."""
+    people = run.tracks.people
+    least = window_length_s(run) * NEAR_SHARE / SECONDS_PER_MINUTE
+    number, pair = np.divmod(code[minutes >= least], people**2)
+    first, second = np.divmod(pair, people)
+    number = np.concatenate([number, number])
+    observer, peer = np.concatenate([first, second]), np.concatenate([second, first])
+    kept = np.isin(_code(run, number, observer, peer), recorded)
+    return Windows(number, observer, peer, kept)
 
 
-def contacts_by_systems(
-    run: Run, scores: Scores, observer: System, peer: System
+def _code(run: Run, window: Ints, observer: Ints, peer: Ints) -> Ints:
+    people = run.tracks.people
+    return np.asarray((window * people + observer) * people + peer, dtype=np.int64)
+
+
+def _contacts_by_systems(
+    system: Ints, scores: Scores, observer: System, peer: System
 ) -> tuple[int, int]:
     """Return true contacts and how many of them were found, of one pair of systems."""
-    system = run.phones.system
-    true = found = 0
-    for case in scores.cases:
-        if system[case.person] != observer:
-            continue
-        hits = sum(
-            line.close_contact and line.true_contact and system[line.person] == peer
-            for line in case.listed
-            if line.person is not None
-        )
-        found += hits
-        true += hits + sum(system[other] == peer for other in case.missed_people)
-    return int(true), int(found)
+
+    def count(case: Ints, person: Ints) -> int:
+        return int(((system[case] == observer) & (system[person] == peer)).sum())
+
+    lines = scores.lines
+    hits = lines.close_contact & lines.true_contact
+    found = count(lines.listing.case[hits], lines.listing.person[hits])
+    return found + count(*scores.missed_pairs), found
 
 
 def records_lost(run: Run, rejected: Counter[Rejection]) -> dict[str, int]:
-    """Return what phones lost and what the authority did not believe, by reason."""
+    """Return what phones lost and what the authority rejected, by reason."""
     counts = run.counts
     lost = {
         "connections_failed": counts.get("connections_tried", 0) - counts.get("connections", 0),

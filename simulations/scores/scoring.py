@@ -1,26 +1,25 @@
-"""What the real chain says of a run, against what really happened.
+"""What the real chain says of a run, beside what really happened.
 
-Every person with the app is taken as the index case in turn: the phone's log is written as an
-upload file, read back, its TempIDs are opened by the issuer, and the authority's own code folds
-it into a contact list. Nothing of the simulation's knowledge enters before the comparison.
+Every person with the app is taken as the index case in turn: the authority's own code opens the
+phone's log and makes a contact list of it (``tracing``). Each line is then compared with the ground
+truth. Scores are columns of lines; a ``ContactScore`` is one row of them.
 """
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property, partial
 from typing import Final, Protocol
 
 import numpy as np
 
 from simulations.run import Run
 from simulations.scores.intervals import Measured, flat, share_of_groups
-from simulations.scores.truth import Truth, ground_truth
+from simulations.scores.tracing import Listing, OpenedRun, list_run, open_run
+from simulations.scores.truth import GroundTruth, ground_truth
 from simulations.streams import Streams
-from tracetogether.authority.contacts.lines import UNKEYED, Contact, contacts_of, pseudonym
-from tracetogether.authority.intake.opening import open_log
-from tracetogether.bluetrace.tempid import TempIDIssuer
-from tracetogether.bluetrace.upload import parse_upload, write_upload
+from tracetogether.authority.contacts.lines import UNKEYED, pseudonym
 from tracetogether.parameters import CloseContactPolicy
-from tracetogether.units import Floats, Interval
+from tracetogether.units import Bools, Floats, Interval, Ints
 
 _RESAMPLES: Final = 2000
 _FEW: Final = 20
@@ -72,50 +71,117 @@ class ContactScore:
     true_contact: bool
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class CaseScore:
     """One index case.
 
     Attributes:
         person: whose log it was.
-        listed: the contact list beside the truth, in the list's order.
+        found: true contacts that are listed as close contacts.
+        false_contacts: how many are listed as close contacts, yet were none in truth.
         missed_people: true contacts with the app who are not listed as close contacts.
-        true_contacts: how many true contacts with the app there were.
+        read_lines: returns the contact list beside the truth, in the list's order.
     """
 
     person: int
-    listed: Sequence[ContactScore]
+    found: int
+    false_contacts: int
     missed_people: tuple[int, ...]
-    true_contacts: int
+    read_lines: Callable[[], Sequence[ContactScore]] = field(repr=False, compare=False)
 
-    @property
-    def found(self) -> int:
-        """True contacts that are listed as close contacts."""
-        return sum(line.close_contact and line.true_contact for line in self.listed)
+    @cached_property
+    def listed(self) -> tuple[ContactScore, ...]:
+        """The contact list beside the truth, in the list's order."""
+        return tuple(self.read_lines())
 
     @property
     def missed(self) -> int:
-        """True contacts that are not."""
+        """True contacts with the app that the list does not hold as close contacts."""
         return len(self.missed_people)
 
     @property
-    def false_contacts(self) -> int:
-        """ListedContact as close contacts, yet none in truth."""
-        return sum(line.close_contact and not line.true_contact for line in self.listed)
+    def true_contacts(self) -> int:
+        """True contacts with the app."""
+        return self.found + self.missed
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
+class ScoredLines:
+    """All contact lists of a run beside the truth, in columns of length l.
+
+    Attributes:
+        listing: what the authority lists.
+        truth: what happened.
+        run: the run.
+        policy: what counts as a close contact.
+    """
+
+    listing: Listing
+    truth: GroundTruth = field(repr=False)
+    run: Run = field(repr=False)
+    policy: CloseContactPolicy
+
+    @cached_property
+    def close_contact(self) -> Bools:
+        """(l,) whether the authority lists the person as a close contact."""
+        return self.listing.lines.close_contact(self.policy)
+
+    @cached_property
+    def true_minutes(self) -> Floats:
+        """(l,) minutes that the two were within the policy's distance."""
+        return self.truth.minutes_of(self.listing.case, self.listing.person)
+
+    @cached_property
+    def true_contact(self) -> Bools:
+        """(l,) whether the two met the policy in truth."""
+        return np.greater_equal(self.true_minutes, self.policy.minutes)
+
+    @cached_property
+    def true_nearest_m(self) -> Floats:
+        """(l,) smallest true distance, metres."""
+        return self.truth.nearest_m_of(self.listing.case, self.listing.person)
+
+    def between(self, begin: int, end: int) -> list[ContactScore]:
+        """Return rows ``begin`` to ``end``, which are one case's, in its list's order."""
+        found = [(self._concern(row), self._line(row)) for row in range(begin, end)]
+        return [line for _, line in sorted(found, key=lambda row: (*row[0], row[1].pseudonym))]
+
+    def _concern(self, row: int) -> tuple[int, float, float, float]:
+        return self.listing.lines.concern(row, self.policy)
+
+    def _line(self, row: int) -> ContactScore:
+        person, lines = int(self.listing.person[row]), self.listing.lines
+        (minutes,), (nearest_m,) = (
+            column.take(np.array([row])).intervals() for column in (lines.minutes, lines.nearest_m)
+        )
+        return ContactScore(
+            person=person,
+            pseudonym=pseudonym(self.run.user_ids[person], UNKEYED),
+            minutes=minutes,
+            nearest_m=nearest_m,
+            close_contact=bool(self.close_contact[row]),
+            true_minutes=float(self.true_minutes[row]),
+            true_nearest_m=float(self.true_nearest_m[row]),
+            true_contact=bool(self.true_contact[row]),
+        )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Scores:
     """All cases together; a pair counts once for each of its two directions.
 
     Attributes:
-        policy: what counts as a close contact.
+        lines: every line of every list, in columns.
         cases: one score per index case.
+        missed_pairs: case and person of each true contact with the app that was not listed as a
+            close contact, each (m,).
+        found: true contacts that were listed.
+        false_contacts: how many were listed, yet were no contacts.
         tif: traceable interaction fraction: share found of true contacts who both have the app,
             with its central 90 % by cases; None if there was none.
-        all_contacts: true contacts of everybody, with the app or without; 0 where not counted.
-        found_of_all: share of those that the lists hold, with its central 90 % by people; None
-            where they were not counted, there were none, or not everybody was a case.
+        all_contacts: true contacts of everybody, with the app or without.
+        found_of_all: share of those that the cases' lists hold, with its central 90 % by people;
+            None if there were none.
         falsely_listed: share of those listed as close contacts who were none, with its central
             90 % by cases; None if none was listed.
         precision: share of those listed as close contacts who were; None if none was listed.
@@ -124,8 +190,11 @@ class Scores:
         coverage: how often the interval of minutes held the true minutes (it should: 0.9).
     """
 
-    policy: CloseContactPolicy
+    lines: ScoredLines = field(repr=False)
     cases: tuple[CaseScore, ...] = field(repr=False)
+    missed_pairs: tuple[Ints, Ints] = field(repr=False)
+    found: int
+    false_contacts: int
     tif: Measured | None
     all_contacts: int
     found_of_all: Measured | None
@@ -136,19 +205,14 @@ class Scores:
     coverage: float | None
 
     @property
-    def found(self) -> int:
-        """True contacts that were listed."""
-        return sum(case.found for case in self.cases)
+    def policy(self) -> CloseContactPolicy:
+        """What counts as a close contact."""
+        return self.lines.policy
 
     @property
     def missed(self) -> int:
-        """True contacts that were not."""
-        return sum(case.missed for case in self.cases)
-
-    @property
-    def false_contacts(self) -> int:
-        """ListedContact, yet no contacts."""
-        return sum(case.false_contacts for case in self.cases)
+        """True contacts with the app that were not listed."""
+        return len(self.missed_pairs[0])
 
     def to_json(self) -> dict[str, object]:
         """Return the numbers for a machine to read."""
@@ -171,43 +235,125 @@ class Scores:
         }
 
 
-def trace(
-    run: Run, person: int, policy: CloseContactPolicy, *, issuer: TempIDIssuer | None = None
-) -> tuple[Contact, ...]:
-    """Return the contact list that the authority makes of ``person``'s log.
+@dataclass(frozen=True, slots=True)
+class ScoredRun:
+    """A run's scores, and what they were computed from.
+
+    Attributes:
+        scores: of the chain.
+        truth: what happened, within the policy's radius.
+        opened: the records that the authority accepts, of all logs.
+    """
+
+    scores: Scores
+    truth: GroundTruth
+    opened: OpenedRun
+
+
+def score_run(
+    run: Run, *, policy: CloseContactPolicy | None = None, cases: int | None = None
+) -> ScoredRun:
+    """Score the whole chain on a run.
 
     Args:
-        run: the run.
-        person: the index case, with the app.
-        policy: what counts as a close contact.
-        issuer: opens TempIDs; by default the run's own.
+        run: the run, with its own issuer.
+        policy: what counts as a close contact; by default the scenario's.
+        cases: how many index cases, chosen by chance; by default everybody with the app.
 
     Raises:
-        ValueError: the TempIDs came from elsewhere and no issuer was given.
+        ValueError: the TempIDs came from an authority elsewhere.
     """
-    opener = issuer or run.issuer
-    if opener is None:
-        raise ValueError("this run's TempIDs came from an authority elsewhere; give its issuer")
-    body = write_upload(run.logs[person].rows())
-    opened = open_log(
-        parse_upload(body).records,
-        opener,
-        uploader=run.user_ids[person],
-        received_at=run.start + run.scenario.duration_s,
+    rule = policy or run.scenario.policy.policy()
+    opened = open_run(run)
+    truth = ground_truth(run.tracks, rule.within_m)
+    people, logs = run.app, opened
+    if cases is not None and cases < len(people):
+        people = np.sort(Streams(run.seed).generator("cases").choice(people, cases, replace=False))
+        logs = opened.take(np.isin(opened.owner, people))
+    lines = ScoredLines(list_run(run, logs, rule), truth, run, rule)
+    return ScoredRun(scores_of(lines, people), truth, opened)
+
+
+def scores_of(lines: ScoredLines, people: Ints) -> Scores:
+    """Return the scores of all cases together.
+
+    Args:
+        lines: the lists of ``people`` beside the truth.
+        people: (c,) the index cases, ascending.
+    """
+    listing, run, policy = lines.listing, lines.run, lines.policy
+    missed = _missed(lines, people)
+    found_line = lines.close_contact & lines.true_contact
+    false_line = lines.close_contact & ~lines.true_contact
+    bounds = np.searchsorted(listing.case, people), np.searchsorted(listing.case, people, "right")
+    found, false = (
+        sums[bounds[1]] - sums[bounds[0]]
+        for sums in (np.cumsum(np.append(0, kind)) for kind in (found_line, false_line))
     )
-    return contacts_of(opened.sightings, policy)
+    missed_bounds = np.searchsorted(missed[0], np.append(people, run.tracks.people)).tolist()
+    missed_people = missed[1].tolist()
+    cases = [
+        CaseScore(
+            person=person,
+            found=hits,
+            false_contacts=wrong,
+            missed_people=tuple(missed_people[missed_bounds[place] : missed_bounds[place + 1]]),
+            read_lines=partial(lines.between, begin, end),
+        )
+        for place, (person, hits, wrong, begin, end) in enumerate(
+            zip(*(column.tolist() for column in (people, found, false, *bounds)), strict=True)
+        )
+    ]
+    found, false = found.astype(np.float64), false.astype(np.float64)
+    true = found + np.diff(missed_bounds)
+    everybody = np.concatenate(lines.truth.pairs_of(policy.minutes))
+    contacts = np.bincount(everybody, minlength=run.tracks.people).astype(np.float64)
+    found_by = np.zeros(len(contacts))  # people without the app find none of their contacts
+    found_by[people] = found
+    listed = float(found.sum() + false.sum())
+    minutes, true_minutes = listing.lines.minutes, lines.true_minutes
+    held = (minutes.low <= true_minutes) & (true_minutes <= minutes.high)
+    some = len(true_minutes) > 0
+    constant = np.median(true_minutes) if some else 0.0
+    return Scores(
+        lines=lines,
+        cases=tuple(cases),
+        missed_pairs=missed,
+        found=int(found.sum()),
+        false_contacts=int(false.sum()),
+        tif=fraction(found, true, Streams(run.seed).generator("scores", "tif")),
+        all_contacts=int(contacts.sum()),
+        found_of_all=share_of_groups(found_by, contacts),
+        falsely_listed=share_of_groups(false, found + false),
+        precision=float(found.sum() / listed) if listed else None,
+        minutes_mae=float(np.abs(minutes.median - true_minutes).mean()) if some else None,
+        minutes_mae_constant=float(np.abs(constant - true_minutes).mean()) if some else None,
+        coverage=float(held.mean()) if some else None,
+    )
+
+
+def _missed(lines: ScoredLines, cases: Ints) -> tuple[Ints, Ints]:
+    """Return case and person of each true contact with the app that no list of ``cases`` holds."""
+    first, second = lines.truth.pairs_of(lines.policy.minutes, lines.run.app)
+    people = lines.run.tracks.people
+    pair = np.sort(np.concatenate([first * people + second, second * people + first]))
+    pair = pair[np.isin(pair // people, cases)]
+    listing, close = lines.listing, lines.close_contact
+    listed = listing.case[close] * people + listing.person[close]
+    case, person = np.divmod(pair[~np.isin(pair, listed)], people)
+    return case, person
 
 
 def score_case(
     run: Run,
-    truth: Truth,
+    truth: GroundTruth,
     person: int,
     contacts: Iterable[ListedContact],
     policy: CloseContactPolicy,
     *,
     naming_key: bytes = UNKEYED,
 ) -> CaseScore:
-    """Return ``person``'s contact list beside the truth.
+    """Return a contact list that an authority elsewhere made of ``person``'s log, beside the truth.
 
     Args:
         run: the run.
@@ -222,7 +368,8 @@ def score_case(
     lines = []
     for contact in contacts:
         other = people.get(contact.pseudonym)
-        true_minutes = 0.0 if other is None else float(truth.minutes[person, other])
+        pair = np.array([person]), np.array([person if other is None else other])
+        true_minutes = float(truth.minutes_of(*pair)[0])
         lines.append(
             ContactScore(
                 person=other,
@@ -231,125 +378,21 @@ def score_case(
                 nearest_m=contact.nearest_m,
                 close_contact=contact.close_contact,
                 true_minutes=true_minutes,
-                true_nearest_m=np.inf if other is None else float(truth.nearest_m[person, other]),
-                true_contact=other is not None and true_minutes >= policy.minutes,
+                true_nearest_m=np.inf if other is None else float(truth.nearest_m_of(*pair)[0]),
+                true_contact=true_minutes >= policy.minutes,
             )
         )
-    app = run.app
-    true_people = app[(truth.minutes[person, app] >= policy.minutes) & (app != person)]
-    found = {line.person for line in lines if line.close_contact}
+    minutes = truth.minutes_of(np.full(len(run.app), person), run.app)
+    close = [line for line in lines if line.close_contact]
+    found = {line.person for line in close if line.true_contact}
+    true_people = run.app[minutes >= policy.minutes].tolist()
     return CaseScore(
         person=person,
-        listed=tuple(lines),
-        missed_people=tuple(other for other in true_people.tolist() if other not in found),
-        true_contacts=len(true_people),
+        found=len(found),
+        false_contacts=len(close) - len(found),
+        missed_people=tuple(other for other in true_people if other not in found),
+        read_lines=lambda: lines,
     )
-
-
-def score(
-    run: Run,
-    *,
-    policy: CloseContactPolicy | None = None,
-    cases: int | None = None,
-    on_progress: Callable[[int, int], None] | None = None,
-) -> Scores:
-    """Score the whole chain on a run.
-
-    Args:
-        run: the run, with its own issuer.
-        policy: what counts as a close contact; by default the scenario's.
-        cases: how many index cases, chosen by chance; by default everybody with the app.
-        on_progress: told (cases done, cases in all).
-    """
-    rule = policy or run.scenario.policy.policy()
-    truth = ground_truth(run.tracks, rule.within_m)
-    people = run.app
-    if cases is not None and cases < len(people):
-        people = np.sort(Streams(run.seed).generator("cases").choice(people, cases, replace=False))
-    scores = []
-    for done, person in enumerate(people.tolist(), start=1):
-        scores.append(score_case(run, truth, person, trace(run, person, rule), rule))
-        if on_progress is not None:
-            on_progress(done, len(people))
-    met = truth.minutes >= rule.minutes
-    np.fill_diagonal(met, val=False)
-    return summary(scores, rule, seed=run.seed, contacts=met.sum(axis=1).astype(np.float64))
-
-
-def summary(
-    cases: Sequence[CaseScore],
-    policy: CloseContactPolicy,
-    *,
-    seed: int,
-    contacts: Floats | None = None,
-) -> Scores:
-    """Return all cases together, as their lines have it; see ``summary_of_columns``."""
-    lines = [line for case in cases for line in case.listed]
-    minutes = [(line.minutes.low, line.minutes.median, line.minutes.high) for line in lines]
-    return summary_of_columns(
-        cases,
-        policy,
-        seed=seed,
-        found=np.array([case.found for case in cases], dtype=np.float64),
-        false=np.array([case.false_contacts for case in cases], dtype=np.float64),
-        contacts=contacts,
-        minutes=np.array(minutes, dtype=np.float64).reshape(-1, 3).T,
-        true_minutes=np.array([line.true_minutes for line in lines], dtype=np.float64),
-    )
-
-
-def summary_of_columns(
-    cases: Sequence[CaseScore],
-    policy: CloseContactPolicy,
-    *,
-    seed: int,
-    found: Floats,
-    false: Floats,
-    contacts: Floats | None,
-    minutes: Floats,
-    true_minutes: Floats,
-) -> Scores:
-    """Return all cases together.
-
-    Args:
-        cases: c of them.
-        policy: what counts as a close contact.
-        seed: of the resampling.
-        found: (c,) true contacts that each lists.
-        false: (c,) how many each lists that are none.
-        contacts: (P,) true contacts of every person, with the app or without; None if not known.
-        minutes: (3, l) minutes of all lines: low, median, high.
-        true_minutes: (l,) what happened.
-    """
-    true = np.array([case.true_contacts for case in cases], dtype=np.float64)
-    low, median, high = minutes
-    some = len(true_minutes) > 0
-    listed = float(found.sum() + false.sum())
-    constant = np.abs(np.median(true_minutes) - true_minutes).mean() if some else 0.0
-    return Scores(
-        policy=policy,
-        cases=tuple(cases),
-        tif=fraction(found, true, Streams(seed).generator("scores", "tif")),
-        all_contacts=0 if contacts is None else int(contacts.sum()),
-        found_of_all=_found_of_all(cases, found, contacts),
-        falsely_listed=share_of_groups(false, found + false),
-        precision=float(found.sum() / listed) if listed else None,
-        minutes_mae=float(np.abs(median - true_minutes).mean()) if some else None,
-        minutes_mae_constant=float(constant) if some else None,
-        coverage=float(((low <= true_minutes) & (true_minutes <= high)).mean()) if some else None,
-    )
-
-
-def _found_of_all(
-    cases: Sequence[CaseScore], found: Floats, contacts: Floats | None
-) -> Measured | None:
-    """Return the share found of all contacts; whoever lacks the app found none of theirs."""
-    if contacts is None:
-        return None
-    found_by = np.zeros(len(contacts))
-    people = [case.person for case in cases]
-    found_by[people] = found
-    return share_of_groups(found_by, contacts)
 
 
 def fraction(found: Floats, true: Floats, chance: np.random.Generator) -> Measured | None:

@@ -17,9 +17,9 @@ import simpy
 
 from simulations.people.crowd import move
 from simulations.run import Run, run
-from simulations.scores.bulk_tracing import list_all, open_all, scores_of
-from simulations.scores.pair_truth import pair_truth
-from simulations.scores.scoring import trace
+from simulations.scores.scoring import ScoredLines, scores_of
+from simulations.scores.tracing import list_run, open_run, trace
+from simulations.scores.truth import ground_truth
 from simulations.settings.scenario import Scenario, load_scenario
 from simulations.streams import Streams
 
@@ -93,10 +93,10 @@ def time_vectorized(people: int, reach_m: float, *, seed: int = 1) -> Timing:
     played = run(scenario, seed=seed, fidelity="vectorized")
     ran = process_time()
     policy = scenario.policy.policy()
-    opened = open_all(played)
-    listing = list_all(opened, policy)
+    listing = list_run(played, open_run(played), policy)
     listed = process_time()
-    scores_of(played, pair_truth(played.tracks, policy.within_m), listing, policy)
+    truth = ground_truth(played.tracks, policy.within_m)
+    scores_of(ScoredLines(listing, truth, played, policy), played.app)
     ended = process_time()
     stages = {
         "run_cpu_s": ran - began,
@@ -110,7 +110,7 @@ def time_vectorized(people: int, reach_m: float, *, seed: int = 1) -> Timing:
 def time_objects(people: int, reach_m: float, *, seed: int = 1) -> Timing:
     """Time the same crowd with an object per phone, and every case traced one after the other.
 
-    Scores are left out: their truth holds people by people numbers.
+    Scores are left out.
     """
     scenario = crowd_of(people, reach_m)
     began = process_time()

@@ -18,11 +18,9 @@ import numpy as np
 
 from simulations.provenance import Provenance, digest_of, provenance
 from simulations.run import Run, fidelity_of, run
-from simulations.scores.breakdown import recorded_pairs
-from simulations.scores.breakdown_columns import break_down
-from simulations.scores.bulk_tracing import ScoredRun, judge
+from simulations.scores.breakdown import break_down
 from simulations.scores.intervals import Measured, rate_of_groups, share_of_groups
-from simulations.scores.pair_truth import PairTruth
+from simulations.scores.scoring import ScoredRun, score_run
 from simulations.settings.scenario import Scenario, ScenarioText, full_key, scenario_text
 from simulations.studies.executors import executor_of
 from simulations.studies.sweep_folder import SweepFolder, SweepRow
@@ -137,15 +135,14 @@ def play(part: Part) -> SweepRow:
         _expect_the_same_code(part)
         scenario = part.scenario.read(dict(part.settings))
         played = run(scenario, seed=part.seed, fidelity=part.fidelity)
-        judged = judge(played, cases=part.cases)
-        apart = break_down(played, judged)
+        scored = score_run(played, cases=part.cases)
         return row | {
             "digest": played.digest,
             "people": played.tracks.people,
             "with_app": len(played.app),
             "person_hours": float(played.tracks.present().sum()) * played.tracks.tick_s / 3600,
-            **_contacts(played, judged),
-            "scores": judged.scores.to_json() | apart.to_json(),
+            **_contacts(played, scored),
+            "scores": scored.scores.to_json() | break_down(played, scored).to_json(),
         }
     except Exception as error:  # noqa: BLE001 - what fails is data: the other parts go on
         return row | {"error": f"{type(error).__name__}: {error}"}
@@ -166,25 +163,16 @@ def _expect_the_same_code(part: Part) -> None:
         raise StoreError(f"this worker would not play the same: {'; '.join(differs)}")
 
 
-def _contacts(played: Run, judged: ScoredRun) -> dict[str, int]:
+def _contacts(played: Run, scored: ScoredRun) -> dict[str, int]:
     """Return how many true contacts there were, of them with the app, and of these recorded."""
-    truth, least = judged.truth, judged.scores.policy.minutes
-    if isinstance(truth, PairTruth):
-        everybody = np.arange(played.tracks.people)
-        one, other = truth.pairs_of(least, played.app)
-        held = judged.recorded_pairs(played.tracks.people)
-        ways = np.concatenate([one * len(everybody) + other, other * len(everybody) + one])
-        return {
-            "contacts": 2 * len(truth.pairs_of(least, everybody)[0]),
-            "contacts_with_app": len(ways),
-            "recorded": int(np.isin(ways, held).sum()),
-        }
-    true = truth.minutes >= least
-    with_app = np.ix_(played.app, played.app)
+    truth, least, people = scored.truth, scored.scores.policy.minutes, played.tracks.people
+    first, second = truth.pairs_of(least, played.app)
+    recorded = scored.opened.owner * people + scored.opened.peer
+    both_ways = np.concatenate([first * people + second, second * people + first])
     return {
-        "contacts": int(true.sum()),
-        "contacts_with_app": int(true[with_app].sum()),
-        "recorded": int((true[with_app] & recorded_pairs(played)).sum()),
+        "contacts": 2 * len(truth.pairs_of(least)[0]),
+        "contacts_with_app": len(both_ways),
+        "recorded": int(np.isin(both_ways, recorded).sum()),
     }
 
 

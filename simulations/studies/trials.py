@@ -14,9 +14,10 @@ import numpy as np
 from simulations.phones.phones import System, draw_phones, timings_of
 from simulations.places.venue import Posture
 from simulations.run import Run, run
-from simulations.scores.breakdown import near_windows, recorded_windows
+from simulations.scores.breakdown import near_windows, recorded_codes
 from simulations.scores.intervals import Measured, flat, share_of_groups
 from simulations.scores.scoring import fraction
+from simulations.scores.tracing import open_run
 from simulations.scores.truth import ground_truth
 from simulations.settings.scenario import load_scenario
 from simulations.streams import Streams
@@ -65,17 +66,20 @@ class TrialRow:
 
 
 class _Tally:
-    """Hits and chances of observers, run after run."""
+    """What observers recorded of what they could, run after run."""
 
     def __init__(self) -> None:
         self._hits: list[Floats] = []
         self._all: list[Floats] = []
 
-    def add(self, hit: Bools, counted: Bools) -> None:
-        """Add (..., observers, peers) tables: what counts, and what of it was a hit."""
-        axes = tuple(one for one in range(counted.ndim) if one != counted.ndim - 2)
-        self._hits.append((hit & counted).sum(axis=axes).astype(np.float64))
-        self._all.append(counted.sum(axis=axes).astype(np.float64))
+    def add(self, hits: Floats, counted: Floats) -> None:
+        """Add, for each observer of one run, how much counts and how much of it was a hit."""
+        self._hits.append(hits)
+        self._all.append(counted)
+
+    def add_table(self, hit: Bools, counted: Bools) -> None:
+        """Add (observers, peers) tables: what counts, and what of it was a hit."""
+        self.add((hit & counted).sum(axis=1).astype(float), counted.sum(axis=1).astype(float))
 
     def share(self) -> Measured | None:
         """Return the share with its central 90 %: observers of one run share its chance."""
@@ -101,10 +105,10 @@ def office(seeds: Sequence[int], on_progress: Progress) -> list[TrialRow]:
     ):
         settings = {"phones.ios": ios, "locked": "1", "background": "0", "duration_s": "3600"}
         played = _play("office-day", settings, seed)
-        system = played.phones.system[played.app]
-        kin = system == (System.ANDROID if kind == "android_alone" else System.IOS)
-        near = near_windows(played, played.scenario.policy.within_m)
-        tallies[kind].add(recorded_windows(played), near & kin[:, None] & kin[None, :])
+        kin = played.phones.system == (System.ANDROID if kind == "android_alone" else System.IOS)
+        near = near_windows(played, open_run(played), played.scenario.policy.within_m)
+        counted = near.take(kin[near.observer] & kin[near.peer])
+        tallies[kind].add(*counted.counts(played.app))
         on_progress(done, len(kinds) * len(seeds))
     alone, android, beside = (tally.share() for tally in tallies.values())
     least = 1.0 if alone is None else alone.high or alone.median
@@ -137,15 +141,18 @@ def ward(seeds: Sequence[int], on_progress: Progress) -> list[TrialRow]:
         played = _play("hospital-ward", {}, seed)
         policy = played.scenario.policy
         app = played.app
-        contact = ground_truth(played.tracks, policy.within_m).minutes[app] >= policy.minutes
+        contact = ground_truth(played.tracks, policy.within_m).table()[app] >= policy.minutes
         patient = (played.tracks.posture == Posture.SEATED).mean(axis=1) > 0.5
         contact &= patient[None, :] & ~patient[app][:, None]
+        people = len(patient)
+        window, pair = np.divmod(recorded_codes(played, open_run(played)), people**2)
+        observer, peer = np.divmod(pair[window > 0], people)
         recorded = np.zeros_like(contact)
-        recorded[:, app] = recorded_windows(played)[1:].any(axis=0)
+        recorded[np.searchsorted(app, observer), peer] = True
         system = played.phones.system[app]
-        tallies["overall"].add(recorded, contact)
+        tallies["overall"].add_table(recorded, contact)
         for name, kind in (("android", System.ANDROID), ("iphone", System.IOS)):
-            tallies[name].add(recorded, contact & (system == kind)[:, None])
+            tallies[name].add_table(recorded, contact & (system == kind)[:, None])
         on_progress(done, len(seeds))
     published = {"overall": 0.065, "android": 0.097, "iphone": 0.027}
     # The trial gives no interval; agreement is taken as within a factor of two.
@@ -201,8 +208,8 @@ def tram(seeds: Sequence[int], on_progress: Progress) -> list[TrialRow]:
         for name, rule in _RULES.items():
             minutes = _minutes(rule, attenuation, observer, peer, len(contact))
             notified = minutes >= _RULES_MINUTES
-            hits[name, True].add(notified, contact)
-            hits[name, False].add(notified, others)
+            hits[name, True].add_table(notified, contact)
+            hits[name, False].add_table(notified, others)
         on_progress(done, len(seeds))
     published = {
         "swiss": (0.0, 0.0, 0.05),

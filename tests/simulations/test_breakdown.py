@@ -5,15 +5,19 @@ import pytest
 from simulations.phones.battery import ASSUMED, battery_percent_per_hour
 from simulations.phones.phones import System
 from simulations.run import Run, run
-from simulations.scores.breakdown import breakdown
-from simulations.scores.scoring import score
+from simulations.scores.breakdown import Breakdown, break_down
+from simulations.scores.scoring import score_run
 from simulations.settings.scenario import Scenario
 from tracetogether.parameters import TIMINGS
 
 
+def broken_down(played: Run, cases: int | None = None) -> Breakdown:
+    return break_down(played, score_run(played, cases=cases))
+
+
 def test_kinds_add_up(short_run: Run) -> None:
-    scores = score(short_run)
-    apart = breakdown(short_run, scores)
+    scored = score_run(short_run)
+    scores, apart = scored.scores, break_down(short_run, scored)
     names = [one.name for one in apart.by_systems]
     assert names == ["android-android", "android-ios", "ios-android", "ios-ios"]
     assert sum(one.true_contacts or 0 for one in apart.by_systems) == scores.found + scores.missed
@@ -31,7 +35,7 @@ def test_kinds_add_up(short_run: Run) -> None:
 
 
 def test_everything_near_is_recorded_when_nothing_stands_in_the_way(short_run: Run) -> None:
-    (closest, *_) = breakdown(short_run, score(short_run)).by_distance
+    (closest, *_) = broken_down(short_run).by_distance
     assert closest.name == "0-1 m"
     assert closest.share is not None
     assert closest.share.median > 0.7
@@ -40,7 +44,7 @@ def test_everything_near_is_recorded_when_nothing_stands_in_the_way(short_run: R
 def test_locked_iphones_miss_what_androids_do_not(short: Scenario) -> None:
     def share(name: str, **phones: float) -> float:
         played = run(replace(short, phones=replace(short.phones, locked=1.0, **phones)), seed=1)
-        apart = breakdown(played, score(played, cases=1))
+        apart = broken_down(played, cases=1)
         found = next(one for one in apart.by_systems if one.name == name).share
         assert found is not None
         return found.median
@@ -52,7 +56,7 @@ def test_locked_iphones_miss_what_androids_do_not(short: Scenario) -> None:
 def test_lost_records_have_a_reason(short: Scenario) -> None:
     longer = replace(short, duration_s=1100.0, phones=replace(short.phones, stale_tempid=True))
     played = run(longer, seed=1)
-    apart = breakdown(played, score(played, cases=1))
+    apart = broken_down(played, cases=1)
     assert apart.lost["expired_id"] > 0
     tried, came = played.counts["connections_tried"], played.counts["connections"]
     assert apart.lost["connections_failed"] == tried - came > 0
@@ -60,7 +64,7 @@ def test_lost_records_have_a_reason(short: Scenario) -> None:
 
 def test_who_cannot_open_tempids_cannot_say(short_run: Run) -> None:
     with pytest.raises(ValueError, match="elsewhere"):
-        breakdown(replace(short_run, issuer=None), score(short_run, cases=1))
+        score_run(replace(short_run, issuer=None))
 
 
 def battery(counts: dict[str, int], system: System = System.ANDROID) -> float:
@@ -87,9 +91,9 @@ def test_battery_is_the_sum_of_what_a_phone_did() -> None:
 
 
 def test_battery_of_a_crowd(short_run: Run, short: Scenario) -> None:
-    cost = breakdown(short_run, score(short_run, cases=1)).battery_percent_per_hour
+    cost = broken_down(short_run, cases=1).battery_percent_per_hour
     assert 0.1 < cost["android"] < 2.5  # Herald: 1.2 - 2.5 measured, of a busier app
     assert cost["ios"] > 4  # the screen has to stay on
     locked = run(replace(short, phones=replace(short.phones, locked=1.0)), seed=1)
-    dark = breakdown(locked, score(locked, cases=1)).battery_percent_per_hour
+    dark = broken_down(locked, cases=1).battery_percent_per_hour
     assert dark["ios"] < cost["ios"] / 3

@@ -8,11 +8,9 @@ import pytest
 from click.testing import CliRunner
 
 from simulations.run import Run, run
-from simulations.scores.breakdown import breakdown
-from simulations.scores.breakdown_columns import break_down
-from simulations.scores.bulk_tracing import judge, open_all
-from simulations.scores.pair_truth import pair_truth
-from simulations.scores.scoring import score
+from simulations.scores.breakdown import break_down, near_windows, window_length_s
+from simulations.scores.scoring import score_case, score_run
+from simulations.scores.tracing import open_run, trace
 from simulations.scores.truth import ground_truth
 from simulations.settings.scenario import Scenario, load_scenario
 from simulations.studies.sweep import plan, play
@@ -31,54 +29,75 @@ def vectorized(crowd: Scenario) -> Run:
 
 
 def test_lists_in_bulk_are_the_lists_case_by_case(vectorized: Run) -> None:
-    judged, plain = judge(vectorized), score(vectorized)
-    assert judged.opened is not None
-    numbers, expected = judged.scores.to_json(), plain.to_json()
-    assert numbers["found"] == expected["found"] != 0
-    assert numbers == {key: pytest.approx(value) for key, value in expected.items()}
-    for one, other in zip(judged.scores.cases, plain.cases, strict=True):
-        assert (one.person, one.missed_people) == (other.person, other.missed_people)
-        lines = {line.pseudonym: line for line in other.listed}
-        assert len(lines) == len(one.listed)
-        for line in one.listed:
-            same = lines[line.pseudonym]
-            assert line.person == same.person
-            assert line.close_contact == same.close_contact
+    scores = score_run(vectorized).scores
+    policy = scores.policy
+    truth = ground_truth(vectorized.tracks, policy.within_m)
+    assert scores.found > 0
+    assert scores.false_contacts > 0
+    for case in scores.cases:
+        alone = score_case(
+            vectorized, truth, case.person, trace(vectorized, case.person, policy), policy
+        )
+        assert case == alone
+        assert [line.pseudonym for line in case.listed] == [line.pseudonym for line in alone.listed]
+        for line, same in zip(case.listed, alone.listed, strict=True):
+            assert (line.person, line.close_contact) == (same.person, same.close_contact)
+            assert line.minutes.high == pytest.approx(same.minutes.high)
             assert line.minutes.median == pytest.approx(same.minutes.median)
             assert line.nearest_m.low == pytest.approx(same.nearest_m.low)
-            assert line.true_nearest_m == pytest.approx(same.true_nearest_m)
+            assert line.true_nearest_m == same.true_nearest_m
+            assert line.true_minutes == same.true_minutes
 
 
-def test_scores_in_bulk_can_be_compared(vectorized: Run) -> None:
-    one, other = judge(vectorized).scores, judge(vectorized).scores
-    assert one == other
-    assert hash(one.cases[0]) == hash(other.cases[0])
-    assert one.cases[0].listed == tuple(other.cases[0].listed) != ()
-    assert one.cases[0].listed != other.cases[1].listed
+def test_objects_and_columns_score_the_same(crowd: Scenario, vectorized: Run) -> None:
+    objects = run(crowd, seed=3, fidelity="object")
+    one, other = score_run(objects), score_run(vectorized)
+    assert one.scores.to_json() == other.scores.to_json()
+    assert one.scores.cases == other.scores.cases
+    assert [case.listed for case in one.scores.cases] == [
+        case.listed for case in other.scores.cases
+    ]
+    parts, same = break_down(objects, one).to_json(), break_down(vectorized, other).to_json()
+    assert parts == same
+    assert parts["lost"] != {}
 
 
-def test_taken_apart_in_columns_as_in_arrays(vectorized: Run) -> None:
-    judged = judge(vectorized)
-    assert (
-        break_down(vectorized, judged).to_json() == breakdown(vectorized, judged.scores).to_json()
+def test_windows_as_counted_pair_by_pair(vectorized: Run) -> None:
+    opened = open_run(vectorized)
+    near = near_windows(vectorized, opened, 2.0)
+    xy, start = vectorized.tracks.xy, vectorized.start
+    length = round(window_length_s(vectorized))
+    assert 0 < near.recorded.sum() < len(near.recorded)
+    found = set(zip(near.observer.tolist(), near.peer.tolist(), strict=True))
+    kept = dict(
+        zip(
+            zip(near.observer.tolist(), near.peer.tolist(), strict=True), near.recorded, strict=True
+        )
     )
+    heard = set(zip(opened.owner.tolist(), opened.peer.tolist(), strict=True))
+    assert opened.sightings.time.max() < start + length  # one window
+    for observer in vectorized.app.tolist():
+        for peer in vectorized.app.tolist():
+            gap = xy[observer, :length] - xy[peer, :length]
+            close = (gap[:, 0] ** 2 + gap[:, 1] ** 2 <= 4.0).sum()
+            pair = observer, peer
+            assert (pair in found) == (observer != peer and close >= length / 3)
+            assert pair not in found or kept[pair] == (pair in heard)
 
 
-def test_the_truth_of_pairs_is_the_truth(vectorized: Run) -> None:
-    sparse, dense = pair_truth(vectorized.tracks, 2.0), ground_truth(vectorized.tracks, 2.0)
-    one, other = (index.ravel() for index in np.indices(dense.minutes.shape))
-    assert np.array_equal(sparse.minutes_of(one, other), dense.minutes.ravel())
-    apart = one != other
-    assert np.array_equal(
-        sparse.nearest_m_of(one[apart], other[apart]), dense.nearest_m.ravel()[apart]
-    )
-    assert len(sparse.pairs_of(4.0, vectorized.app)[0]) > 0
+@pytest.mark.parametrize("within_m", [1.0, 2.0])
+def test_a_tree_finds_the_pairs_that_measuring_all_finds(vectorized: Run, within_m: float) -> None:
+    every = ground_truth(vectorized.tracks, within_m)
+    tree = ground_truth(vectorized.tracks, within_m, all_pairs_up_to=0)
+    assert np.array_equal(tree.code, every.code)
+    assert np.array_equal(tree.minutes, every.minutes)
+    assert len(every.pairs_of(4.0, vectorized.app)[0]) > 0
 
 
 def test_a_stale_tempid_is_not_believed_in_bulk_either() -> None:
     keys = {"duration_s": "1100", "count": "8", "ios": "1", "stale_tempid": "true"}
     buggy = run(load_scenario("queue", keys), seed=1, fidelity="vectorized")
-    assert open_all(buggy).rejected[Rejection.EXPIRED_ID] > 0
+    assert open_run(buggy).rejected[Rejection.EXPIRED_ID] > 0
 
 
 def test_a_sweep_counts_the_same_whichever_way_it_is_played() -> None:

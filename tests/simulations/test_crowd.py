@@ -74,7 +74,7 @@ def test_long_contacts_where_people_stay_and_none_where_they_pass(
 ) -> None:
     def long(name: str) -> int:
         tracks = crowds[name][1]
-        minutes = ground_truth(tracks, 2.0).minutes
+        minutes = ground_truth(tracks, 2.0).table()
         return int((minutes[np.triu_indices(tracks.people, 1)] >= 15).sum())
 
     assert long("corridor-pass") == long("lift") == long("stadium-exit") == 0

@@ -12,7 +12,7 @@ from simulations.phones.phones import draw_phones
 from simulations.places.tracks import CrowdTracks
 from simulations.radio.channel import Channel
 from simulations.run import run
-from simulations.scores.scoring import score
+from simulations.scores.scoring import score_run
 from simulations.settings.scenario import Scenario, full_key, load_scenario, scenario_keys
 from simulations.streams import Streams
 
@@ -163,7 +163,7 @@ def logs(name: str, settings: str) -> str:
 
 @cache
 def scores(name: str, settings: str) -> str:
-    return str(score(run(scenario(name, settings), seed=3)).to_json())
+    return str(score_run(run(scenario(name, settings), seed=3)).scores.to_json())
 
 
 def test_every_key_has_a_row() -> None:

@@ -75,7 +75,7 @@ def test_the_truth_is_a_healthy_mix(carriage: Scenario) -> None:
     for seed in range(3):
         streams = Streams(seed)
         run_tracks = stay(carriage, carriage.venue.room(), streams)
-        minutes = ground_truth(run_tracks, 2.0).minutes[np.triu_indices(60, 1)]
+        minutes = ground_truth(run_tracks, 2.0).table()[np.triu_indices(60, 1)]
         assert 60 <= (minutes >= 15).sum() <= 200
         assert 200 <= ((minutes > 0) & (minutes < 15)).sum() <= 800
         assert (minutes == 0).sum() > 700

@@ -7,8 +7,8 @@ import pytest
 
 from simulations.pages.recording import prepare_folder, save_run
 from simulations.run import Run
-from simulations.scores.breakdown import breakdown
-from simulations.scores.scoring import score
+from simulations.scores.breakdown import break_down
+from simulations.scores.scoring import score_run
 from simulations.scores.truth import ground_truth
 from tracetogether.errors import StoreError
 
@@ -19,9 +19,8 @@ def folder(short_run: Run, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def save(played: Run, folder: Path) -> Path:
-    scores = score(played)
-    truth = ground_truth(played.tracks, 2.0)
-    return save_run(played, truth, scores, breakdown(played, scores), folder)
+    scored = score_run(played)
+    return save_run(played, scored, break_down(played, scored), folder)
 
 
 def rows(file: Path) -> list[dict[str, str]]:
@@ -34,8 +33,9 @@ def test_manifest(short_run: Run, folder: Path) -> None:
     assert said["digest"] == short_run.digest
     assert said["seed"] == 1
     assert said["scenario"] == "short"
-    scores = score(short_run)
-    assert said["scores"] == scores.to_json() | breakdown(short_run, scores).to_json()
+    scored = score_run(short_run)
+    parts = break_down(short_run, scored)
+    assert said["scores"] == scored.scores.to_json() | parts.to_json()
     assert said["keys"]["people"]["count"] == 16
     assert set(said["versions"]) == {"tracetogether", "python", "numpy"}
     for name in said["files"]:
@@ -61,13 +61,17 @@ def test_every_row_of_every_log_is_there(short_run: Run, folder: Path) -> None:
 
 
 def test_truth_and_contacts(short_run: Run, folder: Path) -> None:
-    truth = ground_truth(short_run.tracks, 2.0)
-    for row in rows(folder / "truth.csv"):
+    minutes = ground_truth(short_run.tracks, 2.0).table()
+    kept = rows(folder / "truth.csv")
+    for row in kept:
         pair = int(row["person"]), int(row["other"])
-        assert float(row["minutes"]) == pytest.approx(truth.minutes[pair], abs=1e-4)
+        assert float(row["minutes"]) == pytest.approx(minutes[pair], abs=1e-4)
+    present = short_run.tracks.present()[:, :-1]
+    together = (present[:, None] & present[None]).any(axis=2)
+    assert len(kept) == np.triu(together, k=1).sum() > (np.triu(minutes) > 0).sum()
     listed = rows(folder / "contacts.csv")
     found = sum(row["close_contact"] == row["true_contact"] == "1" for row in listed)
-    assert found == score(short_run).found
+    assert found == score_run(short_run).scores.found
 
 
 def test_the_same_run_may_be_kept_again(short_run: Run, folder: Path) -> None:

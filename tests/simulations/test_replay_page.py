@@ -14,9 +14,8 @@ from click.testing import CliRunner
 from simulations.pages.recording import save_run
 from simulations.pages.replay_page import page_columns, save_page
 from simulations.run import Run, run
-from simulations.scores.breakdown import breakdown
-from simulations.scores.scoring import score
-from simulations.scores.truth import ground_truth
+from simulations.scores.breakdown import break_down
+from simulations.scores.scoring import score_run
 from simulations.settings.scenario import Scenario
 from simulations.studies.curves import ADOPTION
 from tracetogether.cli.simulate import simulate
@@ -25,14 +24,9 @@ from tracetogether.errors import StoreError
 
 @pytest.fixture(scope="module")
 def folder(short_run: Run, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    scores = score(short_run)
-    return save_run(
-        short_run,
-        ground_truth(short_run.tracks, 2.0),
-        scores,
-        breakdown(short_run, scores),
-        tmp_path_factory.mktemp("page") / "run",
-    )
+    scored = score_run(short_run)
+    folder = tmp_path_factory.mktemp("page") / "run"
+    return save_run(short_run, scored, break_down(short_run, scored), folder)
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +38,7 @@ def page(folder: Path) -> Path:
 
 def test_what_it_holds_is_what_happened(folder: Path, short_run: Run) -> None:
     said = page_columns(folder)
-    scores = score(short_run)
+    scores = score_run(short_run).scores
     assert {one["person"] for one in said["cases"]} == set(short_run.app.tolist())
     for case in scores.cases:
         shown = next(one for one in said["cases"] if one["person"] == case.person)
@@ -149,9 +143,8 @@ def test_chromium_draws_the_adoption_curve_and_a_crowd_without_the_app(
     nobody = run(
         replace(short, duration_s=30.0, people=replace(short.people, adoption=0.0)), seed=1
     )
-    scores = score(nobody)
-    truth, apart = ground_truth(nobody.tracks, 2.0), breakdown(nobody, scores)
-    kept = save_run(nobody, truth, scores, apart, tmp_path / "run")
+    scored = score_run(nobody)
+    kept = save_run(nobody, scored, break_down(nobody, scored), tmp_path / "run")
     points = tmp_path / "points.csv"
     header = "people.adoption,runs,recorded,recorded_low,recorded_high"
     points.write_text(f"{header}\n0.1,2,0.01,0.005,0.02\n0.5,2,0.25,0.2,0.3\n0.05,1,,,\n")

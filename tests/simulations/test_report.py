@@ -8,13 +8,13 @@ from simulations.pages.report import best_tick, save_picture
 from simulations.places.tracks import CrowdTracks
 from simulations.places.venue import Posture
 from simulations.run import Run
-from simulations.scores.scoring import CaseScore, score
+from simulations.scores.scoring import CaseScore, score_run
 from tracetogether.errors import MissingExtraError, StoreError
 
 
 @pytest.fixture(scope="module")
 def case(short_run: Run) -> CaseScore:
-    return max(score(short_run).cases, key=lambda one: one.true_contacts)
+    return max(score_run(short_run).scores.cases, key=lambda case: case.true_contacts)
 
 
 def test_a_picture_with_every_mark(short_run: Run, case: CaseScore, tmp_path: Path) -> None:
@@ -41,7 +41,7 @@ def test_other_formats(short_run: Run, case: CaseScore, tmp_path: Path, ending: 
 
 def test_nobody_to_show(short_run: Run, tmp_path: Path) -> None:
     file = tmp_path / "lonely.svg"
-    save_picture(short_run, CaseScore(int(short_run.app[0]), (), (), 0), file)
+    save_picture(short_run, CaseScore(int(short_run.app[0]), 0, 0, (), tuple), file)
     assert "nobody is a close contact" in file.read_text("utf-8")
 
 

@@ -1,12 +1,14 @@
 import tracemalloc
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 import pytest
 
 from simulations.run import Run, run
-from simulations.scores.scoring import CaseScore, fraction, score, score_case, summary, trace
-from simulations.scores.truth import Truth, ground_truth
+from simulations.scores.scoring import Scores, fraction, score_case, score_run
+from simulations.scores.tracing import trace
+from simulations.scores.truth import GroundTruth, ground_truth, pair_codes
 from simulations.settings.scenario import Scenario
 from simulations.streams import Streams
 from tracetogether.authority.contacts.lines import UNKEYED, pseudonym
@@ -24,21 +26,32 @@ class Line:
     nearest_m: Interval = field(default_factory=lambda: Interval(0.5, 1.0, 2.0))
 
 
+def score(played: Run, **options: Any) -> Scores:
+    return score_run(played, **options).scores
+
+
+def made_up(played: Run, minutes: dict[tuple[int, int], float]) -> GroundTruth:
+    pairs = {
+        int(pair_codes(*np.array(pair), played.tracks.people)): near
+        for pair, near in minutes.items()
+    }
+    codes = sorted(pairs)
+    near = np.array([pairs[code] for code in codes])
+    return GroundTruth(2.0, played.tracks, np.array(codes), near)
+
+
 @pytest.fixture
-def truth(short_run: Run) -> Truth:
+def truth(short_run: Run) -> GroundTruth:
     """Made up: the first with the app met the second and third, nobody else anybody."""
-    people = short_run.tracks.people
-    minutes = np.zeros((people, people))
     case, one, two, *_ = short_run.app.tolist()
-    minutes[case, [one, two]] = minutes[[one, two], case] = 6.0
-    return Truth(2.0, minutes, np.where(minutes > 0, 1.0, 5.0))
+    return made_up(short_run, {(case, one): 6.0, (case, two): 6.0})
 
 
 def name(played: Run, index: int) -> str:
     return pseudonym(played.user_ids[int(played.app[index])], UNKEYED)
 
 
-def test_found_missed_and_false(short_run: Run, truth: Truth) -> None:
+def test_found_missed_and_false(short_run: Run, truth: GroundTruth) -> None:
     case = int(short_run.app[0])
     lines = [
         Line(name(short_run, 1), close_contact=True),
@@ -56,40 +69,42 @@ def test_found_missed_and_false(short_run: Run, truth: Truth) -> None:
     assert np.isinf(scored.listed[3].true_nearest_m)
 
 
-def test_who_is_not_listed_at_all_is_missed(short_run: Run, truth: Truth) -> None:
+def test_who_is_not_listed_at_all_is_missed(short_run: Run, truth: GroundTruth) -> None:
     scored = score_case(short_run, truth, int(short_run.app[0]), [], POLICY)
     assert (scored.found, scored.missed, scored.false_contacts) == (0, 2, 0)
 
 
-def test_people_without_the_app_do_not_count(short_run: Run, truth: Truth) -> None:
+def test_people_without_the_app_do_not_count(short_run: Run) -> None:
     without = next(p for p in range(short_run.tracks.people) if p not in short_run.logs)
-    truth.minutes[int(short_run.app[0]), without] = 30.0
+    case, one, two, *_ = short_run.app.tolist()
+    truth = made_up(short_run, {(case, one): 6.0, (case, two): 6.0, (case, without): 30.0})
     scored = score_case(short_run, truth, int(short_run.app[0]), [], POLICY)
     assert scored.true_contacts == 2
 
 
-def test_summary_adds_up(short_run: Run, truth: Truth) -> None:
-    case = int(short_run.app[0])
-    good = [Line(name(short_run, index), close_contact=True) for index in (1, 2)]
-    cases = [
-        score_case(short_run, truth, case, good, POLICY),
-        score_case(short_run, truth, case, [], POLICY),
-    ]
-    whole = summary(cases, POLICY, seed=1)
-    assert (whole.found, whole.missed, whole.false_contacts) == (2, 2, 0)
+def test_a_summary_is_that_of_all_lines(short_run: Run) -> None:
+    whole = score(short_run)
+    lines = [line for case in whole.cases for line in case.listed]
+    close = [line for line in lines if line.close_contact]
+    assert whole.found == sum(line.true_contact for line in close) > 0
+    assert whole.false_contacts == len(close) - whole.found
+    assert whole.found == sum(case.found for case in whole.cases)
+    assert whole.missed == sum(len(case.missed_people) for case in whole.cases) > 0
     assert whole.tif is not None
-    assert whole.tif.median == 0.5
-    assert whole.precision == 1.0
-    assert whole.minutes_mae == pytest.approx(1.0)
-    assert whole.minutes_mae_constant == 0.0
-    assert whole.coverage == 1.0
+    assert whole.tif.median == whole.found / (whole.found + whole.missed)
+    assert whole.precision == whole.found / len(close)
+    wrong = [abs(line.minutes.median - line.true_minutes) for line in lines]
+    assert whole.minutes_mae == pytest.approx(np.mean(wrong))
+    held = [line.minutes.low <= line.true_minutes <= line.minutes.high for line in lines]
+    assert whole.coverage == pytest.approx(np.mean(held))
     said = whole.to_json()
-    assert said["found"] == 2
+    assert said["found"] == whole.found
     assert said["tif_low"] <= said["tif"] <= said["tif_high"]  # type: ignore[operator]
 
 
-def test_nothing_to_find() -> None:
-    empty = summary([CaseScore(0, (), (), 0)], POLICY, seed=1)
+def test_nothing_to_find(short: Scenario) -> None:
+    alone = replace(short, duration_s=30.0, people=replace(short.people, adoption=0.01))
+    empty = score(run(alone, seed=1))
     assert empty.tif is None
     assert empty.precision is None
     assert empty.minutes_mae is None
@@ -124,11 +139,10 @@ def test_the_real_chain_traces_people_who_were_there(short_run: Run) -> None:
     for person in short_run.app.tolist():
         contacts = trace(short_run, person, POLICY)
         assert contacts
-        assert {one.pseudonym for one in contacts} <= people - {
-            pseudonym(short_run.user_ids[person], UNKEYED)
-        }
-        for one in contacts:
-            assert one.minutes.low < one.minutes.high
+        own = pseudonym(short_run.user_ids[person], UNKEYED)
+        assert {contact.pseudonym for contact in contacts} <= people - {own}
+        for contact in contacts:
+            assert contact.minutes.low < contact.minutes.high
 
 
 def test_a_log_alone_is_worthless_without_the_issuer(short_run: Run) -> None:
@@ -137,18 +151,17 @@ def test_a_log_alone_is_worthless_without_the_issuer(short_run: Run) -> None:
 
 
 def test_score_of_a_run(short_run: Run) -> None:
-    told: list[tuple[int, int]] = []
-    whole = score(short_run, on_progress=lambda *one: told.append(one))
+    whole = score(short_run)
     assert whole.policy.minutes == 4.0
     assert [case.person for case in whole.cases] == short_run.app.tolist()
-    truth = ground_truth(short_run.tracks, 2.0).minutes[np.ix_(short_run.app, short_run.app)]
+    truth = ground_truth(short_run.tracks, 2.0).table()[np.ix_(short_run.app, short_run.app)]
     assert whole.found + whole.missed == (truth >= 4.0).sum()
-    assert told[-1] == (13, 13)
-    assert score(short_run) == whole
+    assert score(short_run).to_json() == whole.to_json()
     sample = score(short_run, cases=4)
     assert len(sample.cases) == 4
     assert {case.person for case in sample.cases} <= set(short_run.app.tolist())
-    assert score(short_run, cases=99) == whole
+    assert sample.cases == tuple(case for case in whole.cases if case in sample.cases)
+    assert score(short_run, cases=99).cases == whole.cases
 
 
 def test_the_train_carriage(full_run: Run) -> None:

@@ -27,11 +27,15 @@ def test_by_hand() -> None:
     xy[2, :, 1] = -0.7
     xy[2, 30:] = np.nan
     found = ground_truth(tracks(xy), 2.0)
-    assert found.minutes[0, 1] == found.minutes[1, 0] == pytest.approx(2.0)
-    assert found.minutes[0, 2] == pytest.approx(0.5)
-    assert found.nearest_m[0, 1] == pytest.approx(1.5)
-    assert found.nearest_m[0, 2] == pytest.approx(0.7, abs=1e-6)
-    assert (np.diagonal(found.minutes) == 0).all()
+    minutes = found.table()
+    assert minutes[0, 1] == minutes[1, 0] == pytest.approx(2.0)
+    assert minutes[0, 2] == pytest.approx(0.5)
+    first, second = np.array([0, 0, 2, 1]), np.array([1, 2, 0, 1])
+    assert found.minutes_of(first, second) == pytest.approx([2.0, 0.5, 0.5, 0.0])
+    assert found.nearest_m_of(first, second)[:3] == pytest.approx([1.5, 0.7, 0.7], abs=1e-6)
+    assert [pair.tolist() for pair in found.pairs_of(1.0)] == [[0], [1]]
+    assert [pair.tolist() for pair in found.pairs_of(0.1, np.array([0, 2]))] == [[0], [2]]
+    assert [pair.tolist() for pair in found.pairs_together()] == [[0, 0, 1], [1, 2, 2]]
 
 
 def test_never_together() -> None:
@@ -39,8 +43,9 @@ def test_never_together() -> None:
     xy[0, 5:] = np.nan
     xy[1, :5] = np.nan
     found = ground_truth(tracks(xy), 2.0)
-    assert found.minutes[0, 1] == 0
-    assert np.isinf(found.nearest_m[0, 1])
+    assert found.table()[0, 1] == 0
+    assert np.isinf(found.nearest_m_of(np.array([0]), np.array([1]))).all()
+    assert len(found.pairs_together()[0]) == 0
 
 
 @given(st.integers(1, 60))
@@ -52,8 +57,8 @@ def test_any_chunk_gives_the_same(steps_at_once: int) -> None:
         whole = ground_truth(tracks(xy), 1.0)
         patch.setattr(truth, "_CELLS_AT_ONCE", 25 * steps_at_once)
         split = ground_truth(tracks(xy), 1.0)
+    assert np.array_equal(whole.code, split.code)
     assert np.array_equal(whole.minutes, split.minutes)
-    assert np.array_equal(whole.nearest_m, split.nearest_m)
 
 
 def test_naive_count_on_a_real_run(short_run: Run) -> None:
@@ -64,10 +69,10 @@ def test_naive_count_on_a_real_run(short_run: Run) -> None:
         ax, ay = short_run.tracks.xy[one, tick].tolist()
         bx, by = short_run.tracks.xy[other, tick].tolist()
         seconds += (ax - bx) ** 2 + (ay - by) ** 2 <= 4.0
-    assert found.minutes[one, other] == pytest.approx(seconds / 60)
+    assert found.table()[one, other] == pytest.approx(seconds / 60)
 
 
 def test_a_wider_radius_holds_more(short_run: Run) -> None:
-    narrow, wide = (ground_truth(short_run.tracks, radius) for radius in (1.0, 3.0))
-    assert (wide.minutes >= narrow.minutes).all()
-    assert wide.minutes.sum() > narrow.minutes.sum()
+    narrow, wide = (ground_truth(short_run.tracks, radius).table() for radius in (1.0, 3.0))
+    assert (wide >= narrow).all()
+    assert wide.sum() > narrow.sum()

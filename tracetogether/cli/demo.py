@@ -9,6 +9,7 @@ from tempfile import TemporaryDirectory
 from typing import Any, Final
 
 import click
+import numpy as np
 from rich.box import SIMPLE_HEAD
 from rich.table import Column, Table
 from rich.text import Text
@@ -16,7 +17,7 @@ from rich.text import Text
 from simulations.pages.report import save_picture
 from simulations.run import DEFAULT_START, Run, run
 from simulations.scores.scoring import CaseScore, ContactScore, score_case
-from simulations.scores.truth import Truth, ground_truth
+from simulations.scores.truth import GroundTruth, ground_truth
 from simulations.settings.scenario import load_scenario
 from simulations.streams import Streams
 from tracetogether.adapters.http_client import AuthorityClient
@@ -117,7 +118,7 @@ def demo(seed: int, picture: Path, *, as_json: bool) -> None:
         _print(played, scored, traced, picture, seconds)
 
 
-def _play(seed: int) -> tuple[Run, Truth, _Traced]:
+def _play(seed: int) -> tuple[Run, GroundTruth, _Traced]:
     """Return the run, the truth about it, and what the authority found."""
     try:
         from tracetogether.adapters import http_api  # noqa: PLC0415 - optional packages
@@ -155,10 +156,10 @@ def _play(seed: int) -> tuple[Run, Truth, _Traced]:
     return played, truth, traced
 
 
-def _who_tests_positive(played: Run, truth: Truth) -> int:
+def _who_tests_positive(played: Run, truth: GroundTruth) -> int:
     """Return somebody with the app, by chance among those who had anybody to infect."""
     app = played.app
-    had_contacts = app[(truth.minutes[app][:, app] >= DEMO_POLICY.minutes).any(axis=1)]
+    had_contacts = np.unique(np.concatenate(truth.pairs_of(DEMO_POLICY.minutes, among=app)))
     chance = Streams(played.seed).generator("demo", "case")
     return int(chance.choice(had_contacts if len(had_contacts) else app))
 

@@ -19,10 +19,8 @@ from simulations.people.trajectories import (
 )
 from simulations.places.tracks import CrowdTracks
 from simulations.run import DEFAULT_START, Run, run
-from simulations.scores.breakdown import Breakdown
-from simulations.scores.breakdown_columns import break_down
-from simulations.scores.bulk_tracing import ScoredRun, judge
-from simulations.scores.scoring import CaseScore, Scores
+from simulations.scores.breakdown import Breakdown, break_down
+from simulations.scores.scoring import CaseScore, ScoredRun, Scores, score_run
 from simulations.settings.scenario import Scenario, load_scenario
 from simulations.streams import Streams
 from tracetogether.cli.console import note, print_json, progress, right, say, table, warn
@@ -131,23 +129,22 @@ def run_scenario(
             tracks=asked.tracks,
         )
     _expect_the_same_digest(played, asked.again, manifest)
-    with progress("Opening logs, tracing contacts") as advance:
-        judged = judge(played, on_progress=advance)
-    scores, apart = judged.scores, break_down(played, judged)
+    scored = score_run(played)
+    scores, parts = scored.scores, break_down(played, scored)
     seconds = time.monotonic() - began
     if folder is not None:
-        _keep(played, judged, apart, folder, asked.recorded_tracks)
+        _keep(played, scored, parts, folder, asked.recorded_tracks)
     if as_json:
         print_json(
             {
                 "scenario": chosen.name,
                 "seed": asked.seed,
                 "digest": played.digest,
-                "scores": scores.to_json() | apart.to_json(),
+                "scores": scores.to_json() | parts.to_json(),
             }
         )
     else:
-        _show(played, scores, apart, folder, seconds)
+        _show(played, scores, parts, folder, seconds)
 
 
 def _new_run(
@@ -212,10 +209,10 @@ def _expect_the_same_digest(played: Run, again: RecordedRun | None, manifest: Pa
 
 
 def _keep(
-    played: Run, judged: ScoredRun, apart: Breakdown, folder: Path, recorded_tracks: str | None
+    played: Run, scored: ScoredRun, parts: Breakdown, folder: Path, recorded_tracks: str | None
 ) -> None:
-    scores = judged.scores
-    save_run(played, judged.truth, scores, apart, folder, recorded_tracks=recorded_tracks)
+    scores = scored.scores
+    save_run(played, scored, parts, folder, recorded_tracks=recorded_tracks)
     if not scores.cases:
         return  # nobody has the app, so there is no case to picture
     try:
@@ -230,7 +227,7 @@ def _case_to_draw(scores: Scores) -> CaseScore:
 
 
 def _show(
-    played: Run, scores: Scores, apart: Breakdown, folder: Path | None, seconds: float
+    played: Run, scores: Scores, parts: Breakdown, folder: Path | None, seconds: float
 ) -> None:
     policy, counts = scores.policy, played.counts
     played_by = (
@@ -276,24 +273,24 @@ def _show(
         f"Contact: within {policy.within_m:g} m for {policy.minutes:g} minutes or more, both with "
         "the app. A pair counts twice, once with each of the two as the case. Intervals are over "
         "the people of this one run; a sweep over seeds shows how runs differ.",
-        _systems_table(apart),
+        _systems_table(parts),
     )
     cost = ", ".join(
-        f"{name} {percent:.1f} %" for name, percent in apart.battery_percent_per_hour.items()
+        f"{name} {percent:.1f} %" for name, percent in parts.battery_percent_per_hour.items()
     )
     if cost:
         say(f"Battery per hour, by assumed currents: {cost}.")
-    if apart.lost:
-        lost = ", ".join(f"{name} {count:,}" for name, count in apart.lost.items())
+    if parts.lost:
+        lost = ", ".join(f"{name} {count:,}" for name, count in parts.lost.items())
         say(f"Lost: {lost}.")
     say(f"Digest {played.digest}")
     if folder is not None:
         say(f"Kept in {folder}")
 
 
-def _systems_table(apart: Breakdown) -> Table:
+def _systems_table(parts: Breakdown) -> Table:
     return table(
-        apart.by_systems,
+        parts.by_systems,
         ("who - whom", lambda systems: systems.name),
         (right("quarters of an hour near"), lambda systems: f"{systems.windows:,}"),
         (right("recorded (5 % to 95 %)"), lambda systems: shown(systems.share)),

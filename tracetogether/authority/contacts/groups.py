@@ -1,12 +1,14 @@
 """Rows that belong together: sums, least and greatest over them, without a loop over rows."""
 
 from dataclasses import dataclass
-from typing import Self
+from typing import Self, TypeVar
 
 import numpy as np
 
 from tracetogether.authority.contacts.nearness import Spans
-from tracetogether.units import SECONDS_PER_DAY, Floats, Interval, Ints
+from tracetogether.units import SECONDS_PER_DAY, Floats, Ints
+
+Column = TypeVar("Column", Floats, Ints)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,27 +33,21 @@ class Groups:
         begins = np.flatnonzero(np.diff(sorted_column, prepend=sorted_column[:1] - 1))
         return cls(sorted_column[begins], order, begins)
 
-    def over(self, operation: np.ufunc, column: Floats | Ints) -> list[float]:
-        """Return ``operation`` over each group, such as np.add or np.minimum."""
+    def over(self, operation: np.ufunc, column: Column) -> Column:
+        """Return (g,) ``operation`` over each group of an (n,) column, such as np.add."""
         if not len(self.keys):
-            return []
-        found: list[float] = operation.reduceat(column[self.order], self.begins).tolist()
+            return column[:0]
+        found: Column = operation.reduceat(column[self.order], self.begins)
         return found
 
-    def sizes(self) -> list[int]:
-        """Return how many rows each group has."""
-        found: list[int] = np.diff(self.begins, append=len(self.order)).tolist()
-        return found
+    def sizes(self) -> Ints:
+        """Return (g,) how many rows each group has."""
+        return np.diff(self.begins, append=len(self.order))
 
-    def intervals(self, operation: np.ufunc, spans: Spans) -> list[Interval]:
-        """Return ``operation`` over each group of a quantity with its uncertainty."""
-        low, median, high = (
-            self.over(operation, one) for one in (spans.low, spans.median, spans.high)
-        )
-        return [
-            Interval(min(least, middle), middle, max(most, middle))  # sums may differ by a hair
-            for least, middle, most in zip(low, median, high, strict=True)
-        ]
+    def spans(self, operation: np.ufunc, spans: Spans) -> Spans:
+        """Return (g,) ``operation`` over each group of (n,) quantities with their uncertainty."""
+        columns = (self.over(operation, column) for column in (spans.low, spans.median, spans.high))
+        return Spans.ordered(*columns)
 
     def busiest_24h(self, start_s: Floats, minutes: Floats) -> Floats:
         """Return for each group the largest sums of ``minutes`` within 24 hours.

@@ -2,22 +2,28 @@
 
 from base64 import b32encode
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from types import MappingProxyType
-from typing import Final
+from typing import Any, Final, Self
 
 import numpy as np
 
 from tracetogether.authority.contacts.groups import Groups
-from tracetogether.authority.contacts.nearness import BY_CASE, BY_CONTACT, Nearness, nearness
+from tracetogether.authority.contacts.nearness import (
+    BY_CASE,
+    BY_CONTACT,
+    Nearness,
+    Spans,
+    nearness,
+)
 from tracetogether.authority.contacts.reasons import Reason, reasons_for
 from tracetogether.crypto import hmac_sha256, sha256
-from tracetogether.labels import UNKNOWN
+from tracetogether.labels import UNKNOWN, Labels
 from tracetogether.local_days import UTC_DAYS, LocalDays
 from tracetogether.parameters import CloseContactPolicy
 from tracetogether.proximity.estimates import chance_of
 from tracetogether.sightings import Sightings
-from tracetogether.units import Interval, Ints
+from tracetogether.units import Bools, Floats, Interval, Ints
 
 _PSEUDONYM: Final = b"tracetogether/v1/pseudonym/"
 UNKEYED: Final = b""
@@ -98,12 +104,59 @@ class Contact:
     def concern(self) -> tuple[int, float, float, float, str]:
         """What lists are sorted by, the greatest concern first."""
         return (
-            -int(10 * self.probability),  # finer steps than tenths would claim too much
-            -self.busiest_24h.median,
-            -self.minutes.high,
-            self.nearest_m.median,
+            *_concern(
+                self.probability,
+                self.busiest_24h.median,
+                self.minutes.high,
+                self.nearest_m.median,
+            ),
             self.pseudonym,
         )
+
+
+@dataclass(frozen=True, slots=True)
+class ContactLines:
+    """One line for each person in each log, in columns of length l, not judged yet.
+
+    The columns are those of ``Contact``, without its days.
+
+    Attributes:
+        observer: (l,) whose log; unknown where there is one log alone.
+        person: (l,) user id of the person heard.
+        sides: (l,) which phones recorded it: BY_CASE, BY_CONTACT, or both added.
+    """
+
+    observer: Labels
+    person: Labels
+    encounters: Ints
+    minutes: Spans
+    busiest_24h: Spans
+    courses_24h: Floats = field(repr=False)
+    nearest_m: Spans
+    first_s: Floats
+    last_s: Floats
+    sides: Ints
+
+    def close_contact(self, policy: CloseContactPolicy) -> Bools:
+        """Return (l,) whether each median of ``busiest_24h`` reaches the policy's minutes."""
+        return np.greater_equal(self.busiest_24h.median, policy.minutes)
+
+    def concern(self, row: int, policy: CloseContactPolicy) -> tuple[int, float, float, float]:
+        """Return what lists are sorted by, but for the pseudonym; see ``Contact.concern``."""
+        return _concern(
+            chance_of(self.courses_24h[row], policy.minutes),
+            float(self.busiest_24h.median[row]),
+            float(self.minutes.high[row]),
+            float(self.nearest_m.median[row]),
+        )
+
+    def take(self, rows: Ints) -> Self:
+        """Return the chosen lines."""
+        columns: dict[str, Any] = {}
+        for name in (column.name for column in fields(self)):
+            column = getattr(self, name)
+            columns[name] = column[rows] if isinstance(column, np.ndarray) else column.take(rows)
+        return replace(self, **columns)
 
 
 def pseudonym(user_id: str, key: bytes) -> str:
@@ -182,38 +235,72 @@ def people_near(
     near: Nearness, local: LocalDays = UTC_DAYS, naming_key: bytes = UNKEYED
 ) -> list[Contact]:
     """Return a contact for each person with a name, not judged yet, in no order."""
-    of_encounters = near.of_encounters()
-    groups = Groups.of(near.person.codes.astype(np.int64))
-    days = _days(near, local)
-    sides = _sides_of_people(near)
-    minutes = groups.intervals(np.add, of_encounters)
-    nearest = groups.intervals(np.minimum, near.nearest_m)
-    columns = [near.courses, of_encounters.low, of_encounters.median, of_encounters.high]
-    busiest = groups.busiest_24h(near.start_s, np.column_stack(columns)).tolist()
-    first = groups.over(np.minimum, near.start_s)
-    last = groups.over(np.maximum, near.end_s)
-    contacts = []
-    for place, (person, size) in enumerate(zip(groups.keys.tolist(), groups.sizes(), strict=True)):
-        if person == UNKNOWN:
-            continue
-        user_id = near.person.names[person]
-        *courses, low, median, high = busiest[place]
-        contacts.append(
-            Contact(
-                pseudonym=pseudonym(user_id, naming_key),
-                user_id=user_id,
-                days=tuple(days[person]),
-                encounters=size,
-                minutes=minutes[place],
-                busiest_24h=Interval(min(low, median), median, max(median, high)),
-                courses_24h=tuple(courses),
-                nearest_m=nearest[place],
-                first_s=first[place],
-                last_s=last[place],
-                seen_by=SEEN_BY[int(sides[person])],
-            )
+    lines, days = lines_of(near), _days(near, local)
+    columns = zip(
+        lines.person.codes.tolist(),
+        lines.encounters.tolist(),
+        lines.minutes.intervals(),
+        lines.busiest_24h.intervals(),
+        lines.courses_24h.tolist(),
+        lines.nearest_m.intervals(),
+        lines.first_s.tolist(),
+        lines.last_s.tolist(),
+        lines.sides.tolist(),
+        strict=True,
+    )
+    return [
+        Contact(
+            pseudonym=pseudonym(near.person.names[person], naming_key),
+            user_id=near.person.names[person],
+            days=tuple(days[person]),
+            encounters=encounters,
+            minutes=minutes,
+            busiest_24h=busiest,
+            courses_24h=tuple(courses),
+            nearest_m=nearest,
+            first_s=first,
+            last_s=last,
+            seen_by=SEEN_BY[sides],
         )
-    return contacts
+        for person, encounters, minutes, busiest, courses, nearest, first, last, sides in columns
+        if person != UNKNOWN
+    ]
+
+
+def list_logs(sightings: Sightings, policy: CloseContactPolicy) -> ContactLines:
+    """Return who was near to whom, of any number of logs at once, not judged yet.
+
+    Each log is taken alone, as ``contacts_of`` takes one log without ``others``.
+
+    Args:
+        sightings: ``observer`` whose log, ``peer`` the user id of who was heard.
+        policy: radius, or a rule of its own.
+    """
+    return lines_of(nearness(sightings, policy))
+
+
+def lines_of(near: Nearness) -> ContactLines:
+    """Return one line for each person in each log, in columns, not judged yet."""
+    people = len(near.person.names) + 1
+    log, person = near.observer.codes.astype(np.int64), near.person.codes.astype(np.int64)
+    groups = Groups.of((log + 1) * people + person + 1)
+    of_encounters = near.of_encounters()
+    columns = [near.courses, of_encounters.low, of_encounters.median, of_encounters.high]
+    busiest = groups.busiest_24h(near.start_s, np.column_stack(columns))
+    sides = np.zeros(len(near.start_s), dtype=np.int64)
+    np.bitwise_or.at(sides, near.encounter, near.sides)
+    return ContactLines(
+        observer=Labels((groups.keys // people - 1).astype(np.int32), near.observer.names),
+        person=Labels((groups.keys % people - 1).astype(np.int32), near.person.names),
+        encounters=groups.sizes(),
+        minutes=groups.spans(np.add, of_encounters),
+        busiest_24h=Spans.ordered(*busiest[:, -3:].T),
+        courses_24h=busiest[:, :-3],
+        nearest_m=groups.spans(np.minimum, near.nearest_m),
+        first_s=groups.over(np.minimum, near.start_s),
+        last_s=groups.over(np.maximum, near.end_s),
+        sides=groups.over(np.bitwise_or, sides),
+    )
 
 
 def _judged(contact: Contact, policy: CloseContactPolicy, case_day: int | None) -> Contact:
@@ -234,13 +321,6 @@ def _judged(contact: Contact, policy: CloseContactPolicy, case_day: int | None) 
             case_day=case_day,
         ),
     )
-
-
-def _sides_of_people(near: Nearness) -> Ints:
-    """Return for each person which phones recorded anything; the last entry is of no name."""
-    sides = np.zeros(len(near.person.names) + 1, dtype=np.int64)
-    np.bitwise_or.at(sides, near.person.codes[near.encounter], near.sides)
-    return sides
 
 
 def _days(near: Nearness, local: LocalDays) -> dict[int, list[ContactDay]]:
@@ -264,15 +344,22 @@ def _days(near: Nearness, local: LocalDays) -> dict[int, list[ContactDay]]:
     groups = Groups.of((person + 1) * span + days - first)
     rows = zip(
         groups.keys.tolist(),
-        groups.intervals(np.add, minutes),
-        groups.intervals(np.minimum, near.nearest_m.take(encounter)),
-        groups.sizes(),
-        groups.over(np.bitwise_or, sides),
+        groups.spans(np.add, minutes).intervals(),
+        groups.spans(np.minimum, near.nearest_m.take(encounter)).intervals(),
+        groups.sizes().tolist(),
+        groups.over(np.bitwise_or, sides).tolist(),
         strict=True,
     )
     found: dict[int, list[ContactDay]] = {}
     for key, near_minutes, nearest, size, side in rows:
         found.setdefault(key // span - 1, []).append(
-            ContactDay(key % span + first, near_minutes, nearest, size, SEEN_BY[int(side)])
+            ContactDay(key % span + first, near_minutes, nearest, size, SEEN_BY[side])
         )
     return found
+
+
+def _concern(
+    probability: float, minutes_24h: float, minutes_high: float, nearest_m: float
+) -> tuple[int, float, float, float]:
+    # Finer steps than tenths would claim too much.
+    return -int(10 * probability), -minutes_24h, -minutes_high, nearest_m

@@ -13,7 +13,7 @@ from tracetogether.proximity.single_log import SingleLogPosterior
 from tracetogether.proximity.slots import Slots, fold_with_rows
 from tracetogether.proximity.sums import group_sums
 from tracetogether.sightings import Sightings
-from tracetogether.units import SECONDS_PER_MINUTE, Bools, Floats, Ints
+from tracetogether.units import SECONDS_PER_MINUTE, Bools, Floats, Interval, Ints
 
 BY_CASE: Final = 1
 BY_CONTACT: Final = 2
@@ -27,9 +27,19 @@ class Spans:
     median: Floats
     high: Floats
 
+    @classmethod
+    def ordered(cls, low: Floats, median: Floats, high: Floats) -> Self:
+        """Return columns in which rounding errors of sums break no order."""
+        return cls(np.minimum(low, median), median, np.maximum(high, median))
+
     def take(self, rows: Ints) -> Self:
         """Return the chosen rows."""
         return type(self)(self.low[rows], self.median[rows], self.high[rows])
+
+    def intervals(self) -> list[Interval]:
+        """Return the rows as objects."""
+        columns = (column.tolist() for column in (self.low, self.median, self.high))
+        return [Interval(*row) for row in zip(*columns, strict=True)]
 
     def summed(self, group: Ints, count: int) -> Self:
         """Return the sums over each of ``count`` groups; ``group`` says which each row is of."""
@@ -45,6 +55,7 @@ class Nearness:
     """Encounters in columns of length m, their slots (half minutes) in columns of length s.
 
     Attributes:
+        observer: (m,) whose log it is; unknown where there is one log alone.
         person: (m,) who was met.
         start_s, end_s: (m,) epoch seconds of the first and the last reading.
         courses: (m, 13) minutes near on each of ``proximity.estimates.OFFSET_QUANTILES``.
@@ -55,6 +66,7 @@ class Nearness:
         sides: (s,) which phones recorded it: BY_CASE, BY_CONTACT, or both added.
     """
 
+    observer: Labels
     person: Labels
     start_s: Floats
     end_s: Floats
@@ -88,14 +100,17 @@ def nearness(
     from the population of BlueTrace phones.
 
     Args:
-        own: the owner's log, ``peer`` who was heard.
+        own: the owner's log, ``peer`` who was heard; or, without ``others``, many people's logs,
+            ``observer`` whose.
         policy: the radius that counts as near, or a rule of its own.
         others: what others' phones recorded, of the owner and of whom else they heard about then:
             ``observer`` whose phone, ``peer`` who was heard.
         owner: what the owner is called in ``others``.
     """
     calibration = Calibration.prior(transmit=BLUETRACE_TRANSMIT)
-    mine = own.replaced(observer=own.observer.constant(None, len(own)))
+    mine = own
+    if others is not None:
+        mine = own.replaced(observer=own.observer.constant(None, len(own)))
     told, told_rows = mine.take(slice(0, 0)), np.empty(0, dtype=np.int64)
     if others is not None:
         told_rows = np.flatnonzero(rows_of(others.peer, owner))
@@ -126,6 +141,7 @@ def nearness(
         slots.credit_high_s * shared(share.high) / SECONDS_PER_MINUTE,
     )
     return Nearness(
+        observer=slots.observer,
         person=slots.peer,
         start_s=slots.start_s,
         end_s=slots.end_s,

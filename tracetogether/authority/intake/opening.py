@@ -35,6 +35,31 @@ _HALF_DAY: Final = SECONDS_PER_DAY // 2  # within one, the same keys are tried i
 
 
 @dataclass(frozen=True, slots=True)
+class OpenedRecords:
+    """What n records of any number of logs turned out to be.
+
+    Attributes:
+        person: (n,) user id of the person heard; unknown where the TempID did not open.
+        codes: (n,) ACCEPTED, or an index into REJECTIONS: the first reason that applies.
+        decryptions: how many decryptions were tried.
+    """
+
+    person: Labels
+    codes: Codes
+    decryptions: int
+
+    @property
+    def accepted(self) -> Bools:
+        """(n,) which records are accepted."""
+        return np.equal(self.codes, ACCEPTED)
+
+    @property
+    def rejected(self) -> Counter[Rejection]:
+        """How many records were rejected, by reason."""
+        return Counter(REJECTIONS[code] for code in self.codes[~self.accepted].tolist())
+
+
+@dataclass(frozen=True, slots=True)
 class OpenedLog:
     """What the records of one upload turned out to be.
 
@@ -66,14 +91,7 @@ def open_log(
     keys: KeyRing | None = None,
     registered: Callable[[Sequence[str]], set[str]] | None = None,
 ) -> OpenedLog:
-    """Open all TempIDs of an uploaded log at their records' times.
-
-    A record is rejected if its TempID does not open or was out of its window (one that says that it
-    is another authority's is foreign: a TempID has no mark of who issued it), if the keys of that
-    day are quarantined, if it is the uploader's own (a phone that heard itself, or a relay), if
-    its RSSI is none, if it lies further back than a phone keeps records or after the upload
-    was received, if it is one of too many of that person in a second or one of too many
-    people in a minute, or if that person has withdrawn.
+    """Open all TempIDs of one uploaded log; see ``open_logs`` for the reasons of rejections.
 
     Args:
         records: the upload's records.
@@ -83,51 +101,95 @@ def open_log(
         keys: knows which days are quarantined; None if none is, or if they shall be believed.
         registered: returns which of some user ids are users; None if all are.
     """
-    opened = _open_each_token_once(records.token, records.time, issuer)
-    codes = opened.rejection.copy()
-    codes[_foreign(records, codes, issuer.authority)] = REJECTIONS.index(Rejection.FOREIGN)
-    # Where several reasons apply, OpenTrace's own come first.
-    for reason, applies in (
-        (Rejection.SELF_TEMPID, _is(opened.user, uploader)),
-        (Rejection.INVALID_RSSI, ~is_rssi(records.rssi_dbm)),
-        (
-            Rejection.IMPLAUSIBLE,
-            (records.time < received_at - RETENTION.log_s)
-            | (records.time > received_at + UPLOAD_CLOCK_AHEAD_S),
-        ),
-        (Rejection.QUARANTINED, _quarantined(opened.start, keys)),
-        (Rejection.WITHDRAWN, _withdrawn(opened.user, registered)),
-    ):
-        codes[(codes == ACCEPTED) & applies] = REJECTIONS.index(reason)
-    believed = np.flatnonzero(codes == ACCEPTED)
-    crowded = _too_many(records.time[believed], opened.user.codes[believed])
-    codes[believed[crowded]] = REJECTIONS.index(Rejection.IMPLAUSIBLE)
-    rejected = Counter(REJECTIONS[code] for code in codes[codes != ACCEPTED].tolist())
+    opened = open_logs(
+        Labels.encode(records.token),
+        records.time,
+        records.rssi_dbm,
+        organisation=records.organisation,
+        uploader=Labels.constant(uploader, len(records)),
+        issuer=issuer,
+        received_at=received_at,
+        keys=keys,
+        registered=registered,
+    )
+    rejected = opened.rejected
     if records.malformed:
         rejected[Rejection.MALFORMED] = records.malformed
-    there = (codes == ACCEPTED).tolist()
-    heard = zip(compress(records.token, there), compress(records.time.tolist(), there), strict=True)
+    accepted = opened.accepted.tolist()
+    heard = zip(
+        compress(records.token, accepted), compress(records.time.tolist(), accepted), strict=True
+    )
     return OpenedLog(
-        sightings=records.sightings(peer=opened.user, rows=codes == ACCEPTED),
+        sightings=records.sightings(peer=opened.person, rows=opened.accepted),
         heard=dict(heard),
         rejected=dict(rejected),
         decryptions=opened.decryptions,
     )
 
 
-def _open_each_token_once(
-    tokens: Sequence[str], times: Floats, issuer: TempIDIssuer
-) -> OpenedTempIDs:
+def open_logs(
+    token: Labels,
+    time: Floats,
+    rssi_dbm: Floats,
+    *,
+    organisation: Labels,
+    uploader: Labels,
+    issuer: TempIDIssuer,
+    received_at: float,
+    keys: KeyRing | None = None,
+    registered: Callable[[Sequence[str]], set[str]] | None = None,
+) -> OpenedRecords:
+    """Open the TempIDs of n records of any number of logs, each at its record's time.
+
+    A record is rejected if its TempID does not open or was out of its window (one that says that it
+    is another authority's is foreign: a TempID has no mark of who issued it), if the keys of that
+    day are quarantined, if it is the uploader's own (a phone that heard itself, or a relay), if
+    its RSSI is none, if it lies further back than a phone keeps records or after the upload
+    was received, if it is one of too many of that person in a second or one of too many
+    people in a minute, or if that person has withdrawn.
+
+    Args:
+        token: (n,) what the phones heard; unknown where a record holds no token.
+        time: (n,) epoch seconds.
+        rssi_dbm: (n,) signal strength, NaN where none was given.
+        organisation: (n,) the authority that the token is said to belong to.
+        uploader: (n,) user id of the phone that sent the log.
+        issuer: opens TempIDs.
+        received_at: epoch seconds.
+        keys: knows which days are quarantined; None if none is, or if they shall be believed.
+        registered: returns which of some user ids are users; None if all are.
+    """
+    opened = _open_each_token_once(token, time, issuer)
+    codes = opened.rejection.copy()
+    foreign = _foreign(token, organisation, codes, issuer.authority)
+    codes[foreign] = REJECTIONS.index(Rejection.FOREIGN)
+    # Where several reasons apply, OpenTrace's own come first.
+    for reason, applies in (
+        (Rejection.SELF_TEMPID, _same(opened.user, uploader)),
+        (Rejection.INVALID_RSSI, ~is_rssi(rssi_dbm)),
+        (
+            Rejection.IMPLAUSIBLE,
+            (time < received_at - RETENTION.log_s) | (time > received_at + UPLOAD_CLOCK_AHEAD_S),
+        ),
+        (Rejection.QUARANTINED, _quarantined(opened.start, keys)),
+        (Rejection.WITHDRAWN, _withdrawn(opened.user, registered)),
+    ):
+        codes[(codes == ACCEPTED) & applies] = REJECTIONS.index(reason)
+    believed = np.flatnonzero(codes == ACCEPTED)
+    crowded = _too_many(time[believed], uploader.take(believed), opened.user.take(believed))
+    codes[believed[crowded]] = REJECTIONS.index(Rejection.IMPLAUSIBLE)
+    return OpenedRecords(opened.user, codes, opened.decryptions)
+
+
+def _open_each_token_once(token: Labels, times: Floats, issuer: TempIDIssuer) -> OpenedTempIDs:
     """Open n records; a token that was heard many times within half a day is decrypted once."""
-    distinct = dict.fromkeys(tokens)
-    number = dict(zip(distinct, range(len(distinct)), strict=True))
-    token = np.fromiter(map(number.__getitem__, tokens), np.int64, len(tokens))
+    texts = [*token.names, ""]  # code -1, of a record without a token, picks the last
     dated = np.isfinite(times) & (times >= 0) & (times < 2**32)
     half_day = np.where(dated, np.where(dated, times, 0) // _HALF_DAY, -1).astype(np.int64)
-    keys = token << 32 | (half_day + 1)
+    keys = token.codes.astype(np.int64) << 32 | (half_day + 1)
     _, first, row = np.unique(keys, return_index=True, return_inverse=True)
     row = row.ravel()
-    each = issuer.open_many([tokens[one] for one in first.tolist()], times[first])
+    each = issuer.open_many([texts[code] for code in token.codes[first].tolist()], times[first])
     start, expiry, codes = each.start[row], each.expiry[row], each.rejection[row].copy()
     expired = REJECTIONS.index(Rejection.EXPIRED_ID)
     # Whether a record lies in its token's window is its own affair.
@@ -140,14 +202,14 @@ def _open_each_token_once(
     return replace(each, user=each.user.take(row), start=start, expiry=expiry, rejection=codes)
 
 
-def _foreign(records: UploadRecords, codes: Codes, own: str) -> Bools:
+def _foreign(token: Labels, organisation: Labels, codes: Codes, own: str) -> Bools:
     """Return which records did not open and name another authority, with a token like a TempID."""
     closed = (Rejection.FAILED_DECRYPTION, Rejection.KEY_DESTROYED)
     rows = np.flatnonzero(np.isin(codes, [REJECTIONS.index(reason) for reason in closed]))
-    others = [name.strip() not in {"", own} for name in records.organisation.names]
+    others = [name.strip() not in {"", own} for name in organisation.names]
     # Code -1, of a record that names none, picks the last.
-    rows = rows[np.array([*others, False], dtype=bool)[records.organisation.codes[rows]]]
-    _, well_formed = raw_of_texts([records.token[row] for row in rows.tolist()])
+    rows = rows[np.array([*others, False], dtype=bool)[organisation.codes[rows]]]
+    _, well_formed = raw_of_texts([text or "" for text in token.take(rows).to_list()])
     foreign = np.zeros(len(codes), dtype=bool)
     foreign[rows[well_formed]] = True
     return foreign
@@ -168,25 +230,32 @@ def _withdrawn(user: Labels, registered: Callable[[Sequence[str]], set[str]] | N
     return gone[user.codes]  # code -1, which did not open, picks the last
 
 
-def _too_many(times: Floats, people: Codes) -> Bools:
-    """Return which records are more than a radio can have heard.
+def _too_many(times: Floats, owner: Labels, person: Labels) -> Bools:
+    """Return which of n records are more than a radio can have heard, log by log.
 
     Of one person's records within a second, those beyond MAX_RECORDS_A_SECOND; and all records of
     minutes in which there were more than MAX_PEOPLE_A_MINUTE people.
     """
     second = times.astype(np.int64)
-    order = np.argsort(second << 32 | people, kind="stable")
+    people = len(person.names) + 1
+    # One number for several columns sorts faster than the columns do.
+    log, heard = owner.codes.astype(np.int64) + 1, person.codes.astype(np.int64) + 1
+    pair = log * people + heard
+    of_second = (second - second.min(initial=0)) * ((len(owner.names) + 1) * people) + pair
+    order = np.argsort(of_second, kind="stable")
     same = np.zeros(len(times), dtype=bool)
     step = MAX_RECORDS_A_SECOND
     if len(times) > step:
-        later, earlier = order[step:], order[:-step]
-        same[later] = (second[later] == second[earlier]) & (people[later] == people[earlier])
-    minute = second // SECONDS_PER_MINUTE
-    met = np.unique(minute << 32 | people)  # one number sorts faster than a pair
-    minutes, counts = np.unique(met >> 32, return_counts=True)
-    return same | np.isin(minute, minutes[counts > MAX_PEOPLE_A_MINUTE])
+        same[order[step:]] = of_second[order[step:]] == of_second[order[:-step]]
+    minute = second // SECONDS_PER_MINUTE * (len(owner.names) + 1) + log
+    met = np.unique(minute * people + heard)
+    minutes, counts = np.unique(met // people, return_counts=True)
+    crowded = np.isin(minute, minutes[counts > MAX_PEOPLE_A_MINUTE])
+    return np.asarray(same | crowded)
 
 
-def _is(column: Labels, name: str) -> Bools:
-    wanted = column.names.index(name) if name in column.names else len(column.names)
-    return np.equal(column.codes, wanted)
+def _same(column: Labels, other: Labels) -> Bools:
+    """Return (n,) where two columns hold the same name."""
+    place = {name: code for code, name in enumerate(column.names)}
+    code = np.array([*(place.get(name, -2) for name in other.names), -2])  # -1 picks the last
+    return np.asarray(np.equal(column.codes, code[other.codes]), dtype=np.bool_)
