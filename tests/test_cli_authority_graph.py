@@ -60,7 +60,7 @@ def people(run: Run) -> dict[str, str]:
 
 def test_tables_fit_eighty_columns_and_lose_nothing(run: Run, people: dict[str, str]) -> None:
     contacts = run("case", "contacts", people["case_a"]).stdout
-    graph = run("case", "graph").stdout.split("Taken for granted")[0]
+    graph = run("case", "graph").stdout.split("Assumptions")[0]
     onward = run("case", "onward", people["case_a"]).stdout
     for table in (contacts, graph, onward):
         assert max(map(len, table.splitlines())) <= 80, table
@@ -80,7 +80,7 @@ def test_the_ranking_never_goes_without_what_it_takes_for_granted(
     run: Run, people: dict[str, str]
 ) -> None:
     shown = run("case", "graph").stdout
-    assert "a ranking, no finding" in shown
+    assert "a ranking, not a finding" in shown
     assert "Lauer et al." in shown
     assert "Ashcroft et al." in shown
     said = json.loads(run("case", "graph", "--json").stdout)

@@ -121,20 +121,20 @@ def test_exports_from_the_command_line(folder: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("words", [["follow-up", "refresh"], ["user", "list"], ["export"]])
-def test_a_folder_without_its_option_is_told_how_it_goes(folder: Path, words: list[str]) -> None:
-    told = CliRunner().invoke(cli, ["authority", *words, str(folder)])
-    assert told.exit_code == 2
-    assert "goes with --dir DIR" in told.output
+def test_a_folder_without_its_option_says_where_it_belongs(folder: Path, words: list[str]) -> None:
+    done = CliRunner().invoke(cli, ["authority", *words, str(folder)])
+    assert done.exit_code == 2
+    assert "folder by --dir DIR" in done.output
 
 
 def test_the_count_leaves_every_row_of_headings_out(folder: Path, tmp_path: Path) -> None:
     path = tmp_path / "sormas.csv"
     words = ["export", "--layout", "sormas", "--output", str(path), "--dir", str(folder)]
-    told = CliRunner().invoke(cli, ["authority", *words])
+    done = CliRunner().invoke(cli, ["authority", *words])
     rows = path.read_text("utf-8").splitlines()
     # And nothing else where nobody looks at a bar.
-    assert " ".join(told.stderr.split()).startswith(f"Wrote {len(rows) - 2} contacts to")
-    assert told.stderr.startswith("Wrote")
+    assert " ".join(done.stderr.split()).startswith(f"Wrote {len(rows) - 2} contacts to")
+    assert done.stderr.startswith("Wrote")
     assert set(rows[0].split(",")) == {"Contact"}
 
 

@@ -80,7 +80,7 @@ def test_a_password_from_a_file_or_the_environment(
 def test_a_password_among_the_words_is_refused_and_not_repeated(folder: Path) -> None:
     done = run(folder, "operator", PASSWORD, said="")
     assert done.exit_code == 2
-    assert "a password is no argument" in done.output
+    assert "a password must not be an argument" in done.output
     assert PASSWORD not in done.output
     assert kept(folder) is None
 
@@ -110,5 +110,5 @@ def test_a_databases_password_belongs_in_a_file_or_the_environment(
     words = [one.replace("FILE", str(file)) for one in words]
     done = CliRunner().invoke(cli, ["authority", "init", str(tmp_path / "new"), *words])
     assert "can't be" in str(done.exception)  # nobody listens there
-    assert ("can be read by every user of this machine" in done.output) == warned
+    assert ("Every user of this machine can read the password" in done.output) == warned
     assert "canary" not in done.output + str(done.exception)

@@ -31,7 +31,6 @@ from tracetogether.cli.authority_keys import keys
 from tracetogether.cli.authority_limits import limits
 from tracetogether.cli.authority_load import load
 from tracetogether.cli.authority_options import (
-    as_json,
     clock_is_right_option,
     database_option,
     folder_argument,
@@ -42,6 +41,7 @@ from tracetogether.cli.authority_staff import audit, user
 from tracetogether.cli.authority_time_zone import time_zone
 from tracetogether.cli.console import err, out, print_json, progress
 from tracetogether.cli.folder_locks import served_from
+from tracetogether.cli.options import as_json
 from tracetogether.cli.revoked_file import keep_revoked
 from tracetogether.errors import ClockError, MissingExtraError, TraceTogetherError
 from tracetogether.local_days import UTC_NAME

@@ -9,12 +9,12 @@ import click
 from rich.table import Table
 
 from tracetogether.cli.authority_options import (
-    as_json,
     clock_is_right_option,
     folder_option,
     other_database_option,
 )
 from tracetogether.cli.console import err, out, print_json, utc_text
+from tracetogether.cli.options import as_json
 
 if TYPE_CHECKING:
     from tracetogether.cli.authority_restore import Plan

@@ -10,8 +10,9 @@ import click
 from tracetogether.authority.intake.issuance import Registration
 from tracetogether.authority.service import Authority
 from tracetogether.cli.authority_folder import FIRST_OPERATOR, KEYS, create_folder, opened_folder
-from tracetogether.cli.authority_options import as_json, folder_argument
+from tracetogether.cli.authority_options import folder_argument
 from tracetogether.cli.console import out, print_json, progress
+from tracetogether.cli.options import as_json
 from tracetogether.errors import StoreError
 from tracetogether.sightings import Sighting
 from tracetogether.units import SECONDS_PER_DAY, utc_day

@@ -1,27 +1,28 @@
-"""`tracetogether authority follow-up`: whom to call today, what the calls found, how it goes."""
+"""`tracetogether authority follow-up`: who to call today, results of calls, WHO indicators."""
 
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
 import click
-from rich.table import Column, Table
+from rich.table import Table
 
 from tracetogether.authority.access.operators import CONSOLE
 from tracetogether.authority.cases.casework import NOBODY, date_of_day, day_of
 from tracetogether.authority.cases.followed import ALL_ROWS, ContactQuery, ContactState, Outcome
-from tracetogether.authority.desk.views import ContactPage, Followed
+from tracetogether.authority.desk.views import Followed
 from tracetogether.cli.authority_folder import opened_folder
 from tracetogether.cli.authority_options import (
     FolderCommand,
-    as_json,
+    count_text,
     folder_option,
     limit_option,
     offset_option,
-    print_shown,
 )
-from tracetogether.cli.console import out, print_json, progress
+from tracetogether.cli.console import answer, progress, right, say, table
+from tracetogether.cli.options import as_json
 
 _EXPLAINED = {
     "traced_within_a_day": "contacts reached within a day of the log that named them",
@@ -34,22 +35,22 @@ _EXPLAINED = {
 
 @click.group("follow-up")
 def follow_up() -> None:
-    """Call contacts day by day: who is due, what was found, how well it goes."""
+    """Call contacts each day: list who is due, record results, show indicators."""
 
 
 follow_up.command_class = FolderCommand
 
 
 @follow_up.command("list")
-@click.option("--case", "case_id", help="Of this case only.")
+@click.option("--case", "case_id", help="Show only contacts of this case.")
 @click.option(
     "--state",
     "states",
     type=click.Choice([state.value for state in ContactState]),
     multiple=True,
-    help="In this state only; may be given several times.",
+    help="Show only contacts in this state. Repeatable.",
 )
-@click.option("--due", is_flag=True, help="Only those to be called today.")
+@click.option("--due", is_flag=True, help="Show only contacts to call today.")
 @offset_option
 @limit_option
 @folder_option
@@ -64,7 +65,7 @@ def list_followed(
     due: bool,
     as_json: bool,
 ) -> None:
-    """List contacts under follow-up, the most urgent first: all, unless --limit is given."""
+    """List all contacts under follow-up, the most urgent first."""
     query = ContactQuery(
         case_id=case_id,
         states=frozenset(map(ContactState, states)),
@@ -75,20 +76,18 @@ def list_followed(
         if due:
             query = replace(query, due_on=service.desk.today(time.time()))
         page = service.desk.page(query)
-    if as_json:
-        contacts = [_facts(one) for one in page.contacts]
-        print_json({"total": page.total, "offset": page.offset, "contacts": contacts})
-    else:
-        _print(page)
-        print_shown(len(page.contacts), page.offset, page.total, "contacts")
+    contacts = [_facts(followed) for followed in page.contacts]
+    count = count_text(len(page.contacts), page.offset, page.total, "contacts")
+    facts = {"total": page.total, "offset": page.offset, "contacts": contacts}
+    answer(facts, _table(page.contacts), count, as_json=as_json)
 
 
-def _facts(one: Followed) -> dict[str, object]:
-    kept = one.kept
+def _facts(followed: Followed) -> dict[str, object]:
+    kept = followed.kept
     return {
         "contact_id": kept.contact_id,
         "case_id": kept.case_id,
-        "pseudonym": one.pseudonym,
+        "pseudonym": followed.pseudonym,
         "state": kept.state.value,
         "priority": kept.priority.word,
         "reasons": list(kept.reasons),
@@ -102,47 +101,43 @@ def _facts(one: Followed) -> dict[str, object]:
     }
 
 
-def _print(page: ContactPage) -> None:
-    near = Column("minutes", justify="right")
-    table = Table("contact", "case", "person", "priority", "state", near)
-    for one in page.contacts:
-        kept = one.kept
-        table.add_row(
-            kept.contact_id,
-            kept.case_id,
-            one.pseudonym,
-            kept.priority.word,
-            kept.state.value.replace("_", " "),
-            f"{kept.minutes:.0f}",
-        )
-    out().print(table)
+def _table(contacts: Sequence[Followed]) -> Table:
+    return table(
+        contacts,
+        ("contact", lambda followed: followed.kept.contact_id),
+        ("case", lambda followed: followed.kept.case_id),
+        ("person", lambda followed: followed.pseudonym),
+        ("priority", lambda followed: followed.kept.priority.word),
+        ("state", lambda followed: followed.kept.state.value.replace("_", " ")),
+        (right("minutes"), lambda followed: f"{followed.kept.minutes:.0f}"),
+    )
 
 
 @follow_up.command()
 @click.argument("contact_id")
-@click.argument("outcome", type=click.Choice([one.value for one in Outcome]))
+@click.argument("outcome", type=click.Choice([outcome.value for outcome in Outcome]))
 @click.option(
     "--date",
     type=click.DateTime(["%Y-%m-%d"]),
-    help="Day of the call, in the authority's time zone; today if left out.",
+    help="Day of the call, in the authority's time zone.  [default: today]",
 )
 @click.option(
     "--version",
     type=click.IntRange(0),
-    help="Of the contact, as `show` printed it: needed to replace what somebody else found.",
+    help="Version of the contact, as `show` printed it; needed to replace somebody else's result.",
 )
 @folder_option
 def call(
     contact_id: str, outcome: str, date: datetime | None, version: int | None, folder: Path
 ) -> None:
-    """Write down what a day's call to CONTACT_ID found: OUTCOME."""
+    """Record OUTCOME, the result of a day's call to CONTACT_ID."""
     now = time.time()
     with opened_folder(folder) as service:
         day = service.desk.today(now) if date is None else day_of(date.date())
         followed = service.follow_up.record(
             contact_id, day, Outcome(outcome), now, version=version, by=CONSOLE
         )
-    out().print(f"{contact_id} is {followed.kept.state.value.replace('_', ' ')}")
+    say(f"{contact_id} is {followed.kept.state.value.replace('_', ' ')}")
 
 
 @follow_up.command()
@@ -156,23 +151,22 @@ def show(contact_id: str, folder: Path, *, as_json: bool) -> None:
         days, local = service.desk.calendar(contact_id), service.days
     calendar = [
         {
-            "date": date_of_day(one.day),
-            "outcome": None if one.outcome is None else one.outcome.value,
-            "by": one.by,
+            "date": date_of_day(day.day),
+            "outcome": None if day.outcome is None else day.outcome.value,
+            "by": day.by,
         }
-        for one in days
+        for day in days
     ]
-    if as_json:
-        print_json({**_facts(followed), "calendar": calendar})
-        return
-    _print(ContactPage((followed,), 1, 0))
-    table = Table("day", "outcome", "written by", f"at ({local.name})")
-    for one in days:
-        found = "" if one.outcome is None else one.outcome.value.replace("_", " ")
-        at = "" if one.at is None else local.text(one.at)
-        table.add_row(date_of_day(one.day), found, one.by, at)
-    out().print(table)
-    out().print(f"version {followed.kept.version}")
+    shown = table(
+        days,
+        ("day", lambda day: date_of_day(day.day)),
+        ("outcome", lambda day: "" if day.outcome is None else day.outcome.value.replace("_", " ")),
+        ("recorded by", lambda day: day.by),
+        (f"at ({local.name})", lambda day: "" if day.at is None else local.text(day.at)),
+    )
+    facts = {**_facts(followed), "calendar": calendar}
+    version = f"version {followed.kept.version}"
+    answer(facts, _table([followed]), shown, version, as_json=as_json)
 
 
 @follow_up.command()
@@ -180,44 +174,47 @@ def show(contact_id: str, folder: Path, *, as_json: bool) -> None:
 @click.argument("operator")
 @folder_option
 def assign(case_id: str, operator: str, folder: Path) -> None:
-    """Give CASE_ID to OPERATOR, who traces; `-` takes it from everybody."""
+    """Assign CASE_ID to the tracer OPERATOR; `-` assigns it to nobody."""
     with opened_folder(folder) as service:
         service.casework.assign(case_id, operator, time.time())
-    out().print(f"{case_id} is {'nobody' if operator == NOBODY else operator}'s")
+    say(f"{case_id} is assigned to {'nobody' if operator == NOBODY else operator}")
 
 
 @follow_up.command()
 @folder_option
 @as_json
 def refresh(folder: Path, *, as_json: bool) -> None:
-    """Put contacts on the lists whom a log names and nobody follows up.
+    """Add contacts of uploaded logs that are not under follow-up yet.
 
-    They are of logs that came in before there was a follow-up. `authority migrate` does the same.
+    They come from logs that an earlier release received. `authority migrate` does the same.
     """
-    with opened_folder(folder) as service, progress("Cases") as told:
-        cases, contacts = service.follow_up.take_over(time.time(), told)
-    if as_json:
-        print_json({"cases": cases, "contacts": contacts})
-    else:
-        out().print(f"New under follow-up: {contacts} contacts, in {cases} cases")
+    with opened_folder(folder) as service, progress("Cases") as advance:
+        cases, contacts = service.follow_up.take_over(time.time(), advance)
+    answer(
+        {"cases": cases, "contacts": contacts},
+        f"New under follow-up: {contacts} contacts, in {cases} cases",
+        as_json=as_json,
+    )
 
 
 @follow_up.command()
 @folder_option
 @as_json
 def indicators(folder: Path, *, as_json: bool) -> None:
-    """Show WHO's indicators over everything that is kept, at most 25 days."""
+    """Show the WHO indicators over all stored data, at most 25 days."""
     with opened_folder(folder) as service:
         found = service.desk.dashboard(time.time()).indicators
-    if as_json:
+    ratios = [(getattr(found, name), explained) for name, explained in _EXPLAINED.items()]
+    shown = table(
+        ratios,
+        ("share", lambda row: "-" if row[0].share is None else f"{row[0].share:.0%}"),
+        ("of", lambda row: f"{row[0].numerator} of {row[0].denominator}"),
+        ("", lambda row: row[1]),
+    )
+
+    def as_document() -> object:
         from tracetogether.shapes.follow_up import RatioLine  # noqa: PLC0415 - pydantic is optional
 
-        ratios = {name: RatioLine.of(getattr(found, name)).json_value() for name in _EXPLAINED}
-        print_json(ratios)
-        return
-    table = Table("share", "of", "")
-    for name, explained in _EXPLAINED.items():
-        ratio = getattr(found, name)
-        share = "-" if ratio.share is None else f"{ratio.share:.0%}"
-        table.add_row(share, f"{ratio.numerator} of {ratio.denominator}", explained)
-    out().print(table)
+        return {name: RatioLine.of(getattr(found, name)).json_value() for name in _EXPLAINED}
+
+    answer(as_document, shown, as_json=as_json)

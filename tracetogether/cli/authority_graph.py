@@ -1,32 +1,33 @@
-"""`tracetogether authority case graph|onward`: lists of contacts put together."""
+"""`tracetogether authority case graph|onward`: the contact lists of all cases together."""
 
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import click
-from rich.box import SIMPLE_HEAD
-from rich.table import Column, Table
+from rich.table import Table
 
 from tracetogether.authority.access.operators import CONSOLE
 from tracetogether.authority.contacts.transmission import ASSUMPTIONS
-from tracetogether.authority.tracing.graph import ContactGraph, Onward
+from tracetogether.authority.tracing.graph import ContactGraph
 from tracetogether.authority.tracing.one_case import POLICIES
 from tracetogether.cli.authority_folder import opened_folder
 from tracetogether.cli.authority_options import (
     FolderCommand,
-    as_json,
+    count_text,
     folder_option,
     offset_option,
-    print_shown,
 )
-from tracetogether.cli.console import out, print_json
+from tracetogether.cli.console import answer, fixed, interval_text, right, table
+from tracetogether.cli.options import as_json
+from tracetogether.units import Interval
 
 policy_option = click.option(
     "--policy",
     type=click.Choice(list(POLICIES)),
     default="singapore",
     show_default=True,
-    help="When a contact counts as close.",
+    help="Policy that decides which contact is close.",
 )
 
 
@@ -36,16 +37,17 @@ policy_option = click.option(
 @folder_option
 @as_json
 def graph(policy: str, offset: int, folder: Path, *, as_json: bool) -> None:
-    """Show who met whom among the newest 1,000 cases, and rank who may have infected whom."""
+    """Show who met whom in the newest 1,000 cases, and rank who may have infected whom."""
     with opened_folder(folder) as service:
         found = service.graphs.graph(POLICIES[policy], skip=offset)
         service.audit.record("graph.shown", time.time(), by=CONSOLE.name, cases=found.cases)
-    if as_json:
+
+    def as_document() -> object:
         from tracetogether.shapes.contacts import Graph  # noqa: PLC0415 - pydantic is optional
 
-        print_json(Graph.of(found).json_value("offset", "total"))
-    else:
-        _print_graph(found, offset)
+        return Graph.of(found).json_value("offset", "total")
+
+    answer(as_document, *_shown(found, offset), as_json=as_json)
 
 
 @click.command(cls=FolderCommand)
@@ -54,107 +56,75 @@ def graph(policy: str, offset: int, folder: Path, *, as_json: bool) -> None:
 @folder_option
 @as_json
 def onward(case_id: str, policy: str, folder: Path, *, as_json: bool) -> None:
-    """List whom the contacts of CASE_ID met after it, where they have uploaded themselves."""
+    """List whom the contacts of CASE_ID met later, as far as those contacts uploaded a log."""
     with opened_folder(folder) as service:
         case = service.casework.case(case_id)
         found = service.graphs.second_degree(case, POLICIES[policy])
         service.audit.record(
             "contacts.onward_listed", time.time(), by=CONSOLE.name, subject=case.case_id
         )
-    if as_json:
+    shown = table(
+        found,
+        (fixed("person"), lambda onward: onward.contact.pseudonym),
+        (fixed("through"), lambda onward: onward.through),
+        (right("likely"), lambda onward: percent(onward.contact.probability)),
+        (right("minutes near"), lambda onward: interval_text(onward.contact.minutes)),
+        (right("days after"), lambda onward: str(onward.days_after)),
+        title=f"Met by contacts of case {case_id} after they had met it",
+        caption="likely: to be a close contact of the person in between",
+    )
+
+    def as_document() -> object:
         from tracetogether.shapes.contacts import OnwardLine  # noqa: PLC0415 - pydantic is optional
 
-        lines = [OnwardLine.of(line).json_value() for line in found]
-        print_json({"case_id": case_id, "contacts": lines})
-    else:
-        _print_onward(case_id, found)
+        lines = [OnwardLine.of(onward).json_value() for onward in found]
+        return {"case_id": case_id, "contacts": lines}
+
+    answer(as_document, shown, as_json=as_json)
 
 
 def percent(share: float) -> str:
-    """Return a probability in three characters: no more is claimed than is known."""
+    """Return a probability in three characters; more digits would claim too much."""
     return "<1%" if share < 0.01 else ">99%" if share > 0.99 else f"{share:.0%}"
 
 
-def _print_graph(found: ContactGraph, offset: int) -> None:
-    console = out()
-    meetings = Table(
-        Column("person", no_wrap=True),
-        Column("met", no_wrap=True),
-        Column("likely", justify="right"),
-        Column("minutes near", justify="right"),
-        Column("first", no_wrap=True),
-        Column("last", no_wrap=True),
-        "seen by",
+def _shown(found: ContactGraph, offset: int) -> Iterator[Table | str]:
+    cases = {person.pseudonym for person in found.people if person.cases}
+    yield table(
+        found.meetings,
+        (fixed("person"), lambda meeting: meeting.first),
+        (fixed("met"), lambda meeting: _marked(meeting.contact.pseudonym, cases)),
+        (right("likely"), lambda meeting: percent(meeting.contact.probability)),
+        (right("minutes near"), lambda meeting: interval_text(meeting.contact.minutes)),
+        (fixed("first"), lambda meeting: meeting.contact.days[0].date[5:]),
+        (fixed("last"), lambda meeting: meeting.contact.days[-1].date[5:]),
+        ("seen by", lambda meeting: meeting.contact.seen_by),
         title=f"{len(found.people)} people, {found.cases} cases with logs",
-        box=SIMPLE_HEAD,
-        padding=(0, 1, 0, 0),
-        show_edge=False,
     )
-    cases = {one.pseudonym for one in found.people if one.cases}
-    for one in found.meetings:
-        contact = one.contact
-        meetings.add_row(
-            one.first,
-            contact.pseudonym + ("*" if contact.pseudonym in cases else ""),
-            percent(contact.probability),
-            f"{contact.minutes.median:.0f} ({contact.minutes.low:.0f}-{contact.minutes.high:.0f})",
-            contact.days[0].date[5:],
-            contact.days[-1].date[5:],
-            contact.seen_by,
-        )
-    console.print(meetings)
-    console.print("* is a case too; likely: to be a close contact; in brackets 5 % to 95 %")
+    yield "* is a case too; likely: to be a close contact; in brackets 5 % to 95 %"
     if found.cases_left_out:
-        print_shown(found.cases, offset, found.cases + found.cases_left_out, "cases with logs")
+        total = found.cases + found.cases_left_out
+        yield count_text(found.cases, offset, total, "cases with logs")
     if not found.candidates:
-        console.print("No two cases met on days that fit an infection.")
+        yield "No two cases met on days that fit an infection."
         return
-    ranking = Table(
-        Column("infected", no_wrap=True),
-        Column("perhaps by", no_wrap=True),
-        Column("share", justify="right"),
-        Column("this way", justify="right"),
-        "likeliest",
-        title="Who may have infected whom: a ranking, no finding",
-        box=SIMPLE_HEAD,
-        padding=(0, 1, 0, 0),
-        show_edge=False,
+    yield table(
+        found.candidates,
+        (fixed("infected"), lambda candidate: candidate.infected.person),
+        (fixed("perhaps by"), lambda candidate: candidate.infector.person),
+        (right("share"), lambda candidate: _percents(candidate.share)),
+        (right("this way"), lambda candidate: percent(candidate.direction)),
+        ("likeliest", lambda candidate: candidate.likeliest_date),
+        title="Who may have infected whom: a ranking, not a finding",
     )
-    for line in found.candidates:
-        share = line.share
-        ranking.add_row(
-            line.infected.person,
-            line.infector.person,
-            f"{percent(share.median)} ({percent(share.low)}-{percent(share.high)})",
-            percent(line.direction),
-            line.likeliest_date,
-        )
-    console.print(ranking)
-    console.print("share: of all sources, recorded or not. Taken for granted:")
+    yield "share: of all sources, recorded or not. Assumptions:"
     for assumption in ASSUMPTIONS:
-        console.print(f"- {assumption.text} ({assumption.source})", soft_wrap=True)
+        yield f"- {assumption.text} ({assumption.source})"
 
 
-def _print_onward(case_id: str, found: tuple[Onward, ...]) -> None:
-    table = Table(
-        Column("person", no_wrap=True),
-        Column("through", no_wrap=True),
-        Column("likely", justify="right"),
-        Column("minutes near", justify="right"),
-        Column("days after", justify="right"),
-        title=f"Met by contacts of case {case_id} after they had met it",
-        caption="likely: to be a close contact of the one in between",
-        box=SIMPLE_HEAD,
-        padding=(0, 1, 0, 0),
-        show_edge=False,
-    )
-    for one in found:
-        minutes = one.contact.minutes
-        table.add_row(
-            one.contact.pseudonym,
-            one.through,
-            percent(one.contact.probability),
-            f"{minutes.median:.0f} ({minutes.low:.0f}-{minutes.high:.0f})",
-            str(one.days_after),
-        )
-    out().print(table)
+def _marked(pseudonym: str, cases: set[str]) -> str:
+    return pseudonym + "*" * (pseudonym in cases)
+
+
+def _percents(share: Interval) -> str:
+    return f"{percent(share.median)} ({percent(share.low)}-{percent(share.high)})"

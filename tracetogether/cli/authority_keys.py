@@ -1,14 +1,15 @@
-"""`tracetogether authority keys`: the day keys, never shown: listed, rotated, destroyed."""
+"""`tracetogether authority keys`: list, rotate and destroy day keys; no command shows one."""
 
 import time
 from pathlib import Path
 
 import click
-from rich.table import Table
 
+from tracetogether.authority.cases.casework import date_of_day
 from tracetogether.cli.authority_folder import KEYS, new_keys, opened_folder, place_of
-from tracetogether.cli.authority_options import as_json, date_of, day_named, folder_option
-from tracetogether.cli.console import out, print_json
+from tracetogether.cli.authority_options import day_named, folder_option
+from tracetogether.cli.console import answer, say, table
+from tracetogether.cli.options import as_json
 
 
 @click.group()
@@ -20,65 +21,67 @@ def keys() -> None:
 @folder_option
 @as_json
 def list_keys(folder: Path, *, as_json: bool) -> None:
-    """List the UTC days whose keys exist, up to tomorrow."""
+    """List the UTC days that have a key, up to tomorrow."""
     with opened_folder(folder) as service:
         days = service.custody.known_days(time.time())
-    if as_json:
-        print_json(
-            [
-                {
-                    "date": date_of(one.day),
-                    "day": one.day,
-                    "chain": one.chain,
-                    "quarantined": one.quarantined,
-                }
-                for one in days
-            ]
-        )
-        return
-    table = Table("date", "day", "chain", "quarantined")
-    for one in days:
-        marked = "YES" if one.quarantined else "no"
-        table.add_row(date_of(one.day), str(one.day), str(one.chain), marked)
-    out().print(table)
+    facts = [
+        {
+            "date": date_of_day(key.day),
+            "day": key.day,
+            "chain": key.chain,
+            "quarantined": key.quarantined,
+        }
+        for key in days
+    ]
+    shown = table(
+        days,
+        ("date", lambda key: date_of_day(key.day)),
+        ("day", lambda key: str(key.day)),
+        ("chain", lambda key: str(key.chain)),
+        ("quarantined", lambda key: "YES" if key.quarantined else "no"),
+    )
+    answer(facts, shown, as_json=as_json)
 
 
 @keys.command()
 @folder_option
 @as_json
 def rotate(folder: Path, *, as_json: bool) -> None:
-    """Begin a new chain of keys, of which no older key tells anything.
+    """Start a new chain of keys, which can't be computed from older keys.
 
-    It begins on the first day that no phone holds TempIDs of yet. Running servers take it over
+    The chain starts on the first day for which no phone has TempIDs yet. Running servers use it
     within a minute.
     """
     with opened_folder(folder) as service:
         first = service.custody.rotate(time.time())
-    if as_json:
-        print_json({"first_day": first, "first_date": date_of(first)})
-    else:
-        out().print(f"A new chain begins on {date_of(first)} (UTC)")
+    answer(
+        {"first_day": first, "first_date": date_of_day(first)},
+        f"A new chain begins on {date_of_day(first)} (UTC)",
+        as_json=as_json,
+    )
 
 
 @keys.command()
-@click.option("--yes", is_flag=True, help="Don't ask. What was sealed before stays closed.")
+@click.option(
+    "--yes", is_flag=True, help="Don't ask. Data sealed under the lost keys can never be opened."
+)
 @folder_option
 def replace(folder: Path, *, yes: bool) -> None:
-    """Take the keys in DIR for the database's, whose own are lost; make new ones if there are none.
+    """Replace the lost keys of the database by the keys in DIR; make new keys if DIR has none.
 
-    Nothing that was sealed under the lost keys is ever opened again: logs, contacts, names, notes.
-    Phones go on with new TempIDs; those that others have heard so far name nobody.
+    Logs, contacts, names and notes that were sealed under the lost keys can never be opened again.
+    Phones continue with new TempIDs. Their earlier TempIDs can't be assigned to anybody.
     """
     now = time.time()
     if not yes:
-        question = f"Give up everything that was sealed under the lost keys of {folder}?"
+        question = f"Give up all data that was sealed under the lost keys of {folder}?"
         click.confirm(question, abort=True, err=True)
-    place_of(folder)  # there is an authority
+    place_of(folder)  # fails if there is no authority
     if not (folder / KEYS).exists():
         new_keys(now).save(folder / KEYS)
     with opened_folder(folder, any_keys=True) as service:
         service.custody.replace(now)
-    out().print(f"The keys of {folder} are its database's now; copy keys.txt to other machines")
+    say(f"The database now uses the keys of {folder}; copy keys.txt to other machines")
 
 
 @keys.command()
@@ -87,36 +90,36 @@ def replace(folder: Path, *, yes: bool) -> None:
 @folder_option
 @as_json
 def quarantine(first: str, last: str | None, folder: Path, *, as_json: bool) -> None:
-    """Stop believing TempIDs of the days FIRST to LAST (YYYY-MM-DD), whose keys others may know.
+    """Ignore TempIDs of the UTC days FIRST to LAST (YYYY-MM-DD), because others may know the keys.
 
-    `case contacts --quarantined` believes them all the same.
+    `case contacts --quarantined` uses them anyway.
     """
     begin = day_named(first)
     end = begin if last is None else day_named(last)
     with opened_folder(folder) as service:
         service.custody.quarantine(begin, end, time.time())
-    if as_json:
-        print_json({"first_day": begin, "last_day": end})
-    else:
-        out().print(f"Quarantined: {date_of(begin)} to {date_of(end)} (UTC)")
+    answer(
+        {"first_day": begin, "last_day": end},
+        f"Quarantined: {date_of_day(begin)} to {date_of_day(end)} (UTC)",
+        as_json=as_json,
+    )
 
 
 @keys.command()
 @click.argument("before")
-@click.option("--yes", is_flag=True, help="Don't ask. What is destroyed is gone.")
+@click.option("--yes", is_flag=True, help="Don't ask. This can't be undone.")
 @folder_option
 @as_json
 def destroy(before: str, folder: Path, *, yes: bool, as_json: bool) -> None:
-    """Destroy the keys of all days before BEFORE (YYYY-MM-DD), ahead of their time.
+    """Destroy the keys of all UTC days before BEFORE (YYYY-MM-DD) early.
 
-    TempIDs and logs of those days can't be opened by anybody any more.
+    Nobody can open the TempIDs and logs of those days afterwards.
     """
     day = day_named(before)
     if not yes:
-        click.confirm(f"Destroy the keys of all days before {date_of(day)}?", abort=True, err=True)
+        click.confirm(
+            f"Destroy the keys of all days before {date_of_day(day)}?", abort=True, err=True
+        )
     with opened_folder(folder) as service:
         gone = service.custody.destroy(day, time.time())
-    if as_json:
-        print_json({"days": gone})
-    else:
-        out().print(f"Gone: the keys of {gone} days")
+    answer({"days": gone}, f"Destroyed: the keys of {gone} days", as_json=as_json)

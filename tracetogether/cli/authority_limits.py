@@ -6,8 +6,9 @@ from pathlib import Path
 import click
 
 from tracetogether.cli.authority_folder import allow_pins, opened_folder
-from tracetogether.cli.authority_options import as_json, folder_argument
+from tracetogether.cli.authority_options import folder_argument
 from tracetogether.cli.console import out, print_json
+from tracetogether.cli.options import as_json
 
 
 @click.command()

@@ -1,4 +1,4 @@
-"""`tracetogether authority user` and `audit`: who works here, and what was done."""
+"""`tracetogether authority user` and `audit`: operators, and the audit log."""
 
 import os
 import sys
@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import click
-from rich.table import Table
 
 from tracetogether.authority.access.operators import roles_named
 from tracetogether.authority.access.permissions import Role
@@ -15,18 +14,18 @@ from tracetogether.authority.intake.issuance import new_secret
 from tracetogether.cli.authority_folder import opened_folder
 from tracetogether.cli.authority_options import (
     FolderCommand,
-    as_json,
     folder_argument,
     folder_option,
 )
-from tracetogether.cli.console import out, print_json, utc_text
+from tracetogether.cli.console import answer, print_json, say, table, utc_text
+from tracetogether.cli.options import EXISTING_FILE, as_json
 from tracetogether.errors import MissingExtraError
 from tracetogether.whole_file import read_secret
 
 
 @click.group()
 def user() -> None:
-    """Add, list and disable operators and their roles."""
+    """Add, list and disable operators."""
 
 
 user.command_class = FolderCommand
@@ -40,14 +39,15 @@ user.command_class = FolderCommand
     type=click.Choice([role.value for role in Role]),
     multiple=True,
     required=True,
-    help="What the operator may do; give it once for each role.",
+    help="Role of the operator. Repeatable.",
 )
 @folder_option
 @as_json
 def add(name: str, roles: tuple[str, ...], folder: Path, *, as_json: bool) -> None:
-    """Add the operator NAME and print the token, which is shown this once.
+    """Add the operator NAME and print the token, which is never shown again.
 
-    The token is for HTTP (`Authorization: Bearer`). For the pages, `user password` sets a password.
+    Programs send the token over HTTP (`Authorization: Bearer`). To sign in at the pages, an
+    operator needs a password: see `user password`.
     """
     token = new_secret()
     with opened_folder(folder) as service:
@@ -55,23 +55,21 @@ def add(name: str, roles: tuple[str, ...], folder: Path, *, as_json: bool) -> No
     if as_json:
         print_json({"name": name, "operator_token": token})
     else:
-        tell_tokens([(name, token)], folder)
+        print_tokens([(name, token)], folder)
 
 
-def tell_tokens(added: Sequence[tuple[str, str]], folder: Path) -> None:
-    """Print new operators' tokens, and what they are not for."""
-    for name, token in added:
-        out().print(f"Token of {name} for HTTP (shown only now): {token}", soft_wrap=True)
+def print_tokens(added: Sequence[tuple[str, str]], folder: Path) -> None:
+    """Print new operators' tokens, and how to set a password for the pages."""
     name = added[0][0] if len(added) == 1 else "NAME"
-    out().print(
+    say(
+        *(f"Token of {name} for HTTP (shown only now): {token}" for name, token in added),
         "The pages ask for a password instead: "
         f"tracetogether authority user password {name} --dir {folder}",
-        soft_wrap=True,
     )
 
 
 class _PasswordCommand(click.Command):
-    """A command that refuses a password among its words, and repeats none of them."""
+    """A command that refuses a password among its arguments, and never prints one."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Read the arguments."""
@@ -81,7 +79,7 @@ class _PasswordCommand(click.Command):
             if "unexpected extra argument" not in error.message:
                 raise
             msg = (
-                "a password is no argument: every user of this machine can read those. Use "
+                "a password must not be an argument: every user of this machine can read it. Use "
                 "--password-file, --stdin or TRACETOGETHER_PASSWORD, or type it when asked"
             )
             raise click.UsageError(msg, ctx) from None
@@ -89,20 +87,18 @@ class _PasswordCommand(click.Command):
 
 @user.command(cls=_PasswordCommand)
 @click.argument("name")
-@click.option(
-    "--stdin", "from_stdin", is_flag=True, help="Read it from standard input instead of asking."
-)
+@click.option("--stdin", "from_stdin", is_flag=True, help="Read the password from standard input.")
 @click.option(
     "--password-file",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="Read it from the first line of a file that its owner alone can read.",
+    type=EXISTING_FILE,
+    help="Read the password from the first line of this file, which only its owner may read.",
 )
 @folder_option
 def password(name: str, folder: Path, password_file: Path | None, *, from_stdin: bool) -> None:
-    """Give the operator NAME a password for the pages; asks for it, twice.
+    """Set the password of the operator NAME for the pages; asks for it twice.
 
-    Without --stdin and --password-file, TRACETOGETHER_PASSWORD is taken if it is set. Codes are
-    set up anew at the next sign-in, and sessions end.
+    Without --stdin and --password-file, the command uses TRACETOGETHER_PASSWORD if it is set. The
+    operator's sessions end, and the next sign-in sets up codes again.
     """
     try:
         from tracetogether.adapters.operator_pages import sign_in_for  # noqa: PLC0415 - optional
@@ -121,7 +117,7 @@ def password(name: str, folder: Path, password_file: Path | None, *, from_stdin:
                 "Password", hide_input=True, confirmation_prompt=True
             )
         sign_in_for(service).set_password(name, chosen, time.time())
-    out().print(f"{name} signs in at the server's /desk and sets up codes there")
+    say(f"{name} signs in at the server's /desk and sets up codes there")
 
 
 @user.command("list")
@@ -131,26 +127,30 @@ def list_users(folder: Path, *, as_json: bool) -> None:
     """List all operators."""
     with opened_folder(folder) as service:
         staff = service.staff.all()
-    if as_json:
+    shown = table(
+        staff,
+        ("name", lambda operator: operator.name),
+        ("roles", lambda operator: ", ".join(sorted(role.value for role in operator.roles))),
+        ("since (UTC)", lambda operator: utc_text(operator.added_at)),
+        ("disabled", lambda operator: "YES" if operator.disabled else "no"),
+    )
+
+    def as_document() -> object:
         from tracetogether.shapes.oversight import OperatorLine  # noqa: PLC0415 - optional
 
-        print_json([OperatorLine.of(operator).json_value() for operator in staff])
-        return
-    table = Table("name", "roles", "since (UTC)", "disabled")
-    for one in staff:
-        roles = ", ".join(sorted(role.value for role in one.roles))
-        table.add_row(one.name, roles, utc_text(one.added_at), "YES" if one.disabled else "no")
-    out().print(table)
+        return [OperatorLine.of(operator).json_value() for operator in staff]
+
+    answer(as_document, shown, as_json=as_json)
 
 
 @user.command()
 @click.argument("name")
 @folder_option
 def disable(name: str, folder: Path) -> None:
-    """Shut the operator NAME out from the next request on."""
+    """Disable the operator NAME, from the next request on."""
     with opened_folder(folder) as service:
         service.staff.disable(name, time.time())
-    out().print(f"Disabled: {name}")
+    say(f"Disabled: {name}")
 
 
 @click.group()
@@ -163,19 +163,19 @@ def audit() -> None:
 @click.option(
     "--head",
     metavar="NUMBER:DIGEST",
-    help="What an earlier check printed: the log must still hold it.",
+    help="Head that an earlier check printed; fails if the log does not contain it any more.",
 )
 @as_json
 def verify(folder: Path, head: str | None, *, as_json: bool) -> None:
-    """Check every entry of the audit log of DIR (./authority) against the one before."""
+    """Check the chain of entries in the audit log of DIR (./authority)."""
     with opened_folder(folder) as service:
         number, digest = service.audit.verify(_head(head))
-    if as_json:
-        print_json({"entries": number, "head": f"{number}:{digest.hex()}"})
-    else:
-        out().print(
-            f"{number} entries, none changed. Head: {number}:{digest.hex()}", soft_wrap=True
-        )
+    newest = f"{number}:{digest.hex()}"
+    answer(
+        {"entries": number, "head": newest},
+        f"{number} entries, none changed. Head: {newest}",
+        as_json=as_json,
+    )
 
 
 @audit.command("list")
@@ -185,16 +185,22 @@ def list_entries(folder: Path, *, as_json: bool) -> None:
     """Print the audit log of DIR (./authority)."""
     with opened_folder(folder) as service:
         entries = list(service.audit.entries(limit=10**9))
-    if as_json:
+    shown = table(
+        entries,
+        ("number", lambda entry: str(entry.number)),
+        ("time (UTC)", lambda entry: utc_text(entry.time)),
+        ("by", lambda entry: entry.by),
+        ("act", lambda entry: entry.act),
+        ("subject", lambda entry: entry.subject),
+        ("details", lambda entry: ", ".join(f"{k} {v}" for k, v in entry.details.items())),
+    )
+
+    def as_document() -> object:
         from tracetogether.shapes.oversight import AuditLine  # noqa: PLC0415 - optional
 
-        print_json([AuditLine.of(entry).json_value() for entry in entries])
-        return
-    table = Table("number", "time (UTC)", "by", "act", "subject", "details")
-    for one in entries:
-        details = ", ".join(f"{name} {value}" for name, value in one.details.items())
-        table.add_row(str(one.number), utc_text(one.time), one.by, one.act, one.subject, details)
-    out().print(table)
+        return [AuditLine.of(entry).json_value() for entry in entries]
+
+    answer(as_document, shown, as_json=as_json)
 
 
 def _head(text: str | None) -> tuple[int, bytes] | None:

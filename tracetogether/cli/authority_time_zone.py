@@ -7,8 +7,9 @@ import click
 
 from tracetogether.authority.cases.casework import date_of_day
 from tracetogether.cli.authority_folder import change_time_zone, opened_folder
-from tracetogether.cli.authority_options import as_json, folder_argument
+from tracetogether.cli.authority_options import folder_argument
 from tracetogether.cli.console import out, print_json
+from tracetogether.cli.options import as_json
 
 
 @click.command("time-zone")

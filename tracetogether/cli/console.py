@@ -133,9 +133,9 @@ def say(*shown: RenderableType) -> None:
 
 
 def answer(value: object, *shown: RenderableType, as_json: bool) -> None:
-    """Print ``value`` as one JSON document, or else what is ``shown`` to people."""
+    """Print ``value``, or what it returns if it is a function, as JSON; or else print ``shown``."""
     if as_json:
-        print_json(value)
+        print_json(value() if callable(value) else value)
     else:
         say(*shown)
 
