@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from typing import Self
 
 from tests.fresh_stores import fresh_store
-from tracetogether.authority.access.operators import ALL_ROLES
-from tracetogether.authority.cases.casework import Case
+from tracetogether.authority.access.permissions import ALL_ROLES, CONSOLE
+from tracetogether.authority.cases.case import Case
 from tracetogether.authority.intake.uploads import UploadReceipt
 from tracetogether.authority.oversight.store import AuthorityStore
 from tracetogether.authority.service import Authority
@@ -50,7 +50,7 @@ class World:
             save_keys=lambda ring: saved.append(ring.oldest_day),
             entropy=entropy,
         )
-        authority.staff.add("operator", ALL_ROLES, OPERATOR_TOKEN, since)
+        authority.staff.add("operator", ALL_ROLES, OPERATOR_TOKEN, since, by=CONSOLE)
         return cls(keys, store, authority, saved)
 
     def user(self) -> str:
@@ -63,7 +63,7 @@ class World:
 
     def token(self, case: Case, body: bytes, now: float) -> str:
         """Return a token for the case's user to upload ``body``."""
-        pin = self.authority.pins.issue(case, now)
+        pin = self.authority.pins.issue(case, now, by=CONSOLE)
         return self.authority.intake.redeem_pin(case.user_id, pin, sha256(body), now)
 
     def take(self, case: Case, rows: Sequence[Sighting] | bytes, now: float) -> UploadReceipt:

@@ -12,7 +12,8 @@ import pytest
 from hypothesis import settings
 
 from tests.authority_world import NOON, World
-from tracetogether.authority.cases.casework import Case
+from tracetogether.authority.access.permissions import CONSOLE
+from tracetogether.authority.cases.case import Case
 from tracetogether.units import Entropy
 
 # Everyday runs try the same examples each time. A nightly run with --hypothesis-profile=nightly
@@ -53,7 +54,7 @@ def world(entropy: Entropy) -> World:
 @pytest.fixture
 def case(world: World) -> Case:
     """A case of that authority, opened at noon."""
-    return world.authority.casework.open_case(world.user(), NOON)
+    return world.authority.casework.open_case(world.user(), NOON, by=CONSOLE)
 
 
 @pytest.fixture(scope="session")

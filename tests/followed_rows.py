@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from tests.authority_world import DAY, NOON
-from tracetogether.authority.cases.casework import Case, CaseState
+from tracetogether.authority.cases.case import Case, CaseState
 from tracetogether.authority.cases.followed import (
     ContactState,
     KeptContact,

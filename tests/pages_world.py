@@ -12,7 +12,7 @@ import urllib3
 from tests.authority_world import NOON, World
 from tracetogether.adapters import http_api, operator_pages
 from tracetogether.adapters.operator_pages.credentials import Argon2, Totp
-from tracetogether.authority.access.operators import Role
+from tracetogether.authority.access.permissions import CONSOLE, Role
 from tracetogether.authority.access.sign_in import SignIn
 
 PASSWORD = "correct horse battery"
@@ -41,13 +41,15 @@ class Pages:
 
     def operator(self, name: str, *roles: Role) -> None:
         """Add an operator who has a password and codes."""
-        self.world.authority.staff.add(name, frozenset(roles), f"token-of-{name}", self.clock.now)
+        self.world.authority.staff.add(
+            name, frozenset(roles), f"token-of-{name}", self.clock.now, by=CONSOLE
+        )
         self.enrol(name)
 
     def enrol(self, name: str) -> None:
         """Give an operator password and codes."""
         now = self.clock.now
-        self.sign_in.set_password(name, PASSWORD, now)
+        self.sign_in.set_password(name, PASSWORD, now, by=CONSOLE)
         token = self.sign_in.enter(name, PASSWORD, "", now)
         self.secrets[name] = self.sign_in.secret_of(token)
         self.sign_in.enrol(token, Totp().at(self.secrets[name], now - 30), now)

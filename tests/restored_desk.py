@@ -11,7 +11,8 @@ from click.testing import CliRunner, Result
 from tests.authority_world import NOON, heard
 from tracetogether.adapters.sql_store.databases import database_of
 from tracetogether.adapters.sql_store.tables import METADATA
-from tracetogether.authority.cases.casework import Case
+from tracetogether.authority.access.permissions import CONSOLE
+from tracetogether.authority.cases.case import Case
 from tracetogether.authority.service import Authority
 from tracetogether.bluetrace.upload import write_upload
 from tracetogether.cli.authority import authority
@@ -90,11 +91,11 @@ class RestoredDesk:
 def traced(service: Authority, now: float = NOON) -> tuple[Case, str]:
     """Register two people, let one upload a log of the other; return the case and the other."""
     patient, near = (service.issuance.register().user_id for _ in range(2))
-    case = service.casework.open_case(patient, now)
-    pin = service.pins.issue(case, now)
+    case = service.casework.open_case(patient, now, by=CONSOLE)
+    pin = service.pins.issue(case, now, by=CONSOLE)
     body = write_upload(heard(service, near, now - 3_600, 20, rssi_dbm=-45))
     token = service.intake.redeem_pin(patient, pin, sha256(body), now)
     service.intake.take_upload(token, body, now)
-    service.tracing.contacts(case)
+    service.tracing.contacts(case, by=CONSOLE)
     service.follow_up.take_over(now)
     return case, near

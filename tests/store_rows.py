@@ -2,8 +2,9 @@
 
 from tests.authority_world import DAY, NOON, NOW
 from tracetogether.adapters.sql_store import SqlStore
-from tracetogether.authority.access.operators import Operator, Role, operator_digest
-from tracetogether.authority.cases.casework import Case
+from tracetogether.authority.access.operators import Operator, operator_digest
+from tracetogether.authority.access.permissions import Role
+from tracetogether.authority.cases.case import Case
 from tracetogether.authority.contacts.lists import ContactList, SealedContact
 from tracetogether.authority.intake.pins import UploadPin
 from tracetogether.authority.intake.uploads import SealedUpload

@@ -10,9 +10,15 @@ from tests.fresh_stores import fresh_store
 from tracetogether.adapters.sql_store import SqlStore
 from tracetogether.authority.access import credentials
 from tracetogether.authority.access.credentials import Access, credential_digest
-from tracetogether.authority.access.operators import Caller, Operator, operator_digest
-from tracetogether.authority.access.permissions import ALL_ROLES, PERMISSIONS, Action
-from tracetogether.authority.cases.casework import CaseQuery
+from tracetogether.authority.access.operators import Operator, operator_digest
+from tracetogether.authority.access.permissions import (
+    ALL_ROLES,
+    CONSOLE,
+    PERMISSIONS,
+    Action,
+    Caller,
+)
+from tracetogether.authority.cases.case import CaseQuery
 from tracetogether.authority.cases.followed import ContactQuery, Outcome
 from tracetogether.authority.desk.exports import ANONYMOUS
 from tracetogether.errors import AccessDeniedError
@@ -109,10 +115,10 @@ def test_every_kept_digest_is_compared_in_constant_time(
 def test_the_service_itself_asks_the_permissions() -> None:
     world = World.of(counted_entropy(77))
     authority, near = world.authority, world.user()
-    case = authority.casework.open_case(world.user(), NOON)
+    case = authority.casework.open_case(world.user(), NOON, by=CONSOLE)
     world.take(case, world.heard(near, NOON - 3600, 45, rssi_dbm=-45), NOON)
     authority.follow_up.refresh(case, NOON)
-    (contact,) = authority.desk.page(ContactQuery()).contacts
+    (contact,) = authority.desk.page(ContactQuery(), by=CONSOLE).contacts
     name, case_id, contact_id = contact.pseudonym, case.case_id, contact.kept.contact_id
     desk, calls, merging = authority.desk, authority.follow_up, authority.merging
     acts: dict[Action, list[Callable[[Caller], object]]] = {
@@ -157,10 +163,10 @@ def test_the_service_itself_asks_the_permissions() -> None:
         ],
         Action.DISABLE_OPERATOR: [lambda by: authority.staff.disable("operator", NOON, by=by)],
     }
-    before = authority.audit.verify()
+    before = authority.audit.verify(by=CONSOLE)
     for action, tries in acts.items():
         denied = Caller("somebody", ALL_ROLES - PERMISSIONS[action])
         for act in tries:
             with pytest.raises(AccessDeniedError, match="your roles do not allow this"):
                 act(denied)
-    assert authority.audit.verify() == before
+    assert authority.audit.verify(by=CONSOLE) == before

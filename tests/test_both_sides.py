@@ -6,7 +6,8 @@ from collections.abc import Sequence
 import pytest
 
 from tests.authority_world import DAY, NOON, World
-from tracetogether.authority.cases.casework import Case
+from tracetogether.authority.access.permissions import CONSOLE
+from tracetogether.authority.cases.case import Case
 from tracetogether.authority.contacts.lines import Contact
 from tracetogether.authority.tracing.one_case import TracedCase
 from tracetogether.parameters import DEMO_POLICY
@@ -27,13 +28,13 @@ def take(world: World, case: Case, rows: Sequence[Sighting], now: float = NOON) 
 
 def positive(world: World, user_id: str, rows: Sequence[Sighting], now: float = NOON) -> Case:
     """Open a case for another person, who uploads."""
-    other = world.authority.casework.open_case(user_id, now)
+    other = world.authority.casework.open_case(user_id, now, by=CONSOLE)
     take(world, other, rows, now)
     return other
 
 
 def traced(world: World, case: Case) -> TracedCase:
-    return world.authority.tracing.contacts(case, DEMO_POLICY)
+    return world.authority.tracing.contacts(case, DEMO_POLICY, by=CONSOLE)
 
 
 def contact(world: World, case: Case, user_id: str) -> Contact:
@@ -145,8 +146,8 @@ def test_a_log_whose_key_is_destroyed_tells_nothing_more(world: World, case: Cas
     positive(world, near, world.heard(case.user_id, AT - SECONDS_PER_DAY, 40), NOON)
     later = NOON + 2 * SECONDS_PER_DAY
     take(world, case, world.heard(near, later - HOUR, 10), later)
-    world.authority.casework.close(case.case_id, later)
-    case_later = world.authority.casework.open_case(case.user_id, later)
+    world.authority.casework.close(case.case_id, later, by=CONSOLE)
+    case_later = world.authority.casework.open_case(case.user_id, later, by=CONSOLE)
     take(world, case_later, world.heard(near, later - HOUR, 10), later)
     assert contact(world, case_later, near).seen_by == "both"
     world.keys.destroy_before(DAY + 1)
@@ -158,10 +159,10 @@ def test_quarantined_days_of_the_other_log_need_the_switch(world: World, case: C
     take(world, case, [])
     positive(world, near, world.heard(case.user_id, AT, 30))
     assert contact(world, case, near).seen_by == "contact"
-    world.authority.custody.quarantine(DAY, DAY, NOON)
+    world.authority.custody.quarantine(DAY, DAY, NOON, by=CONSOLE)
     assert traced(world, case).contacts == ()
     (found,) = world.authority.tracing.contacts(
-        case, DEMO_POLICY, believe_quarantined=True
+        case, DEMO_POLICY, believe_quarantined=True, by=CONSOLE
     ).contacts
     assert found.user_id == near
 

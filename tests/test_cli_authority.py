@@ -17,6 +17,7 @@ import urllib3
 from click.testing import CliRunner, Result
 
 from tests.authority_world import DAY, NOON, heard
+from tracetogether.authority.access.permissions import CONSOLE
 from tracetogether.bluetrace.tempid import OpenedTempID, TempIDIssuer
 from tracetogether.bluetrace.upload import write_upload
 from tracetogether.cli import authority_folder
@@ -71,7 +72,7 @@ def new_user(folder: Path) -> str:
 def take(folder: Path, world_rows: list[Any], case_id: str, pin: str) -> None:
     body = write_upload(world_rows)
     with opened_folder(folder) as service:
-        case = service.casework.case(case_id)
+        case = service.casework.case(case_id, by=CONSOLE)
         token = service.intake.redeem_pin(case.user_id, pin, sha256(body), NOON)
         service.intake.take_upload(token, body, NOON)
 

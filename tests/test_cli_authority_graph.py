@@ -8,6 +8,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from tests.authority_world import DAY, NOON, heard
+from tracetogether.authority.access.permissions import CONSOLE
 from tracetogether.bluetrace.upload import write_upload
 from tracetogether.cli.authority import authority
 from tracetogether.cli.authority_folder import create_folder, opened_folder
@@ -40,9 +41,9 @@ def people(run: Run) -> dict[str, str]:
         a, b, c = (service.issuance.register().user_id for _ in range(3))
 
         def upload(user_id: str, day: int, rows: list[object]) -> str:
-            case = service.casework.open_case(user_id, NOON, day)
+            case = service.casework.open_case(user_id, NOON, day, by=CONSOLE)
             body = write_upload(rows)
-            pin = service.pins.issue(case, NOON)
+            pin = service.pins.issue(case, NOON, by=CONSOLE)
             token = service.intake.redeem_pin(user_id, pin, sha256(body), NOON)
             service.intake.take_upload(token, body, NOON)
             service.follow_up.refresh(case, NOON)
@@ -103,7 +104,7 @@ def test_who_looked_stands_in_the_audit_log(run: Run, people: dict[str, str]) ->
     run("case", "graph")
     run("case", "onward", people["case_a"])
     with opened_folder(Path("authority")) as service:
-        acts = [one.act for one in service.audit.entries(limit=10**6)]
+        acts = [one.act for one in service.audit.entries(limit=10**6, by=CONSOLE)]
     assert acts[-2:] == ["graph.shown", "contacts.onward_listed"]
 
 

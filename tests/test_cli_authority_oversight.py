@@ -15,7 +15,7 @@ import urllib3
 from click.testing import CliRunner, Result
 
 from tests.authority_world import DAY, NOON, heard
-from tracetogether.authority.access.operators import Role
+from tracetogether.authority.access.permissions import CONSOLE, Role
 from tracetogether.bluetrace.upload import write_upload
 from tracetogether.cli.authority import authority
 from tracetogether.cli.authority_folder import (
@@ -131,12 +131,14 @@ def test_a_restored_backup_revives_nothing(run: Run) -> None:
     folder = Path("authority")
     with opened_folder(folder) as service:
         patient, leaver, near = (service.issuance.register().user_id for _ in range(3))
-        case = service.casework.open_case(patient, NOON)
-        pin = service.pins.issue(case, NOON)
+        case = service.casework.open_case(patient, NOON, by=CONSOLE)
+        pin = service.pins.issue(case, NOON, by=CONSOLE)
         body = write_upload(heard(service, near, NOON, 20, rssi_dbm=-45))
         token = service.intake.redeem_pin(patient, pin, sha256(body), NOON)
         service.intake.take_upload(token, body, NOON)
-        open_pin = service.pins.issue(service.casework.open_case(near, NOON), NOON)
+        open_pin = service.pins.issue(
+            service.casework.open_case(near, NOON, by=CONSOLE), NOON, by=CONSOLE
+        )
     assert run("backup", "day1.db").exit_code == 0
     assert isinstance(run("backup", "day1.db").exception, StoreError)
     with opened_folder(folder) as service:
@@ -145,16 +147,25 @@ def test_a_restored_backup_revives_nothing(run: Run) -> None:
     assert key not in Path("day1.db").read_bytes()
     assert run("restore", "day1.db", "--yes").exit_code == 0
     with opened_folder(folder) as service:
-        assert len(service.tracing.contacts(service.casework.case(case.case_id)).contacts) == 1
+        assert (
+            len(
+                service.tracing.contacts(
+                    service.casework.case(case.case_id, by=CONSOLE), by=CONSOLE
+                ).contacts
+            )
+            == 1
+        )
         assert not service.store.has_user(leaver)
         assert service.store.counts(NOON).open_pins == 0
         with pytest.raises(Exception, match="not accepted"):
             service.intake.redeem_pin(near, open_pin, bytes(32), NOON)
-        service.audit.verify()
+        service.audit.verify(by=CONSOLE)
     assert run("purge", "--now", str(int(NOON + 27 * SECONDS_PER_DAY))).exit_code == 0
     assert run("restore", "day1.db", "--yes").exit_code == 0
     with opened_folder(folder) as service:
-        traced = service.tracing.contacts(service.casework.case(case.case_id))
+        traced = service.tracing.contacts(
+            service.casework.case(case.case_id, by=CONSOLE), by=CONSOLE
+        )
         assert (traced.uploads, traced.unreadable_uploads, traced.contacts) == (1, 1, ())
     assert isinstance(run("restore", "none.db").exception, StoreError)
 
@@ -198,7 +209,7 @@ def test_threat_late_deletion_restore_with_a_clock_far_ahead_destroys_nothing(
     run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with opened_folder(Path("authority")) as service:
-        service.casework.open_case(service.issuance.register().user_id, NOON)
+        service.casework.open_case(service.issuance.register().user_id, NOON, by=CONSOLE)
     assert run("purge").exit_code == 0
     assert run("backup", "day1.db").exit_code == 0
     monkeypatch.setattr("time.time", lambda: NOON + 60 * SECONDS_PER_DAY)
@@ -214,7 +225,9 @@ def test_threat_late_deletion_restore_with_a_clock_far_ahead_destroys_nothing(
     assert ring.oldest_day == DAY + 60 - 25
     with opened_folder(Path("authority")) as service:
         assert service.store.counts(NOON).cases == 0
-        purged = [entry.details for entry in service.audit.entries() if entry.act == "purged"]
+        purged = [
+            entry.details for entry in service.audit.entries(by=CONSOLE) if entry.act == "purged"
+        ]
     assert [details.get("day_keys", 0) for details in purged] == [0, 35]  # said once, when gone
 
 
@@ -226,7 +239,7 @@ def test_migrating_a_database_of_today_changes_nothing(run: Run) -> None:
 
 def test_reveal_prints_who_it_is(run: Run) -> None:
     with opened_folder(Path("authority")) as service:
-        case = service.casework.open_case(service.issuance.register().user_id, NOON)
+        case = service.casework.open_case(service.issuance.register().user_id, NOON, by=CONSOLE)
     words = ("case", "reveal", case.case_id, "ABCDE-FGHIJ")
     assert run(*words).exit_code == 2
     assert isinstance(run(*words, "--reason", "x").exception, NotFoundError)

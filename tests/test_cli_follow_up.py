@@ -14,6 +14,7 @@ from click.testing import CliRunner
 
 from tracetogether.adapters.http_client import PhoneRegistration
 from tracetogether.adapters.sqlite_log import SqliteContactLog
+from tracetogether.authority.access.permissions import CONSOLE
 from tracetogether.bluetrace.upload import write_upload
 from tracetogether.cli import cli, demo_days
 from tracetogether.cli.authority_folder import create_folder, opened_folder
@@ -49,10 +50,10 @@ def facts(folder: Path, *words: str) -> dict[str, object]:
 
 def test_a_made_up_authority_has_something_of_everything(folder: Path) -> None:
     with opened_folder(folder) as service:
-        cases = service.casework.cases()
-        assert service.audit.verify()[0] > 20
-        acts = {one.act for one in service.audit.entries()}
-        latest = max(one.time for one in service.audit.entries())
+        cases = service.casework.cases(by=CONSOLE)
+        assert service.audit.verify(by=CONSOLE)[0] > 20
+        acts = {one.act for one in service.audit.entries(by=CONSOLE)}
+        latest = max(one.time for one in service.audit.entries(by=CONSOLE))
         assert service.due.work_off(latest + 1, after_restart=True) == 0
     assert latest <= (folder / "authority.db").stat().st_mtime  # nothing lies in the future
     assert len(cases) >= 4
@@ -72,9 +73,9 @@ def test_a_phone_is_left_whose_log_names_contacts(folder: Path, tmp_path: Path) 
     body, now = write_upload(rows), rows[-1].time + 60
     with opened_folder(place) as service:
         assert service.access.phone(phone.credential) == phone.user_id
-        assert phone.user_id not in {one.user_id for one in service.casework.cases()}
-        case = service.casework.open_case(phone.user_id, now)
-        pin = service.pins.issue(case, now)
+        assert phone.user_id not in {one.user_id for one in service.casework.cases(by=CONSOLE)}
+        case = service.casework.open_case(phone.user_id, now, by=CONSOLE)
+        pin = service.pins.issue(case, now, by=CONSOLE)
         token = service.intake.redeem_pin(phone.user_id, pin, sha256(body), now)
         receipt = service.intake.take_upload(token, body, now)
         assert receipt.accepted == receipt.records > 50

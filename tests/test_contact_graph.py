@@ -12,8 +12,8 @@ from tests.conftest import counted_entropy
 from tests.http_site import eventually
 from tracetogether.adapters import http_api
 from tracetogether.adapters.http_client import AuthorityClient
-from tracetogether.authority.access.operators import Caller, Role
-from tracetogether.authority.cases.casework import Case
+from tracetogether.authority.access.permissions import CONSOLE, Caller, Role
+from tracetogether.authority.cases.case import Case
 from tracetogether.bluetrace.upload import write_upload
 from tracetogether.parameters import DEMO_POLICY
 from tracetogether.shapes.contacts import Graph
@@ -49,7 +49,7 @@ class Chain:
         self.case_b = self.upload(self.b, DAY, heard_by_b)
 
     def upload(self, user_id: str, day: int, rows: Sequence[Sighting]) -> Case:
-        case = self.world.authority.casework.open_case(user_id, NOON, day)
+        case = self.world.authority.casework.open_case(user_id, NOON, day, by=CONSOLE)
         self.world.take(case, rows, NOON)
         self.world.authority.follow_up.refresh(case, NOON)
         return case
@@ -66,7 +66,7 @@ def named(chain: Chain, user_id: str) -> str:
 
 
 def test_people_and_meetings_of_all_cases(chain: Chain) -> None:
-    graph = chain.world.authority.graphs.graph(DEMO_POLICY)
+    graph = chain.world.authority.graphs.graph(DEMO_POLICY, by=CONSOLE)
     name = {letter: named(chain, getattr(chain, letter)) for letter in "abcde"}
     assert {one.pseudonym for one in graph.people} == set(name.values())
     assert {one.pseudonym for one in graph.people if one.cases} == {name["a"], name["b"]}
@@ -81,7 +81,7 @@ def test_people_and_meetings_of_all_cases(chain: Chain) -> None:
 
 
 def test_the_earlier_case_leads_the_ranking(chain: Chain) -> None:
-    graph = chain.world.authority.graphs.graph(DEMO_POLICY)
+    graph = chain.world.authority.graphs.graph(DEMO_POLICY, by=CONSOLE)
     (best,) = [one for one in graph.candidates if one.infected.case_id == chain.case_b.case_id]
     assert best.infector.case_id == chain.case_a.case_id
     assert best.likeliest_day == DAY - 5
@@ -96,16 +96,16 @@ def test_the_earlier_case_leads_the_ranking(chain: Chain) -> None:
 
 def test_contacts_of_contacts_are_those_met_afterwards(chain: Chain) -> None:
     graphs = chain.world.authority.graphs
-    (found,) = graphs.second_degree(chain.case_a, DEMO_POLICY)
+    (found,) = graphs.second_degree(chain.case_a, DEMO_POLICY, by=CONSOLE)
     assert found.contact.user_id == chain.c  # D was met before, E has not uploaded
     assert found.through == named(chain, chain.b)
     assert found.days_after == 3
-    assert graphs.second_degree(chain.case_b, DEMO_POLICY)[0].contact.user_id == chain.e
+    assert graphs.second_degree(chain.case_b, DEMO_POLICY, by=CONSOLE)[0].contact.user_id == chain.e
 
 
 def test_a_tracer_sees_the_graph_of_his_cases_alone(chain: Chain) -> None:
     authority = chain.world.authority
-    authority.staff.add("tracer", frozenset({Role.TRACER}), "token", NOON)
+    authority.staff.add("tracer", frozenset({Role.TRACER}), "token", NOON, by=CONSOLE)
     assert authority.graphs.graph(by=TRACER).people == ()
     authority.casework.assign(chain.case_a.case_id, "tracer", NOON, by=CHIEF)
     mine = authority.graphs.graph(by=TRACER)
@@ -124,7 +124,7 @@ def test_a_tracer_sees_the_graph_of_his_cases_alone(chain: Chain) -> None:
 
 def test_who_withdraws_is_gone_from_the_graph(chain: Chain) -> None:
     chain.world.authority.issuance.withdraw(chain.b, NOON)
-    graph = chain.world.authority.graphs.graph()
+    graph = chain.world.authority.graphs.graph(by=CONSOLE)
     assert {one.pseudonym for one in graph.people} == {
         named(chain, chain.a),
         named(chain, chain.e),
@@ -139,8 +139,8 @@ def test_who_withdraws_is_gone_from_the_graph(chain: Chain) -> None:
 def served() -> Iterator[tuple[str, Chain]]:
     chain = Chain(World.of(counted_entropy(21)))
     authority = chain.world.authority
-    authority.staff.add("chief", frozenset({Role.SUPERVISOR}), "chief-token", NOON)
-    authority.staff.add("tracer", frozenset({Role.TRACER}), "tracer-token", NOON)
+    authority.staff.add("chief", frozenset({Role.SUPERVISOR}), "chief-token", NOON, by=CONSOLE)
+    authority.staff.add("tracer", frozenset({Role.TRACER}), "tracer-token", NOON, by=CONSOLE)
     with http_api.running(http_api.create_app(authority, clock=lambda: NOON)) as url:
         yield url, chain
 
@@ -154,12 +154,12 @@ def get(url: str, path: str, by: str = "chief") -> tuple[int, Any]:
 def test_the_graph_over_http(served: tuple[str, Chain]) -> None:
     url, chain = served
     authority = chain.world.authority
-    before = authority.audit.verify()[0]
+    before = authority.audit.verify(by=CONSOLE)[0]
     status, said = get(url, "/v1/graph?policy=2m-15min")
     assert (status, said) == (
         200,
         {
-            **Graph.of(authority.graphs.graph(DEMO_POLICY)).json_value(),
+            **Graph.of(authority.graphs.graph(DEMO_POLICY, by=CONSOLE)).json_value(),
             "offset": 0,
             "total": 2,
         },
@@ -168,7 +168,7 @@ def test_the_graph_over_http(served: tuple[str, Chain]) -> None:
     assert (status, other["policy"]["rule"]) == (200, "bucket-immuni")
     assert get(url, "/v1/graph?policy=none")[0] == 400
     assert get(url, "/v1/graph", "tracer")[1]["people"] == []
-    entries = authority.audit.entries(after=before)
+    entries = authority.audit.entries(after=before, by=CONSOLE)
     assert [(one.act, one.by) for one in entries] == [
         ("graph.shown", "chief"),
         ("graph.shown", "chief"),
@@ -179,7 +179,7 @@ def test_the_graph_over_http(served: tuple[str, Chain]) -> None:
 @pytest.mark.network
 def test_contacts_of_contacts_over_http(served: tuple[str, Chain]) -> None:
     url, chain = served
-    before = chain.world.authority.audit.verify()[0]
+    before = chain.world.authority.audit.verify(by=CONSOLE)[0]
     path = f"/v1/cases/{chain.case_a.case_id}/contacts/onward"
     status, said = get(url, path)
     (line,) = said["contacts"]
@@ -189,7 +189,7 @@ def test_contacts_of_contacts_over_http(served: tuple[str, Chain]) -> None:
         named(chain, chain.b),
     )
     assert get(url, path, "tracer")[0] == 404  # it is not his
-    (entry,) = chain.world.authority.audit.entries(after=before)
+    (entry,) = chain.world.authority.audit.entries(after=before, by=CONSOLE)
     assert (entry.act, entry.subject) == ("contacts.onward_listed", chain.case_a.case_id)
 
 
@@ -201,10 +201,10 @@ def test_a_log_brings_the_lists_of_others_up_to_date(served: tuple[str, Chain]) 
     earlier = chain.upload(world.user(), DAY, [])
     with AuthorityClient(url, retries=0) as phone:
         silent = phone.register().user_id
-        later = authority.casework.open_case(silent, NOON)
+        later = authority.casework.open_case(silent, NOON, by=CONSOLE)
         assert authority.tracing.concerned(later) == []
         body = write_upload(world.heard(earlier.user_id, at(DAY), 30, rssi_dbm=-45))
-        pin = authority.pins.issue(later, NOON)
+        pin = authority.pins.issue(later, NOON, by=CONSOLE)
         phone.upload(body, phone.redeem_pin(pin, body))
     assert [one.case_id for one in authority.tracing.concerned(later)] == [earlier.case_id]
     assert eventually(lambda: bool(authority.store.desk.contacts_of([earlier.case_id])))

@@ -6,7 +6,8 @@ from dataclasses import replace
 import pytest
 
 from tests.authority_world import DAY, NOON, NOW, World
-from tracetogether.authority.cases.casework import Case
+from tracetogether.authority.access.permissions import CONSOLE
+from tracetogether.authority.cases.case import Case
 from tracetogether.authority.contacts.lines import Contact
 from tracetogether.authority.contacts.reasons import reasons_for
 from tracetogether.authority.tracing.one_case import POLICIES, policy_named
@@ -21,7 +22,7 @@ HOUR = 3_600.0
 
 
 def only(world: World, case: Case) -> Contact:
-    (contact,) = world.authority.tracing.contacts(case).contacts
+    (contact,) = world.authority.tracing.contacts(case, by=CONSOLE).contacts
     return contact
 
 
@@ -88,8 +89,8 @@ def test_reasons_are_codes_with_the_figures_of_the_line(world: World, case: Case
 
 def test_reasons_go_by_the_policy_that_was_asked_for(world: World, case: Case) -> None:
     world.take(case, world.heard(world.user(), NOON - HOUR, 22, rssi_dbm=-45), NOON)
-    strict = world.authority.tracing.contacts(case, SINGAPORE_POLICY).contacts[0]
-    loose = world.authority.tracing.contacts(case, DEMO_POLICY).contacts[0]
+    strict = world.authority.tracing.contacts(case, SINGAPORE_POLICY, by=CONSOLE).contacts[0]
+    loose = world.authority.tracing.contacts(case, DEMO_POLICY, by=CONSOLE).contacts[0]
     assert (strict.close_contact, loose.close_contact) == (False, True)
     assert strict.probability < 0.5 < loose.probability
     assert figures(strict, "probability")["policy_minutes"] == 30
@@ -102,7 +103,7 @@ def test_a_rule_counts_minutes_by_attenuation_whatever_the_radius(world: World, 
     rows = world.heard(person, NOON - 2 * HOUR, 40, rssi_dbm=-62)
     world.take(case, rows, NOON)
     met = {
-        name: world.authority.tracing.contacts(case, policy_named(name)).contacts[0]
+        name: world.authority.tracing.contacts(case, policy_named(name), by=CONSOLE).contacts[0]
         for name in ("swisscovid", "cwa", "immuni", "lfph")
     }
     for name, one in met.items():
@@ -116,7 +117,10 @@ def test_a_rule_counts_minutes_by_attenuation_whatever_the_radius(world: World, 
         assert one.close_contact is (found.minutes.median >= 15)
     assert len({one.minutes.median for one in met.values()}) == 4
     wide = replace(policy_named("cwa"), within_m=50.0)
-    assert world.authority.tracing.contacts(case, wide).contacts[0].minutes == met["cwa"].minutes
+    assert (
+        world.authority.tracing.contacts(case, wide, by=CONSOLE).contacts[0].minutes
+        == met["cwa"].minutes
+    )
 
 
 def test_reasons_are_said_in_plain_english() -> None:
@@ -149,7 +153,7 @@ def test_what_is_kept_and_found_again_is_the_same(world: World, case: Case, poli
         *world.heard(world.user(), NOON - SECONDS_PER_DAY, 10, rssi_dbm=-75),
     ]
     world.take(case, rows, NOON)
-    first = world.authority.tracing.contacts(case, policy)
+    first = world.authority.tracing.contacts(case, policy, by=CONSOLE)
     counted = world.store.counts(NOON)
     assert counted.contacts >= 2
-    assert world.authority.tracing.contacts(case, policy) == first
+    assert world.authority.tracing.contacts(case, policy, by=CONSOLE) == first

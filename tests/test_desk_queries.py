@@ -10,8 +10,8 @@ from tests.authority_world import NOON, World
 from tests.conftest import counted_entropy
 from tests.followed_rows import fill
 from tracetogether.adapters.sql_store import SqlStore
-from tracetogether.authority.access.operators import CONSOLE, Caller, Role
-from tracetogether.authority.cases.casework import CaseQuery
+from tracetogether.authority.access.permissions import CONSOLE, Caller, Role
+from tracetogether.authority.cases.case import CaseQuery
 from tracetogether.authority.cases.followed import ContactQuery
 
 RAVI = Caller("ravi", frozenset({Role.TRACER}))
@@ -36,16 +36,16 @@ def asked(world: World, look: Callable[[], object]) -> int:
 
 def looks(world: World) -> list[Callable[[], object]]:
     authority = world.authority
-    case = authority.casework.case("C000000000")
+    case = authority.casework.case("C000000000", by=CONSOLE)
     return [
-        lambda: authority.casework.page(CaseQuery(limit=100), NOON),
+        lambda: authority.casework.page(CaseQuery(limit=100), NOON, by=CONSOLE),
         lambda: authority.casework.page(CaseQuery(limit=100), NOON, by=RAVI),
-        lambda: authority.desk.page(ContactQuery(limit=100)),
-        lambda: authority.desk.page(ContactQuery(case_id=case.case_id, limit=100)),
+        lambda: authority.desk.page(ContactQuery(limit=100), by=CONSOLE),
+        lambda: authority.desk.page(ContactQuery(case_id=case.case_id, limit=100), by=CONSOLE),
         lambda: authority.desk.due(NOON, by=RAVI),
-        lambda: authority.desk.calendar("P000000000"),
-        lambda: authority.desk.links(case, NOON),
-        lambda: authority.desk.dashboard(NOON),
+        lambda: authority.desk.calendar("P000000000", by=CONSOLE),
+        lambda: authority.desk.links(case, NOON, by=CONSOLE),
+        lambda: authority.desk.dashboard(NOON, by=CONSOLE),
         lambda: authority.desk.dashboard(NOON, by=RAVI),
         lambda: authority.desk.notes_on(case.case_id, by=CONSOLE),
     ]

@@ -24,7 +24,7 @@ from tests.old_schemas import REVISIONS, of_first_schema, of_schema
 from tests.restored_desk import RestoredDesk, traced
 from tracetogether import errors, rejection
 from tracetogether.authority.access.permissions import Role
-from tracetogether.authority.cases.casework import CaseState
+from tracetogether.authority.cases.case import CaseState
 from tracetogether.authority.cases.followed import ContactState, Outcome, Priority
 from tracetogether.cli import cli
 from tracetogether.evaluation.registry import REGISTRY

@@ -14,7 +14,7 @@ import pytest
 from tests.authority_world import NOON, World
 from tests.conftest import counted_entropy
 from tests.followed_rows import contact_row, fill
-from tracetogether.authority.access.operators import ALL_ROLES, Caller, Role
+from tracetogether.authority.access.permissions import ALL_ROLES, CONSOLE, Caller, Role
 from tracetogether.authority.cases.followed import ContactQuery, ContactState, KeptContact
 from tracetogether.authority.desk.exports import (
     LAYOUTS,
@@ -38,7 +38,7 @@ def world() -> World:
 
 
 def lines(world: World, layout: str) -> list[dict[str, str]]:
-    rows = world.authority.exports.rows(LAYOUTS[layout], "csv", NOON)
+    rows = world.authority.exports.rows(LAYOUTS[layout], "csv", NOON, by=CONSOLE)
     for _ in LAYOUTS[layout].headings("csv")[:-1]:
         next(rows)
     return list(csv.DictReader(io.StringIO("".join(csv_text(rows)), newline="")))
@@ -47,19 +47,19 @@ def lines(world: World, layout: str) -> list[dict[str, str]]:
 @pytest.mark.parametrize("role", sorted(ALL_ROLES - {Role.EXPORTER}, key=lambda one: one.value))
 def test_exporters_alone_and_only_with_an_audit_entry(world: World, role: Role) -> None:
     caller = Caller("somebody", frozenset({role}))
-    before = world.authority.audit.verify()[0]
+    before = world.authority.audit.verify(by=CONSOLE)[0]
     with pytest.raises(AccessDeniedError, match="export contact lists"):
         world.authority.exports.rows(LAYOUTS["contacts"], "csv", NOON, by=caller)
-    assert world.authority.audit.verify()[0] == before
+    assert world.authority.audit.verify(by=CONSOLE)[0] == before
     exporter = Caller("nora", frozenset({Role.EXPORTER}))
     world.authority.exports.rows(LAYOUTS["sormas"], "xlsx", NOON, by=exporter)  # nothing read yet
-    (entry,) = world.authority.audit.entries(after=before)
+    (entry,) = world.authority.audit.entries(after=before, by=CONSOLE)
     assert (entry.act, entry.by) == ("contacts.exported", "nora")
     assert entry.details == {"layout": "sormas", "form": "xlsx"}
 
 
 def test_every_contact_once_without_the_merged_ones(world: World) -> None:
-    page = world.authority.desk.page(ContactQuery(limit=1_000))
+    page = world.authority.desk.page(ContactQuery(limit=1_000), by=CONSOLE)
     kept = {
         one.kept.contact_id: one
         for one in page.contacts
@@ -81,7 +81,7 @@ def test_every_contact_once_without_the_merged_ones(world: World) -> None:
 
 def test_the_anonymous_form_names_nobody(world: World) -> None:
     text = json.dumps(lines(world, "anonymous"))
-    for one in world.authority.desk.page(ContactQuery(limit=1_000)).contacts:
+    for one in world.authority.desk.page(ContactQuery(limit=1_000), by=CONSOLE).contacts:
         for name in (one.pseudonym, one.kept.contact_id, one.kept.case_id):
             assert name not in text
     assert "2020-" not in text
@@ -128,7 +128,7 @@ OF_GODATA = {
 
 
 def test_sormas_finds_its_rows_of_headings_and_its_words(world: World) -> None:
-    rows = world.authority.exports.rows(LAYOUTS["sormas"], "csv", NOON)
+    rows = world.authority.exports.rows(LAYOUTS["sormas"], "csv", NOON, by=CONSOLE)
     assert set(next(rows)) == {"Contact"}
     assert set(next(rows)) == OF_SORMAS
     found = lines(world, "sormas")
@@ -150,7 +150,7 @@ def test_sormas_finds_its_rows_of_headings_and_its_words(world: World) -> None:
 
 @pytest.mark.parametrize("form", ["ndjson", "xlsx"])
 def test_other_forms_have_one_row_of_headings(world: World, form: str) -> None:
-    rows = world.authority.exports.rows(LAYOUTS["sormas"], form, NOON)
+    rows = world.authority.exports.rows(LAYOUTS["sormas"], form, NOON, by=CONSOLE)
     assert set(next(rows)) == OF_SORMAS
     assert "Contact" not in next(rows)
 
@@ -168,7 +168,7 @@ def test_go_data_finds_its_fields_and_its_reference_data(world: World) -> None:
     assert {line["relationship.certaintyLevelId"] for line in found} <= {
         f"{category}_CERTAINTY_LEVEL_{level}" for level in levels
     }
-    cases = {one.case_id for one in world.authority.casework.cases()}
+    cases = {one.case_id for one in world.authority.casework.cases(by=CONSOLE)}
     assert {line["relationship.persons[].id"] for line in found} == cases
 
 
@@ -215,7 +215,9 @@ def test_memory_does_not_grow_with_the_rows(world: World, form: str, tmp_path: P
     for count in (50, 1_000, 2_000):  # the first one fills caches
         exports = Exports(world.keys, ManyContacts(world, count), world.authority.audit)
         tracemalloc.start()
-        WRITERS[form](exports.rows(LAYOUTS["contacts"], form, NOON), tmp_path / f"{count}.xlsx")
+        WRITERS[form](
+            exports.rows(LAYOUTS["contacts"], form, NOON, by=CONSOLE), tmp_path / f"{count}.xlsx"
+        )
         peaks.append(tracemalloc.get_traced_memory()[1])
         tracemalloc.stop()
     assert peaks[2] - peaks[1] < 500_000  # 1,000 rows kept would take 2 MB

@@ -8,7 +8,7 @@ from click.testing import CliRunner
 
 from tests.authority_world import NOON, World
 from tests.conftest import counted_entropy
-from tracetogether.authority.access.operators import Caller, Role
+from tracetogether.authority.access.permissions import CONSOLE, Caller, Role
 from tracetogether.authority.desk.imports import BadCell
 from tracetogether.cli import cli
 from tracetogether.errors import ConflictError, NotFoundError
@@ -17,19 +17,19 @@ from tracetogether.errors import ConflictError, NotFoundError
 @pytest.fixture
 def world() -> World:
     world = World.of(counted_entropy(41))
-    world.authority.staff.add("ravi", frozenset({Role.TRACER}), "token", NOON)
-    world.authority.staff.add("nora", frozenset({Role.EXPORTER}), "token2", NOON)
+    world.authority.staff.add("ravi", frozenset({Role.TRACER}), "token", NOON, by=CONSOLE)
+    world.authority.staff.add("nora", frozenset({Role.EXPORTER}), "token2", NOON, by=CONSOLE)
     return world
 
 
 def test_right_lines_open_cases(world: World) -> None:
     one, two = world.user(), world.user()
     body = f"\ufeffdate,user_id,assigned_to\n2020-05-02, {one} ,ravi\n\n,{two},\n".encode()
-    wanted, bad = world.authority.case_import.check(body, NOON)
+    wanted, bad = world.authority.case_import.check(body, NOON, by=CONSOLE)
     assert bad == []
     assert [case.line for case in wanted] == [2, 4]
-    assert world.authority.casework.cases() == []  # a check brings nothing in
-    first, second = world.authority.case_import.run(wanted, NOON)
+    assert world.authority.casework.cases(by=CONSOLE) == []  # a check brings nothing in
+    first, second = world.authority.case_import.run(wanted, NOON, by=CONSOLE)
     assert (first.user_id, first.date, first.assigned_to) == (one, "2020-05-02", "ravi")
     assert (second.user_id, second.date, second.assigned_to) == (two, "2020-05-04", "")
 
@@ -39,10 +39,10 @@ def test_a_spreadsheet_separates_cells_by_semicolons_or_tabs(world: World, separ
     user = world.user()
     lines = ["user_id,date,assigned_to", f"{user},2020-05-02,ravi"]
     wanted, bad = world.authority.case_import.check(
-        "\n".join(lines).replace(",", separator).encode(), NOON
+        "\n".join(lines).replace(",", separator).encode(), NOON, by=CONSOLE
     )
     assert bad == []
-    opened = world.authority.case_import.run(wanted, NOON)
+    opened = world.authority.case_import.run(wanted, NOON, by=CONSOLE)
     assert [(case.user_id, case.date, case.assigned_to) for case in opened] == [
         (user, "2020-05-02", "ravi")
     ]
@@ -50,7 +50,7 @@ def test_a_spreadsheet_separates_cells_by_semicolons_or_tabs(world: World, separ
 
 def test_every_bad_line_is_named_with_its_column_and_remedy(world: World) -> None:
     good, busy = world.user(), world.user()
-    world.authority.casework.open_case(busy, NOON)
+    world.authority.casework.open_case(busy, NOON, by=CONSOLE)
     lines = [
         "user_id,date,assigned_to",
         f"{good},2020-05-02,",
@@ -62,7 +62,7 @@ def test_every_bad_line_is_named_with_its_column_and_remedy(world: World) -> Non
         f"{busy},2020-05-02,",
         f"{world.user()},2020-05-02",
     ]
-    wanted, bad = world.authority.case_import.check("\n".join(lines).encode(), NOON)
+    wanted, bad = world.authority.case_import.check("\n".join(lines).encode(), NOON, by=CONSOLE)
     assert [one.line for one in wanted] == [2]
     places = [(one.line, one.column) for one in bad]
     assert places == [
@@ -93,20 +93,22 @@ def test_every_bad_line_is_named_with_its_column_and_remedy(world: World) -> Non
     ],
 )
 def test_what_is_no_such_table(world: World, body: bytes, line: int, column: str) -> None:
-    _, bad = world.authority.case_import.check(body, NOON)
+    _, bad = world.authority.case_import.check(body, NOON, by=CONSOLE)
     assert (line, column) in [(one.line, one.column) for one in bad]
 
 
 def test_nothing_comes_in_by_halves(world: World) -> None:
     one, two = world.user(), world.user()
-    wanted, bad = world.authority.case_import.check(f"user_id\n{one}\n{two}\n".encode(), NOON)
+    wanted, bad = world.authority.case_import.check(
+        f"user_id\n{one}\n{two}\n".encode(), NOON, by=CONSOLE
+    )
     assert bad == []
     world.authority.issuance.withdraw(two, NOON)
-    before = world.authority.audit.verify()
+    before = world.authority.audit.verify(by=CONSOLE)
     with pytest.raises(NotFoundError):
-        world.authority.case_import.run(wanted, NOON)
-    assert world.authority.casework.cases() == []
-    assert world.authority.audit.verify() == before
+        world.authority.case_import.run(wanted, NOON, by=CONSOLE)
+    assert world.authority.casework.cases(by=CONSOLE) == []
+    assert world.authority.audit.verify(by=CONSOLE) == before
 
 
 def test_only_who_may_give_cases_away_imports_them_assigned(world: World) -> None:
@@ -118,9 +120,9 @@ def test_only_who_may_give_cases_away_imports_them_assigned(world: World) -> Non
 
 def test_operators_come_with_their_tokens(world: World) -> None:
     body = b"name,roles\nsiti,tracer\nmei,supervisor tracer\n"
-    wanted, bad = world.authority.operator_import.check(body)
+    wanted, bad = world.authority.operator_import.check(body, by=CONSOLE)
     assert bad == []
-    added = world.authority.operator_import.run(wanted, NOON)
+    added = world.authority.operator_import.run(wanted, NOON, by=CONSOLE)
     for operator, token in added:
         assert world.authority.access.operator(token).name == operator.name
     assert added[1][0].roles == {Role.SUPERVISOR, Role.TRACER}
@@ -128,7 +130,7 @@ def test_operators_come_with_their_tokens(world: World) -> None:
 
 def test_bad_operators_are_named(world: World) -> None:
     body = b"name,roles\nravi,tracer\nS\xc3\xa9,tracer\ntom,king\nana,\nbob,tracer\nbob,tracer\n"
-    wanted, bad = world.authority.operator_import.check(body)
+    wanted, bad = world.authority.operator_import.check(body, by=CONSOLE)
     assert [one.name for one in wanted] == ["bob"]
     places = [(one.line, one.column) for one in bad]
     assert places == [(2, "name"), (3, "name"), (4, "roles"), (5, "roles"), (7, "name")]

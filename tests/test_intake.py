@@ -3,11 +3,13 @@
 import json
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 
 import pytest
 
 from tests.authority_world import DAY, NOON, World
-from tracetogether.authority.cases.casework import Case
+from tracetogether.authority.access.permissions import CONSOLE
+from tracetogether.authority.cases.case import Case
 from tracetogether.authority.intake import pins, uploads
 from tracetogether.authority.intake.uploads import unseal
 from tracetogether.bluetrace.tempid import TempIDIssuer, new_user_id
@@ -45,7 +47,7 @@ def other_than(pin: str) -> str:
 
 
 def test_a_case_is_of_today_unless_told(world: World) -> None:
-    opened = world.authority.casework.open_case
+    opened = partial(world.authority.casework.open_case, by=CONSOLE)
     assert opened(world.user(), NOON).day == DAY
     assert opened(world.user(), NOON, DAY - 21).day == DAY - 21
     assert opened(world.user(), NOON, DAY + 1).date == "2020-05-05"
@@ -54,28 +56,28 @@ def test_a_case_is_of_today_unless_told(world: World) -> None:
 def test_a_case_outside_of_what_a_log_holds_is_refused(world: World) -> None:
     user = world.user()
     with pytest.raises(InvalidRequestError, match="future"):
-        world.authority.casework.open_case(user, NOON, DAY + 2)
+        world.authority.casework.open_case(user, NOON, DAY + 2, by=CONSOLE)
     with pytest.raises(InvalidRequestError, match="21 days"):
-        world.authority.casework.open_case(user, NOON, DAY - 22)
+        world.authority.casework.open_case(user, NOON, DAY - 22, by=CONSOLE)
 
 
 @pytest.mark.parametrize("user_id", ["", "nobody", "Ä" * 28, "\ud800", "A" * 28])
 def test_a_case_needs_a_user(world: World, user_id: str) -> None:
     with pytest.raises(NotFoundError, match="no such user"):
-        world.authority.casework.open_case(user_id, NOON)
+        world.authority.casework.open_case(user_id, NOON, by=CONSOLE)
 
 
 @pytest.mark.parametrize("case_id", ["", "nothing", "\ud800"])
 def test_a_case_that_is_not_there_is_told(world: World, case_id: str) -> None:
     with pytest.raises(NotFoundError, match="no such case"):
-        world.authority.casework.case(case_id)
+        world.authority.casework.case(case_id, by=CONSOLE)
 
 
 # --- PINs ---
 
 
 def test_a_right_pin_becomes_a_token_for_its_user_case_and_log(world: World, case: Case) -> None:
-    pin = world.authority.pins.issue(case, NOON)
+    pin = world.authority.pins.issue(case, NOON, by=CONSOLE)
     token = world.authority.intake.redeem_pin(case.user_id, pin, DIGEST, NOON)
     leave = world.authority.intake.tokens.open(token, NOON)
     assert (leave.user_id, leave.case_id, leave.log_sha256) == (case.user_id, case.case_id, DIGEST)
@@ -83,7 +85,7 @@ def test_a_right_pin_becomes_a_token_for_its_user_case_and_log(world: World, cas
 
 
 def test_a_pin_is_used_once(world: World, case: Case) -> None:
-    pin = world.authority.pins.issue(case, NOON)
+    pin = world.authority.pins.issue(case, NOON, by=CONSOLE)
     world.authority.intake.redeem_pin(case.user_id, pin, DIGEST, NOON)
     with pytest.raises(AccessDeniedError):
         world.authority.intake.redeem_pin(case.user_id, pin, DIGEST, NOON)
@@ -91,7 +93,7 @@ def test_a_pin_is_used_once(world: World, case: Case) -> None:
 
 def test_the_last_of_five_tries_may_be_right_the_sixth_may_not(world: World, case: Case) -> None:
     for wrong_tries, accepted in ((UPLOAD_PIN_TRIES - 1, True), (UPLOAD_PIN_TRIES, False)):
-        pin = world.authority.pins.issue(case, NOON)
+        pin = world.authority.pins.issue(case, NOON, by=CONSOLE)
         for _ in range(wrong_tries):
             with pytest.raises(AccessDeniedError):
                 world.authority.intake.redeem_pin(case.user_id, other_than(pin), DIGEST, NOON)
@@ -103,7 +105,7 @@ def test_the_last_of_five_tries_may_be_right_the_sixth_may_not(world: World, cas
 
 
 def test_a_pin_lives_for_a_day(world: World, case: Case) -> None:
-    pin = world.authority.pins.issue(case, NOON)
+    pin = world.authority.pins.issue(case, NOON, by=CONSOLE)
     with pytest.raises(AccessDeniedError):
         world.authority.intake.redeem_pin(case.user_id, pin, DIGEST, NOON + UPLOAD_PIN_LIFETIME_S)
     last = NOON + UPLOAD_PIN_LIFETIME_S - 1
@@ -111,8 +113,8 @@ def test_a_pin_lives_for_a_day(world: World, case: Case) -> None:
 
 
 def test_a_new_pin_replaces_the_old_one(world: World, case: Case) -> None:
-    old = world.authority.pins.issue(case, NOON)
-    new = world.authority.pins.issue(case, NOON)
+    old = world.authority.pins.issue(case, NOON, by=CONSOLE)
+    new = world.authority.pins.issue(case, NOON, by=CONSOLE)
     with pytest.raises(AccessDeniedError):
         world.authority.intake.redeem_pin(case.user_id, old, DIGEST, NOON)
     assert world.authority.intake.redeem_pin(case.user_id, new, DIGEST, NOON)
@@ -122,8 +124,8 @@ def test_all_refusals_look_alike_and_cost_alike(  # noqa: C901 - one situation e
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fresh() -> tuple[Case, str]:
-        case = world.authority.casework.open_case(world.user(), NOON)
-        return case, world.authority.pins.issue(case, NOON)
+        case = world.authority.casework.open_case(world.user(), NOON, by=CONSOLE)
+        return case, world.authority.pins.issue(case, NOON, by=CONSOLE)
 
     def wrong() -> tuple[str, str, float]:
         case, pin = fresh()
@@ -188,7 +190,7 @@ def test_all_refusals_look_alike_and_cost_alike(  # noqa: C901 - one situation e
     "pin", ["", "1234567", "123456789", "1234567x", "１２３４５６７８", "\ud800"]
 )
 def test_what_is_no_pin_costs_no_try(world: World, case: Case, pin: str) -> None:
-    right = world.authority.pins.issue(case, NOON)
+    right = world.authority.pins.issue(case, NOON, by=CONSOLE)
     for _ in range(UPLOAD_PIN_TRIES + 1):
         with pytest.raises(InvalidUploadError, match="8 digits"):
             world.authority.intake.redeem_pin(case.user_id, pin, DIGEST, NOON)
@@ -197,14 +199,14 @@ def test_what_is_no_pin_costs_no_try(world: World, case: Case, pin: str) -> None
 
 @pytest.mark.parametrize("digest", [b"", DIGEST[:-1], DIGEST + b"x"])
 def test_what_is_no_digest_costs_no_pin(world: World, case: Case, digest: bytes) -> None:
-    pin = world.authority.pins.issue(case, NOON)
+    pin = world.authority.pins.issue(case, NOON, by=CONSOLE)
     with pytest.raises(InvalidUploadError, match="SHA-256"):
         world.authority.intake.redeem_pin(case.user_id, pin, digest, NOON)
     assert world.authority.intake.redeem_pin(case.user_id, pin, DIGEST, NOON)
 
 
 def test_no_pin_is_kept_and_its_digest_is_keyed_by_the_day(world: World, case: Case) -> None:
-    pin = world.authority.pins.issue(case, NOON)
+    pin = world.authority.pins.issue(case, NOON, by=CONSOLE)
     kept = world.store.try_pin(case.user_id, NOON)
     assert kept is not None
     message = f"{case.user_id}/{case.case_id}/{pin}".encode()
@@ -216,7 +218,7 @@ def test_no_pin_is_kept_and_its_digest_is_keyed_by_the_day(world: World, case: C
 def test_no_pin_for_a_case_that_is_gone(world: World, case: Case) -> None:
     world.store.drop_cases(NOON + 1)
     with pytest.raises(NotFoundError):
-        world.authority.pins.issue(case, NOON)
+        world.authority.pins.issue(case, NOON, by=CONSOLE)
 
 
 # --- uploads ---
@@ -373,7 +375,7 @@ def test_a_right_pin_whose_log_came_in_says_when_and_to_nobody_else(
     world: World, case: Case
 ) -> None:
     intake, pins = world.authority.intake, world.authority.pins
-    pin = pins.issue(case, NOON)
+    pin = pins.issue(case, NOON, by=CONSOLE)
     token = intake.redeem_pin(case.user_id, pin, sha256(BODY), NOON, attempt="a" * 32)
     with pytest.raises(AccessDeniedError, match="not accepted"):  # nothing came in so far
         intake.redeem_pin(case.user_id, pin, DIGEST, NOON, attempt="b" * 32)

@@ -9,6 +9,7 @@ import pytest
 from click.testing import CliRunner
 
 from tests.authority_world import NOON, NOW
+from tracetogether.authority.access.permissions import CONSOLE
 from tracetogether.authority.oversight.custody import CHECK_VALUE, require_keys_of
 from tracetogether.cli.authority import authority
 from tracetogether.cli.authority_folder import (
@@ -113,7 +114,7 @@ def test_keys_of_another_database_open_nothing_and_serve_nothing(desk: Path, oth
 def test_a_machine_without_the_last_rotation_is_not_served_from(desk: Path, tmp_path: Path) -> None:
     shutil.copy(desk / KEYS, tmp_path / "earlier")
     with opened_folder(desk) as service:
-        first = service.custody.rotate(NOON)
+        first = service.custody.rotate(NOON, by=CONSOLE)
         store, stale = service.store, KeyRing.load(tmp_path / "earlier")
         # Until batches reach the new chain's first day, the old keys are as good.
         require_keys_of(store, stale, (first - 2) * SECONDS_PER_DAY)
@@ -169,4 +170,4 @@ def test_lost_keys_are_replaced_by_word_alone(desk: Path, other: Path, found: st
     assert run("replace", "--yes")[0] == 0
     assert run("list")[0] == 0
     with opened_folder(desk) as service:
-        assert [one.act for one in service.audit.entries()][-1] == "keys.replaced"
+        assert [one.act for one in service.audit.entries(by=CONSOLE)][-1] == "keys.replaced"

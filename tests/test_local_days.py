@@ -21,9 +21,8 @@ from tests.conftest import counted_entropy
 from tests.fresh_stores import fresh_store
 from tests.pages_world import Clock, serving
 from tracetogether.adapters.sql_store import SqlStore
-from tracetogether.authority.access.operators import CONSOLE
-from tracetogether.authority.access.permissions import ALL_ROLES
-from tracetogether.authority.cases.casework import Case, CaseQuery, date_of_day
+from tracetogether.authority.access.permissions import ALL_ROLES, CONSOLE
+from tracetogether.authority.cases.case import Case, CaseQuery, date_of_day
 from tracetogether.authority.cases.followed import ContactQuery, ContactState, KeptContact, Outcome
 from tracetogether.authority.desk.exports import LAYOUTS
 from tracetogether.authority.oversight.store import AuthorityStore
@@ -122,10 +121,10 @@ def world_in(zone: str, store: AuthorityStore, since: float) -> World:
 
 def met(world: World, start: float, now: float) -> tuple[Case, KeptContact]:
     """Return a case, and its contact of one hour from ``start``."""
-    case = world.authority.casework.open_case(world.user(), now)
+    case = world.authority.casework.open_case(world.user(), now, by=CONSOLE)
     world.take(case, world.heard(world.user(), start, 60, rssi_dbm=-45), now)
     world.authority.follow_up.refresh(case, now)
-    (contact,) = world.authority.desk.page(ContactQuery(case_id=case.case_id)).contacts
+    (contact,) = world.authority.desk.page(ContactQuery(case_id=case.case_id), by=CONSOLE).contacts
     return case, contact.kept
 
 
@@ -137,20 +136,22 @@ def test_a_contact_is_due_on_the_authoritys_day(store: AuthorityStore) -> None:
     case, kept = met(world, breakfast, now)
     assert case.date == "2020-05-04"
     assert date_of_day(kept.until_day) == "2020-05-18"
-    (line,) = world.authority.tracing.contacts(case).contacts
+    (line,) = world.authority.tracing.contacts(case, by=CONSOLE).contacts
     assert [day.date for day in line.days] == ["2020-05-04"]
     assert desk.due(now, by=CONSOLE).total == 1
-    calls.record(kept.contact_id, desk.today(now), Outcome.NO_SYMPTOMS, now)
+    calls.record(kept.contact_id, desk.today(now), Outcome.NO_SYMPTOMS, now, by=CONSOLE)
     late = at("2020-05-04T23:59", SINGAPORE)
     morning = at("2020-05-05T00:01", SINGAPORE)  # UTC's day has not changed
     assert desk.due(late, by=CONSOLE).total == 0
     assert desk.due(morning, by=CONSOLE).total == 1
     with pytest.raises(InvalidRequestError, match="future day"):
-        calls.record(kept.contact_id, desk.today(morning), Outcome.NO_SYMPTOMS, late)
-    calls.record(kept.contact_id, desk.today(morning), Outcome.NO_SYMPTOMS, morning)
-    days = {one.day: one.outcome for one in desk.calendar(kept.contact_id) if one.outcome}
+        calls.record(kept.contact_id, desk.today(morning), Outcome.NO_SYMPTOMS, late, by=CONSOLE)
+    calls.record(kept.contact_id, desk.today(morning), Outcome.NO_SYMPTOMS, morning, by=CONSOLE)
+    days = {
+        one.day: one.outcome for one in desk.calendar(kept.contact_id, by=CONSOLE) if one.outcome
+    }
     assert [date_of_day(day) for day in days] == ["2020-05-04", "2020-05-05"]
-    (summary,) = world.authority.casework.page(CaseQuery(), morning).cases
+    (summary,) = world.authority.casework.page(CaseQuery(), morning, by=CONSOLE).cases
     assert summary.due == 0
 
 
@@ -158,8 +159,8 @@ def test_counts_by_day_are_of_the_authoritys_days(store: AuthorityStore) -> None
     breakfast = at("2020-05-04T07:00", SINGAPORE)
     world = world_in("Asia/Singapore", store, breakfast - 30 * SECONDS_PER_DAY)
     _, kept = met(world, breakfast - 7200, breakfast)  # all at 2020-05-03 UTC
-    world.authority.follow_up.reach(kept.contact_id, breakfast + 60)
-    seen = world.authority.desk.dashboard(breakfast + 120)
+    world.authority.follow_up.reach(kept.contact_id, breakfast + 60, by=CONSOLE)
+    seen = world.authority.desk.dashboard(breakfast + 120, by=CONSOLE)
     assert [date_of_day(one.day) for one in seen.days][-1] == "2020-05-04"
     counts = [(one.cases, one.contacts, one.reached) for one in seen.days]
     assert counts == [(0, 0, 0)] * 13 + [(1, 1, 1)]
@@ -172,26 +173,26 @@ def test_follow_up_ends_with_the_authoritys_last_day(store: AuthorityStore) -> N
     now = at("2020-05-04T09:00", SINGAPORE)
     world = world_in("Asia/Singapore", store, now - 30 * SECONDS_PER_DAY)
     _, kept = met(world, now - 7200, now)
-    world.authority.follow_up.reach(kept.contact_id, now)
+    world.authority.follow_up.reach(kept.contact_id, now, by=CONSOLE)
     for moment, state in (
         ("2020-05-18T23:59", ContactState.REACHED),
         ("2020-05-19T00:01", ContactState.COMPLETED),
     ):
         world.authority.purge(at(moment, SINGAPORE), clock_is_right=True)
-        found = world.authority.desk.contact(kept.contact_id).kept.state
+        found = world.authority.desk.contact(kept.contact_id, by=CONSOLE).kept.state
         assert found is state, moment
 
 
 def test_the_traced_span_is_of_the_authoritys_days() -> None:
     now = at("2020-05-04T12:00", SINGAPORE)
     world = world_in("Asia/Singapore", fresh_store(), now - 30 * SECONDS_PER_DAY)
-    case = world.authority.casework.open_case(world.user(), now)
+    case = world.authority.casework.open_case(world.user(), now, by=CONSOLE)
     inside, outside = world.user(), world.user()
     edge = at("2020-04-20T00:00", SINGAPORE)  # the first of the 15 days; UTC's begins 8 hours later
     rows = world.heard(outside, edge - 3600, 45, rssi_dbm=-45)
     rows += world.heard(inside, edge, 45, rssi_dbm=-45)
     world.take(case, rows, now)
-    traced = world.authority.tracing.contacts(case)
+    traced = world.authority.tracing.contacts(case, by=CONSOLE)
     assert [one.user_id for one in traced.contacts] == [inside]
     assert (traced.traced_from, traced.traced_until) == (edge, at("2020-05-05", SINGAPORE))
     assert Contacts.of(traced).traced_from == edge
@@ -202,9 +203,11 @@ def test_tomorrow_is_no_case_date_where_the_zone_is_known() -> None:
     tomorrow = SINGAPORE.day(now) + 1
     world = world_in("Asia/Singapore", fresh_store(), now - SECONDS_PER_DAY)
     with pytest.raises(InvalidRequestError, match="in the future"):
-        world.authority.casework.open_case(world.user(), now, tomorrow)
+        world.authority.casework.open_case(world.user(), now, tomorrow, by=CONSOLE)
     body = f"user_id,date\n{world.user()},\n".encode()
-    (wanted,), bad = world.authority.case_import.check(body, at("2020-05-05T01:00", SINGAPORE))
+    (wanted,), bad = world.authority.case_import.check(
+        body, at("2020-05-05T01:00", SINGAPORE), by=CONSOLE
+    )
     assert (bad, date_of_day(wanted.day)) == ([], "2020-05-05")
 
 
@@ -222,7 +225,7 @@ def test_a_day_of_23_or_25_hours_is_one_day_of_follow_up(change: str) -> None:
     for hour in range(-1, 50):
         now = start + hour * SECONDS_PER_HOUR + 60
         if desk.due(now, by=CONSOLE).total:
-            calls.record(kept.contact_id, desk.today(now), Outcome.NO_SYMPTOMS, now)
+            calls.record(kept.contact_id, desk.today(now), Outcome.NO_SYMPTOMS, now, by=CONSOLE)
             called.append(BERLIN.text(now))
     hours = (BERLIN.start(BERLIN.day(start) + 1) - start) / SECONDS_PER_HOUR
     day_after = BERLIN.text(start + hours * SECONDS_PER_HOUR + 60)
@@ -236,7 +239,7 @@ def test_exports_write_local_dates_and_times_with_their_offset() -> None:
     met(world, at("2020-05-04T07:00", SINGAPORE), now)
     found = {}
     for name, layout in LAYOUTS.items():
-        heading, row = list(world.authority.exports.rows(layout, "ndjson", now))
+        heading, row = list(world.authority.exports.rows(layout, "ndjson", now, by=CONSOLE))
         found[name] = dict(zip(heading, row, strict=True))
     assert found["contacts"]["first"] == "2020-05-04T07:00:00+08:00"
     assert found["contacts"]["follow_up_until"] == "2020-05-18"
@@ -246,7 +249,7 @@ def test_exports_write_local_dates_and_times_with_their_offset() -> None:
     assert found["godata"]["followUp.startDate"] == "2020-05-05"
     utc = world_in("UTC", fresh_store(), now - 30 * SECONDS_PER_DAY)
     met(utc, at("2020-05-04T07:00", SINGAPORE), now)
-    heading, row = list(utc.authority.exports.rows(LAYOUTS["contacts"], "ndjson", now))
+    heading, row = list(utc.authority.exports.rows(LAYOUTS["contacts"], "ndjson", now, by=CONSOLE))
     assert dict(zip(heading, row, strict=True))["first"] == "2020-05-03T23:00:00Z"
 
 
@@ -281,7 +284,9 @@ def test_a_change_moves_the_last_days_and_keeps_recorded_ones(store: AuthoritySt
     world = world_in("UTC", store, now - 30 * SECONDS_PER_DAY)
     case, kept = met(world, breakfast - 1800, now)  # it ends before 00:00 UTC
     assert date_of_day(kept.until_day) == "2020-05-17"
-    world.authority.follow_up.record(kept.contact_id, kept.until_day - 13, Outcome.SYMPTOMS, now)
+    world.authority.follow_up.record(
+        kept.contact_id, kept.until_day - 13, Outcome.SYMPTOMS, now, by=CONSOLE
+    )
     said = {"store": store, "audit": world.authority.audit, "by": "x"}
     said["keys"] = world.keys
     with pytest.raises(AuthorityError):
@@ -295,7 +300,7 @@ def test_a_change_moves_the_last_days_and_keeps_recorded_ones(store: AuthoritySt
     assert [one.day for one in store.desk.outcomes([kept.contact_id])[kept.contact_id]] == [
         kept.until_day - 13
     ]
-    assert world.authority.audit.verify()[0]
+    assert world.authority.audit.verify(by=CONSOLE)[0]
     again = World.of(counted_entropy(72), store=fresh_store())
     assert again.authority.days == UTC_DAYS
     assert case.date == "2020-05-04"
@@ -306,12 +311,12 @@ def test_lists_are_found_again_when_the_zone_changes() -> None:
     store = fresh_store()
     world = world_in("UTC", store, now - 30 * SECONDS_PER_DAY)
     case, _ = met(world, at("2020-05-04T01:00"), now)
-    (before,) = world.authority.tracing.contacts(case).contacts
+    (before,) = world.authority.tracing.contacts(case, by=CONSOLE).contacts
     store.note(TIME_ZONE, "America/New_York")  # its days begin on the same day of UTC
     changed = type(world.authority).assemble(
         world.keys, name="SG_MOH", store=store, save_keys=lambda _: None
     )
-    (after,) = changed.tracing.contacts(case).contacts
+    (after,) = changed.tracing.contacts(case, by=CONSOLE).contacts
     assert ([one.date for one in before.days], [one.date for one in after.days]) == (
         ["2020-05-04"],
         ["2020-05-03"],
@@ -334,4 +339,6 @@ def test_init_and_the_time_zone_command(tmp_path: Path) -> None:
     assert refused.exit_code == 1
     with opened_folder(tmp_path / "a") as service:
         assert service.days == BERLIN
-        assert [one.act for one in service.audit.entries()][-1] == "authority.time-zone-set"
+        assert [one.act for one in service.audit.entries(by=CONSOLE)][
+            -1
+        ] == "authority.time-zone-set"

@@ -15,7 +15,8 @@ from tests.old_schemas import FIRST_SCHEMA, of_schema, upgraded
 from tracetogether.adapters.sql_store import SqlStore, migrating
 from tracetogether.adapters.sql_store.tables import METADATA
 from tracetogether.authority.access.credentials import credential_digest
-from tracetogether.authority.access.operators import ALL_ROLES, operator_digest
+from tracetogether.authority.access.operators import operator_digest
+from tracetogether.authority.access.permissions import ALL_ROLES, CONSOLE
 from tracetogether.authority.cases.followed import ContactQuery
 from tracetogether.cli import cli
 from tracetogether.cli.authority_folder import bring_up_to_date, opened_folder
@@ -55,12 +56,12 @@ def test_a_file_of_before_the_first_migration_is_told_and_taken_over(tmp_path: P
         assert service.access.phone("secret") == "user"
         operator = service.access.operator("token")
         assert (operator.name, operator.roles) == ("operator", ALL_ROLES)
-        case = service.casework.case("CASE")
+        case = service.casework.case("CASE", by=CONSOLE)
         assert (case.user_id, case.day, case.opened_at) == ("user", 18_386, NOON)
         left = service.store.counts(NOON)
         assert (left.users, left.cases, left.uploads, left.open_pins) == (1, 1, 0, 0)
-        assert [one.act for one in service.audit.entries()] == ["authority.migrated"]
-        assert service.pins.issue(case, NOON)
+        assert [one.act for one in service.audit.entries(by=CONSOLE)] == ["authority.migrated"]
+        assert service.pins.issue(case, NOON, by=CONSOLE)
     with SqlStore.open(tmp_path / "authority.db") as store:
         with store._database.engine.connect() as connection:
             found = compare_metadata(MigrationContext.configure(connection), METADATA)
@@ -84,16 +85,16 @@ def test_logs_of_before_the_desk_come_under_follow_up(tmp_path: Path) -> None:
     with SqlStore.create(tmp_path / "newest.db", name="SG_MOH") as store:
         world = World.of(counted_entropy(5), store=store)
         world.keys.save(tmp_path / "keys.txt")
-        case = world.authority.casework.open_case(world.user(), NOON)
+        case = world.authority.casework.open_case(world.user(), NOON, by=CONSOLE)
         world.take(case, world.heard(world.user(), NOON - 4 * 3600, 90, rssi_dbm=-45), NOON)
     of_schema("0002", tmp_path / "authority.db", tmp_path / "newest.db")
     with pytest.raises(StoreError, match="has schema version 0002"):
         SqlStore.open(tmp_path / "authority.db")
     assert bring_up_to_date(tmp_path, NOON + 3_600) == 1
     with opened_folder(tmp_path) as service:
-        (one,) = service.desk.page(ContactQuery(due_on=DAY)).contacts
+        (one,) = service.desk.page(ContactQuery(due_on=DAY), by=CONSOLE).contacts
         assert (one.kept.case_id, one.kept.found_at) == (case.case_id, NOON)
-        assert service.audit.verify()[0]
+        assert service.audit.verify(by=CONSOLE)[0]
     assert bring_up_to_date(tmp_path, NOON + 7_200) == 0
 
 
@@ -150,7 +151,7 @@ def test_migrate_names_the_open_cases_of_one_person_and_merging_ends_it(tmp_path
     with SqlStore.create(tmp_path / "newest.db", name="SG_MOH") as store:
         world = World.of(counted_entropy(6), store=store)
         world.keys.save(tmp_path / "keys.txt")
-        first = world.authority.casework.open_case(world.user(), NOON)
+        first = world.authority.casework.open_case(world.user(), NOON, by=CONSOLE)
     of_schema("0005", tmp_path / "authority.db", tmp_path / "newest.db")
     old = sqlite3.connect(tmp_path / "authority.db")
     old.execute(
@@ -166,11 +167,11 @@ def test_migrate_names_the_open_cases_of_one_person_and_merging_ends_it(tmp_path
     with opened_folder(tmp_path) as service:
         assert service.casework.several_open() == [("SECOND", first.case_id)]
         with pytest.raises(ConflictError, match="has an open case already"):
-            service.casework.open_case(first.user_id, NOON)
-        service.casework.close("SECOND", NOON)
+            service.casework.open_case(first.user_id, NOON, by=CONSOLE)
+        service.casework.close("SECOND", NOON, by=CONSOLE)
         with pytest.raises(ConflictError, match=first.case_id):  # the exempt one is still open
-            service.casework.open_case(first.user_id, NOON)
+            service.casework.open_case(first.user_id, NOON, by=CONSOLE)
         with pytest.raises(ConflictError, match=first.case_id):
-            service.casework.reopen("SECOND", NOON)
-        service.casework.close(first.case_id, NOON)
-        service.casework.open_case(first.user_id, NOON)
+            service.casework.reopen("SECOND", NOON, by=CONSOLE)
+        service.casework.close(first.case_id, NOON, by=CONSOLE)
+        service.casework.open_case(first.user_id, NOON, by=CONSOLE)

@@ -14,9 +14,8 @@ from tests.authority_world import NOON, World
 from tests.conftest import counted_entropy
 from tests.pages_world import Pages, serving
 from tracetogether.adapters.sql_store import SqlStore
-from tracetogether.authority.access.operators import CONSOLE, Caller
-from tracetogether.authority.access.permissions import Role
-from tracetogether.authority.cases.casework import Case, CaseQuery, CaseState
+from tracetogether.authority.access.permissions import CONSOLE, Caller, Role
+from tracetogether.authority.cases.case import Case, CaseQuery, CaseState
 from tracetogether.authority.cases.followed import ContactQuery, ContactState
 from tracetogether.authority.service import Authority
 from tracetogether.cli import cli
@@ -32,7 +31,7 @@ BOTH = Caller("both", frozenset({Role.TRACER, Role.ISSUER}))
 
 def staffed(world: World) -> World:
     for one in (RAVI, SITI, IDA, MEI, BOTH):
-        world.authority.staff.add(one.name, one.roles, f"token-of-{one.name}", NOON)
+        world.authority.staff.add(one.name, one.roles, f"token-of-{one.name}", NOON, by=CONSOLE)
     return world
 
 
@@ -51,17 +50,17 @@ def sql_world(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[World]
 
 def case_with(world: World, *near: str, assigned_to: str = "") -> Case:
     """Return a case whose phone has heard some people and uploaded."""
-    case = world.authority.casework.open_case(world.user(), NOON)
+    case = world.authority.casework.open_case(world.user(), NOON, by=CONSOLE)
     rows = [row for person in near for row in world.heard(person, NOON - 3600, 45, rssi_dbm=-45)]
     world.take(case, rows, NOON)
     world.authority.follow_up.refresh(case, NOON)
     if assigned_to:
-        world.authority.casework.assign(case.case_id, assigned_to, NOON)
-    return world.authority.casework.case(case.case_id)
+        world.authority.casework.assign(case.case_id, assigned_to, NOON, by=CONSOLE)
+    return world.authority.casework.case(case.case_id, by=CONSOLE)
 
 
 def contact_of(world: World, case: Case) -> str:
-    (contact,) = world.authority.desk.page(ContactQuery(case_id=case.case_id)).contacts
+    (contact,) = world.authority.desk.page(ContactQuery(case_id=case.case_id), by=CONSOLE).contacts
     return contact.kept.contact_id
 
 
@@ -85,13 +84,15 @@ def six_at_once(act: Callable[[int], object]) -> tuple[list[object], list[Except
 def open_cases(authority: Authority, user_id: str) -> list[Case]:
     busy = {CaseState.OPEN, CaseState.TRACING}
     return [
-        one for one in authority.casework.cases() if one.user_id == user_id and one.state in busy
+        one
+        for one in authority.casework.cases(by=CONSOLE)
+        if one.user_id == user_id and one.state in busy
     ]
 
 
 def test_six_parallel_clicks_open_one_case(sql_world: World) -> None:
     authority, person = sql_world.authority, sql_world.user()
-    opened, refused = six_at_once(lambda _: authority.casework.open_case(person, NOON))
+    opened, refused = six_at_once(lambda _: authority.casework.open_case(person, NOON, by=CONSOLE))
     assert (len(opened), len(refused)) == (1, 5)
     assert {str(one) for one in refused} == {
         f"this person has an open case already: it is {opened[0].case_id}"
@@ -102,10 +103,12 @@ def test_six_parallel_clicks_open_one_case(sql_world: World) -> None:
 def test_six_tracers_who_convert_one_person_at_once_open_one_case(sql_world: World) -> None:
     authority, person = sql_world.authority, sql_world.user()
     contacts = [contact_of(sql_world, case_with(sql_world, person)) for _ in range(6)]
-    opened, refused = six_at_once(lambda n: authority.merging.convert(contacts[n], NOON))
+    opened, refused = six_at_once(
+        lambda n: authority.merging.convert(contacts[n], NOON, by=CONSOLE)
+    )
     assert (len(opened), len(refused)) == (1, 5)
     assert open_cases(authority, person) == opened
-    states = [authority.desk.contact(one).kept.state for one in contacts]
+    states = [authority.desk.contact(one, by=CONSOLE).kept.state for one in contacts]
     assert states.count(ContactState.BECAME_CASE) == 1  # what was refused has changed nothing
 
 
@@ -113,16 +116,16 @@ def test_closed_cases_opened_again_at_once_leave_one_open(sql_world: World) -> N
     authority, person = sql_world.authority, sql_world.user()
     closed = []
     for _ in range(6):
-        closed.append(authority.casework.open_case(person, NOON).case_id)
-        authority.casework.close(closed[-1], NOON)
-    opened, refused = six_at_once(lambda n: authority.casework.reopen(closed[n], NOON))
+        closed.append(authority.casework.open_case(person, NOON, by=CONSOLE).case_id)
+        authority.casework.close(closed[-1], NOON, by=CONSOLE)
+    opened, refused = six_at_once(lambda n: authority.casework.reopen(closed[n], NOON, by=CONSOLE))
     assert (len(opened), len(refused)) == (1, 5)
     assert len(open_cases(authority, person)) == 1
 
 
 def test_the_database_itself_refuses_a_second_open_case(sql_world: World) -> None:
     authority, person = sql_world.authority, sql_world.user()
-    first = authority.casework.open_case(person, NOON)
+    first = authority.casework.open_case(person, NOON, by=CONSOLE)
     twin = Case("TWIN", person, first.day, NOON, NOON)
     assert not sql_world.store.add_case(twin)  # past all checks of the service
     assert open_cases(authority, person) == [first]
@@ -132,18 +135,18 @@ def test_a_refusal_names_the_case_only_to_who_may_see_it(world: World) -> None:
     authority, person = world.authority, world.user()
     mine, his = (
         case_with(world, person, assigned_to="ravi"),
-        world.authority.casework.open_case(person, NOON),
+        world.authority.casework.open_case(person, NOON, by=CONSOLE),
     )
-    authority.casework.assign(his.case_id, "siti", NOON)
+    authority.casework.assign(his.case_id, "siti", NOON, by=CONSOLE)
     contact_id = contact_of(world, mine)
     with pytest.raises(ConflictError) as refused:
         authority.merging.convert(contact_id, NOON, by=RAVI)
     assert his.case_id not in str(refused.value)
-    assert authority.desk.contact(contact_id).kept.state is not ContactState.BECAME_CASE
+    assert authority.desk.contact(contact_id, by=CONSOLE).kept.state is not ContactState.BECAME_CASE
     for caller in (IDA, CONSOLE):
         with pytest.raises(ConflictError, match=his.case_id):
             authority.casework.open_case(person, NOON, by=caller)
-    authority.casework.close(his.case_id, NOON)
+    authority.casework.close(his.case_id, NOON, by=CONSOLE)
     authority.casework.open_case(person, NOON, by=IDA)
     with pytest.raises(ConflictError, match="has an open case already"):
         authority.casework.reopen(his.case_id, NOON, by=SITI)
@@ -151,11 +154,13 @@ def test_a_refusal_names_the_case_only_to_who_may_see_it(world: World) -> None:
 
 def test_an_import_names_the_line_and_opens_nothing(world: World) -> None:
     free, busy = world.user(), world.user()
-    wanted, bad = world.authority.case_import.check(f"user_id\n{free}\n{busy}\n".encode(), NOON)
+    wanted, bad = world.authority.case_import.check(
+        f"user_id\n{free}\n{busy}\n".encode(), NOON, by=CONSOLE
+    )
     assert bad == []
-    world.authority.casework.open_case(busy, NOON)  # meanwhile
+    world.authority.casework.open_case(busy, NOON, by=CONSOLE)  # meanwhile
     with pytest.raises(ConflictError, match=r"line 3: .*open case already.*no case was opened"):
-        world.authority.case_import.run(wanted, NOON)
+        world.authority.case_import.run(wanted, NOON, by=CONSOLE)
     assert open_cases(world.authority, free) == []
 
 
@@ -163,7 +168,7 @@ def test_an_import_names_the_line_and_opens_nothing(world: World) -> None:
 def test_page_and_api_refuse_a_second_open_case(world: World) -> None:
     person, his = world.user(), world.user()
     world.authority.casework.assign(
-        world.authority.casework.open_case(his, NOON).case_id, "siti", NOON
+        world.authority.casework.open_case(his, NOON, by=CONSOLE).case_id, "siti", NOON, by=CONSOLE
     )
     contact_id = contact_of(world, case_with(world, his, assigned_to="ravi"))
     (open_one,) = open_cases(world.authority, his)
@@ -216,10 +221,10 @@ def test_a_converted_contact_shows_nothing_of_another_tracers_log(world: World) 
     case = authority.merging.convert(contact_of(world, mine), NOON, by=RAVI)
     assert (case.unconfirmed, case.assigned_to) == (True, "ravi")
     with_others = Case(case.case_id, case.user_id, case.day, NOON, NOON)
-    told = {one.user_id for one in authority.tracing.contacts(with_others).contacts}
+    told = {one.user_id for one in authority.tracing.contacts(with_others, by=CONSOLE).contacts}
     assert told == {mine.user_id, his.user_id}  # what the logs would say, were they asked
-    assert authority.tracing.contacts(case).contacts == ()
-    assert authority.tracing.contacts(case, believe_quarantined=True).contacts == ()
+    assert authority.tracing.contacts(case, by=CONSOLE).contacts == ()
+    assert authority.tracing.contacts(case, believe_quarantined=True, by=CONSOLE).contacts == ()
     assert authority.follow_up.refresh(case, NOON) == 0
     assert authority.graphs.second_degree(mine, by=RAVI) == ()
     graph = authority.graphs.graph(by=RAVI)
@@ -245,14 +250,18 @@ def test_an_issuer_confirms_and_others_logs_are_used(world: World) -> None:
     with pytest.raises(ConflictError, match="closed"):
         authority.casework.confirm(case.case_id, NOON, by=IDA)
     authority.casework.reopen(case.case_id, NOON, by=RAVI)
-    assert authority.casework.case(case.case_id).unconfirmed  # closing and opening confirms nothing
+    assert authority.casework.case(
+        case.case_id, by=CONSOLE
+    ).unconfirmed  # closing and opening confirms nothing
     confirmed = authority.casework.confirm(case.case_id, NOON, by=IDA)
     assert not confirmed.unconfirmed
-    assert authority.casework.case(case.case_id) == confirmed
-    assert {one.user_id for one in authority.tracing.contacts(confirmed).contacts} == {mine.user_id}
+    assert authority.casework.case(case.case_id, by=CONSOLE) == confirmed
+    assert {one.user_id for one in authority.tracing.contacts(confirmed, by=CONSOLE).contacts} == {
+        mine.user_id
+    }
     with pytest.raises(ConflictError, match="confirmed already"):
         authority.casework.confirm(case.case_id, NOON, by=IDA)
-    acts = [one.act for one in authority.audit.entries()]
+    acts = [one.act for one in authority.audit.entries(by=CONSOLE)]
     assert "case.opened-unconfirmed" in acts
     assert "case.confirmed" in acts
 
@@ -264,12 +273,14 @@ def test_a_log_with_a_pin_confirms_and_a_pin_alone_does_not(world: World) -> Non
     with pytest.raises(AccessDeniedError):
         authority.pins.issue(case, NOON, by=RAVI)
     authority.pins.issue(case, NOON, by=IDA)
-    assert authority.casework.case(case.case_id).unconfirmed
+    assert authority.casework.case(case.case_id, by=CONSOLE).unconfirmed
     world.take(case, [], NOON)
-    case = authority.casework.case(case.case_id)
+    case = authority.casework.case(case.case_id, by=CONSOLE)
     assert not case.unconfirmed
-    assert {one.user_id for one in authority.tracing.contacts(case).contacts} == {mine.user_id}
-    (entry,) = [one for one in authority.audit.entries() if one.act == "case.confirmed"]
+    assert {one.user_id for one in authority.tracing.contacts(case, by=CONSOLE).contacts} == {
+        mine.user_id
+    }
+    (entry,) = [one for one in authority.audit.entries(by=CONSOLE) if one.act == "case.confirmed"]
     assert (entry.by, entry.subject) == ("phone", case.case_id)
 
 
@@ -290,7 +301,9 @@ def test_pages_and_api_confirm(world: World) -> None:
         ravi.get(f"/contacts/{contact_id}")
         assert ravi.post(f"/contacts/{contact_id}/convert")[0] == 200
         assert "That can't be undone." in ravi.text()
-        assert len(world.authority.casework.page(CaseQuery(), NOON).cases) == 1  # not yet
+        assert (
+            len(world.authority.casework.page(CaseQuery(), NOON, by=CONSOLE).cases) == 1
+        )  # not yet
         status, place = ravi.post(f"/contacts/{contact_id}/convert", confirm="yes")
         assert status == 303
         path = place.removeprefix("/desk")
@@ -328,4 +341,4 @@ def test_the_command_line_confirms(tmp_path: Path) -> None:
     assert CliRunner().invoke(cli, asked).exit_code == 0
     assert CliRunner().invoke(cli, asked).exit_code == 1
     with opened_folder(tmp_path / "a") as service:
-        assert not service.casework.case(case.case_id).unconfirmed
+        assert not service.casework.case(case.case_id, by=CONSOLE).unconfirmed

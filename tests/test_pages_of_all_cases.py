@@ -14,7 +14,7 @@ from tests.test_desk_queries import asked
 from tracetogether.adapters.operator_pages.case_map import Bond, Spot, case_map
 from tracetogether.adapters.operator_pages.who_met import CASES_A_PAGE
 from tracetogether.adapters.sql_store import SqlStore
-from tracetogether.authority.access.operators import Role
+from tracetogether.authority.access.permissions import CONSOLE, Role
 
 pytestmark = pytest.mark.network
 
@@ -50,17 +50,17 @@ def test_what_the_graph_shows_and_that_it_is_written_down() -> None:
         table = visitor.body.partition("The cases as a table")[2]
         rows = re.findall(r"cases/(\w+)\".*?<td class=\"right\">(\d+)</td>", table)
         lists = {
-            one.case_id: len(world.authority.tracing.contacts(one).contacts)
-            for one in world.authority.casework.cases()
+            one.case_id: len(world.authority.tracing.contacts(one, by=CONSOLE).contacts)
+            for one in world.authority.casework.cases(by=CONSOLE)
         }
         assert {case_id: int(count) for case_id, count in rows} == lists
         assert sum(lists.values()) > len(
-            world.authority.graphs.graph().meetings
+            world.authority.graphs.graph(by=CONSOLE).meetings
         )  # some met both ways
         for user_id in (chain.a, chain.b, chain.c, chain.d, chain.e):
             assert user_id not in visitor.body
         newest, _ = world.store.last_audit()
-        (entry,) = world.authority.audit.entries(newest - 1)
+        (entry,) = world.authority.audit.entries(newest - 1, by=CONSOLE)
         assert (entry.act, entry.by, entry.details) == ("graph.shown", "chief", {"cases": 3})
         assert visitor.get("/graph?policy=none")[0] == 404
         assert visitor.get("/graph?offset=99")[0] == 200
@@ -76,7 +76,7 @@ def test_a_tracer_sees_the_graph_of_the_cases_given_to_him() -> None:
         visitor = pages.visitor("tracer")
         visitor.get("/graph")
         assert "No case has a log yet" in visitor.text()
-        world.authority.casework.assign(chain.case_b.case_id, "tracer", NOON)
+        world.authority.casework.assign(chain.case_b.case_id, "tracer", NOON, by=CONSOLE)
         visitor.get("/graph")
         assert chain.case_b.case_id in visitor.body
         assert chain.case_a.case_id not in visitor.body
@@ -92,7 +92,7 @@ def test_thousands_of_cases_cost_what_a_page_of_them_costs(tmp_path: Path) -> No
         graphs = world.authority.graphs
 
         def look() -> None:
-            graphs.graph(most=2)
+            graphs.graph(most=2, by=CONSOLE)
 
         look()  # the lists are found again, now that all logs are there
         few = asked(world, look)
@@ -101,7 +101,7 @@ def test_thousands_of_cases_cost_what_a_page_of_them_costs(tmp_path: Path) -> No
         look()
         assert asked(world, look) == few
         assert few <= 2 + 2 * 14
-        found = graphs.graph(most=2, skip=1)
+        found = graphs.graph(most=2, skip=1, by=CONSOLE)
         assert (found.cases, found.cases_left_out) == (2, 4)
         assert CASES_A_PAGE <= 30
 

@@ -10,8 +10,8 @@ from tests.conftest import counted_entropy
 from tracetogether.adapters.sql_store import SqlStore
 from tracetogether.adapters.sql_store.desk_tables import FOLLOWED
 from tracetogether.adapters.sql_store.tables import CONTACTS
-from tracetogether.authority.access.operators import CONSOLE
-from tracetogether.authority.cases.casework import Case
+from tracetogether.authority.access.permissions import CONSOLE
+from tracetogether.authority.cases.case import Case
 from tracetogether.authority.contacts.lines import UNKEYED, pseudonym
 from tracetogether.errors import NotFoundError
 from tracetogether.shapes.contacts import Contacts, Graph
@@ -44,17 +44,19 @@ def test_nothing_that_is_kept_or_shown_is_named_by_a_hash_that_anybody_can_compu
     with SqlStore.create(tmp_path / "a.db", name="SG_MOH") as store:
         world = World.of(counted_entropy(12), store=store)
         authority = world.authority
-        case, near = authority.casework.open_case(world.user(), NOON), world.user()
+        case, near = authority.casework.open_case(world.user(), NOON, by=CONSOLE), world.user()
         world.take(case, world.heard(near, NOON - HOUR, 60, rssi_dbm=-45), NOON)
         authority.follow_up.refresh(case, NOON)
         (kept,) = store.desk.contacts_of([case.case_id])
         authority.follow_up.reveal(kept.contact_id, "to call", NOON, by=CONSOLE)
-        graph = authority.graphs.graph()
+        graph = authority.graphs.graph(by=CONSOLE)
         said = [
-            str(Contacts.of(authority.tracing.contacts(case)).json_value()),
+            str(Contacts.of(authority.tracing.contacts(case, by=CONSOLE)).json_value()),
             str(Graph.of(graph).json_value()),
             authority.desk.shown(kept, CONSOLE).pseudonym,
-            str([AuditLine.of(entry).json_value() for entry in authority.audit.entries()]),
+            str(
+                [AuditLine.of(entry).json_value() for entry in authority.audit.entries(by=CONSOLE)]
+            ),
         ]
     said.append((tmp_path / "a.db").read_bytes().decode("latin-1"))
     for user_id in (near, case.user_id):
@@ -67,12 +69,12 @@ def test_the_database_does_not_tell_at_which_time_two_people_met(tmp_path: Path)
     with SqlStore.create(tmp_path / "a.db", name="SG_MOH") as store:
         world = World.of(counted_entropy(13), store=store)
         authority = world.authority
-        case, near = authority.casework.open_case(world.user(), NOON), world.user()
+        case, near = authority.casework.open_case(world.user(), NOON, by=CONSOLE), world.user()
         begin = NOON - 27 * HOUR  # at nine in the morning of the day before
         world.take(case, world.heard(near, begin, 60, rssi_dbm=-45), NOON)
         authority.follow_up.refresh(case, NOON)
         (kept,) = store.desk.contacts_of([case.case_id])
-        (listed,) = authority.tracing.contacts(case).contacts
+        (listed,) = authority.tracing.contacts(case, by=CONSOLE).contacts
         with store._transactions.reading() as connection:
             rows = [
                 tuple(row)

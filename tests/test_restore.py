@@ -15,6 +15,7 @@ from tests.authority_world import NOON
 from tests.old_schemas import REVISIONS, in_postgres, of_first_schema, of_schema
 from tests.restored_desk import KEPT, RestoredDesk, command, traced
 from tracetogether.adapters.sql_store.databases import UnreadableError
+from tracetogether.authority.access.permissions import CONSOLE
 from tracetogether.authority.access.sign_in import KeptPassword, Session
 from tracetogether.authority.service import Authority
 from tracetogether.cli.authority_folder import KEYS, alone_with, bring_up_to_date
@@ -131,7 +132,7 @@ def test_made_up_data_comes_back_in_a_new_folder(
     shutil.copy(made_up.folder / KEYS, new.folder / KEYS)
     assert "keys.txt" not in new.ran("restore", file, "--yes").stderr
     assert new.rows() == before
-    new.work(lambda service: service.audit.verify())
+    new.work(lambda service: service.audit.verify(by=CONSOLE))
     case_id = before["cases"][0][0]
     listed = [
         json.loads(one.ran("case", "contacts", case_id, "--json").stdout) for one in (made_up, new)
@@ -161,7 +162,7 @@ def test_everything_comes_back_after_a_wrong_restore(
     assert (plan["before"]["users"], plan["after"]["users"]) == (2, 4)
     assert plan["carried"]["withdrawn"] == 0
     assert desk.rows() == before
-    desk.work(lambda service: service.audit.verify())
+    desk.work(lambda service: service.audit.verify(by=CONSOLE))
 
 
 @pytest.mark.parametrize(
@@ -262,7 +263,7 @@ def test_a_database_of_an_earlier_schema_is_backed_up_and_restored(
     shutil.copy(desk.folder / KEYS, new.folder / KEYS)
     new.ran("restore", file)
     assert new.rows(tuple(restored)) == restored
-    new.work(lambda service: service.audit.verify())
+    new.work(lambda service: service.audit.verify(by=CONSOLE))
 
 
 DROP_ALL = """DO $$ DECLARE one record; BEGIN
@@ -424,8 +425,8 @@ def test_pins_are_void_and_used_tokens_stay_used(
 
 
 def _open_pin(service: Authority) -> tuple[Any, str]:
-    case = service.casework.open_case(service.issuance.register().user_id, NOON)
-    return case, service.pins.issue(case, NOON)
+    case = service.casework.open_case(service.issuance.register().user_id, NOON, by=CONSOLE)
+    return case, service.pins.issue(case, NOON, by=CONSOLE)
 
 
 def test_destroyed_keys_stay_destroyed(desk: RestoredDesk, tmp_path: Path, clock: Clock) -> None:
@@ -435,7 +436,9 @@ def test_destroyed_keys_stay_destroyed(desk: RestoredDesk, tmp_path: Path, clock
     desk.ran("restore", str(tmp_path / "file"), "--yes")
     assert KeyRing.load(desk.folder / KEYS).oldest_day == int(NOON // SECONDS_PER_DAY) + 1
     (case_id,) = (row[0] for row in desk.rows(("cases",))["cases"])
-    found = desk.work(lambda one: one.tracing.contacts(one.casework.case(case_id)))
+    found = desk.work(
+        lambda one: one.tracing.contacts(one.casework.case(case_id, by=CONSOLE), by=CONSOLE)
+    )
     assert (found.uploads, found.unreadable_uploads) == (1, 1)
 
 
@@ -445,11 +448,11 @@ def test_the_audit_log_goes_on_where_it_had_come_to(
     desk.ran("backup", str(tmp_path / "file"))
     clock.now += HOUR
     desk.ran("user", "add", "later", "--role", "auditor")
-    noted = desk.work(lambda service: service.audit.verify())
+    noted = desk.work(lambda service: service.audit.verify(by=CONSOLE))
     desk.ran("restore", str(tmp_path / "file"), "--yes")
-    number, _ = desk.work(lambda service: service.audit.verify(noted))
+    number, _ = desk.work(lambda service: service.audit.verify(noted, by=CONSOLE))
     assert number > noted[0]
-    entries = desk.work(lambda service: list(service.audit.entries()))
+    entries = desk.work(lambda service: list(service.audit.entries(by=CONSOLE)))
     acts = [entry.act for entry in entries]
     assert "operator.added" in acts[2:]
     assert "backup.restored" in acts
@@ -584,7 +587,7 @@ def test_a_restore_that_is_killed_leaves_the_old_or_the_new_state(
             seen.append("new" if pending else "old")
         else:
             copy.ran("user", "list")  # any command completes what was begun
-            copy.work(lambda service: service.audit.verify())
+            copy.work(lambda service: service.audit.verify(by=CONSOLE))
             seen.append("new" if copy.rows() == new else "old")
             assert copy.rows() in (old, new)
         assert not list(folder.glob("*.restored"))

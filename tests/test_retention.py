@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from tests.authority_world import DAY, NOON, World
-from tracetogether.authority.access.operators import ALL_ROLES, Caller
+from tracetogether.authority.access.permissions import ALL_ROLES, CONSOLE, Caller
 from tracetogether.authority.access.sign_in import KeptPassword, Session
 from tracetogether.authority.oversight.clock_witness import RunningClock
 from tracetogether.authority.oversight.custody import CHECK_VALUE
@@ -64,7 +64,7 @@ def test_the_ring_is_saved_each_time(world: World) -> None:
 
 
 def test_threat_late_deletion_removes_uploads_after_21_days(world: World) -> None:
-    case = world.authority.casework.open_case(world.user(), NOON)
+    case = world.authority.casework.open_case(world.user(), NOON, by=CONSOLE)
     world.take(case, world.heard(world.user(), NOON, 1), NOON + HOUR)
     world.take(case, world.heard(world.user(), NOON, 1), NOON + 2 * HOUR)
     edge = NOON + HOUR + RETENTION.uploads_s
@@ -75,8 +75,8 @@ def test_threat_late_deletion_removes_uploads_after_21_days(world: World) -> Non
 
 
 def test_spent_pins_go_open_ones_stay(world: World) -> None:
-    cases = [world.authority.casework.open_case(world.user(), NOON) for _ in range(3)]
-    pins = [world.authority.pins.issue(case, NOON) for case in cases]
+    cases = [world.authority.casework.open_case(world.user(), NOON, by=CONSOLE) for _ in range(3)]
+    pins = [world.authority.pins.issue(case, NOON, by=CONSOLE) for case in cases]
     world.authority.intake.redeem_pin(cases[0].user_id, pins[0], bytes(32), NOON)
     wrong = f"{(int(pins[1]) + 1) % 10**8:08d}"
     for _ in range(5):
@@ -84,7 +84,7 @@ def test_spent_pins_go_open_ones_stay(world: World) -> None:
             world.authority.intake.redeem_pin(cases[1].user_id, wrong, bytes(32), NOON)
     assert purge(world, NOON + 1).pins == 2
     assert world.authority.intake.redeem_pin(cases[2].user_id, pins[2], bytes(32), NOON + 2)
-    world.authority.pins.issue(cases[0], NOON)
+    world.authority.pins.issue(cases[0], NOON, by=CONSOLE)
     purge(world, NOON + 3)
     assert purge(world, NOON + UPLOAD_PIN_LIFETIME_S).pins == 1
 
@@ -103,18 +103,18 @@ def test_threat_session_rows_are_deleted_after_they_expire(world: World) -> None
 
 
 def test_a_case_goes_25_days_after_it_was_worked_on(world: World) -> None:
-    case = world.authority.casework.open_case(world.user(), NOON)
-    world.authority.pins.issue(case, days(10))
+    case = world.authority.casework.open_case(world.user(), NOON, by=CONSOLE)
+    world.authority.pins.issue(case, days(10), by=CONSOLE)
     assert purge(world, days(35)).cases == 0
     assert purge(world, days(35) + 1).cases == 1
     with pytest.raises(NotFoundError):
-        world.authority.casework.case(case.case_id)
+        world.authority.casework.case(case.case_id, by=CONSOLE)
 
 
 def test_no_upload_outlives_its_case(world: World) -> None:
     """The latest upload that a case can get is gone before the case is."""
-    case = world.authority.casework.open_case(world.user(), NOON)
-    pin = world.authority.pins.issue(case, NOON)
+    case = world.authority.casework.open_case(world.user(), NOON, by=CONSOLE)
+    pin = world.authority.pins.issue(case, NOON, by=CONSOLE)
     redeemed = NOON + UPLOAD_PIN_LIFETIME_S - 1
     intake = world.authority.intake
     token = intake.redeem_pin(case.user_id, pin, bytes(32), redeemed)
@@ -123,7 +123,7 @@ def test_no_upload_outlives_its_case(world: World) -> None:
 
 
 def test_threat_late_deletion_second_purge_finds_nothing(world: World) -> None:
-    case = world.authority.casework.open_case(world.user(), NOON)
+    case = world.authority.casework.open_case(world.user(), NOON, by=CONSOLE)
     world.take(case, world.heard(world.user(), NOON, 1), NOON + HOUR)
     assert purge(world, days(40)) == Purged(
         day_keys=15, uploads=1, contact_lists=0, pins=1, cases=1
@@ -133,7 +133,7 @@ def test_threat_late_deletion_second_purge_finds_nothing(world: World) -> None:
 
 def test_threat_late_deletion_next_purge_completes_a_failed_one(entropy: Entropy) -> None:
     world = World.of(entropy, since=NOON)
-    case = world.authority.casework.open_case(world.user(), NOON)
+    case = world.authority.casework.open_case(world.user(), NOON, by=CONSOLE)
     world.take(case, world.heard(world.user(), NOON, 1), NOON + HOUR)
     saved: list[int | None] = []
     broken = True
@@ -155,11 +155,11 @@ def test_threat_late_deletion_next_purge_completes_a_failed_one(entropy: Entropy
 
 
 def test_threat_late_deletion_purge_with_a_clock_far_ahead_destroys_nothing(world: World) -> None:
-    case = world.authority.casework.open_case(world.user(), NOON)
+    case = world.authority.casework.open_case(world.user(), NOON, by=CONSOLE)
     world.take(case, world.heard(world.user(), NOON, 1), NOON + HOUR)
     for ahead in (NOON + CLOCK_JUMP_S + 1, days(365), days(3_650)):
         # Requests go on under the wrong clock, and write its time into the log.
-        world.authority.casework.open_case(world.user(), ahead)
+        world.authority.casework.open_case(world.user(), ahead, by=CONSOLE)
         with pytest.raises(ClockError, match="days after the last purge"):
             world.authority.purge(ahead)
         assert world.authority.purge.clock_suspect(ahead)
@@ -196,7 +196,7 @@ YEAR_2090 = 120 * 365 * SECONDS_PER_DAY
 def test_a_purge_under_a_wrong_clock_stops_nothing_once_the_clock_is_right(
     world: World, wrong: float, purged_before: bool
 ) -> None:
-    case = world.authority.casework.open_case(world.user(), NOON)
+    case = world.authority.casework.open_case(world.user(), NOON, by=CONSOLE)
     world.take(case, world.heard(world.user(), NOON, 1), NOON + HOUR)
     if purged_before:
         world.authority.purge(NOON + HOUR)
@@ -213,7 +213,7 @@ def test_a_time_that_an_earlier_release_wrote_under_a_wrong_clock_stops_nothing(
     world: World,
 ) -> None:
     for day in range(40):  # in use every day
-        world.authority.casework.open_case(world.user(), days(day))
+        world.authority.casework.open_case(world.user(), days(day), by=CONSOLE)
     world.store.note("last_purge_s", str(YEAR_1972))
     assert world.authority.purge(days(39)).cases == 14
     assert world.authority.purge.last() == days(39)
@@ -236,7 +236,7 @@ def test_an_operators_code_confirms_the_clock_after_a_standstill(world: World) -
 def test_use_every_day_confirms_the_clock_though_purges_failed_for_long(world: World) -> None:
     world.authority.purge(NOON)
     for day in range(1, 61):
-        world.authority.casework.open_case(world.user(), days(day))
+        world.authority.casework.open_case(world.user(), days(day), by=CONSOLE)
     assert world.authority.purge(days(60)).cases == 34
     with pytest.raises(ClockError):
         world.authority.purge(days(60) + CLOCK_JUMP_S + 1)
@@ -283,7 +283,7 @@ def killed_after_saving(world: World) -> Callable[[KeyRing], None]:
 
 
 def acts(world: World) -> list[tuple[str, dict[str, object]]]:
-    return [(entry.act, dict(entry.details)) for entry in world.authority.audit.entries()]
+    return [(entry.act, dict(entry.details)) for entry in world.authority.audit.entries(by=CONSOLE)]
 
 
 def test_a_purge_that_is_killed_after_the_keys_are_gone_leaves_its_entry(world: World) -> None:
@@ -328,5 +328,5 @@ def test_a_keyholders_act_that_is_killed_leaves_its_entry(world: World, act: str
         does[act]()
     assert act not in dict(acts(world))
     purge(world, days(4))
-    (entry,) = (entry for entry in world.authority.audit.entries() if entry.act == act)
+    (entry,) = (entry for entry in world.authority.audit.entries(by=CONSOLE) if entry.act == act)
     assert entry.by == "night"

@@ -9,7 +9,7 @@ from tests.conftest import counted_entropy
 from tests.pages_world import CHEAP, PASSWORD
 from tracetogether.adapters.operator_pages import sign_in_for
 from tracetogether.adapters.operator_pages.credentials import Argon2, Totp, enrolment_picture
-from tracetogether.authority.access.operators import Role
+from tracetogether.authority.access.permissions import CONSOLE, Role
 from tracetogether.authority.access.sign_in import SignIn, form_token, session_digest
 from tracetogether.errors import (
     AccessDeniedError,
@@ -32,7 +32,7 @@ CODES = Totp()
 @pytest.fixture
 def world() -> World:
     made = World.of(counted_entropy(9))
-    made.authority.staff.add("amira", frozenset({Role.TRACER}), "token", NOON)
+    made.authority.staff.add("amira", frozenset({Role.TRACER}), "token", NOON, by=CONSOLE)
     return made
 
 
@@ -43,7 +43,7 @@ def sign_in(world: World) -> SignIn:
 
 def enrolled(sign_in: SignIn, now: float = NOON) -> bytes:
     """Give amira a password and codes; return the secret."""
-    sign_in.set_password("amira", PASSWORD, now)
+    sign_in.set_password("amira", PASSWORD, now, by=CONSOLE)
     token = sign_in.enter("amira", PASSWORD, "", now)
     secret = sign_in.secret_of(token)
     sign_in.enrol(token, CODES.at(secret, now), now)
@@ -51,7 +51,7 @@ def enrolled(sign_in: SignIn, now: float = NOON) -> bytes:
 
 
 def test_from_the_first_password_to_a_session(sign_in: SignIn) -> None:
-    sign_in.set_password("amira", PASSWORD, NOON)
+    sign_in.set_password("amira", PASSWORD, NOON, by=CONSOLE)
     first = sign_in.enter("amira", PASSWORD, "", NOON)
     found = sign_in.who(first, NOON)
     assert found is not None
@@ -101,9 +101,9 @@ def test_threat_timing_is_equal_for_all_failed_sign_ins(world: World) -> None:
     counted = Counted(rounds=1, memory_kib=64, lanes=1)
     sign_in = sign_in_for(world.authority, counted)
     secret = enrolled(sign_in)
-    world.authority.staff.add("gone", frozenset({Role.TRACER}), "token of gone", NOON)
-    sign_in.set_password("gone", PASSWORD, NOON)
-    world.authority.staff.disable("gone", NOON)
+    world.authority.staff.add("gone", frozenset({Role.TRACER}), "token of gone", NOON, by=CONSOLE)
+    sign_in.set_password("gone", PASSWORD, NOON, by=CONSOLE)
+    world.authority.staff.disable("gone", NOON, by=CONSOLE)
     now, told = NOON + 90, set()
     good = CODES.at(secret, now)
     for name, password, code in [
@@ -128,7 +128,9 @@ def test_what_a_stranger_types_is_not_written_down(world: World, sign_in: SignIn
     for name in ("my password by mistake", "amira"):
         with pytest.raises(AccessDeniedError):
             sign_in.enter(name, "x", "", NOON)
-    entries = [one for one in world.authority.audit.entries() if one.act == "operator.refused"]
+    entries = [
+        one for one in world.authority.audit.entries(by=CONSOLE) if one.act == "operator.refused"
+    ]
     assert [one.subject for one in entries] == ["amira"]
 
 
@@ -168,14 +170,14 @@ def test_threat_session_ends_on_time(world: World, sign_in: SignIn) -> None:
         assert sign_in.who(token, now) is not None
     assert sign_in.who(token, begun + SESSION_LONGEST_S) is None  # busy or not
     token = entered(now := now + 1000)
-    world.authority.staff.disable("amira", now)
+    world.authority.staff.disable("amira", now, by=CONSOLE)
     assert sign_in.who(token, now) is None
 
 
 def test_a_new_password_ends_sessions_and_codes(sign_in: SignIn) -> None:
     secret = enrolled(sign_in)
     token = sign_in.enter("amira", PASSWORD, CODES.at(secret, NOON + 30), NOON + 30)
-    sign_in.set_password("amira", "another long one", NOON + 60)
+    sign_in.set_password("amira", "another long one", NOON + 60, by=CONSOLE)
     assert sign_in.who(token, NOON + 60) is None
     with pytest.raises(AccessDeniedError):
         sign_in.enter("amira", PASSWORD, CODES.at(secret, NOON + 90), NOON + 90)
@@ -184,7 +186,7 @@ def test_a_new_password_ends_sessions_and_codes(sign_in: SignIn) -> None:
 
 
 def test_two_enrolments_at_once_leave_one_secret(sign_in: SignIn) -> None:
-    sign_in.set_password("amira", PASSWORD, NOON)
+    sign_in.set_password("amira", PASSWORD, NOON, by=CONSOLE)
     tokens = [sign_in.enter("amira", PASSWORD, "", NOON) for _ in range(2)]
     secrets = [sign_in.secret_of(token) for token in tokens]
     sign_in.enrol(tokens[0], CODES.at(secrets[0], NOON), NOON)
@@ -196,22 +198,22 @@ def test_two_enrolments_at_once_leave_one_secret(sign_in: SignIn) -> None:
 @pytest.mark.parametrize("password", ["short", "x" * 257, "amira is my name"])
 def test_bad_passwords(sign_in: SignIn, password: str) -> None:
     with pytest.raises(InvalidRequestError, match="12 to 256 characters"):
-        sign_in.set_password("amira", password, NOON)
+        sign_in.set_password("amira", password, NOON, by=CONSOLE)
     with pytest.raises(NotFoundError):
-        sign_in.set_password("nobody", PASSWORD, NOON)
+        sign_in.set_password("nobody", PASSWORD, NOON, by=CONSOLE)
 
 
 def test_how_a_password_was_typed_does_not_matter(sign_in: SignIn) -> None:
-    sign_in.set_password("amira", "Cafe\u0301 au lait, wie immer", NOON)
+    sign_in.set_password("amira", "Cafe\u0301 au lait, wie immer", NOON, by=CONSOLE)
     sign_in.enter("amira", "Caf\u00e9 au lait, wie immer", "", NOON)
 
 
 def test_a_password_is_normalised_before_it_is_measured(sign_in: SignIn) -> None:
     apart, together = "e\u0301\u0302" * 200, "\u00e9\u0302" * 200  # 600 as typed, and 400
     with pytest.raises(InvalidRequestError):
-        sign_in.set_password("amira", together, NOON)
+        sign_in.set_password("amira", together, NOON, by=CONSOLE)
     apart, together = "e\u0301" * 250, "\u00e9" * 250  # 500 as typed, and 250
-    sign_in.set_password("amira", apart, NOON)
+    sign_in.set_password("amira", apart, NOON, by=CONSOLE)
     sign_in.enter("amira", together, "", NOON)
     sign_in.enter("amira", apart, "", NOON)
     for other in (apart[:-2], apart + "e", together * 2, "e\u0301" * 10_000, "\ud800" * 250):
@@ -220,7 +222,7 @@ def test_a_password_is_normalised_before_it_is_measured(sign_in: SignIn) -> None
     # As typed they look long enough, or short enough.
     for bad in ("e\u0301" * 11, "\u00e9" * 257, "\ufdfa" * 15, "\ud800" * 20, "e\u0301" * 3_000):
         with pytest.raises(InvalidRequestError, match="12 to 256 characters"):
-            sign_in.set_password("amira", bad, NOON)
+            sign_in.set_password("amira", bad, NOON, by=CONSOLE)
 
 
 def test_nothing_that_opens_is_kept_or_shown(world: World, sign_in: SignIn) -> None:

@@ -8,7 +8,7 @@ from tests.pages_world import CHEAP, PASSWORD
 from tests.test_sign_in import CODES, enrolled
 from tracetogether.adapters.operator_pages import sign_in_for
 from tracetogether.authority.access.limits import Limit
-from tracetogether.authority.access.operators import Role
+from tracetogether.authority.access.permissions import CONSOLE, Role
 from tracetogether.authority.access.sources import TrustedProxies, source_of
 from tracetogether.cli.authority import authority
 from tracetogether.errors import AccessDeniedError, AuthorityError, RateLimitedError
@@ -105,9 +105,9 @@ def test_an_office_signs_in_at_eight_oclock(world: World) -> None:
     staff, sign_in = world.authority.staff, sign_in_for(world.authority, CHEAP)
     names = [f"op{number}" for number in range(SIGN_INS_FROM_ONE_ADDRESS + 10)]
     for name in names:
-        staff.add(name, frozenset({Role.TRACER}), f"token of {name}", NOON)
-        sign_in.set_password(name, PASSWORD, NOON)
-    staff.add("amira", frozenset({Role.TRACER}), "token", NOON)
+        staff.add(name, frozenset({Role.TRACER}), f"token of {name}", NOON, by=CONSOLE)
+        sign_in.set_password(name, PASSWORD, NOON, by=CONSOLE)
+    staff.add("amira", frozenset({Role.TRACER}), "token", NOON, by=CONSOLE)
     secret = enrolled(sign_in)
     eight, office = NOON + 900, "2001:db8::1"
 

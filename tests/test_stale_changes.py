@@ -6,8 +6,9 @@ import pytest
 
 from tests.authority_world import DAY, NOON, World
 from tests.conftest import counted_entropy
-from tracetogether.authority.access.operators import Caller, Role
-from tracetogether.authority.cases.casework import NOBODY, Case
+from tracetogether.authority.access.permissions import CONSOLE, Caller, Role
+from tracetogether.authority.cases.case import Case
+from tracetogether.authority.cases.casework import NOBODY
 from tracetogether.authority.cases.followed import ContactQuery, Outcome
 from tracetogether.errors import (
     AccessDeniedError,
@@ -29,55 +30,55 @@ class Desk(World):
     far: str
 
     def who(self, contact_id: str) -> tuple[str, str]:
-        person = self.authority.follow_up.reveal(contact_id, "a test", NOON)
+        person = self.authority.follow_up.reveal(contact_id, "a test", NOON, by=CONSOLE)
         return person.name, person.phone
 
     def version(self, contact_id: str) -> int:
-        return self.authority.desk.contact(contact_id).kept.version
+        return self.authority.desk.contact(contact_id, by=CONSOLE).kept.version
 
 
 @pytest.fixture
 def desk() -> Desk:
     desk = Desk.of(counted_entropy(77))
-    desk.authority.staff.add("ravi", RAVI.roles, "token-ravi", NOON)
-    desk.case = desk.authority.casework.open_case(desk.user(), NOON)
+    desk.authority.staff.add("ravi", RAVI.roles, "token-ravi", NOON, by=CONSOLE)
+    desk.case = desk.authority.casework.open_case(desk.user(), NOON, by=CONSOLE)
     rows = desk.heard(desk.user(), NOON - 5 * 3600, 90, rssi_dbm=-45)
     rows += desk.heard(desk.user(), NOON - 8 * 3600, 5, rssi_dbm=-90)
     desk.take(desk.case, rows, NOON)
     desk.authority.follow_up.refresh(desk.case, NOON)
-    found = desk.authority.desk.page(ContactQuery()).contacts
+    found = desk.authority.desk.page(ContactQuery(), by=CONSOLE).contacts
     desk.near, desk.far = (one.kept.contact_id for one in found)
     return desk
 
 
 def test_a_blank_erases_no_name_and_no_telephone_number(desk: Desk) -> None:
     work = desk.authority.follow_up
-    work.describe(desk.near, "Ann", "+65 1", NOON)
+    work.describe(desk.near, "Ann", "+65 1", NOON, by=CONSOLE)
     for name, phone in [("", ""), ("", " "), ("Ann", ""), ("", "+65 1")]:
-        work.describe(desk.near, name, phone, NOON)
+        work.describe(desk.near, name, phone, NOON, by=CONSOLE)
         assert desk.who(desk.near) == ("Ann", "+65 1")
     seen = desk.version(desk.near)
-    work.describe(desk.near, " Anna ", "", NOON, version=seen)
+    work.describe(desk.near, " Anna ", "", NOON, version=seen, by=CONSOLE)
     assert desk.who(desk.near) == ("Anna", "+65 1")
     assert desk.version(desk.near) == seen + 1
-    work.describe(desk.near, "", "+65 2", NOON, version=seen + 1)
+    work.describe(desk.near, "", "+65 2", NOON, version=seen + 1, by=CONSOLE)
     assert desk.who(desk.near) == ("Anna", "+65 2")
-    assert work.described(desk.near) == {"name", "phone"}
+    assert work.described(desk.near, by=CONSOLE) == {"name", "phone"}
 
 
 def test_only_a_word_deletes_and_only_what_was_seen(desk: Desk) -> None:
     work = desk.authority.follow_up
-    work.describe(desk.near, "Ann", "+65 1", NOON)
+    work.describe(desk.near, "Ann", "+65 1", NOON, by=CONSOLE)
     seen = desk.version(desk.near)
     for typed in ({"clear": ["name"]}, {"name": "Bob"}):
         with pytest.raises(ConflictError, match="stored already"):
-            work.describe(desk.near, phone="", now=NOON, **{"name": "", **typed})  # type: ignore[arg-type]
+            work.describe(desk.near, phone="", now=NOON, by=CONSOLE, **{"name": "", **typed})  # type: ignore[arg-type]
     with pytest.raises(InvalidRequestError, match="not both"):
-        work.describe(desk.near, "Bob", "", NOON, clear=["name"], version=seen)
-    work.describe(desk.near, "", "", NOON, clear=["name"], version=seen)
+        work.describe(desk.near, "Bob", "", NOON, clear=["name"], version=seen, by=CONSOLE)
+    work.describe(desk.near, "", "", NOON, clear=["name"], version=seen, by=CONSOLE)
     assert desk.who(desk.near) == ("", "+65 1")
-    assert work.described(desk.near) == {"phone"}
-    entries = list(desk.authority.audit.entries())
+    assert work.described(desk.near, by=CONSOLE) == {"phone"}
+    entries = list(desk.authority.audit.entries(by=CONSOLE))
     assert [one.details["fields"] for one in entries if one.act == "contact.described"] == [
         "name phone",
         "name",
@@ -86,12 +87,12 @@ def test_only_a_word_deletes_and_only_what_was_seen(desk: Desk) -> None:
 
 def test_a_case_is_taken_from_everybody_by_a_word_and_by_no_blank(desk: Desk) -> None:
     work, case_id = desk.authority.casework, desk.case.case_id
-    work.assign(case_id, "ravi", NOON)
+    work.assign(case_id, "ravi", NOON, by=CONSOLE)
     for blank in ("", " "):
         with pytest.raises(NotFoundError):
-            work.assign(case_id, blank, NOON)
-    assert work.case(case_id).assigned_to == "ravi"
-    assert work.assign(case_id, NOBODY, NOON).assigned_to == ""
+            work.assign(case_id, blank, NOON, by=CONSOLE)
+    assert work.case(case_id, by=CONSOLE).assigned_to == "ravi"
+    assert work.assign(case_id, NOBODY, NOON, by=CONSOLE).assigned_to == ""
 
 
 def test_symptoms_that_a_colleague_found_are_not_overwritten_unseen(desk: Desk) -> None:
@@ -101,30 +102,32 @@ def test_symptoms_that_a_colleague_found_are_not_overwritten_unseen(desk: Desk) 
         work.record(desk.near, DAY, Outcome.NOT_REACHED, NOON, version=seen, by=SITI)
     with pytest.raises(ConflictError, match="another operator"):
         work.record(desk.near, DAY, Outcome.NOT_REACHED, NOON, by=SITI)
-    assert desk.authority.desk.contact(desk.near).kept.symptoms
+    assert desk.authority.desk.contact(desk.near, by=CONSOLE).kept.symptoms
     work.record(desk.near, DAY, Outcome.SYMPTOMS, NOON, by=SITI)  # the same: nothing is lost
     work.record(desk.near, DAY, Outcome.NO_SYMPTOMS, NOON, by=SITI)  # one's own
 
 
 CHANGES: dict[str, Callable[[Desk, int], object]] = {
-    "reach": lambda desk, seen: desk.authority.follow_up.reach(desk.near, NOON, version=seen),
+    "reach": lambda desk, seen: desk.authority.follow_up.reach(
+        desk.near, NOON, version=seen, by=CONSOLE
+    ),
     "record": lambda desk, seen: desk.authority.follow_up.record(
-        desk.near, DAY, Outcome.SYMPTOMS, NOON, version=seen
+        desk.near, DAY, Outcome.SYMPTOMS, NOON, version=seen, by=CONSOLE
     ),
     "call_anyway": lambda desk, seen: desk.authority.follow_up.call_anyway(
-        desk.far, NOON, version=seen
+        desk.far, NOON, version=seen, by=CONSOLE
     ),
     "describe": lambda desk, seen: desk.authority.follow_up.describe(
-        desk.near, "Bob", "", NOON, version=seen
+        desk.near, "Bob", "", NOON, version=seen, by=CONSOLE
     ),
     "assign": lambda desk, seen: desk.authority.casework.assign(
-        desk.case.case_id, "ravi", NOON, version=seen
+        desk.case.case_id, "ravi", NOON, version=seen, by=CONSOLE
     ),
     "close": lambda desk, seen: desk.authority.casework.close(
-        desk.case.case_id, NOON, version=seen
+        desk.case.case_id, NOON, version=seen, by=CONSOLE
     ),
     "reopen": lambda desk, seen: desk.authority.casework.reopen(
-        desk.case.case_id, NOON, version=seen
+        desk.case.case_id, NOON, version=seen, by=CONSOLE
     ),
 }
 
@@ -132,10 +135,10 @@ CHANGES: dict[str, Callable[[Desk, int], object]] = {
 @pytest.mark.parametrize("change", CHANGES)
 def test_every_change_counts_and_is_refused_on_another_version(desk: Desk, change: str) -> None:
     if change == "reopen":
-        desk.authority.casework.close(desk.case.case_id, NOON)
+        desk.authority.casework.close(desk.case.case_id, NOON, by=CONSOLE)
 
     def versions() -> tuple[int, int, int]:
-        case = desk.authority.casework.case(desk.case.case_id)
+        case = desk.authority.casework.case(desk.case.case_id, by=CONSOLE)
         return case.version, desk.version(desk.near), desk.version(desk.far)
 
     before = versions()
@@ -152,11 +155,13 @@ def test_every_change_counts_and_is_refused_on_another_version(desk: Desk, chang
 
 def test_what_changed_meanwhile_is_told_to_who_may_know_it(desk: Desk) -> None:
     work = desk.authority.follow_up
-    work.describe(desk.near, "Ann", "+65 1", NOON, version=1)
+    work.describe(desk.near, "Ann", "+65 1", NOON, version=1, by=CONSOLE)
     assert work.changed_since(desk.near, 2, NOON, by=RAVI) == {}
-    work.describe(desk.near, "Anna", "", NOON, version=2)
+    work.describe(desk.near, "Anna", "", NOON, version=2, by=CONSOLE)
     assert work.changed_since(desk.near, 2, NOON, by=RAVI) == {"name": "Anna"}
-    (entry,) = [one for one in desk.authority.audit.entries() if one.act == "contact.revealed"]
+    (entry,) = [
+        one for one in desk.authority.audit.entries(by=CONSOLE) if one.act == "contact.revealed"
+    ]
     assert entry.details["reason"] == "changed meanwhile: name"
     with pytest.raises(AccessDeniedError):
         work.changed_since(desk.near, 1, NOON, by=Caller("mei", frozenset({Role.SUPERVISOR})))

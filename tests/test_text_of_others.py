@@ -18,7 +18,7 @@ import pytest
 
 from tests.test_plain_text import EVIL, steers
 from tracetogether.adapters.sqlite_log import SqliteContactLog
-from tracetogether.authority.access.operators import CONSOLE
+from tracetogether.authority.access.permissions import CONSOLE
 from tracetogether.authority.cases.followed import ContactQuery
 from tracetogether.bluetrace.handshake import BlueTraceExchange
 from tracetogether.cli import authority_demo, cli, demo_days, main
@@ -57,10 +57,10 @@ def poisoned(tmp_path_factory: pytest.TempPathFactory) -> Poisoned:
         )
     with opened_folder(place / "authority") as service:
         now = wall()
-        page = service.desk.page(ContactQuery(limit=1))
+        page = service.desk.page(ContactQuery(limit=1), by=CONSOLE)
         followed = page.contacts[0]
         kept = followed.kept
-        case = service.casework.case(kept.case_id)
+        case = service.casework.case(kept.case_id, by=CONSOLE)
         service.audit.record(EVIL, now, by=EVIL, subject=EVIL, reason=EVIL)  # by an older version
         service.follow_up.note(case.case_id, EVIL, now, contact_id=kept.contact_id, by=CONSOLE)
         service.follow_up.note(case.case_id, EVIL, now, by=CONSOLE)

@@ -19,7 +19,8 @@ from tracetogether.adapters.http_api.metrics import metrics_text
 from tracetogether.adapters.sql_store import SqlStore
 from tracetogether.adapters.sql_store.tables import METADATA
 from tracetogether.authority.access.limits import BATCHES
-from tracetogether.authority.cases.casework import Case
+from tracetogether.authority.access.permissions import CONSOLE
+from tracetogether.authority.cases.case import Case
 from tracetogether.authority.intake.uploads import unseal
 from tracetogether.authority.service import Authority
 from tracetogether.bluetrace.tempid import TempIDIssuer
@@ -61,7 +62,7 @@ def other_than(pin: str) -> str:
 
 
 def acts(world: World) -> list[str]:
-    return [one.act for one in world.authority.audit.entries(limit=10**6)]
+    return [one.act for one in world.authority.audit.entries(limit=10**6, by=CONSOLE)]
 
 
 def test_threat_swapped_upload_of_other_bytes_is_refused(world: World, case: Case) -> None:
@@ -114,11 +115,13 @@ def test_threat_replayed_tempid_in_too_many_logs_raises_an_alert(
     (row,) = world.heard(world.user(), NOON - HOUR, 0.4)
     other = world.heard(world.user(), NOON - HOUR, 0.4)
     for number in range(UPLOADS_OF_A_TEMPID + 3):
-        one = world.authority.casework.open_case(world.user(), NOON)
+        one = world.authority.casework.open_case(world.user(), NOON, by=CONSOLE)
         world.take(one, [row, row] if number else [row, *other], NOON + number)
         over = number + 1 > UPLOADS_OF_A_TEMPID
         assert acts(world).count("tempid.alert") == int(over), number  # once, and goes on
-    alert = next(one for one in world.authority.audit.entries() if one.act == "tempid.alert")
+    alert = next(
+        one for one in world.authority.audit.entries(by=CONSOLE) if one.act == "tempid.alert"
+    )
     assert (alert.by, alert.details) == ("clock", {"tempids": 1})
     assert row.peer not in repr(alert)
     world.authority.purge(NOON + 23 * SECONDS_PER_DAY, clock_is_right=True)
@@ -186,7 +189,7 @@ def test_threat_worn_key_seals_on_one_day_only_and_a_metric_counts_it(
     by_day = {said: count for days in sealed.values() for said, count in days.items()}
     assert all(len(days) == 1 for days in sealed.values())  # one day for each key
     assert len(by_day) == len(sealed) >= 4  # and one key for each day
-    text = metrics_text(world.authority, NOW + 47 * HOUR)
+    text = metrics_text(world.authority.statistics.metrics(NOW + 47 * HOUR, by=CONSOLE))
     assert "\ntracetogether_tempids_of_day_key 1000\n" in text
     assert "\ntracetogether_day_key_overused 0\n" in text
     assert max(by_day.values()) <= 1000
@@ -198,7 +201,9 @@ def test_threat_worn_key_raises_an_alert(world: World, monkeypatch: pytest.Monke
     for calls, over in ((TEMPIDS_OF_A_DAY_KEY // 100, 0), (TEMPIDS_OF_A_DAY_KEY // 100 + 1, 1)):
         counts = replace(world.store.counts(NOW), batches=calls)
         monkeypatch.setattr(type(world.store), "counts", lambda *_, said=counts: said)
-        assert f"_day_key_overused {over}\n" in metrics_text(world.authority, NOW)
+        assert f"_day_key_overused {over}\n" in metrics_text(
+            world.authority.statistics.metrics(NOW, by=CONSOLE)
+        )
 
 
 def test_threat_worn_key_without_a_day_issues_nothing(world: World) -> None:
@@ -212,11 +217,11 @@ def test_threat_worn_key_without_a_day_issues_nothing(world: World) -> None:
 def test_threat_leaked_key_quarantine_hides_its_days_unless_asked(world: World, case: Case) -> None:
     world.take(case, world.heard(world.user(), NOON - HOUR, 30, rssi_dbm=-45), NOON)
     tracing = world.authority.tracing
-    assert len(tracing.contacts(case).contacts) == 1
-    world.authority.custody.quarantine(DAY, DAY, NOON)
-    traced = tracing.contacts(case)
+    assert len(tracing.contacts(case, by=CONSOLE).contacts) == 1
+    world.authority.custody.quarantine(DAY, DAY, NOON, by=CONSOLE)
+    traced = tracing.contacts(case, by=CONSOLE)
     assert (traced.contacts, traced.rejected) == ((), {Rejection.QUARANTINED: 90})
-    assert len(tracing.contacts(case, believe_quarantined=True).contacts) == 1
+    assert len(tracing.contacts(case, believe_quarantined=True, by=CONSOLE).contacts) == 1
     assert acts(world)[-1] == "keys.quarantined"
 
 
@@ -292,8 +297,8 @@ def test_threat_audit_tampering_is_refused_by_the_database_and_detected(
     where = tmp_path / "a.db" if place == "sqlite" else request.getfixturevalue("postgres_url")
     with SqlStore.create(where, name="SG_MOH") as store:
         world = World.of(entropy, store=store)
-        world.authority.casework.open_case(world.user(), NOON)
-        head = world.authority.audit.verify()
+        world.authority.casework.open_case(world.user(), NOON, by=CONSOLE)
+        head = world.authority.audit.verify(by=CONSOLE)
 
         def change(statement: str) -> None:
             with store._transactions.writing() as connection:
@@ -315,12 +320,12 @@ def test_threat_audit_tampering_is_refused_by_the_database_and_detected(
         for statement in statements:
             with pytest.raises(StoreError, match="append-only"):
                 change(statement)
-        assert world.authority.audit.verify() == head
+        assert world.authority.audit.verify(by=CONSOLE) == head
         drop = "DROP TRIGGER audit_append_only ON audit"
         change(drop if place == "postgres" else "DROP TRIGGER audit_no_update")
         change("UPDATE audit SET act = 'x' WHERE number = 1")
         with pytest.raises(AuditError, match="entry 1 was changed"):
-            world.authority.audit.verify()
+            world.authority.audit.verify(by=CONSOLE)
 
 
 @pytest.mark.parametrize("place", ["sqlite", "postgres"])
@@ -331,7 +336,7 @@ def test_threat_late_deletion_leaves_nothing_after_day_25(
     where = tmp_path / "a.db" if place == "sqlite" else request.getfixturevalue("postgres_url")
     with SqlStore.create(where, name="SG_MOH") as store:
         world = World.of(entropy, since=NOON, store=store)
-        case = world.authority.casework.open_case(world.user(), NOON)
+        case = world.authority.casework.open_case(world.user(), NOON, by=CONSOLE)
         rows = world.heard(world.user(), NOON + HOUR, 30, rssi_dbm=-45)
         world.take(case, rows, NOON + 2 * HOUR)
         world.authority.tracing.refresh(case)
@@ -345,7 +350,7 @@ def test_threat_late_deletion_leaves_nothing_after_day_25(
         left = store.counts(NOON)
         assert (left.cases, left.open_pins, left.uploads, left.sealed_bytes) == (0, 0, 0, 0)
         assert (left.contact_lists, left.contacts) == (0, 0)
-        assert world.authority.audit.verify()[0] == left.audit_entries
+        assert world.authority.audit.verify(by=CONSOLE)[0] == left.audit_entries
         assert acts(world)[-1] == "purged"
         with pytest.raises(KeyRingError):
             world.keys.day_key("upload-key", DAY)
@@ -375,9 +380,9 @@ def test_threat_withdrawn_user_is_in_no_contact_list(world: World, case: Case) -
         *world.heard(stayer, NOON - HOUR, 30, rssi_dbm=-45),
     ]
     world.take(case, rows, NOON)
-    assert len(world.authority.tracing.contacts(case).contacts) == 2
+    assert len(world.authority.tracing.contacts(case, by=CONSOLE).contacts) == 2
     world.authority.issuance.withdraw(leaver, NOON)
-    traced = world.authority.tracing.contacts(case)
+    traced = world.authority.tracing.contacts(case, by=CONSOLE)
     assert [one.user_id for one in traced.contacts] == [stayer]
     assert traced.rejected == {Rejection.WITHDRAWN: 90}
     world.authority.tallies.tell(NOON + HOUR)  # counted by the hour, as strangers can do it too

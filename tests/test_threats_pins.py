@@ -13,7 +13,8 @@ from tests.conftest import counted_entropy
 from tests.fresh_stores import fresh_store
 from tracetogether.adapters.sql_store import SqlStore
 from tracetogether.adapters.sql_store.tables import METADATA
-from tracetogether.authority.cases.casework import Case
+from tracetogether.authority.access.permissions import CONSOLE
+from tracetogether.authority.cases.case import Case
 from tracetogether.authority.intake.pins import PinLifetime, PinRules
 from tracetogether.authority.intake.uploads import CHAFF_CASE
 from tracetogether.authority.service import Authority
@@ -76,13 +77,13 @@ def other_than(pin: str) -> str:
 
 
 def acts(world: World) -> list[str]:
-    return [one.act for one in world.authority.audit.entries(limit=10**6)]
+    return [one.act for one in world.authority.audit.entries(limit=10**6, by=CONSOLE)]
 
 
 def test_threat_pin_tries_refuses_the_sixth_try_even_with_the_right_pin_and_records_it(
     world: World, case: Case
 ) -> None:
-    pin = world.authority.pins.issue(case, NOON)
+    pin = world.authority.pins.issue(case, NOON, by=CONSOLE)
     for tried in [other_than(pin)] * UPLOAD_PIN_TRIES + [pin]:
         with pytest.raises(AccessDeniedError):
             world.authority.intake.redeem_pin(case.user_id, tried, bytes(32), NOON)
@@ -116,14 +117,14 @@ def test_threat_pin_guessing_limits_the_pins_per_day(entropy: Entropy) -> None:
     store = fresh_store()
     store.note("pins_a_day", "3")
     world = World.of(entropy, store=store)
-    case = world.authority.casework.open_case(world.user(), NOON)
+    case = world.authority.casework.open_case(world.user(), NOON, by=CONSOLE)
     for _ in range(3):
-        world.authority.pins.issue(case, NOON)
+        world.authority.pins.issue(case, NOON, by=CONSOLE)
     with pytest.raises(RateLimitedError, match="all 3 upload PINs") as caught:
-        world.authority.pins.issue(case, NOON)
+        world.authority.pins.issue(case, NOON, by=CONSOLE)
     assert caught.value.retry_after_s == 12 * HOUR
     assert world.authority.pins.given_out(NOON) == 4  # asked for
-    assert world.authority.pins.issue(case, NOON + 12 * HOUR)
+    assert world.authority.pins.issue(case, NOON + 12 * HOUR, by=CONSOLE)
 
 
 def test_threat_pin_guessing_delays_answers_to_the_guessers_address(world: World) -> None:
@@ -177,8 +178,8 @@ def test_threat_pin_guessing_limits_the_tries_of_a_user_over_all_pins(world: Wor
 
 def test_threat_pin_in_database_finds_no_pin(kept: World, tmp_path: Path) -> None:
     user = kept.user()
-    case = kept.authority.casework.open_case(user, NOON)
-    pin = kept.authority.pins.issue(case, NOON)
+    case = kept.authority.casework.open_case(user, NOON, by=CONSOLE)
+    pin = kept.authority.pins.issue(case, NOON, by=CONSOLE)
     assert case.case_id in everything_in(kept)  # the search finds what is there
     for _ in range(2):
         assert pin not in everything_in(kept)
@@ -188,8 +189,8 @@ def test_threat_pin_in_database_finds_no_pin(kept: World, tmp_path: Path) -> Non
 
 
 def test_threat_pin_in_database_keeps_no_check_value_after_three_days(kept: World) -> None:
-    case = kept.authority.casework.open_case(kept.user(), NOON)
-    pin = kept.authority.pins.issue(case, NOON)
+    case = kept.authority.casework.open_case(kept.user(), NOON, by=CONSOLE)
+    pin = kept.authority.pins.issue(case, NOON, by=CONSOLE)
     later = NOON + 72 * HOUR
     with pytest.raises(AccessDeniedError):
         kept.authority.intake.redeem_pin(case.user_id, pin, bytes(32), later)
@@ -200,7 +201,7 @@ def test_threat_pin_in_database_keeps_no_check_value_after_three_days(kept: Worl
 
 def test_threat_pin_lifetime_is_a_day_on_the_servers_clock(world: World, case: Case) -> None:
     for after, accepted in ((UPLOAD_PIN_LIFETIME_S - 1, True), (UPLOAD_PIN_LIFETIME_S + 1, False)):
-        pin = world.authority.pins.issue(case, NOON)
+        pin = world.authority.pins.issue(case, NOON, by=CONSOLE)
         if accepted:
             world.authority.intake.redeem_pin(case.user_id, pin, bytes(32), NOON + after)
         else:
@@ -215,10 +216,10 @@ def test_threat_pin_lifetime_is_exact_and_survives_a_restart(
     """A day for a letter, a quarter of an hour for the telephone, whichever process is asked."""
     assert lifetime.seconds == {"short": 15 * 60, "long": 24 * HOUR}[lifetime.value]
     assert isinstance(kept.store, SqlStore)
-    case = kept.authority.casework.open_case(kept.user(), NOON)
-    in_time = kept.authority.pins.issue(case, NOON, lifetime=lifetime)
+    case = kept.authority.casework.open_case(kept.user(), NOON, by=CONSOLE)
+    in_time = kept.authority.pins.issue(case, NOON, lifetime=lifetime, by=CONSOLE)
     kept.authority.intake.redeem_pin(case.user_id, in_time, bytes(32), NOON + lifetime.seconds - 1)
-    late = kept.authority.pins.issue(case, NOON, lifetime=lifetime)
+    late = kept.authority.pins.issue(case, NOON, lifetime=lifetime, by=CONSOLE)
     kept.store.close()
     with SqlStore.open(place) as again:
         restarted = Authority.assemble(
@@ -234,7 +235,7 @@ def test_threat_pin_lifetime_is_exact_and_survives_a_restart(
 def test_threat_pin_reuse_lets_one_attempt_retry_and_accepts_one_log(
     world: World, case: Case
 ) -> None:
-    pin, digest = world.authority.pins.issue(case, NOON), sha256(BODY)
+    pin, digest = world.authority.pins.issue(case, NOON, by=CONSOLE), sha256(BODY)
     intake = world.authority.intake
     first = intake.redeem_pin(case.user_id, pin, digest, NOON, attempt="a" * 32)
     again = intake.redeem_pin(case.user_id, pin, digest, NOON + 1, attempt="a" * 32)
@@ -293,8 +294,8 @@ def test_threat_timing_is_equal_for_all_answers_to_a_pin_in_the_store(
     authority, counted = kept.authority, {"statements": 0, "hmacs": 0}
 
     def patient() -> tuple[str, str]:
-        case = authority.casework.open_case(kept.user(), NOON)
-        return case.user_id, authority.pins.issue(case, NOON)
+        case = authority.casework.open_case(kept.user(), NOON, by=CONSOLE)
+        return case.user_id, authority.pins.issue(case, NOON, by=CONSOLE)
 
     def seen(*_: object) -> None:
         counted["statements"] += 1
@@ -347,13 +348,13 @@ def test_threat_timing_is_equal_for_all_answers_to_a_pin_in_the_store(
 
 
 def test_threat_stolen_database_shows_nothing_of_a_log_or_a_contact(kept: World) -> None:
-    case = kept.authority.casework.open_case(kept.user(), NOON)
+    case = kept.authority.casework.open_case(kept.user(), NOON, by=CONSOLE)
     near, phone = kept.user(), kept.authority.issuance.register()
     rows = kept.heard(near, NOON - HOUR, 30, rssi_dbm=-45)
     token = kept.token(case, write_upload(rows), NOON)
     kept.authority.intake.take_upload(token, write_upload(rows), NOON)
     kept.authority.tracing.refresh(case)
-    assert len(kept.authority.tracing.contacts(case).contacts) == 1
+    assert len(kept.authority.tracing.contacts(case, by=CONSOLE).contacts) == 1
     said = everything_in(kept)
     assert "upload.taken" in said  # the search finds what is there
     canaries = {*(row.peer for row in rows), "Pixel 3a", "iPhone 8", token, phone.credential}

@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.authority_world import DAY, NOON, NOW, World
-from tracetogether.authority.cases.casework import Case
+from tracetogether.authority.access.permissions import CONSOLE
+from tracetogether.authority.cases.case import Case
 from tracetogether.authority.contacts.groups import Groups
 from tracetogether.authority.tracing.one_case import POLICIES, policy_named
 from tracetogether.errors import InvalidRequestError
@@ -30,7 +31,7 @@ def test_a_person_is_one_contact_over_tempid_rotations(world: World, case: Case)
     rows = world.heard(near, NOON - 2 * HOUR, 60, rssi_dbm=-45)
     assert len({row.peer for row in rows}) >= 4
     world.take(case, rows, NOON)
-    traced = world.authority.tracing.contacts(case)
+    traced = world.authority.tracing.contacts(case, by=CONSOLE)
     (contact,) = traced.contacts
     assert (contact.pseudonym, contact.user_id) == (world.authority.desk.name_of(near), near)
     assert (len(contact.days), contact.encounters) == (1, 1)
@@ -49,7 +50,7 @@ def test_contacts_are_what_encounters_says_of_the_person(world: World, case: Cas
     ]
     rows = [row for morning in mornings for row in morning]
     world.take(case, rows, NOON)
-    (contact,) = world.authority.tracing.contacts(case).contacts
+    (contact,) = world.authority.tracing.contacts(case, by=CONSOLE).contacts
     met = encounters(
         Sightings.from_rows([replace(row, peer=near) for row in rows]).replaced(
             observer=Sightings.from_rows(rows).observer
@@ -77,13 +78,15 @@ def test_the_policy_is_met_by_minutes_of_one_span_of_24_hours(world: World, case
         *world.heard(apart, evening - 24 * HOUR, 20, rssi_dbm=-40),
     ]
     world.take(case, rows, NOON)
-    found = {one.user_id: one for one in world.authority.tracing.contacts(case).contacts}
+    found = {
+        one.user_id: one for one in world.authority.tracing.contacts(case, by=CONSOLE).contacts
+    }
     assert found[together].close_contact
     assert found[together].minutes_24h == pytest.approx(found[together].minutes.median)
     assert not found[apart].close_contact
     assert found[apart].minutes_24h < 21
     assert found[apart].minutes.median > 30
-    short = world.authority.tracing.contacts(case, DEMO_POLICY)
+    short = world.authority.tracing.contacts(case, DEMO_POLICY, by=CONSOLE)
     assert {one.user_id for one in short.contacts if one.close_contact} == {together, apart}
 
 
@@ -98,14 +101,14 @@ def test_the_first_line_is_the_greatest_concern(world: World, case: Case) -> Non
         ],
         NOON,
     )
-    found = world.authority.tracing.contacts(case).contacts
+    found = world.authority.tracing.contacts(case, by=CONSOLE).contacts
     assert [one.user_id for one in found] == [near_long, near_short, far]
     assert [one.close_contact for one in found] == [True, False, False]
     assert found[0].nearest_m.median < found[2].nearest_m.median
 
 
 def test_the_traced_span_has_whole_days_at_both_ends(world: World) -> None:
-    case = world.authority.casework.open_case(world.user(), NOON, DAY - 2)
+    case = world.authority.casework.open_case(world.user(), NOON, DAY - 2, by=CONSOLE)
     assert case.date == "2020-05-02"
     start, end = NOW - 16 * SECONDS_PER_DAY, NOW - SECONDS_PER_DAY
     assert case.traced_span(UTC_DAYS) == (start, end)
@@ -120,7 +123,7 @@ def test_the_traced_span_has_whole_days_at_both_ends(world: World) -> None:
         ],
         NOON,
     )
-    traced = world.authority.tracing.contacts(case)
+    traced = world.authority.tracing.contacts(case, by=CONSOLE)
     assert {one.user_id for one in traced.contacts} == {first, last}
     assert (traced.accepted, traced.in_span) == (4, 2)
 
@@ -129,33 +132,33 @@ def test_two_uploads_of_a_case_are_one_story(world: World, case: Case) -> None:
     near = world.user()
     rows = world.heard(near, NOON - 2 * HOUR, 60, rssi_dbm=-45)
     world.take(case, rows[:100], NOON)
-    once = world.authority.tracing.contacts(case).contacts
+    once = world.authority.tracing.contacts(case, by=CONSOLE).contacts
     world.take(case, rows[:100], NOON + 60)
-    assert world.authority.tracing.contacts(case).contacts == once
+    assert world.authority.tracing.contacts(case, by=CONSOLE).contacts == once
     world.take(case, rows[50:], NOON + 120)
-    traced = world.authority.tracing.contacts(case)
+    traced = world.authority.tracing.contacts(case, by=CONSOLE)
     assert (traced.uploads, traced.records, traced.in_span) == (3, 330, 180)
     assert traced.contacts[0].minutes.median > once[0].minutes.median
 
 
 def test_a_log_of_nothing_gives_no_contacts(world: World, case: Case) -> None:
-    assert world.authority.tracing.contacts(case).contacts == ()
+    assert world.authority.tracing.contacts(case, by=CONSOLE).contacts == ()
     world.take(case, [], NOON)
-    traced = world.authority.tracing.contacts(case)
+    traced = world.authority.tracing.contacts(case, by=CONSOLE)
     assert (traced.uploads, traced.records, traced.contacts) == (1, 0, ())
 
 
 def test_other_cases_stay_out(world: World, case: Case) -> None:
-    other = world.authority.casework.open_case(world.user(), NOON)
+    other = world.authority.casework.open_case(world.user(), NOON, by=CONSOLE)
     world.take(other, world.heard(world.user(), NOON - HOUR, 30), NOON)
-    assert world.authority.tracing.contacts(case).uploads == 0
+    assert world.authority.tracing.contacts(case, by=CONSOLE).uploads == 0
 
 
 def test_the_same_log_is_judged_the_same_a_week_later(world: World, case: Case) -> None:
     receipt = world.take(case, world.heard(world.user(), NOON - HOUR, 30), NOON)
-    first = world.authority.tracing.contacts(case)
+    first = world.authority.tracing.contacts(case, by=CONSOLE)
     assert (first.records, first.accepted) == (receipt.records, receipt.accepted)
-    assert world.authority.tracing.contacts(case) == first
+    assert world.authority.tracing.contacts(case, by=CONSOLE) == first
 
 
 def test_tempids_whose_keys_are_destroyed_are_counted(world: World, case: Case) -> None:
@@ -165,9 +168,9 @@ def test_tempids_whose_keys_are_destroyed_are_counted(world: World, case: Case) 
         *world.heard(recent, NOON - SECONDS_PER_DAY, 10),
     ]
     world.take(case, rows, NOON)
-    assert len(world.authority.tracing.contacts(case).contacts) == 2
+    assert len(world.authority.tracing.contacts(case, by=CONSOLE).contacts) == 2
     world.keys.destroy_before(DAY - 5)
-    traced = world.authority.tracing.contacts(case)
+    traced = world.authority.tracing.contacts(case, by=CONSOLE)
     assert [one.user_id for one in traced.contacts] == [recent]
     assert traced.rejected == {Rejection.KEY_DESTROYED: 30}
 
@@ -177,17 +180,17 @@ def test_an_upload_whose_key_is_destroyed_is_counted(world: World, case: Case) -
     later = NOON + SECONDS_PER_DAY
     world.take(case, world.heard(world.user(), later - HOUR, 30), later)
     world.keys.destroy_before(DAY + 1)
-    traced = world.authority.tracing.contacts(case)
+    traced = world.authority.tracing.contacts(case, by=CONSOLE)
     assert (traced.uploads, traced.unreadable_uploads, traced.records) == (2, 1, 90)
     world.keys.destroy_before(DAY + 9)
-    traced = world.authority.tracing.contacts(case)
+    traced = world.authority.tracing.contacts(case, by=CONSOLE)
     assert (traced.uploads, traced.unreadable_uploads, traced.contacts) == (2, 2, ())
 
 
 def test_what_is_printed_names_nobody(world: World, case: Case) -> None:
     near = world.user()
     world.take(case, world.heard(near, NOON - HOUR, 30), NOON)
-    traced = world.authority.tracing.contacts(case)
+    traced = world.authority.tracing.contacts(case, by=CONSOLE)
     for shown in (repr(traced), str(Contacts.of(traced).json_value()), repr(traced.contacts)):
         assert near not in shown
         assert case.user_id not in shown

@@ -21,7 +21,8 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 from tracetogether.adapters import http_api, operator_pages
 from tracetogether.adapters.operator_pages.credentials import Totp
-from tracetogether.authority.cases.casework import CaseQuery
+from tracetogether.authority.access.permissions import CONSOLE
+from tracetogether.authority.cases.case import CaseQuery
 from tracetogether.authority.service import Authority
 from tracetogether.cli import cli
 from tracetogether.cli.authority_folder import opened_folder
@@ -74,7 +75,7 @@ def walk(
     page.wait_for_url("**/desk/")
     went("/", "overview")
     went("/cases", "cases")
-    found = service.casework.page(CaseQuery(limit=200), now).cases
+    found = service.casework.page(CaseQuery(limit=200), now, by=CONSOLE).cases
     busiest = max(found, key=lambda one: (one.case.tracing_at is not None, one.contacts))
     case = f"/cases/{busiest.case.case_id}"
     went(case, "case")
@@ -105,7 +106,7 @@ def fill_in(page: Page, url: str, code: str) -> None:
 
 def enrolled(service: Authority, browser: Browser, url: str, now: float) -> bytes:
     """Set the operator's codes up, with pictures of how; return their secret."""
-    operator_pages.sign_in_for(service).set_password(OPERATOR, PASSWORD, now)
+    operator_pages.sign_in_for(service).set_password(OPERATOR, PASSWORD, now, by=CONSOLE)
     secret = ""
     for language, locale in LANGUAGES.items():
         context = browser.new_context(locale=locale, viewport={"width": WIDTH, "height": 700})

@@ -27,6 +27,7 @@ from tracetogether.adapters import http_api
 from tracetogether.adapters.sql_store import SqlStore
 from tracetogether.adapters.sql_store.databases import Database
 from tracetogether.adapters.sql_store.tables import CONTACTS
+from tracetogether.authority.access.permissions import CONSOLE
 from tracetogether.authority.intake.opening import open_log
 from tracetogether.bluetrace.tempid import TempIDBatch
 from tracetogether.bluetrace.upload import parse_upload, write_upload
@@ -58,7 +59,7 @@ def test_a_large_upload(tmp_path: Path, full: bool) -> None:
         rows = fortnight(world, records)
         body = write_upload(rows)
         packed = gzip.compress(body)
-        case = world.authority.casework.open_case(world.user(), NOON)
+        case = world.authority.casework.open_case(world.user(), NOON, by=CONSOLE)
         runs = 15 if full else 1
         tokens = iter([world.token(case, body, NOON) for _ in range(runs)])
         issuer = world.authority.issuance.issuer

@@ -20,8 +20,8 @@ from tests.conftest import counted_entropy
 from tests.pages_world import Pages, Visitor, serving
 from tracetogether.adapters.sql_store import SqlStore
 from tracetogether.adapters.sql_store.tables import CONTACT_LISTS, CONTACTS, USERS
-from tracetogether.authority.access.operators import ALL_ROLES
-from tracetogether.authority.cases.casework import Case
+from tracetogether.authority.access.permissions import ALL_ROLES, CONSOLE
+from tracetogether.authority.cases.case import Case
 from tracetogether.authority.cases.followed import (
     ContactState,
     KeptContact,
@@ -114,7 +114,7 @@ def followed(world: World, case: int, number: int) -> KeptContact:
 
 def traced_case(world: World, people: int) -> str:
     """Return a case whose log names so many people, in the store as an upload leaves it."""
-    case = world.authority.casework.open_case(world.user(), NOON)
+    case = world.authority.casework.open_case(world.user(), NOON, by=CONSOLE)
     rows = []
     for number in range(people):
         user_id = world.user()

@@ -17,6 +17,7 @@ import numpy as np
 from tests.authority_world import NOON, World
 from tests.conftest import counted_entropy
 from tracetogether.adapters.sql_store import SqlStore
+from tracetogether.authority.access.permissions import CONSOLE
 from tracetogether.authority.intake.pins import PinLifetime
 from tracetogether.errors import AccessDeniedError
 
@@ -31,8 +32,8 @@ def rounds_of(world: World, count: int) -> Iterator[dict[str, Callable[[], objec
     early = NOON - PinLifetime.SHORT.seconds  # by now it has expired
 
     def patient(given_at: float = NOON) -> tuple[str, str]:
-        case = world.authority.casework.open_case(world.user(), given_at)
-        pin = world.authority.pins.issue(case, given_at, lifetime=PinLifetime.SHORT)
+        case = world.authority.casework.open_case(world.user(), given_at, by=CONSOLE)
+        pin = world.authority.pins.issue(case, given_at, lifetime=PinLifetime.SHORT, by=CONSOLE)
         return case.user_id, pin
 
     def ask(user_id: str, pin: str) -> Callable[[], object]:

@@ -10,6 +10,7 @@ import os
 
 from tests.authority_world import NOON, World
 from tests.benchmarks.processor import cpu_s
+from tracetogether.authority.access.permissions import CONSOLE
 from tracetogether.authority.contacts.nearness import nearness
 from tracetogether.parameters import SINGAPORE_POLICY
 from tracetogether.sightings import Sighting
@@ -35,19 +36,19 @@ def test_tracing_a_large_log(*, full: bool) -> None:
     for people in (100, 1_000) if full else (20,):
         world = World.of(os.urandom)
         rows = fortnight(world, people, 20_000 if full else 800)
-        case = world.authority.casework.open_case(world.user(), NOON)
+        case = world.authority.casework.open_case(world.user(), NOON, by=CONSOLE)
         world.take(case, rows, NOON)
         tracing = world.authority.tracing
         times = 5 if full else 1
         evidence = tracing.logs.evidence(case)
         opening = cpu_s(lambda: tracing.logs.evidence(case), times)  # noqa: B023 - called at once
         near = cpu_s(lambda: nearness(evidence.own, SINGAPORE_POLICY), times)  # noqa: B023
-        found = tracing.contacts(case)
+        found = tracing.contacts(case, by=CONSOLE)
         assert (found.records, found.in_span) == (len(rows), len(rows))
         assert len(found.contacts) == people
         assert sum(one.encounters for one in found.contacts) == people * VISITS
-        whole = cpu_s(lambda: tracing.contacts(case, believe_quarantined=True), times)  # noqa: B023
-        kept = cpu_s(lambda: tracing.contacts(case), times)  # noqa: B023
+        whole = cpu_s(lambda: tracing.contacts(case, believe_quarantined=True, by=CONSOLE), times)  # noqa: B023
+        kept = cpu_s(lambda: tracing.contacts(case, by=CONSOLE), times)  # noqa: B023
         print(
             f"\n{len(rows)} records of {people} people: {len(rows) / whole:,.0f} records/CPU-s, "
             f"{whole / opening:.1f} times opening alone ({1e3 * opening:.0f} ms); "

@@ -7,8 +7,8 @@ import pytest
 from tests.authority_world import NOON
 from tests.store_rows import OTHER, USER, case, contact_list, operator, pin, upload
 from tracetogether.authority.access.audit import START, Audit
-from tracetogether.authority.access.operators import Role
-from tracetogether.authority.cases.casework import CaseQuery, CaseState
+from tracetogether.authority.access.permissions import CONSOLE, Role
+from tracetogether.authority.cases.case import CaseQuery, CaseState
 from tracetogether.authority.oversight.statistics import Counts
 from tracetogether.authority.oversight.store import AuthorityStore
 from tracetogether.errors import AuditError
@@ -103,31 +103,31 @@ def test_what_belongs_together_happens_together_or_not_at_all(store: AuthoritySt
     with pytest.raises(StoppedError):
         stop_half_way()
     assert not store.has_user(USER)
-    assert audit.verify() == (0, START)
+    assert audit.verify(by=CONSOLE) == (0, START)
     with store.atomic():
         store.add_user(USER, b"digest")
         audit.record("act", NOON, by="test")
     assert store.has_user(USER)
-    assert audit.verify()[0] == 1
+    assert audit.verify(by=CONSOLE)[0] == 1
 
 
 def test_the_log_comes_back_as_it_was_written(store: AuthorityStore) -> None:
     audit = Audit(store)
     for number in range(5):
         audit.record("act", NOON + number / 3, by="op", subject="CASE", count=number, text="ä\n")
-    entries = list(audit.entries())
+    entries = list(audit.entries(by=CONSOLE))
     assert [one.number for one in entries] == [1, 2, 3, 4, 5]
     assert entries[2].time == NOON + 2 / 3
     assert entries[2].details == {"count": 2, "text": "ä\n"}
-    assert [one.number for one in audit.entries(after=2, limit=2)] == [3, 4]
-    number, digest = audit.verify()
+    assert [one.number for one in audit.entries(after=2, limit=2, by=CONSOLE)] == [3, 4]
+    number, digest = audit.verify(by=CONSOLE)
     assert number == 5
     audit.record("more", NOON, by="op")
-    assert audit.verify((5, digest))[0] == 6
+    assert audit.verify((5, digest), by=CONSOLE)[0] == 6
     with pytest.raises(AuditError, match="another one than was noted"):
-        audit.verify((5, bytes(32)))
+        audit.verify((5, bytes(32)), by=CONSOLE)
     with pytest.raises(AuditError, match="cut off"):
-        audit.verify((7, digest))
+        audit.verify((7, digest), by=CONSOLE)
 
 
 # --- counts and notes ---

@@ -10,7 +10,7 @@ from tests.authority_world import DAY, NOON, World
 from tests.conftest import counted_entropy
 from tests.followed_rows import contact_row, fill
 from tracetogether.authority.access.limits import BATCHES
-from tracetogether.authority.cases.casework import CaseQuery, CaseState
+from tracetogether.authority.cases.case import CaseQuery, CaseState
 from tracetogether.authority.cases.followed import (
     ACTIVE,
     TRACED_STATES,

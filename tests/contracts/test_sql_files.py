@@ -11,6 +11,7 @@ from tests.authority_world import NOON
 from tests.store_rows import USER, case, pin, served, upload
 from tracetogether.adapters.sql_store import SCHEMA_REVISION as REVISION
 from tracetogether.adapters.sql_store import SqlStore
+from tracetogether.authority.access.permissions import CONSOLE
 from tracetogether.crypto import sha256
 from tracetogether.errors import StoreError
 from tracetogether.units import SECONDS_PER_DAY
@@ -38,14 +39,14 @@ def test_a_file_keeps_what_it_was_told(tmp_path: Path) -> None:
 def test_no_secret_is_in_the_files(sqlite: SqlStore, tmp_path: Path) -> None:
     authority = served(sqlite)
     phone = authority.issuance.register()
-    opened = authority.casework.open_case(phone.user_id, NOON)
+    opened = authority.casework.open_case(phone.user_id, NOON, by=CONSOLE)
     tempid = authority.issuance.batch(phone.user_id, NOON).at(NOON)
     assert tempid is not None
     body = b'{"records": [{"timestamp": %d, "rssi": -60, "msg": "%s"}]}' % (
         int(NOON),
         tempid.text.encode(),
     )
-    code = authority.pins.issue(opened, NOON)
+    code = authority.pins.issue(opened, NOON, by=CONSOLE)
     token = authority.intake.redeem_pin(phone.user_id, code, sha256(body), NOON)
     authority.intake.take_upload(token, body, NOON)
     stored = b"".join(one.read_bytes() for one in tmp_path.iterdir())

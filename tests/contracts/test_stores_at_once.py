@@ -13,7 +13,7 @@ from tests.followed_rows import contact_row
 from tests.store_rows import USER, case, pin, served
 from tracetogether.adapters.sql_store import SqlStore
 from tracetogether.adapters.sql_store.desk import SqlDesk
-from tracetogether.authority.access.operators import Role
+from tracetogether.authority.access.permissions import CONSOLE, Role
 from tracetogether.authority.cases.followed import ContactQuery, ContactState, KeptContact
 from tracetogether.crypto import sha256
 from tracetogether.errors import AccessDeniedError, ConflictError, StaleError
@@ -38,8 +38,8 @@ def test_threat_pin_reuse_by_fifty_threads_succeeds_once(sql: SqlStore) -> None:
     authority = served(sql)
     user = authority.issuance.register().user_id
     for _ in range(3):
-        opened = authority.casework.open_case(user, NOON)
-        code = authority.pins.issue(opened, NOON)
+        opened = authority.casework.open_case(user, NOON, by=CONSOLE)
+        code = authority.pins.issue(opened, NOON, by=CONSOLE)
 
         def redeem(number: int, code: str = code) -> bool:
             try:
@@ -49,7 +49,7 @@ def test_threat_pin_reuse_by_fifty_threads_succeeds_once(sql: SqlStore) -> None:
             return True
 
         assert at_once(redeem) == 1
-        authority.casework.close(opened.case_id, NOON)
+        authority.casework.close(opened.case_id, NOON, by=CONSOLE)
 
 
 @pytest.mark.slow
@@ -63,9 +63,9 @@ def test_threat_pin_tries_counts_five_when_fifty_threads_try_at_once(sql: SqlSto
 @pytest.mark.slow
 def test_threat_pin_reuse_of_a_token_by_fifty_threads_succeeds_once(sql: SqlStore) -> None:
     authority = served(sql)
-    opened = authority.casework.open_case(authority.issuance.register().user_id, NOON)
+    opened = authority.casework.open_case(authority.issuance.register().user_id, NOON, by=CONSOLE)
     body = b'{"records": []}'
-    code = authority.pins.issue(opened, NOON)
+    code = authority.pins.issue(opened, NOON, by=CONSOLE)
     token = authority.intake.redeem_pin(opened.user_id, code, sha256(body), NOON)
 
     def take(_: int) -> bool:
@@ -82,42 +82,46 @@ def test_threat_pin_reuse_of_a_token_by_fifty_threads_succeeds_once(sql: SqlStor
 @pytest.mark.slow
 def test_fifty_stale_forms_at_once_and_one_is_kept(sql: SqlStore) -> None:
     authority = served(sql)
-    opened = authority.casework.open_case(authority.issuance.register().user_id, NOON)
+    opened = authority.casework.open_case(authority.issuance.register().user_id, NOON, by=CONSOLE)
     row = contact_row(1, opened.case_id, authority.desk.keys, os.urandom, ContactState.TO_TRACE)
     sql.desk.put_contacts([row])
-    authority.staff.add("ravi", frozenset({Role.TRACER}), "token", NOON)
+    authority.staff.add("ravi", frozenset({Role.TRACER}), "token", NOON, by=CONSOLE)
 
     def describe(number: int) -> bool:
         try:
-            authority.follow_up.describe(row.contact_id, f"name {number}", "", NOON, version=1)
+            authority.follow_up.describe(
+                row.contact_id, f"name {number}", "", NOON, version=1, by=CONSOLE
+            )
         except StaleError:
             return False
         return True
 
     def assign(_: int) -> bool:
         try:
-            authority.casework.assign(opened.case_id, "ravi", NOON, version=1)
+            authority.casework.assign(opened.case_id, "ravi", NOON, version=1, by=CONSOLE)
         except StaleError:
             return False
         return True
 
     assert at_once(describe) == 1
     assert at_once(assign) == 1
-    assert authority.desk.contact(row.contact_id).kept.version == 2
-    assert authority.casework.case(opened.case_id).version == 2
+    assert authority.desk.contact(row.contact_id, by=CONSOLE).kept.version == 2
+    assert authority.casework.case(opened.case_id, by=CONSOLE).version == 2
 
 
 def test_a_log_that_comes_in_overwrites_no_name_of_that_moment(
     sql: SqlStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     world = World.of(os.urandom, store=sql)
-    case = world.authority.casework.open_case(world.user(), NOON)
+    case = world.authority.casework.open_case(world.user(), NOON, by=CONSOLE)
     world.take(case, world.heard(world.user(), NOON - 7_200, 90, rssi_dbm=-45), NOON)
     work = world.authority.follow_up
     work.refresh(case, NOON)
-    (followed,) = world.authority.desk.page(ContactQuery(case_id=case.case_id)).contacts
+    (followed,) = world.authority.desk.page(ContactQuery(case_id=case.case_id), by=CONSOLE).contacts
     contact_id, read = followed.kept.contact_id, type(sql.desk).contacts_of
-    tracer = Thread(target=work.describe, args=(contact_id, "Ann", "", NOON))
+    tracer = Thread(
+        target=work.describe, args=(contact_id, "Ann", "", NOON), kwargs={"by": CONSOLE}
+    )
 
     def read_while_somebody_writes(desk: SqlDesk, ids: Sequence[str]) -> Sequence[KeptContact]:
         found = read(desk, ids)
@@ -129,7 +133,7 @@ def test_a_log_that_comes_in_overwrites_no_name_of_that_moment(
     monkeypatch.setattr(type(sql.desk), "contacts_of", read_while_somebody_writes)
     work.refresh(case, NOON)
     tracer.join()
-    assert work.reveal(contact_id, "a test", NOON).name == "Ann"
+    assert work.reveal(contact_id, "a test", NOON, by=CONSOLE).name == "Ann"
 
 
 def test_two_openings_of_a_file_share_its_state(sqlite: SqlStore, tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from tracetogether.adapters.operator_pages import sign_in_for
 from tracetogether.adapters.sql_store import SqlStore, ledger_rows
 from tracetogether.authority.access.audit import AuditEntry
 from tracetogether.authority.access.limits import COUNTS_KEPT_S
+from tracetogether.authority.access.permissions import CONSOLE
 from tracetogether.authority.oversight.store import AuthorityStore
 from tracetogether.errors import AccessDeniedError, AuditError
 from tracetogether.units import SECONDS_PER_HOUR
@@ -38,7 +39,7 @@ def test_refused_strangers_are_counted_by_the_hour(store: AuthorityStore) -> Non
         authority.tallies.tell(NOON + 2 * SECONDS_PER_HOUR)
     told = [
         (one.act, one.by, one.subject, dict(one.details))
-        for one in authority.audit.entries(after=before)
+        for one in authority.audit.entries(after=before, by=CONSOLE)
     ]
     hours = [(int(NOON), 30), (int(NOON) + SECONDS_PER_HOUR, 10)]
     assert told == [
@@ -49,7 +50,7 @@ def test_refused_strangers_are_counted_by_the_hour(store: AuthorityStore) -> Non
     assert authority.store.counts(NOON).pin_failures == 40
     guess(world, 1, NOON + 2 * SECONDS_PER_HOUR)
     assert authority.store.counts(NOON).pin_failures == 41
-    authority.audit.verify()
+    authority.audit.verify(by=CONSOLE)
 
 
 def test_phones_that_register_and_withdraw_all_day_cost_an_entry_an_hour() -> None:
@@ -59,7 +60,7 @@ def test_phones_that_register_and_withdraw_all_day_cost_an_entry_an_hour() -> No
         world.authority.issuance.withdraw(world.user(), NOON)
     assert world.store.last_audit()[0] == before
     world.authority.tallies.tell(NOON + SECONDS_PER_HOUR)
-    (told,) = world.authority.audit.entries(after=before)
+    (told,) = world.authority.audit.entries(after=before, by=CONSOLE)
     assert (told.act, told.details["count"]) == ("users.withdrawn", 50)
 
 
@@ -80,7 +81,7 @@ def test_a_young_authority_tells_too() -> None:
     world = World.of(counted_entropy(8), since=NOON)
     guess(world, 1, NOON)
     world.authority.tallies.tell(NOON + SECONDS_PER_HOUR)
-    assert [one.act for one in world.authority.audit.entries()][-2:] == [
+    assert [one.act for one in world.authority.audit.entries(by=CONSOLE)][-2:] == [
         "pins.refused",
         "sign-ins.refused",
     ]
@@ -102,12 +103,12 @@ def test_a_long_log_is_checked_a_page_at_a_time(
         for number in range(49):
             world.authority.audit.record("tested", NOON, by="clock", number=number)
     newest = sql.last_audit()[0]
-    head = world.authority.audit.verify()
+    head = world.authority.audit.verify(by=CONSOLE)
     assert head[0] == newest == 50
     assert [len(page) for page in pages] == [7] * 7 + [1]
-    assert [one.number for one in world.authority.audit.entries(after=3, limit=10)] == [
+    assert [one.number for one in world.authority.audit.entries(after=3, limit=10, by=CONSOLE)] == [
         *range(4, 14)
     ]
-    assert world.authority.audit.verify(head) == head
+    assert world.authority.audit.verify(head, by=CONSOLE) == head
     with pytest.raises(AuditError, match="rewritten"):
-        world.authority.audit.verify((20, bytes(32)))
+        world.authority.audit.verify((20, bytes(32)), by=CONSOLE)

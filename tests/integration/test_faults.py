@@ -14,6 +14,7 @@ import pytest
 from tests.authority_world import NOON, World
 from tests.conftest import counted_entropy
 from tracetogether.adapters.sql_store import SqlStore
+from tracetogether.authority.access.permissions import CONSOLE
 from tracetogether.authority.service import Authority
 from tracetogether.crypto import sha256
 from tracetogether.errors import ConflictError
@@ -83,8 +84,8 @@ def test_threat_crash_half_way_loses_nothing(
     with SqlStore.create(place, name="SG_MOH") as store:
         world = World.of(counted_entropy(1), store=store)
         world.keys.save(tmp_path / "keys.txt")
-        case = world.authority.casework.open_case(world.user(), NOON)
-        pin = world.authority.pins.issue(case, NOON)
+        case = world.authority.casework.open_case(world.user(), NOON, by=CONSOLE)
+        pin = world.authority.pins.issue(case, NOON, by=CONSOLE)
     words = (str(place), tmp_path / "keys.txt", case.user_id, pin, step, when, str(NOON))
     done = subprocess.run(
         [sys.executable, "-c", PHONE, *words],
@@ -103,8 +104,8 @@ def test_threat_crash_half_way_loses_nothing(
             save_keys=lambda _: None,
         )
         assert len(store.uploads(case.case_id)) == int(there)
-        authority.audit.verify()
-        acts = [one.act for one in authority.audit.entries()]
+        authority.audit.verify(by=CONSOLE)
+        acts = [one.act for one in authority.audit.entries(by=CONSOLE)]
         assert acts.count("pin.redeemed") == int(spent)
         assert acts.count("upload.taken") == int(there)
         # The phone asks again, by the name of its attempt.
@@ -117,4 +118,4 @@ def test_threat_crash_half_way_loses_nothing(
         else:
             authority.intake.take_upload(token, BODY, NOON + 1)
         assert len(store.uploads(case.case_id)) == 1
-        assert authority.tracing.contacts(case).uploads == 1
+        assert authority.tracing.contacts(case, by=CONSOLE).uploads == 1

@@ -21,7 +21,7 @@ from tests.pages_world import Clock, Pages, serving
 from tracetogether.adapters import http_api, operator_pages
 from tracetogether.adapters.operator_pages import waiting
 from tracetogether.adapters.sql_store import SqlStore, transactions
-from tracetogether.authority.access.operators import ALL_ROLES
+from tracetogether.authority.access.permissions import ALL_ROLES, CONSOLE
 from tracetogether.authority.access.sign_in import form_token
 from tracetogether.authority.access.sources import TrustedProxies
 
@@ -140,7 +140,7 @@ def test_a_locked_database_stops_no_page_and_no_route_that_only_reads(
     monkeypatch.setattr(transactions, "_STUCK_S", 0.2)
     visitor = pages.visitor("all")
     pages.clock.now += 61  # seen again after a minute, which is written down if it can be
-    case = pages.world.authority.casework.open_case(pages.world.user(), NOON)
+    case = pages.world.authority.casework.open_case(pages.world.user(), NOON, by=CONSOLE)
     bearer = {"Authorization": f"Bearer {OPERATOR_TOKEN}"}
     writers = 60
     with (
@@ -165,4 +165,4 @@ def test_a_locked_database_stops_no_page_and_no_route_that_only_reads(
             still = sum(not one.done() for one in tries)
             assert still == transactions.WAITING_WRITERS + 1
         assert {one.result()[0] for one in tries} == {201, 503}
-    assert pages.world.authority.casework.case(case.case_id) == case
+    assert pages.world.authority.casework.case(case.case_id, by=CONSOLE) == case

@@ -14,8 +14,8 @@ import urllib3
 from tests.authority_world import NOON, World
 from tests.conftest import counted_entropy
 from tracetogether.adapters import http_api
-from tracetogether.authority.access.operators import ALL_ROLES, Role
-from tracetogether.authority.cases.casework import Case
+from tracetogether.authority.access.permissions import ALL_ROLES, CONSOLE, Role
+from tracetogether.authority.cases.case import Case
 from tracetogether.authority.desk.exports import LAYOUTS
 from tracetogether.bluetrace.upload import write_upload
 
@@ -56,9 +56,9 @@ class Desk:
 def desk() -> Iterator[Desk]:
     world = World.of(counted_entropy(51))
     for name, roles in STAFF.items():
-        world.authority.staff.add(name, frozenset(roles), f"token-{name}", NOON)
+        world.authority.staff.add(name, frozenset(roles), f"token-{name}", NOON, by=CONSOLE)
     near, phone = world.user(), world.authority.issuance.register()
-    case = world.authority.casework.open_case(phone.user_id, NOON)
+    case = world.authority.casework.open_case(phone.user_id, NOON, by=CONSOLE)
     body = write_upload(world.heard(near, NOON - 3 * 3600, 90, rssi_dbm=-45))
     token = world.token(case, body, NOON)
     app = http_api.create_app(world.authority, clock=lambda: NOON)
@@ -108,7 +108,7 @@ def test_a_tracer_s_day(desk: Desk) -> None:
     }
     status, ill = desk.ask("ravi", "POST", f"{place}/convert", {"date": "2020-05-04"})
     assert (status, ill["assigned_to"], ill["known_contact"]) == (201, "ravi", True)
-    acts = [one.act for one in desk.world.authority.audit.entries() if one.by == "ravi"]
+    acts = [one.act for one in desk.world.authority.audit.entries(by=CONSOLE) if one.by == "ravi"]
     assert acts == [
         *("contact.reached", "contact.described", "contact.called", "note.added"),
         *("contact.reveal-refused", "contact.revealed", "case.opened-unconfirmed"),
@@ -117,12 +117,12 @@ def test_a_tracer_s_day(desk: Desk) -> None:
 
 
 def test_who_is_no_exporter_lets_nothing_out_by_any_route(desk: Desk) -> None:
-    before = desk.world.authority.audit.verify()[0]
+    before = desk.world.authority.audit.verify(by=CONSOLE)[0]
     for who in ("ravi", "siti", "mei", "all-but"):
         for form in ("csv", "ndjson", "xlsx"):
             status, answer = desk.ask(who, "GET", f"/exports/contacts?format={form}")
             assert (status, answer["error"]["code"]) == (403, "denied")
-    entries = list(desk.world.authority.audit.entries(after=before))
+    entries = list(desk.world.authority.audit.entries(after=before, by=CONSOLE))
     assert [(one.act, one.by) for one in entries] == [
         ("route.refused", who) for who in ("ravi", "siti", "mei", "all-but") for _ in range(3)
     ]
@@ -132,11 +132,11 @@ def test_who_is_no_exporter_lets_nothing_out_by_any_route(desk: Desk) -> None:
 @pytest.mark.parametrize("form", ["csv", "ndjson", "xlsx"])
 @pytest.mark.parametrize("layout", ["contacts", "anonymous", "sormas", "godata"])
 def test_an_exporter_does_and_the_audit_log_says_so(desk: Desk, form: str, layout: str) -> None:
-    before = desk.world.authority.audit.verify()[0]
+    before = desk.world.authority.audit.verify(by=CONSOLE)[0]
     path = f"/exports/contacts?format={form}&layout={layout}"
     status, kind, data = desk.raw("nora", "GET", path)
     assert status == 200, data
-    (entry,) = desk.world.authority.audit.entries(after=before)
+    (entry,) = desk.world.authority.audit.entries(after=before, by=CONSOLE)
     assert (entry.act, entry.by) == ("contacts.exported", "nora")
     assert entry.details == {"layout": layout, "form": form}
     match form:
@@ -175,7 +175,7 @@ def test_half_a_character_is_refused(desk: Desk) -> None:
 
 def test_a_stale_change_is_refused_and_a_blank_erases_nothing(desk: Desk) -> None:
     world = desk.world
-    case = world.authority.casework.open_case(world.user(), NOON)
+    case = world.authority.casework.open_case(world.user(), NOON, by=CONSOLE)
     world.take(case, world.heard(world.user(), NOON - 3 * 3600, 90, rssi_dbm=-45), NOON)
     world.authority.follow_up.refresh(case, NOON)
     desk.ask("mei", "POST", f"/cases/{case.case_id}/assign", {"operator": "ravi"})
@@ -216,16 +216,16 @@ def test_a_stale_change_is_refused_and_a_blank_erases_nothing(desk: Desk) -> Non
 
 def test_a_merge_is_undone_over_http(desk: Desk) -> None:
     work = desk.world.authority.casework
-    gone, stays = (work.open_case(desk.world.user(), NOON).case_id for _ in range(2))
+    gone, stays = (work.open_case(desk.world.user(), NOON, by=CONSOLE).case_id for _ in range(2))
     plan = {"into": stays, "dry_run": True}
     status, said = desk.ask("mei", "POST", f"/cases/{gone}/merge", plan)
     assert (status, said["moved"], said["uploads"]) == (200, 0, 0)
-    assert work.case(gone).merged_into == ""
+    assert work.case(gone, by=CONSOLE).merged_into == ""
     assert desk.ask("mei", "POST", f"/cases/{gone}/merge", {"into": stays})[0] == 200
     asked = desk.ask("mei", "POST", f"/cases/{gone}/unmerge", {"dry_run": True})
     assert asked[0] == 200
-    assert work.case(gone).merged_into == stays
+    assert work.case(gone, by=CONSOLE).merged_into == stays
     assert desk.ask("mei", "POST", f"/cases/{gone}/unmerge", {}) == asked
-    assert work.case(gone).merged_into == ""
+    assert work.case(gone, by=CONSOLE).merged_into == ""
     assert desk.ask("mei", "POST", f"/cases/{gone}/unmerge", {})[0] == 404
     assert desk.ask("ravi", "POST", "/followed/NONE/unmerge", {})[0] == 404

@@ -21,6 +21,7 @@ from tests.http_site import Site
 from tracetogether.adapters import http_api
 from tracetogether.adapters.http_api.padding import BUCKET_BYTES
 from tracetogether.adapters.http_client import AuthorityClient, packed_log
+from tracetogether.authority.access.permissions import CONSOLE
 from tracetogether.bluetrace.upload import write_upload
 from tracetogether.errors import AccessDeniedError
 from tracetogether.parameters import (
@@ -248,7 +249,7 @@ def test_threat_pin_guessing_delays_the_same_network_and_serves_others() -> None
         assert pauses == [2.0, 2.0, 2.0]
         phone.fetch_batch()
         assert len(pauses) == 3
-    assert "pin.alert" in json.dumps([one.act for one in world.authority.audit.entries()])
+    assert "pin.alert" in json.dumps([one.act for one in world.authority.audit.entries(by=CONSOLE)])
 
 
 def test_threat_pin_guessing_pause_delays_no_other_request(site: Site) -> None:

@@ -10,6 +10,7 @@ from tests.http_site import Site
 from tracetogether.adapters import http_api, http_client
 from tracetogether.adapters.http_client import AuthorityClient, PhoneRegistration
 from tracetogether.adapters.sql_store import SqlStore
+from tracetogether.authority.access.permissions import CONSOLE
 from tracetogether.errors import (
     AccessDeniedError,
     ConflictError,
@@ -148,7 +149,9 @@ def test_cases_are_fetched_page_by_page(site: Site, monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(http_client, "_CASES_AT_ONCE", 2)
     assert site.operator.cases() == []
     opened = [
-        site.world.authority.casework.open_case(site.world.user(), NOON + number).case_id
+        site.world.authority.casework.open_case(
+            site.world.user(), NOON + number, by=CONSOLE
+        ).case_id
         for number in range(5)
     ]
     assert [one["case_id"] for one in site.operator.cases()] == opened[::-1]

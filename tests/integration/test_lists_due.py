@@ -13,7 +13,8 @@ from tracetogether.adapters import http_api
 from tracetogether.adapters.http_api.afterwards import Afterwards
 from tracetogether.adapters.http_client import AuthorityClient
 from tracetogether.adapters.sql_store import SqlStore
-from tracetogether.authority.cases.casework import Case
+from tracetogether.authority.access.permissions import CONSOLE
+from tracetogether.authority.cases.case import Case
 from tracetogether.authority.cases.followed import ContactQuery
 from tracetogether.authority.desk.followup import FollowUp
 from tracetogether.authority.service import Authority
@@ -31,7 +32,7 @@ def world(entropy: Entropy, tmp_path: Path) -> Iterator[World]:
 
 
 def followed(authority: Authority) -> int:
-    return authority.desk.page(ContactQuery()).total
+    return authority.desk.page(ContactQuery(), by=CONSOLE).total
 
 
 def upload(url: str, world: World) -> Case:
@@ -45,7 +46,7 @@ def upload(url: str, world: World) -> Case:
         body = write_upload(rows)
         case = operator.open_case(who.user_id)
         assert phone.upload(body, phone.redeem_pin(operator.issue_pin(case), body))["accepted"]
-    return world.authority.casework.case(case)
+    return world.authority.casework.case(case, by=CONSOLE)
 
 
 def test_the_answer_does_not_wait_for_the_lists(
@@ -98,7 +99,7 @@ def test_what_was_not_found_before_the_server_ended_is_found_by_the_next(
 def test_one_case_that_fails_holds_up_no_other(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    cases = [world.authority.casework.open_case(world.user(), NOON) for _ in range(3)]
+    cases = [world.authority.casework.open_case(world.user(), NOON, by=CONSOLE) for _ in range(3)]
     for case in cases:
         world.take(case, world.heard(world.user(), NOON - 7_200, 30), NOON)
     refresh = FollowUp.refresh

@@ -4,7 +4,7 @@ import pytest
 
 from tests.authority_world import NOON
 from tests.http_site import Site, routes
-from tracetogether.authority.access.operators import Role
+from tracetogether.authority.access.permissions import CONSOLE, Role
 
 pytestmark = pytest.mark.network
 SAID = {
@@ -18,11 +18,11 @@ SAID = {
 def test_threat_need_to_know_hides_another_tracers_case(site: Site) -> None:
     authority = site.world.authority
     for name in ("his", "another"):
-        authority.staff.add(name, frozenset({Role.TRACER}), f"token-of-{name}", NOON)
+        authority.staff.add(name, frozenset({Role.TRACER}), f"token-of-{name}", NOON, by=CONSOLE)
     near = site.world.user()
-    case = authority.casework.open_case(site.world.user(), NOON)
+    case = authority.casework.open_case(site.world.user(), NOON, by=CONSOLE)
     site.world.take(case, site.world.heard(near, NOON - 3600, 45, rssi_dbm=-45), NOON)
-    authority.casework.assign(case.case_id, "his", NOON)
+    authority.casework.assign(case.case_id, "his", NOON, by=CONSOLE)
     asked = [(method, path) for method, path in routes(site) if "{case_id}" in path]
     assert len(asked) > 4
     for method, path in asked:

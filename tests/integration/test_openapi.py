@@ -13,6 +13,7 @@ from schemathesis.specs.openapi.checks import (
 from tests.authority_world import NOON, OPERATOR_TOKEN, World
 from tests.conftest import counted_entropy
 from tracetogether.adapters import http_api
+from tracetogether.authority.access.permissions import CONSOLE
 from tracetogether.bluetrace.upload import write_upload
 
 CHECKS = (
@@ -33,7 +34,7 @@ def allowed(path: str) -> dict[str, str]:
         return bearer(authority.issuance.register().credential)
     if path == "/v1/uploads":
         phone = authority.issuance.register()
-        case = authority.casework.open_case(phone.user_id, NOON)
+        case = authority.casework.open_case(phone.user_id, NOON, by=CONSOLE)
         token = WORLD.token(case, write_upload([]), NOON)
         return {**bearer(token), "X-Credential": phone.credential}
     return bearer(OPERATOR_TOKEN)
@@ -46,7 +47,7 @@ def bearer(secret: str) -> dict[str, str]:
 @pytest.fixture(scope="module", autouse=True)
 def one_case() -> None:
     WORLD.authority.purge(NOON, clock_is_right=True)  # else the clock is doubted: not ready
-    case = WORLD.authority.casework.open_case(WORLD.user(), NOON)
+    case = WORLD.authority.casework.open_case(WORLD.user(), NOON, by=CONSOLE)
     WORLD.take(case, WORLD.heard(WORLD.user(), NOON - 3600, 5), NOON)
 
 

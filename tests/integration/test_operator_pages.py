@@ -15,7 +15,7 @@ from tracetogether.adapters.operator_pages import roles
 from tracetogether.adapters.operator_pages.chinese import CHINESE
 from tracetogether.adapters.operator_pages.cookies import local_path
 from tracetogether.adapters.operator_pages.words import language_of
-from tracetogether.authority.access.operators import ALL_ROLES, Role
+from tracetogether.authority.access.permissions import ALL_ROLES, CONSOLE, Role
 from tracetogether.authority.access.sign_in import form_token
 from tracetogether.parameters import SESSION_IDLE_S
 
@@ -115,8 +115,8 @@ def test_threat_session_cookie_changes_at_sign_in_and_ends_at_sign_out(pages: Pa
 
 
 def test_signing_in_the_first_time_sets_codes_up_and_nothing_else(pages: Pages) -> None:
-    pages.world.authority.staff.add("fresh", frozenset({Role.TRACER}), "t-fresh", NOON)
-    pages.sign_in.set_password("fresh", PASSWORD, NOON)
+    pages.world.authority.staff.add("fresh", frozenset({Role.TRACER}), "t-fresh", NOON, by=CONSOLE)
+    pages.sign_in.set_password("fresh", PASSWORD, NOON, by=CONSOLE)
     visitor = pages.visitor()
     assert visitor.sign_in("fresh", PASSWORD, "") == (303, "/desk/")
     assert visitor.get("/cases") == (303, "/desk/enrol")
@@ -237,7 +237,7 @@ def test_every_text_of_the_pages_is_there_in_chinese() -> None:
 
 def test_threat_web_attack_markup_is_shown_as_text(pages: Pages) -> None:
     world, bad = pages.world, "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>"
-    near, case = world.user(), world.authority.casework.open_case(world.user(), NOON)
+    near, case = world.user(), world.authority.casework.open_case(world.user(), NOON, by=CONSOLE)
     world.take(case, world.heard(near, NOON - 3600, 45, rssi_dbm=-45), NOON)
     world.authority.follow_up.refresh(case, NOON)
     pages.operator("everything", *ALL_ROLES)
@@ -266,10 +266,10 @@ def test_threat_need_to_know_reveals_a_name_only_for_a_reason_and_records_both(
     pages: Pages,
 ) -> None:
     world = pages.world
-    near, case = world.user(), world.authority.casework.open_case(world.user(), NOON)
+    near, case = world.user(), world.authority.casework.open_case(world.user(), NOON, by=CONSOLE)
     world.take(case, world.heard(near, NOON - 3600, 45, rssi_dbm=-45), NOON)
     world.authority.follow_up.refresh(case, NOON)
-    world.authority.casework.assign(case.case_id, "tracer", NOON)
+    world.authority.casework.assign(case.case_id, "tracer", NOON, by=CONSOLE)
     visitor = pages.visitor("tracer")
     body = visitor.get(f"/cases/{case.case_id}")[1]
     assert near not in body
@@ -279,7 +279,7 @@ def test_threat_need_to_know_reveals_a_name_only_for_a_reason_and_records_both(
     for reason in ("", "  ", "x" * 201):
         assert visitor.post(f"{contact[1]}/reveal", reason=reason)[0] == 400
         newest, _ = world.store.last_audit()
-        (entry,) = world.authority.audit.entries(newest - 1)
+        (entry,) = world.authority.audit.entries(newest - 1, by=CONSOLE)
         assert (entry.act, entry.by) == ("contact.reveal-refused", "tracer")
         assert near not in visitor.body
         visitor.get(contact[1])
@@ -287,7 +287,7 @@ def test_threat_need_to_know_reveals_a_name_only_for_a_reason_and_records_both(
     assert near in visitor.body
     assert "Phones register without a name" in visitor.body
     newest, _ = world.store.last_audit()
-    (entry,) = world.authority.audit.entries(newest - 1)
+    (entry,) = world.authority.audit.entries(newest - 1, by=CONSOLE)
     assert (entry.act, entry.details["reason"]) == ("contact.revealed", "call for testing")
     # Another tracer is told that there is no such case or contact.
     pages.operator("other", Role.TRACER)
@@ -326,7 +326,7 @@ def test_exporters_save_files(
     assert answer.headers["Content-Disposition"].endswith(f'contacts-{layout}.{form}"')
     assert answer.data.startswith(b"PK") == (form == "xlsx")
     newest, _ = pages.world.store.last_audit()
-    (entry,) = pages.world.authority.audit.entries(newest - 1)
+    (entry,) = pages.world.authority.audit.entries(newest - 1, by=CONSOLE)
     assert (entry.act, entry.by) == ("contacts.exported", "exporter")
     assert entry.details == {"layout": layout, "form": form}
 

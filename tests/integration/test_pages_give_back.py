@@ -15,7 +15,7 @@ from tracetogether.adapters.operator_pages import app
 from tracetogether.adapters.operator_pages.forms import MAX_FORM_BYTES, SECRET
 from tracetogether.adapters.operator_pages.page_request import PageRequest
 from tracetogether.adapters.operator_pages.routing import Page
-from tracetogether.authority.access.operators import ALL_ROLES, Caller, Role
+from tracetogether.authority.access.permissions import ALL_ROLES, CONSOLE, Caller, Role
 from tracetogether.authority.cases.followed import ACTIVE, ContactQuery, ContactState
 from tracetogether.authority.cases.notes import MAX_NOTE_CHARACTERS
 from tracetogether.errors import (
@@ -111,24 +111,32 @@ def pages(fault: list[Exception]) -> Iterator[Pages]:
             served.operator("all", *ALL_ROLES)
             served.operator("tracer", Role.TRACER)
             world, now = served.world, served.clock.now
-            case = world.authority.casework.open_case(world.user(), now)
+            case = world.authority.casework.open_case(world.user(), now, by=CONSOLE)
             rows = world.heard(world.user(), NOON - 3600, 45, rssi_dbm=-45)
             rows += world.heard(world.user(), NOON - 7200, 5, rssi_dbm=-90)
             rows += world.heard(world.user(), NOON - 9000, 45, rssi_dbm=-45)
             rows += world.heard(world.user(), NOON - 9900, 5, rssi_dbm=-91)
             world.take(case, rows, now)
             world.authority.follow_up.refresh(case, now)
-            waits = replace(world.authority.casework.case(case.case_id), unconfirmed=True)
+            waits = replace(
+                world.authority.casework.case(case.case_id, by=CONSOLE), unconfirmed=True
+            )
             world.store.desk.put_case(waits)
-            shut = world.authority.casework.open_case(world.user(), now)
-            world.authority.casework.close(shut.case_id, now)
-            two = [world.authority.casework.open_case(world.user(), now) for _ in range(2)]
-            world.authority.merging.merge_cases(two[0].case_id, two[1].case_id, now)
-            same = world.authority.desk.page(ContactQuery()).contacts
-            world.authority.merging.merge(same[-1].kept.contact_id, same[0].kept.contact_id, now)
-            ill = world.authority.desk.page(ContactQuery(states=ACTIVE)).contacts[-1].kept
+            shut = world.authority.casework.open_case(world.user(), now, by=CONSOLE)
+            world.authority.casework.close(shut.case_id, now, by=CONSOLE)
+            two = [
+                world.authority.casework.open_case(world.user(), now, by=CONSOLE) for _ in range(2)
+            ]
+            world.authority.merging.merge_cases(two[0].case_id, two[1].case_id, now, by=CONSOLE)
+            same = world.authority.desk.page(ContactQuery(), by=CONSOLE).contacts
+            world.authority.merging.merge(
+                same[-1].kept.contact_id, same[0].kept.contact_id, now, by=CONSOLE
+            )
+            ill = (
+                world.authority.desk.page(ContactQuery(states=ACTIVE), by=CONSOLE).contacts[-1].kept
+            )
             tracer = Caller("tracer", frozenset({Role.TRACER}))
-            world.authority.casework.assign(case.case_id, "tracer", now)
+            world.authority.casework.assign(case.case_id, "tracer", now, by=CONSOLE)
             world.authority.merging.convert(ill.contact_id, now, by=tracer)  # not confirmed
             yield served
 
@@ -142,11 +150,13 @@ def visitor(pages: Pages) -> Visitor:
 def addresses(pages: Pages) -> Iterator[str]:
     """Return every page that is shown, by the routes, for every kind of case and contact."""
     world = pages.world
-    cases = [one.case_id for one in world.authority.casework.cases()]
+    cases = [one.case_id for one in world.authority.casework.cases(by=CONSOLE)]
     contacts = [
         one.kept.contact_id
         for state in (ContactState.TO_TRACE, ContactState.CASUAL)
-        for one in world.authority.desk.page(ContactQuery(states=frozenset({state}))).contacts
+        for one in world.authority.desk.page(
+            ContactQuery(states=frozenset({state})), by=CONSOLE
+        ).contacts
     ]
     assert (len(cases), len(contacts)) == (5, 2)
     for page in app.ALL_PAGES:
@@ -164,9 +174,9 @@ def all_forms(pages: Pages, visitor: Visitor) -> dict[str, Form]:
     new = Visitor(pages.url)
     world = pages.world.authority
     if "new" not in pages.secrets:
-        world.staff.add("new", ALL_ROLES, "token-of-new", pages.clock.now)
+        world.staff.add("new", ALL_ROLES, "token-of-new", pages.clock.now, by=CONSOLE)
         pages.secrets["new"] = b""
-    pages.sign_in.set_password("new", PASSWORD, pages.clock.now)
+    pages.sign_in.set_password("new", PASSWORD, pages.clock.now, by=CONSOLE)
     new.sign_in("new", PASSWORD, "")
     for somebody, path in [
         *((visitor, path) for path in addresses(pages)),
@@ -321,10 +331,10 @@ def path_of(form: Form) -> str:
 def test_a_note_of_2000_characters_is_kept_in_any_script(
     pages: Pages, visitor: Visitor, text: str
 ) -> None:
-    case = pages.world.authority.casework.cases()[0].case_id
+    case = pages.world.authority.casework.cases(by=CONSOLE)[0].case_id
     visitor.get(f"/cases/{case}")
     assert visitor.post(f"/cases/{case}/notes", text=text)[0] == 303
-    kept = pages.world.authority.desk.notes_on(case)[-1].text
+    kept = pages.world.authority.desk.notes_on(case, by=CONSOLE)[-1].text
     assert kept == text.replace("\r\n", "\n")
     assert len(kept) == MAX_NOTE_CHARACTERS
     assert visitor.post(f"/cases/{case}/notes", text=text + "您")[0] == 400

@@ -20,7 +20,7 @@ from tests.conftest import counted_entropy
 from tests.pages_world import PASSWORD, Pages, serving
 from tracetogether.adapters.http_client import AuthorityClient
 from tracetogether.adapters.sql_store import SqlStore
-from tracetogether.authority.access.operators import ALL_ROLES
+from tracetogether.authority.access.permissions import ALL_ROLES, CONSOLE
 from tracetogether.bluetrace.upload import write_upload
 
 pytestmark = [pytest.mark.network, pytest.mark.slow]
@@ -41,8 +41,8 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pages]:
         world = World.of(counted_entropy(21), store=store)
         with serving(world) as served:
             served.operator("second", *ALL_ROLES)
-            world.authority.staff.add("amira", ALL_ROLES, "token of amira", NOON)
-            served.sign_in.set_password("amira", PASSWORD, NOON)
+            world.authority.staff.add("amira", ALL_ROLES, "token of amira", NOON, by=CONSOLE)
+            served.sign_in.set_password("amira", PASSWORD, NOON, by=CONSOLE)
             yield served
 
 

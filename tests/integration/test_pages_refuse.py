@@ -14,8 +14,8 @@ from tests.pages_world import Pages, Visitor, serving
 from tracetogether.adapters.operator_pages.advice import ADVICE, ASK
 from tracetogether.adapters.operator_pages.chinese import CHINESE
 from tracetogether.adapters.operator_pages.forms import FIELDS
-from tracetogether.authority.access.operators import ALL_ROLES, Role
-from tracetogether.authority.cases.casework import Case
+from tracetogether.authority.access.permissions import ALL_ROLES, CONSOLE, Role
+from tracetogether.authority.cases.case import Case
 from tracetogether.errors import RateLimitedError, StaleError, StoreError
 from tracetogether.parameters import (
     SESSION_IDLE_S,
@@ -55,7 +55,7 @@ def visitor(pages: Pages) -> Visitor:
 def case(pages: Pages) -> Case:
     """A case with one contact."""
     world, now = pages.world, pages.clock.now
-    near, case = world.user(), world.authority.casework.open_case(world.user(), now)
+    near, case = world.user(), world.authority.casework.open_case(world.user(), now, by=CONSOLE)
     world.take(case, world.heard(near, NOON - 3600, 45, rssi_dbm=-45), now)
     world.authority.follow_up.refresh(case, now)
     return case

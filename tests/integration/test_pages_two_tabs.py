@@ -8,8 +8,8 @@ import pytest
 from tests.authority_world import DAY, NOON, World
 from tests.conftest import counted_entropy
 from tests.pages_world import Pages, Visitor, serving
-from tracetogether.authority.access.operators import ALL_ROLES
-from tracetogether.authority.cases.casework import Case
+from tracetogether.authority.access.permissions import ALL_ROLES, CONSOLE
+from tracetogether.authority.cases.case import Case
 from tracetogether.authority.cases.followed import ContactQuery
 
 pytestmark = pytest.mark.network
@@ -32,7 +32,7 @@ def both(pages: Pages) -> tuple[Visitor, Visitor]:
 @pytest.fixture
 def case(pages: Pages) -> Case:
     world, now = pages.world, pages.clock.now
-    case = world.authority.casework.open_case(world.user(), now)
+    case = world.authority.casework.open_case(world.user(), now, by=CONSOLE)
     world.take(case, world.heard(world.user(), NOON - 3600, 45, rssi_dbm=-45), now)
     world.authority.follow_up.refresh(case, now)
     return case
@@ -40,7 +40,7 @@ def case(pages: Pages) -> Case:
 
 @pytest.fixture
 def contact(pages: Pages, case: Case) -> str:
-    page = pages.world.authority.desk.page(ContactQuery(case_id=case.case_id))
+    page = pages.world.authority.desk.page(ContactQuery(case_id=case.case_id), by=CONSOLE)
     return f"/contacts/{page.contacts[0].kept.contact_id}"
 
 
@@ -163,7 +163,9 @@ def test_a_merge_asks_names_both_sides_and_is_undone(
     pages: Pages, both: tuple[Visitor, Visitor], case: Case, contact: str
 ) -> None:
     ravi, siti = both
-    other = pages.world.authority.casework.open_case(pages.world.user(), pages.clock.now)
+    other = pages.world.authority.casework.open_case(
+        pages.world.user(), pages.clock.now, by=CONSOLE
+    )
     here, there = f"/cases/{case.case_id}", f"/cases/{other.case_id}"
     ravi.get(contact)
     ravi.post(f"{contact}/describe", name="Ann", version=version(ravi))
@@ -206,7 +208,9 @@ def test_two_contacts_are_merged_and_parted_on_their_page(
     world.authority.follow_up.refresh(case, now)
     ids = {
         one.kept.contact_id
-        for one in world.authority.desk.page(ContactQuery(case_id=case.case_id)).contacts
+        for one in world.authority.desk.page(
+            ContactQuery(case_id=case.case_id), by=CONSOLE
+        ).contacts
     }
     (into,) = ids - {contact.rpartition("/")[2]}
     ravi.get(contact)

@@ -20,7 +20,7 @@ from tracetogether.adapters import http_api, operator_pages
 from tracetogether.adapters.http_api import guard
 from tracetogether.adapters.operator_pages import roles
 from tracetogether.authority.access import permissions
-from tracetogether.authority.access.permissions import PERMISSIONS, Action, Role
+from tracetogether.authority.access.permissions import CONSOLE, PERMISSIONS, Action, Role
 from tracetogether.authority.cases.followed import ContactQuery
 
 pytestmark = pytest.mark.network
@@ -159,11 +159,11 @@ def everybody() -> Iterator[Everybody]:
         visitors = {name: site.visitor(name) for name in (*ROLES, "no-role", "assigned")}
         visitors["stranger"] = site.visitor()
         near, person = world.user(), world.user()
-        case = world.authority.casework.open_case(person, NOON)
+        case = world.authority.casework.open_case(person, NOON, by=CONSOLE)
         world.take(case, world.heard(near, NOON - 3600, 45, rssi_dbm=-45), NOON)
         world.authority.follow_up.refresh(case, NOON)
-        world.authority.casework.assign(case.case_id, "assigned", NOON)
-        (contact,) = world.authority.desk.page(ContactQuery()).contacts
+        world.authority.casework.assign(case.case_id, "assigned", NOON, by=CONSOLE)
+        (contact,) = world.authority.desk.page(ContactQuery(), by=CONSOLE).contacts
         ids = {"case_id": case.case_id, "contact_id": contact.kept.contact_id}
         yield Everybody(site, visitors, http, ids)
 
@@ -217,7 +217,7 @@ def test_threat_missing_role_is_denied_on_every_page(everybody: Everybody, place
     for who in (*ROLES, "no-role"):
         status, _ = everybody.visit(place, who)
         newest, _ = everybody.pages.world.store.last_audit()
-        (entry,) = everybody.pages.world.authority.audit.entries(newest - 1)
+        (entry,) = everybody.pages.world.authority.audit.entries(newest - 1, by=CONSOLE)
         if who in DOCUMENTED[place]:
             assert status in {200, 303, 400, 404, 409}, (who, everybody.visitors[who].text())
         else:

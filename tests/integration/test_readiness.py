@@ -23,7 +23,7 @@ from tests.pages_world import Clock, serving
 from tracetogether.adapters import http_api
 from tracetogether.adapters.http_api import readiness
 from tracetogether.adapters.sql_store import SqlStore, databases
-from tracetogether.authority.access.operators import ALL_ROLES
+from tracetogether.authority.access.permissions import ALL_ROLES
 from tracetogether.authority.access.sources import TrustedProxies
 from tracetogether.errors import StoreError
 from tracetogether.reasons_of_faults import reason_of

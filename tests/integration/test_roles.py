@@ -11,7 +11,7 @@ import urllib3
 from tests.authority_world import NOON, World
 from tests.conftest import counted_entropy
 from tracetogether.adapters import http_api
-from tracetogether.authority.access.operators import ALL_ROLES, Role
+from tracetogether.authority.access.permissions import ALL_ROLES, CONSOLE, Role
 
 pytestmark = pytest.mark.network
 
@@ -41,7 +41,9 @@ def desk() -> Iterator[Desk]:
     tokens = {}
     for role in Role:
         tokens[role.value] = f"token-of-{role.value}"
-        world.authority.staff.add(role.value, frozenset({role}), tokens[role.value], NOON)
+        world.authority.staff.add(
+            role.value, frozenset({role}), tokens[role.value], NOON, by=CONSOLE
+        )
     app = http_api.create_app(world.authority, clock=lambda: NOON)
     with http_api.running(app) as url, urllib3.PoolManager() as http:
         yield Desk(url, world, tokens, http)
@@ -52,7 +54,7 @@ def test_threat_missing_role_cannot_be_granted_to_others(desk: Desk) -> None:
         said = {"name": "friend", "roles": roles}
         status, answer = desk.send("post", "/v1/operators", desk.tokens["admin"], said)
         assert status == 403, answer
-    assert "friend" not in {one.name for one in desk.world.authority.staff.all()}
+    assert "friend" not in {one.name for one in desk.world.authority.staff.all(by=CONSOLE)}
     for roles in (["king"], []):
         said = {"name": "friend", "roles": roles}
         assert desk.send("post", "/v1/operators", desk.tokens["admin"], said)[0] in {400, 404}
@@ -75,16 +77,18 @@ def test_threat_missing_role_keeps_admins_from_themselves_and_from_higher_roles(
 
 
 def test_threat_session_ends_when_the_operator_is_disabled(desk: Desk) -> None:
-    desk.world.authority.staff.add("short", frozenset({Role.TRACER}), "short-lived", NOON)
+    desk.world.authority.staff.add(
+        "short", frozenset({Role.TRACER}), "short-lived", NOON, by=CONSOLE
+    )
     assert desk.send("get", "/v1/cases", "short-lived")[0] == 200
-    desk.world.authority.staff.disable("short", NOON)
+    desk.world.authority.staff.disable("short", NOON, by=CONSOLE)
     assert desk.send("get", "/v1/cases", "short-lived")[0] == 401
 
 
 def test_threat_need_to_know_lists_show_pseudonyms_and_a_reveal_needs_a_reason(desk: Desk) -> None:
     world = desk.world
-    near, case = world.user(), world.authority.casework.open_case(world.user(), NOON)
-    world.authority.casework.assign(case.case_id, "tracer", NOON)
+    near, case = world.user(), world.authority.casework.open_case(world.user(), NOON, by=CONSOLE)
+    world.authority.casework.assign(case.case_id, "tracer", NOON, by=CONSOLE)
     world.take(case, world.heard(near, NOON - 3600, 45, rssi_dbm=-45), NOON)
     token, path = desk.tokens["tracer"], f"/v1/cases/{case.case_id}"
     _, listed = desk.send("get", f"{path}/contacts", token)
@@ -92,20 +96,20 @@ def test_threat_need_to_know_lists_show_pseudonyms_and_a_reveal_needs_a_reason(d
     assert near not in json.dumps(listed)
     said = {"pseudonym": line["pseudonym"], "reason": None}
     assert desk.send("post", f"{path}/reveal", token, said)[0] == 400
-    before = world.authority.audit.verify()[0]
+    before = world.authority.audit.verify(by=CONSOLE)[0]
     refused = {"pseudonym": line["pseudonym"]}
     for said in (refused, {**refused, "reason": ""}, {**refused, "reason": "  "}):
         assert desk.send("post", f"{path}/reveal", token, said)[0] == 400
-    entries = list(world.authority.audit.entries(after=before))
+    entries = list(world.authority.audit.entries(after=before, by=CONSOLE))
     assert [(one.act, one.by) for one in entries] == [("contact.reveal-refused", "tracer")] * 3
     assert all(dict(one.details) == {"contact": line["pseudonym"]} for one in entries)
-    before = world.authority.audit.verify()[0]
+    before = world.authority.audit.verify(by=CONSOLE)[0]
     said = {"pseudonym": line["pseudonym"], "reason": "call for testing"}
     assert desk.send("post", f"{path}/reveal", token, said) == (
         200,
         {"pseudonym": line["pseudonym"], "user_id": near},
     )
-    (entry,) = world.authority.audit.entries(after=before)
+    (entry,) = world.authority.audit.entries(after=before, by=CONSOLE)
     assert (entry.act, entry.by, entry.subject) == ("contact.revealed", "tracer", case.case_id)
     assert entry.details == {"contact": line["pseudonym"], "reason": "call for testing"}
     said = {"pseudonym": "NOBOD-YHERE", "reason": "x"}

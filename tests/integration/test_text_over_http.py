@@ -16,7 +16,7 @@ from tests.pages_world import PASSWORD, Pages, serving
 from tests.test_plain_text import EVIL, steers
 from tracetogether.adapters.operator_pages.app import ALL_PAGES
 from tracetogether.adapters.sql_store import SqlStore
-from tracetogether.authority.access.operators import ALL_ROLES, CONSOLE
+from tracetogether.authority.access.permissions import ALL_ROLES, CONSOLE
 from tracetogether.authority.cases.followed import ContactQuery
 from tracetogether.units import Entropy
 
@@ -35,7 +35,7 @@ def pages(request: pytest.FixtureRequest, entropy: Entropy, tmp_path: Path) -> I
     with SqlStore.create(place, name="SG_MOH") as store:
         world = World.of(entropy, store=store)
         first, second = world.user(), world.user()
-        case = world.authority.casework.open_case(first, NOON)
+        case = world.authority.casework.open_case(first, NOON, by=CONSOLE)
         world.take(case, world.heard(second, NOON - 3_600, 40), NOON)
         world.authority.follow_up.refresh(case, NOON)
         with serving(world) as running:
@@ -92,7 +92,7 @@ def test_nul_in_any_field_of_a_page_is_a_clear_refusal(pages: Pages) -> None:
     sources = "".join(path.read_text("utf-8") for path in sorted(SOURCES.glob("*.py")))
     fields = set(re.findall(r'form(?:\.get\(|\[)"(\w+)"', sources)) | {"name", "reason", "text"}
     assert len(fields) > 12
-    kept = pages.world.authority.desk.page(ContactQuery(limit=1)).contacts[0].kept
+    kept = pages.world.authority.desk.page(ContactQuery(limit=1), by=CONSOLE).contacts[0].kept
     known = {"case_id": kept.case_id, "contact_id": kept.contact_id}
     visitor = pages.visitor("all")
     visitor.get("/cases")
@@ -127,7 +127,7 @@ def test_nul_in_a_header_is_refused(pages: Pages, header: str) -> None:
 def test_evil_text_is_text_on_every_page(pages: Pages) -> None:
     service, now = pages.world.authority, pages.clock.now
     evil = EVIL.replace("\0", "") + "<script>alert(1)</script>"
-    kept = service.desk.page(ContactQuery(limit=1)).contacts[0].kept
+    kept = service.desk.page(ContactQuery(limit=1), by=CONSOLE).contacts[0].kept
     service.audit.record(evil, now, by=evil, subject=evil, reason=evil)  # by an older version
     service.follow_up.note(kept.case_id, evil, now, contact_id=kept.contact_id, by=CONSOLE)
     service.follow_up.note(kept.case_id, evil, now, by=CONSOLE)

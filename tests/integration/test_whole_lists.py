@@ -15,9 +15,8 @@ from tests.conftest import counted_entropy
 from tests.pages_world import Pages, Visitor, serving
 from tracetogether.adapters.operator_pages import cases as case_pages
 from tracetogether.adapters.operator_pages import people, who_met
-from tracetogether.authority.access.operators import CONSOLE
-from tracetogether.authority.access.permissions import ALL_ROLES
-from tracetogether.authority.cases.casework import Case
+from tracetogether.authority.access.permissions import ALL_ROLES, CONSOLE
+from tracetogether.authority.cases.case import Case
 from tracetogether.authority.cases.followed import ContactQuery, person_tag
 from tracetogether.cli import cli
 from tracetogether.cli.authority_folder import create_folder, opened_folder
@@ -34,10 +33,12 @@ def world() -> World:
     world = World.of(counted_entropy(301))
     authority = world.authority
     for _ in range(OPEN):
-        authority.casework.open_case(world.user(), NOON)
+        authority.casework.open_case(world.user(), NOON, by=CONSOLE)
     near = [world.user() for _ in range(NEAR)]
     met = [
-        authority.casework.open_case(world.user(), NOON, int(NOON // SECONDS_PER_DAY) - 4 * place)
+        authority.casework.open_case(
+            world.user(), NOON, int(NOON // SECONDS_PER_DAY) - 4 * place, by=CONSOLE
+        )
         for place in range(4)
     ]
     for place, case in enumerate(met):
@@ -97,17 +98,19 @@ ROW_OF = r'<tr[^>]*><th class="id" scope="row"><a href="/desk/%s/(\w+)"'
 
 def first_case(world: World) -> Case:
     with_logs = {case_id for case_id, _ in world.store.all_upload_ids()}
-    return next(one for one in world.authority.casework.cases() if one.case_id in with_logs)
+    return next(
+        one for one in world.authority.casework.cases(by=CONSOLE) if one.case_id in with_logs
+    )
 
 
 def test_every_case_is_reached_by_following_next(world: World, visitor: Visitor) -> None:
     found, total = walked(visitor, "/cases", ROW_OF % "cases")
     assert (len(found), len(set(found)), total) == (OPEN + 4, OPEN + 4, OPEN + 4)
-    world.authority.casework.close(found[0], NOON)
+    world.authority.casework.close(found[0], NOON, by=CONSOLE)
     left, total = walked(visitor, "/cases?state=open", ROW_OF % "cases")
     assert (len(left), total) == (OPEN + 3, OPEN + 3)
     assert found[0] not in left  # the filter holds on every page
-    world.authority.casework.reopen(found[0], NOON)
+    world.authority.casework.reopen(found[0], NOON, by=CONSOLE)
 
 
 def test_every_call_of_the_day_is_reached(world: World, visitor: Visitor) -> None:
@@ -119,7 +122,9 @@ def test_every_call_of_the_day_is_reached(world: World, visitor: Visitor) -> Non
 
 def test_every_contact_of_a_case_is_reached(world: World, visitor: Visitor) -> None:
     case = first_case(world)
-    there = world.authority.desk.page(ContactQuery(case_id=case.case_id, limit=1_000)).contacts
+    there = world.authority.desk.page(
+        ContactQuery(case_id=case.case_id, limit=1_000), by=CONSOLE
+    ).contacts
     wanted = sorted(one.kept.contact_id for one in there)
     assert len(wanted) == NEAR + 3
     for path in (f"/cases/{case.case_id}?policy=cwa", f"/cases/{case.case_id}/graph"):
@@ -130,7 +135,7 @@ def test_every_contact_of_a_case_is_reached(world: World, visitor: Visitor) -> N
 
 
 def test_every_row_of_who_met_whom_is_reached(world: World, visitor: Visitor) -> None:
-    graph = world.authority.graphs.graph()
+    graph = world.authority.graphs.graph(by=CONSOLE)
     own = {one.pseudonym for one in graph.people if one.cases}
     pairs = [one for one in graph.meetings if one.contact.pseudonym in own]
     for heading, row, rows in (
@@ -201,11 +206,11 @@ def test_the_command_line_lists_everything_or_says_what_is_left(tmp_path: Path) 
     folder = tmp_path / "a"
     create_folder(folder, now=NOON)
     with opened_folder(folder) as service:
-        case = service.casework.open_case(service.issuance.register().user_id, NOON)
+        case = service.casework.open_case(service.issuance.register().user_id, NOON, by=CONSOLE)
         world = World(service.custody.keys, service.store, service)
         world.take(case, world.heard(world.user(), NOON - 7200, 60, rssi_dbm=-45), NOON)
         service.follow_up.refresh(case, NOON)
-        (contact,) = service.desk.page(ContactQuery()).contacts
+        (contact,) = service.desk.page(ContactQuery(), by=CONSOLE).contacts
         keys, day = service.custody.keys, contact.kept.day
         copies = [
             replace(
@@ -217,7 +222,7 @@ def test_the_command_line_lists_everything_or_says_what_is_left(tmp_path: Path) 
         ]
         service.store.desk.put_contacts(copies)
         for _ in range(3):
-            service.casework.open_case(service.issuance.register().user_id, NOON)
+            service.casework.open_case(service.issuance.register().user_id, NOON, by=CONSOLE)
     base = ["authority", "follow-up", "list", "--dir", str(folder)]
     everything = CliRunner().invoke(cli, base)
     assert everything.exit_code == 0, everything.output

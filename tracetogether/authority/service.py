@@ -24,6 +24,7 @@ from tracetogether.authority.intake.pins import PINS_A_DAY, PinRules, Pins
 from tracetogether.authority.intake.uploads import Intake
 from tracetogether.authority.oversight.custody import Custody
 from tracetogether.authority.oversight.retention import Purge
+from tracetogether.authority.oversight.statistics import Statistics
 from tracetogether.authority.oversight.store import AuthorityStore
 from tracetogether.authority.oversight.time_zone import local_days
 from tracetogether.authority.tracing.evidence import Logs
@@ -58,6 +59,7 @@ class Authority:
     graphs: ContactGraphs
     custody: Custody
     purge: Purge
+    statistics: Statistics
     limits: Limits
     tallies: Tallies
     audit: Audit
@@ -121,6 +123,7 @@ class Authority:
             days=days,
         )
         staff = Staff(store, audit)
+        purge = Purge(keys=keys, save_keys=save_keys, store=store, audit=audit, days=days)
         return cls(
             access=Access(store),
             staff=staff,
@@ -144,7 +147,7 @@ class Authority:
                 desk=desk, casework=casework, store=store, audit=audit, entropy=entropy
             ),
             exports=Exports(keys=keys, store=store.desk, audit=audit, days=days),
-            case_import=CaseImport(casework, staff),
+            case_import=CaseImport(casework),
             operator_import=OperatorImport(staff, entropy),
             pins=pins,
             intake=Intake(
@@ -159,7 +162,8 @@ class Authority:
             tracing=tracing,
             graphs=ContactGraphs(tracing=tracing, store=store),
             custody=Custody(keys=keys, save_keys=save_keys, audit=audit, store=store),
-            purge=Purge(keys=keys, save_keys=save_keys, store=store, audit=audit, days=days),
+            purge=purge,
+            statistics=Statistics(store=store, keys=keys, limits=limits, purge=purge),
             limits=limits,
             tallies=tallies,
             audit=audit,

@@ -8,8 +8,8 @@ from pathlib import Path
 import click
 from rich.table import Table
 
-from tracetogether.authority.access.operators import CONSOLE
-from tracetogether.authority.cases.casework import Case, day_of
+from tracetogether.authority.access.permissions import CONSOLE
+from tracetogether.authority.cases.case import Case, day_of
 from tracetogether.authority.cases.followed import ALL_ROWS
 from tracetogether.authority.intake.pins import PinLifetime
 from tracetogether.authority.tracing.one_case import POLICIES, TracedCase
@@ -59,8 +59,8 @@ def open_case(
     now = time.time()
     day = None if date is None else day_of(date.date())
     with opened_folder(folder) as service:
-        opened = service.casework.open_case(user_id, now, day)
-        pin = service.pins.issue(opened, now, lifetime=_lifetime(short=short))
+        opened = service.casework.open_case(user_id, now, day, by=CONSOLE)
+        pin = service.pins.issue(opened, now, lifetime=_lifetime(short=short), by=CONSOLE)
     _print_pin(opened, pin, now + _lifetime(short=short).seconds, as_json=as_json)
 
 
@@ -73,8 +73,8 @@ def new_pin(case_id: str, folder: Path, *, short: bool, as_json: bool) -> None:
     """Print a new upload PIN for CASE_ID; the earlier PIN becomes invalid."""
     now = time.time()
     with opened_folder(folder) as service:
-        opened = service.casework.case(case_id)
-        pin = service.pins.issue(opened, now, lifetime=_lifetime(short=short))
+        opened = service.casework.case(case_id, by=CONSOLE)
+        pin = service.pins.issue(opened, now, lifetime=_lifetime(short=short), by=CONSOLE)
     _print_pin(opened, pin, now + _lifetime(short=short).seconds, as_json=as_json)
 
 
@@ -87,7 +87,7 @@ def confirm(case_id: str, folder: Path) -> None:
     From then on the case's list also uses what the logs of other cases say about this person.
     """
     with opened_folder(folder) as service:
-        confirmed = service.casework.confirm(case_id, time.time())
+        confirmed = service.casework.confirm(case_id, time.time(), by=CONSOLE)
         service.follow_up.refresh(confirmed, time.time())
     say(f"{confirmed.case_id} is confirmed")
 
@@ -118,7 +118,7 @@ def _print_pin(opened: Case, pin: str, expiry: float, *, as_json: bool) -> None:
 def list_cases(offset: int, limit: int | None, folder: Path, *, as_json: bool) -> None:
     """List all cases, the newest first."""
     with opened_folder(folder) as service:
-        everything, days = service.casework.cases(), service.days
+        everything, days = service.casework.cases(by=CONSOLE), service.days
         cases = everything[offset : offset + (limit or ALL_ROWS)]
         named = [(entry, service.desk.name_of(entry.user_id)) for entry in cases]
     listed = [
@@ -155,8 +155,10 @@ def list_cases(offset: int, limit: int | None, folder: Path, *, as_json: bool) -
 def contacts(case_id: str, policy: str, folder: Path, *, quarantined: bool, as_json: bool) -> None:
     """List the contacts of CASE_ID in the 14 days before the case's date."""
     with opened_folder(folder) as service:
-        found = service.casework.case(case_id)
-        traced = service.tracing.contacts(found, POLICIES[policy], believe_quarantined=quarantined)
+        found = service.casework.case(case_id, by=CONSOLE)
+        traced = service.tracing.contacts(
+            found, POLICIES[policy], believe_quarantined=quarantined, by=CONSOLE
+        )
         service.audit.record("contacts.listed", time.time(), by=CONSOLE.name, subject=case_id)
 
     def as_document() -> object:
@@ -206,6 +208,6 @@ def reveal(case_id: str, person: str, reason: str, folder: Path, *, as_json: boo
     """Print the user id of PERSON, a pseudonym in the contact list of CASE_ID."""
     with opened_folder(folder) as service:
         user_id = service.tracing.reveal(
-            service.casework.case(case_id), person, reason, time.time(), by=CONSOLE
+            service.casework.case(case_id, by=CONSOLE), person, reason, time.time(), by=CONSOLE
         )
     answer({"pseudonym": person, "user_id": user_id}, user_id, as_json=as_json)

@@ -7,6 +7,7 @@ from typing import Final
 
 import click
 
+from tracetogether.authority.access.permissions import CONSOLE
 from tracetogether.authority.intake.issuance import Registration
 from tracetogether.authority.service import Authority
 from tracetogether.cli.authority_folder import FIRST_OPERATOR, KEYS, create_folder, opened_folder
@@ -64,7 +65,7 @@ def demo_data(folder: Path, people: int, days: int, seed: int, *, as_json: bool)
             work = MadeUpWork(service, town, now, days)
             work(told)
         service.purge(now, clock_is_right=True)  # it is: the days before were made up
-        counts, seen = service.store.counts(now), service.desk.dashboard(now)
+        counts, seen = service.store.counts(now), service.desk.dashboard(now, by=CONSOLE)
         phone, log = work.untested()
     _leave_phone(folder / PHONE, phone, log)
     said = {

@@ -8,6 +8,7 @@ from typing import Final
 
 import click
 
+from tracetogether.authority.access.permissions import CONSOLE
 from tracetogether.authority.cases.followed import ContactQuery
 from tracetogether.authority.desk.exports import LAYOUTS
 from tracetogether.cli.authority_folder import opened_folder
@@ -77,7 +78,7 @@ def export(form: str | None, layout: str, output: Path | None, folder: Path) -> 
     wanted = LAYOUTS[layout]
     with opened_folder(folder) as service, progress("Contacts") as told:
         _, total = service.store.desk.contacts_page(ContactQuery(limit=1))
-        found = service.exports.rows(wanted, form, time.time())
+        found = service.exports.rows(wanted, form, time.time(), by=CONSOLE)
         rows = _Counted(found, len(wanted.headings(form)), total, told)
         _write(rows, form, output)
     if output is not None:

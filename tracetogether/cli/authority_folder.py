@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from tracetogether.authority.access.audit import Audit
-from tracetogether.authority.access.operators import CONSOLE, Staff
-from tracetogether.authority.access.permissions import ALL_ROLES
+from tracetogether.authority.access.operators import Staff
+from tracetogether.authority.access.permissions import ALL_ROLES, CONSOLE
 from tracetogether.authority.intake.issuance import new_secret
 from tracetogether.authority.intake.pins import PINS_A_DAY, PinRules
 from tracetogether.authority.oversight.custody import require_keys_of, settle_keys
@@ -103,7 +103,7 @@ def create_folder(
             settle_keys(keys, store, _kept_as_they_are)
             store.note(TIME_ZONE, days.name)
             audit.record("authority.made", now, by="console", name=name)
-            Staff(store, audit).add(FIRST_OPERATOR, ALL_ROLES, token, now)
+            Staff(store, audit).add(FIRST_OPERATOR, ALL_ROLES, token, now, by=CONSOLE)
     except BaseException as error:
         for path in paths:
             with suppress(OSError):

@@ -9,8 +9,9 @@ from pathlib import Path
 import click
 from rich.table import Table
 
-from tracetogether.authority.access.operators import CONSOLE
-from tracetogether.authority.cases.casework import NOBODY, date_of_day, day_of
+from tracetogether.authority.access.permissions import CONSOLE
+from tracetogether.authority.cases.case import date_of_day, day_of
+from tracetogether.authority.cases.casework import NOBODY
 from tracetogether.authority.cases.followed import ALL_ROWS, ContactQuery, ContactState, Outcome
 from tracetogether.authority.desk.views import Followed
 from tracetogether.cli.authority_folder import opened_folder
@@ -75,7 +76,7 @@ def list_followed(
     with opened_folder(folder) as service:
         if due:
             query = replace(query, due_on=service.desk.today(time.time()))
-        page = service.desk.page(query)
+        page = service.desk.page(query, by=CONSOLE)
     contacts = [_facts(followed) for followed in page.contacts]
     count = count_text(len(page.contacts), page.offset, page.total, "contacts")
     facts = {"total": page.total, "offset": page.offset, "contacts": contacts}
@@ -147,8 +148,8 @@ def call(
 def show(contact_id: str, folder: Path, *, as_json: bool) -> None:
     """Show CONTACT_ID day by day."""
     with opened_folder(folder) as service:
-        followed = service.desk.contact(contact_id)
-        days, local = service.desk.calendar(contact_id), service.days
+        followed = service.desk.contact(contact_id, by=CONSOLE)
+        days, local = service.desk.calendar(contact_id, by=CONSOLE), service.days
     calendar = [
         {
             "date": date_of_day(day.day),
@@ -176,7 +177,7 @@ def show(contact_id: str, folder: Path, *, as_json: bool) -> None:
 def assign(case_id: str, operator: str, folder: Path) -> None:
     """Assign CASE_ID to the tracer OPERATOR; `-` assigns it to nobody."""
     with opened_folder(folder) as service:
-        service.casework.assign(case_id, operator, time.time())
+        service.casework.assign(case_id, operator, time.time(), by=CONSOLE)
     say(f"{case_id} is assigned to {'nobody' if operator == NOBODY else operator}")
 
 
@@ -203,7 +204,7 @@ def refresh(folder: Path, *, as_json: bool) -> None:
 def indicators(folder: Path, *, as_json: bool) -> None:
     """Show the WHO indicators over all stored data, at most 25 days."""
     with opened_folder(folder) as service:
-        found = service.desk.dashboard(time.time()).indicators
+        found = service.desk.dashboard(time.time(), by=CONSOLE).indicators
     ratios = [(getattr(found, name), explained) for name, explained in _EXPLAINED.items()]
     shown = table(
         ratios,

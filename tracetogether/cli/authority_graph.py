@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 from rich.table import Table
 
-from tracetogether.authority.access.operators import CONSOLE
+from tracetogether.authority.access.permissions import CONSOLE
 from tracetogether.authority.contacts.transmission import ASSUMPTIONS
 from tracetogether.authority.tracing.graph import ContactGraph
 from tracetogether.authority.tracing.one_case import POLICIES
@@ -39,7 +39,7 @@ policy_option = click.option(
 def graph(policy: str, offset: int, folder: Path, *, as_json: bool) -> None:
     """Show who met whom in the newest 1,000 cases, and rank who may have infected whom."""
     with opened_folder(folder) as service:
-        found = service.graphs.graph(POLICIES[policy], skip=offset)
+        found = service.graphs.graph(POLICIES[policy], skip=offset, by=CONSOLE)
         service.audit.record("graph.shown", time.time(), by=CONSOLE.name, cases=found.cases)
 
     def as_document() -> object:
@@ -58,8 +58,8 @@ def graph(policy: str, offset: int, folder: Path, *, as_json: bool) -> None:
 def onward(case_id: str, policy: str, folder: Path, *, as_json: bool) -> None:
     """List whom the contacts of CASE_ID met later, as far as those contacts uploaded a log."""
     with opened_folder(folder) as service:
-        case = service.casework.case(case_id)
-        found = service.graphs.second_degree(case, POLICIES[policy])
+        case = service.casework.case(case_id, by=CONSOLE)
+        found = service.graphs.second_degree(case, POLICIES[policy], by=CONSOLE)
         service.audit.record(
             "contacts.onward_listed", time.time(), by=CONSOLE.name, subject=case.case_id
         )

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from tracetogether.authority.access.permissions import CONSOLE
 from tracetogether.authority.desk.imports import BadCell
 from tracetogether.cli.authority_folder import opened_folder
 from tracetogether.cli.authority_options import folder_option
@@ -30,9 +31,9 @@ def import_cases(file: Path, folder: Path, *, dry_run: bool, as_json: bool) -> N
     """
     now, body = time.time(), _read(file)
     with opened_folder(folder) as service:
-        wanted, bad = service.case_import.check(body, now)
+        wanted, bad = service.case_import.check(body, now, by=CONSOLE)
         _refuse(bad, as_json=as_json)
-        opened = [] if dry_run else service.case_import.run(wanted, now)
+        opened = [] if dry_run else service.case_import.run(wanted, now, by=CONSOLE)
     both = list(zip(wanted, opened, strict=False))
     cases = [{"line": line.line, "case_id": case.case_id, "date": case.date} for line, case in both]
     shown = table(
@@ -62,9 +63,9 @@ def import_operators(file: Path, folder: Path, *, dry_run: bool, as_json: bool) 
     """
     body = _read(file)
     with opened_folder(folder) as service:
-        wanted, bad = service.operator_import.check(body)
+        wanted, bad = service.operator_import.check(body, by=CONSOLE)
         _refuse(bad, as_json=as_json)
-        added = [] if dry_run else service.operator_import.run(wanted, time.time())
+        added = [] if dry_run else service.operator_import.run(wanted, time.time(), by=CONSOLE)
     operators = [{"name": operator.name, "operator_token": token} for operator, token in added]
     answer(
         {"lines": len(wanted), "dry_run": dry_run, "operators": operators},

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import click
 
-from tracetogether.authority.cases.casework import date_of_day
+from tracetogether.authority.access.permissions import CONSOLE
+from tracetogether.authority.cases.case import date_of_day
 from tracetogether.cli.authority_folder import KEYS, new_keys, opened_folder, place_of
 from tracetogether.cli.authority_options import day_named, folder_option
 from tracetogether.cli.console import answer, say, table
@@ -23,7 +24,7 @@ def keys() -> None:
 def list_keys(folder: Path, *, as_json: bool) -> None:
     """List the UTC days that have a key, up to tomorrow."""
     with opened_folder(folder) as service:
-        days = service.custody.known_days(time.time())
+        days = service.custody.known_days(time.time(), by=CONSOLE)
     facts = [
         {
             "date": date_of_day(key.day),
@@ -53,7 +54,7 @@ def rotate(folder: Path, *, as_json: bool) -> None:
     within a minute.
     """
     with opened_folder(folder) as service:
-        first = service.custody.rotate(time.time())
+        first = service.custody.rotate(time.time(), by=CONSOLE)
     answer(
         {"first_day": first, "first_date": date_of_day(first)},
         f"A new chain begins on {date_of_day(first)} (UTC)",
@@ -80,7 +81,7 @@ def replace(folder: Path, *, yes: bool) -> None:
     if not (folder / KEYS).exists():
         new_keys(now).save(folder / KEYS)
     with opened_folder(folder, any_keys=True) as service:
-        service.custody.replace(now)
+        service.custody.replace(now, by=CONSOLE)
     say(f"The database now uses the keys of {folder}; copy keys.txt to other machines")
 
 
@@ -97,7 +98,7 @@ def quarantine(first: str, last: str | None, folder: Path, *, as_json: bool) -> 
     begin = day_named(first)
     end = begin if last is None else day_named(last)
     with opened_folder(folder) as service:
-        service.custody.quarantine(begin, end, time.time())
+        service.custody.quarantine(begin, end, time.time(), by=CONSOLE)
     answer(
         {"first_day": begin, "last_day": end},
         f"Quarantined: {date_of_day(begin)} to {date_of_day(end)} (UTC)",
@@ -121,5 +122,5 @@ def destroy(before: str, folder: Path, *, yes: bool, as_json: bool) -> None:
             f"Destroy the keys of all days before {date_of_day(day)}?", abort=True, err=True
         )
     with opened_folder(folder) as service:
-        gone = service.custody.destroy(day, time.time())
+        gone = service.custody.destroy(day, time.time(), by=CONSOLE)
     answer({"days": gone}, f"Destroyed: the keys of {gone} days", as_json=as_json)

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 import click
 from click.core import ParameterSource
 
-from tracetogether.authority.cases.casework import day_of
+from tracetogether.authority.cases.case import day_of
 from tracetogether.cli.authority_folder import DEFAULT_FOLDER
 from tracetogether.cli.console import note
 from tracetogether.cli.options import FOLDER

@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from tracetogether.authority.access.operators import roles_named
-from tracetogether.authority.access.permissions import Role
+from tracetogether.authority.access.permissions import CONSOLE, Role
 from tracetogether.authority.intake.issuance import new_secret
 from tracetogether.cli.authority_folder import opened_folder
 from tracetogether.cli.authority_options import (
@@ -51,7 +51,7 @@ def add(name: str, roles: tuple[str, ...], folder: Path, *, as_json: bool) -> No
     """
     token = new_secret()
     with opened_folder(folder) as service:
-        service.staff.add(name, roles_named(roles), token, time.time())
+        service.staff.add(name, roles_named(roles), token, time.time(), by=CONSOLE)
     if as_json:
         print_json({"name": name, "operator_token": token})
     else:
@@ -116,7 +116,7 @@ def password(name: str, folder: Path, password_file: Path | None, *, from_stdin:
             chosen = os.environ.get("TRACETOGETHER_PASSWORD") or click.prompt(
                 "Password", hide_input=True, confirmation_prompt=True
             )
-        sign_in_for(service).set_password(name, chosen, time.time())
+        sign_in_for(service).set_password(name, chosen, time.time(), by=CONSOLE)
     say(f"{name} signs in at the server's /desk and sets up codes there")
 
 
@@ -126,7 +126,7 @@ def password(name: str, folder: Path, password_file: Path | None, *, from_stdin:
 def list_users(folder: Path, *, as_json: bool) -> None:
     """List all operators."""
     with opened_folder(folder) as service:
-        staff = service.staff.all()
+        staff = service.staff.all(by=CONSOLE)
     shown = table(
         staff,
         ("name", lambda operator: operator.name),
@@ -149,7 +149,7 @@ def list_users(folder: Path, *, as_json: bool) -> None:
 def disable(name: str, folder: Path) -> None:
     """Disable the operator NAME, from the next request on."""
     with opened_folder(folder) as service:
-        service.staff.disable(name, time.time())
+        service.staff.disable(name, time.time(), by=CONSOLE)
     say(f"Disabled: {name}")
 
 
@@ -169,7 +169,7 @@ def audit() -> None:
 def verify(folder: Path, head: str | None, *, as_json: bool) -> None:
     """Check the chain of entries in the audit log of DIR (./authority)."""
     with opened_folder(folder) as service:
-        number, digest = service.audit.verify(_head(head))
+        number, digest = service.audit.verify(_head(head), by=CONSOLE)
     newest = f"{number}:{digest.hex()}"
     answer(
         {"entries": number, "head": newest},
@@ -184,7 +184,7 @@ def verify(folder: Path, head: str | None, *, as_json: bool) -> None:
 def list_entries(folder: Path, *, as_json: bool) -> None:
     """Print the audit log of DIR (./authority)."""
     with opened_folder(folder) as service:
-        entries = list(service.audit.entries(limit=10**9))
+        entries = list(service.audit.entries(limit=10**9, by=CONSOLE))
     shown = table(
         entries,
         ("number", lambda entry: str(entry.number)),

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from tracetogether.authority.cases.casework import date_of_day
+from tracetogether.authority.cases.case import date_of_day
 from tracetogether.cli.authority_folder import change_time_zone, opened_folder
 from tracetogether.cli.authority_options import folder_argument
 from tracetogether.cli.console import out, print_json

@@ -8,9 +8,8 @@ import numpy as np
 
 from simulations.streams import Streams
 from tracetogether.authority.access.limits import BATCHES
-from tracetogether.authority.access.operators import Caller
-from tracetogether.authority.access.permissions import Role
-from tracetogether.authority.cases.casework import Case
+from tracetogether.authority.access.permissions import CONSOLE, Caller, Role
+from tracetogether.authority.cases.case import Case
 from tracetogether.authority.cases.followed import ACTIVE, ContactQuery, ContactState, Outcome
 from tracetogether.authority.desk.views import Followed
 from tracetogether.authority.intake.issuance import Registration, new_secret
@@ -84,14 +83,17 @@ class MadeUpWork:
             with self.service.store.atomic():
                 self._work(day, plan.get(day, []), chance)
         self._oddities()
-        for case in self.service.casework.cases():  # else the first who looks waits for all of them
+        # Find every list now: otherwise the first page that shows one waits for it.
+        for case in self.service.casework.cases(by=CONSOLE):
             self.service.tracing.refresh(case)
 
     def _enrol(self, start: float) -> None:
         with self.service.store.atomic():
             for name, roles in STAFF.items():
-                added = self.service.staff.add(name, frozenset(roles), new_secret(), start)
-                self._staff[name] = Caller.of(added)
+                added = self.service.staff.add(
+                    name, frozenset(roles), new_secret(), start, by=CONSOLE
+                )
+                self._staff[name] = added.caller
             self.phones = [self.service.issuance.register() for _ in range(self.town.people)]
             self.users = [one.user_id for one in self.phones]
             for time, share in ((self.now, 0.86), (self.now - SECONDS_PER_DAY, 0.9)):
@@ -140,7 +142,7 @@ class MadeUpWork:
             intake, user_id = self.service.intake, self.users[person]
             token = intake.redeem_pin(user_id, pin, sha256(body), at + _HOUR / 2)
             intake.take_upload(token, body, at + _HOUR)
-            taken = self.service.casework.case(case.case_id)  # the log has confirmed it
+            taken = self.service.casework.case(case.case_id, by=CONSOLE)  # the log has confirmed it
             self.service.follow_up.refresh(taken, at + _HOUR)
             self.service.store.due_list_done(case.case_id, at + _HOUR)
         if draw > 0.2:
@@ -152,11 +154,11 @@ class MadeUpWork:
     def _calls(self, day: int, morning: float, chance: np.random.Generator) -> None:
         """Call those who are due; of today's, some are still to be called."""
         query = ContactQuery(due_on=day, limit=10_000)
-        due = self.service.desk.page(query).contacts
+        due = self.service.desk.page(query, by=CONSOLE).contacts
         share = 0.4 if day == utc_day(self.now) else 0.93
         for number, one in enumerate(due):
             at = morning + number * 120.0
-            tracer = self.service.casework.case(one.kept.case_id).assigned_to
+            tracer = self.service.casework.case(one.kept.case_id, by=CONSOLE).assigned_to
             if tracer and at < self.now and chance.random() < share:
                 self._call(one, day, at, self._staff[tracer], chance)
 
@@ -195,7 +197,7 @@ class MadeUpWork:
 
     def _oddities(self) -> None:
         """Make what is rare happen once: a closed case, merged ones, a revealed contact."""
-        cases, boss = self.service.casework.cases(), self._staff["mei-supervisor"]
+        cases, boss = self.service.casework.cases(by=CONSOLE), self._staff["mei-supervisor"]
         oldest = cases[-1]
         if len(cases) > 2:
             with self.service.store.atomic():
@@ -207,7 +209,7 @@ class MadeUpWork:
                 self.service.merging.merge_cases(
                     again.case_id, cases[1].case_id, self.now - _HOUR / 2, by=boss
                 )
-        page = self.service.desk.page(ContactQuery(states=ACTIVE, limit=1))
+        page = self.service.desk.page(ContactQuery(states=ACTIVE, limit=1), by=CONSOLE)
         for one in page.contacts:
             at = self.now - _HOUR / 2
             self.service.follow_up.reveal(one.kept.contact_id, "Asked to call back", at, by=boss)

@@ -5,7 +5,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BeforeValidator, Field
 
-from tracetogether.authority.cases.casework import Case, CaseSummary
+from tracetogether.authority.cases.case import Case, CaseSummary
 from tracetogether.authority.intake.pins import PinLifetime
 from tracetogether.plain_text import one_newline
 from tracetogether.shapes.bodies import USER_ID, AnswerBody, RequestBody, Version

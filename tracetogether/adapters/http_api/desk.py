@@ -13,7 +13,7 @@ from tracetogether.adapters.http_api.graph import add_graph
 from tracetogether.adapters.http_api.guard import guarded
 from tracetogether.adapters.http_api.metrics import metrics_text
 from tracetogether.authority.access.operators import Operator, roles_named
-from tracetogether.authority.cases.casework import Case, CaseQuery, CaseState, CaseSummary, day_of
+from tracetogether.authority.cases.case import Case, CaseQuery, CaseState, CaseSummary, day_of
 from tracetogether.authority.intake.issuance import new_secret
 from tracetogether.authority.intake.pins import PinLifetime
 from tracetogether.authority.service import Authority
@@ -101,7 +101,7 @@ def _casework(router: APIRouter, authority: Authority, clock: Callable[[], float
         once; only its HMAC is kept. Role: issuer.
         """
         now = clock()
-        case = authority.casework.case(case_id)
+        case = authority.casework.case_to_show(case_id, by=request.state.caller)
         lifetime = asked.lifetime if asked else PinLifetime.LONG
         pin = authority.pins.issue(case, now, lifetime=lifetime, by=request.state.caller)
         return shapes.UploadPinIssued(
@@ -123,7 +123,10 @@ def _casework(router: APIRouter, authority: Authority, clock: Callable[[], float
         """
         case = authority.casework.case(case_id, by=request.state.caller)
         traced = authority.tracing.contacts(
-            case, policy_named(policy), believe_quarantined=quarantined
+            case,
+            policy_named(policy),
+            by=request.state.caller,
+            believe_quarantined=quarantined,
         )
         authority.audit.record(
             "contacts.listed", clock(), by=request.state.caller.name, subject=case.case_id
@@ -145,18 +148,20 @@ def _casework(router: APIRouter, authority: Authority, clock: Callable[[], float
 
 def _oversight(router: APIRouter, authority: Authority, clock: Callable[[], float]) -> None:
     @router.get("/statistics")
-    def statistics() -> oversight.Statistics:
+    def statistics(request: Request) -> oversight.Statistics:
         """Count everything that is kept. Roles: exporter, auditor."""
-        return oversight.Statistics.of(authority.store.counts(clock()))
+        counts = authority.statistics.counts(clock(), by=request.state.caller)
+        return oversight.Statistics.of(counts)
 
     @router.get("/keys")
-    def list_keys() -> oversight.Keys:
+    def list_keys(request: Request) -> oversight.Keys:
         """List the UTC days whose keys exist, never the keys. Role: keyholder."""
-        days = authority.custody.known_days(clock())
+        days = authority.custody.known_days(clock(), by=request.state.caller)
         return oversight.Keys(days=[oversight.DayOfKeys.of(day) for day in days])
 
     @router.get("/audit")
     def read_audit(
+        request: Request,
         after: Annotated[
             int, Query(ge=0, le=2**53, description="Entries with a greater number.")
         ] = 0,
@@ -166,24 +171,27 @@ def _oversight(router: APIRouter, authority: Authority, clock: Callable[[], floa
 
         Role: auditor.
         """
-        entries = authority.audit.entries(after, limit)
+        entries = authority.audit.entries(after, limit, by=request.state.caller)
         return oversight.AuditLog(
             total=authority.store.last_audit()[0],
             entries=[oversight.AuditLine.of(entry) for entry in entries],
         )
 
     @router.get("/metrics", responses={200: {"content": {"text/plain": {}}}}, response_model=None)
-    def metrics() -> PlainTextResponse:
+    def metrics(request: Request) -> PlainTextResponse:
         """Give the metrics in Prometheus's text form. Role: auditor."""
-        return PlainTextResponse(metrics_text(authority, clock()))
+        return PlainTextResponse(
+            metrics_text(authority.statistics.metrics(clock(), by=request.state.caller))
+        )
 
 
 def _staff(router: APIRouter, authority: Authority, clock: Callable[[], float]) -> None:
     @router.get("/operators")
-    def list_operators() -> oversight.Operators:
+    def list_operators(request: Request) -> oversight.Operators:
         """List all operators. Role: admin."""
+        staff = authority.staff.all(by=request.state.caller)
         return oversight.Operators(
-            operators=[oversight.OperatorLine.of(operator) for operator in authority.staff.all()]
+            operators=[oversight.OperatorLine.of(operator) for operator in staff]
         )
 
     @router.post("/operators", status_code=201)

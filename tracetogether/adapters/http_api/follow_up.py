@@ -6,8 +6,8 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
 
-from tracetogether.authority.access.operators import Caller
-from tracetogether.authority.cases.casework import day_of
+from tracetogether.authority.access.permissions import Caller
+from tracetogether.authority.cases.case import day_of
 from tracetogether.authority.cases.followed import ContactQuery, ContactState, Outcome, Priority
 from tracetogether.authority.desk.unmerging import Unmerged
 from tracetogether.authority.service import Authority

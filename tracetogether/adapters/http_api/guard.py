@@ -9,7 +9,7 @@ from fastapi.routing import APIRoute
 from fastapi.security import HTTPBearer
 
 from tracetogether.adapters.http_api.refusals import RefusedError
-from tracetogether.authority.access.operators import Caller, Operator
+from tracetogether.authority.access.operators import Operator
 from tracetogether.authority.access.permissions import Action
 from tracetogether.errors import AccessDeniedError
 
@@ -76,7 +76,7 @@ def guarded(scheme: str, tag: str, check: Check, denied: Denied | None = None) -
                         if denied is not None:
                             await run_in_threadpool(denied, caller, f"{request.method} {path}")
                         raise RefusedError(403, "denied", "your roles do not allow this")
-                    caller = Caller.of(caller)
+                    caller = caller.caller
                 request.state.caller = caller
                 answer: Response = await handle(request)
                 return answer

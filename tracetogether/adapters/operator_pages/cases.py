@@ -20,15 +20,9 @@ from tracetogether.adapters.operator_pages.nearby import days_of, line_of
 from tracetogether.adapters.operator_pages.page_request import PageRequest
 from tracetogether.adapters.operator_pages.pictures import Knot, graph, side_key, timeline
 from tracetogether.adapters.operator_pages.routing import Page
-from tracetogether.authority.access.permissions import Role
-from tracetogether.authority.cases.casework import (
-    NOBODY,
-    Case,
-    CasePage,
-    CaseQuery,
-    CaseState,
-    day_of,
-)
+from tracetogether.authority.access.permissions import Action
+from tracetogether.authority.cases.case import Case, CasePage, CaseQuery, CaseState, day_of
+from tracetogether.authority.cases.casework import NOBODY
 from tracetogether.authority.cases.followed import ALL_ROWS, ContactQuery
 from tracetogether.authority.contacts.lines import Contact
 from tracetogether.authority.desk.views import Followed
@@ -97,7 +91,7 @@ def show_case(request: PageRequest) -> Response:
     authority = request.authority
     policy_name = request.http.query_params.get("policy", "singapore")
     policy = policy_named(policy_name)
-    traced = authority.tracing.contacts(case, policy)
+    traced = authority.tracing.contacts(case, policy, by=request.caller)
     some, offset = rows_at(traced.contacts, request.number("offset", 0), _LINES_A_PAGE)
     followed = _followed(request, case)
     first, last = case.first_day, case.day
@@ -243,53 +237,33 @@ def show_graph(request: PageRequest) -> Response:
 
 
 def case_to_show(request: PageRequest) -> Case:
-    """Return the case that a page is of; who issues PINs needs no leave to know of it.
+    """Return the case that a page is of.
 
     Raises:
-        NotFoundError: there is none, or it is not his.
+        NotFoundError: there is none that this operator may see.
     """
-    case = request.authority.casework.case(request.http.path_params["case_id"])
-    if request.authority.casework.may_see(case, request.caller):
-        return case
-    msg = "there is no such case among those assigned to you"
-    raise NotFoundError(msg, "case-not-yours")
+    case_id = request.http.path_params["case_id"]
+    return request.authority.casework.case_to_show(case_id, by=request.caller)
 
 
 def _head(request: PageRequest, case: Case) -> dict[str, Any]:
     knows = request.caller.needs_to_know(case.assigned_to)
-    tracers = (
-        [one.name for one in request.authority.staff.all() if one.holds(Role.TRACER)]
-        if request.may("POST", "/cases/{case_id}/assign")
-        else []
-    )
+    casework, by = request.authority.casework, request.caller
     return {
         "case": case,
         "person": request.authority.desk.name_of(case.user_id),
         "case_states": CASE_STATES,
-        "merged_into": "".join(
-            request.authority.casework.visible_ids([case.merged_into], request.caller)
-        ),
-        "other_open": [
-            one.case_id
-            for one in request.authority.store.desk.open_cases_of(case.user_id)
-            if one != case and request.authority.casework.may_see(one, request.caller)
-        ],
+        "merged_into": "".join(casework.visible_ids([case.merged_into], by)),
+        "other_open": casework.other_open_cases(case, by=by),
         "issuer": request.may("POST", "/cases/{case_id}/pin"),
         "knows": knows,
-        "tracers": tracers,
+        "tracers": casework.tracers(by=by) if request.allows(Action.ASSIGN_CASE) else [],
         "nobody": NOBODY,
-        "merged_from": request.authority.merging.cases_into(case.case_id) if knows else (),
-        "undoable": _undoable(request, case) if knows else frozenset(),
+        "merged_from": request.authority.merging.cases_into(case.case_id, by=by) if knows else (),
+        "undoable": request.authority.unmerging.undoable_cases(case, by=by)
+        if knows and request.allows(Action.MERGE_CASES)
+        else frozenset(),
     }
-
-
-def _undoable(request: PageRequest, case: Case) -> frozenset[str]:
-    """Return the ids of the cases whose merge with this one can be undone here."""
-    if not request.may("POST", "/cases/{case_id}/unmerge"):
-        return frozenset()
-    merging = request.authority.merging
-    kept = merging.merged_into(case.merged_into or case.case_id)
-    return frozenset(merge.gone for merge in kept)
 
 
 def _both(request: PageRequest) -> list[Both]:
@@ -313,7 +287,7 @@ def _followed(request: PageRequest, case: Case) -> dict[str, Followed]:
 
 def contact_named(request: PageRequest, case: Case, name: str) -> Contact | None:
     """Return what the logs say of a contact of a case, None if they say nothing any more."""
-    found = request.authority.tracing.contacts(case).contacts
+    found = request.authority.tracing.contacts(case, by=request.caller).contacts
     return next((one for one in found if one.pseudonym == name), None)
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Final
 
-from tracetogether.authority.cases.casework import CaseState
+from tracetogether.authority.cases.case import CaseState
 from tracetogether.authority.cases.followed import ContactState, Outcome, Priority
 
 CASE_STATES: Final[Mapping[CaseState, str]] = {

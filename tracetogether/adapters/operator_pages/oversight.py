@@ -26,7 +26,7 @@ def show_audit(request: PageRequest) -> Response:
 def verify_audit(request: PageRequest) -> Response:
     """Check every entry against the one before, and say what was found."""
     try:
-        number, digest = request.authority.audit.verify()
+        number, digest = request.authority.audit.verify(by=request.caller)
     except AuditError as error:
         return _audit(request, request.advice(error), tampered=True)
     said = request.say("{count} entries, none changed.", count=f"{number:,}")
@@ -38,7 +38,8 @@ def _audit(request: PageRequest, said: str, *, tampered: bool) -> Response:
     offset = min(request.number("offset", 0), last_offset(newest, _ENTRIES))
     after = max(newest - offset - _ENTRIES, 0)
     wanted = newest - offset - after
-    entries = list(request.authority.audit.entries(after, wanted))[::-1] if wanted > 0 else []
+    audit, by = request.authority.audit, request.caller
+    entries = list(audit.entries(after, wanted, by=by))[::-1] if wanted > 0 else []
     return request.render(
         "audit.html",
         entries=entries,
@@ -53,8 +54,8 @@ def _audit(request: PageRequest, said: str, *, tampered: bool) -> Response:
 
 def show_keys(request: PageRequest) -> Response:
     """Show which days' keys there are, never the keys, and when was last purged."""
-    authority = request.authority
-    days = authority.custody.known_days(request.now)
+    authority, by = request.authority, request.caller
+    days = authority.custody.known_days(request.now, by=by)
     return request.render(
         "keys.html",
         spans=_spans(days),
@@ -63,7 +64,9 @@ def show_keys(request: PageRequest) -> Response:
         oldest=utc_day(request.now) - days[0].day if days else None,
         last_purge=authority.purge.last(),
         overdue=authority.purge.overdue(request.now),
-        counts=authority.store.counts(request.now) if request.allows(Action.COUNT) else None,
+        counts=authority.statistics.counts(request.now, by=by)
+        if request.allows(Action.COUNT)
+        else None,
     )
 
 

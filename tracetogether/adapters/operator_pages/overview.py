@@ -17,9 +17,8 @@ from tracetogether.authority.cases.followed import TRACED_STATES, ContactState, 
 def show_overview(request: PageRequest) -> Response:
     """Show counts and pictures; a tracer sees those of their own cases."""
     if not request.allows(Action.SHOW_DASHBOARD):
-        counts = (
-            request.authority.store.counts(request.now) if request.allows(Action.COUNT) else None
-        )
+        statistics, may_count = request.authority.statistics, request.allows(Action.COUNT)
+        counts = statistics.counts(request.now, by=request.caller) if may_count else None
         return request.render("overview_short.html", counts=counts)
     found, say = request.authority.desk.dashboard(request.now, by=request.caller), request.say
     priorities = [

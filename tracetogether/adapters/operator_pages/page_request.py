@@ -23,8 +23,8 @@ from tracetogether.adapters.operator_pages.rendering import BASE
 from tracetogether.adapters.operator_pages.roles import ACTIONS
 from tracetogether.adapters.operator_pages.waiting import Queue
 from tracetogether.adapters.operator_pages.words import HTML_LANGUAGE, LANGUAGES, translator
-from tracetogether.authority.access.operators import Caller, Operator
-from tracetogether.authority.access.permissions import Action
+from tracetogether.authority.access.operators import Operator
+from tracetogether.authority.access.permissions import Action, Caller
 from tracetogether.authority.access.sign_in import Session, SignIn, form_token
 from tracetogether.authority.service import Authority
 from tracetogether.errors import AccessDeniedError, TraceTogetherError
@@ -90,7 +90,7 @@ class PageRequest:
         """
         if self.operator is None:
             raise AccessDeniedError("sign in first", "sign-in-first")
-        return Caller.of(self.operator)
+        return self.operator.caller
 
     def may(self, method: str, path: str) -> bool:
         """Return whether this operator may open a page, so that pages can show a link to it."""

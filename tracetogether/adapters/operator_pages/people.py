@@ -19,7 +19,8 @@ from tracetogether.adapters.operator_pages.page_request import PageRequest
 from tracetogether.adapters.operator_pages.pictures import timeline
 from tracetogether.adapters.operator_pages.rendering import time_text
 from tracetogether.adapters.operator_pages.routing import Page
-from tracetogether.authority.cases.casework import Case
+from tracetogether.authority.access.permissions import Action
+from tracetogether.authority.cases.case import Case
 from tracetogether.authority.cases.followed import (
     ALL_ROWS,
     ContactQuery,
@@ -100,7 +101,7 @@ def _contact(request: PageRequest, followed: Followed) -> Response:
 
 def _near(request: PageRequest, case: Case, name: str) -> Contact | None:
     """Return what the logs of a case, or of those merged into it, say of a contact."""
-    merged = request.authority.merging.cases_into(case.case_id)
+    merged = request.authority.merging.cases_into(case.case_id, by=request.caller)
     found = (contact_named(request, one, name) for one in (case, *merged) if name)
     return next((contact for contact in found if contact is not None), None)
 
@@ -116,10 +117,9 @@ def _merged_from(request: PageRequest, kept: KeptContact) -> list[Followed]:
 
 def _undoable(request: PageRequest, kept: KeptContact) -> frozenset[str]:
     """Return the ids of the contacts whose merge with this one can be undone here."""
-    if not request.may("POST", "/contacts/{contact_id}/unmerge"):
+    if not request.allows(Action.MERGE_CONTACTS):
         return frozenset()
-    merges = request.authority.merging.merged_into(kept.merged_into or kept.contact_id)
-    return frozenset(merge.gone for merge in merges)
+    return request.authority.unmerging.undoable(kept, by=request.caller)
 
 
 def record_outcome(request: PageRequest) -> Response:

@@ -14,7 +14,7 @@ from tracetogether.adapters.operator_pages.listing import last_offset, rows_at
 from tracetogether.adapters.operator_pages.page_request import PageRequest
 from tracetogether.adapters.operator_pages.rendering import minutes_text, percent_text
 from tracetogether.adapters.operator_pages.routing import Page
-from tracetogether.authority.cases.casework import Case
+from tracetogether.authority.cases.case import Case
 from tracetogether.authority.contacts.lines import Contact
 from tracetogether.authority.contacts.transmission import ASSUMPTIONS, Candidate
 from tracetogether.authority.tracing.graph import ContactGraph

@@ -10,7 +10,7 @@ from tracetogether.adapters.sql_store.rows import Rows
 from tracetogether.adapters.sql_store.tables import CASES, CONTACT_LISTS, CONTACTS, OPERATORS
 from tracetogether.authority.access.operators import Operator
 from tracetogether.authority.access.permissions import Role
-from tracetogether.authority.cases.casework import Case
+from tracetogether.authority.cases.case import Case
 from tracetogether.authority.contacts.lists import ContactList
 from tracetogether.units import utc_day
 

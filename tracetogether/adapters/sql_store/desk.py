@@ -12,7 +12,7 @@ from tracetogether.adapters.sql_store.desk_counts import dashboard_of
 from tracetogether.adapters.sql_store.desk_tables import FOLLOWED, NOTES, OUTCOMES
 from tracetogether.adapters.sql_store.merge_rows import MergeRows
 from tracetogether.adapters.sql_store.tables import CASES, UPLOADS, USERS
-from tracetogether.authority.cases.casework import (
+from tracetogether.authority.cases.case import (
     OPEN_STATES,
     Case,
     CasePage,

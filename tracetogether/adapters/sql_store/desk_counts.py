@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from tracetogether.adapters.sql_store.desk_tables import FOLLOWED
 from tracetogether.adapters.sql_store.tables import CASES, COUNTS, UPLOADS, USERS
 from tracetogether.authority.access.limits import BATCHES
-from tracetogether.authority.cases.casework import CaseState
+from tracetogether.authority.cases.case import CaseState
 from tracetogether.authority.cases.followed import ACTIVE, TRACED_STATES, ContactState, Priority
 from tracetogether.authority.cases.indicators import Dashboard, DayCounts, Indicators, Ratio
 from tracetogether.local_days import LocalDays

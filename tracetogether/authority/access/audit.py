@@ -6,6 +6,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Final
 
+from tracetogether.authority.access.permissions import Action, Caller
 from tracetogether.authority.access.store import AccessStore
 from tracetogether.crypto import equal, sha256
 from tracetogether.errors import AuditError
@@ -72,16 +73,19 @@ class Audit:
         number, previous = self.store.last_audit()
         _ = AuditEntry(number + 1, float(now), by, act, "", {}, previous).digest
 
-    def verify(self, head: tuple[int, bytes] | None = None) -> tuple[int, bytes]:
+    def verify(self, head: tuple[int, bytes] | None = None, *, by: Caller) -> tuple[int, bytes]:
         """Return number and digest of the newest entry after checking every one.
 
         Args:
             head: what an earlier call returned, written down elsewhere: it must still be there.
                 Without it, somebody who rewrote the whole log would not be noticed.
+            by: the caller.
 
         Raises:
+            AccessDeniedError: ``by`` may not read the audit log.
             AuditError: an entry was changed, removed or put in; names the first one.
         """
+        by.require(Action.READ_AUDIT)
         number, previous = 0, START
         met = head is None or head[0] == 0
         for entry, digest in self.store.audit():
@@ -104,7 +108,11 @@ class Audit:
             raise AuditError(msg)
         return number, previous
 
-    def entries(self, after: int = 0, limit: int = 1_000) -> Iterator[AuditEntry]:
-        """Yield entries in their order."""
-        for entry, _ in self.store.audit(after, limit):
-            yield entry
+    def entries(self, after: int = 0, limit: int = 1_000, *, by: Caller) -> Iterator[AuditEntry]:
+        """Return an iterator over the entries with a number beyond ``after``, in their order.
+
+        Raises:
+            AccessDeniedError: ``by`` may not read the audit log.
+        """
+        by.require(Action.READ_AUDIT)
+        return (entry for entry, _ in self.store.audit(after, limit))

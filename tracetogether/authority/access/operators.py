@@ -1,12 +1,12 @@
-"""Operators: who they are, and on whose behalf something is done; see ``permissions``."""
+"""Operators: the people and programs that work at the authority, and their roles."""
 
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Final, Self
+from typing import Final
 
 from tracetogether.authority.access.audit import Audit
-from tracetogether.authority.access.permissions import ALL_ROLES, Action, Role, allowed
+from tracetogether.authority.access.permissions import CONSOLE, Action, Caller, Role, allowed
 from tracetogether.authority.access.store import AccessStore
 from tracetogether.crypto import sha256
 from tracetogether.errors import (
@@ -46,6 +46,11 @@ class Operator:
         """Return whether ``role`` is granted, and the operator is not disabled."""
         return not self.disabled and role in self.roles
 
+    @property
+    def caller(self) -> Caller:
+        """The caller that this operator is: one without roles if disabled."""
+        return Caller(self.name, frozenset() if self.disabled else self.roles)
+
 
 def operator_digest(token: str) -> bytes:
     """Return what the store keeps of an operator token (256 random bits, so a hash will do)."""
@@ -69,51 +74,14 @@ def roles_named(names: Iterable[str]) -> frozenset[Role]:
 
 
 @dataclass(frozen=True, slots=True)
-class Caller:
-    """On whose behalf something is done, for the audit log and for what may be granted."""
-
-    name: str
-    roles: frozenset[Role]
-
-    @classmethod
-    def of(cls, operator: Operator) -> Self:
-        """Return the caller that an operator is."""
-        return cls(operator.name, frozenset() if operator.disabled else operator.roles)
-
-    def may(self, action: Action) -> bool:
-        """Return whether a role of this caller allows ``action``."""
-        return allowed(action, self.roles)
-
-    def require(self, action: Action) -> None:
-        """Return if this caller may do ``action``.
-
-        Raises:
-            AccessDeniedError: no role of this caller allows it.
-        """
-        if not self.may(action):
-            msg = "your roles do not allow this: {action}"
-            raise AccessDeniedError(msg, "roles-do-not-allow", action=action.value)
-
-    def needs_to_know(self, assigned_to: str) -> bool:
-        """Return whether a case that was given to ``assigned_to`` is this caller's business."""
-        return Role.SUPERVISOR in self.roles or (
-            Role.TRACER in self.roles and self.name == assigned_to
-        )
-
-
-CONSOLE: Final = Caller("console", ALL_ROLES)
-"""Whoever has a shell on the authority's machine holds its keys and files anyway."""
-
-
-@dataclass(frozen=True, slots=True)
 class Staff:
-    """Adds and disables operators. Nobody grants what he does not hold, or changes himself."""
+    """Adds, lists and disables operators. Callers can't grant a role that they lack."""
 
     store: AccessStore
     audit: Audit
 
     def add(
-        self, name: str, roles: frozenset[Role], token: str, now: float, *, by: Caller = CONSOLE
+        self, name: str, roles: frozenset[Role], token: str, now: float, *, by: Caller
     ) -> Operator:
         """Add an operator who will show ``token``.
 
@@ -138,7 +106,7 @@ class Staff:
             self.audit.record("operator.added", now, by=by.name, subject=name, roles=granted)
         return operator
 
-    def disable(self, name: str, now: float, *, by: Caller = CONSOLE) -> None:
+    def disable(self, name: str, now: float, *, by: Caller) -> None:
         """Shut an operator out from the next request on.
 
         Raises:
@@ -156,6 +124,11 @@ class Staff:
                 raise NotFoundError(msg, "no-such-operator")
             self.audit.record("operator.disabled", now, by=by.name, subject=name)
 
-    def all(self) -> Sequence[Operator]:
-        """Return all operators by name, the disabled ones too."""
+    def all(self, *, by: Caller) -> Sequence[Operator]:
+        """Return all operators by name, the disabled ones too.
+
+        Raises:
+            AccessDeniedError: ``by`` may not list operators.
+        """
+        by.require(Action.LIST_OPERATORS)
         return self.store.operators()

@@ -1,9 +1,17 @@
-"""Who may do what: the one table that the HTTP interface, the pages and the service ask."""
+"""Who may do what: one table, Action -> roles.
+
+Every method of the service that acts for a caller, or shows something to one, takes the caller as
+the keyword ``by`` and calls ``by.require(action)`` first. The pages and the HTTP interface read the
+same table, to answer 403 before they read a request's body and to leave out links.
+"""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from enum import Enum
 from types import MappingProxyType
 from typing import Final
+
+from tracetogether.errors import AccessDeniedError
 
 
 class Role(Enum):
@@ -47,11 +55,13 @@ class Action(Enum):
     EXPORT = "export contact lists"
     COUNT = "see how much of everything is stored"
     SHOW_KEYS = "see which days have keys"
+    CHANGE_KEYS = "rotate, quarantine, destroy or replace keys"
     READ_AUDIT = "read and verify the audit log"
     READ_METRICS = "read the metrics"
     LIST_OPERATORS = "list operators"
     ADD_OPERATOR = "add an operator"
     DISABLE_OPERATOR = "disable an operator"
+    SET_PASSWORD = "give an operator a password"  # noqa: S105 - names an action
 
 
 def _roles(*roles: Role) -> frozenset[Role]:
@@ -83,11 +93,13 @@ PERMISSIONS: Final[Mapping[Action, frozenset[Role]]] = MappingProxyType(
         Action.EXPORT: _roles(Role.EXPORTER),
         Action.COUNT: _roles(Role.EXPORTER, Role.AUDITOR),
         Action.SHOW_KEYS: _roles(Role.KEYHOLDER),
+        Action.CHANGE_KEYS: _roles(Role.KEYHOLDER),
         Action.READ_AUDIT: _roles(Role.AUDITOR),
         Action.READ_METRICS: _roles(Role.AUDITOR),
         Action.LIST_OPERATORS: _roles(Role.ADMIN),
         Action.ADD_OPERATOR: _roles(Role.ADMIN),
         Action.DISABLE_OPERATOR: _roles(Role.ADMIN),
+        Action.SET_PASSWORD: _roles(Role.ADMIN),
     }
 )
 """Action -> the roles that allow it, any of them. An action that is missing here is denied."""
@@ -96,3 +108,44 @@ PERMISSIONS: Final[Mapping[Action, frozenset[Role]]] = MappingProxyType(
 def allowed(action: Action | None, roles: frozenset[Role]) -> bool:
     """Return whether any of ``roles`` allows ``action``; nothing allows None."""
     return action is not None and not roles.isdisjoint(PERMISSIONS.get(action, frozenset()))
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """The operator, program or console that a method acts for.
+
+    Attributes:
+        name: for the audit log.
+        roles: what is granted.
+    """
+
+    name: str
+    roles: frozenset[Role]
+
+    def may(self, action: Action) -> bool:
+        """Return whether a role of this caller allows ``action``."""
+        return allowed(action, self.roles)
+
+    def require(self, action: Action) -> None:
+        """Return if this caller may do ``action``.
+
+        Raises:
+            AccessDeniedError: no role of this caller allows it.
+        """
+        if not self.may(action):
+            msg = "your roles do not allow this: {action}"
+            raise AccessDeniedError(msg, "roles-do-not-allow", action=action.value)
+
+    def needs_to_know(self, assigned_to: str) -> bool:
+        """Return whether this caller may see a case that is assigned to ``assigned_to``.
+
+        Supervisors see every case, tracers their own. ``needs_to_know("")`` is true for
+        supervisors only.
+        """
+        return Role.SUPERVISOR in self.roles or (
+            Role.TRACER in self.roles and self.name == assigned_to
+        )
+
+
+CONSOLE: Final = Caller("console", ALL_ROLES)
+"""The caller that the command line passes: who has a shell there can read keys and files anyway."""

@@ -3,7 +3,7 @@
 from typing import Final
 
 from tracetogether.authority.access.audit import Audit
-from tracetogether.authority.access.operators import Caller
+from tracetogether.authority.access.permissions import Caller
 from tracetogether.errors import InvalidRequestError
 from tracetogether.plain_text import hidden_in
 

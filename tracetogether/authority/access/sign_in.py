@@ -8,7 +8,8 @@ from unicodedata import normalize
 
 from tracetogether.authority.access.audit import Audit
 from tracetogether.authority.access.limits import Limit, Limits
-from tracetogether.authority.access.operators import CONSOLE, Caller, Operator
+from tracetogether.authority.access.operators import Operator
+from tracetogether.authority.access.permissions import Action, Caller
 from tracetogether.authority.access.store import AccessStore
 from tracetogether.authority.access.tallies import SIGN_INS_REFUSED, Tallies
 from tracetogether.crypto import IV_BYTES, Aead, derive, equal, sha256
@@ -124,13 +125,15 @@ class SignIn:
     codes: Codes
     entropy: Entropy = os.urandom
 
-    def set_password(self, name: str, password: str, now: float, *, by: Caller = CONSOLE) -> None:
+    def set_password(self, name: str, password: str, now: float, *, by: Caller) -> None:
         """Give an operator a password; who had one enrols his codes anew.
 
         Raises:
+            AccessDeniedError: ``by`` may not set passwords.
             InvalidRequestError: it is too short or too long, or has the operator's name in it.
             NotFoundError: there is no such operator, or he is disabled.
         """
+        by.require(Action.SET_PASSWORD)
         if self._operator(name) is None:
             msg = "there is no such operator: `authority user list` shows all"
             raise NotFoundError(msg, "no-such-operator")

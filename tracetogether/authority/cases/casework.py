@@ -1,17 +1,21 @@
-"""Cases: a user who tested positive, and the day from which contacts are counted back."""
+"""Work on cases: open, show, assign, confirm, close and reopen them."""
 
 import os
-from base64 import b32encode
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from datetime import date as Date  # noqa: N812 - `date` is the name of a property here
-from enum import Enum
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from typing import Final
 
 from tracetogether.authority.access.audit import Audit
-from tracetogether.authority.access.operators import CONSOLE, Caller
-from tracetogether.authority.access.permissions import Action, Role
-from tracetogether.authority.cases.followed import ContactState, check_version, person_tags
+from tracetogether.authority.access.permissions import CONSOLE, Action, Caller, Role
+from tracetogether.authority.cases.case import (
+    OPEN_STATES,
+    Case,
+    CasePage,
+    CaseQuery,
+    CaseState,
+    new_case_id,
+)
+from tracetogether.authority.cases.followed import check_version, person_tags
 from tracetogether.authority.cases.store import CaseStore
 from tracetogether.errors import ConflictError, InvalidRequestError, NotFoundError
 from tracetogether.keyring import KeyRing
@@ -21,138 +25,6 @@ from tracetogether.units import SECONDS_PER_DAY, Entropy
 
 NOBODY: Final = "-"
 """What is given for an operator's name to take a case from everybody; no operator is called so."""
-_EPOCH: Final = Date(1970, 1, 1).toordinal()
-
-
-class CaseState(Enum):
-    """How far a case has come."""
-
-    OPEN = "open"  # nobody was called yet
-    TRACING = "tracing"  # the first contact was called
-    CLOSED = "closed"
-    MERGED = "merged"  # it is the same as another case
-
-
-OPEN_STATES: Final = frozenset({CaseState.OPEN, CaseState.TRACING})
-"""States of a case that is worked on: a person has one such case at most."""
-
-
-@dataclass(frozen=True, slots=True)
-class Case:
-    """One diagnosed user.
-
-    Attributes:
-        case_id: random, ten characters.
-        user_id: who was diagnosed.
-        day: number of the case's date (diagnosis or first symptoms), a day of the authority's zone.
-        opened_at: epoch seconds.
-        active_at: when it was opened or last given an upload PIN; retention counts from here.
-        state: how far it has come.
-        assigned_to: name of the operator who works on it, or "".
-        tracing_at: when the first contact was called; None before.
-        closed_at: when it was closed or merged; None before.
-        merged_into: id of the case that it was merged into, or "".
-        known_contact: whether the person was a known contact of another case when it was opened.
-        unconfirmed: whether a tracer opened it for a contact, and neither an issuer has confirmed
-            it nor a log has come in with a PIN. Until then no other case's log is used for it.
-        version: counts the changes by people; a form says which it was made of.
-    """
-
-    case_id: str
-    user_id: str = field(repr=False)
-    day: int
-    opened_at: float
-    active_at: float
-    state: CaseState = CaseState.OPEN
-    assigned_to: str = ""
-    tracing_at: float | None = None
-    closed_at: float | None = None
-    merged_into: str = ""
-    known_contact: bool = False
-    unconfirmed: bool = False
-    version: int = 1
-
-    @property
-    def first_day(self) -> int:
-        """Number of the first traced day: 14 whole days before the case's date."""
-        return self.day - RETENTION.traced_days
-
-    def traced_span(self, days: LocalDays) -> tuple[float, float]:
-        """Return start and end (exclusive) of the traced span: to the end of the case's date."""
-        return days.start(self.first_day), days.start(self.day + 1)
-
-    @property
-    def date(self) -> str:
-        """The case's date as YYYY-MM-DD."""
-        return date_of_day(self.day)
-
-
-@dataclass(frozen=True, slots=True)
-class CaseQuery:
-    """Which cases a list shows, and which page of it.
-
-    Attributes:
-        states: of these states only; all if empty.
-        assigned_to: given to this operator ("" for nobody); None for all.
-        starts_with: whose id begins so.
-        unconfirmed: only those that nobody has confirmed yet.
-        offset, limit: the page.
-    """
-
-    states: frozenset[CaseState] = frozenset()
-    assigned_to: str | None = None
-    starts_with: str = ""
-    unconfirmed: bool = False
-    offset: int = 0
-    limit: int = 50
-
-
-@dataclass(frozen=True, slots=True)
-class CaseSummary:
-    """A case as lists show it.
-
-    Attributes:
-        case: the case.
-        uploads: how many logs came in and are kept.
-        contacts: how many contacts were found, the casual ones too, the merged ones not.
-        to_trace, in_follow_up, lost: how many of them stand there (told ones are in follow-up).
-        due: how many are to be called today.
-    """
-
-    case: Case
-    uploads: int = 0
-    contacts: int = 0
-    to_trace: int = 0
-    in_follow_up: int = 0
-    lost: int = 0
-    due: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class CasePage:
-    """One page of cases, the newest first."""
-
-    cases: tuple[CaseSummary, ...]
-    total: int
-    offset: int
-
-
-def summary_of(
-    case: Case, uploads: int, found: Mapping[ContactState, tuple[int, int]]
-) -> CaseSummary:
-    """Return a case with its counts; ``found`` has how many contacts and how many due by state."""
-    count = {state: contacts for state, (contacts, _) in found.items()}
-    in_all = sum(count.values()) - count.get(ContactState.MERGED, 0)
-    followed = (ContactState.REACHED, ContactState.IN_FOLLOW_UP)
-    return CaseSummary(
-        case=case,
-        uploads=uploads,
-        contacts=in_all,
-        to_trace=count.get(ContactState.TO_TRACE, 0),
-        in_follow_up=sum(count.get(one, 0) for one in followed),
-        lost=count.get(ContactState.LOST, 0),
-        due=sum(due for _, due in found.values()),
-    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,9 +37,7 @@ class Casework:
     entropy: Entropy = os.urandom
     days: LocalDays = UTC_DAYS
 
-    def open_case(
-        self, user_id: str, now: float, day: int | None = None, *, by: Caller = CONSOLE
-    ) -> Case:
+    def open_case(self, user_id: str, now: float, day: int | None = None, *, by: Caller) -> Case:
         """Open a case for a registered user. A tracer who opens one is given it.
 
         Args:
@@ -233,7 +103,7 @@ class Casework:
             msg = "this person has an open case already: a supervisor can assign it to you"
             raise ConflictError(msg, "open-case-hidden")
 
-    def confirm(self, case_id: str, now: float, *, by: Caller = CONSOLE) -> Case:
+    def confirm(self, case_id: str, now: float, *, by: Caller) -> Case:
         """Confirm a case that a tracer opened for a contact; others' logs are used from then on.
 
         Raises:
@@ -276,7 +146,7 @@ class Casework:
         wanted = frozenset(case_ids) - {""}
         if not wanted or by.needs_to_know("") or by.may(Action.ISSUE_PIN):
             return wanted
-        return wanted & {one.case_id for one in self.store.cases() if self.may_see(one, by)}
+        return wanted & {case.case_id for case in self.store.cases() if self.may_see(case, by)}
 
     def check(self, user_id: str, now: float, day: int) -> None:
         """Return if a case could be opened.
@@ -296,24 +166,70 @@ class Casework:
             msg = "there is no such user: check the id on the phone"
             raise NotFoundError(msg, "no-such-user")
 
-    def case(self, case_id: str, *, by: Caller = CONSOLE) -> Case:
-        """Return a case that ``by`` needs to know.
+    def case(self, case_id: str, *, by: Caller) -> Case:
+        """Return a case whose contacts ``by`` needs to know.
 
         Raises:
-            NotFoundError: there is none, or it is not his.
+            AccessDeniedError: ``by`` may not see cases.
+            NotFoundError: there is none, or it is not assigned to ``by``.
         """
-        found = self.store.case(case_id) if case_id.isascii() else None
-        if found is None:
+        by.require(Action.SHOW_CASE)
+        case = self.kept(case_id)
+        if not by.needs_to_know(case.assigned_to):
+            raise _not_assigned()
+        return case
+
+    def case_to_show(self, case_id: str, *, by: Caller) -> Case:
+        """Return a case that ``by`` may know to exist: callers who issue PINs see every case.
+
+        Raises: as ``case``.
+        """
+        by.require(Action.SHOW_CASE)
+        case = self.kept(case_id)
+        if not self.may_see(case, by):
+            raise _not_assigned()
+        return case
+
+    def kept(self, case_id: str) -> Case:
+        """Return a case, for the service itself: no caller's permission is checked.
+
+        Raises:
+            NotFoundError: there is none.
+        """
+        case = self.store.case(case_id) if case_id.isascii() else None
+        if case is None:
             raise _no_such_case()
-        if not by.needs_to_know(found.assigned_to):
-            raise _not_his()
-        return found
+        return case
 
-    def cases(self) -> Sequence[Case]:
-        """Return all cases, the newest first."""
-        return self.store.cases()
+    def cases(self, *, by: Caller) -> Sequence[Case]:
+        """Return all cases that ``by`` may see, the newest first.
 
-    def page(self, query: CaseQuery, now: float, *, by: Caller = CONSOLE) -> CasePage:
+        Raises:
+            AccessDeniedError: ``by`` may not list cases.
+        """
+        by.require(Action.LIST_CASES)
+        return [case for case in self.store.cases() if self.may_see(case, by)]
+
+    def other_open_cases(self, case: Case, *, by: Caller) -> list[str]:
+        """Return the ids of other open cases of a case's person, as far as ``by`` may see them.
+
+        Raises:
+            AccessDeniedError: ``by`` may not see cases.
+        """
+        by.require(Action.SHOW_CASE)
+        found = self.store.desk.open_cases_of(case.user_id)
+        return [other.case_id for other in found if other != case and self.may_see(other, by)]
+
+    def tracers(self, *, by: Caller) -> list[str]:
+        """Return the names of the operators whom a case can be assigned to.
+
+        Raises:
+            AccessDeniedError: ``by`` may not assign cases.
+        """
+        by.require(Action.ASSIGN_CASE)
+        return [person.name for person in self.store.operators() if person.holds(Role.TRACER)]
+
+    def page(self, query: CaseQuery, now: float, *, by: Caller) -> CasePage:
         """Return a page of the cases that ``by`` needs to know, or issues PINs for.
 
         Raises:
@@ -331,7 +247,7 @@ class Casework:
         now: float,
         *,
         version: int | None = None,
-        by: Caller = CONSOLE,
+        by: Caller,
     ) -> Case:
         """Give a case to an operator who traces; ``NOBODY`` takes it from everybody, a blank not.
 
@@ -340,10 +256,7 @@ class Casework:
             NotFoundError: there is no such case, or no such operator with the role of a tracer.
             StaleError: somebody changed the case meanwhile.
         """
-        by.require(Action.ASSIGN_CASE)
-        if operator != NOBODY and not any(
-            one.name == operator and one.holds(Role.TRACER) for one in self.store.operators()
-        ):
+        if operator not in {NOBODY, *self.tracers(by=by)}:
             msg = "there is no such operator with the role tracer"
             raise NotFoundError(msg, "no-such-tracer")
         with self.audit.atomic():
@@ -354,14 +267,12 @@ class Casework:
             self.audit.record("case.assigned", now, by=by.name, subject=case.case_id, operator=name)
         return case
 
-    def close(
-        self, case_id: str, now: float, *, version: int | None = None, by: Caller = CONSOLE
-    ) -> Case:
+    def close(self, case_id: str, now: float, *, version: int | None = None, by: Caller) -> Case:
         """Close a case; its contacts keep their states.
 
         Raises:
             AccessDeniedError: ``by`` may not close cases.
-            NotFoundError: there is none, or it is not his.
+            NotFoundError: there is none, or it is not assigned to ``by``.
             ConflictError: it is closed or merged already.
         """
         by.require(Action.CHANGE_CASE_STATE)
@@ -375,14 +286,12 @@ class Casework:
             self.audit.record("case.closed", now, by=by.name, subject=case.case_id)
         return case
 
-    def reopen(
-        self, case_id: str, now: float, *, version: int | None = None, by: Caller = CONSOLE
-    ) -> Case:
+    def reopen(self, case_id: str, now: float, *, version: int | None = None, by: Caller) -> Case:
         """Open a closed case again.
 
         Raises:
             AccessDeniedError: ``by`` may not open cases again.
-            NotFoundError: there is none, or it is not his.
+            NotFoundError: there is none, or it is not assigned to ``by``.
             ConflictError: it is not closed, or the person has another open case.
         """
         by.require(Action.CHANGE_CASE_STATE)
@@ -398,7 +307,7 @@ class Casework:
             self.audit.record("case.reopened", now, by=by.name, subject=case.case_id)
         return case
 
-    def locked(self, case_id: str, *, version: int | None = None, by: Caller = CONSOLE) -> Case:
+    def locked(self, case_id: str, *, version: int | None = None, by: Caller) -> Case:
         """Return a case to change in the open transaction.
 
         Raises:
@@ -407,7 +316,7 @@ class Casework:
         """
         found = self.store.desk.locked_case(case_id) if case_id.isascii() else None
         if found is None or not by.needs_to_know(found.assigned_to):
-            raise _not_his()
+            raise _not_assigned()
         check_version(found.version, version)
         return found
 
@@ -417,21 +326,6 @@ def _no_such_case() -> NotFoundError:
     return NotFoundError(msg, "no-such-case")
 
 
-def _not_his() -> NotFoundError:
+def _not_assigned() -> NotFoundError:
     msg = "there is no such case among those assigned to you"
     return NotFoundError(msg, "case-not-yours")
-
-
-def new_case_id(entropy: Entropy = os.urandom) -> str:
-    """Return a random case id: ten characters that can be read out."""
-    return b32encode(entropy(7)).decode()[:10]
-
-
-def date_of_day(day: int) -> str:
-    """Return the calendar day of a day's number as YYYY-MM-DD."""
-    return Date.fromordinal(_EPOCH + day).isoformat()
-
-
-def day_of(date: Date) -> int:
-    """Return the number of a calendar day, counted from 1970-01-01."""
-    return date.toordinal() - _EPOCH

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from tracetogether.authority.cases.casework import CaseState
+from tracetogether.authority.cases.case import CaseState
 from tracetogether.authority.cases.followed import ContactState, Priority
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, fields, replace
 from enum import Enum
 from typing import Any, Final, TypeVar
 
-from tracetogether.authority.cases.casework import Case, CaseState
+from tracetogether.authority.cases.case import Case, CaseState
 from tracetogether.authority.cases.followed import ContactState, KeptContact, Priority
 from tracetogether.crypto import IV_BYTES
 from tracetogether.errors import ConflictError, KeyRingError, SealError

@@ -10,7 +10,7 @@ from tracetogether.authority.contacts.lists import ListStore
 from tracetogether.local_days import UTC_DAYS, LocalDays
 
 if TYPE_CHECKING:
-    from tracetogether.authority.cases.casework import Case, CasePage, CaseQuery
+    from tracetogether.authority.cases.case import Case, CasePage, CaseQuery
     from tracetogether.authority.cases.followed import ContactQuery, DayOutcome, KeptContact
     from tracetogether.authority.cases.indicators import Dashboard
     from tracetogether.authority.cases.merges import SealedMerge

@@ -39,7 +39,7 @@ class DueLists:
         while (due := self.store.claim_due_list(now, tried_before)) is not None:
             case_id, came_at = due
             try:
-                self.follow_up.log_came(self.casework.case(case_id), came_at, now)
+                self.follow_up.log_came(self.casework.kept(case_id), came_at, now)
             except NotFoundError:  # the case went meanwhile, and what is due with it
                 continue
             except TraceTogetherError as error:

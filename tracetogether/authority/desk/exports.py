@@ -7,8 +7,7 @@ from types import MappingProxyType
 from typing import Final
 
 from tracetogether.authority.access.audit import Audit
-from tracetogether.authority.access.operators import CONSOLE, Caller
-from tracetogether.authority.access.permissions import Action
+from tracetogether.authority.access.permissions import Action, Caller
 from tracetogether.authority.cases.followed import (
     ContactState,
     KeptContact,
@@ -270,7 +269,7 @@ class Exports:
     days: LocalDays = UTC_DAYS
 
     def rows(
-        self, layout: Layout, form: str, now: float, *, by: Caller = CONSOLE
+        self, layout: Layout, form: str, now: float, *, by: Caller
     ) -> Iterator[tuple[Cell, ...]]:
         """Return an iterator over the headings and every contact, by id.
 

@@ -8,10 +8,10 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from tracetogether.authority.access.audit import Audit
-from tracetogether.authority.access.operators import CONSOLE, Caller
-from tracetogether.authority.access.permissions import Action
+from tracetogether.authority.access.permissions import Action, Caller
 from tracetogether.authority.access.reasons_given import reason_given
-from tracetogether.authority.cases.casework import Case, CaseState, Casework
+from tracetogether.authority.cases.case import Case, CaseState
+from tracetogether.authority.cases.casework import Casework
 from tracetogether.authority.cases.followed import (
     ContactState,
     DayOutcome,
@@ -97,7 +97,7 @@ class FollowUp:
             came_at: when the log came in, if not now: its contacts go when it goes.
         """
         self.tracing.refresh(case)
-        found = self.tracing.contacts(case, SINGAPORE_POLICY)
+        found = self.tracing.found(case, SINGAPORE_POLICY)
         came_at = now if came_at is None else came_at
         if not found.contacts or not self.keys.has_day(utc_day(came_at)):
             return 0
@@ -121,7 +121,7 @@ class FollowUp:
     def _followed_as(self, case: Case) -> Case:
         """Return the case whose contacts a case's log names: it, or the one it was merged into."""
         while case.merged_into:
-            case = self.casework.case(case.merged_into)
+            case = self.casework.kept(case.merged_into)
         return case
 
     def take_over(
@@ -142,7 +142,7 @@ class FollowUp:
         """
         taken: list[tuple[Case, float]] = []
         found: Counter[str] = Counter()
-        everybody = self.casework.cases()
+        everybody = self.casework.store.cases()
         for done, case in enumerate(everybody):
             if told is not None:
                 told(done, len(everybody))
@@ -239,7 +239,7 @@ class FollowUp:
     # --- calls ---
 
     def reach(
-        self, contact_id: str, now: float, *, version: int | None = None, by: Caller = CONSOLE
+        self, contact_id: str, now: float, *, version: int | None = None, by: Caller
     ) -> Followed:
         """Write down that the person was told; the daily calls begin.
 
@@ -267,7 +267,7 @@ class FollowUp:
         now: float,
         *,
         version: int | None = None,
-        by: Caller = CONSOLE,
+        by: Caller,
     ) -> Followed:
         """Write down what a day's call found, in place of what was written for that day before.
 
@@ -303,7 +303,7 @@ class FollowUp:
         return self.desk.shown(kept, by)
 
     def call_anyway(
-        self, contact_id: str, now: float, *, version: int | None = None, by: Caller = CONSOLE
+        self, contact_id: str, now: float, *, version: int | None = None, by: Caller
     ) -> Followed:
         """Put a casual contact on the list of those to be traced.
 
@@ -323,7 +323,7 @@ class FollowUp:
 
     # --- who it is; notes ---
 
-    def reveal(self, contact_id: str, reason: str, now: float, *, by: Caller = CONSOLE) -> Person:
+    def reveal(self, contact_id: str, reason: str, now: float, *, by: Caller) -> Person:
         """Return who a contact is; the act and its reason stand in the audit log.
 
         Raises:
@@ -370,7 +370,7 @@ class FollowUp:
         *,
         clear: Collection[Field] = (),
         version: int | None = None,
-        by: Caller = CONSOLE,
+        by: Caller,
     ) -> Followed:
         """Write down a contact's name, telephone number or both, sealed; ``reveal`` shows them.
 
@@ -404,17 +404,18 @@ class FollowUp:
                 kept = self._change(kept, "contact.described", now, by, fields=" ".join(changed))
         return self.desk.shown(kept, by)
 
-    def described(self, contact_id: str, *, by: Caller = CONSOLE) -> frozenset[str]:
+    def described(self, contact_id: str, *, by: Caller) -> frozenset[str]:
         """Return which of name and telephone number are stored, not what they are.
 
         Raises:
             NotFoundError: there is no such contact, or ``by`` does not need to know it.
         """
+        by.require(Action.LIST_FOLLOWED)
         said = opened_particulars(self.desk.kept(contact_id, by), self.keys)
         return frozenset(name for name in FIELDS if said.value(name))
 
     def changed_since(
-        self, contact_id: str, version: int, now: float, *, by: Caller = CONSOLE
+        self, contact_id: str, version: int, now: float, *, by: Caller
     ) -> dict[str, str]:
         """Return names and telephone numbers that others wrote after a version was seen.
 
@@ -442,7 +443,7 @@ class FollowUp:
         return found
 
     def note(
-        self, case_id: str, text: str, now: float, *, contact_id: str = "", by: Caller = CONSOLE
+        self, case_id: str, text: str, now: float, *, contact_id: str = "", by: Caller
     ) -> Note:
         """Keep a note on a case, or on a contact of it.
 

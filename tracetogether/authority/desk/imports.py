@@ -7,15 +7,10 @@ from dataclasses import dataclass, field
 from datetime import date as Date  # noqa: N812 - `date` is a column here
 from typing import Final
 
-from tracetogether.authority.access.operators import (
-    CONSOLE,
-    OPERATOR_NAME,
-    Caller,
-    Operator,
-    Staff,
-)
-from tracetogether.authority.access.permissions import Action, Role
-from tracetogether.authority.cases.casework import Case, CaseState, Casework, day_of
+from tracetogether.authority.access.operators import OPERATOR_NAME, Operator, Staff
+from tracetogether.authority.access.permissions import CONSOLE, Action, Caller, Role
+from tracetogether.authority.cases.case import Case, CaseState, day_of
+from tracetogether.authority.cases.casework import Casework
 from tracetogether.authority.intake.issuance import new_secret
 from tracetogether.errors import AuthorityError, ConflictError, InvalidRequestError, NotFoundError
 from tracetogether.units import Entropy
@@ -123,19 +118,21 @@ class CaseImport:
     """Opens cases from a file."""
 
     casework: Casework
-    staff: Staff
 
-    def check(
-        self, body: bytes, now: float, *, by: Caller = CONSOLE
-    ) -> tuple[list[NewCase], list[BadCell]]:
+    def check(self, body: bytes, now: float, *, by: Caller) -> tuple[list[NewCase], list[BadCell]]:
         """Return the cases that a file would open, and what is wrong in it.
 
         Columns: ``user_id``; ``date`` as YYYY-MM-DD (today if blank); ``assigned_to``, the name of
         a tracer. A user who has an open case already, or stands there twice, is wrong too.
+
+        Raises:
+            AccessDeniedError: ``by`` may not open cases.
         """
+        by.require(Action.OPEN_CASE)
         rows, bad = lines_of(body, CASE_COLUMNS)
         today = self.casework.days.day(now)
-        tracers = {one.name for one in self.staff.all() if one.holds(Role.TRACER)}
+        operators = self.casework.store.operators()
+        tracers = {person.name for person in operators if person.holds(Role.TRACER)}
         busy = self._with_open_cases({row["user_id"] for _, row in rows})
         found, seen = [], dict[str, int]()
         for line, row in rows:
@@ -180,15 +177,18 @@ class CaseImport:
 
     def _with_open_cases(self, user_ids: set[str]) -> set[str]:
         busy = {CaseState.OPEN, CaseState.TRACING}
-        return {one.user_id for one in self.casework.cases() if one.state in busy} & user_ids
+        cases = self.casework.store.cases()
+        return {case.user_id for case in cases if case.state in busy} & user_ids
 
-    def run(self, wanted: Sequence[NewCase], now: float, *, by: Caller = CONSOLE) -> list[Case]:
+    def run(self, wanted: Sequence[NewCase], now: float, *, by: Caller) -> list[Case]:
         """Open all of the cases, or none.
 
         Raises:
+            AccessDeniedError: ``by`` may not open cases.
             AuthorityError: one of them can't be opened any more: none was. The message names the
                 line.
         """
+        by.require(Action.OPEN_CASE)
         opened = []
         with self.casework.audit.atomic():
             for one in wanted:
@@ -210,15 +210,18 @@ class OperatorImport:
     staff: Staff
     entropy: Entropy
 
-    def check(
-        self, body: bytes, *, by: Caller = CONSOLE
-    ) -> tuple[list[NewOperator], list[BadCell]]:
+    def check(self, body: bytes, *, by: Caller) -> tuple[list[NewOperator], list[BadCell]]:
         """Return the operators that a file would add, and what is wrong in it.
 
         Columns: ``name``; ``roles``, one or more with blanks between.
+
+        Raises:
+            AccessDeniedError: ``by`` may not add operators.
         """
+        by.require(Action.ADD_OPERATOR)
         rows, bad = lines_of(body, OPERATOR_COLUMNS)
-        taken = {one.name: "there is or was an operator of that name" for one in self.staff.all()}
+        operators = self.staff.store.operators()
+        taken = {person.name: "there is or was an operator of that name" for person in operators}
         known = {role.value: role for role in Role}
         found = []
         for line, row in rows:
@@ -241,13 +244,15 @@ class OperatorImport:
         return found, sorted(bad, key=lambda one: one.line)
 
     def run(
-        self, wanted: Sequence[NewOperator], now: float, *, by: Caller = CONSOLE
+        self, wanted: Sequence[NewOperator], now: float, *, by: Caller
     ) -> list[tuple[Operator, str]]:
         """Add all of the operators, or none; return each with the token that is shown this once.
 
         Raises:
+            AccessDeniedError: ``by`` may not add operators.
             AuthorityError: one of them can't be added any more: none was.
         """
+        by.require(Action.ADD_OPERATOR)
         added = []
         with self.staff.audit.atomic():
             for one in wanted:

@@ -5,16 +5,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from tracetogether.authority.access.audit import Audit
-from tracetogether.authority.access.operators import CONSOLE, Caller
-from tracetogether.authority.access.permissions import Action
-from tracetogether.authority.cases.casework import Case, CaseState, Casework
+from tracetogether.authority.access.permissions import Action, Caller
+from tracetogether.authority.cases.case import Case, CaseState
+from tracetogether.authority.cases.casework import Casework
 from tracetogether.authority.cases.followed import (
     ContactState,
     KeptContact,
     check_version,
     opened_person,
 )
-from tracetogether.authority.cases.merges import Join, Merge, SealedMerge, changes, sealed_merge
+from tracetogether.authority.cases.merges import Join, Merge, changes, sealed_merge
 from tracetogether.authority.desk.calendars import after_calls, check_open
 from tracetogether.authority.desk.particulars import (
     joined_particulars,
@@ -79,7 +79,7 @@ class Merging:
         now: float,
         *,
         version: int | None = None,
-        by: Caller = CONSOLE,
+        by: Caller,
     ) -> Followed:
         """Make a contact of a case the same person as another one of it; return the one that stays.
 
@@ -103,7 +103,7 @@ class Merging:
         now: float,
         *,
         version: int | None = None,
-        by: Caller = CONSOLE,
+        by: Caller,
     ) -> Merged:
         """Return what ``merge`` would do, and do nothing.
 
@@ -158,7 +158,7 @@ class Merging:
         now: float,
         *,
         version: int | None = None,
-        by: Caller = CONSOLE,
+        by: Caller,
     ) -> Case:
         """Make a case the same as another one, which takes its contacts; return the one that stays.
 
@@ -181,7 +181,7 @@ class Merging:
         now: float,
         *,
         version: int | None = None,
-        by: Caller = CONSOLE,
+        by: Caller,
     ) -> Merged:
         """Return what ``merge_cases`` would do, and do nothing.
 
@@ -288,12 +288,9 @@ class Merging:
 
     # --- both ---
 
-    def merged_into(self, stays: str) -> Sequence[SealedMerge]:
-        """Return what was merged into a case or contact and can be undone, the oldest first."""
-        return self.store.desk.merges_into(stays)
-
-    def cases_into(self, case_id: str) -> Sequence[Case]:
+    def cases_into(self, case_id: str, *, by: Caller) -> Sequence[Case]:
         """Return the cases that were merged into one, the newest first."""
+        by.require(Action.SHOW_CASE)
         return self.store.desk.cases_merged_into(case_id)
 
     def _keep(
@@ -381,7 +378,7 @@ class Merging:
         day: int | None = None,
         *,
         version: int | None = None,
-        by: Caller = CONSOLE,
+        by: Caller,
     ) -> Case:
         """Open a case for a contact who tested positive.
 

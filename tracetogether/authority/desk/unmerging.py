@@ -4,9 +4,9 @@ import os
 from dataclasses import dataclass, replace
 
 from tracetogether.authority.access.audit import Audit
-from tracetogether.authority.access.operators import CONSOLE, Caller
-from tracetogether.authority.access.permissions import Action
-from tracetogether.authority.cases.casework import OPEN_STATES, CaseState, Casework
+from tracetogether.authority.access.permissions import Action, Caller
+from tracetogether.authority.cases.case import OPEN_STATES, Case, CaseState
+from tracetogether.authority.cases.casework import Casework
 from tracetogether.authority.cases.followed import ContactState, KeptContact, check_version
 from tracetogether.authority.cases.merges import Join, Merge, SealedMerge, opened_merge, put_back
 from tracetogether.authority.desk.calendars import after_calls
@@ -62,6 +62,18 @@ class Unmerging:
     entropy: Entropy = os.urandom
     parameters: FollowUpParameters = FOLLOW_UP
 
+    def undoable(self, kept: KeptContact, *, by: Caller) -> frozenset[str]:
+        """Return the ids of the contacts whose merge with this one can be undone."""
+        by.require(Action.MERGE_CONTACTS)
+        found = self.store.desk.merges_into(kept.merged_into or kept.contact_id)
+        return frozenset(merge.gone for merge in found)
+
+    def undoable_cases(self, case: Case, *, by: Caller) -> frozenset[str]:
+        """Return the ids of the cases whose merge with this one can be undone."""
+        by.require(Action.MERGE_CASES)
+        found = self.store.desk.merges_into(case.merged_into or case.case_id)
+        return frozenset(merge.gone for merge in found)
+
     def undo(
         self,
         contact_id: str,
@@ -69,7 +81,7 @@ class Unmerging:
         *,
         version: int | None = None,
         only_ask: bool = False,
-        by: Caller = CONSOLE,
+        by: Caller,
     ) -> Unmerged:
         """Undo the merge of a contact into another one.
 
@@ -105,7 +117,7 @@ class Unmerging:
         *,
         version: int | None = None,
         only_ask: bool = False,
-        by: Caller = CONSOLE,
+        by: Caller,
     ) -> Unmerged:
         """Undo the merge of a case into another one. Contacts that were found since stay there.
 

@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from tracetogether.authority.access.operators import CONSOLE, Caller
-from tracetogether.authority.access.permissions import Action
-from tracetogether.authority.cases.casework import Case, Casework
+from tracetogether.authority.access.permissions import Action, Caller
+from tracetogether.authority.cases.case import Case
+from tracetogether.authority.cases.casework import Casework
 from tracetogether.authority.cases.followed import (
     ContactQuery,
     DayOutcome,
@@ -74,7 +74,7 @@ class Desk:
         """Return the number of the day that it is where the authority is."""
         return self.days.day(now)
 
-    def contact(self, contact_id: str, *, by: Caller = CONSOLE) -> Followed:
+    def contact(self, contact_id: str, *, by: Caller) -> Followed:
         """Return a contact that ``by`` needs to know.
 
         Raises:
@@ -83,7 +83,7 @@ class Desk:
         by.require(Action.LIST_FOLLOWED)
         return self.shown(self.kept(contact_id, by), by)
 
-    def page(self, query: ContactQuery, *, by: Caller = CONSOLE) -> ContactPage:
+    def page(self, query: ContactQuery, *, by: Caller) -> ContactPage:
         """Return a page of contacts of the cases that ``by`` needs to know."""
         by.require(Action.LIST_FOLLOWED)
         if not by.needs_to_know(""):
@@ -95,7 +95,7 @@ class Desk:
         """Return whom to call today, the most urgent first."""
         return self.page(ContactQuery(due_on=self.today(now), offset=offset, limit=limit), by=by)
 
-    def calendar(self, contact_id: str, *, by: Caller = CONSOLE) -> tuple[DayOutcome, ...]:
+    def calendar(self, contact_id: str, *, by: Caller) -> tuple[DayOutcome, ...]:
         """Return a contact's days from the one after the last encounter to the last, in order.
 
         Raises:
@@ -112,7 +112,7 @@ class Desk:
         days = sorted({*range(first, kept.until_day + 1), *found})
         return tuple(found.get(day, DayOutcome(day, None)) for day in days)
 
-    def links(self, case: Case, now: float, *, by: Caller = CONSOLE) -> tuple[Link, ...]:
+    def links(self, case: Case, now: float, *, by: Caller) -> tuple[Link, ...]:
         """Return a case's contacts with the other cases that each is known from.
 
         Cases that ``by`` does not need to know are left out.
@@ -139,7 +139,7 @@ class Desk:
         named = {one for some in (*elsewhere.values(), *own.values()) for one in some}
         known = named
         if named and not by.needs_to_know(""):
-            mine = (one for one in self.casework.cases() if by.needs_to_know(one.assigned_to))
+            mine = (one for one in self.casework.store.cases() if by.needs_to_know(one.assigned_to))
             known = named & {one.case_id for one in mine}
         return tuple(
             Link(
@@ -150,13 +150,13 @@ class Desk:
             for one, shown in zip(rows, self._all_shown(rows, by), strict=True)
         )
 
-    def dashboard(self, now: float, *, by: Caller = CONSOLE) -> Dashboard:
+    def dashboard(self, now: float, *, by: Caller) -> Dashboard:
         """Return what the first page shows: of all cases, or of a tracer's own."""
         by.require(Action.SHOW_DASHBOARD)
         return self.store.dashboard(now, None if by.needs_to_know("") else by.name, self.days)
 
     def notes_on(
-        self, case_id: str, *, contact_id: str | None = None, by: Caller = CONSOLE
+        self, case_id: str, *, contact_id: str | None = None, by: Caller
     ) -> tuple[Note, ...]:
         """Return the notes on a case and its contacts, or on one contact, the oldest first.
 

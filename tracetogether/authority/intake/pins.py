@@ -14,10 +14,9 @@ from tracetogether.authority.access.limits import (
     Limit,
     Limits,
 )
-from tracetogether.authority.access.operators import CONSOLE, Caller
-from tracetogether.authority.access.permissions import Action
+from tracetogether.authority.access.permissions import Action, Caller
 from tracetogether.authority.access.tallies import PINS_REFUSED, Tallies
-from tracetogether.authority.cases.casework import Case
+from tracetogether.authority.cases.case import Case
 from tracetogether.authority.intake.store import IntakeStore
 from tracetogether.bluetrace.upload_token import new_pin
 from tracetogether.crypto import equal, hmac_sha256
@@ -155,7 +154,7 @@ class Pins:
         now: float,
         *,
         lifetime: PinLifetime = PinLifetime.LONG,
-        by: Caller = CONSOLE,
+        by: Caller,
     ) -> str:
         """Return a new upload PIN for the case's user; it replaces an earlier one.
 

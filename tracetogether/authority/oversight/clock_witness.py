@@ -62,7 +62,7 @@ class ClockWitness:
 
     def _known(self) -> float | None:
         """Return the newest time that can be trusted: not the log's, which a bad clock writes."""
-        made = next((entry.time for entry in self.audit.entries(limit=1)), None)
+        made = next((entry.time for entry, _ in self.audit.store.audit(limit=1)), None)
         last = self.last_purge()
         if made is None or last is None:
             return made if last is None else last

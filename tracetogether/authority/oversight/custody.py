@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from tracetogether.authority.access.audit import Audit
-from tracetogether.authority.access.operators import CONSOLE, Caller
+from tracetogether.authority.access.permissions import Action, Caller
 from tracetogether.authority.access.store import AccessStore
 from tracetogether.authority.oversight.unfinished import Unfinished
 from tracetogether.errors import KeyRingError
@@ -71,6 +71,8 @@ def require_keys_of(store: AccessStore, keys: KeyRing, now: float) -> None:
 class Custody:
     """What a keyholder does. Each act is announced, saved and then recorded.
 
+    A method that is given ``by`` raises AccessDeniedError if that caller's roles do not allow it.
+
     Args:
         keys: the authority's keys, which all parts of the service share.
         save_keys: writes the ring to where it came from.
@@ -99,25 +101,28 @@ class Custody:
             return True
         return False
 
-    def replace(self, now: float, *, by: Caller = CONSOLE) -> None:
+    def replace(self, now: float, *, by: Caller) -> None:
         """Take these keys for the database's, whose own are lost.
 
         Nothing that was sealed under the lost ones is ever opened again.
         """
+        by.require(Action.CHANGE_KEYS)
         with self.audit.atomic():
             self.store.note(CHECK_VALUE, self.keys.check_value())
             self.audit.record("keys.replaced", now, by=by.name)
 
-    def known_days(self, now: float) -> Sequence[DayKeys]:
+    def known_days(self, now: float, *, by: Caller) -> Sequence[DayKeys]:
         """Return the days whose keys exist, up to tomorrow."""
+        by.require(Action.SHOW_KEYS)
         return self.keys.known_days(utc_day(now) + 1)
 
-    def rotate(self, now: float, *, by: Caller = CONSOLE) -> int:
+    def rotate(self, now: float, *, by: Caller) -> int:
         """Begin a new chain on the first day that no phone has TempIDs of; return that day.
 
         Raises:
             KeyRingError: it was rotated for that day already, or can't be saved.
         """
+        by.require(Action.CHANGE_KEYS)
         first = self.keys.rotate(now)
         self._announce("keys.rotated", now, by, first_day=first)
         self.save_keys(self.keys)
@@ -126,19 +131,20 @@ class Custody:
             self._unfinished.record("keys.rotated", now, by=by.name, first_day=first)
         return first
 
-    def quarantine(self, first: int, last: int, now: float, *, by: Caller = CONSOLE) -> None:
+    def quarantine(self, first: int, last: int, now: float, *, by: Caller) -> None:
         """Stop believing TempIDs sealed under the keys of these days.
 
         Raises:
             KeyRingError: there are no such keys, or the ring can't be saved.
         """
+        by.require(Action.CHANGE_KEYS)
         self.keys.quarantine(first, last)
         days = {"first_day": first, "last_day": last}
         self._announce("keys.quarantined", now, by, **days)
         self.save_keys(self.keys)
         self._unfinished.record("keys.quarantined", now, by=by.name, **days)
 
-    def destroy(self, before: int, now: float, *, by: Caller = CONSOLE) -> int:
+    def destroy(self, before: int, now: float, *, by: Caller) -> int:
         """Destroy the keys of all days before ``before``, ahead of their time.
 
         Returns:
@@ -147,6 +153,7 @@ class Custody:
         Raises:
             KeyRingError: the ring can't be saved: the keys on disk still stand.
         """
+        by.require(Action.CHANGE_KEYS)
         oldest = self.keys.oldest_day
         due = 0 if oldest is None else max(before - oldest, 0)
         self._announce("keys.destroyed", now, by, before_day=before, days=due)

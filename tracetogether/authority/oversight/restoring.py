@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass, field, replace
 
 from tracetogether.authority.access.audit import Audit, AuditEntry
 from tracetogether.authority.access.credentials import withdrawal_digest
-from tracetogether.authority.access.operators import CONSOLE
+from tracetogether.authority.access.permissions import CONSOLE
 from tracetogether.authority.cases.followed import person_tags
 from tracetogether.authority.intake.uploads import unseal
 from tracetogether.authority.oversight.custody import CHECK_VALUE

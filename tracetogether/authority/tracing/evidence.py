@@ -7,7 +7,7 @@ from typing import Final
 
 import numpy as np
 
-from tracetogether.authority.cases.casework import Case
+from tracetogether.authority.cases.case import Case
 from tracetogether.authority.cases.followed import person_tags
 from tracetogether.authority.contacts.nearness import rows_of
 from tracetogether.authority.contacts.places import elsewhere

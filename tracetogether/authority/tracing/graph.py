@@ -5,9 +5,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from tracetogether.authority.access.operators import CONSOLE, Caller
-from tracetogether.authority.access.permissions import Action
-from tracetogether.authority.cases.casework import Case, CaseState
+from tracetogether.authority.access.permissions import Action, Caller
+from tracetogether.authority.cases.case import Case, CaseState
 from tracetogether.authority.contacts.lines import Contact, ContactDay, pseudonym
 from tracetogether.authority.contacts.transmission import (
     Candidate,
@@ -121,7 +120,7 @@ class ContactGraphs:
         self,
         policy: CloseContactPolicy = SINGAPORE_POLICY,
         *,
-        by: Caller = CONSOLE,
+        by: Caller,
         skip: int = 0,
         most: int = MOST_CASES,
     ) -> ContactGraph:
@@ -144,7 +143,7 @@ class ContactGraphs:
 
         def all_meetings() -> Iterator[Meeting]:
             for case in asked:
-                for contact in self.tracing.contacts(case, policy).contacts:
+                for contact in self.tracing.found(case, policy).contacts:
                     near[case.case_id] += 1
                     close[case.case_id] += contact.close_contact
                     yield Meeting(case.case_id, name_of(case.user_id), contact)
@@ -184,7 +183,7 @@ class ContactGraphs:
         case: Case,
         policy: CloseContactPolicy = SINGAPORE_POLICY,
         *,
-        by: Caller = CONSOLE,
+        by: Caller,
     ) -> tuple[Onward, ...]:
         """Return contacts of a case's contacts, where those have uploaded, in order of concern.
 
@@ -197,7 +196,7 @@ class ContactGraphs:
             by: on whose behalf.
         """
         by.require(Action.LIST_CONTACTS)
-        direct = {one.user_id: one for one in self.tracing.contacts(case, policy).contacts}
+        direct = {one.user_id: one for one in self.tracing.found(case, policy).contacts}
         found = []
         for user_id, case_id in sorted(self.store.desk.cases_of_users(sorted(direct))):
             through = self.store.case(case_id)
@@ -206,7 +205,7 @@ class ContactGraphs:
             met_day = direct[user_id].days[0].day
             found += [
                 Onward(self._name_of(user_id), met_day, one)
-                for one in self.tracing.contacts(through, policy).contacts
+                for one in self.tracing.found(through, policy).contacts
                 if one.days[-1].day >= met_day
                 and one.user_id not in direct
                 and one.user_id != case.user_id

@@ -6,10 +6,9 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from tracetogether.authority.access.audit import Audit
-from tracetogether.authority.access.operators import Caller
-from tracetogether.authority.access.permissions import Action
+from tracetogether.authority.access.permissions import Action, Caller
 from tracetogether.authority.access.reasons_given import reason_given
-from tracetogether.authority.cases.casework import Case
+from tracetogether.authority.cases.case import Case
 from tracetogether.authority.contacts.lines import UNKEYED, Contact, contacts_of, judged, pseudonym
 from tracetogether.authority.contacts.lists import ContactList, opened_contacts, sealed_contacts
 from tracetogether.authority.intake.store import IntakeStore
@@ -108,6 +107,22 @@ class Tracing:
         case: Case,
         policy: CloseContactPolicy = SINGAPORE_POLICY,
         *,
+        by: Caller,
+        believe_quarantined: bool = False,
+    ) -> TracedCase:
+        """Return ``found`` for a caller.
+
+        Raises:
+            AccessDeniedError: ``by`` may not list contacts.
+        """
+        by.require(Action.LIST_CONTACTS)
+        return self.found(case, policy, believe_quarantined=believe_quarantined)
+
+    def found(
+        self,
+        case: Case,
+        policy: CloseContactPolicy = SINGAPORE_POLICY,
+        *,
         believe_quarantined: bool = False,
     ) -> TracedCase:
         """Return who was near the case's user in the 14 days before the case's date.
@@ -141,7 +156,7 @@ class Tracing:
 
     def concerned(self, case: Case) -> list[Case]:
         """Return the other cases whose lists may change with what this one's logs say."""
-        people = [one.user_id for one in self.contacts(case).contacts]
+        people = [contact.user_id for contact in self.found(case).contacts]
         found = [self.store.case(case_id) for _, case_id in self.logs.partners_of(case, people)]
         return [one for one in found if one is not None]
 
@@ -157,7 +172,7 @@ class Tracing:
         # Releases before the naming key called people otherwise: such a name is still good.
         found = [
             one.user_id
-            for one in self.contacts(case).contacts
+            for one in self.found(case).contacts
             if name in {one.pseudonym, pseudonym(one.user_id, UNKEYED)}
         ]
         if not found:
