@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from tracetogether.errors import InvalidReadingsError
 from tracetogether.sightings import Sightings
 from tracetogether.tables import byte_fields, csv_columns
-from tracetogether.tables.byte_times import times_of_texts
+from tracetogether.tables.byte_fields import times_of_texts
 from tracetogether.tables.timestamps import (
     DATE_WITH_ZONE,
     DATE_WITHOUT_ZONE,

@@ -16,7 +16,7 @@ from simulations.streams import Streams
 from tracetogether.errors import InvalidReadingsError
 from tracetogether.labels import Labels
 from tracetogether.tables.csv_columns import read_csv
-from tracetogether.tables.text_lines import opened
+from tracetogether.tables.csv_text import opened
 from tracetogether.units import Bools, Floats
 
 # field -> accepted names of its column, if the user names none

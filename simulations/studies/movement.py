@@ -16,7 +16,7 @@ from simulations.settings.scenario import load_scenario
 from simulations.streams import Streams
 from simulations.studies.validation import ComparedStatistic
 from tracetogether.errors import InvalidReadingsError
-from tracetogether.tables.text_lines import opened
+from tracetogether.tables.csv_text import opened
 from tracetogether.units import Floats, Ints
 
 DEFAULT_SEEDS: Final = (0, 1)

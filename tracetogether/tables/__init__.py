@@ -1,1 +1,1 @@
-"""Tables: files of columns read into numpy, and rows written as files."""
+"""Tables: read CSV, arrays and data frames into columns, recognise times, write spreadsheets."""

@@ -1,6 +1,6 @@
-"""Columns out of lists, arrays and data frames: numbers, times, and what is missing in them.
+"""Columns of numbers and times from lists, numpy arrays and data frames.
 
-pandas, Arrow and polars are not imported: their columns become numpy's by what they all offer.
+pandas, Arrow and polars are not imported: numpy converts their columns through ``__array__``.
 """
 
 from collections.abc import Iterable
@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from tracetogether.errors import InvalidReadingsError
 from tracetogether.labels import is_missing
-from tracetogether.tables.byte_times import time_fault, times_of_texts
+from tracetogether.tables.byte_fields import time_fault, times_of_texts
 from tracetogether.tables.timestamps import DATE_WITH_ZONE, DATE_WITHOUT_ZONE, Times
 from tracetogether.units import Floats
 
@@ -23,10 +23,13 @@ Array = npt.NDArray[Any]
 
 
 def floats_of(column: object, what: str) -> Floats:
-    """Return a column of numbers; NaN where a value is missing.
+    """Return a column of numbers, (n,) float64; NaN where a value is missing.
 
     Raises:
-        InvalidReadingsError: it holds something else, or is no single column.
+        InvalidReadingsError: it holds something else, or is not one column.
+
+    >>> floats_of([-61, None], "rssi").tolist()
+    [-61.0, nan]
     """
     array = _array(column, what)
     if array.dtype.kind in "iuf":
@@ -40,17 +43,16 @@ def floats_of(column: object, what: str) -> Floats:
 
 
 def times_of(column: object, what: str, *, bare_is_utc: bool) -> Times:
-    """Return a column of times as they are written: numbers, datetimes, or text.
+    """Return a column of times: numbers, datetimes, or text.
 
     Args:
-        column: what may be made a numpy array.
+        column: a list, an array, or a column of a data frame.
         what: its name in messages.
-        bare_is_utc: a numpy, pandas or Arrow column of datetimes without zones is in UTC, as
-            numpy says; otherwise the caller knows the zone. Python's own datetimes have
-            none until somebody says which.
+        bare_is_utc: whether numpy, pandas or Arrow datetimes without a zone are in UTC, which is
+            numpy's rule. Python's own datetimes without a zone never are.
 
     Raises:
-        InvalidReadingsError: it holds something else, or is no single column.
+        InvalidReadingsError: it holds something else, or is not one column.
     """
     dtype = str(getattr(column, "dtype", ""))
     zoned = dtype.startswith(_PANDAS_MOMENTS) and "," in dtype
@@ -69,7 +71,7 @@ def times_of(column: object, what: str, *, bare_is_utc: bool) -> Times:
 
 
 def without_zone(column: object) -> bool:
-    """Return whether a numpy, pandas or Arrow column of datetimes names no zone."""
+    """Return whether a numpy, pandas or Arrow column holds datetimes without a zone."""
     dtype = str(getattr(column, "dtype", getattr(column, "type", "")))
     return dtype.startswith(_PANDAS_MOMENTS) and "," not in dtype
 
@@ -102,7 +104,7 @@ def _float(value: object, what: str) -> float:
 
 
 def _since_1970(moments: Array) -> Floats:
-    """Return datetime64 as seconds; whole seconds apart from the rest, each rounded once."""
+    """Return datetime64 as epoch seconds; whole seconds and the rest are each rounded once."""
     there = ~np.isnat(moments)
     whole = moments.astype("datetime64[s]")
     rest = (moments - whole) / np.timedelta64(1, "s")

@@ -1,4 +1,4 @@
-"""Which readings of a table can't be true, why, and what is most likely the matter with it."""
+"""Readings of a table that can't be true: which, why, and the most likely cause."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -19,16 +19,16 @@ WRONG_RSSI: Final = "with a signal strength that is not between -127 and 0 dBm"
 SELF: Final = "in which a phone hears itself"
 
 _STAND_INS: Final = (-127.0, 127.0, 100.0, 0.0)
-_TIME_LIMIT_S: Final = 1e14  # beyond, seconds in a float run together
+_TIME_LIMIT_S: Final = 1e14  # above this, float64 can't tell seconds apart
 
 
 @dataclass(frozen=True, slots=True)
 class Faults:
-    """What is wrong with the readings of a table.
+    """The faults of a table's readings.
 
     Attributes:
         valid: (n,) which readings can be true.
-        reasons: why the others can't -> how many; each is counted once.
+        reasons: reason -> number of readings; each reading counts once.
     """
 
     valid: Bools
@@ -45,15 +45,15 @@ class Faults:
         may_lack_peer: bool = True,
         odd_times: int = 0,
     ) -> "Faults":
-        """Judge readings, (n,) each.
+        """Return the faults of n readings.
 
         Args:
-            time: epoch seconds; NaN where there is none.
-            rssi_dbm: signal strengths.
-            observer: who heard; where the peer is given too, nobody hears themselves.
-            peer: who was heard.
-            may_lack_peer: a reading need not say who was heard.
-            odd_times: how many of the times are NaN for being no times.
+            time: (n,) epoch seconds; NaN for none.
+            rssi_dbm: (n,) signal strengths, dBm.
+            observer: (n,) the receiving phones; with ``peer``, a phone can't receive itself.
+            peer: (n,) the received phones.
+            may_lack_peer: whether a reading without peer is valid.
+            odd_times: number of times that are NaN because they were not times.
         """
         valid = (np.abs(time) < _TIME_LIMIT_S) & is_rssi(rssi_dbm)
         own = None if observer is None or peer is None else same_names(observer, peer)
@@ -62,7 +62,9 @@ class Faults:
             if fault is not None:
                 valid = valid & ~fault
         tiny = is_rssi(rssi_dbm) & (rssi_dbm > -1)
-        tiny &= bool(np.all(tiny | ~valid))  # one such reading may be, not all of a table
+        tiny &= bool(
+            np.all(tiny | ~valid)
+        )  # single readings may be that strong, a whole table can't
         valid = valid & ~tiny
         if valid.all():
             return cls(valid, {})
@@ -85,9 +87,9 @@ class Faults:
 
     def likely_cause(self, rssi_dbm: Floats) -> str:
         """Return why no reading can be used, and what to do."""
-        told = describe(self.reasons)
         reason = max(self.reasons, key=lambda reason: self.reasons[reason], default="")
         known = rssi_dbm[np.isfinite(rssi_dbm)]
+        counts = describe(self.reasons)
         remedy = {
             NO_TIME: "name the column of times",
             ODD_TIME: "write all times in one unit",
@@ -95,7 +97,7 @@ class Faults:
             NO_RSSI: "name the column of signal strengths",
             TINY_RSSI: "signal strengths are in another unit than dBm",
             UNKNOWN_RSSI: "the radio measured no signal strength",
-            SELF: "name two different columns for who heard and who was heard",
+            SELF: "name two different columns for the observer and the peer",
         }.get(reason, "signal strengths are negative numbers of dBm")
         if reason == WRONG_RSSI and known.min() > 0:
             remedy = (
@@ -103,29 +105,33 @@ class Faults:
                 if known.min() > 127 and known.max() < 256
                 else "signal strengths are positive: they lack their minus sign, or are no dBm"
             )
-        return f"none of its {len(rssi_dbm):,} readings can be used: {told}; {remedy}"
+        return f"none of its {len(rssi_dbm):,} readings can be used: {counts}; {remedy}"
 
 
 def describe(reasons: Mapping[str, int]) -> str:
-    """Return counts by reason as one phrase: "3 without a time, 1 in which ..."."""
+    """Return counts by reason as one phrase.
+
+    >>> describe({NO_TIME: 3, SELF: 1})
+    '3 without a time, 1 in which a phone hears itself'
+    """
     return ", ".join(f"{count:,} {reason}" for reason, count in reasons.items())
 
 
 def same_names(left: Labels, right: Labels) -> Bools:
-    """Return in which rows both columns have the same name."""
+    """Return (n,) the rows in which both columns have the same name."""
     place = {name: code for code, name in enumerate(right.names)}
     table = np.array([*(place.get(name, -2) for name in left.names), -2], dtype=np.int64)
     return np.asarray(table[left.codes] == right.codes)
 
 
 def known_transmit_power(power_dbm: Floats) -> tuple[Floats, tuple[str, ...]]:
-    """Return transmit powers, NaN where they are none, and what was found out about them.
+    """Return (n,) transmit powers, NaN where impossible, and notes for the user.
 
-    A power of 0 dBm in all readings says that the radio gave none.
+    If all readings have 0 dBm, the radio did not report a power.
     """
     effect = "it is left out, so that distances are those of the average phone and less certain."
-    told = np.isfinite(power_dbm)
-    wrong = told & ~is_transmit_power(power_dbm)
+    known = np.isfinite(power_dbm)
+    wrong = known & ~is_transmit_power(power_dbm)
     notes = []
     if wrong.any():
         notes.append(
@@ -133,11 +139,11 @@ def known_transmit_power(power_dbm: Floats) -> tuple[Floats, tuple[str, ...]]:
             "power, which is none (127: not known; less than -50: a beacon's level at 1 m, such as "
             f"an iBeacon's -59); {effect}"
         )
-        power_dbm, told = np.where(wrong, np.nan, power_dbm), told & ~wrong
-    if told.any() and not power_dbm[told].any():
+        power_dbm, known = np.where(wrong, np.nan, power_dbm), known & ~wrong
+    if known.any() and not power_dbm[known].any():
         notes.append(
             "The transmit power is 0 in every reading, which mostly means that it is not known; "
             f"{effect}"
         )
-        power_dbm = np.where(told, np.nan, power_dbm)
+        power_dbm = np.where(known, np.nan, power_dbm)
     return power_dbm, tuple(notes)

@@ -1,4 +1,4 @@
-"""Rows as spreadsheet files: XLSX row by row, and text that no spreadsheet takes for a formula."""
+"""Write rows as CSV, NDJSON and XLSX; no spreadsheet computes their text as a formula."""
 
 import csv
 import io
@@ -15,7 +15,7 @@ from tracetogether.plain_text import escaped_json, visible
 from tracetogether.whole_file import PRIVATE, whole_file
 
 Cell = str | int | float | bool | None
-"""What a cell holds; None leaves it empty."""
+"""The value of a cell; None leaves it empty."""
 
 MEDIA_TYPES: Final[Mapping[str, str]] = MappingProxyType(
     {
@@ -24,7 +24,7 @@ MEDIA_TYPES: Final[Mapping[str, str]] = MappingProxyType(
         "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
     }
 )
-"""The forms of files, by name, and what HTTP calls them."""
+"""Form of file -> its media type in HTTP."""
 
 _CHUNK_BYTES: Final = 65_536
 _RISKY: Final = ("=", "+", "-", "@", "\t", "\r")
@@ -33,10 +33,13 @@ MOST_ROWS_A_SHEET: Final = 1_048_576  # ECMA-376, as all spreadsheets read it
 
 
 def harmless(value: Cell) -> Cell:
-    """Return a cell that a spreadsheet shows and does not compute.
+    """Return a cell that a spreadsheet shows and doesn't compute.
 
-    Text that begins like a formula gets an apostrophe before it (OWASP, CSV injection); hidden
-    characters become U+FFFD; numbers stay numbers.
+    Text that begins like a formula gets an apostrophe in front (OWASP, CSV injection). Hidden
+    characters become U+FFFD. Numbers stay numbers.
+
+    >>> harmless("=1+1"), harmless(-3)
+    ("'=1+1", -3)
     """
     if not isinstance(value, str):
         return value
@@ -45,10 +48,10 @@ def harmless(value: Cell) -> Cell:
 
 
 def file_of(rows: Iterable[Sequence[Cell]], form: str) -> Iterator[bytes]:
-    """Yield the bytes of a file, piece by piece; ``form`` is one of MEDIA_TYPES.
+    """Yield the bytes of a file in pieces; ``form`` is a key of MEDIA_TYPES.
 
-    A workbook's table of contents stands at its end: it is written to a folder that only this
-    process may read, and sent from there.
+    The table of contents of a workbook is at its end. So the workbook is first written to a private
+    temporary folder, and then read from there.
     """
     if form == "xlsx":
         with tempfile.TemporaryDirectory(prefix="tracetogether-") as folder:
@@ -59,11 +62,11 @@ def file_of(rows: Iterable[Sequence[Cell]], form: str) -> Iterator[bytes]:
                     yield chunk
     else:
         text = csv_text(rows) if form == "csv" else ndjson_text(rows)
-        yield from (some.encode() for some in text)
+        yield from (piece.encode() for piece in text)
 
 
 def csv_text(rows: Iterable[Sequence[Cell]]) -> Iterator[str]:
-    """Yield rows as CSV (RFC 4180), some hundred at a time; booleans are true and false."""
+    """Yield rows as CSV (RFC 4180), 500 rows at a time; booleans are true and false."""
     waiting = iter(rows)
     while some := list(islice(waiting, _ROWS_AT_ONCE)):
         text = io.StringIO()
@@ -72,7 +75,7 @@ def csv_text(rows: Iterable[Sequence[Cell]]) -> Iterator[str]:
 
 
 def ndjson_text(rows: Iterable[Sequence[Cell]]) -> Iterator[str]:
-    """Yield rows as JSON objects, one a line, named by the first row; some hundred at a time."""
+    """Yield rows as JSON objects, one per line, 500 at a time; the first row has the names."""
     waiting = iter(rows)
     names = [str(name) for name in next(waiting, ())]
     while some := list(islice(waiting, _ROWS_AT_ONCE)):
@@ -89,10 +92,10 @@ def _csv_cell(value: Cell) -> Cell:
 
 
 def write_xlsx(rows: Iterable[Sequence[Cell]], path: Path, *, title: str) -> None:
-    """Write rows to a new workbook; the first one is the heading, repeated on every sheet.
+    """Write rows to a new workbook; the first row is the heading of every sheet.
 
-    A row that was written is on disk, not in memory. Text is text: nothing becomes a formula or
-    a link.
+    Each row is written to disk at once and doesn't stay in memory. Text stays text: nothing becomes
+    a formula or a link.
 
     Raises:
         MissingExtraError: the package that writes XLSX is not installed.
@@ -104,14 +107,14 @@ def write_xlsx(rows: Iterable[Sequence[Cell]], path: Path, *, title: str) -> Non
         raise MissingExtraError("XLSX files", "server") from None
     with (
         whole_file(path, mode=PRIVATE, new=True) as half,
-        # Its sheets lie here until the end: on the same disk, and gone if that is full.
+        # The sheets are here until the end: on the same disk, and deleted if that is full.
         tempfile.TemporaryDirectory(prefix=".sheets-", dir=path.parent) as scratch,
     ):
         _write_book(rows, half, scratch, title)
 
 
 def _write_book(rows: Iterable[Sequence[Cell]], path: Path, scratch: str, title: str) -> None:
-    """Write a workbook, its sheets first into the folder ``scratch``.
+    """Write a workbook; its sheets go to the folder ``scratch`` first.
 
     Raises:
         OSError: it can't be written.

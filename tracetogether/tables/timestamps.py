@@ -1,8 +1,8 @@
-"""Which unit numbers of time are in, and what is no time: one judgement for every reader.
+"""Recognise the unit of a column of times, and refuse what is not a time.
 
-Numbers since 1970 tell their unit by their size, for the years 2000 to 2100 as seconds, ms, us and
-ns do not overlap. Numbers from a recording's own start tell it less well: they are taken as
-seconds only where nothing speaks against it.
+Numbers since 1970 show their unit by their size: the years 2000 to 2100 are 9.5e8 to 4.1e9 in
+seconds, and a thousand times more in ms, in us and in ns, so the ranges don't overlap. Numbers from
+a recording's own start show it less well: they count as seconds unless something contradicts that.
 """
 
 from collections.abc import Mapping, Sequence
@@ -48,29 +48,29 @@ _YEAR_2000_S: Final = 946_684_800.0
 _YEAR_2100_S: Final = 4_102_444_800.0
 _FROM_START: Final = "from a start"
 _LONGEST_S: Final = 10 * 366 * SECONDS_PER_DAY  # of one table
-_LONGEST_FROM_START_S: Final = 2 * SECONDS_PER_DAY  # a longer one is asked for its unit
+_LONGEST_FROM_START_S: Final = 2 * SECONDS_PER_DAY  # longer tables must name their unit
 _LATEST_FROM_START_S: Final = 31 * SECONDS_PER_DAY
-_USUAL_GAP_S: Final = 90.0  # between readings of a table; a longer one is asked for its unit
-_FEWEST: Final = 10  # rows that can show what is usual in a table
+_USUAL_GAP_S: Final = 90.0  # tables with longer gaps between readings must name their unit
+_FEWEST: Final = 10  # rows needed to judge a table
 _FEWEST_FOR_GAPS: Final = 4
-_ODD_SHARE: Final = 0.05  # more times of another kind than this are a fault of the table
-_FEWEST_BESIDE_ONE: Final = 5  # rows of which one may be odd
+_ODD_SHARE: Final = 0.05  # the table is wrong if more of its times are of another kind
+_FEWEST_BESIDE_ONE: Final = 5  # rows from which one may be odd
 _ROUNDED_S: Final = 10_000
-_ROUNDED_32_BITS_S: Final = 64.0  # at least, at today's times
+_ROUNDED_32_BITS_S: Final = 64.0  # resolution of float32 at today's epoch seconds, or worse
 _SERIAL_DAYS: Final = (36_526.0, 73_051.0)  # Excel's 2000-01-01 to 2100-01-01
 _SERIAL_SPAN: Final = 400.0
-_ZONE_STEP_S: Final = 900  # clocks are put forward and back at whole quarters of an hour
+_ZONE_STEP_S: Final = 900  # clocks change at whole quarters of an hour
 
 
 @dataclass(frozen=True, slots=True)
 class Recognised:
-    """A column of times.
+    """A column of times in seconds.
 
     Attributes:
         seconds: (n,) UTC epoch seconds, or seconds from the recording's start; NaN where the
-            number is missing or no time.
-        odd: how many numbers are no time beside the others.
-        notes: what was assumed, one sentence each.
+            time is missing or impossible.
+        odd: number of times that don't fit the others.
+        notes: the assumptions, one sentence each.
     """
 
     seconds: Floats
@@ -78,17 +78,17 @@ class Recognised:
     notes: tuple[str, ...] = ()
 
     def with_note(self, note: str) -> "Recognised":
-        """Return the same with one more note."""
+        """Return a copy with one more note."""
         return replace(self, notes=(*self.notes, note))
 
 
 @dataclass(frozen=True, slots=True)
 class Times:
-    """A column of times as they are written.
+    """A column of times as the table has them.
 
     Attributes:
-        values: (n,) numbers in a unit of their own; of dates, seconds since 1970 in their zone or,
-            where they have none, on a clock that shows them. NaN where missing.
+        values: (n,) numbers in their unit; for dates, seconds since 1970 in UTC, or on the local
+            clock if they have no zone. NaN where missing.
         forms: (n,) NUMBER, DATE_WITH_ZONE or DATE_WITHOUT_ZONE.
     """
 
@@ -97,12 +97,12 @@ class Times:
 
     @classmethod
     def of_numbers(cls, values: Floats) -> Self:
-        """Return a column of numbers alone."""
+        """Return a column that holds only numbers."""
         return cls(values, np.full(len(values), NUMBER, dtype=np.uint8))
 
     @classmethod
     def concat(cls, parts: Sequence["Times"]) -> Self:
-        """Return the rows of all ``parts``."""
+        """Return the rows of all ``parts``, one part after the other."""
         return cls(
             np.concatenate([part.values for part in parts]),
             np.concatenate([part.forms for part in parts]),
@@ -115,11 +115,11 @@ class Times:
 
 @dataclass(frozen=True, slots=True)
 class HowToSay:
-    """How a caller can say what a column of times does not tell; messages quote it.
+    """How a user names the unit or the zone of a column of times; messages quote it.
 
     Attributes:
-        unit: names the unit, with ``{}`` in its place.
-        zone: names a time zone.
+        unit: how to name the unit; ``{0}`` stands for it.
+        zone: how to name a time zone.
     """
 
     unit: str = "--time-unit {0} (in Python: time_unit='{0}')"
@@ -139,13 +139,16 @@ def recognise(
     Args:
         times: the column.
         what: its name in messages.
-        unit: a key of UNIT_SECONDS, in which its numbers are; None recognises it.
-        in_zone: the time zone of dates without one; None refuses them.
-        how: how the caller says what is missing.
+        unit: the unit of its numbers, a key of UNIT_SECONDS; None recognises it.
+        in_zone: the time zone of dates without one; None refuses such dates.
+        how: how the user can name what is missing.
 
     Raises:
-        InvalidReadingsError: these are no times, or of several kinds, or of a unit or a zone that
-            they don't tell; says the remedy.
+        InvalidReadingsError: these are not times, are of several kinds, or their unit or zone is
+            unknown; says the remedy.
+
+    >>> recognise(Times.of_numbers(np.array([1.6e12])), "t").seconds.tolist()  # milliseconds
+    [1600000000.0]
     """
     numbers = times.values
     there = np.isfinite(numbers)
@@ -178,7 +181,7 @@ def recognise(
         if doubtful.any():
             note = (
                 f"{what}: {int(doubtful.sum()):,} times are in the hour in which clocks are put "
-                "back or forward, and can't be told without an offset such as +02:00."
+                "back or forward, and need an offset such as +02:00."
             )
             notes = (note,)
     good = (seconds >= _YEAR_2000_S) & (seconds < _YEAR_2100_S)
@@ -235,13 +238,13 @@ def _of_numbers(numbers: Floats, what: str, unit: str | None, remedy: str) -> Re
 
 
 def in_seconds(numbers: Floats, unit: str) -> Floats:
-    """Return times of a unit in seconds; others than those of UNIT_SECONDS are seconds."""
+    """Return times of ``unit`` in seconds; an unknown unit counts as seconds."""
     length = UNIT_SECONDS.get(unit, 1.0)
     return numbers * length if length >= 1 else numbers / round(1 / length)  # one rounding
 
 
 def lost_seconds(value: float, resolution: float) -> bool:
-    """Return whether a time since 1970 that is written to ``resolution`` tells no seconds."""
+    """Return whether a time since 1970 with this ``resolution`` lacks its seconds."""
     for unit in _NAMES:
         factor = UNIT_SECONDS[unit]
         if _YEAR_2000_S <= value * factor < _YEAR_2100_S:
@@ -287,20 +290,20 @@ def zone(name: str | tzinfo) -> tzinfo:
 
 
 def utc_of(local: Floats, in_zone: tzinfo) -> tuple[Floats, Bools]:
-    """Return UTC epoch seconds of clock readings in a zone, and which are no single moment.
+    """Return UTC epoch seconds of local times in a zone, and which are ambiguous.
 
     Args:
         local: (n,) seconds since 1970-01-01 00:00 on that clock.
         in_zone: the clock's time zone.
 
-    A reading that the clock shows twice (put back), or never (put forward), is no single moment.
+    A local time is ambiguous if the clock shows it twice (put back) or never (put forward).
     """
     there = np.isfinite(local)
     steps, inverse = np.unique(np.floor(local[there] / _ZONE_STEP_S), return_inverse=True)
     offsets = np.empty(len(steps))
     doubtful = np.zeros(len(steps), dtype=np.bool_)
     start = datetime(1970, 1, 1)  # noqa: DTZ001 - a clock's own reading
-    for row, step in enumerate(steps.tolist()):  # one per quarter of an hour
+    for row, step in enumerate(steps.tolist()):  # one step per quarter of an hour
         shown = (start + timedelta(seconds=step * _ZONE_STEP_S)).replace(tzinfo=in_zone)
         before, after = (shown.replace(fold=fold).utcoffset() for fold in (0, 1))
         offsets[row] = 0.0 if before is None else before.total_seconds()
@@ -313,7 +316,7 @@ def utc_of(local: Floats, in_zone: tzinfo) -> tuple[Floats, Bools]:
 
 
 def days_since_1970(year: Ints, month: Ints, day: Ints) -> tuple[Ints, Bools]:
-    """Return the days from 1970-01-01 to each date, and which dates exist."""
+    """Return (n,) days from 1970-01-01 to each date, and (n,) which dates exist."""
     in_range = (year >= 1) & (month >= 1) & (month <= 12) & (day >= 1)
     first = (np.clip(year, 1, 9999) - 1970).astype("datetime64[Y]").astype("datetime64[M]")
     this_month = first + (np.clip(month, 1, 12) - 1).astype("timedelta64[M]")
@@ -323,7 +326,7 @@ def days_since_1970(year: Ints, month: Ints, day: Ints) -> tuple[Ints, Bools]:
 
 
 def _too_many(odd: int, total: int) -> bool:
-    """Return whether a table is at fault, rather than single rows of it."""
+    """Return whether the number of odd rows means that the whole table is wrong."""
     return odd > _ODD_SHARE * total and not (odd == 1 and total >= _FEWEST_BESIDE_ONE)
 
 
@@ -347,7 +350,11 @@ def _called(kind: str) -> str:
 def _in_unit(
     numbers: Floats, there: Bools, kinds: dict[str, Bools], what: str, unit: str, remedy: str
 ) -> Recognised:
-    """Return ``numbers`` in the unit that the caller says, unless it cannot be."""
+    """Return ``numbers`` of the given ``unit`` in seconds.
+
+    Raises:
+        InvalidReadingsError: they can't have this unit.
+    """
     total = int(there.sum())
     for other in _NAMES:
         rows = kinds[other]
