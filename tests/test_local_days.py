@@ -262,8 +262,8 @@ def test_pages_show_local_days_and_name_the_zone() -> None:
         site.operator("all", *ALL_ROLES)
         visitor = site.visitor("all")
         visitor.get("/follow-up")
-        assert "1 to call on 2020-05-05" in visitor.text()
-        assert "All times are in the time zone Asia/Singapore. 2020-05-05 07:3" in visitor.text()
+        assert "1 contact to call on 2020-05-05" in visitor.text()
+        assert "Times are in the time zone Asia/Singapore. 2020-05-05 07:3" in visitor.text()
         visitor.get(f"/contacts/{kept.contact_id}")
         assert "2020-05-05 today" in visitor.text()
         assert f'<option value="{SINGAPORE.day(now) + 1}">2020-05-05</option>' in visitor.body

@@ -188,11 +188,11 @@ def test_page_and_api_refuse_a_second_open_case(world: World) -> None:
         assert ida.post("/cases", user_id=person)[0] == 303
         ida.get("/cases")
         assert ida.post("/cases", user_id=person)[0] == 409
-        assert "This person has an open case already" in ida.text()
+        assert "This person already has an open case" in ida.text()
         assert api("ida", "/v1/cases", f'{{"user_id": "{person}"}}')[0] == 409
         ravi.get(f"/contacts/{contact_id}")
         assert ravi.post(f"/contacts/{contact_id}/convert", confirm="yes")[0] == 409
-        assert "which is not assigned to you" in ravi.text()
+        assert "but it is not assigned to you" in ravi.text()
         assert open_one.case_id not in ravi.body
         status, told = api("ravi", f"/v1/followed/{contact_id}/convert", "{}")
         assert (status, open_one.case_id in told) == (409, False)
@@ -300,7 +300,7 @@ def test_pages_and_api_confirm(world: World) -> None:
         ravi, ida = site.visitor("ravi"), site.visitor("ida")
         ravi.get(f"/contacts/{contact_id}")
         assert ravi.post(f"/contacts/{contact_id}/convert")[0] == 200
-        assert "That can't be undone." in ravi.text()
+        assert "You can’t undo this." in ravi.text()
         assert (
             len(world.authority.casework.page(CaseQuery(), NOON, by=CONSOLE).cases) == 1
         )  # not yet
@@ -308,7 +308,7 @@ def test_pages_and_api_confirm(world: World) -> None:
         assert status == 303
         path = place.removeprefix("/desk")
         ravi.get(path)
-        assert "Other people’s logs are used for it once an issuer confirms it" in ravi.text()
+        assert "Other people’s logs are used only after an issuer confirms it" in ravi.text()
         assert "Confirm the case" not in ravi.text()
         assert "Ask a colleague with the role issuer for a PIN" in ravi.text()
         assert ravi.post(f"{path}/confirm")[0] == 403

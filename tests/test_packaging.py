@@ -34,7 +34,7 @@ def test_the_version_stands_in_one_place() -> None:
 
 def test_importing_the_library_loads_no_adapter_and_nothing_optional() -> None:
     heavy = ("bleak", "simpy", "fastapi", "sqlalchemy", "uvicorn", "matplotlib", "bumble",
-             "sqlite3", "click", "rich", "urllib3", "distributed")  # fmt: skip
+             "sqlite3", "click", "rich", "urllib3", "distributed", "babel")  # fmt: skip
     loaded = python(
         f"import sys, tracetogether; print([m for m in {heavy!r} if m in sys.modules],"
         "[m for m in sys.modules if m.startswith('tracetogether.adapters')])"

@@ -39,9 +39,9 @@ def test_what_the_graph_shows_and_that_it_is_written_down() -> None:
         assert "All 3 cases that have logs" in visitor.text()
         assert both < links(visitor, r'<svg class="picture whole".*?</svg>')
         assert links(visitor, r"Cases that met</h2>.*?</section>") == both
-        assert links(visitor, r"a ranking, no finding</h2>.*?</section>") == both
+        assert links(visitor, r"a ranking, not a finding\)</h2>.*?</section>") == both
         known = re.search(
-            r"People known from several cases</h2>.*?</section>", visitor.body, re.DOTALL
+            r"People who met several cases</h2>.*?</section>", visitor.body, re.DOTALL
         )
         assert known
         assert world.authority.desk.name_of(chain.c) in known[0]
@@ -62,7 +62,7 @@ def test_what_the_graph_shows_and_that_it_is_written_down() -> None:
         newest, _ = world.store.last_audit()
         (entry,) = world.authority.audit.entries(newest - 1, by=CONSOLE)
         assert (entry.act, entry.by, entry.details) == ("graph.shown", "chief", {"cases": 3})
-        assert visitor.get("/graph?policy=none")[0] == 404
+        assert visitor.get("/graph?policy=none")[0] == 400
         assert visitor.get("/graph?offset=99")[0] == 200
         assert '<svg class="picture whole"' in visitor.body  # the last page, not an empty one
 

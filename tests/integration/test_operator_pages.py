@@ -3,8 +3,6 @@
 import re
 from collections.abc import Iterator
 from html import escape
-from importlib import resources
-from pathlib import Path
 
 import pytest
 
@@ -12,9 +10,7 @@ from tests.authority_world import NOON, World
 from tests.conftest import counted_entropy
 from tests.pages_world import PASSWORD, Pages, Visitor, serving
 from tracetogether.adapters.operator_pages import roles
-from tracetogether.adapters.operator_pages.chinese import CHINESE
 from tracetogether.adapters.operator_pages.cookies import local_path
-from tracetogether.adapters.operator_pages.words import language_of
 from tracetogether.authority.access.permissions import ALL_ROLES, CONSOLE, Role
 from tracetogether.authority.access.sign_in import form_token
 from tracetogether.parameters import SESSION_IDLE_S
@@ -175,22 +171,6 @@ def test_addresses_that_are_none(pages: Pages) -> None:
 # --- languages ---
 
 
-@pytest.mark.parametrize(
-    ("chosen", "accepted", "language"),
-    [
-        ("", "", "en"),
-        ("", "zh-CN,zh;q=0.9,en;q=0.8", "zh"),
-        ("", "de,fr;q=0.5", "en"),
-        ("", "de,zh;q=0.5,en;q=0.4", "zh"),
-        ("", "en;q=bad,zh;q=0.1", "zh"),
-        ("en", "zh", "en"),
-        ("xx", "zh", "zh"),
-    ],
-)
-def test_the_language_is_the_browsers_or_chosen(chosen: str, accepted: str, language: str) -> None:
-    assert language_of(chosen, accepted) == language
-
-
 def test_the_switch_of_languages(pages: Pages) -> None:
     visitor = pages.visitor()
     visitor.get("/sign-in")
@@ -199,37 +179,6 @@ def test_the_switch_of_languages(pages: Pages) -> None:
     visitor.get("/sign-in")
     assert 'lang="zh-Hans"' in visitor.body
     assert "登录" in visitor.text()
-
-
-def said_in_templates() -> set[str]:
-    folder = resources.files("tracetogether.adapters.operator_pages")
-    found = set()
-    for file in (Path(str(folder)) / "templates").glob("*.html"):
-        text = file.read_text("utf-8")
-        found |= set(re.findall(r'\bt\(\s*"([^"]*)"', text))
-        found |= set(re.findall(r"\bt\(\s*'([^']*)'", text))
-    for file in Path(str(folder)).glob("*.py"):
-        text = re.sub(r'"\s*\n\s*"', "", file.read_text("utf-8"))
-        found |= set(re.findall(r'\bsay\(\s*"([^"]*)"', text))
-        found |= set(re.findall(r'\brefused\(\s*visit,\s*\d+,\s*"([^"]*)"', text))
-        found |= set(
-            re.findall(r'^_[A-Z_]+: Final = \(?\s*"([A-Z][^"]* [^"]*)"', text, re.MULTILINE)
-        )
-        found |= (
-            set(re.findall(r': "([A-Z][^"]*\.)",', text)) if file.name == "exports.py" else set()
-        )
-        if file.name == "labels.py":
-            found |= set(re.findall(r': "([^"]*)"', text))
-    return found
-
-
-def test_every_text_of_the_pages_is_there_in_chinese() -> None:
-    said = said_in_templates()
-    assert len(said) > 150
-    assert said <= set(CHINESE), said - set(CHINESE)
-    for english, chinese in CHINESE.items():
-        marks = re.compile(r"\{\w+\}")
-        assert sorted(marks.findall(english)) == sorted(marks.findall(chinese)), english
 
 
 # --- what is typed and what is shown ---

@@ -287,7 +287,7 @@ def test_a_form_that_is_too_large_gives_back_what_fits(pages: Pages, visitor: Vi
             assert (sent[name] in shown) == (name not in SECRET)
         if form.typed and last not in SECRET and path not in ASKS_WHO:
             assert "您好" * 2_000 in shown
-        assert "its end is missing" in visitor.text()
+        assert "the end of your text is missing" in visitor.text()
 
 
 def test_a_session_that_ended_gives_everything_back_after_the_sign_in(
@@ -338,5 +338,5 @@ def test_a_note_of_2000_characters_is_kept_in_any_script(
     assert kept == text.replace("\r\n", "\n")
     assert len(kept) == MAX_NOTE_CHARACTERS
     assert visitor.post(f"/cases/{case}/notes", text=text + "您")[0] == 400
-    assert "this one has 2,001" in visitor.text()
+    assert "This one has 2,001" in visitor.text()
     assert unescape(visitor.body).count(kept + "您") == 1

@@ -101,8 +101,8 @@ def first_sign_in(page: Page, pages: Pages) -> None:
     sign_in(page, pages, "amira", "")
     expect(page.get_by_role("heading", name="Set up your codes")).to_be_visible()
     secret = page.locator("code.secret").inner_text()
-    page.get_by_label("2. The code").fill(pyotp.TOTP(secret).at(int(pages.clock.now)))
-    press(page, page.get_by_role("button", name="Go on"))
+    page.get_by_label("2. Enter the code").fill(pyotp.TOTP(secret).at(int(pages.clock.now)))
+    press(page, page.get_by_role("button", name="Continue"))
     expect(page.get_by_role("heading", name="Overview")).to_be_visible()
 
 
@@ -113,7 +113,7 @@ def from_a_case_to_contacts(page: Page, pages: Pages) -> str:
         press(page, page.get_by_role("link", name="Cases").first)
         page.get_by_label("User id").fill(patient.user_id)
         press(page, page.get_by_role("button", name="Open a case"))
-        expect(page.get_by_text("No log has come in yet")).to_be_visible()
+        expect(page.get_by_text("No log has been uploaded yet")).to_be_visible()
         case_id = page.url.rpartition("/")[2]
         press(page, page.get_by_role("link", name="Cases").first)
         press(page, page.get_by_role("link", name=case_id))
@@ -127,7 +127,7 @@ def from_a_case_to_contacts(page: Page, pages: Pages) -> str:
         body = write_upload(rows)
         assert phone.upload(body, phone.redeem_pin(pin, body))["accepted"] == len(rows)
     press(page, page.get_by_role("link", name="Back to the case"))
-    expect(page.get_by_role("heading", name="Who was near")).to_be_visible()
+    expect(page.get_by_role("heading", name="Contacts nearby")).to_be_visible()
     assert page.locator("svg.picture a").count() == 2
     assert near.user_id not in page.content()
     return near.user_id
@@ -136,9 +136,9 @@ def from_a_case_to_contacts(page: Page, pages: Pages) -> str:
 def call_somebody(page: Page, case: str) -> None:
     """Record a call from today's list, and go to the contact."""
     press(page, page.get_by_role("link", name="Follow-up"))
-    page.get_by_label("What the call to").first.select_option("symptoms")
+    page.get_by_label("Outcome of the call to").first.select_option("symptoms")
     press(page, page.get_by_role("button", name="Record").first)
-    expect(page.get_by_text("Nobody is to be called any more today.")).to_be_visible()
+    expect(page.get_by_text("No more calls are due today.")).to_be_visible()
     page.goto(case)
     press(page, page.locator("tbody th a").first)
     expect(page.locator("h1").get_by_text("in follow-up")).to_be_visible()
@@ -148,13 +148,13 @@ def call_somebody(page: Page, case: str) -> None:
 def reveal_somebody(page: Page, near: str) -> None:
     """Write a name down, try to see it without a reason, and with one."""
     contact = page.url
-    page.get_by_text("Write down name and telephone number").click()
+    page.get_by_text("Enter name and telephone number").click()
     page.locator("#person-name").fill(SCRIPT)
     page.get_by_label("Telephone").fill("+65 5550 0100")
-    press(page, page.get_by_role("button", name="Keep, sealed"))
+    press(page, page.get_by_role("button", name="Save encrypted"))
     assert "5550 0100" not in page.content()
     press(page, page.get_by_role("button", name="Reveal"))
-    expect(page.locator("#reason-wrong")).to_contain_text("Say why the person is to be known")
+    expect(page.locator("#reason-wrong")).to_contain_text("Give a reason of 1 to 200 characters")
     expect(page.get_by_label("Reason")).to_be_focused()
     page.goto(contact)
     page.get_by_label("Reason").fill("call for testing")
@@ -175,7 +175,7 @@ def walked(pages: Pages, browser: Browser) -> dict[str, str]:
     near = from_a_case_to_contacts(page, pages)
     found["case"] = page.url
     page.get_by_label("New note").fill(SCRIPT)
-    press(page, page.get_by_role("button", name="Keep the note"))
+    press(page, page.get_by_role("button", name="Save the note"))
     expect(page.get_by_text(SCRIPT)).to_be_visible()
     press(page, page.get_by_role("link", name="Contact graph"))
     assert page.locator("svg.picture circle").count() == 3
@@ -192,7 +192,7 @@ def walked(pages: Pages, browser: Browser) -> dict[str, str]:
     assert "5550" not in exported
     press(page, page.get_by_role("link", name="Audit log"))
     expect(page.get_by_text("reason: call for testing")).to_be_visible()
-    press(page, page.get_by_role("button", name="Check every entry"))
+    press(page, page.get_by_role("button", name="Verify all entries"))
     expect(page.get_by_text("none changed.")).to_be_visible()
     press(page, page.get_by_role("button", name="Sign out"))
     expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
@@ -292,7 +292,7 @@ def test_the_keyboard_reaches_everything_in_its_order(
                 "one.compareDocumentPosition(document.querySelector('main')) & 4] })()"
             )
         )
-    assert met[0][1] == "Skip to the content"
+    assert met[0][1] == "Skip to content"
     places = [after for _, _, after in met]
     assert places == sorted(places, reverse=True)  # the bar first, then the page
     assert "BODY" not in {tag for tag, _, _ in met}
@@ -332,16 +332,16 @@ def test_two_tabs_on_one_contact_and_a_session_that_ends_while_typing(
     sign_in(first, pages, "second", pages.code("second"))
     for page in (first, second):
         page.goto(pages.url + walked["contact"])
-        page.get_by_text("Write down name and telephone number").click()
+        page.get_by_text("Enter name and telephone number").click()
     first.locator("#person-name").fill("Ann of the first tab")
-    press(first, first.get_by_role("button", name="Keep, sealed"))
+    press(first, first.get_by_role("button", name="Save encrypted"))
     second.locator("#person-name").fill("Bob of the second")
-    press(second, second.get_by_role("button", name="Keep, sealed"))
+    press(second, second.get_by_role("button", name="Save encrypted"))
     both = second.locator("#both")
     expect(both).to_contain_text("Ann of the first tab")
     expect(both).to_contain_text("Bob of the second")
     expect(second.locator("#person-name")).to_have_value("Bob of the second")
-    press(second, second.get_by_role("button", name="Keep, sealed"))
+    press(second, second.get_by_role("button", name="Save encrypted"))
     second.get_by_label("Reason").fill("call for testing")
     press(second, second.get_by_role("button", name="Reveal"))
     expect(second.locator("dl").get_by_text("Bob of the second")).to_be_visible()
@@ -350,7 +350,7 @@ def test_two_tabs_on_one_contact_and_a_session_that_ends_while_typing(
     first.goto(pages.url + walked["contact"])
     first.get_by_label("New note").fill(written)
     pages.clock.now += 3 * 3600
-    press(first, first.get_by_role("button", name="Keep the note"))
+    press(first, first.get_by_role("button", name="Save the note"))
     expect(first.get_by_role("heading", name="Signed out")).to_be_visible()
     expect(first.locator("#given-text")).to_have_value(written)
     first.get_by_label("User name").fill("second")
@@ -358,7 +358,7 @@ def test_two_tabs_on_one_contact_and_a_session_that_ends_while_typing(
     first.get_by_label("Code").fill(pages.code("second"))
     press(first, first.get_by_role("main").get_by_role("button", name="Sign in"))
     expect(first.locator("#given-text")).to_have_value(written)
-    press(first, first.get_by_role("button", name="Send it again"))
+    press(first, first.get_by_role("button", name="Send again"))
     expect(first.locator("#notes")).to_contain_text("第一行😷")
     shown = first.locator("#notes .note", has_text="第一行").inner_text()
     assert shown.strip() == written.strip()  # its lines are lines

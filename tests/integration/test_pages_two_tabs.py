@@ -173,7 +173,7 @@ def test_a_merge_asks_names_both_sides_and_is_undone(
         visitor.get(here)
     form = {"into": other.case_id.lower(), "version": version(ravi)}
     assert ravi.post(f"{here}/merge", **form)[0] == 200
-    assert figures(ravi)["Contacts that go over as they are"] == "1"
+    assert figures(ravi)["Contacts moved unchanged"] == "1"
     assert figures(ravi)["Logs that stay with the merged case"] == "1"
     ravi.get(there)
     assert case.case_id not in ravi.body  # nothing was done yet
@@ -188,11 +188,11 @@ def test_a_merge_asks_names_both_sides_and_is_undone(
     assert f'action="/desk{here}/unmerge"' in ravi.body
     ravi.get(contact)
     assert f'href="/desk{there}"' in ravi.body
-    assert "Days on which they were near" in ravi.text()  # of the log that stayed where it was
+    assert "Days on which they were nearby" in ravi.text()  # of the log that stayed where it was
     ravi.get(there)
     (seen,) = re.findall(r'unmerge">.*?name="version" value="(\d+)"', ravi.body, re.DOTALL)
     assert ravi.post(f"{here}/unmerge", version=seen)[0] == 200
-    assert figures(ravi)["Contacts that go back as they are"] == "1"
+    assert figures(ravi)["Contacts moved back unchanged"] == "1"
     assert ravi.post(f"{here}/unmerge", version=seen, confirm="yes") == (303, f"/desk{here}")
     ravi.get(here)
     assert "unmerge" not in ravi.body
@@ -216,13 +216,13 @@ def test_two_contacts_are_merged_and_parted_on_their_page(
     ravi.get(contact)
     form = {"into": into, "version": version(ravi)}
     assert ravi.post(f"{contact}/merge", **form)[0] == 200
-    assert figures(ravi)["Contacts that become one with another"] == "1"
+    assert figures(ravi)["Contacts joined with another contact"] == "1"
     assert ravi.post(f"{contact}/merge", **form, confirm="yes") == (303, f"/desk/contacts/{into}")
     for page, named in [(contact, f"/contacts/{into}"), (f"/contacts/{into}", contact)]:
         ravi.get(page)
         assert f'href="/desk{named}"' in ravi.body
     assert ravi.post(f"{contact}/unmerge")[0] == 200
-    assert figures(ravi)["Contacts that become two again"] == "1"
+    assert figures(ravi)["Contacts separated again"] == "1"
     assert ravi.post(f"{contact}/unmerge", confirm="yes") == (303, f"/desk{contact}")
     ravi.get(contact)
     assert f'href="/desk/contacts/{into}"' not in ravi.body

@@ -222,7 +222,7 @@ def test_threat_missing_role_is_denied_on_every_page(everybody: Everybody, place
             assert status in {200, 303, 400, 404, 409}, (who, everybody.visitors[who].text())
         else:
             assert status == 403, who
-            assert "Your roles do not allow this" in everybody.visitors[who].text()
+            assert "Your roles don’t allow this" in everybody.visitors[who].text()
             page = {"page": place.replace("/desk", "", 1)}
             assert (entry.act, entry.by, entry.details) == ("page.refused", who, page)
     status, _ = everybody.visit(place, "stranger")

@@ -141,12 +141,12 @@ def test_every_row_of_who_met_whom_is_reached(world: World, visitor: Visitor) ->
     for heading, row, rows in (
         ("Cases that met", r'<tr><th scope="row"><a class="id" href="[^"]+">(\w+)', len(pairs)),
         (
-            "Who may have infected whom: a ranking, no finding",
+            "Who may have infected whom (a ranking, not a finding)",
             r'<tr><th scope="row"><a class="id" href="[^"]+">(\w+)',
             len(graph.candidates),
         ),
         (
-            "People known from several cases",
+            "People who met several cases",
             r'<tr><th class="id" scope="row">([\w-]+)</th>',
             NEAR,
         ),

@@ -8,12 +8,6 @@ from typing import Any, Final
 from starlette.responses import Response
 
 from tracetogether.adapters.operator_pages.forms import Both
-from tracetogether.adapters.operator_pages.labels import (
-    CASE_STATES,
-    CONTACT_STATES,
-    PRIORITIES,
-    SIDES,
-)
 from tracetogether.adapters.operator_pages.listing import page_at, rows_at
 from tracetogether.adapters.operator_pages.merges import ask_to_merge, undo
 from tracetogether.adapters.operator_pages.nearby import days_of, line_of
@@ -64,7 +58,7 @@ def list_cases(request: PageRequest) -> Response:
         "cases.html",
         found=found,
         limit=_CASES_A_PAGE,
-        states=CASE_STATES,
+        states=CaseState,
         state=wanted if states or wanted == _UNCONFIRMED else "",
         search=starts,
         issuer=request.may("POST", "/cases"),
@@ -96,10 +90,10 @@ def show_case(request: PageRequest) -> Response:
     followed = _followed(request, case)
     first, last = case.first_day, case.day
     picture = timeline(
-        [line_of(one, followed.get(one.pseudonym), request.say, request.base) for one in some],
+        [line_of(one, followed.get(one.pseudonym), request.t, request.base) for one in some],
         first,
         last,
-        request.say("Who was near on which day"),
+        request.t("Who was nearby on which day"),
         limit=policy.minutes,
     )
     authority.audit.record(
@@ -117,10 +111,7 @@ def show_case(request: PageRequest) -> Response:
         policy=policy,
         policy_name=policy_name,
         policies=list(POLICIES),
-        sides=SIDES,
         side_key=side_key,
-        contact_states=CONTACT_STATES,
-        priorities=PRIORITIES,
         notes=[
             one
             for one in authority.desk.notes_on(case.case_id, by=request.caller)
@@ -222,7 +213,7 @@ def show_graph(request: PageRequest) -> Response:
         knots.append(
             Knot(one.contact.pseudonym or "–", link, kept.priority.word, kept.minutes, elsewhere)
         )
-    about = request.say("Contacts of case {case}, and where else they were near", case=case.case_id)
+    about = request.t("Contacts of case {case}, and other cases they were near", case=case.case_id)
     return request.render(
         "graph.html",
         **_head(request, case),
@@ -231,8 +222,6 @@ def show_graph(request: PageRequest) -> Response:
         offset=offset,
         limit=_KNOTS_A_PAGE,
         total=len(links),
-        priorities=PRIORITIES,
-        contact_states=CONTACT_STATES,
     )
 
 
@@ -252,7 +241,6 @@ def _head(request: PageRequest, case: Case) -> dict[str, Any]:
     return {
         "case": case,
         "person": request.authority.desk.name_of(case.user_id),
-        "case_states": CASE_STATES,
         "merged_into": "".join(casework.visible_ids([case.merged_into], by)),
         "other_open": casework.other_open_cases(case, by=by),
         "issuer": request.may("POST", "/cases/{case_id}/pin"),
@@ -269,13 +257,13 @@ def _head(request: PageRequest, case: Case) -> dict[str, Any]:
 def _both(request: PageRequest) -> list[Both]:
     """Return the case as it is stored now beside what a form wanted of it."""
     case = case_to_show(request)
-    sent = {state.value: request.say(text) for state, text in CASE_STATES.items()}
+    sent = {state.value: request.t.label("case-state", state.value) for state in CaseState}
     found = [
-        Both("State", sent[case.state.value], sent.get(request.form.get("state", ""), "")),
-        Both("Tracer", case.assigned_to, request.form.get("operator", "")),
+        Both("state", sent[case.state.value], sent.get(request.form.get("state", ""), "")),
+        Both("operator", case.assigned_to, request.form.get("operator", "")),
     ]
     if "into" in request.form:
-        found.append(Both("Merge", case.merged_into, request.form["into"]))
+        found.append(Both("merge", case.merged_into, request.form["into"]))
     return found
 
 

@@ -1,8 +1,5 @@
 """Contact lists as files, for exporters alone; every one stands in the audit log."""
 
-from collections.abc import Mapping
-from typing import Final
-
 from starlette.responses import Response, StreamingResponse
 
 from tracetogether.adapters.operator_pages.page_request import PageRequest
@@ -11,18 +8,10 @@ from tracetogether.authority.desk.exports import LAYOUTS, layout_named
 from tracetogether.errors import InvalidRequestError
 from tracetogether.tables.spreadsheets import MEDIA_TYPES, file_of
 
-_ABOUT: Final[Mapping[str, str]] = {
-    "contacts": "Everything but who it is, under pseudonyms.",
-    "anonymous": "No name that anything else bears, no date; figures rounded.",
-    "sormas": "Columns as SORMAS imports contacts.",
-    "godata": "Columns as Go.Data imports contacts.",
-}
-
 
 def show_exports(request: PageRequest) -> Response:
     """Show what can be let out."""
-    layouts = [(name, _ABOUT.get(name, "")) for name in LAYOUTS]
-    return request.render("exports.html", layouts=layouts, forms=list(MEDIA_TYPES))
+    return request.render("exports.html", layouts=list(LAYOUTS), forms=list(MEDIA_TYPES))
 
 
 def export(request: PageRequest) -> Response:

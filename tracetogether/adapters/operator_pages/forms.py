@@ -21,19 +21,10 @@ HELD: Final = "held."
 HELD_PATH: Final = "held-path"
 _ROOM_FOR_SIGN_IN: Final = 16_384
 _MOST_DRAINED_BYTES: Final = 4_000_000
-FIELDS: Final[Mapping[str, str]] = {
-    "user_id": "User id",
-    "date": "Day of diagnosis or first symptoms",
-    "operator": "Tracer",
-    "into": "Id of the one that stays",
-    "text": "New note",
-    "reason": "Reason",
-    "day": "Day",
-    "outcome": "What it found",
-    "name": "Name",
-    "phone": "Telephone",
-}
-"""What the fields that people fill in are called on the pages, in English."""
+FIELDS: Final = frozenset(
+    {"user_id", "date", "operator", "into", "text", "reason", "day", "outcome", "name", "phone"}
+)
+"""The fields that people fill in."""
 SECRET: Final = frozenset({FORM_TOKEN, "password", "code", "pin"})
 """What no page ever gives back."""
 
@@ -53,9 +44,9 @@ class Wrong:
     both: tuple["Both", ...] = ()
 
     @property
-    def label(self) -> str:
-        """What the field is called on the page, in English."""
-        return FIELDS.get(self.field, "")
+    def typed(self) -> bool:
+        """Whether the error is about a field that people fill in."""
+        return self.field in FIELDS
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,11 +54,11 @@ class Both:
     """One thing as it is stored now, and as a form has it.
 
     Attributes:
-        label: what it is, in English.
+        field: name of the field, or of another property.
         stored, sent: as the page says them.
     """
 
-    label: str
+    field: str
     stored: str
     sent: str
 
@@ -79,12 +70,12 @@ class Given:
     Attributes:
         name: the field's.
         value: what was filled in.
-        label: what the field is called on the page, in English; "" if nobody typed it.
+        typed: whether it is a field that people fill in.
     """
 
     name: str
     value: str
-    label: str
+    typed: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +142,7 @@ def same_site(request: Request) -> bool | None:
 def given_back(form: Mapping[str, str]) -> tuple[Given, ...]:
     """Return the fields of a form that a page gives back, in the order in which they came."""
     return tuple(
-        Given(name, value.replace("\0", "\ufffd"), FIELDS.get(name, ""))
+        Given(name, value.replace("\0", "\ufffd"), name in FIELDS)
         for name, value in form.items()
         if name not in SECRET and value and not name.startswith(HELD) and name != HELD_PATH
     )

@@ -1,6 +1,6 @@
 """Merging and undoing it on the pages: what will happen is shown in numbers before it does."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from starlette.responses import Response
@@ -9,41 +9,25 @@ from tracetogether.adapters.operator_pages.page_request import PageRequest
 from tracetogether.authority.desk.merging import Merged
 from tracetogether.authority.desk.unmerging import Unmerged
 
-_MERGED: Final = {
-    "moved": "Contacts that go over as they are",
-    "joined": "Contacts that become one with another",
-    "calls": "Days whose call goes over",
-    "clashes": "Days with two calls: that of the contact that stays counts",
-    "notes": "Notes that go over",
-    "names": "Names and telephone numbers that go over",
-    "also": "Contacts whose other name or number is kept beside",
-    "uploads": "Logs that stay with the merged case",
-}
-_UNMERGED: Final = {
-    "moved": "Contacts that go back as they are",
-    "separated": "Contacts that become two again",
-    "calls": "Days whose call is taken away again",
-    "notes": "Notes that go back",
-    "changed": "Contacts changed since: those changes stay where they are",
-    "stay": "Contacts that stay: deleted or merged again since",
-}
-_CLOSED: Final = "The case comes back closed: its person has another open case."
+MERGED: Final = ("moved", "joined", "calls", "clashes", "notes", "names", "also", "uploads")
+UNMERGED: Final = ("moved", "separated", "calls", "notes", "changed", "stay")
 
 
 def _rows(
-    request: PageRequest, found: Merged | Unmerged, labels: dict[str, str]
+    request: PageRequest, found: Merged | Unmerged, kind: str, names: Sequence[str]
 ) -> list[tuple[str, str]]:
-    return [(request.say(label), f"{getattr(found, name):,}") for name, label in labels.items()]
+    return [(request.t.label(kind, name), f"{getattr(found, name):,}") for name in names]
 
 
 def ask_to_merge(request: PageRequest, gone: str, into: str, found: Merged) -> Response:
     """Return the page that asks whether to merge."""
-    why = request.say(
-        "{gone} goes into {into}, and each page names the other. It can be undone.",
+    why = request.t(
+        "{gone} is merged into {into}, and each page links to the other. You can undo this.",
         gone=gone,
         into=into,
     )
-    return request.ask("Merge?", why, _rows(request, found, _MERGED), "Merge")
+    rows = _rows(request, found, "merge", MERGED)
+    return request.ask(request.t("Merge?"), why, rows, request.t("Merge"))
 
 
 def undo(request: PageRequest, act: Callable[..., Unmerged], gone: str, page: str) -> Response:
@@ -52,7 +36,10 @@ def undo(request: PageRequest, act: Callable[..., Unmerged], gone: str, page: st
         act(gone, request.now, version=request.version, by=request.caller)
         return request.redirect(page)
     found = act(gone, request.now, only_ask=True, by=request.caller)
-    why = request.say("{gone} stands alone again, as before the merge.", gone=gone)
+    why = request.t("{gone} becomes separate again, as before the merge.", gone=gone)
     if found.closed:
-        why += " " + request.say(_CLOSED)
-    return request.ask("Undo the merge?", why, _rows(request, found, _UNMERGED), "Undo the merge")
+        why += " " + request.t(
+            "The case comes back as closed, because its person has another open case."
+        )
+    rows = _rows(request, found, "unmerge", UNMERGED)
+    return request.ask(request.t("Undo the merge?"), why, rows, request.t("Undo the merge"))

@@ -1,8 +1,7 @@
 """What the logs say of a contact, as lines of the timeline and rows of its table."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 
-from tracetogether.adapters.operator_pages.labels import CONTACT_STATES, SIDES
 from tracetogether.adapters.operator_pages.pictures import DayNear, PersonNear
 from tracetogether.adapters.operator_pages.rendering import (
     day_text,
@@ -10,33 +9,32 @@ from tracetogether.adapters.operator_pages.rendering import (
     minutes_text,
     percent_text,
 )
+from tracetogether.adapters.operator_pages.texts import Texts
 from tracetogether.authority.contacts.lines import Contact, ContactDay
 from tracetogether.authority.desk.views import Followed
 
 
-def line_of(
-    contact: Contact, followed: Followed | None, say: Callable[..., str], base: str
-) -> PersonNear:
+def line_of(contact: Contact, followed: Followed | None, t: Texts, base: str) -> PersonNear:
     """Return a contact's line of the timeline, whose link begins with ``base``."""
     likely = f"{100 * contact.probability:.0f} %"
-    state = "" if followed is None else say(CONTACT_STATES[followed.kept.state])
+    state = "" if followed is None else t.label("contact-state", followed.kept.state.value)
     link = "" if followed is None else f"{base}/contacts/{followed.kept.contact_id}"
     return PersonNear(
         name=contact.pseudonym,
         link=link or f"#{contact.pseudonym}",
         under=f"{likely} · {state}" if state else likely,
-        days=[_day(contact.pseudonym, one, say) for one in contact.days],
+        days=[_day(contact.pseudonym, one, t) for one in contact.days],
     )
 
 
-def _day(name: str, day: ContactDay, say: Callable[..., str]) -> DayNear:
-    said = say(
+def _day(name: str, day: ContactDay, t: Texts) -> DayNear:
+    said = t(
         "{name}, {day}: {minutes} min, nearest {nearest} m, recorded by {side}",
         name=name,
         day=day_text(day.day),
         minutes=minutes_text(day.minutes),
         nearest=metres_text(day.nearest_m),
-        side=say(SIDES[day.seen_by]),
+        side=t.label("side", day.seen_by),
     )
     return DayNear(
         day=day.day,
@@ -49,40 +47,53 @@ def _day(name: str, day: ContactDay, say: Callable[..., str]) -> DayNear:
     )
 
 
-def why(contact: Contact, say: Callable[..., str]) -> list[str]:
+def why(contact: Contact, t: Texts) -> list[str]:
     """Return the facts that decide a contact's place, those that weigh most first."""
     said = []
     for reason in contact.reasons:
         of = reason.figures
         match reason.code:
             case "probability":
-                text = say(
-                    "{share} likely to reach {limit} min within {metres} m in 24 hours",
+                text = t(
+                    "{share} likely to reach {limit:g} min within {metres:g} m in 24 hours",
                     share=percent_text(of["probability"]),
-                    limit=f"{of['policy_minutes']:g}",
-                    metres=f"{of['within_m']:g}",
+                    limit=of["policy_minutes"],
+                    metres=of["within_m"],
                 )
             case "minutes":
                 near = minutes_text(contact.minutes)
-                text = say("{minutes} min near altogether", minutes=near)
+                text = t("{minutes} min nearby in total", minutes=near)
             case "busiest_24h":
                 near = minutes_text(contact.busiest_24h)
-                text = say("{minutes} min in the busiest 24 hours", minutes=near)
+                text = t("{minutes} min in the busiest 24 hours", minutes=near)
             case "nearest":
-                text = say("nearest {metres} m", metres=metres_text(contact.nearest_m))
+                text = t("nearest {metres} m", metres=metres_text(contact.nearest_m))
             case "days":
-                text = say("days: {count}", count=f"{of['days']:g}")
+                text = t.plural("on {count} day", "on {count} days", int(of["days"]))
             case "last_seen":
-                text = say(
-                    "days from the last one to the case’s date: {count}",
-                    count=f"{of['days_before']:g}",
-                )
+                text = _last_seen(int(of["days_before"]), t)
             case "seen_by":
-                text = say("recorded by {side}", side=say(SIDES[contact.seen_by]))
+                text = t("recorded by {side}", side=t.label("side", contact.seen_by))
             case _:
                 text = reason.text
         said.append(text)
     return said
+
+
+def _last_seen(days_before: int, t: Texts) -> str:
+    if days_before > 0:
+        return t.plural(
+            "last nearby {count} day before the case’s date",
+            "last nearby {count} days before the case’s date",
+            days_before,
+        )
+    if days_before < 0:
+        return t.plural(
+            "last nearby {count} day after the case’s date",
+            "last nearby {count} days after the case’s date",
+            -days_before,
+        )
+    return t("last nearby on the case’s date")
 
 
 def days_of(contacts: Iterable[Contact]) -> list[tuple[ContactDay, str]]:

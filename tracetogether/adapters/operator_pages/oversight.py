@@ -28,8 +28,10 @@ def verify_audit(request: PageRequest) -> Response:
     try:
         number, digest = request.authority.audit.verify(by=request.caller)
     except AuditError as error:
-        return _audit(request, request.advice(error), tampered=True)
-    said = request.say("{count} entries, none changed.", count=f"{number:,}")
+        return _audit(request, request.t.error(error.code, **error.figures), tampered=True)
+    said = request.t.plural(
+        "{count} entry verified, none changed.", "{count} entries verified, none changed.", number
+    )
     return _audit(request, f"{said} {number}:{digest.hex()}", tampered=False)
 
 

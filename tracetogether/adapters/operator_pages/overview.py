@@ -1,12 +1,9 @@
 """The first page: how much there is, what is due today, and how well it goes."""
 
+from dataclasses import fields
+
 from starlette.responses import Response
 
-from tracetogether.adapters.operator_pages.labels import (
-    CONTACT_STATES,
-    INDICATORS,
-    PRIORITIES,
-)
 from tracetogether.adapters.operator_pages.page_request import PageRequest
 from tracetogether.adapters.operator_pages.pictures import Bar, bars, columns, shares
 from tracetogether.adapters.operator_pages.routing import Page
@@ -20,30 +17,34 @@ def show_overview(request: PageRequest) -> Response:
         statistics, may_count = request.authority.statistics, request.allows(Action.COUNT)
         counts = statistics.counts(request.now, by=request.caller) if may_count else None
         return request.render("overview_short.html", counts=counts)
-    found, say = request.authority.desk.dashboard(request.now, by=request.caller), request.say
+    found, t = request.authority.desk.dashboard(request.now, by=request.caller), request.t
     priorities = [
-        Bar(say(PRIORITIES[one]), found.priorities.get(one, 0), one.word) for one in Priority
+        Bar(t.label("priority", one.word), found.priorities.get(one, 0), one.word)
+        for one in Priority
     ]
     states = [
-        Bar(say(CONTACT_STATES[one]), found.contacts.get(one, 0), "second")
+        Bar(t.label("contact-state", one.value), found.contacts.get(one, 0), "second")
         for one in ContactState
         if one in TRACED_STATES
     ]
-    rows = [(say(text), getattr(found.indicators, name)) for name, text in INDICATORS.items()]
+    rows = [
+        (t.label("indicator", part.name), getattr(found.indicators, part.name))
+        for part in fields(found.indicators)
+    ]
     return request.render(
         "overview.html",
         found=found,
         all_cases=sum(found.cases.values()),
         cases={one.value: count for one, count in found.cases.items()},
-        priorities=bars(priorities, say("Contacts to call, by priority")),
-        states=bars(states, say("Contacts by state")),
-        opened=columns(found.days, [("cases", "accent")], say("Cases opened on each day")),
+        priorities=bars(priorities, t("Contacts to call, by priority")),
+        states=bars(states, t("Contacts by state")),
+        opened=columns(found.days, [("cases", "accent")], t("Cases opened per day")),
         contacts=columns(
             found.days,
             [("contacts", "third"), ("reached", "accent")],
-            say("Contacts found, and first reached, on each day"),
+            t("Contacts found and first reached per day"),
         ),
-        indicators=shares(rows, say("How well contacts are traced"), say),
+        indicators=shares(rows, t("How well contacts are traced"), t),
         rows=rows,
         whole=request.caller.needs_to_know(""),
     )

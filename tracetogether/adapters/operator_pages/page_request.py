@@ -9,7 +9,6 @@ from markupsafe import escape
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
-from tracetogether.adapters.operator_pages.advice import ADVICE, ASK
 from tracetogether.adapters.operator_pages.cookies import SESSION_COOKIE, local_path
 from tracetogether.adapters.operator_pages.forms import (
     HELD,
@@ -21,13 +20,13 @@ from tracetogether.adapters.operator_pages.forms import (
 )
 from tracetogether.adapters.operator_pages.rendering import BASE
 from tracetogether.adapters.operator_pages.roles import ACTIONS
+from tracetogether.adapters.operator_pages.texts import HTML_LANGUAGE, LANGUAGES, Texts
 from tracetogether.adapters.operator_pages.waiting import Queue
-from tracetogether.adapters.operator_pages.words import HTML_LANGUAGE, LANGUAGES, translator
 from tracetogether.authority.access.operators import Operator
 from tracetogether.authority.access.permissions import Action, Caller
 from tracetogether.authority.access.sign_in import Session, SignIn, form_token
 from tracetogether.authority.service import Authority
-from tracetogether.errors import AccessDeniedError, TraceTogetherError
+from tracetogether.errors import AccessDeniedError
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +50,7 @@ class PageRequest:
         site: what all pages share.
         http: path, query and cookies.
         now: UTC epoch seconds.
-        language: of the answer.
+        t: texts in the language of the answer.
         token: of the session; a new one for a browser without a session.
         operator: who is signed in; None for strangers.
         session: None for strangers.
@@ -63,7 +62,7 @@ class PageRequest:
     site: Site
     http: Request
     now: float
-    language: str
+    t: Texts
     token: str
     operator: Operator | None
     session: Session | None
@@ -99,15 +98,6 @@ class PageRequest:
     def allows(self, action: Action) -> bool:
         """Return whether this operator's roles allow ``action``."""
         return self.operator is not None and self.operator.may(action)
-
-    def say(self, text: str, **values: object) -> str:
-        """Return an English text in the request's language."""
-        return translator(self.language)(text, **values)
-
-    def advice(self, error: TraceTogetherError) -> str:
-        """Return the page's text for an error, in the request's language."""
-        said = {k: self.say(v) if isinstance(v, str) else v for k, v in error.figures.items()}
-        return self.say(ADVICE.get(error.code, ASK), **said)
 
     @property
     def own_form(self) -> bool:
@@ -155,9 +145,11 @@ class PageRequest:
 
         def drawn(unshown: tuple[Given, ...]) -> str:
             return self.site.templates.get_template(template).render(
-                t=translator(self.language),
-                language=self.language,
-                html_language=HTML_LANGUAGE[self.language],
+                t=self.t,
+                nt=self.t.plural,
+                label=self.t.label,
+                language=self.t.language,
+                html_language=HTML_LANGUAGE[self.t.language],
                 languages=LANGUAGES,
                 form_token=form_token(self.token),
                 authority_name=self.site.name,
@@ -179,7 +171,7 @@ class PageRequest:
             unshown = tuple(
                 given
                 for given in given_back(self.form)
-                if given.label and (given.name not in asked or str(escape(given.value)) not in text)
+                if given.typed and (given.name not in asked or str(escape(given.value)) not in text)
             )
             text = drawn(unshown) if unshown else text
         return HTMLResponse(text, status_code=status)
@@ -188,10 +180,10 @@ class PageRequest:
         """Return a page that asks for confirmation before the form is carried out.
 
         Args:
-            title: the question, in English.
-            why: what it means, in the request's language.
-            rows: what will happen: label and figure, in the request's language.
-            yes: text of the button, in English.
+            title: the question.
+            why: what it means.
+            rows: what will happen: label and figure.
+            yes: text of the button.
         """
         return self.render(
             "confirm.html",

@@ -3,15 +3,7 @@
 from starlette.responses import Response
 
 from tracetogether.adapters.operator_pages.cases import INTO, contact_named
-from tracetogether.adapters.operator_pages.forms import FIELDS as LABELS
 from tracetogether.adapters.operator_pages.forms import Both
-from tracetogether.adapters.operator_pages.labels import (
-    CONTACT_STATES,
-    OUTCOMES,
-    PRIORITIES,
-    PRIORITY_REASONS,
-    SIDES,
-)
 from tracetogether.adapters.operator_pages.listing import page_at
 from tracetogether.adapters.operator_pages.merges import ask_to_merge, undo
 from tracetogether.adapters.operator_pages.nearby import line_of, why
@@ -50,10 +42,7 @@ def show_calls(request: PageRequest) -> Response:
         found=found,
         limit=_CALLS_A_PAGE,
         today=request.authority.desk.today(request.now),
-        outcomes=OUTCOMES,
-        priorities=PRIORITIES,
-        contact_states=CONTACT_STATES,
-        reasons=PRIORITY_REASONS,
+        outcomes=Outcome,
     )
 
 
@@ -68,9 +57,9 @@ def _contact(request: PageRequest, followed: Followed) -> Response:
     near = _near(request, case, followed.pseudonym)
     picture = None
     if near is not None:
-        about = request.say("Days on which they were near")
+        about = request.t("Days on which they were nearby")
         first = case.first_day
-        line = line_of(near, followed, request.say, request.base)
+        line = line_of(near, followed, request.t, request.base)
         picture = timeline([line], first, case.day, about, limit=SINGAPORE_POLICY.minutes)
     today = request.authority.desk.today(request.now)
     return request.render(
@@ -80,7 +69,7 @@ def _contact(request: PageRequest, followed: Followed) -> Response:
         case=case,
         near=near,
         picture=picture,
-        why=[] if near is None else why(near, request.say),
+        why=[] if near is None else why(near, request.t),
         calendar=desk.days_of(kept),
         notes=desk.notes_on(kept.case_id, contact_id=kept.contact_id, by=request.caller),
         today=today,
@@ -88,11 +77,7 @@ def _contact(request: PageRequest, followed: Followed) -> Response:
         undoable=_undoable(request, kept),
         open=kept.state not in {ContactState.BECAME_CASE, ContactState.MERGED},
         states=ContactState,
-        outcomes=OUTCOMES,
-        priorities=PRIORITIES,
-        contact_states=CONTACT_STATES,
-        reasons=PRIORITY_REASONS,
-        sides=SIDES,
+        outcomes=Outcome,
         may_describe=request.may("POST", "/contacts/{contact_id}/describe"),
         described=request.authority.follow_up.described(kept.contact_id, by=request.caller),
         may_convert=request.may("POST", "/contacts/{contact_id}/convert"),
@@ -169,9 +154,10 @@ def describe(request: PageRequest) -> Response:
     """Write down name or telephone number, or delete one; only a reveal shows them again."""
     clear: list[Field] = [name for name in FIELDS if request.form.get("clear") == name]
     if clear and not request.confirmed:
-        why = request.say("What is stored is lost for good, and nobody can bring it back.")
-        title = {"name": "Delete the name?", "phone": "Delete the telephone number?"}[clear[0]]
-        return request.ask(title, why, (), "Delete it")
+        why = request.t("It is deleted permanently and can’t be restored.")
+        name = clear[0] == "name"
+        title = request.t("Delete the name?") if name else request.t("Delete the telephone number?")
+        return request.ask(title, why, (), request.t("Delete"))
     request.authority.follow_up.describe(
         _id(request),
         request.form.get("name", ""),
@@ -224,10 +210,9 @@ def convert(request: PageRequest) -> Response:
     """Open a case for a contact who tested positive, and show it."""
     if not request.confirmed:
         _wanted(request)
-        why = request.say(
-            "The contact becomes a case, and is not called any more. That can't be undone."
-        )
-        return request.ask("Open a case for this contact?", why, (), "Open a case")
+        why = request.t("The contact becomes a case and leaves the call list. You can’t undo this.")
+        title, yes = request.t("Open a case for this contact?"), request.t("Open a case")
+        return request.ask(title, why, (), yes)
     case = request.authority.merging.convert(
         _id(request), request.now, version=request.version, by=request.caller
     )
@@ -237,7 +222,7 @@ def convert(request: PageRequest) -> Response:
 def _both(request: PageRequest) -> list[Both]:
     """Return the contact as it is stored now beside what a form wanted of it."""
     kept = _wanted(request).kept
-    found = [Both("State", request.say(CONTACT_STATES[kept.state]), "")]
+    found = [Both("state", request.t.label("contact-state", kept.state.value), "")]
     day, outcome = request.form.get("day", ""), request.form.get("outcome", "")
     if outcome:
         days = request.authority.desk.calendar(kept.contact_id, by=request.caller)
@@ -245,21 +230,19 @@ def _both(request: PageRequest) -> list[Both]:
         stored = ""
         if there and there.outcome:
             written = time_text(there.at, request.authority.days)
-            stored = f"{request.say(OUTCOMES[there.outcome])} ({there.by}, {written})"
-        sent = {one.value: request.say(text) for one, text in OUTCOMES.items()}.get(
-            outcome, outcome
-        )
-        found.append(Both("What it found", stored, sent))
+            stored = f"{request.t.label('outcome', there.outcome.value)} ({there.by}, {written})"
+        sent = request.t.label("outcome", outcome)
+        found.append(Both("outcome", stored, sent))
     typed = [name for name in FIELDS if request.form.get(name) or request.form.get("clear") == name]
     if typed and request.version is not None:
         now = request.authority.follow_up.changed_since(
             kept.contact_id, request.version, request.now, by=request.caller
         )
         for name in typed:
-            stored = now.get(name, request.say("not changed"))
-            found.append(Both(LABELS[name], stored, request.form.get(name, "")))
+            stored = now.get(name, request.t("not changed"))
+            found.append(Both(name, stored, request.form.get(name, "")))
     if "into" in request.form:
-        found.append(Both("Merge", kept.merged_into, request.form["into"]))
+        found.append(Both("merge", kept.merged_into, request.form["into"]))
     return found
 
 

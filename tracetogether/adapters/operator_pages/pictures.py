@@ -1,6 +1,6 @@
 """Pictures drawn here as SVG: classes for the style sheet, no style and no script inside."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from math import ceil
 from typing import Final
@@ -8,10 +8,10 @@ from typing import Final
 from markupsafe import Markup, escape
 
 from tracetogether.adapters.operator_pages.rendering import day_text
+from tracetogether.adapters.operator_pages.texts import Texts
 from tracetogether.authority.cases.indicators import DayCounts, Ratio
 from tracetogether.plain_text import visible
 
-Say = Callable[..., str]
 _ROW: Final = 30
 _LABEL: Final = 120
 
@@ -81,7 +81,7 @@ def bars(rows: Sequence[Bar], about: str, *, width: float = 480) -> Markup:
     return picture(width, len(rows) * _ROW, about, parts)
 
 
-def shares(rows: Sequence[tuple[str, Ratio]], about: str, say: Say) -> Markup:
+def shares(rows: Sequence[tuple[str, Ratio]], about: str, t: Texts) -> Markup:
     """Return shares of one hundred per cent, each with what it is a share of."""
     width, height, track = 520, 46, 320
     parts = []
@@ -89,7 +89,7 @@ def shares(rows: Sequence[tuple[str, Ratio]], about: str, say: Say) -> Markup:
         y = place * height
         share = ratio.share
         figure = "–" if share is None else f"{100 * share:.0f} %"
-        of = say("{some} of {all}", some=f"{ratio.numerator:,}", all=f"{ratio.denominator:,}")
+        of = t("{some:,} of {all:,}", some=ratio.numerator, all=ratio.denominator)
         parts += [
             text(0, y + 14, label),
             _box(0, y + 21, track, 12, "track"),

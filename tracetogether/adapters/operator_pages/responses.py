@@ -34,10 +34,6 @@ _STATUS: Final[Mapping[type[TraceTogetherError], int]] = {
     StoreError: 503,
     KeyRingError: 503,
 }
-_UNAVAILABLE: Final = (
-    "The service can’t read or write its data or keys now. Nothing was saved; try again in some "
-    "minutes. If it stays so, tell whoever runs this server."
-)
 _SENT_AGAIN: Final = frozenset({400, 403, 409, 413, 429, 500, 503})
 """Statuses after which a form may be sent again."""
 _LOG: Final = logging.getLogger(__name__)
@@ -48,11 +44,13 @@ def error_response(request: PageRequest, error: TraceTogetherError) -> Response:
     status = status_of(error)
     if status >= 500:
         _LOG.error("%s %s answered %d: %s", request.http.method, BASE, status, reason_of(error))
-    why = request.say(_UNAVAILABLE) if status == 503 else request.advice(error)
-    return with_retry_after(refusal(request, status, why), error)
+        answer = refusal(request, status, "unavailable")
+    else:
+        answer = refusal(request, status, error.code, **error.figures)
+    return with_retry_after(answer, error)
 
 
-def refusal(request: PageRequest, status: int, why: str, **values: object) -> Response:
+def refusal(request: PageRequest, status: int, reason: str, **figures: object) -> Response:
     """Return a page that refuses, says why, and gives back all that was typed.
 
     The form can be sent again from that page, after a sign-in if need be.
@@ -60,8 +58,8 @@ def refusal(request: PageRequest, status: int, why: str, **values: object) -> Re
     Args:
         request: the request that is refused.
         status: HTTP status.
-        why: the reason in English, with ``{name}`` for each of ``values``.
-        values: put into ``why``.
+        reason: the code of the text that says why.
+        figures: the values in that text.
     """
     # A stranger whose browser names no site may come from any site.
     signed_in = request.operator is not None and same_site(request.http) is None
@@ -75,10 +73,10 @@ def refusal(request: PageRequest, status: int, why: str, **values: object) -> Re
     return request.render(
         "refused.html",
         status=status,
-        why=request.say(why, **values),
+        why=request.t.error(reason, **figures),
         code=status,
         given=given,
-        typed_some=any(field.label for field in given),
+        typed_some=any(field.typed for field in given),
         again=path if sent_again and known and status in _SENT_AGAIN else "",
         held_path=path if sent_again and not known else "",
         onward=request.page_path,

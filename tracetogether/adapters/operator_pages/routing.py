@@ -30,31 +30,12 @@ from tracetogether.adapters.operator_pages.responses import (
     with_retry_after,
 )
 from tracetogether.adapters.operator_pages.roles import ACTIONS, ENROLLING, OPEN
-from tracetogether.adapters.operator_pages.words import language_of
+from tracetogether.adapters.operator_pages.texts import TEXTS, language_of
 from tracetogether.authority.access.permissions import PERMISSIONS
 from tracetogether.authority.access.sign_in import new_token
 from tracetogether.errors import RateLimitedError, StaleError, TraceTogetherError
 from tracetogether.reasons_of_faults import reason_of
 
-_FAULT: Final = (
-    "A fault of this server kept it from being done; nothing of it was saved. Try again; if it "
-    "comes again, tell whoever runs this server this reference: {reference}"
-)
-_TOO_LARGE: Final = (
-    "This form is too large, and its end is missing below: a note has up to 2,000 characters. "
-    "Shorten it, compare it with what you wrote, and send it again."
-)
-_NOTHING_HERE: Final = "There is nothing at this address: take one of the pages above, or sign in."
-_NUL: Final = "A text here holds a NUL character, which can’t be kept: remove it and try again."
-_NOT_OF_SESSION: Final = (
-    "This form is not of your session: open the page again. If that does not help, "
-    "your browser keeps no cookies here: use https, or this machine itself."
-)
-_SIGNED_OUT: Final = "You are signed out: sign in and do it again."
-_NO_ROLE: Final = (
-    "Your roles do not allow this: it takes one of {roles}. Ask a colleague who has "
-    "it, or whoever runs this server."
-)
 _SHOWN_AGAIN: Final = frozenset({400, 404, 409, 429})
 """Statuses after which the page with the form is shown again."""
 _METHODS: Final = ("GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
@@ -126,13 +107,14 @@ class Page:
     def _respond(self, site: Site, http: Request, form: Filled) -> Response:
         """Return an answer whatever goes wrong; the log alone says what that was."""
         shown = http.cookies.get(SESSION_COOKIE, "")
+        language = language_of(
+            http.cookies.get(LANGUAGE_COOKIE, ""), http.headers.get("accept-language", "")
+        )
         request = PageRequest(
             site=site,
             http=http,
             now=site.clock(),
-            language=language_of(
-                http.cookies.get(LANGUAGE_COOKIE, ""), http.headers.get("accept-language", "")
-            ),
+            t=TEXTS[language],
             token=shown[:128] or new_token(),
             operator=None,
             session=None,
@@ -149,7 +131,7 @@ class Page:
                 "%s %s%s answered 500: fault %s: %s",
                 *(self.method, BASE, self.path, reference, reason_of(error)),
             )
-            answer = refusal(request, 500, _FAULT, reference=reference)
+            answer = refusal(request, 500, "server-error", reference=reference)
         if not shown:
             keep(answer, SESSION_COOKIE, request.token)
         return answer
@@ -171,16 +153,16 @@ class Page:
         http = request.http
         texts = (http.url.path, *http.query_params.values(), *request.form.values())
         if any("\0" in text for text in texts):
-            return refusal(request, 400, _NUL)
+            return refusal(request, 400, "nul-character")
         if cut:
-            return refusal(request, 413, _TOO_LARGE)
+            return refusal(request, 413, "form-too-large")
         if self.method == "POST" and not from_here(http, request.form, shown):
-            return refusal(request, 403, _NOT_OF_SESSION)
+            return refusal(request, 403, "form-expired")
         if self.key in OPEN or self is NOT_FOUND:
             return None
         if request.session is None or request.operator is None:
             if self.method != "GET":
-                return refusal(request, 401, _SIGNED_OUT)
+                return refusal(request, 401, "sign-in-first")
             onward = quote(path_and_query(http), safe="/")
             return request.redirect("/sign-in" + ("" if onward == "/" else f"?next={onward}"))
         if request.session.enrolling:
@@ -194,7 +176,7 @@ class Page:
         )
         action = ACTIONS.get(self.key)
         needed = ", ".join(sorted(role.value for role in PERMISSIONS[action])) if action else ""
-        return refusal(request, 403, _NO_ROLE, roles=needed or "–")
+        return refusal(request, 403, "role-needed", roles=needed or "–")
 
     def _form_again(self, request: PageRequest, error: TraceTogetherError) -> Response | None:
         """Return the page with the form as it was filled in; None if there is no such page."""
@@ -205,7 +187,7 @@ class Page:
         blamed = (names for kind, names in self.blames.items() if isinstance(error, kind))
         names = "" if stale else next(blamed, "")
         field_wrong = next((name for name in names.split() if name in request.form), "")
-        why = request.advice(error)
+        why = request.t.error(error.code, **error.figures)
         try:
             both = tuple(self.both(request)) if stale and self.both is not None else ()
             answer = self.form_on(replace(request, wrong=Wrong(why, field_wrong, both)))
@@ -219,7 +201,7 @@ class Page:
 
 def nothing_here(request: PageRequest) -> Response:
     """Return the page that says that there is no such page."""
-    return refusal(request, 404, _NOTHING_HERE)
+    return refusal(request, 404, "nothing-here")
 
 
 NOT_FOUND: Final = Page("GET", "/{path:path}", nothing_here)

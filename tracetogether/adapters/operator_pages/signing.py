@@ -17,7 +17,7 @@ from tracetogether.adapters.operator_pages.forms import given_back, held_form
 from tracetogether.adapters.operator_pages.page_request import PageRequest
 from tracetogether.adapters.operator_pages.responses import with_retry_after
 from tracetogether.adapters.operator_pages.routing import Page
-from tracetogether.adapters.operator_pages.words import LANGUAGES
+from tracetogether.adapters.operator_pages.texts import LANGUAGES
 from tracetogether.authority.access.sign_in import new_token
 from tracetogether.errors import AccessDeniedError, RateLimitedError
 
@@ -39,7 +39,11 @@ def sign_in(request: PageRequest) -> Response:
         )
     except (AccessDeniedError, RateLimitedError) as error:
         status = 429 if isinstance(error, RateLimitedError) else 403
-        shown = {"onward": onward, "why": request.advice(error), "name": name}
+        shown = {
+            "onward": onward,
+            "why": request.t.error(error.code, **error.figures),
+            "name": name,
+        }
         page = request.render("sign_in.html", status=status, **shown, **_held(request))
         return with_retry_after(page, error)
     enrolling = request.site.sign_in.who(token, request.now)
@@ -69,7 +73,7 @@ def enrol(request: PageRequest) -> Response:
     try:
         token = request.site.sign_in.enrol(request.token, request.form.get("code", ""), request.now)
     except AccessDeniedError as error:
-        return _enrolment(request, request.advice(error), 403)
+        return _enrolment(request, request.t.error(error.code, **error.figures), 403)
     answer = _show_held(request, token) or request.redirect("/")
     keep(answer, SESSION_COOKIE, token)
     return answer

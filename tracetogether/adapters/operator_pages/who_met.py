@@ -9,7 +9,6 @@ from typing import Any, Final, Self
 from starlette.responses import Response
 
 from tracetogether.adapters.operator_pages.case_map import Bond, Spot, case_map
-from tracetogether.adapters.operator_pages.labels import CASE_STATES, SIDES
 from tracetogether.adapters.operator_pages.listing import last_offset, rows_at
 from tracetogether.adapters.operator_pages.page_request import PageRequest
 from tracetogether.adapters.operator_pages.rendering import minutes_text, percent_text
@@ -86,7 +85,7 @@ def show_graph(request: PageRequest) -> Response:
     return request.render(
         "who_met.html",
         found=found,
-        picture=case_map(spots, drawn, request.say("Cases, and what joins them")),
+        picture=case_map(spots, drawn, request.t("Cases and the links between them")),
         drawn=len(drawn),
         bonds=len(bonds),
         met=met_rows,
@@ -94,8 +93,6 @@ def show_graph(request: PageRequest) -> Response:
         ranking=ranking,
         rows_a_page=_ROWS_A_PAGE,
         assumptions=ASSUMPTIONS,
-        sides=SIDES,
-        states=CASE_STATES,
         policy=policy,
         policy_name=policy_name,
         policies=list(POLICIES),
@@ -154,15 +151,15 @@ def _bonds(
         source = ranked.get(ids)
         if len(ids) < 2 or ids in joined or not (source or pair.contact.close_contact):
             continue
-        said = request.say(
-            "{one} and {other} met: {minutes} min near",
-            one=pair.one.case_id,
+        said = request.t(
+            "{case} and {other} met: {minutes} min nearby",
+            case=pair.one.case_id,
             other=pair.other.case_id,
             minutes=minutes_text(pair.contact.minutes),
         )
         if source is not None:
-            said += "; " + request.say(
-                "{infected} perhaps infected by {infector}: {share}",
+            said += "; " + request.t(
+                "{infected} may have been infected by {infector}: {share}",
                 infected=source.infected.case_id,
                 infector=source.infector.case_id,
                 share=percent_text(source.share.median),
@@ -174,11 +171,12 @@ def _bonds(
     common = Counter(pair for one in shared for pair in combinations(one.cases, 2))
     for (first, last), count in sorted(common.items(), key=lambda item: (-item[1], item[0])):
         if frozenset((first, last)) not in joined:
-            said = request.say(
-                "{one} and {other} know the same people: {count}",
-                one=first,
+            said = request.t.plural(
+                "{case} and {other} both met {count} person",
+                "{case} and {other} both met {count} people",
+                count,
+                case=first,
                 other=last,
-                count=count,
             )
             bonds.append(Bond(first, last, "shared", 1 + min(count, 10) / 5, said))
     return sorted(bonds, key=lambda one: ("high", "met", "shared").index(one.kind))

@@ -1,0 +1,123 @@
+"""Bring the pages' catalogues up to date: `python docs/reference/write_texts.py`.
+
+Collects the keys of all texts from templates and code. Adds new keys to each `pages.po` without a
+translation, and removes those that nothing uses.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import fields
+from pathlib import Path
+
+from babel.messages import Catalog
+from babel.messages.extract import extract
+from babel.messages.pofile import read_po, write_po
+from jinja2.ext import babel_extract
+
+from tracetogether.adapters.operator_pages import merges
+from tracetogether.adapters.operator_pages.forms import FIELDS
+from tracetogether.adapters.operator_pages.texts import LANGUAGES
+from tracetogether.authority.cases.case import CaseState
+from tracetogether.authority.cases.followed import ContactState, Outcome, Priority
+from tracetogether.authority.cases.indicators import Indicators
+from tracetogether.authority.contacts.transmission import ASSUMPTIONS
+from tracetogether.authority.desk.exports import LAYOUTS
+
+PACKAGE = Path(__file__).parents[2] / "tracetogether"
+PAGES = PACKAGE / "adapters/operator_pages"
+OWN_KEYS = {
+    "case-state": [state.value for state in CaseState],
+    "contact-state": [state.value for state in ContactState],
+    "priority": [priority.word for priority in Priority],
+    "priority-reason": [
+        *("close_contact", "long", "several_days", "very_near", "brief", "symptoms"),
+    ],
+    "outcome": [outcome.value for outcome in Outcome],
+    "side": ["case", "contact", "both"],
+    "indicator": [field.name for field in fields(Indicators)],
+    "layout": list(LAYOUTS),
+    "merge": merges.MERGED,
+    "unmerge": merges.UNMERGED,
+    "field": [*sorted(FIELDS), "state", "merge"],
+    "assumption": [assumption.code for assumption in ASSUMPTIONS],
+    "assumption-source": sorted({a.source for a in ASSUMPTIONS if "doi" not in a.source}),
+}
+"""What labels name, by kind of label: no call in the code has them as a constant."""
+CLASS_CODES = ("error", "rate-limited", "stale", "nul-character", "unavailable")
+"""Codes on the pages that no ``raise`` in ``RAISED_IN`` names."""
+RAISED_IN = ("authority/access", "authority/cases", "authority/desk", "authority/intake",
+             "authority/tracing", "adapters/operator_pages")  # fmt: skip
+NEVER_SHOWN = {
+    *("weak-password", "no-such-operator", "no-such-role", "operator-name", "role-not-held"),
+    *("operator-name-taken", "disable-not-allowed", "credential-needed", "withdrawn-already"),
+    "operator-token-needed",
+}
+"""Codes for the command line, the HTTP interface or phones."""
+_ERRORS: Mapping[str, tuple[int, ...]] = {
+    "refusal": (3,),
+    "RateLimitedError": (3,),
+    **dict.fromkeys(
+        (
+            "InvalidRequestError",
+            "ConflictError",
+            "NotFoundError",
+            "AccessDeniedError",
+            "AuditError",
+        ),
+        (2,),
+    ),
+}
+
+
+def texts() -> Catalog:
+    """Return a catalogue of all keys, without translations."""
+    found = Catalog(project="TraceTogether")
+    for key in _found(sorted(PAGES.glob("templates/*.html")), {"t": None, "nt": (1, 2)}):
+        found.add(key)
+    for key in _found(sorted(PAGES.glob("*.py")), {"t": None, "plural": (1, 2)}):
+        found.add(key)
+    for code in sorted(error_codes() - NEVER_SHOWN):
+        found.add(code, context="error")
+    for kind, names in OWN_KEYS.items():
+        for name in names:
+            found.add(name, context=kind)
+    return found
+
+
+def error_codes() -> set[str]:
+    """Return the codes of all errors that pages, or what they call, can raise."""
+    sources = [path for folder in RAISED_IN for path in (PACKAGE / folder).rglob("*.py")]
+    return {*CLASS_CODES, *map(str, _found(sources, _ERRORS))}
+
+
+def _found(
+    paths: list[Path], keywords: Mapping[str, tuple[int, ...] | None]
+) -> Iterator[str | tuple[str, ...]]:
+    for path in paths:
+        method = babel_extract if path.suffix == ".html" else "python"
+        with path.open("rb") as file:
+            for _, key, _, _ in extract(method, file, keywords):
+                yield key
+
+
+def path_of(language: str) -> Path:
+    """Return where the texts of a language are."""
+    return PAGES / "locale" / language / "LC_MESSAGES/pages.po"
+
+
+def write() -> None:
+    """Write the catalogue of each language."""
+    template = texts()
+    for language in LANGUAGES:
+        with path_of(language).open("rb") as file:
+            catalog = read_po(file, locale=language)
+        catalog.update(template, no_fuzzy_matching=True, update_creation_date=False)
+        if language == "en":  # a text on a page is its own English
+            for message in list(catalog):
+                if message.id and message.context is None:
+                    catalog.delete(message.id)
+        with path_of(language).open("wb") as file:
+            write_po(file, catalog, no_location=True, ignore_obsolete=True, width=100)
+
+
+if __name__ == "__main__":
+    write()

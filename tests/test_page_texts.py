@@ -1,0 +1,125 @@
+"""The pages' texts: every one is translated, none is unused, and figures and plurals fit."""
+
+import re
+import runpy
+import string
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+from babel.messages import Catalog
+from babel.messages.pofile import read_po
+
+from tracetogether.adapters.operator_pages.texts import LANGUAGES, TEXTS, language_of
+
+WRITER = SimpleNamespace(
+    **runpy.run_path(str(Path(__file__).parents[1] / "docs/reference/write_texts.py"))
+)
+SHELL = re.compile(r"`|(?<!\w)--|tracetogether [a-z]|authority [a-z]+ ")
+HARD_WORDS = re.compile(
+    r"\b(so many|so much|of whom|whoever|for who|is told|told|stands (in|there|beside)|set right"
+    r"|heed|anew|lest|of now|he|his)\b"
+)
+
+
+ALLOWED = {"TraceTogether", "autofocus", "graph"}
+"""Words outside of tags that are no text: a name, an attribute, a part of a path."""
+
+
+def catalog(language: str) -> Catalog:
+    with WRITER.path_of(language).open("rb") as file:
+        return read_po(file, locale=language, abort_invalid=True)
+
+
+def keys(texts: Catalog) -> set[tuple[str | None, str | tuple[str, ...]]]:
+    return {(text.context, text.id) for text in texts if text.id}
+
+
+def forms(text: str | tuple[str, ...] | None) -> tuple[str, ...]:
+    return (text,) if isinstance(text, str) else text or ()
+
+
+def names(text: str) -> set[str]:
+    """Return the names of the figures in a text."""
+    return {name for _, name, _, _ in string.Formatter().parse(text) if name}
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_text_is_in_the_catalogue_and_none_is_unused(language: str) -> None:
+    used, there = keys(WRITER.texts()), keys(catalog(language))
+    if language == "en":  # a text on a page is its own English
+        used = {key for key in used if key[0]}
+    assert len(used) > 100
+    assert there == used, "run `python docs/reference/write_texts.py`, then translate"
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_text_is_translated_and_has_the_same_figures(language: str) -> None:
+    english = {(text.context, text.id): text for text in catalog("en")}
+    for text in catalog(language):
+        said = forms(text.string)
+        assert all(said), text.id
+        assert not text.fuzzy, text.id
+        if not text.id:
+            continue
+        source = forms(english[text.context, text.id].string if text.context else text.id)
+        for form in said:
+            assert names(form) == names(source[-1]), text.id
+            assert not SHELL.search(form), form
+            assert not HARD_WORDS.search(form), form
+
+
+def test_no_text_in_a_template_is_plain_english_only() -> None:
+    """Whatever a person reads in a template is in a call of ``t``, ``nt`` or ``label``."""
+    for path in (WRITER.PAGES / "templates").glob("*.html"):
+        code, tags = r"(?s)\{#.*?#\}|\{%.*?%\}|\{\{.*?\}\}", r'<[^>]*>|[a-z-]+="[^"]*"'
+        shown = re.sub(tags, " ", re.sub(code, "", path.read_text("utf-8")))
+        assert set(re.findall(r"[A-Za-z]{2,}", shown)) <= ALLOWED, path.name
+
+
+def test_codes_that_pages_never_show_are_raised_somewhere() -> None:
+    assert WRITER.error_codes() >= WRITER.NEVER_SHOWN
+
+
+def test_plural_forms() -> None:
+    forms = ("on {count} day", "on {count} days")
+    assert [TEXTS["en"].plural(*forms, days) for days in (1, 2, 1_000)] == [
+        "on 1 day",
+        "on 2 days",
+        "on 1,000 days",
+    ]
+    assert [TEXTS["zh"].plural(*forms, days) for days in (1, 2)] == ["接触 1 天", "接触 2 天"]
+
+
+def test_an_error_that_no_page_expects_has_a_text_without_its_sentence() -> None:
+    assert TEXTS["en"].error("weak-password") == TEXTS["en"].error("error")
+    assert TEXTS["zh"].error("frobnicated") == TEXTS["zh"].error("error")
+    assert TEXTS["en"].error("error").startswith("This did not work")
+
+
+def test_a_figure_is_put_in_and_a_state_is_translated() -> None:
+    assert "12 seconds" in TEXTS["en"].error("rate-limited", seconds=12)
+    assert "2,001" in TEXTS["zh"].error("note-length", most=2_000, count=2_001)
+    assert TEXTS["zh"].error("case-closed-already", state="merged").startswith("此病例已合并")
+    assert "{case}" in TEXTS["en"].error("open-case-known", case="{case}")  # is text, no name
+
+
+@pytest.mark.parametrize(
+    ("chosen", "accepted", "language"),
+    [
+        ("", "", "en"),
+        ("", "zh-CN,zh;q=0.9,en;q=0.8", "zh"),
+        ("", "zh-Hans-SG;q=0.3, en-SG; q=0.2", "zh"),
+        ("", "de,fr;q=0.5", "en"),
+        ("", "de,zh;q=0.5,en;q=0.4", "zh"),
+        ("", "en;q=0.4,zh;q=0.5", "zh"),
+        ("", "en;q=bad,zh;q=0.1", "zh"),
+        ("", "zh;q=0,*", "en"),
+        ("", "ZH-tw", "zh"),
+        ("", "zh;q=nan,en", "en"),
+        ("en", "zh", "en"),
+        ("xx", "zh", "zh"),
+    ],
+)
+def test_the_language_is_the_browsers_or_chosen(chosen: str, accepted: str, language: str) -> None:
+    assert language_of(chosen, accepted) == language

@@ -1,0 +1,81 @@
+"""The pages' texts in each language, from ``locale/<language>/LC_MESSAGES/pages.po``.
+
+A text on a page is its own key in English; an error's key is its code, and a label's is the value
+that it names. ``docs/reference/write_texts.py`` collects all keys.
+"""
+
+from gettext import GNUTranslations
+from importlib import resources
+from io import BytesIO
+from typing import Final
+
+from babel import negotiate_locale
+from babel.messages.mofile import write_mo
+from babel.messages.pofile import read_po
+
+from tracetogether.errors import TraceTogetherError
+
+LANGUAGES: Final = {"en": "English", "zh": "中文"}
+HTML_LANGUAGE: Final = {"en": "en", "zh": "zh-Hans"}
+_DEFAULT: Final = "en"
+
+
+class Texts:
+    """All texts in one language; called with a text in English, it returns the translation.
+
+    Args:
+        language: a key of ``LANGUAGES``.
+    """
+
+    def __init__(self, language: str) -> None:
+        folder = resources.files(__package__) / "locale" / language / "LC_MESSAGES"
+        compiled = BytesIO()
+        with (folder / "pages.po").open("rb") as file:
+            write_mo(compiled, read_po(file, locale=language, abort_invalid=True))
+        compiled.seek(0)
+        self._translations = GNUTranslations(compiled)
+        self.language: Final = language
+
+    def __call__(self, text: str, **values: object) -> str:
+        """Return ``text`` in this language, with ``values`` in place of its {names}."""
+        said = self._translations.gettext(text)
+        return said.format(**values) if values else said
+
+    def plural(self, singular: str, plural: str, count: int, **values: object) -> str:
+        """Return the form for ``count``, which is also the value of {count}."""
+        said = self._translations.ngettext(singular, plural, count)
+        return said.format(count=f"{count:,}", **values)
+
+    def label(self, kind: str, name: str) -> str:
+        """Return what a value is called: a state, a priority, a field of a form."""
+        return self._translations.pgettext(kind, name)
+
+    def error(self, code: str, **figures: object) -> str:
+        """Return what a page says about an error: what to do there, and who can help."""
+        said = self._translations.pgettext("error", code)
+        if said == code:  # an error that no page expects, such as one of the command line
+            said = self._translations.pgettext("error", TraceTogetherError.code)
+        if "state" in figures:
+            figures["state"] = self.label("case-state", str(figures["state"]))
+        return said.format(**figures)
+
+
+TEXTS: Final = {language: Texts(language) for language in LANGUAGES}
+
+
+def language_of(chosen: str, accepted: str) -> str:
+    """Return the language of a page.
+
+    Args:
+        chosen: the language that the operator chose; "" for none.
+        accepted: the browser's Accept-Language, such as "zh-CN,zh;q=0.9,en;q=0.8".
+    """
+    wanted = [(1.0, chosen)] if chosen in LANGUAGES else []
+    for part in accepted[:200].split(","):
+        name, _, quality = part.partition(";")
+        try:
+            wanted.append((float(quality.strip().removeprefix("q=") or 1), name.strip().lower()))
+        except ValueError:
+            continue
+    preferred = [name for quality, name in sorted(wanted, key=lambda pair: -pair[0]) if quality > 0]
+    return negotiate_locale(preferred, list(LANGUAGES), sep="-") or _DEFAULT
