@@ -1,4 +1,4 @@
-"""`tracetogether authority`: set up, serve, purge, back up; the rest is in its own modules."""
+"""`tracetogether authority`: set up, serve, purge, migrate; other commands have own modules."""
 
 import itertools
 import threading
@@ -28,7 +28,6 @@ from tracetogether.cli.authority_folder import (
 from tracetogether.cli.authority_follow import follow_up
 from tracetogether.cli.authority_import import import_cases, import_operators
 from tracetogether.cli.authority_keys import keys
-from tracetogether.cli.authority_limits import limits
 from tracetogether.cli.authority_load import load
 from tracetogether.cli.authority_options import (
     clock_is_right_option,
@@ -37,24 +36,23 @@ from tracetogether.cli.authority_options import (
     moment_of,
     other_database_option,
 )
+from tracetogether.cli.authority_settings import limits, time_zone
 from tracetogether.cli.authority_staff import audit, user
-from tracetogether.cli.authority_time_zone import time_zone
-from tracetogether.cli.console import err, out, print_json, progress
+from tracetogether.cli.console import answer, note, progress, say
 from tracetogether.cli.folder_locks import served_from
-from tracetogether.cli.options import as_json
+from tracetogether.cli.options import EXISTING_FILE, as_json
 from tracetogether.cli.revoked_file import keep_revoked
 from tracetogether.errors import ClockError, MissingExtraError, TraceTogetherError
 from tracetogether.local_days import UTC_NAME
 from tracetogether.units import SECONDS_PER_MINUTE
 
 _MINUTES_BETWEEN_PURGES: Final = 60
-_FILE: Final = click.Path(exists=True, dir_okay=False, path_type=Path)
 _LOOPBACK: Final = frozenset({"127.0.0.1", "localhost", "::1"})
 
 
 @click.group()
 def authority() -> None:
-    """Run a health authority: issue TempIDs, take contact logs in, list contacts."""
+    """Run a health authority: issue TempIDs, receive contact logs, list contacts."""
 
 
 for _command in (
@@ -79,31 +77,28 @@ user.add_command(import_operators)
 @authority.command()
 @folder_argument
 @click.option("--name", default=DEFAULT_NAME, show_default=True, help="Organisation code.")
-@database_option("An empty PostgreSQL database, postgresql://…; an SQLite file if left out.")
+@database_option("Empty PostgreSQL database, postgresql://…; without it, an SQLite file.")
 @click.option(
     "--time-zone",
     "zone",
     default=UTC_NAME,
     show_default=True,
     metavar="NAME",
-    help="Where the authority is, such as Asia/Singapore: days of follow-up are counted there.",
+    help="Time zone in which days of follow-up are counted, such as Asia/Singapore.",
 )
 @as_json
 def init(folder: Path, name: str, database: str | None, zone: str, *, as_json: bool) -> None:
-    """Make a new authority in DIR (./authority): its database, keys and operator token."""
+    """Make a new authority in DIR (./authority), with database, keys and an operator token."""
     create_folder(folder, now=time.time(), name=name, database=database, time_zone=zone)
     token_file = folder / OPERATOR_TOKEN
-    if as_json:
-        print_json({"dir": str(folder), "name": name, "operator_token_file": str(token_file)})
-        return
-    console = out()
-    console.print(f"Authority {name} made in {folder}", soft_wrap=True)
-    console.print(
-        f"  operator token: {token_file} (for HTTP, not for the pages; only you can read it)\n"
-        f"  keys:           {folder / KEYS} (they open TempIDs; keep them out of backups)\n"
-        f"  time zone:      {zone} (of dates and follow-up; `authority time-zone` changes it)\n"
+    answer(
+        {"dir": str(folder), "name": name, "operator_token_file": str(token_file)},
+        f"Authority {name} made in {folder}",
+        f"  operator token: {token_file} (for HTTP, not for the pages; only you can read it)",
+        f"  keys:           {folder / KEYS} (they open TempIDs; keep them out of backups)",
+        f"  time zone:      {zone} (of dates and follow-up; `authority time-zone` changes it)",
         f"Next: tracetogether authority serve {folder}",
-        soft_wrap=True,
+        as_json=as_json,
     )
 
 
@@ -114,7 +109,7 @@ def init(folder: Path, name: str, database: str | None, zone: str, *, as_json: b
     type=click.IntRange(0, 65_535),
     default=8000,
     show_default=True,
-    help="Port to listen on; 0 takes a free one and says which.",
+    help="Port to listen on; 0 chooses a free port and prints it.",
 )
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option(
@@ -122,23 +117,29 @@ def init(folder: Path, name: str, database: str | None, zone: str, *, as_json: b
     type=click.IntRange(1, 64),
     default=1,
     show_default=True,
-    help="Processes that serve; with PostgreSQL as many as there are cores.",
+    help="Number of server processes. With PostgreSQL: one for each core.",
 )
 @other_database_option
-@click.option("--tls-cert", type=_FILE, help="Certificate chain (PEM): serve https.")
-@click.option("--tls-key", type=_FILE, help="Its private key, if it is not in the same file.")
+@click.option(
+    "--tls-cert", type=EXISTING_FILE, help="Serve https with this certificate chain (PEM)."
+)
+@click.option(
+    "--tls-key",
+    type=EXISTING_FILE,
+    help="Private key of the certificate, if it is in another file.",
+)
 @click.option(
     "--trusted-proxy",
     "trusted_proxies",
     metavar="ADDRESS",
     multiple=True,
-    help="Address or network of a proxy whose X-Forwarded-For is believed; may be repeated.",
+    help="Address or network of a proxy whose X-Forwarded-For is trusted. Repeatable.",
 )
 @click.option(
     "--root-path",
     metavar="PATH",
     default="",
-    help="Serve below this path of the site, such as /tracing; a proxy may cut it off or not.",
+    help="Serve below this path of the site, such as /tracing. The proxy may remove it or not.",
 )
 @clock_is_right_option
 def serve(
@@ -156,19 +157,19 @@ def serve(
 ) -> None:
     """Serve the authority in DIR (./authority) over HTTP until interrupted.
 
-    Every hour, and at the start, what has outlived its time is purged.
+    Data whose retention has ended is purged at the start and every hour.
     """
     try:
         from tracetogether.adapters import http_api, operator_pages  # noqa: PLC0415 - optional
     except ImportError:
         raise MissingExtraError("The authority's server", "server") from None
     if tls_key is not None and tls_cert is None:
-        msg = "--tls-key needs --tls-cert: a key alone makes no https"
+        msg = "--tls-key needs --tls-cert: https needs a certificate too"
         raise click.UsageError(msg)
     if tls_cert is not None:
         http_api.check_certificate(tls_cert, tls_key, time.time())
     proxies, root = TrustedProxies.of(trusted_proxies), http_api.root_path_of(root_path)
-    with opened_folder(folder, database) as service:  # what is wrong is told before anything else
+    with opened_folder(folder, database) as service:  # report errors first
         if not clock_is_right:
             _look_at_clock(service, time.time())
     with served_from(folder), http_api.listening(host, port) as listener:
@@ -185,13 +186,13 @@ def serve(
                     service, name=service.store.noted("authority") or "", root_path=root
                 )
                 http_api.mount_pages(app, operator_pages.BASE, pages, root_path=root)
-                with suppress(KeyboardInterrupt):  # which is how one ends it
+                with suppress(KeyboardInterrupt):  # Ctrl-C ends the server
                     http_api.serve(app, listener, tls_cert=tls_cert, tls_key=tls_key)
 
-        _tell(f"Serving {folder} on {url} (described at /openapi.json); Ctrl-C ends it")
-        _tell(f"The tracers' pages: {url}{operator_pages.BASE}")
+        note(f"Serving {folder} on {url} (described at /openapi.json); Ctrl-C ends it")
+        note(f"The tracers' pages: {url}{operator_pages.BASE}")
         if host not in _LOOPBACK and tls_cert is None:
-            _tell("This is plain http: give --tls-cert, or let a proxy stand before it.")
+            note("This is unencrypted http: give --tls-cert, or put an https proxy before it.")
         if workers == 1:
             work()
         else:
@@ -200,7 +201,7 @@ def serve(
 
 @contextmanager
 def _kept_up(folder: Path, service: Authority, clock_is_right: bool) -> Iterator[None]:  # noqa: FBT001 - a flag
-    """Purge now and every hour; learn of keys and find the lists that are due every minute."""
+    """Purge now and every hour; read changed keys and compute due lists every minute."""
     stop = threading.Event()
     thread = threading.Thread(
         target=_keep_up, args=(folder, service, stop, clock_is_right), daemon=True
@@ -213,21 +214,17 @@ def _kept_up(folder: Path, service: Authority, clock_is_right: bool) -> Iterator
         thread.join()
 
 
-def _tell(text: str) -> None:
-    err().print(text, soft_wrap=True)
-
-
 def _look_at_clock(service: Authority, now: float) -> None:
-    """Return if a server may start; say so if nothing is purged until the clock is confirmed.
+    """Return if a server may start; print a note if it can't purge before the clock is confirmed.
 
     Raises:
-        ClockError: the clock is behind: what has expired would be valid again.
+        ClockError: the clock is behind, so that expired TempIDs would be valid again.
     """
     service.purge.check_behind(now)
     try:
         service.purge.check_clock(now)
     except ClockError as error:
-        _tell(str(error))
+        note(str(error))
 
 
 def _keep_up(folder: Path, service: Authority, stop: threading.Event, clock_is_right: bool) -> None:  # noqa: FBT001
@@ -244,15 +241,15 @@ def _keep_up(folder: Path, service: Authority, stop: threading.Event, clock_is_r
                 clock.confirm(now, elapsed)
                 next_purge = minute + _MINUTES_BETWEEN_PURGES
                 keep_revoked(folder, service.store, now)
-        except ClockError as error:  # asked again each minute, said each hour
+        except ClockError as error:  # checked each minute, printed each hour
             if minute % _MINUTES_BETWEEN_PURGES == 0:
-                _tell(str(error))
-        except TraceTogetherError as error:  # the next time tries again
-            _tell(f"Upkeep failed: {error}")
-        try:  # what an earlier run of the server did not get done, or another process
+                note(str(error))
+        except TraceTogetherError as error:  # the next minute tries again
+            note(f"Upkeep failed: {error}")
+        try:  # lists that an earlier run of the server, or another process, left to do
             service.due.work_off(time.time(), after_restart=minute == 0)
         except TraceTogetherError as error:
-            _tell(f"Contact lists were not found: {error}")
+            note(f"Contact lists were not computed: {error}")
         if stop.wait(SECONDS_PER_MINUTE):
             return
 
@@ -262,14 +259,14 @@ def _keep_up(folder: Path, service: Authority, stop: threading.Event, clock_is_r
 @click.option(
     "--now",
     metavar="TIME",
-    help="Purge as of this time (UTC or epoch seconds). What a later time destroys is gone.",
+    help="Purge as if it were this time (UTC or epoch seconds). Destroyed data can't be restored.",
 )
 @clock_is_right_option
 @as_json
 def purge(folder: Path, now: str | None, *, clock_is_right: bool, as_json: bool) -> None:
-    """Destroy what has outlived its time in DIR (./authority).
+    """Destroy data in DIR (./authority) whose retention has ended.
 
-    That is: day keys, uploads, contact lists, PINs, cases.
+    This affects day keys, uploads, contact lists, PINs and cases.
     """
     moment = time.time() if now is None else moment_of(now)
     with opened_folder(folder) as service:
@@ -280,19 +277,15 @@ def purge(folder: Path, now: str | None, *, clock_is_right: bool, as_json: bool)
         )
         keep_revoked(folder, service.store, moment)
         service.tallies.tell(moment)
-    said = {
+    counts = {
         "day_keys": purged.day_keys,
         "uploads": purged.uploads,
         "contact_lists": purged.contact_lists,
         "pins": purged.pins,
         "cases": purged.cases,
     }
-    if as_json:
-        print_json(said)
-    else:
-        out().print(
-            "Gone: " + ", ".join(f"{n} {what.replace('_', ' ')}" for what, n in said.items())
-        )
+    text = ", ".join(f"{count} {what.replace('_', ' ')}" for what, count in counts.items())
+    answer(counts, f"Gone: {text}", as_json=as_json)
 
 
 @authority.command()
@@ -301,19 +294,18 @@ def purge(folder: Path, now: str | None, *, clock_is_right: bool, as_json: bool)
 def migrate(folder: Path, database: str | None) -> None:
     """Bring the database of DIR (./authority) to this release's schema.
 
-    Back it up before, by `tracetogether authority backup`.
-
-    Contacts of logs that came in before there was a follow-up are put on its lists.
+    Make a backup first, by `tracetogether authority backup`. Contacts of logs that an earlier
+    release received are put under follow-up.
     """
-    with progress("Cases") as told:
-        contacts = bring_up_to_date(folder, time.time(), database, told)
-    out().print(f"The database of {folder} is up to date")
+    with progress("Cases") as advance:
+        contacts = bring_up_to_date(folder, time.time(), database, advance)
+    say(f"The database of {folder} is up to date")
     if contacts:
-        out().print(f"New under follow-up: {contacts} contacts")
+        say(f"New under follow-up: {contacts} contacts")
     with opened_folder(folder, database) as service:
         several = service.casework.several_open()
     for case_ids in several:
-        out().print(
+        say(
             f"One person has {len(case_ids)} open cases; merge them, or close all but one: "
             + ", ".join(case_ids)
         )

@@ -12,7 +12,7 @@ from tracetogether.authority.intake.issuance import Registration
 from tracetogether.authority.service import Authority
 from tracetogether.cli.authority_folder import FIRST_OPERATOR, KEYS, create_folder, opened_folder
 from tracetogether.cli.authority_options import folder_argument
-from tracetogether.cli.console import out, print_json, progress
+from tracetogether.cli.console import answer, progress
 from tracetogether.cli.options import as_json
 from tracetogether.errors import StoreError
 from tracetogether.sightings import Sighting
@@ -29,23 +29,23 @@ LOG: Final = "phone.db"
     type=click.IntRange(24, 5_000),
     default=500,
     show_default=True,
-    help="How many people have the app.",
+    help="Number of people with the app.",
 )
 @click.option(
     "--days",
     type=click.IntRange(3, 21),
     default=21,
     show_default=True,
-    help="How many days are told, up to now.",
+    help="Number of days to make up, until now.",
 )
-@click.option("--seed", type=click.IntRange(0), default=1, show_default=True, help="Of all chance.")
+@click.option("--seed", type=click.IntRange(0), default=1, show_default=True, help="Random seed.")
 @as_json
 def demo_data(folder: Path, people: int, days: int, seed: int, *, as_json: bool) -> None:
     """Make an authority in DIR (./authority) full of made-up people, cases and calls.
 
-    People meet in simulated rooms; some test positive and upload; invented operators call the
-    contacts day by day. One phone is left in DIR/phone: its owner has no case yet, and its log
-    can be uploaded. DIR must not be there, or hold an authority without users.
+    People meet in simulated rooms, some test positive and upload, and invented operators call the
+    contacts each day. DIR/phone holds a phone whose owner has no case yet, with a log to upload.
+    DIR must not exist, or must hold an authority without users.
     """
     # Imported here: the other commands start faster without the crowd.
     from tracetogether.cli.demo_days import Town, rooms  # noqa: PLC0415
@@ -56,14 +56,14 @@ def demo_data(folder: Path, people: int, days: int, seed: int, *, as_json: bool)
     if (folder / KEYS).exists():
         with opened_folder(folder) as service:
             _check_unused(service, folder, start)
-    with progress("Simulated rooms") as told:
-        town = Town(people, seed, rooms(seed, told))
+    with progress("Simulated rooms") as advance:
+        town = Town(people, seed, rooms(seed, advance))
     if not (folder / KEYS).exists():
         create_folder(folder, now=start)
     with opened_folder(folder) as service:
-        with progress(f"{days} days of {people} people") as told:
+        with progress(f"{days} days of {people} people") as advance:
             work = MadeUpWork(service, town, now, days)
-            work(told)
+            work(advance)
         service.purge(now, clock_is_right=True)  # it is: the days before were made up
         counts, seen = service.store.counts(now), service.desk.dashboard(now, by=CONSOLE)
         phone, log = work.untested()
@@ -80,20 +80,17 @@ def demo_data(folder: Path, people: int, days: int, seed: int, *, as_json: bool)
         "phone": str(folder / PHONE / LOG),
         "phone_user_id": phone.user_id,
     }
-    if as_json:
-        print_json(said)
-        return
-    console = out()
-    console.print(f"Made up     {people} people, {counts.cases} cases, {counts.uploads} uploads")
-    console.print(f"Contacts    {said['contacts']}, {seen.due_today} to be called today")
-    for line in (
+    answer(
+        said,
+        f"Made up     {people} people, {counts.cases} cases, {counts.uploads} uploads",
+        f"Contacts    {said['contacts']}, {seen.due_today} to be called today",
         f"A phone     {folder / PHONE / LOG}, of a person without a case",
         f"  user id   {phone.user_id}",
         f"You are     the operator `{FIRST_OPERATOR}`, with all roles; a password for the pages:",
         f"  tracetogether authority user password {FIRST_OPERATOR} --dir {folder}",
         f"Next        tracetogether authority serve {folder}",
-    ):
-        console.print(line, soft_wrap=True)
+        as_json=as_json,
+    )
 
 
 def _leave_phone(place: Path, phone: Registration, log: Sequence[Sighting]) -> None:
@@ -108,20 +105,20 @@ def _leave_phone(place: Path, phone: Registration, log: Sequence[Sighting]) -> N
 
 
 def _check_unused(service: Authority, folder: Path, start: float) -> None:
-    """Return if made-up data may go into an authority that is there.
+    """Return if made-up data may go into the existing authority.
 
     Raises:
-        StoreError: it has users, or its keys are too young for the days to be told.
+        StoreError: it has users, or no keys for the first of the days.
     """
     if service.store.counts(start).users:
         msg = (
-            f"the authority in {folder} has users: made-up people never go among real ones; "
-            "choose a folder that is not there yet"
+            f"the authority in {folder} has users: made-up people are never mixed with real ones; "
+            "choose a new folder"
         )
         raise StoreError(msg)
     if not service.custody.keys.has_day(utc_day(start)):
         msg = (
-            f"the keys of the authority in {folder} are younger than the days to be told: "
-            "choose a folder that is not there yet"
+            f"the keys of the authority in {folder} are younger than the days to make up: choose a "
+            "new folder"
         )
         raise StoreError(msg)

@@ -13,32 +13,33 @@ from tracetogether.authority.cases.followed import ContactQuery
 from tracetogether.authority.desk.exports import LAYOUTS
 from tracetogether.cli.authority_folder import opened_folder
 from tracetogether.cli.authority_options import FolderCommand, folder_option
-from tracetogether.cli.console import err, progress
+from tracetogether.cli.console import note, progress
+from tracetogether.cli.options import FILE
 from tracetogether.tables.spreadsheets import Cell, csv_text, ndjson_text, write_xlsx
 from tracetogether.whole_file import PRIVATE, whole_file
 
 _FORMS: Final = ("csv", "ndjson", "xlsx")
-_TOLD_EVERY: Final = 500
+_ROWS_PER_STEP: Final = 500
 
 
 class _Counted:
-    """Rows that tell how far they have come; ``count`` leaves the headings out."""
+    """Rows that move the progress bar as they are read; ``count`` excludes the headings."""
 
     def __init__(
         self,
         rows: Iterable[Sequence[Cell]],
         headings: int,
         total: int,
-        told: Callable[[int, int], None],
+        advance: Callable[[int, int], None],
     ) -> None:
         self.count = -headings
-        self._rows, self._total, self._told = rows, total, told
+        self._rows, self._total, self._advance = rows, total, advance
 
     def __iter__(self) -> Iterator[Sequence[Cell]]:
         for row in self._rows:
             self.count += 1
-            if self.count % _TOLD_EVERY == 0:
-                self._told(max(self.count, 0), self._total)
+            if self.count % _ROWS_PER_STEP == 0:
+                self._advance(max(self.count, 0), self._total)
             yield row
 
 
@@ -47,42 +48,42 @@ class _Counted:
     "--format",
     "form",
     type=click.Choice(_FORMS),
-    help="Of the file.  [default: by the ending of --output, else csv]",
+    help="Format of the file.  [default: by the ending of --output, else csv]",
 )
 @click.option(
     "--layout",
     type=click.Choice(list(LAYOUTS)),
     default="contacts",
     show_default=True,
-    help="Which columns: all, without anything that names anybody, or another program's.",
+    help="Columns to write: all of them, only those without names, or those of another program.",
 )
 @click.option(
     "--output",
-    type=click.Path(dir_okay=False, path_type=Path),
-    help="A new file, readable by its owner alone; standard output if left out.",
+    type=FILE,
+    help="New file to write, readable only by its owner.  [default: standard output]",
 )
 @folder_option
 def export(form: str | None, layout: str, output: Path | None, folder: Path) -> None:
     """Write the contacts of all cases, under pseudonyms, to a file.
 
-    The export stands in the audit log. Cells that begin like a formula are made harmless.
+    The audit log records the export. Cells that start like a formula are made harmless.
     """
     ending = output.suffix.removeprefix(".") if output else ""
     if output is not None and form is None and ending not in _FORMS:
-        msg = "what the file is to be, does not follow from its ending: .csv, .ndjson or .xlsx"
-        raise click.BadParameter(f"{msg}; or give --format", param_hint="--output")
+        msg = "the ending of the file must be .csv, .ndjson or .xlsx; or give --format"
+        raise click.BadParameter(msg, param_hint="--output")
     form = form or ending or "csv"
     if form == "xlsx" and output is None:
-        msg = "an XLSX file is not for the terminal: name one"
+        msg = "XLSX can't go to standard output: name a file"
         raise click.BadParameter(msg, param_hint="--output")
     wanted = LAYOUTS[layout]
-    with opened_folder(folder) as service, progress("Contacts") as told:
+    with opened_folder(folder) as service, progress("Contacts") as advance:
         _, total = service.store.desk.contacts_page(ContactQuery(limit=1))
         found = service.exports.rows(wanted, form, time.time(), by=CONSOLE)
-        rows = _Counted(found, len(wanted.headings(form)), total, told)
+        rows = _Counted(found, len(wanted.headings(form)), total, advance)
         _write(rows, form, output)
     if output is not None:
-        err().print(f"Wrote {rows.count} contacts to {output}", soft_wrap=True)
+        note(f"Wrote {rows.count} contacts to {output}")
 
 
 def _write(rows: Iterable[Sequence[Cell]], form: str, output: Path | None) -> None:
@@ -91,8 +92,7 @@ def _write(rows: Iterable[Sequence[Cell]], form: str, output: Path | None) -> No
         return
     text = csv_text(rows) if form == "csv" else ndjson_text(rows)
     if output is None:
-        for some in text:
-            sys.stdout.write(some)
+        sys.stdout.writelines(text)
         return
     with (
         whole_file(output, mode=PRIVATE, new=True) as half,

@@ -1,15 +1,17 @@
-"""`tracetogether authority load`: phones that fetch batches from a server, counted and timed."""
+"""`tracetogether authority load`: measure how fast a server answers phones."""
 
 import os
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from itertools import chain
 from typing import Final
 
 import click
 import numpy as np
 
-from tracetogether.cli.console import out, print_json
+from tracetogether.cli.console import answer
+from tracetogether.cli.options import as_json
 from tracetogether.parameters import BATCHES_AN_HOUR
 
 _MOST_FETCHES: Final = 20_000
@@ -23,27 +25,27 @@ _MOST_SECONDS: Final = 60
     type=click.IntRange(1, _MOST_FETCHES),
     default=1_000,
     show_default=True,
-    help="How many batches to fetch at most.",
+    help="Maximum number of batches to fetch.",
 )
 @click.option(
     "--seconds",
     type=click.IntRange(1, _MOST_SECONDS),
     default=10,
     show_default=True,
-    help="How long to go on at most.",
+    help="Maximum duration, in seconds.",
 )
 @click.option(
     "--phones-at-once",
     type=click.IntRange(1, 64),
     default=8,
     show_default=True,
-    help="How many ask at the same time.",
+    help="Number of phones that ask at the same time.",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+@as_json
 def load(url: str, fetches: int, seconds: int, phones_at_once: int, *, as_json: bool) -> None:
-    """Let phones register at URL, on this machine, and fetch batches, and say how fast they came.
+    """Measure how fast the server at URL, on this machine, answers phones that fetch batches.
 
-    Bounded in count and in time. The phones that it registers withdraw at the end.
+    The registered phones withdraw at the end.
     """
     latencies, elapsed = _fetch(url, fetches, seconds, phones_at_once)
     half, most, nearly_all = np.quantile(latencies, [0.5, 0.95, 0.99]).tolist()
@@ -56,20 +58,18 @@ def load(url: str, fetches: int, seconds: int, phones_at_once: int, *, as_json: 
         "latency_ms_99": nearly_all * 1e3,
         "cores": os.cpu_count(),
     }
-    if as_json:
-        print_json(said)
-        return
-    out().print(
+    answer(
+        said,
         f"{len(latencies)} batches in {elapsed:.1f} s: {said['fetches_per_s']:.0f}/s, none failed; "
         f"latency {half * 1e3:.1f} ms (50 %), {most * 1e3:.1f} ms (95 %), "
         f"{nearly_all * 1e3:.1f} ms (99 %)",
-        soft_wrap=True,
+        as_json=as_json,
     )
 
 
 def _fetch(url: str, fetches: int, seconds: int, at_once: int) -> tuple[list[float], float]:
-    """Return the latency of each fetch in seconds, and how long all took. Any failure is raised."""
-    # Imported here: the authority's other commands start faster without.
+    """Return the latency of each fetch, and the time of all, in seconds. Raise any failure."""
+    # Imported here, so that the authority's other commands start faster.
     from tracetogether.adapters.http_client import AuthorityClient  # noqa: PLC0415
 
     lock = threading.Lock()
@@ -99,5 +99,5 @@ def _fetch(url: str, fetches: int, seconds: int, at_once: int) -> tuple[list[flo
     began = time.monotonic()
     until = began + seconds
     with ThreadPoolExecutor(at_once) as pool:
-        found = [one for some in pool.map(phone_after_phone, range(at_once)) for one in some]
-    return found, time.monotonic() - began
+        latencies = list(chain.from_iterable(pool.map(phone_after_phone, range(at_once))))
+    return latencies, time.monotonic() - began
