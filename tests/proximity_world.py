@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from tracetogether.evaluation.scene import Scene, Tracks
 from tracetogether.labels import Labels
-from tracetogether.proximity.scene import Scene, Tracks
 from tracetogether.sightings import Sightings
 
 START = 1_600_000_020.0  # the beginning of a minute, and of a quarter of an hour plus 3 minutes

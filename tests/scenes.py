@@ -2,10 +2,10 @@
 
 import numpy as np
 
+from tracetogether.evaluation.scene import Scene, Tracks
 from tracetogether.labels import Labels
 from tracetogether.proximity.calibration import Calibration, ModelOffsets
 from tracetogether.proximity.pathloss import LOG_DISTANCE
-from tracetogether.proximity.scene import Scene, Tracks
 from tracetogether.sightings import Sightings
 
 CALIBRATION = Calibration({"known": ModelOffsets(0.0, 0.0, 0.0, 0.0, measured=True)})

@@ -11,11 +11,12 @@ from tracetogether.evaluation.baselines.kalman import PUBLISHED, Distances, Kalm
 from tracetogether.evaluation.baselines.mean_attenuation import MeanAttenuation
 from tracetogether.evaluation.baselines.robert import Robert, epoch_risks
 from tracetogether.evaluation.baselines.slotwise import Slotwise
-from tracetogether.evaluation.protocols import PairMinutes, WindowScores
+from tracetogether.evaluation.scene import Scene
 from tracetogether.proximity.attenuation import CWA, SWISSCOVID, Bucketed
 from tracetogether.proximity.calibration import Calibration
-from tracetogether.proximity.scene import LogsUsed, Scene
-from tracetogether.proximity.slots import fold_with_rows
+from tracetogether.proximity.distances import LogsUsed
+from tracetogether.proximity.estimates import Intervals
+from tracetogether.proximity.slots import fold
 from tracetogether.sightings import Sightings
 
 
@@ -33,14 +34,9 @@ def heard(times: list[float], rssi: list[float]) -> Scene:
     return Scene("s", sightings, None, standing(("a", "b"), (0.0, 1.0), 40))
 
 
-def by_pair(found: PairMinutes) -> dict[tuple[str | None, str | None], float]:
-    pairs = zip(found.observer.to_list(), found.peer.to_list(), strict=True)
-    return dict(zip(pairs, found.median.tolist(), strict=True))
-
-
-def by_window(found: WindowScores) -> dict[tuple[str | None, str | None, int], float]:
-    keys = zip(found.observer.to_list(), found.peer.to_list(), found.window.tolist(), strict=True)
-    return dict(zip(keys, found.score.tolist(), strict=True))
+def by_pair(found: Intervals, scene: Scene, logs: LogsUsed) -> dict[tuple[str, str], float]:
+    first, second = (labels.to_list() for labels in scene.pairs(logs).labels())
+    return dict(zip(zip(first, second, strict=True), found.median.tolist(), strict=True))
 
 
 # --- ROBERT ------------------------------------------------------------------------
@@ -62,7 +58,7 @@ def test_robert_by_hand():
     scene = heard([0.0, 30.0, 130.0], [-56.0, -46.0, -60.0])
     fitted = Robert().fit([], calibration=CALIBRATION)
     minutes = fitted.minutes(scene, LogsUsed.OWN, within_m=2.0)
-    assert by_pair(minutes) == {("a", "b"): pytest.approx(1.2 * overall * 2)}
+    assert by_pair(minutes, scene, LogsUsed.OWN) == {("a", "b"): pytest.approx(1.2 * overall * 2)}
     scores = fitted.windows(scene, LogsUsed.OWN, window_s=900, within_m=2.0)
     assert scores.score.tolist() == pytest.approx([1.2 * overall * 3])
     assert np.isnan(scores.probability).all()
@@ -82,7 +78,7 @@ def test_robert_sums_epochs_of_a_quarter_of_an_hour():
     times = list(range(0, 1800, 10))
     fitted = Robert().fit([], calibration=CALIBRATION)
     found = fitted.minutes(heard(times, [-40.0] * len(times)), LogsUsed.OWN, within_m=2.0)
-    assert by_pair(found) == {("a", "b"): pytest.approx(2 * 14)}
+    assert found.median.tolist() == [pytest.approx(2 * 14)]
 
 
 # --- the NHS smoother ----------------------------------------------------------------
@@ -170,8 +166,8 @@ def test_encounters_of_different_lengths_do_not_disturb_each_other():
     both = fitted.windows(heard(times, rssi), LogsUsed.OWN, window_s=60, within_m=2.0)
     first = fitted.windows(heard(times[:43], rssi[:43]), LogsUsed.OWN, window_s=60, within_m=2.0)
     second = fitted.windows(heard(times[43:], rssi[43:]), LogsUsed.OWN, window_s=60, within_m=2.0)
-    apart = {**by_window(first), **by_window(second)}
-    assert by_window(both) == {key: pytest.approx(value) for key, value in apart.items()}
+    apart = np.concatenate([first.score, second.score])
+    assert both.score == pytest.approx(apart)
 
 
 # --- constant and mean attenuation -----------------------------------------------------
@@ -181,8 +177,8 @@ def test_constant_is_the_training_fraction_of_the_tracked_time():
     training = line_scene("training", (0.0, 1.0, 6.0), minutes=10)  # one pair of three is near
     fitted = Constant().fit([training], calibration=CALIBRATION)
     found = fitted.minutes(line_scene(), LogsUsed.PAIR, within_m=2.0)
-    assert by_pair(found)["a", "d"] == pytest.approx(20 / 3)
-    assert len(found) == 6
+    assert by_pair(found, line_scene(), LogsUsed.PAIR)["a", "d"] == pytest.approx(20 / 3)
+    assert len(found.median) == 6
     assert found.low.tolist() == [0.0] * 6
     assert found.high.max() == pytest.approx(20 * np.quantile([0, 0, 1], 0.95))
     scores = fitted.windows(line_scene(), LogsUsed.OWN, window_s=300, within_m=2.0)
@@ -202,7 +198,9 @@ def test_the_threshold_for_minutes_is_tuned_on_the_training_scenes():
     # Within 2 m are 1 and 1.5 m (52.8 and 55.3 dB), beyond are 2.5 m and more (58.4 dB).
     assert 55.3 < fitted.threshold_db(LogsUsed.OWN, 2.0) <= 58.4
     assert 52.8 < fitted.threshold_db(LogsUsed.OWN, 1.2) <= 55.3
-    found = by_pair(fitted.minutes(line_scene(), LogsUsed.OWN, within_m=2.0))
+    found = by_pair(
+        fitted.minutes(line_scene(), LogsUsed.OWN, within_m=2.0), line_scene(), LogsUsed.OWN
+    )
     assert found["a", "b"] == pytest.approx(20, abs=0.5)
     assert found["b", "c"] == pytest.approx(20, abs=0.5)
     assert found["a", "c"] == found["d", "a"] == 0.0
@@ -213,7 +211,8 @@ def test_the_threshold_for_minutes_is_tuned_on_the_training_scenes():
 
 def test_every_sighting_is_in_the_slot_that_averages_it():
     scene = line_scene(noise_db=5.0)
-    slots, slot = fold_with_rows(scene.sightings, CALIBRATION)
+    slots = fold(scene.sightings, CALIBRATION)
+    slot = slots.of_reading
     count = np.bincount(slot, minlength=len(slots.slot_readings))
     assert count.tolist() == slots.slot_readings.tolist()
     mean = np.bincount(slot, weights=-scene.sightings.rssi_dbm) / count

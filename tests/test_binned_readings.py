@@ -32,22 +32,22 @@ def test_slots_and_scans_are_those_of_a_plain_loop():
     sightings = scene(1, people=4, minutes=5)[0].sightings
     found = bin_readings(sightings, KNOWN)
     level = KNOWN.attenuation(sightings).db
-    names = found.names
+    names = found.pairs.names
     cells: dict[tuple[str, str, int], list[float]] = {}
     scans: set[tuple[str, str, int]] = set()
     for row, (observer, peer) in enumerate(
         zip(sightings.observer.to_list(), sightings.peer.to_list(), strict=True)
     ):
-        minute = int(sightings.time[row] // 60) - found.first_slot
+        minute = int(sightings.time[row] // 60) - found.grid.origin
         cells.setdefault((observer, peer, minute), []).append(level[row])
-        scans.add((observer, peer, int(sightings.time[row] // 10) - 6 * found.first_slot))
+        scans.add((observer, peer, int(sightings.time[row] // 10) - 6 * found.grid.origin))
     seen = {
-        (names[found.observer[pair]], names[found.peer[pair]], slot): (value, count)
+        (names[found.pairs.first[pair]], names[found.pairs.second[pair]], slot): (value, count)
         for pair, slot, value, count in zip(
             found.pair.tolist(),
             found.slot.tolist(),
             found.attenuation_db.tolist(),
-            found.readings.tolist(),
+            found.of_reading.sizes().tolist(),
             strict=True,
         )
     }
@@ -55,7 +55,7 @@ def test_slots_and_scans_are_those_of_a_plain_loop():
     for cell, levels in cells.items():
         assert seen[cell] == (pytest.approx(np.mean(levels), abs=1e-4), len(levels))
     assert scans == {
-        (names[found.observer[pair]], names[found.peer[pair]], scan)
+        (names[found.pairs.first[pair]], names[found.pairs.second[pair]], scan)
         for pair, scan in zip(found.heard_pair.tolist(), found.heard_scan.tolist(), strict=True)
     }
 
@@ -65,8 +65,9 @@ def test_the_order_of_readings_plays_no_part_to_the_last_bit():
     one = bin_readings(sightings, KNOWN)
     order = np.random.default_rng(0).permutation(len(sightings))
     other = bin_readings(sightings.take(order), KNOWN)
-    for column in ("observer", "peer", "pair", "slot", "attenuation_db", "heard_scan"):
+    for column in ("pair", "slot", "attenuation_db", "heard_scan"):
         assert getattr(one, column).tobytes() == getattr(other, column).tobytes(), column
+    assert one.pairs.first.tobytes() == other.pairs.first.tobytes()
 
 
 def test_own_log_counts_scans_between_first_and_last_hearing_and_a_minute_more():
@@ -86,8 +87,8 @@ def test_both_logs_count_scans_while_the_other_phone_was_at_work():
     binned = bin_readings(log(rows), KNOWN)
     found = hearing_of_both_logs(binned)
     pairs = [
-        (binned.names[a], binned.names[b])
-        for a, b in zip(binned.observer.tolist(), binned.peer.tolist(), strict=True)
+        (binned.pairs.names[a], binned.pairs.names[b])
+        for a, b in zip(binned.pairs.first.tolist(), binned.pairs.second.tolist(), strict=True)
     ]
     at = pairs.index(("anna", "cara"))
     assert found.heard[at] == 1
@@ -123,10 +124,10 @@ def test_offsets_of_all_logs_are_those_put_in():
     changed = plain.replaced(rssi_dbm=plain.rssi_dbm - 6.0 * weak + 5.0 * loud)
     before, after = bin_readings(plain, KNOWN), bin_readings(changed, KNOWN)
     gained = offsets_of_all_logs(after, MODEL).db - offsets_of_all_logs(before, MODEL).db
-    expected = 6.0 * (before.observer == 2) - 5.0 * (before.peer == 5)
+    expected = 6.0 * (before.pairs.first == 2) - 5.0 * (before.pairs.second == 5)
     assert np.corrcoef(gained, expected)[0, 1] > 0.97
     # Drawn towards 0, yet most of it is found.
-    assert 4.0 < gained[(before.observer == 2) & (before.peer != 5)].mean() < 6.0
+    assert 4.0 < gained[(before.pairs.first == 2) & (before.pairs.second != 5)].mean() < 6.0
 
 
 def test_one_log_shows_its_owner_and_nobody_else():
@@ -134,6 +135,6 @@ def test_one_log_shows_its_owner_and_nobody_else():
     weak = plain.replaced(rssi_dbm=plain.rssi_dbm - 6.0 * (plain.observer.codes == 2))
     before, after = bin_readings(plain, KNOWN), bin_readings(weak, KNOWN)
     gained = offsets_of_own_log(after, MODEL).db - offsets_of_own_log(before, MODEL).db
-    assert np.all(gained[before.observer != 2] == 0)
-    assert np.all(gained[before.observer == 2] > 3.5)
-    assert np.all(gained[before.observer == 2] < 6.0)
+    assert np.all(gained[before.pairs.first != 2] == 0)
+    assert np.all(gained[before.pairs.first == 2] > 3.5)
+    assert np.all(gained[before.pairs.first == 2] < 6.0)

@@ -4,8 +4,8 @@ import pytest
 from tests.proximity_world import Radio, scene
 from tracetogether.errors import InvalidReadingsError
 from tracetogether.evaluation.fitting import FITTED, fit
+from tracetogether.evaluation.scene import Scene
 from tracetogether.proximity.calibration import Calibration, ModelOffsets
-from tracetogether.proximity.scene import Scene
 
 pytestmark = pytest.mark.slow
 

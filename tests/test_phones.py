@@ -5,12 +5,12 @@ import pytest
 
 from tests.proximity_world import START, scene
 from tracetogether.evaluation.phones import learned_phones
+from tracetogether.evaluation.scene import Scene
 from tracetogether.labels import Labels
 from tracetogether.proximity.binned_readings import bin_readings
 from tracetogether.proximity.calibration import Calibration, ModelOffsets, Shift
 from tracetogether.proximity.model import MODEL, PHYSICS
 from tracetogether.proximity.offsets import offsets_of_all_logs, offsets_of_own_log
-from tracetogether.proximity.scene import Scene
 from tracetogether.sightings import Sightings
 
 KNOWN = Calibration({"known": ModelOffsets(3.6, 0.0, -24.7, 0.0, measured=True)})

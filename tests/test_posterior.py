@@ -6,20 +6,18 @@ import pytest
 from tests.proximity_world import START, Radio, scene
 from tracetogether.evaluation.fittable_posterior import (
     FittablePosterior,
-    FittedPosterior,
+    LogOdds,
     tracked_s,
 )
-from tracetogether.evaluation.log_odds import LogOdds
-from tracetogether.evaluation.truth import TrueMinutes, window_distance_m
-from tracetogether.evaluation.windows import Windows
+from tracetogether.evaluation.scene import Scene, Windows
+from tracetogether.evaluation.truth import TrueMinutes, mean_distance_m
 from tracetogether.proximity.binned_readings import bin_readings
 from tracetogether.proximity.calibration import Calibration, ModelOffsets
-from tracetogether.proximity.distances import spread_over_time
+from tracetogether.proximity.distances import LogsUsed, spread_over_time
 from tracetogether.proximity.geometry import Geometry
 from tracetogether.proximity.model import MODEL
 from tracetogether.proximity.posterior import Recalibration, infer, may_seek_positions
 from tracetogether.proximity.sampling import Effort, sample
-from tracetogether.proximity.scene import LogsUsed, Scene
 from tracetogether.sightings import Sightings
 
 KNOWN = Calibration({"known": ModelOffsets(3.6, 0.0, -24.7, 0.0, measured=True)})
@@ -59,7 +57,9 @@ def test_the_gradient_is_that_of_the_log_probability():
 def test_positions_are_found_up_to_turning_and_size():
     one, where = scene(7, people=9, minutes=10, radio=CLEAR)
     posterior = infer(one.sightings, LogsUsed.ALL, calibration=KNOWN)
-    apart = np.hypot(*(where[posterior.first] - where[posterior.second]).transpose(2, 0, 1))
+    apart = np.hypot(
+        *(where[posterior.pairs.first] - where[posterior.pairs.second]).transpose(2, 0, 1)
+    )
     found = posterior.mean_log10_m.mean(axis=2)[:, : apart.shape[1]]
     true = np.log10(apart.clip(0.25))
     assert np.corrcoef(found.ravel(), true.ravel())[0, 1] > 0.88
@@ -72,9 +72,9 @@ def test_all_logs_tell_more_than_two_and_two_more_than_one(rooms):
     for logs in LogsUsed:
         scores, near = [], []
         for room in rooms:
-            fitted = FittedPosterior((), KNOWN, effort=BRIEF)
+            fitted = FittablePosterior(MODEL, BRIEF).fit((), calibration=KNOWN)
             said = fitted.windows(room, logs, window_s=300.0, within_m=2.0)
-            distance = window_distance_m(room, Windows.of(room, logs, 300.0))
+            distance = mean_distance_m(room, Windows.of(room, logs, 300.0))
             scores.append(said.score)
             near.append(distance <= 2.0)
         quality[logs] = auc(np.concatenate(scores), np.concatenate(near))
@@ -87,13 +87,13 @@ def test_all_logs_tell_more_than_two_and_two_more_than_one(rooms):
 @pytest.mark.parametrize("logs", list(LogsUsed))
 def test_intervals_are_right_as_often_as_they_say_in_rooms_never_seen(rooms, logs):
     """The scenes are drawn from richer physics than the model's: heavy tails, other figures."""
-    judge = FittablePosterior(effort=BRIEF)
+    estimator = FittablePosterior(effort=BRIEF)
     inside, width = [], []
     for left_out in rooms:
-        fitted = judge.fit([room for room in rooms if room is not left_out], calibration=KNOWN)
+        fitted = estimator.fit([room for room in rooms if room is not left_out], calibration=KNOWN)
         said = fitted.minutes(left_out, logs, within_m=2.0)
         true = TrueMinutes.of(left_out.tracks, 2.0)
-        near = true.near[true.numbers(said.observer), true.numbers(said.peer)]
+        _, near = true.of_pairs(left_out.pairs(logs))
         inside.append((said.low - 1e-6 <= near) & (near <= said.high + 1e-6))
         width.append(said.high - said.low)
     assert 0.8 < np.concatenate(inside).mean() < 0.98
@@ -101,13 +101,13 @@ def test_intervals_are_right_as_often_as_they_say_in_rooms_never_seen(rooms, log
 
 
 def test_probabilities_are_shares_in_rooms_never_seen(rooms):
-    judge = FittablePosterior()
+    estimator = FittablePosterior()
     probability, near = [], []
     for left_out in rooms:
-        fitted = judge.fit([room for room in rooms if room is not left_out], calibration=KNOWN)
+        fitted = estimator.fit([room for room in rooms if room is not left_out], calibration=KNOWN)
         said = fitted.windows(left_out, LogsUsed.PAIR, window_s=300.0, within_m=2.0)
         probability.append(said.probability)
-        near.append(window_distance_m(left_out, Windows.of(left_out, LogsUsed.PAIR, 300.0)) <= 2.0)
+        near.append(mean_distance_m(left_out, Windows.of(left_out, LogsUsed.PAIR, 300.0)) <= 2.0)
     probability, near = np.concatenate(probability), np.concatenate(near)
     assert abs(probability.mean() - near.mean()) < 0.08
     for low, high in ((0.0, 0.3), (0.3, 0.6), (0.6, 1.0)):
@@ -134,7 +134,7 @@ def test_nothing_heard_is_nothing_known():
     empty = Sightings.from_columns(time=[], peer=[], rssi_dbm=[], observer=[])
     for logs in LogsUsed:
         found = infer(empty, logs, calibration=KNOWN)
-        assert len(found.first) == 0
+        assert len(found.pairs) == 0
         assert found.probability(2.0).shape[0] == 0
 
 
@@ -171,7 +171,7 @@ def test_time_counts_only_while_both_were_tracked(rooms):
     part = Scene(room.name, room.sightings, room.distance_m, tracks)
     posterior = infer(room.sightings, LogsUsed.PAIR, calibration=KNOWN)
     seconds = tracked_s(posterior, part).sum(axis=1)
-    first = (posterior.first == 0) | (posterior.second == 0)
+    first = (posterior.pairs.first == 0) | (posterior.pairs.second == 0)
     assert seconds[first] == pytest.approx(300.0)
     assert seconds[~first] == pytest.approx(1200.0)
 

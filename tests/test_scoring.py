@@ -8,16 +8,16 @@ import pytest
 
 from tests.scenes import CALIBRATION, line_scene
 from tracetogether.errors import InvalidReadingsError
-from tracetogether.evaluation.alignment import TruePairs, TrueWindows
 from tracetogether.evaluation.folds import MOST_FOLDS, fit_on, leave_scenes_out
-from tracetogether.evaluation.protocols import PairMinutes, WindowScores
+from tracetogether.evaluation.protocols import WindowScores
 from tracetogether.evaluation.registry import REGISTRY, chosen_estimators
 from tracetogether.evaluation.report import JSON_KEYS, json_rows
+from tracetogether.evaluation.scene import Scene, Windows
 from tracetogether.evaluation.scoring import Question, evaluate
-from tracetogether.evaluation.truth import TrueMinutes, window_distance_m
-from tracetogether.evaluation.windows import Windows
+from tracetogether.evaluation.truth import TrueMinutes, mean_distance_m
 from tracetogether.proximity.calibration import Calibration
-from tracetogether.proximity.scene import LogsUsed, Scene
+from tracetogether.proximity.distances import LogsUsed
+from tracetogether.proximity.estimates import Intervals
 
 SCENES = tuple(line_scene(f"s{n}", (0.0, 1.0, 3.0), minutes=16, seed=n) for n in range(3))
 
@@ -32,10 +32,11 @@ ticking.now = 0.0
 
 @dataclass
 class Oracle:
-    """Knows the truth of every scene, shuffles its rows, and writes down what it was fitted on."""
+    """Knows the truth of every scene, and writes down what it was fitted on."""
 
     name: str = "oracle"
     logs: frozenset[LogsUsed] = frozenset(LogsUsed)
+    learns: bool = True
     sign: float = 1.0
     fitted_on: list[tuple[str, ...]] = field(default_factory=list)
     scored: list[tuple[str, ...]] = field(default_factory=list)
@@ -49,25 +50,15 @@ class Oracle:
         self, scene: Scene, logs: LogsUsed, *, window_s: float, within_m: float
     ) -> WindowScores:
         self.scored.append((self.fitted_on[-1], scene.name))
-        windows = Windows.of(scene, logs, window_s)
-        distance = window_distance_m(scene, windows)
-        order = np.random.default_rng(0).permutation(len(windows))
-        return WindowScores(
-            windows.observer.take(order),
-            windows.peer.take(order),
-            windows.window[order],
-            -self.sign * distance[order],
-            (distance[order] <= within_m).astype(float),
-        )
+        distance = mean_distance_m(scene, Windows.of(scene, logs, window_s))
+        return WindowScores(-self.sign * distance, (distance <= within_m).astype(float))
 
-    def minutes(self, scene: Scene, logs: LogsUsed, *, within_m: float) -> PairMinutes:
-        windows = Windows.of(scene, logs, 1e9)
-        true = TrueMinutes.of(scene.tracks, within_m)
-        near = true.near[true.numbers(windows.observer), true.numbers(windows.peer)]
-        return PairMinutes(windows.observer, windows.peer, near - 1, near, near + 1)
+    def minutes(self, scene: Scene, logs: LogsUsed, *, within_m: float) -> Intervals:
+        _, near = TrueMinutes.of(scene.tracks, within_m).of_pairs(scene.pairs(logs))
+        return Intervals(near - 1, near, near + 1)
 
 
-def test_an_oracle_is_perfect_whatever_the_order_of_its_answers():
+def test_an_oracle_is_perfect():
     estimator = Oracle()
     rows = evaluate(
         [estimator], leave_scenes_out(SCENES), Question(), calibration=CALIBRATION, clock=ticking
@@ -187,23 +178,20 @@ def test_without_tracks_there_are_no_minutes():
         assert row["auc"] is not None
 
 
-def test_a_missing_window_is_an_error_and_a_missing_pair_is_0_minutes():
-    true = TrueWindows.of(SCENES[0], LogsUsed.OWN, 300.0)
-    some = Windows.of(SCENES[0], LogsUsed.OWN, 300.0)
-    part = slice(1, None)
-    blank = np.zeros(len(some) - 1)
-    with pytest.raises(ValueError, match="1 windows"):
-        true.scores(
-            WindowScores(
-                some.observer.take(part), some.peer.take(part), some.window[part], blank, blank
-            )
+def test_a_window_without_a_score_is_refused():
+    class Short(Oracle):
+        def windows(self, scene, logs, *, window_s, within_m):
+            found = super().windows(scene, logs, window_s=window_s, within_m=within_m)
+            return WindowScores(found.score[1:], found.probability[1:])
+
+    with pytest.raises(ValueError, match="oracle gives 11 scores for 12 windows"):
+        evaluate(
+            [Short(logs=frozenset({LogsUsed.PAIR}))],
+            leave_scenes_out(SCENES),
+            Question((2.0,), (300.0,)),
+            calibration=CALIBRATION,
+            clock=ticking,
         )
-    pairs = TruePairs.of(SCENES[0], LogsUsed.PAIR, 2.0)
-    one = np.array([5.0])
-    low, median, high = pairs.estimates(
-        PairMinutes(pairs.observer.take(slice(1, 2)), pairs.peer.take(slice(1, 2)), one, one, one)
-    )
-    assert low.tolist() == median.tolist() == high.tolist() == [0.0, 5.0, 0.0]
 
 
 def test_many_scenes_are_left_out_in_tenths():
@@ -213,7 +201,7 @@ def test_many_scenes_are_left_out_in_tenths():
     scored = [scene.name for fold in folds for scene in fold.scored]
     assert sorted(scored) == sorted(scene.name for scene in scenes)
     for fold in folds:
-        assert not {one.name for one in fold.scored} & {one.name for one in fold.training}
+        assert not set(fold.scored) & set(fold.training)
         assert len(fold.scored) + len(fold.training) == len(scenes)
 
 

@@ -3,10 +3,9 @@
 import numpy as np
 import pytest
 
-from tracetogether.evaluation.presence import presence
-from tracetogether.evaluation.truth import TrueMinutes, track_distance_m
+from tracetogether.evaluation.scene import Tracks
+from tracetogether.evaluation.truth import Presence, TrueMinutes, track_distance_m
 from tracetogether.labels import Labels
-from tracetogether.proximity.scene import Tracks
 from tracetogether.sightings import Sightings
 
 
@@ -30,14 +29,13 @@ def test_true_minutes_count_samples_of_both():
 
 
 def test_presence_knows_when_both_were_tracked():
-    when = presence(walk())
+    when = Presence.of(walk())
     assert when.step_s == 0.5
     pair = when.numbers(Labels.encode(["ann", "ben", "zoe"]))
     assert pair.tolist() == [0, 1, -1]
     at = np.array([1e9 - 5, 1e9, 1e9 + 89.5, 1e9 + 90, 1e9 + 500])
     together = when.together(np.zeros(5, dtype=int), np.ones(5, dtype=int), at)
     assert together.tolist() == [False, True, True, False, False]
-    assert when.together_s(np.array([0, 0]), np.array([1, -1])).tolist() == [90.0, 0.0]
     stranger = when.together(np.array([0]), np.array([-1]), np.array([1e9]))
     assert not stranger.any()
 
@@ -55,6 +53,6 @@ def test_distances_can_be_read_off_the_tracks():
 
 def test_one_sample_stands_for_a_second_and_none_is_refused():
     one = Tracks(np.array([5.0]), Labels.encode(["ann"]), np.zeros(1), np.zeros(1))
-    assert presence(one).step_s == 1.0
+    assert Presence.of(one).step_s == 1.0
     with pytest.raises(ValueError, match="without a sample"):
-        presence(Tracks(np.empty(0), Labels.encode([]), np.empty(0), np.empty(0)))
+        Presence.of(Tracks(np.empty(0), Labels.encode([]), np.empty(0), np.empty(0)))

@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
-from tracetogether.evaluation import windows as windows_module
-from tracetogether.evaluation.truth import window_distance_m
-from tracetogether.evaluation.windows import Windows, pooled
+from tracetogether.evaluation.scene import Scene, Tracks, Windows
+from tracetogether.evaluation.truth import mean_distance_m
 from tracetogether.labels import Labels
-from tracetogether.proximity.scene import LogsUsed, Scene, Tracks, people
+from tracetogether.proximity.distances import LogsUsed
+from tracetogether.proximity.grid import PairIndex, distinct_keys
 from tracetogether.sightings import Sightings
 
 
@@ -24,15 +24,8 @@ def scene() -> Scene:
 
 
 def rows(found: Windows) -> list[tuple[str | None, str | None, int, int]]:
-    return list(
-        zip(
-            found.observer.to_list(),
-            found.peer.to_list(),
-            found.window.tolist(),
-            found.readings.tolist(),
-            strict=True,
-        )
-    )
+    observer, peer = (labels.to_list() for labels in found.pairs.labels(found.pair))
+    return list(zip(observer, peer, found.number.tolist(), found.sizes().tolist(), strict=True))
 
 
 def test_own_windows_are_of_directed_pairs():
@@ -55,20 +48,37 @@ def test_with_more_logs_both_directions_are_one_pair(logs):
 
 def test_the_truth_is_the_mean_of_known_distances_above_0():
     one = scene()
-    own = window_distance_m(one, Windows.of(one, LogsUsed.OWN, 300))
+    own = mean_distance_m(one, Windows.of(one, LogsUsed.OWN, 300))
     assert own.tolist() == pytest.approx([1.0, np.nan, 4.0, 2.0], nan_ok=True)
-    pair = window_distance_m(one, Windows.of(one, LogsUsed.PAIR, 300))
+    pair = mean_distance_m(one, Windows.of(one, LogsUsed.PAIR, 300))
     assert pair.tolist() == pytest.approx([2.5, np.nan, 2.0], nan_ok=True)
     unknown = Scene("s", one.sightings)
-    assert np.isnan(window_distance_m(unknown, Windows.of(unknown, LogsUsed.OWN, 300))).all()
+    assert np.isnan(mean_distance_m(unknown, Windows.of(unknown, LogsUsed.OWN, 300))).all()
 
 
-def test_many_possible_windows_are_sorted_to_the_same_result(monkeypatch):
-    counted = Windows.of(scene(), LogsUsed.PAIR, 0.5)
-    monkeypatch.setattr(windows_module, "_DENSE", 0)
-    sorted_out = Windows.of(scene(), LogsUsed.PAIR, 0.5)
-    assert rows(counted) == rows(sorted_out)
-    assert counted.row.tolist() == sorted_out.row.tolist()
+def test_many_possible_keys_are_sorted_to_the_same_result():
+    key = np.random.default_rng(0).integers(0, 50, 200)
+    flagged, sorted_out = distinct_keys(key, 50), distinct_keys(key, 50, dense=0)
+    for column in (0, 1):
+        assert flagged[column].tolist() == sorted_out[column].tolist()
+
+
+def test_groups_are_reduced_as_by_a_plain_loop():
+    pairs = scene().pairs(LogsUsed.PAIR)
+    values = np.array([1.0, 2.0, 4.0, 8.0, -16.0])
+    in_pair = {pair: values[pairs.row == pair] for pair in range(len(pairs))}
+    assert pairs.sum(values).tolist() == [in_pair[pair].sum() for pair in in_pair]
+    assert pairs.mean(values).tolist() == [in_pair[pair].mean() for pair in in_pair]
+    assert pairs.max(values).tolist() == [max(0.0, *in_pair[pair]) for pair in in_pair]
+    assert pairs.sizes().tolist() == [len(in_pair[pair]) for pair in in_pair]
+
+
+def test_pairs_are_found_among_others():
+    everybody, own = PairIndex.all_of(("ann", "ben", "cem")), scene().pairs(LogsUsed.OWN)
+    assert everybody.find(own).tolist() == [0, -1, -1]  # the other two are the wrong way round
+    assert everybody.find(own.of_pairs(directed=False)).tolist() == [0, 1]
+    first, second = own.numbers_in(("ben", "ann"))
+    assert (first.tolist(), second.tolist()) == ([1, 0, -1], [0, 1, 1])
 
 
 def test_unknown_people_are_somebody():
@@ -90,18 +100,18 @@ def test_pooled_keeps_the_phone_models_with_each_sighting():
         observer_model=["A", "B"],
         peer_model=["B", "A"],
     )
-    both = pooled(Scene("s", sightings), LogsUsed.PAIR)
+    both = Scene("s", sightings).pooled(LogsUsed.PAIR)
     assert both.observer.to_list() == ["a", "a"]
     assert both.peer.to_list() == ["b", "b"]
     assert both.observer_model.to_list() == ["A", "B"]
-    assert pooled(Scene("s", sightings), LogsUsed.OWN) is sightings
+    assert Scene("s", sightings).pooled(LogsUsed.OWN) is sightings
 
 
 def test_people_are_numbered_by_name():
-    who = people(scene().sightings)
-    assert who.names == ("ann", "ben", "cem")
-    assert who.observer.tolist() == [0, 0, 1, 0, 2]
-    assert who.peer.tolist() == [1, 1, 0, 1, 0]
+    pairs = scene().pairs(LogsUsed.OWN)
+    assert pairs.names == ("ann", "ben", "cem")
+    assert pairs.first[pairs.row].tolist() == [0, 0, 1, 0, 2]
+    assert pairs.second[pairs.row].tolist() == [1, 1, 0, 1, 0]
 
 
 def test_an_empty_scene_has_no_windows():

@@ -17,7 +17,7 @@ from tracetogether.evaluation.recordings import TableJoin, read_recording
 from tracetogether.evaluation.registry import chosen_estimators
 from tracetogether.evaluation.scoring import Question, evaluate
 from tracetogether.proximity.calibration import Calibration
-from tracetogether.proximity.scene import LogsUsed
+from tracetogether.proximity.distances import LogsUsed
 
 PAGE = Path(__file__).with_name("accuracy.md")
 MITRE = (

@@ -21,6 +21,7 @@ from tracetogether.evaluation.truth import TrueMinutes
 from tracetogether.parameters import CloseContactPolicy
 from tracetogether.proximity.calibration import BLUETRACE_TRANSMIT, Calibration
 from tracetogether.proximity.estimates import chance_of
+from tracetogether.proximity.grid import numbers_in
 from tracetogether.proximity.single_log import SingleLogPosterior
 from tracetogether.proximity.slots import fold
 from tracetogether.proximity.smoothed import Smoothed
@@ -140,7 +141,7 @@ def recorded(folder, calibration, estimator):
     parts = []
     for scene in (one for one in scenes if one.tracks is not None):
         slots, truth = fold(scene.sightings, calibration), TrueMinutes.of(scene.tracks, 2.0)
-        first, second = truth.numbers(slots.observer), truth.numbers(slots.peer)
+        first, second = (numbers_in(truth.names, who) for who in (slots.observer, slots.peer))
         seen = (first >= 0) & (second >= 0)
         found = estimator.estimate(slots, within_m=POLICY.within_m)
         columns = columns_of(found.minutes, found.minutes_at_offset_quantiles())

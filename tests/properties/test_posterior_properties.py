@@ -7,9 +7,9 @@ from hypothesis import strategies as st
 
 from tests.proximity_world import START
 from tracetogether.proximity.calibration import Calibration, ModelOffsets
+from tracetogether.proximity.distances import LogsUsed
 from tracetogether.proximity.posterior import infer
 from tracetogether.proximity.sampling import Effort
-from tracetogether.proximity.scene import LogsUsed
 from tracetogether.sightings import Sightings
 
 KNOWN = Calibration({"known": ModelOffsets(3.6, 0.0, -24.7, 0.0, measured=True)})
@@ -40,11 +40,11 @@ def log(readings, model: str = "known") -> Sightings:
 
 def medians(posterior) -> dict[tuple[str, str], np.ndarray]:
     distance = posterior.distance_m((0.5,))[0]
-    names = [*posterior.names, ""]
+    names = [*posterior.pairs.names, ""]
     return {
         (names[a], names[b]): distance[row]
         for row, (a, b) in enumerate(
-            zip(posterior.first.tolist(), posterior.second.tolist(), strict=True)
+            zip(posterior.pairs.first.tolist(), posterior.pairs.second.tolist(), strict=True)
         )
     }
 

@@ -8,11 +8,12 @@ import pytest
 
 from tests.proximity_world import START, scene
 from tracetogether.evaluation.fittable_posterior import FittedPosterior
+from tracetogether.evaluation.scene import Scene
 from tracetogether.labels import Labels
 from tracetogether.proximity.calibration import Calibration, ModelOffsets
+from tracetogether.proximity.distances import LogsUsed
 from tracetogether.proximity.posterior import infer
 from tracetogether.proximity.sampling import Effort
-from tracetogether.proximity.scene import LogsUsed, Scene
 from tracetogether.sightings import Sightings
 
 KNOWN = Calibration({"known": ModelOffsets(3.6, 0.0, -24.7, 0.0, measured=True)})
@@ -35,7 +36,7 @@ def plain(room):
 
 def of_pair(posterior, first: int, second: int) -> float:
     """Return the median log10 distance of a pair, over the slots."""
-    (row,) = np.flatnonzero((posterior.first == first) & (posterior.second == second))
+    (row,) = np.flatnonzero((posterior.pairs.first == first) & (posterior.pairs.second == second))
     return float(np.median(np.log10(posterior.distance_m((0.5,))[0][row])))
 
 

@@ -17,10 +17,10 @@ from tracetogether.evaluation.pictures import draw
 from tracetogether.evaluation.recordings import Recording, TableJoin, read_recording
 from tracetogether.evaluation.registry import REGISTRY, chosen_estimators
 from tracetogether.evaluation.report import facts, json_rows, table
+from tracetogether.evaluation.scene import Scene
 from tracetogether.evaluation.scoring import Question
 from tracetogether.evaluation.scoring import evaluate as score_estimators
 from tracetogether.proximity.calibration import Calibration
-from tracetogether.proximity.scene import Scene
 from tracetogether.units import Ints
 
 _TABLE_WIDTH: Final = 138

@@ -7,23 +7,28 @@ figures stay built in: those fitted to one recording do badly on another.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+from functools import cache
 from typing import Final
 
 import numpy as np
 from scipy.special import expit, log_ndtr, logit
 
-from tracetogether.evaluation.log_odds import LogOdds
-from tracetogether.evaluation.phones import LearnedPhones, learned_phones
-from tracetogether.evaluation.presence import presence
-from tracetogether.evaluation.protocols import PairMinutes, WindowScores
-from tracetogether.evaluation.truth import TrueMinutes, window_distance_m
-from tracetogether.evaluation.windows import Windows
-from tracetogether.labels import Labels
-from tracetogether.proximity.binned_readings import SLOT_S, BinnedReadings, bin_readings
+from tracetogether.evaluation.phones import learned_phones
+from tracetogether.evaluation.protocols import WindowScores
+from tracetogether.evaluation.scene import Scene, Windows
+from tracetogether.evaluation.truth import Presence, TrueMinutes, TrueWindows
+from tracetogether.proximity.binned_readings import BinnedReadings, bin_readings
 from tracetogether.proximity.calibration import Calibration
-from tracetogether.proximity.distances import PairDistances, movement_share, pair_distances
-from tracetogether.proximity.model import MODEL, PHYSICS, ProximityModel
+from tracetogether.proximity.distances import (
+    LogsUsed,
+    PairDistances,
+    movement_share,
+    pair_distances,
+)
+from tracetogether.proximity.estimates import Intervals
+from tracetogether.proximity.grid import Groups, distinct_keys
+from tracetogether.proximity.model import PHYSICS, ProximityModel
 from tracetogether.proximity.posterior import (
     Posterior,
     Recalibration,
@@ -32,8 +37,7 @@ from tracetogether.proximity.posterior import (
     of_signals,
 )
 from tracetogether.proximity.sampling import EFFORT, Effort
-from tracetogether.proximity.scene import LogsUsed, Scene
-from tracetogether.units import Floats, Ints
+from tracetogether.units import Bools, Floats
 
 _SIGNAL_SD: Final = (
     0.3  # log10 distance of a window from signals: rooms that the model does not know
@@ -43,187 +47,153 @@ _SHIFTS: Final = np.linspace(-0.12, 0.12, 7)
 _SD_FACTORS: Final = (0.4, 0.6, 0.8, 1.0, 1.25, 1.6, 2.0, 2.5, 3.2)
 _BELIEF_SCENES: Final = 4.0  # the figures count as much as so many scenes where distances shift
 _COVERED: Final = 0.9
+_INTERCEPT_SD: Final = 1.0
+_SLOPE_SD: Final = 0.3
+_TOGETHER: Final = 5.0  # so many windows of one pair and scene say as much as one alone
+_MOST: Final = 8.0
+
+
+class _Inference:
+    """What given phones and figures say of scenes; each answer is computed once and kept."""
+
+    def __init__(self, calibration: Calibration, model: ProximityModel, effort: Effort) -> None:
+        self.calibration = calibration
+        self.model = model
+        self.effort = effort
+        self.binned = cache(self._binned)
+        self.distances = cache(self._distances)
+        self.posterior = cache(self._posterior)
+
+    def _binned(self, scene: Scene) -> BinnedReadings:
+        return bin_readings(scene.sightings, self.calibration)
+
+    def _distances(self, scene: Scene, logs: LogsUsed) -> PairDistances:
+        return pair_distances(self.binned(scene), logs, self.model)
+
+    def _posterior(self, scene: Scene, logs: LogsUsed) -> Posterior:
+        if self.by_positions(scene, logs):
+            return of_positions(self.binned(scene), self.model, self.effort)
+        return of_signals(self.binned(scene), self.distances(scene, logs), self.model)
+
+    def by_positions(self, scene: Scene, logs: LogsUsed) -> bool:
+        """Return whether everybody's positions are sought."""
+        return logs is LogsUsed.ALL and may_seek_positions(self.binned(scene), self.effort)
 
 
 @dataclass(slots=True)
-class _Known:
-    """A scene with what has been inferred of it so far."""
-
-    scene: Scene
-    binned: BinnedReadings
-    distances: dict[LogsUsed, PairDistances] = field(default_factory=dict)
-    posteriors: dict[LogsUsed, Posterior] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
 class FittablePosterior:
     """The posterior: figures from published physics, phones as the training scenes show them.
 
-    Positions of all logs are sought with the figures as they are, for their offsets come from the
-    scene itself: so the folds of an evaluation share what takes long.
+    With the logs of everybody the figures stay as they are, because offsets come from the scene
+    itself. All folds of an evaluation therefore share that inference, which takes longest.
 
     Attributes:
         model: figures to be used as they are; None for PHYSICS, and to learn phones.
         effort: how long positions are sought.
-        name, logs: as every estimator's.
+        name: its name on the command line.
+        logs: which logs it can use.
+        learns: whether fitting changes it.
     """
 
     model: ProximityModel | None = None
     effort: Effort = EFFORT
     name: str = "posterior"
     logs: frozenset[LogsUsed] = frozenset(LogsUsed)
-    _shared: dict[int, _Known] = field(default_factory=dict, repr=False, compare=False)
+    learns: bool = True
+    _unfitted: _Inference | None = field(default=None, repr=False, compare=False)
 
     def fit(self, scenes: Sequence[Scene], *, calibration: Calibration) -> "FittedPosterior":
-        """Return the posterior with what ``scenes`` show, to be recalibrated on them when asked."""
-        fitted = FittedPosterior(
-            tuple(scenes), calibration, self.model or PHYSICS, self.effort, _shared=self._shared
-        )
-        if self.model is not None or not self.logs & {LogsUsed.OWN, LogsUsed.PAIR}:
-            return fitted
-        return replace(fitted, learned=learned_phones(scenes, calibration, PHYSICS), _known={})
+        """Return the posterior with what ``scenes`` show; it is recalibrated on them on demand."""
+        if self._unfitted is None or self._unfitted.calibration is not calibration:
+            self._unfitted = _Inference(calibration, self.model or PHYSICS, self.effort)
+        fitted = self._unfitted
+        if self.model is None and self.logs & {LogsUsed.OWN, LogsUsed.PAIR}:
+            learned = learned_phones(scenes, calibration, PHYSICS)
+            fitted = _Inference(learned.calibration, learned.model, self.effort)
+        return FittedPosterior(scenes, fitted, self._unfitted)
 
 
-@dataclass(frozen=True, slots=True)
 class FittedPosterior:
     """A posterior and the scenes it is calibrated on.
 
-    Attributes:
+    Args:
         training: those scenes.
-        calibration: what is known of phone models.
-        model: the figures.
-        effort: how long positions are sought.
-        learned: what the training scenes show of phones and figures, for own and paired logs.
+        fitted: with what they show of phones and figures, for own and paired logs.
+        unfitted: with figures as they are, for everybody's logs.
     """
 
-    training: tuple[Scene, ...]
-    calibration: Calibration
-    model: ProximityModel = MODEL
-    effort: Effort = EFFORT
-    learned: LearnedPhones | None = None
-    _shared: dict[int, _Known] = field(default_factory=dict, repr=False, compare=False)
-    _known: dict[int, _Known] = field(default_factory=dict, repr=False, compare=False)
-    _log_odds: dict[tuple[LogsUsed, float, float], LogOdds] = field(
-        default_factory=dict, repr=False, compare=False
-    )
-    _recalibrations: dict[tuple[LogsUsed, float], Recalibration] = field(
-        default_factory=dict, repr=False, compare=False
-    )
+    def __init__(self, training: Sequence[Scene], fitted: _Inference, unfitted: _Inference) -> None:
+        self._training = tuple(training)
+        self._fitted, self._unfitted = fitted, unfitted
+        self._log_odds = cache(self._learn_log_odds)
+        self._recalibration = cache(self._learn_recalibration)
 
     def windows(
         self, scene: Scene, logs: LogsUsed, *, window_s: float, within_m: float
     ) -> WindowScores:
         """Score windows by the log-odds of their being near."""
-        asked = (logs, window_s, within_m)
-        if asked not in self._log_odds:
-            self._log_odds[asked] = self._learn_log_odds(*asked)
-        windows, features = self._features(scene, logs, window_s, within_m)
-        log_odds = self._log_odds[asked]
-        return WindowScores(
-            observer=windows.observer,
-            peer=windows.peer,
-            window=windows.window,
-            # How common nearness was in training is no evidence about a window.
-            score=log_odds.evidence(features),
-            probability=np.asarray(expit(log_odds.of(features))),
-        )
+        log_odds: LogOdds = self._log_odds(logs, window_s, within_m)
+        features = self._features(scene, logs, window_s, within_m)
+        # How common nearness was in training is no evidence about a window.
+        return WindowScores(log_odds.evidence(features), np.asarray(expit(log_odds.of(features))))
 
-    def minutes(self, scene: Scene, logs: LogsUsed, *, within_m: float) -> PairMinutes:
+    def minutes(self, scene: Scene, logs: LogsUsed, *, within_m: float) -> Intervals:
         """Return minutes over the time that both of a pair were tracked."""
-        asked = (logs, within_m)
-        if asked not in self._recalibrations:
-            self._recalibrations[asked] = self._learn_recalibration(*asked)
-        posterior = self.posterior(scene, logs).recalibrated(self._recalibrations[asked])
+        posterior = self.posterior(scene, logs).recalibrated(self._recalibration(logs, within_m))
         found = posterior.minutes(within_m, tracked_s(posterior, scene))
-        first, second = (
-            Labels(index.astype(np.int32), posterior.names)
-            for index in (posterior.first, posterior.second)
+        row = posterior.pairs.find(scene.pairs(logs))  # -1, somebody without a name: 0 minutes
+        low, median, high = (
+            np.append(column, 0.0)[row] for column in (found.low, found.median, found.high)
         )
-        return PairMinutes(first, second, found.low, found.median, found.high)
+        return Intervals(low, median, high)
 
     def posterior(self, scene: Scene, logs: LogsUsed) -> Posterior:
-        """Return the posterior of a scene, before recalibration."""
-        known = self._scene(scene, logs)
-        if logs not in known.posteriors:
-            known.posteriors[logs] = (
-                of_positions(known.binned, self.model, self.effort)
-                if logs is LogsUsed.ALL and may_seek_positions(known.binned, self.effort)
-                else of_signals(known.binned, self._distances(known, logs), self._model(logs))
-            )
-        return known.posteriors[logs]
+        """Return the posterior of a scene before recalibration."""
+        return self._inference(logs).posterior(scene, logs)
 
-    def _model(self, logs: LogsUsed) -> ProximityModel:
-        return self.model if self.learned is None or logs is LogsUsed.ALL else self.learned.model
+    def _inference(self, logs: LogsUsed) -> _Inference:
+        return self._unfitted if logs is LogsUsed.ALL else self._fitted
 
-    def _scene(self, scene: Scene, logs: LogsUsed) -> _Known:
-        """Return what is known of a scene so far, at first its binned."""
-        learned = None if logs is LogsUsed.ALL else self.learned
-        store = self._shared if learned is None else self._known
-        found = store.get(id(scene))
-        if found is None or found.scene is not scene:
-            calibration = self.calibration if learned is None else learned.calibration
-            found = _Known(scene, bin_readings(scene.sightings, calibration))
-            store[id(scene)] = found
-        return found
-
-    def _distances(self, known: _Known, logs: LogsUsed) -> PairDistances:
-        if logs not in known.distances:
-            known.distances[logs] = pair_distances(known.binned, logs, self._model(logs))
-        return known.distances[logs]
-
-    def _features(
-        self, scene: Scene, logs: LogsUsed, window_s: float, within_m: float
-    ) -> tuple[Windows, Floats]:
-        """Return the windows of a scene, and (w, k) log-odds of their being near."""
-        known, model = self._scene(scene, logs), self._model(logs)
-        binned, distances = known.binned, self._distances(known, logs)
+    def _features(self, scene: Scene, logs: LogsUsed, window_s: float, within_m: float) -> Floats:
+        """Return (windows, k) log-odds of the windows' being near."""
+        inference = self._inference(logs)
+        binned, distances = inference.binned(scene), inference.distances(scene, logs)
         windows = Windows.of(scene, logs, window_s)
-        cell, slots_of_window = _cells(windows, binned)
-        stray = binned.level_of_reading_db - binned.pair_levels()[binned.pair_of_reading]
-        moved = windows.mean(stray)
-        row = _rows(windows, distances.first, distances.second, len(binned.names))
-        moving = distances.moving_variance[row]
-        share = movement_share(moving, slots_of_window, model)
-        log10_m = distances.kept[row] + share * moved / model.slope_db
-        spread = np.sqrt(distances.persistent_sd[row] ** 2 + moving * (1 - share) + _SIGNAL_SD**2)
+        slots = max(binned.slots, 1)
+        key = windows.row * slots + binned.slot[binned.of_reading.row]
+        cells, cell_of_reading = distinct_keys(key, len(windows) * slots)
+        of_cell = Groups(cells // slots, len(windows))
+        stray = binned.level_of_reading_db - binned.pair_levels()[binned.pairs.row]
+        moving = distances.moving_variance[windows.pair]
+        share = movement_share(moving, of_cell.sizes(), inference.model)
+        log10_m = distances.kept[windows.pair]
+        log10_m = log10_m + share * windows.mean(stray) / inference.model.slope_db
+        persistent_sd = distances.persistent_sd[windows.pair]
+        spread = np.sqrt(persistent_sd**2 + moving * (1 - share) + _SIGNAL_SD**2)
         excess = (np.log10(within_m) - log10_m) / spread
-        features = [log_ndtr(excess) - log_ndtr(-excess)]
-        if logs is LogsUsed.ALL:
-            features.append(features[0])
-            if may_seek_positions(binned, self.effort):
-                features[1] = self._by_positions(scene, windows, cell, within_m, features[0])
-        return windows, np.column_stack(features)
-
-    def _by_positions(
-        self,
-        scene: Scene,
-        windows: Windows,
-        cell: tuple[Ints, Ints, Floats],
-        within_m: float,
-        other: Floats,
-    ) -> Floats:
-        """Return the log-odds by everybody's positions; ``other`` for people without a name."""
-        posterior = self.posterior(scene, LogsUsed.ALL)
-        window, slot, readings = cell
-        first = windows.observer.codes.astype(np.int64)
-        second = windows.peer.codes.astype(np.int64)
-        named = (first >= 0) & (second > first)
-        row = np.where(named, _pair_number(first, second, len(posterior.names)), 0)
-        metres = 10.0 ** posterior.mean_log10_m[row[window], slot].astype(np.float64)
-        starts = np.flatnonzero(np.diff(window, prepend=-1))
-        total = np.add.reduceat(readings[:, None] * metres, starts, axis=0)
-        mean = total / windows.readings[:, None]
-        excess = (np.log10(within_m) - np.log10(mean)) / _POSITION_SD
+        by_signal = log_ndtr(excess) - log_ndtr(-excess)
+        if logs is not LogsUsed.ALL:
+            return np.column_stack([by_signal])
+        if not inference.by_positions(scene, logs):
+            return np.column_stack([by_signal, by_signal])
+        posterior = inference.posterior(scene, logs)
+        row = posterior.pairs.find(windows.pairs)[windows.pair]
+        readings = np.bincount(cell_of_reading, minlength=len(cells)).astype(np.float64)
+        by_cell = posterior.mean_log10_m[row[of_cell.row], cells % slots]
+        metres = readings[:, None] * 10.0 ** by_cell.astype(np.float64)
+        starts = np.flatnonzero(np.diff(of_cell.row, prepend=-1))
+        mean_m = np.add.reduceat(metres, starts, axis=0) / windows.sizes()[:, None]
+        excess = (np.log10(within_m) - np.log10(mean_m)) / _POSITION_SD
         share = np.clip(np.exp(log_ndtr(excess)).mean(axis=1), 1e-4, 1 - 1e-4)
-        return np.where(named, logit(share), other)
+        # People without a name have no position.
+        return np.column_stack([by_signal, np.where(row >= 0, logit(share), by_signal)])
 
-    def _learn_log_odds(self, logs: LogsUsed, window_s: float, within_m: float) -> LogOdds:
+    def _learn_log_odds(self, logs: LogsUsed, window_s: float, within_m: float) -> "LogOdds":
         columns = []
-        for scene in self.training:
-            windows, features = self._features(scene, logs, window_s, within_m)
-            distance = window_distance_m(scene, windows)
-            known = np.isfinite(distance)
-            columns.append((features[known], distance[known] <= within_m))
+        for scene in self._training:
+            features = self._features(scene, logs, window_s, within_m)
+            true = TrueWindows.of(scene, logs, window_s)
+            columns.append((features[true.known], true.distance_m <= within_m))
         if not columns:
             return LogOdds.believing(2 if logs is LogsUsed.ALL else 1)
         return LogOdds.fitted(*(np.concatenate(column) for column in zip(*columns, strict=True)))
@@ -231,17 +201,12 @@ class FittedPosterior:
     def _learn_recalibration(self, logs: LogsUsed, within_m: float) -> Recalibration:
         """Return the shift with the least squared error of minutes and the sd factor for 90 %."""
         parts = []
-        for scene in self.training:
+        for scene in self._training:
             if scene.tracks is None or not len(scene.tracks):
                 continue
             posterior = self.posterior(scene, logs)
-            true = TrueMinutes.of(scene.tracks, within_m)
-            table = Labels(np.arange(-1, len(posterior.names)).astype(np.int32), posterior.names)
-            place = true.numbers(table)
-            first, second = place[posterior.first + 1], place[posterior.second + 1]
-            seen = (first >= 0) & (second >= 0)
-            seen &= true.tracked[first, second] > 0
-            parts.append((posterior, tracked_s(posterior, scene), seen, true.near[first, second]))
+            tracked, near = TrueMinutes.of(scene.tracks, within_m).of_pairs(posterior.pairs)
+            parts.append((posterior, tracked_s(posterior, scene), tracked > 0, near))
         if not parts:
             return Recalibration()
 
@@ -268,17 +233,13 @@ def tracked_s(posterior: Posterior, scene: Scene) -> Floats:
     Raises:
         ValueError: the scene has no tracks.
     """
-    if scene.tracks is None:
-        raise ValueError(f"scene {scene.name!r} has no tracks, so there are no minutes to compare")
-    when = presence(scene.tracks)
-    table = Labels(np.arange(-1, len(posterior.names)).astype(np.int32), posterior.names)
-    place = when.numbers(table)
-    samples = when.present.shape[1]
-    slot = np.floor((when.start_s + np.arange(samples) * when.step_s) / SLOT_S).astype(np.int64)
+    when = Presence.of_scene(scene)
+    sample = np.arange(when.present.shape[1], dtype=np.float64)
+    slot = posterior.grid.cells(when.start_s + sample * when.step_s)
     # Before the first reading and after the last one, the first and the last slot stand.
-    slot = np.clip(slot - posterior.first_slot, 0, posterior.slots - 1)
+    slot = np.clip(slot, 0, posterior.slots - 1)
     starts = np.flatnonzero(np.diff(slot, prepend=-1))
-    first, second = place[posterior.first + 1], place[posterior.second + 1]
+    first, second = posterior.pairs.numbers_in(when.names)
     together = when.present[first] & when.present[second]
     together &= ((first >= 0) & (second >= 0))[:, None]
     seconds = np.zeros((len(first), posterior.slots))
@@ -286,32 +247,57 @@ def tracked_s(posterior: Posterior, scene: Scene) -> Floats:
     return seconds * when.step_s
 
 
-def _cells(windows: Windows, binned: BinnedReadings) -> tuple[tuple[Ints, Ints, Floats], Floats]:
-    """Return window, slot and readings of every slot of every window, and slots per window."""
-    slots = max(binned.slots, 1)
-    key = windows.row * slots + binned.slot[binned.slot_of_reading]
-    if len(windows) * slots <= 8_000_000:
-        count = np.bincount(key, minlength=len(windows) * slots)
-        cells = np.flatnonzero(count)
-        readings = count[cells]
-    else:
-        cells, readings = np.unique(key, return_counts=True)
-    window = cells // slots
-    per_window = np.bincount(window, minlength=len(windows)).astype(np.float64)
-    return (window, cells % slots, readings.astype(np.float64)), per_window
+@dataclass(frozen=True, slots=True)
+class LogOdds:
+    """A logistic fit: log-odds = b0 + b1 * x1 + b2 * x2 ...
 
+    A priori b0 is 0 and the others share 1 among them: without scenes to learn from, the given
+    log-odds (or their mean) stay as they are, and few windows move them little.
 
-def _rows(windows: Windows, first: Ints, second: Ints, people: int) -> Ints:
-    """Return which of the sorted pairs each window is of."""
-    width = people + 1
-    key = (first + 1) * width + second + 1
-    asked = (windows.observer.codes.astype(np.int64) + 1) * width + windows.peer.codes + 1
-    return np.searchsorted(key, asked)
+    Attributes:
+        coefficients: (k + 1,) the intercept first.
+    """
 
+    coefficients: Floats
 
-def _pair_number(first: Ints, second: Ints, people: int) -> Ints:
-    """Return the place of first < second among all pairs of so many people."""
-    return first * (2 * people - first - 1) // 2 + second - first - 1
+    @classmethod
+    def believing(cls, features: int) -> "LogOdds":
+        """Return the prior's."""
+        return cls(np.concatenate([[0.0], np.full(features, 1 / features)]))
+
+    @classmethod
+    def fitted(cls, features: Floats, near: Bools) -> "LogOdds":
+        """Return the most probable coefficients.
+
+        Args:
+            features: (n, k) log-odds.
+            near: (n,) what was true.
+        """
+        prior = cls.believing(features.shape[1]).coefficients
+        precision = np.diag(
+            np.concatenate([[_INTERCEPT_SD**-2], np.full(features.shape[1], _SLOPE_SD**-2)])
+        )
+        design = np.column_stack([np.ones(len(features)), np.clip(features, -_MOST, _MOST)])
+        beta = prior
+        for _ in range(25):  # Newton's method; the function is convex
+            share = expit(design @ beta)
+            slope = design.T @ (near - share) / _TOGETHER - precision @ (beta - prior)
+            weight = share * (1 - share) / _TOGETHER
+            change = np.linalg.solve(design.T @ (weight[:, None] * design) + precision, slope)
+            beta = beta + change
+            if np.abs(change).max() < 1e-9:
+                break
+        return cls(beta)
+
+    def evidence(self, features: Floats) -> Floats:
+        """Return (n,) log-odds without the intercept, on the scale of one of the features."""
+        slopes = self.coefficients[1:] / self.coefficients[1:].sum()
+        return np.asarray(np.clip(features, -_MOST, _MOST) @ slopes)
+
+    def of(self, features: Floats) -> Floats:
+        """Return (n,) log-odds."""
+        trimmed = np.clip(features, -_MOST, _MOST)
+        return np.asarray(self.coefficients[0] + trimmed @ self.coefficients[1:])
 
 
 def _lowest(at: Floats, values: Floats) -> float:

@@ -23,13 +23,13 @@ from scipy.sparse import csr_array
 from tracetogether.errors import InvalidReadingsError
 from tracetogether.evaluation.known_slots import KnownSlots
 from tracetogether.evaluation.phones import EXPONENT_SD, LEVEL_SD_DB
+from tracetogether.evaluation.scene import Scene
 from tracetogether.proximity.binned_readings import SLOT_S
 from tracetogether.proximity.calibration import Calibration
 from tracetogether.proximity.detection import hearing_of_both_logs, log_odds
-from tracetogether.proximity.distances import pair_distances
+from tracetogether.proximity.distances import LogsUsed, pair_distances
+from tracetogether.proximity.grid import group_sums
 from tracetogether.proximity.model import MODEL, REFERENCE_M, ProximityModel
-from tracetogether.proximity.scene import LogsUsed, Scene
-from tracetogether.proximity.sums import group_sums
 from tracetogether.units import Floats
 
 FITTED: Final = (
@@ -155,7 +155,7 @@ def fit(
         scenes=len(parts),
         spread_db=float(level.std()),
         residual_db=float(residual.std()),
-        error_db=float(np.concatenate([one.error for one in effects]).std()),
+        error_db=float(np.concatenate([effect.error for effect in effects]).std()),
         distance_m=REFERENCE_M * 10**decades,
         attenuation_db=level,
         lag_minutes=lags,
@@ -234,10 +234,10 @@ def _fitted(
         effects, normal = [], belief.copy()
         right = belief @ [start.level_db, start.slope_db]
         for part in parts:
-            one, a, b = _expected(part, model, sums)
-            effects.append(one)
-            normal += a
-            right += b
+            effect, normal_share, right_share = _expected(part, model, sums)
+            effects.append(effect)
+            normal += normal_share
+            right += right_share
         line = np.linalg.solve(normal, right)
         spreads = {
             name: float(
@@ -446,9 +446,8 @@ def _with_people(
         binned = part.binned
         found = pair_distances(binned, LogsUsed.PAIR, silent)
         hearing = hearing_of_both_logs(binned)
-        row, count = found.pair_of_directed, len(found.first)
-        heard = group_sums(hearing.heard, row, count)
-        possible = group_sums(hearing.possible, row, count)
+        row, count = found.pairs.row, len(found.pairs)
+        heard, possible = found.pairs.sum(hearing.heard), found.pairs.sum(hearing.possible)
         pair_of_slot = row[part.way]
         seen = np.bincount(pair_of_slot, minlength=count)
         true = group_sums(part.decades, pair_of_slot, count) / np.maximum(seen, 1) + np.log10(

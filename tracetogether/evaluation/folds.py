@@ -13,8 +13,8 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from tracetogether.errors import InvalidReadingsError
+from tracetogether.evaluation.scene import Scene
 from tracetogether.labels import UNKNOWN, Labels
-from tracetogether.proximity.scene import Scene
 from tracetogether.units import Bools, Ints
 
 MOST_FOLDS: Final = 30

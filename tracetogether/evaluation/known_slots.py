@@ -5,12 +5,13 @@ from typing import Self
 
 import numpy as np
 
+from tracetogether.evaluation.scene import Scene
+from tracetogether.evaluation.truth import mean_distance_m
 from tracetogether.labels import Labels
 from tracetogether.proximity.binned_readings import BinnedReadings, bin_readings
 from tracetogether.proximity.calibration import Calibration
+from tracetogether.proximity.grid import PairIndex
 from tracetogether.proximity.model import REFERENCE_M
-from tracetogether.proximity.scene import Scene
-from tracetogether.proximity.sums import group_sums
 from tracetogether.units import Bools, Floats, Ints
 
 
@@ -48,26 +49,21 @@ class KnownSlots:
         if scene.distance_m is None or not len(scene.sightings):
             return None
         binned = bin_readings(scene.sightings, calibration)
-        with np.errstate(invalid="ignore"):
-            known = scene.distance_m > 0  # NaN, unknown, compares false
-        count = len(binned.pair)
-        cell = binned.slot_of_reading
-        seen = group_sums(known.astype(np.float64), cell, count)
-        total = group_sums(np.where(known, scene.distance_m, 0.0), cell, count)
-        rows = seen > 0
+        distance = mean_distance_m(scene, binned.of_reading)
+        rows = np.isfinite(distance)
         if not rows.any():
             return None
         way = binned.pair[rows]
-        receiver, transmitter = binned.observer[way] + 1, binned.peer[way] + 1
-        width = len(binned.names) + 1
-        key = np.minimum(receiver, transmitter) * width + np.maximum(receiver, transmitter)
+        receiver, transmitter = binned.pairs.first[way] + 1, binned.pairs.second[way] + 1
+        names = binned.pairs.names
+        pairs = PairIndex.of(names, receiver - 1, transmitter - 1, directed=False)
         return cls(
             binned=binned,
             level=binned.attenuation_db[rows],
-            decades=np.log10(total[rows] / seen[rows] / REFERENCE_M),
+            decades=np.log10(distance[rows] / REFERENCE_M),
             slot=binned.slot[rows],
             way=way,
-            pair=np.unique(key, return_inverse=True)[1].reshape(-1).astype(np.int64),
+            pair=pairs.row,
             receiver=receiver,
             transmitter=transmitter,
             ahead=np.where(receiver < transmitter, 1.0, -1.0),
@@ -88,5 +84,5 @@ class KnownSlots:
         Args:
             labels: observers' or peers' models, of the scene's sightings.
         """
-        first = np.unique(self.binned.pair_of_reading, return_index=True)[1]
+        first = np.unique(self.binned.pairs.row, return_index=True)[1]
         return tuple(labels.take(first).to_list())

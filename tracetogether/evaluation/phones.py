@@ -18,12 +18,12 @@ from typing import Final
 import numpy as np
 
 from tracetogether.evaluation.known_slots import KnownSlots
+from tracetogether.evaluation.scene import Scene
 from tracetogether.labels import Labels
 from tracetogether.proximity.calibration import Calibration, Shift, model_key
+from tracetogether.proximity.grid import group_sums
 from tracetogether.proximity.model import ProximityModel
 from tracetogether.proximity.offsets import slot_noise_db2
-from tracetogether.proximity.scene import Scene
-from tracetogether.proximity.sums import group_sums
 from tracetogether.units import Floats, Ints
 
 LEVEL_SD_DB: Final = 3.0
@@ -54,7 +54,7 @@ class LearnedPhones:
 class _Ways:
     """The directed pairs of a scene with a known distance.
 
-    receiving and sending are numbers into the recording's models, -1 where no model is told.
+    receiving and sending are numbers into the recording's models, -1 where no model is named.
     """
 
     level: Floats
@@ -126,7 +126,7 @@ def _prior(variance: float) -> float:
 
 
 def _variances(known: Sequence[tuple[Scene, KnownSlots]], *, receiving: bool) -> dict[str, float]:
-    """Return of each model that is told what is unknown of it as receiver, or as transmitter."""
+    """Return the receive or transmit variance of each named phone model."""
     found: dict[str, float] = {}
     for scene, part in known:
         labels, variance = (
@@ -134,9 +134,9 @@ def _variances(known: Sequence[tuple[Scene, KnownSlots]], *, receiving: bool) ->
             if receiving
             else (scene.sightings.peer_model, part.binned.transmit_variance_db2)
         )
-        for name, one in zip(part.models(labels), variance.tolist(), strict=True):
+        for name, unknown in zip(part.models(labels), variance.tolist(), strict=True):
             if name is not None:
-                found.setdefault(model_key(name), one)
+                found.setdefault(model_key(name), unknown)
     return found
 
 
@@ -147,9 +147,12 @@ def _ways(scene: Scene, part: KnownSlots, receivers: list[str], transmitters: li
 
     def numbers(labels: Labels, names: list[str]) -> Ints:
         place = {name: n for n, name in enumerate(names)}
-        told = part.models(labels)
+        models = part.models(labels)
         return np.array(
-            [-1 if (name := told[at]) is None else place[model_key(name)] for at in used.tolist()],
+            [
+                -1 if (name := models[at]) is None else place[model_key(name)]
+                for at in used.tolist()
+            ],
             dtype=np.int64,
         )
 
@@ -157,8 +160,8 @@ def _ways(scene: Scene, part: KnownSlots, receivers: list[str], transmitters: li
         level=group_sums(part.level, way, len(used)) / slots,
         decades=group_sums(part.decades, way, len(used)) / slots,
         slots=slots,
-        receiver=part.binned.observer[used] + 1,
-        transmitter=part.binned.peer[used] + 1,
+        receiver=part.binned.pairs.first[used] + 1,
+        transmitter=part.binned.pairs.second[used] + 1,
         receiving=numbers(scene.sightings.observer_model, receivers),
         sending=numbers(scene.sightings.peer_model, transmitters),
     )
@@ -173,12 +176,14 @@ def _evidence(
     noise = model.pair_sd_db**2 + model.direction_sd_db**2 + slot_noise_db2(ways.slots, model)
     design = np.zeros((count, 3 + len(receivers) + len(transmitters) + 1))
     design[:, 0], design[:, 1] = 1.0, ways.decades
-    told = ways.receiving >= 0
-    design[rows[told], 3 + ways.receiving[told]] = 1.0
-    told = ways.sending >= 0
-    design[rows[told], 3 + len(receivers) + ways.sending[told]] = 1.0
-    unmeasured = np.array([*(one >= _MEASURED_DB2 for one in transmitters.values()), True])
-    design[:, 2] = unmeasured[ways.sending]  # -1, not told, picks the last
+    named = ways.receiving >= 0
+    design[rows[named], 3 + ways.receiving[named]] = 1.0
+    named = ways.sending >= 0
+    design[rows[named], 3 + len(receivers) + ways.sending[named]] = 1.0
+    unmeasured = np.array(
+        [*(variance >= _MEASURED_DB2 for variance in transmitters.values()), True]
+    )
+    design[:, 2] = unmeasured[ways.sending]  # -1, not named, picks the last
     # ... and the data beside the unknowns, to go through the same elimination.
     design[:, -1] = ways.level - model.level_db - model.slope_db * ways.decades
     who = [

@@ -11,9 +11,9 @@ import numpy as np
 from tracetogether.errors import InvalidReadingsError
 from tracetogether.evaluation.folds import connected_groups
 from tracetogether.evaluation.layout import NUMBERS, TRACK_COLUMNS, RecordingLayout, Source
+from tracetogether.evaluation.scene import Scene, Tracks
 from tracetogether.evaluation.truth import track_distance_m
 from tracetogether.labels import UNKNOWN, Labels
-from tracetogether.proximity.scene import Scene, Tracks
 from tracetogether.sightings import Sightings
 from tracetogether.tables.csv_columns import BadLine, CsvColumns, read_csv
 from tracetogether.tables.reading_faults import Faults, known_transmit_power

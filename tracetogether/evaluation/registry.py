@@ -14,13 +14,16 @@ from tracetogether.evaluation.baselines.slotwise import Slotwise
 from tracetogether.evaluation.fittable_posterior import FittablePosterior
 from tracetogether.evaluation.protocols import EvaluatedEstimator
 from tracetogether.names import unknown_name
-from tracetogether.proximity.attenuation import RULES, Bucketed
+from tracetogether.proximity.encounters import ESTIMATORS
 from tracetogether.proximity.model import ProximityModel
-from tracetogether.proximity.smoothed import Smoothed
 
 
-def _bucket(name: str) -> Callable[[], EvaluatedEstimator]:
-    return lambda: Slotwise(name, Bucketed(RULES[name]))
+def _slotwise(name: str) -> Callable[[], EvaluatedEstimator]:
+    """Return how to make an estimator of `tracetogether estimate`, which fits nothing."""
+    shares_are_probabilities = not name.startswith("bucket-")
+    return lambda: Slotwise(
+        name, ESTIMATORS[name](), shares_are_probabilities=shares_are_probabilities
+    )
 
 
 REGISTRY: Final[Mapping[str, Callable[[], EvaluatedEstimator]]] = MappingProxyType(
@@ -28,13 +31,13 @@ REGISTRY: Final[Mapping[str, Callable[[], EvaluatedEstimator]]] = MappingProxyTy
         "posterior": FittablePosterior,
         "constant": Constant,
         "mean-attenuation": MeanAttenuation,
-        "smoothed": lambda: Slotwise("smoothed", Smoothed(), shares_are_probabilities=True),
         "kalman": Kalman,
         "robert": Robert,
-        **{name: _bucket(name) for name in RULES},
+        **{name: _slotwise(name) for name in ESTIMATORS},
     }
 )
-"""Name -> how to make the estimator with its defaults."""
+"""Name -> how to make the estimator with its defaults. The estimators of
+``proximity.encounters`` are here under the same names."""
 
 
 def chosen_estimators(

@@ -2,11 +2,11 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cache
 from typing import Final
 
 import numpy as np
 
-from tracetogether.evaluation.alignment import TruePairs, TrueWindows
 from tracetogether.evaluation.folds import Fold
 from tracetogether.evaluation.metrics import (
     NOT_SAID,
@@ -18,9 +18,11 @@ from tracetogether.evaluation.metrics import (
     precision_recall,
 )
 from tracetogether.evaluation.protocols import EvaluatedEstimator, Fitted
+from tracetogether.evaluation.scene import Scene
+from tracetogether.evaluation.truth import TruePairs, TrueWindows
 from tracetogether.parameters import SINGAPORE_POLICY
 from tracetogether.proximity.calibration import Calibration
-from tracetogether.proximity.scene import LogsUsed, Scene
+from tracetogether.proximity.distances import LogsUsed
 from tracetogether.units import Bools, Floats, Ints
 
 _CONTACT_MINUTES: Final = 15.0
@@ -122,24 +124,12 @@ class _Collected:
         return [np.concatenate(column) for column in zip(*self.columns, strict=True)]
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class _Truth:
-    """True windows and pairs of scenes, each worked out once."""
+    """True windows and pairs by scene, logs, and window or radius; each is computed once."""
 
-    _windows: dict[tuple[int, LogsUsed, float], TrueWindows] = field(default_factory=dict)
-    _pairs: dict[tuple[int, LogsUsed, float], TruePairs] = field(default_factory=dict)
-
-    def windows(self, scene: Scene, logs: LogsUsed, window_s: float) -> TrueWindows:
-        asked = (id(scene), _joint(logs), window_s)  # the folds keep their scenes alive
-        if asked not in self._windows:
-            self._windows[asked] = TrueWindows.of(scene, logs, window_s)
-        return self._windows[asked]
-
-    def pairs(self, scene: Scene, logs: LogsUsed, within_m: float) -> TruePairs:
-        asked = (id(scene), _joint(logs), within_m)
-        if asked not in self._pairs:
-            self._pairs[asked] = TruePairs.of(scene, logs, within_m)
-        return self._pairs[asked]
+    windows: Callable[[Scene, LogsUsed, float], TrueWindows]
+    pairs: Callable[[Scene, LogsUsed, float], TruePairs]
 
 
 def _joint(logs: LogsUsed) -> LogsUsed:
@@ -169,7 +159,7 @@ def evaluate(
         clock: seconds, for the speed; such as time.perf_counter.
         on_progress: called with (steps done, steps in all).
     """
-    truth = _Truth()
+    truth = _Truth(cache(TrueWindows.of), cache(TruePairs.of))
     steps = sum(len(estimator.logs) for estimator in estimators) * len(folds)
     done = 0
     rows: list[EstimatorScores] = []
@@ -178,14 +168,13 @@ def evaluate(
         runs = {
             logs: _Run(estimator.name, logs, question, truth, clock) for logs in logs_of_estimator
         }
-        learns = getattr(estimator, "learns", True)  # one that does not is the same in every fold
         fitted: Fitted | None = None
         for fold in folds:
-            if learns or fitted is None:
+            if estimator.learns or fitted is None:
                 fitted = estimator.fit(fold.training, calibration=calibration)
             for run in runs.values():
                 run.add(fitted, fold)
-                if learns:
+                if estimator.learns:
                     run.forget()
                 done += 1
                 if on_progress is not None:
@@ -211,7 +200,7 @@ class _Run:
     seconds: float = 0.0
     windows: dict[tuple[float, float], _Collected] = field(default_factory=dict)
     minutes: dict[float, _Collected] = field(default_factory=dict)
-    known: dict[int, _SceneScores] = field(default_factory=dict)
+    known: dict[Scene, _SceneScores] = field(default_factory=dict)
 
     def forget(self) -> None:
         """Drop the scores of scenes: the next fold's fit gives others."""
@@ -249,26 +238,35 @@ class _Run:
 
     def _scores(self, fitted: Fitted, scene: Scene) -> _SceneScores:
         """Return score, probability and truth of a scene's windows, for every radius and window."""
-        if id(scene) in self.known:  # the folds keep their scenes alive
-            return self.known[id(scene)]
+        if scene in self.known:
+            return self.known[scene]
         found: _SceneScores = {}
         for window_s in self.question.windows_s:
-            true = self.truth.windows(scene, self.logs, window_s)
+            true = self.truth.windows(scene, _joint(self.logs), window_s)
             for within_m in self.question.radii_m:
                 given = fitted.windows(scene, self.logs, window_s=window_s, within_m=within_m)
-                found[within_m, window_s] = (*true.scores(given), true.near(within_m))
-        self.known[id(scene)] = found
+                if len(given) != len(true.known):
+                    raise ValueError(
+                        f"{self.name} gives {len(given)} scores for {len(true.known)} windows"
+                    )
+                found[within_m, window_s] = (
+                    given.score[true.known],
+                    given.probability[true.known],
+                    true.distance_m <= within_m,
+                )
+        self.known[scene] = found
         return found
 
     def _add_minutes(self, fitted: Fitted, scene: Scene, group: int) -> None:
         if scene.tracks is None:
             return
         for within_m in self.question.radii_m:
-            true = self.truth.pairs(scene, self.logs, within_m)
+            true = self.truth.pairs(scene, _joint(self.logs), within_m)
             given = fitted.minutes(scene, self.logs, within_m=within_m)
             collected = self.minutes.setdefault(within_m, _Collected())
             of_group = np.full(len(true.minutes), float(group))
-            collected.columns.append((*true.estimates(given), true.minutes, of_group))
+            said = (column[true.known] for column in (given.low, given.median, given.high))
+            collected.columns.append((*said, true.minutes, of_group))
 
     def rows(self) -> list[EstimatorScores]:
         """Return the measures over all folds."""

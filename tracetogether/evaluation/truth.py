@@ -1,16 +1,89 @@
-"""What is known to be true: how far away a window was, how long people were near by camera."""
+"""The truth of a scene: how far apart people were, when they were tracked, how long they were near.
+
+Estimators may ask ``Presence``, which says when people were tracked, and nothing else here.
+"""
 
 from dataclasses import dataclass
 from typing import Self
 
 import numpy as np
 
-from tracetogether.evaluation.presence import Presence, presence
-from tracetogether.evaluation.windows import Windows
+from tracetogether.evaluation.scene import Scene, Tracks, Windows
 from tracetogether.labels import Labels
-from tracetogether.proximity.scene import Scene, Tracks
+from tracetogether.proximity.distances import LogsUsed
+from tracetogether.proximity.grid import Groups, PairIndex, numbers_in
 from tracetogether.sightings import Sightings
-from tracetogether.units import SECONDS_PER_MINUTE, Floats, Ints
+from tracetogether.units import SECONDS_PER_MINUTE, Bools, Floats, Ints
+
+
+@dataclass(frozen=True, slots=True)
+class Presence:
+    """When each person was tracked, on a common grid of samples.
+
+    Attributes:
+        names: the people tracked, sorted.
+        start_s: epoch seconds of sample 0.
+        step_s: seconds that a sample stands for.
+        present: (people, samples) True where tracked.
+    """
+
+    names: tuple[str, ...]
+    start_s: float
+    step_s: float
+    present: Bools
+
+    @classmethod
+    def of(cls, tracks: Tracks) -> Self:
+        """Return when each person of ``tracks`` was tracked.
+
+        Raises:
+            ValueError: there is no sample.
+        """
+        if not len(tracks):
+            raise ValueError("tracks without a sample")
+        names = tuple(sorted(tracks.person.names))
+        start, step = float(tracks.time.min()), _step_s(tracks)
+        person = numbers_in(names, tracks.person)
+        sample = np.rint((tracks.time - start) / step).astype(np.int64)
+        present = np.zeros((len(names), int(sample.max()) + 1), dtype=np.bool_)
+        known = person >= 0
+        present[person[known], sample[known]] = True
+        return cls(names, start, step, present)
+
+    @classmethod
+    def of_scene(cls, scene: Scene) -> Self:
+        """Return when the people of ``scene`` were tracked.
+
+        Raises:
+            ValueError: nobody was.
+        """
+        if scene.tracks is None:
+            raise ValueError(f"scene {scene.name!r} has no tracks, so minutes can't be compared")
+        return cls.of(scene.tracks)
+
+    def numbers(self, labels: Labels) -> Ints:
+        """Return the row of ``present`` for each label; -1 for people who were never tracked."""
+        return numbers_in(self.names, labels)
+
+    def sample(self, time_s: Floats) -> Ints:
+        """Return the sample in which each time lies; may be outside the grid."""
+        return np.rint((time_s - self.start_s) / self.step_s).astype(np.int64)
+
+    def together(self, first: Ints, second: Ints, time_s: Floats) -> Bools:
+        """Return whether both were tracked at a time (columns of equal length, row by row)."""
+        at = self.sample(time_s)
+        inside = (at >= 0) & (at < self.present.shape[1]) & (first >= 0) & (second >= 0)
+        at = np.where(inside, at, 0)
+        return np.asarray(inside & self.present[first, at] & self.present[second, at])
+
+
+def _step_s(tracks: Tracks) -> float:
+    """Return the usual time between two samples of a person; 1 s if nobody has two."""
+    order = np.lexsort((tracks.time, tracks.person.codes))
+    same = np.diff(tracks.person.codes[order]) == 0
+    gaps = np.diff(tracks.time[order])[same]
+    gaps = gaps[gaps > 0]
+    return float(np.median(gaps)) if gaps.size else 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,39 +107,42 @@ class TrueMinutes:
         Raises:
             ValueError: there is no sample.
         """
-        when = presence(tracks)
+        when = Presence.of(tracks)
         where = _positions(tracks, when)
         count = len(when.names)
         tracked, near = np.zeros((count, count)), np.zeros((count, count))
-        for person in range(count):  # of people, to keep memory at (people, samples)
+        for person in range(count):  # person by person, to keep memory at (people, samples)
             distance = np.hypot(*(where - where[:, person, None, :]))
             tracked[person] = np.isfinite(distance).sum(axis=1)
             near[person] = (distance <= within_m).sum(axis=1)
         minutes = when.step_s / SECONDS_PER_MINUTE
         return cls(when.names, tracked * minutes, near * minutes)
 
-    def numbers(self, labels: Labels) -> Ints:
-        """Return the row of each label; -1 for people who were never tracked."""
-        number = {name: n for n, name in enumerate(self.names)}
-        table = np.array([*(number.get(name, -1) for name in labels.names), -1], dtype=np.int64)
-        return np.asarray(table[labels.codes])
+    def of_pairs(self, pairs: PairIndex) -> tuple[Floats, Floats]:
+        """Return (pairs,) minutes tracked and minutes near; 0 where one was never tracked."""
+        first, second = pairs.numbers_in(self.names)
+        known = (first >= 0) & (second >= 0)
+        tracked, near = (
+            np.where(known, minutes[first, second], 0.0) for minutes in (self.tracked, self.near)
+        )
+        return tracked, near
 
 
-def window_distance_m(scene: Scene, windows: Windows) -> Floats:
-    """Return each window's true distance: the mean of its known distances above 0, or NaN."""
+def mean_distance_m(scene: Scene, groups: Groups) -> Floats:
+    """Return (groups,) the mean of the known distances of their sightings, NaN without any."""
     if scene.distance_m is None:
-        return np.full(len(windows), np.nan)
+        return np.full(len(groups), np.nan)
     with np.errstate(invalid="ignore"):
         known = scene.distance_m > 0  # NaN, unknown, compares false
-    count = windows.total(known.astype(np.float64))
-    total = windows.total(np.where(known, scene.distance_m, 0.0))
+    count = groups.sum(known.astype(np.float64))
+    total = groups.sum(np.where(known, scene.distance_m, 0.0))
     mean: Floats = np.where(count > 0, total / np.maximum(count, 1.0), np.nan)
     return mean
 
 
 def track_distance_m(tracks: Tracks, sightings: Sightings) -> Floats:
     """Return how far apart the people of each sighting were, NaN where one was not tracked."""
-    when = presence(tracks)
+    when = Presence.of(tracks)
     where = _positions(tracks, when)
     at = when.sample(sightings.time)
     first, second = when.numbers(sightings.observer), when.numbers(sightings.peer)
@@ -78,10 +154,52 @@ def track_distance_m(tracks: Tracks, sightings: Sightings) -> Floats:
 
 def _positions(tracks: Tracks, when: Presence) -> Floats:
     """Return x and y as (2, people, samples), NaN where not tracked."""
-    who = when.numbers(tracks.person)
-    at = when.sample(tracks.time)
+    person, sample = when.numbers(tracks.person), when.sample(tracks.time)
     where = np.full((2, *when.present.shape), np.nan)
-    known = who >= 0
-    where[0, who[known], at[known]] = tracks.x_m[known]
-    where[1, who[known], at[known]] = tracks.y_m[known]
+    known = person >= 0
+    where[0, person[known], sample[known]] = tracks.x_m[known]
+    where[1, person[known], sample[known]] = tracks.y_m[known]
     return where
+
+
+@dataclass(frozen=True, slots=True)
+class TrueWindows:
+    """The windows of a scene whose distance is known.
+
+    Attributes:
+        known: (windows,) whether the distance of a window is known.
+        distance_m: (known windows,) that distance.
+    """
+
+    known: Bools
+    distance_m: Floats
+
+    @classmethod
+    def of(cls, scene: Scene, logs: LogsUsed, window_s: float) -> Self:
+        """Return the windows of ``scene`` and their distances."""
+        distance = mean_distance_m(scene, Windows.of(scene, logs, window_s))
+        known = np.isfinite(distance)
+        return cls(known, distance[known])
+
+
+@dataclass(frozen=True, slots=True)
+class TruePairs:
+    """The pairs of a scene that were received and tracked together.
+
+    Attributes:
+        known: (pairs,) whether a pair of the scene is of two people tracked together.
+        minutes: (known pairs,) true minutes within the radius.
+    """
+
+    known: Bools
+    minutes: Floats
+
+    @classmethod
+    def of(cls, scene: Scene, logs: LogsUsed, within_m: float) -> Self:
+        """Return the pairs of ``scene``; none where nobody was tracked."""
+        pairs = scene.pairs(logs)
+        if scene.tracks is None:
+            return cls(np.zeros(len(pairs), dtype=np.bool_), np.empty(0))
+        tracked, near = TrueMinutes.of(scene.tracks, within_m).of_pairs(pairs)
+        known = (tracked > 0) & (pairs.first != pairs.second)
+        return cls(known, near[known])

@@ -1,4 +1,4 @@
-"""A scene's readings folded into minutes of each directed pair, and into scans of each phone.
+"""A scene's readings binned into minutes of each directed pair, and into scans of each phone.
 
 Attenuations are rounded to 2^-16 dB before they are added: sums of such numbers are exact, so
 that the order of the readings has no influence, down to the last bit.
@@ -10,73 +10,61 @@ from typing import Final
 import numpy as np
 
 from tracetogether.proximity.calibration import Calibration
-from tracetogether.proximity.scene import people
-from tracetogether.proximity.sums import group_sums
+from tracetogether.proximity.grid import Groups, PairIndex, TimeGrid, distinct_keys
 from tracetogether.sightings import Sightings
 from tracetogether.units import Floats, Ints
 
 SLOT_S: Final = 60.0
 """One slot: a minute of absolute time."""
 
-SCAN_S: Final = 10.0
+SCANS_PER_SLOT: Final = 6
+
+SCAN_S: Final = SLOT_S / SCANS_PER_SLOT
 """One scan: phones that listen for less than that at a time count once, others six times a slot."""
 
 _EXACT: Final = 65536.0
-_DENSE: Final = 8_000_000
 
 
 @dataclass(frozen=True, slots=True)
 class BinnedReadings:
-    """What the phones of a scene heard, in columns.
+    """The readings of a scene, binned into minutes of each directed pair and scans of each phone.
 
-    Slots are counted from ``first_slot`` = floor(time / 60 s) of the earliest reading, scans from
-    ``first_slot`` times six. Directed pairs are ordered by observer and peer, slots by
-    pair and time.
+    Slots are ordered by pair and time.
 
     Attributes:
-        names: the people, sorted; number -1 stands for all who have no name.
-        first_slot, slots: where the slots begin, and how many there are.
-        observer, peer: (p,) who heard whom, numbers into ``names``.
+        pairs: (p,) the directed pairs: first received second. Their rows are the sightings.
+        grid: the slots; scans are counted from the same beginning.
+        slots: how many slots there are.
         receive_variance_db2, transmit_variance_db2: (p,) what is unknown of the two models.
-        pair: (s,) which directed pair a slot belongs to.
-        slot: (s,) which slot.
+        of_reading: which slot (s,) each sighting is in.
+        pair: (s,) the directed pair of a slot.
+        slot: (s,) its time, a cell of ``grid``.
         attenuation_db: (s,) mean over the slot's readings.
-        readings: (s,) how many.
-        heard_pair, heard_scan: (h,) directed pair and scan in which the pair was heard at all.
-        pair_of_reading, slot_of_reading: (n,) for each sighting, indices into the above.
+        heard_pair, heard_scan: (h,) directed pair and scan in which the pair was received at all.
         level_of_reading_db: (n,) attenuation of each sighting, rounded.
     """
 
-    names: tuple[str, ...]
-    first_slot: int
+    pairs: PairIndex
+    grid: TimeGrid
     slots: int
-    observer: Ints
-    peer: Ints
     receive_variance_db2: Floats
     transmit_variance_db2: Floats
+    of_reading: Groups
     pair: Ints
     slot: Ints
     attenuation_db: Floats
-    readings: Floats
     heard_pair: Ints
     heard_scan: Ints
-    pair_of_reading: Ints
-    slot_of_reading: Ints
     level_of_reading_db: Floats
 
     @property
     def scans(self) -> int:
         """Scans that fit into the slots."""
-        return self.slots * int(SLOT_S // SCAN_S)
-
-    @property
-    def pairs(self) -> int:
-        """Directed pairs that were heard."""
-        return len(self.observer)
+        return self.slots * SCANS_PER_SLOT
 
     def slot_counts(self) -> Floats:
-        """Return (p,) in how many slots each pair was heard."""
-        return np.bincount(self.pair, minlength=self.pairs).astype(np.float64)
+        """Return (p,) in how many slots each pair was received."""
+        return Groups(self.pair, len(self.pairs)).sizes()
 
     def pair_minutes(self) -> Floats:
         """Return (p,) minutes from each pair's first slot to its last, both counted."""
@@ -86,65 +74,36 @@ class BinnedReadings:
 
     def pair_levels(self) -> Floats:
         """Return (p,) the mean over each pair's slots of their attenuation."""
-        return group_sums(self.attenuation_db, self.pair, self.pairs) / self.slot_counts()
+        return Groups(self.pair, len(self.pairs)).mean(self.attenuation_db)
 
 
 def bin_readings(sightings: Sightings, calibration: Calibration) -> BinnedReadings:
-    """Return the binned of ``sightings``."""
-    who = people(sightings)
+    """Return ``sightings`` binned; their order has no influence, to the last bit."""
     receive, transmit = calibration.phone_variances(sightings)
     level = np.rint(calibration.attenuation(sightings).db * _EXACT) / _EXACT
-    scan = np.floor(sightings.time / SCAN_S).astype(np.int64)
-    per_slot = int(SLOT_S // SCAN_S)
-    first = int(scan.min()) // per_slot if len(scan) else 0
-    scan -= first * per_slot
-    slots = int(scan.max()) // per_slot + 1 if len(scan) else 0
-    width = len(who.names) + 1
-    key = (who.observer + 1) * width + who.peer + 1
-    pairs, pair = _distinct(key, width * width)
-    scans, scan_row = _distinct(pair * (slots * per_slot) + scan, len(pairs) * slots * per_slot)
-    span = max(slots * per_slot, 1)
+    scan = TimeGrid(SCAN_S).cells(sightings.time)
+    origin = int(scan.min()) // SCANS_PER_SLOT if len(scan) else 0
+    scan -= origin * SCANS_PER_SLOT
+    slots = int(scan.max()) // SCANS_PER_SLOT + 1 if len(scan) else 0
+    pairs = PairIndex.of_sightings(sightings, directed=True)
+    span = max(slots * SCANS_PER_SLOT, 1)
+    scans, scan_row = distinct_keys(pairs.row * span + scan, len(pairs) * span)
     scan_pair, scan_number = scans // span, scans % span
-    slot_key, slot_of_scan = _distinct(
-        scan_pair * max(slots, 1) + scan_number // per_slot, len(pairs) * max(slots, 1)
+    slot_key, slot_of_scan = distinct_keys(
+        scan_pair * max(slots, 1) + scan_number // SCANS_PER_SLOT, len(pairs) * max(slots, 1)
     )
-    slot_of_reading = slot_of_scan[scan_row]
-    readings = np.bincount(slot_of_reading, minlength=len(slot_key)).astype(np.float64)
-    total = group_sums(level, slot_of_reading, len(slot_key))
+    of_reading = Groups(slot_of_scan[scan_row], len(slot_key))
     return BinnedReadings(
-        names=who.names,
-        first_slot=first,
+        pairs=pairs,
+        grid=TimeGrid(SLOT_S, origin),
         slots=slots,
-        observer=pairs // width - 1,
-        peer=pairs % width - 1,
-        receive_variance_db2=_largest(receive, pair, len(pairs)),
-        transmit_variance_db2=_largest(transmit, pair, len(pairs)),
+        receive_variance_db2=pairs.max(receive),
+        transmit_variance_db2=pairs.max(transmit),
+        of_reading=of_reading,
         pair=slot_key // max(slots, 1),
         slot=slot_key % max(slots, 1),
-        attenuation_db=total / readings,
-        readings=readings,
+        attenuation_db=of_reading.mean(level),
         heard_pair=scan_pair,
         heard_scan=scan_number,
-        pair_of_reading=pair,
-        slot_of_reading=slot_of_reading,
         level_of_reading_db=level,
     )
-
-
-def _distinct(key: Ints, bound: int) -> tuple[Ints, Ints]:
-    """Return the distinct keys, sorted, and which of them each key is."""
-    if bound > _DENSE:
-        distinct, row = np.unique(key, return_inverse=True)
-        return distinct, row.reshape(-1).astype(np.int64)
-    present = np.zeros(bound, dtype=np.bool_)
-    present[key] = True
-    place = np.cumsum(present) - 1
-    return np.flatnonzero(present), place[key]
-
-
-def _largest(values: Floats, group: Ints, count: int) -> Floats:
-    """Return the greatest value of each group; a phone has one model, save for odd logs."""
-    found = np.zeros(count)
-    if len(values) and values.max() > 0:
-        np.maximum.at(found, group, values)
-    return found

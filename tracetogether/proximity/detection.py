@@ -18,10 +18,9 @@ from typing import Final
 import numpy as np
 from scipy.special import expit
 
-from tracetogether.proximity.binned_readings import SCAN_S, SLOT_S, BinnedReadings
+from tracetogether.proximity.binned_readings import SCANS_PER_SLOT, BinnedReadings
 from tracetogether.units import Bools, Floats, Ints
 
-_PER_SLOT: Final = int(SLOT_S // SCAN_S)
 _REACH_SCANS: Final = 3  # half a minute, in which a phone that is there is heard by somebody
 
 
@@ -46,12 +45,12 @@ def hearing_of_own_log(binned: BinnedReadings) -> Hearing:
     heard = np.diff(np.append(starts, len(scan))).astype(np.float64)
     if not len(starts):
         return Hearing(heard, heard)
-    last = scan[np.append(starts[1:], len(scan)) - 1] + _PER_SLOT
-    first = scan[starts] - _PER_SLOT
+    last = scan[np.append(starts[1:], len(scan)) - 1] + SCANS_PER_SLOT
+    first = scan[starts] - SCANS_PER_SLOT
     # Scans of every observer in one sorted column, so that two look-ups count those between.
-    span = binned.scans + 4 * _PER_SLOT
-    live = np.unique((binned.observer[binned.heard_pair] + 1) * span + scan)
-    base = (binned.observer + 1) * span
+    span = binned.scans + 4 * SCANS_PER_SLOT
+    live = np.unique((binned.pairs.first[binned.heard_pair] + 1) * span + scan)
+    base = (binned.pairs.first + 1) * span
     low = np.searchsorted(live, base + np.maximum(first, 0), side="left")
     high = np.searchsorted(live, base + np.minimum(last, binned.scans), side="right")
     alone = _heard_alone(binned)
@@ -61,15 +60,15 @@ def hearing_of_own_log(binned: BinnedReadings) -> Hearing:
 def hearing_of_both_logs(binned: BinnedReadings) -> Hearing:
     """Return how often each pair was heard, where the peer's own log tells when it was alive."""
     own = hearing_of_own_log(binned)
-    people = len(binned.names) + 1
-    live = np.unique((binned.observer[binned.heard_pair] + 1) * binned.scans + binned.heard_scan)
-    who, slot = live // max(binned.scans, 1), live % max(binned.scans, 1) // _PER_SLOT
+    people = len(binned.pairs.names) + 1
+    live = np.unique((binned.pairs.first[binned.heard_pair] + 1) * binned.scans + binned.heard_scan)
+    who, slot = live // max(binned.scans, 1), live % max(binned.scans, 1) // SCANS_PER_SLOT
     scans = np.bincount(who * binned.slots + slot, minlength=people * binned.slots)
     scans = scans.reshape(people, binned.slots).astype(np.float64)
     alive = _widened(scans > 0, 1).astype(np.float64)
-    possible = np.einsum("pt,pt->p", scans[binned.observer + 1], alive[binned.peer + 1])
+    possible = np.einsum("pt,pt->p", scans[binned.pairs.first + 1], alive[binned.pairs.second + 1])
     possible -= _heard_alone(binned)
-    has_log = np.asarray(alive.any(axis=1))[binned.peer + 1]
+    has_log = np.asarray(alive.any(axis=1))[binned.pairs.second + 1]
     return Hearing(own.heard, np.where(has_log, np.maximum(possible, own.heard), own.possible))
 
 
@@ -78,16 +77,16 @@ def hearing_by_slot(binned: BinnedReadings) -> tuple[Floats, Floats]:
 
     Two arrays (people, people, slots): observer, peer, slot. Only people with a name.
     """
-    people, scans = len(binned.names), binned.scans
+    people, scans = len(binned.pairs.names), binned.scans
     heard = np.zeros((people, people, scans), dtype=np.bool_)
-    observer = binned.observer[binned.heard_pair]
-    peer = binned.peer[binned.heard_pair]
+    observer = binned.pairs.first[binned.heard_pair]
+    peer = binned.pairs.second[binned.heard_pair]
     named = (observer >= 0) & (peer >= 0)
     heard[observer[named], peer[named], binned.heard_scan[named]] = True
     listening: Bools = np.asarray(heard.any(axis=1))
     alive = _widened(np.asarray(heard.any(axis=0)), _REACH_SCANS)
     possible = heard | (listening[:, None] & alive[None])
-    shape = (people, people, binned.slots, _PER_SLOT)
+    shape = (people, people, binned.slots, SCANS_PER_SLOT)
     return (
         heard.reshape(shape).sum(axis=3).astype(np.float64),
         possible.reshape(shape).sum(axis=3).astype(np.float64),
@@ -96,10 +95,10 @@ def hearing_by_slot(binned: BinnedReadings) -> tuple[Floats, Floats]:
 
 def _heard_alone(binned: BinnedReadings) -> Floats:
     """Return (p,) in how many scans the observer heard each peer and nobody else."""
-    scan = (binned.observer[binned.heard_pair] + 1) * binned.scans + binned.heard_scan
+    scan = (binned.pairs.first[binned.heard_pair] + 1) * binned.scans + binned.heard_scan
     _, row, peers = np.unique(scan, return_inverse=True, return_counts=True)
     alone = binned.heard_pair[peers[row.reshape(-1)] == 1]
-    return np.bincount(alone, minlength=binned.pairs).astype(np.float64)
+    return np.bincount(alone, minlength=len(binned.pairs)).astype(np.float64)
 
 
 def _starts(binned: BinnedReadings) -> Ints:

@@ -7,6 +7,7 @@ usual, by how much of what varies is distance.
 """
 
 from dataclasses import dataclass
+from enum import Enum
 
 import numpy as np
 from scipy.linalg import solveh_banded
@@ -17,16 +18,26 @@ from tracetogether.proximity.detection import (
     hearing_of_own_log,
     log_odds,
 )
+from tracetogether.proximity.grid import PairIndex, group_sums
 from tracetogether.proximity.model import ProximityModel
 from tracetogether.proximity.offsets import (
-    Offsets,
     offsets_of_all_logs,
     offsets_of_own_log,
     slot_noise_db2,
 )
-from tracetogether.proximity.scene import LogsUsed
-from tracetogether.proximity.sums import group_sums
-from tracetogether.units import Floats, Ints
+from tracetogether.units import Floats
+
+
+class LogsUsed(Enum):
+    """Which logs an estimate of a pair uses.
+
+    OWN: the observer's own log, with everybody in it. PAIR: the logs of both, each whole.
+    ALL: every log of the scene.
+    """
+
+    OWN = "own"
+    PAIR = "pair"
+    ALL = "all"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,17 +45,14 @@ class PairDistances:
     """Log10 distance in metres that each pair keeps, and what moves about it.
 
     Attributes:
-        first, second: (q,) the pair: observer and peer for one log; for more the two people in
-            the order of their names.
-        pair_of_directed: (p,) the pair of each directed pair of the binned readings.
+        pairs: the pairs: directed for one log, undirected for more. Their rows are the directed
+            pairs of the binned readings.
         kept: (q,) log10 distance.
         persistent_sd: (q,) its standard deviation.
         moving_variance: (q,) how the log10 distance varies about that.
     """
 
-    first: Ints
-    second: Ints
-    pair_of_directed: Ints
+    pairs: PairIndex
     kept: Floats
     persistent_sd: Floats
     moving_variance: Floats
@@ -52,44 +60,32 @@ class PairDistances:
 
 def pair_distances(binned: BinnedReadings, logs: LogsUsed, model: ProximityModel) -> PairDistances:
     """Return what the signals of each pair, and of its people, say of its distance."""
-    people = len(binned.names) + 1
-    observer, peer = binned.observer, binned.peer
-    if logs is LogsUsed.OWN:
-        first, second, row = observer, peer, np.arange(binned.pairs)
-    else:
-        key = (np.minimum(observer, peer) + 1) * people + np.maximum(observer, peer) + 1
-        keys, row = np.unique(key, return_inverse=True)
-        row = row.reshape(-1).astype(np.int64)
-        first, second = keys // people - 1, keys % people - 1
-    count = len(first)
+    pairs = binned.pairs.of_pairs(directed=logs is LogsUsed.OWN)
     offsets = (offsets_of_all_logs if logs is LogsUsed.ALL else offsets_of_own_log)(binned, model)
     slots = binned.slot_counts()
     stray = binned.pair_levels() - model.typical_db - offsets.db
     # Two directions weigh by how long they were heard, one slot against.
     weight = slots / (slots + 1)
-    total = group_sums(weight, row, count)
-    mean = group_sums(weight * stray, row, count) / total
-    halved = group_sums(weight**2, row, count) / total**2
-    most = np.zeros(count)
-    np.maximum.at(most, row, slots)
+    total = pairs.sum(weight)
+    mean = pairs.sum(weight * stray) / total
+    halved = pairs.sum(weight**2) / total**2
     noise = (
         model.pair_sd_db**2
-        + slot_noise_db2(most, model)
-        + _of_directions(offsets, model, weight, row, count) * halved
+        + slot_noise_db2(pairs.max(slots), model)
+        + pairs.sum(weight * (offsets.variance_db2 + model.direction_sd_db**2)) / total * halved
     )
-    minutes = np.zeros(count)
-    np.maximum.at(minutes, row, binned.pair_minutes())
+    minutes = pairs.max(binned.pair_minutes())
     variance = model.kept_variance(minutes)
     distance = model.slope_db**2 * variance
     # People may sit apart from all others: so much of what was taken for an offset is distance.
     lone = offsets.distance_share * offsets.variance_db2
-    apart = group_sums(weight * lone, row, count) / total
-    usual = group_sums(weight * offsets.distance_share * offsets.db, row, count) / total
+    apart = pairs.sum(weight * lone) / total
+    usual = pairs.sum(weight * offsets.distance_share * offsets.db) / total
     share = (distance + apart) / (distance + noise)
     hearing = (hearing_of_own_log if logs is LogsUsed.OWN else hearing_of_both_logs)(binned)
     odds = log_odds(
-        group_sums(hearing.heard, row, count),
-        group_sums(hearing.possible, row, count),
+        pairs.sum(hearing.heard),
+        pairs.sum(hearing.possible),
         model.detection_logit,
     )
     kept = (
@@ -98,15 +94,7 @@ def pair_distances(binned: BinnedReadings, logs: LogsUsed, model: ProximityModel
         - model.detection_decades * (odds - model.detection_logit)
     )
     persistent_sd = np.sqrt(variance * (1 - share))
-    return PairDistances(first, second, row, kept, persistent_sd, model.moving_variance(minutes))
-
-
-def _of_directions(
-    offsets: Offsets, model: ProximityModel, weight: Floats, row: Ints, count: int
-) -> Floats:
-    """Return the error variance of one direction alone, averaged over a pair's."""
-    variance = offsets.variance_db2 + model.direction_sd_db**2
-    return group_sums(weight * variance, row, count) / group_sums(weight, row, count)
+    return PairDistances(pairs, kept, persistent_sd, model.moving_variance(minutes))
 
 
 def movement_share(variance: Floats, slots: Floats, model: ProximityModel) -> Floats:
@@ -130,10 +118,10 @@ def movement(
         Two arrays (q, slots): the most likely log10 distance beside the kept one, and its
         standard deviation.
     """
-    count = len(distances.first)
+    count = len(distances.pairs)
     shape = (count, binned.slots)
     stray = binned.attenuation_db - binned.pair_levels()[binned.pair]
-    place = distances.pair_of_directed[binned.pair] * binned.slots + binned.slot
+    place = distances.pairs.row[binned.pair] * binned.slots + binned.slot
     heard = np.bincount(place, minlength=count * binned.slots).reshape(shape)
     total = group_sums(stray, place, count * binned.slots).reshape(shape)
     mean = np.divide(total, heard, out=np.zeros(shape), where=heard > 0)

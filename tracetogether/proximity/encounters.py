@@ -12,7 +12,7 @@ from tracetogether.labels import Labels
 from tracetogether.names import unknown_name
 from tracetogether.proximity.attenuation import RULES, Bucketed
 from tracetogether.proximity.calibration import Calibration
-from tracetogether.proximity.estimates import Estimates, chance_of
+from tracetogether.proximity.estimates import Estimates, Intervals, chance_of
 from tracetogether.proximity.single_log import SingleLogPosterior
 from tracetogether.proximity.slots import DEFAULT_MAX_GAP_S, Slots, fold
 from tracetogether.proximity.smoothed import Smoothed
@@ -21,10 +21,10 @@ from tracetogether.units import Floats, Interval, Ints
 
 
 class Estimator(Protocol):
-    """Says how long and how near, from the slots of all encounters at once.
+    """Estimates how long and how near, from the slots of all encounters at once.
 
-    It is given all of them together, so that one may also learn from the others what this
-    phone hears of everybody.
+    It sees all of them together, so that it may also learn from the others what this phone
+    receives of everybody.
     """
 
     def estimate(self, slots: Slots, *, within_m: float) -> Estimates:
@@ -32,7 +32,15 @@ class Estimator(Protocol):
         ...
 
 
-ESTIMATORS: Final[Mapping[str, Callable[[], Estimator]]] = MappingProxyType(
+class SlotEstimator(Estimator, Protocol):
+    """An estimator that also gives the share of each slot that is near."""
+
+    def per_slot(self, slots: Slots, *, within_m: float) -> Intervals:
+        """Return (s,) the shares; above 1 where a rule's weights are."""
+        ...
+
+
+ESTIMATORS: Final[Mapping[str, Callable[[], SlotEstimator]]] = MappingProxyType(
     {
         "single-log": SingleLogPosterior,
         "smoothed": Smoothed,
@@ -44,7 +52,7 @@ ESTIMATORS: Final[Mapping[str, Callable[[], Estimator]]] = MappingProxyType(
 DEFAULT_ESTIMATOR: Final = "single-log"
 
 
-def named_estimator(name: str) -> Estimator:
+def named_estimator(name: str) -> SlotEstimator:
     """Return one of ESTIMATORS with its defaults.
 
     Raises:

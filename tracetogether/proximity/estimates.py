@@ -14,14 +14,20 @@ NORMAL_95: Final = 1.6448536269514722
 
 @dataclass(frozen=True, slots=True)
 class Intervals:
-    """Quantities with their uncertainty, in columns: the median and the central 90 %."""
+    """Quantities with their uncertainty, in columns: the median and the central 90 %.
+
+    The ends are NaN where no interval is known.
+
+    Raises:
+        ValueError: a low is above its median, or a median above its high.
+    """
 
     low: Floats
     median: Floats
     high: Floats
 
     def __post_init__(self) -> None:
-        if not (np.all(self.low <= self.median) and np.all(self.median <= self.high)):
+        if np.any(self.low > self.median) or np.any(self.median > self.high):
             raise ValueError("an interval wants low <= median <= high")
 
 

@@ -22,9 +22,11 @@ import numpy.typing as npt
 
 from tracetogether.proximity.binned_readings import SLOT_S, BinnedReadings
 from tracetogether.proximity.detection import hearing_by_slot
+from tracetogether.proximity.grid import PairIndex
 from tracetogether.proximity.model import REFERENCE_M, ProximityModel
+from tracetogether.proximity.offsets import unknown_variances
 from tracetogether.proximity.sampling import State
-from tracetogether.units import Floats, Ints
+from tracetogether.units import Floats
 
 F32 = npt.NDArray[np.float32]
 
@@ -59,8 +61,8 @@ class Geometry:
 
     Attributes:
         model: the figures.
-        people, slots: how many.
-        first, second: (q,) all pairs of two people.
+        pairs: (q,) all pairs of two people.
+        slots: how many.
         attenuation: (q, slots, 1) both directions' mean, 0 where not heard.
         heard: (q, slots, 1) 1 where heard.
         precision: (q, slots, slots) inverse covariance of its errors, 0 where not heard.
@@ -71,10 +73,8 @@ class Geometry:
     """
 
     model: ProximityModel
-    people: int
+    pairs: PairIndex
     slots: int
-    first: Ints
-    second: Ints
     attenuation: F32
     heard: F32
     precision: F32
@@ -89,8 +89,9 @@ class Geometry:
     @classmethod
     def of(cls, binned: BinnedReadings, model: ProximityModel) -> Self:
         """Return the geometry of a scene; people without a name have no place in it."""
-        people, slots = len(binned.names), binned.slots
-        first, second = (index.astype(np.int64) for index in np.triu_indices(people, 1))
+        people, slots = len(binned.pairs.names), binned.slots
+        pairs = PairIndex.all_of(binned.pairs.names)
+        first, second = pairs.first, pairs.second
         level, heard = _by_slot(binned)
         ahead, back = heard[first, second], heard[second, first]
         receive, transmit = _person_variances(binned, model)
@@ -112,10 +113,8 @@ class Geometry:
 
         return cls(
             model=model,
-            people=people,
+            pairs=pairs,
             slots=slots,
-            first=first,
-            second=second,
             attenuation=single(total / np.maximum(ways, 1))[:, :, None],
             heard=single((ways > 0) * 1.0)[:, :, None],
             precision=single(_precision(ways, model)),
@@ -135,22 +134,22 @@ class Geometry:
         def normal(*shape: int) -> F32:
             return np.float32(0.1) * rng.standard_normal((*shape, chains), dtype=np.float32)
 
-        positions = normal(self.people, 2, self.slots)
+        positions = normal(len(self.pairs.names), 2, self.slots)
         positions[:, :, -1] = np.float32(1.5) * rng.standard_normal(
-            (self.people, 2, chains), dtype=np.float32
+            (len(self.pairs.names), 2, chains), dtype=np.float32
         )
         return {
             "positions": positions,
-            "offset": normal(self.people),
+            "offset": normal(len(self.pairs.names)),
             "scene": normal(3),
-            "hearing": normal(self.people),
+            "hearing": normal(len(self.pairs.names)),
             "hearing_all": np.zeros((1, chains), dtype=np.float32),
         }
 
     def distances_m(self, state: State) -> F32:
         """Return (q, slots, chains) how far apart the two of each pair are."""
         track = np.matmul(self.walk, state["positions"])
-        apart = track[self.first] - track[self.second]
+        apart = track[self.pairs.first] - track[self.pairs.second]
         square = np.einsum("qdtc,qdtc->qtc", apart, apart)
         return np.asarray(np.sqrt(square + np.float32(1e-4)), dtype=np.float32)
 
@@ -162,22 +161,22 @@ class Geometry:
             heat: weight of what was heard, 1 in the end and less while chains find their way.
         """
         model, weight = self.model, np.float32(heat)
-        one = _Unknowns(**state)
-        track = np.matmul(self.walk, one.positions)
-        apart = track[self.first] - track[self.second]
+        unknown = _Unknowns(**state)
+        track = np.matmul(self.walk, unknown.positions)
+        apart = track[self.pairs.first] - track[self.pairs.second]
         square = np.einsum("qdtc,qdtc->qtc", apart, apart)
         square += np.float32(_FULL_SIZE_M**2)
         decades = np.log(square)
         decades *= np.float32(0.5 / _DECADE)
         decades -= np.float32(np.log10(REFERENCE_M))
         exponent = model.exponent * np.exp(
-            np.float32(model.exponent_sd / model.exponent) * one.scene[1]
+            np.float32(model.exponent_sd / model.exponent) * unknown.scene[1]
         )
         slope = np.float32(10) * exponent.astype(np.float32)
-        level = np.float32(model.level_db) + np.float32(model.level_scene_sd_db) * one.scene[0]
-        offset = self.offset_mean + self.offset_sd * one.offset
+        level = np.float32(model.level_db) + np.float32(model.level_scene_sd_db) * unknown.scene[0]
+        offset = self.offset_mean + self.offset_sd * unknown.offset
         expected = slope * decades
-        expected += (level + offset[self.first] + offset[self.second])[:, None]
+        expected += (level + offset[self.pairs.first] + offset[self.pairs.second])[:, None]
 
         missing = self.attenuation - expected
         missing *= self.heard
@@ -185,7 +184,7 @@ class Geometry:
         pull *= weight
         log_p = -0.5 * np.einsum("qtc,qtc->c", missing, pull).astype(np.float64)
 
-        heard_log_p, push, by_pair = self._hearing(one, expected, weight)
+        heard_log_p, push, by_pair = self._hearing(unknown, expected, weight)
         log_p += heard_log_p
         pull -= push
 
@@ -196,8 +195,8 @@ class Geometry:
         force += np.float32(4 * _SEPARATION) * crowding
         force *= inverse
         apart *= force[:, None]
-        gradient = (self.signs @ apart.reshape(len(self.first), -1)).reshape(track.shape)
-        moved_log_p, spread_slope = self._movement(one, track, gradient)
+        gradient = (self.signs @ apart.reshape(len(self.pairs), -1)).reshape(track.shape)
+        moved_log_p, spread_slope = self._movement(unknown, track, gradient)
         log_p += moved_log_p
 
         scene = np.stack(
@@ -207,24 +206,27 @@ class Geometry:
                 spread_slope,
             ]
         )
-        for part in (one.scene, one.offset, one.hearing, one.hearing_all):
+        for part in (unknown.scene, unknown.offset, unknown.hearing, unknown.hearing_all):
             log_p -= 0.5 * np.einsum("ic,ic->c", part, part)
         return log_p, {
             "positions": np.matmul(self.walk.T, gradient),
-            "offset": self.offset_sd * (self.members @ pull.sum(axis=1)) - one.offset,
-            "scene": scene.astype(np.float32) - one.scene,
-            "hearing": np.float32(_HEARING_SD) * (self.members @ by_pair) - one.hearing,
-            "hearing_all": by_pair.sum(axis=0, keepdims=True) - one.hearing_all,
+            "offset": self.offset_sd * (self.members @ pull.sum(axis=1)) - unknown.offset,
+            "scene": scene.astype(np.float32) - unknown.scene,
+            "hearing": np.float32(_HEARING_SD) * (self.members @ by_pair) - unknown.hearing,
+            "hearing_all": by_pair.sum(axis=0, keepdims=True) - unknown.hearing_all,
         }
 
     def _hearing(
-        self, one: _Unknowns, expected: F32, weight: np.float32
+        self, unknown: _Unknowns, expected: F32, weight: np.float32
     ) -> tuple[Floats, F32, F32]:
         """Return the log-probability of hearing, its slope in attenuation and in each pair."""
-        person = np.float32(_HEARING_SD) * one.hearing
+        person = np.float32(_HEARING_SD) * unknown.hearing
         odds = np.float32(-_HEARING_PER_DB) * (expected - np.float32(_HEARING_FROM_DB))
         odds += (
-            np.float32(_HEARING_THERE) + one.hearing_all + person[self.first] + person[self.second]
+            np.float32(_HEARING_THERE)
+            + unknown.hearing_all
+            + person[self.pairs.first]
+            + person[self.pairs.second]
         )[:, None]
         np.clip(odds, -30, 30, out=odds)
         power = np.exp(odds)
@@ -240,7 +242,7 @@ class Geometry:
             slope.sum(axis=1),
         )
 
-    def _movement(self, one: _Unknowns, track: F32, gradient: F32) -> tuple[Floats, F32]:
+    def _movement(self, unknown: _Unknowns, track: F32, gradient: F32) -> tuple[Floats, F32]:
         """Add the slopes of steps and whereabouts to ``gradient``; return log-p and size's."""
         model = self.model
         step = track[:, :, 1:] - track[:, :, :-1]
@@ -250,20 +252,20 @@ class Geometry:
         step *= np.float32(-3) / (scale + square)
         gradient[:, :, 1:] += step
         gradient[:, :, :-1] -= step
-        size = model.spread_m * np.exp(np.float32(model.spread_decades_e) * one.scene[2])
+        size = model.spread_m * np.exp(np.float32(model.spread_decades_e) * unknown.scene[2])
         middle = track.mean(axis=2)
         square_middle = np.einsum("ndc,ndc->c", middle, middle)
         gradient -= (middle / (size**2 * self.slots)).astype(np.float32)[:, :, None]
-        log_p -= 0.5 * square_middle / size**2 + 2 * self.people * np.log(size)
-        slope = model.spread_decades_e * (square_middle / size**2 - 2 * self.people)
+        log_p -= 0.5 * square_middle / size**2 + 2 * len(self.pairs.names) * np.log(size)
+        slope = model.spread_decades_e * (square_middle / size**2 - 2 * len(self.pairs.names))
         return log_p, slope.astype(np.float32)
 
 
 def _by_slot(binned: BinnedReadings) -> tuple[Floats, npt.NDArray[np.bool_]]:
-    """Return (people, people, slots) attenuation, and where there is one."""
-    people = len(binned.names)
-    observer, peer = binned.observer[binned.pair], binned.peer[binned.pair]
-    named = (observer >= 0) & (peer >= 0)
+    """Return (people, people, slots) attenuation, and and where there is any."""
+    people = len(binned.pairs.names)
+    observer, peer = binned.pairs.first[binned.pair], binned.pairs.second[binned.pair]
+    named = binned.pairs.named()[binned.pair]
     at = (observer[named], peer[named], binned.slot[named])
     level = np.zeros((people, people, binned.slots))
     heard = np.zeros(level.shape, dtype=np.bool_)
@@ -274,12 +276,8 @@ def _by_slot(binned: BinnedReadings) -> tuple[Floats, npt.NDArray[np.bool_]]:
 
 def _person_variances(binned: BinnedReadings, model: ProximityModel) -> tuple[Floats, Floats]:
     """Return (people,) variances of a person's offset as receiver and as transmitter."""
-    receive = np.full(len(binned.names), model.receiver_sd_db**2)
-    transmit = np.full(len(binned.names), model.transmitter_sd_db**2)
-    unknown_receive, unknown_transmit = np.zeros((2, len(binned.names) + 1))
-    np.maximum.at(unknown_receive, binned.observer, binned.receive_variance_db2)
-    np.maximum.at(unknown_transmit, binned.peer, binned.transmit_variance_db2)
-    return receive + unknown_receive[:-1], transmit + unknown_transmit[:-1]
+    receive, transmit = unknown_variances(binned)
+    return model.receiver_sd_db**2 + receive[1:], model.transmitter_sd_db**2 + transmit[1:]
 
 
 def _lead(binned: BinnedReadings, model: ProximityModel, variance: Floats) -> Floats:
@@ -287,10 +285,10 @@ def _lead(binned: BinnedReadings, model: ProximityModel, variance: Floats) -> Fl
 
     The two directions of a pair share its distance, so that their difference shows it.
     """
-    people = len(binned.names)
+    people = len(binned.pairs.names)
     level, slots = np.zeros((2, people, people))
-    named = (binned.observer >= 0) & (binned.peer >= 0)
-    at = (binned.observer[named], binned.peer[named])
+    named = binned.pairs.named()
+    at = (binned.pairs.first[named], binned.pairs.second[named])
     level[at] = binned.pair_levels()[named]
     slots[at] = binned.slot_counts()[named]
     both = np.minimum(slots, slots.T)

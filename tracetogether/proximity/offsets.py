@@ -14,8 +14,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from tracetogether.proximity.binned_readings import BinnedReadings
+from tracetogether.proximity.grid import Groups
 from tracetogether.proximity.model import ProximityModel
-from tracetogether.proximity.sums import group_sums
 from tracetogether.units import Floats
 
 
@@ -50,8 +50,9 @@ def offsets_of_own_log(binned: BinnedReadings, model: ProximityModel) -> Offsets
     All peers weigh alike, however often they were heard: what a phone hears more often must not
     move what it thinks of itself.
     """
-    people = len(binned.names) + 1
-    observer = binned.observer + 1
+    people = len(binned.pairs.names) + 1
+    observer = binned.pairs.first + 1
+    of_observer = Groups(observer, people)
     stray = binned.pair_levels() - model.typical_db
     # A pair's own noise is not asked for here, for the reason above: that of ten slots stands.
     peer_variance = (
@@ -60,11 +61,11 @@ def offsets_of_own_log(binned: BinnedReadings, model: ProximityModel) -> Offsets
         + model.direction_sd_db**2
         + model.transmitter_sd_db**2
         + binned.transmit_variance_db2
-        + slot_noise_db2(np.full(binned.pairs, 10.0), model)
+        + slot_noise_db2(np.full(len(binned.pairs), 10.0), model)
     )
     weight = 1 / peer_variance
-    others = group_sums(weight, observer, people)[observer] - weight
-    total = group_sums(weight * stray, observer, people)[observer] - weight * stray
+    others = of_observer.sum(weight)[observer] - weight
+    total = of_observer.sum(weight * stray)[observer] - weight * stray
     apart = (model.slope_db * model.apart_decades) ** 2
     common = model.receiver_sd_db**2 + model.level_sd_db**2 + apart + binned.receive_variance_db2
     # Of an only peer nothing is left, but for rounding.
@@ -77,10 +78,22 @@ def offsets_of_own_log(binned: BinnedReadings, model: ProximityModel) -> Offsets
     )
 
 
+def unknown_variances(binned: BinnedReadings) -> tuple[Floats, Floats]:
+    """Return what is unknown of each person's phone model as receiver and as transmitter.
+
+    Two columns (people + 1,) in dB^2; the first entry is of everybody without a name.
+    """
+    pairs, people = binned.pairs, len(binned.pairs.names) + 1
+    return (
+        Groups(pairs.first + 1, people).max(binned.receive_variance_db2),
+        Groups(pairs.second + 1, people).max(binned.transmit_variance_db2),
+    )
+
+
 def offsets_of_all_logs(binned: BinnedReadings, model: ProximityModel) -> Offsets:
     """Return each pair's offsets from a two-way fit to every log of the scene."""
-    people = len(binned.names) + 1
-    rows, stray = np.arange(binned.pairs), binned.pair_levels() - model.typical_db
+    people = len(binned.pairs.names) + 1
+    rows, stray = np.arange(len(binned.pairs)), binned.pair_levels() - model.typical_db
     rest = (
         model.slope_db**2 * model.kept_variance(binned.pair_minutes())
         + model.pair_sd_db**2
@@ -88,13 +101,11 @@ def offsets_of_all_logs(binned: BinnedReadings, model: ProximityModel) -> Offset
         + slot_noise_db2(binned.slot_counts(), model)
     )
     # Unknowns: the scene's level, receivers, transmitters.
-    design = np.zeros((binned.pairs, 1 + 2 * people))
+    design = np.zeros((len(binned.pairs), 1 + 2 * people))
     design[:, 0] = 1.0
-    design[rows, 1 + binned.observer + 1] = 1.0
-    design[rows, 1 + people + binned.peer + 1] = 1.0
-    receive, transmit = np.zeros(people), np.zeros(people)
-    np.maximum.at(receive, binned.observer + 1, binned.receive_variance_db2)
-    np.maximum.at(transmit, binned.peer + 1, binned.transmit_variance_db2)
+    design[rows, 1 + binned.pairs.first + 1] = 1.0
+    design[rows, 1 + people + binned.pairs.second + 1] = 1.0
+    receive, transmit = unknown_variances(binned)
     prior = np.concatenate(
         [
             [model.level_sd_db**2 + 1e-6],
@@ -112,5 +123,5 @@ def offsets_of_all_logs(binned: BinnedReadings, model: ProximityModel) -> Offset
     return Offsets(
         db=stray - (stray - fitted) / (1 - leverage),
         variance_db2=variance / (1 - leverage),
-        distance_share=np.zeros(binned.pairs),
+        distance_share=np.zeros(len(binned.pairs)),
     )

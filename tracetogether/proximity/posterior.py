@@ -15,21 +15,20 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import ndtr, ndtri
 
-from tracetogether.proximity.binned_readings import SLOT_S, BinnedReadings, bin_readings
+from tracetogether.proximity.binned_readings import BinnedReadings, bin_readings
 from tracetogether.proximity.calibration import Calibration
-from tracetogether.proximity.distances import PairDistances, movement, pair_distances
+from tracetogether.proximity.distances import LogsUsed, PairDistances, movement, pair_distances
 from tracetogether.proximity.estimates import Intervals
 from tracetogether.proximity.geometry import Geometry
-from tracetogether.proximity.model import MODEL, ProximityModel
+from tracetogether.proximity.grid import PairIndex, TimeGrid
+from tracetogether.proximity.model import MODEL, PERSISTENT_SD_FACTOR, ProximityModel
 from tracetogether.proximity.sampling import EFFORT, Effort, sample
-from tracetogether.proximity.scene import LogsUsed
 from tracetogether.sightings import Sightings
-from tracetogether.units import SECONDS_PER_MINUTE, Floats, Ints
+from tracetogether.units import SECONDS_PER_MINUTE, Floats
 
 F32 = npt.NDArray[np.float32]
 
 _DRAWS: Final = 24  # equally likely draws of a pair whose distance comes from its own signals
-_SIGNAL_WIDTH: Final = 1.2  # exp05: so wide that 90 % of intervals of minutes are right
 _GEOMETRY_SD: Final = 0.145  # log10 distance: what positions are wrong by beside their own spread
 _GEOMETRY_SLOT_SD: Final = 0.1
 _GEOMETRY_SHIFT: Final = 0.09  # log10 distance: positions come out too far apart by so much, exp05
@@ -60,9 +59,8 @@ class Posterior:
     and mean ``mean_log10_m[pair, slot, k or 0] + persistent_sd[pair] * persistent_z[k]``.
 
     Attributes:
-        names: the people, sorted.
-        first, second: (q,) each pair's people, numbers into ``names`` (-1: no name).
-        first_slot: slot 0 begins at this times SLOT_S, in epoch seconds.
+        pairs: (q,) the pairs.
+        grid: the slots.
         mean_log10_m: (q, t, c) or (q, t, 1).
         persistent_sd: (q,) what stays unknown through the scene.
         persistent_z: (c,) where each draw lies within that.
@@ -70,10 +68,8 @@ class Posterior:
         heard: (q, t) whether the pair was heard in a slot.
     """
 
-    names: tuple[str, ...]
-    first: Ints
-    second: Ints
-    first_slot: int
+    pairs: PairIndex
+    grid: TimeGrid
     mean_log10_m: F32
     persistent_sd: Floats
     persistent_z: Floats
@@ -88,9 +84,7 @@ class Posterior:
     @property
     def time_s(self) -> Floats:
         """Middles of the slots, in epoch seconds."""
-        return np.asarray(
-            (self.first_slot + np.arange(self.slots) + 0.5) * SLOT_S, dtype=np.float64
-        )
+        return self.grid.middles(self.slots)
 
     def recalibrated(self, recalibration: Recalibration) -> Self:
         """Return the recalibrated posterior."""
@@ -190,7 +184,7 @@ class Posterior:
 
     def _parts(self) -> list[slice]:
         """Return runs of pairs that fit into little memory."""
-        pairs = len(self.first)
+        pairs = len(self.pairs)
         size = max(1, _CHUNK // max(1, self.slots * len(self.persistent_z)))
         return [slice(start, start + size) for start in range(0, pairs, size)]
 
@@ -236,12 +230,10 @@ def may_seek_positions(binned: BinnedReadings, effort: Effort) -> bool:
     There must be as many pairs as people: where nobody closes a triangle, as in one phone's log,
     every pair's distance is free of all the others'.
     """
-    people, slots = len(binned.names), binned.slots
+    people, slots = len(binned.pairs.names), binned.slots
     work = people * (people - 1) // 2 * slots * (slots + effort.chains)
-    observer, peer = binned.observer, binned.peer
-    named = (observer >= 0) & (peer >= 0)
-    key = np.minimum(observer, peer) * people + np.maximum(observer, peer)
-    return people >= 3 and len(np.unique(key[named])) >= people and work <= _MOST_WORK
+    met = binned.pairs.of_pairs(directed=False).named().sum()
+    return people >= 3 and int(met) >= people and work <= _MOST_WORK
 
 
 def of_signals(
@@ -250,14 +242,12 @@ def of_signals(
     """Return the posterior of pairs from their own signals."""
     moved, slot_sd = movement(binned, distances, model)
     heard = np.zeros(moved.shape, dtype=np.bool_)
-    heard[distances.pair_of_directed[binned.pair], binned.slot] = True
+    heard[distances.pairs.row[binned.pair], binned.slot] = True
     return Posterior(
-        names=binned.names,
-        first=distances.first,
-        second=distances.second,
-        first_slot=binned.first_slot,
+        pairs=distances.pairs,
+        grid=binned.grid,
         mean_log10_m=(distances.kept[:, None] + moved).astype(np.float32)[:, :, None],
-        persistent_sd=_SIGNAL_WIDTH * distances.persistent_sd,
+        persistent_sd=PERSISTENT_SD_FACTOR * distances.persistent_sd,
         persistent_z=_persistent_z(_DRAWS),
         slot_sd=slot_sd,
         heard=heard,
@@ -271,15 +261,12 @@ def of_positions(binned: BinnedReadings, model: ProximityModel, effort: Effort) 
     mean_log10_m = np.log10(np.concatenate(kept, axis=2)) - np.float32(_GEOMETRY_SHIFT)
     count = mean_log10_m.shape[2]
     shuffled = np.random.default_rng(count).permutation(count)  # draws of a chain lie together
-    pairs = len(geometry.first)
     return Posterior(
-        names=binned.names,
-        first=geometry.first,
-        second=geometry.second,
-        first_slot=binned.first_slot,
+        pairs=geometry.pairs,
+        grid=binned.grid,
         mean_log10_m=mean_log10_m,
-        persistent_sd=np.full(pairs, _GEOMETRY_SD),
+        persistent_sd=np.full(len(geometry.pairs), _GEOMETRY_SD),
         persistent_z=_persistent_z(count)[shuffled],
-        slot_sd=np.full((pairs, binned.slots), _GEOMETRY_SLOT_SD),
+        slot_sd=np.full((len(geometry.pairs), binned.slots), _GEOMETRY_SLOT_SD),
         heard=geometry.heard[:, :, 0] > 0,
     )

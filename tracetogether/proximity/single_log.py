@@ -14,7 +14,7 @@ import numpy as np
 
 from tracetogether.proximity.calibration import EXPOSURE_NOTIFICATION_TRANSMIT, RECEIVE
 from tracetogether.proximity.estimates import Estimates, Intervals
-from tracetogether.proximity.model import ONE_LOG, REFERENCE_M, ProximityModel
+from tracetogether.proximity.model import ONE_LOG, PERSISTENT_SD_FACTOR, REFERENCE_M, ProximityModel
 from tracetogether.proximity.offsets import slot_noise_db2
 from tracetogether.proximity.pathloss import DistancePrior, LogDistance, Spreads
 from tracetogether.proximity.slots import Slots
@@ -23,7 +23,6 @@ from tracetogether.units import Floats, Ints
 
 _SAME_SCENE_S: Final = 900.0  # encounters no farther apart than this tell of one another
 _USUAL_MINUTES: Final = np.array(30.0)  # that an encounter is taken to be seen for
-_WIDTH: Final = 1.2  # exp05: so wide that 90 % of intervals of minutes are right
 # Of what is unknown of a pair of phones, the part that its receiver makes up.
 _RECEIVER_SHARE: Final = RECEIVE.sd_db**2 / (
     RECEIVE.sd_db**2 + EXPOSURE_NOTIFICATION_TRANSMIT.sd_db**2
@@ -67,7 +66,7 @@ class SingleLogPosterior:
                 float(np.sqrt(model.kept_variance(_USUAL_MINUTES))),
                 float(np.sqrt(model.moving_variance(_USUAL_MINUTES))),
             ),
-            width=_WIDTH,
+            sd_factor=PERSISTENT_SD_FACTOR,
         )
 
     def _split_offset(self, slots: Slots) -> tuple[Slots, LocationPrior]:

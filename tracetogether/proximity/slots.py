@@ -27,6 +27,7 @@ import numpy as np
 
 from tracetogether.labels import Labels
 from tracetogether.proximity.calibration import Calibration
+from tracetogether.proximity.grid import PairIndex
 from tracetogether.sightings import Sightings
 from tracetogether.units import Codes, Floats, Ints
 
@@ -63,6 +64,7 @@ class Slots:
         attenuation_db: (s,) their mean attenuation.
         slot_readings: (s,) how many.
         credit_low_s, credit_s, credit_high_s: (s,) the time it stands for.
+        of_reading: (n,) the slot of each reading.
     """
 
     observer: Labels
@@ -79,6 +81,7 @@ class Slots:
     credit_low_s: Floats
     credit_s: Floats
     credit_high_s: Floats
+    of_reading: Ints
 
     def total(self, per_slot: Floats) -> Floats:
         """Return the sum over each encounter's slots of a column of slots."""
@@ -100,21 +103,10 @@ def fold(
     credit: TimeCredit = TimeCredit(),
 ) -> Slots:
     """Return the encounters of ``sightings`` and their slots."""
-    return fold_with_rows(sightings, calibration, max_gap_s=max_gap_s, credit=credit)[0]
-
-
-def fold_with_rows(
-    sightings: Sightings,
-    calibration: Calibration,
-    *,
-    max_gap_s: float = DEFAULT_MAX_GAP_S,
-    credit: TimeCredit = TimeCredit(),
-) -> tuple[Slots, Ints]:
-    """Return the encounters of ``sightings`` and their slots, and (n,) the slot of each."""
     attenuation = calibration.attenuation(sightings)
-    pair, pairs = _pairs(sightings.observer, sightings.peer)
-    order = _sorted(pair, sightings.time, attenuation.db)
-    pair, time, level = pair[order], sightings.time[order], attenuation.db[order]
+    pairs = PairIndex.of_sightings(sightings, directed=True)
+    order = _sorted(pairs.row, sightings.time, attenuation.db)
+    pair, time, level = pairs.row[order], sightings.time[order], attenuation.db[order]
 
     gap = np.diff(time, prepend=-np.inf)
     new_encounter = (np.diff(pair, prepend=-1) != 0) | (gap > max_gap_s)
@@ -128,14 +120,14 @@ def fold_with_rows(
     count = _run_lengths(slot_start, len(time))
     slot_encounter = encounter[slot_start]
     readings = _run_lengths(first_reading, len(time))
-    observer, peer = (column[pair[first_reading]] for column in pairs)
-    sure_gap = np.repeat(_sure_gaps(gap, first_reading, observer, credit), readings)
+    observer, peer = pairs.labels(pair[first_reading])
+    sure_gap = np.repeat(_sure_gaps(gap, first_reading, observer.codes, credit), readings)
     low, median, high = _credits(gap, sure_gap, first_reading, slot_start, slot_encounter, credit)
     slot = np.empty(len(time), dtype=np.int64)
     slot[order] = np.cumsum(new_slot) - 1
-    slots = Slots(
-        observer=Labels(observer, _sorted_names(sightings.observer)),
-        peer=Labels(peer, _sorted_names(sightings.peer)),
+    return Slots(
+        observer=observer,
+        peer=peer,
         start_s=time[first_reading],
         end_s=time[first_reading + readings - 1],
         readings=readings,
@@ -152,34 +144,8 @@ def fold_with_rows(
         credit_low_s=low,
         credit_s=median,
         credit_high_s=high,
+        of_reading=slot,
     )
-    return slots, slot
-
-
-def _pairs(observer: Labels, peer: Labels) -> tuple[Ints, tuple[Codes, Codes]]:
-    """Return the pair of each reading as a number that sorts by name, and the names' codes.
-
-    The second part has, for the number of a pair, the code of its observer and of its peer.
-    """
-    width = len(peer.names) + 1
-    pair = (_ranks(observer) + 1) * width + _ranks(peer) + 1
-    distinct, inverse = np.unique(pair, return_inverse=True)
-    codes = (distinct // width - 1).astype(np.int32), (distinct % width - 1).astype(np.int32)
-    return inverse.reshape(-1), codes
-
-
-def _ranks(labels: Labels) -> Ints:
-    """Return codes into the sorted names."""
-    rank = np.empty(len(labels.names) + 1, dtype=np.int64)
-    rank[sorted(range(len(labels.names)), key=labels.names.__getitem__)] = np.arange(
-        len(labels.names)
-    )
-    rank[-1] = -1  # what code -1 picks
-    return rank[labels.codes]
-
-
-def _sorted_names(labels: Labels) -> tuple[str, ...]:
-    return tuple(sorted(labels.names))
 
 
 def _sorted(pair: Ints, time: Floats, level: Floats) -> Ints:

@@ -73,7 +73,7 @@ class Smoothed:
         window_s: a slot is averaged with those up to half of this away.
         surprise: probability that the model is wrong about a moment; keeps the interval open
             where the signal is far from the radius.
-        width: times the deviation of what a pair keeps unknown.
+        sd_factor: multiplies the standard deviation of the persistent part.
     """
 
     path_loss: LogDistance = LOG_DISTANCE_OF_TIME
@@ -81,7 +81,7 @@ class Smoothed:
     prior: DistancePrior = DISTANCE_PRIOR
     window_s: float = 180.0
     surprise: float = 0.02
-    width: float = 1.0
+    sd_factor: float = 1.0
 
     def estimate(
         self, slots: Slots, *, within_m: float, location: LocationPrior | None = None
@@ -174,7 +174,7 @@ class Smoothed:
             persistent_sd = np.hypot(persistent_sd, location.sd_log10_m)
         return _Distances(
             mean=kept_decades[slots.encounter] + slot_weight * strays / slope,
-            persistent_sd=self.width * persistent_sd,
+            persistent_sd=self.sd_factor * persistent_sd,
             slot_sd=self.prior.moving_decades * np.sqrt(1 - slot_weight),
         )
 

@@ -9,9 +9,9 @@ from tracetogether.labels import Labels
 from tracetogether.parameters import CloseContactPolicy
 from tracetogether.proximity.attenuation import RULES, Bucketed
 from tracetogether.proximity.calibration import BLUETRACE_TRANSMIT, Calibration
+from tracetogether.proximity.grid import group_sums
 from tracetogether.proximity.single_log import SingleLogPosterior
-from tracetogether.proximity.slots import Slots, fold_with_rows
-from tracetogether.proximity.sums import group_sums
+from tracetogether.proximity.slots import Slots, fold
 from tracetogether.sightings import Sightings
 from tracetogether.units import SECONDS_PER_MINUTE, Bools, Floats, Interval, Ints
 
@@ -116,10 +116,11 @@ def nearness(
         told_rows = np.flatnonzero(rows_of(others.peer, owner))
         told = others.take(told_rows)
         told = told.replaced(peer=told.observer, observer=mine.observer.constant(None, len(told)))
-    slots, slot = fold_with_rows(Sightings.concat([mine, told]), calibration)
-    by_log, place = slots, slot
+    slots = by_log = fold(Sightings.concat([mine, told]), calibration)
+    slot = place = slots.of_reading
     if others is not None and len(told):
-        by_log, row = fold_with_rows(Sightings.concat([mine, others]), calibration)
+        by_log = fold(Sightings.concat([mine, others]), calibration)
+        row = by_log.of_reading
         place = np.concatenate([row[: len(own)], row[len(own) :][told_rows]])
     estimator = SingleLogPosterior() if policy.rule is None else Bucketed(RULES[policy.rule])
     share = estimator.per_slot(by_log, within_m=policy.within_m)

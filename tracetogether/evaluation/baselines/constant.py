@@ -1,18 +1,18 @@
-"""What one knows without listening: how often pairs are near, from other scenes."""
+"""What is known without any signal: how often pairs are near, from other scenes."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import cache
 from typing import Final
 
 import numpy as np
 
-from tracetogether.evaluation.baselines.slotwise import distinct_pairs
-from tracetogether.evaluation.protocols import Fitted, PairMinutes, WindowScores
-from tracetogether.evaluation.truth import TrueMinutes, window_distance_m
-from tracetogether.evaluation.windows import Windows, pooled
+from tracetogether.evaluation.protocols import WindowScores
+from tracetogether.evaluation.scene import Scene, Windows
+from tracetogether.evaluation.truth import TrueMinutes, mean_distance_m
 from tracetogether.proximity.calibration import Calibration
-from tracetogether.proximity.scene import LogsUsed, Scene
-from tracetogether.units import Floats
+from tracetogether.proximity.distances import LogsUsed
+from tracetogether.proximity.estimates import Intervals
 
 _QUANTILES: Final = (0.05, 0.95)
 
@@ -23,83 +23,63 @@ class Constant:
 
     name: str = "constant"
     logs: frozenset[LogsUsed] = frozenset(LogsUsed)
+    learns: bool = True
 
-    def fit(self, scenes: Sequence[Scene], *, calibration: Calibration) -> Fitted:
-        """Keep the scenes to take fractions from; the calibration is of no use."""
+    def fit(self, scenes: Sequence[Scene], *, calibration: Calibration) -> "FittedConstant":
+        """Keep the scenes to take fractions from; the calibration is not needed."""
         del calibration
-        return FittedConstant(tuple(scenes))
+        return FittedConstant(scenes)
 
 
-@dataclass(frozen=True, slots=True)
 class FittedConstant:
-    """The scenes that fractions are taken from, and the fractions once they were asked for."""
+    """The scenes that fractions are taken from."""
 
-    training: tuple[Scene, ...]
-    _prevalence: dict[tuple[LogsUsed, float, float], float] = field(
-        default_factory=dict, repr=False
-    )
-    _fractions: dict[tuple[LogsUsed, float], tuple[float, float, float]] = field(
-        default_factory=dict, repr=False
-    )
+    def __init__(self, training: Sequence[Scene]) -> None:
+        self._training = tuple(training)
+        self._near_share = cache(self._share_of_windows)
+        self._near_fractions = cache(self._fractions_of_time)
 
     def windows(
         self, scene: Scene, logs: LogsUsed, *, window_s: float, within_m: float
     ) -> WindowScores:
         """Give every window the share of training windows that were near."""
-        windows = Windows.of(scene, logs, window_s)
-        asked = (logs, window_s, within_m)
-        if asked not in self._prevalence:
-            self._prevalence[asked] = self._share(logs, window_s, within_m)
-        probability = np.full(len(windows), self._prevalence[asked])
-        score = np.zeros(len(windows))
-        return WindowScores(windows.observer, windows.peer, windows.window, score, probability)
+        count = len(Windows.of(scene, logs, window_s))
+        probability = np.full(count, self._near_share(logs, window_s, within_m))
+        return WindowScores(np.zeros(count), probability)
 
-    def minutes(self, scene: Scene, logs: LogsUsed, *, within_m: float) -> PairMinutes:
-        """Give every pair that was heard the training fraction of the time it was tracked.
+    def minutes(self, scene: Scene, logs: LogsUsed, *, within_m: float) -> Intervals:
+        """Give every pair the training fraction of the time that it was tracked.
 
         The interval is that of the pairs' own fractions in training.
         """
-        sightings = pooled(scene, logs)
-        observer, peer, _ = distinct_pairs(sightings.observer, sightings.peer)
-        asked = (logs, within_m)
-        if asked not in self._fractions:
-            self._fractions[asked] = self._training_fractions(logs, within_m)
-        low, mean, high = self._fractions[asked]
-        tracked = np.zeros(len(observer))
-        if scene.tracks is not None:
-            true = TrueMinutes.of(scene.tracks, within_m)  # of which only the time is looked at
-            first, second = true.numbers(observer), true.numbers(peer)
-            known = (first >= 0) & (second >= 0)
-            tracked = np.where(known, true.tracked[first, second], 0.0)
-        return PairMinutes(observer, peer, low * tracked, mean * tracked, high * tracked)
+        low, mean, high = self._near_fractions(logs, within_m)
+        pairs = scene.pairs(logs)
+        tracked = np.zeros(len(pairs))
+        if scene.tracks is not None:  # of which only the time is used
+            tracked, _ = TrueMinutes.of(scene.tracks, within_m).of_pairs(pairs)
+        return Intervals(low * tracked, mean * tracked, high * tracked)
 
-    def _share(self, logs: LogsUsed, window_s: float, within_m: float) -> float:
+    def _share_of_windows(self, logs: LogsUsed, window_s: float, within_m: float) -> float:
         distances = [
-            window_distance_m(scene, Windows.of(scene, logs, window_s)) for scene in self.training
+            mean_distance_m(scene, Windows.of(scene, logs, window_s)) for scene in self._training
         ]
-        distance = np.concatenate(distances) if distances else np.empty(0)
+        distance = np.concatenate([*distances, np.empty(0)])
         known = distance[np.isfinite(distance)]
         return float(np.mean(known <= within_m)) if known.size else float("nan")
 
-    def _training_fractions(self, logs: LogsUsed, within_m: float) -> tuple[float, float, float]:
+    def _fractions_of_time(self, logs: LogsUsed, within_m: float) -> tuple[float, float, float]:
         """Return the fraction of tracked time near: 5 %, mean and 95 % over pairs."""
-        tracked: list[Floats] = []
-        near: list[Floats] = []
-        for scene in self.training:
-            if scene.tracks is None:
-                continue
-            true = TrueMinutes.of(scene.tracks, within_m)
-            sightings = pooled(scene, logs)
-            observer, peer, _ = distinct_pairs(sightings.observer, sightings.peer)
-            first, second = true.numbers(observer), true.numbers(peer)
-            known = (first >= 0) & (second >= 0)
-            tracked.append(true.tracked[first[known], second[known]])
-            near.append(true.near[first[known], second[known]])
-        times = np.concatenate(tracked) if tracked else np.empty(0)
-        if not times.any():
+        columns = [
+            TrueMinutes.of(scene.tracks, within_m).of_pairs(scene.pairs(logs))
+            for scene in self._training
+            if scene.tracks is not None
+        ]
+        tracked, near = (
+            np.concatenate([*(column[part] for column in columns), np.empty(0)]) for part in (0, 1)
+        )
+        if not tracked.any():
             return 0.0, 0.0, 0.0
-        nears = np.concatenate(near)[times > 0]
-        times = times[times > 0]
-        mean = float(nears.sum() / times.sum())
-        low, high = np.quantile(nears / times, _QUANTILES)
+        tracked, near = tracked[tracked > 0], near[tracked > 0]
+        mean = float(near.sum() / tracked.sum())
+        low, high = np.quantile(near / tracked, _QUANTILES)
         return min(float(low), mean), mean, max(float(high), mean)

@@ -17,24 +17,22 @@ whose radios were measured. Without any it stays as published, as slope and nois
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Final
 
 import numpy as np
 from scipy.special import ndtr
 
-from tracetogether.evaluation.baselines.slotwise import (
-    OWN_AND_PAIR,
-    distinct_pairs,
-    presence_of,
-)
-from tracetogether.evaluation.protocols import Fitted, PairMinutes, WindowScores
-from tracetogether.evaluation.windows import Windows, pooled
+from tracetogether.evaluation.baselines.slotwise import OWN_AND_PAIR, pairs_of_encounters
+from tracetogether.evaluation.protocols import WindowScores
+from tracetogether.evaluation.scene import Scene, Windows
+from tracetogether.evaluation.truth import Presence
 from tracetogether.proximity.calibration import Calibration
-from tracetogether.proximity.estimates import NORMAL_95
-from tracetogether.proximity.scene import LogsUsed, Scene
-from tracetogether.proximity.slots import fold_with_rows
-from tracetogether.proximity.sums import group_sums
+from tracetogether.proximity.distances import LogsUsed
+from tracetogether.proximity.estimates import NORMAL_95, Intervals
+from tracetogether.proximity.grid import Groups, PairIndex
+from tracetogether.proximity.slots import fold
 from tracetogether.units import SECONDS_PER_MINUTE, Floats, Ints
 
 _KAPPA: Final = 2.0  # one state, so that kappa + 1 = 3 fits a normal's fourth moment
@@ -133,8 +131,9 @@ class Kalman:
     model: KalmanModel = PUBLISHED
     name: str = "kalman"
     logs: frozenset[LogsUsed] = OWN_AND_PAIR
+    learns: bool = True
 
-    def fit(self, scenes: Sequence[Scene], *, calibration: Calibration) -> Fitted:
+    def fit(self, scenes: Sequence[Scene], *, calibration: Calibration) -> "FittedKalman":
         """Return it with its level shifted to the readings of known distance in ``scenes``."""
         total, count = 0.0, 0
         for scene in scenes:
@@ -152,87 +151,83 @@ class Kalman:
 
 @dataclass(frozen=True, slots=True)
 class _Walks:
-    """A scene's smoothed distances, second by second, one encounter after the other."""
+    """A scene's smoothed distances, second by second, one encounter after the other.
 
-    scene: Scene
-    logs: LogsUsed
-    pair: Ints  # of each second
+    Attributes:
+        pairs: the pairs of the scene.
+        pair: (seconds,) which pair each second is of.
+        time_s: (seconds,) epoch seconds.
+        distances: of each second.
+        of_reading: the second of each sighting.
+    """
+
+    pairs: PairIndex
+    pair: Ints
     time_s: Floats
     distances: Distances
-    second: Ints  # of each sighting: its row in the columns above
+    of_reading: Ints
 
 
-@dataclass(frozen=True, slots=True)
 class FittedKalman:
-    """The smoother with its level fitted, and the last scene that it smoothed."""
+    """The smoother with its level fitted."""
 
-    model: KalmanModel
-    calibration: Calibration
-    _last: list[_Walks] = field(default_factory=list, repr=False, compare=False)
+    def __init__(self, model: KalmanModel, calibration: Calibration) -> None:
+        self.model = model
+        self._calibration = calibration
+        # Windows and minutes of several lengths and radii are asked of one scene in a row.
+        self._walks = lru_cache(maxsize=1)(self._smoothed)
 
     def windows(
         self, scene: Scene, logs: LogsUsed, *, window_s: float, within_m: float
     ) -> WindowScores:
         """Score windows by the mean over their readings of P(distance <= within_m)."""
-        walks = self._walks(scene, logs)
-        near = walks.distances.near(within_m)
+        walks: _Walks = self._walks(scene, logs)
+        near = walks.distances.near(within_m)[walks.of_reading]
+        mean_m = np.abs(walks.distances.mean_m)[walks.of_reading]
         windows = Windows.of(scene, logs, window_s)
-        probability = np.clip(windows.mean(near[walks.second]), 0.0, 1.0)
-        score = -windows.mean(np.abs(walks.distances.mean_m)[walks.second])
-        return WindowScores(windows.observer, windows.peer, windows.window, score, probability)
+        return WindowScores(-windows.mean(mean_m), np.clip(windows.mean(near), 0.0, 1.0))
 
-    def minutes(self, scene: Scene, logs: LogsUsed, *, within_m: float) -> PairMinutes:
+    def minutes(self, scene: Scene, logs: LogsUsed, *, within_m: float) -> Intervals:
         """Return the sum of P(distance <= within_m) over the seconds that both were tracked.
 
         Between its first and its last reading an encounter is followed through all silences. The
         interval is that of errors that keep their sign, as they do over minutes.
         """
-        walks = self._walks(scene, logs)
-        when = presence_of(scene)
-        sightings = pooled(scene, logs)
-        observer, peer, _ = distinct_pairs(sightings.observer, sightings.peer)
-        tracked = when.together(
-            when.numbers(observer)[walks.pair], when.numbers(peer)[walks.pair], walks.time_s
-        )
+        walks: _Walks = self._walks(scene, logs)
+        when = Presence.of_scene(scene)
+        first, second = walks.pairs.numbers_in(when.names)
+        tracked = when.together(first[walks.pair], second[walks.pair], walks.time_s)
         mean, sd = walks.distances.mean_m, np.sqrt(walks.distances.variance_m2)
+        seconds = Groups(walks.pair, len(walks.pairs))
 
         def minutes(near: Floats) -> Floats:
-            return group_sums(near * tracked, walks.pair, len(observer)) / SECONDS_PER_MINUTE
+            return seconds.sum(near * tracked) / SECONDS_PER_MINUTE
 
         median = minutes(walks.distances.near(within_m))
         low = minutes((np.abs(mean) + NORMAL_95 * sd <= within_m).astype(np.float64))
         high = minutes((np.abs(mean) - NORMAL_95 * sd <= within_m).astype(np.float64))
-        return PairMinutes(
-            observer, peer, np.minimum(low, median), median, np.maximum(high, median)
-        )
+        return Intervals(np.minimum(low, median), median, np.maximum(high, median))
 
-    def _walks(self, scene: Scene, logs: LogsUsed) -> _Walks:
-        if self._last and self._last[0].scene is scene and self._last[0].logs is logs:
-            return self._last[0]
-        sightings = pooled(scene, logs)
-        slots, slot = fold_with_rows(sightings, self.calibration)
-        encounter = slots.encounter[slot]
+    def _smoothed(self, scene: Scene, logs: LogsUsed) -> _Walks:
+        sightings = scene.pooled(logs)
+        slots = fold(sightings, self._calibration)
+        encounter = slots.encounter[slots.of_reading]
         second = np.floor(sightings.time - slots.start_s[encounter]).astype(np.int64)
         length = np.floor(slots.end_s - slots.start_s).astype(np.int64) + 1
         begin = np.concatenate([[0], np.cumsum(length)]).astype(np.int64)
-        row = begin[encounter] + second
-        level = np.log(np.maximum(self.calibration.attenuation(sightings).db, _LEAST_DB))
-        readings = np.bincount(row, minlength=int(begin[-1]))
-        observed = group_sums(level, row, int(begin[-1]))
-        observed /= np.maximum(readings, 1)
-        distances = _smooth_ragged(readings, observed, begin, self.model)
-        _, _, pair = distinct_pairs(slots.observer, slots.peer)
+        seconds = Groups(begin[encounter] + second, int(begin[-1]))
+        level = np.log(np.maximum(self._calibration.attenuation(sightings).db, _LEAST_DB))
+        readings = np.bincount(seconds.row, minlength=len(seconds))
+        observed = seconds.sum(level) / np.maximum(readings, 1)
         of_second = np.repeat(np.arange(len(length)), length)
-        walks = _Walks(
-            scene,
-            logs,
-            pair[of_second],
-            slots.start_s[of_second] + np.arange(int(begin[-1])) - begin[of_second],
-            distances,
-            row,
+        pairs = pairs_of_encounters(slots)
+        return _Walks(
+            pairs=pairs,
+            pair=pairs.row[of_second],
+            time_s=slots.start_s[of_second] + np.arange(len(seconds)) - begin[of_second],
+            distances=_smooth_ragged(readings, observed, begin, self.model),
+            of_reading=seconds.row,
         )
-        self._last[:] = [walks]
-        return walks
 
 
 def _smooth_ragged(readings: Ints, observed: Floats, begin: Ints, model: KalmanModel) -> Distances:

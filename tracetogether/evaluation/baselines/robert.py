@@ -29,12 +29,14 @@ from typing import Final
 
 import numpy as np
 
-from tracetogether.evaluation.baselines.slotwise import OWN_AND_PAIR, distinct_pairs, presence_of
-from tracetogether.evaluation.protocols import Fitted, PairMinutes, WindowScores
-from tracetogether.evaluation.windows import Windows, pooled
+from tracetogether.evaluation.baselines.slotwise import OWN_AND_PAIR
+from tracetogether.evaluation.protocols import WindowScores
+from tracetogether.evaluation.scene import Scene, Windows
+from tracetogether.evaluation.truth import Presence
 from tracetogether.proximity.calibration import Calibration
-from tracetogether.proximity.scene import LogsUsed, Scene
-from tracetogether.proximity.sums import group_sums
+from tracetogether.proximity.distances import LogsUsed
+from tracetogether.proximity.estimates import Intervals
+from tracetogether.proximity.grid import group_sums
 from tracetogether.units import Floats, Ints
 
 _DELTA_DB: Final = np.array([39.0, 27.0, 23.0, 21.0, 20.0, 19.0, 18.0, 17.0, 16.0, 15.0])
@@ -54,8 +56,8 @@ class Robert:
     logs: frozenset[LogsUsed] = OWN_AND_PAIR
     learns: bool = False
 
-    def fit(self, scenes: Sequence[Scene], *, calibration: Calibration) -> Fitted:
-        """Return it with the calibration table; ``scenes`` teach it nothing."""
+    def fit(self, scenes: Sequence[Scene], *, calibration: Calibration) -> "FittedRobert":
+        """Return it with the calibration table; it learns nothing from ``scenes``."""
         del scenes
         return FittedRobert(calibration)
 
@@ -74,29 +76,24 @@ class FittedRobert:
         windows = Windows.of(scene, logs, window_s)
         rssi = -self.calibration.attenuation(scene.sightings).db
         risk, last = epoch_risks(scene.sightings.time, rssi, windows.row, len(windows), window_s)
-        score = risk * (last + 1)
-        unsaid = np.full(len(windows), np.nan)
-        return WindowScores(windows.observer, windows.peer, windows.window, score, unsaid)
+        return WindowScores.without_probability(risk * (last + 1))
 
-    def minutes(self, scene: Scene, logs: LogsUsed, *, within_m: float) -> PairMinutes:
+    def minutes(self, scene: Scene, logs: LogsUsed, *, within_m: float) -> Intervals:
         """Return the sum of a pair's epoch scores, from readings while both were tracked."""
         del within_m
-        when = presence_of(scene)
-        sightings = pooled(scene, logs)
-        rssi = -self.calibration.attenuation(sightings).db
-        observer, peer, pair = distinct_pairs(sightings.observer, sightings.peer)
-        tracked = when.together(
-            when.numbers(sightings.observer), when.numbers(sightings.peer), sightings.time
-        )
-        time, rssi, pair = sightings.time[tracked], rssi[tracked], pair[tracked]
-        first = first_times(time, pair, len(observer))
-        number = np.floor((time - first[pair]) / _EPOCH_S).astype(np.int64)
+        when, pairs = Presence.of_scene(scene), scene.pairs(logs)
+        time, rssi = scene.sightings.time, -self.calibration.attenuation(scene.sightings).db
+        first, second = pairs.numbers_in(when.names)
+        tracked = when.together(first[pairs.row], second[pairs.row], time)
+        time, rssi, pair = time[tracked], rssi[tracked], pairs.row[tracked]
+        number = np.floor((time - first_times(time, pair, len(pairs))[pair]) / _EPOCH_S)
+        number = number.astype(np.int64)
         epochs = int(number.max(initial=0)) + 1
         used, epoch = np.unique(pair * epochs + number, return_inverse=True)
         risk, last = epoch_risks(time, rssi, epoch.reshape(-1), len(used), _EPOCH_S)
-        minutes = group_sums(risk * last, used // epochs, len(observer))
-        unsaid = np.full(len(observer), np.nan)
-        return PairMinutes(observer, peer, unsaid, minutes, unsaid)
+        minutes = group_sums(risk * last, used // epochs, len(pairs))
+        unknown = np.full(len(pairs), np.nan)
+        return Intervals(unknown, minutes, unknown)
 
 
 def first_times(time: Floats, group: Ints, count: int) -> Floats:
