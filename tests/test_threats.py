@@ -189,7 +189,7 @@ def test_threat_worn_key_seals_on_one_day_only_and_a_metric_counts_it(
     by_day = {said: count for days in sealed.values() for said, count in days.items()}
     assert all(len(days) == 1 for days in sealed.values())  # one day for each key
     assert len(by_day) == len(sealed) >= 4  # and one key for each day
-    text = metrics_text(world.authority.statistics.metrics(NOW + 47 * HOUR, by=CONSOLE))
+    text = metrics_text(world.authority.monitoring.metrics(NOW + 47 * HOUR, by=CONSOLE))
     assert "\ntracetogether_tempids_of_day_key 1000\n" in text
     assert "\ntracetogether_day_key_overused 0\n" in text
     assert max(by_day.values()) <= 1000
@@ -202,7 +202,7 @@ def test_threat_worn_key_raises_an_alert(world: World, monkeypatch: pytest.Monke
         counts = replace(world.store.counts(NOW), batches=calls)
         monkeypatch.setattr(type(world.store), "counts", lambda *_, said=counts: said)
         assert f"_day_key_overused {over}\n" in metrics_text(
-            world.authority.statistics.metrics(NOW, by=CONSOLE)
+            world.authority.monitoring.metrics(NOW, by=CONSOLE)
         )
 
 

@@ -9,9 +9,10 @@ from tracetogether.authority.access.permissions import PERMISSIONS, Action, Role
 
 HEAD = """# Permissions
 
-Written by `python docs/reference/write_permissions.py` from
-`tracetogether.authority.access.permissions`. The HTTP interface, the pages and the service ask that
-one table; the tests compare it with this page, and each route and page with it, for each role.
+This page is written by `python docs/reference/write_permissions.py` from the table in
+`tracetogether.authority.access.permissions`. The service checks each action against that table;
+the HTTP interface and the pages read it too. Tests compare this page with the table, and with every
+route, page, command and method of the service, for each role.
 
 An operator has one role or more. No role implies another. What no role allows is denied: 403, and
 the audit log records who tried.
@@ -25,10 +26,45 @@ are answered like one that doesn't exist: 404.
 
 ## The command line
 
-`tracetogether authority ...` acts as `console`, which the audit log names, and asks no role. Anyone
-with a shell on the authority's machine, as its user, can read the keys and the database anyway.
-Give that account to as few people as the keys.
+`tracetogether authority ...` acts as `console`, a caller with every role; the audit log names it.
+Anyone with a shell on the authority's machine, as its user, can read the keys and the database
+anyway. Give that account to as few people as the keys.
+
+Commands that are not in the table set the service up or do what its clock does: `init`, `serve`,
+`backup`, `restore`, `migrate`, `purge`, `limits`, `time-zone`, `load`, `demo-data` and
+`follow-up refresh`.
 """
+
+COMMANDS: Mapping[str, tuple[Action, ...]] = {
+    "audit list": (Action.READ_AUDIT,),
+    "audit verify": (Action.READ_AUDIT,),
+    "case confirm": (Action.CONFIRM_CASE,),
+    "case contacts": (Action.SHOW_CASE, Action.LIST_CONTACTS),
+    "case graph": (Action.SHOW_GRAPH,),
+    "case import": (Action.OPEN_CASE,),
+    "case list": (Action.LIST_CASES,),
+    "case onward": (Action.SHOW_CASE, Action.LIST_CONTACTS),
+    "case open": (Action.OPEN_CASE, Action.ISSUE_PIN),
+    "case pin": (Action.SHOW_CASE, Action.ISSUE_PIN),
+    "case reveal": (Action.SHOW_CASE, Action.REVEAL),
+    "export": (Action.EXPORT,),
+    "follow-up assign": (Action.ASSIGN_CASE,),
+    "follow-up call": (Action.RECORD_CALL,),
+    "follow-up indicators": (Action.SHOW_DASHBOARD,),
+    "follow-up list": (Action.LIST_FOLLOWED,),
+    "follow-up show": (Action.LIST_FOLLOWED,),
+    "keys destroy": (Action.CHANGE_KEYS,),
+    "keys list": (Action.SHOW_KEYS,),
+    "keys quarantine": (Action.CHANGE_KEYS,),
+    "keys replace": (Action.CHANGE_KEYS,),
+    "keys rotate": (Action.CHANGE_KEYS,),
+    "user add": (Action.ADD_OPERATOR,),
+    "user disable": (Action.DISABLE_OPERATOR,),
+    "user import": (Action.ADD_OPERATOR,),
+    "user list": (Action.LIST_OPERATORS,),
+    "user password": (Action.SET_PASSWORD,),
+}
+"""What each command below `tracetogether authority` asks the service to allow, in order."""
 
 
 def page() -> str:
@@ -49,11 +85,16 @@ def _by_role() -> str:
 
 
 def _by_action() -> str:
-    lines = ["\n## By action\n", "| action | roles | HTTP | pages |", "|---|---|---|---|"]
+    lines = [
+        "\n## By action\n",
+        "| action | roles | HTTP | pages | command line |",
+        "|---|---|---|---|---|",
+    ]
     for action, allowed in PERMISSIONS.items():
         names = ", ".join(role.value for role in Role if role in allowed)
         routes, pages = _places(guard.ACTIONS, action), _places(roles.ACTIONS, action)
-        lines.append(f"| {action.value} | {names} | {routes} | {pages} |")
+        commands = "<br>".join(f"`{name}`" for name, acts in COMMANDS.items() if action in acts)
+        lines.append(f"| {action.value} | {names} | {routes} | {pages} | {commands} |")
     return "\n".join(lines) + "\n"
 
 

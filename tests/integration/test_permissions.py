@@ -83,7 +83,7 @@ def documented() -> dict[str, set[str]]:
     found: dict[str, set[str]] = {}
     table = PAGE.read_text("utf-8").partition("## By action")[2].partition("\n## ")[0]
     for line in table.splitlines()[4:]:
-        _, _, allowed, routes, pages, _ = (cell.strip() for cell in line.split("|"))
+        _, _, allowed, routes, pages, _, _ = (cell.strip() for cell in line.split("|"))
         for place in re.findall(r"`([^`]+)`", routes):
             found[place] = set(allowed.split(", "))
         for place in re.findall(r"`([^`]+)`", pages):

@@ -24,7 +24,7 @@ from tracetogether.authority.intake.pins import PINS_A_DAY, PinRules, Pins
 from tracetogether.authority.intake.uploads import Intake
 from tracetogether.authority.oversight.custody import Custody
 from tracetogether.authority.oversight.retention import Purge
-from tracetogether.authority.oversight.statistics import Statistics
+from tracetogether.authority.oversight.statistics import Monitoring
 from tracetogether.authority.oversight.store import AuthorityStore
 from tracetogether.authority.oversight.time_zone import local_days
 from tracetogether.authority.tracing.evidence import Logs
@@ -59,7 +59,7 @@ class Authority:
     graphs: ContactGraphs
     custody: Custody
     purge: Purge
-    statistics: Statistics
+    monitoring: Monitoring
     limits: Limits
     tallies: Tallies
     audit: Audit
@@ -163,7 +163,7 @@ class Authority:
             graphs=ContactGraphs(tracing=tracing, store=store),
             custody=Custody(keys=keys, save_keys=save_keys, audit=audit, store=store),
             purge=purge,
-            statistics=Statistics(store=store, keys=keys, limits=limits, purge=purge),
+            monitoring=Monitoring(store=store, keys=keys, limits=limits, purge=purge),
             limits=limits,
             tallies=tallies,
             audit=audit,

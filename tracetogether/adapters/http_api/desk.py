@@ -150,7 +150,7 @@ def _oversight(router: APIRouter, authority: Authority, clock: Callable[[], floa
     @router.get("/statistics")
     def statistics(request: Request) -> oversight.Statistics:
         """Count everything that is kept. Roles: exporter, auditor."""
-        counts = authority.statistics.counts(clock(), by=request.state.caller)
+        counts = authority.monitoring.counts(clock(), by=request.state.caller)
         return oversight.Statistics.of(counts)
 
     @router.get("/keys")
@@ -181,7 +181,7 @@ def _oversight(router: APIRouter, authority: Authority, clock: Callable[[], floa
     def metrics(request: Request) -> PlainTextResponse:
         """Give the metrics in Prometheus's text form. Role: auditor."""
         return PlainTextResponse(
-            metrics_text(authority.statistics.metrics(clock(), by=request.state.caller))
+            metrics_text(authority.monitoring.metrics(clock(), by=request.state.caller))
         )
 
 

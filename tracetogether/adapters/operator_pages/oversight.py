@@ -66,7 +66,7 @@ def show_keys(request: PageRequest) -> Response:
         oldest=utc_day(request.now) - days[0].day if days else None,
         last_purge=authority.purge.last(),
         overdue=authority.purge.overdue(request.now),
-        counts=authority.statistics.counts(request.now, by=by)
+        counts=authority.monitoring.counts(request.now, by=by)
         if request.allows(Action.COUNT)
         else None,
     )

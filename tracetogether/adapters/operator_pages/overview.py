@@ -14,8 +14,8 @@ from tracetogether.authority.cases.followed import TRACED_STATES, ContactState, 
 def show_overview(request: PageRequest) -> Response:
     """Show counts and pictures; a tracer sees those of their own cases."""
     if not request.allows(Action.SHOW_DASHBOARD):
-        statistics, may_count = request.authority.statistics, request.allows(Action.COUNT)
-        counts = statistics.counts(request.now, by=request.caller) if may_count else None
+        monitoring, may_count = request.authority.monitoring, request.allows(Action.COUNT)
+        counts = monitoring.counts(request.now, by=request.caller) if may_count else None
         return request.render("overview_short.html", counts=counts)
     found, t = request.authority.desk.dashboard(request.now, by=request.caller), request.t
     priorities = [

@@ -30,7 +30,7 @@ class Counts:
 
 
 @dataclass(frozen=True, slots=True)
-class Statistics:
+class Monitoring:
     """Shows how much is stored, and the figures that monitoring watches.
 
     A method that is given ``by`` raises AccessDeniedError if that caller's roles do not allow it.

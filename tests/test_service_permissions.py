@@ -1,0 +1,460 @@
+"""Every method of the service, called directly by every role: as permissions.md documents."""
+
+import inspect
+import re
+import runpy
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import click
+import pytest
+from click.testing import CliRunner, Result
+
+from tests.authority_world import NOON, World
+from tests.conftest import counted_entropy
+from tests.followed_rows import contact_row
+from tests.pages_world import CHEAP
+from tracetogether.adapters.operator_pages import sign_in_for
+from tracetogether.authority.access import permissions
+from tracetogether.authority.access.permissions import CONSOLE, PERMISSIONS, Action, Caller, Role
+from tracetogether.authority.cases.case import Case, CaseQuery
+from tracetogether.authority.cases.followed import ContactQuery, Outcome
+from tracetogether.authority.desk.exports import LAYOUTS
+from tracetogether.cli import cli
+from tracetogether.cli.authority_folder import create_folder, opened_folder
+from tracetogether.errors import AccessDeniedError, TraceTogetherError
+
+REFERENCE = Path(__file__).parent.parent / "docs" / "reference"
+WRITER = runpy.run_path(str(REFERENCE / "write_permissions.py"))
+COMMANDS: dict[str, tuple[Action, ...]] = WRITER["COMMANDS"]
+CASE = Case("NONE", "nobody", int(NOON // 86_400), NOON, NOON)
+Act = Callable[[Any, Caller], object]
+CALLS: dict[str, tuple[Action, Act]] = {
+    "access.SignIn.set_password": (
+        Action.SET_PASSWORD,
+        lambda service, by: sign_in_for(service, CHEAP).set_password("nobody", "x", NOON, by=by),
+    ),
+    "audit.entries": (Action.READ_AUDIT, lambda service, by: service.audit.entries(by=by)),
+    "audit.verify": (Action.READ_AUDIT, lambda service, by: service.audit.verify(by=by)),
+    "case_import.check": (
+        Action.OPEN_CASE,
+        lambda service, by: service.case_import.check(b"user_id\nx\n", NOON, by=by),
+    ),
+    "case_import.run": (
+        Action.OPEN_CASE,
+        lambda service, by: service.case_import.run([], NOON, by=by),
+    ),
+    "casework.assign": (
+        Action.ASSIGN_CASE,
+        lambda service, by: service.casework.assign("NONE", "-", NOON, by=by),
+    ),
+    "casework.case": (Action.SHOW_CASE, lambda service, by: service.casework.case("NONE", by=by)),
+    "casework.case_to_show": (
+        Action.SHOW_CASE,
+        lambda service, by: service.casework.case_to_show("NONE", by=by),
+    ),
+    "casework.cases": (Action.LIST_CASES, lambda service, by: service.casework.cases(by=by)),
+    "casework.close": (
+        Action.CHANGE_CASE_STATE,
+        lambda service, by: service.casework.close("NONE", NOON, by=by),
+    ),
+    "casework.confirm": (
+        Action.CONFIRM_CASE,
+        lambda service, by: service.casework.confirm("NONE", NOON, by=by),
+    ),
+    "casework.open_case": (
+        Action.OPEN_CASE,
+        lambda service, by: service.casework.open_case("nobody", NOON, by=by),
+    ),
+    "casework.other_open_cases": (
+        Action.SHOW_CASE,
+        lambda service, by: service.casework.other_open_cases(CASE, by=by),
+    ),
+    "casework.page": (
+        Action.LIST_CASES,
+        lambda service, by: service.casework.page(CaseQuery(), NOON, by=by),
+    ),
+    "casework.reopen": (
+        Action.CHANGE_CASE_STATE,
+        lambda service, by: service.casework.reopen("NONE", NOON, by=by),
+    ),
+    "casework.tracers": (Action.ASSIGN_CASE, lambda service, by: service.casework.tracers(by=by)),
+    "custody.destroy": (
+        Action.CHANGE_KEYS,
+        lambda service, by: service.custody.destroy(0, NOON, by=by),
+    ),
+    "custody.known_days": (
+        Action.SHOW_KEYS,
+        lambda service, by: service.custody.known_days(NOON, by=by),
+    ),
+    "custody.quarantine": (
+        Action.CHANGE_KEYS,
+        lambda service, by: service.custody.quarantine(0, 0, NOON, by=by),
+    ),
+    "custody.replace": (
+        Action.CHANGE_KEYS,
+        lambda service, by: service.custody.replace(NOON, by=by),
+    ),
+    "custody.rotate": (
+        Action.CHANGE_KEYS,
+        lambda service, by: service.custody.rotate(NOON, by=by),
+    ),
+    "desk.calendar": (
+        Action.LIST_FOLLOWED,
+        lambda service, by: service.desk.calendar("NONE", by=by),
+    ),
+    "desk.contact": (
+        Action.LIST_FOLLOWED,
+        lambda service, by: service.desk.contact("NONE", by=by),
+    ),
+    "desk.dashboard": (
+        Action.SHOW_DASHBOARD,
+        lambda service, by: service.desk.dashboard(NOON, by=by),
+    ),
+    "desk.due": (Action.LIST_FOLLOWED, lambda service, by: service.desk.due(NOON, by=by)),
+    "desk.links": (
+        Action.LIST_CONTACTS,
+        lambda service, by: service.desk.links(CASE, NOON, by=by),
+    ),
+    "desk.notes_on": (Action.READ_NOTES, lambda service, by: service.desk.notes_on("NONE", by=by)),
+    "desk.page": (
+        Action.LIST_FOLLOWED,
+        lambda service, by: service.desk.page(ContactQuery(), by=by),
+    ),
+    "exports.rows": (
+        Action.EXPORT,
+        lambda service, by: service.exports.rows(LAYOUTS["contacts"], "csv", NOON, by=by),
+    ),
+    "follow_up.call_anyway": (
+        Action.RECORD_CALL,
+        lambda service, by: service.follow_up.call_anyway("NONE", NOON, by=by),
+    ),
+    "follow_up.changed_since": (
+        Action.REVEAL,
+        lambda service, by: service.follow_up.changed_since("NONE", 1, NOON, by=by),
+    ),
+    "follow_up.describe": (
+        Action.DESCRIBE,
+        lambda service, by: service.follow_up.describe("NONE", "x", "", NOON, by=by),
+    ),
+    "follow_up.described": (
+        Action.LIST_FOLLOWED,
+        lambda service, by: service.follow_up.described("NONE", by=by),
+    ),
+    "follow_up.note": (
+        Action.WRITE_NOTE,
+        lambda service, by: service.follow_up.note("NONE", "x", NOON, by=by),
+    ),
+    "follow_up.reach": (
+        Action.RECORD_CALL,
+        lambda service, by: service.follow_up.reach("NONE", NOON, by=by),
+    ),
+    "follow_up.record": (
+        Action.RECORD_CALL,
+        lambda service, by: service.follow_up.record("NONE", 0, Outcome.SYMPTOMS, NOON, by=by),
+    ),
+    "follow_up.reveal": (
+        Action.REVEAL,
+        lambda service, by: service.follow_up.reveal("NONE", "x", NOON, by=by),
+    ),
+    "graphs.graph": (Action.SHOW_GRAPH, lambda service, by: service.graphs.graph(by=by)),
+    "graphs.second_degree": (
+        Action.LIST_CONTACTS,
+        lambda service, by: service.graphs.second_degree(CASE, by=by),
+    ),
+    "merging.cases_into": (
+        Action.SHOW_CASE,
+        lambda service, by: service.merging.cases_into("NONE", by=by),
+    ),
+    "merging.convert": (
+        Action.CONVERT_CONTACT,
+        lambda service, by: service.merging.convert("NONE", NOON, by=by),
+    ),
+    "merging.merge": (
+        Action.MERGE_CONTACTS,
+        lambda service, by: service.merging.merge("NONE", "OTHER", NOON, by=by),
+    ),
+    "merging.merge_cases": (
+        Action.MERGE_CASES,
+        lambda service, by: service.merging.merge_cases("NONE", "OTHER", NOON, by=by),
+    ),
+    "merging.plan": (
+        Action.MERGE_CONTACTS,
+        lambda service, by: service.merging.plan("NONE", "OTHER", NOON, by=by),
+    ),
+    "merging.plan_cases": (
+        Action.MERGE_CASES,
+        lambda service, by: service.merging.plan_cases("NONE", "OTHER", NOON, by=by),
+    ),
+    "monitoring.counts": (Action.COUNT, lambda service, by: service.monitoring.counts(NOON, by=by)),
+    "monitoring.metrics": (
+        Action.READ_METRICS,
+        lambda service, by: service.monitoring.metrics(NOON, by=by),
+    ),
+    "operator_import.check": (
+        Action.ADD_OPERATOR,
+        lambda service, by: service.operator_import.check(b"name,roles\n", by=by),
+    ),
+    "operator_import.run": (
+        Action.ADD_OPERATOR,
+        lambda service, by: service.operator_import.run([], NOON, by=by),
+    ),
+    "pins.issue": (Action.ISSUE_PIN, lambda service, by: service.pins.issue(CASE, NOON, by=by)),
+    "staff.add": (
+        Action.ADD_OPERATOR,
+        lambda service, by: service.staff.add("new", frozenset(), "token", NOON, by=by),
+    ),
+    "staff.all": (Action.LIST_OPERATORS, lambda service, by: service.staff.all(by=by)),
+    "staff.disable": (
+        Action.DISABLE_OPERATOR,
+        lambda service, by: service.staff.disable("nobody", NOON, by=by),
+    ),
+    "tracing.contacts": (
+        Action.LIST_CONTACTS,
+        lambda service, by: service.tracing.contacts(CASE, by=by),
+    ),
+    "tracing.reveal": (
+        Action.REVEAL,
+        lambda service, by: service.tracing.reveal(CASE, "x", "y", NOON, by=by),
+    ),
+    "unmerging.undo": (
+        Action.MERGE_CONTACTS,
+        lambda service, by: service.unmerging.undo("NONE", NOON, by=by),
+    ),
+    "unmerging.undo_cases": (
+        Action.MERGE_CASES,
+        lambda service, by: service.unmerging.undo_cases("NONE", NOON, by=by),
+    ),
+    "unmerging.undoable": (
+        Action.MERGE_CONTACTS,
+        lambda service, by: service.unmerging.undoable(
+            contact_row(1, "NONE", service.custody.keys, counted_entropy(710)), by=by
+        ),
+    ),
+    "unmerging.undoable_cases": (
+        Action.MERGE_CASES,
+        lambda service, by: service.unmerging.undoable_cases(CASE, by=by),
+    ),
+}
+"""Each method that acts for a caller, with the action that it checks before anything else."""
+
+INSIDE = {
+    "casework.check_no_open_case",
+    "casework.locked",
+    "casework.may_see",
+    "casework.opened",
+    "casework.visible_ids",
+    "desk.kept",
+    "desk.shown",
+}
+"""Methods that other methods of the service call once they have checked the action: these take
+the caller to decide which cases the caller needs to know."""
+
+NO_CALLER = {
+    # phones and strangers show a credential, a token or a password instead
+    *("access.phone", "access.operator", "issuance.register", "issuance.withdraw"),
+    *("issuance.batch", "intake.redeem_pin", "intake.pretend_redeem", "intake.check_token"),
+    *("intake.check_sender", "intake.take_upload", "pins.redeem", "pins.pretend", "pins.pause_s"),
+    *("access.SignIn.enter", "access.SignIn.secret_of", "access.SignIn.enrol"),
+    *("access.SignIn.who", "access.SignIn.leave"),
+    # the clock, start-up and repairs
+    *("due.work_off", "follow_up.refresh", "follow_up.take_over", "follow_up.log_came"),
+    *("follow_up.forget", "purge.last", "purge.check_behind", "purge.check_clock"),
+    *("purge.clock_suspect", "purge.overdue", "custody.require", "custody.foreign"),
+    *("casework.several_open", "tallies.add", "tallies.tell", "tracing.refresh"),
+    # parts of the service for its other parts: they show nothing to anybody
+    *("audit.atomic", "audit.record", "audit.rehearse", "casework.check", "casework.kept"),
+    *("desk.today", "desk.days_of", "desk.user_of", "desk.name_of", "pins.given_out"),
+    *("limits.take", "limits.add", "limits.give_back", "limits.first", "limits.add_hearers"),
+    *("limits.count", "tracing.found", "tracing.concerned"),
+}
+"""Methods that act for no caller."""
+
+
+def documented() -> dict[str, set[str]]:
+    """Return action -> names of the roles, as permissions.md has them."""
+    table = (REFERENCE / "permissions.md").read_text("utf-8").partition("## By action")[2]
+    rows = [line.split("|") for line in table.partition("\n## ")[0].splitlines()[4:]]
+    return {row[1].strip(): set(row[2].strip().split(", ")) for row in rows if len(row) > 2}
+
+
+def methods() -> Iterator[tuple[str, inspect.Signature]]:
+    """Yield every public method of every part of the service, and of signing in."""
+    world = World.of(counted_entropy(711))
+    parts = {
+        part.name: getattr(world.authority, part.name)
+        for part in fields(world.authority)
+        if part.name not in {"store", "days"}
+    }
+    for name, part in {**parts, "access.SignIn": sign_in_for(world.authority, CHEAP)}.items():
+        for method, function in vars(type(part)).items():
+            if not method.startswith("_") and inspect.isfunction(function):
+                yield f"{name}.{method}", inspect.signature(function)
+
+
+def test_every_method_takes_a_caller_or_is_known_to_act_for_none() -> None:
+    found = dict(methods())
+    assert sorted(found) == sorted([*CALLS, *INSIDE, *NO_CALLER])  # each in one of them
+    for name in CALLS.keys() | INSIDE:
+        by = found[name].parameters["by"]
+        assert by.default is inspect.Parameter.empty, name
+        assert by.annotation is Caller, name
+        assert by.kind is inspect.Parameter.KEYWORD_ONLY or name in INSIDE, name
+    for name in NO_CALLER - {"audit.record", "audit.rehearse"}:  # those take a name to write down
+        assert "by" not in found[name].parameters, name
+
+
+def refused(act: Act, service: Any, caller: Caller) -> bool:
+    """Return whether the permission is refused; whatever else goes wrong comes after it."""
+    try:
+        act(service, caller)
+    except TraceTogetherError as error:
+        return error.code == "roles-do-not-allow"
+    return False
+
+
+def check_service(world: World, only: Action | None = None) -> None:
+    """Compare what each method refuses to each role with permissions.md."""
+    table = documented()
+    for name, (action, act) in CALLS.items():
+        for role in Role if only in {None, action} else ():
+            denied = refused(act, world.authority, Caller("someone", frozenset({role})))
+            assert denied == (role.value not in table[action.value]), (name, role)
+        if only in {None, action}:
+            assert refused(act, world.authority, Caller("nobody", frozenset())), name
+
+
+@pytest.fixture(scope="module")
+def called() -> World:
+    return World.of(counted_entropy(712))
+
+
+def test_every_method_refuses_the_roles_that_the_table_leaves_out(called: World) -> None:
+    check_service(called)
+    pages_alone = {Action.USE_PAGES}
+    assert {action for action, _ in CALLS.values()} == set(Action) - pages_alone
+
+
+@pytest.mark.parametrize("action", [action for action in Action if action is not Action.USE_PAGES])
+def test_a_changed_row_of_the_table_is_noticed(
+    called: World, action: Action, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    taken = frozenset(sorted(PERMISSIONS[action], key=lambda role: role.value)[1:])
+    added = PERMISSIONS[action] | {next(role for role in Role if role not in PERMISSIONS[action])}
+    written = (REFERENCE / "permissions.md").read_text("utf-8")
+    for changed in (taken, added):
+        monkeypatch.setattr(permissions, "PERMISSIONS", {**PERMISSIONS, action: changed})
+        with pytest.raises(AssertionError):
+            check_service(called, action)
+        writer = runpy.run_path(str(REFERENCE / "write_permissions.py"))
+        assert writer["page"]() != written
+
+
+# --- the command line ---
+
+ARGUMENTS = {
+    "audit list": ["DIR"],
+    "audit verify": ["DIR"],
+    "case confirm": ["CASE"],
+    "case contacts": ["CASE"],
+    "case import": ["cases.csv"],
+    "case onward": ["CASE"],
+    "case open": ["USER"],
+    "case pin": ["CASE"],
+    "case reveal": ["CASE", "person", "--reason", "a test"],
+    "follow-up assign": ["NONE", "-"],
+    "follow-up call": ["NONE", "symptoms"],
+    "follow-up show": ["NONE"],
+    "keys destroy": ["2000-01-01", "--yes"],
+    "keys quarantine": ["2000-01-01"],
+    "keys replace": ["--yes"],
+    "user add": ["new", "--role", "tracer"],
+    "user disable": ["nobody"],
+    "user import": ["users.csv"],
+    "user password": ["nobody", "--stdin"],
+}
+OF_THE_MACHINE = {
+    *("backup", "demo-data", "follow-up refresh", "init", "limits", "load"),
+    *("migrate", "purge", "restore", "serve", "time-zone"),
+}
+"""Commands that set the service up, or do what its clock does: they act for no caller."""
+
+
+def commands(command: click.Command, path: tuple[str, ...] = ()) -> Iterator[str]:
+    """Yield the names of all commands below one."""
+    if isinstance(command, click.Group):
+        context = click.Context(command)
+        for name in command.list_commands(context):
+            below = command.get_command(context, name)
+            assert below is not None
+            yield from commands(below, (*path, name))
+    else:
+        yield " ".join(path)
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, str]]:
+    """Return an authority's folder, and what stands for the words in capitals."""
+    place, now = tmp_path_factory.mktemp("console") / "authority", time.time()  # noqa: TID251 - commands read the clock
+    create_folder(place, now=now)
+    with opened_folder(place) as service:
+        case = service.casework.open_case(service.issuance.register(now).user_id, now, by=CONSOLE)
+        user = service.issuance.register(now).user_id
+    return place, {"CASE": case.case_id, "USER": user}
+
+
+def test_every_command_is_documented_with_what_it_does() -> None:
+    below = cli.get_command(click.Context(cli), "authority")
+    assert below is not None
+    assert set(commands(below)) == COMMANDS.keys() | OF_THE_MACHINE
+    page = (REFERENCE / "permissions.md").read_text("utf-8")
+    for command, actions in COMMANDS.items():
+        for action in actions:
+            (row,) = re.findall(rf"^\| {re.escape(action.value)} \|.*$", page, re.MULTILINE)
+            assert f"`{command}`" in row
+
+
+@pytest.mark.parametrize("command", sorted(COMMANDS))
+def test_a_command_asks_for_the_documented_actions_and_no_other(
+    command: str,
+    made: tuple[Path, dict[str, str]],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "cases.csv").write_text("user_id\n")
+    (tmp_path / "users.csv").write_text("name,roles\n")
+
+    def run(number: int) -> Result:
+        place = tmp_path / str(number)
+        shutil.copytree(made[0], place)
+        meant = made[1] | {"DIR": str(place)}
+        words = [meant.get(word, word) for word in ARGUMENTS.get(command, [])]
+        where = [] if str(place) in words else ["--dir", str(place)]
+        return CliRunner().invoke(
+            cli, ["authority", *command.split(), *words, *where], input="correct horse battery\n"
+        )
+
+    asked: list[Action] = []
+    require = Caller.require
+
+    def watched(caller: Caller, action: Action) -> None:
+        asked.append(action)
+        require(caller, action)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Caller, "require", watched)  # no other place sees what is required
+        assert not isinstance(run(0).exception, AccessDeniedError)
+    assert tuple(dict.fromkeys(asked)) == COMMANDS[command]
+    for number, action in enumerate(COMMANDS[command], 1):
+        monkeypatch.setattr(permissions, "PERMISSIONS", {**PERMISSIONS, action: frozenset()})
+        denied = run(number).exception
+        assert isinstance(denied, AccessDeniedError), (action, denied)
+        assert (denied.code, str(denied)[-len(action.value) :]) == (
+            "roles-do-not-allow",
+            action.value,
+        )
