@@ -1,6 +1,6 @@
 """A column of repeated names held as integer codes."""
 
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Self
 
@@ -97,6 +97,11 @@ class Labels:
     def __repr__(self) -> str:
         """Show sizes alone: names may be tokens or people."""
         return f"Labels({len(self.codes)} rows, {len(self.names)} names)"
+
+    def numbers(self, number_of: Mapping[str, int]) -> Ints:
+        """Return (n,) the number of each row's name; -1 where the name is unknown or has none."""
+        numbers = [number_of.get(name, -1) for name in self.names]
+        return np.array([*numbers, -1], dtype=np.int64)[self.codes]  # code -1 picks the last
 
     def to_list(self) -> list[str | None]:
         """Return the names row by row, None where unknown."""

@@ -53,8 +53,7 @@ def columns_of(minutes, courses):
 
 def people_of(played, users):
     """Return the person that each user id belongs to."""
-    person_of = {user_id: person for person, user_id in played.user_ids.items()}
-    return np.array([person_of[name] for name in users.names])[users.codes]
+    return users.numbers({user_id: person for person, user_id in played.user_ids.items()})
 
 
 def by_own_logs(estimator, opened, played):

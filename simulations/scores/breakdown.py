@@ -32,7 +32,7 @@ BANDS_M: Final = (0.0, 1.0, 2.0, 4.0, 8.0)
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """Windows of one kind.
+    """PairWindows of one kind.
 
     Attributes:
         name: which kind, such as "ios-android" (observer first), "1-2 m" or "bag".
@@ -92,7 +92,7 @@ class Breakdown:
 
 
 @dataclass(frozen=True, slots=True)
-class Windows:
+class PairWindows:
     """n windows of directed pairs of people with the app.
 
     Attributes:
@@ -106,12 +106,14 @@ class Windows:
     peer: Ints
     recorded: Bools
 
-    def take(self, rows: Bools) -> "Windows":
+    def take(self, rows: Bools) -> "PairWindows":
         """Return the chosen windows."""
-        return Windows(self.number[rows], self.observer[rows], self.peer[rows], self.recorded[rows])
+        return PairWindows(
+            self.number[rows], self.observer[rows], self.peer[rows], self.recorded[rows]
+        )
 
     def counts(self, app: Ints) -> tuple[Floats, Floats]:
-        """Return how many windows each observer in ``app`` recorded, and had; each (a,)."""
+        """Return (a,) recorded windows and (a,) all windows of each observer in ``app``."""
         place = np.searchsorted(app, self.observer)
         recorded = np.bincount(place[self.recorded], minlength=len(app))
         return recorded.astype(np.float64), np.bincount(place, minlength=len(app)).astype(float)
@@ -127,7 +129,7 @@ def break_down(run: Run, scored: ScoredRun) -> Breakdown:
     near = _windows(run, recorded_there, *minutes[within_m])
     chance = Streams(run.seed).generator("scores", "windows")
 
-    def share(name: str, windows: Windows) -> Share:
+    def share(name: str, windows: PairWindows) -> Share:
         recorded, total = windows.counts(app)
         part = fraction(recorded, total, chance)
         return Share(name, int(total.sum()), int(recorded.sum()), part)
@@ -161,7 +163,7 @@ def break_down(run: Run, scored: ScoredRun) -> Breakdown:
     )
 
 
-def near_windows(run: Run, opened: OpenedRun, within_m: float) -> Windows:
+def near_windows(run: Run, opened: OpenedRun, within_m: float) -> PairWindows:
     """Return the windows of which two people spent a third within ``within_m`` of each other."""
     return _windows(run, recorded_codes(run, opened), *_minutes(run, within_m))
 
@@ -206,7 +208,7 @@ def _minutes(run: Run, within_m: float) -> tuple[Ints, Floats]:
     return np.concatenate(codes), np.concatenate(minutes)
 
 
-def _windows(run: Run, recorded: Ints, code: Ints, minutes: Floats) -> Windows:
+def _windows(run: Run, recorded: Ints, code: Ints, minutes: Floats) -> PairWindows:
     """Return both directions of the pairs' windows with enough minutes."""
     people = run.tracks.people
     least = window_length_s(run) * NEAR_SHARE / SECONDS_PER_MINUTE
@@ -215,7 +217,7 @@ def _windows(run: Run, recorded: Ints, code: Ints, minutes: Floats) -> Windows:
     number = np.concatenate([number, number])
     observer, peer = np.concatenate([first, second]), np.concatenate([second, first])
     kept = np.isin(_code(run, number, observer, peer), recorded)
-    return Windows(number, observer, peer, kept)
+    return PairWindows(number, observer, peer, kept)
 
 
 def _code(run: Run, window: Ints, observer: Ints, peer: Ints) -> Ints:

@@ -163,5 +163,4 @@ def _records_of(run: Run) -> tuple[Ints, Labels, Floats, Floats, Floats, Labels]
 
 def _people(run: Run, users: Labels) -> Ints:
     """Return (n,) the person that each user id belongs to."""
-    person_of = {user_id: person for person, user_id in run.user_ids.items()}
-    return np.array([person_of[name] for name in users.names], dtype=np.int64)[users.codes]
+    return users.numbers({user_id: person for person, user_id in run.user_ids.items()})

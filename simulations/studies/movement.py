@@ -1,4 +1,4 @@
-"""How simulated people move and meet, beside recorded people: speeds, lengths of contacts."""
+"""Speeds and lengths of contacts of simulated people, compared with recorded people."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ from tracetogether.units import Floats, Ints
 DEFAULT_SEEDS: Final = (0, 1)
 
 BADGE_S: Final = 20
-"""SocioPatterns' badges say once in so long whether they face each other."""
+"""Seconds between two reports of a SocioPatterns badge about which badges it faces."""
 _BADGE_M: Final = 1.5  # their reach
 _BADGE_COS: Final = 0.3  # worn on the chest: seen up to 70 degrees off
 
@@ -32,15 +32,15 @@ class Meetings:
     """Face-to-face contacts of a crowd as badges see them.
 
     Attributes:
-        length_s: (n,) length of each contact, whole beats of 20 s.
-        person_hours: time that people were there, added up.
+        length_s: (n,) length of each contact, a multiple of BADGE_S.
+        person_hours: hours that people were there, summed over people.
     """
 
     length_s: Floats
     person_hours: float
 
     def statistics(self) -> dict[str, float]:
-        """Return mean and 99 % quantile of lengths (s), and minutes met per person and hour."""
+        """Return the mean and 99 % quantile of lengths (s), and minutes met per person and hour."""
         return {
             "contact_mean_s": float(self.length_s.mean()),
             "contact_q99_s": float(np.quantile(self.length_s, 0.99)),
@@ -49,7 +49,7 @@ class Meetings:
 
 
 def meetings(tracks: CrowdTracks) -> Meetings:
-    """Return the contacts that badges would see: two people near, each before the other."""
+    """Return the contacts that badges would see: two people near, each facing the other."""
     every = round(BADGE_S / tracks.tick_s)
     x, y = tracks.xy[:, ::every, 0], tracks.xy[:, ::every, 1]
     facing = tracks.facing[:, ::every]
@@ -68,9 +68,9 @@ def meetings(tracks: CrowdTracks) -> Meetings:
 
 
 def load_badges(path: Path) -> Meetings:
-    """Read SocioPatterns' lists of contacts: beat (s) and two badges in each line.
+    """Read a SocioPatterns list of contacts: time (s) and two badges in each line.
 
-    A person is taken to be there from the first to the last contact of a day.
+    A person counts as there from the first to the last contact of a day.
 
     Raises:
         InvalidReadingsError: the file can't be read.
@@ -84,17 +84,17 @@ def load_badges(path: Path) -> Meetings:
         ) from None
     if not len(table):
         raise InvalidReadingsError(f"{path} holds no contact")
-    time, one, other = table[:, 0], table[:, 1:].min(axis=1), table[:, 1:].max(axis=1)
-    order = np.lexsort((time, other, one))
-    time, one, other = time[order], one[order], other[order]
-    same = (np.diff(one) == 0) & (np.diff(other) == 0) & (np.diff(time) <= BADGE_S)
+    time, low, high = table[:, 0], table[:, 1:].min(axis=1), table[:, 1:].max(axis=1)
+    order = np.lexsort((time, high, low))
+    time, low, high = time[order], low[order], high[order]
+    same = (np.diff(low) == 0) & (np.diff(high) == 0) & (np.diff(time) <= BADGE_S)
     begin = np.flatnonzero(np.concatenate([[True], ~same]))
     length = np.diff(np.append(begin, len(time))) * BADGE_S
-    return Meetings(length.astype(np.float64), _person_hours(time, one, other))
+    return Meetings(length.astype(np.float64), _person_hours(time, low, high))
 
 
-def _person_hours(time: Ints, one: Ints, other: Ints) -> float:
-    person, at = np.concatenate([one, other]), np.concatenate([time, time])
+def _person_hours(time: Ints, low: Ints, high: Ints) -> float:
+    person, at = np.concatenate([low, high]), np.concatenate([time, time])
     _, stay = np.unique(np.stack([person, at // 86_400], axis=1), axis=0, return_inverse=True)
     stay = stay.reshape(-1)
     first, last = np.full(stay.max() + 1, np.inf), np.full(stay.max() + 1, -np.inf)
@@ -104,7 +104,7 @@ def _person_hours(time: Ints, one: Ints, other: Ints) -> float:
 
 
 def walking_speeds(tracks: CrowdTracks) -> Floats:
-    """Return the median speed of everybody while walking, m/s."""
+    """Return each walking person's median speed, m/s."""
     step = np.linalg.norm(np.diff(tracks.xy, axis=1), axis=2) / tracks.tick_s
     walking = (tracks.posture[:, :-1] == Posture.WALKING) & ~np.isnan(step)
     return np.array(
@@ -136,13 +136,13 @@ def validate_movement(
     seeds: Sequence[int] = DEFAULT_SEEDS,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> list[ComparedStatistic]:
-    """Return speeds and contact lengths of the scenarios that stand for recorded crowds.
+    """Compare speeds and contact lengths of scenarios with those of recorded crowds.
 
     Args:
         pedestrians: recorded tracks (scene, t, id, x, y), to take the measured speed from.
         badges: scenario -> list of contacts, to take measured contacts from.
         seeds: runs to average.
-        on_progress: told (runs done, runs in all).
+        on_progress: called with (runs done, runs in all).
 
     Raises:
         InvalidReadingsError: a file can't be read.
@@ -160,34 +160,27 @@ def validate_movement(
     speed = PEDESTRIANS_M_S if pedestrians is None else _recorded_speed(pedestrians)
     rows = []
     for name, factor in _SPEEDS:
-        simulated = float(np.mean([np.median(walking_speeds(one)) for one in tracks[name]]))
-        rows.append(
-            ComparedStatistic(
-                f"walking_m_s_{name}",
-                simulated,
-                speed,
-                speed / factor,
-                speed * factor,
-                "ETH and UCY, pedestrians" if pedestrians is None else str(pedestrians),
-            )
-        )
+        medians = [float(np.median(walking_speeds(played))) for played in tracks[name]]
+        source = "ETH and UCY, pedestrians" if pedestrians is None else str(pedestrians)
+        rows.append(_within_factor(f"walking_m_s_{name}", medians, speed, factor, source))
     for name, known in BADGES.items():
         file = (badges or {}).get(name)
         measured = known if file is None else load_badges(file).statistics()
-        found = [meetings(one).statistics() for one in tracks[name]]
+        source = _SOURCES[name] if file is None else str(file)
+        found = [meetings(played).statistics() for played in tracks[name]]
         for statistic in known:
-            value = measured[statistic]
-            rows.append(
-                ComparedStatistic(
-                    f"{statistic}_{name}",
-                    float(np.mean([one[statistic] for one in found])),
-                    value,
-                    value / _FACTOR,
-                    value * _FACTOR,
-                    _SOURCES[name] if file is None else str(file),
-                )
-            )
+            values = [statistics[statistic] for statistics in found]
+            label = f"{statistic}_{name}"
+            rows.append(_within_factor(label, values, measured[statistic], _FACTOR, source))
     return rows
+
+
+def _within_factor(
+    statistic: str, simulated: list[float], measured: float, factor: float, source: str
+) -> ComparedStatistic:
+    mean = float(np.mean(simulated))
+    low, high = measured / factor, measured * factor
+    return ComparedStatistic(statistic, mean, measured, low, high, source)
 
 
 def _recorded_speed(path: Path) -> float:

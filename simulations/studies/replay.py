@@ -1,4 +1,4 @@
-"""Recorded tracks through the simulated radio, and what comes out beside the recorded readings."""
+"""Simulated readings of people on recorded tracks, compared with the recorded readings."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -19,9 +19,9 @@ from tracetogether.errors import InvalidReadingsError
 from tracetogether.labels import Labels
 from tracetogether.proximity.calibration import Calibration
 from tracetogether.tables.csv_columns import read_csv
-from tracetogether.units import Floats, Ints
+from tracetogether.units import Floats
 
-# field -> names of columns that it may have without being told
+# field -> column names that are recognised without --reading-columns
 READING_COLUMNS: Final[Mapping[str, tuple[str, ...]]] = {
     "scene": ("scene", "scenario"),
     "t": ("t", "time"),
@@ -44,7 +44,7 @@ _LEAST_READINGS: Final = 200  # in a band, to compare quantiles of
 
 @dataclass(frozen=True, slots=True)
 class RecordedReadings:
-    """Readings with their true distance; n rows."""
+    """Readings with their true distances, in columns of length n."""
 
     scene: Labels
     rx: Labels
@@ -91,7 +91,7 @@ def load_readings(path: Path, columns: Mapping[str, str]) -> RecordedReadings:
 
 @dataclass(frozen=True, slots=True)
 class _Read:
-    """Readings as the comparison wants them."""
+    """Simulated or recorded readings, in columns of length n."""
 
     rssi_dbm: Floats
     attenuation_db: Floats
@@ -107,14 +107,22 @@ def validate_replay(
     seeds: Sequence[int] = DEFAULT_SEEDS,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> list[ComparedStatistic]:
-    """Put recorded tracks through the channel; return RSSI by distance and the rule's AUC.
+    """Simulate readings along recorded tracks; compare RSSI by distance, and a threshold's AUC.
 
-    Phones have the recorded models' calibrated offsets (the population's mean, where a model is
-    not in the table) and specimens' own. A receiver listens in the minutes in which the recorded
-    one heard anything at all.
+    Phones have the calibrated offsets of the recorded models (the population's mean where the table
+    lacks a model), plus a random offset of their own. A receiver listens in each minute in which
+    the recorded one heard anything.
+
+    Args:
+        scenes: the recorded tracks.
+        readings: what was recorded there.
+        calibration: the models' offsets.
+        channel: settings of the radio.
+        seeds: runs to average.
+        on_progress: called with (scenes done, scenes in all), over all seeds.
 
     Raises:
-        InvalidReadingsError: the two have nothing in common.
+        InvalidReadingsError: tracks and readings have no scene, time and person in common.
     """
     total = len(seeds) * len(scenes)
     runs: list[_Read] = []
@@ -125,7 +133,7 @@ def validate_replay(
             if on_progress is not None:
                 on_progress(turn * len(scenes) + done, total)
         runs.append(_Read(*(np.concatenate(column) for column in zip(*parts, strict=True))))
-    if not min(len(one.rssi_dbm) for one in runs):
+    if not min(len(read.rssi_dbm) for read in runs):
         raise InvalidReadingsError(
             "the readings and the tracks have no scene, time and person in common: check --columns "
             "and --reading-columns"
@@ -136,11 +144,11 @@ def validate_replay(
     )
     rows = []
     for low, high in pairwise(BANDS_M):
-        mine = [_within(one, low, high) for one in runs]
+        mine = [_within(read, low, high) for read in runs]
         theirs = _within(recorded, low, high)
-        if min(len(one) for one in (*mine, theirs)) < _LEAST_READINGS:
+        if min(map(len, (*mine, theirs))) < _LEAST_READINGS:
             continue
-        simulated = np.mean([quantiles(one) for one in mine], axis=0)
+        simulated = np.mean([quantiles(levels) for levels in mine], axis=0)
         for percent, value, measured in zip(
             (10, 50, 90), simulated.tolist(), quantiles(theirs), strict=True
         ):
@@ -151,7 +159,7 @@ def validate_replay(
                     name, value, measured, measured - slack, measured + slack, "the recording"
                 )
             )
-    of_runs = float(np.mean([_threshold_auc(one) for one in runs]))
+    of_runs = float(np.mean([_threshold_auc(read) for read in runs]))
     measured = _threshold_auc(recorded)
     low, high = measured - AUC_TOLERANCE, measured + AUC_TOLERANCE
     rows.append(
@@ -163,7 +171,7 @@ def validate_replay(
 
 
 def recorded_statistics(readings: RecordedReadings, calibration: Calibration) -> dict[str, float]:
-    """Return means over scenes of the lasting statistics of a recording, by name."""
+    """Return the lasting statistics of a recording by name, each a mean over its scenes."""
     transmit, receive = offsets_of(readings.tx_model, readings.rx_model, calibration)
     attenuation = transmit - (readings.rssi_dbm + receive)
     found = [
@@ -175,7 +183,7 @@ def recorded_statistics(readings: RecordedReadings, calibration: Calibration) ->
         )
         for _, chosen in by_label(readings.scene)
     ]
-    return {name: float(np.mean([getattr(one, name) for one in found])) for name in LASTING}
+    return {name: float(np.mean([getattr(scene, name) for scene in found])) for name in LASTING}
 
 
 def _within(read: _Read, low: float, high: float) -> Floats:
@@ -189,32 +197,18 @@ def _threshold_auc(read: _Read) -> float:
 def offsets_of(
     tx_model: Labels, rx_model: Labels, calibration: Calibration
 ) -> tuple[Floats, Floats]:
-    """Return transmit power (dBm) and receiver correction (dB) of each row's models."""
+    """Return (n,) transmit powers (dBm) and (n,) receiver corrections (dB) of the rows' models."""
 
-    def of(labels: Labels, known: Callable[[str], float | None], otherwise: float) -> Floats:
-        values = [known(str(name).strip().lower()) for name in labels.names]
-        table = np.array([otherwise if one is None else one for one in values] + [otherwise])
-        return np.asarray(table[np.asarray(labels.codes)])
-
-    def power(name: str) -> float | None:
-        offsets = calibration.models.get(name)
-        return None if offsets is None else offsets.transmit_dbm
-
-    def correction(name: str) -> float | None:
-        offsets = calibration.models.get(name)
-        return None if offsets is None else offsets.correction_db
+    def of(labels: Labels, field: str, otherwise: float) -> Floats:
+        models = [calibration.models.get(str(name).strip().lower()) for name in labels.names]
+        known = [None if model is None else getattr(model, field) for model in models]
+        table = [otherwise if offset is None else offset for offset in known]
+        return np.array([*table, otherwise])[labels.codes]
 
     return (
-        of(tx_model, power, calibration.transmit.mean_dbm),
-        of(rx_model, correction, calibration.receive.mean_db),
+        of(tx_model, "transmit_dbm", calibration.transmit.mean_dbm),
+        of(rx_model, "correction_db", calibration.receive.mean_db),
     )
-
-
-def _codes(labels: Labels, names: tuple[str, ...]) -> Ints:
-    """Return places in ``names``; -1 where a label is none of them."""
-    place = {name: index for index, name in enumerate(names)}
-    table = np.array([place.get(str(name), -1) for name in labels.names] + [-1])
-    return np.asarray(table[np.asarray(labels.codes)], dtype=np.int64)
 
 
 def _simulate(
@@ -224,14 +218,14 @@ def _simulate(
     keys: ChannelKeys,
     streams: Streams,
 ) -> tuple[Floats, Floats, Floats]:
-    """Return RSSI, attenuation and distance of what is heard of one scene."""
+    """Return RSSI, attenuation and distance of the simulated readings of one scene."""
     people = len(scene.names)
     mine = np.zeros(len(readings.time_s), dtype=np.bool_)
     for name, chosen in by_label(readings.scene):
         if name == scene.scene:
             mine = chosen
-    rx = _codes(readings.rx, scene.names)
-    tx = _codes(readings.tx, scene.names)
+    place = {name: person for person, name in enumerate(scene.names)}
+    rx, tx = (column.numbers(place) for column in (readings.rx, readings.tx))
     transmit, receive = offsets_of(readings.tx_model, readings.rx_model, calibration)
     tx_dbm = np.full(people, calibration.transmit.mean_dbm)
     correction = np.full(people, calibration.receive.mean_db)

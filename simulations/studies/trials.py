@@ -1,7 +1,7 @@
-"""Published field trials played as scenarios: what they found beside what the chain finds.
+"""Published field trials simulated as scenarios, and their results beside the simulated ones.
 
-Settings are those of the trials, or assumed and named, and fixed before the run; a result outside
-the published range is reported as such and nothing is tuned to it.
+Settings come from the trials, or are assumed and named, and were fixed before the first run. A
+result outside the published range is reported as such; nothing is tuned to it.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -15,58 +15,27 @@ from simulations.phones.phones import System, draw_phones, timings_of
 from simulations.places.venue import Posture
 from simulations.run import Run, run
 from simulations.scores.breakdown import near_windows, recorded_codes
-from simulations.scores.intervals import Measured, flat, share_of_groups
+from simulations.scores.intervals import Measured, share_of_groups
 from simulations.scores.scoring import fraction
 from simulations.scores.tracing import open_run
 from simulations.scores.truth import ground_truth
 from simulations.settings.scenario import load_scenario
 from simulations.streams import Streams
+from simulations.studies.validation import ComparedStatistic
 from tracetogether.proximity.attenuation import CWA, IMMUNI, BucketRule
 from tracetogether.units import SECONDS_PER_MINUTE, Bools, Floats, Ints
 
 Progress = Callable[[int, int], None]
 
 
-@dataclass(frozen=True, slots=True)
-class TrialRow:
-    """One published figure.
-
-    Attributes:
-        statistic: its name.
-        simulated: share with its central 90 %, by runs, or by observers of a single run; None
-            without any pair.
-        published: the figure, or the middle of the published range.
-        low, high: what counts as agreement.
-        source: who published it.
-    """
-
-    statistic: str
-    simulated: Measured | None
-    published: float
-    low: float
-    high: float
-    source: str
-
-    @property
-    def ok(self) -> bool:
-        """Return whether the simulated share lies in the range."""
-        return self.simulated is not None and self.low <= self.simulated.median <= self.high
-
-    def to_json(self) -> dict[str, object]:
-        """Return the row for a machine to read."""
-        return {
-            "statistic": self.statistic,
-            **flat("simulated", self.simulated),
-            "published": self.published,
-            "low": self.low,
-            "high": self.high,
-            "ok": self.ok,
-            "source": self.source,
-        }
+def _published(
+    statistic: str, share: Measured | None, figure: float, low: float, high: float, source: str
+) -> ComparedStatistic:
+    return ComparedStatistic(statistic, share, figure, low, high, source, "published")
 
 
 class _Tally:
-    """What observers recorded of what they could, run after run."""
+    """Hits among counted pairs or windows, by observer, run after run."""
 
     def __init__(self) -> None:
         self._hits: list[Floats] = []
@@ -82,7 +51,11 @@ class _Tally:
         self.add((hit & counted).sum(axis=1).astype(float), counted.sum(axis=1).astype(float))
 
     def share(self) -> Measured | None:
-        """Return the share with its central 90 %: observers of one run share its chance."""
+        """Return the share of hits with its central 90 %.
+
+        Runs are the groups, since observers of one run share its random draws; a single run is
+        resampled by observers.
+        """
         if len(self._all) > 1:
             hits, counted = ([float(run.sum()) for run in runs] for runs in (self._hits, self._all))
             return share_of_groups(np.array(hits), np.array(counted))
@@ -96,8 +69,11 @@ def _play(name: str, settings: Mapping[str, str], seed: int) -> Run:
 _LOCKED: Final = "COVIDSafe and others 2020: 7 % at worst, 25-40 % later"
 
 
-def office(seeds: Sequence[int], on_progress: Progress) -> list[TrialRow]:
-    """Play an hour of an office with all phones locked: iPhones alone, Androids alone, both."""
+def office(seeds: Sequence[int], on_progress: Progress) -> list[ComparedStatistic]:
+    """Simulate an hour of an office with all phones locked: iPhones, Androids, and a mixture.
+
+    The figure is the share of quarters of an hour near each other that left a record.
+    """
     kinds = {"ios_alone": "1.0", "android_alone": "0.0", "ios_beside_androids": "0.8"}
     tallies = {kind: _Tally() for kind in kinds}
     for done, (kind, ios, seed) in enumerate(
@@ -113,9 +89,9 @@ def office(seeds: Sequence[int], on_progress: Progress) -> list[TrialRow]:
     alone, android, beside = (tally.share() for tally in tallies.values())
     least = 1.0 if alone is None else alone.high or alone.median
     return [
-        TrialRow("office_locked_iphone_pairs", alone, 0.25, 0.07, 0.40, _LOCKED),
-        TrialRow("office_android_pairs", android, 0.75, 0.75, 1.0, "NHSX prototype 2020: 75 %"),
-        TrialRow(
+        _published("office_locked_iphone_pairs", alone, 0.25, 0.07, 0.40, _LOCKED),
+        _published("office_android_pairs", android, 0.75, 0.75, 1.0, "NHSX prototype 2020: 75 %"),
+        _published(
             "office_locked_iphone_pairs_beside_androids",
             beside,
             least,
@@ -129,8 +105,8 @@ def office(seeds: Sequence[int], on_progress: Progress) -> list[TrialRow]:
 _WARD: Final = "Huang and others 2020, TraceTogether v1.6"
 
 
-def ward(seeds: Sequence[int], on_progress: Progress) -> list[TrialRow]:
-    """Play the ward: what share of staff's contacts, app or not, staff's phones recorded.
+def ward(seeds: Sequence[int], on_progress: Progress) -> list[ComparedStatistic]:
+    """Simulate the ward; return the share of staff's contacts that staff's phones recorded.
 
     What was recorded in the first quarter of an hour is left out. Simulated phones fetch their
     TempIDs as the run begins, so iPhones that keep the first of a batch are believed then; of the
@@ -157,7 +133,7 @@ def ward(seeds: Sequence[int], on_progress: Progress) -> list[TrialRow]:
     published = {"overall": 0.065, "android": 0.097, "iphone": 0.027}
     # The trial gives no interval; agreement is taken as within a factor of two.
     return [
-        TrialRow(
+        _published(
             f"ward_{name}",
             tally.share(),
             published[name],
@@ -194,8 +170,8 @@ _FURTHEST_M: Final = 5.2
 _RULES_MINUTES: Final = 15.0
 
 
-def tram(seeds: Sequence[int], on_progress: Progress) -> list[TrialRow]:
-    """Play a leg in the tram: whom three countries' rules would have notified."""
+def tram(seeds: Sequence[int], on_progress: Progress) -> list[ComparedStatistic]:
+    """Simulate a leg in the tram; return the shares that three countries' rules notify."""
     hits = {(name, near): _Tally() for name in _RULES for near in (True, False)}
     for done, seed in enumerate(seeds, start=1):
         played = _play("tram", _LEG, seed)
@@ -217,7 +193,7 @@ def tram(seeds: Sequence[int], on_progress: Progress) -> list[TrialRow]:
         "italian": (0.5, 0.35, 0.65),
     }
     return [
-        TrialRow(
+        _published(
             f"tram_{name}_rule_{'contacts' if near else 'others'}_notified",
             tally.share(),
             *published[name],
@@ -228,27 +204,19 @@ def tram(seeds: Sequence[int], on_progress: Progress) -> list[TrialRow]:
 
 
 def _attenuations(played: Run) -> tuple[Floats, Ints, Ints]:
-    """Return attenuation (dB) of every reception in the leg with who heard and who sent it.
+    """Return attenuation (dB), observer and sender of every record in the leg, each (n,).
 
-    The models' offsets are known, as from the platforms' calibration table; specimens' are not.
+    Attenuation corrects for phone models, as the platforms' calibration table does; the offsets of
+    single specimens stay in it.
     """
     scenario = played.scenario
     exact = replace(scenario.channel, receiver_sd_db=0.0, transmitter_sd_db=0.0)
     models = draw_phones(scenario.people.count, scenario.phones, exact, Streams(played.seed))
-    people = {user_id: person for person, user_id in played.user_ids.items()}
-    rows = [(person, row) for person, log in played.logs.items() for row in log.rows()]
-    if played.issuer is None or not rows:
-        return np.empty(0), np.empty(0, np.int64), np.empty(0, np.int64)
-    opened = played.issuer.open_many(
-        [row.peer for _, row in rows], np.array([row.time for _, row in rows])
-    )
-    observer = np.array([person for person, _ in rows])
-    peer = np.array([people.get(user or "", -1) for user in opened.user.to_list()])
-    rssi = np.array([row.rssi_dbm for _, row in rows])
-    at_s = np.array([row.time for _, row in rows]) - played.start
-    known = (peer >= 0) & (at_s >= _BEFORE_S)
-    observer, peer, rssi = observer[known], peer[known], rssi[known]
-    return models.tx_dbm[peer] - (rssi + models.correction_db[observer]), observer, peer
+    opened = open_run(played)
+    after = opened.sightings.time - played.start >= _BEFORE_S
+    observer, peer = opened.owner[after], opened.peer[after]
+    received_dbm = opened.sightings.rssi_dbm[after] + models.correction_db[observer]
+    return models.tx_dbm[peer] - received_dbm, observer, peer
 
 
 def _minutes(
@@ -265,9 +233,9 @@ def _minutes(
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """How to play one trial, and with how many seeds."""
+    """How to simulate one trial, and with how many seeds by default."""
 
-    play: Callable[[Sequence[int], Progress], list[TrialRow]]
+    play: Callable[[Sequence[int], Progress], list[ComparedStatistic]]
     seeds: int
 
 

@@ -1,7 +1,6 @@
-"""The simulated channel beside the measured one, statistic by statistic.
+"""The simulated radio channel compared with recordings, statistic by statistic.
 
-Every statistic is computed by ``channel_statistics`` from columns of readings, whether they were
-simulated or recorded.
+``channel_statistics`` computes every statistic from columns of readings, simulated or recorded.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -14,6 +13,7 @@ from simulations.people.crowd import move
 from simulations.phones.phones import CrowdPhones, draw_phones
 from simulations.places.tracks import CrowdTracks
 from simulations.radio.channel import Channel
+from simulations.scores.intervals import Measured, flat
 from simulations.settings.keys import ChannelKeys
 from simulations.settings.scenario import Scenario
 from simulations.streams import Streams
@@ -28,7 +28,7 @@ from tracetogether.units import Floats, Ints
 
 DEFAULT_SEEDS: Final = (0, 1, 2, 3)
 
-_EVERY_S: Final = 60.0  # every pair is read once in so long
+_EVERY_S: Final = 60.0  # between two readings of a pair
 _SCAN_S: Final = 8.0
 _GROUPS: Final = 1000
 _REACH_M: Final = 10.0
@@ -36,34 +36,39 @@ _REACH_M: Final = 10.0
 
 @dataclass(frozen=True, slots=True)
 class ComparedStatistic:
-    """One statistic.
+    """A simulated figure beside one from recordings or publications.
 
     Attributes:
         statistic: its name; the ending is the unit.
-        simulated: mean over seeds.
-        measured: the recordings' figure, or the middle of several.
-        low, high: the range of recordings in which the simulated one should lie.
-        source: which recordings.
+        simulated: mean over seeds, or a share with its central 90 %; None without any pair.
+        reference: the figure from elsewhere, or the middle of several.
+        low, high: range in which the simulated figure agrees.
+        source: where the reference comes from.
+        beside: "measured" or "published": what the reference is, and its key in JSON.
     """
 
     statistic: str
-    simulated: float
-    measured: float
+    simulated: float | Measured | None
+    reference: float
     low: float
     high: float
     source: str
+    beside: str = "measured"
 
     @property
     def ok(self) -> bool:
         """Return whether the simulated figure lies in the range."""
-        return bool(self.low <= self.simulated <= self.high)
+        figure = self.simulated
+        value = figure if isinstance(figure, float | None) else figure.median
+        return value is not None and bool(self.low <= value <= self.high)
 
     def to_json(self) -> dict[str, object]:
-        """Return the row for a machine to read."""
+        """Return the figures as the command line prints them."""
+        figure = self.simulated
         return {
             "statistic": self.statistic,
-            "simulated": self.simulated,
-            "measured": self.measured,
+            **({"simulated": figure} if isinstance(figure, float) else flat("simulated", figure)),
+            self.beside: self.reference,
             "low": self.low,
             "high": self.high,
             "ok": self.ok,
@@ -104,7 +109,13 @@ LASTING: Final = (
 
 @dataclass(frozen=True, slots=True)
 class ChannelScene:
-    """A carriage whose phones' models are known and whose specimens are not, as in recordings."""
+    """A carriage in which phone models are known and single specimens are not, as in recordings.
+
+    Attributes:
+        tracks, phones, channel, keys: the people, their phones, the radio and its settings.
+        tx_of_model, correction_of_model: (P,) transmit power (dBm) and receiver correction (dB) of
+            each phone's model; a specimen differs from its model.
+    """
 
     tracks: CrowdTracks
     phones: CrowdPhones
@@ -115,7 +126,7 @@ class ChannelScene:
 
     @classmethod
     def of(cls, scenario: Scenario, seed: int) -> "ChannelScene":
-        """Return the scene that a scenario gives with one seed."""
+        """Return the scene of a scenario with one seed."""
         streams = Streams(seed)
         people = scenario.people.count
         room = scenario.venue.room()
@@ -126,13 +137,13 @@ class ChannelScene:
         channel = Channel(tracks, phones, scenario.channel, streams, room.walls_x)
         return cls(tracks, phones, channel, scenario.channel, models.tx_dbm, models.correction_db)
 
-    def apart_m(self, one: Ints, other: Ints, time_s: Floats) -> Floats:
-        """Return true distances."""
-        gap = self.tracks.position(one, time_s) - self.tracks.position(other, time_s)
+    def apart_m(self, first: Ints, second: Ints, time_s: Floats) -> Floats:
+        """Return (n,) true distances in metres of n pairs of people, each at its own time."""
+        gap = self.tracks.position(first, time_s) - self.tracks.position(second, time_s)
         return np.asarray(np.linalg.norm(gap, axis=1))
 
     def links(self, count: int, chance: np.random.Generator) -> tuple[Ints, Ints]:
-        """Return ``count`` senders and as many receivers."""
+        """Draw ``count`` senders and as many receivers, never the sender itself."""
         people = self.tracks.people
         tx = chance.integers(people, size=count)
         return tx, (tx + chance.integers(1, people, size=count)) % people
@@ -144,7 +155,13 @@ def validate_channel(
     seeds: Sequence[int] = DEFAULT_SEEDS,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> list[ComparedStatistic]:
-    """Return every statistic of the scenario's channel beside the measured one."""
+    """Return every statistic of the scenario's channel beside the measured one.
+
+    Args:
+        scenario: whose people, phones and channel are used.
+        seeds: runs to average.
+        on_progress: called with (runs done, runs in all).
+    """
     found: dict[str, list[float]] = {name: [] for name, *_ in MEASURED}
     for done, seed in enumerate(seeds, start=1):
         for name, value in _statistics(ChannelScene.of(scenario, seed), seed):
@@ -171,7 +188,10 @@ def _statistics(scene: ChannelScene, seed: int) -> Iterable[tuple[str, float]]:
 
 
 def lasting_spreads(scene: ChannelScene) -> ChannelStatistics:
-    """Read every pair both ways once a minute, calibrated by model as the recordings were."""
+    """Return statistics of readings of every pair, both ways, once a minute.
+
+    Attenuation is calibrated by phone model, as that of the recordings is.
+    """
     people = scene.tracks.people
     tx, rx = (column.ravel() for column in np.divmod(np.arange(people**2), people))
     tx, rx = tx[tx != rx], rx[tx != rx]
@@ -192,7 +212,14 @@ def lasting_spreads(scene: ChannelScene) -> ChannelStatistics:
 def spread_in_groups(
     scene: ChannelScene, span_s: float, packets: int, channels: Ints | None = None
 ) -> float:
-    """Return the spread of readings of one link within ``span_s`` seconds."""
+    """Return the pooled standard deviation (dB) of one link's readings within ``span_s`` seconds.
+
+    Args:
+        scene: where the links are drawn from.
+        span_s: length of the time span.
+        packets: readings in each span.
+        channels: advertising channels of a span's readings, in turn; drawn if None.
+    """
     chance = np.random.Generator(np.random.Philox(2))
     tx, rx = scene.links(_GROUPS, chance)
     begin = chance.uniform(0, scene.tracks.ticks - 1 - span_s, _GROUPS)
@@ -219,7 +246,10 @@ def _between_channels(scene: ChannelScene) -> float:
 
 
 def turning_round_db(keys: ChannelKeys, seed: int) -> float:
-    """Return the spread over eight directions of one of two people 1.83 m (6 ft) apart."""
+    """Return highest less lowest mean level (dB) while one person turns round, eight directions.
+
+    The two people stand 1.83 m (6 ft) apart. The figure is the median over twelve places.
+    """
     places, turns, packets = 12, 8, 30
     found = []
     for place in range(places):
@@ -235,7 +265,7 @@ def turning_round_db(keys: ChannelKeys, seed: int) -> float:
 
 
 def _turning(x: float, turns: int) -> CrowdTracks:
-    """Return two people face to face, the first turning by an eighth every second."""
+    """Return two people face to face; the first turns by 1 / ``turns`` of a circle a second."""
     xy = np.zeros((2, turns, 2), np.float32)
     xy[:, :, 0] = np.array([x, x + 1.83])[:, None]
     facing = np.zeros((2, turns), np.float32)
@@ -250,7 +280,7 @@ def _turning(x: float, turns: int) -> CrowdTracks:
 
 
 def plain_phones(count: int) -> CrowdPhones:
-    """Return phones all alike."""
+    """Return ``count`` phones that are all alike."""
     return CrowdPhones(
         model=("plain",) * count,
         system=np.zeros(count, dtype=np.int64),
@@ -263,8 +293,8 @@ def plain_phones(count: int) -> CrowdPhones:
 
 
 def _loss_by_level(scene: ChannelScene) -> tuple[float, float]:
-    """Return the share of packets lost 10 dB above the floor and more, and at the floor."""
-    faint = replace(scene.keys, floor_dbm=-70.0)  # so that a carriage holds enough weak links
+    """Return the share of packets lost at least 10 dB above the floor, and within 1 dB of it."""
+    faint = replace(scene.keys, floor_dbm=-70.0)  # gives a carriage enough weak links
     channel = Channel(scene.tracks, scene.phones, faint, Streams(5))
     chance = np.random.Generator(np.random.Philox(6))
     count = 8000

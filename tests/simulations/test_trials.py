@@ -7,7 +7,8 @@ from simulations.run import run
 from simulations.scores.breakdown import near_windows
 from simulations.scores.tracing import open_run
 from simulations.settings.scenario import load_scenario
-from simulations.studies.trials import TRIALS, TrialRow
+from simulations.studies.trials import TRIALS
+from simulations.studies.validation import ComparedStatistic
 from tracetogether.cli.simulate import simulate
 from tracetogether.units import Interval
 
@@ -57,8 +58,8 @@ def test_locked_iphones_in_an_office_find_few_of_each_other() -> None:
 
 
 def test_a_row_says_whether_it_agrees() -> None:
-    def row(share: Interval | None) -> TrialRow:
-        return TrialRow("x", share, 0.5, 0.4, 0.6, "somebody")
+    def row(share: Interval | None) -> ComparedStatistic:
+        return ComparedStatistic("x", share, 0.5, 0.4, 0.6, "somebody", "published")
 
     assert row(Interval(0.3, 0.5, 0.7)).ok
     assert not row(Interval(0.3, 0.35, 0.7)).ok

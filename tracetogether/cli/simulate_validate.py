@@ -1,12 +1,10 @@
 """`tracetogether simulate validate`: the simulated radio beside recordings."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TypeVar
 
 import click
-from rich.table import Table
 from rich.text import Text
 
 from simulations.people.trajectories import TRACK_COLUMNS, load_tracks
@@ -20,7 +18,7 @@ from simulations.studies.replay import (
     recorded_statistics,
     validate_replay,
 )
-from simulations.studies.trials import TRIALS, TrialRow
+from simulations.studies.trials import TRIALS
 from simulations.studies.validation import DEFAULT_SEEDS, ComparedStatistic, validate_channel
 from tracetogether.cli.console import answer, fixed, progress, right, table
 from tracetogether.cli.options import EXISTING_FILE, as_json
@@ -39,7 +37,6 @@ _scenario = click.option(
     show_default=True,
     help="Scenario that gives the channel.",
 )
-_Row = TypeVar("_Row", ComparedStatistic, TrialRow)
 
 _calibration = click.option(
     "--calibration",
@@ -85,7 +82,7 @@ def channel(
     with progress("Reading the simulated air") as advance:
         rows = validate_channel(chosen, seeds=range(seeds), on_progress=advance)
     rows = [
-        replace(row, measured=recorded[row.statistic], source=str(readings))
+        replace(row, reference=recorded[row.statistic], source=str(readings))
         if row.statistic in recorded
         else row
         for row in rows
@@ -206,35 +203,33 @@ def trials(names: tuple[str, ...], seeds: int | None, *, as_json: bool) -> None:
     notification in a tram. Settings are from the publications or assumed, and were fixed before
     the comparison. A result outside its range is printed as such.
     """
-    rows: list[TrialRow] = []
+    rows: list[ComparedStatistic] = []
     for name in names or tuple(TRIALS):
         trial = TRIALS[name]
         with progress(f"Playing the {name}") as advance:
             rows += trial.play(range(1, (seeds or trial.seeds) + 1), advance)
-    lines = _table(rows, lambda row: shown(row.simulated), "published", 3)
-    answer([row.to_json() for row in rows], lines, as_json=as_json)
+    _print(rows, digits=3, as_json=as_json)
 
 
 def _offsets(path: Path | None) -> Calibration:
     return Calibration.prior() if path is None else Calibration.load(path)
 
 
-def _print(rows: list[ComparedStatistic], *, as_json: bool) -> None:
-    lines = _table(rows, lambda row: f"{row.simulated:.2f}", "measured", 2)
-    answer([row.to_json() for row in rows], lines, as_json=as_json)
-
-
-def _table(
-    rows: Sequence[_Row], simulated: Callable[[_Row], str], beside: str, digits: int
-) -> Table:
-    """Return a table of simulated figures beside those that others found."""
-    return table(
+def _print(rows: Sequence[ComparedStatistic], *, digits: int = 2, as_json: bool) -> None:
+    beside = rows[0].beside
+    lines = table(
         rows,
         (fixed("statistic"), lambda row: row.statistic),
-        (right("simulated"), simulated),
-        (right(beside), lambda row: f"{getattr(row, beside):.{digits}f}"),
+        (right("simulated"), _simulated),
+        (right(beside), lambda row: f"{row.reference:.{digits}f}"),
         (right("low"), lambda row: f"{row.low:.{digits}f}"),
         (right("high"), lambda row: f"{row.high:.{digits}f}"),
         ("ok", lambda row: Text("yes", "green") if row.ok else Text("no", "red")),
         (f"{beside} by", lambda row: row.source),
     )
+    answer([row.to_json() for row in rows], lines, as_json=as_json)
+
+
+def _simulated(row: ComparedStatistic) -> str:
+    figure = row.simulated
+    return f"{figure:.2f}" if isinstance(figure, float) else shown(figure)

@@ -12,7 +12,7 @@ from tracetogether.bluetrace.tempid import ACCEPTED, REJECTIONS, OpenedTempIDs, 
 from tracetogether.bluetrace.token_text import raw_of_texts
 from tracetogether.bluetrace.upload import UploadRecords
 from tracetogether.keyring import KeyRing
-from tracetogether.labels import Labels
+from tracetogether.labels import UNKNOWN, Labels
 from tracetogether.parameters import (
     MAX_PEOPLE_A_MINUTE,
     MAX_RECORDS_A_SECOND,
@@ -256,6 +256,5 @@ def _too_many(times: Floats, owner: Labels, person: Labels) -> Bools:
 
 def _same(column: Labels, other: Labels) -> Bools:
     """Return (n,) where two columns hold the same name."""
-    place = {name: code for code, name in enumerate(column.names)}
-    code = np.array([*(place.get(name, -2) for name in other.names), -2])  # -1 picks the last
-    return np.asarray(np.equal(column.codes, code[other.codes]), dtype=np.bool_)
+    code = other.numbers({name: code for code, name in enumerate(column.names)})
+    return np.asarray((column.codes == code) & (code != UNKNOWN), dtype=np.bool_)
