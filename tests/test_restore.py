@@ -417,7 +417,10 @@ def test_pins_are_void_and_used_tokens_stay_used(
     used = desk.rows(("used_tokens",))["used_tokens"]
     assert len(used) == 2
     counts = desk.rows(("counts",))
-    assert "2 upload PINs: they become invalid" in desk.ran("restore", str(tmp_path / "file"), "--yes").stdout
+    assert (
+        "2 upload PINs: they become invalid"
+        in desk.ran("restore", str(tmp_path / "file"), "--yes").stdout
+    )
     assert desk.rows(("used_tokens",))["used_tokens"] == used
     assert desk.rows(("counts",)) == counts
     with pytest.raises(AccessDeniedError):
