@@ -98,9 +98,10 @@ def in_postgres(revision: str, url: str, file: Path) -> None:
             if table.name == "alembic_version":
                 continue
             kept = [tuple(row) for row in source.execute(table.select())]
+            names = table.columns.keys()
             if table.name in daily:
                 for row in kept:
-                    database.make_day(target, row[list(table.columns.keys()).index("day")])
-            database.bulk(target, table, kept)
+                    database.make_day(target, row[names.index("day")])
+            database.bulk(target, table, names, kept)
     rows.dispose()
     database.close()

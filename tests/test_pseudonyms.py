@@ -8,8 +8,7 @@ import sqlalchemy as sa
 from tests.authority_world import NOON, World
 from tests.conftest import counted_entropy
 from tracetogether.adapters.sql_store import SqlStore
-from tracetogether.adapters.sql_store.desk_tables import FOLLOWED
-from tracetogether.adapters.sql_store.tables import CONTACTS
+from tracetogether.adapters.sql_store.tables import CONTACTS, FOLLOWED
 from tracetogether.authority.access.permissions import CONSOLE
 from tracetogether.authority.cases.case import Case
 from tracetogether.authority.contacts.lines import UNKEYED, pseudonym

@@ -228,7 +228,7 @@ def test_copy_beside_row_inserts(postgres: SqlStore, full: bool) -> None:
     def copy() -> None:
         with postgres._transactions.writing() as connection:
             database.make_day(connection, DAY)
-            database.bulk(connection, CONTACTS, rows)
+            database.bulk(connection, CONTACTS, CONTACTS.columns.keys(), rows)
 
     def insert() -> None:
         columns = [column.name for column in CONTACTS.columns]

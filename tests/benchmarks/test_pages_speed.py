@@ -64,7 +64,7 @@ def fill(world: World, cases: int) -> None:
     numbers = range(cases)
     with store.atomic(), store._transactions.writing() as connection:
         users = ((f"user-{n}", f"user-{n}".encode()) for n in numbers)
-        store._database.bulk(connection, USERS, users)
+        store._database.bulk(connection, USERS, USERS.columns.keys(), users)
         for n in numbers:
             day = DAY - n % 14
             opened = NOON - n % 14 * SECONDS_PER_DAY
@@ -75,11 +75,12 @@ def fill(world: World, cases: int) -> None:
         for basis in sorted({policy.basis for policy in POLICIES.values()}):
             keys = [(DAY, f"C{n:09}", basis) for n in numbers]
             heads = ((*key, b"stale", 1, 0, 900, 900, 900, "{}") for key in keys)
-            store._database.bulk(connection, CONTACT_LISTS, heads)
+            names = CONTACT_LISTS.columns.keys()
+            store._database.bulk(connection, CONTACT_LISTS, names, heads)
             lines = (
                 (*key, place, *astuple(LINE)) for key in keys for place in range(CONTACTS_OF_A_CASE)
             )
-            store._database.bulk(connection, CONTACTS, lines)
+            store._database.bulk(connection, CONTACTS, CONTACTS.columns.keys(), lines)
 
 
 def followed(world: World, case: int, number: int) -> KeptContact:

@@ -12,7 +12,7 @@ from tests.authority_world import NOON, World
 from tests.followed_rows import contact_row
 from tests.store_rows import USER, case, pin, served
 from tracetogether.adapters.sql_store import SqlStore
-from tracetogether.adapters.sql_store.desk import SqlDesk
+from tracetogether.adapters.sql_store.desk import DeskTables
 from tracetogether.authority.access.permissions import CONSOLE, Role
 from tracetogether.authority.cases.followed import ContactQuery, ContactState, KeptContact
 from tracetogether.crypto import sha256
@@ -123,7 +123,7 @@ def test_a_log_that_comes_in_overwrites_no_name_of_that_moment(
         target=work.describe, args=(contact_id, "Ann", "", NOON), kwargs={"by": CONSOLE}
     )
 
-    def read_while_somebody_writes(desk: SqlDesk, ids: Sequence[str]) -> Sequence[KeptContact]:
+    def read_while_somebody_writes(desk: DeskTables, ids: Sequence[str]) -> Sequence[KeptContact]:
         found = read(desk, ids)
         if not tracer.ident:
             tracer.start()

@@ -6,7 +6,7 @@ from tests.authority_world import NOON, World
 from tests.conftest import counted_entropy
 from tests.pages_world import CHEAP
 from tracetogether.adapters.operator_pages import sign_in_for
-from tracetogether.adapters.sql_store import SqlStore, ledger_rows
+from tracetogether.adapters.sql_store import SqlStore, access
 from tracetogether.authority.access.audit import AuditEntry
 from tracetogether.authority.access.limits import COUNTS_KEPT_S
 from tracetogether.authority.access.permissions import CONSOLE
@@ -90,15 +90,16 @@ def test_a_young_authority_tells_too() -> None:
 def test_a_long_log_is_checked_a_page_at_a_time(
     sql: SqlStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(ledger_rows, "_ENTRIES_AT_ONCE", 7)
+    # Private parts: a thousand entries would be written otherwise, and no result shows the pages.
+    monkeypatch.setattr(access, "_ENTRIES_AT_ONCE", 7)
     world, pages = World.of(counted_entropy(9), store=sql), []
-    real = ledger_rows.read_entries
+    real = SqlStore._audit_page
 
-    def counted(*args: object) -> list[tuple[AuditEntry, bytes]]:
-        pages.append(real(*args))  # type: ignore[arg-type]
+    def counted(store: SqlStore, after: int, size: int) -> list[tuple[AuditEntry, bytes]]:
+        pages.append(real(store, after, size))
         return pages[-1]
 
-    monkeypatch.setattr(ledger_rows, "read_entries", counted)
+    monkeypatch.setattr(SqlStore, "_audit_page", counted)
     with sql.atomic():
         for number in range(49):
             world.authority.audit.record("tested", NOON, by="clock", number=number)

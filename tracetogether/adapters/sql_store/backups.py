@@ -14,6 +14,7 @@ from tracetogether.adapters.sql_store.databases import (
     Sqlite,
     UnreadableError,
     database_of,
+    quoted,
     remedy,
 )
 from tracetogether.adapters.sql_store.migrating import migrate, revision_of
@@ -92,15 +93,13 @@ def put_into_postgres(stage: Path, url: str, seen: Path | None = None) -> None:
             _empty(connection, database.place)
             migrate(connection)
             for table in METADATA.sorted_tables:
-                # In the order in which the migrations made them: that is how rows are copied in.
-                found = sa.inspect(connection).get_columns(table.name)
-                names = [column["name"] for column in found]
+                names = [column.name for column in table.columns]
                 if table in DAILY:
                     days = file.execute(f'SELECT DISTINCT day FROM "{table.name}"').fetchall()  # noqa: S608 - a table of our own
                     for (day,) in days:
                         database.make_day(connection, day)
                 rows = file.execute(_select(table.name, names))
-                database.bulk(connection, table, rows)
+                database.bulk(connection, table, names, rows)
     finally:
         database.close()
 
@@ -194,7 +193,7 @@ def _copy_tables(connection: sa.Connection, target: Path, revision: str) -> None
         for table in tables:
             names = [row[1] for row in copy.execute(f'PRAGMA table_info("{table}")')]
             marks = ", ".join("?" * len(names))
-            insert = f'INSERT INTO "{table}" VALUES ({marks})'  # noqa: S608 - marks only
+            insert = f'INSERT INTO "{table}" ({quoted(names)}) VALUES ({marks})'  # noqa: S608 - names of our own
             try:
                 with driver.cursor(name="copy") as cursor:
                     cursor.itersize = _ROWS_AT_ONCE
@@ -210,8 +209,7 @@ def _copy_tables(connection: sa.Connection, target: Path, revision: str) -> None
 
 
 def _select(table: str, names: list[str]) -> str:
-    columns = ", ".join(f'"{name}"' for name in names)
-    return f'SELECT {columns} FROM "{table}"'  # noqa: S608 - names of our own
+    return f'SELECT {quoted(names)} FROM "{table}"'  # noqa: S608 - names of our own
 
 
 def _check_whole(copy: Path, place: str) -> None:

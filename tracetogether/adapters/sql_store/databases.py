@@ -32,6 +32,11 @@ def parts_of(values: Sequence[Any]) -> Iterable[Sequence[Any]]:
         yield values[first : first + _ASKED_AT_ONCE]
 
 
+def quoted(columns: Sequence[str]) -> str:
+    """Return names of columns for a statement; ``by`` and others are words of SQL."""
+    return ", ".join(f'"{name}"' for name in columns)
+
+
 class _Engines:
     """The connections to a database.
 
@@ -127,13 +132,18 @@ class Sqlite(_Engines):
         return connection.execute(table.delete().where(table.c.day < before)).rowcount
 
     def bulk(
-        self, connection: sa.Connection, table: sa.Table, rows: Iterable[Sequence[object]]
+        self,
+        connection: sa.Connection,
+        table: sa.Table,
+        columns: Sequence[str],
+        rows: Iterable[Sequence[object]],
     ) -> None:
-        """Insert many rows in one call of the driver."""
-        places = ", ".join("?" * len(table.columns))
+        """Insert many rows, which have their values in the order of ``columns``, in one call."""
         many = [tuple(row) for row in rows]
         if many:
-            connection.exec_driver_sql(f'INSERT INTO "{table.name}" VALUES ({places})', many)  # noqa: S608 - no value of anybody's in it
+            marks = ", ".join("?" * len(columns))
+            insert = f"INSERT INTO {table.name} ({quoted(columns)}) VALUES ({marks})"  # noqa: S608 - names of our own
+            connection.exec_driver_sql(insert, many)
 
     def count_up_each(
         self, connection: sa.Connection, name: str, windows: Mapping[bytes, int], over: int
@@ -153,7 +163,11 @@ class Sqlite(_Engines):
                 f"AND subject IN ({', '.join('?' * len(some))})",
                 (name, over, *some),
             )
-            found.update((one, count) for one, window_s, count in rows if window_s == windows[one])
+            found.update(
+                (subject, count)
+                for subject, window_s, count in rows
+                if window_s == windows[subject]
+            )
         return found
 
     def settle(self) -> None:
@@ -212,7 +226,7 @@ class Postgres(_Engines):
 
     def make_day(self, connection: sa.Connection, day: int) -> None:
         """Add the day's partitions where they are missing."""
-        missing = [one for one in DAILY if not self._has(connection, _partition(one, day))]
+        missing = [table for table in DAILY if not self._has(connection, _partition(table, day))]
         if missing:
             connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_DAYS_LOCK)))
             for table in missing:
@@ -237,11 +251,16 @@ class Postgres(_Engines):
         return gone
 
     def bulk(
-        self, connection: sa.Connection, table: sa.Table, rows: Iterable[Sequence[object]]
+        self,
+        connection: sa.Connection,
+        table: sa.Table,
+        columns: Sequence[str],
+        rows: Iterable[Sequence[object]],
     ) -> None:
-        """Insert many rows by COPY."""
+        """Insert many rows, which have their values in the order of ``columns``, by COPY."""
         driver: Any = connection.connection.driver_connection
-        with driver.cursor() as cursor, cursor.copy(f"COPY {table.name} FROM STDIN") as copy:
+        insert = f"COPY {table.name} ({quoted(columns)}) FROM STDIN"
+        with driver.cursor() as cursor, cursor.copy(insert) as copy:
             for row in rows:
                 copy.write_row(row)
 
@@ -250,7 +269,7 @@ class Postgres(_Engines):
     ) -> dict[bytes, int]:
         """Add one to each count, and read the large ones back, in one statement.
 
-        In one order of rows, lest two uploads wait for each other's.
+        Rows are locked in the order of subjects, so that no two uploads wait for each other.
         """
         subjects = sorted(windows)
         rows = connection.exec_driver_sql(
@@ -259,7 +278,7 @@ class Postgres(_Engines):
             "FROM unnest(%s::bytea[], %s::bigint[]) AS given (subject, window_s) "
             "ON CONFLICT (name, subject, window_s) DO UPDATE SET count = counts.count + 1 "
             "RETURNING subject, count) SELECT subject, count FROM counted WHERE count > %s",
-            (name, subjects, [windows[one] for one in subjects], over),
+            (name, subjects, [windows[subject] for subject in subjects], over),
         )
         return {bytes(subject): count for subject, count in rows}
 

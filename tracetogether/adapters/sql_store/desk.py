@@ -1,23 +1,29 @@
-"""The tracers' desk in SQL: cases worked on, contacts followed up, calendars, notes."""
+"""What tracers work on, in tables: cases, followed contacts, outcomes of days, notes, merges."""
 
 from collections.abc import Sequence
-from dataclasses import astuple, fields
 from itertools import groupby
-from typing import Any, Final
+from typing import Final
 
 import sqlalchemy as sa
 
+from tracetogether.adapters.sql_store.cases import CASE, newest_first
+from tracetogether.adapters.sql_store.dashboard import dashboard_of, is_due
 from tracetogether.adapters.sql_store.databases import parts_of
-from tracetogether.adapters.sql_store.desk_counts import dashboard_of
-from tracetogether.adapters.sql_store.desk_tables import FOLLOWED, NOTES, OUTCOMES
-from tracetogether.adapters.sql_store.merge_rows import MergeRows
-from tracetogether.adapters.sql_store.tables import CASES, UPLOADS, USERS
+from tracetogether.adapters.sql_store.rows import RowFormat, TableAccess
+from tracetogether.adapters.sql_store.tables import (
+    CASES,
+    FOLLOWED,
+    MERGES,
+    NOTES,
+    OUTCOMES,
+    UPLOADS,
+    USERS,
+)
 from tracetogether.authority.cases.case import (
     OPEN_STATES,
     Case,
     CasePage,
     CaseQuery,
-    CaseState,
     date_of_day,
     summary_of,
 )
@@ -32,72 +38,59 @@ from tracetogether.authority.cases.followed import (
     Priority,
 )
 from tracetogether.authority.cases.indicators import Dashboard
+from tracetogether.authority.cases.merges import SealedMerge
 from tracetogether.authority.cases.notes import SealedNote
 from tracetogether.local_days import UTC_DAYS, LocalDays
 
 _ACTIVE: Final = sorted(state.value for state in ACTIVE)
-_FOLLOWED_NAMES: Final = [one.name for one in FOLLOWED.columns]
-_CASE_FIELDS: Final = len(fields(Case))
-_CASE_STATE: Final = [one.name for one in CASES.columns].index("state")
-_FIELD_OF: Final = list(
-    zip(_FOLLOWED_NAMES, [one.name for one in fields(KeptContact)], strict=False)
+_CONTACT: Final = RowFormat(
+    FOLLOWED,
+    KeptContact,
+    read={
+        "state": ContactState,
+        "priority": Priority,
+        "reasons": lambda codes: tuple(codes.split()),
+    },
+    write={"reasons": " ".join},
 )
-_STATE, _PRIORITY, _REASONS = map(_FOLLOWED_NAMES.index, ("state", "priority", "reasons"))
+_OUTCOME: Final = RowFormat(OUTCOMES, DayOutcome, read={"outcome": Outcome})
+_MERGE: Final = RowFormat(MERGES, SealedMerge)
+_NOTE: Final = RowFormat(NOTES, SealedNote)
+_CHANGEABLE: Final = (
+    *("state", "assigned_to", "tracing_at_s", "closed_at_s"),
+    *("merged_into", "unconfirmed", "version"),
+)
+"""The columns of a case that change while it is worked on."""
 
 
-def case_of(row: sa.Row[Any]) -> Case:
-    """Return the case that a row of CASES holds."""
-    values = list(row)[:_CASE_FIELDS]  # what stands behind is the store's own
-    values[_CASE_STATE] = CaseState(values[_CASE_STATE])
-    return Case(*values)
+class DeskTables(TableAccess):
+    """A ``cases.store.DeskStore``; its transactions are those of the whole store."""
 
-
-def is_due(day: int) -> sa.ColumnElement[bool]:
-    """Return the condition that a contact is to be called on ``day``."""
-    return sa.and_(
-        FOLLOWED.c.state.in_(_ACTIVE), FOLLOWED.c.last_day < day, FOLLOWED.c.until_day >= day
-    )
-
-
-class SqlDesk(MergeRows):
-    """The desk's part of the store; it shares the store's transactions."""
-
-    # --- cases (casework.CaseDeskStore) ---
+    # --- cases ---
 
     def locked_case(self, case_id: str) -> Case | None:
         """Return a case that nobody else changes until the open transaction ends."""
         wanted = CASES.select().where(CASES.c.case_id == case_id).with_for_update()
-        with self._transactions.writing() as connection:
-            row = connection.execute(wanted).first()
-        return None if row is None else case_of(row)
+        with self._transactions.writing():
+            row = self._first(wanted)
+        return None if row is None else CASE.item(row)
 
     def put_case(self, case: Case) -> None:
-        """Write down what can change of a case; those merged into it are assigned with it."""
+        """Store the fields of a case that can change; cases merged into it follow its assignee."""
+        values = CASE.values(case)
         change = CASES.update().where(CASES.c.case_id == case.case_id)
         with self._transactions.writing() as connection:
-            connection.execute(
-                change.values(
-                    state=case.state.value,
-                    assigned_to=case.assigned_to,
-                    tracing_at_s=case.tracing_at,
-                    closed_at_s=case.closed_at,
-                    merged_into=case.merged_into,
-                    unconfirmed=case.unconfirmed,
-                    version=case.version,
-                )
-            )
+            connection.execute(change.values({name: values[name] for name in _CHANGEABLE}))
             merged = [case.case_id]
-            while merged:  # into it, or into one of those
+            while merged:  # cases merged into it, then cases merged into those
                 into = CASES.c.merged_into.in_(merged)
                 connection.execute(CASES.update().where(into).values(assigned_to=case.assigned_to))
                 merged = [*connection.execute(sa.select(CASES.c.case_id).where(into)).scalars()]
 
     def cases_merged_into(self, case_id: str) -> Sequence[Case]:
-        """Return the cases that were merged into one, the newest first."""
+        """Return the cases that were merged into this one, the newest first."""
         wanted = CASES.select().where(CASES.c.merged_into == case_id)
-        wanted = wanted.order_by(CASES.c.opened_at_s.desc(), CASES.c.case_id)
-        with self._transactions.reading() as connection:
-            return [case_of(row) for row in connection.execute(wanted)]
+        return [CASE.item(row) for row in self._all(newest_first(wanted))]
 
     def open_cases_of(self, user_id: str) -> Sequence[Case]:
         """Return a user's open cases, the newest first.
@@ -106,122 +99,114 @@ class SqlDesk(MergeRows):
         """
         states = sorted(state.value for state in OPEN_STATES)
         wanted = CASES.select().where(CASES.c.user_id == user_id, CASES.c.state.in_(states))
-        with self._transactions.reading() as connection:
+        with self._transactions.reading():
             if self._transactions.within:
                 user = sa.select(USERS.c.user_id).where(USERS.c.user_id == user_id)
-                connection.execute(user.with_for_update())
-            rows = connection.execute(wanted.order_by(CASES.c.opened_at_s.desc(), CASES.c.case_id))
-            return [case_of(row) for row in rows]
+                self._first(user.with_for_update())
+            return [CASE.item(row) for row in self._all(newest_first(wanted))]
 
     def cases_page(self, query: CaseQuery, today: int) -> CasePage:
         """Return a page with counts; ``today`` is the day that contacts are due on."""
         which: list[sa.ColumnElement[bool]] = []
         if query.states:
-            which.append(CASES.c.state.in_(sorted(one.value for one in query.states)))
+            which.append(CASES.c.state.in_(sorted(state.value for state in query.states)))
         if query.assigned_to is not None:
             which.append(CASES.c.assigned_to == query.assigned_to)
         if query.unconfirmed:
             which.append(CASES.c.unconfirmed)
         if query.starts_with:
             which.append(CASES.c.case_id.startswith(query.starts_with, autoescape=True))
-        newest = CASES.select().where(*which).order_by(CASES.c.opened_at_s.desc(), CASES.c.case_id)
+        page = newest_first(CASES.select().where(*which)).offset(query.offset).limit(query.limit)
         count = sa.select(sa.func.count()).select_from(CASES).where(*which)
         with self._transactions.reading() as connection:
             total = connection.execute(count).scalar_one()
-            rows = connection.execute(newest.offset(query.offset).limit(query.limit)).all()
-            cases = [case_of(row) for row in rows]
-            ids = [one.case_id for one in cases]
+            cases = [CASE.item(row) for row in self._all(page)]
+            ids = [case.case_id for case in cases]
             logs = connection.execute(
                 sa.select(UPLOADS.c.case_id, sa.func.count().label("uploads"))
                 .where(UPLOADS.c.case_id.in_(ids))
                 .group_by(UPLOADS.c.case_id)
             )
-            uploads: dict[str, int] = {one.case_id: one.uploads for one in logs}
+            uploads: dict[str, int] = {row.case_id: row.uploads for row in logs}
             states = connection.execute(
                 sa.select(
                     FOLLOWED.c.case_id,
                     FOLLOWED.c.state,
-                    sa.func.count(),
-                    sa.func.sum(sa.case((is_due(today), 1), else_=0)),
+                    sa.func.count().label("contacts"),
+                    sa.func.sum(sa.case((is_due(today), 1), else_=0)).label("due"),
                 )
                 .where(FOLLOWED.c.case_id.in_(ids))
                 .group_by(FOLLOWED.c.case_id, FOLLOWED.c.state)
             ).all()
-        found: dict[str, dict[ContactState, tuple[int, int]]] = {one: {} for one in ids}
-        for case_id, state, contacts, due in states:
-            found[case_id][ContactState(state)] = (contacts, int(due))
+        found: dict[str, dict[ContactState, tuple[int, int]]] = {case_id: {} for case_id in ids}
+        for row in states:
+            found[row.case_id][ContactState(row.state)] = (row.contacts, int(row.due))
         summaries = [
-            summary_of(one, uploads.get(one.case_id, 0), found[one.case_id]) for one in cases
+            summary_of(case, uploads.get(case.case_id, 0), found[case.case_id]) for case in cases
         ]
         return CasePage(tuple(summaries), total, query.offset)
 
     def cases_of_users(self, user_ids: Sequence[str]) -> Sequence[tuple[str, str]]:
         """Return user id and case id of all cases of some users."""
-        found: list[tuple[str, str]] = []
-        with self._transactions.reading() as connection:
-            for some in parts_of(user_ids):
-                wanted = sa.select(CASES.c.user_id, CASES.c.case_id).where(
-                    CASES.c.user_id.in_(some)
-                )
-                found += [(user, case) for user, case in connection.execute(wanted)]
-        return found
+        wanted = sa.select(CASES.c.user_id, CASES.c.case_id)
+        rows = self._all_in(wanted, CASES.c.user_id, user_ids)
+        return [(row["user_id"], row["case_id"]) for row in rows]
 
-    # --- contacts (followed.FollowStore) ---
+    # --- followed contacts and the outcomes of their days ---
 
     def put_contacts(self, contacts: Sequence[KeptContact]) -> None:
-        """Write contacts down, each in place of the one of its id."""
+        """Store contacts; each replaces the one with its id."""
         if not contacts:
             return
-        row = self._database.insert(FOLLOWED)
-        changed = {name: row.excluded[name] for name in _FOLLOWED_NAMES if name != "contact_id"}
-        upsert = row.on_conflict_do_update(index_elements=["contact_id"], set_=changed)
+        insert = self._database.insert(FOLLOWED)
+        names = [column.name for column in FOLLOWED.columns if not column.primary_key]
+        changed = {name: insert.excluded[name] for name in names}
+        upsert = insert.on_conflict_do_update(index_elements=["contact_id"], set_=changed)
+        rows = [{**_CONTACT.values(kept), "urgency": kept.urgency} for kept in contacts]
         with self._transactions.writing() as connection:
-            connection.execute(upsert, [_values(one) for one in contacts])
+            connection.execute(upsert, rows)
 
     def contact(self, contact_id: str) -> KeptContact | None:
         """Return a contact; inside a transaction nobody else changes it until that ends."""
         wanted = FOLLOWED.select().where(FOLLOWED.c.contact_id == contact_id)
         if self._transactions.within:
             wanted = wanted.with_for_update()
-        with self._transactions.reading() as connection:
-            row = connection.execute(wanted).first()
-        return None if row is None else _kept(row)
+        row = self._first(wanted)
+        return None if row is None else _CONTACT.item(row)
 
     def contacts_page(self, query: ContactQuery) -> tuple[Sequence[KeptContact], int]:
-        """Return a page in order of priority, and how many there are on all pages."""
+        """Return a page in order of priority, and the number of contacts on all pages."""
         which: list[sa.ColumnElement[bool]] = []
         if query.case_id is not None:
             which.append(FOLLOWED.c.case_id == query.case_id)
         if query.states:
-            which.append(FOLLOWED.c.state.in_(sorted(one.value for one in query.states)))
+            which.append(FOLLOWED.c.state.in_(sorted(state.value for state in query.states)))
         if query.priorities:
-            which.append(FOLLOWED.c.priority.in_(sorted(one.value for one in query.priorities)))
+            wanted = sorted(priority.value for priority in query.priorities)
+            which.append(FOLLOWED.c.priority.in_(wanted))
         if query.assigned_to is not None:
-            his = sa.select(CASES.c.case_id).where(CASES.c.assigned_to == query.assigned_to)
-            which.append(FOLLOWED.c.case_id.in_(his))
+            assigned = sa.select(CASES.c.case_id).where(CASES.c.assigned_to == query.assigned_to)
+            which.append(FOLLOWED.c.case_id.in_(assigned))
         if query.due_on is not None:
             which.append(is_due(query.due_on))
         count = sa.select(sa.func.count()).select_from(FOLLOWED).where(*which)
-        page = _urgent(FOLLOWED.select().where(*which)).offset(query.offset).limit(query.limit)
+        page = FOLLOWED.select().where(*which).order_by(FOLLOWED.c.urgency, FOLLOWED.c.contact_id)
         with self._transactions.reading() as connection:
-            rows = [_kept(row) for row in connection.execute(page)]
+            rows = self._all(page.offset(query.offset).limit(query.limit))
             whole = query.offset == 0 and query.limit == ALL_ROWS  # then they are counted already
             total = len(rows) if whole else connection.execute(count).scalar_one()
-        return rows, total
+        return [_CONTACT.item(row) for row in rows], total
 
     def contacts_of(self, case_ids: Sequence[str]) -> Sequence[KeptContact]:
         """Return all contacts of some cases, in order of priority."""
-        found: list[KeptContact] = []
-        with self._transactions.reading() as connection:
-            for some in parts_of(case_ids):
-                wanted = FOLLOWED.select().where(FOLLOWED.c.case_id.in_(some))
-                if self._transactions.within:  # in one order, so that no two wait for each other
-                    wanted = wanted.order_by(FOLLOWED.c.contact_id).with_for_update()
-                found += map(_kept, connection.execute(wanted))
+        wanted = FOLLOWED.select()
+        if self._transactions.within:  # locked in one order, so that no two wait for each other
+            wanted = wanted.order_by(FOLLOWED.c.contact_id).with_for_update()
+        found = map(_CONTACT.item, self._all_in(wanted, FOLLOWED.c.case_id, case_ids))
         return sorted(found, key=lambda kept: (kept.urgency, kept.contact_id))
 
     def contacts_after(self, contact_id: str, limit: int) -> Sequence[tuple[KeptContact, str]]:
-        """Return contacts by id beyond one ("" for the first), each with the case's date."""
+        """Return contacts with ids above this one ("" for the first), each with its case's date."""
         wanted = (
             sa.select(FOLLOWED, CASES.c.day.label("case_day"))
             .join(CASES, CASES.c.case_id == FOLLOWED.c.case_id)
@@ -229,65 +214,44 @@ class SqlDesk(MergeRows):
             .order_by(FOLLOWED.c.contact_id)
             .limit(limit)
         )
-        with self._transactions.reading() as connection:
-            rows = connection.execute(wanted).all()
-        return [(_kept(row[:-1]), date_of_day(row[-1])) for row in rows]
+        return [(_CONTACT.item(row), date_of_day(row["case_day"])) for row in self._all(wanted)]
 
     def tagged(self, tags: Sequence[bytes]) -> Sequence[KeptContact]:
-        """Return all contacts that bear one of ``tags``."""
-        found: list[KeptContact] = []
-        with self._transactions.reading() as connection:
-            for some in parts_of(tags):
-                wanted = FOLLOWED.select().where(FOLLOWED.c.tag.in_(some))
-                found += map(_kept, connection.execute(wanted))
-        return found
+        """Return all contacts that have one of ``tags``."""
+        return [_CONTACT.item(row) for row in self._all_in(FOLLOWED.select(), FOLLOWED.c.tag, tags)]
 
     def put_outcome(self, contact_id: str, outcome: DayOutcome) -> None:
-        """Write down a day's outcome in place of an earlier one."""
-        if outcome.outcome is None:
-            return
-        said = {"outcome": outcome.outcome.value, "by": outcome.by, "at_s": outcome.at}
-        row = self._database.insert(OUTCOMES).values(contact_id=contact_id, day=outcome.day, **said)
-        with self._transactions.writing() as connection:
-            connection.execute(
-                row.on_conflict_do_update(index_elements=["contact_id", "day"], set_=said)
-            )
+        """Store the outcome of a day; it replaces an earlier one."""
+        if outcome.outcome is not None:
+            self._put(OUTCOMES, {"contact_id": contact_id, **_OUTCOME.values(outcome)})
 
     def outcomes(self, contact_ids: Sequence[str]) -> dict[str, tuple[DayOutcome, ...]]:
         """Return the outcomes of some contacts by id, each in the order of days."""
-        found: dict[str, tuple[DayOutcome, ...]] = {}
-        with self._transactions.reading() as connection:
-            for some in parts_of(contact_ids):
-                wanted = (
-                    OUTCOMES.select()
-                    .where(OUTCOMES.c.contact_id.in_(some))
-                    .order_by(OUTCOMES.c.contact_id, OUTCOMES.c.day)
-                )
-                for contact_id, rows in groupby(connection.execute(wanted), lambda one: one[0]):
-                    found[contact_id] = tuple(
-                        DayOutcome(day, Outcome(outcome), by, at)
-                        for _, day, outcome, by, at in rows
-                    )
-        return found
+        wanted = OUTCOMES.select().order_by(OUTCOMES.c.contact_id, OUTCOMES.c.day)
+        rows = self._all_in(wanted, OUTCOMES.c.contact_id, contact_ids)
+        by_contact = groupby(rows, key=lambda row: str(row["contact_id"]))
+        return {found_id: tuple(map(_OUTCOME.item, days)) for found_id, days in by_contact}
+
+    def drop_outcome(self, contact_id: str, day: int) -> None:
+        """Delete the outcome of a day."""
+        self._delete(OUTCOMES, sa.and_(OUTCOMES.c.contact_id == contact_id, OUTCOMES.c.day == day))
 
     def drop_tagged(self, tags: Sequence[bytes]) -> int:
-        """Forget contacts that bear one of ``tags``, and notes on them; return how many went."""
-        return sum(self._drop_contacts(FOLLOWED.c.tag.in_(some)) for some in parts_of(tags))
+        """Delete contacts that have one of ``tags``, and notes on them; return how many."""
+        return sum(self._drop_followed(FOLLOWED.c.tag.in_(part)) for part in parts_of(tags))
 
     def drop_contacts(self, before_day: int) -> int:
-        """Forget contacts of days before that one; return how many went."""
-        return self._drop_contacts(FOLLOWED.c.day < before_day)
+        """Delete contacts of days before this one; return how many."""
+        return self._drop_followed(FOLLOWED.c.day < before_day)
 
-    def _drop_contacts(self, which: sa.ColumnElement[bool]) -> int:
+    def _drop_followed(self, which: sa.ColumnElement[bool]) -> int:
         gone = sa.select(FOLLOWED.c.contact_id).where(which)
-        with self._transactions.writing() as connection:
-            connection.execute(NOTES.delete().where(NOTES.c.contact_id.in_(gone)))
-            count = connection.execute(FOLLOWED.delete().where(which)).rowcount
-            self._transactions.settle_after(count)
-        return count
+        with self._transactions.writing():
+            self._delete(NOTES, NOTES.c.contact_id.in_(gone))
+            return self._drop(FOLLOWED, which)
 
     def end_follow_ups(self, today: int, now: float) -> int:
-        """Complete (or lose) those whose last day has passed; return how many ended."""
+        """End calls whose last day has passed, as completed or lost; return how many."""
         state = sa.case(
             (FOLLOWED.c.traced_at_s.is_(None), ContactState.LOST.value),
             else_=ContactState.COMPLETED.value,
@@ -300,30 +264,6 @@ class SqlDesk(MergeRows):
                 change.values(state=state, ended_at_s=now, version=FOLLOWED.c.version + 1)
             ).rowcount
 
-    # --- notes (notes.NoteStore) ---
-
-    def add_note(self, note: SealedNote) -> None:
-        """Keep a note."""
-        with self._transactions.writing() as connection:
-            connection.execute(NOTES.insert().values(astuple(note)))
-
-    def notes(self, case_id: str) -> Sequence[SealedNote]:
-        """Return the notes on a case and its contacts, the oldest first."""
-        wanted = (
-            NOTES.select().where(NOTES.c.case_id == case_id).order_by(NOTES.c.at_s, NOTES.c.note_id)
-        )
-        with self._transactions.reading() as connection:
-            return [SealedNote(*row) for row in connection.execute(wanted)]
-
-    def drop_notes(self, before_day: int) -> int:
-        """Forget notes of days before that one; return how many went."""
-        with self._transactions.writing() as connection:
-            gone = connection.execute(NOTES.delete().where(NOTES.c.day < before_day)).rowcount
-            self._transactions.settle_after(gone)
-        return gone
-
-    # --- counts (indicators.DashboardStore) ---
-
     def dashboard(
         self, now: float, assigned_to: str | None, days: LocalDays = UTC_DAYS
     ) -> Dashboard:
@@ -331,25 +271,49 @@ class SqlDesk(MergeRows):
         with self._transactions.reading() as connection:
             return dashboard_of(connection, now, assigned_to, days)
 
+    # --- notes ---
 
-def _urgent(wanted: sa.Select[Any]) -> sa.Select[Any]:
-    return wanted.order_by(FOLLOWED.c.urgency, FOLLOWED.c.contact_id)
+    def add_note(self, note: SealedNote) -> None:
+        """Store a note."""
+        with self._transactions.writing() as connection:
+            connection.execute(NOTES.insert().values(**_NOTE.values(note)))
 
+    def notes(self, case_id: str) -> Sequence[SealedNote]:
+        """Return the notes on a case and its contacts, the oldest first."""
+        wanted = NOTES.select().where(NOTES.c.case_id == case_id)
+        ordered = wanted.order_by(NOTES.c.at_s, NOTES.c.note_id)
+        return [_NOTE.item(row) for row in self._all(ordered)]
 
-def _values(kept: KeptContact) -> dict[str, object]:
-    values = {column: getattr(kept, name) for column, name in _FIELD_OF}
-    return {
-        **values,
-        "state": kept.state.value,
-        "priority": kept.priority.value,
-        "reasons": " ".join(kept.reasons),
-        "urgency": kept.urgency,
-    }
+    def move_note(self, note_id: str, case_id: str, contact_id: str) -> None:
+        """Attach a note to another case or contact."""
+        change = NOTES.update().where(NOTES.c.note_id == note_id)
+        self._changed(change.values(case_id=case_id, contact_id=contact_id))
 
+    def drop_notes(self, before_day: int) -> int:
+        """Delete notes of days before this one; return how many."""
+        return self._drop(NOTES, NOTES.c.day < before_day)
 
-def _kept(row: Sequence[Any]) -> KeptContact:
-    values = list(row)[: len(_FIELD_OF)]
-    values[_STATE] = ContactState(values[_STATE])
-    values[_PRIORITY] = Priority(values[_PRIORITY])
-    values[_REASONS] = tuple(values[_REASONS].split())
-    return KeptContact(*values)
+    # --- merges ---
+
+    def put_merge(self, merge: SealedMerge) -> None:
+        """Store a merge; it replaces an earlier one of the same ``gone``."""
+        self._put(MERGES, _MERGE.values(merge))
+
+    def merge_of(self, gone: str) -> SealedMerge | None:
+        """Return the merge in which this case or contact went, or None."""
+        row = self._first(MERGES.select().where(MERGES.c.gone == gone))
+        return None if row is None else _MERGE.item(row)
+
+    def merges_into(self, stays: str) -> Sequence[SealedMerge]:
+        """Return what was merged into a case or contact, the oldest first."""
+        wanted = MERGES.select().where(MERGES.c.stays == stays)
+        ordered = wanted.order_by(MERGES.c.at_s, MERGES.c.gone)
+        return [_MERGE.item(row) for row in self._all(ordered)]
+
+    def drop_merge(self, gone: str) -> None:
+        """Delete a merge."""
+        self._delete(MERGES, MERGES.c.gone == gone)
+
+    def drop_merges(self, before_day: int) -> int:
+        """Delete merges of days before this one; return how many."""
+        return self._drop(MERGES, MERGES.c.day < before_day)

@@ -1,12 +1,12 @@
 """Bringing a database to this release's schema, step by step (Alembic)."""
 
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import sqlalchemy as sa
 
 from tracetogether.adapters.sql_store.databases import UnreadableError
-from tracetogether.adapters.sql_store.unstamped import is_unstamped, put_aside, take_over
+from tracetogether.authority.access.permissions import ALL_ROLES
 from tracetogether.errors import StoreError
 
 SCHEMA_REVISION: Final = "0012"
@@ -14,6 +14,13 @@ UNSTAMPED: Final = "0000"
 """What stands for the schema of before the first migration."""
 _SCRIPTS: Final = Path(__file__).parent / "migrations"
 _VERSION: Final = sa.Table("alembic_version", sa.MetaData(), sa.Column("version_num", sa.Text))
+_OLD: Final = ("uploads", "pins", "cases", "users", "operators", "settings")  # children first
+_TAKEN_OVER: Final = (
+    "INSERT INTO settings (name, value) SELECT name, value FROM old_settings",
+    "INSERT INTO users SELECT user_id, credential_digest FROM old_users",
+    """INSERT INTO cases (case_id, user_id, day, opened_at_s, active_at_s)
+       SELECT case_id, user_id, day, opened_at_s, active_at_s FROM old_cases""",
+)
 
 
 def migrate(connection: sa.Connection, revision: str = "head") -> None:
@@ -21,24 +28,18 @@ def migrate(connection: sa.Connection, revision: str = "head") -> None:
 
     A file of before the first migration keeps its users, cases and operator.
     """
-    # Imported here: a server that finds the schema as it should be does not need it.
+    # Imported here: a server that finds the newest schema does not need Alembic.
+    from alembic import command  # noqa: PLC0415
     from alembic.config import Config  # noqa: PLC0415
-    from alembic.runtime.environment import EnvironmentContext  # noqa: PLC0415
-    from alembic.script import ScriptDirectory  # noqa: PLC0415
 
-    scripts = ScriptDirectory(str(_SCRIPTS))
-
-    def to_newest(found: Any, _: object) -> Any:  # noqa: ANN401 - Alembic's own types
-        return scripts._upgrade_revs(revision, found)  # noqa: SLF001 - as Alembic's own command does
-
-    unstamped = is_unstamped(connection)
+    config = Config(attributes={"connection": connection})
+    config.set_main_option("script_location", str(_SCRIPTS).replace("%", "%%"))
+    unstamped = _is_unstamped(connection)
     if unstamped:
-        put_aside(connection)
-    with EnvironmentContext(Config(), scripts, fn=to_newest) as environment:
-        environment.configure(connection=connection, transactional_ddl=False)
-        environment.run_migrations()
+        _put_aside(connection)
+    command.upgrade(config, revision)
     if unstamped:
-        take_over(connection)
+        _take_over(connection)
 
 
 def revision_of(connection: sa.Connection, place: str) -> str:
@@ -48,7 +49,7 @@ def revision_of(connection: sa.Connection, place: str) -> str:
         UnreadableError: it is no authority's.
         StoreError: it is of a newer program.
     """
-    if is_unstamped(connection):
+    if _is_unstamped(connection):
         return UNSTAMPED
     if not sa.inspect(connection).has_table("alembic_version"):
         msg = f"{place} is not an authority's database: give the folder that `init` made"
@@ -87,7 +88,7 @@ def check_revision(connection: sa.Connection, place: str) -> None:
         msg = (
             f"{place} is of a program before the first migration: back it up, then "
             "`tracetogether authority migrate` takes users and cases over; logs in it are lost"
-            if is_unstamped(connection)
+            if _is_unstamped(connection)
             else f"{place} is not an authority's database: give the folder that `init` made"
         )
         raise StoreError(msg)
@@ -99,3 +100,42 @@ def check_revision(connection: sa.Connection, place: str) -> None:
             "newer program"
         )
         raise StoreError(msg)
+
+
+# --- files of before the first migration ---
+
+
+def _is_unstamped(connection: sa.Connection) -> bool:
+    """Return whether this is an SQLite file of an authority of before there were migrations."""
+    if connection.dialect.name != "sqlite":
+        return False
+    return set(sa.inspect(connection).get_table_names()) == set(_OLD)
+
+
+def _put_aside(connection: sa.Connection) -> None:
+    """Make room for this release's tables, in the open transaction."""
+    for name in _OLD:
+        connection.exec_driver_sql(f"ALTER TABLE {name} RENAME TO old_{name}")
+
+
+def _take_over(connection: sa.Connection) -> None:
+    """Copy what is still good into this release's tables, and drop the old ones.
+
+    Logs were sealed in a way that this release does not read, and PINs knew no attempts: both go.
+    """
+    for statement in _TAKEN_OVER:
+        connection.exec_driver_sql(statement)
+    rows = connection.exec_driver_sql("SELECT token_digest FROM old_operators").scalars().all()
+    for number, digest in enumerate(rows, start=1):
+        connection.exec_driver_sql(
+            "INSERT INTO operators (name, roles, added_at_s, token_digest, disabled) "
+            "VALUES (?, ?, 0, ?, 0)",
+            (
+                "operator" if number == 1 else f"operator-{number}",
+                " ".join(sorted(role.value for role in ALL_ROLES)),
+                digest,
+            ),
+        )
+    for name in _OLD:
+        connection.exec_driver_sql(f"DROP TABLE old_{name}")
+    connection.exec_driver_sql("PRAGMA user_version = 0")

@@ -6,24 +6,21 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
-from tracetogether.adapters.sql_store.case_rows import CaseRows
+from tracetogether.adapters.sql_store.access import AccessTables, SignInTables
+from tracetogether.adapters.sql_store.cases import CaseTables
 from tracetogether.adapters.sql_store.databases import Database, Sqlite, database_of
-from tracetogether.adapters.sql_store.desk import SqlDesk
-from tracetogether.adapters.sql_store.ledger_rows import LedgerRows
+from tracetogether.adapters.sql_store.desk import DeskTables
+from tracetogether.adapters.sql_store.intake import IntakeTables
 from tracetogether.adapters.sql_store.migrating import check_empty, check_revision, migrate
-from tracetogether.adapters.sql_store.phone_rows import PhoneRows
-from tracetogether.adapters.sql_store.sign_ins import SqlSignIns
-from tracetogether.adapters.sql_store.standing_rows import StandingRows
-from tracetogether.adapters.sql_store.tables import (
-    SETTINGS,
-)
+from tracetogether.adapters.sql_store.oversight import OversightTables
+from tracetogether.adapters.sql_store.tables import SETTINGS
 from tracetogether.adapters.sql_store.transactions import Transactions
 from tracetogether.errors import StoreError
 
 _NAME: Final = "authority"
 
 
-class SqlStore(PhoneRows, CaseRows, LedgerRows, StandingRows):
+class SqlStore(AccessTables, CaseTables, IntakeTables, OversightTables):
     """Everything but the keys. Threads, processes and (on PostgreSQL) machines may share it.
 
     Every write is one transaction. On SQLite it holds the file's only write lock from its
@@ -35,8 +32,8 @@ class SqlStore(PhoneRows, CaseRows, LedgerRows, StandingRows):
         transactions = Transactions(database)
         super().__init__(database, transactions)
         self._name = name
-        self.sign_ins = SqlSignIns(database, transactions)
-        self.desk = SqlDesk(database, transactions)
+        self.sign_ins = SignInTables(database, transactions)
+        self.desk = DeskTables(database, transactions)
 
     @classmethod
     def create(cls, place: Path | str, *, name: str) -> Self:

@@ -1,73 +1,122 @@
-"""The tables as the store asks for them; the migrations make them."""
+"""The tables as the store's statements use them; the migrations make them."""
 
-from typing import Final
+from typing import Any, Final
 
 import sqlalchemy as sa
 
 METADATA: Final = sa.MetaData()
 
-_Real = sa.Float(53)
 ONE_OPEN: Final = "state IN ('open', 'tracing') AND NOT duplicate"
-"""Of which cases a user has one at most."""
+"""The condition that at most one case of a user fulfils."""
+
+_BY_DAY: Final[dict[str, Any]] = {"postgresql_partition_by": "RANGE (day)"}
 
 
-def _case() -> sa.Column[str]:
-    return sa.Column(
-        "case_id", sa.Text, sa.ForeignKey("cases.case_id", ondelete="CASCADE"), nullable=False
-    )
+def _text(name: str, *how: sa.ForeignKey, **more: Any) -> sa.Column[str]:  # noqa: ANN401 - as sa.Column has them
+    return sa.Column(name, sa.Text, *how, nullable=False, **more)
 
 
-SETTINGS: Final = sa.Table(
-    "settings",
-    METADATA,
-    sa.Column("name", sa.Text, primary_key=True),
-    sa.Column("value", sa.Text, nullable=False),
-)
+def _real(name: str, *, nullable: bool = False) -> sa.Column[float]:
+    return sa.Column(name, sa.Float(53), nullable=nullable)
+
+
+def _integer(name: str, *, kind: type[sa.Integer] = sa.Integer, **more: Any) -> sa.Column[int]:  # noqa: ANN401 - as sa.Column has them
+    return sa.Column(name, kind, autoincrement=False, nullable=False, **more)
+
+
+def _bytes(name: str, **more: Any) -> sa.Column[bytes]:  # noqa: ANN401 - as sa.Column has them
+    return sa.Column(name, sa.LargeBinary, nullable=False, **more)
+
+
+def _flag(name: str, **more: Any) -> sa.Column[bool]:  # noqa: ANN401 - as sa.Column has them
+    return sa.Column(name, sa.Boolean, nullable=False, **more)
+
+
+def _refers(column: str) -> sa.ForeignKey:
+    return sa.ForeignKey(column, ondelete="CASCADE")
+
+
+def _case(*, primary_key: bool = False) -> sa.Column[str]:
+    return _text("case_id", _refers("cases.case_id"), primary_key=primary_key)
+
+
+# --- access: settings, operators, users, counts, the audit log ---
+
+SETTINGS: Final = sa.Table("settings", METADATA, _text("name", primary_key=True), _text("value"))
 OPERATORS: Final = sa.Table(
     "operators",
     METADATA,
-    sa.Column("name", sa.Text, primary_key=True),
-    sa.Column("roles", sa.Text, nullable=False),
-    sa.Column("added_at_s", _Real, nullable=False),
-    sa.Column("token_digest", sa.LargeBinary, nullable=False, unique=True),
-    sa.Column("disabled", sa.Boolean, nullable=False),
+    _text("name", primary_key=True),
+    _text("roles"),
+    _real("added_at_s"),
+    _bytes("token_digest", unique=True),
+    _flag("disabled"),
+)
+PASSWORDS: Final = sa.Table(
+    "passwords",
+    METADATA,
+    _text("name", _refers("operators.name"), primary_key=True),
+    _bytes("salt"),
+    _text("cost"),
+    _bytes("verifier"),
+    _bytes("sealed_secret"),
+    _integer("last_step", kind=sa.BigInteger),
+)
+SESSIONS: Final = sa.Table(
+    "sessions",
+    METADATA,
+    _bytes("digest", primary_key=True),
+    _text("name", _refers("operators.name"), index=True),
+    _real("begun_at_s"),
+    _real("seen_at_s"),
+    _bytes("enrolling"),
 )
 USERS: Final = sa.Table(
     "users",
     METADATA,
-    sa.Column("user_id", sa.Text, primary_key=True),
-    sa.Column("credential_digest", sa.LargeBinary, nullable=False, unique=True),
+    _text("user_id", primary_key=True),
+    _bytes("credential_digest", unique=True),
 )
 WITHDRAWALS: Final = sa.Table(
-    "withdrawals",
-    METADATA,
-    sa.Column("digest", sa.LargeBinary, primary_key=True),
-    sa.Column("at_s", _Real, nullable=False),
+    "withdrawals", METADATA, _bytes("digest", primary_key=True), _real("at_s")
 )
+COUNTS: Final = sa.Table(
+    "counts",
+    METADATA,
+    _text("name", primary_key=True),
+    _bytes("subject", primary_key=True),
+    _integer("window_s", kind=sa.BigInteger, primary_key=True),
+    _integer("count"),
+)
+AUDIT: Final = sa.Table(
+    "audit",
+    METADATA,
+    _integer("number", kind=sa.BigInteger, primary_key=True),
+    _real("time_s"),
+    *map(_text, ("by", "act", "subject", "details")),
+    *map(_bytes, ("previous", "digest")),
+)
+
+# --- cases and what tracers work on ---
+
 CASES: Final = sa.Table(
     "cases",
     METADATA,
-    sa.Column("case_id", sa.Text, primary_key=True),
-    sa.Column(
-        "user_id",
-        sa.Text,
-        sa.ForeignKey("users.user_id", ondelete="CASCADE"),
-        nullable=False,
-        index=True,
-    ),
-    sa.Column("day", sa.Integer, nullable=False),
-    sa.Column("opened_at_s", _Real, nullable=False),
-    sa.Column("active_at_s", _Real, nullable=False),
-    sa.Column("state", sa.Text, nullable=False, server_default="open"),
-    sa.Column("assigned_to", sa.Text, nullable=False, server_default=""),
-    sa.Column("tracing_at_s", _Real, nullable=True),
-    sa.Column("closed_at_s", _Real, nullable=True),
-    sa.Column("merged_into", sa.Text, nullable=False, server_default=""),
-    sa.Column("known_contact", sa.Boolean, nullable=False, server_default=sa.false()),
-    sa.Column("unconfirmed", sa.Boolean, nullable=False, server_default=sa.false()),
-    sa.Column("version", sa.Integer, nullable=False, server_default="1"),
-    # Set by a migration for what older releases let happen; such a case is never made again.
-    sa.Column("duplicate", sa.Boolean, nullable=False, server_default=sa.false()),
+    _text("case_id", primary_key=True),
+    _text("user_id", _refers("users.user_id"), index=True),
+    _integer("day"),
+    _real("opened_at_s"),
+    _real("active_at_s"),
+    _text("state", server_default="open"),
+    _text("assigned_to", server_default=""),
+    _real("tracing_at_s", nullable=True),
+    _real("closed_at_s", nullable=True),
+    _text("merged_into", server_default=""),
+    _flag("known_contact", server_default=sa.false()),
+    _flag("unconfirmed", server_default=sa.false()),
+    _integer("version", server_default="1"),
+    # A migration sets this for second open cases, which older releases allowed.
+    _flag("duplicate", server_default=sa.false()),
     sa.Index(
         "cases_one_open",
         "user_id",
@@ -76,118 +125,146 @@ CASES: Final = sa.Table(
         postgresql_where=sa.text(ONE_OPEN),
     ),
 )
+FOLLOWED: Final = sa.Table(
+    "followed",
+    METADATA,
+    _text("contact_id", primary_key=True),
+    _case(),
+    _integer("day"),
+    _bytes("person"),
+    _bytes("tag"),
+    _text("state"),
+    _integer("priority"),
+    _text("reasons"),
+    _flag("close_contact"),
+    _integer("days"),
+    *map(_real, ("minutes_low", "minutes", "minutes_high", "minutes_24h")),
+    *map(_real, ("probability", "nearest_m")),
+    _text("seen_by"),
+    *map(_real, ("first_s", "last_s", "found_at_s")),
+    _integer("until_day"),
+    _real("traced_at_s", nullable=True),
+    _integer("last_day"),
+    _integer("missed"),
+    _flag("symptoms"),
+    _flag("followed_all"),
+    _real("ended_at_s", nullable=True),
+    _text("became_case"),
+    _text("merged_into"),
+    _bytes("particulars"),
+    _integer("version", server_default="1"),
+    _real("urgency"),  # lists are sorted by it
+    sa.Index(
+        "followed_by_case",
+        *("case_id", "state", "priority", "last_day", "until_day"),
+        *("found_at_s", "traced_at_s", "followed_all"),
+    ),
+    sa.Index("followed_by_tag", "tag"),
+    sa.Index("followed_by_day", "day"),
+    sa.Index("followed_by_found_at", "found_at_s", "case_id"),
+    sa.Index("followed_by_traced_at", "traced_at_s", "case_id"),
+    sa.Index("followed_by_urgency", "urgency", "contact_id"),
+    # This index and followed_by_case hold all that the dashboard counts: it reads no rows.
+    sa.Index(
+        "followed_counted",
+        *("state", "priority", "until_day", "last_day", "case_id"),
+        *("found_at_s", "traced_at_s", "followed_all"),
+    ),
+)
+OUTCOMES: Final = sa.Table(
+    "outcomes",
+    METADATA,
+    _text("contact_id", _refers("followed.contact_id"), primary_key=True),
+    _integer("day", primary_key=True),
+    _text("outcome"),
+    _text("by"),
+    _real("at_s"),
+)
+MERGES: Final = sa.Table(
+    "merges",
+    METADATA,
+    _text("gone", primary_key=True),
+    _text("stays"),
+    _case(),
+    _integer("day"),
+    _real("at_s"),
+    _text("by"),
+    _bytes("sealed"),
+    sa.Index("merges_by_stays", "stays"),
+)
+NOTES: Final = sa.Table(
+    "notes",
+    METADATA,
+    _text("note_id", primary_key=True),
+    _case(),
+    _text("contact_id"),
+    _integer("day"),
+    _real("at_s"),
+    _text("by"),
+    _bytes("sealed"),
+    sa.Index("notes_by_case", "case_id"),
+    sa.Index("notes_by_contact", "contact_id"),
+)
+
+# --- uploads and the contact lists found in them ---
+
 PINS: Final = sa.Table(
     "pins",
     METADATA,
-    sa.Column(
-        "user_id", sa.Text, sa.ForeignKey("users.user_id", ondelete="CASCADE"), primary_key=True
-    ),
+    _text("user_id", _refers("users.user_id"), primary_key=True),
     _case(),
-    sa.Column("day", sa.Integer, nullable=False),
-    sa.Column("digest", sa.LargeBinary, nullable=False),
-    sa.Column("expiry_s", _Real, nullable=False),
-    sa.Column("tries_left", sa.Integer, nullable=False),
-    sa.Column("used", sa.Boolean, nullable=False),
-    sa.Column("attempt", sa.LargeBinary, nullable=False),
+    _integer("day"),
+    _bytes("digest"),
+    _real("expiry_s"),
+    _integer("tries_left"),
+    _flag("used"),
+    _bytes("attempt"),
 )
 USED_TOKENS: Final = sa.Table(
-    "used_tokens",
-    METADATA,
-    sa.Column("token_id", sa.Text, primary_key=True),
-    sa.Column("used_at_s", _Real, nullable=False),
+    "used_tokens", METADATA, _text("token_id", primary_key=True), _real("used_at_s")
 )
 UPLOADS: Final = sa.Table(
     "uploads",
     METADATA,
-    sa.Column("day", sa.Integer, primary_key=True, autoincrement=False),
-    sa.Column("token_id", sa.Text, primary_key=True),
+    _integer("day", primary_key=True),
+    _text("token_id", primary_key=True),
     _case(),
-    sa.Column("user_id", sa.Text, nullable=False),
-    sa.Column("received_at_s", _Real, nullable=False),
-    sa.Column("wrapped_key", sa.LargeBinary, nullable=False),
-    sa.Column("sealed", sa.LargeBinary, nullable=False),
+    _text("user_id"),
+    _real("received_at_s"),
+    _bytes("wrapped_key"),
+    _bytes("sealed"),
     sa.Index("uploads_by_case", "case_id"),
-    postgresql_partition_by="RANGE (day)",
+    **_BY_DAY,
 )
 LISTS_DUE: Final = sa.Table(
-    "lists_due",
-    METADATA,
-    sa.Column(
-        "case_id",
-        sa.Text,
-        sa.ForeignKey("cases.case_id", ondelete="CASCADE"),
-        primary_key=True,
-    ),
-    sa.Column("came_at_s", _Real, nullable=False),
-    sa.Column("tried_at_s", _Real, nullable=False),
+    "lists_due", METADATA, _case(primary_key=True), _real("came_at_s"), _real("tried_at_s")
 )
 CONTACT_LISTS: Final = sa.Table(
     "contact_lists",
     METADATA,
-    sa.Column("day", sa.Integer, primary_key=True, autoincrement=False),
-    sa.Column(
-        "case_id",
-        sa.Text,
-        sa.ForeignKey("cases.case_id", ondelete="CASCADE"),
-        primary_key=True,
-    ),
-    sa.Column("basis", sa.Text, primary_key=True),
-    sa.Column("found_from", sa.LargeBinary, nullable=False),
-    sa.Column("uploads", sa.Integer, nullable=False),
-    sa.Column("unreadable_uploads", sa.Integer, nullable=False),
-    sa.Column("records", sa.Integer, nullable=False),
-    sa.Column("accepted", sa.Integer, nullable=False),
-    sa.Column("in_span", sa.Integer, nullable=False),
-    sa.Column("rejected", sa.Text, nullable=False),
+    _integer("day", primary_key=True),
+    _case(primary_key=True),
+    _text("basis", primary_key=True),
+    _bytes("found_from"),
+    *map(_integer, ("uploads", "unreadable_uploads", "records", "accepted", "in_span")),
+    _text("rejected"),
     sa.Index("contact_lists_by_case", "case_id", "basis"),
-    postgresql_partition_by="RANGE (day)",
+    **_BY_DAY,
 )
 CONTACTS: Final = sa.Table(
     "contacts",
     METADATA,
-    sa.Column("day", sa.Integer, primary_key=True, autoincrement=False),
-    sa.Column(
-        "case_id",
-        sa.Text,
-        sa.ForeignKey("cases.case_id", ondelete="CASCADE"),
-        primary_key=True,
-    ),
-    sa.Column("basis", sa.Text, primary_key=True),
-    sa.Column("place", sa.Integer, primary_key=True, autoincrement=False),
-    sa.Column("person", sa.LargeBinary, nullable=False),
-    sa.Column("days", sa.Integer, nullable=False),
-    sa.Column("encounters", sa.Integer, nullable=False),
-    sa.Column("minutes_low", _Real, nullable=False),
-    sa.Column("minutes", _Real, nullable=False),
-    sa.Column("minutes_high", _Real, nullable=False),
-    sa.Column("minutes_24h", _Real, nullable=False),
-    sa.Column("nearest_low_m", _Real, nullable=False),
-    sa.Column("nearest_m", _Real, nullable=False),
-    sa.Column("nearest_high_m", _Real, nullable=False),
-    sa.Column("first_s", _Real, nullable=False),
-    sa.Column("last_s", _Real, nullable=False),
+    _integer("day", primary_key=True),
+    _case(primary_key=True),
+    _text("basis", primary_key=True),
+    _integer("place", primary_key=True),
+    _bytes("person"),
+    _integer("days"),
+    _integer("encounters"),
+    *map(_real, ("minutes_low", "minutes", "minutes_high", "minutes_24h")),
+    *map(_real, ("nearest_low_m", "nearest_m", "nearest_high_m", "first_s", "last_s")),
     sa.Index("contacts_by_case", "case_id", "basis"),
-    postgresql_partition_by="RANGE (day)",
-)
-COUNTS: Final = sa.Table(
-    "counts",
-    METADATA,
-    sa.Column("name", sa.Text, primary_key=True),
-    sa.Column("subject", sa.LargeBinary, primary_key=True),
-    sa.Column("window_s", sa.BigInteger, primary_key=True, autoincrement=False),
-    sa.Column("count", sa.Integer, nullable=False),
-)
-AUDIT: Final = sa.Table(
-    "audit",
-    METADATA,
-    sa.Column("number", sa.BigInteger, primary_key=True, autoincrement=False),
-    sa.Column("time_s", _Real, nullable=False),
-    sa.Column("by", sa.Text, nullable=False),
-    sa.Column("act", sa.Text, nullable=False),
-    sa.Column("subject", sa.Text, nullable=False),
-    sa.Column("details", sa.Text, nullable=False),
-    sa.Column("previous", sa.LargeBinary, nullable=False),
-    sa.Column("digest", sa.LargeBinary, nullable=False),
+    **_BY_DAY,
 )
 
 DAILY: Final = (UPLOADS, CONTACT_LISTS, CONTACTS)

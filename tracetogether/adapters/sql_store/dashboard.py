@@ -1,12 +1,11 @@
-"""What the dashboard shows, counted by the database: a handful of queries, however many rows."""
+"""What the dashboard shows: the database counts it in nine queries, however many rows it has."""
 
 from collections.abc import Sequence
 from typing import Any, Final
 
 import sqlalchemy as sa
 
-from tracetogether.adapters.sql_store.desk_tables import FOLLOWED
-from tracetogether.adapters.sql_store.tables import CASES, COUNTS, UPLOADS, USERS
+from tracetogether.adapters.sql_store.tables import CASES, COUNTS, FOLLOWED, UPLOADS, USERS
 from tracetogether.authority.access.limits import BATCHES
 from tracetogether.authority.cases.case import CaseState
 from tracetogether.authority.cases.followed import ACTIVE, TRACED_STATES, ContactState, Priority
@@ -19,6 +18,13 @@ _DAYS: Final = 14
 _ACTIVE: Final = sorted(state.value for state in ACTIVE)
 
 
+def is_due(day: int) -> sa.ColumnElement[bool]:
+    """Return the condition that a contact is to be called on ``day``."""
+    return sa.and_(
+        FOLLOWED.c.state.in_(_ACTIVE), FOLLOWED.c.last_day < day, FOLLOWED.c.until_day >= day
+    )
+
+
 def dashboard_of(
     connection: sa.Connection, now: float, assigned_to: str | None, days: LocalDays
 ) -> Dashboard:
@@ -26,21 +32,19 @@ def dashboard_of(
     today = days.day(now)
     cases = _cases(connection, now, assigned_to)
     contacts = _contacts(connection, now, today, assigned_to)
-    traced = [one for one in contacts if ContactState(one.state) in TRACED_STATES]
-    ended = [one for one in traced if one.state in {"completed", "lost"}]
-    real = [one for one in cases if one.state != CaseState.MERGED.value]
-    by_case_state: dict[CaseState, int] = {}
-    for one in cases:
-        by_case_state[CaseState(one.state)] = one.rows
+    traced = [group for group in contacts if ContactState(group.state) in TRACED_STATES]
+    lost = [group for group in traced if group.state == ContactState.LOST.value]
+    ended = [group for group in traced if group.state == ContactState.COMPLETED.value] + lost
+    real = [group for group in cases if group.state != CaseState.MERGED.value]
     by_state: dict[ContactState, int] = {}
     by_priority: dict[Priority, int] = {}
-    for one in contacts:
-        state, priority = ContactState(one.state), Priority(one.priority)
-        by_state[state] = by_state.get(state, 0) + one.rows
+    for group in contacts:
+        state, priority = ContactState(group.state), Priority(group.priority)
+        by_state[state] = by_state.get(state, 0) + group.rows
         if state in ACTIVE:
-            by_priority[priority] = by_priority.get(priority, 0) + one.rows
+            by_priority[priority] = by_priority.get(priority, 0) + group.rows
     return Dashboard(
-        cases=by_case_state,
+        cases={CaseState(group.state): group.rows for group in cases},
         contacts=by_state,
         priorities=by_priority,
         due_today=_sum(contacts, "due"),
@@ -54,9 +58,7 @@ def dashboard_of(
             followed_all_days=Ratio(_sum(ended, "followed"), _sum(ended, "rows")),
             new_cases_known=Ratio(_sum(real, "known"), _sum(real, "rows")),
             started_within_a_day=Ratio(_sum(real, "prompt"), _sum(real, "timely")),
-            lost=Ratio(
-                _sum([one for one in traced if one.state == "lost"], "rows"), _sum(traced, "rows")
-            ),
+            lost=Ratio(_sum(lost, "rows"), _sum(traced, "rows")),
         ),
     )
 
@@ -79,14 +81,13 @@ def _contacts(
     connection: sa.Connection, now: float, today: int, assigned_to: str | None
 ) -> list[Any]:
     row = FOLLOWED.c
-    due = sa.and_(row.state.in_(_ACTIVE), row.last_day < today, row.until_day >= today)
     prompt = row.traced_at_s - row.found_at_s <= FOLLOW_UP.prompt_s
     timely = sa.or_(row.traced_at_s.is_not(None), row.found_at_s <= now - FOLLOW_UP.prompt_s)
     wanted = sa.select(
         row.state,
         row.priority,
         sa.func.count().label("rows"),
-        _how_many(due).label("due"),
+        _how_many(is_due(today)).label("due"),
         _how_many(row.last_day == today).label("done"),
         _how_many(prompt).label("prompt"),
         _how_many(timely).label("timely"),
@@ -145,8 +146,8 @@ def _of(table: sa.Table, assigned_to: str | None) -> list[sa.ColumnElement[bool]
         return []
     if table is CASES:
         return [CASES.c.assigned_to == assigned_to]
-    his = sa.select(CASES.c.case_id).where(CASES.c.assigned_to == assigned_to)
-    return [table.c.case_id.in_(his)]
+    assigned = sa.select(CASES.c.case_id).where(CASES.c.assigned_to == assigned_to)
+    return [table.c.case_id.in_(assigned)]
 
 
 def _how_many(condition: sa.ColumnElement[bool]) -> sa.ColumnElement[int]:
@@ -159,4 +160,4 @@ def _count(connection: sa.Connection, table: sa.Table, which: list[sa.ColumnElem
 
 
 def _sum(rows: list[Any], name: str) -> int:
-    return sum(int(getattr(one, name)) for one in rows)
+    return sum(int(getattr(row, name)) for row in rows)
