@@ -67,7 +67,7 @@ def create_pages(
     routes = [page.route(site) for page in ALL_PAGES]
     shown = {page.path for page in ALL_PAGES if page.method == "GET"}
     back = [page.way_back(site) for page in ALL_PAGES if page.path not in shown]
-    files = [_file(one) for one in _KINDS]
+    files = [_file(name) for name in _KINDS]
     pages = Starlette(routes=[*routes, *back, *files, NOT_FOUND.route(site)])
     pages.router.redirect_slashes = False  # that would repeat what the request calls its host
     return pages

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import date as Date  # noqa: N812 - `date` is a field's name here
 from typing import Any, Final
 
 from starlette.responses import Response
@@ -10,7 +9,7 @@ from starlette.responses import Response
 from tracetogether.adapters.operator_pages.forms import Both
 from tracetogether.adapters.operator_pages.listing import page_at, rows_at
 from tracetogether.adapters.operator_pages.merges import ask_to_merge, undo
-from tracetogether.adapters.operator_pages.nearby import days_of, line_of
+from tracetogether.adapters.operator_pages.nearby import days_of, timeline_row
 from tracetogether.adapters.operator_pages.page_request import PageRequest
 from tracetogether.adapters.operator_pages.pictures import Knot, graph, side_key, timeline
 from tracetogether.adapters.operator_pages.routing import Page
@@ -29,6 +28,7 @@ from tracetogether.errors import (
     TraceTogetherError,
 )
 from tracetogether.rejection import Rejection
+from tracetogether.shapes.cases import NewCase, NewPin
 
 _CASES_A_PAGE = 25
 _LINES_A_PAGE = 15
@@ -40,7 +40,7 @@ def list_cases(request: PageRequest) -> Response:
     """Show a page of cases, of one state or whose ids begin so."""
     wanted = request.http.query_params.get("state", "")
     starts = request.http.query_params.get("q", "").strip().upper()[:10]
-    states = frozenset(one for one in CaseState if one.value == wanted)
+    states = frozenset(state for state in CaseState if state.value == wanted)
     offset = request.number("offset", 0)
     wanted_cases = CaseQuery(
         states=states,
@@ -67,18 +67,18 @@ def list_cases(request: PageRequest) -> Response:
 
 def open_case(request: PageRequest) -> Response:
     """Open a case, and show it."""
-    text = request.form.get("date", "").strip()
-    try:
-        day = day_of(Date.fromisoformat(text)) if text else None
-    except ValueError:
-        raise InvalidRequestError("write the date like 2020-05-04", "date-form") from None
-    user_id = request.form.get("user_id", "").strip()[:64]
-    case = request.authority.casework.open_case(user_id, request.now, day, by=request.caller)
+    asked = request.read(
+        NewCase,
+        date=InvalidRequestError("write the date like 2020-05-04", "date-form"),
+        user_id=NotFoundError("there is no such user: check the user id", "no-such-user"),
+    )
+    day = None if asked.date is None else day_of(asked.date)
+    case = request.authority.casework.open_case(asked.user_id, request.now, day, by=request.caller)
     return request.redirect(f"/cases/{case.case_id}")
 
 
 def show_case(request: PageRequest) -> Response:
-    """Show a case; to whom it was given also its contacts on each of the fourteen days."""
+    """Show a case; to its tracer also its contacts on each of the fourteen days."""
     case = case_to_show(request)
     if not request.caller.needs_to_know(case.assigned_to):
         return request.render("case.html", **_head(request, case), traced=None)
@@ -90,7 +90,10 @@ def show_case(request: PageRequest) -> Response:
     followed = _followed(request, case)
     first, last = case.first_day, case.day
     picture = timeline(
-        [line_of(one, followed.get(one.pseudonym), request.t, request.base) for one in some],
+        [
+            timeline_row(contact, followed.get(contact.pseudonym), request.t, request.base)
+            for contact in some
+        ],
         first,
         last,
         request.t("Who was nearby on which day"),
@@ -103,7 +106,7 @@ def show_case(request: PageRequest) -> Response:
         "case.html",
         **_head(request, case),
         traced=traced,
-        contacts=[(one, followed.get(one.pseudonym)) for one in some],
+        contacts=[(contact, followed.get(contact.pseudonym)) for contact in some],
         days=days_of(some),
         picture=picture,
         offset=offset,
@@ -113,9 +116,9 @@ def show_case(request: PageRequest) -> Response:
         policies=list(POLICIES),
         side_key=side_key,
         notes=[
-            one
-            for one in authority.desk.notes_on(case.case_id, by=request.caller)
-            if not one.contact_id
+            note
+            for note in authority.desk.notes_on(case.case_id, by=request.caller)
+            if not note.contact_id
         ],
         rejected=sum(traced.rejected.values()),
         foreign=traced.rejected.get(Rejection.FOREIGN, 0),
@@ -132,11 +135,10 @@ def confirm(request: PageRequest) -> Response:
 def issue_pin(request: PageRequest) -> Response:
     """Issue an upload PIN and show it, this once."""
     case = case_to_show(request)
-    try:
-        lifetime = PinLifetime(request.form.get("lifetime", ""))
-    except ValueError:
-        msg = "choose how the person receives the PIN"
-        raise InvalidRequestError(msg, "choose-lifetime") from None
+    choose = InvalidRequestError("choose how the person receives the PIN", "choose-lifetime")
+    if not request.form.get("lifetime"):
+        raise choose
+    lifetime = request.read(NewPin, lifetime=choose).lifetime
     pin = request.authority.pins.issue(case, request.now, lifetime=lifetime, by=request.caller)
     return request.render(
         "pin.html",
@@ -201,17 +203,17 @@ def show_graph(request: PageRequest) -> Response:
     links = request.authority.desk.links(case, request.now, by=request.caller)
     knots = []
     some, offset = rows_at(links, request.number("offset", 0), _KNOTS_A_PAGE)
-    for one in some:
-        kept = one.contact.kept
-        elsewhere = [(other, f"{request.base}/cases/{other}", True) for other in one.own_cases]
+    for link in some:
+        kept = link.contact.kept
+        elsewhere = [(other, f"{request.base}/cases/{other}", True) for other in link.own_cases]
         elsewhere += [
             (other, f"{request.base}/cases/{other}", False)
-            for other in one.also_in
-            if other not in one.own_cases
+            for other in link.also_in
+            if other not in link.own_cases
         ]
-        link = f"{request.base}/contacts/{kept.contact_id}"
+        to = f"{request.base}/contacts/{kept.contact_id}"
         knots.append(
-            Knot(one.contact.pseudonym or "–", link, kept.priority.word, kept.minutes, elsewhere)
+            Knot(link.contact.pseudonym or "–", to, kept.priority.word, kept.minutes, elsewhere)
         )
     about = request.t("Contacts of case {case}, and other cases they were near", case=case.case_id)
     return request.render(
@@ -226,7 +228,7 @@ def show_graph(request: PageRequest) -> Response:
 
 
 def case_to_show(request: PageRequest) -> Case:
-    """Return the case that a page is of.
+    """Return the case that a page shows.
 
     Raises:
         NotFoundError: there is none that this operator may see.
@@ -270,13 +272,13 @@ def _both(request: PageRequest) -> list[Both]:
 def _followed(request: PageRequest, case: Case) -> dict[str, Followed]:
     query = ContactQuery(case_id=case.merged_into or case.case_id, limit=ALL_ROWS)
     page = request.authority.desk.page(query, by=request.caller)
-    return {one.pseudonym: one for one in page.contacts if one.pseudonym}
+    return {contact.pseudonym: contact for contact in page.contacts if contact.pseudonym}
 
 
 def contact_named(request: PageRequest, case: Case, name: str) -> Contact | None:
     """Return what the logs say of a contact of a case, None if they say nothing any more."""
     found = request.authority.tracing.contacts(case, by=request.caller).contacts
-    return next((one for one in found if one.pseudonym == name), None)
+    return next((contact for contact in found if contact.pseudonym == name), None)
 
 
 INTO: Final[Mapping[type[TraceTogetherError], str]] = {

@@ -1,4 +1,4 @@
-"""Contact lists as files, for exporters alone; every one stands in the audit log."""
+"""Contact lists as files, for exporters alone; the audit log has an entry for each."""
 
 from starlette.responses import Response, StreamingResponse
 

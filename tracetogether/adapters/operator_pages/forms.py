@@ -150,6 +150,6 @@ def given_back(form: Mapping[str, str]) -> tuple[Given, ...]:
 
 def held_form(form: Mapping[str, str]) -> tuple[dict[str, str], str] | None:
     """Return the form that a sign-in carries along, and where it was to go; None without one."""
-    held = {name.removeprefix(HELD): one for name, one in form.items() if name.startswith(HELD)}
+    held = {name.removeprefix(HELD): text for name, text in form.items() if name.startswith(HELD)}
     kept = {name: value for name, value in held.items() if name not in SECRET}
     return (kept, local_path(form.get(HELD_PATH, "/"))) if kept else None

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from tracetogether.adapters.operator_pages.pictures import DayNear, PersonNear
+from tracetogether.adapters.operator_pages.pictures import TimelineRow
 from tracetogether.adapters.operator_pages.rendering import (
     day_text,
     metres_text,
@@ -14,36 +14,27 @@ from tracetogether.authority.contacts.lines import Contact, ContactDay
 from tracetogether.authority.desk.views import Followed
 
 
-def line_of(contact: Contact, followed: Followed | None, t: Texts, base: str) -> PersonNear:
-    """Return a contact's line of the timeline, whose link begins with ``base``."""
+def timeline_row(contact: Contact, followed: Followed | None, t: Texts, base: str) -> TimelineRow:
+    """Return a contact's row of the timeline, whose link begins with ``base``."""
     likely = f"{100 * contact.probability:.0f} %"
     state = "" if followed is None else t.label("contact-state", followed.kept.state.value)
     link = "" if followed is None else f"{base}/contacts/{followed.kept.contact_id}"
-    return PersonNear(
+    return TimelineRow(
         name=contact.pseudonym,
         link=link or f"#{contact.pseudonym}",
         under=f"{likely} · {state}" if state else likely,
-        days=[_day(contact.pseudonym, one, t) for one in contact.days],
+        days=[(day, _day_text(contact.pseudonym, day, t)) for day in contact.days],
     )
 
 
-def _day(name: str, day: ContactDay, t: Texts) -> DayNear:
-    said = t(
+def _day_text(name: str, day: ContactDay, t: Texts) -> str:
+    return t(
         "{name}, {day}: {minutes} min, nearest {nearest} m, recorded by {side}",
         name=name,
         day=day_text(day.day),
         minutes=minutes_text(day.minutes),
         nearest=metres_text(day.nearest_m),
         side=t.label("side", day.seen_by),
-    )
-    return DayNear(
-        day=day.day,
-        low=day.minutes.low,
-        minutes=day.minutes.median,
-        high=day.minutes.high,
-        nearest_m=day.nearest_m.median,
-        seen_by=day.seen_by,
-        said=said,
     )
 
 
@@ -98,5 +89,5 @@ def _last_seen(days_before: int, t: Texts) -> str:
 
 def days_of(contacts: Iterable[Contact]) -> list[tuple[ContactDay, str]]:
     """Return all days of some contacts, the latest first, each with the person's pseudonym."""
-    pairs = [(day, one.pseudonym) for one in contacts for day in one.days]
+    pairs = [(day, contact.pseudonym) for contact in contacts for day in contact.days]
     return sorted(pairs, key=lambda pair: (-pair[0].day, -pair[0].minutes.median, pair[1]))

@@ -55,14 +55,14 @@ def _audit(request: PageRequest, said: str, *, tampered: bool) -> Response:
 
 
 def show_keys(request: PageRequest) -> Response:
-    """Show which days' keys there are, never the keys, and when was last purged."""
+    """Show which days have keys, never the keys, and the time of the last purge."""
     authority, by = request.authority, request.caller
     days = authority.custody.known_days(request.now, by=by)
     return request.render(
         "keys.html",
         spans=_spans(days),
         days=len(days),
-        quarantined=sum(one.quarantined for one in days),
+        quarantined=sum(day.quarantined for day in days),
         oldest=utc_day(request.now) - days[0].day if days else None,
         last_purge=authority.purge.last(),
         overdue=authority.purge.overdue(request.now),
@@ -73,10 +73,10 @@ def show_keys(request: PageRequest) -> Response:
 
 
 def _spans(days: Sequence[DayKeys]) -> list[tuple[int, int, int, bool]]:
-    """Return (first day, last day, chain, whether quarantined), days of a kind together."""
+    """Return (first day, last day, chain, whether quarantined) of each run of like days."""
     spans = []
-    for (chain, quarantined), some in groupby(days, lambda one: (one.chain, one.quarantined)):
-        listed = [one.day for one in some]
+    for (chain, quarantined), alike in groupby(days, lambda day: (day.chain, day.quarantined)):
+        listed = [day.day for day in alike]
         spans.append((listed[0], listed[-1], chain, quarantined))
     return spans[::-1]
 

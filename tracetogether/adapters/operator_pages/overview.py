@@ -1,4 +1,4 @@
-"""The first page: how much there is, what is due today, and how well it goes."""
+"""The first page: counts, today's work, and the indicators of contact tracing."""
 
 from dataclasses import fields
 
@@ -19,13 +19,13 @@ def show_overview(request: PageRequest) -> Response:
         return request.render("overview_short.html", counts=counts)
     found, t = request.authority.desk.dashboard(request.now, by=request.caller), request.t
     priorities = [
-        Bar(t.label("priority", one.word), found.priorities.get(one, 0), one.word)
-        for one in Priority
+        Bar(t.label("priority", priority.word), found.priorities.get(priority, 0), priority.word)
+        for priority in Priority
     ]
     states = [
-        Bar(t.label("contact-state", one.value), found.contacts.get(one, 0), "second")
-        for one in ContactState
-        if one in TRACED_STATES
+        Bar(t.label("contact-state", state.value), found.contacts.get(state, 0), "second")
+        for state in ContactState
+        if state in TRACED_STATES
     ]
     rows = [
         (t.label("indicator", part.name), getattr(found.indicators, part.name))
@@ -35,7 +35,7 @@ def show_overview(request: PageRequest) -> Response:
         "overview.html",
         found=found,
         all_cases=sum(found.cases.values()),
-        cases={one.value: count for one, count in found.cases.items()},
+        cases={state.value: count for state, count in found.cases.items()},
         priorities=bars(priorities, t("Contacts to call, by priority")),
         states=bars(states, t("Contacts by state")),
         opened=columns(found.days, [("cases", "accent")], t("Cases opened per day")),

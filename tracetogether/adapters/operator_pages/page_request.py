@@ -2,10 +2,12 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TypeVar
 from urllib.parse import quote
 
 from jinja2 import Environment
 from markupsafe import escape
+from pydantic import ValidationError
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
@@ -26,7 +28,10 @@ from tracetogether.authority.access.operators import Operator
 from tracetogether.authority.access.permissions import Action, Caller
 from tracetogether.authority.access.sign_in import Session, SignIn, form_token
 from tracetogether.authority.service import Authority
-from tracetogether.errors import AccessDeniedError
+from tracetogether.errors import AccessDeniedError, TraceTogetherError
+from tracetogether.shapes.bodies import RequestBody
+
+Shape = TypeVar("Shape", bound=RequestBody)
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +119,24 @@ class PageRequest:
         """The version of the case or contact that the form was made from; None without one."""
         text = self.form.get("version", "")
         return int(text) if text.isascii() and text.isdecimal() and len(text) < 10 else None
+
+    def read(self, shape: type[Shape], **wrong: TraceTogetherError) -> Shape:
+        """Return the form, checked as a body of the HTTP interface is; blank fields are left out.
+
+        Args:
+            shape: what is wanted of the form.
+            wrong: field -> error to raise if that field is missing or invalid.
+
+        Raises:
+            TraceTogetherError: the one of the first field that is wrong.
+        """
+        typed = {name: self.form.get(name, "").strip() for name in shape.model_fields}
+        try:
+            return shape.model_validate_strings(
+                {name: text for name, text in typed.items() if text}
+            )
+        except ValidationError as invalid:
+            raise wrong[str(invalid.errors()[0]["loc"][0])] from None
 
     @property
     def confirmed(self) -> bool:

@@ -1,12 +1,15 @@
-"""One contact: days, calendar, notes, and who it is at the price of a reason; today's calls."""
+"""One contact: days, calendar, notes, the person behind it (for a reason); today's calls."""
 
+from typing import Annotated
+
+from pydantic import Field as Bounded
 from starlette.responses import Response
 
 from tracetogether.adapters.operator_pages.cases import INTO, contact_named
 from tracetogether.adapters.operator_pages.forms import Both
 from tracetogether.adapters.operator_pages.listing import page_at
 from tracetogether.adapters.operator_pages.merges import ask_to_merge, undo
-from tracetogether.adapters.operator_pages.nearby import line_of, why
+from tracetogether.adapters.operator_pages.nearby import timeline_row, why
 from tracetogether.adapters.operator_pages.page_request import PageRequest
 from tracetogether.adapters.operator_pages.pictures import timeline
 from tracetogether.adapters.operator_pages.rendering import time_text
@@ -25,8 +28,16 @@ from tracetogether.authority.desk.particulars import FIELDS, Field
 from tracetogether.authority.desk.views import ContactPage, Followed
 from tracetogether.errors import ConflictError, InvalidRequestError, TraceTogetherError
 from tracetogether.parameters import SINGAPORE_POLICY
+from tracetogether.shapes.bodies import RequestBody
 
 _CALLS_A_PAGE = 25
+
+
+class DayCall(RequestBody):
+    """The outcome of a day's call: of the day whose row holds the form."""
+
+    day: Annotated[int, Bounded(ge=0, lt=10**7)]
+    outcome: Outcome
 
 
 def show_calls(request: PageRequest) -> Response:
@@ -47,7 +58,7 @@ def show_calls(request: PageRequest) -> Response:
 
 
 def show_contact(request: PageRequest) -> Response:
-    """Show all that is known of a contact but who it is."""
+    """Show all that is known of a contact, except the person's identity."""
     return _contact(request, _wanted(request))
 
 
@@ -59,7 +70,7 @@ def _contact(request: PageRequest, followed: Followed) -> Response:
     if near is not None:
         about = request.t("Days on which they were nearby")
         first = case.first_day
-        line = line_of(near, followed, request.t, request.base)
+        line = timeline_row(near, followed, request.t, request.base)
         picture = timeline([line], first, case.day, about, limit=SINGAPORE_POLICY.minutes)
     today = request.authority.desk.today(request.now)
     return request.render(
@@ -87,7 +98,7 @@ def _contact(request: PageRequest, followed: Followed) -> Response:
 def _near(request: PageRequest, case: Case, name: str) -> Contact | None:
     """Return what the logs of a case, or of those merged into it, say of a contact."""
     merged = request.authority.merging.cases_into(case.case_id, by=request.caller)
-    found = (contact_named(request, one, name) for one in (case, *merged) if name)
+    found = (contact_named(request, each, name) for each in (case, *merged) if name)
     return next((contact for contact in found if contact is not None), None)
 
 
@@ -97,7 +108,7 @@ def _merged_from(request: PageRequest, kept: KeptContact) -> list[Followed]:
         case_id=kept.case_id, states=frozenset({ContactState.MERGED}), limit=ALL_ROWS
     )
     page = request.authority.desk.page(query, by=request.caller)
-    return [one for one in page.contacts if one.kept.merged_into == kept.contact_id]
+    return [contact for contact in page.contacts if contact.kept.merged_into == kept.contact_id]
 
 
 def _undoable(request: PageRequest, kept: KeptContact) -> frozenset[str]:
@@ -108,21 +119,24 @@ def _undoable(request: PageRequest, kept: KeptContact) -> frozenset[str]:
 
 
 def record_outcome(request: PageRequest) -> Response:
-    """Write down what a day's call found."""
+    """Record the outcome of a day's call."""
     contact_id = _id(request)
-    day = request.form.get("day", "")
-    found = [one for one in Outcome if one.value == request.form.get("outcome", "")]
-    if not found or not (day.isascii() and day.isdecimal() and len(day) < 8):
-        raise InvalidRequestError("choose the outcome of the call", "choose-outcome")
+    choose = InvalidRequestError("choose the outcome of the call", "choose-outcome")
+    call = request.read(DayCall, day=choose, outcome=choose)
     request.authority.follow_up.record(
-        contact_id, int(day), found[0], request.now, version=request.version, by=request.caller
+        contact_id,
+        call.day,
+        call.outcome,
+        request.now,
+        version=request.version,
+        by=request.caller,
     )
     onward = "/follow-up" if request.form.get("from") == "list" else f"/contacts/{contact_id}"
     return request.redirect(onward)
 
 
 def reach(request: PageRequest) -> Response:
-    """Write down that the person was told."""
+    """Record that the person was informed."""
     request.authority.follow_up.reach(
         _id(request), request.now, version=request.version, by=request.caller
     )
@@ -171,7 +185,7 @@ def describe(request: PageRequest) -> Response:
 
 
 def reveal(request: PageRequest) -> Response:
-    """Show who a contact is, this once; the reason stands in the audit log."""
+    """Show a contact's identity once; the audit log keeps the reason."""
     followed, reason = _wanted(request), request.form.get("reason", "")
     person = request.authority.follow_up.reveal(
         followed.kept.contact_id, reason, request.now, by=request.caller
@@ -226,7 +240,7 @@ def _both(request: PageRequest) -> list[Both]:
     day, outcome = request.form.get("day", ""), request.form.get("outcome", "")
     if outcome:
         days = request.authority.desk.calendar(kept.contact_id, by=request.caller)
-        there = next((one for one in days if str(one.day) == day and one.outcome), None)
+        there = next((entry for entry in days if str(entry.day) == day and entry.outcome), None)
         stored = ""
         if there and there.outcome:
             written = time_text(there.at, request.authority.days)

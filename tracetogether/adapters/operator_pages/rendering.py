@@ -25,7 +25,7 @@ HEADERS: Final = {
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
 }
-"""What the browser is told with every page."""
+"""Headers of every page."""
 
 
 def environment(days: LocalDays, base: str = BASE) -> Environment:

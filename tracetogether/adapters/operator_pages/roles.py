@@ -40,7 +40,7 @@ ACTIONS: Final[Mapping[tuple[str, str], Action]] = {
 """What a page shows or a form does; ``permissions`` says who may. No entry: denied."""
 
 OPEN: Final = frozenset({("GET", "/sign-in"), ("POST", "/sign-in"), ("POST", "/language")})
-"""What anybody may open: it tells nothing and changes nothing but who he is."""
+"""What anybody may open: these pages show no data and change only the session."""
 
 ENROLLING: Final = frozenset({("GET", "/enrol"), ("POST", "/enrol"), ("POST", "/sign-out")})
 """What may be opened, and nothing else, after the password and before the first code."""

@@ -29,8 +29,8 @@ _ROWS_A_PAGE: Final = 50
 class MetCases:
     """Two cases whose people met."""
 
-    one: Case
-    other: Case
+    first: Case
+    second: Case
     contact: Contact
 
 
@@ -72,11 +72,11 @@ def show_graph(request: PageRequest) -> Response:
     met, shared = _met(found), _shared(found)
     bonds = _bonds(request, met, shared, found)
     drawn = [
-        *[one for one in bonds if one.kind != "shared"][:_MOST_MET],
-        *[one for one in bonds if one.kind == "shared"][:_MOST_SHARED],
+        *[bond for bond in bonds if bond.kind != "shared"][:_MOST_MET],
+        *[bond for bond in bonds if bond.kind == "shared"][:_MOST_SHARED],
     ]
     spots = [
-        Spot(one.case_id, f"{request.base}/cases/{one.case_id}", one.day) for one in found.asked
+        Spot(case.case_id, f"{request.base}/cases/{case.case_id}", case.day) for case in found.asked
     ]
     met_rows, ranking, shared_rows = (
         TablePage.of(request, name, rows)
@@ -103,10 +103,10 @@ def show_graph(request: PageRequest) -> Response:
 
 
 def _cases_of(found: ContactGraph) -> Mapping[str, list[Case]]:
-    asked = {one.case_id for one in found.asked}
+    asked = {case.case_id for case in found.asked}
     cases = defaultdict[str, list[Case]](list)
     for person in found.people:
-        if own := [one for one in person.cases if one.case_id in asked]:
+        if own := [case for case in person.cases if case.case_id in asked]:
             cases[person.pseudonym] = own
     return cases
 
@@ -115,10 +115,10 @@ def _met(found: ContactGraph) -> list[MetCases]:
     """Return the pairs of cases that met, the likeliest close contacts first."""
     cases = _cases_of(found)
     return [
-        MetCases(one, other, meeting.contact)
+        MetCases(first, second, meeting.contact)
         for meeting in found.meetings
-        for one in cases.get(meeting.first, ())
-        for other in cases.get(meeting.contact.pseudonym, ())
+        for first in cases.get(meeting.first, ())
+        for second in cases.get(meeting.contact.pseudonym, ())
     ]
 
 
@@ -129,7 +129,7 @@ def _shared(found: ContactGraph) -> list[Shared]:
         if meeting.contact.pseudonym not in own:
             known[meeting.contact.pseudonym].add(meeting.case_id)
     several = [Shared(name, tuple(sorted(ids))) for name, ids in known.items() if len(ids) > 1]
-    return sorted(several, key=lambda one: (-len(one.cases), one.pseudonym))
+    return sorted(several, key=lambda person: (-len(person.cases), person.pseudonym))
 
 
 def _bonds(
@@ -140,21 +140,24 @@ def _bonds(
     Each case's likeliest source; then close contacts; then cases that know the same people.
     """
     sources: dict[str, Candidate] = {}
-    for one in found.candidates:
-        there = sources.get(one.infected.case_id)
-        if there is None or one.share.median > there.share.median:
-            sources[one.infected.case_id] = one
-    ranked = {frozenset((one.infector.case_id, case)): one for case, one in sources.items()}
+    for candidate in found.candidates:
+        case_id = candidate.infected.case_id
+        best = sources.get(case_id)
+        if best is None or candidate.share.median > best.share.median:
+            sources[case_id] = candidate
+    ranked = {
+        frozenset((source.infector.case_id, case)): source for case, source in sources.items()
+    }
     bonds, joined = [], set()
     for pair in met:
-        ids = frozenset((pair.one.case_id, pair.other.case_id))
+        ids = frozenset((pair.first.case_id, pair.second.case_id))
         source = ranked.get(ids)
         if len(ids) < 2 or ids in joined or not (source or pair.contact.close_contact):
             continue
         said = request.t(
             "{case} and {other} met: {minutes} min nearby",
-            case=pair.one.case_id,
-            other=pair.other.case_id,
+            case=pair.first.case_id,
+            other=pair.second.case_id,
             minutes=minutes_text(pair.contact.minutes),
         )
         if source is not None:
@@ -166,9 +169,9 @@ def _bonds(
             )
         thick = 1.2 + min(pair.contact.minutes.median, 240) / 80
         kind = "met" if source is None else "high"
-        bonds.append(Bond(pair.one.case_id, pair.other.case_id, kind, thick, said))
+        bonds.append(Bond(pair.first.case_id, pair.second.case_id, kind, thick, said))
         joined.add(ids)
-    common = Counter(pair for one in shared for pair in combinations(one.cases, 2))
+    common = Counter(pair for person in shared for pair in combinations(person.cases, 2))
     for (first, last), count in sorted(common.items(), key=lambda item: (-item[1], item[0])):
         if frozenset((first, last)) not in joined:
             said = request.t.plural(
@@ -179,7 +182,7 @@ def _bonds(
                 other=last,
             )
             bonds.append(Bond(first, last, "shared", 1 + min(count, 10) / 5, said))
-    return sorted(bonds, key=lambda one: ("high", "met", "shared").index(one.kind))
+    return sorted(bonds, key=lambda bond: ("high", "met", "shared").index(bond.kind))
 
 
 PAGES = (Page("GET", "/graph", show_graph),)
