@@ -8,8 +8,10 @@ import pytest
 from tests.authority_world import NOON, World
 from tests.conftest import counted_entropy
 from tests.pages_world import Pages, Visitor, serving
+from tracetogether.adapters.operator_pages.texts import TEXTS
 from tracetogether.authority.access.permissions import ALL_ROLES, CONSOLE, Role
 from tracetogether.authority.cases.case import Case
+from tracetogether.authority.cases.followed import ContactQuery
 from tracetogether.errors import StoreError
 from tracetogether.parameters import (
     SESSION_IDLE_S,
@@ -283,3 +285,38 @@ def test_a_note_outlives_a_session_that_ended_meanwhile(pages: Pages, case: Case
     strange.get("/sign-in")
     assert strange.post("/cases/X/notes", form_token="0", text="planted")[0] == 403
     assert "planted" not in strange.body
+
+
+@pytest.mark.parametrize(
+    ("to", "typed", "status", "code"),
+    [
+        ("/cases", {"user_id": "QUJD", "date": "4 May"}, 400, "date-form"),
+        ("/cases", {"user_id": "Q" * 65}, 404, "no-such-user"),
+        ("/cases", {"user_id": " ", "date": ""}, 404, "no-such-user"),
+        ("/cases/{case}/pin", {"lifetime": "a week"}, 400, "choose-lifetime"),
+        ("/cases/{case}/pin", {"lifetime": ""}, 400, "choose-lifetime"),
+        ("/contacts/{contact}/outcome", {"day": "18400", "outcome": "well"}, 400, "choose-outcome"),
+        (
+            "/contacts/{contact}/outcome",
+            {"day": "-1", "outcome": "symptoms"},
+            400,
+            "choose-outcome",
+        ),
+        ("/contacts/{contact}/outcome", {"outcome": "symptoms"}, 400, "choose-outcome"),
+    ],
+)
+def test_what_is_typed_is_checked_field_by_field(
+    pages: Pages,
+    case: Case,
+    to: str,
+    typed: dict[str, str],
+    status: int,
+    code: str,
+) -> None:
+    (contact,) = pages.world.authority.desk.page(ContactQuery(), by=CONSOLE).contacts
+    pages.clock.now += 900  # sign-ins are counted by quarters of an hour
+    visitor = pages.visitor("all")
+    visitor.get("/cases")
+    path = to.format(case=case.case_id, contact=contact.kept.contact_id)
+    assert visitor.post(path, **typed)[0] == status
+    assert TEXTS["en"].error(code) in visitor.text()
