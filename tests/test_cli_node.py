@@ -129,7 +129,7 @@ def test_central_only_is_said_and_reaches_the_adapter(
     words = ["--central-only"] if central_only else []
     result = run("run", home(tmp_path / "ann", url), "--radio", radio, *words)
     assert isinstance(result.exception, RadioError)
-    assert ("nobody hears this node" in result.stderr) is central_only
+    assert ("no phone hears this node" in result.stderr) is central_only
     assert asked == [central_only]
 
 
@@ -172,7 +172,7 @@ def test_a_purge_under_a_wrong_clock_drops_nothing_and_says_why(tmp_path: Path, 
         log.append([Sighting(ago, "T" * 84, -61.0)])
     purged = run("log", "purge", folder)
     assert "Dropped 0 sightings, 1 left" in purged.stdout
-    assert "clock, which leapt" in purged.stderr
+    assert "clock, which jumped" in purged.stderr
 
 
 def test_two_nodes_meet_and_one_uploads(

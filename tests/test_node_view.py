@@ -8,7 +8,7 @@ import pytest
 from tests.radio_world import NOW
 from tracetogether.bluetrace.handshake import BlueTraceExchange
 from tracetogether.cli.console import out
-from tracetogether.cli.node_live import JsonVoice, view
+from tracetogether.cli.node_live import JsonOutput, view
 from tracetogether.contactlog import MemoryContactLog
 from tracetogether.node import Node
 from tracetogether.proximity.calibration import BLUETRACE_TRANSMIT, Calibration
@@ -44,7 +44,7 @@ def test_the_table_has_a_line_for_everything_that_is_wrong(
     out().print(view(node, log, NOW, calibration))
     shown = " ".join(capsys.readouterr().out.split())
     assert "! this machine's clock is 20 minutes behind the authority's" in shown
-    assert "! 20 sightings are older than 21 days by this machine's clock, which leapt" in shown
+    assert "! 20 sightings are older than 21 days by this machine's clock, which jumped" in shown
     node.troubles.clear()
     log.purge(NOW)
     out().print(view(node, log, NOW, calibration))
@@ -57,7 +57,7 @@ def test_the_status_line_says_the_same(capsys: pytest.CaptureFixture[str]) -> No
     async def attend() -> None:
         running: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         running.get_loop().call_soon(running.set_result, None)
-        await JsonVoice().attend(node, log, running)
+        await JsonOutput().attend(node, log, running)
 
     asyncio.run(attend())
     status = json.loads(capsys.readouterr().out.splitlines()[-1])

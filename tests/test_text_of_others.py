@@ -25,7 +25,7 @@ from tracetogether.cli import authority_demo, cli, demo_days, main
 from tracetogether.cli.authority_folder import opened_folder
 from tracetogether.cli.console import out
 from tracetogether.cli.node_folder import BATCH, CREDENTIAL, LOG, SETTINGS
-from tracetogether.cli.node_live import JsonVoice, TableVoice, peers_table
+from tracetogether.cli.node_live import JsonOutput, TableOutput, peers_table
 from tracetogether.contactlog import MemoryContactLog
 from tracetogether.node import Node
 from tracetogether.proximity.calibration import BLUETRACE_TRANSMIT, Calibration
@@ -266,7 +266,7 @@ def test_a_node_shows_an_evil_model_and_stays_on_air(capsys: pytest.CaptureFixtu
     node.counts["heard"] = 1
     out().print(peers_table(node, log, 1_010.0, Calibration.prior(BLUETRACE_TRANSMIT)))
     assert "[/x]" in plain(capsys.readouterr().out)
-    for voice in (TableVoice(), JsonVoice()):
+    for voice in (TableOutput(), JsonOutput()):
         voice.event(EVIL, EVIL)
         voice.sighting(log.rows()[0])
     found = capsys.readouterr()

@@ -25,9 +25,9 @@ _COMMANDS: Final = (
 
 
 class _Commands(click.Group):
-    """Commands by name, each in the module of its name; imported when it is asked for.
+    """Commands by name, each in the module of its name, which is imported when it is called.
 
-    Whoever opens a case need not wait for what fits models and draws pictures.
+    So `authority case open` doesn't wait for the libraries that fit models and draw pictures.
     """
 
     def list_commands(self, ctx: click.Context) -> list[str]:
@@ -47,9 +47,9 @@ class _Commands(click.Group):
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="tracetogether")
 def cli() -> None:
-    """Bluetooth proximity contact tracing: nearness from signal, contact logs, uploads, crowds.
+    """Bluetooth proximity contact tracing: estimate, trace and simulate contacts.
 
-    Start with `tracetogether demo`: the whole chain in one minute.
+    Start with `tracetogether demo`, which shows every step in one minute.
     """
 
 
@@ -59,20 +59,22 @@ def main() -> None:
         try:
             code = cli.main(prog_name="tracetogether", standalone_mode=False)
         finally:
-            sys.stdout.flush()  # here, where a full disk can still be said in one line
+            sys.stdout.flush()  # here, where a full disk still gives a one-line error
     except (TraceTogetherError, click.ClickException) as error:
         print_error(error)
         sys.exit(getattr(error, "exit_code", 1))
     except click.Abort:
         err().print("Aborted!")
         sys.exit(1)
-    except BrokenPipeError:  # `| head` closed the pipe: that is no error of anybody
+    except BrokenPipeError:  # `| head` closed the pipe: not an error
         sys.stderr.close()
         sys.exit(0)
     except OSError as error:
         place = error.filename or "standard output"
         print_error(OSError(f"can't read or write {place}: {error.strerror or error}"))
-        with suppress(OSError, ValueError):  # else Python tries again, and fails aloud
+        with suppress(
+            OSError, ValueError
+        ):  # else Python flushes again at exit, and prints a traceback
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
     sys.exit(code if isinstance(code, int) else 0)

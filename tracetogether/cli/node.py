@@ -1,4 +1,4 @@
-"""`tracetogether node`: this machine as a phone, on a real Bluetooth adapter."""
+"""`tracetogether node`: use this machine as a phone, with a real Bluetooth adapter."""
 
 import asyncio
 import re
@@ -8,12 +8,11 @@ from pathlib import Path
 from typing import Final
 
 import click
-from rich.table import Column, Table
 
 from tracetogether.adapters.sqlite_log import SqliteContactLog
 from tracetogether.bluetrace.handshake import CHARACTERISTIC_UUID, COMPANY_ID, SERVICE_UUID
 from tracetogether.bluetrace.upload import write_upload
-from tracetogether.cli.console import err, out, print_json, utc_text
+from tracetogether.cli.console import answer, note, right, table, utc_text
 from tracetogether.cli.node_folder import (
     CREDENTIAL,
     DEFAULT_FOLDER,
@@ -22,6 +21,7 @@ from tracetogether.cli.node_folder import (
     create_node,
 )
 from tracetogether.cli.node_live import live
+from tracetogether.cli.options import FILE, FOLDER, allow_plain_http, as_json
 from tracetogether.cli.upload import upload as upload_log
 from tracetogether.errors import MissingExtraError
 from tracetogether.exchange import GattProfile
@@ -30,35 +30,41 @@ from tracetogether.units import SECONDS_PER_HOUR
 from tracetogether.whole_file import PRIVATE, whole_file
 
 _BLUEZ_NAME: Final = re.compile(r"hci\d+")
-_FOLDER: Final = click.Path(file_okay=False, path_type=Path)
 
-folder_argument = click.argument("folder", metavar="[DIR]", type=_FOLDER, default=DEFAULT_FOLDER)
-as_json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+folder_argument = click.argument("folder", metavar="[DIR]", type=FOLDER, default=DEFAULT_FOLDER)
 
 
 @click.group()
 def node() -> None:
-    """Be a phone: advertise, scan, exchange TempIDs and keep a contact log."""
+    """Use this machine as a phone: advertise, scan, exchange TempIDs, keep a contact log."""
 
 
 @node.command()
 @folder_argument
-@click.option("--server", required=True, metavar="URL", help="The authority's address.")
-@click.option("--organisation", default="SG_MOH", show_default=True, help="The authority's code.")
+@click.option("--server", required=True, metavar="URL", help="Address of the authority's server.")
 @click.option(
-    "--model", default=NodeSettings("", "").model, help="Model that other phones write down."
+    "--organisation",
+    default="SG_MOH",
+    show_default=True,
+    help="Organisation code of the authority.",
 )
-@click.option("--service", default=SERVICE_UUID, show_default=True, help="UUID to advertise.")
+@click.option(
+    "--model",
+    default=NodeSettings("", "").model,
+    show_default="this machine's",
+    help="Phone model, as other phones record it.",
+)
+@click.option(
+    "--service", default=SERVICE_UUID, show_default=True, help="UUID of the service to advertise."
+)
 @click.option(
     "--characteristic",
     default=CHARACTERISTIC_UUID,
     show_default=True,
-    help="UUID of the value that phones read and write.",
+    help="UUID of the characteristic that phones read and write.",
 )
-@click.option(
-    "--allow-plain-http", is_flag=True, help="Send to another machine without encryption."
-)
-@as_json_option
+@allow_plain_http
+@as_json
 def init(
     folder: Path,
     server: str,
@@ -70,16 +76,14 @@ def init(
     allow_plain_http: bool,
     as_json: bool,
 ) -> None:
-    """Register with an authority, fetch the first TempIDs, and keep all in DIR (./node)."""
+    """Register with an authority, fetch the first TempIDs, and store them in DIR (./node)."""
     settings = NodeSettings(server, organisation, model, service, characteristic, allow_plain_http)
     registered = create_node(folder, settings, now=time.time())
-    if as_json:
-        print_json({"dir": str(folder), "user_id": registered.user_id})
-        return
-    out().print(
-        f"Node made in {folder}; your user id is {registered.user_id}\n"
+    answer(
+        {"dir": str(folder), "user_id": registered.user_id},
+        f"Node made in {folder}; your user id is {registered.user_id}",
         f"Next: tracetogether node run {folder}",
-        soft_wrap=True,
+        as_json=as_json,
     )
 
 
@@ -90,37 +94,42 @@ def init(
     metavar="TRANSPORT",
     default="hci0",
     show_default=True,
-    help="BlueZ's adapter (hci0), or one that bumble shall own: usb:0, serial:/dev/ttyACM0.",
+    help="Bluetooth adapter: one of BlueZ, such as hci0, or one for bumble alone, such as usb:0 or "
+    "serial:/dev/ttyACM0.",
 )
 @click.option(
     "--central-only",
     is_flag=True,
-    help="Advertise nothing: this node hears others and writes to them; nobody hears it.",
+    help="Don't advertise: this node hears others and writes to them, but no phone hears it.",
 )
 @click.option(
-    "--for", "seconds", type=click.FloatRange(min=0), metavar="SECONDS", help="Stop after so long."
+    "--for",
+    "seconds",
+    type=click.FloatRange(min=0),
+    metavar="SECONDS",
+    help="Stop after this time.",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print what happens, one JSON object a line.")
+@click.option("--json", "as_json", is_flag=True, help="Print events, one JSON object per line.")
 def run(
     folder: Path, radio: str, seconds: float | None, *, central_only: bool, as_json: bool
 ) -> None:
-    """Be the phone in DIR (./node) until interrupted or told to end (SIGTERM).
+    """Run the phone in DIR (./node) until Ctrl-C or SIGTERM, and show the peers nearby.
 
-    Shows who is near. Works without the server as long as TempIDs last, and fetches new ones
-    when it is back. An adapter that fails is opened again; without one at the start it ends.
+    It needs the server only to fetch new TempIDs, and continues with stored ones while the server
+    is away. It reopens an adapter that fails. Without an adapter at the start it ends.
     """
     settings = NodeSettings.load(folder)
     profile = GattProfile(settings.service, settings.characteristic, COMPANY_ID)
     if central_only:
-        err().print("Central only: nothing is advertised, so nobody hears this node")
+        note("Central only: nothing is advertised, so no phone hears this node")
     opener = _opener(radio, profile, central_only=central_only)
     done = asyncio.run(live(folder, opener, as_json=as_json, seconds=seconds))
     if not as_json:
-        err().print(f"Stopped after {done.counts['connections']:,} exchanges")
+        note(f"Stopped after {done.counts['connections']:,} exchanges")
 
 
 def _opener(name: str, profile: GattProfile, *, central_only: bool) -> OpenRadio:
-    """Return what opens the adapter called ``name``: BlueZ's, or one of bumble's transports."""
+    """Return the function that opens an adapter of BlueZ, or a transport of bumble, by name."""
     try:
         from tracetogether.adapters import (  # noqa: PLC0415 - optional packages
             bleak_radio,
@@ -145,52 +154,54 @@ def _opener(name: str, profile: GattProfile, *, central_only: bool) -> OpenRadio
 
 @node.group()
 def log() -> None:
-    """Look at the contact log, hand it out, shorten it."""
+    """Show, export or shorten the contact log."""
 
 
 @log.command()
 @folder_argument
 @click.option(
-    "--hours", type=click.FloatRange(min=0), default=24.0, show_default=True, help="How far back."
+    "--hours",
+    type=click.FloatRange(min=0),
+    default=24.0,
+    show_default=True,
+    help="Show the sightings of this many hours.",
 )
-@as_json_option
+@as_json
 def show(folder: Path, hours: float, *, as_json: bool) -> None:
-    """Show what the node in DIR (./node) heard lately, the last first."""
+    """Show what the node in DIR (./node) heard recently, the newest first."""
     NodeSettings.load(folder)
     with SqliteContactLog.open(folder / LOG, read_only=True) as held:
         rows = held.rows(time.time() - hours * SECONDS_PER_HOUR)[::-1]
-    if as_json:
-        print_json(
-            [
-                {
-                    "time": row.time,
-                    "token": row.peer,
-                    "rssi_dbm": row.rssi_dbm,
-                    "tx_power_dbm": row.tx_power_dbm,
-                    "peer_model": row.peer_model,
-                    "organisation": row.organisation,
-                    "as_central": row.as_central,
-                }
-                for row in rows
-            ]
-        )
-        return
-    table = Table(
-        "time (UTC)", "token", "model", Column("RSSI", justify="right"), "as", title=f"{LOG}"
+    facts = [
+        {
+            "time": row.time,
+            "token": row.peer,
+            "rssi_dbm": row.rssi_dbm,
+            "tx_power_dbm": row.tx_power_dbm,
+            "peer_model": row.peer_model,
+            "organisation": row.organisation,
+            "as_central": row.as_central,
+        }
+        for row in rows
+    ]
+    shown = table(
+        rows,
+        ("time (UTC)", lambda row: utc_text(row.time)),
+        ("token", lambda row: f"{row.peer[:10]}…"),
+        ("model", lambda row: row.peer_model or ""),
+        (right("RSSI"), lambda row: f"{row.rssi_dbm:.0f}"),
+        ("as", lambda row: "central" if row.as_central else "peripheral"),
+        title=LOG,
     )
-    for row in rows:
-        role = "central" if row.as_central else "peripheral"
-        token = f"{row.peer[:10]}…"
-        table.add_row(utc_text(row.time), token, row.peer_model, f"{row.rssi_dbm:.0f}", role)
-    out().print(table)
+    answer(facts, shown, as_json=as_json)
 
 
 @log.command("export")
 @folder_argument
 @click.option(
     "--output",
-    type=click.Path(dir_okay=False, path_type=Path),
-    help="A new file to write; stdout if left out.",
+    type=FILE,
+    help="New file to write.  [default: standard output]",
 )
 def export_log(folder: Path, output: Path | None) -> None:
     """Write the whole contact log of DIR (./node) in OpenTrace's JSON."""
@@ -206,37 +217,38 @@ def export_log(folder: Path, output: Path | None) -> None:
 
 @log.command()
 @folder_argument
-@as_json_option
+@as_json
 def purge(folder: Path, *, as_json: bool) -> None:
-    """Drop what is older than 21 days from the log in DIR (./node); `run` does so daily.
+    """Delete sightings older than 21 days from the log in DIR (./node); `run` does so daily.
 
-    A clock that leapt is doubted, and drops nothing until the authority confirms it (`run` asks).
+    After a jump of the clock nothing is deleted until `run` has confirmed the clock with the
+    authority.
     """
     NodeSettings.load(folder)
     with SqliteContactLog.open(folder / LOG, read_only=True) as held:
         before = len(held)
     with SqliteContactLog.open(folder / LOG) as held:  # which purges
         left, aside = len(held), held.set_aside()
-    if as_json:
-        print_json({"dropped": before - left, "left": left, "set_aside": aside})
-        return
-    out().print(f"Dropped {before - left:,} sightings, {left:,} left")
-    if aside:
-        err().print(
-            f"{aside:,} of them are older than 21 days by this machine's clock, which leapt since "
-            "the log was last written. They stay until `tracetogether node run` has the time "
-            "confirmed by the authority, or 21 days at most.",
-            soft_wrap=True,
+    answer(
+        {"dropped": before - left, "left": left, "set_aside": aside},
+        f"Dropped {before - left:,} sightings, {left:,} left",
+        as_json=as_json,
+    )
+    if aside and not as_json:
+        note(
+            f"{aside:,} of them are older than 21 days by this machine's clock, which jumped since "
+            "the log was last written. They stay until `tracetogether node run` has confirmed the "
+            "time with the authority, or 21 days at most."
         )
 
 
 @node.command()
 @folder_argument
-@click.option("--pin", required=True, help="The upload PIN that the health authority gave you.")
-@as_json_option
+@click.option("--pin", required=True, help="Upload PIN from the health authority.")
+@as_json
 @click.pass_context
 def upload(context: click.Context, folder: Path, pin: str, *, as_json: bool) -> None:
-    """Send the contact log of DIR (./node) to the authority that the node is registered with."""
+    """Send the contact log of DIR (./node) to the node's authority."""
     settings = NodeSettings.load(folder)
     context.invoke(
         upload_log,

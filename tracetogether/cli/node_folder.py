@@ -23,14 +23,14 @@ BATCH: Final = "phone.batch"
 
 @dataclass(frozen=True, slots=True)
 class NodeSettings:
-    """What a node is told once, at ``node init``.
+    """Settings of a node, given once at ``node init``.
 
     Attributes:
         server: the authority's address.
         organisation: the authority's code, sent to other phones.
         model: this phone's model, sent to other phones.
-        service, characteristic: UUIDs; builds of OpenTrace differ in theirs.
-        allow_plain_http: send secrets to the server in clear.
+        service, characteristic: UUIDs, which differ between builds of OpenTrace.
+        allow_plain_http: send secrets to the server without encryption.
     """
 
     server: str
@@ -41,7 +41,7 @@ class NodeSettings:
     allow_plain_http: bool = False
 
     def client(self, credential: str | None = None) -> AuthorityClient:
-        """Return a client of the authority that tries once: a node tries again by itself."""
+        """Return a client of the authority that never retries, since the node does."""
         return AuthorityClient(
             self.server,
             credential=credential,
@@ -70,11 +70,11 @@ class NodeSettings:
 
 
 def create_node(folder: Path, settings: NodeSettings, *, now: float) -> PhoneRegistration:
-    """Register a phone with the authority, fetch its first batch, and make ``folder`` its home.
+    """Register a phone with the authority, fetch its first batch, and store it in ``folder``.
 
     Raises:
         StoreError: there is a node already, or the folder can't be written.
-        UnreachableError: the authority does not answer; nothing was made.
+        UnreachableError: the authority does not answer; nothing was stored.
     """
     paths = [folder / name for name in (SETTINGS, LOG, CREDENTIAL, BATCH)]
     for path in paths:
@@ -102,7 +102,7 @@ def create_node(folder: Path, settings: NodeSettings, *, now: float) -> PhoneReg
 
 
 def save_batch(folder: Path, batch: TempIDBatch) -> None:
-    """Keep a batch for the next start (mode 0600); the one before is wiped.
+    """Store a batch for the next start (mode 0600), and wipe the previous one.
 
     Raises:
         StoreError: it can't be written.
@@ -111,7 +111,7 @@ def save_batch(folder: Path, batch: TempIDBatch) -> None:
 
 
 def load_batch(folder: Path) -> TempIDBatch | None:
-    """Return the batch fetched last; None where there is none that can be read."""
+    """Return the batch fetched last, or None without a readable one."""
     with suppress(StoreError, InvalidTempIDError, ValueError):
         return TempIDBatch.from_json(json.loads(read_secret(folder / BATCH)))
     return None

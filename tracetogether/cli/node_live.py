@@ -1,4 +1,4 @@
-"""A node at work: its log as it grows, told as a table or as lines of JSON."""
+"""A running node: what it hears, as a table that refreshes or as lines of JSON."""
 
 import asyncio
 import secrets
@@ -13,13 +13,21 @@ from typing import Any, Final, TypeVar
 
 from rich.console import Group
 from rich.live import Live
-from rich.table import Column, Table
+from rich.table import Table
 from rich.text import Text
 
 from tracetogether.adapters.http_client import PhoneRegistration
 from tracetogether.bluetrace.batch import TempIDBatch
 from tracetogether.bluetrace.handshake import BlueTraceExchange
-from tracetogether.cli.console import err, out, print_json, utc_text
+from tracetogether.cli.console import (
+    interval_text,
+    note,
+    out,
+    print_json,
+    right,
+    table,
+    utc_text,
+)
 from tracetogether.cli.node_folder import CREDENTIAL, LOG, NodeSettings, load_batch, save_batch
 from tracetogether.cli.node_log import NodeLog
 from tracetogether.contactlog import ContactLog
@@ -29,9 +37,8 @@ from tracetogether.parameters import TIMINGS, PhoneTimings
 from tracetogether.proximity.calibration import BLUETRACE_TRANSMIT, Calibration
 from tracetogether.proximity.encounters import encounters
 from tracetogether.sightings import Sighting
-from tracetogether.units import Interval
 
-SHOWN_S: Final = 900.0  # peers heard since then are in the table
+SHOWN_S: Final = 900.0  # the table shows peers heard in this time
 _REFRESH_S: Final = 5.0
 _STATUS_S: Final = 60.0
 _TOKEN_SHOWN: Final = 10
@@ -47,7 +54,7 @@ async def live(
     timings: PhoneTimings = TIMINGS,
     pauses: Pauses = PAUSES,
 ) -> Node:
-    """Run the node in ``folder`` until SIGTERM, SIGINT or for so many seconds.
+    """Run the node in ``folder`` until SIGTERM or SIGINT, or for ``seconds``.
 
     Raises:
         RadioError: there is no adapter at the start.
@@ -55,7 +62,7 @@ async def live(
     """
     settings = NodeSettings.load(folder)
     credential = PhoneRegistration.load(folder / CREDENTIAL).credential
-    voice = JsonVoice() if as_json else TableVoice()
+    output = JsonOutput() if as_json else TableOutput()
 
     async def fetch() -> TempIDBatch:
         def ask() -> TempIDBatch:
@@ -66,7 +73,7 @@ async def live(
         save_batch(folder, batch)
         return batch
 
-    with closing(NodeLog(folder / LOG, voice.event, voice.sighting)) as log:
+    with closing(NodeLog(folder / LOG, output.event, output.sighting)) as log:
         exchange = BlueTraceExchange(
             model=settings.model,
             organisation=settings.organisation,
@@ -82,7 +89,7 @@ async def live(
             chance=_chance,
             timings=timings,
             pauses=pauses,
-            tell=voice.event,
+            tell=output.event,
         )
         stop = asyncio.Event()
         loop = asyncio.get_running_loop()
@@ -93,7 +100,7 @@ async def live(
             loop.call_later(seconds, stop.set)
         running = asyncio.ensure_future(node.run(stop))
         try:
-            await voice.attend(node, log, running)
+            await output.attend(node, log, running)
         finally:
             stop.set()
             await running
@@ -104,23 +111,23 @@ async def live(
 
 
 def _due(batch: TempIDBatch | None) -> TempIDBatch | None:
-    """Return a batch that is used and renewed at once: the answer says whether the clock is right.
+    """Return the batch, due for renewal at once: the server's answer confirms the clock.
 
-    The clock may have been set, or have stood still, since the last run.
+    The clock may have been changed, or may have stopped, since the last run.
     """
     return None if batch is None else replace(batch, refresh_at=0)
 
 
-class JsonVoice:
-    """Says everything as one JSON object a line."""
+class JsonOutput:
+    """Prints each event as one JSON object on a line."""
 
     def event(self, name: str, text: str) -> None:
-        """Say what happened to the node."""
-        self._say(name, text=text)
+        """Print an event of the node."""
+        self._print(name, text=text)
 
     def sighting(self, row: Sighting) -> None:
-        """Say what was written down."""
-        self._say(
+        """Print a recorded sighting."""
+        self._print(
             "sighting",
             sighted_at=row.time,
             token=row.peer,
@@ -131,11 +138,11 @@ class JsonVoice:
         )
 
     async def attend(self, node: Node, log: ContactLog, running: asyncio.Future[None]) -> None:
-        """Say now and then how it goes, until the node ends."""
-        self._say("started")
+        """Print the node's status every minute, until the node ends."""
+        self._print("started")
         while not running.done():
             await asyncio.wait([running], timeout=_STATUS_S)
-            self._say(
+            self._print(
                 "status",
                 sightings=len(log),
                 counts=dict(node.counts),
@@ -143,22 +150,22 @@ class JsonVoice:
                 rejections={why.value: n for why, n in node.device.rejections.items()},
             )
 
-    def _say(self, event: str, **facts: Any) -> None:  # noqa: ANN401 - whatever JSON holds
+    def _print(self, event: str, **facts: Any) -> None:  # noqa: ANN401 - whatever JSON holds
         print_json({"event": event, "time": time.time(), **facts}, indent=None)
 
 
-class TableVoice:
-    """Shows who is near in a table that renews itself; events go to stderr."""
+class TableOutput:
+    """Shows the peers nearby in a table that refreshes; prints events on stderr."""
 
     def event(self, name: str, text: str) -> None:
-        """Say what happened to the node."""
-        err().print(f"{utc_text(time.time())}  {name}: {text}", soft_wrap=True)
+        """Print an event of the node."""
+        note(f"{utc_text(time.time())}  {name}: {text}")
 
     def sighting(self, row: Sighting) -> None:
-        """Nothing: the table is drawn from the log."""
+        """Do nothing: the table is made from the log."""
 
     async def attend(self, node: Node, log: ContactLog, running: asyncio.Future[None]) -> None:
-        """Draw the table until the node ends; none if it does not even begin."""
+        """Show the table until the node ends, unless the node fails at the start."""
         calibration = Calibration.prior(BLUETRACE_TRANSMIT)
         await asyncio.wait([running], timeout=_REFRESH_S)
         if running.done() and running.exception() is not None:
@@ -171,53 +178,44 @@ class TableVoice:
 
 
 def view(node: Node, log: ContactLog, now: float, calibration: Calibration) -> Group:
-    """Return what is wrong now, a line each, and below it who was heard."""
+    """Return a line for each trouble, and below them the table of peers."""
     troubles = [Text(f"! {text}", style="yellow") for text in all_troubles(node, log).values()]
     return Group(*troubles, peers_table(node, log, now, calibration))
 
 
 def all_troubles(node: Node, log: ContactLog) -> dict[str, str]:
-    """Return what is wrong now with the node and its log, by what it is about."""
+    """Return the current troubles of the node and its log: subject -> text."""
     troubles = dict(node.troubles)
     aside = log.set_aside()
     if aside:
         troubles["log_clock"] = (
-            f"{aside:,} sightings are older than 21 days by this machine's clock, which leapt: "
+            f"{aside:,} sightings are older than 21 days by this machine's clock, which jumped: "
             "they are set aside until the authority confirms the clock, or for 21 days"
         )
     return troubles
 
 
 def peers_table(node: Node, log: ContactLog, now: float, calibration: Calibration) -> Table:
-    """Return who was heard in the last quarter of an hour, the last one first."""
+    """Return a table of the peers heard in the last 15 minutes, the latest first."""
     rows = log.rows(now - SHOWN_S)
     latest = {row.peer: row for row in rows}
-    seen = node.counts["heard"], node.counts["connections"], len(log)
-    table = Table(
-        "peer",
-        "model",
-        *[Column(name, justify="right") for name in ("RSSI", "nearest, m", "minutes < 2 m", "ago")],
-        caption="heard {:,}, exchanges {:,}, in the log {:,}; in brackets 5 % to 95 %".format(
-            *seen
-        ),
+    sightings = log.sightings(now - SHOWN_S)
+    met = {found.peer: found for found in encounters(sightings, calibration=calibration)}
+
+    def interval(token: str, name: str, digits: int) -> str:
+        return interval_text(getattr(met[token], name), digits) if token in met else ""
+
+    return table(
+        sorted(latest.values(), key=lambda row: -row.time),
+        ("peer", lambda row: f"{row.peer[:_TOKEN_SHOWN]}…"),
+        ("model", lambda row: (row.peer_model or "")[:20]),
+        (right("RSSI"), lambda row: f"{row.rssi_dbm:.0f}"),
+        (right("nearest, m"), lambda row: interval(row.peer, "nearest_m", 1)),
+        (right("minutes < 2 m"), lambda row: interval(row.peer, "minutes", 0)),
+        (right("ago"), lambda row: f"{now - row.time:.0f} s"),
+        caption=f"heard {node.counts['heard']:,}, exchanges {node.counts['connections']:,}, in the "
+        f"log {len(log):,}; in brackets 5 % to 95 %",
     )
-    found = {
-        one.peer: one for one in encounters(log.sightings(now - SHOWN_S), calibration=calibration)
-    }
-    for token, row in sorted(latest.items(), key=lambda one: -one[1].time):
-        met = found.get(token)
-        nearest = "" if met is None else _interval(met.nearest_m, ".1f")
-        minutes = "" if met is None else _interval(met.minutes, ".0f")
-        ago = f"{now - row.time:.0f} s"
-        model = row.peer_model or ""
-        table.add_row(
-            f"{token[:_TOKEN_SHOWN]}…", model[:20], f"{row.rssi_dbm:.0f}", nearest, minutes, ago
-        )
-    return table
-
-
-def _interval(value: Interval, form: str) -> str:
-    return f"{value.median:{form}} ({value.low:{form}} - {value.high:{form}})"
 
 
 def _chance() -> float:
@@ -225,7 +223,7 @@ def _chance() -> float:
 
 
 async def _in_thread(work: Callable[[], _T]) -> _T:
-    """Run ``work`` in a thread that does not keep the program from ending."""
+    """Run ``work`` in a daemon thread, which can't stop the program from ending."""
     loop = asyncio.get_running_loop()
     done: asyncio.Future[_T] = loop.create_future()
 
@@ -236,12 +234,12 @@ async def _in_thread(work: Callable[[], _T]) -> _T:
     def run() -> None:
         try:
             result = work()
-        except Exception as error:  # noqa: BLE001 - told to who waits
-            told: tuple[Callable[[Any], None], object] = (done.set_exception, error)
+        except Exception as error:  # noqa: BLE001 - raised where the future is awaited
+            outcome: tuple[Callable[[Any], None], object] = (done.set_exception, error)
         else:
-            told = (done.set_result, result)
-        with suppress(RuntimeError):  # the loop is closed: nobody waits
-            loop.call_soon_threadsafe(settle, *told)
+            outcome = (done.set_result, result)
+        with suppress(RuntimeError):  # the loop is closed: nothing awaits the future
+            loop.call_soon_threadsafe(settle, *outcome)
 
     threading.Thread(target=run, daemon=True, name="fetch").start()
     return await done

@@ -1,4 +1,4 @@
-"""A node's contact log that outlives its file: a damaged one is set aside, and the node goes on."""
+"""A node's contact log: a damaged file is set aside, and the node continues with a new one."""
 
 import time
 from collections.abc import Callable, Iterable
@@ -21,14 +21,14 @@ _T = TypeVar("_T")
 class NodeLog(ContactLog):
     """The contact log at ``path``, opened for a node that must not stop.
 
-    Where the file is damaged, at the start or later, it is renamed, what can still be read of it
-    is taken over into a new one, and that is told. Files set aside go when they are 21 days old by
-    a clock that the authority confirmed.
+    A damaged file is renamed, at the start or later. Rows that can still be read are copied into a
+    new file, and the event ``log_damaged`` reports it. Renamed files are deleted when they are 21
+    days old by a clock that the authority confirmed.
 
     Args:
         path: the file.
-        tell: takes the event ``log_damaged`` and what there is to say of it.
-        written: takes each sighting once it is written.
+        report: called with the event ``log_damaged`` and a text about it.
+        written: called with each sighting after it is written.
         now: epoch seconds at the start; the system's clock by default.
 
     Raises:
@@ -38,19 +38,19 @@ class NodeLog(ContactLog):
     def __init__(
         self,
         path: Path,
-        tell: Callable[[str, str], None],
+        report: Callable[[str, str], None],
         written: Callable[[Sighting], None] = lambda _: None,
         *,
         now: float | None = None,
     ) -> None:
         self._path = path
         self._now = now
-        self._tell = tell
+        self._report = report
         self._written = written
         self._log = self._opened()
 
     def append(self, rows: Iterable[Sighting]) -> None:
-        """Write down ``rows``, then tell them."""
+        """Write ``rows``, then report each."""
         new = list(rows)
         self._lasting(lambda log: log.append(new))
         for row in new:
@@ -71,7 +71,7 @@ class NodeLog(ContactLog):
         return self._lasting(lambda log: log.purge(now, confirmed=confirmed))
 
     def set_aside(self) -> int:
-        """Return how many sightings are too old by a clock that is doubted."""
+        """Return how many sightings are too old by a clock that may be wrong."""
         return self._lasting(SqliteContactLog.set_aside)
 
     def __len__(self) -> int:
@@ -82,7 +82,7 @@ class NodeLog(ContactLog):
         self._log.close()
 
     def _lasting(self, work: Callable[[SqliteContactLog], _T]) -> _T:
-        """Do something with the log, and again with a new one if the file is damaged."""
+        """Call ``work`` with the log, and again with a new log if the file is damaged."""
         try:
             return work(self._log)
         except DamagedLogError as error:
@@ -106,15 +106,15 @@ class NodeLog(ContactLog):
         if kept:
             log.append(kept)
         was = "" if aside is None else f"The file is kept as {aside}, and "
-        self._tell("log_damaged", f"{why}. {was}{len(kept):,} sightings are in a new one")
+        self._report("log_damaged", f"{why}. {was}{len(kept):,} sightings are in a new one")
         return log
 
     def _put_aside(self) -> Path | None:
-        """Rename the file and what belongs to it; None where there is no file."""
+        """Rename the file and its side files; return its new path, None without a file."""
         stamp = datetime.fromtimestamp(time.time(), UTC).strftime("%Y%m%dT%H%M%SZ")
         base = f"{self._path.name}{_ASIDE}{stamp}"
         names = [base, *(f"{base}.{number}" for number in range(1, 1000))]
-        name = next(one for one in names if not self._path.with_name(one).exists())
+        name = next(name for name in names if not self._path.with_name(name).exists())
         moved = None
         for ending in _SIDE_FILES:
             old = self._path.with_name(self._path.name + ending)

@@ -1,18 +1,29 @@
 """`tracetogether upload`: send a phone's contact log to the authority."""
 
 import re
+from collections.abc import Iterator
 from math import inf
 from pathlib import Path
 from typing import Any
 
 import click
-from rich.table import Column, Table
+from rich.table import Table
+from rich.text import Text
 
 from tracetogether.adapters.http_client import AuthorityClient, PhoneRegistration
 from tracetogether.bluetrace.upload import parse_upload
-from tracetogether.cli.console import err, out, print_json
+from tracetogether.cli.console import answer, note, right, table
+from tracetogether.cli.options import FILE, allow_plain_http, as_json
 from tracetogether.cli.upload_attempt import ENDING, Attempt, begun
-from tracetogether.cli.upload_choice import Choice, Preview, body_of, moment, preview, span
+from tracetogether.cli.upload_choice import (
+    Choice,
+    DayOfLog,
+    Preview,
+    body_of,
+    moment,
+    preview,
+    span,
+)
 from tracetogether.errors import (
     AccessDeniedError,
     ConflictError,
@@ -23,28 +34,30 @@ from tracetogether.parameters import MAX_UPLOAD_BYTES, MAX_UPLOAD_RECORDS, UPLOA
 
 
 @click.command()
-@click.argument("log", type=click.Path(dir_okay=False, path_type=Path))
-@click.option("--pin", help="The upload PIN that the health authority gave you.")
-@click.option("--server", metavar="URL", help="The authority's address.")
+@click.argument("log", type=FILE)
+@click.option("--pin", help="Upload PIN from the health authority.")
+@click.option("--server", metavar="URL", help="Address of the authority's server.")
 @click.option(
     "--credential",
-    type=click.Path(dir_okay=False, path_type=Path),
-    help="What the server answered when the phone registered (JSON).  "
-    "[default: LOG with the ending .credential]",
+    type=FILE,
+    help="The phone's credential: the server's answer to its registration (JSON).  [default: LOG "
+    "with the ending .credential]",
 )
+@allow_plain_http
+@click.option("--since", metavar="TIME", help="Send no records before this UTC date or time.")
 @click.option(
-    "--allow-plain-http", is_flag=True, help="Send to another machine without encryption."
+    "--until",
+    metavar="TIME",
+    help="Send no records after this UTC time; a date includes the whole day.",
 )
-@click.option("--since", metavar="TIME", help="Send nothing from before (UTC date or time).")
-@click.option("--until", metavar="TIME", help="Send nothing from after; a date is that whole day.")
 @click.option(
     "--leave-out",
     metavar="FROM..TO",
     multiple=True,
-    help="Send nothing of this period; may be given several times.",
+    help="Send no records of this period (UTC). Repeatable.",
 )
-@click.option("--dry-run", is_flag=True, help="Say what would be sent, day by day; send nothing.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+@click.option("--dry-run", is_flag=True, help="Print what would be sent on each day; send nothing.")
+@as_json
 def upload(
     log: Path,
     pin: str | None,
@@ -60,25 +73,22 @@ def upload(
 ) -> None:
     """Send LOG, a phone's contact log, to the health authority.
 
-    LOG is the phone's database (SQLite), or a file in OpenTrace's JSON, which is sent as it is
-    if nothing is left out.
-    If it is interrupted, the same command goes on where it stopped, and the PIN is still good.
+    LOG is the phone's database (SQLite) or a file in OpenTrace's JSON. Unless records are left out,
+    the JSON file is sent unchanged. After an interruption, the same command continues and the PIN
+    stays valid.
     """
     choice = Choice(
         since=-inf if since is None else moment(since),
         until=inf if until is None else moment(until, end=True),
-        left_out=tuple(span(one) for one in leave_out),
+        left_out=tuple(map(span, leave_out)),
     )
     if dry_run:
         seen = preview(log, choice)
-        if as_json:
-            print_json(seen.to_json())
-        else:
-            _print_preview(seen)
+        answer(seen.to_json(), *_shown(seen), as_json=as_json)
         return
     if pin is None or server is None:
         missing = "--pin" if pin is None else "--server"
-        msg = f"Missing option {missing!r}; without it there is only --dry-run."
+        msg = f"Missing option {missing!r}; without it, use --dry-run."
         raise click.UsageError(msg)
     digits = re.sub(r"[\s-]", "", pin)  # as people write numbers down
     if not re.fullmatch(rf"[0-9]{{{UPLOAD_PIN_DIGITS}}}", digits):
@@ -86,31 +96,28 @@ def upload(
         raise click.BadParameter(msg, param_hint="--pin")
     beside = credential or log.with_suffix(".credential")
     registered = PhoneRegistration.load(beside)
-    # Everything that decides what is sent: with other wishes a new attempt begins.
-    asked = (digits, server, str(log.resolve()), repr(choice))
+    # Everything that decides what is sent. If any of it changes, a new attempt starts.
+    inputs = (digits, server, str(log.resolve()), repr(choice))
     with AuthorityClient(
         server, credential=registered.credential, allow_plain_http=allow_plain_http
     ) as client:
-        attempt = begun(beside.with_suffix(ENDING), asked, lambda: body_of(log, choice))
+        attempt = begun(beside.with_suffix(ENDING), inputs, lambda: body_of(log, choice))
         if attempt.resumed:
-            err().print("Going on with the upload that was begun before")
+            note("Continuing the upload that was started before")
         receipt = _sent(client, digits, attempt)
     count = len(parse_upload(attempt.body).records)
-    if as_json:
-        print_json({"sent": count, "bytes": len(attempt.body), **receipt})
-        return
-    console = out()
-    console.print(f"Sent      {count} records ({len(attempt.body):,} bytes before compression)")
+    lines = [f"Sent      {count} records ({len(attempt.body):,} bytes before compression)"]
     if "already_received" in receipt:
-        console.print("Received  already: nothing is left to do")
-        return
-    console.print(f"Accepted  {receipt['accepted']} of {receipt['records']}")
-    for reason, refused in sorted(receipt["rejected"].items()):
-        console.print(f"Rejected  {refused}: {reason}")
+        lines.append("Received  already: nothing is left to do")
+    else:
+        lines.append(f"Accepted  {receipt['accepted']} of {receipt['records']}")
+        rejected = sorted(receipt["rejected"].items())
+        lines += [f"Rejected  {refused}: {reason}" for reason, refused in rejected]
+    answer({"sent": count, "bytes": len(attempt.body), **receipt}, *lines, as_json=as_json)
 
 
 def _sent(client: AuthorityClient, pin: str, attempt: Attempt) -> dict[str, Any]:
-    """Return what the authority said; the attempt is over when it has the log or wants none."""
+    """Return the authority's receipt; end the attempt when the log is received or refused."""
     try:
         token = client.redeem_pin(pin, attempt.body, attempt=attempt.name)
     except (AccessDeniedError, ConflictError, InvalidUploadError):
@@ -118,38 +125,36 @@ def _sent(client: AuthorityClient, pin: str, attempt: Attempt) -> dict[str, Any]
         raise
     try:
         receipt = client.upload(attempt.body, token)
-    except NotFoundError:  # the case was closed: nobody wants the log any more
+    except NotFoundError:  # the case was closed: nobody needs the log
         attempt.end()
         raise
     except ConflictError:
         if not attempt.resumed:
             raise
-        receipt = {"already_received": True}  # the earlier run did not hear of it
+        receipt = {"already_received": True}  # the earlier run did not get the receipt
     attempt.end()
     return receipt
 
 
-def _print_preview(seen: Preview) -> None:
-    table = Table(
-        "day (UTC)", *[Column(one, justify="right") for one in ("records", "would send", "bytes")]
+def _shown(seen: Preview) -> Iterator[Table | str]:
+    yield table(
+        seen.days,
+        ("day (UTC)", lambda day: _dim(day, day.date)),
+        (right("records"), lambda day: _dim(day, f"{day.records:,}")),
+        (right("would send"), lambda day: _dim(day, f"{day.sent:,}")),
+        (right("bytes"), lambda day: _dim(day, f"{day.bytes_sent:,}")),
     )
-    for day in seen.days:
-        kept = day.sent == day.records
-        table.add_row(
-            day.date,
-            f"{day.records:,}",
-            f"{day.sent:,}",
-            f"{day.bytes_sent:,}",
-            style=None if kept else "dim",
-        )
-    console = out()
-    console.print(table)
-    console.print(
+    yield (
         f"Would send  {seen.sent:,} of {seen.records:,} records, {seen.bytes_sent:,} bytes before "
         "compression. Nothing was sent."
     )
     if not seen.fits:
-        console.print(
+        yield (
             f"Too large   the authority takes {MAX_UPLOAD_BYTES:,} bytes and "
             f"{MAX_UPLOAD_RECORDS:,} records: leave days out with --since, --until or --leave-out"
         )
+
+
+def _dim(day: DayOfLog, text: str) -> Text:
+    """Return a cell, dimmed if records of the day are left out."""
+    return Text(text, "" if day.sent == day.records else "dim")

@@ -1,4 +1,4 @@
-"""What of a contact log is sent: a person may leave periods out, and look before anything goes."""
+"""Which records of a contact log are sent: leave periods out, and preview before sending."""
 
 import json
 from dataclasses import dataclass
@@ -25,8 +25,8 @@ class Choice:
     """Which records are sent, by their time in UTC.
 
     Attributes:
-        since, until: only records of [since, until), epoch seconds.
-        left_out: but none of these spans.
+        since, until: send only records in [since, until), epoch seconds.
+        left_out: send none of these spans.
     """
 
     since: float = -inf
@@ -80,21 +80,25 @@ class Preview:
             "fits": self.fits,
             "days": [
                 {
-                    "date": one.date,
-                    "records": one.records,
-                    "would_send": one.sent,
-                    "bytes": one.bytes_sent,
+                    "date": day.date,
+                    "records": day.records,
+                    "would_send": day.sent,
+                    "bytes": day.bytes_sent,
                 }
-                for one in self.days
+                for day in self.days
             ],
         }
 
 
 def moment(text: str, *, end: bool = False) -> float:
-    """Return epoch seconds from a date or a date with a time (UTC); ``end``: a date's last moment.
+    """Return epoch seconds from a UTC date, with or without a time.
+
+    Args:
+        text: as ``datetime.fromisoformat`` reads it.
+        end: a date without a time stands for the end of that day, not its start.
 
     Raises:
-        BadParameter: it is neither.
+        BadParameter: the text is neither.
     """
     try:
         found = datetime.fromisoformat(text)
@@ -103,33 +107,33 @@ def moment(text: str, *, end: bool = False) -> float:
             found = datetime.combine(date.fromisoformat(text) + timedelta(1), found.time())
         return (found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp()
     except (ValueError, OverflowError):
-        msg = f"{text!r} is no time: give 2020-05-04 or 2020-05-04T08:00 (UTC)"
+        msg = f"{text!r} is not a time: give 2020-05-04 or 2020-05-04T08:00 (UTC)"
         raise click.BadParameter(msg) from None
 
 
 def span(text: str) -> tuple[float, float]:
-    """Return a span from FROM..TO; a date as TO is that whole day.
+    """Return a span from FROM..TO; a date as TO includes that whole day.
 
     Raises:
-        BadParameter: it is none, or it ends before it begins.
+        BadParameter: the text has another form, or the span ends before it starts.
     """
     first, dots, last = text.partition("..")
     start, end = moment(first.strip()), moment(last.strip() or first.strip(), end=True)
     if not dots or end <= start:
         msg = (
-            f"{text!r} is no period: give FROM..TO such as 2020-05-04T18:00..2020-05-05T08:00, or "
-            "2020-05-04..2020-05-04 for one day"
+            f"{text!r} is not a period: give FROM..TO, such as 2020-05-04T18:00..2020-05-05T08:00 "
+            "or 2020-05-04..2020-05-04"
         )
         raise click.BadParameter(msg)
     return start, end
 
 
 def preview(log: Path, choice: Choice) -> Preview:
-    """Return what would be sent of a log, however large it is.
+    """Return what would be sent of a log of any size.
 
     Raises:
         StoreError: the log can't be read.
-        InvalidUploadError: it is no contact log.
+        InvalidUploadError: it is not a contact log.
     """
     body, file = _read(log)
     days: dict[str, list[int]] = {}
@@ -142,34 +146,34 @@ def preview(log: Path, choice: Choice) -> Preview:
             counts[1] += 1
             counts[2] += len(_text(record).encode()) + 1
     rows = tuple(DayOfLog(name, *counts) for name, counts in sorted(days.items()))
-    sent = sum(one.sent for one in rows)
-    size = len(body) if choice.everything else sum(one.bytes_sent for one in rows) + _EMPTY - 1
+    sent = sum(day.sent for day in rows)
+    size = len(body) if choice.everything else sum(day.bytes_sent for day in rows) + _EMPTY - 1
     return Preview(rows, len(file["records"]), sent, size if sent else 0)
 
 
 def body_of(log: Path, choice: Choice) -> bytes:
-    """Return the JSON to send, read once: a log that can't be read shall not cost a PIN.
+    """Return the JSON to send. It is read before the PIN is used, since reading can fail.
 
-    An OpenTrace file of which everything is sent goes as it is.
+    An OpenTrace file is returned unchanged if all of its records are sent.
 
     Raises:
         StoreError: the log can't be read.
-        InvalidUploadError: it is no contact log, holds nothing to send, or is too large.
+        InvalidUploadError: it is not a contact log, has nothing to send, or is too large.
     """
     body, file = _read(log)
     if not choice.everything:
         kept = [record for record in file["records"] if choice.sends(_time(record))]
         body, file = _text({**file, "records": kept}).encode(), {"records": kept}
     if not file["records"]:
-        msg = f"{log} holds no sightings"
+        msg = f"{log} has no sightings"
         if not choice.everything:
-            msg = f"of {log} nothing is left to send: leave less out"
-        raise InvalidUploadError(f"{msg}: there is nothing to upload, and the PIN is still good")
+            msg = f"{log} has no records left to send: leave less out"
+        raise InvalidUploadError(f"{msg}; there is nothing to upload, and the PIN is still valid")
     if len(body) > MAX_UPLOAD_BYTES or len(file["records"]) > MAX_UPLOAD_RECORDS:
         msg = (
             f"the log is larger than {MAX_UPLOAD_BYTES // 1_000_000} MB or "
-            f"{MAX_UPLOAD_RECORDS:,} records: see with --dry-run what each day takes, and leave "
-            "days out with --since, --until or --leave-out; the PIN is still good"
+            f"{MAX_UPLOAD_RECORDS:,} records: --dry-run shows the size of each day; leave days out "
+            "with --since, --until or --leave-out; the PIN is still valid"
         )
         raise InvalidUploadError(msg)
     parse_upload(body)
@@ -192,14 +196,14 @@ def _read(log: Path) -> tuple[bytes, dict[str, Any]]:
     except (ValueError, RecursionError):
         said = None
     if not isinstance(said, dict) or not isinstance(said.get("records"), list):
-        parse_upload(body[:MAX_UPLOAD_BYTES])  # says what is wrong
-        msg = f"{log} is no contact log: export it anew"
+        parse_upload(body[:MAX_UPLOAD_BYTES])  # raises an error that names the fault
+        msg = f"{log} is not a contact log: export it again"
         raise InvalidUploadError(msg)
     return body, said
 
 
 def _time(record: object) -> float:
-    """Return a record's time in seconds, NaN if it has none: a choice never sends such a one."""
+    """Return a record's time in seconds, or NaN, which no choice sends, if it has none."""
     found = record.get("timestamp") if isinstance(record, dict) else None
     if isinstance(found, bool) or not isinstance(found, int | float) or not 0 <= found < _LATEST:
         return nan
