@@ -97,5 +97,5 @@ def traced(service: Authority, now: float = NOON) -> tuple[Case, str]:
     token = service.intake.redeem_pin(patient, pin, sha256(body), now)
     service.intake.take_upload(token, body, now)
     service.tracing.contacts(case, by=CONSOLE)
-    service.follow_up.take_over(now)
+    service.finder.take_over(now)
     return case, near

@@ -117,7 +117,7 @@ def test_the_service_itself_asks_the_permissions() -> None:
     authority, near = world.authority, world.user()
     case = authority.casework.open_case(world.user(), NOON, by=CONSOLE)
     world.take(case, world.heard(near, NOON - 3600, 45, rssi_dbm=-45), NOON)
-    authority.follow_up.refresh(case, NOON)
+    authority.finder.refresh(case, NOON)
     (contact,) = authority.desk.page(ContactQuery(), by=CONSOLE).contacts
     name, case_id, contact_id = contact.pseudonym, case.case_id, contact.kept.contact_id
     desk, calls, merging = authority.desk, authority.follow_up, authority.merging

@@ -23,7 +23,7 @@ AT = NOON - 3 * HOUR
 def take(world: World, case: Case, rows: Sequence[Sighting], now: float = NOON) -> None:
     """Upload a log as the service does: its contacts are found and kept."""
     world.take(case, rows, now)
-    world.authority.follow_up.refresh(case, now)
+    world.authority.finder.refresh(case, now)
 
 
 def positive(world: World, user_id: str, rows: Sequence[Sighting], now: float = NOON) -> Case:

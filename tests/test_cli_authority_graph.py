@@ -46,7 +46,7 @@ def people(run: Run) -> dict[str, str]:
             pin = service.pins.issue(case, NOON, by=CONSOLE)
             token = service.intake.redeem_pin(user_id, pin, sha256(body), NOON)
             service.intake.take_upload(token, body, NOON)
-            service.follow_up.refresh(case, NOON)
+            service.finder.refresh(case, NOON)
             return case.case_id
 
         days = [NOON - days * SECONDS_PER_DAY for days in (12, 11, 6, 5)]

@@ -54,7 +54,7 @@ def test_a_made_up_authority_has_something_of_everything(folder: Path) -> None:
         assert service.audit.verify(by=CONSOLE)[0] > 20
         acts = {one.act for one in service.audit.entries(by=CONSOLE)}
         latest = max(one.time for one in service.audit.entries(by=CONSOLE))
-        assert service.due.work_off(latest + 1, after_restart=True) == 0
+        assert service.finder.work_off(latest + 1, after_restart=True) == 0
     assert latest <= (folder / "authority.db").stat().st_mtime  # nothing lies in the future
     assert len(cases) >= 4
     assert {one.state.value for one in cases} >= {"closed", "merged"}
@@ -79,7 +79,7 @@ def test_a_phone_is_left_whose_log_names_contacts(folder: Path, tmp_path: Path) 
         token = service.intake.redeem_pin(phone.user_id, pin, sha256(body), now)
         receipt = service.intake.take_upload(token, body, now)
         assert receipt.accepted == receipt.records > 50
-        assert service.follow_up.refresh(case, now) > 5
+        assert service.finder.refresh(case, now) > 5
 
 
 @pytest.mark.slow

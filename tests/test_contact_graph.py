@@ -51,7 +51,7 @@ class Chain:
     def upload(self, user_id: str, day: int, rows: Sequence[Sighting]) -> Case:
         case = self.world.authority.casework.open_case(user_id, NOON, day, by=CONSOLE)
         self.world.take(case, rows, NOON)
-        self.world.authority.follow_up.refresh(case, NOON)
+        self.world.authority.finder.refresh(case, NOON)
         return case
 
 

@@ -60,7 +60,7 @@ def desk() -> Desk:
     rows = desk.heard(desk.near, NOON - 5 * 3600, 90, rssi_dbm=-45)
     rows += desk.heard(desk.far, NOON - 8 * 3600, 5, rssi_dbm=-90)
     desk.take(desk.case, rows, NOON)
-    assert desk.authority.follow_up.refresh(desk.case, NOON) == 2
+    assert desk.authority.finder.refresh(desk.case, NOON) == 2
     return desk
 
 
@@ -78,7 +78,7 @@ def test_a_list_becomes_people_to_be_called(desk: Desk) -> None:
     (casual,) = desk.found(ContactState.CASUAL)
     other = desk.authority.desk.contact(casual, by=CONSOLE).kept
     assert (other.priority, other.due(DAY)) == (Priority.LOW, False)
-    assert desk.authority.follow_up.refresh(desk.case, NOON + 60) == 0  # nobody twice
+    assert desk.authority.finder.refresh(desk.case, NOON + 60) == 0  # nobody twice
     assert desk.acts().count("contacts.found") == 1
 
 
@@ -91,7 +91,7 @@ def test_logs_of_before_the_follow_up_are_taken_over_once(desk: Desk) -> None:
     desk.authority.casework.close(shut.case_id, NOON, by=CONSOLE)
     before = {one.contact_id: one for one in desk.store.desk.contacts_of([desk.case.case_id])}
     told: list[tuple[int, int]] = []
-    assert desk.authority.follow_up.take_over(
+    assert desk.authority.finder.take_over(
         later(9), lambda done, total: told.append((done, total))
     ) == (1, 1)
     assert told == [(0, 4), (1, 4), (2, 4), (3, 4)]
@@ -103,7 +103,7 @@ def test_logs_of_before_the_follow_up_are_taken_over_once(desk: Desk) -> None:
     assert desk.store.desk.contacts_of([shut.case_id]) == []
     newest = list(desk.authority.audit.entries(by=CONSOLE))[-1]
     assert (newest.act, newest.time, newest.subject) == ("contacts.found", later(9), old.case_id)
-    assert desk.authority.follow_up.take_over(later(9)) == (0, 0)
+    assert desk.authority.finder.take_over(later(9)) == (0, 0)
 
 
 def test_a_log_that_is_taken_over_tells_of_cases_whose_phones_heard_nobody(desk: Desk) -> None:
@@ -114,11 +114,11 @@ def test_a_log_that_is_taken_over_tells_of_cases_whose_phones_heard_nobody(desk:
     desk.take(heard, [], NOON)
     log = desk.heard(heard.user_id, NOON - 4 * 3600, 90, rssi_dbm=-45)
     desk.take(hearing, log, NOON + 60)
-    assert desk.authority.follow_up.take_over(later(9)) == (2, 2)
+    assert desk.authority.finder.take_over(later(9)) == (2, 2)
     (new,) = desk.store.desk.contacts_of([heard.case_id])
     assert opened_person(new, desk.authority.follow_up.keys) == hearing.user_id
     assert new.found_at == NOON + 60
-    assert desk.authority.follow_up.take_over(later(9)) == (0, 0)
+    assert desk.authority.finder.take_over(later(9)) == (0, 0)
 
 
 def test_a_second_log_keeps_what_was_written_down(desk: Desk) -> None:
@@ -128,7 +128,7 @@ def test_a_second_log_keeps_what_was_written_down(desk: Desk) -> None:
     before = desk.authority.desk.contact(contact_id, by=CONSOLE).kept
     more = desk.heard(desk.near, later(1), 60, rssi_dbm=-50)
     desk.take(desk.case, more, later(1) + 4000)
-    work.refresh(desk.case, later(1) + 5000)
+    desk.authority.finder.refresh(desk.case, later(1) + 5000)
     after = desk.authority.desk.contact(contact_id, by=CONSOLE).kept
     assert (after.state, after.traced_at, after.found_at) == (
         before.state,
@@ -214,7 +214,7 @@ def test_one_person_in_two_cases_is_one_when_they_are_merged(desk: Desk) -> None
     authority = desk.authority
     second = authority.casework.open_case(desk.user(), NOON, by=CONSOLE)
     desk.take(second, desk.heard(desk.near, NOON - 3600, 50, rssi_dbm=-45), NOON)
-    authority.follow_up.refresh(second, NOON)
+    authority.finder.refresh(second, NOON)
     (link,) = authority.desk.links(second, NOON, by=CONSOLE)
     assert link.also_in == (desk.case.case_id,)
     (theirs,) = authority.desk.page(ContactQuery(case_id=second.case_id), by=CONSOLE).contacts

@@ -123,7 +123,7 @@ def met(world: World, start: float, now: float) -> tuple[Case, KeptContact]:
     """Return a case, and its contact of one hour from ``start``."""
     case = world.authority.casework.open_case(world.user(), now, by=CONSOLE)
     world.take(case, world.heard(world.user(), start, 60, rssi_dbm=-45), now)
-    world.authority.follow_up.refresh(case, now)
+    world.authority.finder.refresh(case, now)
     (contact,) = world.authority.desk.page(ContactQuery(case_id=case.case_id), by=CONSOLE).contacts
     return case, contact.kept
 

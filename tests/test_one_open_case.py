@@ -53,7 +53,7 @@ def case_with(world: World, *near: str, assigned_to: str = "") -> Case:
     case = world.authority.casework.open_case(world.user(), NOON, by=CONSOLE)
     rows = [row for person in near for row in world.heard(person, NOON - 3600, 45, rssi_dbm=-45)]
     world.take(case, rows, NOON)
-    world.authority.follow_up.refresh(case, NOON)
+    world.authority.finder.refresh(case, NOON)
     if assigned_to:
         world.authority.casework.assign(case.case_id, assigned_to, NOON, by=CONSOLE)
     return world.authority.casework.case(case.case_id, by=CONSOLE)
@@ -225,7 +225,7 @@ def test_a_converted_contact_shows_nothing_of_another_tracers_log(world: World) 
     assert told == {mine.user_id, his.user_id}  # what the logs would say, were they asked
     assert authority.tracing.contacts(case, by=CONSOLE).contacts == ()
     assert authority.tracing.contacts(case, believe_quarantined=True, by=CONSOLE).contacts == ()
-    assert authority.follow_up.refresh(case, NOON) == 0
+    assert authority.finder.refresh(case, NOON) == 0
     assert authority.graphs.second_degree(mine, by=RAVI) == ()
     graph = authority.graphs.graph(by=RAVI)
     assert {one.case_id for one in graph.asked} == {mine.case_id}

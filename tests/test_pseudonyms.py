@@ -45,7 +45,7 @@ def test_nothing_that_is_kept_or_shown_is_named_by_a_hash_that_anybody_can_compu
         authority = world.authority
         case, near = authority.casework.open_case(world.user(), NOON, by=CONSOLE), world.user()
         world.take(case, world.heard(near, NOON - HOUR, 60, rssi_dbm=-45), NOON)
-        authority.follow_up.refresh(case, NOON)
+        authority.finder.refresh(case, NOON)
         (kept,) = store.desk.contacts_of([case.case_id])
         authority.follow_up.reveal(kept.contact_id, "to call", NOON, by=CONSOLE)
         graph = authority.graphs.graph(by=CONSOLE)
@@ -71,7 +71,7 @@ def test_the_database_does_not_tell_at_which_time_two_people_met(tmp_path: Path)
         case, near = authority.casework.open_case(world.user(), NOON, by=CONSOLE), world.user()
         begin = NOON - 27 * HOUR  # at nine in the morning of the day before
         world.take(case, world.heard(near, begin, 60, rssi_dbm=-45), NOON)
-        authority.follow_up.refresh(case, NOON)
+        authority.finder.refresh(case, NOON)
         (kept,) = store.desk.contacts_of([case.case_id])
         (listed,) = authority.tracing.contacts(case, by=CONSOLE).contacts
         with store._transactions.reading() as connection:

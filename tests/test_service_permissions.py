@@ -254,6 +254,12 @@ INSIDE = {
 """Methods that other methods of the service call once they have checked the action: these take
 the caller to decide which cases the caller needs to know."""
 
+TAKE_A_NAME = {"audit.record", "audit.rehearse", "audit.reason_given"}
+"""Methods whose ``by`` is the name that an entry of the audit log gets."""
+
+TAKE_A_NAME = {"audit.record", "audit.rehearse", "audit.reason_given"}
+"""Methods whose ``by`` is the name that an entry of the audit log gets."""
+
 NO_CALLER = {
     # phones and strangers show a credential, a token or a password instead
     *("access.phone", "access.operator", "issuance.register", "issuance.withdraw"),
@@ -262,12 +268,12 @@ NO_CALLER = {
     *("access.SignIn.enter", "access.SignIn.secret_of", "access.SignIn.enrol"),
     *("access.SignIn.who", "access.SignIn.leave"),
     # the clock, start-up and repairs
-    *("due.work_off", "follow_up.refresh", "follow_up.take_over", "follow_up.log_came"),
-    *("follow_up.forget", "purge.last", "purge.check_behind", "purge.check_clock"),
+    *("finder.work_off", "finder.refresh", "finder.take_over", "finder.log_arrived"),
+    *("purge.last", "purge.check_behind", "purge.check_clock"),
     *("purge.clock_suspect", "purge.overdue", "custody.require", "custody.foreign"),
     *("casework.several_open", "tallies.add", "tallies.tell", "tracing.refresh"),
     # parts of the service for its other parts: they show nothing to anybody
-    *("audit.atomic", "audit.record", "audit.rehearse", "casework.check", "casework.kept"),
+    *("audit.atomic", "audit.transaction", *TAKE_A_NAME, "casework.check", "casework.kept"),
     *("desk.today", "desk.days_of", "desk.user_of", "desk.name_of", "pins.given_out"),
     *("limits.take", "limits.add", "limits.give_back", "limits.first", "limits.add_hearers"),
     *("limits.count", "tracing.found", "tracing.concerned"),
@@ -304,7 +310,7 @@ def test_every_method_takes_a_caller_or_is_known_to_act_for_none() -> None:
         assert by.default is inspect.Parameter.empty, name
         assert by.annotation is Caller, name
         assert by.kind is inspect.Parameter.KEYWORD_ONLY or name in INSIDE, name
-    for name in NO_CALLER - {"audit.record", "audit.rehearse"}:  # those take a name to write down
+    for name in NO_CALLER - TAKE_A_NAME:
         assert "by" not in found[name].parameters, name
 
 

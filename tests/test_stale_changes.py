@@ -45,7 +45,7 @@ def desk() -> Desk:
     rows = desk.heard(desk.user(), NOON - 5 * 3600, 90, rssi_dbm=-45)
     rows += desk.heard(desk.user(), NOON - 8 * 3600, 5, rssi_dbm=-90)
     desk.take(desk.case, rows, NOON)
-    desk.authority.follow_up.refresh(desk.case, NOON)
+    desk.authority.finder.refresh(desk.case, NOON)
     found = desk.authority.desk.page(ContactQuery(), by=CONSOLE).contacts
     desk.near, desk.far = (one.kept.contact_id for one in found)
     return desk
@@ -169,5 +169,5 @@ def test_what_changed_meanwhile_is_told_to_who_may_know_it(desk: Desk) -> None:
 
 def test_a_log_that_comes_in_makes_no_form_stale_unless_the_state_changes(desk: Desk) -> None:
     before = desk.version(desk.near)
-    desk.authority.follow_up.refresh(desk.case, NOON + 60)
+    desk.authority.finder.refresh(desk.case, NOON + 60)
     assert desk.version(desk.near) == before

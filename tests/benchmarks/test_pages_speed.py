@@ -123,7 +123,7 @@ def traced_case(world: World, people: int) -> str:
             start = NOON - (day + number % 10) * SECONDS_PER_DAY - number % 24 * 600
             rows += world.heard(user_id, start, 10, rssi_dbm=-45, every_s=60)
     world.take(case, sorted(rows, key=lambda row: row.time), NOON)
-    world.authority.follow_up.refresh(case, NOON)
+    world.authority.finder.refresh(case, NOON)
     return case.case_id
 
 

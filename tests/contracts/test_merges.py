@@ -61,7 +61,7 @@ def desk(store: AuthorityStore) -> Desk:
     desk.take(desk.first, desk.heard(desk.shared, NOON - 8 * 3600, 4, rssi_dbm=-90), NOON)
     desk.take(desk.second, [*near, *desk.heard(own, NOON - 9 * 3600, 60, rssi_dbm=-45)], NOON)
     for case in (desk.first, desk.second):
-        work.refresh(case, NOON)
+        authority.finder.refresh(case, NOON)
     desk.here = desk.row_of(desk.first, desk.shared)
     desk.there, desk.own = desk.row_of(desk.second, desk.shared), desk.row_of(desk.second, own)
     work.describe(desk.here, "Ann", "", NOON, by=CONSOLE)
@@ -194,7 +194,7 @@ def test_a_log_for_a_merged_case_makes_nobody_twice(desk: Desk) -> None:
     authority.merging.merge_cases(desk.second.case_id, desk.first.case_id, NOON + 90, by=CONSOLE)
     before = desk.everything()["contacts"]
     assert (
-        authority.follow_up.refresh(authority.casework.case(desk.second.case_id, by=CONSOLE), NOON)
+        authority.finder.refresh(authority.casework.case(desk.second.case_id, by=CONSOLE), NOON)
         == 0
     )
     after = desk.everything()["contacts"]

@@ -116,7 +116,7 @@ def test_a_log_that_comes_in_overwrites_no_name_of_that_moment(
     case = world.authority.casework.open_case(world.user(), NOON, by=CONSOLE)
     world.take(case, world.heard(world.user(), NOON - 7_200, 90, rssi_dbm=-45), NOON)
     work = world.authority.follow_up
-    work.refresh(case, NOON)
+    world.authority.finder.refresh(case, NOON)
     (followed,) = world.authority.desk.page(ContactQuery(case_id=case.case_id), by=CONSOLE).contacts
     contact_id, read = followed.kept.contact_id, type(sql.desk).contacts_of
     tracer = Thread(
@@ -131,7 +131,7 @@ def test_a_log_that_comes_in_overwrites_no_name_of_that_moment(
         return found
 
     monkeypatch.setattr(type(sql.desk), "contacts_of", read_while_somebody_writes)
-    work.refresh(case, NOON)
+    world.authority.finder.refresh(case, NOON)
     tracer.join()
     assert work.reveal(contact_id, "a test", NOON, by=CONSOLE).name == "Ann"
 

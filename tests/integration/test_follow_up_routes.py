@@ -177,7 +177,7 @@ def test_a_stale_change_is_refused_and_a_blank_erases_nothing(desk: Desk) -> Non
     world = desk.world
     case = world.authority.casework.open_case(world.user(), NOON, by=CONSOLE)
     world.take(case, world.heard(world.user(), NOON - 3 * 3600, 90, rssi_dbm=-45), NOON)
-    world.authority.follow_up.refresh(case, NOON)
+    world.authority.finder.refresh(case, NOON)
     desk.ask("mei", "POST", f"/cases/{case.case_id}/assign", {"operator": "ravi"})
     (line,) = desk.ask("ravi", "GET", f"/followed?case_id={case.case_id}")[1]["contacts"]
     place = f"/followed/{line['contact_id']}"

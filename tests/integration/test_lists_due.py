@@ -16,7 +16,7 @@ from tracetogether.adapters.sql_store import SqlStore
 from tracetogether.authority.access.permissions import CONSOLE
 from tracetogether.authority.cases.case import Case
 from tracetogether.authority.cases.followed import ContactQuery
-from tracetogether.authority.desk.followup import FollowUp
+from tracetogether.authority.desk.finding import ContactFinder
 from tracetogether.authority.service import Authority
 from tracetogether.bluetrace.upload import write_upload
 from tracetogether.errors import StoreError, TraceTogetherError
@@ -53,13 +53,13 @@ def test_the_answer_does_not_wait_for_the_lists(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     answered = threading.Event()
-    refresh = FollowUp.refresh
+    refresh = ContactFinder.refresh
 
     def once_answered(*args: object, **more: object) -> int:
         assert answered.wait(60)
         return refresh(*args, **more)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(FollowUp, "refresh", once_answered)
+    monkeypatch.setattr(ContactFinder, "refresh", once_answered)
     app = http_api.create_app(world.authority, clock=lambda: NOON)
     with http_api.running(app) as url:
         upload(url, world)
@@ -79,7 +79,7 @@ def test_what_was_not_found_before_the_server_ended_is_found_by_the_next(
         raise StoreError(msg)
 
     with monkeypatch.context() as patch:
-        patch.setattr(FollowUp, "refresh", fails)
+        patch.setattr(ContactFinder, "refresh", fails)
         app = http_api.create_app(world.authority, clock=lambda: NOON)
         with http_api.running(app) as url:
             case = upload(url, world)
@@ -88,10 +88,10 @@ def test_what_was_not_found_before_the_server_ended_is_found_by_the_next(
     assert "the disk is full" in told.getMessage()
     assert followed(world.authority) == 0
     # Somebody tried it a moment ago: another process leaves it alone, a new start does not.
-    assert world.authority.due.work_off(NOON + 1) == 0
-    assert world.authority.due.work_off(NOON + 1, after_restart=True) == 1
+    assert world.authority.finder.work_off(NOON + 1) == 0
+    assert world.authority.finder.work_off(NOON + 1, after_restart=True) == 1
     assert followed(world.authority) == 2
-    assert world.authority.due.work_off(NOON + 9_999, after_restart=True) == 0
+    assert world.authority.finder.work_off(NOON + 9_999, after_restart=True) == 0
     (kept, _) = world.store.desk.contacts_of([case.case_id])
     assert kept.found_at == NOON  # its days count from when the log came
 
@@ -102,20 +102,20 @@ def test_one_case_that_fails_holds_up_no_other(
     cases = [world.authority.casework.open_case(world.user(), NOON, by=CONSOLE) for _ in range(3)]
     for case in cases:
         world.take(case, world.heard(world.user(), NOON - 7_200, 30), NOON)
-    refresh = FollowUp.refresh
+    refresh = ContactFinder.refresh
 
-    def one_fails(self: FollowUp, case: Case, *args: float, **more: float) -> int:
+    def one_fails(self: ContactFinder, case: Case, *args: float, **more: float) -> int:
         if case.case_id == cases[0].case_id:
             msg = "spoilt"
             raise StoreError(msg)
         return refresh(self, case, *args, **more)
 
     with monkeypatch.context() as patch:
-        patch.setattr(FollowUp, "refresh", one_fails)
+        patch.setattr(ContactFinder, "refresh", one_fails)
         with pytest.raises(TraceTogetherError, match="spoilt"):
-            world.authority.due.work_off(NOON)
+            world.authority.finder.work_off(NOON)
     assert followed(world.authority) == 2
-    assert world.authority.due.work_off(NOON + 601) == 1
+    assert world.authority.finder.work_off(NOON + 601) == 1
     assert followed(world.authority) == 3
 
 

@@ -188,7 +188,7 @@ def test_threat_web_attack_markup_is_shown_as_text(pages: Pages) -> None:
     world, bad = pages.world, "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>"
     near, case = world.user(), world.authority.casework.open_case(world.user(), NOON, by=CONSOLE)
     world.take(case, world.heard(near, NOON - 3600, 45, rssi_dbm=-45), NOON)
-    world.authority.follow_up.refresh(case, NOON)
+    world.authority.finder.refresh(case, NOON)
     pages.operator("everything", *ALL_ROLES)
     visitor = pages.visitor("everything")
     visitor.get(f"/cases/{case.case_id}")
@@ -217,7 +217,7 @@ def test_threat_need_to_know_reveals_a_name_only_for_a_reason_and_records_both(
     world = pages.world
     near, case = world.user(), world.authority.casework.open_case(world.user(), NOON, by=CONSOLE)
     world.take(case, world.heard(near, NOON - 3600, 45, rssi_dbm=-45), NOON)
-    world.authority.follow_up.refresh(case, NOON)
+    world.authority.finder.refresh(case, NOON)
     world.authority.casework.assign(case.case_id, "tracer", NOON, by=CONSOLE)
     visitor = pages.visitor("tracer")
     body = visitor.get(f"/cases/{case.case_id}")[1]

@@ -117,7 +117,7 @@ def pages(fault: list[Exception]) -> Iterator[Pages]:
             rows += world.heard(world.user(), NOON - 9000, 45, rssi_dbm=-45)
             rows += world.heard(world.user(), NOON - 9900, 5, rssi_dbm=-91)
             world.take(case, rows, now)
-            world.authority.follow_up.refresh(case, now)
+            world.authority.finder.refresh(case, now)
             waits = replace(
                 world.authority.casework.case(case.case_id, by=CONSOLE), unconfirmed=True
             )

@@ -43,7 +43,7 @@ def case(pages: Pages) -> Case:
     world, now = pages.world, pages.clock.now
     near, case = world.user(), world.authority.casework.open_case(world.user(), now, by=CONSOLE)
     world.take(case, world.heard(near, NOON - 3600, 45, rssi_dbm=-45), now)
-    world.authority.follow_up.refresh(case, now)
+    world.authority.finder.refresh(case, now)
     return case
 
 

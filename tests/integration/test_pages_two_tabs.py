@@ -34,7 +34,7 @@ def case(pages: Pages) -> Case:
     world, now = pages.world, pages.clock.now
     case = world.authority.casework.open_case(world.user(), now, by=CONSOLE)
     world.take(case, world.heard(world.user(), NOON - 3600, 45, rssi_dbm=-45), now)
-    world.authority.follow_up.refresh(case, now)
+    world.authority.finder.refresh(case, now)
     return case
 
 
@@ -205,7 +205,7 @@ def test_two_contacts_are_merged_and_parted_on_their_page(
     ravi, _ = both
     world, now = pages.world, pages.clock.now
     world.take(case, world.heard(world.user(), NOON - 7200, 45, rssi_dbm=-45), now)
-    world.authority.follow_up.refresh(case, now)
+    world.authority.finder.refresh(case, now)
     ids = {
         one.kept.contact_id
         for one in world.authority.desk.page(

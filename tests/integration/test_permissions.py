@@ -161,7 +161,7 @@ def everybody() -> Iterator[Everybody]:
         near, person = world.user(), world.user()
         case = world.authority.casework.open_case(person, NOON, by=CONSOLE)
         world.take(case, world.heard(near, NOON - 3600, 45, rssi_dbm=-45), NOON)
-        world.authority.follow_up.refresh(case, NOON)
+        world.authority.finder.refresh(case, NOON)
         world.authority.casework.assign(case.case_id, "assigned", NOON, by=CONSOLE)
         (contact,) = world.authority.desk.page(ContactQuery(), by=CONSOLE).contacts
         ids = {"case_id": case.case_id, "contact_id": contact.kept.contact_id}

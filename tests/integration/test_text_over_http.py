@@ -37,7 +37,7 @@ def pages(request: pytest.FixtureRequest, entropy: Entropy, tmp_path: Path) -> I
         first, second = world.user(), world.user()
         case = world.authority.casework.open_case(first, NOON, by=CONSOLE)
         world.take(case, world.heard(second, NOON - 3_600, 40), NOON)
-        world.authority.follow_up.refresh(case, NOON)
+        world.authority.finder.refresh(case, NOON)
         with serving(world) as running:
             running.operator("all", *ALL_ROLES)
             yield running

@@ -46,7 +46,7 @@ def world() -> World:
         begin = NOON - (4 * place + 1) * SECONDS_PER_DAY
         rows = [row for who in heard for row in world.heard(who, begin, 45, rssi_dbm=-45)]
         world.take(case, rows, NOON)
-        authority.follow_up.refresh(case, NOON)
+        authority.finder.refresh(case, NOON)
     return world
 
 
@@ -209,7 +209,7 @@ def test_the_command_line_lists_everything_or_says_what_is_left(tmp_path: Path) 
         case = service.casework.open_case(service.issuance.register().user_id, NOON, by=CONSOLE)
         world = World(service.custody.keys, service.store, service)
         world.take(case, world.heard(world.user(), NOON - 7200, 60, rssi_dbm=-45), NOON)
-        service.follow_up.refresh(case, NOON)
+        service.finder.refresh(case, NOON)
         (contact,) = service.desk.page(ContactQuery(), by=CONSOLE).contacts
         keys, day = service.custody.keys, contact.kept.day
         copies = [

@@ -12,8 +12,8 @@ from tracetogether.authority.access.operators import Staff
 from tracetogether.authority.access.tallies import Tallies
 from tracetogether.authority.cases.casework import Casework
 from tracetogether.authority.cases.notes import Notes
-from tracetogether.authority.desk.due import DueLists
 from tracetogether.authority.desk.exports import Exports
+from tracetogether.authority.desk.finding import ContactFinder
 from tracetogether.authority.desk.followup import FollowUp
 from tracetogether.authority.desk.imports import CaseImport, OperatorImport
 from tracetogether.authority.desk.merging import Merging
@@ -47,7 +47,7 @@ class Authority:
     casework: Casework
     desk: Desk
     follow_up: FollowUp
-    due: DueLists
+    finder: ContactFinder
     merging: Merging
     unmerging: Unmerging
     exports: Exports
@@ -115,7 +115,6 @@ class Authority:
             keys=keys,
             desk=desk,
             casework=casework,
-            tracing=tracing,
             store=store,
             notes=notes,
             audit=audit,
@@ -139,7 +138,15 @@ class Authority:
             casework=casework,
             desk=desk,
             follow_up=follow_up,
-            due=DueLists(casework=casework, follow_up=follow_up, store=store),
+            finder=ContactFinder(
+                keys=keys,
+                casework=casework,
+                tracing=tracing,
+                store=store,
+                audit=audit,
+                entropy=entropy,
+                days=days,
+            ),
             merging=Merging(
                 desk=desk, casework=casework, store=store, audit=audit, entropy=entropy
             ),

@@ -247,7 +247,7 @@ def _keep_up(folder: Path, service: Authority, stop: threading.Event, clock_is_r
         except TraceTogetherError as error:  # the next minute tries again
             note(f"Upkeep failed: {error}")
         try:  # lists that an earlier run of the server, or another process, left to do
-            service.due.work_off(time.time(), after_restart=minute == 0)
+            service.finder.work_off(time.time(), after_restart=minute == 0)
         except TraceTogetherError as error:
             note(f"Contact lists were not computed: {error}")
         if stop.wait(SECONDS_PER_MINUTE):

@@ -88,7 +88,7 @@ def confirm(case_id: str, folder: Path) -> None:
     """
     with opened_folder(folder) as service:
         confirmed = service.casework.confirm(case_id, time.time(), by=CONSOLE)
-        service.follow_up.refresh(confirmed, time.time())
+        service.finder.refresh(confirmed, time.time())
     say(f"{confirmed.case_id} is confirmed")
 
 

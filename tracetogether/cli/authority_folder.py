@@ -313,7 +313,7 @@ def bring_up_to_date(
     with opened_folder(folder, database) as service:
         if service.store.last_audit()[0] == 0:  # its log begins here, and with it the clock's bound
             service.audit.record("authority.migrated", now, by=CONSOLE.name)
-        return service.follow_up.take_over(now, told)[1]
+        return service.finder.take_over(now, told)[1]
 
 
 def _sql_store() -> "type[SqlStore]":

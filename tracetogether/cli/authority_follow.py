@@ -190,7 +190,7 @@ def refresh(folder: Path, *, as_json: bool) -> None:
     They come from logs that an earlier release received. `authority migrate` does the same.
     """
     with opened_folder(folder) as service, progress("Cases") as advance:
-        cases, contacts = service.follow_up.take_over(time.time(), advance)
+        cases, contacts = service.finder.take_over(time.time(), advance)
     answer(
         {"cases": cases, "contacts": contacts},
         f"New under follow-up: {contacts} contacts, in {cases} cases",

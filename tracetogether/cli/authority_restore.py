@@ -268,7 +268,7 @@ def _copy_of_present(place: Path | str, copy: Path) -> str:
 def _bring_under_follow_up(store: "SqlStore", keys: KeyRing, now: float) -> None:
     """Put contacts of logs of earlier releases on the lists, as ``migrate`` does."""
     service = Authority.assemble(keys, name=store.name, store=store, save_keys=_save_nothing)
-    service.follow_up.take_over(now)
+    service.finder.take_over(now)
 
 
 def _purge(store: "SqlStore", keys: KeyRing, now: float, *, clock_is_right: bool) -> bool:

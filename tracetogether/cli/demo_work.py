@@ -143,7 +143,7 @@ class MadeUpWork:
             token = intake.redeem_pin(user_id, pin, sha256(body), at + _HOUR / 2)
             intake.take_upload(token, body, at + _HOUR)
             taken = self.service.casework.case(case.case_id, by=CONSOLE)  # the log has confirmed it
-            self.service.follow_up.refresh(taken, at + _HOUR)
+            self.service.finder.refresh(taken, at + _HOUR)
             self.service.store.due_list_done(case.case_id, at + _HOUR)
         if draw > 0.2:
             tracer = _TRACERS[int(chance.integers(len(_TRACERS)))]

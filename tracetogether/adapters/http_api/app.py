@@ -63,7 +63,7 @@ def create_app(
         answer_step_s: uploads are answered at multiples of this time, in seconds; 0: at once.
         root_path: everything is served below this path, such as "/tracing" (``root_path_of``).
     """
-    afterwards = Afterwards(lambda: authority.due.work_off(clock()))
+    afterwards = Afterwards(lambda: authority.finder.work_off(clock()))
     app = FastAPI(
         title="TraceTogether authority",
         version=__version__,

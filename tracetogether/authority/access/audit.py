@@ -2,18 +2,22 @@
 
 import json
 from collections.abc import Iterator, Mapping
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import Final
 
 from tracetogether.authority.access.permissions import Action, Caller
 from tracetogether.authority.access.store import AccessStore
 from tracetogether.crypto import equal, sha256
-from tracetogether.errors import AuditError
+from tracetogether.errors import AuditError, InvalidRequestError
+from tracetogether.plain_text import hidden_in
 
 _CHAIN: Final = b"tracetogether/v1/audit/"
 START: Final = bytes(32)
 """What the first entry is chained to."""
+
+LONGEST_REASON: Final = 200
+"""Characters of a reason."""
 
 Details = Mapping[str, str | int]
 
@@ -58,6 +62,17 @@ class Audit:
         """Bind what the body does and what it records together."""
         return self.store.atomic()
 
+    @contextmanager
+    def transaction(self, *, dry_run: bool) -> Iterator[None]:
+        """Bind what the body writes together; with ``dry_run``, take all of it back at the end."""
+        try:
+            with self.store.atomic():
+                yield
+                if dry_run:
+                    raise _DryRunError  # noqa: TRY301 - it ends the transaction
+        except _DryRunError:
+            pass
+
     def record(
         self, act: str, now: float, *, by: str, subject: str = "", **details: str | int
     ) -> None:
@@ -67,6 +82,33 @@ class Audit:
             self.store.add_audit(
                 AuditEntry(number + 1, float(now), by, act, subject, details, previous)
             )
+
+    def reason_given(self, reason: str, now: float, *, by: str, case_id: str, contact: str) -> str:
+        """Return the reason for which a person is revealed; a refusal is recorded.
+
+        Args:
+            reason: what the caller typed.
+            now: epoch seconds.
+            by: the caller's name.
+            case_id: of the case.
+            contact: the contact's pseudonym.
+
+        Raises:
+            InvalidRequestError: the reason is empty, has more than 200 characters, or has control
+                characters, which could disguise entries of this log.
+        """
+        given = reason.strip()
+        hidden = hidden_in(given)
+        if given and len(given) <= LONGEST_REASON and not hidden:
+            return given
+        self.record("contact.reveal-refused", now, by=by, subject=case_id, contact=contact)
+        if hidden:
+            msg = (
+                "a reason is one line of plain text: remove its line breaks and control characters"
+            )
+            raise InvalidRequestError(msg, "reason-not-plain")
+        msg = "give a reason of 1 to {count} characters: it is recorded in the audit log"
+        raise InvalidRequestError(msg, "reason-needed", count=LONGEST_REASON)
 
     def rehearse(self, act: str, now: float, *, by: str) -> None:
         """Take the steps of ``record`` in the transaction that is open, but append nothing."""
@@ -116,3 +158,7 @@ class Audit:
         """
         by.require(Action.READ_AUDIT)
         return (entry for entry, _ in self.store.audit(after, limit))
+
+
+class _DryRunError(Exception):
+    """Ends a transaction whose writes are taken back."""

@@ -147,7 +147,7 @@ def summary_of(
     )
 
 
-def new_case_id(entropy: Entropy = os.urandom) -> str:
+def new_id(entropy: Entropy = os.urandom) -> str:
     """Return a random case id: ten characters that can be read out."""
     return b32encode(entropy(7)).decode()[:10]
 

@@ -13,7 +13,7 @@ from tracetogether.authority.cases.case import (
     CasePage,
     CaseQuery,
     CaseState,
-    new_case_id,
+    new_id,
 )
 from tracetogether.authority.cases.followed import check_version, person_tags
 from tracetogether.authority.cases.store import CaseStore
@@ -67,7 +67,7 @@ class Casework:
         mine = Role.TRACER in by.roles and by is not CONSOLE
         confirmed = by.may(Action.CONFIRM_CASE)
         case = Case(
-            new_case_id(self.entropy),
+            new_id(self.entropy),
             user_id,
             day,
             now,

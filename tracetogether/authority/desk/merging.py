@@ -21,7 +21,6 @@ from tracetogether.authority.desk.particulars import (
     opened_particulars,
     sealed_particulars,
 )
-from tracetogether.authority.desk.rehearsing import rehearsed
 from tracetogether.authority.desk.views import Desk, Followed
 from tracetogether.authority.intake.store import IntakeStore
 from tracetogether.errors import ConflictError, InvalidRequestError
@@ -109,7 +108,7 @@ class Merging:
 
         Raises: as ``merge``.
         """
-        with rehearsed(self.audit, only_ask=True):
+        with self.audit.transaction(dry_run=True):
             _, found = self._merge(contact_id, into, now, version, by)
         return found
 
@@ -187,7 +186,7 @@ class Merging:
 
         Raises: as ``merge_cases``.
         """
-        with rehearsed(self.audit, only_ask=True):
+        with self.audit.transaction(dry_run=True):
             _, found = self._merge_cases(case_id, into, now, version, by)
         return found
 

@@ -15,7 +15,6 @@ from tracetogether.authority.desk.particulars import (
     sealed_particulars,
     separated_particulars,
 )
-from tracetogether.authority.desk.rehearsing import rehearsed
 from tracetogether.authority.desk.views import Desk
 from tracetogether.authority.intake.store import IntakeStore
 from tracetogether.errors import ConflictError, NotFoundError
@@ -99,7 +98,7 @@ class Unmerging:
         """
         by.require(Action.MERGE_CONTACTS)
         found = Unmerged()
-        with rehearsed(self.audit, only_ask=only_ask):
+        with self.audit.transaction(dry_run=only_ask):
             gone = self.desk.kept(contact_id, by)
             check_version(gone.version, version)
             kept, merge = self._record(contact_id)
@@ -135,7 +134,7 @@ class Unmerging:
         """
         by.require(Action.MERGE_CASES)
         found = Unmerged()
-        with rehearsed(self.audit, only_ask=only_ask):
+        with self.audit.transaction(dry_run=only_ask):
             kept, merge = self._record(case_id)
             pair = sorted({case_id, kept.stays})
             held = {one: self.casework.locked(one, by=by) for one in pair}

@@ -7,7 +7,6 @@ from typing import Final
 
 from tracetogether.authority.access.audit import Audit
 from tracetogether.authority.access.permissions import Action, Caller
-from tracetogether.authority.access.reasons_given import reason_given
 from tracetogether.authority.cases.case import Case
 from tracetogether.authority.contacts.lines import UNKEYED, Contact, contacts_of, judged, pseudonym
 from tracetogether.authority.contacts.lists import ContactList, opened_contacts, sealed_contacts
@@ -168,7 +167,7 @@ class Tracing:
             NotFoundError: there is no such contact in this case.
         """
         by.require(Action.REVEAL)
-        why = reason_given(self.audit, reason, now, by=by, case_id=case.case_id, contact=name)
+        why = self.audit.reason_given(reason, now, by=by.name, case_id=case.case_id, contact=name)
         # Releases before the naming key called people otherwise: such a name is still good.
         found = [
             one.user_id
