@@ -66,5 +66,5 @@ def fill(
         for first in range(0, contacts, 10_000):
             numbers = range(first, min(first + 10_000, contacts))
             store.desk.put_contacts(
-                [contact_row(one, f"C{one % cases:09d}", keys, entropy) for one in numbers]
+                [contact_row(number, f"C{number % cases:09d}", keys, entropy) for number in numbers]
             )

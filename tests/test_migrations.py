@@ -33,10 +33,14 @@ def test_tables_are_what_the_migrations_make(
         with store._database.engine.connect() as connection:
             context = MigrationContext.configure(connection)
             found = compare_metadata(context, METADATA)
-        assert [one for one in found if "alembic_version" not in str(one)] == []
+        assert [
+            difference for difference in found if "alembic_version" not in str(difference)
+        ] == []
 
 
-def test_a_file_of_before_the_first_migration_is_told_and_taken_over(tmp_path: Path) -> None:
+def test_a_file_from_before_the_first_migration_is_refused_and_then_migrated(
+    tmp_path: Path,
+) -> None:
     KeyRing.generate(NOON, entropy=counted_entropy(1)).save(tmp_path / "keys.txt")
     old = sqlite3.connect(tmp_path / "authority.db")
     old.executescript(FIRST_SCHEMA)
@@ -60,12 +64,14 @@ def test_a_file_of_before_the_first_migration_is_told_and_taken_over(tmp_path: P
         assert (case.user_id, case.day, case.opened_at) == ("user", 18_386, NOON)
         left = service.store.counts(NOON)
         assert (left.users, left.cases, left.uploads, left.open_pins) == (1, 1, 0, 0)
-        assert [one.act for one in service.audit.entries(by=CONSOLE)] == ["authority.migrated"]
+        assert [entry.act for entry in service.audit.entries(by=CONSOLE)] == ["authority.migrated"]
         assert service.pins.issue(case, NOON, by=CONSOLE)
     with SqlStore.open(tmp_path / "authority.db") as store:
         with store._database.engine.connect() as connection:
             found = compare_metadata(MigrationContext.configure(connection), METADATA)
-        assert [one for one in found if "alembic_version" not in str(one)] == []
+        assert [
+            difference for difference in found if "alembic_version" not in str(difference)
+        ] == []
 
 
 def test_another_programs_file_is_not_migrated(tmp_path: Path) -> None:
@@ -92,8 +98,8 @@ def test_logs_of_before_the_desk_come_under_follow_up(tmp_path: Path) -> None:
         SqlStore.open(tmp_path / "authority.db")
     assert bring_up_to_date(tmp_path, NOON + 3_600) == 1
     with opened_folder(tmp_path) as service:
-        (one,) = service.desk.page(ContactQuery(due_on=DAY), by=CONSOLE).contacts
-        assert (one.kept.case_id, one.kept.found_at) == (case.case_id, NOON)
+        (followed,) = service.desk.page(ContactQuery(due_on=DAY), by=CONSOLE).contacts
+        assert (followed.kept.case_id, followed.kept.found_at) == (case.case_id, NOON)
         assert service.audit.verify(by=CONSOLE)[0]
     assert bring_up_to_date(tmp_path, NOON + 7_200) == 0
 

@@ -44,7 +44,7 @@ def test_a_user_is_forgotten_with_all_that_hangs_on_him(filled: AuthorityStore) 
     assert not filled.remove_user(USER)
     assert filled.registered([USER, OTHER]) == {OTHER}
     assert filled.user_of(USER.encode()) is None
-    assert [one.case_id for one in filled.cases()] == ["CASE2"]
+    assert [found.case_id for found in filled.cases()] == ["CASE2"]
     assert filled.try_pin(USER, NOON) is None
     assert list(filled.uploads("CASE1")) == []
     assert filled.contact_list("CASE1", "within-2m") is None
@@ -116,10 +116,10 @@ def test_the_log_comes_back_as_it_was_written(store: AuthorityStore) -> None:
     for number in range(5):
         audit.record("act", NOON + number / 3, by="op", subject="CASE", count=number, text="ä\n")
     entries = list(audit.entries(by=CONSOLE))
-    assert [one.number for one in entries] == [1, 2, 3, 4, 5]
+    assert [entry.number for entry in entries] == [1, 2, 3, 4, 5]
     assert entries[2].time == NOON + 2 / 3
     assert entries[2].details == {"count": 2, "text": "ä\n"}
-    assert [one.number for one in audit.entries(after=2, limit=2, by=CONSOLE)] == [3, 4]
+    assert [entry.number for entry in audit.entries(after=2, limit=2, by=CONSOLE)] == [3, 4]
     number, digest = audit.verify(by=CONSOLE)
     assert number == 5
     audit.record("more", NOON, by="op")
@@ -192,14 +192,14 @@ def test_cases_come_back_as_they_were_the_newest_first(filled: AuthorityStore) -
     assert filled.add_case(newer)
     assert filled.case("CASE3") == newer
     assert filled.case("case3") is None
-    assert [one.case_id for one in filled.cases()] == ["CASE3", "CASE1", "CASE2"]
+    assert [found.case_id for found in filled.cases()] == ["CASE3", "CASE1", "CASE2"]
 
 
 def test_no_second_open_case_of_a_user(filled: AuthorityStore) -> None:
     second = case("CASE3")
     assert not filled.add_case(second)
     assert filled.case("CASE3") is None
-    assert [one.case_id for one in filled.desk.open_cases_of(USER)] == ["CASE1"]
+    assert [found.case_id for found in filled.desk.open_cases_of(USER)] == ["CASE1"]
     filled.desk.put_case(replace(case("CASE1"), state=CaseState.CLOSED, closed_at=NOON))
     assert filled.desk.open_cases_of(USER) == []
     assert filled.add_case(second)
@@ -210,7 +210,7 @@ def test_a_case_is_confirmed_once(filled: AuthorityStore) -> None:
     closed = replace(case("CASE3"), state=CaseState.CLOSED, unconfirmed=True)
     assert filled.add_case(closed)
     query = CaseQuery(unconfirmed=True)
-    assert [one.case for one in filled.desk.cases_page(query, 0).cases] == [closed]
+    assert [summary.case for summary in filled.desk.cases_page(query, 0).cases] == [closed]
     assert filled.confirm_case("CASE3")
     assert not filled.confirm_case("CASE3")
     assert not filled.confirm_case("CASE9")
@@ -238,7 +238,7 @@ def test_cases_are_dropped_by_their_last_touch(filled: AuthorityStore) -> None:
     filled.touch_case("CASE1", NOON + 10)
     assert filled.drop_cases(NOON) == 0
     assert filled.drop_cases(NOON + 10) == 1
-    assert [one.case_id for one in filled.cases()] == ["CASE1"]
+    assert [found.case_id for found in filled.cases()] == ["CASE1"]
     assert filled.drop_cases(NOON + 10) == 0
 
 
@@ -248,7 +248,7 @@ def test_cases_are_dropped_by_their_last_touch(filled: AuthorityStore) -> None:
 def test_each_try_is_spent_and_none_is_left_after_the_last(filled: AuthorityStore) -> None:
     filled.put_pin(pin())
     left = [filled.try_pin(USER, NOON) for _ in range(6)]
-    assert [one and one.tries_left for one in left] == [4, 3, 2, 1, 0, None]
+    assert [tried and tried.tries_left for tried in left] == [4, 3, 2, 1, 0, None]
     assert left[0] == replace(pin(), tries_left=4)
 
 

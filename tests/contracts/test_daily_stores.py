@@ -14,7 +14,7 @@ def test_uploads_come_back_in_the_order_in_which_they_came(filled: AuthorityStor
         upload("b"),
         upload("c", "CASE2"),
     )
-    assert all(filled.add_upload(one) for one in (later, earlier, other))
+    assert all(filled.add_upload(log) for log in (later, earlier, other))
     assert list(filled.uploads("CASE1")) == [earlier, later]
     assert list(filled.uploads("CASE2")) == [other]
     assert list(filled.uploads("CASE9")) == []
@@ -31,13 +31,13 @@ def test_uploads_are_dropped_by_their_time(filled: AuthorityStore) -> None:
         filled.add_upload(upload(str(number), at=NOON + number))
     assert filled.drop_uploads(NOON + 2) == 2
     assert filled.drop_uploads(NOON + 2) == 0
-    assert [one.token_id for one in filled.uploads("CASE1")] == ["2", "3"]
+    assert [log.token_id for log in filled.uploads("CASE1")] == ["2", "3"]
 
 
 def test_contact_lists_come_back_as_they_were(filled: AuthorityStore) -> None:
     near = contact_list(basis="within-1.5m")
-    for one in (contact_list(), near, replace(contact_list("CASE2"), contacts=())):
-        filled.put_contact_list(one)
+    for found in (contact_list(), near, replace(contact_list("CASE2"), contacts=())):
+        filled.put_contact_list(found)
     assert filled.contact_list("CASE1", "within-2m") == contact_list()
     assert filled.contact_list("CASE1", "within-1.5m") == near
     assert filled.contact_list("CASE2", "within-2m") == replace(contact_list("CASE2"), contacts=())
@@ -79,7 +79,7 @@ def test_uploads_of_many_days_are_dropped_to_the_second(filled: AuthorityStore) 
     everything = [*(("CASE1", str(day)) for day in range(5)), ("CASE2", "of-another")]
     assert list(filled.all_upload_ids()) == everything
     assert filled.drop_uploads(NOON + 3 * SECONDS_PER_DAY) == 4
-    assert [one for one, _ in filled.upload_ids("CASE1")] == ["3", "4"]
+    assert [token_id for token_id, _ in filled.upload_ids("CASE1")] == ["3", "4"]
     assert filled.drop_uploads(NOON + 3 * SECONDS_PER_DAY + 1) == 1
 
 

@@ -73,19 +73,19 @@ def test_a_contact_comes_back_as_it_was_put(world: World) -> None:
     ("query", "wanted"),
     [
         (ContactQuery(), lambda _: True),
-        (ContactQuery(case_id="C000000002"), lambda one: one.case_id == "C000000002"),
+        (ContactQuery(case_id="C000000002"), lambda kept: kept.case_id == "C000000002"),
         (
             ContactQuery(states=frozenset({ContactState.LOST, ContactState.TO_TRACE})),
-            lambda one: one.state in {ContactState.LOST, ContactState.TO_TRACE},
+            lambda kept: kept.state in {ContactState.LOST, ContactState.TO_TRACE},
         ),
         (
             ContactQuery(priorities=frozenset({Priority.HIGH})),
-            lambda one: one.priority is Priority.HIGH,
+            lambda kept: kept.priority is Priority.HIGH,
         ),
-        (ContactQuery(due_on=DAY), lambda one: one.due(DAY)),
+        (ContactQuery(due_on=DAY), lambda kept: kept.due(DAY)),
         (
             ContactQuery(assigned_to="ravi", due_on=DAY + 3),
-            lambda one: one.case_id in {"C000000000", "C000000003"} and one.due(DAY + 3),
+            lambda kept: kept.case_id in {"C000000000", "C000000003"} and kept.due(DAY + 3),
         ),
         (ContactQuery(assigned_to="nobody"), lambda _: False),
     ],
@@ -93,8 +93,8 @@ def test_a_contact_comes_back_as_it_was_put(world: World) -> None:
 def test_pages_hold_what_was_asked_for_in_order_of_urgency(
     world: World, query: ContactQuery, wanted: Callable[[KeptContact], bool]
 ) -> None:
-    expected = [one.contact_id for one in everybody(world) if wanted(one)]
-    urgency = {one.contact_id: (one.urgency, one.contact_id) for one in everybody(world)}
+    expected = [kept.contact_id for kept in everybody(world) if wanted(kept)]
+    urgency = {kept.contact_id: (kept.urgency, kept.contact_id) for kept in everybody(world)}
     assert expected == sorted(expected, key=urgency.__getitem__)
     seen: list[str] = []
     while True:
@@ -102,7 +102,7 @@ def test_pages_hold_what_was_asked_for_in_order_of_urgency(
         assert total == len(expected)
         if not rows:
             break
-        seen += [one.contact_id for one in rows]
+        seen += [kept.contact_id for kept in rows]
     assert seen == expected
 
 
@@ -111,22 +111,22 @@ def test_contacts_are_read_through_by_id_with_the_date_of_the_case(world: World)
     while batch := desk.contacts_after(seen[-1] if seen else "", 10):
         assert {date for _, date in batch} == {"2020-05-04"}
         seen += [kept.contact_id for kept, _ in batch]
-    assert seen == sorted(one.contact_id for one in everybody(world))
+    assert seen == sorted(kept.contact_id for kept in everybody(world))
 
 
 def test_people_are_found_by_their_tags_and_forgotten_with_all_about_them(world: World) -> None:
     desk = world.store.desk
-    one, other = row(world, 1), row(world, 2)
-    assert [kept.contact_id for kept in desk.tagged([one.tag, b"nothing"])] == [one.contact_id]
-    note = SealedNote("N1", one.case_id, one.contact_id, DAY, NOON, "ravi", b"sealed")
+    first, other = row(world, 1), row(world, 2)
+    assert [kept.contact_id for kept in desk.tagged([first.tag, b"nothing"])] == [first.contact_id]
+    note = SealedNote("N1", first.case_id, first.contact_id, DAY, NOON, "ravi", b"sealed")
     desk.add_note(note)
-    desk.put_outcome(one.contact_id, DayOutcome(DAY, Outcome.SYMPTOMS, "ravi", NOON))
-    assert desk.drop_tagged([one.tag]) == 1
-    assert desk.drop_tagged([one.tag]) == 0
-    assert desk.contact(one.contact_id) is None
+    desk.put_outcome(first.contact_id, DayOutcome(DAY, Outcome.SYMPTOMS, "ravi", NOON))
+    assert desk.drop_tagged([first.tag]) == 1
+    assert desk.drop_tagged([first.tag]) == 0
+    assert desk.contact(first.contact_id) is None
     assert desk.contact(other.contact_id) is not None
-    assert desk.outcomes([one.contact_id]) == {}
-    assert list(desk.notes(one.case_id)) == []
+    assert desk.outcomes([first.contact_id]) == {}
+    assert list(desk.notes(first.case_id)) == []
 
 
 def test_a_day_has_one_outcome(world: World) -> None:
@@ -145,19 +145,19 @@ def test_cases_come_in_pages_with_their_counts(world: World) -> None:
     desk = world.store.desk
     page = desk.cases_page(CaseQuery(offset=1, limit=3), DAY)
     assert (page.total, page.offset) == (CASES, 1)
-    assert [one.case.case_id for one in page.cases] == [f"C{n:09d}" for n in (1, 2, 3)]
-    for one in page.cases:
-        mine = [kept for kept in everybody(world) if kept.case_id == one.case.case_id]
+    assert [summary.case.case_id for summary in page.cases] == [f"C{n:09d}" for n in (1, 2, 3)]
+    for summary in page.cases:
+        mine = [kept for kept in everybody(world) if kept.case_id == summary.case.case_id]
         states = [kept.state for kept in mine]
-        assert one.contacts == len(mine) - states.count(ContactState.MERGED)
-        assert one.to_trace == states.count(ContactState.TO_TRACE)
-        assert one.lost == states.count(ContactState.LOST)
-        told = states.count(ContactState.REACHED) + states.count(ContactState.IN_FOLLOW_UP)
-        assert one.in_follow_up == told
-        assert one.due == sum(kept.due(DAY) for kept in mine)
-        assert one.uploads == 0
+        assert summary.contacts == len(mine) - states.count(ContactState.MERGED)
+        assert summary.to_trace == states.count(ContactState.TO_TRACE)
+        assert summary.lost == states.count(ContactState.LOST)
+        reached = states.count(ContactState.REACHED) + states.count(ContactState.IN_FOLLOW_UP)
+        assert summary.in_follow_up == reached
+        assert summary.due == sum(kept.due(DAY) for kept in mine)
+        assert summary.uploads == 0
     closed = desk.cases_page(CaseQuery(frozenset({CaseState.CLOSED})), DAY)
-    assert {one.case.case_id for one in closed.cases} == {"C000000002", "C000000005"}
+    assert {summary.case.case_id for summary in closed.cases} == {"C000000002", "C000000005"}
     assert desk.cases_page(CaseQuery(assigned_to="siti"), DAY).total == 2
     assert desk.cases_page(CaseQuery(assigned_to=""), DAY).total == 2
     assert desk.cases_page(CaseQuery(starts_with="C000000004"), DAY).total == 1
@@ -188,16 +188,16 @@ def test_a_case_keeps_its_state(world: World) -> None:
 def test_calls_end_with_their_last_day(world: World) -> None:
     desk = world.store.desk
     over = [
-        one for one in everybody(world) if one.due(DAY + 5) is False and one.until_day < DAY + 5
+        kept for kept in everybody(world) if kept.due(DAY + 5) is False and kept.until_day < DAY + 5
     ]
     active = {ContactState.TO_TRACE, ContactState.REACHED, ContactState.IN_FOLLOW_UP}
-    over = [one for one in over if one.state in active]
+    over = [kept for kept in over if kept.state in active]
     assert desk.end_follow_ups(DAY + 5, NOON) == len(over) > 3
     assert desk.end_follow_ups(DAY + 5, NOON) == 0
-    for one in over:
-        now = desk.contact(one.contact_id)
+    for kept in over:
+        now = desk.contact(kept.contact_id)
         assert now is not None
-        lost = one.traced_at is None
+        lost = kept.traced_at is None
         assert now.state is (ContactState.LOST if lost else ContactState.COMPLETED)
         assert now.ended_at == NOON
 

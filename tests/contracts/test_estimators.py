@@ -163,7 +163,9 @@ def test_a_longer_stay_is_more_minutes(name):
     minutes = [
         next(iter(estimated(name, together(-65.0, length)))).minutes for length in (0, 5, 15, 60)
     ]
-    assert [one.median for one in minutes] == sorted(one.median for one in minutes)
+    assert [estimate.median for estimate in minutes] == sorted(
+        estimate.median for estimate in minutes
+    )
     assert minutes[-1].median > 10 * minutes[0].median
 
 

@@ -47,11 +47,11 @@ def test_the_same_crowd_in_objects_and_in_columns(
 ) -> None:
     heard: list[tuple[int, int, float, float]] = []
     in_columns: list[Packets] = []
-    told = ObjectPhone._hear
+    original = ObjectPhone._hear
 
     def hear(phone: ObjectPhone, reception: Any) -> None:
         before = phone.counts["receptions"]
-        told(phone, reception)
+        original(phone, reception)
         if phone.counts["receptions"] > before:
             heard.append((phone.person, reception.tx, reception.at_s, reception.rssi_dbm))
 
@@ -64,12 +64,12 @@ def test_the_same_crowd_in_objects_and_in_columns(
     objects, columns = both(*CROWDS[crowd])
     found = [
         row
-        for one in in_columns
+        for columns in in_columns
         for row in zip(
-            one.rx.tolist(),
-            one.tx.tolist(),
-            one.when_s.tolist(),
-            one.rssi_dbm.tolist(),
+            columns.rx.tolist(),
+            columns.tx.tolist(),
+            columns.when_s.tolist(),
+            columns.rssi_dbm.tolist(),
             strict=True,
         )
     ]

@@ -30,7 +30,9 @@ class Desk(World):
 
     def row_of(self, case: Case, user_id: str) -> str:
         page = self.authority.desk.page(ContactQuery(case_id=case.case_id), by=CONSOLE).contacts
-        (found,) = [one for one in page if self.authority.desk.user_of(one.kept) == user_id]
+        (found,) = [
+            followed for followed in page if self.authority.desk.user_of(followed.kept) == user_id
+        ]
         return found.kept.contact_id
 
     def everything(self) -> dict[str, object]:
@@ -40,9 +42,9 @@ class Desk(World):
         said = {row.contact_id: opened_particulars(row, self.keys) for row in rows}
         return {
             "contacts": {row.contact_id: replace(row, version=0, particulars=b"") for row in rows},
-            "said": {key: (one.name, one.phone, one.also) for key, one in said.items()},
+            "said": {key: (person.name, person.phone, person.also) for key, person in said.items()},
             "calls": store.outcomes([row.contact_id for row in rows]),
-            "notes": [store.notes(one) for one in ids],
+            "notes": [store.notes(case_id) for case_id in ids],
             "cases": [
                 replace(case, version=0, active_at=0.0)
                 for case in map(self.authority.casework.kept, ids)
@@ -86,7 +88,7 @@ def test_a_merge_is_said_before_and_carries_everything(desk: Desk) -> None:
         authority.casework.case(desk.second.case_id, by=CONSOLE).merged_into == desk.first.case_id
     )
     merged = authority.merging.cases_into(desk.first.case_id, by=CONSOLE)
-    assert [one.case_id for one in merged] == [desk.second.case_id]
+    assert [case.case_id for case in merged] == [desk.second.case_id]
     kept = authority.desk.contact(desk.here, by=CONSOLE).kept
     assert (kept.state, kept.symptoms) == (ContactState.IN_FOLLOW_UP, True)
     person = authority.follow_up.reveal(desk.here, "a test", NOON, by=CONSOLE)
@@ -113,7 +115,7 @@ def test_undoing_puts_everything_back(desk: Desk) -> None:
     assert desk.everything() == merged
     assert authority.unmerging.undo_cases(desk.second.case_id, NOON + 99, by=CONSOLE) == wanted
     assert desk.everything() == before
-    acts = [one.act for one in authority.audit.entries(by=CONSOLE)]
+    acts = [entry.act for entry in authority.audit.entries(by=CONSOLE)]
     assert acts[-2:] == ["case.merged", "case.unmerged"]
     with pytest.raises(NotFoundError):
         authority.unmerging.undo_cases(desk.second.case_id, NOON + 100, by=CONSOLE)

@@ -19,14 +19,15 @@ from tracetogether.units import SECONDS_PER_DAY
 OPERATOR = "the-operator-token"
 
 
-def test_a_file_is_its_owners_alone(sqlite: SqlStore, tmp_path: Path) -> None:
-    sqlite.add_user(USER, b"digest")
-    files = sorted(tmp_path.iterdir())
-    assert [one.name for one in files] == ["a.db", "a.db-shm", "a.db-wal"]
-    assert {stat.S_IMODE(one.stat().st_mode) for one in files} == {0o600}
+def test_only_its_owner_can_read_a_file(tmp_path: Path) -> None:
+    with SqlStore.create(tmp_path / "a.db", name="SG_MOH") as store:
+        store.add_user(USER, b"digest")
+        files = sorted(tmp_path.iterdir())
+        assert [file.name for file in files] == ["a.db", "a.db-shm", "a.db-wal"]
+        assert {stat.S_IMODE(file.stat().st_mode) for file in files} == {0o600}
 
 
-def test_a_file_keeps_what_it_was_told(tmp_path: Path) -> None:
+def test_a_file_keeps_its_rows_and_its_name(tmp_path: Path) -> None:
     path = tmp_path / "a.db"
     with SqlStore.create(path, name="AU_DTA") as store:
         store.add_user(USER, b"digest")
@@ -49,7 +50,7 @@ def test_no_secret_is_in_the_files(sqlite: SqlStore, tmp_path: Path) -> None:
     code = authority.pins.issue(opened, NOON, by=CONSOLE)
     token = authority.intake.redeem_pin(phone.user_id, code, sha256(body), NOON)
     authority.intake.take_upload(token, body, NOON)
-    stored = b"".join(one.read_bytes() for one in tmp_path.iterdir())
+    stored = b"".join(file.read_bytes() for file in tmp_path.iterdir())
     assert opened.case_id.encode() in stored  # the search finds what is there
     for secret in (phone.credential, OPERATOR, tempid.text, code, token, "rssi"):
         assert secret.encode() not in stored
@@ -60,9 +61,9 @@ def test_what_was_dropped_is_not_left_in_the_files(sqlite: SqlStore, tmp_path: P
     sqlite.add_case(case("CASE1"))
     big = replace(upload("a"), sealed=b"CANARY" * 10_000)
     sqlite.add_upload(big)
-    assert b"CANARY" in b"".join(one.read_bytes() for one in tmp_path.iterdir())
+    assert b"CANARY" in b"".join(file.read_bytes() for file in tmp_path.iterdir())
     assert sqlite.drop_uploads(NOON + SECONDS_PER_DAY) == 1
-    assert b"CANARY" not in b"".join(one.read_bytes() for one in tmp_path.iterdir())
+    assert b"CANARY" not in b"".join(file.read_bytes() for file in tmp_path.iterdir())
 
 
 def test_a_case_takes_its_uploads_along(sql: SqlStore) -> None:
@@ -91,7 +92,7 @@ def test_a_file_is_never_overwritten(sqlite: SqlStore, tmp_path: Path) -> None:
     assert sqlite.noted("authority") == "SG_MOH"
 
 
-def test_a_folder_that_is_not_there_is_told(tmp_path: Path) -> None:
+def test_a_missing_folder_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(StoreError, match="No such file"):
         SqlStore.create(tmp_path / "none" / "a.db", name="X")
     with pytest.raises(StoreError, match="init"):
@@ -140,12 +141,12 @@ def test_a_failure_names_file_and_remedy_and_no_value(sqlite: SqlStore, tmp_path
     assert caught.value.__suppress_context__
 
 
-def test_a_full_disk_is_told_and_stores_nothing(sqlite: SqlStore) -> None:
+def test_a_full_disk_is_an_error_and_stores_nothing(sqlite: SqlStore) -> None:
     sqlite.add_user(USER, b"digest")
     sqlite.add_case(case("CASE1"))
-    with sqlite._database.engine.connect() as connection:
+    engine = sqlite._database.engine  # no public part of a store makes its disk full
+    with engine.connect() as connection:
         pages = connection.exec_driver_sql("PRAGMA page_count").scalar_one()
-    engine = sqlite._database.engine
 
     import sqlalchemy as sa
 

@@ -37,12 +37,12 @@ def test_refused_strangers_are_counted_by_the_hour(store: AuthorityStore) -> Non
     guess(world, 10, NOON + SECONDS_PER_HOUR)
     for _ in range(3):  # however often
         authority.tallies.tell(NOON + 2 * SECONDS_PER_HOUR)
-    told = [
-        (one.act, one.by, one.subject, dict(one.details))
-        for one in authority.audit.entries(after=before, by=CONSOLE)
+    recorded = [
+        (entry.act, entry.by, entry.subject, dict(entry.details))
+        for entry in authority.audit.entries(after=before, by=CONSOLE)
     ]
     hours = [(int(NOON), 30), (int(NOON) + SECONDS_PER_HOUR, 10)]
-    assert told == [
+    assert recorded == [
         (act, "clock", "", {"since": since, "count": count})
         for since, count in hours
         for act in ("pins.refused", "sign-ins.refused")
@@ -60,11 +60,11 @@ def test_phones_that_register_and_withdraw_all_day_cost_an_entry_an_hour() -> No
         world.authority.issuance.withdraw(world.user(), NOON)
     assert world.store.last_audit()[0] == before
     world.authority.tallies.tell(NOON + SECONDS_PER_HOUR)
-    (told,) = world.authority.audit.entries(after=before, by=CONSOLE)
-    assert (told.act, told.details["count"]) == ("users.withdrawn", 50)
+    (entry,) = world.authority.audit.entries(after=before, by=CONSOLE)
+    assert (entry.act, entry.details["count"]) == ("users.withdrawn", 50)
 
 
-def test_counts_are_told_after_a_standstill_and_after_a_clock_that_was_ahead() -> None:
+def test_counts_are_recorded_after_a_pause_and_after_a_clock_that_was_ahead() -> None:
     world = World.of(counted_entropy(7))
     tallies, before = world.authority.tallies, world.store.last_audit()[0]
     guess(world, 2, NOON)
@@ -77,11 +77,11 @@ def test_counts_are_told_after_a_standstill_and_after_a_clock_that_was_ahead() -
     assert world.store.last_audit()[0] == before + 4
 
 
-def test_a_young_authority_tells_too() -> None:
+def test_a_young_authority_records_counts_too() -> None:
     world = World.of(counted_entropy(8), since=NOON)
     guess(world, 1, NOON)
     world.authority.tallies.tell(NOON + SECONDS_PER_HOUR)
-    assert [one.act for one in world.authority.audit.entries(by=CONSOLE)][-2:] == [
+    assert [entry.act for entry in world.authority.audit.entries(by=CONSOLE)][-2:] == [
         "pins.refused",
         "sign-ins.refused",
     ]
@@ -107,9 +107,9 @@ def test_a_long_log_is_checked_a_page_at_a_time(
     head = world.authority.audit.verify(by=CONSOLE)
     assert head[0] == newest == 50
     assert [len(page) for page in pages] == [7] * 7 + [1]
-    assert [one.number for one in world.authority.audit.entries(after=3, limit=10, by=CONSOLE)] == [
-        *range(4, 14)
-    ]
+    assert [
+        entry.number for entry in world.authority.audit.entries(after=3, limit=10, by=CONSOLE)
+    ] == [*range(4, 14)]
     assert world.authority.audit.verify(head, by=CONSOLE) == head
     with pytest.raises(AuditError, match="rewritten"):
         world.authority.audit.verify((20, bytes(32)), by=CONSOLE)

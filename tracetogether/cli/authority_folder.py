@@ -164,7 +164,7 @@ def opened_folder(
     place = place_of(folder, database)
     keys = _keys_of(folder)
     with served_from(folder), store_kind.open(place) as store:
-        store.tell_revoked(lambda kind, subject: note_revoked(folder, kind, subject))
+        store.on_revoked(lambda kind, subject: note_revoked(folder, kind, subject))
         settle_keys(keys, store, lambda ring: ring.save(folder / KEYS))
         if not any_keys:
             require_keys_of(store, keys, time.time())

@@ -1,4 +1,4 @@
-"""Copies of a whole database, of any schema: from SQLite or PostgreSQL into one SQLite file."""
+"""Copies a whole database of any schema from SQLite or PostgreSQL into one SQLite file."""
 
 import os
 import sqlite3
@@ -23,25 +23,25 @@ from tracetogether.errors import StoreError
 from tracetogether.whole_file import PRIVATE
 
 _OURS: Final = ("refuse_change",)
-"""Functions that the migrations make on PostgreSQL; they go with the tables."""
+"""Functions that the migrations make on PostgreSQL; they are dropped with the tables."""
 _ROWS_AT_ONCE: Final = 2_000
 _DAMAGED: Final = ("SQLITE_CORRUPT", "SQLITE_NOTADB")
 
 
 def write_copy(place: Path | str, target: Path) -> str:
-    """Write a copy of a database, as it is at this moment, into an SQLite file.
+    """Copy a database, as it is at this moment, into an SQLite file.
 
     Args:
-        place: the database's file or URL. It may be in use, and have any schema that this
+        place: file or URL of the database. It may be in use. It may have any schema that this
             program can migrate; the copy has the same.
-        target: an empty file, or none; it gets mode 0600.
+        target: the file to write, empty if it exists; it gets mode 0600.
 
     Returns:
         The revision of the schema.
 
     Raises:
-        UnreadableError: it is damaged, or no authority's.
-        StoreError: it is of a newer program, or can't be read.
+        UnreadableError: the database is damaged, or not an authority's.
+        StoreError: a newer program made it, or it can't be read.
         OSError: the file can't be written.
     """
     database = database_of(place)
@@ -68,18 +68,18 @@ def write_copy(place: Path | str, target: Path) -> str:
 
 
 def put_into_postgres(stage: Path, url: str, seen: Path | None = None) -> None:
-    """Replace all that a PostgreSQL database holds of an authority by a file's rows.
+    """Replace all rows of an authority in a PostgreSQL database by those of a file.
 
-    All of it happens in one transaction, or nothing.
+    Everything happens in one transaction.
 
     Args:
         stage: an SQLite file of this program's schema.
-        url: the database's; it holds an authority, or nothing.
-        seen: the copy of it that the stage was made from; None if it could not be read.
+        url: URL of the database, which holds an authority or nothing.
+        seen: the copy of the database that the stage was made from; None if it can't be read.
 
     Raises:
-        StoreError: it holds other tables by these names, was written to since it was copied, or
-            can't be written.
+        StoreError: other tables have these names, somebody wrote to the database since it was
+            copied, or it can't be written.
     """
     database = database_of(url)
     try:
@@ -105,7 +105,7 @@ def put_into_postgres(stage: Path, url: str, seen: Path | None = None) -> None:
 
 
 def is_empty(url: str) -> bool:
-    """Return whether a PostgreSQL database holds nothing of an authority.
+    """Return whether a PostgreSQL database has none of an authority's tables.
 
     Raises:
         StoreError: it can't be read.
@@ -123,14 +123,14 @@ _MARKS: Final = (
     *("SELECT count(*) FROM cases", "SELECT count(*) FROM uploads"),
     "SELECT count(*) FROM used_tokens",
 )
-"""What a server changes; on a table that every schema since the first migration has."""
+"""Figures that a server changes, of tables that every schema since the first migration has."""
 
 
 def _check_unchanged(connection: sa.Connection, seen: Path, place: str) -> None:
-    """Keep others from writing until the transaction ends, if nobody has since the copy.
+    """Lock the database until the transaction ends, and check that nobody wrote since the copy.
 
     Raises:
-        StoreError: somebody has.
+        StoreError: somebody wrote to it.
     """
     connection.exec_driver_sql("LOCK TABLE audit, users, cases, uploads, used_tokens")
     with closing(sqlite3.connect(seen)) as copy:
@@ -152,7 +152,7 @@ def _empty(connection: sa.Connection, place: str) -> None:
     """Drop all that the migrations have made.
 
     Raises:
-        StoreError: tables are there that need not be an authority's.
+        StoreError: there are tables that may belong to another program.
     """
     present = _present(connection)
     if present and "alembic_version" not in present:
@@ -168,11 +168,13 @@ def _copy_file(connection: sa.Connection, target: Path) -> None:
     with closing(sqlite3.connect(target)) as copy:
         source: Any = connection.connection.driver_connection
         source.backup(copy)
-        copy.execute("PRAGMA journal_mode = DELETE")  # one file, readable where nothing is written
+        copy.execute(
+            "PRAGMA journal_mode = DELETE"
+        )  # one file, readable in a folder without write access
 
 
 def _copy_tables(connection: sa.Connection, target: Path, revision: str) -> None:
-    """Make the same schema in a file, and copy row by row what PostgreSQL holds."""
+    """Make the same schema in a file, and copy all rows from PostgreSQL."""
     import psycopg  # noqa: PLC0415 - optional package
 
     target.unlink(missing_ok=True)
@@ -184,7 +186,7 @@ def _copy_tables(connection: sa.Connection, target: Path, revision: str) -> None
         made.close()
     driver: Any = connection.connection.driver_connection
     with closing(sqlite3.connect(target)) as copy:
-        copy.execute("PRAGMA synchronous = OFF")  # it is synced when it is whole
+        copy.execute("PRAGMA synchronous = OFF")  # the caller syncs the whole file
         tables = [
             name
             for (name,) in copy.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
@@ -227,7 +229,7 @@ def _check_whole(copy: Path, place: str) -> None:
 
 @contextmanager
 def _named(place: str) -> Iterator[None]:
-    """Name what can't be read; what the copy can't hold is the system's error."""
+    """Raise StoreError with the database's name for a driver's error; OSError if the copy fails."""
     try:
         yield
     except (sqlite3.Error, sa.exc.SQLAlchemyError) as error:

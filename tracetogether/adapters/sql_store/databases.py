@@ -1,4 +1,4 @@
-"""What SQLite and PostgreSQL do each in their own way: connecting, locking, days, bulk, errors."""
+"""What differs between SQLite and PostgreSQL: connections, locks, days, bulk inserts, errors."""
 
 import os
 import shutil
@@ -13,21 +13,21 @@ from sqlalchemy.engine import URL, make_url
 from tracetogether.adapters.sql_store.tables import DAILY
 from tracetogether.errors import MissingExtraError, StoreError
 
-APPLICATION_ID: Final = 0x7472_6163  # "trac": tells this file from any other SQLite file
+APPLICATION_ID: Final = 0x7472_6163  # "trac": marks the file as an authority's
 _BUSY_TIMEOUT_S: Final = 30.0
 _CONNECTIONS: Final = 16
 _LEAST_ROOM_BYTES: Final = 4_000_000
 _ASKED_AT_ONCE: Final = 10_000  # SQLite takes 32,766 values in a statement
-_AUDIT_LOCK: Final = 0x7472_6163_0001  # names an advisory lock; any number will do
+_AUDIT_LOCK: Final = 0x7472_6163_0001  # number of an advisory lock; any number will do
 _DAYS_LOCK: Final = 0x7472_6163_0002
 
 
 class UnreadableError(StoreError):
-    """There is no authority's database, or not any more: it is damaged, or another program's."""
+    """The database is damaged, or belongs to another program."""
 
 
 def parts_of(values: Sequence[Any]) -> Iterable[Sequence[Any]]:
-    """Return values in parts that a statement takes at once."""
+    """Yield values in parts that are small enough for one statement."""
     for first in range(0, len(values), _ASKED_AT_ONCE):
         yield values[first : first + _ASKED_AT_ONCE]
 
@@ -72,10 +72,10 @@ class Sqlite(_Engines):
 
     @classmethod
     def create(cls, path: Path) -> "Sqlite":
-        """Make a new file (mode 0600).
+        """Make a new file (mode 0600), and return it.
 
         Raises:
-            StoreError: there is a file already, or it can't be written.
+            StoreError: the file exists, or can't be written.
         """
         try:
             os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
@@ -96,14 +96,14 @@ class Sqlite(_Engines):
         """Return if the file is an authority's.
 
         Raises:
-            StoreError: it is another program's.
+            UnreadableError: it belongs to another program.
         """
         if connection.exec_driver_sql("PRAGMA application_id").scalar_one() != APPLICATION_ID:
             msg = f"{self.path} is not an authority's database: give the folder that `init` made"
             raise UnreadableError(msg)
 
     def check_room(self) -> None:
-        """Return if the disk has room for a log or two.
+        """Return if the disk has room for a few logs.
 
         Raises:
             StoreError: it has not.
@@ -118,14 +118,14 @@ class Sqlite(_Engines):
             raise StoreError(msg)
 
     def insert(self, table: sa.Table) -> Any:  # noqa: ANN401 - either dialect's, alike enough
-        """Return an insert statement that can say what to do on conflict."""
+        """Return an insert statement of this dialect, which has ``on_conflict_...`` methods."""
         return sqlite.insert(table)
 
     def lock_audit(self, connection: sa.Connection) -> None:
-        """Nothing is to be done: a transaction that writes is alone from its start."""
+        """Do nothing: a transaction that writes is the only one from its start."""
 
     def make_day(self, connection: sa.Connection, day: int) -> None:
-        """Nothing is to be done: all days lie in one table."""
+        """Do nothing: one table holds all days."""
 
     def drop_days(self, connection: sa.Connection, table: sa.Table, before: int) -> int:
         """Delete rows of days before ``before``; return how many went."""
@@ -148,7 +148,7 @@ class Sqlite(_Engines):
     def count_up_each(
         self, connection: sa.Connection, name: str, windows: Mapping[bytes, int], over: int
     ) -> dict[bytes, int]:
-        """Add one to each count, in one call of the driver, and read the large ones back."""
+        """Add one to each count in one call of the driver; return counts above ``over``."""
         if not windows:
             return {}
         connection.exec_driver_sql(
@@ -171,7 +171,7 @@ class Sqlite(_Engines):
         return found
 
     def settle(self) -> None:
-        """Fold the write-ahead log in and empty it: it still holds what was overwritten."""
+        """Copy the write-ahead log into the file and empty it: it holds deleted rows."""
         with self.engine.connect() as connection:
             connection.execution_options(tracetogether_begin="")
             connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
@@ -214,18 +214,18 @@ class Postgres(_Engines):
             connection.exec_driver_sql("SET LOCAL synchronous_commit = off")
 
     def check_room(self) -> None:
-        """Nothing is to be done: the disk is the database server's."""
+        """Do nothing: the disk is the database server's."""
 
     def insert(self, table: sa.Table) -> Any:  # noqa: ANN401 - either dialect's, alike enough
-        """Return an insert statement that can say what to do on conflict."""
+        """Return an insert statement of this dialect, which has ``on_conflict_...`` methods."""
         return postgresql.insert(table)
 
     def lock_audit(self, connection: sa.Connection) -> None:
-        """Take the lock that every appender takes; it ends with the transaction."""
+        """Take the lock of the audit log until the transaction ends."""
         connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_AUDIT_LOCK)))
 
     def make_day(self, connection: sa.Connection, day: int) -> None:
-        """Add the day's partitions where they are missing."""
+        """Add the partitions of a day where they are missing."""
         missing = [table for table in DAILY if not self._has(connection, _partition(table, day))]
         if missing:
             connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_DAYS_LOCK)))
@@ -267,7 +267,7 @@ class Postgres(_Engines):
     def count_up_each(
         self, connection: sa.Connection, name: str, windows: Mapping[bytes, int], over: int
     ) -> dict[bytes, int]:
-        """Add one to each count, and read the large ones back, in one statement.
+        """Add one to each count and return counts above ``over``, in one statement.
 
         Rows are locked in the order of subjects, so that no two uploads wait for each other.
         """
@@ -283,7 +283,7 @@ class Postgres(_Engines):
         return {bytes(subject): count for subject, count in rows}
 
     def settle(self) -> None:
-        """Nothing is to be done: dropped partitions are dropped files."""
+        """Do nothing: a dropped partition is a deleted file."""
 
     def _has(self, connection: sa.Connection, name: str) -> bool:
         found = connection.exec_driver_sql("SELECT to_regclass(%s)", (name,)).scalar()
@@ -297,7 +297,7 @@ def database_of(place: Path | str) -> Database:
     """Return the database at a path or a URL.
 
     Raises:
-        StoreError: the URL is none, or of another kind of database.
+        StoreError: the URL is not valid, or names another kind of database.
     """
     if isinstance(place, Path):
         return Sqlite(place)
@@ -312,7 +312,7 @@ def database_of(place: Path | str) -> Database:
 
 
 def remedy(reason: str) -> str:
-    """Return what to do about a driver's complaint."""
+    """Return advice for the reason that a driver gives."""
     match reason:
         case _ if "append-only" in reason:
             return "the audit log is never changed"
@@ -343,8 +343,8 @@ def _sqlite_engine(path: Path, synchronous: str, *, wait_s: float = _BUSY_TIMEOU
         max_overflow=0,
     )
 
-    # The driver's own handling begins a transaction too late: it is switched off here, and
-    # every transaction begins as a writer or as a reader by name.
+    # The driver begins a transaction too late. Its handling is switched off here: each transaction
+    # begins with a statement for writers or for readers.
     @sa.event.listens_for(engine, "connect")
     def connected(connection: Any, _: object) -> None:  # noqa: ANN401 - any driver's connection
         connection.isolation_level = None

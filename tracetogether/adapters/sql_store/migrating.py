@@ -1,4 +1,4 @@
-"""Bringing a database to this release's schema, step by step (Alembic)."""
+"""Migrates a database to the schema of this release, step by step (Alembic)."""
 
 from pathlib import Path
 from typing import Final
@@ -11,7 +11,7 @@ from tracetogether.errors import StoreError
 
 SCHEMA_REVISION: Final = "0012"
 UNSTAMPED: Final = "0000"
-"""What stands for the schema of before the first migration."""
+"""The revision that a schema from before the first migration gets here."""
 _SCRIPTS: Final = Path(__file__).parent / "migrations"
 _VERSION: Final = sa.Table("alembic_version", sa.MetaData(), sa.Column("version_num", sa.Text))
 _OLD: Final = ("uploads", "pins", "cases", "users", "operators", "settings")  # children first
@@ -24,9 +24,9 @@ _TAKEN_OVER: Final = (
 
 
 def migrate(connection: sa.Connection, revision: str = "head") -> None:
-    """Run what is missing up to ``revision``, in the transaction of ``connection``.
+    """Run the missing migrations up to ``revision``, in the transaction of ``connection``.
 
-    A file of before the first migration keeps its users, cases and operator.
+    A file from before the first migration keeps its users, cases and operator.
     """
     # Imported here: a server that finds the newest schema does not need Alembic.
     from alembic import command  # noqa: PLC0415
@@ -43,11 +43,11 @@ def migrate(connection: sa.Connection, revision: str = "head") -> None:
 
 
 def revision_of(connection: sa.Connection, place: str) -> str:
-    """Return which schema a database has: a revision that this program can migrate, or UNSTAMPED.
+    """Return the revision of a database's schema, UNSTAMPED for one before the first migration.
 
     Raises:
-        UnreadableError: it is no authority's.
-        StoreError: it is of a newer program.
+        UnreadableError: it is not an authority's.
+        StoreError: a newer program made it.
     """
     if _is_unstamped(connection):
         return UNSTAMPED
@@ -82,7 +82,7 @@ def check_revision(connection: sa.Connection, place: str) -> None:
     """Return if the schema is the one that this program reads.
 
     Raises:
-        StoreError: there is none, or it is another release's.
+        StoreError: there is no schema, or that of another release.
     """
     if not sa.inspect(connection).has_table("alembic_version"):
         msg = (
@@ -106,22 +106,23 @@ def check_revision(connection: sa.Connection, place: str) -> None:
 
 
 def _is_unstamped(connection: sa.Connection) -> bool:
-    """Return whether this is an SQLite file of an authority of before there were migrations."""
+    """Return whether this is an authority's SQLite file from before the first migration."""
     if connection.dialect.name != "sqlite":
         return False
     return set(sa.inspect(connection).get_table_names()) == set(_OLD)
 
 
 def _put_aside(connection: sa.Connection) -> None:
-    """Make room for this release's tables, in the open transaction."""
+    """Rename the old tables, so that the migrations can make new ones."""
     for name in _OLD:
         connection.exec_driver_sql(f"ALTER TABLE {name} RENAME TO old_{name}")
 
 
 def _take_over(connection: sa.Connection) -> None:
-    """Copy what is still good into this release's tables, and drop the old ones.
+    """Copy settings, users, cases and operators into the new tables, and drop the old ones.
 
-    Logs were sealed in a way that this release does not read, and PINs knew no attempts: both go.
+    Logs and PINs are lost: this release can't read how logs were sealed, and old PINs have no
+    attempts.
     """
     for statement in _TAKEN_OVER:
         connection.exec_driver_sql(statement)

@@ -1,4 +1,4 @@
-"""The authority's store in a database: made, opened, brought up to date and closed."""
+"""The authority's store in a database: create, open, migrate and close it."""
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -21,11 +21,11 @@ _NAME: Final = "authority"
 
 
 class SqlStore(AccessTables, CaseTables, IntakeTables, OversightTables):
-    """Everything but the keys. Threads, processes and (on PostgreSQL) machines may share it.
+    """Keeps everything but the keys. Threads, processes and machines (on PostgreSQL) may share it.
 
-    Every write is one transaction. On SQLite it holds the file's only write lock from its
-    start; on PostgreSQL what two of them could both change is changed by one statement,
-    under the row's lock.
+    Every write is one transaction. On SQLite it holds the file's only write lock from its start.
+    On PostgreSQL a row that two transactions could change is changed by one statement, under the
+    row's lock.
     """
 
     def __init__(self, database: Database, name: str) -> None:
@@ -37,14 +37,14 @@ class SqlStore(AccessTables, CaseTables, IntakeTables, OversightTables):
 
     @classmethod
     def create(cls, place: Path | str, *, name: str) -> Self:
-        """Make the tables of a new authority.
+        """Make the tables of a new authority, and return its open store.
 
         Args:
-            place: a file that is not there yet (it gets mode 0600), or a PostgreSQL database's URL.
-            name: the authority's organisation code, kept in the database.
+            place: a new file (it gets mode 0600), or the URL of a PostgreSQL database.
+            name: the authority's organisation code; the database keeps it.
 
         Raises:
-            StoreError: there is an authority already, or it can't be written.
+            StoreError: the file exists, the database holds an authority, or it can't be written.
         """
         database: Database = Sqlite.create(place) if isinstance(place, Path) else database_of(place)
         store = cls(database, name)
@@ -63,7 +63,7 @@ class SqlStore(AccessTables, CaseTables, IntakeTables, OversightTables):
         """Open an authority's database, given by its file or its URL.
 
         Raises:
-            StoreError: there is none, or it is another program's, or of another version.
+            StoreError: there is none, it belongs to another program, or has another schema.
         """
         if isinstance(place, Path) and not place.is_file():
             msg = f"there is no database {place}: `tracetogether authority init` makes one"
@@ -83,10 +83,10 @@ class SqlStore(AccessTables, CaseTables, IntakeTables, OversightTables):
 
     @classmethod
     def migrate(cls, place: Path | str) -> None:
-        """Bring a database of an earlier release to this one's schema.
+        """Migrate a database of an earlier release to the schema of this one.
 
         Raises:
-            StoreError: it is another program's, or can't be written.
+            StoreError: it belongs to another program, or can't be written.
         """
         database = database_of(place)
         store = cls(database, "")
@@ -121,9 +121,12 @@ class SqlStore(AccessTables, CaseTables, IntakeTables, OversightTables):
     def __repr__(self) -> str:
         return f"SqlStore({self._database.place!r})"
 
-    def tell_revoked(self, told: Callable[[str, str], None]) -> None:
-        """Call ``told`` from now on with what is revoked for good: its kind, and what it is."""
-        self._transactions.revoked = told
+    def on_revoked(self, call: Callable[[str, str], None]) -> None:
+        """Call ``call`` with the kind and the subject of everything that is revoked for good.
+
+        The call happens within the transaction; if it fails, nothing is written.
+        """
+        self._transactions.revoked = call
 
     def atomic(self) -> AbstractContextManager[None]:
         """Make all that the body writes happen together or not at all; may be nested."""

@@ -1,7 +1,7 @@
-"""One database file takes another's place: after a kill at any moment the old or the new is there.
+"""Replaces a database file. After a kill at any moment, either the old or the new file is there.
 
-The new file first gets the name ``*.restored``: from then on it is the database, and whoever opens
-the folder next completes the exchange. Before, the old one is.
+The new file first gets the name ``*.restored``. From then on it is the database: the next program
+that opens the folder completes the replacement. Before that, the old file is the database.
 """
 
 import os
@@ -14,19 +14,19 @@ from typing import Final
 from tracetogether.whole_file import sync_folder
 
 _BESIDE: Final = ("-wal", "-shm", "-journal")
-"""Files that SQLite keeps beside a database; of the old one they must not meet the new one."""
+"""Endings of files that SQLite keeps beside a database; those of the old one must go first."""
 
 
 def pending(database: Path) -> Path:
-    """Return the name of the file that is about to take the place of ``database``."""
+    """Return the name of the file that is about to replace ``database``."""
     return database.with_name(f"{database.name}.restored")
 
 
 def swap(stage: Path, database: Path) -> None:
-    """Put the file ``stage`` (same disk, closed) in the place of ``database``.
+    """Replace ``database`` by the closed file ``stage`` on the same disk.
 
     Raises:
-        OSError: it can't be done; the old database is still there.
+        OSError: a file can't be written; the old database is still there.
     """
     with closing(sqlite3.connect(stage)) as file:
         file.execute("PRAGMA journal_mode = WAL")
@@ -38,7 +38,7 @@ def swap(stage: Path, database: Path) -> None:
 
 
 def finish_swap(database: Path) -> bool:
-    """Complete an exchange that was begun; return whether there was one."""
+    """Complete a replacement that was begun; return whether there was one."""
     waiting = pending(database)
     if not waiting.exists():
         return False
@@ -50,10 +50,10 @@ def finish_swap(database: Path) -> bool:
 
 
 def set_aside(database: Path, marked: str) -> Path:
-    """Give a damaged database a second name, ``*.damaged-MARKED``, under which it stays.
+    """Keep a damaged database under a second name, ``*.damaged-MARKED``; return that.
 
     Raises:
-        OSError: it can't be done.
+        OSError: the second name can't be written.
     """
     aside = database.with_name(f"{database.name}.damaged-{marked}")
     for ending in ("", *_BESIDE):

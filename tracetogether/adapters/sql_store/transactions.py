@@ -1,4 +1,4 @@
-"""Transactions: one for each thing that is written, or one for several that belong together."""
+"""Transactions: one for each write, or one for several writes that belong together."""
 
 import threading
 import time
@@ -12,18 +12,18 @@ from tracetogether.adapters.sql_store.databases import Database, remedy
 from tracetogether.errors import InvalidRequestError, StoreError
 
 WAITING_WRITERS: Final = 16
-"""So many threads wait for a database that is locked for long; a server has 40 in all."""
+"""The most threads that wait for a database that stays locked; a server has 40 threads."""
 _STUCK_S: Final = 2.0
 _LONGEST_WAIT_S: Final = 30.0
 _LOOK_EVERY_S: Final = 0.1
 
 
 class _Turns:
-    """Who writes next; writers who wait for a locked database leave threads to readers.
+    """Limits how many threads write at once, so that waiting writers leave threads to readers.
 
     Args:
-        at_once: so many threads write at the same time.
-        place: how errors call the database.
+        at_once: the most threads that write at the same time.
+        place: name of the database in error messages.
     """
 
     def __init__(self, at_once: int, place: str) -> None:
@@ -35,10 +35,10 @@ class _Turns:
 
     @contextmanager
     def taken(self, *, wait: bool) -> Iterator[None]:
-        """Let the body write once it is this thread's turn.
+        """Run the body when it is this thread's turn to write.
 
         Raises:
-            StoreError: it did not come: at once without ``wait``, or if others wait for long.
+            StoreError: the turn does not come at once (without ``wait``), or takes too long.
         """
         if not self._free.acquire(blocking=False):
             self._wait(_LONGEST_WAIT_S if wait else 0.0)
@@ -71,23 +71,23 @@ class _OpenHere(threading.local):
     dropped: bool = False
 
 
-def _tell_nobody(kind: str, subject: str) -> None:
-    """Do nothing: nobody wants to know what is revoked."""
+def _ignore(kind: str, subject: str) -> None:
+    """Do nothing about what is revoked."""
 
 
 class Transactions:
-    """Begins and ends transactions; what a thread does inside of one of its own joins it.
+    """Begins and ends transactions; a statement of a thread joins the transaction it has open.
 
     Attributes:
-        revoked: called within a transaction that revokes something for good, with the kind
-            (withdrawn, disabled, password) and what it is; if it fails, nothing is written.
+        revoked: called within a transaction that revokes something for good, with its kind
+            (withdrawn, disabled, password) and its subject; if it fails, nothing is written.
     """
 
     def __init__(self, database: Database) -> None:
         self._database = database
         self._here = _OpenHere()
         self._turns = _Turns(database.writers_at_once, database.place)
-        self.revoked: Callable[[str, str], None] = _tell_nobody
+        self.revoked: Callable[[str, str], None] = _ignore
 
     @contextmanager
     def atomic(self) -> Iterator[None]:
@@ -140,7 +140,7 @@ class Transactions:
         return self._here.connection is not None
 
     def settle_after(self, gone: int) -> None:
-        """Note that the open transaction dropped rows, which shall not be left in any file."""
+        """Note that the open transaction deleted rows, of which no file may keep a trace."""
         self._here.dropped = self._here.dropped or gone > 0
 
     @contextmanager
@@ -148,10 +148,10 @@ class Transactions:
         try:
             yield
         except sa.exc.SQLAlchemyError as error:
-            # Only the driver's first words: SQLAlchemy's message lists the values, and PostgreSQL's
-            # details quote them; they are secret.
+            # Only the driver's first line: SQLAlchemy's message lists the values, and PostgreSQL's
+            # details quote them. They are secret.
             if isinstance(error, sa.exc.DataError):
-                # PostgreSQL holds no NUL in a text. Every edge refuses it; this is the last one.
+                # PostgreSQL can't store NUL in a text. Every entrance refuses it; this is the last.
                 msg = "a text or number can't be stored: remove NUL characters from it"
                 raise InvalidRequestError(msg, "nul-character") from None
             reason = str(getattr(error, "orig", None) or type(error).__name__).split("\n", 1)[0]

@@ -23,7 +23,7 @@ def upgrade() -> None:
         "cases",
         sa.Column("known_contact", sa.Boolean, nullable=False, server_default=sa.false()),
     )
-    # Who traced saw every case until now: nobody shall lose sight of his.
+    # Tracers saw every case until now: nobody may lose sight of the cases they work on.
     op.execute(
         "UPDATE operators SET roles = roles || ' supervisor' "
         "WHERE ' ' || roles || ' ' LIKE '% tracer %'"

@@ -18,7 +18,7 @@ def upgrade() -> None:
     )
     op.create_index("followed_by_found_day", "followed", ["found_day", "case_id"])
     op.create_index("followed_by_traced_day", "followed", ["traced_day", "case_id"])
-    # One tracer's share is counted by his cases, the rows themselves untouched.
+    # A tracer's share is counted by the cases assigned to them; rows are not read.
     op.drop_index("followed_by_case", "followed")
     counted = ["state", "priority", "last_day", "until_day"]
     counted += ["found_at_s", "traced_at_s", "followed_all"]
