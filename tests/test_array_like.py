@@ -53,8 +53,8 @@ COLUMNS = {
     "objects": moments("Asia/Singapore").astype(object),
     "datetimes": datetimes(SINGAPORE),
     "datetimes of UTC": np.array(datetimes(UTC), dtype=object),
-    "texts": [one.isoformat() for one in datetimes(SINGAPORE)],
-    "strings": pd.Series([one.isoformat(" ") for one in datetimes(UTC)], dtype="string"),
+    "texts": [moment.isoformat() for moment in datetimes(SINGAPORE)],
+    "strings": pd.Series([moment.isoformat(" ") for moment in datetimes(UTC)], dtype="string"),
     "Int64": pd.array(TIMES, dtype="Int64"),
     "timedeltas": pd.to_timedelta(TIMES - TIMES[0], unit="s"),
 }  # fmt: skip
@@ -80,8 +80,8 @@ def test_times_of_arrow(zone):
     "column",
     [
         moments(None).dt.tz_localize("UTC").dt.tz_convert("Asia/Singapore").dt.tz_localize(None),
-        [one.replace(tzinfo=None) for one in datetimes(SINGAPORE)],
-        [one.replace(tzinfo=None).isoformat() for one in datetimes(SINGAPORE)],
+        [moment.replace(tzinfo=None) for moment in datetimes(SINGAPORE)],
+        [moment.replace(tzinfo=None).isoformat() for moment in datetimes(SINGAPORE)],
     ],
     ids=["pandas", "datetime", "text"],
 )
@@ -92,8 +92,8 @@ def test_times_without_a_zone_take_the_given_one(column):
 @pytest.mark.parametrize(
     "column",
     [
-        [one.replace(tzinfo=None) for one in datetimes(UTC)],
-        [one.replace(tzinfo=None).isoformat() for one in datetimes(UTC)],
+        [moment.replace(tzinfo=None) for moment in datetimes(UTC)],
+        [moment.replace(tzinfo=None).isoformat() for moment in datetimes(UTC)],
     ],
     ids=["datetime", "text"],
 )

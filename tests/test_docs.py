@@ -177,16 +177,16 @@ def test_the_command_line_is_documented_as_it_is() -> None:
 def test_every_public_name_is_documented_and_exists() -> None:
     page = (REFERENCE / "api.md").read_text("utf-8")
     assert len(tracetogether.__all__) == len(set(tracetogether.__all__))
-    for one in tracetogether.__all__:
-        assert inspect.getdoc(getattr(tracetogether, one)), one
-        assert f"`{one}`" in page, f"{one} is not in api.md"
+    for name in tracetogether.__all__:
+        assert inspect.getdoc(getattr(tracetogether, name)), name
+        assert f"`{name}`" in page, f"{name} is not in api.md"
 
 
 def test_every_error_and_rejection_is_documented() -> None:
     page = (REFERENCE / "api.md").read_text("utf-8")
-    for one, value in vars(errors).items():
+    for error, value in vars(errors).items():
         if inspect.isclass(value) and issubclass(value, Exception):
-            assert f"`{one}`" in page, f"{one} is not in api.md"
+            assert f"`{error}`" in page, f"{error} is not in api.md"
     for reason in rejection.Rejection:
         assert f"`{reason.value}`" in page, f"{reason.value} is not in api.md"
 
@@ -238,9 +238,9 @@ def modules() -> list[str]:
     for package in ("tracetogether", "simulations"):
         found = importlib.import_module(package)
         names += [
-            one.name
-            for one in pkgutil.walk_packages(found.__path__, f"{package}.")
-            if not one.name.endswith("__main__")
+            info.name
+            for info in pkgutil.walk_packages(found.__path__, f"{package}.")
+            if not info.name.endswith("__main__")
         ]
     return names
 

@@ -61,9 +61,9 @@ def test_exporters_alone_and_only_with_an_audit_entry(world: World, role: Role) 
 def test_every_contact_once_without_the_merged_ones(world: World) -> None:
     page = world.authority.desk.page(ContactQuery(limit=1_000), by=CONSOLE)
     kept = {
-        one.kept.contact_id: one
-        for one in page.contacts
-        if one.kept.state is not ContactState.MERGED
+        contact.kept.contact_id: contact
+        for contact in page.contacts
+        if contact.kept.state is not ContactState.MERGED
     }
     found = lines(world, "contacts")
     assert len(found) == len(kept) == SHOWN
@@ -81,8 +81,8 @@ def test_every_contact_once_without_the_merged_ones(world: World) -> None:
 
 def test_the_anonymous_form_names_nobody(world: World) -> None:
     text = json.dumps(lines(world, "anonymous"))
-    for one in world.authority.desk.page(ContactQuery(limit=1_000), by=CONSOLE).contacts:
-        for name in (one.pseudonym, one.kept.contact_id, one.kept.case_id):
+    for contact in world.authority.desk.page(ContactQuery(limit=1_000), by=CONSOLE).contacts:
+        for name in (contact.pseudonym, contact.kept.contact_id, contact.kept.case_id):
             assert name not in text
     assert "2020-" not in text
     numbers = [int(line["number"]) for line in lines(world, "anonymous")]
@@ -168,7 +168,7 @@ def test_go_data_finds_its_fields_and_its_reference_data(world: World) -> None:
     assert {line["relationship.certaintyLevelId"] for line in found} <= {
         f"{category}_CERTAINTY_LEVEL_{level}" for level in levels
     }
-    cases = {one.case_id for one in world.authority.casework.cases(by=CONSOLE)}
+    cases = {case.case_id for case in world.authority.casework.cases(by=CONSOLE)}
     assert {line["relationship.persons[].id"] for line in found} == cases
 
 
@@ -204,7 +204,9 @@ class ManyContacts:
     def contacts_after(self, contact_id: str, limit: int) -> list[tuple[KeptContact, str]]:
         first = int(contact_id or 0) + 1
         numbers = range(first, min(first + limit, self.count + 1))
-        return [(replace(self.kept, contact_id=f"{one:09d}"), "2020-05-04") for one in numbers]
+        return [
+            (replace(self.kept, contact_id=f"{number:09d}"), "2020-05-04") for number in numbers
+        ]
 
 
 @pytest.mark.slow

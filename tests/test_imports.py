@@ -63,8 +63,8 @@ def test_every_bad_line_is_named_with_its_column_and_remedy(world: World) -> Non
         f"{world.user()},2020-05-02",
     ]
     wanted, bad = world.authority.case_import.check("\n".join(lines).encode(), NOON, by=CONSOLE)
-    assert [one.line for one in wanted] == [2]
-    places = [(one.line, one.column) for one in bad]
+    assert [row.line for row in wanted] == [2]
+    places = [(fault.line, fault.column) for fault in bad]
     assert places == [
         (3, "user_id"),
         (4, "date"),
@@ -75,7 +75,7 @@ def test_every_bad_line_is_named_with_its_column_and_remedy(world: World) -> Non
         (8, "user_id"),
         (9, ""),
     ]
-    assert all(":" in one.remedy for one in bad)
+    assert all(":" in fault.remedy for fault in bad)
     assert "line 2" in bad[5].remedy
     assert "nobody-of-that-id" not in repr(bad)
 
@@ -94,7 +94,7 @@ def test_every_bad_line_is_named_with_its_column_and_remedy(world: World) -> Non
 )
 def test_what_is_no_such_table(world: World, body: bytes, line: int, column: str) -> None:
     _, bad = world.authority.case_import.check(body, NOON, by=CONSOLE)
-    assert (line, column) in [(one.line, one.column) for one in bad]
+    assert (line, column) in [(fault.line, fault.column) for fault in bad]
 
 
 def test_nothing_comes_in_by_halves(world: World) -> None:
@@ -115,7 +115,7 @@ def test_only_who_may_give_cases_away_imports_them_assigned(world: World) -> Non
     body = f"user_id,assigned_to\n{world.user()},ravi\n".encode()
     issuer = Caller("desk", frozenset({Role.ISSUER}))
     _, bad = world.authority.case_import.check(body, NOON, by=issuer)
-    assert [one.column for one in bad] == ["assigned_to"]
+    assert [fault.column for fault in bad] == ["assigned_to"]
 
 
 def test_operators_come_with_their_tokens(world: World) -> None:
@@ -131,8 +131,8 @@ def test_operators_come_with_their_tokens(world: World) -> None:
 def test_bad_operators_are_named(world: World) -> None:
     body = b"name,roles\nravi,tracer\nS\xc3\xa9,tracer\ntom,king\nana,\nbob,tracer\nbob,tracer\n"
     wanted, bad = world.authority.operator_import.check(body, by=CONSOLE)
-    assert [one.name for one in wanted] == ["bob"]
-    places = [(one.line, one.column) for one in bad]
+    assert [row.name for row in wanted] == ["bob"]
+    places = [(fault.line, fault.column) for fault in bad]
     assert places == [(2, "name"), (3, "name"), (4, "roles"), (5, "roles"), (7, "name")]
     admin = Caller("a", frozenset({Role.ADMIN}))
     _, bad = world.authority.operator_import.check(b"name,roles\nx,tracer\n", by=admin)

@@ -148,7 +148,7 @@ def test_a_contact_is_due_on_the_authoritys_day(store: AuthorityStore) -> None:
         calls.record(kept.contact_id, desk.today(morning), Outcome.NO_SYMPTOMS, late, by=CONSOLE)
     calls.record(kept.contact_id, desk.today(morning), Outcome.NO_SYMPTOMS, morning, by=CONSOLE)
     days = {
-        one.day: one.outcome for one in desk.calendar(kept.contact_id, by=CONSOLE) if one.outcome
+        day.day: day.outcome for day in desk.calendar(kept.contact_id, by=CONSOLE) if day.outcome
     }
     assert [date_of_day(day) for day in days] == ["2020-05-04", "2020-05-05"]
     (summary,) = world.authority.casework.page(CaseQuery(), morning, by=CONSOLE).cases
@@ -161,8 +161,8 @@ def test_counts_by_day_are_of_the_authoritys_days(store: AuthorityStore) -> None
     _, kept = met(world, breakfast - 7200, breakfast)  # all at 2020-05-03 UTC
     world.authority.follow_up.reach(kept.contact_id, breakfast + 60, by=CONSOLE)
     seen = world.authority.desk.dashboard(breakfast + 120, by=CONSOLE)
-    assert [date_of_day(one.day) for one in seen.days][-1] == "2020-05-04"
-    counts = [(one.cases, one.contacts, one.reached) for one in seen.days]
+    assert [date_of_day(day.day) for day in seen.days][-1] == "2020-05-04"
+    counts = [(day.cases, day.contacts, day.reached) for day in seen.days]
     assert counts == [(0, 0, 0)] * 13 + [(1, 1, 1)]
     in_utc = store.desk.dashboard(breakfast + 120, None)
     assert date_of_day(in_utc.days[-1].day) == "2020-05-03"
@@ -193,7 +193,7 @@ def test_the_traced_span_is_of_the_authoritys_days() -> None:
     rows += world.heard(inside, edge, 45, rssi_dbm=-45)
     world.take(case, rows, now)
     traced = world.authority.tracing.contacts(case, by=CONSOLE)
-    assert [one.user_id for one in traced.contacts] == [inside]
+    assert [contact.user_id for contact in traced.contacts] == [inside]
     assert (traced.traced_from, traced.traced_until) == (edge, at("2020-05-05", SINGAPORE))
     assert Contacts.of(traced).traced_from == edge
 
@@ -297,7 +297,7 @@ def test_a_change_moves_the_last_days_and_keeps_recorded_ones(store: AuthoritySt
     moved = store.desk.contact(kept.contact_id)
     assert moved is not None
     assert date_of_day(moved.until_day) == "2020-05-18"
-    assert [one.day for one in store.desk.outcomes([kept.contact_id])[kept.contact_id]] == [
+    assert [outcome.day for outcome in store.desk.outcomes([kept.contact_id])[kept.contact_id]] == [
         kept.until_day - 13
     ]
     assert world.authority.audit.verify(by=CONSOLE)[0]
@@ -317,7 +317,7 @@ def test_lists_are_found_again_when_the_zone_changes() -> None:
         world.keys, name="SG_MOH", store=store, save_keys=lambda _: None
     )
     (after,) = changed.tracing.contacts(case, by=CONSOLE).contacts
-    assert ([one.date for one in before.days], [one.date for one in after.days]) == (
+    assert ([day.date for day in before.days], [day.date for day in after.days]) == (
         ["2020-05-04"],
         ["2020-05-03"],
     )
@@ -339,6 +339,6 @@ def test_init_and_the_time_zone_command(tmp_path: Path) -> None:
     assert refused.exit_code == 1
     with opened_folder(tmp_path / "a") as service:
         assert service.days == BERLIN
-        assert [one.act for one in service.audit.entries(by=CONSOLE)][
+        assert [entry.act for entry in service.audit.entries(by=CONSOLE)][
             -1
         ] == "authority.time-zone-set"

@@ -49,14 +49,14 @@ def test_an_unmeasured_model_shows_its_power(meetings):
 
 
 def test_unmeasured_phones_alone_leave_the_level_to_physics(meetings):
-    strong = [one for one in meetings if one.name.startswith("Strong")]
+    strong = [meeting for meeting in meetings if meeting.name.startswith("Strong")]
     learned = learned_phones(strong, KNOWN, PHYSICS)
     assert abs(learned.model.level_db - PHYSICS.level_db) < 3.0
     assert learned.calibration.transmit_shifts["strong one"].db < -9
 
 
 def test_scenes_of_unknown_distance_teach_nothing(meetings):
-    silent = [Scene(one.name, one.sightings) for one in meetings[:3]]
+    silent = [Scene(meeting.name, meeting.sightings) for meeting in meetings[:3]]
     learned = learned_phones(silent, KNOWN, PHYSICS)
     assert learned.calibration.transmit_shifts == {}
     assert learned.model == PHYSICS

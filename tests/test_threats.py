@@ -62,7 +62,7 @@ def other_than(pin: str) -> str:
 
 
 def acts(world: World) -> list[str]:
-    return [one.act for one in world.authority.audit.entries(limit=10**6, by=CONSOLE)]
+    return [entry.act for entry in world.authority.audit.entries(limit=10**6, by=CONSOLE)]
 
 
 def test_threat_swapped_upload_of_other_bytes_is_refused(world: World, case: Case) -> None:
@@ -120,7 +120,7 @@ def test_threat_replayed_tempid_in_too_many_logs_raises_an_alert(
         over = number + 1 > UPLOADS_OF_A_TEMPID
         assert acts(world).count("tempid.alert") == int(over), number  # once, and goes on
     alert = next(
-        one for one in world.authority.audit.entries(by=CONSOLE) if one.act == "tempid.alert"
+        entry for entry in world.authority.audit.entries(by=CONSOLE) if entry.act == "tempid.alert"
     )
     assert (alert.by, alert.details) == ("clock", {"tempids": 1})
     assert row.peer not in repr(alert)
@@ -153,7 +153,9 @@ def test_threat_oversized_log_limits_the_people_per_minute(
 def test_threat_wrong_purpose_has_another_key(world: World) -> None:
     purposes = ("tempid", "tempid-iv", "upload-pin", "upload-token", "upload-key", "contact")
     keys = {
-        world.keys.day_key(one, day) for one in (*purposes, "limiter") for day in (DAY, DAY + 1)
+        world.keys.day_key(purpose, day)
+        for purpose in (*purposes, "limiter")
+        for day in (DAY, DAY + 1)
     }
     assert len(keys) == 14
 
@@ -162,7 +164,9 @@ def test_threat_worn_key_stays_far_below_the_random_iv_limit_in_a_city(world: Wo
     """A key per day, and IVs that are a function of what they seal: asking often adds none."""
     assert 5_600_000 * 96 < 2**32 / 7
     user = world.user()
-    asked = {one.text for _ in range(10) for one in world.authority.issuance.batch(user, NOON)}
+    asked = {
+        tempid.text for _ in range(10) for tempid in world.authority.issuance.batch(user, NOON)
+    }
     assert len(asked) == 100
 
 
@@ -236,7 +240,9 @@ def test_threat_leaked_key_says_nothing_about_the_keys_after_a_rotation(
     assert first == DAY + 2  # phones hold TempIDs of today and tomorrow
     with pytest.raises(KeyRingError, match="already"):
         ring.rotate(NOON)
-    assert all(not isinstance(issuer.open(one.text, one.start), Rejection) for one in before)
+    assert all(
+        not isinstance(issuer.open(tempid.text, tempid.start), Rejection) for tempid in before
+    )
     ring.save(tmp_path / "keys.txt")
     stolen, loaded = (KeyRing.load(tmp_path / name) for name in ("stolen.txt", "keys.txt"))
     assert loaded.same_as(ring)
@@ -359,7 +365,7 @@ def test_threat_late_deletion_leaves_nothing_after_day_25(
                 names = connection.exec_driver_sql(
                     "SELECT relname FROM pg_class WHERE relnamespace = current_schema::regnamespace"
                 ).scalars()
-                assert [one for one in names if f"_d{DAY}" in one] == []  # no partition either
+                assert [name for name in names if f"_d{DAY}" in name] == []  # no partition either
             for table in METADATA.sorted_tables:
                 said = repr(connection.execute(table.select()).all()).encode()
                 assert rows[0].peer.encode() not in said
@@ -383,7 +389,7 @@ def test_threat_withdrawn_user_is_in_no_contact_list(world: World, case: Case) -
     assert len(world.authority.tracing.contacts(case, by=CONSOLE).contacts) == 2
     world.authority.issuance.withdraw(leaver, NOON)
     traced = world.authority.tracing.contacts(case, by=CONSOLE)
-    assert [one.user_id for one in traced.contacts] == [stayer]
+    assert [contact.user_id for contact in traced.contacts] == [stayer]
     assert traced.rejected == {Rejection.WITHDRAWN: 90}
     world.authority.tallies.tell(NOON + HOUR)  # counted by the hour, as strangers can do it too
     assert acts(world)[-1] == "users.withdrawn"
@@ -399,7 +405,8 @@ def test_threat_withdrawn_user_leaves_no_case_and_no_log(world: World, case: Cas
 def test_threat_batch_flood_of_a_thousand_calls_gives_one_batch_or_a_refusal(world: World) -> None:
     user = world.user()
     batches = {
-        tuple(one.text for one in world.authority.issuance.batch(user, NOON)) for _ in range(1_000)
+        tuple(tempid.text for tempid in world.authority.issuance.batch(user, NOON))
+        for _ in range(1_000)
     }
     assert len(batches) == 1
     refused = 0

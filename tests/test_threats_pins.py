@@ -77,7 +77,7 @@ def other_than(pin: str) -> str:
 
 
 def acts(world: World) -> list[str]:
-    return [one.act for one in world.authority.audit.entries(limit=10**6, by=CONSOLE)]
+    return [entry.act for entry in world.authority.audit.entries(limit=10**6, by=CONSOLE)]
 
 
 def test_threat_pin_tries_refuses_the_sixth_try_even_with_the_right_pin_and_records_it(
@@ -183,7 +183,7 @@ def test_threat_pin_in_database_finds_no_pin(kept: World, tmp_path: Path) -> Non
     assert case.case_id in everything_in(kept)  # the search finds what is there
     for _ in range(2):
         assert pin not in everything_in(kept)
-        stored = b"".join(one.read_bytes() for one in tmp_path.iterdir())
+        stored = b"".join(file.read_bytes() for file in tmp_path.iterdir())
         assert pin.encode() not in stored
         kept.authority.intake.redeem_pin(user, pin, bytes(32), NOON, attempt="a" * 32)
 
@@ -358,5 +358,5 @@ def test_threat_stolen_database_shows_nothing_of_a_log_or_a_contact(kept: World)
     said = everything_in(kept)
     assert "upload.taken" in said  # the search finds what is there
     canaries = {*(row.peer for row in rows), "Pixel 3a", "iPhone 8", token, phone.credential}
-    assert [one for one in canaries if one in said] == []
+    assert [canary for canary in canaries if canary in said] == []
     assert said.count(near) == 1  # as a user; nowhere as a contact

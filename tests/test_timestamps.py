@@ -41,9 +41,11 @@ def test_agrees_with_datetime(moments, separator, padding):
     assert not unreadable.any()
     assert not blank.any()
     epoch = datetime(1970, 1, 1, tzinfo=UTC)
-    expected = [(one if one.tzinfo else one.replace(tzinfo=UTC)) - epoch for one in moments]
-    assert times.values == pytest.approx([one.total_seconds() for one in expected], abs=1e-6)
-    forms = [DATE_WITHOUT_ZONE if one.tzinfo is None else DATE_WITH_ZONE for one in moments]
+    expected = [
+        (moment if moment.tzinfo else moment.replace(tzinfo=UTC)) - epoch for moment in moments
+    ]
+    assert times.values == pytest.approx([row.total_seconds() for row in expected], abs=1e-6)
+    forms = [DATE_WITHOUT_ZONE if moment.tzinfo is None else DATE_WITH_ZONE for moment in moments]
     assert times.forms.tolist() == forms
 
 
@@ -96,7 +98,7 @@ def test_a_zone_is_applied_over_its_changes():
         datetime(2021, 3, 28, 2, 15, tzinfo=berlin),  # never
         datetime(2021, 3, 28, 3, 0, tzinfo=berlin),
     ]
-    local = np.array([one.replace(tzinfo=UTC).timestamp() for one in shown] + [np.nan])
+    local = np.array([moment.replace(tzinfo=UTC).timestamp() for moment in shown] + [np.nan])
     found, doubtful = utc_of(local, berlin)
     assert doubtful.tolist() == [False, True, False, True, False, False]
     for row in (0, 2, 4):

@@ -257,7 +257,7 @@ def writers(module: ast.Module) -> list[tuple[int, str]]:
             return
         if isinstance(node, ast.Call) and not whole:
             called = getattr(node.func, "attr", getattr(node.func, "id", ""))
-            modes = [one.value for one in node.args if isinstance(one, ast.Constant)]
+            modes = [argument.value for argument in node.args if isinstance(argument, ast.Constant)]
             opened = called == "open" and any(
                 isinstance(mode, str) and set(mode) & set("wax") and len(mode) < 4 for mode in modes
             )

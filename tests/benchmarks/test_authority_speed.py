@@ -180,13 +180,13 @@ def test_batches_over_http(tmp_path: Path, full: bool) -> None:
         try:
             server.fetch(credentials[0])
             began = server.cpu_s()
-            came = sum(server.fetch(one) for one in credentials for _ in range(each))
+            came = sum(server.fetch(credential) for credential in credentials for _ in range(each))
             spent.append(server.cpu_s() - began)
         finally:
             server.close()
         assert came == phones * each * 100
     if full:
-        with_crypto, without = (phones * each / one for one in spent)
+        with_crypto, without = (phones * each / seconds for seconds in spent)
         print(
             f"\nbatches over HTTP, SQLite: {with_crypto:,.0f} per CPU-second, without crypto "
             f"{without:,.0f}: {without / with_crypto:.2f} times"
@@ -261,7 +261,9 @@ def test_a_dropped_day_beside_deleted_rows(postgres: SqlStore, full: bool) -> No
         "basis": "'basis'",
         "place": "n",
     }
-    picked = ", ".join(values.get(one.name) or kinds[type(one.type)] for one in CONTACTS.columns)
+    picked = ", ".join(
+        values.get(column.name) or kinds[type(column.type)] for column in CONTACTS.columns
+    )
 
     def fill(day: int) -> None:
         with postgres._transactions.writing() as connection:

@@ -70,7 +70,7 @@ def fill(world: World, cases: int) -> None:
             opened = NOON - n % 14 * SECONDS_PER_DAY
             store.add_case(Case(f"C{n:09}", f"user-{n}", day, opened, opened))
         store.desk.put_contacts(
-            [followed(world, n, one) for n in numbers for one in range(CONTACTS_OF_A_CASE)]
+            [followed(world, n, index) for n in numbers for index in range(CONTACTS_OF_A_CASE)]
         )
         for basis in sorted({policy.basis for policy in POLICIES.values()}):
             keys = [(DAY, f"C{n:09}", basis) for n in numbers]
@@ -170,7 +170,7 @@ def test_queries_do_not_grow_with_rows_and_pages_are_quick(pages: Pages, full: b
             spent[name] = (counts[0], min(cpu_s(visitor, paths[-1]) for _ in range(5)))
     for name, (count, seconds) in spent.items():
         print(f"{name:10} {count:3} queries {1000 * seconds:6.1f} ms of CPU")
-    assert {name: one for name, (_, one) in spent.items() if one > MOST_CPU_S} == {}
+    assert {name: seconds for name, (_, seconds) in spent.items() if seconds > MOST_CPU_S} == {}
 
 
 def cpu_s(visitor: Visitor, path: str) -> float:

@@ -72,7 +72,7 @@ def test_threat_timing_is_equal_for_all_answers_to_a_pin(tmp_path: Path, *, full
                 assert accepted == (name in {"right PIN", "chaff"})
     assert len(spent) == 6
     for which, what in enumerate(("waited", "CPU")):
-        took = {name: median(one[which] for one in times) for name, times in spent.items()}
+        took = {name: median(time_s[which] for time_s in times) for name, times in spent.items()}
         fastest = min(took.values())
         if full:
             for name, seconds in sorted(took.items(), key=lambda one: one[1]):

@@ -46,7 +46,7 @@ def test_tracing_a_large_log(*, full: bool) -> None:
         found = tracing.contacts(case, by=CONSOLE)
         assert (found.records, found.in_span) == (len(rows), len(rows))
         assert len(found.contacts) == people
-        assert sum(one.encounters for one in found.contacts) == people * VISITS
+        assert sum(contact.encounters for contact in found.contacts) == people * VISITS
         whole = cpu_s(lambda: tracing.contacts(case, believe_quarantined=True, by=CONSOLE), times)  # noqa: B023
         kept = cpu_s(lambda: tracing.contacts(case, by=CONSOLE), times)  # noqa: B023
         print(

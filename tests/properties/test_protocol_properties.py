@@ -114,7 +114,7 @@ def test_uploads_round_trip(rows: list[Sighting]) -> None:
     assert sightings.time.tolist() == [row.time for row in rows]
     assert list(records.token) == [row.peer for row in rows]
     assert sightings.rssi_dbm.tolist() == [row.rssi_dbm for row in rows]
-    power = [None if np.isnan(one) else one for one in sightings.tx_power_dbm.tolist()]
+    power = [None if np.isnan(value) else value for value in sightings.tx_power_dbm.tolist()]
     assert power == [row.tx_power_dbm for row in rows]
     assert sightings.peer_model.to_list() == [row.peer_model for row in rows]
 

@@ -35,8 +35,8 @@ ODD = st.sampled_from([{}, None, 7, {"timestamp": True}, {"timestamp": 1, "msg":
 
 def columns(records: UploadRecords) -> list[object]:
     found: list[object] = []
-    for one in fields(records):
-        value = getattr(records, one.name)
+    for field in fields(records):
+        value = getattr(records, field.name)
         if isinstance(value, Labels):
             value = [value.names[code] if code >= 0 else None for code in value.codes.tolist()]
         elif isinstance(value, np.ndarray):

@@ -110,7 +110,7 @@ def meet(seconds: float = 120.0, validity_s: int = 30, timings: PhoneTimings = T
         def fetcher(name: str) -> Callable[[], Awaitable[object]]:
             async def fetch() -> object:
                 batch = clients[name].fetch_batch()  # in this very instant of the leaping clock
-                owners.update({one.text: name for one in batch})
+                owners.update({tempid.text: name for tempid in batch})
                 return batch
 
             return fetch
@@ -159,8 +159,8 @@ def meet(seconds: float = 120.0, validity_s: int = 30, timings: PhoneTimings = T
         accepted=receipt["accepted"],  # type: ignore[arg-type]
         rejected=receipt["rejected"],  # type: ignore[arg-type]
         uploaded=sent,
-        contacts_m=sorted(float(one["nearest_m"]) for one in contacts),  # type: ignore[arg-type]
-        people=len({one["pseudonym"] for one in contacts}),
+        contacts_m=sorted(float(contact["nearest_m"]) for contact in contacts),  # type: ignore[arg-type]
+        people=len({contact["pseudonym"] for contact in contacts}),
     )
 
 

@@ -147,8 +147,8 @@ async def of_link(phones: int, seconds: float) -> Rate:
     rate = watch.rate(done, 0)
     over.set()
     await asyncio.gather(*visits)
-    for one in bare:
-        await one.end()
+    for run in bare:
+        await run.end()
     return rate
 
 
@@ -156,14 +156,14 @@ async def of_scanners(phones: int, seconds: float) -> Rate:
     """Let all devices advertise and scan for so long."""
     link = air(room(phones))
     bare = [_Bare(link, f"p{number}") for number in range(phones)]
-    for one in bare:
-        await one.show()
-        await one.device.start_scanning(active=False, filter_duplicates=False)
+    for run in bare:
+        await run.show()
+        await run.device.start_scanning(active=False, filter_duplicates=False)
     watch = _Watch()
     await asyncio.sleep(seconds)
     rate = watch.rate(0, link.reports)
-    for one in bare:
-        await one.end()
+    for run in bare:
+        await run.end()
     return rate
 
 

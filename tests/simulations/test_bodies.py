@@ -29,7 +29,7 @@ def test_phones_turn_with_their_owners() -> None:
         assert np.ptp(reach) < 1e-9
 
 
-def test_the_shadow_is_deepest_straight_through_the_body() -> None:
+def test_the_body_loss_is_largest_straight_through_the_body() -> None:
     directions = np.linspace(-np.pi, np.pi, 721)
     for carry in Carry:
         column = np.full(len(directions), carry)

@@ -26,7 +26,7 @@ def tracks() -> CrowdTracks:
     return CrowdTracks(xy, none.astype(np.float32), posture, none.astype(np.int8))
 
 
-def test_bystanders_are_those_that_trying_everybody_finds(tracks: CrowdTracks) -> None:
+def test_the_index_finds_the_same_bystanders_as_trying_everybody(tracks: CrowdTracks) -> None:
     chance = np.random.default_rng(2)
     a, b = chance.integers(PEOPLE, size=(2, LINKS))
     tick = chance.integers(TICKS, size=LINKS)
@@ -43,7 +43,7 @@ def test_bystanders_are_those_that_trying_everybody_finds(tracks: CrowdTracks) -
     assert (found > 0.1).mean() > 0.3
 
 
-def test_a_link_without_an_end_is_in_nobodys_way(tracks: CrowdTracks) -> None:
+def test_a_link_without_an_end_has_no_loss(tracks: CrowdTracks) -> None:
     nowhere = np.full((1, 2), np.nan)
     one, tick = np.array([0]), np.array([1])
     assert Bystanders(tracks).blocked_db(nowhere, np.zeros((1, 2)), one, one, tick, 2.5) == 0.0
@@ -65,25 +65,25 @@ def check(cells: Cells, mine: Ints, near: Bools, layer: int) -> None:
     assert len(mine) < 3 * near.sum() + 60
 
 
-def test_only_a_line_s_surroundings_are_looked_at(cells: Cells) -> None:
+def test_along_returns_all_places_near_a_line_and_few_others(cells: Cells) -> None:
     chance = np.random.default_rng(4)
     a, b = chance.uniform([-6, -4], [6, 4], (2, 50, 2))
     layer = chance.integers(2, size=50)
     line, place = cells.along(a, b, 0.5, layer)
     along = b - a
     found = np.column_stack([cells.x, cells.y])
-    for one in range(50):
-        rel = found - a[one]
-        part = np.clip(rel @ along[one] / (along[one] @ along[one]), 0, 1)
-        near = np.linalg.norm(rel - part[:, None] * along[one], axis=1) <= 0.5
-        check(cells, place[line == one], near, int(layer[one]))
+    for index in range(50):
+        rel = found - a[index]
+        part = np.clip(rel @ along[index] / (along[index] @ along[index]), 0, 1)
+        near = np.linalg.norm(rel - part[:, None] * along[index], axis=1) <= 0.5
+        check(cells, place[line == index], near, int(layer[index]))
 
 
-def test_only_a_point_s_surroundings_are_looked_at(cells: Cells) -> None:
+def test_near_returns_all_places_near_a_point_and_few_others(cells: Cells) -> None:
     chance = np.random.default_rng(5)
     points = chance.uniform([-6, -4], [6, 4], (50, 2))
     layer = chance.integers(2, size=50)
     query, place = cells.near(points, 2.0, layer)
-    for one in range(50):
-        near = np.hypot(cells.x - points[one, 0], cells.y - points[one, 1]) <= 2.0
-        check(cells, place[query == one], near, int(layer[one]))
+    for index in range(50):
+        near = np.hypot(cells.x - points[index, 0], cells.y - points[index, 1]) <= 2.0
+        check(cells, place[query == index], near, int(layer[index]))

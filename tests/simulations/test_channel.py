@@ -22,7 +22,7 @@ def test_free_space_at_one_metre() -> None:
     assert float(free_space_loss_db(10.0) - free_space_loss_db(1.0)) == pytest.approx(20.0)
 
 
-def test_beyond_the_breakpoint_it_falls_faster() -> None:
+def test_the_level_falls_faster_beyond_the_breakpoint() -> None:
     near, at, far = direct_loss_db(np.array([0.5, 5.0, 50.0]), 5.0, 3.3)
     assert at - near == pytest.approx(20.0)
     assert far - at == pytest.approx(33.0)
@@ -55,7 +55,7 @@ BARE = ChannelKeys(
 )
 
 
-def test_two_people_face_to_face_in_the_open() -> None:
+def test_level_between_two_people_face_to_face_in_the_open() -> None:
     """No reflections, no bodies in the way: free space between the phones, and the two hands."""
     tracks = still([[0, 0], [3, 0]], [0.0, np.pi], [0, 0])
     channel = Channel(tracks, plain_phones(2), BARE, Streams(1))
@@ -77,7 +77,7 @@ def test_level_at_one_metre_agrees_with_anechoic_recordings() -> None:
     assert -50 < level < -44
 
 
-def test_turning_ones_back_and_standing_between() -> None:
+def test_a_turned_back_and_a_body_in_between_lower_the_level() -> None:
     def level(facing: float, carry: int, between: bool) -> float:
         people = [[0, 0], [3, 0], [1.5, 0.0 if between else 9.0]]
         tracks = still(people, [facing, np.pi, 0.0], [carry, 0, 0])
@@ -91,7 +91,7 @@ def test_turning_ones_back_and_standing_between() -> None:
     assert level(0.0, 0, False) - level(0.0, 2, False) > 8  # from the back pocket, through oneself
 
 
-def test_nobody_hears_himself_or_the_absent() -> None:
+def test_a_phone_receives_neither_itself_nor_absent_phones() -> None:
     tracks = still([[0, 0], [1, 0], [np.nan, np.nan]], [0.0] * 3, [0] * 3)
     channel = Channel(tracks, plain_phones(3), BARE, Streams(1))
     tx, rx = np.array([0, 0, 2, 0]), np.array([0, 2, 0, 1])
@@ -99,7 +99,7 @@ def test_nobody_hears_himself_or_the_absent() -> None:
     assert readings.received.tolist() == [False, False, False, True]
 
 
-def test_soft_floor() -> None:
+def test_the_share_of_received_packets_falls_smoothly_near_the_floor() -> None:
     """At the floor half is lost; two widths above it nearly nothing."""
     tracks = still([[0, 0], [3, 0]], [0.0, np.pi], [0, 0])
     level = float(
@@ -140,7 +140,7 @@ def test_one_channel_alone_varies_less(scenes: list[ChannelScene]) -> None:
     assert alone < spread_in_groups(scenes[0], 4.0, 16) - 0.3
 
 
-def test_turning_round_in_the_open() -> None:
+def test_level_while_a_person_turns_around_in_the_open() -> None:
     def rotation_db(diffuse_loss_db: float) -> float:
         keys = ChannelKeys(diffuse_loss_db=diffuse_loss_db)
         return float(np.mean([turning_round_db(keys, seed) for seed in range(3)]))
@@ -150,7 +150,7 @@ def test_turning_round_in_the_open() -> None:
     assert carriage + 2 < outdoors <= 20
 
 
-def test_fading_lets_go_over_centimetres() -> None:
+def test_fading_changes_over_centimetres() -> None:
     """Correlation of the level with itself some centimetres on: gone by a wavelength's half."""
 
     def correlation(shift_m: float) -> float:
@@ -188,7 +188,7 @@ def test_both_directions_share_one_field(scenes: list[ChannelScene]) -> None:
     assert np.allclose(there, back, equal_nan=True, rtol=0, atol=1e-9)
 
 
-def test_any_split_of_the_work_gives_the_same_bits(scenes: list[ChannelScene]) -> None:
+def test_any_split_of_the_work_gives_the_same_readings(scenes: list[ChannelScene]) -> None:
     one = scenes[0]
     chance = np.random.Generator(np.random.Philox(5))
     tx, rx = links(1001, chance)

@@ -41,7 +41,7 @@ def crowds() -> dict[str, tuple[Room, CrowdTracks]]:
     return {name: play(load_scenario(name)) for name in scenario_names()}
 
 
-def test_all_fourteen_are_there() -> None:
+def test_there_are_fourteen_scenarios() -> None:
     assert scenario_names() == ALL
 
 
@@ -62,7 +62,7 @@ def test_people_stay_inside_and_do_not_jump(
 
 
 @pytest.mark.parametrize("name", ALL)
-def test_the_same_seed_and_another(name: str) -> None:
+def test_the_same_seed_gives_the_same_tracks_and_another_seed_others(name: str) -> None:
     scenario = replace(load_scenario(name), duration_s=60.0)
     (_, one), (_, again), (_, other) = (play(scenario, seed) for seed in (1, 1, 2))
     assert np.array_equal(one.xy, again.xy, equal_nan=True)
@@ -82,7 +82,7 @@ def test_long_contacts_where_people_stay_and_none_where_they_pass(
     assert long("office-day") > 8  # who sit side by side; desks keep those opposite apart
 
 
-def test_rows_look_forward_and_leave_an_aisle() -> None:
+def test_seats_in_rows_face_forward_and_leave_an_aisle() -> None:
     room = rows_room(
         length_m=12,
         width_m=2.5,
@@ -128,7 +128,7 @@ def test_tables_face_each_other() -> None:
     assert np.allclose(room.walls_x, [-5, 0, 5])
 
 
-def test_groups_stand_in_rings_and_look_in() -> None:
+def test_groups_stand_in_rings_and_face_the_middle() -> None:
     room = tables(group=True)
     assert len(room.seats) == 0
     assert len(room.standing) == 35 + 9
@@ -166,7 +166,7 @@ def changed(name: str, **settings: float | str) -> CrowdTracks:
     return play(load_scenario(name, {"duration_s": "600", **texts}))[1]
 
 
-def test_breaks_leave_the_seat_free_for_who_comes_back() -> None:
+def test_a_seat_stays_reserved_during_a_break() -> None:
     calm = changed("office-day", breaks_per_hour=0)
     busy = changed("office-day", breaks_per_hour=20, break_s=60)
     standing = Posture.STANDING
@@ -179,7 +179,7 @@ def test_breaks_leave_the_seat_free_for_who_comes_back() -> None:
         assert gap.min() > 0.3  # nobody took a seat that was kept
 
 
-def test_a_full_lift_lets_people_wait() -> None:
+def test_people_wait_when_a_lift_is_full() -> None:
     tracks = changed("lift")
     at_once = tracks.present().sum(axis=0)
     assert at_once.max() <= 9 + 4  # nine places, and who is on the way out
@@ -196,7 +196,7 @@ def test_counterflow() -> None:
     assert heading(0.5) == {1.0, -1.0}
 
 
-def test_wanderers_pause_and_go_on() -> None:
+def test_people_who_wander_pause_and_continue() -> None:
     def walking(pause_s: float) -> float:
         tracks = changed(
             "conference", motion__kind="wander", aboard_at_start=1, pause_s=pause_s, count=30
@@ -207,7 +207,7 @@ def test_wanderers_pause_and_go_on() -> None:
     assert 0.02 < walking(60.0) < 0.4
 
 
-def test_nobody_walks_through_anybody(crowds: dict[str, tuple[Room, CrowdTracks]]) -> None:
+def test_people_do_not_walk_through_each_other(crowds: dict[str, tuple[Room, CrowdTracks]]) -> None:
     """In a dense flow bodies may brush, but hardly any overlap."""
     xy = crowds["stadium-exit"][1].xy
     near = total = 0
@@ -221,7 +221,7 @@ def test_nobody_walks_through_anybody(crowds: dict[str, tuple[Room, CrowdTracks]
     assert near / total < 0.1
 
 
-def test_a_queue_moves_up(crowds: dict[str, tuple[Room, CrowdTracks]]) -> None:
+def test_people_in_a_queue_move_up(crowds: dict[str, tuple[Room, CrowdTracks]]) -> None:
     tracks = crowds["queue"][1]
     waits = tracks.present().sum(axis=1)
     assert 20 < tracks.present()[:, 0].sum() <= 31

@@ -138,7 +138,7 @@ def tracks(name: str, settings: str) -> CrowdTracks:
 def movement(name: str, settings: str) -> str:
     moved = tracks(name, settings)
     columns = (moved.xy, moved.facing, moved.posture, moved.carry)
-    return hashlib.sha256(b"".join(one.tobytes() for one in columns)).hexdigest()
+    return hashlib.sha256(b"".join(column.tobytes() for column in columns)).hexdigest()
 
 
 @cache

@@ -36,7 +36,7 @@ def test_nobody_jumps(tracks: CrowdTracks) -> None:
     assert np.nanmax(step) < 2.0
 
 
-def test_people_come_once_and_go_once(tracks: CrowdTracks) -> None:
+def test_people_arrive_once_and_leave_once(tracks: CrowdTracks) -> None:
     for row in tracks.present():
         changes = np.flatnonzero(np.diff(row.astype(int)))
         assert len(changes) <= 2
@@ -56,7 +56,7 @@ def test_some_board_some_alight_some_move(tracks: CrowdTracks) -> None:
     assert both.sum() >= 3
 
 
-def test_no_two_people_keep_one_place(tracks: CrowdTracks) -> None:
+def test_two_people_never_keep_the_same_place(tracks: CrowdTracks) -> None:
     still = np.isin(tracks.posture, (Posture.SEATED, Posture.STANDING))
     for tick in range(0, 1800, 60):
         here = tracks.xy[still[:, tick], tick]
@@ -65,13 +65,13 @@ def test_no_two_people_keep_one_place(tracks: CrowdTracks) -> None:
         assert gap.min() > 0.15
 
 
-def test_seated_people_look_into_the_aisle(tracks: CrowdTracks) -> None:
+def test_seated_people_face_the_aisle(tracks: CrowdTracks) -> None:
     seated = tracks.posture == Posture.SEATED
     look_y, y = np.sin(tracks.facing[seated]), tracks.xy[..., 1][seated]
     assert (look_y * y < 0).mean() > 0.99
 
 
-def test_the_truth_is_a_healthy_mix(carriage: Scenario) -> None:
+def test_the_truth_has_both_contacts_and_others(carriage: Scenario) -> None:
     for seed in range(3):
         streams = Streams(seed)
         run_tracks = stay(carriage, carriage.venue.room(), streams)
@@ -90,7 +90,7 @@ def test_a_longer_stay_means_fewer_leave(short: Scenario) -> None:
     assert left(60.0) > left(20_000.0) == 0
 
 
-def test_nobody_wanders_where_nobody_should(short: Scenario) -> None:
+def test_people_move_only_if_the_scenario_says_so(short: Scenario) -> None:
     still = replace(
         short,
         motion=replace(

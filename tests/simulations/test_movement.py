@@ -69,7 +69,7 @@ def rows() -> dict[str, ComparedStatistic]:
     [
         "walking_m_s_corridor-pass",
         "walking_m_s_stadium-exit",
-        *(f"{one}_{name}" for name, figures in BADGES.items() for one in figures),
+        *(f"{figure}_{name}" for name, figures in BADGES.items() for figure in figures),
     ],
 )
 def test_people_move_and_meet_as_recorded_ones(

@@ -31,7 +31,7 @@ def phones(systems: list[System], failure: float = 0.0) -> CrowdPhones:
     count = len(systems)
     system = np.array(systems, dtype=np.int64)
     return CrowdPhones(
-        model=tuple(f"{System(one).name} {index}" for index, one in enumerate(systems)),
+        model=tuple(f"{System(system).name} {index}" for index, system in enumerate(systems)),
         system=system,
         advertised_dbm=np.where(system == System.IOS, np.nan, ANDROID_TX_POWER_DBM),
         tx_dbm=np.full(count, -1.6),
@@ -313,7 +313,7 @@ def test_the_stale_tempid_of_iphones_expires_on_the_way() -> None:
     rows = room.phones[0].log.rows()
     assert len({row.peer for row in rows}) == 1
     opened = [room.local.issuer.open(row.peer, row.time) for row in rows]
-    expired = [one is Rejection.EXPIRED_ID for one in opened]
+    expired = [result is Rejection.EXPIRED_ID for result in opened]
     assert expired == sorted(expired)
     assert not expired[0]
     assert all(late for late, row in zip(expired, rows, strict=True) if row.time > START + 900)

@@ -48,15 +48,17 @@ def test_shares_of_time_are_those_of_the_keys() -> None:
     assert lit == pytest.approx(10.0 / 730.0, abs=0.004)
 
 
-def test_a_person_lives_the_same_whoever_else_is_there() -> None:
+def test_states_of_a_person_do_not_depend_on_other_people() -> None:
     alone = draw_changes([7], BUSY, DAY_S, Streams(1))
-    among = [one for one in draw_changes(PEOPLE, BUSY, DAY_S, Streams(1)) if one.person == 7]
+    among = [
+        change for change in draw_changes(PEOPLE, BUSY, DAY_S, Streams(1)) if change.person == 7
+    ]
     assert alone == among
     assert alone[0].at_s == 0.0
     assert all(a.state is not b.state for a, b in pairwise(alone))
 
 
-def test_phones_at_their_best_never_change() -> None:
+def test_phones_without_changes_stay_in_front() -> None:
     changes = draw_changes(PEOPLE, PhoneKeys(ios=0.5), DAY_S, Streams(1))
     assert changes == [StateChange(0.0, person, PhoneState.FRONT) for person in PEOPLE]
 
@@ -71,17 +73,17 @@ def test_time_in_front() -> None:
     assert seconds_in_front(changes, 100.0) == {0: 0.0, 1: 40.0}
 
 
-def test_changes_come_on_the_clock_at_their_time() -> None:
+def test_simpy_reports_each_change_at_its_time() -> None:
     env = simpy.Environment(initial_time=1000.0)
     changes = draw_changes(PEOPLE[:5], replace(BUSY, state_change_s=60.0), 600.0, Streams(2))
-    told: list[tuple[float, StateChange]] = []
-    env.process(live_states(env, changes, 1000.0, lambda one: told.append((env.now, one))))
+    reported: list[tuple[float, StateChange]] = []
+    env.process(live_states(env, changes, 1000.0, lambda one: reported.append((env.now, one))))
     env.run(until=1600.0)
-    assert [one for _, one in told] == changes
-    assert np.allclose([now - 1000.0 for now, _ in told], [one.at_s for one in changes])
+    assert [change for _, change in reported] == changes
+    assert np.allclose([now - 1000.0 for now, _ in reported], [change.at_s for change in changes])
 
 
-def test_news_wakes_the_app_of_a_locked_iphone_for_a_while() -> None:
+def test_a_new_address_wakes_the_app_of_a_locked_iphone_for_a_while() -> None:
     news = News(awake_s=10.0)
     hidden, android = 7, 8
     scan = [(hidden, 1.0, False), (android, 2.0, True), (hidden, 3.0, False)]

@@ -15,8 +15,8 @@ def test_mix_of_systems_and_models(carriage: Scenario) -> None:
     assert all(name.startswith("iPhone") for name in names[phones.system == System.IOS])
     assert not any(name.startswith("iPhone") for name in names[phones.system == System.ANDROID])
     assert len(set(names)) == 14
-    told = phones.advertised_dbm[phones.system == System.ANDROID]
-    assert (told == ANDROID_TX_POWER_DBM).all()
+    advertised = phones.advertised_dbm[phones.system == System.ANDROID]
+    assert (advertised == ANDROID_TX_POWER_DBM).all()
     assert np.isnan(phones.advertised_dbm[phones.system == System.IOS]).all()
 
 
@@ -36,7 +36,7 @@ def test_population_figures_over_many_seeds(carriage: Scenario) -> None:
     assert np.corrcoef(tx, correction)[0, 1] == pytest.approx(-0.41, abs=0.06)
 
 
-def test_specimens_of_a_model_differ(carriage: Scenario) -> None:
+def test_phones_of_the_same_model_differ(carriage: Scenario) -> None:
     phones = draw_phones(3000, carriage.phones, carriage.channel, Streams(1))
     of_one = np.array([model == phones.model[0] for model in phones.model])
     assert phones.tx_dbm[of_one].std() == pytest.approx(1.8, abs=0.25)
@@ -49,7 +49,7 @@ def test_old_phones_drop_more_connections(carriage: Scenario) -> None:
     assert by_model["Nexus 5X"] > by_model["Galaxy S20"]
 
 
-def test_a_model_keeps_its_offsets_whoever_else_is_there(carriage: Scenario) -> None:
+def test_offsets_of_a_model_do_not_depend_on_other_models(carriage: Scenario) -> None:
     exact = replace(carriage.channel, receiver_sd_db=0.0, transmitter_sd_db=0.0)
     one = draw_phones(40, carriage.phones, exact, Streams(1))
     other = draw_phones(80, replace(carriage.phones, ios=0.8), exact, Streams(1))

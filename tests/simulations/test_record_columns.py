@@ -23,9 +23,9 @@ def test_a_device_believes_only_so_many_within_a_minute() -> None:
     crowded = np.sort(chance.uniform(0, 200, 1500))
     others = [np.sort(chance.uniform(0, 200, count)) for count in (0, 5, 700)]
     times = [crowded, others[2], others[1], crowded + 0.5]
-    phone = np.repeat([2, 3, 5, 9], [len(one) for one in times])
+    phone = np.repeat([2, 3, 5, 9], [len(time_s) for time_s in times])
     kept = believed(phone, np.concatenate(times))
-    expected = [kept_one for one in times for kept_one in one_by_one(one.tolist())]
+    expected = [kept_one for time_s in times for kept_one in one_by_one(time_s.tolist())]
     assert kept.tolist() == expected
     assert 0 < (~kept).sum() < len(kept) / 2
     assert kept[phone == 3].all()

@@ -16,14 +16,14 @@ def losses(ends: list[tuple[list[float], list[float]]], length_m: float = 1.5) -
     )
 
 
-def test_the_same_both_ways() -> None:
+def test_shadowing_is_equal_in_both_directions() -> None:
     clutter = Shadowing(3.0, 1.5, Streams(1))
     chance = np.random.default_rng(1)
     one, other = chance.uniform(-9, 9, (2, 50, 2))
     assert np.array_equal(clutter.loss_db(one, other), clutter.loss_db(other, one))
 
 
-def test_the_spread_is_the_one_asked_for_and_vanishes_close_by() -> None:
+def test_shadowing_has_the_given_spread_and_vanishes_between_close_phones() -> None:
     long, middling, close = losses([([0, 0], [60, 3]), ([0, 0], [3, 0]), ([0, 0], [0.1, 0])])
     assert long.std() == pytest.approx(3.0, rel=0.15)
     # Of an integral over an exponentially correlated line: 1 - (1 - exp(-r)) / r, r = 3 / 1.5.
@@ -32,7 +32,7 @@ def test_the_spread_is_the_one_asked_for_and_vanishes_close_by() -> None:
     assert abs(long.mean()) < 0.5
 
 
-def test_neighbouring_links_share_it_and_distant_ones_do_not() -> None:
+def test_neighbouring_links_share_shadowing_and_distant_links_do_not() -> None:
     here, beside, far = losses(
         [([0, 0], [4, 0]), ([0.2, 0.2], [4.2, 0.2]), ([0, 30], [4, 30])],
     )
@@ -40,12 +40,12 @@ def test_neighbouring_links_share_it_and_distant_ones_do_not() -> None:
     assert abs(np.corrcoef(here, far)[0, 1]) < 0.2
 
 
-def test_none_is_none() -> None:
+def test_zero_spread_means_no_shadowing() -> None:
     nothing = Shadowing(0.0, 1.5, Streams(1)).loss_db(np.zeros((3, 2)), np.ones((3, 2)))
     assert not nothing.any()
 
 
-def test_any_split_gives_the_same_bits() -> None:
+def test_any_split_of_the_links_gives_the_same_shadowing() -> None:
     clutter = Shadowing(3.0, 1.5, Streams(1))
     one, other = np.random.default_rng(2).uniform(-9, 9, (2, 101, 2))
     whole = clutter.loss_db(one, other)

@@ -17,7 +17,7 @@ def test_known_values_never_change() -> None:
     assert Streams(7).generator("people").integers(10**9, size=2).tolist() == [239867769, 638937155]
 
 
-def test_names_are_told_apart() -> None:
+def test_different_names_give_different_streams() -> None:
     streams = Streams(1)
     keys = {
         streams.noise(*names).key
@@ -58,7 +58,7 @@ def test_any_split_gives_the_same_numbers(cut: int, tick: int) -> None:
 
 
 @given(st.lists(st.integers(-(2**62), 2**62), min_size=1, max_size=4))
-def test_one_number_is_the_vector_form(indices: list[int]) -> None:
+def test_uniform_one_equals_uniform(indices: list[int]) -> None:
     noise = Noise(0x1234)
     assert noise.uniform_one(*indices) == noise.uniform(*[[index] for index in indices])[0]
 
@@ -76,8 +76,8 @@ def test_normals_are_normal_and_uncorrelated() -> None:
     assert abs(values.mean()) < 4 / np.sqrt(values.size)
     assert values.std() == pytest.approx(1.0, abs=0.01)
     assert (np.abs(values) > 1.959964).mean() == pytest.approx(0.05, abs=0.002)
-    for one, other in [(values[:-1], values[1:]), (values[:, :-1], values[:, 1:])]:
-        assert abs(np.corrcoef(one.ravel(), other.ravel())[0, 1]) < 4 / np.sqrt(one.size)
+    for left, other in [(values[:-1], values[1:]), (values[:, :-1], values[:, 1:])]:
+        assert abs(np.corrcoef(left.ravel(), other.ravel())[0, 1]) < 4 / np.sqrt(left.size)
 
 
 def test_order_of_indices_matters() -> None:

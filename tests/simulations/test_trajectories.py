@@ -30,12 +30,12 @@ def call(*words: str | Path) -> Result:
     return CliRunner().invoke(simulate, ["run", *(str(word) for word in words)])
 
 
-def test_recorded_people_go_through_phones_and_chain(table: Path, tmp_path: Path) -> None:
+def test_recorded_people_get_phones_and_are_traced(table: Path, tmp_path: Path) -> None:
     words = ("train-carriage", "--trajectories", table, "--columns", "scene=scenario,t=when,id=id")
     settings = [
         word
-        for one in ("adoption=1", "phones.ios=0", "policy.minutes=1", "floor_dbm=-80")
-        for word in ("--set", one)
+        for setting in ("adoption=1", "phones.ios=0", "policy.minutes=1", "floor_dbm=-80")
+        for word in ("--set", setting)
     ]
     folder = tmp_path / "kept"
     done = call(*words, "--scene", "yard", *settings, "--out", folder, "--json")
@@ -46,7 +46,7 @@ def test_recorded_people_go_through_phones_and_chain(table: Path, tmp_path: Path
     assert manifest["digest"] == json.loads(done.stdout)["digest"]
     truth = (folder / "truth.csv").read_text("utf-8").splitlines()
     near, *_ = [row for row in truth[1:] if row.endswith(",2.0000,1.000")]
-    ann, bob = (int(one) for one in near.split(",")[:2])
+    ann, bob = (int(name) for name in near.split(",")[:2])
     pairs = {
         (int(row.split(",")[0]), int(row.split(",")[-1]))
         for row in (folder / "contact-logs.csv").read_text("utf-8").splitlines()[1:]
@@ -54,7 +54,7 @@ def test_recorded_people_go_through_phones_and_chain(table: Path, tmp_path: Path
     assert pairs == {(ann, bob), (bob, ann)}  # nobody hears anybody at 60 m
 
 
-def test_what_goes_wrong(table: Path) -> None:
+def test_errors_name_what_is_wrong_with_the_tracks(table: Path) -> None:
     words = ("lift", "--trajectories", table, "--columns", "t=when")
     several = call(*words)
     assert isinstance(several.exception, InvalidReadingsError)
@@ -63,7 +63,7 @@ def test_what_goes_wrong(table: Path) -> None:
     assert "has 1 people" in str(call(*words, "--scene", "attic").exception)
     alone = call("lift", "--scene", "yard")
     assert alone.exit_code == 2
-    assert "--trajectories, which is missing" in alone.output
+    assert "need --trajectories" in alone.output
 
 
 def test_the_scenario_takes_the_recording_s_people_time_and_place(table: Path) -> None:

@@ -26,7 +26,7 @@ def test_counts_and_walls() -> None:
     assert not carriage.inside(np.array([[0.0, 1.7], [12.0, 0.0]])).any()
 
 
-def test_nobody_sits_or_stands_in_anybody() -> None:
+def test_seats_and_places_do_not_overlap() -> None:
     carriage = build()
     places = np.concatenate([carriage.seats, carriage.standing])
     gap = np.linalg.norm(places[:, None] - places[None], axis=2)
@@ -34,7 +34,7 @@ def test_nobody_sits_or_stands_in_anybody() -> None:
     assert gap.min() >= 0.449
 
 
-def test_benches_lie_between_doors_and_look_into_the_aisle() -> None:
+def test_benches_are_between_doors_and_face_the_aisle() -> None:
     carriage = build()
     beside = np.abs(carriage.seats[:, 0, None] - carriage.doors[None, :, 0]).min(axis=1)
     assert beside.min() > 0.65

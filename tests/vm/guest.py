@@ -120,7 +120,7 @@ class Node:
         self.folder = FOLDER / name
         batch = load_batch(self.folder)
         assert batch is not None
-        self.tokens = {one.text for one in batch}
+        self.tokens = {tempid.text for tempid in batch}
         self._said = FOLDER / f"{name}.said"
         self._complaints = FOLDER / f"{name}.complaints"
         self.runs = False
