@@ -60,7 +60,9 @@ class Access:
         secret = _bounded(token)
         digest = operator_digest(secret)
         # Every digest is compared, so that the time does not tell which one came near.
-        known = [one for one in self.store.operators() if equal(digest, one.token_digest)]
+        known = [
+            operator for operator in self.store.operators() if equal(digest, operator.token_digest)
+        ]
         if not known or not secret or known[0].disabled:
             msg = "an operator token is needed: `authority init` or `authority user add` gave one"
             raise AccessDeniedError(msg, "operator-token-needed")

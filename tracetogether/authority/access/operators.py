@@ -114,7 +114,9 @@ class Staff:
             NotFoundError: there is none of that name who is not disabled already.
         """
         by.require(Action.DISABLE_OPERATOR)
-        found = next((one for one in self.store.operators() if one.name == name), None)
+        found = next(
+            (operator for operator in self.store.operators() if operator.name == name), None
+        )
         if found is not None and (name == by.name or not found.roles <= by.roles):
             msg = "you can't disable yourself, or an operator with roles that you don't hold"
             raise AccessDeniedError(msg, "disable-not-allowed")

@@ -270,7 +270,12 @@ class SignIn:
 
     def _operator(self, name: str) -> Operator | None:
         return next(
-            (one for one in self.store.operators() if one.name == name and not one.disabled), None
+            (
+                operator
+                for operator in self.store.operators()
+                if operator.name == name and not operator.disabled
+            ),
+            None,
         )
 
     def _begun(self, name: str, key: bytes, now: float, *, enrolled: bool) -> str:

@@ -141,7 +141,7 @@ def summary_of(
         uploads=uploads,
         contacts=in_all,
         to_trace=count.get(ContactState.TO_TRACE, 0),
-        in_follow_up=sum(count.get(one, 0) for one in followed),
+        in_follow_up=sum(count.get(state, 0) for state in followed),
         lost=count.get(ContactState.LOST, 0),
         due=sum(due for _, due in found.values()),
     )

@@ -262,7 +262,7 @@ def person_tag(user_id: str, day: int, keys: KeyRing) -> bytes:
 
 def person_tags(user_id: str, now: float, keys: KeyRing) -> list[bytes]:
     """Return the tags of a person on every day whose key exists, up to the day of ``now``."""
-    days = [one.day for one in keys.known_days(utc_day(now))]
+    days = [day.day for day in keys.known_days(utc_day(now))]
     return [person_tag(user_id, day, keys) for day in days]
 
 

@@ -102,7 +102,7 @@ def put_back(row: _Row, changed: Changes) -> tuple[_Row, tuple[str, ...]]:
 
 
 def _plain(row: Case | KeptContact) -> dict[str, Any]:
-    values = {one.name: getattr(row, one.name) for one in fields(row)}
+    values = {column.name: getattr(row, column.name) for column in fields(row)}
     values = {name: value for name, value in values.items() if name not in _ELSEWHERE}
     for name, value in values.items():
         match value:
@@ -139,7 +139,7 @@ def sealed_merge(
 ) -> SealedMerge:
     """Return a merge as it is kept; ``pair`` has the ids of what goes and of what stays."""
     said = {
-        "joins": [{name: getattr(one, name) for name in Join.__slots__} for one in merge.joins],
+        "joins": [{name: getattr(join, name) for name in Join.__slots__} for join in merge.joins],
         "moved": merge.moved,
         "notes": merge.notes,
         "case_gone": merge.case_gone,
@@ -165,7 +165,7 @@ def opened_merge(kept: SealedMerge, keys: KeyRing) -> Merge:
         raise ConflictError(msg, "merge-key-gone") from None
     said = json.loads(text)
     return Merge(
-        joins=tuple(Join(**one) for one in said["joins"]),
+        joins=tuple(Join(**join) for join in said["joins"]),
         moved=tuple(said["moved"]),
         notes={name: tuple(places) for name, places in said["notes"].items()},
         case_gone=said["case_gone"],

@@ -83,8 +83,8 @@ class Notes:
     def read(self, case_id: str) -> tuple[Note, ...]:
         """Return the notes on a case and its contacts, the oldest first."""
         return tuple(
-            Note(one.note_id, one.contact_id, one.at, one.by, self._text(one))
-            for one in self.store.notes(case_id)
+            Note(kept.note_id, kept.contact_id, kept.at, kept.by, self._text(kept))
+            for kept in self.store.notes(case_id)
         )
 
     def _text(self, note: SealedNote) -> str | None:

@@ -12,7 +12,7 @@ from tracetogether.authority.contacts.groups import Groups
 from tracetogether.authority.contacts.nearness import (
     BY_CASE,
     BY_CONTACT,
-    Nearness,
+    NearnessColumns,
     Spans,
     nearness,
 )
@@ -227,12 +227,12 @@ def judged(
         policy: how many minutes make a close contact.
         case_day: number of the case's date, None if there is no case.
     """
-    again = [_judged(one, policy, case_day) for one in contacts]
-    return tuple(sorted(again, key=lambda one: one.concern))
+    again = [_judged(contact, policy, case_day) for contact in contacts]
+    return tuple(sorted(again, key=lambda contact: contact.concern))
 
 
 def people_near(
-    near: Nearness, local: LocalDays = UTC_DAYS, naming_key: bytes = UNKEYED
+    near: NearnessColumns, local: LocalDays = UTC_DAYS, naming_key: bytes = UNKEYED
 ) -> list[Contact]:
     """Return a contact for each person with a name, not judged yet, in no order."""
     lines, days = lines_of(near), _days(near, local)
@@ -279,7 +279,7 @@ def list_logs(sightings: Sightings, policy: CloseContactPolicy) -> ContactLines:
     return lines_of(nearness(sightings, policy))
 
 
-def lines_of(near: Nearness) -> ContactLines:
+def lines_of(near: NearnessColumns) -> ContactLines:
     """Return one line for each person in each log, in columns, not judged yet."""
     people = len(near.person.names) + 1
     log, person = near.observer.codes.astype(np.int64), near.person.codes.astype(np.int64)
@@ -323,7 +323,7 @@ def _judged(contact: Contact, policy: CloseContactPolicy, case_day: int | None) 
     )
 
 
-def _days(near: Nearness, local: LocalDays) -> dict[int, list[ContactDay]]:
+def _days(near: NearnessColumns, local: LocalDays) -> dict[int, list[ContactDay]]:
     """Return each person's days, in their order.
 
     An encounter over midnight touches two days: its minutes are shared out, its nearest

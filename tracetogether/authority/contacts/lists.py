@@ -97,28 +97,34 @@ def sealed_contacts(
     """
     aead = keys.aead(_PURPOSE, day)
     lines = []
-    for one in contacts:
+    for contact in contacts:
         iv = entropy(IV_BYTES)
         said = msgspec.json.encode(
             _Person(
-                *(one.user_id, one.days, one.busiest_24h, one.courses_24h, one.seen_by),
-                *(one.first_s, one.last_s),
+                *(
+                    contact.user_id,
+                    contact.days,
+                    contact.busiest_24h,
+                    contact.courses_24h,
+                    contact.seen_by,
+                ),
+                *(contact.first_s, contact.last_s),
             )
         )
         lines.append(
             SealedContact(
                 person=iv + aead.seal(iv, said, case_id.encode()),
-                days=len(one.days),
-                encounters=one.encounters,
-                minutes_low=one.minutes.low,
-                minutes=one.minutes.median,
-                minutes_high=one.minutes.high,
-                minutes_24h=one.minutes_24h,
-                nearest_low_m=one.nearest_m.low,
-                nearest_m=one.nearest_m.median,
-                nearest_high_m=one.nearest_m.high,
-                first_s=UTC_DAYS.noon(one.first_s),
-                last_s=UTC_DAYS.noon(one.last_s),
+                days=len(contact.days),
+                encounters=contact.encounters,
+                minutes_low=contact.minutes.low,
+                minutes=contact.minutes.median,
+                minutes_high=contact.minutes.high,
+                minutes_24h=contact.minutes_24h,
+                nearest_low_m=contact.nearest_m.low,
+                nearest_m=contact.nearest_m.median,
+                nearest_high_m=contact.nearest_m.high,
+                first_s=UTC_DAYS.noon(contact.first_s),
+                last_s=UTC_DAYS.noon(contact.last_s),
             )
         )
     return tuple(lines)

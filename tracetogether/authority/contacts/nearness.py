@@ -51,7 +51,7 @@ class Spans:
 
 
 @dataclass(frozen=True, slots=True)
-class Nearness:
+class NearnessColumns:
     """Encounters in columns of length m, their slots (half minutes) in columns of length s.
 
     Attributes:
@@ -90,7 +90,7 @@ def rows_of(column: Labels, name: str) -> Bools:
 
 def nearness(
     own: Sightings, policy: CloseContactPolicy, others: Sightings | None = None, *, owner: str = ""
-) -> Nearness:
+) -> NearnessColumns:
     """Return how near and how long each person was.
 
     What other phones recorded of the owner is evidence of the same meetings. Time counts if
@@ -141,7 +141,7 @@ def nearness(
         slots.credit_s * shared(share.median) / SECONDS_PER_MINUTE,
         slots.credit_high_s * shared(share.high) / SECONDS_PER_MINUTE,
     )
-    return Nearness(
+    return NearnessColumns(
         observer=slots.observer,
         person=slots.peer,
         start_s=slots.start_s,

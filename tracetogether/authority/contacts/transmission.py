@@ -135,18 +135,18 @@ def candidates(
     for infection in infections:
         cases.setdefault(infection.person, []).append(infection)
     met: dict[str, list[tuple[str, Mapping[int, Interval]]]] = {}
-    for (one, other), days in meetings.items():
-        met.setdefault(one, []).append((other, days))
-        met.setdefault(other, []).append((one, days))
+    for (person, other), days in meetings.items():
+        met.setdefault(person, []).append((other, days))
+        met.setdefault(other, []).append((person, days))
     found: list[Candidate] = []
     for infected in infections:
         sources = [
-            (one, days)
+            (infector, days)
             for person, days in met.get(infected.person, ())
-            for one in cases.get(person, ())
+            for infector in cases.get(person, ())
         ]
-        weights = [course.weights(one.day, infected.day, days) for one, days in sources]
-        totals = np.array([one.sum(axis=0) for one in weights]).reshape(len(sources), 3)
+        weights = [course.weights(infector.day, infected.day, days) for infector, days in sources]
+        totals = np.array([by_day.sum(axis=0) for by_day in weights]).reshape(len(sources), 3)
         mine = []
         for (infector, days), by_day, total in zip(sources, weights, totals, strict=True):
             share = _share(total, totals.sum(axis=0) - total, course.unrecorded)
@@ -163,13 +163,15 @@ def candidates(
                     meetings=len(days),
                     minutes=Interval(
                         *(
-                            sum(getattr(one, name) for one in days.values())
+                            sum(getattr(minutes, name) for minutes in days.values())
                             for name in ("low", "median", "high")
                         )
                     ),
                 )
             )
-        found += sorted(mine, key=lambda one: (-one.share.median, one.infector.case_id))
+        found += sorted(
+            mine, key=lambda candidate: (-candidate.share.median, candidate.infector.case_id)
+        )
     return tuple(found)
 
 
@@ -207,8 +209,8 @@ class Course:
         rows = [
             self._at(self._infectious, day - infector_day)
             * self._at(self._incubation, infected_day - day)
-            * np.array([one.low, one.median, one.high])
-            for day, one in sorted(days.items())
+            * np.array([minutes.low, minutes.median, minutes.high])
+            for day, minutes in sorted(days.items())
         ]
         return np.array(rows)
 

@@ -40,11 +40,11 @@ def after_calls(
     parameters: FollowUpParameters = FOLLOW_UP,
 ) -> KeptContact:
     """Return a contact as a calendar makes it; ``outcomes`` in the order of days."""
-    reached = {one.day for one in outcomes if one.outcome is not Outcome.NOT_REACHED}
+    reached = {call.day for call in outcomes if call.outcome is not Outcome.NOT_REACHED}
     missed = 0
-    for one in outcomes:
-        missed = missed + 1 if one.outcome is Outcome.NOT_REACHED else 0
-    symptoms = any(one.outcome is Outcome.SYMPTOMS for one in outcomes)
+    for call in outcomes:
+        missed = missed + 1 if call.outcome is Outcome.NOT_REACHED else 0
+    symptoms = any(call.outcome is Outcome.SYMPTOMS for call in outcomes)
     traced_at = kept.traced_at
     if traced_at is None and reached:
         traced_at = now
@@ -57,7 +57,7 @@ def after_calls(
     else:
         state = ContactState.TO_TRACE
     ended = state in _ENDED
-    others = tuple(one for one in kept.reasons if one != "symptoms")
+    others = tuple(reason for reason in kept.reasons if reason != "symptoms")
     return replace(
         kept,
         state=state,

@@ -38,7 +38,7 @@ class BadCell:
 
 
 @dataclass(frozen=True, slots=True)
-class NewCase:
+class CaseToOpen:
     """A line of a file of cases."""
 
     line: int
@@ -48,7 +48,7 @@ class NewCase:
 
 
 @dataclass(frozen=True, slots=True)
-class NewOperator:
+class OperatorToAdd:
     """A line of a file of operators."""
 
     line: int
@@ -106,8 +106,10 @@ def _bad_names(names: Sequence[str], columns: Sequence[str]) -> list[BadCell]:
         for name in names
         if name not in columns
     ]
-    missing = [one for one in columns if one not in names and one not in _OPTIONAL]
-    bad += [BadCell(1, one, "this column is missing: add it to the first line") for one in missing]
+    missing = [column for column in columns if column not in names and column not in _OPTIONAL]
+    bad += [
+        BadCell(1, column, "this column is missing: add it to the first line") for column in missing
+    ]
     if len(set(names)) < len(names):
         bad.append(BadCell(1, "", "a column stands there twice: remove one"))
     return bad
@@ -119,7 +121,9 @@ class CaseImport:
 
     casework: Casework
 
-    def check(self, body: bytes, now: float, *, by: Caller) -> tuple[list[NewCase], list[BadCell]]:
+    def check(
+        self, body: bytes, now: float, *, by: Caller
+    ) -> tuple[list[CaseToOpen], list[BadCell]]:
         """Return the cases that a file would open, and what is wrong in it.
 
         Columns: ``user_id``; ``date`` as YYYY-MM-DD (today if blank); ``assigned_to``, the name of
@@ -140,10 +144,10 @@ class CaseImport:
             bad += wrong
             if not wrong:
                 day = day_of(Date.fromisoformat(row["date"])) if row.get("date") else today
-                found.append(NewCase(line, row["user_id"], day, row.get("assigned_to", "")))
-        if any(one.assigned_to for one in found) and not by.may(Action.ASSIGN_CASE):
+                found.append(CaseToOpen(line, row["user_id"], day, row.get("assigned_to", "")))
+        if any(case.assigned_to for case in found) and not by.may(Action.ASSIGN_CASE):
             bad.append(BadCell(1, "assigned_to", "only a supervisor gives cases to tracers"))
-        return found, sorted(bad, key=lambda one: one.line)
+        return found, sorted(bad, key=lambda cell: cell.line)
 
     def _wrong(
         self,
@@ -180,7 +184,7 @@ class CaseImport:
         cases = self.casework.store.cases()
         return {case.user_id for case in cases if case.state in busy} & user_ids
 
-    def run(self, wanted: Sequence[NewCase], now: float, *, by: Caller) -> list[Case]:
+    def run(self, wanted: Sequence[CaseToOpen], now: float, *, by: Caller) -> list[Case]:
         """Open all of the cases, or none.
 
         Raises:
@@ -191,13 +195,13 @@ class CaseImport:
         by.require(Action.OPEN_CASE)
         opened = []
         with self.casework.audit.atomic():
-            for one in wanted:
+            for row in wanted:
                 try:
-                    case = self.casework.open_case(one.user_id, now, one.day, by=by)
-                    if one.assigned_to:
-                        case = self.casework.assign(case.case_id, one.assigned_to, now, by=by)
+                    case = self.casework.open_case(row.user_id, now, row.day, by=by)
+                    if row.assigned_to:
+                        case = self.casework.assign(case.case_id, row.assigned_to, now, by=by)
                 except (ConflictError, InvalidRequestError, NotFoundError) as error:
-                    msg = f"line {one.line}: {error}; no case was opened"
+                    msg = f"line {row.line}: {error}; no case was opened"
                     raise type(error)(msg, error.code) from None
                 opened.append(case)
         return opened
@@ -210,7 +214,7 @@ class OperatorImport:
     staff: Staff
     entropy: Entropy
 
-    def check(self, body: bytes, *, by: Caller) -> tuple[list[NewOperator], list[BadCell]]:
+    def check(self, body: bytes, *, by: Caller) -> tuple[list[OperatorToAdd], list[BadCell]]:
         """Return the operators that a file would add, and what is wrong in it.
 
         Columns: ``name``; ``roles``, one or more with blanks between.
@@ -232,7 +236,7 @@ class OperatorImport:
                 wrong.append(BadCell(line, "name", rule))
             elif name in taken:
                 wrong.append(BadCell(line, "name", f"{taken[name]}: choose another"))
-            granted = frozenset(known[one] for one in roles if one in known)
+            granted = frozenset(known[role] for role in roles if role in known)
             if not roles or len(granted) < len(set(roles)):
                 wrong.append(BadCell(line, "roles", f"give one or more of {', '.join(known)}"))
             elif not granted <= by.roles:
@@ -240,11 +244,11 @@ class OperatorImport:
             taken.setdefault(name, f"the same name as on line {line}")
             bad += wrong
             if not wrong:
-                found.append(NewOperator(line, name, granted))
-        return found, sorted(bad, key=lambda one: one.line)
+                found.append(OperatorToAdd(line, name, granted))
+        return found, sorted(bad, key=lambda cell: cell.line)
 
     def run(
-        self, wanted: Sequence[NewOperator], now: float, *, by: Caller
+        self, wanted: Sequence[OperatorToAdd], now: float, *, by: Caller
     ) -> list[tuple[Operator, str]]:
         """Add all of the operators, or none; return each with the token that is shown this once.
 
@@ -255,9 +259,9 @@ class OperatorImport:
         by.require(Action.ADD_OPERATOR)
         added = []
         with self.staff.audit.atomic():
-            for one in wanted:
+            for row in wanted:
                 token = new_secret(self.entropy)
-                added.append((self.staff.add(one.name, one.roles, token, now, by=by), token))
+                added.append((self.staff.add(row.name, row.roles, token, now, by=by), token))
         return added
 
 

@@ -116,7 +116,7 @@ class Merging:
         self, contact_id: str, into: str, now: float, version: int | None, by: Caller
     ) -> tuple[KeptContact, Merged]:
         by.require(Action.MERGE_CONTACTS)
-        held = {one: self.desk.kept(one, by) for one in sorted({contact_id, into})}
+        held = {name: self.desk.kept(name, by) for name in sorted({contact_id, into})}
         gone, stays = held[contact_id], held[into]
         check_version(gone.version, version)
         if gone.case_id != stays.case_id or gone.contact_id == stays.contact_id:
@@ -194,7 +194,7 @@ class Merging:
         self, case_id: str, into: str, now: float, version: int | None, by: Caller
     ) -> tuple[Case, Merged]:
         by.require(Action.MERGE_CASES)
-        held = {one: self.casework.locked(one, by=by) for one in sorted({case_id, into})}
+        held = {name: self.casework.locked(name, by=by) for name in sorted({case_id, into})}
         if len(held) < 2:
             msg = "a case can't be merged into itself: name another case"
             raise InvalidRequestError(msg, "case-into-itself")
@@ -205,16 +205,16 @@ class Merging:
             raise ConflictError(msg, "case-merged-already")
         before = {kept.contact_id: kept for kept in self.store.desk.contacts_of([case_id])}
         joins, clashes = self._take_contacts(before, into, now)
-        joined = {one.gone for one in joins}
+        joined = {join.gone for join in joins}
         notes = {
             note.note_id: (case_id, note.contact_id, into, note.contact_id)
             for note in self.desk.notes.store.notes(case_id)
         }
-        for one in joins:
+        for join in joins:
             notes |= {
-                name: (*place[:3], one.stays)
+                name: (*place[:3], join.stays)
                 for name, place in notes.items()
-                if place[1] == one.gone
+                if place[1] == join.gone
             }
         left, kept = self._cases_after(gone, stays, now)
         self.store.desk.put_case(left)  # first: of one person, one open case is allowed
@@ -233,11 +233,11 @@ class Merging:
         return kept, Merged(
             moved=len(before) - len(joins),
             joined=len(joins),
-            calls=sum(len(one.days) for one in joins),
+            calls=sum(len(join.days) for join in joins),
             clashes=clashes,
             notes=len(notes),
-            names=sum(len(one.taken) for one in joins),
-            also=sum(one.also > 0 for one in joins),
+            names=sum(len(join.taken) for join in joins),
+            also=sum(join.also > 0 for join in joins),
             uploads=len(self.store.upload_ids(case_id)),
         )
 
@@ -312,10 +312,10 @@ class Merging:
         """
         before = stays
         both = self.store.desk.outcomes([gone.contact_id, stays.contact_id])
-        there = {one.day for one in both.get(stays.contact_id, ())}
-        taken = [one for one in both.get(gone.contact_id, ()) if one.day not in there]
-        for one in taken:
-            self.store.desk.put_outcome(stays.contact_id, one)
+        there = {call.day for call in both.get(stays.contact_id, ())}
+        taken = [call for call in both.get(gone.contact_id, ()) if call.day not in there]
+        for call in taken:
+            self.store.desk.put_outcome(stays.contact_id, call)
         told = [at for at in (gone.traced_at, stays.traced_at) if at is not None]
         steps = [kept.state for kept in (gone, stays)]
         stays = replace(
@@ -326,7 +326,7 @@ class Merging:
             first_s=min(gone.first_s, stays.first_s),
             last_s=max(gone.last_s, stays.last_s),
             until_day=max(gone.until_day, stays.until_day),
-            priority=min(gone.priority, stays.priority, key=lambda one: one.value),
+            priority=min(gone.priority, stays.priority, key=lambda priority: priority.value),
             reasons=tuple(dict.fromkeys((*stays.reasons, *gone.reasons))),
             close_contact=gone.close_contact or stays.close_contact,
             version=stays.version + 1,
@@ -358,7 +358,7 @@ class Merging:
             version=gone.version + 1,
         )
         self.store.desk.put_contacts([left, stays])
-        days = tuple(one.day for one in taken)
+        days = tuple(call.day for call in taken)
         join = Join(
             gone.contact_id,
             stays.contact_id,

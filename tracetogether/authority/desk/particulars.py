@@ -18,7 +18,7 @@ _PURPOSE: Final = "particulars"
 
 
 @dataclass(frozen=True, slots=True)
-class Particulars:
+class NameAndPhone:
     """What was written down of who a contact is.
 
     Attributes:
@@ -41,29 +41,29 @@ class Particulars:
         """Return the name or the telephone number."""
         return {"name": self.name, "phone": self.phone}[which]
 
-    def with_fields(self, version: int, **values: str) -> "Particulars":
+    def with_fields(self, version: int, **values: str) -> "NameAndPhone":
         """Return these with some fields changed, at a version of the contact."""
         changed = {**self.changed, **dict.fromkeys(values, version)}
         name, phone = values.get("name", self.name), values.get("phone", self.phone)
         return replace(self, name=name, phone=phone, changed=changed)
 
 
-def opened_particulars(kept: KeptContact, keys: KeyRing) -> Particulars:
+def opened_particulars(kept: KeptContact, keys: KeyRing) -> NameAndPhone:
     """Return what was written down of a contact; nothing if the key of the day is gone."""
     if not kept.particulars:
-        return Particulars()
+        return NameAndPhone()
     iv, sealed = kept.particulars[:IV_BYTES], kept.particulars[IV_BYTES:]
     try:
         text = keys.aead(_PURPOSE, kept.day).open(iv, sealed, kept.contact_id.encode())
     except (KeyRingError, SealError):
-        return Particulars()
+        return NameAndPhone()
     said = json.loads(text)
     also = tuple((name, phone) for name, phone in said.get("also", ()))
-    return Particulars(said["name"], said["phone"], also, said.get("changed", {}))
+    return NameAndPhone(said["name"], said["phone"], also, said.get("changed", {}))
 
 
 def sealed_particulars(
-    said: Particulars, contact_id: str, day: int, keys: KeyRing, entropy: Entropy
+    said: NameAndPhone, contact_id: str, day: int, keys: KeyRing, entropy: Entropy
 ) -> bytes:
     """Return IV and ciphertext of what was written down; b"" of nothing.
 
@@ -79,7 +79,7 @@ def sealed_particulars(
 
 
 def described(
-    said: Particulars, typed: Mapping[str, str], clear: Collection[str], version: int | None
+    said: NameAndPhone, typed: Mapping[str, str], clear: Collection[str], version: int | None
 ) -> dict[str, str]:
     """Return the fields that change, with their new values.
 
@@ -109,8 +109,8 @@ def described(
 
 
 def joined_particulars(
-    stays: Particulars, gone: Particulars, version: int
-) -> tuple[Particulars, tuple[Field, ...], int]:
+    stays: NameAndPhone, gone: NameAndPhone, version: int
+) -> tuple[NameAndPhone, tuple[Field, ...], int]:
     """Return what two contacts that are one person have together.
 
     What only the one that goes has is taken; what both have differently stands beside.
@@ -130,8 +130,8 @@ def joined_particulars(
 
 
 def separated_particulars(
-    stays: Particulars, gone: Particulars, taken: Collection[str], also: int, version: int
-) -> Particulars:
+    stays: NameAndPhone, gone: NameAndPhone, taken: Collection[str], also: int, version: int
+) -> NameAndPhone:
     """Return what a contact had before ``joined_particulars``; what was changed since stays."""
     back = {name: "" for name in taken if stays.value(name) == gone.value(name)}
     said = stays.with_fields(version, **back)

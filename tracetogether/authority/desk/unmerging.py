@@ -137,7 +137,7 @@ class Unmerging:
         with self.audit.transaction(dry_run=only_ask):
             kept, merge = self._record(case_id)
             pair = sorted({case_id, kept.stays})
-            held = {one: self.casework.locked(one, by=by) for one in pair}
+            held = {name: self.casework.locked(name, by=by) for name in pair}
             gone, stays = held[case_id], held[kept.stays]
             check_version(gone.version, version)
             if stays.state is CaseState.MERGED:
@@ -175,7 +175,10 @@ class Unmerging:
         """Put contacts and notes back, and count."""
         calls = changed = stay = separated = moved = notes = 0
         for join in merge.joins:
-            pair = [self.store.desk.contact(one) for one in sorted({join.gone, join.stays})]
+            pair = [
+                self.store.desk.contact(contact_id)
+                for contact_id in sorted({join.gone, join.stays})
+            ]
             rows = {kept.contact_id: kept for kept in pair if kept is not None}
             gone, stays = rows.get(join.gone), rows.get(join.stays)
             if gone is None or gone.merged_into != join.stays:
@@ -217,10 +220,10 @@ class Unmerging:
             How many outcomes went, and whether (1) something was changed since and stays.
         """
         found = self.store.desk.outcomes([join.gone, join.stays])
-        copied = {one.day: one for one in found.get(join.gone, ()) if one.day in join.days}
-        same = [one for one in found.get(join.stays, ()) if copied.get(one.day) == one]
-        for one in same:
-            self.store.desk.drop_outcome(join.stays, one.day)
+        copied = {call.day: call for call in found.get(join.gone, ()) if call.day in join.days}
+        same = [call for call in found.get(join.stays, ()) if copied.get(call.day) == call]
+        for call in same:
+            self.store.desk.drop_outcome(join.stays, call.day)
         keys = self.desk.keys
         said = opened_particulars(stays, keys)
         back = separated_particulars(

@@ -42,7 +42,7 @@ class ContactPage:
 
 
 @dataclass(frozen=True, slots=True)
-class Link:
+class ContactLink:
     """One line of the contact graph: a person near a case, and other cases that know the person.
 
     Attributes:
@@ -107,12 +107,12 @@ class Desk:
     def days_of(self, kept: KeptContact) -> tuple[DayOutcome, ...]:
         """Return the calendar of a contact that the caller was shown."""
         outcomes = self.store.outcomes([kept.contact_id]).get(kept.contact_id, ())
-        found = {one.day: one for one in outcomes}
+        found = {outcome.day: outcome for outcome in outcomes}
         first = kept.until_day - self.parameters.days + 1
         days = sorted({*range(first, kept.until_day + 1), *found})
         return tuple(found.get(day, DayOutcome(day, None)) for day in days)
 
-    def links(self, case: Case, now: float, *, by: Caller) -> tuple[Link, ...]:
+    def links(self, case: Case, now: float, *, by: Caller) -> tuple[ContactLink, ...]:
         """Return a case's contacts with the other cases that each is known from.
 
         Cases that ``by`` does not need to know are left out.
@@ -122,7 +122,7 @@ class Desk:
         """
         by.require(Action.LIST_CONTACTS)
         rows = self.store.contacts_of([self.casework.case(case.case_id, by=by).case_id])
-        people = {one.contact_id: opened_person(one, self.keys) for one in rows}
+        people = {kept.contact_id: opened_person(kept, self.keys) for kept in rows}
         tags = {
             tag: user_id
             for user_id in people.values()
@@ -130,24 +130,26 @@ class Desk:
             for tag in person_tags(user_id, now, self.keys)
         }
         elsewhere: dict[str, list[str]] = {}
-        for one in self.store.tagged(list(tags)):
-            if one.case_id != case.case_id:
-                elsewhere.setdefault(tags[one.tag], []).append(one.case_id)
+        for other in self.store.tagged(list(tags)):
+            if other.case_id != case.case_id:
+                elsewhere.setdefault(tags[other.tag], []).append(other.case_id)
         own: dict[str, list[str]] = {}
         for user_id, case_id in self.store.cases_of_users(sorted(set(tags.values()))):
             own.setdefault(user_id, []).append(case_id)
-        named = {one for some in (*elsewhere.values(), *own.values()) for one in some}
+        named = {case_id for some in (*elsewhere.values(), *own.values()) for case_id in some}
         known = named
         if named and not by.needs_to_know(""):
-            mine = (one for one in self.casework.store.cases() if by.needs_to_know(one.assigned_to))
-            known = named & {one.case_id for one in mine}
+            cases = self.casework.store.cases()
+            known = named & {
+                other.case_id for other in cases if by.needs_to_know(other.assigned_to)
+            }
         return tuple(
-            Link(
+            ContactLink(
                 shown,
-                tuple(sorted(known.intersection(elsewhere.get(people[one.contact_id] or "", ())))),
-                tuple(sorted(known.intersection(own.get(people[one.contact_id] or "", ())))),
+                tuple(sorted(known.intersection(elsewhere.get(people[kept.contact_id] or "", ())))),
+                tuple(sorted(known.intersection(own.get(people[kept.contact_id] or "", ())))),
             )
-            for one, shown in zip(rows, self._all_shown(rows, by), strict=True)
+            for kept, shown in zip(rows, self._all_shown(rows, by), strict=True)
         )
 
     def dashboard(self, now: float, *, by: Caller) -> Dashboard:
@@ -165,7 +167,7 @@ class Desk:
         """
         by.require(Action.READ_NOTES)
         found = self.notes.read(self.casework.case(case_id, by=by).case_id)
-        return tuple(one for one in found if contact_id in {None, one.contact_id})
+        return tuple(note for note in found if contact_id in {None, note.contact_id})
 
     def kept(self, contact_id: str, by: Caller) -> KeptContact:
         """Return a contact as it is kept; inside a transaction nobody else changes it.
@@ -204,7 +206,7 @@ class Desk:
         return found
 
     def _all_shown(self, rows: Sequence[KeptContact], by: Caller) -> list[Followed]:
-        visible = self.casework.visible_ids((one.became_case for one in rows), by)
+        visible = self.casework.visible_ids((kept.became_case for kept in rows), by)
         found = []
         for kept in rows:
             user_id = opened_person(kept, self.keys)

@@ -185,7 +185,7 @@ def _remove_withdrawn(
         known |= dict(present.withdrawals())
     for digest, at in known.items():
         restored.add_withdrawal(digest, at)
-    gone = [one for one in restored.all_users() if withdrawal_digest(one) in known]
+    gone = [user_id for user_id in restored.all_users() if withdrawal_digest(user_id) in known]
     for user_id in gone:
         restored.desk.drop_tagged(person_tags(user_id, now, keys))
         restored.remove_user(user_id)

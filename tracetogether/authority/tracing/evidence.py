@@ -115,11 +115,11 @@ class Logs:
         found = set(self.store.desk.cases_of_users(sorted(people)))
         until = float((case.day + 1) * SECONDS_PER_DAY + _TAGGED_UNTIL_S)
         naming = self.store.desk.tagged(person_tags(case.user_id, until, self.keys))
-        for case_id in {one.case_id for one in naming}:
+        for case_id in {kept.case_id for kept in naming}:
             other = self.store.case(case_id)
             if other is not None:
                 found.add((other.user_id, case_id))
-        return sorted(one for one in found if one[0] != case.user_id)
+        return sorted(pair for pair in found if pair[0] != case.user_id)
 
     def _opened(self, case_id: str, *, believe_quarantined: bool) -> tuple[list[OpenedLog], int]:
         """Return a case's logs, and how many can't be opened any more."""

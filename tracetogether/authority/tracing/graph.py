@@ -136,8 +136,8 @@ class ContactGraphs:
         by.require(Action.SHOW_GRAPH)
         name_of = self._name_of
         with_logs = {case_id for case_id, _ in self.store.all_upload_ids()}
-        known = [one for one in self.store.cases() if _counts(one, by)]
-        all_asked = [one for one in known if one.case_id in with_logs]
+        known = [case for case in self.store.cases() if _counts(case, by)]
+        all_asked = [case for case in known if case.case_id in with_logs]
         asked = all_asked[skip : skip + most]
         near, close = Counter[str](), Counter[str]()
 
@@ -150,24 +150,24 @@ class ContactGraphs:
 
         meetings = _once_a_pair(all_meetings())
         # Whoever else has a case is in no meeting: thousands of pseudonyms are not computed.
-        met = {one.contact.user_id for one in meetings} | {one.user_id for one in asked}
+        met = {meeting.contact.user_id for meeting in meetings} | {case.user_id for case in asked}
         own: dict[str, list[Case]] = {}
         for case in known:
             if case.user_id in met:
                 own.setdefault(name_of(case.user_id), []).append(case)
-        there = {name for one in meetings for name in one.pair}
+        there = {name for meeting in meetings for name in meeting.pair}
         there.update(name_of(case.user_id) for case in asked)
         return ContactGraph(
             policy=policy,
-            people=tuple(GraphPerson(one, tuple(own.get(one, ()))) for one in sorted(there)),
+            people=tuple(GraphPerson(name, tuple(own.get(name, ()))) for name in sorted(there)),
             meetings=tuple(sorted(meetings, key=_weight)),
             candidates=candidates(
                 [
-                    Infection(one.case_id, name_of(one.user_id), one.day)
-                    for one in known
-                    if one.user_id in met
+                    Infection(case.case_id, name_of(case.user_id), case.day)
+                    for case in known
+                    if case.user_id in met
                 ],
-                {one.pair: _minutes_by_day(one.contact.days) for one in meetings},
+                {meeting.pair: _minutes_by_day(meeting.contact.days) for meeting in meetings},
             ),
             asked=tuple(asked),
             near=near,
@@ -196,7 +196,7 @@ class ContactGraphs:
             by: on whose behalf.
         """
         by.require(Action.LIST_CONTACTS)
-        direct = {one.user_id: one for one in self.tracing.found(case, policy).contacts}
+        direct = {contact.user_id: contact for contact in self.tracing.found(case, policy).contacts}
         found = []
         for user_id, case_id in sorted(self.store.desk.cases_of_users(sorted(direct))):
             through = self.store.case(case_id)
@@ -204,13 +204,13 @@ class ContactGraphs:
                 continue
             met_day = direct[user_id].days[0].day
             found += [
-                Onward(self._name_of(user_id), met_day, one)
-                for one in self.tracing.found(through, policy).contacts
-                if one.days[-1].day >= met_day
-                and one.user_id not in direct
-                and one.user_id != case.user_id
+                Onward(self._name_of(user_id), met_day, contact)
+                for contact in self.tracing.found(through, policy).contacts
+                if contact.days[-1].day >= met_day
+                and contact.user_id not in direct
+                and contact.user_id != case.user_id
             ]
-        return tuple(sorted(found, key=lambda one: (*one.contact.concern, one.through)))
+        return tuple(sorted(found, key=lambda onward: (*onward.contact.concern, onward.through)))
 
 
 def _counts(case: Case, by: Caller) -> bool:
@@ -220,10 +220,10 @@ def _counts(case: Case, by: Caller) -> bool:
 
 def _once_a_pair(meetings: Iterable[Meeting]) -> list[Meeting]:
     best: dict[tuple[str, str], Meeting] = {}
-    for one in meetings:
-        there = best.get(one.pair)
-        if there is None or _known(one) > _known(there):
-            best[one.pair] = one
+    for meeting in meetings:
+        there = best.get(meeting.pair)
+        if there is None or _known(meeting) > _known(there):
+            best[meeting.pair] = meeting
     return list(best.values())
 
 
@@ -237,4 +237,4 @@ def _weight(meeting: Meeting) -> tuple[float, float, tuple[str, str]]:
 
 
 def _minutes_by_day(days: Sequence[ContactDay]) -> dict[int, Interval]:
-    return {one.day: one.minutes for one in days}
+    return {day.day: day.minutes for day in days}

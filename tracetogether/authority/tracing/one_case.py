@@ -146,8 +146,10 @@ class Tracing:
 
     def refresh(self, case: Case) -> None:
         """Find a case's contacts within every radius that a policy asks for, and keep them."""
-        radii = {one.basis: one for one in POLICIES.values() if one.rule is None}.values()
-        missing = [one for one in radii if self._kept(case, one) is None]
+        radii = {
+            policy.basis: policy for policy in POLICIES.values() if policy.rule is None
+        }.values()
+        missing = [policy for policy in radii if self._kept(case, policy) is None]
         if missing:
             evidence = self.logs.evidence(case)
             for policy in missing:
@@ -157,7 +159,7 @@ class Tracing:
         """Return the other cases whose lists may change with what this one's logs say."""
         people = [contact.user_id for contact in self.found(case).contacts]
         found = [self.store.case(case_id) for _, case_id in self.logs.partners_of(case, people)]
-        return [one for one in found if one is not None]
+        return [case for case in found if case is not None]
 
     def reveal(self, case: Case, name: str, reason: str, now: float, *, by: Caller) -> str:
         """Return the user id of a contact of a case, by the pseudonym; the act is audited.
@@ -170,9 +172,9 @@ class Tracing:
         why = self.audit.reason_given(reason, now, by=by.name, case_id=case.case_id, contact=name)
         # Releases before the naming key called people otherwise: such a name is still good.
         found = [
-            one.user_id
-            for one in self.found(case).contacts
-            if name in {one.pseudonym, pseudonym(one.user_id, UNKEYED)}
+            contact.user_id
+            for contact in self.found(case).contacts
+            if name in {contact.pseudonym, pseudonym(contact.user_id, UNKEYED)}
         ]
         if not found:
             raise NotFoundError("there is no such contact in this case", "no-such-contact")
@@ -192,7 +194,7 @@ class Tracing:
             return None
         if kept.found_from != self._what_it_is_found_from(case, contacts):
             return None
-        people = [one.user_id for one in contacts]
+        people = [contact.user_id for contact in contacts]
         if len(self.store.registered(people)) < len(people):
             return None
         return TracedCase(
@@ -238,7 +240,7 @@ class Tracing:
         # Keys destroyed ahead of time, in the very days that are traced, change the list too.
         first, _ = case.traced_span(self.logs.days)
         oldest = max(self.logs.keys.oldest_day or 0, utc_day(first))
-        partners = self.logs.partners_of(case, {one.user_id for one in contacts})
+        partners = self.logs.partners_of(case, {contact.user_id for contact in contacts})
         said = [
             [
                 [tuple(upload) for upload in self.store.upload_ids(case_id)]
