@@ -64,11 +64,13 @@ def own_scenes(folder):
     header += [f"{what} {radius:g} m" for radius in BOTH.radii_m for what in ("AUC", "nDCF")]
     header += ["ECE 2 m", "MAE", "bias", "r", "in 90 %", "P15", "R15", "readings/s"]
     lines = []
-    for row in (one for one in rows if one.radius_m == 2.0):
+    for row in rows:
+        if row.radius_m != 2.0:
+            continue
         nearer = next(
-            one
-            for one in rows
-            if (one.estimator, one.logs, one.radius_m) == (row.estimator, row.logs, 1.5)
+            other
+            for other in rows
+            if (other.estimator, other.logs, other.radius_m) == (row.estimator, row.logs, 1.5)
         )
         lines.append(
             [

@@ -84,11 +84,11 @@ def line(scene, who, logs, parts):
     true = np.concatenate([minutes for minutes, _ in parts])
     low, median, high, *courses = np.concatenate([sums for _, sums in parts]).T
     close = true >= POLICY.minutes - 1e-6
-    chance = np.array([chance_of(one, POLICY.minutes) for one in np.array(courses).T])
+    chance = np.array([chance_of(pair, POLICY.minutes) for pair in np.array(courses).T])
     place = np.minimum((chance * BINS).astype(int), BINS - 1)
     off = [
-        (place == one).mean() * abs(chance[place == one].mean() - close[place == one].mean())
-        for one in np.unique(place)
+        (place == bin_).mean() * abs(chance[place == bin_].mean() - close[place == bin_].mean())
+        for bin_ in np.unique(place)
     ]
     inside = (low <= true + 1e-9) & (true <= high + 1e-9)
     named = median >= POLICY.minutes
@@ -138,7 +138,7 @@ def recorded(folder, calibration, estimator):
         tracks=folder / "dp3t_epfl" / "traj_exp05_2hz.csv.gz",
     ).scenes
     parts = []
-    for scene in (one for one in scenes if one.tracks is not None):
+    for scene in (scene for scene in scenes if scene.tracks is not None):
         slots, truth = fold(scene.sightings, calibration), TrueMinutes.of(scene.tracks, 2.0)
         first, second = (numbers_in(truth.names, who) for who in (slots.observer, slots.peer))
         seen = (first >= 0) & (second >= 0)

@@ -1,8 +1,8 @@
-"""Take the pictures of the tracers' desk in docs/desk anew, from made-up data.
+"""Take the pictures of the tracers' pages in docs/desk again, from made-up data.
 
     python docs/howto/write_screenshots.py [FOLDER]
 
-FOLDER is an authority from `tracetogether authority demo-data`; one is made if it is left out.
+FOLDER is an authority from `tracetogether authority demo-data`; without it, one is created.
 Needs Chromium, the extras `server` and `test`, and a font with Chinese characters (Debian:
 fonts-noto-core, fonts-wqy-microhei).
 """
@@ -35,7 +35,7 @@ COLOURS = 64
 
 
 class Clock:
-    """Stands still but for ``pass_on``: a code is used once, so that another has to come."""
+    """A clock that advances only by ``pass_on``; each sign-in needs a new code, so a later time."""
 
     def __init__(self, now: float) -> None:
         self.now = now
