@@ -12,7 +12,7 @@ import pytest
 from bumble.transport.common import AsyncPipeSink
 
 from simulations.radio.channel import direct_loss_db
-from tracetogether.adapters.bumble_air import Air, AirController
+from tests.bumble_air import Air, AirController
 from tracetogether.adapters.bumble_radio import BumbleHabits, open_controller
 from tracetogether.bluetrace.batch import TempIDBatch
 from tracetogether.bluetrace.handshake import BlueTraceExchange

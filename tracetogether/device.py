@@ -1,7 +1,7 @@
 """A phone as one machine: inputs in, actions out, next deadline.
 
-It never waits, sleeps or sends. Whoever drives it (a simulated person, a virtual
-or a real radio) hands in what happened and carries out what it answers::
+It never waits, sleeps or sends. A driver (a simulated person, a virtual or a real radio)
+passes in what happened and carries out the actions that come back::
 
     actions = device.receive(Heard("aa:bb", rssi_dbm=-61), now=now)
     ...

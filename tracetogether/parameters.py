@@ -77,8 +77,8 @@ class FollowUpParameters:
     """How contacts are followed up (WHO, Contact tracing in the context of COVID-19, 2020-05)."""
 
     days: int = 14  # the incubation period, counted from the last encounter
-    lost_after_days: int = 3  # not reached on so many days in a row
-    several_days: int = 3  # met on so many days: called first
+    lost_after_days: int = 3  # days in a row on which nobody was reached
+    several_days: int = 3  # days of meeting, from which on a contact is called first
     very_near_m: float = 1.0  # WHO's definition of a contact: within 1 m for 15 minutes
     prompt_s: int = SECONDS_PER_DAY  # "traced within a day", "started within 24 hours"
 
@@ -118,10 +118,10 @@ class TransmissionParameters:
         incubation_log_mean, incubation_log_sd: log-normal, days from infection to symptoms (Lauer
             et al. 2020: median 5.1 days).
         infectious_shape, infectious_rate, infectious_shift: when a person infects others, in days
-            after his symptoms: a gamma distribution less the shift (He et al. 2020, as corrected
-            by Ashcroft et al. 2020).
+            after the first symptoms: a gamma distribution less the shift (doi
+            10.1038/s41591-020-0869-5, as corrected by Ashcroft et al. 2020).
         date_sd_days: how far a case's date lies from the first symptoms.
-        unrecorded_minutes: a source in no log weighs as much as so many minutes near.
+        unrecorded_minutes: a source in no log weighs as much as this many minutes nearby.
     """
 
     incubation_log_mean: float = 1.621
@@ -153,7 +153,7 @@ UPLOAD_BUCKETS: Final[tuple[int, ...]] = (  # 16 KiB, doubling
     MAX_UPLOAD_BYTES,
 )
 
-CLOCK_ERROR_S: Final = 60  # a phone's clock may differ so much: the first window's early start
+CLOCK_ERROR_S: Final = 60  # a phone's clock may differ by this: the first window starts early
 TEMPIDS_OF_A_DAY_KEY: Final = 2**32  # NIST SP 800-38D, 8.3: random IVs under one AES-GCM key
 BATCHES_AN_HOUR: Final = 60  # of one user; a phone needs two a day
 REGISTRATIONS_AN_HOUR: Final = 2_000  # from one address or IPv6 /64; many phones may share one

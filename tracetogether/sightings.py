@@ -72,7 +72,7 @@ class Sightings:
         peer: who was heard: a token, or a person once tokens are opened.
         rssi_dbm: (n,) float64, valid readings only (below 0).
         tx_power_dbm: (n,) float64, NaN where unknown.
-        observer_model, peer_model: phone models, unknown where not told.
+        observer_model, peer_model: phone models; unknown where the reading does not name them.
         dropped: readings that were given but are not held.
         reasons: why not -> how many of them.
         notes: what was assumed of the given columns, one sentence each.

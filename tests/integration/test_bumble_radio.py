@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from tests.bumble_air import Air
 from tests.leaping_loop import leap
 from tests.radio_world import (
     BRISK,
@@ -21,7 +22,6 @@ from tests.radio_world import (
     until,
     world,
 )
-from tracetogether.adapters.bumble_air import Air
 from tracetogether.adapters.bumble_radio import BumbleRadio, open_adapter
 from tracetogether.bluetrace.handshake import SERVICE_UUID
 from tracetogether.bluetrace.profile import PROFILE

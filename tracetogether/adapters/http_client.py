@@ -43,7 +43,7 @@ _CASES_AT_ONCE: Final = 1_000
 
 @dataclass(frozen=True, slots=True)
 class PhoneRegistration:
-    """Who a phone is, and the credential that proves it."""
+    """A phone's user id, and the credential that proves it."""
 
     user_id: str = field(repr=False)
     credential: str = field(repr=False)
@@ -118,7 +118,7 @@ class AuthorityClient:
             read=0,
             other=0,
             backoff_factor=backoff_s,
-            raise_on_status=False,  # what the server says is told
+            raise_on_status=False,  # the caller sees the server's message
             respect_retry_after_header=backoff_s > 0,
         )
         self._once = careful.new(status=0, redirect=0, allowed_methods=None)
@@ -202,9 +202,9 @@ class AuthorityClient:
         return self._send(packed_log(body), token)
 
     def pretend(self, size_bytes: int = UPLOAD_BUCKETS[0]) -> None:
-        """Take all the steps of an upload and leave nothing, to hide the phones that do upload.
+        """Make all the requests of an upload and leave nothing, to hide the phones that do upload.
 
-        Who watches the line sees what he sees of a right PIN and a log that fills ``size_bytes``.
+        On the line it looks like a right PIN and a log that fills ``size_bytes``.
         """
         body = b'{"records": []}'
         asked = {
@@ -325,7 +325,7 @@ def packed_log(body: bytes, at_least: int = 0) -> bytes:
     log and its digest stay what they are.
     """
     packed: bytes = gzip.compress(body, 6, mtime=0)
-    sizes = [one for one in UPLOAD_BUCKETS if one >= max(len(packed) + 1, at_least)]
+    sizes = [size for size in UPLOAD_BUCKETS if size >= max(len(packed) + 1, at_least)]
     if not sizes:
         return packed  # larger than what is accepted
     begin, rest = bytearray(packed[:10]), packed[10:]

@@ -40,7 +40,9 @@ class TempIDBatch:
         OpenTrace's phones send an expired TempID rather than none: no authority
         believes the records it makes, so this batch has none to give.
         """
-        return next((one for one in self.tempids if one.start <= now < one.expiry), None)
+        return next(
+            (tempid for tempid in self.tempids if tempid.start <= now < tempid.expiry), None
+        )
 
     def renewal_due(self, now: float) -> bool:
         """Return whether a new batch should be fetched at ``now``."""
@@ -70,8 +72,8 @@ class TempIDBatch:
         return {
             "status": "SUCCESS",
             "tempIDs": [
-                {"tempID": one.text, "startTime": one.start, "expiryTime": one.expiry}
-                for one in self.tempids
+                {"tempID": tempid.text, "startTime": tempid.start, "expiryTime": tempid.expiry}
+                for tempid in self.tempids
             ],
             "refreshTime": self.refresh_at,
         }
@@ -87,11 +89,11 @@ class TempIDBatch:
             if not isinstance(answer, Mapping):
                 raise TypeError  # noqa: TRY301 - one message for every kind of damage
             tempids = [
-                TempID(int(one["startTime"]), int(one["expiryTime"]), str(one["tempID"]))
-                for one in answer["tempIDs"]
+                TempID(int(item["startTime"]), int(item["expiryTime"]), str(item["tempID"]))
+                for item in answer["tempIDs"]
             ]
             refresh_at = int(answer["refreshTime"])
         except (TypeError, KeyError, ValueError, OverflowError):
             msg = "the server's answer is no batch of TempIDs: check its address and version"
             raise InvalidTempIDError(msg) from None
-        return cls(tuple(sorted(tempids, key=lambda one: one.start)), refresh_at)
+        return cls(tuple(sorted(tempids, key=lambda tempid: tempid.start)), refresh_at)

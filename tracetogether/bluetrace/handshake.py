@@ -2,11 +2,10 @@
 
 The central connects, reads, writes (even if the read failed: the other side may still
 profit) and hangs up, so that one connection leaves a record on both phones. The
-peripheral is passive. All that decides the central's next step stands in ``CENTRAL``.
+peripheral is passive. The table ``CENTRAL`` alone decides the central's next step.
 """
 
 import os
-from dataclasses import replace
 from types import MappingProxyType
 from typing import Final
 
@@ -58,7 +57,7 @@ CENTRAL: Final[Transitions] = MappingProxyType(
 
 
 class BlueTraceExchange:
-    """What a phone advertises, says and believes; an ``Exchange``.
+    """What a phone advertises, sends and accepts; an ``Exchange``.
 
     Args:
         model: this phone's model, as the other side writes it down.
@@ -119,19 +118,7 @@ class BlueTraceExchange:
             said = parse_read(value)
         except RemoteProtocolError:
             return Rejection.MALFORMED
-        return self._believed(
-            Sighting(
-                time=now,
-                peer=said.token,
-                rssi_dbm=rssi_dbm,
-                tx_power_dbm=tx_power_dbm,
-                peer_model=said.model or None,
-                observer_model=self._model,
-                organisation=said.organisation,
-                version=said.version,
-                as_central=True,
-            )
-        )
+        return self._sighting(said, now, rssi_dbm, tx_power_dbm)
 
     def written(self, value: bytes, *, now: float) -> Sighting | Rejection:
         """Return the sighting of a central that wrote its value; its RSSI is the central's."""
@@ -139,19 +126,7 @@ class BlueTraceExchange:
             said = parse_write(value)
         except RemoteProtocolError:
             return Rejection.MALFORMED
-        return self._believed(
-            Sighting(
-                time=now,
-                peer=said.token,
-                rssi_dbm=said.rssi_dbm,
-                tx_power_dbm=said.tx_power_dbm,
-                peer_model=said.model or None,
-                observer_model=self._model,
-                organisation=said.organisation,
-                version=said.version,
-                as_central=False,
-            )
-        )
+        return self._sighting(said, now, said.rssi_dbm, said.tx_power_dbm)
 
     def renewal_due(self, now: float) -> bool:
         """Return whether a new batch should be fetched."""
@@ -179,26 +154,41 @@ class BlueTraceExchange:
         return _checked(batch).ahead_s(now)
 
     def _take_for_own(self, batch: TempIDBatch | None) -> None:
-        """Know this phone's own TempIDs again, those that may still be played back too."""
+        """Remember this phone's own TempIDs, also old ones that others may still play back."""
         if not batch:
             return
         since = batch.tempids[0].start - SECONDS_PER_DAY
         self._own = {text: expiry for text, expiry in self._own.items() if expiry > since}
-        self._own.update((one.text, one.expiry) for one in batch)
+        self._own.update((tempid.text, tempid.expiry) for tempid in batch)
 
-    def _believed(self, sighting: Sighting) -> Sighting | Rejection:
-        if sighting.peer in _NO_TOKENS:
+    def _sighting(
+        self,
+        said: PeripheralPayload | CentralPayload,
+        now: float,
+        rssi_dbm: float,
+        tx_power_dbm: float | None,
+    ) -> Sighting | Rejection:
+        """Return the sighting that a payload stands for, or why it is not accepted."""
+        if said.token in _NO_TOKENS:
             return Rejection.NO_MSG
-        if len(sighting.peer) > _MAX_TOKEN:
+        if len(said.token) > _MAX_TOKEN:
             return Rejection.MALFORMED
-        if not is_rssi(sighting.rssi_dbm):
+        if not is_rssi(rssi_dbm):
             return Rejection.INVALID_RSSI
-        if sighting.peer in self._own:
-            return Rejection.SELF_TEMPID  # our own words, played back
-        power = sighting.tx_power_dbm
-        if power is not None and not is_transmit_power(power):
-            return replace(sighting, tx_power_dbm=None)
-        return sighting
+        if said.token in self._own:
+            return Rejection.SELF_TEMPID  # this phone's own payload, played back
+        known = tx_power_dbm is not None and is_transmit_power(tx_power_dbm)
+        return Sighting(
+            time=now,
+            peer=said.token,
+            rssi_dbm=rssi_dbm,
+            tx_power_dbm=tx_power_dbm if known else None,
+            peer_model=said.model or None,
+            observer_model=self._model,
+            organisation=said.organisation,
+            version=said.version,
+            as_central=isinstance(said, PeripheralPayload),
+        )
 
 
 def _checked(batch: object) -> TempIDBatch:

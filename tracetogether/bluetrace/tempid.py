@@ -238,12 +238,12 @@ class TempIDIssuer:
         if self._keys.oldest_day is not None:
             destroyed = pending & (day < self._keys.oldest_day)
             for days in (day, neighbour):
-                for one in np.unique(days[pending]).tolist():
-                    if not self._keys.has_day(one):
+                for number in np.unique(days[pending]).tolist():
+                    if not self._keys.has_day(number):
                         continue
-                    rows = np.flatnonzero(pending & (days == one))
+                    rows = np.flatnonzero(pending & (days == number))
                     decryptions += rows.size
-                    aead, associated = self._keys.aead(_PURPOSE, one), self._associated(one)
+                    aead, associated = self._keys.aead(_PURPOSE, number), self._associated(number)
                     pending[rows[_open_rows(aead, associated, raw, rows, plain)]] = False
         for aead in self._keys.static:
             rows = np.flatnonzero(pending)
@@ -313,7 +313,7 @@ def _users(plain: Bytes2D, opened: Bools) -> Labels:
     if not np.array_equal(ids[first][codes], ids):
         whole = ids.view(np.dtype((np.void, USER_BYTES))).ravel()
         _, first, codes = np.unique(whole, return_index=True, return_inverse=True)
-    names = tuple(b64encode(one.tobytes()).decode() for one in ids[first])
+    names = tuple(b64encode(user.tobytes()).decode() for user in ids[first])
     column = np.full(len(plain), UNKNOWN, dtype=np.int32)
     column[opened] = codes.ravel()
     return Labels(column, names)

@@ -11,8 +11,8 @@ _DAY_KEY: Final = b"tracetogether/v1/chain/day-key/"
 class Chain:
     """The chain from its oldest day on, with the values computed so far.
 
-    ``value(day + 1) = HKDF(value(day))`` and ``key = HKDF(value(day), purpose)``: whoever has a
-    value has all later keys and no earlier one, so that forgetting a value destroys its day.
+    ``value(day + 1) = HKDF(value(day))`` and ``key = HKDF(value(day), purpose)``. A value leads to
+    all later keys and to no earlier one, so that forgetting a value destroys its day.
 
     A server's threads share a chain without a lock. Whatever two of them write at once is equal.
     A purge replaces the chain, so that a thread that still uses the old one can't bring a

@@ -27,7 +27,7 @@ _DAY: Final = re.compile("[0-9]{1,7}")
 _MAX_DAYS_AHEAD: Final = 4_000  # bounds the work that a forged time can cause
 
 _HEADER: Final = """\
-# tracetogether key ring. Whoever reads this file can open TempIDs: keep it secret, mode 0600,
+# tracetogether key ring. This file opens TempIDs: keep it secret, mode 0600,
 # and out of backups (a restored copy would revive destroyed keys).
 # chain DAY VALUE   from this day on (days since 1970-01-01 UTC) keys follow from this value,
 #                   until the next line's day; before the first line's day keys were destroyed

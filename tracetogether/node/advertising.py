@@ -23,10 +23,10 @@ _UUID_BYTES: Final = 16
 
 @dataclass(frozen=True, slots=True)
 class Announcement:
-    """What an advertisement of the service says besides.
+    """The fields of an advertisement that the protocol uses.
 
     Attributes:
-        tx_power_dbm: transmit power, None if not told.
+        tx_power_dbm: transmit power, None if absent.
         manufacturer_data: bytes after the company identifier; empty where that is another's.
     """
 

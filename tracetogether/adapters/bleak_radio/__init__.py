@@ -1,9 +1,12 @@
 """A phone's radio on the system's own Bluetooth: bleak, and BlueZ's D-Bus for the peripheral.
 
-Linux has both roles (bluez-peripheral, on a bus connection of its own: BlueZ ties advertisement and
-service to it). Where there is no peripheral role (macOS, Windows) the radio is a central alone: it
-reads and writes, and shows nothing. BlueZ decides about addresses: whether they change, and
-when, is its configuration (``Privacy`` in main.conf), not ours. Nobody can pair with the adapter.
+BlueZ is Linux's Bluetooth service, ``bluetoothd``; programs talk to it over D-Bus, a bus for
+messages between processes. bleak is its client as a central, bluez-peripheral as a peripheral. The
+peripheral needs a bus connection of its own, since BlueZ ties advertisement and service to one.
+
+Without the peripheral role (macOS, Windows) the radio is a central only: it reads and writes, and
+advertises nothing. BlueZ's configuration (``Privacy`` in main.conf) decides whether and when the
+address changes. Nobody can pair with the adapter.
 """
 
 import asyncio
@@ -62,7 +65,7 @@ class BleakRadio:
             async with self._commands:
                 await self._tune_advertising()
         except RadioError:
-            self._shown = None  # who asked knows, and asks again
+            self._shown = None  # the caller gets the error and tries again
             raise
 
     async def scan(self, *, on: bool) -> None:
@@ -91,8 +94,8 @@ class BleakRadio:
 
     async def close(self) -> None:
         """Stop everything and let go of the bus."""
-        for one in self._resuming:
-            one.cancel()
+        for task in self._resuming:
+            task.cancel()
         try:
             with suppress(Exception):
                 async with asyncio.timeout(_CLOSE_S):
@@ -105,7 +108,7 @@ class BleakRadio:
                 async with asyncio.timeout(_CLOSE_S):
                     if self._no_pairing is not None:
                         await self._no_pairing.end()
-        finally:  # also for who is cancelled while it waits
+        finally:  # also if this task is cancelled while it waits
             if self._bus is not None:
                 self._bus.disconnect()
 
@@ -201,5 +204,5 @@ async def _leave(bus: MessageBus) -> None:
                         member="GetId",
                     )
                 )
-    finally:  # also for who is cancelled while it waits
+    finally:  # also if this task is cancelled while it waits
         bus.disconnect()

@@ -1,4 +1,4 @@
-"""bleak's client for BlueZ, patient where BlueZ tells things in another order than bleak awaits."""
+"""bleak's client for BlueZ, which waits where BlueZ reports in another order than bleak expects."""
 
 import asyncio
 from collections.abc import Callable
@@ -10,7 +10,7 @@ from bleak.backends.bluezdbus.client import BleakClientBlueZDBus
 from bleak.backends.bluezdbus.manager import get_global_bluez_manager
 from bleak.backends.service import BleakGATTServiceCollection
 
-_TOLD_S: Final = 5.0
+_REPORTED_S: Final = 5.0
 _LOOK_S: Final = 0.02
 
 
@@ -47,11 +47,11 @@ class WithoutLostMessages:
 
 
 class PatientClient(BleakClientBlueZDBus):
-    """Asks for services once BlueZ has told that the device is connected.
+    """Discovers services only after BlueZ has reported that the device is connected.
 
-    On a slow machine bluetoothd answers that the connection stands (the socket's news) before it
-    tells that the device is connected (the kernel's): bleak then takes it for disconnected and
-    ends what has just come about (its issues 1489 and 1677). Seen with bluetoothd 5.66.
+    On a slow machine bluetoothd answers ``Connect`` (news from the socket) before it reports the
+    device as connected (news from the kernel). bleak then takes the device for disconnected and
+    ends the new connection (its issues 1489 and 1677). Seen with bluetoothd 5.66.
     """
 
     async def _get_services(
@@ -61,8 +61,8 @@ class PatientClient(BleakClientBlueZDBus):
     ) -> BleakGATTServiceCollection:
         manager = await get_global_bluez_manager()
         path = self._device_path or ""
-        with suppress(TimeoutError):  # then bleak says what it makes of it
-            async with asyncio.timeout(_TOLD_S):
+        with suppress(TimeoutError):  # then bleak raises its own error
+            async with asyncio.timeout(_REPORTED_S):
                 while not manager.is_connected(path):  # noqa: ASYNC110 - bleak has no event for it
                     await asyncio.sleep(_LOOK_S)
         return await super()._get_services(dangerous_use_bleak_cache, **how)

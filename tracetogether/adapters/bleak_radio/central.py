@@ -17,7 +17,7 @@ from tracetogether.node.radio import Report
 
 _MAX_DEVICES: Final = 4_096  # what a scan may keep of made-up peers; the oldest give way
 _CLOSE_S: Final = 3.0
-_CONNECT_S: Final = 30.0  # the phone gives up sooner by itself
+_CONNECT_S: Final = 30.0  # the device gives up sooner
 
 
 class Central:
@@ -26,8 +26,8 @@ class Central:
     Args:
         profile: where on the air the protocol lives.
         report: takes what comes in.
-        scanner, client: bleak's own, or bleak's with another backend.
-        options: what both are given besides (adapter and filters of BlueZ).
+        scanner, client: bleak's classes, or classes with the same interface.
+        scan_options, client_options: more arguments of these (BlueZ's adapter and filters).
     """
 
     def __init__(
@@ -73,7 +73,7 @@ class Central:
         """Stop reporting."""
         scanner, self._scanning = self._scanning, None
         if scanner is not None:
-            with suppress(Exception):  # it has stopped by itself, or the next start will tell
+            with suppress(Exception):  # it has stopped already, or the next start fails
                 await scanner.stop()
 
     async def connect(self, peer: str) -> "BleakLink":
@@ -93,7 +93,7 @@ class Central:
         return link
 
     def _heard(self, device: BLEDevice, data: AdvertisementData) -> None:
-        if self._profile.service.lower() not in (one.lower() for one in data.service_uuids):
+        if self._profile.service.lower() not in (uuid.lower() for uuid in data.service_uuids):
             return
         self._devices.pop(device.address, None)
         self._devices[device.address] = device
@@ -110,7 +110,7 @@ class Central:
 
 
 class BleakLink:
-    """A ``Link`` of bleak's."""
+    """A connection that this phone opened; implements ``Link``."""
 
     def __init__(self, client: BleakClient, profile: GattProfile) -> None:
         self._client = client
@@ -143,7 +143,7 @@ class BleakLink:
 
 @contextmanager
 def _broken(what: str) -> Iterator[None]:
-    """Turn whatever the system raises about a connection into LinkError."""
+    """Turn any error of the system about a connection into LinkError."""
     try:
         yield
     except LinkError:

@@ -1,4 +1,7 @@
-"""BlueZ with pairing off: to pair is to hand out an identity address and its key, for good."""
+"""Pairing switched off in BlueZ: a paired device could recognise this phone for ever.
+
+Pairing exchanges an identity address and a key that resolves all later random addresses.
+"""
 
 from contextlib import suppress
 from typing import Final
@@ -16,7 +19,7 @@ _PATH: Final = "/org/tracetogether/agent"
 
 
 class _RefusingAgent(BaseAgent):
-    """Answers BlueZ's questions about pairing: no.
+    """Refuses all of BlueZ's questions about pairing.
 
     BlueZ asks it where Pairable does not decide: for a pairing that leaves no bond.
     """
@@ -77,8 +80,8 @@ class NoPairing:
             await self._adapter.set_pairable(False)
         except DBusError as error:
             msg = (
-                f"BlueZ does not let this user switch pairing off ({error.text}), and whoever "
-                "pairs with a phone knows it for good: run as root or join the group bluetooth"
+                f"BlueZ does not let this user switch pairing off ({error.text}); a paired device "
+                "could follow this phone: run as root or join the group bluetooth"
             )
             raise RadioError(msg) from None
 

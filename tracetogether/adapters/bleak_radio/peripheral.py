@@ -1,4 +1,4 @@
-"""The peripheral's side on BlueZ's D-Bus: what is shown, served and written by others."""
+"""The peripheral's side over BlueZ's D-Bus: an advertisement, and a value to read and write."""
 
 import asyncio
 from collections.abc import Callable, Coroutine
@@ -150,7 +150,7 @@ class Peripheral:
         """Advertise nothing; what is served stays until its expiry."""
         on_air, self._on_air = self._on_air, None
         if on_air is not None:
-            with suppress(DBusError, ValueError):  # BlueZ has released it by itself
+            with suppress(DBusError, ValueError):  # BlueZ has released it already
                 await on_air.unregister()
 
     async def close(self) -> None:
@@ -208,7 +208,7 @@ class Peripheral:
     # --- those who are connected ---
 
     def _welcome(self, peer: str) -> Guest:
-        """Return what is known of who reads or writes; from the first time on, his time runs."""
+        """Return the state of a peer that reads or writes; its time runs from its first request."""
         guest = self._guests.get(peer)
         if guest is None:
             if len(self._guests) >= _MAX_GUESTS:
@@ -224,13 +224,13 @@ class Peripheral:
             guest.timer.cancel()
 
     def _send_away(self, peer: str) -> None:
-        """End the connection of who stays: an exchange takes seconds."""
+        """End the connection of a peer that stays: an exchange takes seconds."""
         self._forget(peer)
         if peer:
             self._begin(self._call("org.bluez", peer, _DEVICE, "Disconnect"))
 
     def _changed(self, message: Message) -> None:
-        """Forget who has gone."""
+        """Forget a peer that has disconnected."""
         if message.path in self._guests and message.member == "PropertiesChanged":
             connected = message.body[1].get("Connected")
             if connected is not None and not connected.value:

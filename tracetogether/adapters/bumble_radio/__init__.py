@@ -15,10 +15,10 @@ from bumble.device import DeviceConfiguration
 from bumble.transport import open_transport
 from bumble.transport.common import TransportSink, TransportSource, TransportSpecError
 
-from tracetogether.adapters.bumble_radio.errands import reason
 from tracetogether.adapters.bumble_radio.host import BumbleHost, CalmHost
 from tracetogether.adapters.bumble_radio.link import BumbleLink
 from tracetogether.adapters.bumble_radio.radio import BumbleHabits, BumbleRadio
+from tracetogether.adapters.bumble_radio.tasks import reason
 from tracetogether.errors import RadioError
 from tracetogether.exchange import GattProfile
 from tracetogether.node.radio import LIMITS, RadioLimits, Report
@@ -59,14 +59,14 @@ async def open_controller(
     try:
         async with asyncio.timeout(_POWER_ON_S):
             await device.power_on()
-            told = await device.send_sync_command(
+            power = await device.send_sync_command(
                 hci.HCI_LE_Read_Advertising_Physical_Channel_Tx_Power_Command()
             )
     except Exception as error:  # noqa: BLE001 - a stack that promises no kinds of error
-        msg = f"the Bluetooth controller does not answer ({reason(error)}): plug it in anew"
+        msg = f"the Bluetooth controller does not answer ({reason(error)}): plug it in again"
         raise RadioError(msg) from None
     if habits.tx_power_dbm is None:
-        habits = replace(habits, tx_power_dbm=told.tx_power_level)
+        habits = replace(habits, tx_power_dbm=power.tx_power_level)
     return BumbleRadio(
         device, profile, report, habits=habits, limits=limits, clock=clock, on_close=on_close
     )

@@ -1,4 +1,8 @@
-"""Bumble's host and device where they would fail, or grow, on a real air and a busy machine."""
+"""Bumble's host and device, corrected where they fail on a busy machine or grow without bound.
+
+The *host* is the upper half of Bluetooth (GATT, pairing); the *controller* is the chip. They talk
+over HCI: commands down, events up. SMP is the protocol that pairs two devices.
+"""
 
 import asyncio
 import inspect
@@ -9,7 +13,7 @@ from bumble import hci, smp
 from bumble.device import Device
 from bumble.host import Host
 
-from tracetogether.adapters.bumble_radio.errands import Errands
+from tracetogether.adapters.bumble_radio.tasks import ShieldedTasks
 
 INBOUND: Final = "tracetogether_inbound"
 _ASKS_TO_PAIR: Final = frozenset(
@@ -21,20 +25,21 @@ AdvertisingReport = (
 
 
 class BumbleHost(Device):
-    """Bumble's device with four habits changed.
+    """Bumble's device with four changes.
 
-    Connections of others are an event of their own: ``connect`` takes the first new connection
-    for its own, whoever opened it. A connection that comes about after all, when its attempt was
-    given up, is ended; bumble takes it for impossible. Reports of advertisements are passed
-    on raw, without a store that grows with every made-up address. And it pairs with nobody: a
-    pairing hands out an identity address and its key, which no new TempID changes.
+    - Connections that others open are an event of their own. Bumble's ``connect`` takes the first
+      new connection for its own, even if another phone opened it.
+    - A connection that comes about after its attempt was given up is ended.
+    - Advertisements are passed on raw. Bumble's own store grows with every made-up address.
+    - It never pairs. A pairing gives away an identity address and its key, which stay the same
+      when the TempID changes.
     """
 
     hear: Callable[[AdvertisingReport], None] | None = None
 
     def __init__(self, **how: Any) -> None:  # noqa: ANN401 - as bumble has it
         super().__init__(**how)
-        self._errands = Errands()
+        self._tasks = ShieldedTasks()
 
     def emit(self, event: str, *args: Any, **kwargs: Any) -> bool:  # noqa: ANN401 - as pyee has it
         """Emit an event."""
@@ -42,9 +47,9 @@ class BumbleHost(Device):
             event = INBOUND
         try:
             return super().emit(event, *args, **kwargs)
-        except asyncio.InvalidStateError:  # its attempt was given up in this very turn
+        except asyncio.InvalidStateError:  # its attempt was given up in this turn of the loop
             if event == self.EVENT_CONNECTION:
-                self._errands.begin(args[0].disconnect)
+                self._tasks.start(args[0].disconnect)
             return True
 
     def on_advertising_report(self, report: AdvertisingReport) -> None:
@@ -53,31 +58,31 @@ class BumbleHost(Device):
             self.hear(report)
 
     def on_smp_pdu(self, connection_handle: int, pdu: bytes) -> None:
-        """Refuse to pair, from either side; nothing else of that protocol is for this phone."""
+        """Refuse each request to pair; ignore everything else of the pairing protocol."""
         connection = self.lookup_connection(connection_handle)
         if connection is None or not pdu or pdu[0] not in _ASKS_TO_PAIR:
             return
         refusal = smp.SMP_Pairing_Failed_Command(reason=smp.ErrorCode.PAIRING_NOT_SUPPORTED)
         connection.send_l2cap_pdu(smp.SMP_CID, bytes(refusal))
 
-    def on_le_connection(self, *told: Any, **named: Any) -> None:  # noqa: ANN401 - as bumble has it
-        """Take a connection in; nobody waits for it if no attempt is under way."""
-        said = inspect.signature(super().on_le_connection).bind(*told, **named).arguments
+    def on_le_connection(self, *values: Any, **named: Any) -> None:  # noqa: ANN401 - as bumble has it
+        """Take a new connection in; end it if no attempt to connect is under way."""
+        said = inspect.signature(super().on_le_connection).bind(*values, **named).arguments
         stray = said["role"] == hci.Role.CENTRAL and self.connect_own_address_type is None
         if stray:
             self.connect_own_address_type = hci.OwnAddressType.RANDOM
-        super().on_le_connection(*told, **named)
+        super().on_le_connection(*values, **named)
         if stray:
             self.connect_own_address_type = None
             connection = self.connections[said["connection_handle"]]
-            self._errands.begin(connection.disconnect)
+            self._tasks.start(connection.disconnect)
 
 
 class CalmHost(Host):
-    """Bumble's HCI host, calm about answers to commands that nobody waits for any more.
+    """Bumble's HCI host, which ignores late answers.
 
-    On a busy machine an answer comes when its command has been given up; bumble then fails, or
-    takes it for the answer to the next one.
+    On a busy machine the answer to a command can come after the command was given up. Bumble then
+    fails, or takes it for the answer to the next command.
     """
 
     def on_command_processed(

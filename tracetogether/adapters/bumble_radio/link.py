@@ -9,7 +9,7 @@ from bumble.core import UUID
 from bumble.device import Connection
 from bumble.gatt_client import CharacteristicProxy, Client
 
-from tracetogether.adapters.bumble_radio.errands import Errands, broken
+from tracetogether.adapters.bumble_radio.tasks import ShieldedTasks, link_errors
 from tracetogether.errors import LinkError
 from tracetogether.exchange import GattProfile
 
@@ -19,40 +19,44 @@ _ENDS: Final = frozenset({att.ATT_ATTRIBUTE_NOT_LONG_ERROR, att.ATT_INVALID_OFFS
 
 
 class BumbleLink:
-    """A ``Link`` of bumble's."""
+    """A connection that this phone opened; implements ``Link``.
 
-    def __init__(self, connection: Connection, profile: GattProfile, errands: Errands) -> None:
+    A value is read and written by ATT, the protocol below GATT. One ATT packet carries up to the
+    MTU (23 bytes unless both sides agree on more), so that longer values go in parts.
+    """
+
+    def __init__(self, connection: Connection, profile: GattProfile, tasks: ShieldedTasks) -> None:
         self._connection = connection
         self._profile = profile
-        self._errands = errands
+        self._tasks = tasks
         self._value: CharacteristicProxy[bytes] | None = None
         self._client: Client = connection.gatt_client
 
     async def ask_for(self, mtu: int) -> None:
-        """Agree on the packet size.
+        """Agree on the MTU, the longest packet.
 
         Raises:
             LinkError: the connection broke.
         """
-        with broken("agree on a packet size"):
-            await self._errands.whole(lambda: self._ask_for(mtu))
+        with link_errors("agree on a packet size"):
+            await self._tasks.finish(lambda: self._ask_for(mtu))
 
     async def read(self) -> bytes:
         """Return the peer's value."""
-        with broken("read"):
-            return await self._errands.whole(self._read)
+        with link_errors("read"):
+            return await self._tasks.finish(self._read)
 
     async def write(self, value: bytes) -> None:
         """Write ``value``, in parts where it is longer than a packet."""
-        with broken("write"):
-            await self._errands.whole(lambda: self._write(value))
+        with link_errors("write"):
+            await self._tasks.finish(lambda: self._write(value))
 
     async def close(self) -> None:
         """End the connection."""
         with suppress(Exception):
             self._check()
             async with asyncio.timeout(CLOSE_S):
-                await self._errands.whole(self._connection.disconnect)
+                await self._tasks.finish(self._connection.disconnect)
 
     async def _ask_for(self, mtu: int) -> None:
         self._check()
@@ -64,10 +68,10 @@ class BumbleLink:
         await self._client.write_value(handle, value, with_response=True)
 
     async def _read(self) -> bytes:
-        """Put the value together from as many parts as the packet size asks for.
+        """Return the value, read in as many parts as the packet size requires.
 
-        Some phones answer a request for a later part with the first one again; theirs is
-        taken as it came.
+        Some phones answer a request for a later part with the first part again. Their value is
+        that first part.
         """
         handle = (await self._find()).handle
         answer = await self._request(att.ATT_Read_Request(attribute_handle=handle))
@@ -84,7 +88,7 @@ class BumbleLink:
         return bytes(value)
 
     def _check(self) -> None:
-        """Raise LinkError on a broken connection, where bumble would wait half a minute."""
+        """Raise LinkError on a broken connection; bumble would wait 30 s for an answer."""
         connections = self._connection.device.connections
         if connections.get(self._connection.handle) is not self._connection:
             msg = "the connection broke"
@@ -99,10 +103,10 @@ class BumbleLink:
                 raise LinkError(msg)
             found = await self._client.discover_characteristics((), services[0])
             for wanted in (self._profile.characteristic, self._profile.service):
-                for one in found:
-                    if one.uuid == UUID(wanted):
-                        self._value = one
-                        return one
+                for characteristic in found:
+                    if characteristic.uuid == UUID(wanted):
+                        self._value = characteristic
+                        return characteristic
             msg = "the peer has the service without its characteristic"
             raise LinkError(msg)
         return self._value

@@ -1,4 +1,4 @@
-"""Both roles on one controller: shown and served, scanned for and connected to."""
+"""Peripheral and central on one controller: advertise and serve, scan and connect."""
 
 import asyncio
 from collections.abc import Callable, Coroutine, Sequence
@@ -11,9 +11,9 @@ from bumble.core import UUID
 from bumble.device import Connection, Device
 from bumble.gatt import Characteristic, CharacteristicValue, Service
 
-from tracetogether.adapters.bumble_radio.errands import Errands, broken, refused
 from tracetogether.adapters.bumble_radio.host import INBOUND, AdvertisingReport, BumbleHost
 from tracetogether.adapters.bumble_radio.link import CLOSE_S, BumbleLink
+from tracetogether.adapters.bumble_radio.tasks import ShieldedTasks, link_errors, radio_errors
 from tracetogether.device import Heard, PayloadWritten
 from tracetogether.errors import LinkError, RadioError
 from tracetogether.exchange import Advertisement, GattProfile
@@ -79,7 +79,7 @@ class BumbleRadio:
         self._initiating: str | None = None
         self._commands = asyncio.Lock()  # advertising, scanning and addresses change in turn
         self._incoming: dict[Connection, Guest] = {}
-        self._errands = Errands()
+        self._tasks = ShieldedTasks()
         self._attempt: asyncio.Future[Connection] | None = None
         self._given_up: asyncio.Future[None] | None = None
         self._on_close = on_close
@@ -92,32 +92,32 @@ class BumbleRadio:
 
     async def advertise(self, advertisement: Advertisement | None) -> None:
         """Show and serve this from now on."""
-        await self._errands.whole(lambda: self._advertise(advertisement))
+        await self._tasks.finish(lambda: self._advertise(advertisement))
 
     async def scan(self, *, on: bool) -> None:
         """Begin or stop to report advertisements."""
         self._scanning = on
         try:
-            await self._errands.whole(self._scan_as_wanted)
+            await self._tasks.finish(self._scan_as_wanted)
         except RadioError:
-            self._scanning = False  # who asked knows, and asks again
+            self._scanning = False  # the caller gets the error and tries again
             raise
 
     async def connect(self, peer: str) -> BumbleLink:
         """Return a connection to ``peer``."""
         address = hci.Address(peer)
-        if any(one.peer_address == address for one in self._device.connections.values()):
+        if any(open_.peer_address == address for open_ in self._device.connections.values()):
             msg = "the peer is connected already: it opened a connection itself"
             raise LinkError(msg)
         self._initiating = peer
         try:
-            await self._errands.whole(self._make_room)
+            await self._tasks.finish(self._make_room)
             if self._given_up is not None:  # the attempt before this one
                 await asyncio.wait([self._given_up])
             connection = await self._connect(address)
         finally:
             self._initiating = None
-            self._errands.begin(self._resume)
+            self._tasks.start(self._resume)
         return await self._linked(connection)
 
     async def close(self) -> None:
@@ -129,8 +129,8 @@ class BumbleRadio:
             guest.timer.cancel()
         with suppress(Exception):
             async with asyncio.timeout(CLOSE_S):
-                await self._errands.whole(self._shut_down)
-        await self._errands.end(CLOSE_S)
+                await self._tasks.finish(self._shut_down)
+        await self._tasks.end(CLOSE_S)
         for let_go in self._on_close:
             with suppress(Exception):
                 async with asyncio.timeout(CLOSE_S):
@@ -139,13 +139,13 @@ class BumbleRadio:
     # --- the central's side ---
 
     async def _connect(self, address: hci.Address) -> Connection:
-        attempt = self._errands.begin(lambda: self._device.connect(address, timeout=None))
+        attempt = self._tasks.start(lambda: self._device.connect(address, timeout=None))
         self._attempt = attempt
         try:
-            with broken("connect"):
+            with link_errors("connect"):
                 return await asyncio.shield(attempt)
         except asyncio.CancelledError:
-            self._given_up = self._errands.begin(lambda: self._give_up(attempt))
+            self._given_up = self._tasks.start(lambda: self._give_up(attempt))
             raise
 
     async def _give_up(self, attempt: asyncio.Future[Connection]) -> None:
@@ -156,12 +156,12 @@ class BumbleRadio:
         await (await attempt).disconnect()
 
     async def _linked(self, connection: Connection) -> BumbleLink:
-        link = BumbleLink(connection, self._profile, self._errands)
+        link = BumbleLink(connection, self._profile, self._tasks)
         try:
             if self._habits.mtu > _LEAST_MTU:
                 await link.ask_for(self._habits.mtu)
         except BaseException:
-            self._errands.begin(link.close)
+            self._tasks.start(link.close)
             raise
         return link
 
@@ -192,23 +192,23 @@ class BumbleRadio:
 
     def _welcome(self, connection: Connection) -> None:
         if len(self._incoming) >= self._limits.incoming:
-            self._errands.begin(connection.disconnect)
+            self._tasks.start(connection.disconnect)
             return
         timer = asyncio.get_running_loop().call_later(
-            self._limits.incoming_s, lambda: self._errands.begin(connection.disconnect)
+            self._limits.incoming_s, lambda: self._tasks.start(connection.disconnect)
         )
         self._incoming[connection] = Guest(timer, self._limits.writes)
         connection.on(connection.EVENT_DISCONNECTION, lambda _: self._forget(connection))
         if self._initiating == str(connection.peer_address):
             # One connection serves both directions, and controllers allow no second one.
-            self._errands.begin(lambda: _cancel(self._device))
-        self._errands.begin(self._resume)  # a controller stops advertising when one connects
+            self._tasks.start(lambda: _cancel(self._device))
+        self._tasks.start(self._resume)  # a controller stops advertising when a central connects
 
     def _forget(self, connection: Connection) -> None:
         guest = self._incoming.pop(connection, None)
         if guest is not None:
             guest.timer.cancel()
-        self._errands.begin(self._resume)  # where it could not go on during the connection
+        self._tasks.start(self._resume)  # where it could not go on during the connection
 
     def _read(self, connection: Connection) -> bytes:
         """Return the value served: one connection reads one value, however long it takes."""
@@ -233,7 +233,7 @@ class BumbleRadio:
 
     async def _advertise(self, advertisement: Advertisement | None) -> None:
         async with self._commands:
-            with refused("advertise"):
+            with radio_errors("advertise"):
                 await self._device.stop_advertising()
                 self._shown = None
                 if advertisement is None:
@@ -244,7 +244,7 @@ class BumbleRadio:
                 try:
                     await self._start_advertising()
                 except BaseException:
-                    self._shown = None  # who asked knows, and asks again
+                    self._shown = None  # the caller gets the error and tries again
                     raise
 
     async def _new_address(self) -> None:
@@ -282,7 +282,7 @@ class BumbleRadio:
         async with self._commands:
             await self._tune_scan()
             if self._habits.pause_advertising:
-                with refused("pause advertising"):
+                with radio_errors("pause advertising"):
                     await self._device.stop_advertising()
 
     async def _scan_as_wanted(self) -> None:
@@ -291,7 +291,7 @@ class BumbleRadio:
 
     async def _tune_scan(self) -> None:
         wanted = self._scanning and self._initiating is None
-        with refused("scan"):
+        with radio_errors("scan"):
             if wanted and not self._device.is_scanning:
                 await self._device.start_scanning(active=False)  # it is all in the first packet
             elif not wanted and self._device.is_scanning:

@@ -18,7 +18,7 @@ _AT_MOST: Final = "at most {:,} bytes are accepted here"
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """How slowly a body may come: whoever is slower holds a connection and gives it up.
+    """How slowly a body may come; a slower sender loses the connection.
 
     Attributes:
         grace_s: before the rate counts.

@@ -98,7 +98,7 @@ class Listener(socket.socket):
     Attributes:
         limits: how many, and how long they may wait.
         visitors: by descriptor, all that are open.
-        waiting: those of whom no request is being served, the longest first.
+        waiting: those without a request in progress; the longest wait comes first.
         closing: descriptors of those that were ended and not closed yet.
     """
 

@@ -17,7 +17,7 @@ _STEPS: Final = 2
 def log_fault(scope: Scope, status: int, error: BaseException | str) -> None:
     """Write one line on an answer of 5xx: what was asked for, without ids, and why it failed."""
     steps = scope["path"].split("/")[1:]
-    shown = [one for one in steps[:_STEPS] if _NAME.fullmatch(one)]
+    shown = [step for step in steps[:_STEPS] if _NAME.fullmatch(step)]
     path = "/".join(["", *shown, *(["…"] if shown != steps else [])])
     reason = error if isinstance(error, str) else reason_of(error)
     _LOG.error("%s %s answered %d: %s", scope["method"], path, status, reason)

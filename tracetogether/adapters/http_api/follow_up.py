@@ -124,7 +124,7 @@ def _contacts(router: APIRouter, authority: Authority, clock: Callable[[], float
         query = ContactQuery(
             case_id=case_id,
             states=frozenset(state or ()),
-            priorities=frozenset(one for one in Priority if one.word in (priority or ())),
+            priorities=frozenset(known for known in Priority if known.word in (priority or ())),
             due_on=authority.desk.today(clock()) if due else None,
             offset=offset,
             limit=limit,

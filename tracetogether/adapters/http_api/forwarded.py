@@ -1,4 +1,4 @@
-"""What a proxy tells of the client: its address, and whether it came by https."""
+"""A proxy's headers about the client: its address, and whether it used https."""
 
 from typing import Final
 
@@ -13,7 +13,7 @@ _HSTS: Final = (b"strict-transport-security", b"max-age=31536000")
 class Forwarded:
     """ASGI middleware: puts the client's address where the proxy's was.
 
-    Whoever comes by https is told to come by https from now on.
+    Answers over https carry HSTS, so that browsers use https from then on.
 
     Args:
         app: what is behind it.

@@ -1,4 +1,4 @@
-"""Answers whose length tells nothing: filled up with blanks to a multiple of 1,024 bytes."""
+"""Answers whose length reveals nothing: blanks fill them up to a multiple of 1,024 bytes."""
 
 from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
@@ -49,11 +49,13 @@ class Padding:
 
 def _before(status: int, headers: Sequence[tuple[bytes, bytes]]) -> int:
     """Return how many bytes stand before the body; what a server adds is as long for all."""
-    return len(HTTPStatus(status).phrase) + sum(len(one) + len(two) + 4 for one, two in headers)
+    return len(HTTPStatus(status).phrase) + sum(
+        len(name) + len(value) + 4 for name, value in headers
+    )
 
 
 def _filled(body: int, before: int) -> int:
-    """Return how long a body is to be, so that it, its own length and all before fill buckets."""
+    """Return the body's length, so that body, Content-Length and all before fill buckets."""
     size = body
     while (before + len(str(size)) + size) % BUCKET_BYTES:
         size += 1

@@ -123,15 +123,15 @@ def install_error_handlers(app: FastAPI, log: Callable[[Scope, int, Exception], 
 def _what_is_wrong(error: RequestValidationError) -> str:
     """Return which fields are wrong and how, without what was sent."""
     found = []
-    for one in error.errors():
-        match one["type"]:
+    for problem in error.errors():
+        match problem["type"]:
             case "extra_forbidden":  # the name is the sender's: it may be anything
                 found.append("there is a field that does not belong here")
             case "json_invalid":
                 found.append("the body is not JSON")
-            case "missing" if one["loc"] == ("body",):
+            case "missing" if problem["loc"] == ("body",):
                 found.append("a JSON body is needed, with Content-Type: application/json")
             case _:
-                place = ".".join(str(part) for part in one["loc"] if part != "body")
-                found.append(f"{place or 'body'}: {one['msg']}")
+                place = ".".join(str(part) for part in problem["loc"] if part != "body")
+                found.append(f"{place or 'body'}: {problem['msg']}")
     return "; ".join(dict.fromkeys(found))

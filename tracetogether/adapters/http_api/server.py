@@ -110,7 +110,7 @@ def in_processes(count: int, work: Callable[[], None]) -> None:
     threads.
 
     Raises:
-        AuthorityError: a process ended by itself; the others were ended too.
+        AuthorityError: a process ended unexpectedly; the others were ended too.
     """
     if not hasattr(os, "fork"):
         msg = "several workers need a system that can fork: leave --workers out"
@@ -122,7 +122,7 @@ def in_processes(count: int, work: Callable[[], None]) -> None:
     try:
         for worker in workers:
             worker.start()
-        ended = list(multiprocessing.connection.wait([one.sentinel for one in workers]))
+        ended = list(multiprocessing.connection.wait([worker.sentinel for worker in workers]))
     except KeyboardInterrupt:  # which is how one ends it
         pass
     finally:
@@ -133,7 +133,7 @@ def in_processes(count: int, work: Callable[[], None]) -> None:
         for worker in workers:
             worker.join()
     if ended and any(worker.exitcode for worker in workers):
-        msg = "a worker ended by itself: its last words are above"
+        msg = "a worker ended unexpectedly: its last messages are above"
         raise AuthorityError(msg)
 
 
@@ -164,7 +164,7 @@ def running(
         config.ssl_certfile, config.ssl_keyfile = tls_cert, tls_key
         server = uvicorn.Server(config)
         thread = threading.Thread(target=server.run, args=([listener],), name="authority")
-        thread.start()  # whoever connects from now on waits in the listener's queue
+        thread.start()  # connections wait in the listener's queue from now on
         try:
             scheme = "http" if tls_cert is None else "https"
             yield f"{scheme}://127.0.0.1:{listener.getsockname()[1]}"

@@ -270,7 +270,7 @@ class AirController(Controller):
         self.le_scan_enable = False
         self.pending_le_connection = None
         for end in list(self.le_connections.values()):
-            far = self._air._far_end(end)  # noqa: SLF001 - its own air
+            far = self._air._far_end(end)
             del self.le_connections[end.peer_address]
             if far is not None:
                 reason = hci.HCI_ErrorCode.CONNECTION_TIMEOUT_ERROR
@@ -320,7 +320,7 @@ class AirController(Controller):
     ) -> hci.HCI_Read_RSSI_ReturnParameters:
         """Return the level of the other end of a connection."""
         near = self.find_le_connection_by_handle(command.handle)
-        far = None if near is None else self._air._far_end(near)  # noqa: SLF001 - its own air
+        far = None if near is None else self._air._far_end(near)
         level = None if far is None else self._air.level_dbm(far.controller.name, self.name)
         return hci.HCI_Read_RSSI_ReturnParameters(
             status=hci.HCI_ErrorCode.SUCCESS,

@@ -1,4 +1,4 @@
-"""Work on bumble that runs to its end, and bumble's many errors made two."""
+"""Tasks on bumble that always finish, and bumble's many errors turned into two."""
 
 import asyncio
 from collections.abc import Callable, Coroutine, Iterator
@@ -10,43 +10,43 @@ from tracetogether.errors import LinkError, RadioError
 _T = TypeVar("_T")
 
 
-class Errands:
-    """Work that runs to its end, whoever gives up waiting for it.
+class ShieldedTasks:
+    """Tasks that run to their end, also if the caller stops waiting for them.
 
-    Bumble can't be stopped between a command and its answer: the answer then meets nobody,
-    which breaks the next command.
+    Bumble must not be cancelled between a command and its answer: nobody would take the answer,
+    and the next command would fail.
     """
 
     def __init__(self) -> None:
         self._running: set[asyncio.Future[Any]] = set()
 
-    def begin(self, work: Callable[[], Coroutine[Any, Any, _T]]) -> asyncio.Future[_T]:
-        """Begin it; what it raises is lost if nobody waits."""
+    def start(self, work: Callable[[], Coroutine[Any, Any, _T]]) -> asyncio.Future[_T]:
+        """Start ``work``; its exception is lost if nobody waits for it."""
         running = asyncio.ensure_future(work())
         self._running.add(running)
         running.add_done_callback(self._done)
         return running
 
-    async def whole(self, work: Callable[[], Coroutine[Any, Any, _T]]) -> _T:
-        """Do it and return what it returns."""
-        return await asyncio.shield(self.begin(work))
+    async def finish(self, work: Callable[[], Coroutine[Any, Any, _T]]) -> _T:
+        """Run ``work`` and return its result."""
+        return await asyncio.shield(self.start(work))
 
     async def end(self, within_s: float) -> None:
-        """Wait for all of it, then cancel what is left."""
+        """Wait for all tasks, then cancel those that are left."""
         if self._running:
             _, left = await asyncio.wait(self._running, timeout=within_s)
-            for one in left:
-                one.cancel()
+            for task in left:
+                task.cancel()
 
-    def _done(self, one: asyncio.Future[Any]) -> None:
-        self._running.discard(one)
-        if not one.cancelled():
-            one.exception()  # else asyncio complains that nobody has looked
+    def _done(self, task: asyncio.Future[Any]) -> None:
+        self._running.discard(task)
+        if not task.cancelled():
+            task.exception()  # else asyncio complains that nobody has looked
 
 
 @contextmanager
-def broken(what: str) -> Iterator[None]:
-    """Turn whatever bumble raises about a connection into LinkError."""
+def link_errors(what: str) -> Iterator[None]:
+    """Turn any error of bumble about a connection into LinkError."""
     try:
         yield
     except LinkError:
@@ -63,8 +63,8 @@ def broken(what: str) -> Iterator[None]:
 
 
 @contextmanager
-def refused(what: str) -> Iterator[None]:
-    """Turn whatever bumble raises about the controller into RadioError."""
+def radio_errors(what: str) -> Iterator[None]:
+    """Turn any error of bumble about the controller into RadioError."""
     try:
         yield
     except RadioError:
@@ -75,5 +75,5 @@ def refused(what: str) -> Iterator[None]:
 
 
 def reason(error: BaseException) -> str:
-    """Return what an error says, or at least its name."""
+    """Return the error's message, or the name of its class."""
     return str(error) or type(error).__name__
