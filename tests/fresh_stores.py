@@ -1,15 +1,18 @@
-"""New SQLite stores for tests: each is a copy of a template file that is made once a process."""
+"""SQLite stores for tests: each is a copy of a template file that a process makes once."""
 
 import atexit
 import shutil
 import weakref
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from tempfile import mkdtemp
 from typing import Final
 
 from tracetogether.adapters.sql_store import SqlStore
+from tracetogether.adapters.sql_store.databases import Database
+from tracetogether.adapters.sql_store.transactions import Transactions
 
 
 @cache
@@ -33,13 +36,31 @@ def _discard(close: Callable[[], None], folder: str) -> None:
     shutil.rmtree(folder, ignore_errors=True)
 
 
+@dataclass(frozen=True)
+class Inside:
+    """The private parts of a store."""
+
+    database: Database
+    transactions: Transactions
+
+
+def inside(store: object) -> Inside:
+    """Return the private parts of an SQL store.
+
+    Tests read rows as they are stored, damage them, and count statements. No public method of a
+    store does that, on purpose: a service must not.
+    """
+    assert isinstance(store, SqlStore)
+    return Inside(store._database, store._transactions)
+
+
 def _share_compiled_statements(first: SqlStore, store: SqlStore) -> None:
     """Let all stores of a process use the statements that the first one has compiled.
 
-    SQLAlchemy compiles statements anew for each engine, which takes longer than running them in
-    most tests. No public argument shares them, so private parts are used here.
+    SQLAlchemy compiles statements again for each engine, which takes longer than running them
+    in most tests. No public argument shares them, so private parts are used here.
     """
-    database, known = store._database, first._database.engine
+    database, known = inside(store).database, inside(first).database.engine
     for engine in (database.engine, database.relaxed_durability, database.no_wait):
         engine.dialect, engine._compiled_cache = known.dialect, known._compiled_cache
 
@@ -57,6 +78,6 @@ def fresh_store(path: Path | None = None) -> SqlStore:
     shutil.copy(template, path)
     store = SqlStore.open(path)
     _share_compiled_statements(first, store)
-    if folder is not None:  # a private part: `store.close` itself would keep the store in use
-        weakref.finalize(store, _discard, store._database.close, folder)
+    if folder is not None:  # `store.close` itself would keep the store in use
+        weakref.finalize(store, _discard, inside(store).database.close, folder)
     return store

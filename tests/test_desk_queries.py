@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from tests.authority_world import NOON, World
 from tests.conftest import counted_entropy
 from tests.followed_rows import fill
+from tests.fresh_stores import fresh_store, inside
 from tracetogether.adapters.sql_store import SqlStore
 from tracetogether.authority.access.permissions import CONSOLE, Caller, Role
 from tracetogether.authority.cases.case import CaseQuery
@@ -27,7 +28,7 @@ def asked(world: World, look: Callable[[], object]) -> int:
         nonlocal count
         count += not statement.startswith("BEGIN")
 
-    engine = world.store._database.engine
+    engine = inside(world.store).database.engine
     sa.event.listen(engine, "before_cursor_execute", executed)
     look()
     sa.event.remove(engine, "before_cursor_execute", executed)
@@ -55,7 +56,7 @@ def looks(world: World) -> list[Callable[[], object]]:
 def test_no_look_costs_a_query_for_each_row(tmp_path: Path) -> None:
     counts = []
     for cases, contacts in ((3, 9), (30, 600)):
-        with SqlStore.create(tmp_path / f"{cases}.db", name="SG_MOH") as store:
+        with fresh_store(tmp_path / f"{cases}.db") as store:
             world = World.of(counted_entropy(61), store=store)
             fill(store, world.keys, counted_entropy(62), cases=cases, contacts=contacts)
             counts.append([asked(world, look) for look in looks(world)])

@@ -11,6 +11,7 @@ from click.testing import CliRunner
 
 from tests.authority_world import DAY, NOON, World
 from tests.conftest import counted_entropy
+from tests.fresh_stores import fresh_store, inside
 from tests.old_schemas import FIRST_SCHEMA, of_schema, upgraded
 from tracetogether.adapters.sql_store import SqlStore, migrating
 from tracetogether.adapters.sql_store.tables import METADATA
@@ -30,7 +31,7 @@ def test_tables_are_what_the_migrations_make(
 ) -> None:
     where = tmp_path / "a.db" if place == "sqlite" else request.getfixturevalue("postgres_url")
     with SqlStore.create(where, name="SG_MOH") as store:
-        with store._database.engine.connect() as connection:
+        with inside(store).database.engine.connect() as connection:
             context = MigrationContext.configure(connection)
             found = compare_metadata(context, METADATA)
         assert [
@@ -67,7 +68,7 @@ def test_a_file_from_before_the_first_migration_is_refused_and_then_migrated(
         assert [entry.act for entry in service.audit.entries(by=CONSOLE)] == ["authority.migrated"]
         assert service.pins.issue(case, NOON, by=CONSOLE)
     with SqlStore.open(tmp_path / "authority.db") as store:
-        with store._database.engine.connect() as connection:
+        with inside(store).database.engine.connect() as connection:
             found = compare_metadata(MigrationContext.configure(connection), METADATA)
         assert [
             difference for difference in found if "alembic_version" not in str(difference)
@@ -88,7 +89,7 @@ def test_another_programs_file_is_not_migrated(tmp_path: Path) -> None:
 
 def test_logs_of_before_the_desk_come_under_follow_up(tmp_path: Path) -> None:
     """A tracer of an authority that upgrades finds the contacts of what was uploaded before."""
-    with SqlStore.create(tmp_path / "newest.db", name="SG_MOH") as store:
+    with fresh_store(tmp_path / "newest.db") as store:
         world = World.of(counted_entropy(5), store=store)
         world.keys.save(tmp_path / "keys.txt")
         case = world.authority.casework.open_case(world.user(), NOON, by=CONSOLE)
@@ -154,7 +155,7 @@ def test_a_person_with_several_open_cases_keeps_them_and_gets_no_more(
 
 
 def test_migrate_names_the_open_cases_of_one_person_and_merging_ends_it(tmp_path: Path) -> None:
-    with SqlStore.create(tmp_path / "newest.db", name="SG_MOH") as store:
+    with fresh_store(tmp_path / "newest.db") as store:
         world = World.of(counted_entropy(6), store=store)
         world.keys.save(tmp_path / "keys.txt")
         first = world.authority.casework.open_case(world.user(), NOON, by=CONSOLE)

@@ -8,12 +8,12 @@ import pytest
 from tests.authority_world import DAY, NOON, World
 from tests.conftest import counted_entropy
 from tests.followed_rows import fill
+from tests.fresh_stores import fresh_store
 from tests.pages_world import Visitor, serving
 from tests.test_contact_graph import Chain
 from tests.test_desk_queries import asked
 from tracetogether.adapters.operator_pages.case_map import Bond, Spot, case_map
 from tracetogether.adapters.operator_pages.who_met import CASES_A_PAGE
-from tracetogether.adapters.sql_store import SqlStore
 from tracetogether.authority.access.permissions import CONSOLE, Role
 
 pytestmark = pytest.mark.network
@@ -85,7 +85,7 @@ def test_a_tracer_sees_the_graph_of_the_cases_given_to_him() -> None:
 
 @pytest.mark.slow
 def test_thousands_of_cases_cost_what_a_page_of_them_costs(tmp_path: Path) -> None:
-    with SqlStore.create(tmp_path / "authority.db", name="SG_MOH") as store:
+    with fresh_store(tmp_path / "authority.db") as store:
         world = World.of(counted_entropy(73), store=store)
         for _ in range(2):
             Chain(world)

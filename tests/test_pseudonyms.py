@@ -7,7 +7,7 @@ import sqlalchemy as sa
 
 from tests.authority_world import NOON, World
 from tests.conftest import counted_entropy
-from tracetogether.adapters.sql_store import SqlStore
+from tests.fresh_stores import fresh_store, inside
 from tracetogether.adapters.sql_store.tables import CONTACTS, FOLLOWED
 from tracetogether.authority.access.permissions import CONSOLE
 from tracetogether.authority.cases.case import Case
@@ -40,7 +40,7 @@ def test_nothing_that_is_kept_or_shown_is_named_by_a_hash_that_anybody_can_compu
     tmp_path: Path,
 ) -> None:
     """Every place that names people: lists, graphs, follow-up, exports, cases, the audit log."""
-    with SqlStore.create(tmp_path / "a.db", name="SG_MOH") as store:
+    with fresh_store(tmp_path / "a.db") as store:
         world = World.of(counted_entropy(12), store=store)
         authority = world.authority
         case, near = authority.casework.open_case(world.user(), NOON, by=CONSOLE), world.user()
@@ -65,7 +65,7 @@ def test_nothing_that_is_kept_or_shown_is_named_by_a_hash_that_anybody_can_compu
 
 
 def test_the_database_does_not_tell_at_which_time_two_people_met(tmp_path: Path) -> None:
-    with SqlStore.create(tmp_path / "a.db", name="SG_MOH") as store:
+    with fresh_store(tmp_path / "a.db") as store:
         world = World.of(counted_entropy(13), store=store)
         authority = world.authority
         case, near = authority.casework.open_case(world.user(), NOON, by=CONSOLE), world.user()
@@ -74,7 +74,7 @@ def test_the_database_does_not_tell_at_which_time_two_people_met(tmp_path: Path)
         authority.finder.refresh(case, NOON)
         (kept,) = store.desk.contacts_of([case.case_id])
         (listed,) = authority.tracing.contacts(case, by=CONSOLE).contacts
-        with store._transactions.reading() as connection:
+        with inside(store).transactions.reading() as connection:
             rows = [
                 tuple(row)
                 for table in (FOLLOWED, CONTACTS)

@@ -15,6 +15,7 @@ import pytest
 
 from tests.authority_world import DAY, NOON, NOW, World
 from tests.conftest import counted_entropy
+from tests.fresh_stores import fresh_store, inside
 from tracetogether.adapters.http_api.metrics import metrics_text
 from tracetogether.adapters.sql_store import SqlStore
 from tracetogether.adapters.sql_store.tables import METADATA
@@ -53,7 +54,7 @@ BODY = b'{"records": []}'
 
 @pytest.fixture
 def sql_world(entropy: Entropy, tmp_path: Path) -> World:
-    store = SqlStore.create(tmp_path / "a.db", name="SG_MOH")
+    store = fresh_store(tmp_path / "a.db")
     return World.of(entropy, store=store)
 
 
@@ -307,7 +308,7 @@ def test_threat_audit_tampering_is_refused_by_the_database_and_detected(
         head = world.authority.audit.verify(by=CONSOLE)
 
         def change(statement: str) -> None:
-            with store._transactions.writing() as connection:
+            with inside(store).transactions.writing() as connection:
                 connection.exec_driver_sql(statement)
 
         statements = ["UPDATE audit SET act = 'x'", "DELETE FROM audit WHERE number = 1"]
@@ -360,7 +361,7 @@ def test_threat_late_deletion_leaves_nothing_after_day_25(
         assert acts(world)[-1] == "purged"
         with pytest.raises(KeyRingError):
             world.keys.day_key("upload-key", DAY)
-        with store._transactions.reading() as connection:
+        with inside(store).transactions.reading() as connection:
             if place == "postgres":
                 names = connection.exec_driver_sql(
                     "SELECT relname FROM pg_class WHERE relnamespace = current_schema::regnamespace"

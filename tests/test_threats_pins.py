@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from tests.authority_world import NOON, World
 from tests.conftest import counted_entropy
-from tests.fresh_stores import fresh_store
+from tests.fresh_stores import fresh_store, inside
 from tracetogether.adapters.sql_store import SqlStore
 from tracetogether.adapters.sql_store.tables import METADATA
 from tracetogether.authority.access.permissions import CONSOLE
@@ -40,7 +40,7 @@ BODY = b'{"records": []}'
 
 @pytest.fixture
 def sql_world(entropy: Entropy, tmp_path: Path) -> Iterator[World]:
-    with SqlStore.create(tmp_path / "a.db", name="SG_MOH") as store:
+    with fresh_store(tmp_path / "a.db") as store:
         yield World.of(entropy, store=store)
 
 
@@ -62,7 +62,7 @@ def everything_in(world: World) -> str:
     """Return all that is in the database's tables, as text, blobs in two ways."""
     assert isinstance(world.store, SqlStore)
     said = []
-    with world.store._transactions.reading() as connection:
+    with inside(world.store).transactions.reading() as connection:
         for table in METADATA.sorted_tables:
             for row in connection.execute(table.select()):
                 for value in row:
@@ -321,7 +321,7 @@ def test_threat_timing_is_equal_for_all_answers_to_a_pin_in_the_store(
     }
     cost: dict[str, tuple[int, int]] = {}
     said = set()
-    engine = kept.store._database.engine
+    engine = inside(kept.store).database.engine
     sa.event.listen(engine, "before_cursor_execute", seen)
     monkeypatch.setattr("tracetogether.authority.intake.pins.hmac_sha256", keyed)
     monkeypatch.setattr("tracetogether.authority.access.limits.hmac_sha256", keyed)

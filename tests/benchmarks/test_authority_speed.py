@@ -23,6 +23,7 @@ import sqlalchemy as sa
 
 from tests.authority_world import DAY, NOON, World
 from tests.benchmarks.processor import cpu_s
+from tests.fresh_stores import fresh_store, inside
 from tracetogether.adapters import http_api
 from tracetogether.adapters.sql_store import SqlStore
 from tracetogether.adapters.sql_store.databases import Database
@@ -53,7 +54,7 @@ def fortnight(world: World, records: int) -> list[Sighting]:
 
 def test_a_large_upload(tmp_path: Path, full: bool) -> None:
     """Decoded, opened, filtered, sealed and stored; beside json and a decryption per record."""
-    with SqlStore.create(tmp_path / "a.db", name="SG_MOH") as store:
+    with fresh_store(tmp_path / "a.db") as store:
         world = World.of(os.urandom, store=store)
         records = RECORDS if full else 2_000
         rows = fortnight(world, records)
@@ -205,7 +206,7 @@ def postgres(postgres_url: str) -> SqlStore:
     users = [f"u{number}" for number in range(50)]  # a person has one open case
     for user in users:
         store.add_user(user, user.encode())
-    with store._transactions.writing() as connection:
+    with inside(store).transactions.writing() as connection:
         for number, user in enumerate(users):
             values = {"case_id": f"C{number}", "user_id": user, "day": DAY}
             connection.execute(
@@ -223,16 +224,16 @@ def wall_s(act: Callable[[], object]) -> float:
 def test_copy_beside_row_inserts(postgres: SqlStore, full: bool) -> None:
     """Wall time: the server works too."""
     rows = [line(number) for number in range(20_000 if full else 100)]
-    database: Database = postgres._database
+    database: Database = inside(postgres).database
 
     def copy() -> None:
-        with postgres._transactions.writing() as connection:
+        with inside(postgres).transactions.writing() as connection:
             database.make_day(connection, DAY)
             database.bulk(connection, CONTACTS, CONTACTS.columns.keys(), rows)
 
     def insert() -> None:
         columns = [column.name for column in CONTACTS.columns]
-        with postgres._transactions.writing() as connection:
+        with inside(postgres).transactions.writing() as connection:
             connection.execute(CONTACTS.delete())
             for row in rows:
                 connection.execute(CONTACTS.insert(), dict(zip(columns, row, strict=True)))
@@ -253,7 +254,7 @@ def test_copy_beside_row_inserts(postgres: SqlStore, full: bool) -> None:
 def test_a_dropped_day_beside_deleted_rows(postgres: SqlStore, full: bool) -> None:
     """A day's contact rows, as many as a wave has in three weeks; what is left to vacuum."""
     rows = 1_000_000 if full else 1_000
-    database: Database = postgres._database
+    database: Database = inside(postgres).database
     kinds = {sa.LargeBinary: "'\\x00'::bytea", sa.Integer: "1", sa.Float: "0.5", sa.Text: "''"}
     values = {
         "day": ":day",
@@ -266,31 +267,31 @@ def test_a_dropped_day_beside_deleted_rows(postgres: SqlStore, full: bool) -> No
     )
 
     def fill(day: int) -> None:
-        with postgres._transactions.writing() as connection:
+        with inside(postgres).transactions.writing() as connection:
             database.make_day(connection, day)
             made = f"INSERT INTO contacts SELECT {picked} FROM generate_series(1, {rows}) AS n"  # noqa: S608
             connection.execute(sa.text(made), {"day": day})
 
     def delete() -> None:
-        with postgres._transactions.writing() as connection:
+        with inside(postgres).transactions.writing() as connection:
             gone = connection.execute(CONTACTS.delete().where(CONTACTS.c.day == DAY)).rowcount
             assert gone == rows
 
     def drop() -> None:
-        with postgres._transactions.writing() as connection:
+        with inside(postgres).transactions.writing() as connection:
             assert database.drop_days(connection, CONTACTS, DAY + 2) == rows
 
     fill(DAY)
     deleted = wall_s(delete)
-    with postgres._transactions.reading() as connection:
+    with inside(postgres).transactions.reading() as connection:
         left = sa.text(f"SELECT pg_total_relation_size('contacts_d{DAY}')")
         dead_bytes = connection.execute(left).scalar_one()
     assert dead_bytes > 0  # deleted rows keep their place until they are vacuumed
-    with postgres._transactions.writing() as connection:
+    with inside(postgres).transactions.writing() as connection:
         database.drop_days(connection, CONTACTS, DAY + 1)
     fill(DAY + 1)
     dropped = wall_s(drop)
-    with postgres._transactions.reading() as connection:
+    with inside(postgres).transactions.reading() as connection:
         gone = sa.text(f"SELECT to_regclass('contacts_d{DAY + 1}')")
         assert connection.execute(gone).scalar() is None
     assert postgres.counts(NOON).contacts == 0

@@ -17,6 +17,7 @@ import sqlalchemy as sa
 
 from tests.authority_world import DAY, NOON, World
 from tests.conftest import counted_entropy
+from tests.fresh_stores import inside
 from tests.pages_world import Pages, Visitor, serving
 from tracetogether.adapters.sql_store import SqlStore
 from tracetogether.adapters.sql_store.tables import CONTACT_LISTS, CONTACTS, USERS
@@ -62,9 +63,9 @@ def fill(world: World, cases: int) -> None:
     """Give every case 20 contacts in all states, and the lists that they were found in."""
     store: Any = world.store
     numbers = range(cases)
-    with store.atomic(), store._transactions.writing() as connection:
+    with store.atomic(), inside(store).transactions.writing() as connection:
         users = ((f"user-{n}", f"user-{n}".encode()) for n in numbers)
-        store._database.bulk(connection, USERS, USERS.columns.keys(), users)
+        inside(store).database.bulk(connection, USERS, USERS.columns.keys(), users)
         for n in numbers:
             day = DAY - n % 14
             opened = NOON - n % 14 * SECONDS_PER_DAY
@@ -76,11 +77,11 @@ def fill(world: World, cases: int) -> None:
             keys = [(DAY, f"C{n:09}", basis) for n in numbers]
             heads = ((*key, b"stale", 1, 0, 900, 900, 900, "{}") for key in keys)
             names = CONTACT_LISTS.columns.keys()
-            store._database.bulk(connection, CONTACT_LISTS, names, heads)
+            inside(store).database.bulk(connection, CONTACT_LISTS, names, heads)
             lines = (
                 (*key, place, *astuple(LINE)) for key in keys for place in range(CONTACTS_OF_A_CASE)
             )
-            store._database.bulk(connection, CONTACTS, CONTACTS.columns.keys(), lines)
+            inside(store).database.bulk(connection, CONTACTS, CONTACTS.columns.keys(), lines)
 
 
 def followed(world: World, case: int, number: int) -> KeptContact:
@@ -130,7 +131,7 @@ def traced_case(world: World, people: int) -> str:
 def queries(pages: Pages, visitor: Visitor, path: str) -> int:
     """Return how many statements a page runs."""
     seen: list[str] = []
-    database = pages.world.store._database  # no public part of a store sees its statements
+    database = inside(pages.world.store).database
     engines = [database.engine, database.relaxed_durability]
 
     def note(_c: object, _k: object, statement: str, *_: object) -> None:

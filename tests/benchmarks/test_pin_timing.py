@@ -16,7 +16,7 @@ import numpy as np
 
 from tests.authority_world import NOON, World
 from tests.conftest import counted_entropy
-from tracetogether.adapters.sql_store import SqlStore
+from tests.fresh_stores import fresh_store
 from tracetogether.authority.access.permissions import CONSOLE
 from tracetogether.authority.intake.pins import PinLifetime
 from tracetogether.errors import AccessDeniedError
@@ -56,7 +56,7 @@ def rounds_of(world: World, count: int) -> Iterator[dict[str, Callable[[], objec
 
 def test_threat_timing_is_equal_for_all_answers_to_a_pin(tmp_path: Path, *, full: bool) -> None:
     spent: dict[str, list[tuple[float, float]]] = {}
-    with SqlStore.create(tmp_path / "a.db", name="SG_MOH") as store:
+    with fresh_store(tmp_path / "a.db") as store:
         world = World.of(counted_entropy(15), store=store)
         for number, kinds in enumerate(rounds_of(world, ROUNDS if full else 2)):
             order = np.random.default_rng(number).permutation(len(kinds))

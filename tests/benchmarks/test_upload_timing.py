@@ -18,9 +18,9 @@ import pytest
 
 from tests.authority_world import NOON, OPERATOR_TOKEN, World
 from tests.conftest import counted_entropy
+from tests.fresh_stores import fresh_store
 from tracetogether.adapters import http_api
 from tracetogether.adapters.http_client import AuthorityClient, packed_log
-from tracetogether.adapters.sql_store import SqlStore
 from tracetogether.authority.desk.followup import FollowUp
 from tracetogether.authority.intake import uploads
 from tracetogether.bluetrace.upload import write_upload
@@ -42,7 +42,7 @@ def test_threat_timing_is_equal_for_pretended_and_real_uploads(
     for place, name in ((uploads, "open_log"), (uploads.Intake, "_seal"), (FollowUp, "refresh")):
         counted(monkeypatch, place, name, work)
     spent: dict[str, list[float]] = {"real": [], "pretended": []}
-    with SqlStore.create(tmp_path / "a.db", name="SG_MOH") as store:
+    with fresh_store(tmp_path / "a.db") as store:
         world = World.of(counted_entropy(15), store=store)
         app = http_api.create_app(world.authority, clock=lambda: NOON)
         people = [world.user() for _ in range(5)]

@@ -8,6 +8,7 @@ from sqlite3 import connect as sqlite_connect
 import pytest
 
 from tests.authority_world import NOON
+from tests.fresh_stores import inside
 from tests.store_rows import USER, case, pin, served, upload
 from tracetogether.adapters.sql_store import SCHEMA_REVISION as REVISION
 from tracetogether.adapters.sql_store import SqlStore
@@ -144,7 +145,7 @@ def test_a_failure_names_file_and_remedy_and_no_value(sqlite: SqlStore, tmp_path
 def test_a_full_disk_is_an_error_and_stores_nothing(sqlite: SqlStore) -> None:
     sqlite.add_user(USER, b"digest")
     sqlite.add_case(case("CASE1"))
-    engine = sqlite._database.engine  # no public part of a store makes its disk full
+    engine = inside(sqlite).database.engine
     with engine.connect() as connection:
         pages = connection.exec_driver_sql("PRAGMA page_count").scalar_one()
 

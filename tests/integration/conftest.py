@@ -7,17 +7,17 @@ import pytest
 import urllib3
 
 from tests.authority_world import OPERATOR_TOKEN, World
+from tests.fresh_stores import fresh_store
 from tests.http_site import Clock, Site
 from tracetogether.adapters import http_api
 from tracetogether.adapters.http_client import AuthorityClient
-from tracetogether.adapters.sql_store import SqlStore
 from tracetogether.units import Entropy
 
 
 @pytest.fixture
 def site(entropy: Entropy, tmp_path: Path) -> Iterator[Site]:
     clock = Clock()
-    with SqlStore.create(tmp_path / "authority.db", name="SG_MOH") as store:
+    with fresh_store(tmp_path / "authority.db") as store:
         world = World.of(entropy, store=store)
         app = http_api.create_app(world.authority, clock=clock, answer_step_s=0)
         with (

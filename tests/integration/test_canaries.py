@@ -9,9 +9,9 @@ import urllib3
 
 from tests.authority_world import NOON, OPERATOR_TOKEN, World
 from tests.conftest import counted_entropy
+from tests.fresh_stores import fresh_store
 from tracetogether.adapters import http_api
 from tracetogether.adapters.http_client import AuthorityClient
-from tracetogether.adapters.sql_store import SqlStore
 from tracetogether.bluetrace.upload import write_upload
 
 pytestmark = pytest.mark.network
@@ -23,7 +23,7 @@ def test_threat_leaky_error_shows_no_canary_anywhere(
 ) -> None:
     caplog.set_level(logging.DEBUG)
     caplog.set_level(logging.WARNING, logger="urllib3")  # that is the phones' side
-    with SqlStore.create(tmp_path / "a.db", name="SG_MOH") as store:
+    with fresh_store(tmp_path / "a.db") as store:
         world = World.of(counted_entropy(11), store=store)
         app = http_api.create_app(world.authority, clock=lambda: NOON)
         with (

@@ -16,11 +16,12 @@ from starlette.responses import Response
 
 from tests.authority_world import NOON, OPERATOR_TOKEN, World
 from tests.conftest import counted_entropy
+from tests.fresh_stores import fresh_store
 from tests.http_site import eventually
 from tests.pages_world import Clock, Pages, serving
 from tracetogether.adapters import http_api, operator_pages
 from tracetogether.adapters.operator_pages import waiting
-from tracetogether.adapters.sql_store import SqlStore, transactions
+from tracetogether.adapters.sql_store import transactions
 from tracetogether.authority.access.permissions import ALL_ROLES, CONSOLE
 from tracetogether.authority.access.sign_in import form_token
 from tracetogether.authority.access.sources import TrustedProxies
@@ -126,7 +127,7 @@ def locked(path: Path) -> Iterator[None]:
 
 @pytest.fixture
 def pages(tmp_path: Path) -> Iterator[Pages]:
-    with SqlStore.create(tmp_path / "authority.db", name="SG_MOH") as store:
+    with fresh_store(tmp_path / "authority.db") as store:
         world = World.of(counted_entropy(4), store=store)
         with serving(world) as served:
             served.operator("all", *ALL_ROLES)

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from tests.authority_world import NOON, OPERATOR_TOKEN, World
+from tests.fresh_stores import fresh_store
 from tracetogether.adapters import http_api
 from tracetogether.adapters.http_api.afterwards import Afterwards
 from tracetogether.adapters.http_client import AuthorityClient
-from tracetogether.adapters.sql_store import SqlStore
 from tracetogether.authority.access.permissions import CONSOLE
 from tracetogether.authority.cases.case import Case
 from tracetogether.authority.cases.followed import ContactQuery
@@ -27,7 +27,7 @@ pytestmark = pytest.mark.network
 
 @pytest.fixture
 def world(entropy: Entropy, tmp_path: Path) -> Iterator[World]:
-    with SqlStore.create(tmp_path / "authority.db", name="SG_MOH") as store:
+    with fresh_store(tmp_path / "authority.db") as store:
         yield World.of(entropy, store=store)
 
 

@@ -17,6 +17,7 @@ import urllib3
 
 from tests.authority_world import NOON, OPERATOR_TOKEN, World
 from tests.conftest import counted_entropy
+from tests.fresh_stores import fresh_store, inside
 from tests.http_site import Site
 from tests.integration.test_serving import certificate
 from tests.pages_world import Clock, serving
@@ -65,7 +66,7 @@ def test_not_ready_where_nothing_can_be_written(
     monkeypatch.setattr(readiness, "_WRITE_EVERY_S", 0.0)
     store = ready.world.store
     assert isinstance(store, SqlStore)
-    with store._transactions.writing(wait=False) as connection:
+    with inside(store).transactions.writing(wait=False) as connection:
         connection.exec_driver_sql("PRAGMA query_only = ON")  # as a read-only file system
     assert not_ready(ready)["store_broken"]
     (line,) = [one.getMessage() for one in caplog.records if one.levelno >= logging.ERROR]
@@ -76,7 +77,7 @@ def test_not_ready_where_nothing_can_be_written(
 def test_a_locked_database_is_ready(ready: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(readiness, "_WRITE_EVERY_S", 0.0)
     assert isinstance(ready.world.store, SqlStore)
-    other = sqlite3.connect(ready.world.store._database.place, isolation_level=None)
+    other = sqlite3.connect(inside(ready.world.store).database.place, isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
     assert ready.send("GET", "/v1/ready")[0] == 200
     other.execute("ROLLBACK")
@@ -163,7 +164,7 @@ def test_every_fault_leaves_one_line_with_its_reason(
     def fails(*_: object, **__: object) -> object:
         raise error
 
-    with SqlStore.create(tmp_path / "a.db", name="SG_MOH") as store:
+    with fresh_store(tmp_path / "a.db") as store:
         world = World.of(counted_entropy(4), store=store)
         with serving(world, Clock()) as pages, urllib3.PoolManager(retries=False) as http:
             pages.operator("all", *ALL_ROLES)
