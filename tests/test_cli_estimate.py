@@ -184,7 +184,7 @@ def test_troubles_with_files_are_the_library_s_errors(tmp_path, readings):
         (["--radius", "inf"], "not a distance above 0 m"),
         (["--radius", "two"], "not a valid float"),
         (["--estimator", "bucket-cwe"], "did you mean 'bucket-cwa'?"),
-        (["--estimator", "zzz"], "Known are posterior"),
+        (["--estimator", "zzz"], "Known are single-log"),
         (["--columns", "tme=t"], "did you mean 'time'?"),
         (["--columns", "time"], "not FIELD=COLUMN"),
         (["--columns", "time=t,"], "not FIELD=COLUMN"),

@@ -46,10 +46,10 @@ def test_a_shorter_gap_cuts_and_a_longer_one_joins():
 
 def test_the_posterior_is_the_default():
     default, named = encounters(walk()), encounters(walk(), estimator="single-log")
-    assert default.minutes_median.tolist() == named.minutes_median.tolist()
+    assert default.minutes.median.tolist() == named.minutes.median.tolist()
     assert (
-        default.minutes_median.tolist()
-        == encounters(walk(), estimator=SingleLogPosterior()).minutes_median.tolist()
+        default.minutes.median.tolist()
+        == encounters(walk(), estimator=SingleLogPosterior()).minutes.median.tolist()
     )
 
 
@@ -67,10 +67,10 @@ def heard_at(rssi_dbm: float) -> Sightings:
 def test_who_hears_all_weakly_may_be_far_from_all():
     """What a log has in common is its owner's bag in part, and in part the size of the place."""
     near, far = (encounters(heard_at(rssi)) for rssi in (-80.0, -92.0))
-    assert np.all(far.minutes_median < 0.4 * near.minutes_median)
+    assert np.all(far.minutes.median < 0.4 * near.minutes.median)
     settled = SingleLogPosterior(replace(ONE_LOG, place_decades=0.0))
     same = [encounters(heard_at(rssi), estimator=settled) for rssi in (-80.0, -92.0)]
-    assert np.all(same[1].minutes_median > 0.6 * same[0].minutes_median)
+    assert np.all(same[1].minutes.median > 0.6 * same[0].minutes.median)
 
 
 @pytest.mark.parametrize("name", list(ESTIMATORS))
@@ -79,7 +79,7 @@ def test_a_chance_agrees_with_the_interval(name):
     for row in range(len(found)):
         courses = found.minutes_at_offset_quantiles[row]
         assert np.all(np.diff(courses) <= 1e-9)
-        low, middle = found.minutes_low[row], found.minutes_median[row]
+        low, middle = found.minutes.low[row], found.minutes.median[row]
         if courses[0] > low > 0:
             assert found.chance(low, [row]) >= 0.92
             assert found.chance(low * 1.01 + 0.01, [row]) <= 0.98
@@ -91,7 +91,7 @@ def test_a_chance_agrees_with_the_interval(name):
 def test_encounters_of_one_pair_add_up_to_one_chance():
     found = encounters(walk())
     ben = slice(0, 2)
-    together = found.minutes_median[ben].sum()
+    together = found.minutes.median[ben].sum()
     assert found.chance(together, ben) == pytest.approx(0.5, abs=0.01)
     assert found.chance(together, [0]) < 0.5
     with pytest.raises(ValueError, match="several pairs"):
@@ -108,7 +108,7 @@ def test_an_unknown_name_is_answered_with_those_there_are():
 def test_names_make_their_rules():
     by_name = encounters(walk(), estimator="bucket-swisscovid")
     by_rule = encounters(walk(), estimator=Bucketed(SWISSCOVID))
-    assert by_name.minutes_median.tolist() == by_rule.minutes_median.tolist()
+    assert by_name.minutes.median.tolist() == by_rule.minutes.median.tolist()
     assert set(ESTIMATORS) == {
         "smoothed",
         "single-log",

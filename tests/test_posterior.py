@@ -9,7 +9,7 @@ from tracetogether.evaluation.fittable_posterior import (
     LogOdds,
     tracked_s,
 )
-from tracetogether.evaluation.scene import Scene, Windows
+from tracetogether.evaluation.scene import Scene, SceneWindows
 from tracetogether.evaluation.truth import TrueMinutes, mean_distance_m
 from tracetogether.proximity.binned_readings import bin_readings
 from tracetogether.proximity.calibration import Calibration, ModelOffsets
@@ -74,7 +74,7 @@ def test_all_logs_tell_more_than_two_and_two_more_than_one(rooms):
         for room in rooms:
             fitted = FittablePosterior(MODEL, BRIEF).fit((), calibration=KNOWN)
             said = fitted.windows(room, logs, window_s=300.0, within_m=2.0)
-            distance = mean_distance_m(room, Windows.of(room, logs, 300.0))
+            distance = mean_distance_m(room, SceneWindows.of(room, logs, 300.0))
             scores.append(said.score)
             near.append(distance <= 2.0)
         quality[logs] = auc(np.concatenate(scores), np.concatenate(near))
@@ -107,7 +107,9 @@ def test_probabilities_are_shares_in_rooms_never_seen(rooms):
         fitted = estimator.fit([room for room in rooms if room is not left_out], calibration=KNOWN)
         said = fitted.windows(left_out, LogsUsed.PAIR, window_s=300.0, within_m=2.0)
         probability.append(said.probability)
-        near.append(mean_distance_m(left_out, Windows.of(left_out, LogsUsed.PAIR, 300.0)) <= 2.0)
+        near.append(
+            mean_distance_m(left_out, SceneWindows.of(left_out, LogsUsed.PAIR, 300.0)) <= 2.0
+        )
     probability, near = np.concatenate(probability), np.concatenate(near)
     assert abs(probability.mean() - near.mean()) < 0.08
     for low, high in ((0.0, 0.3), (0.3, 0.6), (0.6, 1.0)):

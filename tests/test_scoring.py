@@ -12,7 +12,7 @@ from tracetogether.evaluation.folds import MOST_FOLDS, fit_on, leave_scenes_out
 from tracetogether.evaluation.protocols import WindowScores
 from tracetogether.evaluation.registry import REGISTRY, chosen_estimators
 from tracetogether.evaluation.report import JSON_KEYS, json_rows
-from tracetogether.evaluation.scene import Scene, Windows
+from tracetogether.evaluation.scene import Scene, SceneWindows
 from tracetogether.evaluation.scoring import Question, evaluate
 from tracetogether.evaluation.truth import TrueMinutes, mean_distance_m
 from tracetogether.proximity.calibration import Calibration
@@ -50,7 +50,7 @@ class Oracle:
         self, scene: Scene, logs: LogsUsed, *, window_s: float, within_m: float
     ) -> WindowScores:
         self.scored.append((self.fitted_on[-1], scene.name))
-        distance = mean_distance_m(scene, Windows.of(scene, logs, window_s))
+        distance = mean_distance_m(scene, SceneWindows.of(scene, logs, window_s))
         return WindowScores(-self.sign * distance, (distance <= within_m).astype(float))
 
     def minutes(self, scene: Scene, logs: LogsUsed, *, within_m: float) -> Intervals:

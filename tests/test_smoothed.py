@@ -90,15 +90,15 @@ def test_intervals_hold_where_the_model_is_true(seed):
         readings, minutes, nearest = simulated(seed, known=known)
         found = encounters(readings, within_m=2.0, calibration=KNOWN, estimator="smoothed")
         assert found.peer.to_list() == sorted(set(readings.peer.to_list()))
-        inside = (found.minutes_low <= minutes) & (minutes <= found.minutes_high)
+        inside = (found.minutes.low <= minutes) & (minutes <= found.minutes.high)
         # Above 90 %: many truths are nothing or everything, and an interval includes its ends.
         assert inside.mean() >= 0.9
-        inside = (found.nearest_low_m <= nearest) & (nearest <= found.nearest_high_m)
+        inside = (found.nearest_m.low <= nearest) & (nearest <= found.nearest_m.high)
         assert 0.85 <= inside.mean() <= 0.96
-        assert 0.85 <= np.median(found.nearest_m / nearest) <= 1.2
-        width[known] = np.mean(found.minutes_high - found.minutes_low)
-        error[known] = np.mean(np.abs(found.minutes_median - minutes))
-        assert abs(np.mean(found.minutes_median - minutes)) < 0.15 * minutes.mean()
+        assert 0.85 <= np.median(found.nearest_m.median / nearest) <= 1.2
+        width[known] = np.mean(found.minutes.high - found.minutes.low)
+        error[known] = np.mean(np.abs(found.minutes.median - minutes))
+        assert abs(np.mean(found.minutes.median - minutes)) < 0.15 * minutes.mean()
         assert error[known] < np.mean(np.abs(np.median(minutes) - minutes))
     assert width[True] < width[False]
     assert error[True] < error[False]
@@ -129,7 +129,7 @@ def test_the_recording_with_cameras(recordings):
     found = encounters(readings, calibration=Calibration.load(table))
     assert found.readings.sum() == len(readings) == 184_717
     assert len(set(found.observer.to_list())) == 20
-    near = found.minutes_median.sum() / ((found.end_s - found.start_s).sum() / 60)
+    near = found.minutes.median.sum() / ((found.end_s - found.start_s).sum() / 60)
     assert 0.2 < near < 0.6  # the cameras say .41 of the time that both are in view
 
 

@@ -60,11 +60,11 @@ def test_contacts_are_what_encounters_says_of_the_person(world: World, case: Cas
     )
     assert contact.encounters == len(met) == 3
     assert [one.day for one in contact.days] == [DAY - 5, DAY - 1, DAY]
-    assert contact.minutes.low == pytest.approx(met.minutes_low.sum())
-    assert contact.minutes.median == pytest.approx(met.minutes_median.sum())
-    assert contact.minutes.high == pytest.approx(met.minutes_high.sum())
-    assert contact.nearest_m.median == pytest.approx(met.nearest_m.min())
-    assert contact.minutes_24h == pytest.approx(met.minutes_median.max())
+    assert contact.minutes.low == pytest.approx(met.minutes.low.sum())
+    assert contact.minutes.median == pytest.approx(met.minutes.median.sum())
+    assert contact.minutes.high == pytest.approx(met.minutes.high.sum())
+    assert contact.nearest_m.median == pytest.approx(met.nearest_m.median.min())
+    assert contact.minutes_24h == pytest.approx(met.minutes.median.max())
 
 
 def test_the_policy_is_met_by_minutes_of_one_span_of_24_hours(world: World, case: Case) -> None:

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from tracetogether.evaluation.scene import Scene, Tracks, Windows
+from tracetogether.evaluation.scene import Scene, SceneWindows, Tracks
 from tracetogether.evaluation.truth import mean_distance_m
 from tracetogether.labels import Labels
 from tracetogether.proximity.distances import LogsUsed
@@ -23,13 +23,13 @@ def scene() -> Scene:
     return Scene("s", sightings, np.array([1.0, np.nan, 4.0, -1.0, 2.0]))
 
 
-def rows(found: Windows) -> list[tuple[str | None, str | None, int, int]]:
+def rows(found: SceneWindows) -> list[tuple[str | None, str | None, int, int]]:
     observer, peer = (labels.to_list() for labels in found.pairs.labels(found.pair))
     return list(zip(observer, peer, found.number.tolist(), found.sizes().tolist(), strict=True))
 
 
 def test_own_windows_are_of_directed_pairs():
-    found = Windows.of(scene(), LogsUsed.OWN, 300)
+    found = SceneWindows.of(scene(), LogsUsed.OWN, 300)
     assert rows(found) == [
         ("ann", "ben", 2, 2),
         ("ann", "ben", 3, 1),
@@ -41,19 +41,19 @@ def test_own_windows_are_of_directed_pairs():
 
 @pytest.mark.parametrize("logs", [LogsUsed.PAIR, LogsUsed.ALL])
 def test_with_more_logs_both_directions_are_one_pair(logs):
-    found = Windows.of(scene(), logs, 300)
+    found = SceneWindows.of(scene(), logs, 300)
     assert rows(found) == [("ann", "ben", 2, 3), ("ann", "ben", 3, 1), ("ann", "cem", -1, 1)]
     assert found.mean(scene().sightings.rssi_dbm)[0] == -60
 
 
 def test_the_truth_is_the_mean_of_known_distances_above_0():
     one = scene()
-    own = mean_distance_m(one, Windows.of(one, LogsUsed.OWN, 300))
+    own = mean_distance_m(one, SceneWindows.of(one, LogsUsed.OWN, 300))
     assert own.tolist() == pytest.approx([1.0, np.nan, 4.0, 2.0], nan_ok=True)
-    pair = mean_distance_m(one, Windows.of(one, LogsUsed.PAIR, 300))
+    pair = mean_distance_m(one, SceneWindows.of(one, LogsUsed.PAIR, 300))
     assert pair.tolist() == pytest.approx([2.5, np.nan, 2.0], nan_ok=True)
     unknown = Scene("s", one.sightings)
-    assert np.isnan(mean_distance_m(unknown, Windows.of(unknown, LogsUsed.OWN, 300))).all()
+    assert np.isnan(mean_distance_m(unknown, SceneWindows.of(unknown, LogsUsed.OWN, 300))).all()
 
 
 def test_many_possible_keys_are_sorted_to_the_same_result():
@@ -85,7 +85,7 @@ def test_unknown_people_are_somebody():
     sightings = Sightings.from_columns(
         time=[0.0, 1.0, 2.0], peer=Labels.encode(["x", None, "x"]), rssi_dbm=[-50.0, -51.0, -52.0]
     )
-    assert rows(Windows.of(Scene("s", sightings), LogsUsed.OWN, 60)) == [
+    assert rows(SceneWindows.of(Scene("s", sightings), LogsUsed.OWN, 60)) == [
         (None, None, 0, 1),
         (None, "x", 0, 2),
     ]
@@ -116,12 +116,12 @@ def test_people_are_numbered_by_name():
 
 def test_an_empty_scene_has_no_windows():
     empty = Scene("s", scene().sightings.take(slice(0, 0)), np.empty(0))
-    assert len(Windows.of(empty, LogsUsed.OWN, 300)) == 0
+    assert len(SceneWindows.of(empty, LogsUsed.OWN, 300)) == 0
 
 
 def test_impossible_scenes_and_windows_are_refused():
     with pytest.raises(ValueError, match="longer than 0"):
-        Windows.of(scene(), LogsUsed.OWN, 0)
+        SceneWindows.of(scene(), LogsUsed.OWN, 0)
     with pytest.raises(ValueError, match="distance per sighting"):
         Scene("s", scene().sightings, np.zeros(2))
     with pytest.raises(ValueError, match="differ in length"):

@@ -57,7 +57,7 @@ def test_a_name_means_one_model_in_estimate_and_in_evaluate(name):
     evaluated = found.minutes(SCENE, LogsUsed.OWN, within_m=2.0).median
     listed = encounters(SCENE.sightings, estimator=name, calibration=CALIBRATION)
     assert len(listed) == len(evaluated)
-    assert evaluated == pytest.approx(listed.minutes_median, abs=0.3)
+    assert evaluated == pytest.approx(listed.minutes.median, abs=0.3)
 
 
 @every_case

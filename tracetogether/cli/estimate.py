@@ -106,7 +106,7 @@ def estimate(
     strict: bool,
     as_json: bool,
 ) -> None:
-    """Say who was near whom, when and how long, from READINGS of signal strength.
+    """Estimate who was near whom, when and how long, from READINGS of signal strength.
 
     READINGS is a CSV or CSV.gz table with one line per reception: time (since 1970, or as a date
     of ISO 8601), observer, peer and RSSI in dBm, and if known the transmit power and both phone
@@ -149,17 +149,17 @@ def _warn_of_bad_lines(count: int, first: Sequence[BadLine]) -> None:
 def _rows(found: Encounters) -> list[dict[str, object]]:
     return [
         {
-            "observer": one.observer,
-            "peer": one.peer,
-            "start_s": one.start,
-            "end_s": one.end,
-            "minutes_near": one.minutes.median,
-            "minutes_low": one.minutes.low,
-            "minutes_high": one.minutes.high,
-            "nearest_m": one.nearest_m.median,
-            "readings": one.readings,
+            "observer": encounter.observer,
+            "peer": encounter.peer,
+            "start_s": encounter.start,
+            "end_s": encounter.end,
+            "minutes_near": encounter.minutes.median,
+            "minutes_low": encounter.minutes.low,
+            "minutes_high": encounter.minutes.high,
+            "nearest_m": encounter.nearest_m.median,
+            "readings": encounter.readings,
         }
-        for one in found
+        for encounter in found
     ]
 
 
@@ -185,7 +185,7 @@ def _count(number: int, what: str) -> str:
 
 def _longest(found: Encounters, rule: str) -> Table:
     """Return a table of the encounters with the most minutes near."""
-    order = np.lexsort((found.start_s, -found.minutes_median))[:_ROWS_SHOWN]
+    order = np.lexsort((found.start_s, -found.minutes.median))[:_ROWS_SHOWN]
     table = Table(
         title=f"Encounters with most time near ({len(order)} of {len(found):,}; {rule})",
         title_justify="left",
@@ -203,10 +203,10 @@ def _longest(found: Encounters, rule: str) -> Table:
             _name(found.observer, row),
             _name(found.peer, row),
             _when(float(found.start_s[row])),
-            f"{found.minutes_median[row]:.1f} "
-            f"({found.minutes_low[row]:.1f}-{found.minutes_high[row]:.1f})",
-            f"{found.nearest_m[row]:.1f} "
-            f"({found.nearest_low_m[row]:.1f}-{found.nearest_high_m[row]:.1f})",
+            f"{found.minutes.median[row]:.1f} "
+            f"({found.minutes.low[row]:.1f}-{found.minutes.high[row]:.1f})",
+            f"{found.nearest_m.median[row]:.1f} "
+            f"({found.nearest_m.low[row]:.1f}-{found.nearest_m.high[row]:.1f})",
             f"{found.readings[row]:,}",
         )
     table.caption = "In brackets: from 5 % to 95 %."
@@ -216,7 +216,7 @@ def _longest(found: Encounters, rule: str) -> Table:
 def _people(found: Encounters, rule: str) -> Table:
     """Return a table with one line per observer: what all their encounters come to."""
     codes, first, inverse = np.unique(found.observer.codes, return_index=True, return_inverse=True)
-    minutes = np.bincount(inverse, weights=found.minutes_median)
+    minutes = np.bincount(inverse, weights=found.minutes.median)
     readings = np.bincount(inverse, weights=found.readings)
     encounters_of = np.bincount(inverse)
     pairs = np.unique(np.stack([inverse, found.peer.codes]), axis=1)

@@ -16,7 +16,7 @@ from scipy.special import expit, log_ndtr, logit
 
 from tracetogether.evaluation.phones import learned_phones
 from tracetogether.evaluation.protocols import WindowScores
-from tracetogether.evaluation.scene import Scene, Windows
+from tracetogether.evaluation.scene import Scene, SceneWindows
 from tracetogether.evaluation.truth import Presence, TrueMinutes, TrueWindows
 from tracetogether.proximity.binned_readings import BinnedReadings, bin_readings
 from tracetogether.proximity.calibration import Calibration
@@ -27,7 +27,7 @@ from tracetogether.proximity.distances import (
     pair_distances,
 )
 from tracetogether.proximity.estimates import Intervals
-from tracetogether.proximity.grid import Groups, distinct_keys
+from tracetogether.proximity.grid import RowGroups, distinct_keys
 from tracetogether.proximity.model import PHYSICS, ProximityModel
 from tracetogether.proximity.posterior import (
     Posterior,
@@ -158,11 +158,11 @@ class FittedPosterior:
         """Return (windows, k) log-odds of the windows' being near."""
         inference = self._inference(logs)
         binned, distances = inference.binned(scene), inference.distances(scene, logs)
-        windows = Windows.of(scene, logs, window_s)
+        windows = SceneWindows.of(scene, logs, window_s)
         slots = max(binned.slots, 1)
         key = windows.row * slots + binned.slot[binned.of_reading.row]
         cells, cell_of_reading = distinct_keys(key, len(windows) * slots)
-        of_cell = Groups(cells // slots, len(windows))
+        of_cell = RowGroups(cells // slots, len(windows))
         stray = binned.level_of_reading_db - binned.pair_levels()[binned.pairs.row]
         moving = distances.moving_variance[windows.pair]
         share = movement_share(moving, of_cell.sizes(), inference.model)

@@ -15,7 +15,7 @@ from tracetogether.units import Floats
 
 @dataclass(frozen=True, slots=True)
 class WindowScores:
-    """An estimator's answer for each window of ``evaluation.scene.Windows``, in their order.
+    """An estimator's answer for each window of ``evaluation.scene.SceneWindows``, in their order.
 
     Attributes:
         score: (windows,) the higher, the nearer; finite.
@@ -51,7 +51,7 @@ class Fitted(Protocol):
     def windows(
         self, scene: Scene, logs: LogsUsed, *, window_s: float, within_m: float
     ) -> WindowScores:
-        """Return a score for every window of ``Windows.of(scene, logs, window_s)``."""
+        """Return a score for every window of ``SceneWindows.of(scene, logs, window_s)``."""
         ...
 
     def minutes(self, scene: Scene, logs: LogsUsed, *, within_m: float) -> Intervals:

@@ -7,7 +7,7 @@ import numpy as np
 
 from tracetogether.labels import Labels
 from tracetogether.proximity.distances import LogsUsed
-from tracetogether.proximity.grid import Groups, PairIndex, TimeGrid, distinct_keys
+from tracetogether.proximity.grid import PairIndex, RowGroups, TimeGrid, distinct_keys
 from tracetogether.sightings import Sightings
 from tracetogether.units import Floats, Ints
 
@@ -77,7 +77,7 @@ class Scene:
 
 
 @dataclass(frozen=True, slots=True)
-class Windows(Groups):
+class SceneWindows(RowGroups):
     """The windows of a scene with a sighting, ordered by pair and time; rows are sightings.
 
     Attributes:

@@ -30,7 +30,7 @@ _CONTACT_MINUTES: Final = 15.0
 
 @dataclass(frozen=True, slots=True)
 class WindowOutcome:
-    """Windows of known distance with what was said of them, over all scored scenes.
+    """SceneWindows of known distance with what was said of them, over all scored scenes.
 
     ``group`` is the number of the group of scenes that each is of.
     """

@@ -8,10 +8,10 @@ from typing import Self
 
 import numpy as np
 
-from tracetogether.evaluation.scene import Scene, Tracks, Windows
+from tracetogether.evaluation.scene import Scene, SceneWindows, Tracks
 from tracetogether.labels import Labels
 from tracetogether.proximity.distances import LogsUsed
-from tracetogether.proximity.grid import Groups, PairIndex, numbers_in
+from tracetogether.proximity.grid import PairIndex, RowGroups, numbers_in
 from tracetogether.sightings import Sightings
 from tracetogether.units import SECONDS_PER_MINUTE, Bools, Floats, Ints
 
@@ -128,7 +128,7 @@ class TrueMinutes:
         return tracked, near
 
 
-def mean_distance_m(scene: Scene, groups: Groups) -> Floats:
+def mean_distance_m(scene: Scene, groups: RowGroups) -> Floats:
     """Return (groups,) the mean of the known distances of their sightings, NaN without any."""
     if scene.distance_m is None:
         return np.full(len(groups), np.nan)
@@ -177,7 +177,7 @@ class TrueWindows:
     @classmethod
     def of(cls, scene: Scene, logs: LogsUsed, window_s: float) -> Self:
         """Return the windows of ``scene`` and their distances."""
-        distance = mean_distance_m(scene, Windows.of(scene, logs, window_s))
+        distance = mean_distance_m(scene, SceneWindows.of(scene, logs, window_s))
         known = np.isfinite(distance)
         return cls(known, distance[known])
 

@@ -10,7 +10,7 @@ from typing import Final
 import numpy as np
 
 from tracetogether.proximity.calibration import Calibration
-from tracetogether.proximity.grid import Groups, PairIndex, TimeGrid, distinct_keys
+from tracetogether.proximity.grid import PairIndex, RowGroups, TimeGrid, distinct_keys
 from tracetogether.sightings import Sightings
 from tracetogether.units import Floats, Ints
 
@@ -49,7 +49,7 @@ class BinnedReadings:
     slots: int
     receive_variance_db2: Floats
     transmit_variance_db2: Floats
-    of_reading: Groups
+    of_reading: RowGroups
     pair: Ints
     slot: Ints
     attenuation_db: Floats
@@ -64,7 +64,7 @@ class BinnedReadings:
 
     def slot_counts(self) -> Floats:
         """Return (p,) in how many slots each pair was received."""
-        return Groups(self.pair, len(self.pairs)).sizes()
+        return RowGroups(self.pair, len(self.pairs)).sizes()
 
     def pair_minutes(self) -> Floats:
         """Return (p,) minutes from each pair's first slot to its last, both counted."""
@@ -74,7 +74,7 @@ class BinnedReadings:
 
     def pair_levels(self) -> Floats:
         """Return (p,) the mean over each pair's slots of their attenuation."""
-        return Groups(self.pair, len(self.pairs)).mean(self.attenuation_db)
+        return RowGroups(self.pair, len(self.pairs)).mean(self.attenuation_db)
 
 
 def bin_readings(sightings: Sightings, calibration: Calibration) -> BinnedReadings:
@@ -92,7 +92,7 @@ def bin_readings(sightings: Sightings, calibration: Calibration) -> BinnedReadin
     slot_key, slot_of_scan = distinct_keys(
         scan_pair * max(slots, 1) + scan_number // SCANS_PER_SLOT, len(pairs) * max(slots, 1)
     )
-    of_reading = Groups(slot_of_scan[scan_row], len(slot_key))
+    of_reading = RowGroups(slot_of_scan[scan_row], len(slot_key))
     return BinnedReadings(
         pairs=pairs,
         grid=TimeGrid(SLOT_S, origin),

@@ -173,28 +173,28 @@ class Calibration:
             self.transmit.mean_dbm,
         )
         if not self.models:
-            told = sightings.tx_power_dbm
+            advertised = sightings.tx_power_dbm
             loss = self.transmit.nominal_dbm - self.transmit.mean_dbm
-            transmit = np.where(is_transmit_power(told), told - loss, transmit)
+            transmit = np.where(is_transmit_power(advertised), advertised - loss, transmit)
         db = transmit - (sightings.rssi_dbm + correction)
         for models, shifts in (
             (sightings.observer_model, self.receive_shifts),
             (sightings.peer_model, self.transmit_shifts),
         ):
             if shifts:
-                db -= self._column(models, {name: one.db for name, one in shifts.items()}, 0.0)
+                db -= self._column(models, {name: shift.db for name, shift in shifts.items()}, 0.0)
         receive_variance, transmit_variance = self.phone_variances(sightings)
         return Attenuation(db, receive_variance + transmit_variance)
 
     def phone_variances(self, sightings: Sightings) -> tuple[Floats, Floats]:
-        """Return of each reading what is unknown of its receiver's and its transmitter's model.
+        """Return the variances of each reading's receiver and transmitter model.
 
         Variances in dB^2; their sum is ``Attenuation.phone_variance_db2``.
         """
         receive = {name: m.correction_sd_db for name, m in self.models.items()}
-        receive |= {name: one.sd_db for name, one in self.receive_shifts.items()}
+        receive |= {name: shift.sd_db for name, shift in self.receive_shifts.items()}
         transmit = {name: m.transmit_sd_db for name, m in self.models.items()}
-        transmit |= {name: one.sd_db for name, one in self.transmit_shifts.items()}
+        transmit |= {name: shift.sd_db for name, shift in self.transmit_shifts.items()}
         return (
             self._column(sightings.observer_model, receive, self.receive.sd_db) ** 2,
             self._column(sightings.peer_model, transmit, self.transmit.sd_db) ** 2,

@@ -1,15 +1,17 @@
-"""Heard or not, in scans in which a phone could have been heard.
+"""Scans in which a phone was received, and scans in which it could have been.
 
-Silence is not absence: phones stop recording for minutes, so a scan counts for a pair only where
-both were alive. Who listened is told by whom else it heard in that scan: a scan that is known
-of by nothing but the pair's own reading says nothing, as its silent sisters are not known of.
-Whether the other was there to be heard is told by the logs at hand:
+Silence is not absence: phones stop recording for minutes. A scan therefore counts for a pair only
+while both phones were at work. Whether the observer listened shows in what else it received in
+that scan. A scan known by nothing but the pair's own reading is left out, because scans like it in
+which the pair was silent are not known. Whether the peer was there shows in the logs at hand:
 
-- from one log, by nothing but itself: from the pair's first to its last hearing, a minute
-  more at either end;
-- from both logs, by the other's own, which shows when its phone was at work, give or take a
-  minute; a phone without a log is treated as above;
-- from all logs, scan by scan, by anybody who heard it within half a minute.
+- one log: from the pair's first to its last reading, and a minute more at either end;
+- both logs: the peer's own log shows when its phone was at work, give or take a minute. A peer
+  without a log is treated as in one log;
+- all logs: scan by scan, if anybody received the peer within half a minute.
+
+The share of scans is used as log-odds, with two scans at the usual log-odds added (a Beta prior
+worth two observations), so that few scans say little.
 """
 
 from dataclasses import dataclass
@@ -21,26 +23,26 @@ from scipy.special import expit
 from tracetogether.proximity.binned_readings import SCANS_PER_SLOT, BinnedReadings
 from tracetogether.units import Bools, Floats, Ints
 
-_REACH_SCANS: Final = 3  # half a minute, in which a phone that is there is heard by somebody
+_REACH_SCANS: Final = 3  # half a minute: somebody receives a phone that is there
 
 
 @dataclass(frozen=True, slots=True)
 class Hearing:
-    """(p,) In how many scans each directed pair was heard, and in how many it could have been."""
+    """(p,) scans in which each directed pair was received, and could have been received."""
 
     heard: Floats
     possible: Floats
 
 
 def log_odds(heard: Floats, possible: Floats, usual: float) -> Floats:
-    """Return the log-odds of being heard, two scans thrown in with the usual log-odds."""
+    """Return the log-odds of being received, with two scans added at the ``usual`` log-odds."""
     share = 2 * expit(usual)
     missed = np.maximum(possible - heard, 0)
     return np.asarray(np.log((heard + share) / (missed + 2 - share)))
 
 
 def hearing_of_own_log(binned: BinnedReadings) -> Hearing:
-    """Return how often each pair was heard, as far as the observer's own log can tell."""
+    """Return how often each pair was received, judged by the observer's own log."""
     scan, starts = binned.heard_scan, _starts(binned)
     heard = np.diff(np.append(starts, len(scan))).astype(np.float64)
     if not len(starts):
@@ -58,7 +60,7 @@ def hearing_of_own_log(binned: BinnedReadings) -> Hearing:
 
 
 def hearing_of_both_logs(binned: BinnedReadings) -> Hearing:
-    """Return how often each pair was heard, where the peer's own log tells when it was alive."""
+    """Return how often each pair was received, while the peer's own log shows it at work."""
     own = hearing_of_own_log(binned)
     people = len(binned.pairs.names) + 1
     live = np.unique((binned.pairs.first[binned.heard_pair] + 1) * binned.scans + binned.heard_scan)
@@ -73,9 +75,9 @@ def hearing_of_both_logs(binned: BinnedReadings) -> Hearing:
 
 
 def hearing_by_slot(binned: BinnedReadings) -> tuple[Floats, Floats]:
-    """Return how often each was heard by each, and could have been, knowing all logs.
+    """Return how often each person received each other one, and could have, given all logs.
 
-    Two arrays (people, people, slots): observer, peer, slot. Only people with a name.
+    Two arrays (observers, peers, slots), of people with a name.
     """
     people, scans = len(binned.pairs.names), binned.scans
     heard = np.zeros((people, people, scans), dtype=np.bool_)
@@ -94,7 +96,7 @@ def hearing_by_slot(binned: BinnedReadings) -> tuple[Floats, Floats]:
 
 
 def _heard_alone(binned: BinnedReadings) -> Floats:
-    """Return (p,) in how many scans the observer heard each peer and nobody else."""
+    """Return (p,) the number of scans in which the observer received each peer and nobody else."""
     scan = (binned.pairs.first[binned.heard_pair] + 1) * binned.scans + binned.heard_scan
     _, row, peers = np.unique(scan, return_inverse=True, return_counts=True)
     alone = binned.heard_pair[peers[row.reshape(-1)] == 1]

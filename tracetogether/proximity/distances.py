@@ -1,9 +1,10 @@
-"""Distance of each pair from its own signals: what it keeps through a scene, and how it moves.
+"""Distance of each pair from its own signals: a mean through the scene, and movement about it.
 
-Inverse regression on two levels, as in proximity.smoothed, with offsets and detection taken out:
-the pair's mean attenuation less its people's offsets says how far apart the two stay, the
-attenuation of a moment against that mean how they move about it. Both are drawn towards what is
-usual, by how much of what varies is distance.
+Inverse regression on two levels, as in proximity.smoothed, after removing offsets. The pair's mean
+attenuation less its people's offsets gives the mean log10 distance; the attenuation of a moment
+against that mean gives the movement. An estimate is the observed value times the share of its
+variance that is distance (the linear Bayes estimate), so that noisy pairs stay near the usual
+distance. The share of scans in which a pair was received is added as further evidence.
 """
 
 from dataclasses import dataclass
@@ -42,7 +43,7 @@ class LogsUsed(Enum):
 
 @dataclass(frozen=True, slots=True)
 class PairDistances:
-    """Log10 distance in metres that each pair keeps, and what moves about it.
+    """Mean log10 distance (metres) of each pair through a scene, and movement about it.
 
     Attributes:
         pairs: the pairs: directed for one log, undirected for more. Their rows are the directed
@@ -59,12 +60,12 @@ class PairDistances:
 
 
 def pair_distances(binned: BinnedReadings, logs: LogsUsed, model: ProximityModel) -> PairDistances:
-    """Return what the signals of each pair, and of its people, say of its distance."""
+    """Return the mean log10 distance of each pair, from its signals and its people's offsets."""
     pairs = binned.pairs.of_pairs(directed=logs is LogsUsed.OWN)
     offsets = (offsets_of_all_logs if logs is LogsUsed.ALL else offsets_of_own_log)(binned, model)
     slots = binned.slot_counts()
     stray = binned.pair_levels() - model.typical_db - offsets.db
-    # Two directions weigh by how long they were heard, one slot against.
+    # Directions are weighted by slots / (slots + 1).
     weight = slots / (slots + 1)
     total = pairs.sum(weight)
     mean = pairs.sum(weight * stray) / total
@@ -77,7 +78,7 @@ def pair_distances(binned: BinnedReadings, logs: LogsUsed, model: ProximityModel
     minutes = pairs.max(binned.pair_minutes())
     variance = model.kept_variance(minutes)
     distance = model.slope_db**2 * variance
-    # People may sit apart from all others: so much of what was taken for an offset is distance.
+    # People may sit apart from all others: that part of an offset is distance.
     lone = offsets.distance_share * offsets.variance_db2
     apart = pairs.sum(weight * lone) / total
     usual = pairs.sum(weight * offsets.distance_share * offsets.db) / total
@@ -98,11 +99,11 @@ def pair_distances(binned: BinnedReadings, logs: LogsUsed, model: ProximityModel
 
 
 def movement_share(variance: Floats, slots: Floats, model: ProximityModel) -> Floats:
-    """Return which share of a stray of attenuation, averaged over so many slots, is movement.
+    """Return which share of a deviation of attenuation is movement.
 
     Args:
-        variance: of the log10 distance about what the pair keeps.
-        slots: how many.
+        variance: of the log10 distance about its mean.
+        slots: the number of slots that the deviation is a mean of.
         model: the figures.
     """
     moving = model.slope_db**2 * variance
@@ -112,11 +113,11 @@ def movement_share(variance: Floats, slots: Floats, model: ProximityModel) -> Fl
 def movement(
     binned: BinnedReadings, distances: PairDistances, model: ProximityModel
 ) -> tuple[Floats, Floats]:
-    """Return how each pair moves about what it keeps, slot by slot.
+    """Return the movement of each pair about its mean distance, slot by slot.
 
     Returns:
-        Two arrays (q, slots): the most likely log10 distance beside the kept one, and its
-        standard deviation.
+        Two arrays (q, slots): the most likely deviation of log10 distance from the pair's mean,
+        and its standard deviation.
     """
     count = len(distances.pairs)
     shape = (count, binned.slots)

@@ -1,4 +1,10 @@
-"""Sightings folded into encounters: from when to when, minutes near, how near."""
+"""Sightings to encounters: from when to when, minutes near and nearest distance.
+
+This is the path of the library and of the authority: readings are binned into slots
+(``proximity.slots``), and an estimator turns the attenuation of all slots into minutes and
+distances. It uses `single-log` by default (``proximity.single_log``). The posterior of several
+logs (``proximity.posterior``) is used by evaluations only.
+"""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -65,14 +71,14 @@ def named_estimator(name: str) -> SlotEstimator:
 
 @dataclass(frozen=True, slots=True)
 class Encounter:
-    """One pair's stay together, as one of them heard it.
+    """One meeting of a pair, as one of them recorded it.
 
     Attributes:
-        observer: who heard; None where the log is one phone's own.
-        peer: who was heard; None where unknown.
+        observer: whose phone received; None in a log of one phone.
+        peer: whose phone was received; None if unknown.
         start, end: UTC epoch seconds of the first and the last reading.
-        readings: how many.
-        minutes: time within the radius asked for.
+        readings: number of readings.
+        minutes: minutes within the radius.
         nearest_m: nearest distance in metres.
     """
 
@@ -90,11 +96,11 @@ class Encounters:
     """Encounters in columns of equal length, ordered by observer, peer and start.
 
     Attributes:
-        observer, peer: who heard whom.
+        observer, peer: whose phone received whose.
         start_s, end_s: UTC epoch seconds of the first and the last reading.
-        readings: how many.
-        minutes_low, minutes_median, minutes_high: minutes within the radius, 5 to 95 %.
-        nearest_low_m, nearest_m, nearest_high_m: nearest distance, 5 to 95 %.
+        readings: number of readings.
+        minutes: minutes within the radius, 5 to 95 %.
+        nearest_m: nearest distance in metres, 5 to 95 %.
         minutes_at_offset_quantiles: (m, 13) minutes within the radius at each of
             ``proximity.estimates.OFFSET_QUANTILES``. A pair mostly keeps its offset, so that the
             k-th values of all its encounters belong together.
@@ -105,22 +111,18 @@ class Encounters:
     start_s: Floats
     end_s: Floats
     readings: Ints
-    minutes_low: Floats
-    minutes_median: Floats
-    minutes_high: Floats
-    nearest_low_m: Floats
-    nearest_m: Floats
-    nearest_high_m: Floats
+    minutes: Intervals
+    nearest_m: Intervals
     minutes_at_offset_quantiles: Floats = field(repr=False)
 
     def chance(self, least_minutes: float, rows: Ints | slice = slice(None)) -> float:
-        """Return the probability that encounters come to at least so many minutes together.
+        """Return P(minutes of the chosen encounters together >= least_minutes).
 
-        With the radius and the minutes of a policy: the probability of a close contact.
+        With the radius and the minutes of a policy, this is the probability of a close contact.
 
         Args:
-            least_minutes: how many minutes within the radius that was asked for.
-            rows: which encounters, all of one pair.
+            least_minutes: minutes within the radius of these encounters.
+            rows: the encounters to add up, all of one pair.
 
         Raises:
             ValueError: they are of several pairs.
@@ -140,18 +142,8 @@ class Encounters:
             self.start_s.tolist(),
             self.end_s.tolist(),
             self.readings.tolist(),
-            map(
-                Interval,
-                self.minutes_low.tolist(),
-                self.minutes_median.tolist(),
-                self.minutes_high.tolist(),
-            ),
-            map(
-                Interval,
-                self.nearest_low_m.tolist(),
-                self.nearest_m.tolist(),
-                self.nearest_high_m.tolist(),
-            ),
+            self.minutes,
+            self.nearest_m,
             strict=True,
         )
         for row in rows:
@@ -166,16 +158,21 @@ def encounters(
     calibration: Calibration | None = None,
     max_gap_s: float = DEFAULT_MAX_GAP_S,
 ) -> Encounters:
-    """Fold sightings into encounters and say how long and how near each was.
+    """Return the encounters of ``sightings``, with minutes near and nearest distance.
 
-    Every sighting is in exactly one encounter, and their order plays no part.
+    Every sighting is in exactly one encounter; the order of sightings has no influence.
+
+    >>> from tracetogether import Sightings, encounters
+    >>> walk = Sightings.from_columns(time=[0.0, 60.0], peer=["ben"] * 2, rssi_dbm=[-60.0] * 2)
+    >>> len(encounters(walk, within_m=2.0))
+    1
 
     Args:
         sightings: of one observer or several; each pair is estimated alone.
-        within_m: the radius that counts as near. Bucket rules have their own.
-        estimator: a name of ESTIMATORS, or your own.
-        calibration: what is known of phone models; priors alone by default.
-        max_gap_s: a longer silence ends an encounter.
+        within_m: the radius that counts as near, in metres. Bucket rules ignore it.
+        estimator: a name in ESTIMATORS, or your own object.
+        calibration: what is known of phone models; without it, priors alone.
+        max_gap_s: a longer silence, in seconds, ends an encounter.
 
     Raises:
         ValueError: ``within_m`` or ``max_gap_s`` is not above 0, or there is no such estimator.
@@ -193,11 +190,7 @@ def encounters(
         start_s=slots.start_s,
         end_s=slots.end_s,
         readings=slots.readings,
-        minutes_low=estimates.minutes.low,
-        minutes_median=estimates.minutes.median,
-        minutes_high=estimates.minutes.high,
-        nearest_low_m=estimates.nearest_m.low,
-        nearest_m=estimates.nearest_m.median,
-        nearest_high_m=estimates.nearest_m.high,
+        minutes=estimates.minutes,
+        nearest_m=estimates.nearest_m,
         minutes_at_offset_quantiles=estimates.minutes_at_offset_quantiles(),
     )

@@ -1,15 +1,16 @@
-"""What every estimator says of encounters: minutes near and nearest distance, as intervals."""
+"""What every estimator returns for encounters: minutes near and nearest distance."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 from scipy.special import ndtr
 
-from tracetogether.units import Floats
+from tracetogether.units import Floats, Interval
 
 NORMAL_95: Final = 1.6448536269514722
-"""95 % of a normal distribution lie below this many standard deviations above the mean."""
+"""The 95 % quantile of the standard normal distribution."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +29,10 @@ class Intervals:
 
     def __post_init__(self) -> None:
         if np.any(self.low > self.median) or np.any(self.median > self.high):
-            raise ValueError("an interval wants low <= median <= high")
+            raise ValueError("an interval needs low <= median <= high")
+
+    def __iter__(self) -> Iterator[Interval]:
+        return map(Interval, self.low.tolist(), self.median.tolist(), self.high.tolist())
 
 
 OFFSET_QUANTILES: Final = np.linspace(-2.4, 2.4, 13)
@@ -72,7 +76,7 @@ def chance_of(minutes: Floats, least_minutes: float) -> float:
 
     Args:
         minutes: (13,) of one encounter, or of several of the same pair added up.
-        least_minutes: how many.
+        least_minutes: the minutes to reach.
     """
     if minutes[-1] >= least_minutes:
         return float(ndtr(OFFSET_QUANTILES[-1]))

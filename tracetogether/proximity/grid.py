@@ -61,7 +61,7 @@ class TimeGrid:
 
 
 @dataclass(frozen=True, slots=True)
-class Groups:
+class RowGroups:
     """Rows in groups.
 
     Attributes:
@@ -96,7 +96,7 @@ class Groups:
 
 
 @dataclass(frozen=True, slots=True)
-class PairIndex(Groups):
+class PairIndex(RowGroups):
     """The distinct pairs of some rows (readings, encounters), ordered by first and second.
 
     Attributes:

@@ -28,7 +28,7 @@ intervals of minutes then hold the truth."""
 
 @dataclass(frozen=True, slots=True)
 class ProximityModel:
-    """What is believed of radios, bodies and people before a scene is heard.
+    """Prior figures of radios, bodies and people.
 
     Attributes:
         level_db: fitted. Attenuation at REFERENCE_M, minutes counted, not readings.
@@ -51,8 +51,8 @@ class ProximityModel:
             for a minute has hardly moved, who is seen for an hour has.
         apart_decades: how the mean log10 distance of one person to all others differs between
             people; keeps their offset from taking all of it.
-        place_decades: how the mean log10 distance of a place differs between places, for one log by
-            itself. exp05's five scenes have sd 0.12 about their mean; of a place that is not among
+        place_decades: how the mean log10 distance of a place differs between places, for one log
+            alone. exp05's five scenes have sd 0.12 about their mean; of a place that is not among
             them, 90 % lie within 0.28 (Student's t of five), as of a normal deviation of 0.17.
         detection_decades: fitted. How far log10 distance falls per unit of the log-odds
             of being heard in a scan.
@@ -64,7 +64,7 @@ class ProximityModel:
         separation_m: people are seldom nearer than this.
         level_scene_sd_db, exponent_sd: by how much a scene's own level and exponent may differ
             where everybody's positions are sought; narrower than what scenes show, as room size
-            and level can hardly be told apart from signals.
+            and level are hard to separate by signals.
     """
 
     level_db: float = 59.5
@@ -113,7 +113,7 @@ class ProximityModel:
         return self.level_db + self.slope_db * math.log10(self.distance_m / REFERENCE_M)
 
     def movement_kept(self, minutes: Floats) -> Floats:
-        """Return which share of the variance of movement a mean over so many minutes keeps.
+        """Return which share of the variance of movement a mean over ``minutes`` keeps.
 
         That of a process whose correlation falls exponentially; 1 for a moment.
         """
@@ -121,11 +121,11 @@ class ProximityModel:
         return np.asarray(2 / turns**2 * (turns + np.expm1(-turns)))
 
     def kept_variance(self, minutes: Floats) -> Floats:
-        """Return how log10 distance varies between pairs that are seen for so many minutes."""
+        """Return the variance of log10 distance between pairs observed for ``minutes``."""
         return self.kept_decades**2 + self.moving_decades**2 * self.movement_kept(minutes)
 
     def moving_variance(self, minutes: Floats) -> Floats:
-        """Return how log10 distance varies about its mean over so many minutes."""
+        """Return the variance of log10 distance about its mean over ``minutes``."""
         return self.moving_decades**2 * (1 - self.movement_kept(minutes))
 
     @classmethod
@@ -185,7 +185,7 @@ MODEL: Final = ProximityModel()
 """The built-in figures."""
 
 ONE_LOG: Final = replace(MODEL, kept_decades=0.24)
-"""For one log by itself, written anywhere. exp05's cameras saw some metres of each room; among
+"""For one log alone, recorded anywhere. exp05's cameras saw some metres of each room; among
 people spread over a whole room twice as long as wide, log10 distance has sd 0.29, movement
 included."""
 

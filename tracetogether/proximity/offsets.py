@@ -2,11 +2,11 @@
 
     attenuation of a pair = level + slope * log10(distance) + receiver_i + transmitter_j + pair_ij
 
-Where a phone is carried, the body beside it, and what the calibration of its model leaves make up
-the offsets; a phone that hears everybody weakly today is no farther from everybody. Each is drawn
-towards 0 by its spread (a person's, and what is unknown of the phone model), so that few readings
-move it little. From one log, only its owner's offset as receiver shows; what the others send
-stays part of the error.
+Offsets come from where a phone is carried, the body beside it, and what the calibration of its
+model leaves. A phone that receives everybody weakly today is no farther from everybody. Each
+offset is a normal random effect with mean 0 (a person's spread, and what is unknown of the phone
+model); its estimate is the best linear unbiased prediction, which few readings move little. One
+log shows only its owner's offset as receiver; the transmitters' offsets stay part of the error.
 """
 
 from dataclasses import dataclass
@@ -14,22 +14,22 @@ from dataclasses import dataclass
 import numpy as np
 
 from tracetogether.proximity.binned_readings import BinnedReadings
-from tracetogether.proximity.grid import Groups
+from tracetogether.proximity.grid import RowGroups
 from tracetogether.proximity.model import ProximityModel
 from tracetogether.units import Floats
 
 
 @dataclass(frozen=True, slots=True)
 class Offsets:
-    """(p,) Offsets of each directed pair's receiver and transmitter, as the other pairs show them.
+    """(p,) offsets of each directed pair's receiver and transmitter, shown by the other pairs.
 
-    The pair's own readings have no part in it: a pair heard alone says nothing of offsets.
+    The pair's own readings are left out: a pair received alone shows no offsets.
 
     Attributes:
-        db: best estimate of what the two add to the attenuation.
+        db: the sum of the two, as a part of the attenuation.
         variance_db2: of that estimate.
-        distance_share: which share of an error in it is distance: people may sit apart from
-            all the others.
+        distance_share: the share of an error in it that is distance, because people may sit
+            apart from all others.
     """
 
     db: Floats
@@ -38,7 +38,11 @@ class Offsets:
 
 
 def slot_noise_db2(slots: Floats, model: ProximityModel) -> Floats:
-    """Return the variance that is left of a mean over so many slots, as errors last for minutes."""
+    """Return the error variance of a mean over ``slots`` minutes.
+
+    Errors last for minutes (a first-order autoregression), so that the slow part falls as
+    1 / (1 + slots / (2 slow_minutes)) and only the rest as 1 / slots.
+    """
     lasting = model.slow_sd_db**2 / (1 + slots / (2 * model.slow_minutes))
     fleeting = (model.minute_sd_db**2 + model.single_sd_db**2) / np.maximum(slots, 1)
     return np.asarray(lasting + fleeting)
@@ -47,14 +51,13 @@ def slot_noise_db2(slots: Floats, model: ProximityModel) -> Floats:
 def offsets_of_own_log(binned: BinnedReadings, model: ProximityModel) -> Offsets:
     """Return each pair's offset as the observer's own log shows it.
 
-    All peers weigh alike, however often they were heard: what a phone hears more often must not
-    move what it thinks of itself.
+    All peers have the same weight, however often they were received.
     """
     people = len(binned.pairs.names) + 1
     observer = binned.pairs.first + 1
-    of_observer = Groups(observer, people)
+    of_observer = RowGroups(observer, people)
     stray = binned.pair_levels() - model.typical_db
-    # A pair's own noise is not asked for here, for the reason above: that of ten slots stands.
+    # For the same reason the noise of ten slots is used for every pair.
     peer_variance = (
         model.slope_db**2 * model.kept_variance(binned.pair_minutes())
         + model.pair_sd_db**2
@@ -68,7 +71,7 @@ def offsets_of_own_log(binned: BinnedReadings, model: ProximityModel) -> Offsets
     total = of_observer.sum(weight * stray)[observer] - weight * stray
     apart = (model.slope_db * model.apart_decades) ** 2
     common = model.receiver_sd_db**2 + model.level_sd_db**2 + apart + binned.receive_variance_db2
-    # Of an only peer nothing is left, but for rounding.
+    # Without other peers this is 0 except for rounding.
     others = np.maximum(others, 0.0)
     unknown = common / (1 + common * others)
     return Offsets(
@@ -85,8 +88,8 @@ def unknown_variances(binned: BinnedReadings) -> tuple[Floats, Floats]:
     """
     pairs, people = binned.pairs, len(binned.pairs.names) + 1
     return (
-        Groups(pairs.first + 1, people).max(binned.receive_variance_db2),
-        Groups(pairs.second + 1, people).max(binned.transmit_variance_db2),
+        RowGroups(pairs.first + 1, people).max(binned.receive_variance_db2),
+        RowGroups(pairs.second + 1, people).max(binned.transmit_variance_db2),
     )
 
 
@@ -118,7 +121,7 @@ def offsets_of_all_logs(binned: BinnedReadings, model: ProximityModel) -> Offset
     effects = covariance @ (weighted.T @ stray)
     fitted = design @ effects
     variance = np.einsum("pi,ij,pj->p", design, covariance, design)
-    # What the fit would be without the pair itself (identity of least squares).
+    # Leave-one-out residual: residual / (1 - leverage), an identity of least squares.
     leverage = variance / rest
     return Offsets(
         db=stray - (stray - fitted) / (1 - leverage),

@@ -31,7 +31,7 @@ F32 = npt.NDArray[np.float32]
 _DRAWS: Final = 24  # equally likely draws of a pair whose distance comes from its own signals
 _GEOMETRY_SD: Final = 0.145  # log10 distance: what positions are wrong by beside their own spread
 _GEOMETRY_SLOT_SD: Final = 0.1
-_GEOMETRY_SHIFT: Final = 0.09  # log10 distance: positions come out too far apart by so much, exp05
+_GEOMETRY_SHIFT: Final = 0.09  # log10 distance: on exp05, positions come out too far apart by this
 _MOST_WORK: Final = 40_000_000  # pairs * slots * (slots + chains) that positions are sought for
 _QUANTILES: Final = (0.05, 0.5, 0.95)
 _CHUNK: Final = 4_000_000
@@ -131,14 +131,14 @@ class Posterior:
         """
         found = _intervals(self.minutes_of_draws(within_m, time_s))
         total = time_s.sum(axis=1) / SECONDS_PER_MINUTE
-        # Draws are added in single precision, and may exceed the total by a hair.
+        # float32 sums may slightly exceed the total.
         low = np.where(found.low < _SECOND, 0.0, np.minimum(found.low, total))
         high = np.where(found.high > total - _SECOND, total, found.high)
         high = np.maximum(high, low)
         return Intervals(low, np.clip(found.median, low, high), high)
 
     def close_contact(self, within_m: float, least_minutes: float, time_s: Floats) -> Floats:
-        """Return (q,) the probability of at least so many minutes within a radius."""
+        """Return (q,) P(minutes within ``within_m`` >= least_minutes)."""
         draws = self.minutes_of_draws(within_m, time_s)
         return np.asarray((draws >= least_minutes).mean(axis=1))
 
@@ -163,7 +163,7 @@ class Posterior:
         """Return the nearest approach in the time that counts; of a pair without any, overall."""
         counts = (time_s > 0) | ~(time_s > 0).any(axis=1, keepdims=True)
         moves = np.maximum(counts.sum(axis=1), 1)
-        # The nearest of several moments is nearer than the middle one: median of the least.
+        # The nearest of several moments is nearer than a typical one: this is its median.
         lower = self.slot_sd * -ndtri(0.5 ** (1 / moves))[:, None]
         draws = (
             self.persistent_sd[:, None, None] * self.persistent_z

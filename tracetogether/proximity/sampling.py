@@ -40,10 +40,10 @@ class Effort:
     """How long to sample.
 
     Attributes:
-        chains: how many at once.
+        chains: number of chains sampled at once.
         approach: moves before the first sample is kept.
         moves: moves after that.
-        kept_every: every so many moves a sample of each chain is kept.
+        kept_every: number of moves between two samples of a chain that are kept.
         leaps: gradient steps per move.
     """
 

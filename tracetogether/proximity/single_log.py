@@ -1,10 +1,10 @@
-"""The posterior for one phone's log as an estimator: the smoothed one, with the log as context.
+"""The default estimator: the smoothed one, after removing the offset that a log shares.
 
-A phone that hears everybody weakly at some time is not far from everybody: it lies in a bag, or
-the body of its owner is in the way. What each encounter's attenuation has in common with the
-others of the same phone, at about the same time, is therefore taken out (proximity.offsets says the
-same of a scene). It is the owner's offset in part, and in part the place: in a large office people
-sit further apart than round a table. The two are told apart by how much each differs.
+A phone that receives everybody weakly for a while is not far from everybody: it lies in a bag, or
+its owner's body is in the way. The mean attenuation that an encounter shares with the phone's
+other encounters of about the same time is therefore removed (proximity.offsets does so for a
+scene). Part of that mean is the owner's offset and part is the location: in a large office people
+sit farther apart than around a table. The variances of the two split it.
 """
 
 from dataclasses import dataclass, replace
@@ -21,9 +21,9 @@ from tracetogether.proximity.slots import Slots
 from tracetogether.proximity.smoothed import LocationPrior, Smoothed
 from tracetogether.units import Floats, Ints
 
-_SAME_SCENE_S: Final = 900.0  # encounters no farther apart than this tell of one another
-_USUAL_MINUTES: Final = np.array(30.0)  # that an encounter is taken to be seen for
-# Of what is unknown of a pair of phones, the part that its receiver makes up.
+_SAME_SCENE_S: Final = 900.0  # encounters within this time share an offset
+_USUAL_MINUTES: Final = np.array(30.0)  # assumed length of an encounter
+# The receiver's share of what is unknown of a pair of phones.
 _RECEIVER_SHARE: Final = RECEIVE.sd_db**2 / (
     RECEIVE.sd_db**2 + EXPOSURE_NOTIFICATION_TRANSMIT.sd_db**2
 )
@@ -31,7 +31,7 @@ _RECEIVER_SHARE: Final = RECEIVE.sd_db**2 / (
 
 @dataclass(frozen=True, slots=True)
 class SingleLogPosterior:
-    """Parameters of the estimator; it has no other state.
+    """The estimator `single-log`; it has parameters and no other state.
 
     Attributes:
         model: the figures of the posterior.
@@ -105,13 +105,13 @@ class SingleLogPosterior:
 
 
 def _around(slots: Slots, level: Floats) -> tuple[Floats, Floats]:
-    """Return the mean ``level`` of each phone's encounters about the same time, and how many.
+    """Return the mean ``level`` of each phone's encounters at about the same time, and how many.
 
-    Each encounter counts once, and itself among them.
+    Each encounter counts once, including the encounter itself.
     """
     if not len(slots):
         return level, level
-    # Phones are set far apart in time, so that two sorted columns serve all of them.
+    # Shift the phones far apart in time: two sorted columns then serve all of them.
     begin = float(slots.start_s.min())
     span = float(slots.end_s.max()) - begin + 3 * _SAME_SCENE_S
     base = (slots.observer.codes.astype(np.float64) + 1) * span - begin

@@ -43,7 +43,9 @@ class TimeCredit:
     slot_s: float = 30.0
     typical_gap_s: float = 60.0  # BlueTrace and DP-3T phones scan about once a minute
     sure_gap_s: float = 180.0  # a BlueTrace pair's longest regular silence, and a margin
-    sure_rhythms: float = 1.5  # or so many of the observer's typical gaps, if that is longer
+    sure_rhythms: float = (
+        1.5  # in units of the observer's typical gap; the longer of the two counts
+    )
 
 
 @dataclass(frozen=True, slots=True)

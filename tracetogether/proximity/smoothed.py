@@ -141,7 +141,9 @@ class Smoothed:
         # The nearest moment is the least of many moves that averages don't show: about as many
         # as the variation within a pair renews itself.
         moves = 1 / self._share(slots.total(slots.credit_s))
-        least = ndtri(0.5 ** (1 / moves))[slots.encounter]  # median of the greatest of so many
+        least = ndtri(0.5 ** (1 / moves))[
+            slots.encounter
+        ]  # median of the greatest of ``moves`` normals
         mean = distances.mean - least * distances.slot_sd
         sd = np.hypot(distances.persistent_sd[slots.encounter], distances.slot_sd)
         return Intervals(

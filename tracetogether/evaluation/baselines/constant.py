@@ -8,7 +8,7 @@ from typing import Final
 import numpy as np
 
 from tracetogether.evaluation.protocols import WindowScores
-from tracetogether.evaluation.scene import Scene, Windows
+from tracetogether.evaluation.scene import Scene, SceneWindows
 from tracetogether.evaluation.truth import TrueMinutes, mean_distance_m
 from tracetogether.proximity.calibration import Calibration
 from tracetogether.proximity.distances import LogsUsed
@@ -43,7 +43,7 @@ class FittedConstant:
         self, scene: Scene, logs: LogsUsed, *, window_s: float, within_m: float
     ) -> WindowScores:
         """Give every window the share of training windows that were near."""
-        count = len(Windows.of(scene, logs, window_s))
+        count = len(SceneWindows.of(scene, logs, window_s))
         probability = np.full(count, self._near_share(logs, window_s, within_m))
         return WindowScores(np.zeros(count), probability)
 
@@ -61,7 +61,8 @@ class FittedConstant:
 
     def _share_of_windows(self, logs: LogsUsed, window_s: float, within_m: float) -> float:
         distances = [
-            mean_distance_m(scene, Windows.of(scene, logs, window_s)) for scene in self._training
+            mean_distance_m(scene, SceneWindows.of(scene, logs, window_s))
+            for scene in self._training
         ]
         distance = np.concatenate([*distances, np.empty(0)])
         known = distance[np.isfinite(distance)]

@@ -26,12 +26,12 @@ from scipy.special import ndtr
 
 from tracetogether.evaluation.baselines.slotwise import OWN_AND_PAIR, pairs_of_encounters
 from tracetogether.evaluation.protocols import WindowScores
-from tracetogether.evaluation.scene import Scene, Windows
+from tracetogether.evaluation.scene import Scene, SceneWindows
 from tracetogether.evaluation.truth import Presence
 from tracetogether.proximity.calibration import Calibration
 from tracetogether.proximity.distances import LogsUsed
 from tracetogether.proximity.estimates import NORMAL_95, Intervals
-from tracetogether.proximity.grid import Groups, PairIndex
+from tracetogether.proximity.grid import PairIndex, RowGroups
 from tracetogether.proximity.slots import fold
 from tracetogether.units import SECONDS_PER_MINUTE, Floats, Ints
 
@@ -174,7 +174,7 @@ class FittedKalman:
     def __init__(self, model: KalmanModel, calibration: Calibration) -> None:
         self.model = model
         self._calibration = calibration
-        # Windows and minutes of several lengths and radii are asked of one scene in a row.
+        # SceneWindows and minutes of several lengths and radii are asked of one scene in a row.
         self._walks = lru_cache(maxsize=1)(self._smoothed)
 
     def windows(
@@ -184,7 +184,7 @@ class FittedKalman:
         walks: _Walks = self._walks(scene, logs)
         near = walks.distances.near(within_m)[walks.of_reading]
         mean_m = np.abs(walks.distances.mean_m)[walks.of_reading]
-        windows = Windows.of(scene, logs, window_s)
+        windows = SceneWindows.of(scene, logs, window_s)
         return WindowScores(-windows.mean(mean_m), np.clip(windows.mean(near), 0.0, 1.0))
 
     def minutes(self, scene: Scene, logs: LogsUsed, *, within_m: float) -> Intervals:
@@ -198,7 +198,7 @@ class FittedKalman:
         first, second = walks.pairs.numbers_in(when.names)
         tracked = when.together(first[walks.pair], second[walks.pair], walks.time_s)
         mean, sd = walks.distances.mean_m, np.sqrt(walks.distances.variance_m2)
-        seconds = Groups(walks.pair, len(walks.pairs))
+        seconds = RowGroups(walks.pair, len(walks.pairs))
 
         def minutes(near: Floats) -> Floats:
             return seconds.sum(near * tracked) / SECONDS_PER_MINUTE
@@ -215,7 +215,7 @@ class FittedKalman:
         second = np.floor(sightings.time - slots.start_s[encounter]).astype(np.int64)
         length = np.floor(slots.end_s - slots.start_s).astype(np.int64) + 1
         begin = np.concatenate([[0], np.cumsum(length)]).astype(np.int64)
-        seconds = Groups(begin[encounter] + second, int(begin[-1]))
+        seconds = RowGroups(begin[encounter] + second, int(begin[-1]))
         level = np.log(np.maximum(self._calibration.attenuation(sightings).db, _LEAST_DB))
         readings = np.bincount(seconds.row, minlength=len(seconds))
         observed = seconds.sum(level) / np.maximum(readings, 1)

@@ -13,7 +13,7 @@ from tracetogether.evaluation.baselines.slotwise import (
     tracked_share,
 )
 from tracetogether.evaluation.protocols import WindowScores
-from tracetogether.evaluation.scene import Scene, Windows
+from tracetogether.evaluation.scene import Scene, SceneWindows
 from tracetogether.evaluation.truth import Presence, TruePairs
 from tracetogether.proximity.calibration import Calibration
 from tracetogether.proximity.distances import LogsUsed
@@ -55,7 +55,7 @@ class FittedMeanAttenuation:
         """Score a window by minus the mean attenuation of its readings."""
         del within_m
         level = self._calibration.attenuation(scene.sightings).db
-        return WindowScores.without_probability(-Windows.of(scene, logs, window_s).mean(level))
+        return WindowScores.without_probability(-SceneWindows.of(scene, logs, window_s).mean(level))
 
     def minutes(self, scene: Scene, logs: LogsUsed, *, within_m: float) -> Intervals:
         """Return the time of slots whose mean attenuation is below the threshold."""

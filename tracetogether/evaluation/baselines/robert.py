@@ -31,7 +31,7 @@ import numpy as np
 
 from tracetogether.evaluation.baselines.slotwise import OWN_AND_PAIR
 from tracetogether.evaluation.protocols import WindowScores
-from tracetogether.evaluation.scene import Scene, Windows
+from tracetogether.evaluation.scene import Scene, SceneWindows
 from tracetogether.evaluation.truth import Presence
 from tracetogether.proximity.calibration import Calibration
 from tracetogether.proximity.distances import LogsUsed
@@ -73,7 +73,7 @@ class FittedRobert:
     ) -> WindowScores:
         """Score each window as an epoch of its pair."""
         del within_m  # risk, not distance
-        windows = Windows.of(scene, logs, window_s)
+        windows = SceneWindows.of(scene, logs, window_s)
         rssi = -self.calibration.attenuation(scene.sightings).db
         risk, last = epoch_risks(scene.sightings.time, rssi, windows.row, len(windows), window_s)
         return WindowScores.without_probability(risk * (last + 1))

@@ -8,7 +8,7 @@ from typing import Final
 import numpy as np
 
 from tracetogether.evaluation.protocols import WindowScores
-from tracetogether.evaluation.scene import Scene, Windows
+from tracetogether.evaluation.scene import Scene, SceneWindows
 from tracetogether.evaluation.truth import Presence
 from tracetogether.proximity.calibration import Calibration
 from tracetogether.proximity.distances import LogsUsed
@@ -60,7 +60,7 @@ class FittedSlotwise:
     ) -> None:
         self._estimator = estimator
         self._shares_are_probabilities = shares_are_probabilities
-        # Windows and minutes of several lengths and radii are asked of one scene in a row.
+        # SceneWindows and minutes of several lengths and radii are asked of one scene in a row.
         self._slots = lru_cache(maxsize=1)(
             lambda scene, logs: fold(scene.pooled(logs), calibration)
         )
@@ -72,7 +72,7 @@ class FittedSlotwise:
         slots: Slots = self._slots(scene, logs)
         slot = slots.of_reading
         near = self._estimator.per_slot(slots, within_m=within_m).median
-        windows = Windows.of(scene, logs, window_s)
+        windows = SceneWindows.of(scene, logs, window_s)
         seconds = (slots.credit_s / slots.slot_readings)[slot]
         if not self._shares_are_probabilities:
             near_s = windows.sum(seconds * near[slot])
