@@ -16,7 +16,7 @@ from tracetogether.cli.console import note, print_json, say, table, utc_text
 from tracetogether.cli.options import FILE, as_json
 
 if TYPE_CHECKING:
-    from tracetogether.cli.authority_restore import Plan
+    from tracetogether.authority.oversight.restore_plan import RestorePlan
 
 
 @click.command()
@@ -87,8 +87,8 @@ def restore(
     say(done)
 
 
-def _show(plan: "Plan", source: Path) -> None:
-    """Print what a restore changes, in numbers."""
+def _show(plan: "RestorePlan", source: Path) -> None:
+    """Print how much a restore changes."""
     made = "an unknown time" if plan.made_at is None else f"{utc_text(plan.made_at)} UTC"
     say(f"{source}: backup of {plan.name}, newest entry of {made}, schema {plan.schema}")
     if plan.damaged:

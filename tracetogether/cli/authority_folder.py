@@ -1,4 +1,4 @@
-"""The folder that an authority lives in: authority.db or database.url, keys.txt, operator.token."""
+"""The folder of an authority: authority.db or database.url, keys.txt, operator.token."""
 
 import os
 import shutil
@@ -15,6 +15,7 @@ from tracetogether.authority.access.permissions import ALL_ROLES, CONSOLE
 from tracetogether.authority.intake.issuance import new_secret
 from tracetogether.authority.intake.pins import PINS_A_DAY, PinRules
 from tracetogether.authority.oversight.custody import require_keys_of, settle_keys
+from tracetogether.authority.oversight.restore_plan import save_nothing
 from tracetogether.authority.oversight.time_zone import TIME_ZONE, set_time_zone
 from tracetogether.authority.service import Authority
 from tracetogether.cli.folder_locks import alone_with, locked, served_from
@@ -58,7 +59,7 @@ def create_folder(
 ) -> str:
     """Make a new authority in ``folder`` and return its first operator's token.
 
-    The token is also in operator.token (mode 0600); elsewhere only its digest is kept. That
+    The token is stored in operator.token (mode 0600); the database has only its digest. That
     operator has all roles.
 
     Args:
@@ -66,13 +67,13 @@ def create_folder(
         now: epoch seconds.
         name: organisation code.
         database: URL of an empty PostgreSQL database; kept in the folder (it may hold a password).
-        time_zone: IANA name; by its days people are called and shown dates.
-        entropy: where keys come from; another source is for demonstrations alone.
+        time_zone: IANA name; follow-up and dates use its days.
+        entropy: source of the keys; another one is for demonstrations only.
 
     Raises:
         AuthorityError: there is no such time zone, or the name is blank or has control characters.
-        ClockError: the clock can't be right.
-        StoreError: an authority is there already, others can enter the folder, or folder or
+        ClockError: the clock shows a time before this software existed.
+        StoreError: the folder has an authority already, others can enter the folder, or folder or
             database can't be written.
     """
     days = LocalDays.named(time_zone)
@@ -80,14 +81,14 @@ def create_folder(
         msg = "an organisation code is one line of plain text, such as SG_MOH: check --name"
         raise AuthorityError(msg)
     store_kind = _sql_store()
-    paths = [folder / one for one in (KEYS, OPERATOR_TOKEN, DATABASE, DATABASE_URL)]
+    paths = [folder / name for name in (KEYS, OPERATOR_TOKEN, DATABASE, DATABASE_URL)]
     for path in paths:
         if path.exists():
             msg = f"there is an authority in {folder} already ({path.name}): choose another folder"
             raise StoreError(msg)
     if now < EARLIEST_S:
         shown = datetime.fromtimestamp(now, UTC).date()
-        msg = f"this machine's clock shows {shown}: set it right before an authority is made by it"
+        msg = f"this machine's clock shows {shown}: correct it before you make an authority"
         raise ClockError(msg)
     token = new_secret()
     try:
@@ -100,7 +101,7 @@ def create_folder(
             create_secret(folder / DATABASE_URL, f"{database}\n")
         with store_kind.create(database or folder / DATABASE, name=name) as store, store.atomic():
             audit = Audit(store)
-            settle_keys(keys, store, _kept_as_they_are)
+            settle_keys(keys, store, save_nothing)
             store.note(TIME_ZONE, days.name)
             audit.record("authority.made", now, by="console", name=name)
             Staff(store, audit).add(FIRST_OPERATOR, ALL_ROLES, token, now, by=CONSOLE)
@@ -116,16 +117,16 @@ def create_folder(
 
 
 def new_keys(now: float, *, entropy: Entropy = os.urandom) -> KeyRing:
-    """Return new keys, from a while ago: a batch's first window begins before it is issued."""
+    """Return new keys that start in the past, as the first window of a batch does."""
     first = now - BLUETRACE.early_start_s - BLUETRACE.validity_s
     return KeyRing.generate(first, entropy=entropy)
 
 
 def _close_to_others(folder: Path) -> None:
-    """Make an empty folder its owner's alone; one that holds something may be meant to be read.
+    """Close an empty folder to other users.
 
     Raises:
-        StoreError: others can enter it, and it holds something.
+        StoreError: others can enter the folder, and it is not empty, so closing it may be wrong.
     """
     mode = folder.stat().st_mode
     if os.name != "posix" or not mode & 0o077:
@@ -147,17 +148,17 @@ def opened_folder(
     entropy: Entropy = os.urandom,
     any_keys: bool = False,
 ) -> Iterator[Authority]:
-    """Open the authority in ``folder``; its database is closed afterwards.
+    """Open the authority in ``folder``, and close its database afterwards.
 
     Args:
         folder: made by ``create_folder``.
         database: URL of its PostgreSQL database, if it is not the one noted in the folder.
-        entropy: where ids and secrets come from; another source is for demonstrations alone.
-        any_keys: open it though the keys may be others than the database's.
+        entropy: source of ids and secrets; another one is for demonstrations only.
+        any_keys: open it even if the keys are not those of the database.
 
     Raises:
-        StoreError: there is none, or its database can't be read.
-        KeyRingError: its keys can't be read, or are others than the database's.
+        StoreError: there is no authority, or its database can't be read.
+        KeyRingError: its keys can't be read, or are not those of the database.
     """
     store_kind = _sql_store()
     complete_restore(folder)
@@ -189,10 +190,10 @@ def _keys_of(folder: Path) -> KeyRing:
 
 
 def complete_restore(folder: Path) -> None:
-    """Complete, or clear away, what a restore that was killed has left in ``folder``.
+    """Complete or remove what a killed restore left in ``folder``.
 
     Raises:
-        StoreError: the restore still runs.
+        StoreError: the restore is still running.
     """
     from tracetogether.adapters.sql_store import swapping  # noqa: PLC0415 - optional package
 
@@ -215,7 +216,7 @@ def place_of(folder: Path, database: str | None = None) -> Path | str:
         return read_secret(folder / DATABASE_URL).strip()
     if not (folder / DATABASE).is_file():
         msg = (
-            f"there is no authority in {folder}: say where it is (most commands: --dir DIR; serve "
+            f"there is no authority in {folder}: name its folder (most commands: --dir DIR; serve "
             "and purge: DIR), or make one with `tracetogether authority init`"
         )
         raise StoreError(msg)
@@ -223,10 +224,10 @@ def place_of(folder: Path, database: str | None = None) -> Path | str:
 
 
 def save_keys(ring: KeyRing, path: Path) -> None:
-    """Write the ring, together with what others did to the file: never revive what they destroyed.
+    """Write the ring, merged with the file, so that keys which others destroyed stay destroyed.
 
-    Several servers and the command line hold the same keys; each learns here what the others have
-    destroyed, rotated and quarantined.
+    Several servers and the command line use the same key file. Each takes over here which keys the
+    others have destroyed, rotated and quarantined.
     """
     with locked(path.parent):
         on_disk = KeyRing.load(path)
@@ -235,13 +236,9 @@ def save_keys(ring: KeyRing, path: Path) -> None:
             ring.save(path)
 
 
-def _kept_as_they_are(_: KeyRing) -> None:
-    """Save nothing: nothing is destroyed."""
-
-
 @contextmanager
 def _bare_store(folder: Path) -> Iterator["SqlStore"]:
-    """Open the database without the service over it."""
+    """Open the database without the service, which can't be assembled with wrong settings."""
     store_kind = _sql_store()
     complete_restore(folder)
     place = place_of(folder)
@@ -250,27 +247,25 @@ def _bare_store(folder: Path) -> Iterator["SqlStore"]:
 
 
 def allow_pins(folder: Path, a_day: int, now: float) -> None:
-    """Allow so many upload PINs on a day; servers take it over when they are started next.
+    """Set the maximum number of upload PINs per UTC day; servers use it after a restart.
 
     Raises:
-        AuthorityError: guessing would pay: nothing was changed.
+        AuthorityError: PINs could be guessed too easily; nothing was changed.
         StoreError: there is no authority, or its database can't be written.
     """
     rules = PinRules(a_day)
-    # Not by way of the assembled service, which does not come about under bad rules.
     with _bare_store(folder) as store, store.atomic():
         store.note(PINS_A_DAY, str(rules.a_day))
         Audit(store).record("limits.changed", now, by=CONSOLE.name, pins_a_day=a_day)
 
 
 def change_time_zone(folder: Path, name: str, now: float) -> int:
-    """Set the time zone; return how many contacts have another last day of follow-up.
+    """Set the time zone; return the number of contacts whose last day of follow-up moved.
 
     Raises:
-        AuthorityError: there is no such time zone: nothing was changed.
+        AuthorityError: there is no such time zone; nothing was changed.
         StoreError: there is no authority, or its database can't be written.
     """
-    # Not by way of the assembled service, which does not come about in an unknown zone.
     with _bare_store(folder) as store:
         return set_time_zone(
             name,
@@ -286,20 +281,17 @@ def bring_up_to_date(
     folder: Path,
     now: float,
     database: str | None = None,
-    told: Callable[[int, int], None] | None = None,
+    on_progress: Callable[[int, int], None] | None = None,
 ) -> int:
-    """Run the migrations that the database lacks, at ``now`` (epoch seconds).
+    """Migrate the database to this release's schema; return how many contacts are new.
 
-    Contacts of logs that came in before there was a follow-up are put on its lists.
+    Contacts of logs that an earlier release received are put under follow-up.
 
     Args:
         folder: made by ``create_folder``.
         now: epoch seconds.
         database: URL of its PostgreSQL database, if it is not the one noted in the folder.
-        told: called with how many cases were looked at and how many there are.
-
-    Returns:
-        How many contacts were put on the lists.
+        on_progress: called with the number of finished cases and of all cases.
 
     Raises:
         StoreError: there is no authority, or its database can't be written.
@@ -311,9 +303,9 @@ def bring_up_to_date(
     with served_from(folder):
         store_kind.migrate(place)
     with opened_folder(folder, database) as service:
-        if service.store.last_audit()[0] == 0:  # its log begins here, and with it the clock's bound
+        if service.store.last_audit()[0] == 0:  # the audit log starts here, and bounds the clock
             service.audit.record("authority.migrated", now, by=CONSOLE.name)
-        return service.finder.take_over(now, told)[1]
+        return service.finder.take_over(now, on_progress)[1]
 
 
 def _sql_store() -> "type[SqlStore]":

@@ -1,4 +1,4 @@
-"""Backups of an authority's database: written, looked at, and put back."""
+"""Back up an authority's database, and prepare and commit a restore."""
 
 import shutil
 from collections.abc import Iterator
@@ -8,16 +8,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
-from tracetogether.authority.access.audit import Audit
-from tracetogether.authority.cases.followed import ContactQuery
-from tracetogether.authority.oversight.restoring import (
-    Carried,
-    carry_over,
-    current_state,
-    in_use,
-    keys_fit,
+from tracetogether.authority.oversight.restore_plan import (
+    RestorePlan,
+    prepare_restore,
+    save_nothing,
 )
-from tracetogether.authority.oversight.retention import Purge
 from tracetogether.authority.service import Authority
 from tracetogether.cli.authority_folder import (
     DATABASE,
@@ -30,7 +25,7 @@ from tracetogether.cli.authority_folder import (
 )
 from tracetogether.cli.folder_locks import alone_with, served_from
 from tracetogether.cli.revoked_file import read_revoked
-from tracetogether.errors import ClockError, KeyRingError, MissingExtraError, StoreError
+from tracetogether.errors import MissingExtraError, StoreError
 from tracetogether.keyring import KeyRing
 from tracetogether.whole_file import PRIVATE, read_secret, whole_file
 
@@ -46,74 +41,22 @@ _PRESENT: Final = "present.db"
 
 
 @dataclass(frozen=True, slots=True)
-class Amounts:
-    """How much a database holds."""
-
-    users: int
-    operators: int
-    cases: int
-    logs: int
-    contacts: int
-
-    @classmethod
-    def of(cls, store: "SqlStore", now: float) -> "Amounts":
-        """Return how much ``store`` holds."""
-        counts = store.counts(now)
-        _, contacts = store.desk.contacts_page(ContactQuery(limit=1))
-        return cls(counts.users, counts.operators, counts.cases, counts.uploads, contacts)
-
-
-NOTHING: Final = Amounts(0, 0, 0, 0, 0)
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """What a restore does, before it is done.
-
-    Attributes:
-        name: the authority's.
-        schema: the backup's.
-        made_at: time of the newest entry in the backup's audit log, epoch seconds; None if empty.
-        before, after: how much the database holds.
-        carried: what the backup does not bring back.
-        unknown_users: users who come back though the present database has no such users: they
-            are on no list of withdrawals.
-        closed: the keys of the folder are not those that sealed the backup.
-        damaged: why the present database can't be read; "" if it can.
-        purged: whether the clock was confirmed, so that what is too old is not brought back.
-        loses: the present database holds something that is replaced.
-    """
-
-    name: str
-    schema: str
-    made_at: float | None
-    before: Amounts
-    after: Amounts
-    carried: Carried
-    unknown_users: int
-    closed: bool
-    damaged: str
-    purged: bool
-    loses: bool
-
-
-@dataclass(frozen=True, slots=True)
 class Prepared:
-    """A restore that is ready: the new database lies beside the present one."""
+    """A restore that is ready: the new database is a file beside the present one."""
 
     folder: Path
     place: Path | str
     stage: Path
-    plan: Plan
+    plan: RestorePlan
     now: float
 
     def commit(self) -> Path | None:
-        """Put the new database in place; return under which name a damaged one was kept.
+        """Put the new database in place; return the new path of a damaged one.
 
-        Killed at any moment, the old database is there or the new one.
+        If the process is killed at any moment, either the old or the new database is in place.
 
         Raises:
-            StoreError: it can't be done; the old database is still there.
+            StoreError: this failed, and the old database is still in place.
         """
         if isinstance(self.place, str):
             copy = self.stage.with_name(_PRESENT)
@@ -141,7 +84,7 @@ def back_up(folder: Path, target: Path, database: str | None = None) -> None:
         StoreError: there is no authority, its database is damaged, or the file can't be written.
     """
     if target.exists() and not target.is_file():  # SQLite writes neither to devices nor to pipes
-        raise StoreError(f"{target} is a device or a pipe: name a file, which is then new")
+        raise StoreError(f"{target} is a device or a pipe: name a new file")
     complete_restore(folder)
     place = place_of(folder, database)
     with served_from(folder), whole_file(target, mode=PRIVATE, new=True) as half:
@@ -157,19 +100,19 @@ def prepared_restore(
     *,
     clock_is_right: bool = False,
 ) -> Iterator[Prepared]:
-    """Prepare the database that a backup makes, beside the present one, which is untouched.
+    """Prepare the restored database beside the present one, which is not changed.
 
     Args:
         folder: made by ``create_folder``; its keys stay as they are.
         source: a backup by this release or an earlier one.
         now: epoch seconds.
         database: URL of its PostgreSQL database, if it is not the one noted in the folder.
-        clock_is_right: somebody has looked at the clock.
+        clock_is_right: an operator has checked the clock.
 
     Raises:
         ConflictError: the backup is another authority's.
         KeyRingError: the folder's keys can't be read, or are not those of the backup.
-        StoreError: the backup is none, or can't be read; a server runs; there is no space.
+        StoreError: the file is not a backup or can't be read; a server runs; the disk is full.
     """
     if not source.is_file():
         msg = f"there is no file {source}: give one that `tracetogether authority backup` wrote"
@@ -203,12 +146,12 @@ def _prepare(
     now: float,
     *,
     clock_is_right: bool,
-) -> Plan:
+) -> RestorePlan:
     stage, present = folder / RESTORING / _STAGE, folder / RESTORING / _PRESENT
     try:
         schema = backups.write_copy(source, stage)
     except UnreadableError as error:
-        msg = f"{source} is no backup, or was damaged: {error}"
+        msg = f"{source} is not a backup, or is damaged: {error}"
         raise StoreError(msg) from None
     try:
         SqlStore.migrate(stage)
@@ -219,39 +162,28 @@ def _prepare(
     with ExitStack() as stack:
         restored = stack.enter_context(SqlStore.open(stage))
         current = stack.enter_context(SqlStore.open(present)) if present.exists() else None
-        state = current_state(current, restored, now)
-        fit = keys_fit(restored, keys)
-        if fit is False and state is None and damaged:
-            msg = (
-                f"the keys of {folder} are not those of this backup: it is another authority's, "
-                "or keys.txt is. Put the right keys.txt in the folder, or restore into a new one"
-            )
-            raise KeyRingError(msg)
-        newest = [entry.time for entry, _ in restored.audit(max(restored.last_audit()[0] - 1, 0))]
-        before = NOTHING if current is None else Amounts.of(current, now)
-        known = set() if state is None else set(state.all_users())
-        carried = carry_over(state, restored, read_revoked(folder), keys, now)
-        if schema != SCHEMA_REVISION:
-            _bring_under_follow_up(restored, keys, now)
-        purged = _purge(restored, keys, now, clock_is_right=clock_is_right)
-        return Plan(
-            name=restored.name,
+        return prepare_restore(
+            current,
+            restored,
+            read_revoked(folder),
+            keys,
+            now,
             schema=schema,
-            made_at=newest[-1] if newest else None,
-            before=before,
-            after=Amounts.of(restored, now),
-            carried=carried,
-            unknown_users=len(set(restored.all_users()) - known) if state is not None else 0,
-            closed=fit is False and state is None,
             damaged=damaged,
-            purged=purged,
-            loses=(current is not None and in_use(current, now))
-            or (bool(damaged) and isinstance(place, str)),
+            overwrites=isinstance(place, str),
+            clock_is_right=clock_is_right,
+            follow_up=None
+            if schema == SCHEMA_REVISION
+            else lambda: _service(restored, keys).finder.take_over(now),
         )
 
 
+def _service(store: SqlStore, keys: KeyRing) -> Authority:
+    return Authority.assemble(keys, name=store.name, store=store, save_keys=save_nothing)
+
+
 def _copy_of_present(place: Path | str, copy: Path) -> str:
-    """Copy the present database, brought up to date; return why that can't be, or ""."""
+    """Copy the present database and migrate the copy; return why that failed, or ""."""
     if (isinstance(place, Path) and not place.exists()) or (
         isinstance(place, str) and backups.is_empty(place)
     ):
@@ -265,34 +197,8 @@ def _copy_of_present(place: Path | str, copy: Path) -> str:
     return ""
 
 
-def _bring_under_follow_up(store: "SqlStore", keys: KeyRing, now: float) -> None:
-    """Put contacts of logs of earlier releases on the lists, as ``migrate`` does."""
-    service = Authority.assemble(keys, name=store.name, store=store, save_keys=_save_nothing)
-    service.finder.take_over(now)
-
-
-def _purge(store: "SqlStore", keys: KeyRing, now: float, *, clock_is_right: bool) -> bool:
-    """Take what is too old out of a backup; return False if the clock may be wrong.
-
-    Keys are destroyed in memory only.
-    """
-    purge = Purge(keys, _save_nothing, store, Audit(store))
-    try:
-        if not clock_is_right:
-            purge.check_clock(now)
-    except ClockError:
-        return False
-    keys.purge(now)  # the log says that they are gone when they are, after the restore
-    purge(now, clock_is_right=clock_is_right)
-    return True
-
-
-def _save_nothing(_: KeyRing) -> None:
-    """Save nothing: nothing is destroyed before the restore is agreed to."""
-
-
 def purge_after_restore(folder: Path, now: float, database: str | None = None) -> None:
-    """Destroy the keys whose time is over, now that the restored database is in place.
+    """Destroy expired keys, after the restored database is in place.
 
     Raises:
         KeyRingError: the keys can't be saved.

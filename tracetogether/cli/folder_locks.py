@@ -1,4 +1,4 @@
-"""Locks on an authority's folder: who serves from it, who changes its keys, who replaces it."""
+"""Locks on an authority's folder, for serving, for changing keys and for replacing data."""
 
 import os
 from collections.abc import Iterator
@@ -20,7 +20,7 @@ def locked(folder: Path) -> Iterator[None]:
 
 @contextmanager
 def served_from(folder: Path) -> Iterator[None]:
-    """Say that the folder's database is in use while the body runs; others may use it as well.
+    """Mark the folder's database as in use while the body runs; others may use it too.
 
     Raises:
         StoreError: the database is being replaced.
@@ -38,21 +38,18 @@ def alone_with(folder: Path) -> Iterator[None]:
     """Keep servers and other commands away from the folder's database while the body runs.
 
     Raises:
-        StoreError: one of them uses it.
+        StoreError: another process uses it.
     """
     try:
         with _flocked(_touched(folder), exclusive=True, wait=False):
             yield
     except BlockingIOError:
-        msg = (
-            f"a server runs on {folder}, or another command: end it before the database is "
-            "replaced under it"
-        )
+        msg = f"a server or another command uses {folder}: end it before you replace the database"
         raise StoreError(msg) from None
 
 
 def _touched(folder: Path) -> Path:
-    """Return the file that is locked; the folder itself where nothing may be written."""
+    """Return the file to lock; the folder itself if nothing may be written into it."""
     path = folder / SERVING
     try:
         path.touch(mode=0o600)
@@ -63,10 +60,10 @@ def _touched(folder: Path) -> Path:
 
 @contextmanager
 def _flocked(path: Path, *, exclusive: bool, wait: bool) -> Iterator[None]:
-    """Hold a lock on a file or folder; where the system has no such locks, do without.
+    """Hold a lock on a file or folder; do nothing on a system without such locks.
 
     Raises:
-        BlockingIOError: another process holds it, and we don't wait.
+        BlockingIOError: another process holds the lock, and ``wait`` is false.
     """
     if os.name != "posix":
         yield

@@ -1,4 +1,4 @@
-"""revoked.txt: what no backup may bring back, beside the database, for when that is damaged."""
+"""revoked.txt: what no backup may bring back; stored beside the database, which may be damaged."""
 
 import os
 import time
@@ -15,7 +15,7 @@ from tracetogether.whole_file import PRIVATE, read_secret, write_whole
 
 
 class RevokingStore(Protocol):
-    """The database that the list is kept beside."""
+    """The database whose withdrawals and operators are listed."""
 
     def operators(self) -> Sequence[Operator]:
         """Return all operators by name, the disabled ones too."""
@@ -56,7 +56,7 @@ def note_revoked(folder: Path, kind: str, subject: str) -> None:
 
 
 def read_revoked(folder: Path) -> Revoked:
-    """Return what the list says; nothing if there is none.
+    """Return the entries of the list; no entries without a file.
 
     Raises:
         StoreError: it can't be read, or others can read it.
@@ -81,7 +81,7 @@ def read_revoked(folder: Path) -> Revoked:
 
 
 def keep_revoked(folder: Path, store: RevokingStore, now: float) -> None:
-    """Bring the list in line with the database: what other machines revoked, and what is too old.
+    """Update the list from the database: add what other machines revoked, drop old entries.
 
     Raises:
         StoreError: the list can't be read or written, or the database can't be read.
