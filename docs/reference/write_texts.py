@@ -49,22 +49,19 @@ RAISED_IN = ("authority/access", "authority/cases", "authority/desk", "authority
 NEVER_SHOWN = {
     *("weak-password", "no-such-operator", "no-such-role", "operator-name", "role-not-held"),
     *("operator-name-taken", "disable-not-allowed", "credential-needed", "withdrawn-already"),
-    "operator-token-needed",
+    *("operator-token-needed", "pin-refused", "pin-form", "token-of-other-phone", "log-received"),
+    *("log-too-large", "not-log-of-token", "digest-form", "case-closed-meanwhile"),
+    *("audit-head-differs", "audit-log-truncated"),
 }
 """Codes for the command line, the HTTP interface or phones."""
+KINDS = (
+    *("InvalidRequestError", "InvalidUploadError", "ConflictError", "NotFoundError"),
+    *("AccessDeniedError", "AuditError"),
+)
 _ERRORS: Mapping[str, tuple[int, ...]] = {
     "refusal": (3,),
     "RateLimitedError": (3,),
-    **dict.fromkeys(
-        (
-            "InvalidRequestError",
-            "ConflictError",
-            "NotFoundError",
-            "AccessDeniedError",
-            "AuditError",
-        ),
-        (2,),
-    ),
+    **dict.fromkeys(KINDS, (2,)),
 }
 
 

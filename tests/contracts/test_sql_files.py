@@ -12,9 +12,10 @@ from tests.fresh_stores import inside
 from tests.store_rows import USER, case, pin, served, upload
 from tracetogether.adapters.sql_store import SCHEMA_REVISION as REVISION
 from tracetogether.adapters.sql_store import SqlStore
+from tracetogether.adapters.sql_store.databases import BUSY, NO_ROOM, store_error
 from tracetogether.authority.access.permissions import CONSOLE
 from tracetogether.crypto import sha256
-from tracetogether.errors import StoreError
+from tracetogether.errors import BusyError, StoreError
 from tracetogether.units import SECONDS_PER_DAY
 
 OPERATOR = "the-operator-token"
@@ -158,3 +159,30 @@ def test_a_full_disk_is_an_error_and_stores_nothing(sqlite: SqlStore) -> None:
     with pytest.raises(StoreError, match="free some space"):
         sqlite.add_upload(replace(upload("a"), sealed=bytes(1_000_000)))
     assert list(sqlite.uploads("CASE1")) == []
+
+
+@pytest.mark.parametrize(
+    ("code", "remedy"),
+    [
+        ("SQLITE_BUSY_SNAPSHOT", BUSY),
+        ("SQLITE_LOCKED", BUSY),
+        ("55P03", BUSY),
+        ("SQLITE_FULL", NO_ROOM),
+        ("53100", NO_ROOM),
+        ("SQLITE_NOTADB", "restore it from a backup"),
+        ("SQLITE_READONLY_DIRECTORY", "check the permissions"),
+        ("57P01", "that the database server runs"),
+        (None, "that the database server runs"),
+        ("42601", "nothing of this request was stored"),
+    ],
+)
+def test_the_drivers_code_and_not_its_words_decides_the_remedy(
+    code: str | None, remedy: str
+) -> None:
+    class OperationalError(Exception):
+        sqlstate = code
+
+    raised = store_error(OperationalError("Festplatte\n(1, 'secret')"), "a.db can't be read")
+    assert remedy in str(raised)
+    assert str(raised).startswith("a.db can't be read (Festplatte): ")
+    assert isinstance(raised, BusyError) == (remedy is BUSY)

@@ -38,6 +38,7 @@ PHONE = """
 import os, signal, sys
 from pathlib import Path
 from tracetogether.adapters.sql_store import SqlStore
+from tracetogether.authority.access.permissions import CONSOLE
 from tracetogether.authority.service import Authority
 from tracetogether.authority.tracing.one_case import Tracing
 from tracetogether.bluetrace.upload_token import UploadTokens
@@ -62,7 +63,7 @@ authority = Authority.assemble(
 body, at = b'{"records": []}', float(now)
 token = authority.intake.redeem_pin(user, pin, sha256(body), at, attempt="a" * 32)
 receipt = authority.intake.take_upload(token, body, at)
-authority.tracing.refresh(authority.casework.case(receipt.case_id))
+authority.tracing.refresh(authority.casework.case(receipt.case_id, by=CONSOLE))
 """
 
 

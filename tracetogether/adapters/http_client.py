@@ -339,7 +339,7 @@ def _checked(url: str, *, allow_plain_http: bool) -> str:
     except urllib3.exceptions.LocationParseError:
         parts = parse_url("")
     if parts.scheme not in {"http", "https"} or not parts.host:
-        msg = "that is no address of a server: give one such as https://health.example"
+        msg = "that is not the address of a server: give one such as https://health.example"
         raise UnreachableError(msg)
     if parts.scheme == "http" and parts.host not in _LOOPBACK and not allow_plain_http:
         msg = (

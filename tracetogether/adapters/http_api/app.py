@@ -195,7 +195,7 @@ def _for_uploads(
         try:
             authority.intake.check_token(token or "", clock())
         except InvalidUploadError as error:
-            raise AccessDeniedError(str(error)) from None
+            raise AccessDeniedError(str(error), error.code) from None
         return token or ""
 
     router = guarded("upload token", "phones", check)

@@ -22,10 +22,10 @@ def root_path_of(text: str) -> str:
     """
     path = text.rstrip("/")
     if path and not _ROOT.fullmatch(path):
-        msg = f"{text!r} is no path to serve below: give one such as /tracing"
+        msg = f"{text!r} is not a path to serve below: give one such as /tracing"
         raise AuthorityError(msg)
     if path and path.split("/")[1] in _TAKEN:
-        msg = f"{text!r} begins like the service's own paths: choose another, such as /tracing"
+        msg = f"{text!r} begins like a path of the service itself: choose another, such as /tracing"
         raise AuthorityError(msg)
     return path
 

@@ -37,7 +37,9 @@ class Argon2:
         """
         kind, *numbers = cost.split()
         if kind != "argon2id" or len(numbers) != 3:
-            msg = f"a password was hashed by {kind!r}, which this program does not know: set a new"
+            msg = (
+                f"a password was hashed with {kind!r}, which this program can't check: set it again"
+            )
             raise StoreError(msg)
         rounds, memory_kib, lanes = map(int, numbers)
         with _AT_ONCE:

@@ -15,7 +15,7 @@ from tracetogether.adapters.sql_store.databases import (
     UnreadableError,
     database_of,
     quoted,
-    remedy,
+    store_error,
 )
 from tracetogether.adapters.sql_store.migrating import migrate, revision_of
 from tracetogether.adapters.sql_store.tables import DAILY, METADATA
@@ -202,10 +202,9 @@ def _copy_tables(connection: sa.Connection, target: Path, revision: str) -> None
                     cursor.execute(_select(table, names))
                     copy.executemany(insert, cursor)
             except psycopg.Error as error:
-                reason = str(error).split("\n", 1)[0]
-                msg = f"table {table} can't be read ({reason}): {remedy(reason)}"
                 gone = psycopg.errors.UndefinedTable | psycopg.errors.UndefinedColumn
-                raise (UnreadableError if isinstance(error, gone) else StoreError)(msg) from None
+                kind = UnreadableError if isinstance(error, gone) else StoreError
+                raise store_error(error, f"table {table} can't be read", kind) from None
         copy.commit()
         copy.execute("PRAGMA journal_mode = DELETE")
 
@@ -235,9 +234,8 @@ def _named(place: str) -> Iterator[None]:
     except (sqlite3.Error, sa.exc.SQLAlchemyError) as error:
         origin = getattr(error, "orig", None) or error
         code = getattr(origin, "sqlite_errorname", "")
-        reason = str(origin).split("\n", 1)[0]
         if code == "SQLITE_FULL" or code.startswith("SQLITE_IOERR_WRITE"):
-            raise OSError(reason) from None
+            raise OSError(str(origin)) from None
         damaged = code.startswith(_DAMAGED) or isinstance(error, sa.exc.ProgrammingError)
-        msg = f"{place} can't be read or written ({reason}): {remedy(reason)}"
-        raise (UnreadableError if damaged else StoreError)(msg) from None
+        kind = UnreadableError if damaged else StoreError
+        raise store_error(error, f"{place} can't be read or written", kind) from None

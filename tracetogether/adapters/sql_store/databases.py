@@ -11,7 +11,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import URL, make_url
 
 from tracetogether.adapters.sql_store.tables import DAILY
-from tracetogether.errors import MissingExtraError, StoreError
+from tracetogether.errors import BusyError, MissingExtraError, StoreError
 
 APPLICATION_ID: Final = 0x7472_6163  # "trac": marks the file as an authority's
 _BUSY_TIMEOUT_S: Final = 30.0
@@ -20,6 +20,20 @@ _LEAST_ROOM_BYTES: Final = 4_000_000
 _ASKED_AT_ONCE: Final = 10_000  # SQLite takes 32,766 values in a statement
 _AUDIT_LOCK: Final = 0x7472_6163_0001  # number of an advisory lock; any number will do
 _DAYS_LOCK: Final = 0x7472_6163_0002
+
+NO_ROOM: Final = "free some space on that disk and try again"
+BUSY: Final = "another program is writing to it; try again"
+_REMEDIES: Final = {
+    ("SQLITE_CONSTRAINT_TRIGGER", "P0001"): "the audit log is never changed",
+    ("SQLITE_FULL", "53100"): NO_ROOM,
+    ("SQLITE_READONLY", "SQLITE_CANTOPEN", "25006", "42501"): (
+        "check the permissions of the file and its folder"
+    ),
+    ("SQLITE_BUSY", "SQLITE_LOCKED", "55P03"): BUSY,
+    ("SQLITE_CORRUPT", "SQLITE_NOTADB"): "the file is damaged; restore it from a backup",
+    ("08", "57P"): "check the address, and that the database server runs",
+}
+"""What to do, by the beginnings of SQLite's error names and of PostgreSQL's SQLSTATEs."""
 
 
 class UnreadableError(StoreError):
@@ -114,7 +128,7 @@ class Sqlite(_Engines):
             msg = f"{self.place} can't be read ({error.strerror})"
             raise StoreError(msg) from None
         if free < _LEAST_ROOM_BYTES:
-            msg = f"{self.place} can't be written (disk full): {remedy('full')}"
+            msg = f"{self.place} can't be written (disk full): {NO_ROOM}"
             raise StoreError(msg)
 
     def insert(self, table: sa.Table) -> Any:  # noqa: ANN401 - either dialect's, alike enough
@@ -311,23 +325,30 @@ def database_of(place: Path | str) -> Database:
     return Postgres(url)
 
 
-def remedy(reason: str) -> str:
-    """Return advice for the reason that a driver gives."""
-    match reason:
-        case _ if "append-only" in reason:
-            return "the audit log is never changed"
-        case _ if "full" in reason or "No space" in reason:
-            return "free some space on that disk and try again"
-        case _ if "readonly" in reason or "unable to open" in reason:
-            return "check the permissions of the file and its folder"
-        case _ if "locked" in reason or "busy" in reason or "lock timeout" in reason:
-            return "another program holds it for long; try again"
-        case _ if "malformed" in reason or "not a database" in reason:
-            return "the file is damaged; restore it from a backup"
-        case _ if "connect" in reason or "terminating" in reason:
-            return "check the address, and that the database server runs"
-        case _:
-            return "nothing of this request was stored; try again"
+def store_error(
+    error: BaseException, failed: str, kind: type[StoreError] = StoreError
+) -> StoreError:
+    """Return the error of this library for a driver's.
+
+    Args:
+        error: SQLAlchemy's, sqlite3's or psycopg's.
+        failed: what can't be done, such as "authority.db can't be read".
+        kind: class of the error, unless another program is writing.
+    """
+    # Only the driver's first line: SQLAlchemy's message lists the values, and PostgreSQL's details
+    # quote them; they are secret.
+    origin = getattr(error, "orig", None) or error
+    reason = (
+        type(error).__name__
+        if origin is error and isinstance(error, sa.exc.SQLAlchemyError)
+        else str(origin).split("\n", 1)[0]
+    )
+    code = getattr(origin, "sqlite_errorname", None) or getattr(origin, "sqlstate", None)
+    if code is None and type(origin).__name__ == "OperationalError":
+        code = "08000"  # psycopg names no state where there is no connection
+    found = (remedy for codes, remedy in _REMEDIES.items() if (code or "").startswith(codes))
+    remedy = next(found, "nothing of this request was stored; try again")
+    return (BusyError if remedy is BUSY else kind)(f"{failed} ({reason}): {remedy}")
 
 
 def _partition(table: sa.Table, day: int) -> str:

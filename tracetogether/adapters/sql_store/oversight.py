@@ -2,11 +2,12 @@
 
 import json
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from typing import Any, Final
 
 import sqlalchemy as sa
 
-from tracetogether.adapters.sql_store.databases import parts_of, remedy
+from tracetogether.adapters.sql_store.databases import parts_of
 from tracetogether.adapters.sql_store.rows import TableAccess
 from tracetogether.adapters.sql_store.tables import (
     AUDIT,
@@ -26,7 +27,7 @@ from tracetogether.adapters.sql_store.tables import (
 from tracetogether.authority.access.limits import BATCHES
 from tracetogether.authority.access.tallies import PINS_REFUSED, TOLD_UNTIL
 from tracetogether.authority.oversight.statistics import Counts
-from tracetogether.errors import StoreError
+from tracetogether.errors import BusyError
 from tracetogether.units import SECONDS_PER_DAY, utc_day
 
 _PROBE: Final = "probe"
@@ -50,12 +51,8 @@ class OversightTables(TableAccess):
         self._first(SETTINGS.select().where(SETTINGS.c.name == _PROBE))
         if not write:
             return
-        try:
-            with self._transactions.writing(wait=False):
-                self._put(SETTINGS, {"name": _PROBE, "value": "written"})
-        except StoreError as error:
-            if remedy("locked") not in str(error):
-                raise
+        with suppress(BusyError), self._transactions.writing(wait=False):
+            self._put(SETTINGS, {"name": _PROBE, "value": "written"})
 
     def drop_counts(self, before: float) -> int:
         """Delete counts of windows that began before that time; return how many."""

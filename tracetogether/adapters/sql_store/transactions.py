@@ -8,8 +8,8 @@ from typing import Final
 
 import sqlalchemy as sa
 
-from tracetogether.adapters.sql_store.databases import Database, remedy
-from tracetogether.errors import InvalidRequestError, StoreError
+from tracetogether.adapters.sql_store.databases import BUSY, Database, store_error
+from tracetogether.errors import BusyError, InvalidRequestError
 
 WAITING_WRITERS: Final = 16
 """The most threads that wait for a database that stays locked; a server has 40 threads."""
@@ -57,8 +57,8 @@ class _Turns:
                 now = time.monotonic()
                 stuck = now - self._moved_at > _STUCK_S and self._waiting > WAITING_WRITERS
                 if now >= until or stuck:
-                    msg = f"{self._place} can't be written (locked): {remedy('locked')}"
-                    raise StoreError(msg)
+                    msg = f"{self._place} can't be written (locked): {BUSY}"
+                    raise BusyError(msg)
         finally:
             with self._count:
                 self._waiting -= 1
@@ -148,12 +148,8 @@ class Transactions:
         try:
             yield
         except sa.exc.SQLAlchemyError as error:
-            # Only the driver's first line: SQLAlchemy's message lists the values, and PostgreSQL's
-            # details quote them. They are secret.
             if isinstance(error, sa.exc.DataError):
                 # PostgreSQL can't store NUL in a text. Every entrance refuses it; this is the last.
                 msg = "a text or number can't be stored: remove NUL characters from it"
                 raise InvalidRequestError(msg, "nul-character") from None
-            reason = str(getattr(error, "orig", None) or type(error).__name__).split("\n", 1)[0]
-            msg = f"{self._database.place} can't be {done} ({reason}): {remedy(reason)}"
-            raise StoreError(msg) from None
+            raise store_error(error, f"{self._database.place} can't be {done}") from None

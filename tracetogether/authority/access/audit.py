@@ -140,14 +140,12 @@ class Audit:
             number, previous = entry.number, digest
             if head is not None and number == head[0]:
                 if not equal(digest, head[1]):
-                    msg = (
-                        f"audit entry {number} is another one than was noted: the log was rewritten"
-                    )
-                    raise AuditError(msg)
+                    msg = "audit entry {number} differs from the noted one: the log was rewritten"
+                    raise AuditError(msg, "audit-head-differs", number=number)
                 met = True
         if not met:
-            msg = f"the log ends at entry {number}, before the one noted: its end was cut off"
-            raise AuditError(msg)
+            msg = "the log ends at entry {number}, before the noted entry: its end was cut off"
+            raise AuditError(msg, "audit-log-truncated", number=number)
         return number, previous
 
     def entries(self, after: int = 0, limit: int = 1_000, *, by: Caller) -> Iterator[AuditEntry]:

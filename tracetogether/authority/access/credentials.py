@@ -64,7 +64,9 @@ class Access:
             operator for operator in self.store.operators() if equal(digest, operator.token_digest)
         ]
         if not known or not secret or known[0].disabled:
-            msg = "an operator token is needed: `authority init` or `authority user add` gave one"
+            msg = (
+                "an operator token is needed: `authority init` or `authority user add` printed one"
+            )
             raise AccessDeniedError(msg, "operator-token-needed")
         return known[0]
 

@@ -59,7 +59,7 @@ class SpentPinError(AccessDeniedError):
     """
 
     def __init__(self, pin: "UploadPin") -> None:
-        super().__init__(_REFUSED)
+        super().__init__(_REFUSED, "pin-refused")
         self.pin = pin
 
 
@@ -222,7 +222,7 @@ class Pins:
         """
         if len(pin) != UPLOAD_PIN_DIGITS or not (pin.isascii() and pin.isdecimal()):
             msg = f"an upload PIN has {UPLOAD_PIN_DIGITS} digits"
-            raise InvalidUploadError(msg)
+            raise InvalidUploadError(msg, "pin-form")
         self.limits.take(PIN_TRIES, user_id, now)
         with self.audit.atomic():  # a refusal is raised outside: what it has cost stays written
             kept = self.store.try_pin(user_id, now)
@@ -257,7 +257,7 @@ class Pins:
         if kept is not None and right and kept.used and not accepted:
             raise SpentPinError(kept)
         if kept is None or not accepted:
-            raise AccessDeniedError(_REFUSED)
+            raise AccessDeniedError(_REFUSED, "pin-refused")
         return kept
 
     def _count_refusal(self, address: str, now: float) -> None:

@@ -114,7 +114,7 @@ class Intake:
         try:
             spent = self.pins.redeem(user_id, pin, now, attempt=named, address=address)
         except SpentPinError as error:
-            refusal, spent = AccessDeniedError(str(error)), error.pin
+            refusal, spent = AccessDeniedError(str(error), error.code), error.pin
         except AccessDeniedError as error:
             refusal = error
         # One PIN is one leave: however often its token is given out, one log comes in.
@@ -122,9 +122,9 @@ class Intake:
         # Looked up whatever was answered, so that the time does not tell.
         received_at = self._received_at(spent.case_id if spent else "", token_id)
         if refusal is not None and received_at is not None:
-            raise ConflictError(_received(received_at))
+            raise ConflictError(_received(received_at), "log-received")
         if refusal is not None or spent is None:
-            raise refusal or AccessDeniedError("the upload PIN is not accepted")
+            raise refusal or AccessDeniedError("the upload PIN is not accepted", "pin-refused")
         return self.tokens.seal(user_id, spent.case_id, log_sha256, now, token_id=token_id)
 
     def _received_at(self, case_id: str, token_id: str) -> float | None:
@@ -161,7 +161,7 @@ class Intake:
         """
         if not equal(self.tokens.open(token, now).user_id.encode(), user_id.encode()):
             msg = "the upload token was given to another phone: redeem an upload PIN of your own"
-            raise AccessDeniedError(msg)
+            raise AccessDeniedError(msg, "token-of-other-phone")
 
     def take_upload(
         self, token: str, body: bytes, now: float, *, packed: bytes | None = None
@@ -183,10 +183,10 @@ class Intake:
         leave = self.tokens.open(token, now)
         if len(body) > MAX_UPLOAD_BYTES:
             msg = f"the log is larger than {MAX_UPLOAD_BYTES // 1_000_000} MB"
-            raise InvalidUploadError(msg)
+            raise InvalidUploadError(msg, "log-too-large")
         if not equal(sha256(body), leave.log_sha256):
             msg = "this is not the log that the upload token was given for: send that one"
-            raise InvalidUploadError(msg)
+            raise InvalidUploadError(msg, "not-log-of-token")
         records = parse_upload(body).records
         opened = open_log(
             records,
@@ -206,11 +206,12 @@ class Intake:
         case = self.store.case(leave.case_id)
         if case is None:
             msg = "the case was closed meanwhile: ask the health authority"
-            raise NotFoundError(msg)
+            raise NotFoundError(msg, "case-closed-meanwhile")
         with self.audit.atomic():
             if not self.store.add_upload(sealed):
                 received_at = self._received_at(leave.case_id, leave.token_id)
-                raise ConflictError(_RECEIVED if received_at is None else _received(received_at))
+                msg = _RECEIVED if received_at is None else _received(received_at)
+                raise ConflictError(msg, "log-received")
             relayed = self.pins.limits.add_hearers(opened.heard)
             if relayed:
                 self.audit.record(
@@ -234,7 +235,7 @@ class Intake:
             if not self.pins.limits.first(
                 _PRETENDED, leave.token_id, since=issued, until=leave.expiry
             ):
-                raise ConflictError(_RECEIVED)
+                raise ConflictError(_RECEIVED, "log-received")
             self.audit.rehearse("upload.taken", now, by="phone")
 
     def _seal(self, packed: bytes, leave: UploadToken, now: float) -> SealedUpload:
@@ -286,4 +287,4 @@ def _bound_to(token_id: str, case_id: str) -> bytes:
 def _check_digest(log_sha256: bytes) -> None:
     if len(log_sha256) != SHA256_BYTES:
         msg = "the digest of the log is not a SHA-256: 32 bytes, 64 hexadecimal digits"
-        raise InvalidUploadError(msg)
+        raise InvalidUploadError(msg, "digest-form")

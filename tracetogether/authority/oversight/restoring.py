@@ -83,7 +83,7 @@ def current_state(
             f"this is the backup of another authority ({backup.name}): restore it into a folder "
             "of its own, made by `tracetogether authority init`"
         )
-        raise ConflictError(msg)
+        raise ConflictError(msg, "backup-of-other-authority")
     return None
 
 
