@@ -1,6 +1,6 @@
-"""What a result depends on besides its scenario and its seed: the code and the tables of numbers.
+"""What a result depends on besides its scenario and seed: the code and the tables of numbers.
 
-A result may be used in place of a new run only where all of this is the same.
+A kept result replaces a new run only if all of this is the same.
 """
 
 import hashlib
@@ -31,14 +31,14 @@ WITHOUT_EFFECT: Final = frozenset(
         "tracetogether/radio.py",
     }
 )
-"""Parts of the packages that no run and no score imports; every other part counts."""
+"""Parts of the packages that neither runs nor scores import; every other part counts."""
 
 WITH_EFFECT: Final = (
     "simulations/studies/sweep.py",
     "tracetogether/authority/contacts",
     "tracetogether/authority/intake",
 )
-"""What counts of those all the same."""
+"""Parts inside WITHOUT_EFFECT that count nevertheless."""
 
 TABLES: Final = (
     "simulations.phones.battery",
@@ -47,7 +47,7 @@ TABLES: Final = (
     "tracetogether.proximity.attenuation",
     "tracetogether.proximity.calibration",
 )
-"""Modules whose constants are the protocol's, the phones' and the estimators' numbers."""
+"""Modules with the constants of the protocol, the phones and the estimators."""
 
 LIBRARIES: Final = ("numpy", "scipy", "simpy")
 _SHOWN: Final = 16  # hex digits of a digest: 64 bits tell any two versions apart
@@ -55,7 +55,7 @@ _SHOWN: Final = 16  # hex digits of a digest: 64 bits tell any two versions apar
 
 @dataclass(frozen=True, slots=True)
 class Provenance:
-    """What a run was played with.
+    """The versions, code and tables that a run was made with.
 
     Attributes:
         versions: name of a package -> its version.
@@ -68,15 +68,15 @@ class Provenance:
     tables: Mapping[str, str]
 
     def to_json(self) -> dict[str, dict[str, str]]:
-        """Return it for a file."""
+        """Return the three tables for a file."""
         return asdict(self)
 
     @classmethod
     def from_json(cls, value: Any) -> "Provenance":  # noqa: ANN401 - whatever a file held
-        """Return what ``to_json`` gave.
+        """Read what ``to_json`` returned.
 
         Raises:
-            ValueError: it is something else.
+            ValueError: the value has another form.
         """
         names = ("versions", "code", "tables")
         if not isinstance(value, dict) or not all(isinstance(value.get(n), dict) for n in names):
@@ -85,11 +85,11 @@ class Provenance:
 
     @property
     def digest(self) -> str:
-        """Return one digest of all."""
+        """Return one digest of everything."""
         return digest_of(self.to_json())
 
     def differences(self, here: "Provenance") -> list[str]:
-        """Return in words what differs between this and ``here``; empty where nothing does."""
+        """Return, in words, each difference between this and ``here``."""
         found = []
         for kind, theirs, ours in (
             ("", self.versions, here.versions),
@@ -104,19 +104,19 @@ class Provenance:
 
 
 def provenance() -> Provenance:
-    """Return what a run that is played now, in this process, is played with."""
+    """Return the provenance of a run in this process."""
     versions = {"tracetogether": tracetogether.__version__}
     versions |= {name: version(name) for name in LIBRARIES}
     return Provenance(versions, _code(), {name: _constants(name) for name in TABLES})
 
 
 def digest_of(value: object) -> str:
-    """Return a digest (hex) of a JSON value, whatever the order of its keys."""
+    """Return a digest (hex) of a JSON value that does not depend on the order of keys."""
     text = json.dumps(value, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()[: 2 * _SHOWN]
 
 
-@cache  # what is imported already stays as it is, whatever becomes of its file
+@cache  # imported code stays the same, even if its file changes
 def _code() -> dict[str, str]:
     found = {}
     for name, part in _parts():
@@ -128,7 +128,7 @@ def _code() -> dict[str, str]:
 
 
 def _parts() -> Iterator[tuple[str, Traversable]]:
-    """Yield (name, place) of all parts of the source that count."""
+    """Yield the name and place of each part of the source that counts."""
     for package in PACKAGES:
         for part in resources.files(package).iterdir():
             name = f"{package}/{part.name}"

@@ -1,9 +1,9 @@
-"""One run: people, phones and air put together, played on SimPy's clock from start to end."""
+"""One run: people, phones and radio put together, simulated on SimPy's clock from start to end."""
 
 import gc
 import hashlib
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -30,13 +30,13 @@ from tracetogether.sightings import Sighting
 from tracetogether.units import Ints
 
 DEFAULT_START: Final = 1_593_590_400
-"""2020-07-01 08:00 UTC: any day will do, but a run must not read the clock."""
+"""2020-07-01 08:00 UTC. Any day would do, but a run must not read the system clock."""
 
 FIDELITIES: Final = ("auto", "object", "vectorized")
 VECTORIZED_FROM: Final = 150
-"""People from which ``auto`` plays the phones in columns."""
+"""Number of people from which ``auto`` means vectorized."""
 MOST_OBJECTS: Final = 10_000
-"""They keep arrays of people by people: 1.6 GB at that."""
+"""Largest crowd of objects, whose arrays of people by people then take 1.6 GB."""
 
 _PROGRESS_STEPS: Final = 100
 
@@ -48,15 +48,15 @@ class Run:
     Attributes:
         scenario, seed: what was run.
         start: epoch seconds of the beginning.
-        venue: where.
+        venue: the room.
         tracks: where everybody was at every second, the ground truth.
-        phones: one per person, whether the app is on it or not.
-        logs: person -> contact log, of those with the app.
-        user_ids: person -> user id, of those with the app.
-        issuer: opens the TempIDs; None where they came from an authority elsewhere.
-        counts: what the phones did, by name, all together.
-        per_phone: person -> the same of one phone, and seconds with the app in front (front_s).
-        rejections: messages that phones did not believe, by reason.
+        phones: one per person, with or without the app.
+        logs: person -> contact log, for people with the app.
+        user_ids: person -> user id, for people with the app.
+        issuer: opens the TempIDs; None if they came from an authority elsewhere.
+        counts: name -> what all phones did together, such as scans.
+        per_phone: person -> the same for one phone, and seconds with the app in front (front_s).
+        rejections: reason -> messages that phones rejected.
         digest: SHA-256 (hex) over all rows of all logs in canonical order.
     """
 
@@ -91,57 +91,29 @@ def run(
     fidelity: str = "auto",
     tracks: CrowdTracks | None = None,
 ) -> Run:
-    """Play ``scenario`` once.
+    """Simulate ``scenario`` once.
 
-    The same scenario and seed give the same run, wherever and however often. With a ``source``
-    of TempIDs that has chance of its own (a real authority), the readings are still the same,
-    but the tokens and with them the digest are not.
+    The same scenario and seed give the same run on every machine. A ``source`` of TempIDs with
+    random numbers of its own (a real authority) changes the tokens, and so the digest, but not the
+    readings.
 
     Args:
-        scenario: what to play.
-        seed: of all chance.
-        start: epoch seconds at which it begins.
+        scenario: what to simulate.
+        seed: of all random draws.
+        start: epoch seconds of the beginning.
         source: where phones fetch TempIDs; by default the real issuer in this process.
-        on_time: told the simulated time (epoch seconds) before ``source`` is asked for anything.
-        on_progress: told (seconds done, seconds in all) about a hundred times.
+        on_time: called with the simulated time (epoch seconds) before each call of ``source``.
+        on_progress: called with (seconds done, seconds in all) about a hundred times.
         fidelity: object (one per phone), vectorized (all phones in columns) or auto: vectorized
             for large crowds. Both give the same run, to the digest.
-        tracks: where everybody is, if not as the scenario moves them: recorded tracks, of the
-            scenario's number of people and duration (``trajectories.on_recorded_tracks``).
+        tracks: recorded tracks, used instead of the scenario's motion. They have the scenario's
+            number of people and duration (``trajectories.on_recorded_tracks``).
 
     Raises:
         ValueError: the tracks are of other people or another duration.
         ScenarioError: the crowd is too large for objects, or a vectorized run has a ``source``.
     """
     chosen = fidelity_of(scenario, fidelity, own_issuer=source is None)
-    # What columns make is small, plentiful and without cycles: looking through it finds nothing.
-    with _without_collecting() if chosen == "vectorized" else nullcontext():
-        return _run(scenario, seed, start, source, on_time, on_progress, chosen, tracks)
-
-
-@contextmanager
-def _without_collecting() -> Iterator[None]:
-    """Keep Python's collector of cycles from running, in this process, for a while."""
-    collects = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if collects:
-            gc.enable()
-
-
-def _run(
-    scenario: Scenario,
-    seed: int,
-    start: float,
-    source: TempIDSource | None,
-    on_time: Callable[[float], None] | None,
-    on_progress: Callable[[int, int], None] | None,
-    chosen: str,
-    tracks: CrowdTracks | None,
-) -> Run:
-    """Play ``scenario`` in the fidelity that was chosen; see ``run``."""
     streams = Streams(seed)
     venue = scenario.venue.room()
     if tracks is None:
@@ -164,10 +136,14 @@ def _run(
     if local is not None and chosen == "vectorized":
         players = VectorizedPhones(crowd, local)
         env.process(players.live(env))
+        # Columns make many small objects without cycles: a search for cycles would find nothing.
+        with _without_collecting():
+            _play(env, start, scenario.duration_s, on_progress)
+            outcome = players.outcome()
     else:
         players = ObjectPhones(crowd, env, fetched_from, on_time)
-    _play(env, start, scenario.duration_s, on_progress)
-    outcome = players.outcome()
+        _play(env, start, scenario.duration_s, on_progress)
+        outcome = players.outcome()
     in_front = seconds_in_front(changes, scenario.duration_s)
     return Run(
         scenario=scenario,
@@ -189,11 +165,22 @@ def _run(
     )
 
 
-def _with_app(scenario: Scenario, streams: Streams) -> Ints:
-    """Return who has the app: the exact share, chosen by one draw per person.
+@contextmanager
+def _without_collecting() -> Iterator[None]:
+    """Switch Python's cycle collector off for a while, in this process."""
+    collects = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if collects:
+            gc.enable()
 
-    With a higher adoption the same people have it and some more: varying adoption varies
-    nothing else.
+
+def _with_app(scenario: Scenario, streams: Streams) -> Ints:
+    """Return the people with the app: the exact share, chosen by one draw per person.
+
+    A higher adoption keeps these people and adds some. So adoption changes nothing else.
     """
     people = scenario.people.count
     order = np.argsort(streams.generator("adoption").random(people), kind="stable")
@@ -201,10 +188,10 @@ def _with_app(scenario: Scenario, streams: Streams) -> Ints:
 
 
 def fidelity_of(scenario: Scenario, wanted: str, *, own_issuer: bool = True) -> str:
-    """Return "object" or "vectorized": what ``wanted`` means for this scenario.
+    """Return "object" or "vectorized": the meaning of ``wanted`` for this scenario.
 
     Raises:
-        ScenarioError: it can't be had.
+        ScenarioError: ``wanted`` is unknown or not possible here.
     """
     people = scenario.people.count
     if wanted not in FIDELITIES:
@@ -237,7 +224,7 @@ def _play(
 
 
 def log_rows(logs: Mapping[int, MemoryContactLog]) -> Iterator[tuple[int, Sighting]]:
-    """Yield (person, sighting) of all logs in canonical order: by person, then by all fields."""
+    """Yield each person and sighting of all logs in canonical order: by person, then all fields."""
     for person in sorted(logs):
         for row in sorted(logs[person].rows(), key=_canonical):
             yield person, row

@@ -1,6 +1,6 @@
-"""The shared medium: who shows what, who hears whom in a scan, and whether links come about.
+"""The air of a run with phone objects: advertisements shown, scans, and whether links succeed.
 
-A scan is one event: every phone that could be heard goes through the channel at once, in columns.
+A scan is one event: all phones within reach go through the channel at once, in columns.
 """
 
 from collections.abc import Mapping
@@ -29,18 +29,19 @@ _SYSTEM: Final = {
     Habit.IOS_BACK: System.IOS,
     Habit.BROADCAST: System.ANDROID,  # both systems keep the same times there
 }
+Codes8 = np.ndarray[tuple[int, ...], np.dtype[np.int8]]
 IN_FRONT: Final = PhoneKeys(ios=0.0)
 """Phones at their best: the app always in front, Bluetooth always on."""
 
 
 def kinds_of(app: str) -> list[Habit]:
-    """Return the habits that phones with such an app can have."""
+    """Return the habits that phones with this kind of app can have."""
     return [kind for kind in Habit if (kind is Habit.BROADCAST) == (app == "broadcast")]
 
 
 @lru_cache(maxsize=4)
 def hearing_tables(app: str, streams: Streams) -> Mapping[tuple[Habit, Habit], HearingTable]:
-    """Return the run's tables by (sender, listener)."""
+    """Return (sender, listener) -> the run's table of when an advertisement can be heard."""
     scan_s = {system: timings_of(system, app).scan_s for system in System}
     return {
         (sender, listener): hearing_table(
@@ -54,14 +55,28 @@ def hearing_tables(app: str, streams: Streams) -> Mapping[tuple[Habit, Habit], H
     }
 
 
+def hidden(keys: PhoneKeys, system: Ints, state: Codes8) -> Bools:
+    """Return (n,) which phones only some iPhones can see: iPhones with the app not in front."""
+    if keys.app == "broadcast" or not keys.ios_background_rules:
+        return np.zeros(len(system), dtype=np.bool_)
+    return np.asarray((system == System.IOS) & (state != PhoneState.FRONT))
+
+
+def habits_of(keys: PhoneKeys, system: Ints, hides: Bools) -> Ints:
+    """Return (n,) codes of Habit of phones with that system, hidden or not."""
+    if keys.app == "broadcast":
+        return np.full(len(system), int(Habit.BROADCAST), dtype=np.int64)
+    return np.where(hides, int(Habit.IOS_BACK), system).astype(np.int64)
+
+
 @dataclass(frozen=True, slots=True)
 class Reception:
-    """One advertisement that came through.
+    """One advertisement that was received.
 
     Attributes:
         at_s: seconds after the start of the run.
-        tx: who sent it.
-        rssi_dbm: as the receiver reports it.
+        tx: person whose phone sent it.
+        rssi_dbm: signal strength as the receiver reports it.
     """
 
     at_s: float
@@ -70,22 +85,22 @@ class Reception:
 
 
 class SimulatedAir:
-    """What lies between the phones of one run.
+    """The radio between the phones of one run of P people.
 
     Args:
         channel: levels and losses.
         tracks: where everybody is.
         phones: one per person.
         app: (a,) the people whose phones run the app.
-        keys: the scenario's channel.
-        streams: the run's chance.
-        habits: what systems and owners do to the app.
+        keys: the scenario's settings of the channel.
+        streams: the run's random draws.
+        habits: the scenario's settings of phones and owners.
 
     Attributes:
         state: (P,) codes of PhoneState.
-        shown: what each phone advertises; None for nothing.
-        served: the value that each lets be read.
-        incoming: how many links each serves.
+        shown: each phone's advertisement; None while it shows none.
+        served: each phone's readable value.
+        incoming: number of links that each phone serves.
     """
 
     def __init__(
@@ -101,7 +116,6 @@ class SimulatedAir:
         self._channel = channel
         self._phones = phones
         self._habits = habits
-        self._ios = phones.system == System.IOS
         self.state = np.zeros(len(phones), dtype=np.int8)
         self._awake_until = np.full(len(phones), -np.inf)
         self._news_at = np.full((len(phones), len(phones)), -np.inf)  # by (woken, by whom)
@@ -121,11 +135,11 @@ class SimulatedAir:
         self.incoming: list[int] = [0] * len(phones)
 
     def change(self, change: StateChange) -> None:
-        """Let a phone be in another state."""
+        """Put a phone into another state."""
         self.state[change.person] = change.state
 
     def wake(self, phone: int, at_s: float) -> None:
-        """Let a Bluetooth event give ``phone``'s app some time to run."""
+        """Let ``phone``'s app run for ``awake_s`` after a Bluetooth event."""
         self._awake_until[phone] = max(self._awake_until[phone], at_s + self._habits.awake_s)
 
     def is_on(self, phone: int) -> bool:
@@ -133,20 +147,10 @@ class SimulatedAir:
         return bool(self.state[phone] != PhoneState.OFF)
 
     def _hidden(self, phones: Ints) -> Bools:
-        """Return whose service only some iPhones can see: iPhones with the app not in front."""
-        if self._habits.app == "broadcast" or not self._habits.ios_background_rules:
-            return np.zeros(len(phones), dtype=np.bool_)
-        return np.asarray(self._ios[phones] & (self.state[phones] != PhoneState.FRONT))
-
-    def _habit(self, phones: Ints) -> Ints:
-        """Return codes of Habit."""
-        if self._habits.app == "broadcast":
-            return np.full(len(phones), Habit.BROADCAST)
-        plain = self._phones.system[phones]
-        return np.where(self._hidden(phones), Habit.IOS_BACK, plain).astype(np.int64)
+        return hidden(self._habits, self._phones.system[phones], self.state[phones])
 
     def show(self, phone: int, advertisement: Advertisement | None) -> None:
-        """Let ``phone`` advertise; its value stays readable while it pauses."""
+        """Set ``phone``'s advertisement; its value stays readable while it shows none."""
         self.shown[phone] = advertisement
         if advertisement is not None:
             self.served[phone] = advertisement.value
@@ -154,8 +158,8 @@ class SimulatedAir:
     def listen(self, rx: int, at_s: float) -> list[Reception]:
         """Return what phone ``rx`` hears in the scan that begins at ``at_s``, in order of time.
 
-        Of each sender, the first advertisement that comes through. Whether it was on the air at
-        that very moment is known only then: ask ``shown``.
+        This is the first received advertisement of each sender. Whether the sender shows one at
+        that moment is known only then; see ``shown``.
         """
         system = System(int(self._phones.system[rx]))
         begin, end = self._tick(at_s), self._tick(at_s + self._scan_s[system])
@@ -173,8 +177,9 @@ class SimulatedAir:
         draw = self._scan_noise.hashes(tx, rx, millisecond)
         after_s = np.empty((len(tx), MAX_CHANCES))
         on = np.empty((len(tx), MAX_CHANCES), dtype=np.int64)
-        listener = Habit(int(self._habit(np.array([rx]))[0]))
-        habit = self._habit(tx)
+        both = np.append(rx, tx)
+        habit = habits_of(self._habits, self._phones.system[both], self._hidden(both))
+        listener, habit = Habit(int(habit[0])), habit[1:]
         for sender in self._kinds:
             rows = habit == sender
             table = self._tables[sender, listener]
@@ -197,13 +202,13 @@ class SimulatedAir:
             Reception(float(when[row]), int(tx[which[row]]), float(readings.rssi_dbm[row]))
             for row in rows
         ]
-        return sorted(found, key=lambda one: (one.at_s, one.tx))
+        return sorted(found, key=lambda reception: (reception.at_s, reception.tx))
 
     def _seen(self, rx: int, tx: Ints, when: Floats, readings: Readings) -> Bools:
-        """Return which packets the receiver's system would tell its app about.
+        """Return (n,) which packets the receiver's system reports to its app.
 
-        A locked iPhone hears hidden ones only while its app runs: for ``awake_s`` after it was
-        connected to, or after a phone that shows its service openly was news to it.
+        A locked iPhone reports hidden phones only while its app runs: for ``awake_s`` after a
+        connection to it, or after it heard a visible phone that it had not heard for NEWS_S.
         """
         hidden = self._hidden(tx)
         if not (hidden.any() and self.state[rx] == PhoneState.LOCKED):
@@ -222,13 +227,14 @@ class SimulatedAir:
         return min(int(at_s / self._tick_s), len(self._present[0]) - 1)
 
     def chance(self, a: int, b: int, at_s: float, what: int) -> float:
-        """Return a uniform number of its own for each (link, time, purpose)."""
+        """Return the uniform number of this link, time and purpose."""
         return self._link_noise.uniform_one(a, b, round(at_s * 1e6), what)
 
     def reachable(self, central: int, peripheral: int, at_s: float) -> float:
-        """Return the chance that a step of their link gets through, 0 if one of them is gone.
+        """Return the probability that a step of a link succeeds; 0 if one phone is gone or off.
 
-        It goes by the level at which ``central`` heard ``peripheral`` last, seconds ago.
+        It depends on the level at which ``central`` heard ``peripheral`` last, seconds ago:
+        Phi((level - floor - margin) / floor width), the share of packets that are received.
         """
         tick = self._tick(at_s)
         if not (self._present[central, tick] and self._present[peripheral, tick]):
@@ -238,7 +244,7 @@ class SimulatedAir:
         return float(self._through[central, peripheral])
 
     def accepts(self, central: int, peripheral: int, at_s: float) -> bool:
-        """Return whether a connection that ``central`` asks for now comes about."""
+        """Return whether a connection that ``central`` requests now is established."""
         if self.shown[peripheral] is None or self.incoming[peripheral] >= MAX_INCOMING:
             return False
         sound = (1.0 - self._phones.failure[peripheral]) * (1.0 - self._phones.failure[central])

@@ -1,12 +1,15 @@
-"""All phones' connections at once: one agenda of what happens on links, in order of time.
+"""All phones' connections: one agenda of events on links, in order of time.
 
-Connections are the sparse part of a crowd, some per phone and scan, and each depends on the others
-through queues, rests and busy controllers. So they are worked off one by one, exactly as
-``objects`` and ``tracetogether.device`` do together: the same draws at the same moments, hence the
-same records. Everything else about a phone is columns.
+Connections are few, some per phone and scan. Each one depends on others: a phone has a queue of
+peers, lets a peer rest after a connection, and a controller serves at most MAX_INCOMING links. So
+they are handled one after the other, as ``objects`` and ``tracetogether.device`` do: with the same
+draws at the same moments, and so the same records. Everything else about a phone is in columns.
 
-Once a peer has accepted a link, nothing that others do changes what becomes of it. So all its
-further steps are worked out then, and only what others can notice is put on the agenda.
+A link's steps: the phone connects, the peer accepts with probability (1 - failure)(1 - failure)
+times ``through``, the phone reads the peer's value, writes its own, and hangs up. Each step takes a
+uniformly drawn time; it is lost with probability 1 - ``through``. Once a peer has accepted, nothing
+that other phones do changes the outcome. So all further steps are computed at that moment, and the
+agenda gets only what other phones can notice.
 """
 
 from array import array
@@ -38,9 +41,9 @@ from simulations.streams import LinkDraws
 from tracetogether.parameters import BLUETRACE
 from tracetogether.units import Bools, Ints
 
-TURN_BITS: Final = 16  # of a name: more addresses than a phone has in a day
+TURN_BITS: Final = 16  # of a name; room for more addresses than a phone has in a day
 
-# Plain numbers: those of an enumeration take longer to look up.
+# Plain numbers, since members of an enumeration take longer to look up.
 _ACCEPT: Final = int(Purpose.ACCEPT)
 _CONNECT: Final = int(Purpose.CONNECT_S)
 _READ: Final = int(Purpose.READ)
@@ -52,14 +55,14 @@ _HANG_UP: Final = int(Purpose.HANG_UP_S)
 
 @dataclass(slots=True)
 class ReceptionLists:
-    """What phones hear in their scans, each in order of time; lists, for they are taken one by one.
+    """Receptions of phones in order of time, as lists, since they are read one at a time.
 
     Attributes:
         at_s: epoch seconds.
-        tx: who.
-        name: under which address: ``tx << TURN_BITS | turn``.
-        rssi_dbm: as the receiver reports it.
-        through: chance that a step of a link with that phone gets through.
+        tx: senders.
+        name: the senders' addresses: ``tx << TURN_BITS | turn``.
+        rssi_dbm: signal strengths as the receivers report them.
+        through: probability that a step of a link with that phone succeeds.
     """
 
     at_s: list[float] = field(default_factory=list)
@@ -69,7 +72,7 @@ class ReceptionLists:
     through: list[float] = field(default_factory=list)
 
     def in_order(self, rows: list[int]) -> "ReceptionLists":
-        """Return some of it in order of time, and of sender where that is the same."""
+        """Return the chosen rows in order of time, then of sender."""
         at_s, tx = self.at_s, self.tx
         rows = sorted(rows, key=lambda row: (at_s[row], tx[row]))
         return ReceptionLists(
@@ -86,7 +89,7 @@ _NOTHING: Final = ReceptionLists()
 
 @dataclass(slots=True)
 class _OpenLink:
-    """The one connection that a phone has opened; ``draws`` is of phone and peer."""
+    """The one connection that a phone has opened; ``draws`` belongs to phone and peer."""
 
     peer: int
     name: int
@@ -97,25 +100,24 @@ class _OpenLink:
 
 
 class Links:
-    """Every phone's queue, connection and rests.
+    """Queue, connection and rests of each of P phones.
 
     Args:
         phones: one per person.
-        habits: what systems and owners do to the app.
-        routines: what phones show when.
+        habits: the scenario's settings of phones and owners.
+        routines: advertisements of phones over time.
         present: (P, T) who is there at which tick.
         tick_s: seconds between ticks.
-        is_on: whether a phone's Bluetooth is on at a time (epoch seconds); None if it always is.
-        draws: chance of every step.
-        begin_s: epoch seconds of the beginning of the run.
-        end_s: of its end.
+        is_on: returns whether a phone's Bluetooth is on at a time (epoch seconds); None if always.
+        draws: random draws of every step.
+        begin_s, end_s: epoch seconds of the run's beginning and end.
 
     Attributes:
-        records: what was written down.
-        tried, connected, served, lost: (P,) connections that each phone asked for, that came
-            about, that it answered, and that were lost on the way.
-        awake_until_s: P times until when a Bluetooth event lets a phone's app run, seconds after
-            the beginning.
+        records: the records in all contact logs.
+        tried, connected, served, lost: (P,) connections that each phone requested, established,
+            answered, and lost on the way.
+        awake_until_s: P times at which a phone's app stops running after a Bluetooth event,
+            seconds after the beginning.
     """
 
     def __init__(
@@ -134,7 +136,7 @@ class Links:
         people = len(phones)
         self._begin_s = begin_s
         self._end_s = end_s
-        self._present = present.tobytes()  # single bytes are quicker to come by
+        self._present = present.tobytes()  # single bytes are faster to read
         self._ticks = present.shape[1]
         self._tick_s = tick_s
         self._is_on = is_on
@@ -143,12 +145,13 @@ class Links:
         self._failure = phones.failure.tolist()
         self._advertised = phones.advertised_dbm.tolist()
         self._system = phones.system.tolist()
-        timings = [timings_of(one, habits.app) for one in System]
-        self._queue_max_s = [one.queue_max_s for one in timings]
-        self._blacklist_s = [one.blacklist_s for one in timings]
-        self._timeout_s = [one.connection_timeout_s for one in timings]
+        timings = [timings_of(system, habits.app) for system in System]
+        self._queue_max_s = [timing.queue_max_s for timing in timings]
+        self._blacklist_s = [timing.blacklist_s for timing in timings]
+        self._timeout_s = [timing.connection_timeout_s for timing in timings]
         self._connect_span = [
-            (CONNECT_S[0], CONNECT_S[1] + HABITS[Habit(one)].advertise_every_s) for one in System
+            (CONNECT_S[0], CONNECT_S[1] + HABITS[Habit(system)].advertise_every_s)
+            for system in System
         ]
         self._shows_at = routines.shows.at_s.tolist()
         self._shows_first = routines.shows.first.tolist()
@@ -159,8 +162,8 @@ class Links:
         self._agenda: list[tuple[float, int, Callable[[int, float], None], int]] = []
         self._number = 0
         self._heard = [_NOTHING] * people
-        self._next = [0] * people  # index of the first reception that is still to come
-        self._end = [0] * people  # and where those of this scan end
+        self._next = [0] * people  # index of the next reception
+        self._end = [0] * people  # index after the last reception of this scan
         self._queue: list[list[int]] = [[] for _ in range(people)]
         self._link: list[_OpenLink | None] = [None] * people
         self._rest_until: list[dict[int, float]] = [{} for _ in range(people)]  # by name
@@ -173,21 +176,21 @@ class Links:
         self.awake_until_s = [-inf] * people
 
     def at(self, time_s: float, what: Callable[[int, float], None], phone: int) -> None:
-        """Put something on the agenda: ``what(phone, time_s)``."""
+        """Put the call ``what(phone, time_s)`` on the agenda."""
         self._number += 1
         heappush(self._agenda, (time_s, self._number, what, phone))
 
     def run_until(self, end_s: float) -> None:
-        """Work off everything before ``end_s``, epoch seconds."""
+        """Handle everything on the agenda before ``end_s``, epoch seconds."""
         agenda = self._agenda
         while agenda and agenda[0][0] < end_s:
             time_s, _, what, phone = heappop(agenda)
             what(phone, time_s)
 
     def take(self, phone: int, heard: ReceptionLists, begin: int, end: int) -> None:
-        """Give a phone what it will hear in the scan that begins now: that part of ``heard``.
+        """Give a phone the receptions of the scan that begins now: rows ``begin`` to ``end``.
 
-        What it heard in earlier scans waits too long by now to be connected to.
+        Receptions of earlier scans have waited too long to be connected to.
         """
         self._heard[phone] = heard
         self._next[phone] = begin
@@ -197,36 +200,36 @@ class Links:
             self._await_reception(phone)
 
     def wake(self, phone: int, since_begin_s: float) -> None:
-        """Let a Bluetooth event give ``phone``'s app some time to run."""
+        """Let ``phone``'s app run for ``awake_s`` after a Bluetooth event."""
         until = since_begin_s + self._habits.awake_s
         self.awake_until_s[phone] = max(self.awake_until_s[phone], until)
 
     def _hears(self, phone: int, now: float) -> None:
-        """Take in the next reception of a phone that is free."""
+        """Handle the next reception of a phone without a connection."""
         if self._link[phone] is not None:
             return
         heard, index = self._heard[phone], self._next[phone]
         if index >= self._end[phone] or heard.at_s[index] != now:
-            return  # of a scan that is over
-        if self._rest_until[phone].get(heard.name[index], now) > now:  # it wrote to us since
+            return  # of an earlier scan
+        if self._rest_until[phone].get(heard.name[index], now) > now:  # it wrote since
             self._await_reception(phone)
             return
         self._next[phone] = index + 1
         self._connect(phone, heard, index, now)
 
     def _await_reception(self, phone: int) -> None:
-        """Put the next reception of a peer that does not rest by now on the agenda."""
+        """Put the next reception of a peer that does not rest on the agenda."""
         heard, end = self._heard[phone], self._end[phone]
         at_s, name, rest = heard.at_s, heard.name, self._rest_until[phone]
         for index in range(self._next[phone], end):
-            if rest.get(name[index], 0.0) <= at_s[index]:  # once it rests, it rests longer only
+            if rest.get(name[index], 0.0) <= at_s[index]:  # a rest is only ever extended
                 self._next[phone] = index
                 self.at(at_s[index], self._hears, phone)
                 return
         self._next[phone] = end
 
     def _connect_next(self, phone: int, now: float) -> None:
-        """Connect to the peer heard last, if any still waits."""
+        """Connect to the peer heard last that still waits, if any."""
         heard, queue = self._heard[phone], self._queue[phone]
         at_s, name, rest = heard.at_s, heard.name, self._rest_until[phone]
         upto = bisect_right(at_s, now, self._next[phone], self._end[phone])
@@ -236,7 +239,7 @@ class Links:
             index = queue.pop()
             since = at_s[index]
             if rest.get(name[index], since) > since:
-                continue  # it was resting when heard, or has written to us since
+                continue  # it rested when heard, or has written to this phone since
             if now - since > self._queue_max_s[self._system[phone]]:
                 queue.clear()
                 break
@@ -262,7 +265,7 @@ class Links:
         reachable = self._reachable(phone, link, now)
         moment = self._draws.moment(link.draws, since)
         if not self._accepts(phone, link, now, reachable, moment):
-            # Nothing comes of it: the device's own time-out ends it.
+            # The connection fails; the device's own time-out ends it.
             timed_out = link.began_s + self._timeout_s[self._system[phone]]
             self.at(self._hung_up_at(link, timed_out), self._closed, phone)
             return
@@ -299,13 +302,13 @@ class Links:
         return link.through
 
     def _reads(self, phone: int, link: _OpenLink, read_s: float) -> None:
-        """Work out what comes of a link whose peer is read at ``read_s``."""
+        """Compute the outcome of a link whose peer is read at ``read_s``."""
         if read_s >= self._end_s:
             return
         peer = link.peer
         shown_s = self._last_shown(peer, read_s)
         self.records.add(phone, read_s, peer, shown_s, link.rssi_dbm, as_central=True)
-        if not self._has_token(phone, read_s):  # nothing to say
+        if not self._has_token(phone, read_s):  # it has nothing to write
             self._let_rest(phone, link.name, read_s)
             self.at(self._hung_up_at(link, read_s), self._dropped, phone)
             return
@@ -322,7 +325,7 @@ class Links:
         written_s = read_s + (low + (high - low) * self._draws.number(moment, _WRITE_TIME))
         if written_s >= self._end_s:
             return
-        # The message was put together when the peer was read, and arrives now.
+        # The message was composed when the peer was read, and arrives now.
         self.records.add(peer, written_s, phone, read_s, link.rssi_dbm, as_central=False)
         self._let_rest(phone, link.name, written_s)
         self.at(written_s, self._writes, phone)
@@ -333,7 +336,7 @@ class Links:
         self.at(self._hung_up_at(link, now), self._dropped, phone)
 
     def _let_rest(self, phone: int, name: int, since_s: float) -> None:
-        """Let ``phone`` leave a peer alone; it heeds its own links' only when they are over."""
+        """Let ``phone`` ignore a peer for a while; its own open link goes on."""
         until_s = since_s + self._blacklist_s[self._system[phone]]
         rest = self._rest_until[phone]
         rest[name] = max(rest.get(name, 0.0), until_s)
@@ -355,11 +358,11 @@ class Links:
     def _open_link(self, phone: int) -> _OpenLink:
         link = self._link[phone]
         if link is None:
-            raise AssertionError("a phone has one link until it is closed")
+            raise AssertionError("a phone keeps its link until it is closed")
         return link
 
     def _show(self, phone: int, now: float) -> int:
-        """Return the index of the last change of what ``phone`` shows; -1 if there is none."""
+        """Return the index of the last change of ``phone``'s advertisement; -1 if none."""
         low, high = self._shows_first[phone], self._shows_first[phone + 1]
         found = bisect_right(self._shows_at, now, low, high) - 1
         return found if found >= low else -1
@@ -378,10 +381,10 @@ class Links:
         return show >= 0 and self._showing[show]
 
     def _last_shown(self, phone: int, now: float) -> float:
-        """Return when what ``phone`` lets be read was put on the air, epoch seconds."""
+        """Return when ``phone`` began to show its readable value, epoch seconds."""
         show = self._show(phone, now)
         if not self._showing[show]:
-            show -= 1  # its value stays readable while it pauses
+            show -= 1  # the value stays readable while the phone shows none
         return float(self._shows_at[show])
 
     def _name_of(self, phone: int, now: float) -> int:
@@ -396,5 +399,5 @@ class Links:
 
 
 def names_of(phone: Ints, turn: Ints) -> Ints:
-    """Return by which name each phone is known under its ``turn``-th address."""
+    """Return (n,) names of phones under their ``turn``-th addresses."""
     return np.asarray(phone << TURN_BITS | turn, dtype=np.int64)

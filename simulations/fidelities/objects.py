@@ -1,7 +1,7 @@
-"""One phone as a SimPy process around ``tracetogether.device``: its radio, links and errands.
+"""One phone as a SimPy process around ``tracetogether.device``: its radio, links and fetches.
 
-The device decides; this carries out. Only what happens is an event: a deadline, an advertisement
-that came through, a step of a connection.
+The device returns actions, and this module carries them out. An event is a deadline, a received
+advertisement, or a step of a connection.
 """
 
 from collections import Counter
@@ -43,7 +43,7 @@ from tracetogether.rejection import Rejection
 
 
 def handle(person: int, turn: int = 0) -> str:
-    """Return how radios call a phone; stands for its Bluetooth address, the ``turn``-th one."""
+    """Return a phone's ``turn``-th Bluetooth address, in the form ``phone:PERSON:TURN``."""
     return f"phone:{person}:{turn}"
 
 
@@ -55,15 +55,15 @@ class ObjectPhone:
         person: who carries it.
         user_id: as the authority registered it.
         begin_s: epoch seconds of the start of the run; the air counts from there.
-        phones, air, streams: of the run.
-        source: where TempIDs are fetched.
-        on_time: told the time before every fetch.
-        phones_by_person: every phone by person; complete before the clock starts.
-        habits: what systems and owners do to the app.
+        phones, air, streams: the run's phones, radio and random draws.
+        source: issues the TempIDs.
+        on_time: called with the time before every fetch.
+        phones_by_person: person -> phone; complete before the clock starts.
+        habits: the scenario's settings of phones and owners.
 
     Attributes:
         log: the contact log.
-        counts: what happened, by name.
+        counts: name -> number of events.
     """
 
     def __init__(
@@ -111,14 +111,14 @@ class ObjectPhone:
         )
         self._link = 0  # number of the connection that this phone opened last
         self._linked_to: int | None = None
-        self._name = ""  # by which this phone calls the one at the other end
-        self._turn = 0  # of its own address
+        self._name = ""  # address of the phone at the other end
+        self._turn = 0  # number of its own address
         self._wake = env.event()
         self._waiting_until = begin_s
         env.process(self._live())
 
     def take(self, happened: machine.Input) -> None:
-        """Hand the device what happened and carry out what it answers."""
+        """Pass an input to the device and carry out its actions."""
         for action in self.device.receive(happened, now=self._env.now):
             self._do(action)
         if self.device.next_deadline < self._waiting_until and not self._wake.triggered:
@@ -182,7 +182,7 @@ class ObjectPhone:
             self._later(max(reception.at_s - now_s, 0.0), partial(self._hear, reception))
 
     def address(self) -> str:
-        """Return this phone's Bluetooth address as of now."""
+        """Return this phone's current Bluetooth address."""
         if not self._habits.rotating_addresses:
             return handle(self.person)
         if self._system is System.IOS:
@@ -209,7 +209,7 @@ class ObjectPhone:
         )
 
     def _write_down(self, value: bytes, rssi_dbm: float, tx_power_dbm: float | None) -> None:
-        """Keep what a broadcasting phone said, without any connection."""
+        """Record the value that a phone broadcasts, without a connection."""
         heard = self._exchange.read(
             value, now=self._env.now, rssi_dbm=rssi_dbm, tx_power_dbm=tx_power_dbm
         )
@@ -229,7 +229,7 @@ class ObjectPhone:
 
     def _connected(self, peer: int, link: int) -> None:
         if link != self._link or not self._air.accepts(self.person, peer, self._now_s()):
-            return  # given up already, or nothing comes: the device's own time-out ends it
+            return  # it was given up or fails; the device's own time-out ends it
         self.counts["connections"] += 1
         self._linked_to = peer
         self._air.incoming[peer] += 1
@@ -244,7 +244,7 @@ class ObjectPhone:
         purposes: tuple[Purpose, Purpose],
         then: Callable[[], None],
     ) -> None:
-        """Let ``then`` happen after a step of the link, unless the link is lost before."""
+        """Call ``then`` after a step of the link, unless the link is lost before."""
         through, duration = purposes
         link = self._link
         now_s = self._now_s()
@@ -282,7 +282,7 @@ class ObjectPhone:
     def _dropped(self, peer: int, link: int) -> None:
         if link != self._link:
             return
-        self._link += 1  # whatever is still under way on this link is void
+        self._link += 1  # ignores all pending steps of this link
         if self._linked_to == peer:
             self._linked_to = None
             self._air.incoming[peer] -= 1
@@ -304,7 +304,7 @@ class ObjectPhone:
 
 
 def stale(batch: TempIDBatch) -> TempIDBatch:
-    """Return what the reference iPhone app makes of a batch: its first TempID, for 12 hours."""
+    """Return the batch as the reference iPhone app uses it: the first TempID, for 12 hours."""
     first = batch.tempids[0]
     return TempIDBatch((replace(first, expiry=first.start + STALE_S),), batch.refresh_at)
 
@@ -317,10 +317,10 @@ class ObjectPhones:
     """All phones of a run, an object each.
 
     Args:
-        crowd: who is there with what.
+        crowd: people and their phones.
         env: SimPy's clock, at the beginning.
-        source: where TempIDs are fetched.
-        on_time: told the time before every fetch.
+        source: issues the TempIDs.
+        on_time: called with the time before every fetch.
     """
 
     def __init__(
@@ -353,7 +353,7 @@ class ObjectPhones:
         env.process(live_states(env, crowd.changes, crowd.start, air.change))
 
     def outcome(self) -> PhoneResults:
-        """Return what they did."""
+        """Return the results at the end of the run."""
         counts: Counter[str] = Counter()
         rejections: Counter[Rejection] = Counter()
         for phone in self._all.values():

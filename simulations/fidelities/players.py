@@ -1,4 +1,4 @@
-"""What either fidelity is given to play, and what it gives back."""
+"""Input and result of both fidelities."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -16,17 +16,17 @@ from tracetogether.units import Ints
 
 @dataclass(frozen=True, slots=True)
 class Crowd:
-    """People with their phones, where they are, and all chance.
+    """People with their phones and tracks, and all random draws.
 
     Attributes:
-        scenario: what is played.
+        scenario: what is simulated.
         start: epoch seconds of the beginning.
-        venue, tracks: where, and where everybody is.
+        venue, tracks: the room, and where everybody is.
         phones: one per person.
         app: (a,) the people whose phones run the app, ascending.
-        user_ids: person -> user id, of those.
-        changes: what their owners do to them, in order of time.
-        streams: the run's chance.
+        user_ids: person -> user id, for people with the app.
+        changes: changes of the phones' states, in order of time.
+        streams: the run's random draws.
     """
 
     scenario: Scenario
@@ -45,10 +45,10 @@ class PhoneResults:
     """What the phones did.
 
     Attributes:
-        logs: person -> contact log, of those with the app.
-        counts: what the phones did, by name, all together.
-        per_phone: person -> the same of one phone.
-        rejections: messages that phones did not believe, by reason.
+        logs: person -> contact log, for people with the app.
+        counts: name -> what all phones did together, such as scans.
+        per_phone: person -> the same for one phone.
+        rejections: reason -> messages that phones rejected.
     """
 
     logs: Mapping[int, MemoryContactLog] = field(repr=False)

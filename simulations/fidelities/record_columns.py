@@ -1,4 +1,4 @@
-"""What all phones wrote down, in columns: who, when, whom, under which TempID, how strongly."""
+"""The records in all phones' contact logs, in columns."""
 
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
@@ -17,11 +17,11 @@ _MINUTE_S: Final = 60
 
 
 class RecordColumns:
-    """Records as they come in; ``token_s`` is a time at which the peer's TempID was in use.
+    """Collects records; ``token_s`` is a time at which the peer's TempID was in use.
 
     Attributes:
-        unbelieved: how many of connections ``columns`` left out because a device believes only
-            so many within a minute.
+        unbelieved: number of records that ``columns`` left out, since a device accepts at most
+            MAX_SIGHTINGS_PER_MINUTE through connections.
     """
 
     def __init__(self) -> None:
@@ -39,19 +39,19 @@ class RecordColumns:
         *,
         as_central: bool,
     ) -> None:
-        """Write down one record."""
+        """Add one record."""
         self._rows.append((phone, now, peer, token_s, rssi_dbm, as_central))
 
     def extend(
         self, phone: Ints, time_s: Floats, peer: Ints, token_s: Floats, rssi_dbm: Floats
     ) -> None:
-        """Write down many records of phones that read without a connection."""
+        """Add n records of phones that read without a connection."""
         read = np.ones(len(phone), dtype=np.bool_)
         self._parts.append((phone, time_s, peer, token_s, rssi_dbm, read))
 
     def columns(self) -> tuple[Ints, Floats, Ints, Floats, Floats, Bools]:
         """Return phone, time, peer, token time, RSSI and side, in order of phone and time."""
-        # Whole numbers up to 2**53 are themselves as floats.
+        # Floats hold whole numbers up to 2**53 exactly.
         rows = np.array(self._rows, dtype=np.float64).reshape(-1, 6)
         parts = [tuple(rows.T), *self._parts]
         columns = [np.concatenate([part[place] for part in parts]) for place in range(6)]
@@ -60,7 +60,7 @@ class RecordColumns:
             kept = believed(columns[0][order].astype(np.int64), columns[1][order])
             self.unbelieved = int((~kept).sum())
             order = order[kept]
-        phone, time, peer, token_s, rssi_dbm, as_central = (one[order] for one in columns)
+        phone, time, peer, token_s, rssi_dbm, as_central = (column[order] for column in columns)
         return (
             phone.astype(np.int64),
             time,
@@ -72,18 +72,18 @@ class RecordColumns:
 
 
 def believed(phone: Ints, time_s: Floats) -> Bools:
-    """Return which records a device keeps that believes only so many within a minute.
+    """Return (n,) which records a device keeps: at most MAX_SIGHTINGS_PER_MINUTE in any minute.
 
     Args:
-        phone: (n,) whose, ascending.
+        phone: (n,) whose record, ascending.
         time_s: (n,) when, ascending within a phone.
     """
     kept = np.ones(len(phone), dtype=np.bool_)
     most = MAX_SIGHTINGS_PER_MINUTE
     close = (time_s[most:] - time_s[:-most] < _MINUTE_S) & (phone[most:] == phone[:-most])
-    for one in np.unique(phone[most:][close]).tolist():
+    for busy in np.unique(phone[most:][close]).tolist():
         recent: deque[float] = deque(maxlen=most)
-        begin, end = np.searchsorted(phone, [one, one + 1]).tolist()
+        begin, end = np.searchsorted(phone, [busy, busy + 1]).tolist()
         for row, at_s in enumerate(time_s[begin:end].tolist(), start=begin):
             if len(recent) == most and at_s - recent[0] < _MINUTE_S:
                 kept[row] = False
@@ -94,19 +94,21 @@ def believed(phone: Ints, time_s: Floats) -> Bools:
 
 @dataclass(frozen=True, slots=True)
 class ContactLogs(Mapping[int, MemoryContactLog]):
-    """All contact logs of a crowd in columns, in order of phone and time; a log when asked for.
+    """All contact logs of a crowd in columns of n records, in order of phone and time.
+
+    As a mapping, it makes a person's log from the columns.
 
     Attributes:
         app: (a,) the people with the app, ascending.
-        first: (a + 1,) where each one's records begin.
+        first: (a + 1,) where each person's records begin.
         time: (n,) epoch seconds.
-        peer: (n,) whose TempID it truly was.
+        peer: (n,) person whose TempID it truly was.
         token: (n,) row in ``tokens``.
-        rssi_dbm: (n,) as written down.
-        as_central: (n,) whether this phone read the TempID or was told it.
+        rssi_dbm: (n,) signal strength as recorded.
+        as_central: (n,) whether this phone read the TempID; otherwise the peer wrote it.
         tokens: (t, 84) texts of the TempIDs heard, ASCII.
-        model: a name per person.
-        advertised_dbm: (P,) transmit power that each phone advertises; NaN where it tells none.
+        model: phone model of each person.
+        advertised_dbm: (P,) transmit power that each phone advertises; NaN where it has none.
         organisation: the authority.
     """
 
@@ -133,16 +135,16 @@ class ContactLogs(Mapping[int, MemoryContactLog]):
 
     @property
     def owner(self) -> Ints:
-        """Return (n,) whose record each is."""
+        """Return (n,) the person in whose log each record is."""
         return np.repeat(self.app, np.diff(self.first))
 
     @property
     def tx_power_dbm(self) -> Floats:
-        """Return (n,) transmit powers as recorded: only who reads is told; NaN otherwise."""
+        """Return (n,) recorded transmit powers: known if this phone read; NaN otherwise."""
         return np.where(self.as_central, self.advertised_dbm[self.peer], np.nan)
 
     def span(self, person: int) -> slice:
-        """Return where ``person``'s records are.
+        """Return the rows of ``person``'s records.
 
         Raises:
             KeyError: ``person`` has no app.
@@ -156,7 +158,7 @@ class ContactLogs(Mapping[int, MemoryContactLog]):
         """Return ``person``'s records in order of time."""
         mine = self.span(person)
         own = self.model[person]
-        powers = self.tx_power_dbm_of(mine)
+        powers = np.where(self.as_central[mine], self.advertised_dbm[self.peer[mine]], np.nan)
         return [
             Sighting(
                 time=time,
@@ -174,7 +176,7 @@ class ContactLogs(Mapping[int, MemoryContactLog]):
                 self.peer[mine].tolist(),
                 self.token[mine].tolist(),
                 self.rssi_dbm[mine].tolist(),
-                powers,
+                (None if np.isnan(dbm) else dbm for dbm in powers.tolist()),
                 self.as_central[mine].tolist(),
                 strict=True,
             )
@@ -182,12 +184,12 @@ class ContactLogs(Mapping[int, MemoryContactLog]):
 
     def canonical(self) -> Iterator[tuple[int, list[tuple[str, ...]]]]:
         """Yield each person's records as texts of all their fields, in order."""
-        texts = [bytes(one).decode("ascii") for one in self.tokens]
-        power = ["None" if np.isnan(one) else str(one) for one in self.advertised_dbm.tolist()]
-        rssi = {one: str(one) for one in np.unique(self.rssi_dbm).tolist()}
+        texts = [bytes(row).decode("ascii") for row in self.tokens]
+        power = ["None" if np.isnan(dbm) else str(dbm) for dbm in self.advertised_dbm.tolist()]
+        rssi = {dbm: str(dbm) for dbm in np.unique(self.rssi_dbm).tolist()}
         version = str(PROTOCOL_VERSION)
         columns = (self.time, self.token, self.peer, self.rssi_dbm, self.as_central)
-        time, token, peer, rssi_dbm, central = (one.tolist() for one in columns)
+        time, token, peer, rssi_dbm, central = (column.tolist() for column in columns)
         bounds = self.first.tolist()
         for place, person in enumerate(self.app.tolist()):
             own = str(self.model[person])
@@ -208,8 +210,3 @@ class ContactLogs(Mapping[int, MemoryContactLog]):
                     for row in range(bounds[place], bounds[place + 1])
                 ),
             )
-
-    def tx_power_dbm_of(self, mine: slice) -> list[float | None]:
-        """Return the recorded transmit powers of some records; None where none was told."""
-        told = np.where(self.as_central[mine], self.advertised_dbm[self.peer[mine]], np.nan)
-        return [None if np.isnan(one) else one for one in told.tolist()]

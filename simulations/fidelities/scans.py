@@ -1,4 +1,4 @@
-"""Who hears whom: all scans that begin in one tick go through the channel together.
+"""Receptions of a vectorized run: all scans of one tick go through the channel together.
 
 The candidates, draws and channel are those of ``air.SimulatedAir.listen`` for one scan. So the
 receptions agree exactly: who heard whom, when, and at what RSSI.
@@ -13,7 +13,7 @@ from typing import Final
 import numpy as np
 from scipy.special import ndtr
 
-from simulations.fidelities.air import hearing_tables
+from simulations.fidelities.air import Codes8, habits_of, hearing_tables, hidden
 from simulations.fidelities.players import Crowd
 from simulations.phones.link_steps import LINK_MARGIN_DB, NEWS_S
 from simulations.phones.phone_states import PhoneState, StateChange
@@ -33,16 +33,16 @@ _FIRST: Final = np.arange(MAX_CHANCES) == 0
 
 @dataclass(frozen=True, slots=True)
 class Packets:
-    """n packets that came through to some scans, by (scan, sender, time).
+    """n received packets of some scans, ordered by scan, sender and time.
 
     Attributes:
         scan: (n,) index of the scan.
         rx, tx: (n,) receiver and sender.
         when_s: (n,) seconds after the start of the run.
-        at_s: (n,) when the receiver's app is told, epoch seconds.
-        open: (n,) whether the sender shows its service to all (not a hidden iPhone).
-        rssi_dbm: (n,) as reported.
-        through: (n,) chance that a step of a link gets through at this level.
+        at_s: (n,) when the receiver's app gets the report, epoch seconds.
+        open: (n,) whether all phones can see the sender's service (it is no hidden iPhone).
+        rssi_dbm: (n,) signal strength as reported.
+        through: (n,) probability that a step of a link succeeds at this level.
     """
 
     scan: Ints
@@ -55,7 +55,7 @@ class Packets:
     through: Floats
 
     def take(self, rows: Ints | Bools | slice) -> "Packets":
-        """Return some of them."""
+        """Return the chosen packets."""
         return Packets(
             self.scan[rows],
             self.rx[rows],
@@ -68,7 +68,7 @@ class Packets:
         )
 
     def first_of_each(self, which: Bools) -> "Packets":
-        """Return, of those in ``which``, the first of each sender in each scan."""
+        """Return the first packet of each sender in each scan, among those in ``which``."""
         rows = np.flatnonzero(which)
         scan, tx = self.scan[rows], self.tx[rows]
         again = (scan[1:] == scan[:-1]) & (tx[1:] == tx[:-1])
@@ -77,14 +77,14 @@ class Packets:
 
 @dataclass(frozen=True, slots=True)
 class _Chances:
-    """n pairs of a scan and a sender within its reach, with the chances to be heard.
+    """n pairs of a scan and a sender within reach, and the moments when it can be heard.
 
     Attributes:
         scan: (n,) index of the scan.
         rx, tx: (n,) receiver and sender.
-        open: (n,) whether the sender shows its service to all.
-        when_s: (n, MAX_CHANCES) seconds after the start of the run, ascending; NaN for no chance.
-        at_s: (n, MAX_CHANCES) when the receiver's app would be told, epoch seconds.
+        open: (n,) whether all phones can see the sender's service.
+        when_s: (n, MAX_CHANCES) seconds after the start of the run, ascending; NaN for none.
+        at_s: (n, MAX_CHANCES) when the receiver's app would get the report, epoch seconds.
         channel: (n, MAX_CHANCES) index of the advertising channel.
     """
 
@@ -98,7 +98,7 @@ class _Chances:
 
 
 class States:
-    """What owners do to their phones, to be asked by (phone, time)."""
+    """The state of every phone over time, set by its owner."""
 
     def __init__(self, changes: list[StateChange], begin_s: float, people: int) -> None:
         person = np.array([change.person for change in changes], dtype=np.int64)
@@ -107,8 +107,8 @@ class States:
         self._state = np.array([change.state for change in changes], dtype=np.int8)[order]
         self.ever_off = bool((self._state == PhoneState.OFF).any())
 
-    def at(self, phone: Ints, at_s: Floats) -> np.ndarray[tuple[int, ...], np.dtype[np.int8]]:
-        """Return codes of PhoneState at epoch seconds."""
+    def at(self, phone: Ints, at_s: Floats) -> Codes8:
+        """Return (n,) codes of PhoneState of n phones, each at its own time (epoch seconds)."""
         last = self._timeline.last(phone, at_s)
         return np.where(last >= 0, self._state[last], np.int8(PhoneState.FRONT))
 
@@ -123,12 +123,12 @@ class Scans:
 
     Args:
         channel: levels and losses.
-        crowd: who is there with what.
-        states: what owners do to their phones.
-        on_air: whether phones show an advertisement at a time (epoch seconds).
+        crowd: people and their phones.
+        states: states of the phones.
+        on_air: returns whether phones show an advertisement at a time (epoch seconds).
 
     Attributes:
-        asked: about how many packets the channel was asked so far.
+        asked: number of packets computed by the channel so far.
     """
 
     def __init__(
@@ -150,7 +150,7 @@ class Scans:
         streams, tracks = crowd.streams, crowd.tracks
         self._noise: Noise = streams.noise("air", "scan")
         self._frame = frame_of(tracks)
-        self._scan_s = np.array([timings_of(one, habits.app).scan_s for one in System])
+        self._scan_s = np.array([timings_of(system, habits.app).scan_s for system in System])
         tables = hearing_tables(habits.app, streams)
         rows = len(next(iter(tables.values())).at_s)
         kinds = len(Habit)
@@ -162,12 +162,12 @@ class Scans:
         self.asked = 0
 
     def listen(self, rx: Ints, at_s: Floats) -> tuple[Packets, Bools]:
-        """Return what came through to n scans that begin at ``at_s``, epoch seconds.
+        """Return what n scans receive that begin at ``at_s``, epoch seconds.
 
         Returns:
-            The packets, and which scans are of locked iPhones that hidden ones are within reach
-            of: what their apps are told depends on all packets. Of other scans, what came first
-            from each sender is here, and perhaps more.
+            The packets, and (n,) which scans are of locked iPhones with a hidden phone within
+            reach. Those need all packets, since reports to their apps depend on them. Other scans
+            have the first packet of each sender, and perhaps more.
         """
         state = self._states.at(rx, at_s)
         chances = self._chances(rx, at_s, state)
@@ -189,17 +189,18 @@ class Scans:
         return packets, asleep
 
     def _ask(self, chances: _Chances, all_of: Bools) -> tuple[Ints, Ints, Floats, Floats]:
-        """Ask the channel which chances come true: the first of each pair, then others as needed.
+        """Compute which packets are received: the first moment of each pair, then later ones.
 
-        A sender that is silent at a moment may still be what its receiver's scan found first, so
-        only pairs whose further moments are all silent need not be asked about.
+        Each packet costs time, so a later moment is computed only if the earlier ones failed. A
+        packet at a silent moment of its sender still ends the search of its scan. So only moments
+        after which the sender is always silent can be left out.
 
         Args:
-            chances: of n pairs.
-            all_of: (n,) of which pairs all chances count.
+            chances: n pairs.
+            all_of: (n,) for which pairs all moments count.
 
         Returns:
-            Pair, number of the chance, RSSI and level of what came through, by scan, sender, time.
+            Pair, number of the moment, RSSI and level of the packets, by scan, sender and time.
         """
         possible = ~np.isnan(chances.when_s)
         pair, chance = np.nonzero(possible & ~all_of[:, None])
@@ -225,36 +226,37 @@ class Scans:
         order = np.argsort(code * MAX_CHANCES + chance)
         return pair[order], chance[order], rssi_dbm[order], level_dbm[order]
 
-    def _chances(
-        self, rx: Ints, at_s: Floats, own_state: np.ndarray[tuple[int, ...], np.dtype[np.int8]]
-    ) -> _Chances:
+    def _chances(self, rx: Ints, at_s: Floats, own_state: Codes8) -> _Chances:
         begin_s = at_s - self._begin_s
         scan, tx = self._candidates(rx, begin_s)
         state = self._states.at(tx, at_s[scan])
-        hidden = self._hidden(tx, state)
-        seen = (state != PhoneState.OFF) & ~(hidden & (self._system[rx] == System.ANDROID)[scan])
-        scan, tx, hidden = scan[seen], tx[seen], hidden[seen]
-        listener = self._habit(rx, self._hidden(rx, own_state))[scan]
-        sender = self._habit(tx, hidden)
+        hides = hidden(self._habits, self._system[tx], state)
+        seen = (state != PhoneState.OFF) & ~(hides & (self._system[rx] == System.ANDROID)[scan])
+        scan, tx, hides = scan[seen], tx[seen], hides[seen]
+        own_hides = hidden(self._habits, self._system[rx], own_state)
+        listener = habits_of(self._habits, self._system[rx], own_hides)[scan]
+        sender = habits_of(self._habits, self._system[tx], hides)
         millisecond = np.rint(begin_s * 1e3).astype(np.int64)
         draw = self._noise.hashes(tx, rx[scan], millisecond[scan])
         row = (draw % np.uint64(self._after_s.shape[2])).astype(np.int64)
         may = np.flatnonzero(~np.isnan(self._after_s[sender, listener, row, 0]))
-        scan, tx, sender, listener, row = (one[may] for one in (scan, tx, sender, listener, row))
+        scan, tx, sender, listener, row = (
+            column[may] for column in (scan, tx, sender, listener, row)
+        )
         when_s = begin_s[scan, None] + self._after_s[sender, listener, row]
-        told_s = (self._begin_s + begin_s)[scan, None]
+        scan_at_s = (self._begin_s + begin_s)[scan, None]
         return _Chances(
             scan=scan,
             rx=rx[scan],
             tx=tx,
-            open=~hidden[may],
+            open=~hides[may],
             when_s=when_s,
-            at_s=told_s + np.maximum(when_s - begin_s[scan, None], 0.0),
+            at_s=scan_at_s + np.maximum(when_s - begin_s[scan, None], 0.0),
             channel=self._on[sender, listener, row],
         )
 
     def _candidates(self, rx: Ints, begin_s: Floats) -> tuple[Ints, Ints]:
-        """Return (scan, sender) of all within reach."""
+        """Return the scan and sender of every pair within reach."""
         tick_s, last = self._tracks.tick_s, self._tracks.ticks - 1
         scan_s = self._scan_s[self._system[rx]]
         begin = np.minimum((begin_s / tick_s).astype(np.int64), last)
@@ -283,19 +285,9 @@ class Scans:
         others = tx != rx[scan]
         return scan[others], tx[others]
 
-    def _hidden(self, phone: Ints, state: np.ndarray[tuple[int, ...], np.dtype[np.int8]]) -> Bools:
-        if self._habits.app == "broadcast" or not self._habits.ios_background_rules:
-            return np.zeros(len(phone), dtype=np.bool_)
-        return np.asarray((self._system[phone] == System.IOS) & (state != PhoneState.FRONT))
-
-    def _habit(self, phone: Ints, hidden: Bools) -> Ints:
-        if self._habits.app == "broadcast":
-            return np.full(len(phone), int(Habit.BROADCAST), dtype=np.int64)
-        return np.where(hidden, int(Habit.IOS_BACK), self._system[phone]).astype(np.int64)
-
 
 class News:
-    """What wakes the apps of locked iPhones: phones that they have not heard for a while."""
+    """Wakes the apps of locked iPhones when they hear a phone for the first time in NEWS_S."""
 
     def __init__(self, awake_s: float) -> None:
         self._awake_s = awake_s
@@ -307,16 +299,15 @@ class News:
         awake_until_s: float,
         packets: Sequence[tuple[int, float, bool]],
     ) -> tuple[list[int], float | None]:
-        """Return which packets the app of a locked iPhone is told about, and when it last woke.
+        """Return which packets a locked iPhone reports to its app, and when the app last woke.
 
         Args:
             rx: the iPhone.
-            awake_until_s: until when its app runs anyway, seconds after the start of the run.
-            packets: sender, time (seconds after the start of the run) and whether it shows its
-                service openly, of one scan.
+            awake_until_s: end of the time that its app runs anyway, seconds after the start.
+            packets: sender, time (seconds after the start) and visibility of one scan's packets.
 
         Returns:
-            Indices of packets, and seconds after the start of the run; None if nothing was news.
+            Indices of packets, and seconds after the start; None if no phone was news.
         """
         last = self._at.setdefault(rx, {})
         news = [
@@ -333,7 +324,7 @@ class News:
             since = bisect_right(woke, when_s)
             return since > 0 and when_s - woke[since - 1] < self._awake_s
 
-        told = [
+        reported = [
             index for index, (_, when_s, is_open) in enumerate(packets) if is_open or awake(when_s)
         ]
-        return told, woke[-1] if woke else None
+        return reported, woke[-1] if woke else None

@@ -1,10 +1,11 @@
-"""A crowd of phones as columns on SimPy's clock: one event a tick, every scan of the tick at once.
+"""A crowd of phones in columns on SimPy's clock: one event per tick, with all scans of the tick.
 
-What one phone does in ``objects`` and ``tracetogether.device`` as objects, all phones do here
-together. Both draw the same hashed noise at the same moments, so from one seed the receptions are
-the same exactly, and so are the contact logs, to the digest; contract tests hold them together.
-What a phone does whatever it hears is laid out before the run (``routines``), radio goes through
-the channel tick by tick (``scans``), and only connections are worked off one by one (``links``).
+All phones do together what ``objects`` and ``tracetogether.device`` do phone by phone. Both
+fidelities draw the same hashed noise at the same moments. So one seed gives exactly the same
+receptions and contact logs, down to the digest; contract tests hold this.
+
+Three parts: behaviour that no reception changes is laid out before the run (``routines``), the
+radio is computed tick by tick (``scans``), and only connections are handled singly (``links``).
 """
 
 from collections import Counter
@@ -36,18 +37,18 @@ from tracetogether.units import Bools, Floats, is_rssi
 TICK_S: Final = 5.0
 
 OnReceptions = Callable[[Packets], None]
-"""Told what was heard: packets that came through and were seen, one per sender and scan."""
+"""Called with the packets that apps receive, one per sender and scan."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Waiting:
-    """What came through to one scan of a half-sleeping phone: rows ``begin`` to ``end``.
+    """The packets of one scan of a half-sleeping phone: rows ``begin`` to ``end``.
 
     Attributes:
-        packets: of all such scans of a tick, by (scan, sender, time).
-        heard: the same as the phones would take them in.
-        about: sender, time and openness of each, as ``News`` asks for them.
-        on_air: whether each is on the air at that very moment.
+        packets: packets of all such scans of a tick, by (scan, sender, time).
+        heard: the same packets as lists for ``Links``.
+        about: sender, time and visibility of each, for ``News``.
+        on_air: whether each sender shows an advertisement at that moment.
         begin, end: the rows of this scan.
     """
 
@@ -60,12 +61,12 @@ class _Waiting:
 
 
 class VectorizedPhones:
-    """All phones of one run.
+    """All phones of one run, in columns.
 
     Args:
-        crowd: who is there with what.
-        source: where TempIDs come from.
-        on_receptions: told every reception.
+        crowd: people and their phones.
+        source: issues the TempIDs.
+        on_receptions: called with all receptions.
     """
 
     def __init__(
@@ -114,7 +115,7 @@ class VectorizedPhones:
         self._rejections: Counter[Rejection] = Counter()
 
     def live(self, env: simpy.Environment) -> Generator[simpy.Event, Any, None]:
-        """Be the SimPy process that plays one tick after the other."""
+        """Run as a SimPy process, one tick after the other."""
         tick = 0
         while True:
             since, until = (self._begin_s + (tick + step) * TICK_S for step in (0, 1))
@@ -137,9 +138,10 @@ class VectorizedPhones:
         self._links.run_until(until)
 
     def _wait(self, packets: Packets, at_s: Floats) -> None:
-        """Let scans of half-sleeping phones begin when it is time for them, not before.
+        """Put scans of half-sleeping phones on the agenda of links.
 
-        What the apps of these phones are told depends on the links that others open to them.
+        A link that another phone opens wakes such a phone's app. So the reports to the app are
+        known only when the scan begins.
         """
         heard = self._heard_of(packets)
         on_air = self._on_air(packets).tolist()
@@ -156,11 +158,11 @@ class VectorizedPhones:
         begin = mine.begin
         packets = mine.about[begin : mine.end]
         awake_until_s = self._links.awake_until_s[phone]
-        told, woke = self._news.seen(phone, awake_until_s, packets)
+        reported, woke = self._news.seen(phone, awake_until_s, packets)
         if woke is not None:
             self._links.wake(phone, woke)
         first: dict[int, int] = {}
-        for index in told:
+        for index in reported:
             first.setdefault(packets[index][0], begin + index)
         rows = [row for row in first.values() if mine.on_air[row]]
         self._receptions[phone] += len(rows)
@@ -173,12 +175,12 @@ class VectorizedPhones:
             self._links.take(phone, mine.heard.in_order(valid), 0, len(valid))
 
     def _on_air(self, packets: Packets) -> Bools:
-        """Return which packets' senders show something at the very moment of the app's hearing."""
+        """Return (n,) whether each sender shows an advertisement when the packet is reported."""
         heard = self._routines.on_air(packets.tx, packets.at_s)
         return np.asarray(heard & (packets.at_s < self._end_s))
 
     def _hear(self, came: Packets) -> None:
-        """Let phones hear what came through, if it is on the air at that very moment."""
+        """Let phones hear packets whose senders show an advertisement at that moment."""
         came = came.take(self._on_air(came))
         np.add.at(self._receptions, came.rx, 1)
         if self._on_receptions is not None:
@@ -200,7 +202,7 @@ class VectorizedPhones:
                 self._links.take(rx[begin], heard, begin, end)
 
     def _heard_of(self, packets: Packets) -> ReceptionLists:
-        """Return packets as phones take them in."""
+        """Return packets as lists for ``Links``."""
         tx, at_s = packets.tx, packets.at_s
         turn = self._routines.turn[self._routines.shows.last(tx, at_s)]
         since_s = at_s - self._begin_s
@@ -209,7 +211,7 @@ class VectorizedPhones:
         return ReceptionLists(*(column.tolist() for column in columns))
 
     def outcome(self) -> PhoneResults:
-        """Return what happened, at the end of the run."""
+        """Return the results at the end of the run."""
         links, people = self._links, len(self._phones)
         columns = {
             "connections": np.frombuffer(links.connected, dtype=np.int64),
@@ -256,7 +258,7 @@ class VectorizedPhones:
             rssi_dbm=rssi_dbm,
             as_central=as_central,
             tokens=self._source.some(
-                [self._crowd.user_ids[one] for one in routines.fetch_phone.tolist()],
+                [self._crowd.user_ids[phone] for phone in routines.fetch_phone.tolist()],
                 routines.fetch_at_s,
                 *np.divmod(spoken, BLUETRACE.batch_size),
             ),

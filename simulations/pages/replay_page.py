@@ -17,9 +17,8 @@ from simulations.pages.recording import (
     TRUTH,
     expect_own_files,
 )
-from simulations.studies.curves import ADOPTION
 from simulations.studies.sweep_folder import PLAN
-from simulations.studies.sweep_tables import POINTS
+from simulations.studies.sweep_tables import ADOPTION, POINTS
 from tracetogether.errors import StoreError
 from tracetogether.whole_file import write_whole
 

@@ -1,8 +1,8 @@
-"""How fast and how large: the whole chain on crowds of one density, beside objects and peers.
+"""CPU time and memory of the whole chain, for crowds of equal density and different size.
 
-Everything is CPU time of this process, so that a busy machine disturbs less; what still differs
-from machine to machine is told beside (``additions_per_s``). The crowd leaves a stadium through a
-passage as wide as it has people, so density and walking times stay the same for any number.
+All times are CPU times of this process, since other programs disturb them less.
+``additions_per_s`` helps to compare machines. The crowd leaves a stadium through a passage whose
+width grows with the number of people, so density and walking times stay the same.
 """
 
 import sys
@@ -24,7 +24,7 @@ from simulations.settings.scenario import Scenario, load_scenario
 from simulations.streams import Streams
 
 PEOPLE_A_METRE: Final = 120.0
-"""Of width; the shipped scenario has 600 on 5 m."""
+"""People for each metre of width; the shipped scenario has 600 on 5 m."""
 
 WITHOUT_JUPEDSIM: Final = (
     "JuPedSim is not installed, so it is left out; to compare with it: pip install jupedsim"
@@ -41,12 +41,12 @@ class Timing:
     """One measurement.
 
     Attributes:
-        what: of what.
-        people: how many.
-        simulated_s: how long a time was simulated.
+        what: what was measured.
+        people: number of people.
+        simulated_s: simulated time.
         cpu_s: CPU time.
-        people_s_per_cpu_s: people times simulated time per CPU time.
-        there_s_per_cpu_s: the same of people only while they were there.
+        people_s_per_cpu_s: people times simulated time, per CPU time.
+        there_s_per_cpu_s: the same, counting people only while they are there.
         peak_mb: largest memory of the process so far, in megabytes.
         counts: work done, by name.
     """
@@ -66,7 +66,7 @@ class Timing:
 
 
 def crowd_of(people: int, reach_m: float, duration_s: float | None = None) -> Scenario:
-    """Return the stadium's exit for so many people, at the density of the shipped scenario."""
+    """Return the stadium's exit with ``people`` people, at the density of the shipped scenario."""
     settings = {
         "count": str(people),
         "width_m": str(max(people / PEOPLE_A_METRE, 1.0)),
@@ -78,7 +78,7 @@ def crowd_of(people: int, reach_m: float, duration_s: float | None = None) -> Sc
 
 
 def additions_per_s() -> float:
-    """Return how many numbers a plain loop adds in a CPU second: how fast this machine is."""
+    """Return how many numbers a plain loop adds in a CPU second, as a measure of this machine."""
     began = process_time()
     total = 0
     for number in range(_ADDITIONS):
@@ -108,7 +108,7 @@ def time_vectorized(people: int, reach_m: float, *, seed: int = 1) -> Timing:
 
 
 def time_objects(people: int, reach_m: float, *, seed: int = 1) -> Timing:
-    """Time the same crowd with an object per phone, and every case traced one after the other.
+    """Time the same crowd with an object per phone, tracing one case after the other.
 
     Scores are left out.
     """
@@ -133,7 +133,7 @@ def time_movement(people: int, reach_m: float, *, seed: int = 1) -> Timing:
 
 
 def time_jupedsim(people: int, simulated_s: float = 2.0) -> Timing | None:
-    """Time JuPedSim stepping so many people who walk at once; None where it is not installed."""
+    """Time JuPedSim while ``people`` people walk at once; None if it is not installed."""
     try:
         jupedsim: Any = import_module("jupedsim")
     except ImportError:
@@ -158,52 +158,31 @@ def time_jupedsim(people: int, simulated_s: float = 2.0) -> Timing | None:
     began = process_time()
     simulation.iterate(round(simulated_s / _JUPEDSIM_STEP_S))
     cpu_s = process_time() - began
-    there_s = people * simulated_s
-    version = {"steps_per_s": 1 / _JUPEDSIM_STEP_S}
-    return _row(
-        f"JuPedSim {jupedsim.__version__}, movement alone",
-        people,
-        simulated_s,
-        cpu_s,
-        there_s,
-        version,
-    )
+    what = f"JuPedSim {jupedsim.__version__}, movement alone"
+    counts = {"steps_per_s": 1 / _JUPEDSIM_STEP_S}
+    return _row(what, people, simulated_s, cpu_s, people * simulated_s, counts)
 
 
 def time_processes(people: int, simulated_s: float = 60.0) -> Timing:
-    """Time a SimPy process per phone that wakes for its advertisements and scans: no radio."""
+    """Time SimPy processes that wake as often as phones advertise and scan, without radio."""
     env = simpy.Environment()
     woken = 0
 
-    def advertise(phase: float) -> Generator[simpy.Event, Any, None]:
+    def wake(phase: float, every_s: float) -> Generator[simpy.Event, Any, None]:
         nonlocal woken
-        yield env.timeout(phase)
+        yield env.timeout(phase * every_s)
         while True:
             woken += 1
-            yield env.timeout(1.0)
-
-    def scan(phase: float) -> Generator[simpy.Event, Any, None]:
-        nonlocal woken
-        yield env.timeout(phase * 47.0)
-        while True:
-            woken += 1
-            yield env.timeout(47.0)
+            yield env.timeout(every_s)
 
     for phase in np.random.default_rng(1).random(people).tolist():
-        env.process(advertise(phase))
-        env.process(scan(phase))
+        env.process(wake(phase, 1.0))  # advertises
+        env.process(wake(phase, 47.0))  # scans
     began = process_time()
     env.run(until=simulated_s)
     cpu_s = process_time() - began
-    counts = {"events": woken}
-    return _row(
-        "SimPy process per phone, clock alone",
-        people,
-        simulated_s,
-        cpu_s,
-        people * simulated_s,
-        counts,
-    )
+    what = "SimPy process per phone, clock alone"
+    return _row(what, people, simulated_s, cpu_s, people * simulated_s, {"events": woken})
 
 
 def bench(
@@ -215,15 +194,15 @@ def bench(
     on_done: Callable[[Timing], None] | None = None,
     on_absent: Callable[[str], None] | None = None,
 ) -> list[Timing]:
-    """Measure one after the other in this process.
+    """Take all measurements in this process, one after the other.
 
     Args:
-        people: size of the crowd that everything is measured at.
-        reach_m: how far the radio goes.
-        scaling: other sizes of the vectorized crowd.
+        people: size of the crowd in all measurements.
+        reach_m: radio range, metres.
+        scaling: further sizes of the vectorized crowd.
         objects: size of the crowd of objects; 0 for none.
-        on_done: told every measurement.
-        on_absent: told how to get what to compare with, if it is not installed.
+        on_done: called with each measurement.
+        on_absent: called with a hint how to install JuPedSim, if it is missing.
     """
     measured: list[Timing] = []
 
@@ -250,12 +229,12 @@ def bench(
 
 
 def times_as_fast(measured: list[Timing]) -> dict[int, float]:
-    """Return how many times as fast as objects columns are, by size of crowd with both."""
-    by_size = {one.people: one for one in measured if one.what == _OBJECTS}
+    """Return the speed of columns over that of objects, by size, where both were measured."""
+    by_size = {timing.people: timing for timing in measured if timing.what == _OBJECTS}
     return {
-        one.people: one.people_s_per_cpu_s / by_size[one.people].people_s_per_cpu_s
-        for one in measured
-        if one.what == _VECTORIZED and one.people in by_size
+        timing.people: timing.people_s_per_cpu_s / by_size[timing.people].people_s_per_cpu_s
+        for timing in measured
+        if timing.what == _VECTORIZED and timing.people in by_size
     }
 
 
@@ -287,7 +266,7 @@ def _row(
 
 
 def peak_mb() -> float:
-    """Return the largest memory that this process has had, megabytes; 0 where nobody counts."""
+    """Return the largest memory of this process so far, megabytes; 0 where it is not known."""
     try:
         resource: Any = import_module("resource")  # not on Windows
     except ImportError:

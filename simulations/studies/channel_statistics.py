@@ -1,6 +1,6 @@
-"""What readings say about a channel: exponent, spreads at each time scale, reciprocity.
+"""Statistics of a radio channel from readings: exponent, spreads by time scale, reciprocity.
 
-The same code reads simulated and recorded readings, so the two may be compared.
+The same code reads simulated and recorded readings, so the two can be compared.
 """
 
 from collections.abc import Sequence
@@ -17,14 +17,14 @@ class ChannelStatistics:
     """Statistics of readings around ``attenuation = A + 10 n log10(distance)``.
 
     Attributes:
-        readings: how many.
+        readings: number of readings.
         exponent: n.
         at_1m_db: A.
-        sigma_db: spread of residuals.
-        pair_offset_sd_db: spread of the lasting offsets of directed pairs.
-        within_pair_sd_db: spread around those.
+        sigma_db: standard deviation of the residuals.
+        pair_offset_sd_db: standard deviation of the lasting offsets of directed pairs.
+        within_pair_sd_db: standard deviation around those offsets.
         reciprocity_corr: correlation of the offsets of the two directions of a pair.
-        difference_sd_db: spread of the difference of the two.
+        difference_sd_db: standard deviation of the difference of those two.
     """
 
     readings: int
@@ -38,7 +38,7 @@ class ChannelStatistics:
 
 
 def group_codes(*columns: Ints) -> Ints:
-    """Return one number per row, equal where all ``columns`` are."""
+    """Return (n,) one number for each row, equal where all ``columns`` are equal."""
     _, codes = np.unique(np.stack(columns, axis=1), axis=0, return_inverse=True)
     return codes.reshape(-1).astype(np.int64)
 
@@ -53,7 +53,7 @@ def within_group_sd(values: Floats, group: Ints) -> float:
 
 
 def channel_spread_db(level_dbm: Floats, channel: Ints, group: Ints) -> float:
-    """Return the median over groups of highest less lowest mean of the advertising channels.
+    """Return the median over groups of (highest - lowest) mean level of the three channels, dB.
 
     Args:
         level_dbm: (n,) readings.
@@ -69,7 +69,7 @@ def channel_spread_db(level_dbm: Floats, channel: Ints, group: Ints) -> float:
 
 
 def turning_db(level_dbm: Floats, direction: Ints) -> float:
-    """Return highest less lowest mean over the directions that a person turned to."""
+    """Return the highest less the lowest mean level (dB) over a person's directions."""
     count = np.bincount(direction)
     mean = np.bincount(direction, level_dbm)[count > 0] / count[count > 0]
     return float(np.ptp(mean))
@@ -79,11 +79,11 @@ def quantiles(values: Floats, at: Sequence[float] = (0.1, 0.5, 0.9)) -> tuple[fl
     """Return quantiles; NaN without values."""
     if not len(values):
         return tuple(float("nan") for _ in at)
-    return tuple(float(one) for one in np.quantile(values, at))
+    return tuple(float(value) for value in np.quantile(values, at))
 
 
 def auc(score: Floats, positive: Bools) -> float:
-    """Return the chance that a positive scores above a negative, ties counting half."""
+    """Return the probability that a positive scores above a negative; ties count half."""
     ranks = rankdata(score)
     hits, others = int(positive.sum()), int((~positive).sum())
     return float((ranks[positive].sum() - hits * (hits + 1) / 2) / (hits * others))
@@ -94,15 +94,15 @@ def channel_statistics(
 ) -> ChannelStatistics:
     """Return the statistics of n readings.
 
-    Pairs' offsets are told from chance by the usual one-way random effects: the variance of their
-    means less what averaging leaves of the variance within.
+    The spread of offsets follows the one-way random-effects model: a pair's mean residual varies
+    by its offset and by averaging noise, so Var(offset) = Var(means) - Var(within) mean(1 / count).
 
     Args:
         attenuation_db: (n,) transmit power less corrected RSSI.
         distance_m: (n,) true distance.
         tx: (n,) who sent.
         rx: (n,) who heard.
-        least_readings: pairs with fewer say nothing about lasting offsets.
+        least_readings: pairs with fewer readings are left out of the offsets.
     """
     design = np.column_stack([np.ones_like(distance_m), 10.0 * np.log10(distance_m)])
     (at_1m, exponent), *_ = np.linalg.lstsq(design, attenuation_db, rcond=None)

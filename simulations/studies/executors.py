@@ -1,4 +1,4 @@
-"""Who plays the parts of a sweep: processes of this machine, or the workers of a Dask cluster."""
+"""Executors for a sweep: processes of this machine, or the workers of a Dask cluster."""
 
 import asyncio
 import logging
@@ -13,12 +13,12 @@ from simulations.provenance import Provenance, provenance
 from tracetogether.errors import MissingExtraError, StoreError, UnreachableError
 
 ANSWER_S: Final = 10.0
-"""How long a scheduler, and then its first worker, may take to answer."""
+"""Seconds in which a scheduler, and then its first worker, has to answer."""
 
 
 @contextmanager
 def executor_of(workers: int, cluster: str | None) -> Iterator[Executor]:
-    """Give an executor: ``workers`` processes, or the cluster at that address.
+    """Yield an executor of ``workers`` processes, or of the Dask cluster at that address.
 
     Raises:
         MissingExtraError: Dask is not installed.
@@ -65,11 +65,11 @@ def _connected(dask: Any, cluster: str) -> Iterator[Any]:  # noqa: ANN401 - Dask
 
 
 async def _expect_an_answer(dask: Any, cluster: str) -> None:  # noqa: ANN401 - Dask has no types
-    """Ask what listens there: a client waits without end for one that takes a call and is silent.
+    """Check that a scheduler answers, since a client waits forever for a silent address.
 
     Raises:
-        OSError: nobody does, or it is no scheduler.
-        TimeoutError: it is silent.
+        OSError: nothing listens there, or no scheduler.
+        TimeoutError: nothing answers.
     """
 
     async def ask() -> str:
@@ -82,7 +82,7 @@ async def _expect_an_answer(dask: Any, cluster: str) -> None:  # noqa: ANN401 - 
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Keep Dask's own log to what ends a run: what matters here is said in one line."""
+    """Silence Dask's log; errors here are reported in one line."""
     log = logging.getLogger("distributed")
     level = log.level
     log.setLevel(logging.CRITICAL)
@@ -93,10 +93,10 @@ def _quiet() -> Iterator[None]:
 
 
 def _expect_the_same_code(client: Any, cluster: str) -> None:  # noqa: ANN401 - Dask has no types
-    """Refuse a cluster one of whose workers would play something else than this process."""
+    """Refuse a cluster with a worker of another version, code or tables."""
     try:
         answers = client.run(provenance, on_error="return")
-    except Exception as error:  # noqa: BLE001 - whatever an old version does with the question
+    except Exception as error:  # noqa: BLE001 - an old version may fail in any way
         answers = {cluster: error}
     for worker, answer in answers.items():
         if isinstance(answer, Provenance):
@@ -115,7 +115,7 @@ def _one_line(error: object) -> str:
 
 
 class _DaskExecutor:
-    """As much of an executor as a sweep needs: Dask's own futures are of another kind."""
+    """The part of the executor interface that a sweep needs, around Dask's own futures."""
 
     def __init__(self, client: Any) -> None:  # noqa: ANN401 - Dask has no types
         self._executor = client.get_executor(pure=False)

@@ -1,7 +1,7 @@
-"""The detection numbers that epidemic simulators want, for OpenABM-Covid19 and covasim.
+"""Detection rates for the epidemic simulators OpenABM-Covid19 and covasim.
 
-Those simulators put one number set by hand in the place of Bluetooth and phones. Here it is
-computed, with its interval, and written in their own form beside a note of its meaning.
+Those simulators replace Bluetooth and phones by one number set by hand. This module writes the
+computed number with its interval, in their own formats, with a note that explains it.
 """
 
 import csv
@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from simulations.provenance import provenance
 from simulations.scores.intervals import Measured
@@ -35,19 +35,19 @@ _LAYER_WORDS: Final = ", ".join(f"{letter} {name}" for letter, name in LAYERS.it
 
 @dataclass(frozen=True, slots=True)
 class Detection:
-    """What a sweep found of one scenario.
+    """What a sweep found in one scenario.
 
     Attributes:
         scenario: its name.
-        layer: which layer of contacts it stands for, one of LAYERS, or NO_LAYER.
+        layer: layer of contacts that it belongs to, one of LAYERS, or NO_LAYER.
         adoption: share of people with the app.
-        both: share found of contacts both of whom have the app, with its interval.
-        everybody: share found of all contacts, with its interval.
-        false_per_person_hour: how many people who were no contact are listed, per person (with the
-            app or without) and hour in the scenario, with its interval.
-        hours: how long a person is there.
-        policy: what counted as a contact, in words.
-        runs: how many runs.
+        both: share of contacts found if both people have the app, with its interval.
+        everybody: share of all contacts found, with its interval.
+        false_per_person_hour: number of people listed wrongly, per person (with the app or without)
+            and hour in the scenario, with its interval.
+        hours: mean time that a person is there.
+        policy: what counts as a contact, in words.
+        runs: number of runs.
     """
 
     scenario: str
@@ -64,10 +64,10 @@ class Detection:
     def of(
         cls, scenario: str, point: Point, *, layer: str, adoption: float, policy: str
     ) -> "Detection":
-        """Return what the runs of one setting found.
+        """Return the result of all runs of one setting.
 
         Raises:
-            StoreError: there was no true contact, so that there is no share.
+            StoreError: there was no true contact, so no share can be given.
         """
         if point.tif is None or point.found is None or point.false_per_person_hour is None:
             raise StoreError(
@@ -89,10 +89,10 @@ class Detection:
 
 
 def expect_layer(scenario: str, layer: str) -> None:
-    """Refuse what is no layer: its contacts would count among others.
+    """Refuse a missing or unknown layer, whose contacts would count in another one.
 
     Raises:
-        ScenarioError: no layer is named, or one that is not known.
+        ScenarioError: there is no layer, or it is not known.
     """
     if layer not in LAYERS:
         wrong = "no layer is named" if layer == NO_LAYER else f"there is no layer {layer!r}"
@@ -103,19 +103,19 @@ def expect_layer(scenario: str, layer: str) -> None:
 
 
 def export(found: Sequence[Detection], simulator: str, folder: Path) -> Path:
-    """Write the numbers in a simulator's form, false contacts, and a note of what they mean.
+    """Write the numbers in a simulator's format, the false contacts, and a note about them.
 
     Args:
-        found: one per scenario; covasim takes the mean of those on one layer.
+        found: one per scenario; covasim gets the mean over scenarios of one layer.
         simulator: one of SIMULATORS.
-        folder: made if need be.
+        folder: created if it is missing.
 
     Returns:
         The file with the numbers.
 
     Raises:
-        ScenarioError: covasim wants layers, and a scenario has none that is known.
-        StoreError: the files can't be written, or one is there already.
+        ScenarioError: covasim needs layers, and a scenario has no known one.
+        StoreError: the files can't be written, or one exists already.
     """
     if simulator == "covasim":
         for detection in found:
@@ -142,13 +142,13 @@ def export(found: Sequence[Detection], simulator: str, folder: Path) -> Path:
 
 
 def _bounds_of(values: Sequence[Measured]) -> dict[str, float]:
-    """Return the mean of each bound that all of them have: of one run there is no interval."""
-    means = {}
-    for bound in _BOUNDS:
-        every = [one for value in values if (one := getattr(value, bound)) is not None]
-        if len(every) == len(values):
-            means[bound] = round(sum(every) / len(every), 6)
-    return means
+    """Return the mean of each bound; without low and high where a value lacks an interval."""
+    columns = {bound: [getattr(value, bound) for value in values] for bound in _BOUNDS}
+    return {
+        bound: round(sum(column) / len(column), 6)
+        for bound, column in columns.items()
+        if None not in column
+    }
 
 
 def _openabm(found: Sequence[Detection]) -> str:
@@ -170,36 +170,40 @@ def _openabm(found: Sequence[Detection]) -> str:
 def _covasim(found: Sequence[Detection]) -> str:
     """Return JSON whose "median", "low" and "high" are arguments of ``cv.contact_tracing``."""
     by_layer: dict[str, list[Detection]] = {}
-    for detection in found:
+    for detection in sorted(found, key=lambda detection: detection.layer):
         by_layer.setdefault(detection.layer, []).append(detection)
-    layers = dict(sorted(by_layer.items()))
-    shares = {name: _bounds_of([one.everybody for one in of]) for name, of in layers.items()}
-    false = {
-        name: _bounds_of([one.false_per_person_hour for one in of]) for name, of in layers.items()
-    }
+
+    def of_layers(field: str) -> dict[str, list[Any]]:
+        return {layer: [getattr(row, field) for row in rows] for layer, rows in by_layer.items()}
+
+    shares, false = (
+        {layer: _bounds_of(values) for layer, values in of_layers(field).items()}
+        for field in ("everybody", "false_per_person_hour")
+    )
     document: dict[str, object] = {}
     whole = [bound for bound in _BOUNDS if all(bound in means for means in shares.values())]
     for bound in whole:
         document[bound] = {
             "trace_probs": {name: means[bound] for name, means in shares.items()},
-            "trace_time": dict.fromkeys(layers, 0),
+            "trace_time": dict.fromkeys(by_layer, 0),
         }
     document["false_per_person_hour"] = {
         bound: {name: means[bound] for name, means in false.items()} for bound in whole
     }
     document["hours_a_day"] = {
-        name: round(sum(one.hours for one in of) / len(of), 6) for name, of in layers.items()
+        layer: round(sum(hours) / len(hours), 6) for layer, hours in of_layers("hours").items()
     }
-    document["scenarios"] = {name: [one.scenario for one in of] for name, of in layers.items()}
+    document["scenarios"] = of_layers("scenario")
     document["versions"] = dict(provenance().versions)
     return json.dumps(document, indent=2) + "\n"
 
 
 def _false_contacts(found: Sequence[Detection]) -> str:
     lines = [["scenario", "layer", "bound", "false_per_person_hour", "hours_a_day"]]
-    for one in found:
-        for bound, value in _bounds_of([one.false_per_person_hour]).items():
-            lines.append([one.scenario, one.layer, bound, f"{value:.6g}", f"{one.hours:.6g}"])
+    for detection in found:
+        names, hours = [detection.scenario, detection.layer], f"{detection.hours:.6g}"
+        for bound, value in _bounds_of([detection.false_per_person_hour]).items():
+            lines.append([*names, bound, f"{value:.6g}", hours])
     return _csv(lines)
 
 
@@ -248,8 +252,9 @@ trace_probs: "probability of tracing, per layer" ({layers}).
   their mean.
   Use pop_type="hybrid", which has these layers: covasim's default population has one layer, "a",
   and traces nobody by these numbers, without a word.
-trace_time: days until contacts are told; 0, because the list is there on the day of the upload.
-false_per_person_hour: see below; the script quarantines so many people at random for each case.
+trace_time: days until contacts are notified; 0, because the list exists on the day of the upload.
+false_per_person_hour: see below; for each case the script quarantines this number of people, chosen
+  at random.
 hours_a_day: how long a person is in such a scenario, one stay a day; set your own.
 """,
 }
@@ -268,20 +273,20 @@ def _note(found: Sequence[Detection], simulator: str) -> str:
             false=FALSE_CONTACTS,
             layers=_LAYER_WORDS,
         ),
-        "false_per_person_hour: how many people who were no contact by the policy are listed as",
-        "one, per person (with the app or without) and hour in the scenario. More app users list",
-        "more of them: it is for the adoption below.",
+        "false_per_person_hour: number of people listed as a contact who were none by the policy,",
+        "per person (with the app or without) and hour in the scenario. It grows with the number",
+        "of app users, so it is valid for the adoption below.",
         "",
         "low and high are the central 90 % over runs, wider for few runs; one run has neither.",
-        "They tell chance, not what a scenario leaves out.",
+        "They show random variation, not what a scenario leaves out.",
         "",
     ]
     lines += [
-        f"{one.scenario} (layer {one.layer}): adoption "
-        f"{one.adoption:g}, {one.policy}, {one.runs} runs: of contacts with the app on both sides "
-        f"{_three(one.both)}, of all contacts {_three(one.everybody)}, falsely listed per person "
-        f"and hour {_three(one.false_per_person_hour)}"
-        for one in found
+        f"{detection.scenario} (layer {detection.layer}): adoption {detection.adoption:g}, "
+        f"{detection.policy}, {detection.runs} runs. Found of contacts with the app on both sides: "
+        f"{_three(detection.both)}; of all contacts: {_three(detection.everybody)}. Falsely listed "
+        f"per person and hour: {_three(detection.false_per_person_hour)}."
+        for detection in found
     ]
     versions = ", ".join(f"{name} {version}" for name, version in made_by.versions.items())
     lines += ["", f"Computed with {versions}; code and tables {made_by.digest}."]

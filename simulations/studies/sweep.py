@@ -1,7 +1,7 @@
-"""Many runs over settings and seeds, on any number of workers: resumable, and the same rows always.
+"""Many runs over settings and seeds, on any number of workers, resumable and reproducible.
 
 A part is one run: (scenario, settings, seed). It holds the scenario's text, not the path of its
-file, so that each worker builds the same run and returns a small row of numbers, wherever it is.
+file. So every worker, wherever it is, builds the same run and returns the same row of numbers.
 """
 
 import hashlib
@@ -30,15 +30,15 @@ from tracetogether.units import Interval
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One run of a sweep: what a worker is told, all of it.
+    """One run of a sweep: everything that a worker needs to know.
 
     Attributes:
         scenario: its text.
         settings: keys set in place of the scenario's.
-        seed: of all chance.
-        cases: how many index cases; everybody if None.
-        fidelity: how it is played.
-        keys: digest of every key as played: the file's, defaults and settings.
+        seed: of all random draws.
+        cases: number of index cases; everybody with the app if None.
+        fidelity: how it is simulated.
+        keys: digest of every key as simulated: the file's, defaults and settings.
         made_by: version, code and tables of the process that made the plan, as JSON.
     """
 
@@ -52,17 +52,17 @@ class Part:
 
     @property
     def name(self) -> str:
-        """Return a name that is this part's alone, by all that its row depends on."""
+        """Return a unique name: a digest of everything that the part's row depends on."""
         depends_on = asdict(self)
-        del depends_on["scenario"]  # comments and the file's place change nothing: keys says it
+        del depends_on["scenario"]  # ``keys`` covers it
         return digest_of(depends_on)[:24]
 
 
 def values_of(text: str) -> list[str]:
-    """Return the values that ``low:high:count`` or ``a,b,c`` stands for, as text.
+    """Return the values of ``low:high:count`` or ``a,b,c``, as text.
 
     Raises:
-        ScenarioError: it is neither, or for no value at all.
+        ScenarioError: the text has neither form, or holds no value.
     """
     wrong = ScenarioError(
         f"{text!r} is neither LOW:HIGH:COUNT, such as 0.1:1.0:10, nor values with commas"
@@ -70,11 +70,11 @@ def values_of(text: str) -> list[str]:
     if ":" in text:
         try:
             low, high, count = text.split(":")
-            values = [f"{one:.10g}" for one in np.linspace(float(low), float(high), int(count))]
+            values = [f"{value:.10g}" for value in np.linspace(float(low), float(high), int(count))]
         except ValueError:
             raise wrong from None
     else:
-        values = [one.strip() for one in text.split(",") if one.strip()]
+        values = [value.strip() for value in text.split(",") if value.strip()]
     if not values:
         raise wrong
     return values
@@ -89,7 +89,15 @@ def plan(
     cases: int | None = None,
     fidelity: str = "auto",
 ) -> list[Part]:
-    """Return the parts: every combination of values with seeds 1 to ``seeds``.
+    """Return one part for each combination of values with each seed, 1 to ``seeds``.
+
+    Args:
+        scenario: name or file.
+        vary: key -> values.
+        seeds: runs of each combination.
+        settings: key -> value, the same in all parts.
+        cases: number of index cases; everybody with the app if None.
+        fidelity: see ``run``.
 
     Raises:
         ScenarioError: there is no such scenario, key or fidelity, or a key is given twice.
@@ -112,7 +120,7 @@ def plan(
 
 
 def scenarios_of(parts: Sequence[Part]) -> list[Scenario]:
-    """Return the scenarios that parts are to play, each once; of those that can be played."""
+    """Return each valid scenario among the parts once."""
     found = []
     for part in {part.keys: part for part in parts}.values():
         with suppress(ScenarioError):
@@ -121,7 +129,7 @@ def scenarios_of(parts: Sequence[Part]) -> list[Scenario]:
 
 
 def _keys(text: ScenarioText, settings: Mapping[str, str]) -> str:
-    """Return the digest of every key as played; of the text where it can't be played."""
+    """Return the digest of every key as simulated; of the text if the scenario is not valid."""
     try:
         return digest_of(asdict(text.read(settings)))
     except ScenarioError:
@@ -129,7 +137,7 @@ def _keys(text: ScenarioText, settings: Mapping[str, str]) -> str:
 
 
 def play(part: Part) -> SweepRow:
-    """Play one part and return its row; a failure is a row with ``error``."""
+    """Simulate and score one part; return its row. A failure is a row with ``error``."""
     row = _row_of(part)
     try:
         _expect_the_same_code(part)
@@ -144,27 +152,27 @@ def play(part: Part) -> SweepRow:
             **_contacts(played, scored),
             "scores": scored.scores.to_json() | break_down(played, scored).to_json(),
         }
-    except Exception as error:  # noqa: BLE001 - what fails is data: the other parts go on
+    except Exception as error:  # noqa: BLE001 - a failure is data: the other parts go on
         return row | {"error": f"{type(error).__name__}: {error}"}
 
 
 def _row_of(part: Part) -> SweepRow:
-    """Return what is known of a part's row before it is played."""
+    """Return what is known of a part's row before it runs."""
     return {"settings": dict(part.settings), "seed": part.seed}
 
 
 def _expect_the_same_code(part: Part) -> None:
-    """Refuse to play a part that a process with other code or tables has planned.
+    """Refuse a part that was planned by a process with other code or tables.
 
     Raises:
-        StoreError: this process would play something else.
+        StoreError: this process would give another result.
     """
     if differs := Provenance.from_json(json.loads(part.made_by)).differences(provenance()):
         raise StoreError(f"this worker would not play the same: {'; '.join(differs)}")
 
 
 def _contacts(played: Run, scored: ScoredRun) -> dict[str, int]:
-    """Return how many true contacts there were, of them with the app, and of these recorded."""
+    """Return how many true contacts there were, had the app on both sides, and were recorded."""
     truth, least, people = scored.truth, scored.scores.policy.minutes, played.tracks.people
     first, second = truth.pairs_of(least, played.app)
     recorded = scored.opened.owner * people + scored.opened.peer
@@ -184,16 +192,16 @@ def sweep(
     cluster: str | None = None,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> list[SweepRow]:
-    """Play all parts that are not in ``folder`` yet; return every row in the parts' order.
+    """Run all parts that ``folder`` does not hold yet; return every row in the parts' order.
 
     Args:
-        parts: what to play.
-        folder: keeps every finished part; a sweep that was stopped goes on from there. A part
-            counts as finished only where scenario, version, code and tables are the same, and
-            one that failed is played again.
-        workers: processes; 1 plays here.
-        cluster: address of a Dask scheduler, instead of processes here.
-        on_progress: told (parts done, parts in all).
+        parts: the runs.
+        folder: keeps every finished part; a sweep that was stopped continues from there. A part
+            counts as finished only if scenario, version, code and tables are the same. A part that
+            failed runs again.
+        workers: number of processes; 1 runs in this process.
+        cluster: address of a Dask scheduler, used instead of processes here.
+        on_progress: called with (parts done, parts in all).
 
     Raises:
         StoreError: the folder holds another sweep, or can't be written, or a worker of the
@@ -227,14 +235,14 @@ def sweep(
                         f"the Dask scheduler at {cluster} went away, with {len(left)} runs to "
                         "play: start it again; the same command goes on from what --out kept"
                     ) from None
-                except Exception as error:  # noqa: BLE001 - a worker that died: the others go on
+                except Exception as error:  # noqa: BLE001 - a worker died: the others go on
                     row = _row_of(part) | {"error": f"{type(error).__name__}: {error}"}
                 keep(part, row)
     return [done[part.name] for part in parts]
 
 
 def _plan_of(parts: Sequence[Part]) -> dict[str, object]:
-    """Return what a sweep is to play, whatever its scenario says at the moment."""
+    """Return what the command asked for, whatever the scenario's file holds now."""
     first = parts[0]
     return {
         "scenario": first.scenario.name,
@@ -269,17 +277,16 @@ class Point:
 
     Attributes:
         settings: what was set.
-        runs, failed: how many seeds, and how many of them failed.
+        runs, failed: number of seeds, and of failed ones.
         found: share of ALL true contacts (app or not) that contact lists hold, with its central
-            90 % by runs, which one run has not; None without true contacts.
-        recorded: the same of contacts of which the observer's log holds any believed record.
-        tif: share found of contacts both of whom have the app.
-        with_app: share of all true contacts both of whom have the app.
+            90 % by runs, which a single run lacks; None without true contacts.
+        recorded: share of all true contacts with an accepted record in the observer's log.
+        tif: share of contacts found, counting only those with the app on both sides.
+        with_app: share of all true contacts with the app on both sides.
         kept: share recorded of those.
-        falsely_listed: share of those on contact lists who were no contact.
-        false_per_person_hour: how many of them are listed per person, with the app or without,
-            and hour there.
-        hours_per_person: how long a person is there.
+        falsely_listed: share of people on contact lists who were no contact.
+        false_per_person_hour: number of such people per person (app or not) and hour there.
+        hours_per_person: mean time that a person is there.
     """
 
     settings: Mapping[str, str]
@@ -305,7 +312,11 @@ class Point:
 
 
 def points(rows: Sequence[SweepRow]) -> list[Point]:
-    """Return one point per setting, in the order of the rows."""
+    """Return one point for each setting, in the order of the rows.
+
+    A run is one group (``intervals.share_of_groups``). Where only some people were index cases,
+    found contacts are scaled up to all people with the app.
+    """
     by_setting: dict[tuple[tuple[str, str], ...], list[SweepRow]] = {}
     for row in rows:
         by_setting.setdefault(tuple(row["settings"].items()), []).append(row)
@@ -328,7 +339,6 @@ def points(rows: Sequence[SweepRow]) -> list[Point]:
             )
         )
         both = hits + missed
-        # Where only some people were cases, as many times more would have been found by all.
         sampled, taken = with_app / np.maximum(both, 1.0), app / np.maximum(cases, 1.0)
         all_have_it = len(good) > 0 and bool((app == people).all())
         found.append(
@@ -339,7 +349,7 @@ def points(rows: Sequence[SweepRow]) -> list[Point]:
                 found=share_of_groups(hits * sampled, everybody),
                 recorded=share_of_groups(logged, everybody),
                 tif=share_of_groups(hits, both),
-                # No chance in it where everybody has the app.
+                # Not random if everybody has the app.
                 with_app=Interval(1.0, 1.0, 1.0)
                 if all_have_it and everybody.any()
                 else share_of_groups(with_app, everybody),

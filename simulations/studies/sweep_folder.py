@@ -1,6 +1,6 @@
-"""Where a sweep keeps its runs: one file per part, named after everything that the part depends on.
+"""The folder of a sweep: one file for each part, named after everything that the part depends on.
 
-A run that failed is not kept: the same command plays it again.
+A failed run is not kept, so the same command runs it again.
 """
 
 import json
@@ -14,7 +14,7 @@ from tracetogether.whole_file import write_whole
 
 PLAN: Final = "sweep.json"
 RESULTS: Final = ("rows.csv", "points.csv", "rows.parquet", "points.parquet", "adoption.png")
-"""Files made of all rows together."""
+"""Files that are made of all rows together."""
 
 SweepRow = dict[str, Any]
 
@@ -26,13 +26,12 @@ class SweepFolder:
         self._path = path
 
     def open(self, plan: Mapping[str, object], names: Sequence[str]) -> dict[str, SweepRow]:
-        """Return the finished parts among ``names``; make the folder if need be.
+        """Return the finished parts among ``names``; create the folder if it is missing.
 
-        Tables and pictures of all rows are removed if any part is yet to be played: they would be
-        of other runs.
+        If a part is still to run, tables and pictures are removed, since they show other runs.
 
         Args:
-            plan: what the command asked for, whatever the scenario then said.
+            plan: what the command asked for, whatever the scenario's file held then.
             names: the parts.
 
         Raises:
@@ -71,7 +70,7 @@ class SweepFolder:
         return done
 
     def keep(self, name: str, row: SweepRow) -> None:
-        """Keep a part's row; of a run that failed, nothing.
+        """Keep a part's row, unless the run failed.
 
         Raises:
             StoreError: it can't be written.
@@ -81,7 +80,7 @@ class SweepFolder:
         write_whole(self._file(name), json.dumps({"part": name, "row": row}))
 
     def others(self, names: Sequence[str]) -> int:
-        """Return how many runs the folder holds that are none of these parts."""
+        """Return the number of runs in the folder that are not among these parts."""
         files = {self._file(name) for name in names}
         return sum(file not in files for file in self._path.glob("part-*.json"))
 

@@ -17,7 +17,7 @@ from simulations.run import Run, run
 from simulations.scores.breakdown import break_down
 from simulations.scores.scoring import score_run
 from simulations.settings.scenario import Scenario
-from simulations.studies.curves import ADOPTION
+from simulations.studies.sweep_tables import ADOPTION
 from tracetogether.cli.simulate import simulate
 from tracetogether.errors import StoreError
 

@@ -5,7 +5,6 @@ from pathlib import Path
 import click
 from rich.table import Column, Table
 
-from simulations.studies.curves import ADOPTION, save_curve
 from simulations.studies.sweep import (
     Point,
     digest,
@@ -16,7 +15,7 @@ from simulations.studies.sweep import (
     values_of,
 )
 from simulations.studies.sweep_folder import SweepFolder, SweepRow
-from simulations.studies.sweep_tables import save_tables
+from simulations.studies.sweep_tables import ADOPTION, save_curve, save_tables
 from tracetogether.cli.console import answer, note, progress, right, table, warn
 from tracetogether.cli.options import as_json
 from tracetogether.cli.simulate_options import (
