@@ -244,7 +244,7 @@ def test_a_school_of_ones_own_is_in_the_layer_that_one_names(tmp_path: Path) -> 
     school.write_text(text.replace('layer = "c"', 'layer = "s"'), "utf-8")
     assert json.loads(exported(str(school)).stdout)["scenarios"][0]["layer"] == "s"
     school.write_text(text.replace('layer = "c"', 'layer = "q"'), "utf-8")
-    assert "'layer' is one of none, h, s, w, c" in str(exported(str(school)).exception)
+    assert "'layer' is one of c, h, none, s, w" in str(exported(str(school)).exception)
 
 
 def test_a_run_that_fails_exports_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
