@@ -1,11 +1,8 @@
 """Phones by credential, operators by token, nobody else."""
 
-from collections.abc import Callable
-
 import pytest
 
-from tests.authority_world import DAY, NOON, OPERATOR_TOKEN, World
-from tests.conftest import counted_entropy
+from tests.authority_world import OPERATOR_TOKEN, World
 from tests.fresh_stores import fresh_store
 from tracetogether.adapters.sql_store import SqlStore
 from tracetogether.authority.access import credentials
@@ -13,14 +10,7 @@ from tracetogether.authority.access.credentials import Access, credential_digest
 from tracetogether.authority.access.operators import Operator, operator_digest
 from tracetogether.authority.access.permissions import (
     ALL_ROLES,
-    CONSOLE,
-    PERMISSIONS,
-    Action,
-    Caller,
 )
-from tracetogether.authority.cases.case import CaseQuery
-from tracetogether.authority.cases.followed import ContactQuery, Outcome
-from tracetogether.authority.desk.exports import ANONYMOUS
 from tracetogether.errors import AccessDeniedError
 from tracetogether.units import Entropy
 
@@ -110,63 +100,3 @@ def test_every_kept_digest_is_compared_in_constant_time(
     except AccessDeniedError:
         assert token == "none of them"
     assert len(compared) == 2
-
-
-def test_the_service_itself_asks_the_permissions() -> None:
-    world = World.of(counted_entropy(77))
-    authority, near = world.authority, world.user()
-    case = authority.casework.open_case(world.user(), NOON, by=CONSOLE)
-    world.take(case, world.heard(near, NOON - 3600, 45, rssi_dbm=-45), NOON)
-    authority.finder.refresh(case, NOON)
-    (contact,) = authority.desk.page(ContactQuery(), by=CONSOLE).contacts
-    name, case_id, contact_id = contact.pseudonym, case.case_id, contact.kept.contact_id
-    desk, calls, merging = authority.desk, authority.follow_up, authority.merging
-    acts: dict[Action, list[Callable[[Caller], object]]] = {
-        Action.LIST_CASES: [lambda by: authority.casework.page(CaseQuery(), NOON, by=by)],
-        Action.OPEN_CASE: [lambda by: authority.casework.open_case(near, NOON, by=by)],
-        Action.ISSUE_PIN: [lambda by: authority.pins.issue(case, NOON, by=by)],
-        Action.LIST_CONTACTS: [
-            lambda by: authority.graphs.second_degree(case, by=by),
-            lambda by: desk.links(case, NOON, by=by),
-        ],
-        Action.SHOW_GRAPH: [lambda by: authority.graphs.graph(by=by)],
-        Action.ASSIGN_CASE: [lambda by: authority.casework.assign(case_id, "", NOON, by=by)],
-        Action.CHANGE_CASE_STATE: [
-            lambda by: authority.casework.close(case_id, NOON, by=by),
-            lambda by: authority.casework.reopen(case_id, NOON, by=by),
-        ],
-        Action.MERGE_CASES: [lambda by: merging.merge_cases(case_id, "x", NOON, by=by)],
-        Action.READ_NOTES: [lambda by: desk.notes_on(case_id, by=by)],
-        Action.WRITE_NOTE: [lambda by: calls.note(case_id, "x", NOON, by=by)],
-        Action.SHOW_DASHBOARD: [lambda by: desk.dashboard(NOON, by=by)],
-        Action.LIST_FOLLOWED: [
-            lambda by: desk.page(ContactQuery(), by=by),
-            lambda by: desk.due(NOON, by=by),
-            lambda by: desk.contact(contact_id, by=by),
-            lambda by: desk.calendar(contact_id, by=by),
-        ],
-        Action.RECORD_CALL: [
-            lambda by: calls.reach(contact_id, NOON, by=by),
-            lambda by: calls.record(contact_id, DAY, Outcome.SYMPTOMS, NOON, by=by),
-            lambda by: calls.call_anyway(contact_id, NOON, by=by),
-        ],
-        Action.REVEAL: [
-            lambda by: calls.reveal(contact_id, "why", NOON, by=by),
-            lambda by: authority.tracing.reveal(case, name, "why", NOON, by=by),
-        ],
-        Action.DESCRIBE: [lambda by: calls.describe(contact_id, "A", "", NOON, by=by)],
-        Action.MERGE_CONTACTS: [lambda by: merging.merge(contact_id, "x", NOON, by=by)],
-        Action.CONVERT_CONTACT: [lambda by: merging.convert(contact_id, NOON, by=by)],
-        Action.EXPORT: [lambda by: authority.exports.rows(ANONYMOUS, "csv", NOON, by=by)],
-        Action.ADD_OPERATOR: [
-            lambda by: authority.staff.add("friend", frozenset(), "token", NOON, by=by)
-        ],
-        Action.DISABLE_OPERATOR: [lambda by: authority.staff.disable("operator", NOON, by=by)],
-    }
-    before = authority.audit.verify(by=CONSOLE)
-    for action, tries in acts.items():
-        denied = Caller("somebody", ALL_ROLES - PERMISSIONS[action])
-        for act in tries:
-            with pytest.raises(AccessDeniedError, match="your roles do not allow this"):
-                act(denied)
-    assert authority.audit.verify(by=CONSOLE) == before

@@ -79,7 +79,7 @@ def test_a_merge_is_said_before_and_carries_everything(desk: Desk) -> None:
     authority = desk.authority
     pair = desk.second.case_id, desk.first.case_id
     before, entries = desk.everything(), len(list(authority.audit.entries(by=CONSOLE)))
-    said = authority.merging.plan_cases(*pair, NOON + 90, by=CONSOLE)
+    said = authority.merging.merge_cases(*pair, NOON + 90, dry_run=True, by=CONSOLE)
     assert said == Merged(moved=1, joined=1, calls=1, notes=2, names=1, also=1, uploads=1)
     assert desk.everything() == before
     assert len(list(authority.audit.entries(by=CONSOLE))) == entries
@@ -108,9 +108,7 @@ def test_undoing_puts_everything_back(desk: Desk) -> None:
     merged = desk.everything()
     assert merged != before
     wanted = Unmerged(moved=1, separated=1, calls=1, notes=2)
-    asked = authority.unmerging.undo_cases(
-        desk.second.case_id, NOON + 95, only_ask=True, by=CONSOLE
-    )
+    asked = authority.unmerging.undo_cases(desk.second.case_id, NOON + 95, dry_run=True, by=CONSOLE)
     assert asked == wanted
     assert desk.everything() == merged
     assert authority.unmerging.undo_cases(desk.second.case_id, NOON + 99, by=CONSOLE) == wanted
@@ -151,9 +149,9 @@ def test_what_was_changed_since_the_merge_stays(desk: Desk) -> None:
 def test_two_contacts_of_a_case_are_merged_and_parted(desk: Desk) -> None:
     authority = desk.authority
     before = desk.everything()
-    assert authority.merging.plan(desk.there, desk.own, NOON + 90, by=CONSOLE) == Merged(
-        joined=1, calls=1, notes=1, also=1
-    )
+    assert authority.merging.merge(
+        desk.there, desk.own, NOON + 90, dry_run=True, by=CONSOLE
+    ) == Merged(joined=1, calls=1, notes=1, also=1)
     assert desk.everything() == before
     authority.merging.merge(desk.there, desk.own, NOON + 90, by=CONSOLE)
     assert authority.follow_up.reveal(desk.own, "a test", NOON, by=CONSOLE).also == (

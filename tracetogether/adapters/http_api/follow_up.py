@@ -66,11 +66,13 @@ def _cases(
         request: Request, case_id: str, asked: shapes.Into
     ) -> CaseLine | shapes.MergedLine:
         """Merge a case into another one, which takes its contacts. Role: supervisor."""
-        merging, about = authority.merging, {"version": asked.version, "by": request.state.caller}
-        if asked.dry_run:
-            found = merging.plan_cases(case_id, asked.into, clock(), **about)
+        by, dry_run = request.state.caller, asked.dry_run
+        found = authority.merging.merge_cases(
+            case_id, asked.into, clock(), version=asked.version, dry_run=dry_run, by=by
+        )
+        if dry_run:
             return shapes.MergedLine.of(found)
-        return line(merging.merge_cases(case_id, asked.into, clock(), **about))
+        return line(authority.casework.case(asked.into, by=by))
 
     @router.post("/cases/{case_id}/unmerge")
     def unmerge_cases(request: Request, case_id: str, asked: shapes.Undo) -> shapes.UndoneLine:
@@ -207,11 +209,13 @@ def _steps(
         request: Request, contact_id: str, asked: shapes.Into
     ) -> shapes.FollowedLine | shapes.MergedLine:
         """Merge a contact into another one of the same case. Role: tracer."""
-        merging, about = authority.merging, {"version": asked.version, "by": request.state.caller}
-        if asked.dry_run:
-            found = merging.plan(contact_id, asked.into, clock(), **about)
+        by, dry_run = request.state.caller, asked.dry_run
+        found = authority.merging.merge(
+            contact_id, asked.into, clock(), version=asked.version, dry_run=dry_run, by=by
+        )
+        if dry_run:
             return shapes.MergedLine.of(found)
-        return shapes.FollowedLine.of(merging.merge(contact_id, asked.into, clock(), **about))
+        return shapes.FollowedLine.of(authority.desk.contact(asked.into, by=by))
 
     @router.post("/followed/{contact_id}/unmerge")
     def unmerge(request: Request, contact_id: str, asked: shapes.Undo) -> shapes.UndoneLine:
@@ -237,7 +241,7 @@ def _steps(
 def _undone(
     act: Callable[..., Unmerged], gone: str, asked: shapes.Undo, now: float, by: Caller
 ) -> shapes.UndoneLine:
-    found = act(gone, now, version=asked.version, only_ask=asked.dry_run, by=by)
+    found = act(gone, now, version=asked.version, dry_run=asked.dry_run, by=by)
     return shapes.UndoneLine.of(found)
 
 

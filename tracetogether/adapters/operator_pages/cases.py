@@ -8,7 +8,7 @@ from starlette.responses import Response
 
 from tracetogether.adapters.operator_pages.forms import Both
 from tracetogether.adapters.operator_pages.listing import page_at, rows_at
-from tracetogether.adapters.operator_pages.merges import ask_to_merge, undo
+from tracetogether.adapters.operator_pages.merges import merge_after_asking, undo
 from tracetogether.adapters.operator_pages.nearby import days_of, timeline_row
 from tracetogether.adapters.operator_pages.page_request import PageRequest
 from tracetogether.adapters.operator_pages.pictures import Knot, graph, side_key, timeline
@@ -181,14 +181,8 @@ def add_note(request: PageRequest) -> Response:
 def merge(request: PageRequest) -> Response:
     """Make this case the same as another one, and show that."""
     into = request.form.get("into", "").strip().upper()[:16]
-    case_id, merging = request.http.path_params["case_id"], request.authority.merging
-    if not request.confirmed:
-        found = merging.plan_cases(
-            case_id, into, request.now, version=request.version, by=request.caller
-        )
-        return ask_to_merge(request, case_id, into, found)
-    merging.merge_cases(case_id, into, request.now, version=request.version, by=request.caller)
-    return request.redirect(f"/cases/{into}")
+    case_id, act = request.http.path_params["case_id"], request.authority.merging.merge_cases
+    return merge_after_asking(request, act, case_id, into, f"/cases/{into}")
 
 
 def unmerge(request: PageRequest) -> Response:

@@ -19,8 +19,15 @@ def _rows(
     return [(request.t.label(kind, name), f"{getattr(found, name):,}") for name in names]
 
 
-def ask_to_merge(request: PageRequest, gone: str, into: str, found: Merged) -> Response:
-    """Return the page that asks whether to merge."""
+def merge_after_asking(
+    request: PageRequest, act: Callable[..., Merged], gone: str, into: str, page: str
+) -> Response:
+    """Merge, once the question is answered; before, show what the merge will do."""
+    about = {"version": request.version, "by": request.caller}
+    if request.confirmed:
+        act(gone, into, request.now, **about)
+        return request.redirect(page)
+    found = act(gone, into, request.now, dry_run=True, **about)
     why = request.t(
         "{gone} is merged into {into}, and each page links to the other. You can undo this.",
         gone=gone,
@@ -35,7 +42,7 @@ def undo(request: PageRequest, act: Callable[..., Unmerged], gone: str, page: st
     if request.confirmed:
         act(gone, request.now, version=request.version, by=request.caller)
         return request.redirect(page)
-    found = act(gone, request.now, only_ask=True, by=request.caller)
+    found = act(gone, request.now, dry_run=True, by=request.caller)
     why = request.t("{gone} becomes separate again, as before the merge.", gone=gone)
     if found.closed:
         why += " " + request.t(

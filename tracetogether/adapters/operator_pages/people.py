@@ -8,7 +8,7 @@ from starlette.responses import Response
 from tracetogether.adapters.operator_pages.cases import INTO, contact_named
 from tracetogether.adapters.operator_pages.forms import Both
 from tracetogether.adapters.operator_pages.listing import page_at
-from tracetogether.adapters.operator_pages.merges import ask_to_merge, undo
+from tracetogether.adapters.operator_pages.merges import merge_after_asking, undo
 from tracetogether.adapters.operator_pages.nearby import timeline_row, why
 from tracetogether.adapters.operator_pages.page_request import PageRequest
 from tracetogether.adapters.operator_pages.pictures import timeline
@@ -201,16 +201,8 @@ def reveal(request: PageRequest) -> Response:
 def merge(request: PageRequest) -> Response:
     """Make this contact the same person as another one of the case."""
     into = request.form.get("into", "").strip().upper()[:16]
-    merging = request.authority.merging
-    if not request.confirmed:
-        found = merging.plan(
-            _id(request), into, request.now, version=request.version, by=request.caller
-        )
-        return ask_to_merge(request, _id(request), into, found)
-    stays = merging.merge(
-        _id(request), into, request.now, version=request.version, by=request.caller
-    )
-    return request.redirect(f"/contacts/{stays.kept.contact_id}")
+    act = request.authority.merging.merge
+    return merge_after_asking(request, act, _id(request), into, f"/contacts/{into}")
 
 
 def unmerge(request: PageRequest) -> Response:

@@ -29,7 +29,12 @@ NOBODY: Final = "-"
 
 @dataclass(frozen=True, slots=True)
 class Casework:
-    """What an operator does with cases."""
+    """What operators do with cases.
+
+    A method that checks ``by`` raises AccessDeniedError if that caller's roles do not allow the
+    action. It raises NotFoundError if there is no such case, or ``by`` does not need to know it,
+    and StaleError if ``version`` is given and somebody has changed the case since.
+    """
 
     store: CaseStore
     keys: KeyRing
@@ -38,16 +43,15 @@ class Casework:
     days: LocalDays = UTC_DAYS
 
     def open_case(self, user_id: str, now: float, day: int | None = None, *, by: Caller) -> Case:
-        """Open a case for a registered user. A tracer who opens one is given it.
+        """Open a case for a registered user; it is assigned to ``by`` if that is a tracer.
 
         Args:
             user_id: who was diagnosed.
             now: epoch seconds.
-            day: number of the case's date; today, where the authority is, if None.
-            by: on whose behalf.
+            day: number of the case's date, in the authority's time zone; today if None.
+            by: the caller.
 
         Raises:
-            AccessDeniedError: ``by`` may not open cases.
             NotFoundError: there is no such user.
             ConflictError: the user has an open case.
             InvalidRequestError: the date is in the future, or too long ago for any log.
@@ -56,15 +60,14 @@ class Casework:
         return self.opened(user_id, now, day, by=by)
 
     def opened(self, user_id: str, now: float, day: int | None, *, by: Caller) -> Case:
-        """Open a case on behalf of a caller whose permission was checked.
+        """Open a case for a caller whose permission was checked.
 
-        It is confirmed if the caller may confirm cases.
+        The case is confirmed if the caller may confirm cases.
 
         Raises: as ``open_case``, but for the permission.
         """
         day = self.days.day(now) if day is None else day
         self.check(user_id, now, day)
-        mine = Role.TRACER in by.roles and by is not CONSOLE
         confirmed = by.may(Action.CONFIRM_CASE)
         case = Case(
             new_id(self.entropy),
@@ -72,7 +75,7 @@ class Casework:
             day,
             now,
             now,
-            assigned_to=by.name if mine else "",
+            assigned_to=by.name if Role.TRACER in by.roles and by is not CONSOLE else "",
             known_contact=bool(self.store.desk.tagged(person_tags(user_id, now, self.keys))),
             unconfirmed=not confirmed,
         )
@@ -81,17 +84,30 @@ class Casework:
             if not self.store.add_case(case):
                 msg = "the new case's id is already taken: try again"
                 raise ConflictError(msg, "id-taken")
-            self.audit.record(
-                "case.opened" if confirmed else "case.opened-unconfirmed",
-                now,
-                by=by.name,
-                subject=case.case_id,
-                date=case.date,
-            )
+            act = "case.opened" if confirmed else "case.opened-unconfirmed"
+            self.audit.record(act, now, by=by.name, subject=case.case_id, date=case.date)
         return case
 
+    def check(self, user_id: str, now: float, day: int) -> None:
+        """Return if a case could be opened.
+
+        Raises: as ``open_case``.
+        """
+        today = self.days.day(now)
+        # An authority that named no time zone may be east of Greenwich, where tomorrow has begun.
+        if day > today + self.days.is_utc:
+            msg = "the case's date is in the future: give the day of diagnosis"
+            raise InvalidRequestError(msg, "case-date-in-future")
+        days = RETENTION.log_s // SECONDS_PER_DAY
+        if day < today - days:
+            msg = "the case's date is more than {days} days ago: no phone's log goes back so far"
+            raise InvalidRequestError(msg, "case-date-too-old", days=days)
+        if not user_id.isascii() or not self.store.has_user(user_id):
+            msg = "there is no such user: check the id on the phone"
+            raise NotFoundError(msg, "no-such-user")
+
     def check_no_open_case(self, user_id: str, *, by: Caller) -> None:
-        """Return if the user has no open case, inside the transaction that is to open one.
+        """Return if the user has no open case, inside the transaction that opens one.
 
         Raises:
             ConflictError: there is one; it is named only to a caller who may see it.
@@ -103,39 +119,56 @@ class Casework:
             msg = "this person has an open case already: a supervisor can assign it to you"
             raise ConflictError(msg, "open-case-hidden")
 
-    def confirm(self, case_id: str, now: float, *, by: Caller) -> Case:
-        """Confirm a case that a tracer opened for a contact; others' logs are used from then on.
+    # --- reading ---
 
-        Raises:
-            AccessDeniedError: ``by`` may not confirm cases.
-            NotFoundError: there is no such case.
-            ConflictError: it is confirmed already, or no longer open.
-        """
-        by.require(Action.CONFIRM_CASE)
-        with self.audit.atomic():
-            case = self.store.desk.locked_case(case_id) if case_id.isascii() else None
-            if case is None:
-                raise _no_such_case()
-            if not case.unconfirmed:
-                raise ConflictError("the case is confirmed already", "case-confirmed-already")
-            if case.state in {CaseState.CLOSED, CaseState.MERGED}:
-                msg = "the case is {state}: only an open case can be confirmed"
-                raise ConflictError(msg, "case-not-open", state=case.state.value)
-            case = replace(case, unconfirmed=False, version=case.version + 1)
-            self.store.desk.put_case(case)
-            self.audit.record("case.confirmed", now, by=by.name, subject=case_id)
+    def case(self, case_id: str, *, by: Caller) -> Case:
+        """Return a case whose contacts ``by`` needs to know."""
+        by.require(Action.SHOW_CASE)
+        case = self.kept(case_id)
+        if not by.needs_to_know(case.assigned_to):
+            raise _not_assigned()
         return case
 
-    def several_open(self) -> list[tuple[str, ...]]:
-        """Return the ids of the open cases of each person who has several.
+    def case_to_show(self, case_id: str, *, by: Caller) -> Case:
+        """Return a case that ``by`` may see: callers who issue PINs see every case."""
+        by.require(Action.SHOW_CASE)
+        case = self.kept(case_id)
+        if not self.may_see(case, by):
+            raise _not_assigned()
+        return case
 
-        Older releases allowed that. They are to be merged; a new one is refused.
-        """
-        found: dict[str, list[str]] = {}
-        for case in self.store.cases():
-            if case.state in OPEN_STATES:
-                found.setdefault(case.user_id, []).append(case.case_id)
-        return [tuple(ids) for ids in found.values() if len(ids) > 1]
+    def kept(self, case_id: str) -> Case:
+        """Return a case, for the service itself: no caller's permission is checked."""
+        case = self.store.case(case_id) if case_id.isascii() else None
+        if case is None:
+            raise _no_such_case()
+        return case
+
+    def locked(self, case_id: str, *, version: int | None = None, by: Caller) -> Case:
+        """Return a case to change in the open transaction."""
+        case = self.store.desk.locked_case(case_id) if case_id.isascii() else None
+        if case is None or not by.needs_to_know(case.assigned_to):
+            raise _not_assigned()
+        check_version(case.version, version)
+        return case
+
+    def cases(self, *, by: Caller) -> Sequence[Case]:
+        """Return all cases that ``by`` may see, the newest first."""
+        by.require(Action.LIST_CASES)
+        return [case for case in self.store.cases() if self.may_see(case, by)]
+
+    def page(self, query: CaseQuery, now: float, *, by: Caller) -> CasePage:
+        """Return a page of the cases that ``by`` may see."""
+        by.require(Action.LIST_CASES)
+        if not by.needs_to_know("") and not by.may(Action.ISSUE_PIN):
+            query = replace(query, assigned_to=by.name)
+        return self.store.desk.cases_page(query, self.days.day(now))
+
+    def other_open_cases(self, case: Case, *, by: Caller) -> list[str]:
+        """Return the ids of a person's other open cases that ``by`` may see."""
+        by.require(Action.SHOW_CASE)
+        found = self.store.desk.open_cases_of(case.user_id)
+        return [other.case_id for other in found if other != case and self.may_see(other, by)]
 
     def may_see(self, case: Case, by: Caller) -> bool:
         """Return whether ``by`` may know that a case exists: it is theirs, or they issue PINs."""
@@ -148,150 +181,77 @@ class Casework:
             return wanted
         return wanted & {case.case_id for case in self.store.cases() if self.may_see(case, by)}
 
-    def check(self, user_id: str, now: float, day: int) -> None:
-        """Return if a case could be opened.
+    def several_open(self) -> list[tuple[str, ...]]:
+        """Return the ids of the open cases of each person who has several.
 
-        Raises: as ``open_case``.
+        Older releases allowed that. Such cases are to be merged; a new one is refused.
         """
-        today = self.days.day(now)
-        # Where nobody named a time zone, tomorrow may have begun: east of Greenwich it has.
-        if day > today + self.days.is_utc:
-            msg = "the case's date is in the future: give the day of diagnosis"
-            raise InvalidRequestError(msg, "case-date-in-future")
-        days = RETENTION.log_s // SECONDS_PER_DAY
-        if day < today - days:
-            msg = "the case's date is more than {days} days ago: no phone's log goes back so far"
-            raise InvalidRequestError(msg, "case-date-too-old", days=days)
-        if not user_id.isascii() or not self.store.has_user(user_id):
-            msg = "there is no such user: check the id on the phone"
-            raise NotFoundError(msg, "no-such-user")
+        found: dict[str, list[str]] = {}
+        for case in self.store.cases():
+            if case.state in OPEN_STATES:
+                found.setdefault(case.user_id, []).append(case.case_id)
+        return [tuple(ids) for ids in found.values() if len(ids) > 1]
 
-    def case(self, case_id: str, *, by: Caller) -> Case:
-        """Return a case whose contacts ``by`` needs to know.
+    # --- changing ---
+
+    def confirm(self, case_id: str, now: float, *, by: Caller) -> Case:
+        """Confirm a case that a tracer opened for a contact; others' logs are used from then on.
 
         Raises:
-            AccessDeniedError: ``by`` may not see cases.
-            NotFoundError: there is none, or it is not assigned to ``by``.
+            ConflictError: it is confirmed already, or no longer open.
         """
-        by.require(Action.SHOW_CASE)
-        case = self.kept(case_id)
-        if not by.needs_to_know(case.assigned_to):
-            raise _not_assigned()
-        return case
-
-    def case_to_show(self, case_id: str, *, by: Caller) -> Case:
-        """Return a case that ``by`` may know to exist: callers who issue PINs see every case.
-
-        Raises: as ``case``.
-        """
-        by.require(Action.SHOW_CASE)
-        case = self.kept(case_id)
-        if not self.may_see(case, by):
-            raise _not_assigned()
-        return case
-
-    def kept(self, case_id: str) -> Case:
-        """Return a case, for the service itself: no caller's permission is checked.
-
-        Raises:
-            NotFoundError: there is none.
-        """
-        case = self.store.case(case_id) if case_id.isascii() else None
-        if case is None:
-            raise _no_such_case()
-        return case
-
-    def cases(self, *, by: Caller) -> Sequence[Case]:
-        """Return all cases that ``by`` may see, the newest first.
-
-        Raises:
-            AccessDeniedError: ``by`` may not list cases.
-        """
-        by.require(Action.LIST_CASES)
-        return [case for case in self.store.cases() if self.may_see(case, by)]
-
-    def other_open_cases(self, case: Case, *, by: Caller) -> list[str]:
-        """Return the ids of other open cases of a case's person, as far as ``by`` may see them.
-
-        Raises:
-            AccessDeniedError: ``by`` may not see cases.
-        """
-        by.require(Action.SHOW_CASE)
-        found = self.store.desk.open_cases_of(case.user_id)
-        return [other.case_id for other in found if other != case and self.may_see(other, by)]
+        by.require(Action.CONFIRM_CASE)
+        with self.audit.atomic():
+            case = self.store.desk.locked_case(case_id) if case_id.isascii() else None
+            if case is None:
+                raise _no_such_case()
+            if not case.unconfirmed:
+                raise ConflictError("the case is confirmed already", "case-confirmed-already")
+            if case.state not in OPEN_STATES:
+                msg = "the case is {state}: only an open case can be confirmed"
+                raise ConflictError(msg, "case-not-open", state=case.state.value)
+            return self._changed(replace(case, unconfirmed=False), "case.confirmed", now, by)
 
     def tracers(self, *, by: Caller) -> list[str]:
-        """Return the names of the operators whom a case can be assigned to.
-
-        Raises:
-            AccessDeniedError: ``by`` may not assign cases.
-        """
+        """Return the names of the operators whom a case can be assigned to."""
         by.require(Action.ASSIGN_CASE)
         return [person.name for person in self.store.operators() if person.holds(Role.TRACER)]
 
-    def page(self, query: CaseQuery, now: float, *, by: Caller) -> CasePage:
-        """Return a page of the cases that ``by`` needs to know, or issues PINs for.
-
-        Raises:
-            AccessDeniedError: ``by`` may not list cases.
-        """
-        by.require(Action.LIST_CASES)
-        if not by.needs_to_know("") and not by.may(Action.ISSUE_PIN):
-            query = replace(query, assigned_to=by.name)
-        return self.store.desk.cases_page(query, self.days.day(now))
-
     def assign(
-        self,
-        case_id: str,
-        operator: str,
-        now: float,
-        *,
-        version: int | None = None,
-        by: Caller,
+        self, case_id: str, operator: str, now: float, *, version: int | None = None, by: Caller
     ) -> Case:
-        """Give a case to an operator who traces; ``NOBODY`` takes it from everybody, a blank not.
+        """Assign a case to a tracer; ``NOBODY`` takes it from everybody, a blank name does not.
 
         Raises:
-            AccessDeniedError: ``by`` may not assign cases.
-            NotFoundError: there is no such case, or no such operator with the role of a tracer.
-            StaleError: somebody changed the case meanwhile.
+            NotFoundError: also if there is no such operator with the role of a tracer.
         """
         if operator not in {NOBODY, *self.tracers(by=by)}:
             msg = "there is no such operator with the role tracer"
             raise NotFoundError(msg, "no-such-tracer")
+        name = "" if operator == NOBODY else operator
         with self.audit.atomic():
-            case = self.locked(case_id, version=version, by=by)
-            name = "" if operator == NOBODY else operator
-            case = replace(case, assigned_to=name, version=case.version + 1)
-            self.store.desk.put_case(case)
-            self.audit.record("case.assigned", now, by=by.name, subject=case.case_id, operator=name)
-        return case
+            case = replace(self.locked(case_id, version=version, by=by), assigned_to=name)
+            return self._changed(case, "case.assigned", now, by, operator=name)
 
     def close(self, case_id: str, now: float, *, version: int | None = None, by: Caller) -> Case:
         """Close a case; its contacts keep their states.
 
         Raises:
-            AccessDeniedError: ``by`` may not close cases.
-            NotFoundError: there is none, or it is not assigned to ``by``.
             ConflictError: it is closed or merged already.
         """
         by.require(Action.CHANGE_CASE_STATE)
         with self.audit.atomic():
             case = self.locked(case_id, version=version, by=by)
-            if case.state in {CaseState.CLOSED, CaseState.MERGED}:
+            if case.state not in OPEN_STATES:
                 msg = "the case is {state} already"
                 raise ConflictError(msg, "case-closed-already", state=case.state.value)
-            case = replace(case, state=CaseState.CLOSED, closed_at=now, version=case.version + 1)
-            self.store.desk.put_case(case)
-            self.audit.record("case.closed", now, by=by.name, subject=case.case_id)
-        return case
+            case = replace(case, state=CaseState.CLOSED, closed_at=now)
+            return self._changed(case, "case.closed", now, by)
 
     def reopen(self, case_id: str, now: float, *, version: int | None = None, by: Caller) -> Case:
         """Open a closed case again.
 
         Raises:
-            AccessDeniedError: ``by`` may not open cases again.
-            NotFoundError: there is none, or it is not assigned to ``by``.
             ConflictError: it is not closed, or the person has another open case.
         """
         by.require(Action.CHANGE_CASE_STATE)
@@ -302,23 +262,15 @@ class Casework:
                 raise ConflictError(msg, "case-not-closed", state=case.state.value)
             self.check_no_open_case(case.user_id, by=by)
             state = CaseState.OPEN if case.tracing_at is None else CaseState.TRACING
-            case = replace(case, state=state, closed_at=None, version=case.version + 1)
-            self.store.desk.put_case(case)
-            self.audit.record("case.reopened", now, by=by.name, subject=case.case_id)
+            case = replace(case, state=state, closed_at=None)
+            return self._changed(case, "case.reopened", now, by)
+
+    def _changed(self, case: Case, act: str, now: float, by: Caller, **details: str) -> Case:
+        """Write a changed case with its audit entry, and return it."""
+        case = replace(case, version=case.version + 1)
+        self.store.desk.put_case(case)
+        self.audit.record(act, now, by=by.name, subject=case.case_id, **details)
         return case
-
-    def locked(self, case_id: str, *, version: int | None = None, by: Caller) -> Case:
-        """Return a case to change in the open transaction.
-
-        Raises:
-            NotFoundError: there is none, or ``by`` does not need to know it.
-            StaleError: it is not the ``version`` that was seen.
-        """
-        found = self.store.desk.locked_case(case_id) if case_id.isascii() else None
-        if found is None or not by.needs_to_know(found.assigned_to):
-            raise _not_assigned()
-        check_version(found.version, version)
-        return found
 
 
 def _no_such_case() -> NotFoundError:

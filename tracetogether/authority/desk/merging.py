@@ -1,4 +1,4 @@
-"""One person or case twice: what is there twice is merged, asked before, and can be undone."""
+"""Merge two contacts or cases that are one person; ``unmerging`` undoes it."""
 
 import os
 from collections.abc import Sequence
@@ -21,7 +21,7 @@ from tracetogether.authority.desk.particulars import (
     opened_particulars,
     sealed_particulars,
 )
-from tracetogether.authority.desk.views import Desk, Followed
+from tracetogether.authority.desk.views import Desk
 from tracetogether.authority.intake.store import IntakeStore
 from tracetogether.errors import ConflictError, InvalidRequestError
 from tracetogether.parameters import FOLLOW_UP, FollowUpParameters
@@ -57,9 +57,11 @@ class Merged:
 
 @dataclass(frozen=True, slots=True)
 class Merging:
-    """Makes two rows one, and a contact a case.
+    """Merges two contacts or two cases, and turns a contact into a case.
 
-    A method that is given ``by`` raises AccessDeniedError if that caller's roles do not allow it.
+    Every method raises AccessDeniedError if the roles of ``by`` do not allow it, NotFoundError if
+    there is no such contact or case that ``by`` needs to know, and StaleError if ``version`` is
+    given and somebody has changed it since.
     """
 
     desk: Desk
@@ -78,44 +80,33 @@ class Merging:
         now: float,
         *,
         version: int | None = None,
-        by: Caller,
-    ) -> Followed:
-        """Make a contact of a case the same person as another one of it; return the one that stays.
-
-        Days that have an outcome only at the one that goes get it at the one that stays; so do a
-        name and a telephone number. Notes go over.
-
-        Raises:
-            NotFoundError: there is no such contact, or ``by`` does not need to know it.
-            InvalidRequestError: they are the same contact, or of two cases.
-            ConflictError: one of them became a case, or was merged.
-            StaleError: somebody changed the contact meanwhile.
-        """
-        with self.audit.atomic():
-            stays, _ = self._merge(contact_id, into, now, version, by)
-        return self.desk.shown(stays, by)
-
-    def plan(
-        self,
-        contact_id: str,
-        into: str,
-        now: float,
-        *,
-        version: int | None = None,
+        dry_run: bool = False,
         by: Caller,
     ) -> Merged:
-        """Return what ``merge`` would do, and do nothing.
+        """Merge a contact into another one of the same case, because they are one person.
 
-        Raises: as ``merge``.
+        The contact that stays gets what only the other one has: outcomes of days, a name, a
+        telephone number, and the notes.
+
+        Args:
+            contact_id: the one that goes.
+            into: the one that stays.
+            now: epoch seconds.
+            version: of the one that goes, as the caller saw it; None for any.
+            dry_run: return what the merge would do, and change nothing.
+            by: the caller.
+
+        Raises:
+            InvalidRequestError: they are the same contact, or of two cases.
+            ConflictError: one of them became a case, or was merged.
         """
-        with self.audit.transaction(dry_run=True):
-            _, found = self._merge(contact_id, into, now, version, by)
-        return found
+        by.require(Action.MERGE_CONTACTS)
+        with self.audit.transaction(dry_run=dry_run):
+            return self._merge(contact_id, into, now, version, by)
 
     def _merge(
         self, contact_id: str, into: str, now: float, version: int | None, by: Caller
-    ) -> tuple[KeptContact, Merged]:
-        by.require(Action.MERGE_CONTACTS)
+    ) -> Merged:
         held = {name: self.desk.kept(name, by) for name in sorted({contact_id, into})}
         gone, stays = held[contact_id], held[into]
         check_version(gone.version, version)
@@ -139,7 +130,7 @@ class Merging:
             contact_id=stays.contact_id,
             merged=gone.contact_id,
         )
-        return stays, Merged(
+        return Merged(
             joined=1,
             calls=len(join.days),
             clashes=clashes,
@@ -157,43 +148,33 @@ class Merging:
         now: float,
         *,
         version: int | None = None,
-        by: Caller,
-    ) -> Case:
-        """Make a case the same as another one, which takes its contacts; return the one that stays.
-
-        Logs stay where they came in: the merged case's timeline can still be looked at, by the
-        operators who may see the case that stays. Notes go over.
-
-        Raises:
-            NotFoundError: there is no such case, or ``by`` does not need to know it.
-            InvalidRequestError: they are the same case.
-            ConflictError: one was merged already.
-            StaleError: somebody changed the case meanwhile.
-        """
-        with self.audit.atomic():
-            return self._merge_cases(case_id, into, now, version, by)[0]
-
-    def plan_cases(
-        self,
-        case_id: str,
-        into: str,
-        now: float,
-        *,
-        version: int | None = None,
+        dry_run: bool = False,
         by: Caller,
     ) -> Merged:
-        """Return what ``merge_cases`` would do, and do nothing.
+        """Merge a case into another one, which takes its contacts and notes.
 
-        Raises: as ``merge_cases``.
+        Logs stay with the case that they arrived for; operators who may see the case that stays
+        can still open it.
+
+        Args:
+            case_id: the one that goes.
+            into: the one that stays.
+            now: epoch seconds.
+            version: of the one that goes, as the caller saw it; None for any.
+            dry_run: return what the merge would do, and change nothing.
+            by: the caller.
+
+        Raises:
+            InvalidRequestError: they are the same case.
+            ConflictError: one was merged already.
         """
-        with self.audit.transaction(dry_run=True):
-            _, found = self._merge_cases(case_id, into, now, version, by)
-        return found
+        by.require(Action.MERGE_CASES)
+        with self.audit.transaction(dry_run=dry_run):
+            return self._merge_cases(case_id, into, now, version, by)
 
     def _merge_cases(
         self, case_id: str, into: str, now: float, version: int | None, by: Caller
-    ) -> tuple[Case, Merged]:
-        by.require(Action.MERGE_CASES)
+    ) -> Merged:
         held = {name: self.casework.locked(name, by=by) for name in sorted({case_id, into})}
         if len(held) < 2:
             msg = "a case can't be merged into itself: name another case"
@@ -230,7 +211,7 @@ class Merging:
         )
         self._keep(merge, (case_id, into), into, now, by)
         self.audit.record("case.merged", now, by=by.name, subject=into, merged=case_id)
-        return kept, Merged(
+        return Merged(
             moved=len(before) - len(joins),
             joined=len(joins),
             calls=sum(len(join.days) for join in joins),
@@ -316,12 +297,12 @@ class Merging:
         taken = [call for call in both.get(gone.contact_id, ()) if call.day not in there]
         for call in taken:
             self.store.desk.put_outcome(stays.contact_id, call)
-        told = [at for at in (gone.traced_at, stays.traced_at) if at is not None]
+        informed = [at for at in (gone.traced_at, stays.traced_at) if at is not None]
         steps = [kept.state for kept in (gone, stays)]
         stays = replace(
             stays,
             state=max(steps, key=_STEPS.index) if set(steps) <= set(_STEPS) else stays.state,
-            traced_at=min(told) if told else None,
+            traced_at=min(informed) if informed else None,
             found_at=min(gone.found_at, stays.found_at),
             first_s=min(gone.first_s, stays.first_s),
             last_s=max(gone.last_s, stays.last_s),

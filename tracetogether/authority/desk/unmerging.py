@@ -79,7 +79,7 @@ class Unmerging:
         now: float,
         *,
         version: int | None = None,
-        only_ask: bool = False,
+        dry_run: bool = False,
         by: Caller,
     ) -> Unmerged:
         """Undo the merge of a contact into another one.
@@ -88,7 +88,7 @@ class Unmerging:
             contact_id: the one that was merged.
             now: epoch seconds.
             version: of that contact, as it was seen; None: whatever it is.
-            only_ask: return what it would do, and do nothing.
+            dry_run: return what undoing would do, and change nothing.
             by: on whose behalf.
 
         Raises:
@@ -98,7 +98,7 @@ class Unmerging:
         """
         by.require(Action.MERGE_CONTACTS)
         found = Unmerged()
-        with self.audit.transaction(dry_run=only_ask):
+        with self.audit.transaction(dry_run=dry_run):
             gone = self.desk.kept(contact_id, by)
             check_version(gone.version, version)
             kept, merge = self._record(contact_id)
@@ -115,7 +115,7 @@ class Unmerging:
         now: float,
         *,
         version: int | None = None,
-        only_ask: bool = False,
+        dry_run: bool = False,
         by: Caller,
     ) -> Unmerged:
         """Undo the merge of a case into another one. Contacts that were found since stay there.
@@ -124,7 +124,7 @@ class Unmerging:
             case_id: the one that was merged.
             now: epoch seconds.
             version: of that case, as it was seen; None: whatever it is.
-            only_ask: return what it would do, and do nothing.
+            dry_run: return what undoing would do, and change nothing.
             by: on whose behalf.
 
         Raises:
@@ -134,7 +134,7 @@ class Unmerging:
         """
         by.require(Action.MERGE_CASES)
         found = Unmerged()
-        with self.audit.transaction(dry_run=only_ask):
+        with self.audit.transaction(dry_run=dry_run):
             kept, merge = self._record(case_id)
             pair = sorted({case_id, kept.stays})
             held = {name: self.casework.locked(name, by=by) for name in pair}
