@@ -48,7 +48,7 @@ def demo_data(folder: Path, people: int, days: int, seed: int, *, as_json: bool)
     DIR must not exist, or must hold an authority without users.
     """
     # Imported here: the other commands start faster without the crowd.
-    from tracetogether.cli.demo_days import Town, rooms  # noqa: PLC0415
+    from tracetogether.cli.demo_days import Town, meetings  # noqa: PLC0415
     from tracetogether.cli.demo_work import MadeUpWork  # noqa: PLC0415
 
     now = time.time()
@@ -56,8 +56,8 @@ def demo_data(folder: Path, people: int, days: int, seed: int, *, as_json: bool)
     if (folder / KEYS).exists():
         with opened_folder(folder) as service:
             _check_unused(service, folder, start)
-    with progress("Simulated rooms") as advance:
-        town = Town(people, seed, rooms(seed, advance))
+    with progress("Simulated meetings") as advance:
+        town = Town(people, seed, meetings(seed, advance))
     if not (folder / KEYS).exists():
         create_folder(folder, now=start)
     with opened_folder(folder) as service:

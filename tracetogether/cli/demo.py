@@ -1,4 +1,4 @@
-"""`tracetogether demo`: the whole chain in a minute, beside the truth that a simulator knows."""
+"""`tracetogether demo`: every step of contact tracing in a minute, beside the simulated truth."""
 
 import math
 import time
@@ -10,8 +10,6 @@ from typing import Any, Final
 
 import click
 import numpy as np
-from rich.box import SIMPLE_HEAD
-from rich.table import Column, Table
 from rich.text import Text
 
 from simulations.pages.report import save_picture
@@ -24,7 +22,16 @@ from tracetogether.adapters.http_client import AuthorityClient
 from tracetogether.bluetrace.batch import TempIDBatch
 from tracetogether.bluetrace.upload import write_upload
 from tracetogether.cli.authority_folder import create_folder, opened_folder
-from tracetogether.cli.console import out, print_json, progress
+from tracetogether.cli.console import (
+    fixed,
+    interval_text,
+    print_json,
+    progress,
+    right,
+    say,
+    table,
+)
+from tracetogether.cli.options import FILE, as_json
 from tracetogether.errors import MissingExtraError
 from tracetogether.parameters import DEMO_POLICY
 from tracetogether.units import SECONDS_PER_HOUR, Interval
@@ -35,7 +42,7 @@ PICTURE: Final = Path("tracetogether-demo.png")
 
 @dataclass(frozen=True, slots=True)
 class _Listed:
-    """One line of the contact list, as the server answered it."""
+    """A line of the contact list in the server's answer."""
 
     pseudonym: str
     minutes: Interval
@@ -45,7 +52,7 @@ class _Listed:
 
 @dataclass(frozen=True, slots=True)
 class _Traced:
-    """What the authority said of the case, how it names people, and what was sent to it."""
+    """The authority's answer about the case, its naming key, and the size of the upload."""
 
     case: int
     contacts: tuple[_Listed, ...]
@@ -55,7 +62,7 @@ class _Traced:
 
 
 class _Clock:
-    """The authority's clock, set by the simulated phones."""
+    """The authority's clock, which the simulated phones set."""
 
     def __init__(self, now: float) -> None:
         self.now = now
@@ -68,13 +75,13 @@ class _Clock:
 
 
 class _HttpTempIDs:
-    """Phones fetch their TempIDs from a real server, each under its own credential."""
+    """Fetches TempIDs from a real server, for each phone under its own credential."""
 
     def __init__(self, url: str) -> None:
         self._url = url
         self.phones: dict[str, AuthorityClient] = {}
 
-    def enrol(self, person: int) -> str:  # noqa: ARG002 - the authority is not told who it is
+    def enrol(self, person: int) -> str:  # noqa: ARG002 - the authority never learns it
         client = AuthorityClient(self._url)
         user_id = client.register().user_id
         self.phones[user_id] = client
@@ -89,21 +96,22 @@ class _HttpTempIDs:
 
 
 @click.command()
-@click.option("--seed", type=click.IntRange(0), default=2, show_default=True, help="Of all chance.")
+@click.option("--seed", type=click.IntRange(0), default=2, show_default=True, help="Random seed.")
 @click.option(
     "--picture",
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=FILE,
     default=PICTURE,
     show_default=True,
-    help="Where to save the picture.",
+    help="File of the picture.",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+@as_json
 def demo(seed: int, picture: Path, *, as_json: bool) -> None:
-    """Half an hour in a train, a positive test, and who is found.
+    """Simulate half an hour in a train and a positive test, and show which contacts are found.
 
-    Starts an authority on SQLite in a temporary folder behind a real HTTP server on this machine,
-    simulates a carriage of people whose phones fetch TempIDs from it and meet, lets one
-    passenger test positive, get a PIN and upload, and prints the contacts beside the truth.
+    The command starts an authority on SQLite in a temporary folder, with a real HTTP server on this
+    machine. It simulates people in a carriage, whose phones fetch TempIDs from the server and
+    meet. One passenger tests positive, gets a PIN and uploads the log. The command prints the
+    contacts beside the truth.
     """
     began = time.monotonic()
     played, truth, traced = _play(seed)
@@ -128,8 +136,7 @@ def _play(seed: int) -> tuple[Run, GroundTruth, _Traced]:
     clock = _Clock(DEFAULT_START)
     with ExitStack() as stack:
         folder = Path(stack.enter_context(TemporaryDirectory(prefix="tracetogether-")))
-        # Keys and user ids decide when phones change their TempIDs: drawn from the seed like all
-        # chance.
+        # Keys and user ids decide when phones change TempIDs, so the seed gives them too.
         keys = Streams(seed).entropy("authority", "keys")
         operator_token = create_folder(folder, now=clock.now, entropy=keys)
         users = Streams(seed).entropy("authority", "users")
@@ -137,8 +144,10 @@ def _play(seed: int) -> tuple[Run, GroundTruth, _Traced]:
         url = stack.enter_context(http_api.running(http_api.create_app(service, clock=clock)))
         tempids = _HttpTempIDs(url)
         stack.callback(tempids.close)
-        with progress(f"{scenario.people.count} people in a train") as told:
-            played = run(scenario, seed=seed, source=tempids, on_time=clock.set, on_progress=told)
+        with progress(f"{scenario.people.count} people in a train") as advance:
+            played = run(
+                scenario, seed=seed, source=tempids, on_time=clock.set, on_progress=advance
+            )
         clock.set(played.start + scenario.duration_s + SECONDS_PER_HOUR)
         truth = ground_truth(played.tracks, DEMO_POLICY.within_m)
         case = _who_tests_positive(played, truth)
@@ -157,7 +166,7 @@ def _play(seed: int) -> tuple[Run, GroundTruth, _Traced]:
 
 
 def _who_tests_positive(played: Run, truth: GroundTruth) -> int:
-    """Return somebody with the app, by chance among those who had anybody to infect."""
+    """Return a random person with the app and, if there is any such person, with contacts."""
     app = played.app
     had_contacts = np.unique(np.concatenate(truth.pairs_of(DEMO_POLICY.minutes, among=app)))
     chance = Streams(played.seed).generator("demo", "case")
@@ -213,60 +222,43 @@ def _finite(value: float) -> float | None:
 
 def _print(played: Run, scored: CaseScore, traced: _Traced, picture: Path, seconds: float) -> None:
     near = f"within {DEMO_POLICY.within_m:g} m"
-    table = Table(
-        Column("person", no_wrap=True),
-        Column(Text(f"minutes\n{near}"), justify="right", no_wrap=True),
-        Column("true", justify="right"),
-        Column(Text("nearest\nm"), justify="right"),
-        Column("true", justify="right"),
-        Column(Text("close\ncontact")),
-        Column("in truth", no_wrap=True),
-        box=SIMPLE_HEAD,
-        title="The authority's contact list, beside the truth",
-        caption=(
-            f"close contact: {near} for {DEMO_POLICY.minutes:g} minutes or more; "
-            "in brackets 5 % to 95 %"
-        ),
-    )
     shown = [line for line in scored.listed if line.close_contact or line.true_contact]
-    for line in shown:
-        table.add_row(*_cells(line))
-    console = out()
     minutes = played.scenario.duration_s // 60
-    console.print(
-        f"{played.scenario.people.count} people in a train for {minutes:g} minutes, "
-        f"{len(played.app)} of them with the app. One of these tests positive and uploads "
-        f"{traced.records} records; the authority believes {traced.believed} of them."
-    )
-    console.print(table)
-    others = len(scored.listed) - len(shown)
-    if others:
-        console.print(f"{others} more were heard, and are close contacts neither way.")
     found = (
         f"Found {scored.found} of {scored.true_contacts} true contacts with the app, "
         f"missed {scored.missed}, listed {scored.false_contacts} falsely."
     )
-    console.print(Text.assemble((found, "bold"), f" ({seconds:.0f} s; picture: {picture})"))
-    console.print(
+    say(
+        f"{played.scenario.people.count} people in a train for {minutes:g} minutes, "
+        f"{len(played.app)} of them with the app. One of these tests positive and uploads "
+        f"{traced.records} records; the authority believes {traced.believed} of them.",
+        table(
+            shown,
+            (fixed("person"), lambda line: line.pseudonym),
+            (right(f"minutes {near}"), lambda line: interval_text(line.minutes)),
+            (right("true"), lambda line: f"{line.true_minutes:.0f}"),
+            (right("nearest, m"), lambda line: f"{line.nearest_m.median:.1f}"),
+            (right("true"), lambda line: f"{line.true_nearest_m:.1f}"),
+            ("close contact", lambda line: "yes" if line.close_contact else "no"),
+            ("in truth", _verdict),
+            title="The authority's contact list, beside the truth",
+            caption=f"close contact: {near} for {DEMO_POLICY.minutes:g} minutes or more; "
+            "in brackets 5 % to 95 %",
+        ),
+    )
+    if others := len(scored.listed) - len(shown):
+        say(f"{others} more were heard, and are close contacts neither way.")
+    say(
+        Text.assemble((found, "bold"), f" ({seconds:.0f} s; picture: {picture})"),
         "One case is a matter of luck: `tracetogether simulate run train-carriage` takes everybody "
-        "in turn."
+        "in turn.",
     )
 
 
-def _cells(line: ContactScore) -> tuple[str | Text, ...]:
-    verdict = {
+def _verdict(line: ContactScore) -> Text:
+    return {
         (True, True): Text("yes", "green"),
         (False, False): Text("no"),
         (True, False): Text("no: false", "red"),
         (False, True): Text("yes: missed", "yellow"),
     }[line.close_contact, line.true_contact]
-    low, median, high = line.minutes.low, line.minutes.median, line.minutes.high
-    return (
-        line.pseudonym,
-        f"{median:.0f} ({low:.0f} - {high:.0f})",
-        f"{line.true_minutes:.0f}",
-        f"{line.nearest_m.median:.1f}",
-        f"{line.true_nearest_m:.1f}",
-        "yes" if line.close_contact else "no",
-        verdict,
-    )

@@ -1,4 +1,4 @@
-"""Days of a made-up town: people meet in groups in simulated rooms; what each phone wrote down."""
+"""Days of a made-up town: people meet in simulated rooms, and their phones record each other."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -14,22 +14,22 @@ from tracetogether.units import SECONDS_PER_DAY, SECONDS_PER_HOUR
 
 _ROOMS: Final = ("office-day", "classroom", "party")
 _SEATS: Final = 12
-_STRANGERS: Final = 0.15  # share of people who are elsewhere than usual on a day
+_STRANGERS: Final = 0.15  # share of people who leave their usual group on a day
 _MEETING_S: Final = 2 * SECONDS_PER_HOUR
 _MEETING_MINUTES: Final = 100
-_FIRST_HOUR_S: Final = 1 * SECONDS_PER_HOUR  # 01:00 UTC: nine in the morning in Singapore
-_MEETINGS: Final = 5  # one after the other, so that not all are at once
+_FIRST_HOUR_S: Final = 1 * SECONDS_PER_HOUR  # 01:00 UTC, 9 a.m. in Singapore
+_MEETINGS: Final = 5  # start times, one after the other
 
 TempIDAt = Callable[[int, float], str]
 """Returns the TempID that a person's phone sends at a time (epoch seconds)."""
 
 
 @dataclass(frozen=True, slots=True)
-class Room:
-    """One simulated meeting: who heard whom when, by seat.
+class PlayedMeeting:
+    """A simulated meeting: which seats heard each other.
 
     Attributes:
-        start: when it began, epoch seconds.
+        start: epoch seconds.
         heard: seat -> (seat heard, the reading).
     """
 
@@ -37,8 +37,10 @@ class Room:
     heard: Mapping[int, Sequence[tuple[int, Sighting]]]
 
 
-def rooms(seed: int, on_progress: Callable[[int, int], None] | None = None) -> tuple[Room, ...]:
-    """Play a meeting in each kind of room, with twelve people who all have the app."""
+def meetings(
+    seed: int, on_progress: Callable[[int, int], None] | None = None
+) -> tuple[PlayedMeeting, ...]:
+    """Play a meeting in each kind of room, with twelve people, all with the app."""
     played = []
     for number, name in enumerate(_ROOMS):
         if on_progress is not None:
@@ -48,11 +50,11 @@ def rooms(seed: int, on_progress: Callable[[int, int], None] | None = None) -> t
             "people.adoption": "1.0",
             "duration_s": str(_MEETING_MINUTES * 60),
         }
-        played.append(_room(run(load_scenario(name, settings), seed=seed + number)))
+        played.append(_meeting_of(run(load_scenario(name, settings), seed=seed + number)))
     return tuple(played)
 
 
-def _room(played: Run) -> Room:
+def _meeting_of(played: Run) -> PlayedMeeting:
     if played.issuer is None:
         raise AssertionError("the run has its own issuer")
     seats = {user_id: seat for seat, user_id in played.user_ids.items()}
@@ -66,33 +68,33 @@ def _room(played: Run) -> Room:
         heard[seat] = [
             (seats[names[code]], row) for code, row in zip(codes, rows, strict=True) if code >= 0
         ]
-    return Room(played.start, heard)
+    return PlayedMeeting(played.start, heard)
 
 
 @dataclass(frozen=True, slots=True)
 class Town:
-    """Who sits where on which day.
+    """Who meets whom on which day.
 
     Attributes:
-        people: how many; they are numbered from 0.
-        seed: of all chance.
-        rooms: what a meeting in each room is like.
+        people: number of people, who are numbered from 0.
+        seed: random seed.
+        meetings: the played meetings; a group has the same one each day.
     """
 
     people: int
     seed: int
-    rooms: Sequence[Room]
+    meetings: Sequence[PlayedMeeting]
 
     def log(
         self, person: int, days: Sequence[int], until: float, tempid_at: TempIDAt
     ) -> list[Sighting]:
-        """Return what a person's phone wrote down on some UTC days, in the order of time."""
+        """Return what a person's phone recorded on some UTC days, in the order of time."""
         rows: list[Sighting] = []
         for day in days:
-            group, room, start = self._meeting(person, day)
+            group, meeting, start = self._meeting(person, day)
             seats = dict(enumerate(group))
-            shift = day * SECONDS_PER_DAY + start - room.start
-            for heard, reading in room.heard.get(group.index(person), ()):
+            shift = day * SECONDS_PER_DAY + start - meeting.start
+            for heard, reading in meeting.heard.get(group.index(person), ()):
                 time = reading.time + shift
                 if heard in seats and time < until:
                     peer = tempid_at(seats[heard], time)
@@ -100,17 +102,17 @@ class Town:
         return sorted(rows, key=lambda row: row.time)
 
     def group(self, person: int, day: int) -> tuple[int, ...]:
-        """Return with whom a person meets on a day."""
+        """Return the people who meet a person on a day, with that person."""
         return self._meeting(person, day)[0]
 
-    def _meeting(self, person: int, day: int) -> tuple[tuple[int, ...], Room, float]:
+    def _meeting(self, person: int, day: int) -> tuple[tuple[int, ...], PlayedMeeting, float]:
         chance = Streams(self.seed).generator("town", day)
         places = np.arange(self.people)
         away = np.flatnonzero(chance.random(self.people) < _STRANGERS)
-        places[away] = chance.permutation(places[away])  # who is away sits in another's place
+        places[away] = chance.permutation(places[away])  # people away from their place swap places
         place = int(np.flatnonzero(places == person)[0])
         number = place // _SEATS
         group = tuple(places[number * _SEATS : (number + 1) * _SEATS].tolist())
-        room = self.rooms[number % len(self.rooms)]
+        meeting = self.meetings[number % len(self.meetings)]
         start = _FIRST_HOUR_S + number % _MEETINGS * _MEETING_S
-        return group, room, float(start)
+        return group, meeting, float(start)

@@ -1,4 +1,4 @@
-"""What made-up operators did in a made-up town: cases, uploads, calls, notes, day by day."""
+"""The work of made-up operators in a made-up town: cases, uploads, calls and notes by day."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -31,7 +31,7 @@ STAFF: Final = {
     "nora-reports": {Role.EXPORTER},
     "omar-audit": {Role.AUDITOR},
 }
-"""Invented operators and their roles; nobody holds their tokens."""
+"""Invented operators and their roles; their tokens are discarded."""
 _TRACERS: Final = ("ravi", "siti", "tom")
 _NAMES: Final = (
     *("Aisha Tan", "Ben Okafor", "Chen Wei", "Devi Nair", "Elif Kaya", "Farid Rahman"),
@@ -44,21 +44,21 @@ _NOTES: Final = (
     "No answer on the first number, try the second.",
     "Went for a test this morning, result tomorrow.",
 )
-_CASES_IN_TWENTY: Final = 1  # of twenty people one has tested positive
+_CASES_IN_TWENTY: Final = 1  # people out of twenty who test positive
 _HOUR: Final = SECONDS_PER_HOUR
 
 
 @dataclass
 class MadeUpWork:
-    """Lives through the days in the order of time; every call goes the way that people's do.
+    """Plays the days in the order of time, through the same services that people use.
 
     Attributes:
-        service: the authority; it has no users yet.
+        service: the authority, without users yet.
         town: who met whom.
         now: the end, epoch seconds.
-        days: how many days are told.
-        phones: what each person's phone was answered when it registered.
-        users: their user ids.
+        days: number of days.
+        phones: the registration of each person's phone.
+        users: user id of each person.
     """
 
     service: Authority
@@ -72,7 +72,7 @@ class MadeUpWork:
     _infected: set[int] = field(default_factory=set)
 
     def __call__(self, on_progress: Callable[[int, int], None]) -> None:
-        """Live through all days."""
+        """Play all days."""
         chance = Streams(self.town.seed).generator("demo-work")
         first = utc_day(self.now) - self.days + 1
         self._enrol(first * SECONDS_PER_DAY)
@@ -95,14 +95,14 @@ class MadeUpWork:
                 )
                 self._staff[name] = added.caller
             self.phones = [self.service.issuance.register() for _ in range(self.town.people)]
-            self.users = [one.user_id for one in self.phones]
+            self.users = [phone.user_id for phone in self.phones]
             for time, share in ((self.now, 0.86), (self.now - SECONDS_PER_DAY, 0.9)):
                 for user_id in self.users[: int(share * len(self.users))]:
                     self.service.limits.take(BATCHES, user_id, time)
 
     def untested(self) -> tuple[Registration, list[Sighting]]:
-        """Return somebody who has no case, and what that phone wrote down until now."""
-        person = next(one for one in range(self.town.people) if one not in self._infected)
+        """Return the phone of a person without a case, and its log until now."""
+        person = next(n for n in range(self.town.people) if n not in self._infected)
         days = self._days_of_log(utc_day(self.now))
         return self.phones[person], self.town.log(person, days, self.now, self._tempid)
 
@@ -110,7 +110,7 @@ class MadeUpWork:
         return range(max(last - 14, utc_day(self.now) - self.days + 1), last + 1)
 
     def _plan(self, begin: int, chance: np.random.Generator) -> dict[int, list[int]]:
-        """Return who tests positive on which day, but those who are found by tracing."""
+        """Return day -> people who test positive; people found by tracing are added later."""
         count = max(3, self.town.people * _CASES_IN_TWENTY // 20)
         people = chance.choice(self.town.people, min(count, self.town.people), replace=False)
         days = chance.integers(begin, utc_day(self.now) + 1, len(people))
@@ -133,7 +133,7 @@ class MadeUpWork:
                 self._opened(case, person, at, chance)
 
     def _opened(self, case: Case, person: int, at: float, chance: np.random.Generator) -> None:
-        """Do what follows on a diagnosis: a PIN, mostly an upload, a tracer."""
+        """Issue a PIN for a new case and, mostly, upload the log and assign a tracer."""
         draw = chance.random()
         pin = self.service.pins.issue(case, min(at + 600, self.now), by=self._staff["desk-one"])
         if draw > 0.12 and at + _HOUR < self.now:
@@ -148,55 +148,55 @@ class MadeUpWork:
         if draw > 0.2:
             tracer = _TRACERS[int(chance.integers(len(_TRACERS)))]
             boss = self._staff["mei-supervisor"]
-            when = min(at + 2 * _HOUR, self.now)  # today's work never lies in the future
+            when = min(at + 2 * _HOUR, self.now)  # today's work is never in the future
             self.service.casework.assign(case.case_id, tracer, when, by=boss)
 
     def _calls(self, day: int, morning: float, chance: np.random.Generator) -> None:
-        """Call those who are due; of today's, some are still to be called."""
+        """Call the contacts who are due, except for some of today's."""
         query = ContactQuery(due_on=day, limit=10_000)
         due = self.service.desk.page(query, by=CONSOLE).contacts
         share = 0.4 if day == utc_day(self.now) else 0.93
-        for number, one in enumerate(due):
+        for number, followed in enumerate(due):
             at = morning + number * 120.0
-            tracer = self.service.casework.case(one.kept.case_id, by=CONSOLE).assigned_to
+            tracer = self.service.casework.case(followed.kept.case_id, by=CONSOLE).assigned_to
             if tracer and at < self.now and chance.random() < share:
-                self._call(one, day, at, self._staff[tracer], chance)
+                self._call(followed, day, at, self._staff[tracer], chance)
 
     def _call(
-        self, one: Followed, day: int, at: float, by: Caller, chance: np.random.Generator
+        self, followed: Followed, day: int, at: float, by: Caller, chance: np.random.Generator
     ) -> None:
-        follow, contact_id = self.service.follow_up, one.kept.contact_id
-        answers = int(one.pseudonym[0] in "ABCDEFGHIJKLMNOPQRSTUV23456")  # some never pick up
+        follow, contact_id = self.service.follow_up, followed.kept.contact_id
+        answers = int(followed.pseudonym[0] in "ABCDEFGHIJKLMNOPQRSTUV23456")  # some never answer
         draw = chance.random()
         if not answers or draw < 0.06:
             follow.record(contact_id, day, Outcome.NOT_REACHED, at, by=by)
             return
-        if one.kept.state is ContactState.TO_TRACE:
+        if followed.kept.state is ContactState.TO_TRACE:
             follow.reach(contact_id, at, by=by)
             name = _NAMES[int(chance.integers(len(_NAMES)))]
             phone = f"+65 0000 {int(chance.integers(10_000)):04d}"
             follow.describe(contact_id, name, phone, at, by=by)
             follow.record(contact_id, day, Outcome.NO_SYMPTOMS, at, by=by)
-        elif one.kept.symptoms and draw < 0.5:
-            self._ill(one, day, at, by, chance)
+        elif followed.kept.symptoms and draw < 0.5:
+            self._ill(followed, day, at, by, chance)
         else:
             outcome = Outcome.SYMPTOMS if draw > 0.97 else Outcome.NO_SYMPTOMS
             follow.record(contact_id, day, outcome, at, by=by)
         if draw > 0.9:
             note = _NOTES[int(chance.integers(len(_NOTES)))]
-            follow.note(one.kept.case_id, note, at, contact_id=contact_id, by=by)
+            follow.note(followed.kept.case_id, note, at, contact_id=contact_id, by=by)
 
     def _ill(
-        self, one: Followed, day: int, at: float, by: Caller, chance: np.random.Generator
+        self, followed: Followed, day: int, at: float, by: Caller, chance: np.random.Generator
     ) -> None:
-        person = self.users.index(self.service.desk.user_of(one.kept))
+        person = self.users.index(self.service.desk.user_of(followed.kept))
         if person not in self._infected:
             self._infected.add(person)
-            case = self.service.merging.convert(one.kept.contact_id, at, day, by=by)
+            case = self.service.merging.convert(followed.kept.contact_id, at, day, by=by)
             self._opened(case, person, at + _HOUR, chance)
 
     def _oddities(self) -> None:
-        """Make what is rare happen once: a closed case, merged ones, a revealed contact."""
+        """Make rare events happen once: a closed case, merged cases, a revealed contact."""
         cases, boss = self.service.casework.cases(by=CONSOLE), self._staff["mei-supervisor"]
         oldest = cases[-1]
         if len(cases) > 2:
@@ -210,9 +210,11 @@ class MadeUpWork:
                     again.case_id, cases[1].case_id, self.now - _HOUR / 2, by=boss
                 )
         page = self.service.desk.page(ContactQuery(states=ACTIVE, limit=1), by=CONSOLE)
-        for one in page.contacts:
+        for followed in page.contacts:
             at = self.now - _HOUR / 2
-            self.service.follow_up.reveal(one.kept.contact_id, "Asked to call back", at, by=boss)
+            self.service.follow_up.reveal(
+                followed.kept.contact_id, "Asked to call back", at, by=boss
+            )
 
     def _tempid(self, person: int, time: float) -> str:
         key = (person, utc_day(time))
