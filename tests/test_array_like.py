@@ -85,7 +85,7 @@ def test_times_of_arrow(zone):
     ],
     ids=["pandas", "datetime", "text"],
 )
-def test_times_without_a_zone_take_the_given_one(column):
+def test_times_without_a_zone_get_the_given_zone(column):
     assert heard(column, time_zone="Asia/Singapore").time.tolist() == TIMES.tolist()
 
 
@@ -97,7 +97,7 @@ def test_times_without_a_zone_take_the_given_one(column):
     ],
     ids=["datetime", "text"],
 )
-def test_clock_readings_without_a_zone_are_refused(column):
+def test_local_times_without_a_zone_are_refused(column):
     with pytest.raises(InvalidReadingsError, match=r"time_zone='Asia/Singapore'"):
         heard(column)
 
@@ -145,7 +145,7 @@ def test_names_of_arrow():
         assert heard(TIMES, peer=column).peer.to_list() == NAMES.dropna().tolist()
 
 
-def test_numbers_are_names_as_a_table_writes_them():
+def test_numbers_as_names_equal_those_of_a_table():
     assert Labels.encode([0, 7, None]).to_list() == ["0", "7", None]
     assert Labels.encode(np.array([1, 2])).to_list() == ["1", "2"]
     # pandas makes floats of whole numbers where one is missing.
@@ -154,7 +154,7 @@ def test_numbers_are_names_as_a_table_writes_them():
 
 
 @pytest.mark.parametrize("value", [["ben"], True, object()])
-def test_what_is_no_name_is_refused(value):
+def test_other_values_than_names_are_refused(value):
     with pytest.raises(InvalidReadingsError, match="is no name"):
         Labels.encode(["ben", value])
 
@@ -171,7 +171,7 @@ def test_masked_values_are_missing():
     assert heard(times, rssi_dbm=rssi).reasons == {NO_TIME: 1, NO_RSSI: 1}
 
 
-def test_a_phone_that_hears_itself_is_no_contact():
+def test_a_phone_that_receives_itself_is_not_a_contact():
     observer = ["ben"] + ["ann"] * (COUNT - 1)
     assert heard(TIMES, observer=observer).reasons == {SELF: 1}
     both = Labels.encode(["x"] * COUNT)
@@ -205,16 +205,16 @@ def test_a_phone_that_hears_itself_is_no_contact():
         ({"time": np.where(TIMES % 60 == 10, TIMES, TIMES * 1000)}, "times of different kinds"),
     ],
 )
-def test_a_column_that_cannot_be_meant_is_refused(change, message):
+def test_a_wrong_column_is_refused(change, message):
     with pytest.raises(InvalidReadingsError, match=message):
         heard(**{"time": TIMES, **change})
 
 
-def test_no_readings_are_no_error():
+def test_an_empty_table_is_accepted():
     assert len(Sightings.from_columns(time=[], peer=[], rssi_dbm=[])) == 0
 
 
-def test_what_is_assumed_is_noted():
+def test_assumptions_are_noted():
     assert heard(TIMES * 1000).notes == ("time is in milliseconds since 1970.",)
     assert heard(TIMES - TIMES[0]).notes[0].startswith("time counts from a start of its own")
     assert heard(TIMES).notes == ()

@@ -50,7 +50,9 @@ def test_a_password_is_asked_for_or_read(folder: Path, words: list[str]) -> None
         ("operator", "", "12 to 256 characters"),
     ],
 )
-def test_what_is_wrong_is_said(folder: Path, name: str, typed: str, wrong: str) -> None:
+def test_the_error_says_what_is_wrong_with_the_table(
+    folder: Path, name: str, typed: str, wrong: str
+) -> None:
     done = run(folder, name, "--stdin", said=f"{typed}\n")
     assert done.exit_code != 0
     assert wrong in str(done.exception)

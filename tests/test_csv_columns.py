@@ -36,7 +36,7 @@ def table(tmp_path):
     return write
 
 
-def test_columns_in_any_order_with_others_between(table):
+def test_columns_may_have_any_order_and_others_between(table):
     columns = read(table("m,x,tx,t,p\nA1,9,anna,1.5,-20\n,,ben,2,\n"))
     assert columns.numbers["time"].tolist() == [1.5, 2.0]
     assert columns.numbers["power"][0] == -20
@@ -64,7 +64,7 @@ def test_line_ends_byte_order_mark_and_last_newline(table, end, last, mark, bloc
     assert [bad.line for bad in columns.bad_lines] == [4]
 
 
-def test_gzip_is_known_by_its_content(table):
+def test_gzip_is_recognised_by_its_content(table):
     packed = gzip.compress(b"t,tx\n1,anna\n2,ben\n")
     assert read(table(packed, "r.csv.gz")).rows == 2
     assert read(table(packed, "r.csv")).rows == 2
@@ -75,7 +75,7 @@ def test_two_fields_may_share_a_column(table):
     assert columns.numbers["power"].tolist() == [1.0]
 
 
-def test_bad_lines_are_named_and_counted(table):
+def test_malformed_lines_are_named_and_counted(table):
     path = table("t,p,tx\n1,-3,anna\n2,x,ben\n3,-3\n4,-3,ben,9\n,-3,ben\n6,-3,\n7,-3,ben\n")
     columns = read(path)
     assert columns.numbers["time"].tolist() == [1.0, 7.0]
@@ -89,14 +89,14 @@ def test_bad_lines_are_named_and_counted(table):
     ]
 
 
-def test_only_the_first_bad_lines_are_kept_yet_all_counted(table):
+def test_only_the_first_malformed_lines_are_kept_but_all_are_counted(table):
     lines = [f"{n},anna" if n % 2 else f"x{n},anna" for n in range(2, 202)]
     columns = read(table("t,tx\n" + "\n".join(lines)), block_bytes=64)
     assert columns.bad_count == 100
     assert [bad.line for bad in columns.bad_lines] == list(range(2, 2 + 2 * BAD_LINES_KEPT, 2))
 
 
-def test_strict_stops_at_the_first_bad_line(table):
+def test_strict_stops_at_the_first_malformed_line(table):
     path = table("t,tx\n1,anna\n2,ben\n3\nx,ben\n")
     with pytest.raises(InvalidReadingsError, match="line 4: 1 fields"):
         read(path, strict=True)
@@ -110,14 +110,14 @@ def test_a_quoted_field_may_hold_commas_quotes_and_newlines(table):
         assert [bad.line for bad in columns.bad_lines] == [5]
 
 
-def test_an_unclosed_quote_costs_its_own_line_only(table):
+def test_an_unclosed_quote_loses_only_its_own_line(table):
     columns = read(table('t,tx\n1,anna\n2,"ben\n3,cara\n4,dora\n'), block_bytes=4)
     assert columns.labels["peer"].to_list() == ["anna", "cara", "dora"]
     assert [bad.line for bad in columns.bad_lines] == [3]
     assert "quotes" in columns.bad_lines[0].reason
 
 
-def test_names_that_are_no_utf8_or_hold_a_nul_are_bad(table):
+def test_names_with_nul_or_without_utf8_are_malformed(table):
     columns = read(table(b"t,tx\n1,anna\n2,\xff\xfe\n3,be\0n\n4,\xe4\xb8\xad\n"), block_bytes=12)
     assert columns.labels["peer"].to_list() == ["anna", "中"]
     assert [bad.line for bad in columns.bad_lines] == [3, 4]
@@ -163,7 +163,7 @@ def test_progress_ends_at_the_size_of_the_file(table):
         ("r.csv", b"t,tx,t\n1,anna,2\n", "more than one column 't'"),
     ],
 )
-def test_what_is_wrong_is_said(table, name, content, message):
+def test_the_error_says_what_is_wrong_with_the_table(table, name, content, message):
     path = table(content, name)
     with pytest.raises(InvalidReadingsError, match=message) as failure:
         read(path, block_bytes=1_000_000)

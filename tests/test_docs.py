@@ -139,7 +139,7 @@ def run_transcript(page: Path, tmp_path: Path, environment: dict[str, str]) -> N
 
 
 def _squeezed(text: str) -> str:
-    """Widths of columns depend on what stands in them: compare words, not blanks or rules."""
+    """Return the words without blanks and rules: widths of columns depend on their cells."""
     return " ".join(re.sub(r"[─━┃│┏┓┗┛└┘┡┩┯┷╇╈┌┐├┤┬┴┼┳┻]+", " ", text).split())
 
 

@@ -47,7 +47,7 @@ def at(text: str, days: LocalDays = UTC_DAYS) -> float:
 
 
 @pytest.mark.parametrize("name", ZONES)
-def test_every_second_lies_in_the_day_that_has_begun_last(name: str) -> None:
+def test_every_second_belongs_to_the_day_that_began_last(name: str) -> None:
     days = LocalDays.named(name)
     first, last = days.day(at("2020-01-01")), days.day(at("2021-01-01"))
     starts = [days.start(day) for day in range(first, last + 1)]
@@ -80,7 +80,7 @@ def test_an_unknown_zone_is_refused_with_the_remedy(name: str) -> None:
         LocalDays.named(name)
 
 
-def test_a_computer_without_a_list_of_zones_has_utc_and_a_remedy_for_the_rest() -> None:
+def test_a_computer_without_a_list_of_zones_knows_utc_and_names_the_remedy() -> None:
     script = """
 import sys
 sys.modules["tzdata"] = None
@@ -155,7 +155,7 @@ def test_a_contact_is_due_on_the_authoritys_day(store: AuthorityStore) -> None:
     assert summary.due == 0
 
 
-def test_counts_by_day_are_of_the_authoritys_days(store: AuthorityStore) -> None:
+def test_counts_by_day_use_the_authoritys_days(store: AuthorityStore) -> None:
     breakfast = at("2020-05-04T07:00", SINGAPORE)
     world = world_in("Asia/Singapore", store, breakfast - 30 * SECONDS_PER_DAY)
     _, kept = met(world, breakfast - 7200, breakfast)  # all at 2020-05-03 UTC
@@ -183,7 +183,7 @@ def test_follow_up_ends_with_the_authoritys_last_day(store: AuthorityStore) -> N
         assert found is state, moment
 
 
-def test_the_traced_span_is_of_the_authoritys_days() -> None:
+def test_the_traced_span_uses_the_authoritys_days() -> None:
     now = at("2020-05-04T12:00", SINGAPORE)
     world = world_in("Asia/Singapore", fresh_store(), now - 30 * SECONDS_PER_DAY)
     case = world.authority.casework.open_case(world.user(), now, by=CONSOLE)
@@ -198,7 +198,7 @@ def test_the_traced_span_is_of_the_authoritys_days() -> None:
     assert Contacts.of(traced).traced_from == edge
 
 
-def test_tomorrow_is_no_case_date_where_the_zone_is_known() -> None:
+def test_tomorrow_is_refused_as_a_case_date_in_the_authoritys_zone() -> None:
     now = at("2020-05-04T23:00", SINGAPORE)
     tomorrow = SINGAPORE.day(now) + 1
     world = world_in("Asia/Singapore", fresh_store(), now - SECONDS_PER_DAY)

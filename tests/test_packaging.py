@@ -25,7 +25,7 @@ def python(code: str) -> str:
     return done.stdout
 
 
-def test_the_version_stands_in_one_place() -> None:
+def test_the_version_is_in_one_place() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     assert "version" not in project
     assert "version" in project["dynamic"]
@@ -51,7 +51,7 @@ def test_the_simulator_loads_no_adapter() -> None:
     assert loaded.strip() == "[]"
 
 
-def test_the_top_level_holds_what_was_agreed() -> None:
+def test_the_top_level_has_the_agreed_folders() -> None:
     listed = subprocess.run(
         ["git", "ls-tree", "--name-only", "HEAD"],
         cwd=ROOT,

@@ -19,7 +19,7 @@ def test_every_parameter_is_documented() -> None:
             assert name in PAGE or name in {"BLUETRACE", "TIMINGS", "RETENTION"}, name
 
 
-def test_the_reference_phones_numbers() -> None:
+def test_the_numbers_are_those_of_the_reference_phone() -> None:
     timings = parameters.TIMINGS
     assert (timings.scan_s, timings.scan_pause_min_s, timings.scan_pause_max_s) == (8, 36, 43)
     assert parameters.RETENTION.log_s * 1_000 == 1_814_400_000  # PURGE_TTL in milliseconds

@@ -26,7 +26,7 @@ def steers(character: str) -> bool:
 
 
 @given(st.text(st.characters(exclude_categories=[])))
-def test_nothing_visible_steers(text: str) -> None:
+def test_visible_text_has_no_control_characters(text: str) -> None:
     assert not any(steers(character) for character in visible(text))
     assert not any(steers(c) and c not in "\n\t" for c in visible(text, lines=True))
     assert len(visible(text)) == len(text)
@@ -42,7 +42,7 @@ def test_escaped_json_is_the_same_document(value: object) -> None:
     assert not any(steers(c) and c != "\n" for c in escaped_json(text))
 
 
-def test_names_of_all_scripts_stay() -> None:
+def test_names_in_all_scripts_stay_unchanged() -> None:
     for name in (
         "李小龍",
         "𠮷野家 \U000323b0",

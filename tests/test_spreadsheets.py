@@ -64,7 +64,7 @@ def test_xlsx_parses_back_and_text_stays_text(tmp_path: Path) -> None:
     book.close()
 
 
-def test_a_workbook_goes_on_on_another_sheet(
+def test_a_workbook_continues_on_another_sheet(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(spreadsheets, "MOST_ROWS_A_SHEET", 4)
@@ -78,6 +78,6 @@ def test_a_workbook_goes_on_on_another_sheet(
     assert found == {"T": ["n", 0, 1, 2], "T 2": ["n", 3, 4, 5], "T 3": ["n", 6]}
 
 
-def test_a_full_folder_is_told(tmp_path: Path) -> None:
+def test_an_unwritable_folder_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(StoreError, match="can't write"):
         write_xlsx([("a",)], tmp_path / "nowhere" / "a.xlsx", title="T")

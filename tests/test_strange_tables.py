@@ -98,7 +98,7 @@ def test_one_table_in_many_forms_gives_the_same_minutes(tmp_path, kind):
     assert (row["start_s"], row["end_s"], row["readings"]) == (TIMES[0], TIMES[-1], 60)
 
 
-def test_dates_without_a_zone_ask_for_it(tmp_path):
+def test_dates_without_a_zone_are_refused_with_the_remedy(tmp_path):
     text = table(dates("%Y-%m-%d %H:%M:%S", SINGAPORE))
     assert "--time-zone Asia/Singapore" in refused(estimated(tmp_path, text))
     for zone in ("Asia/Singapore", "+08:00"):
@@ -109,14 +109,14 @@ def test_dates_without_a_zone_ask_for_it(tmp_path):
     assert "no time zone 'Singapur'" in " ".join(wrong.stderr.split())
 
 
-def test_times_from_a_start_are_read_with_a_word(tmp_path):
+def test_times_from_a_start_are_read_with_a_note(tmp_path):
     result = estimated(tmp_path, table([time - START for time in TIMES]))
     (row,) = json.loads(result.stdout)
     assert (row["start_s"], row["end_s"]) == (0, 1770)
     assert "counts from a start of its own: taken as seconds, 29.5 minutes" in result.stderr
 
 
-def test_the_unit_of_times_from_a_start_is_believed(tmp_path):
+def test_the_given_unit_of_times_from_a_start_is_used(tmp_path):
     text = table([1000 * (time - START) for time in TIMES])
     (row,) = json.loads(estimated(tmp_path, text, "--time-unit", "ms").stdout)
     assert (row["start_s"], row["end_s"]) == (0, 1770)
@@ -195,7 +195,7 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("kind", REFUSED)
-def test_a_table_that_cannot_be_meant_is_refused_with_the_remedy(tmp_path, kind):
+def test_a_wrong_table_is_refused_with_the_remedy(tmp_path, kind):
     text, remedy = REFUSED[kind]
     message = refused(estimated(tmp_path, text))
     assert "readings.csv" in message
@@ -211,7 +211,7 @@ def test_a_table_that_cannot_be_meant_is_refused_with_the_remedy(tmp_path, kind)
         ({3: "2020-09-13T12:26:40Z"}, "1 with a time unlike the others"),
     ],
 )
-def test_a_single_odd_time_is_dropped_with_a_word(tmp_path, odd, reason):
+def test_a_single_odd_time_is_dropped_with_a_note(tmp_path, odd, reason):
     result = estimated(tmp_path, table([odd.get(row, time) for row, time in enumerate(TIMES)]))
     (row,) = json.loads(result.stdout)
     assert row["readings"] == 59
@@ -226,7 +226,7 @@ def test_a_single_odd_time_is_dropped_with_a_word(tmp_path, odd, reason):
         (127, "60 readings tell 127 dBm for the transmit power"),
     ],
 )
-def test_a_stand_in_for_a_transmit_power_plays_no_part(tmp_path, power, note):
+def test_an_impossible_transmit_power_is_ignored(tmp_path, power, note):
     def minutes(text: str) -> tuple[float, str]:
         result = estimated(tmp_path, text)
         (row,) = json.loads(result.stdout)
@@ -238,9 +238,9 @@ def test_a_stand_in_for_a_transmit_power_plays_no_part(tmp_path, power, note):
 
     blank, quiet = minutes(with_power(""))
     known, _ = minutes(with_power(-12))
-    found, told = minutes(with_power(power))
+    found, notes = minutes(with_power(power))
     assert found == blank != known
-    assert note in told
+    assert note in notes
     assert "transmit power" not in quiet
 
 
@@ -308,7 +308,7 @@ UNUSABLE = {
 
 @pytest.mark.parametrize("name", COMMANDS)
 @pytest.mark.parametrize("kind", UNUSABLE)
-def test_a_recording_of_which_nothing_can_be_used_is_refused(tmp_path, name, kind):
+def test_a_recording_without_a_usable_reading_is_refused(tmp_path, name, kind):
     changes, remedy = UNUSABLE[kind]
     message = refused(judged(tmp_path, name, recording(**changes)))
     assert "readings.csv" in message

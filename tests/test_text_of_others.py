@@ -221,7 +221,7 @@ def plain(text: str) -> str:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("command", COMMANDS)
-def test_no_text_ends_a_command_or_steers_the_terminal(
+def test_no_text_ends_a_command_or_controls_the_terminal(
     command: str,
     poisoned: Poisoned,
     monkeypatch: pytest.MonkeyPatch,
@@ -239,7 +239,7 @@ def test_no_text_ends_a_command_or_steers_the_terminal(
         assert "Traceback" not in found.err
 
 
-def test_rows_with_evil_reasons_stay_in_the_audit_log(
+def test_rows_with_malicious_reasons_stay_in_the_audit_log(
     poisoned: Poisoned, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("COLUMNS", "2000")
@@ -252,7 +252,9 @@ def test_rows_with_evil_reasons_stay_in_the_audit_log(
     assert row.count("[/x] [red]") == 4
 
 
-def test_a_node_shows_an_evil_model_and_stays_on_air(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_node_shows_a_malicious_model_and_keeps_advertising(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     log = MemoryContactLog()
     log.append([Sighting(1_000.0 + i, EVIL, -60.0, peer_model=EVIL) for i in range(3)])
     exchange = BlueTraceExchange(model="A", organisation="SG_MOH")
@@ -273,7 +275,7 @@ def test_a_node_shows_an_evil_model_and_stays_on_air(capsys: pytest.CaptureFixtu
     plain(found.out + found.err)
 
 
-def test_only_one_module_makes_consoles_and_none_reads_markup() -> None:
+def test_one_module_creates_consoles_and_none_reads_markup() -> None:
     """A second console would show markup; `from_markup` and `rich.print` read it."""
     for path in sorted(CLI.parent.rglob("*.py")):
         tree = ast.parse(path.read_text("utf-8"))

@@ -82,14 +82,14 @@ def test_forms_of_one_moment(text, seconds):
         "2020-09-13T12:26:40" + "0" * 200,
     ],
 )  # fmt: skip
-def test_what_is_no_moment_is_unreadable(text):
+def test_impossible_dates_are_unreadable(text):
     times, unreadable, _ = times_of_texts([text, "2020-09-13T12:26:40Z"])
     assert unreadable.tolist() == [True, False]
     assert np.isnan(times.values[0])
     assert times.values[1] == 1_600_000_000.0
 
 
-def test_a_zone_is_applied_over_its_changes():
+def test_a_zone_is_applied_before_and_after_its_changes():
     berlin = ZoneInfo("Europe/Berlin")
     shown = [
         datetime(2020, 10, 25, 1, 59, 59, tzinfo=berlin),  # still summer
@@ -106,7 +106,7 @@ def test_a_zone_is_applied_over_its_changes():
     assert np.isnan(found[[1, 3, 5]]).all()
 
 
-def test_times_of_the_hour_that_comes_twice_are_left_out_with_a_word():
+def test_times_in_the_repeated_hour_are_left_out_with_a_note():
     start = datetime(2020, 10, 25, tzinfo=UTC).timestamp()
     local = start + 600.0 * np.arange(24)  # 0:00 to 3:50, every ten minutes
     written = Times(local, np.full(24, DATE_WITHOUT_ZONE, dtype=np.uint8))
@@ -118,7 +118,7 @@ def test_times_of_the_hour_that_comes_twice_are_left_out_with_a_word():
 
 
 @pytest.mark.parametrize("unit", ["s", "ms", "us", "ns"])
-def test_a_unit_is_told_by_the_size_of_its_numbers(unit):
+def test_the_unit_follows_from_the_size_of_the_numbers(unit):
     times = 1.6e9 + 30.0 * np.arange(50)
     numbers = times / in_seconds(np.ones(1), unit)
     assert recognise(Times.of_numbers(numbers), "t").seconds == pytest.approx(times, abs=1e-3)
@@ -133,14 +133,14 @@ def test_milliseconds_are_divided_exactly():
 
 
 @pytest.mark.parametrize("share", [0.06, 0.4, 0.5, 0.6, 0.94])
-def test_two_units_in_one_column_are_refused_whichever_is_more(share):
+def test_two_units_in_one_column_are_refused_at_any_share(share):
     times = 1.6e9 + 30.0 * np.arange(100)
     times[: int(100 * share)] *= 1000
     with pytest.raises(InvalidReadingsError, match="of different kinds"):
         recognise(Times.of_numbers(times), "t")
 
 
-def test_columns_without_a_time_are_left_to_their_reader():
+def test_columns_without_any_time_are_accepted():
     for numbers in (np.full(3, np.nan), np.empty(0)):
         found = recognise(Times.of_numbers(numbers), "t")
         assert len(found.seconds) == len(numbers)
@@ -152,7 +152,9 @@ def test_columns_without_a_time_are_left_to_their_reader():
     [(",", "1600000000.5", "-60"), (",", "2020-09-13T20:26:40.5+08:00", "-60"),
      (";", "1600000000,5", "-60,5"), ("\t", "2020-09-13 12:26:40Z", "-60,5")],
 )  # fmt: skip
-def test_no_field_of_a_usual_table_is_read_by_itself(tmp_path, monkeypatch, separator, time, rssi):
+def test_no_field_of_a_usual_table_goes_through_python(
+    tmp_path, monkeypatch, separator, time, rssi
+):
     def unusual(*_: object) -> float:
         raise AssertionError("a field went through Python")
 

@@ -66,7 +66,7 @@ def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def test_a_file_takes_the_place_of_another_when_it_is_whole(tmp_path: Path) -> None:
+def test_a_file_replaces_another_when_it_is_whole(tmp_path: Path) -> None:
     path = tmp_path / "a.csv"
     path.write_text("old")
     path.chmod(0o640)
@@ -80,7 +80,7 @@ def test_a_file_takes_the_place_of_another_when_it_is_whole(tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt(), ValueError("of the writer")])
-def test_a_writer_that_fails_leaves_what_was_there(tmp_path: Path, error: BaseException) -> None:
+def test_a_writer_that_fails_leaves_the_old_file(tmp_path: Path, error: BaseException) -> None:
     path = tmp_path / "a.csv"
     path.write_text("old")
 
@@ -95,7 +95,7 @@ def test_a_writer_that_fails_leaves_what_was_there(tmp_path: Path, error: BaseEx
     assert names(tmp_path) == ["a.csv"]
 
 
-def test_a_new_file_is_never_written_over_another_that_came_meanwhile(tmp_path: Path) -> None:
+def test_a_new_file_never_replaces_a_file_created_in_the_meantime(tmp_path: Path) -> None:
     path = tmp_path / "a.csv"
 
     def write() -> None:
@@ -109,7 +109,7 @@ def test_a_new_file_is_never_written_over_another_that_came_meanwhile(tmp_path: 
     assert names(tmp_path) == ["a.csv"]
 
 
-def test_what_a_kill_left_behind_is_replaced(tmp_path: Path) -> None:
+def test_the_temporary_file_of_a_killed_process_is_replaced(tmp_path: Path) -> None:
     (tmp_path / ".a.half.csv").write_text("half of an earlier run")
     write_whole(tmp_path / "a.csv", "whole")
     assert names(tmp_path) == ["a.csv"]
@@ -129,7 +129,7 @@ def test_a_full_device_is_named() -> None:
 
 
 @needs_limits
-def test_a_secret_that_does_not_fit_is_not_left_in_part(tmp_path: Path) -> None:
+def test_no_part_of_a_secret_stays_if_it_does_not_fit(tmp_path: Path) -> None:
     script = (
         "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (8, 8))\n"
         "from pathlib import Path\nfrom tracetogether.whole_file import create_secret\n"
@@ -171,7 +171,7 @@ def test_a_backup_to_a_full_disk_leaves_nothing_and_says_so(desk: Path) -> None:
 
 @pytest.mark.slow
 @needs_limits
-def test_a_restore_on_a_full_disk_leaves_what_was_there(desk: Path) -> None:
+def test_a_restore_on_a_full_disk_leaves_the_old_database(desk: Path) -> None:
     assert limited(desk, 2**30, "authority", "backup", "day.db", "--dir", "desk").returncode == 0
     before, kept = names(desk / "desk"), (desk / "desk" / "authority.db").read_bytes()
     done = limited(desk, 65_536, "authority", "restore", "day.db", "--yes", "--dir", "desk")
@@ -191,9 +191,7 @@ def test_a_restore_on_a_full_disk_leaves_what_was_there(desk: Path) -> None:
     ],
     ids=lambda words: words[-1].rpartition(".")[2],
 )
-def test_a_disk_that_is_really_full_keeps_the_file_that_was_there(
-    desk: Path, words: list[str]
-) -> None:
+def test_a_disk_that_is_really_full_keeps_the_old_file(desk: Path, words: list[str]) -> None:
     disk = desk / "disk"
     disk.mkdir()
     mounted = subprocess.run(

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 
 def cpu_s(act: Callable[[], object], times: int) -> float:
-    """Return the least CPU time of so many repetitions, in seconds."""
+    """Return the least CPU time of the repetitions, in seconds."""
     spent = []
     for _ in range(times):
         began = time.process_time()

@@ -20,7 +20,7 @@ VISITS = 4
 
 
 def fortnight(world: World, people: int, records: int) -> list[Sighting]:
-    """Return what a phone heard in 14 days: so many people, each on four days."""
+    """Return what a phone received in 14 days from ``people`` people, each on four days."""
     minutes = records / people / VISITS * 0.75
     rows: list[Sighting] = []
     for person in range(people):

@@ -86,7 +86,7 @@ def test_no_signal_is_so_clear_that_nothing_is_uncertain(name, rssi_dbm, minutes
 @every_estimator
 @given(rows=logs, seed=st.integers(0, 99))
 @settings(max_examples=40, deadline=None)
-def test_the_order_of_readings_plays_no_part(name, rows, seed):
+def test_the_order_of_readings_has_no_effect(name, rows, seed):
     order = np.random.default_rng(seed).permutation(len(rows))
     one = estimated(name, sightings(rows))
     other = estimated(name, sightings([rows[i] for i in order]))

@@ -97,7 +97,7 @@ def test_minutes_are_intervals_within_the_tracked_time(name, logs, fitted):
 
 
 @every_case
-def test_the_order_of_readings_plays_no_part(name, logs, fitted):
+def test_the_order_of_readings_has_no_effect(name, logs, fitted):
     order = np.random.default_rng(5).permutation(len(SCENE.sightings))
     shuffled = replace(
         SCENE, sightings=SCENE.sightings.take(order), distance_m=SCENE.distance_m[order]

@@ -54,7 +54,7 @@ def medians(posterior) -> dict[tuple[str, str], np.ndarray]:
     readings=rows, louder_db=st.integers(0, 20), logs=st.sampled_from([LogsUsed.OWN, LogsUsed.PAIR])
 )
 @settings(max_examples=80, deadline=None)
-def test_a_louder_pair_is_never_farther(readings, louder_db, logs):
+def test_a_stronger_signal_is_never_farther(readings, louder_db, logs):
     who = readings[0][1:3]
     louder = [(t, a, b, rssi + louder_db * ({a, b} == set(who))) for t, a, b, rssi in readings]
     before = medians(infer(log(readings), logs, calibration=KNOWN))
@@ -82,7 +82,7 @@ def test_more_missed_scans_are_never_nearer(readings, logs, scans):
 
 @given(readings=rows, seed=st.integers(0, 99), logs=st.sampled_from(list(LogsUsed)))
 @settings(max_examples=30, deadline=None)
-def test_the_order_of_readings_plays_no_part(readings, seed, logs):
+def test_the_order_of_readings_has_no_effect(readings, seed, logs):
     order = np.random.default_rng(seed).permutation(len(readings))
     one, other = (
         infer(log(some), logs, calibration=KNOWN, effort=SHORT)
@@ -94,7 +94,7 @@ def test_the_order_of_readings_plays_no_part(readings, seed, logs):
 
 @given(readings=rows, logs=st.sampled_from([LogsUsed.OWN, LogsUsed.PAIR]))
 @settings(max_examples=40, deadline=None)
-def test_unknown_phones_are_less_sure(readings, logs):
+def test_unknown_phones_give_wider_intervals(readings, logs):
     known = infer(log(readings), logs, calibration=KNOWN)
     other = infer(log(readings, "other"), logs, calibration=KNOWN)
     assert np.all(other.persistent_sd > known.persistent_sd)

@@ -46,7 +46,7 @@ def seeded(seed: bytes):
     after=st.integers(0, 900),
     static=st.booleans(),
 )
-def test_what_is_issued_opens_in_its_window_only(
+def test_an_issued_tempid_opens_only_in_its_window(
     seed: bytes, start: int, window: int, after: int, static: bool
 ) -> None:
     user = new_user_id(seeded(seed))
@@ -68,7 +68,7 @@ def test_token_texts_round_trip(tokens: list[bytes]) -> None:
 
 
 @given(st.lists(st.text(max_size=90) | st.text(alphabet="AB+/=é", min_size=84, max_size=84)))
-def test_texts_that_are_no_tokens_never_pass_as_one(texts: list[str]) -> None:
+def test_other_texts_are_never_accepted_as_tokens(texts: list[str]) -> None:
     raw, good = raw_of_texts(texts)
     spelled = texts_of_raw(raw)
     for text, is_good, row in zip(texts, good, spelled, strict=True):

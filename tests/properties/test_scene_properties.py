@@ -46,7 +46,7 @@ def among(sightings: Sightings, first: int, second: int) -> np.ndarray:
 
 
 @pytest.mark.parametrize(("first", "second"), [(0, 1), (3, 4)])
-def test_a_louder_pair_is_not_farther_in_a_room(room, plain, first, second):
+def test_a_stronger_signal_is_not_farther_in_a_room(room, plain, first, second):
     theirs = among(room, first, second)
     louder = np.minimum(room.rssi_dbm + 10.0 * theirs, -30.0)
     after = sought(room.replaced(rssi_dbm=louder))
@@ -61,7 +61,7 @@ def test_a_pair_that_misses_scans_is_not_nearer_in_a_room(room, plain, first, se
     assert of_pair(after, first, second) > of_pair(plain, first, second)
 
 
-def test_unknown_phones_are_less_sure_in_a_room(room, plain):
+def test_unknown_phones_give_wider_intervals_in_a_room(room, plain):
     nobody = Labels.constant("other", len(room))
     unsure = sought(room.replaced(observer_model=nobody, peer_model=nobody))
 

@@ -50,7 +50,7 @@ def columns(records: UploadRecords) -> list[object]:
 
 @pytest.mark.slow
 @given(st.lists(ROW | ODD, max_size=6), st.sampled_from(["events", "token", "more"]), TEXT)
-def test_both_ways_read_the_same(rows: list[object], key: str, value: object) -> None:
+def test_both_readers_return_the_same(rows: list[object], key: str, value: object) -> None:
     body = json.dumps({"records": rows, key: value}).encode()
     with_either = parse_upload(body)
     original = upload._typed
@@ -63,7 +63,7 @@ def test_both_ways_read_the_same(rows: list[object], key: str, value: object) ->
     assert (with_either.events, with_either.token) == (patiently.events, patiently.token)
 
 
-def test_a_well_formed_file_is_read_the_fast_way() -> None:
+def test_a_well_formed_file_uses_the_fast_reader() -> None:
     rows = b'[{"timestamp": 1, "msg": "x", "rssi": -60, "txPower": null}]'
     assert upload._typed(rows) is not None
     assert upload._typed(rows.replace(b"1,", b'"1",')) is None
@@ -80,6 +80,6 @@ VALUE = st.recursive(
 
 @pytest.mark.slow
 @given(st.lists(VALUE, max_size=8), st.sampled_from([None, 1]))
-def test_items_are_counted_without_being_made(items: list[object], indent: int | None) -> None:
+def test_items_are_counted_without_creating_them(items: list[object], indent: int | None) -> None:
     assert count_items(json.dumps(items, indent=indent).encode()) == len(items)
     assert count_items(json.dumps(items, ensure_ascii=False).encode()) == len(items)

@@ -232,9 +232,12 @@ class Attacker:
 
 
 def _attack(
-    address: tuple[str, int], seconds: float, log: tuple[bytes, str], told: "Queue[dict[str, int]]"
+    address: tuple[str, int],
+    seconds: float,
+    log: tuple[bytes, str],
+    results: "Queue[dict[str, int]]",
 ) -> None:
-    told.put(Attacker(address, seconds, log).attack())
+    results.put(Attacker(address, seconds, log).attack())
 
 
 @contextlib.contextmanager
@@ -304,12 +307,12 @@ def rehearse(seconds: float, folder: Path, attackers: int = ATTACKERS) -> Outcom
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(1_024, hard), hard))  # as systemd's default
     spawning = multiprocessing.get_context("spawn")
-    told = spawning.Queue()
+    results = spawning.Queue()
     log = lists_bomb()
     try:
         with own_server(folder) as (server, address):
             processes = [
-                spawning.Process(target=_attack, args=(address, seconds, log, told), daemon=True)
+                spawning.Process(target=_attack, args=(address, seconds, log, results), daemon=True)
                 for _ in range(attackers)
             ]
             for process in processes:
@@ -318,7 +321,7 @@ def rehearse(seconds: float, folder: Path, attackers: int = ATTACKERS) -> Outcom
             times, failed = asyncio.run(ask_meanwhile(address, lambda: time.monotonic() > until))
             counts: Counter[str] = Counter()
             for _ in processes:
-                counts.update(told.get(timeout=120))
+                counts.update(results.get(timeout=120))
             for process in processes:
                 process.join()
             memory = most_memory_mib(server.pid)

@@ -218,7 +218,7 @@ class Crowd:
                 self.counts["held a connection"] += 1
 
     async def _hold(self, phone: Phone) -> None:
-        """Let a stranger connect and stay; he is sent away."""
+        """Let a stranger connect and stay; the node disconnects it."""
         for device, controller in self._guests:
             await device.power_off()
             controller.leave()
@@ -306,7 +306,7 @@ def day(
     *,
     befall_every_s: float = 197.0,
 ) -> Churned:
-    """Let phones live at their own rhythm for so many hours of a leaping clock."""
+    """Let phones live at their own rhythm for ``hours`` of a leaping clock."""
     work: Coroutine[Any, Any, Churned] = churn(
         hours * 3600,
         samples=max(10, round(2 * hours)),

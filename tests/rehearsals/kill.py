@@ -1,4 +1,4 @@
-"""A phone killed (SIGKILL) at random moments, again and again: what it told is in its log.
+"""Kill a phone (SIGKILL) at random moments, again and again: its log has all it reported.
 
 python -m tests.rehearsals.kill --times 30
 """
@@ -26,23 +26,23 @@ from tracetogether.sightings import Sighting
 
 @dataclass(frozen=True, slots=True)
 class Killed:
-    """What came of it.
+    """The result of a rehearsal.
 
     Attributes:
         times: how often the phone was killed.
-        told: sightings that it told before it was.
+        reported: sightings that it reported before.
         kept: sightings in the log at the end.
-        lost: told and not in the log.
+        lost: reported sightings that are not in the log.
     """
 
     times: int
-    told: int
+    reported: int
     kept: int
     lost: int
 
 
 async def live(path: Path) -> None:
-    """Meet two others without end; tell each sighting, once it is written, on a line."""
+    """Meet two others forever; print each sighting on a line after it is stored."""
 
     def tell(row: Sighting) -> None:
         print(json.dumps([row.time, row.peer]), flush=True)
@@ -61,11 +61,11 @@ def kill_again_and_again(times: int, folder: Path, seed: int = 1) -> Killed:
     """Let a process live on one log, kill it at random moments, and compare.
 
     Raises:
-        AssertionError: the log is damaged, or the process ended by itself.
+        AssertionError: the log is damaged, or the process ended before it was killed.
     """
     rng = np.random.default_rng(seed)
     path = folder / "phone.db"
-    told: set[tuple[float, str]] = set()
+    reported: set[tuple[float, str]] = set()
     for _ in range(times):
         process = subprocess.Popen(
             [sys.executable, "-m", "tests.rehearsals.kill", "--live", str(path)],
@@ -85,17 +85,17 @@ def kill_again_and_again(times: int, folder: Path, seed: int = 1) -> Killed:
             timer.join()
         assert process.returncode == -signal.SIGKILL
         whole = [line for line in lines if line.endswith("]\n")]
-        told |= {(float(at), str(peer)) for at, peer in map(json.loads, whole)}
+        reported |= {(float(at), str(peer)) for at, peer in map(json.loads, whole)}
         with sqlite3.connect(path) as base:
             assert base.execute("PRAGMA integrity_check").fetchone() == ("ok",)
         base.close()
     with SqliteContactLog.open(path, read_only=True) as log:
         kept = {(row.time, row.peer) for row in log.rows()}
-    return Killed(times, len(told), len(kept), len(told - kept))
+    return Killed(times, len(reported), len(kept), len(reported - kept))
 
 
 def main() -> None:
-    """Kill and say what came of it."""
+    """Run the rehearsal and print its result."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--times", type=int, default=30)
     parser.add_argument("--live", type=Path, help=argparse.SUPPRESS)

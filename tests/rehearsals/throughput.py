@@ -2,7 +2,7 @@
 
     python -m tests.rehearsals.throughput --phones 10 50 --seconds 3
 
-The link by itself: devices of bumble's on the same air in pairs, each connecting, agreeing on a
+The link alone: devices of bumble's on the same air in pairs, each connecting, agreeing on a
 packet size, finding, reading, writing and leaving, over and over; and as many that only advertise
 and scan. All of it on a clock that leaps: a simulated second holds what the radio and the phones'
 rhythm allow, a second of the processor what the programs allow, on a busy machine too.
@@ -52,7 +52,7 @@ class Rate:
 
 
 def room(phones: int) -> Room:
-    """Return so many phones in a row, all within reach of each other."""
+    """Return ``phones`` in a row, all within reach of each other."""
     return Room({f"p{number}": SPACING_M * number for number in range(phones)})
 
 
@@ -168,7 +168,7 @@ async def of_scanners(phones: int, seconds: float) -> Rate:
 
 
 def measure(phones: int, seconds: float) -> dict[str, Rate]:
-    """Return the rates of nodes, and of the link by itself."""
+    """Return the rates of nodes, and of the link alone."""
     return {
         "nodes": leap(of_nodes(phones, seconds)),
         "link, exchanges": leap(of_link(phones, seconds)),
