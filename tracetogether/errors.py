@@ -54,7 +54,7 @@ class TraceTogetherError(Exception):
 
     code = "error"
 
-    def __init__(self, message: str, code: str = "", **figures: object) -> None:
+    def __init__(self, message: str, code: str = "", /, **figures: object) -> None:
         super().__init__(message.format(**figures) if figures else message)
         self.code = code or type(self).code
         self.figures = figures
@@ -166,6 +166,7 @@ class RateLimitedError(AuthorityError):
         retry_after_s: int,
         message: str = "too many requests of this kind: try again in {seconds} seconds",
         code: str = "",
+        /,
         **figures: object,
     ) -> None:
         super().__init__(message, code, **figures, seconds=retry_after_s)

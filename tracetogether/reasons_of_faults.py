@@ -1,4 +1,4 @@
-"""What a server's log says of an error: one line with its reason, and no value of anybody's."""
+"""The reason for an error in one line of a server's log, without anybody's data."""
 
 from pathlib import Path
 from traceback import extract_tb
@@ -13,11 +13,13 @@ _FRAMES: Final = 3
 def reason_of(error: BaseException) -> str:
     """Return why something failed, in one line.
 
-    Errors of this library say it themselves. Of others there is the kind, and the lines of code
-    that it came from: their messages quote values.
+    For an error of this library, that is its message. For any other error, it is the class and the
+    last lines of code: messages of other libraries can quote values.
     """
     if isinstance(error, TraceTogetherError):
         return visible(str(error))
     frames = extract_tb(error.__traceback__)[-_FRAMES:]
-    places = [f"{Path(one.filename).name}:{one.lineno} ({one.name})" for one in reversed(frames)]
+    places = [
+        f"{Path(frame.filename).name}:{frame.lineno} ({frame.name})" for frame in reversed(frames)
+    ]
     return f"{type(error).__name__} at {', from '.join(places) or 'an unknown place'}"

@@ -6,6 +6,7 @@ translation, and removes those that nothing uses.
 
 from collections.abc import Iterator, Mapping
 from dataclasses import fields
+from io import BytesIO
 from pathlib import Path
 
 from babel.messages import Catalog
@@ -24,6 +25,14 @@ from tracetogether.authority.desk.exports import LAYOUTS
 
 PACKAGE = Path(__file__).parents[2] / "tracetogether"
 PAGES = PACKAGE / "adapters/operator_pages"
+HEADER = """# `python docs/reference/write_texts.py` adds and removes keys.
+msgid ""
+msgstr ""
+"Language: {}\\n"
+"Plural-Forms: {}\\n"
+"Content-Type: text/plain; charset=utf-8\\n"
+
+"""
 OWN_KEYS = {
     "case-state": [state.value for state in CaseState],
     "contact-state": [state.value for state in ContactState],
@@ -101,19 +110,24 @@ def path_of(language: str) -> Path:
     return PAGES / "locale" / language / "LC_MESSAGES/pages.po"
 
 
+def updated(language: str) -> bytes:
+    """Return the file of a language with exactly the keys that are used."""
+    with path_of(language).open("rb") as file:
+        catalog = read_po(file, locale=language)
+    catalog.update(texts(), no_fuzzy_matching=True)
+    if language == "en":  # a text on a page is its own English
+        for message in list(catalog):
+            if message.id and message.context is None:
+                catalog.delete(message.id)
+    written = BytesIO()
+    write_po(written, catalog, no_location=True, ignore_obsolete=True, omit_header=True, width=100)
+    return HEADER.format(language, catalog.plural_forms).encode() + written.getvalue()
+
+
 def write() -> None:
-    """Write the catalogue of each language."""
-    template = texts()
+    """Write the file of each language."""
     for language in LANGUAGES:
-        with path_of(language).open("rb") as file:
-            catalog = read_po(file, locale=language)
-        catalog.update(template, no_fuzzy_matching=True, update_creation_date=False)
-        if language == "en":  # a text on a page is its own English
-            for message in list(catalog):
-                if message.id and message.context is None:
-                    catalog.delete(message.id)
-        with path_of(language).open("wb") as file:
-            write_po(file, catalog, no_location=True, ignore_obsolete=True, width=100)
+        path_of(language).write_bytes(updated(language))
 
 
 if __name__ == "__main__":

@@ -106,7 +106,7 @@ def fault() -> list[Exception]:
 @pytest.fixture(scope="module")
 def pages(fault: list[Exception]) -> Iterator[Pages]:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(app, "ALL_PAGES", tuple(failing(one, fault) for one in app.ALL_PAGES))
+        patch.setattr(app, "ALL_PAGES", tuple(failing(page, fault) for page in app.ALL_PAGES))
         with serving(World.of(counted_entropy(15))) as served:
             served.operator("all", *ALL_ROLES)
             served.operator("tracer", Role.TRACER)
@@ -150,11 +150,11 @@ def visitor(pages: Pages) -> Visitor:
 def addresses(pages: Pages) -> Iterator[str]:
     """Return every page that is shown, by the routes, for every kind of case and contact."""
     world = pages.world
-    cases = [one.case_id for one in world.authority.casework.cases(by=CONSOLE)]
+    cases = [case.case_id for case in world.authority.casework.cases(by=CONSOLE)]
     contacts = [
-        one.kept.contact_id
+        contact.kept.contact_id
         for state in (ContactState.TO_TRACE, ContactState.CASUAL)
-        for one in world.authority.desk.page(
+        for contact in world.authority.desk.page(
             ContactQuery(states=frozenset({state})), by=CONSOLE
         ).contacts
     ]
@@ -307,11 +307,11 @@ def test_a_session_that_ended_gives_everything_back_after_the_sign_in(
         if not any(sent.values()):
             continue  # a button alone: there is nothing to give back
         for code in ("000000", pages.code("all")):  # a wrong code does not lose it either
-            (held,) = [one for one in Forms(visitor.body).found if "password" in one.typed]
+            (held,) = [form for form in Forms(visitor.body).found if "password" in form.typed]
             typed = {"name": "all", "password": PASSWORD, "code": code}
             visitor.post("/sign-in", **{**held.hidden, **typed})
         assert_given_back(visitor, sent, form)
-        (again,) = [one for one in Forms(visitor.body).found if one.action == form.action]
+        (again,) = [shown for shown in Forms(visitor.body).found if shown.action == form.action]
         fault[:] = [StoreError("the database is locked")]
         try:  # what is sent again is all that was typed, and what was chosen by a button
             assert visitor.post(path_of(again), **again.hidden)[0] == 503

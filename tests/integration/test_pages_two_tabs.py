@@ -207,8 +207,8 @@ def test_two_contacts_are_merged_and_parted_on_their_page(
     world.take(case, world.heard(world.user(), NOON - 7200, 45, rssi_dbm=-45), now)
     world.authority.finder.refresh(case, now)
     ids = {
-        one.kept.contact_id
-        for one in world.authority.desk.page(
+        contact.kept.contact_id
+        for contact in world.authority.desk.page(
             ContactQuery(case_id=case.case_id), by=CONSOLE
         ).contacts
     }

@@ -1,4 +1,4 @@
-"""Faults of the service itself: one line in the log each, and an answer that says no more."""
+"""Errors of the service itself: one line in the log for each, and an answer without details."""
 
 import logging
 import re
@@ -15,7 +15,7 @@ _STEPS: Final = 2
 
 
 def log_fault(scope: Scope, status: int, error: BaseException | str) -> None:
-    """Write one line on an answer of 5xx: what was asked for, without ids, and why it failed."""
+    """Log an answer of 5xx in one line: method, path without ids, status and reason."""
     steps = scope["path"].split("/")[1:]
     shown = [step for step in steps[:_STEPS] if _NAME.fullmatch(step)]
     path = "/".join(["", *shown, *(["…"] if shown != steps else [])])
@@ -24,10 +24,10 @@ def log_fault(scope: Scope, status: int, error: BaseException | str) -> None:
 
 
 class FaultMiddleware:
-    """ASGI middleware: answers 500 to what nobody has foreseen; no traceback fills the log.
+    """ASGI middleware that answers 500 to unexpected errors and logs each in one line.
 
     Args:
-        app: what is behind it.
+        app: the application that it wraps.
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -48,5 +48,7 @@ class FaultMiddleware:
             if scope["type"] != "http":
                 raise
             log_fault(scope, 500, error)
-            if not begun:  # else the server ends the connection: the answer stays unfinished
+            if (
+                not begun
+            ):  # an answer that has begun can't be replaced: the server closes the connection
                 await error_response(error)(scope, receive, send)

@@ -1,4 +1,4 @@
-"""Answers to errors over HTTP: a code, a sentence, whether to retry; nothing of the request."""
+"""Answers to errors over HTTP: a code, a sentence and whether to retry, without the input."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -25,7 +25,7 @@ from tracetogether.errors import (
 
 
 class RefusedError(Exception):
-    """An answer that says no; made where HTTP alone knows why."""
+    """A refusal for a reason that only HTTP knows, such as an unknown Content-Encoding."""
 
     def __init__(self, status: int, code: str, message: str, *, retry_after_s: int = 1) -> None:
         super().__init__(message)
@@ -53,7 +53,7 @@ _HTTP: Final[Mapping[int, tuple[str, str]]] = {
 
 
 async def no_nul(request: Request) -> None:
-    """Refuse a path or query with a NUL character, which no text in a database can hold.
+    """Refuse a path or query with a NUL character, which PostgreSQL can't store in a text.
 
     Raises:
         RefusedError: there is one (400).
@@ -78,14 +78,17 @@ def refusal(status: int, code: str, message: str, *, retry_after_s: int = 1) -> 
 
 
 def error_response(error: Exception) -> Response:
-    """Return the answer for any error; only messages written for strangers go out."""
+    """Return the answer to an error.
+
+    A message goes out only if it was written for strangers: no path, no key's day, no traceback.
+    """
     match error:
         case RefusedError():
             return refusal(
                 error.status, error.code, error.message, retry_after_s=error.retry_after_s
             )
         case StoreError() | KeyRingError():
-            return refusal(503, "unavailable", _UNAVAILABLE)  # paths and days stay here
+            return refusal(503, "unavailable", _UNAVAILABLE)  # the message can name paths and days
         case RateLimitedError():
             return refusal(429, "rate_limited", str(error), retry_after_s=error.retry_after_s)
         case TraceTogetherError() if type(error) in _STATUS:
@@ -102,7 +105,12 @@ def error_response(error: Exception) -> Response:
 
 
 def install_error_handlers(app: FastAPI, log: Callable[[Scope, int, Exception], None]) -> None:
-    """Install ``error_response`` for all errors; call ``log`` for those of the service itself."""
+    """Answer all errors of ``app`` by ``error_response``.
+
+    Args:
+        app: the service.
+        log: called with the request's scope, the status and the error for each answer from 500 on.
+    """
 
     async def handler(request: Request, error: Exception) -> Response:
         answer = error_response(error)
@@ -121,11 +129,11 @@ def install_error_handlers(app: FastAPI, log: Callable[[Scope, int, Exception], 
 
 
 def _what_is_wrong(error: RequestValidationError) -> str:
-    """Return which fields are wrong and how, without what was sent."""
+    """Return which fields are wrong and how, without the values that were sent."""
     found = []
     for problem in error.errors():
         match problem["type"]:
-            case "extra_forbidden":  # the name is the sender's: it may be anything
+            case "extra_forbidden":  # its name can be any text of the sender's
                 found.append("there is a field that does not belong here")
             case "json_invalid":
                 found.append("the body is not JSON")

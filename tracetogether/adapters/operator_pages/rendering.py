@@ -1,4 +1,4 @@
-"""Pages from templates: everything escaped, times in the authority's zone, intervals shown."""
+"""The templates' environment: text is escaped, times are in the authority's time zone."""
 
 from datetime import date
 from functools import partial
@@ -32,8 +32,8 @@ def environment(days: LocalDays, base: str = BASE) -> Environment:
     """Return the environment of all templates.
 
     Args:
-        days: the authority's, in whose zone times are shown.
-        base: what links begin with.
+        days: the authority's time zone, in which times are shown.
+        base: the path that all links begin with.
     """
     made = Environment(
         loader=PackageLoader("tracetogether.adapters.operator_pages"),
@@ -58,12 +58,12 @@ def environment(days: LocalDays, base: str = BASE) -> Environment:
 
 
 def _shown(value: object) -> object:
-    """Return what a template shows; plain text without hidden characters, but line feeds."""
+    """Return a value as templates show it: text without hidden characters, except line feeds."""
     return visible(value, lines=True) if type(value) is str else value
 
 
 def time_text(time: float | None, days: LocalDays) -> str:
-    """Return epoch seconds as date and time in the zone of ``days``."""
+    """Return epoch seconds as date and time in the time zone of ``days``; a dash for None."""
     return "–" if time is None else days.text(time)
 
 
@@ -73,20 +73,20 @@ def day_text(day: int) -> str:
 
 
 def count_text(count: int) -> str:
-    """Return a count with its thousands apart."""
+    """Return a count with thousands separators."""
     return f"{count:,}"
 
 
 def minutes_text(minutes: Interval) -> str:
-    """Return minutes: the median, and 5 % to 95 % behind it."""
+    """Return minutes as text: the median, then 5 % to 95 % in brackets."""
     return f"{minutes.median:.0f} ({minutes.low:.0f}–{minutes.high:.0f})"
 
 
 def metres_text(metres: Interval) -> str:
-    """Return metres: the median, and 5 % to 95 % behind it."""
+    """Return metres as text: the median, then 5 % to 95 % in brackets."""
     return f"{metres.median:.1f} ({metres.low:.1f}–{metres.high:.1f})"
 
 
 def percent_text(share: float | None) -> str:
-    """Return a share of one as per cent; a dash if there is nothing to share."""
+    """Return a share (0 to 1) in per cent; a dash for None."""
     return "–" if share is None else f"{100 * share:.0f} %"

@@ -36,12 +36,12 @@ class Texts:
         self._translations = GNUTranslations(compiled)
         self.language: Final = language
 
-    def __call__(self, text: str, **values: object) -> str:
+    def __call__(self, text: str, /, **values: object) -> str:
         """Return ``text`` in this language, with ``values`` in place of its {names}."""
         said = self._translations.gettext(text)
         return said.format(**values) if values else said
 
-    def plural(self, singular: str, plural: str, count: int, **values: object) -> str:
+    def plural(self, singular: str, plural: str, count: int, /, **values: object) -> str:
         """Return the form for ``count``, which is also the value of {count}."""
         said = self._translations.ngettext(singular, plural, count)
         return said.format(count=f"{count:,}", **values)
@@ -50,7 +50,7 @@ class Texts:
         """Return what a value is called: a state, a priority, a field of a form."""
         return self._translations.pgettext(kind, name)
 
-    def error(self, code: str, **figures: object) -> str:
+    def error(self, code: str, /, **figures: object) -> str:
         """Return what a page says about an error: what to do there, and who can help."""
         said = self._translations.pgettext("error", code)
         if said == code:  # an error that no page expects, such as one of the command line
