@@ -6,6 +6,7 @@ translation, and removes those that nothing uses.
 
 from collections.abc import Iterator, Mapping
 from dataclasses import fields
+from functools import cache
 from io import BytesIO
 from pathlib import Path
 
@@ -74,6 +75,7 @@ _ERRORS: Mapping[str, tuple[int, ...]] = {
 }
 
 
+@cache
 def texts() -> Catalog:
     """Return a catalogue of all keys, without translations."""
     found = Catalog(project="TraceTogether")
@@ -89,6 +91,7 @@ def texts() -> Catalog:
     return found
 
 
+@cache
 def error_codes() -> set[str]:
     """Return the codes of all errors that pages, or what they call, can raise."""
     sources = [path for folder in RAISED_IN for path in (PACKAGE / folder).rglob("*.py")]
