@@ -12,6 +12,7 @@ from tracetogether.evaluation.protocols import Fitted, WindowScores
 from tracetogether.evaluation.registry import REGISTRY
 from tracetogether.evaluation.scene import Scene
 from tracetogether.evaluation.truth import TruePairs, TrueWindows
+from tracetogether.labels import Labels
 from tracetogether.proximity.distances import LogsUsed
 from tracetogether.proximity.encounters import ESTIMATORS, encounters
 from tracetogether.proximity.sampling import Effort
@@ -106,6 +107,25 @@ def test_the_order_of_readings_has_no_effect(name, logs, fitted):
     assert after == pytest.approx(before, rel=1e-6, abs=1e-9)
     before, after = (
         fitted[name].minutes(scene, logs, within_m=2.0).median for scene in (SCENE, shuffled)
+    )
+    assert after == pytest.approx(before, rel=1e-6, abs=1e-9)
+
+
+@every_case
+def test_the_order_of_names_plays_no_part(name, logs, fitted):
+    """A table may name its people in any order: who comes first in it has no influence."""
+
+    def turned(labels: Labels) -> Labels:
+        return Labels((len(labels.names) - 1 - labels.codes).astype(np.int32), labels.names[::-1])
+
+    heard = SCENE.sightings
+    other = replace(
+        SCENE, sightings=heard.replaced(observer=turned(heard.observer), peer=turned(heard.peer))
+    )
+    before, after = (windows(fitted[name], scene, logs).score for scene in (SCENE, other))
+    assert after == pytest.approx(before, rel=1e-6, abs=1e-9)
+    before, after = (
+        fitted[name].minutes(scene, logs, within_m=2.0).median for scene in (SCENE, other)
     )
     assert after == pytest.approx(before, rel=1e-6, abs=1e-9)
 

@@ -10,13 +10,10 @@ from rich.table import Table
 
 from tracetogether import __version__
 from tracetogether.cli.console import out, print_json, progress
-from tracetogether.cli.recording_options import recording_options, warn_of
+from tracetogether.cli.recording_options import RecordingOptions, recording_options
 from tracetogether.errors import MissingExtraError, StoreError
 from tracetogether.evaluation.fitting import Figure, ModelFit
 from tracetogether.evaluation.fitting import fit as fit_figures
-from tracetogether.evaluation.layout import RecordingLayout
-from tracetogether.evaluation.recordings import TableJoin, read_recording
-from tracetogether.proximity.calibration import Calibration
 from tracetogether.whole_file import whole_file, write_whole
 
 if TYPE_CHECKING:
@@ -44,53 +41,35 @@ def calibrate() -> None:
     metavar="FILE.png",
     help="Draw how well the figures fit (needs the extra plot).",
 )
-@click.option("--strict", is_flag=True, help="Stop at the first malformed line.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 def fit(
-    readings: Path,
+    given: RecordingOptions,
     output: Path,
-    columns: RecordingLayout | None,
-    join: TableJoin | None,
-    tracks: Path | None,
-    track_columns: RecordingLayout | None,
-    time_zone: str | None,
-    calibration: Path | None,
     picture: Path | None,
     *,
-    strict: bool,
     as_json: bool,
 ) -> None:
     """Fit path loss, offsets and how errors last to READINGS, whose distances are known.
 
-    READINGS is a table as for `tracetogether evaluate`. A spread that it can't tell stays near the
-    built-in one. Standard errors are the jackknife's, over scenes, or over pairs of people
-    where there are fewer than three scenes.
+    READINGS is a table as for `tracetogether evaluate`. A spread that it doesn't determine stays
+    near the built-in one. Standard errors come from the jackknife over scenes, or over pairs of
+    people if there are fewer than three scenes.
     """
-    if track_columns is not None and tracks is None:
-        raise click.UsageError("--track-columns says something of --tracks, which is not given")
-    known = Calibration.prior() if calibration is None else Calibration.load(calibration)
-    with progress(f"Reading {readings.name}") as advance:
-        recording = read_recording(
-            readings,
-            columns or RecordingLayout.parse(None),
-            join=join,
-            tracks=tracks,
-            track_layout=track_columns,
-            time_zone=time_zone,
-            strict=strict,
-            on_progress=advance,
-        )
-    warn_of(readings, recording)
+    given.needs("--track-columns", given.track_columns, "--tracks", given.tracks)
+    calibration = given.phones()
+    recording = given.read()
     with progress("Fitting") as advance:
-        found = fit_figures(recording.scenes, known, on_progress=advance)
+        found = fit_figures(recording.scenes, calibration, on_progress=advance)
     if picture is not None:
         _draw(found, picture)
-    origin = f"{readings.name}: {found.slots} minutes of pairs in {found.scenes} scenes"
-    errors = [f"{one.name} = {one.error!r}" for one in found.figures if np.isfinite(one.error)]
+    origin = f"{given.readings.name}: {found.slots} minutes of pairs in {found.scenes} scenes"
+    errors = [
+        f"{figure.name} = {figure.error!r}" for figure in found.figures if np.isfinite(figure.error)
+    ]
     text = "\n".join(
         [
             f"# Fitted by tracetogether {__version__} calibrate fit to {origin}.",
-            f"# SHA-256 of the readings: {_digest(readings)}",
+            f"# SHA-256 of the readings: {_digest(given.readings)}",
             found.model.to_toml(),
             "[error]  # standard errors",
             *errors,
@@ -114,7 +93,7 @@ def fit(
 
 
 def _digest(path: Path) -> str:
-    """Return SHA-256 (hex) of a file: its name alone does not say which readings they were."""
+    """Return SHA-256 (hex) of a file, which identifies it better than its name."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
@@ -131,12 +110,12 @@ def _json(found: ModelFit) -> dict[str, object]:
         "error_db": found.error_db,
         "figures": [
             {
-                "name": one.name,
-                "value": one.value,
-                "error": number(one.error),
-                "built_in": one.built_in,
+                "name": figure.name,
+                "value": figure.value,
+                "error": number(figure.error),
+                "built_in": figure.built_in,
             }
-            for one in found.figures
+            for figure in found.figures
         ],
     }
 
@@ -146,9 +125,9 @@ def _table(figures: tuple[Figure, ...]) -> Table:
     table.add_column("figure")
     for name in ("fitted", "std error", "built in"):
         table.add_column(name, justify="right")
-    for one in figures:
-        error = f"{one.error:.3f}" if np.isfinite(one.error) else "-"
-        table.add_row(one.name, f"{one.value:.3f}", error, f"{one.built_in:g}")
+    for figure in figures:
+        error = f"{figure.error:.3f}" if np.isfinite(figure.error) else "-"
+        table.add_row(figure.name, f"{figure.value:.3f}", error, f"{figure.built_in:g}")
     return table
 
 

@@ -1,6 +1,7 @@
 """`tracetogether evaluate`: all estimators side by side on a recording with known distances."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from time import perf_counter
 from typing import Final
@@ -9,18 +10,17 @@ import click
 import numpy as np
 
 from tracetogether.cli.console import out, print_json, progress
-from tracetogether.cli.recording_options import parsed, recording_options, warn, warn_of
+from tracetogether.cli.recording_options import RecordingOptions, parsed, recording_options, warn
 from tracetogether.evaluation.folds import fit_on as fit_on_another
 from tracetogether.evaluation.folds import leave_groups_out, people_groups
 from tracetogether.evaluation.layout import RecordingLayout
 from tracetogether.evaluation.pictures import draw
-from tracetogether.evaluation.recordings import Recording, TableJoin, read_recording
+from tracetogether.evaluation.recordings import Recording, TableJoin
 from tracetogether.evaluation.registry import REGISTRY, chosen_estimators
 from tracetogether.evaluation.report import facts, json_rows, table
 from tracetogether.evaluation.scene import Scene
 from tracetogether.evaluation.scoring import Question
 from tracetogether.evaluation.scoring import evaluate as score_estimators
-from tracetogether.proximity.calibration import Calibration
 from tracetogether.units import Ints
 
 _TABLE_WIDTH: Final = 138
@@ -123,16 +123,9 @@ def _columns(text: str) -> tuple[str, ...]:
     metavar="DIR",
     help="Draw reliability, ROC and minutes into DIR (needs the extra plot).",
 )
-@click.option("--strict", is_flag=True, help="Stop at the first malformed line.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON list of rows.")
 def evaluate(
-    readings: Path,
-    columns: RecordingLayout | None,
-    join: TableJoin | None,
-    tracks: Path | None,
-    track_columns: RecordingLayout | None,
-    time_zone: str | None,
-    calibration: Path | None,
+    given: RecordingOptions,
     fit_on: Path | None,
     fit_columns: RecordingLayout | None,
     fit_join: TableJoin | None,
@@ -144,70 +137,46 @@ def evaluate(
     model: Path | None,
     pictures: Path | None,
     *,
-    strict: bool,
     as_json: bool,
 ) -> None:
-    """Say how well estimators tell near from far on READINGS, whose distances are known.
+    """Measure how well estimators separate near from far on READINGS with known distances.
 
     READINGS is a CSV or CSV.gz table with one line per reception: time, observer,
     peer, RSSI in dBm, true distance, and if known scene, transmit power and both phone models.
 
-    Everything fitted, and every threshold, comes from other scenes than the scored ones; see
-    --leave-out. A window is floor(t / length) of the table's time within a scene, per observer
-    and peer (logs: own) or per pair with both phones' readings (pair, all); its truth is the mean
-    of its known distances above 0.
+    A scene is never scored by what was fitted on it, thresholds included; see --leave-out. A
+    window is floor(t / length) of the table's time within a scene, per observer and peer (logs:
+    own) or per pair with both phones' readings (pair, all). Its truth is the mean of its known
+    distances above 0.
     """
-    for option, given in (
+    for option, value in (
         ("--fit-columns", fit_columns),
         ("--fit-join", fit_join),
         ("--fit-tracks", fit_tracks),
     ):
-        if given is not None and fit_on is None:
-            raise click.UsageError(f"{option} says something of --fit-on, which is not given")
-    if track_columns is not None and tracks is None and fit_tracks is None:
-        raise click.UsageError("--track-columns says something of --tracks, which is not given")
-    known = Calibration.prior() if calibration is None else Calibration.load(calibration)
+        given.needs(option, value, "--fit-on", fit_on)
+    given.needs("--track-columns", given.track_columns, "--tracks", given.tracks or fit_tracks)
+    calibration = given.phones()
     chosen = chosen_estimators(estimators, model)
-    layout = columns or RecordingLayout.parse(None)
-
-    def read(
-        path: Path,
-        *options: object,
-        inherited: bool = False,
-        connected_by: tuple[str, ...] = (),
-    ) -> Recording:
-        used, joined, seen = options
-        with progress(f"Reading {path.name}") as advance:
-            recording = read_recording(
-                path,
-                used if isinstance(used, RecordingLayout) else layout,
-                join=joined if isinstance(joined, TableJoin) else None,
-                tracks=seen if isinstance(seen, Path) else None,
-                track_layout=track_columns,
-                inherited=inherited,
-                time_zone=time_zone,
-                connected_by=connected_by,
-                strict=strict,
-                on_progress=advance,
-            )
-        warn_of(path, recording)
-        return recording
-
-    scored = read(readings, layout, join, tracks, connected_by=leave_out or ())
+    scored = given.read(connected_by=leave_out or ())
     groups = scored.groups if scored.groups is not None else _unlike(scored.scenes)
     if fit_on is None:
         folds = leave_groups_out(scored.scenes, groups)
     else:
-        training = read(
-            fit_on, fit_columns or layout, fit_join, fit_tracks, inherited=fit_columns is None
-        )
+        training = replace(
+            given,
+            readings=fit_on,
+            columns=fit_columns or given.columns,
+            join=fit_join,
+            tracks=fit_tracks,
+        ).read(inherited=fit_columns is None)
         folds = fit_on_another(training.scenes, scored.scenes, groups)
     with progress("Scoring") as advance:
         rows = score_estimators(
             chosen,
             folds,
             Question(radii, windows),
-            calibration=known,
+            calibration=calibration,
             clock=perf_counter,
             on_progress=advance,
         )
@@ -221,13 +190,13 @@ def evaluate(
     for line in facts(rows):
         console.print(line, soft_wrap=True)
     count = len(np.unique(groups))
-    console.print(_how(readings, scored, fit_on, count, len(folds)), soft_wrap=True)
+    console.print(_how(given.readings, scored, fit_on, count, len(folds)), soft_wrap=True)
     for path in drawn:
         console.print(f"Drawn: {path}", soft_wrap=True)
 
 
 def _unlike(scenes: Sequence[Scene]) -> Ints:
-    """Return groups of scenes that share nobody; where all do, each scene, with a warning."""
+    """Return groups of scenes that share people; if all do, each scene alone, with a warning."""
     groups = people_groups(scenes)
     if len(scenes) < 2 or groups.any():
         return groups

@@ -1,15 +1,18 @@
-"""What commands that read a recording with known distances ask for alike."""
+"""The options that `evaluate` and `calibrate` share: a recording with known distances."""
 
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, fields
+from functools import wraps
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
 import click
 
-from tracetogether.cli.console import err
+from tracetogether.cli.console import err, progress
 from tracetogether.errors import InvalidReadingsError
 from tracetogether.evaluation.layout import RECORDING_COLUMNS, TRACK_COLUMNS, RecordingLayout
-from tracetogether.evaluation.recordings import Recording, TableJoin
+from tracetogether.evaluation.recordings import Recording, TableJoin, read_recording
+from tracetogether.proximity.calibration import Calibration
 from tracetogether.tables.reading_faults import describe
 from tracetogether.tables.timestamps import zone
 
@@ -19,13 +22,12 @@ TIME_ZONE_HELP: Final = (
 _BAD_LINES_SHOWN: Final = 5
 
 _Parsed = TypeVar("_Parsed")
-_Command = TypeVar("_Command", bound=Callable[..., Any])
 
 
 def parsed(
     parse: Callable[[str], _Parsed],
 ) -> Callable[[click.Context, click.Parameter, str | None], _Parsed | None]:
-    """Return a callback that reads an option's text, and calls a mistake wrong use."""
+    """Return a callback that parses an option's text; a mistake is a usage error."""
 
     def callback(_ctx: click.Context, _param: click.Parameter, value: str | None) -> _Parsed | None:
         if value is None:
@@ -57,11 +59,64 @@ def _defaults(columns: dict[str, str]) -> str:
     return ", ".join(f"{field}={column}" for field, column in columns.items() if column)
 
 
-def recording_options(command: _Command) -> _Command:
-    """Add the argument READINGS and the options that say how to read it."""
+@dataclass(frozen=True, slots=True)
+class RecordingOptions:
+    """The recording that a command reads, as its options describe it."""
+
+    readings: Path
+    columns: RecordingLayout | None
+    join: TableJoin | None
+    tracks: Path | None
+    track_columns: RecordingLayout | None
+    time_zone: str | None
+    calibration: Path | None
+    strict: bool
+
+    def read(self, *, inherited: bool = False, connected_by: tuple[str, ...] = ()) -> Recording:
+        """Return the recording; warn on stderr about what can't be used."""
+        with progress(f"Reading {self.readings.name}") as advance:
+            recording = read_recording(
+                self.readings,
+                self.columns or RecordingLayout.parse(None),
+                join=self.join,
+                tracks=self.tracks,
+                track_layout=self.track_columns,
+                inherited=inherited,
+                time_zone=self.time_zone,
+                connected_by=connected_by,
+                strict=self.strict,
+                on_progress=advance,
+            )
+        warn_of(self.readings, recording)
+        return recording
+
+    def phones(self) -> Calibration:
+        """Return what is known of phone models: the table, or priors alone."""
+        return (
+            Calibration.prior() if self.calibration is None else Calibration.load(self.calibration)
+        )
+
+    def needs(self, option: str, given: object, of: str, target: object) -> None:
+        """Refuse an option that describes another one which is not given.
+
+        Raises:
+            click.UsageError: ``given`` is there and ``target`` is not.
+        """
+        if given is not None and target is None:
+            raise click.UsageError(f"{option} describes {of}, which is not given")
+
+
+def recording_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Add the argument READINGS and its options; pass them on as one RecordingOptions."""
+
+    @wraps(command)
+    def with_recording(**options: Any) -> None:  # noqa: ANN401  click has checked their types
+        chosen = {field.name: options.pop(field.name) for field in fields(RecordingOptions)}
+        command(RecordingOptions(**chosen), **options)
+
     for option in reversed(_OPTIONS):
-        command = option(command)
-    return command
+        with_recording = option(with_recording)
+    return with_recording
 
 
 _OPTIONS: Final = (
@@ -105,13 +160,14 @@ _OPTIONS: Final = (
         metavar="TABLE",
         help="Phone models' offsets, a table in either published en-calibration layout.",
     ),
+    click.option("--strict", is_flag=True, help="Stop at the first malformed line."),
 )
 
 
 def warn_of_readings(
     name: str, dropped: int, reasons: Mapping[str, int], notes: Iterable[str]
 ) -> None:
-    """Say on stderr what was assumed of a table, and which of its readings are not used."""
+    """Warn on stderr about what was assumed of a table, and about readings that are not used."""
     for note in notes:
         warn(note)
     if dropped:
@@ -124,7 +180,7 @@ def warn(text: str) -> None:
 
 
 def warn_of(path: Path, recording: Recording) -> None:
-    """Say on stderr what of a recording could not be used."""
+    """Warn on stderr about what can't be used of a recording."""
     if recording.bad_count:
         warn(f"{path.name}: skipped malformed lines: {recording.bad_count:,}")
         for bad in recording.bad_lines[:_BAD_LINES_SHOWN]:

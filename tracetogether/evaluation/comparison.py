@@ -1,4 +1,4 @@
-"""Which estimators are best, and which can't be told from the best on this recording.
+"""Which estimators are best on a recording, and which are level with the best.
 
 Two estimators are compared on the same windows and pairs, so that what is hard for both cancels.
 The difference gets an interval by the jackknife over groups: it is taken again with each group
@@ -29,13 +29,12 @@ MOST_BLOCKS: Final = 30
 _CONFIDENCE: Final = 0.95
 
 
-def _minutes(row: EstimatorScores, kept: Bools) -> DurationScores:
-    said = row.minutes
-    return DurationScores.of(said.low[kept], said.estimated[kept], said.high[kept], said.true[kept])
+_Loss = Callable[[EstimatorScores, Bools], float]
 
 
-def _auc(row: EstimatorScores, kept: Bools) -> float:
-    return -auc(row.windows.score[kept], row.windows.near[kept])
+def _duration(row: EstimatorScores, kept: Bools) -> DurationScores:
+    columns = (row.minutes.low, row.minutes.estimated, row.minutes.high, row.minutes.true)
+    return DurationScores.of(*(column[kept] for column in columns))
 
 
 def _ndcf(row: EstimatorScores, kept: Bools) -> float:
@@ -44,25 +43,25 @@ def _ndcf(row: EstimatorScores, kept: Bools) -> float:
     return ndcf(row.windows.chosen[kept], row.windows.near[kept])
 
 
-def _ece(row: EstimatorScores, kept: Bools) -> float:
-    return calibration_error(row.windows.probability[kept], row.windows.near[kept])
-
-
-def _mae(row: EstimatorScores, kept: Bools) -> float:
-    return _minutes(row, kept).mae
-
-
-def _winkler(row: EstimatorScores, kept: Bools) -> float:
-    return _minutes(row, kept).winkler
-
-
 # Each returns a loss: the less, the better.
-_OF_WINDOWS: Final[Mapping[str, Callable[[EstimatorScores, Bools], float]]] = MappingProxyType(
-    {"auc": _auc, "ndcf": _ndcf, "ece": _ece}
+_OF_WINDOWS: Final[Mapping[str, _Loss]] = MappingProxyType(
+    {
+        "auc": lambda row, kept: -auc(row.windows.score[kept], row.windows.near[kept]),
+        "ndcf": _ndcf,
+        "ece": lambda row, kept: calibration_error(
+            row.windows.probability[kept], row.windows.near[kept]
+        ),
+    }
 )
-_OF_MINUTES: Final[Mapping[str, Callable[[EstimatorScores, Bools], float]]] = MappingProxyType(
-    {"minutes_mae": _mae, "winkler": _winkler}
+_OF_MINUTES: Final[Mapping[str, _Loss]] = MappingProxyType(
+    {
+        "minutes_mae": lambda row, kept: _duration(row, kept).mae,
+        "winkler": lambda row, kept: _duration(row, kept).winkler,
+    }
 )
+
+COMPARED: Final = frozenset({*_OF_WINDOWS, *_OF_MINUTES})
+"""The measures in which estimators are compared."""
 
 
 def best_or_level(rows: Sequence[EstimatorScores]) -> tuple[frozenset[str], ...]:
@@ -86,21 +85,19 @@ def best_or_level(rows: Sequence[EstimatorScores]) -> tuple[frozenset[str], ...]
     return tuple(frozenset(measures) for measures in found)
 
 
-def _not_beaten(
-    section: Sequence[EstimatorScores], loss: Callable[[EstimatorScores, Bools], float], group: Ints
-) -> Sequence[int]:
+def _not_beaten(section: Sequence[EstimatorScores], loss: _Loss, group: Ints) -> Sequence[int]:
     """Return the rows whose loss is the least, or not above it beyond the interval."""
     blocks = np.unique(group, return_inverse=True)[1] % MOST_BLOCKS
     count = int(blocks.max(initial=-1)) + 1
     everything = np.ones(len(group), np.bool_)
     whole = np.array([loss(row, everything) for row in section])
-    said = np.flatnonzero(np.isfinite(whole))
-    if count < 2 or not len(said):
+    known_rows = np.flatnonzero(np.isfinite(whole))
+    if count < 2 or not len(known_rows):
         return ()
-    best = int(said[np.argmin(whole[said])])
+    best = int(known_rows[np.argmin(whole[known_rows])])
     without = {
         number: np.array([loss(section[number], blocks != block) for block in range(count)])
-        for number in said.tolist()
+        for number in known_rows.tolist()
     }
     return [
         number

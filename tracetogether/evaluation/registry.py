@@ -14,13 +14,14 @@ from tracetogether.evaluation.baselines.slotwise import Slotwise
 from tracetogether.evaluation.fittable_posterior import FittablePosterior
 from tracetogether.evaluation.protocols import EvaluatedEstimator
 from tracetogether.names import unknown_name
+from tracetogether.proximity.attenuation import RULES
 from tracetogether.proximity.encounters import ESTIMATORS
 from tracetogether.proximity.model import ProximityModel
 
 
 def _slotwise(name: str) -> Callable[[], EvaluatedEstimator]:
     """Return how to make an estimator of `tracetogether estimate`, which fits nothing."""
-    shares_are_probabilities = not name.startswith("bucket-")
+    shares_are_probabilities = name not in RULES
     return lambda: Slotwise(
         name, ESTIMATORS[name](), shares_are_probabilities=shares_are_probabilities
     )
@@ -31,9 +32,11 @@ REGISTRY: Final[Mapping[str, Callable[[], EvaluatedEstimator]]] = MappingProxyTy
         "posterior": FittablePosterior,
         "constant": Constant,
         "mean-attenuation": MeanAttenuation,
+        "single-log": _slotwise("single-log"),
+        "smoothed": _slotwise("smoothed"),
         "kalman": Kalman,
         "robert": Robert,
-        **{name: _slotwise(name) for name in ESTIMATORS},
+        **{name: _slotwise(name) for name in RULES},
     }
 )
 """Name -> how to make the estimator with its defaults. The estimators of

@@ -7,7 +7,7 @@ import numpy as np
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
-from tracetogether.evaluation.comparison import best_or_level
+from tracetogether.evaluation.comparison import COMPARED, best_or_level
 from tracetogether.evaluation.scoring import EstimatorScores
 from tracetogether.parameters import SINGAPORE_POLICY
 from tracetogether.units import SECONDS_PER_MINUTE
@@ -33,8 +33,23 @@ JSON_KEYS: Final = (
     "best_or_level",
 )
 
-_MARKED: Final = frozenset({"AUC", "nDCF", "MAE", "Winkler"})
-_UNSAID: Final = "-"
+_POLICY: Final = f"{SINGAPORE_POLICY.minutes:g}"
+_COLUMNS: Final = (
+    # heading, measure, digits of a share (None: minutes), least width
+    ("AUC", "auc", 3, 6),
+    ("nDCF", "ndcf", 3, 6),
+    ("ECE", "ece", 3, 5),
+    ("MAE", "minutes_mae", None, 6),
+    ("bias", "minutes_bias", None, 5),
+    ("r", "minutes_r", 2, 4),
+    ("in90", "coverage90", 2, 4),
+    ("Winkler", "winkler", None, 6),
+    ("P15", "precision_15min", 2, 4),
+    ("R15", "recall_15min", 2, 4),
+    (f"P{_POLICY}", "precision_policy", 2, 4),
+    (f"R{_POLICY}", "recall_policy", 2, 4),
+)
+_MISSING: Final = "-"
 
 
 def json_rows(rows: Sequence[EstimatorScores]) -> list[dict[str, object]]:
@@ -55,31 +70,12 @@ def table(rows: Sequence[EstimatorScores]) -> Table:
 
     A figure is marked where its estimator is best of those with the same logs, or level with it.
     """
-    policy = f"{SINGAPORE_POLICY.minutes:g}"
     found = Table(box=SIMPLE_HEAD, pad_edge=False, collapse_padding=True, title_justify="left")
     for heading, width in (("radius", 6), ("window", 6), ("estimator", 17), ("logs", 4)):
         found.add_column(heading, no_wrap=True, min_width=width)
-    for heading in (
-        "AUC",
-        "nDCF",
-        "ECE",
-        "MAE",
-        "bias",
-        "r",
-        "in90",
-        "Winkler",
-        "P15",
-        "R15",
-        f"P{policy}",
-        f"R{policy}",
-        "read/s",
-    ):
-        found.add_column(
-            heading,
-            justify="right",
-            no_wrap=True,
-            min_width=6 if heading in _MARKED else 5 if heading in {"ECE", "bias"} else 4,
-        )
+    for heading, _, _, width in _COLUMNS:
+        found.add_column(heading, justify="right", no_wrap=True, min_width=width)
+    found.add_column("read/s", justify="right", no_wrap=True, min_width=4)
     marked = list(zip(rows, best_or_level(rows), strict=True))
     for asked in dict.fromkeys((row.radius_m, row.window_s) for row in rows):
         section = [pair for pair in marked if (pair[0].radius_m, pair[0].window_s) == asked]
@@ -90,22 +86,10 @@ def table(rows: Sequence[EstimatorScores]) -> Table:
                 f"{row.window_s / SECONDS_PER_MINUTE:g} min",
                 row.estimator,
                 row.logs,
-                _share(row.auc) + _mark("auc", best),
-                _share(row.ndcf) + _mark("ndcf", best),
-                _share(row.ece) + _mark("ece", best),
-                _number(row.minutes_mae) + _mark("minutes_mae", best),
-                _number(row.minutes_bias),
-                _share(row.minutes_r, 2),
-                _share(row.coverage90, 2),
-                _number(row.winkler) + _mark("winkler", best),
                 *(
-                    _share(value, 2)
-                    for value in (
-                        row.precision_15min,
-                        row.recall_15min,
-                        row.precision_policy,
-                        row.recall_policy,
-                    )
+                    _figure(getattr(row, measure), digits)
+                    + ("*" if measure in best else " " if measure in COMPARED else "")
+                    for _, measure, digits, _ in _COLUMNS
                 ),
                 _speed(row.readings_per_s),
             )
@@ -113,7 +97,7 @@ def table(rows: Sequence[EstimatorScores]) -> Table:
 
 
 def facts(rows: Sequence[EstimatorScores]) -> list[str]:
-    """Return lines that say how many windows and pairs there are, and how many are near."""
+    """Return lines with the number of windows and pairs, and the share that is near."""
     lines = []
     for logs in dict.fromkeys(row.logs for row in rows):
         of_logs = [row for row in rows if row.logs == logs]
@@ -133,21 +117,17 @@ def facts(rows: Sequence[EstimatorScores]) -> list[str]:
     return lines
 
 
-def _mark(measure: str, best: frozenset[str]) -> str:
-    return "*" if measure in best else " "
-
-
-def _share(value: float, digits: int = 3) -> str:
+def _figure(value: float, digits: int | None) -> str:
+    """Return a share with ``digits`` digits and no leading 0, or minutes if ``digits`` is None."""
     if np.isnan(value):
-        return _UNSAID
-    return f"{value:.{digits}f}".replace("0.", ".", 1) if abs(value) < 1 else f"{value:.{digits}f}"
-
-
-def _number(value: float) -> str:
-    return _UNSAID if np.isnan(value) else f"{value:.2f}"
+        return _MISSING
+    if digits is None:
+        return f"{value:.2f}"
+    text = f"{value:.{digits}f}"
+    return text.replace("0.", ".", 1) if abs(value) < 1 else text
 
 
 def _speed(value: float) -> str:
     if np.isnan(value):
-        return _UNSAID
+        return _MISSING
     return f"{value / 1e6:.1f} M" if value >= 1e6 else f"{value / 1e3:.0f} k"
