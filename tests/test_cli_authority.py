@@ -91,7 +91,7 @@ def test_init_makes_a_folder_for_its_owner_alone(run: Run) -> None:
     assert result.exit_code == 0
     folder = Path("desk")
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
-    files = {one.name: stat.S_IMODE(one.stat().st_mode) for one in folder.iterdir()}
+    files = {path.name: stat.S_IMODE(path.stat().st_mode) for path in folder.iterdir()}
     assert files == {"authority.db": 0o600, "keys.txt": 0o600, "operator.token": 0o600}
     token = (folder / "operator.token").read_text().strip()
     assert token not in result.output
@@ -122,17 +122,17 @@ def test_init_closes_an_empty_folder_and_leaves_a_full_one_alone(run: Run) -> No
     assert isinstance(result.exception, StoreError)
     assert "chmod 700 full" in str(result.exception)
     assert stat.S_IMODE(full.stat().st_mode) == 0o755
-    assert [one.name for one in full.iterdir()] == ["notes.txt"]
+    assert [path.name for path in full.iterdir()] == ["notes.txt"]
     full.chmod(0o700)
     assert run("init", "full").exit_code == 0
 
 
 def test_init_overwrites_nothing(run: Run, desk: Path) -> None:
-    before = {one: one.read_bytes() for one in desk.iterdir()}
+    before = {path: path.read_bytes() for path in desk.iterdir()}
     result = run("init")
     assert isinstance(result.exception, StoreError)
     assert "already" in str(result.exception)
-    assert {one: one.read_bytes() for one in desk.iterdir()} == before
+    assert {path: path.read_bytes() for path in desk.iterdir()} == before
     (desk / "authority.db").unlink()
     (desk / "operator.token").unlink()
     assert isinstance(run("init").exception, StoreError)
@@ -152,7 +152,7 @@ def test_init_that_fails_leaves_nothing(run: Run, monkeypatch: pytest.MonkeyPatc
     assert run("init").exit_code == 0
 
 
-def test_init_in_the_place_of_a_file_is_told(run: Run) -> None:
+def test_init_refuses_the_path_of_a_file(run: Run) -> None:
     Path("file").write_text("")
     assert run("init", "file").exit_code == 2
     result = run("init", "file/below")
@@ -178,7 +178,7 @@ def test_init_in_json(run: Run) -> None:
 @pytest.mark.parametrize(
     "words", [("case", "list"), ("case", "open", "x"), ("case", "contacts", "x"), ("purge",)]
 )
-def test_without_an_authority_the_remedy_is_told(run: Run, words: tuple[str, ...]) -> None:
+def test_without_an_authority_the_error_names_the_remedy(run: Run, words: tuple[str, ...]) -> None:
     result = run(*words)
     assert isinstance(result.exception, StoreError)
     assert "authority init" in str(result.exception)
@@ -201,7 +201,7 @@ def test_lost_keys_are_named_with_the_remedy(run: Run, desk: Path, words: tuple[
 
 
 @pytest.mark.parametrize("words", [("init", "new"), ("serve",), ("case", "list"), ("purge",)])
-def test_without_the_optional_packages_the_pip_line_is_told(
+def test_without_the_optional_packages_the_error_names_the_pip_line(
     run: Run, desk: Path, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...]
 ) -> None:
     import tracetogether.adapters
@@ -314,13 +314,13 @@ def test_threat_pin_lifetime_of_a_pin_read_out_is_15_minutes(run: Run, desk: Pat
         (("case", "pin", "NONE"), NotFoundError),
     ],
 )
-def test_what_is_not_there_is_told(
+def test_unknown_ids_are_errors(
     run: Run, desk: Path, words: tuple[str, ...], error: type[Exception]
 ) -> None:
     assert isinstance(run(*words).exception, error)
 
 
-def test_a_date_that_makes_no_sense_is_told(run: Run, desk: Path) -> None:
+def test_a_date_that_makes_no_sense_is_an_error(run: Run, desk: Path) -> None:
     user = new_user(desk)
     assert isinstance(
         run("case", "open", user, "--date", "2020-06-01").exception, InvalidRequestError
@@ -447,7 +447,7 @@ def test_serve_serves_until_interrupted(tmp_path: Path) -> None:
 
 
 @pytest.mark.network
-def test_serve_on_a_taken_port_is_told(run: Run, desk: Path) -> None:
+def test_serve_on_a_taken_port_is_an_error(run: Run, desk: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         result = run("serve", "--port", str(taken.getsockname()[1]))
     assert isinstance(result.exception, AuthorityError)

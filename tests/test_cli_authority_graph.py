@@ -72,8 +72,8 @@ def test_tables_fit_eighty_columns_and_lose_nothing(run: Run, people: dict[str, 
     assert line.split()[-3:] == ["4", "04-29", "both"]
     assert "likely" in contacts
     assert "perhaps by" in graph
-    for one in "abc":
-        assert people[one] in graph
+    for letter in "abc":
+        assert people[letter] in graph
     assert people["c"] in onward
 
 
@@ -86,7 +86,7 @@ def test_the_ranking_never_goes_without_what_it_takes_for_granted(
     assert "Ashcroft et al." in shown
     said = json.loads(run("case", "graph", "--json").stdout)
     assert said["assumptions"]
-    (first, *_) = [one for one in said["candidates"] if one["infected"] == people["b"]]
+    (first, *_) = [line for line in said["candidates"] if line["infected"] == people["b"]]
     assert first["infector"] == people["a"]
 
 
@@ -104,7 +104,7 @@ def test_who_looked_stands_in_the_audit_log(run: Run, people: dict[str, str]) ->
     run("case", "graph")
     run("case", "onward", people["case_a"])
     with opened_folder(Path("authority")) as service:
-        acts = [one.act for one in service.audit.entries(limit=10**6, by=CONSOLE)]
+        acts = [entry.act for entry in service.audit.entries(limit=10**6, by=CONSOLE)]
     assert acts[-2:] == ["graph.shown", "contacts.onward_listed"]
 
 
@@ -114,14 +114,14 @@ def test_no_meetings_is_said(run: Run) -> None:
 
 
 @pytest.mark.parametrize("verb", ["contacts", "onward", "graph", "list"])
-def test_a_folder_given_as_an_argument_is_told_where_it_goes(verb: str) -> None:
+def test_a_folder_given_as_an_argument_is_an_error_that_names_the_option(verb: str) -> None:
     words = ["case", verb, *(["CASE"] if verb in {"contacts", "onward"} else []), "desk"]
     result = CliRunner().invoke(authority, words)
     assert result.exit_code == 2
     assert "--dir DIR" in result.output
 
 
-def test_without_a_folder_the_switch_is_told(
+def test_without_a_folder_the_error_names_the_option(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)

@@ -60,7 +60,7 @@ def facts(result: Result) -> Any:
 
 
 def test_keys_are_listed_rotated_quarantined_and_destroyed(run: Run) -> None:
-    assert [one["date"] for one in facts(run("keys", "list", "--json"))] == [
+    assert [key["date"] for key in facts(run("keys", "list", "--json"))] == [
         "2020-05-04",
         "2020-05-05",
     ]
@@ -70,13 +70,13 @@ def test_keys_are_listed_rotated_quarantined_and_destroyed(run: Run) -> None:
         "first_day": DAY,
         "last_day": DAY + 1,
     }
-    assert all(one["quarantined"] for one in facts(run("keys", "list", "--json")))
+    assert all(key["quarantined"] for key in facts(run("keys", "list", "--json")))
     assert "YES" in run("keys", "list").stdout
     assert facts(run("keys", "destroy", "2020-05-05", "--yes", "--json")) == {"days": 1}
     ring = KeyRing.load(Path("authority/keys.txt"))
     assert ring.oldest_day == DAY + 1
     assert ring.quarantine_spans == [(DAY + 1, DAY + 1)]
-    acts = [one["act"] for one in facts(run("audit", "list", "--json"))]
+    acts = [entry["act"] for entry in facts(run("audit", "list", "--json"))]
     assert acts[-3:] == ["keys.rotated", "keys.quarantined", "keys.destroyed"]
     assert "keys.rotated" in run("audit", "list").stdout
 
@@ -101,7 +101,7 @@ def test_operators_are_added_listed_and_disabled(run: Run) -> None:
     added = facts(run("user", "add", "night", "--role", "tracer", "--role", "issuer", "--json"))
     with opened_folder(Path("authority")) as service:
         assert service.access.operator(added["operator_token"]).name == "night"
-    listed = {one["name"]: one for one in facts(run("user", "list", "--json"))}
+    listed = {operator["name"]: operator for operator in facts(run("user", "list", "--json"))}
     assert listed["night"]["roles"] == ["issuer", "tracer"]
     assert len(listed["operator"]["roles"]) == len(Role)
     assert "night" in run("user", "list").stdout
@@ -199,7 +199,7 @@ def test_upload_pins_a_day_are_shown_and_changed_within_reason(run: Run) -> None
     forged.close()
     assert isinstance(run("serve", "--port", "0").exception, AuthorityError)
     assert run("limits", "--pins-a-day", "100").exit_code == 0
-    assert [one["act"] for one in facts(run("audit", "list", "--json"))][-2:] == [
+    assert [entry["act"] for entry in facts(run("audit", "list", "--json"))][-2:] == [
         "limits.changed",
         "limits.changed",
     ]

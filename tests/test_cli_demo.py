@@ -73,10 +73,10 @@ def test_records_came_through_the_whole_chain(seeds: dict[int, dict]) -> None:
 
 @pytest.mark.network
 def test_two_seeds_are_two_truths(seeds: dict[int, dict]) -> None:
-    one, other = (
+    first, other = (
         sorted(line["true_minutes"] for line in said["contacts"]) for said in seeds.values()
     )
-    assert one != other
+    assert first != other
 
 
 @pytest.mark.network

@@ -52,12 +52,12 @@ def test_a_made_up_authority_has_something_of_everything(folder: Path) -> None:
     with opened_folder(folder) as service:
         cases = service.casework.cases(by=CONSOLE)
         assert service.audit.verify(by=CONSOLE)[0] > 20
-        acts = {one.act for one in service.audit.entries(by=CONSOLE)}
-        latest = max(one.time for one in service.audit.entries(by=CONSOLE))
+        acts = {entry.act for entry in service.audit.entries(by=CONSOLE)}
+        latest = max(entry.time for entry in service.audit.entries(by=CONSOLE))
         assert service.finder.work_off(latest + 1, after_restart=True) == 0
     assert latest <= (folder / "authority.db").stat().st_mtime  # nothing lies in the future
     assert len(cases) >= 4
-    assert {one.state.value for one in cases} >= {"closed", "merged"}
+    assert {case.state.value for case in cases} >= {"closed", "merged"}
     assert {"case.opened", "upload.taken", "contacts.found", "case.assigned"} <= acts
     assert {"case.closed", "case.merged", "operator.added"} <= acts
     listed = facts(folder, "follow-up", "list")
@@ -73,7 +73,7 @@ def test_a_phone_is_left_whose_log_names_contacts(folder: Path, tmp_path: Path) 
     body, now = write_upload(rows), rows[-1].time + 60
     with opened_folder(place) as service:
         assert service.access.phone(phone.credential) == phone.user_id
-        assert phone.user_id not in {one.user_id for one in service.casework.cases(by=CONSOLE)}
+        assert phone.user_id not in {case.user_id for case in service.casework.cases(by=CONSOLE)}
         case = service.casework.open_case(phone.user_id, now, by=CONSOLE)
         pin = service.pins.issue(case, now, by=CONSOLE)
         token = service.intake.redeem_pin(phone.user_id, pin, sha256(body), now)
@@ -104,11 +104,11 @@ def test_exports_from_the_command_line(folder: Path, tmp_path: Path) -> None:
         )
     assert (tmp_path / "contacts.csv").read_text("utf-8").split() == text.split()
     lines = (tmp_path / "contacts.ndjson").read_text("utf-8").splitlines()
-    assert [json.loads(line)["contact_id"] for line in lines] == [one["contact_id"] for one in rows]
+    assert [json.loads(line)["contact_id"] for line in lines] == [row["contact_id"] for row in rows]
     book = openpyxl.load_workbook(tmp_path / "contacts.xlsx", read_only=True)
     ids = [row[0] for row in book["Contacts"].iter_rows(min_row=2, values_only=True)]
     book.close()
-    assert ids == [one["contact_id"] for one in rows]
+    assert ids == [row["contact_id"] for row in rows]
     to_terminal = CliRunner().invoke(
         cli, ["authority", "export", "--dir", str(folder), "--format", "xlsx"]
     )
@@ -153,8 +153,8 @@ def test_contacts_whom_nobody_follows_are_taken_over(folder: Path, tmp_path: Pat
 
 
 def test_calls_from_the_command_line(folder: Path) -> None:
-    (one, *_) = facts(folder, "follow-up", "list")["contacts"]  # type: ignore[misc]
-    contact_id = one["contact_id"]
+    (followed, *_) = facts(folder, "follow-up", "list")["contacts"]  # type: ignore[misc]
+    contact_id = followed["contact_id"]
     where = ["--dir", str(folder)]
     assert "follow up" in tracetogether("follow-up", "call", contact_id, "symptoms", *where)
     shown = facts(folder, "follow-up", "show", contact_id)
@@ -162,7 +162,7 @@ def test_calls_from_the_command_line(folder: Path) -> None:
     assert shown["priority"] == "high"
     assert "symptoms" in tracetogether("follow-up", "show", contact_id, *where)
     assert contact_id in tracetogether("follow-up", "list", "--state", "in_follow_up", *where)
-    assert "tom" in tracetogether("follow-up", "assign", str(one["case_id"]), "tom", *where)
+    assert "tom" in tracetogether("follow-up", "assign", str(followed["case_id"]), "tom", *where)
     found = facts(folder, "follow-up", "indicators")
     assert set(found) >= {"lost", "traced_within_a_day"}
     assert "lost" in tracetogether("follow-up", "indicators", *where)

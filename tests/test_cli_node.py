@@ -60,7 +60,7 @@ def home(folder: Path, url: str) -> Path:
 
 def test_init_registers_and_keeps_its_secrets(tmp_path: Path, url: str) -> None:
     folder = home(tmp_path / "ann", url)
-    assert {one.name for one in folder.iterdir()} >= {SETTINGS, LOG, CREDENTIAL, BATCH}
+    assert {path.name for path in folder.iterdir()} >= {SETTINGS, LOG, CREDENTIAL, BATCH}
     for name in (SETTINGS, CREDENTIAL, BATCH):
         assert (folder / name).stat().st_mode & 0o777 == 0o600
     batch = load_batch(folder)
@@ -133,7 +133,7 @@ def test_central_only_is_said_and_reaches_the_adapter(
     assert asked == [central_only]
 
 
-def test_damaged_settings_are_told_and_a_damaged_batch_is_fetched_anew(
+def test_damaged_settings_are_an_error_and_a_damaged_batch_is_fetched_again(
     tmp_path: Path, url: str
 ) -> None:
     folder = home(tmp_path / "ann", url)
@@ -206,10 +206,10 @@ def test_two_nodes_meet_and_one_uploads(
         signal.raise_signal(signal.SIGTERM)  # one handler a process: it ends the node begun last
         ended, going = await asyncio.wait(nodes, timeout=5, return_when=asyncio.FIRST_COMPLETED)
         assert ended
-        for one in going:
-            one.cancel()
+        for task in going:
+            task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
-                await one
+                await task
 
     asyncio.run(meet())
     assert complaints(caplog) == []
@@ -275,15 +275,15 @@ def test_a_process_meets_ends_at_sigterm_and_loses_nothing_when_killed(
                 pauses=HASTY,
             )
         )
-        told = []
+        events = []
         async with process(ann, link, tmp_path / "1.hci") as node:
             assert node.stdout is not None
             async with asyncio.timeout(30):
-                while not any(line["event"] == "sighting" for line in told):
-                    told.append(json.loads(await node.stdout.readline()))
-            node.kill()  # what was told is on the disk
+                while not any(line["event"] == "sighting" for line in events):
+                    events.append(json.loads(await node.stdout.readline()))
+            node.kill()  # each reported sighting is on the disk
             await node.wait()
-        tokens = {line["token"] for line in told if line["event"] == "sighting"}
+        tokens = {line["token"] for line in events if line["event"] == "sighting"}
         with SqliteContactLog.open(ann / LOG, read_only=True) as log:
             assert tokens <= {row.peer for row in log.rows()}
         async with process(ann, link, tmp_path / "2.hci") as node:

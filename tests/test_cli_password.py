@@ -109,7 +109,7 @@ def test_a_databases_password_belongs_in_a_file_or_the_environment(
     file.chmod(0o600)
     if environment is not None:
         monkeypatch.setenv("TRACETOGETHER_DATABASE", environment)
-    words = [one.replace("FILE", str(file)) for one in words]
+    words = [word.replace("FILE", str(file)) for word in words]
     done = CliRunner().invoke(cli, ["authority", "init", str(tmp_path / "new"), *words])
     assert "can't be" in str(done.exception)  # nobody listens there
     assert ("Every user of this machine can read the password" in done.output) == warned

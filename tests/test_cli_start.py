@@ -17,8 +17,8 @@ def test_an_authoritys_commands_start_without_what_fits_models_and_draws() -> No
     asked = (
         "from tracetogether.cli import main; import sys; sys.argv[1:] = ['authority', 'case', '-h']"
     )
-    told = f"print([one for one in {SLOW!r} if one in sys.modules], file=sys.stderr)"
-    script = f"{asked}\ntry:\n    main()\nfinally:\n    {told}"
+    shown = f"print([name for name in {SLOW!r} if name in sys.modules], file=sys.stderr)"
+    script = f"{asked}\ntry:\n    main()\nfinally:\n    {shown}"
     done = subprocess.run(
         [sys.executable, "-c", script], capture_output=True, text=True, check=True
     )
@@ -26,7 +26,7 @@ def test_an_authoritys_commands_start_without_what_fits_models_and_draws() -> No
     assert done.stderr.strip() == "[]"
 
 
-def test_every_command_is_listed_and_an_unknown_one_told() -> None:
+def test_every_command_is_listed_and_an_unknown_one_is_refused() -> None:
     context = click.Context(cli)
     listed = cli.list_commands(context)
     assert listed == sorted(listed)

@@ -94,14 +94,14 @@ def test_a_file_in_opentraces_json_is_sent_as_it_is(patient: Patient) -> None:
     }
 
 
-def test_rejections_are_told(patient: Patient) -> None:
+def test_rejections_are_printed(patient: Patient) -> None:
     Path("phone.json").write_bytes(write_upload([*patient.rows, Sighting(NOON, "x", -60)]))
     result = patient.run("phone.json")
     assert "Accepted  30 of 31" in result.stdout
     assert "Rejected  1: failed_decryption" in result.stdout
 
 
-def test_a_wrong_pin_is_told_and_the_right_one_still_works(patient: Patient) -> None:
+def test_a_wrong_pin_is_an_error_and_the_right_one_still_works(patient: Patient) -> None:
     wrong = f"{(int(patient.pin) + 1) % 10**8:08d}"
     assert isinstance(patient.run(pin=wrong).exception, AccessDeniedError)
     short = patient.run(pin="12")
@@ -138,7 +138,7 @@ def test_an_empty_log_costs_no_pin(patient: Patient) -> None:
     assert patient.run().exit_code == 0
 
 
-def test_a_missing_log_or_credential_is_told(patient: Patient) -> None:
+def test_a_missing_log_or_credential_is_an_error(patient: Patient) -> None:
     result = patient.run("none.db", None, "--credential", "phone.credential")
     assert isinstance(result.exception, StoreError)
     assert "none.db" in str(result.exception)
@@ -149,7 +149,7 @@ def test_a_missing_log_or_credential_is_told(patient: Patient) -> None:
     assert patient.run("phone.db", None, "--credential", "elsewhere").exit_code == 0
 
 
-def test_a_database_that_is_no_log_is_told(patient: Patient) -> None:
+def test_a_database_that_is_no_log_is_an_error(patient: Patient) -> None:
     Path("phone.db").write_bytes(b"SQLite format 3\x00" + bytes(100))
     assert isinstance(patient.run().exception, StoreError)
 
@@ -169,7 +169,7 @@ def test_a_dry_run_says_what_would_go_and_nothing_does(patient: Patient) -> None
     result = CliRunner().invoke(upload, ["phone.db", "--dry-run", "--json"])
     seen = json.loads(result.stdout)
     assert (seen["records"], seen["would_send"], seen["fits"]) == (45, 45, True)
-    assert [(one["date"], one["records"]) for one in seen["days"]] == [
+    assert [(day["date"], day["records"]) for day in seen["days"]] == [
         ("2020-05-01", 15),
         ("2020-05-04", 30),
     ]
@@ -232,7 +232,7 @@ def test_nothing_left_or_a_wrong_period_costs_no_pin(patient: Patient) -> None:
     assert patient.run().exit_code == 0
 
 
-def test_a_log_that_is_too_large_is_told_with_the_remedy(patient: Patient) -> None:
+def test_a_log_that_is_too_large_is_an_error_that_names_the_remedy(patient: Patient) -> None:
     text = write_upload(patient.rows).decode()
     (start, end) = text.split("[", 1)
     more = end.split("]", 1)[0]
@@ -329,7 +329,7 @@ def test_a_refused_pin_leaves_no_copy_of_the_log_behind(patient: Patient) -> Non
 
 
 @pytest.mark.parametrize("damaged", ["", "{}", '{"attempt": "a", "asked": "zz", "log": ""}'])
-def test_a_damaged_attempt_is_told(patient: Patient, damaged: str) -> None:
+def test_a_damaged_attempt_is_an_error(patient: Patient, damaged: str) -> None:
     left = Path("phone.attempt")
     left.write_text(damaged)
     left.chmod(0o600)

@@ -1,4 +1,4 @@
-"""A node's log whose file is damaged: set aside, told, what can be read taken over."""
+"""A node whose log file is damaged: it sets the file aside, copies readable rows and continues."""
 
 import os
 import sqlite3
@@ -96,46 +96,50 @@ DAMAGES = [
 
 
 @pytest.mark.parametrize("damage", DAMAGES)
-def test_a_damaged_file_is_set_aside_told_and_the_node_goes_on(
+def test_a_damaged_file_is_set_aside_and_reported(
     path: Path, damage: Callable[[Path], None]
 ) -> None:
     damage(path)
     was = path.read_bytes() if path.exists() else None
-    told: list[tuple[str, str]] = []
+    events: list[tuple[str, str]] = []
     new = Sighting(NOW + 5_000, "new", -50.0)
-    with closing(NodeLog(path, lambda *event: told.append(event), now=NOW + 5_000)) as log:
-        ((event, text),) = told
+    with closing(NodeLog(path, lambda *event: events.append(event), now=NOW + 5_000)) as log:
+        ((event, text),) = events
         assert event == "log_damaged"
         log.append([new])
         assert log.rows()[-1] == new
         kept = log.rows()[:-1]
-    aside = [one for one in path.parent.iterdir() if ".damaged-" in one.name]
+    aside = [file for file in path.parent.iterdir() if ".damaged-" in file.name]
     if was is None:
         assert aside == []
     else:
-        (file,) = [one for one in aside if not one.name.endswith(("-wal", "-shm"))]
+        (file,) = [
+            kept_file for kept_file in aside if not kept_file.name.endswith(("-wal", "-shm"))
+        ]
         assert file.read_bytes() == was
         assert str(file) in text
     assert f"{len(kept):,} sightings are in a new one" in text
     assert set(kept) <= set(ROWS)
     if damage in {truncated, zeros_in_the_middle, cut_in_a_page}:
         assert len(kept) > 500, "what can be read is taken over"
-    with closing(NodeLog(path, lambda *event: told.append(event), now=NOW + 5_000)) as log:
-        assert len(told) == 1
+    with closing(NodeLog(path, lambda *event: events.append(event), now=NOW + 5_000)) as log:
+        assert len(events) == 1
         assert log.rows() == [*kept, new]
 
 
 def test_a_file_that_is_damaged_while_the_node_runs_is_set_aside_too(path: Path) -> None:
-    told: list[tuple[str, str]] = []
+    events: list[tuple[str, str]] = []
     written: list[Sighting] = []
-    with closing(NodeLog(path, lambda *event: told.append(event), written.append, now=NOW)) as log:
+    with closing(
+        NodeLog(path, lambda *event: events.append(event), written.append, now=NOW)
+    ) as log:
         log._log._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
         log._log._db.execute("PRAGMA cache_size = 0")
         body = path.read_bytes()
         path.write_bytes(body[:4096] + os.urandom(len(body) - 4096))
         new = Sighting(NOW + 5_000, "new", -50.0)
         log.append([new])
-        assert [event for event, _ in told] == ["log_damaged"]
+        assert [event for event, _ in events] == ["log_damaged"]
         assert log.rows()[-1] == new == written[-1]
 
 

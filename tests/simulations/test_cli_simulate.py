@@ -40,11 +40,11 @@ def call(*words: str | Path, fails: type[TraceTogetherError] | None = None) -> R
 
 def test_list() -> None:
     assert "train-carriage" in call("list").stdout
-    said = {one["scenario"]: one for one in json.loads(call("list", "--json").stdout)}
+    said = {listed["scenario"]: listed for listed in json.loads(call("list", "--json").stdout)}
     assert len(said) == 14
-    one = said["train-carriage"]
-    assert one["people"] == 60
-    assert one["duration_s"] == 1800
+    train = said["train-carriage"]
+    assert train["people"] == 60
+    assert train["duration_s"] == 1800
 
 
 def test_check(small: Path) -> None:
