@@ -65,7 +65,7 @@ Version = Annotated[
     Field(
         ge=0,
         le=2**53,
-        description="As it was read: 409 `stale` if somebody changed it since. Without one, "
+        description="As you read it: 409 `stale` if somebody has changed it since. Without it, "
         "nothing that another operator wrote is replaced.",
     ),
 ]

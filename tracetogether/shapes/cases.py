@@ -16,32 +16,30 @@ def _with_one_newline(text: object) -> object:
 
 
 class NewCase(RequestBody):
-    """Who was diagnosed, and when."""
+    """A person with a diagnosis."""
 
     user_id: Annotated[str, Field(max_length=64, repr=False, examples=[USER_ID])]
     date: Annotated[
         dt.date | None,
         Field(
             strict=False,
-            description="Of diagnosis or first symptoms where the authority is; today if left out.",
+            description="Of diagnosis or first symptoms, in the authority's zone; default: today.",
             examples=["2020-05-04"],
         ),
     ] = None
 
 
 class CaseStep(RequestBody):
-    """Whether a case is worked on."""
+    """A change of a case's state."""
 
     state: Literal["closed", "open"]
     version: Version = None
 
 
 class Assignment(RequestBody):
-    """Who is to work on a case."""
+    """The tracer of a case."""
 
-    operator: Annotated[
-        str, Field(max_length=32, description="`-`: nobody. A blank is refused: it erases nothing.")
-    ]
+    operator: Annotated[str, Field(max_length=32, description="`-`: nobody. A blank is refused.")]
     version: Version = None
 
 
@@ -49,18 +47,20 @@ class CaseLine(AnswerBody):
     """A case."""
 
     case_id: Annotated[str, Field(examples=["MZXW6YTBOI"])]
-    pseudonym: Annotated[str, Field(description="What the diagnosed person is called in lists.")]
+    pseudonym: Annotated[str, Field(description="The name of the diagnosed person in lists.")]
     date: Annotated[str, Field(examples=["2020-05-04"])]
     opened_at: Annotated[float, Field(description="Epoch seconds.")]
     state: Annotated[str, Field(description="`open`, `tracing`, `closed` or `merged`.")]
     assigned_to: Annotated[str, Field(description="An operator's name, or empty.")]
-    known_contact: Annotated[bool, Field(description="Was a contact of another case before.")]
+    known_contact: Annotated[
+        bool, Field(description="The person was a contact of another case before.")
+    ]
     confirmed: Annotated[
         bool,
-        Field(description="False: a tracer opened it for a contact; no other log is used for it."),
+        Field(description="False: a tracer opened it for a contact; it uses no other logs yet."),
     ]
     merged_into: str
-    version: Annotated[int, Field(description="Counts the changes by people.")]
+    version: Annotated[int, Field(description="Number of changes by people.")]
 
     @classmethod
     def of(cls, shown: Case, pseudonym: str = "", counts: CaseSummary | None = None) -> Self:
@@ -73,14 +73,14 @@ class CaseLine(AnswerBody):
 
 
 class CaseSummaryLine(CaseLine):
-    """A case as lists show it; contacts counted without the merged ones."""
+    """A case in a list; the counts leave out merged contacts."""
 
     uploads: int
     contacts: int
     to_trace: int
     in_follow_up: int
     lost: int
-    due: Annotated[int, Field(description="To be called today.")]
+    due: Annotated[int, Field(description="Contacts to call today.")]
 
 
 class Cases(AnswerBody):
@@ -92,7 +92,7 @@ class Cases(AnswerBody):
 
 
 class NewPin(RequestBody):
-    """What an upload PIN is to be like."""
+    """Options of a new upload PIN."""
 
     lifetime: Annotated[
         PinLifetime,
@@ -104,7 +104,7 @@ class NewPin(RequestBody):
 
 
 class UploadPinIssued(AnswerBody):
-    """An upload PIN to tell the case's user. Shown this once."""
+    """An upload PIN for the case's user. It is shown only here."""
 
     case_id: str
     upload_pin: Annotated[str, Field(repr=False, examples=["04917362"])]
@@ -112,28 +112,28 @@ class UploadPinIssued(AnswerBody):
 
 
 class Reveal(RequestBody):
-    """Which contact is to be known, and why."""
+    """The contact to identify, and the reason."""
 
     pseudonym: Annotated[str, Field(max_length=32, examples=["ABCDE-FGHIJ"])]
     reason: Annotated[
         str,
         Field(
             max_length=200,
-            description="Stands in the audit log: name nobody in it. It must not be empty.",
+            description="The audit log keeps it: do not name anybody. It must not be empty.",
             examples=["call for testing"],
         ),
     ] = ""
 
 
 class Revealed(AnswerBody):
-    """Who a contact is."""
+    """The identity of a contact."""
 
     pseudonym: str
     user_id: Annotated[str, Field(repr=False, examples=[USER_ID])]
 
 
 class NewNote(RequestBody):
-    """What a tracer writes down. It is kept sealed."""
+    """A tracer's note; it is stored encrypted."""
 
     text: Annotated[
         str,
@@ -142,14 +142,14 @@ class NewNote(RequestBody):
             max_length=2_000,
             pattern=r"\S",
             repr=False,
-            description="Unicode code points count; a line break is one.",
+            description="The limit counts Unicode code points; a line break is one.",
         ),
     ]
     contact_id: Annotated[str, Field(max_length=32)] = ""
 
 
 class NoteLine(AnswerBody):
-    """A note; ``text`` is null once its key is gone."""
+    """A note; ``text`` is null after its key was destroyed."""
 
     note_id: str
     contact_id: str

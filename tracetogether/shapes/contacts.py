@@ -25,7 +25,7 @@ class Nearness(AnswerBody):
 
 
 class ContactDayLine(Nearness):
-    """One day, in the authority's time zone, on which a contact was near."""
+    """A day, in the authority's time zone, on which a contact was near."""
 
     day: Annotated[int, Field(description="Days since 1970-01-01.", examples=[18386])]
     date: Annotated[str, Field(examples=["2020-05-04"])]
@@ -34,7 +34,7 @@ class ContactDayLine(Nearness):
 
 
 class ReasonLine(AnswerBody):
-    """A fact about a contact, for a page to say in its own language."""
+    """A fact about a contact; ``code`` and ``figures`` serve translations."""
 
     code: Annotated[str, Field(examples=["minutes"])]
     figures: dict[str, float]
@@ -47,14 +47,16 @@ class ContactLine(Nearness):
     pseudonym: str
     close_contact: bool
     probability: Annotated[float, Field(description="Of a close contact under the policy.")]
-    minutes_24h: Annotated[float, Field(description="In the 24 hours with the most of them.")]
+    minutes_24h: Annotated[float, Field(description="In the 24 hours with the most minutes.")]
     minutes_24h_low: Annotated[float, path("busiest_24h.low")]
     minutes_24h_high: Annotated[float, path("busiest_24h.high")]
     encounters: int
     first_s: Annotated[float, Field(description="Epoch seconds.")]
     last_s: Annotated[float, Field(description="Epoch seconds.")]
     seen_by: SeenBy
-    reasons: Annotated[list[ReasonLine], Field(description="What decides its place comes first.")]
+    reasons: Annotated[
+        list[ReasonLine], Field(description="The reasons for its place in the list come first.")
+    ]
     days: list[ContactDayLine]
 
 
@@ -65,12 +67,12 @@ class Policy(AnswerBody):
     within_m: float
     minutes: float
     rule: Annotated[
-        str | None, Field(description="Counts minutes by attenuation in place of the radius.")
+        str | None, Field(description="Counts minutes by attenuation instead of by the radius.")
     ]
 
 
 class Contacts(AnswerBody):
-    """A case's contacts in order of concern, and what they were found from."""
+    """A case's contacts in order of concern, and the records behind them."""
 
     case_id: Annotated[str, path("case.case_id")]
     date: Annotated[str, path("case.date")]
@@ -87,18 +89,19 @@ class Contacts(AnswerBody):
 
 
 class CaseOfPerson(AnswerBody):
-    """A case that is the person's own."""
+    """A case of this person."""
 
     case_id: str
     date: Annotated[str, Field(examples=["2020-05-04"])]
 
 
 class GraphPersonLine(AnswerBody):
-    """Somebody who is a case or was near one."""
+    """A person who is a case or was near one."""
 
     pseudonym: str
     cases: Annotated[
-        list[CaseOfPerson], Field(description="His own, as far as the caller needs to know.")
+        list[CaseOfPerson],
+        Field(description="Their own cases, as far as the caller needs to know them."),
     ]
 
 
@@ -121,7 +124,7 @@ class MeetingLine(AnswerBody):
 
 
 class CandidateLine(AnswerBody):
-    """Somebody who may have infected somebody: a ranking, no finding."""
+    """A person who may have infected another: a ranking, not a finding."""
 
     infector: Annotated[str, path("infector.person")]
     infector_case: Annotated[str, path("infector.case_id")]
@@ -134,7 +137,7 @@ class CandidateLine(AnswerBody):
     share_low: Annotated[float, path("share.low")]
     share_high: Annotated[float, path("share.high")]
     direction: Annotated[
-        float, Field(description="This way's part of both ways between the two, 0 to 1.")
+        float, Field(description="Weight of this direction among both between the two, 0 to 1.")
     ]
     days_between: Annotated[int, Field(description="From the infector's date to the other's.")]
     likeliest_date: str
@@ -145,7 +148,7 @@ class CandidateLine(AnswerBody):
 
 
 class AssumptionLine(AnswerBody):
-    """What the ranking takes for granted."""
+    """An assumption of the ranking."""
 
     code: str
     text: str
@@ -162,7 +165,7 @@ class Graph(AnswerBody):
     assumptions: list[AssumptionLine]
     cases: int
     cases_left_out: Annotated[
-        int, Field(description="Cases with logs that are not in it: at most 1,000 are.")
+        int, Field(description="Cases with logs beyond the 1,000 that are shown.")
     ]
     offset: int
     total: Annotated[int, Field(description="Cases with logs that the caller may see.")]
@@ -177,7 +180,7 @@ class Graph(AnswerBody):
 
 
 class OnwardLine(ContactLine):
-    """Somebody near a contact, after that contact had met the case."""
+    """A person near a contact, after that contact had met the case."""
 
     through: Annotated[str, Field(description="Pseudonym of the contact.")]
     days_after: Annotated[int, Field(description="From the contact's meeting with the case.")]

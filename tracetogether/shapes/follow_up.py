@@ -37,7 +37,7 @@ def _by_name(found: Indicators) -> dict[str, object]:
 
 
 class Into(RequestBody):
-    """What something is merged into, or (``dry_run``) what that would do."""
+    """The target of a merge; ``dry_run`` only returns what it would do."""
 
     into: _CaseID
     dry_run: bool = False
@@ -45,7 +45,7 @@ class Into(RequestBody):
 
 
 class Undo(RequestBody):
-    """That a merge is undone, or (``dry_run``) what that would do."""
+    """Undoing of a merge; ``dry_run`` only returns what it would do."""
 
     dry_run: bool = False
     version: Version = None
@@ -57,34 +57,36 @@ class MergedLine(AnswerBody):
     moved: int
     joined: int
     calls: int
-    clashes: Annotated[int, Field(description="Days with two outcomes: that which stays counts.")]
+    clashes: Annotated[int, Field(description="Days with two outcomes: that of the target stays.")]
     notes: int
     names: int
-    also: Annotated[int, Field(description="Contacts whose other name or number stays beside.")]
+    also: Annotated[int, Field(description="Contacts that keep a second name or number.")]
     uploads: Annotated[int, Field(description="Logs that stay with the merged case.")]
 
 
 class UndoneLine(AnswerBody):
-    """What undoing a merge does, in numbers; ``closed``: the case comes back closed."""
+    """What undoing a merge does, in numbers; ``closed``: the case is closed again."""
 
     moved: int
     separated: int
     calls: int
     notes: int
-    changed: Annotated[int, Field(description="Contacts changed since: the changes stay.")]
+    changed: Annotated[
+        int, Field(description="Contacts changed since the merge: the changes stay.")
+    ]
     stay: int
     closed: bool
 
 
 class ContactStep(RequestBody):
-    """That a contact was told, or that a casual one is to be called after all."""
+    """A contact was informed, or a casual one goes on the call list."""
 
     state: Literal["reached", "to_trace"]
     version: Version = None
 
 
 class Call(RequestBody):
-    """What a day's call found."""
+    """The outcome of a day's call."""
 
     outcome: Literal["no_symptoms", "symptoms", "not_reached"]
     date: _Day = None
@@ -99,7 +101,7 @@ class Diagnosis(RequestBody):
 
 
 class Particulars(RequestBody):
-    """A contact's name and telephone number. They are kept sealed; only a reveal shows them."""
+    """A contact's name and telephone number: stored encrypted, shown only by a reveal."""
 
     name: _OneParticular = None
     phone: _OneParticular = None
@@ -111,13 +113,13 @@ class Particulars(RequestBody):
 
 
 class WhyReveal(RequestBody):
-    """Why a contact is to be known."""
+    """The reason to identify a contact."""
 
     reason: Annotated[str, Field(max_length=200, examples=["call for testing"])] = ""
 
 
 class PersonLine(AnswerBody):
-    """Who a contact is."""
+    """The identity of a contact, and what is stored of it."""
 
     pseudonym: str
     user_id: Annotated[str, Field(repr=False, examples=[USER_ID])]
@@ -139,9 +141,7 @@ class FollowedLine(AnswerBody):
 
     contact_id: str
     case_id: str
-    pseudonym: Annotated[
-        str, path("pseudonym", description="Empty once nobody can open it any more.")
-    ]
+    pseudonym: Annotated[str, path("pseudonym", description="Empty after its key was destroyed.")]
     state: Annotated[str, path("kept.state.value", examples=["to_trace"])]
     priority: Annotated[str, path("kept.priority.word", examples=["high"])]
     reasons: Annotated[list[str], Field(description="Codes.", examples=[["close_contact", "long"]])]
@@ -162,12 +162,12 @@ class FollowedLine(AnswerBody):
         path("kept.until_day", description="Last day of follow-up.", examples=["2020-05-18"]),
     ]
     traced_at: float | None
-    missed: Annotated[int, Field(description="Days in a row on which nobody was reached.")]
+    missed: Annotated[int, Field(description="Days in a row without an answer.")]
     symptoms: bool
     ended_at: float | None
     became_case: str
     merged_into: str
-    version: Annotated[int, Field(description="Counts the changes.")]
+    version: Annotated[int, Field(description="Number of changes.")]
 
 
 class FollowedPage(AnswerBody):
@@ -188,13 +188,13 @@ class CalendarDay(AnswerBody):
 
 
 class FollowedContact(FollowedLine):
-    """A contact with the calendar."""
+    """A contact with its calendar."""
 
     calendar: Annotated[list[CalendarDay], path("calendar")]
 
 
 class RatioLine(AnswerBody):
-    """A share with what it is a share of; null of nothing."""
+    """A share and its two counts; null if the denominator is 0."""
 
     numerator: int
     denominator: int
@@ -215,7 +215,7 @@ class DashboardShape(AnswerBody):
 
     cases: Annotated[CountsByName, Field(description="By state.")]
     contacts: Annotated[CountsByName, Field(description="By state.")]
-    priorities: Annotated[CountsByName, Field(description="Of those who are to be called.")]
+    priorities: Annotated[CountsByName, Field(description="Contacts to call, by priority.")]
     due_today: int
     done_today: int
     uploads: int
@@ -226,10 +226,12 @@ class DashboardShape(AnswerBody):
     active_yesterday: int
     days: list[DayLine]
     time_zone: Annotated[
-        str, Field(description="Whose days all dates are.", examples=["Asia/Singapore"])
+        str, Field(description="All dates are days of this time zone.", examples=["Asia/Singapore"])
     ]
     indicators: Annotated[
-        dict[str, RatioLine], BeforeValidator(_by_name), Field(description="WHO's.")
+        dict[str, RatioLine],
+        BeforeValidator(_by_name),
+        Field(description="WHO's indicators of contact tracing."),
     ]
 
     @classmethod

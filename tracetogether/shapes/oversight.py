@@ -8,7 +8,7 @@ from tracetogether.shapes.bodies import AnswerBody, RequestBody
 
 
 class Statistics(AnswerBody):
-    """How much of everything is kept."""
+    """Counts of everything that is stored."""
 
     users: int
     operators: int
@@ -19,26 +19,28 @@ class Statistics(AnswerBody):
     contact_lists: int
     contacts: int
     audit_entries: int
-    pin_failures: Annotated[int, Field(description="Upload PINs refused, ever.")]
+    pin_failures: Annotated[int, Field(description="Upload PINs refused since the start.")]
     batches: Annotated[int, Field(description="Batches of TempIDs, yesterday and today (UTC).")]
 
 
 class DayOfKeys(AnswerBody):
-    """A UTC day whose keys exist."""
+    """A UTC day that has keys."""
 
     day: Annotated[int, Field(description="Days since 1970-01-01.", examples=[18386])]
-    chain: Annotated[int, Field(description="One more for each rotation.", examples=[1])]
+    chain: Annotated[
+        int, Field(description="Number of the chain; each rotation adds one.", examples=[1])
+    ]
     quarantined: Annotated[bool, Field(description="The keys may be known to others.")]
 
 
 class Keys(AnswerBody):
-    """The days whose keys exist, the oldest first."""
+    """The days that have keys, the oldest first."""
 
     days: list[DayOfKeys]
 
 
 class AuditLine(AnswerBody):
-    """One act."""
+    """An entry: one act."""
 
     number: int
     time: Annotated[float, Field(description="Epoch seconds.")]
@@ -57,11 +59,11 @@ class AuditLog(AnswerBody):
     """Entries in their order."""
 
     entries: list[AuditLine]
-    total: Annotated[int, Field(description="Of the whole log: the number of its newest entry.")]
+    total: Annotated[int, Field(description="Number of the newest entry.")]
 
 
 class NewOperator(RequestBody):
-    """Who is to be an operator, and what for."""
+    """A new operator and their roles."""
 
     name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_.-]{0,31}$", examples=["night-shift"])]
     roles: Annotated[list[str], Field(min_length=1, max_length=7, examples=[["tracer"]])]
@@ -77,31 +79,31 @@ class OperatorLine(AnswerBody):
 
 
 class Operators(AnswerBody):
-    """All operators by name, the disabled ones too."""
+    """All operators by name, including disabled ones."""
 
     operators: list[OperatorLine]
 
 
 class OperatorAdded(AnswerBody):
-    """A new operator's token. Shown this once."""
+    """A new operator's token. It is shown only here."""
 
     name: str
     operator_token: Annotated[str, Field(repr=False)]
 
 
 class Done(AnswerBody):
-    """It was done."""
+    """The request was carried out."""
 
     done: Annotated[bool, Field(examples=[True])]
 
 
 class Ready(AnswerBody):
-    """Whether the service can do its work, and does it on time."""
+    """Whether the service can work, and is on time."""
 
     ready: bool
     purge_overdue: Annotated[bool, Field(description="Two hourly purges were missed.")]
     clock_suspect: Annotated[bool, Field(description="Nothing confirms the clock.")]
-    keys_foreign: Annotated[bool, Field(description="The keys are not this database's.")]
+    keys_foreign: Annotated[bool, Field(description="The keys belong to another database.")]
     store_broken: Annotated[
         bool, Field(description="The store can't be read or written, or its disk is full.")
     ]
@@ -122,6 +124,6 @@ class Refusal(AnswerBody):
 
 
 class ErrorAnswer(AnswerBody):
-    """Every answer from 400 on."""
+    """The body of every answer from status 400 on."""
 
     error: Refusal

@@ -8,7 +8,7 @@ from tracetogether.shapes.bodies import USER_ID, AnswerBody, CountsByName, Reque
 
 
 class PinAndDigest(RequestBody):
-    """An upload PIN, and the digest of the one log that it is to let in."""
+    """An upload PIN, and the digest of the log to upload with it."""
 
     pin: Annotated[str, Field(pattern=r"^[0-9]{8}$", repr=False, examples=["04917362"])]
     sha256: Annotated[
@@ -25,18 +25,18 @@ class PinAndDigest(RequestBody):
         Field(
             pattern=r"^[0-9a-f]{32}$",
             repr=False,
-            description="A random name of this attempt: by it the phone may ask again.",
+            description="A random name of this attempt; the phone can repeat it.",
             examples=["9f86d081884c7d659a2feaa0c55ad015"],
         ),
     ] = None
 
 
 class Registered(AnswerBody):
-    """What a phone keeps. The credential is shown this once."""
+    """A phone's registration. The credential is shown only here."""
 
     user_id: Annotated[str, Field(repr=False, examples=[USER_ID])]
     credential: Annotated[
-        str, Field(repr=False, description="Sent as `Authorization: Bearer` from now on.")
+        str, Field(repr=False, description="The phone sends it as `Authorization: Bearer`.")
     ]
 
 
@@ -57,14 +57,14 @@ class Batch(AnswerBody):
 
 
 class UploadTokenIssued(AnswerBody):
-    """Leave to upload the one log, once."""
+    """Permission to upload one log, once."""
 
     upload_token: Annotated[str, Field(repr=False)]
     expires_at: Annotated[float, Field(description="Epoch seconds.")]
 
 
 class Receipt(AnswerBody):
-    """What became of an upload's records."""
+    """The fate of an upload's records."""
 
     records: int
     accepted: int

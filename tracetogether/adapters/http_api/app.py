@@ -40,8 +40,8 @@ _ANSWERS: Final[dict[int | str, dict[str, Any]]] = {
     "5XX": {"model": ErrorAnswer, "description": "A fault here; see `retry`."},
 }
 _DESCRIPTION: Final = """\
-Phones register once, fetch TempIDs, and upload their contact log with a PIN that the health
-authority gives out. Operators open cases and list contacts. Times are UTC epoch seconds."""
+Phones register once, fetch TempIDs, and upload their contact log with a PIN from the health
+authority. Operators open cases and list contacts. Times are UTC epoch seconds."""
 
 
 def create_app(
@@ -94,7 +94,7 @@ def _public(authority: Authority, clock: Callable[[], float]) -> APIRouter:
 
     @router.get("/health")
     def health() -> Health:
-        """Tell whether the service answers and can read its store."""
+        """Check that the service answers and can read its store."""
         authority.store.has_user("")
         return Health(status="ok")
 
@@ -102,10 +102,10 @@ def _public(authority: Authority, clock: Callable[[], float]) -> APIRouter:
 
     @router.get("/ready", responses={503: {"model": Ready, "description": "Not ready."}})
     def ready(request: Request, response: Response) -> Ready:
-        """Tell whether the service can do its work: store, disk, keys of today, clock.
+        """Check that the service can work: store, disk, today's keys, clock.
 
-        If the last purge is days away, the clock may be wrong: nothing is purged by it. What is
-        not ready is answered 503.
+        If the last purge was days ago, the clock may be wrong and the service purges nothing.
+        The answer is 503 unless everything is ready.
         """
         answer, why = readiness()
         if why:
@@ -115,7 +115,7 @@ def _public(authority: Authority, clock: Callable[[], float]) -> APIRouter:
 
     @router.post("/users", status_code=201)
     def register(request: Request) -> shapes.Registered:
-        """Register a phone. Nothing about its owner is asked."""
+        """Register a phone, without any data about its owner."""
         new = authority.issuance.register(clock(), address_of(request))
         return shapes.Registered.of(new)
 
@@ -131,16 +131,16 @@ def _for_phones(
     def withdraw(request: Request) -> Done:
         """Forget this phone's user: credential, PINs, cases and uploads.
 
-        TempIDs that others heard from now on name nobody.
+        TempIDs that others have recorded no longer lead to anybody.
         """
         authority.issuance.withdraw(request.state.caller, clock())
         return Done(done=True)
 
     @router.post("/tempids", response_model=shapes.Batch)
     def fetch_batch(request: Request) -> Response:
-        """Issue a batch of TempIDs: 100 of 15 minutes each, the first already begun.
+        """Issue a batch of TempIDs: 100 of 15 minutes each, the first already valid.
 
-        Asked again within the same quarter of an hour, the same batch comes.
+        Another request within the same quarter of an hour returns the same batch.
         """
         now = clock()
         authority.limits.take(BATCHES, request.state.caller, now)
@@ -162,14 +162,15 @@ def _for_phones(
         request: Request,
         asked: shapes.PinAndDigest,
         x_chaff: Annotated[
-            str | None, Header(description="Any value: this phone only hides others who ask.")
+            str | None,
+            Header(description="Any value: this request only hides those of other phones."),
         ] = None,
     ) -> shapes.UploadTokenIssued:
-        """Exchange an upload PIN for leave to upload one log within two hours.
+        """Exchange an upload PIN for permission to upload one log within two hours.
 
-        Five numbers may be tried. A wrong PIN, an expired, used or void one and another
-        user's are answered alike, and all later while somebody is guessing at the same address. If
-        the answer was lost, the same `attempt` may ask again.
+        A user has five attempts. Wrong, expired, used and void PINs and those of other users get
+        the same answer. All answers are delayed while somebody guesses from the same address. If
+        the answer was lost, ask again with the same `attempt`.
         """
         now = clock()
         user_id, address = request.state.caller, address_of(request)
@@ -228,13 +229,12 @@ def _for_uploads(
             str | None, Header(description="The phone's registration credential; always needed.")
         ] = None,
     ) -> shapes.Receipt:
-        """Take in the log that the token was given for: OpenTrace's JSON, as it is or gzip.
+        """Receive the log that the token is for: OpenTrace's JSON, plain or gzip.
 
-        The phone that exchanged the PIN sends it: its credential stands beside the token.
-        At most 16 MB unpacked and 100,000 records. Records that can't be believed are counted
-        by reason. A second upload of the same log is a conflict: the first one stands.
-        The answer comes at a multiple of a quarter of a second, once the log is kept; the
-        contacts in it are found afterwards.
+        Only the phone that exchanged the PIN may send it, with its credential and the token.
+        At most 16 MB unpacked and 100,000 records. Rejected records are counted by reason. A
+        second upload of the same log is a conflict. The answer comes after a multiple of 0.25 s,
+        once the log is stored; the contacts in it are found afterwards.
         """
         token = request.state.caller
         sender = await run_in_threadpool(check_sender, token, x_credential)

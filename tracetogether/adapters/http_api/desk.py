@@ -55,7 +55,7 @@ def _casework(router: APIRouter, authority: Authority, clock: Callable[[], float
     def confirm_case(request: Request, case_id: str) -> shapes.CaseLine:
         """Confirm a case that a tracer opened for a contact. Role: issuer.
 
-        Others' logs are used for it from then on.
+        Its list then uses the logs of other people too.
         """
         by = request.state.caller
         return _line(authority, authority.casework.confirm(case_id, clock(), by=by))
@@ -65,17 +65,17 @@ def _casework(router: APIRouter, authority: Authority, clock: Callable[[], float
         request: Request,
         state: Annotated[list[CaseState] | None, Query()] = None,
         assigned_to: Annotated[
-            str | None, Query(description="An operator's name; empty for nobody's.")
+            str | None, Query(description="An operator's name; empty: cases assigned to nobody.")
         ] = None,
         unconfirmed: Annotated[  # noqa: FBT002 - FastAPI passes it by name
-            bool, Query(description="Only those that wait for their confirmation.")
+            bool, Query(description="Only cases that wait for their confirmation.")
         ] = False,
         offset: Annotated[int, Query(ge=0, le=10_000_000)] = 0,
         limit: Annotated[int, Query(ge=1, le=1_000)] = 100,
     ) -> shapes.Cases:
         """List cases, the newest first. Roles: issuer, tracer, supervisor.
 
-        A tracer sees those that were given to him.
+        A tracer sees the cases assigned to them.
         """
         query = CaseQuery(
             frozenset(state or ()),
@@ -95,10 +95,10 @@ def _casework(router: APIRouter, authority: Authority, clock: Callable[[], float
     def issue_pin(
         request: Request, case_id: str, asked: shapes.NewPin | None = None
     ) -> shapes.UploadPinIssued:
-        """Issue an upload PIN for the case's user, good once. It replaces earlier ones.
+        """Issue an upload PIN for the case's user. It works once, and replaces earlier PINs.
 
-        It lives for 24 hours, or, with `{"lifetime": "short"}`, for 15 minutes. It is shown this
-        once; only its HMAC is kept. Role: issuer.
+        It is valid for 24 hours, or, with `{"lifetime": "short"}`, for 15 minutes. The PIN is
+        shown only here; the service stores its HMAC. Role: issuer.
         """
         now = clock()
         case = authority.casework.case_to_show(case_id, by=request.state.caller)
@@ -114,12 +114,12 @@ def _casework(router: APIRouter, authority: Authority, clock: Callable[[], float
         case_id: str,
         policy: Annotated[str, Query(description=f"One of {', '.join(POLICIES)}.")] = "singapore",
         quarantined: Annotated[  # noqa: FBT002 - FastAPI passes it by name
-            bool, Query(description="Believe records of quarantined days too.")
+            bool, Query(description="Use records of quarantined days too.")
         ] = False,
     ) -> Contacts:
-        """List who was near in the 14 days before the case's date, in order of concern.
+        """List the people who were near in the 14 days before the case's date, in order of concern.
 
-        Roles: tracer (of the cases given to him), supervisor. The audit log says who asked.
+        Roles: tracer (of assigned cases), supervisor. The audit log records the request.
         """
         case = authority.casework.case(case_id, by=request.state.caller)
         traced = authority.tracing.contacts(
@@ -135,9 +135,9 @@ def _casework(router: APIRouter, authority: Authority, clock: Callable[[], float
 
     @router.post("/cases/{case_id}/reveal")
     def reveal(request: Request, case_id: str, asked: shapes.Reveal) -> shapes.Revealed:
-        """Tell the user id behind a contact's pseudonym. Role: tracer.
+        """Return the user id behind a contact's pseudonym. Role: tracer.
 
-        The reason that is given stands in the audit log.
+        The audit log keeps the reason.
         """
         case = authority.casework.case(case_id, by=request.state.caller)
         user_id = authority.tracing.reveal(
@@ -149,13 +149,13 @@ def _casework(router: APIRouter, authority: Authority, clock: Callable[[], float
 def _oversight(router: APIRouter, authority: Authority, clock: Callable[[], float]) -> None:
     @router.get("/statistics")
     def statistics(request: Request) -> oversight.Statistics:
-        """Count everything that is kept. Roles: exporter, auditor."""
+        """Count everything that is stored. Roles: exporter, auditor."""
         counts = authority.monitoring.counts(clock(), by=request.state.caller)
         return oversight.Statistics.of(counts)
 
     @router.get("/keys")
     def list_keys(request: Request) -> oversight.Keys:
-        """List the UTC days whose keys exist, never the keys. Role: keyholder."""
+        """List the UTC days that have keys, never the keys. Role: keyholder."""
         days = authority.custody.known_days(clock(), by=request.state.caller)
         return oversight.Keys(days=[oversight.DayOfKeys.of(day) for day in days])
 
@@ -167,7 +167,7 @@ def _oversight(router: APIRouter, authority: Authority, clock: Callable[[], floa
         ] = 0,
         limit: Annotated[int, Query(ge=1, le=_MOST_ENTRIES)] = _MOST_ENTRIES,
     ) -> oversight.AuditLog:
-        """Read the audit log, page by page: `after` the last number of the page before.
+        """Read the audit log page by page: `after` is the last number of the page before.
 
         Role: auditor.
         """
@@ -179,7 +179,7 @@ def _oversight(router: APIRouter, authority: Authority, clock: Callable[[], floa
 
     @router.get("/metrics", responses={200: {"content": {"text/plain": {}}}}, response_model=None)
     def metrics(request: Request) -> PlainTextResponse:
-        """Give the metrics in Prometheus's text form. Role: auditor."""
+        """Return metrics in Prometheus's text format. Role: auditor."""
         return PlainTextResponse(
             metrics_text(authority.monitoring.metrics(clock(), by=request.state.caller))
         )
@@ -196,9 +196,9 @@ def _staff(router: APIRouter, authority: Authority, clock: Callable[[], float]) 
 
     @router.post("/operators", status_code=201)
     def add_operator(request: Request, asked: oversight.NewOperator) -> oversight.OperatorAdded:
-        """Add an operator. Role: admin, who grants no role that he does not hold.
+        """Add an operator. Role: admin, who can grant only roles of their own.
 
-        The token is shown this once; only its digest is kept.
+        The token is shown only here; the service stores its digest.
         """
         token = new_secret()
         authority.staff.add(
@@ -208,7 +208,7 @@ def _staff(router: APIRouter, authority: Authority, clock: Callable[[], float]) 
 
     @router.post("/operators/{name}/disable")
     def disable_operator(request: Request, name: str) -> oversight.Done:
-        """Shut an operator out from the next request on. Role: admin; nobody disables himself."""
+        """Disable an operator from the next request on. Role: admin; not for oneself."""
         authority.staff.disable(name, clock(), by=request.state.caller)
         return oversight.Done(done=True)
 

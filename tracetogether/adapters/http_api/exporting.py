@@ -31,10 +31,10 @@ def add_exports(router: APIRouter, authority: Authority, clock: Callable[[], flo
             str, Query(description="`contacts`, `anonymous`, `sormas` or `godata`.")
         ] = "contacts",
     ) -> StreamingResponse:
-        """Let the contacts of all cases out in a file. Role: exporter. The audit log says so.
+        """Export the contacts of all cases to a file. Role: exporter. The audit log records it.
 
-        Under pseudonyms, without names. A text that begins like a formula gets an apostrophe in
-        CSV, and is plain text in XLSX.
+        The file has pseudonyms, no names. A text that begins like a formula gets an apostrophe
+        in CSV, and is plain text in XLSX.
         """
         wanted = layout_named(layout)
         rows = authority.exports.rows(wanted, form, clock(), by=request.state.caller)

@@ -46,7 +46,7 @@ def _cases(
 ) -> None:
     @router.post("/cases/{case_id}/assign")
     def assign(request: Request, case_id: str, asked: Assignment) -> CaseLine:
-        """Give a case to an operator who traces. Role: supervisor."""
+        """Assign a case to a tracer. Role: supervisor."""
         by = request.state.caller
         return line(
             authority.casework.assign(
@@ -101,7 +101,7 @@ def _cases(
 
     @router.get("/dashboard")
     def dashboard(request: Request) -> shapes.DashboardShape:
-        """Count the work: of all cases, or of a tracer's own. Roles: tracer, supervisor."""
+        """Count the work on all cases, or on a tracer's own. Roles: tracer, supervisor."""
         seen = authority.desk.dashboard(clock(), by=request.state.caller)
         return shapes.DashboardShape.of(seen, authority.days.name)
 
@@ -121,7 +121,7 @@ def _contacts(router: APIRouter, authority: Authority, clock: Callable[[], float
     ) -> shapes.FollowedPage:
         """List contacts under follow-up, the most urgent first. Roles: tracer, supervisor.
 
-        A tracer sees those of the cases that were given to him.
+        A tracer sees contacts of the cases assigned to them.
         """
         query = ContactQuery(
             case_id=case_id,
@@ -135,7 +135,7 @@ def _contacts(router: APIRouter, authority: Authority, clock: Callable[[], float
 
     @router.get("/followed/{contact_id}")
     def one_followed(request: Request, contact_id: str) -> shapes.FollowedContact:
-        """Show a contact with the calendar. Roles: tracer, supervisor."""
+        """Show a contact with its calendar. Roles: tracer, supervisor."""
         by = request.state.caller
         found = shapes.FollowedLine.of(authority.desk.contact(contact_id, by=by))
         days = authority.desk.calendar(contact_id, by=by)
@@ -147,7 +147,7 @@ def _contacts(router: APIRouter, authority: Authority, clock: Callable[[], float
     def reveal_followed(
         request: Request, contact_id: str, asked: shapes.WhyReveal
     ) -> shapes.PersonLine:
-        """Tell who a contact is. Role: tracer. The reason stands in the audit log."""
+        """Return the identity of a contact. Role: tracer. The audit log keeps the reason."""
         person = authority.follow_up.reveal(
             contact_id, asked.reason, clock(), by=request.state.caller
         )
@@ -155,9 +155,9 @@ def _contacts(router: APIRouter, authority: Authority, clock: Callable[[], float
 
     @router.put("/followed/{contact_id}/particulars")
     def describe(request: Request, contact_id: str, asked: shapes.Particulars) -> Done:
-        """Write down a contact's name, telephone number or both, sealed. Role: tracer.
+        """Store a contact's name, telephone number or both, encrypted. Role: tracer.
 
-        What is left out, null or blank stays; `clear` deletes.
+        A field that is left out, null or blank stays as it is; `clear` deletes.
         """
         authority.follow_up.describe(
             contact_id,
@@ -179,7 +179,7 @@ def _steps(
 ) -> None:
     @router.post("/followed/{contact_id}/state")
     def step(request: Request, contact_id: str, asked: shapes.ContactStep) -> shapes.FollowedLine:
-        """Write down that a contact was told, or is to be called after all. Role: tracer."""
+        """Record that a contact was informed, or put it on the call list. Role: tracer."""
         work = authority.follow_up
         act = work.reach if asked.state == "reached" else work.call_anyway
         return shapes.FollowedLine.of(
@@ -188,9 +188,10 @@ def _steps(
 
     @router.post("/followed/{contact_id}/outcomes")
     def call(request: Request, contact_id: str, asked: shapes.Call) -> shapes.FollowedLine:
-        """Write down what a day's call found. Role: tracer.
+        """Record the outcome of a day's call. Role: tracer.
 
-        Not reached on three days in a row: lost. Reached on the last day: completed.
+        A contact not reached on three days in a row is lost; one reached on the last day is
+        completed.
         """
         now = clock()
         return shapes.FollowedLine.of(
@@ -227,7 +228,7 @@ def _steps(
     def convert(request: Request, contact_id: str, asked: shapes.Diagnosis) -> CaseLine:
         """Open a case for a contact who tested positive. Role: tracer.
 
-        It waits until it is confirmed, or until the person's log comes in with a PIN.
+        It waits until an issuer confirms it, or until the person uploads a log with a PIN.
         """
         now = clock()
         day = _day(authority, asked.date, now)

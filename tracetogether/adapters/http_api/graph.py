@@ -20,12 +20,12 @@ def add_graph(router: APIRouter, authority: Authority, clock: Callable[[], float
         request: Request,
         policy: _Policy = "singapore",
         offset: Annotated[
-            int, Query(ge=0, le=10_000_000, description="How many of the newest to leave out.")
+            int, Query(ge=0, le=10_000_000, description="How many of the newest cases to skip.")
         ] = 0,
     ) -> Graph:
         """Show who met whom among the newest 1,000 cases, and rank who may have infected whom.
 
-        Roles: tracer (of the cases given to him), supervisor. The audit log says who asked.
+        Roles: tracer (of assigned cases), supervisor. The audit log records the request.
         """
         by = request.state.caller
         graph = authority.graphs.graph(policy_named(policy), by=by, skip=offset)
@@ -34,10 +34,10 @@ def add_graph(router: APIRouter, authority: Authority, clock: Callable[[], float
 
     @router.get("/cases/{case_id}/contacts/onward")
     def list_onward(request: Request, case_id: str, policy: _Policy = "singapore") -> OnwardLines:
-        """List whom a case's contacts met after the case, where they have uploaded themselves.
+        """List the people whom a case's contacts met after the case, if these have uploaded too.
 
         Roles: tracer, supervisor; through contacts whose own cases the caller needs to know.
-        The audit log says who asked.
+        The audit log records the request.
         """
         by = request.state.caller
         case, chosen = authority.casework.case(case_id, by=by), policy_named(policy)
