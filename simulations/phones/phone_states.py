@@ -7,7 +7,6 @@ and -1 (end) then give the state after each edge. Changes are few, some tens per
 """
 
 from collections.abc import Callable, Generator, Sequence
-from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any, Final, NamedTuple
 
@@ -54,8 +53,9 @@ def draw_changes(
     lit = _episodes(who, 1.0 / keys.lit_every_s, keys.lit_s, duration_s, streams, "lit")
     per_s = keys.bluetooth_drops_per_hour / 3600.0
     off = _episodes(who, per_s, keys.bluetooth_off_s, duration_s, streams, "off")
-    edges = _Edges.of([spells, lit, off])
-    edges = edges.take(np.lexsort((~edges.is_spell, edges.at_s, edges.person)))
+    edges = _Edges(*(np.concatenate(parts) for parts in zip(spells, lit, off, strict=True)))
+    order = np.lexsort((~edges.is_spell, edges.at_s, edges.person))
+    edges = _Edges(*(column[order] for column in edges))
     last_spell = np.maximum.accumulate(np.where(edges.is_spell, np.arange(len(edges.person)), 0))
     owner = edges.state[last_spell]
     # Each person's episodes all end, perhaps after the run. So each person adds 0 to the sums, and
@@ -82,8 +82,7 @@ def draw_changes(
     ]
 
 
-@dataclass(frozen=True, slots=True)
-class _Edges:
+class _Edges(NamedTuple):
     """Moments at which a spell begins, or an episode begins or ends, in columns.
 
     Attributes:
@@ -99,25 +98,6 @@ class _Edges:
     is_spell: Bools
     state: Ints
     step: Ints
-
-    @classmethod
-    def of(cls, parts: "list[_Edges]") -> "_Edges":
-        return cls(
-            np.concatenate([edges.person for edges in parts]),
-            np.concatenate([edges.at_s for edges in parts]),
-            np.concatenate([edges.is_spell for edges in parts]),
-            np.concatenate([edges.state for edges in parts]),
-            np.concatenate([edges.step for edges in parts]),
-        )
-
-    def take(self, rows: Ints) -> "_Edges":
-        return _Edges(
-            self.person[rows],
-            self.at_s[rows],
-            self.is_spell[rows],
-            self.state[rows],
-            self.step[rows],
-        )
 
 
 def _spells(people: Ints, keys: PhoneKeys, duration_s: float, streams: Streams) -> _Edges:

@@ -6,7 +6,7 @@ floating-point sums are those of ``tracetogether.device``, so the times agree to
 """
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple, Self
 
 import numpy as np
 
@@ -96,32 +96,22 @@ class Routines:
         return np.asarray((show >= 0) & self.showing[show])
 
 
-@dataclass(frozen=True, slots=True)
-class _Timings:
-    """Timings in columns, one row per phone with the app; seconds."""
+class _Timings(NamedTuple):
+    """Some of PhoneTimings in columns, one row per phone with the app; seconds."""
 
     scan_s: Floats
-    pause_min_s: Floats
-    pause_max_s: Floats
+    scan_pause_min_s: Floats
+    scan_pause_max_s: Floats
     advertise_s: Floats
-    gap_s: Floats
-    check_s: Floats
+    advertise_gap_s: Floats
+    refresh_check_s: Floats
 
-
-def _timings(system: Ints, app: str) -> _Timings:
-    by_system = [timings_of(each, app) for each in System]
-
-    def column(name: str) -> Floats:
-        return np.array([getattr(row, name) for row in by_system], dtype=np.float64)[system]
-
-    return _Timings(
-        scan_s=column("scan_s"),
-        pause_min_s=column("scan_pause_min_s"),
-        pause_max_s=column("scan_pause_max_s"),
-        advertise_s=column("advertise_s"),
-        gap_s=column("advertise_gap_s"),
-        check_s=column("refresh_check_s"),
-    )
+    @classmethod
+    def of(cls, system: Ints, app: str) -> Self:
+        by_system = [timings_of(each, app) for each in System]
+        return cls(
+            *(np.array([getattr(row, name) for row in by_system])[system] for name in cls._fields)
+        )
 
 
 def draw_routines(
@@ -143,9 +133,9 @@ def draw_routines(
         duration_s: of the run.
         streams: the run's random streams.
     """
-    timings = _timings(phones.system[app], habits.app)
+    timings = _Timings.of(phones.system[app], habits.app)
     chance = streams.noise("handset")
-    period_s = timings.scan_s + timings.pause_max_s
+    period_s = timings.scan_s + timings.scan_pause_max_s
     start_s = begin_s + chance.uniform(app, 0) * period_s
     scan_at_s, scan_phone = _scans(app, timings, chance, start_s, begin_s + duration_s)
     stepper = _Stepper(app, phones, habits, timings, streams.noise("air", "link"), begin_s)
@@ -163,7 +153,7 @@ def _scans(
         times.append(at_s)
         who.append(app[rows])
         number += 1
-        low, high = timings.pause_min_s[rows], timings.pause_max_s[rows]
+        low, high = timings.scan_pause_min_s[rows], timings.scan_pause_max_s[rows]
         drawn = chance.uniform(app[rows], number)
         at_s = at_s + timings.scan_s[rows] + low + drawn * (high - low)
     time, phone = np.concatenate([*times, []]), np.concatenate([*who, app[:0]])
@@ -223,7 +213,7 @@ class _Stepper:
                 self._advertise(begins, now, until, advertise_at, now + timings.advertise_s)
                 continue
             renewing = alive & (renew_at <= now)
-            renew_at[renewing] = now[renewing] + timings.check_s[renewing]
+            renew_at[renewing] = now[renewing] + timings.refresh_check_s[renewing]
             fetching &= ~renewing
             asks = renewing & self._renewal_due(now)
             starts = alive & ~on_air & (advertise_at <= now)
@@ -237,7 +227,7 @@ class _Stepper:
             self._advertise(starts, now, until, advertise_at, now + timings.advertise_s)
             self._advertise(renews, now, until, advertise_at, until)
             self._expiry[pauses] = np.nan
-            advertise_at[pauses] = now[pauses] + timings.gap_s[pauses]
+            advertise_at[pauses] = now[pauses] + timings.advertise_gap_s[pauses]
             self._note(pauses, now, showing=False)
         return self._routines(scan_at_s, scan_phone)
 
@@ -269,7 +259,7 @@ class _Stepper:
         silent = which & ~holds
         was_on = silent & ~np.isnan(self._expiry)
         self._expiry[silent] = np.nan
-        advertise_at[silent] = now[silent] + self._timings.check_s[silent]
+        advertise_at[silent] = now[silent] + self._timings.refresh_check_s[silent]
         self._note(was_on, now, showing=False)
         shows = which & holds
         validity = np.where(self._stale, STALE_S, BLUETRACE.validity_s)

@@ -37,7 +37,7 @@ from tracetogether.tables.byte_fields import (
 )
 from tracetogether.tables.csv_text import Header, LineBlocks, opened, read_header, whole_lines
 from tracetogether.tables.timestamps import Times
-from tracetogether.units import Floats, Ints
+from tracetogether.units import Bools, Floats, Ints
 
 BAD_LINES_KEPT: Final = 20
 
@@ -98,54 +98,21 @@ class _Field:
         return f"{where} is not UTF-8 text: {text[:40]!r}; save the table as UTF-8"
 
 
-@dataclass(frozen=True, slots=True)
-class _Block:
-    """The result of one block of lines: columns by field, and malformed lines."""
-
-    numbers: dict[str, Floats]
-    times: dict[str, Times]
-    labels: dict[str, Labels]
-    rows: int
-    bad_count: int
-    bad_lines: list[BadLine]  # the first ones, by line
-    marks: frozenset[int] = frozenset()  # the decimal marks that occur, if both are allowed
-
-
-@dataclass(slots=True)
-class _Columns:
-    """The results of all blocks so far."""
-
-    fields: Sequence[_Field]
-    blocks: list[_Block] = field(default_factory=list)
-    bad_count: int = 0
-    bad_lines: list[BadLine] = field(default_factory=list)
-
-    def add(self, block: _Block) -> None:
-        self.blocks.append(block)
-        self.bad_count += block.bad_count
-        self.bad_lines += block.bad_lines[: BAD_LINES_KEPT - len(self.bad_lines)]
-
-    def joined(self) -> CsvColumns:
-        return CsvColumns(
-            numbers={
-                f.name: np.concatenate([block.numbers[f.name] for block in self.blocks])
-                for f in self.fields
-                if f.kind == _NUMBER
-            },
-            times={
-                f.name: Times.concat([block.times[f.name] for block in self.blocks])
-                for f in self.fields
-                if f.kind == _TIME
-            },
-            labels={
-                f.name: Labels.concat([block.labels[f.name] for block in self.blocks])
-                for f in self.fields
-                if f.kind == _LABEL
-            },
-            rows=sum(block.rows for block in self.blocks),
-            bad_count=self.bad_count,
-            bad_lines=tuple(self.bad_lines),
-        )
+def _joined(parts: Sequence[CsvColumns]) -> CsvColumns:
+    """Return the rows of all ``parts``, which have the same columns."""
+    first = parts[0]
+    return CsvColumns(
+        numbers={
+            name: np.concatenate([part.numbers[name] for part in parts]) for name in first.numbers
+        },
+        times={name: Times.concat([part.times[name] for part in parts]) for name in first.times},
+        labels={
+            name: Labels.concat([part.labels[name] for part in parts]) for name in first.labels
+        },
+        rows=sum(part.rows for part in parts),
+        bad_count=sum(part.bad_count for part in parts),
+        bad_lines=tuple(bad for part in parts for bad in part.bad_lines)[:BAD_LINES_KEPT],
+    )
 
 
 def read_csv(
@@ -187,54 +154,43 @@ def read_csv(
         wanted = [column for named in kinds.values() for column in named.values()]
         header, rest = read_header(path, blocks, wanted)
         fields = _find_fields(header, kinds, required, may_be_empty)
-        columns = _Columns(fields)
+        parts: list[CsvColumns] = []
+        marks: frozenset[int] = frozenset()
         source = LineBlocks(rest, blocks, header.line, header.separator)
         while (block := source.next_block()) is not None:
             parsed = None
-            if not _needs_csv_module(block):
+            if b'"' not in block and b"\0" not in block:
                 parsed = _parse(block, source.line, header, fields)
             if parsed is None:
                 parsed = _parse_records(source.records(block), header, fields)
             else:
                 source.line += block.count(b"\n")
-            if strict and parsed.bad_lines:
-                bad = parsed.bad_lines[0]
+            part, used = parsed
+            if strict and part.bad_lines:
+                bad = part.bad_lines[0]
                 raise InvalidReadingsError(
                     f"{path}, line {bad.line}: {bad.reason}; mend the line, or leave strict off "
                     "and such lines are skipped and counted"
                 )
-            columns.add(parsed)
-            _check_marks(path, columns)
+            parts.append(part)
+            marks |= used
+            if len(marks) > 1:  # one of the two may separate thousands
+                raise InvalidReadingsError(
+                    f"{path} holds numbers with a decimal comma and others with a decimal point; "
+                    "write all of them one way, and thousands without a mark"
+                )
             if on_progress is not None:
                 on_progress(min(raw.tell() if raw.seekable() else 0, total), total)
-    if not any(block.rows for block in columns.blocks):
-        if not columns.bad_lines:
-            raise InvalidReadingsError(f"{path} has a header but no line under it")
-        bad = columns.bad_lines[0]
+    if not any(part.rows or part.bad_count for part in parts):
+        raise InvalidReadingsError(f"{path} has a header but no line under it")
+    table = _joined(parts)
+    if not table.rows:
+        bad = table.bad_lines[0]
         raise InvalidReadingsError(
-            f"{path} has no readable line; all {columns.bad_count} are malformed, "
+            f"{path} has no readable line; all {table.bad_count} are malformed, "
             f"the first is line {bad.line}: {bad.reason}"
         )
-    return columns.joined()
-
-
-def _check_marks(path: Path, columns: _Columns) -> None:
-    """Refuse a table that has both decimal points and decimal commas.
-
-    One of the two may separate thousands.
-
-    Raises:
-        InvalidReadingsError: the table has both.
-    """
-    if len(frozenset().union(*(block.marks for block in columns.blocks))) > 1:
-        raise InvalidReadingsError(
-            f"{path} holds numbers with a decimal comma and others with a decimal point; write all "
-            "of them one way, and thousands without a mark"
-        )
-
-
-def _needs_csv_module(block: bytes) -> bool:
-    return b'"' in block or b"\0" in block
+    return table
 
 
 def _find_fields(
@@ -276,12 +232,17 @@ class _BadLines:
         if len(self.lines) < BAD_LINES_KEPT:
             self.lines.append(BadLine(line, reason))
 
-    def first(self) -> list[BadLine]:
-        return sorted(self.lines, key=lambda bad: bad.line)[:BAD_LINES_KEPT]
+    def first(self) -> tuple[BadLine, ...]:
+        return tuple(sorted(self.lines, key=lambda bad: bad.line)[:BAD_LINES_KEPT])
 
 
-def _parse(block: bytes, line: int, header: Header, fields: Sequence[_Field]) -> _Block | None:
-    """Read a block without quotes; return None if a name is too long for ``read_names``."""
+def _parse(
+    block: bytes, line: int, header: Header, fields: Sequence[_Field]
+) -> tuple[CsvColumns, frozenset[int]] | None:
+    """Return the columns of a block without quotes, and the decimal marks that occur.
+
+    Only if both marks are allowed; None if a name is too long for ``read_names``.
+    """
     width = len(header.names)
     text = padded(block)
     buffer = text[: len(block)]
@@ -321,14 +282,24 @@ def _parse(block: bytes, line: int, header: Header, fields: Sequence[_Field]) ->
             field_text = block[starts[at] : ends[at]].decode("utf-8", errors="replace")
             bad.lines.append(BadLine(line + int(rows[at]), f.reason(field_text)))
         good &= ~faulty
-    return _Block(
+    return _kept(numbers, times, labels, good, bad), marks
+
+
+def _kept(
+    numbers: Mapping[str, Floats],
+    times: Mapping[str, Times],
+    labels: Mapping[str, Labels],
+    good: Bools,
+    bad: _BadLines,
+) -> CsvColumns:
+    """Return the ``good`` rows of the columns, and the malformed lines."""
+    return CsvColumns(
         numbers={name: column[good] for name, column in numbers.items()},
         times={name: column.take(good) for name, column in times.items()},
         labels={name: column.take(good) for name, column in labels.items()},
         rows=int(good.sum()),
         bad_count=bad.count,
         bad_lines=bad.first(),
-        marks=marks,
     )
 
 
@@ -338,8 +309,8 @@ def _width_reason(width: int, wanted: int) -> str:
 
 def _parse_records(
     records: Iterator[tuple[int, list[str] | str]], header: Header, fields: Sequence[_Field]
-) -> _Block:
-    """Read records that the csv module has split."""
+) -> tuple[CsvColumns, frozenset[int]]:
+    """Return the columns of records that the csv module has split, and the decimal marks."""
     bad = _BadLines()
     lines: list[int] = []
     values: dict[str, list[str]] = {f.name: [] for f in fields}
@@ -353,8 +324,7 @@ def _parse_records(
             continue
         lines.append(line)
         for f in fields:
-            text = record[f.index]
-            values[f.name].append(text)
+            values[f.name].append(record[f.index])
         for name, value in row.items():
             numbers[name].append(value)
     times: dict[str, Times] = {}
@@ -365,27 +335,15 @@ def _parse_records(
             for at in np.flatnonzero(good & (unreadable | empty)).tolist():
                 bad.add(lines[at], f.reason(values[f.name][at]))
             good &= ~(unreadable | empty)
-    return _Block(
-        numbers={n: np.array(column, dtype=np.float64)[good] for n, column in numbers.items()},
-        times={name: column.take(good) for name, column in times.items()},
-        labels={
-            f.name: Labels.encode(
-                ["" if is_blank(text) else text.strip() for text in values[f.name]]
-            ).take(good)
-            for f in fields
-            if f.kind == _LABEL
-        },
-        rows=int(good.sum()),
-        bad_count=bad.count,
-        bad_lines=bad.first(),
-        marks=frozenset(
-            mark
-            for f in fields
-            if f.kind == _NUMBER
-            for mark in b".,"
-            if any(chr(mark) in text for text in values[f.name])
-        ),
-    )
+    labels = {
+        f.name: Labels.encode(["" if is_blank(text) else text.strip() for text in values[f.name]])
+        for f in fields
+        if f.kind == _LABEL
+    }
+    written = "".join(text for name in numbers for text in values[name])
+    marks = frozenset(mark for mark in b".," if chr(mark) in written)
+    columns = {name: np.array(column, dtype=np.float64) for name, column in numbers.items()}
+    return _kept(columns, times, labels, good, bad), marks
 
 
 def _read_record(
