@@ -53,9 +53,9 @@ def draw_changes(
     lit = _episodes(who, 1.0 / keys.lit_every_s, keys.lit_s, duration_s, streams, "lit")
     per_s = keys.bluetooth_drops_per_hour / 3600.0
     off = _episodes(who, per_s, keys.bluetooth_off_s, duration_s, streams, "off")
-    edges = _Edges(*(np.concatenate(parts) for parts in zip(spells, lit, off, strict=True)))
+    edges = _Edges._make(map(np.concatenate, zip(spells, lit, off, strict=True)))
     order = np.lexsort((~edges.is_spell, edges.at_s, edges.person))
-    edges = _Edges(*(column[order] for column in edges))
+    edges = _Edges._make(column[order] for column in edges)
     last_spell = np.maximum.accumulate(np.where(edges.is_spell, np.arange(len(edges.person)), 0))
     owner = edges.state[last_spell]
     # Each person's episodes all end, perhaps after the run. So each person adds 0 to the sums, and
