@@ -136,7 +136,7 @@ def test_bad_operators_are_named(world: World) -> None:
     assert places == [(2, "name"), (3, "name"), (4, "roles"), (5, "roles"), (7, "name")]
     admin = Caller("a", frozenset({Role.ADMIN}))
     _, bad = world.authority.operator_import.check(b"name,roles\nx,tracer\n", by=admin)
-    assert bad == [BadCell(2, "roles", "nobody grants a role that he does not hold")]
+    assert bad == [BadCell(2, "roles", "you can't grant a role that you don't hold")]
 
 
 @pytest.fixture

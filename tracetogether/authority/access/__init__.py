@@ -1,1 +1,1 @@
-"""Who may ask for what, how often, and what is written down of it."""
+"""Permissions, credentials, sign-in, rate limits and the audit log."""

@@ -1,4 +1,4 @@
-"""The audit log: who did what and when, append-only, each entry chained to the one before."""
+"""The audit log: append-only entries, each chained to the previous one by a SHA-256 digest."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -24,15 +24,15 @@ Details = Mapping[str, str | int]
 
 @dataclass(frozen=True, slots=True)
 class AuditEntry:
-    """One act. Nothing in it is a person: no user id, PIN, token, TempID or address.
+    """One act. An entry holds no user id, PIN, token, TempID or address.
 
     Attributes:
         number: 1, 2, 3, ...
         time: epoch seconds.
-        by: name of the operator; "console", "phone" or "clock" for acts that have none.
+        by: name of the operator; "console", "phone" or "clock" if no operator acted.
         act: what was done, such as "case.opened".
         subject: what it was done to: a case id, an operator's name, or "".
-        details: what else matters.
+        details: further facts.
         previous: digest of the entry before (START for the first).
     """
 
@@ -46,7 +46,7 @@ class AuditEntry:
 
     @property
     def digest(self) -> bytes:
-        """SHA-256 over everything in this entry, the digest of the one before included."""
+        """SHA-256 over this entry, including the digest of the previous one."""
         said = [self.number, self.time, self.by, self.act, self.subject, dict(self.details)]
         text = json.dumps(said, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
         return sha256(_CHAIN + self.previous + text.encode("ascii"))
@@ -54,17 +54,17 @@ class AuditEntry:
 
 @dataclass(frozen=True, slots=True)
 class Audit:
-    """Writes the log, and checks it."""
+    """Writes and checks the audit log."""
 
     store: AccessStore
 
     def atomic(self) -> AbstractContextManager[None]:
-        """Bind what the body does and what it records together."""
+        """Make the body's writes and its audit entries one transaction."""
         return self.store.atomic()
 
     @contextmanager
     def transaction(self, *, dry_run: bool) -> Iterator[None]:
-        """Bind what the body writes together; with ``dry_run``, take all of it back at the end."""
+        """Make the body's writes one transaction; with ``dry_run``, undo them at the end."""
         try:
             with self.store.atomic():
                 yield
@@ -76,7 +76,7 @@ class Audit:
     def record(
         self, act: str, now: float, *, by: str, subject: str = "", **details: str | int
     ) -> None:
-        """Append an entry, in the transaction that is open."""
+        """Append an entry in the open transaction."""
         with self.store.atomic():
             number, previous = self.store.last_audit()
             self.store.add_audit(
@@ -111,7 +111,7 @@ class Audit:
         raise InvalidRequestError(msg, "reason-needed", count=LONGEST_REASON)
 
     def rehearse(self, act: str, now: float, *, by: str) -> None:
-        """Take the steps of ``record`` in the transaction that is open, but append nothing."""
+        """Do the work of ``record`` without appending, so that both take the same time."""
         number, previous = self.store.last_audit()
         _ = AuditEntry(number + 1, float(now), by, act, "", {}, previous).digest
 
@@ -119,8 +119,8 @@ class Audit:
         """Return number and digest of the newest entry after checking every one.
 
         Args:
-            head: what an earlier call returned, written down elsewhere: it must still be there.
-                Without it, somebody who rewrote the whole log would not be noticed.
+            head: what an earlier call returned, kept elsewhere; the log must still contain it.
+                Without it, a log that was rewritten as a whole is not noticed.
             by: the caller.
 
         Raises:

@@ -1,4 +1,4 @@
-"""Who may do what: phones by their registration credential, operators by a token; else nobody."""
+"""Authentication: phones show a registration credential, operators a token."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -34,7 +34,7 @@ def withdrawal_digest(user_id: str) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """Tells phones and operators from strangers."""
+    """Authenticates phones and operators."""
 
     store: AccessStore
 
@@ -42,7 +42,7 @@ class Access:
         """Return the user id of the phone that shows ``credential``.
 
         Raises:
-            AccessDeniedError: there is none, or it is nobody's.
+            AccessDeniedError: it is missing or unknown.
         """
         secret = _bounded(credential)
         user_id = self.store.user_of(credential_digest(secret))
@@ -55,11 +55,11 @@ class Access:
         """Return the operator who shows ``token``.
 
         Raises:
-            AccessDeniedError: there is none, it is nobody's, or it is a disabled operator's.
+            AccessDeniedError: it is missing or unknown, or its operator is disabled.
         """
         secret = _bounded(token)
         digest = operator_digest(secret)
-        # Every digest is compared, so that the time does not tell which one came near.
+        # Every digest is compared: the time must not show which one was similar.
         known = [
             operator for operator in self.store.operators() if equal(digest, operator.token_digest)
         ]

@@ -1,4 +1,4 @@
-"""How often anything may be asked: counted in the store, so that all processes count together."""
+"""Rate limits. The store counts, so all processes share the counts."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -31,7 +31,7 @@ class Limit:
     """At most ``at_most`` in each span of ``per_s`` seconds.
 
     Attributes:
-        by_source: its subjects are addresses: those of one IPv6 network count together.
+        by_source: the subjects are addresses; those of one IPv6 network count as one.
     """
 
     name: str
@@ -61,7 +61,7 @@ HEARERS: Final = Limit("hearers", UPLOADS_OF_A_TEMPID, RETENTION.uploads_s)
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Counts requests by whom they come from, who is kept as a keyed digest of this day alone."""
+    """Counts requests per subject; the store keeps a digest of it under a key of that day only."""
 
     keys: KeyRing
     store: AccessStore
@@ -70,24 +70,24 @@ class Limits:
         """Count a request.
 
         Raises:
-            RateLimitedError: it is one too many.
+            RateLimitedError: the limit is exceeded.
         """
         if self.add(limit, subject, now) > limit.at_most:
             wait = limit.per_s - int(now) % limit.per_s
             raise RateLimitedError(wait)
 
     def add(self, limit: Limit, subject: str, now: float) -> int:
-        """Count something that is not refused; return how often it was in this window."""
+        """Count an event without refusing it; return the count in this window."""
         return self.store.count_up(
             limit.name, self._digest(limit, subject, now), _window(limit, now)
         )
 
     def give_back(self, limit: Limit, subject: str, now: float) -> None:
-        """Count a request no longer that turned out to be rightful."""
+        """Uncount a request that turned out to be legitimate."""
         self.store.count_down(limit.name, self._digest(limit, subject, now), _window(limit, now))
 
     def first(self, name: str, subject: str, *, since: float, until: float) -> bool:
-        """Return whether this is the first call for a subject that lives between two times."""
+        """Return whether this is the first call for a subject that exists between two times."""
         digest = self._keyed(subject, since)  # under one key, however late it is asked
         return self.store.count_up(name, digest, int(until)) == 1
 
@@ -111,7 +111,7 @@ class Limits:
         return sum(count == HEARERS.at_most + 1 for count in counts.values())
 
     def count(self, limit: Limit, subject: str, now: float) -> int:
-        """Return how often something was counted in this window."""
+        """Return the count in this window."""
         digest = self._digest(limit, subject, now)
         return self.store.counted(limit.name, digest, _window(limit, now))
 

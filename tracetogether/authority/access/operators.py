@@ -25,11 +25,11 @@ class Operator:
     """A person, or a program, that works at the authority.
 
     Attributes:
-        name: unique; stands in the audit log.
-        roles: what is granted.
+        name: unique; the audit log shows it.
+        roles: the granted roles.
         added_at: epoch seconds.
-        disabled: shut out for good; the name stays taken.
-        token_digest: what is kept of the token.
+        disabled: has no access any more; the name stays taken.
+        token_digest: digest of the token; the token itself is not stored.
     """
 
     name: str
@@ -86,8 +86,8 @@ class Staff:
         """Add an operator who will show ``token``.
 
         Raises:
-            AccessDeniedError: ``by`` may add nobody, or lacks a role that is to be granted.
-            InvalidRequestError: the name has other characters, or too many.
+            AccessDeniedError: ``by`` may not add operators, or lacks one of ``roles``.
+            InvalidRequestError: the name is too long or has invalid characters.
             ConflictError: the name is taken.
         """
         by.require(Action.ADD_OPERATOR)
@@ -107,11 +107,11 @@ class Staff:
         return operator
 
     def disable(self, name: str, now: float, *, by: Caller) -> None:
-        """Shut an operator out from the next request on.
+        """Disable an operator, from the next request on.
 
         Raises:
-            AccessDeniedError: ``by`` may disable nobody, is this operator, or lacks a role of it.
-            NotFoundError: there is none of that name who is not disabled already.
+            AccessDeniedError: ``by`` may not disable operators, is this one, or lacks a role of it.
+            NotFoundError: no enabled operator has that name.
         """
         by.require(Action.DISABLE_OPERATOR)
         found = next(

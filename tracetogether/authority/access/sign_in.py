@@ -1,4 +1,4 @@
-"""Operators at their pages: a password, a code that works once, a session that ends."""
+"""Sign-in to the pages: password, one-time code (TOTP), session."""
 
 import os
 from base64 import urlsafe_b64encode
@@ -50,7 +50,7 @@ SIGN_INS_FROM: Final = Limit("sign-ins-from", SIGN_INS_FROM_ONE_ADDRESS, _QUARTE
 
 @dataclass(frozen=True, slots=True)
 class KeptPassword:
-    """What is kept of an operator's password: neither it, nor anything that opens without it.
+    """A stored password: a salted verifier, and the TOTP secret sealed under the password.
 
     Attributes:
         name: the operator's.
@@ -72,7 +72,7 @@ class KeptPassword:
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """Somebody who is signed in; the token that he shows is kept nowhere.
+    """A signed-in operator's session; its token is not stored.
 
     Attributes:
         digest: of the token.
@@ -88,7 +88,7 @@ class Session:
     enrolling: bytes = field(default=b"", repr=False)
 
     def over(self, now: float) -> bool:
-        """Return whether it has ended by idleness or by age."""
+        """Return whether it has ended because it was idle or is too old."""
         return now - self.seen_at >= SESSION_IDLE_S or now - self.begun_at >= SESSION_LONGEST_S
 
 
@@ -109,13 +109,13 @@ class Codes(Protocol):
     """Codes that an app on another device computes from a shared secret and the time."""
 
     def step(self, secret: bytes, code: str, now: float) -> int | None:
-        """Return the time step that the code is of, None if of none about now."""
+        """Return the time step of a code; None if it belongs to no step near ``now``."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class SignIn:
-    """Lets operators in by password and code, and knows them again by their session."""
+    """Signs operators in by password and code, and recognises their sessions."""
 
     store: AccessStore
     audit: Audit
@@ -126,12 +126,12 @@ class SignIn:
     entropy: Entropy = os.urandom
 
     def set_password(self, name: str, password: str, now: float, *, by: Caller) -> None:
-        """Give an operator a password; who had one enrols his codes anew.
+        """Set an operator's password; codes must then be set up again, and sessions end.
 
         Raises:
             AccessDeniedError: ``by`` may not set passwords.
             InvalidRequestError: it is too short or too long, or has the operator's name in it.
-            NotFoundError: there is no such operator, or he is disabled.
+            NotFoundError: no enabled operator has that name.
         """
         by.require(Action.SET_PASSWORD)
         if self._operator(name) is None:
@@ -158,8 +158,8 @@ class SignIn:
     def enter(self, name: str, password: str, code: str, now: float, *, address: str = "") -> str:
         """Return the token of a new session.
 
-        All that can be wrong is answered alike, after the same steps. Who has no codes yet is
-        let in as far as their enrolment and no further.
+        Every failure gets the same answer after the same work. Operators without codes get
+        a session that allows only to set them up.
 
         Args:
             name: as it was typed.
@@ -245,7 +245,7 @@ class SignIn:
             return self._begun(session.name, key, now, enrolled=True)
 
     def who(self, token: str, now: float) -> tuple[Operator, Session] | None:
-        """Return whose session it is; None if it is nobody's, over, or he is disabled."""
+        """Return operator and session of a token; None if it is unknown, over or disabled."""
         if not token or len(token) > _MOST_CHARACTERS:
             return None
         digest = session_digest(token)
@@ -313,7 +313,7 @@ def session_digest(token: str) -> bytes:
 
 
 def form_token(token: str) -> str:
-    """Return what every form of a session carries: only who holds the cookie can know it."""
+    """Return the token in every form of a session: it cannot be computed without the cookie."""
     return sha256(_FORM + token.encode()).hex()
 
 

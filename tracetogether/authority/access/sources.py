@@ -7,7 +7,7 @@ from typing import Final, Self
 
 from tracetogether.errors import AuthorityError
 
-_PREFIX: Final = 64  # one subscriber's line has at least so many addresses
+_PREFIX: Final = 64  # one subscriber's line has at least this many addresses
 _MOST_HOPS: Final = 32
 _LONGEST: Final = 64  # characters of an address with brackets, zone and port
 

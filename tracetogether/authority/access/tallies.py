@@ -33,16 +33,16 @@ class Tallies:
         self.limits.add(what, "", now)
 
     def tell(self, now: float) -> None:
-        """Append an entry for every count of an hour that has passed; told ones are not repeated.
+        """Append an entry for every count of an hour that has passed; each count is recorded once.
 
         Counts live for two days: call this at least once a day. Where the clock was ahead, hours
-        up to now are told no more.
+        up to now are recorded no more.
         """
         this_hour = int(now) // SECONDS_PER_HOUR * SECONDS_PER_HOUR
-        if told_until(self.store) == this_hour:
+        if recorded_until(self.store) == this_hour:
             return
         with self.audit.atomic():
-            begin = max(told_until(self.store), this_hour - COUNTS_KEPT_S)
+            begin = max(recorded_until(self.store), this_hour - COUNTS_KEPT_S)
             for hour in range(begin, this_hour, SECONDS_PER_HOUR):
                 if not self.limits.keys.has_day(utc_day(hour)):
                     continue  # the authority was made later
@@ -53,6 +53,6 @@ class Tallies:
             self.store.note(TOLD_UNTIL, str(this_hour))
 
 
-def told_until(store: AccessStore) -> int:
+def recorded_until(store: AccessStore) -> int:
     """Return up to when counts are in the audit log, in epoch seconds."""
     return int(store.noted(TOLD_UNTIL) or 0)

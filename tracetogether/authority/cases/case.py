@@ -17,12 +17,12 @@ _EPOCH: Final = Date(1970, 1, 1).toordinal()
 
 
 class CaseState(Enum):
-    """How far a case has come."""
+    """The state of the work on a case."""
 
-    OPEN = "open"  # nobody was called yet
+    OPEN = "open"  # no contact was called yet
     TRACING = "tracing"  # the first contact was called
     CLOSED = "closed"
-    MERGED = "merged"  # it is the same as another case
+    MERGED = "merged"  # merged into another case of the same person
 
 
 OPEN_STATES: Final = frozenset({CaseState.OPEN, CaseState.TRACING})
@@ -47,7 +47,7 @@ class Case:
         known_contact: whether the person was a known contact of another case when it was opened.
         unconfirmed: whether a tracer opened it for a contact, and neither an issuer has confirmed
             it nor a log has come in with a PIN. Until then no other case's log is used for it.
-        version: counts the changes by people; a form says which it was made of.
+        version: counts the changes by people; a form sends the version that it shows.
     """
 
     case_id: str
@@ -85,8 +85,8 @@ class CaseQuery:
 
     Attributes:
         states: of these states only; all if empty.
-        assigned_to: given to this operator ("" for nobody); None for all.
-        starts_with: whose id begins so.
+        assigned_to: assigned to this operator ("" for nobody); None for all.
+        starts_with: prefix of the id.
         unconfirmed: only those that nobody has confirmed yet.
         offset, limit: the page.
     """
@@ -105,10 +105,10 @@ class CaseSummary:
 
     Attributes:
         case: the case.
-        uploads: how many logs came in and are kept.
-        contacts: how many contacts were found, the casual ones too, the merged ones not.
-        to_trace, in_follow_up, lost: how many of them stand there (told ones are in follow-up).
-        due: how many are to be called today.
+        uploads: number of stored logs.
+        contacts: number of contacts, with the casual ones and without the merged ones.
+        to_trace, in_follow_up, lost: contacts in these states; REACHED counts as in follow-up.
+        due: number of contacts to call today.
     """
 
     case: Case
@@ -132,7 +132,7 @@ class CasePage:
 def summary_of(
     case: Case, uploads: int, found: Mapping[ContactState, tuple[int, int]]
 ) -> CaseSummary:
-    """Return a case with its counts; ``found`` has how many contacts and how many due by state."""
+    """Return a case with its counts; ``found`` has (contacts, due contacts) by state."""
     count = {state: contacts for state, (contacts, _) in found.items()}
     in_all = sum(count.values()) - count.get(ContactState.MERGED, 0)
     followed = (ContactState.REACHED, ContactState.IN_FOLLOW_UP)
@@ -148,7 +148,7 @@ def summary_of(
 
 
 def new_id(entropy: Entropy = os.urandom) -> str:
-    """Return a random case id: ten characters that can be read out."""
+    """Return a random id of a case or contact: ten characters that can be read aloud."""
     return b32encode(entropy(7)).decode()[:10]
 
 

@@ -24,7 +24,7 @@ from tracetogether.parameters import RETENTION
 from tracetogether.units import SECONDS_PER_DAY, Entropy
 
 NOBODY: Final = "-"
-"""What is given for an operator's name to take a case from everybody; no operator is called so."""
+"""Instead of an operator's name: assign the case to nobody. No operator can have this name."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""A contact under follow-up as it is kept: numbers and states in clear, the person sealed."""
+"""A stored contact under follow-up: figures and states in clear, the person encrypted."""
 
 from dataclasses import dataclass, field, replace
 from enum import Enum
@@ -18,12 +18,12 @@ _FROM_NOON_S: Final = 13 * SECONDS_PER_HOUR  # half of a day of 25 hours, and a 
 
 
 class ContactState(Enum):
-    """How far a contact has come."""
+    """The state of the work on a contact."""
 
-    CASUAL = "casual"  # near, but no close contact: nobody calls
+    CASUAL = "casual"  # near, but no close contact: not called
     TO_TRACE = "to_trace"  # waits for the first call
-    REACHED = "reached"  # told; the daily calls begin
-    IN_FOLLOW_UP = "in_follow_up"  # asked every day
+    REACHED = "reached"  # informed; the daily calls begin
+    IN_FOLLOW_UP = "in_follow_up"  # called every day
     LOST = "lost"  # could not be reached for days in a row, or at all
     COMPLETED = "completed"  # the last day of follow-up has passed
     BECAME_CASE = "became_case"
@@ -78,14 +78,14 @@ def priority_of(contact: Contact, policy: CloseContactPolicy) -> tuple[Priority,
 
 @dataclass(frozen=True, slots=True)
 class KeptContact:
-    """One person near one case, and what became of the calls.
+    """One person near one case, and the outcome of the calls.
 
     Attributes:
         contact_id: random, ten characters; another one in each case.
-        case_id: whose contact.
-        day: UTC day whose key seals the person; the row is forgotten as uploads of it are.
+        case_id: the case.
+        day: UTC day whose key seals the person; the row is deleted with the uploads of that day.
         person: IV, then the user id, sealed.
-        tag: keyed digest of the user id, by which one person is found in several cases.
+        tag: keyed digest of the user id; finds one person in several cases.
         state, priority, reasons: see there.
         close_contact: whether the policy says so.
         days: on how many days they met.
@@ -96,18 +96,18 @@ class KeptContact:
         seen_by: whose phone recorded it: "case", "contact" or "both".
         first_s, last_s: noon of the days of the first and the last encounter, epoch seconds; the
             times themselves are sealed with the person: ``with_times``.
-        found_at: when the log came in that named the contact.
+        found_at: when the log arrived that named the contact.
         until_day: last day of follow-up, 14 days after the last encounter.
         traced_at: when the person was first reached; None before.
         last_day: latest day that has an outcome; -1 before.
         missed: days in a row, up to the latest, on which nobody was reached.
         symptoms: whether any day's outcome was symptoms.
         followed_all: whether the person was reached on every day from the first to the last.
-        ended_at: when follow-up ended, however it did; None before.
+        ended_at: when follow-up ended, for whatever reason; None before.
         became_case: id of the case that the contact became, or "".
         merged_into: id of the contact that is the same person, or "".
         particulars: IV, then name and telephone number as JSON, sealed; b"" if there are none.
-        version: counts the changes by people, and of the state; a form says which it was made of.
+        version: counts changes by people and of the state; a form sends the version that it shows.
     """
 
     contact_id: str
@@ -174,7 +174,7 @@ class ContactQuery:
         case_id: of one case only.
         states: of these states only; all if empty.
         priorities: of these only; all if empty.
-        assigned_to: of cases that this operator was given; None for all.
+        assigned_to: of cases assigned to this operator; None for all.
         due_on: only those to be called on this day.
         offset, limit: the page.
     """
@@ -189,7 +189,7 @@ class ContactQuery:
 
 
 def check_version(stored: int, seen: int | None) -> None:
-    """Return if a change is based on what is stored; None: on nothing in particular.
+    """Return if a change is based on the stored version; None is based on any.
 
     Raises:
         StaleError: somebody changed it meanwhile.
@@ -212,7 +212,7 @@ def sealed_person(
     first_s: float | None = None,
     last_s: float | None = None,
 ) -> tuple[bytes, bytes]:
-    """Return a person as kept, with the times of the encounters, and the tag by which he is found.
+    """Return a person and the encounter times, sealed, and the tag to find the person by.
 
     Raises:
         KeyRingError: the key of ``day`` was destroyed.
@@ -224,7 +224,7 @@ def sealed_person(
 
 
 def opened_person(kept: KeptContact, keys: KeyRing) -> str | None:
-    """Return who a contact is; None if the key of the day is gone."""
+    """Return the user id of a contact; None if the key of the day is destroyed."""
     said = _said(kept, keys)
     return said[0] if said else None
 
@@ -256,7 +256,7 @@ def _said(kept: KeptContact, keys: KeyRing) -> list[str]:
 
 
 def person_tag(user_id: str, day: int, keys: KeyRing) -> bytes:
-    """Return the keyed digest of a user id on one day: without the day's key it says nothing."""
+    """Return the digest of a user id, keyed with a day's key."""
     return hmac_sha256(keys.day_key(_TAG, day), user_id.encode())[:_TAG_BYTES]
 
 
@@ -267,6 +267,6 @@ def person_tags(user_id: str, now: float, keys: KeyRing) -> list[bytes]:
 
 
 def name_in_lists(kept: KeptContact, keys: KeyRing) -> str:
-    """Return the pseudonym of a contact, "" if nobody can open who it is any more."""
+    """Return the pseudonym of a contact, "" if the key of the day is destroyed."""
     user_id = opened_person(kept, keys)
     return "" if user_id is None else pseudonym(user_id, keys.naming_key)

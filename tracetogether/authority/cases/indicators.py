@@ -1,4 +1,4 @@
-"""How well contacts are traced: WHO's indicators, and the counts that a dashboard shows."""
+"""WHO's indicators of contact tracing, and the counts on the dashboard."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from tracetogether.authority.cases.followed import ContactState, Priority
 
 @dataclass(frozen=True, slots=True)
 class Ratio:
-    """A share with what it is a share of."""
+    """A share with numerator and denominator."""
 
     numerator: int
     denominator: int

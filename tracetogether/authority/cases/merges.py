@@ -1,4 +1,4 @@
-"""What a merge changed, field by field, so that it can be undone exactly."""
+"""The record of a merge: each changed field, so that the merge can be undone exactly."""
 
 import json
 from collections.abc import Mapping
@@ -22,14 +22,14 @@ Changes = Mapping[str, tuple[Any, Any]]
 
 @dataclass(frozen=True, slots=True)
 class Join:
-    """One row of a contact that went into another.
+    """One contact that was merged into another.
 
     Attributes:
         gone, stays: their ids.
         of_gone, of_stays: what changed in them.
         days: days whose outcome was copied.
         taken: which of name and telephone number were copied.
-        also: the pairs of name and telephone number that were put beside the stored ones.
+        also: number of pairs of name and telephone number that were added to the stored ones.
     """
 
     gone: str

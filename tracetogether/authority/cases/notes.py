@@ -1,4 +1,4 @@
-"""Notes on cases and contacts: what tracers write down, sealed under the key of the day."""
+"""Tracers' notes on cases and contacts, sealed under the key of the day."""
 
 import os
 from base64 import b32encode
@@ -54,7 +54,7 @@ class Note:
 
 @dataclass(frozen=True, slots=True)
 class Notes:
-    """Writes notes down and reads them; who may do so is the caller's to know."""
+    """Stores and reads notes; ``FollowUp.note`` and ``Desk.notes_on`` check the permissions."""
 
     keys: KeyRing
     store: DeskStore
@@ -62,10 +62,10 @@ class Notes:
     entropy: Entropy = os.urandom
 
     def add(self, case_id: str, contact_id: str, text: str, now: float, *, by: str) -> Note:
-        """Keep a note. The audit log says that there is one, not what it says.
+        """Store a note. The audit log records that there is one, without its text.
 
         Raises:
-            InvalidRequestError: it says nothing, or more than 2,000 characters.
+            InvalidRequestError: it is empty, or has more than 2,000 characters.
         """
         text = one_newline(text)
         if not text.strip() or len(text) > MAX_NOTE_CHARACTERS:

@@ -1,1 +1,1 @@
-"""What tracers look at and do: lists, calls, merges, exports and imports."""
+"""The tracers' work: lists, calls, merges, exports and imports."""

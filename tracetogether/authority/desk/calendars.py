@@ -1,4 +1,4 @@
-"""What the days of a contact's calendar make of the contact."""
+"""A contact's state, computed from the outcomes of the days in its calendar."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -20,7 +20,7 @@ _ENDED: Final = frozenset(
 
 
 def check_open(kept: KeptContact) -> None:
-    """Return if anything can still happen to a contact.
+    """Return if a contact can still be changed.
 
     Raises:
         ConflictError: it became a case, or was merged.
@@ -39,7 +39,7 @@ def after_calls(
     now: float,
     parameters: FollowUpParameters = FOLLOW_UP,
 ) -> KeptContact:
-    """Return a contact as a calendar makes it; ``outcomes`` in the order of days."""
+    """Return a contact with the state that follows from ``outcomes``, in the order of days."""
     reached = {call.day for call in outcomes if call.outcome is not Outcome.NOT_REACHED}
     missed = 0
     for call in outcomes:

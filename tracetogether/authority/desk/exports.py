@@ -1,4 +1,4 @@
-"""Contact lists on their way out: rows in a layout, one after the other, however many."""
+"""Export of contact lists: rows in a layout, read in batches, so that memory stays small."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -26,15 +26,15 @@ _ROWS_AT_ONCE: Final = 1_000
 
 @dataclass(frozen=True, slots=True)
 class ExportedContact:
-    """What a layout is given of a contact.
+    """The data of a contact that a layout can use.
 
     Attributes:
         number: 1, 2, 3, ... within the export.
-        case_number: the same of cases.
+        case_number: the same for cases.
         case_date: the case's date.
-        pseudonym: "" once nobody can open it any more.
+        pseudonym: "" if the key of the day is destroyed.
         kept: the rest.
-        days: the authority's, by which times become dates.
+        days: the authority's time zone, for dates.
     """
 
     number: int
@@ -57,13 +57,13 @@ class ExportedContact:
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """Columns in their order, each with how it is made of a contact.
+    """Columns in their order, each with the function that computes its cells.
 
     Attributes:
-        name: by which it is asked for.
+        name: the name that callers use.
         columns: heading -> cell.
-        above: what stands over every heading in CSV, for a program that wants a row of it; "" for
-            no such row.
+        above: text of every cell in a row above the headings in CSV, which one program requires;
+            "" for no such row.
     """
 
     name: str
@@ -176,7 +176,7 @@ SORMAS: Final = _layout(
         "description": lambda row: _said(row.kept),
         "person.firstName": lambda _: "TraceTogether",
         "person.lastName": lambda row: row.pseudonym or row.kept.contact_id,
-        "person.sex": lambda _: "UNKNOWN",  # SORMAS takes nobody without
+        "person.sex": lambda _: "UNKNOWN",  # SORMAS requires it
     },
     above="Contact",
 )
@@ -191,13 +191,17 @@ _GODATA_STATUS: Final = {
     ContactState.BECAME_CASE: "FOLLOW_UP_COMPLETED",
 }
 _GODATA_LEVELS: Final = {"low": "1_LOW", "medium": "2_MEDIUM", "high": "3_HIGH"}
-_GODATA_DURATIONS: Final = (  # up to how many minutes
+_GODATA_DURATIONS: Final = (  # (exclusive upper bound in minutes, code)
     (1, "VERY_SHORT_SECONDS"),
     (60, "SHORT_MINUTES"),
     (1_440, "MEDIUM_HOURS"),
     (inf, "LONG_DAYS"),
 )
-_GODATA_CERTAINTIES: Final = ((0.9, "3_HIGH"), (0.5, "2_MEDIUM"), (0, "1_LOW"))  # from which on
+_GODATA_CERTAINTIES: Final = (
+    (0.9, "3_HIGH"),
+    (0.5, "2_MEDIUM"),
+    (0, "1_LOW"),
+)  # least probability, code
 
 GODATA: Final = _layout(
     "godata",
@@ -251,7 +255,7 @@ def layout_named(name: str) -> Layout:
     """Return a layout by its name.
 
     Raises:
-        InvalidRequestError: there is none of that name; the message lists those there are.
+        InvalidRequestError: there is no such layout; the message lists them.
     """
     if name not in LAYOUTS:
         msg = f"there is no such layout: choose one of {', '.join(LAYOUTS)}"
@@ -261,7 +265,7 @@ def layout_named(name: str) -> Layout:
 
 @dataclass(frozen=True, slots=True)
 class Exports:
-    """Lets contact lists out, to exporters alone; every export stands in the audit log."""
+    """Exports contact lists to exporters; the audit log records every export."""
 
     keys: KeyRing
     store: DeskStore
@@ -273,17 +277,17 @@ class Exports:
     ) -> Iterator[tuple[Cell, ...]]:
         """Return an iterator over the headings and every contact, by id.
 
-        How many rows of headings there are, the layout says. The audit log is written before this
+        The layout defines the number of heading rows. The audit entry is written before this
         returns; rows are read a thousand at a time. Merged contacts are left out.
 
         Args:
             layout: which columns.
             form: csv, ndjson or xlsx, for the audit log.
             now: epoch seconds.
-            by: on whose behalf.
+            by: the caller.
 
         Raises:
-            AccessDeniedError: ``by`` is no exporter.
+            AccessDeniedError: ``by`` may not export.
         """
         by.require(Action.EXPORT)
         self.audit.record("contacts.exported", now, by=by.name, layout=layout.name, form=form)

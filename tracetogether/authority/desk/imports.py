@@ -1,4 +1,4 @@
-"""Cases and operators from CSV: every line is checked, then all of them come in, or none."""
+"""Import cases and operators from CSV: check every line, then import all of them or none."""
 
 import csv
 import io
@@ -24,12 +24,12 @@ _SEPARATORS: Final = ",;\t"
 
 @dataclass(frozen=True, slots=True)
 class BadCell:
-    """What is wrong in a file, and what to do about it.
+    """One mistake in a file, and how to correct it.
 
     Attributes:
         line: 1-based number in the file.
-        column: its name, or "" if the whole line is meant.
-        remedy: what is wrong and what to do; repeats nothing of what stands there.
+        column: its name, or "" for the whole line.
+        remedy: what is wrong and what to do; it repeats nothing from the file.
     """
 
     line: int
@@ -39,7 +39,7 @@ class BadCell:
 
 @dataclass(frozen=True, slots=True)
 class CaseToOpen:
-    """A line of a file of cases."""
+    """One line of a file of cases."""
 
     line: int
     user_id: str = field(repr=False)
@@ -49,7 +49,7 @@ class CaseToOpen:
 
 @dataclass(frozen=True, slots=True)
 class OperatorToAdd:
-    """A line of a file of operators."""
+    """One line of a file of operators."""
 
     line: int
     name: str
@@ -59,12 +59,12 @@ class OperatorToAdd:
 def lines_of(
     body: bytes, columns: Sequence[str]
 ) -> tuple[list[tuple[int, dict[str, str]]], list[BadCell]]:
-    """Return the lines of a CSV file by column, each with its number, and what can't be read.
+    """Return the lines of a CSV file, each as (number, column -> cell), and its mistakes.
 
     Args:
         body: the file: UTF-8, with or without a byte order mark; commas, semicolons or tabs
             separate its cells; the first line has the names.
-        columns: the names that there may be; all but ``date`` and ``assigned_to`` must be there.
+        columns: the allowed names; all but ``date`` and ``assigned_to`` are required.
     """
     if len(body) > MOST_IMPORT_BYTES:
         return [], [BadCell(1, "", "the file is larger than 10 MB: import it in parts")]
@@ -74,7 +74,7 @@ def lines_of(
         line = body[: error.start].count(b"\n") + 1
         return [], [BadCell(line, "", "this is not UTF-8: save the table as CSV UTF-8")]
     first_line = text.partition("\n")[0]
-    separator = max(_SEPARATORS, key=first_line.count)  # a spreadsheet's language chooses it
+    separator = max(_SEPARATORS, key=first_line.count)  # depends on the spreadsheet's language
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
     rows, bad = [], []
     try:
@@ -111,7 +111,7 @@ def _bad_names(names: Sequence[str], columns: Sequence[str]) -> list[BadCell]:
         BadCell(1, column, "this column is missing: add it to the first line") for column in missing
     ]
     if len(set(names)) < len(names):
-        bad.append(BadCell(1, "", "a column stands there twice: remove one"))
+        bad.append(BadCell(1, "", "a column occurs twice: remove one"))
     return bad
 
 
@@ -124,10 +124,10 @@ class CaseImport:
     def check(
         self, body: bytes, now: float, *, by: Caller
     ) -> tuple[list[CaseToOpen], list[BadCell]]:
-        """Return the cases that a file would open, and what is wrong in it.
+        """Return the cases that a file would open, and its mistakes.
 
         Columns: ``user_id``; ``date`` as YYYY-MM-DD (today if blank); ``assigned_to``, the name of
-        a tracer. A user who has an open case already, or stands there twice, is wrong too.
+        a tracer. A user with an open case, or with two lines, is reported too.
 
         Raises:
             AccessDeniedError: ``by`` may not open cases.
@@ -189,8 +189,8 @@ class CaseImport:
 
         Raises:
             AccessDeniedError: ``by`` may not open cases.
-            AuthorityError: one of them can't be opened any more: none was. The message names the
-                line.
+            AuthorityError: one of them can't be opened any more, so none was. The message names
+                the line.
         """
         by.require(Action.OPEN_CASE)
         opened = []
@@ -215,7 +215,7 @@ class OperatorImport:
     entropy: Entropy
 
     def check(self, body: bytes, *, by: Caller) -> tuple[list[OperatorToAdd], list[BadCell]]:
-        """Return the operators that a file would add, and what is wrong in it.
+        """Return the operators that a file would add, and its mistakes.
 
         Columns: ``name``; ``roles``, one or more with blanks between.
 
@@ -240,7 +240,7 @@ class OperatorImport:
             if not roles or len(granted) < len(set(roles)):
                 wrong.append(BadCell(line, "roles", f"give one or more of {', '.join(known)}"))
             elif not granted <= by.roles:
-                wrong.append(BadCell(line, "roles", "nobody grants a role that he does not hold"))
+                wrong.append(BadCell(line, "roles", "you can't grant a role that you don't hold"))
             taken.setdefault(name, f"the same name as on line {line}")
             bad += wrong
             if not wrong:
@@ -250,11 +250,11 @@ class OperatorImport:
     def run(
         self, wanted: Sequence[OperatorToAdd], now: float, *, by: Caller
     ) -> list[tuple[Operator, str]]:
-        """Add all of the operators, or none; return each with the token that is shown this once.
+        """Add all of the operators, or none; return each with its token, which is not stored.
 
         Raises:
             AccessDeniedError: ``by`` may not add operators.
-            AuthorityError: one of them can't be added any more: none was.
+            AuthorityError: one of them can't be added any more, so none was.
         """
         by.require(Action.ADD_OPERATOR)
         added = []

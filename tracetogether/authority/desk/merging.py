@@ -32,17 +32,17 @@ _STEPS = (ContactState.CASUAL, ContactState.TO_TRACE, ContactState.REACHED)
 
 @dataclass(frozen=True, slots=True)
 class Merged:
-    """What a merge does, in numbers.
+    """The effect of a merge, in numbers.
 
     Attributes:
-        moved: contacts that go to the other case as they are.
-        joined: contacts that become one with another.
-        calls: days whose outcome is carried over.
-        clashes: days on which both have an outcome: the one of the contact that stays counts.
-        notes: notes that are carried over.
-        names: names and telephone numbers that are carried over.
-        also: contacts whose other name or number is kept beside the one that stays.
-        uploads: logs that stay with the merged case, whose page can still be opened.
+        moved: contacts that move to the other case unchanged.
+        joined: contacts that are merged with one of the other case.
+        calls: days whose outcome is copied.
+        clashes: days on which both have an outcome; that of the contact that stays is kept.
+        notes: notes that move.
+        names: names and telephone numbers that are copied.
+        also: contacts whose different name or number is added to the one that stays.
+        uploads: logs that stay with the merged case.
     """
 
     moved: int = 0
@@ -198,7 +198,7 @@ class Merging:
                 if place[1] == join.gone
             }
         left, kept = self._cases_after(gone, stays, now)
-        self.store.desk.put_case(left)  # first: of one person, one open case is allowed
+        self.store.desk.put_case(left)  # first: a person may have one open case only
         self.store.desk.put_case(kept)
         self.store.touch_case(into, gone.active_at)
         merge = Merge(
@@ -225,7 +225,11 @@ class Merging:
     def _take_contacts(
         self, before: dict[str, KeptContact], into: str, now: float
     ) -> tuple[list[Join], int]:
-        """Give contacts to another case; those whom it has already become one with them."""
+        """Move contacts to another case; merge those that it has already.
+
+        Returns:
+            What was merged, and on how many days both had an outcome.
+        """
         there = [
             kept
             for kept in self.store.desk.contacts_of([into])
@@ -247,7 +251,7 @@ class Merging:
         return joins, clashes
 
     def _cases_after(self, gone: Case, stays: Case, now: float) -> tuple[Case, Case]:
-        """Return both cases as a merge makes them."""
+        """Return the case that goes and the one that stays, as they are after the merge."""
         begun = [at for at in (gone.tracing_at, stays.tracing_at) if at is not None]
         kept = replace(
             stays,
@@ -286,7 +290,7 @@ class Merging:
     def _united(
         self, gone: KeptContact, stays: KeptContact, now: float, *, case_id: str | None = None
     ) -> tuple[KeptContact, Join, int]:
-        """Fold one row into another, and write both.
+        """Merge one row into another, and write both.
 
         Returns:
             The row that stays, what was changed, and on how many days both have an outcome.
@@ -362,19 +366,18 @@ class Merging:
     ) -> Case:
         """Open a case for a contact who tested positive.
 
-        If ``by`` may not confirm cases, it waits for somebody who may, or for the person's log:
-        until then no other case's log is used for it.
+        Unless ``by`` may confirm cases, the case stays unconfirmed until somebody confirms it or
+        the person's log arrives. Until then no other case's log is used for it.
 
         Args:
-            contact_id: who.
+            contact_id: the contact.
             now: epoch seconds.
-            day: UTC day number of the diagnosis; today if None.
-            version: of the contact, as it was seen; None: whatever it is.
-            by: on whose behalf.
+            day: number of the day of diagnosis, in the authority's time zone; today if None.
+            version: of the contact, as the caller saw it; None for any.
+            by: the caller.
 
         Raises:
-            NotFoundError: there is no such contact, it is of a case that is not his, or the
-                person has withdrawn or can't be opened any more.
+            NotFoundError: also if the person has withdrawn, or the key of the day is destroyed.
             ConflictError: the contact is a case or was merged already, the person has an open
                 case, or the date is wrong.
         """

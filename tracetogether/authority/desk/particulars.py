@@ -1,4 +1,4 @@
-"""Name and telephone number of a followed contact: sealed, changed one by one, never by a blank."""
+"""Name and telephone number of a followed contact, sealed; a blank changes neither."""
 
 import json
 from collections.abc import Collection, Mapping
@@ -19,10 +19,10 @@ _PURPOSE: Final = "particulars"
 
 @dataclass(frozen=True, slots=True)
 class NameAndPhone:
-    """What was written down of who a contact is.
+    """What is stored about who a contact is.
 
     Attributes:
-        name, phone: "" if nobody wrote it down.
+        name, phone: "" if not stored.
         also: names and telephone numbers of contacts that were merged into this one, where they
             differ.
         changed: field -> version of the contact at which it was last changed.
@@ -34,7 +34,7 @@ class NameAndPhone:
     changed: Mapping[str, int] = field(default_factory=dict)
 
     def __bool__(self) -> bool:
-        """Return whether anything was written down."""
+        """Return whether anything is stored."""
         return bool(self.name or self.phone or self.also)
 
     def value(self, which: str) -> str:
@@ -49,7 +49,7 @@ class NameAndPhone:
 
 
 def opened_particulars(kept: KeptContact, keys: KeyRing) -> NameAndPhone:
-    """Return what was written down of a contact; nothing if the key of the day is gone."""
+    """Return what is stored of a contact; nothing if the key of the day is destroyed."""
     if not kept.particulars:
         return NameAndPhone()
     iv, sealed = kept.particulars[:IV_BYTES], kept.particulars[IV_BYTES:]
@@ -65,7 +65,7 @@ def opened_particulars(kept: KeptContact, keys: KeyRing) -> NameAndPhone:
 def sealed_particulars(
     said: NameAndPhone, contact_id: str, day: int, keys: KeyRing, entropy: Entropy
 ) -> bytes:
-    """Return IV and ciphertext of what was written down; b"" of nothing.
+    """Return IV and ciphertext of name and telephone number; b"" if there is nothing.
 
     Raises:
         KeyRingError: the key of ``day`` was destroyed.
@@ -85,9 +85,9 @@ def described(
 
     Args:
         said: what is stored.
-        typed: field -> what was typed; a blank changes nothing.
+        typed: field -> typed text; a blank changes nothing.
         clear: fields to be deleted.
-        version: which version of the contact was seen; None if nobody says.
+        version: of the contact, as the caller saw it; None if unknown.
 
     Raises:
         InvalidRequestError: a text is too long, or a field is both typed and deleted.
@@ -111,12 +111,12 @@ def described(
 def joined_particulars(
     stays: NameAndPhone, gone: NameAndPhone, version: int
 ) -> tuple[NameAndPhone, tuple[Field, ...], int]:
-    """Return what two contacts that are one person have together.
+    """Return the names and telephone numbers of two contacts that are one person.
 
-    What only the one that goes has is taken; what both have differently stands beside.
+    Fields that only ``gone`` has are copied; different values are added to ``also``.
 
     Returns:
-        All of it, which fields were taken, and how many pairs were put beside.
+        Both together, which fields were copied, and how many pairs were added to ``also``.
     """
     taken: list[Field] = [name for name in FIELDS if gone.value(name) and not stays.value(name)]
     said = stays.with_fields(version, **{name: gone.value(name) for name in taken})
@@ -132,7 +132,7 @@ def joined_particulars(
 def separated_particulars(
     stays: NameAndPhone, gone: NameAndPhone, taken: Collection[str], also: int, version: int
 ) -> NameAndPhone:
-    """Return what a contact had before ``joined_particulars``; what was changed since stays."""
+    """Undo ``joined_particulars``; fields that were changed since keep their values."""
     back = {name: "" for name in taken if stays.value(name) == gone.value(name)}
     said = stays.with_fields(version, **back)
     kept = said.also[: len(said.also) - also] if also else said.also

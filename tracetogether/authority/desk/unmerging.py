@@ -1,4 +1,4 @@
-"""Merges undone: everything as it was before, but for what was changed since."""
+"""Undo merges: restore what was before, except for fields that were changed since."""
 
 import os
 from dataclasses import dataclass, replace
@@ -26,14 +26,14 @@ _SHUT = frozenset({ContactState.BECAME_CASE, ContactState.MERGED})
 
 @dataclass(frozen=True, slots=True)
 class Unmerged:
-    """What undoing a merge does, in numbers.
+    """The effect of undoing a merge, in numbers.
 
     Attributes:
-        moved: contacts that go back as they are.
-        separated: contacts that become two again.
-        calls: days whose copied outcome is taken away again.
-        notes: notes that go back.
-        changed: contacts of which something was changed since the merge; that stays.
+        moved: contacts that move back unchanged.
+        separated: contacts that are separate again.
+        calls: days whose copied outcome is removed.
+        notes: notes that move back.
+        changed: contacts with fields that were changed since the merge, and stay so.
         stay: contacts that stay, because they were deleted or merged again since.
         closed: whether the case that comes back is closed, because its person has another open one.
     """
@@ -49,9 +49,9 @@ class Unmerged:
 
 @dataclass(frozen=True, slots=True)
 class Unmerging:
-    """Undoes merges, by the record that each left.
+    """Undoes merges, with the record that each merge stored.
 
-    A method that is given ``by`` raises AccessDeniedError if that caller's roles do not allow it.
+    Every method raises AccessDeniedError if the roles of ``by`` do not allow it.
     """
 
     desk: Desk
@@ -87,13 +87,13 @@ class Unmerging:
         Args:
             contact_id: the one that was merged.
             now: epoch seconds.
-            version: of that contact, as it was seen; None: whatever it is.
+            version: of that contact, as the caller saw it; None for any.
             dry_run: return what undoing would do, and change nothing.
-            by: on whose behalf.
+            by: the caller.
 
         Raises:
             NotFoundError: there is no such contact, or ``by`` does not need to know it.
-            ConflictError: it is not merged, or can't be undone any more.
+            ConflictError: it is not merged, or the merge can't be undone any more.
             StaleError: somebody changed it meanwhile.
         """
         by.require(Action.MERGE_CONTACTS)
@@ -118,18 +118,18 @@ class Unmerging:
         dry_run: bool = False,
         by: Caller,
     ) -> Unmerged:
-        """Undo the merge of a case into another one. Contacts that were found since stay there.
+        """Undo the merge of a case into another one, which keeps the contacts found since.
 
         Args:
             case_id: the one that was merged.
             now: epoch seconds.
-            version: of that case, as it was seen; None: whatever it is.
+            version: of that case, as the caller saw it; None for any.
             dry_run: return what undoing would do, and change nothing.
-            by: on whose behalf.
+            by: the caller.
 
         Raises:
             NotFoundError: there is no such case, or ``by`` does not need to know it.
-            ConflictError: it is not merged, or can't be undone any more.
+            ConflictError: it is not merged, or the merge can't be undone any more.
             StaleError: somebody changed it meanwhile.
         """
         by.require(Action.MERGE_CASES)
@@ -208,16 +208,16 @@ class Unmerging:
         return Unmerged(moved, separated, calls, notes, changed, stay)
 
     def _merged_since(self, kept: KeptContact, merge: Merge) -> bool:
-        """Return whether a contact went into one that stays where it is."""
+        """Return whether a contact was merged since into one that does not move back."""
         return kept.merged_into not in {"", *merge.moved}
 
     def _separate(
         self, join: Join, gone: KeptContact, stays: KeptContact, now: float
     ) -> tuple[int, int]:
-        """Take away from a contact what it had of another one.
+        """Remove from a contact what it got from another one.
 
         Returns:
-            How many outcomes went, and whether (1) something was changed since and stays.
+            The number of removed outcomes, and 1 if something was changed since and stays, else 0.
         """
         found = self.store.desk.outcomes([join.gone, join.stays])
         copied = {call.day: call for call in found.get(join.gone, ()) if call.day in join.days}

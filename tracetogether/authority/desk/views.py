@@ -1,4 +1,4 @@
-"""What a tracer looks at: lists of contacts, today's calls, calendars, the graph, the dashboard."""
+"""What operators see of contacts: lists, today's calls, calendars, links, the dashboard."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -26,7 +26,7 @@ from tracetogether.parameters import FOLLOW_UP, FollowUpParameters
 
 @dataclass(frozen=True, slots=True)
 class Followed:
-    """A contact as lists show it: under the pseudonym, without the name."""
+    """A contact as lists show it: with the pseudonym, without the name."""
 
     pseudonym: str
     kept: KeptContact
@@ -58,9 +58,10 @@ class ContactLink:
 
 @dataclass(frozen=True, slots=True)
 class Desk:
-    """Shows an operator what they need to know, and nothing of other tracers' cases.
+    """Shows contacts to operators; tracers see those of their own cases only.
 
-    A method that is given ``by`` raises AccessDeniedError if that caller's roles do not allow it.
+    A method that checks ``by`` raises AccessDeniedError if that caller's roles do not allow the
+    action, and NotFoundError if there is no such case or contact that ``by`` needs to know.
     """
 
     keys: KeyRing
@@ -71,15 +72,11 @@ class Desk:
     days: LocalDays = UTC_DAYS
 
     def today(self, now: float) -> int:
-        """Return the number of the day that it is where the authority is."""
+        """Return the number of the current day in the authority's time zone."""
         return self.days.day(now)
 
     def contact(self, contact_id: str, *, by: Caller) -> Followed:
-        """Return a contact that ``by`` needs to know.
-
-        Raises:
-            NotFoundError: there is none, or it is of a case that is not his.
-        """
+        """Return a contact that ``by`` needs to know."""
         by.require(Action.LIST_FOLLOWED)
         return self.shown(self.kept(contact_id, by), by)
 
@@ -92,20 +89,16 @@ class Desk:
         return ContactPage(tuple(self._all_shown(rows, by)), total, query.offset)
 
     def due(self, now: float, offset: int = 0, limit: int = 50, *, by: Caller) -> ContactPage:
-        """Return whom to call today, the most urgent first."""
+        """Return the contacts to call today, the most urgent first."""
         return self.page(ContactQuery(due_on=self.today(now), offset=offset, limit=limit), by=by)
 
     def calendar(self, contact_id: str, *, by: Caller) -> tuple[DayOutcome, ...]:
-        """Return a contact's days from the one after the last encounter to the last, in order.
-
-        Raises:
-            NotFoundError: there is no such contact, or it is of a case that is not his.
-        """
+        """Return the days of a contact's follow-up, from the day after the last encounter."""
         by.require(Action.LIST_FOLLOWED)
         return self.days_of(self.kept(contact_id, by))
 
     def days_of(self, kept: KeptContact) -> tuple[DayOutcome, ...]:
-        """Return the calendar of a contact that the caller was shown."""
+        """Return the calendar of a contact that the caller may see."""
         outcomes = self.store.outcomes([kept.contact_id]).get(kept.contact_id, ())
         found = {outcome.day: outcome for outcome in outcomes}
         first = kept.until_day - self.parameters.days + 1
@@ -113,12 +106,9 @@ class Desk:
         return tuple(found.get(day, DayOutcome(day, None)) for day in days)
 
     def links(self, case: Case, now: float, *, by: Caller) -> tuple[ContactLink, ...]:
-        """Return a case's contacts with the other cases that each is known from.
+        """Return a case's contacts, each with the other cases that name the person.
 
         Cases that ``by`` does not need to know are left out.
-
-        Raises:
-            NotFoundError: the case is not his.
         """
         by.require(Action.LIST_CONTACTS)
         rows = self.store.contacts_of([self.casework.case(case.case_id, by=by).case_id])
@@ -153,28 +143,20 @@ class Desk:
         )
 
     def dashboard(self, now: float, *, by: Caller) -> Dashboard:
-        """Return what the first page shows: of all cases, or of a tracer's own."""
+        """Return the figures of the first page: of all cases, or of a tracer's own."""
         by.require(Action.SHOW_DASHBOARD)
         return self.store.dashboard(now, None if by.needs_to_know("") else by.name, self.days)
 
     def notes_on(
         self, case_id: str, *, contact_id: str | None = None, by: Caller
     ) -> tuple[Note, ...]:
-        """Return the notes on a case and its contacts, or on one contact, the oldest first.
-
-        Raises:
-            NotFoundError: there is no such case, or it is not his.
-        """
+        """Return the notes on a case and its contacts, or on one contact, the oldest first."""
         by.require(Action.READ_NOTES)
         found = self.notes.read(self.casework.case(case_id, by=by).case_id)
         return tuple(note for note in found if contact_id in {None, note.contact_id})
 
     def kept(self, contact_id: str, by: Caller) -> KeptContact:
-        """Return a contact as it is kept; inside a transaction nobody else changes it.
-
-        Raises:
-            NotFoundError: there is none, or it is of a case that is not his.
-        """
+        """Return a stored contact; inside a transaction nobody else changes it."""
         found = self.store.contact(contact_id) if contact_id.isascii() else None
         if found is None:
             raise _no_contact()
@@ -185,10 +167,10 @@ class Desk:
         return found
 
     def user_of(self, kept: KeptContact) -> str:
-        """Return who a contact is.
+        """Return the user id of a contact.
 
         Raises:
-            NotFoundError: the key of the day is gone.
+            NotFoundError: the key of the day is destroyed.
         """
         user_id = opened_person(kept, self.keys)
         if user_id is None:
@@ -197,11 +179,7 @@ class Desk:
         return user_id
 
     def shown(self, kept: KeptContact, by: Caller) -> Followed:
-        """Return a contact as lists show it to ``by``; the case that it became, if they may see it.
-
-        Returns:
-            The contact, ``became_case`` blank if ``by`` may not know of that case.
-        """
+        """Return a contact as lists show it; ``became_case`` is blank if ``by`` may not see it."""
         (found,) = self._all_shown([kept], by)
         return found
 
@@ -217,7 +195,7 @@ class Desk:
         return found
 
     def name_of(self, user_id: str) -> str:
-        """Return a user's pseudonym, by which lists call a person."""
+        """Return a user's pseudonym."""
         return pseudonym(user_id, self.keys.naming_key)
 
 
