@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING
 
 import click
 import numpy as np
-from rich.table import Table
 
 from tracetogether import __version__
-from tracetogether.cli.console import out, print_json, progress
+from tracetogether.cli.console import answer, progress, right, table
+from tracetogether.cli.options import as_json
 from tracetogether.cli.recording_options import RecordingOptions, recording_options
 from tracetogether.errors import MissingExtraError, StoreError
-from tracetogether.evaluation.fitting import Figure, ModelFit
+from tracetogether.evaluation.fitting import ModelFit
 from tracetogether.evaluation.fitting import fit as fit_figures
 from tracetogether.whole_file import whole_file, write_whole
 
@@ -41,7 +41,7 @@ def calibrate() -> None:
     metavar="FILE.png",
     help="Draw how well the figures fit (needs the extra plot).",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+@as_json
 def fit(
     given: RecordingOptions,
     output: Path,
@@ -77,19 +77,22 @@ def fit(
         ]
     )
     write_whole(output, text)
-    if as_json:
-        print_json(_json(found))
-        return
-    console = out()
-    console.print(_table(found.figures))
-    console.print(
+    paths = (output, *([] if picture is None else [picture]))
+    answer(
+        _json(found),
+        table(
+            found.figures,
+            ("figure", lambda figure: figure.name),
+            (right("fitted"), lambda figure: f"{figure.value:.3f}"),
+            (right("std error"), lambda figure: _number(figure.error)),
+            (right("built in"), lambda figure: f"{figure.built_in:g}"),
+        ),
         f"{found.slots:,} minutes of directed pairs in {found.scenes:,} scenes. Attenuation "
         f"strays by {found.spread_db:.1f} dB, by {found.residual_db:.1f} dB about the path loss, "
         f"and by {found.error_db:.1f} dB once people's and pairs' offsets are taken out.",
-        soft_wrap=True,
+        *(f"Written: {path}" for path in paths),
+        as_json=as_json,
     )
-    for path in (output, *([] if picture is None else [picture])):
-        console.print(f"Written: {path}", soft_wrap=True)
 
 
 def _digest(path: Path) -> str:
@@ -120,15 +123,8 @@ def _json(found: ModelFit) -> dict[str, object]:
     }
 
 
-def _table(figures: tuple[Figure, ...]) -> Table:
-    table = Table(box=None, pad_edge=False)
-    table.add_column("figure")
-    for name in ("fitted", "std error", "built in"):
-        table.add_column(name, justify="right")
-    for figure in figures:
-        error = f"{figure.error:.3f}" if np.isfinite(figure.error) else "-"
-        table.add_row(figure.name, f"{figure.value:.3f}", error, f"{figure.built_in:g}")
-    return table
+def _number(error: float) -> str:
+    return f"{error:.3f}" if np.isfinite(error) else "-"
 
 
 def _draw(found: ModelFit, path: Path) -> None:

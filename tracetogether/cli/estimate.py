@@ -7,15 +7,21 @@ from typing import Final
 
 import click
 import numpy as np
-from rich.box import SIMPLE_HEAD
-from rich.table import Table
+from rich.table import Column, Table
 
-from tracetogether.cli.console import out, print_json, progress, utc_text
+from tracetogether.cli.console import (
+    answer,
+    interval_text,
+    progress,
+    right,
+    table,
+    utc_text,
+    warn,
+)
 from tracetogether.cli.recording_options import (
     TIME_ZONE_HELP,
     checked_zone,
     parsed,
-    warn,
     warn_of_readings,
 )
 from tracetogether.labels import UNKNOWN, Labels
@@ -27,9 +33,11 @@ from tracetogether.proximity.encounters import (
     Encounters,
     encounters,
 )
+from tracetogether.proximity.estimates import Intervals
 from tracetogether.sightings import READINGS_COLUMNS, Sightings
 from tracetogether.tables.csv_columns import BadLine
 from tracetogether.tables.timestamps import UNIT_SECONDS
+from tracetogether.units import Interval
 
 _ROWS_SHOWN: Final = 20
 _PEOPLE_SHOWN: Final = 40
@@ -112,7 +120,7 @@ def estimate(
     of ISO 8601), observer, peer and RSSI in dBm, and if known the transmit power and both phone
     models.
     """
-    table = Calibration.prior() if calibration is None else Calibration.load(calibration)
+    phones = Calibration.prior() if calibration is None else Calibration.load(calibration)
     skipped = 0
 
     def on_bad_lines(count: int, first: Sequence[BadLine]) -> None:
@@ -131,11 +139,18 @@ def estimate(
             on_progress=advance,
         )
     warn_of_readings(readings.name, sightings.dropped, sightings.reasons, sightings.notes)
-    found = encounters(sightings, within_m=radius, estimator=estimator, calibration=table)
-    if as_json:
-        print_json(_rows(found))
-    else:
-        _show(found, sightings, skipped, radius, estimator)
+    found = encounters(sightings, within_m=radius, estimator=estimator, calibration=phones)
+    rule = "minutes by its rule" if estimator.startswith("bucket-") else f"within {radius:g} m"
+    people = len(np.unique(found.observer.codes))
+    answer(
+        lambda: _rows(found),
+        _longest(found, rule),
+        _people(found, rule),
+        f"{_count(len(found), 'encounter')}, as {_count(people, 'phone')} heard them, from "
+        f"{_count(len(sightings), 'reading')}; {_count(sightings.dropped, 'reading')} dropped, "
+        f"{_count(skipped, 'line')} skipped. Estimator: {estimator}.",
+        as_json=as_json,
+    )
 
 
 def _warn_of_bad_lines(count: int, first: Sequence[BadLine]) -> None:
@@ -163,22 +178,6 @@ def _rows(found: Encounters) -> list[dict[str, object]]:
     ]
 
 
-def _show(
-    found: Encounters, sightings: Sightings, skipped: int, radius: float, estimator: str
-) -> None:
-    rule = "minutes by its rule" if estimator.startswith("bucket-") else f"within {radius:g} m"
-    console = out()
-    console.print(_longest(found, rule))
-    console.print(_people(found, rule))
-    people = len(np.unique(found.observer.codes))
-    console.print(
-        f"{_count(len(found), 'encounter')}, as {_count(people, 'phone')} heard them, from "
-        f"{_count(len(sightings), 'reading')}; {_count(sightings.dropped, 'reading')} dropped, "
-        f"{_count(skipped, 'line')} skipped. Estimator: {estimator}.",
-        soft_wrap=True,
-    )
-
-
 def _count(number: int, what: str) -> str:
     return f"{number:,} {what}{'' if number == 1 else 's'}"
 
@@ -186,31 +185,24 @@ def _count(number: int, what: str) -> str:
 def _longest(found: Encounters, rule: str) -> Table:
     """Return a table of the encounters with the most minutes near."""
     order = np.lexsort((found.start_s, -found.minutes.median))[:_ROWS_SHOWN]
-    table = Table(
+
+    def name(heading: str) -> Column:
+        return Column(heading, overflow="fold", min_width=8, max_width=16)
+
+    def number(heading: str, width: int) -> Column:
+        return Column(heading, justify="right", min_width=width, no_wrap=True)
+
+    return table(
+        order.tolist(),
+        (name("observer"), lambda row: _name(found.observer, row)),
+        (name("peer"), lambda row: _name(found.peer, row)),
+        (number("from (UTC)", 16), lambda row: _when(float(found.start_s[row]))),
+        (number("minutes near", 16), lambda row: interval_text(_at(found.minutes, row), 1)),
+        (number("nearest, m", 13), lambda row: interval_text(_at(found.nearest_m, row), 1)),
+        (number("readings", 8), lambda row: f"{found.readings[row]:,}"),
         title=f"Encounters with most time near ({len(order)} of {len(found):,}; {rule})",
-        title_justify="left",
-        box=SIMPLE_HEAD,
-        pad_edge=False,
-        padding=(0, 1, 0, 0),  # all columns in eighty
+        caption="In brackets: from 5 % to 95 %.",
     )
-    for heading in ("observer", "peer"):
-        table.add_column(heading, overflow="fold", min_width=8, max_width=16)
-    numbers = {"from (UTC)": 16, "minutes near": 16, "nearest, m": 13, "readings": 8}
-    for heading, width in numbers.items():
-        table.add_column(heading, justify="right", min_width=width, no_wrap=True)
-    for row in order.tolist():
-        table.add_row(
-            _name(found.observer, row),
-            _name(found.peer, row),
-            _when(float(found.start_s[row])),
-            f"{found.minutes.median[row]:.1f} "
-            f"({found.minutes.low[row]:.1f}-{found.minutes.high[row]:.1f})",
-            f"{found.nearest_m.median[row]:.1f} "
-            f"({found.nearest_m.low[row]:.1f}-{found.nearest_m.high[row]:.1f})",
-            f"{found.readings[row]:,}",
-        )
-    table.caption = "In brackets: from 5 % to 95 %."
-    return table
 
 
 def _people(found: Encounters, rule: str) -> Table:
@@ -222,24 +214,22 @@ def _people(found: Encounters, rule: str) -> Table:
     pairs = np.unique(np.stack([inverse, found.peer.codes]), axis=1)
     peers = np.bincount(pairs[0], minlength=len(codes))
     order = np.argsort(-minutes, kind="stable")[:_PEOPLE_SHOWN]
-    table = Table(
+    return table(
+        order.tolist(),
+        (
+            Column("observer", overflow="fold", min_width=8),
+            lambda person: _name(found.observer, int(first[person])),
+        ),
+        (right("peers heard"), lambda person: f"{peers[person]:,}"),
+        (right("encounters"), lambda person: f"{encounters_of[person]:,}"),
+        (right("person-minutes near"), lambda person: f"{minutes[person]:.1f}"),
+        (right("readings"), lambda person: f"{int(readings[person]):,}"),
         title=f"By person ({len(order)} of {len(codes):,}; {rule})",
-        title_justify="left",
-        box=SIMPLE_HEAD,
-        pad_edge=False,
     )
-    table.add_column("observer", overflow="fold", min_width=8)
-    for heading in ("peers heard", "encounters", "person-minutes near", "readings"):
-        table.add_column(heading, justify="right", no_wrap=True)
-    for person in order.tolist():
-        table.add_row(
-            _name(found.observer, int(first[person])),
-            f"{peers[person]:,}",
-            f"{encounters_of[person]:,}",
-            f"{minutes[person]:.1f}",
-            f"{int(readings[person]):,}",
-        )
-    return table
+
+
+def _at(column: Intervals, row: int) -> Interval:
+    return Interval(float(column.low[row]), float(column.median[row]), float(column.high[row]))
 
 
 def _name(labels: Labels, row: int) -> str:

@@ -9,8 +9,8 @@ from typing import Final
 import click
 import numpy as np
 
-from tracetogether.cli.console import out, print_json, progress
-from tracetogether.cli.recording_options import RecordingOptions, parsed, recording_options, warn
+from tracetogether.cli.console import out, print_json, progress, warn
+from tracetogether.cli.recording_options import RecordingOptions, parsed, recording_options
 from tracetogether.evaluation.folds import fit_on as fit_on_another
 from tracetogether.evaluation.folds import leave_groups_out, people_groups
 from tracetogether.evaluation.layout import RecordingLayout

@@ -8,7 +8,7 @@ from typing import Any, Final, TypeVar
 
 import click
 
-from tracetogether.cli.console import err, progress
+from tracetogether.cli.console import progress, warn
 from tracetogether.errors import InvalidReadingsError
 from tracetogether.evaluation.layout import RECORDING_COLUMNS, TRACK_COLUMNS, RecordingLayout
 from tracetogether.evaluation.recordings import Recording, TableJoin, read_recording
@@ -172,11 +172,6 @@ def warn_of_readings(
         warn(note)
     if dropped:
         warn(f"{name}: dropped {dropped:,} readings: {describe(reasons)}.")
-
-
-def warn(text: str) -> None:
-    """Print a warning on stderr."""
-    err().print(text, style="yellow", soft_wrap=True)
 
 
 def warn_of(path: Path, recording: Recording) -> None:
