@@ -1,4 +1,4 @@
-"""A kept run read back, to play it again: from its manifest to the same digest."""
+"""Reads a kept run's manifest, to repeat the run with the same digest."""
 
 import json
 from collections.abc import Mapping
@@ -21,20 +21,20 @@ from simulations.settings.scenario import Scenario, scenario_of_keys
 from tracetogether.errors import ScenarioError, StoreError
 
 _VERSIONS: Final = ("tracetogether", "numpy")
-"""Of the manifest's versions: those that a digest depends on."""
+"""The versions in the manifest that a digest depends on."""
 
 
 @dataclass(frozen=True, slots=True)
 class RecordedRun:
-    """What a manifest says of a run, as far as it is needed to play it again.
+    """The part of a manifest that is needed to repeat the run.
 
     Attributes:
-        scenario: every key as played.
-        seed, start: as played.
-        tracks: where everybody was, if the run was on recorded tracks; else None.
-        digest: of the logs that it left.
-        recorded_tracks: where those are from.
-        differs: what of version, code and tables is different here, in words.
+        scenario: every key as simulated.
+        seed, start: as simulated.
+        tracks: the recorded tracks of the run; None if it had none.
+        digest: digest of all contact logs.
+        recorded_tracks: source of the recorded tracks, if any.
+        differs: differences in version, code and tables here, in words.
     """
 
     scenario: Scenario
@@ -46,10 +46,10 @@ class RecordedRun:
     differs: tuple[str, ...]
 
     def expect_the_same_code(self, manifest: Path) -> None:
-        """Refuse what would be another run.
+        """Refuse to repeat the run with another version, code or tables.
 
         Raises:
-            StoreError: version, code or tables differ; the message says what.
+            StoreError: something differs; the message names it.
         """
         if self.differs:
             raise StoreError(
@@ -60,10 +60,13 @@ class RecordedRun:
 
 
 def read_run(manifest: Path) -> RecordedRun:
-    """Read a run's manifest, or that of the folder given.
+    """Read the manifest of a run.
+
+    Args:
+        manifest: the file, or its folder.
 
     Raises:
-        StoreError: it is no manifest of a run, or its recorded tracks are missing or changed.
+        StoreError: the file is no manifest, or its recorded tracks are missing or changed.
     """
     file = manifest / MANIFEST if manifest.is_dir() else manifest
     if not is_a_run(file):
@@ -90,7 +93,7 @@ def read_run(manifest: Path) -> RecordedRun:
 
 
 def _differences(said: Mapping[str, Any]) -> list[str]:
-    """Return what differs between a manifest's provenance and this process."""
+    """Return the differences between a manifest's provenance and this process."""
     here = provenance()
     versions = said["versions"]
     found = [
@@ -105,7 +108,7 @@ def _differences(said: Mapping[str, Any]) -> list[str]:
 
 
 def _tracks(file: Path, said: Mapping[str, Any]) -> CrowdTracks:
-    """Return the recorded tracks that were kept beside the manifest."""
+    """Return the recorded tracks kept beside the manifest."""
     kept = file.with_name(POSITIONS)
     if not kept.exists():
         raise StoreError(

@@ -1,4 +1,4 @@
-"""A run in a folder: positions, contact logs, truth and scores as plain columns, and a manifest."""
+"""Writes a run into a folder: positions, contact logs, truth and scores, and a manifest."""
 
 import csv
 import hashlib
@@ -31,14 +31,14 @@ PICTURE: Final = "picture.png"
 _FILES: Final = (POSITIONS, LOGS, TRUTH, CONTACTS)
 
 RECORDED_TRACKS: Final = "recorded_tracks"
-"""The manifest's key for the source of a run's tracks, where they are recorded ones."""
+"""The manifest's key for the source of recorded tracks."""
 
 
 def prepare_folder(folder: str | Path) -> Path:
-    """Return the folder, made if need be; only an empty one or an earlier run's is taken.
+    """Return the folder; create it if it is missing. It must be empty or hold an earlier run.
 
     Raises:
-        StoreError: it holds something else, or can't be made.
+        StoreError: it holds something else, or can't be created.
     """
     path = Path(folder)
     try:
@@ -79,7 +79,7 @@ def save_run(
     contacts.csv: every line of every case's contact list beside the truth. manifest.json is written
     last: a folder with one is complete. It holds the digest of each of these files.
 
-    ``recorded_tracks`` says where the tracks are from, if not from the scenario's own people.
+    ``recorded_tracks`` is the source of recorded tracks, if the run is on such.
 
     Raises:
         StoreError: the folder holds something else, or can't be written.
@@ -114,7 +114,7 @@ def save_run(
 
 
 def manifest(run: Run, scores: Scores, parts: Breakdown) -> dict[str, object]:
-    """Return what one needs to know to repeat the run and to tell whether it was repeated."""
+    """Return everything that is needed to repeat the run and to check the repetition."""
     return {
         "scenario": run.scenario.name,
         "title": run.scenario.title,
@@ -145,11 +145,11 @@ def file_digest(path: Path) -> str:
 
 
 def expect_own_files(manifest: Mapping[str, Any], folder: Path) -> None:
-    """Refuse a folder in which a file is not the one that its manifest was written with.
+    """Refuse a folder with a file that its manifest does not describe.
 
     Raises:
-        StoreError: it is of another run, or was changed.
-        OSError: it is missing or can't be read.
+        StoreError: a file belongs to another run, or was changed.
+        OSError: a file is missing or can't be read.
     """
     for name, digest in manifest.get("sha256", {}).items():
         if file_digest(folder / name) != digest:
@@ -220,8 +220,9 @@ def _truth(run: Run, truth: GroundTruth) -> Iterable[tuple[object, ...]]:
     in_columns = isinstance(run.logs, ContactLogs)  # a large crowd has too many pairs together
     first, second = truth.pairs_of(0.0) if in_columns else truth.pairs_together()
     columns = (first, second, truth.minutes_of(first, second), truth.nearest_m_of(first, second))
-    for one, other, minutes, nearest_m in zip(*(c.tolist() for c in columns), strict=True):
-        yield one, other, f"{minutes:.4f}", f"{nearest_m:.3f}"
+    rows = zip(*(column.tolist() for column in columns), strict=True)
+    for person, other, minutes, gap_m in rows:
+        yield person, other, f"{minutes:.4f}", f"{gap_m:.3f}"
 
 
 def _contacts(scores: Scores) -> Iterable[tuple[object, ...]]:

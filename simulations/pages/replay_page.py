@@ -1,4 +1,4 @@
-"""A recorded run as one page without network: the crowd replayed, links, logs and scores."""
+"""A recorded run as one HTML page that needs no network: replay, links, logs and scores."""
 
 import csv
 import json
@@ -28,10 +28,10 @@ _MARGIN_M: Final = 0.8
 
 
 def save_page(folder: Path, path: Path, *, sweep: Path | None = None) -> None:
-    """Write the page of the run in ``folder``, with the curve of a ``sweep`` if one is given.
+    """Write the page of the run in ``folder``, with the curve of a ``sweep`` if given.
 
     Raises:
-        StoreError: the folder holds no complete run, the sweep's no finished sweep over adoption,
+        StoreError: the folder holds no complete run, ``sweep`` is no finished sweep over adoption,
             or the page can't be written.
     """
     curve: dict[str, object] = {} if sweep is None else {"adoption": adoption_curve(sweep)}
@@ -50,7 +50,7 @@ def save_page(folder: Path, path: Path, *, sweep: Path | None = None) -> None:
 
 
 def adoption_curve(sweep: Path) -> list[list[float]]:
-    """Return adoption, and low, middle and high of the share of contacts recorded.
+    """Return rows of adoption, and the low, median and high share of contacts recorded.
 
     Raises:
         StoreError: the folder holds no finished sweep over adoption.
@@ -63,7 +63,7 @@ def adoption_curve(sweep: Path) -> list[list[float]]:
             raise ValueError(f"{failed} of its runs failed")  # noqa: TRY301 - said below
         rows = [row for row in every if row["recorded"]]
         return [
-            # Of one run there is no interval: the ends are the share itself.
+            # A single run has no interval: low and high are the share itself.
             [float(row[name] or row["recorded"]) for name in (ADOPTION, low, "recorded", high)]
             for row in rows
         ]
@@ -76,7 +76,7 @@ def adoption_curve(sweep: Path) -> list[list[float]]:
 
 
 def _sweep_of(sweep: Path, folder: Path) -> str:
-    """Return in words what a sweep played.
+    """Return a sentence that describes a sweep.
 
     Raises:
         StoreError: another scenario than the run in ``folder``.
@@ -109,7 +109,7 @@ def _page(folder: Path, curve: dict[str, object]) -> str:
 
 
 def page_columns(folder: Path) -> dict[str, Any]:
-    """Return what the page shows, as it is written into it."""
+    """Return the data of the page, as written into it."""
     manifest = json.loads((folder / MANIFEST).read_text("utf-8"))
     expect_own_files(manifest, folder)
     with np.load(folder / POSITIONS) as stored:
@@ -118,14 +118,14 @@ def page_columns(folder: Path) -> dict[str, Any]:
     stride = max(1, -(-xy.shape[1] // _MOST_FRAMES))
     scores = manifest["scores"]
     tokens: dict[str, int] = {}
-    logs: dict[int, list[tuple[float, int, float, int | None]]] = {one: [] for one in app}
+    logs: dict[int, list[tuple[float, int, float, int | None]]] = {person: [] for person in app}
     for row in _rows(folder / LOGS):
         token = tokens.setdefault(row["token"][:_TOKEN_SHOWN], len(tokens))
         peer = int(row["peer"]) if row["peer"] else None
         at_s = round(float(row["time"]) - float(manifest["start"]), 1)
         logs[int(row["person"])].append((at_s, token, float(row["rssi_dbm"]), peer))
     for log in logs.values():
-        log.sort(key=lambda one: one[0])
+        log.sort(key=lambda record: record[0])
     contacts = list(_rows(folder / CONTACTS))
     found, total = scores["found"], scores["found"] + scores["missed"]
     return {
@@ -181,16 +181,16 @@ def _true_contacts(folder: Path, minutes: float) -> set[tuple[int, int]]:
     found = set()
     for row in _rows(folder / TRUTH):
         if float(row["minutes"]) >= minutes:
-            one, other = int(row["person"]), int(row["other"])
-            found |= {(one, other), (other, one)}
+            person, other = int(row["person"]), int(row["other"])
+            found |= {(person, other), (other, person)}
     return found
 
 
 def _cases(
     app: list[int], contacts: list[dict[str, str]], true: set[tuple[int, int]]
 ) -> list[dict[str, Any]]:
-    """Return every index case with whom it found, missed and listed falsely; richest first."""
-    listed: dict[int, set[int]] = {one: set() for one in app}
+    """Return each index case with its found, missed and false contacts; most contacts first."""
+    listed: dict[int, set[int]] = {person: set() for person in app}
     for row in contacts:
         if int(row["close_contact"]) and row["person"]:
             listed[int(row["case"])].add(int(row["person"]))
@@ -205,5 +205,5 @@ def _cases(
                 "false": sorted(listed[person] - met),
             }
         )
-    cases.sort(key=lambda one: (-len(one["found"]), -len(one["missed"]), one["person"]))
+    cases.sort(key=lambda case: (-len(case["found"]), -len(case["missed"]), case["person"]))
     return cases

@@ -1,4 +1,4 @@
-"""A picture of one case: the carriage from above with its links, and minutes true and estimated."""
+"""A picture of one case: the carriage from above with links, and true and estimated minutes."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-# Told apart by people of every colour vision (after Okabe and Ito), and by line style besides.
+# Colours for every colour vision (after Okabe and Ito); line styles differ as well.
 _FOUND: Final = "#0f7b5f"
 _MISSED: Final = "#e08a00"
 _FALSE: Final = "#c2334d"
@@ -41,7 +41,7 @@ _WORDS: Final = {_FOUND: "found", _MISSED: "missed", _FALSE: "listed, but no con
 
 
 def save_picture(run: Run, case: CaseScore, path: str | Path) -> None:
-    """Save the picture of one case as PNG, PDF or SVG, by the name's ending.
+    """Save the picture of one case as PNG, PDF or SVG, by the file name's ending.
 
     Raises:
         MissingExtraError: matplotlib is not installed.
@@ -75,7 +75,7 @@ def save_picture(run: Run, case: CaseScore, path: str | Path) -> None:
 
 
 def _metadata(path: Path) -> dict[str, None] | None:
-    """Leave out the date of writing, where the format has one: same run, same file."""
+    """Leave out the date, so that the same run gives the same file."""
     return {".pdf": {"CreationDate": None}, ".svg": {"Date": None}}.get(path.suffix.lower())
 
 
@@ -86,7 +86,7 @@ def _colour(line: ContactScore) -> str | None:
 
 
 def _rows(case: CaseScore) -> list[ContactScore]:
-    """Return the lines worth drawing: all that are contacts either way, longest in truth first."""
+    """Return the lines to draw: contacts in truth or on the list, longest true minutes first."""
     lines = [line for line in case.listed if _colour(line) is not None]
     lines.sort(key=lambda line: (-line.true_minutes, -line.minutes.median))
     return lines[:_MOST_ROWS]
@@ -101,10 +101,10 @@ def _verdicts(case: CaseScore) -> dict[int, str]:
 
 
 def best_tick(tracks: CrowdTracks, case: int, others: Ints) -> int:
-    """Return a tick at which most of ``others`` are there together with ``case``."""
+    """Return a tick at which ``case`` and most of ``others`` are there, and few of them walk."""
     present = tracks.present()
     together = present[others].sum(axis=0) * present[case] + present[case]
-    # Not while anybody concerned is walking: the picture should show how people sat and stood.
+    # The picture should show how people sit and stand.
     walking = (tracks.posture[others] == Posture.WALKING).sum(axis=0)
     worth = together * (len(others) + 1) - walking
     best = np.flatnonzero(worth == worth.max())

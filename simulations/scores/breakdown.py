@@ -35,11 +35,12 @@ class Share:
     """PairWindows of one kind.
 
     Attributes:
-        name: which kind, such as "ios-android" (observer first), "1-2 m" or "bag".
-        windows: how many there were.
-        recorded: how many left a record.
-        share: recorded / windows with its central 90 %, by resampling observers; None without any.
-        true_contacts, found: of the contact lists, where the kind is one of pairs; else None.
+        name: the kind, such as "ios-android" (observer first), "1-2 m" or "bag".
+        windows: number of windows.
+        recorded: number of windows with a record.
+        share: recorded / windows with its central 90 %, by a bootstrap over observers; None
+            without windows.
+        true_contacts, found: true contacts and those listed, for kinds of pairs; None otherwise.
     """
 
     name: str
@@ -50,7 +51,7 @@ class Share:
     found: int | None = None
 
     def to_json(self) -> dict[str, object]:
-        """Return the numbers for a machine to read."""
+        """Return the figures as the command line prints them."""
         row: dict[str, object] = {
             "name": self.name,
             "windows": self.windows,
@@ -67,11 +68,11 @@ class Breakdown:
     """Scores broken down.
 
     Attributes:
-        by_systems: windows within the policy's distance, by observer's and peer's system.
+        by_systems: windows within the policy's distance, by the systems of observer and peer.
         by_distance: windows by distance band.
-        by_carry: windows within the policy's distance, by where the observer mostly has the phone.
-        lost: records that the authority rejected, by reason, and what phones lost before.
-        battery_percent_per_hour: mean over phones, by system.
+        by_carry: windows within the policy's distance, by the observer's usual place of the phone.
+        lost: reason -> records rejected by the authority, or lost by phones before.
+        battery_percent_per_hour: system -> mean over phones.
     """
 
     by_systems: tuple[Share, ...]
@@ -81,7 +82,7 @@ class Breakdown:
     battery_percent_per_hour: Mapping[str, float]
 
     def to_json(self) -> dict[str, object]:
-        """Return the numbers for a machine to read."""
+        """Return the figures as the command line prints them."""
         return {
             "by_systems": [share.to_json() for share in self.by_systems],
             "by_distance": [share.to_json() for share in self.by_distance],

@@ -1,23 +1,30 @@
-"""Shares and rates over groups, such as runs, with intervals that are wide where groups are few.
+"""Shares and rates over groups, such as runs, with intervals that are wide if groups are few.
 
-What belongs to one group stands or falls together, so a group counts as one observation. Of a
-single group there is no interval: nothing says what another one would have given.
+Contacts of one group are not independent: one pocket or one phone decides many of them. So a group
+counts as one observation. A single group has no interval, since nothing shows how groups vary.
+
+The theory: over n groups, the ratio r = sum(found) / sum(true) has, by linearisation, the variance
+V = n / (n - 1) sum((found - r true)^2) / sum(true)^2. It is as precise as r (1 - r) / V independent
+observations (for rates: as r^2 / V independent events). The exact interval of a binomial share
+(Clopper and Pearson) or of a Poisson rate (Garwood) with that number of observations then stays in
+its range, and has a width even if all groups agree. A factor (z / t)^2 reduces the number for few
+groups, as V itself is estimated; z and t are the 95 % points of the normal distribution and of
+Student's t with n - 1 degrees of freedom (Korn and Graubard, 1998).
 """
 
 from dataclasses import dataclass
-from typing import Final
 
 from scipy.special import betaincinv, gammaincinv, stdtrit
 
+from tracetogether.proximity.estimates import NORMAL_95
 from tracetogether.units import Floats, Interval
 
 _LOW, _HIGH = 0.05, 0.95
-_NORMAL: Final = 1.6448536269514722  # the normal distribution's 95 % point
 
 
 @dataclass(frozen=True, slots=True)
 class NoInterval:
-    """A figure of a single group; it reads as an ``Interval`` without ends."""
+    """A figure of a single group: an ``Interval`` without low and high."""
 
     median: float
     low: None = None
@@ -29,9 +36,9 @@ Measured = Interval | NoInterval
 
 
 def flat(name: str, value: Measured | None) -> dict[str, float | None]:
-    """Return a figure as three columns: itself, ``_low`` and ``_high``; None where there is none.
+    """Return a figure as three columns: ``name``, ``name_low`` and ``name_high``.
 
-    A column is there in any case, so that all rows of a table have the same.
+    Missing numbers are None, so that all rows of a table have the same columns.
     """
     return {
         name: None if value is None else value.median,
@@ -41,11 +48,14 @@ def flat(name: str, value: Measured | None) -> dict[str, float | None]:
 
 
 def share_of_groups(found: Floats, true: Floats) -> Measured | None:
-    """Return found / true over (n,) groups with its central 90 %; None with nothing to find.
+    """Return the share found / true over (n,) groups with its central 90 %.
 
-    The interval is Korn and Graubard's (1998): Clopper and Pearson's of as many independent
-    observations as tell as much as these groups do, fewer still by Student's t for few groups. It
-    stays between 0 and 1, and has a width also where every group gave 0 or every group gave 1.
+    Args:
+        found: (n,) hits of each group.
+        true: (n,) trials of each group.
+
+    Returns:
+        Korn and Graubard's interval, inside [0, 1]; None if there was no trial.
     """
     total = float(true.sum())
     if not total:
@@ -56,7 +66,7 @@ def share_of_groups(found: Floats, true: Floats) -> Measured | None:
         return NoInterval(share)
     variance = _variance(found, true, share, groups)
     size = min(share * (1 - share) / variance, total) if variance > 0 else total
-    size *= _fewer(groups)
+    size *= _few_groups_factor(groups)
     hits = share * size
     low = float(betaincinv(hits, size - hits + 1, _LOW)) if share > 0 else 0.0
     high = float(betaincinv(hits + 1, size - hits, _HIGH)) if share < 1 else 1.0
@@ -64,10 +74,14 @@ def share_of_groups(found: Floats, true: Floats) -> Measured | None:
 
 
 def rate_of_groups(count: Floats, exposure: Floats) -> Measured | None:
-    """Return count / exposure over (n,) groups with its central 90 %; None without exposure.
+    """Return the rate count / exposure over (n,) groups with its central 90 %.
 
-    As ``share_of_groups``, for events that can be any number: the interval is Garwood's for a
-    Poisson count of as many independent events as tell as much.
+    Args:
+        count: (n,) events of each group, any number.
+        exposure: (n,) time or size of each group.
+
+    Returns:
+        Garwood's interval for a Poisson count; None without exposure.
     """
     total = float(exposure.sum())
     if not total:
@@ -78,7 +92,7 @@ def rate_of_groups(count: Floats, exposure: Floats) -> Measured | None:
         return NoInterval(rate)
     variance = _variance(count, exposure, rate, groups)
     events = min(rate**2 / variance, rate * total) if variance > 0 else rate * total
-    fewer = _fewer(groups)
+    fewer = _few_groups_factor(groups)
     events *= fewer
     scale = rate / events if events else 1.0 / (total * fewer)
     low = float(gammaincinv(events, _LOW)) * scale if events else 0.0
@@ -88,10 +102,10 @@ def rate_of_groups(count: Floats, exposure: Floats) -> Measured | None:
 
 def _variance(found: Floats, true: Floats, ratio: float, groups: int) -> float:
     """Return the variance of a ratio over groups, by linearisation."""
-    apart = found - ratio * true
-    return float((apart**2).sum() / true.sum() ** 2) * groups / (groups - 1)
+    residual = found - ratio * true
+    return float((residual**2).sum() / true.sum() ** 2) * groups / (groups - 1)
 
 
-def _fewer(groups: int) -> float:
-    """Return what part of the observations remains because the variance itself is estimated."""
-    return float((_NORMAL / stdtrit(groups - 1, _HIGH)) ** 2)
+def _few_groups_factor(groups: int) -> float:
+    """Return the factor by which few groups reduce the number of observations."""
+    return float((NORMAL_95 / stdtrit(groups - 1, _HIGH)) ** 2)

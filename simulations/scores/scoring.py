@@ -27,11 +27,11 @@ _DRAWN_AT_ONCE: Final = 4_000_000  # bounds the memory of a large crowd's interv
 
 
 class ListedContact(Protocol):
-    """One line of a contact list: the authority's own ``Contact``, or what a client made of it."""
+    """One line of a contact list: the authority's ``Contact``, or a client's copy of it."""
 
     @property
     def pseudonym(self) -> str:
-        """How the person is called."""
+        """The person's pseudonym."""
         ...
 
     @property
@@ -55,10 +55,10 @@ class ContactScore:
     """One line of a contact list beside the truth.
 
     Attributes:
-        person: who it is; None if the line is about nobody of this run.
+        person: person of the run; None if the line names nobody of this run.
         pseudonym, minutes, nearest_m, close_contact: as listed.
-        true_minutes, true_nearest_m: what happened (0 and infinite for nobody of this run).
-        true_contact: whether the two met the policy in truth.
+        true_minutes, true_nearest_m: the truth; 0 and infinite if ``person`` is None.
+        true_contact: whether the two really met the policy.
     """
 
     person: int | None
@@ -168,7 +168,7 @@ class ScoredLines:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Scores:
-    """All cases together; a pair counts once for each of its two directions.
+    """The scores of all cases together; a pair counts once in each direction.
 
     Attributes:
         lines: every line of every list, in columns.
@@ -215,7 +215,7 @@ class Scores:
         return len(self.missed_pairs[0])
 
     def to_json(self) -> dict[str, object]:
-        """Return the numbers for a machine to read."""
+        """Return the figures as the command line prints them."""
         return {
             "policy": self.policy.name,
             "within_m": self.policy.within_m,
@@ -396,11 +396,11 @@ def score_case(
 
 
 def fraction(found: Floats, true: Floats, chance: np.random.Generator) -> Measured | None:
-    """Return found / true over cases with its central 90 %, by resampling whole cases.
+    """Return found / true over (c,) cases with its central 90 %, by a bootstrap over cases.
 
-    A case's contacts stand or fall together (one pocket, one phone), so contacts are not
-    resampled one by one. Resampling few cases gives too narrow an interval: those go to
-    ``share_of_groups``. None if there is nothing to find.
+    A case's contacts are not independent (one pocket, one phone), so the bootstrap draws whole
+    cases. With fewer than _FEW cases its interval would be too narrow; ``share_of_groups`` then
+    gives it. None if there is nothing to find.
     """
     if (true > 0).sum() < _FEW:
         return share_of_groups(found, true)

@@ -61,7 +61,7 @@ class Timing:
     counts: dict[str, float]
 
     def to_json(self) -> dict[str, object]:
-        """Return the numbers for a machine to read."""
+        """Return the figures as the command line prints them."""
         return asdict(self)
 
 

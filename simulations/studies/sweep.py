@@ -302,7 +302,7 @@ class Point:
     hours_per_person: float = 0.0
 
     def to_json(self) -> dict[str, object]:
-        """Return the numbers for a machine to read."""
+        """Return the figures as the command line prints them."""
         shares = {
             name: None if (value := getattr(self, name)) is None else asdict(value)
             for name in SHARES
