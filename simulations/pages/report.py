@@ -1,7 +1,7 @@
 """A picture of one case: the carriage from above with links, and true and estimated minutes."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
@@ -36,6 +36,15 @@ _STYLES: Final[dict[str, tuple[float, tuple[float, ...]]]] = {
     _FOUND: (0, ()),
     _MISSED: (0, (4, 2)),
     _FALSE: (0, (1, 1.2)),
+}
+_MEDIAN_MARK: Final[dict[str, Any]] = {"marker": "o", "linestyle": "none", "markersize": 8}
+_TRUE_MARK: Final[dict[str, Any]] = {
+    "marker": "D",
+    "linestyle": "none",
+    "color": "white",
+    "markeredgecolor": _CASE,
+    "markersize": 6.5,
+    "markeredgewidth": 1.5,
 }
 _WORDS: Final = {_FOUND: "found", _MISSED: "missed", _FALSE: "listed, but no contact"}
 
@@ -219,46 +228,34 @@ def _draw_people(axes: "Axes", xy: Floats, case: int, app: Ints, verdicts: dict[
 
 
 def _plan_legend(axes: "Axes", verdicts: dict[int, str]) -> None:
-    from matplotlib.lines import Line2D  # noqa: PLC0415 - an optional package
-
-    def dot(colour: str, label: str) -> Line2D:
-        return Line2D(
-            [],
-            [],
-            marker="o",
-            linestyle="none",
-            markerfacecolor=colour,
-            markeredgecolor=_QUIET,
-            markersize=8,
-            label=label,
+    dot: dict[str, Any] = {"marker": "o", "linestyle": "none", "markeredgecolor": _QUIET}
+    marks = [
+        {**dot, "markersize": 8, "markerfacecolor": colour, "label": label}
+        for colour, label in (
+            (_CASE, "tested positive"),
+            (_WITH_APP, "has the app"),
+            (_WITHOUT_APP, "has not"),
         )
-
-    handles = [
-        dot(_CASE, "tested positive"),
-        dot(_WITH_APP, "has the app"),
-        dot(_WITHOUT_APP, "has not"),
     ]
     for colour, style in _STYLES.items():
         number = sum(verdict == colour for verdict in verdicts.values())
-        handles.append(
-            Line2D(
-                [],
-                [],
-                color=colour,
-                linestyle=style,
-                linewidth=2,
-                label=f"{_WORDS[colour]}: {number}",
-            )
-        )
+        label = f"{_WORDS[colour]}: {number}"
+        marks.append({"color": colour, "linestyle": style, "linewidth": 2, "label": label})
+    _legend(axes, marks, loc="upper center", bbox_to_anchor=(0.5, 0.0))
+
+
+def _legend(axes: "Axes", marks: list[dict[str, Any]], **place: Any) -> None:  # noqa: ANN401
+    """Draw a legend in one line: a mark for each of ``marks``, the properties of a line."""
+    from matplotlib.lines import Line2D  # noqa: PLC0415 - an optional package
+
     axes.legend(
-        handles=handles,
-        loc="upper center",
-        bbox_to_anchor=(0.5, 0.0),
-        ncols=len(handles),
+        handles=[Line2D([], [], **mark) for mark in marks],
+        ncols=len(marks),
         frameon=False,
         fontsize=9,
         handletextpad=0.5,
         columnspacing=1.6,
+        **place,
     )
 
 
@@ -282,18 +279,8 @@ def _draw_minutes(axes: "Axes", run: Run, rows: list[ContactScore]) -> None:
             alpha=0.3,
             solid_capstyle="round",
         )
-        axes.plot(line.minutes.median, place, "o", color=colour, markersize=8, zorder=3)
-        axes.plot(
-            line.true_minutes,
-            place,
-            "D",
-            color="white",
-            markeredgecolor=_CASE,
-            markersize=6.5,
-            markeredgewidth=1.5,
-            zorder=4,
-            clip_on=False,
-        )
+        axes.plot(line.minutes.median, place, color=colour, zorder=3, **_MEDIAN_MARK)
+        axes.plot(line.true_minutes, place, zorder=4, clip_on=False, **_TRUE_MARK)
     if not rows:
         axes.text(
             0.5,
@@ -319,34 +306,12 @@ def _draw_minutes(axes: "Axes", run: Run, rows: list[ContactScore]) -> None:
 
 
 def _minutes_legend(axes: "Axes") -> None:
-    from matplotlib.lines import Line2D  # noqa: PLC0415 - an optional package
-
-    handles = [
-        Line2D([], [], color=_QUIET, linewidth=5, alpha=0.4, label="estimated, 5 % to 95 %"),
-        Line2D([], [], marker="o", color=_QUIET, linestyle="none", markersize=8, label="median"),
-        Line2D(
-            [],
-            [],
-            marker="D",
-            color="white",
-            markeredgecolor=_CASE,
-            linestyle="none",
-            markersize=6.5,
-            markeredgewidth=1.5,
-            label="true",
-        ),
+    marks: list[dict[str, Any]] = [
+        {"color": _QUIET, "linewidth": 5, "alpha": 0.4, "label": "estimated, 5 % to 95 %"},
+        _MEDIAN_MARK | {"color": _QUIET, "label": "median"},
+        _TRUE_MARK | {"label": "true"},
     ]
-    axes.legend(
-        handles=handles,
-        loc="lower right",
-        bbox_to_anchor=(1.0, 0.99),
-        ncols=3,
-        frameon=False,
-        fontsize=9,
-        handletextpad=0.5,
-        columnspacing=1.6,
-        borderaxespad=0.1,
-    )
+    _legend(axes, marks, loc="lower right", bbox_to_anchor=(1.0, 0.99), borderaxespad=0.1)
 
 
 def _title(figure: "Figure", run: Run, case: CaseScore) -> None:

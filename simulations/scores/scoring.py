@@ -8,7 +8,7 @@ truth. Scores are columns of lines; a ``ContactScore`` is one row of them.
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, partial
-from typing import Final, Protocol
+from typing import Final
 
 import numpy as np
 
@@ -26,46 +26,34 @@ _FEW: Final = 20
 _DRAWN_AT_ONCE: Final = 4_000_000  # bounds the memory of a large crowd's intervals
 
 
-class ListedContact(Protocol):
-    """One line of a contact list: the authority's ``Contact``, or a client's copy of it."""
+@dataclass(frozen=True, slots=True)
+class ListedContact:
+    """One line of a contact list as the authority gives it.
 
-    @property
-    def pseudonym(self) -> str:
-        """The person's pseudonym."""
-        ...
+    Attributes:
+        pseudonym: the person's pseudonym.
+        minutes: minutes within the policy's distance.
+        nearest_m: smallest distance, metres.
+        close_contact: whether the policy is met.
+    """
 
-    @property
-    def minutes(self) -> Interval:
-        """Minutes near."""
-        ...
-
-    @property
-    def nearest_m(self) -> Interval:
-        """Nearest distance."""
-        ...
-
-    @property
-    def close_contact(self) -> bool:
-        """Whether the policy is met."""
-        ...
+    pseudonym: str
+    minutes: Interval
+    nearest_m: Interval
+    close_contact: bool
 
 
 @dataclass(frozen=True, slots=True)
-class ContactScore:
+class ContactScore(ListedContact):
     """One line of a contact list beside the truth.
 
     Attributes:
         person: person of the run; None if the line names nobody of this run.
-        pseudonym, minutes, nearest_m, close_contact: as listed.
         true_minutes, true_nearest_m: the truth; 0 and infinite if ``person`` is None.
         true_contact: whether the two really met the policy.
     """
 
     person: int | None
-    pseudonym: str
-    minutes: Interval
-    nearest_m: Interval
-    close_contact: bool
     true_minutes: float
     true_nearest_m: float
     true_contact: bool

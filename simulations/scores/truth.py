@@ -13,7 +13,7 @@ from simulations.places.tracks import CrowdTracks
 from tracetogether.units import SECONDS_PER_MINUTE, Floats, Ints
 
 ALL_PAIRS_UP_TO: Final = 200
-"""Up to so many people all pairs are measured; in larger crowds a k-d tree finds near ones."""
+"""Largest crowd in which every pair is measured; in larger ones a k-d tree finds near pairs."""
 _CELLS_AT_ONCE: Final = 4_000_000  # bounds memory: people * people * ticks worked on together
 _PAIRS_AT_ONCE: Final = 4096  # bounds memory
 _SLACK: Final = 1.0 + 1e-5  # the tree's rounding differs from ours

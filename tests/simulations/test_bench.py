@@ -82,20 +82,20 @@ def test_the_command_says_what_it_measured(monkeypatch: pytest.MonkeyPatch) -> N
     words = ["bench", "--people", "150", "--also", "100", "--objects", "100", "--json"]
     result = CliRunner().invoke(simulate, words)
     assert result.exit_code == 0, result.output
-    told = json.loads(result.stdout)
-    assert told["additions_per_s"] > 0
-    names = [(row["what"], row["people"]) for row in told["rows"]]
+    printed = json.loads(result.stdout)
+    assert printed["additions_per_s"] > 0
+    names = [(row["what"], row["people"]) for row in printed["rows"]]
     assert names[:3] == [
         ("vectorized, whole chain", 100),
         ("vectorized, whole chain", 150),
         ("movement alone", 150),
     ]
     assert ("objects, chain without scores", 100) in names
-    assert told["times_as_fast"].keys() == {"100"}
-    assert told["times_as_fast"]["100"] > 0
-    assert told["left_out"] == [WITHOUT_JUPEDSIM]
-    assert told["versions"]["tracetogether"] == __version__
+    assert printed["times_as_fast"].keys() == {"100"}
+    assert printed["times_as_fast"]["100"] > 0
+    assert printed["left_out"] == [WITHOUT_JUPEDSIM]
+    assert printed["versions"]["tracetogether"] == __version__
     assert "pip install jupedsim" in WITHOUT_JUPEDSIM
-    for row in told["rows"]:
+    for row in printed["rows"]:
         assert row["people_s_per_cpu_s"] >= row["there_s_per_cpu_s"] > 0
         assert row["peak_mb"] > 0

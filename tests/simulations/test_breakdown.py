@@ -17,21 +17,25 @@ def broken_down(played: Run, cases: int | None = None) -> Breakdown:
 
 def test_kinds_add_up(short_run: Run) -> None:
     scored = score_run(short_run)
-    scores, apart = scored.scores, break_down(short_run, scored)
-    names = [one.name for one in apart.by_systems]
+    scores, parts = scored.scores, break_down(short_run, scored)
+    names = [share.name for share in parts.by_systems]
     assert names == ["android-android", "android-ios", "ios-android", "ios-ios"]
-    assert sum(one.true_contacts or 0 for one in apart.by_systems) == scores.found + scores.missed
-    assert sum(one.found or 0 for one in apart.by_systems) == scores.found
-    windows = sum(one.windows for one in apart.by_systems)
-    assert windows == sum(one.windows for one in apart.by_carry) > 20
-    assert 0 < sum(one.recorded for one in apart.by_systems) <= windows
-    for one in (*apart.by_systems, *apart.by_distance, *apart.by_carry):
-        assert 0 <= one.recorded <= one.windows
-        if one.share is not None:
-            assert one.share.low <= one.share.median <= one.share.high
-    there, back = (one for one in apart.by_systems if one.name in {"android-ios", "ios-android"})
+    assert (
+        sum(share.true_contacts or 0 for share in parts.by_systems) == scores.found + scores.missed
+    )
+    assert sum(share.found or 0 for share in parts.by_systems) == scores.found
+    windows = sum(share.windows for share in parts.by_systems)
+    assert windows == sum(share.windows for share in parts.by_carry) > 20
+    assert 0 < sum(share.recorded for share in parts.by_systems) <= windows
+    for share in (*parts.by_systems, *parts.by_distance, *parts.by_carry):
+        assert 0 <= share.recorded <= share.windows
+        if share.share is not None:
+            assert share.share.low <= share.share.median <= share.share.high
+    there, back = (
+        share for share in parts.by_systems if share.name in {"android-ios", "ios-android"}
+    )
     assert there.windows == back.windows  # being near is mutual
-    assert apart.to_json()["by_systems"][0]["name"] == "android-android"  # type: ignore[index]
+    assert parts.to_json()["by_systems"][0]["name"] == "android-android"  # type: ignore[index]
 
 
 def test_everything_near_is_recorded_when_nothing_stands_in_the_way(short_run: Run) -> None:
@@ -44,8 +48,8 @@ def test_everything_near_is_recorded_when_nothing_stands_in_the_way(short_run: R
 def test_locked_iphones_miss_what_androids_do_not(short: Scenario) -> None:
     def share(name: str, **phones: float) -> float:
         played = run(replace(short, phones=replace(short.phones, locked=1.0, **phones)), seed=1)
-        apart = broken_down(played, cases=1)
-        found = next(one for one in apart.by_systems if one.name == name).share
+        parts = broken_down(played, cases=1)
+        found = next(share for share in parts.by_systems if share.name == name).share
         assert found is not None
         return found.median
 
@@ -56,10 +60,10 @@ def test_locked_iphones_miss_what_androids_do_not(short: Scenario) -> None:
 def test_lost_records_have_a_reason(short: Scenario) -> None:
     longer = replace(short, duration_s=1100.0, phones=replace(short.phones, stale_tempid=True))
     played = run(longer, seed=1)
-    apart = broken_down(played, cases=1)
-    assert apart.lost["expired_id"] > 0
+    parts = broken_down(played, cases=1)
+    assert parts.lost["expired_id"] > 0
     tried, came = played.counts["connections_tried"], played.counts["connections"]
-    assert apart.lost["connections_failed"] == tried - came > 0
+    assert parts.lost["connections_failed"] == tried - came > 0
 
 
 def test_who_cannot_open_tempids_cannot_say(short_run: Run) -> None:

@@ -216,9 +216,9 @@ class Flaky:
 
 
 def test_phones_without_tokens_say_nothing_and_try_again() -> None:
-    source, told = Flaky(), []
-    room = Room([0.0, 1.5], source=source, seconds=1500, on_time=told.append)
-    assert told == source.asked
+    source, times = Flaky(), []
+    room = Room([0.0, 1.5], source=source, seconds=1500, on_time=times.append)
+    assert times == source.asked
     rows = [row for phone in room.phones.values() for row in phone.log.rows()]
     assert rows
     assert min(row.time for row in rows) > START + 300

@@ -39,9 +39,9 @@ def page(folder: Path) -> Path:
 def test_what_it_holds_is_what_happened(folder: Path, short_run: Run) -> None:
     said = page_columns(folder)
     scores = score_run(short_run).scores
-    assert {one["person"] for one in said["cases"]} == set(short_run.app.tolist())
+    assert {case["person"] for case in said["cases"]} == set(short_run.app.tolist())
     for case in scores.cases:
-        shown = next(one for one in said["cases"] if one["person"] == case.person)
+        shown = next(shown for shown in said["cases"] if shown["person"] == case.person)
         assert shown["missed"] == sorted(case.missed_people)
         assert (len(shown["found"]), len(shown["false"])) == (case.found, case.false_contacts)
     for person, log in short_run.logs.items():
@@ -83,7 +83,7 @@ def test_from_the_command_line(folder: Path, page: Path, tmp_path: Path) -> None
 
 
 def in_browser(chromium: str, page: Path, hash_part: str, budget_ms: int, tmp_path: Path) -> str:
-    """Return the page's text after so much of the browser's own, virtual time."""
+    """Return the page's text after some of the browser's own, virtual time."""
     done = subprocess.run(
         [
             *(chromium, "--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"),
@@ -125,7 +125,9 @@ def test_chromium_shows_the_log_as_of_any_time(
     assert f"{len(case['found'])} found, {len(case['missed'])} missed" in element(dom, "verdict")
     assert element(dom, "title") == said["title"]
     assert element(dom, "systems").count("<tr>") == len(said["by_systems"])
-    shares = [one for kind in ("by_systems", "by_distance") for one in said[kind] if one["windows"]]
+    shares = [
+        share for kind in ("by_systems", "by_distance") for share in said[kind] if share["windows"]
+    ]
     assert dom.count('<div class="interval"') == len(shares) > 3
     assert 'id="curve" hidden' in dom  # no sweep was given
 

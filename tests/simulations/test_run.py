@@ -79,7 +79,7 @@ class Elsewhere:
         return self.local.enrol(person)
 
     def batch(self, user_id: str, now: float) -> TempIDBatch:
-        assert self.now == now  # it was told the time before it was asked
+        assert self.now == now  # on_time came before the call
         return self.local.batch(user_id, now)
 
     def clock(self, now: float) -> None:
@@ -99,11 +99,11 @@ def test_another_source_of_tempids_changes_tokens_alone(short: Scenario, short_r
 
 
 def test_progress_goes_to_the_end(short: Scenario) -> None:
-    told: list[tuple[int, int]] = []
-    run(replace(short, duration_s=60.0), seed=1, on_progress=lambda *one: told.append(one))
-    assert len(told) == 100
-    assert told[-1] == (60, 60)
-    assert told == sorted(told)
+    steps: list[tuple[int, int]] = []
+    run(replace(short, duration_s=60.0), seed=1, on_progress=lambda *step: steps.append(step))
+    assert len(steps) == 100
+    assert steps[-1] == (60, 60)
+    assert steps == sorted(steps)
 
 
 def test_only_people_with_the_app_have_logs(short_run: Run) -> None:

@@ -1,12 +1,12 @@
 import tracemalloc
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 
 from simulations.run import Run, run
-from simulations.scores.scoring import Scores, fraction, score_case, score_run
+from simulations.scores.scoring import ListedContact, Scores, fraction, score_case, score_run
 from simulations.scores.tracing import trace
 from simulations.scores.truth import GroundTruth, ground_truth, pair_codes
 from simulations.settings.scenario import Scenario
@@ -18,12 +18,9 @@ from tracetogether.units import Interval
 POLICY = CloseContactPolicy("test", 2.0, 4.0)
 
 
-@dataclass
-class Line:
-    pseudonym: str
-    close_contact: bool
-    minutes: Interval = field(default_factory=lambda: Interval(1.0, 5.0, 9.0))
-    nearest_m: Interval = field(default_factory=lambda: Interval(0.5, 1.0, 2.0))
+def line(pseudonym: str, *, close_contact: bool) -> ListedContact:
+    minutes, nearest_m = Interval(1.0, 5.0, 9.0), Interval(0.5, 1.0, 2.0)
+    return ListedContact(pseudonym, minutes, nearest_m, close_contact)
 
 
 def score(played: Run, **options: Any) -> Scores:
@@ -54,10 +51,10 @@ def name(played: Run, index: int) -> str:
 def test_found_missed_and_false(short_run: Run, truth: GroundTruth) -> None:
     case = int(short_run.app[0])
     lines = [
-        Line(name(short_run, 1), close_contact=True),
-        Line(name(short_run, 2), close_contact=False),
-        Line(name(short_run, 3), close_contact=True),
-        Line("NOBOD-YKNOW", close_contact=True),
+        line(name(short_run, 1), close_contact=True),
+        line(name(short_run, 2), close_contact=False),
+        line(name(short_run, 3), close_contact=True),
+        line("NOBOD-YKNOW", close_contact=True),
     ]
     scored = score_case(short_run, truth, case, lines, POLICY)
     assert (scored.found, scored.missed, scored.false_contacts) == (1, 1, 2)

@@ -40,7 +40,7 @@ def rows() -> list[SweepRow]:
 
 
 def test_values() -> None:
-    assert values_of("0.1:1.0:10") == [f"{one / 10:g}" for one in range(1, 11)]
+    assert values_of("0.1:1.0:10") == [f"{tenths / 10:g}" for tenths in range(1, 11)]
     assert values_of("1, 2,x") == ["1", "2", "x"]
     for wrong in ("1:2", "", ",", "0:1:0", "0:1:-1"):
         with pytest.raises(ScenarioError, match="neither LOW:HIGH:COUNT"):
@@ -128,7 +128,7 @@ def test_a_killed_sweep_goes_on(
     try:
         deadline = time.monotonic() + 300
         while len(list(folder.glob("part-*.json"))) < 2:
-            assert child.poll() is None, "it ended by itself"
+            assert child.poll() is None, "it ended before it was stopped"
             assert time.monotonic() < deadline
             time.sleep(0.05)
     finally:
@@ -136,14 +136,14 @@ def test_a_killed_sweep_goes_on(
         assert child.wait() == -signal.SIGKILL
     rest = []
     monkeypatch.setattr(module, "play", lambda part: (rest.append(part), play(part))[1])
-    told: list[tuple[int, int]] = []
+    steps: list[tuple[int, int]] = []
     again = sweep(
-        parts(adoption=["0.5", "1"]), folder=folder, on_progress=lambda *one: told.append(one)
+        parts(adoption=["0.5", "1"]), folder=folder, on_progress=lambda *step: steps.append(step)
     )
     assert again == rows
     assert digest(again) == digest(rows)
     assert len(rest) == 2
-    assert told == [(3, 4), (4, 4)]
+    assert steps == [(3, 4), (4, 4)]
 
 
 def test_rows_and_points_as_tables(rows: list[SweepRow], tmp_path: Path) -> None:
@@ -223,7 +223,7 @@ def test_folders_of_others_are_left_alone(tmp_path: Path) -> None:
         sweep(parts(adoption=["7"]), folder=mine)
 
 
-def test_without_dask_one_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_sweep_without_dask_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "distributed", None)
     with pytest.raises(MissingExtraError, match="cluster"):
         sweep(parts(adoption=["0.5"]), cluster="tcp://127.0.0.1:1")
@@ -280,9 +280,11 @@ def test_an_edited_scenario_is_played_again_in_the_same_folder(
     assert not (folder / "adoption.png").exists()
     assert not (folder / "points.csv").exists()
     school.write_text("# a comment\n" + text, "utf-8")
-    told: list[tuple[int, int]] = []
-    assert sweep(quick(school), folder=folder, on_progress=lambda *one: told.append(one)) == before
-    assert told == []  # the same keys: nothing is played
+    steps: list[tuple[int, int]] = []
+    assert (
+        sweep(quick(school), folder=folder, on_progress=lambda *step: steps.append(step)) == before
+    )
+    assert steps == []  # the same keys: nothing is played
 
 
 @pytest.mark.parametrize(

@@ -38,10 +38,10 @@ def test_in_the_tram_the_italian_rule_finds_about_half_of_all(tram: dict[str, di
 
 
 def test_the_ward_plays() -> None:
-    told: list[tuple[int, int]] = []
-    rows = TRIALS["ward"].play([1], lambda *one: told.append(one))
+    steps: list[tuple[int, int]] = []
+    rows = TRIALS["ward"].play([1], lambda *step: steps.append(step))
     assert [row.statistic for row in rows] == ["ward_overall", "ward_android", "ward_iphone"]
-    assert told == [(1, 1)]
+    assert steps == [(1, 1)]
     overall = rows[0].simulated
     assert overall is not None
     assert 0.0 <= overall.median <= 0.6  # no more than the few patients with the app

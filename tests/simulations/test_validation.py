@@ -73,7 +73,7 @@ def tracks(tmp_path: Path) -> Path:
     lines = []
     for half in range(2400):
         t = 1000 + half / 2
-        lines += [f"hall,{t},p{one},{0.7 * one},0" for one in range(5)]
+        lines += [f"hall,{t},p{person},{0.7 * person},0" for person in range(5)]
         lines.append(f"hall,{t},walker,{0.5 * half / 2 - 60},2")
     return write(tmp_path / "tracks.csv", "scenario,t,id,x,y", lines)
 

@@ -14,7 +14,7 @@ from rich.text import Text
 
 from simulations.pages.report import save_picture
 from simulations.run import DEFAULT_START, Run, run
-from simulations.scores.scoring import CaseScore, ContactScore, score_case
+from simulations.scores.scoring import CaseScore, ContactScore, ListedContact, score_case
 from simulations.scores.truth import GroundTruth, ground_truth
 from simulations.settings.scenario import load_scenario
 from simulations.streams import Streams
@@ -41,21 +41,11 @@ PICTURE: Final = Path("tracetogether-demo.png")
 
 
 @dataclass(frozen=True, slots=True)
-class _Listed:
-    """A line of the contact list in the server's answer."""
-
-    pseudonym: str
-    minutes: Interval
-    nearest_m: Interval
-    close_contact: bool
-
-
-@dataclass(frozen=True, slots=True)
 class _Traced:
     """The authority's answer about the case, its naming key, and the size of the upload."""
 
     case: int
-    contacts: tuple[_Listed, ...]
+    contacts: tuple[ListedContact, ...]
     records: int
     believed: int
     naming_key: bytes = field(repr=False)
@@ -173,8 +163,8 @@ def _who_tests_positive(played: Run, truth: GroundTruth) -> int:
     return int(chance.choice(had_contacts if len(had_contacts) else app))
 
 
-def _listed(line: dict[str, Any]) -> _Listed:
-    return _Listed(
+def _listed(line: dict[str, Any]) -> ListedContact:
+    return ListedContact(
         pseudonym=line["pseudonym"],
         minutes=Interval(line["minutes_low"], line["minutes"], line["minutes_high"]),
         nearest_m=Interval(line["nearest_low_m"], line["nearest_m"], line["nearest_high_m"]),
