@@ -137,8 +137,8 @@ def test_a_running_server_takes_no_other_authoritys_keys_over(desk: Path, other:
 
 def test_keys_and_database_of_an_earlier_release_are_brought_together_once(desk: Path) -> None:
     with opened_folder(desk) as service:
-        noted = service.store.noted(CHECK_VALUE)
-        service.store.note(CHECK_VALUE, "none")  # as if this were another machine's database
+        noted = service.store.setting(CHECK_VALUE)
+        service.store.put_setting(CHECK_VALUE, "none")  # as if this were another machine's database
     without_checks(desk / KEYS, own_key=False)
     earlier = (desk / KEYS).read_text()
     with pytest.raises(KeyRingError, match=r"copy keys\.txt from"), opened_folder(desk):
@@ -148,10 +148,10 @@ def test_keys_and_database_of_an_earlier_release_are_brought_together_once(desk:
     from tracetogether.adapters.sql_store import SqlStore
 
     with SqlStore.open(desk / "authority.db") as store:
-        store.note(CHECK_VALUE, noted)
+        store.put_setting(CHECK_VALUE, noted)
     bring_up_to_date(desk, NOON)  # the own key follows from the same chain, the same everywhere
     with opened_folder(desk) as service:
-        assert service.store.noted(CHECK_VALUE) == noted
+        assert service.store.setting(CHECK_VALUE) == noted
     assert KeyRing.load(desk / KEYS).checked
 
 

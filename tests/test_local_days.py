@@ -115,7 +115,7 @@ def store(request: pytest.FixtureRequest) -> Iterator[AuthorityStore]:
 
 
 def world_in(zone: str, store: AuthorityStore, since: float) -> World:
-    store.note(TIME_ZONE, zone)
+    store.put_setting(TIME_ZONE, zone)
     return World.of(counted_entropy(71), store=store, since=since)
 
 
@@ -291,7 +291,7 @@ def test_a_change_moves_the_last_days_and_keeps_recorded_ones(store: AuthoritySt
     said["keys"] = world.keys
     with pytest.raises(AuthorityError):
         set_time_zone("Nowhere/Land", now, **said)
-    assert store.noted(TIME_ZONE) == "UTC"
+    assert store.setting(TIME_ZONE) == "UTC"
     assert set_time_zone("Asia/Singapore", now, **said) == 1
     assert set_time_zone("Asia/Singapore", now, **said) == 0
     moved = store.desk.contact(kept.contact_id)
@@ -312,7 +312,7 @@ def test_lists_are_found_again_when_the_zone_changes() -> None:
     world = world_in("UTC", store, now - 30 * SECONDS_PER_DAY)
     case, _ = met(world, at("2020-05-04T01:00"), now)
     (before,) = world.authority.tracing.contacts(case, by=CONSOLE).contacts
-    store.note(TIME_ZONE, "America/New_York")  # its days begin on the same day of UTC
+    store.put_setting(TIME_ZONE, "America/New_York")  # its days begin on the same day of UTC
     changed = type(world.authority).assemble(
         world.keys, name="SG_MOH", store=store, save_keys=lambda _: None
     )

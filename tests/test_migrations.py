@@ -57,7 +57,7 @@ def test_a_file_from_before_the_first_migration_is_refused_and_then_migrated(
         SqlStore.open(tmp_path / "authority.db")
     bring_up_to_date(tmp_path, NOON)
     with opened_folder(tmp_path) as service:
-        assert service.store.noted("authority") == "AU_DTA"
+        assert service.store.setting("authority") == "AU_DTA"
         assert service.access.phone("secret") == "user"
         operator = service.access.operator("token")
         assert (operator.name, operator.roles) == ("operator", ALL_ROLES)

@@ -135,7 +135,8 @@ def test_made_up_data_comes_back_in_a_new_folder(
     new.work(lambda service: service.audit.verify(by=CONSOLE))
     case_id = before["cases"][0][0]
     listed = [
-        json.loads(one.ran("case", "contacts", case_id, "--json").stdout) for one in (made_up, new)
+        json.loads(desk.ran("case", "contacts", case_id, "--json").stdout)
+        for desk in (made_up, new)
     ]
     assert listed[0] == listed[1]
     again = str(tmp_path / "new.backup")

@@ -214,7 +214,7 @@ def test_a_time_that_an_earlier_release_wrote_under_a_wrong_clock_stops_nothing(
 ) -> None:
     for day in range(40):  # in use every day
         world.authority.casework.open_case(world.user(), days(day), by=CONSOLE)
-    world.store.note("last_purge_s", str(YEAR_1972))
+    world.store.put_setting("last_purge_s", str(YEAR_1972))
     assert world.authority.purge(days(39)).cases == 14
     assert world.authority.purge.last() == days(39)
 
@@ -316,7 +316,7 @@ def test_a_purge_that_is_killed_before_the_keys_are_saved_leaves_no_false_entry(
 
 @pytest.mark.parametrize("act", ["keys.destroyed", "keys.rotated", "keys.quarantined"])
 def test_a_keyholders_act_that_is_killed_leaves_its_entry(world: World, act: str) -> None:
-    world.store.note(CHECK_VALUE, world.keys.check_value())
+    world.store.put_setting(CHECK_VALUE, world.keys.check_value())
     broken = replace(world.authority.custody, save_keys=killed_after_saving(world))
     night = Caller("night", ALL_ROLES)
     does: dict[str, Callable[[], object]] = {

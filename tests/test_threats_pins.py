@@ -108,14 +108,14 @@ def test_threat_pin_guessing_rejects_rules_that_make_guessing_worthwhile(
 
 def test_threat_pin_guessing_rules_keep_a_service_from_starting(sql_world: World) -> None:
     assert sql_world.authority.pins.rules.guessed_a_day < 1e-3
-    sql_world.store.note("pins_a_day", "30000")
+    sql_world.store.put_setting("pins_a_day", "30000")
     with pytest.raises(AuthorityError, match="30000 upload PINs"):
         World.of(counted_entropy(2), store=sql_world.store)
 
 
 def test_threat_pin_guessing_limits_the_pins_per_day(entropy: Entropy) -> None:
     store = fresh_store()
-    store.note("pins_a_day", "3")
+    store.put_setting("pins_a_day", "3")
     world = World.of(entropy, store=store)
     case = world.authority.casework.open_case(world.user(), NOON, by=CONSOLE)
     for _ in range(3):

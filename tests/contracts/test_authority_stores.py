@@ -164,10 +164,10 @@ def test_many_are_counted_at_once(store: AuthorityStore) -> None:
 
 
 def test_notes_hold_the_last_value(store: AuthorityStore) -> None:
-    assert store.noted("x") is None
-    store.note("x", "1")
-    store.note("x", "2")
-    assert store.noted("x") == "2"
+    assert store.setting("x") is None
+    store.put_setting("x", "1")
+    store.put_setting("x", "2")
+    assert store.setting("x") == "2"
 
 
 def test_everything_is_counted(filled: AuthorityStore) -> None:

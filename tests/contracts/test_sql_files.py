@@ -91,7 +91,7 @@ def test_nothing_hangs_in_the_air(sql: SqlStore) -> None:
 def test_a_file_is_never_overwritten(sqlite: SqlStore, tmp_path: Path) -> None:
     with pytest.raises(StoreError, match="there already"):
         SqlStore.create(tmp_path / "a.db", name="X")
-    assert sqlite.noted("authority") == "SG_MOH"
+    assert sqlite.setting("authority") == "SG_MOH"
 
 
 def test_a_missing_folder_is_an_error(tmp_path: Path) -> None:

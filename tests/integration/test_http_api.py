@@ -303,6 +303,6 @@ def test_not_ready_on_other_keys(site: Site) -> None:
     site.world.authority.purge(NOON, clock_is_right=True)
     status, said = site.send("GET", "/v1/ready")
     assert (status, said["ready"], said["keys_foreign"]) == (200, True, False)
-    site.world.store.note(CHECK_VALUE, "0123456789abcdef 18386 0123456789abcdef")
+    site.world.store.put_setting(CHECK_VALUE, "0123456789abcdef 18386 0123456789abcdef")
     _, said = site.send("GET", "/v1/ready")
     assert (said["ready"], said["keys_foreign"]) == (False, True)

@@ -1,4 +1,4 @@
-"""The authority put together: one object that the command line and the HTTP form are given."""
+"""Puts the authority together: one object that the command line, the API and the pages use."""
 
 import os
 from collections.abc import Callable
@@ -39,7 +39,7 @@ from tracetogether.units import Entropy
 
 @dataclass(frozen=True, slots=True)
 class Authority:
-    """The parts of the service, each a small thing of its own; every call is given the time."""
+    """The services of an authority. They read no clock: callers pass ``now`` in epoch seconds."""
 
     access: Access
     staff: Staff
@@ -76,25 +76,25 @@ class Authority:
         save_keys: Callable[[KeyRing], None],
         entropy: Entropy = os.urandom,
     ) -> Self:
-        """Return the service over these keys and this store.
+        """Return the services that share these keys and this store.
 
         Args:
-            keys: the key ring; the parts share it.
-            name: organisation code (such as SG_MOH), bound into TempIDs and upload tokens.
-            store: where everything but the keys is kept.
-            save_keys: writes the ring to where it came from, after a change.
-            entropy: where ids, secrets, PINs and IVs come from.
+            keys: the key ring.
+            name: organisation code, such as SG_MOH; TempIDs and upload tokens are bound to it.
+            store: keeps everything but the keys.
+            save_keys: writes the ring to its file after a change.
+            entropy: source of ids, secrets, PINs and IVs.
 
         Raises:
-            AuthorityError: by what is noted in the store, guessing PINs would pay, or the time
-                zone is one that this computer does not know.
+            AuthorityError: with the stored limits, PINs could be guessed; or this computer does
+                not know the stored time zone.
         """
         issuer = TempIDIssuer(keys, name, entropy=entropy)
         tokens = UploadTokens(keys, name, entropy=entropy)
         audit = Audit(store)
         limits = Limits(keys, store)
-        noted = store.noted(PINS_A_DAY)
-        rules = PinRules() if noted is None else PinRules(int(noted))
+        pins_a_day = store.setting(PINS_A_DAY)
+        rules = PinRules() if pins_a_day is None else PinRules(int(pins_a_day))
         tallies = Tallies(limits, audit, store)
         days = local_days(store)
         pins = Pins(

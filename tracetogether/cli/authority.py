@@ -183,7 +183,7 @@ def serve(
             ):
                 app = http_api.create_app(service, proxies=proxies, root_path=root)
                 pages = operator_pages.create_pages(
-                    service, name=service.store.noted("authority") or "", root_path=root
+                    service, name=service.store.setting("authority") or "", root_path=root
                 )
                 http_api.mount_pages(app, operator_pages.BASE, pages, root_path=root)
                 with suppress(KeyboardInterrupt):  # Ctrl-C ends the server

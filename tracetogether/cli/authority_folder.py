@@ -102,7 +102,7 @@ def create_folder(
         with store_kind.create(database or folder / DATABASE, name=name) as store, store.atomic():
             audit = Audit(store)
             settle_keys(keys, store, save_nothing)
-            store.note(TIME_ZONE, days.name)
+            store.put_setting(TIME_ZONE, days.name)
             audit.record("authority.made", now, by="console", name=name)
             Staff(store, audit).add(FIRST_OPERATOR, ALL_ROLES, token, now, by=CONSOLE)
     except BaseException as error:
@@ -255,7 +255,7 @@ def allow_pins(folder: Path, a_day: int, now: float) -> None:
     """
     rules = PinRules(a_day)
     with _bare_store(folder) as store, store.atomic():
-        store.note(PINS_A_DAY, str(rules.a_day))
+        store.put_setting(PINS_A_DAY, str(rules.a_day))
         Audit(store).record("limits.changed", now, by=CONSOLE.name, pins_a_day=a_day)
 
 

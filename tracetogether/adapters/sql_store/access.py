@@ -47,11 +47,11 @@ class AccessTables(TableAccess):
 
     # --- settings ---
 
-    def note(self, name: str, value: str) -> None:
+    def put_setting(self, name: str, value: str) -> None:
         """Store a setting; it replaces the value that the name had."""
         self._put(SETTINGS, {"name": name, "value": value})
 
-    def noted(self, name: str) -> str | None:
+    def setting(self, name: str) -> str | None:
         """Return the value of a setting, or None."""
         found = self._first(sa.select(SETTINGS.c.value).where(SETTINGS.c.name == name))
         return None if found is None else found["value"]

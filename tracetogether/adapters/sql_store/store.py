@@ -75,7 +75,7 @@ class SqlStore(AccessTables, CaseTables, IntakeTables, OversightTables):
                 if isinstance(database, Sqlite):
                     database.check(connection)
                 check_revision(connection, database.place)
-            store._name = store.noted(_NAME) or ""
+            store._name = store.setting(_NAME) or ""
         except BaseException:
             store.close()
             raise

@@ -24,11 +24,11 @@ class AccessStore(Protocol):
         """Make all that the body writes happen together or not at all; may be nested."""
         ...
 
-    def note(self, name: str, value: str) -> None:
+    def put_setting(self, name: str, value: str) -> None:
         """Store a setting; it replaces the value that the name had."""
         ...
 
-    def noted(self, name: str) -> str | None:
+    def setting(self, name: str) -> str | None:
         """Return the value of a setting, or None."""
         ...
 

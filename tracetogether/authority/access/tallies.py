@@ -50,9 +50,9 @@ class Tallies:
                     count = self.limits.count(what, "", hour)
                     if count:
                         self.audit.record(what.name, now, by="clock", since=hour, count=count)
-            self.store.note(TOLD_UNTIL, str(this_hour))
+            self.store.put_setting(TOLD_UNTIL, str(this_hour))
 
 
 def recorded_until(store: AccessStore) -> int:
     """Return up to when counts are in the audit log, in epoch seconds."""
-    return int(store.noted(TOLD_UNTIL) or 0)
+    return int(store.setting(TOLD_UNTIL) or 0)

@@ -34,7 +34,7 @@ class ClockWitness:
 
     def last_purge(self) -> float | None:
         """Return when the last purge ended well, in epoch seconds; None if there was none."""
-        text = self.store.noted(LAST_PURGE)
+        text = self.store.setting(LAST_PURGE)
         return None if text is None else float(text)
 
     def check_ahead(self, now: float) -> None:

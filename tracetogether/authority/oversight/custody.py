@@ -23,7 +23,7 @@ def settle_keys(keys: KeyRing, store: AccessStore, save_keys: Callable[[KeyRing]
         KeyRingError: the database has a check value, and the keys lack the own key that fits it;
             or the keys can't be saved.
     """
-    noted = store.noted(CHECK_VALUE)
+    noted = store.setting(CHECK_VALUE)
     if noted is not None and keys.has_own_key:
         return
     if not keys.has_own_key:
@@ -36,7 +36,7 @@ def settle_keys(keys: KeyRing, store: AccessStore, save_keys: Callable[[KeyRing]
             raise KeyRingError(msg)
         save_keys(keys)
     if noted is None:
-        store.note(CHECK_VALUE, keys.check_value())
+        store.put_setting(CHECK_VALUE, keys.check_value())
 
 
 def require_keys_of(store: AccessStore, keys: KeyRing, now: float) -> None:
@@ -47,7 +47,7 @@ def require_keys_of(store: AccessStore, keys: KeyRing, now: float) -> None:
     Raises:
         KeyRingError: they are another authority's, or lack a rotation that has taken effect.
     """
-    noted = store.noted(CHECK_VALUE)
+    noted = store.setting(CHECK_VALUE)
     if noted is None:
         return
     fit = keys.fits(noted)
@@ -108,7 +108,7 @@ class Custody:
         """
         by.require(Action.CHANGE_KEYS)
         with self.audit.atomic():
-            self.store.note(CHECK_VALUE, self.keys.check_value())
+            self.store.put_setting(CHECK_VALUE, self.keys.check_value())
             self.audit.record("keys.replaced", now, by=by.name)
 
     def known_days(self, now: float, *, by: Caller) -> Sequence[DayKeys]:
@@ -127,7 +127,7 @@ class Custody:
         self._announce("keys.rotated", now, by, first_day=first)
         self.save_keys(self.keys)
         with self.audit.atomic():
-            self.store.note(CHECK_VALUE, self.keys.check_value())
+            self.store.put_setting(CHECK_VALUE, self.keys.check_value())
             self._unfinished.record("keys.rotated", now, by=by.name, first_day=first)
         return first
 

@@ -144,7 +144,7 @@ def carry_over(
             restored.add_used_tokens(present.used_tokens())
             restored.raise_counts(present.all_counts())
             for name, value in present.settings().items():
-                restored.note(name, value)
+                restored.put_setting(name, value)
         said = asdict(carried) | broken_off
         Audit(restored).record("backup.restored", now, by=CONSOLE.name, **said)
     return carried

@@ -105,7 +105,7 @@ class Purge:
             self.store.sign_ins.drop_sessions(now - SESSION_LONGEST_S, now - SESSION_IDLE_S)
             if not rehearsed:
                 last = now if clock_is_right else max(now, self.last() or now)
-                self.store.note(LAST_PURGE, str(float(last)))
+                self.store.put_setting(LAST_PURGE, str(float(last)))
             unfinished.forget()
             counts = {what: count for what, count in asdict(purged).items() if count}
             if counts:

@@ -20,7 +20,7 @@ def local_days(store: CaseStore) -> LocalDays:
     Raises:
         AuthorityError: this computer does not know the time zone that is set.
     """
-    return LocalDays.named(store.noted(TIME_ZONE) or UTC_NAME)
+    return LocalDays.named(store.setting(TIME_ZONE) or UTC_NAME)
 
 
 def set_time_zone(
@@ -54,7 +54,7 @@ def set_time_zone(
     days = LocalDays.named(name)
     after, moved = "", 0
     with audit.atomic():
-        store.note(TIME_ZONE, name)
+        store.put_setting(TIME_ZONE, name)
         while batch := store.desk.contacts_after(after, _ROWS_AT_ONCE):
             after = batch[-1][0].contact_id
             for kept, _ in batch:

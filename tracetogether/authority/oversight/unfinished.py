@@ -30,7 +30,7 @@ class Unfinished:
         """Note that an act is about to be done to the keys."""
         self.complete()
         said = {"act": act, "time": now, "by": by, "details": details}
-        self.store.note(_NOTED, json.dumps(said))
+        self.store.put_setting(_NOTED, json.dumps(said))
 
     def record(self, act: str, now: float, *, by: str, **details: int) -> None:
         """Write the entry of an act that is done, and take its announcement back."""
@@ -41,12 +41,12 @@ class Unfinished:
 
     def forget(self) -> None:
         """Take an announcement back, in the transaction that is open."""
-        if self.store.noted(_NOTED):
-            self.store.note(_NOTED, "")
+        if self.store.setting(_NOTED):
+            self.store.put_setting(_NOTED, "")
 
     def complete(self) -> bool:
         """Write the entry of an act that was done before a kill; return whether there was one."""
-        noted = self.store.noted(_NOTED)
+        noted = self.store.setting(_NOTED)
         if not noted:
             return False
         said = json.loads(noted)
