@@ -7,7 +7,7 @@ from scipy import stats
 from tracetogether.authority.contacts.transmission import (
     ASSUMPTIONS,
     Candidate,
-    Course,
+    DiseaseCourse,
     Infection,
     candidates,
 )
@@ -49,7 +49,7 @@ def naive_weight(infector_day: int, infected_day: int, met: dict[int, float]) ->
 
 def test_weights_are_those_of_the_published_distributions() -> None:
     met = {DAY - 1: 30.0, DAY: 10.0, DAY + 2: 5.0, DAY + 30: 60.0}
-    course = Course(SURE)
+    course = DiseaseCourse(SURE)
     weights = course.weights(DAY, DAY + 5, {day: minutes(near) for day, near in met.items()})
     assert weights.shape == (4, 3)
     assert weights.sum(axis=0)[1] == pytest.approx(naive_weight(DAY, DAY + 5, met), rel=1e-6)

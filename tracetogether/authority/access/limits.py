@@ -98,8 +98,8 @@ class Limits:
             heard: each TempID once, and when it was heard (epoch seconds).
 
         Returns:
-            How many of them are now, for the first time, in more logs than there can be people
-            near in a quarter of an hour: they were relayed, or played back.
+            The number of TempIDs that now, for the first time, are in more logs than people can be
+            near in a quarter of an hour: somebody relayed or replayed them.
         """
         days = {day: self.keys.day_key(_PURPOSE, day) for day in set(map(utc_day, heard.values()))}
         # Kept until no log that holds them can come any more; the key goes soon afterwards.

@@ -1,4 +1,4 @@
-"""Rows that belong together: sums, least and greatest over them, without a loop over rows."""
+"""Grouped columns: sums, minima and maxima per group, without a loop over rows."""
 
 from dataclasses import dataclass
 from typing import Self, TypeVar
@@ -13,7 +13,7 @@ Column = TypeVar("Column", Floats, Ints)
 
 @dataclass(frozen=True, slots=True)
 class Groups:
-    """The distinct values of a column of whole numbers, and the rows of each.
+    """The distinct values of an integer column, and the rows of each.
 
     Attributes:
         keys: (g,) the values, ascending.
@@ -41,11 +41,11 @@ class Groups:
         return found
 
     def sizes(self) -> Ints:
-        """Return (g,) how many rows each group has."""
+        """Return (g,) the number of rows of each group."""
         return np.diff(self.begins, append=len(self.order))
 
     def spans(self, operation: np.ufunc, spans: Spans) -> Spans:
-        """Return (g,) ``operation`` over each group of (n,) quantities with their uncertainty."""
+        """Return (g,) ``operation`` over each group of (n,) spans."""
         columns = (self.over(operation, column) for column in (spans.low, spans.median, spans.high))
         return Spans.ordered(*columns)
 
@@ -53,8 +53,8 @@ class Groups:
         """Return for each group the largest sums of ``minutes`` within 24 hours.
 
         Args:
-            start_s: (n,) when each row begins; it counts whole if it begins in the 24 hours.
-            minutes: (n, k) k quantities, each summed by itself.
+            start_s: (n,) when each row begins; it counts fully if it begins within the 24 hours.
+            minutes: (n, k) minutes, summed per column.
 
         Returns:
             (g, k) sums.
@@ -62,7 +62,7 @@ class Groups:
         if not len(self.keys):
             return np.empty((0, minutes.shape[1]))
         group = np.repeat(np.arange(len(self.keys)), self.sizes())
-        # Groups are set far apart in time, so that one sorted column serves all of them.
+        # Shift groups far apart in time, so that one sorted column serves all of them.
         since = start_s - start_s.min()
         apart = float(since.max()) + 2 * SECONDS_PER_DAY
         at = since[self.order] + group * apart

@@ -1,4 +1,4 @@
-"""From a person's encounters to one line of a contact list, and which line comes first."""
+"""Contact lists: from each person's encounters to one line, sorted by concern."""
 
 from base64 import b32encode
 from collections.abc import Iterable, Mapping
@@ -27,12 +27,12 @@ from tracetogether.units import Bools, Floats, Interval, Ints
 
 _PSEUDONYM: Final = b"tracetogether/v1/pseudonym/"
 UNKEYED: Final = b""
-"""In place of a naming key: for crowds that are simulated, and names of before there were keys."""
+"""No naming key: for simulated crowds, and for pseudonyms of releases without that key."""
 
 SEEN_BY: Final[Mapping[int, str]] = MappingProxyType(
     {BY_CASE: "case", BY_CONTACT: "contact", BY_CASE | BY_CONTACT: "both"}
 )
-"""Which phones recorded it, in words."""
+"""Which phones recorded it, as text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,7 @@ class ContactDay:
         day: its number (days since 1970-01-01).
         minutes: minutes within the policy's radius on that day.
         nearest_m: the smallest distance in the encounters that touch that day.
-        encounters: how many encounters touch that day.
+        encounters: number of encounters that touch that day.
         seen_by: whose phone recorded it: "case", "contact" or "both".
     """
 
@@ -64,10 +64,10 @@ class Contact:
     """A person who was near.
 
     Attributes:
-        pseudonym: how the person is called in lists.
-        user_id: who it is.
+        pseudonym: the name in lists.
+        user_id: of the person.
         days: the days on which the person was recorded, in their order.
-        encounters: how many encounters were found.
+        encounters: number of encounters.
         minutes: minutes within the policy's radius, all encounters together.
         busiest_24h: minutes in the 24 hours with the most of them.
         courses_24h: the same on each of ``proximity.estimates.OFFSET_QUANTILES``.
@@ -75,9 +75,8 @@ class Contact:
         first_s, last_s: start of the first and end of the last encounter, epoch seconds.
         seen_by: whose phone recorded it: "case", "contact" or "both".
         close_contact: whether the median of ``busiest_24h`` reaches the policy's minutes.
-        probability: of a close contact under the policy: that ``busiest_24h`` reaches its minutes.
-        reasons: facts about the contact, those that decide its place first (reasons.Reason: code,
-            figures, and an English sentence).
+        probability: P(``busiest_24h`` >= the policy's minutes).
+        reasons: facts about the contact, the most important first.
     """
 
     pseudonym: str
@@ -102,7 +101,7 @@ class Contact:
 
     @property
     def concern(self) -> tuple[int, float, float, float, str]:
-        """What lists are sorted by, the greatest concern first."""
+        """The sort key of lists, the greatest concern first."""
         return (
             *_concern(
                 self.probability,
@@ -166,7 +165,7 @@ def pseudonym(user_id: str, key: bytes) -> str:
     database it belongs to.
 
     Args:
-        user_id: who it is.
+        user_id: of the person.
         key: ``KeyRing.naming_key``; ``UNKEYED`` where user ids are made up.
     """
     said = _PSEUDONYM + user_id.encode()

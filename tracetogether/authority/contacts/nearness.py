@@ -1,4 +1,9 @@
-"""What a log says of each person heard: encounters, and minutes near slot by slot."""
+"""Minutes near and nearest distance of each person that a log names, slot by slot.
+
+Each log gives an estimate of its own, because what weakens everything that a phone hears, such as a
+bag, is seen in that phone's log only. A slot of half a minute counts if either phone recorded it.
+Where both recorded it, their two shares of the slot are averaged.
+"""
 
 from dataclasses import dataclass
 from typing import Final, Self
@@ -29,7 +34,7 @@ class Spans:
 
     @classmethod
     def ordered(cls, low: Floats, median: Floats, high: Floats) -> Self:
-        """Return columns in which rounding errors of sums break no order."""
+        """Return columns with low <= median <= high, in spite of rounding errors of sums."""
         return cls(np.minimum(low, median), median, np.maximum(high, median))
 
     def take(self, rows: Ints) -> Self:
@@ -42,7 +47,7 @@ class Spans:
         return [Interval(*row) for row in zip(*columns, strict=True)]
 
     def summed(self, group: Ints, count: int) -> Self:
-        """Return the sums over each of ``count`` groups; ``group`` says which each row is of."""
+        """Return the sums over each of ``count`` groups; ``group`` has the group of each row."""
         return type(self)(
             group_sums(self.low, group, count),
             group_sums(self.median, group, count),
@@ -55,15 +60,15 @@ class NearnessColumns:
     """Encounters in columns of length m, their slots (half minutes) in columns of length s.
 
     Attributes:
-        observer: (m,) whose log it is; unknown where there is one log alone.
-        person: (m,) who was met.
+        observer: (m,) owner of the log; unknown if there is only one log.
+        person: (m,) the person met.
         start_s, end_s: (m,) epoch seconds of the first and the last reading.
-        courses: (m, 13) minutes near on each of ``proximity.estimates.OFFSET_QUANTILES``.
+        courses: (m, 13) minutes near at each of ``proximity.estimates.OFFSET_QUANTILES``.
         nearest_m: (m,) nearest distance.
-        encounter: (s,) which encounter a slot belongs to.
-        time_s: (s,) when, epoch seconds.
+        encounter: (s,) index of the slot's encounter.
+        time_s: (s,) epoch seconds.
         minutes: (s,) minutes near.
-        sides: (s,) which phones recorded it: BY_CASE, BY_CONTACT, or both added.
+        sides: (s,) which phones recorded it: BY_CASE, BY_CONTACT, or their sum.
     """
 
     observer: Labels
@@ -83,7 +88,7 @@ class NearnessColumns:
 
 
 def rows_of(column: Labels, name: str) -> Bools:
-    """Return which rows bear a name."""
+    """Return which rows have a name."""
     wanted = column.names.index(name) if name in column.names else len(column.names)
     return np.equal(column.codes, wanted)
 
@@ -93,46 +98,44 @@ def nearness(
 ) -> NearnessColumns:
     """Return how near and how long each person was.
 
-    What other phones recorded of the owner is evidence of the same meetings. Time counts if
-    either phone recorded it. How near that was is asked of each log by itself, as what
-    dampens all that a phone hears, such as a bag, shows in its own log alone; where both
-    recorded, the two answers are averaged. Transmit powers that the records don't tell are taken
-    from the population of BlueTrace phones.
+    Unknown transmit powers have the distribution of the population of BlueTrace phones.
 
     Args:
-        own: the owner's log, ``peer`` who was heard; or, without ``others``, many people's logs,
-            ``observer`` whose.
+        own: the owner's log, ``peer`` the person heard; or, without ``others``, many people's
+            logs, ``observer`` the owner of each record.
         policy: the radius that counts as near, or a rule of its own.
-        others: what others' phones recorded, of the owner and of whom else they heard about then:
-            ``observer`` whose phone, ``peer`` who was heard.
-        owner: what the owner is called in ``others``.
+        others: records of other phones about the owner and other people at about the same time:
+            ``observer`` the phone's owner, ``peer`` the person heard.
+        owner: the owner's name in ``others``.
     """
     calibration = Calibration.prior(transmit=BLUETRACE_TRANSMIT)
     mine = own
     if others is not None:
         mine = own.replaced(observer=own.observer.constant(None, len(own)))
-    told, told_rows = mine.take(slice(0, 0)), np.empty(0, dtype=np.int64)
+    about_owner, about_rows = mine.take(slice(0, 0)), np.empty(0, dtype=np.int64)
     if others is not None:
-        told_rows = np.flatnonzero(rows_of(others.peer, owner))
-        told = others.take(told_rows)
-        told = told.replaced(peer=told.observer, observer=mine.observer.constant(None, len(told)))
-    slots = by_log = fold(Sightings.concat([mine, told]), calibration)
+        about_rows = np.flatnonzero(rows_of(others.peer, owner))
+        about_owner = others.take(about_rows)
+        about_owner = about_owner.replaced(
+            peer=about_owner.observer, observer=mine.observer.constant(None, len(about_owner))
+        )
+    slots = by_log = fold(Sightings.concat([mine, about_owner]), calibration)
     slot = place = slots.of_reading
-    if others is not None and len(told):
+    if others is not None and len(about_owner):
         by_log = fold(Sightings.concat([mine, others]), calibration)
         row = by_log.of_reading
-        place = np.concatenate([row[: len(own)], row[len(own) :][told_rows]])
+        place = np.concatenate([row[: len(own)], row[len(own) :][about_rows]])
     estimator = SingleLogPosterior() if policy.rule is None else Bucketed(RULES[policy.rule])
     share = estimator.per_slot(by_log, within_m=policy.within_m)
     estimates = estimator.estimate(by_log, within_m=policy.within_m)
-    side = np.repeat([0, 1], [len(own), len(told)])
+    side = np.repeat([0, 1], [len(own), len(about_owner)])
     count, met, heard = len(slots.time_s), slots.encounter[slot], by_log.encounter[place]
 
-    def shared(one: Floats) -> Floats:
-        return _mean_of_sides(one[place], slot, side, count)
+    def shared(by_slot: Floats) -> Floats:
+        return _mean_of_sides(by_slot[place], slot, side, count)
 
-    def nearest(one: Floats) -> Floats:
-        return np.exp(_mean_of_sides(np.log(one[heard]), met, side, len(slots)))
+    def nearest(by_encounter: Floats) -> Floats:
+        return np.exp(_mean_of_sides(np.log(by_encounter[heard]), met, side, len(slots)))
 
     sides = np.zeros(count, dtype=np.int64)
     np.bitwise_or.at(sides, slot, side + 1)
@@ -160,7 +163,7 @@ def nearness(
 
 
 def _mean_of_sides(values: Floats, group: Ints, side: Ints, count: int) -> Floats:
-    """Return for each group the mean over its rows of a side, then over the sides it has."""
+    """Return for each group the mean of each side's rows, averaged over the sides that it has."""
     key = 2 * group + side
     rows = np.bincount(key, minlength=2 * count)
     means = group_sums(values, key, 2 * count) / np.maximum(rows, 1)
@@ -169,13 +172,13 @@ def _mean_of_sides(values: Floats, group: Ints, side: Ints, count: int) -> Float
 
 
 def _courses(slots: Slots, by_log: Slots, courses: Floats, rows: tuple[Ints, Ints]) -> Floats:
-    """Return (m, 13) minutes on each course: what the logs say per minute, for the time together.
+    """Return (m, 13) minutes near at each quantile: near share in the logs x time together.
 
     Args:
-        slots: of the m encounters that were met.
-        by_log: of the encounters that were heard, log by log; each is part of one that was met.
-        courses: (encounters heard, 13) their minutes.
-        rows: for each reading, the encounter met and the encounter heard.
+        slots: the slots of m encounters, over both logs.
+        by_log: the slots of the encounters in each log; each is part of one of the m.
+        courses: (encounters heard, 13) minutes near in each log.
+        rows: for each reading, the encounter over both logs and the one in its log.
     """
     heard, first = np.unique(rows[1], return_index=True)
     met = rows[0][first]

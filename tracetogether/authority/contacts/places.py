@@ -1,4 +1,8 @@
-"""Nobody is in two places at once: receptions that both logs of a pair contradict."""
+"""Detect relayed TempIDs: receptions that the logs of both people contradict.
+
+A relay copies a TempID from the air and sends it out elsewhere, so phones record a person who is
+not there. If that person uploaded too, the two logs disagree: nobody is in two places at once.
+"""
 
 from typing import Final
 
@@ -8,29 +12,32 @@ from tracetogether.labels import UNKNOWN, Labels
 from tracetogether.sightings import Sightings
 from tracetogether.units import SECONDS_PER_MINUTE, Bools, Ints
 
-BLOCK_MINUTES: Final = 15  # a TempID's life: a copied one is good for no longer
-_LEAST_MINUTES: Final = 3  # of each thing that is said to have been heard
-_NEAR_DBM: Final = -70.0  # so strong that the other phone would have heard it too
+BLOCK_MINUTES: Final = 15  # the lifetime of a TempID, and of a copy
+_LEAST_MINUTES: Final = 3  # that each reception must span
+_NEAR_DBM: Final = -70.0  # the other phone would have heard such a strong signal too
 
 
 def elsewhere(own: Sightings, other_log: Sightings, *, owner: str, other: str) -> Bools:
     """Return which sightings in ``own`` are of a person whose own phone was elsewhere.
 
-    Whoever copies a TempID from the air and sends it out again where he likes (a relay) makes
-    phones record somebody who is not there. If that person has uploaded too, his own log tells:
-    in a quarter of an hour (of absolute time) it did not hear the owner, though the owner's phone
-    heard him strongly; both phones heard other people; and nobody was heard by both, in that
-    quarter, the one before and the one after. Each of these things for three minutes at least,
-    so that a phone that merely slept does not count as absent.
+    Time is cut into quarters of an hour since 1970. In a quarter, the other person was elsewhere if
+    all of this holds:
+
+    - the owner's phone heard the other at -70 dBm or more,
+    - the other's phone did not hear the owner, in that quarter and its two neighbours,
+    - both phones heard other people, and nobody was heard by both in those three quarters.
+
+    Each reception must span three minutes or more, so that a phone that only slept does not count
+    as absent.
 
     Args:
-        own: the owner's log, ``peer`` the user ids of who was heard.
-        other_log: the other's log in the same form.
-        owner: user id of whose log ``own`` is.
-        other: user id of whose log ``other_log`` is.
+        own: n sightings of the owner's log; ``peer`` is the user id of the person heard.
+        other_log: the other person's log in the same form.
+        owner: user id of the owner of ``own``.
+        other: user id of the owner of ``other_log``.
 
     Returns:
-        One flag for each of ``own``.
+        (n,) flags.
     """
     suspects = np.equal(own.peer.codes, _code(own.peer, other))
     near = suspects & (own.rssi_dbm >= _NEAR_DBM)
@@ -50,7 +57,7 @@ def elsewhere(own: Sightings, other_log: Sightings, *, owner: str, other: str) -
 
 
 def _company(log: Sightings, block: int, *, but: str) -> set[str]:
-    """Return who was heard about a block; nobody if that was for too few minutes in it."""
+    """Return who was heard in a block and its neighbours; nobody if it has too few minutes."""
     others = (log.peer.codes != UNKNOWN) & (log.peer.codes != _code(log.peer, but))
     if block not in _blocks_with(log, others & (_block(log) == block)):
         return set()
@@ -59,7 +66,7 @@ def _company(log: Sightings, block: int, *, but: str) -> set[str]:
 
 
 def _blocks_with(log: Sightings, rows: Bools) -> Ints:
-    """Return the blocks in which some rows lie in minutes enough."""
+    """Return the blocks in which ``rows`` cover enough minutes."""
     minutes = np.unique((log.time[rows] // SECONDS_PER_MINUTE).astype(np.int64))
     blocks, counts = np.unique(minutes // BLOCK_MINUTES, return_counts=True)
     return np.asarray(blocks[counts >= _LEAST_MINUTES], dtype=np.int64)
@@ -70,5 +77,5 @@ def _block(log: Sightings) -> Ints:
 
 
 def _code(column: Labels, name: str) -> int:
-    """Return the code of a name; one that no row has if there is none."""
+    """Return the code of a name; an unused code if no row has the name."""
     return column.names.index(name) if name in column.names else len(column.names)

@@ -1,4 +1,4 @@
-"""Why a contact stands where it does: short facts, each a code, its figures, a sentence."""
+"""Why a contact is where it is in the list: facts as code, figures and an English sentence."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -10,7 +10,7 @@ from tracetogether.units import Interval
 
 @dataclass(frozen=True, slots=True)
 class Reason:
-    """One fact, for a page to say in its own language.
+    """One fact; pages translate it by its code.
 
     The codes and their figures:
 
@@ -45,10 +45,10 @@ def reasons_for(
     seen_by: str,
     case_day: int | None,
 ) -> tuple[Reason, ...]:
-    """Return the facts about a contact, those that decide its place first.
+    """Return the facts about a contact, the most important for its place in the list first.
 
     Args:
-        policy: what the minutes are judged by.
+        policy: the close-contact policy.
         probability: of a close contact under the policy.
         minutes: within the policy's radius, altogether.
         minutes_24h: the same in the busiest 24 hours.
@@ -116,7 +116,7 @@ def _range(value: Interval, form: str) -> str:
 
 
 def _percent(share: float) -> str:
-    """Return a probability in words that claim no more than is known."""
+    """Return a probability as text; beyond 1 % and 99 % only the bound is given."""
     if share < 0.01:
         return "less than 1 %"
     if share > 0.99:

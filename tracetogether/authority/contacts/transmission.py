@@ -1,11 +1,17 @@
-"""Who may have infected whom: what the days of meetings and the dates of cases speak for.
+"""Rank who may have infected whom, by the days of meetings and the dates of cases.
 
-For a meeting on day d, infection of case B by case A is weighted by
+A meeting of cases A and B on day d has, for the infection of B by A, the weight
 
-    minutes near on d * infectiousness of A on d * incubation of B from d to B's date
+    w(A, d) = minutes(d) * infectious(d - date of A) * incubation(date of B - d)
 
-and the weights of everybody whom B met are shared out among them and a source that nobody
-recorded. Nothing here is a finding: it ranks whom to ask about first.
+``infectious`` is a shifted gamma density around the first symptoms, ``incubation`` a log-normal
+density. Both are averaged over each day and convolved with a normal distribution for the
+uncertainty of a case's date. The share of A is its total weight over the sum of everybody that B
+met, plus one unrecorded source:
+
+    share(A) = sum_d w(A, d) / (sum over A', d of w(A', d) + unrecorded)
+
+This is a ranking that says which infections to ask about first. It is no finding.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -18,13 +24,13 @@ from scipy.special import gammainc, ndtr
 from tracetogether.parameters import TRANSMISSION, TransmissionParameters
 from tracetogether.units import Floats, Interval
 
-_REACH_DAYS: Final = 40  # no day farther from a case's date than this has any weight
+_REACH_DAYS: Final = 40  # days farther from a case's date have no weight
 _LEAST_SHARE: Final = 0.01
 
 
 @dataclass(frozen=True, slots=True)
 class Assumption:
-    """What the ranking takes for granted."""
+    """An assumption of the ranking, with its source."""
 
     code: str
     text: str
@@ -66,7 +72,7 @@ ASSUMPTIONS: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Infection:
-    """A case, as a source or as a victim.
+    """A case, as infector or infected.
 
     Attributes:
         case_id: the case.
@@ -81,16 +87,16 @@ class Infection:
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """Somebody who may have infected somebody.
+    """A case that may have infected another case.
 
     Attributes:
         infector, infected: the two cases.
-        share: of all sources of this infection, recorded or not; 5 % and 95 % by what is unknown
-            of the minutes of all of them.
-        direction: the same two people the other way about: what share this way has of both.
-        likeliest_day: number of the meeting that weighs most.
-        meetings: on how many days they met.
-        minutes: near, on those days together.
+        share: 0 to 1, of all sources of this infection, recorded or not; 5 % and 95 % from the
+            uncertainty of everybody's minutes.
+        direction: 0 to 1, the weight of this direction over the sum of both directions.
+        likeliest_day: number of the day with the greatest weight.
+        meetings: number of days on which they met.
+        minutes: minutes near on all those days.
     """
 
     infector: Infection
@@ -103,7 +109,7 @@ class Candidate:
 
     @property
     def days_between(self) -> int:
-        """Days from the infector's date to the other's; below 0 if it is the later one."""
+        """Days from the infector's date to the other's; negative if the infector's is later."""
         return self.infected.day - self.infector.day
 
     @property
@@ -121,16 +127,16 @@ def candidates(
     meetings: Meetings,
     parameters: TransmissionParameters = TRANSMISSION,
 ) -> tuple[Candidate, ...]:
-    """Return who may have infected whom, by infected case, the weightiest first.
+    """Return who may have infected whom, by infected case, the greatest share first.
 
-    Sources with less than one per cent, at best, are left out.
+    Sources whose 95 % share is below 1 % are left out.
 
     Args:
-        infections: the cases that are known.
-        meetings: of the people of these cases.
-        parameters: how the disease goes.
+        infections: the known cases.
+        meetings: days and minutes of the meetings between these people.
+        parameters: of the disease and the dates.
     """
-    course = Course(parameters)
+    course = DiseaseCourse(parameters)
     cases: dict[str, list[Infection]] = {}
     for infection in infections:
         cases.setdefault(infection.person, []).append(infection)
@@ -175,8 +181,8 @@ def candidates(
     return tuple(found)
 
 
-class Course:
-    """How the disease goes, day by day: tables that both dates' uncertainty is folded into."""
+class DiseaseCourse:
+    """The densities per day, as tables from -40 to 40 days, with the uncertainty of dates."""
 
     def __init__(self, parameters: TransmissionParameters) -> None:
         days = np.arange(-_REACH_DAYS, _REACH_DAYS + 1, dtype=np.float64)
@@ -205,7 +211,7 @@ class Course:
         self.unrecorded = parameters.unrecorded_minutes * most
 
     def weights(self, infector_day: int, infected_day: int, days: Mapping[int, Interval]) -> Floats:
-        """Return (days, 3) weights of each day's meeting, by the low, middle and high minutes."""
+        """Return (days, 3) weights of each day's meeting, for low, median and high minutes."""
         rows = [
             self._at(self._infectious, day - infector_day)
             * self._at(self._incubation, infected_day - day)
@@ -220,12 +226,12 @@ class Course:
 
 
 def _per_day(cumulative: Callable[[Floats], Floats], days: Floats) -> Floats:
-    """Return the probability of each whole day."""
+    """Return the probability of each whole day, from a cumulative distribution in days."""
     return np.asarray(cumulative(days + 0.5) - cumulative(days - 0.5))
 
 
 def _share(own: Floats, others: Floats, unrecorded: float) -> Interval:
-    """Return one source's part of all; least where its minutes are low and the others' high."""
+    """Return one source's share; it is lowest if its minutes are low and the others' high."""
     low, median, high = (
         float(own[mine] / (own[mine] + others[theirs] + unrecorded))
         for mine, theirs in ((0, 2), (1, 1), (2, 0))

@@ -1,4 +1,4 @@
-"""What every phone asks for: to be registered once, and a batch of TempIDs now and then."""
+"""Registration of phones, and their batches of TempIDs."""
 
 import os
 from base64 import urlsafe_b64encode
@@ -37,7 +37,7 @@ def new_secret(entropy: Entropy = os.urandom) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Registration:
-    """What a phone keeps: who it is, and the credential that proves it. Shown once."""
+    """A phone's user id and credential; the credential is shown once."""
 
     user_id: str = field(repr=False)
     credential: str = field(repr=False)
@@ -45,7 +45,7 @@ class Registration:
 
 @dataclass(frozen=True, slots=True)
 class Issuance:
-    """Registers users and issues their TempIDs. Nothing about a person is asked or kept."""
+    """Registers users and issues their TempIDs. It stores nothing about a person."""
 
     issuer: TempIDIssuer
     store: IntakeStore
@@ -58,7 +58,7 @@ class Issuance:
     of_all: Limit = ALL_REGISTRATIONS
 
     def register(self, now: float | None = None, address: str = "") -> Registration:
-        """Enrol a new user.
+        """Register a new user.
 
         Args:
             now: epoch seconds; without it registrations are not counted.
@@ -79,10 +79,10 @@ class Issuance:
         return registration
 
     def withdraw(self, user_id: str, now: float) -> None:
-        """Forget a user: the credential, PINs, cases and uploads, and the lists he is followed in.
+        """Delete a user: credential, PINs, cases, uploads, and rows in follow-up lists.
 
-        A digest of the id is kept, so that no restored backup brings the user back. What others
-        uploaded still holds the user's TempIDs; nobody is named by them any more.
+        A digest of the id stays, so that no restored backup brings the user back. Logs of others
+        still hold the user's TempIDs, but these name nobody any more.
 
         Raises:
             NotFoundError: there is no such user.
@@ -100,9 +100,8 @@ class Issuance:
 
         A user's windows lie on a grid of quarters of an hour, shifted by an amount that a key
         draws for the user and the UTC day: phones don't change their TempIDs in step, and the
-        moments of one day say nothing of another's. Calls within one window give the very same
-        batch: asking more often gains nothing. Nothing is written down: TempIDs are opened by
-        key, not looked up.
+        shift of one day says nothing about another day. Calls within one window return the same
+        batch. Nothing is stored: TempIDs are decrypted, not looked up.
         """
         edges = self._edges(user_id, int(now) - self.parameters.early_start_s)
         return self.issuer.issue_windows(user_id, edges, entropy=self._ivs(user_id, edges))
@@ -125,7 +124,7 @@ class Issuance:
         return edges[begin : begin + count + 1]
 
     def _shift(self, user_id: str, day: int) -> int:
-        """Return by how much a user's grid is shifted on a UTC day, seconds."""
+        """Return the shift of a user's grid on a UTC day, in seconds."""
         drawn = keyed_stream(self.keys.day_key(_GRID, day), user_id.encode(), _SHIFT_BYTES)
         return int.from_bytes(drawn, "big") % self.parameters.validity_s
 

@@ -1,4 +1,4 @@
-"""Upload PINs: bound to one user, five tries, a day at most to live, used once, never stored."""
+"""Upload PINs: for one user, five tries, valid a day at most, used once, never stored."""
 
 import os
 from dataclasses import dataclass, field
@@ -52,10 +52,10 @@ _REFUSED: Final = (
 
 
 class SpentPinError(AccessDeniedError):
-    """The PIN is right and was used before, by another attempt.
+    """The PIN is right, but another attempt used it before.
 
     Attributes:
-        pin: what is kept of it.
+        pin: the stored part of it.
     """
 
     def __init__(self, pin: "UploadPin") -> None:
@@ -64,31 +64,31 @@ class SpentPinError(AccessDeniedError):
 
 
 class PinLifetime(StrEnum):
-    """How long a PIN is good: as long as its way to the person takes."""
+    """How long a PIN is valid, by the way it gets to the person."""
 
     LONG = "long"  # by SMS or letter
     SHORT = "short"  # read out on the telephone
 
     @property
     def seconds(self) -> int:
-        """Seconds from when it is given out."""
+        """Seconds of validity."""
         return UPLOAD_PIN_LIFETIME_S if self is self.LONG else UPLOAD_PIN_SHORT_LIFETIME_S
 
 
 @dataclass(frozen=True, slots=True)
 class PinRules:
-    """How many PINs are given out, and how often each may be tried: never so that guessing pays.
+    """Limits on PINs per day and tries per PIN, so that guessing does not pay.
 
-    A PIN is bound to one user, and void after some wrong numbers: however many phones guess,
-    there are ``a_day * tries`` tries a day, each right with a probability of 1 in 10**digits.
+    A PIN is bound to one user, and void after ``tries`` wrong numbers. However many phones guess,
+    there are ``a_day * tries`` tries a day, each right with probability 1 / 10**digits.
 
     Attributes:
-        a_day: PINs given out on a UTC day, at most.
-        tries: wrong numbers that a PIN survives.
+        a_day: maximum number of PINs issued per UTC day.
+        tries: number of tries per PIN.
         digits: of a PIN.
 
     Raises:
-        AuthorityError: a stranger would guess too many.
+        AuthorityError: strangers would guess too many PINs per day.
     """
 
     a_day: int = UPLOAD_PINS_A_DAY
@@ -113,11 +113,11 @@ class PinRules:
 
 @dataclass(frozen=True, slots=True)
 class UploadPin:
-    """What is kept of an upload PIN: never the PIN.
+    """The stored part of an upload PIN, without the PIN.
 
     Attributes:
         user_id: whose phone may use it; a user has one PIN, a new one replaces it.
-        case_id: what for.
+        case_id: the case.
         day: UTC day whose key made the digest.
         digest: HMAC of PIN, user and case.
         expiry: epoch seconds; not accepted from then on.
@@ -138,7 +138,7 @@ class UploadPin:
 
 @dataclass(frozen=True, slots=True)
 class Pins:
-    """Gives out upload PINs and checks them."""
+    """Issues and checks upload PINs."""
 
     keys: KeyRing
     store: IntakeStore
@@ -158,12 +158,12 @@ class Pins:
     ) -> str:
         """Return a new upload PIN for the case's user; it replaces an earlier one.
 
-        The PIN is in no store: only its HMAC under a key of this day is.
+        The store keeps only its HMAC under a key of this day.
 
         Raises:
             AccessDeniedError: ``by`` may not issue PINs.
-            NotFoundError: the case is gone.
-            RateLimitedError: so many were given out today that guessing would begin to pay.
+            NotFoundError: the case was deleted.
+            RateLimitedError: all PINs of this UTC day are issued.
         """
         by.require(Action.ISSUE_PIN)
         pin = new_pin(self.entropy)
@@ -195,13 +195,13 @@ class Pins:
         return pin
 
     def given_out(self, now: float) -> int:
-        """Return how many PINs were given out on the UTC day of ``now``."""
+        """Return the number of PINs issued on the UTC day of ``now``."""
         return self.limits.count(_GIVEN_OUT, "", now)
 
     def redeem(
         self, user_id: str, pin: str, now: float, *, attempt: str = "", address: str = ""
     ) -> UploadPin:
-        """Use up a PIN and return what was kept of it.
+        """Use up a PIN and return its stored part.
 
         A wrong, expired, used or void PIN, another user's, and no PIN at all are answered
         alike, after the same steps. The audit log has an entry for every try at an open PIN, and
@@ -224,9 +224,9 @@ class Pins:
             msg = f"an upload PIN has {UPLOAD_PIN_DIGITS} digits"
             raise InvalidUploadError(msg, "pin-form")
         self.limits.take(PIN_TRIES, user_id, now)
-        with self.audit.atomic():  # a refusal is raised outside: what it has cost stays written
+        with self.audit.atomic():  # a refusal is raised outside: the counted try stays stored
             kept = self.store.try_pin(user_id, now)
-            # One digest of each is computed in any case, so that the time does not tell.
+            # Both digests are computed in any case, so that the time shows nothing.
             case_id, day = (kept.case_id, kept.day) if kept else ("", utc_day(now))
             offered = self._digest(pin, user_id, case_id, day)
             named = self._digest(attempt, user_id, case_id, day) if kept else bytes(len(offered))
@@ -241,8 +241,8 @@ class Pins:
                     else self.store.use_pin(kept, named if attempt else b"")
                 )
             )
-            # Every way takes as many statements and digests: a count stands in for the PIN's use,
-            # for the entry, and for the digest of an attempt's name.
+            # Every path takes as many statements and digests: a count replaces the PIN's use, the
+            # entry, and the digest of an attempt's name.
             if kept is None:
                 self.audit.rehearse("pin.refused", now, by="phone")
                 self.tallies.add(PINS_REFUSED, now)
@@ -267,9 +267,9 @@ class Pins:
             self.audit.record("pin.alert", now, by="clock", refused=refused)
 
     def pause_s(self, now: float, address: str = "") -> float:
-        """Return how long an answer to a PIN, right or wrong, is to wait that goes to an address.
+        """Return the delay in seconds of an answer to a PIN, right or wrong, for an address.
 
-        Nobody waits, unless more PINs of that address were refused in this minute or the last than
+        It is 0 unless more PINs from that address were refused, in this minute or the last, than
         people mistype.
         """
         for minute in (now, now - SECONDS_PER_MINUTE):
@@ -278,10 +278,10 @@ class Pins:
         return 0.0
 
     def pretend(self, user_id: str, now: float, *, address: str = "") -> None:
-        """Take all steps of ``redeem`` for a phone that asks only to hide others who do.
+        """Do the work of ``redeem`` for a phone that only hides which phones really redeem.
 
-        Nothing is left of it but counts of requests: they are written where a refusal's entry and
-        count would be, so that as much is kept, and waited for.
+        It leaves only counts of requests. They replace a refusal's audit entry and count, so that
+        as much is written and the answer takes as long.
 
         Raises:
             RateLimitedError: too many tries of this user.

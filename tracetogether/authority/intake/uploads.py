@@ -29,7 +29,7 @@ from tracetogether.units import Entropy, utc_day
 
 SHA256_BYTES: Final = 32
 CHAFF_CASE: Final = "----------"
-"""Stands in the tokens of phones that only pretend: as long as a case id, and never one."""
+"""The case id in tokens of phones that only pretend; it is no real case id."""
 _TOKEN_ID: Final = b"tracetogether/v1/upload-token-id/"
 _PURPOSE: Final = "upload-key"
 _PRETENDED: Final = "uploads-pretended"

@@ -1,4 +1,4 @@
-"""Whether a clock may be believed: by what was written before, by people, by time that ran on."""
+"""Check the machine's clock against stored times, operators' codes and elapsed time."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -10,38 +10,34 @@ from tracetogether.parameters import CLOCK_JUMP_S, CODE_STEP_S, EARLIEST_S
 from tracetogether.units import SECONDS_PER_DAY, SECONDS_PER_MINUTE
 
 LAST_PURGE: Final = "last_purge_s"
-"""Under which name the store keeps when the last purge ended."""
-_IN_USE_S: Final = SECONDS_PER_DAY  # a service in use writes something down each day
+"""Name in the store of the time at which the last purge ended."""
+_IN_USE_S: Final = SECONDS_PER_DAY  # a service in use writes audit entries each day
 _AGREE_S: Final = SECONDS_PER_MINUTE
 
 
 @dataclass(frozen=True, slots=True)
 class ClockWitness:
-    """Says whether ``now`` is confirmed, so that what it makes too old may be destroyed.
+    """Decides whether ``now`` is confirmed, so that a purge may destroy what is too old by it.
 
-    It is if it lies within three days of the last purge, or of the authority's making before the
-    first one. Further ahead, it is confirmed by an operator who gave the code of that time, from
-    a device of their own; or by entries of the audit log, none more than a day after the one
-    before, from the last purge up to ``now``. What a wrong clock writes begins with a gap.
-
-    Args:
-        store: where times are.
-        audit: the log.
+    ``now`` is confirmed within three days of the last purge, or of the authority's creation if
+    there was none. Further ahead, it takes an operator who signed in with the code of that time,
+    from a device of their own; or audit entries from the last purge to ``now`` without a gap of
+    more than a day. Entries of a wrong clock begin with a gap.
     """
 
     store: AccessStore
     audit: Audit
 
     def last_purge(self) -> float | None:
-        """Return when the last purge ended well, in epoch seconds; None if there was none."""
+        """Return when the last purge succeeded, in epoch seconds; None if there was none."""
         text = self.store.setting(LAST_PURGE)
         return None if text is None else float(text)
 
     def check_ahead(self, now: float) -> None:
-        """Return if ``now`` does not lie unconfirmed ahead of what is known.
+        """Return if ``now`` is not ahead, or is confirmed.
 
         Raises:
-            ClockError: it does: what a clock that is ahead destroys is gone for good.
+            ClockError: it is ahead and not confirmed; what a purge destroys can't be restored.
         """
         known = self._known()
         if known is None or now - known <= CLOCK_JUMP_S or self._confirmed(known, now):
@@ -49,7 +45,7 @@ class ClockWitness:
         raise _clock_error(now, known, "after")
 
     def check_behind(self, now: float) -> None:
-        """Return if ``now`` is not far behind, where what has expired would be valid again.
+        """Return if ``now`` is not far behind: expired things would be valid again.
 
         Raises:
             ClockError: it is.
@@ -61,12 +57,12 @@ class ClockWitness:
             raise _clock_error(now, known, "before")
 
     def _known(self) -> float | None:
-        """Return the newest time that can be trusted: not the log's, which a bad clock writes."""
+        """Return the newest trusted time, which is not that of the newest audit entry."""
         made = next((entry.time for entry, _ in self.audit.store.audit(limit=1)), None)
         last = self.last_purge()
         if made is None or last is None:
             return made if last is None else last
-        return max(last, made)  # no purge was before: a clock that was behind wrote that down
+        return max(last, made)  # an earlier purge time comes from a clock that was behind
 
     def _confirmed(self, known: float, now: float) -> bool:
         given = self.store.sign_ins.newest_step() * CODE_STEP_S
@@ -82,17 +78,17 @@ class ClockWitness:
 
 @dataclass(slots=True)
 class RunningClock:
-    """A clock that was confirmed once in this process, and has run on since without a jump."""
+    """A clock that was confirmed in this process and has not jumped since."""
 
     confirmed_at: float | None = None
     elapsed_then: float = 0.0
 
     def confirm(self, now: float, elapsed: float) -> None:
-        """Note that ``now`` (epoch seconds) is right; ``elapsed`` is monotonic, in seconds."""
+        """Store that ``now`` (epoch seconds) is right at monotonic time ``elapsed`` (seconds)."""
         self.confirmed_at, self.elapsed_then = now, elapsed
 
     def agrees(self, now: float, elapsed: float) -> bool:
-        """Return whether as much time has passed by the clock as has passed."""
+        """Return whether clock and monotonic time advanced equally since ``confirm``."""
         if self.confirmed_at is None:
             return False
         return abs((now - self.confirmed_at) - (elapsed - self.elapsed_then)) <= _AGREE_S

@@ -1,4 +1,4 @@
-"""Custody of the day keys: whose they are, a new chain, a compromised day, destruction."""
+"""Custody of the day keys: check, rotate, quarantine, destroy and replace them."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ CHECK_VALUE: Final = "keys_check"
 
 
 def settle_keys(keys: KeyRing, store: AccessStore, save_keys: Callable[[KeyRing], None]) -> None:
-    """Give keys of an earlier release their own key, and a database of one its check value.
+    """Add the ring's own key and the database's check value, which earlier releases lack.
 
     Raises:
         KeyRingError: the database has a check value, and the keys lack the own key that fits it;
@@ -42,7 +42,7 @@ def settle_keys(keys: KeyRing, store: AccessStore, save_keys: Callable[[KeyRing]
 def require_keys_of(store: AccessStore, keys: KeyRing, now: float) -> None:
     """Return if the keys are those of the database.
 
-    TempIDs issued under others are rejected later, and logs that are sealed stay closed.
+    TempIDs issued under other keys are rejected later, and sealed logs stay closed.
 
     Raises:
         KeyRingError: they are another authority's, or lack a rotation that has taken effect.
@@ -69,15 +69,15 @@ def require_keys_of(store: AccessStore, keys: KeyRing, now: float) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Custody:
-    """What a keyholder does. Each act is announced, saved and then recorded.
+    """What keyholders do. Each act is announced, saved and then recorded.
 
     A method that is given ``by`` raises AccessDeniedError if that caller's roles do not allow it.
 
     Args:
-        keys: the authority's keys, which all parts of the service share.
-        save_keys: writes the ring to where it came from.
+        keys: the authority's keys, shared by all parts of the service.
+        save_keys: writes the key ring to its file.
         audit: the log.
-        store: where the check value of the keys is.
+        store: holds the check value of the keys.
     """
 
     keys: KeyRing
@@ -94,7 +94,7 @@ class Custody:
         require_keys_of(self.store, self.keys, now)
 
     def foreign(self, now: float) -> bool:
-        """Return whether the keys are others than the database's."""
+        """Return whether the keys are not the database's."""
         try:
             self.require(now)
         except KeyRingError:
@@ -102,9 +102,9 @@ class Custody:
         return False
 
     def replace(self, now: float, *, by: Caller) -> None:
-        """Take these keys for the database's, whose own are lost.
+        """Use these keys for a database whose own keys are lost.
 
-        Nothing that was sealed under the lost ones is ever opened again.
+        What was sealed under the lost keys can never be opened again.
         """
         by.require(Action.CHANGE_KEYS)
         with self.audit.atomic():
@@ -117,7 +117,7 @@ class Custody:
         return self.keys.known_days(utc_day(now) + 1)
 
     def rotate(self, now: float, *, by: Caller) -> int:
-        """Begin a new chain on the first day that no phone has TempIDs of; return that day.
+        """Begin a new chain of keys; return its first day, of which no phone has TempIDs yet.
 
         Raises:
             KeyRingError: it was rotated for that day already, or can't be saved.
@@ -132,7 +132,7 @@ class Custody:
         return first
 
     def quarantine(self, first: int, last: int, now: float, *, by: Caller) -> None:
-        """Stop believing TempIDs sealed under the keys of these days.
+        """Reject TempIDs that are sealed under the keys of these days.
 
         Raises:
             KeyRingError: there are no such keys, or the ring can't be saved.
@@ -145,13 +145,13 @@ class Custody:
         self._unfinished.record("keys.quarantined", now, by=by.name, **days)
 
     def destroy(self, before: int, now: float, *, by: Caller) -> int:
-        """Destroy the keys of all days before ``before``, ahead of their time.
+        """Destroy the keys of all days before ``before`` early.
 
         Returns:
-            How many days' keys went. Nothing sealed under them can be opened by anybody any more.
+            The number of days whose keys were destroyed. Nobody can open what they sealed.
 
         Raises:
-            KeyRingError: the ring can't be saved: the keys on disk still stand.
+            KeyRingError: the ring can't be saved; the keys on disk are unchanged.
         """
         by.require(Action.CHANGE_KEYS)
         oldest = self.keys.oldest_day

@@ -1,4 +1,4 @@
-"""A backup comes back: what is newer than it, and must not be undone, is carried over."""
+"""Restore a backup: carry over what is newer than it and must not be undone."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, replace
@@ -32,7 +32,7 @@ class Revoked:
 
 @dataclass(frozen=True, slots=True)
 class Carried:
-    """What a restore does not bring back, in numbers.
+    """The numbers of things that a restore does not bring back.
 
     Attributes:
         withdrawn: users of the backup who have withdrawn since.
@@ -52,17 +52,19 @@ class Carried:
 
 
 def in_use(store: AuthorityStore, now: float) -> bool:
-    """Return whether an authority has anything that is worth keeping: users or cases."""
+    """Return whether an authority has users, cases or uploads."""
     counts = store.counts(now)
     return bool(counts.users or counts.cases or counts.uploads)
 
 
-def same_authority(one: AuthorityStore, other: AuthorityStore) -> bool:
-    """Return whether two databases are one authority's at two times.
+def same_authority(first: AuthorityStore, second: AuthorityStore) -> bool:
+    """Return whether two databases belong to one authority.
 
     They share an operator: none is ever deleted, and each token has 256 random bits.
     """
-    tokens = [{operator.token_digest for operator in store.operators()} for store in (one, other)]
+    tokens = [
+        {operator.token_digest for operator in store.operators()} for store in (first, second)
+    ]
     return not tokens[0].isdisjoint(tokens[1])
 
 
@@ -113,7 +115,7 @@ def carry_over(
 ) -> Carried:
     """Make a backup the present state, in one transaction; return what it does not bring back.
 
-    Users who withdrew stay gone. Operators are as they are at present: whoever was disabled
+    Users who withdrew stay deleted. Operators are as they are at present: a disabled operator
     stays so, old passwords stay dead, sessions end. PINs are void, used upload tokens stay used,
     and requests that were counted stay counted. The audit log goes on where it has come to.
 

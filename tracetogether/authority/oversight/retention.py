@@ -1,4 +1,4 @@
-"""Forgetting on time: keys, uploads, contact lists, PINs, cases, counts."""
+"""Retention: delete keys, uploads, contact lists, PINs, cases and counts on time."""
 
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -23,7 +23,7 @@ from tracetogether.units import SECONDS_PER_DAY, utc_day
 
 @dataclass(frozen=True, slots=True)
 class Purged:
-    """What a purge took away."""
+    """The numbers of things that a purge deleted."""
 
     day_keys: int
     uploads: int
@@ -36,15 +36,15 @@ class Purged:
 
 @dataclass(frozen=True, slots=True)
 class Purge:
-    """Takes away what has outlived its time. Doing it twice, or half and again, is the same.
+    """Deletes what is older than its retention time; a repeated or resumed purge is harmless.
 
     Args:
         keys: the authority's keys.
-        save_keys: writes the ring to where it came from; a key is destroyed once this is done.
-        store: where everything else is.
+        save_keys: writes the key ring to its file; a key is destroyed once this is done.
+        store: holds everything else.
         audit: the log.
-        retention: how long things are kept; that is counted in UTC days, as keys are.
-        days: the authority's; follow-ups end by them.
+        retention: how long things are kept, in UTC days, as keys are.
+        days: the authority's time zone, in whose days follow-ups end.
     """
 
     keys: KeyRing
@@ -57,24 +57,24 @@ class Purge:
     def __call__(
         self, now: float, *, clock_is_right: bool = False, rehearsed: bool = False
     ) -> Purged:
-        """Forget what is too old at ``now`` (epoch seconds).
+        """Delete what is too old at ``now`` (epoch seconds), all but the keys in one transaction.
 
-        Day keys go after 25 days, and with them everything sealed under them; uploads, and the
-        contact lists found from them, 21 days after they came; PINs once used up, void or
-        expired; contacts under follow-up as uploads of the day that they were last found on, and
-        notes as uploads of their day; a case 25 days after it was opened or last given a PIN,
-        which no upload of its outlives. Calls whose last day has passed end, and so do operators'
-        sessions by idleness or age. All but the keys goes in one transaction.
+        - Day keys: after 25 days, and with them everything that is sealed under them.
+        - Uploads and the contact lists found from them: 21 days after they arrived.
+        - PINs: once used up, void or expired.
+        - Followed contacts and notes: with the uploads of the day that they are sealed under.
+        - Cases: 25 days after they were opened or last given a PIN, later than all their uploads.
+        - Follow-ups end after their last day, operators' sessions when idle or too old.
 
         Args:
             now: epoch seconds.
-            clock_is_right: somebody has looked: ``now`` is right though nothing confirms it.
-            rehearsed: ``now`` is not the clock's, and later purges are not held against it.
+            clock_is_right: trust ``now`` though nothing confirms it.
+            rehearsed: ``now`` is not the clock's time; don't store it as the last purge.
 
         Raises:
-            ClockError: the clock may be wrong, ahead or behind: nothing went.
-            KeyRingError: the keys could not be saved: those on disk still stand.
-            StoreError: the store could not be written: all that it holds is still there.
+            ClockError: the clock may be wrong; nothing was deleted.
+            KeyRingError: the keys could not be saved; those on disk are unchanged.
+            StoreError: the store could not be written; it is unchanged.
         """
         if not clock_is_right:
             self.check_clock(now)
@@ -85,7 +85,9 @@ class Purge:
             due = {"before_day": before, "day_keys": before - oldest}
             unfinished.announce("purged", now, by="clock", **due)
         keys_gone = self.keys.purge(now)
-        self.save_keys(self.keys)  # even if none went now: an earlier purge may not have got here
+        self.save_keys(
+            self.keys
+        )  # even if none was destroyed now: an earlier purge may have stopped before this
         desk, old = self.store.desk, utc_day(now - self.retention.uploads_s)
         with self.audit.atomic():
             desk.end_follow_ups(self.days.day(now), now)
@@ -113,11 +115,11 @@ class Purge:
         return purged
 
     def last(self) -> float | None:
-        """Return when the last purge ended well, in epoch seconds; None if there was none."""
+        """Return when the last purge succeeded, in epoch seconds; None if there was none."""
         return self._witness.last_purge()
 
     def check_behind(self, now: float) -> None:
-        """Return if ``now`` is not far behind, where what has expired would be valid again.
+        """Return if ``now`` is not far behind: expired things would be valid again.
 
         Raises:
             ClockError: it is.

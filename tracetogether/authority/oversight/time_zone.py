@@ -1,4 +1,4 @@
-"""The authority's time zone: by its days people are called, counted and shown dates."""
+"""The authority's time zone, in whose days contacts are called and dates are shown."""
 
 from dataclasses import replace
 from typing import Final
@@ -32,7 +32,7 @@ def set_time_zone(
     audit: Audit,
     by: str,
 ) -> int:
-    """Set the time zone, and move the last day of each follow-up to where it now lies.
+    """Set the time zone, and recompute the last day of each follow-up.
 
     Days that calls were recorded for stay as they were recorded. Servers that run take the zone
     over when they are started next.
@@ -46,7 +46,7 @@ def set_time_zone(
         by: on whose behalf.
 
     Returns:
-        How many contacts have another last day.
+        The number of contacts with another last day.
 
     Raises:
         AuthorityError: there is no such time zone: nothing was changed.

@@ -1,4 +1,4 @@
-"""Acts on the keys are announced before they are done: a kill leaves none without its entry."""
+"""Announce acts on the keys before they are done, so that none lacks its audit entry."""
 
 import json
 from collections.abc import Mapping
@@ -14,7 +14,7 @@ _NOTED: Final = "unfinished_act"
 
 @dataclass(frozen=True, slots=True)
 class Unfinished:
-    """Binds a change of the keys' file, which no transaction reaches, to its audit entry.
+    """Links a change of the key file, which no transaction covers, to its audit entry.
 
     Args:
         keys: the authority's keys, as they are on disk.
@@ -27,25 +27,25 @@ class Unfinished:
     audit: Audit
 
     def announce(self, act: str, now: float, *, by: str, **details: int) -> None:
-        """Note that an act is about to be done to the keys."""
+        """Store that an act on the keys is about to be done."""
         self.complete()
         said = {"act": act, "time": now, "by": by, "details": details}
         self.store.put_setting(_NOTED, json.dumps(said))
 
     def record(self, act: str, now: float, *, by: str, **details: int) -> None:
-        """Write the entry of an act that is done, and take its announcement back."""
+        """Write the audit entry of a finished act, and delete its announcement."""
         with self.audit.atomic():
             self.forget()
             said: dict[str, Any] = dict(details)
             self.audit.record(act, now, by=by, **said)
 
     def forget(self) -> None:
-        """Take an announcement back, in the transaction that is open."""
+        """Delete an announcement in the open transaction."""
         if self.store.setting(_NOTED):
             self.store.put_setting(_NOTED, "")
 
     def complete(self) -> bool:
-        """Write the entry of an act that was done before a kill; return whether there was one."""
+        """Write the entry of an act that a killed process had done; return whether it did."""
         noted = self.store.setting(_NOTED)
         if not noted:
             return False
@@ -58,7 +58,7 @@ class Unfinished:
         return done
 
     def _was_done(self, act: str, details: Mapping[str, int]) -> bool:
-        """Return whether the keys are as the act leaves them."""
+        """Return whether the keys are in the state after the act."""
         match act:
             case "keys.rotated":
                 first = details["first_day"]

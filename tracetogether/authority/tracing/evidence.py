@@ -1,4 +1,4 @@
-"""All that the logs say of a case: what its phone recorded, and what others' recorded of it."""
+"""Evidence of a case's contacts: the records of its phone, and those of other phones about it."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -26,18 +26,20 @@ from tracetogether.sightings import Sightings
 from tracetogether.units import SECONDS_PER_DAY, Bools, Floats, Ints
 
 _TAGGED_UNTIL_S: Final = RETENTION.day_keys_days * SECONDS_PER_DAY
-_ABOUT_S: Final = 1_800.0  # what a phone hears of others within half an hour tells how it hears
+_ABOUT_S: Final = (
+    1_800.0  # what a phone hears of others within half an hour shows how well it hears
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """What is believed of a case's traced span.
+    """The accepted records in a case's traced span.
 
     Attributes:
-        own: what the case's phone recorded, ``peer`` the user id of who was heard; the same record
-            in two uploads counts once.
-        others: what others' phones recorded of the case's person, ``observer`` whose phone, and of
-            whom else they heard about then: by that it is judged how well they hear.
+        own: records of the case's phone; ``peer`` is the user id of the person heard. A record in
+            two uploads counts once.
+        others: records of other phones about the case's person; ``observer`` is the phone's user.
+            Their records of other people about then are included: they show how well each hears.
         uploads, unreadable_uploads, records, accepted, rejected: of the case's own uploads.
     """
 
@@ -60,11 +62,11 @@ class Logs:
     days: LocalDays = UTC_DAYS
 
     def evidence(self, case: Case, *, believe_quarantined: bool = False) -> Evidence:
-        """Return all that the logs say of a case.
+        """Return the evidence of a case's contacts.
 
-        Others' logs are asked if they are of people whom the case's phone heard, or in whose
-        contact lists the case's person stands; in the case's traced span alone. Nobody comes
-        onto the list by them but whose logs they are.
+        Logs of other people count if the case's phone heard them, or if their contact lists name
+        the case's person, and only in the case's traced span. They add only their owners to the
+        case's contacts, nobody else.
 
         Args:
             case: whose evidence.
@@ -101,14 +103,14 @@ class Logs:
         )
 
     def partners_of(self, case: Case, people: Iterable[str]) -> list[tuple[str, str]]:
-        """Return user id and case id of cases whose logs may tell of this case's person.
+        """Return (user id, case id) of cases whose logs may name this case's person.
 
-        None for a case that is not confirmed: a tracer alone could open it for any contact, and
-        read in its list what another tracer's case met.
+        An unconfirmed case gets none: otherwise a tracer could open a case for any contact, and
+        read in its list whom another tracer's case met.
 
         Args:
             case: the case.
-            people: whom the case's phone heard.
+            people: user ids of those that the case's phone heard.
         """
         if case.unconfirmed:
             return []
@@ -122,7 +124,7 @@ class Logs:
         return sorted(pair for pair in found if pair[0] != case.user_id)
 
     def _opened(self, case_id: str, *, believe_quarantined: bool) -> tuple[list[OpenedLog], int]:
-        """Return a case's logs, and how many can't be opened any more."""
+        """Return a case's opened logs, and the number that can't be opened any more."""
         opened = []
         unreadable = 0
         for upload in self.store.uploads(case_id):
@@ -149,7 +151,7 @@ def _within(sightings: Sightings, span: tuple[float, float]) -> Bools:
 
 
 def _about(time: Floats, moments: Floats) -> Bools:
-    """Return which times lie within ``_ABOUT_S`` of one of some moments."""
+    """Return which times are within ``_ABOUT_S`` of one of ``moments``."""
     ends = np.sort(moments)
     last = np.searchsorted(ends, time + _ABOUT_S, side="right")
     return np.asarray(last > np.searchsorted(ends, time - _ABOUT_S, side="left"))

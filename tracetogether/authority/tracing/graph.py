@@ -1,4 +1,4 @@
-"""Who met whom among the cases, and who stands behind whom: lists of contacts put together."""
+"""The contact graph of all cases, and contacts of contacts, from the cases' contact lists."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -23,10 +23,10 @@ MOST_CASES: Final = 1_000
 
 @dataclass(frozen=True, slots=True)
 class GraphPerson:
-    """Somebody who was near a case, or is one.
+    """A person who was near a case, or is one.
 
     Attributes:
-        pseudonym: how the person is called in lists.
+        pseudonym: the name in lists.
         cases: the person's own cases that the operator needs to know, the newest first.
     """
 
@@ -39,7 +39,7 @@ class Meeting:
     """Two people who were near one another, at least one of them a case.
 
     Attributes:
-        case_id: in whose list of contacts it stands.
+        case_id: the case whose contact list it is from.
         first: pseudonym of the case's person.
         contact: the line of the list.
     """
@@ -50,22 +50,22 @@ class Meeting:
 
     @property
     def pair(self) -> tuple[str, str]:
-        """The two, in the order of the alphabet."""
+        """Both pseudonyms, in alphabetical order."""
         one, other = sorted((self.first, self.contact.pseudonym))
         return one, other
 
 
 @dataclass(frozen=True, slots=True)
 class ContactGraph:
-    """The people of some cases and of their lists, and what joins them.
+    """Cases and their contacts, with the meetings between them.
 
     Attributes:
-        policy: what contacts were judged by.
+        policy: the close-contact policy that was applied.
         people: in the order of pseudonyms.
         meetings: one for each pair that met, the likeliest close contacts first. Of two cases that
             met, the list that knows more days is taken.
         candidates: who may have infected whom; a ranking, no finding.
-        asked: the cases whose lists were put together, the newest first.
+        asked: the cases whose lists are included, the newest first.
         near, close: how many people, and close contacts, each of them has on its list.
         cases_left_out: how many were not, because there are too many.
     """
@@ -81,13 +81,13 @@ class ContactGraph:
 
     @property
     def cases(self) -> int:
-        """How many cases were asked."""
+        """Number of cases whose lists are included."""
         return len(self.asked)
 
 
 @dataclass(frozen=True, slots=True)
 class Onward:
-    """Somebody near a contact of a case, after the contact had met the case.
+    """A person near a contact of a case, after that contact had met the case.
 
     Attributes:
         through: pseudonym of the contact, who has uploaded.
@@ -108,7 +108,7 @@ class Onward:
 
 @dataclass(frozen=True, slots=True)
 class ContactGraphs:
-    """Puts the lists of contacts together, as far as an operator needs to know them.
+    """Builds graphs from contact lists, with the cases that the caller needs to know.
 
     A method that is given ``by`` raises AccessDeniedError if that caller's roles do not allow it.
     """
@@ -128,10 +128,9 @@ class ContactGraphs:
 
         Args:
             policy: when a contact is close.
-            by: a tracer sees the cases that were given to him; who supervises, and the console,
-                all.
-            skip: how many of the newest are left out.
-            most: how many are asked; the work grows with them.
+            by: the caller; tracers see their own cases, supervisors and the console all.
+            skip: number of newest cases to leave out.
+            most: largest number of cases to include; the work grows with it.
         """
         by.require(Action.SHOW_GRAPH)
         name_of = self._name_of
@@ -149,7 +148,7 @@ class ContactGraphs:
                     yield Meeting(case.case_id, name_of(case.user_id), contact)
 
         meetings = _once_a_pair(all_meetings())
-        # Whoever else has a case is in no meeting: thousands of pseudonyms are not computed.
+        # Only people in meetings are needed, which saves computing thousands of pseudonyms.
         met = {meeting.contact.user_id for meeting in meetings} | {case.user_id for case in asked}
         own: dict[str, list[Case]] = {}
         for case in known:
@@ -185,15 +184,15 @@ class ContactGraphs:
         *,
         by: Caller,
     ) -> tuple[Onward, ...]:
-        """Return contacts of a case's contacts, where those have uploaded, in order of concern.
+        """Return the contacts of those contacts of a case that have uploaded, in order of concern.
 
-        Only whom a contact met on the day of meeting the case or later, who is not in the
-        case's own list; through contacts whose cases ``by`` needs to know.
+        Included are meetings on the day of meeting the case or later, with people who are not in
+        the case's own list, through contacts whose cases ``by`` needs to know.
 
         Args:
-            case: whose contacts' contacts.
+            case: the case.
             policy: when a contact is close.
-            by: on whose behalf.
+            by: the caller.
         """
         by.require(Action.LIST_CONTACTS)
         direct = {contact.user_id: contact for contact in self.tracing.found(case, policy).contacts}

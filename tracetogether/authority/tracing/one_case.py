@@ -1,4 +1,4 @@
-"""A case's contacts: opened sightings, folded by person into minutes near, in order of concern."""
+"""The contact list of one case: people, minutes near and probabilities, in order of concern."""
 
 import os
 from collections.abc import Iterable, Mapping
@@ -44,7 +44,7 @@ def policy_named(name: str) -> CloseContactPolicy:
     """Return a policy by its name.
 
     Raises:
-        InvalidRequestError: there is none of that name; the message lists those there are.
+        InvalidRequestError: there is no such policy; the message lists them.
     """
     if name not in POLICIES:
         msg = f"there is no such policy: choose one of {', '.join(POLICIES)}"
@@ -54,15 +54,15 @@ def policy_named(name: str) -> CloseContactPolicy:
 
 @dataclass(frozen=True, slots=True)
 class TracedCase:
-    """What the uploads of one case say.
+    """The contact list of one case, with counts of its logs and records.
 
     Attributes:
         case: the case.
-        policy: the policy that ``close_contact`` was judged by.
-        contacts: who was near within the traced span, in order of concern.
-        uploads: how many logs came in and are kept.
-        unreadable_uploads: how many of them nobody can open any more (their day's key is gone).
-        records: how many records the readable ones hold.
+        policy: the policy that defines ``close_contact``.
+        contacts: people who were near within the traced span, in order of concern.
+        uploads: number of stored logs.
+        unreadable_uploads: number of logs that can't be opened, because their key is destroyed.
+        records: number of records in the readable logs.
         accepted: how many of those were believed.
         in_span: how many of the believed lie in the traced span; the same record in two
             uploads counts once.
@@ -94,7 +94,7 @@ class TracedCase:
 
 @dataclass(frozen=True, slots=True)
 class Tracing:
-    """Finds the contacts of a case: once when a log comes in, and again when something changed."""
+    """Finds the contacts of a case, and stores the list until its input changes."""
 
     logs: Logs
     store: IntakeStore
@@ -126,13 +126,12 @@ class Tracing:
     ) -> TracedCase:
         """Return who was near the case's user in the 14 days before the case's date.
 
-        What can't be opened any more, because its keys were destroyed, is counted. The list is
-        kept, the people in it sealed, and found again from the logs if another log came in
-        or one was forgotten, the case's own or one that tells of its person, if somebody on
-        it has withdrawn, or if keys were quarantined.
+        The list is stored with the people in it sealed. It is computed again from the logs if a
+        log that it depends on arrived or was deleted, if a person on it withdrew, or if keys
+        were quarantined. Logs whose keys are destroyed are counted as unreadable.
 
         Args:
-            case: whose contacts.
+            case: the case.
             policy: when a contact is close.
             believe_quarantined: take records of days whose keys may be known to others too.
         """
@@ -145,7 +144,7 @@ class Tracing:
         return replace(found, policy=policy, contacts=judged(found.contacts, policy, case.day))
 
     def refresh(self, case: Case) -> None:
-        """Find a case's contacts within every radius that a policy asks for, and keep them."""
+        """Compute and store a case's contacts for the radius of every policy."""
         radii = {
             policy.basis: policy for policy in POLICIES.values() if policy.rule is None
         }.values()
@@ -156,21 +155,21 @@ class Tracing:
                 self._keep(self._traced(case, policy, evidence))
 
     def concerned(self, case: Case) -> list[Case]:
-        """Return the other cases whose lists may change with what this one's logs say."""
+        """Return the other cases whose contact lists this case's logs may change."""
         people = [contact.user_id for contact in self.found(case).contacts]
         found = [self.store.case(case_id) for _, case_id in self.logs.partners_of(case, people)]
         return [case for case in found if case is not None]
 
     def reveal(self, case: Case, name: str, reason: str, now: float, *, by: Caller) -> str:
-        """Return the user id of a contact of a case, by the pseudonym; the act is audited.
+        """Return the user id behind a pseudonym in a case's list; the audit log records it.
 
         Raises:
-            InvalidRequestError: no reason is given.
+            InvalidRequestError: the reason is empty, too long or no plain text.
             NotFoundError: there is no such contact in this case.
         """
         by.require(Action.REVEAL)
         why = self.audit.reason_given(reason, now, by=by.name, case_id=case.case_id, contact=name)
-        # Releases before the naming key called people otherwise: such a name is still good.
+        # Releases before the naming key had other pseudonyms: those are still accepted.
         found = [
             contact.user_id
             for contact in self.found(case).contacts
@@ -184,7 +183,7 @@ class Tracing:
         return found[0]
 
     def _kept(self, case: Case, policy: CloseContactPolicy) -> TracedCase | None:
-        """Return the list that is kept, None if there is none that still holds."""
+        """Return the stored list; None if there is none, or it is outdated."""
         kept = self.store.contact_list(case.case_id, policy.basis)
         if kept is None:
             return None
@@ -213,12 +212,12 @@ class Tracing:
     def _keep(self, found: TracedCase) -> None:
         received = [time for _, time in self.store.upload_ids(found.case.case_id)]
         if not received or not self.logs.keys.has_day(utc_day(max(received))):
-            return  # nothing came in, or it is about to be forgotten
+            return  # no log arrived, or it is about to be deleted
         self.store.put_contact_list(
             ContactList(
                 case_id=found.case.case_id,
                 basis=found.policy.basis,
-                day=utc_day(max(received)),  # it goes when the last upload goes
+                day=utc_day(max(received)),  # the list is deleted with the last upload
                 found_from=self._what_it_is_found_from(found.case, found.contacts),
                 uploads=found.uploads,
                 unreadable_uploads=found.unreadable_uploads,
@@ -237,7 +236,7 @@ class Tracing:
         )
 
     def _what_it_is_found_from(self, case: Case, contacts: Iterable[Contact]) -> bytes:
-        # Keys destroyed ahead of time, in the very days that are traced, change the list too.
+        # Keys that were destroyed early, within the traced days, change the list too.
         first, _ = case.traced_span(self.logs.days)
         oldest = max(self.logs.keys.oldest_day or 0, utc_day(first))
         partners = self.logs.partners_of(case, {contact.user_id for contact in contacts})
