@@ -131,7 +131,7 @@ def test_the_smoother_agrees_with_a_plain_one_pair_by_pair():
     for pair in range(5):
         expected = plain_smoother([row[pair] for row in observed])
         got = zip(found.mean_m[:, pair], found.variance_m2[:, pair], strict=True)
-        assert list(got) == [pytest.approx(one) for one in expected]
+        assert list(got) == [pytest.approx(mean_and_variance) for mean_and_variance in expected]
 
 
 def test_nothing_heard_leaves_the_random_walk():

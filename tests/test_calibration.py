@@ -115,7 +115,7 @@ def test_without_a_table_the_advertised_power_shifts_the_prior(transmit):
 
 
 @pytest.mark.parametrize("power", [127.0, -2_147_483_648.0, np.nan, np.inf])
-def test_powers_that_mean_not_told_are_not_believed(power):
+def test_stand_ins_for_an_unknown_power_are_not_used(power):
     prior = Calibration.prior()
     assert attenuation(prior, readings("M", "M", power)) == attenuation(prior, readings("M", "M"))
 

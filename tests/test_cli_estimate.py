@@ -1,4 +1,4 @@
-"""`tracetogether estimate`: facts to stdout, troubles to stderr, wrong use told plainly."""
+"""`tracetogether estimate`: results on stdout, warnings on stderr, clear messages for wrong use."""
 
 import gzip
 import json
@@ -96,19 +96,21 @@ def test_other_column_names(tmp_path):
     assert [row["peer"] for row in rows(run(path, "--columns", columns, "--json"))] == ["ben"]
 
 
-def test_a_calibration_table_takes_the_place_of_the_told_power(readings, tmp_path):
+def test_a_calibration_table_replaces_the_advertised_power(readings, tmp_path):
     table = tmp_path / "table.csv"
     table.write_text(
         "oem,device,model,rssi_correction,tx_power,confidence\nx,m,M,4,-25,3\nx,n,N,4,-35,3\n"
     )
-    told, known = (
+    advertised, known = (
         rows(run(readings, "--json")),
         rows(run(readings, "--calibration", table, "--json")),
     )
-    assert known[0]["minutes_near"] > told[0]["minutes_near"]  # it sends more weakly than it says
+    assert (
+        known[0]["minutes_near"] > advertised[0]["minutes_near"]
+    )  # it sends more weakly than it says
 
 
-def test_bad_lines_and_dropped_readings_are_told_on_stderr(readings):
+def test_bad_lines_and_dropped_readings_are_reported_on_stderr(readings):
     text = readings.read_text().splitlines(keepends=True)
     text[3] = "yesterday,anna,ben,M,N,-70,-21\n"
     text[5] = "1,2,3\n"
@@ -153,7 +155,7 @@ def test_readings_that_no_radio_reports_are_dropped_and_counted(tmp_path):
     path = tmp_path / "odd.csv"
     odd = ["-99999999999999999999", "-1e307", "-1000", "-128", "0", "127"]
     good = [f"{1600000000 + 30 * n},ben,-66" for n in range(20)]
-    path.write_text("\n".join(["t,tx,rssi", *good, *(f"1600000000,ben,{one}" for one in odd),
+    path.write_text("\n".join(["t,tx,rssi", *good, *(f"1600000000,ben,{rssi}" for rssi in odd),
                                "1e300,ben,-66"]) + "\n")  # fmt: skip
     (row,) = json.loads(run(path, "--json").stdout)
     assert row["readings"] == 20

@@ -1,4 +1,4 @@
-"""Which estimators are best, or can't be told from the best."""
+"""Which estimators are best, or level with the best."""
 
 from dataclasses import replace
 

@@ -64,8 +64,8 @@ def test_scenes_of_unknown_distance_teach_nothing(meetings):
 
 def test_a_shift_is_taken_out_and_narrows_what_is_unknown(meetings):
     sightings = meetings[1].sightings
-    told = Calibration(KNOWN.models, transmit_shifts={"strong one": Shift(-15.0, 1.5)})
-    before, after = KNOWN.attenuation(sightings), told.attenuation(sightings)
+    shifted = Calibration(KNOWN.models, transmit_shifts={"strong one": Shift(-15.0, 1.5)})
+    before, after = KNOWN.attenuation(sightings), shifted.attenuation(sightings)
     assert after.db == pytest.approx(before.db + 15.0)
     assert before.phone_variance_db2 == pytest.approx(7.4**2)
     assert after.phone_variance_db2 == pytest.approx(1.5**2)

@@ -140,13 +140,13 @@ def test_nothing_heard_is_nothing_known():
         assert found.probability(2.0).shape[0] == 0
 
 
-def test_minutes_contact_and_nearest_agree_with_the_courses(rooms):
+def test_minutes_contact_and_nearest_agree_with_the_draws(rooms):
     posterior = infer(rooms[1].sightings, LogsUsed.PAIR, calibration=KNOWN)
     time_s = np.full(posterior.mean_log10_m.shape[:2], 60.0)
-    courses = posterior.minutes_of_draws(2.0, time_s)
-    assert courses.mean(axis=1) == pytest.approx(posterior.probability(2.0).sum(axis=1), rel=1e-4)
+    draws = posterior.minutes_of_draws(2.0, time_s)
+    assert draws.mean(axis=1) == pytest.approx(posterior.probability(2.0).sum(axis=1), rel=1e-4)
     contact = posterior.close_contact(2.0, 10.0, time_s)
-    assert contact == pytest.approx((courses >= 10).mean(axis=1))
+    assert contact == pytest.approx((draws >= 10).mean(axis=1))
     minutes = posterior.minutes(2.0, time_s)
     assert np.all(minutes.median >= posterior.minutes(1.0, time_s).median)
     nearest = posterior.nearest_m(time_s)

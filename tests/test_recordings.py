@@ -27,7 +27,7 @@ def write(folder: Path, name: str, text: str) -> Path:
     return path
 
 
-def test_scenes_are_told_apart_by_a_column(tmp_path):
+def test_a_column_separates_scenes(tmp_path):
     path = write(tmp_path, "readings.csv", READINGS)
     found = read_recording(path, RecordingLayout.parse("distance=dist,scene=place"))
     hall, yard = found.scenes
@@ -251,7 +251,7 @@ def test_times_of_readings_and_tracks_may_be_written_in_two_ways(tmp_path):
 
 def test_distances_that_cannot_be_true_are_unknown(tmp_path):
     distances = ["1", "inf", "1e300", "1e-300", "", "-1", "0", "2"]
-    lines = [f"{10 * n},a,b,-60,{one}\n" for n, one in enumerate(distances)]
+    lines = [f"{10 * n},a,b,-60,{text}\n" for n, text in enumerate(distances)]
     found = read_recording(
         write(tmp_path, "r.csv", "t,rx,tx,rssi,distance\n" + "".join(lines)),
         RecordingLayout.parse(None),

@@ -165,7 +165,7 @@ def test_all_estimators_stand_side_by_side_with_exactly_these_keys():
 
 
 def test_without_tracks_there_are_no_minutes():
-    blind = tuple(Scene(one.name, one.sightings, one.distance_m) for one in SCENES)
+    blind = tuple(Scene(scene.name, scene.sightings, scene.distance_m) for scene in SCENES)
     rows = evaluate(
         chosen_estimators(["constant", "smoothed"]),
         leave_scenes_out(blind),

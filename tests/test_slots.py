@@ -85,7 +85,7 @@ def test_agrees_with_the_slow_fold(rows, max_gap_s):
     slots = fold(sightings(rows), PRIOR, max_gap_s=max_gap_s)
     expected = slowly(rows, max_gap_s)
     pairs = zip(slots.observer.to_list(), slots.peer.to_list(), strict=True)
-    assert [(a or "", b) for a, b in pairs] == [one["pair"] for one in expected]
+    assert [(a or "", b) for a, b in pairs] == [encounter["pair"] for encounter in expected]
     for column, name in [
         (slots.start_s, "start"),
         (slots.end_s, "end"),
@@ -96,7 +96,8 @@ def test_agrees_with_the_slow_fold(rows, max_gap_s):
         (slots.total(slots.credit_s), "median"),
         (slots.total(slots.credit_high_s), "high"),
     ]:
-        assert column == pytest.approx([one[name] for one in expected], rel=1e-9, abs=1e-6), name
+        wanted = [encounter[name] for encounter in expected]
+        assert column == pytest.approx(wanted, rel=1e-9, abs=1e-6), name
     assert slots.slot_readings.sum() == len(rows)
     assert np.all(slots.credit_low_s <= slots.credit_s)
     assert np.all(slots.credit_s <= slots.credit_high_s)

@@ -152,11 +152,11 @@ def true_minutes(folder: Path) -> dict[tuple[str, str, str], tuple[float, float]
         at = table.labels["person"].codes[here], half_seconds[here] - first
         place[at] = np.stack([table.numbers["x"][here], table.numbers["y"][here]], axis=1)
         people = table.labels["person"].names
-        for i, one in enumerate(people):
+        for i, person in enumerate(people):
             distance = np.hypot(*np.moveaxis(place[i] - place, -1, 0))
             for j, other in enumerate(people):
                 if i != j and (seen := np.isfinite(distance[j]).sum()) >= 120:
-                    truth[name, one, other] = np.sum(distance[j] <= 2.0) / 120, seen / 120
+                    truth[name, person, other] = np.sum(distance[j] <= 2.0) / 120, seen / 120
     return truth
 
 
@@ -171,9 +171,11 @@ def test_minutes_on_the_recording_with_cameras(recordings):
     found: dict[tuple[str, str, str], np.ndarray] = {}
     for code, name in enumerate(scene.names):
         here = encounters(readings.take(scene.codes == code), calibration=Calibration.load(table))
-        for one in here:
-            interval = np.array([one.minutes.low, one.minutes.median, one.minutes.high])
-            key = name, one.observer or "", one.peer or ""
+        for encounter in here:
+            interval = np.array(
+                [encounter.minutes.low, encounter.minutes.median, encounter.minutes.high]
+            )
+            key = name, encounter.observer or "", encounter.peer or ""
             found[key] = found.get(key, np.zeros(3)) + interval
     # Scenes that the cameras saw whole; of the train a third of the tracks is missing.
     pairs = [key for key in found if key in truth and key[0] in {"office", "queue", "party"}]

@@ -39,14 +39,16 @@ def pairs(recordings: Path) -> dict[str, Floats]:
             own, others = heard.take(mine), heard.take(~mine)
             for how, more in (("own", None), ("both", others)):
                 contacts = contacts_of(own, POLICY, others=more, owner=name)
-                lines = {one.user_id: one for one in contacts}
+                lines = {contact.user_id: contact for contact in contacts}
                 columns = true.names, true.near[person], true.tracked[person]
                 for other, near, tracked in zip(*columns, strict=True):
                     if other == name or not tracked:
                         continue
-                    one = lines.get(other)
-                    said = (one.minutes.low, one.minutes.high, one.probability) if one else (0,) * 3
-                    found[how].append((near, *said))
+                    line = lines.get(other)
+                    estimate = (0.0, 0.0, 0.0)
+                    if line is not None:
+                        estimate = (line.minutes.low, line.minutes.high, line.probability)
+                    found[how].append((near, *estimate))
     return {how: np.array(rows, dtype=np.float64) for how, rows in found.items()}
 
 

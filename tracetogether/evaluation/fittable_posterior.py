@@ -45,11 +45,11 @@ _SIGNAL_SD: Final = (
 _POSITION_SD: Final = 0.13  # log10 distance of a window from positions, beside their spread
 _SHIFTS: Final = np.linspace(-0.12, 0.12, 7)
 _SD_FACTORS: Final = (0.4, 0.6, 0.8, 1.0, 1.25, 1.6, 2.0, 2.5, 3.2)
-_BELIEF_SCENES: Final = 4.0  # the figures count as much as so many scenes where distances shift
+_BELIEF_SCENES: Final = 4.0  # weight of a shift of 0, in scenes
 _COVERED: Final = 0.9
 _INTERCEPT_SD: Final = 1.0
 _SLOPE_SD: Final = 0.3
-_TOGETHER: Final = 5.0  # so many windows of one pair and scene say as much as one alone
+_TOGETHER: Final = 5.0  # windows of one pair repeat each other: five count as one
 _MOST: Final = 8.0
 
 

@@ -1,14 +1,14 @@
-"""Fits the posterior's figures to recordings with known distances.
+"""Fit the posterior's figures to recordings with known distances.
 
     attenuation = level + scene + slope * log10(distance / 2 m)
                   + receiver + transmitter + pair + direction + error
 
-Expectation maximisation: given the spreads, everybody's offsets are solved for (with their
-covariance); given those, the spreads are set, each drawn to the built-in figure as if that had been
-seen on ten more people or pairs, so that a recording which can't tell two spreads apart leaves
-them where they were. How errors last is then read off the residuals' covariance over time by
-least squares. Errors of the figures: the jackknife over tenths of the scenes, or of the pairs of
-people where there are fewer than three scenes.
+Expectation maximisation of a linear mixed model. E step: given the spreads, solve for all offsets
+and their covariance. M step: set each spread from the expected squares of its offsets. A built-in
+spread counts as ten further people or pairs (a conjugate prior), so that a recording which can't
+separate two spreads leaves them as they were. How errors last follows from the residuals'
+covariance over time by least squares. Standard errors of the figures come from the jackknife over
+tenths of the scenes, or of the pairs of people if there are fewer than three scenes.
 """
 
 from collections.abc import Callable, Sequence
@@ -111,7 +111,7 @@ def fit(
         scenes: with known distances.
         calibration: what is known of phone models.
         start: the figures to start from, and that spreads are drawn to.
-        on_progress: called with (fits done, fits in all).
+        on_progress: called with (fits done, all fits).
 
     Raises:
         InvalidReadingsError: less than 30 minutes of pairs have a known distance.
@@ -198,7 +198,7 @@ def _jackknife(values: Sequence[float]) -> float:
 
 @dataclass(frozen=True, slots=True)
 class _Effects:
-    """What is left of the slots of a part.
+    """Residuals of the slots of a part.
 
     Attributes:
         without_people: (s,) less path loss and the offsets of scene and people; the pairs' stay.

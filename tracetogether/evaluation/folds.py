@@ -1,7 +1,7 @@
-"""Which scenes an estimator is fitted on, and which it is scored on: never the same.
+"""Folds: the scenes an estimator is fitted on, and the other scenes it is scored on.
 
-Scenes that share people, phones or a place are not independent: what is fitted on one knows the
-other. Such scenes form a group, and a group is left out as a whole.
+Scenes that share people, phones or a place are not independent. Such scenes form a group, and a
+group is left out as a whole.
 """
 
 from collections.abc import Sequence
@@ -95,15 +95,15 @@ def fit_on(
 
 
 def people_groups(scenes: Sequence[Scene]) -> Ints:
-    """Return the group of each scene: those in which the same people take part are one."""
-    who = [(one.sightings.observer, one.sightings.peer) for one in scenes]
+    """Return (scenes,) the group of each scene; scenes with the same people share a group."""
+    who = [(scene.sightings.observer, scene.sightings.peer) for scene in scenes]
     names = [sorted({*observer.names, *peer.names}) for observer, peer in who]
     scene = np.repeat(np.arange(len(scenes)), [len(of_scene) for of_scene in names])
     return connected_groups(scene, [Labels.encode([name for part in names for name in part])])
 
 
 def connected_groups(scene: Ints, shared: Sequence[Labels]) -> Ints:
-    """Return the group of each scene: scenes that share a value are in one.
+    """Return the group of each scene; scenes that share a value are in one group.
 
     Scenes are connected directly or through others. A blank value connects nothing.
 

@@ -20,7 +20,7 @@ class KnownSlots:
     """The slots of one scene whose distance is known, in columns.
 
     Attributes:
-        binned: of the whole scene.
+        binned: the readings of the whole scene.
         level: (s,) attenuation.
         decades: (s,) log10 of the distance over REFERENCE_M.
         slot: (s,) which slot.
@@ -74,12 +74,14 @@ class KnownSlots:
     def take(self, rows: Bools) -> Self:
         """Return some of the slots."""
         columns = {
-            one.name: getattr(self, one.name)[rows] for one in fields(self) if one.name != "binned"
+            column.name: getattr(self, column.name)[rows]
+            for column in fields(self)
+            if column.name != "binned"
         }
         return type(self)(binned=self.binned, **columns)
 
     def models(self, labels: Labels) -> tuple[str | None, ...]:
-        """Return the phone model of each directed pair of the binned.
+        """Return the phone model of each directed pair of ``binned``.
 
         Args:
             labels: observers' or peers' models, of the scene's sightings.

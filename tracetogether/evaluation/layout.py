@@ -38,7 +38,7 @@ class Source:
         column: name of the column.
         factor: what its numbers are multiplied by, to metres or seconds.
         unit: the unit that a user named.
-        constant: in place of a column, a number that stands in every row.
+        constant: in place of a column, a number for every row.
     """
 
     column: str
@@ -63,7 +63,7 @@ class RecordingLayout:
     def parse(cls, text: str | None, defaults: Mapping[str, str] = RECORDING_COLUMNS) -> Self:
         """Return the layout that ``text`` describes, such as ``time=t,distance=range_ft[ft]``.
 
-        A number in place of a column, such as ``distance=6[ft]``, stands in every row.
+        A number in place of a column, such as ``distance=6[ft]``, is used for every row.
 
         Raises:
             InvalidReadingsError: it is not of that form, names a field twice, or one or a unit

@@ -1,4 +1,4 @@
-"""How good scores, probabilities and minutes are."""
+"""Measures of scores, probabilities and minutes against the truth."""
 
 from dataclasses import dataclass
 from typing import Final, Self
@@ -9,7 +9,7 @@ from scipy.stats import rankdata
 from tracetogether.units import Bools, Floats
 
 NOT_SAID: Final = float("nan")
-"""What a measure is that does not apply."""
+"""The value of a measure that does not apply."""
 
 _BINS: Final = 10
 _INTERVAL: Final = 0.9  # from 5 to 95 %
@@ -120,7 +120,7 @@ def interval_score(low: Floats, high: Floats, true: Floats) -> Floats:
 
 
 def precision_recall(estimated: Floats, true: Floats, least: float) -> tuple[float, float]:
-    """Return precision and recall of "at least so many minutes"; NaN where nobody is."""
+    """Return precision and recall of ``minutes >= least``; NaN if nobody has that many."""
     chosen, meant = estimated >= least, true >= least
     right = float((chosen & meant).sum())
     precision = right / float(chosen.sum()) if chosen.any() else NOT_SAID

@@ -1,14 +1,14 @@
-"""What recordings with known distances show of phone models that no table knows.
+"""Phone models' offsets, learned from recordings with known distances.
 
     attenuation of a directed pair = level + slope * log10(distance) + scene
                                      + receiver + transmitter
                                      + model as receiver + model as transmitter + error
 
-Solved for everything at once, each drawn to its prior: people and scenes by the figures of the
-posterior; models by how phones differ, those of the calibration table by what a measurement
-leaves; and the transmitters that no table knows have one offset in common, as an app sends at a
-power of its own, which its recordings seldom tell. Level and slope are physics, and are believed: a
-recording of unknown phones tells little of them.
+A linear mixed model, solved for all effects at once. Each effect is normal with its own prior:
+people and scenes by the figures of the posterior; models by how phones differ; models in the
+calibration table by the error of a measurement. Transmitters that are in no table share one offset,
+because an app sends at a power of its own that recordings seldom name. Level and slope have narrow
+priors: a recording of unknown phones says little about physics.
 """
 
 from collections.abc import Sequence
@@ -39,11 +39,11 @@ _MEASURED_DB2: Final = 1.0
 
 @dataclass(frozen=True, slots=True)
 class LearnedPhones:
-    """What was learned.
+    """What scenes with known distances show of phones.
 
     Attributes:
-        calibration: as given, with the shifts of the models that were seen.
-        model: as given, with level and exponent.
+        calibration: the given one with the shifts of the models that occurred.
+        model: the given one with fitted level and exponent.
     """
 
     calibration: Calibration
@@ -72,7 +72,7 @@ def learned_phones(
     """Return the calibration and the model with what ``scenes`` show.
 
     Args:
-        scenes: those without a known distance teach nothing.
+        scenes: those without a known distance are ignored.
         calibration: what is known of phone models.
         model: level and exponent to start from, and the spreads of offsets.
     """
@@ -116,7 +116,7 @@ def learned_phones(
 
 
 def _shift(found: Floats, covariance: Floats, at: list[int], variance: float) -> Shift:
-    """Return the sum of some effects, no less sure than the model was."""
+    """Return the sum of some effects; its sd is at most the model's own."""
     unknown = float(covariance[np.ix_(at, at)].sum())
     return Shift(float(found[at].sum()), float(np.sqrt(min(unknown, variance))))
 

@@ -1,4 +1,4 @@
-"""Anybody's recording as scenes: readings, true distances, and where people were."""
+"""A recording as scenes: readings, true distances, and where people were."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -190,7 +190,7 @@ def _groups(
     scenes: Sequence[Scene], scene: Labels, kept: Ints, table: CsvColumns, shared: dict[str, str]
 ) -> Ints:
     """Return the group of each scene: those that share a value in any of the columns."""
-    place = {one.name: number for number, one in enumerate(scenes)}
+    place = {known.name: number for number, known in enumerate(scenes)}
     number = np.array([*(place[name] for name in scene.names), place.get("", -1)])[scene.codes]
     columns = []
     for name, text in shared.items():
@@ -230,7 +230,7 @@ def _names_models(layout: RecordingLayout) -> bool:
 
 
 def _check_lengths(path: Path, column: str, scenes: Sequence[Scene]) -> None:
-    """Refuse scenes that nobody records; minutes in between would fill the memory."""
+    """Refuse scenes longer than 31 days, whose minutes would fill the memory."""
     for scene in scenes:
         days = float(np.ptp(scene.sightings.time)) / SECONDS_PER_DAY
         if days > _LONGEST_DAYS:
@@ -246,15 +246,15 @@ def _true_distances(path: Path, column: str, distance: Floats) -> tuple[Floats, 
     Raises:
         InvalidReadingsError: most of them are beyond the reach of phones.
     """
-    told = ~np.isnan(distance) & (distance > 0)
-    finite = distance[told & np.isfinite(distance)]
+    given = ~np.isnan(distance) & (distance > 0)
+    finite = distance[given & np.isfinite(distance)]
     middle = float(np.median(finite)) if len(finite) else 0.0
     if middle > _FARTHEST_M:
         raise InvalidReadingsError(
             f"{path}: true distances of {middle:g} m, as the middle one is, are beyond the reach "
             f"of phones; say the unit, such as --columns distance={column}[cm]"
         )
-    wrong = told & ~((distance >= _NEAREST_M) & (distance <= _BELIEVED_M))
+    wrong = given & ~((distance >= _NEAREST_M) & (distance <= _BELIEVED_M))
     if not wrong.any():
         return distance, ()
     note = (
@@ -266,7 +266,7 @@ def _true_distances(path: Path, column: str, distance: Floats) -> tuple[Floats, 
 
 def _check_distances(path: Path, column: str, scenes: Sequence[Scene], tracks: Path | None) -> None:
     """Refuse a recording without true distances."""
-    known = [one.distance_m for one in scenes if one.distance_m is not None]
+    known = [scene.distance_m for scene in scenes if scene.distance_m is not None]
     if not known:
         raise InvalidReadingsError(
             f"{path} has no column {column!r} with true distances; name "
@@ -392,7 +392,7 @@ def _scenes(sightings: Sightings, distance: Floats | None, scene: Labels) -> tup
         name = "" if code == UNKNOWN else scene.names[code]
         known = None if distance is None else distance[rows]
         found.append(Scene(name, _own_names(sightings.take(rows)), known))
-    return tuple(sorted(found, key=lambda one: one.name))
+    return tuple(sorted(found, key=lambda scene: scene.name))
 
 
 def _own_names(sightings: Sightings) -> Sightings:
@@ -457,26 +457,28 @@ def _with_tracks(
 ) -> tuple[Scene, ...]:
     """Return the scenes with their tracks, and with distances from them if they have none."""
     found = []
-    for one in scenes:
+    for untracked in scenes:
         if scene is not None:
-            rows = scene.codes == (scene.names.index(one.name) if one.name in scene.names else -2)
+            rows = scene.codes == (
+                scene.names.index(untracked.name) if untracked.name in scene.names else -2
+            )
         elif len(scenes) == 1:
             rows = np.ones(len(tracks), dtype=np.bool_)
         else:  # tracks that name no scene belong to the scene that was recorded at the time
-            time = one.sightings.time
+            time = untracked.sightings.time
             rows = (tracks.time >= time.min()) & (tracks.time <= time.max())
         if not rows.any():
-            found.append(one)
+            found.append(untracked)
             continue
         seen = Tracks(
             tracks.time[rows], tracks.person.take(rows), tracks.x_m[rows], tracks.y_m[rows]
         )
-        distance = one.distance_m
+        distance = untracked.distance_m
         if distance is None:
-            distance = track_distance_m(seen, one.sightings)
-        found.append(replace(one, distance_m=distance, tracks=seen))
-    people = {name for one in scenes for name in one.sightings.peer.names}
-    if not people & set(tracks.person.names) or all(one.tracks is None for one in found):
+            distance = track_distance_m(seen, untracked.sightings)
+        found.append(replace(untracked, distance_m=distance, tracks=seen))
+    people = {name for known in scenes for name in known.sightings.peer.names}
+    if not people & set(tracks.person.names) or all(known.tracks is None for known in found):
         raise InvalidReadingsError(
             f"{tracks_path} tracks nobody of {path}: names of people (such as "
             f"{', '.join(sorted(people)[:3]) or 'none'} and {', '.join(tracks.person.names[:3])}) "

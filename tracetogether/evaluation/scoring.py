@@ -1,4 +1,4 @@
-"""Fits estimators on some scenes, scores them on others, and says how good they were."""
+"""Fit estimators on some scenes, score them on others, and return measures."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
@@ -44,7 +44,7 @@ class WindowOutcome:
 
 @dataclass(frozen=True, slots=True)
 class MinutesOutcome:
-    """Pairs with true minutes and what was said of them, over all scored scenes.
+    """Pairs with true minutes and their estimates, over all scored scenes.
 
     ``group`` is the number of the group of scenes that each is of.
     """
@@ -58,7 +58,7 @@ class MinutesOutcome:
 
 @dataclass(frozen=True, slots=True)
 class EstimatorScores:
-    """How good one estimator was, from some logs, at one radius and length of window.
+    """The measures of one estimator with some logs, at one radius and window length.
 
     A measure that does not apply is NaN. Those of minutes do not depend on the window.
 
@@ -101,7 +101,7 @@ class EstimatorScores:
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What is asked of every estimator.
+    """The radii and window lengths of an evaluation.
 
     Attributes:
         radii_m: what counts as near.
@@ -114,7 +114,7 @@ class Question:
 
 @dataclass(slots=True)
 class _Collected:
-    """What was said in the folds so far, about windows or minutes of one kind."""
+    """Answers of the folds so far, for windows or minutes of one kind."""
 
     columns: list[tuple[Floats | Bools, ...]] = field(default_factory=list)
 
@@ -133,7 +133,7 @@ class _Truth:
 
 
 def _joint(logs: LogsUsed) -> LogsUsed:
-    """Return PAIR for ALL: both speak of pairs without a direction."""
+    """Return PAIR for ALL: both have undirected pairs."""
     return LogsUsed.OWN if logs is LogsUsed.OWN else LogsUsed.PAIR
 
 
@@ -203,7 +203,7 @@ class _Run:
     known: dict[Scene, _SceneScores] = field(default_factory=dict)
 
     def forget(self) -> None:
-        """Drop the scores of scenes: the next fold's fit gives others."""
+        """Drop the scores of scenes: the next fold's fit gives other ones."""
         self.known.clear()
 
     def add(self, fitted: Fitted, fold: Fold) -> None:
@@ -229,7 +229,7 @@ class _Run:
             self._time(fitted, replace(scene))
 
     def _time(self, fitted: Fitted, scene: Scene) -> None:
-        """Time the scoring of a scene never seen: by now all is fitted, and nothing remembered."""
+        """Time the scoring of a copy of a scene, of which nothing is cached."""
         window_s, within_m = self.question.windows_s[-1], self.question.radii_m[-1]
         start = self.clock()
         fitted.windows(scene, self.logs, window_s=window_s, within_m=within_m)

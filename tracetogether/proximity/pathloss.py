@@ -22,7 +22,7 @@ class LogDistance:
 
     def __post_init__(self) -> None:
         if not (np.isfinite(self.at_1m_db) and 0 < self.exponent < np.inf):
-            raise ValueError(f"path loss wants a finite level and an exponent above 0, got {self}")
+            raise ValueError(f"path loss needs a finite level and an exponent above 0, got {self}")
 
     @property
     def slope_db(self) -> float:

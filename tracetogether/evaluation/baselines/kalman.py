@@ -6,11 +6,11 @@ variance 10. Observed is the logarithm of the attenuation in dB,
     ln(attenuation) = 0.12705 ln(distance) + 4.23093 + noise of variance 0.49476,
 
 through the unscented transform (three sigma points, kappa = 2); smoothing is backwards as by
-Rauch, Tung and Striebel. All pairs take each second together; the loop is over seconds.
+Rauch, Tung and Striebel. The loop is over seconds; each step updates all pairs.
 
-What the paper's summary leaves open is settled so: an encounter (no gap over ten minutes) is one
-sequence; several readings of one second are one observation with so much less variance; a sigma
-point at or below 0 m is taken at its mirror image, and not below 0.1 m, so that the posterior of
+The paper's summary leaves some points open; here they are settled as follows. An encounter (no gap
+over ten minutes) is one sequence. The n readings of one second are one observation with 1/n of the
+variance. A sigma point at or below 0 m is mirrored, and not below 0.1 m, so that the posterior of
 the distance is a folded normal. The published level at 1 m, exp(4.23093) = 68.8 dB, belongs to
 uncalibrated phones: the level is shifted to the training readings of known distance between phones
 whose radios were measured. Without any it stays as published, as slope and noise always do.
