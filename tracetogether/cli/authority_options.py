@@ -61,15 +61,18 @@ other_database_option = database_option("PostgreSQL database, if it is not the o
 class FolderCommand(click.Command):
     """A command that takes its folder by --dir; an extra argument gets an error that says so."""
 
+    def extra_argument(self, message: str) -> str:
+        """Return the error message for one argument too many; ``message`` is click's."""
+        return f"{message}. Give the authority's folder by --dir DIR."
+
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Read the arguments."""
         try:
             return super().parse_args(ctx, args)
         except click.UsageError as error:
-            if "unexpected extra argument" in error.message:
-                msg = f"{error.message}. Give the authority's folder by --dir DIR."
-                raise click.UsageError(msg, ctx) from None
-            raise
+            if "unexpected extra argument" not in error.message:
+                raise
+            raise click.UsageError(self.extra_argument(error.message), ctx) from None
 
 
 def folder_option(command: _Command) -> _Command:

@@ -68,21 +68,16 @@ def print_tokens(added: Sequence[tuple[str, str]], folder: Path) -> None:
     )
 
 
-class _PasswordCommand(click.Command):
+class _PasswordCommand(FolderCommand):
     """A command that refuses a password among its arguments, and never prints one."""
 
-    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Read the arguments."""
-        try:
-            return super().parse_args(ctx, args)
-        except click.UsageError as error:
-            if "unexpected extra argument" not in error.message:
-                raise
-            msg = (
-                "a password must not be an argument: every user of this machine can read it. Use "
-                "--password-file, --stdin or TRACETOGETHER_PASSWORD, or type it when asked"
-            )
-            raise click.UsageError(msg, ctx) from None
+    def extra_argument(self, message: str) -> str:
+        """Return an error message without the argument, which may be a password."""
+        del message
+        return (
+            "a password must not be an argument: every user of this machine can read it. Use "
+            "--password-file, --stdin or TRACETOGETHER_PASSWORD, or type it when asked"
+        )
 
 
 @user.command(cls=_PasswordCommand)

@@ -14,7 +14,7 @@ SERVING: Final = "serving.lock"
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
     """Let one process at a time change the keys and lists in a folder."""
-    with _flocked(folder, exclusive=True, wait=True):
+    with _flocked(folder, exclusive=True):
         yield
 
 
@@ -25,12 +25,9 @@ def served_from(folder: Path) -> Iterator[None]:
     Raises:
         StoreError: the database is being replaced.
     """
-    try:
-        with _flocked(_touched(folder), exclusive=False, wait=False):
-            yield
-    except BlockingIOError:
-        msg = f"the database of {folder} is being restored: try again when that is done"
-        raise StoreError(msg) from None
+    busy = f"the database of {folder} is being restored: try again when that is done"
+    with _flocked(_touched(folder), exclusive=False, busy=busy):
+        yield
 
 
 @contextmanager
@@ -40,12 +37,9 @@ def alone_with(folder: Path) -> Iterator[None]:
     Raises:
         StoreError: another process uses it.
     """
-    try:
-        with _flocked(_touched(folder), exclusive=True, wait=False):
-            yield
-    except BlockingIOError:
-        msg = f"a server or another command uses {folder}: end it before you replace the database"
-        raise StoreError(msg) from None
+    busy = f"a server or another command uses {folder}: end it before you replace the database"
+    with _flocked(_touched(folder), exclusive=True, busy=busy):
+        yield
 
 
 def _touched(folder: Path) -> Path:
@@ -59,21 +53,24 @@ def _touched(folder: Path) -> Path:
 
 
 @contextmanager
-def _flocked(path: Path, *, exclusive: bool, wait: bool) -> Iterator[None]:
+def _flocked(path: Path, *, exclusive: bool, busy: str = "") -> Iterator[None]:
     """Hold a lock on a file or folder; do nothing on a system without such locks.
 
     Raises:
-        BlockingIOError: another process holds the lock, and ``wait`` is false.
+        StoreError: another process holds the lock; ``busy`` is the message. Without it, wait.
     """
     if os.name != "posix":
         yield
         return
     import fcntl  # noqa: PLC0415 - not there on Windows
 
-    how = (fcntl.LOCK_EX if exclusive else fcntl.LOCK_SH) | (0 if wait else fcntl.LOCK_NB)
+    how = (fcntl.LOCK_EX if exclusive else fcntl.LOCK_SH) | (fcntl.LOCK_NB if busy else 0)
     descriptor = os.open(path, os.O_RDONLY)
     try:
-        fcntl.flock(descriptor, how)
+        try:
+            fcntl.flock(descriptor, how)
+        except BlockingIOError:
+            raise StoreError(busy) from None
         yield
     finally:
         os.close(descriptor)

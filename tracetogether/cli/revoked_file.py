@@ -2,29 +2,15 @@
 
 import os
 import time
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Final
 
-from tracetogether.authority.access.operators import Operator
 from tracetogether.authority.oversight.restoring import Revoked
+from tracetogether.authority.oversight.store import AuthorityStore
 from tracetogether.cli.folder_locks import locked
 from tracetogether.errors import StoreError
 from tracetogether.parameters import RETENTION
 from tracetogether.whole_file import PRIVATE, read_secret, write_whole
-
-
-class RevokingStore(Protocol):
-    """The database whose withdrawals and operators are listed."""
-
-    def operators(self) -> Sequence[Operator]:
-        """Return all operators by name, the disabled ones too."""
-        ...
-
-    def withdrawals(self) -> Sequence[tuple[bytes, float]]:
-        """Return digests of those who withdrew, and when."""
-        ...
-
 
 REVOKED: Final = "revoked.txt"
 WITHDRAWN, DISABLED, PASSWORD = "withdrawn", "disabled", "password"
@@ -80,7 +66,7 @@ def read_revoked(folder: Path) -> Revoked:
     return Revoked(withdrawals, frozenset(disabled), passwords)
 
 
-def keep_revoked(folder: Path, store: RevokingStore, now: float) -> None:
+def keep_revoked(folder: Path, store: AuthorityStore, now: float) -> None:
     """Update the list from the database: add what other machines revoked, drop old entries.
 
     Raises:

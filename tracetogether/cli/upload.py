@@ -141,8 +141,8 @@ def _shown(seen: Preview) -> Iterator[Table | str]:
         seen.days,
         ("day (UTC)", lambda day: _dim(day, day.date)),
         (right("records"), lambda day: _dim(day, f"{day.records:,}")),
-        (right("would send"), lambda day: _dim(day, f"{day.sent:,}")),
-        (right("bytes"), lambda day: _dim(day, f"{day.bytes_sent:,}")),
+        (right("would send"), lambda day: _dim(day, f"{day.would_send:,}")),
+        (right("bytes"), lambda day: _dim(day, f"{day.bytes:,}")),
     )
     yield (
         f"Would send  {seen.sent:,} of {seen.records:,} records, {seen.bytes_sent:,} bytes before "
@@ -157,4 +157,4 @@ def _shown(seen: Preview) -> Iterator[Table | str]:
 
 def _dim(day: DayOfLog, text: str) -> Text:
     """Return a cell, dimmed if records of the day are left out."""
-    return Text(text, "" if day.sent == day.records else "dim")
+    return Text(text, "" if day.would_send == day.records else "dim")

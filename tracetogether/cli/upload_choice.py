@@ -1,7 +1,7 @@
 """Which records of a contact log are sent: leave periods out, and preview before sending."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime, timedelta
 from math import inf, isnan, nan
 from pathlib import Path
@@ -47,12 +47,12 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class DayOfLog:
-    """What one UTC day of a log holds, and what of it would be sent."""
+    """How much a UTC day of a log holds, and how much of it would be sent."""
 
     date: str
     records: int
-    sent: int
-    bytes_sent: int
+    would_send: int
+    bytes: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,15 +78,7 @@ class Preview:
             "most_bytes": MAX_UPLOAD_BYTES,
             "most_records": MAX_UPLOAD_RECORDS,
             "fits": self.fits,
-            "days": [
-                {
-                    "date": day.date,
-                    "records": day.records,
-                    "would_send": day.sent,
-                    "bytes": day.bytes_sent,
-                }
-                for day in self.days
-            ],
+            "days": [asdict(day) for day in self.days],
         }
 
 
@@ -146,8 +138,8 @@ def preview(log: Path, choice: Choice) -> Preview:
             counts[1] += 1
             counts[2] += len(_text(record).encode()) + 1
     rows = tuple(DayOfLog(name, *counts) for name, counts in sorted(days.items()))
-    sent = sum(day.sent for day in rows)
-    size = len(body) if choice.everything else sum(day.bytes_sent for day in rows) + _EMPTY - 1
+    sent = sum(day.would_send for day in rows)
+    size = len(body) if choice.everything else sum(day.bytes for day in rows) + _EMPTY - 1
     return Preview(rows, len(file["records"]), sent, size if sent else 0)
 
 
