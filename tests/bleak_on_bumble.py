@@ -31,7 +31,7 @@ def standard(short: UUID) -> str:
 
 
 @contextmanager
-def told_if_broken() -> Iterator[None]:
+def errors_reported() -> Iterator[None]:
     """Raise bleak's error where bumble cancels what waits for an answer: the connection broke."""
     try:
         yield
@@ -71,7 +71,7 @@ def scanner_on(device: Device) -> type[BaseBleakScanner]:
                 local_name=said.get(AdvertisingData.COMPLETE_LOCAL_NAME),
                 manufacturer_data={} if company is None else {company[0]: bytes(company[1])},
                 service_data={},
-                service_uuids=[standard(one) for some in uuids for one in some],
+                service_uuids=[standard(part) for some in uuids for part in some],
                 tx_power=None if power is None else (power + 128) % 256 - 128,
                 rssi=heard.rssi,
                 platform_data=(heard,),
@@ -126,7 +126,7 @@ def client_on(device: Device) -> type[BaseBleakClient]:  # noqa: C901 - a class,
                     await attempt.result().disconnect()
                 raise
             made.on(made.EVENT_DISCONNECTION, lambda _: setattr(self, "_connection", None))
-            with told_if_broken():
+            with errors_reported():
                 await self._look_up(made)
 
         async def _look_up(self, made: Connection) -> None:
@@ -136,17 +136,17 @@ def client_on(device: Device) -> type[BaseBleakClient]:  # noqa: C901 - a class,
             for service in await client.discover_services():
                 ours = BleakGATTService(service, service.handle, standard(service.uuid))
                 found.add_service(ours)
-                for one in await client.discover_characteristics((), service):
+                for found in await client.discover_characteristics((), service):
                     known = [
                         word
                         for kind, word in _KNOWN_AS.items()
-                        if one.properties & Characteristic.Properties[kind]
+                        if found.properties & Characteristic.Properties[kind]
                     ]
                     found.add_characteristic(
                         BleakGATTCharacteristic(
-                            one,
-                            one.handle,
-                            standard(one.uuid),
+                            found,
+                            found.handle,
+                            standard(found.uuid),
                             known,  # type: ignore[arg-type]  # bleak's names
                             lambda: self.mtu_size - 3,
                             ours,
@@ -161,14 +161,14 @@ def client_on(device: Device) -> type[BaseBleakClient]:  # noqa: C901 - a class,
         async def read_gatt_char(
             self, characteristic: BleakGATTCharacteristic, **_: Any
         ) -> bytearray:
-            with told_if_broken():
+            with errors_reported():
                 return bytearray(await self._standing.gatt_client.read_value(characteristic.handle))
 
         async def write_gatt_char(
             self, characteristic: BleakGATTCharacteristic, data: Any, response: bool
         ) -> None:
             client = self._standing.gatt_client
-            with told_if_broken():
+            with errors_reported():
                 await client.write_value(characteristic.handle, bytes(data), with_response=response)
 
         async def pair(self, *_: Any, **__: Any) -> None:
@@ -184,9 +184,9 @@ def client_on(device: Device) -> type[BaseBleakClient]:  # noqa: C901 - a class,
             raise BleakError("there are no descriptors")
 
         async def start_notify(self, *_: Any, **__: Any) -> None:
-            raise BleakError("there is nothing to be told of")
+            raise BleakError("nothing is subscribed")
 
         async def stop_notify(self, *_: Any) -> None:
-            raise BleakError("there is nothing to be told of")
+            raise BleakError("nothing is subscribed")
 
     return BumbleClient

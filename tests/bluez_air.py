@@ -16,11 +16,11 @@ from bluezoo import root as mock_root
 
 
 def level_dbm(sender: int, receiver: int) -> int | None:
-    """Return the level between two adapters, None out of range: told in a file, else by number."""
+    """Return the level between two adapters, None out of range: from a file, else by number."""
     if not levels.exists():
         return -50 - 5 * abs(sender - receiver)
-    told = json.loads(levels.read_text())[f"{sender} {receiver}"]
-    return None if told is None else round(told)
+    level = json.loads(levels.read_text())[f"{sender} {receiver}"]
+    return None if level is None else round(level)
 
 
 async def add_device(self: Any, device: Any) -> None:

@@ -265,7 +265,7 @@ class AirController(Controller):
     def on_hci_reset_command(
         self, command: hci.HCI_Reset_Command
     ) -> hci.HCI_StatusReturnParameters:
-        """Forget what was under way: a host begins anew."""
+        """Forget what was under way: a host restarts."""
         self.le_legacy_advertiser.stop()
         self.le_scan_enable = False
         self.pending_le_connection = None

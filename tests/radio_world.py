@@ -111,7 +111,7 @@ class Issuing:
     def batch(self, name: str, now: float, count: int = 8) -> TempIDBatch:
         user_id = name.ljust(28, "A")
         batch = self.issuer.issue(user_id, now, count)
-        self.owners.update({one.text: name for one in batch})
+        self.owners.update({tempid.text: name for tempid in batch})
         return batch
 
     def fetch(self, name: str) -> Callable[[], Awaitable[object]]:
@@ -176,7 +176,7 @@ class World:
         return phone
 
     def met(self) -> set[tuple[str, str]]:
-        """Return who has a record of whom."""
+        """Return the pairs (owner of a log, peer in it)."""
         owners = self.issuing.owners
         return {
             (phone.name, owners[row.peer])

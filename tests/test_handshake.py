@@ -146,8 +146,8 @@ def test_a_transmit_power_that_is_none_is_not_written_down(
     assert isinstance(read, Sighting)
     assert read.tx_power_dbm is None
     if not math.isnan(power):  # which no JSON can say
-        told = {"msg": "T", "modelC": "m", "org": "o", "rssi": -60, "txPower": power, "v": 1}
-        written = exchange.written(json.dumps(told).encode(), now=NOW)
+        sighting = {"msg": "T", "modelC": "m", "org": "o", "rssi": -60, "txPower": power, "v": 1}
+        written = exchange.written(json.dumps(sighting).encode(), now=NOW)
         assert isinstance(written, Sighting)
         assert (written.rssi_dbm, written.tx_power_dbm) == (-60, None)
 

@@ -64,11 +64,11 @@ def test_a_line_that_was_changed_is_refused_by_its_check_value(
     changed = [[*words[:-2], other, words[-1]], [*words[:-1], "0" * 16], [*words, "more"]]
     if name == "chain":
         changed.append([name, str(int(words[1]) + 1), *words[2:]])
-    for one in changed:
-        path.write_text(text.replace(line, " ".join(one)))
-        with pytest.raises(KeyRingError, match=f"line {number}: the check value") as told:
+    for damaged in changed:
+        path.write_text(text.replace(line, " ".join(damaged)))
+        with pytest.raises(KeyRingError, match=f"line {number}: the check value") as caught:
             KeyRing.load(path)
-        assert not any(len(word) > 40 and word in str(told.value) for word in words)
+        assert not any(len(word) > 40 and word in str(caught.value) for word in words)
 
 
 def test_an_earlier_file_without_check_values_is_read_and_written_with_them(
@@ -105,9 +105,9 @@ def test_keys_of_another_database_open_nothing_and_serve_nothing(desk: Path, oth
     before = (desk / KEYS).read_bytes()
     with pytest.raises(KeyRingError, match=FOREIGN), opened_folder(desk):
         pass
-    told = CliRunner().invoke(authority, ["serve", str(desk), "--port", "0", "--clock-is-right"])
-    assert isinstance(told.exception, KeyRingError)
-    assert "keys.txt that belongs" in str(told.exception)
+    caught = CliRunner().invoke(authority, ["serve", str(desk), "--port", "0", "--clock-is-right"])
+    assert isinstance(caught.exception, KeyRingError)
+    assert "keys.txt that belongs" in str(caught.exception)
     assert (desk / KEYS).read_bytes() == before
 
 
@@ -170,4 +170,4 @@ def test_lost_keys_are_replaced_by_word_alone(desk: Path, other: Path, found: st
     assert run("replace", "--yes")[0] == 0
     assert run("list")[0] == 0
     with opened_folder(desk) as service:
-        assert [one.act for one in service.audit.entries(by=CONSOLE)][-1] == "keys.replaced"
+        assert [entry.act for entry in service.audit.entries(by=CONSOLE)][-1] == "keys.replaced"

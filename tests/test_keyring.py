@@ -101,7 +101,7 @@ def test_the_file_round_trips(tmp_path: Path, entropy: Entropy) -> None:
     assert again.day_key("p", DAY + 3) == keys.day_key("p", DAY + 3)
     assert len(again.static) == 1
     assert path.read_text().startswith("# tracetogether key ring")
-    assert [one.name for one in tmp_path.iterdir()] == ["keys.txt"]
+    assert [path.name for path in tmp_path.iterdir()] == ["keys.txt"]
 
 
 def test_saving_wipes_the_destroyed_key_from_the_old_file(tmp_path: Path, entropy: Entropy) -> None:

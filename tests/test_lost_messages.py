@@ -11,12 +11,12 @@ from tracetogether.adapters.bleak_radio.bluez_client import WithoutLostMessages
 def test_a_message_to_a_closed_bus_prints_nothing_and_any_other_fault_does(
     caplog: pytest.LogCaptureFixture, *, with_own_handler: bool
 ) -> None:
-    told: list[str] = []
+    reported: list[str] = []
 
     async def lose(error: Exception) -> None:
         loop = asyncio.get_running_loop()
         if with_own_handler:
-            loop.set_exception_handler(lambda _, context: told.append(context["message"]))
+            loop.set_exception_handler(lambda _, context: reported.append(context["message"]))
         for _ in range(3):  # an adapter is opened again and again
             WithoutLostMessages.install()
         handler = loop.get_exception_handler()
@@ -28,6 +28,6 @@ def test_a_message_to_a_closed_bus_prints_nothing_and_any_other_fault_does(
         await asyncio.sleep(0)
 
     asyncio.run(lose(BrokenPipeError(32, "Broken pipe")))
-    assert (caplog.records, told) == ([], [])
+    assert (caplog.records, reported) == ([], [])
     asyncio.run(lose(ValueError("a fault of ours")))
-    assert "never retrieved" in (told[0] if with_own_handler else caplog.text)
+    assert "never retrieved" in (reported[0] if with_own_handler else caplog.text)

@@ -20,7 +20,7 @@ from tracetogether.sightings import Sighting
 
 
 class Peer:
-    """A link to a phone that says what it is told to."""
+    """A link to a phone with a fixed value."""
 
     def __init__(self, value: bytes | None, *, takes: bool = True) -> None:
         self.value = value
@@ -271,7 +271,7 @@ def test_an_adapter_that_opens_and_refuses_everything_is_opened_less_and_less() 
         (86_400, True, True),
     ],
 )
-def test_a_clock_that_is_not_the_authoritys_is_told_with_what_follows(
+def test_a_clock_that_differs_from_the_authoritys_is_reported_with_its_consequences(
     ahead_s: float,
     clock_is_wrong: bool,
     batch_is_useless: bool,
@@ -289,7 +289,7 @@ def test_a_clock_that_is_not_the_authoritys_is_told_with_what_follows(
         if clock_is_wrong:
             side = "ahead of" if ahead_s > 0 else "behind"
             assert f"{abs(ahead_s) // 60:,} minutes {side}" in bed.node.troubles["clock"]
-        bed.leap_s = 0  # it is set right while the node runs, which is noticed
+        bed.leap_s = 0  # the clock is corrected while the node runs, which the node notices
         await until(lambda: bed.node.troubles == {})
         assert ("clock_right" in bed.events) == clock_is_wrong
         await until(lambda: bool(bed.adapter.shown))
@@ -348,7 +348,7 @@ class FullDisk(MemoryContactLog):
         super().append(rows)  # type: ignore[arg-type]
 
 
-def test_a_full_disk_is_told_and_waited_out() -> None:
+def test_a_full_disk_is_reported_and_waited_out() -> None:
     log = FullDisk()
 
     async def story(bed: Bed) -> None:

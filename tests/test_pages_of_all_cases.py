@@ -50,8 +50,8 @@ def test_what_the_graph_shows_and_that_it_is_written_down() -> None:
         table = visitor.body.partition("The cases as a table")[2]
         rows = re.findall(r"cases/(\w+)\".*?<td class=\"right\">(\d+)</td>", table)
         lists = {
-            one.case_id: len(world.authority.tracing.contacts(one, by=CONSOLE).contacts)
-            for one in world.authority.casework.cases(by=CONSOLE)
+            case.case_id: len(world.authority.tracing.contacts(case, by=CONSOLE).contacts)
+            for case in world.authority.casework.cases(by=CONSOLE)
         }
         assert {case_id: int(count) for case_id, count in rows} == lists
         assert sum(lists.values()) > len(
@@ -106,7 +106,7 @@ def test_thousands_of_cases_cost_what_a_page_of_them_costs(tmp_path: Path) -> No
         assert CASES_A_PAGE <= 30
 
 
-def test_the_picture_bows_lines_within_a_column_and_escapes_what_it_is_told() -> None:
+def test_the_picture_bows_lines_within_a_column_and_escapes_texts() -> None:
     spots = [Spot("A", "/a", 1), Spot("B", "/b", 1), Spot("C", "/c", 5)]
     bad = "<script>alert(1)</script>"
     bonds = [Bond("A", "B", "high", 2, bad), Bond("B", "C", "met", 2, "met")]

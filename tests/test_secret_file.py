@@ -34,7 +34,7 @@ def test_replacing_wipes_the_old_bytes(tmp_path: Path) -> None:
     assert read_secret(path) == "new"
     assert second_name.read_bytes() == bytes(8)
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
-    assert sorted(one.name for one in tmp_path.iterdir()) == sorted([path.name, second_name.name])
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted([path.name, second_name.name])
 
 
 def test_what_a_crash_left_behind_is_replaced_too(tmp_path: Path) -> None:
@@ -42,7 +42,7 @@ def test_what_a_crash_left_behind_is_replaced_too(tmp_path: Path) -> None:
     (tmp_path / ".secret.half").write_text("half")
     replace_secret(path, "whole")
     assert read_secret(path) == "whole"
-    assert [one.name for one in tmp_path.iterdir()] == ["secret"]
+    assert [path.name for path in tmp_path.iterdir()] == ["secret"]
 
 
 @pytest.mark.skipif(os.name != "posix", reason="permission bits are POSIX")

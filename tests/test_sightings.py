@@ -24,7 +24,7 @@ def test_readings_without_a_signal_are_dropped_and_counted():
     assert sightings.dropped == 6
 
 
-def test_columns_not_told_are_unknown():
+def test_missing_columns_are_unknown():
     sightings = some()
     assert sightings.observer.to_list() == [None] * 3
     assert sightings.peer_model.to_list() == [None] * 3

@@ -53,7 +53,7 @@ def test_what_was_written_is_there_after_closing(tmp_path: Path) -> None:
         log.append([sighting(1)])
     with SqliteContactLog.open(path, now=NOW) as log:
         assert log.rows() == [sighting(1)]
-    assert [one.name for one in tmp_path.iterdir()] == ["log.db"]
+    assert [path.name for path in tmp_path.iterdir()] == ["log.db"]
 
 
 def test_opening_purges(tmp_path: Path) -> None:
@@ -184,7 +184,7 @@ def test_a_newer_format_is_not_touched(tmp_path: Path) -> None:
         SqliteContactLog.open(path, now=NOW)
 
 
-def test_a_second_writer_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_second_writer_gets_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tracetogether.adapters.sqlite_log._BUSY_S", 0.0)
     path = tmp_path / "log.db"
     with SqliteContactLog.open(path, now=NOW) as log:

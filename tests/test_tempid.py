@@ -55,10 +55,10 @@ def test_there_are_nine_vectors() -> None:
 def test_a_batch_covers_25_hours_without_a_gap(entropy: Entropy) -> None:
     batch = chained(entropy).issue(USER, NOON - 60, 100)
     assert len(batch) == 100
-    assert all(len(one.text) == 84 and one.text.endswith("==") for one in batch)
-    assert len({one.text for one in batch}) == 100
-    expiries = [one.expiry for one in batch]
-    assert [one.start for one in batch] == [NOON - 60, *expiries[:-1]]
+    assert all(len(tempid.text) == 84 and tempid.text.endswith("==") for tempid in batch)
+    assert len({tempid.text for tempid in batch}) == 100
+    expiries = [tempid.expiry for tempid in batch]
+    assert [tempid.start for tempid in batch] == [NOON - 60, *expiries[:-1]]
     assert expiries[-1] == NOON - 60 + 90_000
     assert batch.at(NOON) is batch.tempids[0]
     assert batch.at(NOON + 839.9) is batch.tempids[0]
@@ -171,8 +171,8 @@ def test_a_token_has_one_spelling(entropy: Entropy) -> None:
     alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
     last = alphabet.index(text[81])
     spellings = [text[:81] + alphabet[last ^ spare] + "==" for spare in range(16)]
-    assert all(b64decode(one) == b64decode(text) for one in spellings)
-    assert [issuer.open(one, NOON) == issuer.open(text, NOON) for one in spellings] == [
+    assert all(b64decode(spelling) == b64decode(text) for spelling in spellings)
+    assert [issuer.open(spelling, NOON) == issuer.open(text, NOON) for spelling in spellings] == [
         True,
         *[False] * 15,
     ]
@@ -237,11 +237,11 @@ def test_bulk_issue_agrees_with_single_issue(entropy_of: object) -> None:
     assert texts.shape == (5, 20, 84)
     for user, row in zip(users, texts, strict=True):
         batch = issuer.issue(user, NOON + 40_000, 20)
-        assert [one.tobytes().decode() for one in row] == [one.text for one in batch]
-        assert starts.tolist() == [one.start for one in batch]
+        assert [cell.tobytes().decode() for cell in row] == [tempid.text for tempid in batch]
+        assert starts.tolist() == [tempid.start for tempid in batch]
 
 
-def test_people_are_told_apart_even_with_common_beginnings(entropy: Entropy) -> None:
+def test_people_with_common_beginnings_are_distinguished(entropy: Entropy) -> None:
     users = ["A" * 28, "A" * 24 + "AAAB", "B" + "A" * 27]
     issuer = chained(entropy)
     _, texts = issuer.issue_many(users, NOON, 1)

@@ -204,7 +204,7 @@ def test_what_a_phone_writes_reads_back() -> None:
     assert sightings.peer_model.to_list() == ["iPhone 8", "iPhone X"]
 
 
-def test_models_that_cannot_be_told_apart_are_unknown_unless_named() -> None:
+def test_ambiguous_models_are_unknown_unless_named() -> None:
     records = parse_upload(body(record(), record())).records
     assert records.sightings().observer_model.to_list() == [None, None]
     named = records.sightings(own_model="Pixel 3a")

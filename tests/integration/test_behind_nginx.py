@@ -147,10 +147,10 @@ def test_the_proxy_limits_one_address_and_says_who_calls(tmp_path: Path) -> None
 
             asked = [pool.submit(ask, number) for number in range(60)]
             deadline = time.monotonic() + 30
-            while sum(one.done() for one in asked) < 20 and time.monotonic() < deadline:
+            while sum(request_.done() for request_ in asked) < 20 and time.monotonic() < deadline:
                 time.sleep(0.01)
             release.set()
-            statuses = [one.result() for one in asked]
+            statuses = [request_.result() for request_ in asked]
         upstream.shutdown()
     assert sorted(statuses) == [204] * 40 + [429] * 20
     assert set(said) == {"127.0.0.1"}  # not what the caller claims

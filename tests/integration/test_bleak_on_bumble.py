@@ -88,13 +88,13 @@ def test_a_phone_that_bluez_knows_no_level_of_leaves_no_level_anywhere() -> None
         )
 
     asyncio.run(tell())
-    assert [one.rssi_dbm for one in heard] == [-127.0]
+    assert [reading.rssi_dbm for reading in heard] == [-127.0]
     log = MemoryContactLog()
     exchange = BlueTraceExchange(
         model="A", organisation="SG_MOH", batch=Issuing().batch("ann", NOW)
     )
     device = machine.Device(exchange, log, start=NOW, chance=lambda: 0.5)
-    assert device.receive(heard[0], now=NOW + 1) == ()  # nor is anybody told this level
+    assert device.receive(heard[0], now=NOW + 1) == ()  # nor is this level reported to anybody
     assert device.rejections == {Rejection.INVALID_RSSI: 1}
     assert len(log) == 0
 

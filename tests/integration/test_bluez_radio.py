@@ -83,7 +83,7 @@ def test_values_arrive_whole_in_both_directions(size: int) -> None:
             await link.write(back[:size])
             await until(lambda: len(written) > 0)
             await link.close()
-            assert [one.value for one in written] == [back[:size]]
+            assert [value.value for value in written] == [back[:size]]
 
     asyncio.run(exchange())
 
@@ -108,23 +108,23 @@ def test_the_advertisement_has_what_31_bytes_have_room_for() -> None:
             )
             asking.disconnect()
             assert answer is not None
-            told = {name: one.value for name, one in answer.body[0].items()}
-            assert "Appearance" not in told
-            assert told["LocalName"] == ""
-            assert told["Includes"] == ["tx-power"]
-            assert [one.value for one in told["ManufacturerData"].values()] == [b"a1b"]
+            reported = {name: element.value for name, element in answer.body[0].items()}
+            assert "Appearance" not in reported
+            assert reported["LocalName"] == ""
+            assert reported["Includes"] == ["tx-power"]
+            assert [value.value for value in reported["ManufacturerData"].values()] == [b"a1b"]
 
     asyncio.run(offered())
 
 
 def test_a_connection_stands_though_bluez_tells_so_late(monkeypatch: pytest.MonkeyPatch) -> None:
     """Its answer may come before it tells that the device is connected; bleak would give it up."""
-    told, looks = BlueZManager.is_connected, 0
+    reported, looks = BlueZManager.is_connected, 0
 
     def late(manager: BlueZManager, path: str) -> bool:
         nonlocal looks
         looks += 1
-        return looks > 5 and told(manager, path)
+        return looks > 5 and reported(manager, path)
 
     def of_the_device(manager: BlueZManager, path: str, interface: str, name: str) -> object:
         value = stored(manager, path, interface, name)
@@ -165,7 +165,7 @@ async def asked(bus: MessageBus, to: str, path: str, member: str, *words: object
 
 
 def test_nobody_can_pair_while_it_is_open_and_the_adapter_is_left_as_it_was() -> None:
-    """The mock pairs whom it likes: this shows what BlueZ is told, and what it is answered."""
+    """The mock may pair with anybody; this shows the calls to BlueZ and the answers."""
 
     async def look() -> None:
         bus = await MessageBus(bus_type=BusType.SYSTEM).connect()
@@ -259,7 +259,7 @@ def test_who_stays_is_sent_away_writes_no_more_than_it_may_and_may_come_again() 
                 with pytest.raises(LinkError):
                     await link.read()
                 await link.close()
-                assert [one.value for one in written] == [b"once"] * visits
+                assert [value.value for value in written] == [b"once"] * visits
 
     asyncio.run(exchange())
 
@@ -338,7 +338,7 @@ def test_a_central_only_adapter_hears_and_is_not_heard() -> None:
             await link.write(b"from who is not heard")
             await until(lambda: len(heard["hci1"]) > 0, within_s=40)
             await link.close()
-            assert {type(one) for one in heard["hci1"]} == {PayloadWritten}
+            assert {type(reading) for reading in heard["hci1"]} == {PayloadWritten}
         finally:
             await only.close()
             await both.close()

@@ -96,7 +96,7 @@ def test_two_phones_exchange_and_both_have_a_record() -> None:
     assert {of_ann.as_central, of_bob.as_central} == {True, False}
     assert of_ann.peer_model == "model of ann"
     assert of_bob.peer_model == "model of bob"
-    # 40.2 dB at 1 m; whoever was written to has the other's reading
+    # 40.2 dB at 1 m; the peripheral has the central's reading
     assert of_ann.rssi_dbm == of_bob.rssi_dbm == -40.0
     central = of_ann if of_ann.as_central else of_bob
     assert central.tx_power_dbm == 0.0
@@ -186,7 +186,7 @@ def test_long_values_arrive_whole_in_both_directions(mtu: int, size: int) -> Non
             assert await link.read() == there[:size]
             await link.write(back[:size])
             await link.close()
-            assert [one.value for one in showing.written] == [back[:size]]
+            assert [value.value for value in showing.written] == [back[:size]]
 
     leap(exchange())
 
@@ -269,7 +269,7 @@ def test_an_attempt_given_up_while_it_begins_does_not_linger() -> None:
     leap(exchange())
 
 
-def test_a_host_that_begins_anew_finds_a_controller_as_new() -> None:
+def test_a_host_that_restarts_finds_a_fresh_controller() -> None:
     async def exchange() -> None:
         link = air()
         async with two_radios(link) as (first, _, second, ears):
@@ -306,13 +306,13 @@ def test_two_who_want_the_same_peer_do_not_both_get_it() -> None:
         )
         await until(lambda: link.open_links <= 2)  # two ends of one connection
         values = []
-        for one in links:
-            if not isinstance(one, BaseException):
+        for opened in links:
+            if not isinstance(opened, BaseException):
                 try:
-                    values.append(await one.read())
+                    values.append(await opened.read())
                 except LinkError:
                     values.append(None)
-                await one.close()
+                await opened.close()
         assert values.count(b"1") == 1
         for radio in radios:
             await radio.close()
@@ -351,13 +351,13 @@ def test_who_holds_a_connection_is_sent_away_and_others_get_in() -> None:
             got_in = await third.connect((await hear(third, third_ears)).peer)
             assert await got_in.read() == b"1"
             await until(lambda: link.open_links == 0)
-            assert [one.value for one in showing.written] == [b"once"]
+            assert [value.value for value in showing.written] == [b"once"]
             await third.close()
 
     leap(exchange())
 
 
-def test_no_adapter_is_told_in_one_line() -> None:
+def test_a_missing_adapter_is_one_line() -> None:
     async def open_radio() -> None:
         await open_adapter("serial:/nowhere", PROFILE, Ears())
 

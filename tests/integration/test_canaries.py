@@ -64,14 +64,14 @@ def test_threat_leaky_error_shows_no_canary_anywhere(
                 send("GET", "/v1/audit", OPERATOR_TOKEN),
             ]
     streams = capfd.readouterr()
-    told = b"\n".join(said).decode() + caplog.text + streams.out + streams.err
-    assert "case.opened" in told  # the search finds what is there
+    shown = b"\n".join(said).decode() + caplog.text + streams.out + streams.err
+    assert "case.opened" in shown  # the search finds what is there
     name = world.authority.desk.name_of(near)
-    assert name not in told
+    assert name not in shown
     assert name in shown.decode()
     for canary in canaries:
-        assert canary not in told, canary
+        assert canary not in shown, canary
         assert canary not in shown.decode(), canary
-    stored = b"".join(one.read_bytes() for one in tmp_path.iterdir())
+    stored = b"".join(file.read_bytes() for file in tmp_path.iterdir())
     for canary in canaries - {me.user_id, near}:
         assert canary.encode() not in stored

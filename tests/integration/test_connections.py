@@ -73,8 +73,8 @@ def test_silent_connections_give_way_to_those_who_ask(
         assert health(address) == 200
         until(lambda: open_still(silent) <= PATIENT.most)
         assert health(address) == 200
-    told = [record.getMessage() for record in caplog.records if "in use" in record.getMessage()]
-    assert len(told) <= 1
+    logged = [record.getMessage() for record in caplog.records if "in use" in record.getMessage()]
+    assert len(logged) <= 1
 
 
 def test_those_who_are_served_do_not_give_way(site: Site) -> None:
@@ -107,7 +107,7 @@ def test_those_who_are_served_do_not_give_way(site: Site) -> None:
     ],
     ids=["nothing", "half", "drop by drop", "idle", "half of a second", "on after a refusal"],
 )
-def test_whoever_keeps_a_connection_waiting_loses_it(site: Site, said: list[bytes]) -> None:
+def test_a_client_that_keeps_a_connection_waiting_loses_it(site: Site, said: list[bytes]) -> None:
     with (
         served(site, IMPATIENT) as address,
         socket.create_connection(address, timeout=30) as connection,
@@ -123,7 +123,7 @@ def test_whoever_keeps_a_connection_waiting_loses_it(site: Site, said: list[byte
         assert time.monotonic() - began < 4.5  # uvicorn's own limit for an idle one is 5 s
 
 
-def test_whoever_does_not_read_the_answers_loses_the_connection(site: Site) -> None:
+def test_a_client_that_does_not_read_the_answers_loses_the_connection(site: Site) -> None:
     with served(site, IMPATIENT) as address, socket.socket() as connection:
         connection.settimeout(30)
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
@@ -194,7 +194,7 @@ def test_nonsense_leaves_one_line(site: Site, caplog: pytest.LogCaptureFixture) 
     assert len(caplog.records) <= 3
 
 
-def test_used_up_descriptors_are_told_once_and_tried_again_later(
+def test_used_up_descriptors_are_logged_once_and_tried_again_later(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     with http_api.listening("127.0.0.1", 0) as listener, monkeypatch.context() as patch:

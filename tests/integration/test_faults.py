@@ -106,7 +106,7 @@ def test_threat_crash_half_way_loses_nothing(
         )
         assert len(store.uploads(case.case_id)) == int(there)
         authority.audit.verify(by=CONSOLE)
-        acts = [one.act for one in authority.audit.entries(by=CONSOLE)]
+        acts = [entry.act for entry in authority.audit.entries(by=CONSOLE)]
         assert acts.count("pin.redeemed") == int(spent)
         assert acts.count("upload.taken") == int(there)
         # The phone asks again, by the name of its attempt.

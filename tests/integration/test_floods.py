@@ -81,15 +81,15 @@ def test_a_flood_of_sign_ins_waits_in_a_queue_of_its_own() -> None:
 
         try:
             tries = [flood.submit(try_it, number) for number in range(fits + 20)]
-            assert eventually(lambda: sum(one.done() for one in tries) >= 20)
-            turned_away = [one.result() for one in tries if one.done()]
+            assert eventually(lambda: sum(attempt.done() for attempt in tries) >= 20)
+            turned_away = [attempt.result() for attempt in tries if attempt.done()]
             assert Counter(turned_away) == {(429, "10"): 20}
             for page in ("/v1/health", "/v1/ready", "/desk/sign-in", "/desk/static/desk.css"):
                 assert http.request("GET", url + page).status == 200
             assert (held.inside, held.done) == (waiting.AT_ONCE, 0)
         finally:
             held.go.set()
-        assert {one.result()[0] for one in tries} <= {403, 429}
+        assert {attempt.result()[0] for attempt in tries} <= {403, 429}
     assert held.most == waiting.AT_ONCE
 
 
@@ -156,14 +156,14 @@ def test_a_locked_database_stops_no_page_and_no_route_that_only_reads(
         with locked(tmp_path / "authority.db"):
             tries = [others.submit(register, number) for number in range(writers)]
             refused = writers - transactions.WAITING_WRITERS - 1
-            assert eventually(lambda: sum(one.done() for one in tries) >= refused)
-            assert {one.result() for one in tries if one.done()} == {(503, "1")}
+            assert eventually(lambda: sum(attempt.done() for attempt in tries) >= refused)
+            assert {attempt.result() for attempt in tries if attempt.done()} == {(503, "1")}
             for page in ("/", "/cases", "/follow-up", "/audit", "/keys", "/exports"):
                 assert visitor.get(page)[0] == 200, page
             for route in ("health", "ready", "cases", "followed", "statistics", "audit", "keys"):
                 answer = http.request("GET", f"{pages.url}/v1/{route}", headers=bearer)
                 assert answer.status == 200, route
-            still = sum(not one.done() for one in tries)
+            still = sum(not attempt.done() for attempt in tries)
             assert still == transactions.WAITING_WRITERS + 1
-        assert {one.result()[0] for one in tries} == {201, 503}
+        assert {attempt.result()[0] for attempt in tries} == {201, 503}
     assert pages.world.authority.casework.case(case.case_id, by=CONSOLE) == case

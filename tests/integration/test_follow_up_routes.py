@@ -108,7 +108,9 @@ def test_a_tracer_s_day(desk: Desk) -> None:
     }
     status, ill = desk.ask("ravi", "POST", f"{place}/convert", {"date": "2020-05-04"})
     assert (status, ill["assigned_to"], ill["known_contact"]) == (201, "ravi", True)
-    acts = [one.act for one in desk.world.authority.audit.entries(by=CONSOLE) if one.by == "ravi"]
+    acts = [
+        entry.act for entry in desk.world.authority.audit.entries(by=CONSOLE) if entry.by == "ravi"
+    ]
     assert acts == [
         *("contact.reached", "contact.described", "contact.called", "note.added"),
         *("contact.reveal-refused", "contact.revealed", "case.opened-unconfirmed"),
@@ -123,10 +125,10 @@ def test_who_is_no_exporter_lets_nothing_out_by_any_route(desk: Desk) -> None:
             status, answer = desk.ask(who, "GET", f"/exports/contacts?format={form}")
             assert (status, answer["error"]["code"]) == (403, "denied")
     entries = list(desk.world.authority.audit.entries(after=before, by=CONSOLE))
-    assert [(one.act, one.by) for one in entries] == [
+    assert [(entry.act, entry.by) for entry in entries] == [
         ("route.refused", who) for who in ("ravi", "siti", "mei", "all-but") for _ in range(3)
     ]
-    assert {one.details["route"] for one in entries} == {"GET /v1/exports/contacts"}
+    assert {entry.details["route"] for entry in entries} == {"GET /v1/exports/contacts"}
 
 
 @pytest.mark.parametrize("form", ["csv", "ndjson", "xlsx"])

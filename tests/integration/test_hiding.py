@@ -49,13 +49,13 @@ class Line:
 
     def close(self) -> None:
         """Cut the line and wait until nothing moves on it any more."""
-        for one in self._sockets:
+        for connection in self._sockets:
             with suppress(OSError):
-                one.shutdown(socket.SHUT_RDWR)
+                connection.shutdown(socket.SHUT_RDWR)
         for thread in self._threads:
             thread.join()
-        for one in self._sockets:
-            one.close()
+        for connection in self._sockets:
+            connection.close()
 
     def _start(self, work: Callable[..., None], *args: object) -> None:
         thread = threading.Thread(target=work, args=args, daemon=True)
@@ -70,8 +70,8 @@ class Line:
                 return
             server = socket.create_connection(self._server)
             self._sockets += [phone, server]
-            for one, other, way in ((phone, server, "up"), (server, phone, "down")):
-                self._start(self._copy, one, other, way)
+            for each, other, way in ((phone, server, "up"), (server, phone, "down")):
+                self._start(self._copy, each, other, way)
 
     def _copy(self, source: socket.socket, target: socket.socket, way: str) -> None:
         while True:
@@ -146,7 +146,7 @@ def test_threat_watched_traffic_shows_uploads_in_a_few_sizes(site: Site, line: L
     # Headers are as long for all, but for Content-Length's own digits.
     headers = seen_up[0] - UPLOAD_BUCKETS[0] - len(str(UPLOAD_BUCKETS[0]))
     assert 300 < headers < 2_000
-    assert set(seen_up) <= {headers + one + len(str(one)) for one in UPLOAD_BUCKETS}
+    assert set(seen_up) <= {headers + size + len(str(size)) for size in UPLOAD_BUCKETS}
     assert len(set(seen_up)) > 1  # the largest log does not fit into the smallest
     assert len(seen_down) == 1
     assert seen_down.pop() % BUCKET_BYTES < 200  # what servers add to every answer
@@ -249,7 +249,9 @@ def test_threat_pin_guessing_delays_the_same_network_and_serves_others() -> None
         assert pauses == [2.0, 2.0, 2.0]
         phone.fetch_batch()
         assert len(pauses) == 3
-    assert "pin.alert" in json.dumps([one.act for one in world.authority.audit.entries(by=CONSOLE)])
+    assert "pin.alert" in json.dumps(
+        [entry.act for entry in world.authority.audit.entries(by=CONSOLE)]
+    )
 
 
 def test_threat_pin_guessing_pause_delays_no_other_request(site: Site) -> None:
@@ -275,14 +277,14 @@ def test_threat_pin_guessing_pause_delays_no_other_request(site: Site) -> None:
                 done.append(True)
 
         guessers = [threading.Thread(target=guess) for _ in range(48)]  # threads serve fewer
-        for one in guessers:
-            one.start()
+        for thread in guessers:
+            thread.start()
         deadline = time.monotonic() + 60
         while site.world.store.counts(NOON).pin_failures < 48 and time.monotonic() < deadline:
             time.sleep(0.01)
         other.fetch_batch()
         assert not done
         release.set()
-        for one in guessers:
-            one.join()
+        for thread in guessers:
+            thread.join()
     assert len(done) == 48

@@ -217,19 +217,19 @@ def test_a_fault_of_our_own_says_nothing_to_the_caller(
     assert answer.status == 500
     assert answer.json()["error"]["code"] == "internal"
     assert b"canary" not in answer.data
-    (line,) = [one.getMessage() for one in caplog.records if one.levelno >= logging.ERROR]
+    (line,) = [record.getMessage() for record in caplog.records if record.levelno >= logging.ERROR]
     assert "RuntimeError at test_http_api.py" in line  # the operator does hear of it,
     assert "canary" not in caplog.text  # but not what the error quotes
 
 
-def test_no_secret_is_logged_or_told(
+def test_no_secret_is_logged_or_shown(
     site: Site, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
 ) -> None:
     caplog.set_level(logging.DEBUG)
     (patient, who), (near, near_who) = site.phone(), site.phone()
     rows = site.world.heard(near_who.user_id, NOON - 3600, 2)
     body = write_upload(rows)
-    told = []
+    shown = []
     with patient, near:
         tempid = near.fetch_batch().at(NOON)
         assert tempid is not None
@@ -242,21 +242,21 @@ def test_no_secret_is_logged_or_told(
         ):
             with pytest.raises(AccessDeniedError) as caught:
                 refused()
-            told.append(repr(caught.value))
+            shown.append(repr(caught.value))
         token = patient.redeem_pin(pin, body)
         for spoilt in (body + b" ", b"", body[:-1]):
             with pytest.raises(InvalidUploadError) as invalid:
                 patient.upload(spoilt, token)
-            told.append(repr(invalid.value))
+            shown.append(repr(invalid.value))
         patient.upload(body, token)
         with pytest.raises(ConflictError) as conflict:
             patient.upload(body, token)
-        told.append(repr(conflict.value))
-        told.append(repr([patient, near, who, near_who, site.operator]))
-        told.append(json.dumps([site.operator.contacts(case_id), site.operator.cases()]))
-        told.append(json.dumps(site.send("POST", "/v1/cases", b'{"x": "%s"}' % pin.encode())))
+        shown.append(repr(conflict.value))
+        shown.append(repr([patient, near, who, near_who, site.operator]))
+        shown.append(json.dumps([site.operator.contacts(case_id), site.operator.cases()]))
+        shown.append(json.dumps(site.send("POST", "/v1/cases", b'{"x": "%s"}' % pin.encode())))
     out, err = capfd.readouterr()
-    everything = "\n".join([caplog.text, out, err, *told])
+    everything = "\n".join([caplog.text, out, err, *shown])
     assert "case_id" in everything
     secrets = {
         "pin": pin,
@@ -273,7 +273,7 @@ def test_no_secret_is_logged_or_told(
     assert {name for name, secret in secrets.items() if secret in everything} == set()
 
 
-def test_a_taken_port_is_told(site: Site) -> None:
+def test_a_taken_port_is_an_error(site: Site) -> None:
     port = int(site.url.rsplit(":", 1)[1])
     with (
         pytest.raises(AuthorityError, match="choose another"),

@@ -64,13 +64,13 @@ def test_bad_bodies_are_refused_clearly_and_not_echoed(site: Site, content_type:
 @pytest.mark.parametrize(
     "path", ["/", "/v1", "/v2/cases", "/v1/cases/x/../..", "/%00", "/v1/users/x"]
 )
-def test_what_is_not_there_is_told_in_the_same_form(site: Site, path: str) -> None:
+def test_a_missing_address_has_an_error_of_the_same_form(site: Site, path: str) -> None:
     status, answer = site.send("GET", path)
     assert status in {404, 405}
     assert set(answer["error"]) == {"code", "message", "retry"}
 
 
-def test_a_wrong_method_is_told(site: Site) -> None:
+def test_a_wrong_method_is_an_error(site: Site) -> None:
     assert site.send("PUT", "/v1/users")[0] == 405
 
 
@@ -341,7 +341,7 @@ def test_a_slow_body_is_given_up(pace: Pace, rests_s: list[float]) -> None:
     assert len(got) < len(rests_s)
 
 
-def test_whoever_sends_at_a_usual_pace_is_waited_for() -> None:
+def test_a_sender_with_a_usual_pace_is_waited_for() -> None:
     rests = iter([9.0] + [10.0] * 20)
 
     async def receive() -> dict[str, Any]:

@@ -14,6 +14,7 @@ from tracetogether.authority.access.permissions import CONSOLE
 from tracetogether.errors import (
     AccessDeniedError,
     ConflictError,
+    InvalidRequestError,
     InvalidUploadError,
     NotFoundError,
     StoreError,
@@ -31,7 +32,7 @@ def test_the_client_names_what_went_wrong(site: Site) -> None:
         pin = site.operator.issue_pin(case_id)
         with pytest.raises(AccessDeniedError, match="PIN is not accepted"):
             client.redeem_pin(f"{(int(pin) + 1) % 10**8:08d}", body)
-        with pytest.raises(InvalidUploadError, match="pin"):
+        with pytest.raises(InvalidRequestError, match="pin"):
             client.redeem_pin("1234", body)
         token = client.redeem_pin(pin, body)
         with pytest.raises(InvalidUploadError, match="not the log"):
@@ -47,17 +48,17 @@ def test_the_client_names_what_went_wrong(site: Site) -> None:
             site.operator.contacts("NONE")
         with pytest.raises(NotFoundError, match="nothing at this address"):
             site.operator.contacts("../users")
-        with pytest.raises(NotFoundError, match="policy"):
+        with pytest.raises(InvalidRequestError, match="policy"):
             site.operator.contacts(case_id, "none&such=1")
-        with pytest.raises(InvalidUploadError, match="date"):
+        with pytest.raises(InvalidRequestError, match="date"):
             site.operator.open_case(who.user_id, "4 May")
-        with pytest.raises(ConflictError, match="future"):
+        with pytest.raises(InvalidRequestError, match="future"):
             site.operator.open_case(who.user_id, "2020-06-04")
         with pytest.raises(AccessDeniedError, match="operator"):
             client.cases()
 
 
-def test_a_server_that_is_gone_is_told(site: Site) -> None:
+def test_a_server_that_is_gone_is_an_error(site: Site) -> None:
     with http_api.listening("127.0.0.1", 0) as listener:
         port = listener.getsockname()[1]
     with (
@@ -67,7 +68,7 @@ def test_a_server_that_is_gone_is_told(site: Site) -> None:
         client.register()
 
 
-def test_a_server_that_is_none_of_ours_is_told(site: Site) -> None:
+def test_a_server_of_another_kind_is_an_error(site: Site) -> None:
     with (
         AuthorityClient(site.url + "/elsewhere", retries=0) as client,
         pytest.raises(NotFoundError),
@@ -76,8 +77,8 @@ def test_a_server_that_is_none_of_ours_is_told(site: Site) -> None:
 
 
 @pytest.mark.parametrize("url", ["", "health", "ftp://health.example", "http://", "http://[::1"])
-def test_what_is_no_address_is_told(url: str) -> None:
-    with pytest.raises(UnreachableError, match="no address"):
+def test_an_invalid_address_is_an_error(url: str) -> None:
+    with pytest.raises(UnreachableError, match="not the address"):
         AuthorityClient(url)
 
 
@@ -154,4 +155,4 @@ def test_cases_are_fetched_page_by_page(site: Site, monkeypatch: pytest.MonkeyPa
         ).case_id
         for number in range(5)
     ]
-    assert [one["case_id"] for one in site.operator.cases()] == opened[::-1]
+    assert [case["case_id"] for case in site.operator.cases()] == opened[::-1]

@@ -84,8 +84,8 @@ def test_what_was_not_found_before_the_server_ended_is_found_by_the_next(
         with http_api.running(app) as url:
             case = upload(url, world)
             app.state.afterwards.settle()
-    (told,) = [record for record in caplog.records if record.levelno >= logging.ERROR]
-    assert "the disk is full" in told.getMessage()
+    (logged,) = [record for record in caplog.records if record.levelno >= logging.ERROR]
+    assert "the disk is full" in logged.getMessage()
     assert followed(world.authority) == 0
     # Somebody tried it a moment ago: another process leaves it alone, a new start does not.
     assert world.authority.finder.work_off(NOON + 1) == 0

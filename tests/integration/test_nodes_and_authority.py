@@ -15,14 +15,14 @@ def test_ten_phones_meet_rotate_and_one_uploads(caplog: pytest.LogCaptureFixture
     assert came.faults() == []
     assert complaints(caplog) == []
     assert came.pairs == (PHONES * (PHONES - 1),) * 2
-    # whoever reads, the level is that of the distance, and so is what is written down
+    # the level follows the distance, whichever phone reads, and so does the record
     assert came.weakest_dbm >= -57
     assert came.strongest_dbm <= -34
     assert len(came.contacts_m) == came.people == PHONES - 1
 
 
 @pytest.mark.slow
-def test_phones_that_stay_for_a_moment_are_told_from_these() -> None:
+def test_phones_that_stay_for_a_moment_are_distinguished() -> None:
     """What says that all went well says so of nothing else."""
     faults = meet(seconds=5.0, validity_s=30).faults()
     assert "not so: each phone was met under two TempIDs" in faults

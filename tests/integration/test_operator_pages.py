@@ -44,9 +44,9 @@ def test_threat_session_strangers_are_sent_to_the_sign_in_page(pages: Pages, pag
     place = path.format(case_id="NONE", contact_id="NONE")
     visitor = pages.visitor()
     visitor.get("/sign-in")
-    status, told = visitor.get(place) if method == "GET" else visitor.post(place)
+    status, shown = visitor.get(place) if method == "GET" else visitor.post(place)
     if method == "GET":
-        assert (status, told.startswith("/desk/sign-in")) == (303, True)
+        assert (status, shown.startswith("/desk/sign-in")) == (303, True)
     else:
         assert status == 401
 
@@ -130,13 +130,13 @@ def test_signing_in_the_first_time_sets_codes_up_and_nothing_else(pages: Pages) 
 
 
 def test_a_wrong_password_says_what_a_wrong_name_says(pages: Pages) -> None:
-    told = set()
+    shown = set()
     for name in ("tracer", "nobody"):
         visitor = pages.visitor()
         status, body = visitor.sign_in(name, "wrong", "123456")
         assert status == 403
-        told.add(re.sub(r'form_token" value="\w+|value="(tracer|nobody)"', "", body))
-    assert len(told) == 1
+        shown.add(re.sub(r'form_token" value="\w+|value="(tracer|nobody)"', "", body))
+    assert len(shown) == 1
 
 
 def test_where_one_wanted_to_go_is_remembered_and_no_other_site_is(pages: Pages) -> None:
@@ -238,7 +238,7 @@ def test_threat_need_to_know_reveals_a_name_only_for_a_reason_and_records_both(
     newest, _ = world.store.last_audit()
     (entry,) = world.authority.audit.entries(newest - 1, by=CONSOLE)
     assert (entry.act, entry.details["reason"]) == ("contact.revealed", "call for testing")
-    # Another tracer is told that there is no such case or contact.
+    # For another tracer there is no such case or contact.
     pages.operator("other", Role.TRACER)
     other = pages.visitor("other")
     for path in (f"/cases/{case.case_id}", f"/cases/{case.case_id}/graph", contact[1]):

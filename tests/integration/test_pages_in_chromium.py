@@ -199,7 +199,7 @@ def walked(pages: Pages, browser: Browser) -> dict[str, str]:
     page.goto(found["case"])
     expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
     context.close()
-    assert [one for one in wrong if "status of 4" not in one] == []
+    assert [problem for problem in wrong if "status of 4" not in problem] == []
     return {name: url.removeprefix(pages.url) for name, url in found.items()}
 
 
@@ -267,7 +267,7 @@ def test_threat_web_attack_leaves_no_csp_violation_on_any_page(
         check("a form that was refused")
     context.close()
     assert barriers == {}
-    assert [one for one in wrong if "status of 404" not in one] == []
+    assert [problem for problem in wrong if "status of 404" not in problem] == []
 
 
 def test_the_keyboard_reaches_everything_in_its_order(

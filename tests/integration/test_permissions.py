@@ -180,7 +180,7 @@ def app_of(world: World) -> FastAPI:
 def undocumented(app: FastAPI) -> set[tuple[str, str]]:
     """Return what an app answers and permissions.md does not name, but for the known rest."""
     table = {(place.split()[0], place.split()[1]) for place in DOCUMENTED}
-    everything = {one for one in served(app.routes) if one[1] != NOT_FOUND_PAGE}
+    everything = {route for route in served(app.routes) if route[1] != NOT_FOUND_PAGE}
     forms = {path for method, path in table | WHILE_ENROLLING if method == "POST"}
     way_back = {("GET", path) for path in forms} | {("GET", "/desk/language")}
     return everything - table - FOR_PHONES - FOR_ANYBODY - WHILE_ENROLLING - way_back
@@ -237,9 +237,9 @@ def test_threat_need_to_know_answers_another_tracers_case_like_a_missing_one(
     if "tracer" not in DOCUMENTED[place]:
         assert ask(place, "tracer", **everybody.ids)[0] == 403
         return
-    there, told = ask(place, "tracer", **everybody.ids)
+    there, answer = ask(place, "tracer", **everybody.ids)
     nowhere, _ = ask(place, "tracer")
-    assert (there, nowhere) == (404, 404), told
+    assert (there, nowhere) == (404, 404), answer
     if place.startswith("GET"):
         assert ask(place, "assigned", **everybody.ids)[0] == 200
 

@@ -69,7 +69,7 @@ def test_not_ready_where_nothing_can_be_written(
     with inside(store).transactions.writing(wait=False) as connection:
         connection.exec_driver_sql("PRAGMA query_only = ON")  # as a read-only file system
     assert not_ready(ready)["store_broken"]
-    (line,) = [one.getMessage() for one in caplog.records if one.levelno >= logging.ERROR]
+    (line,) = [record.getMessage() for record in caplog.records if record.levelno >= logging.ERROR]
     assert line.startswith("GET /v1/ready answered 503: not ready: ")
     assert "can't be written" in line
 
@@ -178,7 +178,7 @@ def test_every_fault_leaves_one_line_with_its_reason(
                 bearer = {"Authorization": f"Bearer {OPERATOR_TOKEN}"}
                 status = http.request("POST", f"{pages.url}/v1/{path}", headers=bearer).status
     assert status == (503 if isinstance(error, StoreError) else 500)
-    (record,) = [one for one in caplog.records if one.levelno >= logging.WARNING]
+    (record,) = [record for record in caplog.records if record.levelno >= logging.WARNING]
     line = record.getMessage()
     assert record.exc_info is None
     assert f"answered {status}: " in line
@@ -206,5 +206,5 @@ def test_https_is_asked_for_from_then_on(tmp_path: Path) -> None:
             for proto in ("https", "http", "https, http", ""):
                 headers = {"X-Forwarded-Proto": proto}
                 answer = http.request("GET", f"{url}/v1/health", headers=headers)
-                told = "strict-transport-security" in answer.headers
-                assert told == (said and proto == "https")
+                logged = "strict-transport-security" in answer.headers
+                assert logged == (said and proto == "https")

@@ -26,14 +26,14 @@ def test_at_20_ms_intervals_nothing_is_left_behind_either() -> None:
     assert result.happened["sightings"] > 0
 
 
-def test_a_rise_is_told_from_noise() -> None:
+def test_a_rise_is_distinguished_from_noise() -> None:
     noise = [0.0, 3.0, -2.0, 1.0, -3.0, 2.0, 0.0, -1.0, 3.0, -2.0] * 3
-    assert Trend.of([1000 + one for one in noise]).flat
-    assert not Trend.of([1000 + one + 5 * number for number, one in enumerate(noise)]).flat
+    assert Trend.of([1000 + sample for sample in noise]).flat
+    assert not Trend.of([1000 + sample + 5 * number for number, sample in enumerate(noise)]).flat
     assert Trend.of([1000 - 5 * number for number in range(30)]).flat  # less is no leak
 
 
-def test_what_was_told_is_kept_whenever_it_is_killed(tmp_path: Path) -> None:
+def test_every_printed_sighting_is_kept_whenever_it_is_killed(tmp_path: Path) -> None:
     result = kill.kill_again_and_again(1, tmp_path)
     assert result.lost == 0
     assert result.kept >= result.reported >= 1
@@ -50,7 +50,7 @@ def test_nodes_exchange_and_report_beside_the_bare_link() -> None:
     assert exchanging.exchanges >= 2 * 2.0 / 0.2
     # four phones hear three others ten times a second; the first advertisements are at the start
     assert 0.8 <= scanning.reports / (4 * 3 * 10 * 2.0) <= 1.2
-    assert {round(one.simulated_s, 3) for one in measured.values()} == {2.0}
+    assert {round(figure.simulated_s, 3) for figure in measured.values()} == {2.0}
 
 
 @pytest.mark.network

@@ -54,7 +54,7 @@ def test_threat_missing_role_cannot_be_granted_to_others(desk: Desk) -> None:
         said = {"name": "friend", "roles": roles}
         status, answer = desk.send("post", "/v1/operators", desk.tokens["admin"], said)
         assert status == 403, answer
-    assert "friend" not in {one.name for one in desk.world.authority.staff.all(by=CONSOLE)}
+    assert "friend" not in {item.name for item in desk.world.authority.staff.all(by=CONSOLE)}
     for roles in (["king"], []):
         said = {"name": "friend", "roles": roles}
         assert desk.send("post", "/v1/operators", desk.tokens["admin"], said)[0] in {400, 404}
@@ -69,7 +69,7 @@ def test_threat_missing_role_keeps_admins_from_themselves_and_from_higher_roles(
     second = answer["operator_token"]
     assert desk.send("get", "/v1/operators", second)[0] == 200
     assert desk.send("post", "/v1/operators", second, said)[0] == 409
-    for name in ("second", "operator", "tracer"):  # himself; all roles; one that he lacks
+    for name in ("second", "operator", "tracer"):  # oneself; all roles; a role that the admin lacks
         assert desk.send("post", f"/v1/operators/{name}/disable", second)[0] == 403
     path = "/v1/operators/second/disable"
     assert desk.send("post", path, desk.tokens["admin"])[0] == 200
@@ -101,8 +101,10 @@ def test_threat_need_to_know_lists_show_pseudonyms_and_a_reveal_needs_a_reason(d
     for said in (refused, {**refused, "reason": ""}, {**refused, "reason": "  "}):
         assert desk.send("post", f"{path}/reveal", token, said)[0] == 400
     entries = list(world.authority.audit.entries(after=before, by=CONSOLE))
-    assert [(one.act, one.by) for one in entries] == [("contact.reveal-refused", "tracer")] * 3
-    assert all(dict(one.details) == {"contact": line["pseudonym"]} for one in entries)
+    assert [(entry.act, entry.by) for entry in entries] == [
+        ("contact.reveal-refused", "tracer")
+    ] * 3
+    assert all(dict(entry.details) == {"contact": line["pseudonym"]} for entry in entries)
     before = world.authority.audit.verify(by=CONSOLE)[0]
     said = {"pseudonym": line["pseudonym"], "reason": "call for testing"}
     assert desk.send("post", f"{path}/reveal", token, said) == (

@@ -167,12 +167,12 @@ def test_silent_strangers_use_up_no_descriptors(desk: Path) -> None:
 
 
 def texts(phone: AuthorityClient) -> list[str]:
-    return [one.text for one in phone.fetch_batch()]
+    return [tempid.text for tempid in phone.fetch_batch()]
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("what", "code", "told"),
+    ("what", "code", "reported"),
     [
         ("key alone", 2, "--tls-key needs --tls-cert"),
         ("certificate alone", 1, "holds no private key; give --tls-key"),
@@ -185,8 +185,8 @@ def texts(phone: AuthorityClient) -> list[str]:
         ("no file", 2, "does not exist"),
     ],
 )
-def test_a_certificate_that_can_not_be_used_is_told_in_a_line(
-    desk: Path, tmp_path: Path, what: str, code: int, told: str
+def test_a_certificate_that_can_not_be_used_is_one_line(
+    desk: Path, tmp_path: Path, what: str, code: int, reported: str
 ) -> None:
     days = {"expired": (-3, -1), "not yet valid": (1, 3)}.get(what, (-1, 1))
     cert, key = certificate(tmp_path, days=days, password=b"x" if what == "encrypted key" else None)
@@ -210,7 +210,7 @@ def test_a_certificate_that_can_not_be_used_is_told_in_a_line(
         check=False,
     )
     assert done.returncode == code
-    assert told in done.stderr
+    assert reported in done.stderr
     assert "Traceback" not in done.stderr
     assert "Serving" not in done.stderr
     if code == 1:
@@ -228,9 +228,11 @@ def test_a_root_path_that_can_not_be_served_below_is_refused(desk: Path, path: s
     if path == "/":
         assert root_path_of(path) == ""
         return
-    told = CliRunner().invoke(authority, ["serve", str(desk), "--port", "0", "--root-path", path])
-    assert isinstance(told.exception, AuthorityError)
-    assert repr(path) in str(told.exception)
+    reported = CliRunner().invoke(
+        authority, ["serve", str(desk), "--port", "0", "--root-path", path]
+    )
+    assert isinstance(reported.exception, AuthorityError)
+    assert repr(path) in str(reported.exception)
 
 
 def hidden(text: str, name: str) -> str:
@@ -311,9 +313,9 @@ def test_below_a_path_pages_and_routes_are_found(desk: Path, *, cut_off: bool) -
             seen.add(path)
             linked = re.findall(r'(?:href|src)="([^"#]+)(?:#[^"]*)?"', text)
             forms = re.findall(r'action="([^"]+)"', text)
-            assert all(one.startswith("/tracing/desk/") for one in (*linked, *forms))
-            plain = {html.unescape(one).partition("?")[0] for one in linked}
-            left += [one for one in plain - seen if one not in left]
+            assert all(each.startswith("/tracing/desk/") for each in (*linked, *forms))
+            plain = {html.unescape(url).partition("?")[0] for url in linked}
+            left += [url for url in plain - seen if url not in left]
         assert {"/tracing/desk/static/desk.css", "/tracing/desk/cases"} <= seen
         _, _, text = ask("/tracing/desk/cases")
         assert ask(

@@ -104,9 +104,9 @@ def test_an_android_phone_is_read_and_written_to() -> None:
             await until(lambda: len(android.written) == 1 and len(ours.log) == 1)
         (row,) = ours.log.rows()
         assert (row.peer, row.peer_model, row.organisation) == ("S" * 84, "Strange phone", "SG_OTC")
-        told = json.loads(android.written[0])
-        assert set(told) == {"id", "mc", "rs", "o", "v"}
-        assert told["rs"] == row.rssi_dbm
+        sent = json.loads(android.written[0])
+        assert set(sent) == {"id", "mc", "rs", "o", "v"}
+        assert sent["rs"] == row.rssi_dbm
 
     leap(meet())
 

@@ -42,7 +42,7 @@ def world() -> World:
         for place in range(4)
     ]
     for place, case in enumerate(met):
-        heard = [*near, *(one.user_id for one in met if one is not case)]
+        heard = [*near, *(row.user_id for row in met if row is not case)]
         begin = NOON - (4 * place + 1) * SECONDS_PER_DAY
         rows = [row for who in heard for row in world.heard(who, begin, 45, rssi_dbm=-45)]
         world.take(case, rows, NOON)
@@ -99,7 +99,7 @@ ROW_OF = r'<tr[^>]*><th class="id" scope="row"><a href="/desk/%s/(\w+)"'
 def first_case(world: World) -> Case:
     with_logs = {case_id for case_id, _ in world.store.all_upload_ids()}
     return next(
-        one for one in world.authority.casework.cases(by=CONSOLE) if one.case_id in with_logs
+        case for case in world.authority.casework.cases(by=CONSOLE) if case.case_id in with_logs
     )
 
 
@@ -117,7 +117,7 @@ def test_every_call_of_the_day_is_reached(world: World, visitor: Visitor) -> Non
     due = world.authority.desk.due(NOON, 0, 1_000, by=CONSOLE).contacts
     found, total = walked(visitor, "/follow-up", ROW_OF % "contacts")
     assert total == len(due) > 20
-    assert sorted(found) == sorted(one.kept.contact_id for one in due)
+    assert sorted(found) == sorted(contact.kept.contact_id for contact in due)
 
 
 def test_every_contact_of_a_case_is_reached(world: World, visitor: Visitor) -> None:
@@ -125,7 +125,7 @@ def test_every_contact_of_a_case_is_reached(world: World, visitor: Visitor) -> N
     there = world.authority.desk.page(
         ContactQuery(case_id=case.case_id, limit=1_000), by=CONSOLE
     ).contacts
-    wanted = sorted(one.kept.contact_id for one in there)
+    wanted = sorted(contact.kept.contact_id for contact in there)
     assert len(wanted) == NEAR + 3
     for path in (f"/cases/{case.case_id}?policy=cwa", f"/cases/{case.case_id}/graph"):
         found, total = walked(visitor, path, ROW_OF % "contacts")
@@ -136,8 +136,8 @@ def test_every_contact_of_a_case_is_reached(world: World, visitor: Visitor) -> N
 
 def test_every_row_of_who_met_whom_is_reached(world: World, visitor: Visitor) -> None:
     graph = world.authority.graphs.graph(by=CONSOLE)
-    own = {one.pseudonym for one in graph.people if one.cases}
-    pairs = [one for one in graph.meetings if one.contact.pseudonym in own]
+    own = {person.pseudonym for person in graph.people if person.cases}
+    pairs = [meeting for meeting in graph.meetings if meeting.contact.pseudonym in own]
     for heading, row, rows in (
         ("Cases that met", r'<tr><th scope="row"><a class="id" href="[^"]+">(\w+)', len(pairs)),
         (
@@ -158,7 +158,7 @@ def test_every_row_of_who_met_whom_is_reached(world: World, visitor: Visitor) ->
 
 def test_the_audit_log_is_read_to_its_first_entry(world: World, visitor: Visitor) -> None:
     found, _ = walked(visitor, "/audit", r'<tr><td class="right">([\d,]+)</td>')
-    numbers = {int(one.replace(",", "")) for one in found}
+    numbers = {int(hit.replace(",", "")) for hit in found}
     newest = max(numbers)
     assert newest > 100
     assert set(range(1, newest - 60)) <= numbers  # looking adds entries, which move the pages on

@@ -57,7 +57,7 @@ ADDRESSES: Final = {"hci0": "F0:12:34:56:78:00", "hci1": "F0:12:34:56:78:01"}
 LEVEL_DBM: Final = -46.0
 FOLDER: Final = Path("/tmp/nodes")  # noqa: S108 - a layer in memory
 STAY_MOST_S: Final = 120.0
-LATE_S: Final = 40.0  # that a visitor is sent away later than after his time: the disconnection's
+LATE_S: Final = 40.0  # longest delay of a disconnection after a visitor's time is over
 # The phones' rhythm for a machine on which a connection takes 2 to 9 s and not one. The nodes scan
 # in turn: two that connect to each other at once wait until one gives up, and when they did so all
 # the time, this kernel crashed once (a list corrupted in hci_chan_del).

@@ -20,6 +20,7 @@ from tracetogether.errors import (
     AccessDeniedError,
     AuthorityError,
     ConflictError,
+    InvalidRequestError,
     InvalidUploadError,
     NotFoundError,
     StoreError,
@@ -30,7 +31,7 @@ from tracetogether.whole_file import create_secret, read_secret
 
 _LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "[::1]"})
 _ERRORS: Final[Mapping[int, type[AuthorityError | InvalidUploadError]]] = {
-    400: InvalidUploadError,
+    400: InvalidRequestError,
     401: AccessDeniedError,
     403: AccessDeniedError,
     404: NotFoundError,
@@ -196,7 +197,7 @@ class AuthorityClient:
 
         Raises:
             AccessDeniedError: the token is not valid, has expired, or is another phone's.
-            InvalidUploadError: this is not the log that the token was given for, or no log.
+            InvalidUploadError: this is not the log that the token was issued for, or no log.
             ConflictError: this log was received before: there is nothing left to do.
         """
         return self._send(packed_log(body), token)
@@ -298,7 +299,7 @@ class AuthorityClient:
             answer = json.loads(response.data)
             if response.status < 300:
                 return dict(answer)
-            message = str(answer["error"]["message"])
+            message, code = str(answer["error"]["message"]), answer["error"].get("code")
         except (ValueError, KeyError, TypeError):
             msg = (
                 f"{self._url} answers, but not as an authority does (HTTP {response.status}): "
@@ -308,6 +309,8 @@ class AuthorityClient:
         if response.status >= 500:
             msg = f"{self._url}: {message}"
             raise UnreachableError(msg)
+        if code == "invalid_upload":
+            raise InvalidUploadError(message)
         raise _ERRORS.get(response.status, AuthorityError)(message)
 
 

@@ -27,6 +27,7 @@ from tracetogether.cli.upload_choice import (
 from tracetogether.errors import (
     AccessDeniedError,
     ConflictError,
+    InvalidRequestError,
     InvalidUploadError,
     NotFoundError,
 )
@@ -120,7 +121,7 @@ def _sent(client: AuthorityClient, pin: str, attempt: Attempt) -> dict[str, Any]
     """Return the authority's receipt; end the attempt when the log is received or refused."""
     try:
         token = client.redeem_pin(pin, attempt.body, attempt=attempt.name)
-    except (AccessDeniedError, ConflictError, InvalidUploadError):
+    except (AccessDeniedError, ConflictError, InvalidRequestError, InvalidUploadError):
         attempt.end()
         raise
     try:
