@@ -11,9 +11,9 @@ HEAD = """# Command line
 Written by `python docs/reference/write_cli.py` from the command's own help; the test suite
 compares the two.
 
-Results go to stdout, progress and warnings to stderr. `--json` prints one JSON document and nothing
-else on stdout. Exit status: 0 done, 1 it could not be done (one line says what, where and what to
-do), 2 wrong use.
+Results go to stdout, progress and warnings to stderr. With `--json`, stdout has one JSON document
+and nothing else. The exit status is 0 for success, 1 for an error and 2 for wrong use. An error is
+one line that says what failed, where, and what to do.
 """
 
 

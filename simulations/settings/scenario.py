@@ -184,11 +184,11 @@ def scenario_names() -> list[str]:
 
 @dataclass(frozen=True, slots=True)
 class ScenarioText:
-    """A scenario as it is written; all that another machine needs to read the same one.
+    """A scenario's unread text, which another machine can read to the same scenario.
 
     Attributes:
-        name: what to call it.
-        source: where it is from, for error messages.
+        name: of the scenario.
+        source: the file, for error messages.
         text: TOML.
     """
 
@@ -202,24 +202,28 @@ class ScenarioText:
 
 
 def load_scenario(name_or_path: str | Path, settings: Mapping[str, str] = _NONE) -> Scenario:
-    """Return a scenario by its name, or from a file (anything with a suffix or a folder).
+    """Return a scenario by its name or from a file.
 
     Args:
-        name_or_path: which.
-        settings: key -> value as text, in place of the file's; a key is dotted, or the last part
-            of a dotted one where only one ends so (``adoption`` is ``people.adoption``).
+        name_or_path: a name from ``scenario_names``; with a suffix or a folder, a file.
+        settings: key -> value as text, which replace the file's values. A key is dotted, or the
+            last part of only one dotted key: ``adoption`` is ``people.adoption``.
 
     Raises:
-        ScenarioError: there is none, it is not TOML, or a key is unknown, missing or out of range.
+        ScenarioError: there is no such scenario, it is not TOML, or a key is unknown, missing or
+            out of range.
+
+    >>> load_scenario("lift", {"adoption": "0.5"}).people.adoption
+    0.5
     """
     return scenario_text(name_or_path).read(settings)
 
 
 def scenario_text(name_or_path: str | Path) -> ScenarioText:
-    """Return what a scenario's file says, unread.
+    """Return the unread text of a scenario.
 
     Raises:
-        ScenarioError: there is none, or it can't be read.
+        ScenarioError: there is no such scenario, or its file can't be read.
     """
     text = str(name_or_path)
     shipped = _shipped()
@@ -228,7 +232,7 @@ def scenario_text(name_or_path: str | Path) -> ScenarioText:
     path = Path(text)
     if not path.suffix and len(path.parts) == 1:
         nearest = did_you_mean(text, shipped)
-        msg = f"there is no scenario {text!r}{nearest}; `tracetogether simulate list` names them"
+        msg = f"there is no scenario {text!r}{nearest}; `tracetogether simulate list` lists them"
         raise ScenarioError(msg)
     try:
         return ScenarioText(path.stem, str(path), path.read_text("utf-8"))
@@ -241,7 +245,7 @@ def scenario_text(name_or_path: str | Path) -> ScenarioText:
 def parse_scenario(
     text: str, *, name: str, source: str, settings: Mapping[str, str] = _NONE
 ) -> Scenario:
-    """Return the scenario that ``text`` (TOML) describes; ``source`` is for error messages."""
+    """Return the scenario that ``text`` (TOML) describes; error messages name ``source``."""
     try:
         table = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
@@ -253,12 +257,12 @@ def parse_scenario(
 
 
 def scenario_of_keys(keys: Mapping[str, Any], *, source: str, placed: bool = True) -> Scenario:
-    """Return the scenario whose keys as played are ``keys``, with its name among them.
+    """Return the scenario with these keys, its name among them.
 
     Args:
-        keys: as ``dataclasses.asdict`` gives a scenario.
-        source: where they are from, for error messages.
-        placed: whether its people need places in its room: not those of recorded tracks.
+        keys: as ``dataclasses.asdict`` returns them for a scenario.
+        source: the file, for error messages.
+        placed: whether people need places in the room; on recorded tracks they don't.
 
     Raises:
         ScenarioError: a key is unknown, missing or out of range.
@@ -275,29 +279,29 @@ def _scenario_of(table: dict[str, Any], name: str, source: str, *, placed: bool)
 
 
 def cautions(scenario: Scenario) -> list[str]:
-    """Return what makes a valid scenario unable to find anybody, each with what to do."""
+    """Return why a valid scenario can't find any contact, each reason with its remedy."""
     found = []
     lasts, wanted = scenario.duration_s / SECONDS_PER_MINUTE, scenario.policy.minutes
     if lasts < wanted:
         found.append(
-            f"It lasts {lasts:g} minutes, and its policy calls {wanted:g} minutes a contact, so "
-            f"nobody can be one: set duration_s to {wanted * SECONDS_PER_MINUTE:g} or more, or "
+            f"It lasts {lasts:g} minutes, and its policy needs {wanted:g} minutes for a contact, "
+            f"so there can't be any: set duration_s to {wanted * SECONDS_PER_MINUTE:g} or more, or "
             f"policy.minutes to {lasts:g} or less."
         )
     people, with_app = scenario.people.count, scenario.people.with_app
     if with_app < 2:
         found.append(
-            f"With {with_app} of {people} people on it the app can find nobody: set "
+            f"With the app on {with_app} of {people} phones, nobody can be found: set "
             f"people.adoption to {2 / people:.3g} or more."
         )
     return found
 
 
 def full_key(word: str) -> ScenarioKey:
-    """Return the key that ``word`` means: its dotted name, or the end of only one.
+    """Return the key that ``word`` names: by its dotted name, or by the end of only one.
 
     Raises:
-        ScenarioError: there is none, or more than one.
+        ScenarioError: no key has this name, or several do.
     """
     keys = {key.name: key for key in scenario_keys()}
     if word in keys:
@@ -306,14 +310,14 @@ def full_key(word: str) -> ScenarioKey:
     if len(ending) == 1:
         return keys[ending[0]]
     if ending:
-        raise ScenarioError(f"{word!r} can be {' or '.join(ending)}: write which")
+        raise ScenarioError(f"{word!r} can be {' or '.join(ending)}: write one of them")
     short = {name.rpartition(".")[2]: name for name in keys}
     nearest = did_you_mean(word, keys) or did_you_mean(word, short)
     raise ScenarioError(f"there is no scenario key {word!r}{nearest}")
 
 
 def _set(table: dict[str, Any], word: str, text: str) -> None:
-    """Write one setting into the file's table; its kind and limits are checked with the rest."""
+    """Write one setting into the file's table, where it is checked with all other keys."""
     key = full_key(word)
     value: object = text
     if key.type_name != "text":
@@ -325,7 +329,7 @@ def _set(table: dict[str, Any], word: str, text: str) -> None:
     for part in tables:
         inner: Any = table.setdefault(part, {})
         if not isinstance(inner, dict):
-            return  # the file is wrong here, and reading it says so
+            return  # the file is wrong here: checking the table raises the error
         table = inner
     table[last] = value
 
@@ -356,7 +360,7 @@ def _check_table(table: Mapping[str, Any], prefix: str, source: str) -> None:
 
 
 def _check_together(scenario: Scenario, source: str, *, placed: bool) -> None:
-    """Check what no key can check alone."""
+    """Check the rules that concern several keys."""
     stowed = scenario.people.stowed
     if stowed.front_pocket + stowed.back_pocket + stowed.bag <= 0:
         msg = f"{source}: the shares in [people.stowed] are all 0; a phone must be somewhere"

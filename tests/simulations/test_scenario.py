@@ -1,3 +1,4 @@
+import doctest
 import runpy
 import tomllib
 from dataclasses import replace
@@ -6,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from simulations.settings import scenario as scenario_module
 from simulations.settings.scenario import (
     Scenario,
     load_scenario,
@@ -195,3 +197,7 @@ def test_the_shipped_file_uses_known_keys_only() -> None:
         return names
 
     assert walk(tomllib.loads(TEXT)) <= known
+
+
+def test_the_examples_of_the_docstrings_hold() -> None:
+    assert doctest.testmod(scenario_module).failed == 0

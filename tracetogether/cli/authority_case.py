@@ -47,6 +47,7 @@ case.add_command(onward)
 @click.option(
     "--date",
     type=click.DateTime(["%Y-%m-%d"]),
+    metavar="YYYY-MM-DD",
     help="Date of diagnosis or first symptoms, in the authority's time zone.  [default: today]",
 )
 @_short_option

@@ -120,6 +120,7 @@ def _table(contacts: Sequence[Followed]) -> Table:
 @click.option(
     "--date",
     type=click.DateTime(["%Y-%m-%d"]),
+    metavar="YYYY-MM-DD",
     help="Day of the call, in the authority's time zone.  [default: today]",
 )
 @click.option(
@@ -131,7 +132,7 @@ def _table(contacts: Sequence[Followed]) -> Table:
 def call(
     contact_id: str, outcome: str, date: datetime | None, version: int | None, folder: Path
 ) -> None:
-    """Record OUTCOME, the result of a day's call to CONTACT_ID."""
+    """Record the result of a day's call to CONTACT_ID."""
     now = time.time()
     with opened_folder(folder) as service:
         day = service.desk.today(now) if date is None else day_of(date.date())
@@ -146,7 +147,7 @@ def call(
 @folder_option
 @as_json
 def show(contact_id: str, folder: Path, *, as_json: bool) -> None:
-    """Show CONTACT_ID day by day."""
+    """Show the contact CONTACT_ID and the result of each day of follow-up."""
     with opened_folder(folder) as service:
         followed = service.desk.contact(contact_id, by=CONSOLE)
         days, local = service.desk.calendar(contact_id, by=CONSOLE), service.days

@@ -112,9 +112,9 @@ def quarantine(first: str, last: str | None, folder: Path, *, as_json: bool) -> 
 @folder_option
 @as_json
 def destroy(before: str, folder: Path, *, yes: bool, as_json: bool) -> None:
-    """Destroy the keys of all UTC days before BEFORE (YYYY-MM-DD) early.
+    """Destroy the keys of all UTC days before BEFORE (YYYY-MM-DD), before their retention ends.
 
-    Nobody can open the TempIDs and logs of those days afterwards.
+    Afterwards nobody can open the TempIDs and logs of those days.
     """
     day = day_named(before)
     if not yes:

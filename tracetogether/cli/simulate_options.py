@@ -75,7 +75,7 @@ def seeds_option(default: int, most: int | None = None) -> Callable[[_Command], 
         type=click.IntRange(1, most),
         default=default,
         show_default=True,
-        help="Number of runs of each setting, with seeds 1 to N.",
+        help="Number of runs of each setting, with different seeds.",
     )
 
 
@@ -85,14 +85,14 @@ def out_option(about: str) -> Callable[[_Command], _Command]:
 
 
 def columns_option(
-    known: Collection[str], flag: str = "--columns"
+    known: Collection[str], table: str, flag: str = "--columns"
 ) -> Callable[[_Command], _Command]:
-    """Return a decorator that adds an option for the names of a table's columns."""
+    """Return a decorator that adds an option for the column names of ``table``."""
     return click.option(
         flag,
         callback=parsed(partial(columns_of_fields, known=known)),
         metavar="FIELD=COLUMN,...",
-        help=f"Column names of the table, where they differ from {', '.join(known)}.",
+        help=f"Column names of the {table}, where they differ from {', '.join(known)}.",
     )
 
 

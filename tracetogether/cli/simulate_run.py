@@ -67,7 +67,7 @@ class _Asked:
     help="Recorded tracks (CSV) that replace the scenario's people. The recording then gives the "
     "number of people, the duration and the positions.",
 )
-@columns_option(TRACK_COLUMNS)
+@columns_option(TRACK_COLUMNS, "tracks")
 @click.option("--scene", help="Scene of the tracks to play, if the file has several.")
 @out_option("Folder for positions, contact logs, truth, contact lists and a picture.")
 @click.option(

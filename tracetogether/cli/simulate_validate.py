@@ -44,7 +44,7 @@ _calibration = click.option(
     metavar="FILE",
     help="Table of the offsets of phone models.",
 )
-_reading_columns = columns_option(READING_COLUMNS, "--reading-columns")
+_reading_columns = columns_option(READING_COLUMNS, "readings", "--reading-columns")
 
 
 @validate.command()
@@ -105,7 +105,7 @@ def channel(
     metavar="FILE",
     help="Readings recorded with the tracks.",
 )
-@columns_option(TRACK_COLUMNS)
+@columns_option(TRACK_COLUMNS, "tracks")
 @_reading_columns
 @_calibration
 @_scenario
