@@ -38,7 +38,7 @@ def traced(world: World, case: Case) -> TracedCase:
 
 
 def contact(world: World, case: Case, user_id: str) -> Contact:
-    (found,) = [one for one in traced(world, case).contacts if one.user_id == user_id]
+    (found,) = [contact for contact in traced(world, case).contacts if contact.user_id == user_id]
     return found
 
 
@@ -54,7 +54,7 @@ def test_the_other_log_fills_in_what_one_phone_missed(world: World, case: Case) 
     assert (both.first_s, both.last_s) == (AT, pytest.approx(AT + 40 * 60, abs=30))
     assert both.minutes.median == pytest.approx(2 * alone.minutes.median, rel=0.1)
     assert both.probability > alone.probability
-    assert "recorded by both phones" in {one.text for one in both.reasons}
+    assert "recorded by both phones" in {reason.text for reason in both.reasons}
 
 
 def test_where_both_heard_the_two_answers_are_averaged(world: World, case: Case) -> None:
@@ -78,7 +78,7 @@ def test_somebody_whom_the_cases_own_phone_did_not_hear_is_found(world: World, c
     assert traced(world, case).contacts == ()
     positive(world, silent, world.heard(case.user_id, AT, 30, rssi_dbm=-45))
     found = contact(world, case, silent)
-    assert (found.seen_by, [one.seen_by for one in found.days]) == ("contact", ["contact"])
+    assert (found.seen_by, [day.seen_by for day in found.days]) == ("contact", ["contact"])
     assert found.minutes.median > 20
     assert traced(world, case).in_span == 0  # they are no records of this case
 
@@ -92,7 +92,7 @@ def test_each_day_says_whose_phone_recorded_it(world: World, case: Case) -> None
     theirs = [*world.heard(case.user_id, yesterday, 10), *world.heard(case.user_id, AT, 10)]
     positive(world, near, theirs)
     found = contact(world, case, near)
-    said = [(one.day, one.seen_by) for one in found.days]
+    said = [(day.day, day.seen_by) for day in found.days]
     assert said == [(DAY - 2, "case"), (DAY - 1, "both"), (DAY, "contact")]
 
 
@@ -106,7 +106,7 @@ def test_both_lists_of_a_pair_say_the_same(world: World, case: Case) -> None:
     assert mine.minutes.median == pytest.approx(theirs.minutes.median)
 
 
-def test_of_the_others_log_nothing_else_is_told(world: World, case: Case) -> None:
+def test_the_list_shows_nothing_else_of_the_others_log(world: World, case: Case) -> None:
     near, stranger = world.user(), world.user()
     take(world, case, world.heard(near, AT, 20))
     before = traced(world, case)
@@ -118,7 +118,7 @@ def test_of_the_others_log_nothing_else_is_told(world: World, case: Case) -> Non
     ]
     positive(world, near, theirs)
     after = traced(world, case)
-    assert {one.user_id for one in after.contacts} == {near}
+    assert {contact.user_id for contact in after.contacts} == {near}
     assert contact(world, case, near).first_s == AT
     assert (after.uploads, after.records, after.accepted, after.in_span, after.rejected) == (
         before.uploads,
@@ -130,14 +130,14 @@ def test_of_the_others_log_nothing_else_is_told(world: World, case: Case) -> Non
     assert stranger not in json.dumps(Contacts.of(after).json_value())
 
 
-def test_who_withdraws_takes_his_log_along(world: World, case: Case) -> None:
+def test_the_log_of_a_user_who_withdraws_no_longer_counts(world: World, case: Case) -> None:
     near, silent = world.user(), world.user()
     take(world, case, world.heard(near, AT, 20))
-    for one in (near, silent):
-        positive(world, one, world.heard(case.user_id, AT, 40))
+    for user in (near, silent):
+        positive(world, user, world.heard(case.user_id, AT, 40))
     assert len(traced(world, case).contacts) == 2
-    for one in (near, silent):
-        world.authority.issuance.withdraw(one, NOON)
+    for user in (near, silent):
+        world.authority.issuance.withdraw(user, NOON)
     assert traced(world, case).contacts == ()
 
 
@@ -171,11 +171,11 @@ def test_quarantined_days_of_the_other_log_need_the_switch(world: World, case: C
 
 
 def relay(world: World, case: Case, *, hears: Sequence[str]) -> str:
-    """Let the case's phone hear a victim who, by his own log, hears ``hears`` all the while."""
+    """Let the case's phone hear a victim whose own log has ``hears`` all the time."""
     victim = world.user()
     bystander = world.user()
     mine = [*world.heard(victim, AT, 30, rssi_dbm=-55), *world.heard(bystander, AT, 30)]
-    theirs = [row for one in hears for row in world.heard(one, AT, 30)]
+    theirs = [row for user in hears for row in world.heard(user, AT, 30)]
     take(world, case, mine)
     positive(world, victim, theirs)
     return victim
@@ -184,7 +184,7 @@ def relay(world: World, case: Case, *, hears: Sequence[str]) -> str:
 def test_a_relayed_tempid_is_not_believed(world: World, case: Case) -> None:
     victim = relay(world, case, hears=[world.user()])
     found = traced(world, case)
-    assert victim not in {one.user_id for one in found.contacts}
+    assert victim not in {contact.user_id for contact in found.contacts}
     assert found.rejected == {Rejection.TWO_PLACES: 90}
     assert (found.records, found.accepted, found.in_span) == (180, 90, 90)
 
@@ -194,12 +194,12 @@ def test_one_person_heard_by_both_is_enough_to_believe(world: World, case: Case)
     take(world, case, world.heard(everywhere, AT, 30))
     victim = relay(world, case, hears=[everywhere, world.user()])
     # The case's two uploads are one story, and "everywhere" is in it.
-    assert victim in {one.user_id for one in traced(world, case).contacts}
+    assert victim in {contact.user_id for contact in traced(world, case).contacts}
 
 
 def test_a_phone_that_heard_nobody_may_have_slept(world: World, case: Case) -> None:
     victim = relay(world, case, hears=[])
-    assert victim in {one.user_id for one in traced(world, case).contacts}
+    assert victim in {contact.user_id for contact in traced(world, case).contacts}
 
 
 def test_a_victim_who_heard_the_case_was_there(world: World, case: Case) -> None:
@@ -212,4 +212,4 @@ def test_a_weak_signal_may_go_unheard_on_the_other_side(world: World, case: Case
     mine = [*world.heard(victim, AT, 30, rssi_dbm=-85), *world.heard(bystander, AT, 30)]
     take(world, case, mine)
     positive(world, victim, world.heard(world.user(), AT, 30))
-    assert victim in {one.user_id for one in traced(world, case).contacts}
+    assert victim in {contact.user_id for contact in traced(world, case).contacts}

@@ -68,27 +68,34 @@ def named(chain: Chain, user_id: str) -> str:
 def test_people_and_meetings_of_all_cases(chain: Chain) -> None:
     graph = chain.world.authority.graphs.graph(DEMO_POLICY, by=CONSOLE)
     name = {letter: named(chain, getattr(chain, letter)) for letter in "abcde"}
-    assert {one.pseudonym for one in graph.people} == set(name.values())
-    assert {one.pseudonym for one in graph.people if one.cases} == {name["a"], name["b"]}
-    pairs = {frozenset(one.pair) for one in graph.meetings}
+    assert {person.pseudonym for person in graph.people} == set(name.values())
+    assert {person.pseudonym for person in graph.people if person.cases} == {name["a"], name["b"]}
+    pairs = {frozenset(meeting.pair) for meeting in graph.meetings}
     assert pairs == {frozenset({name[x], name[y]}) for x, y in ("ab", "ae", "bc", "bd")}
     assert len(graph.meetings) == 4  # A and B met once, though both lists have it
-    (ab,) = [one for one in graph.meetings if set(one.pair) == {name["a"], name["b"]}]
+    (ab,) = [meeting for meeting in graph.meetings if set(meeting.pair) == {name["a"], name["b"]}]
     assert (ab.contact.seen_by, ab.contact.close_contact) == ("both", True)
-    likely = [one.contact.probability for one in graph.meetings]
+    likely = [meeting.contact.probability for meeting in graph.meetings]
     assert likely == sorted(likely, reverse=True)
     assert (graph.cases, graph.cases_left_out) == (2, 0)
 
 
 def test_the_earlier_case_leads_the_ranking(chain: Chain) -> None:
     graph = chain.world.authority.graphs.graph(DEMO_POLICY, by=CONSOLE)
-    (best,) = [one for one in graph.candidates if one.infected.case_id == chain.case_b.case_id]
+    (best,) = [
+        candidate
+        for candidate in graph.candidates
+        if candidate.infected.case_id == chain.case_b.case_id
+    ]
     assert best.infector.case_id == chain.case_a.case_id
     assert best.likeliest_day == DAY - 5
     assert best.direction > 0.8
     assert best.share.low < best.share.median < best.share.high < 1
     said = Graph.of(graph).json_value()
-    assert {one["code"] for one in said["assumptions"]} >= {"incubation", "infectiousness"}
+    assert {assumption["code"] for assumption in said["assumptions"]} >= {
+        "incubation",
+        "infectiousness",
+    }
     for user_id in (chain.a, chain.b, chain.c, chain.d, chain.e):
         assert user_id not in json.dumps(said)
         assert user_id not in repr(graph)
@@ -103,13 +110,13 @@ def test_contacts_of_contacts_are_those_met_afterwards(chain: Chain) -> None:
     assert graphs.second_degree(chain.case_b, DEMO_POLICY, by=CONSOLE)[0].contact.user_id == chain.e
 
 
-def test_a_tracer_sees_the_graph_of_his_cases_alone(chain: Chain) -> None:
+def test_a_tracer_sees_the_graph_of_the_assigned_cases_only(chain: Chain) -> None:
     authority = chain.world.authority
     authority.staff.add("tracer", frozenset({Role.TRACER}), "token", NOON, by=CONSOLE)
     assert authority.graphs.graph(by=TRACER).people == ()
     authority.casework.assign(chain.case_a.case_id, "tracer", NOON, by=CHIEF)
     mine = authority.graphs.graph(by=TRACER)
-    own = {one.pseudonym: [case.case_id for case in one.cases] for one in mine.people}
+    own = {person.pseudonym: [case.case_id for case in person.cases] for person in mine.people}
     assert own == {
         named(chain, chain.a): [chain.case_a.case_id],
         named(chain, chain.b): [],
@@ -125,7 +132,7 @@ def test_a_tracer_sees_the_graph_of_his_cases_alone(chain: Chain) -> None:
 def test_who_withdraws_is_gone_from_the_graph(chain: Chain) -> None:
     chain.world.authority.issuance.withdraw(chain.b, NOON)
     graph = chain.world.authority.graphs.graph(by=CONSOLE)
-    assert {one.pseudonym for one in graph.people} == {
+    assert {person.pseudonym for person in graph.people} == {
         named(chain, chain.a),
         named(chain, chain.e),
     }
@@ -169,7 +176,7 @@ def test_the_graph_over_http(served: tuple[str, Chain]) -> None:
     assert get(url, "/v1/graph?policy=none")[0] == 400
     assert get(url, "/v1/graph", "tracer")[1]["people"] == []
     entries = authority.audit.entries(after=before, by=CONSOLE)
-    assert [(one.act, one.by) for one in entries] == [
+    assert [(entry.act, entry.by) for entry in entries] == [
         ("graph.shown", "chief"),
         ("graph.shown", "chief"),
         ("graph.shown", "tracer"),
@@ -188,7 +195,7 @@ def test_contacts_of_contacts_over_http(served: tuple[str, Chain]) -> None:
         named(chain, chain.c),
         named(chain, chain.b),
     )
-    assert get(url, path, "tracer")[0] == 404  # it is not his
+    assert get(url, path, "tracer")[0] == 404  # it is not assigned to this tracer
     (entry,) = chain.world.authority.audit.entries(after=before, by=CONSOLE)
     assert (entry.act, entry.subject) == ("contacts.onward_listed", chain.case_a.case_id)
 
@@ -206,7 +213,9 @@ def test_a_log_brings_the_lists_of_others_up_to_date(served: tuple[str, Chain]) 
         body = write_upload(world.heard(earlier.user_id, at(DAY), 30, rssi_dbm=-45))
         pin = authority.pins.issue(later, NOON, by=CONSOLE)
         phone.upload(body, phone.redeem_pin(pin, body))
-    assert [one.case_id for one in authority.tracing.concerned(later)] == [earlier.case_id]
+    assert [other_case.case_id for other_case in authority.tracing.concerned(later)] == [
+        earlier.case_id
+    ]
     assert eventually(lambda: bool(authority.store.desk.contacts_of([earlier.case_id])))
     (row,) = authority.store.desk.contacts_of([earlier.case_id])
     assert row.seen_by == "contact"

@@ -27,7 +27,7 @@ def only(world: World, case: Case) -> Contact:
 
 
 def figures(contact: Contact, code: str) -> dict[str, float]:
-    (found,) = [one for one in contact.reasons if one.code == code]
+    (found,) = [reason for reason in contact.reasons if reason.code == code]
     return dict(found.figures)
 
 
@@ -56,7 +56,7 @@ def test_each_day_has_its_own_minutes_and_distance(world: World, case: Case) -> 
     world.take(case, rows, NOON)
     contact = only(world, case)
     early, late = contact.days
-    assert [one.day for one in contact.days] == [DAY - 3, DAY - 1]
+    assert [day.day for day in contact.days] == [DAY - 3, DAY - 1]
     assert (early.encounters, late.encounters) == (1, 2)
     assert early.minutes.median > 25
     assert late.minutes.median < 15
@@ -106,16 +106,16 @@ def test_a_rule_counts_minutes_by_attenuation_whatever_the_radius(world: World, 
         name: world.authority.tracing.contacts(case, policy_named(name), by=CONSOLE).contacts[0]
         for name in ("swisscovid", "cwa", "immuni", "lfph")
     }
-    for name, one in met.items():
+    for name, contact in met.items():
         (found,) = encounters(
             Sightings.from_rows([replace(row, peer=person) for row in rows]),
             estimator=f"bucket-{name}",
             calibration=Calibration.prior(transmit=BLUETRACE_TRANSMIT),
         )
-        assert one.minutes.median == pytest.approx(found.minutes.median)
-        assert one.minutes.high == pytest.approx(found.minutes.high)
-        assert one.close_contact is (found.minutes.median >= 15)
-    assert len({one.minutes.median for one in met.values()}) == 4
+        assert contact.minutes.median == pytest.approx(found.minutes.median)
+        assert contact.minutes.high == pytest.approx(found.minutes.high)
+        assert contact.close_contact is (found.minutes.median >= 15)
+    assert len({contact.minutes.median for contact in met.values()}) == 4
     wide = replace(policy_named("cwa"), within_m=50.0)
     assert (
         world.authority.tracing.contacts(case, wide, by=CONSOLE).contacts[0].minutes
@@ -135,7 +135,7 @@ def test_reasons_are_said_in_plain_english() -> None:
         seen_by="both",
         case_day=DAY,
     )
-    assert [one.text for one in found] == [
+    assert [reason.text for reason in found] == [
         "93 % likely within 2 m for 15 min or more in 24 hours",
         "45 (20 to 60) min within 2 m",
         "31 min in the busiest 24 hours, reaches 15",

@@ -44,10 +44,10 @@ class Desk(World):
 
     def found(self, state: ContactState) -> list[str]:
         page = self.authority.desk.page(ContactQuery(states=frozenset({state})), by=CONSOLE)
-        return [one.kept.contact_id for one in page.contacts]
+        return [contact.kept.contact_id for contact in page.contacts]
 
     def acts(self) -> list[str]:
-        return [one.act for one in self.authority.audit.entries(by=CONSOLE)]
+        return [entry.act for entry in self.authority.audit.entries(by=CONSOLE)]
 
 
 @pytest.fixture
@@ -89,16 +89,18 @@ def test_logs_of_before_the_follow_up_are_taken_over_once(desk: Desk) -> None:
     for case in (old, shut):
         desk.take(case, desk.heard(desk.user(), NOON - 4 * 3600, 90, rssi_dbm=-45), NOON)
     desk.authority.casework.close(shut.case_id, NOON, by=CONSOLE)
-    before = {one.contact_id: one for one in desk.store.desk.contacts_of([desk.case.case_id])}
-    told: list[tuple[int, int]] = []
+    before = {
+        contact.contact_id: contact for contact in desk.store.desk.contacts_of([desk.case.case_id])
+    }
+    progress: list[tuple[int, int]] = []
     assert desk.authority.finder.take_over(
-        later(9), lambda done, total: told.append((done, total))
+        later(9), lambda done, total: progress.append((done, total))
     ) == (1, 1)
-    assert told == [(0, 4), (1, 4), (2, 4), (3, 4)]
+    assert progress == [(0, 4), (1, 4), (2, 4), (3, 4)]
     (new,) = desk.store.desk.contacts_of([old.case_id])
     assert (new.state, new.day, new.found_at) == (ContactState.TO_TRACE, DAY, NOON)  # goes with it
     assert before == {
-        one.contact_id: one for one in desk.store.desk.contacts_of([desk.case.case_id])
+        contact.contact_id: contact for contact in desk.store.desk.contacts_of([desk.case.case_id])
     }
     assert desk.store.desk.contacts_of([shut.case_id]) == []
     newest = list(desk.authority.audit.entries(by=CONSOLE))[-1]
@@ -172,7 +174,7 @@ def test_lost_after_three_days_and_found_again(desk: Desk) -> None:
     assert (again.state, again.missed, again.ended_at) == (ContactState.IN_FOLLOW_UP, 0, None)
     corrected = work.record(contact_id, DAY + 2, Outcome.NO_SYMPTOMS, later(3) + 1, by=CONSOLE).kept
     assert corrected.last_day == DAY + 3
-    days = {one.day: one for one in desk.authority.desk.calendar(contact_id, by=CONSOLE)}
+    days = {day.day: day for day in desk.authority.desk.calendar(contact_id, by=CONSOLE)}
     assert days[DAY + 2].outcome is Outcome.NO_SYMPTOMS
     assert days[DAY + 4].outcome is None
 
@@ -203,7 +205,7 @@ def test_a_contact_becomes_a_case(desk: Desk) -> None:
     with pytest.raises(ConflictError):
         desk.authority.follow_up.record(contact_id, DAY, Outcome.NO_SYMPTOMS, later(2), by=CONSOLE)
     links = desk.authority.desk.links(desk.case, later(2), by=CONSOLE)
-    assert [one.own_cases for one in links if one.contact.kept.contact_id == contact_id] == [
+    assert [link.own_cases for link in links if link.contact.kept.contact_id == contact_id] == [
         (case.case_id,)
     ]
     ratio = desk.authority.desk.dashboard(later(2), by=CONSOLE).indicators.new_cases_known
@@ -225,7 +227,7 @@ def test_one_person_in_two_cases_is_one_when_they_are_merged(desk: Desk) -> None
     merged = authority.casework.case(second.case_id, by=CONSOLE)
     assert (merged.state, merged.merged_into) == (CaseState.MERGED, desk.case.case_id)
     page = authority.desk.page(ContactQuery(case_id=desk.case.case_id), by=CONSOLE)
-    by_state = {one.kept.state: one.kept for one in page.contacts}
+    by_state = {contact.kept.state: contact.kept for contact in page.contacts}
     assert by_state[ContactState.IN_FOLLOW_UP].traced_at == NOON + 60
     assert by_state[ContactState.MERGED].contact_id == theirs.kept.contact_id
     with pytest.raises(ConflictError, match="merged already"):
@@ -300,8 +302,8 @@ def test_a_reveal_wants_a_reason_and_stands_in_the_audit_log(desk: Desk) -> None
         with pytest.raises(InvalidRequestError):
             work.reveal(contact_id, reason, NOON, by=CONSOLE)
     refused = list(desk.authority.audit.entries(after=before, by=CONSOLE))
-    assert [one.act for one in refused] == ["contact.reveal-refused"] * 3
-    assert all(set(one.details) == {"contact"} for one in refused)
+    assert [entry.act for entry in refused] == ["contact.reveal-refused"] * 3
+    assert all(set(entry.details) == {"contact"} for entry in refused)
     before = desk.authority.audit.verify(by=CONSOLE)[0]
     person = work.reveal(contact_id, "call for testing", NOON, by=CONSOLE)
     assert (person.user_id, person.name, person.phone) == (desk.near, "Ann", "555")
@@ -322,7 +324,7 @@ def test_what_is_written_down_is_sealed_and_no_log_holds_it(desk: Desk) -> None:
     kept = desk.authority.desk.contact(contact_id, by=CONSOLE).kept
     for secret in (b"Canary", desk.near.encode()):
         assert secret not in kept.particulars + kept.person + kept.tag
-    assert [one.text for one in desk.authority.desk.notes_on(desk.case.case_id, by=CONSOLE)] == [
+    assert [note.text for note in desk.authority.desk.notes_on(desk.case.case_id, by=CONSOLE)] == [
         "Canary-Note"
     ]
     for text in ("", " ", "x" * 2_001):

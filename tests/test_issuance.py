@@ -20,9 +20,13 @@ from tracetogether.units import Entropy
 def test_a_registration_has_its_own_id_and_credential(entropy: Entropy) -> None:
     world = World.of(entropy)
     made = [world.authority.issuance.register() for _ in range(50)]
-    assert len({one.user_id for one in made}) == len({one.credential for one in made}) == 50
-    assert all(len(b64decode(one.user_id)) == 21 for one in made)
-    assert all(len(urlsafe_b64decode(one.credential + "=")) == 32 for one in made)
+    assert (
+        len({registration.user_id for registration in made})
+        == len({registration.credential for registration in made})
+        == 50
+    )
+    assert all(len(b64decode(registration.user_id)) == 21 for registration in made)
+    assert all(len(urlsafe_b64decode(registration.credential + "=")) == 32 for registration in made)
 
 
 def test_only_the_digest_of_a_credential_is_kept(entropy: Entropy) -> None:
@@ -72,12 +76,14 @@ def test_windows_follow_each_other_over_every_midnight(entropy: Entropy) -> None
         for fetched in range(int(NOON), int(NOON) + 5 * 43_200, 7_177):
             tempids = list(world.authority.issuance.batch(user, fetched))
             assert tempids[0].start <= fetched - 60 < tempids[0].expiry
-            for one, following in pairwise(tempids):
-                assert 0 < one.expiry - one.start <= 900
-                assert one.expiry == following.start
-                assert valid.setdefault(one.start, (one.expiry, one.text))[0] == one.expiry
+            for tempid, following in pairwise(tempids):
+                assert 0 < tempid.expiry - tempid.start <= 900
+                assert tempid.expiry == following.start
+                assert (
+                    valid.setdefault(tempid.start, (tempid.expiry, tempid.text))[0] == tempid.expiry
+                )
         ends = sorted((start, end) for start, (end, _) in valid.items())
-        assert all(one[1] == other[0] for one, other in pairwise(ends))
+        assert all(window[1] == other[0] for window, other in pairwise(ends))
         short = [start for start, end in ends if end - start < 900]
         assert all(
             min(abs(start - midnight - n * 86_400) for n in range(5)) < 900 for start in short
@@ -130,12 +136,12 @@ def test_a_new_chain_of_keys_never_makes_an_iv_meet_two_windows(entropy: Entropy
         for tempid in world.authority.issuance.batch(user, NOON + hour * 3_600)
     ]
     met: dict[bytes, tuple[int, int, str]] = {}
-    for one in before + after:
-        iv = b64decode(one.text)[29:45]
-        assert met.setdefault(iv, (one.start, one.expiry, one.text)) == (
-            one.start,
-            one.expiry,
-            one.text,
+    for tempid in before + after:
+        iv = b64decode(tempid.text)[29:45]
+        assert met.setdefault(iv, (tempid.start, tempid.expiry, tempid.text)) == (
+            tempid.start,
+            tempid.expiry,
+            tempid.text,
         )
 
 
@@ -170,10 +176,10 @@ def test_a_batch_is_the_same_within_a_window_and_overlaps_the_next(entropy: Entr
     first = world.authority.issuance.batch(user, begun + 60)
     assert list(world.authority.issuance.batch(user, begun + 60 + 899)) == list(first)
     later = world.authority.issuance.batch(user, begun + 60 + 900)
-    assert [one.start for one in later][:-1] == [one.start for one in first][1:]
-    assert not {one.text for one in later} & {one.text for one in first}
-    assert not {one.text for one in world.authority.issuance.batch(other, NOON)} & {
-        one.text for one in first
+    assert [tempid.start for tempid in later][:-1] == [tempid.start for tempid in first][1:]
+    assert not {tempid.text for tempid in later} & {tempid.text for tempid in first}
+    assert not {tempid.text for tempid in world.authority.issuance.batch(other, NOON)} & {
+        tempid.text for tempid in first
     }
 
 

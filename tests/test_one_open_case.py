@@ -30,8 +30,10 @@ BOTH = Caller("both", frozenset({Role.TRACER, Role.ISSUER}))
 
 
 def staffed(world: World) -> World:
-    for one in (RAVI, SITI, IDA, MEI, BOTH):
-        world.authority.staff.add(one.name, one.roles, f"token-of-{one.name}", NOON, by=CONSOLE)
+    for caller in (RAVI, SITI, IDA, MEI, BOTH):
+        world.authority.staff.add(
+            caller.name, caller.roles, f"token-of-{caller.name}", NOON, by=CONSOLE
+        )
     return world
 
 
@@ -77,16 +79,16 @@ def six_at_once(act: Callable[[int], object]) -> tuple[list[object], list[Except
 
     with ThreadPoolExecutor(6) as pool:
         found = list(pool.map(wait_and_act, range(6)))
-    refused = [one for one in found if isinstance(one, Exception)]
-    return [one for one in found if not isinstance(one, Exception)], refused
+    refused = [result for result in found if isinstance(result, Exception)]
+    return [result for result in found if not isinstance(result, Exception)], refused
 
 
 def open_cases(authority: Authority, user_id: str) -> list[Case]:
     busy = {CaseState.OPEN, CaseState.TRACING}
     return [
-        one
-        for one in authority.casework.cases(by=CONSOLE)
-        if one.user_id == user_id and one.state in busy
+        case
+        for case in authority.casework.cases(by=CONSOLE)
+        if case.user_id == user_id and case.state in busy
     ]
 
 
@@ -94,7 +96,7 @@ def test_six_parallel_clicks_open_one_case(sql_world: World) -> None:
     authority, person = sql_world.authority, sql_world.user()
     opened, refused = six_at_once(lambda _: authority.casework.open_case(person, NOON, by=CONSOLE))
     assert (len(opened), len(refused)) == (1, 5)
-    assert {str(one) for one in refused} == {
+    assert {str(error) for error in refused} == {
         f"this person has an open case already: it is {opened[0].case_id}"
     }
     assert open_cases(authority, person) == opened
@@ -108,7 +110,7 @@ def test_six_tracers_who_convert_one_person_at_once_open_one_case(sql_world: Wor
     )
     assert (len(opened), len(refused)) == (1, 5)
     assert open_cases(authority, person) == opened
-    states = [authority.desk.contact(one, by=CONSOLE).kept.state for one in contacts]
+    states = [authority.desk.contact(contact, by=CONSOLE).kept.state for contact in contacts]
     assert states.count(ContactState.BECAME_CASE) == 1  # what was refused has changed nothing
 
 
@@ -133,23 +135,23 @@ def test_the_database_itself_refuses_a_second_open_case(sql_world: World) -> Non
 
 def test_a_refusal_names_the_case_only_to_who_may_see_it(world: World) -> None:
     authority, person = world.authority, world.user()
-    mine, his = (
+    mine, sitis_case = (
         case_with(world, person, assigned_to="ravi"),
         world.authority.casework.open_case(person, NOON, by=CONSOLE),
     )
-    authority.casework.assign(his.case_id, "siti", NOON, by=CONSOLE)
+    authority.casework.assign(sitis_case.case_id, "siti", NOON, by=CONSOLE)
     contact_id = contact_of(world, mine)
     with pytest.raises(ConflictError) as refused:
         authority.merging.convert(contact_id, NOON, by=RAVI)
-    assert his.case_id not in str(refused.value)
+    assert sitis_case.case_id not in str(refused.value)
     assert authority.desk.contact(contact_id, by=CONSOLE).kept.state is not ContactState.BECAME_CASE
     for caller in (IDA, CONSOLE):
-        with pytest.raises(ConflictError, match=his.case_id):
+        with pytest.raises(ConflictError, match=sitis_case.case_id):
             authority.casework.open_case(person, NOON, by=caller)
-    authority.casework.close(his.case_id, NOON, by=CONSOLE)
+    authority.casework.close(sitis_case.case_id, NOON, by=CONSOLE)
     authority.casework.open_case(person, NOON, by=IDA)
     with pytest.raises(ConflictError, match="has an open case already"):
-        authority.casework.reopen(his.case_id, NOON, by=SITI)
+        authority.casework.reopen(sitis_case.case_id, NOON, by=SITI)
 
 
 def test_an_import_names_the_line_and_opens_nothing(world: World) -> None:
@@ -166,12 +168,15 @@ def test_an_import_names_the_line_and_opens_nothing(world: World) -> None:
 
 @pytest.mark.network
 def test_page_and_api_refuse_a_second_open_case(world: World) -> None:
-    person, his = world.user(), world.user()
+    person, other_person = world.user(), world.user()
     world.authority.casework.assign(
-        world.authority.casework.open_case(his, NOON, by=CONSOLE).case_id, "siti", NOON, by=CONSOLE
+        world.authority.casework.open_case(other_person, NOON, by=CONSOLE).case_id,
+        "siti",
+        NOON,
+        by=CONSOLE,
     )
-    contact_id = contact_of(world, case_with(world, his, assigned_to="ravi"))
-    (open_one,) = open_cases(world.authority, his)
+    contact_id = contact_of(world, case_with(world, other_person, assigned_to="ravi"))
+    (open_one,) = open_cases(world.authority, other_person)
     with serving(world) as site, urllib3.PoolManager() as http:
         for name in ("ida", "ravi"):
             site.enrol(name)
@@ -194,8 +199,8 @@ def test_page_and_api_refuse_a_second_open_case(world: World) -> None:
         assert ravi.post(f"/contacts/{contact_id}/convert", confirm="yes")[0] == 409
         assert "but it is not assigned to you" in ravi.text()
         assert open_one.case_id not in ravi.body
-        status, told = api("ravi", f"/v1/followed/{contact_id}/convert", "{}")
-        assert (status, open_one.case_id in told) == (409, False)
+        status, shown = api("ravi", f"/v1/followed/{contact_id}/convert", "{}")
+        assert (status, open_one.case_id in shown) == (409, False)
     assert len(open_cases(world.authority, person)) == 1
 
 
@@ -214,26 +219,28 @@ def test_the_command_line_refuses_a_second_open_case(tmp_path: Path) -> None:
 
 
 def test_a_converted_contact_shows_nothing_of_another_tracers_log(world: World) -> None:
-    """Ravi's contact X stands in Siti's list, too: X as Ravi's case would name Siti's case."""
+    """Ravi's contact X is in Siti's list, too: X as Ravi's case would name Siti's case."""
     authority, x, friend = world.authority, world.user(), world.user()
     mine = case_with(world, x, assigned_to="ravi")
-    his = case_with(world, x, friend, assigned_to="siti")
+    sitis_case = case_with(world, x, friend, assigned_to="siti")
     case = authority.merging.convert(contact_of(world, mine), NOON, by=RAVI)
     assert (case.unconfirmed, case.assigned_to) == (True, "ravi")
     with_others = Case(case.case_id, case.user_id, case.day, NOON, NOON)
-    told = {one.user_id for one in authority.tracing.contacts(with_others, by=CONSOLE).contacts}
-    assert told == {mine.user_id, his.user_id}  # what the logs would say, were they asked
+    shown = {
+        contact.user_id for contact in authority.tracing.contacts(with_others, by=CONSOLE).contacts
+    }
+    assert shown == {mine.user_id, sitis_case.user_id}  # what the logs would say, were they asked
     assert authority.tracing.contacts(case, by=CONSOLE).contacts == ()
     assert authority.tracing.contacts(case, believe_quarantined=True, by=CONSOLE).contacts == ()
     assert authority.finder.refresh(case, NOON) == 0
     assert authority.graphs.second_degree(mine, by=RAVI) == ()
     graph = authority.graphs.graph(by=RAVI)
-    assert {one.case_id for one in graph.asked} == {mine.case_id}
+    assert {asked_case.case_id for asked_case in graph.asked} == {mine.case_id}
     assert graph.candidates == ()
-    assert all(not one.cases or one.cases == (mine,) for one in graph.people)
-    assert his.case_id not in repr(authority.desk.links(mine, NOON, by=RAVI))
-    assert his.case_id in repr(authority.desk.links(mine, NOON, by=MEI))
-    assert his.case_id not in repr(authority.desk.page(ContactQuery(), by=RAVI))
+    assert all(not person.cases or person.cases == (mine,) for person in graph.people)
+    assert sitis_case.case_id not in repr(authority.desk.links(mine, NOON, by=RAVI))
+    assert sitis_case.case_id in repr(authority.desk.links(mine, NOON, by=MEI))
+    assert sitis_case.case_id not in repr(authority.desk.page(ContactQuery(), by=RAVI))
     assert authority.tracing.concerned(case) == []
 
 
@@ -256,12 +263,12 @@ def test_an_issuer_confirms_and_others_logs_are_used(world: World) -> None:
     confirmed = authority.casework.confirm(case.case_id, NOON, by=IDA)
     assert not confirmed.unconfirmed
     assert authority.casework.case(case.case_id, by=CONSOLE) == confirmed
-    assert {one.user_id for one in authority.tracing.contacts(confirmed, by=CONSOLE).contacts} == {
-        mine.user_id
-    }
+    assert {
+        contact.user_id for contact in authority.tracing.contacts(confirmed, by=CONSOLE).contacts
+    } == {mine.user_id}
     with pytest.raises(ConflictError, match="confirmed already"):
         authority.casework.confirm(case.case_id, NOON, by=IDA)
-    acts = [one.act for one in authority.audit.entries(by=CONSOLE)]
+    acts = [entry.act for entry in authority.audit.entries(by=CONSOLE)]
     assert "case.opened-unconfirmed" in acts
     assert "case.confirmed" in acts
 
@@ -277,10 +284,12 @@ def test_a_log_with_a_pin_confirms_and_a_pin_alone_does_not(world: World) -> Non
     world.take(case, [], NOON)
     case = authority.casework.case(case.case_id, by=CONSOLE)
     assert not case.unconfirmed
-    assert {one.user_id for one in authority.tracing.contacts(case, by=CONSOLE).contacts} == {
-        mine.user_id
-    }
-    (entry,) = [one for one in authority.audit.entries(by=CONSOLE) if one.act == "case.confirmed"]
+    assert {
+        contact.user_id for contact in authority.tracing.contacts(case, by=CONSOLE).contacts
+    } == {mine.user_id}
+    (entry,) = [
+        entry for entry in authority.audit.entries(by=CONSOLE) if entry.act == "case.confirmed"
+    ]
     assert (entry.by, entry.subject) == ("phone", case.case_id)
 
 

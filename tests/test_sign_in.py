@@ -104,7 +104,7 @@ def test_threat_timing_is_equal_for_all_failed_sign_ins(world: World) -> None:
     world.authority.staff.add("gone", frozenset({Role.TRACER}), "token of gone", NOON, by=CONSOLE)
     sign_in.set_password("gone", PASSWORD, NOON, by=CONSOLE)
     world.authority.staff.disable("gone", NOON, by=CONSOLE)
-    now, told = NOON + 90, set()
+    now, messages = NOON + 90, set()
     good = CODES.at(secret, now)
     for name, password, code in [
         ("amira", PASSWORD + "x", good),
@@ -117,9 +117,9 @@ def test_threat_timing_is_equal_for_all_failed_sign_ins(world: World) -> None:
         before = len(hashed)
         with pytest.raises(AccessDeniedError) as refused:
             sign_in.enter(name, password, code, now)
-        told.add(str(refused.value))
+        messages.add(str(refused.value))
         assert len(hashed) == before + 1
-    assert len(told) == 1
+    assert len(messages) == 1
     assert set(hashed) == {counted.cost}
     sign_in.enter("amira", PASSWORD, good, now)
 
@@ -129,9 +129,11 @@ def test_what_a_stranger_types_is_not_written_down(world: World, sign_in: SignIn
         with pytest.raises(AccessDeniedError):
             sign_in.enter(name, "x", "", NOON)
     entries = [
-        one for one in world.authority.audit.entries(by=CONSOLE) if one.act == "operator.refused"
+        entry
+        for entry in world.authority.audit.entries(by=CONSOLE)
+        if entry.act == "operator.refused"
     ]
-    assert [one.subject for one in entries] == ["amira"]
+    assert [entry.subject for entry in entries] == ["amira"]
 
 
 def test_threat_session_password_guessing_is_stopped(sign_in: SignIn) -> None:
@@ -232,8 +234,8 @@ def test_nothing_that_opens_is_kept_or_shown(world: World, sign_in: SignIn) -> N
     session = world.store.sign_ins.session(session_digest(token))
     assert kept is not None
     assert session is not None
-    said = [getattr(one, part.name) for one in (kept, session) for part in fields(one)]
-    held = b"".join(one for one in said if isinstance(one, bytes)) + repr(said).encode()
+    said = [getattr(stored, part.name) for stored in (kept, session) for part in fields(stored)]
+    held = b"".join(value for value in said if isinstance(value, bytes)) + repr(said).encode()
     for canary in (PASSWORD.encode(), secret, token.encode()):
         assert canary not in held
     assert "verifier" not in repr(kept)

@@ -47,7 +47,7 @@ def desk() -> Desk:
     desk.take(desk.case, rows, NOON)
     desk.authority.finder.refresh(desk.case, NOON)
     found = desk.authority.desk.page(ContactQuery(), by=CONSOLE).contacts
-    desk.near, desk.far = (one.kept.contact_id for one in found)
+    desk.near, desk.far = (contact.kept.contact_id for contact in found)
     return desk
 
 
@@ -79,7 +79,7 @@ def test_only_a_word_deletes_and_only_what_was_seen(desk: Desk) -> None:
     assert desk.who(desk.near) == ("", "+65 1")
     assert work.described(desk.near, by=CONSOLE) == {"phone"}
     entries = list(desk.authority.audit.entries(by=CONSOLE))
-    assert [one.details["fields"] for one in entries if one.act == "contact.described"] == [
+    assert [entry.details["fields"] for entry in entries if entry.act == "contact.described"] == [
         "name phone",
         "name",
     ]
@@ -153,14 +153,16 @@ def test_every_change_counts_and_is_refused_on_another_version(desk: Desk, chang
         CHANGES[change](desk, before[which])
 
 
-def test_what_changed_meanwhile_is_told_to_who_may_know_it(desk: Desk) -> None:
+def test_changes_made_meanwhile_are_shown_to_callers_who_may_see_them(desk: Desk) -> None:
     work = desk.authority.follow_up
     work.describe(desk.near, "Ann", "+65 1", NOON, version=1, by=CONSOLE)
     assert work.changed_since(desk.near, 2, NOON, by=RAVI) == {}
     work.describe(desk.near, "Anna", "", NOON, version=2, by=CONSOLE)
     assert work.changed_since(desk.near, 2, NOON, by=RAVI) == {"name": "Anna"}
     (entry,) = [
-        one for one in desk.authority.audit.entries(by=CONSOLE) if one.act == "contact.revealed"
+        entry
+        for entry in desk.authority.audit.entries(by=CONSOLE)
+        if entry.act == "contact.revealed"
     ]
     assert entry.details["reason"] == "changed meanwhile: name"
     with pytest.raises(AccessDeniedError):

@@ -59,7 +59,7 @@ def test_contacts_are_what_encounters_says_of_the_person(world: World, case: Cas
         calibration=Calibration.prior(BLUETRACE_TRANSMIT),
     )
     assert contact.encounters == len(met) == 3
-    assert [one.day for one in contact.days] == [DAY - 5, DAY - 1, DAY]
+    assert [day.day for day in contact.days] == [DAY - 5, DAY - 1, DAY]
     assert contact.minutes.low == pytest.approx(met.minutes.low.sum())
     assert contact.minutes.median == pytest.approx(met.minutes.median.sum())
     assert contact.minutes.high == pytest.approx(met.minutes.high.sum())
@@ -79,7 +79,8 @@ def test_the_policy_is_met_by_minutes_of_one_span_of_24_hours(world: World, case
     ]
     world.take(case, rows, NOON)
     found = {
-        one.user_id: one for one in world.authority.tracing.contacts(case, by=CONSOLE).contacts
+        contact.user_id: contact
+        for contact in world.authority.tracing.contacts(case, by=CONSOLE).contacts
     }
     assert found[together].close_contact
     assert found[together].minutes_24h == pytest.approx(found[together].minutes.median)
@@ -87,7 +88,10 @@ def test_the_policy_is_met_by_minutes_of_one_span_of_24_hours(world: World, case
     assert found[apart].minutes_24h < 21
     assert found[apart].minutes.median > 30
     short = world.authority.tracing.contacts(case, DEMO_POLICY, by=CONSOLE)
-    assert {one.user_id for one in short.contacts if one.close_contact} == {together, apart}
+    assert {contact.user_id for contact in short.contacts if contact.close_contact} == {
+        together,
+        apart,
+    }
 
 
 def test_the_first_line_is_the_greatest_concern(world: World, case: Case) -> None:
@@ -102,8 +106,8 @@ def test_the_first_line_is_the_greatest_concern(world: World, case: Case) -> Non
         NOON,
     )
     found = world.authority.tracing.contacts(case, by=CONSOLE).contacts
-    assert [one.user_id for one in found] == [near_long, near_short, far]
-    assert [one.close_contact for one in found] == [True, False, False]
+    assert [contact.user_id for contact in found] == [near_long, near_short, far]
+    assert [contact.close_contact for contact in found] == [True, False, False]
     assert found[0].nearest_m.median < found[2].nearest_m.median
 
 
@@ -124,7 +128,7 @@ def test_the_traced_span_has_whole_days_at_both_ends(world: World) -> None:
         NOON,
     )
     traced = world.authority.tracing.contacts(case, by=CONSOLE)
-    assert {one.user_id for one in traced.contacts} == {first, last}
+    assert {contact.user_id for contact in traced.contacts} == {first, last}
     assert (traced.accepted, traced.in_span) == (4, 2)
 
 
@@ -171,7 +175,7 @@ def test_tempids_whose_keys_are_destroyed_are_counted(world: World, case: Case) 
     assert len(world.authority.tracing.contacts(case, by=CONSOLE).contacts) == 2
     world.keys.destroy_before(DAY - 5)
     traced = world.authority.tracing.contacts(case, by=CONSOLE)
-    assert [one.user_id for one in traced.contacts] == [recent]
+    assert [contact.user_id for contact in traced.contacts] == [recent]
     assert traced.rejected == {Rejection.KEY_DESTROYED: 30}
 
 
@@ -199,9 +203,11 @@ def test_what_is_printed_names_nobody(world: World, case: Case) -> None:
 
 def test_policies_by_name() -> None:
     assert policy_named("singapore") is SINGAPORE_POLICY
-    assert {one.minutes for one in POLICIES.values()} == {15, 30}
-    assert {one.rule for one in POLICIES.values()} - {None} <= set(RULES)
-    assert len({(one.basis, one.minutes) for one in POLICIES.values()}) == len(POLICIES) == 7
+    assert {policy.minutes for policy in POLICIES.values()} == {15, 30}
+    assert {policy.rule for policy in POLICIES.values()} - {None} <= set(RULES)
+    assert (
+        len({(policy.basis, policy.minutes) for policy in POLICIES.values()}) == len(POLICIES) == 7
+    )
     with pytest.raises(InvalidRequestError, match="choose one of singapore, 2m-15min"):
         policy_named("none")
 
@@ -218,7 +224,7 @@ def test_the_busiest_24_hours_by_trying_them_all(met: list[tuple[int, int, int]]
     groups = Groups.of(people)
     found = groups.busiest_24h(starts + NOON, np.column_stack([minutes, 2 * minutes]))
     for person, sums in zip(groups.keys.tolist(), found.tolist(), strict=True):
-        mine = [(start, minute) for one, start, minute in met if one == person]
+        mine = [(start, minute) for who, start, minute in met if who == person]
         tried = max(
             sum(minute for start, minute in mine if begin <= start < begin + SECONDS_PER_DAY)
             for begin, _ in mine

@@ -27,10 +27,12 @@ def case(person: str, day: int) -> Infection:
 
 
 def of(found: tuple[Candidate, ...], infector: str, infected: str) -> Candidate:
-    (one,) = [
-        one for one in found if (one.infector.person, one.infected.person) == (infector, infected)
+    (only,) = [
+        candidate
+        for candidate in found
+        if (candidate.infector.person, candidate.infected.person) == (infector, infected)
     ]
-    return one
+    return only
 
 
 def naive_weight(infector_day: int, infected_day: int, met: dict[int, float]) -> float:
@@ -88,14 +90,14 @@ def test_a_meeting_after_the_symptoms_infected_nobody() -> None:
     early = candidates(pair, {("A", "B"): {DAY: minutes(60)}}, SURE)
     late = candidates(pair, {("A", "B"): {DAY + 7: minutes(60)}}, SURE)
     assert of(early, "A", "B").share.median > 0.5
-    assert [one for one in late if one.infected.person == "B"] == []
+    assert [candidate for candidate in late if candidate.infected.person == "B"] == []
 
 
 def test_sources_share_one_infection_among_them_and_nobody() -> None:
     three = [case("A", DAY), case("C", DAY + 1), case("B", DAY + 5)]
     met = {("A", "B"): {DAY: minutes(30)}, ("B", "C"): {DAY: minutes(30)}}
-    found = [one for one in candidates(three, met) if one.infected.person == "B"]
-    shares = [one.share.median for one in found]
+    found = [candidate for candidate in candidates(three, met) if candidate.infected.person == "B"]
+    shares = [candidate.share.median for candidate in found]
     assert shares == sorted(shares, reverse=True)
     assert len(shares) == 2
     assert 0.5 < sum(shares) < 0.95  # the rest is of somebody whom no log names
@@ -135,5 +137,5 @@ def test_every_figure_has_its_effect(change: TransmissionParameters, *, grows: b
 
 
 def test_every_assumption_names_its_source() -> None:
-    assert len({one.code for one in ASSUMPTIONS}) == len(ASSUMPTIONS)
-    assert all(one.source and one.text.endswith(".") for one in ASSUMPTIONS)
+    assert len({assumption.code for assumption in ASSUMPTIONS}) == len(ASSUMPTIONS)
+    assert all(assumption.source and assumption.text.endswith(".") for assumption in ASSUMPTIONS)
