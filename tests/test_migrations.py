@@ -53,7 +53,7 @@ def test_a_file_from_before_the_first_migration_is_refused_and_then_migrated(
     old.execute("INSERT INTO uploads VALUES ('token', 'CASE', 'user', ?, x'00')", (NOON,))
     old.commit()
     old.close()
-    with pytest.raises(StoreError, match="authority migrate` takes users and cases over"):
+    with pytest.raises(StoreError, match="authority migrate`, which keeps users and cases"):
         SqlStore.open(tmp_path / "authority.db")
     bring_up_to_date(tmp_path, NOON)
     with opened_folder(tmp_path) as service:

@@ -554,7 +554,7 @@ def test_a_server_of_another_machine_loses_nothing_to_a_restore(
         for name in (KEYS, "database.url"):
             shutil.copy(desk.folder / name, elsewhere.folder / name)
         elsewhere.work(lambda service: service.issuance.register())
-        with pytest.raises(StoreError, match="end the servers on all machines"):
+        with pytest.raises(StoreError, match="stop the servers on all machines"):
             prepared.commit()
     assert len(desk.rows(("users",))["users"]) == 3
 
