@@ -54,7 +54,7 @@ class AuditEntry:
 
 @dataclass(frozen=True, slots=True)
 class Audit:
-    """Writes and checks the audit log."""
+    """Writes, checks and shows the audit log; ``by`` must be allowed to read it."""
 
     store: AccessStore
 
@@ -124,7 +124,6 @@ class Audit:
             by: the caller.
 
         Raises:
-            AccessDeniedError: ``by`` may not read the audit log.
             AuditError: an entry was changed, removed or put in; names the first one.
         """
         by.require(Action.READ_AUDIT)
@@ -149,11 +148,7 @@ class Audit:
         return number, previous
 
     def entries(self, after: int = 0, limit: int = 1_000, *, by: Caller) -> Iterator[AuditEntry]:
-        """Return an iterator over the entries with a number beyond ``after``, in their order.
-
-        Raises:
-            AccessDeniedError: ``by`` may not read the audit log.
-        """
+        """Return an iterator over the entries with numbers above ``after``, in order."""
         by.require(Action.READ_AUDIT)
         return (entry for entry, _ in self.store.audit(after, limit))
 

@@ -75,7 +75,11 @@ def roles_named(names: Iterable[str]) -> frozenset[Role]:
 
 @dataclass(frozen=True, slots=True)
 class Staff:
-    """Adds, lists and disables operators. Callers can't grant a role that they lack."""
+    """Adds, lists and disables operators.
+
+    Every method raises AccessDeniedError if the roles of ``by`` do not allow it, or if it concerns
+    a role that ``by`` lacks.
+    """
 
     store: AccessStore
     audit: Audit
@@ -86,7 +90,6 @@ class Staff:
         """Add an operator who will show ``token``.
 
         Raises:
-            AccessDeniedError: ``by`` may not add operators, or lacks one of ``roles``.
             InvalidRequestError: the name is too long or has invalid characters.
             ConflictError: the name is taken.
         """
@@ -110,7 +113,7 @@ class Staff:
         """Disable an operator, from the next request on.
 
         Raises:
-            AccessDeniedError: ``by`` may not disable operators, is this one, or lacks a role of it.
+            AccessDeniedError: also if ``by`` is this operator.
             NotFoundError: no enabled operator has that name.
         """
         by.require(Action.DISABLE_OPERATOR)
@@ -127,10 +130,6 @@ class Staff:
             self.audit.record("operator.disabled", now, by=by.name, subject=name)
 
     def all(self, *, by: Caller) -> Sequence[Operator]:
-        """Return all operators by name, the disabled ones too.
-
-        Raises:
-            AccessDeniedError: ``by`` may not list operators.
-        """
+        """Return all operators by name, the disabled ones too."""
         by.require(Action.LIST_OPERATORS)
         return self.store.operators()

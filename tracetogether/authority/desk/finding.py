@@ -31,6 +31,10 @@ from tracetogether.parameters import FOLLOW_UP, SINGAPORE_POLICY, FollowUpParame
 from tracetogether.units import SECONDS_PER_DAY, SECONDS_PER_MINUTE, Entropy, utc_day
 
 _RETRY_S: Final = 10 * SECONDS_PER_MINUTE
+_OF_FOLLOW_UP: Final = (  # what a new measurement leaves as it is
+    *("found_at", "traced_at", "last_day", "missed", "symptoms", "followed_all"),
+    *("ended_at", "became_case", "merged_into"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,18 +211,10 @@ class ContactFinder:
         details = opened_particulars(known, self.keys)
         return replace(
             new,
+            **{name: getattr(known, name) for name in _OF_FOLLOW_UP},
             state=state if known.state is ContactState.CASUAL else known.state,
             priority=Priority.HIGH if known.symptoms else priority,
             reasons=(*reasons, "symptoms") if known.symptoms else reasons,
-            found_at=known.found_at,
-            traced_at=known.traced_at,
-            last_day=known.last_day,
-            missed=known.missed,
-            symptoms=known.symptoms,
-            followed_all=known.followed_all,
-            ended_at=known.ended_at,
-            became_case=known.became_case,
-            merged_into=known.merged_into,
             particulars=sealed_particulars(details, contact_id, day, self.keys, self.entropy),
             version=known.version + (state != known.state is ContactState.CASUAL),
         )

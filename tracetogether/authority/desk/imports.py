@@ -117,7 +117,7 @@ def _bad_names(names: Sequence[str], columns: Sequence[str]) -> list[BadCell]:
 
 @dataclass(frozen=True, slots=True)
 class CaseImport:
-    """Opens cases from a file."""
+    """Opens cases from a file; raises AccessDeniedError if ``by`` may not open cases."""
 
     casework: Casework
 
@@ -128,9 +128,6 @@ class CaseImport:
 
         Columns: ``user_id``; ``date`` as YYYY-MM-DD (today if blank); ``assigned_to``, the name of
         a tracer. A user with an open case, or with two lines, is reported too.
-
-        Raises:
-            AccessDeniedError: ``by`` may not open cases.
         """
         by.require(Action.OPEN_CASE)
         rows, bad = lines_of(body, CASE_COLUMNS)
@@ -188,7 +185,6 @@ class CaseImport:
         """Open all of the cases, or none.
 
         Raises:
-            AccessDeniedError: ``by`` may not open cases.
             AuthorityError: one of them can't be opened any more, so none was. The message names
                 the line.
         """
@@ -209,7 +205,7 @@ class CaseImport:
 
 @dataclass(frozen=True, slots=True)
 class OperatorImport:
-    """Adds operators from a file."""
+    """Adds operators from a file; raises AccessDeniedError if ``by`` may not add operators."""
 
     staff: Staff
     entropy: Entropy
@@ -218,9 +214,6 @@ class OperatorImport:
         """Return the operators that a file would add, and its mistakes.
 
         Columns: ``name``; ``roles``, one or more with blanks between.
-
-        Raises:
-            AccessDeniedError: ``by`` may not add operators.
         """
         by.require(Action.ADD_OPERATOR)
         rows, bad = lines_of(body, OPERATOR_COLUMNS)
@@ -253,7 +246,6 @@ class OperatorImport:
         """Add all of the operators, or none; return each with its token, which is not stored.
 
         Raises:
-            AccessDeniedError: ``by`` may not add operators.
             AuthorityError: one of them can't be added any more, so none was.
         """
         by.require(Action.ADD_OPERATOR)

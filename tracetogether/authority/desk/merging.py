@@ -122,14 +122,8 @@ class Merging:
             if note.contact_id == contact_id
         }
         self._keep(Merge((join,), notes=notes), (contact_id, into), stays.case_id, now, by)
-        self.audit.record(
-            "contact.merged",
-            now,
-            by=by.name,
-            subject=stays.case_id,
-            contact_id=stays.contact_id,
-            merged=gone.contact_id,
-        )
+        about = {"contact_id": stays.contact_id, "merged": gone.contact_id}
+        self.audit.record("contact.merged", now, by=by.name, subject=stays.case_id, **about)
         return Merged(
             joined=1,
             calls=len(join.days),
@@ -156,17 +150,7 @@ class Merging:
         Logs stay with the case that they arrived for; operators who may see the case that stays
         can still open it.
 
-        Args:
-            case_id: the one that goes.
-            into: the one that stays.
-            now: epoch seconds.
-            version: of the one that goes, as the caller saw it; None for any.
-            dry_run: return what the merge would do, and change nothing.
-            by: the caller.
-
-        Raises:
-            InvalidRequestError: they are the same case.
-            ConflictError: one was merged already.
+        Arguments and errors are those of ``merge``.
         """
         by.require(Action.MERGE_CASES)
         with self.audit.transaction(dry_run=dry_run):
@@ -319,12 +303,8 @@ class Merging:
         outcomes = self.store.desk.outcomes([stays.contact_id]).get(stays.contact_id, ())
         if ContactState.BECAME_CASE in steps:
             became = gone if gone.state is ContactState.BECAME_CASE else before
-            stays = replace(
-                stays,
-                state=became.state,
-                became_case=became.became_case,
-                ended_at=became.ended_at,
-            )
+            stays = replace(stays, state=became.state, ended_at=became.ended_at)
+            stays = replace(stays, became_case=became.became_case)
         elif outcomes:
             stays = after_calls(stays, outcomes, now, self.parameters)
         keys = self.desk.keys
@@ -343,15 +323,10 @@ class Merging:
             version=gone.version + 1,
         )
         self.store.desk.put_contacts([left, stays])
-        days = tuple(call.day for call in taken)
+        days, of_gone = tuple(call.day for call in taken), changes(gone, left)
         join = Join(
-            gone.contact_id,
-            stays.contact_id,
-            changes(gone, left),
-            changes(before, stays),
-            days,
-            names,
-            also,
+            *(gone.contact_id, stays.contact_id, of_gone, changes(before, stays)),
+            *(days, names, also),
         )
         return stays, join, len(both.get(gone.contact_id, ())) - len(taken)
 
@@ -396,12 +371,6 @@ class Merging:
                 version=kept.version + 1,
             )
             self.store.desk.put_contacts([kept])
-            self.audit.record(
-                "contact.became_case",
-                now,
-                by=by.name,
-                subject=kept.case_id,
-                contact_id=kept.contact_id,
-                case_id=case.case_id,
-            )
+            about = {"contact_id": kept.contact_id, "case_id": case.case_id}
+            self.audit.record("contact.became_case", now, by=by.name, subject=kept.case_id, **about)
         return case

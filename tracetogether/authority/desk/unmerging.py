@@ -51,7 +51,9 @@ class Unmerged:
 class Unmerging:
     """Undoes merges, with the record that each merge stored.
 
-    Every method raises AccessDeniedError if the roles of ``by`` do not allow it.
+    Every method raises AccessDeniedError if the roles of ``by`` do not allow it, NotFoundError if
+    there is no such contact or case that ``by`` needs to know, or it was not merged alone, and
+    StaleError if ``version`` is given and somebody has changed it since.
     """
 
     desk: Desk
@@ -92,9 +94,7 @@ class Unmerging:
             by: the caller.
 
         Raises:
-            NotFoundError: there is no such contact, or ``by`` does not need to know it.
             ConflictError: it is not merged, or the merge can't be undone any more.
-            StaleError: somebody changed it meanwhile.
         """
         by.require(Action.MERGE_CONTACTS)
         found = Unmerged()
@@ -120,17 +120,7 @@ class Unmerging:
     ) -> Unmerged:
         """Undo the merge of a case into another one, which keeps the contacts found since.
 
-        Args:
-            case_id: the one that was merged.
-            now: epoch seconds.
-            version: of that case, as the caller saw it; None for any.
-            dry_run: return what undoing would do, and change nothing.
-            by: the caller.
-
-        Raises:
-            NotFoundError: there is no such case, or ``by`` does not need to know it.
-            ConflictError: it is not merged, or the merge can't be undone any more.
-            StaleError: somebody changed it meanwhile.
+        Arguments and errors are those of ``undo``.
         """
         by.require(Action.MERGE_CASES)
         found = Unmerged()
