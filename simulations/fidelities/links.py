@@ -22,6 +22,7 @@ from typing import Final
 
 import numpy as np
 
+from simulations.fidelities.players import Crowd
 from simulations.fidelities.record_columns import RecordColumns
 from simulations.phones.link_steps import (
     CONNECT_S,
@@ -34,12 +35,11 @@ from simulations.phones.link_steps import (
     WRITE_S,
     Purpose,
 )
-from simulations.phones.phones import HABITS, CrowdPhones, Habit, System, timings_of
+from simulations.phones.phones import HABITS, Habit, System, timings_of
 from simulations.phones.routines import Routines
-from simulations.settings.keys import PhoneKeys
 from simulations.streams import LinkDraws
 from tracetogether.parameters import BLUETRACE
-from tracetogether.units import Bools, Ints
+from tracetogether.units import Ints
 
 TURN_BITS: Final = 16  # of a name; room for more addresses than a phone has in a day
 
@@ -103,14 +103,9 @@ class Links:
     """Queue, connection and rests of each of P phones.
 
     Args:
-        phones: one per person.
-        habits: the scenario's settings of phones and owners.
+        crowd: people and their phones.
         routines: advertisements of phones over time.
-        present: (P, T) who is there at which tick.
-        tick_s: seconds between ticks.
         is_on: returns whether a phone's Bluetooth is on at a time (epoch seconds); None if always.
-        draws: random draws of every step.
-        begin_s, end_s: epoch seconds of the run's beginning and end.
 
     Attributes:
         records: the records in all contact logs.
@@ -122,25 +117,19 @@ class Links:
 
     def __init__(
         self,
-        phones: CrowdPhones,
-        habits: PhoneKeys,
+        crowd: Crowd,
         routines: Routines,
-        *,
-        present: Bools,
-        tick_s: float,
         is_on: Callable[[int, float], bool] | None,
-        draws: LinkDraws,
-        begin_s: float,
-        end_s: float,
     ) -> None:
+        phones, habits, present = crowd.phones, crowd.scenario.phones, crowd.tracks.present()
         people = len(phones)
-        self._begin_s = begin_s
-        self._end_s = end_s
+        self._begin_s = crowd.start
+        self._end_s = crowd.start + crowd.scenario.duration_s
         self._present = present.tobytes()  # single bytes are faster to read
         self._ticks = present.shape[1]
-        self._tick_s = tick_s
+        self._tick_s = crowd.tracks.tick_s
         self._is_on = is_on
-        self._draws = draws
+        self._draws = LinkDraws(crowd.streams.noise("air", "link"), people, len(Purpose))
         self._habits = habits
         self._failure = phones.failure.tolist()
         self._advertised = phones.advertised_dbm.tolist()

@@ -22,14 +22,13 @@ from simulations.fidelities.links import Links, ReceptionLists, names_of
 from simulations.fidelities.players import Crowd, PhoneResults
 from simulations.fidelities.record_columns import ContactLogs
 from simulations.fidelities.scans import News, Packets, Scans, States
-from simulations.phones.link_steps import ORGANISATION, STALE_S, Purpose
+from simulations.phones.link_steps import ORGANISATION, STALE_S
 from simulations.phones.phone_states import PhoneState
 from simulations.phones.phones import System
 from simulations.phones.routines import Routines, address_turn, draw_routines, first_window
 from simulations.phones.tempids import LocalTempIDs
 from simulations.radio.channel import Channel
 from simulations.radio.neighbours import Bystanders
-from simulations.streams import LinkDraws
 from tracetogether.parameters import BLUETRACE
 from tracetogether.rejection import Rejection
 from tracetogether.units import Bools, Floats, is_rssi
@@ -98,17 +97,8 @@ class VectorizedPhones:
             Bystanders(crowd.tracks),
         )
         self._air = Scans(channel, crowd, self._states, self._routines.on_air)
-        self._links = Links(
-            phones,
-            habits,
-            self._routines,
-            present=crowd.tracks.present(),
-            tick_s=crowd.tracks.tick_s,
-            is_on=self._states.is_on if self._states.ever_off else None,
-            draws=LinkDraws(streams.noise("air", "link"), len(phones), len(Purpose)),
-            begin_s=crowd.start,
-            end_s=self._end_s,
-        )
+        is_on = self._states.is_on if self._states.ever_off else None
+        self._links = Links(crowd, self._routines, is_on)
         self._news = News(habits.awake_s)
         self._scans = np.zeros(len(phones), dtype=np.int64)
         self._receptions = np.zeros(len(phones), dtype=np.int64)

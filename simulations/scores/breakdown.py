@@ -83,10 +83,9 @@ class Breakdown:
 
     def to_json(self) -> dict[str, object]:
         """Return the figures as the command line prints them."""
+        kinds = ("by_systems", "by_distance", "by_carry")
         return {
-            "by_systems": [share.to_json() for share in self.by_systems],
-            "by_distance": [share.to_json() for share in self.by_distance],
-            "by_carry": [share.to_json() for share in self.by_carry],
+            **{kind: [share.to_json() for share in getattr(self, kind)] for kind in kinds},
             "lost": dict(self.lost),
             "battery_percent_per_hour": dict(self.battery_percent_per_hour),
         }
@@ -194,14 +193,7 @@ def _minutes(run: Run, within_m: float) -> tuple[Ints, Floats]:
     for window in range(window_count(run)):
         part = slice(window * ticks, (window + 1) * ticks + 1)
         truth = ground_truth(
-            replace(
-                tracks,
-                xy=tracks.xy[app, part],
-                facing=tracks.facing[app, part],
-                posture=tracks.posture[app, part],
-                carry=tracks.carry[app, part],
-            ),
-            within_m,
+            replace(tracks, xy=tracks.xy[app, part], posture=tracks.posture[app, part]), within_m
         )
         first, second = np.divmod(truth.code, max(len(app), 1))
         codes.append(window * people**2 + app[first] * people + app[second])

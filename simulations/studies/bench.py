@@ -6,7 +6,7 @@ width grows with the number of people, so density and walking times stay the sam
 """
 
 import sys
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator
 from dataclasses import asdict, dataclass
 from importlib import import_module
 from time import process_time
@@ -239,30 +239,17 @@ def times_as_fast(measured: list[Timing]) -> dict[int, float]:
 
 
 def _timing(what: str, played: Run, cpu_s: float, more: dict[str, float]) -> Timing:
-    there_s = float(played.tracks.present().sum()) * played.tracks.tick_s
-    counts = {name: float(count) for name, count in played.counts.items()}
-    duration_s = played.scenario.duration_s
-    return _row(what, played.tracks.people, duration_s, cpu_s, there_s, counts | more)
+    tracks, duration_s = played.tracks, played.scenario.duration_s
+    there_s = float(tracks.present().sum()) * tracks.tick_s
+    counts = {name: float(count) for name, count in played.counts.items()} | more
+    return _row(what, tracks.people, duration_s, cpu_s, there_s, counts)
 
 
 def _row(
-    what: str,
-    people: int,
-    simulated_s: float,
-    cpu_s: float,
-    there_s: float,
-    counts: Mapping[str, float],
+    what: str, people: int, simulated_s: float, cpu_s: float, there_s: float, counts: dict[str, Any]
 ) -> Timing:
-    return Timing(
-        what=what,
-        people=people,
-        simulated_s=simulated_s,
-        cpu_s=cpu_s,
-        people_s_per_cpu_s=people * simulated_s / cpu_s,
-        there_s_per_cpu_s=there_s / cpu_s,
-        peak_mb=peak_mb(),
-        counts=dict(counts),
-    )
+    speeds = people * simulated_s / cpu_s, there_s / cpu_s
+    return Timing(what, people, simulated_s, cpu_s, *speeds, peak_mb(), counts)
 
 
 def peak_mb() -> float:

@@ -7,9 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import rankdata
 
-from tracetogether.units import Bools, Floats, Ints
+from tracetogether.units import Floats, Ints
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,13 +79,6 @@ def quantiles(values: Floats, at: Sequence[float] = (0.1, 0.5, 0.9)) -> tuple[fl
     if not len(values):
         return tuple(float("nan") for _ in at)
     return tuple(float(value) for value in np.quantile(values, at))
-
-
-def auc(score: Floats, positive: Bools) -> float:
-    """Return the probability that a positive scores above a negative; ties count half."""
-    ranks = rankdata(score)
-    hits, others = int(positive.sum()), int((~positive).sum())
-    return float((ranks[positive].sum() - hits * (hits + 1) / 2) / (hits * others))
 
 
 def channel_statistics(

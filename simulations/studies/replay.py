@@ -13,9 +13,10 @@ from simulations.phones.phones import CrowdPhones
 from simulations.radio.channel import Channel
 from simulations.settings.keys import ChannelKeys
 from simulations.streams import Streams
-from simulations.studies.channel_statistics import auc, channel_statistics, quantiles
+from simulations.studies.channel_statistics import channel_statistics, quantiles
 from simulations.studies.validation import DEFAULT_SEEDS, LASTING, ComparedStatistic
 from tracetogether.errors import InvalidReadingsError
+from tracetogether.evaluation.metrics import auc
 from tracetogether.labels import Labels
 from tracetogether.proximity.calibration import Calibration
 from tracetogether.tables.csv_columns import read_csv

@@ -271,6 +271,10 @@ SHARES: Final = (
 """The figures of a point, each with its interval."""
 
 
+_OF_ROWS = ("recorded", "contacts", "contacts_with_app", "with_app", "person_hours", "people")
+_OF_SCORES = ("found", "false_contacts", "missed", "cases")
+
+
 @dataclass(frozen=True, slots=True)
 class Point:
     """All seeds of one setting.
@@ -323,20 +327,11 @@ def points(rows: Sequence[SweepRow]) -> list[Point]:
     found = []
     for setting, mine in by_setting.items():
         good = [row for row in mine if "error" not in row]
-        hits, false, missed, cases = (
-            np.array([row["scores"][name] for row in good], dtype=np.float64)
-            for name in ("found", "false_contacts", "missed", "cases")
-        )
         logged, everybody, with_app, app, hours, people = (
-            np.array([row[name] for row in good], dtype=np.float64)
-            for name in (
-                "recorded",
-                "contacts",
-                "contacts_with_app",
-                "with_app",
-                "person_hours",
-                "people",
-            )
+            np.array([row[name] for row in good], dtype=np.float64) for name in _OF_ROWS
+        )
+        hits, false, missed, cases = (
+            np.array([row["scores"][name] for row in good], dtype=np.float64) for name in _OF_SCORES
         )
         both = hits + missed
         sampled, taken = with_app / np.maximum(both, 1.0), app / np.maximum(cases, 1.0)

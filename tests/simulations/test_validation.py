@@ -9,11 +9,12 @@ from simulations.people.trajectories import load_tracks
 from simulations.places.venue import Posture
 from simulations.settings.scenario import Scenario
 from simulations.streams import Streams
-from simulations.studies.channel_statistics import auc, channel_spread_db, quantiles, turning_db
+from simulations.studies.channel_statistics import channel_spread_db, quantiles, turning_db
 from simulations.studies.replay import load_readings
 from simulations.studies.validation import MEASURED, ComparedStatistic, validate_channel
 from tracetogether.cli.simulate import simulate
 from tracetogether.errors import InvalidReadingsError, TraceTogetherError
+from tracetogether.evaluation.metrics import auc
 
 
 def call(*words: str | Path, fails: type[TraceTogetherError] | None = None) -> Result:
