@@ -5,7 +5,7 @@ and the JSON schema from them.
 """
 
 from dataclasses import dataclass, field
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from msgspec import Meta
 
@@ -96,45 +96,35 @@ class VenueKeys:
         Raises:
             ValueError: seats or standing places don't fit.
         """
+        floor: dict[str, Any] = {
+            "length_m": self.length_m,
+            "width_m": self.width_m,
+            "standing_places": self.standing_places,
+        }
         if self.kind == "carriage":
             return Room.carriage(
-                length_m=self.length_m,
-                width_m=self.width_m,
+                **floor,
                 doors_per_side=self.doors_per_side,
                 seats_per_bench=self.seats_per_bench,
                 seat_pitch_m=self.seat_pitch_m,
-                standing_places=self.standing_places,
             )
+        floor |= {"doors": self.doors_per_side, "rooms": self.rooms}
+        if self.kind == "hall":
+            return hall_room(**floor)
         if self.kind == "rows":
             return rows_room(
-                length_m=self.length_m,
-                width_m=self.width_m,
+                **floor,
                 rows=self.rows,
                 seats_per_row=self.seats_per_row,
                 seat_pitch_m=self.seat_pitch_m,
                 row_pitch_m=self.row_pitch_m,
-                standing_places=self.standing_places,
-                doors=self.doors_per_side,
-                rooms=self.rooms,
-            )
-        if self.kind == "hall":
-            return hall_room(
-                length_m=self.length_m,
-                width_m=self.width_m,
-                standing_places=self.standing_places,
-                doors=self.doors_per_side,
-                rooms=self.rooms,
             )
         return tables_room(
-            length_m=self.length_m,
-            width_m=self.width_m,
+            **floor,
             tables=self.tables,
             seats_per_table=self.seats_per_table,
             seat_pitch_m=self.seat_pitch_m,
             across_m=self.across_m,
-            standing_places=self.standing_places,
-            doors=self.doors_per_side,
-            rooms=self.rooms,
             group=self.kind == "groups",
         )
 

@@ -40,7 +40,7 @@ from tracetogether.cli.authority_settings import limits, time_zone
 from tracetogether.cli.authority_staff import audit, user
 from tracetogether.cli.console import answer, note, progress, say
 from tracetogether.cli.folder_locks import served_from
-from tracetogether.cli.options import EXISTING_FILE, as_json
+from tracetogether.cli.options import EXISTING_FILE, as_json, number_option
 from tracetogether.cli.revoked_file import keep_revoked
 from tracetogether.errors import ClockError, MissingExtraError, TraceTogetherError
 from tracetogether.local_days import UTC_NAME
@@ -104,20 +104,19 @@ def init(folder: Path, name: str, database: str | None, zone: str, *, as_json: b
 
 @authority.command()
 @folder_argument
-@click.option(
+@number_option(
     "--port",
-    type=click.IntRange(0, 65_535),
+    "Port to listen on; 0 chooses a free port and prints it.",
     default=8000,
-    show_default=True,
-    help="Port to listen on; 0 chooses a free port and prints it.",
+    least=0,
+    most=65_535,
 )
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
-@click.option(
+@number_option(
     "--workers",
-    type=click.IntRange(1, 64),
+    "Number of server processes. With PostgreSQL: one for each core.",
     default=1,
-    show_default=True,
-    help="Number of server processes. With PostgreSQL: one for each core.",
+    most=64,
 )
 @other_database_option
 @click.option(

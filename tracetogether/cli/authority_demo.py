@@ -13,7 +13,7 @@ from tracetogether.authority.service import Authority
 from tracetogether.cli.authority_folder import FIRST_OPERATOR, KEYS, create_folder, opened_folder
 from tracetogether.cli.authority_options import folder_argument
 from tracetogether.cli.console import answer, progress
-from tracetogether.cli.options import as_json
+from tracetogether.cli.options import as_json, number_option
 from tracetogether.errors import StoreError
 from tracetogether.sightings import Sighting
 from tracetogether.units import SECONDS_PER_DAY, utc_day
@@ -24,21 +24,9 @@ LOG: Final = "phone.db"
 
 @click.command("demo-data")
 @folder_argument
-@click.option(
-    "--people",
-    type=click.IntRange(24, 5_000),
-    default=500,
-    show_default=True,
-    help="Number of people with the app.",
-)
-@click.option(
-    "--days",
-    type=click.IntRange(3, 21),
-    default=21,
-    show_default=True,
-    help="Number of days to make up, until now.",
-)
-@click.option("--seed", type=click.IntRange(0), default=1, show_default=True, help="Random seed.")
+@number_option("--people", "Number of people with the app.", default=500, least=24, most=5_000)
+@number_option("--days", "Number of days to make up, until now.", default=21, least=3, most=21)
+@number_option("--seed", "Random seed.", default=1, least=0)
 @as_json
 def demo_data(folder: Path, people: int, days: int, seed: int, *, as_json: bool) -> None:
     """Make an authority in DIR (./authority) full of made-up people, cases and calls.

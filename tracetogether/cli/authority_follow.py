@@ -23,7 +23,7 @@ from tracetogether.cli.authority_options import (
     offset_option,
 )
 from tracetogether.cli.console import answer, progress, right, say, table
-from tracetogether.cli.options import as_json
+from tracetogether.cli.options import as_json, number_option
 
 _EXPLAINED = {
     "traced_within_a_day": "contacts reached within a day of the log that named them",
@@ -123,10 +123,10 @@ def _table(contacts: Sequence[Followed]) -> Table:
     metavar="YYYY-MM-DD",
     help="Day of the call, in the authority's time zone.  [default: today]",
 )
-@click.option(
+@number_option(
     "--version",
-    type=click.IntRange(0),
-    help="Version of the contact, as `show` printed it; needed to replace somebody else's result.",
+    "Version that `show` printed; needed to replace another operator's result.",
+    least=0,
 )
 @folder_option
 def call(

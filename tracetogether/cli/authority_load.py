@@ -11,7 +11,7 @@ import click
 import numpy as np
 
 from tracetogether.cli.console import answer
-from tracetogether.cli.options import as_json
+from tracetogether.cli.options import as_json, number_option
 from tracetogether.parameters import BATCHES_AN_HOUR
 
 _MOST_FETCHES: Final = 20_000
@@ -20,26 +20,12 @@ _MOST_SECONDS: Final = 60
 
 @click.command()
 @click.argument("url")
-@click.option(
-    "--fetches",
-    type=click.IntRange(1, _MOST_FETCHES),
-    default=1_000,
-    show_default=True,
-    help="Maximum number of batches to fetch.",
+@number_option(
+    "--fetches", "Maximum number of batches to fetch.", default=1_000, most=_MOST_FETCHES
 )
-@click.option(
-    "--seconds",
-    type=click.IntRange(1, _MOST_SECONDS),
-    default=10,
-    show_default=True,
-    help="Maximum duration, in seconds.",
-)
-@click.option(
-    "--phones-at-once",
-    type=click.IntRange(1, 64),
-    default=8,
-    show_default=True,
-    help="Number of phones that ask at the same time.",
+@number_option("--seconds", "Maximum duration, in seconds.", default=10, most=_MOST_SECONDS)
+@number_option(
+    "--phones-at-once", "Number of phones that ask at the same time.", default=8, most=64
 )
 @as_json
 def load(url: str, fetches: int, seconds: int, phones_at_once: int, *, as_json: bool) -> None:

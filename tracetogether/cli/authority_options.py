@@ -12,7 +12,7 @@ from click.core import ParameterSource
 from tracetogether.authority.cases.case import day_of
 from tracetogether.cli.authority_folder import DEFAULT_FOLDER
 from tracetogether.cli.console import note
-from tracetogether.cli.options import FOLDER
+from tracetogether.cli.options import FOLDER, number_option
 from tracetogether.whole_file import read_secret
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
@@ -109,16 +109,8 @@ def day_named(text: str) -> int:
         raise click.BadParameter(msg) from None
 
 
-offset_option = click.option(
-    "--offset",
-    type=click.IntRange(min=0),
-    default=0,
-    show_default=True,
-    help="Number of rows to skip.",
-)
-limit_option = click.option(
-    "--limit", type=click.IntRange(min=1), help="Maximum number of rows.  [default: all]"
-)
+offset_option = number_option("--offset", "Number of rows to skip.", default=0, least=0)
+limit_option = number_option("--limit", "Maximum number of rows.  [default: all]")
 
 
 def count_text(shown: int, offset: int, total: int, what: str) -> str:

@@ -9,15 +9,13 @@ from tracetogether.authority.cases.case import date_of_day
 from tracetogether.cli.authority_folder import allow_pins, change_time_zone, opened_folder
 from tracetogether.cli.authority_options import folder_argument
 from tracetogether.cli.console import answer
-from tracetogether.cli.options import as_json
+from tracetogether.cli.options import as_json, number_option
 
 
 @click.command()
 @folder_argument
-@click.option(
-    "--pins-a-day",
-    type=click.IntRange(min=1),
-    help="Change the maximum number of upload PINs per UTC day. Restart servers afterwards.",
+@number_option(
+    "--pins-a-day", "New maximum of upload PINs per UTC day. Restart servers afterwards."
 )
 @as_json
 def limits(folder: Path, pins_a_day: int | None, *, as_json: bool) -> None:

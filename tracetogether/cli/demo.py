@@ -31,7 +31,7 @@ from tracetogether.cli.console import (
     say,
     table,
 )
-from tracetogether.cli.options import FILE, as_json
+from tracetogether.cli.options import FILE, as_json, number_option
 from tracetogether.errors import MissingExtraError
 from tracetogether.parameters import DEMO_POLICY
 from tracetogether.units import SECONDS_PER_HOUR, Interval
@@ -86,7 +86,7 @@ class _HttpTempIDs:
 
 
 @click.command()
-@click.option("--seed", type=click.IntRange(0), default=2, show_default=True, help="Random seed.")
+@number_option("--seed", "Random seed.", default=2, least=0)
 @click.option(
     "--picture",
     type=FILE,

@@ -1,9 +1,12 @@
 """Options that several commands share, with one wording each."""
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import Final
+from typing import Any, Final, TypeVar
 
 import click
+
+_Command = TypeVar("_Command", bound=Callable[..., Any])
 
 FILE: Final = click.Path(dir_okay=False, path_type=Path)
 EXISTING_FILE: Final = click.Path(exists=True, dir_okay=False, path_type=Path)
@@ -14,3 +17,16 @@ as_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON d
 allow_plain_http = click.option(
     "--allow-plain-http", is_flag=True, help="Allow unencrypted http to another machine."
 )
+
+
+def number_option(
+    flag: str, about: str, *, default: int | None = None, least: int = 1, most: int | None = None
+) -> Callable[[_Command], _Command]:
+    """Return a decorator that adds an option for a whole number from ``least`` to ``most``."""
+    return click.option(
+        flag,
+        type=click.IntRange(least, most),
+        default=default,
+        show_default=default is not None,
+        help=about,
+    )

@@ -5,16 +5,12 @@ import click
 from simulations.provenance import provenance
 from simulations.studies.bench import Timing, additions_per_s, bench, times_as_fast
 from tracetogether.cli.console import answer, note, right, table
-from tracetogether.cli.options import as_json
+from tracetogether.cli.options import as_json, number_option
 
 
 @click.command("bench")
-@click.option(
-    "--people",
-    type=click.IntRange(100, 200_000),
-    default=10_000,
-    show_default=True,
-    help="Number of people who leave the stadium.",
+@number_option(
+    "--people", "Number of people who leave the stadium.", default=10_000, least=100, most=200_000
 )
 @click.option(
     "--reach",
@@ -32,12 +28,12 @@ from tracetogether.cli.options import as_json
     multiple=True,
     help="Also time a crowd of this size at the same density. Repeatable.",
 )
-@click.option(
+@number_option(
     "--objects",
-    type=click.IntRange(0, 10_000),
+    "Number of people to time with one object per phone; 0 skips this.",
     default=1_000,
-    show_default=True,
-    help="Number of people to time with one object for each phone; 0 skips this.",
+    least=0,
+    most=10_000,
 )
 @as_json
 def bench_crowds(

@@ -11,7 +11,7 @@ from simulations.run import FIDELITIES
 from simulations.scores.intervals import Measured
 from simulations.settings.scenario import Scenario, cautions, full_key
 from tracetogether.cli.console import warn
-from tracetogether.cli.options import FOLDER
+from tracetogether.cli.options import FOLDER, number_option
 from tracetogether.cli.recording_options import parsed
 from tracetogether.errors import ScenarioError
 from tracetogether.names import columns_of_fields
@@ -43,20 +43,10 @@ setting = click.option(
     metavar="KEY=VALUE",
     help="Replace a value of the scenario, such as adoption=0.32 or phones.ios=0.6. Repeatable.",
 )
-seed_option = click.option(
-    "--seed", type=click.IntRange(0), default=1, show_default=True, help="Random seed."
-)
-workers_option = click.option(
-    "--workers",
-    type=click.IntRange(1),
-    default=1,
-    show_default=True,
-    help="Number of processes.",
-)
-cases_option = click.option(
-    "--cases",
-    type=click.IntRange(1),
-    help="Number of index cases in each run.  [default: everybody with the app]",
+seed_option = number_option("--seed", "Random seed.", default=1, least=0)
+workers_option = number_option("--workers", "Number of processes.", default=1)
+cases_option = number_option(
+    "--cases", "Number of index cases in each run.  [default: everybody with the app]"
 )
 fidelity_option = click.option(
     "--fidelity",
@@ -70,12 +60,11 @@ fidelity_option = click.option(
 
 def seeds_option(default: int, most: int | None = None) -> Callable[[_Command], _Command]:
     """Return a decorator that adds --seeds: the number of runs to play."""
-    return click.option(
+    return number_option(
         "--seeds",
-        type=click.IntRange(1, most),
+        "Number of runs of each setting, with different seeds.",
         default=default,
-        show_default=True,
-        help="Number of runs of each setting, with different seeds.",
+        most=most,
     )
 
 
