@@ -130,6 +130,7 @@ def test_an_upload_overwrites_no_name_that_is_written_meanwhile(
             tracer.join(0.3)  # it waits for the transaction, if that holds the rows
         return found
 
+    # No public call stops a service between its read and its write.
     monkeypatch.setattr(type(sql.desk), "contacts_of", read_while_somebody_writes)
     world.authority.finder.refresh(case, NOON)
     tracer.join()

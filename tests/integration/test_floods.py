@@ -138,7 +138,7 @@ def pages(tmp_path: Path) -> Iterator[Pages]:
 def test_a_locked_database_stops_no_page_and_no_route_that_only_reads(
     pages: Pages, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(transactions, "_STUCK_S", 0.2)
+    monkeypatch.setattr(transactions, "_STUCK_S", 0.2)  # private: the test does not wait 2 s
     visitor = pages.visitor("all")
     pages.clock.now += 61  # seen again after a minute, which is written down if it can be
     case = pages.world.authority.casework.open_case(pages.world.user(), NOON, by=CONSOLE)

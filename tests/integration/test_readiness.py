@@ -56,6 +56,7 @@ def not_ready(site: Site) -> dict[str, bool]:
 
 
 def test_not_ready_on_a_full_disk(ready: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    # A private limit: no test fills the disk.
     monkeypatch.setattr(databases, "_LEAST_ROOM_BYTES", shutil.disk_usage("/").total * 10)
     assert not_ready(ready)["store_broken"]
 
