@@ -1,4 +1,4 @@
-"""Puts many cases and followed contacts into a store, without uploads."""
+"""Many cases and followed contacts put straight into a store, as if logs had come in."""
 
 from dataclasses import replace
 

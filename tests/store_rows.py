@@ -1,4 +1,4 @@
-"""Rows for the tests of stores."""
+"""Rows as the tests of the authority's stores write them."""
 
 from tests.authority_world import DAY, NOON, NOW
 from tracetogether.adapters.sql_store import SqlStore

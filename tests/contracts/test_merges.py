@@ -1,4 +1,4 @@
-"""Merges on SQLite and PostgreSQL: nothing is lost, both sides name each other, undo works."""
+"""Merging on every store: nothing is lost, both sides name each other, and it can be undone."""
 
 import os
 from dataclasses import asdict, replace

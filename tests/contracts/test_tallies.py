@@ -1,4 +1,4 @@
-"""Repeated acts of strangers cost the audit log one entry an hour; it is checked in pages."""
+"""What strangers do again and again costs the audit log an entry an hour; checking it, a page."""
 
 import pytest
 
