@@ -1,4 +1,4 @@
-"""The contact log: sightings kept for 21 days, rolling, on the phone."""
+"""The contact log: the sightings of the last 21 days, on the phone."""
 
 from bisect import bisect_left, insort
 from collections.abc import Iterable
@@ -11,18 +11,18 @@ from tracetogether.sightings import Sighting, Sightings
 from tracetogether.units import SECONDS_PER_DAY
 
 CLOCK_STEP_S: Final = 2 * SECONDS_PER_DAY
-"""A clock that moves further at one step is doubted: a log is purged once a day."""
+"""A clock that moves further in one step is doubted; a log is purged once a day."""
 _BEGUN_S: Final = 1e-3
 _EARLIEST: Final = 1_577_836_800.0  # 2020-01-01: a clock from before BlueTrace is wrong
 
 
 @dataclass(frozen=True, slots=True)
 class LogClock:
-    """What a log believes of the time, from the times that it was given.
+    """A log's view of the time, from the times that it was given.
 
-    A clock that leaps, ahead or back, is doubted, and nothing is dropped by it. It is believed
+    A clock that leaps, ahead or back, is doubted, and nothing is deleted by it. It is trusted
     again when it comes back, when the authority confirms it, or when it has run on long enough:
-    after a leap ahead for the retention, so that every sighting from before is that old.
+    after a leap ahead for the retention, so that every earlier sighting is that old by then.
 
     Attributes:
         believed: the latest time that is believed, None before the first.

@@ -1,8 +1,8 @@
 """What a proximity protocol offers a phone: what to advertise, what to say, what was heard.
 
-``device.py`` drives any protocol through this; it knows none by name. A protocol
-that connects brings a transition table for the central's side of a connection
-(the peripheral's side is passive: its value is read, and it is written to).
+``device.py`` drives every protocol through this interface. A protocol with connections brings a
+transition table for the central's side of one (the peripheral is passive: the central reads its
+value and writes to it).
 """
 
 from collections.abc import Mapping

@@ -4,8 +4,8 @@ import sqlite3
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager, suppress
+from operator import attrgetter
 from pathlib import Path
-from types import TracebackType
 from typing import Final, Self, cast
 
 import numpy as np
@@ -17,7 +17,7 @@ from tracetogether.parameters import RETENTION
 from tracetogether.sightings import Sighting, Sightings
 from tracetogether.units import is_rssi
 
-_APPLICATION: Final = 0x54544C47  # "TTLG", so that `file` and we know our own
+_APPLICATION: Final = 0x54544C47  # "TTLG": marks the file as one of this program
 _VERSION: Final = 1
 _BUSY_S: Final = 5.0
 
@@ -56,20 +56,7 @@ _WHOLE: Final = (
 )
 
 
-def _fields(row: Sighting) -> tuple[object, ...]:
-    return (
-        row.time,
-        row.peer,
-        row.rssi_dbm,
-        row.tx_power_dbm,
-        row.peer_model,
-        row.observer_model,
-        row.organisation,
-        row.version,
-        row.as_central,
-    )
-
-
+_fields = attrgetter(*_COLUMNS.split(", "))
 _Row = tuple[float, str, float, float | None, str | None, str | None, str, int, int]
 
 
@@ -104,12 +91,12 @@ class SqliteContactLog(ContactLog):
             path: the file.
             now: epoch seconds; the system's clock by default.
             read_only: change nothing, not even by the retention; the file must exist.
-            must_exist: the file was made before: an empty one, or none, is damage.
+            must_exist: the file was made before, so that an empty or missing one is damage.
             retention_s: how long sightings are kept.
 
         Raises:
             StoreError: the file can't be opened or written.
-            DamagedLogError: it is damaged, or something else.
+            DamagedLogError: it is damaged, or not a contact log.
         """
         path = Path(path)
         if must_exist and not (path.exists() and path.stat().st_size):
@@ -123,7 +110,7 @@ class SqliteContactLog(ContactLog):
                 f"{path.absolute().as_uri()}?mode={mode}",
                 uri=True,
                 timeout=_BUSY_S,
-                isolation_level=None,  # transactions are begun and ended in plain sight
+                isolation_level=None,  # this class begins and ends transactions
             )
         log = cls(db, path, retention_s)
         try:
@@ -142,7 +129,7 @@ class SqliteContactLog(ContactLog):
         if not read_only and self._is_blank():
             self._db.execute("PRAGMA journal_mode = WAL")
             with self._transaction():
-                if self._is_blank():  # nobody was faster
+                if self._is_blank():  # no other process was faster
                     for statement in _SCHEMA.split(";"):
                         self._db.execute(statement)
                     self._db.execute(f"PRAGMA application_id = {_APPLICATION}")
@@ -251,12 +238,7 @@ class SqliteContactLog(ContactLog):
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_error: object) -> None:
         self.close()
 
     def _read(self, start: float | None, end: float | None) -> list[_Row]:
@@ -270,7 +252,7 @@ class SqliteContactLog(ContactLog):
         return bool(found.fetchone()[0])
 
     def _clock(self) -> LogClock:
-        """Return what the log believes of the time; its newest sighting's before it was asked."""
+        """Return the stored clock; without one, a clock that shows the newest sighting's time."""
         if self._has_clock():
             row = self._db.execute("SELECT believed, latest, doubted_s FROM clock").fetchone()
             if row is not None:
@@ -279,7 +261,7 @@ class SqliteContactLog(ContactLog):
         return LogClock() if newest is None else LogClock(newest, newest)
 
     def _drop_by(self, clock: LogClock) -> int:
-        """Write the clock down and drop what is too old by it; return how many sightings went."""
+        """Store the clock, delete what is too old by it, and return how many sightings went."""
         self._db.execute("DELETE FROM clock")
         self._db.execute(
             "INSERT INTO clock (believed, latest, doubted_s) VALUES (?, ?, ?)",
@@ -327,7 +309,7 @@ def salvage(path: Path) -> list[Sighting]:
 
 @contextmanager
 def _clear_errors(path: Path) -> Iterator[None]:
-    """Turn what SQLite says into what was wrong, where, and what to do."""
+    """Turn SQLite's errors into ones that say what is wrong, where, and what to do."""
     try:
         yield
     except (OverflowError, UnicodeError):

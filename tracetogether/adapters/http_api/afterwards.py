@@ -1,4 +1,4 @@
-"""Work that nobody's answer waits for, in a thread of its own."""
+"""Work after an answer, in a thread of its own."""
 
 import logging
 import threading
@@ -12,10 +12,10 @@ _LOG: Final = logging.getLogger("tracetogether.http")
 
 
 class Afterwards:
-    """Does one piece of work each time it is woken; once for all calls that come meanwhile.
+    """Runs one piece of work each time it is woken; several calls meanwhile count as one.
 
     Args:
-        work: what is to be done. What it does not get done it finds again the next time.
+        work: finds on each run what is left to do, also what failed the last time.
     """
 
     def __init__(self, work: Callable[[], object]) -> None:
@@ -24,21 +24,21 @@ class Afterwards:
         self._asked = threading.Event()
 
     def wake(self) -> None:
-        """Do the work soon."""
+        """Run the work soon."""
         if not self._asked.is_set():
             self._asked.set()
             self._thread.submit(self._run)
 
     def settle(self) -> None:
-        """Wait until all is done that was asked for before."""
+        """Wait until all work requested so far is done."""
         self._thread.submit(int).result()
 
     def close(self) -> None:
-        """Wait for the work that was begun."""
+        """Wait for the work in progress, and end the thread."""
         self._thread.shutdown(cancel_futures=True)
 
     def _run(self) -> None:
-        self._asked.clear()  # before the work: what comes from now on may be too late for it
+        self._asked.clear()  # before the work, which may miss what comes from now on
         try:
             self._work()
         except TraceTogetherError as error:

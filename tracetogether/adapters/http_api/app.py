@@ -1,4 +1,4 @@
-"""The routes: who may call each, what it is given, what it answers."""
+"""The application: routes for everybody, for phones and for uploads, and the middleware."""
 
 import asyncio
 import time
@@ -12,12 +12,12 @@ from fastapi.concurrency import run_in_threadpool
 from tracetogether import __version__
 from tracetogether.adapters.http_api.afterwards import Afterwards
 from tracetogether.adapters.http_api.bodies import Bounds
-from tracetogether.adapters.http_api.desk import for_operators
 from tracetogether.adapters.http_api.faults import FaultMiddleware, log_fault
 from tracetogether.adapters.http_api.forwarded import Forwarded, address_of
 from tracetogether.adapters.http_api.guard import guarded
 from tracetogether.adapters.http_api.log_bodies import LogsComingIn, ReceivedLog
 from tracetogether.adapters.http_api.mounting import BelowRoot
+from tracetogether.adapters.http_api.operators import for_operators
 from tracetogether.adapters.http_api.padding import Padding
 from tracetogether.adapters.http_api.pools import BoundedPool
 from tracetogether.adapters.http_api.readiness import Readiness
@@ -59,7 +59,7 @@ def create_app(
         authority: the service.
         clock: returns UTC epoch seconds.
         pause: waits for some seconds, while others are served.
-        proxies: whose X-Forwarded-For is believed; nobody's if None.
+        proxies: proxies whose X-Forwarded-For counts; None: no proxy.
         answer_step_s: uploads are answered at multiples of this time, in seconds; 0: at once.
         root_path: everything is served below this path, such as "/tracing" (``root_path_of``).
     """
@@ -78,7 +78,7 @@ def create_app(
     app.include_router(_public(authority, clock))
     app.include_router(_for_phones(authority, clock, pause))
     app.include_router(_for_uploads(authority, clock, afterwards, answer_step_s))
-    app.state.afterwards = afterwards  # whatever runs the application closes it
+    app.state.afterwards = afterwards  # the server that runs the application closes it
     app.include_router(for_operators(authority, clock))
     app.add_middleware(Padding, paths=_PADDED)
     app.add_middleware(Bounds, limits={_UPLOADS: MAX_UPLOAD_BYTES})

@@ -1,4 +1,4 @@
-"""What is sent, within bounds: bytes on the wire, and time."""
+"""Bounds on request bodies: bytes on the wire, and time."""
 
 import asyncio
 import sys
@@ -33,7 +33,7 @@ class Pace:
     total_s: float = 300.0
 
     def deadline(self, began: float, now: float, seen: int) -> float:
-        """Return until when the next piece must come."""
+        """Return the loop's time by which the next piece must come."""
         allowed = self.grace_s + seen / self.bytes_a_s
         return min(began + min(allowed, self.total_s), now + self.silence_s)
 
@@ -74,7 +74,7 @@ class Bounds:
 
         async def counted() -> Message:
             nonlocal seen, complete
-            if complete:  # what comes now is only that the caller hangs up
+            if complete:  # after the body only a disconnection can come
                 return await receive()
             try:
                 async with asyncio.timeout_at(self._pace.deadline(began, clock(), seen)):
@@ -105,13 +105,13 @@ class Bounds:
 
 
 def _declared(scope: Scope) -> int:
-    """Return how long the body is to be, as far as the header says so."""
+    """Return the body's length by its header; 0 without one."""
     declared = dict(scope["headers"]).get(b"content-length", b"0")
     return int(declared) if declared.isdigit() else 0
 
 
 def _private(message: Message) -> Message:
-    """Return a message whose answer no cache keeps and no browser takes for another kind."""
+    """Return a message whose answer no cache keeps and no browser reinterprets."""
     if message["type"] != "http.response.start":
         return message
     more = [(b"cache-control", b"no-store"), (b"x-content-type-options", b"nosniff")]

@@ -1,7 +1,7 @@
-"""Connections: how many there may be, how long one may say nothing, and few log lines about it.
+"""Connections: how many there may be, how long each may be silent, and few log lines about it.
 
-uvicorn has no limit before a request's header is complete, and asyncio none on what it accepts:
-strangers who connect and say nothing would use up the process's descriptors.
+uvicorn has no limit until a request's header is complete, and asyncio accepts every connection.
+Silent strangers would use up the process's file descriptors.
 """
 
 import asyncio
@@ -18,7 +18,7 @@ from tracetogether.adapters.http_api.repeated_lines import once_a_minute
 
 ACCEPTED_AT_ONCE: Final = 64
 """How many connections the event loop accepts before it goes on with other work."""
-_QUEUE: Final = 1_024  # that the system completes meanwhile; beyond it, callers try again
+_QUEUE: Final = 1_024  # connections that the system completes and queues; others try again
 _OTHER_DESCRIPTORS: Final = 160  # the database, files, and connections that are about to close
 _CLOSING_AT_ONCE: Final = 64
 _REST_S: Final = 0.5  # asyncio tries again after a second
@@ -30,10 +30,10 @@ class ConnectionLimits:
     """How many connections a process has, and how long each may keep it waiting.
 
     Attributes:
-        most: at once. One more takes the place of the one that has said nothing for longest.
-        header_s: for a request's header to come, from when the connection or the request before
-            was over; also for the rest of a body that was refused.
-        unread_s: in which somebody must read on whose answer does not fit into the buffers.
+        most: at once. One more replaces the one that has been silent for longest.
+        header_s: time for a request's header, from the start of the connection or the end of the
+            request before; also for the rest of a body that was refused.
+        unread_s: time to read on for a client whose answer does not fit into the buffers.
     """
 
     most: int = 1_000
@@ -63,14 +63,14 @@ class Visitor(socket.socket):
         self.timer: asyncio.TimerHandle | None = None
 
     def waits(self) -> None:
-        """Note that nothing is being served: the time for the next header runs."""
+        """Note that no request is in progress: the time for the next header runs."""
         if self.timer is None and self.fileno() >= 0:
             loop = asyncio.get_running_loop()
             self.timer = loop.call_later(self._listener.limits.header_s, self.hang_up)
             self._listener.waiting[self.number] = self
 
     def is_served(self) -> None:
-        """Note that a request's header has come."""
+        """Note that a request's header is complete."""
         if self.timer is not None:
             self.timer.cancel()
             self.timer = None
@@ -112,7 +112,7 @@ class Listener(socket.socket):
         self._rests_until = 0.0
 
     def listen(self, _: int = 0, /) -> None:
-        """Listen; asyncio's number is that of connections accepted at once, which is smaller."""
+        """Listen with a queue of our own; asyncio passes the number that it accepts at once."""
         super().listen(_QUEUE)
 
     def accept(self) -> tuple[socket.socket, Any]:
@@ -120,7 +120,7 @@ class Listener(socket.socket):
 
         Raises:
             ConnectionAbortedError: there was no room for it.
-            BlockingIOError: nobody waits, or descriptors were used up a moment ago.
+            BlockingIOError: no connection waits, or descriptors were just used up.
             OSError: descriptors are used up; asyncio waits for a second.
         """
         if time.monotonic() < self._rests_until:  # asyncio would go on and log each failure
@@ -136,9 +136,7 @@ class Listener(socket.socket):
         if self._most is None:  # asked in the process that serves
             self._most = self.limits.within_descriptors()
         if len(self.visitors) - len(self.closing) >= self._most:
-            _LOG.warning(
-                "all %d connections are in use: those that say nothing give way", self._most
-            )
+            _LOG.warning("all %d connections are in use: silent ones are closed", self._most)
             if len(self.closing) >= _CLOSING_AT_ONCE or not self._longest_waiting_goes():
                 accepted.close()
                 raise ConnectionAbortedError

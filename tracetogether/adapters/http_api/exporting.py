@@ -1,4 +1,4 @@
-"""The route by which contact lists go out: streamed, to exporters alone."""
+"""The route that exports contact lists: streamed, for exporters only."""
 
 from collections.abc import Callable, Iterator, Sequence
 from typing import Annotated, Any, Literal
@@ -42,7 +42,7 @@ def add_exports(router: APIRouter, authority: Authority, clock: Callable[[], flo
 
 
 def export_response(rows: _Rows, form: str, layout: Layout) -> StreamingResponse:
-    """Return rows as a file to be saved; never more of them in memory than a few hundred."""
+    """Return rows as a download; a few hundred of them are in memory at a time."""
     name = f"contacts-{layout.name}.{form}"
     return StreamingResponse(
         file_of(rows, form),

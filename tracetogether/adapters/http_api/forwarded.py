@@ -16,8 +16,8 @@ class Forwarded:
     Answers over https carry HSTS, so that browsers use https from then on.
 
     Args:
-        app: what is behind it.
-        proxies: whose X-Forwarded-For is believed.
+        app: the application.
+        proxies: proxies whose headers count.
     """
 
     def __init__(self, app: ASGIApp, proxies: TrustedProxies) -> None:

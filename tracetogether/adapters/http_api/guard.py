@@ -1,4 +1,4 @@
-"""Who may call a route: asked before anything of the request is judged; by default nobody."""
+"""Permissions of routes: checked before anything else of a request; the default is nobody."""
 
 from collections.abc import Callable, Mapping
 from typing import Any, Final
@@ -47,18 +47,22 @@ ACTIONS: Final[Mapping[tuple[str, str], Action]] = {
     ("POST", "/v1/operators"): Action.ADD_OPERATOR,
     ("POST", "/v1/operators/{name}/disable"): Action.DISABLE_OPERATOR,
 }
-"""What an operators' route does; ``permissions`` says who may. A missing one is denied to all."""
+"""Operators' route -> action; ``permissions`` says which roles allow it. No entry: denied."""
 
 Check = Callable[[str | None], object]
 Denied = Callable[[Operator, str], object]
 
 
 def guarded(scheme: str, tag: str, check: Check, denied: Denied | None = None) -> APIRouter:
-    """Return a router whose every route asks ``check`` about the bearer first.
+    """Return a router whose routes all pass the bearer to ``check`` first.
 
-    Before the body is read, so that a stranger learns nothing from how it is judged. What
-    ``check`` returns is ``request.state.caller``; of an operator, it is asked whether
-    their roles allow the route's action; ``denied`` is called with one whose roles do not.
+    That happens before the body is read, so that a stranger learns nothing from its errors.
+
+    Args:
+        scheme: name of the credential in the OpenAPI document.
+        tag: group of the routes there.
+        check: returns ``request.state.caller`` for a bearer, or raises AccessDeniedError.
+        denied: called with an operator whose roles don't allow the route, and the route.
     """
 
     class Guarded(APIRoute):
@@ -90,6 +94,6 @@ def guarded(scheme: str, tag: str, check: Check, denied: Denied | None = None) -
 
 
 def bearer(request: Request) -> str | None:
-    """Return what a request shows to say who it comes from."""
+    """Return the bearer token of a request; None without one."""
     kind, _, secret = request.headers.get("authorization", "").partition(" ")
     return secret.strip() if kind.lower() == "bearer" else None

@@ -1,4 +1,4 @@
-"""Logs on their way in: few bytes of all of them are held, and they stay packed until the last."""
+"""Reading uploaded logs: bounded memory for all of them together, packed until they are used."""
 
 import asyncio
 import zlib
@@ -14,9 +14,9 @@ from tracetogether.adapters.http_api.refusals import RefusedError
 from tracetogether.parameters import MAX_UPLOAD_BYTES
 
 HELD_BYTES: Final = 3 * MAX_UPLOAD_BYTES
-"""Bytes on the wire of all logs that are coming in: more wait until some are done."""
+"""Most bytes, as sent, of all logs that are being received."""
 LOGS_AT_ONCE: Final = 64
-_GRACE_S: Final = 5.0  # a log this young gives way to no other
+_GRACE_S: Final = 5.0  # a log younger than this is not dropped for another
 _STEP: Final = 65_536  # bytes that are looked into, and unpacked, at once
 _GZIP: Final = 16 + zlib.MAX_WBITS
 _RETRY_AFTER_S: Final = 15
@@ -24,14 +24,14 @@ _RETRY_AFTER_S: Final = 15
 
 @dataclass(eq=False, slots=True)
 class ReceivedLog:
-    """A log as it came.
+    """A log as it was sent.
 
     Attributes:
-        sender: whose phone sends it.
-        began: when, by the event loop's clock.
+        sender: user id of the phone.
+        began: the event loop's time of its first byte.
         gzip: whether it is packed.
-        body: what came so far.
-        giving_way: ends its reading; None once it is read.
+        body: the bytes so far.
+        giving_way: timeout that ends its reading; None once it is read.
     """
 
     sender: str = field(repr=False)
@@ -41,10 +41,10 @@ class ReceivedLog:
     giving_way: asyncio.Timeout | None = field(default=None, repr=False)
 
     def unpacked(self) -> bytes:
-        """Return the log itself. Call it where it holds nobody up.
+        """Return the log unpacked. That takes time: call it in a thread.
 
         Raises:
-            RefusedError: larger than 16 MB (413), or no gzip though called so (400).
+            RefusedError: larger than 16 MB (413), or said to be gzip and not (400).
         """
         if not self.gzip:
             return bytes(self.body)
@@ -60,15 +60,15 @@ class ReceivedLog:
 
 
 class LogsComingIn:
-    """Reads logs from requests; one at a time of each sender, and few bytes of all of them.
+    """Reads logs from requests: one per sender, with a bound on the bytes of all of them.
 
-    Where there is no room for more, the slowest log gives way; a newer one of the same sender
-    replaces the one before, whose connection may be lost without the server's knowledge.
+    Without room for more, the slowest log is dropped. A newer log of the same sender replaces the
+    one before, because the server may not have noticed that its connection was lost.
 
     Args:
-        pool: where logs are looked into.
-        held_bytes: of all logs together.
-        at_once: how many logs.
+        pool: threads that unpack logs to measure them.
+        held_bytes: most bytes of all logs together.
+        at_once: most logs at a time.
     """
 
     def __init__(
@@ -82,7 +82,7 @@ class LogsComingIn:
 
     @property
     def held(self) -> int:
-        """Bytes of all logs that are coming in or are being taken in."""
+        """Bytes of all logs that are being received or processed."""
         return self._held
 
     @asynccontextmanager
@@ -90,8 +90,8 @@ class LogsComingIn:
         """Read the log that a request carries; it is held while the body runs.
 
         Raises:
-            RefusedError: packed in another way than gzip (415), larger than 16 MB (413), no gzip
-                though called so (400), another log of this sender is being taken in (429), or
+            RefusedError: packed in another way than gzip (415), larger than 16 MB (413), said to
+                be gzip and not (400), another log of this sender is being processed (429), or
                 there is no room for it (429).
         """
         encoding = request.headers.get("content-encoding", "identity").strip().lower()
@@ -164,17 +164,17 @@ class LogsComingIn:
 
 
 class _Counter:
-    """Counts how long packed data become, and keeps none of it."""
+    """Measures packed data by unpacking them; keeps none of the result."""
 
     def __init__(self) -> None:
         self._inflater = zlib.decompressobj(_GZIP)
         self._length = 0
 
     def look_into(self, piece: bytes) -> None:
-        """Count on.
+        """Measure the next piece.
 
         Raises:
-            RefusedError: it becomes too long (413), or is no gzip (400).
+            RefusedError: the data are too long (413), or not gzip (400).
         """
         while piece:
             self._length += len(_inflated(self._inflater, piece, _STEP))

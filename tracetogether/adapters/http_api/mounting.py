@@ -1,4 +1,4 @@
-"""Serving below a path of somebody's site: `/tracing` in front of every path, there or cut off."""
+"""Serving below a root path such as `/tracing`, whether or not a proxy strips it."""
 
 import re
 from typing import Final
@@ -18,7 +18,7 @@ def root_path_of(text: str) -> str:
     """Return a path that everything is served below, without a slash at its end; "" for "/".
 
     Raises:
-        AuthorityError: it is none, or paths below it could be mistaken for the service's own.
+        AuthorityError: it is not a path, or it looks like a path of the service.
     """
     path = text.rstrip("/")
     if path and not _ROOT.fullmatch(path):
@@ -31,10 +31,10 @@ def root_path_of(text: str) -> str:
 
 
 class BelowRoot:
-    """ASGI middleware: takes the root path off, if a proxy has not done so already.
+    """ASGI middleware: strips the root path, unless a proxy has done so.
 
     Args:
-        app: what is behind it; knows nothing of the root path but for links.
+        app: the application, which uses the root path for links only.
         root_path: from ``root_path_of``.
     """
 
@@ -55,9 +55,9 @@ class BelowRoot:
 
 
 def mount_pages(app: FastAPI, base: str, pages: ASGIApp, *, root_path: str = "") -> None:
-    """Serve pages at ``base``, and lead there who leaves the last slash out.
+    """Serve pages at ``base``, and redirect there from the path without its last slash.
 
-    The address in the redirect is a path: what a request calls its host is nowhere repeated.
+    The redirect names a path, never the host that a request claims.
     """
 
     def onward(_: Request) -> Response:

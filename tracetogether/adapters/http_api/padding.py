@@ -11,13 +11,13 @@ BUCKET_BYTES: Final = 1_024
 
 
 class Padding:
-    """ASGI middleware: pads JSON answers of some paths, refusals too. Blanks after JSON are JSON.
+    """ASGI middleware: pads JSON answers of some paths, also refusals, with blanks after the JSON.
 
-    What is padded is body, headers and the status line together: "Created" and "Forbidden" differ.
+    Body, headers and status line count together: "Created" and "Forbidden" have other lengths.
 
     Args:
-        app: what is behind it; answers in one piece.
-        paths: whose answers are padded.
+        app: the application; answers in one piece.
+        paths: paths whose answers are padded.
     """
 
     def __init__(self, app: ASGIApp, paths: AbstractSet[str]) -> None:

@@ -17,9 +17,9 @@ _LOG: Final = once_a_minute(logging.getLogger(__name__))
 
 
 def busy() -> RefusedError:
-    """Return the refusal of a log for which there is no room; the server's log tells it seldom.
+    """Return the refusal of a log for which there is no room; it is logged once a minute.
 
-    429, no 503: the service is well, and strangers can cause this as often as they like.
+    The status is 429, not 503: the service works, and strangers can cause this at will.
     """
     _LOG.warning("logs are refused (429): too many come in at once")
     msg = "too many logs come in at this moment: try again in a while"

@@ -1,4 +1,4 @@
-"""Log lines that strangers can cause: each kind once a minute, with how many were left out."""
+"""Log lines that strangers can cause: each kind once a minute, with a count of the others."""
 
 import logging
 import time
@@ -10,9 +10,9 @@ _ACCEPT: Final = "socket.accept()"
 
 
 class _OnceAMinute(logging.Filter):
-    """Lets the first line of a kind through, then one a minute. A fault's traceback always goes.
+    """Passes the first line of a kind, then one a minute; tracebacks of faults always pass.
 
-    A kind is the text before arguments are filled in: a program has few of them.
+    A kind is the text before arguments are filled in.
     """
 
     def __init__(self) -> None:
@@ -38,6 +38,6 @@ _FILTER: Final = _OnceAMinute()
 
 
 def once_a_minute(logger: logging.Logger) -> logging.Logger:
-    """Return the logger, which from now on repeats no line of a kind within a minute."""
+    """Return the logger, which passes each kind of line once a minute from now on."""
     logger.addFilter(_FILTER)  # a second time changes nothing
     return logger

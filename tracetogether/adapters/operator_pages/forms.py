@@ -1,4 +1,4 @@
-"""Forms: read within bounds, checked for their token, and given back if they were refused."""
+"""Forms: read within bounds, checked for their token, and given back after a refusal."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -17,7 +17,7 @@ MAX_FORM_BYTES: Final = 65_536
 """Room for every field at its longest: 2,000 characters of four UTF-8 bytes take 24,000."""
 MAX_FIELD_CHARACTERS: Final = 16_384
 HELD: Final = "held."
-"""What the names of fields begin with that a sign-in carries along."""
+"""Prefix of the fields of a form that a sign-in carries along."""
 HELD_PATH: Final = "held-path"
 _ROOM_FOR_SIGN_IN: Final = 16_384
 _MOST_DRAINED_BYTES: Final = 4_000_000
@@ -26,7 +26,7 @@ FIELDS: Final = frozenset(
 )
 """The fields that people fill in."""
 SECRET: Final = frozenset({FORM_TOKEN, "password", "code", "pin"})
-"""What no page ever gives back."""
+"""Fields that no page gives back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,11 +92,11 @@ class Filled:
 
 
 async def filled_in(request: Request, *, signing_in: bool = False) -> Filled:
-    """Return what was filled in; of a form that is too large, the beginning.
+    """Return the fields of a form; of one that is too large, its beginning.
 
     Args:
-        request: its body is read to the end, within bounds: a browser shows no answer that
-            comes before it has sent everything.
+        request: read to the end, within bounds, because browsers show no answer that comes
+            before they have sent everything.
         signing_in: whether the form may carry another one along.
     """
     limit = MAX_FORM_BYTES + (_ROOM_FOR_SIGN_IN if signing_in else 0)
@@ -126,10 +126,9 @@ def from_here(request: Request, form: Mapping[str, str], shown: str) -> bool:
 
 
 def same_site(request: Request) -> bool | None:
-    """Return whether the browser says that a page of this site sent a form.
+    """Return whether a page of this site sent a form, by the browser's own headers.
 
-    None: it says nothing. Every browser names the page's origin with a form of another site, so
-    that what comes without is of no such page.
+    None: the browser sends no such header. Browsers always send one with a form of another site.
     """
     site, origin = request.headers.get("sec-fetch-site"), request.headers.get("origin")
     if site is not None:
@@ -140,7 +139,7 @@ def same_site(request: Request) -> bool | None:
 
 
 def given_back(form: Mapping[str, str]) -> tuple[Given, ...]:
-    """Return the fields of a form that a page gives back, in the order in which they came."""
+    """Return the fields of a form that a page gives back, in the order of the form."""
     return tuple(
         Given(name, value.replace("\0", "\ufffd"), name in FIELDS)
         for name, value in form.items()
@@ -149,7 +148,7 @@ def given_back(form: Mapping[str, str]) -> tuple[Given, ...]:
 
 
 def held_form(form: Mapping[str, str]) -> tuple[dict[str, str], str] | None:
-    """Return the form that a sign-in carries along, and where it was to go; None without one."""
+    """Return the form that a sign-in carries along, and its path; None without one."""
     held = {name.removeprefix(HELD): text for name, text in form.items() if name.startswith(HELD)}
     kept = {name: value for name, value in held.items() if name not in SECRET}
     return (kept, local_path(form.get(HELD_PATH, "/"))) if kept else None

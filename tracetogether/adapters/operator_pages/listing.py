@@ -1,4 +1,4 @@
-"""Lists in pages: whatever offset an address names, the page shows rows if there are any."""
+"""Pages of lists: every offset leads to a page with rows, if there are any."""
 
 from collections.abc import Callable, Sequence
 from typing import Protocol, TypeVar

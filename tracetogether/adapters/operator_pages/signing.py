@@ -29,7 +29,7 @@ def show_sign_in(request: PageRequest) -> Response:
 
 
 def sign_in(request: PageRequest) -> Response:
-    """Let somebody in, or say that something was wrong."""
+    """Sign an operator in, or show what was wrong."""
     client = request.http.client
     form, address = request.form, client.host if client else ""
     onward, name = local_path(form.get("onward", "/")), form.get("name", "").strip()
@@ -80,7 +80,7 @@ def enrol(request: PageRequest) -> Response:
 
 
 def choose_language(request: PageRequest) -> Response:
-    """Show the page that one comes from in another language."""
+    """Redirect to the page before, in another language."""
     answer = request.redirect(local_path(request.form.get("back", "/")))
     if request.form.get("language") in LANGUAGES:
         keep_language(answer, request.form["language"])
@@ -88,9 +88,9 @@ def choose_language(request: PageRequest) -> Response:
 
 
 def _show_held(request: PageRequest, token: str) -> Response | None:
-    """Return the page that gives a form back after a sign-in; None if there was none.
+    """Return the page that gives a form back after a sign-in; None without a form.
 
-    Nothing of it was kept here meanwhile: the browser brought it along.
+    The server keeps nothing of the form meanwhile: the browser sends it along.
     """
     held = held_form(request.form)
     found = request.site.sign_in.who(token, request.now)

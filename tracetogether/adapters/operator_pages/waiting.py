@@ -1,4 +1,4 @@
-"""A short queue for what is slow on purpose: passwords are checked one after the other."""
+"""A short queue for password checks, which are slow on purpose."""
 
 import asyncio
 import os
@@ -10,15 +10,15 @@ from typing import Final, TypeVar
 from tracetogether.errors import RateLimitedError
 
 _Answer = TypeVar("_Answer")
-AT_ONCE: Final = max(1, min(2, (os.cpu_count() or 1) // 2))  # half the cores are left to others
-WAITING: Final = 64  # an office that signs in at eight o'clock; strangers make nobody else wait
+AT_ONCE: Final = max(1, min(2, (os.cpu_count() or 1) // 2))  # half the cores stay free
+WAITING: Final = 64  # a whole office may sign in at eight o'clock
 _RETRY_AFTER_S: Final = 10
 
 
 class Queue:
-    """Threads of its own, and a bounded number of calls that wait for one.
+    """A few threads of its own, and a bounded number of calls that wait for one.
 
-    Pages and routes that are quick have the server's threads for themselves.
+    Quick pages and routes keep the server's threads.
 
     Args:
         at_once: threads.
@@ -42,7 +42,7 @@ class Queue:
                 raise RateLimitedError(_RETRY_AFTER_S)
             self._inside += 1
         future = self._pool.submit(work)
-        future.add_done_callback(self._left)  # also if nobody waits for the answer any more
+        future.add_done_callback(self._left)  # also if the caller has gone
         return await asyncio.wrap_future(future)
 
     def _left(self, _: Future[_Answer]) -> None:

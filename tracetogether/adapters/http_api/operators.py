@@ -26,7 +26,7 @@ _MOST_ENTRIES = 1_000
 
 
 def for_operators(authority: Authority, clock: Callable[[], float]) -> APIRouter:
-    """Return the routes, each open to the roles that ``guard.ROLES`` gives it."""
+    """Return the routes; ``guard.ACTIONS`` and the permissions decide who may call each."""
 
     def denied(operator: Operator, route: str) -> None:
         authority.audit.record("route.refused", clock(), by=operator.name, route=route)
