@@ -1,4 +1,4 @@
-"""Many cases and followed contacts put straight into a store, as if logs had come in."""
+"""Puts many cases and followed contacts into a store, without uploads."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""Databases as earlier releases had them, on SQLite and PostgreSQL."""
+"""Makes databases with the schemas of earlier releases, on SQLite and PostgreSQL."""
 
 import sqlite3
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Authorities that are backed up, broken and restored in tests: their folders and all rows."""
+"""Authorities that tests back up, damage and restore: their folders and all rows."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass

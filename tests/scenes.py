@@ -5,7 +5,7 @@ import numpy as np
 from tracetogether.evaluation.scene import Scene, Tracks
 from tracetogether.labels import Labels
 from tracetogether.proximity.calibration import Calibration, ModelOffsets
-from tracetogether.proximity.pathloss import LOG_DISTANCE
+from tracetogether.proximity.pathloss import PathLoss
 from tracetogether.sightings import Sightings
 
 CALIBRATION = Calibration({"known": ModelOffsets(0.0, 0.0, 0.0, 0.0, measured=True)})
@@ -33,7 +33,9 @@ def line_scene(
     apart = observer != peer
     observer, peer, tick = observer[apart], peer[apart], tick[apart]
     distance = np.abs(np.array(places)[observer] - np.array(places)[peer])
-    level = LOG_DISTANCE.attenuation_db(distance) + chance.normal(0, noise_db, len(distance))
+    level = PathLoss(at_1m_db=52.8).attenuation_db(distance) + chance.normal(
+        0, noise_db, len(distance)
+    )
     names = tuple("abcdefghij"[:count])
     known = Labels.constant("known", len(tick))
     sightings = Sightings.from_columns(

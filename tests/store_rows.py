@@ -1,4 +1,4 @@
-"""Rows as the tests of the authority's stores write them."""
+"""Rows for the tests of stores."""
 
 from tests.authority_world import DAY, NOON, NOW
 from tracetogether.adapters.sql_store import SqlStore

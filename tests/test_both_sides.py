@@ -106,7 +106,7 @@ def test_both_lists_of_a_pair_say_the_same(world: World, case: Case) -> None:
     assert mine.minutes.median == pytest.approx(theirs.minutes.median)
 
 
-def test_the_other_persons_log_shows_nothing_else(world: World, case: Case) -> None:
+def test_the_list_shows_nothing_else_of_the_others_log(world: World, case: Case) -> None:
     near, stranger = world.user(), world.user()
     take(world, case, world.heard(near, AT, 20))
     before = traced(world, case)
@@ -130,14 +130,14 @@ def test_the_other_persons_log_shows_nothing_else(world: World, case: Case) -> N
     assert stranger not in json.dumps(Contacts.of(after).json_value())
 
 
-def test_a_person_who_withdraws_takes_the_log_along(world: World, case: Case) -> None:
+def test_the_log_of_a_user_who_withdraws_no_longer_counts(world: World, case: Case) -> None:
     near, silent = world.user(), world.user()
     take(world, case, world.heard(near, AT, 20))
-    for person in (near, silent):
-        positive(world, person, world.heard(case.user_id, AT, 40))
+    for user in (near, silent):
+        positive(world, user, world.heard(case.user_id, AT, 40))
     assert len(traced(world, case).contacts) == 2
-    for person in (near, silent):
-        world.authority.issuance.withdraw(person, NOON)
+    for user in (near, silent):
+        world.authority.issuance.withdraw(user, NOON)
     assert traced(world, case).contacts == ()
 
 

@@ -110,7 +110,7 @@ def test_contacts_of_contacts_are_those_met_afterwards(chain: Chain) -> None:
     assert graphs.second_degree(chain.case_b, DEMO_POLICY, by=CONSOLE)[0].contact.user_id == chain.e
 
 
-def test_a_tracer_sees_only_the_graph_of_the_assigned_cases(chain: Chain) -> None:
+def test_a_tracer_sees_the_graph_of_the_assigned_cases_only(chain: Chain) -> None:
     authority = chain.world.authority
     authority.staff.add("tracer", frozenset({Role.TRACER}), "token", NOON, by=CONSOLE)
     assert authority.graphs.graph(by=TRACER).people == ()
@@ -195,7 +195,7 @@ def test_contacts_of_contacts_over_http(served: tuple[str, Chain]) -> None:
         named(chain, chain.c),
         named(chain, chain.b),
     )
-    assert get(url, path, "tracer")[0] == 404  # it belongs to another tracer
+    assert get(url, path, "tracer")[0] == 404  # it is not assigned to this tracer
     (entry,) = chain.world.authority.audit.entries(after=before, by=CONSOLE)
     assert (entry.act, entry.subject) == ("contacts.onward_listed", chain.case_a.case_id)
 
@@ -213,7 +213,9 @@ def test_a_log_brings_the_lists_of_others_up_to_date(served: tuple[str, Chain]) 
         body = write_upload(world.heard(earlier.user_id, at(DAY), 30, rssi_dbm=-45))
         pin = authority.pins.issue(later, NOON, by=CONSOLE)
         phone.upload(body, phone.redeem_pin(pin, body))
-    assert [case.case_id for case in authority.tracing.concerned(later)] == [earlier.case_id]
+    assert [other_case.case_id for other_case in authority.tracing.concerned(later)] == [
+        earlier.case_id
+    ]
     assert eventually(lambda: bool(authority.store.desk.contacts_of([earlier.case_id])))
     (row,) = authority.store.desk.contacts_of([earlier.case_id])
     assert row.seen_by == "contact"

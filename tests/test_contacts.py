@@ -106,16 +106,16 @@ def test_a_rule_counts_minutes_by_attenuation_whatever_the_radius(world: World, 
         name: world.authority.tracing.contacts(case, policy_named(name), by=CONSOLE).contacts[0]
         for name in ("swisscovid", "cwa", "immuni", "lfph")
     }
-    for name, meeting in met.items():
+    for name, contact in met.items():
         (found,) = encounters(
             Sightings.from_rows([replace(row, peer=person) for row in rows]),
             estimator=f"bucket-{name}",
             calibration=Calibration.prior(transmit=BLUETRACE_TRANSMIT),
         )
-        assert meeting.minutes.median == pytest.approx(found.minutes.median)
-        assert meeting.minutes.high == pytest.approx(found.minutes.high)
-        assert meeting.close_contact is (found.minutes.median >= 15)
-    assert len({meeting.minutes.median for meeting in met.values()}) == 4
+        assert contact.minutes.median == pytest.approx(found.minutes.median)
+        assert contact.minutes.high == pytest.approx(found.minutes.high)
+        assert contact.close_contact is (found.minutes.median >= 15)
+    assert len({contact.minutes.median for contact in met.values()}) == 4
     wide = replace(policy_named("cwa"), within_m=50.0)
     assert (
         world.authority.tracing.contacts(case, wide, by=CONSOLE).contacts[0].minutes

@@ -188,7 +188,7 @@ def test_go_datas_words_for_how_long(world: World, minutes: float, word: str) ->
     assert cell == f"LNG_REFERENCE_DATA_CATEGORY_EXPOSURE_DURATION_{word}"
 
 
-def test_an_unknown_layout_is_refused_with_the_known_ones() -> None:
+def test_an_unknown_layout_is_refused_with_the_names_of_all_layouts() -> None:
     with pytest.raises(InvalidRequestError, match="sormas"):
         layout_named("nothing")
     assert layout_named("godata") is LAYOUTS["godata"]

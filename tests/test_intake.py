@@ -46,7 +46,7 @@ def other_than(pin: str) -> str:
 # --- cases ---
 
 
-def test_a_case_is_of_today_unless_a_date_is_given(world: World) -> None:
+def test_a_case_is_of_today_by_default(world: World) -> None:
     opened = partial(world.authority.casework.open_case, by=CONSOLE)
     assert opened(world.user(), NOON).day == DAY
     assert opened(world.user(), NOON, DAY - 21).day == DAY - 21
@@ -68,7 +68,7 @@ def test_a_case_needs_a_user(world: World, user_id: str) -> None:
 
 
 @pytest.mark.parametrize("case_id", ["", "nothing", "\ud800"])
-def test_an_unknown_case_is_an_error(world: World, case_id: str) -> None:
+def test_an_unknown_case_is_refused(world: World, case_id: str) -> None:
     with pytest.raises(NotFoundError, match="no such case"):
         world.authority.casework.case(case_id, by=CONSOLE)
 
@@ -182,8 +182,8 @@ def test_all_refusals_look_alike_and_cost_alike(  # noqa: C901 - one situation e
     # Only a try at an open PIN has an entry of its own in the audit log. All cost as many
     # statements and digests: tests/test_threats_pins.py counts them.
     at_open_pin = {steps.pop("wrong"), steps.pop("used")}
-    assert [steps.count("add_audit") for steps in at_open_pin] == [1]
-    assert [taken.count("add_audit") for taken in set(steps.values())] == [0]
+    assert [calls.count("add_audit") for calls in at_open_pin] == [1]
+    assert [calls.count("add_audit") for calls in set(steps.values())] == [0]
 
 
 @pytest.mark.parametrize(
@@ -418,7 +418,7 @@ def test_threat_oversized_log_limits_the_range_of_signal_strength(
 
 def test_strange_tokens_in_a_log_do_no_harm(world: World, case: Case) -> None:
     strange = ["\ud800", "\x00" * 84, "=" * 84, "A" * 84, "é" * 84, "A" * 100_000]
-    rows = [{"timestamp": NOON - 60, "msg": text, "rssi": -60} for text in strange]
+    rows = [{"timestamp": NOON - 60, "msg": token, "rssi": -60} for token in strange]
     receipt = world.take(case, json.dumps({"records": rows}).encode(), NOON)
     assert receipt.accepted == 0
     assert receipt.rejected[Rejection.FAILED_DECRYPTION] == len(strange)

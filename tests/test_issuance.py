@@ -20,9 +20,13 @@ from tracetogether.units import Entropy
 def test_a_registration_has_its_own_id_and_credential(entropy: Entropy) -> None:
     world = World.of(entropy)
     made = [world.authority.issuance.register() for _ in range(50)]
-    assert len({phone.user_id for phone in made}) == len({phone.credential for phone in made}) == 50
-    assert all(len(b64decode(phone.user_id)) == 21 for phone in made)
-    assert all(len(urlsafe_b64decode(phone.credential + "=")) == 32 for phone in made)
+    assert (
+        len({registration.user_id for registration in made})
+        == len({registration.credential for registration in made})
+        == 50
+    )
+    assert all(len(b64decode(registration.user_id)) == 21 for registration in made)
+    assert all(len(urlsafe_b64decode(registration.credential + "=")) == 32 for registration in made)
 
 
 def test_only_the_digest_of_a_credential_is_kept(entropy: Entropy) -> None:
@@ -132,12 +136,12 @@ def test_a_new_chain_of_keys_never_makes_an_iv_meet_two_windows(entropy: Entropy
         for tempid in world.authority.issuance.batch(user, NOON + hour * 3_600)
     ]
     met: dict[bytes, tuple[int, int, str]] = {}
-    for each_tempid in before + after:
-        iv = b64decode(each_tempid.text)[29:45]
-        assert met.setdefault(iv, (each_tempid.start, each_tempid.expiry, each_tempid.text)) == (
-            each_tempid.start,
-            each_tempid.expiry,
-            each_tempid.text,
+    for tempid in before + after:
+        iv = b64decode(tempid.text)[29:45]
+        assert met.setdefault(iv, (tempid.start, tempid.expiry, tempid.text)) == (
+            tempid.start,
+            tempid.expiry,
+            tempid.text,
         )
 
 

@@ -25,7 +25,7 @@ from tracetogether.units import SECONDS_PER_DAY, Entropy
 
 STATIC = bytes(range(32))
 DAY = int(NOW // SECONDS_PER_DAY)
-FOREIGN = "holds other keys than this database's"
+FOREIGN = "does not belong to this database"
 
 
 @pytest.fixture
@@ -107,7 +107,7 @@ def test_keys_of_another_database_open_nothing_and_serve_nothing(desk: Path, oth
         pass
     caught = CliRunner().invoke(authority, ["serve", str(desk), "--port", "0", "--clock-is-right"])
     assert isinstance(caught.exception, KeyRingError)
-    assert "keys.txt that belongs" in str(caught.exception)
+    assert "put back the keys.txt that does" in str(caught.exception)
     assert (desk / KEYS).read_bytes() == before
 
 

@@ -1,4 +1,4 @@
-"""The migrations make exactly the tables that the store asks for, from older files too."""
+"""The migrations make exactly the tables that the store uses, from older files too."""
 
 import sqlite3
 from pathlib import Path
@@ -26,7 +26,7 @@ from tracetogether.keyring import KeyRing
 
 
 @pytest.mark.parametrize("place", ["sqlite", "postgres"])
-def test_tables_are_what_the_migrations_make(
+def test_the_migrations_make_the_tables_that_the_store_uses(
     place: str, request: pytest.FixtureRequest, tmp_path: Path
 ) -> None:
     where = tmp_path / "a.db" if place == "sqlite" else request.getfixturevalue("postgres_url")
@@ -53,7 +53,7 @@ def test_a_file_from_before_the_first_migration_is_refused_and_then_migrated(
     old.execute("INSERT INTO uploads VALUES ('token', 'CASE', 'user', ?, x'00')", (NOON,))
     old.commit()
     old.close()
-    with pytest.raises(StoreError, match="authority migrate` takes users and cases over"):
+    with pytest.raises(StoreError, match="authority migrate`, which keeps users and cases"):
         SqlStore.open(tmp_path / "authority.db")
     bring_up_to_date(tmp_path, NOON)
     with opened_folder(tmp_path) as service:
@@ -87,7 +87,7 @@ def test_another_programs_file_is_not_migrated(tmp_path: Path) -> None:
     other.close()
 
 
-def test_logs_of_before_the_desk_come_under_follow_up(tmp_path: Path) -> None:
+def test_contacts_in_old_uploads_are_followed_up_after_a_migration(tmp_path: Path) -> None:
     """A tracer of an authority that upgrades finds the contacts of what was uploaded before."""
     with fresh_store(tmp_path / "newest.db") as store:
         world = World.of(counted_entropy(5), store=store)

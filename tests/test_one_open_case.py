@@ -30,9 +30,9 @@ BOTH = Caller("both", frozenset({Role.TRACER, Role.ISSUER}))
 
 
 def staffed(world: World) -> World:
-    for operator in (RAVI, SITI, IDA, MEI, BOTH):
+    for caller in (RAVI, SITI, IDA, MEI, BOTH):
         world.authority.staff.add(
-            operator.name, operator.roles, f"token-of-{operator.name}", NOON, by=CONSOLE
+            caller.name, caller.roles, f"token-of-{caller.name}", NOON, by=CONSOLE
         )
     return world
 
@@ -135,23 +135,23 @@ def test_the_database_itself_refuses_a_second_open_case(sql_world: World) -> Non
 
 def test_a_refusal_names_the_case_only_to_who_may_see_it(world: World) -> None:
     authority, person = world.authority, world.user()
-    mine, theirs = (
+    mine, sitis_case = (
         case_with(world, person, assigned_to="ravi"),
         world.authority.casework.open_case(person, NOON, by=CONSOLE),
     )
-    authority.casework.assign(theirs.case_id, "siti", NOON, by=CONSOLE)
+    authority.casework.assign(sitis_case.case_id, "siti", NOON, by=CONSOLE)
     contact_id = contact_of(world, mine)
     with pytest.raises(ConflictError) as refused:
         authority.merging.convert(contact_id, NOON, by=RAVI)
-    assert theirs.case_id not in str(refused.value)
+    assert sitis_case.case_id not in str(refused.value)
     assert authority.desk.contact(contact_id, by=CONSOLE).kept.state is not ContactState.BECAME_CASE
     for caller in (IDA, CONSOLE):
-        with pytest.raises(ConflictError, match=theirs.case_id):
+        with pytest.raises(ConflictError, match=sitis_case.case_id):
             authority.casework.open_case(person, NOON, by=caller)
-    authority.casework.close(theirs.case_id, NOON, by=CONSOLE)
+    authority.casework.close(sitis_case.case_id, NOON, by=CONSOLE)
     authority.casework.open_case(person, NOON, by=IDA)
     with pytest.raises(ConflictError, match="has an open case already"):
-        authority.casework.reopen(theirs.case_id, NOON, by=SITI)
+        authority.casework.reopen(sitis_case.case_id, NOON, by=SITI)
 
 
 def test_an_import_names_the_line_and_opens_nothing(world: World) -> None:
@@ -168,15 +168,15 @@ def test_an_import_names_the_line_and_opens_nothing(world: World) -> None:
 
 @pytest.mark.network
 def test_page_and_api_refuse_a_second_open_case(world: World) -> None:
-    person, theirs = world.user(), world.user()
+    person, other_person = world.user(), world.user()
     world.authority.casework.assign(
-        world.authority.casework.open_case(theirs, NOON, by=CONSOLE).case_id,
+        world.authority.casework.open_case(other_person, NOON, by=CONSOLE).case_id,
         "siti",
         NOON,
         by=CONSOLE,
     )
-    contact_id = contact_of(world, case_with(world, theirs, assigned_to="ravi"))
-    (open_one,) = open_cases(world.authority, theirs)
+    contact_id = contact_of(world, case_with(world, other_person, assigned_to="ravi"))
+    (open_one,) = open_cases(world.authority, other_person)
     with serving(world) as site, urllib3.PoolManager() as http:
         for name in ("ida", "ravi"):
             site.enrol(name)
@@ -199,8 +199,8 @@ def test_page_and_api_refuse_a_second_open_case(world: World) -> None:
         assert ravi.post(f"/contacts/{contact_id}/convert", confirm="yes")[0] == 409
         assert "but it is not assigned to you" in ravi.text()
         assert open_one.case_id not in ravi.body
-        status, named = api("ravi", f"/v1/followed/{contact_id}/convert", "{}")
-        assert (status, open_one.case_id in named) == (409, False)
+        status, shown = api("ravi", f"/v1/followed/{contact_id}/convert", "{}")
+        assert (status, open_one.case_id in shown) == (409, False)
     assert len(open_cases(world.authority, person)) == 1
 
 
@@ -219,28 +219,28 @@ def test_the_command_line_refuses_a_second_open_case(tmp_path: Path) -> None:
 
 
 def test_a_converted_contact_shows_nothing_of_another_tracers_log(world: World) -> None:
-    """Ravi's contact X is in Siti's list too: X as Ravi's case would name Siti's case."""
+    """Ravi's contact X is in Siti's list, too: X as Ravi's case would name Siti's case."""
     authority, x, friend = world.authority, world.user(), world.user()
     mine = case_with(world, x, assigned_to="ravi")
-    theirs = case_with(world, x, friend, assigned_to="siti")
+    sitis_case = case_with(world, x, friend, assigned_to="siti")
     case = authority.merging.convert(contact_of(world, mine), NOON, by=RAVI)
     assert (case.unconfirmed, case.assigned_to) == (True, "ravi")
     with_others = Case(case.case_id, case.user_id, case.day, NOON, NOON)
-    named = {
+    shown = {
         contact.user_id for contact in authority.tracing.contacts(with_others, by=CONSOLE).contacts
     }
-    assert named == {mine.user_id, theirs.user_id}  # what the logs would say, were they asked
+    assert shown == {mine.user_id, sitis_case.user_id}  # what the logs would say, were they asked
     assert authority.tracing.contacts(case, by=CONSOLE).contacts == ()
     assert authority.tracing.contacts(case, believe_quarantined=True, by=CONSOLE).contacts == ()
     assert authority.finder.refresh(case, NOON) == 0
     assert authority.graphs.second_degree(mine, by=RAVI) == ()
     graph = authority.graphs.graph(by=RAVI)
-    assert {case.case_id for case in graph.asked} == {mine.case_id}
+    assert {asked_case.case_id for asked_case in graph.asked} == {mine.case_id}
     assert graph.candidates == ()
     assert all(not person.cases or person.cases == (mine,) for person in graph.people)
-    assert theirs.case_id not in repr(authority.desk.links(mine, NOON, by=RAVI))
-    assert theirs.case_id in repr(authority.desk.links(mine, NOON, by=MEI))
-    assert theirs.case_id not in repr(authority.desk.page(ContactQuery(), by=RAVI))
+    assert sitis_case.case_id not in repr(authority.desk.links(mine, NOON, by=RAVI))
+    assert sitis_case.case_id in repr(authority.desk.links(mine, NOON, by=MEI))
+    assert sitis_case.case_id not in repr(authority.desk.page(ContactQuery(), by=RAVI))
     assert authority.tracing.concerned(case) == []
 
 

@@ -19,7 +19,7 @@ from tracetogether.shapes.oversight import AuditLine
 HOUR = 3_600.0
 
 
-def test_a_pseudonym_is_stable_and_unique() -> None:
+def test_pseudonyms_are_stable_and_distinct() -> None:
     key, other = bytes(32), bytes(31) + b"\x01"
     assert pseudonym("A" * 28, key) == "ECGWW-PFDRM"  # by hmac and base64 alone
     assert pseudonym("A" * 28, UNKEYED) == "5PL4C-DULLU"  # by hashlib and base64 alone

@@ -1,4 +1,4 @@
-"""A backup gives everything back, and brings nothing back that was revoked since."""
+"""A backup brings everything back, but nothing that was revoked since."""
 
 import json
 import os
@@ -293,9 +293,7 @@ def test_the_very_first_schema_is_backed_up_and_restored(
 # --- nothing that was revoked comes back ---
 
 
-def test_a_backup_takes_the_place_of_no_device_and_no_pipe(
-    desk: RestoredDesk, tmp_path: Path
-) -> None:
+def test_a_backup_replaces_no_device_and_no_pipe(desk: RestoredDesk, tmp_path: Path) -> None:
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
     error = desk.run("backup", str(pipe)).exception
@@ -304,7 +302,7 @@ def test_a_backup_takes_the_place_of_no_device_and_no_pipe(
     assert pipe.is_fifo()
 
 
-def test_users_who_withdrew_stay_gone_and_all_others_come_back(
+def test_users_who_withdrew_stay_deleted_and_all_others_come_back(
     desk: RestoredDesk, tmp_path: Path, clock: Clock
 ) -> None:
     leaver = desk.work(lambda service: service.issuance.register().user_id)
@@ -369,9 +367,7 @@ def test_what_another_machine_revoked_is_on_the_list_of_each(
     assert len(revoked.read_text().splitlines()) == 2
 
 
-def test_a_list_of_withdrawals_is_forgotten_on_time(
-    sqlite_desk: RestoredDesk, clock: Clock
-) -> None:
+def test_withdrawals_are_deleted_on_time(sqlite_desk: RestoredDesk, clock: Clock) -> None:
     leaver = sqlite_desk.work(lambda service: service.issuance.register().user_id)
     sqlite_desk.work(lambda service: service.issuance.withdraw(leaver, clock.now))
     revoked = sqlite_desk.folder / "revoked.txt"
@@ -388,7 +384,7 @@ def _password(service: Authority, name: str, salt: bytes) -> None:
     service.store.sign_ins.put_password(kept)
 
 
-def test_operators_are_as_they_are_now(desk: RestoredDesk, tmp_path: Path, clock: Clock) -> None:
+def test_operators_stay_as_they_are_now(desk: RestoredDesk, tmp_path: Path, clock: Clock) -> None:
     for name in ("left", "stays"):
         desk.ran("user", "add", name, "--role", "tracer")
         desk.work(lambda service, name=name: _password(service, name, b"old"))
@@ -446,7 +442,7 @@ def test_destroyed_keys_stay_destroyed(desk: RestoredDesk, tmp_path: Path, clock
     assert (found.uploads, found.unreadable_uploads) == (1, 1)
 
 
-def test_the_audit_log_goes_on_where_it_had_come_to(
+def test_the_audit_log_continues_after_its_newest_entry(
     desk: RestoredDesk, tmp_path: Path, clock: Clock
 ) -> None:
     desk.ran("backup", str(tmp_path / "file"))
@@ -521,7 +517,7 @@ def test_a_backup_of_a_newer_program_is_refused(sqlite_desk: RestoredDesk, tmp_p
     assert "newer program" in str(result.exception)
 
 
-def test_it_says_what_changes_and_asks(desk: RestoredDesk, tmp_path: Path) -> None:
+def test_restore_shows_what_changes_and_asks(desk: RestoredDesk, tmp_path: Path) -> None:
     desk.ran("backup", str(tmp_path / "file"))
     desk.work(lambda service: service.issuance.register())
     before = desk.rows((*KEPT, "audit"))
@@ -534,7 +530,7 @@ def test_it_says_what_changes_and_asks(desk: RestoredDesk, tmp_path: Path) -> No
     assert sorted(path.name for path in desk.folder.iterdir() if path.is_dir()) == []
 
 
-def test_a_restore_waits_for_servers_and_commands_and_they_for_it(
+def test_restores_servers_and_commands_wait_for_each_other(
     desk: RestoredDesk, tmp_path: Path
 ) -> None:
     desk.ran("backup", str(tmp_path / "file"))
@@ -558,7 +554,7 @@ def test_a_server_of_another_machine_loses_nothing_to_a_restore(
         for name in (KEYS, "database.url"):
             shutil.copy(desk.folder / name, elsewhere.folder / name)
         elsewhere.work(lambda service: service.issuance.register())
-        with pytest.raises(StoreError, match="end the servers on all machines"):
+        with pytest.raises(StoreError, match="stop the servers on all machines"):
             prepared.commit()
     assert len(desk.rows(("users",))["users"]) == 3
 

@@ -104,7 +104,7 @@ def test_threat_timing_is_equal_for_all_failed_sign_ins(world: World) -> None:
     world.authority.staff.add("gone", frozenset({Role.TRACER}), "token of gone", NOON, by=CONSOLE)
     sign_in.set_password("gone", PASSWORD, NOON, by=CONSOLE)
     world.authority.staff.disable("gone", NOON, by=CONSOLE)
-    now, answers = NOON + 90, set()
+    now, messages = NOON + 90, set()
     good = CODES.at(secret, now)
     for name, password, code in [
         ("amira", PASSWORD + "x", good),
@@ -117,9 +117,9 @@ def test_threat_timing_is_equal_for_all_failed_sign_ins(world: World) -> None:
         before = len(hashed)
         with pytest.raises(AccessDeniedError) as refused:
             sign_in.enter(name, password, code, now)
-        answers.add(str(refused.value))
+        messages.add(str(refused.value))
         assert len(hashed) == before + 1
-    assert len(answers) == 1
+    assert len(messages) == 1
     assert set(hashed) == {counted.cost}
     sign_in.enter("amira", PASSWORD, good, now)
 
@@ -234,12 +234,8 @@ def test_nothing_that_opens_is_kept_or_shown(world: World, sign_in: SignIn) -> N
     session = world.store.sign_ins.session(session_digest(token))
     assert kept is not None
     assert session is not None
-    said = [
-        getattr(session_id, part.name)
-        for session_id in (kept, session)
-        for part in fields(session_id)
-    ]
-    held = b"".join(cell for cell in said if isinstance(cell, bytes)) + repr(said).encode()
+    said = [getattr(stored, part.name) for stored in (kept, session) for part in fields(stored)]
+    held = b"".join(value for value in said if isinstance(value, bytes)) + repr(said).encode()
     for canary in (PASSWORD.encode(), secret, token.encode()):
         assert canary not in held
     assert "verifier" not in repr(kept)

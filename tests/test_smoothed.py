@@ -7,7 +7,7 @@ import pytest
 
 from tracetogether.proximity.calibration import Calibration, ModelOffsets
 from tracetogether.proximity.encounters import encounters
-from tracetogether.proximity.pathloss import LogDistance, Spreads
+from tracetogether.proximity.pathloss import PathLoss
 from tracetogether.proximity.slots import fold
 from tracetogether.proximity.smoothed import Smoothed
 from tracetogether.sightings import Sightings
@@ -50,9 +50,9 @@ KNOWN = Calibration({"known": ModelOffsets(3.6, 0.0, -24.7, 0.0, measured=True)}
 def simulated(seed: int, *, known: bool, pairs: int = 500) -> tuple[Sightings, Floats, Floats]:
     """Return readings of many pairs drawn from the model, true minutes and nearest distances."""
     chance = np.random.default_rng(seed)
-    spreads, slope = Spreads(), 14.1
+    path_loss, slope = PathLoss(), 14.1
     offset_sd = 5.3 if known else np.sqrt(5.3**2 + 7.4**2 + 4.4**2)
-    fade = np.exp(-10 / spreads.correlation_s)
+    fade = np.exp(-10 / path_loss.correlation_s)
 
     def wander(steps: int, sd: float) -> Floats:
         """Return an autoregressive process with one value per 10 s."""
@@ -66,7 +66,7 @@ def simulated(seed: int, *, known: bool, pairs: int = 500) -> tuple[Sightings, F
         steps = int(chance.integers(6, 240))
         distance = np.log10(2.3) + 0.3 * chance.standard_normal() + wander(steps, 0.12)
         offset = offset_sd * chance.standard_normal()
-        level = 54.8 + slope * distance + offset + wander(steps, spreads.within_pair_db)
+        level = 54.8 + slope * distance + offset + wander(steps, path_loss.within_pair_db)
         heard = np.sort(chance.permutation(steps)[: max(1, steps // 3)])
         times.append(1.6e9 + 10.0 * heard)
         levels.append(level[heard])
@@ -106,8 +106,8 @@ def test_intervals_hold_where_the_model_is_true(seed):
 
 def test_without_noise_the_formula_comes_back():
     """With neither offsets nor noise, the distance is the one that the formula gives."""
-    sharp = Smoothed(spreads=Spreads(pair_db=0.1, within_pair_db=0.1, within_scan_db=0.1))
-    slots = fold(pair(LogDistance(54.8).attenuation_db(np.full(200, 1.5))), Calibration.prior())
+    sharp = Smoothed(path_loss=PathLoss(pair_db=0.1, within_pair_db=0.1, within_scan_db=0.1))
+    slots = fold(pair(PathLoss().attenuation_db(np.full(200, 1.5))), Calibration.prior())
     known = slots.phone_variance_db2 * 0.0
     exact = type(slots)(
         **{

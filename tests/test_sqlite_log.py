@@ -163,14 +163,14 @@ def test_a_missing_folder_is_said(tmp_path: Path) -> None:
 def test_foreign_files_are_left_alone(tmp_path: Path) -> None:
     text = tmp_path / "notes.txt"
     text.write_text("dear diary " * 100)
-    with pytest.raises(StoreError, match="no SQLite file"):
+    with pytest.raises(StoreError, match="not an SQLite file"):
         SqliteContactLog.open(text, now=NOW)
     assert text.read_text() == "dear diary " * 100
     other = tmp_path / "other.db"
     with sqlite3.connect(other) as db:
         db.execute("CREATE TABLE mine (x)")
     db.close()
-    with pytest.raises(StoreError, match="no contact log"):
+    with pytest.raises(StoreError, match="not a contact log"):
         SqliteContactLog.open(other, now=NOW)
 
 
@@ -209,7 +209,7 @@ def test_the_file_is_its_owners_and_what_is_purged_is_gone_from_it(tmp_path: Pat
 def test_a_sighting_that_no_database_can_hold_is_refused_whole(tmp_path: Path) -> None:
     with SqliteContactLog.open(tmp_path / "log.db", now=NOW) as log:
         for peer, version in (("\ud800", 2), ("T", 10**30)):
-            with pytest.raises(StoreError, match="no database can hold"):
+            with pytest.raises(StoreError, match="SQLite can't store"):
                 log.append([sighting(1), Sighting(NOW, peer, -60.0, version=version)])
         assert len(log) == 0
 

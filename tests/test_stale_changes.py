@@ -153,7 +153,7 @@ def test_every_change_counts_and_is_refused_on_another_version(desk: Desk, chang
         CHANGES[change](desk, before[which])
 
 
-def test_a_change_in_the_meantime_is_shown_only_to_permitted_operators(desk: Desk) -> None:
+def test_changes_made_meanwhile_are_shown_to_callers_who_may_see_them(desk: Desk) -> None:
     work = desk.authority.follow_up
     work.describe(desk.near, "Ann", "+65 1", NOON, version=1, by=CONSOLE)
     assert work.changed_since(desk.near, 2, NOON, by=RAVI) == {}

@@ -224,7 +224,7 @@ def test_the_busiest_24_hours_by_trying_them_all(met: list[tuple[int, int, int]]
     groups = Groups.of(people)
     found = groups.busiest_24h(starts + NOON, np.column_stack([minutes, 2 * minutes]))
     for person, sums in zip(groups.keys.tolist(), found.tolist(), strict=True):
-        mine = [(start, minute) for peer, start, minute in met if peer == person]
+        mine = [(start, minute) for who, start, minute in met if who == person]
         tried = max(
             sum(minute for start, minute in mine if begin <= start < begin + SECONDS_PER_DAY)
             for begin, _ in mine

@@ -27,12 +27,12 @@ def case(person: str, day: int) -> Infection:
 
 
 def of(found: tuple[Candidate, ...], infector: str, infected: str) -> Candidate:
-    (one,) = [
+    (only,) = [
         candidate
         for candidate in found
         if (candidate.infector.person, candidate.infected.person) == (infector, infected)
     ]
-    return one
+    return only
 
 
 def naive_weight(infector_day: int, infected_day: int, met: dict[int, float]) -> float:

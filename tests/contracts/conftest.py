@@ -1,4 +1,4 @@
-"""The authority's stores, each empty, and one that holds two users with a case each."""
+"""Fixtures of SQL stores: empty ones, and one that holds two users with a case each."""
 
 from collections.abc import Iterator
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""One battery over every store of the authority; what lies in days is beside it."""
+"""Users, operators, settings, counts, the audit log, cases and PINs, on SQLite and PostgreSQL."""
 
 from dataclasses import replace
 
@@ -35,7 +35,7 @@ def test_no_user_or_digest_twice(store: AuthorityStore) -> None:
     assert not store.has_user(OTHER)
 
 
-def test_a_user_is_forgotten_with_all_that_hangs_on_him(filled: AuthorityStore) -> None:
+def test_removing_a_user_removes_their_cases_pins_and_uploads(filled: AuthorityStore) -> None:
     filled.put_pin(pin())
     filled.add_upload(upload("a"))
     filled.put_contact_list(contact_list())
@@ -86,7 +86,9 @@ def test_an_operator_is_disabled_once_and_keeps_the_name(store: AuthorityStore) 
 # --- transactions and the audit log ---
 
 
-def test_what_belongs_together_happens_together_or_not_at_all(store: AuthorityStore) -> None:
+def test_a_failed_transaction_stores_nothing_and_a_nested_one_joins_it(
+    store: AuthorityStore,
+) -> None:
     class StoppedError(Exception):
         pass
 
@@ -111,7 +113,7 @@ def test_what_belongs_together_happens_together_or_not_at_all(store: AuthoritySt
     assert audit.verify(by=CONSOLE)[0] == 1
 
 
-def test_the_log_comes_back_as_it_was_written(store: AuthorityStore) -> None:
+def test_the_audit_log_comes_back_as_it_was_written(store: AuthorityStore) -> None:
     audit = Audit(store)
     for number in range(5):
         audit.record("act", NOON + number / 3, by="op", subject="CASE", count=number, text="ä\n")
@@ -149,7 +151,7 @@ def test_requests_are_counted_by_name_subject_and_window(store: AuthorityStore) 
     assert store.counted("a", b"x", 60) == 0
 
 
-def test_many_are_counted_at_once(store: AuthorityStore) -> None:
+def test_many_subjects_are_counted_in_one_call(store: AuthorityStore) -> None:
     many = {number.to_bytes(4, "big"): 60 + number % 2 for number in range(12_000)}
     first, second, *_ = many
     assert set(store.count_up_each("a", many, 0).values()) == {1}
@@ -163,7 +165,7 @@ def test_many_are_counted_at_once(store: AuthorityStore) -> None:
     assert store.counted("a", second, 61) == 3
 
 
-def test_notes_hold_the_last_value(store: AuthorityStore) -> None:
+def test_a_setting_has_its_last_value(store: AuthorityStore) -> None:
     assert store.setting("x") is None
     store.put_setting("x", "1")
     store.put_setting("x", "2")
@@ -187,7 +189,7 @@ def test_everything_is_counted(filled: AuthorityStore) -> None:
 # --- cases ---
 
 
-def test_cases_come_back_as_they_were_the_newest_first(filled: AuthorityStore) -> None:
+def test_cases_come_back_unchanged_and_the_newest_first(filled: AuthorityStore) -> None:
     newer = replace(case("CASE3", opened_at=NOON + 0.5), state=CaseState.CLOSED)
     assert filled.add_case(newer)
     assert filled.case("CASE3") == newer
@@ -226,7 +228,7 @@ def test_no_case_twice(filled: AuthorityStore) -> None:
     assert found.user_id == USER
 
 
-def test_a_touch_moves_forward_alone(filled: AuthorityStore) -> None:
+def test_a_touch_never_moves_the_time_back(filled: AuthorityStore) -> None:
     assert filled.touch_case("CASE1", NOON + 10)
     assert filled.touch_case("CASE1", NOON + 5)
     assert not filled.touch_case("CASE9", NOON)
@@ -234,7 +236,7 @@ def test_a_touch_moves_forward_alone(filled: AuthorityStore) -> None:
     assert filled.case("CASE2") == case("CASE2", OTHER)
 
 
-def test_cases_are_dropped_by_their_last_touch(filled: AuthorityStore) -> None:
+def test_cases_are_deleted_by_their_last_touch(filled: AuthorityStore) -> None:
     filled.touch_case("CASE1", NOON + 10)
     assert filled.drop_cases(NOON) == 0
     assert filled.drop_cases(NOON + 10) == 1
@@ -245,7 +247,7 @@ def test_cases_are_dropped_by_their_last_touch(filled: AuthorityStore) -> None:
 # --- PINs ---
 
 
-def test_each_try_is_spent_and_none_is_left_after_the_last(filled: AuthorityStore) -> None:
+def test_each_try_of_a_pin_counts_and_none_is_left_after_the_last(filled: AuthorityStore) -> None:
     filled.put_pin(pin())
     left = [filled.try_pin(USER, NOON) for _ in range(6)]
     assert [tried and tried.tries_left for tried in left] == [4, 3, 2, 1, 0, None]
@@ -258,7 +260,7 @@ def test_a_pin_is_tried_until_it_expires(filled: AuthorityStore) -> None:
     assert filled.try_pin(USER, NOON + 100) is None
 
 
-def test_no_pin_no_try(filled: AuthorityStore) -> None:
+def test_a_user_without_a_pin_has_no_try(filled: AuthorityStore) -> None:
     filled.put_pin(pin())
     assert filled.try_pin(OTHER, NOON) is None
     assert filled.try_pin("nobody", NOON) is None
@@ -273,7 +275,7 @@ def test_a_pin_is_used_once(filled: AuthorityStore) -> None:
     assert filled.try_pin(USER, NOON) == replace(pin(), tries_left=3, used=True, attempt=b"attempt")
 
 
-def test_a_new_pin_takes_the_place_of_the_old_one(filled: AuthorityStore) -> None:
+def test_a_new_pin_replaces_the_old_one(filled: AuthorityStore) -> None:
     filled.put_pin(pin())
     old = filled.try_pin(USER, NOON)
     filled.put_pin(pin(digest=b"new"))
@@ -283,7 +285,7 @@ def test_a_new_pin_takes_the_place_of_the_old_one(filled: AuthorityStore) -> Non
     assert new == replace(pin(digest=b"new"), tries_left=4)
 
 
-def test_pins_of_two_users_do_not_touch_each_other(filled: AuthorityStore) -> None:
+def test_pins_of_two_users_are_independent(filled: AuthorityStore) -> None:
     filled.put_pin(pin())
     filled.put_pin(pin(OTHER, "CASE2"))
     first = filled.try_pin(USER, NOON)
@@ -292,7 +294,7 @@ def test_pins_of_two_users_do_not_touch_each_other(filled: AuthorityStore) -> No
     assert filled.try_pin(OTHER, NOON) == replace(pin(OTHER, "CASE2"), tries_left=4)
 
 
-def test_spent_pins_are_dropped(filled: AuthorityStore) -> None:
+def test_used_up_pins_are_deleted(filled: AuthorityStore) -> None:
     filled.put_pin(pin())
     filled.put_pin(replace(pin(OTHER, "CASE2"), tries_left=1))
     assert filled.drop_pins(NOON) == 0

@@ -1,4 +1,4 @@
-"""One battery over every store: what is kept by its day, uploads and contact lists."""
+"""Tables with a partition a day, on SQLite and PostgreSQL: uploads and contact lists."""
 
 from dataclasses import replace
 
@@ -8,7 +8,7 @@ from tracetogether.authority.oversight.store import AuthorityStore
 from tracetogether.units import SECONDS_PER_DAY
 
 
-def test_uploads_come_back_in_the_order_in_which_they_came(filled: AuthorityStore) -> None:
+def test_uploads_come_back_by_time_of_receipt(filled: AuthorityStore) -> None:
     later, earlier, other = (
         upload("a", at=NOON + 1),
         upload("b"),
@@ -20,13 +20,13 @@ def test_uploads_come_back_in_the_order_in_which_they_came(filled: AuthorityStor
     assert list(filled.uploads("CASE9")) == []
 
 
-def test_no_upload_twice(filled: AuthorityStore) -> None:
+def test_an_upload_is_stored_once(filled: AuthorityStore) -> None:
     assert filled.add_upload(upload("a"))
     assert not filled.add_upload(upload("a", at=NOON + 1))
     assert list(filled.uploads("CASE1")) == [upload("a")]
 
 
-def test_uploads_are_dropped_by_their_time(filled: AuthorityStore) -> None:
+def test_uploads_are_deleted_by_their_time(filled: AuthorityStore) -> None:
     for number in range(4):
         filled.add_upload(upload(str(number), at=NOON + number))
     assert filled.drop_uploads(NOON + 2) == 2
@@ -34,7 +34,7 @@ def test_uploads_are_dropped_by_their_time(filled: AuthorityStore) -> None:
     assert [log.token_id for log in filled.uploads("CASE1")] == ["2", "3"]
 
 
-def test_contact_lists_come_back_as_they_were(filled: AuthorityStore) -> None:
+def test_contact_lists_come_back_unchanged(filled: AuthorityStore) -> None:
     near = contact_list(basis="within-1.5m")
     for found in (contact_list(), near, replace(contact_list("CASE2"), contacts=())):
         filled.put_contact_list(found)
@@ -44,14 +44,14 @@ def test_contact_lists_come_back_as_they_were(filled: AuthorityStore) -> None:
     assert filled.contact_list("CASE2", "within-1.5m") is None
 
 
-def test_a_new_list_takes_the_place_of_the_old_one(filled: AuthorityStore) -> None:
+def test_a_new_list_replaces_the_old_one(filled: AuthorityStore) -> None:
     filled.put_contact_list(contact_list())
     newer = replace(contact_list(day=DAY + 1), contacts=contact_list().contacts[:1])
     filled.put_contact_list(newer)
     assert filled.contact_list("CASE1", "within-2m") == newer
 
 
-def test_contact_lists_are_dropped_by_their_day(filled: AuthorityStore) -> None:
+def test_contact_lists_are_deleted_by_their_day(filled: AuthorityStore) -> None:
     filled.put_contact_list(contact_list())
     filled.put_contact_list(contact_list("CASE2", day=DAY + 1))
     assert filled.drop_contact_lists(NOON) == 0
@@ -71,7 +71,7 @@ def test_a_token_is_remembered_after_its_upload_is_gone(filled: AuthorityStore) 
     assert filled.add_upload(upload("a", at=NOON + SECONDS_PER_DAY))
 
 
-def test_uploads_of_many_days_are_dropped_to_the_second(filled: AuthorityStore) -> None:
+def test_uploads_of_many_days_are_deleted_to_the_second(filled: AuthorityStore) -> None:
     for day in range(5):
         filled.add_upload(upload(str(day), at=NOON + day * SECONDS_PER_DAY))
     assert filled.upload_ids("CASE1")[0] == ("0", NOON)
@@ -86,7 +86,9 @@ def test_uploads_of_many_days_are_dropped_to_the_second(filled: AuthorityStore) 
 # --- lists that are due ---
 
 
-def test_a_log_makes_its_cases_list_due_and_one_process_claims_it(filled: AuthorityStore) -> None:
+def test_an_upload_makes_its_cases_list_due_and_one_process_claims_it(
+    filled: AuthorityStore,
+) -> None:
     assert filled.claim_due_list(NOON, NOON) is None
     filled.add_upload(upload("b", "CASE2", NOON + 1))
     filled.add_upload(upload("a", "CASE1", NOON))
@@ -99,7 +101,9 @@ def test_a_log_makes_its_cases_list_due_and_one_process_claims_it(filled: Author
     assert filled.claim_due_list(NOON + 99, NOON + 99) == ("CASE2", NOON + 1)
 
 
-def test_a_newer_log_stays_due_and_a_case_goes_with_what_is_due(filled: AuthorityStore) -> None:
+def test_a_newer_upload_stays_due_and_nothing_is_due_for_a_deleted_case(
+    filled: AuthorityStore,
+) -> None:
     filled.add_upload(upload("a"))
     assert filled.claim_due_list(NOON, NOON) == ("CASE1", NOON)
     filled.add_upload(upload("b", at=NOON + 1))
@@ -109,7 +113,7 @@ def test_a_newer_log_stays_due_and_a_case_goes_with_what_is_due(filled: Authorit
     assert filled.claim_due_list(NOON + 9, NOON + 9) is None
 
 
-def test_an_upload_that_is_not_kept_makes_nothing_due(filled: AuthorityStore) -> None:
+def test_a_refused_upload_makes_no_list_due(filled: AuthorityStore) -> None:
     filled.add_upload(upload("a"))
     filled.due_list_done("CASE1", NOON)
     assert not filled.add_upload(upload("a"))

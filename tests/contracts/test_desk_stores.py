@@ -1,4 +1,4 @@
-"""One battery over the tracers' desk in every store: lists, calendars, notes, counts."""
+"""What tracers work on, on SQLite and PostgreSQL: cases, contacts, outcomes, notes, counts."""
 
 from collections import Counter
 from collections.abc import Callable
@@ -47,7 +47,7 @@ def everybody(world: World) -> list[KeptContact]:
     return list(found)
 
 
-def test_a_contact_comes_back_as_it_was_put(world: World) -> None:
+def test_a_contact_comes_back_unchanged(world: World) -> None:
     desk = world.store.desk
     kept = replace(
         row(world, 500, ContactState.LOST),
@@ -90,7 +90,7 @@ def test_a_contact_comes_back_as_it_was_put(world: World) -> None:
         (ContactQuery(assigned_to="nobody"), lambda _: False),
     ],
 )
-def test_pages_hold_what_was_asked_for_in_order_of_urgency(
+def test_pages_of_contacts_are_filtered_and_sorted_by_urgency(
     world: World, query: ContactQuery, wanted: Callable[[KeptContact], bool]
 ) -> None:
     expected = [kept.contact_id for kept in everybody(world) if wanted(kept)]
@@ -106,7 +106,7 @@ def test_pages_hold_what_was_asked_for_in_order_of_urgency(
     assert seen == expected
 
 
-def test_contacts_are_read_through_by_id_with_the_date_of_the_case(world: World) -> None:
+def test_contacts_are_read_by_id_with_the_date_of_the_case(world: World) -> None:
     desk, seen = world.store.desk, []
     while batch := desk.contacts_after(seen[-1] if seen else "", 10):
         assert {date for _, date in batch} == {"2020-05-04"}
@@ -114,7 +114,7 @@ def test_contacts_are_read_through_by_id_with_the_date_of_the_case(world: World)
     assert seen == sorted(kept.contact_id for kept in everybody(world))
 
 
-def test_people_are_found_by_their_tags_and_forgotten_with_all_about_them(world: World) -> None:
+def test_people_are_found_by_tag_and_deleted_with_notes_and_outcomes(world: World) -> None:
     desk = world.store.desk
     first, other = row(world, 1), row(world, 2)
     assert [kept.contact_id for kept in desk.tagged([first.tag, b"nothing"])] == [first.contact_id]
@@ -185,7 +185,7 @@ def test_a_case_keeps_its_state(world: World) -> None:
     ]
 
 
-def test_calls_end_with_their_last_day(world: World) -> None:
+def test_calls_end_after_their_last_day(world: World) -> None:
     desk = world.store.desk
     over = [
         kept for kept in everybody(world) if kept.due(DAY + 5) is False and kept.until_day < DAY + 5
@@ -202,7 +202,7 @@ def test_calls_end_with_their_last_day(world: World) -> None:
         assert now.ended_at == NOON
 
 
-def test_notes_and_contacts_grow_old(world: World) -> None:
+def test_notes_and_contacts_are_deleted_by_their_day(world: World) -> None:
     desk = world.store.desk
     old = SealedNote("N1", "C000000001", "", DAY - 2, NOON - 9, "ravi", b"old")
     new = SealedNote("N2", "C000000001", "P1", DAY, NOON, "siti", b"new")
@@ -216,7 +216,7 @@ def test_notes_and_contacts_grow_old(world: World) -> None:
     assert desk.contacts_page(ContactQuery())[1] == 0
 
 
-def test_what_hangs_on_a_case_goes_with_its_user(world: World) -> None:
+def test_removing_a_user_removes_contacts_notes_and_outcomes(world: World) -> None:
     desk, mine = world.store.desk, row(world, 1)
     desk.add_note(SealedNote("N1", mine.case_id, "", DAY, NOON, "ravi", b"sealed"))
     desk.put_outcome(mine.contact_id, DayOutcome(DAY, Outcome.SYMPTOMS, "ravi", NOON))
@@ -277,7 +277,7 @@ def counted_row_by_row(
 
 @pytest.mark.parametrize("assigned_to", [None, "ravi"])
 @pytest.mark.parametrize("now", [NOON, NOON + 86_400 * 2.5])
-def test_a_dashboard_shows_what_its_rows_add_up_to(
+def test_a_dashboard_shows_the_counts_of_its_rows(
     world: World, now: float, assigned_to: str | None
 ) -> None:
     for name, subject, window in (
@@ -299,7 +299,7 @@ def test_a_dashboard_shows_what_its_rows_add_up_to(
     assert seen.days[-1].day == utc_day(now)
 
 
-def test_what_fails_in_a_transaction_leaves_nothing(world: World) -> None:
+def test_a_failed_transaction_of_the_desk_stores_nothing(world: World) -> None:
     before = everybody(world)
     desk = world.store.desk
 

@@ -1,4 +1,4 @@
-"""Merging on every store: nothing is lost, both sides name each other, and it can be undone."""
+"""Merges on SQLite and PostgreSQL: nothing is lost, both sides name each other, undo works."""
 
 import os
 from dataclasses import asdict, replace

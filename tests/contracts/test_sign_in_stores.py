@@ -1,4 +1,4 @@
-"""One battery over every store's passwords and sessions."""
+"""Passwords and sessions of operators, on SQLite and PostgreSQL."""
 
 import pytest
 
@@ -21,7 +21,7 @@ def session(name: str, digest: bytes, begun: float = NOON, seen: float = NOON) -
     return Session(digest, name, begun, seen, b"sealed")
 
 
-def test_a_password_takes_the_place_of_the_one_before(staffed: AuthorityStore) -> None:
+def test_a_password_replaces_the_one_before(staffed: AuthorityStore) -> None:
     room = staffed.sign_ins
     assert room.password("amira") is None
     room.put_password(KEPT)
@@ -33,7 +33,7 @@ def test_a_password_takes_the_place_of_the_one_before(staffed: AuthorityStore) -
     assert room.password("bela") is None
 
 
-def test_a_secret_is_kept_once_and_a_step_used_once(staffed: AuthorityStore) -> None:
+def test_a_secret_is_stored_once_and_a_step_used_once(staffed: AuthorityStore) -> None:
     room = staffed.sign_ins
     assert not room.enrol("amira", b"secret", 7)  # no password yet
     assert not room.use_step("amira", 8)
@@ -65,7 +65,7 @@ def test_sessions_come_and_go(staffed: AuthorityStore) -> None:
     assert room.session(b"3") is not None
 
 
-def test_old_sessions_are_dropped(staffed: AuthorityStore) -> None:
+def test_old_sessions_are_deleted(staffed: AuthorityStore) -> None:
     room = staffed.sign_ins
     room.add_session(session("amira", b"long", begun=NOON - 100, seen=NOON))
     room.add_session(session("amira", b"idle", begun=NOON, seen=NOON - 50))
@@ -75,7 +75,7 @@ def test_old_sessions_are_dropped(staffed: AuthorityStore) -> None:
     assert room.session(b"good") is not None
 
 
-def test_what_is_undone_is_undone_here_too(staffed: AuthorityStore) -> None:
+def test_a_failed_transaction_stores_no_password_and_no_session(staffed: AuthorityStore) -> None:
     def undone() -> None:
         with staffed.atomic():
             staffed.sign_ins.put_password(KEPT)

@@ -1,4 +1,4 @@
-"""What the database itself must hold: its file, its modes, its errors, its references."""
+"""What a database guarantees: file modes, deleted rows, references, errors without secrets."""
 
 import stat
 from dataclasses import replace
@@ -58,7 +58,7 @@ def test_no_secret_is_in_the_files(sqlite: SqlStore, tmp_path: Path) -> None:
         assert secret.encode() not in stored
 
 
-def test_what_was_dropped_is_not_left_in_the_files(sqlite: SqlStore, tmp_path: Path) -> None:
+def test_deleted_rows_leave_no_trace_in_the_files(sqlite: SqlStore, tmp_path: Path) -> None:
     sqlite.add_user(USER, b"digest")
     sqlite.add_case(case("CASE1"))
     big = replace(upload("a"), sealed=b"CANARY" * 10_000)
@@ -68,7 +68,7 @@ def test_what_was_dropped_is_not_left_in_the_files(sqlite: SqlStore, tmp_path: P
     assert b"CANARY" not in b"".join(file.read_bytes() for file in tmp_path.iterdir())
 
 
-def test_a_case_takes_its_uploads_along(sql: SqlStore) -> None:
+def test_deleting_a_case_deletes_its_uploads_and_pin(sql: SqlStore) -> None:
     sql.add_user(USER, b"digest")
     sql.add_case(case("CASE1"))
     sql.put_pin(pin())
@@ -78,7 +78,7 @@ def test_a_case_takes_its_uploads_along(sql: SqlStore) -> None:
     assert sql.try_pin(USER, NOON) is None
 
 
-def test_nothing_hangs_in_the_air(sql: SqlStore) -> None:
+def test_a_row_that_refers_to_nothing_is_refused(sql: SqlStore) -> None:
     for act in (
         lambda: sql.add_case(case("CASE1", "nobody")),
         lambda: sql.put_pin(pin()),

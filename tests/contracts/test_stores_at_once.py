@@ -1,4 +1,4 @@
-"""Fifty threads at one store, SQLite and PostgreSQL: what may happen once happens once."""
+"""Fifty threads use one store, on SQLite and PostgreSQL: what may happen once happens once."""
 
 import os
 from collections.abc import Callable, Sequence
@@ -80,7 +80,7 @@ def test_threat_pin_reuse_of_a_token_by_fifty_threads_succeeds_once(sql: SqlStor
 
 
 @pytest.mark.slow
-def test_fifty_stale_forms_at_once_and_one_is_kept(sql: SqlStore) -> None:
+def test_one_of_fifty_stale_forms_is_stored(sql: SqlStore) -> None:
     authority = served(sql)
     opened = authority.casework.open_case(authority.issuance.register().user_id, NOON, by=CONSOLE)
     row = contact_row(1, opened.case_id, authority.desk.keys, os.urandom, ContactState.TO_TRACE)
@@ -109,7 +109,7 @@ def test_fifty_stale_forms_at_once_and_one_is_kept(sql: SqlStore) -> None:
     assert authority.casework.case(opened.case_id, by=CONSOLE).version == 2
 
 
-def test_a_log_that_comes_in_overwrites_no_name_of_that_moment(
+def test_an_upload_overwrites_no_name_that_is_written_meanwhile(
     sql: SqlStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     world = World.of(os.urandom, store=sql)
@@ -137,7 +137,7 @@ def test_a_log_that_comes_in_overwrites_no_name_of_that_moment(
     assert work.reveal(contact_id, "a test", NOON, by=CONSOLE).name == "Ann"
 
 
-def test_two_openings_of_a_file_share_its_state(sqlite: SqlStore, tmp_path: Path) -> None:
+def test_two_stores_of_one_file_share_its_rows(sqlite: SqlStore, tmp_path: Path) -> None:
     sqlite.add_user(USER, b"digest")
     sqlite.add_case(case("CASE1"))
     sqlite.put_pin(pin())

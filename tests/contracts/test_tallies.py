@@ -1,4 +1,4 @@
-"""What strangers do again and again costs the audit log an entry an hour; checking it, a page."""
+"""Repeated acts of strangers cost the audit log one entry an hour; it is checked in pages."""
 
 import pytest
 

@@ -140,9 +140,9 @@ def test_a_credential_file_is_its_owners_alone(tmp_path: Path) -> None:
     path.chmod(0o600)
     for damaged in ("", "[]", "{}", '{"user_id": "x"}', "\x00"):
         path.write_text(damaged)
-        with pytest.raises(StoreError, match="no credential"):
+        with pytest.raises(StoreError, match="not a credential"):
             PhoneRegistration.load(path)
-    with pytest.raises(StoreError, match="registered"):
+    with pytest.raises(StoreError, match="registration"):
         PhoneRegistration.load(tmp_path / "none")
 
 

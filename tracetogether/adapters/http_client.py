@@ -22,6 +22,7 @@ from tracetogether.errors import (
     InvalidRequestError,
     InvalidUploadError,
     NotFoundError,
+    StaleError,
     StoreError,
     UnreachableError,
 )
@@ -29,15 +30,18 @@ from tracetogether.parameters import UPLOAD_BUCKETS, UPLOAD_PIN_DIGITS
 from tracetogether.whole_file import create_secret, read_secret
 
 _LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "[::1]"})
-_ERRORS: Final[Mapping[int, type[AuthorityError | InvalidUploadError]]] = {
-    400: InvalidRequestError,
-    401: AccessDeniedError,
-    403: AccessDeniedError,
-    404: NotFoundError,
-    409: ConflictError,
-    413: InvalidUploadError,
-    415: InvalidUploadError,
+_ERRORS: Final[Mapping[str, type[AuthorityError | InvalidUploadError]]] = {
+    "invalid_request": InvalidRequestError,
+    "invalid_upload": InvalidUploadError,
+    "unauthorized": AccessDeniedError,
+    "denied": AccessDeniedError,
+    "not_found": NotFoundError,
+    "conflict": ConflictError,
+    "stale": StaleError,
+    "too_large": InvalidUploadError,
+    "unsupported_encoding": InvalidUploadError,
 }
+"""The kind of error for each `error.code` of the service; any other is an AuthorityError."""
 _CASES_AT_ONCE: Final = 1_000
 
 
@@ -65,13 +69,13 @@ class PhoneRegistration:
             StoreError: the file is missing, damaged, or readable by group or others.
         """
         if not path.exists():
-            msg = f"there is no {path}: it is what the server answered when the phone registered"
+            msg = f"there is no {path}: it is the server's answer to the phone's registration"
             raise StoreError(msg)
         try:
             said = json.loads(read_secret(path))
             return cls(str(said["user_id"]), str(said["credential"]))
         except (ValueError, TypeError, KeyError):
-            msg = f'{path} is no credential: expected JSON with "user_id" and "credential"'
+            msg = f'{path} is not a credential: expected JSON with "user_id" and "credential"'
             raise StoreError(msg) from None
 
 
@@ -293,19 +297,17 @@ class AuthorityClient:
             answer = json.loads(response.data)
             if response.status < 300:
                 return dict(answer)
-            message, code = str(answer["error"]["message"]), answer["error"].get("code")
+            code, message = (str(answer["error"][name]) for name in ("code", "message"))
         except (ValueError, KeyError, TypeError):
             msg = (
-                f"{self._url} answers, but not as an authority does (HTTP {response.status}): "
+                f"{self._url} answers, but is not an authority's server (HTTP {response.status}): "
                 "check the address"
             )
             raise UnreachableError(msg) from None
         if response.status >= 500:
             msg = f"{self._url}: {message}"
             raise UnreachableError(msg)
-        if code == "invalid_upload":
-            raise InvalidUploadError(message)
-        raise _ERRORS.get(response.status, AuthorityError)(message)
+        raise _ERRORS.get(code, AuthorityError)(message)
 
 
 def _time(date: str | None) -> float | None:
@@ -340,7 +342,7 @@ def _checked(url: str, *, allow_plain_http: bool) -> str:
         raise UnreachableError(msg)
     if parts.scheme == "http" and parts.host not in _LOOPBACK and not allow_plain_http:
         msg = (
-            f"{parts.host} would be sent secrets in clear: use https, or allow plain http "
+            f"{parts.host} would receive secrets unencrypted: use https, or allow plain http "
             "(--allow-plain-http) on a network that you trust"
         )
         raise UnreachableError(msg)

@@ -100,7 +100,7 @@ class SqliteContactLog(ContactLog):
         """
         path = Path(path)
         if must_exist and not (path.exists() and path.stat().st_size):
-            msg = f"contact log {path}: it is empty or gone, and it was made before"
+            msg = f"contact log {path}: the file is empty or missing, though it existed before"
             raise DamagedLogError(msg)
         mode = "ro" if read_only else "rwc"
         with _clear_errors(path):
@@ -135,14 +135,16 @@ class SqliteContactLog(ContactLog):
                     self._db.execute(f"PRAGMA application_id = {_APPLICATION}")
                     self._db.execute(f"PRAGMA user_version = {_VERSION}")
         elif application != _APPLICATION:
-            msg = f"{self._path} is a database, but no contact log: name another file"
+            msg = f"{self._path} is a database, but not a contact log: name another file"
             raise DamagedLogError(msg)
         elif version != _VERSION:
             msg = f"{self._path} has log format {version}; this program reads {_VERSION}: update it"
             raise StoreError(msg)
         found = tuple(row[1] for row in self._db.execute("PRAGMA table_info(sighting)"))
         if found != ("id", *_COLUMNS.split(", ")):
-            msg = f"contact log {self._path}: its table of sightings is another program's, or gone"
+            msg = (
+                f"contact log {self._path}: its table of sightings is missing or has other columns"
+            )
             raise DamagedLogError(msg)
         if not read_only and not self._has_clock():
             with self._transaction():
@@ -313,11 +315,11 @@ def _clear_errors(path: Path) -> Iterator[None]:
     try:
         yield
     except (OverflowError, UnicodeError):
-        msg = f"contact log {path}: a sighting holds a number or a text that no database can hold"
+        msg = f"contact log {path}: a sighting has a number or a text that SQLite can't store"
         raise StoreError(msg) from None
     except OSError as error:
-        msg = f"contact log {path}: it can't be made ({error.strerror}): check that the folder "
-        msg += "exists and is yours to write"
+        msg = f"contact log {path}: it can't be created ({error.strerror}): check that the folder "
+        msg += "exists and that you may write to it"
         raise StoreError(msg) from None
     except sqlite3.Error as error:
         name = getattr(error, "sqlite_errorname", "")
@@ -327,13 +329,15 @@ def _clear_errors(path: Path) -> Iterator[None]:
             case ["SQLITE", "READONLY"]:
                 msg = "the file is read-only: make it and its folder writable"
             case ["SQLITE", "CANTOPEN"]:
-                msg = "it can't be opened: check that the folder exists and is yours to write"
+                msg = (
+                    "it can't be opened: check that the folder exists and that you may write to it"
+                )
             case ["SQLITE", "BUSY"]:
                 msg = "another program is writing to it: end that one, then try again"
             case ["SQLITE", "NOTADB"] | ["SQLITE", "CORRUPT"]:
                 msg = (
-                    "it is no SQLite file, or a damaged one: name another file; a node sets its "
-                    "own aside at the next `tracetogether node run`"
+                    "it is damaged or not an SQLite file: name another file; a node moves its own "
+                    "aside at the next `tracetogether node run`"
                 )
                 raise DamagedLogError(f"contact log {path}: {msg}") from None
             case _:

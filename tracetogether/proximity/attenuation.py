@@ -17,7 +17,7 @@ import numpy as np
 from scipy.special import ndtr
 
 from tracetogether.proximity.estimates import NORMAL_95, Estimates, Intervals
-from tracetogether.proximity.pathloss import SPREADS, Spreads
+from tracetogether.proximity.pathloss import PathLoss
 from tracetogether.proximity.slots import Slots
 from tracetogether.proximity.smoothed import Smoothed
 from tracetogether.units import SECONDS_PER_MINUTE, Floats
@@ -109,13 +109,13 @@ class Bucketed:
 
     Attributes:
         rule: which.
-        spreads: how far readings stray.
+        path_loss: how far readings deviate from it.
         distances: gives the nearest distance, which no rule speaks of.
         surprise: probability that a moment is not as its signal says.
     """
 
     rule: BucketRule
-    spreads: Spreads = SPREADS
+    path_loss: PathLoss = PathLoss()  # noqa: RUF009  frozen, so sharing one is safe
     distances: Smoothed = Smoothed()  # noqa: RUF009  frozen, so sharing one is safe
     surprise: float = 0.02
 
@@ -133,9 +133,9 @@ class Bucketed:
         """Return the weight of each slot, whatever ``within_m``."""
         del within_m  # the thresholds stand for the distance
         level = slots.attenuation_db
-        shift = NORMAL_95 * np.sqrt(self.spreads.pair_db**2 + slots.phone_variance_db2)
+        shift = NORMAL_95 * np.sqrt(self.path_loss.pair_db**2 + slots.phone_variance_db2)
         at = shift[slots.encounter]
-        blur = self.spreads.within_scan_db
+        blur = self.path_loss.within_scan_db
         exact = self.rule.weight(level)
         most = self.rule.weights[0]
         far = self.rule.blurred(level + at, blur) - self.surprise * most

@@ -16,7 +16,7 @@ from tracetogether.proximity.calibration import EXPOSURE_NOTIFICATION_TRANSMIT, 
 from tracetogether.proximity.estimates import Estimates, Intervals
 from tracetogether.proximity.model import ONE_LOG, PERSISTENT_SD_FACTOR, REFERENCE_M, ProximityModel
 from tracetogether.proximity.offsets import slot_noise_db2
-from tracetogether.proximity.pathloss import DistancePrior, LogDistance, Spreads
+from tracetogether.proximity.pathloss import PathLoss
 from tracetogether.proximity.slots import Slots
 from tracetogether.proximity.smoothed import LocationPrior, Smoothed
 from tracetogether.units import Floats, Ints
@@ -55,16 +55,15 @@ class SingleLogPosterior:
         kept = (model.transmitter_sd_db, model.pair_sd_db, model.direction_sd_db)
         varying = (model.slow_sd_db, model.minute_sd_db, model.single_sd_db)
         return Smoothed(
-            path_loss=LogDistance(at_1m_db, model.exponent),
-            spreads=Spreads(
+            path_loss=PathLoss(
+                at_1m_db=at_1m_db,
+                exponent=model.exponent,
                 pair_db=float(np.linalg.norm(kept)),
                 within_pair_db=float(np.linalg.norm(varying)),
                 correlation_s=60 * model.slow_minutes,
-            ),
-            prior=DistancePrior(
-                model.distance_m,
-                float(np.sqrt(model.kept_variance(_USUAL_MINUTES))),
-                float(np.sqrt(model.moving_variance(_USUAL_MINUTES))),
+                median_m=model.distance_m,
+                kept_decades=float(np.sqrt(model.kept_variance(_USUAL_MINUTES))),
+                moving_decades=float(np.sqrt(model.moving_variance(_USUAL_MINUTES))),
             ),
             sd_factor=PERSISTENT_SD_FACTOR,
         )

@@ -22,14 +22,7 @@ import numpy as np
 from scipy.special import ndtr, ndtri
 
 from tracetogether.proximity.estimates import NORMAL_95, OFFSET_QUANTILES, Estimates, Intervals
-from tracetogether.proximity.pathloss import (
-    DISTANCE_PRIOR,
-    LOG_DISTANCE_OF_TIME,
-    SPREADS,
-    DistancePrior,
-    LogDistance,
-    Spreads,
-)
+from tracetogether.proximity.pathloss import PathLoss
 from tracetogether.proximity.slots import Slots
 from tracetogether.units import SECONDS_PER_MINUTE, Floats
 
@@ -67,18 +60,14 @@ class Smoothed:
     """Parameters of the estimator; it has no other state.
 
     Attributes:
-        path_loss: the mean attenuation at a distance, moments counted, not readings.
-        spreads: how far readings stray from it.
-        prior: how far away heard people are.
+        path_loss: its figures, and the prior of distances.
         window_s: a slot is averaged with those up to half of this away.
         surprise: probability that the model is wrong about a moment; keeps the interval open
             where the signal is far from the radius.
         sd_factor: multiplies the standard deviation of the persistent part.
     """
 
-    path_loss: LogDistance = LOG_DISTANCE_OF_TIME
-    spreads: Spreads = SPREADS
-    prior: DistancePrior = DISTANCE_PRIOR
+    path_loss: PathLoss = PathLoss()  # noqa: RUF009  frozen, so sharing one is safe
     window_s: float = 180.0
     surprise: float = 0.02
     sd_factor: float = 1.0
@@ -154,14 +143,16 @@ class Smoothed:
 
     def _distances(self, slots: Slots, location: LocationPrior | None = None) -> _Distances:
         """Return log10 distances, given the attenuation of the slots."""
-        slope, noise = self.path_loss.slope_db, self.spreads.within_pair_db**2
-        kept, moving = slope * self.prior.kept_decades, slope * self.prior.moving_decades
-        level = slots.attenuation_db - self.path_loss.attenuation_db(np.array(self.prior.median_m))
+        slope, noise = self.path_loss.slope_db, self.path_loss.within_pair_db**2
+        kept, moving = slope * self.path_loss.kept_decades, slope * self.path_loss.moving_decades
+        level = slots.attenuation_db - self.path_loss.attenuation_db(
+            np.array(self.path_loss.median_m)
+        )
 
         heard_s = slots.total(slots.credit_s)
         mean_level = slots.total(level * slots.credit_s) / heard_s
         disturbance = (
-            self.spreads.pair_db**2
+            self.path_loss.pair_db**2
             + slots.phone_variance_db2
             + (noise + moving**2) * self._share(heard_s)
         )
@@ -169,20 +160,20 @@ class Smoothed:
 
         strays, window_s = self._smoothed(slots, level - mean_level[slots.encounter])
         slot_weight = moving**2 / (moving**2 + noise * self._share(window_s))
-        kept_decades = np.log10(self.prior.median_m) + weight * mean_level / slope
-        persistent_sd = self.prior.kept_decades * np.sqrt(1 - weight)
+        kept_decades = np.log10(self.path_loss.median_m) + weight * mean_level / slope
+        persistent_sd = self.path_loss.kept_decades * np.sqrt(1 - weight)
         if location is not None:
             kept_decades = kept_decades + location.shift_log10_m
             persistent_sd = np.hypot(persistent_sd, location.sd_log10_m)
         return _Distances(
             mean=kept_decades[slots.encounter] + slot_weight * strays / slope,
             persistent_sd=self.sd_factor * persistent_sd,
-            slot_sd=self.prior.moving_decades * np.sqrt(1 - slot_weight),
+            slot_sd=self.path_loss.moving_decades * np.sqrt(1 - slot_weight),
         )
 
     def _share(self, heard_s: Floats) -> Floats:
         """Return which share of the variation within a pair a mean over this time leaves."""
-        return 1 / (1 + heard_s / self.spreads.correlation_s)
+        return 1 / (1 + heard_s / self.path_loss.correlation_s)
 
     def _smoothed(self, slots: Slots, level: Floats) -> tuple[Floats, Floats]:
         """Return ``level`` averaged over the window around each slot, and the time in it."""

@@ -159,7 +159,7 @@ async def open_bluez(
     try:
         bus = await MessageBus(bus_type=BusType.SYSTEM).connect()
     except Exception:  # noqa: BLE001 - each way to be absent raises its own kind
-        msg = "there is no system bus to reach BlueZ on: is this Linux, with dbus running?"
+        msg = "no D-Bus system bus leads to BlueZ: is this Linux, and is dbus running?"
         raise RadioError(msg) from None
     try:
         async with asyncio.timeout(_ANSWER_S):

@@ -137,8 +137,8 @@ def _check_unchanged(connection: sa.Connection, seen: Path, place: str) -> None:
         before = [copy.execute(mark).fetchone()[0] for mark in _MARKS]
     if [connection.exec_driver_sql(mark).scalar() for mark in _MARKS] != before:
         msg = (
-            f"{place} was written to during the restore, which changed nothing: end the servers on "
-            "all machines first"
+            f"{place} was written to during the restore, so nothing was restored: stop the "
+            "servers on all machines first"
         )
         raise StoreError(msg)
 

@@ -61,7 +61,7 @@ def revision_of(connection: sa.Connection, place: str) -> str:
     if int(found) > int(SCHEMA_REVISION):
         msg = (
             f"{place} has schema version {found}, this program knows {SCHEMA_REVISION} and "
-            "earlier: it is of a newer program; install that"
+            "earlier: a newer program wrote it; install that"
         )
         raise StoreError(msg)
     return str(found)
@@ -86,8 +86,8 @@ def check_revision(connection: sa.Connection, place: str) -> None:
     """
     if not sa.inspect(connection).has_table("alembic_version"):
         msg = (
-            f"{place} is of a program before the first migration: back it up, then "
-            "`tracetogether authority migrate` takes users and cases over; logs in it are lost"
+            f"{place} was written before the first migration: back it up, then run "
+            "`tracetogether authority migrate`, which keeps users and cases and loses the logs"
             if _is_unstamped(connection)
             else f"{place} is not an authority's database: give the folder that `init` made"
         )
@@ -96,8 +96,8 @@ def check_revision(connection: sa.Connection, place: str) -> None:
     if found != SCHEMA_REVISION:
         msg = (
             f"{place} has schema version {found}, this program reads {SCHEMA_REVISION}: "
-            "`tracetogether authority migrate` brings an older one up; a newer one is of a "
-            "newer program"
+            "run `tracetogether authority migrate` for an older schema, or install the newer "
+            "program for a newer one"
         )
         raise StoreError(msg)
 

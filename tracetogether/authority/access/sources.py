@@ -104,7 +104,7 @@ def _network(text: str) -> Network:
         )
         raise AuthorityError(msg) from None
     if found.prefixlen == 0:
-        msg = f"{text} is every address: anybody could then claim any address. Name the proxies"
+        msg = f"{text} covers every address, so anyone could claim any: name the proxies"
         raise AuthorityError(msg)
     return found
 

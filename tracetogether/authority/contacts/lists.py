@@ -164,5 +164,5 @@ def _person(said: bytes) -> _Person:
     try:
         return msgspec.json.decode(said, type=_Person)
     except msgspec.MsgspecError:
-        msg = "a kept contact list is of another version"
+        msg = "a stored contact list was written by another version"
         raise SealError(msg) from None

@@ -33,7 +33,7 @@ CHAFF_CASE: Final = "----------"
 _TOKEN_ID: Final = b"tracetogether/v1/upload-token-id/"
 _PURPOSE: Final = "upload-key"
 _PRETENDED: Final = "uploads-pretended"
-_RECEIVED: Final = "this log was already received: nothing more is to be done"
+_RECEIVED: Final = "this log was already received: there is nothing more to do"
 _ANY_HEADER: Final = 32 + zlib.MAX_WBITS  # zlib or gzip, whichever it is
 
 
@@ -266,7 +266,7 @@ def unseal(upload: SealedUpload, keys: KeyRing) -> bytes:
     try:
         return zlib.decompress(Aead(key).open(iv, sealed, bound), _ANY_HEADER)
     except zlib.error:
-        msg = "a stored upload does not unpack: it was written by another version"
+        msg = "a stored upload can't be decompressed: another version wrote it"
         raise SealError(msg) from None
 
 
@@ -275,7 +275,7 @@ def _received(at: float) -> str:
     when = datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d %H:%M UTC")
     return (
         f"a log was already received with this upload PIN, at {when}, and the PIN is spent: "
-        "nothing more is to be done. To send what the phone heard since, ask the health authority "
+        "there is nothing more to do. To send what the phone heard since, ask the health authority "
         "for a new PIN"
     )
 

@@ -30,8 +30,8 @@ def settle_keys(keys: KeyRing, store: AccessStore, save_keys: Callable[[KeyRing]
         keys.make_own_key()
         if noted is not None and not keys.fits(noted).same_authority:
             msg = (
-                "keys.txt is of an earlier release, or of another authority: copy keys.txt from "
-                "the machine on which `tracetogether authority migrate` was run"
+                "keys.txt belongs to an earlier release or to another authority: copy keys.txt "
+                "from the machine where you ran `tracetogether authority migrate`"
             )
             raise KeyRingError(msg)
         save_keys(keys)
@@ -53,16 +53,16 @@ def require_keys_of(store: AccessStore, keys: KeyRing, now: float) -> None:
     fit = keys.fits(noted)
     if not fit.same_authority:
         msg = (
-            "keys.txt holds other keys than this database's: put the keys.txt that belongs to "
-            "the database in its place. If that is lost for good, `tracetogether authority keys "
-            "replace` takes these keys, and nothing that was sealed before is opened again"
+            "keys.txt does not belong to this database: put back the keys.txt that does. If it "
+            "is lost for good, `tracetogether authority keys replace` accepts these keys; then "
+            "nothing that was encrypted before can be read again"
         )
         raise KeyRingError(msg)
     # A batch of TempIDs reaches into the next day.
     if fit.wrong_from is not None and utc_day(now) + 1 >= fit.wrong_from:
         msg = (
             "keys.txt lacks the last rotation of this database's keys: copy keys.txt from the "
-            "machine on which `authority keys rotate` was run"
+            "machine where you ran `authority keys rotate`"
         )
         raise KeyRingError(msg)
 
