@@ -115,7 +115,7 @@ def followed(world: World, case: int, number: int) -> KeptContact:
 
 
 def traced_case(world: World, people: int) -> str:
-    """Return a case whose log names so many people, in the store as an upload leaves it."""
+    """Return a case whose log names ``people`` people, stored as after an upload."""
     case = world.authority.casework.open_case(world.user(), NOON, by=CONSOLE)
     rows = []
     for number in range(people):
