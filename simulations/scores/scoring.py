@@ -140,7 +140,7 @@ class ScoredLines:
     def _line(self, row: int) -> ContactScore:
         person, lines = int(self.listing.person[row]), self.listing.lines
         (minutes,), (nearest_m,) = (
-            column.take(np.array([row])).intervals() for column in (lines.minutes, lines.nearest_m)
+            column.take(np.array([row])) for column in (lines.minutes, lines.nearest_m)
         )
         return ContactScore(
             person=person,

@@ -2,12 +2,13 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Self
 
 import numpy as np
 from scipy.special import ndtr
 
-from tracetogether.units import Floats, Interval
+from tracetogether.proximity.grid import group_sums
+from tracetogether.units import Floats, Interval, Ints
 
 NORMAL_95: Final = 1.6448536269514722
 """The 95 % quantile of the standard normal distribution."""
@@ -30,6 +31,20 @@ class Intervals:
     def __post_init__(self) -> None:
         if np.any(self.low > self.median) or np.any(self.median > self.high):
             raise ValueError("an interval needs low <= median <= high")
+
+    @classmethod
+    def ordered(cls, low: Floats, median: Floats, high: Floats) -> Self:
+        """Return columns with low <= median <= high, in spite of rounding errors of sums."""
+        return cls(np.minimum(low, median), median, np.maximum(high, median))
+
+    def take(self, rows: Ints) -> Self:
+        """Return the chosen rows."""
+        return type(self)(self.low[rows], self.median[rows], self.high[rows])
+
+    def summed(self, group: Ints, count: int) -> Self:
+        """Return the sums over each of ``count`` groups; ``group`` has the group of each row."""
+        columns = (self.low, self.median, self.high)
+        return self.ordered(*(group_sums(column, group, count) for column in columns))
 
     def __iter__(self) -> Iterator[Interval]:
         return map(Interval, self.low.tolist(), self.median.tolist(), self.high.tolist())

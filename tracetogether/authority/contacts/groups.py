@@ -5,7 +5,7 @@ from typing import Self, TypeVar
 
 import numpy as np
 
-from tracetogether.authority.contacts.nearness import Spans
+from tracetogether.proximity.estimates import Intervals
 from tracetogether.units import SECONDS_PER_DAY, Floats, Ints
 
 Column = TypeVar("Column", Floats, Ints)
@@ -44,10 +44,13 @@ class Groups:
         """Return (g,) the number of rows of each group."""
         return np.diff(self.begins, append=len(self.order))
 
-    def spans(self, operation: np.ufunc, spans: Spans) -> Spans:
+    def intervals(self, operation: np.ufunc, intervals: Intervals) -> Intervals:
         """Return (g,) ``operation`` over each group of (n,) spans."""
-        columns = (self.over(operation, column) for column in (spans.low, spans.median, spans.high))
-        return Spans.ordered(*columns)
+        columns = (
+            self.over(operation, column)
+            for column in (intervals.low, intervals.median, intervals.high)
+        )
+        return Intervals.ordered(*columns)
 
     def busiest_24h(self, start_s: Floats, minutes: Floats) -> Floats:
         """Return for each group the largest sums of ``minutes`` within 24 hours.

@@ -13,7 +13,6 @@ from tracetogether.authority.contacts.nearness import (
     BY_CASE,
     BY_CONTACT,
     NearnessColumns,
-    Spans,
     nearness,
 )
 from tracetogether.authority.contacts.reasons import Reason, reasons_for
@@ -21,7 +20,7 @@ from tracetogether.crypto import hmac_sha256, sha256
 from tracetogether.labels import UNKNOWN, Labels
 from tracetogether.local_days import UTC_DAYS, LocalDays
 from tracetogether.parameters import CloseContactPolicy
-from tracetogether.proximity.estimates import chance_of
+from tracetogether.proximity.estimates import Intervals, chance_of
 from tracetogether.sightings import Sightings
 from tracetogether.units import Bools, Floats, Interval, Ints
 
@@ -128,10 +127,10 @@ class ContactLines:
     observer: Labels
     person: Labels
     encounters: Ints
-    minutes: Spans
-    busiest_24h: Spans
+    minutes: Intervals
+    busiest_24h: Intervals
     courses_24h: Floats = field(repr=False)
-    nearest_m: Spans
+    nearest_m: Intervals
     first_s: Floats
     last_s: Floats
     sides: Ints
@@ -238,10 +237,10 @@ def people_near(
     columns = zip(
         lines.person.codes.tolist(),
         lines.encounters.tolist(),
-        lines.minutes.intervals(),
-        lines.busiest_24h.intervals(),
+        lines.minutes,
+        lines.busiest_24h,
         lines.courses_24h.tolist(),
-        lines.nearest_m.intervals(),
+        lines.nearest_m,
         lines.first_s.tolist(),
         lines.last_s.tolist(),
         lines.sides.tolist(),
@@ -292,10 +291,10 @@ def lines_of(near: NearnessColumns) -> ContactLines:
         observer=Labels((groups.keys // people - 1).astype(np.int32), near.observer.names),
         person=Labels((groups.keys % people - 1).astype(np.int32), near.person.names),
         encounters=groups.sizes(),
-        minutes=groups.spans(np.add, of_encounters),
-        busiest_24h=Spans.ordered(*busiest[:, -3:].T),
+        minutes=groups.intervals(np.add, of_encounters),
+        busiest_24h=Intervals.ordered(*busiest[:, -3:].T),
         courses_24h=busiest[:, :-3],
-        nearest_m=groups.spans(np.minimum, near.nearest_m),
+        nearest_m=groups.intervals(np.minimum, near.nearest_m),
         first_s=groups.over(np.minimum, near.start_s),
         last_s=groups.over(np.maximum, near.end_s),
         sides=groups.over(np.bitwise_or, sides),
@@ -343,8 +342,8 @@ def _days(near: NearnessColumns, local: LocalDays) -> dict[int, list[ContactDay]
     groups = Groups.of((person + 1) * span + days - first)
     rows = zip(
         groups.keys.tolist(),
-        groups.spans(np.add, minutes).intervals(),
-        groups.spans(np.minimum, near.nearest_m.take(encounter)).intervals(),
+        groups.intervals(np.add, minutes),
+        groups.intervals(np.minimum, near.nearest_m.take(encounter)),
         groups.sizes().tolist(),
         groups.over(np.bitwise_or, sides).tolist(),
         strict=True,

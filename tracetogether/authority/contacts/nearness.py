@@ -6,7 +6,7 @@ Where both recorded it, their two shares of the slot are averaged.
 """
 
 from dataclasses import dataclass
-from typing import Final, Self
+from typing import Final
 
 import numpy as np
 
@@ -14,45 +14,15 @@ from tracetogether.labels import Labels
 from tracetogether.parameters import CloseContactPolicy
 from tracetogether.proximity.attenuation import RULES, Bucketed
 from tracetogether.proximity.calibration import BLUETRACE_TRANSMIT, Calibration
+from tracetogether.proximity.estimates import Intervals
 from tracetogether.proximity.grid import group_sums
 from tracetogether.proximity.single_log import SingleLogPosterior
 from tracetogether.proximity.slots import Slots, fold
 from tracetogether.sightings import Sightings
-from tracetogether.units import SECONDS_PER_MINUTE, Bools, Floats, Interval, Ints
+from tracetogether.units import SECONDS_PER_MINUTE, Bools, Floats, Ints
 
 BY_CASE: Final = 1
 BY_CONTACT: Final = 2
-
-
-@dataclass(frozen=True, slots=True)
-class Spans:
-    """Quantities with 5 %, median and 95 %, in columns of equal length."""
-
-    low: Floats
-    median: Floats
-    high: Floats
-
-    @classmethod
-    def ordered(cls, low: Floats, median: Floats, high: Floats) -> Self:
-        """Return columns with low <= median <= high, in spite of rounding errors of sums."""
-        return cls(np.minimum(low, median), median, np.maximum(high, median))
-
-    def take(self, rows: Ints) -> Self:
-        """Return the chosen rows."""
-        return type(self)(self.low[rows], self.median[rows], self.high[rows])
-
-    def intervals(self) -> list[Interval]:
-        """Return the rows as objects."""
-        columns = (column.tolist() for column in (self.low, self.median, self.high))
-        return [Interval(*row) for row in zip(*columns, strict=True)]
-
-    def summed(self, group: Ints, count: int) -> Self:
-        """Return the sums over each of ``count`` groups; ``group`` has the group of each row."""
-        return type(self)(
-            group_sums(self.low, group, count),
-            group_sums(self.median, group, count),
-            group_sums(self.high, group, count),
-        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,13 +46,13 @@ class NearnessColumns:
     start_s: Floats
     end_s: Floats
     courses: Floats
-    nearest_m: Spans
+    nearest_m: Intervals
     encounter: Ints
     time_s: Floats
-    minutes: Spans
+    minutes: Intervals
     sides: Ints
 
-    def of_encounters(self) -> Spans:
+    def of_encounters(self) -> Intervals:
         """Return (m,) minutes near of each encounter."""
         return self.minutes.summed(self.encounter, len(self.start_s))
 
@@ -139,7 +109,7 @@ def nearness(
 
     sides = np.zeros(count, dtype=np.int64)
     np.bitwise_or.at(sides, slot, side + 1)
-    minutes = Spans(
+    minutes = Intervals(
         slots.credit_low_s * shared(share.low) / SECONDS_PER_MINUTE,
         slots.credit_s * shared(share.median) / SECONDS_PER_MINUTE,
         slots.credit_high_s * shared(share.high) / SECONDS_PER_MINUTE,
@@ -150,7 +120,7 @@ def nearness(
         start_s=slots.start_s,
         end_s=slots.end_s,
         courses=_courses(slots, by_log, estimates.minutes_at_offset_quantiles(), (met, heard)),
-        nearest_m=Spans(
+        nearest_m=Intervals.ordered(
             nearest(estimates.nearest_m.low),
             nearest(estimates.nearest_m.median),
             nearest(estimates.nearest_m.high),
