@@ -15,8 +15,7 @@ from simulations.radio.channel import direct_loss_db
 from tests.bumble_air import Air, AirController
 from tracetogether.adapters.bumble_radio import BumbleHabits, open_controller
 from tracetogether.bluetrace.batch import TempIDBatch
-from tracetogether.bluetrace.handshake import BlueTraceExchange
-from tracetogether.bluetrace.profile import PROFILE
+from tracetogether.bluetrace.handshake import PROFILE, BlueTraceExchange
 from tracetogether.bluetrace.tempid import TempIDIssuer
 from tracetogether.contactlog import ContactLog, MemoryContactLog
 from tracetogether.errors import UnreachableError

@@ -22,8 +22,7 @@ from tests.leaping_loop import leap
 from tests.radio_world import NOW, Issuing, Room, World, complaints, until, world
 from tracetogether import device as machine
 from tracetogether.adapters.bleak_radio import BleakRadio, Central
-from tracetogether.bluetrace.handshake import BlueTraceExchange
-from tracetogether.bluetrace.profile import PROFILE
+from tracetogether.bluetrace.handshake import PROFILE, BlueTraceExchange
 from tracetogether.contactlog import MemoryContactLog
 from tracetogether.device import Heard
 from tracetogether.errors import LinkError

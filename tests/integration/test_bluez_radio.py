@@ -23,8 +23,7 @@ from tests.bluez_bus import mock_of_bluez
 from tests.radio_world import HASTY, Issuing, clock, until
 from tracetogether.adapters import bleak_radio
 from tracetogether.adapters.bleak_radio import open_bluez
-from tracetogether.bluetrace.handshake import SERVICE_UUID, BlueTraceExchange
-from tracetogether.bluetrace.profile import PROFILE
+from tracetogether.bluetrace.handshake import PROFILE, SERVICE_UUID, BlueTraceExchange
 from tracetogether.contactlog import MemoryContactLog
 from tracetogether.device import Heard, PayloadWritten
 from tracetogether.errors import LinkError, RadioError

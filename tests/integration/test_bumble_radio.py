@@ -23,8 +23,7 @@ from tests.radio_world import (
     world,
 )
 from tracetogether.adapters.bumble_radio import BumbleRadio, open_adapter
-from tracetogether.bluetrace.handshake import SERVICE_UUID
-from tracetogether.bluetrace.profile import PROFILE
+from tracetogether.bluetrace.handshake import PROFILE, SERVICE_UUID
 from tracetogether.device import Heard, PayloadWritten
 from tracetogether.errors import LinkError, RadioError
 from tracetogether.exchange import Advertisement

@@ -29,8 +29,7 @@ from tests.meetings import FULL, NAMES, SHORT, START, Met, Script, met
 from tests.radio_world import HASTY, complaints, opener
 from tracetogether.adapters.bleak_radio import open_bluez
 from tracetogether.bluetrace.batch import TempIDBatch
-from tracetogether.bluetrace.handshake import BlueTraceExchange
-from tracetogether.bluetrace.profile import PROFILE
+from tracetogether.bluetrace.handshake import PROFILE, BlueTraceExchange
 from tracetogether.contactlog import ContactLog, MemoryContactLog
 from tracetogether.device import Heard, PayloadWritten
 from tracetogether.node import Node

@@ -42,10 +42,10 @@ from tracetogether.adapters.sqlite_log import SqliteContactLog  # noqa: E402
 from tracetogether.bluetrace.handshake import (  # noqa: E402
     CHARACTERISTIC_UUID,
     COMPANY_ID,
+    PROFILE,
     SERVICE_UUID,
 )
 from tracetogether.bluetrace.payload import parse_read  # noqa: E402
-from tracetogether.bluetrace.profile import PROFILE  # noqa: E402
 from tracetogether.cli.node_folder import LOG, load_batch  # noqa: E402
 from tracetogether.cli.node_live import live  # noqa: E402
 from tracetogether.errors import RadioError  # noqa: E402

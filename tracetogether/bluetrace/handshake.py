@@ -19,7 +19,14 @@ from tracetogether.bluetrace.payload import (
     parse_write,
 )
 from tracetogether.errors import LocalProtocolError, RemoteProtocolError
-from tracetogether.exchange import Advertisement, LinkEvent, LinkState, Step, Transitions
+from tracetogether.exchange import (
+    Advertisement,
+    GattProfile,
+    LinkEvent,
+    LinkState,
+    Step,
+    Transitions,
+)
 from tracetogether.rejection import Rejection
 from tracetogether.sightings import Sighting
 from tracetogether.units import SECONDS_PER_DAY, Entropy, is_rssi, is_transmit_power
@@ -27,6 +34,8 @@ from tracetogether.units import SECONDS_PER_DAY, Entropy, is_rssi, is_transmit_p
 SERVICE_UUID: Final = "B82AB3FC-1595-4F6A-80F0-FE094CC218F9"  # OpenTrace Android README
 CHARACTERISTIC_UUID: Final = "117BDD58-57CE-4E7A-8E87-7CCCDDA2A804"  # V2, the same README
 COMPANY_ID: Final = 0x03FF  # of the manufacturer data; OpenTrace Android
+PROFILE: Final = GattProfile(SERVICE_UUID, CHARACTERISTIC_UUID, COMPANY_ID)
+"""OpenTrace's sample app for Android; other builds have other UUIDs."""
 _NO_TOKENS: Final = frozenset({"", "Missing TempID", "not_found", "<unknown>"})
 """What OpenTrace's phones send while they have no TempID."""
 _MAX_TOKEN: Final = 128  # TempIDs have 84 characters, the longest known dialect 120

@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request
 
 from tracetogether.authority.access.permissions import Caller
-from tracetogether.authority.cases.case import day_of
+from tracetogether.authority.cases.case import Case, day_of
 from tracetogether.authority.cases.followed import ContactQuery, ContactState, Outcome, Priority
 from tracetogether.authority.desk.unmerging import Unmerged
 from tracetogether.authority.service import Authority
@@ -26,32 +26,28 @@ _Page = Annotated[int, Query(ge=1, le=1_000)]
 _Offset = Annotated[int, Query(ge=0, le=10_000_000)]
 
 
-def add_follow_up(
-    router: APIRouter,
-    authority: Authority,
-    clock: Callable[[], float],
-    line: Callable[..., CaseLine],
-) -> None:
-    """Add the routes to the operators' router; ``line`` shows a case."""
-    _cases(router, authority, clock, line)
+def case_line(authority: Authority, case: Case) -> CaseLine:
+    """Return a case as the routes answer it."""
+    return CaseLine.of(case, authority.desk.name_of(case.user_id))
+
+
+def add_follow_up(router: APIRouter, authority: Authority, clock: Callable[[], float]) -> None:
+    """Add the routes to the operators' router."""
+    _cases(router, authority, clock)
     _contacts(router, authority, clock)
-    _steps(router, authority, clock, line)
+    _steps(router, authority, clock)
 
 
-def _cases(
-    router: APIRouter,
-    authority: Authority,
-    clock: Callable[[], float],
-    line: Callable[..., CaseLine],
-) -> None:
+def _cases(router: APIRouter, authority: Authority, clock: Callable[[], float]) -> None:
     @router.post("/cases/{case_id}/assign")
     def assign(request: Request, case_id: str, asked: Assignment) -> CaseLine:
         """Assign a case to a tracer. Role: supervisor."""
         by = request.state.caller
-        return line(
+        return case_line(
+            authority,
             authority.casework.assign(
                 case_id, asked.operator, clock(), version=asked.version, by=by
-            )
+            ),
         )
 
     @router.post("/cases/{case_id}/state")
@@ -59,7 +55,8 @@ def _cases(
         """Close a case, or open a closed one again. Roles: tracer, supervisor."""
         work = authority.casework
         step = work.close if asked.state == "closed" else work.reopen
-        return line(step(case_id, clock(), version=asked.version, by=request.state.caller))
+        by = request.state.caller
+        return case_line(authority, step(case_id, clock(), version=asked.version, by=by))
 
     @router.post("/cases/{case_id}/merge")
     def merge_cases(
@@ -72,7 +69,7 @@ def _cases(
         )
         if dry_run:
             return shapes.MergedLine.of(found)
-        return line(authority.casework.case(asked.into, by=by))
+        return case_line(authority, authority.casework.case(asked.into, by=by))
 
     @router.post("/cases/{case_id}/unmerge")
     def unmerge_cases(request: Request, case_id: str, asked: shapes.Undo) -> shapes.UndoneLine:
@@ -171,12 +168,7 @@ def _contacts(router: APIRouter, authority: Authority, clock: Callable[[], float
         return Done(done=True)
 
 
-def _steps(
-    router: APIRouter,
-    authority: Authority,
-    clock: Callable[[], float],
-    line: Callable[..., CaseLine],
-) -> None:
+def _steps(router: APIRouter, authority: Authority, clock: Callable[[], float]) -> None:
     @router.post("/followed/{contact_id}/state")
     def step(request: Request, contact_id: str, asked: shapes.ContactStep) -> shapes.FollowedLine:
         """Record that a contact was informed, or put it on the call list. Role: tracer."""
@@ -232,10 +224,11 @@ def _steps(
         """
         now = clock()
         day = _day(authority, asked.date, now)
-        return line(
+        return case_line(
+            authority,
             authority.merging.convert(
                 contact_id, now, day, version=asked.version, by=request.state.caller
-            )
+            ),
         )
 
 

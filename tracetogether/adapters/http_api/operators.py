@@ -1,19 +1,18 @@
 """The operators' routes: cases, contacts, counts, keys, the audit log, and the operators."""
 
 from collections.abc import Callable
-from functools import partial
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import PlainTextResponse
 
 from tracetogether.adapters.http_api.exporting import add_exports
-from tracetogether.adapters.http_api.follow_up import add_follow_up
+from tracetogether.adapters.http_api.follow_up import add_follow_up, case_line
 from tracetogether.adapters.http_api.graph import add_graph
 from tracetogether.adapters.http_api.guard import guarded
 from tracetogether.adapters.http_api.metrics import metrics_text
 from tracetogether.authority.access.operators import Operator, roles_named
-from tracetogether.authority.cases.case import Case, CaseQuery, CaseState, CaseSummary, day_of
+from tracetogether.authority.cases.case import CaseQuery, CaseState, CaseSummary, day_of
 from tracetogether.authority.intake.issuance import new_secret
 from tracetogether.authority.intake.pins import PinLifetime
 from tracetogether.authority.service import Authority
@@ -33,7 +32,7 @@ def for_operators(authority: Authority, clock: Callable[[], float]) -> APIRouter
 
     router = guarded("operator token", "operators", authority.access.operator, denied)
     _casework(router, authority, clock)
-    add_follow_up(router, authority, clock, partial(_line, authority))
+    add_follow_up(router, authority, clock)
     add_graph(router, authority, clock)
     add_exports(router, authority, clock)
     _oversight(router, authority, clock)
@@ -46,7 +45,7 @@ def _casework(router: APIRouter, authority: Authority, clock: Callable[[], float
     def open_case(request: Request, asked: shapes.NewCase) -> shapes.CaseLine:
         """Open a case for a registered user. Role: issuer."""
         day = None if asked.date is None else day_of(asked.date)
-        return _line(
+        return case_line(
             authority,
             authority.casework.open_case(asked.user_id, clock(), day, by=request.state.caller),
         )
@@ -58,7 +57,7 @@ def _casework(router: APIRouter, authority: Authority, clock: Callable[[], float
         Its list then uses the logs of other people too.
         """
         by = request.state.caller
-        return _line(authority, authority.casework.confirm(case_id, clock(), by=by))
+        return case_line(authority, authority.casework.confirm(case_id, clock(), by=by))
 
     @router.get("/cases")
     def list_cases(
@@ -211,10 +210,6 @@ def _staff(router: APIRouter, authority: Authority, clock: Callable[[], float]) 
         """Disable an operator from the next request on. Role: admin; not for oneself."""
         authority.staff.disable(name, clock(), by=request.state.caller)
         return oversight.Done(done=True)
-
-
-def _line(authority: Authority, case: Case) -> shapes.CaseLine:
-    return shapes.CaseLine.of(case, authority.desk.name_of(case.user_id))
 
 
 def _summary(authority: Authority, summary: CaseSummary) -> shapes.CaseSummaryLine:
