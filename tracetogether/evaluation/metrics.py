@@ -8,7 +8,7 @@ from scipy.stats import rankdata
 
 from tracetogether.units import Bools, Floats
 
-NOT_SAID: Final = float("nan")
+NOT_APPLICABLE: Final = float("nan")
 """The value of a measure that does not apply."""
 
 _BINS: Final = 10
@@ -23,7 +23,7 @@ def auc(score: Floats, near: Bools) -> float:
     positives = int(near.sum())
     negatives = len(near) - positives
     if not (positives and negatives):
-        return NOT_SAID
+        return NOT_APPLICABLE
     ranks = rankdata(score)
     return float((ranks[near].sum() - positives * (positives + 1) / 2) / (positives * negatives))
 
@@ -34,7 +34,7 @@ def best_threshold(score: Floats, near: Bools) -> float:
     NaN without both kinds. Between neighbouring scores it is their middle.
     """
     if near.all() or not near.any():
-        return NOT_SAID
+        return NOT_APPLICABLE
     order = np.argsort(-score, kind="stable")
     score, near = score[order], near[order]
     cost = 1 - np.cumsum(near) / near.sum() + np.cumsum(~near) / (~near).sum()
@@ -48,7 +48,7 @@ def best_threshold(score: Floats, near: Bools) -> float:
 def ndcf(chosen: Bools, near: Bools) -> float:
     """Return P(miss) + P(false alarm): 0 is perfect, 1 useless; NaN without both kinds."""
     if near.all() or not near.any():
-        return NOT_SAID
+        return NOT_APPLICABLE
     return float(1 - chosen[near].mean() + chosen[~near].mean())
 
 
@@ -58,7 +58,7 @@ def calibration_error(probability: Floats, near: Bools) -> float:
     The mean, weighted by their number, of |mean probability - share that was near|.
     """
     if not len(probability) or np.isnan(probability).any():
-        return NOT_SAID
+        return NOT_APPLICABLE
     mean, share, count = reliability(probability, near)
     return float(np.sum(count * np.abs(mean - share)) / count.sum())
 
@@ -98,18 +98,22 @@ class DurationScores:
     def of(cls, low: Floats, estimated: Floats, high: Floats, true: Floats) -> Self:
         """Return the scores of columns of minutes."""
         if not len(true):
-            return cls(0, NOT_SAID, NOT_SAID, NOT_SAID, NOT_SAID, NOT_SAID)
+            return cls(
+                0, NOT_APPLICABLE, NOT_APPLICABLE, NOT_APPLICABLE, NOT_APPLICABLE, NOT_APPLICABLE
+            )
         vary = np.ptp(estimated) > 0 and np.ptp(true) > 0
-        said = not (np.isnan(low).any() or np.isnan(high).any())
+        has_intervals = not (np.isnan(low).any() or np.isnan(high).any())
         slack = 1e-9  # of sums in another order
         covered = (low <= true + slack) & (true <= high + slack)
         return cls(
             n=len(true),
             mae=float(np.abs(estimated - true).mean()),
             bias=float((estimated - true).mean()),
-            r=float(np.corrcoef(estimated, true)[0, 1]) if vary else NOT_SAID,
-            coverage90=float(covered.mean()) if said else NOT_SAID,
-            winkler=float(interval_score(low, high, true).mean()) if said else NOT_SAID,
+            r=float(np.corrcoef(estimated, true)[0, 1]) if vary else NOT_APPLICABLE,
+            coverage90=float(covered.mean()) if has_intervals else NOT_APPLICABLE,
+            winkler=float(interval_score(low, high, true).mean())
+            if has_intervals
+            else NOT_APPLICABLE,
         )
 
 
@@ -123,5 +127,5 @@ def precision_recall(estimated: Floats, true: Floats, least: float) -> tuple[flo
     """Return precision and recall of ``minutes >= least``; NaN if nobody has that many."""
     chosen, meant = estimated >= least, true >= least
     right = float((chosen & meant).sum())
-    precision = right / float(chosen.sum()) if chosen.any() else NOT_SAID
-    return precision, right / float(meant.sum()) if meant.any() else NOT_SAID
+    precision = right / float(chosen.sum()) if chosen.any() else NOT_APPLICABLE
+    return precision, right / float(meant.sum()) if meant.any() else NOT_APPLICABLE

@@ -80,7 +80,7 @@ def _reliability(axes: "Axes", rows: Sequence[EstimatorScores]) -> bool:
         axes.scatter(
             mean, share, s=200 * count / count.max(), color=points[0].get_color(), alpha=0.3
         )
-    axes.set(xlabel="probability said", ylabel="share that was near", xlim=(0, 1), ylim=(0, 1))
+    axes.set(xlabel="estimated probability", ylabel="share that was near", xlim=(0, 1), ylim=(0, 1))
     if drawn:
         axes.legend()
     return bool(drawn)

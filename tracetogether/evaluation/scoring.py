@@ -9,7 +9,7 @@ import numpy as np
 
 from tracetogether.evaluation.folds import Fold
 from tracetogether.evaluation.metrics import (
-    NOT_SAID,
+    NOT_APPLICABLE,
     DurationScores,
     auc,
     best_threshold,
@@ -30,9 +30,9 @@ _CONTACT_MINUTES: Final = 15.0
 
 @dataclass(frozen=True, slots=True)
 class WindowOutcome:
-    """SceneWindows of known distance with what was said of them, over all scored scenes.
+    """Windows of known distance with their scores, over all scored scenes.
 
-    ``group`` is the number of the group of scenes that each is of.
+    ``group``: the number of the group of scenes of each row.
     """
 
     score: Floats
@@ -46,7 +46,7 @@ class WindowOutcome:
 class MinutesOutcome:
     """Pairs with true minutes and their estimates, over all scored scenes.
 
-    ``group`` is the number of the group of scenes that each is of.
+    ``group``: the number of the group of scenes of each row.
     """
 
     low: Floats
@@ -212,7 +212,7 @@ class _Run:
         training = [self._scores(fitted, scene) for scene in fold.training]
         for asked in scored[0] if scored else ():
             parts = [of_scene[asked] for of_scene in training]
-            threshold = NOT_SAID
+            threshold = NOT_APPLICABLE
             if parts:
                 scores, _, near = (np.concatenate(column) for column in zip(*parts, strict=True))
                 threshold = best_threshold(scores, near.astype(np.bool_))
@@ -265,8 +265,8 @@ class _Run:
             given = fitted.minutes(scene, self.logs, within_m=within_m)
             collected = self.minutes.setdefault(within_m, _Collected())
             of_group = np.full(len(true.minutes), float(group))
-            said = (column[true.known] for column in (given.low, given.median, given.high))
-            collected.columns.append((*said, true.minutes, of_group))
+            estimates = (column[true.known] for column in (given.low, given.median, given.high))
+            collected.columns.append((*estimates, true.minutes, of_group))
 
     def rows(self) -> list[EstimatorScores]:
         """Return the measures over all folds."""
@@ -298,9 +298,9 @@ class _Run:
             radius_m=within_m,
             window_s=window_s,
             n=len(score),
-            prevalence=float(windows.near.mean()) if len(score) else NOT_SAID,
+            prevalence=float(windows.near.mean()) if len(score) else NOT_APPLICABLE,
             auc=auc(score, windows.near),
-            ndcf=ndcf(windows.chosen, windows.near) if decided else NOT_SAID,
+            ndcf=ndcf(windows.chosen, windows.near) if decided else NOT_APPLICABLE,
             ece=calibration_error(probability, windows.near),
             coverage90=duration.coverage90,
             minutes_mae=duration.mae,
@@ -308,7 +308,7 @@ class _Run:
             minutes_r=duration.r,
             precision_15min=contact[0],
             recall_15min=contact[1],
-            readings_per_s=self.readings / self.seconds if self.seconds else NOT_SAID,
+            readings_per_s=self.readings / self.seconds if self.seconds else NOT_APPLICABLE,
             precision_policy=policy[0],
             recall_policy=policy[1],
             winkler=duration.winkler,

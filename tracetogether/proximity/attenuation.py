@@ -1,10 +1,10 @@
 """The bucket rules of 2020's exposure-notification apps: weighted minutes by attenuation.
 
-Minutes = sum over slots of (time credited) * (weight of the bucket that the slot's mean
-attenuation lies in). The rules know no radius: their authors meant their thresholds to stand
-for roughly 1.5 to 2 m. A rule gives no interval either; here it is what the rule could have given,
-had the pair's offset been at its 5 % or 95 % quantile instead of 0, with thresholds blurred by the
-scan noise, and with the least and the greatest time credited.
+Minutes = sum over slots of (time credited) * (weight of the bucket of the slot's mean attenuation).
+The rules have no radius: their authors chose thresholds for roughly 1.5 to 2 m. They give no
+interval either. Here the interval is the rule's result with the pair's offset at its 5 % and 95 %
+quantile instead of 0, with thresholds blurred by the scan noise, and with the least and the
+greatest time credited.
 """
 
 from collections.abc import Mapping

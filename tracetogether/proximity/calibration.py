@@ -1,4 +1,4 @@
-"""What is known of phones' radios: transmit power and receiver correction per model.
+"""Phone models' radios: transmit power and receiver correction, and how uncertain they are.
 
 attenuation = transmit power - (RSSI + receiver correction). Both numbers are on the scale of
 Google's en-calibration-2020-12-14 table. The table of 2020-06-13 measured against another
@@ -23,7 +23,7 @@ from tracetogether.units import Floats, is_transmit_power
 
 @dataclass(frozen=True, slots=True)
 class TransmitPrior:
-    """How strongly phones send of which nothing is known but the power setting.
+    """Transmit power of phones of which only the power setting is known.
 
     Attributes:
         mean_dbm: mean over phones, as radiated.
@@ -39,7 +39,7 @@ class TransmitPrior:
 
 @dataclass(frozen=True, slots=True)
 class ReceivePrior:
-    """How receivers of which nothing is known read: the correction's mean and spread in dB."""
+    """Correction of unknown receivers: mean and spread in dB."""
 
     mean_db: float
     sd_db: float
@@ -67,7 +67,7 @@ _MEASURED_CONFIDENCE: Final = 3  # the highest of 2020-12-14; less is an average
 
 @dataclass(frozen=True, slots=True)
 class ModelOffsets:
-    """One phone model's radio, with what is not known of it."""
+    """One phone model's radio, with its uncertainty."""
 
     correction_db: float
     correction_sd_db: float
@@ -78,11 +78,11 @@ class ModelOffsets:
 
 @dataclass(frozen=True, slots=True)
 class Shift:
-    """What recordings with known distances showed of one phone model beside the table.
+    """An offset of one phone model, learned from recordings with known distances.
 
     Attributes:
-        db: what it adds to the attenuation, to be taken out.
-        sd_db: what stays unknown of the model.
+        db: the model's share of the attenuation, which is subtracted.
+        sd_db: standard deviation of what stays unknown.
     """
 
     db: float
@@ -91,7 +91,7 @@ class Shift:
 
 @dataclass(frozen=True, slots=True)
 class Attenuation:
-    """Attenuation of each reading, and how far the phones' radios leave it unknown.
+    """Attenuation of each reading, and its uncertainty from the phones' radios.
 
     Attributes:
         db: (n,) attenuation.
@@ -105,7 +105,7 @@ class Attenuation:
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
-    """Phone models' offsets, and what to think of phones that are not among them.
+    """Phone models' offsets, and priors for other phones.
 
     A model is found by its name, or by maker and name, in any case. Where a table has several
     rows of one name (two makers' "A1", or one phone sold with two boards), the measured ones
@@ -270,7 +270,7 @@ def _rows(
 
 
 def _one(rows: list[ModelOffsets]) -> ModelOffsets:
-    """Return what several rows of one name say together."""
+    """Return the combined offsets of several rows of one name."""
     if len(rows) == 1:
         return rows[0]
     best = [row for row in rows if row.measured] or rows

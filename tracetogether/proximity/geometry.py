@@ -1,17 +1,19 @@
-"""Everybody's positions in a room, from every log: how probable they are, and which way is up.
+"""Log-probability of everybody's positions in a room, and its gradient, given every log.
 
-Nobody can be near two people who are far apart. Positions are two-dimensional, one per person and
-slot, and what is known of them is put into one log-probability:
+Nobody can be near two people who are far apart: seeking all positions together uses that. Positions
+are two-dimensional, one per person and slot. The log-probability is the sum of four parts:
 
-- attenuation, both directions of a pair averaged: level + slope log10(distance) + the offsets of
-  the two people, with errors that last for minutes (their covariance over time is inverted once);
-- hearing: the log-odds of being heard in a scan fall with that same attenuation, and differ from
-  person to person. Scans are far from independent, so a scan counts as a quarter of one;
-- people mostly stay, and now and then walk: steps are Student t with one degree of freedom;
-- they spread over a room, and keep from standing in one another's place.
+- attenuation, the mean of both directions of a pair: normal about level + slope log10(distance) +
+  the two people's offsets. Errors last for minutes; their covariance over time is inverted once;
+- reception: the log-odds of being received in a scan fall with the same attenuation, and differ
+  between people. Scans repeat each other, so a scan counts as a quarter of one;
+- movement: people mostly stay, and now and then walk. Steps have a Student t distribution with one
+  degree of freedom, whose heavy tails are the walks;
+- room: positions are normal about the middle of the room, and two people are seldom at one place.
 
-Level, exponent and size of the room are unknowns of the scene. Arrays have the chains of the
-sampler (proximity.sampling) as their last axis, and single precision.
+Level, exponent and room size are unknowns of the scene. The gradient follows by the chain rule
+through the distance: d log10(r) / dx = x / (r^2 ln 10). Arrays are float32; their last axis holds
+the chains of the sampler (proximity.sampling).
 """
 
 from dataclasses import dataclass
@@ -30,19 +32,19 @@ from tracetogether.units import Floats
 
 F32 = npt.NDArray[np.float32]
 
-_FULL_SIZE_M: Final = 0.25  # phones are never at no distance: heights, depths of bodies
-_SCAN_WEIGHT: Final = 0.25  # of one scan among many that say the same
-_HEARING_PER_DB: Final = 0.12  # exp05: log-odds of being heard fall so with attenuation
-_HEARING_FROM_DB: Final = 62.0  # ... from the following at this attenuation
+_FULL_SIZE_M: Final = 0.25  # least distance of two phones: heights differ, bodies have depth
+_SCAN_WEIGHT: Final = 0.25  # weight of one scan: scans repeat each other
+_HEARING_PER_DB: Final = 0.12  # exp05: fall of the log-odds of being received with attenuation
+_HEARING_FROM_DB: Final = 62.0  # ... which are _HEARING_THERE at this attenuation
 _HEARING_THERE: Final = 1.2
-_HEARING_SD: Final = 0.8  # ... and differ so between people
-_SEPARATION: Final = 0.2  # strength of keeping apart
+_HEARING_SD: Final = 0.8  # ... and their standard deviation between people
+_SEPARATION: Final = 0.2  # strength of the repulsion of two people at one place
 _DECADE: Final = float(np.log(10))
 
 
 @dataclass(frozen=True, slots=True)
 class _Unknowns:
-    """Names of the parts of a state, all standard normal a priori but the positions.
+    """The parts of a state; all but the positions are standard normal a priori.
 
     positions (people, 2, slots), offset (people,), scene (3: level, exponent, size), hearing
     (people,), hearing_all (1,); chains come last.
@@ -62,13 +64,13 @@ class Geometry:
     Attributes:
         model: the figures.
         pairs: (q,) all pairs of two people.
-        slots: how many.
+        slots: number of slots.
         attenuation: (q, slots, 1) both directions' mean, 0 where not heard.
         heard: (q, slots, 1) 1 where heard.
         precision: (q, slots, slots) inverse covariance of its errors, 0 where not heard.
         hits, scans: (q, slots, 1) scans in which they were heard, and could have been; weighted.
-        offset_mean, offset_sd: (people, 1) half of what a person adds, receiving and sending.
-        walk: (slots, slots) from independent normals to a track.
+        offset_mean, offset_sd: (people, 1) prior of the mean of a person's two offsets.
+        walk: (slots, slots) maps independent normals to a track.
         signs, members: (people, q) which pairs a person is in, +1 as first and -1 as second.
     """
 
@@ -120,7 +122,7 @@ class Geometry:
             precision=single(_precision(ways, model)),
             hits=single(_SCAN_WEIGHT * (hit[first, second] + hit[second, first]))[:, :, None],
             scans=single(_SCAN_WEIGHT * (scan[first, second] + scan[second, first]))[:, :, None],
-            # What the difference says of the sum: they go together where one spread is greater.
+            # Regression of the offsets' sum on their difference, which is known (_lead).
             offset_mean=single(lead * (receive - transmit) / (2 * both))[:, None],
             offset_sd=single(np.sqrt(receive * transmit / both))[:, None],
             walk=single(_walk(slots)),
@@ -129,7 +131,7 @@ class Geometry:
         )
 
     def start(self, chains: int, rng: np.random.Generator) -> State:
-        """Return states to begin from, everybody somewhere and staying there."""
+        """Return states to start from: everybody at a random place, without movement."""
 
         def normal(*shape: int) -> F32:
             return np.float32(0.1) * rng.standard_normal((*shape, chains), dtype=np.float32)
@@ -147,7 +149,7 @@ class Geometry:
         }
 
     def distances_m(self, state: State) -> F32:
-        """Return (q, slots, chains) how far apart the two of each pair are."""
+        """Return (q, slots, chains) the distance of each pair in metres."""
         track = np.matmul(self.walk, state["positions"])
         apart = track[self.pairs.first] - track[self.pairs.second]
         square = np.einsum("qdtc,qdtc->qtc", apart, apart)
@@ -158,7 +160,7 @@ class Geometry:
 
         Args:
             state: the unknowns.
-            heat: weight of what was heard, 1 in the end and less while chains find their way.
+            heat: weight of the readings, from near 0 at the start to 1.
         """
         model, weight = self.model, np.float32(heat)
         unknown = _Unknowns(**state)
@@ -219,7 +221,7 @@ class Geometry:
     def _hearing(
         self, unknown: _Unknowns, expected: F32, weight: np.float32
     ) -> tuple[Floats, F32, F32]:
-        """Return the log-probability of hearing, its slope in attenuation and in each pair."""
+        """Return the log-probability of reception, its slope in attenuation and by pair."""
         person = np.float32(_HEARING_SD) * unknown.hearing
         odds = np.float32(-_HEARING_PER_DB) * (expected - np.float32(_HEARING_FROM_DB))
         odds += (
@@ -243,7 +245,7 @@ class Geometry:
         )
 
     def _movement(self, unknown: _Unknowns, track: F32, gradient: F32) -> tuple[Floats, F32]:
-        """Add the slopes of steps and whereabouts to ``gradient``; return log-p and size's."""
+        """Add the slopes of steps and positions to ``gradient``; return log-p and size's."""
         model = self.model
         step = track[:, :, 1:] - track[:, :, :-1]
         square = np.einsum("ndtc,ndtc->ntc", step, step)[:, None]
@@ -262,7 +264,7 @@ class Geometry:
 
 
 def _by_slot(binned: BinnedReadings) -> tuple[Floats, npt.NDArray[np.bool_]]:
-    """Return (people, people, slots) attenuation, and and where there is any."""
+    """Return (people, people, slots) attenuation, and where there is any."""
     people = len(binned.pairs.names)
     observer, peer = binned.pairs.first[binned.pair], binned.pairs.second[binned.pair]
     named = binned.pairs.named()[binned.pair]
@@ -281,9 +283,10 @@ def _person_variances(binned: BinnedReadings, model: ProximityModel) -> tuple[Fl
 
 
 def _lead(binned: BinnedReadings, model: ProximityModel, variance: Floats) -> Floats:
-    """Return by how much each person's offset as receiver exceeds that as transmitter.
+    """Return each person's offset as receiver minus that as transmitter.
 
-    The two directions of a pair share its distance, so that their difference shows it.
+    The two directions of a pair share its distance, so that their difference shows the offsets:
+    weighted least squares over all pairs, with a normal prior.
     """
     people = len(binned.pairs.names)
     level, slots = np.zeros((2, people, people))
@@ -301,12 +304,12 @@ def _lead(binned: BinnedReadings, model: ProximityModel, variance: Floats) -> Fl
 def _precision(ways: Floats, model: ProximityModel) -> Floats:
     """Return (q, slots, slots) the inverse covariance of each pair's errors over time.
 
-    A slot without a reading gets an error so large that it weighs nothing.
+    A slot without a reading has precision 0.
     """
     pairs, slots = ways.shape
     at = np.arange(slots)
     lasting = np.exp(-np.abs(at[:, None] - at) / model.slow_minutes)
-    # Wider than what the residuals of a fit show: the geometry has its own errors.
+    # Wider than the residuals of a fit, because the geometry has errors of its own.
     shared = (1.4 * model.pair_sd_db) ** 2 + model.slow_sd_db**2 * lasting
     alone = model.minute_sd_db**2 + model.single_sd_db**2 / np.maximum(ways, 1)
     precision = np.zeros((pairs, slots, slots))
@@ -318,9 +321,9 @@ def _precision(ways: Floats, model: ProximityModel) -> Floats:
 
 
 def _walk(slots: int) -> Floats:
-    """Return the map from independent normals to a track: one metre of whereabouts, and a walk.
+    """Return the map from independent normals to a track: a position, and a random walk about it.
 
-    It sets the scale of the sampler's steps, and is no belief about tracks.
+    It only preconditions the sampler: it is the square root of a typical covariance of tracks.
     """
     at = np.arange(slots)
     walk = np.minimum(at[:, None], at) * 0.25**2

@@ -1,11 +1,12 @@
-"""P(distance | everything heard and not heard): per pair and minute, from any number of logs.
+"""The posterior P(distance | all readings and all silences), per pair and minute.
 
-Of one log or two, a pair's distance follows from its own signals and its people's offsets
-(proximity.distances); of all logs of a scene, everybody's positions are sought together
-(proximity.geometry). Both end in the same shape: for each pair a bundle of equally likely
-draws, each of which is held for the whole scene, with what is uncertain from minute to
-minute beside it. Minutes within any radius, their interval, the probability of a close contact and
-the nearest approach are read off the bundle.
+From one or two logs, a pair's distance follows from its own signals and its people's offsets
+(proximity.distances). From all logs of a scene, everybody's positions are sought together
+(proximity.geometry). Both give the same result: for each pair a set of equally likely draws. A draw
+holds for the whole scene, and has a normal error per minute beside it. Minutes within a radius with
+their interval, the probability of a close contact and the nearest approach follow from the draws.
+
+Evaluations and ``calibrate`` use it; the library's own path is ``proximity.encounters``.
 """
 
 from dataclasses import dataclass, replace
@@ -29,10 +30,12 @@ from tracetogether.units import SECONDS_PER_MINUTE, Floats
 F32 = npt.NDArray[np.float32]
 
 _DRAWS: Final = 24  # equally likely draws of a pair whose distance comes from its own signals
-_GEOMETRY_SD: Final = 0.145  # log10 distance: what positions are wrong by beside their own spread
+_GEOMETRY_SD: Final = 0.145  # log10 distance: error of positions beyond the spread of draws
 _GEOMETRY_SLOT_SD: Final = 0.1
 _GEOMETRY_SHIFT: Final = 0.09  # log10 distance: on exp05, positions come out too far apart by this
-_MOST_WORK: Final = 40_000_000  # pairs * slots * (slots + chains) that positions are sought for
+_MOST_WORK: Final = (
+    40_000_000  # most pairs * slots * (slots + chains) for which positions are sought
+)
 _QUANTILES: Final = (0.05, 0.5, 0.95)
 _CHUNK: Final = 4_000_000
 _SECOND: Final = 1 / SECONDS_PER_MINUTE
@@ -43,8 +46,8 @@ class Recalibration:
     """A correction of a posterior, learned from other scenes.
 
     Attributes:
-        shift_log10_m: taken from log10 distances.
-        sd_factor: times the spread of draws.
+        shift_log10_m: subtracted from log10 distances.
+        sd_factor: multiplies the spread of draws.
     """
 
     shift_log10_m: float = 0.0
@@ -62,10 +65,10 @@ class Posterior:
         pairs: (q,) the pairs.
         grid: the slots.
         mean_log10_m: (q, t, c) or (q, t, 1).
-        persistent_sd: (q,) what stays unknown through the scene.
-        persistent_z: (c,) where each draw lies within that.
-        slot_sd: (q, t) what is unknown of each minute beside that.
-        heard: (q, t) whether the pair was heard in a slot.
+        persistent_sd: (q,) standard deviation of the error that lasts through the scene.
+        persistent_z: (c,) standard normal quantile of that error in each draw.
+        slot_sd: (q, t) standard deviation of the error of each minute.
+        heard: (q, t) whether a slot has a reading of the pair.
     """
 
     pairs: PairIndex
@@ -114,7 +117,7 @@ class Posterior:
 
         Args:
             within_m: the radius.
-            time_s: (q, t) how much of each slot counts, in seconds.
+            time_s: (q, t) seconds of each slot that count.
         """
         minutes = np.asarray(time_s, dtype=np.float32) / np.float32(SECONDS_PER_MINUTE)
         parts = [
@@ -127,7 +130,7 @@ class Posterior:
     def minutes(self, within_m: float, time_s: Floats) -> Intervals:
         """Return minutes within a radius: median and 5 to 95 %.
 
-        Less than a second at either end of what is possible is none, and all.
+        An end within a second of 0 or of the total is set to 0 or the total.
         """
         found = _intervals(self.minutes_of_draws(within_m, time_s))
         total = time_s.sum(axis=1) / SECONDS_PER_MINUTE
@@ -160,7 +163,7 @@ class Posterior:
         return np.array(found)
 
     def nearest_m(self, time_s: Floats) -> Intervals:
-        """Return the nearest approach in the time that counts; of a pair without any, overall."""
+        """Return the nearest approach in the time that counts; for a pair without any, overall."""
         counts = (time_s > 0) | ~(time_s > 0).any(axis=1, keepdims=True)
         moves = np.maximum(counts.sum(axis=1), 1)
         # The nearest of several moments is nearer than a typical one: this is its median.
@@ -183,7 +186,7 @@ class Posterior:
         return np.asarray(share.mean(axis=2))
 
     def _parts(self) -> list[slice]:
-        """Return runs of pairs that fit into little memory."""
+        """Return slices of pairs, so that each fits into little memory."""
         pairs = len(self.pairs)
         size = max(1, _CHUNK // max(1, self.slots * len(self.persistent_z)))
         return [slice(start, start + size) for start in range(0, pairs, size)]
@@ -212,11 +215,11 @@ def infer(
 
     Args:
         sightings: one place and some hours; observer and peer are people.
-        logs: which of the logs may be used for each pair. Of a pair both of whose logs count, or
-            all, the name that sorts first comes first.
+        logs: which logs each pair's estimate uses. Without a direction (``PAIR``, ``ALL``), the
+            name that sorts first is the pair's first.
         calibration: what is known of phone models.
         model: the figures.
-        effort: how long positions are sought.
+        effort: how long to sample positions.
     """
     binned = bin_readings(sightings, calibration or Calibration.prior())
     if logs is LogsUsed.ALL and may_seek_positions(binned, effort):
@@ -225,10 +228,10 @@ def infer(
 
 
 def may_seek_positions(binned: BinnedReadings, effort: Effort) -> bool:
-    """Return whether positions can tell anything, and are not too many for the time there is.
+    """Return whether positions add information and can be sought in reasonable time.
 
-    There must be as many pairs as people: where nobody closes a triangle, as in one phone's log,
-    every pair's distance is free of all the others'.
+    There must be as many pairs as people: without a closed triangle, as in one phone's log, each
+    pair's distance is independent of the others.
     """
     people, slots = len(binned.pairs.names), binned.slots
     work = people * (people - 1) // 2 * slots * (slots + effort.chains)

@@ -1,8 +1,11 @@
 """Hamiltonian Monte Carlo: many chains at once through the unknowns of a scene.
 
-Chains begin at random places with what was heard weighing little, which then grows: so that they
-find their way past mirrored and folded arrangements. Step sizes adapt per chain to
-an acceptance of 0.7. The seed is fixed: the same readings give the same answer.
+Each move gives the unknowns a random momentum, follows the gradient of the log-probability for
+some leapfrog steps, and accepts the end by Metropolis' rule (Neal, MCMC using Hamiltonian
+dynamics, 2011).
+Chains start at random places with a small weight of the readings, which grows to 1 (tempering), so
+that they leave mirrored and folded arrangements. Step sizes adapt per chain to an acceptance of
+0.7. The seed is fixed: the same readings give the same answer.
 """
 
 from collections.abc import Callable
@@ -20,18 +23,21 @@ State = dict[str, npt.NDArray[np.float32]]
 _SEED: Final = 20200417
 _FIRST_WEIGHT: Final = 0.02
 _ACCEPTANCE: Final = 0.7
-_STEP_SCALE: Final = {"scene": 0.5, "hearing_all": 0.3}  # those that all readings pull at
+_STEP_SCALE: Final = {
+    "scene": 0.5,
+    "hearing_all": 0.3,
+}  # smaller steps for unknowns with large gradients
 
 
 class Target(Protocol):
-    """What is sampled."""
+    """A distribution to sample from."""
 
     def start(self, chains: int, rng: np.random.Generator) -> State:
-        """Return states to begin from."""
+        """Return states to start from."""
         ...
 
     def log_probability(self, state: State, heat: float) -> tuple[Floats, State]:
-        """Return log-probability and gradient, what was heard weighing ``heat``."""
+        """Return log-probability and gradient, with the readings weighted by ``heat``."""
         ...
 
 
@@ -41,7 +47,7 @@ class Effort:
 
     Attributes:
         chains: number of chains sampled at once.
-        approach: moves before the first sample is kept.
+        approach: moves before the first kept sample.
         moves: moves after that.
         kept_every: number of moves between two samples of a chain that are kept.
         leaps: gradient steps per move.
@@ -63,7 +69,7 @@ Kept = TypeVar("Kept")
 def sample(
     target: Target, keep: Callable[[State], Kept], effort: Effort = EFFORT, seed: int = _SEED
 ) -> list[Kept]:
-    """Return what ``keep`` makes of the states, every few moves after the approach."""
+    """Return ``keep(state)`` of every few moves after the approach."""
     rng = np.random.default_rng(seed)
     chains = effort.chains
     state = target.start(chains, rng)
@@ -91,7 +97,7 @@ def _moved(
     leaps: int,
     rng: np.random.Generator,
 ) -> tuple[State, Floats]:
-    """Return the states after a move, and with which probability it was accepted."""
+    """Return the states after a move, and the probability of its acceptance."""
     log_p, slope = target.log_probability(state, weight)
     momentum = {
         name: rng.standard_normal(part.shape, dtype=np.float32) for name, part in state.items()
@@ -99,7 +105,7 @@ def _moved(
     before = log_p - _kinetic(momentum)
     there = {name: part.copy() for name, part in state.items()}
     sizes = {name: step * np.float32(_STEP_SCALE.get(name, 1.0)) for name in state}
-    with np.errstate(over="ignore", invalid="ignore"):  # a leap too far is refused below
+    with np.errstate(over="ignore", invalid="ignore"):  # the acceptance below rejects an overflow
         for leap in range(leaps):
             for name, size in sizes.items():
                 momentum[name] += np.float32(0.5 if leap == 0 else 1.0) * size * slope[name]

@@ -1,23 +1,23 @@
-"""Readings folded once into encounters and their time slots, which all estimators share.
+"""Readings to encounters and their half-minute slots, which all estimators of encounters share.
 
 An encounter is a run of readings of one pair without a gap longer than ``max_gap_s``. Within it
-the readings of each half minute make one slot. A slot stands for a stretch of time: what lies
-between its own readings, and its share of the gaps to its neighbours.
+the readings of each half minute make one slot. A slot stands for a span of time: the time between
+its own readings, and its share of the gaps to its neighbours.
 
-How long silence may be filled in is itself uncertain, so every slot has three credits:
+How much silence counts is uncertain, so every slot has three credits (low, median, high):
 
-- between two readings, a gap is credited whole as long as it is in the observer's rhythm. Phones
-  that scan for a few seconds a minute are silent in between; BlueTrace phones, which connect to
-  one peer at a time, hear each one every 47 to 150 s where few are around, and every five
-  minutes in a full train. The rhythm is read off the observer's whole log: the gap in which
-  a random moment lies. A longer gap is credited up to that; at least up to a typical gap, and
-  at most whole.
-- before the first and after the last reading, half a typical gap; at least nothing, at most
-  one and a half. A reading alone thus stands for one typical gap: a phone that looks once per
-  gap sees somebody who stays as long as one gap once, on average.
+- between two readings, a gap counts whole if it is in the observer's rhythm. Phones that scan for a
+  few seconds a minute are silent in between. BlueTrace phones connect to one peer at a time: they
+  receive each one every 47 to 150 s if few are around, and every five minutes in a full train. The
+  rhythm comes from the observer's whole log: the mean length of the gap that a random moment falls
+  into, sum(gap^2) / sum(gap). A longer gap counts up to that; its low is a typical gap, and its
+  high the whole gap.
+- before the first and after the last reading, half a typical gap counts; the low is nothing, the
+  high one and a half. A single reading thus stands for one typical gap: a phone that scans once
+  per gap receives somebody who stays for one gap once, on average.
 
-The typical gap is the encounter's own, length-weighted (the gap in which a random moment
-lies), with one gap of ``typical_gap_s`` thrown in, which is all that is known of a lone reading.
+The typical gap is the encounter's own, length-weighted in the same way, with one gap of
+``typical_gap_s`` added: it alone is known of a single reading.
 """
 
 from dataclasses import dataclass
@@ -56,15 +56,15 @@ class Slots:
     of the readings has no influence on anything here.
 
     Attributes:
-        observer, peer: (m,) who heard whom.
+        observer, peer: (m,) whose phone received whose.
         start_s, end_s: (m,) times of the first and the last reading.
-        readings: (m,) how many.
+        readings: (m,) number of readings.
         phone_variance_db2: (m,) variance from what is unknown of the two phones.
         first_slot: (m,) where each encounter's slots begin.
         encounter: (s,) which encounter a slot belongs to.
         time_s: (s,) mean time of its readings.
         attenuation_db: (s,) their mean attenuation.
-        slot_readings: (s,) how many.
+        slot_readings: (s,) number of readings.
         credit_low_s, credit_s, credit_high_s: (s,) the time it stands for.
         of_reading: (n,) the slot of each reading.
     """

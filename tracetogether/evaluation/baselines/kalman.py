@@ -174,7 +174,7 @@ class FittedKalman:
     def __init__(self, model: KalmanModel, calibration: Calibration) -> None:
         self.model = model
         self._calibration = calibration
-        # SceneWindows and minutes of several lengths and radii are asked of one scene in a row.
+        # Windows and minutes of several lengths and radii are asked of one scene in a row.
         self._walks = lru_cache(maxsize=1)(self._smoothed)
 
     def windows(

@@ -60,7 +60,7 @@ class FittedSlotwise:
     ) -> None:
         self._estimator = estimator
         self._shares_are_probabilities = shares_are_probabilities
-        # SceneWindows and minutes of several lengths and radii are asked of one scene in a row.
+        # Windows and minutes of several lengths and radii are asked of one scene in a row.
         self._slots = lru_cache(maxsize=1)(
             lambda scene, logs: fold(scene.pooled(logs), calibration)
         )
