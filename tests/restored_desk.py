@@ -16,7 +16,7 @@ from tracetogether.authority.cases.case import Case
 from tracetogether.authority.service import Authority
 from tracetogether.bluetrace.upload import write_upload
 from tracetogether.cli.authority import authority
-from tracetogether.cli.authority_folder import create_folder, opened_folder, place_of
+from tracetogether.cli.authority_folder import create_folder, database_address, opened_folder
 from tracetogether.crypto import sha256
 
 KEPT = (
@@ -60,7 +60,7 @@ class RestoredDesk:
 
     def rows(self, tables: Sequence[str] = KEPT) -> dict[str, list[tuple[Any, ...]]]:
         """Return all rows of some tables, sorted."""
-        database = database_of(place_of(self.folder))
+        database = database_of(database_address(self.folder))
         try:
             with database.engine.connect() as connection:
                 return {
@@ -74,7 +74,7 @@ class RestoredDesk:
 
     def execute(self, *statements: str) -> None:
         """Change the database behind the authority's back."""
-        database = database_of(place_of(self.folder))
+        database = database_of(database_address(self.folder))
         try:
             with database.engine.begin() as connection:
                 for statement in statements:

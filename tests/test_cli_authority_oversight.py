@@ -19,10 +19,10 @@ from tracetogether.authority.access.permissions import CONSOLE, Role
 from tracetogether.bluetrace.upload import write_upload
 from tracetogether.cli.authority import authority
 from tracetogether.cli.authority_folder import (
-    alone_with,
     create_folder,
+    exclusive_use,
     opened_folder,
-    served_from,
+    shared_use,
 )
 from tracetogether.crypto import sha256
 from tracetogether.errors import (
@@ -173,11 +173,11 @@ def test_a_restored_backup_revives_nothing(run: Run) -> None:
 def test_a_restore_waits_for_the_server_to_end_and_a_server_for_the_restore(run: Run) -> None:
     assert run("backup", "day1.db").exit_code == 0
     before = Path("authority/authority.db").read_bytes()
-    with served_from(Path("authority")), served_from(Path("authority")):  # two may serve
+    with shared_use(Path("authority")), shared_use(Path("authority")):  # two may serve
         result = run("restore", "day1.db", "--yes")
     assert "a server or another command uses authority" in str(result.exception)
     assert Path("authority/authority.db").read_bytes() == before
-    with alone_with(Path("authority")):
+    with exclusive_use(Path("authority")):
         result = run("serve", "--port", "0")
     assert "is being restored" in str(result.exception)
     assert run("restore", "day1.db", "--yes").exit_code == 0

@@ -14,8 +14,8 @@ from tracetogether.authority.oversight.custody import CHECK_VALUE, require_keys_
 from tracetogether.cli.authority import authority
 from tracetogether.cli.authority_folder import (
     KEYS,
-    bring_up_to_date,
     create_folder,
+    migrate_folder,
     opened_folder,
     save_keys,
 )
@@ -149,7 +149,7 @@ def test_keys_and_database_of_an_earlier_release_are_brought_together_once(desk:
 
     with SqlStore.open(desk / "authority.db") as store:
         store.put_setting(CHECK_VALUE, noted)
-    bring_up_to_date(desk, NOON)  # the own key follows from the same chain, the same everywhere
+    migrate_folder(desk, NOON)  # the own key follows from the same chain, the same everywhere
     with opened_folder(desk) as service:
         assert service.store.setting(CHECK_VALUE) == noted
     assert KeyRing.load(desk / KEYS).checked

@@ -20,7 +20,7 @@ from tracetogether.authority.access.operators import operator_digest
 from tracetogether.authority.access.permissions import ALL_ROLES, CONSOLE
 from tracetogether.authority.cases.followed import ContactQuery
 from tracetogether.cli import cli
-from tracetogether.cli.authority_folder import bring_up_to_date, opened_folder
+from tracetogether.cli.authority_folder import migrate_folder, opened_folder
 from tracetogether.errors import ConflictError, StoreError
 from tracetogether.keyring import KeyRing
 
@@ -55,7 +55,7 @@ def test_a_file_from_before_the_first_migration_is_refused_and_then_migrated(
     old.close()
     with pytest.raises(StoreError, match="authority migrate`, which keeps users and cases"):
         SqlStore.open(tmp_path / "authority.db")
-    bring_up_to_date(tmp_path, NOON)
+    migrate_folder(tmp_path, NOON)
     with opened_folder(tmp_path) as service:
         assert service.store.setting("authority") == "AU_DTA"
         assert service.access.phone("secret") == "user"
@@ -81,7 +81,7 @@ def test_another_programs_file_is_not_migrated(tmp_path: Path) -> None:
     other.execute("CREATE TABLE theirs (x)")
     other.close()
     with pytest.raises(StoreError, match="not an authority's database"):
-        bring_up_to_date(tmp_path, NOON)
+        migrate_folder(tmp_path, NOON)
     other = sqlite3.connect(tmp_path / "authority.db")
     assert [name for (name,) in other.execute("SELECT name FROM sqlite_master")] == ["theirs"]
     other.close()
@@ -97,12 +97,12 @@ def test_contacts_in_old_uploads_are_followed_up_after_a_migration(tmp_path: Pat
     of_schema("0002", tmp_path / "authority.db", tmp_path / "newest.db")
     with pytest.raises(StoreError, match="has schema version 0002"):
         SqlStore.open(tmp_path / "authority.db")
-    assert bring_up_to_date(tmp_path, NOON + 3_600) == 1
+    assert migrate_folder(tmp_path, NOON + 3_600) == 1
     with opened_folder(tmp_path) as service:
         (followed,) = service.desk.page(ContactQuery(due_on=DAY), by=CONSOLE).contacts
         assert (followed.kept.case_id, followed.kept.found_at) == (case.case_id, NOON)
         assert service.audit.verify(by=CONSOLE)[0]
-    assert bring_up_to_date(tmp_path, NOON + 7_200) == 0
+    assert migrate_folder(tmp_path, NOON + 7_200) == 0
 
 
 @pytest.mark.parametrize("place", ["sqlite", "postgres"])

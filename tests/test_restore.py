@@ -18,9 +18,9 @@ from tracetogether.adapters.sql_store.databases import UnreadableError
 from tracetogether.authority.access.permissions import CONSOLE
 from tracetogether.authority.access.sign_in import KeptPassword, Session
 from tracetogether.authority.service import Authority
-from tracetogether.cli.authority_folder import KEYS, alone_with, bring_up_to_date
+from tracetogether.cli.authority_folder import KEYS, exclusive_use, migrate_folder
 from tracetogether.cli.authority_restore import prepared_restore
-from tracetogether.cli.folder_locks import served_from
+from tracetogether.cli.folder_locks import shared_use
 from tracetogether.cli.revoked_file import read_revoked
 from tracetogether.errors import (
     AccessDeniedError,
@@ -257,7 +257,7 @@ def test_a_database_of_an_earlier_schema_is_backed_up_and_restored(
     assert len(followed) == 1
     if desk.url is not None:
         return  # what follows is the same on either database
-    bring_up_to_date(desk.folder, NOON)
+    migrate_folder(desk.folder, NOON)
     desk.ran("restore", file, "--yes")  # over the new one
     assert desk.rows(tuple(restored)) == restored
     new = RestoredDesk(tmp_path / "new").make()
@@ -534,11 +534,11 @@ def test_restores_servers_and_commands_wait_for_each_other(
     desk: RestoredDesk, tmp_path: Path
 ) -> None:
     desk.ran("backup", str(tmp_path / "file"))
-    with served_from(desk.folder):
+    with shared_use(desk.folder):
         assert "a server or another command uses" in str(
             desk.run("restore", str(tmp_path / "file"), "--yes").exception
         )
-    with alone_with(desk.folder):
+    with exclusive_use(desk.folder):
         assert "is being restored" in str(desk.run("user", "list").exception)
 
 

@@ -35,7 +35,7 @@ class CarryShares:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PeopleKeys:
-    """Who is there."""
+    """The people: how many, with the app, and where they carry their phones."""
 
     count: Annotated[int, about("Number of people over the whole run.", ge=2, le=200_000)]
     adoption: Annotated[Share, about("Share of people with the app running.")]
@@ -55,7 +55,7 @@ class PeopleKeys:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VenueKeys:
-    """Where they are."""
+    """The room and its places."""
 
     kind: Annotated[
         Literal["carriage", "rows", "tables", "groups", "hall"],
@@ -131,7 +131,7 @@ class VenueKeys:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MotionKeys:
-    """How they come, stay, move and go."""
+    """How people come, stay, move and go."""
 
     kind: Annotated[
         Literal["stay", "queue", "flow", "wander"],
@@ -185,7 +185,7 @@ class MotionKeys:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PhoneKeys:
-    """What they carry."""
+    """The phones: models, operating systems, app and state."""
 
     ios: Annotated[Share, about("Share of iPhones; all other phones run Android.")]
     models_android: Annotated[int, about("Different Android models in the crowd.", ge=1, le=9)] = 9

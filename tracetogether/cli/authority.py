@@ -21,8 +21,8 @@ from tracetogether.cli.authority_folder import (
     DEFAULT_NAME,
     KEYS,
     OPERATOR_TOKEN,
-    bring_up_to_date,
     create_folder,
+    migrate_folder,
     opened_folder,
 )
 from tracetogether.cli.authority_follow import follow_up
@@ -39,9 +39,9 @@ from tracetogether.cli.authority_options import (
 from tracetogether.cli.authority_settings import limits, time_zone
 from tracetogether.cli.authority_staff import audit, user
 from tracetogether.cli.console import answer, note, progress, say
-from tracetogether.cli.folder_locks import served_from
+from tracetogether.cli.folder_locks import shared_use
 from tracetogether.cli.options import EXISTING_FILE, as_json, number_option
-from tracetogether.cli.revoked_file import keep_revoked
+from tracetogether.cli.revoked_file import update_revoked
 from tracetogether.errors import ClockError, MissingExtraError, TraceTogetherError
 from tracetogether.local_days import UTC_NAME
 from tracetogether.units import SECONDS_PER_MINUTE
@@ -171,7 +171,7 @@ def serve(
     with opened_folder(folder, database) as service:  # report errors first
         if not clock_is_right:
             _look_at_clock(service, time.time())
-    with served_from(folder), http_api.listening(host, port) as listener:
+    with shared_use(folder), http_api.listening(host, port) as listener:
         scheme = "http" if tls_cert is None else "https"
         url = f"{scheme}://{http_api.address_text(host, listener.getsockname()[1])}{root}"
 
@@ -239,7 +239,7 @@ def _keep_up(folder: Path, service: Authority, stop: threading.Event, clock_is_r
                 service.purge(now, clock_is_right=right)
                 clock.confirm(now, elapsed)
                 next_purge = minute + _MINUTES_BETWEEN_PURGES
-                keep_revoked(folder, service.store, now)
+                update_revoked(folder, service.store, now)
         except ClockError as error:  # checked each minute, printed each hour
             if minute % _MINUTES_BETWEEN_PURGES == 0:
                 note(str(error))
@@ -274,7 +274,7 @@ def purge(folder: Path, now: str | None, *, clock_is_right: bool, as_json: bool)
             clock_is_right=clock_is_right or now is not None,
             rehearsed=now is not None,
         )
-        keep_revoked(folder, service.store, moment)
+        update_revoked(folder, service.store, moment)
         service.tallies.tell(moment)
     counts = {
         "day_keys": purged.day_keys,
@@ -297,7 +297,7 @@ def migrate(folder: Path, database: str | None) -> None:
     release received are put under follow-up.
     """
     with progress("Cases") as advance:
-        contacts = bring_up_to_date(folder, time.time(), database, advance)
+        contacts = migrate_folder(folder, time.time(), database, advance)
     say(f"The database of {folder} is up to date")
     if contacts:
         say(f"New under follow-up: {contacts} contacts")

@@ -18,8 +18,8 @@ from tracetogether.authority.oversight.custody import require_keys_of, settle_ke
 from tracetogether.authority.oversight.restore_plan import save_nothing
 from tracetogether.authority.oversight.time_zone import TIME_ZONE, set_time_zone
 from tracetogether.authority.service import Authority
-from tracetogether.cli.folder_locks import alone_with, locked, served_from
-from tracetogether.cli.revoked_file import note_revoked
+from tracetogether.cli.folder_locks import exclusive_use, locked, shared_use
+from tracetogether.cli.revoked_file import append_revoked
 from tracetogether.errors import (
     AuthorityError,
     ClockError,
@@ -162,10 +162,10 @@ def opened_folder(
     """
     store_kind = _sql_store()
     complete_restore(folder)
-    place = place_of(folder, database)
+    place = database_address(folder, database)
     keys = _keys_of(folder)
-    with served_from(folder), store_kind.open(place) as store:
-        store.on_revoked(lambda kind, subject: note_revoked(folder, kind, subject))
+    with shared_use(folder), store_kind.open(place) as store:
+        store.on_revoked(lambda kind, subject: append_revoked(folder, kind, subject))
         settle_keys(keys, store, lambda ring: ring.save(folder / KEYS))
         if not any_keys:
             require_keys_of(store, keys, time.time())
@@ -199,12 +199,12 @@ def complete_restore(folder: Path) -> None:
 
     database = folder / DATABASE
     if swapping.pending(database).exists() or (folder / RESTORING).exists():
-        with alone_with(folder):
+        with exclusive_use(folder):
             swapping.finish_swap(database)
             shutil.rmtree(folder / RESTORING, ignore_errors=True)
 
 
-def place_of(folder: Path, database: str | None = None) -> Path | str:
+def database_address(folder: Path, database: str | None = None) -> Path | str:
     """Return where the database of the authority in ``folder`` is: its file or its URL.
 
     Raises:
@@ -241,8 +241,8 @@ def _bare_store(folder: Path) -> Iterator["SqlStore"]:
     """Open the database without the service, which can't be assembled with wrong settings."""
     store_kind = _sql_store()
     complete_restore(folder)
-    place = place_of(folder)
-    with served_from(folder), store_kind.open(place) as store:
+    place = database_address(folder)
+    with shared_use(folder), store_kind.open(place) as store:
         yield store
 
 
@@ -277,7 +277,7 @@ def change_time_zone(folder: Path, name: str, now: float) -> int:
         )
 
 
-def bring_up_to_date(
+def migrate_folder(
     folder: Path,
     now: float,
     database: str | None = None,
@@ -299,8 +299,8 @@ def bring_up_to_date(
     """
     store_kind = _sql_store()
     complete_restore(folder)
-    place = place_of(folder, database)
-    with served_from(folder):
+    place = database_address(folder, database)
+    with shared_use(folder):
         store_kind.migrate(place)
     with opened_folder(folder, database) as service:
         if service.store.last_audit()[0] == 0:  # the audit log starts here, and bounds the clock

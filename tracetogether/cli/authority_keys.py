@@ -7,7 +7,7 @@ import click
 
 from tracetogether.authority.access.permissions import CONSOLE
 from tracetogether.authority.cases.case import date_of_day
-from tracetogether.cli.authority_folder import KEYS, new_keys, opened_folder, place_of
+from tracetogether.cli.authority_folder import KEYS, database_address, new_keys, opened_folder
 from tracetogether.cli.authority_options import day_named, folder_option
 from tracetogether.cli.console import answer, say, table
 from tracetogether.cli.options import as_json
@@ -77,7 +77,7 @@ def replace(folder: Path, *, yes: bool) -> None:
     if not yes:
         question = f"Give up all data that was sealed under the lost keys of {folder}?"
         click.confirm(question, abort=True, err=True)
-    place_of(folder)  # fails if there is no authority
+    database_address(folder)  # fails if there is no authority
     if not (folder / KEYS).exists():
         new_keys(now).save(folder / KEYS)
     with opened_folder(folder, any_keys=True) as service:

@@ -20,10 +20,10 @@ from tracetogether.cli.authority_folder import (
     KEYS,
     RESTORING,
     complete_restore,
+    database_address,
     opened_folder,
-    place_of,
 )
-from tracetogether.cli.folder_locks import alone_with, served_from
+from tracetogether.cli.folder_locks import exclusive_use, shared_use
 from tracetogether.cli.revoked_file import read_revoked
 from tracetogether.errors import MissingExtraError, StoreError
 from tracetogether.keyring import KeyRing
@@ -86,8 +86,8 @@ def back_up(folder: Path, target: Path, database: str | None = None) -> None:
     if target.exists() and not target.is_file():  # SQLite writes neither to devices nor to pipes
         raise StoreError(f"{target} is a device or a pipe: name a new file")
     complete_restore(folder)
-    place = place_of(folder, database)
-    with served_from(folder), whole_file(target, mode=PRIVATE, new=True) as half:
+    place = database_address(folder, database)
+    with shared_use(folder), whole_file(target, mode=PRIVATE, new=True) as half:
         backups.write_copy(place, half)
 
 
@@ -125,7 +125,7 @@ def prepared_restore(
     if database is not None or (folder / DATABASE_URL).exists():
         place = database or read_secret(folder / DATABASE_URL).strip()
     scratch = folder / RESTORING
-    with alone_with(folder):
+    with exclusive_use(folder):
         try:
             shutil.rmtree(scratch, ignore_errors=True)
             scratch.mkdir(mode=0o700)

@@ -82,7 +82,7 @@ class MadeUpWork:
             on_progress(done, utc_day(self.now) + 1 - begin)
             with self.service.store.atomic():
                 self._work(day, plan.get(day, []), chance)
-        self._oddities()
+        self._rare_events()
         # Find every list now: otherwise the first page that shows one waits for it.
         for case in self.service.casework.cases(by=CONSOLE):
             self.service.tracing.refresh(case)
@@ -195,7 +195,7 @@ class MadeUpWork:
             case = self.service.merging.convert(followed.kept.contact_id, at, day, by=by)
             self._opened(case, person, at + _HOUR, chance)
 
-    def _oddities(self) -> None:
+    def _rare_events(self) -> None:
         """Make rare events happen once: a closed case, merged cases, a revealed contact."""
         cases, boss = self.service.casework.cases(by=CONSOLE), self._staff["mei-supervisor"]
         oldest = cases[-1]

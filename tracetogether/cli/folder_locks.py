@@ -19,7 +19,7 @@ def locked(folder: Path) -> Iterator[None]:
 
 
 @contextmanager
-def served_from(folder: Path) -> Iterator[None]:
+def shared_use(folder: Path) -> Iterator[None]:
     """Mark the folder's database as in use while the body runs; others may use it too.
 
     Raises:
@@ -31,7 +31,7 @@ def served_from(folder: Path) -> Iterator[None]:
 
 
 @contextmanager
-def alone_with(folder: Path) -> Iterator[None]:
+def exclusive_use(folder: Path) -> Iterator[None]:
     """Keep servers and other commands away from the folder's database while the body runs.
 
     Raises:

@@ -52,36 +52,36 @@ class NodeLog(ContactLog):
     def append(self, rows: Iterable[Sighting]) -> None:
         """Write ``rows``, then report each."""
         new = list(rows)
-        self._lasting(lambda log: log.append(new))
+        self._with_retry(lambda log: log.append(new))
         for row in new:
             self._written(row)
 
     def rows(self, start: float | None = None, end: float | None = None) -> list[Sighting]:
         """Return the sightings in [start, end)."""
-        return self._lasting(lambda log: log.rows(start, end))
+        return self._with_retry(lambda log: log.rows(start, end))
 
     def sightings(self, start: float | None = None, end: float | None = None) -> Sightings:
         """Return the sightings in [start, end) as columns."""
-        return self._lasting(lambda log: log.sightings(start, end))
+        return self._with_retry(lambda log: log.sightings(start, end))
 
     def purge(self, now: float, *, confirmed: bool = False) -> int:
         """Drop what is older than the retention."""
         if confirmed:
             self._forget_old_files(now)
-        return self._lasting(lambda log: log.purge(now, confirmed=confirmed))
+        return self._with_retry(lambda log: log.purge(now, confirmed=confirmed))
 
     def set_aside(self) -> int:
         """Return how many sightings are too old by a clock that may be wrong."""
-        return self._lasting(SqliteContactLog.set_aside)
+        return self._with_retry(SqliteContactLog.set_aside)
 
     def __len__(self) -> int:
-        return self._lasting(len)
+        return self._with_retry(len)
 
     def close(self) -> None:
         """Close the file."""
         self._log.close()
 
-    def _lasting(self, work: Callable[[SqliteContactLog], _T]) -> _T:
+    def _with_retry(self, work: Callable[[SqliteContactLog], _T]) -> _T:
         """Call ``work`` with the log, and again with a new log if the file is damaged."""
         try:
             return work(self._log)

@@ -16,7 +16,7 @@ REVOKED: Final = "revoked.txt"
 WITHDRAWN, DISABLED, PASSWORD = "withdrawn", "disabled", "password"
 
 
-def note_revoked(folder: Path, kind: str, subject: str) -> None:
+def append_revoked(folder: Path, kind: str, subject: str) -> None:
     """Append a line: ``withdrawn`` digest, ``disabled`` name or ``password`` name, and the time.
 
     Raises:
@@ -66,7 +66,7 @@ def read_revoked(folder: Path) -> Revoked:
     return Revoked(withdrawals, frozenset(disabled), passwords)
 
 
-def keep_revoked(folder: Path, store: AuthorityStore, now: float) -> None:
+def update_revoked(folder: Path, store: AuthorityStore, now: float) -> None:
     """Update the list from the database: add what other machines revoked, drop old entries.
 
     Raises:

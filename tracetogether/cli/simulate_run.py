@@ -38,8 +38,8 @@ from tracetogether.errors import MissingExtraError, StoreError
 
 
 @dataclass(frozen=True, slots=True)
-class _Asked:
-    """What the command plays.
+class _RunRequest:
+    """The run that the command plays.
 
     Attributes:
         scenario, seed, start, tracks: as ``run`` takes them.
@@ -153,16 +153,16 @@ def _new_run(
     trajectories: Path | None,
     columns: dict[str, str] | None,
     scene: str | None,
-) -> _Asked:
+) -> _RunRequest:
     if trajectories is None:
         if columns or scene is not None:
             raise click.UsageError("--columns and --scene need --trajectories")
-        return _Asked(scenario, seed)
+        return _RunRequest(scenario, seed)
     scenes = load_tracks(trajectories, columns or {}, scenario.people, Streams(seed))
     recorded = choose_scene(scenes, scene, trajectories)
     placed, tracks = on_recorded_tracks(scenario, recorded)
     source = f"{trajectories.name}, scene {recorded.scene}"
-    return _Asked(placed, seed, tracks=tracks, recorded_tracks=source)
+    return _RunRequest(placed, seed, tracks=tracks, recorded_tracks=source)
 
 
 def _expect_alone(context: click.Context, *names: str) -> None:
@@ -174,7 +174,7 @@ def _expect_alone(context: click.Context, *names: str) -> None:
             raise click.UsageError(f"the manifest of --from decides this: leave out {said}")
 
 
-def _again(manifest: Path, folder: Path | None, *, despite_changes: bool) -> _Asked:
+def _again(manifest: Path, folder: Path | None, *, despite_changes: bool) -> _RunRequest:
     again = read_run(manifest)
     kept_in = manifest if manifest.is_dir() else manifest.parent
     if folder is not None and folder.resolve() == kept_in.resolve():
@@ -183,7 +183,7 @@ def _again(manifest: Path, folder: Path | None, *, despite_changes: bool) -> _As
         again.expect_the_same_code(manifest)
     for change in again.differs:
         warn(f"Differs: {change}")
-    return _Asked(
+    return _RunRequest(
         again.scenario, again.seed, again.start, again.tracks, again.recorded_tracks, again
     )
 

@@ -14,15 +14,15 @@ from tracetogether.adapters.http_client import AuthorityClient, PhoneRegistratio
 from tracetogether.bluetrace.upload import parse_upload
 from tracetogether.cli.console import answer, note, right, table
 from tracetogether.cli.options import FILE, allow_plain_http, as_json
-from tracetogether.cli.upload_attempt import ENDING, Attempt, begun
+from tracetogether.cli.upload_attempt import ENDING, Attempt, begin_or_resume
 from tracetogether.cli.upload_choice import (
     Choice,
     DayOfLog,
     Preview,
-    body_of,
     moment,
     preview,
     span,
+    upload_body,
 )
 from tracetogether.errors import (
     AccessDeniedError,
@@ -102,7 +102,9 @@ def upload(
     with AuthorityClient(
         server, credential=registered.credential, allow_plain_http=allow_plain_http
     ) as client:
-        attempt = begun(beside.with_suffix(ENDING), inputs, lambda: body_of(log, choice))
+        attempt = begin_or_resume(
+            beside.with_suffix(ENDING), inputs, lambda: upload_body(log, choice)
+        )
         if attempt.resumed:
             note("Continuing the upload that was started before")
         receipt = _sent(client, digits, attempt)

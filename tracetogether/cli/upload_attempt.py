@@ -44,7 +44,7 @@ class Attempt:
         self.path.unlink(missing_ok=True)
 
 
-def begun(path: Path, inputs: Sequence[str], log: Callable[[], bytes]) -> Attempt:
+def begin_or_resume(path: Path, inputs: Sequence[str], log: Callable[[], bytes]) -> Attempt:
     """Return the attempt that an earlier run with the same inputs left, or start one.
 
     Args:

@@ -143,7 +143,7 @@ def preview(log: Path, choice: Choice) -> Preview:
     return Preview(rows, len(file["records"]), sent, size if sent else 0)
 
 
-def body_of(log: Path, choice: Choice) -> bytes:
+def upload_body(log: Path, choice: Choice) -> bytes:
     """Return the JSON to send. It is read before the PIN is used, since reading can fail.
 
     An OpenTrace file is returned unchanged if all of its records are sent.
