@@ -73,24 +73,6 @@ def test_no_room_imports_from_a_higher_floor(imports: grimp.ImportGraph) -> None
     assert upward == []
 
 
-def test_every_package_of_rooms_has_a_contract_that_names_all_of_them(
-    imports: grimp.ImportGraph,
-) -> None:
-    layered = {
-        house
-        for contract in CONTRACTS
-        if contract["type"] == "layers" and contract.get("exhaustive")
-        for house in contract["containers"]
-    }
-    packages = {
-        module
-        for house in ("tracetogether", "tracetogether.authority", "simulations")
-        for module in {house, *imports.find_children(house)}
-        if len(imports.find_children(module)) >= 8 and house != "tracetogether.authority"
-    }
-    print(sorted(packages - layered))
-
-
 def test_floors_0_to_3_are_held_free_of_input_and_output() -> None:
     held = {
         module.rpartition(".")[2]
