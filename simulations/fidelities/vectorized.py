@@ -28,7 +28,6 @@ from simulations.phones.phones import System
 from simulations.phones.routines import Routines, address_turn, draw_routines, first_window
 from simulations.phones.tempids import LocalTempIDs
 from simulations.radio.channel import Channel
-from simulations.radio.neighbours import Bystanders
 from tracetogether.parameters import BLUETRACE
 from tracetogether.rejection import Rejection
 from tracetogether.units import Bools, Floats, is_rssi
@@ -88,14 +87,7 @@ class VectorizedPhones:
             duration_s=scenario.duration_s,
             streams=streams,
         )
-        channel = Channel(
-            crowd.tracks,
-            phones,
-            scenario.channel,
-            streams,
-            crowd.venue.walls_x,
-            Bystanders(crowd.tracks),
-        )
+        channel = Channel(crowd.tracks, phones, scenario.channel, streams, crowd.venue.walls_x)
         self._air = Scans(channel, crowd, self._states, self._routines.on_air)
         is_on = self._states.is_on if self._states.ever_off else None
         self._links = Links(crowd, self._routines, is_on)

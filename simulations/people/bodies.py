@@ -100,23 +100,6 @@ def shadow_db(direction: Floats, facing: Floats, carry: Ints, body_loss_db: floa
     return np.asarray(body_loss_db * behind ** SHARPNESS[carry])
 
 
-def obstruction_db(a: Floats, b: Floats, others: Floats, loss_db: float) -> Floats:
-    """Return (n,) the loss of the direct wave by other people's bodies, dB.
-
-    Args:
-        a: (n, 2) first end of each link, m.
-        b: (n, 2) second end, m.
-        others: (n, p, 2) centres of other bodies, m; NaN for none.
-        loss_db: loss of one body exactly on the line.
-    """
-    along = b - a
-    length2 = np.maximum((along**2).sum(axis=-1), 1e-6)
-    rel_x = others[..., 0] - a[:, None, 0]
-    rel_y = others[..., 1] - a[:, None, 1]
-    units = body_units(rel_x, rel_y, along[:, :1], along[:, 1:], length2[:, None])
-    return obstruction_of(np.where(np.isnan(rel_x), 0.0, units).sum(axis=1), loss_db)
-
-
 def body_units(
     rel_x: Floats, rel_y: Floats, along_x: Floats, along_y: Floats, length2: Floats
 ) -> Floats:

@@ -29,7 +29,7 @@ from typing import Final
 import numpy as np
 from scipy.special import ndtr
 
-from simulations.people.bodies import LOSS_DB, obstruction_db, phone_positions, shadow_db
+from simulations.people.bodies import LOSS_DB, phone_positions, shadow_db
 from simulations.phones.phones import CHANNEL_MHZ, CrowdPhones
 from simulations.places.tracks import CrowdTracks, Floats32
 from simulations.radio.neighbours import Bystanders
@@ -99,7 +99,6 @@ class Channel:
         keys: the scenario's channel keys.
         streams: the run's random streams.
         walls_x: (w,) x of walls across the whole room, m.
-        bystanders: index of bodies for large crowds; None tries everybody.
     """
 
     def __init__(
@@ -109,9 +108,8 @@ class Channel:
         keys: ChannelKeys,
         streams: Streams,
         walls_x: Floats | None = None,
-        bystanders: Bystanders | None = None,
     ) -> None:
-        self._bystanders = bystanders
+        self._bystanders = Bystanders(tracks)
         self._walls_x = np.empty(0) if walls_x is None else walls_x
         self._tracks = tracks
         self._there = np.ascontiguousarray(~np.isnan(tracks.xy[:, :, 0].T))  # by (tick, person)
@@ -204,7 +202,7 @@ class Channel:
         towards_b = np.arctan2(way[:, 1], way[:, 0])
         shadow = shadow_db(towards_b, face_a, carry_a, keys.body_loss_db)
         shadow = shadow + shadow_db(towards_b + np.pi, face_b, carry_b, keys.body_loss_db)
-        blocked = self._blocked_db(phone_a, phone_b, a, b, tick)
+        blocked = self._bystanders.blocked_db(phone_a, phone_b, a, b, tick, keys.obstruction_db)
         kept_at = LOSS_DB[carry_a] + LOSS_DB[carry_b]
         if len(self._walls_x):
             rooms = [np.searchsorted(self._walls_x, body[:, 0]) for body in (body_a, body_b)]
@@ -213,15 +211,6 @@ class Channel:
         direct = direct + shadow + blocked + kept_at
         diffuse = keys.diffuse_loss_db + keys.diffuse_decay_db_per_m * distance_m + kept_at
         return direct, diffuse, distance_m, (phone_a, phone_b)
-
-    def _blocked_db(self, phone_a: Floats, phone_b: Floats, a: Ints, b: Ints, tick: Ints) -> Floats:
-        loss_db = self._keys.obstruction_db
-        if self._bystanders is not None:
-            return self._bystanders.blocked_db(phone_a, phone_b, a, b, tick, loss_db)
-        there = np.flatnonzero(self._there[np.unique(tick)].any(axis=0))
-        others = self._tracks.xy[there[None, :], tick[:, None]].astype(np.float64)  # (n, there, 2)
-        others[(there == a[:, None]) | (there == b[:, None])] = np.nan
-        return obstruction_db(phone_a, phone_b, others, loss_db)
 
     def _scattered(
         self,

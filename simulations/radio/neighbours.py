@@ -57,7 +57,7 @@ def frame_of(tracks: CrowdTracks) -> tuple[float, float, float, float]:
 class Bystanders:
     """An index of all bodies by tick, to find those in the way of links.
 
-    The result equals ``bodies.obstruction_db`` over everybody, bit by bit.
+    The result is the same as over all bodies, bit by bit.
     """
 
     def __init__(self, tracks: CrowdTracks) -> None:

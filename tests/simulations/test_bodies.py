@@ -5,7 +5,8 @@ from simulations.people.bodies import (
     BODY_RADIUS_M,
     OBSTRUCTION_LIMIT_DB,
     Carry,
-    obstruction_db,
+    body_units,
+    obstruction_of,
     phone_positions,
     shadow_db,
 )
@@ -42,10 +43,11 @@ def test_the_body_loss_is_largest_straight_through_the_body() -> None:
 
 
 def test_bodies_in_the_way() -> None:
-    a, b = np.array([[0.0, 0.0]]), np.array([[4.0, 0.0]])
-
     def loss(*others: tuple[float, float]) -> float:
-        return float(obstruction_db(a, b, np.array([others]), 2.5)[0])
+        """Return the loss on a link from (0, 0) to (4, 0)."""
+        x, y = np.array(others).T
+        units = body_units(x, y, np.array([4.0]), np.array([0.0]), np.array([16.0]))
+        return float(obstruction_of(np.nansum(units), 2.5))
 
     nan = (np.nan, np.nan)
     assert loss(nan) == 0

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from simulations.people.bodies import obstruction_db
+from simulations.people.bodies import body_units, obstruction_of
 from simulations.places.cells import Cells
 from simulations.places.tracks import CrowdTracks
 from simulations.places.venue import Posture
@@ -37,7 +37,10 @@ def test_the_index_finds_the_same_bystanders_as_trying_everybody(tracks: CrowdTr
     others = tracks.xy[:, tick].transpose(1, 0, 2).astype(np.float64)
     who = np.arange(PEOPLE)
     others[(who == a[:, None]) | (who == b[:, None])] = np.nan
-    everybody = obstruction_db(ends[0], ends[1], others, 2.5)
+    along, rel = ends[1] - ends[0], others - ends[0][:, None]
+    length2 = np.maximum((along**2).sum(axis=1), 1e-6)[:, None]
+    units = body_units(rel[..., 0], rel[..., 1], along[:, :1], along[:, 1:], length2)
+    everybody = obstruction_of(np.nansum(units, axis=1), 2.5)
     found = Bystanders(tracks).blocked_db(ends[0], ends[1], a, b, tick, 2.5)
     assert np.array_equal(found, everybody)
     assert (found > 0.1).mean() > 0.3
