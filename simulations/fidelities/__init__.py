@@ -1,1 +1,1 @@
-"""The same crowd of phones played in two ways: as objects, and as columns."""
+"""Two ways to simulate the same crowd of phones: as objects, and as columns."""

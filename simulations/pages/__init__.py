@@ -1,1 +1,1 @@
-"""Runs to look at: folders of columns, pages without network, pictures."""
+"""Output of runs: folders of columns, HTML pages without network, pictures."""

@@ -1,1 +1,1 @@
-"""What the chain found, held against what happened."""
+"""Scores: contact lists made by the authority's code, compared with the ground truth."""

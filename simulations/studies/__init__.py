@@ -1,1 +1,1 @@
-"""Many runs, and comparisons with what was measured elsewhere."""
+"""Studies of many runs: sweeps, comparisons with recordings and published trials, benchmarks."""
