@@ -14,6 +14,7 @@ from tracetogether.device import Heard, PayloadWritten
 from tracetogether.errors import LinkError, RadioError, StoreError
 from tracetogether.exchange import Advertisement
 from tracetogether.node import PAUSES, Node, Pauses
+from tracetogether.node.backoff import Backoff
 from tracetogether.node.radio import Link, Radio, Report
 from tracetogether.rejection import Rejection
 from tracetogether.sightings import Sighting
@@ -145,6 +146,14 @@ def live(story: Callable[[Bed], Awaitable[None]], **how: object) -> Bed:
         return bed
 
     return leap(whole())
+
+
+def test_a_pause_doubles_up_to_its_bound_with_jitter() -> None:
+    chances = iter([0.5, 0.5, 0.0, 1.0, 0.5])
+    backoff = Backoff(1.0, 5.0, lambda: next(chances))
+    assert [backoff.next_s() for _ in range(4)] == [1.0, 2.0, 2.0, 7.5]  # of 1, 2, 4 and 5 s
+    backoff.reset()
+    assert backoff.next_s() == 1.0
 
 
 def test_no_adapter_at_the_start_ends_it() -> None:
