@@ -33,13 +33,13 @@ def calibrate() -> None:
     required=True,
     type=click.Path(path_type=Path, dir_okay=False),
     metavar="MODEL.toml",
-    help="Where to write the figures, for `tracetogether evaluate --model`.",
+    help="File for the figures, which `tracetogether evaluate --model` reads.",
 )
 @click.option(
     "--picture",
     type=click.Path(path_type=Path, dir_okay=False),
     metavar="FILE.png",
-    help="Draw how well the figures fit (needs the extra plot).",
+    help="Picture of how well the figures fit (needs the extra plot).",
 )
 @as_json
 def fit(

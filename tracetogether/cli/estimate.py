@@ -65,13 +65,13 @@ def _estimator(_ctx: click.Context, _param: click.Parameter, value: str) -> str:
     metavar="METRES",
     default=2.0,
     show_default=True,
-    help="What counts as near.",
+    help="Greatest distance that counts as near, in metres.",
 )
 @click.option(
     "--columns",
     callback=parsed(partial(columns_of_fields, known=READINGS_COLUMNS)),
     metavar="FIELD=COLUMN,...",
-    help="Names of the table's columns, where they differ from "
+    help="Column names of READINGS, where they differ from "
     + ", ".join(f"{field}={column}" for field, column in READINGS_COLUMNS.items())
     + ".",
 )
@@ -81,18 +81,18 @@ def _estimator(_ctx: click.Context, _param: click.Parameter, value: str) -> str:
     metavar="NAME",
     default=DEFAULT_ESTIMATOR,
     show_default=True,
-    help=f"One of {', '.join(ESTIMATORS)}. Bucket rules have thresholds in place of a radius.",
+    help=f"One of {', '.join(ESTIMATORS)}. Bucket rules use their thresholds, not --radius.",
 )
 @click.option(
     "--calibration",
     type=click.Path(path_type=Path),
     metavar="TABLE",
-    help="Phone models' offsets, a table in either published en-calibration layout.",
+    help="Table of phone models' offsets, in one of the two published en-calibration layouts.",
 )
 @click.option(
     "--time-unit",
     type=click.Choice(list(UNIT_SECONDS)),
-    help="Unit of numbers in the column of times; otherwise they tell it by their size.",
+    help="Unit of times that are numbers.  [default: inferred from their size]",
 )
 @click.option(
     "--time-zone",

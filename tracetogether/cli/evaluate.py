@@ -51,34 +51,34 @@ def _columns(text: str) -> tuple[str, ...]:
     "--fit-on",
     type=click.Path(path_type=Path),
     metavar="READINGS",
-    help="Fit on this recording and score all of the other; else every scene is scored by what "
-    "was fitted on the others.",
+    help="Fit on this recording, and score all of READINGS. Without it, estimators are fitted on "
+    "the other scenes.",
 )
 @click.option(
     "--fit-columns",
     callback=parsed(RecordingLayout.parse),
     metavar="FIELD=COLUMN,...",
-    help="Columns of --fit-on; those of --columns if left out, as far as it has them.",
+    help="Column names of --fit-on.  [default: those of --columns that it has]",
 )
 @click.option(
     "--fit-join",
     callback=parsed(TableJoin.parse),
     metavar="FILE.csv:KEY",
-    help="The table to join to --fit-on.",
+    help="Table to join to --fit-on, as for --join.",
 )
 @click.option(
     "--fit-tracks",
     type=click.Path(path_type=Path),
     metavar="TRACKS",
-    help="Positions for --fit-on.",
+    help="Table of positions for --fit-on.",
 )
 @click.option(
     "--leave-out",
     callback=parsed(_columns),
     metavar="COLUMN,...",
-    help="Leave out together the scenes that share a value in any of these columns, such as "
-    "scene, home, rx_model; file[folder] takes the folder of a path. If left out: scenes that "
-    "share people, or single scenes where all share some.",
+    help="Leave out scenes together if they share a value in one of these columns, such as scene, "
+    "home, rx_model; file[folder] is the folder of a path.  [default: scenes that share people; "
+    "single scenes if all share some]",
 )
 @click.option(
     "--radius",
@@ -89,7 +89,7 @@ def _columns(text: str) -> tuple[str, ...]:
     default=(1.5, 2.0),
     show_default=True,
     metavar="METRES",
-    help="What counts as near; may be given several times.",
+    help="Greatest distance that counts as near, in metres. Repeatable.",
 )
 @click.option(
     "--window",
@@ -100,7 +100,7 @@ def _columns(text: str) -> tuple[str, ...]:
     default=(300.0, 900.0),
     show_default=True,
     metavar="SECONDS",
-    help="Length of a window; may be given several times.",
+    help="Length of a window, in seconds. Repeatable.",
 )
 @click.option(
     "--estimators",
@@ -108,20 +108,20 @@ def _columns(text: str) -> tuple[str, ...]:
     metavar="NAME,...",
     default="all",
     show_default=True,
-    help=f"Of {', '.join(REGISTRY)}.",
+    help=f"Estimators to score, of {', '.join(REGISTRY)}.",
 )
 @click.option(
     "--model",
     type=click.Path(path_type=Path),
     metavar="MODEL.toml",
-    help="Figures of the posterior, from `tracetogether calibrate fit`, to be used as they are. If "
-    "left out: published ones, and phones as the training scenes show them.",
+    help="Figures of the posterior, from `tracetogether calibrate fit`, used unchanged.  [default: "
+    "published figures, with phone offsets fitted on the training scenes]",
 )
 @click.option(
     "--pictures",
     type=click.Path(path_type=Path),
     metavar="DIR",
-    help="Draw reliability, ROC and minutes into DIR (needs the extra plot).",
+    help="Folder for pictures of reliability, ROC and minutes (needs the extra plot).",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON list of rows.")
 def evaluate(

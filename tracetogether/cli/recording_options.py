@@ -17,7 +17,7 @@ from tracetogether.tables.reading_faults import describe
 from tracetogether.tables.timestamps import zone
 
 TIME_ZONE_HELP: Final = (
-    "Zone of the dates that have none, such as Asia/Singapore or UTC; numbers since 1970 are UTC."
+    "Time zone of dates that name none, such as Asia/Singapore. Numbers since 1970 are in UTC."
 )
 _BAD_LINES_SHOWN: Final = 5
 
@@ -125,28 +125,28 @@ _OPTIONS: Final = (
         "--columns",
         callback=parsed(RecordingLayout.parse),
         metavar="FIELD=COLUMN,...",
-        help=f"Names of the table's columns, where they differ from "
-        f"{_defaults(dict(RECORDING_COLUMNS))}; count names a column of how often a line stands "
-        "for. A unit may follow, such as distance=range_ft[ft]; a number stands for every line.",
+        help="Column names of READINGS, where they differ from "
+        f"{_defaults(dict(RECORDING_COLUMNS))}. count: how many readings a line stands for. Add a "
+        "unit in brackets, such as distance=range_ft[ft]; a number applies to every line.",
     ),
     click.option(
         "--join",
         callback=parsed(TableJoin.parse),
         metavar="FILE.csv:KEY",
-        help="Take columns that READINGS lacks from FILE.csv, by the column KEY of both.",
+        help="Read missing columns from FILE.csv; both tables have the column KEY.",
     ),
     click.option(
         "--tracks",
         type=click.Path(path_type=Path),
         metavar="TRACKS",
-        help="Table of people's positions, for true minutes (and distances, if READINGS has none).",
+        help="Table of positions, for true minutes, and for distances if READINGS has none.",
     ),
     click.option(
         "--track-columns",
         callback=parsed(tracks_layout),
         metavar="FIELD=COLUMN,...",
-        help=f"Names of its columns, where they differ from {_defaults(dict(TRACK_COLUMNS))}; the "
-        "scene is looked for in the column where READINGS has it.",
+        help="Column names of --tracks, where they differ from "
+        f"{_defaults(dict(TRACK_COLUMNS))}. Its scene column has the same name as in READINGS.",
     ),
     click.option(
         "--time-zone",
@@ -158,7 +158,7 @@ _OPTIONS: Final = (
         "--calibration",
         type=click.Path(path_type=Path),
         metavar="TABLE",
-        help="Phone models' offsets, a table in either published en-calibration layout.",
+        help="Table of phone models' offsets, in one of the two published en-calibration layouts.",
     ),
     click.option("--strict", is_flag=True, help="Stop at the first malformed line."),
 )
