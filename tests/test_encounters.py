@@ -77,10 +77,10 @@ def test_who_hears_all_weakly_may_be_far_from_all():
 def test_a_chance_agrees_with_the_interval(name):
     found = encounters(walk(), estimator=name)
     for row in range(len(found)):
-        courses = found.minutes_at_offset_quantiles[row]
-        assert np.all(np.diff(courses) <= 1e-9)
+        at_quantiles = found.minutes_at_offset_quantiles[row]
+        assert np.all(np.diff(at_quantiles) <= 1e-9)
         low, middle = found.minutes.low[row], found.minutes.median[row]
-        if courses[0] > low > 0:
+        if at_quantiles[0] > low > 0:
             assert found.chance(low, [row]) >= 0.92
             assert found.chance(low * 1.01 + 0.01, [row]) <= 0.98
         assert found.chance(middle, [row]) >= 0.5 - 1e-6

@@ -47,8 +47,8 @@ def added(pair, columns):
     return pairs, sums
 
 
-def columns_of(minutes, courses):
-    return np.column_stack([minutes.low, minutes.median, minutes.high, courses])
+def columns_of(minutes, at_quantiles):
+    return np.column_stack([minutes.low, minutes.median, minutes.high, at_quantiles])
 
 
 def people_of(played, users):
@@ -82,9 +82,9 @@ def by_both_logs(opened, played):
 def line(scene, who, logs, parts):
     """Return a line: ``parts`` are pairs of (true minutes, estimates in columns)."""
     true = np.concatenate([minutes for minutes, _ in parts])
-    low, median, high, *courses = np.concatenate([sums for _, sums in parts]).T
+    low, median, high, *at_quantiles = np.concatenate([sums for _, sums in parts]).T
     close = true >= POLICY.minutes - 1e-6
-    chance = np.array([chance_of(pair, POLICY.minutes) for pair in np.array(courses).T])
+    chance = np.array([chance_of(pair, POLICY.minutes) for pair in np.array(at_quantiles).T])
     place = np.minimum((chance * BINS).astype(int), BINS - 1)
     off = [
         (place == bin_).mean() * abs(chance[place == bin_].mean() - close[place == bin_].mean())
