@@ -313,67 +313,50 @@ def _parse_records(
     """Return the columns of records that the csv module has split, and the decimal marks."""
     bad = _BadLines()
     lines: list[int] = []
-    values: dict[str, list[str]] = {f.name: [] for f in fields}
-    numbers: dict[str, list[float]] = {f.name: [] for f in fields if f.kind == _NUMBER}
+    rows: list[list[str]] = []
     for line, record in records:
-        if not record:
-            continue  # an empty line
-        row = _read_record(record, len(header.names), fields)
-        if isinstance(row, str):
-            bad.add(line, row)
-            continue
-        lines.append(line)
-        for f in fields:
-            values[f.name].append(record[f.index])
-        for name, value in row.items():
-            numbers[name].append(value)
+        if isinstance(record, str):
+            bad.add(line, record)
+        elif record and len(record) != len(header.names):
+            bad.add(line, _width_reason(len(record), len(header.names)))
+        elif record:  # not an empty line
+            lines.append(line)
+            rows.append(record)
+    good = np.ones(len(rows), dtype=np.bool_)
+    numbers: dict[str, Floats] = {}
     times: dict[str, Times] = {}
-    good = np.ones(len(lines), dtype=np.bool_)
+    labels: dict[str, Labels] = {}
     for f in fields:
-        if f.kind == _TIME:
-            times[f.name], unreadable, empty = times_of_texts(values[f.name], f.marks)
-            for at in np.flatnonzero(good & (unreadable | empty)).tolist():
-                bad.add(lines[at], f.reason(values[f.name][at]))
-            good &= ~(unreadable | empty)
-    labels = {
-        f.name: Labels.encode(["" if is_blank(text) else text.strip() for text in values[f.name]])
-        for f in fields
-        if f.kind == _LABEL
-    }
-    written = "".join(text for name in numbers for text in values[name])
-    marks = frozenset(mark for mark in b".," if chr(mark) in written)
-    columns = {name: np.array(column, dtype=np.float64) for name, column in numbers.items()}
-    return _kept(columns, times, labels, good, bad), marks
-
-
-def _read_record(
-    record: list[str] | str, width: int, fields: Sequence[_Field]
-) -> dict[str, float] | str:
-    """Return the numbers of one record, or what is wrong with it."""
-    if isinstance(record, str):
-        return record
-    if len(record) != width:
-        return _width_reason(len(record), width)
-    numbers: dict[str, float] = {}
-    for f in fields:
-        text = record[f.index]
-        if is_blank(text) and not f.may_be_empty:
-            return f.reason(text)
+        texts = [row[f.index] for row in rows]
+        faulty = np.array([_is_unreadable(text, f) for text in texts], dtype=np.bool_)
         if f.kind == _NUMBER:
-            # A number in quotes may have a decimal comma, even if commas separate fields.
-            value = (
-                None
-                if f.marks == b"." and "," in text and is_grouped(text)
-                else number(text, b".,")
+            found = [number(text, b".,") for text in texts]
+            faulty |= np.array([value is None for value in found], dtype=np.bool_)
+            numbers[f.name] = np.array(found, dtype=np.float64)  # NaN for None
+        elif f.kind == _TIME:
+            times[f.name], unreadable, _ = times_of_texts(texts, f.marks)
+            faulty |= unreadable
+        else:
+            kept = ["" if fault else text for text, fault in zip(texts, faulty, strict=True)]
+            labels[f.name] = Labels.encode(
+                ["" if is_blank(text) else text.strip() for text in kept]
             )
-            if value is None:
-                return f.reason(text)
-            numbers[f.name] = value
-        # Bytes that aren't UTF-8 were decoded to surrogates.
-        elif "\0" in text or _has_surrogate(text):
-            return f.reason(text.encode("utf-8", "replace").decode())
-    return numbers
+        for at in bad.note(np.flatnonzero(good & faulty)):
+            shown = texts[at].encode("utf-8", "replace").decode()
+            bad.lines.append(BadLine(lines[at], f.reason(shown)))
+        good &= ~faulty
+    columns = [f.index for f in fields if f.kind == _NUMBER]
+    written = "".join(rows[at][column] for at in np.flatnonzero(good) for column in columns)
+    marks = frozenset(mark for mark in b".," if chr(mark) in written)
+    return _kept(numbers, times, labels, good, bad), marks
 
 
-def _has_surrogate(text: str) -> bool:
-    return any("\ud800" <= character <= "\udfff" for character in text)
+def _is_unreadable(text: str, f: _Field) -> bool:
+    """Return whether a field is blank without permission, not text, or an ambiguous number."""
+    if is_blank(text):
+        return not f.may_be_empty
+    if f.kind == _NUMBER:
+        # A number in quotes may have a decimal comma, even if commas separate fields.
+        return f.marks == b"." and "," in text and is_grouped(text)
+    # Bytes that aren't UTF-8 were decoded to surrogates.
+    return "\0" in text or any("\ud800" <= character <= "\udfff" for character in text)
