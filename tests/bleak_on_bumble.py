@@ -136,17 +136,17 @@ def client_on(device: Device) -> type[BaseBleakClient]:  # noqa: C901 - a class,
             for service in await client.discover_services():
                 ours = BleakGATTService(service, service.handle, standard(service.uuid))
                 found.add_service(ours)
-                for found in await client.discover_characteristics((), service):
+                for offered in await client.discover_characteristics((), service):
                     known = [
                         word
                         for kind, word in _KNOWN_AS.items()
-                        if found.properties & Characteristic.Properties[kind]
+                        if offered.properties & Characteristic.Properties[kind]
                     ]
                     found.add_characteristic(
                         BleakGATTCharacteristic(
-                            found,
-                            found.handle,
-                            standard(found.uuid),
+                            offered,
+                            offered.handle,
+                            standard(offered.uuid),
                             known,  # type: ignore[arg-type]  # bleak's names
                             lambda: self.mtu_size - 3,
                             ours,

@@ -317,7 +317,7 @@ def test_who_is_cancelled_on_the_way_out_leaves_the_bus_all_the_same(
 
 def test_no_bus_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DBUS_SYSTEM_BUS_ADDRESS", "unix:path=/nowhere")
-    with pytest.raises(RadioError, match="no system bus"):
+    with pytest.raises(RadioError, match="system bus"):
         asyncio.run(open_bluez("hci0", PROFILE, lambda _: None))
 
 
