@@ -136,7 +136,11 @@ def test_a_store_that_fails_before_it_is_known_who_asks(
 @pytest.mark.parametrize(
     ("path", "english", "chinese"),
     [
-        ("/cases/NONE", "Search for it in the list of cases", "请在病例列表中查找"),
+        (
+            "/cases/NONE",
+            "A supervisor can assign a case to you",
+            "主管可以在病例页面将病例分配给您",
+        ),
         ("/contacts/NONE", "from the follow-up list", "请从病例页面或随访列表中打开"),
         ("/audit", "You need one of these roles: auditor", "需要以下角色之一：auditor"),
     ],

@@ -124,31 +124,34 @@ class Casework:
     def case(self, case_id: str, *, by: Caller) -> Case:
         """Return a case whose contacts ``by`` needs to know."""
         by.require(Action.SHOW_CASE)
-        case = self.kept(case_id)
-        if not by.needs_to_know(case.assigned_to):
-            raise _not_assigned()
+        case = self._found(case_id)
+        if case is None or not by.needs_to_know(case.assigned_to):
+            raise _not_found(by)
         return case
 
     def case_to_show(self, case_id: str, *, by: Caller) -> Case:
         """Return a case that ``by`` may see: callers who issue PINs see every case."""
         by.require(Action.SHOW_CASE)
-        case = self.kept(case_id)
-        if not self.may_see(case, by):
-            raise _not_assigned()
+        case = self._found(case_id)
+        if case is None or not self.may_see(case, by):
+            raise _not_found(by)
         return case
 
     def kept(self, case_id: str) -> Case:
         """Return a case, for the service itself: no caller's permission is checked."""
-        case = self.store.case(case_id) if case_id.isascii() else None
+        case = self._found(case_id)
         if case is None:
             raise _no_such_case()
         return case
+
+    def _found(self, case_id: str) -> Case | None:
+        return self.store.case(case_id) if case_id.isascii() else None
 
     def locked(self, case_id: str, *, version: int | None = None, by: Caller) -> Case:
         """Return a case to change in the open transaction."""
         case = self.store.desk.locked_case(case_id) if case_id.isascii() else None
         if case is None or not by.needs_to_know(case.assigned_to):
-            raise _not_assigned()
+            raise _not_found(by)
         check_version(case.version, version)
         return case
 
@@ -278,6 +281,9 @@ def _no_such_case() -> NotFoundError:
     return NotFoundError(msg, "no-such-case")
 
 
-def _not_assigned() -> NotFoundError:
+def _not_found(by: Caller) -> NotFoundError:
+    """Return one answer for a case that does not exist and for one that ``by`` may not see."""
+    if by.needs_to_know(""):  # sees every case, so it does not exist
+        return _no_such_case()
     msg = "there is no such case among those assigned to you"
     return NotFoundError(msg, "case-not-yours")
