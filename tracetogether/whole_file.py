@@ -4,7 +4,7 @@ A full disk or a kill leaves what was there.
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
@@ -67,6 +67,31 @@ def write_whole(path: Path, text: str, *, mode: int = PUBLIC) -> None:
     """
     with whole_file(path, mode=mode) as half:
         half.write_text(text, encoding="utf-8", newline="")
+
+
+@contextmanager
+def new_files(folder: Path, names: Iterable[str], what: str) -> Iterator[None]:
+    """Remove the named files of ``folder`` if the body fails, so that all are made or none.
+
+    Raises:
+        StoreError: one of them is there already, or the body raised an OSError; ``what``, such as
+            "a node", names in the message what could not be made.
+    """
+    paths = [folder / name for name in names]
+    for path in paths:
+        if path.exists():
+            msg = f"there is {what} in {folder} already ({path.name}): choose another folder"
+            raise StoreError(msg)
+    try:
+        yield
+    except BaseException as error:
+        for path in paths:
+            with suppress(OSError):
+                path.unlink()
+        if isinstance(error, OSError):
+            msg = f"can't make {what} in {folder}: {error.strerror}"
+            raise StoreError(msg) from None
+        raise
 
 
 def read_secret(path: Path) -> str:

@@ -20,7 +20,7 @@ from tests.fresh_stores import fresh_store
 from tests.http_site import eventually
 from tests.pages_world import Clock, Pages, serving
 from tracetogether.adapters import http_api, operator_pages
-from tracetogether.adapters.operator_pages import waiting
+from tracetogether.adapters.operator_pages.page_request import PASSWORDS_AT_ONCE, PASSWORDS_WAITING
 from tracetogether.adapters.sql_store import transactions
 from tracetogether.authority.access.permissions import ALL_ROLES, CONSOLE
 from tracetogether.authority.access.sign_in import form_token
@@ -61,7 +61,7 @@ def test_a_flood_of_sign_ins_waits_in_a_queue_of_its_own() -> None:
         operator_pages.BASE,
         operator_pages.create_pages(world.authority, name="A", clock=clock, hashing=held),
     )
-    fits = waiting.AT_ONCE + waiting.WAITING
+    fits = PASSWORDS_AT_ONCE + PASSWORDS_WAITING
     headers = {
         "Cookie": "__Host-desk=stranger",
         "Content-Type": "application/x-www-form-urlencoded",
@@ -86,11 +86,11 @@ def test_a_flood_of_sign_ins_waits_in_a_queue_of_its_own() -> None:
             assert Counter(turned_away) == {(429, "10"): 20}
             for page in ("/v1/health", "/v1/ready", "/desk/sign-in", "/desk/static/desk.css"):
                 assert http.request("GET", url + page).status == 200
-            assert (held.inside, held.done) == (waiting.AT_ONCE, 0)
+            assert (held.inside, held.done) == (PASSWORDS_AT_ONCE, 0)
         finally:
             held.go.set()
         assert {attempt.result()[0] for attempt in tries} <= {403, 429}
-    assert held.most == waiting.AT_ONCE
+    assert held.most == PASSWORDS_AT_ONCE
 
 
 @pytest.mark.parametrize(("proxies", "client"), [([], "127.0.0.1"), (["127.0.0.0/8"], "192.0.2.9")])

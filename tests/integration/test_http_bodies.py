@@ -16,10 +16,10 @@ from tests.authority_world import NOON, OPERATOR_TOKEN
 from tests.http_site import Site
 from tests.leaping_loop import leap
 from tracetogether.adapters.http_api.bodies import MAX_SMALL_BODY_BYTES, Bounds, Pace
-from tracetogether.adapters.http_api.log_bodies import LogsComingIn
-from tracetogether.adapters.http_api.pools import BoundedPool
+from tracetogether.adapters.http_api.log_bodies import LogsComingIn, busy
 from tracetogether.adapters.http_api.refusals import RefusedError
 from tracetogether.adapters.http_client import AuthorityClient
+from tracetogether.bounded_pool import BoundedPool
 from tracetogether.errors import AccessDeniedError
 from tracetogether.parameters import MAX_UPLOAD_BYTES
 
@@ -184,7 +184,7 @@ def test_threat_oversized_log_of_ten_gigabytes_takes_less_than_64_megabytes() ->
 
 
 def coming_in(**bounds: int) -> LogsComingIn:
-    return LogsComingIn(BoundedPool("logs", workers=2, waiting=100), **bounds)
+    return LogsComingIn(BoundedPool("logs", workers=2, waiting=100, full=busy), **bounds)
 
 
 async def read(
@@ -361,7 +361,7 @@ def test_a_sender_with_a_usual_pace_is_waited_for() -> None:
 
 
 def test_beyond_a_short_queue_work_is_refused_at_once() -> None:
-    pool = BoundedPool("few", workers=1, waiting=1)
+    pool = BoundedPool("few", workers=1, waiting=1, full=busy)
     go_on = threading.Event()
 
     async def work() -> None:

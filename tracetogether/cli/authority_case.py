@@ -162,12 +162,9 @@ def contacts(case_id: str, policy: str, folder: Path, *, quarantined: bool, as_j
         )
         service.audit.record("contacts.listed", time.time(), by=CONSOLE.name, subject=case_id)
 
-    def as_document() -> object:
-        from tracetogether.shapes.contacts import Contacts  # noqa: PLC0415 - pydantic is optional
+    from tracetogether.shapes.contacts import Contacts  # noqa: PLC0415 - pydantic is optional
 
-        return Contacts.of(traced).json_value()
-
-    answer(as_document, *_shown(traced), as_json=as_json)
+    answer(lambda: Contacts.of(traced).json_value(), *_shown(traced), as_json=as_json)
 
 
 def _shown(traced: TracedCase) -> Iterator[Table | str]:

@@ -2,7 +2,7 @@
 
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -20,27 +20,6 @@ from tracetogether.whole_file import PRIVATE, whole_file
 
 _FORMS: Final = ("csv", "ndjson", "xlsx")
 _ROWS_PER_STEP: Final = 500
-
-
-class _Counted:
-    """Rows that move the progress bar as they are read; ``count`` excludes the headings."""
-
-    def __init__(
-        self,
-        rows: Iterable[Sequence[Cell]],
-        headings: int,
-        total: int,
-        advance: Callable[[int, int], None],
-    ) -> None:
-        self.count = -headings
-        self._rows, self._total, self._advance = rows, total, advance
-
-    def __iter__(self) -> Iterator[Sequence[Cell]]:
-        for row in self._rows:
-            self.count += 1
-            if self.count % _ROWS_PER_STEP == 0:
-                self._advance(max(self.count, 0), self._total)
-            yield row
 
 
 @click.command("export", cls=FolderCommand)
@@ -80,10 +59,18 @@ def export(form: str | None, layout: str, output: Path | None, folder: Path) -> 
     with opened_folder(folder) as service, progress("Contacts") as advance:
         _, total = service.store.desk.contacts_page(ContactQuery(limit=1))
         found = service.exports.rows(wanted, form, time.time(), by=CONSOLE)
-        rows = _Counted(found, len(wanted.headings(form)), total, advance)
-        _write(rows, form, output)
+        count = 0
+
+        def counted() -> Iterator[Sequence[Cell]]:
+            nonlocal count
+            for count, row in enumerate(found, 1 - len(wanted.headings(form))):
+                if count % _ROWS_PER_STEP == 0:
+                    advance(max(count, 0), total)
+                yield row
+
+        _write(counted(), form, output)
     if output is not None:
-        note(f"Wrote {rows.count} contacts to {output}")
+        note(f"Wrote {count} contacts to {output}")
 
 
 def _write(rows: Iterable[Sequence[Cell]], form: str, output: Path | None) -> None:

@@ -4,7 +4,7 @@ import os
 import shutil
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -32,7 +32,7 @@ from tracetogether.local_days import UTC_NAME, LocalDays
 from tracetogether.parameters import BLUETRACE, EARLIEST_S
 from tracetogether.plain_text import hidden_in
 from tracetogether.units import Entropy
-from tracetogether.whole_file import create_secret, read_secret
+from tracetogether.whole_file import create_secret, new_files, read_secret
 
 if TYPE_CHECKING:
     from tracetogether.adapters.sql_store import SqlStore
@@ -81,17 +81,12 @@ def create_folder(
         msg = "an organisation code is one line of plain text, such as SG_MOH: check --name"
         raise AuthorityError(msg)
     store_kind = _sql_store()
-    paths = [folder / name for name in (KEYS, OPERATOR_TOKEN, DATABASE, DATABASE_URL)]
-    for path in paths:
-        if path.exists():
-            msg = f"there is an authority in {folder} already ({path.name}): choose another folder"
-            raise StoreError(msg)
-    if now < EARLIEST_S:
-        shown = datetime.fromtimestamp(now, UTC).date()
-        msg = f"this machine's clock shows {shown}: correct it before you make an authority"
-        raise ClockError(msg)
     token = new_secret()
-    try:
+    with new_files(folder, (KEYS, OPERATOR_TOKEN, DATABASE, DATABASE_URL), "an authority"):
+        if now < EARLIEST_S:
+            shown = datetime.fromtimestamp(now, UTC).date()
+            msg = f"this machine's clock shows {shown}: correct it before you make an authority"
+            raise ClockError(msg)
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         _close_to_others(folder)
         keys = new_keys(now, entropy=entropy)
@@ -105,14 +100,6 @@ def create_folder(
             store.put_setting(TIME_ZONE, days.name)
             audit.record("authority.made", now, by="console", name=name)
             Staff(store, audit).add(FIRST_OPERATOR, ALL_ROLES, token, now, by=CONSOLE)
-    except BaseException as error:
-        for path in paths:
-            with suppress(OSError):
-                path.unlink()
-        if isinstance(error, OSError):
-            msg = f"can't make an authority in {folder}: {error.strerror}"
-            raise StoreError(msg) from None
-        raise
     return token
 
 

@@ -214,9 +214,10 @@ def indicators(folder: Path, *, as_json: bool) -> None:
         ("", lambda row: row[1]),
     )
 
-    def as_document() -> object:
-        from tracetogether.shapes.follow_up import RatioLine  # noqa: PLC0415 - pydantic is optional
+    from tracetogether.shapes.follow_up import RatioLine  # noqa: PLC0415 - pydantic is optional
 
-        return {name: RatioLine.of(getattr(found, name)).json_value() for name in _EXPLAINED}
-
-    answer(as_document, shown, as_json=as_json)
+    answer(
+        lambda: {name: RatioLine.of(getattr(found, name)).json_value() for name in _EXPLAINED},
+        shown,
+        as_json=as_json,
+    )

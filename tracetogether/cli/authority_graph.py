@@ -42,12 +42,13 @@ def graph(policy: str, offset: int, folder: Path, *, as_json: bool) -> None:
         found = service.graphs.graph(POLICIES[policy], skip=offset, by=CONSOLE)
         service.audit.record("graph.shown", time.time(), by=CONSOLE.name, cases=found.cases)
 
-    def as_document() -> object:
-        from tracetogether.shapes.contacts import Graph  # noqa: PLC0415 - pydantic is optional
+    from tracetogether.shapes.contacts import Graph  # noqa: PLC0415 - pydantic is optional
 
-        return Graph.of(found).json_value("offset", "total")
-
-    answer(as_document, *_shown(found, offset), as_json=as_json)
+    answer(
+        lambda: Graph.of(found).json_value("offset", "total"),
+        *_shown(found, offset),
+        as_json=as_json,
+    )
 
 
 @click.command(cls=FolderCommand)

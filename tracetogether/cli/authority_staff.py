@@ -130,12 +130,13 @@ def list_users(folder: Path, *, as_json: bool) -> None:
         ("disabled", lambda operator: "YES" if operator.disabled else "no"),
     )
 
-    def as_document() -> object:
-        from tracetogether.shapes.oversight import OperatorLine  # noqa: PLC0415 - optional
+    from tracetogether.shapes.oversight import OperatorLine  # noqa: PLC0415 - optional
 
-        return [OperatorLine.of(operator).json_value() for operator in staff]
-
-    answer(as_document, shown, as_json=as_json)
+    answer(
+        lambda: [OperatorLine.of(operator).json_value() for operator in staff],
+        shown,
+        as_json=as_json,
+    )
 
 
 @user.command()
@@ -190,12 +191,9 @@ def list_entries(folder: Path, *, as_json: bool) -> None:
         ("details", lambda entry: ", ".join(f"{k} {v}" for k, v in entry.details.items())),
     )
 
-    def as_document() -> object:
-        from tracetogether.shapes.oversight import AuditLine  # noqa: PLC0415 - optional
+    from tracetogether.shapes.oversight import AuditLine  # noqa: PLC0415 - optional
 
-        return [AuditLine.of(entry).json_value() for entry in entries]
-
-    answer(as_document, shown, as_json=as_json)
+    answer(lambda: [AuditLine.of(entry).json_value() for entry in entries], shown, as_json=as_json)
 
 
 def _head(text: str | None) -> tuple[int, bytes] | None:

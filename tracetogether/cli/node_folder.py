@@ -12,7 +12,7 @@ from tracetogether.adapters.sqlite_log import SqliteContactLog
 from tracetogether.bluetrace.batch import TempIDBatch
 from tracetogether.bluetrace.handshake import CHARACTERISTIC_UUID, SERVICE_UUID
 from tracetogether.errors import InvalidTempIDError, StoreError
-from tracetogether.whole_file import create_secret, read_secret, replace_secret
+from tracetogether.whole_file import create_secret, new_files, read_secret, replace_secret
 
 DEFAULT_FOLDER: Final = Path("node")
 SETTINGS: Final = "node.json"
@@ -76,28 +76,15 @@ def create_node(folder: Path, settings: NodeSettings, *, now: float) -> PhoneReg
         StoreError: there is a node already, or the folder can't be written.
         UnreachableError: the authority does not answer; nothing was stored.
     """
-    paths = [folder / name for name in (SETTINGS, LOG, CREDENTIAL, BATCH)]
-    for path in paths:
-        if path.exists():
-            msg = f"there is a node in {folder} already ({path.name}): choose another folder"
-            raise StoreError(msg)
-    with settings.client() as client:
-        registered = client.register()
-        batch = client.fetch_batch()
-    try:
+    with new_files(folder, (SETTINGS, LOG, CREDENTIAL, BATCH), "a node"):
+        with settings.client() as client:
+            registered = client.register()
+            batch = client.fetch_batch()
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         create_secret(folder / SETTINGS, json.dumps(asdict(settings), indent=2))
         registered.save(folder / CREDENTIAL)
         save_batch(folder, batch)
         SqliteContactLog.open(folder / LOG, now=now).close()
-    except BaseException as error:
-        for path in paths:
-            with suppress(OSError):
-                path.unlink()
-        if isinstance(error, OSError):
-            msg = f"can't make a node in {folder}: {error.strerror}"
-            raise StoreError(msg) from None
-        raise
     return registered
 
 

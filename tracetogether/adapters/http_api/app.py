@@ -15,17 +15,17 @@ from tracetogether.adapters.http_api.bodies import Bounds
 from tracetogether.adapters.http_api.faults import FaultMiddleware, log_fault
 from tracetogether.adapters.http_api.forwarded import Forwarded, address_of
 from tracetogether.adapters.http_api.guard import guarded
-from tracetogether.adapters.http_api.log_bodies import LogsComingIn, ReceivedLog
+from tracetogether.adapters.http_api.log_bodies import LogsComingIn, ReceivedLog, busy
 from tracetogether.adapters.http_api.mounting import BelowRoot
 from tracetogether.adapters.http_api.operators import for_operators
 from tracetogether.adapters.http_api.padding import Padding
-from tracetogether.adapters.http_api.pools import BoundedPool
 from tracetogether.adapters.http_api.readiness import Readiness
 from tracetogether.adapters.http_api.refusals import install_error_handlers, no_nul
 from tracetogether.authority.access.limits import BATCHES, UPLOADS
 from tracetogether.authority.access.sources import TrustedProxies
 from tracetogether.authority.intake.uploads import CHAFF_CASE, UploadReceipt
 from tracetogether.authority.service import Authority
+from tracetogether.bounded_pool import BoundedPool
 from tracetogether.errors import AccessDeniedError, InvalidUploadError
 from tracetogether.parameters import MAX_UPLOAD_BYTES, UPLOAD_ANSWER_STEP_S, UPLOAD_TOKEN_LIFETIME_S
 from tracetogether.shapes import phones as shapes
@@ -200,7 +200,7 @@ def _for_uploads(
         return token or ""
 
     router = guarded("upload token", "phones", check)
-    pool = BoundedPool("logs", workers=_LOGS_AT_ONCE, waiting=_LOGS_WAITING)
+    pool = BoundedPool("logs", workers=_LOGS_AT_ONCE, waiting=_LOGS_WAITING, full=busy)
     coming_in = LogsComingIn(pool)
     body = {"content": {"application/json": {"schema": {"type": "object"}}}, "required": True}
 

@@ -1,6 +1,7 @@
 """Reading uploaded logs: bounded memory for all of them together, packed until they are used."""
 
 import asyncio
+import logging
 import zlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -9,8 +10,9 @@ from typing import Final
 
 from fastapi import Request
 
-from tracetogether.adapters.http_api.pools import BoundedPool, busy
 from tracetogether.adapters.http_api.refusals import RefusedError
+from tracetogether.adapters.http_api.repeated_lines import once_a_minute
+from tracetogether.bounded_pool import BoundedPool
 from tracetogether.parameters import MAX_UPLOAD_BYTES
 
 HELD_BYTES: Final = 3 * MAX_UPLOAD_BYTES
@@ -20,6 +22,17 @@ _GRACE_S: Final = 5.0  # a log younger than this is not dropped for another
 _STEP: Final = 65_536  # bytes that are looked into, and unpacked, at once
 _GZIP: Final = 16 + zlib.MAX_WBITS
 _RETRY_AFTER_S: Final = 15
+_LOG: Final = once_a_minute(logging.getLogger(__name__))
+
+
+def busy() -> RefusedError:
+    """Return the refusal of a log for which there is no room; it is logged once a minute.
+
+    The status is 429, not 503: the service works, and strangers can cause this at will.
+    """
+    _LOG.warning("logs are refused (429): too many come in at once")
+    msg = "too many logs come in at this moment: try again in a while"
+    return RefusedError(429, "busy", msg, retry_after_s=_RETRY_AFTER_S)
 
 
 @dataclass(eq=False, slots=True)

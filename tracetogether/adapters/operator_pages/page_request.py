@@ -1,8 +1,9 @@
 """A request to a page: who sends it, in which language, with which form; and how it is answered."""
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import Final, TypeVar
 from urllib.parse import quote
 
 from jinja2 import Environment
@@ -23,15 +24,28 @@ from tracetogether.adapters.operator_pages.forms import (
 from tracetogether.adapters.operator_pages.rendering import BASE
 from tracetogether.adapters.operator_pages.roles import ACTIONS
 from tracetogether.adapters.operator_pages.texts import HTML_LANGUAGE, LANGUAGES, Texts
-from tracetogether.adapters.operator_pages.waiting import Queue
 from tracetogether.authority.access.operators import Operator
 from tracetogether.authority.access.permissions import Action, Caller
 from tracetogether.authority.access.sign_in import Session, SignIn, form_token
 from tracetogether.authority.service import Authority
-from tracetogether.errors import AccessDeniedError, TraceTogetherError
+from tracetogether.bounded_pool import BoundedPool
+from tracetogether.errors import AccessDeniedError, RateLimitedError, TraceTogetherError
 from tracetogether.shapes.bodies import RequestBody
 
 Shape = TypeVar("Shape", bound=RequestBody)
+PASSWORDS_AT_ONCE: Final = max(1, min(2, (os.cpu_count() or 1) // 2))  # half the cores stay free
+PASSWORDS_WAITING: Final = 64  # a whole office may sign in at eight o'clock
+_RETRY_AFTER_S: Final = 10
+
+
+def _password_pool() -> BoundedPool:
+    """Return threads for password checks, which are slow on purpose: others stay free for pages."""
+    return BoundedPool(
+        "passwords",
+        workers=PASSWORDS_AT_ONCE,
+        waiting=PASSWORDS_WAITING,
+        full=lambda: RateLimitedError(_RETRY_AFTER_S),
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +58,7 @@ class Site:
     templates: Environment
     name: str
     base: str = BASE
-    passwords: Queue = field(default_factory=Queue)
+    passwords: BoundedPool = field(default_factory=_password_pool)
 
 
 @dataclass(frozen=True, slots=True)
