@@ -14,7 +14,7 @@ from simulations.fidelities.objects import ObjectPhones
 from simulations.fidelities.players import Crowd
 from simulations.fidelities.record_columns import ContactLogs
 from simulations.fidelities.vectorized import VectorizedPhones
-from simulations.people.crowd import move
+from simulations.people.walking import move
 from simulations.phones.phone_states import draw_changes, seconds_in_front
 from simulations.phones.phones import CrowdPhones, draw_phones
 from simulations.phones.tempids import LocalTempIDs, TempIDSource

@@ -11,7 +11,7 @@ from typing import Final
 import numpy as np
 from scipy.spatial import cKDTree
 
-from simulations.people.mobility import carry_over_time
+from simulations.people.mobility import carry_over_time, stay
 from simulations.places.tracks import CrowdTracks, Floats32
 from simulations.places.venue import Posture, Room
 from simulations.settings.scenario import Scenario
@@ -25,6 +25,17 @@ _PUSH_M_S: Final = 1.2  # push between two people who touch
 _BODY_M: Final = 0.4
 _JAM_PER_M2: Final = 5.4  # density at which nobody moves
 _WEIDMANN: Final = 1.913
+
+
+def move(scenario: Scenario, room: Room, streams: Streams) -> CrowdTracks:
+    """Return the tracks of everybody, at one tick per second, for the scenario's kind of motion."""
+    match scenario.motion.kind:
+        case "queue":
+            return queue(scenario, room, streams)
+        case "flow" | "wander":
+            return walk(scenario, room, streams)
+        case _:
+            return stay(scenario, room, streams)
 
 
 def walk(scenario: Scenario, room: Room, streams: Streams) -> CrowdTracks:

@@ -15,7 +15,7 @@ from typing import Any, Final
 import numpy as np
 import simpy
 
-from simulations.people.crowd import move
+from simulations.people.walking import move
 from simulations.run import Run, run
 from simulations.scores.scoring import ScoredLines, scores_of
 from simulations.scores.tracing import list_run, open_run, trace

@@ -297,9 +297,3 @@ def _three(value: Measured) -> str:
     if value.low is None:
         return f"{value.median:.3f} (one run: no interval)"
     return f"{value.median:.3f} ({value.low:.3f} - {value.high:.3f})"
-
-
-def read_openabm(file: Path) -> list[dict[str, str]]:
-    """Return the lines of an exported parameter file, name -> text."""
-    with file.open(encoding="utf-8", newline="") as lines:
-        return list(csv.DictReader(lines))

@@ -7,8 +7,8 @@ from typing import Final
 
 import numpy as np
 
-from simulations.people.crowd import move
 from simulations.people.trajectories import load_tracks
+from simulations.people.walking import move
 from simulations.places.tracks import CrowdTracks
 from simulations.places.venue import Posture
 from simulations.settings.keys import PeopleKeys

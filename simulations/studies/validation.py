@@ -9,7 +9,7 @@ from typing import Final
 
 import numpy as np
 
-from simulations.people.crowd import move
+from simulations.people.walking import move
 from simulations.phones.phones import CrowdPhones, draw_phones
 from simulations.places.tracks import CrowdTracks
 from simulations.radio.channel import Channel

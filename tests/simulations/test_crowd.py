@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from simulations.people.crowd import move
+from simulations.people.walking import move
 from simulations.places.layouts import hall_room, rows_room, tables_room
 from simulations.places.tracks import CrowdTracks
 from simulations.places.venue import Posture, Room

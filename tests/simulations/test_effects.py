@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 
-from simulations.people.crowd import move
+from simulations.people.walking import move
 from simulations.phones.phones import draw_phones
 from simulations.places.tracks import CrowdTracks
 from simulations.radio.channel import Channel

@@ -21,7 +21,6 @@ from simulations.studies.export import (
     OPENABM,
     Detection,
     export,
-    read_openabm,
 )
 from simulations.studies.sweep import Point
 from tracetogether.cli.simulate import simulate
@@ -69,6 +68,11 @@ ONE_RUN = replace(
     false_per_person_hour=NoInterval(0.1),
     runs=1,
 )
+
+
+def read_openabm(file: Path) -> list[dict[str, str]]:
+    """Return the lines of an exported parameter file, name -> text."""
+    return list(csv.DictReader(file.read_text("utf-8").splitlines()))
 
 
 def test_openabm_gets_a_parameter_file(tmp_path: Path) -> None:

@@ -259,12 +259,13 @@ def _expected(
     part: KnownSlots, model: ProximityModel, sums: _Sums
 ) -> tuple[_Effects, Floats, Floats]:
     """Return what offsets leave of a part, and its share of the normal equations of the line."""
+    directed, way = part.binned.pairs, part.way
     groups = (
         ("level_sd_db", np.zeros(len(part.level), dtype=np.int64), None),
-        ("receiver_sd_db", part.receiver, part.receive_variance),
-        ("transmitter_sd_db", part.transmitter, part.transmit_variance),
+        ("receiver_sd_db", directed.first[way], part.binned.receive_variance_db2[way]),
+        ("transmitter_sd_db", directed.second[way], part.binned.transmit_variance_db2[way]),
         ("pair_sd_db", part.pair, None),
-        ("direction_sd_db", part.way, None),
+        ("direction_sd_db", way, None),
     )
     # Slots of a pair repeat one another for minutes: several count as one.
     repeats = 1 + 2 * model.slow_minutes * model.slow_sd_db**2 / _slot_variance(model)
@@ -355,7 +356,8 @@ def _two_ways(part: KnownSlots, error: Floats) -> tuple[Floats, Floats, Floats]:
     size = shape[0] * slots
     count = np.bincount(place, minlength=size).reshape(shape)
     total = group_sums(error, place, size).reshape(shape)
-    signed = group_sums(error * part.ahead, place, size).reshape(shape)
+    first, second = part.binned.pairs.first[part.way], part.binned.pairs.second[part.way]
+    signed = group_sums(np.where(first < second, error, -error), place, size).reshape(shape)
     both = np.where(count > 0, total / np.maximum(count, 1), np.nan)
     half = np.where(count == 2, signed / 2, np.nan)
     seen = np.isfinite(half)

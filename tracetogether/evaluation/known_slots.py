@@ -26,9 +26,6 @@ class KnownSlots:
         slot: (s,) which slot.
         way: (s,) which directed pair of the binned.
         pair: (s,) which pair, without a direction.
-        receiver, transmitter: (s,) people.
-        ahead: (s,) +1 where the first of the two heard, -1 where the second did.
-        receive_variance, transmit_variance: (s,) what is unknown of the two models.
     """
 
     binned: BinnedReadings
@@ -37,11 +34,6 @@ class KnownSlots:
     slot: Ints
     way: Ints
     pair: Ints
-    receiver: Ints
-    transmitter: Ints
-    ahead: Floats
-    receive_variance: Floats
-    transmit_variance: Floats
 
     @classmethod
     def of(cls, scene: Scene, calibration: Calibration) -> Self | None:
@@ -54,9 +46,8 @@ class KnownSlots:
         if not rows.any():
             return None
         way = binned.pair[rows]
-        receiver, transmitter = binned.pairs.first[way] + 1, binned.pairs.second[way] + 1
-        names = binned.pairs.names
-        pairs = PairIndex.of(names, receiver - 1, transmitter - 1, directed=False)
+        receiver, transmitter = binned.pairs.first[way], binned.pairs.second[way]
+        pairs = PairIndex.of(binned.pairs.names, receiver, transmitter, directed=False)
         return cls(
             binned=binned,
             level=binned.attenuation_db[rows],
@@ -64,11 +55,6 @@ class KnownSlots:
             slot=binned.slot[rows],
             way=way,
             pair=pairs.row,
-            receiver=receiver,
-            transmitter=transmitter,
-            ahead=np.where(receiver < transmitter, 1.0, -1.0),
-            receive_variance=binned.receive_variance_db2[way],
-            transmit_variance=binned.transmit_variance_db2[way],
         )
 
     def take(self, rows: Bools) -> Self:

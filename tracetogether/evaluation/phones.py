@@ -19,7 +19,6 @@ import numpy as np
 
 from tracetogether.evaluation.known_slots import KnownSlots
 from tracetogether.evaluation.scene import Scene
-from tracetogether.labels import Labels
 from tracetogether.proximity.calibration import Calibration, Shift, model_key
 from tracetogether.proximity.grid import group_sums
 from tracetogether.proximity.model import ProximityModel
@@ -50,22 +49,6 @@ class LearnedPhones:
     model: ProximityModel
 
 
-@dataclass(frozen=True, slots=True)
-class _Ways:
-    """The directed pairs of a scene with a known distance.
-
-    receiving and sending are numbers into the recording's models, -1 where no model is named.
-    """
-
-    level: Floats
-    decades: Floats
-    slots: Floats
-    receiver: Ints
-    transmitter: Ints
-    receiving: Ints
-    sending: Ints
-
-
 def learned_phones(
     scenes: Sequence[Scene], calibration: Calibration, model: ProximityModel
 ) -> LearnedPhones:
@@ -93,8 +76,7 @@ def learned_phones(
     )
     precision, pull = np.diag(1 / prior), np.zeros(columns)
     for scene, part in known:
-        ways = _ways(scene, part, list(receivers), list(transmitters))
-        normal, right = _evidence(ways, receivers, transmitters, model)
+        normal, right = _evidence(scene, part, receivers, transmitters, model)
         precision += normal
         pull += right
     covariance: Floats = np.asarray(np.linalg.inv(precision), dtype=np.float64)
@@ -140,55 +122,47 @@ def _variances(known: Sequence[tuple[Scene, KnownSlots]], *, receiving: bool) ->
     return found
 
 
-def _ways(scene: Scene, part: KnownSlots, receivers: list[str], transmitters: list[str]) -> _Ways:
-    used, way = np.unique(part.way, return_inverse=True)
-    way = way.reshape(-1)
-    slots = np.bincount(way).astype(np.float64)
-
-    def numbers(labels: Labels, names: list[str]) -> Ints:
-        place = {name: n for n, name in enumerate(names)}
-        models = part.models(labels)
-        return np.array(
-            [
-                -1 if (name := models[at]) is None else place[model_key(name)]
-                for at in used.tolist()
-            ],
-            dtype=np.int64,
-        )
-
-    return _Ways(
-        level=group_sums(part.level, way, len(used)) / slots,
-        decades=group_sums(part.decades, way, len(used)) / slots,
-        slots=slots,
-        receiver=part.binned.pairs.first[used] + 1,
-        transmitter=part.binned.pairs.second[used] + 1,
-        receiving=numbers(scene.sightings.observer_model, receivers),
-        sending=numbers(scene.sightings.peer_model, transmitters),
-    )
+def _numbers(models: Sequence[str | None], variances: dict[str, float]) -> Ints:
+    """Return the place of each model among the keys of ``variances``; -1 where none is named."""
+    place = {name: number for number, name in enumerate(variances)}
+    return np.array([-1 if name is None else place[model_key(name)] for name in models], np.int64)
 
 
 def _evidence(
-    ways: _Ways, receivers: dict[str, float], transmitters: dict[str, float], model: ProximityModel
+    scene: Scene,
+    part: KnownSlots,
+    receivers: dict[str, float],
+    transmitters: dict[str, float],
+    model: ProximityModel,
 ) -> tuple[Floats, Floats]:
-    """Return a scene's share of the normal equations, its own offsets left out of them."""
-    count = len(ways.level)
-    rows = np.arange(count)
-    noise = model.pair_sd_db**2 + model.direction_sd_db**2 + slot_noise_db2(ways.slots, model)
+    """Return a scene's share of the normal equations, its own offsets left out of them.
+
+    Each directed pair with a known distance is one observation: the mean of its slots.
+    """
+    used, way = np.unique(part.way, return_inverse=True)
+    way, count = way.reshape(-1), len(used)
+    rows, slots = np.arange(count), np.bincount(way).astype(np.float64)
+    level, decades = (
+        group_sums(column, way, count) / slots for column in (part.level, part.decades)
+    )
+    receiving = _numbers(part.models(scene.sightings.observer_model), receivers)[used]
+    sending = _numbers(part.models(scene.sightings.peer_model), transmitters)[used]
+    noise = model.pair_sd_db**2 + model.direction_sd_db**2 + slot_noise_db2(slots, model)
     design = np.zeros((count, 3 + len(receivers) + len(transmitters) + 1))
-    design[:, 0], design[:, 1] = 1.0, ways.decades
-    named = ways.receiving >= 0
-    design[rows[named], 3 + ways.receiving[named]] = 1.0
-    named = ways.sending >= 0
-    design[rows[named], 3 + len(receivers) + ways.sending[named]] = 1.0
+    design[:, 0], design[:, 1] = 1.0, decades
+    named = receiving >= 0
+    design[rows[named], 3 + receiving[named]] = 1.0
+    named = sending >= 0
+    design[rows[named], 3 + len(receivers) + sending[named]] = 1.0
     unmeasured = np.array(
         [*(variance >= _MEASURED_DB2 for variance in transmitters.values()), True]
     )
-    design[:, 2] = unmeasured[ways.sending]  # -1, not named, picks the last
+    design[:, 2] = unmeasured[sending]  # -1, not named, picks the last
     # ... and the data beside the unknowns, to go through the same elimination.
-    design[:, -1] = ways.level - model.level_db - model.slope_db * ways.decades
+    design[:, -1] = level - model.level_db - model.slope_db * decades
     who = [
         np.unique(column, return_inverse=True)[1].reshape(-1)
-        for column in (ways.receiver, ways.transmitter)
+        for column in (part.binned.pairs.first[used], part.binned.pairs.second[used])
     ]
     offsets = np.zeros((count, 1 + int(who[0].max()) + 1 + int(who[1].max()) + 1))
     offsets[:, 0] = 1.0

@@ -1,9 +1,9 @@
 """Fit estimators on some scenes, score them on others, and return measures."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from functools import cache
-from typing import Final
+from typing import Any, Final, TypeVar
 
 import numpy as np
 
@@ -112,16 +112,15 @@ class Question:
     windows_s: tuple[float, ...] = (300.0, 900.0)
 
 
-@dataclass(slots=True)
-class _Collected:
-    """Answers of the folds so far, for windows or minutes of one kind."""
+Outcome = TypeVar("Outcome", WindowOutcome, MinutesOutcome)
 
-    columns: list[tuple[Floats | Bools, ...]] = field(default_factory=list)
 
-    def joined(self, width: int) -> list[Floats]:
-        if not self.columns:
-            return [np.empty(0)] * width
-        return [np.concatenate(column) for column in zip(*self.columns, strict=True)]
+def _joined(kind: type[Outcome], parts: Sequence[Outcome]) -> Outcome:
+    """Return the rows of all parts in one outcome."""
+    columns: list[list[Any]] = [
+        [getattr(part, column.name) for part in parts] for column in fields(kind)
+    ]
+    return kind(*(np.concatenate(column or [np.empty(0)]) for column in columns))
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,8 +197,9 @@ class _Run:
     clock: Callable[[], float]
     readings: int = 0
     seconds: float = 0.0
-    windows: dict[tuple[float, float], _Collected] = field(default_factory=dict)
-    minutes: dict[float, _Collected] = field(default_factory=dict)
+    windows: dict[tuple[float, float], list[WindowOutcome]] = field(default_factory=dict)
+    minutes: dict[float, list[MinutesOutcome]] = field(default_factory=dict)
+    undecided: set[tuple[float, float]] = field(default_factory=set)
     known: dict[Scene, _SceneScores] = field(default_factory=dict)
 
     def forget(self) -> None:
@@ -215,14 +215,14 @@ class _Run:
             threshold = NOT_APPLICABLE
             if parts:
                 scores, _, near = (np.concatenate(column) for column in zip(*parts, strict=True))
-                threshold = best_threshold(scores, near.astype(np.bool_))
-            collected = self.windows.setdefault(asked, _Collected())
+                threshold = best_threshold(scores, near)
             for of_scene, group in zip(scored, fold.groups, strict=True):
                 score, probability, near = of_scene[asked]
-                undecided = np.full(len(score), np.isnan(threshold))
-                of_group = np.full(len(score), float(group))
-                collected.columns.append(
-                    (score, probability, score >= threshold, near, undecided, of_group)
+                if len(score) and np.isnan(threshold):
+                    self.undecided.add(asked)
+                of_group = np.full(len(score), group)
+                self.windows.setdefault(asked, []).append(
+                    WindowOutcome(score, probability, score >= threshold, near, of_group)
                 )
         for scene, group in zip(fold.scored, fold.groups, strict=True):
             self._add_minutes(fitted, scene, group)
@@ -263,10 +263,13 @@ class _Run:
         for within_m in self.question.radii_m:
             true = self.truth.pairs(scene, _joint(self.logs), within_m)
             given = fitted.minutes(scene, self.logs, within_m=within_m)
-            collected = self.minutes.setdefault(within_m, _Collected())
-            of_group = np.full(len(true.minutes), float(group))
-            estimates = (column[true.known] for column in (given.low, given.median, given.high))
-            collected.columns.append((*estimates, true.minutes, of_group))
+            of_group = np.full(len(true.minutes), group)
+            low, median, high = (
+                column[true.known] for column in (given.low, given.median, given.high)
+            )
+            self.minutes.setdefault(within_m, []).append(
+                MinutesOutcome(low, median, high, true.minutes, of_group)
+            )
 
     def rows(self) -> list[EstimatorScores]:
         """Return the measures over all folds."""
@@ -277,31 +280,23 @@ class _Run:
         ]
 
     def _row(self, within_m: float, window_s: float) -> EstimatorScores:
-        collected = self.windows.get((within_m, window_s), _Collected())
-        score, probability, chosen, near, undecided, group = collected.joined(6)
-        windows = WindowOutcome(
-            score,
-            probability,
-            chosen.astype(np.bool_),
-            near.astype(np.bool_),
-            group.astype(np.int64),
-        )
-        low, median, high, true, group = self.minutes.get(within_m, _Collected()).joined(5)
-        minutes = MinutesOutcome(low, median, high, true, group.astype(np.int64))
+        windows = _joined(WindowOutcome, self.windows.get((within_m, window_s), []))
+        minutes = _joined(MinutesOutcome, self.minutes.get(within_m, []))
         duration = DurationScores.of(minutes.low, minutes.estimated, minutes.high, minutes.true)
         contact = precision_recall(minutes.estimated, minutes.true, _CONTACT_MINUTES)
         policy = precision_recall(minutes.estimated, minutes.true, SINGAPORE_POLICY.minutes)
-        decided = len(score) > 0 and not undecided.any()
+        count = len(windows.score)
+        decided = count > 0 and (within_m, window_s) not in self.undecided
         return EstimatorScores(
             estimator=self.name,
             logs=self.logs.value,
             radius_m=within_m,
             window_s=window_s,
-            n=len(score),
-            prevalence=float(windows.near.mean()) if len(score) else NOT_APPLICABLE,
-            auc=auc(score, windows.near),
+            n=count,
+            prevalence=float(windows.near.mean()) if count else NOT_APPLICABLE,
+            auc=auc(windows.score, windows.near),
             ndcf=ndcf(windows.chosen, windows.near) if decided else NOT_APPLICABLE,
-            ece=calibration_error(probability, windows.near),
+            ece=calibration_error(windows.probability, windows.near),
             coverage90=duration.coverage90,
             minutes_mae=duration.mae,
             minutes_bias=duration.bias,

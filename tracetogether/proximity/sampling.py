@@ -10,7 +10,7 @@ that they leave mirrored and folded arrangements. Step sizes adapt per chain to 
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final, Protocol, TypeVar
+from typing import Final, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -29,16 +29,8 @@ _STEP_SCALE: Final = {
 }  # smaller steps for unknowns with large gradients
 
 
-class Target(Protocol):
-    """A distribution to sample from."""
-
-    def start(self, chains: int, rng: np.random.Generator) -> State:
-        """Return states to start from."""
-        ...
-
-    def log_probability(self, state: State, heat: float) -> tuple[Floats, State]:
-        """Return log-probability and gradient, with the readings weighted by ``heat``."""
-        ...
+LogProbability = Callable[[State, float], tuple[Floats, State]]
+"""Log-probability and gradient of a state, with the readings weighted by a number up to 1."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,20 +59,24 @@ Kept = TypeVar("Kept")
 
 
 def sample(
-    target: Target, keep: Callable[[State], Kept], effort: Effort = EFFORT, seed: int = _SEED
+    start: Callable[[int, np.random.Generator], State],
+    log_probability: LogProbability,
+    keep: Callable[[State], Kept],
+    effort: Effort = EFFORT,
 ) -> list[Kept]:
-    """Return ``keep(state)`` of every few moves after the approach."""
-    rng = np.random.default_rng(seed)
-    chains = effort.chains
-    state = target.start(chains, rng)
-    step = np.full(chains, 0.07, dtype=np.float32)
+    """Return ``keep(state)`` of every few moves after the approach, from ``start(chains, rng)``."""
+    rng = np.random.default_rng(_SEED)
+    state = start(effort.chains, rng)
+    step = np.full(effort.chains, 0.07, dtype=np.float32)
     warm = effort.approach * 2 // 3
     weights = np.concatenate(
         [np.geomspace(_FIRST_WEIGHT, 1, max(warm, 1)), np.ones(effort.approach + effort.moves)]
     )
     kept: list[Kept] = []
     for move in range(effort.approach + effort.moves):
-        state, accepted = _moved(target, state, step, float(weights[move]), effort.leaps, rng)
+        state, accepted = _moved(
+            log_probability, state, step, float(weights[move]), effort.leaps, rng
+        )
         if move < effort.approach + effort.moves // 3:
             step *= np.exp(0.15 * (accepted - _ACCEPTANCE)).astype(np.float32)
         after = move - effort.approach + 1
@@ -90,7 +86,7 @@ def sample(
 
 
 def _moved(
-    target: Target,
+    log_probability: LogProbability,
     state: State,
     step: npt.NDArray[np.float32],
     weight: float,
@@ -98,7 +94,7 @@ def _moved(
     rng: np.random.Generator,
 ) -> tuple[State, Floats]:
     """Return the states after a move, and the probability of its acceptance."""
-    log_p, slope = target.log_probability(state, weight)
+    log_p, slope = log_probability(state, weight)
     momentum = {
         name: rng.standard_normal(part.shape, dtype=np.float32) for name, part in state.items()
     }
@@ -110,7 +106,7 @@ def _moved(
             for name, size in sizes.items():
                 momentum[name] += np.float32(0.5 if leap == 0 else 1.0) * size * slope[name]
                 there[name] += size * momentum[name]
-            log_p, slope = target.log_probability(there, weight)
+            log_p, slope = log_probability(there, weight)
         for name, size in sizes.items():
             momentum[name] += np.float32(0.5) * size * slope[name]
         gain = np.nan_to_num(log_p - _kinetic(momentum) - before, nan=-np.inf)
