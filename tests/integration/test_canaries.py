@@ -48,8 +48,8 @@ def test_threat_leaky_error_shows_no_canary_anywhere(
                 return http.request(method, url + path, body=body, headers=headers).data
 
             canaries = {me.user_id, me.credential, near, pin, token, rows[0].peer, OPERATOR_TOKEN}
-            shown = send("GET", "/v1/graph", OPERATOR_TOKEN)
-            shown += send("GET", f"/v1/cases/{case_id}/contacts/onward", OPERATOR_TOKEN)
+            lists = send("GET", "/v1/graph", OPERATOR_TOKEN)
+            lists += send("GET", f"/v1/cases/{case_id}/contacts/onward", OPERATOR_TOKEN)
             said = [
                 send("GET", f"/v1/graph?policy={near}", OPERATOR_TOKEN),
                 send("POST", "/v1/cases", OPERATOR_TOKEN, {"user_id": near + "x"}),
@@ -68,10 +68,10 @@ def test_threat_leaky_error_shows_no_canary_anywhere(
     assert "case.opened" in shown  # the search finds what is there
     name = world.authority.desk.name_of(near)
     assert name not in shown
-    assert name in shown.decode()
+    assert name in lists.decode()
     for canary in canaries:
         assert canary not in shown, canary
-        assert canary not in shown.decode(), canary
+        assert canary not in lists.decode(), canary
     stored = b"".join(file.read_bytes() for file in tmp_path.iterdir())
     for canary in canaries - {me.user_id, near}:
         assert canary.encode() not in stored

@@ -4,22 +4,16 @@ import datetime as dt
 from collections.abc import Callable
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Query
 
+from tracetogether.adapters.http_api.guard import By
 from tracetogether.authority.access.permissions import Caller
 from tracetogether.authority.cases.case import Case, day_of
 from tracetogether.authority.cases.followed import ContactQuery, ContactState, Outcome, Priority
 from tracetogether.authority.desk.unmerging import Unmerged
 from tracetogether.authority.service import Authority
 from tracetogether.shapes import follow_up as shapes
-from tracetogether.shapes.cases import (
-    Assignment,
-    CaseLine,
-    CaseStep,
-    NewNote,
-    NoteLine,
-    NoteLines,
-)
+from tracetogether.shapes.cases import Assignment, CaseLine, CaseStep, NewNote, NoteLine, NoteLines
 from tracetogether.shapes.oversight import Done
 
 _Page = Annotated[int, Query(ge=1, le=1_000)]
@@ -40,30 +34,23 @@ def add_follow_up(router: APIRouter, authority: Authority, clock: Callable[[], f
 
 def _cases(router: APIRouter, authority: Authority, clock: Callable[[], float]) -> None:
     @router.post("/cases/{case_id}/assign")
-    def assign(request: Request, case_id: str, asked: Assignment) -> CaseLine:
+    def assign(by: By, case_id: str, asked: Assignment) -> CaseLine:
         """Assign a case to a tracer. Role: supervisor."""
-        by = request.state.caller
-        return case_line(
-            authority,
-            authority.casework.assign(
-                case_id, asked.operator, clock(), version=asked.version, by=by
-            ),
-        )
+        work, version = authority.casework, asked.version
+        assigned = work.assign(case_id, asked.operator, clock(), version=version, by=by)
+        return case_line(authority, assigned)
 
     @router.post("/cases/{case_id}/state")
-    def close(request: Request, case_id: str, asked: CaseStep) -> CaseLine:
+    def close(by: By, case_id: str, asked: CaseStep) -> CaseLine:
         """Close a case, or open a closed one again. Roles: tracer, supervisor."""
         work = authority.casework
         step = work.close if asked.state == "closed" else work.reopen
-        by = request.state.caller
         return case_line(authority, step(case_id, clock(), version=asked.version, by=by))
 
     @router.post("/cases/{case_id}/merge")
-    def merge_cases(
-        request: Request, case_id: str, asked: shapes.Into
-    ) -> CaseLine | shapes.MergedLine:
+    def merge_cases(by: By, case_id: str, asked: shapes.Into) -> CaseLine | shapes.MergedLine:
         """Merge a case into another one, which takes its contacts. Role: supervisor."""
-        by, dry_run = request.state.caller, asked.dry_run
+        dry_run = asked.dry_run
         found = authority.merging.merge_cases(
             case_id, asked.into, clock(), version=asked.version, dry_run=dry_run, by=by
         )
@@ -72,41 +59,34 @@ def _cases(router: APIRouter, authority: Authority, clock: Callable[[], float]) 
         return case_line(authority, authority.casework.case(asked.into, by=by))
 
     @router.post("/cases/{case_id}/unmerge")
-    def unmerge_cases(request: Request, case_id: str, asked: shapes.Undo) -> shapes.UndoneLine:
+    def unmerge_cases(by: By, case_id: str, asked: shapes.Undo) -> shapes.UndoneLine:
         """Undo the merge of a case into another one. Role: supervisor."""
-        by = request.state.caller
         return _undone(authority.unmerging.undo_cases, case_id, asked, clock(), by)
 
     @router.get("/cases/{case_id}/notes")
-    def read_notes(request: Request, case_id: str) -> NoteLines:
+    def read_notes(by: By, case_id: str) -> NoteLines:
         """Read the notes on a case and its contacts. Roles: tracer, supervisor."""
-        found = authority.desk.notes_on(case_id, by=request.state.caller)
+        found = authority.desk.notes_on(case_id, by=by)
         return NoteLines(notes=[NoteLine.of(note) for note in found])
 
     @router.post("/cases/{case_id}/notes", status_code=201)
-    def write_note(request: Request, case_id: str, asked: NewNote) -> NoteLine:
+    def write_note(by: By, case_id: str, asked: NewNote) -> NoteLine:
         """Write a note on a case, or on a contact of it. Roles: tracer, supervisor."""
-        return NoteLine.of(
-            authority.follow_up.note(
-                case_id,
-                asked.text,
-                clock(),
-                contact_id=asked.contact_id,
-                by=request.state.caller,
-            )
-        )
+        contact_id, follow_up = asked.contact_id, authority.follow_up
+        note = follow_up.note(case_id, asked.text, clock(), contact_id=contact_id, by=by)
+        return NoteLine.of(note)
 
     @router.get("/dashboard")
-    def dashboard(request: Request) -> shapes.DashboardShape:
+    def dashboard(by: By) -> shapes.DashboardShape:
         """Count the work on all cases, or on a tracer's own. Roles: tracer, supervisor."""
-        seen = authority.desk.dashboard(clock(), by=request.state.caller)
+        seen = authority.desk.dashboard(clock(), by=by)
         return shapes.DashboardShape.of(seen, authority.days.name)
 
 
 def _contacts(router: APIRouter, authority: Authority, clock: Callable[[], float]) -> None:
     @router.get("/followed")
     def list_followed(
-        request: Request,
+        by: By,
         case_id: str | None = None,
         state: Annotated[list[ContactState] | None, Query()] = None,
         priority: Annotated[
@@ -128,12 +108,11 @@ def _contacts(router: APIRouter, authority: Authority, clock: Callable[[], float
             offset=offset,
             limit=limit,
         )
-        return shapes.FollowedPage.of(authority.desk.page(query, by=request.state.caller))
+        return shapes.FollowedPage.of(authority.desk.page(query, by=by))
 
     @router.get("/followed/{contact_id}")
-    def one_followed(request: Request, contact_id: str) -> shapes.FollowedContact:
+    def one_followed(by: By, contact_id: str) -> shapes.FollowedContact:
         """Show a contact with its calendar. Roles: tracer, supervisor."""
-        by = request.state.caller
         found = shapes.FollowedLine.of(authority.desk.contact(contact_id, by=by))
         days = authority.desk.calendar(contact_id, by=by)
         return shapes.FollowedContact(
@@ -141,17 +120,13 @@ def _contacts(router: APIRouter, authority: Authority, clock: Callable[[], float
         )
 
     @router.post("/followed/{contact_id}/reveal")
-    def reveal_followed(
-        request: Request, contact_id: str, asked: shapes.WhyReveal
-    ) -> shapes.PersonLine:
+    def reveal_followed(by: By, contact_id: str, asked: shapes.WhyReveal) -> shapes.PersonLine:
         """Return the identity of a contact. Role: tracer. The audit log keeps the reason."""
-        person = authority.follow_up.reveal(
-            contact_id, asked.reason, clock(), by=request.state.caller
-        )
+        person = authority.follow_up.reveal(contact_id, asked.reason, clock(), by=by)
         return shapes.PersonLine.of(person)
 
     @router.put("/followed/{contact_id}/particulars")
-    def describe(request: Request, contact_id: str, asked: shapes.Particulars) -> Done:
+    def describe(by: By, contact_id: str, asked: shapes.Particulars) -> Done:
         """Store a contact's name, telephone number or both, encrypted. Role: tracer.
 
         A field that is left out, null or blank stays as it is; `clear` deletes.
@@ -163,46 +138,38 @@ def _contacts(router: APIRouter, authority: Authority, clock: Callable[[], float
             clock(),
             clear=asked.clear,
             version=asked.version,
-            by=request.state.caller,
+            by=by,
         )
         return Done(done=True)
 
 
 def _steps(router: APIRouter, authority: Authority, clock: Callable[[], float]) -> None:
     @router.post("/followed/{contact_id}/state")
-    def step(request: Request, contact_id: str, asked: shapes.ContactStep) -> shapes.FollowedLine:
+    def step(by: By, contact_id: str, asked: shapes.ContactStep) -> shapes.FollowedLine:
         """Record that a contact was informed, or put it on the call list. Role: tracer."""
         work = authority.follow_up
         act = work.reach if asked.state == "reached" else work.call_anyway
-        return shapes.FollowedLine.of(
-            act(contact_id, clock(), version=asked.version, by=request.state.caller)
-        )
+        return shapes.FollowedLine.of(act(contact_id, clock(), version=asked.version, by=by))
 
     @router.post("/followed/{contact_id}/outcomes")
-    def call(request: Request, contact_id: str, asked: shapes.Call) -> shapes.FollowedLine:
+    def call(by: By, contact_id: str, asked: shapes.Call) -> shapes.FollowedLine:
         """Record the outcome of a day's call. Role: tracer.
 
         A contact not reached on three days in a row is lost; one reached on the last day is
         completed.
         """
-        now = clock()
-        return shapes.FollowedLine.of(
-            authority.follow_up.record(
-                contact_id,
-                _day(authority, asked.date, now),
-                Outcome(asked.outcome),
-                now,
-                version=asked.version,
-                by=request.state.caller,
-            )
-        )
+        now, outcome = clock(), Outcome(asked.outcome)
+        day, version = _day(authority, asked.date, now), asked.version
+        record = authority.follow_up.record
+        called = record(contact_id, day, outcome, now, version=version, by=by)
+        return shapes.FollowedLine.of(called)
 
     @router.post("/followed/{contact_id}/merge")
     def merge(
-        request: Request, contact_id: str, asked: shapes.Into
+        by: By, contact_id: str, asked: shapes.Into
     ) -> shapes.FollowedLine | shapes.MergedLine:
         """Merge a contact into another one of the same case. Role: tracer."""
-        by, dry_run = request.state.caller, asked.dry_run
+        dry_run = asked.dry_run
         found = authority.merging.merge(
             contact_id, asked.into, clock(), version=asked.version, dry_run=dry_run, by=by
         )
@@ -211,25 +178,20 @@ def _steps(router: APIRouter, authority: Authority, clock: Callable[[], float]) 
         return shapes.FollowedLine.of(authority.desk.contact(asked.into, by=by))
 
     @router.post("/followed/{contact_id}/unmerge")
-    def unmerge(request: Request, contact_id: str, asked: shapes.Undo) -> shapes.UndoneLine:
+    def unmerge(by: By, contact_id: str, asked: shapes.Undo) -> shapes.UndoneLine:
         """Undo the merge of a contact into another one. Role: tracer."""
-        by = request.state.caller
         return _undone(authority.unmerging.undo, contact_id, asked, clock(), by)
 
     @router.post("/followed/{contact_id}/convert", status_code=201)
-    def convert(request: Request, contact_id: str, asked: shapes.Diagnosis) -> CaseLine:
+    def convert(by: By, contact_id: str, asked: shapes.Diagnosis) -> CaseLine:
         """Open a case for a contact who tested positive. Role: tracer.
 
         It waits until an issuer confirms it, or until the person uploads a log with a PIN.
         """
         now = clock()
         day = _day(authority, asked.date, now)
-        return case_line(
-            authority,
-            authority.merging.convert(
-                contact_id, now, day, version=asked.version, by=request.state.caller
-            ),
-        )
+        opened = authority.merging.convert(contact_id, now, day, version=asked.version, by=by)
+        return case_line(authority, opened)
 
 
 def _undone(

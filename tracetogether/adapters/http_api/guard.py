@@ -1,16 +1,16 @@
 """Permissions of routes: checked before anything else of a request; the default is nobody."""
 
 from collections.abc import Callable, Mapping
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
-from fastapi import APIRouter, Request, Response, Security
+from fastapi import APIRouter, Depends, Request, Response, Security
 from fastapi.concurrency import run_in_threadpool
 from fastapi.routing import APIRoute
 from fastapi.security import HTTPBearer
 
 from tracetogether.adapters.http_api.refusals import RefusedError
 from tracetogether.authority.access.operators import Operator
-from tracetogether.authority.access.permissions import Action
+from tracetogether.authority.access.permissions import Action, Caller
 from tracetogether.errors import AccessDeniedError
 
 ACTIONS: Final[Mapping[tuple[str, str], Action]] = {
@@ -48,6 +48,15 @@ ACTIONS: Final[Mapping[tuple[str, str], Action]] = {
     ("POST", "/v1/operators/{name}/disable"): Action.DISABLE_OPERATOR,
 }
 """Operators' route -> action; ``permissions`` says which roles allow it. No entry: denied."""
+
+
+async def _caller(request: Request) -> Caller:
+    caller: Caller = request.state.caller  # from ``guarded``, which runs before
+    return caller
+
+
+By = Annotated[Caller, Depends(_caller)]
+"""The operator who sends a request, as a parameter of a route."""
 
 Check = Callable[[str | None], object]
 Denied = Callable[[Operator, str], object]

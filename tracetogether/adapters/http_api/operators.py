@@ -1,27 +1,28 @@
 """The operators' routes: cases, contacts, counts, keys, the audit log, and the operators."""
 
 from collections.abc import Callable
-from typing import Annotated
+from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Query, Request
-from fastapi.responses import PlainTextResponse
+from fastapi import APIRouter, Query
+from fastapi.responses import PlainTextResponse, StreamingResponse
 
-from tracetogether.adapters.http_api.exporting import add_exports
 from tracetogether.adapters.http_api.follow_up import add_follow_up, case_line
-from tracetogether.adapters.http_api.graph import add_graph
-from tracetogether.adapters.http_api.guard import guarded
+from tracetogether.adapters.http_api.guard import By, guarded
 from tracetogether.adapters.http_api.metrics import metrics_text
 from tracetogether.authority.access.operators import Operator, roles_named
 from tracetogether.authority.cases.case import CaseQuery, CaseState, CaseSummary, day_of
+from tracetogether.authority.desk.exports import layout_named
 from tracetogether.authority.intake.issuance import new_secret
 from tracetogether.authority.intake.pins import PinLifetime
 from tracetogether.authority.service import Authority
 from tracetogether.authority.tracing.one_case import POLICIES, policy_named
 from tracetogether.shapes import cases as shapes
 from tracetogether.shapes import oversight
-from tracetogether.shapes.contacts import Contacts
+from tracetogether.shapes.contacts import Contacts, Graph, OnwardLine, OnwardLines, Policy
+from tracetogether.tables.spreadsheets import MEDIA_TYPES, file_of
 
 _MOST_ENTRIES = 1_000
+_Policy = Annotated[str, Query(description=f"One of {', '.join(POLICIES)}.")]
 
 
 def for_operators(authority: Authority, clock: Callable[[], float]) -> APIRouter:
@@ -33,8 +34,7 @@ def for_operators(authority: Authority, clock: Callable[[], float]) -> APIRouter
     router = guarded("operator token", "operators", authority.access.operator, denied)
     _casework(router, authority, clock)
     add_follow_up(router, authority, clock)
-    add_graph(router, authority, clock)
-    add_exports(router, authority, clock)
+    _lists(router, authority, clock)
     _oversight(router, authority, clock)
     _staff(router, authority, clock)
     return router
@@ -42,26 +42,23 @@ def for_operators(authority: Authority, clock: Callable[[], float]) -> APIRouter
 
 def _casework(router: APIRouter, authority: Authority, clock: Callable[[], float]) -> None:
     @router.post("/cases", status_code=201)
-    def open_case(request: Request, asked: shapes.NewCase) -> shapes.CaseLine:
+    def open_case(by: By, asked: shapes.NewCase) -> shapes.CaseLine:
         """Open a case for a registered user. Role: issuer."""
         day = None if asked.date is None else day_of(asked.date)
-        return case_line(
-            authority,
-            authority.casework.open_case(asked.user_id, clock(), day, by=request.state.caller),
-        )
+        opened = authority.casework.open_case(asked.user_id, clock(), day, by=by)
+        return case_line(authority, opened)
 
     @router.post("/cases/{case_id}/confirm")
-    def confirm_case(request: Request, case_id: str) -> shapes.CaseLine:
+    def confirm_case(by: By, case_id: str) -> shapes.CaseLine:
         """Confirm a case that a tracer opened for a contact. Role: issuer.
 
         Its list then uses the logs of other people too.
         """
-        by = request.state.caller
         return case_line(authority, authority.casework.confirm(case_id, clock(), by=by))
 
     @router.get("/cases")
     def list_cases(
-        request: Request,
+        by: By,
         state: Annotated[list[CaseState] | None, Query()] = None,
         assigned_to: Annotated[
             str | None, Query(description="An operator's name; empty: cases assigned to nobody.")
@@ -76,14 +73,9 @@ def _casework(router: APIRouter, authority: Authority, clock: Callable[[], float
 
         A tracer sees the cases assigned to them.
         """
-        query = CaseQuery(
-            frozenset(state or ()),
-            assigned_to,
-            unconfirmed=unconfirmed,
-            offset=offset,
-            limit=limit,
-        )
-        page = authority.casework.page(query, clock(), by=request.state.caller)
+        states = frozenset(state or ())
+        query = CaseQuery(states, assigned_to, unconfirmed=unconfirmed, offset=offset, limit=limit)
+        page = authority.casework.page(query, clock(), by=by)
         return shapes.Cases(
             cases=[_summary(authority, summary) for summary in page.cases],
             total=page.total,
@@ -92,7 +84,7 @@ def _casework(router: APIRouter, authority: Authority, clock: Callable[[], float
 
     @router.post("/cases/{case_id}/pin", status_code=201)
     def issue_pin(
-        request: Request, case_id: str, asked: shapes.NewPin | None = None
+        by: By, case_id: str, asked: shapes.NewPin | None = None
     ) -> shapes.UploadPinIssued:
         """Issue an upload PIN for the case's user. It works once, and replaces earlier PINs.
 
@@ -100,18 +92,18 @@ def _casework(router: APIRouter, authority: Authority, clock: Callable[[], float
         shown only here; the service stores its HMAC. Role: issuer.
         """
         now = clock()
-        case = authority.casework.case_to_show(case_id, by=request.state.caller)
+        case = authority.casework.case_to_show(case_id, by=by)
         lifetime = asked.lifetime if asked else PinLifetime.LONG
-        pin = authority.pins.issue(case, now, lifetime=lifetime, by=request.state.caller)
+        pin = authority.pins.issue(case, now, lifetime=lifetime, by=by)
         return shapes.UploadPinIssued(
             case_id=case_id, upload_pin=pin, expires_at=now + lifetime.seconds
         )
 
     @router.get("/cases/{case_id}/contacts")
     def list_contacts(
-        request: Request,
+        by: By,
         case_id: str,
-        policy: Annotated[str, Query(description=f"One of {', '.join(POLICIES)}.")] = "singapore",
+        policy: _Policy = "singapore",
         quarantined: Annotated[  # noqa: FBT002 - FastAPI passes it by name
             bool, Query(description="Use records of quarantined days too.")
         ] = False,
@@ -120,47 +112,102 @@ def _casework(router: APIRouter, authority: Authority, clock: Callable[[], float
 
         Roles: tracer (of assigned cases), supervisor. The audit log records the request.
         """
-        case = authority.casework.case(case_id, by=request.state.caller)
+        case = authority.casework.case(case_id, by=by)
         traced = authority.tracing.contacts(
-            case,
-            policy_named(policy),
-            by=request.state.caller,
-            believe_quarantined=quarantined,
+            case, policy_named(policy), by=by, believe_quarantined=quarantined
         )
-        authority.audit.record(
-            "contacts.listed", clock(), by=request.state.caller.name, subject=case.case_id
-        )
+        authority.audit.record("contacts.listed", clock(), by=by.name, subject=case.case_id)
         return Contacts.of(traced)
 
     @router.post("/cases/{case_id}/reveal")
-    def reveal(request: Request, case_id: str, asked: shapes.Reveal) -> shapes.Revealed:
+    def reveal(by: By, case_id: str, asked: shapes.Reveal) -> shapes.Revealed:
         """Return the user id behind a contact's pseudonym. Role: tracer.
 
         The audit log keeps the reason.
         """
-        case = authority.casework.case(case_id, by=request.state.caller)
-        user_id = authority.tracing.reveal(
-            case, asked.pseudonym, asked.reason, clock(), by=request.state.caller
-        )
+        case = authority.casework.case(case_id, by=by)
+        user_id = authority.tracing.reveal(case, asked.pseudonym, asked.reason, clock(), by=by)
         return shapes.Revealed(pseudonym=asked.pseudonym, user_id=user_id)
+
+
+def _lists(router: APIRouter, authority: Authority, clock: Callable[[], float]) -> None:
+    @router.get("/graph")
+    def show_graph(
+        by: By,
+        policy: _Policy = "singapore",
+        offset: Annotated[
+            int, Query(ge=0, le=10_000_000, description="How many of the newest cases to skip.")
+        ] = 0,
+    ) -> Graph:
+        """Show who met whom among the newest 1,000 cases, and rank who may have infected whom.
+
+        Roles: tracer (of assigned cases), supervisor. The audit log records the request.
+        """
+        graph = authority.graphs.graph(policy_named(policy), by=by, skip=offset)
+        authority.audit.record("graph.shown", clock(), by=by.name, cases=graph.cases)
+        return Graph.of(graph, offset)
+
+    @router.get("/cases/{case_id}/contacts/onward")
+    def list_onward(by: By, case_id: str, policy: _Policy = "singapore") -> OnwardLines:
+        """List the people whom a case's contacts met after the case, if these have uploaded too.
+
+        Roles: tracer, supervisor; through contacts whose own cases the caller needs to know.
+        The audit log records the request.
+        """
+        case, chosen = authority.casework.case(case_id, by=by), policy_named(policy)
+        found = authority.graphs.second_degree(case, chosen, by=by)
+        authority.audit.record("contacts.onward_listed", clock(), by=by.name, subject=case.case_id)
+        return OnwardLines(
+            case_id=case.case_id,
+            policy=Policy.of(chosen),
+            contacts=[OnwardLine.of(onward) for onward in found],
+        )
+
+    content: dict[str, Any] = {
+        kind.partition(";")[0]: {"schema": {}} for kind in MEDIA_TYPES.values()
+    }
+
+    @router.get(
+        "/exports/contacts",
+        response_model=None,
+        responses={200: {"content": content, "description": "The file, streamed."}},
+    )
+    def export_contacts(
+        by: By,
+        form: Annotated[Literal["csv", "ndjson", "xlsx"], Query(alias="format")] = "csv",
+        layout: Annotated[
+            str, Query(description="`contacts`, `anonymous`, `sormas` or `godata`.")
+        ] = "contacts",
+    ) -> StreamingResponse:
+        """Export the contacts of all cases to a file. Role: exporter. The audit log records it.
+
+        The file has pseudonyms, no names. A text that begins like a formula gets an apostrophe
+        in CSV, and is plain text in XLSX.
+        """
+        rows = authority.exports.rows(layout_named(layout), form, clock(), by=by)
+        return StreamingResponse(  # a few hundred rows are in memory at a time
+            file_of(rows, form),
+            media_type=MEDIA_TYPES[form],
+            headers={"Content-Disposition": f'attachment; filename="contacts-{layout}.{form}"'},
+        )
 
 
 def _oversight(router: APIRouter, authority: Authority, clock: Callable[[], float]) -> None:
     @router.get("/statistics")
-    def statistics(request: Request) -> oversight.Statistics:
+    def statistics(by: By) -> oversight.Statistics:
         """Count everything that is stored. Roles: exporter, auditor."""
-        counts = authority.monitoring.counts(clock(), by=request.state.caller)
+        counts = authority.monitoring.counts(clock(), by=by)
         return oversight.Statistics.of(counts)
 
     @router.get("/keys")
-    def list_keys(request: Request) -> oversight.Keys:
+    def list_keys(by: By) -> oversight.Keys:
         """List the UTC days that have keys, never the keys. Role: keyholder."""
-        days = authority.custody.known_days(clock(), by=request.state.caller)
+        days = authority.custody.known_days(clock(), by=by)
         return oversight.Keys(days=[oversight.DayOfKeys.of(day) for day in days])
 
     @router.get("/audit")
     def read_audit(
-        request: Request,
+        by: By,
         after: Annotated[
             int, Query(ge=0, le=2**53, description="Entries with a greater number.")
         ] = 0,
@@ -170,45 +217,41 @@ def _oversight(router: APIRouter, authority: Authority, clock: Callable[[], floa
 
         Role: auditor.
         """
-        entries = authority.audit.entries(after, limit, by=request.state.caller)
+        entries = authority.audit.entries(after, limit, by=by)
         return oversight.AuditLog(
             total=authority.store.last_audit()[0],
             entries=[oversight.AuditLine.of(entry) for entry in entries],
         )
 
     @router.get("/metrics", responses={200: {"content": {"text/plain": {}}}}, response_model=None)
-    def metrics(request: Request) -> PlainTextResponse:
+    def metrics(by: By) -> PlainTextResponse:
         """Return metrics in Prometheus's text format. Role: auditor."""
-        return PlainTextResponse(
-            metrics_text(authority.monitoring.metrics(clock(), by=request.state.caller))
-        )
+        return PlainTextResponse(metrics_text(authority.monitoring.metrics(clock(), by=by)))
 
 
 def _staff(router: APIRouter, authority: Authority, clock: Callable[[], float]) -> None:
     @router.get("/operators")
-    def list_operators(request: Request) -> oversight.Operators:
+    def list_operators(by: By) -> oversight.Operators:
         """List all operators. Role: admin."""
-        staff = authority.staff.all(by=request.state.caller)
+        staff = authority.staff.all(by=by)
         return oversight.Operators(
             operators=[oversight.OperatorLine.of(operator) for operator in staff]
         )
 
     @router.post("/operators", status_code=201)
-    def add_operator(request: Request, asked: oversight.NewOperator) -> oversight.OperatorAdded:
+    def add_operator(by: By, asked: oversight.NewOperator) -> oversight.OperatorAdded:
         """Add an operator. Role: admin, who can grant only roles of their own.
 
         The token is shown only here; the service stores its digest.
         """
         token = new_secret()
-        authority.staff.add(
-            asked.name, roles_named(asked.roles), token, clock(), by=request.state.caller
-        )
+        authority.staff.add(asked.name, roles_named(asked.roles), token, clock(), by=by)
         return oversight.OperatorAdded(name=asked.name, operator_token=token)
 
     @router.post("/operators/{name}/disable")
-    def disable_operator(request: Request, name: str) -> oversight.Done:
+    def disable_operator(by: By, name: str) -> oversight.Done:
         """Disable an operator from the next request on. Role: admin; not for oneself."""
-        authority.staff.disable(name, clock(), by=request.state.caller)
+        authority.staff.disable(name, clock(), by=by)
         return oversight.Done(done=True)
 
 
