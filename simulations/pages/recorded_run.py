@@ -12,6 +12,7 @@ from simulations.pages.recording import (
     MANIFEST,
     POSITIONS,
     RECORDED_TRACKS,
+    TRACKS,
     file_digest,
     is_a_run,
 )
@@ -119,10 +120,5 @@ def _tracks(file: Path, said: Mapping[str, Any]) -> CrowdTracks:
     if file_digest(kept) != said["sha256"][POSITIONS]:
         raise StoreError(f"{kept} is not the file that {file.name} was written with")
     with np.load(kept) as stored:
-        return CrowdTracks(
-            xy=stored["xy"],
-            facing=stored["facing"],
-            posture=stored["posture"],
-            carry=stored["carry"],
-            tick_s=float(stored["tick_s"]),
-        )
+        columns = {name: stored[name] for name in TRACKS}
+        return CrowdTracks(**columns, tick_s=float(stored["tick_s"]))

@@ -5,7 +5,7 @@ import hashlib
 import json
 import platform
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, astuple
 from pathlib import Path
 from typing import Any, Final
 
@@ -19,7 +19,6 @@ from simulations.scores.scoring import ScoredRun, Scores
 from simulations.scores.truth import GroundTruth
 from tracetogether import __version__
 from tracetogether.errors import StoreError
-from tracetogether.units import Interval
 from tracetogether.whole_file import whole_file, write_whole
 
 MANIFEST: Final = "manifest.json"
@@ -29,6 +28,7 @@ TRUTH: Final = "truth.csv"
 CONTACTS: Final = "contacts.csv"
 PICTURE: Final = "picture.png"
 _FILES: Final = (POSITIONS, LOGS, TRUTH, CONTACTS)
+TRACKS: Final = ("xy", "facing", "posture", "carry")
 
 RECORDED_TRACKS: Final = "recorded_tracks"
 """The manifest's key for the source of recorded tracks."""
@@ -91,10 +91,7 @@ def save_run(
         with whole_file(path / POSITIONS) as half:
             np.savez_compressed(
                 half,
-                xy=run.tracks.xy,
-                facing=run.tracks.facing,
-                posture=run.tracks.posture,
-                carry=run.tracks.carry,
+                **{name: getattr(run.tracks, name) for name in TRACKS},
                 tick_s=np.array(run.tracks.tick_s),
                 app=run.app,
                 user_ids=np.array([run.user_ids[person] for person in run.app.tolist()]),
@@ -232,14 +229,10 @@ def _contacts(scores: Scores) -> Iterable[tuple[object, ...]]:
                 case.person,
                 "" if line.person is None else line.person,
                 line.pseudonym,
-                *(f"{value:.3f}" for value in _three(line.minutes)),
-                *(f"{value:.3f}" for value in _three(line.nearest_m)),
+                *(f"{value:.3f}" for value in astuple(line.minutes)),
+                *(f"{value:.3f}" for value in astuple(line.nearest_m)),
                 int(line.close_contact),
                 f"{line.true_minutes:.4f}",
                 f"{line.true_nearest_m:.3f}",
                 int(line.true_contact),
             )
-
-
-def _three(value: Interval) -> tuple[float, float, float]:
-    return value.low, value.median, value.high

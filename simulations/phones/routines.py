@@ -74,7 +74,6 @@ class Routines:
         shows: n moments at which phones begin or stop to advertise.
         showing: (n,) whether the phone advertises from then on.
         turn: (n,) number of advertisements that the phone began before; -1 for none.
-        shown_batch: (n,) index of the fetch whose batch is in use.
         fetches: timeline of fetches.
         fetch_of: (f,) index of each entry of ``fetches`` in ``fetch_at_s``.
     """
@@ -86,7 +85,6 @@ class Routines:
     shows: Timeline
     showing: Bools
     turn: Ints
-    shown_batch: Ints
     fetches: Timeline
     fetch_of: Ints
 
@@ -287,7 +285,6 @@ class _Stepper:
         showing = showing[order]
         so_far = np.cumsum(showing)
         before = np.concatenate([[0], so_far])[shows.first[shows.phone]]
-        batch = fetches.last(shows.phone, shows.at_s)
         return Routines(
             scan_at_s=scan_at_s,
             scan_phone=scan_phone,
@@ -296,7 +293,6 @@ class _Stepper:
             shows=shows,
             showing=showing,
             turn=np.asarray(so_far - before, dtype=np.int64),
-            shown_batch=np.asarray(fetch_of[batch] if len(batch) else batch, dtype=np.int64),
             fetches=fetches,
             fetch_of=fetch_of,
         )

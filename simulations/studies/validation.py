@@ -95,16 +95,7 @@ MEASURED: Final[tuple[tuple[str, float, float, float, str], ...]] = (
     ("loss_at_floor", 0.5, 0.4, 0.6, "half of the packets at the sensitivity floor"),
 )
 
-
-LASTING: Final = (
-    "exponent",
-    "at_1m_db",
-    "sigma_db",
-    "pair_offset_sd_db",
-    "within_pair_sd_db",
-    "reciprocity_corr",
-    "difference_sd_db",
-)
+LASTING: Final = tuple(name for name, *_ in MEASURED[:7])  # what lasting_spreads returns
 
 
 @dataclass(frozen=True, slots=True)

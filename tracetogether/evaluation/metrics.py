@@ -98,9 +98,7 @@ class DurationScores:
     def of(cls, low: Floats, estimated: Floats, high: Floats, true: Floats) -> Self:
         """Return the scores of columns of minutes."""
         if not len(true):
-            return cls(
-                0, NOT_APPLICABLE, NOT_APPLICABLE, NOT_APPLICABLE, NOT_APPLICABLE, NOT_APPLICABLE
-            )
+            return cls(0, *[NOT_APPLICABLE] * 5)
         vary = np.ptp(estimated) > 0 and np.ptp(true) > 0
         has_intervals = not (np.isnan(low).any() or np.isnan(high).any())
         slack = 1e-9  # of sums in another order

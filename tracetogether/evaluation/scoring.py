@@ -123,14 +123,6 @@ def _joined(kind: type[Outcome], parts: Sequence[Outcome]) -> Outcome:
     return kind(*(np.concatenate(column or [np.empty(0)]) for column in columns))
 
 
-@dataclass(frozen=True, slots=True)
-class _Truth:
-    """True windows and pairs by scene, logs, and window or radius; each is computed once."""
-
-    windows: Callable[[Scene, LogsUsed, float], TrueWindows]
-    pairs: Callable[[Scene, LogsUsed, float], TruePairs]
-
-
 def _joint(logs: LogsUsed) -> LogsUsed:
     """Return PAIR for ALL: both have undirected pairs."""
     return LogsUsed.OWN if logs is LogsUsed.OWN else LogsUsed.PAIR
@@ -158,14 +150,15 @@ def evaluate(
         clock: seconds, for the speed; such as time.perf_counter.
         on_progress: called with (steps done, steps in all).
     """
-    truth = _Truth(cache(TrueWindows.of), cache(TruePairs.of))
+    windows, pairs = cache(TrueWindows.of), cache(TruePairs.of)
     steps = sum(len(estimator.logs) for estimator in estimators) * len(folds)
     done = 0
     rows: list[EstimatorScores] = []
     for estimator in estimators:
         logs_of_estimator = [logs for logs in LogsUsed if logs in estimator.logs]
         runs = {
-            logs: _Run(estimator.name, logs, question, truth, clock) for logs in logs_of_estimator
+            logs: _Run(estimator.name, logs, question, clock, windows, pairs)
+            for logs in logs_of_estimator
         }
         fitted: Fitted | None = None
         for fold in folds:
@@ -193,8 +186,9 @@ class _Run:
     name: str
     logs: LogsUsed
     question: Question
-    truth: _Truth
     clock: Callable[[], float]
+    true_windows: Callable[[Scene, LogsUsed, float], TrueWindows]
+    true_pairs: Callable[[Scene, LogsUsed, float], TruePairs]
     readings: int = 0
     seconds: float = 0.0
     windows: dict[tuple[float, float], list[WindowOutcome]] = field(default_factory=dict)
@@ -242,7 +236,7 @@ class _Run:
             return self.known[scene]
         found: _SceneScores = {}
         for window_s in self.question.windows_s:
-            true = self.truth.windows(scene, _joint(self.logs), window_s)
+            true = self.true_windows(scene, _joint(self.logs), window_s)
             for within_m in self.question.radii_m:
                 given = fitted.windows(scene, self.logs, window_s=window_s, within_m=within_m)
                 if len(given) != len(true.known):
@@ -261,7 +255,7 @@ class _Run:
         if scene.tracks is None:
             return
         for within_m in self.question.radii_m:
-            true = self.truth.pairs(scene, _joint(self.logs), within_m)
+            true = self.true_pairs(scene, _joint(self.logs), within_m)
             given = fitted.minutes(scene, self.logs, within_m=within_m)
             of_group = np.full(len(true.minutes), group)
             low, median, high = (
