@@ -16,7 +16,7 @@ import pytest
 from tests.authority_world import DAY, NOON, NOW, World
 from tests.conftest import counted_entropy
 from tests.fresh_stores import fresh_store, inside
-from tracetogether.adapters.http_api.metrics import metrics_text
+from tracetogether.adapters.http_api.operators import metrics_text
 from tracetogether.adapters.sql_store import SqlStore
 from tracetogether.adapters.sql_store.tables import METADATA
 from tracetogether.authority.access.limits import BATCHES

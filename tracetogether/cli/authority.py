@@ -276,13 +276,8 @@ def purge(folder: Path, now: str | None, *, clock_is_right: bool, as_json: bool)
         )
         update_revoked(folder, service.store, moment)
         service.tallies.tell(moment)
-    counts = {
-        "day_keys": purged.day_keys,
-        "uploads": purged.uploads,
-        "contact_lists": purged.contact_lists,
-        "pins": purged.pins,
-        "cases": purged.cases,
-    }
+    kinds = ("day_keys", "uploads", "contact_lists", "pins", "cases")
+    counts = {kind: getattr(purged, kind) for kind in kinds}
     text = ", ".join(f"{count} {what.replace('_', ' ')}" for what, count in counts.items())
     answer(counts, f"Gone: {text}", as_json=as_json)
 

@@ -1,6 +1,7 @@
 """`tracetogether authority keys`: list, rotate and destroy day keys; no command shows one."""
 
 import time
+from dataclasses import asdict
 from pathlib import Path
 
 import click
@@ -25,15 +26,7 @@ def list_keys(folder: Path, *, as_json: bool) -> None:
     """List the UTC days that have a key, up to tomorrow."""
     with opened_folder(folder) as service:
         days = service.custody.known_days(time.time(), by=CONSOLE)
-    facts = [
-        {
-            "date": date_of_day(key.day),
-            "day": key.day,
-            "chain": key.chain,
-            "quarantined": key.quarantined,
-        }
-        for key in days
-    ]
+    facts = [{"date": date_of_day(key.day), **asdict(key)} for key in days]
     shown = table(
         days,
         ("date", lambda key: date_of_day(key.day)),

@@ -1,14 +1,13 @@
 """The operators' routes: cases, contacts, counts, keys, the audit log, and the operators."""
 
-from collections.abc import Callable
-from typing import Annotated, Any, Literal
+from collections.abc import Callable, Iterable
+from typing import Annotated, Any, Final, Literal
 
 from fastapi import APIRouter, Query
 from fastapi.responses import PlainTextResponse, StreamingResponse
 
 from tracetogether.adapters.http_api.follow_up import add_follow_up, case_line
 from tracetogether.adapters.http_api.guard import By, guarded
-from tracetogether.adapters.http_api.metrics import metrics_text
 from tracetogether.authority.access.operators import Operator, roles_named
 from tracetogether.authority.cases.case import CaseQuery, CaseState, CaseSummary, day_of
 from tracetogether.authority.desk.exports import layout_named
@@ -22,6 +21,11 @@ from tracetogether.shapes.contacts import Contacts, Graph, OnwardLine, OnwardLin
 from tracetogether.tables.spreadsheets import MEDIA_TYPES, file_of
 
 _MOST_ENTRIES = 1_000
+_METRIC: Final = """\
+# HELP tracetogether_{name} {about}
+# TYPE tracetogether_{name} {kind}
+tracetogether_{name} {value}
+"""
 _Policy = Annotated[str, Query(description=f"One of {', '.join(POLICIES)}.")]
 
 
@@ -258,3 +262,16 @@ def _staff(router: APIRouter, authority: Authority, clock: Callable[[], float]) 
 def _summary(authority: Authority, summary: CaseSummary) -> shapes.CaseSummaryLine:
     pseudonym = authority.desk.name_of(summary.case.user_id)
     return shapes.CaseSummaryLine.of(summary.case, pseudonym, summary)
+
+
+def metrics_text(metrics: Iterable[tuple[str, str, float]]) -> str:
+    """Return metrics (name, description, value) in Prometheus's text form, without labels."""
+    return "".join(
+        _METRIC.format(
+            name=name,
+            about=about,
+            value=value,
+            kind="counter" if name.endswith("_total") else "gauge",
+        )
+        for name, about, value in metrics
+    )

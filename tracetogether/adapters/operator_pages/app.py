@@ -11,7 +11,6 @@ from starlette.routing import Route
 
 from tracetogether.adapters.operator_pages import (
     cases,
-    exports,
     oversight,
     overview,
     people,
@@ -31,7 +30,6 @@ ALL_PAGES: tuple[Page, ...] = (
     *cases.PAGES,
     *people.PAGES,
     *who_met.PAGES,
-    *exports.PAGES,
     *oversight.PAGES,
 )
 _KINDS = {"desk.css": "text/css", "mark.svg": "image/svg+xml"}
