@@ -3,20 +3,12 @@
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import ndtr
 
-from tracetogether.evaluation.fittable_posterior import FittablePosterior
 from tracetogether.evaluation.scene import Scene, Tracks
 from tracetogether.labels import Labels
-from tracetogether.proximity.calibration import Calibration, ModelOffsets
-from tracetogether.proximity.distances import LogsUsed
-from tracetogether.proximity.model import MODEL
-from tracetogether.proximity.posterior import Posterior
-from tracetogether.proximity.sampling import EFFORT, Effort
 from tracetogether.sightings import Sightings
 
 START = 1_600_000_020.0  # the beginning of a minute, and of a quarter of an hour plus 3 minutes
-KNOWN = Calibration({"known": ModelOffsets(3.6, 0.0, -24.7, 0.0, measured=True)})
 
 
 @dataclass(frozen=True)
@@ -101,32 +93,3 @@ def scene(
         Scene(name, sightings, distance[observer, peer, minute][heard], tracks),
         where,
     )
-
-
-def inferred(
-    sightings: Sightings,
-    logs: LogsUsed,
-    *,
-    calibration: Calibration = KNOWN,
-    effort: Effort = EFFORT,
-) -> Posterior:
-    """Return the posterior that an evaluation with the built-in figures computes of a scene."""
-    fitted = FittablePosterior(MODEL, effort).fit((), calibration=calibration)
-    return fitted.posterior(Scene("room", sightings), logs)
-
-
-def distance_quantiles_m(posterior: Posterior, quantiles: tuple[float, ...]) -> np.ndarray:
-    """Return (quantiles, q, t) distances: the mixture over the draws, inverted by halving."""
-    draws = posterior.mean_log10_m + posterior.persistent_sd[:, None, None] * posterior.persistent_z
-    spread = np.sqrt(draws.var(axis=2) + posterior.slot_sd**2)
-    centre = draws.mean(axis=2, dtype=np.float64)
-    found = []
-    for quantile in quantiles:
-        below, above = centre - 8 * spread, centre + 8 * spread
-        for _ in range(30):
-            middle = (below + above) / 2
-            excess = (middle[:, :, None] - draws) / np.maximum(posterior.slot_sd, 1e-3)[:, :, None]
-            less = ndtr(excess).mean(axis=2) < quantile
-            below, above = np.where(less, middle, below), np.where(less, above, middle)
-        found.append(10 ** ((below + above) / 2))
-    return np.array(found)

@@ -3,14 +3,7 @@
 import numpy as np
 import pytest
 
-from tests.proximity_world import (
-    KNOWN,
-    START,
-    Radio,
-    distance_quantiles_m,
-    inferred,
-    scene,
-)
+from tests.proximity_world import START, Radio, scene
 from tracetogether.evaluation.fittable_posterior import (
     FittablePosterior,
     LogOdds,
@@ -19,14 +12,15 @@ from tracetogether.evaluation.fittable_posterior import (
 from tracetogether.evaluation.scene import Scene, SceneWindows
 from tracetogether.evaluation.truth import TrueMinutes, mean_distance_m
 from tracetogether.proximity.binned_readings import bin_readings
-from tracetogether.proximity.calibration import Calibration
+from tracetogether.proximity.calibration import Calibration, ModelOffsets
 from tracetogether.proximity.distances import LogsUsed, spread_over_time
 from tracetogether.proximity.geometry import Geometry
 from tracetogether.proximity.model import MODEL
-from tracetogether.proximity.posterior import Recalibration, may_seek_positions
+from tracetogether.proximity.posterior import Recalibration, infer, may_seek_positions
 from tracetogether.proximity.sampling import Effort, sample
 from tracetogether.sightings import Sightings
 
+KNOWN = Calibration({"known": ModelOffsets(3.6, 0.0, -24.7, 0.0, measured=True)})
 CLEAR = Radio(
     receiver_db=1.0, transmitter_db=1.0, pair_db=0.3, turning_db=0.5, packet_db=1.0, heavy=False
 )
@@ -62,7 +56,7 @@ def test_the_gradient_is_that_of_the_log_probability():
 
 def test_positions_are_found_up_to_turning_and_size():
     one, where = scene(7, people=9, minutes=10, radio=CLEAR)
-    posterior = inferred(one.sightings, LogsUsed.ALL)
+    posterior = infer(one.sightings, LogsUsed.ALL, calibration=KNOWN)
     apart = np.hypot(
         *(where[posterior.pairs.first] - where[posterior.pairs.second]).transpose(2, 0, 1)
     )
@@ -127,41 +121,42 @@ def test_the_same_readings_give_the_same_answer(rooms):
     sightings = rooms[0].sightings
     order = np.random.default_rng(0).permutation(len(sightings))
     short = Effort(chains=2, approach=10, moves=10)
-    one = inferred(sightings, LogsUsed.ALL, effort=short)
-    other = inferred(sightings.take(order), LogsUsed.ALL, effort=short)
+    one = infer(sightings, LogsUsed.ALL, calibration=KNOWN, effort=short)
+    other = infer(sightings.take(order), LogsUsed.ALL, calibration=KNOWN, effort=short)
     assert one.mean_log10_m.tobytes() == other.mean_log10_m.tobytes()
 
 
 def test_two_people_have_no_geometry():
     pair = scene(2, people=2, minutes=6)[0].sightings
     assert not may_seek_positions(bin_readings(pair, KNOWN), Effort())
-    assert inferred(pair, LogsUsed.ALL).mean_log10_m.shape[2] == 1
+    assert infer(pair, LogsUsed.ALL, calibration=KNOWN).mean_log10_m.shape[2] == 1
 
 
 def test_nothing_heard_is_nothing_known():
     empty = Sightings.from_columns(time=[], peer=[], rssi_dbm=[], observer=[])
     for logs in LogsUsed:
-        found = inferred(empty, logs)
+        found = infer(empty, logs, calibration=KNOWN)
         assert len(found.pairs) == 0
-        assert found.within(2.0).shape[:2] == (0, found.slots)
-        assert len(found.minutes(2.0, np.empty((0, found.slots))).median) == 0
+        assert found.probability(2.0).shape[0] == 0
 
 
-def test_minutes_agree_with_the_draws(rooms):
-    posterior = inferred(rooms[1].sightings, LogsUsed.PAIR)
+def test_minutes_contact_and_nearest_agree_with_the_draws(rooms):
+    posterior = infer(rooms[1].sightings, LogsUsed.PAIR, calibration=KNOWN)
     time_s = np.full(posterior.mean_log10_m.shape[:2], 60.0)
     draws = posterior.minutes_of_draws(2.0, time_s)
-    near = posterior.within(2.0).mean(axis=2, dtype=np.float64)
-    assert draws.mean(axis=1) == pytest.approx(near.sum(axis=1), rel=1e-4)
+    assert draws.mean(axis=1) == pytest.approx(posterior.probability(2.0).sum(axis=1), rel=1e-4)
+    contact = posterior.close_contact(2.0, 10.0, time_s)
+    assert contact == pytest.approx((draws >= 10).mean(axis=1))
     minutes = posterior.minutes(2.0, time_s)
-    assert minutes.median == pytest.approx(np.median(draws, axis=1), abs=1 / 60)
     assert np.all(minutes.median >= posterior.minutes(1.0, time_s).median)
+    nearest = posterior.nearest_m(time_s)
+    assert np.all(nearest.median < posterior.distance_m((0.5,))[0].max(axis=1))
 
 
 def test_a_correction_moves_and_widens(rooms):
-    plain = inferred(rooms[1].sightings, LogsUsed.OWN)
+    plain = infer(rooms[1].sightings, LogsUsed.OWN, calibration=KNOWN)
     changed = plain.recalibrated(Recalibration(shift_log10_m=0.1, sd_factor=2.0))
-    ratio = distance_quantiles_m(changed, (0.5,)) / distance_quantiles_m(plain, (0.5,))
+    ratio = changed.distance_m((0.5,)) / plain.distance_m((0.5,))
     assert ratio == pytest.approx(10**-0.1, rel=1e-3)
     assert changed.persistent_sd == pytest.approx(2 * plain.persistent_sd)
 
@@ -176,7 +171,7 @@ def test_time_counts_only_while_both_were_tracked(rooms):
         room.tracks.y_m[kept],
     )
     part = Scene(room.name, room.sightings, room.distance_m, tracks)
-    posterior = inferred(room.sightings, LogsUsed.PAIR)
+    posterior = infer(room.sightings, LogsUsed.PAIR, calibration=KNOWN)
     seconds = tracked_s(posterior, part).sum(axis=1)
     first = (posterior.pairs.first == 0) | (posterior.pairs.second == 0)
     assert seconds[first] == pytest.approx(300.0)
@@ -217,7 +212,7 @@ def test_all_of_the_time_is_no_more_than_the_time(rssi_dbm):
         peer=["ben"] * len(times),
         rssi_dbm=np.full(len(times), rssi_dbm),
     )
-    posterior = inferred(log, LogsUsed.OWN, calibration=Calibration({}))
+    posterior = infer(log, LogsUsed.OWN, calibration=Calibration({}))
     time_s = np.random.default_rng(1).uniform(0, 60, posterior.mean_log10_m.shape[:2])
     for within_m in (0.01, 2.0, 1e4):
         minutes = posterior.minutes(within_m, time_s)

@@ -5,11 +5,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.proximity_world import START, distance_quantiles_m, inferred
+from tests.proximity_world import START
+from tracetogether.proximity.calibration import Calibration, ModelOffsets
 from tracetogether.proximity.distances import LogsUsed
+from tracetogether.proximity.posterior import infer
 from tracetogether.proximity.sampling import Effort
 from tracetogether.sightings import Sightings
 
+KNOWN = Calibration({"known": ModelOffsets(3.6, 0.0, -24.7, 0.0, measured=True)})
 SHORT = Effort(chains=2, approach=4, moves=4, kept_every=2, leaps=2)
 
 rows = st.lists(
@@ -36,7 +39,7 @@ def log(readings, model: str = "known") -> Sightings:
 
 
 def medians(posterior) -> dict[tuple[str, str], np.ndarray]:
-    distance = distance_quantiles_m(posterior, (0.5,))[0]
+    distance = posterior.distance_m((0.5,))[0]
     names = [*posterior.pairs.names, ""]
     return {
         (names[a], names[b]): distance[row]
@@ -54,8 +57,8 @@ def medians(posterior) -> dict[tuple[str, str], np.ndarray]:
 def test_a_stronger_signal_is_never_farther(readings, louder_db, logs):
     who = readings[0][1:3]
     louder = [(t, a, b, rssi + louder_db * ({a, b} == set(who))) for t, a, b, rssi in readings]
-    before = medians(inferred(log(readings), logs))
-    after = medians(inferred(log(louder), logs))
+    before = medians(infer(log(readings), logs, calibration=KNOWN))
+    after = medians(infer(log(louder), logs, calibration=KNOWN))
     pair = tuple(who) if logs is LogsUsed.OWN else tuple(sorted(who))
     assert np.all(after[pair] <= before[pair] * (1 + 1e-6))
 
@@ -72,8 +75,8 @@ def test_more_missed_scans_are_never_nearer(readings, logs, scans):
     missed = [(START + 315.0 + 20 * n, "anna", "ben", -60) for n in range(scans)]
     scans_with_cara = {row[0] // 10 for row in heard}
     missed = [row for row in missed if row[0] // 10 not in scans_with_cara]
-    before = medians(inferred(log(steady + heard), logs))["anna", "cara"]
-    after = medians(inferred(log(steady + heard + missed), logs))["anna", "cara"]
+    before = medians(infer(log(steady + heard), logs, calibration=KNOWN))["anna", "cara"]
+    after = medians(infer(log(steady + heard + missed), logs, calibration=KNOWN))["anna", "cara"]
     assert np.all(after >= before * (1 - 1e-6))
 
 
@@ -82,7 +85,8 @@ def test_more_missed_scans_are_never_nearer(readings, logs, scans):
 def test_the_order_of_readings_has_no_effect(readings, seed, logs):
     order = np.random.default_rng(seed).permutation(len(readings))
     one, other = (
-        inferred(log(some), logs, effort=SHORT) for some in (readings, [readings[n] for n in order])
+        infer(log(some), logs, calibration=KNOWN, effort=SHORT)
+        for some in (readings, [readings[n] for n in order])
     )
     assert one.mean_log10_m.tobytes() == other.mean_log10_m.tobytes()
     assert one.persistent_sd.tobytes() == other.persistent_sd.tobytes()
@@ -91,21 +95,30 @@ def test_the_order_of_readings_has_no_effect(readings, seed, logs):
 @given(readings=rows, logs=st.sampled_from([LogsUsed.OWN, LogsUsed.PAIR]))
 @settings(max_examples=40, deadline=None)
 def test_unknown_phones_give_wider_intervals(readings, logs):
-    known = inferred(log(readings), logs)
-    other = inferred(log(readings, "other"), logs)
+    known = infer(log(readings), logs, calibration=KNOWN)
+    other = infer(log(readings, "other"), logs, calibration=KNOWN)
     assert np.all(other.persistent_sd > known.persistent_sd)
 
 
 @given(readings=rows, logs=st.sampled_from(list(LogsUsed)), within_m=st.floats(0.2, 20))
 @settings(max_examples=30, deadline=None)
 def test_a_posterior_is_a_distribution_in_every_slot(readings, logs, within_m):
-    found = inferred(log(readings), logs, effort=SHORT)
-    near, wider = found.within(within_m), found.within(2 * within_m)
+    found = infer(log(readings), logs, calibration=KNOWN, effort=SHORT)
+    near, wider = found.probability(within_m), found.probability(2 * within_m)
     assert np.all((near >= 0) & (near <= wider + 1e-6) & (wider <= 1 + 1e-6))
-    time_s = np.full(near.shape[:2], 60.0)
+    time_s = np.full(near.shape, 60.0)
     minutes = found.minutes(within_m, time_s)
     assert np.all(minutes.low >= 0)
     assert np.all(minutes.high <= found.slots + 1e-4)
-    low, median, high = distance_quantiles_m(found, (0.05, 0.5, 0.95))
+    low, median, high = found.distance_m()
     assert np.all(low < median)
     assert np.all(median < high)
+    # Draw by draw, the nearest moment is no farther than any moment: so are the quantiles.
+    spread = found.persistent_sd[:, None, None] * found.persistent_z
+    draws_m = 10 ** (found.mean_log10_m + spread)
+    quantiles_m = np.quantile(draws_m, (0.05, 0.5, 0.95), axis=2).min(axis=2)
+    nearest = found.nearest_m(time_s)
+    for nearest_m, least_m in zip(
+        (nearest.low, nearest.median, nearest.high), quantiles_m, strict=True
+    ):
+        assert np.all(nearest_m <= least_m * (1 + 1e-6))

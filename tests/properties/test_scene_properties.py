@@ -6,21 +6,23 @@ import tracemalloc
 import numpy as np
 import pytest
 
-from tests.proximity_world import KNOWN, START, distance_quantiles_m, inferred, scene
+from tests.proximity_world import START, scene
 from tracetogether.evaluation.fittable_posterior import FittablePosterior
 from tracetogether.evaluation.scene import Scene
 from tracetogether.labels import Labels
+from tracetogether.proximity.calibration import Calibration, ModelOffsets
 from tracetogether.proximity.distances import LogsUsed
 from tracetogether.proximity.model import MODEL
-from tracetogether.proximity.posterior import Posterior
+from tracetogether.proximity.posterior import infer
 from tracetogether.proximity.sampling import Effort
 from tracetogether.sightings import Sightings
 
+KNOWN = Calibration({"known": ModelOffsets(3.6, 0.0, -24.7, 0.0, measured=True)})
 EFFORT = Effort(chains=12, approach=60, moves=60)
 
 
-def sought(sightings: Sightings) -> Posterior:
-    return inferred(sightings, LogsUsed.ALL, effort=EFFORT)
+def sought(sightings: Sightings, calibration: Calibration = KNOWN):
+    return infer(sightings, LogsUsed.ALL, calibration=calibration, effort=EFFORT)
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +38,7 @@ def plain(room):
 def of_pair(posterior, first: int, second: int) -> float:
     """Return the median log10 distance of a pair, over the slots."""
     (row,) = np.flatnonzero((posterior.pairs.first == first) & (posterior.pairs.second == second))
-    return float(np.median(np.log10(distance_quantiles_m(posterior, (0.5,))[0][row])))
+    return float(np.median(np.log10(posterior.distance_m((0.5,))[0][row])))
 
 
 def among(sightings: Sightings, first: int, second: int) -> np.ndarray:
@@ -65,7 +67,7 @@ def test_unknown_phones_give_wider_intervals_in_a_room(room, plain):
     unsure = sought(room.replaced(observer_model=nobody, peer_model=nobody))
 
     def width(posterior) -> float:
-        low, high = np.log10(distance_quantiles_m(posterior, (0.05, 0.95)))
+        low, high = np.log10(posterior.distance_m((0.05, 0.95)))
         return float((high - low).mean())
 
     assert width(unsure) > width(plain)
@@ -85,7 +87,7 @@ def test_invalid_readings_are_dropped_and_counted_before_any_logs_are_judged():
         rssi_dbm=[-60.0, -60.0],
     )
     for logs in LogsUsed:
-        one, other = inferred(some, logs), inferred(valid, logs)
+        one, other = infer(some, logs, calibration=KNOWN), infer(valid, logs, calibration=KNOWN)
         assert one.mean_log10_m.tobytes() == other.mean_log10_m.tobytes()
 
 

@@ -4,7 +4,7 @@ From one or two logs, a pair's distance follows from its own signals and its peo
 (proximity.distances). From all logs of a scene, everybody's positions are sought together
 (proximity.geometry). Both give the same result: for each pair a set of equally likely draws. A draw
 holds for the whole scene, and has a normal error per minute beside it. Minutes within a radius with
-their interval follow from the draws.
+their interval, the probability of a close contact and the nearest approach follow from the draws.
 
 Evaluations and ``calibrate`` use it; the library's own path is ``proximity.encounters``.
 """
@@ -16,13 +16,15 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import ndtr, ndtri
 
-from tracetogether.proximity.binned_readings import BinnedReadings
-from tracetogether.proximity.distances import PairDistances, movement
+from tracetogether.proximity.binned_readings import BinnedReadings, bin_readings
+from tracetogether.proximity.calibration import Calibration
+from tracetogether.proximity.distances import LogsUsed, PairDistances, movement, pair_distances
 from tracetogether.proximity.estimates import Intervals
 from tracetogether.proximity.geometry import Geometry
 from tracetogether.proximity.grid import PairIndex, TimeGrid
-from tracetogether.proximity.model import PERSISTENT_SD_FACTOR, ProximityModel
-from tracetogether.proximity.sampling import Effort, sample
+from tracetogether.proximity.model import MODEL, PERSISTENT_SD_FACTOR, ProximityModel
+from tracetogether.proximity.sampling import EFFORT, Effort, sample
+from tracetogether.sightings import Sightings
 from tracetogether.units import SECONDS_PER_MINUTE, Floats
 
 F32 = npt.NDArray[np.float32]
@@ -66,6 +68,7 @@ class Posterior:
         persistent_sd: (q,) standard deviation of the error that lasts through the scene.
         persistent_z: (c,) standard normal quantile of that error in each draw.
         slot_sd: (q, t) standard deviation of the error of each minute.
+        heard: (q, t) whether a slot has a reading of the pair.
     """
 
     pairs: PairIndex
@@ -74,11 +77,17 @@ class Posterior:
     persistent_sd: Floats
     persistent_z: Floats
     slot_sd: Floats
+    heard: npt.NDArray[np.bool_]
 
     @property
     def slots(self) -> int:
         """How many slots."""
         return int(self.mean_log10_m.shape[1])
+
+    @property
+    def time_s(self) -> Floats:
+        """Middles of the slots, in epoch seconds."""
+        return self.grid.middles(self.slots)
 
     def recalibrated(self, recalibration: Recalibration) -> Self:
         """Return the recalibrated posterior."""
@@ -95,6 +104,13 @@ class Posterior:
         excess = np.float32(np.log10(within_m)) - mean_log10_m - spread[:, None, :]
         excess /= np.maximum(self.slot_sd[pairs], 1e-3).astype(np.float32)[:, :, None]
         return np.asarray(ndtr(excess), dtype=np.float32)
+
+    def probability(self, within_m: float) -> Floats:
+        """Return (q, t) the probability of being within a radius."""
+        parts = [
+            self.within(within_m, part).mean(axis=2, dtype=np.float64) for part in self._parts()
+        ]
+        return np.concatenate(parts) if parts else np.empty((0, self.slots))
 
     def minutes_of_draws(self, within_m: float, time_s: Floats) -> Floats:
         """Return (q, c) minutes within a radius on each draw.
@@ -116,13 +132,58 @@ class Posterior:
 
         An end within a second of 0 or of the total is set to 0 or the total.
         """
-        low, median, high = np.quantile(self.minutes_of_draws(within_m, time_s), _QUANTILES, axis=1)
+        found = _intervals(self.minutes_of_draws(within_m, time_s))
         total = time_s.sum(axis=1) / SECONDS_PER_MINUTE
         # float32 sums may slightly exceed the total.
-        low = np.where(low < _SECOND, 0.0, np.minimum(low, total))
-        high = np.where(high > total - _SECOND, total, high)
+        low = np.where(found.low < _SECOND, 0.0, np.minimum(found.low, total))
+        high = np.where(found.high > total - _SECOND, total, found.high)
         high = np.maximum(high, low)
-        return Intervals(low, np.clip(median, low, high), high)
+        return Intervals(low, np.clip(found.median, low, high), high)
+
+    def close_contact(self, within_m: float, least_minutes: float, time_s: Floats) -> Floats:
+        """Return (q,) P(minutes within ``within_m`` >= least_minutes)."""
+        draws = self.minutes_of_draws(within_m, time_s)
+        return np.asarray((draws >= least_minutes).mean(axis=1))
+
+    def distance_m(self, quantiles: tuple[float, ...] = _QUANTILES) -> Floats:
+        """Return (quantiles, q, t) distances: the posterior over time, to plot."""
+        spread = np.sqrt(
+            self.persistent_sd[:, None] ** 2 + self.slot_sd**2 + self.mean_log10_m.var(axis=2)
+        )
+        centre_log10_m = self.mean_log10_m.mean(axis=2, dtype=np.float64)
+        low, high = (centre_log10_m + side * 8 * spread for side in (-1, 1))
+        found = []
+        for quantile in quantiles:
+            below, above = low.copy(), high.copy()
+            for _ in range(30):  # halving: the mixture has no quantile function
+                centre = (below + above) / 2
+                less = self._below(centre) < quantile
+                below, above = np.where(less, centre, below), np.where(less, above, centre)
+            found.append(10 ** ((below + above) / 2))
+        return np.array(found)
+
+    def nearest_m(self, time_s: Floats) -> Intervals:
+        """Return the nearest approach in the time that counts; for a pair without any, overall."""
+        counts = (time_s > 0) | ~(time_s > 0).any(axis=1, keepdims=True)
+        moves = np.maximum(counts.sum(axis=1), 1)
+        # The nearest of several moments is nearer than a typical one: this is its median.
+        lower = self.slot_sd * -ndtri(0.5 ** (1 / moves))[:, None]
+        draws = (
+            self.persistent_sd[:, None, None] * self.persistent_z
+            + self.mean_log10_m
+            + lower[:, :, None]
+        )
+        least = np.where(counts[:, :, None], draws, np.inf).min(axis=1)
+        return _intervals(10**least)
+
+    def _below(self, log10_m: Floats) -> Floats:
+        excess = (
+            log10_m[:, :, None]
+            - self.mean_log10_m
+            - self.persistent_sd[:, None, None] * self.persistent_z
+        )
+        share: Floats = ndtr(excess / np.maximum(self.slot_sd, 1e-3)[:, :, None])
+        return np.asarray(share.mean(axis=2))
 
     def _parts(self) -> list[slice]:
         """Return slices of pairs, so that each fits into little memory."""
@@ -131,10 +192,39 @@ class Posterior:
         return [slice(start, start + size) for start in range(0, pairs, size)]
 
 
+def _intervals(draws: Floats) -> Intervals:
+    low, median, high = np.quantile(draws, _QUANTILES, axis=1)
+    return Intervals(low, np.maximum(median, low), np.maximum(high, median))
+
+
 def _persistent_z(count: int) -> Floats:
     """Return z values of equal probability in a standard normal distribution."""
     z = ndtri((np.arange(count) + 0.5) / count)
     return np.asarray(z / z.std())
+
+
+def infer(
+    sightings: Sightings,
+    logs: LogsUsed,
+    *,
+    calibration: Calibration | None = None,
+    model: ProximityModel = MODEL,
+    effort: Effort = EFFORT,
+) -> Posterior:
+    """Return the posterior of every pair's distance in a scene.
+
+    Args:
+        sightings: one place and some hours; observer and peer are people.
+        logs: which logs each pair's estimate uses. Without a direction (``PAIR``, ``ALL``), the
+            name that sorts first is the pair's first.
+        calibration: what is known of phone models.
+        model: the figures.
+        effort: how long to sample positions.
+    """
+    binned = bin_readings(sightings, calibration or Calibration.prior())
+    if logs is LogsUsed.ALL and may_seek_positions(binned, effort):
+        return of_positions(binned, model, effort)
+    return of_signals(binned, pair_distances(binned, logs, model), model)
 
 
 def may_seek_positions(binned: BinnedReadings, effort: Effort) -> bool:
@@ -154,6 +244,8 @@ def of_signals(
 ) -> Posterior:
     """Return the posterior of pairs from their own signals."""
     moved, slot_sd = movement(binned, distances, model)
+    heard = np.zeros(moved.shape, dtype=np.bool_)
+    heard[distances.pairs.row[binned.pair], binned.slot] = True
     return Posterior(
         pairs=distances.pairs,
         grid=binned.grid,
@@ -161,6 +253,7 @@ def of_signals(
         persistent_sd=PERSISTENT_SD_FACTOR * distances.persistent_sd,
         persistent_z=_persistent_z(_DRAWS),
         slot_sd=slot_sd,
+        heard=heard,
     )
 
 
@@ -178,4 +271,5 @@ def of_positions(binned: BinnedReadings, model: ProximityModel, effort: Effort) 
         persistent_sd=np.full(len(geometry.pairs), _GEOMETRY_SD),
         persistent_z=_persistent_z(count)[shuffled],
         slot_sd=np.full((len(geometry.pairs), binned.slots), _GEOMETRY_SLOT_SD),
+        heard=geometry.heard[:, :, 0] > 0,
     )
