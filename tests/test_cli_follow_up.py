@@ -82,7 +82,6 @@ def test_a_phone_is_left_whose_log_names_contacts(folder: Path, tmp_path: Path) 
         assert service.finder.refresh(case, now) > 5
 
 
-@pytest.mark.slow
 def test_made_up_people_never_go_among_real_ones(folder: Path, tmp_path: Path) -> None:
     said = tracetogether("demo-data", str(folder), *SMALL, fails=StoreError)
     assert "has users" in said

@@ -157,3 +157,8 @@ def test_what_is_kept_and_found_again_is_the_same(world: World, case: Case, poli
     counted = world.store.counts(NOON)
     assert counted.contacts >= 2
     assert world.authority.tracing.contacts(case, policy, by=CONSOLE) == first
+
+
+def test_whole_numbers_in_reasons_stay_whole_in_answers():
+    line = ReasonLine(code="last_seen", figures={"days_before": 2, "within_m": 1.5}, text="")
+    assert '{"days_before":2,"within_m":1.5}' in line.model_dump_json()

@@ -155,7 +155,6 @@ def test_keys_and_database_of_an_earlier_release_are_brought_together_once(desk:
     assert KeyRing.load(desk / KEYS).checked
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("found", ["lost", "foreign"])
 def test_lost_keys_are_replaced_by_word_alone(desk: Path, other: Path, found: str) -> None:
     def run(*words: str, answer: str = "") -> tuple[int, str]:

@@ -6,8 +6,6 @@ import sys
 import tomllib
 from pathlib import Path
 
-import pytest
-
 import tracetogether
 
 ROOT = Path(__file__).parent.parent
@@ -42,7 +40,6 @@ def test_importing_the_library_loads_no_adapter_and_nothing_optional() -> None:
     assert loaded.strip() == "[] []"
 
 
-@pytest.mark.slow
 def test_the_simulator_loads_no_adapter() -> None:
     loaded = python(
         "import sys, simulations.run;"

@@ -33,7 +33,6 @@ def at_once(act: Callable[[int], bool]) -> int:
         return sum(pool.map(wait_and_act, range(THREADS)))
 
 
-@pytest.mark.slow
 def test_threat_pin_reuse_by_fifty_threads_succeeds_once(sql: SqlStore) -> None:
     authority = served(sql)
     user = authority.issuance.register().user_id
@@ -52,7 +51,6 @@ def test_threat_pin_reuse_by_fifty_threads_succeeds_once(sql: SqlStore) -> None:
         authority.casework.close(opened.case_id, NOON, by=CONSOLE)
 
 
-@pytest.mark.slow
 def test_threat_pin_tries_counts_five_when_fifty_threads_try_at_once(sql: SqlStore) -> None:
     sql.add_user(USER, b"digest")
     sql.add_case(case("CASE1"))
@@ -60,7 +58,6 @@ def test_threat_pin_tries_counts_five_when_fifty_threads_try_at_once(sql: SqlSto
     assert at_once(lambda _: sql.try_pin(USER, NOON) is not None) == 5
 
 
-@pytest.mark.slow
 def test_threat_pin_reuse_of_a_token_by_fifty_threads_succeeds_once(sql: SqlStore) -> None:
     authority = served(sql)
     opened = authority.casework.open_case(authority.issuance.register().user_id, NOON, by=CONSOLE)

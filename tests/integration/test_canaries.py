@@ -17,7 +17,6 @@ from tracetogether.bluetrace.upload import write_upload
 pytestmark = pytest.mark.network
 
 
-@pytest.mark.slow
 def test_threat_leaky_error_shows_no_canary_anywhere(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
 ) -> None:

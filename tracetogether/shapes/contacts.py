@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal, Self
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, WithJsonSchema
 
 from tracetogether.authority.contacts.transmission import ASSUMPTIONS
 from tracetogether.authority.tracing.graph import ContactGraph, Onward
@@ -33,11 +33,15 @@ class ContactDayLine(Nearness):
     seen_by: SeenBy
 
 
+Number = Annotated[int | float, WithJsonSchema({"type": "number"})]
+"""A number as it was: days stay whole."""
+
+
 class ReasonLine(AnswerBody):
     """A fact about a contact; ``code`` and ``figures`` serve translations."""
 
     code: Annotated[str, Field(examples=["minutes"])]
-    figures: dict[str, float]
+    figures: dict[str, Number]
     text: Annotated[str, Field(examples=["45 (30 to 60) min within 2 m"])]
 
 
