@@ -94,7 +94,7 @@ def test_an_error_that_no_page_expects_has_a_text_without_its_sentence() -> None
 
 
 def test_a_figure_is_put_in_and_a_state_is_translated() -> None:
-    assert "12 seconds" in TEXTS["en"].error("rate-limited", seconds=12)
+    assert "12 s" in TEXTS["en"].error("rate-limited", seconds=12)
     assert "2,001" in TEXTS["zh"].error("note-length", most=2_000, count=2_001)
     assert TEXTS["zh"].error("case-closed-already", state="merged").startswith("此病例已合并")
     assert "{case}" in TEXTS["en"].error("open-case-known", case="{case}")  # is text, no name

@@ -36,7 +36,7 @@ def test_what_the_graph_shows_and_that_it_is_written_down() -> None:
         visitor = pages.visitor("chief")
         assert visitor.get("/graph?policy=2m-15min")[0] == 200
         both = {chain.case_a.case_id, chain.case_b.case_id}
-        assert "All 3 cases that have logs" in visitor.text()
+        assert "These are all 3 cases that have logs" in visitor.text()
         assert both < links(visitor, r'<svg class="picture whole".*?</svg>')
         assert links(visitor, r"Cases that met</h2>.*?</section>") == both
         assert links(visitor, r"a ranking, not a finding\)</h2>.*?</section>") == both

@@ -18,11 +18,13 @@ from jinja2.ext import babel_extract
 from tracetogether.adapters.operator_pages import merges
 from tracetogether.adapters.operator_pages.forms import FIELDS
 from tracetogether.adapters.operator_pages.texts import LANGUAGES
+from tracetogether.authority.access.permissions import Role
 from tracetogether.authority.cases.case import CaseState
 from tracetogether.authority.cases.followed import ContactState, Outcome, Priority
 from tracetogether.authority.cases.indicators import Indicators
 from tracetogether.authority.contacts.transmission import ASSUMPTIONS
 from tracetogether.authority.desk.exports import LAYOUTS
+from tracetogether.authority.tracing.one_case import POLICIES
 
 PACKAGE = Path(__file__).parents[2] / "tracetogether"
 PAGES = PACKAGE / "adapters/operator_pages"
@@ -41,6 +43,8 @@ OWN_KEYS = {
     "priority-reason": [
         *("close_contact", "long", "several_days", "very_near", "brief", "symptoms"),
     ],
+    "role": [role.value for role in Role],
+    "policy": list(POLICIES),
     "outcome": [outcome.value for outcome in Outcome],
     "side": ["case", "contact", "both"],
     "indicator": [field.name for field in fields(Indicators)],

@@ -29,6 +29,8 @@ def pages() -> Iterator[Pages]:
     with serving(World.of(counted_entropy(12))) as served:
         served.operator("all", *ALL_ROLES)
         served.operator("tracer", Role.TRACER)
+        served.operator("issuer", Role.ISSUER)
+        served.operator("admin", Role.ADMIN)
         yield served
 
 
@@ -142,7 +144,7 @@ def test_a_store_that_fails_before_it_is_known_who_asks(
             "主管可以在病例页面将病例分配给您",
         ),
         ("/contacts/NONE", "from the follow-up list", "请从病例页面或随访列表中打开"),
-        ("/audit", "You need one of these roles: auditor", "需要以下角色之一：auditor"),
+        ("/audit", "You need the role auditor", "需要角色：审计员（auditor）"),
     ],
 )
 def test_a_refusal_says_who_can_help(pages: Pages, path: str, english: str, chinese: str) -> None:
@@ -157,6 +159,70 @@ def test_anothers_case_is_given_by_a_supervisor(pages: Pages, case: Case) -> Non
     somebody = pages.visitor("tracer")
     assert somebody.get(f"/cases/{case.case_id}")[0] == 404
     assert "A supervisor can assign a case to you" in somebody.text()
+
+
+def test_an_issuer_sees_all_cases_and_reads_that_a_case_does_not_exist(pages: Pages) -> None:
+    issuer = pages.visitor("issuer")
+    assert issuer.get("/cases/NONE")[0] == 404
+    assert TEXTS["en"].error("no-such-case") in issuer.text()
+    assert issuer.get("/contacts/NONE")[0] == 403
+    assert "You need the role supervisor or tracer." in issuer.text()
+    assert "需要角色：主管（supervisor）或追踪员（tracer）" in in_chinese(issuer, "/contacts/NONE")
+
+
+def test_only_who_sees_all_cases_reads_that_a_contact_does_not_exist(
+    pages: Pages, visitor: Visitor, contact: str
+) -> None:
+    assert visitor.get("/contacts/NONE")[0] == 404
+    assert TEXTS["en"].error("contact-unknown") in visitor.text()
+    tracer = pages.visitor("tracer")
+    for path in ("/contacts/NONE", contact):
+        assert tracer.get(path)[0] == 404
+        assert TEXTS["en"].error("contact-not-yours") in tracer.text()
+
+
+def test_an_administrator_reads_that_no_page_is_for_that_role(pages: Pages) -> None:
+    assert pages.visitor("admin").get("/")[0] == 200
+    for name, said in (("admin", True), ("issuer", False)):
+        somebody = pages.visitor(name)
+        somebody.get("/")
+        assert ("Your roles have no other pages" in somebody.text()) is said
+        assert ("Use the menu above" in somebody.text()) is not said
+
+
+def test_an_expired_form_is_not_saved_and_its_page_can_be_opened_again(
+    visitor: Visitor, case: Case
+) -> None:
+    here = f"/cases/{case.case_id}"
+    visitor.get(here)
+    assert visitor.post(f"{here}/notes", form_token="0" * 64, text="lost?")[0] == 403
+    assert "<h1>Not saved</h1>" in visitor.body
+    assert f'href="/desk{here}">Open the page again' in visitor.body
+    assert "lost?</textarea>" in visitor.body
+    assert f'action="/desk{here}/notes"' not in visitor.body  # no token, so it can only be copied
+
+
+@pytest.mark.parametrize("merged", [False, True])
+def test_a_case_that_is_not_open_offers_no_pin(
+    pages: Pages, visitor: Visitor, case: Case, *, merged: bool
+) -> None:
+    world, now = pages.world, pages.clock.now
+    other = world.authority.casework.open_case(world.user(), now, by=CONSOLE).case_id
+    offers = f'action="/desk/cases/{other}/pin"'
+    assert offers in visitor.get(f"/cases/{other}")[1]
+    assert "Issue a PIN and read it out" in visitor.text()
+    if merged:
+        world.authority.merging.merge_cases(other, case.case_id, now, by=CONSOLE)
+    else:
+        world.authority.casework.close(other, now, by=CONSOLE)
+    assert offers not in visitor.get(f"/cases/{other}")[1]
+    assert "No log was uploaded for this case." in visitor.text()
+    assert "Issue a PIN and read it out" not in visitor.text()
+    if merged:
+        assert f'<a class="id" href="/desk/cases/{case.case_id}">' in visitor.body
+        assert "Continue in the other case" in visitor.text()
+    else:
+        assert "Before a PIN is issued here" in visitor.text()
 
 
 # --- forms that were refused ---
@@ -296,7 +362,7 @@ def test_a_note_outlives_a_session_that_ended_meanwhile(pages: Pages, case: Case
     [
         ("/cases", {"user_id": "QUJD", "date": "4 May"}, 400, "date-form"),
         ("/cases", {"user_id": "Q" * 65}, 404, "no-such-user"),
-        ("/cases", {"user_id": " ", "date": ""}, 404, "no-such-user"),
+        ("/cases", {"user_id": " ", "date": ""}, 404, "user-id-empty"),
         ("/cases/{case}/pin", {"lifetime": "a week"}, 400, "choose-lifetime"),
         ("/cases/{case}/pin", {"lifetime": ""}, 400, "choose-lifetime"),
         ("/contacts/{contact}/outcome", {"day": "18400", "outcome": "well"}, 400, "choose-outcome"),

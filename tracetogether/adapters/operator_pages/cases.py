@@ -14,7 +14,14 @@ from tracetogether.adapters.operator_pages.page_request import PageRequest
 from tracetogether.adapters.operator_pages.pictures import Knot, graph, side_key, timeline
 from tracetogether.adapters.operator_pages.routing import Page
 from tracetogether.authority.access.permissions import Action
-from tracetogether.authority.cases.case import Case, CasePage, CaseQuery, CaseState, day_of
+from tracetogether.authority.cases.case import (
+    OPEN_STATES,
+    Case,
+    CasePage,
+    CaseQuery,
+    CaseState,
+    day_of,
+)
 from tracetogether.authority.cases.casework import NOBODY
 from tracetogether.authority.cases.followed import ALL_ROWS, ContactQuery
 from tracetogether.authority.contacts.lines import Contact
@@ -67,6 +74,8 @@ def list_cases(request: PageRequest) -> Response:
 
 def open_case(request: PageRequest) -> Response:
     """Open a case, and show it."""
+    if not request.form.get("user_id", "").strip():
+        raise NotFoundError("enter a user id: the phone shows it", "user-id-empty")
     asked = request.read(
         NewCase,
         date=InvalidRequestError("write the date like 2020-05-04", "date-form"),
@@ -239,6 +248,7 @@ def _head(request: PageRequest, case: Case) -> dict[str, Any]:
         "person": request.authority.desk.name_of(case.user_id),
         "merged_into": "".join(casework.visible_ids([case.merged_into], by)),
         "other_open": casework.other_open_cases(case, by=by),
+        "open": case.state in OPEN_STATES,
         "issuer": request.may("POST", "/cases/{case_id}/pin"),
         "knows": knows,
         "tracers": casework.tracers(by=by) if request.allows(Action.ASSIGN_CASE) else [],

@@ -34,7 +34,13 @@ def verify_audit(request: PageRequest) -> Response:
     said = request.t.plural(
         "{count} entry verified, none changed.", "{count} entries verified, none changed.", number
     )
-    return _audit(request, f"{said} {number}:{digest.hex()}", tampered=False)
+    value = f"{number}:{digest.hex()}"
+    why = request.t(
+        "Copy this check value of the newest entry, and keep it outside of the server. With it, a "
+        "later check also finds a log that was rewritten as a whole: {value}",
+        value=value,
+    )
+    return _audit(request, f"{said} {why}", tampered=False)
 
 
 def _audit(request: PageRequest, said: str, *, tampered: bool) -> Response:

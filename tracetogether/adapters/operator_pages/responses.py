@@ -75,6 +75,7 @@ def refusal(request: PageRequest, status: int, reason: str, **figures: object) -
         status=status,
         why=request.t.error(reason, **figures),
         code=status,
+        expired=reason == "form-expired",
         given=given,
         typed_some=any(field.typed for field in given),
         again=path if sent_again and known and status in _SENT_AGAIN else "",

@@ -175,7 +175,8 @@ class Page:
             "page.refused", request.now, by=request.operator.name, page=" ".join(self.key)
         )
         action = ACTIONS.get(self.key)
-        needed = ", ".join(sorted(role.value for role in PERMISSIONS[action])) if action else ""
+        roles = sorted(role.value for role in PERMISSIONS[action]) if action else []
+        needed = request.t.any_of([request.t.label("role", role) for role in roles])
         return refusal(request, 403, "role-needed", roles=needed or "–")
 
     def _form_again(self, request: PageRequest, error: TraceTogetherError) -> Response | None:

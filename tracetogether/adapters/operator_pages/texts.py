@@ -4,12 +4,14 @@ A text on a page is its own key in English; an error's key is its code, and a la
 that it names. ``docs/reference/write_texts.py`` collects all keys.
 """
 
+from collections.abc import Sequence
 from gettext import GNUTranslations
 from importlib import resources
 from io import BytesIO
 from typing import Final
 
 from babel import negotiate_locale
+from babel.lists import format_list
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 
@@ -49,6 +51,10 @@ class Texts:
     def label(self, kind: str, name: str) -> str:
         """Return what a value is called: a state, a priority, a field of a form."""
         return self._translations.pgettext(kind, name)
+
+    def any_of(self, names: Sequence[str]) -> str:
+        """Return a list of names of which one is enough, such as "issuer or tracer"."""
+        return format_list(names, style="or", locale=self.language)
 
     def error(self, code: str, /, **figures: object) -> str:
         """Return what a page says about an error: what to do there, and who can help."""

@@ -133,6 +133,8 @@ class Casework:
         """Return a case that ``by`` may see: callers who issue PINs see every case."""
         by.require(Action.SHOW_CASE)
         case = self._found(case_id)
+        if case is None and by.may(Action.ISSUE_PIN):  # sees every case, so it does not exist
+            raise _no_such_case()
         if case is None or not self.may_see(case, by):
             raise _not_found(by)
         return case

@@ -159,11 +159,11 @@ class Desk:
         """Return a stored contact; inside a transaction nobody else changes it."""
         found = self.store.contact(contact_id) if contact_id.isascii() else None
         if found is None:
-            raise _no_contact()
+            raise _no_contact(by)
         try:
             self.casework.case(found.case_id, by=by)
         except NotFoundError:
-            raise _no_contact() from None
+            raise _no_contact(by) from None
         return found
 
     def user_of(self, kept: KeptContact) -> str:
@@ -199,6 +199,10 @@ class Desk:
         return pseudonym(user_id, self.keys.naming_key)
 
 
-def _no_contact() -> NotFoundError:
+def _no_contact(by: Caller) -> NotFoundError:
+    """Return one answer for a contact that does not exist and for one that ``by`` may not see."""
+    if by.needs_to_know(""):  # sees every case, so the contact does not exist
+        msg = "there is no such contact: `authority follow-up list` shows those in follow-up"
+        return NotFoundError(msg, "contact-unknown")
     msg = "there is no such contact in the cases assigned to you"
     return NotFoundError(msg, "contact-not-yours")
