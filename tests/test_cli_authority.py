@@ -181,7 +181,15 @@ def test_init_in_json(run: Run) -> None:
 def test_without_an_authority_the_error_names_the_remedy(run: Run, words: tuple[str, ...]) -> None:
     result = run(*words)
     assert isinstance(result.exception, StoreError)
+    assert "no authority in the folder authority: " in str(result.exception)
     assert "authority init" in str(result.exception)
+
+
+def test_a_restore_of_what_is_no_backup_asks_for_another_one(run: Run, desk: Path) -> None:
+    Path("table.csv").write_text("t,rssi\n" * 200)
+    failure = run("restore", "table.csv").exception
+    assert isinstance(failure, StoreError)
+    assert str(failure) == "table.csv is not a backup, or is damaged: give another backup"
 
 
 def test_keys_that_others_can_read_are_refused(run: Run, desk: Path) -> None:
@@ -249,7 +257,7 @@ def test_a_case_from_opening_to_contacts(run: Run, desk: Path) -> None:
     table = run("case", "contacts", opened["case_id"]).stdout
     assert name_of(desk, near) in table
     assert "YES" in table
-    assert "135 records, 135 believed" in " ".join(table.split())
+    assert "1 upload, 135 records, 135 accepted" in " ".join(table.split())
     assert near not in table
 
 
@@ -258,12 +266,12 @@ def test_rejections_and_lost_uploads_are_shown(run: Run, desk: Path) -> None:
     rows = rows_of(desk, new_user(desk), NOON - 3600, 1)
     take(desk, [*rows, rows[0].__class__(NOON, "x", -60)], opened["case_id"], opened["upload_pin"])
     shown = run("case", "contacts", opened["case_id"]).stdout
-    assert "1 failed_decryption" in shown
+    assert "rejected: 1 failed_decryption" in shown
     ring = KeyRing.load(desk / "keys.txt")
     ring.destroy_before(DAY + 1)
     ring.save(desk / "keys.txt")
     shown = run("case", "contacts", opened["case_id"]).stdout
-    assert "1 uploads can't be opened" in shown
+    assert "1 upload can't be opened" in shown
 
 
 def test_a_case_is_opened_for_people_too(run: Run, desk: Path) -> None:
@@ -307,17 +315,29 @@ def test_threat_pin_lifetime_of_a_pin_read_out_is_15_minutes(run: Run, desk: Pat
 
 
 @pytest.mark.parametrize(
-    ("words", "error"),
+    ("words", "remedy"),
     [
-        (("case", "open", "nobody"), NotFoundError),
-        (("case", "contacts", "NONE"), NotFoundError),
-        (("case", "pin", "NONE"), NotFoundError),
+        (("case", "open", "nobody"), "check the id"),
+        (("case", "contacts", "NONE"), "`authority case list` shows all"),
+        (("case", "pin", "NONE"), "`authority case list` shows all"),
+        (("follow-up", "call", "NONE", "symptoms"), "`authority follow-up list` shows those"),
     ],
 )
-def test_unknown_ids_are_errors(
-    run: Run, desk: Path, words: tuple[str, ...], error: type[Exception]
-) -> None:
-    assert isinstance(run(*words).exception, error)
+def test_unknown_ids_are_errors(run: Run, desk: Path, words: tuple[str, ...], remedy: str) -> None:
+    failure = run(*words).exception
+    assert isinstance(failure, NotFoundError)
+    assert remedy in str(failure)
+
+
+def test_an_unknown_contact_or_tracer_of_a_case_is_an_error(run: Run, desk: Path) -> None:
+    case_id = str(facts(run("case", "open", new_user(desk), "--json"))["case_id"])
+    for words, remedy in (
+        (("case", "reveal", case_id, "XXXX", "--reason", "a test"), "`authority case contacts`"),
+        (("follow-up", "assign", case_id, "nobody"), "`authority user list`"),
+    ):
+        failure = run(*words).exception
+        assert isinstance(failure, NotFoundError)
+        assert remedy in str(failure)
 
 
 def test_a_date_that_makes_no_sense_is_an_error(run: Run, desk: Path) -> None:
@@ -325,7 +345,10 @@ def test_a_date_that_makes_no_sense_is_an_error(run: Run, desk: Path) -> None:
     assert isinstance(
         run("case", "open", user, "--date", "2020-06-01").exception, InvalidRequestError
     )
-    assert run("case", "open", user, "--date", "yesterday").exit_code == 2
+    for words in (("case", "open", user), ("follow-up", "call", "x", "symptoms")):
+        wrong = run(*words, "--date", "1/2/2026")
+        assert wrong.exit_code == 2
+        assert "'1/2/2026' is not a date: write it like 2026-02-01" in wrong.stderr
     assert run("case", "contacts", "x", "--policy", "none").exit_code == 2
 
 
@@ -370,7 +393,7 @@ def test_purge_takes_what_is_too_old_and_says_so(run: Run, desk: Path) -> None:
     assert facts(run("purge", "--json")) == {**nothing, "pins": 1}
     later = run("purge", "--now", "2020-06-03T12:00:00")
     assert later.exit_code == 0
-    assert later.stdout == "Gone: 5 day keys, 1 uploads, 0 contact lists, 1 pins, 2 cases\n"
+    assert later.stdout == "Gone: 5 day keys, 1 upload, 0 contact lists, 1 pin, 2 cases\n"
     assert facts(run("purge", "--now", str(int(NOON + 30 * SECONDS_PER_DAY)), "--json")) == nothing
     assert facts(run("case", "list", "--json")) == []
 

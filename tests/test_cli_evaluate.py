@@ -295,4 +295,23 @@ def test_columns_that_connect_everything_or_do_not_exist_are_one_line(folder):
     joined = run(*words, "--leave-out", "rx_model")
     assert "all scenes are connected" in str(joined.exception)
     missing = run(*words, "--leave-out", "hoem")
-    assert "hoem" in str(missing.exception)
+    said = str(missing.exception)
+    assert "no column 'hoem'; it has: " in said
+    assert said.endswith("name another with --leave-out COLUMN")
+
+
+@pytest.mark.parametrize(
+    ("options", "remedy"),
+    [
+        (("--join", "{}:hoem"), "--join FILE.csv:KEY"),
+        (("--fit-on", "{}", "--fit-join", "{}:hoem"), "--fit-join FILE.csv:KEY"),
+        (("--fit-on", "{}", "--fit-columns", "distance=hoem"), "--fit-columns distance=..."),
+        (("--tracks", "{}", "--track-columns", "x=hoem"), "--track-columns x=..."),
+    ],
+)
+def test_the_error_for_a_missing_column_names_the_option(folder, options, remedy):
+    table = folder / "readings.csv"
+    failure = run(table, "--columns", COLUMNS, *(word.format(table) for word in options)).exception
+    assert isinstance(failure, InvalidReadingsError)
+    assert "no column 'hoem'" in str(failure)
+    assert str(failure).endswith(f"name another with {remedy}")

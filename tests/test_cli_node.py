@@ -89,7 +89,8 @@ def test_without_a_node_each_command_says_how_to_make_one(
     monkeypatch.chdir(tmp_path)
     result = run(*words)
     assert isinstance(result.exception, StoreError)
-    assert "tracetogether node init" in str(result.exception)
+    assert "no node in the folder node: " in str(result.exception)
+    assert "`tracetogether node init --server URL`" in str(result.exception)
 
 
 @pytest.mark.parametrize(

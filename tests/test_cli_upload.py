@@ -123,6 +123,8 @@ def test_what_is_no_log_costs_no_pin(patient: Patient, content: bytes) -> None:
     Path("bad.json").write_bytes(content)
     result = patient.run("bad.json", None, "--credential", "phone.credential")
     assert isinstance(result.exception, InvalidUploadError)
+    if content[:1] not in b"[{":
+        assert "bad.json is not a contact log: give the phone's database" in str(result.exception)
     assert patient.run().exit_code == 0
 
 
@@ -145,7 +147,10 @@ def test_a_missing_log_or_credential_is_an_error(patient: Patient) -> None:
     Path("phone.credential").rename("elsewhere")
     result = patient.run()
     assert isinstance(result.exception, StoreError)
-    assert "phone.credential" in str(result.exception)
+    assert "there is no phone.credential" in str(result.exception)
+    assert "--credential" in str(result.exception)
+    nothing = patient.run("none.db")
+    assert "there is no contact log none.db" in str(nothing.exception)
     assert patient.run("phone.db", None, "--credential", "elsewhere").exit_code == 0
 
 

@@ -148,7 +148,7 @@ def test_progress_ends_at_the_size_of_the_file(table):
         ("r.csv", b"\n\n", "is empty"),
         ("r.csv.gz", b"", "is empty"),
         ("r.csv", b"t,tx\n", "no line under it"),
-        ("r.csv", b"t,tx\nx,anna\n", "no readable line; all 1 .* line 2: time"),
+        ("r.csv", b"t,tx\nx,anna\n", "no readable line; malformed lines: 1, .* line 2: time"),
         ("r.csv.gz", b"t,tx\n1,anna\n", "not gzip"),
         ("r.csv.gz", gzip.compress(b"t,tx\n" + b"1,anna\n" * 999, mtime=0)[:40], "cut short"),
         ("r.csv.gz", gzip.compress(b"t,tx\n1,a\n", mtime=0)[:-8] + b"damaged!", "damaged"),

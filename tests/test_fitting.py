@@ -65,5 +65,5 @@ def test_too_little_is_refused():
     unknown = Scene(room.name, room.sightings, np.full(len(room.sightings), np.nan))
     with pytest.raises(InvalidReadingsError, match="known distance"):
         fit([unknown], KNOWN)
-    with pytest.raises(InvalidReadingsError, match="30 or more"):
+    with pytest.raises(InvalidReadingsError, match=r"^1 minute of pairs .* 30 or more"):
         fit([Scene("", room.sightings.take(slice(0, 3)), room.distance_m[:3])], KNOWN)

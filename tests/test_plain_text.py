@@ -10,7 +10,7 @@ from rich.text import Text
 
 from tracetogether.cli.console import err, out, print_error, print_json, progress
 from tracetogether.errors import StoreError
-from tracetogether.plain_text import escaped_json, hidden_in, visible
+from tracetogether.plain_text import counted, escaped_json, hidden_in, visible
 
 EVIL = "[/x] [red]\x1b[2J\x1b]0;t\x07\x9b31m\u202etxt\u2066\x00\r\u2028:smile:"
 STEERING = {"Cc", "Zl", "Zp", "Cs"}
@@ -112,3 +112,9 @@ def test_a_progress_bar_shows_text_as_text(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setenv("FORCE_COLOR", "1")
     with progress("Reading [/x].csv") as advance:
         advance(1, 2)
+
+
+def test_a_count_agrees_with_its_noun() -> None:
+    said = [counted(count, "uploads") for count in (0, 1, 2, 0.5, 1.0, 1 / 3, 12_345_678)]
+    numbers = ["0 uploads", "1 upload", "2 uploads", "0.5 uploads", "1 upload", "0.333 uploads"]
+    assert said == [*numbers, "12345678 uploads"]

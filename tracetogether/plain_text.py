@@ -64,3 +64,13 @@ def escaped_json(text: str) -> str:
     return _HIDDEN.sub(
         lambda found: found[0] if found[0] in _LINES else json.dumps(found[0])[1:-1], text
     )
+
+
+def counted(count: float, plural: str) -> str:
+    """Return a number with its noun: "1 upload", "0.5 minutes".
+
+    Args:
+        count: how many.
+        plural: the noun's plural, which ends in "s".
+    """
+    return f"{round(count, 3):.12g} {plural.removesuffix('s') if count == 1 else plural}"

@@ -54,7 +54,7 @@ def _title(table: str) -> str:
 
 
 def _row(key: ScenarioKey) -> str:
-    default = "required" if key.default is None else f"`{key.default}`"
+    default = key.default_text if key.default is None else f"`{key.default_text}`"
     return f"| `{key.name}` | {key.type_name} | {key.span} | {default} | {key.doc} |\n"
 
 

@@ -24,6 +24,7 @@ from simulations.settings.keys import (
 )
 from tracetogether.errors import ScenarioError
 from tracetogether.names import did_you_mean
+from tracetogether.plain_text import counted
 from tracetogether.units import SECONDS_PER_MINUTE
 
 SCHEMA: Final = 1
@@ -93,11 +94,20 @@ class ScenarioKey:
         """Return which values are allowed, in words; "any" without limits."""
         if self.one_of:
             return f"one of {', '.join(self.one_of)}"
+        if self.type_name == "switch":
+            return "true or false"
         if self.low is None:
             return "any"
         if self.high is None:
             return f"at least {self.low:g}"
         return f"{self.low:g}" if self.low == self.high else f"from {self.low:g} to {self.high:g}"
+
+    @property
+    def default_text(self) -> str:
+        """Return the default as a scenario file writes it; "required" without one."""
+        if self.default is None:
+            return "required"
+        return str(self.default).lower() if self.type_name == "switch" else str(self.default)
 
     def refusal(self, value: object) -> str:
         """Return what is wrong with a value from TOML; "" if it fits."""
@@ -109,7 +119,7 @@ class ScenarioKey:
             "switch": switch,
         }
         if not fits[self.type_name]:
-            return f"{self.name!r} wants a {self.type_name}, got {value!r}"
+            return self.wrong_type(value)
         if self.one_of:
             hint = did_you_mean(str(value), self.one_of)
             return (
@@ -121,6 +131,12 @@ class ScenarioKey:
         if not (self.low is None or value >= self.low) & (self.high is None or value <= self.high):
             return f"{self.name!r} is {self.span}, not {value!r}"
         return "" if abs(value) <= sys.float_info.max else f"{self.name!r} must be finite"
+
+    def wrong_type(self, value: object) -> str:
+        """Return the refusal of a value that has not this key's type."""
+        if self.type_name == "switch":
+            return f"{self.name!r} is {self.span}, not {value!r}"
+        return f"{self.name!r} wants a {self.type_name}, got {value!r}"
 
 
 _TYPE_NAMES: Final = {
@@ -284,7 +300,8 @@ def cautions(scenario: Scenario) -> list[str]:
     lasts, wanted = scenario.duration_s / SECONDS_PER_MINUTE, scenario.policy.minutes
     if lasts < wanted:
         found.append(
-            f"It lasts {lasts:g} minutes, and its policy needs {wanted:g} minutes for a contact, "
+            f"It lasts {counted(lasts, 'minutes')}, and its policy needs "
+            f"{counted(wanted, 'minutes')} for a contact, "
             f"so there can't be any: set duration_s to {wanted * SECONDS_PER_MINUTE:g} or more, or "
             f"policy.minutes to {lasts:g} or less."
         )
@@ -321,10 +338,11 @@ def _set(table: dict[str, Any], word: str, text: str) -> None:
     key = full_key(word)
     value: object = text
     if key.type_name != "text":
+        toml = text.lower() if key.type_name == "switch" else text  # True as well as true
         try:
-            (value,) = tomllib.loads(f"value = {text}").values()
+            (value,) = tomllib.loads(f"value = {toml}").values()
         except ValueError:  # not TOML, or more than one value
-            raise ScenarioError(f"{key.name!r} wants a {key.type_name}, got {text!r}") from None
+            raise ScenarioError(key.wrong_type(text)) from None
     *tables, last = key.name.split(".")
     for part in tables:
         inner: Any = table.setdefault(part, {})

@@ -104,7 +104,7 @@ def test_what_goes_wrong(small: Path, tmp_path: Path) -> None:
     [
         ("adoption=0", "With the app on 0 of 16 phones, nobody can be found"),
         ("adoption=0.06", "With the app on 1 of 16 phones, nobody can be found"),
-        ("adoption=1", "It lasts 1 minutes, and its policy needs 4 minutes for a contact"),
+        ("adoption=1", "It lasts 1 minute, and its policy needs 4 minutes for a contact"),
         ("packet_loss=1", "heard 0 advertisements. 0 of 0 connections succeeded"),
     ],
 )

@@ -111,11 +111,13 @@ def test_no_such_scenario_or_file(tmp_path: Path) -> None:
 
 def test_settings_take_the_place_of_the_files_keys() -> None:
     settings = {"adoption": "0.32", "phones.ios": "1", "policy.name": "mine", "floor_dbm": "-90"}
+    settings |= {"stale_tempid": "True", "ios_background_rules": "false"}
     scenario = load_scenario("train-carriage", settings)
     assert scenario.people.adoption == 0.32
     assert scenario.phones.ios == 1.0
     assert scenario.policy.name == "mine"
     assert scenario.channel.floor_dbm == -90.0
+    assert (scenario.phones.stale_tempid, scenario.phones.ios_background_rules) == (True, False)
     assert load_scenario("train-carriage", {}) == load_scenario("train-carriage")
 
 
@@ -127,6 +129,8 @@ def test_settings_take_the_place_of_the_files_keys() -> None:
         ("name", "x", ""),
         ("adoption", "many", "'people.adoption' wants a number, got 'many'"),
         ("adoption", "true", "'people.adoption' wants a number, got True"),
+        ("stale_tempid", "yes", "'phones.stale_tempid' is true or false, not 'yes'"),
+        ("stale_tempid", "1", "'phones.stale_tempid' is true or false, not 1"),
         ("adoption", "1.5", "'people.adoption' is from 0 to 1, not 1.5"),
         ("count", "12.5", "'people.count' wants a whole number, got 12.5"),
         ("count", "1\nx = 3", "'people.count' wants a whole number"),

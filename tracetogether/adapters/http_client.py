@@ -351,9 +351,16 @@ def _checked(url: str, *, allow_plain_http: bool) -> str:
 
 
 def _unreachable(url: str, error: Exception) -> UnreachableError:
-    match error:
-        case urllib3.exceptions.MaxRetryError(reason=Exception() as reason):
-            kind = type(reason).__name__
+    cause = error.reason if isinstance(error, urllib3.exceptions.MaxRetryError) else error
+    match cause:
+        case urllib3.exceptions.NameResolutionError():
+            why = "no address is known for this name"
+        case urllib3.exceptions.NewConnectionError():
+            why = "no connection"
+        case urllib3.exceptions.TimeoutError():
+            why = "no answer in time"
+        case urllib3.exceptions.SSLError():
+            why = "no secure connection"
         case _:
-            kind = type(error).__name__
-    return UnreachableError(f"{url} does not answer ({kind}): check the address and try again")
+            why = "the connection broke off"
+    return UnreachableError(f"{url} does not answer ({why}): check the address and try again")

@@ -44,6 +44,7 @@ from tracetogether.cli.options import EXISTING_FILE, as_json, number_option
 from tracetogether.cli.revoked_file import update_revoked
 from tracetogether.errors import ClockError, MissingExtraError, TraceTogetherError
 from tracetogether.local_days import UTC_NAME
+from tracetogether.plain_text import counted
 from tracetogether.units import SECONDS_PER_MINUTE
 
 _MINUTES_BETWEEN_PURGES: Final = 60
@@ -278,7 +279,7 @@ def purge(folder: Path, now: str | None, *, clock_is_right: bool, as_json: bool)
         service.tallies.tell(moment)
     kinds = ("day_keys", "uploads", "contact_lists", "pins", "cases")
     counts = {kind: getattr(purged, kind) for kind in kinds}
-    text = ", ".join(f"{count} {what.replace('_', ' ')}" for what, count in counts.items())
+    text = ", ".join(counted(count, what.replace("_", " ")) for what, count in counts.items())
     answer(counts, f"Gone: {text}", as_json=as_json)
 
 

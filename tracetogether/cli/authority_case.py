@@ -18,12 +18,14 @@ from tracetogether.cli.authority_graph import graph, onward, percent, policy_opt
 from tracetogether.cli.authority_options import (
     FolderCommand,
     count_text,
+    date_option,
     folder_option,
     limit_option,
     offset_option,
 )
 from tracetogether.cli.console import answer, fixed, interval_text, right, say, table, utc_text
 from tracetogether.cli.options import as_json
+from tracetogether.plain_text import counted
 
 _short_option = click.option(
     "--short/--long",
@@ -44,12 +46,7 @@ case.add_command(onward)
 
 @case.command("open")
 @click.argument("user_id")
-@click.option(
-    "--date",
-    type=click.DateTime(["%Y-%m-%d"]),
-    metavar="YYYY-MM-DD",
-    help="Date of diagnosis or first symptoms, in the authority's time zone.  [default: today]",
-)
+@date_option("Date of diagnosis or first symptoms, in the authority's time zone.")
 @_short_option
 @folder_option
 @as_json
@@ -184,14 +181,15 @@ def _shown(traced: TracedCase) -> Iterator[Table | str]:
         "likely: that it is one; in brackets 5 % to 95 %",
     )
     yield (
-        f"{traced.uploads} uploads, {traced.records} records, {traced.accepted} believed, "
-        f"{traced.in_span} of them in these days"
+        f"{counted(traced.uploads, 'uploads')}, {counted(traced.records, 'records')}, "
+        f"{traced.accepted} accepted, {traced.in_span} of them in these days"
     )
     if traced.rejected:
         reasons = sorted(traced.rejected.items(), key=lambda entry: -entry[1])
-        yield "not believed: " + ", ".join(f"{count} {reason.value}" for reason, count in reasons)
+        yield "rejected: " + ", ".join(f"{count} {reason.value}" for reason, count in reasons)
     if traced.unreadable_uploads:
-        yield f"{traced.unreadable_uploads} uploads can't be opened: their keys are gone"
+        lost = counted(traced.unreadable_uploads, "uploads")
+        yield f"{lost} can't be opened: the keys are gone"
 
 
 @case.command()

@@ -203,8 +203,8 @@ def database_address(folder: Path, database: str | None = None) -> Path | str:
         return read_secret(folder / DATABASE_URL).strip()
     if not (folder / DATABASE).is_file():
         msg = (
-            f"there is no authority in {folder}: name its folder (most commands: --dir DIR; serve "
-            "and purge: DIR), or make one with `tracetogether authority init`"
+            f"there is no authority in the folder {folder}: name its folder (most commands: "
+            "--dir DIR; serve and purge: DIR), or make one with `tracetogether authority init`"
         )
         raise StoreError(msg)
     return folder / DATABASE

@@ -18,6 +18,7 @@ from tracetogether.cli.authority_folder import opened_folder
 from tracetogether.cli.authority_options import (
     FolderCommand,
     count_text,
+    date_option,
     folder_option,
     limit_option,
     offset_option,
@@ -117,12 +118,7 @@ def _table(contacts: Sequence[Followed]) -> Table:
 @follow_up.command()
 @click.argument("contact_id")
 @click.argument("outcome", type=click.Choice([outcome.value for outcome in Outcome]))
-@click.option(
-    "--date",
-    type=click.DateTime(["%Y-%m-%d"]),
-    metavar="YYYY-MM-DD",
-    help="Day of the call, in the authority's time zone.  [default: today]",
-)
+@date_option("Day of the call, in the authority's time zone.")
 @number_option(
     "--version",
     "Version that `show` printed; needed to replace another operator's result.",

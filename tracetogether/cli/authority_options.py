@@ -13,6 +13,7 @@ from tracetogether.authority.cases.case import day_of
 from tracetogether.cli.authority_folder import DEFAULT_FOLDER
 from tracetogether.cli.console import note
 from tracetogether.cli.options import FOLDER, number_option
+from tracetogether.plain_text import counted
 from tracetogether.whole_file import read_secret
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
@@ -109,6 +110,29 @@ def day_named(text: str) -> int:
         raise click.BadParameter(msg) from None
 
 
+class _Date(click.DateTime):
+    """A date, YYYY-MM-DD; click's own error names a format that few people can read."""
+
+    def convert(
+        self, value: str, param: click.Parameter | None, ctx: click.Context | None
+    ) -> datetime:
+        """Return midnight of the date."""
+        try:
+            return super().convert(value, param, ctx)
+        except click.BadParameter:
+            self.fail(f"{value!r} is not a date: write it like 2026-02-01", param, ctx)
+
+
+def date_option(about: str) -> Callable[[_Command], _Command]:
+    """Return a decorator that adds --date, whose default is today."""
+    return click.option(
+        "--date",
+        type=_Date(["%Y-%m-%d"]),
+        metavar="YYYY-MM-DD",
+        help=f"{about}  [default: today]",
+    )
+
+
 offset_option = number_option("--offset", "Number of rows to skip.", default=0, least=0)
 limit_option = number_option("--limit", "Maximum number of rows.  [default: all]")
 
@@ -116,7 +140,7 @@ limit_option = number_option("--limit", "Maximum number of rows.  [default: all]
 def count_text(shown: int, offset: int, total: int, what: str) -> str:
     """Return how many rows there are and, if some were not shown, how to see the next ones."""
     if shown == total:
-        return f"{total} {what if total != 1 else what.removesuffix('s')}"
+        return counted(total, what)
     first, last = offset + 1, offset + shown
     rest = f"; --offset {last} shows the next" if shown and last < total else ""
     return f"{first}-{last} of {total} {what}{rest}" if shown else f"0 of {total} {what}"

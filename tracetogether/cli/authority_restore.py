@@ -150,8 +150,8 @@ def _prepare(
     stage, present = folder / RESTORING / _STAGE, folder / RESTORING / _PRESENT
     try:
         schema = backups.write_copy(source, stage)
-    except UnreadableError as error:
-        msg = f"{source} is not a backup, or is damaged: {error}"
+    except UnreadableError:  # its message advises to restore a backup
+        msg = f"{source} is not a backup, or is damaged: give another backup"
         raise StoreError(msg) from None
     try:
         SqlStore.migrate(stage)

@@ -47,7 +47,7 @@ class _Traced:
     case: int
     contacts: tuple[ListedContact, ...]
     records: int
-    believed: int
+    accepted: int
     naming_key: bytes = field(repr=False)
 
 
@@ -182,7 +182,7 @@ def _facts(
         "with_app": len(played.app),
         "policy": asdict(DEMO_POLICY),
         "records": traced.records,
-        "records_believed": traced.believed,
+        "records_believed": traced.accepted,
         "contacts": [
             {
                 "pseudonym": line.pseudonym,
@@ -221,7 +221,7 @@ def _print(played: Run, scored: CaseScore, traced: _Traced, picture: Path, secon
     say(
         f"{played.scenario.people.count} people in a train for {minutes:g} minutes, "
         f"{len(played.app)} of them with the app. One of these tests positive and uploads "
-        f"{traced.records} records; the authority believes {traced.believed} of them.",
+        f"{traced.records} records; the authority accepts {traced.accepted} of them.",
         table(
             shown,
             (fixed("person"), lambda line: line.pseudonym),

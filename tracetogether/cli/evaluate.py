@@ -169,7 +169,7 @@ def evaluate(
             columns=fit_columns or given.columns,
             join=fit_join,
             tracks=fit_tracks,
-        ).read(inherited=fit_columns is None)
+        ).read(inherited=fit_columns is None, prefix="fit-")
         folds = fit_on_another(training.scenes, scored.scenes, groups)
     with progress("Scoring") as advance:
         rows = score_estimators(

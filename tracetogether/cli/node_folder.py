@@ -59,7 +59,10 @@ class NodeSettings:
         """
         path = folder / SETTINGS
         if not path.is_file():
-            msg = f"there is no node in {folder}: make one with `tracetogether node init --server`"
+            msg = (
+                f"there is no node in the folder {folder}: make one with "
+                "`tracetogether node init --server URL`"
+            )
             raise StoreError(msg)
         try:
             said = json.loads(read_secret(path))

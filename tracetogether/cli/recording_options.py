@@ -72,7 +72,9 @@ class RecordingOptions:
     calibration: Path | None
     strict: bool
 
-    def read(self, *, inherited: bool = False, connected_by: tuple[str, ...] = ()) -> Recording:
+    def read(
+        self, *, inherited: bool = False, connected_by: tuple[str, ...] = (), prefix: str = ""
+    ) -> Recording:
         """Return the recording; warn on stderr about what can't be used."""
         with progress(f"Reading {self.readings.name}") as advance:
             recording = read_recording(
@@ -84,6 +86,7 @@ class RecordingOptions:
                 inherited=inherited,
                 time_zone=self.time_zone,
                 connected_by=connected_by,
+                prefix=prefix,
                 strict=self.strict,
                 on_progress=advance,
             )

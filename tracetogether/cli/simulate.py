@@ -21,6 +21,7 @@ from tracetogether.cli.simulate_options import caution, setting
 from tracetogether.cli.simulate_run import run_scenario
 from tracetogether.cli.simulate_sweep import sweep_scenario
 from tracetogether.cli.simulate_validate import validate
+from tracetogether.plain_text import counted
 
 
 @click.group()
@@ -70,7 +71,7 @@ def keys(*, as_json: bool) -> None:
         scenario_keys(),
         (fixed("key"), lambda key: key.name),
         ("values", lambda key: key.span),
-        ("default", lambda key: "required" if key.default is None else str(key.default)),
+        ("default", lambda key: key.default_text),
         ("meaning", lambda key: key.doc),
     )
     answer(scenario_schema(), shown, as_json=as_json)
@@ -90,7 +91,8 @@ def check(scenario: str, settings: dict[str, str], *, as_json: bool) -> None:
     answer(
         {**found, "keys": asdict(chosen)},
         f"{chosen.name} is a valid scenario: {chosen.title} ({chosen.people.count} people, "
-        f"{chosen.duration_s / 60:g} minutes, {chosen.people.adoption:.0%} with the app).",
+        f"{counted(chosen.duration_s / 60, 'minutes')}, "
+        f"{chosen.people.adoption:.0%} with the app).",
         as_json=as_json,
     )
     if not as_json:

@@ -30,6 +30,7 @@ from tracetogether.errors import (
     InvalidRequestError,
     InvalidUploadError,
     NotFoundError,
+    StoreError,
 )
 from tracetogether.parameters import MAX_UPLOAD_BYTES, MAX_UPLOAD_RECORDS, UPLOAD_PIN_DIGITS
 
@@ -96,6 +97,11 @@ def upload(
         msg = f"an upload PIN has {UPLOAD_PIN_DIGITS} digits"
         raise click.BadParameter(msg, param_hint="--pin")
     beside = credential or log.with_suffix(".credential")
+    if not beside.exists():
+        msg = f"there is no {beside}: give the phone's credential with --credential"
+        if not log.exists():
+            msg = f"there is no contact log {log}: give the phone's database (.db)"
+        raise StoreError(msg)
     registered = PhoneRegistration.load(beside)
     # Everything that decides what is sent. If any of it changes, a new attempt starts.
     inputs = (digits, server, str(log.resolve()), repr(choice))

@@ -187,6 +187,12 @@ def _read(log: Path) -> tuple[bytes, dict[str, Any]]:
         said = json.loads(body)
     except (ValueError, RecursionError):
         said = None
+    if said is None:
+        msg = (
+            f"{log} is not a contact log: give the phone's database (.db), or its log in "
+            "OpenTrace's JSON (UTF-8)"
+        )
+        raise InvalidUploadError(msg)
     if not isinstance(said, dict) or not isinstance(said.get("records"), list):
         parse_upload(body[:MAX_UPLOAD_BYTES])  # raises an error that names the fault
         msg = f"{log} is not a contact log: export it again"

@@ -24,6 +24,7 @@ from tracetogether.errors import InvalidReadingsError
 from tracetogether.evaluation.known_slots import KnownSlots
 from tracetogether.evaluation.phones import EXPONENT_SD, LEVEL_SD_DB
 from tracetogether.evaluation.scene import Scene
+from tracetogether.plain_text import counted
 from tracetogether.proximity.binned_readings import SLOT_S
 from tracetogether.proximity.calibration import Calibration
 from tracetogether.proximity.detection import hearing_of_both_logs, log_odds
@@ -120,7 +121,8 @@ def fit(
     slots = sum(len(part.level) for part in parts)
     if slots < _FEWEST:
         raise InvalidReadingsError(
-            f"{slots} minutes of pairs have a known distance above 0; a fit wants {_FEWEST} or more"
+            f"{counted(slots, 'minutes')} of pairs with a known distance above 0: a fit needs "
+            f"{_FEWEST} or more"
         )
     samples = _left_out(parts)
     steps = len(samples) + 1

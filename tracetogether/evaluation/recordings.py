@@ -87,6 +87,7 @@ def read_recording(
     inherited: bool = False,
     time_zone: str | None = None,
     connected_by: Sequence[str] = (),
+    prefix: str = "",
     strict: bool = False,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> Recording:
@@ -105,6 +106,7 @@ def read_recording(
         time_zone: IANA name of the zone of dates that have none.
         connected_by: columns (or fields) of which scenes that share a value are one group;
             ``file[folder]`` is the folder of the paths in a column ``file``.
+        prefix: of the options in error messages: "fit-" for ``--fit-columns``, not ``--columns``.
         strict: stop at the first malformed line.
         on_progress: called with (bytes read, bytes in all) as ``path`` is read.
 
@@ -117,11 +119,15 @@ def read_recording(
     if inherited:
         must &= _REQUIRED | {"distance", "scene"}
     shared = {f"{_SHARED}{number}": text for number, text in enumerate(connected_by)}
+    named_by = {field: f"--{prefix}columns {field}=..." for field in layout.sources}
+    named_by |= dict.fromkeys(shared, "--leave-out COLUMN")
+    named_by[_KEY] = f"--{prefix}join FILE.csv:KEY"
     table, unjoined = _joined(
         path,
         layout.with_labels({field: _column_of(text, layout) for field, text in shared.items()}),
         join,
         must | set(shared),
+        named_by,
         strict=strict,
         on_progress=on_progress,
     )
@@ -286,6 +292,7 @@ def _joined(
     layout: RecordingLayout,
     join: TableJoin | None,
     must: frozenset[str],
+    named_by: Mapping[str, str],
     *,
     strict: bool,
     on_progress: Callable[[int, int], None] | None,
@@ -301,6 +308,7 @@ def _joined(
         **_columns(sources, key),
         required=frozenset(key) | (must & set(sources) if join is None else frozenset()),
         may_be_empty=set(sources) - {"time"},
+        named_by=named_by,
         strict=strict,
         on_progress=on_progress,
     )
@@ -310,7 +318,7 @@ def _joined(
         missing = {
             f: source for f, source in sources.items() if f not in {*numbers, *times, *labels}
         }
-        other, row = _other_rows(join, missing, labels.pop(_KEY))
+        other, row = _other_rows(join, missing, labels.pop(_KEY), named_by)
         found = row >= 0
         unjoined = int((~found).sum())
         for field, column in other.numbers.items():
@@ -325,8 +333,8 @@ def _joined(
         for field in sorted(must & set(sources)):
             if field not in {*numbers, *times, *labels}:
                 raise InvalidReadingsError(
-                    f"neither {path} nor {join.path} has a column {sources[field].column!r} for "
-                    f"the {field}; name another with --columns {field}=..."
+                    f"neither {path} nor {join.path} has a column {sources[field].column!r}; "
+                    f"name another with {named_by[field]}"
                 )
     for field, source in layout.sources.items():
         if source.constant is not None:
@@ -353,7 +361,7 @@ def _columns(sources: Mapping[str, Source], key: Mapping[str, str]) -> _Wanted:
 
 
 def _other_rows(
-    join: TableJoin, missing: dict[str, Source], key: Labels
+    join: TableJoin, missing: dict[str, Source], key: Labels, named_by: Mapping[str, str]
 ) -> tuple[CsvColumns, Ints]:
     """Return the joined table's columns, and which of its rows belongs to each key (-1: none)."""
     other = read_csv(
@@ -361,6 +369,7 @@ def _other_rows(
         **_columns(missing, {_KEY: join.key}),
         required={_KEY},
         may_be_empty=set(missing),
+        named_by=named_by,
     )
     keys = other.labels[_KEY].to_list()
     place = {name: row for row, name in enumerate(keys)}
@@ -424,6 +433,7 @@ def _read_tracks(
         path,
         **_columns(sources, {}),
         required=_TRACK_REQUIRED | layout.named,
+        named_by={field: f"--track-columns {field}=..." for field in sources},
     )
     scaled = {field: column * sources[field].factor for field, column in table.numbers.items()}
     source = sources["time"]

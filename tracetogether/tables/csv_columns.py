@@ -123,6 +123,7 @@ def read_csv(
     required: AbstractSet[str],
     times: Mapping[str, str] = MappingProxyType({}),
     may_be_empty: AbstractSet[str] = frozenset(),
+    named_by: Mapping[str, str] = MappingProxyType({}),
     strict: bool = False,
     on_progress: Callable[[int, int], None] | None = None,
     block_bytes: int = _BLOCK_BYTES,
@@ -139,6 +140,8 @@ def read_csv(
         required: fields whose column must exist. Other columns may be missing.
         may_be_empty: fields that may be blank: a number becomes NaN, a name unknown. If any other
             number, or any other required name, is blank, the line is malformed.
+        named_by: field -> the option that names its column, for error messages, such as
+            ``--join FILE.csv:KEY``. Fields that are not in it are named by ``--columns``.
         strict: stop at the first malformed line, instead of skipping and counting it.
         on_progress: called with (bytes read, size of the file in bytes) after each block.
         block_bytes: size of a block of text in memory.
@@ -153,7 +156,7 @@ def read_csv(
         kinds = {_NUMBER: numbers, _TIME: times, _LABEL: labels}
         wanted = [column for named in kinds.values() for column in named.values()]
         header, rest = read_header(path, blocks, wanted)
-        fields = _find_fields(header, kinds, required, may_be_empty)
+        fields = _find_fields(header, kinds, required, may_be_empty, named_by)
         parts: list[CsvColumns] = []
         marks: frozenset[int] = frozenset()
         source = LineBlocks(rest, blocks, header.line, header.separator)
@@ -187,7 +190,7 @@ def read_csv(
     if not table.rows:
         bad = table.bad_lines[0]
         raise InvalidReadingsError(
-            f"{path} has no readable line; all {table.bad_count} are malformed, "
+            f"{path} has no readable line; malformed lines: {table.bad_count}, "
             f"the first is line {bad.line}: {bad.reason}"
         )
     return table
@@ -198,6 +201,7 @@ def _find_fields(
     kinds: Mapping[str, Mapping[str, str]],
     required: AbstractSet[str],
     may_be_empty: AbstractSet[str],
+    named_by: Mapping[str, str],
 ) -> list[_Field]:
     fields = []
     for kind, columns in kinds.items():
@@ -207,7 +211,7 @@ def _find_fields(
                 blank = name in may_be_empty or (kind == _LABEL and name not in required)
                 fields.append(_Field(name, column, place, kind, blank, header.marks))
             elif name in required:
-                raise header.lacks(name, column)
+                raise header.lacks(name, column, named_by.get(name, ""))
     return fields
 
 

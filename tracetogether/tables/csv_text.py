@@ -188,20 +188,20 @@ class Header:
                 return places[0]
         return None
 
-    def lacks(self, field: str, column: str) -> InvalidReadingsError:
-        """Return the error for a missing column, with the remedy."""
+    def lacks(self, field: str, column: str, named_by: str = "") -> InvalidReadingsError:
+        """Return the error for a missing column; ``named_by`` is the option that names it."""
         if all(_NUMBER.fullmatch(name) or not name for name in self.names[:1] + self.names[-1:]):
             return InvalidReadingsError(
                 f"{self.path} has no header: its first line holds values "
                 f"({self._shown()}); put a line with the columns' names above it"
             )
-        remedy = f"name another with --columns {field}=..."
+        what = f"column {column!r}"
+        if not named_by and field != column:
+            what += f" for the {field}"
+        remedy = f"name another with {named_by or f'--columns {field}=...'}"
         if len(self.names) == 1 and len(self.names[0].split()) > 1:
             remedy = "separate its fields by commas, semicolons or tabs"
-        return InvalidReadingsError(
-            f"{self.path} has no column {column!r} for the {field}; it has: {self._shown()}; "
-            f"{remedy}"
-        )
+        return InvalidReadingsError(f"{self.path} has no {what}; it has: {self._shown()}; {remedy}")
 
     def _shown(self) -> str:
         return ", ".join(self.names)[:_SHOWN]

@@ -231,7 +231,7 @@ class Casework:
             NotFoundError: also if there is no such operator with the role of a tracer.
         """
         if operator not in {NOBODY, *self.tracers(by=by)}:
-            msg = "there is no such operator with the role tracer"
+            msg = "there is no such operator with the role tracer: `authority user list` shows all"
             raise NotFoundError(msg, "no-such-tracer")
         name = "" if operator == NOBODY else operator
         with self.audit.atomic():

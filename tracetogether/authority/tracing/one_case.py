@@ -176,7 +176,8 @@ class Tracing:
             if name in {contact.pseudonym, pseudonym(contact.user_id, UNKEYED)}
         ]
         if not found:
-            raise NotFoundError("there is no such contact in this case", "no-such-contact")
+            msg = "there is no such contact in this case: `authority case contacts` shows all"
+            raise NotFoundError(msg, "no-such-contact")
         self.audit.record(
             "contact.revealed", now, by=by.name, subject=case.case_id, contact=name, reason=why
         )
