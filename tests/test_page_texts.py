@@ -77,6 +77,26 @@ def test_codes_that_pages_never_show_are_raised_somewhere() -> None:
     assert WRITER.error_codes() >= WRITER.NEVER_SHOWN
 
 
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_each_act_of_the_audit_log_and_each_detail_has_words(language: str) -> None:
+    acts, details = WRITER.audit_words()
+    # One act of each way in which the code names them, and one detail of each.
+    assert acts >= {"pin.issued", "operator.refused", "contact.called", "case.closed", "purged"}
+    assert acts >= {"keys.rotated", "case.unmerged", "users.withdrawn", "authority.made"}
+    assert details >= {
+        "outcome",
+        "day_keys",
+        "withdrawn",
+        "unmerged",
+        "since",
+        "date",
+        "pins_a_day",
+    }
+    said = [TEXTS[language].label("act", act) for act in sorted(acts)]
+    assert not acts & set(said)
+    assert len(set(said)) == len(acts)
+
+
 def test_plural_forms() -> None:
     forms = ("on {count} day", "on {count} days")
     assert [TEXTS["en"].plural(*forms, days) for days in (1, 2, 1_000)] == [

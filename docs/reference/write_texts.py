@@ -4,7 +4,9 @@ Collects the keys of all texts from templates and code. Adds new keys to each `p
 translation, and removes those that nothing uses.
 """
 
-from collections.abc import Iterator, Mapping
+import ast
+import re
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import fields
 from functools import cache
 from io import BytesIO
@@ -24,6 +26,8 @@ from tracetogether.authority.cases.followed import ContactState, Outcome, Priori
 from tracetogether.authority.cases.indicators import Indicators
 from tracetogether.authority.contacts.transmission import ASSUMPTIONS
 from tracetogether.authority.desk.exports import LAYOUTS
+from tracetogether.authority.oversight.restoring import Carried
+from tracetogether.authority.oversight.retention import Purged
 from tracetogether.authority.tracing.one_case import POLICIES
 
 PACKAGE = Path(__file__).parents[2] / "tracetogether"
@@ -77,6 +81,37 @@ _ERRORS: Mapping[str, tuple[int, ...]] = {
     "RateLimitedError": (3,),
     **dict.fromkeys(KINDS, (2,)),
 }
+_RECORDERS = {"record", "rehearse", "_change", "_changed", "_announce", "_finish", "Limit"}
+"""Calls that write audit entries, or name an act that one will have."""
+_ACT = re.compile(r"purged|[a-z]+(-[a-z]+)*\.[a-z]+([-_][a-z]+)*")
+DETAILS = {
+    *("contact_id", "case_id", "merged", "contact", "reason", "day", "outcome", "state"),
+    *("first_day", "last_day", "before_day", "days", "other_log_entries", "other_log_head"),
+    *(field.name for kind in (Purged, Carried) for field in fields(kind)),
+}
+"""Details of audit entries that the code gives as a mapping."""
+
+
+@cache
+def audit_words() -> tuple[frozenset[str], frozenset[str]]:
+    """Return the acts that the code records in the audit log, and the names of their details."""
+    acts, details = set[str](), set(DETAILS)
+    for path in sorted(PACKAGE.rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(node, ast.Call):
+                name = getattr(node.func, "attr", getattr(node.func, "id", ""))
+                given = _acts(node.args) if name in _RECORDERS else set()
+                if given or name == "record":
+                    details |= {word.arg for word in node.keywords if word.arg}
+                acts |= given
+            elif isinstance(node, ast.Assign) and "act" in map(ast.unparse, node.targets):
+                acts |= _acts(ast.walk(node.value))
+    return frozenset(acts), frozenset(details - {"by", "subject", "version"})
+
+
+def _acts(nodes: Iterable[ast.AST]) -> set[str]:
+    texts = {str(node.value) for node in nodes if isinstance(node, ast.Constant)}
+    return {text for text in texts if _ACT.fullmatch(text)}
 
 
 @cache
@@ -89,7 +124,9 @@ def texts() -> Catalog:
         found.add(key)
     for code in sorted(error_codes() - NEVER_SHOWN):
         found.add(code, context="error")
-    for kind, names in OWN_KEYS.items():
+    acts, details = audit_words()
+    own = {**OWN_KEYS, "act": sorted(acts), "detail": sorted(details)}
+    for kind, names in own.items():
         for name in names:
             found.add(name, context=kind)
     return found

@@ -253,7 +253,32 @@ def test_threat_need_to_know_reveals_a_name_only_for_a_reason_and_records_both(
 def test_the_audit_log_tells_days_as_dates(pages: Pages, visitors: dict[str, Visitor]) -> None:
     pages.world.authority.audit.record("keys.rotated", NOON, by="k", first_day=18_262, days=7)
     visitors["auditor"].get("/audit")
-    assert "first_day: 2020-01-01; days: 7" in visitors["auditor"].body
+    assert "first day: 2020-01-01; days: 7" in visitors["auditor"].text()
+    assert '<br><span class="small quiet">keys.rotated</span>' in visitors["auditor"].body
+
+
+def test_the_audit_log_has_words_for_codes(pages: Pages, visitors: dict[str, Visitor]) -> None:
+    audit, auditor = pages.world.authority.audit, visitors["auditor"]
+    audit.record("contact.called", NOON, by="t", outcome="no_symptoms", state="in_follow_up")
+    audit.record("page.refused", NOON, by="t", page="GET /contacts/{contact_id}")
+    audit.record("case.assigned", NOON, by="t", operator="")
+    audit.record("operator.added", NOON, by="t", roles="admin,tracer")
+    audit.record("contact.described", NOON, by="t", fields="name phone")
+    audit.record("pins.refused", NOON, by="clock", since=int(NOON), count=3)
+    auditor.get("/audit")
+    for said in (
+        "Call recorded contact.called outcome: no symptoms; state: in follow-up",
+        "Page refused: role missing page.refused page: GET /contacts/…",
+        "Case assigned case.assigned tracer: –",
+        "roles: admin, tracer",
+        "fields: Name, Telephone",
+        "hour from: 2020-05-04 12:00; number: 3",
+    ):
+        assert said in auditor.text()
+    auditor.language = "zh"
+    auditor.get("/audit")
+    auditor.language = "en"
+    assert "记录通话结果 contact.called 结果: 无症状；状态: 随访中" in auditor.text()
 
 
 @pytest.mark.parametrize("form", ["csv", "ndjson", "xlsx"])

@@ -1,12 +1,15 @@
 """The audit log, the state of keys and purges, and contact lists as files."""
 
+import re
 from collections.abc import Sequence
+from functools import partial
 from itertools import groupby
 
 from starlette.responses import Response, StreamingResponse
 
 from tracetogether.adapters.operator_pages.listing import last_offset
 from tracetogether.adapters.operator_pages.page_request import PageRequest
+from tracetogether.adapters.operator_pages.rendering import day_text
 from tracetogether.adapters.operator_pages.routing import Page
 from tracetogether.authority.access.permissions import Action
 from tracetogether.authority.desk.exports import LAYOUTS, layout_named
@@ -16,6 +19,7 @@ from tracetogether.tables.spreadsheets import MEDIA_TYPES, file_of
 from tracetogether.units import utc_day
 
 _ENTRIES = 50
+_PLACEHOLDER = re.compile(r"\{\w+\}")
 _DAYS = frozenset({"day", "first_day", "last_day", "before_day"})
 """Details of entries that are the number of a UTC day; people read dates."""
 
@@ -53,13 +57,34 @@ def _audit(request: PageRequest, said: str, *, tampered: bool) -> Response:
     return request.render(
         "audit.html",
         entries=entries,
-        days=_DAYS,
+        shown=partial(_detail, request),
         total=newest,
         offset=offset,
         limit=_ENTRIES,
         said=said,
         tampered=tampered,
     )
+
+
+def _detail(request: PageRequest, name: str, value: str | int) -> str:
+    """Return a detail of an entry in words; a route's placeholders are shown as dots."""
+    t, text = request.t, str(value)
+    match name:
+        case "outcome":
+            text = t.label("outcome", text)
+        case "state":
+            text = t.label("contact-state", text)
+        case "roles":
+            text = t(", ").join(t.label("role", role) for role in text.split(","))
+        case "fields":
+            text = t(", ").join(t.label("field", field) for field in text.split())
+        case "page" | "route":
+            text = _PLACEHOLDER.sub("…", text)
+        case "since" if isinstance(value, int):
+            text = request.authority.days.text(value)
+        case _ if name in _DAYS and isinstance(value, int):
+            text = day_text(value)
+    return f"{t.label('detail', name)}: {text or '–'}"
 
 
 def show_keys(request: PageRequest) -> Response:
