@@ -228,6 +228,17 @@ def test_a_case_that_is_not_open_offers_no_pin(
 # --- forms that were refused ---
 
 
+@pytest.mark.parametrize(("day", "field"), [("1", "day"), ("99999", "day"), ("18400", "outcome")])
+def test_the_field_of_a_call_that_is_wrong_is_marked(
+    visitor: Visitor, contact: str, day: str, field: str
+) -> None:
+    visitor.get(contact)
+    outcome = "well" if field == "outcome" else "symptoms"
+    assert visitor.post(f"{contact}/outcome", day=day, outcome=outcome)[0] == 400
+    assert re.findall(r'<select id="(\w+)"[^>]* aria-invalid="true"', visitor.body) == [field]
+    assert f'id="{field}-wrong"' in visitor.body
+
+
 def assert_wrong(visitor: Visitor, field: str, typed: str, why: str) -> None:
     """A field is marked, named, described by what is wrong, and has what was typed."""
     assert f'href="#{field}-wrong"' in visitor.body
@@ -370,9 +381,9 @@ def test_a_note_outlives_a_session_that_ended_meanwhile(pages: Pages, case: Case
             "/contacts/{contact}/outcome",
             {"day": "-1", "outcome": "symptoms"},
             400,
-            "choose-outcome",
+            "day-not-in-calendar",
         ),
-        ("/contacts/{contact}/outcome", {"outcome": "symptoms"}, 400, "choose-outcome"),
+        ("/contacts/{contact}/outcome", {"outcome": "symptoms"}, 400, "day-not-in-calendar"),
     ],
 )
 def test_what_is_typed_is_checked_field_by_field(

@@ -1,6 +1,5 @@
 """The list of cases, one case with its fourteen days, and what is done with it."""
 
-from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Final
 
@@ -12,7 +11,7 @@ from tracetogether.adapters.operator_pages.merges import merge_after_asking, und
 from tracetogether.adapters.operator_pages.nearby import days_of, timeline_row
 from tracetogether.adapters.operator_pages.page_request import PageRequest
 from tracetogether.adapters.operator_pages.pictures import Knot, graph, side_key, timeline
-from tracetogether.adapters.operator_pages.routing import Page
+from tracetogether.adapters.operator_pages.routing import Blames, Page
 from tracetogether.authority.access.permissions import Action
 from tracetogether.authority.cases.case import (
     OPEN_STATES,
@@ -32,7 +31,6 @@ from tracetogether.errors import (
     ConflictError,
     InvalidRequestError,
     NotFoundError,
-    TraceTogetherError,
 )
 from tracetogether.rejection import Rejection
 from tracetogether.shapes.cases import NewCase, NewPin
@@ -285,7 +283,7 @@ def contact_named(request: PageRequest, case: Case, name: str) -> Contact | None
     return next((contact for contact in found if contact.pseudonym == name), None)
 
 
-INTO: Final[Mapping[type[TraceTogetherError], str]] = {
+INTO: Final[Blames] = {
     NotFoundError: "into",
     ConflictError: "into",
     InvalidRequestError: "into",

@@ -1,6 +1,6 @@
 """One contact: days, calendar, notes, the person behind it (for a reason); today's calls."""
 
-from typing import Annotated
+from typing import Annotated, Final
 
 from pydantic import Field as Bounded
 from starlette.responses import Response
@@ -13,7 +13,7 @@ from tracetogether.adapters.operator_pages.nearby import timeline_row, why
 from tracetogether.adapters.operator_pages.page_request import PageRequest
 from tracetogether.adapters.operator_pages.pictures import timeline
 from tracetogether.adapters.operator_pages.rendering import time_text
-from tracetogether.adapters.operator_pages.routing import Page
+from tracetogether.adapters.operator_pages.routing import Blames, Page
 from tracetogether.authority.access.permissions import Action
 from tracetogether.authority.cases.case import Case
 from tracetogether.authority.cases.followed import (
@@ -26,7 +26,7 @@ from tracetogether.authority.cases.followed import (
 from tracetogether.authority.contacts.lines import Contact
 from tracetogether.authority.desk.particulars import FIELDS, Field
 from tracetogether.authority.desk.views import ContactPage, Followed
-from tracetogether.errors import ConflictError, InvalidRequestError, TraceTogetherError
+from tracetogether.errors import ConflictError, InvalidRequestError
 from tracetogether.parameters import SINGAPORE_POLICY
 from tracetogether.shapes.bodies import RequestBody
 
@@ -122,7 +122,8 @@ def record_outcome(request: PageRequest) -> Response:
     """Record the outcome of a day's call."""
     contact_id = _id(request)
     choose = InvalidRequestError("choose the outcome of the call", "choose-outcome")
-    call = request.read(DayCall, day=choose, outcome=choose)
+    no_day = InvalidRequestError("choose a day of the contact's calendar", "day-not-in-calendar")
+    call = request.read(DayCall, day=no_day, outcome=choose)
     request.authority.follow_up.record(
         contact_id,
         call.day,
@@ -260,16 +261,21 @@ def _wanted(request: PageRequest) -> Followed:
     return request.authority.desk.contact(_id(request), by=request.caller)
 
 
-def _blamed(fields: str) -> dict[type[TraceTogetherError], str]:
+def _blamed(fields: str) -> Blames:
     """Return that both invalid input and a conflict are about ``fields``."""
     return {InvalidRequestError: fields, ConflictError: fields}
 
 
 _AT = "/contacts/{contact_id}"
+_OF_CALL: Final[Blames] = {
+    "day-not-in-calendar": "day",
+    "call-in-future": "day",
+    **_blamed("outcome"),
+}
 PAGES = (
     Page("GET", "/follow-up", show_calls),
     Page("GET", _AT, show_contact),
-    Page("POST", f"{_AT}/outcome", record_outcome, show_contact, _blamed("outcome"), _both),
+    Page("POST", f"{_AT}/outcome", record_outcome, show_contact, _OF_CALL, _both),
     Page("POST", f"{_AT}/reach", reach, show_contact, {}, _both),
     Page("POST", f"{_AT}/call", call_anyway, show_contact, {}, _both),
     Page("POST", f"{_AT}/notes", add_note, show_contact, {InvalidRequestError: "text"}),

@@ -42,6 +42,8 @@ _METHODS: Final = ("GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 _LOG: Final = logging.getLogger(__name__)
 
 Answer = Callable[[PageRequest], Response]
+Blames = Mapping[str | type[TraceTogetherError], str]
+"""Code or kind of an error -> names of fields, in one text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +54,7 @@ class Page:
         method, path: of the route.
         answer: returns the answer.
         form_on: the page that holds the form; it is shown again with what was typed.
-        blames: error -> names of fields, in one text; the first that was sent is marked as wrong.
+        blames: the fields that an error is about; the first that was sent is marked as wrong.
         both: what is stored now beside what was sent, for a form that a colleague overtook.
         checks_password: it takes a tenth of a second of a core, and waits in a queue for that.
     """
@@ -61,7 +63,7 @@ class Page:
     path: str
     answer: Answer
     form_on: Answer | None = None
-    blames: Mapping[type[TraceTogetherError], str] = field(default_factory=dict)
+    blames: Blames = field(default_factory=dict)
     both: Callable[[PageRequest], Sequence[Both]] | None = None
     checks_password: bool = False
 
@@ -185,7 +187,11 @@ class Page:
         if self.form_on is None or status not in _SHOWN_AGAIN:
             return None
         stale = isinstance(error, StaleError)
-        blamed = (names for kind, names in self.blames.items() if isinstance(error, kind))
+        blamed = (
+            names
+            for kind, names in self.blames.items()
+            if (error.code == kind if isinstance(kind, str) else isinstance(error, kind))
+        )
         names = "" if stale else next(blamed, "")
         field_wrong = next((name for name in names.split() if name in request.form), "")
         why = request.t.error(error.code, **error.figures)
