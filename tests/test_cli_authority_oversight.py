@@ -190,7 +190,9 @@ def test_upload_pins_a_day_are_shown_and_changed_within_reason(run: Run) -> None
         "tries": 5,
         "guessed_a_day": 5e-4,
     }
-    assert "--pins-a-day" in str(run("limits", "--pins-a-day", "20001").exception)
+    too_many = str(run("limits", "--pins-a-day", "20001").exception)
+    assert "20001 upload PINs a day are not allowed" in too_many
+    assert "give 1 to 20000 to `tracetogether authority limits --pins-a-day`" in too_many
     assert facts(run("limits", "--pins-a-day", "20000", "--json"))["guessed_a_day"] == 1e-3
     assert "0 of 20000 given out" in " ".join(run("limits").stdout.split())
     forged = sqlite3.connect("authority/authority.db")

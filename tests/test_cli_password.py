@@ -7,6 +7,7 @@ from click.testing import CliRunner, Result
 
 from tracetogether.cli import cli
 from tracetogether.cli.authority_folder import create_folder, opened_folder
+from tracetogether.errors import NotFoundError
 
 PASSWORD = "a long sentence nobody else knows"
 
@@ -57,6 +58,12 @@ def test_the_error_says_what_is_wrong_with_the_table(
     assert done.exit_code != 0
     assert wrong in str(done.exception)
     assert kept(folder) is None
+
+
+def test_an_unknown_operator_is_an_error_before_the_password_is_asked_for(folder: Path) -> None:
+    done = run(folder, "nobody", said=f"{PASSWORD}\n{PASSWORD}\n")
+    assert isinstance(done.exception, NotFoundError)
+    assert "Password" not in done.output
 
 
 def test_a_password_from_a_file_or_the_environment(

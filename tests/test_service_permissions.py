@@ -375,7 +375,7 @@ ARGUMENTS = {
     "user add": ["new", "--role", "tracer"],
     "user disable": ["nobody"],
     "user import": ["users.csv"],
-    "user password": ["nobody", "--stdin"],
+    "user password": ["operator", "--stdin"],
 }
 OF_THE_MACHINE = {
     *("backup", "demo-data", "follow-up refresh", "init", "limits", "load"),

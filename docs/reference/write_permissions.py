@@ -62,7 +62,7 @@ COMMANDS: Mapping[str, tuple[Action, ...]] = {
     "user disable": (Action.DISABLE_OPERATOR,),
     "user import": (Action.ADD_OPERATOR,),
     "user list": (Action.LIST_OPERATORS,),
-    "user password": (Action.SET_PASSWORD,),
+    "user password": (Action.LIST_OPERATORS, Action.SET_PASSWORD),
 }
 """What each command below `tracetogether authority` asks the service to allow, in order."""
 

@@ -97,6 +97,8 @@ def test_what_goes_wrong(small: Path, tmp_path: Path) -> None:
     call("run", small, "--out", full, fails=StoreError)
     assert CliRunner().invoke(simulate, ["run"]).exit_code == 2
     assert CliRunner().invoke(simulate, ["run", str(small), "--seed", "-1"]).exit_code == 2
+    wrong = CliRunner().invoke(simulate, ["run", str(small), "--seed", "x"])
+    assert "'x' is not a valid whole number" in wrong.stderr
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ from tracetogether.cli.authority_options import (
 )
 from tracetogether.cli.console import answer, print_json, say, table, utc_text
 from tracetogether.cli.options import EXISTING_FILE, as_json
-from tracetogether.errors import MissingExtraError
+from tracetogether.errors import MissingExtraError, NotFoundError
 from tracetogether.whole_file import read_secret
 
 
@@ -103,6 +103,9 @@ def password(name: str, folder: Path, password_file: Path | None, *, from_stdin:
         msg = "give either --stdin or --password-file"
         raise click.UsageError(msg)
     with opened_folder(folder) as service:
+        if name not in {operator.name for operator in service.staff.all(by=CONSOLE)}:
+            msg = "there is no such operator: `authority user list` shows all"
+            raise NotFoundError(msg, "no-such-operator")
         if from_stdin:
             chosen = sys.stdin.readline().rstrip("\r\n")
         elif password_file is not None:

@@ -19,13 +19,20 @@ allow_plain_http = click.option(
 )
 
 
+class WholeNumber(click.IntRange):
+    """A whole number within limits; click's own name in errors is "integer range"."""
+
+    name = "whole number"
+
+
 def number_option(
     flag: str, about: str, *, default: int | None = None, least: int = 1, most: int | None = None
 ) -> Callable[[_Command], _Command]:
     """Return a decorator that adds an option for a whole number from ``least`` to ``most``."""
     return click.option(
         flag,
-        type=click.IntRange(least, most),
+        type=WholeNumber(least, most),
+        metavar="NUMBER",
         default=default,
         show_default=default is not None,
         help=about,

@@ -5,7 +5,7 @@ import click
 from simulations.provenance import provenance
 from simulations.studies.bench import Timing, additions_per_s, bench, times_as_fast
 from tracetogether.cli.console import answer, note, right, table
-from tracetogether.cli.options import as_json, number_option
+from tracetogether.cli.options import WholeNumber, as_json, number_option
 
 
 @click.command("bench")
@@ -24,7 +24,8 @@ from tracetogether.cli.options import as_json, number_option
 @click.option(
     "--also",
     "scaling",
-    type=click.IntRange(100, 200_000),
+    metavar="NUMBER",
+    type=WholeNumber(100, 200_000),
     multiple=True,
     help="Also time a crowd of this size at the same density. Repeatable.",
 )

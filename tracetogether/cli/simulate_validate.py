@@ -21,7 +21,7 @@ from simulations.studies.replay import (
 from simulations.studies.trials import TRIALS
 from simulations.studies.validation import DEFAULT_SEEDS, ComparedStatistic, validate_channel
 from tracetogether.cli.console import answer, fixed, progress, right, table
-from tracetogether.cli.options import EXISTING_FILE, as_json
+from tracetogether.cli.options import EXISTING_FILE, WholeNumber, as_json
 from tracetogether.cli.simulate_options import columns_option, seeds_option, shown
 from tracetogether.proximity.calibration import Calibration
 
@@ -190,7 +190,8 @@ def movement(
 )
 @click.option(
     "--seeds",
-    type=click.IntRange(1, 1000),
+    metavar="NUMBER",
+    type=WholeNumber(1, 1000),
     help="Number of runs of each setting.  [default: "
     + ", ".join(f"{name} {trial.seeds}" for name, trial in TRIALS.items())
     + "]",

@@ -99,8 +99,8 @@ class PinRules:
         if self.a_day < 1 or self.guessed_a_day > PINS_GUESSED_A_DAY:
             most = int(PINS_GUESSED_A_DAY * 10**self.digits / self.tries)
             msg = (
-                f"{self.a_day} upload PINs of {self.digits} digits a day, with {self.tries} tries "
-                f"each, are too many or none: allow 1 to {most} with "
+                f"{self.a_day} upload PINs a day are not allowed: with {self.digits} digits and "
+                f"{self.tries} tries each, give 1 to {most} to "
                 "`tracetogether authority limits --pins-a-day`"
             )
             raise AuthorityError(msg)
