@@ -21,7 +21,7 @@ from tests.conftest import counted_entropy
 from tests.fresh_stores import fresh_store
 from tracetogether.adapters import http_api
 from tracetogether.adapters.http_client import AuthorityClient, packed_log
-from tracetogether.authority.desk.followup import FollowUp
+from tracetogether.authority.desk.finding import ContactFinder
 from tracetogether.authority.intake import uploads
 from tracetogether.bluetrace.upload import write_upload
 from tracetogether.parameters import UPLOAD_ANSWER_STEP_S
@@ -39,7 +39,11 @@ def test_threat_timing_is_equal_for_pretended_and_real_uploads(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, full: bool
 ) -> None:
     work: Counter[str] = Counter()
-    for place, name in ((uploads, "open_log"), (uploads.Intake, "_seal"), (FollowUp, "refresh")):
+    for place, name in (
+        (uploads, "open_log"),
+        (uploads.Intake, "_seal"),
+        (ContactFinder, "refresh"),
+    ):
         counted(monkeypatch, place, name, work)
     spent: dict[str, list[float]] = {"real": [], "pretended": []}
     with fresh_store(tmp_path / "a.db") as store:

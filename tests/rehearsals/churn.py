@@ -210,8 +210,8 @@ class Crowd:
                 self.reachable = not self.reachable
                 self.counts["authority came or went"] += 1
             case 4:
-                if phone.node._radio is not None:
-                    phone.node._lose("the adapter is pulled out: this is a rehearsal")
+                if phone.node._tuner.radio is not None:
+                    phone.node._tuner.lose("the adapter is pulled out: this is a rehearsal")
                 self.counts["adapters pulled out"] += 1
             case _:
                 await self._hold(phone)

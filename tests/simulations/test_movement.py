@@ -100,5 +100,5 @@ def test_the_figures_are_those_of_the_recordings(recordings: Path) -> None:
         for statistic, value in BADGES[name].items():
             assert found[statistic] == pytest.approx(value, rel=0.01)
     tracks = recordings / "pedestrian" / "eth_ucy.csv.gz"
-    measured = validate_movement(pedestrians=tracks, seeds=(0,))[0].measured
+    measured = validate_movement(pedestrians=tracks, seeds=(0,))[0].reference
     assert measured == pytest.approx(PEDESTRIANS_M_S, rel=0.03)
