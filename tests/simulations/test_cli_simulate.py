@@ -58,6 +58,21 @@ def test_check(small: Path) -> None:
     assert CliRunner().invoke(simulate, ["check", "lift", "--set", "adoption"]).exit_code == 2
 
 
+def test_keys_prints_defaults_as_a_scenario_file_writes_them(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
+    lines = call("keys").stdout.splitlines()
+    (stale,) = (line for line in lines if "phones.stale_tempid" in line)
+    assert "true or false" in stale
+    assert " false " in stale.replace("true or false", "")
+    assert "False" not in stale
+
+
+def test_check_counts_one_minute(small: Path) -> None:
+    assert ", 1 minute, " in call("check", small, "--set", "duration_s=60").stdout
+
+
 def test_run_with_settings(small: Path) -> None:
     said = json.loads(call("run", small, "--set", "adoption=0.5", "--json").stdout)
     assert said["scores"]["cases"] == 8
