@@ -7,14 +7,16 @@ import shutil
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import settings
 
-from tests.authority_world import NOON, World
-from tracetogether.authority.access.permissions import CONSOLE
-from tracetogether.authority.cases.case import Case
 from tracetogether.units import Entropy
+
+if TYPE_CHECKING:  # a test without an authority does without its second of imports
+    from tests.authority_world import World
+    from tracetogether.authority.cases.case import Case
 
 # Everyday runs try the same examples each time. A nightly run with --hypothesis-profile=nightly
 # tries new ones, and prints how to try a failing one again.
@@ -46,14 +48,19 @@ def entropy_of() -> Callable[[int], Entropy]:
 
 
 @pytest.fixture
-def world(entropy: Entropy) -> World:
+def world(entropy: Entropy) -> "World":
     """Return an authority on an empty SQLite store."""
+    from tests.authority_world import World
+
     return World.of(entropy)
 
 
 @pytest.fixture
-def case(world: World) -> Case:
-    """A case of that authority, opened at noon."""
+def case(world: "World") -> "Case":
+    """Open a case of that authority at noon."""
+    from tests.authority_world import NOON
+    from tracetogether.authority.access.permissions import CONSOLE
+
     return world.authority.casework.open_case(world.user(), NOON, by=CONSOLE)
 
 
