@@ -17,6 +17,7 @@ from tracetogether.cli.console import answer, fixed, right, say, table
 from tracetogether.cli.options import EXISTING_FOLDER, FILE, as_json
 from tracetogether.cli.simulate_bench import bench_crowds
 from tracetogether.cli.simulate_export import export_numbers
+from tracetogether.cli.simulate_nearness import measure
 from tracetogether.cli.simulate_options import caution, setting
 from tracetogether.cli.simulate_run import run_scenario
 from tracetogether.cli.simulate_sweep import sweep_scenario
@@ -30,6 +31,7 @@ def simulate() -> None:
 
 
 simulate.add_command(validate)
+simulate.add_command(measure)
 simulate.add_command(run_scenario)
 simulate.add_command(sweep_scenario)
 simulate.add_command(export_numbers)
