@@ -8,14 +8,21 @@ import pytest
 from tests.scenes import CALIBRATION, START, line_scene, standing
 from tracetogether.evaluation.baselines.constant import Constant
 from tracetogether.evaluation.baselines.kalman import PUBLISHED, Distances, Kalman, smooth
-from tracetogether.evaluation.baselines.mean_attenuation import MeanAttenuation
 from tracetogether.evaluation.baselines.robert import Robert, epoch_risks
 from tracetogether.evaluation.baselines.slotwise import Slotwise
+from tracetogether.evaluation.baselines.tuned_threshold import (
+    LOUDEST,
+    LOWER_QUANTILE,
+    MEAN_ATTENUATION,
+    PACKET_COUNT,
+    low_quantile,
+)
 from tracetogether.evaluation.scene import Scene
 from tracetogether.proximity.attenuation import CWA, SWISSCOVID, Bucketed
 from tracetogether.proximity.calibration import Calibration
 from tracetogether.proximity.distances import LogsUsed
 from tracetogether.proximity.estimates import Intervals
+from tracetogether.proximity.grid import RowGroups
 from tracetogether.proximity.slots import fold
 from tracetogether.sightings import Sightings
 
@@ -188,16 +195,58 @@ def test_constant_is_the_training_fraction_of_the_tracked_time():
 
 def test_mean_attenuation_ranks_by_the_mean():
     scene = heard([0.0, 10.0, 400.0], [-50.0, -60.0, -70.0])
-    fitted = MeanAttenuation().fit([], calibration=CALIBRATION)
+    fitted = MEAN_ATTENUATION.fit([], calibration=CALIBRATION)
     scores = fitted.windows(scene, LogsUsed.OWN, window_s=300, within_m=2.0)
     assert sorted(scores.score.tolist()) == [-70.0, -55.0]
 
 
+@pytest.mark.parametrize(
+    ("estimator", "scores"),
+    [
+        # The first window has two readings, the second five.
+        (LOUDEST, [-50.0, -51.0]),
+        (LOWER_QUANTILE, [-51.0, -52.2]),  # a tenth of the way, and 0.4 steps beyond the least
+        (PACKET_COUNT, [2.0, 5.0]),
+    ],
+)
+def test_the_other_plain_numbers_by_hand(estimator, scores):
+    scene = heard(
+        [0.0, 10.0, 400.0, 410.0, 420.0, 430.0, 440.0],
+        [-50.0, -60.0, -90.0, -51.0, -80.0, -70.0, -54.0],
+    )
+    fitted = estimator.fit([], calibration=CALIBRATION)
+    found = fitted.windows(scene, LogsUsed.OWN, window_s=300, within_m=2.0)
+    assert found.score.tolist() == pytest.approx(scores)
+
+
+def test_quantiles_of_groups_are_numpys():
+    chance = np.random.default_rng(8)
+    groups = RowGroups(np.append(chance.integers(0, 9, 200), np.arange(9)), 9)
+    level = chance.normal(60, 9, 209)
+    for quantile in (0.0, 0.2, 0.5, 1.0):
+        expected = [np.quantile(level[groups.row == group], quantile) for group in range(9)]
+        assert low_quantile(level, groups, quantile) == pytest.approx(expected)
+
+
+def test_minutes_of_packets_are_slots_with_enough_of_them():
+    # Near people are received every 5 s, far ones once a minute.
+    near = line_scene("near", (0.0, 1.0), minutes=20, every_s=5.0)
+    far = line_scene("far", (0.0, 6.0), minutes=20, every_s=60.0)
+    fitted = PACKET_COUNT.fit([near, far], calibration=CALIBRATION)
+    assert -6 <= fitted.threshold(LogsUsed.OWN, 2.0) <= -1
+    minutes = {
+        scene.name: fitted.minutes(scene, LogsUsed.OWN, within_m=2.0).median
+        for scene in (near, far)
+    }
+    assert minutes["near"] == pytest.approx([20, 20], abs=0.5)
+    assert minutes["far"].tolist() == [0.0, 0.0]
+
+
 def test_the_threshold_for_minutes_is_tuned_on_the_training_scenes():
-    fitted = MeanAttenuation().fit([line_scene("training")], calibration=CALIBRATION)
+    fitted = MEAN_ATTENUATION.fit([line_scene("training")], calibration=CALIBRATION)
     # Within 2 m are 1 and 1.5 m (52.8 and 55.3 dB), beyond are 2.5 m and more (58.4 dB).
-    assert 55.3 < fitted.threshold_db(LogsUsed.OWN, 2.0) <= 58.4
-    assert 52.8 < fitted.threshold_db(LogsUsed.OWN, 1.2) <= 55.3
+    assert 55.3 < fitted.threshold(LogsUsed.OWN, 2.0) <= 58.4
+    assert 52.8 < fitted.threshold(LogsUsed.OWN, 1.2) <= 55.3
     found = by_pair(
         fitted.minutes(line_scene(), LogsUsed.OWN, within_m=2.0), line_scene(), LogsUsed.OWN
     )

@@ -75,7 +75,7 @@ def test_every_window_has_one_score(name, logs, fitted):
 def test_near_windows_score_higher(name, logs, fitted):
     true = TrueWindows.of(SCENE, logs, 300.0)
     score, near = windows(fitted[name], SCENE, logs).score[true.known], true.distance_m <= 2.0
-    if name == "constant":
+    if name in {"constant", "packet-count"}:  # everybody is received every ten seconds
         assert auc(score, near) == 0.5
     elif name in {"bucket-immuni", "bucket-arizona"}:  # nearly all lies in one of their buckets
         assert auc(score, near) > 0.3

@@ -8,9 +8,15 @@ from typing import Final
 from tracetogether.errors import InvalidReadingsError
 from tracetogether.evaluation.baselines.constant import Constant
 from tracetogether.evaluation.baselines.kalman import Kalman
-from tracetogether.evaluation.baselines.mean_attenuation import MeanAttenuation
 from tracetogether.evaluation.baselines.robert import Robert
 from tracetogether.evaluation.baselines.slotwise import Slotwise
+from tracetogether.evaluation.baselines.tuned_threshold import (
+    LOUDEST,
+    LOWER_QUANTILE,
+    MEAN_ATTENUATION,
+    PACKET_COUNT,
+    TunedThreshold,
+)
 from tracetogether.evaluation.fittable_posterior import FittablePosterior
 from tracetogether.evaluation.protocols import EvaluatedEstimator
 from tracetogether.names import unknown_name
@@ -27,11 +33,19 @@ def _slotwise(name: str) -> Callable[[], EvaluatedEstimator]:
     )
 
 
+def _unchanged(estimator: TunedThreshold) -> Callable[[], EvaluatedEstimator]:
+    """Return how to make an estimator that is the same for everybody."""
+    return lambda: estimator
+
+
 REGISTRY: Final[Mapping[str, Callable[[], EvaluatedEstimator]]] = MappingProxyType(
     {
         "posterior": FittablePosterior,
         "constant": Constant,
-        "mean-attenuation": MeanAttenuation,
+        **{
+            tuned.name: _unchanged(tuned)
+            for tuned in (MEAN_ATTENUATION, LOUDEST, LOWER_QUANTILE, PACKET_COUNT)
+        },
         "single-log": _slotwise("single-log"),
         "smoothed": _slotwise("smoothed"),
         "kalman": Kalman,

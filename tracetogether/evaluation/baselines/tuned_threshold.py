@@ -1,0 +1,164 @@
+"""What one would try first: one number of the readings, and a threshold tuned on other scenes.
+
+The number is the mean attenuation, the loudest reading, a low quantile of attenuation, or how many
+packets were received. It ranks windows as it is. Minutes are the time of the half-minute slots in
+which it is below a threshold: the one with the least mean error on the training scenes.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Final
+
+import numpy as np
+
+from tracetogether.evaluation.baselines.slotwise import (
+    OWN_AND_PAIR,
+    pairs_of_encounters,
+    tracked_share,
+)
+from tracetogether.evaluation.protocols import WindowScores
+from tracetogether.evaluation.scene import Scene, SceneWindows
+from tracetogether.evaluation.truth import Presence, TruePairs
+from tracetogether.proximity.calibration import Calibration
+from tracetogether.proximity.distances import LogsUsed
+from tracetogether.proximity.estimates import Intervals
+from tracetogether.proximity.grid import RowGroups, group_sums
+from tracetogether.proximity.slots import fold
+from tracetogether.units import SECONDS_PER_MINUTE, Floats
+
+LOW_QUANTILE: Final = 0.1
+"""The quantile of attenuation that `lower-quantile` takes: bodies and walls only add to it."""
+
+_ATTENUATIONS_DB: Final = tuple(np.arange(30.0, 90.5, 0.5).tolist())
+_UNTUNED_DB: Final = 55.0  # where no scene has minutes: the bound that many apps of 2020 began with
+_MOST_PACKETS: Final = 5000  # in half a minute
+
+
+def _packets() -> tuple[float, ...]:
+    """Return thresholds of minus the number of packets, half way between whole numbers."""
+    counts = np.unique(np.geomspace(1, _MOST_PACKETS, 100).astype(np.int64))
+    return tuple((0.5 - counts[::-1]).tolist())
+
+
+def mean(level: Floats, groups: RowGroups) -> Floats:
+    """Return (groups,) the mean of the levels of each group."""
+    return groups.mean(level)
+
+
+def least(level: Floats, groups: RowGroups) -> Floats:
+    """Return (groups,) the least level of each group."""
+    return low_quantile(level, groups, 0.0)
+
+
+def low_quantile(level: Floats, groups: RowGroups, quantile: float = LOW_QUANTILE) -> Floats:
+    """Return (groups,) a quantile of the levels of each group, linear between two levels.
+
+    Args:
+        level: (n,) levels of the rows.
+        groups: the group of each row; none is empty.
+        quantile: from 0 to 1.
+    """
+    order = np.lexsort((level, groups.row))
+    ordered = level[order]
+    sizes = groups.sizes().astype(np.int64)
+    place = (sizes - 1) * quantile
+    whole = np.floor(place).astype(np.int64)
+    at = np.cumsum(sizes) - sizes + whole
+    upper = np.minimum(at + 1, np.cumsum(sizes) - 1)
+    return np.asarray(ordered[at] + (place - whole) * (ordered[upper] - ordered[at]))
+
+
+def minus_count(level: Floats, groups: RowGroups) -> Floats:
+    """Return (groups,) minus the number of rows of each group."""
+    del level
+    return -groups.sizes()
+
+
+@dataclass(frozen=True, slots=True)
+class TunedThreshold:
+    """Scores windows by one number of their readings; minutes are slots up to a tuned threshold.
+
+    Attributes:
+        name: its name on the command line.
+        statistic: from (n,) attenuations in groups, one number per group; the less, the nearer.
+        thresholds: ascending; the threshold for minutes is one of these.
+        untuned: the threshold where no training scene has true minutes.
+        logs: which logs it can use.
+        learns: whether fitting changes it.
+    """
+
+    name: str
+    statistic: Callable[[Floats, RowGroups], Floats]
+    thresholds: tuple[float, ...] = _ATTENUATIONS_DB
+    untuned: float = _UNTUNED_DB
+    logs: frozenset[LogsUsed] = OWN_AND_PAIR
+    learns: bool = True
+
+    def fit(self, scenes: Sequence[Scene], *, calibration: Calibration) -> "FittedThreshold":
+        """Keep the scenes that have true minutes: the threshold is tuned for each radius."""
+        with_minutes = tuple(scene for scene in scenes if scene.tracks is not None)
+        return FittedThreshold(self, calibration, with_minutes)
+
+
+class FittedThreshold:
+    """One number of the readings, with the scenes that its threshold for minutes is tuned on."""
+
+    def __init__(
+        self, estimator: TunedThreshold, calibration: Calibration, training: Sequence[Scene]
+    ) -> None:
+        self._statistic = estimator.statistic
+        self._thresholds = np.array(estimator.thresholds)
+        self._untuned = estimator.untuned
+        self._calibration = calibration
+        self._training = training
+        self.threshold = cache(self._tuned_threshold)
+
+    def windows(
+        self, scene: Scene, logs: LogsUsed, *, window_s: float, within_m: float
+    ) -> WindowScores:
+        """Score a window by minus the statistic of its readings."""
+        del within_m
+        level = self._calibration.attenuation(scene.sightings).db
+        windows = SceneWindows.of(scene, logs, window_s)
+        return WindowScores.without_probability(-self._statistic(level, windows))
+
+    def minutes(self, scene: Scene, logs: LogsUsed, *, within_m: float) -> Intervals:
+        """Return the time of slots whose statistic is below the threshold."""
+        at = np.searchsorted(self._thresholds, self.threshold(logs, within_m))
+        minutes = self._minutes(scene, logs)[:, at]
+        unknown = np.full(len(minutes), np.nan)
+        return Intervals(unknown, minutes, unknown)
+
+    def _tuned_threshold(self, logs: LogsUsed, within_m: float) -> float:
+        """Return the threshold with the least mean error of minutes on the training scenes."""
+        if not self._training:
+            return self._untuned
+        errors = sum(self._errors(scene, logs, within_m) for scene in self._training)
+        return float(self._thresholds[np.argmin(errors)])
+
+    def _errors(self, scene: Scene, logs: LogsUsed, within_m: float) -> Floats:
+        """Return the sum over pairs of the error of minutes, for each threshold."""
+        true = TruePairs.of(scene, logs, within_m)
+        error = self._minutes(scene, logs)[true.known] - true.minutes[:, None]
+        return np.asarray(np.abs(error).sum(axis=0))
+
+    def _minutes(self, scene: Scene, logs: LogsUsed) -> Floats:
+        """Return (pairs, thresholds) minutes of each pair below each threshold."""
+        sightings = scene.pooled(logs)
+        slots = fold(sightings, self._calibration)
+        level = self._calibration.attenuation(sightings).db
+        of_slot = self._statistic(level, RowGroups(slots.of_reading, len(slots.time_s)))
+        tracked = tracked_share(slots, slots.credit_s, Presence.of_scene(scene))
+        pairs, count = pairs_of_encounters(slots), len(self._thresholds)
+        above = np.searchsorted(self._thresholds, of_slot, side="right")
+        cell = pairs.row[slots.encounter] * (count + 1) + above
+        parts = group_sums(slots.credit_s * tracked, cell, len(pairs) * (count + 1))
+        below = np.cumsum(parts.reshape(len(pairs), count + 1), axis=1)[:, :count]
+        return np.asarray(below / SECONDS_PER_MINUTE)
+
+
+MEAN_ATTENUATION: Final = TunedThreshold("mean-attenuation", mean)
+LOUDEST: Final = TunedThreshold("loudest", least)
+LOWER_QUANTILE: Final = TunedThreshold("lower-quantile", low_quantile)
+PACKET_COUNT: Final = TunedThreshold("packet-count", minus_count, _packets(), untuned=-0.5)
