@@ -11,7 +11,7 @@ Timings are those of the reference phones (parameters.PhoneTimings); the
 protocol spoken comes in as an ``Exchange``.
 """
 
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from math import inf
@@ -20,13 +20,14 @@ from typing import Final, assert_never
 from tracetogether.contactlog import ContactLog
 from tracetogether.errors import LocalProtocolError, StoreError
 from tracetogether.exchange import Advertisement, Exchange, LinkEvent, LinkState, Step
+from tracetogether.known_addresses import KnownAddresses
 from tracetogether.parameters import TIMINGS, PhoneTimings
 from tracetogether.rejection import Rejection
+from tracetogether.sighting_writer import SightingWriter
 from tracetogether.sightings import Sighting
-from tracetogether.units import SECONDS_PER_DAY, SECONDS_PER_MINUTE, is_rssi, is_transmit_power
+from tracetogether.units import SECONDS_PER_DAY, is_rssi, is_transmit_power
 
 _MAX_PEERS: Final = 4_096  # bounds what a thousand made-up peers a second can cost
-MAX_SIGHTINGS_PER_MINUTE: Final = 240  # bounds what a talkative peer can write into the log
 _CLOCK_SET_BACK_S: Final = 1.0
 
 
@@ -158,6 +159,7 @@ class _Connection:
     """The one connection that this phone opened."""
 
     heard: Heard
+    heard_at: float
     state: LinkState
     deadline: float
     changes: int  # of the token before it was opened
@@ -172,14 +174,14 @@ class Device:
         start: epoch seconds of its first deadline.
         timings: when to scan, advertise and give up.
         chance: uniform numbers in [0, 1), for the pause between scans.
+        note_later_scans: also record the level of later advertisements of an address whose token is
+            known from an exchange, while that token can be valid.
 
     Attributes:
         next_deadline: when ``DeadlinePassed`` is wanted next.
         rejections: messages that were not believed, by reason.
         clock_ahead_s: by how much this phone's clock is ahead of the authority's, at least, as
             of the last batch; below 0: behind. 0 where they may be the same.
-        store_error: why the contact log can't be written just now, None while it can. Sightings
-            wait in memory meanwhile (the last few thousand) and are written when it goes again.
     """
 
     def __init__(
@@ -190,14 +192,15 @@ class Device:
         start: float,
         timings: PhoneTimings = TIMINGS,
         chance: Callable[[], float],
+        note_later_scans: bool = False,
     ) -> None:
         self.rejections: Counter[Rejection] = Counter()
-        self.store_error: StoreError | None = None
         self.clock_ahead_s = 0.0
-        self._unwritten: deque[Sighting] = deque(maxlen=_MAX_PEERS)
-        self._recent: deque[float] = deque(maxlen=MAX_SIGHTINGS_PER_MINUTE)
+        self._known: KnownAddresses[str, str, Sighting] | None = None
+        if note_later_scans:
+            self._known = KnownAddresses(life_s=exchange.token_life_s, every_s=timings.later_scan_s)
         self._exchange = exchange
-        self._log = log
+        self._writer = SightingWriter(log)
         self._timings = timings
         self._chance = chance
         self._now = start
@@ -214,6 +217,11 @@ class Device:
         self._queue: dict[str, tuple[float, Heard]] = {}  # newest last
         self._rest_until: dict[str, float] = {}  # peers not to connect to again yet
         self._link: _Connection | None = None
+
+    @property
+    def store_error(self) -> StoreError | None:
+        """Why the contact log can't be written just now, None while it can."""
+        return self._writer.store_error
 
     @property
     def next_deadline(self) -> float:
@@ -246,7 +254,7 @@ class Device:
             case PayloadWritten(peer, value):
                 self._rest(peer, now)  # both sides have a record now
                 self._queue.pop(peer, None)
-                self._keep(self._exchange.written(value, now=now))
+                self._learn(peer, self._exchange.written(value, now=now))
                 return ()
             case Disconnected(peer):
                 return self._linked(peer, LinkEvent.DISCONNECTED, now)
@@ -277,6 +285,8 @@ class Device:
         self._token_ends = now
         self._rest_until = {peer: until + leap for peer, until in self._rest_until.items()}
         self._queue.clear()
+        if self._known:
+            self._known.clear()  # when the tokens began is not known any more
         if self._expiry is not None:
             self._expiry = now  # what is on the air may not be valid now: renew it at once
         if self._link is not None:
@@ -287,7 +297,7 @@ class Device:
         least, most = self._exchange.ahead_s(batch, now)
         self.clock_ahead_s = max(least, 0.0) + min(most, 0.0)
         if max(-least, most) < SECONDS_PER_DAY:
-            self._purge(now, confirmed=True)
+            self._writer.purge(now, confirmed=True)
 
     def _deadline(self, now: float) -> tuple[Action, ...]:
         actions: list[Action] = []
@@ -295,9 +305,8 @@ class Device:
             actions += self._linked(self._link.heard.peer, LinkEvent.TIMED_OUT, now)
         if now >= self._purge_at:
             self._purge_at = now + self._timings.purge_every_s
-            self._purge(now)
-        if self._unwritten:
-            self._write()
+            self._writer.purge(now)
+        self._writer.write_waiting()
         if now >= self._renew_at:
             self._renew_at = now + self._timings.refresh_check_s
             self._fetching = False  # an answer this late is not coming
@@ -315,6 +324,8 @@ class Device:
         if now >= self._scan_at:
             low, high = self._timings.scan_pause_min_s, self._timings.scan_pause_max_s
             self._scan_at = now + self._timings.scan_s + low + self._chance() * (high - low)
+            if self._known:
+                self._known.forget_expired(now)
             actions.append(Scan(self._timings.scan_s))
         return tuple(actions)
 
@@ -367,6 +378,7 @@ class Device:
         if heard.tx_power_dbm is not None and not is_transmit_power(heard.tx_power_dbm):
             heard = replace(heard, tx_power_dbm=None)
         peer = heard.peer
+        self._note(heard, now)
         if self._rest_until.get(peer, now) > now:
             return ()
         if self._link is not None and self._link.heard.peer == peer:
@@ -385,7 +397,7 @@ class Device:
                 self._queue.clear()  # the others waited even longer
                 break
             deadline = now + self._timings.connection_timeout_s
-            self._link = _Connection(heard, LinkState.CONNECTING, deadline, self._changes)
+            self._link = _Connection(heard, since, LinkState.CONNECTING, deadline, self._changes)
             return (Connect(peer),)
         return ()
 
@@ -396,15 +408,29 @@ class Device:
         if link is None or link.heard.peer != peer or link.state is not LinkState.READING:
             return self._linked(peer, LinkEvent.VALUE_READ, now)
         actions = self._linked(peer, LinkEvent.VALUE_READ, now)
-        self._keep(
-            self._exchange.read(
-                value,
-                now=now,
-                rssi_dbm=link.heard.rssi_dbm,
-                tx_power_dbm=link.heard.tx_power_dbm,
-            )
+        read = self._exchange.read(
+            value,
+            now=now,
+            rssi_dbm=link.heard.rssi_dbm,
+            tx_power_dbm=link.heard.tx_power_dbm,
         )
+        self._learn(peer, read, link.heard_at)
         return actions
+
+    def _note(self, heard: Heard, now: float) -> None:
+        """Record the level of a peer whose token is known from an earlier exchange."""
+        known = self._known.due(heard.peer, now) if self._known else None
+        if known is not None:
+            noted = replace(known, time=now, rssi_dbm=heard.rssi_dbm, as_central=True)
+            self._writer.hold(replace(noted, tx_power_dbm=heard.tx_power_dbm))
+
+    def _learn(self, peer: str, said: Sighting | Rejection, heard_at: float | None = None) -> None:
+        """Record what an exchange said and learn from it; see KnownAddresses.learn."""
+        known = self._known
+        if known is None or not isinstance(said, Sighting):
+            self._keep(said)
+        elif not known.recorded(peer, said.peer, heard_at) and self._keep(said):
+            known.learn(peer, said.peer, said, said.time, heard_at)
 
     def _linked(self, peer: str, event: LinkEvent, now: float) -> tuple[Action, ...]:
         """Let the protocol's table decide the next step of the connection to ``peer``."""
@@ -452,34 +478,15 @@ class Device:
                 break
             del self._rest_until[oldest]
 
-    def _keep(self, heard: Sighting | Rejection) -> None:
-        if isinstance(heard, Sighting) and self._too_many(heard.time):
+    def _keep(self, heard: Sighting | Rejection) -> bool:
+        """Record a sighting, or count a rejection; return whether it was a sighting."""
+        if isinstance(heard, Sighting) and not self._writer.write(heard):
             heard = Rejection.IMPLAUSIBLE
         if isinstance(heard, Rejection):
             self.rejections[heard] += 1
-            return
-        self._unwritten.append(heard)
-        self._write()
+            return False
+        return True
 
-    def _too_many(self, now: float) -> bool:
-        """Return whether more was said within a minute than people around could have said."""
-        full = len(self._recent) == MAX_SIGHTINGS_PER_MINUTE
-        if full and 0 <= now - self._recent[0] < SECONDS_PER_MINUTE:
-            return True
-        self._recent.append(now)
-        return False
-
-    def _write(self) -> None:
-        try:
-            self._log.append(self._unwritten)
-        except StoreError as error:
-            self.store_error = error
-        else:
-            self.store_error = None
-            self._unwritten.clear()
-
-    def _purge(self, now: float, *, confirmed: bool = False) -> None:
-        try:
-            self._log.purge(now, confirmed=confirmed)
-        except StoreError as error:
-            self.store_error = error
+    def write_waiting(self) -> None:
+        """Write the sightings to the log that wait in memory; to be called at the end."""
+        self._writer.write_waiting()

@@ -90,6 +90,11 @@ class Exchange(Protocol):
         """The central's transition table."""
         ...
 
+    @property
+    def token_life_s(self) -> float:
+        """How long a token is valid, seconds; a peer's too."""
+        ...
+
     def advertisement(self, now: float) -> Advertisement | None:
         """Return what to advertise from ``now`` on; None if there is no valid token."""
         ...

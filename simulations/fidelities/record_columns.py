@@ -9,7 +9,7 @@ import numpy as np
 
 from tracetogether.bluetrace.payload import PROTOCOL_VERSION
 from tracetogether.contactlog import MemoryContactLog
-from tracetogether.device import MAX_SIGHTINGS_PER_MINUTE
+from tracetogether.sighting_writer import MAX_SIGHTINGS_PER_MINUTE
 from tracetogether.sightings import Sighting
 from tracetogether.units import Bools, Bytes2D, Floats, Ints
 

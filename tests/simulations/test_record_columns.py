@@ -5,7 +5,7 @@ from collections import deque
 import numpy as np
 
 from simulations.fidelities.record_columns import RecordColumns, believed
-from tracetogether.device import MAX_SIGHTINGS_PER_MINUTE
+from tracetogether.sighting_writer import MAX_SIGHTINGS_PER_MINUTE
 
 
 def one_by_one(times: list[float]) -> list[bool]:

@@ -27,6 +27,7 @@ from tracetogether.exchange import (
     Step,
     Transitions,
 )
+from tracetogether.parameters import BLUETRACE
 from tracetogether.rejection import Rejection
 from tracetogether.sightings import Sighting
 from tracetogether.units import SECONDS_PER_DAY, Entropy, is_rssi, is_transmit_power
@@ -73,6 +74,7 @@ class BlueTraceExchange:
         organisation: code of the authority that issued the TempIDs.
         batch: TempIDs to begin with.
         service: UUID to advertise; builds of OpenTrace differ in theirs.
+        token_life_s: how long the authority's TempIDs are valid, seconds.
         entropy: where the three bytes of manufacturer data come from.
     """
 
@@ -83,12 +85,14 @@ class BlueTraceExchange:
         organisation: str,
         batch: TempIDBatch | None = None,
         service: str = SERVICE_UUID,
+        token_life_s: float = BLUETRACE.validity_s,
         entropy: Entropy = os.urandom,
     ) -> None:
         self._model = model
         self._organisation = organisation
         self._batch = batch
         self._service = service
+        self._token_life_s = token_life_s
         self._entropy = entropy
         self._own: dict[str, int] = {}  # expiry of this phone's tokens, recent ones too
         self._take_for_own(batch)
@@ -97,6 +101,11 @@ class BlueTraceExchange:
     def transitions(self) -> Transitions:
         """The central's transition table."""
         return CENTRAL
+
+    @property
+    def token_life_s(self) -> float:
+        """How long a TempID is valid, seconds."""
+        return self._token_life_s
 
     def advertisement(self, now: float) -> Advertisement | None:
         """Return what to advertise from ``now`` on; None if no TempID is valid."""

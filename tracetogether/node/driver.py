@@ -41,6 +41,7 @@ class Node:
         chance: uniform numbers in [0, 1): pauses between scans, jitter of retries.
         timings: when to scan, advertise and give up.
         pauses: when to try again.
+        note_later_scans: also record later scans of known addresses, as ``Device`` does.
         tell: takes events: radio_lost, radio_back, advertising_refused, advertising_back,
             scanning_refused, scanning_back, fetch_failed, batch, batch_not_valid, clock_wrong,
             clock_right, log_failed.
@@ -62,9 +63,17 @@ class Node:
         chance: Callable[[], float],
         timings: PhoneTimings = TIMINGS,
         pauses: Pauses = PAUSES,
+        note_later_scans: bool = False,
         tell: Tell = lambda _event, _text: None,
     ) -> None:
-        self.device = machine.Device(exchange, log, start=clock(), timings=timings, chance=chance)
+        self.device = machine.Device(
+            exchange,
+            log,
+            start=clock(),
+            timings=timings,
+            chance=chance,
+            note_later_scans=note_later_scans,
+        )
         self._journal = Journal(tell)
         self.counts = self._journal.counts
         self.troubles = self._journal.troubles
@@ -109,6 +118,7 @@ class Node:
                 if self._fetch_task is not None:
                     self._fetch_task.cancel()
         finally:
+            self.device.write_waiting()
             await self._connection.close()
             await self._tuner.close()
 
