@@ -68,7 +68,8 @@ def test_tables_fit_eighty_columns_and_lose_nothing(run: Run, people: dict[str, 
         assert "…" not in table
     (line,) = [line for line in contacts.splitlines() if people["b"] in line]
     (said,) = json.loads(run("case", "contacts", people["case_a"], "--json").stdout)["contacts"]
-    assert line.split()[1:3] == ["YES", f"{said['probability']:.0%}"]
+    assert line.split()[1:3] == [f"{100 * said['probability']:.0f}", "%"]
+    assert line.split()[-4:-3] == ["YES"]
     assert line.split()[-3:] == ["4", "04-29", "both"]
     assert "likely" in contacts
     assert "perhaps by" in graph

@@ -11,6 +11,7 @@ pytestmark = pytest.mark.slow
 
 LINE = {
     "pseudonym",
+    "chance",
     "minutes",
     "minutes_low",
     "minutes_high",

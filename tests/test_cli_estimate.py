@@ -16,6 +16,7 @@ KEYS = [
     "peer",
     "start_s",
     "end_s",
+    "chance",
     "minutes_near",
     "minutes_low",
     "minutes_high",
@@ -60,6 +61,20 @@ def test_json_is_one_list_of_encounters(readings):
         assert row["minutes_low"] < row["minutes_high"]
         assert row["start_s"] < row["end_s"]
         assert 0 < row["nearest_m"] < 50
+
+
+def test_the_likeliest_comes_first_and_the_minutes_can_be_chosen(readings):
+    some, more = (
+        {row["peer"]: row["chance"] for row in rows(run(readings, "--minutes", least, "--json"))}
+        for least in ("5", "10")
+    )
+    assert all(0 < more[peer] < some[peer] < 1 for peer in ("ben", "cara"))
+    table = run(readings, "--minutes", "5").stdout
+    assert "how likely they were near for so long or longer" in table
+    first, second = sorted(some, key=lambda peer: -some[peer])
+    assert table.index(first) < table.index(second)
+    assert f"{100 * some[first]:.0f} %" in table
+    assert run(readings, "--minutes", "0").exit_code == 2
 
 
 def test_gzip_and_shuffled_rows_give_the_same(readings, tmp_path):

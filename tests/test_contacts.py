@@ -8,7 +8,7 @@ import pytest
 from tests.authority_world import DAY, NOON, NOW, World
 from tracetogether.authority.access.permissions import CONSOLE
 from tracetogether.authority.cases.case import Case
-from tracetogether.authority.contacts.lines import Contact
+from tracetogether.authority.contacts.lines import Contact, ContactDay, judged
 from tracetogether.authority.contacts.reasons import reasons_for
 from tracetogether.authority.tracing.one_case import POLICIES, policy_named
 from tracetogether.parameters import DEMO_POLICY, SINGAPORE_POLICY
@@ -95,6 +95,30 @@ def test_reasons_go_by_the_policy_that_was_asked_for(world: World, case: Case) -
     assert strict.probability < 0.5 < loose.probability
     assert figures(strict, "probability")["policy_minutes"] == 30
     assert figures(loose, "probability")["policy_minutes"] == 15
+
+
+def test_a_list_begins_with_the_likeliest_then_the_longest_then_the_latest() -> None:
+    def met(name: str, courses: float, minutes: float, last_s: float) -> Contact:
+        span = Interval(minutes, minutes, minutes)
+        days = (ContactDay(18_000, span, Interval(1.0, 1.0, 1.0), 1, "case"),)
+        spread = tuple(courses - 0.5 * step for step in range(-6, 7))
+        return Contact(name, name, days, 1, span, span, spread, days[0].nearest_m, 0.0, last_s)
+
+    likely, long = met("likely", 16.0, 1.0, 0.0), met("long", 15.0, 9.0, 0.0)
+    late, early = met("late", 15.0, 2.0, 5.0), met("early", 15.0, 2.0, 4.0)
+    found = judged([early, long, late, likely], DEMO_POLICY)
+    assert [contact.pseudonym for contact in found] == ["likely", "long", "late", "early"]
+    assert found[1].probability == pytest.approx(0.5)
+
+
+def test_a_policy_may_ask_for_more_or_less_certainty(world: World, case: Case) -> None:
+    world.take(case, world.heard(world.user(), NOON - 2 * HOUR, 40, rssi_dbm=-62), NOON)
+    chance = only(world, case).probability
+    assert 0.01 < chance < 0.99
+    for least, close in ((chance - 1e-6, True), (chance, True), (chance + 1e-6, False)):
+        policy = replace(SINGAPORE_POLICY, least_chance=least)
+        (contact,) = world.authority.tracing.contacts(case, policy, by=CONSOLE).contacts
+        assert contact.close_contact is close
 
 
 def test_a_rule_counts_minutes_by_attenuation_whatever_the_radius(world: World, case: Case) -> None:

@@ -88,6 +88,14 @@ def test_a_chance_agrees_with_the_interval(name):
         assert found.chance(0.0, [row]) > 0.99
 
 
+def test_the_chances_of_a_column_are_those_of_its_rows():
+    found = encounters(walk())
+    for least in (0.0, 2.0, 5.0, 1e4):
+        rows = [found.chance(least, [row]) for row in range(len(found))]
+        assert found.chances(least).tolist() == rows
+    assert len({*found.chances(2.0).tolist(), *found.chances(5.0).tolist()}) > len(found)
+
+
 def test_encounters_of_one_pair_add_up_to_one_chance():
     found = encounters(walk())
     ben = slice(0, 2)

@@ -99,15 +99,15 @@ def test_the_first_line_is_the_greatest_concern(world: World, case: Case) -> Non
     world.take(
         case,
         [
-            *world.heard(far, NOON - 3 * HOUR, 100, rssi_dbm=-100),
-            *world.heard(near_short, NOON - 3 * HOUR, 10, rssi_dbm=-45),
+            *world.heard(far, NOON - 3 * HOUR, 40, rssi_dbm=-100),
+            *world.heard(near_short, NOON - 3 * HOUR, 40, rssi_dbm=-45),
             *world.heard(near_long, NOON - 3 * HOUR, 90, rssi_dbm=-45),
         ],
         NOON,
     )
     found = world.authority.tracing.contacts(case, by=CONSOLE).contacts
     assert [contact.user_id for contact in found] == [near_long, near_short, far]
-    assert [contact.close_contact for contact in found] == [True, False, False]
+    assert [contact.close_contact for contact in found] == [True, True, False]
     assert found[0].nearest_m.median < found[2].nearest_m.median
 
 

@@ -76,8 +76,9 @@ def save_run(
     (the people with the app), user_ids (theirs). contact-logs.csv: every row of every phone's log,
     and whose TempID it was (peer; blank where it does not open). truth.csv: every pair that was
     ever there together (of a vectorized run: that was ever within the policy's radius).
-    contacts.csv: every line of every case's contact list beside the truth. manifest.json is written
-    last: a folder with one is complete. It holds the digest of each of these files.
+    contacts.csv: every line of every case's contact list beside the truth, each list in its order;
+    ``chance`` is P(the policy's minutes or more). manifest.json is written last: a folder with one
+    is complete. It holds the digest of each of these files.
 
     ``recorded_tracks`` is the source of recorded tracks, if the run is on such.
 
@@ -172,6 +173,7 @@ _CONTACT_COLUMNS: Final = (
     "case",
     "person",
     "pseudonym",
+    "chance",
     "minutes_low",
     "minutes",
     "minutes_high",
@@ -229,6 +231,7 @@ def _contacts(scores: Scores) -> Iterable[tuple[object, ...]]:
                 case.person,
                 "" if line.person is None else line.person,
                 line.pseudonym,
+                f"{line.chance:.4f}",
                 *(f"{value:.3f}" for value in astuple(line.minutes)),
                 *(f"{value:.3f}" for value in astuple(line.nearest_m)),
                 int(line.close_contact),

@@ -146,7 +146,9 @@ def page_columns(folder: Path) -> dict[str, Any]:
         "box": _box(xy),
         "tokens": list(tokens),
         "logs": logs,
+        "policy_minutes": scores["minutes"],
         "cases": _cases(app, contacts, _true_contacts(folder, scores["minutes"])),
+        "lists": _lists(app, contacts),
         "minutes": [
             [float(row[key]) for key in ("true_minutes", "minutes_low", "minutes", "minutes_high")]
             for row in contacts
@@ -184,6 +186,22 @@ def _true_contacts(folder: Path, minutes: float) -> set[tuple[int, int]]:
             person, other = int(row["person"]), int(row["other"])
             found |= {(person, other), (other, person)}
     return found
+
+
+def _lists(app: list[int], contacts: list[dict[str, str]]) -> dict[int, list[list[Any]]]:
+    """Return each index case's list, in its order.
+
+    A line is: chance (None in runs of earlier versions), person, median, low and high minutes,
+    nearest distance, true minutes.
+    """
+    figures = ("minutes", "minutes_low", "minutes_high", "nearest_m", "true_minutes")
+    lists: dict[int, list[list[Any]]] = {person: [] for person in app}
+    for row in contacts:
+        chance = float(row["chance"]) if row.get("chance") else None
+        person = int(row["person"]) if row["person"] else None
+        line = [chance, person, *(float(row[name]) for name in figures)]
+        lists[int(row["case"])].append(line)
+    return lists
 
 
 def _cases(

@@ -95,10 +95,8 @@ def _colour(line: ContactScore) -> str | None:
 
 
 def _rows(case: CaseScore) -> list[ContactScore]:
-    """Return the lines to draw: contacts in truth or on the list, longest true minutes first."""
-    lines = [line for line in case.listed if _colour(line) is not None]
-    lines.sort(key=lambda line: (-line.true_minutes, -line.minutes.median))
-    return lines[:_MOST_ROWS]
+    """Return the lines to draw: contacts in truth or on the list, in the list's order."""
+    return [line for line in case.listed if _colour(line) is not None][:_MOST_ROWS]
 
 
 def _verdicts(case: CaseScore) -> dict[int, str]:
@@ -264,7 +262,8 @@ def _draw_minutes(axes: "Axes", run: Run, rows: list[ContactScore]) -> None:
     total = run.scenario.duration_s / SECONDS_PER_MINUTE
     axes.axvline(policy.minutes, color=_QUIET, linewidth=1, linestyle=(0, (2, 2)), zorder=1)
     axes.set_title(
-        f"Minutes within {policy.within_m:g} m; a contact from {policy.minutes:g} on (dashed)",
+        f"How likely {policy.minutes:g} minutes or more within {policy.within_m:g} m are (left), "
+        f"and minutes within {policy.within_m:g} m; a contact from {policy.minutes:g} on (dashed)",
         fontsize=10,
         color=_CASE,
         loc="left",
@@ -292,7 +291,10 @@ def _draw_minutes(axes: "Axes", run: Run, rows: list[ContactScore]) -> None:
             color=_QUIET,
         )
     axes.set_yticks(
-        range(len(rows)), labels=[line.pseudonym for line in rows], family="monospace", fontsize=8
+        range(len(rows)),
+        labels=[f"{line.pseudonym} {100 * line.chance:3.0f} %" for line in rows],
+        family="monospace",
+        fontsize=8,
     )
     axes.set_ylim(max(len(rows), 1) - 0.4, -0.8)
     axes.set_xlim(-0.02 * total, total * 1.02)

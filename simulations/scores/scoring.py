@@ -32,12 +32,14 @@ class ListedContact:
 
     Attributes:
         pseudonym: the person's pseudonym.
+        chance: P(the policy's minutes or more).
         minutes: minutes within the policy's distance.
         nearest_m: smallest distance, metres.
         close_contact: whether the policy is met.
     """
 
     pseudonym: str
+    chance: float
     minutes: Interval
     nearest_m: Interval
     close_contact: bool
@@ -110,9 +112,14 @@ class ScoredLines:
     policy: CloseContactPolicy
 
     @cached_property
+    def chance(self) -> Floats:
+        """(l,) P(the policy's minutes or more), as the authority gives it."""
+        return self.listing.lines.chance(self.policy)
+
+    @cached_property
     def close_contact(self) -> Bools:
         """(l,) whether the authority lists the person as a close contact."""
-        return self.listing.lines.close_contact(self.policy)
+        return np.greater_equal(self.chance, self.policy.least_chance)
 
     @cached_property
     def true_minutes(self) -> Floats:
@@ -134,7 +141,7 @@ class ScoredLines:
         found = [(self._concern(row), self._line(row)) for row in range(begin, end)]
         return [line for _, line in sorted(found, key=lambda row: (*row[0], row[1].pseudonym))]
 
-    def _concern(self, row: int) -> tuple[int, float, float, float]:
+    def _concern(self, row: int) -> tuple[float, float, float]:
         return self.listing.lines.concern(row, self.policy)
 
     def _line(self, row: int) -> ContactScore:
@@ -145,6 +152,7 @@ class ScoredLines:
         return ContactScore(
             person=person,
             pseudonym=pseudonym(self.run.user_ids[person], UNKEYED),
+            chance=float(self.chance[row]),
             minutes=minutes,
             nearest_m=nearest_m,
             close_contact=bool(self.close_contact[row]),
@@ -362,6 +370,7 @@ def score_case(
             ContactScore(
                 person=other,
                 pseudonym=contact.pseudonym,
+                chance=contact.chance,
                 minutes=contact.minutes,
                 nearest_m=contact.nearest_m,
                 close_contact=contact.close_contact,

@@ -306,6 +306,12 @@ class PolicyKeys:
     within_m: Annotated[float, about("Greatest distance that counts.", ge=0.1)] = 2.0
     minutes: Annotated[float, about("Minutes that make a close contact.", ge=0)] = 15.0
 
+    least_chance: Annotated[
+        float, about("Probability of these minutes from which on a contact is close.", ge=0, le=1)
+    ] = 0.5
+
     def policy(self) -> CloseContactPolicy:
         """Return the policy as the library knows it."""
-        return CloseContactPolicy(self.name, self.within_m, self.minutes)
+        return CloseContactPolicy(
+            self.name, self.within_m, self.minutes, least_chance=self.least_chance
+        )

@@ -70,6 +70,14 @@ def test_truth_and_contacts(short_run: Run, folder: Path) -> None:
     together = (present[:, None] & present[None]).any(axis=2)
     assert len(kept) == np.triu(together, k=1).sum() > (np.triu(minutes) > 0).sum()
     listed = rows(folder / "contacts.csv")
+    assert all(
+        (float(row["chance"]) >= 0.5) == (row["close_contact"] == "1")
+        for row in listed
+        if row["chance"] != "0.5000"
+    )
+    for case in {row["case"] for row in listed}:
+        order = [float(row["chance"]) for row in listed if row["case"] == case]
+        assert order == sorted(order, reverse=True)
     found = sum(row["close_contact"] == row["true_contact"] == "1" for row in listed)
     assert found == score_run(short_run).scores.found
 

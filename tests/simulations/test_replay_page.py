@@ -44,6 +44,10 @@ def test_what_it_holds_is_what_happened(folder: Path, short_run: Run) -> None:
         shown = next(shown for shown in said["cases"] if shown["person"] == case.person)
         assert shown["missed"] == sorted(case.missed_people)
         assert (len(shown["found"]), len(shown["false"])) == (case.found, case.false_contacts)
+        chances = [chance for chance, *_ in said["lists"][case.person]]
+        assert chances == pytest.approx([line.chance for line in case.listed], abs=1e-4)
+        people = [line.person for line in case.listed]
+        assert [person for _, person, *_ in said["lists"][case.person]] == people
     for person, log in short_run.logs.items():
         assert len(said["logs"][person]) == len(log)
     assert len(said["xy"]) == short_run.tracks.ticks

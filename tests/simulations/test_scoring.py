@@ -20,7 +20,7 @@ POLICY = CloseContactPolicy("test", 2.0, 4.0)
 
 def line(pseudonym: str, *, close_contact: bool) -> ListedContact:
     minutes, nearest_m = Interval(1.0, 5.0, 9.0), Interval(0.5, 1.0, 2.0)
-    return ListedContact(pseudonym, minutes, nearest_m, close_contact)
+    return ListedContact(pseudonym, float(close_contact), minutes, nearest_m, close_contact)
 
 
 def score(played: Run, **options: Any) -> Scores:

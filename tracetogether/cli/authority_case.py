@@ -14,7 +14,7 @@ from tracetogether.authority.cases.followed import ALL_ROWS
 from tracetogether.authority.intake.pins import PinLifetime
 from tracetogether.authority.tracing.one_case import POLICIES, TracedCase
 from tracetogether.cli.authority_folder import opened_folder
-from tracetogether.cli.authority_graph import graph, onward, percent, policy_option
+from tracetogether.cli.authority_graph import graph, onward, policy_option
 from tracetogether.cli.authority_options import (
     FolderCommand,
     count_text,
@@ -23,7 +23,16 @@ from tracetogether.cli.authority_options import (
     limit_option,
     offset_option,
 )
-from tracetogether.cli.console import answer, fixed, interval_text, right, say, table, utc_text
+from tracetogether.cli.console import (
+    answer,
+    fixed,
+    interval_text,
+    percent,
+    right,
+    say,
+    table,
+    utc_text,
+)
 from tracetogether.cli.options import as_json
 from tracetogether.plain_text import counted
 
@@ -169,16 +178,16 @@ def _shown(traced: TracedCase) -> Iterator[Table | str]:
     yield table(
         traced.contacts,
         (fixed("person"), lambda contact: contact.pseudonym),
-        ("close", lambda contact: "YES" if contact.close_contact else "no"),
         (right("likely"), lambda contact: percent(contact.probability)),
         (right("minutes near"), lambda contact: interval_text(contact.minutes)),
         (right("nearest, m"), lambda contact: interval_text(contact.nearest_m, 1)),
+        ("close", lambda contact: "YES" if contact.close_contact else "no"),
         (right("days"), lambda contact: str(len(contact.days))),
         (fixed("last"), lambda contact: contact.days[-1].date[5:]),
         ("seen by", lambda contact: contact.seen_by),
         title=f"Contacts of case {traced.case.case_id} ({traced.case.date} and 14 days before)",
-        caption=f"near: {policy.near}; close contact: {policy.minutes:g} min or more in 24 hours; "
-        "likely: that it is one; in brackets 5 % to 95 %",
+        caption=f"likely: {policy.near} for {policy.minutes:g} min or more in 24 hours; a close "
+        f"contact from {percent(policy.least_chance)} on; in brackets 5 % to 95 %",
     )
     yield (
         f"{counted(traced.uploads, 'uploads')}, {counted(traced.records, 'records')}, "

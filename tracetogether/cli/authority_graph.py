@@ -18,7 +18,7 @@ from tracetogether.cli.authority_options import (
     folder_option,
     offset_option,
 )
-from tracetogether.cli.console import answer, fixed, interval_text, right, table
+from tracetogether.cli.console import answer, fixed, interval_text, percent, right, table
 from tracetogether.cli.options import as_json
 from tracetogether.units import Interval
 
@@ -82,11 +82,6 @@ def onward(case_id: str, policy: str, folder: Path, *, as_json: bool) -> None:
         return {"case_id": case_id, "contacts": lines}
 
     answer(as_document, shown, as_json=as_json)
-
-
-def percent(share: float) -> str:
-    """Return a probability in three characters; more digits would claim too much."""
-    return "<1%" if share < 0.01 else ">99%" if share > 0.99 else f"{share:.0%}"
 
 
 def _shown(found: ContactGraph, offset: int) -> Iterator[Table | str]:

@@ -126,6 +126,11 @@ def interval_text(value: Interval, digits: int = 0) -> str:
     return f"{value.median:.{digits}f} ({value.low:.{digits}f}-{value.high:.{digits}f})"
 
 
+def percent(share: float) -> str:
+    """Return a probability in at most four characters; more digits would claim too much."""
+    return "<1 %" if share < 0.01 else ">99 %" if share > 0.99 else f"{100 * share:.0f} %"
+
+
 def say(*shown: RenderableType) -> None:
     """Print results. A line of text is not wrapped: what follows in a pipe gets it whole."""
     for item in shown:

@@ -25,6 +25,7 @@ from tracetogether.cli.authority_folder import create_folder, opened_folder
 from tracetogether.cli.console import (
     fixed,
     interval_text,
+    percent,
     print_json,
     progress,
     right,
@@ -166,6 +167,7 @@ def _who_tests_positive(played: Run, truth: GroundTruth) -> int:
 def _listed(line: dict[str, Any]) -> ListedContact:
     return ListedContact(
         pseudonym=line["pseudonym"],
+        chance=line["probability"],
         minutes=Interval(line["minutes_low"], line["minutes"], line["minutes_high"]),
         nearest_m=Interval(line["nearest_low_m"], line["nearest_m"], line["nearest_high_m"]),
         close_contact=line["close_contact"],
@@ -186,6 +188,7 @@ def _facts(
         "contacts": [
             {
                 "pseudonym": line.pseudonym,
+                "chance": line.chance,
                 "minutes": line.minutes.median,
                 "minutes_low": line.minutes.low,
                 "minutes_high": line.minutes.high,
@@ -225,6 +228,7 @@ def _print(played: Run, scored: CaseScore, traced: _Traced, picture: Path, secon
         table(
             shown,
             (fixed("person"), lambda line: line.pseudonym),
+            (right("likely"), lambda line: percent(line.chance)),
             (right(f"minutes {near}"), lambda line: interval_text(line.minutes)),
             (right("true"), lambda line: f"{line.true_minutes:.0f}"),
             (right("nearest, m"), lambda line: f"{line.nearest_m.median:.1f}"),
@@ -232,8 +236,8 @@ def _print(played: Run, scored: CaseScore, traced: _Traced, picture: Path, secon
             ("close contact", lambda line: "yes" if line.close_contact else "no"),
             ("in truth", _verdict),
             title="The authority's contact list, beside the truth",
-            caption=f"close contact: {near} for {DEMO_POLICY.minutes:g} minutes or more; "
-            "in brackets 5 % to 95 %",
+            caption=f"likely: {near} for {DEMO_POLICY.minutes:g} minutes or more; a close contact "
+            f"from {percent(DEMO_POLICY.least_chance)} on; in brackets 5 % to 95 %",
         ),
     )
     if others := len(scored.listed) - len(shown):

@@ -12,6 +12,7 @@ from rich.table import Column, Table
 from tracetogether.cli.console import (
     answer,
     interval_text,
+    percent,
     progress,
     right,
     table,
@@ -26,6 +27,7 @@ from tracetogether.cli.recording_options import (
 )
 from tracetogether.labels import UNKNOWN, Labels
 from tracetogether.names import columns_of_fields, unknown_name
+from tracetogether.parameters import DEMO_POLICY
 from tracetogether.proximity.calibration import Calibration
 from tracetogether.proximity.encounters import (
     DEFAULT_ESTIMATOR,
@@ -50,6 +52,12 @@ def _radius(_ctx: click.Context, _param: click.Parameter, value: float) -> float
     return value
 
 
+def _least_minutes(_ctx: click.Context, _param: click.Parameter, value: float) -> float:
+    if not 0 < value < np.inf:
+        raise click.BadParameter(f"{value} is not a time above 0 minutes")
+    return value
+
+
 def _estimator(_ctx: click.Context, _param: click.Parameter, value: str) -> str:
     if value not in ESTIMATORS:
         raise click.BadParameter(unknown_name(value, ESTIMATORS, "estimator"))
@@ -66,6 +74,16 @@ def _estimator(_ctx: click.Context, _param: click.Parameter, value: str) -> str:
     default=2.0,
     show_default=True,
     help="Greatest distance that counts as near, in metres.",
+)
+@click.option(
+    "--minutes",
+    "least_minutes",
+    type=float,
+    callback=_least_minutes,
+    metavar="MINUTES",
+    default=DEMO_POLICY.minutes,
+    show_default=True,
+    help="The column `chance` is the probability of these minutes near, or more.",
 )
 @click.option(
     "--columns",
@@ -105,6 +123,7 @@ def _estimator(_ctx: click.Context, _param: click.Parameter, value: str) -> str:
 def estimate(
     readings: Path,
     radius: float,
+    least_minutes: float,
     columns: dict[str, str] | None,
     estimator: str,
     calibration: Path | None,
@@ -143,8 +162,8 @@ def estimate(
     rule = "minutes by its rule" if estimator.startswith("bucket-") else f"within {radius:g} m"
     people = len(np.unique(found.observer.codes))
     answer(
-        lambda: _rows(found),
-        _longest(found, rule),
+        lambda: _rows(found, least_minutes),
+        _likeliest(found, rule, least_minutes),
         _people(found, rule),
         f"{_count(len(found), 'encounter')}, as {_count(people, 'phone')} heard them, from "
         f"{_count(len(sightings), 'reading')}; {_count(sightings.dropped, 'reading')} dropped, "
@@ -161,20 +180,21 @@ def _warn_of_bad_lines(count: int, first: Sequence[BadLine]) -> None:
         warn("  ...")
 
 
-def _rows(found: Encounters) -> list[dict[str, object]]:
+def _rows(found: Encounters, least_minutes: float) -> list[dict[str, object]]:
     return [
         {
             "observer": encounter.observer,
             "peer": encounter.peer,
             "start_s": encounter.start,
             "end_s": encounter.end,
+            "chance": chance,
             "minutes_near": encounter.minutes.median,
             "minutes_low": encounter.minutes.low,
             "minutes_high": encounter.minutes.high,
             "nearest_m": encounter.nearest_m.median,
             "readings": encounter.readings,
         }
-        for encounter in found
+        for encounter, chance in zip(found, found.chances(least_minutes).tolist(), strict=True)
     ]
 
 
@@ -182,9 +202,10 @@ def _count(number: int, what: str) -> str:
     return f"{number:,} {what}{'' if number == 1 else 's'}"
 
 
-def _longest(found: Encounters, rule: str) -> Table:
-    """Return a table of the encounters with the most minutes near."""
-    order = np.lexsort((found.start_s, -found.minutes.median))[:_ROWS_SHOWN]
+def _likeliest(found: Encounters, rule: str, least_minutes: float) -> Table:
+    """Return a table of the encounters that most likely reach the minutes, then the longest."""
+    chances = found.chances(least_minutes)
+    order = np.lexsort((found.start_s, -found.minutes.median, -chances))[:_ROWS_SHOWN]
 
     def name(heading: str) -> Column:
         return Column(heading, overflow="fold", min_width=8, max_width=16)
@@ -197,11 +218,13 @@ def _longest(found: Encounters, rule: str) -> Table:
         (name("observer"), lambda row: _name(found.observer, row)),
         (name("peer"), lambda row: _name(found.peer, row)),
         (number("from (UTC)", 16), lambda row: _when(float(found.start_s[row]))),
+        (number(f"{least_minutes:g} min likely", 6), lambda row: percent(float(chances[row]))),
         (number("minutes near", 16), lambda row: interval_text(_at(found.minutes, row), 1)),
         (number("nearest, m", 13), lambda row: interval_text(_at(found.nearest_m, row), 1)),
         (number("readings", 8), lambda row: f"{found.readings[row]:,}"),
-        title=f"Encounters with most time near ({len(order)} of {len(found):,}; {rule})",
-        caption="In brackets: from 5 % to 95 %.",
+        title=f"Encounters, the likeliest first ({len(order)} of {len(found):,}; {rule})",
+        caption=f"{least_minutes:g} min likely: how likely they were near for so long or longer; "
+        "in brackets: from 5 % to 95 %.",
     )
 
 

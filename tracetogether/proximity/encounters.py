@@ -18,7 +18,7 @@ from tracetogether.labels import Labels
 from tracetogether.names import unknown_name
 from tracetogether.proximity.attenuation import RULES, Bucketed
 from tracetogether.proximity.calibration import Calibration
-from tracetogether.proximity.estimates import Estimates, Intervals, chance_of
+from tracetogether.proximity.estimates import Estimates, Intervals, chance_of, chances_of
 from tracetogether.proximity.single_log import SingleLogPosterior
 from tracetogether.proximity.slots import DEFAULT_MAX_GAP_S, Slots, fold
 from tracetogether.proximity.smoothed import Smoothed
@@ -131,6 +131,10 @@ class Encounters:
         if len(np.unique(observers)) > 1 or len(np.unique(peers)) > 1:
             raise ValueError("minutes of several pairs can't be added to one chance: choose rows")
         return chance_of(self.minutes_at_offset_quantiles[rows].sum(axis=0), least_minutes)
+
+    def chances(self, least_minutes: float) -> Floats:
+        """Return (m,) P(minutes of the encounter >= least_minutes), of each encounter alone."""
+        return chances_of(self.minutes_at_offset_quantiles, least_minutes)
 
     def __len__(self) -> int:
         return len(self.start_s)

@@ -87,22 +87,29 @@ class Estimates:
 def chance_of(minutes: Floats, least_minutes: float) -> float:
     """Return P(minutes >= least_minutes), given the minutes at OFFSET_QUANTILES.
 
-    Between quantiles it interpolates; beyond them it stays at the outermost (0.8 % and 99.2 %).
-
     Args:
         minutes: (13,) of one encounter, or of several of the same pair added up.
         least_minutes: the minutes to reach.
     """
-    if minutes[-1] >= least_minutes:
-        return float(ndtr(OFFSET_QUANTILES[-1]))
-    if minutes[0] < least_minutes:
-        return float(ndtr(OFFSET_QUANTILES[0]))
-    after = int(np.argmax(minutes < least_minutes))  # the first that has too few
-    more, less = float(minutes[after - 1]), float(minutes[after])
+    return float(chances_of(minutes[None, :], least_minutes)[0])
+
+
+def chances_of(minutes: Floats, least_minutes: float) -> Floats:
+    """Return (n,) P(minutes >= least_minutes) of several pairs.
+
+    Between quantiles it interpolates; beyond them it stays at the outermost (0.8 % and 99.2 %).
+
+    Args:
+        minutes: (n, 13) minutes at OFFSET_QUANTILES.
+        least_minutes: the minutes to reach.
+    """
+    few = minutes < least_minutes
+    after = np.where(few.any(axis=1), few.argmax(axis=1), len(OFFSET_QUANTILES))
+    quantile = np.where(after > 0, OFFSET_QUANTILES[-1], OFFSET_QUANTILES[0])
+    (rows,) = np.nonzero((after > 0) & (after < len(OFFSET_QUANTILES)))
+    ends = after[rows]
+    more, less = minutes[rows, ends - 1], minutes[rows, ends]
     share = (more - least_minutes) / (more - less)
-    return float(
-        ndtr(
-            OFFSET_QUANTILES[after - 1]
-            + share * (OFFSET_QUANTILES[after] - OFFSET_QUANTILES[after - 1])
-        )
-    )
+    step = OFFSET_QUANTILES[ends] - OFFSET_QUANTILES[ends - 1]
+    quantile[rows] = OFFSET_QUANTILES[ends - 1] + share * step
+    return np.asarray(ndtr(quantile))

@@ -20,7 +20,7 @@ from tracetogether.crypto import hmac_sha256, sha256
 from tracetogether.labels import UNKNOWN, Labels
 from tracetogether.local_days import UTC_DAYS, LocalDays
 from tracetogether.parameters import CloseContactPolicy
-from tracetogether.proximity.estimates import Intervals, chance_of
+from tracetogether.proximity.estimates import Intervals, chance_of, chances_of
 from tracetogether.sightings import Sightings
 from tracetogether.units import Bools, Floats, Interval, Ints
 
@@ -73,7 +73,7 @@ class Contact:
         nearest_m: the smallest distance.
         first_s, last_s: start of the first and end of the last encounter, epoch seconds.
         seen_by: whose phone recorded it: "case", "contact" or "both".
-        close_contact: whether the median of ``busiest_24h`` reaches the policy's minutes.
+        close_contact: whether ``probability`` reaches the policy's least chance.
         probability: P(``busiest_24h`` >= the policy's minutes).
         reasons: facts about the contact, the most important first.
     """
@@ -99,17 +99,9 @@ class Contact:
         return self.busiest_24h.median
 
     @property
-    def concern(self) -> tuple[int, float, float, float, str]:
+    def concern(self) -> tuple[float, float, float, str]:
         """The sort key of lists, the greatest concern first."""
-        return (
-            *_concern(
-                self.probability,
-                self.busiest_24h.median,
-                self.minutes.high,
-                self.nearest_m.median,
-            ),
-            self.pseudonym,
-        )
+        return (*_concern(self.probability, self.minutes.median, self.last_s), self.pseudonym)
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,17 +127,20 @@ class ContactLines:
     last_s: Floats
     sides: Ints
 
-    def close_contact(self, policy: CloseContactPolicy) -> Bools:
-        """Return (l,) whether each median of ``busiest_24h`` reaches the policy's minutes."""
-        return np.greater_equal(self.busiest_24h.median, policy.minutes)
+    def chance(self, policy: CloseContactPolicy) -> Floats:
+        """Return (l,) P(``busiest_24h`` >= the policy's minutes)."""
+        return chances_of(self.courses_24h, policy.minutes)
 
-    def concern(self, row: int, policy: CloseContactPolicy) -> tuple[int, float, float, float]:
+    def close_contact(self, policy: CloseContactPolicy) -> Bools:
+        """Return (l,) whether each chance reaches the policy's least chance."""
+        return np.greater_equal(self.chance(policy), policy.least_chance)
+
+    def concern(self, row: int, policy: CloseContactPolicy) -> tuple[float, float, float]:
         """Return what lists are sorted by, but for the pseudonym; see ``Contact.concern``."""
         return _concern(
             chance_of(self.courses_24h[row], policy.minutes),
-            float(self.busiest_24h.median[row]),
-            float(self.minutes.high[row]),
-            float(self.nearest_m.median[row]),
+            float(self.minutes.median[row]),
+            float(self.last_s[row]),
         )
 
     def take(self, rows: Ints) -> Self:
@@ -187,9 +182,9 @@ def contacts_of(
     Sightings are grouped by person before they are folded into encounters, so that minutes add
     up over TempID rotations.
 
-    **The policy.** A person is a close contact if the median minutes within the policy's
-    radius, added over the encounters that begin within some 24 hours, reach the policy's
-    minutes. (A span of 24 hours, not a calendar day.)
+    **The policy.** A person is a close contact if the minutes within the policy's radius, added
+    over the encounters that begin within some 24 hours, reach the policy's minutes with the
+    policy's least chance. (A span of 24 hours, not a calendar day.)
 
     **Intervals of sums.** What makes an estimate wrong is mostly the pair's persistent offset
     (pocket, body, model), the same in every encounter of the two. So low adds to low and high to
@@ -217,12 +212,12 @@ def judged(
 ) -> tuple[Contact, ...]:
     """Return contacts that were measured on the policy's basis, judged by it, in order of concern.
 
-    Order: by the probability of a close contact in tenths, then by median minutes in the
-    busiest 24 hours, by the high end of all minutes, and by the nearest distance.
+    Order: by the probability of the policy's minutes, then by median minutes, the more first;
+    then who was met last.
 
     Args:
         contacts: as ``people_near`` found them within the policy's radius.
-        policy: how many minutes make a close contact.
+        policy: how many minutes make a close contact, and with which chance.
         case_day: number of the case's date, None if there is no case.
     """
     again = [_judged(contact, policy, case_day) for contact in contacts]
@@ -305,7 +300,7 @@ def _judged(contact: Contact, policy: CloseContactPolicy, case_day: int | None) 
     probability = chance_of(np.array(contact.courses_24h), policy.minutes)
     return replace(
         contact,
-        close_contact=contact.busiest_24h.median >= policy.minutes,
+        close_contact=probability >= policy.least_chance,
         probability=probability,
         reasons=reasons_for(
             policy,
@@ -356,8 +351,5 @@ def _days(near: NearnessColumns, local: LocalDays) -> dict[int, list[ContactDay]
     return found
 
 
-def _concern(
-    probability: float, minutes_24h: float, minutes_high: float, nearest_m: float
-) -> tuple[int, float, float, float]:
-    # Finer steps than tenths would claim too much.
-    return -int(10 * probability), -minutes_24h, -minutes_high, nearest_m
+def _concern(probability: float, minutes: float, last_s: float) -> tuple[float, float, float]:
+    return -probability, -minutes, -last_s
