@@ -1,0 +1,288 @@
+"""Strict TOML tables: the keys of a dataclass, and a file's values checked by them.
+
+A dataclass declares each key once, with its type, its limits, its meaning and its default. msgspec
+reads these declarations. A key that is unknown, missing or out of range is an error that names the
+file, the key and the nearest known key.
+"""
+
+import sys
+import tomllib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields
+from functools import cached_property
+from importlib import resources
+from importlib.resources.abc import Traversable
+from pathlib import Path
+from typing import Any, Final, Generic, TypeVar
+
+import msgspec
+from msgspec import inspect
+
+from tracetogether.errors import ScenarioError
+from tracetogether.names import did_you_mean
+
+_Form = TypeVar("_Form")
+
+
+@dataclass(frozen=True, slots=True)
+class ScenarioKey:
+    """One documented key.
+
+    Attributes:
+        name: dotted, as an error message writes it.
+        type_name: "text", "whole number", "number" or "switch" (true or false).
+        default: None where the key is required.
+        low, high: the least and the greatest value; None without such a limit.
+        one_of: the values that are allowed; empty if any is.
+        doc: its meaning.
+    """
+
+    name: str
+    type_name: str
+    default: str | int | float | None
+    low: float | None
+    high: float | None
+    one_of: tuple[str, ...]
+    doc: str
+
+    @property
+    def span(self) -> str:
+        """Return which values are allowed, in words; "any" without limits."""
+        if self.one_of:
+            return f"one of {', '.join(self.one_of)}"
+        if self.type_name == "switch":
+            return "true or false"
+        if self.low is None:
+            return "any"
+        if self.high is None:
+            return f"at least {self.low:g}"
+        return f"{self.low:g}" if self.low == self.high else f"from {self.low:g} to {self.high:g}"
+
+    @property
+    def default_text(self) -> str:
+        """Return the default as a scenario file writes it; "required" without one."""
+        if self.default is None:
+            return "required"
+        return str(self.default).lower() if self.type_name == "switch" else str(self.default)
+
+    def refusal(self, value: object) -> str:
+        """Return what is wrong with a value from TOML; "" if it fits."""
+        switch, number = isinstance(value, bool), isinstance(value, int | float)
+        fits = {
+            "text": isinstance(value, str),
+            "whole number": isinstance(value, int) and not switch,
+            "number": number and not switch,
+            "switch": switch,
+        }
+        if not fits[self.type_name]:
+            return self.wrong_type(value)
+        if self.one_of:
+            hint = did_you_mean(str(value), self.one_of)
+            return (
+                "" if value in self.one_of else f"{self.name!r} is {self.span}, not {value!r}{hint}"
+            )
+        if not isinstance(value, int | float) or switch:
+            return ""
+        # Written so that NaN fails as well.
+        if not (self.low is None or value >= self.low) & (self.high is None or value <= self.high):
+            return f"{self.name!r} is {self.span}, not {value!r}"
+        return "" if abs(value) <= sys.float_info.max else f"{self.name!r} must be finite"
+
+    def wrong_type(self, value: object) -> str:
+        """Return the refusal of a value that has not this key's type."""
+        if self.type_name == "switch":
+            return f"{self.name!r} is {self.span}, not {value!r}"
+        return f"{self.name!r} wants a {self.type_name}, got {value!r}"
+
+
+_TYPE_NAMES: Final = {
+    inspect.StrType: "text",
+    inspect.LiteralType: "text",
+    inspect.IntType: "whole number",
+    inspect.FloatType: "number",
+    inspect.BoolType: "switch",
+}
+
+
+def _keys_of(table: inspect.DataclassType, prefix: str = "") -> Iterator[ScenarioKey]:
+    described = {entry.name: entry for entry in table.fields}  # msgspec puts required ones first
+    for declared in fields(table.cls):
+        entry = described[declared.name]
+        if not isinstance(entry.type, inspect.Metadata):
+            continue  # the scenario's name, which is no key
+        name, kind = f"{prefix}{entry.name}", entry.type.type
+        if isinstance(kind, inspect.DataclassType):
+            yield from _keys_of(kind, f"{name}.")
+        else:
+            yield ScenarioKey(
+                name=name,
+                type_name=_TYPE_NAMES[type(kind)],
+                default=None if entry.required else entry.default,
+                low=getattr(kind, "ge", None),
+                high=getattr(kind, "le", None),
+                one_of=getattr(kind, "values", ()),
+                doc=(entry.type.extra_json_schema or {})["description"],
+            )
+
+
+class StrictTables(Generic[_Form]):
+    """The keys of one kind of file, and how its text is read.
+
+    Args:
+        form: a dataclass whose field ``name`` is the file's name; all other fields are keys or
+            dataclasses of keys.
+    """
+
+    def __init__(self, form: type[_Form]) -> None:
+        self._form = form
+
+    @cached_property
+    def keys(self) -> Sequence[ScenarioKey]:
+        """Return every key that a file may hold, in order."""
+        table = inspect.type_info(self._form)
+        return tuple(_keys_of(table)) if isinstance(table, inspect.DataclassType) else ()
+
+    def schema(self) -> dict[str, Any]:
+        """Return the JSON schema of a file, for editors that check TOML by one."""
+        schema = msgspec.json.schema(self._form)
+        top = schema["$defs"][self._form.__name__]
+        del top["properties"]["name"]
+        top["required"].remove("name")
+        for table in schema["$defs"].values():
+            table["additionalProperties"] = False
+        return schema
+
+    def full_key(self, word: str) -> ScenarioKey:
+        """Return the key that ``word`` names: by its dotted name, or by the end of only one.
+
+        Raises:
+            ScenarioError: no key has this name, or several do.
+        """
+        keys = {key.name: key for key in self.keys}
+        if word in keys:
+            return keys[word]
+        ending = [name for name in keys if name.endswith(f".{word}")]
+        if len(ending) == 1:
+            return keys[ending[0]]
+        if ending:
+            raise ScenarioError(f"{word!r} can be {' or '.join(ending)}: write one of them")
+        short = {name.rpartition(".")[2]: name for name in keys}
+        nearest = did_you_mean(word, keys) or did_you_mean(word, short)
+        raise ScenarioError(f"there is no scenario key {word!r}{nearest}")
+
+    def parse(self, text: str, *, name: str, source: str, settings: Mapping[str, str]) -> _Form:
+        """Return what ``text`` (TOML) describes.
+
+        Args:
+            text: of the file.
+            name: becomes the value's name.
+            source: the file, for error messages.
+            settings: key -> value as text, which replace the file's values.
+
+        Raises:
+            ScenarioError: it is not TOML, or a key is unknown, missing or out of range.
+        """
+        try:
+            table = tomllib.loads(text)
+        except tomllib.TOMLDecodeError as error:
+            msg = f"{source}: this is not TOML: {error}"
+            raise ScenarioError(msg) from error
+        for key, value in settings.items():
+            self._set(table, key, value)
+        return self.convert(table, name=name, source=source)
+
+    def convert(self, table: Mapping[str, Any], *, name: str, source: str) -> _Form:
+        """Return what the values of ``table`` describe; see ``parse``."""
+        self._check_table(table, "", source)
+        return msgspec.convert({**table, "name": name}, self._form)
+
+    def _set(self, table: dict[str, Any], word: str, text: str) -> None:
+        """Write one setting into the file's table, where it is checked with all other keys."""
+        key = self.full_key(word)
+        value: object = text
+        if key.type_name != "text":
+            toml = text.lower() if key.type_name == "switch" else text  # True as well as true
+            try:
+                (value,) = tomllib.loads(f"value = {toml}").values()
+            except ValueError:  # not TOML, or more than one value
+                raise ScenarioError(key.wrong_type(text)) from None
+        *tables, last = key.name.split(".")
+        for part in tables:
+            inner: Any = table.setdefault(part, {})
+            if not isinstance(inner, dict):
+                return  # the file is wrong here: checking the table raises the error
+            table = inner
+        table[last] = value
+
+    def _check_table(self, table: Mapping[str, Any], prefix: str, source: str) -> None:
+        """Check each key below ``prefix``, "" or such as "people."."""
+        known: dict[str, ScenarioKey | None] = {}  # None: a table of keys
+        for key in self.keys:
+            if key.name.startswith(prefix):
+                name, dot, _ = key.name.removeprefix(prefix).partition(".")
+                known[name] = None if dot else key
+        for name in table:
+            if name not in known:
+                hint = did_you_mean(name, known) or f"; known here: {', '.join(known)}"
+                raise ScenarioError(f"{source}: unknown key {prefix + name!r}{hint}")
+        for name, found in known.items():
+            if found is None:
+                inner = table.get(name, {})
+                if not isinstance(inner, Mapping):
+                    msg = (
+                        f"{prefix + name!r} is a table: write [{prefix + name}] and its keys below"
+                    )
+                    raise ScenarioError(f"{source}: {msg}")
+                self._check_table(inner, f"{prefix}{name}.", source)
+            elif name in table:
+                if refusal := found.refusal(table[name]):
+                    raise ScenarioError(f"{source}: {refusal}")
+            elif found.default is None:
+                raise ScenarioError(f"{source}: the key {found.name!r} is missing: {found.doc}")
+
+
+@dataclass(frozen=True, slots=True)
+class ScenarioShelf:
+    """The scenarios that come with a package, and how others are found.
+
+    Attributes:
+        package: whose folder ``scenarios`` holds the TOML files.
+        lists: the command that lists them, for error messages.
+    """
+
+    package: str
+    lists: str
+
+    def _shipped(self) -> dict[str, Traversable]:
+        folder = resources.files(self.package) / "scenarios"
+        found = {item.name.removesuffix(".toml"): item for item in folder.iterdir()}
+        return {name: found[name] for name in sorted(found) if found[name].name.endswith(".toml")}
+
+    def names(self) -> list[str]:
+        """Return the names of the scenarios that come with the package."""
+        return list(self._shipped())
+
+    def text(self, name_or_path: str | Path) -> tuple[str, str, str]:
+        """Return the name, the source (for error messages) and the text of a scenario.
+
+        Args:
+            name_or_path: a name from ``names``; with a suffix or a folder, a file.
+
+        Raises:
+            ScenarioError: there is no such scenario, or its file can't be read.
+        """
+        text = str(name_or_path)
+        shipped = self._shipped()
+        if text in shipped:
+            return text, f"{text}.toml", shipped[text].read_text("utf-8")
+        path = Path(text)
+        if not path.suffix and len(path.parts) == 1:
+            nearest = did_you_mean(text, shipped)
+            msg = f"there is no scenario {text!r}{nearest}; `{self.lists}` lists them"
+            raise ScenarioError(msg)
+        try:
+            return path.stem, str(path), path.read_text("utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+            msg = f"{path}: this scenario can't be read: {reason}"
+            raise ScenarioError(msg) from error
