@@ -19,6 +19,7 @@ PACKAGES: Final = ("simulations", "tracetogether")
 
 WITHOUT_EFFECT: Final = frozenset(
     {
+        "simulations/city",
         "simulations/pages",
         "simulations/scenarios",  # a scenario's own keys say what it holds
         "simulations/studies",  # what is done with rows; how they are made is sweep.py below

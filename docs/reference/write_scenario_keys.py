@@ -1,8 +1,15 @@
-"""Write scenario-keys.md from the declared keys: `python docs/reference/write_scenario_keys.py`."""
+"""Write scenario-keys.md and city-keys.md from the declared keys.
 
+`python docs/reference/write_scenario_keys.py`
+"""
+
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
-from simulations.settings.scenario import ScenarioKey, scenario_keys, scenario_schema
+from simulations.city.scenario import city_keys, city_schema
+from simulations.settings.scenario import scenario_keys, scenario_schema
+from simulations.settings.strict_tables import ScenarioKey
 
 HEAD = """# Scenario keys
 
@@ -26,26 +33,42 @@ keys that have a default, and a whole table of such keys.
 COLUMNS = "\n| key | kind | limits | default | meaning |\n|---|---|---|---|---|\n"
 
 
+CITY_HEAD = """# Keys of a city
+
+Written by `python docs/reference/write_scenario_keys.py` from `simulations.city.keys`; the test
+suite compares the two.
+
+A city is a TOML file too, with keys of its own. `tracetogether city run FILE.toml` runs it,
+`tracetogether city list` names the cities that come with the library, and their files are in
+`simulations/city/scenarios/`. `--set`, the errors and the JSON schema are as
+[for a crowd](scenario-keys.md). [howto/city](../howto/city.md) shows how to use it.
+"""
+
+
 def page() -> str:
-    """Return the page."""
-    return HEAD + "".join(
-        f"\n## {_title(table)}\n{COLUMNS}{''.join(map(_row, keys))}"
-        for table, keys in _by_table().items()
+    """Return the page about crowds."""
+    return HEAD + _tables(scenario_keys(), scenario_schema(), "Scenario")
+
+
+def city_page() -> str:
+    """Return the page about cities."""
+    return CITY_HEAD + _tables(city_keys(), city_schema(), "CityScenario")
+
+
+def _tables(keys: Sequence[ScenarioKey], schema: dict[str, Any], form: str) -> str:
+    tables: dict[str, list[ScenarioKey]] = {}
+    for key in keys:
+        tables.setdefault(key.name.rpartition(".")[0], []).append(key)
+    return "".join(
+        f"\n## {_title(table, schema['$defs'], form)}\n{COLUMNS}{''.join(map(_row, found))}"
+        for table, found in tables.items()
     )
 
 
-def _by_table() -> dict[str, list[ScenarioKey]]:
-    tables: dict[str, list[ScenarioKey]] = {}
-    for key in scenario_keys():
-        tables.setdefault(key.name.rpartition(".")[0], []).append(key)
-    return tables
-
-
-def _title(table: str) -> str:
+def _title(table: str, definitions: dict[str, Any], form: str) -> str:
     if not table:
         return "At the top"
-    found = "Scenario"
-    definitions = scenario_schema()["$defs"]
+    found = form
     for part in table.split("."):
         described = definitions[found]["properties"][part]
         found = described["$ref"].rpartition("/")[2]
@@ -60,3 +83,4 @@ def _row(key: ScenarioKey) -> str:
 
 if __name__ == "__main__":
     Path(__file__).with_name("scenario-keys.md").write_text(page(), "utf-8")
+    Path(__file__).with_name("city-keys.md").write_text(city_page(), "utf-8")

@@ -15,6 +15,7 @@ from tracetogether.errors import TraceTogetherError
 _COMMANDS: Final = (
     "authority",
     "calibrate",
+    "city",
     "demo",
     "estimate",
     "evaluate",

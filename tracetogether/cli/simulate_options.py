@@ -10,6 +10,7 @@ import click
 from simulations.run import FIDELITIES
 from simulations.scores.intervals import Measured
 from simulations.settings.scenario import Scenario, cautions, full_key
+from simulations.settings.strict_tables import ScenarioKey
 from tracetogether.cli.console import warn
 from tracetogether.cli.options import FOLDER, number_option
 from tracetogether.cli.recording_options import parsed
@@ -19,30 +20,46 @@ from tracetogether.names import columns_of_fields
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
 
-def read_settings(_: click.Context, __: click.Parameter, words: tuple[str, ...]) -> dict[str, str]:
-    """Return key -> value from ``key=value`` words."""
-    settings = {}
-    for word in words:
-        key, equals, value = word.partition("=")
-        if not (key and equals):
-            raise click.BadParameter(f"write key=value, not {word!r}")
-        name = key.strip()
-        with suppress(ScenarioError):  # reading the scenario refuses an unknown key
-            name = full_key(name).name
-        if name in settings:
-            raise click.BadParameter(f"{name} is given twice: name each key once")
-        settings[name] = value.strip()
-    return settings
+def settings_reader(
+    full_name: Callable[[str], ScenarioKey],
+) -> Callable[[click.Context, click.Parameter, tuple[str, ...]], dict[str, str]]:
+    """Return a callback that returns key -> value from ``key=value`` words."""
+
+    def read(_: click.Context, __: click.Parameter, words: tuple[str, ...]) -> dict[str, str]:
+        settings = {}
+        for word in words:
+            key, equals, value = word.partition("=")
+            if not (key and equals):
+                raise click.BadParameter(f"write key=value, not {word!r}")
+            name = key.strip()
+            with suppress(ScenarioError):  # reading the scenario refuses an unknown key
+                name = full_name(name).name
+            if name in settings:
+                raise click.BadParameter(f"{name} is given twice: name each key once")
+            settings[name] = value.strip()
+        return settings
+
+    return read
 
 
-setting = click.option(
-    "--set",
-    "settings",
-    multiple=True,
-    callback=read_settings,
-    metavar="KEY=VALUE",
-    help="Replace a value of the scenario, such as adoption=0.32 or phones.ios=0.6. Repeatable.",
-)
+read_settings = settings_reader(full_key)
+
+
+def settings_option(
+    full_name: Callable[[str], ScenarioKey], such_as: str, flag: str = "--set"
+) -> Callable[[_Command], _Command]:
+    """Return a decorator that adds an option to replace values of a scenario."""
+    return click.option(
+        flag,
+        "settings" if flag == "--set" else flag.removeprefix("--"),
+        multiple=True,
+        callback=settings_reader(full_name),
+        metavar="KEY=VALUE",
+        help=f"Replace a value of the scenario, such as {such_as}. Repeatable.",
+    )
+
+
+setting = settings_option(full_key, "adoption=0.32 or phones.ios=0.6")
 seed_option = number_option("--seed", "Random seed.", default=1, least=0)
 workers_option = number_option("--workers", "Number of processes.", default=1)
 cases_option = number_option(

@@ -1,0 +1,330 @@
+"""Who meets whom on a day: a function of the seed that stores no contact.
+
+Each person has a fixed number of slots in each layer. ``Network.partner`` says whom a slot meets on
+a day. It is symmetric: if A meets B in a layer, then B meets A in it on the same day.
+
+- Household, classroom and team are groups whose members all meet. Member r meets member
+  (r + 1 + slot) modulo the size of the group.
+- Other contacts at school and at work are reflections: r meets (c - r) modulo the size, where c is
+  a hash of group, day and slot.
+- Contacts in the neighbourhood and the city pair the ends of contacts at random: an exact
+  configuration model. Each end is shuffled to a place, and places 2k and 2k + 1 meet.
+- On a trip, riders of a line are shuffled to places, and four places in a row meet.
+
+A contact has an intensity, the same from both sides: its minutes and its hazard are in proportion.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+from scipy.special import log1p
+
+from simulations.city.hashes import below, hashed, hashed_pairs, key_of
+from simulations.city.keys import (
+    CITY,
+    CLASSROOM,
+    HOUSEHOLD,
+    LAYERS,
+    NEIGHBOURHOOD,
+    SCHOOL,
+    TEAM,
+    TRANSPORT,
+    WORKPLACE,
+    CityScenario,
+)
+from simulations.city.neighbourhoods import draw, workplace_sizes
+from simulations.city.shuffles import Days, Shuffle
+from tracetogether.units import Bools, Codes, Ints
+
+MEAN_INTENSITY: Final = 256
+"""The whole number that stands for a contact's mean intensity in its layer."""
+GROUPS: Final = (HOUSEHOLD, CLASSROOM, TEAM)
+WEEKDAY_LAYERS: Final = (CLASSROOM, TEAM, SCHOOL, WORKPLACE, TRANSPORT)
+TRIPS: Final = 2
+PER_TRIP: Final = 3
+_INTENSITY_BITS: Final = 12
+_MOST_INTENSE: Final = 4.0  # of random contacts, times the mean before the tail is cut
+_WORKPLACES: Final = 20_000  # workers after which the sizes of workplaces repeat
+_PERSON_SHIFT: Final = 8
+_DAYS_OF_WORK: Final = 5
+_DAYS_OF_WEEK: Final = 7
+
+_ALL: Final = range(len(LAYERS))
+
+
+def is_working_day(day: Days) -> Bools:
+    """Return whether people work and learn on that day; day 0 is a Monday."""
+    return np.asarray(day % _DAYS_OF_WEEK < _DAYS_OF_WORK)
+
+
+@dataclass(frozen=True, slots=True)
+class Contacts:
+    """Contacts of some people in columns.
+
+    Attributes:
+        of: index into the people that were asked about.
+        other: whom they met.
+        layer: number of the layer.
+    """
+
+    of: Ints
+    other: Ints
+    layer: npt.NDArray[np.int8]
+
+
+class Network:
+    """The contacts of a city.
+
+    Args:
+        scenario: of the city.
+        seed: of the city.
+
+    Attributes:
+        people: number of people, who are 0 to people - 1.
+        tables: the neighbourhoods that were drawn.
+        slots: number of slots of each place, for each layer.
+        most: greatest intensity in each layer; see ``intensity``.
+    """
+
+    def __init__(self, scenario: CityScenario, seed: int) -> None:
+        self.people = scenario.people.count
+        self.tables = tables = draw(scenario, seed)
+        self._seed = seed
+        self._scenario = contacts = scenario.contacts
+        self._number = -(-self.people // tables.places)
+        self._pupils = tables.per_table(tables.pupils)
+        self._workers = tables.per_table(tables.workers)
+        self._riders = tables.per_table(tables.riders)
+        self._near = tables.per_table(tables.near_owner)
+        self._far = tables.per_table(tables.far_owner)
+        self._near_shuffle = Shuffle(self._near, seed, "neighbourhood")
+        self._far_shuffle = Shuffle(self._far * self._number, seed, "city")
+        self._work_shuffle = Shuffle(self._workers * self._number, seed, "work")
+        self._line = min(contacts.transport.neighbourhoods, self._number)
+        line_riders = self._riders * self._line
+        self._trips = [Shuffle(line_riders, seed, f"trip {trip}") for trip in range(TRIPS)]
+        self._lay_out_workplaces()
+        self.slots = self._slots()
+        random, group = _random_intensities(), _group_intensities()
+        self._intensities = np.array([group if y in GROUPS else random for y in _ALL])
+        self.most: list[int] = [int(row.max()) for row in self._intensities]
+
+    def _lay_out_workplaces(self) -> None:
+        keys = self._scenario.workplace
+        total = min(_WORKPLACES, self._workers * self._number)
+        sizes = workplace_sizes(keys.size_median, keys.size_spread, total) if total else np.zeros(1)
+        sizes = sizes.astype(np.int64)
+        self._work_cycle = max(total, 1)
+        self._work_first = np.repeat(np.cumsum(sizes) - sizes, sizes)
+        self._work_size = np.repeat(sizes, sizes)
+        # Teams of a workplace are of nearly equal size.
+        teams = -(-self._work_size // self._scenario.team.size)
+        team_size = -(-self._work_size // np.maximum(teams, 1))
+        offset = np.arange(total) - self._work_first
+        self._team_first = self._work_first + offset // np.maximum(team_size, 1) * team_size
+        end = self._work_first + self._work_size
+        self._team_size = np.minimum(team_size, end - self._team_first)
+
+    def _slots(self) -> list[Codes]:
+        tables, keys = self.tables, self._scenario
+        pupil, worker = tables.pupil_rank >= 0, tables.worker_rank >= 0
+        numbers: dict[int, Codes] = {
+            HOUSEHOLD: tables.home_size - np.int32(1),
+            CLASSROOM: pupil * np.int32(keys.classroom.size - 1),
+            TEAM: worker * np.int32(keys.team.size - 1),
+            SCHOOL: pupil * np.int32(keys.school.number),
+            WORKPLACE: worker * np.int32(keys.workplace.number),
+            NEIGHBOURHOOD: tables.near_number,
+            CITY: tables.far_number,
+            TRANSPORT: (tables.rider_rank >= 0) * np.int32(TRIPS * PER_TRIP),
+        }
+        return [numbers[layer] for layer in _ALL]
+
+    def place(self, people: Ints) -> Ints:
+        """Return the row of each person in the tables of neighbourhoods."""
+        places = self.tables.places
+        return people % (places * self.tables.tables)
+
+    def partner(self, layer: int, people: Ints, slots: Ints, days: Days) -> Ints:
+        """Return whom each person meets in that slot of a layer; -1 for nobody.
+
+        Args:
+            layer: its number.
+            people: one for each answer.
+            slots: one for each answer, from 0.
+            days: one for each answer, or one for all.
+        """
+        home = people // self.tables.places
+        place = self.place(people)
+        if layer == HOUSEHOLD:
+            found = self._at_home(people, place, slots)
+        elif layer == NEIGHBOURHOOD:
+            found = self._nearby(home, place, slots, days)
+        elif layer == CITY:
+            found = self._far_away(home, place, slots, days)
+        elif layer in {CLASSROOM, SCHOOL}:
+            found = self._at_school(layer, home, place, slots, days)
+        elif layer in {TEAM, WORKPLACE}:
+            found = self._at_work(layer, home, place, slots, days)
+        else:
+            found = self._on_the_way(home, place, slots, days)
+        nobody = (found == people) | (found >= self.people)
+        if layer in WEEKDAY_LAYERS:
+            nobody |= ~is_working_day(days)
+        found[nobody] = -1
+        return found
+
+    def _owner(self, owners: Codes, index: Ints, each: int) -> Ints:
+        """Return the person to whom entry ``index`` of a city-wide list belongs; -1 stays -1."""
+        home = index // each
+        row = home % self.tables.tables * each + (index - home * each)
+        found: Ints = home * self.tables.places + owners.take(row, mode="wrap")
+        found[index < 0] = -1
+        return found
+
+    def _at_home(self, people: Ints, place: Ints, slots: Ints) -> Ints:
+        size = self.tables.home_size[place]
+        local = place % self.tables.places
+        position = local - self.tables.home_first[place]
+        found: Ints = people - position + (position + 1 + slots) % size
+        return found
+
+    def _nearby(self, home: Ints, place: Ints, slots: Ints, days: Days) -> Ints:
+        # Neighbourhoods share the shuffle of a day, each turned by another number of places.
+        turn = below(hashed(key_of(self._seed, "turn"), home), self._near)
+        end = (self.tables.near_first[place] + slots + turn) % self._near
+        met = self._near_shuffle.met(end, days)
+        alone = met < 0
+        met = (met - turn) % self._near
+        met += home * self._near
+        met[alone] = -1
+        return self._owner(self.tables.near_owner, met, self._near)
+
+    def _far_away(self, home: Ints, place: Ints, slots: Ints, days: Days) -> Ints:
+        end = home * self._far + self.tables.far_first[place] + slots
+        return self._owner(self.tables.far_owner, self._far_shuffle.met(end, days), self._far)
+
+    def _at_school(self, layer: int, home: Ints, place: Ints, slots: Ints, days: Days) -> Ints:
+        rank, pupils = self.tables.pupil_rank[place].astype(np.int64), self._pupils
+        if layer == CLASSROOM:
+            size = self._scenario.classroom.size
+            first = rank // size * size
+            members = np.minimum(size, pupils - first)
+            met = first + (rank - first + 1 + slots) % members
+            met[slots >= members - 1] = -1
+        else:
+            met = self._reflected(layer, home, slots, days, rank, pupils)
+        alone = met < 0
+        met += home * pupils
+        met[alone] = -1
+        return self._owner(self.tables.pupils, met, pupils)
+
+    def _at_work(self, layer: int, home: Ints, place: Ints, slots: Ints, days: Days) -> Ints:
+        ranks = home * self._workers + self.tables.worker_rank[place]
+        desk = self._work_shuffle.forward(ranks, 0)
+        cycle = desk // self._work_cycle
+        row = desk - cycle * self._work_cycle
+        if layer == TEAM:
+            first, members = self._team_first[row], self._team_size[row]
+            met = first + (row - first + 1 + slots) % members
+            alone = slots >= members - 1
+        else:
+            first, members = self._work_first[row], self._work_size[row]
+            group = cycle * self._work_cycle + first
+            met = self._reflected(layer, group, slots, days, row - first, members)
+            alone = met < 0
+            met += first
+        met += cycle * self._work_cycle
+        alone |= met >= self._work_shuffle.size
+        met[alone] = 0
+        met = self._work_shuffle.backward(met, 0)
+        met[alone] = -1
+        return self._owner(self.tables.workers, met, self._workers)
+
+    def _reflected(
+        self, layer: int, group: Ints, slots: Ints, days: Days, rank: Ints, size: int | Ints
+    ) -> Ints:
+        """Return the rank within the group that meets ``rank``; -1 for nobody."""
+        key = self._day_keys("reflection", layer, days)
+        centre = below(hashed(key, group << _PERSON_SHIFT | slots), size)
+        met = (centre - rank) % size
+        met[met == rank] = -1
+        return met
+
+    def _day_keys(self, name: str, layer: int, days: Days) -> np.uint64 | npt.NDArray[np.uint64]:
+        if isinstance(days, int):
+            return key_of(self._seed, name, layer, days)
+        if not days.size:
+            return np.zeros(0, np.uint64)
+        first = int(days.min())
+        keys = [key_of(self._seed, name, layer, day) for day in range(first, int(days.max()) + 1)]
+        return np.array(keys, np.uint64)[days - first]
+
+    def _on_the_way(self, home: Ints, place: Ints, slots: Ints, days: Days) -> Ints:
+        line = home // self._line
+        each = self._riders * self._line
+        seat = (home - line * self._line) * self._riders + self.tables.rider_rank[place]
+        turn = below(hashed(key_of(self._seed, "line"), line), each)
+        seat = (seat + turn) % each
+        trip = slots // PER_TRIP
+        met = np.full(len(seat), -1, dtype=np.int64)
+        for number, shuffle in enumerate(self._trips):
+            on = np.flatnonzero(trip == number)
+            if on.size:
+                days_on = days if isinstance(days, int) else days[on]
+                met[on] = shuffle.met(seat[on], days_on, slots[on] - number * PER_TRIP + 1)
+        alone = met < 0
+        met = (met - turn) % each
+        met += line * each
+        met[alone] = -1
+        return self._owner(self.tables.riders, met, self._riders)
+
+    def contacts(self, people: Ints, days: Days, layers: Iterable[int] = _ALL) -> Contacts:
+        """Return all contacts of ``people``, each on its day or all on one day."""
+        place = self.place(people)
+        of, other, layer_of = [], [], []
+        for layer in layers:
+            numbers = self.slots[layer][place]
+            total = int(numbers.sum())
+            if not total:
+                continue
+            index = np.repeat(np.arange(len(people)), numbers)
+            slots = np.arange(total) - np.repeat(np.cumsum(numbers) - numbers, numbers)
+            on = days if isinstance(days, int) else days[index]
+            met = self.partner(layer, people[index], slots, on)
+            real = met >= 0
+            of.append(index[real])
+            other.append(met[real])
+            layer_of.append(np.full(len(of[-1]), layer, dtype=np.int8))
+        if not of:
+            none = np.zeros(0, dtype=np.int64)
+            return Contacts(none, none, none.astype(np.int8))
+        return Contacts(np.concatenate(of), np.concatenate(other), np.concatenate(layer_of))
+
+    def intensity(self, layer: int, people: Ints, others: Ints, days: Days) -> Ints:
+        """Return how intense contacts in a layer are, relative to ``MEAN_INTENSITY``."""
+        key = self._day_keys("intensity", layer, days)
+        hashes = hashed_pairs(key, people, others, layer)
+        row = (hashes >> np.uint64(64 - _INTENSITY_BITS)).view(np.int64)
+        found: Ints = self._intensities[layer].take(row)
+        return found
+
+
+def _quantiles() -> npt.NDArray[np.float64]:
+    number = 1 << _INTENSITY_BITS
+    return np.asarray((np.arange(number) + 0.5) / number, dtype=np.float64)
+
+
+def _group_intensities() -> Ints:
+    """Return the intensities of group contacts: uniform from 0 to twice the mean."""
+    return np.asarray(np.rint(2 * MEAN_INTENSITY * _quantiles()), dtype=np.int64)
+
+
+def _random_intensities() -> Ints:
+    """Return the intensities of random contacts: exponential, with the tail cut off."""
+    share = -np.expm1(-_MOST_INTENSE)
+    drawn = -log1p(-share * _quantiles())
+    return np.asarray(np.rint(MEAN_INTENSITY * drawn / drawn.mean()), dtype=np.int64)

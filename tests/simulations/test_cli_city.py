@@ -1,0 +1,96 @@
+"""The command `tracetogether city`."""
+
+import json
+import runpy
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from simulations.city.scenario import city_keys, city_names, city_schema, load_city
+from tracetogether.cli.city import city
+from tracetogether.errors import ScenarioError, StoreError, TraceTogetherError
+
+REFERENCE = Path(__file__).parents[2] / "docs" / "reference"
+FAST = ("--people", "2000", "--days", "20")
+
+
+def call(*words: str | Path, fails: type[TraceTogetherError] | None = None) -> Result:
+    done = CliRunner().invoke(city, [str(word) for word in words])
+    if fails is None:
+        assert done.exit_code == 0, done.output
+    else:
+        assert isinstance(done.exception, fails), done.output
+    return done
+
+
+def test_list_and_keys() -> None:
+    said = {listed["scenario"]: listed for listed in json.loads(call("list", "--json").stdout)}
+    assert list(said) == city_names()
+    assert said["test-town"]["people"] == 10_000
+    assert "test-town" in call("list").stdout
+    assert "disease.reproduction_number" in call("keys").stdout
+    assert json.loads(call("keys", "--json").stdout) == city_schema()
+
+
+@pytest.mark.parametrize("name", city_names())
+def test_check(name: str) -> None:
+    assert f"{name} is a valid scenario" in call("check", name).stdout
+    said = json.loads(call("check", name, "--set", "workers=0.25", "--json").stdout)
+    assert (said["ok"], said["keys"]["people"]["workers"]) == (True, 0.25)
+
+
+def test_run_as_json_and_into_a_folder(tmp_path: Path) -> None:
+    said = json.loads(call("run", "test-town", *FAST, "--json", "--out", tmp_path / "run").stdout)
+    assert (said["people"], said["days"], said["seed"]) == (2_000, 20, 1)
+    assert said["attack_rate"] == said["infections"] / 2_000
+    kept = json.loads((tmp_path / "run" / "manifest.json").read_text("utf-8"))
+    assert kept["digest"] == said["digest"]
+    assert kept["keys"]["people"]["count"] == 2_000
+    lines = (tmp_path / "run" / "days.csv").read_text("utf-8").splitlines()
+    assert sum(int(line.split(",")[1]) for line in lines[1:]) == said["infections"]
+    again = json.loads(call("run", "test-town", *FAST, "--json").stdout)
+    assert again["digest"] == said["digest"]
+    other = json.loads(call("run", "test-town", *FAST, "--seed", "2", "--json").stdout)
+    assert other["digest"] != said["digest"]
+
+
+def test_run_for_people() -> None:
+    words = call("run", "test-town", *FAST).stdout
+    assert words.startswith("test-town, seed 1: 2,000 people, 20 days (")
+    assert "Digest" in words
+
+
+def test_what_goes_wrong(tmp_path: Path) -> None:
+    done = call("run", "test-twon", fails=ScenarioError)
+    assert "did you mean 'test-town'" in str(done.exception)
+    assert "tracetogether city list" in str(done.exception)
+    done = call("run", "test-town", "--set", "reproduction_nubmer=2", fails=ScenarioError)
+    assert "did you mean 'disease.reproduction_number'" in str(done.exception) or (
+        "did you mean 'reproduction_number'" in str(done.exception)
+    )
+    shares = [f"--set=people.households.size_{size}=0" for size in range(1, 9)]
+    done = call("check", "test-town", *shares, fails=ScenarioError)
+    assert "[people.households] are all 0" in str(done.exception)
+    full = tmp_path / "full"
+    full.mkdir()
+    (full / "thesis.txt").write_text("years of work")
+    call("run", "test-town", "--out", full, fails=StoreError)
+
+
+def test_an_unknown_key_in_a_file_names_the_nearest(tmp_path: Path) -> None:
+    file = tmp_path / "mine.toml"
+    text = (Path(load_city.__code__.co_filename).parent / "scenarios" / "test-town.toml").read_text(
+        "utf-8"
+    )
+    file.write_text(text.replace("workers =", "wrokers ="), "utf-8")
+    done = call("check", file, fails=ScenarioError)
+    assert "unknown key 'people.wrokers'; did you mean 'workers'?" in str(done.exception)
+
+
+def test_the_reference_page_is_written_from_the_keys() -> None:
+    written = runpy.run_path(str(REFERENCE / "write_scenario_keys.py"))["city_page"]()
+    page = (REFERENCE / "city-keys.md").read_text("utf-8")
+    assert page == written, "run `python docs/reference/write_scenario_keys.py`"
+    rows = [line.split("`")[1] for line in page.splitlines() if line.startswith("| `")]
+    assert sorted(rows) == sorted(key.name for key in city_keys())
