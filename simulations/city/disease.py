@@ -98,7 +98,8 @@ class Disease:
             np.int64
         )
         silent = self.is_silent(people)
-        return np.where(silent, self._silent_infectiousness[row], self._infectiousness[row])
+        factors = np.where(silent, self._silent_infectiousness[row], self._infectiousness[row])
+        return np.asarray(factors, dtype=np.int64)
 
     def levels(self) -> tuple[Floats, Floats]:
         """Return infectiousnesses, where 1 is the mean with symptoms, and the share of each."""

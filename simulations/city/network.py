@@ -7,7 +7,7 @@ a day. It is symmetric: if A meets B in a layer, then B meets A in it on the sam
   (r + 1 + slot) modulo the size of the group.
 - Other contacts at school and at work are reflections: r meets (c - r) modulo the size, where c is
   a hash of group, day and slot.
-- Contacts in the neighbourhood and the city pair the ends of contacts at random: an exact
+- DayContacts in the neighbourhood and the city pair the ends of contacts at random: an exact
   configuration model. Each end is shuffled to a place, and places 2k and 2k + 1 meet.
 - On a trip, riders of a line are shuffled to places, and four places in a row meet.
 
@@ -61,8 +61,8 @@ def is_working_day(day: Days) -> Bools:
 
 
 @dataclass(frozen=True, slots=True)
-class Contacts:
-    """Contacts of some people in columns.
+class DayContacts:
+    """DayContacts of some people in columns.
 
     Attributes:
         of: index into the people that were asked about.
@@ -282,7 +282,7 @@ class Network:
         met[alone] = -1
         return self._owner(self.tables.riders, met, self._riders)
 
-    def contacts(self, people: Ints, days: Days, layers: Iterable[int] = _ALL) -> Contacts:
+    def contacts(self, people: Ints, days: Days, layers: Iterable[int] = _ALL) -> DayContacts:
         """Return all contacts of ``people``, each on its day or all on one day."""
         place = self.place(people)
         of, other, layer_of = [], [], []
@@ -301,8 +301,8 @@ class Network:
             layer_of.append(np.full(len(of[-1]), layer, dtype=np.int8))
         if not of:
             none = np.zeros(0, dtype=np.int64)
-            return Contacts(none, none, none.astype(np.int8))
-        return Contacts(np.concatenate(of), np.concatenate(other), np.concatenate(layer_of))
+            return DayContacts(none, none, none.astype(np.int8))
+        return DayContacts(np.concatenate(of), np.concatenate(other), np.concatenate(layer_of))
 
     def intensity(self, layer: int, people: Ints, others: Ints, days: Days) -> Ints:
         """Return how intense contacts in a layer are, relative to ``MEAN_INTENSITY``."""

@@ -13,7 +13,7 @@ from simulations.city.scenario import city_key, city_keys, city_names, city_sche
 from simulations.pages.recording import prepare_folder
 from tracetogether.cli.console import answer, fixed, right, say, table
 from tracetogether.cli.options import as_json, number_option
-from tracetogether.cli.simulate_options import out_option, seed_option, settings_option
+from tracetogether.cli.simulate_options import keys_table, out_option, seed_option, settings_option
 
 city_setting = settings_option(city_key, "people.count=5000 or reproduction_number=3")
 people_option = number_option("--people", "Number of people, instead of the scenario's.", least=50)
@@ -54,14 +54,7 @@ def list_cities(*, as_json: bool) -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print the JSON schema of a scenario file.")
 def keys(*, as_json: bool) -> None:
     """List the keys of a city's scenario file with their limits, defaults and meanings."""
-    shown = table(
-        city_keys(),
-        (fixed("key"), lambda key: key.name),
-        ("values", lambda key: key.span),
-        ("default", lambda key: key.default_text),
-        ("meaning", lambda key: key.doc),
-    )
-    answer(city_schema(), shown, as_json=as_json)
+    answer(city_schema(), keys_table(city_keys()), as_json=as_json)
 
 
 @city.command()

@@ -18,7 +18,7 @@ from tracetogether.cli.options import EXISTING_FOLDER, FILE, as_json
 from tracetogether.cli.simulate_bench import bench_crowds
 from tracetogether.cli.simulate_export import export_numbers
 from tracetogether.cli.simulate_nearness import measure
-from tracetogether.cli.simulate_options import caution, setting
+from tracetogether.cli.simulate_options import caution, keys_table, setting
 from tracetogether.cli.simulate_run import run_scenario
 from tracetogether.cli.simulate_sweep import sweep_scenario
 from tracetogether.cli.simulate_validate import validate
@@ -69,14 +69,7 @@ def list_scenarios(*, as_json: bool) -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print the JSON schema of a scenario file.")
 def keys(*, as_json: bool) -> None:
     """List the keys of a scenario file with their limits, defaults and meanings."""
-    shown = table(
-        scenario_keys(),
-        (fixed("key"), lambda key: key.name),
-        ("values", lambda key: key.span),
-        ("default", lambda key: key.default_text),
-        ("meaning", lambda key: key.doc),
-    )
-    answer(scenario_schema(), shown, as_json=as_json)
+    answer(scenario_schema(), keys_table(scenario_keys()), as_json=as_json)
 
 
 @simulate.command()

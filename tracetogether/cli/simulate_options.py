@@ -1,17 +1,18 @@
 """What the commands about scenarios share: options, warnings, and how figures are printed."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
 from contextlib import suppress
 from functools import partial
 from typing import Any, TypeVar
 
 import click
+from rich.table import Table
 
 from simulations.run import FIDELITIES
 from simulations.scores.intervals import Measured
 from simulations.settings.scenario import Scenario, cautions, full_key
 from simulations.settings.strict_tables import ScenarioKey
-from tracetogether.cli.console import warn
+from tracetogether.cli.console import fixed, table, warn
 from tracetogether.cli.options import FOLDER, number_option
 from tracetogether.cli.recording_options import parsed
 from tracetogether.errors import ScenarioError
@@ -99,6 +100,17 @@ def columns_option(
         callback=parsed(partial(columns_of_fields, known=known)),
         metavar="FIELD=COLUMN,...",
         help=f"Column names of the {table}, where they differ from {', '.join(known)}.",
+    )
+
+
+def keys_table(keys: Iterable[ScenarioKey]) -> Table:
+    """Return the table of a scenario file's keys."""
+    return table(
+        keys,
+        (fixed("key"), lambda key: key.name),
+        ("values", lambda key: key.span),
+        ("default", lambda key: key.default_text),
+        ("meaning", lambda key: key.doc),
     )
 
 
