@@ -11,11 +11,11 @@ from tracetogether.evaluation.baselines.kalman import PUBLISHED, Distances, Kalm
 from tracetogether.evaluation.baselines.robert import Robert, epoch_risks
 from tracetogether.evaluation.baselines.slotwise import Slotwise
 from tracetogether.evaluation.baselines.tuned_threshold import (
-    LOUDEST,
-    LOWER_QUANTILE,
-    MEAN_ATTENUATION,
-    PACKET_COUNT,
+    loudest,
     low_quantile,
+    lower_quantile,
+    mean_attenuation,
+    packet_count,
 )
 from tracetogether.evaluation.scene import Scene
 from tracetogether.proximity.attenuation import CWA, SWISSCOVID, Bucketed
@@ -195,7 +195,7 @@ def test_constant_is_the_training_fraction_of_the_tracked_time():
 
 def test_mean_attenuation_ranks_by_the_mean():
     scene = heard([0.0, 10.0, 400.0], [-50.0, -60.0, -70.0])
-    fitted = MEAN_ATTENUATION.fit([], calibration=CALIBRATION)
+    fitted = mean_attenuation().fit([], calibration=CALIBRATION)
     scores = fitted.windows(scene, LogsUsed.OWN, window_s=300, within_m=2.0)
     assert sorted(scores.score.tolist()) == [-70.0, -55.0]
 
@@ -204,9 +204,9 @@ def test_mean_attenuation_ranks_by_the_mean():
     ("estimator", "scores"),
     [
         # The first window has two readings, the second five.
-        (LOUDEST, [-50.0, -51.0]),
-        (LOWER_QUANTILE, [-51.0, -52.2]),  # a tenth of the way, and 0.4 steps beyond the least
-        (PACKET_COUNT, [2.0, 5.0]),
+        (loudest(), [-50.0, -51.0]),
+        (lower_quantile(), [-51.0, -52.2]),  # a tenth of the way, and 0.4 steps beyond the least
+        (packet_count(), [2.0, 5.0]),
     ],
 )
 def test_the_other_plain_numbers_by_hand(estimator, scores):
@@ -232,7 +232,7 @@ def test_minutes_of_packets_are_slots_with_enough_of_them():
     # Near people are received every 5 s, far ones once a minute.
     near = line_scene("near", (0.0, 1.0), minutes=20, every_s=5.0)
     far = line_scene("far", (0.0, 6.0), minutes=20, every_s=60.0)
-    fitted = PACKET_COUNT.fit([near, far], calibration=CALIBRATION)
+    fitted = packet_count().fit([near, far], calibration=CALIBRATION)
     assert -6 <= fitted.threshold(LogsUsed.OWN, 2.0) <= -1
     minutes = {
         scene.name: fitted.minutes(scene, LogsUsed.OWN, within_m=2.0).median
@@ -243,7 +243,7 @@ def test_minutes_of_packets_are_slots_with_enough_of_them():
 
 
 def test_the_threshold_for_minutes_is_tuned_on_the_training_scenes():
-    fitted = MEAN_ATTENUATION.fit([line_scene("training")], calibration=CALIBRATION)
+    fitted = mean_attenuation().fit([line_scene("training")], calibration=CALIBRATION)
     # Within 2 m are 1 and 1.5 m (52.8 and 55.3 dB), beyond are 2.5 m and more (58.4 dB).
     assert 55.3 < fitted.threshold(LogsUsed.OWN, 2.0) <= 58.4
     assert 52.8 < fitted.threshold(LogsUsed.OWN, 1.2) <= 55.3
@@ -277,7 +277,7 @@ def test_a_rules_minutes_count_only_while_both_were_tracked():
     assert fitted.minutes(half, LogsUsed.OWN, within_m=2.0).median[0] == pytest.approx(10, abs=0.3)
     unseen = Scene("s", scene.sightings, None, standing(("a", "x"), (0.0, 1.0), 10))
     assert fitted.minutes(unseen, LogsUsed.OWN, within_m=2.0).median[0] == 0.0
-    with pytest.raises(ValueError, match="no tracks"):
+    with pytest.raises(ValueError, match="neither tracks nor pairs at a fixed distance"):
         fitted.minutes(Scene("s", scene.sightings), LogsUsed.OWN, within_m=2.0)
 
 

@@ -156,7 +156,8 @@ def test_a_recording_of_one_pair_per_file(tmp_path):
     row, _ = json.loads(result.stdout)
     assert row["n"] == 6
     assert row["auc"] == 1.0
-    assert row["minutes_mae"] is None
+    # Files last 58 s at one distance: the minutes within 2 m are those, or none.
+    assert 0 <= row["minutes_mae"] < 0.2
 
 
 def test_pictures(folder, tmp_path):
@@ -253,7 +254,8 @@ def homes(path: Path) -> Path:
 @pytest.mark.parametrize(
     ("left_out", "said"),
     [
-        ((), "6 scenes, each fitted on the others (6 folds)"),
+        # The numbers tell the homes' folders apart, and the lent phone connects two of them.
+        ((), "file[folder] or home or rx or tx or phone (2 groups)."),
         (("--leave-out", "home"), "6 scenes, each fitted on the other of 3 groups (3 folds)"),
         (("--leave-out", "file[folder]"), "each fitted on the other of 3 groups (3 folds)"),
         (("--leave-out", "phone"), "each fitted on the other of 5 groups (5 folds)"),

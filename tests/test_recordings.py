@@ -53,7 +53,9 @@ def test_units_are_turned_into_metres_and_seconds(tmp_path):
     (scene,) = found.scenes
     assert scene.sightings.time.tolist() == [1.5]
     assert scene.distance_m.tolist() == pytest.approx([3.048])
-    assert scene.sightings.peer.to_list() == [None]  # one pair, nobody named
+    # One pair, of which nobody is named: both get a name, so that they are a pair with minutes.
+    assert scene.sightings.observer.to_list() == ["(the receiver)"]
+    assert scene.sightings.peer.to_list() == ["(the sender)"]
 
 
 def test_a_number_stands_for_every_row(tmp_path):

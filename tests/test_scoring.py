@@ -1,7 +1,7 @@
 """Folds, alignment and measures: known answers, and no look at the scored scene."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pytest
@@ -18,6 +18,7 @@ from tracetogether.evaluation.truth import TrueMinutes, mean_distance_m
 from tracetogether.proximity.calibration import Calibration
 from tracetogether.proximity.distances import LogsUsed
 from tracetogether.proximity.estimates import Intervals
+from tracetogether.units import Floats
 
 SCENES = tuple(line_scene(f"s{n}", (0.0, 1.0, 3.0), minutes=16, seed=n) for n in range(3))
 
@@ -164,11 +165,20 @@ def test_all_estimators_stand_side_by_side_with_exactly_these_keys():
     assert by_name["kalman", "pair"]["minutes_mae"] is not None
 
 
-def test_without_tracks_there_are_no_minutes():
-    blind = tuple(Scene(scene.name, scene.sightings, scene.distance_m) for scene in SCENES)
+def without_tracks(scene: Scene, distance_m: Floats) -> Scene:
+    return Scene(scene.name, scene.sightings, distance_m)
+
+
+def test_people_who_move_without_tracks_have_no_minutes():
+    """Their distance is another one at each reading: nobody knows how long it lasted."""
+    chance = np.random.default_rng(4)
+    moving = [
+        without_tracks(scene, scene.distance_m * chance.uniform(0.9, 1.1, len(scene.distance_m)))
+        for scene in SCENES
+    ]
     rows = evaluate(
         chosen_estimators(["constant", "smoothed"]),
-        leave_scenes_out(blind),
+        leave_scenes_out(moving),
         Question((2.0,), (900.0,)),
         calibration=CALIBRATION,
         clock=ticking,
@@ -176,6 +186,23 @@ def test_without_tracks_there_are_no_minutes():
     for row in json_rows(rows):
         assert row["minutes_mae"] is row["coverage90"] is row["recall_15min"] is None
         assert row["auc"] is not None
+
+
+def test_at_fixed_distances_the_minutes_are_those_of_tracks_without_any():
+    """All who can be evaluated get the same truth, and nearly the same errors."""
+    names = ["constant", "mean-attenuation", "smoothed", "posterior", "kalman", "robert"]
+    errors = []
+    for scenes in (SCENES, [without_tracks(scene, scene.distance_m) for scene in SCENES]):
+        rows = evaluate(
+            [replace(made, logs=frozenset({LogsUsed.OWN})) for made in chosen_estimators(names)],
+            leave_scenes_out(scenes),
+            Question((2.0,), (900.0,)),
+            calibration=CALIBRATION,
+            clock=ticking,
+        )
+        assert {row.pairs for row in rows} == {18}
+        errors.append([row.minutes_mae for row in rows])
+    assert errors[1] == pytest.approx(errors[0], abs=0.4)
 
 
 def test_a_window_without_a_score_is_refused():

@@ -1,6 +1,5 @@
 """`tracetogether evaluate`: all estimators side by side on a recording with known distances."""
 
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from time import perf_counter
@@ -12,16 +11,15 @@ import numpy as np
 from tracetogether.cli.console import out, print_json, progress, warn
 from tracetogether.cli.recording_options import RecordingOptions, parsed, recording_options
 from tracetogether.evaluation.folds import fit_on as fit_on_another
-from tracetogether.evaluation.folds import leave_groups_out, people_groups
+from tracetogether.evaluation.folds import leave_groups_out
 from tracetogether.evaluation.layout import RecordingLayout
 from tracetogether.evaluation.pictures import draw
 from tracetogether.evaluation.recordings import Recording, TableJoin
 from tracetogether.evaluation.registry import REGISTRY, chosen_estimators
 from tracetogether.evaluation.report import facts, json_rows, table
-from tracetogether.evaluation.scene import Scene
 from tracetogether.evaluation.scoring import Question
 from tracetogether.evaluation.scoring import evaluate as score_estimators
-from tracetogether.units import Ints
+from tracetogether.evaluation.sharing import Sharing
 
 _TABLE_WIDTH: Final = 138
 
@@ -77,8 +75,8 @@ def _columns(text: str) -> tuple[str, ...]:
     callback=parsed(_columns),
     metavar="COLUMN,...",
     help="Leave out scenes together if they share a value in one of these columns, such as scene, "
-    "home, rx_model; file[folder] is the folder of a path.  [default: scenes that share people; "
-    "single scenes if all share some]",
+    "home, rx_model; file[folder] is the folder of a path, file[series] that without the number at "
+    "its end.  [default: all columns of places, people and phones that don't connect all scenes]",
 )
 @click.option(
     "--radius",
@@ -158,8 +156,10 @@ def evaluate(
     given.needs("--track-columns", given.track_columns, "--tracks", given.tracks or fit_tracks)
     calibration = given.phones()
     chosen = chosen_estimators(estimators, model)
-    scored = given.read(connected_by=leave_out or ())
-    groups = scored.groups if scored.groups is not None else _unlike(scored.scenes)
+    scored = given.read(connected_by=leave_out)
+    groups = scored.sharing.groups
+    if fit_on is None and leave_out is None and (shared := _still_shared(scored.sharing)):
+        warn(shared)
     if fit_on is None:
         folds = leave_groups_out(scored.scenes, groups)
     else:
@@ -189,27 +189,38 @@ def evaluate(
     console.print(table(rows))
     for line in facts(rows):
         console.print(line, soft_wrap=True)
-    count = len(np.unique(groups))
-    console.print(_how(given.readings, scored, fit_on, count, len(folds)), soft_wrap=True)
+    if fit_on is None:
+        console.print(_left_out(scored.sharing), soft_wrap=True)
+    console.print(_how(given.readings, scored, fit_on, len(folds)), soft_wrap=True)
     for path in drawn:
         console.print(f"Drawn: {path}", soft_wrap=True)
 
 
-def _unlike(scenes: Sequence[Scene]) -> Ints:
-    """Return groups of scenes that share people; if all do, each scene alone, with a warning."""
-    groups = people_groups(scenes)
-    if len(scenes) < 2 or groups.any():
-        return groups
-    warn(
-        "The same people or phones are in all scenes: estimators are scored on phones that they "
-        "were fitted on. For a harder test name columns with --leave-out, or another recording "
-        "with --fit-on."
+def _still_shared(sharing: Sharing) -> str:
+    """Return what scenes that are fitted on may share with scored ones; "" for nothing known."""
+    harder = "For a harder test name columns with --leave-out, or another recording with --fit-on."
+    if not sharing.names_phones:
+        return f"No column names people or phones: all scenes may have the same ones. {harder}"
+    if not sharing.still_shared:
+        return ""
+    columns = ", ".join(sharing.still_shared)
+    return (
+        "The same people or phones are in all scenes, or nearly all: estimators are scored on some "
+        f"that they were fitted on (column {columns}). {harder}"
     )
-    return np.arange(len(scenes))
 
 
-def _how(readings: Path, scored: Recording, fit_on: Path | None, groups: int, folds: int) -> str:
+def _left_out(sharing: Sharing) -> str:
+    count = len(np.unique(sharing.groups))
+    if not sharing.by:
+        return f"Left out: each scene alone ({count:,})."
+    columns = " or ".join(sharing.by)
+    return f"Left out together: scenes with the same {columns} ({count:,} groups)."
+
+
+def _how(readings: Path, scored: Recording, fit_on: Path | None, folds: int) -> str:
     count = sum(len(scene.sightings) for scene in scored.scenes)
+    groups = len(np.unique(scored.sharing.groups))
     others = "others" if groups == len(scored.scenes) else f"other of {groups} groups"
     fitted = (
         f"fitted on {fit_on.name}" if fit_on else f"each fitted on the {others} ({folds} folds)"

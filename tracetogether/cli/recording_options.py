@@ -73,7 +73,11 @@ class RecordingOptions:
     strict: bool
 
     def read(
-        self, *, inherited: bool = False, connected_by: tuple[str, ...] = (), prefix: str = ""
+        self,
+        *,
+        inherited: bool = False,
+        connected_by: tuple[str, ...] | None = None,
+        prefix: str = "",
     ) -> Recording:
         """Return the recording; warn on stderr about what can't be used."""
         with progress(f"Reading {self.readings.name}") as advance:

@@ -202,10 +202,11 @@ class FittedPosterior:
         """Return the shift with the least squared error of minutes and the sd factor for 90 %."""
         parts = []
         for scene in self._training:
-            if scene.tracks is None or not len(scene.tracks):
+            true = TrueMinutes.of_scene(scene, within_m)
+            if true is None:
                 continue
             posterior = self.posterior(scene, logs)
-            tracked, near = TrueMinutes.of(scene.tracks, within_m).of_pairs(posterior.pairs)
+            tracked, near = true.of_pairs(posterior.pairs)
             parts.append((posterior, tracked_s(posterior, scene), tracked > 0, near))
         if not parts:
             return Recalibration()

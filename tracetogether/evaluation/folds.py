@@ -94,14 +94,6 @@ def fit_on(
     return (Fold(tuple(training), tuple(scored), tuple(numbers)),)
 
 
-def people_groups(scenes: Sequence[Scene]) -> Ints:
-    """Return (scenes,) the group of each scene; scenes with the same people share a group."""
-    who = [(scene.sightings.observer, scene.sightings.peer) for scene in scenes]
-    names = [sorted({*observer.names, *peer.names}) for observer, peer in who]
-    scene = np.repeat(np.arange(len(scenes)), [len(of_scene) for of_scene in names])
-    return connected_groups(scene, [Labels.encode([name for part in names for name in part])])
-
-
 def connected_groups(scene: Ints, shared: Sequence[Labels]) -> Ints:
     """Return the group of each scene; scenes that share a value are in one group.
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Final, Self
+from typing import Final, Self, TypedDict
 
 from tracetogether.errors import InvalidReadingsError
 from tracetogether.names import columns_of_fields, unknown_name
@@ -105,3 +105,21 @@ def _number(text: str) -> float | None:
         return float(text)
     except ValueError:
         return None
+
+
+class WantedColumns(TypedDict):
+    """The columns that a table is read for: field -> name, by what they hold."""
+
+    numbers: dict[str, str]
+    times: dict[str, str]
+    labels: dict[str, str]
+
+
+def wanted_columns(sources: Mapping[str, Source], key: Mapping[str, str]) -> WantedColumns:
+    """Return the columns that hold numbers, times, and names; ``key`` is a name."""
+    columns = {field: source.column for field, source in sources.items()}
+    return {
+        "numbers": {f: column for f, column in columns.items() if f in NUMBERS - {"time"}},
+        "times": {f: column for f, column in columns.items() if f == "time"},
+        "labels": {**{f: c for f, c in columns.items() if f not in NUMBERS}, **key},
+    }

@@ -4,31 +4,36 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import tzinfo
 from pathlib import Path
-from typing import Final, TypedDict
+from typing import Final
 
 import numpy as np
 
 from tracetogether.errors import InvalidReadingsError
-from tracetogether.evaluation.folds import connected_groups
-from tracetogether.evaluation.layout import NUMBERS, TRACK_COLUMNS, RecordingLayout, Source
-from tracetogether.evaluation.scene import Scene, Tracks
-from tracetogether.evaluation.truth import track_distance_m
+from tracetogether.evaluation.layout import TRACK_COLUMNS, RecordingLayout, Source, wanted_columns
+from tracetogether.evaluation.scene import Scene
+from tracetogether.evaluation.sharing import (
+    Sharing,
+    column_of,
+    found_sharing,
+    named_sharing,
+    possible_columns,
+)
+from tracetogether.evaluation.track_tables import read_tracks, with_tracks
 from tracetogether.labels import UNKNOWN, Labels
 from tracetogether.sightings import Sightings
 from tracetogether.tables.csv_columns import BadLine, CsvColumns, read_csv
 from tracetogether.tables.reading_faults import Faults, known_transmit_power
 from tracetogether.tables.timestamps import HowToSay, Recognised, Times, recognise, zone
-from tracetogether.units import SECONDS_PER_DAY, Bools, Floats, Ints
+from tracetogether.units import SECONDS_PER_DAY, Floats, Ints
 
 _KEY: Final = "key"
 _SHARED: Final = "shared "
-_FOLDER: Final = "[folder]"
+_NAMELESS_OBSERVER: Final = "(the receiver)"
+_NAMELESS_PEER: Final = "(the sender)"
 _LONGEST_DAYS: Final = 31
 _FARTHEST_M: Final = 100.0  # most readings are of phones that are nearer
 _NEAREST_M, _BELIEVED_M = 0.001, 1000.0
-_FARTHEST_PLACE_M: Final = 1e8  # geographic grids count in millions of metres
 _REQUIRED: Final = frozenset({"time", "rssi"})
-_TRACK_REQUIRED: Final = frozenset({"time", "person", "x", "y"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,18 +68,17 @@ class Recording:
         bad_count: malformed lines that were skipped.
         bad_lines: the first of them.
         unjoined: readings whose key the joined table does not have.
-        groups: (scenes,) the number of each scene's group, if columns were named by which scenes
-            are connected; else None.
+        sharing: which scenes share a place, people or phones.
     """
 
     scenes: tuple[Scene, ...]
+    sharing: Sharing
     dropped: int = 0
     reasons: Mapping[str, int] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     bad_count: int = 0
     bad_lines: tuple[BadLine, ...] = ()
     unjoined: int = 0
-    groups: Ints | None = None
 
 
 def read_recording(
@@ -86,7 +90,7 @@ def read_recording(
     track_layout: RecordingLayout | None = None,
     inherited: bool = False,
     time_zone: str | None = None,
-    connected_by: Sequence[str] = (),
+    connected_by: Sequence[str] | None = None,
     prefix: str = "",
     strict: bool = False,
     on_progress: Callable[[int, int], None] | None = None,
@@ -105,7 +109,8 @@ def read_recording(
             time, signal strength, distance and scene must exist.
         time_zone: IANA name of the zone of dates that have none.
         connected_by: columns (or fields) of which scenes that share a value are one group;
-            ``file[folder]`` is the folder of the paths in a column ``file``.
+            ``file[folder]`` is the folder of the paths in a column ``file``, ``file[series]``
+            that without the number at its end. If None, what the recording has decides.
         prefix: of the options in error messages: "fit-" for ``--fit-columns``, not ``--columns``.
         strict: stop at the first malformed line.
         on_progress: called with (bytes read, bytes in all) as ``path`` is read.
@@ -118,15 +123,16 @@ def read_recording(
     must = _REQUIRED | layout.named
     if inherited:
         must &= _REQUIRED | {"distance", "scene"}
-    shared = {f"{_SHARED}{number}": text for number, text in enumerate(connected_by)}
+    chosen_columns = possible_columns(layout) if connected_by is None else connected_by
+    shared = {f"{_SHARED}{number}": text for number, text in enumerate(chosen_columns)}
     named_by = {field: f"--{prefix}columns {field}=..." for field in layout.sources}
     named_by |= dict.fromkeys(shared, "--leave-out COLUMN")
     named_by[_KEY] = f"--{prefix}join FILE.csv:KEY"
     table, unjoined = _joined(
         path,
-        layout.with_labels({field: _column_of(text, layout) for field, text in shared.items()}),
+        layout.with_labels({field: column_of(text, layout) for field, text in shared.items()}),
         join,
-        must | set(shared),
+        must | (set() if connected_by is None else set(shared)),
         named_by,
         strict=strict,
         on_progress=on_progress,
@@ -170,47 +176,32 @@ def read_recording(
     if tracks is not None:
         chosen = track_layout or RecordingLayout.parse(None, TRACK_COLUMNS)
         chosen = chosen.renamed(scene=layout.sources["scene"].column)
-        seen, seen_scene, seen_notes = _read_tracks(tracks, chosen, clock)
-        scenes = _with_tracks(path, scenes, tracks, seen, seen_scene)
+        seen, seen_scene, seen_notes = read_tracks(tracks, chosen, clock)
+        scenes = with_tracks(path, scenes, tracks, seen, seen_scene)
         notes += seen_notes
     _check_distances(path, layout.sources["distance"].column, scenes, tracks)
+    number = _scene_numbers(scenes, scene)
+    columns = {text: labels[name].take(kept) for name, text in shared.items() if name in labels}
     return Recording(
         scenes,
+        found_sharing(number, columns, layout)
+        if connected_by is None
+        else named_sharing(number, columns),
         rows - int(faults.valid.sum()),
         faults.reasons,
         notes,
         table.bad_count,
         table.bad_lines,
         unjoined,
-        None if not shared else _groups(scenes, scene, kept, table, shared),
     )
 
 
-def _column_of(text: str, layout: RecordingLayout) -> str:
-    """Return the column that scenes are connected by: a field's own, or one of that name."""
-    name = text.removesuffix(_FOLDER).strip()
-    return layout.sources[name].column if name in layout.sources else name
-
-
-def _groups(
-    scenes: Sequence[Scene], scene: Labels, kept: Ints, table: CsvColumns, shared: dict[str, str]
-) -> Ints:
-    """Return the group of each scene: those that share a value in any of the columns."""
+def _scene_numbers(scenes: Sequence[Scene], scene: Labels) -> Ints:
+    """Return (n,) the number of the scene of each reading."""
     place = {known.name: number for number, known in enumerate(scenes)}
-    number = np.array([*(place[name] for name in scene.names), place.get("", -1)])[scene.codes]
-    columns = []
-    for name, text in shared.items():
-        values = table.labels[name].take(kept)
-        columns.append(_folders(values) if text.endswith(_FOLDER) else values)
-    return connected_groups(number, columns)
-
-
-def _folders(paths: Labels) -> Labels:
-    """Return the folder of each path."""
-    folders = [name.replace("\\", "/").rpartition("/")[0] for name in paths.names]
-    of_name = Labels.encode(folders)
-    codes = np.append(of_name.codes, UNKNOWN)[paths.codes]  # code -1 picks the last
-    return Labels(codes.astype(np.int32), of_name.names)
+    return np.array([*(place.get(name, -1) for name in scene.names), place.get("", -1)])[
+        scene.codes
+    ]
 
 
 def _seconds(
@@ -305,7 +296,7 @@ def _joined(
     key = {_KEY: join.key} if join is not None else {}
     table = read_csv(
         path,
-        **_columns(sources, key),
+        **wanted_columns(sources, key),
         required=frozenset(key) | (must & set(sources) if join is None else frozenset()),
         may_be_empty=set(sources) - {"time"},
         named_by=named_by,
@@ -344,29 +335,13 @@ def _joined(
     return replace(table, numbers=numbers, times=times, labels=labels), unjoined
 
 
-class _Wanted(TypedDict):
-    numbers: dict[str, str]
-    times: dict[str, str]
-    labels: dict[str, str]
-
-
-def _columns(sources: Mapping[str, Source], key: Mapping[str, str]) -> _Wanted:
-    """Return the columns that hold numbers, times, and names; ``key`` is a name."""
-    columns = {field: source.column for field, source in sources.items()}
-    return {
-        "numbers": {f: column for f, column in columns.items() if f in NUMBERS - {"time"}},
-        "times": {f: column for f, column in columns.items() if f == "time"},
-        "labels": {**{f: c for f, c in columns.items() if f not in NUMBERS}, **key},
-    }
-
-
 def _other_rows(
     join: TableJoin, missing: dict[str, Source], key: Labels, named_by: Mapping[str, str]
 ) -> tuple[CsvColumns, Ints]:
     """Return the joined table's columns, and which of its rows belongs to each key (-1: none)."""
     other = read_csv(
         join.path,
-        **_columns(missing, {_KEY: join.key}),
+        **wanted_columns(missing, {_KEY: join.key}),
         required={_KEY},
         may_be_empty=set(missing),
         named_by=named_by,
@@ -400,8 +375,22 @@ def _scenes(sightings: Sightings, distance: Floats | None, scene: Labels) -> tup
         rows = order[start:end]
         name = "" if code == UNKNOWN else scene.names[code]
         known = None if distance is None else distance[rows]
-        found.append(Scene(name, _own_names(sightings.take(rows)), known))
+        found.append(Scene(name, _named(_own_names(sightings.take(rows))), known))
     return tuple(sorted(found, key=lambda scene: scene.name))
+
+
+def _named(sightings: Sightings) -> Sightings:
+    """Return the sightings with names for one end that no reading of a scene names.
+
+    It is one phone then: minutes are of pairs, and a pair needs two names.
+    """
+    count = len(sightings)
+    changes = {
+        field: Labels.constant(name, count)
+        for field, name in (("observer", _NAMELESS_OBSERVER), ("peer", _NAMELESS_PEER))
+        if not getattr(sightings, field).names
+    }
+    return sightings.replaced(**changes)
 
 
 def _own_names(sightings: Sightings) -> Sightings:
@@ -417,81 +406,3 @@ def _own_names(sightings: Sightings) -> Sightings:
         )
 
     return sightings.replaced(observer=own(sightings.observer), peer=own(sightings.peer))
-
-
-# --- tracks ------------------------------------------------------------------------
-
-
-def _read_tracks(
-    path: Path, layout: RecordingLayout, clock: tzinfo | None
-) -> tuple[Tracks, Labels | None, tuple[str, ...]]:
-    """Return all positions of a table, the scene of each if it tells, and what was assumed."""
-    if any(source.constant is not None for source in layout.sources.values()):
-        raise InvalidReadingsError(f"{path}: a track wants columns, not a number for every row")
-    sources = dict(layout.sources)
-    table = read_csv(
-        path,
-        **_columns(sources, {}),
-        required=_TRACK_REQUIRED | layout.named,
-        named_by={field: f"--track-columns {field}=..." for field in sources},
-    )
-    scaled = {field: column * sources[field].factor for field, column in table.numbers.items()}
-    source = sources["time"]
-    times = recognise(
-        table.times["time"],
-        f"{path}, column {source.column!r},",
-        unit=source.unit,
-        in_zone=clock,
-        how=HowToSay(unit=f"--track-columns time={source.column}[{{}}]"),
-    )
-    finite = np.isfinite(times.seconds) & _is_place(scaled["x"]) & _is_place(scaled["y"])
-    tracks = Tracks(
-        times.seconds[finite],
-        table.labels["person"].take(finite),
-        scaled["x"][finite],
-        scaled["y"][finite],
-    )
-    scene = table.labels.get("scene")
-    notes = times.notes
-    if lost := int((~finite).sum()):
-        notes += (f"{path}: {lost:,} positions without a time or place are left out.",)
-    return tracks, None if scene is None else scene.take(finite), notes
-
-
-def _is_place(metres: Floats) -> Bools:
-    return np.abs(metres) < _FARTHEST_PLACE_M  # NaN is none
-
-
-def _with_tracks(
-    path: Path, scenes: Sequence[Scene], tracks_path: Path, tracks: Tracks, scene: Labels | None
-) -> tuple[Scene, ...]:
-    """Return the scenes with their tracks, and with distances from them if they have none."""
-    found = []
-    for untracked in scenes:
-        if scene is not None:
-            rows = scene.codes == (
-                scene.names.index(untracked.name) if untracked.name in scene.names else -2
-            )
-        elif len(scenes) == 1:
-            rows = np.ones(len(tracks), dtype=np.bool_)
-        else:  # tracks that name no scene belong to the scene that was recorded at the time
-            time = untracked.sightings.time
-            rows = (tracks.time >= time.min()) & (tracks.time <= time.max())
-        if not rows.any():
-            found.append(untracked)
-            continue
-        seen = Tracks(
-            tracks.time[rows], tracks.person.take(rows), tracks.x_m[rows], tracks.y_m[rows]
-        )
-        distance = untracked.distance_m
-        if distance is None:
-            distance = track_distance_m(seen, untracked.sightings)
-        found.append(replace(untracked, distance_m=distance, tracks=seen))
-    people = {name for known in scenes for name in known.sightings.peer.names}
-    if not people & set(tracks.person.names) or all(known.tracks is None for known in found):
-        raise InvalidReadingsError(
-            f"{tracks_path} tracks nobody of {path}: names of people (such as "
-            f"{', '.join(sorted(people)[:3]) or 'none'} and {', '.join(tracks.person.names[:3])}) "
-            "and of scenes must be the same in both"
-        )
-    return tuple(found)

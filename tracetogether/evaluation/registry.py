@@ -11,11 +11,10 @@ from tracetogether.evaluation.baselines.kalman import Kalman
 from tracetogether.evaluation.baselines.robert import Robert
 from tracetogether.evaluation.baselines.slotwise import Slotwise
 from tracetogether.evaluation.baselines.tuned_threshold import (
-    LOUDEST,
-    LOWER_QUANTILE,
-    MEAN_ATTENUATION,
-    PACKET_COUNT,
-    TunedThreshold,
+    loudest,
+    lower_quantile,
+    mean_attenuation,
+    packet_count,
 )
 from tracetogether.evaluation.fittable_posterior import FittablePosterior
 from tracetogether.evaluation.protocols import EvaluatedEstimator
@@ -33,19 +32,14 @@ def _slotwise(name: str) -> Callable[[], EvaluatedEstimator]:
     )
 
 
-def _unchanged(estimator: TunedThreshold) -> Callable[[], EvaluatedEstimator]:
-    """Return how to make an estimator that is the same for everybody."""
-    return lambda: estimator
-
-
 REGISTRY: Final[Mapping[str, Callable[[], EvaluatedEstimator]]] = MappingProxyType(
     {
         "posterior": FittablePosterior,
         "constant": Constant,
-        **{
-            tuned.name: _unchanged(tuned)
-            for tuned in (MEAN_ATTENUATION, LOUDEST, LOWER_QUANTILE, PACKET_COUNT)
-        },
+        "mean-attenuation": mean_attenuation,
+        "loudest": loudest,
+        "lower-quantile": lower_quantile,
+        "packet-count": packet_count,
         "single-log": _slotwise("single-log"),
         "smoothed": _slotwise("smoothed"),
         "kalman": Kalman,

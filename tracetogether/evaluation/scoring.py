@@ -252,10 +252,10 @@ class _Run:
         return found
 
     def _add_minutes(self, fitted: Fitted, scene: Scene, group: int) -> None:
-        if scene.tracks is None:
-            return
         for within_m in self.question.radii_m:
             true = self.true_pairs(scene, _joint(self.logs), within_m)
+            if not true.known.any():
+                continue
             given = fitted.minutes(scene, self.logs, within_m=within_m)
             of_group = np.full(len(true.minutes), group)
             low, median, high = (

@@ -9,9 +9,10 @@ from typing import Self
 import numpy as np
 
 from tracetogether.evaluation.scene import Scene, SceneWindows, Tracks
+from tracetogether.evaluation.steady import SteadySpans
 from tracetogether.labels import Labels
 from tracetogether.proximity.distances import LogsUsed
-from tracetogether.proximity.grid import PairIndex, RowGroups, numbers_in
+from tracetogether.proximity.grid import PairIndex, RowGroups, group_sums, numbers_in
 from tracetogether.sightings import Sightings
 from tracetogether.units import SECONDS_PER_MINUTE, Bools, Floats, Ints
 
@@ -52,14 +53,25 @@ class Presence:
 
     @classmethod
     def of_scene(cls, scene: Scene) -> Self:
-        """Return when the people of ``scene`` were tracked.
+        """Return when the people of ``scene`` were tracked, or were at a known distance.
 
         Raises:
             ValueError: nobody was.
         """
-        if scene.tracks is None:
-            raise ValueError(f"scene {scene.name!r} has no tracks, so minutes can't be compared")
-        return cls.of(scene.tracks)
+        if scene.tracks is not None:
+            return cls.of(scene.tracks)
+        spans = SteadySpans.of(scene)
+        if spans is None:
+            raise ValueError(
+                f"scene {scene.name!r} has neither tracks nor pairs at a fixed distance, so "
+                "minutes can't be compared"
+            )
+        edges = np.zeros((len(spans.names), int(spans.end.max()) + 1), dtype=np.int32)
+        for person in (spans.first, spans.second):
+            np.add.at(edges, (person, spans.begin), 1)
+            np.add.at(edges, (person, spans.end), -1)
+        present = np.cumsum(edges, axis=1)[:, :-1] > 0
+        return cls(spans.names, spans.start_s, spans.step_s, present)
 
     def numbers(self, labels: Labels) -> Ints:
         """Return the row of ``present`` for each label; -1 for people who were never tracked."""
@@ -88,7 +100,9 @@ def _step_s(tracks: Tracks) -> float:
 
 @dataclass(frozen=True, slots=True)
 class TrueMinutes:
-    """True minutes of every pair of tracked people; the same in both directions.
+    """True minutes of every pair of people; the same in both directions.
+
+    People are tracked by cameras, or are at a fixed distance (``SteadySpans``).
 
     Attributes:
         names: the people tracked, sorted.
@@ -117,6 +131,25 @@ class TrueMinutes:
             near[person] = (distance <= within_m).sum(axis=1)
         minutes = when.step_s / SECONDS_PER_MINUTE
         return cls(when.names, tracked * minutes, near * minutes)
+
+    @classmethod
+    def of_scene(cls, scene: Scene, within_m: float) -> Self | None:
+        """Return the true minutes of a scene's tracks, or of its pairs at a fixed distance.
+
+        None if it has neither.
+        """
+        if scene.tracks is not None:
+            return cls.of(scene.tracks, within_m) if len(scene.tracks) else None
+        spans = SteadySpans.of(scene)
+        if spans is None:
+            return None
+        count = len(spans.names)
+        minutes = (spans.end - spans.begin) * spans.step_s / SECONDS_PER_MINUTE
+        tracked, near = (
+            group_sums(part, spans.first * count + spans.second, count**2).reshape(count, count)
+            for part in (minutes, minutes * (spans.distance_m <= within_m))
+        )
+        return cls(spans.names, tracked + tracked.T, near + near.T)
 
     def of_pairs(self, pairs: PairIndex) -> tuple[Floats, Floats]:
         """Return (pairs,) minutes tracked and minutes near; 0 where one was never tracked."""
@@ -196,10 +229,11 @@ class TruePairs:
 
     @classmethod
     def of(cls, scene: Scene, logs: LogsUsed, within_m: float) -> Self:
-        """Return the pairs of ``scene``; none where nobody was tracked."""
+        """Return the pairs of ``scene``; none where nobody has true minutes."""
         pairs = scene.pairs(logs)
-        if scene.tracks is None:
+        true = TrueMinutes.of_scene(scene, within_m)
+        if true is None:
             return cls(np.zeros(len(pairs), dtype=np.bool_), np.empty(0))
-        tracked, near = TrueMinutes.of(scene.tracks, within_m).of_pairs(pairs)
+        tracked, near = true.of_pairs(pairs)
         known = (tracked > 0) & (pairs.first != pairs.second)
         return cls(known, near[known])

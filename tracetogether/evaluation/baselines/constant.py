@@ -55,8 +55,8 @@ class FittedConstant:
         low, mean, high = self._near_fractions(logs, within_m)
         pairs = scene.pairs(logs)
         tracked = np.zeros(len(pairs))
-        if scene.tracks is not None:  # of which only the time is used
-            tracked, _ = TrueMinutes.of(scene.tracks, within_m).of_pairs(pairs)
+        if (true := TrueMinutes.of_scene(scene, within_m)) is not None:
+            tracked, _ = true.of_pairs(pairs)  # only the time is used
         return Intervals(low * tracked, mean * tracked, high * tracked)
 
     def _share_of_windows(self, logs: LogsUsed, window_s: float, within_m: float) -> float:
@@ -71,9 +71,9 @@ class FittedConstant:
     def _fractions_of_time(self, logs: LogsUsed, within_m: float) -> tuple[float, float, float]:
         """Return the fraction of tracked time near: 5 %, mean and 95 % over pairs."""
         columns = [
-            TrueMinutes.of(scene.tracks, within_m).of_pairs(scene.pairs(logs))
+            true.of_pairs(scene.pairs(logs))
             for scene in self._training
-            if scene.tracks is not None
+            if (true := TrueMinutes.of_scene(scene, within_m)) is not None
         ]
         tracked, near = (
             np.concatenate([*(column[part] for column in columns), np.empty(0)]) for part in (0, 1)

@@ -6,7 +6,7 @@ which it is below a threshold: the one with the least mean error on the training
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from typing import Final
 
@@ -75,7 +75,42 @@ def minus_count(level: Floats, groups: RowGroups) -> Floats:
     return -groups.sizes()
 
 
-@dataclass(frozen=True, slots=True)
+class _SlotMinutes:
+    """Minutes of a scene's slots below each threshold; errors of a scene are kept for all folds."""
+
+    def __init__(self, estimator: "TunedThreshold", calibration: Calibration) -> None:
+        self.calibration = calibration
+        self.thresholds = np.array(estimator.thresholds)
+        self._statistic = estimator.statistic
+        self.errors = cache(self._errors)
+
+    def minutes(self, scene: Scene, logs: LogsUsed) -> Floats:
+        """Return (pairs, thresholds) minutes of each pair below each threshold."""
+        sightings = scene.pooled(logs)
+        slots = fold(sightings, self.calibration)
+        level = self.calibration.attenuation(sightings).db
+        of_slot = self._statistic(level, RowGroups(slots.of_reading, len(slots.time_s)))
+        tracked = tracked_share(slots, slots.credit_s, Presence.of_scene(scene))
+        pairs, count = pairs_of_encounters(slots), len(self.thresholds)
+        above = np.searchsorted(self.thresholds, of_slot, side="right")
+        cell = pairs.row[slots.encounter] * (count + 1) + above
+        parts = group_sums(slots.credit_s * tracked, cell, len(pairs) * (count + 1))
+        below = np.cumsum(parts.reshape(len(pairs), count + 1), axis=1)[:, :count]
+        return np.asarray(below / SECONDS_PER_MINUTE)
+
+    def _errors(self, scene: Scene, logs: LogsUsed, within_m: float) -> Floats | None:
+        """Return the sum over pairs of the error of minutes, for each threshold.
+
+        None if no pair of the scene has true minutes.
+        """
+        true = TruePairs.of(scene, logs, within_m)
+        if not true.known.any():
+            return None
+        error = self.minutes(scene, logs)[true.known] - true.minutes[:, None]
+        return np.asarray(np.abs(error).sum(axis=0))
+
+
+@dataclass(slots=True)
 class TunedThreshold:
     """Scores windows by one number of their readings; minutes are slots up to a tuned threshold.
 
@@ -94,24 +129,25 @@ class TunedThreshold:
     untuned: float = _UNTUNED_DB
     logs: frozenset[LogsUsed] = OWN_AND_PAIR
     learns: bool = True
+    _kept: _SlotMinutes | None = field(default=None, repr=False, compare=False)
 
     def fit(self, scenes: Sequence[Scene], *, calibration: Calibration) -> "FittedThreshold":
-        """Keep the scenes that have true minutes: the threshold is tuned for each radius."""
-        with_minutes = tuple(scene for scene in scenes if scene.tracks is not None)
-        return FittedThreshold(self, calibration, with_minutes)
+        """Keep the scenes: the threshold is tuned on them for each radius."""
+        if self._kept is None or self._kept.calibration is not calibration:
+            self._kept = _SlotMinutes(self, calibration)
+        return FittedThreshold(self, self._kept, scenes)
 
 
 class FittedThreshold:
     """One number of the readings, with the scenes that its threshold for minutes is tuned on."""
 
     def __init__(
-        self, estimator: TunedThreshold, calibration: Calibration, training: Sequence[Scene]
+        self, estimator: TunedThreshold, slots: _SlotMinutes, training: Sequence[Scene]
     ) -> None:
         self._statistic = estimator.statistic
-        self._thresholds = np.array(estimator.thresholds)
         self._untuned = estimator.untuned
-        self._calibration = calibration
-        self._training = training
+        self._slots = slots
+        self._training = tuple(training)
         self.threshold = cache(self._tuned_threshold)
 
     def windows(
@@ -119,46 +155,41 @@ class FittedThreshold:
     ) -> WindowScores:
         """Score a window by minus the statistic of its readings."""
         del within_m
-        level = self._calibration.attenuation(scene.sightings).db
+        level = self._slots.calibration.attenuation(scene.sightings).db
         windows = SceneWindows.of(scene, logs, window_s)
         return WindowScores.without_probability(-self._statistic(level, windows))
 
     def minutes(self, scene: Scene, logs: LogsUsed, *, within_m: float) -> Intervals:
         """Return the time of slots whose statistic is below the threshold."""
-        at = np.searchsorted(self._thresholds, self.threshold(logs, within_m))
-        minutes = self._minutes(scene, logs)[:, at]
+        at = np.searchsorted(self._slots.thresholds, self.threshold(logs, within_m))
+        minutes = self._slots.minutes(scene, logs)[:, at]
         unknown = np.full(len(minutes), np.nan)
         return Intervals(unknown, minutes, unknown)
 
     def _tuned_threshold(self, logs: LogsUsed, within_m: float) -> float:
         """Return the threshold with the least mean error of minutes on the training scenes."""
-        if not self._training:
+        errors = [self._slots.errors(scene, logs, within_m) for scene in self._training]
+        known = [of_scene for of_scene in errors if of_scene is not None]
+        if not known:
             return self._untuned
-        errors = sum(self._errors(scene, logs, within_m) for scene in self._training)
-        return float(self._thresholds[np.argmin(errors)])
-
-    def _errors(self, scene: Scene, logs: LogsUsed, within_m: float) -> Floats:
-        """Return the sum over pairs of the error of minutes, for each threshold."""
-        true = TruePairs.of(scene, logs, within_m)
-        error = self._minutes(scene, logs)[true.known] - true.minutes[:, None]
-        return np.asarray(np.abs(error).sum(axis=0))
-
-    def _minutes(self, scene: Scene, logs: LogsUsed) -> Floats:
-        """Return (pairs, thresholds) minutes of each pair below each threshold."""
-        sightings = scene.pooled(logs)
-        slots = fold(sightings, self._calibration)
-        level = self._calibration.attenuation(sightings).db
-        of_slot = self._statistic(level, RowGroups(slots.of_reading, len(slots.time_s)))
-        tracked = tracked_share(slots, slots.credit_s, Presence.of_scene(scene))
-        pairs, count = pairs_of_encounters(slots), len(self._thresholds)
-        above = np.searchsorted(self._thresholds, of_slot, side="right")
-        cell = pairs.row[slots.encounter] * (count + 1) + above
-        parts = group_sums(slots.credit_s * tracked, cell, len(pairs) * (count + 1))
-        below = np.cumsum(parts.reshape(len(pairs), count + 1), axis=1)[:, :count]
-        return np.asarray(below / SECONDS_PER_MINUTE)
+        return float(self._slots.thresholds[np.argmin(np.sum(known, axis=0))])
 
 
-MEAN_ATTENUATION: Final = TunedThreshold("mean-attenuation", mean)
-LOUDEST: Final = TunedThreshold("loudest", least)
-LOWER_QUANTILE: Final = TunedThreshold("lower-quantile", low_quantile)
-PACKET_COUNT: Final = TunedThreshold("packet-count", minus_count, _packets(), untuned=-0.5)
+def mean_attenuation() -> TunedThreshold:
+    """Return the estimator by mean attenuation."""
+    return TunedThreshold("mean-attenuation", mean)
+
+
+def loudest() -> TunedThreshold:
+    """Return the estimator by the strongest reading."""
+    return TunedThreshold("loudest", least)
+
+
+def lower_quantile() -> TunedThreshold:
+    """Return the estimator by a low quantile of attenuation."""
+    return TunedThreshold("lower-quantile", low_quantile)
+
+
+def packet_count() -> TunedThreshold:
+    """Return the estimator by the number of readings."""
+    return TunedThreshold("packet-count", minus_count, _packets(), untuned=-0.5)
