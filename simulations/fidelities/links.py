@@ -22,6 +22,7 @@ from typing import Final
 
 import numpy as np
 
+from simulations.fidelities.later_scans import Exchanged, LaterScans
 from simulations.fidelities.players import Crowd
 from simulations.fidelities.record_columns import RecordColumns
 from simulations.phones.link_steps import (
@@ -94,6 +95,7 @@ class _OpenLink:
     peer: int
     name: int
     rssi_dbm: float
+    heard_s: float
     through: float
     began_s: float
     draws: int
@@ -151,6 +153,7 @@ class Links:
         self._agenda: list[tuple[float, int, Callable[[int, float], None], int]] = []
         self._number = 0
         self._heard = [_NOTHING] * people
+        self._first = [0] * people  # index of this scan's first reception
         self._next = [0] * people  # index of the next reception
         self._end = [0] * people  # index after the last reception of this scan
         self._queue: list[list[int]] = [[] for _ in range(people)]
@@ -158,6 +161,10 @@ class Links:
         self._rest_until: list[dict[int, float]] = [{} for _ in range(people)]  # by name
         self._incoming = [0] * people
         self.records = RecordColumns()
+        self._later: LaterScans | None = None
+        if habits.later_scans:
+            every_s = [timings[system].later_scan_s for system in self._system]
+            self._later = LaterScans(self.records, every_s, self._token_of)
         self.tried = array("q", bytes(8 * people))
         self.connected = array("q", bytes(8 * people))
         self.served = array("q", bytes(8 * people))
@@ -176,17 +183,27 @@ class Links:
             time_s, _, what, phone = heappop(agenda)
             what(phone, time_s)
 
-    def take(self, phone: int, heard: ReceptionLists, begin: int, end: int) -> None:
+    def take(self, phone: int, heard: ReceptionLists, begin: int, end: int, since_s: float) -> None:
         """Give a phone the receptions of the scan that begins now: rows ``begin`` to ``end``.
 
-        Receptions of earlier scans have waited too long to be connected to.
+        Receptions of earlier scans have waited too long to be connected to. Everything on the
+        agenda before ``since_s`` (epoch seconds) is done.
         """
+        self.note_later_scans(phone, since_s)
         self._heard[phone] = heard
+        self._first[phone] = begin
         self._next[phone] = begin
         self._end[phone] = end
         self._queue[phone].clear()
         if self._link[phone] is None:
             self._await_reception(phone)
+
+    def note_later_scans(self, phone: int, until_s: float = inf) -> None:
+        """Record what a phone exchanged and heard before ``until_s``, epoch seconds."""
+        if self._later is not None:
+            rows = range(self._first[phone], self._end[phone])
+            self._later.play(phone, self._heard[phone], rows, until_s)
+            self._first[phone] = self._end[phone]
 
     def wake(self, phone: int, since_begin_s: float) -> None:
         """Let ``phone``'s app run for ``awake_s`` after a Bluetooth event."""
@@ -241,7 +258,13 @@ class Links:
         peer = heard.tx[index]
         draws = self._draws.between(phone, peer)
         self._link[phone] = _OpenLink(
-            peer, heard.name[index], heard.rssi_dbm[index], heard.through[index], now, draws
+            peer,
+            heard.name[index],
+            heard.rssi_dbm[index],
+            heard.at_s[index],
+            heard.through[index],
+            now,
+            draws,
         )
         low, high = self._connect_span[self._system[peer]]
         moment = self._draws.moment(draws, now - self._begin_s)
@@ -296,7 +319,8 @@ class Links:
             return
         peer = link.peer
         shown_s = self._last_shown(peer, read_s)
-        self.records.add(phone, read_s, peer, shown_s, link.rssi_dbm, as_central=True)
+        said = Exchanged(read_s, link.name, peer, shown_s, link.rssi_dbm, link.heard_s)
+        self._record(phone, said)
         if not self._has_token(phone, read_s):  # it has nothing to write
             self._let_rest(phone, link.name, read_s)
             self.at(self._hung_up_at(link, read_s), self._dropped, phone)
@@ -315,9 +339,23 @@ class Links:
         if written_s >= self._end_s:
             return
         # The message was composed when the peer was read, and arrives now.
-        self.records.add(peer, written_s, phone, read_s, link.rssi_dbm, as_central=False)
+        name = self._name_of(phone, written_s)
+        self._record(peer, Exchanged(written_s, name, phone, read_s, link.rssi_dbm, None))
         self._let_rest(phone, link.name, written_s)
         self.at(written_s, self._writes, phone)
+
+    def _record(self, phone: int, said: Exchanged) -> None:
+        if self._later is not None:
+            self._later.exchanged(phone, said)
+            return
+        self.records.add(
+            phone,
+            said.at_s,
+            said.peer,
+            said.token_s,
+            said.rssi_dbm,
+            as_central=said.heard_s is not None,
+        )
 
     def _writes(self, phone: int, now: float) -> None:
         link = self._open_link(phone)
@@ -356,14 +394,29 @@ class Links:
         found = bisect_right(self._shows_at, now, low, high) - 1
         return found if found >= low else -1
 
-    def _has_token(self, phone: int, now: float) -> bool:
+    def _fetch(self, phone: int, now: float) -> int:
+        """Return the index of ``phone``'s last fetch of TempIDs; -1 if none."""
         low, high = self._fetches_first[phone], self._fetches_first[phone + 1]
         found = bisect_right(self._fetches_at, now, low, high) - 1
-        if found < low:
+        return found if found >= low else -1
+
+    def _is_stale(self, phone: int) -> bool:
+        return self._habits.stale_tempid and self._system[phone] == System.IOS
+
+    def _has_token(self, phone: int, now: float) -> bool:
+        found = self._fetch(phone, now)
+        if found < 0:
             return False
         window = int(self._fetches_at[found] - BLUETRACE.early_start_s)
-        stale = self._habits.stale_tempid and self._system[phone] == System.IOS
-        return now < window + (STALE_S if stale else BLUETRACE.batch_size * BLUETRACE.validity_s)
+        whole_s = BLUETRACE.batch_size * BLUETRACE.validity_s
+        return now < window + (STALE_S if self._is_stale(phone) else whole_s)
+
+    def _token_of(self, phone: int, now: float) -> tuple[int, ...]:
+        """Return the fetch and the window of the TempID that ``phone`` has in use."""
+        found = self._fetch(phone, now)
+        window = int(self._fetches_at[found] - BLUETRACE.early_start_s)
+        length_s = STALE_S if self._is_stale(phone) else BLUETRACE.validity_s
+        return found, int((now - window) // length_s)
 
     def _is_shown(self, phone: int, now: float) -> bool:
         show = self._show(phone, now)

@@ -108,6 +108,7 @@ class ObjectPhone:
             start=begin_s + chance.next() * period_s,  # phones are not in step
             timings=timings,
             chance=chance.next,
+            note_later_scans=habits.later_scans,
         )
         self._link = 0  # number of the connection that this phone opened last
         self._linked_to: int | None = None
@@ -357,6 +358,7 @@ class ObjectPhones:
         counts: Counter[str] = Counter()
         rejections: Counter[Rejection] = Counter()
         for phone in self._all.values():
+            phone.device.write_waiting()
             counts.update(phone.counts)
             rejections.update(phone.device.rejections)
         counts["records"] = sum(len(phone.log) for phone in self._all.values())

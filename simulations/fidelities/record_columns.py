@@ -21,12 +21,12 @@ class RecordColumns:
 
     Attributes:
         unbelieved: number of records that ``columns`` left out, since a device accepts at most
-            MAX_SIGHTINGS_PER_MINUTE through connections.
+            MAX_SIGHTINGS_PER_MINUTE of exchanges.
     """
 
     def __init__(self) -> None:
         self.unbelieved = 0
-        self._rows: list[tuple[int, float, int, float, float, bool]] = []
+        self._rows: list[tuple[int, float, int, float, float, bool, bool]] = []
         self._parts: list[tuple[Ints, Floats, Ints, Floats, Floats, Bools]] = []
 
     def add(
@@ -38,9 +38,10 @@ class RecordColumns:
         rssi_dbm: float,
         *,
         as_central: bool,
+        by_exchange: bool = True,
     ) -> None:
-        """Add one record."""
-        self._rows.append((phone, now, peer, token_s, rssi_dbm, as_central))
+        """Add one record, of an exchange or of a later scan."""
+        self._rows.append((phone, now, peer, token_s, rssi_dbm, as_central, by_exchange))
 
     def extend(
         self, phone: Ints, time_s: Floats, peer: Ints, token_s: Floats, rssi_dbm: Floats
@@ -52,12 +53,17 @@ class RecordColumns:
     def columns(self) -> tuple[Ints, Floats, Ints, Floats, Floats, Bools]:
         """Return phone, time, peer, token time, RSSI and side, in order of phone and time."""
         # Floats hold whole numbers up to 2**53 exactly.
-        rows = np.array(self._rows, dtype=np.float64).reshape(-1, 6)
+        rows = np.array(self._rows, dtype=np.float64).reshape(-1, 7)
         parts = [tuple(rows.T), *self._parts]
         columns = [np.concatenate([part[place] for part in parts]) for place in range(6)]
         order = np.lexsort((columns[1], columns[0]))
         if self._rows:
-            kept = believed(columns[0][order].astype(np.int64), columns[1][order])
+            limited = np.ones(len(order), dtype=np.bool_)
+            limited[: len(rows)] = rows[:, 6] > 0
+            said = np.flatnonzero(limited[order])
+            phone, time = columns[0][order[said]], columns[1][order[said]]
+            kept = np.ones(len(order), dtype=np.bool_)
+            kept[said] = believed(phone.astype(np.int64), time)
             self.unbelieved = int((~kept).sum())
             order = order[kept]
         phone, time, peer, token_s, rssi_dbm, as_central = (column[order] for column in columns)

@@ -115,7 +115,7 @@ class VectorizedPhones:
         np.add.at(self._scans, rx, 1)
         packets, asleep = self._air.listen(rx, at_s)
         waiting = asleep[packets.scan]
-        self._hear(packets.first_of_each(~waiting))
+        self._hear(packets.first_of_each(~waiting), since)
         self._wait(packets.take(waiting), at_s)
         self._links.run_until(until)
 
@@ -136,7 +136,7 @@ class VectorizedPhones:
             phone = int(packets.rx[begin])
             self._links.at(float(at_s[scan]), partial(self._half_asleep, mine), phone)
 
-    def _half_asleep(self, mine: "_Waiting", phone: int, now: float) -> None:  # noqa: ARG002
+    def _half_asleep(self, mine: "_Waiting", phone: int, now: float) -> None:
         begin = mine.begin
         packets = mine.about[begin : mine.end]
         awake_until_s = self._links.awake_until_s[phone]
@@ -154,15 +154,20 @@ class VectorizedPhones:
         if len(valid) < len(rows):
             self._rejections[Rejection.INVALID_RSSI] += len(rows) - len(valid)
         if valid:
-            self._links.take(phone, mine.heard.in_order(valid), 0, len(valid))
+            self._links.take(phone, mine.heard.in_order(valid), 0, len(valid), now)
 
     def _on_air(self, packets: Packets) -> Bools:
         """Return (n,) whether each sender shows an advertisement when the packet is reported."""
         heard = self._routines.on_air(packets.tx, packets.at_s)
         return np.asarray(heard & (packets.at_s < self._end_s))
 
-    def _hear(self, came: Packets) -> None:
-        """Let phones hear packets whose senders show an advertisement at that moment."""
+    def _hear(self, came: Packets, since: float) -> None:
+        """Let phones hear packets whose senders show an advertisement at that moment.
+
+        Args:
+            came: packets of all scans of a tick.
+            since: begin of the tick, epoch seconds.
+        """
         came = came.take(self._on_air(came))
         np.add.at(self._receptions, came.rx, 1)
         if self._on_receptions is not None:
@@ -181,7 +186,7 @@ class VectorizedPhones:
         rx = came.rx.tolist()
         for begin, end in pairwise(cuts):
             if begin < end:
-                self._links.take(rx[begin], heard, begin, end)
+                self._links.take(rx[begin], heard, begin, end, since)
 
     def _heard_of(self, packets: Packets) -> ReceptionLists:
         """Return packets as lists for ``Links``."""
@@ -204,6 +209,8 @@ class VectorizedPhones:
             "scans": self._scans,
             "served": np.frombuffer(links.served, dtype=np.int64),
         }
+        for phone in self._crowd.app.tolist():
+            links.note_later_scans(phone)
         logs = self._logs()
         if links.records.unbelieved:
             self._rejections[Rejection.IMPLAUSIBLE] += links.records.unbelieved

@@ -223,6 +223,13 @@ class PhoneKeys:
             "iPhones every 15 minutes."
         ),
     ] = True
+    later_scans: Annotated[
+        bool,
+        about(
+            "Whether phones also record later scans of an address whose TempID they know from an "
+            "exchange."
+        ),
+    ] = False
     bluetooth_drops_per_hour: Annotated[
         float, about("How often Bluetooth stops working.", ge=0, le=60)
     ] = 0.0

@@ -29,6 +29,15 @@ CROWDS: dict[str, tuple[str, dict[str, str]]] = {
         {"ios": "1", "locked": "0", "stale_tempid": "true", "duration_s": "1000", "count": "6"},
     ),
     "dropped Bluetooth": ("queue", {"bluetooth_drops_per_hour": "60", "bluetooth_off_s": "30"}),
+    "later scans": (
+        "queue",
+        {"later_scans": "true", "duration_s": "1100", "ios": "0.4", "count": "12", "locked": "0.5"},
+    ),
+    "later scans, stale": (
+        "queue",
+        {"later_scans": "true", "stale_tempid": "true", "duration_s": "1100", "ios": "1"}
+        | {"count": "6", "locked": "0", "rotating_addresses": "false"},
+    ),
     "broadcast": ("queue", {"app": "broadcast", "duration_s": "500", "ios": "0.5"}),
     "short of sight": ("queue", {"reach_m": "3", "ios": "0.4"}),
     "rooms": ("office-day", {"count": "20", "length_m": "30", "width_m": "10"}),
