@@ -12,11 +12,50 @@ from tracetogether import __version__
 from tracetogether.cli.calibrate import calibrate
 from tracetogether.errors import InvalidReadingsError, MissingExtraError, StoreError
 from tracetogether.evaluation.fitting import FITTED
+from tracetogether.proximity.calibration import Calibration
 from tracetogether.proximity.model import ProximityModel
 
 
 def run(*arguments):
     return CliRunner().invoke(calibrate, ["fit", *map(str, arguments)])
+
+
+def phones(*arguments):
+    return CliRunner().invoke(calibrate, ["phones", *map(str, arguments)])
+
+
+def phone_lines(louder, *, distance=True):
+    lines = ["t,rx,tx,rx_model,tx_model,rssi" + ",distance" * distance]
+    for t in range(0, 600, 10):
+        for a, b in ((0, 1), (1, 0), (0, 2), (2, 0), (1, 2), (2, 1)):
+            rssi = -80 + louder * (b == 2)
+            lines.append(f"{t},p{a},p{b},M{a},M{b},{rssi}" + ",2.0" * distance)
+    return "\n".join(lines) + "\n"
+
+
+def test_phones_writes_a_table_that_says_what_the_recording_shows(tmp_path):
+    (tmp_path / "a.csv").write_text(phone_lines(0))
+    (tmp_path / "b.csv").write_text(phone_lines(12))
+    found = {}
+    for name in ("a", "b"):
+        result = phones(tmp_path / f"{name}.csv", "-o", tmp_path / "phones.csv")
+        assert result.exit_code == 0, result.output
+        assert "known before" in result.stdout
+        found[name] = Calibration.load(tmp_path / "phones.csv").offsets_of("M2")
+    assert found["b"].transmit_dbm - found["a"].transmit_dbm > 6
+    assert 0 < found["b"].transmit_sd_db < 7.4
+    both = phones(tmp_path / "a.csv", tmp_path / "b.csv", "-o", tmp_path / "phones.csv", "--json")
+    document = json.loads(both.stdout)
+    assert document["pairs"] == document["pairs_with_distance"] == 12
+    assert {row["people"] for row in document["phones"]} == {2}
+    assert document["phones"][2]["power_from"] == "recording"
+
+
+def test_phones_needs_no_distances(tmp_path):
+    (tmp_path / "a.csv").write_text(phone_lines(12, distance=False))
+    result = phones(tmp_path / "a.csv", "-o", tmp_path / "phones.csv", "--json")
+    assert result.exit_code == 0, result.output
+    assert json.loads(result.stdout)["pairs_with_distance"] == 0
 
 
 @pytest.fixture(scope="module")

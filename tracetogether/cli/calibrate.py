@@ -1,6 +1,7 @@
-"""`tracetogether calibrate fit`: the posterior's figures from a recording with known distances."""
+"""`tracetogether calibrate`: figures of the posterior and offsets of phones, from recordings."""
 
 import hashlib
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -8,12 +9,15 @@ import click
 import numpy as np
 
 from tracetogether import __version__
-from tracetogether.cli.console import answer, progress, right, table
+from tracetogether.cli.console import answer, fixed, progress, right, table
 from tracetogether.cli.options import as_json
 from tracetogether.cli.recording_options import RecordingOptions, recording_options
 from tracetogether.errors import MissingExtraError, StoreError
 from tracetogether.evaluation.fitting import ModelFit
 from tracetogether.evaluation.fitting import fit as fit_figures
+from tracetogether.evaluation.phone_tables import PhoneTable, phone_table
+from tracetogether.plain_text import counted
+from tracetogether.proximity.calibration import NOT_SHOWN, PhoneRow, origin, table_text
 from tracetogether.whole_file import whole_file, write_whole
 
 if TYPE_CHECKING:
@@ -22,7 +26,7 @@ if TYPE_CHECKING:
 
 @click.group()
 def calibrate() -> None:
-    """Fit the figures of the posterior to recordings."""
+    """Fit the figures of the posterior, and phone models' offsets, to recordings."""
 
 
 @calibrate.command()
@@ -93,6 +97,92 @@ def fit(
         *(f"Written: {path}" for path in paths),
         as_json=as_json,
     )
+
+
+@calibrate.command()
+@recording_options
+@click.argument("more", nargs=-1, type=click.Path(path_type=Path), metavar="[MORE]...")
+@click.option(
+    "-o",
+    "--output",
+    required=True,
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="PHONES.csv",
+    help="File for the table, which `--calibration` of other commands reads.",
+)
+@as_json
+def phones(given: RecordingOptions, more: tuple[Path, ...], output: Path, *, as_json: bool) -> None:
+    """Learn the offset of each phone model in READINGS, and in MORE tables with the same columns.
+
+    The correction is what to add to the RSSI that a model reports, the power what it sends with.
+    Distances make both more certain. Without distances, models that were heard in the same company
+    are compared with each other. Where the readings say no more than was known before, the table
+    has what was known, and says so. +- is the standard error.
+    """
+    given.needs("--track-columns", given.track_columns, "--tracks", given.tracks)
+    calibration = given.phones()
+    every = [replace(given, readings=path) for path in (given.readings, *more)]
+    found = phone_table(
+        [recording.read(distances=False).scenes for recording in every], calibration
+    )
+    write_whole(output, table_text(found.rows))
+    answer(
+        _phones_json(found),
+        table(
+            found.rows,
+            (fixed("model"), lambda row: row.model),
+            (right("correction, dB"), _correction),
+            (right("power, dBm"), _power),
+            (right("people"), lambda row: f"{row.people:,}"),
+            (right("encounters"), lambda row: f"{row.encounters:,}"),
+            (right("readings"), lambda row: f"{row.readings:,}"),
+            caption=f"In brackets: {NOT_SHOWN}, but known before.",
+        ),
+        f"Directed pairs: {found.pairs:,} in {counted(found.scenes, 'scenes')}, {found.known:,} of "
+        "them with a known distance.",
+        f"Written: {output}",
+        as_json=as_json,
+    )
+
+
+def _correction(row: PhoneRow) -> str:
+    offsets = row.offsets
+    return _offset(offsets.correction_db, offsets.correction_sd_db, shown=row.correction_shown)
+
+
+def _power(row: PhoneRow) -> str:
+    offsets = row.offsets
+    return _offset(offsets.transmit_dbm, offsets.transmit_sd_db, shown=row.transmit_shown)
+
+
+def _offset(value: float, error: float, *, shown: bool) -> str:
+    text = f"{value:.1f} +- {error:.1f}"
+    return text if shown else f"({text})"
+
+
+def _phones_json(found: PhoneTable) -> dict[str, object]:
+    return {
+        "scenes": found.scenes,
+        "pairs": found.pairs,
+        "pairs_with_distance": found.known,
+        "level_db": found.found.level_db,
+        "level_error_db": found.found.level_sd_db,
+        "phones": [
+            {
+                "model": row.model,
+                "correction_db": row.offsets.correction_db,
+                "correction_error_db": row.offsets.correction_sd_db,
+                "correction_from": origin(shown=row.correction_shown),
+                "power_dbm": row.offsets.transmit_dbm,
+                "power_error_db": row.offsets.transmit_sd_db,
+                "power_from": origin(shown=row.transmit_shown),
+                "people": row.people,
+                "encounters": row.encounters,
+                "readings": row.readings,
+            }
+            for row in found.rows
+        ],
+    }
 
 
 def _digest(path: Path) -> str:

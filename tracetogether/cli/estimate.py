@@ -105,7 +105,8 @@ def _estimator(_ctx: click.Context, _param: click.Parameter, value: str) -> str:
     "--calibration",
     type=click.Path(path_type=Path),
     metavar="TABLE",
-    help="Table of phone models' offsets, in one of the two published en-calibration layouts.",
+    help="Table of phone models' offsets: a published en-calibration table, or one that "
+    "`calibrate phones` wrote.",
 )
 @click.option(
     "--time-unit",

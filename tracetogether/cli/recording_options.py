@@ -78,6 +78,7 @@ class RecordingOptions:
         inherited: bool = False,
         connected_by: tuple[str, ...] | None = None,
         prefix: str = "",
+        distances: bool = True,
     ) -> Recording:
         """Return the recording; warn on stderr about what can't be used."""
         with progress(f"Reading {self.readings.name}") as advance:
@@ -92,6 +93,7 @@ class RecordingOptions:
                 connected_by=connected_by,
                 prefix=prefix,
                 strict=self.strict,
+                distances=distances,
                 on_progress=advance,
             )
         warn_of(self.readings, recording)
@@ -165,7 +167,8 @@ _OPTIONS: Final = (
         "--calibration",
         type=click.Path(path_type=Path),
         metavar="TABLE",
-        help="Table of phone models' offsets, in one of the two published en-calibration layouts.",
+        help="Table of phone models' offsets: a published en-calibration table, or one that "
+        "`calibrate phones` wrote.",
     ),
     click.option("--strict", is_flag=True, help="Stop at the first malformed line."),
 )

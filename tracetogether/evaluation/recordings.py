@@ -93,6 +93,7 @@ def read_recording(
     connected_by: Sequence[str] | None = None,
     prefix: str = "",
     strict: bool = False,
+    distances: bool = True,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> Recording:
     """Read a recording.
@@ -113,6 +114,7 @@ def read_recording(
             that without the number at its end. If None, what the recording has decides.
         prefix: of the options in error messages: "fit-" for ``--fit-columns``, not ``--columns``.
         strict: stop at the first malformed line.
+        distances: refuse a recording without true distances.
         on_progress: called with (bytes read, bytes in all) as ``path`` is read.
 
     Raises:
@@ -179,7 +181,8 @@ def read_recording(
         seen, seen_scene, seen_notes = read_tracks(tracks, chosen, clock)
         scenes = with_tracks(path, scenes, tracks, seen, seen_scene)
         notes += seen_notes
-    _check_distances(path, layout.sources["distance"].column, scenes, tracks)
+    if distances:
+        _check_distances(path, layout.sources["distance"].column, scenes, tracks)
     number = _scene_numbers(scenes, scene)
     columns = {text: labels[name].take(kept) for name, text in shared.items() if name in labels}
     return Recording(

@@ -8,7 +8,7 @@ that were measured for both (corrections +7.4 dB, transmit powers +1.4 dB).
 
 import csv
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Self
@@ -18,6 +18,7 @@ import numpy as np
 from tracetogether.errors import CalibrationError
 from tracetogether.labels import Labels
 from tracetogether.sightings import Sightings
+from tracetogether.tables.spreadsheets import Cell, csv_text, harmless
 from tracetogether.units import Floats, is_transmit_power
 
 
@@ -62,6 +63,23 @@ _JUNE_CORRECTION_DB: Final = 7.4
 _JUNE_TRANSMIT_DB: Final = 1.4
 _JUNE_CORRECTION_SD_DB: Final = 2.7
 _JUNE_TRANSMIT_SD_DB: Final = 3.5
+NOT_SHOWN: Final = "not shown by this recording"
+"""Origin of an offset in a table of ours, if it is the prior's."""
+
+_SHOWN: Final = "recording"
+_OWN_COLUMNS: Final = (
+    "oem",
+    "model",
+    "rssi_correction",
+    "rssi_correction_sd",
+    "rssi_correction_from",
+    "tx_power",
+    "tx_power_sd",
+    "tx_power_from",
+    "people",
+    "encounters",
+    "readings",
+)
 _MEASURED_CONFIDENCE: Final = 3  # the highest of 2020-12-14; less is an average over a maker
 
 
@@ -134,7 +152,10 @@ class Calibration:
     def load(
         cls, path: str | Path, transmit: TransmitPrior = EXPOSURE_NOTIFICATION_TRANSMIT
     ) -> Self:
-        """Read a table in the layout of en-calibration-2020-06-13 or of 2020-12-14.
+        """Read a table of phone models.
+
+        Three layouts are known: en-calibration-2020-06-13, en-calibration-2020-12-14, and the one
+        that ``calibrate phones`` writes, which has a standard deviation for each number.
 
         Raises:
             CalibrationError: the file can't be read, has other columns, no row, or a row
@@ -144,8 +165,8 @@ class Calibration:
         try:
             with Path(path).open(encoding="utf-8-sig", newline="") as file:
                 for maker, model, offsets in _rows(Path(path), csv.reader(file), transmit):
-                    rows[model_key(model)].append(offsets)
-                    rows[model_key(f"{maker} {model}")].append(offsets)
+                    for name in {model_key(model), model_key(f"{maker} {model}")}:
+                        rows[name].append(offsets)
         except FileNotFoundError:
             raise CalibrationError(f"there is no calibration table {path}") from None
         except OSError as error:
@@ -155,6 +176,19 @@ class Calibration:
         if not rows:
             raise CalibrationError(f"{path} has a header but no phone model under it")
         return cls({name: _one(found) for name, found in rows.items()}, transmit)
+
+    def offsets_of(self, model: str) -> ModelOffsets:
+        """Return what is known of a model: its row, or the priors."""
+        return self.models.get(
+            model_key(model),
+            ModelOffsets(
+                correction_db=self.receive.mean_db,
+                correction_sd_db=self.receive.sd_db,
+                transmit_dbm=self.transmit.mean_dbm,
+                transmit_sd_db=self.transmit.sd_db,
+                measured=False,
+            ),
+        )
 
     def attenuation(self, sightings: Sightings) -> Attenuation:
         """Return the attenuation of each reading.
@@ -208,65 +242,174 @@ class Calibration:
         return np.asarray(table[models.codes])
 
 
+@dataclass(frozen=True, slots=True)
+class PhoneRow:
+    """A line of a table of phone models that this program writes.
+
+    Attributes:
+        model: its name.
+        offsets: its radio.
+        correction_shown, transmit_shown: whether the recordings show the number; else it is
+            what was known before.
+        people: how many different people had such a phone.
+        encounters, readings: in how many it took part, as receiver or as transmitter.
+    """
+
+    model: str
+    offsets: ModelOffsets
+    correction_shown: bool
+    transmit_shown: bool
+    people: int
+    encounters: int
+    readings: int
+
+
+def origin(*, shown: bool) -> str:
+    """Return where an offset of a written table comes from."""
+    return _SHOWN if shown else NOT_SHOWN
+
+
+def table_text(rows: Iterable[PhoneRow]) -> str:
+    """Return a CSV table of phone models that ``Calibration.load`` reads."""
+    lines: list[tuple[Cell, ...]] = [_OWN_COLUMNS]
+    for row in rows:
+        offsets = row.offsets
+        lines.append(
+            (
+                "",
+                row.model,
+                round(offsets.correction_db, 2),
+                round(offsets.correction_sd_db, 2),
+                origin(shown=row.correction_shown),
+                round(offsets.transmit_dbm, 2),
+                round(offsets.transmit_sd_db, 2),
+                origin(shown=row.transmit_shown),
+                row.people,
+                row.encounters,
+                row.readings,
+            )
+        )
+    return "".join(csv_text(lines))
+
+
 def model_key(name: str) -> str:
     """Return a phone model's name as tables of models have it."""
     return " ".join(name.lower().split())
+
+
+@dataclass(frozen=True, slots=True)
+class _TableColumns:
+    """Where the numbers of a table are.
+
+    Attributes:
+        maker, model, correction, power: places of columns.
+        measured: whether the model was measured (2020-06-13), or
+        confidence: a number from 0 to 3 (2020-12-14), or
+        sds: standard deviations of correction and transmit power (written by this program), and
+        origins: what each of the two comes from.
+    """
+
+    maker: int
+    model: int
+    correction: int
+    power: int
+    measured: int | None
+    confidence: int | None
+    sds: tuple[int, int] | None
+    origins: tuple[int, ...]
+
+    @classmethod
+    def of(cls, path: Path, header: list[str]) -> Self:
+        names = [" ".join(name.lower().replace("_", " ").split()) for name in header]
+
+        def find(*starts: str) -> int | None:
+            return next((i for i, name in enumerate(names) if name.startswith(starts)), None)
+
+        maker, model = find("oem"), find("model")
+        correction, power = find("rssi correction"), find("tx")
+        measured = find("has direct measurement")
+        confidence = find("confidence", "calibration confidence")
+        sd = [find(f"{name} sd") for name in ("rssi correction", "tx power")]
+        sds = None if sd[0] is None or sd[1] is None else (sd[0], sd[1])
+        if (
+            maker is None
+            or model is None
+            or correction is None
+            or power is None
+            or (measured is None and confidence is None and sds is None)
+        ):
+            raise CalibrationError(
+                f"{path} is in neither published en-calibration layout; it has the columns "
+                f"{', '.join(names)[:300] or '(none)'}; wanted are oem, model, rssi correction, "
+                "tx, and has direct measurement (2020-06-13), confidence (2020-12-14), or both of "
+                "rssi_correction_sd and tx_power_sd"
+            )
+        origins = (find("rssi correction from"), find("tx power from"))
+        return cls(
+            maker,
+            model,
+            correction,
+            power,
+            measured,
+            confidence,
+            sds,
+            tuple(place for place in origins if place is not None),
+        )
+
+    def offsets(self, row: list[str], transmit: TransmitPrior) -> ModelOffsets:
+        """Return the offsets in a row; a ValueError or IndexError means that it has none."""
+        correction, power = float(row[self.correction]), float(row[self.power])
+        if self.sds is not None:
+            sd = (float(row[self.sds[0]]), float(row[self.sds[1]]))
+            if min(sd) < 0:
+                raise ValueError("a standard deviation is below 0")
+            known = [row[place] != NOT_SHOWN for place in self.origins]
+            return ModelOffsets(correction, sd[0], power, sd[1], measured=not known or any(known))
+        june = self.measured is not None
+        flag = row[self.measured if self.measured is not None else self.confidence or 0]
+        flag = flag.strip().lower()
+        measured = flag == "yes" if june else float(flag) >= _MEASURED_CONFIDENCE
+        sd = (_JUNE_CORRECTION_SD_DB, _JUNE_TRANSMIT_SD_DB) if june else (0.0, 0.0)
+        if not measured:  # the mean of a family says nothing of one model (correlation < .2)
+            sd = (RECEIVE.sd_db, transmit.sd_db)
+        return ModelOffsets(
+            correction_db=correction + (_JUNE_CORRECTION_DB if june else 0.0),
+            correction_sd_db=sd[0],
+            transmit_dbm=power + (_JUNE_TRANSMIT_DB if june else 0.0),
+            transmit_sd_db=sd[1],
+            measured=measured,
+        )
 
 
 def _rows(
     path: Path, reader: Iterator[list[str]], transmit: TransmitPrior
 ) -> Iterator[tuple[str, str, ModelOffsets]]:
     """Yield (maker, model, offsets) of each row of a table."""
-    header = [" ".join(name.lower().replace("_", " ").split()) for name in next(reader, [])]
-
-    def find(start: str) -> int | None:
-        return next((i for i, name in enumerate(header) if name.startswith(start)), None)
-
-    maker, model = find("oem"), find("model")
-    correction, power = find("rssi correction"), find("tx")
-    measured, confidence = find("has direct measurement"), find("confidence")
-    if confidence is None:
-        confidence = find("calibration confidence")
-    if (
-        maker is None
-        or model is None
-        or correction is None
-        or power is None
-        or (measured is None and confidence is None)
-    ):
-        raise CalibrationError(
-            f"{path} is in neither published en-calibration layout; it has the columns "
-            f"{', '.join(header)[:300] or '(none)'}; wanted are oem, model, rssi correction, tx, "
-            "and has direct measurement (2020-06-13) or confidence (2020-12-14)"
-        )
+    columns = _TableColumns.of(path, next(reader, []))
     for line, row in enumerate(reader, start=2):
         if not row:
             continue
         try:
-            values = float(row[correction]), float(row[power])
-            june = measured is not None
-            flag = row[measured if measured is not None else confidence or 0].strip().lower()
-            is_measured = flag == "yes" if june else float(flag) >= _MEASURED_CONFIDENCE
+            offsets = columns.offsets(row, transmit)
         except (ValueError, IndexError):
             raise CalibrationError(
                 f"{path}, line {line}: no numbers where the header has them: {row!r:.200}"
             ) from None
-        if not np.isfinite(values).all():
-            raise CalibrationError(f"{path}, line {line}: a number is not finite: {row!r:.200}")
-        sd = (_JUNE_CORRECTION_SD_DB, _JUNE_TRANSMIT_SD_DB) if june else (0.0, 0.0)
-        if not is_measured:  # the mean of a family says nothing of one model (correlation < .2)
-            sd = (RECEIVE.sd_db, transmit.sd_db)
-        yield (
-            row[maker],
-            row[model],
-            ModelOffsets(
-                correction_db=values[0] + (_JUNE_CORRECTION_DB if june else 0.0),
-                correction_sd_db=sd[0],
-                transmit_dbm=values[1] + (_JUNE_TRANSMIT_DB if june else 0.0),
-                transmit_sd_db=sd[1],
-                measured=is_measured,
-            ),
+        numbers = (
+            offsets.correction_db,
+            offsets.correction_sd_db,
+            offsets.transmit_dbm,
+            offsets.transmit_sd_db,
         )
+        if not np.isfinite(numbers).all():
+            raise CalibrationError(f"{path}, line {line}: a number is not finite: {row!r:.200}")
+        yield _unguarded(row[columns.maker]), _unguarded(row[columns.model]), offsets
+
+
+def _unguarded(name: str) -> str:
+    """Return a name without the apostrophe that keeps a spreadsheet from computing it."""
+    bare = name.removeprefix("'")
+    return bare if harmless(bare) == name else name
 
 
 def _one(rows: list[ModelOffsets]) -> ModelOffsets:
