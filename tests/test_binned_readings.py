@@ -7,10 +7,11 @@ from tests.proximity_world import START, Radio, scene
 from tracetogether.proximity.binned_readings import bin_readings
 from tracetogether.proximity.calibration import Calibration, ModelOffsets
 from tracetogether.proximity.detection import (
+    Hearing,
+    heard_oftener,
     hearing_by_slot,
     hearing_of_both_logs,
     hearing_of_own_log,
-    log_odds,
 )
 from tracetogether.proximity.model import MODEL
 from tracetogether.proximity.offsets import offsets_of_all_logs, offsets_of_own_log
@@ -110,10 +111,59 @@ def test_all_logs_count_scans_in_which_anybody_heard_the_peer():
     assert not possible[ben].any()
 
 
-def test_more_missed_scans_are_worse_odds():
-    odds = log_odds(np.full(20, 5.0), np.arange(5.0, 25.0), 0.3)
-    assert np.all(np.diff(odds) < 0)
-    assert log_odds(np.zeros(1), np.zeros(1), 0.3)[0] == pytest.approx(0.3)
+def rows_of(peers: dict[str, list[float]], observer: str = "anna"):
+    return [(t, observer, peer, -60.0) for peer, times in peers.items() for t in times]
+
+
+def test_who_is_received_in_more_scans_is_heard_oftener():
+    every = [float(t) for t in range(0, 1200, 10)]
+    binned = bin_readings(
+        log(rows_of({"ben": every, "cara": every[::2], "dora": every[::6]})), KNOWN
+    )
+    oftener = heard_oftener(binned, hearing_of_own_log(binned), all_logs=False)
+    assert np.all(np.diff(oftener) < -0.5)
+
+
+def test_packets_of_a_scan_count_beside_the_scan():
+    every = [float(t) for t in range(0, 1200, 10)]
+    twice = sorted([*every, *(t + 1.0 for t in every)])
+    binned = bin_readings(log(rows_of({"ben": twice, "cara": every})), KNOWN)
+    hearing = hearing_of_own_log(binned)
+    assert hearing.heard.tolist() == [120, 120]
+    assert hearing.packets.tolist() == [240, 120]
+    ben, cara = heard_oftener(binned, hearing, all_logs=False)
+    assert ben > cara + 0.5
+
+
+def test_a_phone_that_receives_everybody_seldom_is_no_farther_from_them():
+    every = [float(t) for t in range(0, 1200, 10)]
+    peers = {"ben": every, "cara": every[::2], "dora": every[::3], "emil": every}
+    seldom = {peer: times[::3] for peer, times in peers.items()}
+    rows = rows_of(peers) + rows_of(
+        {"anna" if p == "ben" else p: t for p, t in seldom.items()}, "ben"
+    )
+    # ... though ben scans as often: somebody is received in each scan.
+    rows += rows_of({"finn": every}, "ben")
+    binned = bin_readings(log(rows), KNOWN)
+    hearing = hearing_of_own_log(binned)
+    oftener = heard_oftener(binned, hearing, all_logs=False)
+    pairs = list(zip(binned.pairs.first.tolist(), binned.pairs.second.tolist(), strict=True))
+    names = binned.pairs.names
+    of = {(names[a], names[b]): row for row, (a, b) in enumerate(pairs)}
+    rate = np.log(hearing.packets / hearing.possible)
+    for peer in ("cara", "dora", "emil"):
+        raw = rate[of["anna", peer]] - rate[of["ben", peer]]
+        left = oftener[of["anna", peer]] - oftener[of["ben", peer]]
+        assert raw > 0.9
+        assert left < 0.75 * raw
+
+
+def test_a_peer_received_alone_says_nothing_by_how_often():
+    binned = bin_readings(log(rows_of({"ben": [float(t) for t in range(0, 600, 10)]})), KNOWN)
+    for hearing in (hearing_of_own_log(binned), hearing_of_both_logs(binned)):
+        assert heard_oftener(binned, hearing, all_logs=False).tolist() == [0.0]
+    nothing = Hearing(np.zeros(1), np.zeros(1), np.zeros(1))
+    assert heard_oftener(binned, nothing, all_logs=True).tolist() == [0.0]
 
 
 def test_offsets_of_all_logs_are_those_put_in():

@@ -182,10 +182,14 @@ def test_log_odds_are_believed_until_windows_say_otherwise():
     rng = np.random.default_rng(5)
     given = rng.normal(0, 2, (3000, 1))
     near = rng.random(3000) < 1 / (1 + np.exp(-(0.5 * given[:, 0] - 1)))
-    few, many = LogOdds.fitted(given[:5], near[:5]), LogOdds.fitted(given, near)
+    few = LogOdds.fitted(given[:5], near[:5], scenes=1)
+    many = LogOdds.fitted(given, near, scenes=100)
     assert LogOdds.believing(2).coefficients.tolist() == [0.0, 0.5, 0.5]
     assert few.coefficients == pytest.approx([0.0, 1.0], abs=0.5)
     assert many.coefficients == pytest.approx([-1.0, 0.5], abs=0.15)
+    one_scene = LogOdds.fitted(given, near, scenes=1)
+    assert one_scene.coefficients[0] == pytest.approx(many.coefficients[0] / 2, rel=0.02)
+    assert one_scene.coefficients[1] == pytest.approx(many.coefficients[1])
 
 
 def test_the_sampler_finds_a_normal_distribution():

@@ -40,15 +40,16 @@ from tracetogether.proximity.sampling import EFFORT, Effort
 from tracetogether.units import Bools, Floats
 
 _SIGNAL_SD: Final = (
-    0.3  # log10 distance of a window from signals: rooms that the model does not know
+    0.15  # log10 distance of a window from signals: rooms that the model does not know
 )
 _POSITION_SD: Final = 0.13  # log10 distance of a window from positions, beside their spread
 _SHIFTS: Final = np.linspace(-0.12, 0.12, 7)
 _SD_FACTORS: Final = (0.4, 0.6, 0.8, 1.0, 1.25, 1.6, 2.0, 2.5, 3.2)
-_BELIEF_SCENES: Final = 4.0  # weight of a shift of 0, in scenes
+_BELIEF_SCENES: Final = 4.0  # weight of a shift of 0 and a factor of 1, in scenes
 _COVERED: Final = 0.9
 _INTERCEPT_SD: Final = 1.0
 _SLOPE_SD: Final = 0.3
+_BELIEF_INTERCEPT: Final = 1.0  # weight of an intercept of 0, in scenes
 _TOGETHER: Final = 5.0  # windows of one pair repeat each other: five count as one
 _MOST: Final = 8.0
 
@@ -196,7 +197,9 @@ class FittedPosterior:
             columns.append((features[true.known], true.distance_m <= within_m))
         if not columns:
             return LogOdds.believing(2 if logs is LogsUsed.ALL else 1)
-        return LogOdds.fitted(*(np.concatenate(column) for column in zip(*columns, strict=True)))
+        features, near = (np.concatenate(column) for column in zip(*columns, strict=True))
+        scenes = sum(len(of_scene) > 0 for _, of_scene in columns)
+        return LogOdds.fitted(features, near, scenes=scenes)
 
     def _learn_recalibration(self, logs: LogsUsed, within_m: float) -> Recalibration:
         """Return the shift with the least squared error of minutes and the sd factor for 90 %."""
@@ -223,6 +226,7 @@ class FittedPosterior:
         shift = _lowest(_SHIFTS, np.array(losses)) * len(parts) / (len(parts) + _BELIEF_SCENES)
         covered = [outcome(Recalibration(shift, factor))[1] for factor in _SD_FACTORS]
         sd_factor = float(np.interp(_COVERED, np.maximum.accumulate(covered), _SD_FACTORS))
+        sd_factor **= len(parts) / (len(parts) + _BELIEF_SCENES)
         if logs is LogsUsed.ALL:  # a room's positions err together: scenes are counted, not pairs
             sd_factor *= 1 + 1 / len(parts)
         return Recalibration(shift, sd_factor)
@@ -253,7 +257,9 @@ class LogOdds:
     """A logistic fit: log-odds = b0 + b1 * x1 + b2 * x2 ...
 
     A priori b0 is 0 and the others share 1 among them: without scenes to learn from, the given
-    log-odds (or their mean) stay as they are, and few windows move them little.
+    log-odds (or their mean) stay as they are, and few windows move them little. Places differ in
+    how common nearness is by about as much as b0 is unknown. b0 is therefore known from as many
+    observations as there are scenes, however many their windows, and is shrunk accordingly.
 
     Attributes:
         coefficients: (k + 1,) the intercept first.
@@ -267,12 +273,13 @@ class LogOdds:
         return cls(np.concatenate([[0.0], np.full(features, 1 / features)]))
 
     @classmethod
-    def fitted(cls, features: Floats, near: Bools) -> "LogOdds":
+    def fitted(cls, features: Floats, near: Bools, *, scenes: int) -> "LogOdds":
         """Return the most probable coefficients.
 
         Args:
             features: (n, k) log-odds.
             near: (n,) what was true.
+            scenes: how many scenes they come from.
         """
         prior = cls.believing(features.shape[1]).coefficients
         precision = np.diag(
@@ -288,6 +295,7 @@ class LogOdds:
             beta = beta + change
             if np.abs(change).max() < 1e-9:
                 break
+        beta[0] *= scenes / (scenes + _BELIEF_INTERCEPT)
         return cls(beta)
 
     def evidence(self, features: Floats) -> Floats:

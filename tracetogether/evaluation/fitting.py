@@ -27,8 +27,7 @@ from tracetogether.evaluation.scene import Scene
 from tracetogether.plain_text import counted
 from tracetogether.proximity.binned_readings import SLOT_S
 from tracetogether.proximity.calibration import Calibration
-from tracetogether.proximity.detection import hearing_of_both_logs, log_odds
-from tracetogether.proximity.distances import LogsUsed, pair_distances
+from tracetogether.proximity.distances import LogsUsed, oftener_of_pairs, pair_distances
 from tracetogether.proximity.grid import group_sums
 from tracetogether.proximity.model import MODEL, REFERENCE_M, ProximityModel
 from tracetogether.units import Floats
@@ -49,7 +48,6 @@ FITTED: Final = (
     "kept_decades",
     "moving_decades",
     "detection_decades",
-    "detection_logit",
 )
 """The figures that are fitted; the others of ProximityModel stay as they were."""
 
@@ -444,27 +442,22 @@ def _with_people(
         kept_decades=float(np.sqrt(kept)),
         moving_decades=float(np.sqrt(moving)),
     )
-    odds, missed = [], []
+    oftener, missed = [], []
     silent = replace(model, detection_decades=0.0)
     for part in parts:
         binned = part.binned
         found = pair_distances(binned, LogsUsed.PAIR, silent)
-        hearing = hearing_of_both_logs(binned)
         row, count = found.pairs.row, len(found.pairs)
-        heard, possible = found.pairs.sum(hearing.heard), found.pairs.sum(hearing.possible)
         pair_of_slot = row[part.way]
         seen = np.bincount(pair_of_slot, minlength=count)
         true = group_sums(part.decades, pair_of_slot, count) / np.maximum(seen, 1) + np.log10(
             REFERENCE_M
         )
         known = seen > 0
-        odds.append(log_odds(heard, possible, start.detection_logit)[known])
+        oftener.append(oftener_of_pairs(binned, found.pairs, LogsUsed.PAIR)[known])
         missed.append((true - found.kept)[known])
-    x, y = np.concatenate(odds), np.concatenate(missed)
-    centre = float(x.mean())
+    x, y = np.concatenate(oftener), np.concatenate(missed)
     # Some hundred pairs' worth of belief: hearing and signal say nearly the same.
-    varied = np.square(x - centre).sum() + 100.0
-    slope = (((x - centre) * (y - y.mean())).sum() - 100.0 * start.detection_decades) / varied
-    return replace(
-        model, detection_logit=centre, detection_decades=float(np.clip(-slope, 0.0, 0.1))
-    )
+    varied = np.square(x - x.mean()).sum() + 100.0
+    covaried = ((x - x.mean()) * (y - y.mean())).sum() - 100.0 * start.detection_decades
+    return replace(model, detection_decades=float(np.clip(-covaried / varied, 0.0, 0.15)))

@@ -41,6 +41,7 @@ class BinnedReadings:
         slot: (s,) its time, a cell of ``grid``.
         attenuation_db: (s,) mean over the slot's readings.
         heard_pair, heard_scan: (h,) directed pair and scan in which the pair was received at all.
+        heard_packets: (h,) how many readings that scan has of the pair.
         level_of_reading_db: (n,) attenuation of each sighting, rounded.
     """
 
@@ -55,6 +56,7 @@ class BinnedReadings:
     attenuation_db: Floats
     heard_pair: Ints
     heard_scan: Ints
+    heard_packets: Floats
     level_of_reading_db: Floats
 
     @property
@@ -105,5 +107,6 @@ def bin_readings(sightings: Sightings, calibration: Calibration) -> BinnedReadin
         attenuation_db=of_reading.mean(level),
         heard_pair=scan_pair,
         heard_scan=scan_number,
+        heard_packets=np.bincount(scan_row, minlength=len(scans)).astype(np.float64),
         level_of_reading_db=level,
     )

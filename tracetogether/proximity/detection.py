@@ -1,4 +1,4 @@
-"""Scans in which a phone was received, and scans in which it could have been.
+"""How often a phone was received, of the scans in which it could have been: a sign of nearness.
 
 Silence is not absence: phones stop recording for minutes. A scan therefore counts for a pair only
 while both phones were at work. Whether the observer listened shows in what else it received in
@@ -10,43 +10,91 @@ which the pair was silent are not known. Whether the peer was there shows in the
   without a log is treated as in one log;
 - all logs: scan by scan, if anybody received the peer within half a minute.
 
-The share of scans is used as log-odds, with two scans at the usual log-odds added (a Beta prior
-worth two observations), so that few scans say little.
+The evidence is the logarithm of packets per such scan. Packets say more than "received at all"
+where a phone notes several in a scan. How often a phone receives anybody depends on its operating
+system, its habits and the bag it lies in. As with attenuation, only what differs from the
+observer's other pairs is therefore evidence of distance: with one log, a pair that is received
+alone has none.
 """
 
 from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-from scipy.special import expit
 
 from tracetogether.proximity.binned_readings import SCANS_PER_SLOT, BinnedReadings
+from tracetogether.proximity.grid import RowGroups
 from tracetogether.units import Bools, Floats, Ints
 
 _REACH_SCANS: Final = 3  # half a minute: somebody receives a phone that is there
+_FEW_SCANS: Final = 10.0  # with this many scans, a pair's rate counts half
+_OFFSET_BELIEF: Final = 3.0  # pairs' variance of log rates over people's: about .7 over .25
+_ROUNDS: Final = 5  # two-way fits settle within that
 
 
 @dataclass(frozen=True, slots=True)
 class Hearing:
-    """(p,) scans in which each directed pair was received, and could have been received."""
+    """(p,) packets of each directed pair, and scans in which it could have been received.
 
+    Attributes:
+        packets: readings in those scans.
+        heard: scans with any.
+        possible: scans in which both phones were at work.
+    """
+
+    packets: Floats
     heard: Floats
     possible: Floats
 
 
-def log_odds(heard: Floats, possible: Floats, usual: float) -> Floats:
-    """Return the log-odds of being received, with two scans added at the ``usual`` log-odds."""
-    share = 2 * expit(usual)
-    missed = np.maximum(possible - heard, 0)
-    return np.asarray(np.log((heard + share) / (missed + 2 - share)))
+def heard_oftener(binned: BinnedReadings, hearing: Hearing, *, all_logs: bool) -> Floats:
+    """Return (p,) the logarithm of how much oftener each directed pair was received than others.
+
+    The rate of a pair is its packets per possible scan, with one scan at the scene's rate added (a
+    Gamma prior). Its people's offsets are random effects, shown by their other pairs: the
+    receiver's and, with all logs, the transmitter's. The result is shrunk where few scans were
+    possible, and 0 where nothing else was received.
+    """
+    pairs, people = binned.pairs, len(binned.pairs.names) + 1
+    scans = float(hearing.possible.sum())
+    if not scans:
+        return np.zeros(len(pairs))
+    usual = max(float(hearing.packets.sum()) / scans, 1e-9)
+    stray = np.log((hearing.packets + usual) / (hearing.possible + 1) / usual)
+    weight = hearing.possible / (hearing.possible + _FEW_SCANS)
+    stray -= (weight * stray).sum() / weight.sum()
+    receivers, transmitters = (
+        RowGroups(pairs.first + 1, people),
+        RowGroups(pairs.second + 1, people),
+    )
+    offset = _offset_by_others(receivers, weight, stray)
+    if all_logs:
+        of_transmitter = np.zeros(len(pairs))
+        for _ in range(_ROUNDS):
+            of_transmitter = _offset_by_others(transmitters, weight, stray - offset)
+            offset = _offset_by_others(receivers, weight, stray - of_transmitter)
+        offset = offset + of_transmitter
+    return np.asarray(weight * (stray - offset))
+
+
+def _offset_by_others(groups: RowGroups, weight: Floats, stray: Floats) -> Floats:
+    """Return each row's group's mean without the row itself, shrunk to 0."""
+    weighted = weight * stray
+    total, count = groups.sum(weighted), groups.sum(weight)
+    return np.asarray(
+        (total[groups.row] - weighted) / (count[groups.row] - weight + _OFFSET_BELIEF)
+    )
 
 
 def hearing_of_own_log(binned: BinnedReadings) -> Hearing:
     """Return how often each pair was received, judged by the observer's own log."""
     scan, starts = binned.heard_scan, _starts(binned)
-    heard = np.diff(np.append(starts, len(scan))).astype(np.float64)
+    alone = _heard_alone(binned)
+    of_pair = RowGroups(binned.heard_pair, len(binned.pairs))
+    packets = of_pair.sum(np.where(alone, 0.0, binned.heard_packets))
+    heard = of_pair.sum(np.where(alone, 0.0, 1.0))
     if not len(starts):
-        return Hearing(heard, heard)
+        return Hearing(packets, heard, heard)
     last = scan[np.append(starts[1:], len(scan)) - 1] + SCANS_PER_SLOT
     first = scan[starts] - SCANS_PER_SLOT
     # Scans of every observer in one sorted column, so that two look-ups count those between.
@@ -55,8 +103,8 @@ def hearing_of_own_log(binned: BinnedReadings) -> Hearing:
     base = (binned.pairs.first + 1) * span
     low = np.searchsorted(live, base + np.maximum(first, 0), side="left")
     high = np.searchsorted(live, base + np.minimum(last, binned.scans), side="right")
-    alone = _heard_alone(binned)
-    return Hearing(heard - alone, (high - low) - alone)
+    possible = (high - low) - of_pair.sum(alone.astype(np.float64))
+    return Hearing(packets, heard, possible)
 
 
 def hearing_of_both_logs(binned: BinnedReadings) -> Hearing:
@@ -69,9 +117,13 @@ def hearing_of_both_logs(binned: BinnedReadings) -> Hearing:
     scans = scans.reshape(people, binned.slots).astype(np.float64)
     alive = _widened(scans > 0, 1).astype(np.float64)
     possible = np.einsum("pt,pt->p", scans[binned.pairs.first + 1], alive[binned.pairs.second + 1])
-    possible -= _heard_alone(binned)
+    possible -= np.bincount(
+        binned.heard_pair, weights=_heard_alone(binned), minlength=len(binned.pairs)
+    )
     has_log = np.asarray(alive.any(axis=1))[binned.pairs.second + 1]
-    return Hearing(own.heard, np.where(has_log, np.maximum(possible, own.heard), own.possible))
+    return Hearing(
+        own.packets, own.heard, np.where(has_log, np.maximum(possible, own.heard), own.possible)
+    )
 
 
 def hearing_by_slot(binned: BinnedReadings) -> tuple[Floats, Floats]:
@@ -95,12 +147,11 @@ def hearing_by_slot(binned: BinnedReadings) -> tuple[Floats, Floats]:
     )
 
 
-def _heard_alone(binned: BinnedReadings) -> Floats:
-    """Return (p,) the number of scans in which the observer received each peer and nobody else."""
+def _heard_alone(binned: BinnedReadings) -> Bools:
+    """Return (h,) whether the observer received nobody else in the scan."""
     scan = (binned.pairs.first[binned.heard_pair] + 1) * binned.scans + binned.heard_scan
-    _, row, peers = np.unique(scan, return_inverse=True, return_counts=True)
-    alone = binned.heard_pair[peers[row.reshape(-1)] == 1]
-    return np.bincount(alone, minlength=len(binned.pairs)).astype(np.float64)
+    of_scan = np.bincount(scan) if len(scan) else scan
+    return np.asarray(of_scan[scan] == 1)
 
 
 def _starts(binned: BinnedReadings) -> Ints:

@@ -4,7 +4,7 @@ Inverse regression on two levels, as in proximity.smoothed, after removing offse
 attenuation less its people's offsets gives the mean log10 distance; the attenuation of a moment
 against that mean gives the movement. An estimate is the observed value times the share of its
 variance that is distance (the linear Bayes estimate), so that noisy pairs stay near the usual
-distance. The share of scans in which a pair was received is added as further evidence.
+distance. How often a pair was received, against its people's other pairs, is added as evidence.
 """
 
 from dataclasses import dataclass
@@ -15,9 +15,9 @@ from scipy.linalg import solveh_banded
 
 from tracetogether.proximity.binned_readings import BinnedReadings
 from tracetogether.proximity.detection import (
+    heard_oftener,
     hearing_of_both_logs,
     hearing_of_own_log,
-    log_odds,
 )
 from tracetogether.proximity.grid import PairIndex, group_sums
 from tracetogether.proximity.model import ProximityModel
@@ -83,19 +83,25 @@ def pair_distances(binned: BinnedReadings, logs: LogsUsed, model: ProximityModel
     apart = pairs.sum(weight * lone) / total
     usual = pairs.sum(weight * offsets.distance_share * offsets.db) / total
     share = (distance + apart) / (distance + noise)
-    hearing = (hearing_of_own_log if logs is LogsUsed.OWN else hearing_of_both_logs)(binned)
-    odds = log_odds(
-        pairs.sum(hearing.heard),
-        pairs.sum(hearing.possible),
-        model.detection_logit,
-    )
     kept = (
         np.log10(model.distance_m)
         + (usual + share * mean) / model.slope_db
-        - model.detection_decades * (odds - model.detection_logit)
+        - model.detection_decades * oftener_of_pairs(binned, pairs, logs)
     )
     persistent_sd = np.sqrt(variance * (1 - share))
     return PairDistances(pairs, kept, persistent_sd, model.moving_variance(minutes))
+
+
+def oftener_of_pairs(binned: BinnedReadings, pairs: PairIndex, logs: LogsUsed) -> Floats:
+    """Return (q,) the mean over a pair's directions of how much oftener it was received.
+
+    Args:
+        binned: the readings.
+        pairs: whose rows are the directed pairs of ``binned``.
+        logs: which logs are used.
+    """
+    hearing = (hearing_of_own_log if logs is LogsUsed.OWN else hearing_of_both_logs)(binned)
+    return pairs.mean(heard_oftener(binned, hearing, all_logs=logs is LogsUsed.ALL))
 
 
 def movement_share(variance: Floats, slots: Floats, model: ProximityModel) -> Floats:

@@ -54,9 +54,8 @@ class ProximityModel:
         place_decades: how the mean log10 distance of a place differs between places, for one log
             alone. exp05's five scenes have sd 0.12 about their mean; of a place that is not among
             them, 90 % lie within 0.28 (Student's t of five), as of a normal deviation of 0.17.
-        detection_decades: fitted. How far log10 distance falls per unit of the log-odds
-            of being heard in a scan.
-        detection_logit: fitted. Log-odds of being heard in a scan, on the average over pairs.
+        detection_decades: fitted. How far log10 distance falls per unit of the natural logarithm
+            of packets per scan, against the observer's other pairs.
         spread_m: where people are in a room: standard deviation along each axis.
         spread_decades_e: its uncertainty, as the standard deviation of its natural logarithm.
         step_m: how far somebody who stays moves in a minute (the scale of a Student t with one
@@ -84,8 +83,7 @@ class ProximityModel:
     moving_minutes: float = 10.0
     apart_decades: float = 0.06
     place_decades: float = 0.17
-    detection_decades: float = 0.02
-    detection_logit: float = -0.2
+    detection_decades: float = 0.06
     spread_m: float = 1.35
     spread_decades_e: float = 0.25
     step_m: float = 0.06
@@ -169,7 +167,7 @@ class ProximityModel:
         return "\n".join(["[model]", *figures, ""])
 
 
-_ANY_SIGN: Final = frozenset({"level_db", "detection_logit"})
+_ANY_SIGN: Final = frozenset({"level_db"})
 _MAY_BE_ZERO: Final = frozenset(
     {
         "level_sd_db",
