@@ -13,13 +13,20 @@ from tracetogether.units import Floats, Ints
 
 DAY_S = 86_400.0
 SPREADS = OffsetSpreads(
-    owner_db=2.0, habit_db=1.0, day_db=1.5, scene_db=2.0, place_db=2.5, apart_db=0.8
+    owner_db=2.0,
+    habit_db=1.0,
+    usual_db=3.0,
+    day_db=1.5,
+    scene_db=2.0,
+    place_db=2.5,
+    apart_db=0.8,
 )
 
 
 def levels_of(chance: np.random.Generator, logs: int, days: int) -> tuple[EncounterLevels, Floats]:
     """Return encounters that SPREADS and random phones give, and the logs' true offsets."""
     rows, offsets = [], []
+    usual = chance.normal(0, SPREADS.usual_db)
     for log in range(logs):
         offset = chance.normal(0, np.hypot(SPREADS.owner_db, 4.0))
         offsets.append(offset)
@@ -36,7 +43,9 @@ def levels_of(chance: np.random.Generator, logs: int, days: int) -> tuple[Encoun
                     peer = friends[friend] if friend >= 0 else chance.normal(0, 5.0)
                     noise = float(chance.uniform(1.0, 3.0))
                     start = day * DAY_S + scene * 7200.0 + 60.0 * near
-                    stray = offset + habit + of_day + of_scene + peer + chance.normal(0, noise)
+                    stray = (
+                        usual + offset + habit + of_day + of_scene + peer + chance.normal(0, noise)
+                    )
                     rows.append((log, friend, start, start + 900.0, stray, noise**2, 25.0, 16.0))
     names = [field.name for field in fields(EncounterLevels)]
     columns = dict(zip(names, map(np.array, zip(*rows, strict=True)), strict=True))
@@ -45,27 +54,30 @@ def levels_of(chance: np.random.Generator, logs: int, days: int) -> tuple[Encoun
 
 def dense(levels: EncounterLevels, scene: Ints, day: Ints, at: int) -> tuple[float, float, float]:
     """Return mean and variance of scene ``at``'s offset, and of the habit, by whole matrices."""
-    one_log = levels.observer == levels.observer[scene == at][0]
-    used = one_log & (scene != at)
+    here = levels.observer[scene == at][0]
+    used = scene != at
+    own_log = (levels.observer == here)[used]
 
     def same(column: np.ndarray) -> Floats:
         return (column[used][:, None] == column[used][None, :]).astype(float)
 
     own = SPREADS.scene_db**2 + SPREADS.place_db**2 + SPREADS.apart_db**2
     lasting = SPREADS.owner_db**2 + 16.0
-    together = lasting + SPREADS.habit_db**2
-    variance = together + SPREADS.day_db**2 * same(day) + own * same(scene)
+    variance = np.full((used.sum(), used.sum()), SPREADS.usual_db**2)
+    variance += (lasting + SPREADS.habit_db**2) * same(levels.observer)
+    variance += SPREADS.day_db**2 * same(day) + own * same(scene)
     variance += np.diag(levels.noise_db2[used] + levels.peer_db2[used])
-    shared = lasting + SPREADS.day_db**2 * (day[used] == day[scene == at][0])
+    shared = lasting * own_log + SPREADS.day_db**2 * (day[used] == day[scene == at][0])
     weight = np.linalg.solve(variance, shared)
     prior = lasting + SPREADS.day_db**2 + SPREADS.scene_db**2
-    habit = SPREADS.habit_db**2 * np.linalg.solve(variance, np.ones(used.sum()))
     stray = levels.stray_db[used]
+    farther = SPREADS.usual_db**2 + SPREADS.habit_db**2 * own_log
+    habit = np.linalg.solve(variance, farther)
     return float(weight @ stray), float(prior - weight @ shared), float(habit @ stray)
 
 
 def test_sums_over_the_tree_are_the_best_linear_prediction() -> None:
-    levels, _ = levels_of(np.random.default_rng(1), logs=2, days=3)
+    levels, _ = levels_of(np.random.default_rng(1), logs=3, days=3)
     levels = replace(levels, peer=np.arange(len(levels.peer)))  # no peer is met twice
     found = lasting_offsets(levels, SPREADS)
     day = (levels.start_s // DAY_S).astype(np.int64) + 10 * levels.observer
@@ -78,23 +90,47 @@ def test_sums_over_the_tree_are_the_best_linear_prediction() -> None:
 
 
 def test_known_offsets_are_found_and_the_intervals_hold_them() -> None:
-    levels, offsets = levels_of(np.random.default_rng(2), logs=300, days=21)
+    levels, offsets = levels_of(np.random.default_rng(2), logs=200, days=21)
     found = lasting_offsets(levels, SPREADS)
     error, sd = found.owner_db - offsets, np.sqrt(found.owner_variance_db2)
     assert np.corrcoef(found.owner_db, offsets)[0, 1] > 0.9
     assert np.sqrt(np.mean(error**2)) < 0.4 * np.std(offsets)
-    assert 0.86 <= np.mean(np.abs(error) < 1.645 * sd) <= 0.94  # 90 % +- 2.3 standard errors
+    assert 0.86 <= np.mean(np.abs(error) < 1.645 * sd) <= 0.94  # 90 % +- 2 standard errors
     # The whole is as right as it says, not at 90 % alone.
     assert 0.85 <= np.std(error / sd) <= 1.15
 
 
+def test_other_logs_separate_what_is_usual_from_offsets() -> None:
+    """Where everybody hears everybody 6 dB weaker than expected, no phone is weak."""
+    levels, _ = levels_of(np.random.default_rng(6), logs=40, days=21)
+    farther = replace(levels, stray_db=levels.stray_db + 6.0)
+    together = (
+        lasting_offsets(farther, SPREADS).owner_db - lasting_offsets(levels, SPREADS).owner_db
+    )
+    assert np.abs(together).max() < 0.5
+    alone = levels.observer == 0
+    both = [
+        lasting_offsets(
+            EncounterLevels(*(getattr(each, field.name)[alone] for field in fields(each))), SPREADS
+        )
+        for each in (levels, farther)
+    ]
+    shared = (4 + 16) / (4 + 16 + 1 + 9)  # the owner's share of owner, habit and usual
+    gained = float(both[1].owner_db[0] - both[0].owner_db[0])
+    assert 0.8 * 6 * shared < gained < 6 * shared
+    assert both[0].owner_variance_db2[0] > lasting_offsets(levels, SPREADS).owner_variance_db2[0]
+
+
 def test_a_friend_met_every_day_is_no_new_evidence_each_time() -> None:
     levels, _ = levels_of(np.random.default_rng(3), logs=1, days=21)
-    strangers = lasting_offsets(replace(levels, peer=np.arange(len(levels.peer))), SPREADS)
-    friend = lasting_offsets(replace(levels, peer=np.zeros_like(levels.peer)), SPREADS)
-    assert friend.owner_variance_db2[0] > 3 * strangers.owner_variance_db2[0]
-    # One peer with variance 25 can't tell the owner from the peer: 20 / (1 + 20 / 25) at best.
-    assert friend.owner_variance_db2[0] > 11
+    expected = replace(SPREADS, habit_db=0.1, usual_db=0.1)
+    strangers, friend = (
+        lasting_offsets(replace(levels, peer=peer), expected).owner_variance_db2[0]
+        for peer in (np.arange(len(levels.peer)), np.zeros_like(levels.peer))
+    )
+    assert friend > 3 * strangers
+    # One peer with variance 25 can't be separated from the owner: 20 / (1 + 20 / 25) at best.
+    assert friend > 11
 
 
 def test_one_scene_alone_has_the_prior() -> None:

@@ -2,21 +2,23 @@
 
 Write stray for the attenuation of an encounter minus the one that was expected. Then
 
-    stray = owner + habit + day + scene + place + apart + peer + noise
+    stray = owner + habit + usual + day + scene + place + apart + peer + noise
 
 - owner: offset of the phone and of how its owner usually carries it. It is the same in the whole
   log (the phone's model, the single phone, a case).
-- habit: how much farther than expected the owner is from others in general. It can't be separated
-  from the owner's offset, so the two share what the log shows, in proportion to their variances.
+- habit: how much farther than expected the owner is from others in general. usual: how much farther
+  everybody is, because what was expected is wrong. One log can't separate these distances from the
+  owner's offset, so they share what it shows, in proportion to their variances. Several logs can:
+  what they have in common is no owner's offset.
 - day: how the phone is carried on that day. scene: how it is carried in that scene.
 - place: how far apart people are there. apart: how far the owner is from all others in that scene.
 - peer: what one peer keeps over all its encounters with the owner (phone, usual distance).
 - noise: what the encounter alone has; it falls with the time heard.
 
 Each is a normal random effect with mean 0, so that the estimate is the best linear unbiased
-prediction. Scenes lie in days and days in the log. On such a tree the estimate takes three passes
-over sums: each scene sends its mean and precision to its day, each day to the owner, and the owner
-answers. An answer leaves out what its scene sent itself: it says what all other scenes show.
+prediction. Scenes lie in days, days in logs. On such a tree the estimate takes a few passes over
+sums: each scene sends its mean and precision to its day, each day to its log, and the answers come
+back. An answer leaves out what its scene sent itself: it says what all other scenes show.
 
 A peer met again and again is no new evidence about the owner each time. A peer with variance V
 and encounters with noise r_k shows the owner with the variance V + 1 / sum(1 / r_k). Each encounter
@@ -58,18 +60,21 @@ class OffsetSpreads:
 
     Attributes:
         owner_db: of a phone's lasting offset, beside what is unknown of its model.
-        habit_db: of how much farther than expected an owner usually is from others.
+        habit_db: of how much farther than others an owner usually is from everybody.
+        usual_db: of how much farther than expected everybody is: in eight simulated places people
+            hear each other 9 dB weaker than in those of exp05.
         day_db: of the offset of one day.
         scene_db: of the offset of one scene.
         place_db: of a place's distances, as attenuation.
         apart_db: of the owner's distance to all others in one scene, as attenuation.
     """
 
-    owner_db: float = 2.0
-    habit_db: float = 1.0
-    day_db: float = 1.0
-    scene_db: float = 2.2
-    place_db: float = 2.3
+    owner_db: float = 2.2
+    habit_db: float = 1.5
+    usual_db: float = 5.0
+    day_db: float = 1.8
+    scene_db: float = 1.6
+    place_db: float = 3.0
     apart_db: float = 0.8
 
 
@@ -108,8 +113,8 @@ class LastingOffsets:
         db: (m,) the receiver's offset in the encounter's scene, as all other scenes show it: the
             prior for that scene. 0 if the log has no other scene.
         variance_db2: (m,) variance of what stays unknown of it.
-        habit_db: (m,) how far the owner's habit raises the attenuation there, as the other
-            scenes show it: distance, not offset.
+        habit_db: (m,) how far distances raise the attenuation there more than expected, as the
+            other scenes show it: habit and usual, no offset.
         owner: (o,) numbers of the owners, ascending.
         owner_db: (o,) the owner's lasting offset from all scenes.
         owner_variance_db2: (o,) its variance.
@@ -138,11 +143,13 @@ def lasting_offsets(
     ...     noise_db2=np.full(21, 4.0), peer_db2=np.full(21, 16.0), model_db2=np.full(21, 19.0))
     >>> found = lasting_offsets(levels)
     >>> round(float(found.owner_db[0]), 1), round(float(found.owner_variance_db2[0]) ** 0.5, 1)
-    (5.4, 1.5)
+    (2.7, 3.6)
+
+    Half of it is distance, for one log alone can't separate the two.
 
     Args:
         levels: all encounters of the logs.
-        spreads: how much the effects differ.
+        spreads: how much the effects differ; all above 0.
     """
     owners, owner = np.unique(levels.observer.astype(np.int64), return_inverse=True)
     by_owner = RowGroups(owner.reshape(-1).astype(np.int64), len(owners))
@@ -162,47 +169,68 @@ def lasting_offsets(
     own = spreads.scene_db**2 + spreads.place_db**2 + spreads.apart_db**2
     scene_precision = 1 / (1 / within + own)
     scene_pull = scene_precision * level
-    # Days to owners.
+    # Days to logs.
     day_precision, day_pull = by_day.sum(scene_precision), by_day.sum(scene_pull)
     sent = 1 / (1 / day_precision + spreads.day_db**2)
     sent_pull = sent * day_pull / day_precision
     lasting = spreads.owner_db**2 + by_owner.max(levels.model_db2)
-    common = lasting + spreads.habit_db**2
-    owner_precision = 1 / common + by_log.sum(sent)
-    owner_pull = by_log.sum(sent_pull)
+    log_precision, log_pull = by_log.sum(sent), by_log.sum(sent_pull)
+    # Logs to what is usual, and back: what all other logs say of the distances in each.
+    farther_db, farther_db2 = _usual(log_precision, log_pull, lasting, spreads)
+    common = lasting + farther_db2
+    of_owner = lasting / common  # the owner's share of what only its own log shows
+    owner_precision = 1 / common + log_precision
+    owner_pull = log_pull - log_precision * farther_db
 
-    # Back: each scene hears what all others say of owner + habit and of the day.
+    # Back to scenes: what all others say of owner + farther, and of the day.
     at = by_day.row  # the day of each scene
-    at_owner = owner_of_day[at]
-    elsewhere = 1 / (owner_precision[at_owner] - sent[at])  # variance of owner + habit
-    elsewhere_db = elsewhere * (owner_pull[at_owner] - sent_pull[at])
+    log = owner_of_day[at]
+    elsewhere = 1 / (owner_precision[log] - sent[at])  # variance of owner + farther
+    elsewhere_db = elsewhere * (owner_pull[log] - sent_pull[at] + sent[at] * farther_db[log])
     # The day's other scenes; none leave 0 except for rounding.
     others = np.maximum(day_precision[at] - scene_precision, 0.0)
-    other_pull = np.where(others > 0, day_pull[at] - scene_pull, 0.0)
-    before = elsewhere + spreads.day_db**2  # variance of owner + habit + day
+    other_pull = np.where(others > 0, day_pull[at] - scene_pull - others * farther_db[log], 0.0)
+    before = elsewhere + spreads.day_db**2  # variance of owner + farther + day
     gain = 1 / (1 + others * before)
     news = gain * (other_pull - others * elsewhere_db)
-    of_owner = lasting / common
-    share = of_owner[at_owner]
+    share = of_owner[log]
     both_db = elsewhere_db + before * news
     habit_db = (1 - share) * (elsewhere_db + elsewhere * news)
     variance = (
         before * gain
         - 2 * (1 - share) * elsewhere * gain
         + (1 - share) ** 2 * (elsewhere - elsewhere**2 * others * gain)
-        + share * spreads.habit_db**2
+        + share * farther_db2[log]
         + spreads.scene_db**2
     )
     return LastingOffsets(
         scene=scene,
         db=(both_db - habit_db)[scene],
         variance_db2=variance[scene],
-        habit_db=habit_db[scene],
+        habit_db=(habit_db + farther_db[log])[scene],
         owner=owners,
         owner_db=of_owner * owner_pull / owner_precision,
-        owner_variance_db2=of_owner**2 / owner_precision + of_owner * spreads.habit_db**2,
+        owner_variance_db2=of_owner**2 / owner_precision + of_owner * farther_db2,
         scenes=np.bincount(by_owner.row[first], minlength=len(owners)),
     )
+
+
+def _usual(
+    precision: Floats, pull: Floats, lasting: Floats, spreads: OffsetSpreads
+) -> tuple[Floats, Floats]:
+    """Return (o,) mean and (o,) variance of habit + usual of each log, as the other logs show it.
+
+    Args:
+        precision, pull: (o,) what each log's own days say of owner + habit + usual.
+        lasting: (o,) variance of each owner's offset.
+        spreads: how much the effects differ.
+    """
+    said = 1 / (1 / precision + lasting + spreads.habit_db**2)
+    said_pull = said * pull / precision
+    others = np.maximum(said.sum() - said, 0.0)
+    other_pull = np.where(others > 0, said_pull.sum() - said_pull, 0.0)
+    variance = 1 / (1 / spreads.usual_db**2 + others)
+    return variance * other_pull, variance + spreads.habit_db**2
 
 
 def levels_of(slots: Slots, model: ProximityModel, receiver_share: float) -> EncounterLevels:
