@@ -103,6 +103,7 @@ class Issuing:
     """The authority's issuing, without a network between."""
 
     def __init__(self, parameters: BlueTraceParameters = BLUETRACE) -> None:
+        self.parameters = parameters
         self.issuer = TempIDIssuer(KeyRing.generate(NOW - 86_400), parameters=parameters)
         self.reachable = True
         self.owners: dict[str, str] = {}  # token -> name
@@ -137,10 +138,12 @@ class Phone:
 class World:
     """An air with phones."""
 
-    def __init__(self, room: Room | None = None, **how: Any) -> None:
+    def __init__(
+        self, room: Room | None = None, parameters: BlueTraceParameters = BLUETRACE, **how: Any
+    ) -> None:
         self.room = room or Room()
         self.air = air(self.room, **how)
-        self.issuing = Issuing()
+        self.issuing = Issuing(parameters)
         self.phones: dict[str, Phone] = {}
 
     def start(
@@ -154,12 +157,17 @@ class World:
         tell: Callable[[str, str], None] = lambda *_: None,
         now: Callable[[], float] = clock,
         pauses: Pauses = HASTY,
+        note_later_scans: bool = False,
         **how: Any,
     ) -> Phone:
         controller = self.air.controller(name)
         held = log if log is not None else MemoryContactLog()
         node = Node(
-            BlueTraceExchange(model=f"model of {name}", organisation="SG_MOH"),
+            BlueTraceExchange(
+                model=f"model of {name}",
+                organisation="SG_MOH",
+                token_life_s=self.issuing.parameters.validity_s,
+            ),
             held,
             open_radio=open_radio or opener(controller, **how),
             fetch=fetch or self.issuing.fetch(name),
@@ -167,6 +175,7 @@ class World:
             chance=np.random.default_rng(len(self.phones)).random,
             timings=timings,
             pauses=pauses,
+            note_later_scans=note_later_scans,
             tell=tell,
         )
         phone = Phone(name, node, held, controller, asyncio.Event())

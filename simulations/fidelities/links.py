@@ -138,7 +138,7 @@ class Links:
         self._system = phones.system.tolist()
         timings = [timings_of(system, habits.app) for system in System]
         self._queue_max_s = [timing.queue_max_s for timing in timings]
-        self._blacklist_s = [timing.blacklist_s for timing in timings]
+        self._blacklist_s = [habits.reconnect_s or timing.blacklist_s for timing in timings]
         self._timeout_s = [timing.connection_timeout_s for timing in timings]
         self._connect_span = [
             (CONNECT_S[0], CONNECT_S[1] + HABITS[Habit(system)].advertise_every_s)

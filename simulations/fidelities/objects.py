@@ -95,6 +95,8 @@ class ObjectPhone:
         self._system = System(int(phones.system[person]))
         self._habits = habits
         timings = timings_of(self._system, habits.app)
+        if habits.reconnect_s:
+            timings = replace(timings, blacklist_s=habits.reconnect_s)
         chance = CountedChance(streams.noise("handset"), person)
         period_s = timings.scan_s + timings.scan_pause_max_s
         self._exchange = BlueTraceExchange(

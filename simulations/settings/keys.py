@@ -230,6 +230,15 @@ class PhoneKeys:
             "exchange."
         ),
     ] = False
+    reconnect_s: Annotated[
+        float,
+        about(
+            "Time until a phone connects to the same address again; 0: as its system does, 100 s "
+            "on Android and 55 s on iPhones.",
+            ge=0,
+            le=86_400,
+        ),
+    ] = 0.0
     bluetooth_drops_per_hour: Annotated[
         float, about("How often Bluetooth stops working.", ge=0, le=60)
     ] = 0.0

@@ -31,7 +31,8 @@ CROWDS: dict[str, tuple[str, dict[str, str]]] = {
     "dropped Bluetooth": ("queue", {"bluetooth_drops_per_hour": "60", "bluetooth_off_s": "30"}),
     "later scans": (
         "queue",
-        {"later_scans": "true", "duration_s": "1100", "ios": "0.4", "count": "12", "locked": "0.5"},
+        {"later_scans": "true", "duration_s": "1100", "ios": "0.4", "count": "12", "locked": "0.5"}
+        | {"reconnect_s": "150"},
     ),
     "later scans, stale": (
         "queue",

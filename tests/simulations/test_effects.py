@@ -110,6 +110,7 @@ CHANGES = {
     "phones.stale_tempid": Change("train-carriage", "true", "duration_s=1000 ios=1 people.count=6"),
     "phones.rotating_addresses": Change("train-carriage", "false", SMALL),
     "phones.later_scans": Change("train-carriage", "true", SMALL),
+    "phones.reconnect_s": Change("train-carriage", "30", SMALL),
     "phones.bluetooth_drops_per_hour": Change("train-carriage", "20", SMALL),
     "phones.bluetooth_off_s": Change(
         "train-carriage", "20", f"{SMALL} bluetooth_drops_per_hour=20"
