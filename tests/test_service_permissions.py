@@ -227,6 +227,12 @@ CALLS: dict[str, tuple[Action, Act]] = {
             contact_row(1, "NONE", service.custody.keys, counted_entropy(710)), by=by
         ),
     ),
+    "policies.all": (Action.SHOW_COSTS, lambda service, by: service.policies.all(by=by)),
+    "policies.costs": (Action.SHOW_COSTS, lambda service, by: service.policies.costs(by=by)),
+    "policies.set_least_chance": (
+        Action.SET_LEAST_CHANCE,
+        lambda service, by: service.policies.set_least_chance(9.0, NOON, by=by),
+    ),
     "unmerging.undoable_cases": (
         Action.MERGE_CASES,
         lambda service, by: service.unmerging.undoable_cases(CASE, by=by),
@@ -261,6 +267,7 @@ NO_CALLER = {
     *("access.SignIn.who", "access.SignIn.leave"),
     # the clock, start-up and repairs
     *("finder.work_off", "finder.refresh", "finder.take_over", "finder.log_arrived"),
+    "finder.judge_again",
     *("purge.last", "purge.check_behind", "purge.check_clock"),
     *("purge.clock_suspect", "purge.overdue", "custody.require", "custody.foreign"),
     *("casework.several_open", "tallies.add", "tallies.tell", "tracing.refresh"),
@@ -268,7 +275,7 @@ NO_CALLER = {
     *("audit.atomic", "audit.transaction", *TAKE_A_NAME, "casework.check", "casework.kept"),
     *("desk.today", "desk.days_of", "desk.user_of", "desk.name_of", "pins.given_out"),
     *("limits.take", "limits.add", "limits.give_back", "limits.first", "limits.add_hearers"),
-    *("limits.count", "tracing.found", "tracing.concerned"),
+    *("limits.count", "tracing.found", "tracing.concerned", "tracing.policy"),
 }
 """Methods that act for no caller."""
 
@@ -372,6 +379,7 @@ ARGUMENTS = {
     "keys destroy": ["2000-01-01", "--yes"],
     "keys quarantine": ["2000-01-01"],
     "keys replace": ["--yes"],
+    "policy set": ["--least-chance", "0.5"],
     "user add": ["new", "--role", "tracer"],
     "user disable": ["nobody"],
     "user import": ["users.csv"],

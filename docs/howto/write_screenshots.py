@@ -81,6 +81,7 @@ def walk(
     went(case, "case")
     went(f"{case}/graph", "graph")
     went("/graph", "who-met")
+    went("/policy", "policy")
     went("/follow-up", "follow-up")
     page.locator("tbody th a").first.click()
     save(page, "contact", language)

@@ -62,8 +62,8 @@ OWN_KEYS = {
 """What labels name, by kind of label: no call in the code has them as a constant."""
 CLASS_CODES = ("error", "rate-limited", "stale", "nul-character", "unavailable")
 """Codes on the pages that no ``raise`` in ``RAISED_IN`` names."""
-RAISED_IN = ("authority/access", "authority/cases", "authority/desk", "authority/intake",
-             "authority/tracing", "adapters/operator_pages")  # fmt: skip
+RAISED_IN = ("authority/access", "authority/cases", "authority/contacts", "authority/desk",
+             "authority/intake", "authority/tracing", "adapters/operator_pages")  # fmt: skip
 NEVER_SHOWN = {
     *("weak-password", "no-such-operator", "no-such-role", "operator-name", "role-not-held"),
     *("operator-name-taken", "disable-not-allowed", "credential-needed", "withdrawn-already"),

@@ -212,6 +212,7 @@ def every_page(walked: dict[str, str]) -> list[str]:
         "/desk/",
         "/desk/cases",
         "/desk/graph",
+        "/desk/policy?cost=1&value=10",
         "/desk/follow-up",
         "/desk/exports",
         "/desk/audit",

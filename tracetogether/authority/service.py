@@ -17,6 +17,7 @@ from tracetogether.authority.desk.finding import ContactFinder
 from tracetogether.authority.desk.followup import FollowUp
 from tracetogether.authority.desk.imports import CaseImport, OperatorImport
 from tracetogether.authority.desk.merging import Merging
+from tracetogether.authority.desk.policies import CallPolicies
 from tracetogether.authority.desk.unmerging import Unmerging
 from tracetogether.authority.desk.views import Desk
 from tracetogether.authority.intake.issuance import Issuance
@@ -57,6 +58,7 @@ class Authority:
     intake: Intake
     tracing: Tracing
     graphs: ContactGraphs
+    policies: CallPolicies
     custody: Custody
     purge: Purge
     monitoring: Monitoring
@@ -121,6 +123,15 @@ class Authority:
             entropy=entropy,
             days=days,
         )
+        finder = ContactFinder(
+            keys=keys,
+            casework=casework,
+            tracing=tracing,
+            store=store,
+            audit=audit,
+            entropy=entropy,
+            days=days,
+        )
         staff = Staff(store, audit)
         purge = Purge(keys=keys, save_keys=save_keys, store=store, audit=audit, days=days)
         return cls(
@@ -138,15 +149,7 @@ class Authority:
             casework=casework,
             desk=desk,
             follow_up=follow_up,
-            finder=ContactFinder(
-                keys=keys,
-                casework=casework,
-                tracing=tracing,
-                store=store,
-                audit=audit,
-                entropy=entropy,
-                days=days,
-            ),
+            finder=finder,
             merging=Merging(
                 desk=desk, casework=casework, store=store, audit=audit, entropy=entropy
             ),
@@ -168,6 +171,9 @@ class Authority:
             ),
             tracing=tracing,
             graphs=ContactGraphs(tracing=tracing, store=store),
+            policies=CallPolicies(
+                tracing=tracing, finder=finder, casework=casework, store=store, audit=audit
+            ),
             custody=Custody(keys=keys, save_keys=save_keys, audit=audit, store=store),
             purge=purge,
             monitoring=Monitoring(store=store, keys=keys, limits=limits, purge=purge),

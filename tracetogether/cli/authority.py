@@ -36,6 +36,7 @@ from tracetogether.cli.authority_options import (
     moment_of,
     other_database_option,
 )
+from tracetogether.cli.authority_policy import policy
 from tracetogether.cli.authority_settings import limits, time_zone
 from tracetogether.cli.authority_staff import audit, user
 from tracetogether.cli.console import answer, note, progress, say
@@ -66,6 +67,7 @@ for _command in (
     demo_data,
     export,
     follow_up,
+    policy,
     backup,
     restore,
     time_zone,

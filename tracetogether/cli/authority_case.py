@@ -12,7 +12,7 @@ from tracetogether.authority.access.permissions import CONSOLE
 from tracetogether.authority.cases.case import Case, day_of
 from tracetogether.authority.cases.followed import ALL_ROWS
 from tracetogether.authority.intake.pins import PinLifetime
-from tracetogether.authority.tracing.one_case import POLICIES, TracedCase
+from tracetogether.authority.tracing.one_case import TracedCase
 from tracetogether.cli.authority_folder import opened_folder
 from tracetogether.cli.authority_graph import graph, onward, policy_option
 from tracetogether.cli.authority_options import (
@@ -164,7 +164,7 @@ def contacts(case_id: str, policy: str, folder: Path, *, quarantined: bool, as_j
     with opened_folder(folder) as service:
         found = service.casework.case(case_id, by=CONSOLE)
         traced = service.tracing.contacts(
-            found, POLICIES[policy], believe_quarantined=quarantined, by=CONSOLE
+            found, service.tracing.policy(policy), believe_quarantined=quarantined, by=CONSOLE
         )
         service.audit.record("contacts.listed", time.time(), by=CONSOLE.name, subject=case_id)
 

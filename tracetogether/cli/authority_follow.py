@@ -23,7 +23,7 @@ from tracetogether.cli.authority_options import (
     limit_option,
     offset_option,
 )
-from tracetogether.cli.console import answer, progress, right, say, table
+from tracetogether.cli.console import answer, percent, progress, right, say, table
 from tracetogether.cli.options import as_json, number_option
 
 _EXPLAINED = {
@@ -93,8 +93,8 @@ def _facts(followed: Followed) -> dict[str, object]:
         "state": kept.state.value,
         "priority": kept.priority.word,
         "reasons": list(kept.reasons),
-        "minutes": kept.minutes,
         "probability": kept.probability,
+        "minutes": kept.minutes,
         "last_s": kept.last_s,
         "until": date_of_day(kept.until_day),
         "missed": kept.missed,
@@ -109,9 +109,10 @@ def _table(contacts: Sequence[Followed]) -> Table:
         ("contact", lambda followed: followed.kept.contact_id),
         ("case", lambda followed: followed.kept.case_id),
         ("person", lambda followed: followed.pseudonym),
+        (right("likely"), lambda followed: percent(followed.kept.probability)),
+        (right("minutes"), lambda followed: f"{followed.kept.minutes:.0f}"),
         ("priority", lambda followed: followed.kept.priority.word),
         ("state", lambda followed: followed.kept.state.value.replace("_", " ")),
-        (right("minutes"), lambda followed: f"{followed.kept.minutes:.0f}"),
     )
 
 

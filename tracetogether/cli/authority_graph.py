@@ -39,7 +39,7 @@ policy_option = click.option(
 def graph(policy: str, offset: int, folder: Path, *, as_json: bool) -> None:
     """Show who met whom in the newest 1,000 cases, and rank who may have infected whom."""
     with opened_folder(folder) as service:
-        found = service.graphs.graph(POLICIES[policy], skip=offset, by=CONSOLE)
+        found = service.graphs.graph(service.tracing.policy(policy), skip=offset, by=CONSOLE)
         service.audit.record("graph.shown", time.time(), by=CONSOLE.name, cases=found.cases)
 
     from tracetogether.shapes.contacts import Graph  # noqa: PLC0415 - pydantic is optional
@@ -60,7 +60,7 @@ def onward(case_id: str, policy: str, folder: Path, *, as_json: bool) -> None:
     """List whom the contacts of CASE_ID met later, as far as those contacts uploaded a log."""
     with opened_folder(folder) as service:
         case = service.casework.case(case_id, by=CONSOLE)
-        found = service.graphs.second_degree(case, POLICIES[policy], by=CONSOLE)
+        found = service.graphs.second_degree(case, service.tracing.policy(policy), by=CONSOLE)
         service.audit.record(
             "contacts.onward_listed", time.time(), by=CONSOLE.name, subject=case.case_id
         )

@@ -50,7 +50,9 @@ class ContactLine(Nearness):
 
     pseudonym: str
     close_contact: bool
-    probability: Annotated[float, Field(description="Of a close contact under the policy.")]
+    probability: Annotated[
+        float, Field(description="Of the policy's minutes or more. Lists are sorted by it.")
+    ]
     minutes_24h: Annotated[float, Field(description="In the 24 hours with the most minutes.")]
     minutes_24h_low: Annotated[float, path("busiest_24h.low")]
     minutes_24h_high: Annotated[float, path("busiest_24h.high")]
@@ -72,6 +74,9 @@ class Policy(AnswerBody):
     minutes: float
     rule: Annotated[
         str | None, Field(description="Counts minutes by attenuation instead of by the radius.")
+    ]
+    least_chance: Annotated[
+        float, Field(description="A contact is close from this probability of the minutes on.")
     ]
 
 

@@ -14,10 +14,11 @@ from tracetogether.authority.desk.exports import layout_named
 from tracetogether.authority.intake.issuance import new_secret
 from tracetogether.authority.intake.pins import PinLifetime
 from tracetogether.authority.service import Authority
-from tracetogether.authority.tracing.one_case import POLICIES, policy_named
+from tracetogether.authority.tracing.one_case import POLICIES
 from tracetogether.shapes import cases as shapes
 from tracetogether.shapes import oversight
 from tracetogether.shapes.contacts import Contacts, Graph, OnwardLine, OnwardLines, Policy
+from tracetogether.shapes.policies import CostCurveShape, LeastChance, Policies
 from tracetogether.tables.spreadsheets import MEDIA_TYPES, file_of
 
 _MOST_ENTRIES = 1_000
@@ -39,6 +40,7 @@ def for_operators(authority: Authority, clock: Callable[[], float]) -> APIRouter
     _casework(router, authority, clock)
     add_follow_up(router, authority, clock)
     _lists(router, authority, clock)
+    _policies(router, authority, clock)
     _oversight(router, authority, clock)
     _staff(router, authority, clock)
     return router
@@ -118,7 +120,7 @@ def _casework(router: APIRouter, authority: Authority, clock: Callable[[], float
         """
         case = authority.casework.case(case_id, by=by)
         traced = authority.tracing.contacts(
-            case, policy_named(policy), by=by, believe_quarantined=quarantined
+            case, authority.tracing.policy(policy), by=by, believe_quarantined=quarantined
         )
         authority.audit.record("contacts.listed", clock(), by=by.name, subject=case.case_id)
         return Contacts.of(traced)
@@ -147,7 +149,7 @@ def _lists(router: APIRouter, authority: Authority, clock: Callable[[], float]) 
 
         Roles: tracer (of assigned cases), supervisor. The audit log records the request.
         """
-        graph = authority.graphs.graph(policy_named(policy), by=by, skip=offset)
+        graph = authority.graphs.graph(authority.tracing.policy(policy), by=by, skip=offset)
         authority.audit.record("graph.shown", clock(), by=by.name, cases=graph.cases)
         return Graph.of(graph, offset)
 
@@ -158,7 +160,8 @@ def _lists(router: APIRouter, authority: Authority, clock: Callable[[], float]) 
         Roles: tracer, supervisor; through contacts whose own cases the caller needs to know.
         The audit log records the request.
         """
-        case, chosen = authority.casework.case(case_id, by=by), policy_named(policy)
+        case = authority.casework.case(case_id, by=by)
+        chosen = authority.tracing.policy(policy)
         found = authority.graphs.second_degree(case, chosen, by=by)
         authority.audit.record("contacts.onward_listed", clock(), by=by.name, subject=case.case_id)
         return OnwardLines(
@@ -194,6 +197,46 @@ def _lists(router: APIRouter, authority: Authority, clock: Callable[[], float]) 
             media_type=MEDIA_TYPES[form],
             headers={"Content-Disposition": f'attachment; filename="contacts-{layout}.{form}"'},
         )
+
+
+def _policies(router: APIRouter, authority: Authority, clock: Callable[[], float]) -> None:
+    def all_policies(by: By) -> Policies:
+        shown = authority.policies.all(by=by)
+        least = next(iter(shown.values())).least_chance
+        policies = {name: Policy.of(policy) for name, policy in shown.items()}
+        return Policies(least_chance=least, policies=policies)
+
+    @router.get("/policies")
+    def list_policies(by: By) -> Policies:
+        """List the policies, and how likely a close contact must be. Roles: tracer, supervisor."""
+        return all_policies(by)
+
+    @router.post("/policies/least-chance")
+    def set_least_chance(by: By, asked: LeastChance) -> Policies:
+        """Set how likely the policy's minutes must be for a close contact. Role: supervisor.
+
+        The contacts of open cases are judged again. The audit log records the change.
+        """
+        authority.policies.set_least_chance(asked.least_chance, clock(), by=by)
+        return all_policies(by)
+
+    @router.get("/cost-curve")
+    def show_cost_curve(
+        by: By,
+        policy: _Policy = "singapore",
+        case_id: Annotated[str, Query(description="Count this case only.")] = "",
+        cost: Annotated[float | None, Query(description="Of one call.", gt=0)] = None,
+        value: Annotated[float | None, Query(description="Of one contact found.", gt=0)] = None,
+    ) -> CostCurveShape:
+        """Show how many calls are expected to find how many contacts, by the lists' own chances.
+
+        It counts all open cases that the caller may see, or one case. `cost` and `value` together
+        give the least chance to call: cost / value. Roles: tracer (of assigned cases), supervisor.
+        The audit log records the request.
+        """
+        costs = authority.policies.costs(policy, case_id, by=by)
+        authority.audit.record("costs.shown", clock(), by=by.name, subject=case_id)
+        return CostCurveShape.of_costs(costs, cost, value)
 
 
 def _oversight(router: APIRouter, authority: Authority, clock: Callable[[], float]) -> None:

@@ -14,6 +14,7 @@ from tracetogether.adapters.operator_pages import (
     oversight,
     overview,
     people,
+    policy,
     signing,
     who_met,
 )
@@ -30,6 +31,7 @@ ALL_PAGES: tuple[Page, ...] = (
     *cases.PAGES,
     *people.PAGES,
     *who_met.PAGES,
+    *policy.PAGES,
     *oversight.PAGES,
 )
 _KINDS = {"desk.css": "text/css", "mark.svg": "image/svg+xml"}

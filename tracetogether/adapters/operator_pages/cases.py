@@ -26,7 +26,7 @@ from tracetogether.authority.cases.followed import ALL_ROWS, ContactQuery
 from tracetogether.authority.contacts.lines import Contact
 from tracetogether.authority.desk.views import Followed
 from tracetogether.authority.intake.pins import PinLifetime
-from tracetogether.authority.tracing.one_case import POLICIES, policy_named
+from tracetogether.authority.tracing.one_case import POLICIES
 from tracetogether.errors import (
     ConflictError,
     InvalidRequestError,
@@ -91,7 +91,7 @@ def show_case(request: PageRequest) -> Response:
         return request.render("case.html", **_head(request, case), traced=None)
     authority = request.authority
     policy_name = request.http.query_params.get("policy", "singapore")
-    policy = policy_named(policy_name)
+    policy = authority.tracing.policy(policy_name)
     traced = authority.tracing.contacts(case, policy, by=request.caller)
     some, offset = rows_at(traced.contacts, request.number("offset", 0), _LINES_A_PAGE)
     followed = _followed(request, case)

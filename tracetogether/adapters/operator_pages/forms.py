@@ -22,7 +22,10 @@ HELD_PATH: Final = "held-path"
 _ROOM_FOR_SIGN_IN: Final = 16_384
 _MOST_DRAINED_BYTES: Final = 4_000_000
 FIELDS: Final = frozenset(
-    {"user_id", "date", "operator", "into", "text", "reason", "day", "outcome", "name", "phone"}
+    {
+        *("user_id", "date", "operator", "into", "text", "reason", "day", "outcome"),
+        *("name", "phone", "least_chance"),
+    }
 )
 """The fields that people fill in."""
 SECRET: Final = frozenset({FORM_TOKEN, "password", "code", "pin"})

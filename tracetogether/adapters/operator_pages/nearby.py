@@ -5,9 +5,9 @@ from collections.abc import Iterable
 from tracetogether.adapters.operator_pages.pictures import TimelineRow
 from tracetogether.adapters.operator_pages.rendering import (
     day_text,
+    likely_text,
     metres_text,
     minutes_text,
-    percent_text,
 )
 from tracetogether.adapters.operator_pages.texts import Texts
 from tracetogether.authority.contacts.lines import Contact, ContactDay
@@ -16,7 +16,7 @@ from tracetogether.authority.desk.views import Followed
 
 def timeline_row(contact: Contact, followed: Followed | None, t: Texts, base: str) -> TimelineRow:
     """Return a contact's row of the timeline, whose link begins with ``base``."""
-    likely = f"{100 * contact.probability:.0f} %"
+    likely = likely_text(contact.probability)
     state = "" if followed is None else t.label("contact-state", followed.kept.state.value)
     link = "" if followed is None else f"{base}/contacts/{followed.kept.contact_id}"
     return TimelineRow(
@@ -46,8 +46,8 @@ def why(contact: Contact, t: Texts) -> list[str]:
         match reason.code:
             case "probability":
                 text = t(
-                    "{share} likely to reach {limit:g} min within {metres:g} m in 24 hours",
-                    share=percent_text(of["probability"]),
+                    "{share} likely within {metres:g} m for {limit:g} min or more in 24 hours",
+                    share=likely_text(of["probability"]),
                     limit=of["policy_minutes"],
                     metres=of["within_m"],
                 )

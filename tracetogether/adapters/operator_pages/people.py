@@ -27,7 +27,6 @@ from tracetogether.authority.contacts.lines import Contact
 from tracetogether.authority.desk.particulars import FIELDS, Field
 from tracetogether.authority.desk.views import ContactPage, Followed
 from tracetogether.errors import ConflictError, InvalidRequestError
-from tracetogether.parameters import SINGAPORE_POLICY
 from tracetogether.shapes.bodies import RequestBody
 
 _CALLS_A_PAGE = 25
@@ -66,12 +65,13 @@ def _contact(request: PageRequest, followed: Followed) -> Response:
     desk, kept = request.authority.desk, followed.kept
     case = request.authority.casework.case(kept.case_id, by=request.caller)
     near = _near(request, case, followed.pseudonym)
+    policy = request.authority.tracing.policy()
     picture = None
     if near is not None:
         about = request.t("Days on which they were nearby")
         first = case.first_day
         line = timeline_row(near, followed, request.t, request.base)
-        picture = timeline([line], first, case.day, about, limit=SINGAPORE_POLICY.minutes)
+        picture = timeline([line], first, case.day, about, limit=policy.minutes)
     today = request.authority.desk.today(request.now)
     return request.render(
         "contact.html",
@@ -79,6 +79,7 @@ def _contact(request: PageRequest, followed: Followed) -> Response:
         kept=kept,
         case=case,
         near=near,
+        policy=policy,
         picture=picture,
         why=[] if near is None else why(near, request.t),
         calendar=desk.days_of(kept),

@@ -51,6 +51,7 @@ def environment(days: LocalDays, base: str = BASE) -> Environment:
         minutes=minutes_text,
         metres=metres_text,
         percent=percent_text,
+        likely=likely_text,
     )
     made.globals["base"] = base
     made.globals["zone"] = days.name
@@ -85,6 +86,11 @@ def minutes_text(minutes: Interval) -> str:
 def metres_text(metres: Interval) -> str:
     """Return metres as text: the median, then 5 % to 95 % in brackets."""
     return f"{metres.median:.1f} ({metres.low:.1f}–{metres.high:.1f})"
+
+
+def likely_text(share: float) -> str:
+    """Return a probability (0 to 1) in per cent; beyond 1 % and 99 % only the bound."""
+    return "<1 %" if share < 0.01 else ">99 %" if share > 0.99 else f"{100 * share:.0f} %"
 
 
 def percent_text(share: float | None) -> str:

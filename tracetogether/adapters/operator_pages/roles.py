@@ -20,6 +20,8 @@ ACTIONS: Final[Mapping[tuple[str, str], Action]] = {
     ("POST", "/cases/{case_id}/merge"): Action.MERGE_CASES,
     ("POST", "/cases/{case_id}/unmerge"): Action.MERGE_CASES,
     ("GET", "/graph"): Action.SHOW_GRAPH,
+    ("GET", "/policy"): Action.SHOW_COSTS,
+    ("POST", "/policy"): Action.SET_LEAST_CHANCE,
     ("GET", "/follow-up"): Action.LIST_FOLLOWED,
     ("GET", "/contacts/{contact_id}"): Action.LIST_FOLLOWED,
     ("POST", "/contacts/{contact_id}/outcome"): Action.RECORD_CALL,

@@ -3,7 +3,7 @@
 Lengths are SVG user units (pixels at full size), from the left and from the top. Texts are escaped.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from markupsafe import Markup
 
@@ -76,6 +76,14 @@ def curve(*points: float, thick: float, kind: str) -> Markup:
         '<path d="M{} {}C{} {} {} {} {} {}" fill="none" stroke-width="{}" stroke-opacity="0.75" '
         'class="{}"/>'
     ).format(*map(short, (*points, thick)), kind)
+
+
+def path(points: Sequence[tuple[float, float]], kind: str, thick: float) -> Markup:
+    """Return straight lines from point to point; each point is x and y."""
+    drawn = " ".join(f"{short(x)} {short(y)}" for x, y in points)
+    return Markup('<path d="M{}" fill="none" stroke-width="{}" class="{}"/>').format(
+        drawn, short(thick), kind
+    )
 
 
 def link(to: str, *parts: Markup) -> Markup:

@@ -17,7 +17,7 @@ from tracetogether.authority.cases.case import Case
 from tracetogether.authority.contacts.lines import Contact
 from tracetogether.authority.contacts.transmission import ASSUMPTIONS, Candidate
 from tracetogether.authority.tracing.graph import ContactGraph
-from tracetogether.authority.tracing.one_case import POLICIES, policy_named
+from tracetogether.authority.tracing.one_case import POLICIES
 
 CASES_A_PAGE: Final = 25
 _MOST_MET: Final = 45
@@ -60,7 +60,8 @@ class TablePage:
 def show_graph(request: PageRequest) -> Response:
     """Show what joins the newest cases that have logs, and those before them page by page."""
     policy_name = request.http.query_params.get("policy", "singapore")
-    policy, offset = policy_named(policy_name), request.number("offset", 0)
+    policy = request.authority.tracing.policy(policy_name)
+    offset = request.number("offset", 0)
     graphs, caller = request.authority.graphs, request.caller
     found = graphs.graph(policy, by=caller, skip=offset, most=CASES_A_PAGE)
     if not found.asked and found.cases_left_out:  # the list is shorter by now

@@ -40,6 +40,8 @@ class Action(Enum):
     ISSUE_PIN = "issue an upload PIN"
     LIST_CONTACTS = "see the contacts of a case, and whom those met"
     SHOW_GRAPH = "see which cases met, and who may have infected whom"
+    SHOW_COSTS = "see the policies, and how many calls find how many contacts"
+    SET_LEAST_CHANCE = "set how likely a contact must be to be called"
     ASSIGN_CASE = "assign a case to a tracer"
     CHANGE_CASE_STATE = "close a case, or open it again"
     MERGE_CASES = "merge two cases, or undo that"
@@ -78,6 +80,8 @@ PERMISSIONS: Final[Mapping[Action, frozenset[Role]]] = MappingProxyType(
         Action.ISSUE_PIN: _roles(Role.ISSUER),
         Action.LIST_CONTACTS: _roles(Role.TRACER, Role.SUPERVISOR),
         Action.SHOW_GRAPH: _roles(Role.TRACER, Role.SUPERVISOR),
+        Action.SHOW_COSTS: _roles(Role.TRACER, Role.SUPERVISOR),
+        Action.SET_LEAST_CHANCE: _roles(Role.SUPERVISOR),
         Action.ASSIGN_CASE: _roles(Role.SUPERVISOR),
         Action.CHANGE_CASE_STATE: _roles(Role.TRACER, Role.SUPERVISOR),
         Action.MERGE_CASES: _roles(Role.SUPERVISOR),

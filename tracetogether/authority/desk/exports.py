@@ -242,7 +242,8 @@ def _godata_duration(minutes: float) -> str:
 
 def _said(kept: KeptContact) -> str:
     return (
-        f"{kept.minutes:.0f} min ({kept.minutes_low:.0f} to {kept.minutes_high:.0f}) near, "
+        f"{100 * kept.probability:.0f} % likely a close contact, {kept.minutes:.0f} min "
+        f"({kept.minutes_low:.0f} to {kept.minutes_high:.0f}) near, "
         f"nearest {kept.nearest_m:.1f} m, on {kept.days} days"
     )
 

@@ -27,7 +27,7 @@ from tracetogether.authority.tracing.one_case import Tracing
 from tracetogether.errors import NotFoundError, TraceTogetherError
 from tracetogether.keyring import KeyRing
 from tracetogether.local_days import UTC_DAYS, LocalDays
-from tracetogether.parameters import FOLLOW_UP, SINGAPORE_POLICY, FollowUpParameters
+from tracetogether.parameters import FOLLOW_UP, CloseContactPolicy, FollowUpParameters
 from tracetogether.units import SECONDS_PER_DAY, SECONDS_PER_MINUTE, Entropy, utc_day
 
 _RETRY_S: Final = 10 * SECONDS_PER_MINUTE
@@ -99,7 +99,8 @@ class ContactFinder:
             arrived_at: when the log arrived, if not now: its contacts are deleted with it.
         """
         self.tracing.refresh(case)
-        found = self.tracing.found(case, SINGAPORE_POLICY).contacts
+        traced = self.tracing.found(case)
+        found = traced.contacts
         arrived_at = now if arrived_at is None else arrived_at
         if not found or not self.keys.has_day(utc_day(arrived_at)):
             return 0
@@ -111,7 +112,9 @@ class ContactFinder:
             known = {opened_person(kept, self.keys): kept for kept in rows}
             self.store.desk.put_contacts(
                 [
-                    self._updated(contact, case, known.get(contact.user_id), arrived_at)
+                    self._updated(
+                        contact, case, known.get(contact.user_id), arrived_at, traced.policy
+                    )
                     for contact in found
                 ]
             )
@@ -161,6 +164,10 @@ class ContactFinder:
                 new[other.case_id] += self._refresh_keeping_dates(other, arrived_at, now)
         return sum(count > 0 for count in new.values()), new.total()
 
+    def judge_again(self, case: Case, now: float) -> None:
+        """Update the contacts of an open case after a change of the policy, without a new log."""
+        self._refresh_keeping_dates(case, 0.0, now)
+
     def _refresh_keeping_dates(self, case: Case, arrived_at: float, now: float) -> int:
         """Refresh a case; none of its contacts is deleted earlier because of an older log."""
         rows = self.store.desk.contacts_of([case.case_id])
@@ -171,10 +178,15 @@ class ContactFinder:
         return [time for _, time in self.store.upload_ids(case.case_id)]
 
     def _updated(
-        self, contact: Contact, case: Case, known: KeptContact | None, arrived_at: float
+        self,
+        contact: Contact,
+        case: Case,
+        known: KeptContact | None,
+        arrived_at: float,
+        policy: CloseContactPolicy,
     ) -> KeptContact:
         """Return the row of a contact: a new one, or the known one with new measurements."""
-        priority, reasons = priority_of(contact, SINGAPORE_POLICY)
+        priority, reasons = priority_of(contact, policy)
         contact_id = known.contact_id if known else new_id(self.entropy)
         day = utc_day(arrived_at)
         person, tag = sealed_person(

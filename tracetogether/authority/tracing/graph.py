@@ -15,7 +15,7 @@ from tracetogether.authority.contacts.transmission import (
 )
 from tracetogether.authority.intake.store import IntakeStore
 from tracetogether.authority.tracing.one_case import Tracing
-from tracetogether.parameters import SINGAPORE_POLICY, CloseContactPolicy
+from tracetogether.parameters import CloseContactPolicy
 from tracetogether.units import Interval
 
 MOST_CASES: Final = 1_000
@@ -118,7 +118,7 @@ class ContactGraphs:
 
     def graph(
         self,
-        policy: CloseContactPolicy = SINGAPORE_POLICY,
+        policy: CloseContactPolicy | None = None,
         *,
         by: Caller,
         skip: int = 0,
@@ -127,12 +127,13 @@ class ContactGraphs:
         """Return the graph of the newest cases that ``by`` needs to know and that have uploads.
 
         Args:
-            policy: when a contact is close.
+            policy: when a contact is close; Singapore's if None.
             by: the caller; tracers see their own cases, supervisors and the console all.
             skip: number of newest cases to leave out.
             most: largest number of cases to include; the work grows with it.
         """
         by.require(Action.SHOW_GRAPH)
+        policy = self.tracing.policy() if policy is None else policy
         name_of = self._name_of
         with_logs = {case_id for case_id, _ in self.store.all_upload_ids()}
         known = [case for case in self.store.cases() if _counts(case, by)]
@@ -180,7 +181,7 @@ class ContactGraphs:
     def second_degree(
         self,
         case: Case,
-        policy: CloseContactPolicy = SINGAPORE_POLICY,
+        policy: CloseContactPolicy | None = None,
         *,
         by: Caller,
     ) -> tuple[Onward, ...]:
@@ -191,10 +192,11 @@ class ContactGraphs:
 
         Args:
             case: the case.
-            policy: when a contact is close.
+            policy: when a contact is close; Singapore's if None.
             by: the caller.
         """
         by.require(Action.LIST_CONTACTS)
+        policy = self.tracing.policy() if policy is None else policy
         direct = {contact.user_id: contact for contact in self.tracing.found(case, policy).contacts}
         found = []
         for user_id, case_id in sorted(self.store.desk.cases_of_users(sorted(direct))):

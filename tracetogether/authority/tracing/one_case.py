@@ -40,6 +40,10 @@ POLICIES: Final[Mapping[str, CloseContactPolicy]] = {
 """The close-contact policies that can be asked for by name."""
 
 
+LEAST_CHANCE: Final = "least-chance"
+"""The setting of an authority's least chance; without one, each policy has its own."""
+
+
 def policy_named(name: str) -> CloseContactPolicy:
     """Return a policy by its name.
 
@@ -101,10 +105,19 @@ class Tracing:
     audit: Audit
     entropy: Entropy = os.urandom
 
+    def policy(self, name: str = "singapore") -> CloseContactPolicy:
+        """Return a policy by its name, with the least chance that this authority has set.
+
+        Raises:
+            InvalidRequestError: there is no such policy.
+        """
+        policy, chosen = policy_named(name), self.store.setting(LEAST_CHANCE)
+        return policy if chosen is None else replace(policy, least_chance=float(chosen))
+
     def contacts(
         self,
         case: Case,
-        policy: CloseContactPolicy = SINGAPORE_POLICY,
+        policy: CloseContactPolicy | None = None,
         *,
         by: Caller,
         believe_quarantined: bool = False,
@@ -120,7 +133,7 @@ class Tracing:
     def found(
         self,
         case: Case,
-        policy: CloseContactPolicy = SINGAPORE_POLICY,
+        policy: CloseContactPolicy | None = None,
         *,
         believe_quarantined: bool = False,
     ) -> TracedCase:
@@ -132,9 +145,10 @@ class Tracing:
 
         Args:
             case: the case.
-            policy: when a contact is close.
+            policy: when a contact is close; Singapore's if None.
             believe_quarantined: take records of days whose keys may be known to others too.
         """
+        policy = self.policy() if policy is None else policy
         found = None if believe_quarantined else self._kept(case, policy)
         if found is None:
             evidence = self.logs.evidence(case, believe_quarantined=believe_quarantined)
