@@ -111,6 +111,11 @@ class HeardCrowd:
         """Return (n,) which of the pairs each record is of."""
         return distinct_keys(self.owner * self.people + self.peer, self.people**2)[1]
 
+    def codes_of(self, observer: Labels, peer: Labels) -> Ints:
+        """Return (m,) ``observer * people + peer`` of columns with names as in ``sightings``."""
+        number = {str(person): person for person in range(self.people)}
+        return observer.numbers(number) * self.people + peer.numbers(number)
+
     def save(self, path: Path) -> None:
         """Write all columns to a file.
 

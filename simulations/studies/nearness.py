@@ -10,11 +10,11 @@ in seconds. Nothing is fitted on the scenario that is scored: what a baseline ha
 as a constant, comes from the other scenarios.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import as_completed
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
 import numpy as np
 
@@ -25,12 +25,32 @@ from simulations.studies.heard_crowds import CrowdPlan, play_crowd
 from simulations.studies.pair_answers import (
     BOTH,
     LOGS,
+    NOBODY,
     OWN,
     RULES_OF_BOTH_LOGS,
     RULES_OF_ONE_LOG,
     PairAnswers,
 )
+from simulations.studies.pair_bounds import (
+    BOUNDS,
+    KNOWN_OFFSETS,
+    MOST_PAIRS,
+    TREE_HERE,
+    TREE_OTHERS,
+    LearningPairs,
+    expect_learners,
+    learned_answers,
+    with_known_offsets,
+)
+from simulations.studies.pair_features import features
 from simulations.studies.pair_measures import SameAnswer, with_intervals
+from simulations.studies.pair_thresholds import (
+    TUNED,
+    GroupedRecords,
+    ThresholdAnswers,
+    answer_by_thresholds,
+    mean_errors,
+)
 from tracetogether.errors import ScenarioError, StoreError
 from tracetogether.names import unknown_name
 from tracetogether.parameters import CloseContactPolicy
@@ -39,8 +59,17 @@ from tracetogether.units import Floats
 SAME: Final = "constant"
 """The rule that gives every pair the same answer, taken from the other scenarios."""
 
-RULES_OF: Final = {OWN: RULES_OF_ONE_LOG, BOTH: RULES_OF_BOTH_LOGS}
-NAMES: Final = (*dict.fromkeys(("none", SAME, *RULES_OF_ONE_LOG, *RULES_OF_BOTH_LOGS)),)
+_RULES: Final = {
+    OWN: {**RULES_OF_ONE_LOG, KNOWN_OFFSETS: with_known_offsets},
+    BOTH: RULES_OF_BOTH_LOGS,
+}
+NAMES: Final = (*dict.fromkeys(("none", SAME, *RULES_OF_ONE_LOG, *TUNED)),)
+"""Estimators and baselines. The bounds come beside them."""
+_FOLDS: Final = 4  # of a scenario's crowds, for the learner that has seen the scenario
+
+_Key = tuple[str, str]  # estimator, logs
+_Task = TypeVar("_Task")
+_Result = TypeVar("_Result")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +78,7 @@ class NearnessQuestion:
 
     Attributes:
         policy: the radius and the minutes of a contact.
-        estimators: names among NAMES.
+        estimators: names among NAMES and BOUNDS.
         logs: among LOGS.
     """
 
@@ -59,18 +88,25 @@ class NearnessQuestion:
 
     def __post_init__(self) -> None:
         for name in self.estimators:
-            if name not in NAMES:
-                raise ScenarioError(unknown_name(name, NAMES, "estimator"))
+            if name not in (*NAMES, *BOUNDS):
+                raise ScenarioError(unknown_name(name, (*NAMES, *BOUNDS), "estimator"))
         for logs in self.logs:
             if logs not in LOGS:
                 raise ScenarioError(unknown_name(logs, LOGS, "choice of logs"))
 
-    def rules(self) -> Iterator[tuple[str, str]]:
-        """Yield each (estimator, logs) that there is, except SAME."""
-        for logs in self.logs:
-            for name in self.estimators:
-                if name in RULES_OF[logs]:
-                    yield name, logs
+    @property
+    def learns(self) -> bool:
+        """Whether it asks for learned bounds."""
+        return not {TREE_HERE, TREE_OTHERS}.isdisjoint(self.estimators)
+
+    def asked(self) -> list[_Key]:
+        """Return each (estimator, logs) to ask; some can't use both logs."""
+        return [
+            (name, logs)
+            for logs in self.logs
+            for name in self.estimators
+            if name in _RULES[logs] or name in TUNED or name in (SAME, TREE_HERE, TREE_OTHERS)
+        ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,10 +116,14 @@ class AnsweredCrowd:
     Attributes:
         true_minutes: (p,) of its directed pairs.
         answers: (estimator, logs) -> answers.
+        thresholds: (rule, logs) -> answers at each threshold.
+        features: logs -> (p, f) what learners see; empty without learners.
     """
 
     true_minutes: Floats
-    answers: Mapping[tuple[str, str], PairAnswers]
+    answers: Mapping[_Key, PairAnswers]
+    thresholds: Mapping[_Key, ThresholdAnswers]
+    features: Mapping[str, Floats]
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,88 +191,217 @@ def measure_nearness(
         ScenarioError: there is no such scenario or key.
         StoreError: ``keep`` can't be written, or holds a damaged crowd.
     """
-    chosen = tuple(sorted(settings.items()))
     texts = {name: scenario_text(name) for name in dict.fromkeys(scenarios)}
-    plans = [
-        CrowdPlan(text, chosen, seed, question.policy.within_m)
-        for text in texts.values()
-        for seed in seeds
-    ]
     for text in texts.values():
         text.read(settings)  # before the work, not in the middle of it
+    if question.learns:
+        expect_learners()
     if keep is not None:
         try:
             keep.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise StoreError(f"can't keep crowds in {keep}: {error.strerror or error}") from None
-    answered: dict[int, AnsweredCrowd] = {}
-    for place, crowd in _answered(plans, question, keep, workers):
-        answered[place] = crowd
-        if on_progress is not None:
-            on_progress(len(answered), len(plans))
+    chosen = tuple(sorted(settings.items()))
+    tasks = [
+        (CrowdPlan(text, chosen, seed, question.policy.within_m), question, keep)
+        for text in texts.values()
+        for seed in seeds
+    ]
+    answered = _all(_answer_crowd, tasks, workers, on_progress)
     by_scenario: dict[str, list[AnsweredCrowd]] = {}
-    for place, plan in enumerate(plans):
-        by_scenario.setdefault(plan.scenario.name, []).append(answered[place])
-    return _rows(by_scenario, question)
+    for (plan, *_), crowd in zip(tasks, answered, strict=True):
+        by_scenario.setdefault(plan.scenario.name, []).append(crowd)
+    return _rows(by_scenario, question, workers)
 
 
-def _answered(
-    plans: Sequence[CrowdPlan], question: NearnessQuestion, keep: Path | None, workers: int
-) -> Iterator[tuple[int, AnsweredCrowd]]:
-    """Yield the place of each plan and its answers, as they come."""
+def _all(
+    call: Callable[[_Task], _Result],
+    tasks: Sequence[_Task],
+    workers: int,
+    on_progress: Callable[[int, int], None] | None = None,
+) -> list[_Result]:
+    """Return the result of each task, in their order."""
+    results: dict[int, _Result] = {}
+
+    def keep(place: int, result: _Result) -> None:
+        results[place] = result
+        if on_progress is not None:
+            on_progress(len(results), len(tasks))
+
     if workers == 1:
-        for place, plan in enumerate(plans):
-            yield place, answer_crowd(plan, question, keep)
-        return
-    with executor_of(workers, None) as executor:
-        waiting = {
-            executor.submit(answer_crowd, plan, question, keep): place
-            for place, plan in enumerate(plans)
-        }
-        for future in as_completed(waiting):
-            yield waiting[future], future.result()
+        for place, task in enumerate(tasks):
+            keep(place, call(task))
+    elif tasks:
+        with executor_of(workers, None) as executor:
+            waiting = {executor.submit(call, task): place for place, task in enumerate(tasks)}
+            for future in as_completed(waiting):
+                keep(waiting[future], future.result())
+    return [results[place] for place in range(len(tasks))]
 
 
-def answer_crowd(
-    plan: CrowdPlan, question: NearnessQuestion, keep: Path | None = None
-) -> AnsweredCrowd:
-    """Play a crowd and ask all estimators about its pairs."""
+def _answer_crowd(task: tuple[CrowdPlan, NearnessQuestion, Path | None]) -> AnsweredCrowd:
+    """Play a crowd and ask all rules about its pairs."""
+    plan, question, keep = task
     crowd = play_crowd(plan, keep)
+    records = {logs: GroupedRecords.of(crowd, logs) for logs in question.logs}
     return AnsweredCrowd(
         crowd.true_minutes,
-        {
-            (name, logs): RULES_OF[logs][name](crowd, question.policy)
-            for name, logs in question.rules()
+        answers={
+            (name, logs): _RULES[logs][name](crowd, question.policy)
+            for name, logs in question.asked()
+            if name in _RULES[logs]
         },
+        thresholds={
+            (name, logs): answer_by_thresholds(TUNED[name], crowd, records[logs])
+            for name, logs in question.asked()
+            if name in TUNED
+        },
+        features={logs: features(crowd, logs) for logs in question.logs if question.learns},
     )
 
 
-def _rows(
-    by_scenario: Mapping[str, Sequence[AnsweredCrowd]], question: NearnessQuestion
-) -> list[NearnessRow]:
+_Scenarios = Mapping[str, Sequence[AnsweredCrowd]]
+
+
+def _rows(by_scenario: _Scenarios, question: NearnessQuestion, workers: int) -> list[NearnessRow]:
     """Return a row for each scenario and estimator, in the order of the question."""
     least = question.policy.minutes
     true = {name: [crowd.true_minutes for crowd in held] for name, held in by_scenario.items()}
+    tuned, learned = _tuned(by_scenario, question), _learned(by_scenario, question, workers)
     rows = []
     for scenario, crowds in by_scenario.items():
+        everything = np.concatenate(true[scenario])
         others = SameAnswer.of(
             [np.concatenate(held) for name, held in true.items() if name != scenario], least
         )
-        answers = {rule: [crowd.answers[rule] for crowd in crowds] for rule in question.rules()}
-        if SAME in question.estimators and others is not None:
-            same = [others.answers(len(minutes)) for minutes in true[scenario]]
-            answers = {(SAME, OWN): same, **answers}
-        everything = np.concatenate(true[scenario])
-        rows += [
-            NearnessRow(
-                scenario=scenario,
-                estimator=name,
-                logs=logs,
-                crowds=len(crowds),
-                pairs=len(everything),
-                contacts=int((everything >= least).sum()),
-                figures=with_intervals(said, true[scenario], least, others=others),
+        for key in question.asked():
+            name, logs = key
+            if name == SAME and others is not None:
+                answers = [others.answers(len(minutes)) for minutes in true[scenario]]
+            elif (scenario, key) in tuned:
+                answers = tuned[scenario, key]
+            elif (scenario, key) in learned:
+                answers = learned[scenario, key]
+            elif key in crowds[0].answers:
+                answers = [crowd.answers[key] for crowd in crowds]
+            else:  # there is no other scenario or crowd to learn from
+                continue
+            rows.append(
+                NearnessRow(
+                    scenario=scenario,
+                    estimator=name,
+                    logs=logs,
+                    crowds=len(crowds),
+                    pairs=len(everything),
+                    contacts=int((everything >= least).sum()),
+                    figures=with_intervals(answers, true[scenario], least, others=others),
+                )
             )
-            for (name, logs), said in answers.items()
-        ]
     return rows
+
+
+def _tuned(
+    by_scenario: _Scenarios, question: NearnessQuestion
+) -> dict[tuple[str, _Key], list[PairAnswers]]:
+    """Return answers of the simple rules, each with its best threshold of the other scenarios."""
+    found = {}
+    for key in (key for key in question.asked() if key[0] in TUNED):
+        errors = {
+            scenario: mean_errors(
+                [crowd.thresholds[key] for crowd in crowds],
+                [crowd.true_minutes for crowd in crowds],
+            )
+            for scenario, crowds in by_scenario.items()
+        }
+        for scenario, crowds in by_scenario.items():
+            others = [
+                error for name, error in errors.items() if name != scenario and error is not None
+            ]
+            best = int(np.argmin(np.mean(others, axis=0))) if others else None
+            found[scenario, key] = [crowd.thresholds[key].at(best) for crowd in crowds]
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class _Lesson:
+    """What trees learn from, and the crowds of one scenario that they then answer about.
+
+    Attributes:
+        scenario, key: whose answers.
+        crowds: which crowds of the scenario.
+        features: (p, f) of the pairs of each of these crowds.
+        training: pairs of other crowds.
+        least_minutes: minutes of a contact.
+    """
+
+    scenario: str
+    key: _Key
+    crowds: tuple[int, ...]
+    features: tuple[Floats, ...]
+    training: LearningPairs
+    least_minutes: float
+
+    def answers(self) -> list[PairAnswers]:
+        """Return the trees' answers about each crowd."""
+        return learned_answers(self.training, self.features, self.least_minutes)
+
+
+def _learned(
+    by_scenario: _Scenarios, question: NearnessQuestion, workers: int
+) -> dict[tuple[str, _Key], list[PairAnswers]]:
+    """Return answers of trees that learned from other crowds of the scenario, or from the others.
+
+    No tree answers about a crowd that it has learned from.
+    """
+    lessons = [
+        lesson
+        for key in question.asked()
+        if key[0] in {TREE_HERE, TREE_OTHERS}
+        for scenario in by_scenario
+        for lesson in _lessons(by_scenario, scenario, key, question.policy.minutes)
+    ]
+    found: dict[tuple[str, _Key], list[PairAnswers]] = {}
+    for lesson, said in zip(lessons, _all(_Lesson.answers, lessons, workers), strict=True):
+        everybody = [NOBODY] * len(by_scenario[lesson.scenario])
+        mine = found.setdefault((lesson.scenario, lesson.key), everybody)
+        for place, answers in zip(lesson.crowds, said, strict=True):
+            mine[place] = answers
+    return found
+
+
+def _lessons(
+    by_scenario: _Scenarios, scenario: str, key: _Key, least_minutes: float
+) -> list[_Lesson]:
+    """Return the lessons of one scenario; none where there is nothing else to learn from."""
+    name, logs = key
+    pairs = {
+        other: [(crowd.features[logs], crowd.true_minutes) for crowd in crowds]
+        for other, crowds in by_scenario.items()
+    }
+    here = pairs.pop(scenario)
+    everywhere = range(len(here))
+    if name == TREE_OTHERS:
+        most = MOST_PAIRS // max(len(pairs), 1)
+        parts = [(everywhere, LearningPairs.of(list(pairs.values()), most))]
+    else:
+        parts = [
+            (
+                everywhere[fold::_FOLDS],
+                LearningPairs.of(
+                    [[here[place] for place in everywhere if place % _FOLDS != fold]], MOST_PAIRS
+                ),
+            )
+            for fold in range(min(_FOLDS, len(here)))
+        ]
+    return [
+        _Lesson(
+            scenario,
+            key,
+            tuple(places),
+            tuple(here[place][0] for place in places),
+            training,
+            least_minutes,
+        )
+        for places, training in parts
+        if training is not None
+    ]

@@ -9,13 +9,14 @@ import numpy as np
 
 from simulations.studies.heard_crowds import HeardCrowd
 from tracetogether.authority.contacts.nearness import nearness
+from tracetogether.labels import Labels
 from tracetogether.parameters import CloseContactPolicy
 from tracetogether.proximity.attenuation import RULES
 from tracetogether.proximity.calibration import BLUETRACE_TRANSMIT, Calibration
 from tracetogether.proximity.encounters import (
     DEFAULT_ESTIMATOR,
     ESTIMATORS,
-    Encounters,
+    Estimator,
     encounters,
 )
 from tracetogether.proximity.estimates import OFFSET_QUANTILES, chance_of
@@ -68,6 +69,9 @@ class PairAnswers:
         )
 
 
+NOBODY: Final = PairAnswers.ranked(np.empty(0))
+"""The answers about no pair."""
+
 OWN: Final = "own"
 BOTH: Final = "both"
 LOGS: Final = (OWN, BOTH)
@@ -83,29 +87,28 @@ def _none(crowd: HeardCrowd, _: CloseContactPolicy) -> PairAnswers:
     return PairAnswers(np.zeros(count), unknown, unknown, np.zeros(count), unknown)
 
 
-def _estimated(name: str) -> Rule:
+def _named(name: str) -> Rule:
     """Return the rule "ask this estimator of each log"."""
+    calibration = Calibration.prior(transmit=BLUETRACE_TRANSMIT)
 
     def answer(crowd: HeardCrowd, policy: CloseContactPolicy) -> PairAnswers:
-        found = encounters(
-            crowd.sightings(),
-            within_m=policy.within_m,
-            estimator=ESTIMATORS[name](),
-            calibration=Calibration.prior(transmit=BLUETRACE_TRANSMIT),
-        )
-        minutes = (found.minutes.low, found.minutes.median, found.minutes.high)
-        columns = np.column_stack([*minutes, found.minutes_at_offset_quantiles])
-        sums = added(_pairs_of(found, crowd), columns, len(crowd.pair))
-        return PairAnswers.of_minutes(sums[:, :3], sums[:, 3:], policy)
+        return estimated(ESTIMATORS[name](), crowd, policy, calibration)
 
     return answer
 
 
-def _pairs_of(found: Encounters, crowd: HeardCrowd) -> Ints:
-    """Return (m,) which of a crowd's pairs each encounter is of."""
-    number = {str(person): person for person in range(crowd.people)}
-    code = found.observer.numbers(number) * crowd.people + found.peer.numbers(number)
-    return np.searchsorted(crowd.pair, code)
+def estimated(
+    estimator: Estimator, crowd: HeardCrowd, policy: CloseContactPolicy, calibration: Calibration
+) -> PairAnswers:
+    """Return an estimator's answers from each log alone."""
+    found = encounters(
+        crowd.sightings(), within_m=policy.within_m, estimator=estimator, calibration=calibration
+    )
+    minutes = (found.minutes.low, found.minutes.median, found.minutes.high)
+    columns = np.column_stack([*minutes, found.minutes_at_offset_quantiles])
+    pair = np.searchsorted(crowd.pair, crowd.codes_of(found.observer, found.peer))
+    sums = added(pair, columns, len(crowd.pair))
+    return PairAnswers.of_minutes(sums[:, :3], sums[:, 3:], policy)
 
 
 def added(group: Ints, columns: Floats, count: int) -> Floats:
@@ -116,7 +119,7 @@ def added(group: Ints, columns: Floats, count: int) -> Floats:
 
 
 RULES_OF_ONE_LOG: Final[Mapping[str, Rule]] = MappingProxyType(
-    {"none": _none, **{name: _estimated(name) for name in ESTIMATORS}}
+    {"none": _none, **{name: _named(name) for name in ESTIMATORS}}
 )
 """Name -> rule that needs nothing but one log."""
 
@@ -130,13 +133,12 @@ def _combined(rule: str | None) -> Rule:
     def answer(crowd: HeardCrowd, policy: CloseContactPolicy) -> PairAnswers:
         asked = replace(policy, rule=rule)
         everything = crowd.sightings()
-        number = {str(person): person for person in range(crowd.people)}
         sums = np.zeros((len(crowd.pair), 3 + len(OFFSET_QUANTILES)))
         for case in np.unique(crowd.owner).tolist():
             mine = crowd.owner == case
             own, others = (everything.take(rows) for rows in (mine, ~mine))
             near = nearness(own, asked, others, owner=str(case))
-            code = case * crowd.people + near.person.numbers(number)
+            code = crowd.codes_of(Labels.constant(str(case), len(near.person)), near.person)
             row = np.searchsorted(crowd.pair, code)
             # Whom only the other phone heard is in no row of this log.
             held = np.flatnonzero(crowd.pair[np.minimum(row, len(crowd.pair) - 1)] == code)

@@ -17,6 +17,7 @@ from simulations.studies.nearness import (
     measure_nearness,
 )
 from simulations.studies.pair_answers import LOGS, OWN
+from simulations.studies.pair_bounds import BOUNDS
 from tracetogether.cli.console import answer, fixed, out, progress, right, table
 from tracetogether.cli.options import FOLDER, WholeNumber, as_json
 from tracetogether.cli.simulate_options import seeds_option, setting, workers_option
@@ -75,6 +76,13 @@ _CAPTION: Final = (
     help="Whose logs are known: own, of the observer alone; both, of everybody, as the authority "
     "combines them. Repeatable.",
 )
+@click.option(
+    "--bounds",
+    is_flag=True,
+    help="Also measure what can be had at most: the default estimator with known phones and path "
+    "loss, and boosted trees that learned from the other seeds of the same scenario, or from the "
+    "other scenarios (needs the extra study).",
+)
 @setting
 @click.option(
     "--keep",
@@ -97,6 +105,7 @@ def measure(
     keep: Path | None,
     workers: int,
     *,
+    bounds: bool,
     as_json: bool,
 ) -> None:
     """Measure estimators of minutes and of P(contact) in each SCENARIO, by default in all.
@@ -108,7 +117,7 @@ def measure(
     """
     question = NearnessQuestion(
         CloseContactPolicy(f"{within_m:g}m-{minutes:g}min", within_m, minutes),
-        tuple(dict.fromkeys(estimators)) or NAMES,
+        (*(tuple(dict.fromkeys(estimators)) or NAMES), *(BOUNDS if bounds else ())),
         tuple(dict.fromkeys(logs)),
     )
     with progress("Playing crowds") as advance:
