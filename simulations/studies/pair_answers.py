@@ -19,7 +19,7 @@ from tracetogether.proximity.encounters import (
     Estimator,
     encounters,
 )
-from tracetogether.proximity.estimates import OFFSET_QUANTILES, chance_of
+from tracetogether.proximity.estimates import OFFSET_QUANTILES, chances_of
 from tracetogether.units import Floats, Ints
 
 
@@ -54,7 +54,7 @@ class PairAnswers:
             courses: (p, 13) minutes at each of ``proximity.estimates.OFFSET_QUANTILES``.
             policy: gives the minutes of a contact.
         """
-        chance = np.array([chance_of(course, policy.minutes) for course in courses])
+        chance = chances_of(courses, policy.minutes)
         low, median, high = minutes.T
         return cls(chance, chance, low, median, high)
 

@@ -15,11 +15,11 @@ import numpy.typing as npt
 from simulations.studies.heard_crowds import HeardCrowd
 from simulations.studies.pair_answers import BOTH, PairAnswers
 from tracetogether.evaluation.baselines.tuned_threshold import (
-    LOUDEST,
-    LOWER_QUANTILE,
-    MEAN_ATTENUATION,
-    PACKET_COUNT,
     TunedThreshold,
+    loudest,
+    lower_quantile,
+    mean_attenuation,
+    packet_count,
 )
 from tracetogether.labels import Labels
 from tracetogether.proximity.calibration import BLUETRACE_TRANSMIT, Calibration
@@ -29,7 +29,7 @@ from tracetogether.sightings import Sightings
 from tracetogether.units import SECONDS_PER_MINUTE, Floats, Ints
 
 TUNED: Final[Mapping[str, TunedThreshold]] = MappingProxyType(
-    {rule.name: rule for rule in (MEAN_ATTENUATION, LOUDEST, LOWER_QUANTILE, PACKET_COUNT)}
+    {rule.name: rule for rule in (mean_attenuation(), loudest(), lower_quantile(), packet_count())}
 )
 """Name -> rule."""
 
