@@ -12,6 +12,12 @@ import numpy as np
 from tracetogether.errors import InvalidReadingsError
 from tracetogether.labels import Labels
 from tracetogether.tables.array_like import floats_of, times_of, without_zone
+from tracetogether.tables.attenuation_columns import (
+    FIELDS,
+    StatedAttenuation,
+    repeated,
+    without_signal,
+)
 from tracetogether.tables.csv_columns import BadLine, read_csv
 from tracetogether.tables.reading_faults import Faults, known_transmit_power
 from tracetogether.tables.timestamps import checked_unit, recognise, zone
@@ -27,6 +33,9 @@ READINGS_COLUMNS: Final[Mapping[str, str]] = {
     "peer_model": "tx_model",
 }
 """Field of a sighting -> column of a table of readings, where a user names none."""
+
+READINGS_FIELDS: Final[Mapping[str, str]] = {**READINGS_COLUMNS, **FIELDS}
+"""All fields that a user may name; "" where no column is read unless one does."""
 
 Column = Iterable[object]
 """A list, an array, or a column of a data frame."""
@@ -222,8 +231,9 @@ class Sightings:
 
         Args:
             path: the file.
-            columns: field -> column name, overriding READINGS_COLUMNS field by field. Columns
+            columns: field -> column name, overriding READINGS_FIELDS field by field. Columns
                 of time, peer and rssi must exist; the others may be missing unless named here.
+                A table may state attenuation in place of rssi (``tables.attenuation_columns``).
             time_unit: one of UNIT_SECONDS; needed where the numbers don't tell.
             time_zone: IANA name of the zone of dates that have none.
             strict: stop at the first malformed line instead of skipping it.
@@ -236,20 +246,28 @@ class Sightings:
                 names the line or the column, and the remedy.
         """
         chosen = dict(columns or {})
-        unknown = set(chosen) - set(READINGS_COLUMNS)
+        unknown = set(chosen) - set(READINGS_FIELDS)
         if unknown:
-            known = ", ".join(READINGS_COLUMNS)
+            known = ", ".join(READINGS_FIELDS)
             msg = f"unknown field {min(unknown)!r} in the columns; the fields are {known}"
             raise InvalidReadingsError(msg)
-        names = {**READINGS_COLUMNS, **chosen}
+        names = {**READINGS_FIELDS, **chosen}
         clock = None if time_zone is None else zone(time_zone)
+        stated, replaces = without_signal(Path(path), names, chosen, "--columns")
+        numbers = {field: names[field] for field in ("tx_power", "count") if names[field]}
+        numbers |= stated if replaces else {"rssi": names["rssi"]}
+        must = _REQUIRED | (set(chosen) - {"histogram"}) | set(stated)
         table = read_csv(
             Path(path),
-            numbers={field: names[field] for field in _NUMBERS},
+            numbers=numbers,
             times={"time": names["time"]},
-            labels={field: names[field] for field in names if field not in {"time", *_NUMBERS}},
-            required=_REQUIRED | set(chosen),
-            may_be_empty={"tx_power", "rssi", "observer", "observer_model", "peer_model"},
+            labels={
+                field: names[field]
+                for field in READINGS_COLUMNS
+                if field not in {"time", *_NUMBERS}
+            },
+            required=must - {"rssi"} if replaces else must,
+            may_be_empty={*numbers, "observer", "observer_model", "peer_model"},
             strict=strict,
             on_progress=on_progress,
         )
@@ -261,16 +279,22 @@ class Sightings:
             unit=checked_unit(time_unit),
             in_zone=clock,
         )
-        nobody = Labels.constant(None, table.rows)
+        lines = StatedAttenuation.of(str(path), found.seconds, table.numbers)
+        named = table.labels if lines is None else lines.labels(table.labels)
+        line = np.arange(table.rows) if lines is None else lines.line
+        nobody = Labels.constant(None, len(line))
         everything = cls(
-            time=found.seconds,
-            observer=table.labels.get("observer", nobody),
-            peer=table.labels["peer"],
-            rssi_dbm=table.numbers["rssi"],
-            tx_power_dbm=table.numbers.get("tx_power", np.full(table.rows, np.nan)),
-            observer_model=table.labels.get("observer_model", nobody),
-            peer_model=table.labels.get("peer_model", nobody),
+            time=found.seconds if lines is None else lines.time,
+            observer=named.get("observer", nobody),
+            peer=named["peer"],
+            rssi_dbm=table.numbers["rssi"] if lines is None else lines.rssi_dbm,
+            tx_power_dbm=table.numbers.get("tx_power", np.full(table.rows, np.nan))[line],
+            observer_model=named.get("observer_model", nobody),
+            peer_model=named.get("peer_model", nobody),
         ).replaced(notes=found.notes)
+        if "count" in table.numbers:
+            rows = repeated(np.arange(len(line)), table.numbers["count"][line])
+            everything = everything.take(rows)
         models = {names["observer_model"], names["peer_model"]}
         return everything.valid(
             str(path),

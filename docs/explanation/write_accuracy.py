@@ -1,18 +1,21 @@
 """Renew the tables of accuracy.md: `python docs/explanation/write_accuracy.py RECORDINGS`.
 
-RECORDINGS is a folder of recordings as docs/howto/evaluate.md names them. Takes some minutes.
-`--only NAME` renews one table.
+RECORDINGS is a folder of recordings as docs/howto/evaluate.md names them. Every table is measured
+as `tracetogether evaluate` measures it: scenes that share a place, people or phones leave together,
+as far as columns tell. `--only NAME` renews one table.
 """
 
 import sys
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from time import perf_counter
+from time import perf_counter, process_time
 
 import numpy as np
 
-from tracetogether.evaluation.folds import fit_on, leave_scenes_out
+from tracetogether.evaluation.comparison import best_or_level
+from tracetogether.evaluation.folds import fit_on, leave_groups_out
 from tracetogether.evaluation.layout import RecordingLayout
+from tracetogether.evaluation.metrics import DurationScores, auc, ndcf
 from tracetogether.evaluation.recordings import TableJoin, read_recording
 from tracetogether.evaluation.registry import chosen_estimators
 from tracetogether.evaluation.scoring import Question, evaluate
@@ -20,33 +23,60 @@ from tracetogether.proximity.calibration import Calibration
 from tracetogether.proximity.distances import LogsUsed
 
 PAGE = Path(__file__).with_name("accuracy.md")
-MITRE = (
-    "scene=file_id,distance=range_ft[ft],observer=rx_model,peer=tx_model,"
-    "observer_model=rx_model,peer_model=tx_model"
-)
-MITLL = "scene=file_id,distance=range_ft[ft],observer=rx_model,observer_model=rx_model"
 QUARTER = 900.0
 BOTH = Question((1.5, 2.0), (QUARTER,))
-TWO = Question((2.0,), (QUARTER,))
-OWN = frozenset({LogsUsed.OWN})  # a file of these is one phone's log of one other
+OWN = frozenset({LogsUsed.OWN})
 ONE_OR_TWO = frozenset({LogsUsed.OWN, LogsUsed.PAIR})
 MINUTE = Question((2.0,), (60.0,))
+PLAIN = ("constant", "mean-attenuation", "loudest", "lower-quantile", "packet-count")
+OURS = ("posterior", "single-log", "smoothed")
+RULES = ("kalman", "robert", "bucket-cwa", "bucket-swisscovid")
+SHOWN_BY_SCENE = ("posterior", "mean-attenuation", "constant")
 
 
-def exp05(folder):
-    return read_recording(
-        folder / "dp3t_epfl" / "readings_exp05.csv.gz",
-        RecordingLayout.parse("distance=dist_m,scene=scenario"),
-        tracks=folder / "dp3t_epfl" / "traj_exp05_2hz.csv.gz",
-    ).scenes
+@dataclass(frozen=True)
+class Source:
+    """A recording as `evaluate` reads it: file, --columns, --join and --tracks."""
+
+    file: str
+    columns: str
+    join: str | None = None
+    tracks: str | None = None
+
+    def read(self, folder):
+        return read_recording(
+            folder / self.file,
+            RecordingLayout.parse(self.columns),
+            join=None if self.join is None else TableJoin.parse(f"{folder / self.join}"),
+            tracks=None if self.tracks is None else folder / self.tracks,
+        )
 
 
-def pairs_per_file(folder, name, columns):
-    return read_recording(
-        folder / name / "readings.csv.gz",
-        RecordingLayout.parse(columns),
-        join=TableJoin(folder / name / "files.csv", "file_id"),
-    ).scenes
+EXP05 = Source(
+    "dp3t_epfl/readings_exp05.csv.gz",
+    "distance=dist_m,scene=scenario",
+    tracks="dp3t_epfl/traj_exp05_2hz.csv.gz",
+)
+MITRE = Source(
+    "mitre_rau/readings.csv.gz",
+    "scene=file_id,distance=range_ft[ft],observer=rx_model,peer=tx_model,"
+    "observer_model=rx_model,peer_model=tx_model",
+    "mitre_rau/files.csv:file_id",
+)
+MITLL = Source(
+    "mitll_h0h1/readings.csv.gz",
+    "scene=file_id,distance=range_ft[ft],observer=rx_model,observer_model=rx_model",
+    "mitll_h0h1/files.csv:file_id",
+)
+ELANFER = Source(
+    "elanfer_multichannel/readings.csv.gz",
+    "time=0,rssi=rssiBLE,distance=distance[cm],scene=env,observer=setting,peer=distance",
+)
+HERALD = Source(
+    "herald_edison/readings.csv.gz",
+    "time=t_s,distance=dist_cm[cm],scene=test,observer=side,count=n",
+)
+PAIRS = {"mitre_rau": MITRE, "mitll_h0h1": MITLL, "elanfer": ELANFER, "herald": HERALD}
 
 
 def measured(folder, folds, question, names=("all",), logs=frozenset(LogsUsed)):
@@ -55,85 +85,124 @@ def measured(folder, folds, question, names=("all",), logs=frozenset(LogsUsed)):
     estimators = [
         replace(estimator, logs=estimator.logs & logs) for estimator in chosen_estimators(names)
     ]
-    return evaluate(estimators, folds, question, calibration=calibration, clock=perf_counter)
+    rows = evaluate(estimators, folds, question, calibration=calibration, clock=perf_counter)
+    return list(zip(rows, best_or_level(rows), strict=True))
+
+
+def left_out(recording):
+    return leave_groups_out(recording.scenes, recording.sharing.groups)
 
 
 def own_scenes(folder):
-    rows = measured(folder, leave_scenes_out(exp05(folder)), BOTH)
-    header = ["estimator", "logs"]
-    header += [f"{what} {radius:g} m" for radius in BOTH.radii_m for what in ("AUC", "nDCF")]
-    header += ["ECE 2 m", "MAE", "bias", "r", "in 90 %", "P15", "R15", "readings/s"]
-    lines = []
-    for row in rows:
-        if row.radius_m != 2.0:
-            continue
-        nearer = next(
-            other
-            for other in rows
-            if (other.estimator, other.logs, other.radius_m) == (row.estimator, row.logs, 1.5)
-        )
-        lines.append(
-            [
-                row.estimator,
-                row.logs,
-                *(share(value) for value in (nearer.auc, nearer.ndcf, row.auc, row.ndcf, row.ece)),
-                number(row.minutes_mae),
-                number(row.minutes_bias),
-                *(
-                    share(value, 2)
-                    for value in (
-                        row.minutes_r,
-                        row.coverage90,
-                        row.precision_15min,
-                        row.recall_15min,
-                    )
-                ),
-                speed(row.readings_per_s),
-            ]
-        )
-    return markdown(header, lines)
-
-
-def by_scene(folder):
-    header = ["scene", "estimator", "logs", "near, %", "AUC", "nDCF", "MAE", "bias", "in 90 %"]
-    rows = [
-        (fold.scored[0].name, row)
-        for fold in leave_scenes_out(exp05(folder))
-        for row in measured(folder, [fold], TWO, ("mean-attenuation", "posterior"), ONE_OR_TWO)
-        if row.n
-    ]
+    recording = EXP05.read(folder)
+    rows = measured(folder, left_out(recording), BOTH)
+    nearer = {
+        (row.estimator, row.logs): marked(row, best, "auc", "ndcf")
+        for row, best in rows
+        if row.radius_m == 1.5
+    }
+    header = ["estimator", "logs", "AUC 1.5 m", "nDCF 1.5 m", "AUC 2 m", "nDCF 2 m", "ECE 2 m"]
+    header += ["MAE", "bias", "r", "in 90 %", "Winkler", "P15", "R15", "readings/s"]
+    within_2m = [(row, best) for row, best in rows if row.radius_m == 2.0]
     lines = [
         [
-            scene,
             row.estimator,
             row.logs,
-            f"{100 * row.prevalence:.0f}",
-            share(row.auc),
-            share(row.ndcf),
-            number(row.minutes_mae),
+            *nearer[row.estimator, row.logs],
+            *marked(row, best, "auc", "ndcf", "ece", "minutes_mae"),
             number(row.minutes_bias),
-            share(row.coverage90, 2),
+            *(share(value, 2) for value in (row.minutes_r, row.coverage90)),
+            *marked(row, best, "winkler"),
+            *(share(value, 2) for value in (row.precision_15min, row.recall_15min)),
+            speed(row.readings_per_s),
         ]
-        for scene, row in rows
+        for row, best in within_2m
     ]
+    names = [scene.name for scene in recording.scenes]
+    return {
+        "exp05": markdown(header, lines),
+        "scenes": by_scene(names, [row for row, _ in within_2m]),
+    }
+
+
+def by_scene(names, rows):
+    header = ["scene", "estimator", "logs", "near, %", "AUC", "nDCF", "MAE", "bias", "in 90 %"]
+    lines = []
+    for number_of_scene, scene in enumerate(names):
+        for row in rows:
+            windows, minutes = row.windows, row.minutes
+            of_scene, pairs = windows.group == number_of_scene, minutes.group == number_of_scene
+            if row.estimator not in SHOWN_BY_SCENE or not of_scene.any():
+                continue
+            near = windows.near[of_scene]
+            columns = (minutes.low, minutes.estimated, minutes.high, minutes.true)
+            scores = DurationScores.of(*(column[pairs] for column in columns))
+            lines.append(
+                [
+                    scene,
+                    row.estimator,
+                    row.logs,
+                    f"{100 * near.mean():.0f}",
+                    share(auc(windows.score[of_scene], near)),
+                    share(ndcf(windows.chosen[of_scene], near)),
+                    number(scores.mae),
+                    number(scores.bias),
+                    share(scores.coverage90, 2),
+                ]
+            )
     return markdown(header, lines)
+
+
+def pairs(folder):
+    header = ["recording", "estimator", "AUC", "nDCF", "ECE", "MAE", "bias", "in 90 %", "Winkler"]
+    lines = []
+    for name, source in PAIRS.items():
+        rows = measured(folder, left_out(source.read(folder)), MINUTE, OURS + PLAIN + RULES, OWN)
+        lines += [
+            [
+                name,
+                row.estimator,
+                *marked(row, best, "auc", "ndcf", "ece", "minutes_mae"),
+                number(row.minutes_bias),
+                share(row.coverage90, 2),
+                *marked(row, best, "winkler"),
+            ]
+            for row, best in rows
+        ]
+        print(f"{name}: {process_time():.0f} s of processor time", flush=True)
+    return {"pairs": markdown(header, lines)}
 
 
 def elsewhere(folder):
-    mitre = pairs_per_file(folder, "mitre_rau", MITRE)
-    mitll = pairs_per_file(folder, "mitll_h0h1", MITLL)
-    names = ("posterior", "mean-attenuation", "smoothed", "kalman", "robert", "bucket-swisscovid")
-    found = [
-        ("mitre_rau, on its others", measured(folder, leave_scenes_out(mitre), MINUTE, names, OWN)),
-        ("mitll_h0h1", measured(folder, fit_on(mitre, mitll), MINUTE, names, OWN)),
-        ("exp05", measured(folder, fit_on(mitre, exp05(folder)), TWO, names, ONE_OR_TWO)),
+    mitre, mitll, exp05 = (source.read(folder) for source in (MITRE, MITLL, EXP05))
+    names = ("posterior", "single-log", *PLAIN[1:], *RULES)
+    lines = []
+    for what, scored, question, logs in (
+        ("mitll_h0h1", mitll, MINUTE, OWN),
+        ("exp05", exp05, replace(MINUTE, windows_s=(QUARTER,)), ONE_OR_TWO),
+    ):
+        folds = fit_on(mitre.scenes, scored.scenes, scored.sharing.groups)
+        lines += [
+            [
+                what,
+                row.estimator,
+                row.logs,
+                *marked(row, best, "auc", "ndcf", "ece", "minutes_mae", "winkler"),
+            ]
+            for row, best in measured(folder, folds, question, names, logs)
+        ]
+    header = ["scored", "estimator", "logs", "AUC 2 m", "nDCF 2 m", "ECE 2 m", "MAE", "Winkler"]
+    return {"elsewhere": markdown(header, lines)}
+
+
+def marked(row, best, *measures):
+    """Return figures, with a star where the estimator is best or level with the best."""
+    minutes = {"minutes_mae", "winkler"}
+    return [
+        (number if measure in minutes else share)(getattr(row, measure))
+        + ("\\*" if measure in best else "")
+        for measure in measures
     ]
-    lines = [
-        [what, row.estimator, row.logs, share(row.auc), share(row.ndcf), share(row.ece)]
-        for what, rows in found
-        for row in rows
-    ]
-    return markdown(["scored", "estimator", "logs", "AUC 2 m", "nDCF 2 m", "ECE 2 m"], lines)
 
 
 def share(value, digits=3):
@@ -159,16 +228,17 @@ def renewed(page, name, table):
     return before + begin + "\n\n" + table + "\n\n" + end + rest.split(end)[1]
 
 
-TABLES = {"exp05": own_scenes, "scenes": by_scene, "elsewhere": elsewhere}
+TABLES = {"exp05": own_scenes, "pairs": pairs, "elsewhere": elsewhere}
+"""What can be renewed alone; the table of scenes comes with that of exp05."""
 
 
 def main():
     folder = Path(sys.argv[1])
     chosen = sys.argv[3:] if sys.argv[2:3] == ["--only"] else list(TABLES)
     for name in chosen:
-        table = TABLES[name](folder)
-        PAGE.write_text(renewed(PAGE.read_text("utf-8"), name, table), "utf-8")
-        print(name)
+        for part, table in TABLES[name](folder).items():
+            PAGE.write_text(renewed(PAGE.read_text("utf-8"), part, table), "utf-8")
+            print(f"{part}: {process_time():.0f} s of processor time", flush=True)
 
 
 if __name__ == "__main__":

@@ -36,7 +36,7 @@ from tracetogether.proximity.encounters import (
     encounters,
 )
 from tracetogether.proximity.estimates import Intervals
-from tracetogether.sightings import READINGS_COLUMNS, Sightings
+from tracetogether.sightings import READINGS_COLUMNS, READINGS_FIELDS, Sightings
 from tracetogether.tables.csv_columns import BadLine
 from tracetogether.tables.timestamps import UNIT_SECONDS
 from tracetogether.units import Interval
@@ -87,7 +87,7 @@ def _estimator(_ctx: click.Context, _param: click.Parameter, value: str) -> str:
 )
 @click.option(
     "--columns",
-    callback=parsed(partial(columns_of_fields, known=READINGS_COLUMNS)),
+    callback=parsed(partial(columns_of_fields, known=READINGS_FIELDS)),
     metavar="FIELD=COLUMN,...",
     help="Column names of READINGS, where they differ from "
     + ", ".join(f"{field}={column}" for field, column in READINGS_COLUMNS.items())

@@ -1,13 +1,14 @@
 """Which column of a table holds what, and in which unit: `FIELD=COLUMN[unit],...`."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Final, Self, TypedDict
 
 from tracetogether.errors import InvalidReadingsError
 from tracetogether.names import columns_of_fields, unknown_name
-from tracetogether.sightings import READINGS_COLUMNS
+from tracetogether.sightings import READINGS_FIELDS
+from tracetogether.tables.attenuation_columns import is_bucket
 from tracetogether.tables.timestamps import UNIT_SECONDS
 
 _METRES: Final = MappingProxyType(
@@ -18,7 +19,7 @@ _UNITS: Final[Mapping[str, Mapping[str, float]]] = MappingProxyType(
 )
 
 RECORDING_COLUMNS: Final[Mapping[str, str]] = MappingProxyType(
-    {**READINGS_COLUMNS, "distance": "distance", "scene": "scene", "count": ""}
+    {**READINGS_FIELDS, "distance": "distance", "scene": "scene"}
 )
 """Field of a recording -> column, where a user names none; "": only if a user names one."""
 
@@ -27,7 +28,9 @@ TRACK_COLUMNS: Final[Mapping[str, str]] = MappingProxyType(
 )
 """Field of a table of tracks -> column, where a user names none."""
 
-NUMBERS: Final = frozenset({"time", "rssi", "tx_power", "distance", "count", "x", "y"})
+NUMBERS: Final = frozenset(
+    {"time", "rssi", "attenuation", "tx_power", "distance", "count", "span", "x", "y"}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,14 +80,24 @@ class RecordingLayout:
     def with_labels(self, columns: Mapping[str, str]) -> "RecordingLayout":
         """Return the layout with more fields that hold names, each from its column."""
         more = {field: Source(column) for field, column in columns.items()}
-        return RecordingLayout(MappingProxyType({**self.sources, **more}), self.named)
+        return replace(self, sources=MappingProxyType({**self.sources, **more}))
+
+    def columns(self) -> dict[str, str]:
+        """Return field -> column."""
+        return {field: source.column for field, source in self.sources.items()}
+
+    def with_numbers(self, columns: Mapping[str, str], drop: frozenset[str]) -> "RecordingLayout":
+        """Return the layout with columns of numbers in place of some fields."""
+        kept = {field: source for field, source in self.sources.items() if field not in drop}
+        more = {field: kept.get(field, Source(column)) for field, column in columns.items()}
+        return RecordingLayout(MappingProxyType({**kept, **more}), self.named - drop)
 
     def renamed(self, **columns: str) -> "RecordingLayout":
         """Return the layout with other columns for fields that the user did not name."""
         changed = {
             field: Source(column) for field, column in columns.items() if field not in self.named
         }
-        return RecordingLayout(MappingProxyType({**self.sources, **changed}), self.named)
+        return replace(self, sources=MappingProxyType({**self.sources, **changed}))
 
 
 def _source(field: str, text: str) -> Source:
@@ -118,8 +131,9 @@ class WantedColumns(TypedDict):
 def wanted_columns(sources: Mapping[str, Source], key: Mapping[str, str]) -> WantedColumns:
     """Return the columns that hold numbers, times, and names; ``key`` is a name."""
     columns = {field: source.column for field, source in sources.items()}
+    numbers = {f for f in columns if f in NUMBERS - {"time"} or is_bucket(f)}
     return {
-        "numbers": {f: column for f, column in columns.items() if f in NUMBERS - {"time"}},
+        "numbers": {f: column for f, column in columns.items() if f in numbers},
         "times": {f: column for f, column in columns.items() if f == "time"},
-        "labels": {**{f: c for f, c in columns.items() if f not in NUMBERS}, **key},
+        "labels": {**{f: c for f, c in columns.items() if f not in numbers | {"time"}}, **key},
     }

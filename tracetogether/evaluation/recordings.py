@@ -21,6 +21,11 @@ from tracetogether.evaluation.sharing import (
 from tracetogether.evaluation.track_tables import read_tracks, with_tracks
 from tracetogether.labels import UNKNOWN, Labels
 from tracetogether.sightings import Sightings
+from tracetogether.tables.attenuation_columns import (
+    StatedAttenuation,
+    repeated,
+    without_signal,
+)
 from tracetogether.tables.csv_columns import BadLine, CsvColumns, read_csv
 from tracetogether.tables.reading_faults import Faults, known_transmit_power
 from tracetogether.tables.timestamps import HowToSay, Recognised, Times, recognise, zone
@@ -33,7 +38,6 @@ _NAMELESS_PEER: Final = "(the sender)"
 _LONGEST_DAYS: Final = 31
 _FARTHEST_M: Final = 100.0  # most readings are of phones that are nearer
 _NEAREST_M, _BELIEVED_M = 0.001, 1000.0
-_REQUIRED: Final = frozenset({"time", "rssi"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,12 +125,12 @@ def read_recording(
         InvalidReadingsError: a table can't be read, lacks a column, or holds no reading with a true
             distance; says which and the remedy.
     """
-    clock = None if time_zone is None else zone(time_zone)
-    must = _REQUIRED | layout.named
+    layout, signal = _with_signal(path, layout, f"--{prefix}columns")
+    must = frozenset({"time"}) | signal | layout.named
     if inherited:
-        must &= _REQUIRED | {"distance", "scene"}
-    chosen_columns = possible_columns(layout) if connected_by is None else connected_by
-    shared = {f"{_SHARED}{number}": text for number, text in enumerate(chosen_columns)}
+        must &= signal | {"time", "distance", "scene"}
+    telling = possible_columns(layout) if connected_by is None else connected_by
+    shared = {f"{_SHARED}{number}": text for number, text in enumerate(telling)}
     named_by = {field: f"--{prefix}columns {field}=..." for field in layout.sources}
     named_by |= dict.fromkeys(shared, "--leave-out COLUMN")
     named_by[_KEY] = f"--{prefix}join FILE.csv:KEY"
@@ -139,27 +143,34 @@ def read_recording(
         strict=strict,
         on_progress=on_progress,
     )
-    numbers, labels = table.numbers, table.labels
-    rows = table.rows
+    clock = None if time_zone is None else zone(time_zone)
     found = _seconds(path, table, layout, clock)
-    nameless = Labels.constant(None, rows)
+    numbers, labels, seconds = table.numbers, table.labels, found.seconds
+    lines = StatedAttenuation.of(str(path), seconds, numbers)
+    if lines is not None:
+        seconds, labels = lines.time, lines.labels(labels)
+        numbers = {field: column[lines.line] for field, column in numbers.items()}
+        numbers["rssi"] = lines.rssi_dbm
+    rows, nameless = len(seconds), Labels.constant(None, len(seconds))
     observer, peer = labels.get("observer", nameless), labels.get("peer", nameless)
-    named = None if _names_models(layout) else observer
     faults = Faults.of(
-        found.seconds, numbers["rssi"], observer=named, peer=peer, odd_times=found.odd
+        seconds,
+        numbers["rssi"],
+        observer=None if _names_models(layout) else observer,
+        peer=peer,
+        odd_times=found.odd,
     )
-    kept = _repeated(np.flatnonzero(faults.valid), numbers.get("count"))
+    kept = repeated(np.flatnonzero(faults.valid), numbers.get("count"))
     if not len(kept):
-        cause = (
-            faults.likely_cause(numbers["rssi"]) if not faults.valid.any() else "its counts are 0"
-        )
+        none_counts = faults.valid.any() or not rows
+        cause = "its counts are 0" if none_counts else faults.likely_cause(numbers["rssi"])
         raise InvalidReadingsError(f"{path}: {cause}")
     power, notes = numbers.get("tx_power", np.full(rows, np.nan))[kept], found.notes
     if layout.sources["tx_power"].constant is None:
         power, more = known_transmit_power(power)
         notes += more
     sightings = Sightings(
-        time=found.seconds[kept],
+        time=seconds[kept],
         rssi_dbm=numbers["rssi"][kept],
         tx_power_dbm=power,
         peer=peer.take(kept),
@@ -197,6 +208,16 @@ def read_recording(
         table.bad_lines,
         unjoined,
     )
+
+
+def _with_signal(
+    path: Path, layout: RecordingLayout, option: str
+) -> tuple[RecordingLayout, frozenset[str]]:
+    """Return the layout with columns of signal strength, or of attenuation; and which they are."""
+    stated, replaces = without_signal(path, layout.columns(), layout.named, option)
+    unused = {"attenuation", "histogram"} | ({"rssi"} if replaces else set())
+    signal = frozenset(stated) if replaces else frozenset({"rssi"})
+    return layout.with_numbers(stated, frozenset(unused)), signal
 
 
 def _scene_numbers(scenes: Sequence[Scene], scene: Labels) -> Ints:
@@ -358,14 +379,6 @@ def _other_rows(
         )
     table = np.array([*(place.get(name, -1) for name in key.names), -1], dtype=np.int64)
     return other, table[key.codes]
-
-
-def _repeated(rows: Ints, count: Floats | None) -> Ints:
-    """Return the rows as often as their count says: tables may hold runs of equal readings."""
-    if count is None:
-        return rows
-    times = np.nan_to_num(count[rows], nan=1.0)
-    return np.repeat(rows, np.maximum(times, 0).astype(np.int64))
 
 
 def _scenes(sightings: Sightings, distance: Floats | None, scene: Labels) -> tuple[Scene, ...]:

@@ -18,6 +18,7 @@ import numpy as np
 from tracetogether.errors import CalibrationError
 from tracetogether.labels import Labels
 from tracetogether.sightings import Sightings
+from tracetogether.tables.attenuation_columns import STATED_ATTENUATION
 from tracetogether.tables.spreadsheets import Cell, csv_text, harmless
 from tracetogether.units import Floats, is_transmit_power
 
@@ -238,6 +239,7 @@ class Calibration:
     def _column(models: Labels, known: dict[str, float], prior: float) -> Floats:
         """Return the number of each row's model."""
         # Code -1, unknown, picks the last entry: the prior.
+        known = {**known, STATED_ATTENUATION: known.get(STATED_ATTENUATION, 0.0)}
         table = np.array([*(known.get(model_key(name), prior) for name in models.names), prior])
         return np.asarray(table[models.codes])
 
