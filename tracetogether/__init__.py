@@ -15,6 +15,7 @@ from tracetogether.exchange import Advertisement, Exchange
 from tracetogether.keyring import KeyRing
 from tracetogether.labels import Labels
 from tracetogether.parameters import SINGAPORE_POLICY, CloseContactPolicy
+from tracetogether.proximity.by_time import Moments, encounters_by_time
 from tracetogether.proximity.calibration import Calibration
 from tracetogether.proximity.encounters import Encounter, Encounters, encounters
 from tracetogether.rejection import Rejection
@@ -39,6 +40,7 @@ __all__ = [
     "KeyRing",
     "Labels",
     "MemoryContactLog",
+    "Moments",
     "OpenedTempID",
     "OpenedTempIDs",
     "Rejection",
@@ -49,6 +51,7 @@ __all__ = [
     "TempIDIssuer",
     "TraceTogetherError",
     "encounters",
+    "encounters_by_time",
     "new_user_id",
     "parse_upload",
     "write_upload",

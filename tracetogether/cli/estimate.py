@@ -1,6 +1,7 @@
 """`tracetogether estimate`: a table of readings to encounters with minutes near."""
 
-from collections.abc import Sequence
+import sys
+from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -13,12 +14,15 @@ from tracetogether.cli.console import (
     answer,
     interval_text,
     percent,
+    print_json,
     progress,
     right,
     table,
     utc_text,
     warn,
 )
+from tracetogether.cli.estimate_plot import save_plot
+from tracetogether.cli.options import FILE
 from tracetogether.cli.recording_options import (
     TIME_ZONE_HELP,
     checked_zone,
@@ -28,22 +32,29 @@ from tracetogether.cli.recording_options import (
 from tracetogether.labels import UNKNOWN, Labels
 from tracetogether.names import columns_of_fields, unknown_name
 from tracetogether.parameters import DEMO_POLICY
+from tracetogether.proximity.by_time import Moments, encounters_by_time
 from tracetogether.proximity.calibration import Calibration
 from tracetogether.proximity.encounters import (
     DEFAULT_ESTIMATOR,
     ESTIMATORS,
     Encounters,
     encounters,
+    named_estimator,
 )
 from tracetogether.proximity.estimates import Intervals
 from tracetogether.sightings import READINGS_COLUMNS, READINGS_FIELDS, Sightings
 from tracetogether.tables.csv_columns import BadLine
+from tracetogether.tables.spreadsheets import Cell, csv_text
 from tracetogether.tables.timestamps import UNIT_SECONDS
 from tracetogether.units import Interval
 
 _ROWS_SHOWN: Final = 20
 _PEOPLE_SHOWN: Final = 40
 _BAD_LINES_SHOWN: Final = 5
+_BY_TIME: Final = (
+    *("observer", "peer", "start_s", "seconds", "chance_near"),
+    *("distance_m", "distance_low_m", "distance_high_m"),
+)
 
 
 def _radius(_ctx: click.Context, _param: click.Parameter, value: float) -> float:
@@ -120,7 +131,21 @@ def _estimator(_ctx: click.Context, _param: click.Parameter, value: str) -> str:
     help=TIME_ZONE_HELP,
 )
 @click.option("--strict", is_flag=True, help="Stop at the first malformed line.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON list of encounters.")
+@click.option(
+    "--by-time",
+    is_flag=True,
+    help="Print each half minute instead of each encounter: P(near), distance, seconds. As CSV, or "
+    "as a JSON list with --json.",
+)
+@click.option(
+    "--plot",
+    type=FILE,
+    metavar="FILE",
+    help="Also draw P(near) over time of the likeliest pairs into FILE (.svg, .png or .pdf).",
+)
+@click.option(
+    "--json", "as_json", is_flag=True, help="Print one JSON list of encounters, or half minutes."
+)
 def estimate(
     readings: Path,
     radius: float,
@@ -132,6 +157,8 @@ def estimate(
     time_unit: str | None,
     time_zone: str | None,
     strict: bool,
+    by_time: bool,
+    plot: Path | None,
     as_json: bool,
 ) -> None:
     """Estimate who was near whom, when and how long, from READINGS of signal strength.
@@ -160,6 +187,15 @@ def estimate(
         )
     warn_of_readings(readings.name, sightings.dropped, sightings.reasons, sightings.notes)
     found = encounters(sightings, within_m=radius, estimator=estimator, calibration=phones)
+    if by_time or plot is not None:
+        moments = encounters_by_time(
+            sightings, within_m=radius, estimator=named_estimator(estimator), calibration=phones
+        )
+        if plot is not None:
+            save_plot(found, moments, plot, within_m=radius, least_minutes=least_minutes)
+        if by_time:
+            _print_by_time(moments, as_json=as_json)
+            return
     rule = "minutes by its rule" if estimator.startswith("bucket-") else f"within {radius:g} m"
     people = len(np.unique(found.observer.codes))
     answer(
@@ -197,6 +233,20 @@ def _rows(found: Encounters, least_minutes: float) -> list[dict[str, object]]:
         }
         for encounter, chance in zip(found, found.chances(least_minutes).tolist(), strict=True)
     ]
+
+
+def _print_by_time(moments: Moments, *, as_json: bool) -> None:
+    if as_json:
+        print_json([dict(zip(_BY_TIME, row, strict=True)) for row in _moments(moments)])
+    else:
+        sys.stdout.writelines(csv_text([_BY_TIME, *_moments(moments)]))
+
+
+def _moments(moments: Moments) -> Iterator[tuple[Cell, ...]]:
+    for moment in moments:
+        metres = moment.distance_m
+        bounds = (None,) * 3 if metres is None else (metres.median, metres.low, metres.high)
+        yield (moment.observer, moment.peer, moment.start, moment.seconds, moment.chance, *bounds)
 
 
 def _count(number: int, what: str) -> str:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from types import MappingProxyType
-from typing import Final, Protocol
+from typing import Final, Protocol, TypeVar
 
 import numpy as np
 
@@ -45,6 +45,8 @@ class SlotEstimator(Estimator, Protocol):
         """Return (s,) the shares; above 1 where a rule's weights are."""
         ...
 
+
+_AnyEstimator = TypeVar("_AnyEstimator", bound=Estimator)
 
 ESTIMATORS: Final[Mapping[str, Callable[[], SlotEstimator]]] = MappingProxyType(
     {
@@ -154,6 +156,23 @@ class Encounters:
             yield Encounter(*row)
 
 
+def slots_to_estimate(
+    sightings: Sightings,
+    *,
+    within_m: float,
+    estimator: _AnyEstimator | str,
+    calibration: Calibration | None,
+    max_gap_s: float,
+) -> tuple[_AnyEstimator | SlotEstimator, Slots]:
+    """Return the estimator and the slots of the encounters; see ``encounters``."""
+    if not 0 < within_m < np.inf:
+        raise ValueError(f"within_m must be a distance above 0, got {within_m}")
+    if not max_gap_s > 0:
+        raise ValueError(f"max_gap_s must be above 0, got {max_gap_s}")
+    chosen = named_estimator(estimator) if isinstance(estimator, str) else estimator
+    return chosen, fold(sightings, calibration or Calibration.prior(), max_gap_s=max_gap_s)
+
+
 def encounters(
     sightings: Sightings,
     *,
@@ -181,12 +200,13 @@ def encounters(
     Raises:
         ValueError: ``within_m`` or ``max_gap_s`` is not above 0, or there is no such estimator.
     """
-    if not 0 < within_m < np.inf:
-        raise ValueError(f"within_m must be a distance above 0, got {within_m}")
-    if not max_gap_s > 0:
-        raise ValueError(f"max_gap_s must be above 0, got {max_gap_s}")
-    chosen = named_estimator(estimator) if isinstance(estimator, str) else estimator
-    slots = fold(sightings, calibration or Calibration.prior(), max_gap_s=max_gap_s)
+    chosen, slots = slots_to_estimate(
+        sightings,
+        within_m=within_m,
+        estimator=estimator,
+        calibration=calibration,
+        max_gap_s=max_gap_s,
+    )
     estimates = chosen.estimate(slots, within_m=within_m)
     return Encounters(
         observer=slots.observer,
