@@ -1,8 +1,18 @@
 """The tables of a city's scenario: each key is declared once, with limits, meaning and default."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated, Final
 
+from simulations.city.measure_keys import (
+    AppKeys,
+    ClosureKeys,
+    HouseholdQuarantineKeys,
+    IsolationKeys,
+    MaskKeys,
+    QuarantineKeys,
+    SymptomTestKeys,
+    TracerKeys,
+)
 from simulations.settings.keys import Share, about
 
 SCHEMA: Final = 1
@@ -209,3 +219,23 @@ class CityScenario:
     people: Annotated[CityPeopleKeys, about("Who lives there.")]
     contacts: Annotated[ContactKeys, about("Who meets whom.")]
     disease: Annotated[DiseaseKeys, about("The infection.")]
+    isolation: Annotated[IsolationKeys, about("Isolation of people with symptoms.")] = field(
+        default_factory=IsolationKeys
+    )
+    tests: Annotated[SymptomTestKeys, about("Tests of people with symptoms.")] = field(
+        default_factory=SymptomTestKeys
+    )
+    quarantine: Annotated[QuarantineKeys, about("How contacts follow advice.")] = field(
+        default_factory=QuarantineKeys
+    )
+    household_quarantine: Annotated[
+        HouseholdQuarantineKeys, about("Quarantine of the households of cases.")
+    ] = field(default_factory=HouseholdQuarantineKeys)
+    app: Annotated[AppKeys, about("The contact tracing app.")] = field(default_factory=AppKeys)
+    tracers: Annotated[TracerKeys, about("Tracing by telephone.")] = field(
+        default_factory=TracerKeys
+    )
+    closures: Annotated[ClosureKeys, about("Contacts that do not take place.")] = field(
+        default_factory=ClosureKeys
+    )
+    masks: Annotated[MaskKeys, about("Masks.")] = field(default_factory=MaskKeys)

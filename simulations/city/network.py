@@ -22,7 +22,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import log1p
 
-from simulations.city.hashes import below, hashed, hashed_pairs, key_of
+from simulations.city.hashes import ONE, below, hashed, hashed_pairs, key_of, low_bits
 from simulations.city.keys import (
     CITY,
     CLASSROOM,
@@ -37,6 +37,7 @@ from simulations.city.keys import (
 )
 from simulations.city.neighbourhoods import draw, workplace_sizes
 from simulations.city.shuffles import Days, Shuffle
+from simulations.streams import Hashes
 from tracetogether.units import Bools, Codes, Ints
 
 MEAN_INTENSITY: Final = 256
@@ -48,6 +49,7 @@ PER_TRIP: Final = 3
 _INTENSITY_BITS: Final = 12
 _MOST_INTENSE: Final = 4.0  # of random contacts, times the mean before the tail is cut
 _WORKPLACES: Final = 20_000  # workers after which the sizes of workplaces repeat
+_CARRIAGE: Final = 64  # riders of a carriage; a power of 2
 _PERSON_SHIFT: Final = 8
 _DAYS_OF_WORK: Final = 5
 _DAYS_OF_WEEK: Final = 7
@@ -263,24 +265,61 @@ class Network:
         keys = [key_of(self._seed, name, layer, day) for day in range(first, int(days.max()) + 1)]
         return np.array(keys, np.uint64)[days - first]
 
-    def _on_the_way(self, home: Ints, place: Ints, slots: Ints, days: Days) -> Ints:
+    def _on_the_way(
+        self, home: Ints, place: Ints, slots: Ints, days: Days, *, per_trip: int = PER_TRIP
+    ) -> Ints:
         line = home // self._line
         each = self._riders * self._line
         seat = (home - line * self._line) * self._riders + self.tables.rider_rank[place]
         turn = below(hashed(key_of(self._seed, "line"), line), each)
         seat = (seat + turn) % each
-        trip = slots // PER_TRIP
+        trip = slots // per_trip
         met = np.full(len(seat), -1, dtype=np.int64)
         for number, shuffle in enumerate(self._trips):
             on = np.flatnonzero(trip == number)
             if on.size:
                 days_on = days if isinstance(days, int) else days[on]
-                met[on] = shuffle.met(seat[on], days_on, slots[on] - number * PER_TRIP + 1)
+                met[on] = shuffle.met(seat[on], days_on, slots[on] - number * per_trip + 1)
         alone = met < 0
         met = (met - turn) % each
         met += line * each
         met[alone] = -1
         return self._owner(self.tables.riders, met, self._riders)
+
+    def bystander(self, layer: int, people: Ints, days: Ints, draws: Hashes) -> Ints:
+        """Return somebody who was in the same place as each person, but need not be a contact.
+
+        That is a person of the same neighbourhood, class, workplace or carriage, or anybody of
+        the city; -1 or the person themselves for nobody.
+
+        Args:
+            layer: NEIGHBOURHOOD, CLASSROOM, WORKPLACE, TRANSPORT or CITY.
+            people: with slots in this layer.
+            days: when.
+            draws: a hash for each.
+        """
+        home, place = people // self.tables.places, self.place(people)
+        if layer == NEIGHBOURHOOD:
+            found = home * self.tables.places + below(draws, self.tables.places)
+        elif layer == CLASSROOM:
+            slots = below(draws, self._scenario.classroom.size - 1)
+            found = self._at_school(layer, home, place, slots, days)
+        elif layer == WORKPLACE:
+            desk = self._work_shuffle.forward(
+                home * self._workers + self.tables.worker_rank[place], 0
+            )
+            row = desk % self._work_cycle
+            met = desk - row + self._work_first[row] + below(draws, self._work_size[row])
+            met[met >= self._work_shuffle.size] = 0
+            met = self._work_shuffle.backward(met, 0)
+            found = self._owner(self.tables.workers, met, self._workers)
+        elif layer == TRANSPORT:
+            slots = PER_TRIP + below(draws, _CARRIAGE - PER_TRIP - 1)
+            found = self._on_the_way(home, place, slots, days, per_trip=_CARRIAGE)
+        else:
+            found = below(draws, self.people)
+        found[found >= self.people] = -1
+        return found
 
     def contacts(self, people: Ints, days: Days, layers: Iterable[int] = _ALL) -> DayContacts:
         """Return all contacts of ``people``, each on its day or all on one day."""
@@ -304,12 +343,27 @@ class Network:
             return DayContacts(none, none, none.astype(np.int8))
         return DayContacts(np.concatenate(of), np.concatenate(other), np.concatenate(layer_of))
 
-    def intensity(self, layer: int, people: Ints, others: Ints, days: Days) -> Ints:
-        """Return how intense contacts in a layer are, relative to ``MEAN_INTENSITY``."""
+    def intensity(
+        self, layer: int, people: Ints, others: Ints, days: Days, open_share: int | Ints = ONE
+    ) -> Ints:
+        """Return how intense contacts in a layer are, relative to ``MEAN_INTENSITY``.
+
+        Args:
+            layer: its number.
+            people: one of the two.
+            others: the other.
+            days: one for each contact, or one for all.
+            open_share: share of contacts that take place, in 2**-32; others have intensity 0.
+        """
         key = self._day_keys("intensity", layer, days)
         hashes = hashed_pairs(key, people, others, layer)
         row = (hashes >> np.uint64(64 - _INTENSITY_BITS)).view(np.int64)
         found: Ints = self._intensities[layer].take(row)
+        if isinstance(open_share, int):
+            if open_share < ONE:
+                found[low_bits(hashes) >= open_share] = 0
+        else:
+            found[low_bits(hashes) >= open_share] = 0
         return found
 
 

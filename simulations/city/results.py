@@ -34,6 +34,8 @@ def summary(played: CityRun) -> dict[str, Any]:
         "infections": infections,
         "attack_rate": infections / played.network.people,
         "peak_day": peak_day(new),
+        **played.costs.to_json(),
+        "detection_table": f"{played.detection.protocol} {played.detection.digest}",
         "cpu_s": played.cpu_s,
         "peak_mb": peak_mb(),
     }

@@ -1,5 +1,7 @@
 """One run of a city, day by day."""
 
+import hashlib
+import json
 import time
 from collections import defaultdict
 from dataclasses import dataclass, replace
@@ -8,12 +10,16 @@ from typing import Final
 import numpy as np
 
 from simulations.city.calibration import attempt_scale
+from simulations.city.detection import DetectionTable, detection_table
 from simulations.city.disease import Disease
+from simulations.city.effects import effect_on, open_shares
 from simulations.city.hashes import below, hashed, key_of
-from simulations.city.keys import LAYERS, CityScenario
+from simulations.city.keys import CityScenario
 from simulations.city.network import Network
 from simulations.city.people import NOBODY, People
-from simulations.city.transmission import Attempts, Infections, Transmission
+from simulations.city.response import Costs, Response
+from simulations.city.tracing import Tracing
+from simulations.city.transmission import Attempts, Effect, Infections, Transmission
 from tracetogether.units import Ints
 
 CHUNK: Final = 1 << 16
@@ -31,6 +37,8 @@ class CityRun:
         network, disease: of the city, to compute from them what was not stored.
         people: everybody's state at the end.
         new_infections: number of people infected on each day.
+        costs: what measures cost.
+        detection: the table of what the app finds.
         cpu_s: CPU seconds of this process, from the first table to the last day.
     """
 
@@ -40,12 +48,15 @@ class CityRun:
     disease: Disease
     people: People
     new_infections: Ints
+    costs: Costs
+    detection: DetectionTable
     cpu_s: float
 
     @property
     def digest(self) -> str:
-        """Return a digest of everybody's state, as hex digits."""
-        return self.people.digest()
+        """Return a digest of everybody's state and of the costs, as hex digits."""
+        costs = json.dumps(self.costs.to_json(), sort_keys=True)
+        return hashlib.sha256(f"{self.people.digest()} {costs}".encode()).hexdigest()[:32]
 
 
 def run_city(
@@ -65,22 +76,44 @@ def run_city(
     scale = attempt_scale(scenario) if scale is None else scale
     transmission = Transmission(scenario, network, disease, seed, scale)
     people = People(network.people)
+    table = detection_table(scenario.app.protocol)
+    tracing = Tracing(
+        scenario,
+        network,
+        people,
+        table.drawn(seed),
+        open_shares(scenario, scenario.days),
+        seed,
+    )
+    response = Response(scenario, network, disease, people, tracing, seed)
     waiting: defaultdict[int, list[Attempts]] = defaultdict(list)
     new = np.zeros(scenario.days, dtype=np.int64)
-    left_share = np.full(len(LAYERS), 1 << 32, dtype=np.int64)
     for day in range(scenario.days):
+        response.act(day)
         if day == 0:
             cases = first_cases(scenario, seed)
             people.infect(cases, NOBODY, NOBODY, 0)
         else:
-            found = _infections(transmission, waiting.pop(day, []), day, people, left_share, chunk)
+            made = waiting.pop(day, [])
+            found = _infections(transmission, made, day, people, effect_on(scenario, day), chunk)
             cases = found.target
             people.infect(cases, found.source, found.layer, day)
         new[day] = len(cases)
+        response.expect_symptoms(cases, day)
         for start in range(0, len(cases), chunk):
-            for later, made in transmission.attempts(cases[start : start + chunk], day):
-                waiting[later].append(made)
-    return CityRun(scenario, seed, network, disease, people, new, time.process_time() - began)
+            for later, attempts in transmission.attempts(cases[start : start + chunk], day):
+                waiting[later].append(attempts)
+    return CityRun(
+        scenario,
+        seed,
+        network,
+        disease,
+        people,
+        new,
+        response.costs,
+        table,
+        time.process_time() - began,
+    )
 
 
 def with_people(scenario: CityScenario, count: int | None, days: int | None) -> CityScenario:
@@ -111,7 +144,7 @@ def _infections(
     made: list[Attempts],
     day: int,
     people: People,
-    left_share: Ints,
+    effect: Effect,
     chunk: int,
 ) -> Infections:
     """Return the first infection of each person whom attempts of a day reach."""
@@ -121,7 +154,7 @@ def _infections(
     number = np.concatenate([part.number for part in made])
     parts = [
         transmission.infections(
-            Attempts(source[low : low + chunk], number[low : low + chunk]), day, people, left_share
+            Attempts(source[low : low + chunk], number[low : low + chunk]), day, people, effect
         )
         for low in range(0, len(source), chunk)
     ]

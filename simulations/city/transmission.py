@@ -96,6 +96,19 @@ class Infections:
         return Infections(self.target[rows], self.source[rows], self.layer[rows], self.hashes[rows])
 
 
+@dataclass(frozen=True, slots=True)
+class Effect:
+    """What measures leave on a day, for each layer, in 2**-32.
+
+    Attributes:
+        open_share: share of contacts that take place.
+        hazard_share: share of the hazard of those.
+    """
+
+    open_share: Ints
+    hazard_share: Ints
+
+
 class PoissonTable:
     """Poisson numbers from hashes, by tables of whole numbers.
 
@@ -187,14 +200,14 @@ class Transmission:
             if high > low
         ]
 
-    def infections(self, made: Attempts, day: int, people: People, left: Ints) -> Infections:
+    def infections(self, made: Attempts, day: int, people: People, effect: Effect) -> Infections:
         """Return the attempts of ``day`` that succeed.
 
         Args:
             made: the attempts.
             day: the day.
             people: who is susceptible and who stays at home.
-            left: for each layer, the share of its hazard that measures leave, in 2**-32.
+            effect: what measures leave of contacts and hazards.
         """
         source = made.source.astype(np.int64)
         packed = source | made.number.astype(np.int64) << PERSON_BITS
@@ -214,11 +227,11 @@ class Transmission:
             if rows.size:
                 start = self._ends[number - 1][place[rows]] if number else 0
                 slots = (at[rows] - start) // bound
-                meeting = _Meeting(number, source[rows], slots, hashes[rows], int(left[number]))
-                parts.append(self._caught(meeting, day, people))
+                meeting = _Meeting(number, source[rows], slots, hashes[rows])
+                parts.append(self._caught(meeting, day, people, effect))
         return Infections.joined(parts) if parts else Infections.none()
 
-    def _caught(self, meeting: "_Meeting", day: int, people: People) -> Infections:
+    def _caught(self, meeting: "_Meeting", day: int, people: People, effect: Effect) -> Infections:
         """Return which attempts of one layer succeed."""
         layer, source = meeting.layer, meeting.source
         target = self._network.partner(layer, source, meeting.slots, day)
@@ -227,10 +240,13 @@ class Transmission:
         if layer != HOUSEHOLD:
             met = met[~people.is_away(target[met], day)]
         source, target, hashes = source[met], target[met], rehashed(meeting.hashes[met])
-        intensity = self._network.intensity(layer, source, target, day)
+        intensity = self._network.intensity(
+            layer, source, target, day, int(effect.open_share[layer])
+        )
         caught = low_bits(hashes) * self._network.most[layer] < intensity << 32
-        if meeting.left < ONE:
-            caught &= happens(hashes, meeting.left)
+        left = int(effect.hazard_share[layer])
+        if left < ONE:
+            caught &= happens(hashes, left)
         rows = np.flatnonzero(caught)
         layers = np.full(len(rows), layer, dtype=np.int8)
         return Infections(target[rows], source[rows], layers, hashes[rows])
@@ -238,13 +254,12 @@ class Transmission:
 
 @dataclass(frozen=True, slots=True)
 class _Meeting:
-    """Attempts of one layer in columns, and the share of its hazard that measures leave."""
+    """Attempts of one layer in columns."""
 
     layer: int
     source: Ints
     slots: Ints
     hashes: Hashes
-    left: int
 
 
 def layer_bounds(scenario: CityScenario, network: Network) -> list[int]:

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
+from simulations.city.detection import detection_table
 from simulations.city.scenario import city_keys, city_names, city_schema, load_city
 from tracetogether.cli.city import city
 from tracetogether.errors import ScenarioError, StoreError, TraceTogetherError
@@ -94,3 +95,16 @@ def test_the_reference_page_is_written_from_the_keys() -> None:
     assert page == written, "run `python docs/reference/write_scenario_keys.py`"
     rows = [line.split("`")[1] for line in page.splitlines() if line.startswith("| `")]
     assert sorted(rows) == sorted(key.name for key in city_keys())
+
+
+@pytest.mark.slow
+def test_the_detection_table_is_written_again(tmp_path: Path) -> None:
+    """The runs of one setting are those of the shipped table, to the digest."""
+    file = tmp_path / "table.json"
+    words = ("detection", "--setting", "transport", "--seeds", "2", "-o", file)
+    said = json.loads(call(*words, "--json").stdout)
+    assert json.loads(file.read_text("utf-8")) == said
+    kept = detection_table("bluetrace").manifest["runs"]
+    runs = [row for row in kept if row["setting"] == "transport" and row["seed"] <= 2]
+    assert said["manifest"]["runs"] == runs
+    assert "android-ios" in call(*words[:5]).stdout

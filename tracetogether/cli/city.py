@@ -1,21 +1,32 @@
 """`tracetogether city`: an epidemic in a whole city, with the measures against it."""
 
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import click
 
+from simulations.city.detection import PROTOCOLS, SETTINGS
+from simulations.city.detection_study import play_all, table_of, table_text
 from simulations.city.keys import CityScenario
 from simulations.city.results import infections_by_layer, save, summary
 from simulations.city.run import run_city, with_people
 from simulations.city.scenario import city_key, city_keys, city_names, city_schema, load_city
 from simulations.pages.recording import prepare_folder
-from tracetogether.cli.console import answer, fixed, right, say, table
-from tracetogether.cli.options import as_json, number_option
-from tracetogether.cli.simulate_options import keys_table, out_option, seed_option, settings_option
+from tracetogether.cli.console import answer, fixed, progress, right, say, table
+from tracetogether.cli.options import FILE, as_json, number_option
+from tracetogether.cli.simulate_options import (
+    keys_table,
+    out_option,
+    seed_option,
+    seeds_option,
+    settings_option,
+    workers_option,
+)
+from tracetogether.whole_file import write_whole
 
-city_setting = settings_option(city_key, "people.count=5000 or reproduction_number=3")
+city_setting = settings_option(city_key, "app.adoption=0.32 or reproduction_number=3")
 people_option = number_option("--people", "Number of people, instead of the scenario's.", least=50)
 days_option = number_option("--days", "Number of days, instead of the scenario's.")
 
@@ -72,6 +83,78 @@ def check(scenario: str, settings: dict[str, str], *, as_json: bool) -> None:
     )
 
 
+@city.command("detection")
+@click.option(
+    "--protocol",
+    type=click.Choice(PROTOCOLS),
+    default="bluetrace",
+    show_default=True,
+    help="What the phones run.",
+)
+@click.option(
+    "--setting",
+    "chosen",
+    multiple=True,
+    type=click.Choice(SETTINGS),
+    help="Setting to play. Repeatable.  [default: all]",
+)
+@seeds_option(default=3, most=100)
+@workers_option
+@click.option(
+    "-o", "--output", type=FILE, metavar="FILE", help="Write the table to this JSON file."
+)
+@as_json
+def detect(
+    protocol: str,
+    chosen: tuple[str, ...],
+    seeds: int,
+    workers: int,
+    output: Path | None,
+    *,
+    as_json: bool,
+) -> None:
+    """Compute what the app finds, by playing crowds with the app on every phone.
+
+    The table has the share of contacts on a list and in a log, by setting, by the systems of the
+    two phones and by true minutes, and the people listed falsely per case and hour. The tables
+    that come with the library are `simulations/city/tables/`; this command writes them again.
+    """
+    with progress("Playing crowds") as advance:
+        played = play_all(
+            protocol, seeds=seeds, settings=chosen or SETTINGS, workers=workers, on_done=advance
+        )
+    found = table_of(protocol, played)
+    if output is not None:
+        write_whole(output, table_text(found))
+    shares = [row for row in found["shares"] if row["pairs"]]
+    answer(
+        found,
+        table(
+            shares,
+            (fixed("setting"), lambda row: row["setting"]),
+            (fixed("systems"), lambda row: row["systems"]),
+            (right("from minutes"), lambda row: f"{row['from_minutes']:g}"),
+            (right("pairs"), lambda row: f"{row['pairs']:,}"),
+            (right("listed (5 % to 95 %)"), lambda row: _share(row, "listed")),
+            (right("kept (5 % to 95 %)"), lambda row: _share(row, "kept")),
+        ),
+        table(
+            [row for row in found["false"] if row["hours"]],
+            (fixed("setting"), lambda row: row["setting"]),
+            (right("hours of cases"), lambda row: f"{row['hours']:.0f}"),
+            (right("listed falsely per hour (5 % to 95 %)"), lambda row: _share(row, "per_hour")),
+        ),
+        f"Digest {found['digest']}",
+        as_json=as_json,
+    )
+
+
+def _share(row: Mapping[str, Any], name: str) -> str:
+    low, high = row[f"{name}_low"], row[f"{name}_high"]
+    bounds = "no interval" if low is None else f"{low:.2f} - {high:.2f}"
+    return f"{row[name]:.2f} ({bounds})"
+
+
 @city.command("run")
 @click.argument("scenario")
 @city_setting
@@ -126,5 +209,16 @@ def _shown(found: dict[str, Any], by_layer: dict[str, int]) -> list[Any]:
             f"{found['peak_day']}."
         ),
         f"Infected by layer of contacts: {spread}.",
+        (
+            f"{found['positives']:,} positive tests. At home: {found['isolation_days']:,} days of "
+            f"cases, {found['quarantine_days_infected']:,} of contacts who were infected, "
+            f"{found['quarantine_days_not']:,} of contacts who were not."
+        ),
+        (
+            f"The app warned {found['warned']:,} people, {found['warned_falsely']:,} of them "
+            f"without a contact. Tracers made {found['calls']:,} calls. The authority learned "
+            f"{found['learned_person_contacts']:,} pairs of a case and a contact."
+        ),
+        f"What the app finds: table {found['detection_table']}",
         f"Digest {found['digest']}",
     ]

@@ -1,0 +1,248 @@
+"""What happens because of symptoms and tests: isolation, tests, tracing, quarantine, and its cost.
+
+Each day begins with the people whose symptoms begin, then results of tests, then warnings that
+arrive. Everything works on sorted sets of people and on hashes, so the order of work has no effect.
+"""
+
+from collections import defaultdict
+from dataclasses import dataclass, fields
+
+import numpy as np
+
+from simulations.city.disease import INFECTIOUS_DAYS, Disease
+from simulations.city.hashes import chance, chances, happens, hashed, high_bits, key_of
+from simulations.city.keys import HOUSEHOLD, CityScenario
+from simulations.city.network import Network
+from simulations.city.people import NEVER, People
+from simulations.city.tracing import Named, Tracing
+from tracetogether.units import Bools, Ints
+
+_ALARM_LEVELS = 16
+
+
+@dataclass(slots=True)
+class Costs:
+    """What a run cost, counted.
+
+    Attributes:
+        isolation_days: person-days at home of people with symptoms or a positive test.
+        quarantine_days_infected: person-days at home of contacts who were infected when told.
+        quarantine_days_not: the same of all other contacts.
+        tests: tests done.
+        positives: positive results.
+        uploads: contact logs uploaded.
+        warned: people warned by the app, who were told to stay at home.
+        warned_falsely: those of them whom only a false listing named.
+        interviews: cases whom tracers asked.
+        calls: calls by tracers, to cases and contacts.
+        learned_person_contacts: pairs of a case and a contact that the authority learned.
+    """
+
+    isolation_days: int = 0
+    quarantine_days_infected: int = 0
+    quarantine_days_not: int = 0
+    tests: int = 0
+    positives: int = 0
+    uploads: int = 0
+    warned: int = 0
+    warned_falsely: int = 0
+    interviews: int = 0
+    calls: int = 0
+    learned_person_contacts: int = 0
+
+    def to_json(self) -> dict[str, int]:
+        """Return the counts by name."""
+        return {field.name: getattr(self, field.name) for field in fields(self)}
+
+
+class Response:
+    """The measures of a run that act on single people.
+
+    Args:
+        scenario: of the city.
+        network: of the city.
+        disease: the infection in its people.
+        people: the state, which this changes.
+        tracing: names contacts.
+        seed: of the run.
+    """
+
+    def __init__(
+        self,
+        scenario: CityScenario,
+        network: Network,
+        disease: Disease,
+        people: People,
+        tracing: Tracing,
+        seed: int,
+    ) -> None:
+        self._scenario, self._network, self._disease = scenario, network, disease
+        self._people, self._tracing, self._seed = people, tracing, seed
+        self.costs = Costs()
+        self._onsets: defaultdict[int, list[Ints]] = defaultdict(list)
+        self._results: defaultdict[int, list[Ints]] = defaultdict(list)
+        self._warnings: defaultdict[int, list[tuple[Ints, Ints]]] = defaultdict(list)
+        self._waiting: Ints = np.zeros(0, dtype=np.int64)
+        quarantine = scenario.quarantine
+        alarms = np.arange(_ALARM_LEVELS)
+        self._compliance = chances(
+            quarantine.compliance * (1 - quarantine.lost_per_false_alarm) ** alarms
+        )
+        # A byte for each person, where compliance falls with alarms.
+        self._alarms = np.zeros(
+            network.people if quarantine.lost_per_false_alarm else 0, dtype=np.uint8
+        )
+        self._per_100k = network.people / 100_000
+        self._acts = bool(scenario.isolation.compliance or scenario.tests.share)
+
+    def expect_symptoms(self, infected: Ints, day: int) -> None:
+        """Note when people who were infected on ``day`` will have symptoms."""
+        if not self._acts:
+            return
+        loud = infected[~self._disease.is_silent(infected)]
+        if not loud.size:
+            return
+        onset = day + self._disease.incubation_days(loud)
+        order = np.argsort(onset, kind="stable")
+        onset, loud = onset[order], loud[order]
+        days, first = np.unique(onset, return_index=True)
+        for later, part in zip(days.tolist(), np.split(loud, first[1:]), strict=True):
+            self._onsets[later].append(part)
+
+    def act(self, day: int) -> None:
+        """Do everything that measures do on the morning of ``day``."""
+        self._symptoms(_sorted(self._onsets.pop(day, [])), day)
+        self._tested(_sorted(self._results.pop(day, [])), day)
+        warnings = self._warnings.pop(day, [])
+        if warnings:
+            others, until = (np.concatenate(column) for column in zip(*warnings, strict=True))
+            self._warn(others, until, day)
+
+    def _chance(self, name: str, people: Ints, share: float) -> Bools:
+        return happens(hashed(key_of(self._seed, name), people), chance(share))
+
+    def _symptoms(self, people: Ints, day: int) -> None:
+        isolation, tests = self._scenario.isolation, self._scenario.tests
+        if people.size and isolation.start_day <= day < isolation.end_day:
+            stay = people[self._chance("isolation", people, isolation.compliance)]
+            self._isolate(stay, day)
+        if not tests.start_day <= day < tests.end_day:
+            return
+        wanted = people[self._chance("test", people, tests.share)]
+        waiting = np.concatenate([self._waiting, wanted])  # those who waited come first
+        capacity = int(tests.daily_per_100k * self._per_100k)
+        if len(waiting) > capacity:
+            # Of those who came today, chance decides who waits.
+            draw = high_bits(hashed(key_of(self._seed, "queue", day), wanted))
+            order = np.argsort(draw, kind="stable")
+            waiting = np.concatenate([self._waiting, wanted[order]])
+        done, self._waiting = waiting[:capacity], waiting[capacity:]
+        if done.size:
+            self.costs.tests += len(done)
+            self._results[day + tests.delay_days].append(done)
+
+    def _isolate(self, people: Ints, day: int) -> None:
+        until = np.full(len(people), day + self._scenario.isolation.days, dtype=np.int64)
+        added = self._people.keep_home(people, day, self._cut(until))
+        self.costs.isolation_days += int(added.sum())
+
+    def _cut(self, until: Ints) -> Ints:
+        """Return the ends of stays, no later than the end of the run, so that days are counted."""
+        return np.minimum(until, self._scenario.days)
+
+    def _tested(self, people: Ints, day: int) -> None:
+        people = people[~self._people.tested[people]]
+        if not people.size:
+            return
+        self._people.tested[people] = True
+        self.costs.positives += len(people)
+        self._isolate(people, day)
+        home = self._scenario.household_quarantine
+        if home.compliance and home.start_day <= day < home.end_day:
+            others = np.unique(self._network.contacts(people, day, [HOUSEHOLD]).other)
+            others = others[self._chance("household", others, home.compliance)]
+            self._quarantine(others, np.full(len(others), day + home.days, np.int64), day)
+        app = self._scenario.app
+        if app.adoption and app.start_day <= day < app.end_day:
+            cases = people[self._tracing.has_app(people)]
+            self._upload(cases[self._chance("consent", cases, app.consent)], day)
+        tracers = self._scenario.tracers
+        if tracers.cases_per_100k and tracers.start_day <= day < tracers.end_day:
+            self._ask(people, day)
+
+    def _upload(self, cases: Ints, day: int) -> None:
+        app = self._scenario.app
+        if not cases.size:
+            return
+        self.costs.uploads += len(cases)
+        named = self._tracing.by_app(cases, day)
+        self._learn(named)
+        listed = named.of(named.listed)
+        if app.second_degree and len(listed.other):
+            first = np.unique(listed.other)
+            more = self._tracing.by_app(first, day)
+            self.costs.uploads += len(first)
+            self._learn(more)
+            listed = Named.joined([listed, more.of(more.listed)])
+        people, index = np.unique(listed.other, return_inverse=True)
+        true = np.bincount(index, ~listed.false, minlength=len(people)) > 0
+        self.costs.warned += len(people)
+        self.costs.warned_falsely += int((~true).sum())
+        if app.protocol == "bluetrace":
+            self.costs.calls += len(people)
+        self._warnings[day + app.pin_delay_days].append(
+            (listed.other, listed.day + app.quarantine_days)
+        )
+
+    def _learn(self, named: Named) -> None:
+        if self._scenario.app.protocol == "bluetrace":  # phones of others match broadcasts alone
+            self.costs.learned_person_contacts += _pairs(named)
+
+    def _ask(self, people: Ints, day: int) -> None:
+        tracers = self._scenario.tracers
+        capacity = int(tracers.cases_per_100k * self._per_100k)
+        draw = high_bits(hashed(key_of(self._seed, "interview", day), people))
+        asked = np.sort(people[np.argsort(draw, kind="stable")[:capacity]])
+        named = self._tracing.by_tracers(asked, day)
+        pairs = _pairs(named)
+        self.costs.interviews += len(asked)
+        self.costs.calls += len(asked) + len(np.unique(named.other))
+        self.costs.learned_person_contacts += pairs
+        self._warnings[day + tracers.delay_days].append(
+            (named.other, named.day + tracers.quarantine_days)
+        )
+
+    def _warn(self, people: Ints, until: Ints, day: int) -> None:
+        level: Ints | int = 0
+        if self._alarms.size:
+            level = np.minimum(self._alarms[people], _ALARM_LEVELS - 1).astype(np.int64)
+        draw = high_bits(hashed(key_of(self._seed, "compliance"), people))
+        self._quarantine_those(people, until, draw < self._compliance[level], day)
+        if self._alarms.size:
+            told = np.unique(people)
+            wrong = told[~self._is_infected(told, day)]
+            self._alarms[wrong] = np.minimum(self._alarms[wrong], 254) + 1
+
+    def _quarantine_those(self, people: Ints, until: Ints, stays: Bools, day: int) -> None:
+        self._quarantine(people[stays], until[stays], day)
+
+    def _quarantine(self, people: Ints, until: Ints, day: int) -> None:
+        if not people.size:
+            return
+        added = self._people.keep_home(people, day, self._cut(until))
+        infected = self._is_infected(np.unique(people), day)
+        self.costs.quarantine_days_infected += int(added[infected].sum())
+        self.costs.quarantine_days_not += int(added[~infected].sum())
+
+    def _is_infected(self, people: Ints, day: int) -> Bools:
+        since = self._people.infected_on[people].astype(np.int64)
+        return np.asarray((since != NEVER) & (since > day - INFECTIOUS_DAYS) & (since <= day))
+
+
+def _sorted(parts: list[Ints]) -> Ints:
+    return np.sort(np.concatenate(parts)) if parts else np.zeros(0, dtype=np.int64)
+
+
+def _pairs(named: Named) -> int:
+    """Return the number of different pairs of a case and a contact."""
+    return len(np.unique(named.case << 32 | named.other))
