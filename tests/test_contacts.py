@@ -101,7 +101,7 @@ def test_a_list_begins_with_the_likeliest_then_the_longest_then_the_latest() -> 
     def met(name: str, courses: float, minutes: float, last_s: float) -> Contact:
         span = Interval(minutes, minutes, minutes)
         days = (ContactDay(18_000, span, Interval(1.0, 1.0, 1.0), 1, "case"),)
-        spread = tuple(courses - 0.5 * step for step in range(-6, 7))
+        spread = tuple(courses - 0.5 * step for step in range(-8, 9))
         return Contact(name, name, days, 1, span, span, spread, days[0].nearest_m, 0.0, last_s)
 
     likely, long = met("likely", 16.0, 1.0, 0.0), met("long", 15.0, 9.0, 0.0)

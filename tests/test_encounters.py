@@ -8,7 +8,7 @@ import pytest
 from tracetogether.labels import Labels
 from tracetogether.proximity.attenuation import SWISSCOVID, Bucketed
 from tracetogether.proximity.encounters import ESTIMATORS, encounters
-from tracetogether.proximity.model import ONE_LOG
+from tracetogether.proximity.model import ONE_LOG, ProximityModel
 from tracetogether.proximity.single_log import SingleLogPosterior
 from tracetogether.sightings import Sightings
 
@@ -66,11 +66,33 @@ def heard_at(rssi_dbm: float) -> Sightings:
 
 def test_who_hears_all_weakly_may_be_far_from_all():
     """What a log has in common is its owner's bag in part, and in part the size of the place."""
-    near, far = (encounters(heard_at(rssi)) for rssi in (-80.0, -92.0))
-    assert np.all(far.minutes.median < 0.4 * near.minutes.median)
-    settled = SingleLogPosterior(replace(ONE_LOG, place_decades=0.0))
-    same = [encounters(heard_at(rssi), estimator=settled) for rssi in (-80.0, -92.0)]
-    assert np.all(same[1].minutes.median > 0.6 * same[0].minutes.median)
+
+    def chances(model: ProximityModel) -> list[float]:
+        found = [encounters(heard_at(r), estimator=SingleLogPosterior(model)) for r in (-80, -98)]
+        return [heard.chance(15.0, [0]) for heard in found]
+
+    near, far = chances(ONE_LOG)
+    assert far < 0.55 * near
+    near, far = chances(replace(ONE_LOG, density_decades=0.02))
+    assert far > 0.75 * near
+
+
+def test_of_many_heard_at_once_few_can_be_near():
+    """Equally loud: three peers may sit at one table, sixty can't."""
+    time = np.arange(0.0, 1800.0, 60.0)
+
+    def mean_chance(peers: int) -> float:
+        heard = Sightings.from_columns(
+            time=1.6e9 + np.tile(time, peers),
+            peer=np.repeat([f"p{n:02}" for n in range(peers)], len(time)).tolist(),
+            rssi_dbm=np.full(peers * len(time), -82.0),
+        )
+        found = encounters(heard)
+        return float(np.mean([found.chance(15.0, [row]) for row in range(len(found))]))
+
+    few, many = mean_chance(3), mean_chance(60)
+    assert few > 2 * many
+    assert 60 * many < 20
 
 
 @pytest.mark.parametrize("name", list(ESTIMATORS))

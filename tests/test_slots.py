@@ -25,6 +25,72 @@ def sightings(rows: list[tuple[float, str, str, float]]) -> Sightings:
     )
 
 
+def unheard_slowly(runs: list[tuple[tuple[str, str], list]]) -> list[tuple[float, float]]:
+    """Return the time there before and after each run, in plain loops from the description."""
+    heard = {}  # of each observer: middles of half-minute slots
+    for (observer, _), run in runs:
+        slots = {}
+        for time, *_ in run:
+            slots.setdefault(int((time - run[0][0]) // 30.0), []).append(time)
+        heard.setdefault(observer, []).extend(sum(times) / len(times) for times in slots.values())
+    waits, sessions = {}, {}
+    for observer, times in heard.items():
+        gaps = [after - before for before, after in pairwise(sorted(times))]
+        gaps = [gap for gap in gaps if gap < 1800.0]
+        waits[observer] = (sum(gap**2 for gap in gaps) + 2 * 60.0**2) / (2 * (sum(gaps) + 120.0))
+        spans = sorted((run[0][0], run[-1][0]) for (who, _), run in runs if who == observer)
+        found = [list(spans[0])]
+        for start, end in spans[1:]:
+            if start - found[-1][1] > 1800.0:
+                found.append([start, end])
+            found[-1][1] = max(found[-1][1], end)
+        sessions[observer] = found
+    bounds = []
+    for pair, run in runs:
+        start, end = run[0][0], run[-1][0]
+        (session,) = [s for s in sessions[pair[0]] if s[0] <= start <= s[1]]
+        before = start - session[0] + waits[pair[0]]
+        after = session[1] - end + waits[pair[0]]
+        same = [r for other, r in runs if other == pair]
+        place = [r is run for r in same].index(True)
+        since = (start - same[place - 1][-1][0]) / 2 if place else np.inf
+        until = (same[place + 1][0][0] - end) / 2 if place + 1 < len(same) else np.inf
+        bounds.append((min(before, since), min(after, until), since < before, until < after))
+    there = [run[-1][0] - run[0][0] + 90.0 for _, run in runs]
+    rates = [1 / 90.0] * len(runs)
+    for _ in range(4):
+        left = [
+            1 - (np.exp(-rate * first) + np.exp(-rate * last)) / 2
+            for rate, (first, last, *_) in zip(rates, bounds, strict=True)
+        ]
+        unheard, own = [], []
+        for ((observer, _), run), (first, last, back, again) in zip(runs, bounds, strict=True):
+            near = [
+                k
+                for k, ((who, _), other) in enumerate(runs)
+                if who == observer
+                and other[0][0] <= run[-1][0] + 900.0
+                and other[-1][0] >= run[0][0] - 900.0
+            ]
+            time = sum(there[k] for k in near)
+            rate = (sum(len(runs[k][1]) for k in near) + 2) / (time + 2 * 90.0)
+            leaving = (sum(left[k] for k in near) + 0.05) / (time + 0.05 * 1800.0)
+            own.append((len(run) - 1 + 2) / (run[-1][0] - run[0][0] + 2 / rate))
+            ending = 0.7 * (own[-1] + leaving)
+            unheard.append(
+                tuple(
+                    (1 - np.exp(-share * ending * most)) / (share * ending)
+                    for share, most in ((0.15 if back else 1, first), (0.15 if again else 1, last))
+                )
+            )
+        rates = own
+        there = [
+            run[-1][0] - run[0][0] + sum(edges)
+            for (_, run), edges in zip(runs, unheard, strict=True)
+        ]
+    return unheard
+
+
 def slowly(rows: list[tuple[float, str, str, float]], max_gap_s: float) -> list[dict[str, object]]:
     """Fold in plain loops."""
     credit = TimeCredit()
@@ -38,7 +104,7 @@ def slowly(rows: list[tuple[float, str, str, float]], max_gap_s: float) -> list[
                 runs.append((pair, []))
             runs[-1][1].append(after)
     encounters = []
-    for pair, run in runs:
+    for (pair, run), edges in zip(runs, unheard_slowly(runs), strict=True):
         gaps = [after[0] - before[0] for before, after in pairwise(run)]
         observers_gaps = [
             after[0] - before[0]
@@ -61,8 +127,8 @@ def slowly(rows: list[tuple[float, str, str, float]], max_gap_s: float) -> list[
                 "slots": len({int((row[0] - run[0][0]) // credit.slot_s) for row in run}),
                 "level": sum(level[row[3]] for row in run),
                 "low": sum(sure) + sum(min(typical, gap) for gap in unsure),
-                "median": sum(sure) + longest * len(unsure) + typical,
-                "high": span + 3 * typical,
+                "median": sum(sure) + longest * len(unsure) + sum(edges),
+                "high": span + 1.94 * sum(edges),
             }
         )
     return encounters
@@ -135,14 +201,40 @@ def test_a_busy_observers_rhythm_bridges_longer_silences():
     """In a full train a phone gets round to each peer every five minutes or so."""
     rows = [(300.0 * n + 10 * k, "a", f"peer{k}", -60.0) for n in range(6) for k in range(20)]
     full = fold(sightings(rows), PRIOR)
-    assert full.total(full.credit_s) == pytest.approx(1500.0 + 270.0, abs=60.0)
+    assert full.total(full.credit_s) == pytest.approx(1500.0 + 190.0, abs=30.0)
 
 
 def test_a_reading_alone_stands_for_a_minute_give_or_take():
     slots = fold(sightings([(5.0, "a", "b", -60.0)]), PRIOR)
     assert slots.credit_low_s.tolist() == [0.0]
-    assert slots.credit_s.tolist() == [60.0]
-    assert slots.credit_high_s.tolist() == [180.0]
+    assert 45.0 < slots.credit_s[0] < 60.0
+    assert slots.credit_high_s == pytest.approx(1.94 * slots.credit_s)
+
+
+def test_a_reading_alone_stands_for_longer_where_everybody_is_heard_seldom():
+    """A phone that hears everybody every five minutes misses most of who stays for three."""
+    often = [(30.0 * n + k, "a", f"peer{k}", -60.0) for n in range(41) for k in range(5)]
+    seldom = [(300.0 * n + 20 * k, "a", f"peer{k}", -60.0) for n in range(5) for k in range(12)]
+    once = (600.0, "a", "once", -60.0)
+    busy, idle = fold(sightings([*often, once]), PRIOR), fold(sightings([*seldom, once]), PRIOR)
+    stands = [float(slots.total(slots.credit_s)[slots.readings == 1][0]) for slots in (busy, idle)]
+    assert stands[0] < 100
+    assert 250 < stands[1] < 700
+
+
+def test_nobody_was_there_when_the_phone_could_not_hear():
+    """Time unheard ends with the observer's session, and halfway to the pair's next encounter."""
+    rows = [(300.0 * n + 20 * k, "a", f"peer{k}", -60.0) for n in range(5) for k in range(12)]
+    slots = fold(sightings([*rows, (0.0, "a", "first", -60.0)]), PRIOR)
+    (first,) = np.flatnonzero(slots.readings == 1)
+    middle = fold(sightings([*rows, (600.0, "a", "first", -60.0)]), PRIOR)
+    (later,) = np.flatnonzero(middle.readings == 1)
+    assert slots.total(slots.credit_s)[first] < 0.8 * middle.total(middle.credit_s)[later]
+    twice = [(0.0, "a", "b", -60.0), (1000.0, "a", "b", -60.0)]
+    both = fold(sightings([*rows, *twice]), PRIOR)
+    known = both.readings == 1
+    before, after = both.total(both.credit_s)[known]
+    assert before < 500.0 + 100.0 < after < 500.0 + (1420.0 - 1000.0)
 
 
 def test_nothing_folds_to_nothing():

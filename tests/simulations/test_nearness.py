@@ -96,7 +96,7 @@ def test_both_logs_of_a_pair_give_one_answer_both_ways(heard: HeardCrowd) -> Non
     differs = np.abs(answers.median[back[held]] - answers.median[held])
     own = RULES_OF_ONE_LOG["single-log"](heard, POLICY).median
     assert np.median(differs) < 1e-9
-    assert np.median(np.abs(own[back[held]] - own[held])) > 1e-3
+    assert np.mean(np.abs(own[back[held]] - own[held])) > 1e-3
 
 
 @pytest.mark.parametrize("logs", ["own", "both"])

@@ -178,7 +178,7 @@ class _Numbers:
             moving = ONE_LOG.kept_variance(minutes) - ONE_LOG.kept_decades**2
             pair_db2 += (MODEL.slope_db * ONE_LOG.kept_decades) ** 2
             error_db2 += MODEL.slope_db**2 * moving
-            scene_db2 += (MODEL.slope_db * MODEL.place_decades) ** 2
+            scene_db2 += (MODEL.slope_db * MODEL.density_decades / 2) ** 2
         decades = np.zeros(count) if part.decades is None else part.decades
         expected = MODEL.typical_db if part.decades is None else MODEL.level_db
         return HeardPairs(

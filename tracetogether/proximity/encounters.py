@@ -103,7 +103,7 @@ class Encounters:
         readings: number of readings.
         minutes: minutes within the radius, 5 to 95 %.
         nearest_m: nearest distance in metres, 5 to 95 %.
-        minutes_at_offset_quantiles: (m, 13) minutes within the radius at each of
+        minutes_at_offset_quantiles: (m, 17) minutes within the radius at each of
             ``proximity.estimates.OFFSET_QUANTILES``. A pair mostly keeps its offset, so that the
             k-th values of all its encounters belong together.
     """

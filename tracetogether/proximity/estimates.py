@@ -50,9 +50,10 @@ class Intervals:
         return map(Interval, self.low.tolist(), self.median.tolist(), self.high.tolist())
 
 
-OFFSET_QUANTILES: Final = np.linspace(-2.4, 2.4, 13)
-"""Quantiles of a pair's persistent offset (pockets, bodies, phones), in standard deviations: the
-estimated minutes fall from the first to the last."""
+OFFSET_QUANTILES: Final = np.linspace(-3.2, 3.2, 17)
+"""Standard normal quantiles at which minutes are given: the k-th minutes are exceeded with the
+probability ``ndtr(OFFSET_QUANTILES[k])``, so that they fall from the first to the last. Most of
+what is unknown of a pair is an offset that it keeps (pockets, bodies, phones); hence the name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +63,7 @@ class Estimates:
     Attributes:
         minutes: time near, in minutes.
         nearest_m: nearest distance, in metres.
-        at_offset_quantiles: (m, 13) minutes near at each of OFFSET_QUANTILES; None if the
+        at_offset_quantiles: (m, 17) minutes near at each of OFFSET_QUANTILES; None if the
             estimator gives ``minutes`` alone.
     """
 
@@ -71,7 +72,7 @@ class Estimates:
     at_offset_quantiles: Floats | None = None
 
     def minutes_at_offset_quantiles(self) -> Floats:
-        """Return (m, 13) minutes at each of OFFSET_QUANTILES, if need be from the intervals.
+        """Return (m, 17) minutes at each of OFFSET_QUANTILES, if need be from the intervals.
 
         Between the interval's ends they are interpolated, beyond them they stay.
         """
@@ -84,11 +85,24 @@ class Estimates:
         return np.asarray(median + np.where(side > 0, low - median, median - high) * side)
 
 
+def at_offset_quantile(minutes: Floats, z: float) -> Floats:
+    """Return (m,) minutes at one more quantile, interpolated between OFFSET_QUANTILES.
+
+    Args:
+        minutes: (m, 17) minutes at OFFSET_QUANTILES.
+        z: the standard normal quantile.
+    """
+    after = int(np.clip(np.searchsorted(OFFSET_QUANTILES, z), 1, len(OFFSET_QUANTILES) - 1))
+    low, high = OFFSET_QUANTILES[after - 1], OFFSET_QUANTILES[after]
+    share = (z - low) / (high - low)
+    return np.asarray((1 - share) * minutes[:, after - 1] + share * minutes[:, after])
+
+
 def chance_of(minutes: Floats, least_minutes: float) -> float:
     """Return P(minutes >= least_minutes), given the minutes at OFFSET_QUANTILES.
 
     Args:
-        minutes: (13,) of one encounter, or of several of the same pair added up.
+        minutes: (17,) of one encounter, or of several of the same pair added up.
         least_minutes: the minutes to reach.
     """
     return float(chances_of(minutes[None, :], least_minutes)[0])
@@ -97,10 +111,10 @@ def chance_of(minutes: Floats, least_minutes: float) -> float:
 def chances_of(minutes: Floats, least_minutes: float) -> Floats:
     """Return (n,) P(minutes >= least_minutes) of several pairs.
 
-    Between quantiles it interpolates; beyond them it stays at the outermost (0.8 % and 99.2 %).
+    Between quantiles it interpolates; beyond them it stays at the outermost (0.07 % and 99.93 %).
 
     Args:
-        minutes: (n, 13) minutes at OFFSET_QUANTILES.
+        minutes: (n, 17) minutes at OFFSET_QUANTILES.
         least_minutes: the minutes to reach.
     """
     few = minutes < least_minutes

@@ -221,7 +221,8 @@ def _usual(
     """Return (o,) mean and (o,) variance of habit + usual of each log, as the other logs show it.
 
     Args:
-        precision, pull: (o,) what each log's own days say of owner + habit + usual.
+        precision: (o,) of what each log's own days say of owner + habit + usual.
+        pull: (o,) that times its mean.
         lasting: (o,) variance of each owner's offset.
         spreads: how much the effects differ.
     """
@@ -233,7 +234,7 @@ def _usual(
     return variance * other_pull, variance + spreads.habit_db**2
 
 
-def levels_of(slots: Slots, model: ProximityModel, receiver_share: float) -> EncounterLevels:
+def levels_of(slots: Slots, model: ProximityModel) -> EncounterLevels:
     """Return the encounters of ``slots`` as ``lasting_offsets`` reads them.
 
     Attenuation is expected at the model's median distance. If you expect another one per
@@ -242,25 +243,22 @@ def levels_of(slots: Slots, model: ProximityModel, receiver_share: float) -> Enc
     Args:
         slots: of one log or of several.
         model: how much peers, pairs and distances differ.
-        receiver_share: the receiver's share of what is unknown of a pair's phone models.
     """
-    level = slots.total(slots.attenuation_db * slots.credit_s) / slots.total(slots.credit_s)
     minutes = slots.total(slots.credit_s) / SECONDS_PER_MINUTE
     moving = model.kept_variance(minutes) - model.kept_decades**2
-    unknown = slots.phone_variance_db2
     return EncounterLevels(
         observer=slots.observer.codes,
         peer=slots.peer.codes,
         start_s=slots.start_s,
         end_s=slots.end_s,
-        stray_db=level - model.typical_db,
+        stray_db=slots.mean_level() - model.typical_db,
         noise_db2=slot_noise_db2(minutes, model) + model.slope_db**2 * moving,
         peer_db2=(model.slope_db * model.kept_decades) ** 2
         + model.transmitter_sd_db**2
         + model.pair_sd_db**2
         + model.direction_sd_db**2
-        + (1 - receiver_share) * unknown,
-        model_db2=receiver_share * unknown,
+        + (slots.phone_variance_db2 - slots.receive_variance_db2),
+        model_db2=slots.receive_variance_db2,
     )
 
 

@@ -51,9 +51,9 @@ class ProximityModel:
             for a minute has hardly moved, who is seen for an hour has.
         apart_decades: how the mean log10 distance of one person to all others differs between
             people; keeps their offset from taking all of it.
-        place_decades: how the mean log10 distance of a place differs between places, for one log
-            alone. exp05's five scenes have sd 0.12 about their mean; of a place that is not among
-            them, 90 % lie within 0.28 (Student's t of five), as of a normal deviation of 0.17.
+        density_per_m2: phones with the app per square metre of a place, for one log alone: the
+            middle of offices (0.12), classrooms, parties and carriages (0.6).
+        density_decades: how log10 density differs between places. A full bus has 1.6 per m2.
         detection_decades: fitted. How far log10 distance falls per unit of the natural logarithm
             of packets per scan, against the observer's other pairs.
         spread_m: where people are in a room: standard deviation along each axis.
@@ -82,7 +82,8 @@ class ProximityModel:
     moving_decades: float = 0.17
     moving_minutes: float = 10.0
     apart_decades: float = 0.06
-    place_decades: float = 0.17
+    density_per_m2: float = 0.5
+    density_decades: float = 0.5
     detection_decades: float = 0.06
     spread_m: float = 1.35
     spread_decades_e: float = 0.25
@@ -174,7 +175,6 @@ _MAY_BE_ZERO: Final = frozenset(
         "direction_sd_db",
         "detection_decades",
         "apart_decades",
-        "place_decades",
         "minute_sd_db",
     }
 )
@@ -182,10 +182,12 @@ _MAY_BE_ZERO: Final = frozenset(
 MODEL: Final = ProximityModel()
 """The built-in figures."""
 
-ONE_LOG: Final = replace(MODEL, kept_decades=0.24)
-"""For one log alone, recorded anywhere. exp05's cameras saw some metres of each room; among
-people spread over a whole room twice as long as wide, log10 distance has sd 0.29, movement
-included."""
+ONE_LOG: Final = replace(MODEL, kept_decades=0.24, separation_m=0.55, moving_decades=0.14)
+"""For one log alone, recorded anywhere. kept_decades: exp05's cameras saw some metres of each room;
+among people spread over a whole room twice as long as wide, log10 distance has sd 0.29, movement
+included. separation_m: bodies side by side on a bench are 0.45 m apart, and phones are at different
+heights. moving_decades: most people in the simulator's seated scenarios hardly move, those who
+stand and walk move by 0.2 and more."""
 
 PHYSICS: Final = ProximityModel(
     level_db=58.2,

@@ -1,32 +1,70 @@
-"""The default estimator: the smoothed one, after removing the offset that a log shares.
+"""The default estimator of one phone's log: a prior that knows the room, and minutes with it.
 
-A phone that receives everybody weakly for a while is not far from everybody: it lies in a bag, or
-its owner's body is in the way. The mean attenuation that an encounter shares with the phone's
-other encounters of about the same time is therefore removed (proximity.offsets does so for a
-scene). Part of that mean is the owner's offset and part is the location: in a large office people
-sit farther apart than around a table. The variances of the two split it.
+    attenuation of an encounter = level + slope * log10(distance / 2 m) + owner + rest
+
+One signal says little about distance, so what is usual decides much. How far people usually are
+from each other differs between a bus and an office; the owner's offset (the phone, a bag, the body
+beside it) differs between logs. For each encounter both are found from all encounters of the log at
+about the same time:
+
+- **Area of the room.** Its prior follows from how many others are heard at once (see rooms).
+- **The owner's offset**: normal, with the spread of owners and of unknown phones as receivers.
+  Where the log has other days, those show the offset first (see lasting_offsets).
+- **Evidence**: each encounter's mean attenuation, whatever its distance, for every area and offset.
+  An attenuation high for everybody is a large room or a bag; the two share it by their spreads.
+- **The encounter itself**: area and offset as the other encounters show them, times its own signal,
+  give the probability of each distance that it keeps.
+
+Distances, areas and offsets are small grids, so no distribution has to be normal. People also move
+about the distance that they keep. The share of time near is therefore a random number itself: its
+mean follows from the kept distance and, slot by slot, from how the attenuation strays from its
+mean; its spread about that from how long movement lasts (a beta distribution with the variance of
+the mean of an exponentially correlated process that is 0 or 1). The time together is uncertain as
+well (see presence). Minutes near are the product. P(minutes >= a policy's) and the interval both
+come from this one distribution.
 """
 
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import Final
 
 import numpy as np
+from scipy.special import betainc, ndtr, ndtri
 
-from tracetogether.proximity.calibration import EXPOSURE_NOTIFICATION_TRANSMIT, RECEIVE
-from tracetogether.proximity.estimates import Estimates, Intervals
-from tracetogether.proximity.model import ONE_LOG, PERSISTENT_SD_FACTOR, REFERENCE_M, ProximityModel
-from tracetogether.proximity.offsets import slot_noise_db2
-from tracetogether.proximity.pathloss import PathLoss
-from tracetogether.proximity.slots import Slots
-from tracetogether.proximity.smoothed import LocationPrior, Smoothed
-from tracetogether.units import Floats, Ints
-
-_SAME_SCENE_S: Final = 900.0  # encounters within this time share an offset
-_USUAL_MINUTES: Final = np.array(30.0)  # assumed length of an encounter
-# The receiver's share of what is unknown of a pair of phones.
-_RECEIVER_SHARE: Final = RECEIVE.sd_db**2 / (
-    RECEIVE.sd_db**2 + EXPOSURE_NOTIFICATION_TRANSMIT.sd_db**2
+from tracetogether.proximity.estimates import (
+    NORMAL_95,
+    OFFSET_QUANTILES,
+    Estimates,
+    Intervals,
+    at_offset_quantile,
 )
+from tracetogether.proximity.lasting_offsets import (
+    OffsetSpreads,
+    lasting_offsets,
+    levels_of,
+)
+from tracetogether.proximity.model import ONE_LOG, REFERENCE_M, ProximityModel
+from tracetogether.proximity.presence import SAME_SCENE_S, Overlaps
+from tracetogether.proximity.rooms import (
+    LOG10_M,
+    LOG10_M2,
+    distances_in_rooms,
+    log_probability_of_areas,
+)
+from tracetogether.proximity.slots import Slots
+from tracetogether.units import SECONDS_PER_MINUTE, Floats
+
+_OWNER_DB: Final = np.arange(-15.0, 15.1, 1.5)
+_LEVEL_DB: Final = np.arange(20.0, 120.0, 1.0)
+_SMOOTHED_S: Final = 180.0  # a slot's movement is seen in the slots up to half of this away
+_AT_ONCE: Final = 4096  # encounters; bounds the memory of many logs
+_LEAST: Final = 1e-30
+
+# Shares of time near are given at these values, times together at these quantiles.
+_SHARES: Final = np.concatenate([[0.0], np.geomspace(0.02, 0.6, 12), np.linspace(0.7, 1.0, 6)])
+_SHARE_MEANS: Final = np.linspace(0.0, 1.0, 41)
+_KEPT_SHARES: Final = np.array([0.02, 0.05, 0.1, 0.2, 0.35, 0.55, 0.75, 0.95])
+_TIME_Z: Final = np.array([-2.2, -1.4, -0.8, -0.25, 0.25, 0.8, 1.4, 2.2])
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,90 +79,263 @@ class SingleLogPosterior:
 
     def estimate(self, slots: Slots, *, within_m: float) -> Estimates:
         """Return minutes within ``within_m`` and the nearest distance of each encounter."""
-        without_offset, location = self._split_offset(slots)
-        return self._smoothed().estimate(without_offset, within_m=within_m, location=location)
+        kept = self._kept(slots)
+        quantiles = np.empty((len(slots), len(OFFSET_QUANTILES)))
+        moved = _Movement.of(slots, self.model)
+        together_s = slots.total(slots.credit_s)
+        near_s = self._near_s(slots, moved, within_m)
+        share = near_s / together_s[:, None]
+        lasting = self.model.movement_kept(together_s / SECONDS_PER_MINUTE)
+        for part in _parts(len(slots)):
+            spread = _spread_shares(kept[part], share[part], lasting[part])
+            quantiles[part] = _quantiles_of_minutes(
+                spread,
+                [
+                    slots.total(credit_s)[part] / SECONDS_PER_MINUTE
+                    for credit_s in (slots.credit_low_s, slots.credit_s, slots.credit_high_s)
+                ],
+            )
+        nearest = moved.nearest(slots, _quantiles(kept, [0.05, 0.5, 0.95]))
+        middle = len(OFFSET_QUANTILES) // 2
+        return Estimates(
+            Intervals.ordered(
+                at_offset_quantile(quantiles, NORMAL_95),
+                quantiles[:, middle],
+                at_offset_quantile(quantiles, -NORMAL_95),
+            ),
+            nearest,
+            quantiles,
+        )
 
     def per_slot(self, slots: Slots, *, within_m: float) -> Intervals:
-        """Return which share of each slot was spent within ``within_m``."""
-        without_offset, location = self._split_offset(slots)
-        return self._smoothed().per_slot(without_offset, within_m=within_m, location=location)
+        """Return which share of each slot was spent within ``within_m``.
 
-    def _smoothed(self) -> Smoothed:
-        model = self.model
-        at_1m_db = model.level_db - model.slope_db * float(np.log10(REFERENCE_M))
-        kept = (model.transmitter_sd_db, model.pair_sd_db, model.direction_sd_db)
-        varying = (model.slow_sd_db, model.minute_sd_db, model.single_sd_db)
-        return Smoothed(
-            path_loss=PathLoss(
-                at_1m_db=at_1m_db,
-                exponent=model.exponent,
-                pair_db=float(np.linalg.norm(kept)),
-                within_pair_db=float(np.linalg.norm(varying)),
-                correlation_s=60 * model.slow_minutes,
-                median_m=model.distance_m,
-                kept_decades=float(np.sqrt(model.kept_variance(_USUAL_MINUTES))),
-                moving_decades=float(np.sqrt(model.moving_variance(_USUAL_MINUTES))),
-            ),
-            sd_factor=PERSISTENT_SD_FACTOR,
+        The shares are expected ones, at the 95 %, 50 % and 5 % quantile of the distance that the
+        encounter keeps.
+        """
+        log10_m = _quantiles(self._kept(slots), [0.95, 0.5, 0.05])
+        moved = _Movement.of(slots, self.model)
+        low, median, high = (
+            moved.near(log10_m[slots.encounter, column], within_m) for column in range(3)
         )
+        return Intervals.ordered(low, median, high)
 
-    def _split_offset(self, slots: Slots) -> tuple[Slots, LocationPrior]:
-        """Remove each phone's shared offset; return the slots and the part due to location."""
+    def _near_s(self, slots: Slots, moved: "_Movement", within_m: float) -> Floats:
+        """Return (m, distances) expected seconds near, if the encounter keeps each distance."""
+        seconds = np.empty((len(slots), len(LOG10_M)))
+        for column, log10_m in enumerate(LOG10_M.tolist()):
+            near = moved.near(np.full(len(slots.time_s), log10_m), within_m)
+            seconds[:, column] = slots.total(slots.credit_s * near)
+        return seconds
+
+    def _kept(self, slots: Slots) -> Floats:
+        """Return (m, distances) the probability of each distance that an encounter keeps."""
         model = self.model
-        level = slots.total(slots.attenuation_db * slots.credit_s) / slots.total(slots.credit_s)
-        mean, count = _around(slots, level - model.typical_db)
-        peers = (
-            model.slope_db**2 * model.kept_variance(_USUAL_MINUTES)
-            + model.transmitter_sd_db**2
+        kept = np.empty((len(slots), len(LOG10_M)))
+        if not len(slots):
+            return kept
+        level = slots.mean_level()
+        rooms = distances_in_rooms(model.separation_m)
+        expected = model.level_db + model.slope_db * (LOG10_M - np.log10(REFERENCE_M))
+        # The level of each distance and offset, as a column of _LEVEL_DB.
+        column = np.rint(expected[:, None] + _OWNER_DB - _LEVEL_DB[0]).astype(np.int64)
+        column = np.clip(column, 0, len(_LEVEL_DB) - 1)
+        given = np.zeros((len(_LEVEL_DB), len(LOG10_M2), len(_OWNER_DB)))
+        for owner in range(len(_OWNER_DB)):
+            np.add.at(given[:, :, owner], column[:, owner], rooms.T)
+        at_once = _overlaps(slots, slice(None), 0.0).counts()
+        of_area = log_probability_of_areas(at_once + 1, model.density_per_m2, model.density_decades)
+        usual = np.exp(of_area)
+        usual_db = (usual @ (rooms @ expected)) / usual.sum(axis=1)
+        # What the log's other days and scenes show of the owner's offset here.
+        levels = levels_of(slots, model)
+        owner_prior = lasting_offsets(
+            replace(levels, stray_db=level - usual_db),
+            OffsetSpreads(
+                owner_db=model.receiver_sd_db,
+                place_db=model.slope_db * model.density_decades / 2,
+            ),
+        )
+        for part in _whole_logs(slots):
+            of_peer = self._error_db2(slots)[part]
+            signal = np.exp(-((level[part, None] - _LEVEL_DB) ** 2) / (2 * of_peer[:, None]))
+            signal /= np.sqrt(of_peer)[:, None]
+            each = signal @ given.reshape(len(_LEVEL_DB), -1)
+            scenes = _overlaps(slots, part, SAME_SCENE_S)
+            scene = scenes.sums(np.log(each + _LEAST)).reshape(-1, len(LOG10_M2), len(_OWNER_DB))
+            scene += of_area[part, :, None]
+            off = _OWNER_DB - owner_prior.db[part, None]
+            scene -= (off**2 / (2 * owner_prior.variance_db2[part, None]))[:, None]
+            weight = np.exp(scene - scene.max(axis=(1, 2), keepdims=True))
+            # The encounter's own signal is in the scene's sum: take it out, to count it once.
+            weight /= each.reshape(weight.shape) + _LEAST
+            by_owner = np.einsum("mab,ax->mbx", weight, rooms, optimize=True)
+            joint = np.zeros((len(weight), len(LOG10_M)))
+            for owner in range(len(_OWNER_DB)):
+                joint += by_owner[:, owner] * signal[:, column[:, owner]]
+            kept[part] = joint / joint.sum(axis=1, keepdims=True)
+        return kept
+
+    def _error_db2(self, slots: Slots) -> Floats:
+        """Return (m,) error variance of an encounter's mean level, the owner's offset apart."""
+        model = self.model
+        return np.asarray(
+            model.transmitter_sd_db**2
             + model.pair_sd_db**2
             + model.direction_sd_db**2
-            + (1 - _RECEIVER_SHARE) * slots.phone_variance_db2
-            + slot_noise_db2(np.full(len(slots), 10.0), model)
+            + (slots.phone_variance_db2 - slots.receive_variance_db2)
+            + _lasting_db2(slots.total(slots.credit_s), model)
+            + (model.minute_sd_db**2 + model.single_sd_db**2) / slots.counts()
         )
-        offset_variance = (
-            model.receiver_sd_db**2
-            + model.level_sd_db**2
-            + _RECEIVER_SHARE * slots.phone_variance_db2
-        )
-        place_variance = (model.slope_db * model.place_decades) ** 2
-        apart = (model.slope_db * model.apart_decades) ** 2 + peers / np.maximum(count, 1)
-        common = offset_variance + place_variance
-        share = common / (common + apart)
-        of_place = place_variance / (common + apart)
-        location = LocationPrior(
-            shift_log10_m=of_place * mean / model.slope_db,
-            sd_log10_m=model.place_decades * np.sqrt(1 - of_place),
-        )
-        without = replace(
-            slots,
-            attenuation_db=slots.attenuation_db - (share * mean)[slots.encounter],
-            phone_variance_db2=(1 - _RECEIVER_SHARE) * slots.phone_variance_db2 + share * apart,
-        )
-        return without, location
 
 
-def _around(slots: Slots, level: Floats) -> tuple[Floats, Floats]:
-    """Return the mean ``level`` of each phone's encounters at about the same time, and how many.
+@dataclass(frozen=True, slots=True)
+class _Movement:
+    """How log10 distance moves about the one that an encounter keeps.
 
-    Each encounter counts once, including the encounter itself.
+    Attributes:
+        moved: (s,) its expected value in each slot.
+        sd: (s,) its standard deviation.
     """
-    if not len(slots):
-        return level, level
-    # Shift the phones far apart in time: two sorted columns then serve all of them.
-    begin = float(slots.start_s.min())
-    span = float(slots.end_s.max()) - begin + 3 * _SAME_SCENE_S
-    base = (slots.observer.codes.astype(np.float64) + 1) * span - begin
-    start, end = slots.start_s + base, slots.end_s + base
-    by_start, by_end = np.argsort(start, kind="stable"), np.argsort(end, kind="stable")
 
-    def before(
-        column: Floats, order: Ints, time: Floats, *, with_equal: bool
-    ) -> tuple[Floats, Floats]:
-        place = np.searchsorted(column[order], time, side="right" if with_equal else "left")
-        sums = np.concatenate([[0.0], np.cumsum(level[order])])
-        return sums[place], place.astype(np.float64)
+    moved: Floats
+    sd: Floats
 
-    begun, begun_count = before(start, by_start, end + _SAME_SCENE_S, with_equal=True)
-    over, over_count = before(end, by_end, start - _SAME_SCENE_S, with_equal=False)
-    count = begun_count - over_count
-    return (begun - over) / count, count
+    @classmethod
+    def of(cls, slots: Slots, model: ProximityModel) -> "_Movement":
+        """Return the movement that strays of the attenuation show, shrunk by its noise."""
+        stray, window_s = _smoothed(
+            slots, slots.attenuation_db - slots.mean_level()[slots.encounter]
+        )
+        noise = _lasting_db2(window_s, model) + (
+            model.minute_sd_db**2 + model.single_sd_db**2
+        ) * SECONDS_PER_MINUTE / np.maximum(window_s, SECONDS_PER_MINUTE)
+        signal = (model.slope_db * model.moving_decades) ** 2
+        share = signal / (signal + noise)
+        return cls(share * stray / model.slope_db, model.moving_decades * np.sqrt(1 - share))
+
+    def near(self, log10_m: Floats, within_m: float) -> Floats:
+        """Return (s,) P(distance <= within_m) in each slot, given (s,) kept distances."""
+        return np.asarray(ndtr((np.log10(within_m) - log10_m - self.moved) / self.sd))
+
+    def nearest(self, slots: Slots, log10_m: Floats) -> Intervals:
+        """Return the nearest distance of each encounter, given (m, 3) quantiles of the kept one.
+
+        It is the least of as many moves as there are slots that movement tells apart: the median
+        of the greatest of k normal numbers is at the quantile 0.5^(1/k).
+        """
+        moves = 1 + slots.total(slots.credit_s) / _SMOOTHED_S
+        reach = ndtri(0.5 ** (1 / moves))[slots.encounter]
+        least = slots.smallest(self.moved - reach * self.sd)
+        low, median, high = (10 ** (log10_m[:, column] + least) for column in range(3))
+        return Intervals.ordered(low, median, high)
+
+
+def _lasting_db2(seconds: Floats, model: ProximityModel) -> Floats:
+    """Return the variance that errors which last for minutes leave in a mean over ``seconds``."""
+    minutes = seconds / SECONDS_PER_MINUTE
+    return np.asarray(model.slow_sd_db**2 / (1 + minutes / (2 * model.slow_minutes)))
+
+
+def _smoothed(slots: Slots, level: Floats) -> tuple[Floats, Floats]:
+    """Return ``level`` averaged over the slots around each one, and the time in these."""
+    # Encounters are set a window apart, so that one sorted column serves all of them.
+    duration = slots.end_s - slots.start_s
+    begin = np.cumsum(duration + _SMOOTHED_S) - duration
+    at = slots.time_s + (begin - slots.start_s)[slots.encounter]
+    first = np.searchsorted(at, at - _SMOOTHED_S / 2, side="left")
+    last = np.searchsorted(at, at + _SMOOTHED_S / 2, side="right")
+    levels = np.append(0.0, np.cumsum(level * slots.credit_s))
+    times = np.append(0.0, np.cumsum(slots.credit_s))
+    window_s = times[last] - times[first]
+    return (levels[last] - levels[first]) / window_s, window_s
+
+
+@cache
+def _share_table() -> Floats:
+    """Return (kept shares, means, shares) probabilities of shares of time near.
+
+    A beta distribution with the given mean and the variance mean * (1 - mean) * kept share.
+    """
+    edges = np.concatenate([[0.0], (_SHARES[1:] + _SHARES[:-1]) / 2, [1.0]])
+    table = np.zeros((len(_KEPT_SHARES), len(_SHARE_MEANS), len(_SHARES)))
+    for row, kept in zip(table, _KEPT_SHARES, strict=True):
+        strength = 1 / kept - 1
+        mean = np.clip(_SHARE_MEANS, 1e-4, 1 - 1e-4)[:, None]
+        row[:] = np.diff(betainc(mean * strength, (1 - mean) * strength, edges), axis=1)
+        row[0], row[-1] = np.eye(len(_SHARES))[[0, -1]]
+    return table
+
+
+def _spread_shares(kept: Floats, mean: Floats, lasting: Floats) -> Floats:
+    """Return (m, shares) the probability of each share of time near.
+
+    Args:
+        kept: (m, distances) probability of each kept distance.
+        mean: (m, distances) expected share near at each.
+        lasting: (m,) which share of the variance of a moment a mean over the encounter keeps.
+    """
+    table = _share_table()
+    row = np.clip(np.searchsorted(_KEPT_SHARES, lasting), 0, len(_KEPT_SHARES) - 1)[:, None]
+    place = np.clip(mean, 0.0, 1.0) * (len(_SHARE_MEANS) - 1)
+    below = np.minimum(place.astype(np.int64), len(_SHARE_MEANS) - 2)
+    above = kept * (place - below)
+    spread = np.einsum("mx,mxs->ms", kept - above, table[row, below])
+    return np.asarray(spread + np.einsum("mx,mxs->ms", above, table[row, below + 1]))
+
+
+def _quantiles_of_minutes(spread: Floats, minutes: list[Floats]) -> Floats:
+    """Return (m, quantiles) minutes near at each of OFFSET_QUANTILES, falling.
+
+    Args:
+        spread: (m, shares) the probability of each share of time near.
+        minutes: (m,) the least, median and greatest time together.
+    """
+    low, median, high = (column[:, None] for column in minutes)
+    edge = np.where(_TIME_Z < 0, median - low, high - median)
+    together = np.maximum(median + _TIME_Z / NORMAL_95 * edge, 0.0)
+    middles = np.concatenate([[-np.inf], (_TIME_Z[1:] + _TIME_Z[:-1]) / 2, [np.inf]])
+    value = (together[:, :, None] * _SHARES).reshape(len(spread), -1)
+    weight = (np.diff(ndtr(middles))[:, None] * spread[:, None, :]).reshape(len(spread), -1)
+    order = np.argsort(-value, axis=1)
+    value = np.take_along_axis(value, order, axis=1)
+    reached = np.cumsum(np.take_along_axis(weight, order, axis=1), axis=1)
+    rows = np.arange(len(spread))
+    found = [
+        value[rows, np.minimum((reached < at_least).sum(axis=1), value.shape[1] - 1)]
+        for at_least in ndtr(OFFSET_QUANTILES).tolist()
+    ]
+    return np.column_stack(found) if found else np.empty((len(spread), 0))
+
+
+def _quantiles(kept: Floats, levels: list[float]) -> Floats:
+    """Return (m, quantiles) log10 distances at quantile levels, between grid points."""
+    reached = np.cumsum(kept, axis=1)
+    rows, step = np.arange(len(kept)), LOG10_M[1] - LOG10_M[0]
+    found = []
+    for level in levels:
+        cell = np.minimum((reached < level).sum(axis=1), len(LOG10_M) - 1)
+        over = (reached[rows, cell] - level) / np.maximum(kept[rows, cell], _LEAST)
+        found.append(LOG10_M[cell] + step * (0.5 - np.clip(over, 0.0, 1.0)))
+    return np.column_stack(found)
+
+
+def _overlaps(slots: Slots, part: slice, margin_s: float) -> Overlaps:
+    """Return which encounters of one log are at most ``margin_s`` apart."""
+    return Overlaps.of(slots.observer.codes[part], slots.start_s[part], slots.end_s[part], margin_s)
+
+
+def _parts(count: int) -> list[slice]:
+    return [slice(begin, begin + _AT_ONCE) for begin in range(0, count, _AT_ONCE)]
+
+
+def _whole_logs(slots: Slots) -> list[slice]:
+    """Return slices of encounters, each of some whole logs."""
+    codes = slots.observer.codes
+    begins = np.flatnonzero(np.diff(codes, prepend=codes[0] - 1))
+    chosen = [0]
+    for begin in begins[1:].tolist():
+        if begin - chosen[-1] >= _AT_ONCE:
+            chosen.append(begin)
+    ends = [*chosen[1:], len(codes)]
+    return [slice(begin, end) for begin, end in zip(chosen, ends, strict=True)]

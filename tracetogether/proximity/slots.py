@@ -11,13 +11,10 @@ How much silence counts is uncertain, so every slot has three credits (low, medi
   receive each one every 47 to 150 s if few are around, and every five minutes in a full train. The
   rhythm comes from the observer's whole log: the mean length of the gap that a random moment falls
   into, sum(gap^2) / sum(gap). A longer gap counts up to that; its low is a typical gap, and its
-  high the whole gap.
-- before the first and after the last reading, half a typical gap counts; the low is nothing, the
-  high one and a half. A single reading thus stands for one typical gap: a phone that scans once
-  per gap receives somebody who stays for one gap once, on average.
-
-The typical gap is the encounter's own, length-weighted in the same way, with one gap of
-``typical_gap_s`` added: it alone is known of a single reading.
+  high the whole gap. The typical gap is the encounter's own, length-weighted in the same way, with
+  one gap of ``typical_gap_s`` added.
+- before the first and after the last reading, the time that the peer was probably there unheard
+  (``proximity.presence``); the low is nothing, the high about its 95 % quantile.
 """
 
 from dataclasses import dataclass
@@ -28,12 +25,18 @@ import numpy as np
 from tracetogether.labels import Labels
 from tracetogether.proximity.calibration import Calibration
 from tracetogether.proximity.grid import PairIndex
+from tracetogether.proximity.presence import Stays, rhythms
 from tracetogether.sightings import Sightings
 from tracetogether.units import Codes, Floats, Ints
 
 DEFAULT_MAX_GAP_S: Final = 600.0
 """Four of the longest silences of a TraceTogether pair that stays together (150 s): three
 exchanges in a row may fail before an encounter is cut in two."""
+
+
+_MOST_UNHEARD: Final = 1.94
+"""The 95 % quantile of the time unheard, in its means: that of a gamma distribution of shape 4, two
+exponential times that each have less spread than one, as both are bounded."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +63,7 @@ class Slots:
         start_s, end_s: (m,) times of the first and the last reading.
         readings: (m,) number of readings.
         phone_variance_db2: (m,) variance from what is unknown of the two phones.
+        receive_variance_db2: (m,) the part of it that is the observer's phone.
         first_slot: (m,) where each encounter's slots begin.
         encounter: (s,) which encounter a slot belongs to.
         time_s: (s,) mean time of its readings.
@@ -75,6 +79,7 @@ class Slots:
     end_s: Floats
     readings: Ints
     phone_variance_db2: Floats
+    receive_variance_db2: Floats
     first_slot: Ints
     encounter: Ints
     time_s: Floats
@@ -92,6 +97,15 @@ class Slots:
     def smallest(self, per_slot: Floats) -> Floats:
         """Return the least over each encounter's slots of a column of slots."""
         return np.minimum.reduceat(per_slot, self.first_slot) if len(self) else np.empty(0)
+
+    def counts(self) -> Ints:
+        """Return (m,) how many slots each encounter has."""
+        return _run_lengths(self.first_slot, len(self.time_s))
+
+    def mean_level(self) -> Floats:
+        """Return (m,) the mean attenuation of each encounter's slots, weighted by their time."""
+        time_s = self.total(self.credit_s)
+        return np.asarray(self.total(self.attenuation_db * self.credit_s) / time_s)
 
     def __len__(self) -> int:
         return len(self.start_s)
@@ -124,23 +138,32 @@ def fold(
     readings = _run_lengths(first_reading, len(time))
     observer, peer = pairs.labels(pair[first_reading])
     sure_gap = np.repeat(_sure_gaps(gap, first_reading, observer.codes, credit), readings)
-    low, median, high = _credits(gap, sure_gap, first_reading, slot_start, slot_encounter, credit)
+    start_s, end_s = time[first_reading], time[first_reading + readings - 1]
+    # Relative to the slot's first reading: sums of epoch seconds would lose milliseconds.
+    slot_time_s = time[slot_start] + (
+        _reduce(np.add, time - np.repeat(time[slot_start], count), slot_start) / count
+    )
+    first_slot = np.flatnonzero(new_encounter[slot_start])
+    rhythm_s = rhythms(observer.codes[slot_encounter], slot_time_s)[first_slot]
+    stays = Stays(observer.codes, peer.codes, start_s, end_s, readings)
+    unheard_s = stays.unheard_s(rhythm_s)
+    low, median, high = _credits(
+        gap, sure_gap, first_reading, slot_start, slot_encounter, unheard_s, credit
+    )
+    receive, transmit = calibration.phone_variances(sightings)
     slot = np.empty(len(time), dtype=np.int64)
     slot[order] = np.cumsum(new_slot) - 1
     return Slots(
         observer=observer,
         peer=peer,
-        start_s=time[first_reading],
-        end_s=time[first_reading + readings - 1],
+        start_s=start_s,
+        end_s=end_s,
         readings=readings,
-        phone_variance_db2=_reduce(
-            np.maximum, attenuation.phone_variance_db2[order], first_reading
-        ),
-        first_slot=np.flatnonzero(new_encounter[slot_start]),
+        phone_variance_db2=_reduce(np.maximum, (receive + transmit)[order], first_reading),
+        receive_variance_db2=_reduce(np.maximum, receive[order], first_reading),
+        first_slot=first_slot,
         encounter=slot_encounter,
-        # Relative to the slot's first reading: sums of epoch seconds would lose milliseconds.
-        time_s=time[slot_start]
-        + _reduce(np.add, time - np.repeat(time[slot_start], count), slot_start) / count,
+        time_s=slot_time_s,
         attenuation_db=_reduce(np.add, level, slot_start) / count,
         slot_readings=count,
         credit_low_s=low,
@@ -192,6 +215,7 @@ def _credits(
     first_reading: Ints,
     slot_start: Ints,
     slot_encounter: Ints,
+    unheard_s: tuple[Floats, Floats],
     credit: TimeCredit,
 ) -> tuple[Floats, Floats, Floats]:
     """Return the least, median and greatest time of each slot.
@@ -202,22 +226,24 @@ def _credits(
         first_reading: (m,) where each encounter begins.
         slot_start: (s,) where each slot begins.
         slot_encounter: (s,) which encounter each slot belongs to.
+        unheard_s: (m,) time there before the first reading and after the last one.
         credit: how much time readings stand for.
     """
     sure = np.where(gap <= sure_gap, gap, 0.0)
     typical = (_reduce(np.add, sure**2, first_reading) + credit.typical_gap_s**2) / (
         _reduce(np.add, sure, first_reading) + credit.typical_gap_s
     )
-    typical_here = typical[slot_encounter]
     opens = np.diff(slot_encounter, prepend=-1) != 0  # the encounter's first slot
     closes = np.diff(slot_encounter, append=-1) != 0
+    edge_s = np.zeros(len(slot_start))
+    edge_s[opens] += unheard_s[0]
+    edge_s[closes] += unheard_s[1]
 
-    def shared(between: Floats, edge: float) -> Floats:
+    def shared(between: Floats, edges: float) -> Floats:
         inside = between.copy()
         inside[slot_start] /= 2
         before_next: Floats = np.append(inside[slot_start[1:]], 0.0)  # 0 where an encounter ends
-        ends: Floats = (opens.astype(np.float64) + closes) * edge * typical_here
-        return _reduce(np.add, inside, slot_start) + before_next + ends
+        return _reduce(np.add, inside, slot_start) + before_next + edges * edge_s
 
     whole = np.minimum(gap, sure_gap)
     least = np.where(
@@ -225,4 +251,4 @@ def _credits(
         gap,
         np.repeat(typical, _run_lengths(first_reading, len(gap))),
     )
-    return shared(least, 0.0), shared(whole, 0.5), shared(gap, 1.5)
+    return shared(least, 0.0), shared(whole, 1.0), shared(gap, _MOST_UNHEARD)

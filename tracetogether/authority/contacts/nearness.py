@@ -19,7 +19,7 @@ from tracetogether.proximity.grid import group_sums
 from tracetogether.proximity.single_log import SingleLogPosterior
 from tracetogether.proximity.slots import Slots, fold
 from tracetogether.sightings import Sightings
-from tracetogether.units import SECONDS_PER_MINUTE, Bools, Floats, Ints
+from tracetogether.units import Bools, Floats, Ints
 
 BY_CASE: Final = 1
 BY_CONTACT: Final = 2
@@ -33,7 +33,7 @@ class NearnessColumns:
         observer: (m,) owner of the log; unknown if there is only one log.
         person: (m,) the person met.
         start_s, end_s: (m,) epoch seconds of the first and the last reading.
-        courses: (m, 13) minutes near at each of ``proximity.estimates.OFFSET_QUANTILES``.
+        courses: (m, 17) minutes near at each of ``proximity.estimates.OFFSET_QUANTILES``.
         nearest_m: (m,) nearest distance.
         encounter: (s,) index of the slot's encounter.
         time_s: (s,) epoch seconds.
@@ -109,17 +109,22 @@ def nearness(
 
     sides = np.zeros(count, dtype=np.int64)
     np.bitwise_or.at(sides, slot, side + 1)
-    minutes = Intervals(
-        slots.credit_low_s * shared(share.low) / SECONDS_PER_MINUTE,
-        slots.credit_s * shared(share.median) / SECONDS_PER_MINUTE,
-        slots.credit_high_s * shared(share.high) / SECONDS_PER_MINUTE,
+    said = estimates.minutes
+    at_quantiles = estimates.minutes_at_offset_quantiles()
+    columns = np.column_stack([at_quantiles, said.low, said.median, said.high])
+    courses = _courses(slots, by_log, columns, (met, heard))
+    low, median, high = courses[:, -3:].T
+    minutes = Intervals.ordered(
+        _spread_out(slots, slots.credit_low_s * shared(share.low), low),
+        _spread_out(slots, slots.credit_s * shared(share.median), median),
+        _spread_out(slots, slots.credit_high_s * shared(share.high), high),
     )
     return NearnessColumns(
         observer=slots.observer,
         person=slots.peer,
         start_s=slots.start_s,
         end_s=slots.end_s,
-        courses=_courses(slots, by_log, estimates.minutes_at_offset_quantiles(), (met, heard)),
+        courses=courses[:, :-3],
         nearest_m=Intervals.ordered(
             nearest(estimates.nearest_m.low),
             nearest(estimates.nearest_m.median),
@@ -141,13 +146,30 @@ def _mean_of_sides(values: Floats, group: Ints, side: Ints, count: int) -> Float
     return np.asarray(means.reshape(count, 2).sum(axis=1) / np.maximum(there.sum(axis=1), 1))
 
 
+def _spread_out(slots: Slots, by_slot: Floats, minutes: Floats) -> Floats:
+    """Return minutes of each slot in proportion to ``by_slot``, with the encounter's sum.
+
+    Shares of slots are expected ones; the quantiles of an encounter's minutes also hold how
+    uncertain the time together and the movement are.
+
+    Args:
+        slots: the slots of m encounters.
+        by_slot: (s,) seconds near of each slot.
+        minutes: (m,) minutes of each encounter.
+    """
+    total = slots.total(by_slot)
+    # Nothing near: the encounter's minutes, if any, are spread over its time.
+    parts = np.where((total > 0)[slots.encounter], by_slot, slots.credit_s)
+    return np.asarray(parts * (minutes / slots.total(parts))[slots.encounter])
+
+
 def _courses(slots: Slots, by_log: Slots, courses: Floats, rows: tuple[Ints, Ints]) -> Floats:
-    """Return (m, 13) minutes near at each quantile: near share in the logs x time together.
+    """Return (m, k) minutes near: near share in the logs times the time together.
 
     Args:
         slots: the slots of m encounters, over both logs.
         by_log: the slots of the encounters in each log; each is part of one of the m.
-        courses: (encounters heard, 13) minutes near in each log.
+        courses: (encounters heard, k) minutes near in each log.
         rows: for each reading, the encounter over both logs and the one in its log.
     """
     heard, first = np.unique(rows[1], return_index=True)
