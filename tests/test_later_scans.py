@@ -1,5 +1,7 @@
 """Later scans of an address whose TempID is known: each is one more record, within bounds."""
 
+from dataclasses import replace
+
 import pytest
 
 from tests.test_device import NOW, PEER, Phone
@@ -25,7 +27,8 @@ from tracetogether.parameters import BLUETRACE, TIMINGS
 from tracetogether.sightings import Sighting
 from tracetogether.units import Entropy
 
-EVERY_S = TIMINGS.later_scan_s
+EVERY_S = 20.0
+OFTEN = replace(TIMINGS, later_scan_s=EVERY_S)
 LIFE_S = BLUETRACE.validity_s
 ONE, TWO = "T" * 84, "U" * 84
 
@@ -34,7 +37,12 @@ ONE, TWO = "T" * 84, "U" * 84
 def phone(entropy: Entropy) -> Phone:
     made = Phone(entropy)
     made.device = Device(
-        made.exchange, made.log, start=NOW, chance=lambda: 0.5, note_later_scans=True
+        made.exchange,
+        made.log,
+        start=NOW,
+        timings=OFTEN,
+        chance=lambda: 0.5,
+        note_later_scans=True,
     )
     list(made.until(NOW))
     return made
@@ -139,6 +147,20 @@ def test_no_record_lies_beyond_the_life_of_a_token(phone: Phone) -> None:
     phone.do(Heard("new address", -50.0), ends - EVERY_S)
     phone.do(Heard("new address", -50.0), ends)
     assert [time for time, _, _ in levels(phone)] == [3, 602, ends - EVERY_S - NOW]
+
+
+def test_threat_spoofed_address_counts_only_for_a_tempid_already_met_and_in_its_time(
+    phone: Phone,
+) -> None:
+    """A stranger shouts under two addresses once a second for an hour, and never connects."""
+    exchange(phone, NOW + 1)
+    for second in range(4, 3_600):
+        phone.do(Heard(PEER, -20.0), NOW + second)
+        phone.do(Heard("never met", -20.0), NOW + second)
+    loud = [row for row in rows(phone) if row.rssi_dbm == -20.0]
+    assert {row.peer for row in loud} == {ONE}
+    assert len(loud) == LIFE_S // EVERY_S
+    assert loud[-1].time < NOW + 3 + LIFE_S
 
 
 def test_the_memory_goes_with_the_token(phone: Phone) -> None:

@@ -30,7 +30,7 @@ class PhoneTimings:
     blacklist_s: float = 100.0  # no second connection to a peer for this long
     refresh_check_s: float = 540.0  # BM_CHECK_INTERVAL
     purge_every_s: float = 86_400.0
-    later_scan_s: float = 20.0  # a peer's later scans are noted at most so often, if at all
+    later_scan_s: float = 60.0  # a peer's later scans are recorded at most so often, if at all
     change_s: float = 10.0  # shows nothing for up to so long before and after a change of token
 
 

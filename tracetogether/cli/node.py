@@ -103,6 +103,12 @@ def init(
     help="Don't advertise: this node hears others and writes to them, but no phone hears it.",
 )
 @click.option(
+    "--later-scans/--no-later-scans",
+    default=True,
+    show_default=True,
+    help="Also record later scans of an address whose TempID is known, once a minute at most.",
+)
+@click.option(
     "--for",
     "seconds",
     type=click.FloatRange(min=0),
@@ -111,7 +117,13 @@ def init(
 )
 @click.option("--json", "as_json", is_flag=True, help="Print events, one JSON object per line.")
 def run(
-    folder: Path, radio: str, seconds: float | None, *, central_only: bool, as_json: bool
+    folder: Path,
+    radio: str,
+    seconds: float | None,
+    *,
+    central_only: bool,
+    later_scans: bool,
+    as_json: bool,
 ) -> None:
     """Run the phone in DIR (./node) until Ctrl-C or SIGTERM, and show the peers nearby.
 
@@ -123,7 +135,9 @@ def run(
     if central_only:
         note("Central only: nothing is advertised, so no phone hears this node")
     opener = _opener(radio, profile, central_only=central_only)
-    done = asyncio.run(live(folder, opener, as_json=as_json, seconds=seconds))
+    done = asyncio.run(
+        live(folder, opener, as_json=as_json, seconds=seconds, note_later_scans=later_scans)
+    )
     if not as_json:
         note(f"Stopped after {done.counts['connections']:,} exchanges")
 

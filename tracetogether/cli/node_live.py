@@ -53,6 +53,7 @@ async def live(
     seconds: float | None = None,
     timings: PhoneTimings = TIMINGS,
     pauses: Pauses = PAUSES,
+    note_later_scans: bool = True,
 ) -> Node:
     """Run the node in ``folder`` until SIGTERM or SIGINT, or for ``seconds``.
 
@@ -89,6 +90,7 @@ async def live(
             chance=_chance,
             timings=timings,
             pauses=pauses,
+            note_later_scans=note_later_scans,
             tell=output.event,
         )
         stop = asyncio.Event()
