@@ -121,6 +121,35 @@ def test_a_choice_of_estimators_radii_and_windows(folder):
     assert {(row["radius_m"], row["window_s"]) for row in rows} == {(1.2, 60.0)}
 
 
+def test_intervals_stand_beside_the_constants_whichever_estimators_are_chosen(folder):
+    options = ("--radius", 2, "--window", 900)
+    rows = measured(folder, "--estimators", "smoothed,constant", *options)
+    constant = {row["logs"]: row["winkler"] for row in rows if row["estimator"] == "constant"}
+    assert all(row["winkler_constant"] == constant[row["logs"]] > 0 for row in rows)
+    (own, pair) = measured(folder, "--estimators", "smoothed", *options)
+    assert own["winkler_constant"] == constant["own"]
+    assert pair["winkler_constant"] == constant["pair"]
+    assert own["winkler"] > 0
+
+
+def test_by_how_much_others_are_worse_is_printed_and_in_json(folder):
+    words = (folder / "readings.csv", "--columns", COLUMNS, "--tracks", folder / "tracks.csv")
+    asked = ("--estimators", "constant,mean-attenuation", "--radius", 2, "--window", 900)
+    result = run(*words, *asked, "--against", "mean-attenuation")
+    assert result.exit_code == 0, result.output
+    assert "Worse than mean-attenuation by (95 % interval)" in result.stdout
+    found = json.loads(run(*words, *asked, "--against", "mean-attenuation", "--json").stdout)
+    assert list(found) == ["rows", "worse_by"]
+    by = {(part["logs"], part["measure"]): part for part in found["worse_by"]}
+    rows = {(row["estimator"], row["logs"]): row for row in found["rows"]}
+    errors = [rows[name, "own"]["minutes_mae"] for name in ("constant", "mean-attenuation")]
+    assert by["own", "minutes_mae"]["worse_by"] == pytest.approx(errors[0] - errors[1])
+    assert by["own", "winkler"]["worse_by"] is None  # mean attenuation has no intervals
+    refused = run(*words, *asked, "--against", "kalman")
+    assert refused.exit_code == 2
+    assert "not among the estimators constant, mean-attenuation" in refused.stderr
+
+
 def test_fitting_on_another_recording(folder):
     options = ("--estimators", "mean-attenuation", "--radius", 2, "--window", 900)
     fit = ("--fit-on", folder / "other.csv", "--fit-tracks", folder / "other_tracks.csv")

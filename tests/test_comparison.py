@@ -7,7 +7,7 @@ import pytest
 
 from tests.scenes import line_scene
 from tracetogether.errors import InvalidReadingsError
-from tracetogether.evaluation.comparison import best_or_level
+from tracetogether.evaluation.comparison import COMPARED, best_or_level, differences
 from tracetogether.evaluation.folds import connected_groups, leave_groups_out, leave_scenes_out
 from tracetogether.evaluation.metrics import DurationScores, auc, calibration_error, ndcf
 from tracetogether.evaluation.scoring import EstimatorScores, MinutesOutcome, WindowOutcome
@@ -64,6 +64,38 @@ def test_a_clear_winner_stands_alone_and_an_equal_one_is_level() -> None:
         assert measure in marks[0], measure
         assert measure in marks[1], measure
         assert measure not in marks[2], measure
+
+
+def test_every_column_of_a_measure_is_marked() -> None:
+    """Of a good and a bad row, the good one is best in all that tells them apart."""
+    marks = best_or_level([row("good", 0.3), row("much worse", 3.0)])
+    assert marks[0] >= COMPARED - {"minutes_bias", "coverage90"}
+    assert not marks[1] & {"minutes_r", "precision_15min", "recall_15min"}
+
+
+def test_a_difference_has_the_sign_and_the_interval_of_a_loss() -> None:
+    rows = [row("good", 0.3), row("equal", 0.3, seed=5), row("much worse", 3.0)]
+    found = {(part.estimator, part.measure): part for part in differences(rows, "good")}
+    assert {estimator for estimator, _ in found} == {"equal", "much worse"}
+    assert {measure for _, measure in found} == COMPARED
+    for measure, sign in (("auc", -1), ("ndcf", 1), ("minutes_mae", 1), ("winkler", 1)):
+        worse = found["much worse", measure]
+        bad, good = (getattr(of, measure) for of in (rows[2], rows[0]))
+        assert worse.worse_by == pytest.approx(sign * (bad - good))
+        assert 0 < worse.low < worse.worse_by < worse.high
+        assert found["equal", measure].low < 0 < found["equal", measure].high
+    # The jackknife by hand: Student's t with seven degrees of freedom, of eight groups.
+    errors = [np.abs(of.minutes.estimated - of.minutes.true) for of in (rows[2], rows[0])]
+    kept = [rows[0].minutes.group != group for group in range(GROUPS)]
+    left = np.array([errors[0][rest].mean() - errors[1][rest].mean() for rest in kept])
+    reach = 2.3646 * np.sqrt(7 / 8 * np.sum((left - left.mean()) ** 2))
+    part = found["much worse", "minutes_mae"]
+    assert part.high - part.worse_by == pytest.approx(reach, rel=1e-4)
+
+
+def test_nobody_is_compared_with_an_estimator_of_other_logs() -> None:
+    both = replace(row("good", 0.3), logs="pair")
+    assert differences([both, row("equal", 0.3)], "good") == ()
 
 
 def test_only_rows_of_the_same_question_are_compared() -> None:

@@ -10,18 +10,26 @@ import numpy as np
 
 from tracetogether.cli.console import out, print_json, progress, warn
 from tracetogether.cli.recording_options import RecordingOptions, parsed, recording_options
+from tracetogether.evaluation.baselines.constant import Constant
+from tracetogether.evaluation.comparison import differences
 from tracetogether.evaluation.folds import fit_on as fit_on_another
 from tracetogether.evaluation.folds import leave_groups_out
 from tracetogether.evaluation.layout import RecordingLayout
 from tracetogether.evaluation.pictures import draw
 from tracetogether.evaluation.recordings import Recording, TableJoin
 from tracetogether.evaluation.registry import REGISTRY, chosen_estimators
-from tracetogether.evaluation.report import facts, json_rows, table
+from tracetogether.evaluation.report import (
+    facts,
+    json_differences,
+    json_rows,
+    table,
+    table_of_differences,
+)
 from tracetogether.evaluation.scoring import Question
 from tracetogether.evaluation.scoring import evaluate as score_estimators
 from tracetogether.evaluation.sharing import Sharing
 
-_TABLE_WIDTH: Final = 138
+_TABLE_WIDTH: Final = 156
 
 
 def _above_0(
@@ -109,6 +117,12 @@ def _columns(text: str) -> tuple[str, ...]:
     help=f"Estimators to score, of {', '.join(REGISTRY)}.",
 )
 @click.option(
+    "--against",
+    metavar="NAME",
+    help="Also say by how much every estimator is worse than NAME, with 95 % intervals from "
+    "leaving out one group at a time.",
+)
+@click.option(
     "--model",
     type=click.Path(path_type=Path),
     metavar="MODEL.toml",
@@ -132,6 +146,7 @@ def evaluate(
     radii: tuple[float, ...],
     windows: tuple[float, ...],
     estimators: tuple[str, ...],
+    against: str | None,
     model: Path | None,
     pictures: Path | None,
     *,
@@ -147,15 +162,17 @@ def evaluate(
     own) or per pair with both phones' readings (pair, all). Its truth is the mean of its known
     distances above 0.
     """
-    for option, value in (
-        ("--fit-columns", fit_columns),
-        ("--fit-join", fit_join),
-        ("--fit-tracks", fit_tracks),
-    ):
-        given.needs(option, value, "--fit-on", fit_on)
+    fits = {"columns": fit_columns, "join": fit_join, "tracks": fit_tracks}
+    for name, value in fits.items():
+        given.needs(f"--fit-{name}", value, "--fit-on", fit_on)
     given.needs("--track-columns", given.track_columns, "--tracks", given.tracks or fit_tracks)
     calibration = given.phones()
     chosen = chosen_estimators(estimators, model)
+    names = [made.name for made in chosen]
+    if against not in {None, *names}:
+        raise click.UsageError(
+            f"--against {against} is not among the estimators {', '.join(names)}"
+        )
     scored = given.read(connected_by=leave_out)
     groups = scored.sharing.groups
     if fit_on is None and leave_out is None and (shared := _still_shared(scored.sharing)):
@@ -171,29 +188,36 @@ def evaluate(
             tracks=fit_tracks,
         ).read(inherited=fit_columns is None, prefix="fit-")
         folds = fit_on_another(training.scenes, scored.scenes, groups)
+    question = Question(radii, windows)
     with progress("Scoring") as advance:
         rows = score_estimators(
             chosen,
             folds,
-            Question(radii, windows),
+            question,
             calibration=calibration,
             clock=perf_counter,
             on_progress=advance,
         )
+    constant = rows
+    if Constant().name not in names:  # its intervals stand beside others
+        constant = score_estimators(
+            [Constant()], folds, question, calibration=calibration, clock=perf_counter
+        )
+    compared = () if against is None else differences(rows, against)
     drawn = () if pictures is None else draw(rows, pictures)
     if as_json:
-        print_json(json_rows(rows))
+        listed = json_rows(rows, constant)
+        print_json({"rows": listed, "worse_by": json_differences(compared)} if against else listed)
         return
     console = out()
     console.width = max(console.width, _TABLE_WIDTH)  # a narrower one would cut every figure
-    console.print(table(rows))
-    for line in facts(rows):
+    console.print(table(rows, constant))
+    if against is not None:
+        console.print(table_of_differences(compared, against))
+    left_out_together = () if fit_on else (_left_out(scored.sharing),)
+    how = _how(given.readings, scored, fit_on, len(folds))
+    for line in (*facts(rows), *left_out_together, how, *(f"Drawn: {path}" for path in drawn)):
         console.print(line, soft_wrap=True)
-    if fit_on is None:
-        console.print(_left_out(scored.sharing), soft_wrap=True)
-    console.print(_how(given.readings, scored, fit_on, len(folds)), soft_wrap=True)
-    for path in drawn:
-        console.print(f"Drawn: {path}", soft_wrap=True)
 
 
 def _still_shared(sharing: Sharing) -> str:

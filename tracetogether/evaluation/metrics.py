@@ -12,7 +12,9 @@ NOT_APPLICABLE: Final = float("nan")
 """The value of a measure that does not apply."""
 
 _BINS: Final = 10
-_INTERVAL: Final = 0.9  # from 5 to 95 %
+
+COVERAGE: Final = 0.9
+"""The share of true values that an interval from 5 to 95 % should cover."""
 
 
 def auc(score: Floats, near: Bools) -> float:
@@ -118,7 +120,7 @@ class DurationScores:
 def interval_score(low: Floats, high: Floats, true: Floats) -> Floats:
     """Return the Winkler score of each 90 % interval: the less, the better."""
     outside = np.maximum(low - true, 0) + np.maximum(true - high, 0)
-    return np.asarray(high - low + 2 / (1 - _INTERVAL) * outside)
+    return np.asarray(high - low + 2 / (1 - COVERAGE) * outside)
 
 
 def precision_recall(estimated: Floats, true: Floats, least: float) -> tuple[float, float]:

@@ -6,6 +6,7 @@ from functools import cache
 from typing import Any, Final, TypeVar
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from tracetogether.evaluation.folds import Fold
 from tracetogether.evaluation.metrics import (
@@ -25,7 +26,8 @@ from tracetogether.proximity.calibration import Calibration
 from tracetogether.proximity.distances import LogsUsed
 from tracetogether.units import Bools, Floats, Ints
 
-_CONTACT_MINUTES: Final = 15.0
+CONTACT_MINUTES: Final = 15.0
+"""A long contact, as most countries counted it in 2020."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +142,8 @@ def evaluate(
     """Score every estimator on the scored scenes of every fold, fitted on its training scenes.
 
     Thresholds for nDCF are chosen on the training scenes too. Scores of all folds are then taken
-    together.
+    together. Linear algebra uses one thread: sums in another order round differently, and a
+    sampler of positions then takes another path.
 
     Args:
         estimators: the estimators.
@@ -150,6 +153,18 @@ def evaluate(
         clock: seconds, for the speed; such as time.perf_counter.
         on_progress: called with (steps done, steps in all).
     """
+    with threadpool_limits(limits=1):  # type: ignore[no-untyped-call]
+        return _evaluate(estimators, folds, question, calibration, clock, on_progress)
+
+
+def _evaluate(
+    estimators: Sequence[EvaluatedEstimator],
+    folds: Sequence[Fold],
+    question: Question,
+    calibration: Calibration,
+    clock: Callable[[], float],
+    on_progress: Callable[[int, int], None] | None,
+) -> tuple[EstimatorScores, ...]:
     windows, pairs = cache(TrueWindows.of), cache(TruePairs.of)
     steps = sum(len(estimator.logs) for estimator in estimators) * len(folds)
     done = 0
@@ -277,7 +292,7 @@ class _Run:
         windows = _joined(WindowOutcome, self.windows.get((within_m, window_s), []))
         minutes = _joined(MinutesOutcome, self.minutes.get(within_m, []))
         duration = DurationScores.of(minutes.low, minutes.estimated, minutes.high, minutes.true)
-        contact = precision_recall(minutes.estimated, minutes.true, _CONTACT_MINUTES)
+        contact = precision_recall(minutes.estimated, minutes.true, CONTACT_MINUTES)
         policy = precision_recall(minutes.estimated, minutes.true, SINGAPORE_POLICY.minutes)
         count = len(windows.score)
         decided = count > 0 and (within_m, window_s) not in self.undecided
