@@ -41,7 +41,7 @@ _SHOWN_DIGITS: Final = 6  # a drawn share is rounded, so it is the same on every
 
 
 @dataclass(frozen=True, slots=True)
-class Detection:
+class DetectionChances:
     """The chances that one run uses, as whole numbers of 2**-32.
 
     Attributes:
@@ -73,7 +73,7 @@ class DetectionTable:
     false: Sequence[Mapping[str, Any]]
     manifest: Mapping[str, Any]
 
-    def drawn(self, seed: int) -> Detection:
+    def drawn(self, seed: int) -> DetectionChances:
         """Return chances drawn from the uncertainty of the table.
 
         The shares of a setting move together: a crowd that hides one phone hides others.
@@ -96,7 +96,7 @@ class DetectionTable:
             for what in ("listed", "kept")
         )
         rates = [self._rate(setting, place[setting]) for setting in SETTINGS]
-        return Detection(chances(listed), chances(np.maximum(listed, kept)), np.array(rates))
+        return DetectionChances(chances(listed), chances(np.maximum(listed, kept)), np.array(rates))
 
     def _share(
         self, setting: str, systems: str, band: int, what: str, place: Mapping[str, float]

@@ -232,7 +232,7 @@ class CityScenario:
         HouseholdQuarantineKeys, about("Quarantine of the households of cases.")
     ] = field(default_factory=HouseholdQuarantineKeys)
     app: Annotated[AppKeys, about("The contact tracing app.")] = field(default_factory=AppKeys)
-    tracers: Annotated[TracerKeys, about("Tracing by telephone.")] = field(
+    tracers: Annotated[TracerKeys, about("CityTracing by telephone.")] = field(
         default_factory=TracerKeys
     )
     closures: Annotated[ClosureKeys, about("Contacts that do not take place.")] = field(

@@ -48,7 +48,9 @@ class SymptomTestKeys:
 class QuarantineKeys:
     """How contacts follow the advice to stay at home."""
 
-    compliance: Annotated[Share, about("Share of contacts who stay at home when told.")] = 0.8
+    compliance: Annotated[Share, about("Share of contacts who follow advice to stay at home.")] = (
+        0.8
+    )
     lost_per_false_alarm: Annotated[
         Share,
         about("Share of those who comply that is lost by each earlier alarm without infection."),

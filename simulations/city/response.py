@@ -14,7 +14,7 @@ from simulations.city.hashes import chance, chances, happens, hashed, high_bits,
 from simulations.city.keys import HOUSEHOLD, CityScenario
 from simulations.city.network import Network
 from simulations.city.people import NEVER, People
-from simulations.city.tracing import Named, Tracing
+from simulations.city.tracing import CityTracing, Named
 from tracetogether.units import Bools, Ints
 
 _ALARM_LEVELS = 16
@@ -26,12 +26,12 @@ class Costs:
 
     Attributes:
         isolation_days: person-days at home of people with symptoms or a positive test.
-        quarantine_days_infected: person-days at home of contacts who were infected when told.
+        quarantine_days_infected: person-days at home of contacts who were infected when warned.
         quarantine_days_not: the same of all other contacts.
         tests: tests done.
         positives: positive results.
         uploads: contact logs uploaded.
-        warned: people warned by the app, who were told to stay at home.
+        warned: people whom the app advised to stay at home.
         warned_falsely: those of them whom only a false listing named.
         interviews: cases whom tracers asked.
         calls: calls by tracers, to cases and contacts.
@@ -73,7 +73,7 @@ class Response:
         network: Network,
         disease: Disease,
         people: People,
-        tracing: Tracing,
+        tracing: CityTracing,
         seed: int,
     ) -> None:
         self._scenario, self._network, self._disease = scenario, network, disease
@@ -219,8 +219,8 @@ class Response:
         draw = high_bits(hashed(key_of(self._seed, "compliance"), people))
         self._quarantine_those(people, until, draw < self._compliance[level], day)
         if self._alarms.size:
-            told = np.unique(people)
-            wrong = told[~self._is_infected(told, day)]
+            warned = np.unique(people)
+            wrong = warned[~self._is_infected(warned, day)]
             self._alarms[wrong] = np.minimum(self._alarms[wrong], 254) + 1
 
     def _quarantine_those(self, people: Ints, until: Ints, stays: Bools, day: int) -> None:

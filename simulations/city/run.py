@@ -18,7 +18,7 @@ from simulations.city.keys import CityScenario
 from simulations.city.network import Network
 from simulations.city.people import NOBODY, People
 from simulations.city.response import Costs, Response
-from simulations.city.tracing import Tracing
+from simulations.city.tracing import CityTracing
 from simulations.city.transmission import Attempts, Effect, Infections, Transmission
 from tracetogether.units import Ints
 
@@ -77,7 +77,7 @@ def run_city(
     transmission = Transmission(scenario, network, disease, seed, scale)
     people = People(network.people)
     table = detection_table(scenario.app.protocol)
-    tracing = Tracing(
+    tracing = CityTracing(
         scenario,
         network,
         people,

@@ -12,7 +12,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from simulations.city.detection import SETTINGS, Detection, band_of
+from simulations.city.detection import SETTINGS, DetectionChances, band_of
 from simulations.city.hashes import (
     PERSON_BITS,
     chance,
@@ -88,8 +88,8 @@ class Named:
         )
 
 
-class Tracing:
-    """Tracing in a city.
+class CityTracing:
+    """CityTracing in a city.
 
     Args:
         scenario: of the city.
@@ -105,7 +105,7 @@ class Tracing:
         scenario: CityScenario,
         network: Network,
         people: People,
-        detection: Detection,
+        detection: DetectionChances,
         open_shares: Ints,
         seed: int,
     ) -> None:

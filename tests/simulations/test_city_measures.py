@@ -11,7 +11,7 @@ from simulations.city.detection import (
     PROTOCOLS,
     SETTINGS,
     SYSTEMS,
-    Detection,
+    DetectionChances,
     band_of,
     detection_table,
     read_table,
@@ -24,7 +24,7 @@ from simulations.city.network import Network
 from simulations.city.people import People
 from simulations.city.run import CityRun, run_city
 from simulations.city.scenario import city_keys, load_city
-from simulations.city.tracing import Tracing, adoption_by_decade
+from simulations.city.tracing import CityTracing, adoption_by_decade
 
 TESTED = {"isolation.compliance": "0.5", "tests.share": "0.8", "days": "50"}
 """A town where people with symptoms are tested, which all tracing needs."""
@@ -202,17 +202,17 @@ def test_results_do_not_depend_on_the_order_of_work() -> None:
     assert run_city(scenario, seed=SEED, scale=scale(), chunk=501).digest == whole.digest
 
 
-def detection(listed: float, false_per_hour: float) -> Detection:
+def detection(listed: float, false_per_hour: float) -> DetectionChances:
     shape = (len(LAYERS), len(SYSTEMS), len(BANDS))
     everything = chances(np.full(shape, listed))
-    return Detection(everything, everything, np.full(len(SETTINGS), false_per_hour))
+    return DetectionChances(everything, everything, np.full(len(SETTINGS), false_per_hour))
 
 
 def test_nobody_is_named_without_a_contact_unless_listed_falsely() -> None:
     scenario = town(TRACED | {"app.adoption": "1"})
     network, people = Network(scenario, SEED), People(6_000)
     shares = open_shares(scenario, 50)
-    tracing = Tracing(scenario, network, people, detection(1.0, 0.2), shares, SEED)
+    tracing = CityTracing(scenario, network, people, detection(1.0, 0.2), shares, SEED)
     cases = np.arange(0, 6_000, 97)
     named = tracing.by_app(cases, 20)
     assert named.false.any()
@@ -233,7 +233,7 @@ def test_contacts_at_home_are_not_named() -> None:
     scenario = town(TRACED | {"app.adoption": "1"})
     network, people = Network(scenario, SEED), People(6_000)
     shares = open_shares(scenario, 50)
-    tracing = Tracing(scenario, network, people, detection(1.0, 0.0), shares, SEED)
+    tracing = CityTracing(scenario, network, people, detection(1.0, 0.0), shares, SEED)
     cases = np.arange(100)
     people.keep_home(np.arange(6_000), 0, np.full(6_000, 15))
     named = tracing.by_app(cases, 10)
