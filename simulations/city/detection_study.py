@@ -4,10 +4,10 @@ For each setting of a city, some crowd scenarios stand for it. They are played w
 phone and half of them iPhones. Everybody is the index case in turn, and the authority's own code
 makes the lists. Each pair counts once in each direction.
 
-A pair that was within the policy's distance for a minute or more is a contact; its share *listed*
-is that of pairs whom the list holds as close contacts, and its share *kept* that of pairs of whom
-the log holds any accepted record. Other people on the list are listed *falsely*; their number is
-given per index case and hour of presence.
+A pair that was within the policy's distance for a minute or more is a contact. Its share *listed*
+is that of pairs whom the list holds as close contacts. Its share *kept* is that of pairs with any
+accepted record in the log. Other people on the list are listed *falsely*; their number is given per
+index case and hour of presence.
 """
 
 import hashlib

@@ -21,7 +21,7 @@ _ALARM_LEVELS = 16
 
 
 @dataclass(slots=True)
-class Costs:
+class CityCosts:
     """What a run cost, counted.
 
     Attributes:
@@ -78,7 +78,7 @@ class Response:
     ) -> None:
         self._scenario, self._network, self._disease = scenario, network, disease
         self._people, self._tracing, self._seed = people, tracing, seed
-        self.costs = Costs()
+        self.costs = CityCosts()
         self._onsets: defaultdict[int, list[Ints]] = defaultdict(list)
         self._results: defaultdict[int, list[Ints]] = defaultdict(list)
         self._warnings: defaultdict[int, list[tuple[Ints, Ints]]] = defaultdict(list)

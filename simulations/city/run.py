@@ -17,7 +17,7 @@ from simulations.city.hashes import below, hashed, key_of
 from simulations.city.keys import CityScenario
 from simulations.city.network import Network
 from simulations.city.people import NOBODY, People
-from simulations.city.response import Costs, Response
+from simulations.city.response import CityCosts, Response
 from simulations.city.tracing import CityTracing
 from simulations.city.transmission import Attempts, Effect, Infections, Transmission
 from tracetogether.units import Ints
@@ -48,7 +48,7 @@ class CityRun:
     disease: Disease
     people: People
     new_infections: Ints
-    costs: Costs
+    costs: CityCosts
     detection: DetectionTable
     cpu_s: float
 
