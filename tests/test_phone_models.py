@@ -71,6 +71,7 @@ def crowd(chance, people=40, scenes=4, in_a_scene=12):
     pairs = HeardPairs(
         receiver=receiver,
         transmitter=transmitter,
+        pair=np.repeat(np.arange(count // 2), 2),
         receiver_model=rx_model,
         transmitter_model=tx_model,
         scene=number,
@@ -120,7 +121,8 @@ def test_errors_of_offsets_hold_what_they_say():
 def test_people_count_and_not_readings():
     pairs, *_ = crowd(np.random.default_rng(1), people=12, scenes=1)
     once = shown_models(pairs, PRIORS, MODEL).receive
-    again = HeardPairs.concat([pairs, replace(pairs, scene=pairs.scene + 1)])
+    other = replace(pairs, scene=pairs.scene + 1, pair=pairs.pair + pairs.pair.max() + 1)
+    again = HeardPairs.concat([pairs, other])
     twice = shown_models(again, PRIORS, MODEL).receive
     assert (twice.readings == 2 * once.readings).all()
     assert (twice.people == once.people).all()

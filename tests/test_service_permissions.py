@@ -32,6 +32,7 @@ REFERENCE = Path(__file__).parent.parent / "docs" / "reference"
 WRITER = runpy.run_path(str(REFERENCE / "write_permissions.py"))
 COMMANDS: dict[str, tuple[Action, ...]] = WRITER["COMMANDS"]
 CASE = Case("NONE", "nobody", int(NOON // 86_400), NOON, NOON)
+PHONES = "oem,device,model,rssi_correction,tx_power,confidence\n,,Nut 1,2,-5,3\n"
 Act = Callable[[Any, Caller], object]
 CALLS: dict[str, tuple[Action, Act]] = {
     "access.SignIn.set_password": (
@@ -181,6 +182,22 @@ CALLS: dict[str, tuple[Action, Act]] = {
     "merging.merge_cases": (
         Action.MERGE_CASES,
         lambda service, by: service.merging.merge_cases("NONE", "OTHER", NOON, by=by),
+    ),
+    "phone_models.learn": (
+        Action.LEARN_PHONES,
+        lambda service, by: service.phone_models.learn(NOON, by=by),
+    ),
+    "phone_models.stop": (
+        Action.USE_PHONES,
+        lambda service, by: service.phone_models.stop(NOON, by=by),
+    ),
+    "phone_models.use": (
+        Action.USE_PHONES,
+        lambda service, by: service.phone_models.use(PHONES, NOON, by=by),
+    ),
+    "phone_models.used": (
+        Action.USE_PHONES,
+        lambda service, by: service.phone_models.used(by=by),
     ),
     "monitoring.counts": (Action.COUNT, lambda service, by: service.monitoring.counts(NOON, by=by)),
     "monitoring.metrics": (
@@ -380,6 +397,7 @@ ARGUMENTS = {
     "keys quarantine": ["2000-01-01"],
     "keys replace": ["--yes"],
     "policy set": ["--least-chance", "0.5"],
+    "phones use": ["phones.csv"],
     "user add": ["new", "--role", "tracer"],
     "user disable": ["nobody"],
     "user import": ["users.csv"],
@@ -436,6 +454,7 @@ def test_a_command_asks_for_the_documented_actions_and_no_other(
     monkeypatch.chdir(tmp_path)
     (tmp_path / "cases.csv").write_text("user_id\n")
     (tmp_path / "users.csv").write_text("name,roles\n")
+    (tmp_path / "phones.csv").write_text(PHONES)
 
     def run(number: int) -> Result:
         place = tmp_path / str(number)

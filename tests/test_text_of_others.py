@@ -85,6 +85,11 @@ def poisoned(tmp_path_factory: pytest.TempPathFactory) -> Poisoned:
         )
     rows = [f'{1_600_000_000 + 30 * i},"{CELL}","{CELL}{i % 3}",-60' for i in range(90)]
     (place / NAMED).write_text("\n".join(["t,rx,tx,rssi", *rows]))
+    models = [f'{1_600_000_000 + 30 * i},a,b,"{CELL}","{CELL}",-60' for i in range(90)]
+    (place / "named.csv").write_text("\n".join(["t,rx,tx,rx_model,tx_model,rssi", *models]))
+    (place / "phones.csv").write_text(
+        f'oem,device,model,rssi_correction,tx_power,confidence\n"{CELL}",,"{CELL}",1,2,3\n'
+    )
     (place / "heading.csv").write_text(f'"{CELL}",user_id\n1,2\n')
     (place / "cells.csv").write_text(f'user_id,date\n"{CELL}","{CELL}"\n')
     (place / "names.csv").write_text(f'name,roles\n"{CELL}","{CELL}"\n')
@@ -152,6 +157,10 @@ COMMANDS: dict[str, Words] = {
     "authority limits": each("{place}/authority", "{table}"),
     "authority load": each("http://{evil}", "http://127.0.0.1:9/{evil} --fetches 1"),
     "authority migrate": each("{table}", "{place}/authority --database {evil}"),
+    "authority phones learn": each(D, f"{D} --json", f"{D} --least-people {{evil}}"),
+    "authority phones show": each(f"{D}", "--dir {table}"),
+    "authority phones stop": each(D),
+    "authority phones use": each(f"{{table}} {D}", f"{{place}}/phones.csv {D}"),
     "authority purge": each("{place}/authority", "{table}"),
     "authority restore": each(f"{{table}} {D}", f"{{place}}/node {D}"),
     "authority serve": each("{table}", "{place}/authority --tls-cert {table} --host {evil}"),
@@ -164,6 +173,9 @@ COMMANDS: dict[str, Words] = {
     "authority user list": each(D, f"{D} --json"),
     "authority user password": each(f"{{evil}} --stdin {D}"),
     "calibrate fit": each("{table}", "{table} --columns {evil}={evil}", "{table} --join {evil}"),
+    "calibrate phones": each(
+        "{table} -o {place}/x.csv", "{place}/named.csv -o {place}/x.csv", "{table} {evil} -o {evil}"
+    ),
     "demo": each("--picture {table}/x.png", "--seed {evil}"),
     "estimate": each(
         "{table}", "{table} --json", "{place}/heading.csv", "{table} --calibration {table}"

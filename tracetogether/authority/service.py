@@ -24,6 +24,7 @@ from tracetogether.authority.intake.issuance import Issuance
 from tracetogether.authority.intake.pins import PINS_A_DAY, PinRules, Pins
 from tracetogether.authority.intake.uploads import Intake
 from tracetogether.authority.oversight.custody import Custody
+from tracetogether.authority.oversight.phone_models import PhoneModels
 from tracetogether.authority.oversight.retention import Purge
 from tracetogether.authority.oversight.statistics import Monitoring
 from tracetogether.authority.oversight.store import AuthorityStore
@@ -62,6 +63,7 @@ class Authority:
     custody: Custody
     purge: Purge
     monitoring: Monitoring
+    phone_models: PhoneModels
     limits: Limits
     tallies: Tallies
     audit: Audit
@@ -177,6 +179,7 @@ class Authority:
             custody=Custody(keys=keys, save_keys=save_keys, audit=audit, store=store),
             purge=purge,
             monitoring=Monitoring(store=store, keys=keys, limits=limits, purge=purge),
+            phone_models=PhoneModels(logs=logs, store=store, audit=audit),
             limits=limits,
             tallies=tallies,
             audit=audit,

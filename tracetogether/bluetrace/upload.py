@@ -30,7 +30,7 @@ from tracetogether.errors import InvalidUploadError
 from tracetogether.labels import UNKNOWN, Labels
 from tracetogether.parameters import MAX_UPLOAD_RECORDS
 from tracetogether.sightings import Sighting, Sightings
-from tracetogether.units import Bools, Codes, Floats
+from tracetogether.units import Bools, Codes, Floats, Ints
 
 _MILLISECONDS_FROM: Final = 1e10  # timestamps beyond are milliseconds (OpenTrace's rule)
 _LONGEST: Final = 1 << 20  # bytes of a record; no phone hears more than 512 at once
@@ -70,6 +70,7 @@ class UploadRecords:
         own_model: str | None = None,
         peer: Labels | None = None,
         rows: Bools | None = None,
+        by_radio: bool = False,
     ) -> Sightings:
         """Return the records as sightings, in their order.
 
@@ -79,10 +80,15 @@ class UploadRecords:
             peer: who was heard in each of the n records, once the tokens are opened; the tokens
                 themselves otherwise.
             rows: (n,) which records to take; all otherwise.
+            by_radio: ``observer_model`` is the model that measured the level, ``peer_model`` the
+                one that sent. In every record the central measured and the peripheral sent: a
+                peripheral writes down the level that the central reports.
 
         Records without a valid RSSI are dropped and counted (Sightings.from_log).
         """
-        own, other = self._models(own_model)
+        own, other = (
+            (self.model_central, self.model_peripheral) if by_radio else self._models(own_model)
+        )
         take = slice(None) if rows is None else rows
         peers = Labels.encode(self.token) if peer is None else peer
         return Sightings.from_log(
@@ -102,7 +108,7 @@ class UploadRecords:
         own = (
             both.names.index(own_model)
             if own_model in both.names
-            else self._common_model(central, peripheral, len(both.names))
+            else common_model(central, peripheral, self.tx_power_dbm, len(both.names))
         )
         if own == UNKNOWN:
             return Labels.constant(None, count), Labels.constant(None, count)
@@ -112,18 +118,28 @@ class UploadRecords:
             Labels(other.astype(np.int32), both.names),
         )
 
-    def _common_model(self, central: Codes, peripheral: Codes, names: int) -> int:
-        """Return the code of the uploader's model; unknown where two fit equally well."""
-        # Only a central knows the advertised power, and in its record it is modelC itself.
-        as_central = central[np.isfinite(self.tx_power_dbm) & (central != UNKNOWN)]
-        if as_central.size:
-            return int(np.bincount(as_central, minlength=names).argmax())
-        present = np.bincount(central[central != UNKNOWN], minlength=names)
-        elsewhere = (peripheral != UNKNOWN) & (peripheral != central)
-        present += np.bincount(peripheral[elsewhere], minlength=names)
-        if not names or np.count_nonzero(present == present.max()) > 1:
-            return UNKNOWN
-        return int(present.argmax())
+
+def common_model(
+    central: Codes | Ints, peripheral: Codes | Ints, tx_power_dbm: Floats, names: int
+) -> int:
+    """Return the code of the uploader's model; UNKNOWN where two fit equally well.
+
+    Args:
+        central: (n,) codes of the centrals' models; UNKNOWN where a record names none.
+        peripheral: (n,) those of the peripherals.
+        tx_power_dbm: (n,) advertised power; NaN where it is unknown.
+        names: how many models there are.
+    """
+    # Only a central knows the advertised power, and in its record it is modelC itself.
+    as_central = central[np.isfinite(tx_power_dbm) & (central != UNKNOWN)]
+    if as_central.size:
+        return int(np.bincount(as_central, minlength=names).argmax())
+    present = np.bincount(central[central != UNKNOWN], minlength=names)
+    elsewhere = (peripheral != UNKNOWN) & (peripheral != central)
+    present += np.bincount(peripheral[elsewhere], minlength=names)
+    if not names or np.count_nonzero(present == present.max()) > 1:
+        return UNKNOWN
+    return int(present.argmax())
 
 
 @dataclass(frozen=True, slots=True)

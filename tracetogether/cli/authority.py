@@ -36,6 +36,7 @@ from tracetogether.cli.authority_options import (
     moment_of,
     other_database_option,
 )
+from tracetogether.cli.authority_phones import phones
 from tracetogether.cli.authority_policy import policy
 from tracetogether.cli.authority_settings import limits, time_zone
 from tracetogether.cli.authority_staff import audit, user
@@ -71,6 +72,7 @@ for _command in (
     backup,
     restore,
     time_zone,
+    phones,
 ):
     authority.add_command(_command)
 case.add_command(import_cases)

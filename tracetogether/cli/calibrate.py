@@ -1,12 +1,14 @@
 """`tracetogether calibrate`: figures of the posterior and offsets of phones, from recordings."""
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 import numpy as np
+from rich.table import Table
 
 from tracetogether import __version__
 from tracetogether.cli.console import answer, fixed, progress, right, table
@@ -128,16 +130,7 @@ def phones(given: RecordingOptions, more: tuple[Path, ...], output: Path, *, as_
     write_whole(output, table_text(found.rows))
     answer(
         _phones_json(found),
-        table(
-            found.rows,
-            (fixed("model"), lambda row: row.model),
-            (right("correction, dB"), _correction),
-            (right("power, dBm"), _power),
-            (right("people"), lambda row: f"{row.people:,}"),
-            (right("encounters"), lambda row: f"{row.encounters:,}"),
-            (right("readings"), lambda row: f"{row.readings:,}"),
-            caption=f"In brackets: {NOT_SHOWN}, but known before.",
-        ),
+        phone_lines(found.rows),
         f"Directed pairs: {found.pairs:,} in {counted(found.scenes, 'scenes')}, {found.known:,} of "
         "them with a known distance.",
         f"Written: {output}",
@@ -167,22 +160,41 @@ def _phones_json(found: PhoneTable) -> dict[str, object]:
         "pairs_with_distance": found.known,
         "level_db": found.found.level_db,
         "level_error_db": found.found.level_sd_db,
-        "phones": [
-            {
-                "model": row.model,
-                "correction_db": row.offsets.correction_db,
-                "correction_error_db": row.offsets.correction_sd_db,
-                "correction_from": origin(shown=row.correction_shown),
-                "power_dbm": row.offsets.transmit_dbm,
-                "power_error_db": row.offsets.transmit_sd_db,
-                "power_from": origin(shown=row.transmit_shown),
-                "people": row.people,
-                "encounters": row.encounters,
-                "readings": row.readings,
-            }
-            for row in found.rows
-        ],
+        "phones": phone_json(found.rows),
     }
+
+
+def phone_lines(rows: Sequence[PhoneRow]) -> Table:
+    """Return a table of phone models as it is printed."""
+    return table(
+        rows,
+        (fixed("model"), lambda row: row.model),
+        (right("correction, dB"), _correction),
+        (right("power, dBm"), _power),
+        (right("people"), lambda row: f"{row.people:,}"),
+        (right("encounters"), lambda row: f"{row.encounters:,}"),
+        (right("readings"), lambda row: f"{row.readings:,}"),
+        caption=f"In brackets: {NOT_SHOWN}, but known before.",
+    )
+
+
+def phone_json(rows: Sequence[PhoneRow]) -> list[dict[str, object]]:
+    """Return a table of phone models for a JSON document."""
+    return [
+        {
+            "model": row.model,
+            "correction_db": row.offsets.correction_db,
+            "correction_error_db": row.offsets.correction_sd_db,
+            "correction_from": origin(shown=row.correction_shown),
+            "power_dbm": row.offsets.transmit_dbm,
+            "power_error_db": row.offsets.transmit_sd_db,
+            "power_from": origin(shown=row.transmit_shown),
+            "people": row.people,
+            "encounters": row.encounters,
+            "readings": row.readings,
+        }
+        for row in rows
+    ]
 
 
 def _digest(path: Path) -> str:

@@ -15,6 +15,8 @@ from tracetogether.proximity.grid import RowGroups
 from tracetogether.proximity.model import MODEL, ONE_LOG
 from tracetogether.proximity.offsets import slot_noise_db2
 from tracetogether.proximity.phone_models import (
+    LEVEL_SD_DB,
+    UNKNOWN_DISTANCES_SD_DB,
     HeardPairs,
     ModelPriors,
     ShownModels,
@@ -58,7 +60,7 @@ def phone_table(recordings: Sequence[Sequence[Scene]], calibration: Calibration)
     Raises:
         CalibrationError: no reading names a phone model.
     """
-    numbers = _Numbers({}, {})
+    numbers = _Numbers({}, {}, {})
     parts: list[HeardPairs] = []
     known = 0
     for recording, scenes in enumerate(recordings):
@@ -80,6 +82,7 @@ def phone_table(recordings: Sequence[Sequence[Scene]], calibration: Calibration)
         receive_db2=_prior_db2([offsets.correction_sd_db for offsets in base]),
         transmit_db2=_prior_db2([offsets.transmit_sd_db for offsets in base]),
         own_power=np.array([not offsets.measured for offsets in base]),
+        level_sd_db=LEVEL_SD_DB if known else float(np.hypot(LEVEL_SD_DB, UNKNOWN_DISTANCES_SD_DB)),
     )
     found = shown_models(pairs, priors, MODEL)
     rows = [
@@ -136,10 +139,12 @@ class _Numbers:
     Attributes:
         models: key of a model's name -> its number and its name.
         people: recording, name, and the phone model of a person without a name -> number.
+        couples: scene, and two people -> number.
     """
 
     models: dict[str, tuple[int, str]]
     people: dict[tuple[int, str | None, str | None], int]
+    couples: dict[tuple[int, int, int], int]
 
     @property
     def names(self) -> list[str]:
@@ -170,6 +175,8 @@ class _Numbers:
             ]
             return np.array([people.setdefault(key, len(people)) for key in keys], dtype=np.int64)
 
+        receiver = persons(pairs.first[part.way], receiving)
+        transmitter = persons(pairs.second[part.way], sending)
         minutes = part.binned.pair_minutes()[part.way]
         pair_db2 = np.full(count, MODEL.pair_sd_db**2)
         error_db2 = MODEL.direction_sd_db**2 + slot_noise_db2(part.slots, MODEL)
@@ -182,8 +189,9 @@ class _Numbers:
         decades = np.zeros(count) if part.decades is None else part.decades
         expected = MODEL.typical_db if part.decades is None else MODEL.level_db
         return HeardPairs(
-            receiver=persons(pairs.first[part.way], receiving),
-            transmitter=persons(pairs.second[part.way], sending),
+            receiver=receiver,
+            transmitter=transmitter,
+            pair=self._pairs(receiver, transmitter, number),
             receiver_model=self._models(receiving),
             transmitter_model=self._models(sending),
             scene=np.full(count, number),
@@ -194,6 +202,15 @@ class _Numbers:
             decades=decades,
             readings=np.bincount(pairs.row, minlength=len(pairs))[part.way],
         )
+
+    def _pairs(self, first: Ints, second: Ints, scene: int) -> Ints:
+        """Return the number of each pair, the same for both directions."""
+        couples = self.couples
+        keys = [
+            (scene, min(pair), max(pair))
+            for pair in zip(first.tolist(), second.tolist(), strict=True)
+        ]
+        return np.array([couples.setdefault(key, len(couples)) for key in keys], dtype=np.int64)
 
     def _models(self, names: list[str | None]) -> Ints:
         """Return the number of each model; -1 where there is no name."""

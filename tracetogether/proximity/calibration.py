@@ -162,21 +162,36 @@ class Calibration:
             CalibrationError: the file can't be read, has other columns, no row, or a row
                 without numbers; names the line.
         """
-        rows: dict[str, list[ModelOffsets]] = defaultdict(list)
         try:
             with Path(path).open(encoding="utf-8-sig", newline="") as file:
-                for maker, model, offsets in _rows(Path(path), csv.reader(file), transmit):
-                    for name in {model_key(model), model_key(f"{maker} {model}")}:
-                        rows[name].append(offsets)
+                return cls.of_lines(file, str(path), transmit)
         except FileNotFoundError:
             raise CalibrationError(f"there is no calibration table {path}") from None
         except OSError as error:
             raise CalibrationError(f"can't read {path}: {error.strerror or error}") from None
         except (UnicodeDecodeError, csv.Error):
             raise CalibrationError(f"{path} is no CSV table of UTF-8 text") from None
+
+    @classmethod
+    def of_lines(
+        cls,
+        lines: Iterable[str],
+        name: str,
+        transmit: TransmitPrior = EXPOSURE_NOTIFICATION_TRANSMIT,
+    ) -> Self:
+        """Return the table that ``lines`` hold, as ``load`` does; ``name`` is for errors.
+
+        Raises:
+            CalibrationError: it has other columns, no row, or a row without numbers.
+            csv.Error: the lines are no CSV table.
+        """
+        rows: dict[str, list[ModelOffsets]] = defaultdict(list)
+        for maker, model, offsets in _rows(name, csv.reader(lines), transmit):
+            for key in {model_key(model), model_key(f"{maker} {model}")}:
+                rows[key].append(offsets)
         if not rows:
-            raise CalibrationError(f"{path} has a header but no phone model under it")
-        return cls({name: _one(found) for name, found in rows.items()}, transmit)
+            raise CalibrationError(f"{name} has a header but no phone model under it")
+        return cls({key: _one(found) for key, found in rows.items()}, transmit)
 
     def offsets_of(self, model: str) -> ModelOffsets:
         """Return what is known of a model: its row, or the priors."""
@@ -321,7 +336,7 @@ class _TableColumns:
     origins: tuple[int, ...]
 
     @classmethod
-    def of(cls, path: Path, header: list[str]) -> Self:
+    def of(cls, path: str, header: list[str]) -> Self:
         names = [" ".join(name.lower().replace("_", " ").split()) for name in header]
 
         def find(*starts: str) -> int | None:
@@ -384,7 +399,7 @@ class _TableColumns:
 
 
 def _rows(
-    path: Path, reader: Iterator[list[str]], transmit: TransmitPrior
+    path: str, reader: Iterator[list[str]], transmit: TransmitPrior
 ) -> Iterator[tuple[str, str, ModelOffsets]]:
     """Yield (maker, model, offsets) of each row of a table."""
     columns = _TableColumns.of(path, next(reader, []))

@@ -114,7 +114,8 @@ class LastingOffsets:
             prior for that scene. 0 if the log has no other scene.
         variance_db2: (m,) variance of what stays unknown of it.
         habit_db: (m,) how far distances raise the attenuation there more than expected, as the
-            other scenes show it: habit and usual, no offset.
+            other scenes show it: habit and usual, no offset. Each scene shows its own distances
+            better: to subtract this as well made the rank of pairs worse (docs/howto/calibrate.md).
         owner: (o,) numbers of the owners, ascending.
         owner_db: (o,) the owner's lasting offset from all scenes.
         owner_variance_db2: (o,) its variance.
@@ -222,7 +223,7 @@ def _usual(
 
     Args:
         precision: (o,) of what each log's own days say of owner + habit + usual.
-        pull: (o,) that times its mean.
+        pull: (o,) that precision times what they say.
         lasting: (o,) variance of each owner's offset.
         spreads: how much the effects differ.
     """

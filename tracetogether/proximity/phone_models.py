@@ -28,6 +28,9 @@ from tracetogether.units import Bools, Floats, Ints
 LEVEL_SD_DB: Final = 3.0
 """How sure the built-in level is: free space, and bodies and pockets at either end."""
 
+UNKNOWN_DISTANCES_SD_DB: Final = 5.0
+"""How sure the attenuation at usual distances is, in a place of which nothing is known."""
+
 EXPONENT_SD: Final = 0.3
 """How sure the built-in exponent is: recordings lie between 1 and 2."""
 
@@ -52,7 +55,9 @@ class HeardPairs:
     """Directed pairs in scenes, in columns of length n; a pair has one row per scene.
 
     Attributes:
-        receiver, transmitter: (n,) numbers of people.
+        receiver, transmitter: (n,) numbers of people; -1 for people whose own offsets are a part
+            of the error.
+        pair: (n,) number of the pair in the scene, the same for both directions.
         receiver_model, transmitter_model: (n,) numbers of phone models; -1 if unknown.
         scene: (n,) number of the scene.
         stray_db: (n,) mean attenuation minus the expected one.
@@ -65,6 +70,7 @@ class HeardPairs:
 
     receiver: Ints
     transmitter: Ints
+    pair: Ints
     receiver_model: Ints
     transmitter_model: Ints
     scene: Ints
@@ -97,12 +103,14 @@ class ModelPriors:
         receive_db2, transmit_db2: (k,) variances of their offsets.
         own_power: (k,) whether the transmit power is the app's, and in no table.
         other_power: the same of phones of unknown model.
+        level_sd_db: how sure the expected level is.
     """
 
     receive_db2: Floats
     transmit_db2: Floats
     own_power: Bools
     other_power: bool = True
+    level_sd_db: float = LEVEL_SD_DB
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,10 +165,11 @@ def shown_models(pairs: HeardPairs, priors: ModelPriors, model: ProximityModel) 
         model: how much people, pairs and scenes differ.
     """
     count, scenes = len(priors.receive_db2), int(pairs.scene.max(initial=-1)) + 1
+    couples = int(pairs.pair.max(initial=-1)) + 1
     receiving = _people(pairs.receiver, pairs.scene, model.receiver_sd_db)
     sending = _people(pairs.transmitter, pairs.scene, model.transmitter_sd_db)
     always = np.zeros(len(pairs), dtype=np.int64)
-    fixed = np.array([LEVEL_SD_DB, 10 * EXPONENT_SD, APP_POWER_SD_DB]) ** 2
+    fixed = np.array([priors.level_sd_db, 10 * EXPONENT_SD, APP_POWER_SD_DB]) ** 2
     own = np.append(priors.own_power, priors.other_power)[pairs.transmitter_model]
     factors = [
         Factor(always, fixed[[_LEVEL]]),
@@ -171,7 +180,7 @@ def shown_models(pairs: HeardPairs, priors: ModelPriors, model: ProximityModel) 
         *receiving,
         *sending,
         Factor(pairs.scene, RowGroups(pairs.scene, scenes).max(pairs.scene_db2) + _TINY),
-        _both_ways(pairs),
+        Factor(pairs.pair, RowGroups(pairs.pair, couples).max(pairs.pair_db2) + _TINY),
     ]
     found = predict_effects(pairs.stray_db, pairs.error_db2, factors)
 
@@ -217,19 +226,12 @@ def shown_models(pairs: HeardPairs, priors: ModelPriors, model: ProximityModel) 
 def _people(person: Ints, scene: Ints, sd_db: float) -> Sequence[Factor]:
     """Return two factors: what a person keeps in all scenes, and what one scene adds."""
     people = int(person.max(initial=-1)) + 1
-    scenes = int(scene.max(initial=-1)) + 1
-    keys, there = distinct_keys(person * max(scenes, 1) + scene, max(people * scenes, 1))
+    scenes = max(int(scene.max(initial=-1)) + 1, 1)
+    known = person >= 0
+    keys, row = distinct_keys(person[known] * scenes + scene[known], max(people * scenes, 1))
+    there = np.full(len(person), -1, dtype=np.int64)
+    there[known] = row
     return (
         Factor(person, np.full(people, LASTING_SHARE * sd_db**2)),
         Factor(there, np.full(len(keys), (1 - LASTING_SHARE) * sd_db**2)),
     )
-
-
-def _both_ways(pairs: HeardPairs) -> Factor:
-    """Return the factor of what a pair shares in both directions in one scene."""
-    low, high = (order(pairs.receiver, pairs.transmitter) for order in (np.minimum, np.maximum))
-    width = max(int(high.max(initial=0)) + 1, 1)
-    code = (pairs.scene * width + low) * width + high
-    keys, row = np.unique(code, return_inverse=True)
-    row = row.reshape(-1).astype(np.int64)
-    return Factor(row, RowGroups(row, len(keys)).max(pairs.pair_db2) + _TINY)

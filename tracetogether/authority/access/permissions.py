@@ -60,6 +60,8 @@ class Action(Enum):
     CHANGE_KEYS = "rotate, quarantine, destroy or replace keys"
     READ_AUDIT = "read and verify the audit log"
     READ_METRICS = "read the metrics"
+    LEARN_PHONES = "learn phone models' offsets from all logs"
+    USE_PHONES = "choose the table of phone models for the lists"
     LIST_OPERATORS = "list operators"
     ADD_OPERATOR = "add an operator"
     DISABLE_OPERATOR = "disable an operator"
@@ -100,6 +102,8 @@ PERMISSIONS: Final[Mapping[Action, frozenset[Role]]] = MappingProxyType(
         Action.CHANGE_KEYS: _roles(Role.KEYHOLDER),
         Action.READ_AUDIT: _roles(Role.AUDITOR),
         Action.READ_METRICS: _roles(Role.AUDITOR),
+        Action.LEARN_PHONES: _roles(Role.KEYHOLDER),
+        Action.USE_PHONES: _roles(Role.ADMIN),
         Action.LIST_OPERATORS: _roles(Role.ADMIN),
         Action.ADD_OPERATOR: _roles(Role.ADMIN),
         Action.DISABLE_OPERATOR: _roles(Role.ADMIN),

@@ -20,6 +20,7 @@ from tracetogether.crypto import hmac_sha256, sha256
 from tracetogether.labels import UNKNOWN, Labels
 from tracetogether.local_days import UTC_DAYS, LocalDays
 from tracetogether.parameters import CloseContactPolicy
+from tracetogether.proximity.calibration import Calibration
 from tracetogether.proximity.estimates import Intervals, chance_of, chances_of
 from tracetogether.sightings import Sightings
 from tracetogether.units import Bools, Floats, Interval, Ints
@@ -176,6 +177,7 @@ def contacts_of(
     case_day: int | None = None,
     days: LocalDays = UTC_DAYS,
     naming_key: bytes = UNKEYED,
+    calibration: Calibration | None = None,
 ) -> tuple[Contact, ...]:
     """Return who was near, in order of concern.
 
@@ -200,10 +202,11 @@ def contacts_of(
         case_day: number of the case's date, for the reasons.
         days: the calendar days that each contact's encounters are shown by.
         naming_key: what pseudonyms are made with; an authority's is ``KeyRing.naming_key``.
+        calibration: what is known of phone models; without it, priors alone.
     """
     if not len(sightings) and (others is None or not len(others)):
         return ()
-    near = nearness(sightings, policy, others, owner=owner)
+    near = nearness(sightings, policy, others, owner=owner, calibration=calibration)
     return judged(people_near(near, days, naming_key), policy, case_day)
 
 

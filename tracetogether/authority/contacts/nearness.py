@@ -64,7 +64,12 @@ def rows_of(column: Labels, name: str) -> Bools:
 
 
 def nearness(
-    own: Sightings, policy: CloseContactPolicy, others: Sightings | None = None, *, owner: str = ""
+    own: Sightings,
+    policy: CloseContactPolicy,
+    others: Sightings | None = None,
+    *,
+    owner: str = "",
+    calibration: Calibration | None = None,
 ) -> NearnessColumns:
     """Return how near and how long each person was.
 
@@ -77,8 +82,10 @@ def nearness(
         others: records of other phones about the owner and other people at about the same time:
             ``observer`` the phone's owner, ``peer`` the person heard.
         owner: the owner's name in ``others``.
+        calibration: what is known of phone models; without it, priors alone.
     """
-    calibration = Calibration.prior(transmit=BLUETRACE_TRANSMIT)
+    if calibration is None:
+        calibration = Calibration.prior(transmit=BLUETRACE_TRANSMIT)
     mine = own
     if others is not None:
         mine = own.replaced(observer=own.observer.constant(None, len(own)))

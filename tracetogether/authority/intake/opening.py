@@ -64,7 +64,8 @@ class OpenedLog:
     """What the records of one upload turned out to be.
 
     Attributes:
-        sightings: the believed records; ``peer`` is the user id of the person heard.
+        sightings: the believed records; ``peer`` is the user id of the person heard, the models
+            are those that measured (``observer_model``) and sent (``peer_model``).
         rejected: how many records were not believed, by the first reason that applies.
         decryptions: how many decryptions were tried.
         heard: the TempIDs of the believed records, each once, and when it was
@@ -120,7 +121,7 @@ def open_log(
         compress(records.token, accepted), compress(records.time.tolist(), accepted), strict=True
     )
     return OpenedLog(
-        sightings=records.sightings(peer=opened.person, rows=opened.accepted),
+        sightings=records.sightings(peer=opened.person, rows=opened.accepted, by_radio=True),
         heard=dict(heard),
         rejected=dict(rejected),
         decryptions=opened.decryptions,

@@ -123,6 +123,11 @@ class Logs:
                 found.add((other.user_id, case_id))
         return sorted(pair for pair in found if pair[0] != case.user_id)
 
+    def readable(self, case_id: str) -> Sightings:
+        """Return the accepted records of all logs of a case that can be opened, each once."""
+        opened, _ = self._opened(case_id, believe_quarantined=False)
+        return _once(Sightings.concat([log.sightings for log in opened]))
+
     def _opened(self, case_id: str, *, believe_quarantined: bool) -> tuple[list[OpenedLog], int]:
         """Return a case's opened logs, and the number that can't be opened any more."""
         opened = []

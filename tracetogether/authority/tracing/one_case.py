@@ -12,6 +12,7 @@ from tracetogether.authority.contacts.lines import UNKEYED, Contact, contacts_of
 from tracetogether.authority.contacts.lists import ContactList, opened_contacts, sealed_contacts
 from tracetogether.authority.intake.store import IntakeStore
 from tracetogether.authority.tracing.evidence import Evidence, Logs
+from tracetogether.authority.tracing.phone_table import PHONES, phones_used
 from tracetogether.crypto import sha256
 from tracetogether.errors import InvalidRequestError, KeyRingError, NotFoundError, SealError
 from tracetogether.local_days import UTC_DAYS, LocalDays
@@ -264,6 +265,7 @@ class Tracing:
             case.day,
             oldest,
             *(() if self.logs.days.is_utc else (self.logs.days.name,)),
+            *((phones,) if (phones := self.store.setting(PHONES)) else ()),
         ]
         return sha256(repr(said).encode())
 
@@ -279,6 +281,7 @@ class Tracing:
                 case_day=case.day,
                 days=self.logs.days,
                 naming_key=self.logs.keys.naming_key,
+                calibration=phones_used(self.store),
             ),
             uploads=found.uploads,
             unreadable_uploads=found.unreadable_uploads,
