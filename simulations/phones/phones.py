@@ -23,7 +23,8 @@ ANDROID_TX_POWER_DBM: Final = 1.0  # TX_POWER_HIGH, as Android advertises it
 # Mean and standard deviation, dBm: 20 phones at TX_POWER_HIGH in an anechoic chamber; 551 models at
 # the power of exposure notification.
 _TX_MEAN_AND_SD: Final = {"bluetrace": (-1.6, 5.3), "broadcast": (-24.7, 7.4)}
-_ADVERTISED_DBM: Final = {"bluetrace": ANDROID_TX_POWER_DBM, "broadcast": -15.0}
+# What Android's settings HIGH and ULTRA_LOW are called; the powers above were measured at these.
+_ADVERTISED_DBM: Final = {"bluetrace": ANDROID_TX_POWER_DBM, "broadcast": -21.0}
 _CORRECTION_MEAN_DB, _CORRECTION_SD_DB = 3.6, 4.4  # 551 measured models
 _TX_CORRECTION_CORRELATION = -0.41
 _CHANNEL_BIAS_DB: Final = np.array([0.5, 0.6, -1.1])  # channel 39 is weaker
