@@ -119,6 +119,7 @@ CHANGES = {
     # what is said of them
     "policy.within_m": Change("train-carriage", "1", f"{SMALL} policy.minutes=3"),
     "policy.minutes": Change("train-carriage", "1", f"{SMALL} policy.minutes=3"),
+    "policy.least_chance": Change("train-carriage", "0.1", f"{SMALL} policy.minutes=3"),
 }
 IN_THE_LOGS = {"people.adoption", "channel.reach_m"}
 IN_THE_AIR = {"venue.rooms", "phones.models_android", "phones.models_ios"}
