@@ -1,7 +1,7 @@
 """The contact log: the sightings of the last 21 days, on the phone."""
 
 from bisect import bisect_left, insort
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from math import inf
 from typing import Final, Protocol, Self
@@ -13,6 +13,7 @@ from tracetogether.units import SECONDS_PER_DAY
 CLOCK_STEP_S: Final = 2 * SECONDS_PER_DAY
 """A clock that moves further in one step is doubted; a log is purged once a day."""
 _BEGUN_S: Final = 1e-3
+_SPACINGS_S: Final = (120.0, 300.0, 900.0)  # the last is the life of a TempID
 _EARLIEST: Final = 1_577_836_800.0  # 2020-01-01: a clock from before BlueTrace is wrong
 
 
@@ -113,6 +114,35 @@ def clock_after(clock: LogClock, rows: Iterable[Sighting], retention_s: float) -
     for time in sorted(row.time for row in rows):
         clock = clock.after(time, retention_s)
     return clock
+
+
+def thinned(rows: Sequence[Sighting], most: int) -> list[Sighting]:
+    """Return ``rows`` with at most ``most`` of them, if a spacing of a token's rows can bring that.
+
+    A row goes if the same phone heard the same token less than a spacing before: first 2 minutes,
+    then 5, then 15. With each spacing the oldest rows go first, and only as many as have to. So
+    recent meetings keep their detail, and every token keeps a row of each direction.
+
+    Args:
+        rows: in order of time.
+        most: how many may stay; more stay if tokens are too many.
+    """
+    kept = list(rows)
+    for spacing_s in _SPACINGS_S:
+        surplus = len(kept) - most
+        if surplus <= 0:
+            break
+        left: list[Sighting] = []
+        last: dict[tuple[str, bool], float] = {}
+        for row in kept:
+            heard = row.peer, row.as_central
+            if surplus > 0 and row.time - last.get(heard, -inf) < spacing_s:
+                surplus -= 1
+                continue
+            last[heard] = row.time
+            left.append(row)
+        kept = left
+    return kept
 
 
 class MemoryContactLog(ContactLog):

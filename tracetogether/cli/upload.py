@@ -76,7 +76,8 @@ def upload(
     """Send LOG, a phone's contact log, to the health authority.
 
     LOG is the phone's database (SQLite) or a file in OpenTrace's JSON. Unless records are left out,
-    the JSON file is sent unchanged. After an interruption, the same command continues and the PIN
+    the JSON file is sent unchanged. If a database has more than the authority takes, fewer records
+    of the same TempID are sent, the oldest left out first. After an interruption, the same command continues and the PIN
     stays valid.
     """
     choice = Choice(

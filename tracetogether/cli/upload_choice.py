@@ -11,11 +11,12 @@ import click
 
 from tracetogether.adapters.sqlite_log import SqliteContactLog
 from tracetogether.bluetrace.upload import parse_upload, write_upload
+from tracetogether.contactlog import thinned
 from tracetogether.errors import InvalidUploadError, StoreError
 from tracetogether.parameters import MAX_UPLOAD_BYTES, MAX_UPLOAD_RECORDS
+from tracetogether.sightings import Sighting
 
 _SQLITE: Final = b"SQLite format 3\x00"
-_EMPTY: Final = len('{"records":[],"events":[]}')
 _MILLISECONDS_FROM: Final = 1e10  # as the authority reads them
 _LATEST: Final = 1e14
 
@@ -127,41 +128,39 @@ def preview(log: Path, choice: Choice) -> Preview:
         StoreError: the log can't be read.
         InvalidUploadError: it is not a contact log.
     """
-    body, file = _read(log)
+    held, sent, body = _chosen(log, choice)
     days: dict[str, list[int]] = {}
-    for record in file["records"]:
-        time = _time(record)
-        name = "no date" if isnan(time) else datetime.fromtimestamp(time, UTC).date().isoformat()
-        counts = days.setdefault(name, [0, 0, 0])
-        counts[0] += 1
-        if choice.everything or choice.sends(time):
-            counts[1] += 1
-            counts[2] += len(_text(record).encode()) + 1
+    for place, records in enumerate((held, sent)):
+        for record in records:
+            time = _time(record)
+            name = (
+                "no date" if isnan(time) else datetime.fromtimestamp(time, UTC).date().isoformat()
+            )
+            counts = days.setdefault(name, [0, 0, 0])
+            counts[place] += 1
+            if place:
+                counts[2] += len(_text(record).encode()) + 1
     rows = tuple(DayOfLog(name, *counts) for name, counts in sorted(days.items()))
-    sent = sum(day.would_send for day in rows)
-    size = len(body) if choice.everything else sum(day.bytes for day in rows) + _EMPTY - 1
-    return Preview(rows, len(file["records"]), sent, size if sent else 0)
+    return Preview(rows, len(held), len(sent), len(body) if sent else 0)
 
 
 def upload_body(log: Path, choice: Choice) -> bytes:
     """Return the JSON to send. It is read before the PIN is used, since reading can fail.
 
-    An OpenTrace file is returned unchanged if all of its records are sent.
+    An OpenTrace file is returned unchanged if all of its records are sent. If a phone's database
+    has more than the authority takes, its oldest records are thinned (``contactlog.thinned``).
 
     Raises:
         StoreError: the log can't be read.
         InvalidUploadError: it is not a contact log, has nothing to send, or is too large.
     """
-    body, file = _read(log)
-    if not choice.everything:
-        kept = [record for record in file["records"] if choice.sends(_time(record))]
-        body, file = _text({**file, "records": kept}).encode(), {"records": kept}
-    if not file["records"]:
+    _, sent, body = _chosen(log, choice)
+    if not sent:
         msg = f"{log} has no sightings"
         if not choice.everything:
             msg = f"{log} has no records left to send: leave less out"
         raise InvalidUploadError(f"{msg}; there is nothing to upload, and the PIN is still valid")
-    if len(body) > MAX_UPLOAD_BYTES or len(file["records"]) > MAX_UPLOAD_RECORDS:
+    if len(body) > MAX_UPLOAD_BYTES or len(sent) > MAX_UPLOAD_RECORDS:
         msg = (
             f"the log is larger than {MAX_UPLOAD_BYTES // 1_000_000} MB or "
             f"{MAX_UPLOAD_RECORDS:,} records: --dry-run shows the size of each day; leave days out "
@@ -172,7 +171,8 @@ def upload_body(log: Path, choice: Choice) -> bytes:
     return body
 
 
-def _read(log: Path) -> tuple[bytes, dict[str, Any]]:
+def _chosen(log: Path, choice: Choice) -> tuple[list[Any], list[Any], bytes]:
+    """Return a log's records, those to be sent, and the JSON to send."""
     try:
         with log.open("rb") as file:
             start = file.read(len(_SQLITE))
@@ -182,7 +182,31 @@ def _read(log: Path) -> tuple[bytes, dict[str, Any]]:
         raise StoreError(msg) from None
     if start == _SQLITE:
         with SqliteContactLog.open(log, read_only=True) as phone:
-            body = write_upload(phone.rows())
+            rows = phone.rows()
+        chosen = [row for row in rows if choice.sends(int(row.time))]
+        body, whole = fitting_body(chosen), write_upload(rows)
+        return json.loads(whole)["records"], json.loads(body)["records"], body
+    said = _read(log, body)
+    held = said["records"]
+    if choice.everything:
+        return held, held, body
+    sent = [record for record in held if choice.sends(_time(record))]
+    return held, sent, _text({**said, "records": sent}).encode()
+
+
+def fitting_body(rows: list[Sighting]) -> bytes:
+    """Return the JSON of ``rows``, thinned until the authority takes it, if that can be."""
+    body = write_upload(rows)
+    while len(body) > MAX_UPLOAD_BYTES or len(rows) > MAX_UPLOAD_RECORDS:
+        fewer = min(MAX_UPLOAD_RECORDS, len(rows) * MAX_UPLOAD_BYTES // (len(body) + 1))
+        kept = thinned(rows, fewer)
+        if len(kept) == len(rows):
+            break
+        rows, body = kept, write_upload(kept)
+    return body
+
+
+def _read(log: Path, body: bytes) -> dict[str, Any]:
     try:
         said = json.loads(body)
     except (ValueError, RecursionError):
@@ -197,7 +221,7 @@ def _read(log: Path) -> tuple[bytes, dict[str, Any]]:
         parse_upload(body[:MAX_UPLOAD_BYTES])  # raises an error that names the fault
         msg = f"{log} is not a contact log: export it again"
         raise InvalidUploadError(msg)
-    return body, said
+    return said
 
 
 def _time(record: object) -> float:
