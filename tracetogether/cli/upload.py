@@ -77,8 +77,8 @@ def upload(
 
     LOG is the phone's database (SQLite) or a file in OpenTrace's JSON. Unless records are left out,
     the JSON file is sent unchanged. If a database has more than the authority takes, fewer records
-    of the same TempID are sent, the oldest left out first. After an interruption, the same command continues and the PIN
-    stays valid.
+    of the same TempID are sent, the oldest left out first. After an interruption, the same command
+    continues and the PIN stays valid.
     """
     choice = Choice(
         since=-inf if since is None else moment(since),
