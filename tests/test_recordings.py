@@ -9,6 +9,7 @@ import pytest
 from tracetogether.errors import InvalidReadingsError
 from tracetogether.evaluation.layout import TRACK_COLUMNS, RecordingLayout
 from tracetogether.evaluation.recordings import TableJoin, read_recording
+from tracetogether.evaluation.truth import TrueMinutes
 
 READINGS = """t,rx,tx,rssi,dist,place
 0,a,b,-50,1.5,hall
@@ -63,6 +64,23 @@ def test_a_number_stands_for_every_row(tmp_path):
     (scene,) = read_recording(path, RecordingLayout.parse("distance=6[ft],tx_power=-21")).scenes
     assert scene.distance_m.tolist() == pytest.approx([1.8288, 1.8288])
     assert scene.sightings.tx_power_dbm.tolist() == [-21, -21]
+
+
+def test_lines_may_stand_for_times_that_a_table_does_not_have(tmp_path):
+    path = write(tmp_path, "r.csv", "level,metres\n" + "-50,1\n" * 61 + "-60,4\n" * 31)
+    found = read_recording(path, RecordingLayout.parse("time=line[s],rssi=level,distance=metres"))
+    (scene,) = found.scenes
+    assert scene.sightings.time.tolist() == list(range(92))
+    assert TrueMinutes.of_scene(scene, 2.0).near[0, 1] == 1.0
+    assert TrueMinutes.of_scene(scene, 2.0).tracked[0, 1] == 1.5
+    assert any("lines count as 1 s apart" in note for note in found.notes)
+    half = RecordingLayout.parse("time=line[min],rssi=level,distance=metres")
+    assert read_recording(path, half).scenes[0].sightings.time[1] == 60.0
+    named = write(tmp_path, "n.csv", "line,level,metres\n1600000000,-50,1\n")
+    (scene,) = read_recording(
+        named, RecordingLayout.parse("time=line,rssi=level,distance=metres")
+    ).scenes
+    assert scene.sightings.time.tolist() == [1600000000]
 
 
 def test_runs_of_equal_readings_are_repeated_if_asked_for(tmp_path):

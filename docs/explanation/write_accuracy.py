@@ -70,7 +70,7 @@ MITLL = Source(
 )
 ELANFER = Source(
     "elanfer_multichannel/readings.csv.gz",
-    "time=0,rssi=rssiBLE,distance=distance[cm],scene=env,observer=setting,peer=distance",
+    "time=line[s],rssi=rssiBLE,distance=distance[cm],scene=env,observer=setting,peer=distance",
 )
 HERALD = Source(
     "herald_edison/readings.csv.gz",

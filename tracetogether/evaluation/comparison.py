@@ -48,7 +48,7 @@ def _ndcf(row: EstimatorScores, kept: Bools) -> float:
 
 
 def _named(row: EstimatorScores, kept: Bools, least: float) -> tuple[float, float]:
-    """Return precision and recall of "at least so many minutes"."""
+    """Return precision and recall of "at least ``least`` minutes"."""
     return precision_recall(row.minutes.estimated[kept], row.minutes.true[kept], least)
 
 

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import tzinfo
 from pathlib import Path
+from types import MappingProxyType
 from typing import Final
 
 import numpy as np
@@ -23,6 +24,7 @@ from tracetogether.labels import UNKNOWN, Labels
 from tracetogether.sightings import Sightings
 from tracetogether.tables.attenuation_columns import (
     StatedAttenuation,
+    columns_of,
     repeated,
     without_signal,
 )
@@ -33,6 +35,7 @@ from tracetogether.units import SECONDS_PER_DAY, Floats, Ints
 
 _KEY: Final = "key"
 _SHARED: Final = "shared "
+_LINE: Final = "line"  # in place of a column of times
 _NAMELESS_OBSERVER: Final = "(the receiver)"
 _NAMELESS_PEER: Final = "(the sender)"
 _LONGEST_DAYS: Final = 31
@@ -125,7 +128,7 @@ def read_recording(
         InvalidReadingsError: a table can't be read, lacks a column, or holds no reading with a true
             distance; says which and the remedy.
     """
-    layout, signal = _with_signal(path, layout, f"--{prefix}columns")
+    layout, signal = _with_signal(path, _with_times(path, layout), f"--{prefix}columns")
     must = frozenset({"time"}) | signal | layout.named
     if inherited:
         must &= signal | {"time", "distance", "scene"}
@@ -220,6 +223,15 @@ def _with_signal(
     return layout.with_numbers(stated, frozenset(unused)), signal
 
 
+def _with_times(path: Path, layout: RecordingLayout) -> RecordingLayout:
+    """Return the layout with lines numbered in place of times, if a user wants that."""
+    source = layout.sources["time"]
+    if source.column != _LINE or "time" not in layout.named or _LINE in columns_of(path, ()):
+        return layout
+    numbered = MappingProxyType({**layout.sources, "time": replace(source, constant=0.0)})
+    return replace(layout, sources=numbered)
+
+
 def _scene_numbers(scenes: Sequence[Scene], scene: Labels) -> Ints:
     """Return (n,) the number of the scene of each reading."""
     place = {known.name: number for number, known in enumerate(scenes)}
@@ -233,6 +245,10 @@ def _seconds(
 ) -> Recognised:
     """Return the times of a table; a number that stands for all of them is no time of its own."""
     source = layout.sources["time"]
+    if source.constant is not None and source.column == _LINE:
+        note = f"{path}: its lines count as {source.factor:g} s apart; minutes are as true as that."
+        seconds = np.arange(table.rows, dtype=np.float64) * source.factor
+        return Recognised(np.asarray(seconds), notes=(note,))
     if source.constant is not None:
         return Recognised(table.numbers["time"])
     return recognise(
