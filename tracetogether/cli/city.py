@@ -12,28 +12,28 @@ from simulations.city.detection_study import play_all, table_of, table_text
 from simulations.city.keys import CityScenario
 from simulations.city.results import infections_by_layer, save, summary
 from simulations.city.run import run_city, with_people
-from simulations.city.scenario import city_key, city_keys, city_names, city_schema, load_city
+from simulations.city.scenario import city_keys, city_names, city_schema, load_city
 from simulations.pages.recording import prepare_folder
+from tracetogether.cli.city_compare import compare_cities
+from tracetogether.cli.city_options import city_setting, days_option, people_option
 from tracetogether.cli.console import answer, fixed, progress, right, say, table
-from tracetogether.cli.options import FILE, as_json, number_option
+from tracetogether.cli.options import FILE, as_json
 from tracetogether.cli.simulate_options import (
     keys_table,
     out_option,
     seed_option,
     seeds_option,
-    settings_option,
     workers_option,
 )
 from tracetogether.whole_file import write_whole
-
-city_setting = settings_option(city_key, "app.adoption=0.32 or reproduction_number=3")
-people_option = number_option("--people", "Number of people, instead of the scenario's.", least=50)
-days_option = number_option("--days", "Number of days, instead of the scenario's.")
 
 
 @click.group()
 def city() -> None:
     """Simulate an epidemic in a city, person by person."""
+
+
+city.add_command(compare_cities)
 
 
 @city.command("list")
