@@ -1,8 +1,7 @@
 """Renew the table of crowds in accuracy.md: `python docs/explanation/write_crowds.py RECORDINGS`.
 
-RECORDINGS is a folder of recordings as docs/howto/evaluate.md names them. In simulated crowds
-everybody with the app is the index case in turn (every third where both phones' logs are used).
-Takes some minutes.
+RECORDINGS is a folder of recordings as docs/howto/evaluate.md names them. A second folder, if
+named, keeps the played crowds for the next time. Takes some ten minutes of two processors.
 """
 
 import sys
@@ -10,176 +9,168 @@ from pathlib import Path
 
 import numpy as np
 
-from simulations.run import run
-from simulations.scores.tracing import open_run
-from simulations.scores.truth import ground_truth
-from simulations.settings.scenario import load_scenario
-from tracetogether.authority.contacts.nearness import nearness
+from simulations.scores.intervals import Measured
+from simulations.settings.scenario import scenario_names
+from simulations.studies.nearness import NAMES, NearnessQuestion, NearnessRow, measure_nearness
+from simulations.studies.pair_answers import BOTH, OWN, PairAnswers, added
+from simulations.studies.pair_bounds import BOUNDS
+from simulations.studies.pair_measures import with_intervals
 from tracetogether.evaluation.layout import RecordingLayout
 from tracetogether.evaluation.recordings import read_recording
 from tracetogether.evaluation.truth import TrueMinutes
 from tracetogether.parameters import CloseContactPolicy
-from tracetogether.proximity.calibration import BLUETRACE_TRANSMIT, Calibration
-from tracetogether.proximity.estimates import chance_of
+from tracetogether.proximity.calibration import Calibration
+from tracetogether.proximity.encounters import DEFAULT_ESTIMATOR, ESTIMATORS
 from tracetogether.proximity.grid import numbers_in
-from tracetogether.proximity.single_log import SingleLogPosterior
 from tracetogether.proximity.slots import fold
-from tracetogether.proximity.smoothed import Smoothed
 
 PAGE = Path(__file__).with_name("accuracy.md")
-SCENES = {
-    "train-carriage": {},
-    "party": {},
-    "classroom": {"duration_s": "1800"},
-    "office-day": {"duration_s": "3600"},
-}
-SEEDS = (1, 2, 3)
-EVERY = 3
 POLICY = CloseContactPolicy("2m-15min", 2.0, 15.0)
-BINS = 10
+SEEDS = range(1, 9)
+ALWAYS = ("none", "constant", DEFAULT_ESTIMATOR, *BOUNDS)
+"""Of the other rules each scene shows the best by minutes and the best by average precision."""
+
+HEADER = ["scene", "estimator", "logs", "pairs", "near, %", "P, %", "MAE", "bias", "ECE"]
+HEADER += ["in 90 %", "Winkler", "one for all", "AUC", "AP", "P at k", "precision", "recall"]
 
 
-def added(pair, columns):
-    """Return the pairs, and the sum of each column over each."""
-    pairs, place = np.unique(pair, return_inverse=True)
-    sums = np.zeros((len(pairs), columns.shape[1]))
-    np.add.at(sums, place.reshape(-1), columns)
-    return pairs, sums
+def shown(figure: Measured, digits: int, *, scale: float = 1.0, width: bool = False) -> str:
+    """Return a figure, with half of its interval's width if asked for."""
+    if np.isnan(figure.median):
+        return "-"
+    text = f"{scale * figure.median:.{digits}f}"
+    if not width or figure.low is None:
+        return text
+    return f"{text} ± {scale * (figure.high - figure.low) / 2:.{digits}f}"
 
 
-def columns_of(minutes, at_quantiles):
-    return np.column_stack([minutes.low, minutes.median, minutes.high, at_quantiles])
-
-
-def people_of(played, users):
-    """Return the person that each user id belongs to."""
-    return users.numbers({user_id: person for person, user_id in played.user_ids.items()})
-
-
-def by_own_logs(estimator, opened, played):
-    slots = fold(opened.sightings, Calibration.prior(transmit=BLUETRACE_TRANSMIT))
-    found = estimator.estimate(slots, within_m=POLICY.within_m)
-    observer, peer = (people_of(played, column) for column in (slots.observer, slots.peer))
-    pair = observer * len(played.phones) + peer
-    return added(pair, columns_of(found.minutes, found.minutes_at_offset_quantiles()))
-
-
-def by_both_logs(opened, played):
-    parts, people = [], len(played.phones)
-    for case in played.app[::EVERY]:
-        mine = opened.owner == case
-        own, others = (opened.sightings.take(np.flatnonzero(rows)) for rows in (mine, ~mine))
-        if not len(own):
-            continue
-        near = nearness(own, POLICY, others, owner=played.user_ids[int(case)])
-        met = people_of(played, near.person)
-        parts.append(added(case * people + met, columns_of(near.of_encounters(), near.courses)))
-    return np.concatenate([pairs for pairs, _ in parts]), np.concatenate(
-        [sums for _, sums in parts]
-    )
-
-
-def line(scene, who, logs, parts):
-    """Return a line: ``parts`` are pairs of (true minutes, estimates in columns)."""
-    true = np.concatenate([minutes for minutes, _ in parts])
-    low, median, high, *at_quantiles = np.concatenate([sums for _, sums in parts]).T
-    close = true >= POLICY.minutes - 1e-6
-    chance = np.array([chance_of(pair, POLICY.minutes) for pair in np.array(at_quantiles).T])
-    place = np.minimum((chance * BINS).astype(int), BINS - 1)
-    off = [
-        (place == bin_).mean() * abs(chance[place == bin_].mean() - close[place == bin_].mean())
-        for bin_ in np.unique(place)
-    ]
-    inside = (low <= true + 1e-9) & (true <= high + 1e-9)
-    named = median >= POLICY.minutes
+def cells(row: NearnessRow) -> list[str]:
+    f = row.figures
     return [
-        scene,
-        who,
-        logs,
-        f"{len(true):,}",
-        f"{np.abs(median - true).mean():.1f}",
-        f"{(median - true).mean():+.1f}",
-        f"{inside.mean():.2f}",
-        f"{100 * close.mean():.0f}",
-        f"{100 * chance.mean():.0f}",
-        f"{sum(off):.2f}",
-        f"{named.sum():,}",
-        f"{close[named].mean():.2f}" if named.any() else "-",
-        f"{named[close].mean():.2f}" if close.any() else "-",
+        row.scenario,
+        row.estimator,
+        row.logs,
+        f"{row.pairs:,}",
+        shown(f["near"], 1, scale=100),
+        shown(f["mean_chance"], 1, scale=100),
+        shown(f["mae"], 2, width=True),
+        shown(f["bias"], 2),
+        shown(f["ece"], 3, width=True),
+        shown(f["coverage90"], 2),
+        shown(f["winkler"], 1),
+        shown(f["winkler_here"], 1),
+        shown(f["auc"], 3, width=True),
+        shown(f["average_precision"], 3, width=True),
+        shown(f["precision_at_k"], 3),
+        shown(f["precision"], 2),
+        shown(f["recall"], 2),
     ]
 
 
-def lines_of(scene, settings):
-    kinds = {(who, "own"): [] for who in ("none", "smoothed", "single-log")}
-    kinds["single-log", "both"] = []
-    for seed in SEEDS:
-        played = run(load_scenario(scene, settings), seed=seed, fidelity="vectorized")
-        opened, people = open_run(played), len(played.phones)
-        truth = ground_truth(played.tracks, POLICY.within_m)
-        found = {
-            ("smoothed", "own"): by_own_logs(Smoothed(), opened, played),
-            ("single-log", "own"): by_own_logs(SingleLogPosterior(), opened, played),
-            ("single-log", "both"): by_both_logs(opened, played),
-        }
-        pairs, sums = found["smoothed", "own"]
-        found["none", "own"] = pairs, np.zeros_like(sums)
-        for kind, (pairs, sums) in found.items():
-            kinds[kind].append((truth.minutes_of(pairs // people, pairs % people), sums))
-    made = [line(scene, *kind, parts) for kind, parts in kinds.items()]
-    made[0][6:] = ["-", made[0][7], "-", "-", "0", "-", "-"]  # it says no chance and no interval
-    return made
+def chosen(rows: list[NearnessRow]) -> list[NearnessRow]:
+    """Return the rows to show of one scene."""
+
+    def best(name: str, *, most: bool) -> str:
+        known = [
+            (row.figures[name].median * (-1 if most else 1), row.estimator)
+            for row in rows
+            if row.estimator not in ALWAYS
+            and row.logs == OWN
+            and not np.isnan(row.figures[name].median)
+        ]
+        return min(known)[1] if known else ""
+
+    rivals = {best("mae", most=False), best("average_precision", most=True)}
+    return [
+        row
+        for row in rows
+        if (row.estimator in ALWAYS and (row.logs == OWN or row.estimator == DEFAULT_ESTIMATOR))
+        or (row.estimator in rivals and row.logs == OWN)
+    ]
 
 
-def recorded(folder, calibration, estimator):
-    """Return (true minutes, estimates in columns) of exp05's scenes, for the time both are seen."""
+def in_crowds(kept: Path | None) -> list[list[str]]:
+    question = NearnessQuestion(POLICY, (*NAMES, *BOUNDS), (OWN, BOTH))
+    question_of_bounds = [name for name in question.estimators if name.startswith("tree")]
+    without_trees = tuple(name for name in question.estimators if name not in question_of_bounds)
+    rows = []
+    for estimators, logs in (
+        (without_trees, (OWN,)),
+        ((DEFAULT_ESTIMATOR,), (BOTH,)),
+        (tuple(question_of_bounds), (OWN,)),
+    ):
+        rows += measure_nearness(
+            scenario_names(),
+            SEEDS,
+            NearnessQuestion(POLICY, estimators, logs),
+            settings={},
+            keep=kept,
+            workers=2,
+            on_progress=lambda done, total: print(f"{done} of {total} crowds", file=sys.stderr),
+        )
+    lines = []
+    for scenario in scenario_names():
+        mine = [row for row in rows if row.scenario == scenario and row.contacts]
+        lines += [cells(row) for row in chosen(mine)]
+    return lines
+
+
+def recorded(folder: Path, phones: Calibration) -> dict[str, list[tuple[np.ndarray, PairAnswers]]]:
+    """Return true minutes and answers of exp05's scenes, for the time that cameras saw both."""
     scenes = read_recording(
         folder / "dp3t_epfl" / "readings_exp05.csv.gz",
         RecordingLayout.parse("distance=dist_m,scene=scenario"),
         tracks=folder / "dp3t_epfl" / "traj_exp05_2hz.csv.gz",
     ).scenes
-    parts = []
+    found: dict[str, list[tuple[np.ndarray, PairAnswers]]] = {}
     for scene in (scene for scene in scenes if scene.tracks is not None):
-        slots, truth = fold(scene.sightings, calibration), TrueMinutes.of(scene.tracks, 2.0)
+        slots, truth = fold(scene.sightings, phones), TrueMinutes.of(scene.tracks, POLICY.within_m)
         first, second = (numbers_in(truth.names, who) for who in (slots.observer, slots.peer))
         seen = (first >= 0) & (second >= 0)
-        found = estimator.estimate(slots, within_m=POLICY.within_m)
-        columns = columns_of(found.minutes, found.minutes_at_offset_quantiles())
-        heard = slots.total(slots.credit_s) / 60
-        pairs, sums = added(
-            (first * len(truth.names) + second)[seen],
-            np.column_stack([columns, heard])[seen],
-        )
-        pair = np.divmod(pairs, len(truth.names))
-        tracked = truth.tracked[pair]
-        share = np.minimum(1.0, tracked / np.maximum(sums[:, -1], 1e-9))
+        people = len(truth.names)
+        code, pair = np.unique((first * people + second)[seen], return_inverse=True)
+        tracked = truth.tracked[np.divmod(code, people)]
         both = tracked > 0
-        parts.append((truth.near[pair][both], (sums[:, :-1] * share[:, None])[both]))
-    return parts
+        true = truth.near[np.divmod(code, people)][both]
+        found.setdefault("none", []).append((true, nobody(len(true))))
+        for name in (DEFAULT_ESTIMATOR, "smoothed"):
+            said = ESTIMATORS[name]().estimate(slots, within_m=POLICY.within_m)
+            heard = slots.total(slots.credit_s) / 60
+            minutes = [said.minutes.low, said.minutes.median, said.minutes.high]
+            columns = np.column_stack([*minutes, said.minutes_at_offset_quantiles(), heard])
+            sums = added(pair.reshape(-1), columns[seen], len(code))
+            share = np.minimum(1.0, tracked / np.maximum(sums[:, -1], 1e-9))
+            sums = (sums[:, :-1] * share[:, None])[both]
+            answers = PairAnswers.of_minutes(sums[:, :3], sums[:, 3:], POLICY)
+            found.setdefault(name, []).append((true, answers))
+    return found
 
 
-def recorded_lines(folder):
+def nobody(count: int) -> PairAnswers:
+    unknown = np.full(count, np.nan)
+    return PairAnswers(np.zeros(count), unknown, unknown, np.zeros(count), unknown)
+
+
+def on_recordings(folder: Path) -> list[list[str]]:
     table = folder / "google_en_calibration" / "en-calibration-2020-12-14_measured.csv"
     lines = []
-    for name, phones in (
+    for scene, phones in (
         ("exp05, recorded, phones known", Calibration.load(table)),
         ("exp05, recorded, phones unknown", Calibration.prior()),
     ):
-        found = recorded(folder, phones, SingleLogPosterior())
-        none = line(name, "none", "own", [(true, np.zeros_like(sums)) for true, sums in found])
-        none[6:] = ["-", none[7], "-", "-", "0", "-", "-"]
-        lines += [none, line(name, "smoothed", "own", recorded(folder, phones, Smoothed()))]
-        lines.append(line(name, "single-log", "own", found))
+        for name, parts in recorded(folder, phones).items():
+            true, answers = (list(column) for column in zip(*parts, strict=True))
+            everything = np.concatenate(true)
+            figures = with_intervals(answers, true, POLICY.minutes, others=None)
+            contacts = int((everything >= POLICY.minutes).sum())
+            row = NearnessRow(scene, name, OWN, len(true), len(everything), contacts, figures)
+            lines.append(cells(row))
     return lines
 
 
-def main():
-    header = ["scene", "estimator", "logs", "pairs", "MAE", "bias", "in 90 %"]
-    header += ["15 min, %", "P, %", "ECE", "named", "precision", "recall"]
-    rows = [header, ["---"] * len(header)]
-    rows += recorded_lines(Path(sys.argv[1]))
-    for scene, settings in SCENES.items():
-        rows += lines_of(scene, settings)
-        print(scene)
+def main() -> None:
+    kept = Path(sys.argv[2]) if len(sys.argv) > 2 else None
+    rows = [HEADER, ["---"] * len(HEADER), *on_recordings(Path(sys.argv[1])), *in_crowds(kept)]
     table = "\n".join(f"| {' | '.join(row)} |" for row in rows)
     begin, end = "<!-- crowds -->", "<!-- end of crowds -->"
     before, rest = PAGE.read_text("utf-8").split(begin)

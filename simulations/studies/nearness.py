@@ -7,7 +7,7 @@ answers are compared with the true positions. To run it:
 
 ``--keep`` keeps the played crowds (not the answers), so that a changed estimator is measured again
 in seconds. Nothing is fitted on the scenario that is scored: what a baseline has to know, such
-as a constant, comes from the other scenarios.
+as a constant, comes from the other scenarios that have contacts.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -263,6 +263,15 @@ def _answer_crowd(task: tuple[CrowdPlan, NearnessQuestion, Path | None]) -> Answ
 _Scenarios = Mapping[str, Sequence[AnsweredCrowd]]
 
 
+def _others(by_scenario: _Scenarios, scenario: str, least_minutes: float) -> list[str]:
+    """Return the other scenarios that have a contact: from these a scenario's baselines learn."""
+    return [
+        name
+        for name, crowds in by_scenario.items()
+        if name != scenario and any((crowd.true_minutes >= least_minutes).any() for crowd in crowds)
+    ]
+
+
 def _rows(by_scenario: _Scenarios, question: NearnessQuestion, workers: int) -> list[NearnessRow]:
     """Return a row for each scenario and estimator, in the order of the question."""
     least = question.policy.minutes
@@ -272,7 +281,7 @@ def _rows(by_scenario: _Scenarios, question: NearnessQuestion, workers: int) -> 
     for scenario, crowds in by_scenario.items():
         everything = np.concatenate(true[scenario])
         others = SameAnswer.of(
-            [np.concatenate(held) for name, held in true.items() if name != scenario], least
+            [np.concatenate(true[name]) for name in _others(by_scenario, scenario, least)], least
         )
         for key in question.asked():
             name, logs = key
@@ -314,9 +323,8 @@ def _tuned(
             for scenario, crowds in by_scenario.items()
         }
         for scenario, crowds in by_scenario.items():
-            others = [
-                error for name, error in errors.items() if name != scenario and error is not None
-            ]
+            names = _others(by_scenario, scenario, question.policy.minutes)
+            others = [error for name in names if (error := errors[name]) is not None]
             best = int(np.argmin(np.mean(others, axis=0))) if others else None
             found[scenario, key] = [crowd.thresholds[key].at(best) for crowd in crowds]
     return found
@@ -375,8 +383,8 @@ def _lessons(
     """Return the lessons of one scenario; none where there is nothing else to learn from."""
     name, logs = key
     pairs = {
-        other: [(crowd.features[logs], crowd.true_minutes) for crowd in crowds]
-        for other, crowds in by_scenario.items()
+        other: [(crowd.features[logs], crowd.true_minutes) for crowd in by_scenario[other]]
+        for other in (scenario, *_others(by_scenario, scenario, least_minutes))
     }
     here = pairs.pop(scenario)
     everywhere = range(len(here))

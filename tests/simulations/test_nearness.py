@@ -42,6 +42,7 @@ from tracetogether.parameters import CloseContactPolicy
 from tracetogether.units import Interval
 
 POLICY = CloseContactPolicy("2m-4min", 2.0, 4.0)
+MINUTE = CloseContactPolicy("2m-1min", 2.0, 1.0)
 TINY = {"duration_s": "120", "count": "8", "adoption": "1"}
 
 
@@ -125,7 +126,7 @@ def test_thresholds_are_tuned_on_other_scenarios() -> None:
     rising = ThresholdAnswers(np.zeros(2), np.array([[0, 5, 10], [0, 5, 10]], dtype=np.float32))
     assert mean_errors([rising], [np.array([10.0, 8.0])]) == pytest.approx([9, 4, 1])
     assert mean_errors([], []) is None
-    question = NearnessQuestion(POLICY, ("mean-attenuation",))
+    question = NearnessQuestion(MINUTE, ("mean-attenuation",))
     alone = measure_nearness(["lift"], [1], question, settings=TINY)
     assert np.isnan(alone[0].figures["mae"].median)
     both = measure_nearness(["lift", "train-carriage"], [1], question, settings=TINY)
@@ -188,8 +189,9 @@ def test_no_tree_answers_about_a_crowd_that_it_learned_from(
         return [PairAnswers(*(np.zeros(len(rows)) for _ in range(5))) for rows in asked]
 
     monkeypatch.setattr("simulations.studies.nearness.learned_answers", count)
-    question = NearnessQuestion(POLICY, ("tree-here", "tree-others"))
+    question = NearnessQuestion(MINUTE, ("tree-here", "tree-others"))
     rows = measure_nearness(["lift", "train-carriage"], [1, 2], question, settings=TINY)
+    assert all(row.contacts for row in rows)
     assert [row.estimator for row in rows] == ["tree-here", "tree-others"] * 2
     lift, carriage = rows[0].pairs, rows[2].pairs
     assert [sum(lesson) for lesson in lessons[:4]] == [lift, lift, carriage, carriage]
@@ -247,6 +249,13 @@ def test_the_jackknife_of_a_mean_is_students_interval() -> None:
     assert (found.high - found.low) / 2 == pytest.approx(2.353363 * values.std(ddof=1) / 2)
     assert isinstance(jackknifed(4.0, without[:1], share=False), NoInterval)
     assert jackknifed(0.9, np.array([0.8, 0.99]), share=True).high == 1.0
+
+
+def test_scenarios_without_contacts_teach_nothing() -> None:
+    question = NearnessQuestion(CloseContactPolicy("2m-1h", 2.0, 60.0), ("constant", "loudest"))
+    rows = measure_nearness(["lift", "train-carriage"], [1], question, settings=TINY)
+    assert [row.estimator for row in rows] == ["loudest", "loudest"]
+    assert all(np.isnan(row.figures["mae"].median) for row in rows)
 
 
 def test_a_kept_crowd_is_read_back_and_not_played(

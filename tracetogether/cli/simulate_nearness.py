@@ -112,8 +112,8 @@ def measure(
 
     Each crowd is played, all logs are opened, and every directed pair with a record is estimated
     and compared with the true positions. What a baseline has to know comes from the other
-    scenarios. Intervals are the central 90 % by crowds; with few seeds they are wide, and
-    with one there is none.
+    scenarios that have contacts. Intervals are the central 90 % by crowds; with few seeds they are
+    wide, and with one there is none.
     """
     question = NearnessQuestion(
         CloseContactPolicy(f"{within_m:g}m-{minutes:g}min", within_m, minutes),
