@@ -1,18 +1,20 @@
-"""Renew the table of crowds in accuracy.md: `python docs/explanation/write_crowds.py RECORDINGS`.
+"""Renew the table of crowds in accuracy.md from rows of `tracetogether simulate nearness`:
 
-RECORDINGS is a folder of recordings as docs/howto/evaluate.md names them. A second folder, if
-named, keeps the played crowds for the next time. Takes some ten minutes of two processors.
+    tracetogether simulate nearness --seeds 8 --bounds --json > crowds.json
+    tracetogether simulate nearness train-carriage --seeds 8 --logs both --json > both.json
+    python docs/explanation/write_crowds.py RECORDINGS crowds.json both.json
+
+RECORDINGS is a folder of recordings as docs/howto/evaluate.md names them.
 """
 
+import json
 import sys
 from pathlib import Path
 
 import numpy as np
 
-from simulations.scores.intervals import Measured
-from simulations.settings.scenario import scenario_names
-from simulations.studies.nearness import NAMES, NearnessQuestion, NearnessRow, measure_nearness
-from simulations.studies.pair_answers import BOTH, OWN, PairAnswers, added
+from simulations.studies.nearness import NearnessRow
+from simulations.studies.pair_answers import OWN, PairAnswers, added
 from simulations.studies.pair_bounds import BOUNDS
 from simulations.studies.pair_measures import with_intervals
 from tracetogether.evaluation.layout import RecordingLayout
@@ -26,57 +28,52 @@ from tracetogether.proximity.slots import fold
 
 PAGE = Path(__file__).with_name("accuracy.md")
 POLICY = CloseContactPolicy("2m-15min", 2.0, 15.0)
-SEEDS = range(1, 9)
 ALWAYS = ("none", "constant", DEFAULT_ESTIMATOR, *BOUNDS)
-"""Of the other rules each scene shows the best by minutes and the best by average precision."""
+"""Of the other rules each scenario shows the best by minutes and the best by average precision."""
 
 HEADER = ["scene", "estimator", "logs", "pairs", "near, %", "P, %", "MAE", "bias", "ECE"]
 HEADER += ["in 90 %", "Winkler", "one for all", "AUC", "AP", "P at k", "precision", "recall"]
 
 
-def shown(figure: Measured, digits: int, *, scale: float = 1.0, width: bool = False) -> str:
-    """Return a figure, with half of its interval's width if asked for."""
-    if np.isnan(figure.median):
+def shown(row: dict, name: str, digits: int, *, scale: float = 1.0, width: bool = False) -> str:
+    """Return a figure of a row, with half of its interval's width if asked for."""
+    value, low, high = (row[name + end] for end in ("", "_low", "_high"))
+    if value is None:
         return "-"
-    text = f"{scale * figure.median:.{digits}f}"
-    if not width or figure.low is None:
-        return text
-    return f"{text} ± {scale * (figure.high - figure.low) / 2:.{digits}f}"
+    text = f"{scale * value:.{digits}f}"
+    return text if not width or low is None else f"{text} ± {scale * (high - low) / 2:.{digits}f}"
 
 
-def cells(row: NearnessRow) -> list[str]:
-    f = row.figures
+def cells(row: dict) -> list[str]:
     return [
-        row.scenario,
-        row.estimator,
-        row.logs,
-        f"{row.pairs:,}",
-        shown(f["near"], 1, scale=100),
-        shown(f["mean_chance"], 1, scale=100),
-        shown(f["mae"], 2, width=True),
-        shown(f["bias"], 2),
-        shown(f["ece"], 3, width=True),
-        shown(f["coverage90"], 2),
-        shown(f["winkler"], 1),
-        shown(f["winkler_here"], 1),
-        shown(f["auc"], 3, width=True),
-        shown(f["average_precision"], 3, width=True),
-        shown(f["precision_at_k"], 3),
-        shown(f["precision"], 2),
-        shown(f["recall"], 2),
+        row["scenario"],
+        row["estimator"],
+        row["logs"],
+        f"{row['pairs']:,}",
+        shown(row, "near", 1, scale=100),
+        shown(row, "mean_chance", 1, scale=100),
+        shown(row, "mae", 2, width=True),
+        shown(row, "bias", 2),
+        shown(row, "ece", 3, width=True),
+        shown(row, "coverage90", 2),
+        shown(row, "winkler", 1),
+        shown(row, "winkler_here", 1),
+        shown(row, "auc", 3, width=True),
+        shown(row, "average_precision", 3, width=True),
+        shown(row, "precision_at_k", 3),
+        shown(row, "precision", 2),
+        shown(row, "recall", 2),
     ]
 
 
-def chosen(rows: list[NearnessRow]) -> list[NearnessRow]:
-    """Return the rows to show of one scene."""
+def chosen(rows: list[dict]) -> list[dict]:
+    """Return the rows to show of one scenario: ours, and its strongest rivals."""
 
     def best(name: str, *, most: bool) -> str:
         known = [
-            (row.figures[name].median * (-1 if most else 1), row.estimator)
+            (row[name] * (-1 if most else 1), row["estimator"])
             for row in rows
-            if row.estimator not in ALWAYS
-            and row.logs == OWN
-            and not np.isnan(row.figures[name].median)
+            if row["estimator"] not in ALWAYS and row["logs"] == OWN and row[name] is not None
         ]
         return min(known)[1] if known else ""
 
@@ -84,34 +81,16 @@ def chosen(rows: list[NearnessRow]) -> list[NearnessRow]:
     return [
         row
         for row in rows
-        if (row.estimator in ALWAYS and (row.logs == OWN or row.estimator == DEFAULT_ESTIMATOR))
-        or (row.estimator in rivals and row.logs == OWN)
+        if row["estimator"] == DEFAULT_ESTIMATOR
+        or (row["logs"] == OWN and row["estimator"] in rivals | set(ALWAYS))
     ]
 
 
-def in_crowds(kept: Path | None) -> list[list[str]]:
-    question = NearnessQuestion(POLICY, (*NAMES, *BOUNDS), (OWN, BOTH))
-    question_of_bounds = [name for name in question.estimators if name.startswith("tree")]
-    without_trees = tuple(name for name in question.estimators if name not in question_of_bounds)
-    rows = []
-    for estimators, logs in (
-        (without_trees, (OWN,)),
-        ((DEFAULT_ESTIMATOR,), (BOTH,)),
-        (tuple(question_of_bounds), (OWN,)),
-    ):
-        rows += measure_nearness(
-            scenario_names(),
-            SEEDS,
-            NearnessQuestion(POLICY, estimators, logs),
-            settings={},
-            keep=kept,
-            workers=2,
-            on_progress=lambda done, total: print(f"{done} of {total} crowds", file=sys.stderr),
-        )
+def in_crowds(files: list[Path]) -> list[list[str]]:
+    rows = [row for file in files for row in json.loads(file.read_text("utf-8"))]
     lines = []
-    for scenario in scenario_names():
-        mine = [row for row in rows if row.scenario == scenario and row.contacts]
-        lines += [cells(row) for row in chosen(mine)]
+    for scenario in dict.fromkeys(row["scenario"] for row in rows if row["contacts"]):
+        lines += [cells(row) for row in chosen([r for r in rows if r["scenario"] == scenario])]
     return lines
 
 
@@ -164,13 +143,13 @@ def on_recordings(folder: Path) -> list[list[str]]:
             figures = with_intervals(answers, true, POLICY.minutes, others=None)
             contacts = int((everything >= POLICY.minutes).sum())
             row = NearnessRow(scene, name, OWN, len(true), len(everything), contacts, figures)
-            lines.append(cells(row))
+            lines.append(cells(row.to_json()))
     return lines
 
 
 def main() -> None:
-    kept = Path(sys.argv[2]) if len(sys.argv) > 2 else None
-    rows = [HEADER, ["---"] * len(HEADER), *on_recordings(Path(sys.argv[1])), *in_crowds(kept)]
+    folder, *files = map(Path, sys.argv[1:])
+    rows = [HEADER, ["---"] * len(HEADER), *on_recordings(folder), *in_crowds(files)]
     table = "\n".join(f"| {' | '.join(row)} |" for row in rows)
     begin, end = "<!-- crowds -->", "<!-- end of crowds -->"
     before, rest = PAGE.read_text("utf-8").split(begin)
