@@ -17,8 +17,9 @@ that moment. Three things bound the time before the first and after the last rea
 
 Rates differ between pairs (phones that sleep, phones that are locked), so that the pairs heard
 least are there for longer than a common rate says. ``_UNEVEN`` and ``_CAME_BACK`` take that into
-account; they make the time together right for pairs of 1, 2 to 3, 4 to 9 and more readings in the
-simulator's scenarios, where the time is known (within 4 % on average over ten scenarios).
+account. In ten of the simulator's scenarios the mean time together then comes out 1 to 16 % too
+short, 8 % on average, and its 90 % interval holds the truth for 88 % of pairs; without the two, a
+pair heard once in a bus was given 2.5 minutes for 6.2.
 """
 
 from dataclasses import dataclass
@@ -40,8 +41,8 @@ _LONG_STAY_S: Final = 1800.0  # of the stay that is added to those seen, with a 
 _USUAL_ENCOUNTERS: Final = 2.0  # how many encounters the usual wait counts as
 _LONG_STAYS: Final = 0.05
 _OWN_READINGS: Final = 2.0  # how many readings a pair's common rate counts as
-_UNEVEN: Final = 0.7
-_CAME_BACK: Final = 0.15  # who is heard again later was seldom away
+_UNEVEN: Final = 0.6
+_CAME_BACK: Final = 0.1  # who is heard again later was seldom away
 _ROUNDS: Final = 4
 
 
