@@ -81,6 +81,8 @@ def unsure() -> Iterator[tuple[World, str]]:
     """A case whose contact may or may not be close."""
     world = World.of(counted_entropy(812))
     case = world.authority.casework.open_case(world.user(), NOON, by=CONSOLE)
+    assert world.authority.tracing.policy().least_chance == 0.5
+    world.authority.policies.set_least_chance(0.99, NOON, by=CONSOLE)
     world.take(case, world.heard(world.user(), NOON - 7_200, 45, rssi_dbm=-66), NOON)
     world.authority.finder.refresh(case, NOON)
     return world, case.case_id
@@ -91,7 +93,7 @@ def test_a_lower_chance_calls_more_people_and_is_written_down(unsure: tuple[Worl
     service = world.authority
     (before,) = world.store.desk.contacts_of([case_id])
     assert before.state is ContactState.CASUAL
-    assert 0.01 < before.probability < 0.5
+    assert 0.01 < before.probability < 0.99
     service.policies.set_least_chance(0.01, NOON + 60, by=CONSOLE)
     (after,) = world.store.desk.contacts_of([case_id])
     assert after.state is ContactState.TO_TRACE
@@ -105,7 +107,7 @@ def test_a_lower_chance_calls_more_people_and_is_written_down(unsure: tuple[Worl
     (entry,) = service.audit.entries(newest - 1, by=CONSOLE)
     assert (entry.act, entry.details) == (
         "policy.least-chance-set",
-        {"least_chance": "0.01", "before": "0.5"},
+        {"least_chance": "0.01", "before": "0.99"},
     )
     service.policies.set_least_chance(0.99, NOON + 120, by=CONSOLE)
     (last,) = world.store.desk.contacts_of([case_id])

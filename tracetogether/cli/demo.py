@@ -9,7 +9,6 @@ from tempfile import TemporaryDirectory
 from typing import Any, Final
 
 import click
-import numpy as np
 from rich.text import Text
 
 from simulations.pages.report import save_picture
@@ -18,6 +17,7 @@ from simulations.scores.scoring import CaseScore, ContactScore, ListedContact, s
 from simulations.scores.truth import GroundTruth, ground_truth
 from simulations.settings.scenario import load_scenario
 from simulations.streams import Streams
+from simulations.studies.costs import who_tests_positive
 from tracetogether.adapters.http_client import AuthorityClient
 from tracetogether.bluetrace.batch import TempIDBatch
 from tracetogether.bluetrace.upload import write_upload
@@ -141,7 +141,7 @@ def _play(seed: int) -> tuple[Run, GroundTruth, _Traced]:
             )
         clock.set(played.start + scenario.duration_s + SECONDS_PER_HOUR)
         truth = ground_truth(played.tracks, DEMO_POLICY.within_m)
-        case = _who_tests_positive(played, truth)
+        case = who_tests_positive(played, truth, DEMO_POLICY.minutes)
         with AuthorityClient(url, operator_token=operator_token) as desk:
             case_id = desk.open_case(played.user_ids[case])
             pin = desk.issue_pin(case_id)  # in life, read out over the telephone
@@ -154,14 +154,6 @@ def _play(seed: int) -> tuple[Run, GroundTruth, _Traced]:
         case, contacts, receipt["records"], receipt["accepted"], service.desk.keys.naming_key
     )
     return played, truth, traced
-
-
-def _who_tests_positive(played: Run, truth: GroundTruth) -> int:
-    """Return a random person with the app and, if there is any such person, with contacts."""
-    app = played.app
-    had_contacts = np.unique(np.concatenate(truth.pairs_of(DEMO_POLICY.minutes, among=app)))
-    chance = Streams(played.seed).generator("demo", "case")
-    return int(chance.choice(had_contacts if len(had_contacts) else app))
 
 
 def _listed(line: dict[str, Any]) -> ListedContact:

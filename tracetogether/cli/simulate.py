@@ -16,6 +16,7 @@ from simulations.settings.scenario import (
 from tracetogether.cli.console import answer, fixed, right, say, table
 from tracetogether.cli.options import EXISTING_FOLDER, FILE, as_json
 from tracetogether.cli.simulate_bench import bench_crowds
+from tracetogether.cli.simulate_costs import cost_curve
 from tracetogether.cli.simulate_export import export_numbers
 from tracetogether.cli.simulate_nearness import measure
 from tracetogether.cli.simulate_options import caution, keys_table, setting
@@ -36,6 +37,7 @@ simulate.add_command(run_scenario)
 simulate.add_command(sweep_scenario)
 simulate.add_command(export_numbers)
 simulate.add_command(bench_crowds)
+simulate.add_command(cost_curve)
 
 
 @simulate.command("list")

@@ -23,7 +23,7 @@ from simulations.scores.breakdown import Breakdown, break_down
 from simulations.scores.scoring import CaseScore, ScoredRun, Scores, score_run
 from simulations.settings.scenario import Scenario, load_scenario
 from simulations.streams import Streams
-from tracetogether.cli.console import note, print_json, progress, right, say, table, warn
+from tracetogether.cli.console import note, percent, print_json, progress, right, say, table, warn
 from tracetogether.cli.options import EXISTING_FILE, as_json
 from tracetogether.cli.simulate_options import (
     caution,
@@ -271,12 +271,13 @@ def _show(
             show_header=False,
         ),
         f"Contact: within {policy.within_m:g} m for {policy.minutes:g} minutes or more, both with "
-        "the app. A pair counts twice, once with each of the two as the case. Intervals are over "
+        f"the app. Listed as one: {percent(policy.least_chance)} likely or more. "
+        "A pair counts twice, once with each of the two as the case. Intervals are over "
         "the people of this one run; a sweep over seeds shows how runs differ.",
         _systems_table(parts),
     )
     cost = ", ".join(
-        f"{name} {percent:.1f} %" for name, percent in parts.battery_percent_per_hour.items()
+        f"{name} {share:.1f} %" for name, share in parts.battery_percent_per_hour.items()
     )
     if cost:
         say(f"Battery per hour, by assumed currents: {cost}.")

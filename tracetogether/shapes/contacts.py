@@ -45,14 +45,21 @@ class ReasonLine(AnswerBody):
     text: Annotated[str, Field(examples=["45 (30 to 60) min within 2 m"])]
 
 
-class ContactLine(Nearness):
-    """A person who was near."""
+class Likely(AnswerBody):
+    """Who was near, and how likely for the policy's minutes."""
 
     pseudonym: str
-    close_contact: bool
     probability: Annotated[
         float, Field(description="Of the policy's minutes or more. Lists are sorted by it.")
     ]
+    close_contact: Annotated[
+        bool, Field(description="Whether `probability` reaches the policy's least chance.")
+    ]
+
+
+class ContactLine(Nearness, Likely):
+    """A person who was near."""
+
     minutes_24h: Annotated[float, Field(description="In the 24 hours with the most minutes.")]
     minutes_24h_low: Annotated[float, path("busiest_24h.low")]
     minutes_24h_high: Annotated[float, path("busiest_24h.high")]
@@ -119,13 +126,13 @@ class MeetingLine(AnswerBody):
 
     first: Annotated[str, Field(description="A case's person.")]
     second: Annotated[str, path("contact.pseudonym")]
+    probability: Annotated[
+        float, path("contact.probability", description="Of the policy's minutes or more.")
+    ]
+    close_contact: Annotated[bool, path("contact.close_contact")]
     minutes: Annotated[float, path("contact.minutes.median")]
     minutes_low: Annotated[float, path("contact.minutes.low")]
     minutes_high: Annotated[float, path("contact.minutes.high")]
-    probability: Annotated[
-        float, path("contact.probability", description="Of a close contact under the policy.")
-    ]
-    close_contact: Annotated[bool, path("contact.close_contact")]
     first_date: Annotated[str, BeforeValidator(lambda days: days[0].date), path("contact.days")]
     last_date: Annotated[str, BeforeValidator(lambda days: days[-1].date), path("contact.days")]
     days: Annotated[int, BeforeValidator(len), path("contact.days")]

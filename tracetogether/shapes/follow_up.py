@@ -145,13 +145,13 @@ class FollowedLine(AnswerBody):
     state: Annotated[str, path("kept.state.value", examples=["to_trace"])]
     priority: Annotated[str, path("kept.priority.word", examples=["high"])]
     reasons: Annotated[list[str], Field(description="Codes.", examples=[["close_contact", "long"]])]
+    probability: Annotated[float, Field(description="Of the policy's minutes or more.")]
     close_contact: bool
     days: int
     minutes: float
     minutes_low: float
     minutes_high: float
     minutes_24h: float
-    probability: float
     nearest_m: float
     seen_by: str
     first_s: float

@@ -11,7 +11,7 @@ from starlette.responses import Response
 from tracetogether.adapters.operator_pages.case_map import Bond, Spot, case_map
 from tracetogether.adapters.operator_pages.listing import last_offset, rows_at
 from tracetogether.adapters.operator_pages.page_request import PageRequest
-from tracetogether.adapters.operator_pages.rendering import minutes_text, percent_text
+from tracetogether.adapters.operator_pages.rendering import likely_text, minutes_text, percent_text
 from tracetogether.adapters.operator_pages.routing import Page
 from tracetogether.authority.cases.case import Case
 from tracetogether.authority.contacts.lines import Contact
@@ -156,9 +156,10 @@ def _bonds(
         if len(ids) < 2 or ids in joined or not (source or pair.contact.close_contact):
             continue
         said = request.t(
-            "{case} and {other} met: {minutes} min nearby",
+            "{case} and {other} met: {share} likely a close contact, {minutes} min nearby",
             case=pair.first.case_id,
             other=pair.second.case_id,
+            share=likely_text(pair.contact.probability),
             minutes=minutes_text(pair.contact.minutes),
         )
         if source is not None:

@@ -105,8 +105,8 @@ CONTACTS: Final = _layout(
         "state": lambda row: row.kept.state.value,
         "priority": lambda row: row.kept.priority.word,
         "reasons": lambda row: " ".join(row.kept.reasons),
-        "close_contact": lambda row: row.kept.close_contact,
         "probability": lambda row: round(row.kept.probability, 4),
+        "close_contact": lambda row: row.kept.close_contact,
         "days": lambda row: row.kept.days,
         "minutes": lambda row: round(row.kept.minutes, 2),
         "minutes_low": lambda row: round(row.kept.minutes_low, 2),
@@ -135,6 +135,7 @@ ANONYMOUS: Final = _layout(
         "case_number": lambda row: row.case_number,
         "state": lambda row: row.kept.state.value,
         "priority": lambda row: row.kept.priority.word,
+        "probability": lambda row: round(row.kept.probability, 1),
         "close_contact": lambda row: row.kept.close_contact,
         "days": lambda row: row.kept.days,
         "minutes": lambda row: 5 * round(row.kept.minutes / 5),
@@ -143,7 +144,8 @@ ANONYMOUS: Final = _layout(
         "symptoms": lambda row: row.kept.symptoms,
     },
 )
-"""No name that anything else bears, no date; minutes to five, metres to half a metre."""
+"""No name that anything else bears, no date; probability to tenths, minutes to five, metres
+to half a metre."""
 
 _SORMAS_STATUS: Final = {
     ContactState.CASUAL: "NO_FOLLOW_UP",

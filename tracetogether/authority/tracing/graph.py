@@ -233,8 +233,8 @@ def _known(meeting: Meeting) -> tuple[int, float, str]:
     return len(one.days), one.minutes.median, meeting.case_id
 
 
-def _weight(meeting: Meeting) -> tuple[float, float, tuple[str, str]]:
-    return -meeting.contact.probability, -meeting.contact.minutes.median, meeting.pair
+def _weight(meeting: Meeting) -> tuple[float, float, float, tuple[str, str]]:
+    return (*meeting.contact.concern[:3], meeting.pair)
 
 
 def _minutes_by_day(days: Sequence[ContactDay]) -> dict[int, Interval]:
