@@ -13,6 +13,7 @@ from tracetogether.evaluation.scene import Scene
 from tracetogether.labels import Labels
 from tracetogether.proximity.calibration import (
     NOT_SHOWN,
+    OTHERS,
     Calibration,
     ModelOffsets,
     PhoneRow,
@@ -179,13 +180,38 @@ def test_what_the_recording_does_not_show_is_the_prior_and_says_so(tmp_path):
         observer_model=Labels.constant("Once", 3), peer_model=Labels.constant(None, 3)
     )
     table = phone_table([[Scene("a", silent)]], Calibration.prior())
-    assert [row.model for row in table.rows] == ["Once"]
+    assert [row.model for row in table.rows] == ["Once", OTHERS]
     row = table.rows[0]
     assert not row.transmit_shown
     assert (row.offsets.transmit_dbm, row.offsets.transmit_sd_db) == (-24.7, 7.4)
-    (line,) = csv.DictReader(table_text(table.rows).splitlines())
+    line, _ = csv.DictReader(table_text(table.rows).splitlines())
     assert line["tx_power_from"] == NOT_SHOWN
     assert line["readings"] == "3"
+
+
+def test_other_models_are_taken_to_send_at_the_apps_power(tmp_path):
+    """Otherwise a phone of a new model would seem 20 dB farther than all others."""
+    loud = phone_table([[room(seed, louder=0.0)] for seed in range(4)], Calibration.prior())
+    strong = [
+        replace(
+            made,
+            sightings=made.sightings.replaced(
+                rssi_dbm=np.minimum(made.sightings.rssi_dbm + 20, -1)
+            ),
+        )
+        for made in (room(seed) for seed in range(4))
+    ]
+    louder = phone_table([[made] for made in strong], Calibration.prior())
+    gained = louder.rows[-1].offsets.transmit_dbm - loud.rows[-1].offsets.transmit_dbm
+    assert 10 < gained < 20
+    path = tmp_path / "phones.csv"
+    path.write_text(table_text(louder.rows), encoding="utf-8")
+    table = Calibration.load(path)
+    assert table.offsets_of("never seen").transmit_dbm == pytest.approx(
+        louder.rows[-1].offsets.transmit_dbm, abs=0.01
+    )
+    assert table.transmit.sd_db > 7.4
+    assert OTHERS not in table.models
 
 
 def test_a_recording_without_models_is_refused():

@@ -10,7 +10,7 @@ from tracetogether.errors import CalibrationError
 from tracetogether.evaluation.known_slots import KnownSlots
 from tracetogether.evaluation.scene import Scene
 from tracetogether.proximity.binned_readings import BinnedReadings, bin_readings
-from tracetogether.proximity.calibration import Calibration, ModelOffsets, PhoneRow, model_key
+from tracetogether.proximity.calibration import Calibration, PhoneRow, model_key
 from tracetogether.proximity.grid import RowGroups
 from tracetogether.proximity.model import MODEL, ONE_LOG
 from tracetogether.proximity.offsets import slot_noise_db2
@@ -20,6 +20,8 @@ from tracetogether.proximity.phone_models import (
     HeardPairs,
     ModelPriors,
     ShownModels,
+    row_of,
+    row_of_others,
     shown_models,
 )
 from tracetogether.units import Floats, Ints
@@ -32,7 +34,7 @@ class PhoneTable:
     """What recordings show of phone models.
 
     Attributes:
-        rows: one per model that was named, by name.
+        rows: one per model that was named, by name, and one for all others.
         found: their offsets as estimated.
         scenes: how many scenes had readings.
         pairs: directed pairs in scenes.
@@ -86,11 +88,11 @@ def phone_table(recordings: Sequence[Sequence[Scene]], calibration: Calibration)
     )
     found = shown_models(pairs, priors, MODEL)
     rows = [
-        _row(name, offsets, found, place)
+        row_of(name, offsets, found, place)
         for place, (name, offsets) in enumerate(zip(numbers.names, base, strict=True))
     ]
     return PhoneTable(
-        tuple(sorted(rows, key=lambda row: row.model)),
+        (*sorted(rows, key=lambda row: row.model), row_of_others(calibration, found)),
         found,
         scenes=len(parts),
         pairs=len(pairs),
@@ -227,27 +229,3 @@ class _Numbers:
 
 def _prior_db2(sd_db: Sequence[float]) -> Floats:
     return np.asarray(np.maximum(np.array(sd_db), _MEASURED_SD_DB) ** 2)
-
-
-def _row(name: str, known: ModelOffsets, found: ShownModels, place: int) -> PhoneRow:
-    """Return the line of a model: what the pairs show, or what was known before."""
-    receive, transmit = bool(found.receive.shown()[place]), bool(found.transmit.shown()[place])
-    return PhoneRow(
-        name,
-        ModelOffsets(
-            correction_db=known.correction_db + float(found.receive.db[place]) * receive,
-            correction_sd_db=(
-                float(found.receive.sd_db[place]) if receive else known.correction_sd_db
-            ),
-            transmit_dbm=known.transmit_dbm - float(found.transmit.db[place]) * transmit,
-            transmit_sd_db=(
-                float(found.transmit.sd_db[place]) if transmit else known.transmit_sd_db
-            ),
-            measured=receive or transmit or known.measured,
-        ),
-        correction_shown=receive,
-        transmit_shown=transmit,
-        people=max(int(found.receive.people[place]), int(found.transmit.people[place])),
-        encounters=int(found.receive.encounters[place] + found.transmit.encounters[place]),
-        readings=int(found.receive.readings[place] + found.transmit.readings[place]),
-    )

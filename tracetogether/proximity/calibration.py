@@ -67,6 +67,9 @@ _JUNE_TRANSMIT_SD_DB: Final = 3.5
 NOT_SHOWN: Final = "not shown by this recording"
 """Origin of an offset in a table of ours, if it is the prior's."""
 
+OTHERS: Final = "*"
+"""Name of the line of a table of ours that is about all models without a line."""
+
 _SHOWN: Final = "recording"
 _OWN_COLUMNS: Final = (
     "oem",
@@ -191,7 +194,17 @@ class Calibration:
                 rows[key].append(offsets)
         if not rows:
             raise CalibrationError(f"{name} has a header but no phone model under it")
-        return cls({key: _one(found) for key, found in rows.items()}, transmit)
+        models = {key: _one(found) for key, found in rows.items()}
+        others = models.pop(OTHERS, None)
+        if others is None:
+            return cls(models, transmit)
+        loss = transmit.nominal_dbm - transmit.mean_dbm
+        power = others.transmit_dbm
+        return cls(
+            models,
+            TransmitPrior(power, others.transmit_sd_db, nominal_dbm=power + loss),
+            ReceivePrior(others.correction_db, others.correction_sd_db),
+        )
 
     def offsets_of(self, model: str) -> ModelOffsets:
         """Return what is known of a model: its row, or the priors."""

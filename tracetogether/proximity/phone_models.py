@@ -20,6 +20,7 @@ from typing import Final, Self
 
 import numpy as np
 
+from tracetogether.proximity.calibration import OTHERS, Calibration, ModelOffsets, PhoneRow
 from tracetogether.proximity.grid import RowGroups, distinct_keys
 from tracetogether.proximity.mixed_effects import Factor, predict_effects
 from tracetogether.proximity.model import ProximityModel
@@ -144,12 +145,17 @@ class ShownModels:
 
     Attributes:
         receive, transmit: their offsets as receivers and as transmitters.
+        app_db: what the app's power takes from the attenuation expected of phones that are in no
+            table, and
+        app_sd_db: its standard error.
         level_db: how far the level is from the expected one, and
         level_sd_db: its standard error.
     """
 
     receive: ShownOffsets
     transmit: ShownOffsets
+    app_db: float
+    app_sd_db: float
     level_db: float
     level_sd_db: float
 
@@ -218,8 +224,59 @@ def shown_models(pairs: HeardPairs, priors: ModelPriors, model: ProximityModel) 
             priors.transmit_db2,
             priors.own_power,
         ),
+        app_db=float(found.mean[_APP]),
+        app_sd_db=float(np.sqrt(found.covariance[_APP, _APP])),
         level_db=float(found.mean[_LEVEL]),
         level_sd_db=float(np.sqrt(found.covariance[_LEVEL, _LEVEL])),
+    )
+
+
+def row_of(name: str, known: ModelOffsets, found: ShownModels, place: int) -> PhoneRow:
+    """Return the line of a model in a table: what the pairs show, or what was known before.
+
+    Args:
+        name: the model's name.
+        known: what was known before.
+        found: what the pairs show.
+        place: the model's number in ``found``.
+    """
+    receive, transmit = found.receive, found.transmit
+    heard, sent = bool(receive.shown()[place]), bool(transmit.shown()[place])
+    return PhoneRow(
+        name,
+        ModelOffsets(
+            correction_db=known.correction_db + float(receive.db[place]) * heard,
+            correction_sd_db=float(receive.sd_db[place]) if heard else known.correction_sd_db,
+            transmit_dbm=known.transmit_dbm - float(transmit.db[place]) * sent,
+            transmit_sd_db=float(transmit.sd_db[place]) if sent else known.transmit_sd_db,
+            measured=heard or sent or known.measured,
+        ),
+        correction_shown=heard,
+        transmit_shown=sent,
+        people=max(int(receive.people[place]), int(transmit.people[place])),
+        encounters=int(receive.encounters[place] + transmit.encounters[place]),
+        readings=int(receive.readings[place] + transmit.readings[place]),
+    )
+
+
+def row_of_others(priors: Calibration, found: ShownModels) -> PhoneRow:
+    """Return the line of all models without one: the prior, at the power of the app.
+
+    Without it such phones would count as sending at the prior's power, and the others at the
+    app's.
+    """
+    receive, transmit = priors.receive, priors.transmit
+    shown = found.app_sd_db < SHOWN_BELOW * APP_POWER_SD_DB
+    power = transmit.mean_dbm - found.app_db * shown
+    sd_db = float(np.hypot(transmit.sd_db, found.app_sd_db)) if shown else transmit.sd_db
+    return PhoneRow(
+        OTHERS,
+        ModelOffsets(receive.mean_db, receive.sd_db, power, sd_db, measured=shown),
+        correction_shown=False,
+        transmit_shown=shown,
+        people=0,
+        encounters=0,
+        readings=0,
     )
 
 

@@ -10,7 +10,7 @@ show nothing about true distances. The offsets are therefore relative to the ave
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 import numpy as np
@@ -27,7 +27,6 @@ from tracetogether.labels import UNKNOWN, Labels
 from tracetogether.proximity.calibration import (
     BLUETRACE_TRANSMIT,
     Calibration,
-    ModelOffsets,
     PhoneRow,
     model_key,
 )
@@ -39,7 +38,7 @@ from tracetogether.proximity.phone_models import (
     UNKNOWN_DISTANCES_SD_DB,
     HeardPairs,
     ModelPriors,
-    ShownModels,
+    row_of,
     shown_models,
 )
 from tracetogether.sightings import Sightings
@@ -295,9 +294,10 @@ def _learned(parts: Sequence[_LogPairs], names: _Names, least_people: int) -> Le
         other_power=False,
         level_sd_db=float(np.hypot(LEVEL_SD_DB, UNKNOWN_DISTANCES_SD_DB)),
     )
+    unknown = prior.offsets_of("")
     found = shown_models(_heard(parts, number), priors, MODEL)
     rows = [
-        _row(names.shown[model], int(people[model]), found, place, prior)
+        replace(row_of(names.shown[model], unknown, found, place), people=int(people[model]))
         for place, model in enumerate(kept)
     ]
     return LearnedPhoneModels(
@@ -353,28 +353,4 @@ def _of_unknown(models: Mapping[str, Ints]) -> Floats:
     receive = np.where(models["receiver_model"] < 0, prior.receive.sd_db**2, 0.0)
     return np.asarray(
         receive + np.where(models["transmitter_model"] < 0, prior.transmit.sd_db**2, 0.0)
-    )
-
-
-def _row(name: str, people: int, found: ShownModels, place: int, prior: Calibration) -> PhoneRow:
-    """Return the line of a model."""
-    receive, transmit = bool(found.receive.shown()[place]), bool(found.transmit.shown()[place])
-    return PhoneRow(
-        name,
-        ModelOffsets(
-            correction_db=prior.receive.mean_db + float(found.receive.db[place]) * receive,
-            correction_sd_db=(
-                float(found.receive.sd_db[place]) if receive else prior.receive.sd_db
-            ),
-            transmit_dbm=prior.transmit.mean_dbm - float(found.transmit.db[place]) * transmit,
-            transmit_sd_db=(
-                float(found.transmit.sd_db[place]) if transmit else prior.transmit.sd_db
-            ),
-            measured=receive or transmit,
-        ),
-        correction_shown=receive,
-        transmit_shown=transmit,
-        people=people,
-        encounters=int(found.receive.encounters[place] + found.transmit.encounters[place]),
-        readings=int(found.receive.readings[place] + found.transmit.readings[place]),
     )
