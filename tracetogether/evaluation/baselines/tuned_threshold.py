@@ -76,13 +76,20 @@ def minus_count(level: Floats, groups: RowGroups) -> Floats:
 
 
 class _SlotMinutes:
-    """Minutes of a scene's slots below each threshold; errors of a scene are kept for all folds."""
+    """What no fold changes: scores of windows, and errors of minutes below each threshold."""
 
     def __init__(self, estimator: "TunedThreshold", calibration: Calibration) -> None:
         self.calibration = calibration
         self.thresholds = np.array(estimator.thresholds)
         self._statistic = estimator.statistic
         self.errors = cache(self._errors)
+        self.scores = cache(self._scores)
+
+    def _scores(self, scene: Scene, logs: LogsUsed, window_s: float) -> WindowScores:
+        """Return minus the statistic of each window's readings; no fold changes it."""
+        level = self.calibration.attenuation(scene.sightings).db
+        windows = SceneWindows.of(scene, logs, window_s)
+        return WindowScores.without_probability(-self._statistic(level, windows))
 
     def minutes(self, scene: Scene, logs: LogsUsed) -> Floats:
         """Return (pairs, thresholds) minutes of each pair below each threshold."""
@@ -144,7 +151,6 @@ class FittedThreshold:
     def __init__(
         self, estimator: TunedThreshold, slots: _SlotMinutes, training: Sequence[Scene]
     ) -> None:
-        self._statistic = estimator.statistic
         self._untuned = estimator.untuned
         self._slots = slots
         self._training = tuple(training)
@@ -155,9 +161,7 @@ class FittedThreshold:
     ) -> WindowScores:
         """Score a window by minus the statistic of its readings."""
         del within_m
-        level = self._slots.calibration.attenuation(scene.sightings).db
-        windows = SceneWindows.of(scene, logs, window_s)
-        return WindowScores.without_probability(-self._statistic(level, windows))
+        return self._slots.scores(scene, logs, window_s)
 
     def minutes(self, scene: Scene, logs: LogsUsed, *, within_m: float) -> Intervals:
         """Return the time of slots whose statistic is below the threshold."""
