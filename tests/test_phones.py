@@ -112,3 +112,26 @@ def test_who_is_seen_shortly_has_hardly_moved():
     assert np.all(np.diff(MODEL.movement_kept(long)) < 0)
     whole = MODEL.kept_variance(long) + MODEL.moving_variance(long)
     assert whole == pytest.approx(MODEL.kept_decades**2 + MODEL.moving_decades**2)
+
+
+def test_all_logs_tell_who_sits_apart_from_who_receives_weakly():
+    """Apart is weak in both directions; a bag about a receiver is weak in one."""
+    times = START + np.arange(0, 600, 10.0)
+    people = [f"p{number}" for number in range(8)]
+
+    def found(weak):
+        ways = [(a, b) for a in people for b in people if a != b]
+        level = [-70.0 - (10.0 if weak(a, b) else 0.0) for a, b in ways]
+        sightings = Sightings.from_columns(
+            time=np.tile(times, len(ways)),
+            observer=[a for a, _ in ways for _ in times],
+            peer=[b for _, b in ways for _ in times],
+            rssi_dbm=np.repeat(level, len(times)),
+        )
+        binned = bin_readings(sightings, KNOWN)
+        offsets = offsets_of_all_logs(binned, MODEL)
+        of_first = binned.pairs.first == 0
+        return offsets.distance_db[of_first].mean() - offsets.distance_db[~of_first].mean()
+
+    apart, bag = found(lambda a, b: "p0" in (a, b)), found(lambda a, _: a == "p0")
+    assert apart > 1.4 * bag > 0

@@ -63,6 +63,7 @@ class _Inference:
         self.effort = effort
         self.binned = cache(self._binned)
         self.distances = cache(self._distances)
+        self.positions = cache(self._positions)
         self.posterior = cache(self._posterior)
 
     def _binned(self, scene: Scene) -> BinnedReadings:
@@ -71,10 +72,14 @@ class _Inference:
     def _distances(self, scene: Scene, logs: LogsUsed) -> PairDistances:
         return pair_distances(self.binned(scene), logs, self.model)
 
+    def _positions(self, scene: Scene) -> Posterior:
+        return of_positions(self.binned(scene), self.model, self.effort)
+
     def _posterior(self, scene: Scene, logs: LogsUsed) -> Posterior:
+        signals = of_signals(self.binned(scene), self.distances(scene, logs), self.model)
         if self.by_positions(scene, logs):
-            return of_positions(self.binned(scene), self.model, self.effort)
-        return of_signals(self.binned(scene), self.distances(scene, logs), self.model)
+            return self.positions(scene).combined_with(signals)
+        return signals
 
     def by_positions(self, scene: Scene, logs: LogsUsed) -> bool:
         """Return whether everybody's positions are sought."""
@@ -177,7 +182,7 @@ class FittedPosterior:
             return np.column_stack([by_signal])
         if not inference.by_positions(scene, logs):
             return np.column_stack([by_signal, by_signal])
-        posterior = inference.posterior(scene, logs)
+        posterior = inference.positions(scene)
         row = posterior.pairs.find(windows.pairs)[windows.pair]
         readings = np.bincount(cell_of_reading, minlength=len(cells)).astype(np.float64)
         by_cell = posterior.mean_log10_m[row[of_cell.row], cells % slots]

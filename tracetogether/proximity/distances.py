@@ -79,9 +79,8 @@ def pair_distances(binned: BinnedReadings, logs: LogsUsed, model: ProximityModel
     variance = model.kept_variance(minutes)
     distance = model.slope_db**2 * variance
     # People may sit apart from all others: that part of an offset is distance.
-    lone = offsets.distance_share * offsets.variance_db2
-    apart = pairs.sum(weight * lone) / total
-    usual = pairs.sum(weight * offsets.distance_share * offsets.db) / total
+    apart = pairs.sum(weight * offsets.distance_variance_db2) / total
+    usual = pairs.sum(weight * offsets.distance_db) / total
     share = (distance + apart) / (distance + noise)
     kept = (
         np.log10(model.distance_m)

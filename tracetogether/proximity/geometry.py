@@ -6,7 +6,9 @@ are two-dimensional, one per person and slot. The log-probability is the sum of 
 - attenuation, the mean of both directions of a pair: normal about level + slope log10(distance) +
   the two people's offsets. Errors last for minutes; their covariance over time is inverted once;
 - reception: the log-odds of being received in a scan fall with the same attenuation, and differ
-  between people. Scans repeat each other, so a scan counts as a quarter of one;
+  between people. Scans repeat each other, so a scan counts as a quarter of one. A direction that
+  was never received may be a log that lacks it: its misses count in a mixture with that case, so
+  that their log-probability has a lower bound;
 - movement: people mostly stay, and now and then walk. Steps have a Student t distribution with one
   degree of freedom, whose heavy tails are the walks;
 - room: positions are normal about the middle of the room, and two people are seldom at one place.
@@ -38,6 +40,7 @@ _HEARING_PER_DB: Final = 0.12  # exp05: fall of the log-odds of being received w
 _HEARING_FROM_DB: Final = 62.0  # ... which are _HEARING_THERE at this attenuation
 _HEARING_THERE: Final = 1.2
 _HEARING_SD: Final = 0.8  # ... and their standard deviation between people
+_LACKING: Final = 0.1  # probability that a log lacks a peer it could have received
 _SEPARATION: Final = 0.2  # strength of the repulsion of two people at one place
 _DECADE: Final = float(np.log(10))
 
@@ -69,6 +72,8 @@ class Geometry:
         heard: (q, slots, 1) 1 where heard.
         precision: (q, slots, slots) inverse covariance of its errors, 0 where not heard.
         hits, scans: (q, slots, 1) scans in which they were heard, and could have been; weighted.
+        never: (q, slots, 1) such scans of the directions in which nothing was ever heard; these
+            are not among ``scans``.
         offset_mean, offset_sd: (people, 1) prior of the mean of a person's two offsets.
         walk: (slots, slots) maps independent normals to a track.
         signs, members: (people, q) which pairs a person is in, +1 as first and -1 as second.
@@ -82,6 +87,7 @@ class Geometry:
     precision: F32
     hits: F32
     scans: F32
+    never: F32
     offset_mean: F32
     offset_sd: F32
     walk: F32
@@ -97,7 +103,7 @@ class Geometry:
         level, heard = _by_slot(binned)
         ahead, back = heard[first, second], heard[second, first]
         receive, transmit = _person_variances(binned, model)
-        lead = _lead(binned, model, receive + transmit)
+        lead, lead_variance = _lead(binned, model, receive + transmit)
         # Half the difference of the two directions is no distance: it is taken out of each.
         half = ((lead[first] - lead[second]) / 2)[:, None]
         ways = ahead.astype(np.float64) + back
@@ -105,10 +111,16 @@ class Geometry:
             back, level[second, first] + half, 0.0
         )
         hit, scan = hearing_by_slot(binned)
+        ever = hit.any(axis=2, keepdims=True)
+        never, scan = np.where(ever, 0.0, scan), np.where(ever, scan, 0.0)
         signs = np.zeros((people, len(first)), dtype=np.float32)
         signs[first, np.arange(len(first))] = 1
         signs[second, np.arange(len(first))] = -1
         both = receive + transmit
+        # What is unknown of the difference is an error of the direction that was heard.
+        receiving, sending = (heard.sum(axis=(other, 2)) for other in (1, 0))
+        used = receiving * receive**2 + sending * transmit**2
+        used = used / np.maximum(receiving + sending, 1)
 
         def single(values: npt.NDArray[np.floating]) -> F32:
             return values.astype(np.float32)
@@ -122,9 +134,12 @@ class Geometry:
             precision=single(_precision(ways, model)),
             hits=single(_SCAN_WEIGHT * (hit[first, second] + hit[second, first]))[:, :, None],
             scans=single(_SCAN_WEIGHT * (scan[first, second] + scan[second, first]))[:, :, None],
-            # Regression of the offsets' sum on their difference, which is known (_lead).
+            never=single(_SCAN_WEIGHT * (never[first, second] + never[second, first]))[:, :, None],
+            # Regression of the offsets' sum on their difference, as far as it is known (_lead).
             offset_mean=single(lead * (receive - transmit) / (2 * both))[:, None],
-            offset_sd=single(np.sqrt(receive * transmit / both))[:, None],
+            offset_sd=single(np.sqrt((receive * transmit + lead_variance * used / both) / both))[
+                :, None
+            ],
             walk=single(_walk(slots)),
             signs=signs,
             members=np.abs(signs),
@@ -232,11 +247,18 @@ class Geometry:
         )[:, None]
         np.clip(odds, -30, 30, out=odds)
         power = np.exp(odds)
+        missed = np.log1p(power)
+        share = power / (1 + power)
         log_p = np.einsum("qtc,qtc->c", np.broadcast_to(self.hits, odds.shape), odds)
-        log_p = log_p - np.einsum(
-            "qtc,qtc->c", np.broadcast_to(self.scans, odds.shape), np.log1p(power)
+        log_p = log_p - np.einsum("qtc,qtc->c", np.broadcast_to(self.scans, odds.shape), missed)
+        # Either the log lacks the peer, or every scan missed it.
+        silent = -np.einsum("qt,qtc->qc", self.never[:, :, 0], missed)
+        lacking, complete = np.float32(np.log(_LACKING)), np.float32(np.log(1 - _LACKING))
+        either = np.logaddexp(lacking, complete + silent)
+        log_p = log_p + either.sum(axis=0)
+        slope = self.hits - share * (
+            self.scans + self.never * np.exp(complete + silent - either)[:, None]
         )
-        slope = self.hits - self.scans * (power / (1 + power))
         slope *= weight
         return (
             (weight * log_p).astype(np.float64),
@@ -282,8 +304,8 @@ def _person_variances(binned: BinnedReadings, model: ProximityModel) -> tuple[Fl
     return model.receiver_sd_db**2 + receive[1:], model.transmitter_sd_db**2 + transmit[1:]
 
 
-def _lead(binned: BinnedReadings, model: ProximityModel, variance: Floats) -> Floats:
-    """Return each person's offset as receiver minus that as transmitter.
+def _lead(binned: BinnedReadings, model: ProximityModel, variance: Floats) -> tuple[Floats, Floats]:
+    """Return each person's offset as receiver minus that as transmitter, and its variance.
 
     The two directions of a pair share its distance, so that their difference shows the offsets:
     weighted least squares over all pairs, with a normal prior.
@@ -298,7 +320,8 @@ def _lead(binned: BinnedReadings, model: ProximityModel, variance: Floats) -> Fl
     noise = 2 * model.direction_sd_db**2 + 2 * model.single_sd_db**2 / np.maximum(both, 1)
     weight = np.where((both > 0) & ~np.eye(people, dtype=np.bool_), 1 / noise, 0.0)
     normal = np.diag(weight.sum(axis=1) + 1 / variance) - weight
-    return np.asarray(np.linalg.solve(normal, (weight * (level - level.T)).sum(axis=1)))
+    covariance = np.linalg.inv(normal)
+    return covariance @ (weight * (level - level.T)).sum(axis=1), np.diag(covariance)
 
 
 def _precision(ways: Floats, model: ProximityModel) -> Floats:

@@ -28,13 +28,15 @@ class Offsets:
     Attributes:
         db: the sum of the two, as a part of the attenuation.
         variance_db2: of that estimate.
-        distance_share: the share of an error in it that is distance, because people may sit
-            apart from all others.
+        distance_db: the part of ``db`` that is distance, because people may sit apart from all
+            others, and places differ.
+        distance_variance_db2: the part of the variance that is distance.
     """
 
     db: Floats
     variance_db2: Floats
-    distance_share: Floats
+    distance_db: Floats
+    distance_variance_db2: Floats
 
 
 def slot_noise_db2(slots: Floats, model: ProximityModel) -> Floats:
@@ -74,11 +76,10 @@ def offsets_of_own_log(binned: BinnedReadings, model: ProximityModel) -> Offsets
     # Without other peers this is 0 except for rounding.
     others = np.maximum(others, 0.0)
     unknown = common / (1 + common * others)
-    return Offsets(
-        db=unknown * total,
-        variance_db2=unknown + model.transmitter_sd_db**2 + binned.transmit_variance_db2,
-        distance_share=apart / common,
-    )
+    db = unknown * total
+    variance = unknown + model.transmitter_sd_db**2 + binned.transmit_variance_db2
+    share = apart / common
+    return Offsets(db, variance, share * db, share * variance)
 
 
 def unknown_variances(binned: BinnedReadings) -> tuple[Floats, Floats]:
@@ -94,37 +95,50 @@ def unknown_variances(binned: BinnedReadings) -> tuple[Floats, Floats]:
 
 
 def offsets_of_all_logs(binned: BinnedReadings, model: ProximityModel) -> Offsets:
-    """Return each pair's offsets from a two-way fit to every log of the scene."""
+    """Return each pair's offsets from a two-way fit to every log of the scene.
+
+    Who sits apart is received weakly and receives weakly, and everybody where people are far apart.
+    Unknowns of their own stand for that: they tell distance from the offsets of phones.
+    """
     people = len(binned.pairs.names) + 1
     rows, stray = np.arange(len(binned.pairs)), binned.pair_levels() - model.typical_db
+    first, second = binned.pairs.first + 1, binned.pairs.second + 1
     rest = (
         model.slope_db**2 * model.kept_variance(binned.pair_minutes())
         + model.pair_sd_db**2
         + model.direction_sd_db**2
         + slot_noise_db2(binned.slot_counts(), model)
     )
-    # Unknowns: the scene's level, receivers, transmitters.
-    design = np.zeros((len(binned.pairs), 1 + 2 * people))
-    design[:, 0] = 1.0
-    design[rows, 1 + binned.pairs.first + 1] = 1.0
-    design[rows, 1 + people + binned.pairs.second + 1] = 1.0
+    # Unknowns: the scene's level, receivers, transmitters; its place, and who sits apart.
+    level, apart = 1 + 2 * people, 2 + 2 * people
+    design = np.zeros((len(binned.pairs), apart + people))
+    design[:, [0, level]] = 1.0
+    design[rows, 1 + first] = 1.0
+    design[rows, 1 + people + second] = 1.0
+    design[rows, apart + first] = 1.0
+    design[rows, apart + second] += 1.0
     receive, transmit = unknown_variances(binned)
     prior = np.concatenate(
         [
             [model.level_sd_db**2 + 1e-6],
             model.receiver_sd_db**2 + receive,
             model.transmitter_sd_db**2 + transmit,
+            [(model.slope_db * model.place_decades) ** 2 + 1e-6],
+            np.full(people, (model.slope_db * model.apart_decades) ** 2 + 1e-6),
         ]
     )
     weighted = design / rest[:, None]
     covariance = np.linalg.inv(design.T @ weighted + np.diag(1 / prior))
     effects = covariance @ (weighted.T @ stray)
-    fitted = design @ effects
-    variance = np.einsum("pi,ij,pj->p", design, covariance, design)
+    explained = design @ covariance
+    variance = np.einsum("pi,pi->p", explained, design)
+    of_distance = np.einsum("pi,pi->p", explained[:, level:], design[:, level:])
     # Leave-one-out residual: residual / (1 - leverage), an identity of least squares.
     leverage = variance / rest
+    left_out = (stray - design @ effects) / (1 - leverage)
     return Offsets(
-        db=stray - (stray - fitted) / (1 - leverage),
+        db=stray - left_out,
         variance_db2=variance / (1 - leverage),
-        distance_share=np.zeros(len(binned.pairs)),
+        distance_db=design[:, level:] @ effects[level:] - of_distance / rest * left_out,
+        distance_variance_db2=of_distance / (1 - leverage),
     )

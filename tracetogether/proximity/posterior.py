@@ -32,10 +32,12 @@ F32 = npt.NDArray[np.float32]
 _DRAWS: Final = 24  # equally likely draws of a pair whose distance comes from its own signals
 _GEOMETRY_SD: Final = 0.145  # log10 distance: error of positions beyond the spread of draws
 _GEOMETRY_SLOT_SD: Final = 0.1
+_SIGNALS_WEIGHT: Final = 0.3  # of a pair's own signals, beside everybody's positions
 _GEOMETRY_SHIFT: Final = 0.09  # log10 distance: on exp05, positions come out too far apart by this
 _MOST_WORK: Final = (
     40_000_000  # most pairs * slots * (slots + chains) for which positions are sought
 )
+_MOST_PEOPLE: Final = 30  # of more, chains find no good arrangement in this many moves
 _QUANTILES: Final = (0.05, 0.5, 0.95)
 _CHUNK: Final = 4_000_000
 _SECOND: Final = 1 / SECONDS_PER_MINUTE
@@ -96,6 +98,19 @@ class Posterior:
             mean_log10_m=self.mean_log10_m - np.float32(recalibration.shift_log10_m),
             persistent_sd=self.persistent_sd * recalibration.sd_factor,
         )
+
+    def combined_with(self, signals: Self) -> Self:
+        """Return these positions' posterior, drawn to what each pair's own signals say.
+
+        The errors of the two are partly independent, so that their weighted mean is nearer to the
+        truth than either. Pairs without a signal stay as they are.
+        """
+        row = self.pairs.find(signals.pairs)
+        known = row >= 0  # people without a name have no position
+        mean_log10_m = self.mean_log10_m.copy()
+        mean_log10_m[row[known]] *= np.float32(1 - _SIGNALS_WEIGHT)
+        mean_log10_m[row[known]] += np.float32(_SIGNALS_WEIGHT) * signals.mean_log10_m[known]
+        return replace(self, mean_log10_m=mean_log10_m)
 
     def within(self, within_m: float, pairs: slice = slice(None)) -> F32:
         """Return (q, t, c) the probability of being within a radius on each draw."""
@@ -222,21 +237,23 @@ def infer(
         effort: how long to sample positions.
     """
     binned = bin_readings(sightings, calibration or Calibration.prior())
+    signals = of_signals(binned, pair_distances(binned, logs, model), model)
     if logs is LogsUsed.ALL and may_seek_positions(binned, effort):
-        return of_positions(binned, model, effort)
-    return of_signals(binned, pair_distances(binned, logs, model), model)
+        return of_positions(binned, model, effort).combined_with(signals)
+    return signals
 
 
 def may_seek_positions(binned: BinnedReadings, effort: Effort) -> bool:
     """Return whether positions add information and can be sought in reasonable time.
 
     There must be as many pairs as people: without a closed triangle, as in one phone's log, each
-    pair's distance is independent of the others.
+    pair's distance is independent of the others. In a simulated room of 60 people, positions took
+    a minute and ranked at AUC .59, where the pairs' own signals took half a second for .84.
     """
     people, slots = len(binned.pairs.names), binned.slots
     work = people * (people - 1) // 2 * slots * (slots + effort.chains)
     met = binned.pairs.of_pairs(directed=False).named().sum()
-    return people >= 3 and int(met) >= people and work <= _MOST_WORK
+    return 3 <= people <= _MOST_PEOPLE and int(met) >= people and work <= _MOST_WORK
 
 
 def of_signals(
