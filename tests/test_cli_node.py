@@ -26,6 +26,7 @@ from tracetogether.cli import cli
 from tracetogether.cli.node_folder import BATCH, CREDENTIAL, LOG, SETTINGS, load_batch
 from tracetogether.cli.node_live import live
 from tracetogether.errors import RadioError, StoreError, UnreachableError
+from tracetogether.node import Node
 from tracetogether.node.radio import Radio
 from tracetogether.parameters import PhoneTimings
 from tracetogether.sightings import Sighting
@@ -311,3 +312,20 @@ def test_without_bluez_run_is_one_line(
     result = run("run", home(tmp_path / "ann", url))
     assert isinstance(result.exception, RadioError)
     assert "system bus" in str(result.exception)
+
+
+@pytest.mark.parametrize("asked", [True, False])
+def test_a_node_records_later_scans_if_asked(
+    asked: bool, tmp_path: Path, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[Node] = []
+
+    class Kept(Node):
+        def __init__(self, *what: object, **how: object) -> None:
+            super().__init__(*what, **how)  # type: ignore[arg-type]
+            made.append(self)
+
+    monkeypatch.setattr("tracetogether.cli.node_live.Node", Kept)
+    monkeypatch.setenv("DBUS_SYSTEM_BUS_ADDRESS", f"unix:path={tmp_path}/nowhere")
+    run("run", home(tmp_path / "ann", url), *["--later-scans"] * asked)
+    assert [node.device._known is not None for node in made] == [asked]

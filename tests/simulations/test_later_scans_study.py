@@ -1,10 +1,14 @@
 """The comparison of ways to record: equal crowds, and costs that count what they say."""
 
+import runpy
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from simulations.studies.later_scans import WAYS, WayFigures, compare_ways
 
+DOCS = Path(__file__).parents[2] / "docs" / "explanation"
 SETTINGS = {"duration_s": "700", "count": "14", "length_m": "12", "doors_per_side": "2"}
 SETTINGS |= {"standing_places": "12", "ios": "0.5", "stay_median_s": "3600"}
 
@@ -39,3 +43,16 @@ def test_a_change_is_against_the_first_way(ways: dict[str, WayFigures]) -> None:
     change = later.change["winkler"]
     assert change.low < change.median < change.high
     assert change.median != 0
+
+
+def test_the_table_of_the_docs_has_every_scenario_and_way() -> None:
+    writer = runpy.run_path(str(DOCS / "write_later_scans.py"))
+    page = (DOCS / "simulation.md").read_text("utf-8")
+    table = page.split(writer["BEGIN"])[1].split(writer["END"])[0].strip().splitlines()
+    header, _, *rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in table]
+    assert tuple(header) == writer["HEADER"]
+    assert [row[:2] for row in rows] == [[scene, way] for scene in writer["SCENES"] for way in WAYS]
+    for scene in range(0, len(rows), len(WAYS)):
+        alone, later, seldom = rows[scene : scene + len(WAYS)]
+        assert float(alone[2]) < float(later[2])
+        assert float(seldom[-1]) <= float(later[-1]) == float(alone[-1])

@@ -103,9 +103,8 @@ def init(
     help="Don't advertise: this node hears others and writes to them, but no phone hears it.",
 )
 @click.option(
-    "--later-scans/--no-later-scans",
-    default=True,
-    show_default=True,
+    "--later-scans",
+    is_flag=True,
     help="Also record later scans of an address whose TempID is known, once a minute at most.",
 )
 @click.option(

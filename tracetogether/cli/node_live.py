@@ -53,7 +53,7 @@ async def live(
     seconds: float | None = None,
     timings: PhoneTimings = TIMINGS,
     pauses: Pauses = PAUSES,
-    note_later_scans: bool = True,
+    note_later_scans: bool = False,
 ) -> Node:
     """Run the node in ``folder`` until SIGTERM or SIGINT, or for ``seconds``.
 
