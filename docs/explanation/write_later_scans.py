@@ -16,6 +16,8 @@ SCENES = {
     "train-carriage": {},
     "bus": {"app": "bluetrace"},
     "party": {},
+    "classroom": {"duration_s": "3600"},
+    "office-day": {"duration_s": "3600"},
 }
 SEEDS = range(1, 6)
 HEADER = (
