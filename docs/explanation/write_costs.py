@@ -47,11 +47,24 @@ def table(runs: list[CallLists]) -> str:
     return "\n".join([*lines, "", said])
 
 
+def gains(runs: list[CallLists], cost: float, value: float) -> str:
+    """Return the gain in truth where the rule cuts, and a tenth above and below."""
+    chances = [round(cost / value + step, 2) for step in (0.1, 0.0, -0.1)]
+    rows = {row.least_chance: row for row in call_results(runs, *chances)}
+    above, here, below = (f"{rows[least].gain(cost, value):,.0f}" for least in chances)
+    at = [f"{100 * least:.0f} %" for least in chances]
+    return (
+        f"- cost {cost:g}, value {value:g}: cut at {at[1]}, the gain is {here}; at {at[0]} it is "
+        f"{above}, at {at[2]} {below}"
+    )
+
+
 def written(everybody: list[CallLists], one_case: list[CallLists]) -> str:
     """Return the part of the page between the marks."""
     return (
         f"{BEGIN}\nEverybody with the app as a case in turn, {len(SEEDS)} seeds:\n\n"
-        f"{table(everybody)}\n\nOne case in each run, a person with contacts, as `tracetogether "
+        f"{table(everybody)}\n\nGains in truth:\n\n{gains(everybody, 3, 10)}\n"
+        f"{gains(everybody, 1, 5)}\n\nOne case in each run, a person with contacts, as `tracetogether "
         f"demo` takes it, {len(SEEDS)} seeds:\n\n{table(one_case)}\n{END}"
     )
 

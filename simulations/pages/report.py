@@ -262,8 +262,7 @@ def _draw_minutes(axes: "Axes", run: Run, rows: list[ContactScore]) -> None:
     total = run.scenario.duration_s / SECONDS_PER_MINUTE
     axes.axvline(policy.minutes, color=_QUIET, linewidth=1, linestyle=(0, (2, 2)), zorder=1)
     axes.set_title(
-        f"How likely {policy.minutes:g} minutes or more within {policy.within_m:g} m are (left), "
-        f"and minutes within {policy.within_m:g} m; a contact from {policy.minutes:g} on (dashed)",
+        f"How likely within {policy.within_m:g} m for {policy.minutes:g} min (left); minutes",
         fontsize=10,
         color=_CASE,
         loc="left",
