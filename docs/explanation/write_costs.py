@@ -64,8 +64,8 @@ def written(everybody: list[CallLists], one_case: list[CallLists]) -> str:
     return (
         f"{BEGIN}\nEverybody with the app as a case in turn, {len(SEEDS)} seeds:\n\n"
         f"{table(everybody)}\n\nGains in truth:\n\n{gains(everybody, 3, 10)}\n"
-        f"{gains(everybody, 1, 5)}\n\nOne case in each run, a person with contacts, as `tracetogether "
-        f"demo` takes it, {len(SEEDS)} seeds:\n\n{table(one_case)}\n{END}"
+        f"{gains(everybody, 1, 5)}\n\nOne case in each run, a person with contacts, as "
+        f"`tracetogether demo` takes it, {len(SEEDS)} seeds:\n\n{table(one_case)}\n{END}"
     )
 
 
