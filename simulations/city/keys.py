@@ -180,9 +180,12 @@ class DiseaseKeys:
     spread: Annotated[
         float,
         about(
-            "Standard deviation between people of their infectiousness, over the mean.", ge=0, le=3
+            "Standard deviation between people of their infectiousness, over the mean; 1.5 is "
+            "a dispersion k of 0.44 (Adam et al. 2020).",
+            ge=0,
+            le=3,
         ),
-    ] = 0.8
+    ] = 1.5
     incubation_median_days: Annotated[
         float, about("Median time from infection to symptoms.", ge=1, le=14)
     ] = 5.1

@@ -16,6 +16,7 @@ from simulations.city.scenario import city_keys, city_names, city_schema, load_c
 from simulations.pages.recording import prepare_folder
 from tracetogether.cli.city_compare import compare_cities
 from tracetogether.cli.city_options import city_setting, days_option, people_option
+from tracetogether.cli.city_validate import validate_cities
 from tracetogether.cli.console import answer, fixed, progress, right, say, table
 from tracetogether.cli.options import FILE, as_json
 from tracetogether.cli.simulate_options import (
@@ -34,6 +35,7 @@ def city() -> None:
 
 
 city.add_command(compare_cities)
+city.add_command(validate_cities)
 
 
 @city.command("list")

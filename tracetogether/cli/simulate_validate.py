@@ -87,7 +87,7 @@ def channel(
         else row
         for row in rows
     ]
-    _print(rows, as_json=as_json)
+    print_compared(rows, as_json=as_json)
 
 
 @validate.command()
@@ -140,7 +140,7 @@ def replay(
             seeds=range(seeds),
             on_progress=advance,
         )
-    _print(rows, as_json=as_json)
+    print_compared(rows, as_json=as_json)
 
 
 @validate.command()
@@ -177,7 +177,7 @@ def movement(
             seeds=range(seeds),
             on_progress=advance,
         )
-    _print(rows, as_json=as_json)
+    print_compared(rows, as_json=as_json)
 
 
 @validate.command()
@@ -209,14 +209,15 @@ def trials(names: tuple[str, ...], seeds: int | None, *, as_json: bool) -> None:
         trial = TRIALS[name]
         with progress(f"Playing the {name}") as advance:
             rows += trial.play(range(1, (seeds or trial.seeds) + 1), advance)
-    _print(rows, digits=3, as_json=as_json)
+    print_compared(rows, digits=3, as_json=as_json)
 
 
 def _offsets(path: Path | None) -> Calibration:
     return Calibration.prior() if path is None else Calibration.load(path)
 
 
-def _print(rows: Sequence[ComparedStatistic], *, digits: int = 2, as_json: bool) -> None:
+def print_compared(rows: Sequence[ComparedStatistic], *, digits: int = 2, as_json: bool) -> None:
+    """Print figures beside those from elsewhere."""
     beside = rows[0].beside
     lines = table(
         rows,
