@@ -120,7 +120,7 @@ def _codes(one: Ints, other: Ints, layer: np.ndarray, people: int) -> Ints:
 
 
 def uniformity(network: Network, layer: int) -> float:
-    """Return chi-square per degree of freedom of whom some people meet in 50 weekdays.
+    """Return chi-square per degree of freedom of the partners of some people in 50 weekdays.
 
     Blocks of people of the same neighbourhood should be met in proportion to their contacts.
     """
