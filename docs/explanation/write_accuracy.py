@@ -72,11 +72,7 @@ ELANFER = Source(
     "elanfer_multichannel/readings.csv.gz",
     "time=line[s],rssi=rssiBLE,distance=distance[cm],scene=env,observer=setting,peer=distance",
 )
-HERALD = Source(
-    "herald_edison/readings.csv.gz",
-    "time=t_s,distance=dist_cm[cm],scene=test,observer=side,count=n",
-)
-PAIRS = {"mitre_rau": MITRE, "mitll_h0h1": MITLL, "elanfer": ELANFER, "herald": HERALD}
+PAIRS = {"mitre_rau": MITRE, "mitll_h0h1": MITLL, "elanfer": ELANFER}
 
 
 def measured(folder, folds, question, names=("all",), logs=frozenset(LogsUsed)):
@@ -89,9 +85,8 @@ def measured(folder, folds, question, names=("all",), logs=frozenset(LogsUsed)):
     return list(zip(rows, best_or_level(rows), strict=True))
 
 
-def left_out(recording, most=30):
-    """Return folds by the recording's groups, at most ``most``: of more, several leave together."""
-    return leave_groups_out(recording.scenes, recording.sharing.groups % most)
+def left_out(recording):
+    return leave_groups_out(recording.scenes, recording.sharing.groups)
 
 
 def own_scenes(folder):
@@ -103,7 +98,7 @@ def own_scenes(folder):
         if row.radius_m == 1.5
     }
     header = ["estimator", "logs", "AUC 1.5 m", "nDCF 1.5 m", "AUC 2 m", "nDCF 2 m", "ECE 2 m"]
-    header += ["MAE", "bias", "r", "in 90 %", "Winkler", "P15", "R15", "readings/s"]
+    header += ["MAE", "bias", "r", "in 90 %", "Winkler", "P15", "R15"]
     within_2m = [(row, best) for row, best in rows if row.radius_m == 2.0]
     lines = [
         [
@@ -115,7 +110,6 @@ def own_scenes(folder):
             *(share(value, 2) for value in (row.minutes_r, row.coverage90)),
             *marked(row, best, "winkler"),
             *(share(value, 2) for value in (row.precision_15min, row.recall_15min)),
-            speed(row.readings_per_s),
         ]
         for row, best in within_2m
     ]
@@ -158,10 +152,7 @@ def pairs(folder):
     header = ["recording", "estimator", "AUC", "nDCF", "ECE", "MAE", "bias", "in 90 %", "Winkler"]
     lines = []
     for name, source in PAIRS.items():
-        large = source is HERALD  # two million readings: a fifth of the sessions at a time
-        names = OURS + PLAIN + (RULES[1:] if large else RULES)
-        folds = left_out(source.read(folder), 5 if large else 30)
-        rows = measured(folder, folds, MINUTE, names, OWN)
+        rows = measured(folder, left_out(source.read(folder)), MINUTE, OURS + PLAIN + RULES, OWN)
         lines += [
             [
                 name,
@@ -215,10 +206,6 @@ def share(value, digits=3):
 
 def number(value):
     return "-" if np.isnan(value) else f"{value:.2f}"
-
-
-def speed(value):
-    return f"{value / 1e6:.1f} M" if value >= 1e6 else f"{value / 1e3:.1f} k"
 
 
 def markdown(header, lines):
