@@ -135,6 +135,9 @@ COMMANDS: dict[str, Words] = {
     "authority case onward": each(f"{{case}} {D}", f"{{evil}} {D}"),
     "authority case open": each(f"{{evil}} {D}", f"{{user}} {D} --date {{evil}}"),
     "authority case pin": each(f"{{evil}} {D}"),
+    "authority policy cost-curve": each(D, f"{D} --json", f"{D} --case {{evil}} --policy {{evil}}"),
+    "authority policy set": each(f"--least-chance {{evil}} {D}", f"--least-chance 0.5 {D}"),
+    "authority policy show": each(D, f"{D} --json"),
     "authority case reveal": each(
         f"{{case}} {{person}} --reason {{evil}} {D}", f"{{case}} {{evil}} --reason call {D}"
     ),
@@ -188,6 +191,7 @@ COMMANDS: dict[str, Words] = {
     "node run": each("{place}/node", "{table}"),
     "node upload": each("{place}/node --pin {evil}", "{place}/node --pin 12345678"),
     "simulate bench": each("--people {evil}"),
+    "simulate cost-curve": each("{evil}", "lift --set {evil}", "lift --seeds 1 --cost {evil}"),
     "simulate check": each("{place}/evil.toml", "{table}", "lift --set {evil}={evil}"),
     "simulate export": each("{place}/out --for {evil}", "{table} --scenario {evil}"),
     "simulate keys": each("", "--json"),
