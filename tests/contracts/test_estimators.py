@@ -120,11 +120,10 @@ def test_half_the_rows_give_half_the_readings(name, rows):
 @every_estimator
 def test_pairs_do_not_disturb_each_other(name):
     alone = together(-75.0)
-    others = [together(-40.0).replaced(peer=together(-40.0).observer), together(-95.0)]
-    others[1] = others[1].replaced(observer=others[1].peer)
-    if name == "single-log":
-        del others[0]  # what else the same phone hears tells of that phone
-    crowd = estimated(name, Sightings.concat([alone, *others]))
+    # What else the same phone hears would tell when it listened, and how it is carried.
+    others = together(-95.0)
+    others = others.replaced(observer=others.peer)
+    crowd = estimated(name, Sightings.concat([alone, others]))
     pairs = list(zip(crowd.observer.to_list(), crowd.peer.to_list(), strict=True))
     at = pairs.index(("anna", "cara"))
     for column in COLUMNS:

@@ -2,8 +2,7 @@
 
 An estimator gives the share of a half minute within a radius at the low end, the median and the
 high end of what it does not know of a pair (pockets, bodies, phones). The mean over that unknown is
-P(near). Three quantiles give it closely: 0.63 of the median and 0.185 of each end (Keefer and
-Bodily, Management Science 29, 1983, p. 595). P(near) at many radii is the distribution of the
+P(near) (``Intervals.mean``). P(near) at many radii is the distribution of the
 distance, so its quantiles are the radii that reach 5, 50 and 95 %.
 """
 
@@ -21,8 +20,6 @@ from tracetogether.proximity.slots import DEFAULT_MAX_GAP_S, Slots, TimeCredit
 from tracetogether.sightings import Sightings
 from tracetogether.units import Floats, Interval, Ints
 
-_MEDIAN_WEIGHT: Final = 0.63
-_END_WEIGHT: Final = 0.185
 _RADII_M: Final = np.geomspace(0.1, 60.0, 33)  # steps of a fifth; between them it interpolates
 _SLOT_S: Final = TimeCredit().slot_s
 
@@ -134,9 +131,7 @@ def encounters_by_time(
 
 def _chance_within(estimator: SlotEstimator, slots: Slots, within_m: float) -> Floats:
     """Return (s,) P(distance <= within_m), over what the estimator does not know of the pair."""
-    share = estimator.per_slot(slots, within_m=within_m)
-    mean = _MEDIAN_WEIGHT * share.median + _END_WEIGHT * (share.low + share.high)
-    return np.asarray(np.clip(mean, 0.0, 1.0))
+    return np.clip(estimator.per_slot(slots, within_m=within_m).mean(), 0.0, 1.0)
 
 
 def _distances(estimator: SlotEstimator, slots: Slots) -> Intervals:

@@ -37,6 +37,13 @@ class Intervals:
         """Return columns with low <= median <= high, in spite of rounding errors of sums."""
         return cls(np.minimum(low, median), median, np.maximum(high, median))
 
+    def mean(self) -> Floats:
+        """Return the means, closely: 0.63 of the median and 0.185 of each end.
+
+        Source: Keefer and Bodily, Management Science 29 (1983), p. 595.
+        """
+        return np.asarray(0.63 * self.median + 0.185 * (self.low + self.high))
+
     def take(self, rows: Ints) -> Self:
         """Return the chosen rows."""
         return type(self)(self.low[rows], self.median[rows], self.high[rows])

@@ -59,6 +59,9 @@ _LEVEL_DB: Final = np.arange(20.0, 120.0, 1.0)
 _SMOOTHED_S: Final = 180.0  # a slot's movement is seen in the slots up to half of this away
 _AT_ONCE: Final = 4096  # encounters; bounds the memory of many logs
 _LEAST: Final = 1e-30
+_SURPRISE: Final = 0.02
+"""Probability that the model is wrong about a moment. It keeps intervals open however clear a
+signal is: their ends have this share of the time on the other side of the radius."""
 
 # Shares of time near are given at these values, times together at these quantiles.
 _SHARES: Final = np.concatenate([[0.0], np.geomspace(0.02, 0.6, 12), np.linspace(0.7, 1.0, 6)])
@@ -227,7 +230,12 @@ class _Movement:
         moves = 1 + slots.total(slots.credit_s) / _SMOOTHED_S
         reach = ndtri(0.5 ** (1 / moves))[slots.encounter]
         least = slots.smallest(self.moved - reach * self.sd)
-        low, median, high = (10 ** (log10_m[:, column] + least) for column in range(3))
+        # The nearest moment strays from that median by about half a slot's deviation.
+        sd = slots.total(self.sd) / slots.counts() / 2
+        low, median, high = (
+            10 ** (log10_m[:, column] + least + z * sd)
+            for column, z in enumerate((-NORMAL_95, 0.0, NORMAL_95))
+        )
         return Intervals.ordered(low, median, high)
 
 
@@ -301,11 +309,14 @@ def _quantiles_of_minutes(spread: Floats, minutes: list[Floats]) -> Floats:
     value = np.take_along_axis(value, order, axis=1)
     reached = np.cumsum(np.take_along_axis(weight, order, axis=1), axis=1)
     rows = np.arange(len(spread))
-    found = [
-        value[rows, np.minimum((reached < at_least).sum(axis=1), value.shape[1] - 1)]
-        for at_least in ndtr(OFFSET_QUANTILES).tolist()
-    ]
-    return np.column_stack(found) if found else np.empty((len(spread), 0))
+    found = []
+    for z in OFFSET_QUANTILES.tolist():
+        at = np.minimum((reached < ndtr(z)).sum(axis=1), value.shape[1] - 1)
+        near, side = value[rows, at], min(abs(z) / NORMAL_95, 1.0)
+        wrong = side * _SURPRISE
+        other = (median + side * (high - median))[:, 0] if z < 0 else 0.0
+        found.append(near + wrong * (other - near))
+    return np.column_stack(found)
 
 
 def _quantiles(kept: Floats, levels: list[float]) -> Floats:

@@ -98,6 +98,19 @@ class Slots:
         """Return the least over each encounter's slots of a column of slots."""
         return np.minimum.reduceat(per_slot, self.first_slot) if len(self) else np.empty(0)
 
+    def spread_out(self, values: Floats, by_slot: Floats) -> Floats:
+        """Return (s,) each encounter's value shared out over its slots as ``by_slot`` says.
+
+        Where that is 0 in all of an encounter's slots, it is in proportion to their time.
+
+        Args:
+            values: (m,) what the slots of each encounter add up to.
+            by_slot: (s,) weights, none below 0.
+        """
+        some = (self.total(by_slot) > 0)[self.encounter]
+        parts = np.where(some, by_slot, self.credit_s)
+        return np.asarray(parts * (values / self.total(parts))[self.encounter])
+
     def counts(self) -> Ints:
         """Return (m,) how many slots each encounter has."""
         return _run_lengths(self.first_slot, len(self.time_s))

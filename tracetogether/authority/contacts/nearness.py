@@ -116,15 +116,17 @@ def nearness(
 
     sides = np.zeros(count, dtype=np.int64)
     np.bitwise_or.at(sides, slot, side + 1)
+    # Shares of slots are expected ones. An encounter's quantiles also hold how uncertain the time
+    # together and the movement are: its slots are scaled to them.
     said = estimates.minutes
     at_quantiles = estimates.minutes_at_offset_quantiles()
     columns = np.column_stack([at_quantiles, said.low, said.median, said.high])
     courses = _courses(slots, by_log, columns, (met, heard))
     low, median, high = courses[:, -3:].T
     minutes = Intervals.ordered(
-        _spread_out(slots, slots.credit_low_s * shared(share.low), low),
-        _spread_out(slots, slots.credit_s * shared(share.median), median),
-        _spread_out(slots, slots.credit_high_s * shared(share.high), high),
+        slots.spread_out(low, slots.credit_low_s * shared(share.low)),
+        slots.spread_out(median, slots.credit_s * shared(share.median)),
+        slots.spread_out(high, slots.credit_high_s * shared(share.high)),
     )
     return NearnessColumns(
         observer=slots.observer,
@@ -151,23 +153,6 @@ def _mean_of_sides(values: Floats, group: Ints, side: Ints, count: int) -> Float
     means = group_sums(values, key, 2 * count) / np.maximum(rows, 1)
     there = (rows > 0).reshape(count, 2)
     return np.asarray(means.reshape(count, 2).sum(axis=1) / np.maximum(there.sum(axis=1), 1))
-
-
-def _spread_out(slots: Slots, by_slot: Floats, minutes: Floats) -> Floats:
-    """Return minutes of each slot in proportion to ``by_slot``, with the encounter's sum.
-
-    Shares of slots are expected ones; the quantiles of an encounter's minutes also hold how
-    uncertain the time together and the movement are.
-
-    Args:
-        slots: the slots of m encounters.
-        by_slot: (s,) seconds near of each slot.
-        minutes: (m,) minutes of each encounter.
-    """
-    total = slots.total(by_slot)
-    # Nothing near: the encounter's minutes, if any, are spread over its time.
-    parts = np.where((total > 0)[slots.encounter], by_slot, slots.credit_s)
-    return np.asarray(parts * (minutes / slots.total(parts))[slots.encounter])
 
 
 def _courses(slots: Slots, by_log: Slots, courses: Floats, rows: tuple[Ints, Ints]) -> Floats:

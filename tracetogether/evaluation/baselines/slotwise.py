@@ -71,7 +71,8 @@ class FittedSlotwise:
         """Score windows by the near time in them, or by the share that it is."""
         slots: Slots = self._slots(scene, logs)
         slot = slots.of_reading
-        near = self._estimator.per_slot(slots, within_m=within_m).median
+        shares = self._estimator.per_slot(slots, within_m=within_m)
+        near = shares.mean() if self._shares_are_probabilities else shares.median
         windows = SceneWindows.of(scene, logs, window_s)
         seconds = (slots.credit_s / slots.slot_readings)[slot]
         if not self._shares_are_probabilities:
@@ -87,16 +88,17 @@ class FittedSlotwise:
         """Return the credited time near of slots, as far as both were tracked in it."""
         slots: Slots = self._slots(scene, logs)
         near = self._estimator.per_slot(slots, within_m=within_m)
+        said = self._estimator.estimate(slots, within_m=within_m).minutes
         when, pairs = Presence.of_scene(scene), pairs_of_encounters(slots)
 
-        def minutes(credit_s: Floats, share: Floats) -> Floats:
-            seconds = slots.total(credit_s * share * tracked_share(slots, credit_s, when))
-            return pairs.sum(seconds) / SECONDS_PER_MINUTE
+        def minutes(of_encounters: Floats, credit_s: Floats, share: Floats) -> Floats:
+            by_slot = slots.spread_out(of_encounters, credit_s * share)
+            return pairs.sum(slots.total(by_slot * tracked_share(slots, credit_s, when)))
 
-        median = minutes(slots.credit_s, near.median)
+        median = minutes(said.median, slots.credit_s, near.median)
         # A greater credit may reach into times that nobody was tracked: keep the order.
-        low = np.minimum(minutes(slots.credit_low_s, near.low), median)
-        high = np.maximum(minutes(slots.credit_high_s, near.high), median)
+        low = np.minimum(minutes(said.low, slots.credit_low_s, near.low), median)
+        high = np.maximum(minutes(said.high, slots.credit_high_s, near.high), median)
         return Intervals(low, median, high)
 
 
