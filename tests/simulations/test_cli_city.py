@@ -142,3 +142,14 @@ def test_compare_gives_the_same_with_any_number_of_processes() -> None:
     one, two = (json.loads(call(*words, number).stdout)["rows"] for number in ("1", "2"))
     assert [row["digest"] for row in one] == [row["digest"] for row in two]
     assert [row["against_digest"] for row in one] == [row["against_digest"] for row in two]
+
+
+@pytest.mark.slow
+def test_bench_times_a_city_beside_covasim() -> None:
+    words = ("bench", "--against", "covasim", "--people", "3000", "--days", "20", "--json")
+    own, other = json.loads(call(*words).stdout)["rows"]
+    assert (own["simulator"], other["simulator"]) == ("tracetogether", "covasim")
+    for row in (own, other):
+        assert (row["people"], row["days"]) == (3_000, 20)
+        assert row["attack_rate"] >= 20 / 3_000
+        assert row["agent_days_per_cpu_s"] == pytest.approx(60_000 / row["cpu_s"])

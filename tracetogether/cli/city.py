@@ -14,6 +14,7 @@ from simulations.city.results import infections_by_layer, save, summary
 from simulations.city.run import run_city, with_people
 from simulations.city.scenario import city_keys, city_names, city_schema, load_city
 from simulations.pages.recording import prepare_folder
+from tracetogether.cli.city_bench import bench_city
 from tracetogether.cli.city_compare import compare_cities
 from tracetogether.cli.city_options import city_setting, days_option, people_option
 from tracetogether.cli.city_validate import validate_cities
@@ -34,6 +35,7 @@ def city() -> None:
     """Simulate an epidemic in a city, person by person."""
 
 
+city.add_command(bench_city)
 city.add_command(compare_cities)
 city.add_command(validate_cities)
 
