@@ -81,7 +81,7 @@ def unsure() -> Iterator[tuple[World, str]]:
     """A case whose contact may or may not be close."""
     world = World.of(counted_entropy(812))
     case = world.authority.casework.open_case(world.user(), NOON, by=CONSOLE)
-    assert world.authority.tracing.policy().least_chance == 0.5
+    assert world.authority.tracing.policy().least_chance == 0.3
     world.authority.policies.set_least_chance(0.99, NOON, by=CONSOLE)
     world.take(case, world.heard(world.user(), NOON - 7_200, 45, rssi_dbm=-66), NOON)
     world.authority.finder.refresh(case, NOON)
@@ -192,7 +192,7 @@ def test_the_commands(tmp_path: Path) -> None:
         assert done.exit_code == 0, done.output
         return done.stdout
 
-    assert "50 % likely or more" in " ".join(run("show").split())
+    assert "30 % likely or more" in " ".join(run("show").split())
     assert "A contact is close from 20 % on" in run("set", "--least-chance", "0.2")
     assert json.loads(run("show", "--json"))["least_chance"] == 0.2
     said = json.loads(run("cost-curve", "--cost", "3", "--value", "10", "--json"))

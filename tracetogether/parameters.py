@@ -55,15 +55,16 @@ class CloseContactPolicy:
         minutes: how many make a close contact, in 24 hours.
         rule: name of a rule of ``proximity.attenuation.RULES`` that counts minutes by attenuation
             in place of the radius, which then only says what its authors meant.
-        least_chance: a contact is close if P(at least ``minutes``) is at least this. One half is
-            the same as: the median reaches ``minutes``. ``contacts.costs`` says how to choose it.
+        least_chance: a contact is close if P(at least ``minutes``) is at least this. With 0.3
+            three to four calls find one contact; one half is the same as: the median reaches
+            ``minutes``. ``contacts.costs`` says how to choose it.
     """
 
     name: str
     within_m: float
     minutes: float
     rule: str | None = None
-    least_chance: float = 0.5
+    least_chance: float = 0.3
 
     @property
     def basis(self) -> str:

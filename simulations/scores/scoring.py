@@ -370,7 +370,7 @@ def score_case(
             ContactScore(
                 person=other,
                 pseudonym=contact.pseudonym,
-                chance=contact.chance,
+                chance=contact.probability,
                 minutes=contact.minutes,
                 nearest_m=contact.nearest_m,
                 close_contact=contact.close_contact,

@@ -324,7 +324,7 @@ class PolicyKeys:
 
     least_chance: Annotated[
         float, about("Probability of these minutes from which on a contact is close.", ge=0, le=1)
-    ] = 0.5
+    ] = 0.3
 
     def policy(self) -> CloseContactPolicy:
         """Return the policy as the library knows it."""

@@ -25,18 +25,13 @@ import numpy as np
 from tracetogether.labels import Labels
 from tracetogether.proximity.calibration import Calibration
 from tracetogether.proximity.grid import PairIndex
-from tracetogether.proximity.presence import Stays, rhythms
+from tracetogether.proximity.presence import Stays, Unheard, rhythms
 from tracetogether.sightings import Sightings
 from tracetogether.units import Codes, Floats, Ints
 
 DEFAULT_MAX_GAP_S: Final = 600.0
 """Four of the longest silences of a TraceTogether pair that stays together (150 s): three
 exchanges in a row may fail before an encounter is cut in two."""
-
-
-_MOST_UNHEARD: Final = 1.94
-"""The 95 % quantile of the time unheard, in its means: that of a gamma distribution of shape 4, two
-exponential times that each have less spread than one, as both are bounded."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,9 +154,9 @@ def fold(
     first_slot = np.flatnonzero(new_encounter[slot_start])
     rhythm_s = rhythms(observer.codes[slot_encounter], slot_time_s)[first_slot]
     stays = Stays(observer.codes, peer.codes, start_s, end_s, readings)
-    unheard_s = stays.unheard_s(rhythm_s)
+    unheard = stays.unheard_s(rhythm_s)
     low, median, high = _credits(
-        gap, sure_gap, first_reading, slot_start, slot_encounter, unheard_s, credit
+        gap, sure_gap, first_reading, slot_start, slot_encounter, unheard, credit
     )
     receive, transmit = calibration.phone_variances(sightings)
     slot = np.empty(len(time), dtype=np.int64)
@@ -228,7 +223,7 @@ def _credits(
     first_reading: Ints,
     slot_start: Ints,
     slot_encounter: Ints,
-    unheard_s: tuple[Floats, Floats],
+    unheard: Unheard,
     credit: TimeCredit,
 ) -> tuple[Floats, Floats, Floats]:
     """Return the least, median and greatest time of each slot.
@@ -239,7 +234,7 @@ def _credits(
         first_reading: (m,) where each encounter begins.
         slot_start: (s,) where each slot begins.
         slot_encounter: (s,) which encounter each slot belongs to.
-        unheard_s: (m,) time there before the first reading and after the last one.
+        unheard: (m,) time there before the first reading and after the last one.
         credit: how much time readings stand for.
     """
     sure = np.where(gap <= sure_gap, gap, 0.0)
@@ -248,15 +243,15 @@ def _credits(
     )
     opens = np.diff(slot_encounter, prepend=-1) != 0  # the encounter's first slot
     closes = np.diff(slot_encounter, append=-1) != 0
-    edge_s = np.zeros(len(slot_start))
-    edge_s[opens] += unheard_s[0]
-    edge_s[closes] += unheard_s[1]
 
-    def shared(between: Floats, edges: float) -> Floats:
+    def shared(between: Floats, before_s: Floats | float, after_s: Floats | float) -> Floats:
         inside = between.copy()
         inside[slot_start] /= 2
         before_next: Floats = np.append(inside[slot_start[1:]], 0.0)  # 0 where an encounter ends
-        return _reduce(np.add, inside, slot_start) + before_next + edges * edge_s
+        time_s = _reduce(np.add, inside, slot_start) + before_next
+        time_s[opens] += before_s
+        time_s[closes] += after_s
+        return time_s
 
     whole = np.minimum(gap, sure_gap)
     least = np.where(
@@ -264,4 +259,8 @@ def _credits(
         gap,
         np.repeat(typical, _run_lengths(first_reading, len(gap))),
     )
-    return shared(least, 0.0), shared(whole, 1.0), shared(gap, _MOST_UNHEARD)
+    return (
+        shared(least, 0.0, 0.0),
+        shared(whole, unheard.before_s, unheard.after_s),
+        shared(gap, unheard.most_before_s, unheard.most_after_s),
+    )

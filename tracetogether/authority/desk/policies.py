@@ -90,7 +90,7 @@ class CallPolicies:
         Who is on the call list stays there. The audit log records the old and the new value.
 
         Args:
-            least_chance: 0.01 to 0.99; one half is the default.
+            least_chance: 0.01 to 0.99; 0.3 is the default.
             now: epoch seconds.
             by: the caller.
 
