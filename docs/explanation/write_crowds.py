@@ -1,10 +1,12 @@
 """Renew the table of crowds in accuracy.md from rows of `tracetogether simulate nearness`:
 
-    tracetogether simulate nearness --seeds 8 --bounds --json > crowds.json
+    tracetogether simulate nearness --seeds 8 --json > crowds.json
     tracetogether simulate nearness train-carriage --seeds 8 --logs both --json > both.json
-    python docs/explanation/write_crowds.py RECORDINGS crowds.json both.json
+    tracetogether simulate nearness --seeds 3 --estimator none --bounds --json > bounds.json
+    python docs/explanation/write_crowds.py RECORDINGS crowds.json both.json bounds.json
 
-RECORDINGS is a folder of recordings as docs/howto/evaluate.md names them.
+RECORDINGS is a folder of recordings as docs/howto/evaluate.md names them. A row that more than one
+file has is taken from the first.
 """
 
 import json
@@ -31,7 +33,7 @@ POLICY = CloseContactPolicy("2m-15min", 2.0, 15.0)
 ALWAYS = ("none", "constant", DEFAULT_ESTIMATOR, *BOUNDS)
 """Of the other rules each scenario shows the best by minutes and the best by average precision."""
 
-HEADER = ["scene", "estimator", "logs", "pairs", "near, %", "P, %", "MAE", "bias", "ECE"]
+HEADER = ["scene", "estimator", "logs", "crowds", "pairs", "near, %", "P, %", "MAE", "bias", "ECE"]
 HEADER += ["in 90 %", "Winkler", "one for all", "AUC", "AP", "P at k", "precision", "recall"]
 
 
@@ -49,6 +51,7 @@ def cells(row: dict) -> list[str]:
         row["scenario"],
         row["estimator"],
         row["logs"],
+        str(row["crowds"]),
         f"{row['pairs']:,}",
         shown(row, "near", 1, scale=100),
         shown(row, "mean_chance", 1, scale=100),
@@ -87,7 +90,11 @@ def chosen(rows: list[dict]) -> list[dict]:
 
 
 def in_crowds(files: list[Path]) -> list[list[str]]:
-    rows = [row for file in files for row in json.loads(file.read_text("utf-8"))]
+    found: dict[tuple[str, str, str], dict] = {}
+    for file in files:
+        for row in json.loads(file.read_text("utf-8")):
+            found.setdefault((row["scenario"], row["estimator"], row["logs"]), row)
+    rows = list(found.values())
     lines = []
     for scenario in dict.fromkeys(row["scenario"] for row in rows if row["contacts"]):
         lines += [cells(row) for row in chosen([r for r in rows if r["scenario"] == scenario])]

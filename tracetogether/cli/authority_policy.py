@@ -57,7 +57,7 @@ def show_policies(folder: Path, *, as_json: bool) -> None:
     type=float,
     required=True,
     metavar="CHANCE",
-    help="From 0.01 to 0.99; 0.5 is the default. Running servers use it at once.",
+    help="From 0.01 to 0.99; 0.3 is the default. Running servers use it at once.",
 )
 @folder_option
 def set_policy(least_chance: float, folder: Path) -> None:
