@@ -62,6 +62,7 @@ BODIES: dict[str, dict[str, Any]] = {
     "POST /v1/followed/{contact_id}/outcomes": {"outcome": "symptoms"},
     "POST /v1/followed/{contact_id}/merge": {"into": "y"},
     "POST /v1/followed/{contact_id}/convert": {},
+    "POST /v1/policies/least-chance": {"least_chance": 0.3},
 }
 FORMS = {
     "/cases": {"user_id": "x"},
