@@ -231,7 +231,7 @@ def _contacts(scores: Scores) -> Iterable[tuple[object, ...]]:
                 case.person,
                 "" if line.person is None else line.person,
                 line.pseudonym,
-                f"{line.chance:.4f}",
+                f"{line.probability:.4f}",
                 *(f"{value:.3f}" for value in astuple(line.minutes)),
                 *(f"{value:.3f}" for value in astuple(line.nearest_m)),
                 int(line.close_contact),

@@ -291,7 +291,7 @@ def _draw_minutes(axes: "Axes", run: Run, rows: list[ContactScore]) -> None:
         )
     axes.set_yticks(
         range(len(rows)),
-        labels=[f"{line.pseudonym} {100 * line.chance:3.0f} %" for line in rows],
+        labels=[f"{line.pseudonym} {100 * line.probability:3.0f} %" for line in rows],
         family="monospace",
         fontsize=8,
     )

@@ -32,14 +32,14 @@ class ListedContact:
 
     Attributes:
         pseudonym: the person's pseudonym.
-        chance: P(the policy's minutes or more).
+        probability: P(the policy's minutes or more).
         minutes: minutes within the policy's distance.
         nearest_m: smallest distance, metres.
         close_contact: whether the policy is met.
     """
 
     pseudonym: str
-    chance: float
+    probability: float
     minutes: Interval
     nearest_m: Interval
     close_contact: bool
@@ -152,7 +152,7 @@ class ScoredLines:
         return ContactScore(
             person=person,
             pseudonym=pseudonym(self.run.user_ids[person], UNKEYED),
-            chance=float(self.chance[row]),
+            probability=float(self.chance[row]),
             minutes=minutes,
             nearest_m=nearest_m,
             close_contact=bool(self.close_contact[row]),
@@ -370,7 +370,7 @@ def score_case(
             ContactScore(
                 person=other,
                 pseudonym=contact.pseudonym,
-                chance=contact.probability,
+                probability=contact.probability,
                 minutes=contact.minutes,
                 nearest_m=contact.nearest_m,
                 close_contact=contact.close_contact,

@@ -45,7 +45,7 @@ def test_what_it_holds_is_what_happened(folder: Path, short_run: Run) -> None:
         assert shown["missed"] == sorted(case.missed_people)
         assert (len(shown["found"]), len(shown["false"])) == (case.found, case.false_contacts)
         chances = [chance for chance, *_ in said["lists"][case.person]]
-        assert chances == pytest.approx([line.chance for line in case.listed], abs=1e-4)
+        assert chances == pytest.approx([line.probability for line in case.listed], abs=1e-4)
         people = [line.person for line in case.listed]
         assert [person for _, person, *_ in said["lists"][case.person]] == people
     for person, log in short_run.logs.items():

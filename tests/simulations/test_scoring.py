@@ -171,7 +171,7 @@ def test_the_train_carriage(full_run: Run) -> None:
     assert whole.coverage is not None
     assert 0.85 <= whole.coverage <= 1.0
     lines = [line for case in whole.cases for line in case.listed]
-    chance = np.array([line.chance for line in lines])
+    chance = np.array([line.probability for line in lines])
     true = np.array([line.true_contact for line in lines])
     above = (chance[true][:, None] > chance[~true][None, :]).mean()
     assert above > 0.7  # recordings: 0.75 to 0.83

@@ -159,7 +159,7 @@ def _play(seed: int) -> tuple[Run, GroundTruth, _Traced]:
 def _listed(line: dict[str, Any]) -> ListedContact:
     return ListedContact(
         pseudonym=line["pseudonym"],
-        chance=line["probability"],
+        probability=line["probability"],
         minutes=Interval(line["minutes_low"], line["minutes"], line["minutes_high"]),
         nearest_m=Interval(line["nearest_low_m"], line["nearest_m"], line["nearest_high_m"]),
         close_contact=line["close_contact"],
@@ -180,7 +180,7 @@ def _facts(
         "contacts": [
             {
                 "pseudonym": line.pseudonym,
-                "chance": line.chance,
+                "chance": line.probability,
                 "minutes": line.minutes.median,
                 "minutes_low": line.minutes.low,
                 "minutes_high": line.minutes.high,
@@ -220,7 +220,7 @@ def _print(played: Run, scored: CaseScore, traced: _Traced, picture: Path, secon
         table(
             shown,
             (fixed("person"), lambda line: line.pseudonym),
-            (right("likely"), lambda line: percent(line.chance)),
+            (right("likely"), lambda line: percent(line.probability)),
             (right(f"minutes {near}"), lambda line: interval_text(line.minutes)),
             (right("true"), lambda line: f"{line.true_minutes:.0f}"),
             (right("nearest, m"), lambda line: f"{line.nearest_m.median:.1f}"),
