@@ -1,5 +1,7 @@
 """Phone models learned from known distances; what a pair heard alone, or shortly, can tell."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -33,9 +35,22 @@ def meeting(seed: int, sender: str) -> Scene:
     )
 
 
+def of_others(scene: Scene, people: int) -> Scene:
+    """Return the scene with the names of another two people."""
+    sightings = scene.sightings
+    return replace(
+        scene,
+        sightings=sightings.replaced(
+            observer=Labels.constant(f"left {people}", len(sightings)),
+            peer=Labels.constant(f"right {people}", len(sightings)),
+        ),
+    )
+
+
 @pytest.fixture(scope="module")
 def meetings() -> list[Scene]:
-    return [meeting(seed, ("known", "Strong One")[seed % 2]) for seed in range(40)]
+    """Return meetings of forty different pairs."""
+    return [of_others(meeting(seed, ("known", "Strong One")[seed % 2]), seed) for seed in range(40)]
 
 
 def test_an_unmeasured_model_shows_its_power(meetings):
@@ -53,6 +68,43 @@ def test_unmeasured_phones_alone_leave_the_level_to_physics(meetings):
     learned = learned_phones(strong, KNOWN, PHYSICS)
     assert abs(learned.model.level_db - PHYSICS.level_db) < 3.0
     assert learned.calibration.transmit_shifts["strong one"].db < -9
+
+
+def test_a_model_that_no_training_scene_has_takes_what_the_others_share(meetings):
+    """At 0 it would seem nearer than all the others, which send as strongly."""
+    family = Calibration(
+        KNOWN.models | {"in table": ModelOffsets(3.6, 4.4, -24.7, 7.4, measured=False)}
+    )
+    learned = learned_phones(meetings, family, PHYSICS).calibration
+    sightings = meetings[1].sightings
+    shifts: dict[str | None, float] = {}
+    for name in ("never met", None, "in table", "known"):
+        models = Labels.constant(name, len(sightings))
+        heard_from = sightings.replaced(peer_model=models)
+        before, after = family.attenuation(heard_from), learned.attenuation(heard_from)
+        shifts[name] = float(np.mean(after.db - before.db))
+        # What they share says nothing of how one phone differs.
+        assert np.all(after.phone_variance_db2 <= before.phone_variance_db2 + 1e-9)
+    assert shifts["known"] == pytest.approx(0.0, abs=2.0)
+    for name in ("never met", None, "in table"):
+        assert 0.4 * STRONGER_DB < shifts[name] - shifts["known"] < 1.1 * STRONGER_DB
+
+
+def test_many_files_of_one_pair_say_little_of_its_model(meetings):
+    """The model's files lie in one room, whose 15 dB are not the phone's."""
+    others, rooms = (
+        [meeting for meeting in meetings if meeting.name.startswith(name)]
+        for name in ("known", "Strong")
+    )
+    same_room = [of_others(meeting, 1000) for meeting in rooms]
+    one_room, many_rooms, one_file = (
+        learned_phones(others + files, KNOWN, PHYSICS).calibration.transmit_shifts["strong one"]
+        for files in (same_room, rooms, same_room[:1])
+    )
+    assert one_room.sd_db > 1.5 * many_rooms.sd_db
+    assert many_rooms.db < -0.8 * STRONGER_DB
+    # Twenty files of one pair count as two independent ones at most.
+    assert one_file.sd_db / np.sqrt(2.5) < one_room.sd_db < one_file.sd_db
 
 
 def test_scenes_of_unknown_distance_teach_nothing(meetings):

@@ -7,10 +7,17 @@
 A linear mixed model, solved for all effects at once. Each effect is normal with its own prior:
 people and scenes by the figures of the posterior; models by how phones differ; models in the
 calibration table by the error of a measurement. Transmitters that are in no table share one offset,
-because an app sends at a power of its own that recordings seldom name. Level and slope have narrow
-priors: a recording of unknown phones says little about physics.
+because an app sends at a power of its own that recordings seldom name. A model that no training
+scene has takes that shared offset too: at 0, it would seem nearer or farther than all others. Level
+and slope have narrow priors: a recording of unknown phones says little about physics.
+
+Scenes of the same two people are not independent: pockets, bodies and often the room are the same,
+and with them a part of the error, the intraclass correlation r. By Kish's design effect (Survey
+Sampling, 1965), n such scenes tell as much as n / (1 + r (n - 1)) independent ones. Each counts
+for 1 / (1 + r (n - 1)): hundred files of one pair of phones say little of these models.
 """
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final
@@ -34,6 +41,7 @@ EXPONENT_SD: Final = 0.3
 _APP_SD_DB: Final = 10.0  # Android's four power settings span 14 dB, other systems add more
 _MEASURED_SD_DB: Final = 2.0  # what a measured model's phones differ by (1.4 to 3.0 dB)
 _MEASURED_DB2: Final = 1.0
+_SAME_PAIR_CORRELATION: Final = 0.5  # MITRE: 5 dB between homes of one model, 5 to 8 dB within one
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,10 +83,10 @@ def learned_phones(
         ]
     )
     precision, pull = np.diag(1 / prior), np.zeros(columns)
-    for scene, part in known:
+    for (scene, part), weight in zip(known, _weights(known), strict=True):
         normal, right = _evidence(scene, part, receivers, transmitters, model)
-        precision += normal
-        pull += right
+        precision += weight * normal
+        pull += weight * right
     covariance: Floats = np.asarray(np.linalg.inv(precision), dtype=np.float64)
     found = covariance @ pull
     receive, transmit = {}, {}
@@ -87,14 +95,45 @@ def learned_phones(
     for at, (name, variance) in enumerate(transmitters.items(), 3 + len(receivers)):
         at_all = [at] if variance < _MEASURED_DB2 else [at, 2]
         transmit[name] = _shift(found, covariance, at_all, variance)
+    others = calibration.transmit.sd_db**2
+    app = Shift(float(found[2]), float(np.sqrt(min(others, covariance[2, 2] + others))))
+    for name, offsets in calibration.models.items():
+        if offsets.transmit_sd_db**2 >= _MEASURED_DB2:
+            transmit.setdefault(name, app)
     return LearnedPhones(
-        replace(calibration, receive_shifts=receive, transmit_shifts=transmit),
+        replace(
+            calibration,
+            receive_shifts=receive,
+            transmit_shifts=transmit,
+            other_transmit_shift=app,
+        ),
         replace(
             model,
             level_db=model.level_db + float(found[0]),
             exponent=max(model.exponent + float(found[1]) / 10, 0.1),
         ),
     )
+
+
+def _weights(known: Sequence[tuple[Scene, KnownSlots]]) -> list[float]:
+    """Return for how much each scene counts: the less, the more scenes have its pairs of people.
+
+    Two pairs without names count as the same: nothing tells them apart.
+    """
+    pairs_of = [_named_pairs(part) for _, part in known]
+    scenes_with = Counter(pair for pairs in pairs_of for pair in pairs)
+    return [
+        float(np.mean([1 / (1 + _SAME_PAIR_CORRELATION * (scenes_with[p] - 1)) for p in pairs]))
+        for pairs in pairs_of
+    ]
+
+
+def _named_pairs(part: KnownSlots) -> set[tuple[str, str]]:
+    """Return the names of observer and peer of each directed pair, "" where there is none."""
+    names = (*part.binned.pairs.names, "")  # -1, without a name, picks the last
+    used = np.unique(part.way)
+    first, second = part.binned.pairs.first[used], part.binned.pairs.second[used]
+    return {(names[a], names[b]) for a, b in zip(first.tolist(), second.tolist(), strict=True)}
 
 
 def _shift(found: Floats, covariance: Floats, at: list[int], variance: float) -> Shift:

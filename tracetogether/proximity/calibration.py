@@ -139,6 +139,8 @@ class Calibration:
         receive: prior of receiver corrections for other phones.
         receive_shifts, transmit_shifts: lower-case name -> what was learned of the model as
             receiver and as transmitter (evaluation.phones); none of it is in a table.
+        other_transmit_shift: what was learned of transmitters that neither a table nor
+            ``transmit_shifts`` names, and of those without a name: the app's own power.
     """
 
     models: dict[str, ModelOffsets]
@@ -146,6 +148,7 @@ class Calibration:
     receive: ReceivePrior = RECEIVE
     receive_shifts: dict[str, Shift] = field(default_factory=dict)
     transmit_shifts: dict[str, Shift] = field(default_factory=dict)
+    other_transmit_shift: Shift | None = None
 
     @classmethod
     def prior(cls, transmit: TransmitPrior = EXPOSURE_NOTIFICATION_TRANSMIT) -> Self:
@@ -240,12 +243,15 @@ class Calibration:
             loss = self.transmit.nominal_dbm - self.transmit.mean_dbm
             transmit = np.where(is_transmit_power(advertised), advertised - loss, transmit)
         db = transmit - (sightings.rssi_dbm + correction)
-        for models, shifts in (
-            (sightings.observer_model, self.receive_shifts),
-            (sightings.peer_model, self.transmit_shifts),
+        other = self.other_transmit_shift
+        in_table = {} if other is None else dict.fromkeys(self.models, 0.0)
+        for models, shifts, otherwise in (
+            (sightings.observer_model, self.receive_shifts, 0.0),
+            (sightings.peer_model, self.transmit_shifts, 0.0 if other is None else other.db),
         ):
-            if shifts:
-                db -= self._column(models, {name: shift.db for name, shift in shifts.items()}, 0.0)
+            if shifts or otherwise:
+                learned = {name: shift.db for name, shift in shifts.items()}
+                db -= self._column(models, in_table | learned, otherwise)
         receive_variance, transmit_variance = self.phone_variances(sightings)
         return Attenuation(db, receive_variance + transmit_variance)
 
@@ -258,9 +264,11 @@ class Calibration:
         receive |= {name: shift.sd_db for name, shift in self.receive_shifts.items()}
         transmit = {name: m.transmit_sd_db for name, m in self.models.items()}
         transmit |= {name: shift.sd_db for name, shift in self.transmit_shifts.items()}
+        other = self.other_transmit_shift
+        other_sd = self.transmit.sd_db if other is None else other.sd_db
         return (
             self._column(sightings.observer_model, receive, self.receive.sd_db) ** 2,
-            self._column(sightings.peer_model, transmit, self.transmit.sd_db) ** 2,
+            self._column(sightings.peer_model, transmit, other_sd) ** 2,
         )
 
     @staticmethod
