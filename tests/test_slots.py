@@ -57,6 +57,7 @@ def unheard_slowly(runs: list[tuple[tuple[str, str], list]]) -> list[tuple[float
         until = (same[place + 1][0][0] - end) / 2 if place + 1 < len(same) else np.inf
         bounds.append((min(before, since), min(after, until), since < before, until < after))
     there = [run[-1][0] - run[0][0] + 90.0 for _, run in runs]
+    often = [len({int((row[0] - run[0][0]) // 30.0) for row in run}) for _, run in runs]
     rates = [1 / 90.0] * len(runs)
     for _ in range(4):
         left = [
@@ -64,7 +65,8 @@ def unheard_slowly(runs: list[tuple[tuple[str, str], list]]) -> list[tuple[float
             for rate, (first, last, *_) in zip(rates, bounds, strict=True)
         ]
         unheard, own = [], []
-        for ((observer, _), run), (first, last, back, again) in zip(runs, bounds, strict=True):
+        for number, ((observer, _), run) in enumerate(runs):
+            first, last, back, again = bounds[number]
             near = [
                 k
                 for k, ((who, _), other) in enumerate(runs)
@@ -73,9 +75,9 @@ def unheard_slowly(runs: list[tuple[tuple[str, str], list]]) -> list[tuple[float
                 and other[-1][0] >= run[0][0] - 900.0
             ]
             time = sum(there[k] for k in near)
-            rate = (sum(len(runs[k][1]) for k in near) + 2) / (time + 2 * 90.0)
+            rate = (sum(often[k] for k in near) + 2) / (time + 2 * 90.0)
             leaving = (sum(left[k] for k in near) + 0.05) / (time + 0.05 * 1800.0)
-            own.append((len(run) - 1 + 2) / (run[-1][0] - run[0][0] + 2 / rate))
+            own.append((often[number] - 1 + 2) / (run[-1][0] - run[0][0] + 2 / rate))
             ending = 0.6 * (own[-1] + leaving)
             unheard.append(
                 tuple(
@@ -223,6 +225,24 @@ def test_a_reading_alone_stands_for_longer_where_everybody_is_heard_seldom():
     stands = [float(slots.total(slots.credit_s)[slots.readings == 1][0]) for slots in (busy, idle)]
     assert stands[0] < 120
     assert 250 < stands[1] < 900
+
+
+def test_packets_of_one_scan_are_one_chance_to_be_heard():
+    """A phone that scans every five minutes hears many packets in each scan, or one."""
+
+    def stands_for(packets: int) -> float:
+        rows = [
+            (300.0 * scan + 0.1 * packet, "a", f"peer{peer}", -60.0)
+            for scan in range(6)
+            for peer in range(6)
+            for packet in range(packets)
+        ]
+        rows += [(600.0 + 0.1 * packet, "a", "once", -60.0) for packet in range(packets)]
+        slots = fold(sightings(rows), PRIOR)
+        once = slots.peer.to_list().index("once")
+        return float(slots.total(slots.credit_s)[once])
+
+    assert stands_for(40) == pytest.approx(stands_for(1), rel=0.05)
 
 
 def test_nobody_was_there_when_the_phone_could_not_hear():

@@ -4,13 +4,13 @@ A phone hears a peer now and then: BlueTrace phones exchange once in 47 to 300 s
 notification scans once in 210 to 300 s. Somebody who was heard once was there for longer than
 that moment. Three things bound the time before the first and after the last reading:
 
-- **How often a peer is heard.** Readings of a peer who is there arrive at some rate r per second,
+- **How often a peer is heard.** A peer who is there is heard in half minutes at some rate r per second,
   which is common to the encounters of a log at about the same time. A pair's own rate is drawn
-  towards that: (readings + 1) / (time from first to last + 2 / r).
+  towards that: (half minutes heard + 1) / (time from first to last + 2 / r).
 - **How long people stay.** They leave at some rate h. A silence of t seconds says either that
   the peer is still there and unheard, or gone; under both rates the time unheard is
   exponential with mean 1 / (r + h). Neither rate is known without the time, so the three
-  are found in turns, starting from r of one reading in 90 s.
+  are found in turns, starting from r of once in 90 s.
 - **When the observer could hear at all**: from half a rhythm before the observer's first reading
   of anybody in the session to half a rhythm after the last. Half of the silence between two
   encounters of one pair counts for each of them at most.
@@ -56,14 +56,15 @@ class Stays:
     Attributes:
         observer, peer: (m,) codes of the two.
         start_s, end_s: (m,) times of the first and the last reading.
-        readings: (m,) number of readings.
+        heard: (m,) in how many slots of half a minute the peer was heard: packets of one scan are
+            one chance to be heard.
     """
 
     observer: Codes
     peer: Codes
     start_s: Floats
     end_s: Floats
-    readings: Ints
+    heard: Ints
 
     def unheard_s(self, rhythm_s: Floats) -> "Unheard":
         """Return the time there before the first and after the last reading.
@@ -75,17 +76,17 @@ class Stays:
             return Unheard(*4 * (self.start_s,))
         scenes = Overlaps.of(self.observer, self.start_s, self.end_s, SAME_SCENE_S)
         before_s, after_s, back, again = self._bounds(rhythm_s)
-        readings, span_s = self.readings.astype(np.float64), self.end_s - self.start_s
+        often, span_s = self.heard.astype(np.float64), self.end_s - self.start_s
         there_s = span_s + _USUAL_WAIT_S
         own_rate = np.full(len(span_s), 1 / _USUAL_WAIT_S)
         first_s = last_s = np.zeros(len(span_s))
         for _ in range(_ROUNDS):
             # An end at the edge of the session is none: the observer left, not the peer.
             ends = 1 - (np.exp(-own_rate * before_s) + np.exp(-own_rate * after_s)) / 2
-            heard, time_s, left = scenes.sums(np.column_stack([readings, there_s, ends])).T
+            heard, time_s, left = scenes.sums(np.column_stack([often, there_s, ends])).T
             rate = (heard + _USUAL_ENCOUNTERS) / (time_s + _USUAL_ENCOUNTERS * _USUAL_WAIT_S)
             leaving = (left + _LONG_STAYS) / (time_s + _LONG_STAYS * _LONG_STAY_S)
-            own_rate = (readings - 1 + _OWN_READINGS) / (span_s + _OWN_READINGS / rate)
+            own_rate = (often - 1 + _OWN_READINGS) / (span_s + _OWN_READINGS / rate)
             ending = _UNEVEN * (own_rate + leaving)
             first_s = _mean_of_exponential(np.where(back, _CAME_BACK * ending, ending), before_s)
             last_s = _mean_of_exponential(np.where(again, _CAME_BACK * ending, ending), after_s)

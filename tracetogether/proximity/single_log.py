@@ -53,9 +53,10 @@ from tracetogether.proximity.rooms import (
 from tracetogether.proximity.slots import Slots
 from tracetogether.units import SECONDS_PER_MINUTE, Floats
 
-_OWNER_DB: Final = np.arange(-15.0, 15.1, 1.5)
+_OWNER_DB: Final = np.arange(-14.0, 14.1, 2.0)
 _LEVEL_DB: Final = np.arange(20.0, 120.0, 1.0)
 _SMOOTHED_S: Final = 180.0  # a slot's movement is seen in the slots up to half of this away
+_FARTHEST_DECADES: Final = 1.0
 _AT_ONCE: Final = 4096  # encounters; bounds the memory of many logs
 _LEAST: Final = 1e-30
 _SURPRISE: Final = 0.025
@@ -130,7 +131,13 @@ class SingleLogPosterior:
     def _near_s(self, slots: Slots, moved: "_Movement", within_m: float) -> Floats:
         """Return (m, distances) expected seconds near, if the encounter keeps each distance."""
         seconds = np.empty((len(slots), len(LOG10_M)))
+        # Nobody moves by more than a decade: far from the radius all of the time is near, or none.
+        sure = np.abs(LOG10_M - np.log10(within_m)) > _FARTHEST_DECADES
+        whole_s = slots.total(slots.credit_s)
         for column, log10_m in enumerate(LOG10_M.tolist()):
+            if sure[column]:
+                seconds[:, column] = whole_s if log10_m < np.log10(within_m) else 0.0
+                continue
             near = moved.near(np.full(len(slots.time_s), log10_m), within_m)
             seconds[:, column] = slots.total(slots.credit_s * near)
         return seconds
@@ -141,7 +148,8 @@ class SingleLogPosterior:
         kept = np.empty((len(slots), len(LOG10_M)))
         if not len(slots):
             return kept
-        level = slots.mean_level()
+        # A level that no distance explains is as near or as far as there is.
+        level = np.clip(slots.mean_level(), _LEVEL_DB[0], _LEVEL_DB[-1])
         rooms = distances_in_rooms(model.separation_m)
         expected = model.level_db + model.slope_db * (LOG10_M - np.log10(REFERENCE_M))
         # The level of each distance and offset, as a column of _LEVEL_DB.
@@ -158,7 +166,6 @@ class SingleLogPosterior:
         for part in _whole_logs(slots):
             of_peer = self._error_db2(slots)[part]
             signal = np.exp(-((level[part, None] - _LEVEL_DB) ** 2) / (2 * of_peer[:, None]))
-            signal /= np.sqrt(of_peer)[:, None]
             each = signal @ given.reshape(len(_LEVEL_DB), -1)
             scenes = _overlaps(slots, part, SAME_SCENE_S)
             scene = scenes.sums(np.log(each + _LEAST)).reshape(-1, len(LOG10_M2), len(_OWNER_DB))

@@ -153,7 +153,8 @@ def fold(
     )
     first_slot = np.flatnonzero(new_encounter[slot_start])
     rhythm_s = rhythms(observer.codes[slot_encounter], slot_time_s)[first_slot]
-    stays = Stays(observer.codes, peer.codes, start_s, end_s, readings)
+    heard = _run_lengths(first_slot, len(slot_start))
+    stays = Stays(observer.codes, peer.codes, start_s, end_s, heard)
     unheard = stays.unheard_s(rhythm_s)
     low, median, high = _credits(
         gap, sure_gap, first_reading, slot_start, slot_encounter, unheard, credit
