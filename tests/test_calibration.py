@@ -130,6 +130,8 @@ def test_stand_ins_for_an_unknown_power_are_not_used(power):
         (DECEMBER + "acme,d,X,two,-20,3\n", "line 8"),
         (DECEMBER + "acme,d,X\n", "line 8"),
         (DECEMBER + "acme,d,X,nan,-20,3\n", "line 8"),
+        (DECEMBER + "acme,d,X,1,-247,3\n", "line 8.*decimal point"),
+        (DECEMBER + "acme,d,X,1e300,-20,3\n", "line 8.*decimal point"),
         (b"\xff\xfe\x00oem", "UTF-8"),
     ],
 )

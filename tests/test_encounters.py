@@ -7,6 +7,7 @@ import pytest
 
 from tracetogether.labels import Labels
 from tracetogether.proximity.attenuation import SWISSCOVID, Bucketed
+from tracetogether.proximity.calibration import Calibration, ModelOffsets
 from tracetogether.proximity.encounters import ESTIMATORS, encounters
 from tracetogether.proximity.model import ONE_LOG, ProximityModel
 from tracetogether.proximity.single_log import SingleLogPosterior
@@ -75,6 +76,18 @@ def test_who_hears_all_weakly_may_be_far_from_all():
     assert far < 0.55 * near
     near, far = chances(replace(ONE_LOG, density_decades=0.02))
     assert far > 0.75 * near
+
+
+@pytest.mark.parametrize("tx_power_dbm", [-247.0, 126.0])
+def test_levels_that_no_distance_explains_still_give_an_answer(tx_power_dbm):
+    table = Calibration({"m": ModelOffsets(0.0, 0.0, tx_power_dbm, 0.0, measured=True)})
+    log = walk().replaced(
+        observer_model=walk().peer.constant("m", len(walk())),
+        peer_model=walk().peer.constant("m", len(walk())),
+    )
+    found = encounters(log, calibration=table)
+    assert np.isfinite(found.minutes.high).all()
+    assert np.isfinite(found.nearest_m.high).all()
 
 
 def test_of_many_heard_at_once_few_can_be_near():

@@ -441,7 +441,22 @@ def _rows(
         )
         if not np.isfinite(numbers).all():
             raise CalibrationError(f"{path}, line {line}: a number is not finite: {row!r:.200}")
+        if not _possible(offsets):
+            raise CalibrationError(
+                f"{path}, line {line}: no radio has such numbers (powers of -100 to 40 dBm, "
+                f"corrections of -60 to 60 dB): is a decimal point missing in {row!r:.200}?"
+            )
         yield _unguarded(row[columns.maker]), _unguarded(row[columns.model]), offsets
+
+
+def _possible(offsets: ModelOffsets) -> bool:
+    """Return whether a radio may have these offsets and errors."""
+    return (
+        abs(offsets.correction_db) <= 60
+        and -100 <= offsets.transmit_dbm <= 40
+        and 0 <= offsets.correction_sd_db <= 60
+        and 0 <= offsets.transmit_sd_db <= 60
+    )
 
 
 def _unguarded(name: str) -> str:

@@ -4,9 +4,9 @@ A phone hears a peer now and then: BlueTrace phones exchange once in 47 to 300 s
 notification scans once in 210 to 300 s. Somebody who was heard once was there for longer than
 that moment. Three things bound the time before the first and after the last reading:
 
-- **How often a peer is heard.** A peer who is there is heard in half minutes at some rate r per second,
-  which is common to the encounters of a log at about the same time. A pair's own rate is drawn
-  towards that: (half minutes heard + 1) / (time from first to last + 2 / r).
+- **How often a peer is heard.** A peer who is there is heard in half minutes at some rate r per
+  second, which is common to the encounters of a log at about the same time. A pair's own rate is
+  drawn towards that: (half minutes heard + 1) / (time from first to last + 2 / r).
 - **How long people stay.** They leave at some rate h. A silence of t seconds says either that
   the peer is still there and unheard, or gone; under both rates the time unheard is
   exponential with mean 1 / (r + h). Neither rate is known without the time, so the three

@@ -87,6 +87,9 @@ class CostCurve:
         return tuple(self.cut(least) for least in sorted({*SHOWN_CHANCES, *more}, reverse=True))
 
 
+_MOST: Final = 1e9  # a cost or a value; sums of them stay numbers
+
+
 def chance_to_call(cost: float, value: float) -> float:
     """Return the chance from which on a call is worth its cost: cost / value, 1 at most.
 
@@ -95,10 +98,13 @@ def chance_to_call(cost: float, value: float) -> float:
         value: of one contact found, in the same unit.
 
     Raises:
-        InvalidRequestError: one of them is not above 0.
+        InvalidRequestError: one of them is not above 0, or above a thousand million.
     """
-    if not (0 < cost < np.inf and 0 < value < np.inf):
-        msg = "the cost of a call and the value of a contact found must be numbers above 0"
+    if not (0 < cost <= _MOST and 0 < value <= _MOST):
+        msg = (
+            "the cost of a call and the value of a contact found must be numbers above 0 "
+            "and at most 1,000,000,000"
+        )
         raise InvalidRequestError(msg, "no-such-cost")
     return min(cost / value, 1.0)
 
