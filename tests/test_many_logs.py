@@ -114,11 +114,14 @@ def test_many_logs_are_listed_as_each_alone(world: World, logs: Logs) -> None:
         contacts = contacts_of(sightings, DEMO_POLICY)
         rows = [row_of.pop((owner, contact.user_id)) for contact in contacts]
         for row, contact in zip(rows, contacts, strict=True):
-            assert list(lines.minutes)[row] == contact.minutes
+            minutes, alike = list(lines.minutes)[row], contact.minutes
+            assert minutes.median == pytest.approx(alike.median, rel=1e-12)
+            assert (minutes.low, minutes.high) == pytest.approx((alike.low, alike.high), rel=1e-12)
             busiest, same = list(lines.busiest_24h)[row], contact.busiest_24h
             assert busiest.median == pytest.approx(same.median, rel=1e-12)
             assert (busiest.low, busiest.high) == pytest.approx((same.low, same.high), rel=1e-12)
-            assert list(lines.nearest_m)[row] == contact.nearest_m
+            nearest = list(lines.nearest_m)[row]
+            assert nearest.median == pytest.approx(contact.nearest_m.median, rel=1e-12)
             assert lines.encounters[row] == contact.encounters
             assert (lines.first_s[row], lines.last_s[row]) == (contact.first_s, contact.last_s)
             assert bool(close[row]) == contact.close_contact

@@ -90,10 +90,14 @@ def unheard_slowly(runs: list[tuple[tuple[str, str], list]]) -> list[tuple[float
             run[-1][0] - run[0][0] + sum(edges)
             for (_, run), edges in zip(runs, unheard, strict=True)
         ]
-    return [
-        (sum(edges), sum(min(1.94 * edge, most) for edge, most in zip(edges, bound, strict=False)))
-        for edges, bound in zip(unheard, bounds, strict=True)
-    ]
+    most = []
+    for ((observer, _), _), edges, (first, last, back, again) in zip(
+        runs, unheard, bounds, strict=True
+    ):
+        wait = waits[observer]
+        least = first + (not back) * wait, last + (not again) * wait
+        most.append(sum(min(1.94 * edge, end) for edge, end in zip(edges, least, strict=True)))
+    return [(sum(edges), greatest) for edges, greatest in zip(unheard, most, strict=True)]
 
 
 def slowly(rows: list[tuple[float, str, str, float]], max_gap_s: float) -> list[dict[str, object]]:
@@ -213,7 +217,7 @@ def test_a_reading_alone_stands_for_a_minute_give_or_take():
     slots = fold(sightings([(5.0, "a", "b", -60.0)]), PRIOR)
     assert slots.credit_low_s.tolist() == [0.0]
     assert 45.0 < slots.credit_s[0] < 60.0
-    assert slots.credit_high_s.tolist() == [60.0]  # half a rhythm on either side
+    assert slots.credit_high_s == pytest.approx(1.94 * slots.credit_s)
 
 
 def test_a_reading_alone_stands_for_longer_where_everybody_is_heard_seldom():

@@ -71,9 +71,9 @@ def test_truth_and_contacts(short_run: Run, folder: Path) -> None:
     assert len(kept) == np.triu(together, k=1).sum() > (np.triu(minutes) > 0).sum()
     listed = rows(folder / "contacts.csv")
     assert all(
-        (float(row["chance"]) >= 0.5) == (row["close_contact"] == "1")
+        (float(row["chance"]) >= 0.3) == (row["close_contact"] == "1")
         for row in listed
-        if row["chance"] != "0.5000"
+        if row["chance"] != "0.3000"
     )
     for case in {row["case"] for row in listed}:
         order = [float(row["chance"]) for row in listed if row["case"] == case]

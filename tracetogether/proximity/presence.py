@@ -94,8 +94,9 @@ class Stays:
         return Unheard(
             first_s,
             last_s,
-            np.minimum(_MOST_UNHEARD * first_s, before_s),
-            np.minimum(_MOST_UNHEARD * last_s, after_s),
+            # At a session's edge the observer may have been deaf for a whole rhythm.
+            np.minimum(_MOST_UNHEARD * first_s, np.where(back, before_s, before_s + rhythm_s)),
+            np.minimum(_MOST_UNHEARD * last_s, np.where(again, after_s, after_s + rhythm_s)),
         )
 
     def _bounds(self, rhythm_s: Floats) -> tuple[Floats, Floats, Bools, Bools]:
