@@ -38,9 +38,9 @@ CONTACTS_OF_A_CASE = 20
 MOST_QUERIES = {
     "overview": 12,
     "cases": 8,
-    "case": 18,
+    "case": 20,
     "follow-up": 6,
-    "contact": 20,
+    "contact": 22,
     "graph": 12,
     "audit": 5,
 }

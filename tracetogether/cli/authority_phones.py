@@ -14,7 +14,6 @@ from tracetogether.authority.oversight.phone_models import (
 )
 from tracetogether.cli.authority_folder import opened_folder
 from tracetogether.cli.authority_options import FolderCommand, folder_option
-from tracetogether.cli.calibrate import phone_json, phone_lines
 from tracetogether.cli.console import answer, note
 from tracetogether.cli.options import EXISTING_FILE, as_json
 from tracetogether.errors import CalibrationError
@@ -50,6 +49,11 @@ def learn(output: Path | None, least_people: int, folder: Path, *, as_json: bool
 
     A model that few people have would say who they are, so it gets no line.
     """
+    from tracetogether.cli.calibrate import (  # noqa: PLC0415 - it loads what fits models
+        phone_json,
+        phone_lines,
+    )
+
     with opened_folder(folder) as service:
         found = service.phone_models.learn(time.time(), by=CONSOLE, least_people=least_people)
     if output is not None:
