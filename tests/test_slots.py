@@ -57,7 +57,9 @@ def unheard_slowly(runs: list[tuple[tuple[str, str], list]]) -> list[tuple[float
         until = (same[place + 1][0][0] - end) / 2 if place + 1 < len(same) else np.inf
         bounds.append((min(before, since), min(after, until), since < before, until < after))
     there = [run[-1][0] - run[0][0] + 90.0 for _, run in runs]
-    often = [len({int((row[0] - run[0][0]) // 30.0) for row in run}) for _, run in runs]
+    often = [
+        1 + sum(after[0] - before[0] > 0.9 for before, after in pairwise(run)) for _, run in runs
+    ]
     rates = [1 / 90.0] * len(runs)
     for _ in range(4):
         left = [

@@ -4,9 +4,9 @@ A phone hears a peer now and then: BlueTrace phones exchange once in 47 to 300 s
 notification scans once in 210 to 300 s. Somebody who was heard once was there for longer than
 that moment. Three things bound the time before the first and after the last reading:
 
-- **How often a peer is heard.** A peer who is there is heard in half minutes at some rate r per
-  second, which is common to the encounters of a log at about the same time. A pair's own rate is
-  drawn towards that: (half minutes heard + 1) / (time from first to last + 2 / r).
+- **How often a peer is heard.** A peer who is there is heard in scans at some rate r per second,
+  which is common to the encounters of a log at about the same time. A pair's own rate is drawn
+  towards that: (scans heard + 1) / (time from first to last + 2 / r).
 - **How long people stay.** They leave at some rate h. A silence of t seconds says either that
   the peer is still there and unheard, or gone; under both rates the time unheard is
   exponential with mean 1 / (r + h). Neither rate is known without the time, so the three
@@ -56,7 +56,7 @@ class Stays:
     Attributes:
         observer, peer: (m,) codes of the two.
         start_s, end_s: (m,) times of the first and the last reading.
-        heard: (m,) in how many slots of half a minute the peer was heard: packets of one scan are
+        heard: (m,) in how many scans the peer was heard: packets less than a second apart are
             one chance to be heard.
     """
 

@@ -53,7 +53,7 @@ from tracetogether.proximity.rooms import (
 from tracetogether.proximity.slots import Slots
 from tracetogether.units import SECONDS_PER_MINUTE, Floats
 
-_OWNER_DB: Final = np.arange(-14.0, 14.1, 2.0)
+_OWNER_DB: Final = np.arange(-15.0, 15.1, 1.5)
 _LEVEL_DB: Final = np.arange(20.0, 120.0, 1.0)
 _SMOOTHED_S: Final = 180.0  # a slot's movement is seen in the slots up to half of this away
 _FARTHEST_DECADES: Final = 1.0
@@ -148,8 +148,7 @@ class SingleLogPosterior:
         kept = np.empty((len(slots), len(LOG10_M)))
         if not len(slots):
             return kept
-        # A level that no distance explains is as near or as far as there is.
-        level = np.clip(slots.mean_level(), _LEVEL_DB[0], _LEVEL_DB[-1])
+        level = slots.mean_level()
         rooms = distances_in_rooms(model.separation_m)
         expected = model.level_db + model.slope_db * (LOG10_M - np.log10(REFERENCE_M))
         # The level of each distance and offset, as a column of _LEVEL_DB.
@@ -165,7 +164,9 @@ class SingleLogPosterior:
         owner_db, owner_db2 = self._owners(slots, level - usual_db)
         for part in _whole_logs(slots):
             of_peer = self._error_db2(slots)[part]
-            signal = np.exp(-((level[part, None] - _LEVEL_DB) ** 2) / (2 * of_peer[:, None]))
+            stray = (level[part, None] - _LEVEL_DB) ** 2 / (2 * of_peer[:, None])
+            # Relative to the likeliest, so that a level that no distance explains keeps a sum.
+            signal = np.exp(stray.min(axis=1, keepdims=True) - stray)
             each = signal @ given.reshape(len(_LEVEL_DB), -1)
             scenes = _overlaps(slots, part, SAME_SCENE_S)
             scene = scenes.sums(np.log(each + _LEAST)).reshape(-1, len(LOG10_M2), len(_OWNER_DB))

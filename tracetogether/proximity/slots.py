@@ -34,6 +34,9 @@ DEFAULT_MAX_GAP_S: Final = 600.0
 exchanges in a row may fail before an encounter is cut in two."""
 
 
+_ONE_SCAN_S: Final = 0.9  # packets nearer in time than this are of one scan
+
+
 @dataclass(frozen=True, slots=True)
 class TimeCredit:
     """How much time readings stand for, in seconds."""
@@ -153,7 +156,8 @@ def fold(
     )
     first_slot = np.flatnonzero(new_encounter[slot_start])
     rhythm_s = rhythms(observer.codes[slot_encounter], slot_time_s)[first_slot]
-    heard = _run_lengths(first_slot, len(slot_start))
+    scans = (new_encounter | (gap > _ONE_SCAN_S)).astype(np.int64)
+    heard = np.add.reduceat(scans, first_reading) if len(scans) else scans
     stays = Stays(observer.codes, peer.codes, start_s, end_s, heard)
     unheard = stays.unheard_s(rhythm_s)
     low, median, high = _credits(
