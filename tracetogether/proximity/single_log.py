@@ -223,9 +223,8 @@ class _Movement:
     @classmethod
     def of(cls, slots: Slots, model: ProximityModel) -> "_Movement":
         """Return the movement that strays of the attenuation show, shrunk by its noise."""
-        stray, window_s = _smoothed(
-            slots, slots.attenuation_db - slots.mean_level()[slots.encounter]
-        )
+        level = slots.attenuation_db - slots.mean_level()[slots.encounter]
+        stray, window_s = slots.mean_around(level, _SMOOTHED_S)
         noise = _lasting_db2(window_s, model) + (
             model.minute_sd_db**2 + model.single_sd_db**2
         ) * SECONDS_PER_MINUTE / np.maximum(window_s, SECONDS_PER_MINUTE)
@@ -259,20 +258,6 @@ def _lasting_db2(seconds: Floats, model: ProximityModel) -> Floats:
     """Return the variance that errors which last for minutes leave in a mean over ``seconds``."""
     minutes = seconds / SECONDS_PER_MINUTE
     return np.asarray(model.slow_sd_db**2 / (1 + minutes / (2 * model.slow_minutes)))
-
-
-def _smoothed(slots: Slots, level: Floats) -> tuple[Floats, Floats]:
-    """Return ``level`` averaged over the slots around each one, and the time in these."""
-    # Encounters are set a window apart, so that one sorted column serves all of them.
-    duration = slots.end_s - slots.start_s
-    begin = np.cumsum(duration + _SMOOTHED_S) - duration
-    at = slots.time_s + (begin - slots.start_s)[slots.encounter]
-    first = np.searchsorted(at, at - _SMOOTHED_S / 2, side="left")
-    last = np.searchsorted(at, at + _SMOOTHED_S / 2, side="right")
-    levels = np.append(0.0, np.cumsum(level * slots.credit_s))
-    times = np.append(0.0, np.cumsum(slots.credit_s))
-    window_s = times[last] - times[first]
-    return (levels[last] - levels[first]) / window_s, window_s
 
 
 @cache

@@ -109,6 +109,24 @@ class Slots:
         parts = np.where(some, by_slot, self.credit_s)
         return np.asarray(parts * (values / self.total(parts))[self.encounter])
 
+    def mean_around(self, values: Floats, window_s: float) -> tuple[Floats, Floats]:
+        """Return (s,) the mean of ``values`` in the window around each slot, and the time in it.
+
+        Args:
+            values: (s,) one value of each slot; they are weighted by the slots' time.
+            window_s: slots of the same encounter up to half of this away are averaged.
+        """
+        # Encounters are set a window apart, so that one sorted column serves all of them.
+        duration = self.end_s - self.start_s
+        begin = np.cumsum(duration + window_s) - duration
+        at = self.time_s + (begin - self.start_s)[self.encounter]
+        first = np.searchsorted(at, at - window_s / 2, side="left")
+        last = np.searchsorted(at, at + window_s / 2, side="right")
+        sums = np.concatenate([[0.0], np.cumsum(values * self.credit_s)])
+        times = np.concatenate([[0.0], np.cumsum(self.credit_s)])
+        time_s = times[last] - times[first]
+        return (sums[last] - sums[first]) / time_s, time_s
+
     def counts(self) -> Ints:
         """Return (m,) how many slots each encounter has."""
         return _run_lengths(self.first_slot, len(self.time_s))

@@ -43,19 +43,6 @@ class _Distances:
 
 
 @dataclass(frozen=True, slots=True)
-class LocationPrior:
-    """What is known of how far apart people sit where each encounter was.
-
-    Attributes:
-        shift_log10_m: (m,) by how much more than the prior says, log10 metres.
-        sd_log10_m: (m,) what stays unknown of that.
-    """
-
-    shift_log10_m: Floats
-    sd_log10_m: Floats
-
-
-@dataclass(frozen=True, slots=True)
 class Smoothed:
     """Parameters of the estimator; it has no other state.
 
@@ -72,11 +59,9 @@ class Smoothed:
     surprise: float = 0.02
     sd_factor: float = 1.0
 
-    def estimate(
-        self, slots: Slots, *, within_m: float, location: LocationPrior | None = None
-    ) -> Estimates:
+    def estimate(self, slots: Slots, *, within_m: float) -> Estimates:
         """Return minutes within ``within_m`` and the nearest distance of each encounter."""
-        distances = self._distances(slots, location)
+        distances = self._distances(slots)
 
         def minutes(persistent_z: float) -> Floats:
             return self._minutes(slots, distances, within_m, persistent_z)
@@ -87,11 +72,9 @@ class Smoothed:
             np.column_stack([minutes(z) for z in OFFSET_QUANTILES.tolist()]),
         )
 
-    def per_slot(
-        self, slots: Slots, *, within_m: float, location: LocationPrior | None = None
-    ) -> Intervals:
+    def per_slot(self, slots: Slots, *, within_m: float) -> Intervals:
         """Return which share of each slot was spent within ``within_m``."""
-        distances = self._distances(slots, location)
+        distances = self._distances(slots)
 
         def near(persistent_z: float) -> Floats:
             return self._near(slots, distances, within_m, persistent_z)
@@ -141,7 +124,7 @@ class Smoothed:
             high=10 ** slots.smallest(mean + NORMAL_95 * sd),
         )
 
-    def _distances(self, slots: Slots, location: LocationPrior | None = None) -> _Distances:
+    def _distances(self, slots: Slots) -> _Distances:
         """Return log10 distances, given the attenuation of the slots."""
         slope, noise = self.path_loss.slope_db, self.path_loss.within_pair_db**2
         kept, moving = slope * self.path_loss.kept_decades, slope * self.path_loss.moving_decades
@@ -158,13 +141,10 @@ class Smoothed:
         )
         weight = kept**2 / (kept**2 + disturbance)
 
-        strays, window_s = self._smoothed(slots, level - mean_level[slots.encounter])
+        strays, window_s = slots.mean_around(level - mean_level[slots.encounter], self.window_s)
         slot_weight = moving**2 / (moving**2 + noise * self._share(window_s))
         kept_decades = np.log10(self.path_loss.median_m) + weight * mean_level / slope
         persistent_sd = self.path_loss.kept_decades * np.sqrt(1 - weight)
-        if location is not None:
-            kept_decades = kept_decades + location.shift_log10_m
-            persistent_sd = np.hypot(persistent_sd, location.sd_log10_m)
         return _Distances(
             mean=kept_decades[slots.encounter] + slot_weight * strays / slope,
             persistent_sd=self.sd_factor * persistent_sd,
@@ -174,16 +154,3 @@ class Smoothed:
     def _share(self, heard_s: Floats) -> Floats:
         """Return which share of the variation within a pair a mean over this time leaves."""
         return 1 / (1 + heard_s / self.path_loss.correlation_s)
-
-    def _smoothed(self, slots: Slots, level: Floats) -> tuple[Floats, Floats]:
-        """Return ``level`` averaged over the window around each slot, and the time in it."""
-        # Encounters are set a window apart, so that one sorted column serves all of them.
-        duration = slots.end_s - slots.start_s
-        begin = np.cumsum(duration + self.window_s) - duration
-        at = slots.time_s + (begin - slots.start_s)[slots.encounter]
-        first = np.searchsorted(at, at - self.window_s / 2, side="left")
-        last = np.searchsorted(at, at + self.window_s / 2, side="right")
-        levels = np.concatenate([[0.0], np.cumsum(level * slots.credit_s)])
-        times = np.concatenate([[0.0], np.cumsum(slots.credit_s)])
-        window_s = times[last] - times[first]
-        return (levels[last] - levels[first]) / window_s, window_s
