@@ -12,6 +12,9 @@ from click.testing import CliRunner, Result
 from tracetogether import Sightings, encounters, encounters_by_time
 from tracetogether.cli.estimate import estimate
 from tracetogether.proximity.encounters import ESTIMATORS
+from tracetogether.proximity.single_log import SingleLogPosterior
+from tracetogether.proximity.slots import Slots
+from tracetogether.units import Floats
 
 START = 1_600_000_000.0
 
@@ -114,3 +117,17 @@ def test_the_command_draws_p_near_over_time(readings: Path, tmp_path: Path) -> N
     assert "anna – cat" in text
     done = CliRunner().invoke(estimate, [str(readings), "--plot", str(tmp_path / "near.doc")])
     assert "end its name in" in str(done.exception)
+
+
+def test_the_distances_of_encounters_are_weighed_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Distances need P(near) at many radii; what an encounter keeps does not depend on them."""
+    weighed = []
+    weigh = SingleLogPosterior._weighed
+
+    def counted(self: SingleLogPosterior, slots: Slots) -> Floats:
+        weighed.append(len(slots))
+        return weigh(self, slots)
+
+    monkeypatch.setattr(SingleLogPosterior, "_weighed", counted)
+    encounters_by_time(approach())
+    assert weighed == [2]

@@ -26,6 +26,7 @@ come from this one distribution.
 from dataclasses import dataclass, replace
 from functools import cache
 from typing import Final
+from weakref import WeakKeyDictionary
 
 import numpy as np
 from scipy.special import betainc, ndtr, ndtri
@@ -143,7 +144,18 @@ class SingleLogPosterior:
         return seconds
 
     def _kept(self, slots: Slots) -> Floats:
-        """Return (m, distances) the probability of each distance that an encounter keeps."""
+        """Return (m, distances) the probability of each distance that an encounter keeps.
+
+        It takes most of the time and does not depend on the radius. A list asks for minutes and for
+        slots, a picture for many radii: the answer is kept as long as the slots are.
+        """
+        of_slots = _KEPT.setdefault(slots, {})
+        if self not in of_slots:
+            of_slots[self] = self._weighed(slots)
+        return of_slots[self]
+
+    def _weighed(self, slots: Slots) -> Floats:
+        """Compute what ``_kept`` returns."""
         model = self.model
         kept = np.empty((len(slots), len(LOG10_M)))
         if not len(slots):
@@ -206,6 +218,9 @@ class SingleLogPosterior:
             + _lasting_db2(slots.total(slots.credit_s), model)
             + (model.minute_sd_db**2 + model.single_sd_db**2) / slots.counts()
         )
+
+
+_KEPT: Final[WeakKeyDictionary[Slots, dict[SingleLogPosterior, Floats]]] = WeakKeyDictionary()
 
 
 @dataclass(frozen=True, slots=True)

@@ -49,7 +49,7 @@ class TimeCredit:
     )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
 class Slots:
     """Encounters in columns of length m, their time slots in columns of length s.
 
