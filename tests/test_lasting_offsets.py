@@ -7,8 +7,11 @@ import numpy as np
 import pytest
 
 from tracetogether.proximity import lasting_offsets as module
+from tracetogether.proximity.encounters import encounters
 from tracetogether.proximity.grid import RowGroups
 from tracetogether.proximity.lasting_offsets import EncounterLevels, OffsetSpreads, lasting_offsets
+from tracetogether.proximity.single_log import SingleLogPosterior
+from tracetogether.sightings import Sightings
 from tracetogether.units import Floats, Ints
 
 DAY_S = 86_400.0
@@ -198,3 +201,31 @@ def test_the_log_of_three_weeks_is_read_in_a_few_passes(monkeypatch: pytest.Monk
         before = passes["sums"]
         lasting_offsets(levels, SPREADS)
         assert passes["sums"] - before == 7
+
+
+def test_a_phone_that_is_weak_on_all_days_is_not_far_from_everybody() -> None:
+    """Twelve phones meet for a quarter of an hour on ten days; one receives 12 dB less."""
+    chance = np.random.default_rng(7)
+    phones, days = 12, 10
+    one, other = np.nonzero(~np.eye(phones, dtype=bool))
+    rows = np.arange(days * len(one) * 15)
+    day, pair, minute = rows // (15 * len(one)), rows // 15 % len(one), rows % 15
+    names = np.array([f"p{number:02}" for number in range(phones)])
+    rssi = -80.0 - 12.0 * (one[pair] == 0) + chance.normal(0, 3.0, len(rows))
+    heard = Sightings.from_columns(
+        time=1.6e9 + 86_400.0 * day + 60.0 * minute,
+        observer=names[one[pair]].tolist(),
+        peer=names[other[pair]].tolist(),
+        rssi_dbm=rssi,
+    )
+
+    def weak_and_usual(lasting: bool) -> tuple[float, float]:
+        found = encounters(heard, estimator=SingleLogPosterior(lasting=lasting))
+        weak = np.array(found.observer.to_list()) == "p00"
+        near = found.minutes_at_offset_quantiles.mean(axis=1)
+        return float(near[weak].mean()), float(near[~weak].mean())
+
+    alone, usual = weak_and_usual(lasting=False)
+    compared, still = weak_and_usual(lasting=True)
+    assert alone < 0.9 * usual
+    assert compared / still > 1.1 * alone / usual
