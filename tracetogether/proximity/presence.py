@@ -35,12 +35,11 @@ SAME_SCENE_S: Final = 900.0
 SESSION_GAP_S: Final = 1800.0
 """A silence of everybody for longer than this ends the time in which a phone could hear."""
 
-_USUAL_WAIT_S: Final = 90.0  # between two readings of one peer, before anything is known
-_USUAL_STAY_S: Final = 600.0
+_USUAL_WAIT_S: Final = 90.0  # from scan to scan that hears a peer, before anything is known
 _LONG_STAY_S: Final = 1800.0  # of the stay that is added to those seen, with a small weight
 _USUAL_ENCOUNTERS: Final = 2.0  # how many encounters the usual wait counts as
 _LONG_STAYS: Final = 0.05
-_OWN_READINGS: Final = 2.0  # how many readings a pair's common rate counts as
+_OWN_SCANS: Final = 2.0  # how many scans a pair's common rate counts as
 _UNEVEN: Final = 0.6
 _CAME_BACK: Final = 0.1  # who is heard again later was seldom away
 _ROUNDS: Final = 4
@@ -86,7 +85,7 @@ class Stays:
             heard, time_s, left = scenes.sums(np.column_stack([often, there_s, ends])).T
             rate = (heard + _USUAL_ENCOUNTERS) / (time_s + _USUAL_ENCOUNTERS * _USUAL_WAIT_S)
             leaving = (left + _LONG_STAYS) / (time_s + _LONG_STAYS * _LONG_STAY_S)
-            own_rate = (often - 1 + _OWN_READINGS) / (span_s + _OWN_READINGS / rate)
+            own_rate = (often - 1 + _OWN_SCANS) / (span_s + _OWN_SCANS / rate)
             ending = _UNEVEN * (own_rate + leaving)
             first_s = _mean_of_exponential(np.where(back, _CAME_BACK * ending, ending), before_s)
             last_s = _mean_of_exponential(np.where(again, _CAME_BACK * ending, ending), after_s)

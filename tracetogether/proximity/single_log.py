@@ -44,6 +44,7 @@ from tracetogether.proximity.lasting_offsets import (
     levels_of,
 )
 from tracetogether.proximity.model import ONE_LOG, REFERENCE_M, ProximityModel
+from tracetogether.proximity.offsets import slot_noise_db2
 from tracetogether.proximity.presence import SAME_SCENE_S, Overlaps
 from tracetogether.proximity.rooms import (
     LOG10_M,
@@ -209,13 +210,13 @@ class SingleLogPosterior:
 
     def _error_db2(self, slots: Slots) -> Floats:
         """Return (m,) error variance of an encounter's mean level, the owner's offset apart."""
-        model = self.model
+        model, minutes = self.model, slots.total(slots.credit_s) / SECONDS_PER_MINUTE
         return np.asarray(
             model.transmitter_sd_db**2
             + model.pair_sd_db**2
             + model.direction_sd_db**2
             + (slots.phone_variance_db2 - slots.receive_variance_db2)
-            + _lasting_db2(slots.total(slots.credit_s), model)
+            + model.slow_sd_db**2 / (1 + minutes / (2 * model.slow_minutes))
             + (model.minute_sd_db**2 + model.single_sd_db**2) / slots.counts()
         )
 
@@ -240,9 +241,7 @@ class _Movement:
         """Return the movement that strays of the attenuation show, shrunk by its noise."""
         level = slots.attenuation_db - slots.mean_level()[slots.encounter]
         stray, window_s = slots.mean_around(level, _SMOOTHED_S)
-        noise = _lasting_db2(window_s, model) + (
-            model.minute_sd_db**2 + model.single_sd_db**2
-        ) * SECONDS_PER_MINUTE / np.maximum(window_s, SECONDS_PER_MINUTE)
+        noise = slot_noise_db2(window_s / SECONDS_PER_MINUTE, model)
         signal = (model.slope_db * model.moving_decades) ** 2
         share = signal / (signal + noise)
         return cls(share * stray / model.slope_db, model.moving_decades * np.sqrt(1 - share))
@@ -267,12 +266,6 @@ class _Movement:
             for column, z in enumerate((-NORMAL_95, 0.0, NORMAL_95))
         )
         return Intervals.ordered(low, median, high)
-
-
-def _lasting_db2(seconds: Floats, model: ProximityModel) -> Floats:
-    """Return the variance that errors which last for minutes leave in a mean over ``seconds``."""
-    minutes = seconds / SECONDS_PER_MINUTE
-    return np.asarray(model.slow_sd_db**2 / (1 + minutes / (2 * model.slow_minutes)))
 
 
 @cache
