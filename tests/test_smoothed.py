@@ -1,5 +1,6 @@
 """The smoothed estimator against brute force, and against truth drawn from its own model."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -109,12 +110,7 @@ def test_without_noise_the_formula_comes_back():
     sharp = Smoothed(path_loss=PathLoss(pair_db=0.1, within_pair_db=0.1, within_scan_db=0.1))
     slots = fold(pair(PathLoss().attenuation_db(np.full(200, 1.5))), Calibration.prior())
     known = slots.phone_variance_db2 * 0.0
-    exact = type(slots)(
-        **{
-            name: known if name == "phone_variance_db2" else getattr(slots, name)
-            for name in type(slots).__slots__
-        }
-    )
+    exact = replace(slots, phone_variance_db2=known)
     estimates = sharp.estimate(exact, within_m=2.0)
     assert estimates.nearest_m.median[0] == pytest.approx(1.5, rel=0.05)
     total = float(slots.total(slots.credit_s)[0]) / 60
