@@ -42,7 +42,7 @@ def test_importing_the_library_loads_no_adapter_and_nothing_optional() -> None:
 
 def test_the_simulator_loads_no_adapter() -> None:
     loaded = python(
-        "import sys, simulations.run;"
+        "import sys, simulations.one_run;"
         "print([m for m in sys.modules if m.startswith(('tracetogether.adapters', 'fastapi'))])"
     )
     assert loaded.strip() == "[]"

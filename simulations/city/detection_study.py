@@ -19,8 +19,8 @@ from typing import Any, Final
 import numpy as np
 
 from simulations.city.detection import BANDS, SETTINGS, SYSTEMS, band_of
+from simulations.one_run import run
 from simulations.provenance import provenance
-from simulations.run import run
 from simulations.scores.intervals import Measured, rate_of_groups, share_of_groups
 from simulations.scores.scoring import ScoredRun, score_run
 from simulations.scores.truth import pair_codes

@@ -12,8 +12,8 @@ from typing import Any, Final
 import numpy as np
 
 from simulations.fidelities.record_columns import ContactLogs
+from simulations.one_run import Run, log_rows
 from simulations.provenance import provenance
-from simulations.run import Run, log_rows
 from simulations.scores.breakdown import Breakdown
 from simulations.scores.scoring import ScoredRun, Scores
 from simulations.scores.truth import GroundTruth

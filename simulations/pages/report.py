@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from simulations.one_run import Run
 from simulations.places.tracks import CrowdTracks
 from simulations.places.venue import SEAT_DEPTH_M, Posture
-from simulations.run import Run
 from simulations.scores.scoring import CaseScore, ContactScore
 from tracetogether.errors import MissingExtraError, StoreError
 from tracetogether.plain_text import visible

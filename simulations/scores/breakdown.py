@@ -13,10 +13,10 @@ from typing import Final
 
 import numpy as np
 
+from simulations.one_run import Run
 from simulations.people.bodies import Carry
 from simulations.phones.battery import battery_percent_per_hour
 from simulations.phones.phones import HABITS, Habit, System, timings_of
-from simulations.run import Run
 from simulations.scores.intervals import Measured, flat
 from simulations.scores.scoring import ScoredRun, Scores, fraction
 from simulations.scores.tracing import OpenedRun

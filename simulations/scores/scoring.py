@@ -12,7 +12,7 @@ from typing import Final
 
 import numpy as np
 
-from simulations.run import Run
+from simulations.one_run import Run
 from simulations.scores.intervals import Measured, flat, share_of_groups
 from simulations.scores.tracing import Listing, OpenedRun, list_run, open_run
 from simulations.scores.truth import GroundTruth, ground_truth

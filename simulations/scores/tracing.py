@@ -12,7 +12,7 @@ from itertools import chain
 import numpy as np
 
 from simulations.fidelities.record_columns import ContactLogs
-from simulations.run import Run
+from simulations.one_run import Run
 from tracetogether.authority.contacts.lines import Contact, ContactLines, contacts_of, list_logs
 from tracetogether.authority.intake.opening import open_log, open_logs
 from tracetogether.bluetrace.tempid import TempIDIssuer

@@ -15,8 +15,8 @@ from typing import Any, Final
 import numpy as np
 import simpy
 
+from simulations.one_run import Run, run
 from simulations.people.walking import move
-from simulations.run import Run, run
 from simulations.scores.scoring import ScoredLines, scores_of
 from simulations.scores.tracing import list_run, open_run, trace
 from simulations.scores.truth import ground_truth

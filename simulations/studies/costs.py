@@ -11,7 +11,7 @@ from typing import Final
 
 import numpy as np
 
-from simulations.run import Run, run
+from simulations.one_run import Run, run
 from simulations.scores.intervals import Measured, flat, share_of_groups
 from simulations.scores.scoring import score_run
 from simulations.scores.truth import GroundTruth

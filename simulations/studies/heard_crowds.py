@@ -12,9 +12,9 @@ from typing import Final, Self
 
 import numpy as np
 
+from simulations.one_run import Run, run
 from simulations.people.bodies import LOSS_DB
 from simulations.provenance import digest_of, provenance
-from simulations.run import Run, run
 from simulations.scores.tracing import OpenedRun, open_run
 from simulations.scores.truth import ground_truth
 from simulations.settings.scenario import ScenarioText

@@ -12,7 +12,7 @@ from typing import Final
 
 import numpy as np
 
-from simulations.run import Run, run
+from simulations.one_run import Run, run
 from simulations.scores.breakdown import battery_by_system
 from simulations.scores.intervals import Measured
 from simulations.settings.scenario import load_scenario

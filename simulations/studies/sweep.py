@@ -16,8 +16,8 @@ from typing import Final
 
 import numpy as np
 
+from simulations.one_run import Run, fidelity_of, run
 from simulations.provenance import Provenance, digest_of, provenance
-from simulations.run import Run, fidelity_of, run
 from simulations.scores.breakdown import break_down
 from simulations.scores.intervals import Measured, rate_of_groups, share_of_groups
 from simulations.scores.scoring import ScoredRun, score_run

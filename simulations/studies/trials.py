@@ -11,9 +11,9 @@ from typing import Final
 
 import numpy as np
 
+from simulations.one_run import Run, run
 from simulations.phones.phones import System, draw_phones, timings_of
 from simulations.places.venue import Posture
-from simulations.run import Run, run
 from simulations.scores.breakdown import near_windows, recorded_codes
 from simulations.scores.intervals import Measured, share_of_groups
 from simulations.scores.scoring import fraction

@@ -7,12 +7,12 @@ import pytest
 
 import simulations.fidelities.air
 import simulations.fidelities.links
-import simulations.run
+import simulations.one_run
 from simulations.fidelities.links import Links
 from simulations.fidelities.objects import ObjectPhone
 from simulations.fidelities.scans import Packets
 from simulations.fidelities.vectorized import VectorizedPhones
-from simulations.run import Run, fidelity_of, run
+from simulations.one_run import Run, fidelity_of, run
 from simulations.settings.scenario import load_scenario
 from tracetogether.errors import ScenarioError
 
@@ -67,7 +67,7 @@ def test_the_same_crowd_in_objects_and_in_columns(
 
     monkeypatch.setattr(ObjectPhone, "_hear", hear)
     monkeypatch.setattr(
-        simulations.run,
+        simulations.one_run,
         "VectorizedPhones",
         partial(VectorizedPhones, on_receptions=in_columns.append),
     )

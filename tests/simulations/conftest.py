@@ -6,7 +6,7 @@ from time import process_time
 
 import pytest
 
-from simulations.run import Run, run
+from simulations.one_run import Run, run
 from simulations.settings.scenario import Scenario, load_scenario
 
 

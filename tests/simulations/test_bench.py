@@ -8,8 +8,8 @@ import pytest
 from click.testing import CliRunner
 
 from simulations.fidelities.scans import Packets, Scans
+from simulations.one_run import run
 from simulations.radio.channel import Channel
-from simulations.run import run
 from simulations.studies.bench import (
     WITHOUT_JUPEDSIM,
     crowd_of,

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from simulations.run import Run, run
+from simulations.one_run import Run, run
 from simulations.scores.breakdown import break_down, near_windows, window_length_s
 from simulations.scores.scoring import score_case, score_run
 from simulations.scores.tracing import open_run, trace

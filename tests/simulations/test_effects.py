@@ -7,11 +7,11 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 
+from simulations.one_run import run
 from simulations.people.walking import move
 from simulations.phones.phones import draw_phones
 from simulations.places.tracks import CrowdTracks
 from simulations.radio.channel import Channel
-from simulations.run import run
 from simulations.scores.scoring import score_run
 from simulations.settings.scenario import Scenario, full_key, load_scenario, scenario_keys
 from simulations.streams import Streams

@@ -3,11 +3,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from simulations.one_run import Run
 from simulations.people.bodies import Carry
 from simulations.people.mobility import carry_over_time, stay
 from simulations.places.tracks import CrowdTracks
 from simulations.places.venue import Posture
-from simulations.run import Run
 from simulations.scores.truth import ground_truth
 from simulations.settings.scenario import Scenario
 from simulations.streams import Streams

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from simulations.run import Run
+from simulations.one_run import Run
 from simulations.scores.intervals import NoInterval
 from simulations.settings.scenario import scenario_text
 from simulations.studies.heard_crowds import CrowdPlan, HeardCrowd, play_crowd

@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from simulations.one_run import Run
 from simulations.pages.recording import prepare_folder, save_run
-from simulations.run import Run
 from simulations.scores.breakdown import break_down
 from simulations.scores.scoring import score_run
 from simulations.scores.truth import ground_truth

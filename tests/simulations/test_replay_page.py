@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from simulations.one_run import Run, run
 from simulations.pages.recording import save_run
 from simulations.pages.replay_page import page_columns, save_page
-from simulations.run import Run, run
 from simulations.scores.breakdown import break_down
 from simulations.scores.scoring import score_run
 from simulations.settings.scenario import Scenario

@@ -4,10 +4,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from simulations.one_run import Run
 from simulations.pages.report import best_tick, save_picture
 from simulations.places.tracks import CrowdTracks
 from simulations.places.venue import Posture
-from simulations.run import Run
 from simulations.scores.scoring import CaseScore, score_run
 from tracetogether.errors import MissingExtraError, StoreError
 

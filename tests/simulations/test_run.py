@@ -7,8 +7,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from simulations.one_run import DEFAULT_START, Run, log_digest, run
 from simulations.phones.tempids import LocalTempIDs
-from simulations.run import DEFAULT_START, Run, log_digest, run
 from simulations.settings.scenario import Scenario, load_scenario, scenario_names
 from simulations.streams import Streams
 from tracetogether.bluetrace.batch import TempIDBatch
@@ -18,7 +18,7 @@ from tracetogether.sightings import Sighting
 
 CODE = """
 from dataclasses import replace
-from simulations.run import run
+from simulations.one_run import run
 from simulations.settings.scenario import load_scenario
 scenario = load_scenario("train-carriage")
 scenario = replace(scenario, duration_s=150.0, people=replace(scenario.people, count=20))

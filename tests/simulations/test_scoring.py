@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from simulations.run import Run, run
+from simulations.one_run import Run, run
 from simulations.scores.scoring import ListedContact, Scores, fraction, score_case, score_run
 from simulations.scores.tracing import trace
 from simulations.scores.truth import GroundTruth, ground_truth, pair_codes

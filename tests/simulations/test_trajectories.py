@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 
+from simulations.one_run import run
 from simulations.people.trajectories import choose_scene, load_tracks, on_recorded_tracks
-from simulations.run import run
 from simulations.settings.scenario import load_scenario
 from simulations.streams import Streams
 from tracetogether.cli.simulate import simulate

@@ -3,7 +3,7 @@ import json
 import pytest
 from click.testing import CliRunner
 
-from simulations.run import run
+from simulations.one_run import run
 from simulations.scores.breakdown import near_windows
 from simulations.scores.tracing import open_run
 from simulations.settings.scenario import load_scenario

@@ -3,8 +3,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from simulations.one_run import Run
 from simulations.places.tracks import CrowdTracks
-from simulations.run import Run
 from simulations.scores import truth
 from simulations.scores.truth import ground_truth
 

@@ -11,8 +11,8 @@ from typing import Any, Final
 import click
 from rich.text import Text
 
+from simulations.one_run import DEFAULT_START, Run, run
 from simulations.pages.report import save_picture
-from simulations.run import DEFAULT_START, Run, run
 from simulations.scores.scoring import CaseScore, ContactScore, ListedContact, score_case
 from simulations.scores.truth import GroundTruth, ground_truth
 from simulations.settings.scenario import load_scenario

@@ -6,7 +6,7 @@ from typing import Final
 
 import numpy as np
 
-from simulations.run import Run, run
+from simulations.one_run import Run, run
 from simulations.settings.scenario import load_scenario
 from simulations.streams import Streams
 from tracetogether.sightings import Sighting

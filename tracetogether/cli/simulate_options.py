@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 import click
 from rich.table import Table
 
-from simulations.run import FIDELITIES
+from simulations.one_run import FIDELITIES
 from simulations.scores.intervals import Measured
 from simulations.settings.scenario import Scenario, cautions, full_key
 from simulations.settings.strict_tables import ScenarioKey

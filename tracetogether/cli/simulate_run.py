@@ -8,6 +8,7 @@ import click
 from rich.table import Table
 from rich.text import Text
 
+from simulations.one_run import DEFAULT_START, Run, run
 from simulations.pages.recorded_run import RecordedRun, read_run
 from simulations.pages.recording import PICTURE, prepare_folder, save_run
 from simulations.pages.report import save_picture
@@ -18,7 +19,6 @@ from simulations.people.trajectories import (
     on_recorded_tracks,
 )
 from simulations.places.tracks import CrowdTracks
-from simulations.run import DEFAULT_START, Run, run
 from simulations.scores.breakdown import Breakdown, break_down
 from simulations.scores.scoring import CaseScore, ScoredRun, Scores, score_run
 from simulations.settings.scenario import Scenario, load_scenario
