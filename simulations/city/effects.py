@@ -30,11 +30,6 @@ def effect_on(scenario: CityScenario, day: int) -> Effect:
     return Effect(_open(scenario, day), hazard)
 
 
-def open_shares(scenario: CityScenario, days: int) -> Ints:
-    """Return (layers, days) the share of contacts that take place on the first days."""
-    return np.array([_open(scenario, day) for day in range(days)]).T
-
-
 def _open(scenario: CityScenario, day: int) -> Ints:
     closures = scenario.closures
     left = np.full(len(LAYERS), ONE, dtype=np.int64)

@@ -5,6 +5,7 @@ arrive. Everything works on sorted sets of people and on hashes, so the order of
 """
 
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 
 import numpy as np
@@ -13,6 +14,7 @@ from simulations.city.disease import INFECTIOUS_DAYS, Disease
 from simulations.city.hashes import chance, chances, happens, hashed, high_bits, key_of
 from simulations.city.keys import HOUSEHOLD, CityScenario
 from simulations.city.network import Network
+from simulations.city.own_measures import Measure, Watch
 from simulations.city.people import NEVER, People
 from simulations.city.tracing import CityTracing, Named
 from tracetogether.units import Bools, Ints
@@ -65,6 +67,8 @@ class Response:
         people: the state, which this changes.
         tracing: names contacts.
         seed: of the run.
+        measures: measures of your own.
+        watch: called with everybody who is named.
     """
 
     def __init__(
@@ -75,7 +79,10 @@ class Response:
         people: People,
         tracing: CityTracing,
         seed: int,
+        measures: Sequence[Measure] = (),
+        watch: Watch | None = None,
     ) -> None:
+        self._measures, self._watch = measures, watch
         self._scenario, self._network, self._disease = scenario, network, disease
         self._people, self._tracing, self._seed = people, tracing, seed
         self.costs = CityCosts()
@@ -169,6 +176,21 @@ class Response:
         tracers = self._scenario.tracers
         if tracers.cases_per_100k and tracers.start_day <= day < tracers.end_day:
             self._ask(people, day)
+        for measure in self._measures:
+            self._name(measure, people, day)
+
+    def _name(self, measure: Measure, cases: Ints, day: int) -> None:
+        named = measure.named(self._network, self._seed, cases, day)
+        self.costs.calls += len(np.unique(named.other))
+        self.costs.learned_person_contacts += _pairs(named)
+        self._show("measure", named, day)
+        self._warnings[day + measure.delay_days].append(
+            (named.other, named.day + measure.quarantine_days)
+        )
+
+    def _show(self, by: str, named: Named, day: int) -> None:
+        if self._watch is not None:
+            self._watch(by, named, day)
 
     def _upload(self, cases: Ints, day: int) -> None:
         app = self._scenario.app
@@ -176,12 +198,14 @@ class Response:
             return
         self.costs.uploads += len(cases)
         named = self._tracing.by_app(cases, day)
+        self._show("app", named, day)
         self._learn(named)
         listed = named.of(named.listed)
         if app.second_degree and len(listed.other):
             first = np.unique(listed.other)
             more = self._tracing.by_app(first, day)
             self.costs.uploads += len(first)
+            self._show("app", more, day)
             self._learn(more)
             listed = Named.joined([listed, more.of(more.listed)])
         people, index = np.unique(listed.other, return_inverse=True)
@@ -204,6 +228,7 @@ class Response:
         draw = high_bits(hashed(key_of(self._seed, "interview", day), people))
         asked = np.sort(people[np.argsort(draw, kind="stable")[:capacity]])
         named = self._tracing.by_tracers(asked, day)
+        self._show("tracers", named, day)
         pairs = _pairs(named)
         self.costs.interviews += len(asked)
         self.costs.calls += len(asked) + len(np.unique(named.other))

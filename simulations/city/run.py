@@ -4,6 +4,7 @@ import hashlib
 import json
 import time
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -12,10 +13,10 @@ import numpy as np
 from simulations.city.calibration import attempt_scale
 from simulations.city.detection import DetectionTable, detection_table
 from simulations.city.disease import Disease
-from simulations.city.effects import effect_on, open_shares
 from simulations.city.hashes import below, hashed, key_of
 from simulations.city.keys import CityScenario
 from simulations.city.network import Network
+from simulations.city.own_measures import Measure, Watch, effect_with, open_shares_with
 from simulations.city.people import NOBODY, People
 from simulations.city.response import CityCosts, Response
 from simulations.city.tracing import CityTracing
@@ -60,7 +61,14 @@ class CityRun:
 
 
 def run_city(
-    scenario: CityScenario, *, seed: int, chunk: int = CHUNK, scale: float | None = None
+    scenario: CityScenario,
+    *,
+    seed: int,
+    chunk: int = CHUNK,
+    scale: float | None = None,
+    detection: DetectionTable | None = None,
+    measures: Sequence[Measure] = (),
+    watch: Watch | None = None,
 ) -> CityRun:
     """Run a city.
 
@@ -69,6 +77,9 @@ def run_city(
         seed: of all random numbers.
         chunk: attempts worked on at a time; the result does not depend on it.
         scale: as ``attempt_scale`` returns it for the scenario; computed if None.
+        detection: what the app finds; the table that comes with the library if None.
+        measures: measures of your own, beside those of the scenario.
+        watch: called with everybody whom the app, tracers or a measure name.
     """
     began = time.process_time()
     network = Network(scenario, seed)
@@ -76,16 +87,16 @@ def run_city(
     scale = attempt_scale(scenario) if scale is None else scale
     transmission = Transmission(scenario, network, disease, seed, scale)
     people = People(network.people)
-    table = detection_table(scenario.app.protocol)
+    table = detection_table(scenario.app.protocol) if detection is None else detection
     tracing = CityTracing(
         scenario,
         network,
         people,
         table.drawn(seed),
-        open_shares(scenario, scenario.days),
+        open_shares_with(scenario, scenario.days, measures),
         seed,
     )
-    response = Response(scenario, network, disease, people, tracing, seed)
+    response = Response(scenario, network, disease, people, tracing, seed, measures, watch)
     waiting: defaultdict[int, list[Attempts]] = defaultdict(list)
     new = np.zeros(scenario.days, dtype=np.int64)
     for day in range(scenario.days):
@@ -95,7 +106,8 @@ def run_city(
             people.infect(cases, NOBODY, NOBODY, 0)
         else:
             made = waiting.pop(day, [])
-            found = _infections(transmission, made, day, people, effect_on(scenario, day), chunk)
+            effect = effect_with(scenario, day, measures)
+            found = _infections(transmission, made, day, people, effect, chunk)
             cases = found.target
             people.infect(cases, found.source, found.layer, day)
         new[day] = len(cases)

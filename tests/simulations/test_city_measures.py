@@ -16,11 +16,12 @@ from simulations.city.detection import (
     detection_table,
     read_table,
 )
-from simulations.city.effects import effect_on, open_shares
+from simulations.city.effects import effect_on
 from simulations.city.hashes import ONE, chances
 from simulations.city.keys import HOUSEHOLD, LAYERS, NEIGHBOURHOOD, CityScenario
 from simulations.city.measure_keys import FOREVER
 from simulations.city.network import Network
+from simulations.city.own_measures import open_shares_with
 from simulations.city.people import People
 from simulations.city.run import CityRun, run_city
 from simulations.city.scenario import city_keys, load_city
@@ -211,7 +212,7 @@ def detection(listed: float, false_per_hour: float) -> DetectionChances:
 def test_nobody_is_named_without_a_contact_unless_listed_falsely() -> None:
     scenario = town(TRACED | {"app.adoption": "1"})
     network, people = Network(scenario, SEED), People(6_000)
-    shares = open_shares(scenario, 50)
+    shares = open_shares_with(scenario, 50, ())
     tracing = CityTracing(scenario, network, people, detection(1.0, 0.2), shares, SEED)
     cases = np.arange(0, 6_000, 97)
     named = tracing.by_app(cases, 20)
@@ -232,7 +233,7 @@ def test_nobody_is_named_without_a_contact_unless_listed_falsely() -> None:
 def test_contacts_at_home_are_not_named() -> None:
     scenario = town(TRACED | {"app.adoption": "1"})
     network, people = Network(scenario, SEED), People(6_000)
-    shares = open_shares(scenario, 50)
+    shares = open_shares_with(scenario, 50, ())
     tracing = CityTracing(scenario, network, people, detection(1.0, 0.0), shares, SEED)
     cases = np.arange(100)
     people.keep_home(np.arange(6_000), 0, np.full(6_000, 15))
