@@ -1,10 +1,11 @@
 """A column of repeated names held as integer codes."""
 
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final, Self
+from typing import Any, Final, Self, overload
 
 import numpy as np
+import numpy.typing as npt
 
 from tracetogether.errors import InvalidReadingsError
 from tracetogether.units import Bools, Codes, Ints
@@ -12,9 +13,18 @@ from tracetogether.units import Bools, Codes, Ints
 UNKNOWN: Final = -1
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Labels:
     """One name per row: ``names[codes[i]]``, or unknown where ``codes[i] == -1``.
+
+    It is used like an array of text. ``==`` and ``!=`` compare row by row and return a mask; an
+    unknown name equals no name.
+
+    >>> peers = Labels.encode(["ben", "cem", None, "ben"])
+    >>> (peers == "ben").tolist()
+    [True, False, False, True]
+    >>> peers[1], list(peers[:2]), peers[peers == "ben"].to_list()
+    ('cem', ['ben', 'cem'], ['ben', 'ben'])
 
     Attributes:
         codes: (n,) int32, each -1 or an index into ``names``.
@@ -90,6 +100,46 @@ class Labels:
     def take(self, rows: Ints | Bools | slice) -> "Labels":
         """Return the chosen rows over the same table of names."""
         return Labels(self.codes[rows], self.names)
+
+    @overload
+    def __getitem__(self, rows: int) -> str | None: ...
+    @overload
+    def __getitem__(self, rows: Ints | Bools | slice) -> "Labels": ...
+    def __getitem__(self, rows: int | Ints | Bools | slice) -> "str | Labels | None":
+        chosen = self.codes[rows]
+        if chosen.ndim:
+            return Labels(chosen, self.names)
+        return None if chosen == UNKNOWN else self.names[chosen]
+
+    def __eq__(self, other: object) -> Bools:  # type: ignore[override]  # row by row, as numpy does
+        if isinstance(other, Labels):
+            here = {name: code for code, name in enumerate(self.names)}
+            theirs = np.array([*(here.get(name, -2) for name in other.names), -2])
+            return np.asarray(self.codes == theirs[other.codes])
+        if not isinstance(other, str | None):
+            return NotImplemented  # numpy compares its own arrays with ``__array__``
+        code = self.names.index(other) if other in self.names else -2
+        return np.asarray(self.codes == code)
+
+    def __ne__(self, other: object) -> Bools:  # type: ignore[override]  # row by row
+        equal = self.__eq__(other)
+        return equal if equal is NotImplemented else ~equal
+
+    __hash__ = None  # type: ignore[assignment]  # like an array's
+
+    def __iter__(self) -> Iterator[str | None]:
+        return iter(self.to_list())
+
+    def __array__(
+        self,
+        dtype: npt.DTypeLike | None = None,
+        copy: bool | None = None,  # noqa: FBT001 - numpy's signature
+    ) -> npt.NDArray[Any]:
+        """Return (n,) the names as Python objects, None where unknown."""
+        del copy  # there is no array of names to share
+        table = np.empty(len(self.names) + 1, dtype=object)
+        table[:-1] = self.names
+        return table[self.codes] if dtype is None else table[self.codes].astype(dtype)
 
     def __len__(self) -> int:
         return len(self.codes)

@@ -1,17 +1,18 @@
 """Sightings in columns: the one shape that log, upload and all estimators share."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from datetime import tzinfo
 from pathlib import Path
-from typing import Final, Self
+from typing import Final, Self, overload
 
 import numpy as np
 
 from tracetogether.errors import InvalidReadingsError
 from tracetogether.labels import Labels
 from tracetogether.tables.array_like import floats_of, times_of, without_zone
+from tracetogether.tables.arrow_columns import ColumnTable, DataColumn, UtcSeconds, rows_of
 from tracetogether.tables.attenuation_columns import (
     FIELDS,
     StatedAttenuation,
@@ -72,8 +73,16 @@ class Sighting:
 
 
 @dataclass(frozen=True, slots=True)
-class Sightings:
+class Sightings(ColumnTable):
     """Many receptions in columns of equal length n, in any order.
+
+    pandas, polars and DuckDB read it as a table. It is indexed like an array:
+
+    >>> walk = Sightings.from_columns(
+    ...     time=[0.0, 60.0, 90.0], peer=["ben", "cem", "ben"], rssi_dbm=[-60, -80, -64]
+    ... )
+    >>> len(walk[walk.rssi_dbm > -70]), len(walk[walk.peer == "cem"]), walk[1].rssi_dbm
+    (2, 1, -80.0)
 
     Attributes:
         time: (n,) float64 UTC epoch seconds.
@@ -360,7 +369,8 @@ class Sightings:
         return self.take(faults.valid).replaced(dropped=dropped, reasons=faults.reasons)
 
     def take(self, rows: Ints | Bools | slice) -> Self:
-        """Return the chosen rows."""
+        """Return the chosen rows: by number, by a mask, or a slice."""
+        rows = rows_of(rows)
         return self.replaced(
             time=self.time[rows],
             observer=self.observer.take(rows),
@@ -380,3 +390,36 @@ class Sightings:
 
     def __len__(self) -> int:
         return len(self.time)
+
+    @overload
+    def __getitem__(self, rows: int) -> Sighting: ...
+    @overload
+    def __getitem__(self, rows: Ints | Bools | slice) -> Self: ...
+    def __getitem__(self, rows: int | Ints | Bools | slice) -> Sighting | Self:
+        return self._row(rows) if isinstance(rows, int | np.integer) else self.take(rows)
+
+    def __iter__(self) -> Iterator[Sighting]:
+        return map(self._row, range(len(self)))
+
+    def _row(self, row: int) -> Sighting:
+        """Return one reception. A ``Sighting`` does not say who observed it."""
+        power = float(self.tx_power_dbm[row])
+        return Sighting(
+            time=float(self.time[row]),
+            peer=self.peer[row] or "",
+            rssi_dbm=float(self.rssi_dbm[row]),
+            tx_power_dbm=None if np.isnan(power) else power,
+            peer_model=self.peer_model[row],
+            observer_model=self.observer_model[row],
+        )
+
+    def _columns(self) -> Mapping[str, DataColumn]:
+        return {
+            "time": UtcSeconds(self.time),
+            "observer": self.observer,
+            "peer": self.peer,
+            "rssi_dbm": self.rssi_dbm,
+            "tx_power_dbm": self.tx_power_dbm,
+            "observer_model": self.observer_model,
+            "peer_model": self.peer_model,
+        }

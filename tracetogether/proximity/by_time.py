@@ -6,9 +6,9 @@ P(near) (``Intervals.mean``). P(near) at many radii is the distribution of the
 distance, so its quantiles are the radii that reach 5, 50 and 95 %.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Self, overload
 
 import numpy as np
 
@@ -18,7 +18,8 @@ from tracetogether.proximity.encounters import DEFAULT_ESTIMATOR, SlotEstimator,
 from tracetogether.proximity.estimates import Intervals
 from tracetogether.proximity.slots import DEFAULT_MAX_GAP_S, Slots, TimeCredit
 from tracetogether.sightings import Sightings
-from tracetogether.units import Floats, Interval, Ints
+from tracetogether.tables.arrow_columns import ChosenRows, ColumnTable, DataColumn, UtcSeconds
+from tracetogether.units import Bools, Floats, Interval, Ints
 
 _RADII_M: Final = np.geomspace(0.1, 60.0, 33)  # steps of a fifth; between them it interpolates
 _SLOT_S: Final = TimeCredit().slot_s
@@ -45,8 +46,10 @@ class Moment:
 
 
 @dataclass(frozen=True, slots=True)
-class Moments:
+class Moments(ChosenRows, ColumnTable):
     """Half minutes of encounters in columns of length s, by encounter and time.
+
+    pandas, polars and DuckDB read it as a table; it is indexed like an array.
 
     Attributes:
         encounter: row of ``encounters`` of the same sightings.
@@ -68,6 +71,28 @@ class Moments:
 
     def __len__(self) -> int:
         return len(self.start_s)
+
+    @overload
+    def __getitem__(self, rows: int) -> Moment: ...
+    @overload
+    def __getitem__(self, rows: Ints | Bools | slice) -> Self: ...
+    def __getitem__(self, rows: int | Ints | Bools | slice) -> Moment | Self:
+        if not isinstance(rows, int | np.integer):
+            return self.take(rows)
+        return next(iter(self.take(np.array([rows]))))
+
+    def _columns(self) -> Mapping[str, DataColumn]:
+        return {
+            "encounter": self.encounter,
+            "observer": self.observer,
+            "peer": self.peer,
+            "start": UtcSeconds(self.start_s),
+            "seconds": self.seconds,
+            "chance_near": self.chance,
+            "distance_m": self.distance_m.median,
+            "distance_low_m": self.distance_m.low,
+            "distance_high_m": self.distance_m.high,
+        }
 
     def __iter__(self) -> Iterator[Moment]:
         known = not np.isnan(self.distance_m.median).any()

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from types import MappingProxyType
-from typing import Final, Protocol, TypeVar
+from typing import Final, Protocol, Self, TypeVar, overload
 
 import numpy as np
 
@@ -23,7 +23,8 @@ from tracetogether.proximity.single_log import SingleLogPosterior
 from tracetogether.proximity.slots import DEFAULT_MAX_GAP_S, Slots, fold
 from tracetogether.proximity.smoothed import Smoothed
 from tracetogether.sightings import Sightings
-from tracetogether.units import Floats, Interval, Ints
+from tracetogether.tables.arrow_columns import ChosenRows, ColumnTable, DataColumn, UtcSeconds
+from tracetogether.units import Bools, Floats, Interval, Ints
 
 
 class Estimator(Protocol):
@@ -94,8 +95,11 @@ class Encounter:
 
 
 @dataclass(frozen=True, slots=True)
-class Encounters:
+class Encounters(ChosenRows, ColumnTable):
     """Encounters in columns of equal length, ordered by observer, peer and start.
+
+    pandas, polars and DuckDB read it as a table. It is indexed like an array:
+    ``found[0]`` is an ``Encounter``, ``found[found.minutes.median > 5]`` has the rows of a mask.
 
     Attributes:
         observer, peer: whose phone received whose.
@@ -140,6 +144,38 @@ class Encounters:
 
     def __len__(self) -> int:
         return len(self.start_s)
+
+    @overload
+    def __getitem__(self, rows: int) -> Encounter: ...
+    @overload
+    def __getitem__(self, rows: Ints | Bools | slice) -> Self: ...
+    def __getitem__(self, rows: int | Ints | Bools | slice) -> Encounter | Self:
+        if not isinstance(rows, int | np.integer):
+            return self.take(rows)
+        return Encounter(
+            observer=self.observer[rows],
+            peer=self.peer[rows],
+            start=float(self.start_s[rows]),
+            end=float(self.end_s[rows]),
+            readings=int(self.readings[rows]),
+            minutes=self.minutes[rows],
+            nearest_m=self.nearest_m[rows],
+        )
+
+    def _columns(self) -> Mapping[str, DataColumn]:
+        return {
+            "observer": self.observer,
+            "peer": self.peer,
+            "start": UtcSeconds(self.start_s),
+            "end": UtcSeconds(self.end_s),
+            "minutes_near": self.minutes.median,
+            "minutes_low": self.minutes.low,
+            "minutes_high": self.minutes.high,
+            "nearest_m": self.nearest_m.median,
+            "nearest_low_m": self.nearest_m.low,
+            "nearest_high_m": self.nearest_m.high,
+            "readings": self.readings,
+        }
 
     def __iter__(self) -> Iterator[Encounter]:
         rows = zip(

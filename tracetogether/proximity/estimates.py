@@ -2,13 +2,13 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Final, Self
+from typing import Final, Self, overload
 
 import numpy as np
 from scipy.special import ndtr
 
 from tracetogether.proximity.grid import group_sums
-from tracetogether.units import Floats, Interval, Ints
+from tracetogether.units import Bools, Floats, Interval, Ints
 
 NORMAL_95: Final = 1.6448536269514722
 """The 95 % quantile of the standard normal distribution."""
@@ -44,9 +44,21 @@ class Intervals:
         """
         return np.asarray(0.63 * self.median + 0.185 * (self.low + self.high))
 
-    def take(self, rows: Ints) -> Self:
+    def take(self, rows: Ints | Bools | slice) -> Self:
         """Return the chosen rows."""
         return type(self)(self.low[rows], self.median[rows], self.high[rows])
+
+    @overload
+    def __getitem__(self, rows: int) -> Interval: ...
+    @overload
+    def __getitem__(self, rows: Ints | Bools | slice) -> Self: ...
+    def __getitem__(self, rows: int | Ints | Bools | slice) -> Interval | Self:
+        if isinstance(rows, int | np.integer):
+            return Interval(*(float(end[rows]) for end in (self.low, self.median, self.high)))
+        return self.take(rows)
+
+    def __len__(self) -> int:
+        return len(self.median)
 
     def summed(self, group: Ints, count: int) -> Self:
         """Return the sums over each of ``count`` groups; ``group`` has the group of each row."""
