@@ -188,6 +188,7 @@ def test_a_stale_change_is_refused_and_a_blank_erases_nothing(desk: Desk) -> Non
     status, refused = desk.ask("ravi", "PUT", f"{place}/particulars", {**said, "name": "Bob"})
     assert (status, refused["error"]["code"]) == (409, "stale")
     assert f"has version {line['version'] + 1} now" in refused["error"]["message"]
+    assert refused["error"]["version"] == line["version"] + 1
     for nothing in ({}, {"name": None}, {"name": "", "phone": " "}):
         assert desk.ask("ravi", "PUT", f"{place}/particulars", nothing)[0] == 200
     person = desk.ask("ravi", "POST", f"{place}/reveal", {"reason": "a test"})[1]

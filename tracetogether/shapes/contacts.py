@@ -6,7 +6,8 @@ from pydantic import BeforeValidator, Field, WithJsonSchema
 
 from tracetogether.authority.contacts.transmission import ASSUMPTIONS
 from tracetogether.authority.tracing.graph import ContactGraph, Onward
-from tracetogether.shapes.bodies import AnswerBody, CountsByName, path
+from tracetogether.rejection import Rejection
+from tracetogether.shapes.bodies import AnswerBody, path
 
 SeenBy = Annotated[
     Literal["case", "contact", "both"], Field(description="Whose phone recorded it.")
@@ -101,7 +102,7 @@ class Contacts(AnswerBody):
     records: int
     accepted: int
     in_span: int
-    rejected: CountsByName
+    rejected: dict[Rejection, int]
 
 
 class CaseOfPerson(AnswerBody):

@@ -1,6 +1,6 @@
 """Shapes of oversight: counts, keys, the audit log, operators, readiness, and errors."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field
 
@@ -115,12 +115,35 @@ class Health(AnswerBody):
     status: Annotated[str, Field(examples=["ok"])]
 
 
+ErrorCode = Literal[
+    "busy",
+    "conflict",
+    "denied",
+    "internal",
+    "invalid_request",
+    "invalid_upload",
+    "method_not_allowed",
+    "not_found",
+    "rate_limited",
+    "stale",
+    "too_large",
+    "too_slow",
+    "unauthorized",
+    "unavailable",
+    "unsupported_encoding",
+]
+"""Every code of an error answer; mypy checks that the service sends no other."""
+
+
 class Refusal(AnswerBody):
     """Why a request was refused."""
 
-    code: Annotated[str, Field(examples=["not_found"])]
-    message: str
+    code: Annotated[ErrorCode, Field(examples=["not_found"])]
+    message: Annotated[str, Field(description="English, for people. Programs read `code`.")]
     retry: Annotated[bool, Field(description="Whether the same request may succeed later.")]
+    version: Annotated[
+        int | None, Field(description="The current version. Only with the code `stale`.")
+    ] = None
 
 
 class ErrorAnswer(AnswerBody):

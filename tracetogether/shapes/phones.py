@@ -1,10 +1,11 @@
 """Shapes for phones: registration, batches of TempIDs, upload tokens and receipts."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 
-from tracetogether.shapes.bodies import USER_ID, AnswerBody, CountsByName, RequestBody
+from tracetogether.rejection import Rejection
+from tracetogether.shapes.bodies import USER_ID, AnswerBody, RequestBody
 
 
 class PinAndDigest(RequestBody):
@@ -43,15 +44,22 @@ class Registered(AnswerBody):
 class TempIDInBatch(AnswerBody):
     """One TempID and when to use it."""
 
-    tempID: Annotated[str, Field(repr=False, description="84 base64 characters.")]  # noqa: N815 - OpenTrace's name
-    startTime: Annotated[int, Field(description="Epoch seconds.")]  # noqa: N815 - OpenTrace's name
-    expiryTime: Annotated[int, Field(description="Epoch seconds.")]  # noqa: N815 - OpenTrace's name
+    tempID: Annotated[  # noqa: N815 - OpenTrace's name
+        str,
+        Field(
+            pattern=r"^[A-Za-z0-9+/]{82}==$",
+            repr=False,
+            description="84 base64 characters: 61 bytes.",
+        ),
+    ]
+    startTime: Annotated[int, Field(description="Epoch seconds; show it from then on.")]  # noqa: N815 - OpenTrace's name
+    expiryTime: Annotated[int, Field(description="Epoch seconds; don't show it any more.")]  # noqa: N815 - OpenTrace's name
 
 
 class Batch(AnswerBody):
     """A batch of TempIDs, as OpenTrace's getTempIDs answers."""
 
-    status: Annotated[str, Field(examples=["SUCCESS"])]
+    status: Literal["SUCCESS"]
     tempIDs: list[TempIDInBatch]  # noqa: N815 - OpenTrace's name
     refreshTime: Annotated[int, Field(description="When to fetch the next batch.")]  # noqa: N815 - OpenTrace's name
 
@@ -68,4 +76,4 @@ class Receipt(AnswerBody):
 
     records: int
     accepted: int
-    rejected: Annotated[CountsByName, Field(description="By reason.")]
+    rejected: Annotated[dict[Rejection, int], Field(description="By reason.")]

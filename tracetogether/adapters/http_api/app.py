@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
-from typing import Annotated, Any, Final
+from typing import Annotated, Final
 
 import msgspec
 from fastapi import APIRouter, Depends, FastAPI, Header, Request, Response
@@ -12,6 +12,13 @@ from fastapi.concurrency import run_in_threadpool
 from tracetogether import __version__
 from tracetogether.adapters.http_api.afterwards import Afterwards
 from tracetogether.adapters.http_api.bodies import Bounds
+from tracetogether.adapters.http_api.described import (
+    LOG_REQUEST,
+    OF_ALL_ROUTES,
+    OF_PINS,
+    OF_UPLOADS,
+    DescribedApp,
+)
 from tracetogether.adapters.http_api.faults import FaultMiddleware, log_fault
 from tracetogether.adapters.http_api.forwarded import Forwarded, address_of
 from tracetogether.adapters.http_api.guard import guarded
@@ -29,16 +36,12 @@ from tracetogether.bounded_pool import BoundedPool
 from tracetogether.errors import AccessDeniedError, InvalidUploadError
 from tracetogether.parameters import MAX_UPLOAD_BYTES, UPLOAD_ANSWER_STEP_S, UPLOAD_TOKEN_LIFETIME_S
 from tracetogether.shapes import phones as shapes
-from tracetogether.shapes.oversight import Done, ErrorAnswer, Health, Ready
+from tracetogether.shapes.oversight import Done, Health, Ready
 
 _UPLOADS: Final = "/v1/uploads"
 _PADDED: Final = frozenset({"/v1/upload-tokens", _UPLOADS})
 _LOGS_AT_ONCE: Final = 1  # unpacked it takes many times its size; two would share the processor
 _LOGS_WAITING: Final = 8
-_ANSWERS: Final[dict[int | str, dict[str, Any]]] = {
-    "4XX": {"model": ErrorAnswer, "description": "Refused; nothing was changed."},
-    "5XX": {"model": ErrorAnswer, "description": "A fault here; see `retry`."},
-}
 _DESCRIPTION: Final = """\
 Phones register once, fetch TempIDs, and upload their contact log with a PIN from the health
 authority. Operators open cases and list contacts. Times are UTC epoch seconds."""
@@ -64,13 +67,13 @@ def create_app(
         root_path: everything is served below this path, such as "/tracing" (``root_path_of``).
     """
     afterwards = Afterwards(lambda: authority.finder.work_off(clock()))
-    app = FastAPI(
+    app = DescribedApp(
         title="TraceTogether authority",
         version=__version__,
         description=_DESCRIPTION,
         docs_url=None,  # those pages load scripts from elsewhere
         redoc_url=None,
-        responses=_ANSWERS,
+        responses=OF_ALL_ROUTES,
         dependencies=[Depends(no_nul)],
         redirect_slashes=False,  # such a redirect would repeat what the request calls its host
         servers=[{"url": root_path}] if root_path else None,
@@ -157,7 +160,7 @@ def _for_phones(
             user_id, asked.pin, digest, now, attempt=asked.attempt or "", address=address
         )
 
-    @router.post("/upload-tokens", status_code=201)
+    @router.post("/upload-tokens", status_code=201, responses=OF_PINS)
     async def redeem_pin(
         request: Request,
         asked: shapes.PinAndDigest,
@@ -202,7 +205,6 @@ def _for_uploads(
     router = guarded("upload token", "phones", check)
     pool = BoundedPool("logs", workers=_LOGS_AT_ONCE, waiting=_LOGS_WAITING, full=busy)
     coming_in = LogsComingIn(pool)
-    body = {"content": {"application/json": {"schema": {"type": "object"}}}, "required": True}
 
     def check_sender(token: str, credential: str | None) -> str:
         now, sender = clock(), authority.access.phone(credential)
@@ -222,12 +224,11 @@ def _for_uploads(
             spent = asyncio.get_running_loop().time() - began
             await asyncio.sleep(answer_step_s - spent % answer_step_s)
 
-    @router.post("/uploads", status_code=201, openapi_extra={"requestBody": body})
+    @router.post("/uploads", status_code=201, responses=OF_UPLOADS, openapi_extra=LOG_REQUEST)
     async def upload(
         request: Request,
-        x_credential: Annotated[
-            str | None, Header(description="The phone's registration credential; always needed.")
-        ] = None,
+        # Described by LOG_REQUEST: a request without it is refused like one of another phone.
+        x_credential: Annotated[str | None, Header(include_in_schema=False)] = None,
     ) -> shapes.Receipt:
         """Receive the log that the token is for: OpenTrace's JSON, plain or gzip.
 

@@ -9,6 +9,7 @@ from typing import Final
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from tracetogether.adapters.http_api.refusals import refusal
+from tracetogether.shapes.oversight import ErrorCode
 
 MAX_SMALL_BODY_BYTES: Final = 32_768
 """Room for a note of 2,000 characters in any script: JSON may write each in twelve bytes."""
@@ -67,7 +68,7 @@ class Bounds:
         async def private(message: Message) -> None:
             await send(_private(message))
 
-        async def refuse(status: int, code: str, message: str) -> None:
+        async def refuse(status: int, code: ErrorCode, message: str) -> None:
             nonlocal refused
             refused = True
             await refusal(status, code, message)(scope, receive, private)

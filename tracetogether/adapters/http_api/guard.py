@@ -8,6 +8,7 @@ from fastapi.concurrency import run_in_threadpool
 from fastapi.routing import APIRoute
 from fastapi.security import HTTPBearer
 
+from tracetogether.adapters.http_api.described import OF_GUARDED_ROUTES, Answers
 from tracetogether.adapters.http_api.refusals import RefusedError
 from tracetogether.authority.access.operators import Operator
 from tracetogether.authority.access.permissions import Action, Caller
@@ -65,7 +66,14 @@ Check = Callable[[str | None], object]
 Denied = Callable[[Operator, str], object]
 
 
-def guarded(scheme: str, tag: str, check: Check, denied: Denied | None = None) -> APIRouter:
+def guarded(
+    scheme: str,
+    tag: str,
+    check: Check,
+    denied: Denied | None = None,
+    *,
+    responses: Answers | None = None,
+) -> APIRouter:
     """Return a router whose routes all pass the bearer to ``check`` first.
 
     That happens before the body is read, so that a stranger learns nothing from its errors.
@@ -75,6 +83,7 @@ def guarded(scheme: str, tag: str, check: Check, denied: Denied | None = None) -
         tag: group of the routes there.
         check: returns ``request.state.caller`` for a bearer, or raises AccessDeniedError.
         denied: called with an operator whose roles don't allow the route, and the route.
+        responses: answers that all these routes have besides, for the OpenAPI document.
     """
 
     class Guarded(APIRoute):
@@ -101,7 +110,11 @@ def guarded(scheme: str, tag: str, check: Check, denied: Denied | None = None) -
 
     described = HTTPBearer(scheme_name=scheme, auto_error=False)  # for the OpenAPI document
     return APIRouter(
-        prefix="/v1", tags=[tag], route_class=Guarded, dependencies=[Security(described)]
+        prefix="/v1",
+        tags=[tag],
+        route_class=Guarded,
+        dependencies=[Security(described)],
+        responses={**OF_GUARDED_ROUTES, **(responses or {})},
     )
 
 

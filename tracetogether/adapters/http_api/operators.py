@@ -6,6 +6,7 @@ from typing import Annotated, Any, Final, Literal
 from fastapi import APIRouter, Query
 from fastapi.responses import PlainTextResponse, StreamingResponse
 
+from tracetogether.adapters.http_api.described import OF_OPERATORS
 from tracetogether.adapters.http_api.follow_up import add_follow_up, case_line
 from tracetogether.adapters.http_api.guard import By, guarded
 from tracetogether.authority.access.operators import Operator, roles_named
@@ -36,7 +37,13 @@ def for_operators(authority: Authority, clock: Callable[[], float]) -> APIRouter
     def denied(operator: Operator, route: str) -> None:
         authority.audit.record("route.refused", clock(), by=operator.name, route=route)
 
-    router = guarded("operator token", "operators", authority.access.operator, denied)
+    router = guarded(
+        "operator token",
+        "operators",
+        authority.access.operator,
+        denied,
+        responses=OF_OPERATORS,
+    )
     _casework(router, authority, clock)
     add_follow_up(router, authority, clock)
     _lists(router, authority, clock)

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Final
 
 from fastapi import FastAPI, Request, Response
@@ -22,12 +23,15 @@ from tracetogether.errors import (
     StoreError,
     TraceTogetherError,
 )
+from tracetogether.shapes.oversight import ErrorCode
 
 
 class RefusedError(Exception):
     """A refusal for a reason that only HTTP knows, such as an unknown Content-Encoding."""
 
-    def __init__(self, status: int, code: str, message: str, *, retry_after_s: int = 1) -> None:
+    def __init__(
+        self, status: int, code: ErrorCode, message: str, *, retry_after_s: int = 1
+    ) -> None:
         super().__init__(message)
         self.status = status
         self.code = code
@@ -35,17 +39,16 @@ class RefusedError(Exception):
         self.retry_after_s = retry_after_s
 
 
-_STATUS: Final[Mapping[type[TraceTogetherError], tuple[int, str]]] = {
+_STATUS: Final[Mapping[type[TraceTogetherError], tuple[int, ErrorCode]]] = {
     AccessDeniedError: (403, "denied"),
     ConflictError: (409, "conflict"),
-    StaleError: (409, "stale"),
     InvalidRequestError: (400, "invalid_request"),
     InvalidUploadError: (400, "invalid_upload"),
     NotFoundError: (404, "not_found"),
 }
 _OWN_FAULT: Final = "the service has a fault of its own; the operator finds it in the log"
 _UNAVAILABLE: Final = "the service can't read or write its store or keys now; try again later"
-_HTTP: Final[Mapping[int, tuple[str, str]]] = {
+_HTTP: Final[Mapping[int, tuple[ErrorCode, str]]] = {
     400: ("invalid_request", "the body can't be read as JSON"),
     404: ("not_found", "there is nothing at this address: /openapi.json lists what there is"),
     405: ("method_not_allowed", "this address does not take that method"),
@@ -63,14 +66,21 @@ async def no_nul(request: Request) -> None:
         raise RefusedError(400, "invalid_request", "remove the NUL character from the address")
 
 
-def refusal(status: int, code: str, message: str, *, retry_after_s: int = 1) -> Response:
-    """Return the answer for a refused request."""
+def refusal(
+    status: int,
+    code: ErrorCode,
+    message: str,
+    *,
+    retry_after_s: int = 1,
+    more: Mapping[str, object] = MappingProxyType({}),
+) -> Response:
+    """Return the answer for a refused request; ``more`` is added to its error."""
     retry = status in {429, 503}
     headers = {"WWW-Authenticate": "Bearer"} if status == 401 else {}
     if retry:
         headers["Retry-After"] = str(retry_after_s)
     return Response(
-        json.dumps({"error": {"code": code, "message": message, "retry": retry}}),
+        json.dumps({"error": {"code": code, "message": message, "retry": retry, **more}}),
         status_code=status,
         headers=headers,
         media_type="application/json",
@@ -91,6 +101,8 @@ def error_response(error: Exception) -> Response:
             return refusal(503, "unavailable", _UNAVAILABLE)  # the message can name paths and days
         case RateLimitedError():
             return refusal(429, "rate_limited", str(error), retry_after_s=error.retry_after_s)
+        case StaleError():
+            return refusal(409, "stale", str(error), more={"version": error.figures["version"]})
         case TraceTogetherError() if type(error) in _STATUS:
             return refusal(*_STATUS[type(error)], str(error))
         case RequestValidationError():
