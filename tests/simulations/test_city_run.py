@@ -155,6 +155,25 @@ def test_a_stay_at_home_is_extended_and_counted_once() -> None:
     assert people.infected_on[3] == NEVER
 
 
+def test_every_day_at_home_of_the_look_back_is_remembered() -> None:
+    rng = np.random.default_rng(5)
+    people, everyone = People(40), np.arange(40)
+    truth = np.zeros((40, 200), bool)
+    for today in range(120):
+        some = rng.integers(0, 40, 6)  # about 18 orders for each person, and some people twice
+        until = today + rng.integers(0, 12, 6)
+        people.keep_home(some, today, until)
+        for person, end in zip(some.tolist(), until.tolist(), strict=True):
+            truth[person, today:end] = True
+        for day in range(max(0, today - 21), today):
+            assert (people.was_away(everyone, day) == truth[:, day]).all()
+        assert (people.is_away(everyone, today) == truth[:, today]).all()
+    days = rng.integers(99, 120, 40)
+    assert (people.was_away(everyone, days) == truth[everyone, days]).all()
+    starts = (np.diff(truth[:, :120].astype(int), axis=1, prepend=0) > 0).sum(axis=1)
+    assert starts.min() > 2  # more stays than the last two
+
+
 def test_the_peak_is_the_middle_of_the_worst_week() -> None:
     assert peak_day(np.array([0, 1, 2, 9, 2, 1, 0, 0, 0])) == 3
     assert peak_day(np.array([5])) == 0
