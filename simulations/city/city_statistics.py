@@ -5,7 +5,8 @@ range is shown as such.
 """
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Final
 
 import numpy as np
@@ -20,19 +21,22 @@ from simulations.city.keys import (
     TRANSPORT,
     CityScenario,
 )
+from simulations.city.measure_keys import AppKeys, SymptomTestKeys, TracerKeys
 from simulations.city.network import Network
-from simulations.city.run import CityRun, run_city
+from simulations.city.network_statistics import asymmetric_contacts, degree_p, uniformity_p
+from simulations.city.run import CityRun, run_city, with_people
 from simulations.city.scenario import load_city
+from simulations.city.tracing import Named
 from simulations.studies.validation import ComparedStatistic
 from tracetogether.units import Ints
 
 REPRODUCTION_NUMBERS: Final = (1.3, 1.7, 2.5, 3.4)
 _MIXED_PEOPLE: Final = 100_000
 _MIXED_CASES: Final = 200
-_EDGES: Final = 1_000_000
-_ASKED: Final = 100  # people whose partners are counted
-_BLOCKS: Final = 500  # of people who can be partners
 _THEORY: Final = "theory"
+_LEAST_P: Final = 0.001
+_TRACED_PEOPLE: Final = 20_000
+_TRACED_DAYS: Final = 60
 
 _MIXED: Final = {
     **{f"people.{role}": "0" for role in ("pupils", "students", "workers", "riders")},
@@ -62,17 +66,20 @@ def validate_city(
         seeds: number of runs behind each figure of epidemics.
         on_done: called with (steps done, steps in all).
     """
-    steps = len(REPRODUCTION_NUMBERS) + 2
-    rows = _network(Network(scenario, 1))
-    if on_done is not None:
-        on_done(1, steps)
-    for number, reproduction in enumerate(REPRODUCTION_NUMBERS, start=2):
-        rows.append(final_size(reproduction, seeds))
+    parts: list[Callable[[], list[ComparedStatistic]]] = [
+        lambda: _network(scenario, Network(scenario, 1)),
+        lambda: _named(_traced(scenario)),
+        *(
+            partial(lambda reproduction: [final_size(reproduction, seeds)], reproduction)
+            for reproduction in REPRODUCTION_NUMBERS
+        ),
+        lambda: _first_generation(scenario, seeds),
+    ]
+    rows = []
+    for done, part in enumerate(parts, start=1):
+        rows += part()
         if on_done is not None:
-            on_done(number, steps)
-    rows += _first_generation(scenario, seeds)
-    if on_done is not None:
-        on_done(steps, steps)
+            on_done(done, len(parts))
     return rows
 
 
@@ -84,63 +91,93 @@ def _compared(
     )
 
 
-def _network(network: Network) -> list[ComparedStatistic]:
+def _network(scenario: CityScenario, network: Network) -> list[ComparedStatistic]:
     wrong, seen = asymmetric_contacts(network)
     rows = [_compared(f"one-sided of {seen:,} contacts", wrong, 0.0, (0.0, 0.0), "must be mutual")]
     for layer in (NEIGHBOURHOOD, CITY, TRANSPORT):
-        name = f"partners in {LAYERS[layer]}, chi2 per degree"
-        figure = uniformity(network, layer)
-        rows.append(_compared(name, figure, 1.0, (0.8, 1.2), "uniform partners"))
+        name = f"partners in {LAYERS[layer]}, p of chi2"
+        figure = uniformity_p(network, layer)
+        rows.append(_compared(name, figure, 0.5, (_LEAST_P, 1.0), "uniform partners"))
+    rows += [
+        _compared(
+            f"contacts in {name}, p of chi2",
+            degree_p(scenario, network, layer),
+            0.5,
+            (_LEAST_P, 1.0),
+            "the keys",
+        )
+        for layer, name in enumerate(LAYERS)
+    ]
     return rows
 
 
-def asymmetric_contacts(network: Network) -> tuple[int, int]:
-    """Return how many contacts are not mutual, and how many were looked at, about a million."""
-    people = network.people
-    per_day = sum(int(slots.sum()) for slots in network.slots) / len(network.slots[0])
-    asked = np.arange(0, people, max(1, int(people * per_day * 5 / _EDGES)), dtype=np.int64)
-    wrong = seen = 0
-    for day in range(5):
-        met = network.contacts(asked, day)
-        others = np.unique(met.other)
-        back = network.contacts(others, day)
-        to = _codes(asked[met.of], met.other, met.layer, people)
-        fro = _codes(back.other, others[back.of], back.layer, people)
-        codes, counts = np.unique(to, return_counts=True)
-        back_codes, back_counts = np.unique(fro, return_counts=True)
-        at = np.minimum(np.searchsorted(back_codes, codes), len(back_codes) - 1)
-        same = (back_codes[at] == codes) & (back_counts[at] == counts)
-        wrong += int((~same).sum())
-        seen += len(to)
-    return wrong, seen
+def _named(scenario: CityScenario) -> list[ComparedStatistic]:
+    found = check_names(scenario, 1)
+    return [
+        _compared(
+            f"without a contact, of {found.true:,} named",
+            found.without_contact,
+            0.0,
+            (0.0, 0.0),
+            "a contact in truth",
+        ),
+        _compared(
+            f"not counted, of {found.false_people:,} warned falsely",
+            abs(found.false_people - found.counted),
+            0.0,
+            (0.0, 0.0),
+            "all are counted",
+        ),
+    ]
 
 
-def _codes(one: Ints, other: Ints, layer: np.ndarray, people: int) -> Ints:
-    return np.asarray((one * people + other) * len(LAYERS) + layer, dtype=np.int64)
+@dataclass(frozen=True, slots=True)
+class CheckedNames:
+    """Whom tracing named in a run, beside the contacts of the network.
 
-
-def uniformity(network: Network, layer: int) -> float:
-    """Return chi-square per degree of freedom of the partners of some people in 50 weekdays.
-
-    Blocks of people of the same neighbourhood should be met in proportion to their contacts.
+    Attributes:
+        true: rows of a case, a contact and a day that are not marked as false.
+        without_contact: those of them without such a contact in the network.
+        false_people: people warned by the app whom only false rows name, over all uploads.
+        counted: people whom the run counted as warned falsely.
     """
-    places = network.tables.places
-    near = layer == NEIGHBOURHOOD
-    asked = np.arange(0, min(network.people, places), max(1, places // _ASKED), dtype=np.int64)
-    groups = places if near else network.people
-    blocks = np.arange(groups, dtype=np.int64) * _BLOCKS // groups
-    slots = network.slots[layer][network.place(np.arange(groups, dtype=np.int64))]
-    if layer == TRANSPORT:  # a line's riders
-        reach = network.contacts(asked, 0, [layer]).other
-        slots = slots * (np.arange(groups) // places <= reach.max() // places)
-    weight = np.bincount(blocks, slots, minlength=_BLOCKS)
-    counts = np.zeros(_BLOCKS)
-    for day in [day for day in range(70) if day % 7 < 5]:
-        met = network.contacts(asked, day, [layer]).other
-        counts += np.bincount(blocks[met], minlength=_BLOCKS)
-    used = weight > 0
-    wanted = weight[used] / weight.sum() * counts.sum()
-    return float(((counts[used] - wanted) ** 2 / wanted).sum() / (used.sum() - 1))
+
+    true: int
+    without_contact: int
+    false_people: int
+    counted: int
+
+
+def check_names(scenario: CityScenario, seed: int) -> CheckedNames:
+    """Run a scenario, and look for each name that tracing gives in the network's contacts."""
+    named: list[tuple[str, Named]] = []
+    played = run_city(scenario, seed=seed, watch=lambda by, found, _day: named.append((by, found)))
+    people = played.network.people
+    true = without = false_people = 0
+    for by, found in named:
+        if by == "app":
+            listed = found.of(found.listed)
+            false_people += len(
+                np.setdiff1d(listed.other[listed.false], listed.other[~listed.false])
+            )
+        rows = found.of(~found.false)
+        asked = np.unique(rows.case * scenario.days + rows.day)
+        met = played.network.contacts(asked // scenario.days, asked % scenario.days)
+        real = asked[met.of] * people + met.other
+        wanted = (rows.case * scenario.days + rows.day) * people + rows.other
+        true += len(wanted)
+        without += int((~np.isin(wanted, real)).sum())
+    return CheckedNames(true, without, false_people, played.costs.warned_falsely)
+
+
+def _traced(scenario: CityScenario) -> CityScenario:
+    """Return the scenario with tests, app and tracers, in a city of moderate size."""
+    return replace(
+        with_people(scenario, min(scenario.people.count, _TRACED_PEOPLE), _TRACED_DAYS),
+        tests=SymptomTestKeys(share=0.7),
+        app=AppKeys(adoption=0.6),
+        tracers=TracerKeys(cases_per_100k=100.0),
+    )
 
 
 def final_size(reproduction: float, seeds: int) -> ComparedStatistic:

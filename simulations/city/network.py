@@ -48,7 +48,8 @@ TRIPS: Final = 2
 PER_TRIP: Final = 3
 _INTENSITY_BITS: Final = 12
 _MOST_INTENSE: Final = 4.0  # of random contacts, times the mean before the tail is cut
-_WORKPLACES: Final = 20_000  # workers after which the sizes of workplaces repeat
+WORK_CYCLE: Final = 20_000
+"""Workers after which the sizes of workplaces repeat."""
 _CARRIAGE: Final = 64  # riders of a carriage; a power of 2
 _PERSON_SHIFT: Final = 8
 _DAYS_OF_WORK: Final = 5
@@ -89,6 +90,7 @@ class Network:
         tables: the neighbourhoods that were drawn.
         slots: number of slots of each place, for each layer.
         most: greatest intensity in each layer; see ``intensity``.
+        line: neighbourhoods that share a line of buses or trains.
     """
 
     def __init__(self, scenario: CityScenario, seed: int) -> None:
@@ -105,8 +107,10 @@ class Network:
         self._near_shuffle = Shuffle(self._near, seed, "neighbourhood")
         self._far_shuffle = Shuffle(self._far * self._number, seed, "city")
         self._work_shuffle = Shuffle(self._workers * self._number, seed, "work")
-        self._line = min(contacts.transport.neighbourhoods, self._number)
-        line_riders = self._riders * self._line
+        # Lines of nearly equal size: on a short last line most seats would be empty.
+        lines = -(-self._number // contacts.transport.neighbourhoods)
+        self.line = -(-self._number // lines)
+        line_riders = self._riders * self.line
         self._trips = [Shuffle(line_riders, seed, f"trip {trip}") for trip in range(TRIPS)]
         self._lay_out_workplaces()
         self.slots = self._slots()
@@ -116,7 +120,7 @@ class Network:
 
     def _lay_out_workplaces(self) -> None:
         keys = self._scenario.workplace
-        total = min(_WORKPLACES, self._workers * self._number)
+        total = min(WORK_CYCLE, self._workers * self._number)
         sizes = workplace_sizes(keys.size_median, keys.size_spread, total) if total else np.zeros(1)
         sizes = sizes.astype(np.int64)
         self._work_cycle = max(total, 1)
@@ -268,9 +272,9 @@ class Network:
     def _on_the_way(
         self, home: Ints, place: Ints, slots: Ints, days: Days, *, per_trip: int = PER_TRIP
     ) -> Ints:
-        line = home // self._line
-        each = self._riders * self._line
-        seat = (home - line * self._line) * self._riders + self.tables.rider_rank[place]
+        line = home // self.line
+        each = self._riders * self.line
+        seat = (home - line * self.line) * self._riders + self.tables.rider_rank[place]
         turn = below(hashed(key_of(self._seed, "line"), line), each)
         seat = (seat + turn) % each
         trip = slots // per_trip

@@ -7,7 +7,6 @@ from scipy.optimize import brentq
 
 from simulations.city.calibration import attempt_scale
 from simulations.city.city_statistics import (
-    asymmetric_contacts,
     household_attack,
     offspring_of_first,
     validate_city,
@@ -21,7 +20,6 @@ from simulations.city.results import peak_day
 from simulations.city.run import first_cases, run_city
 from simulations.city.scenario import load_city
 from simulations.city.transmission import PoissonTable
-from tracetogether.units import Ints
 
 LONELY = {f"contacts.{layer}.number": "0" for layer in ("school", "workplace", "neighbourhood")}
 MIXED = {
@@ -177,22 +175,6 @@ def test_every_day_at_home_of_the_look_back_is_remembered() -> None:
 def test_the_peak_is_the_middle_of_the_worst_week() -> None:
     assert peak_day(np.array([0, 1, 2, 9, 2, 1, 0, 0, 0])) == 3
     assert peak_day(np.array([5])) == 0
-
-
-def test_the_statistics_find_a_one_sided_contact(monkeypatch: pytest.MonkeyPatch) -> None:
-    network = Network(load_city("test-town", {"people.count": "3000"}), 1)
-    wrong, seen = asymmetric_contacts(network)
-    assert wrong == 0
-    assert seen > 200_000
-    whole = Network.partner
-
-    def spoiled(self: Network, layer: int, people: Ints, slots: Ints, days: int | Ints) -> Ints:
-        found = whole(self, layer, people, slots, days)
-        found[people == 17] = 5
-        return found
-
-    monkeypatch.setattr(Network, "partner", spoiled)
-    assert asymmetric_contacts(network)[0] > 0
 
 
 @pytest.mark.slow

@@ -19,11 +19,15 @@ from tracetogether.cli.simulate_validate import print_compared
 def validate_cities(scenario: str, settings: dict[str, str], seeds: int, *, as_json: bool) -> None:
     """Compare the contacts and epidemics of SCENARIO with theory and publications.
 
-    Contacts must be mutual and partners uniform. Cities where everybody meets everybody must end
-    where theory says. First cases must infect as many as the scenario says. The spread between
-    cases and infections at home are beside published figures, to which nothing was fitted.
+    Contacts must be mutual, partners uniform, and numbers of contacts as the keys say. Nobody may
+    be traced without a contact, unless listed falsely and counted so. Cities where everybody meets
+    everybody must end where theory says. First cases must infect as many as the scenario says. The
+    spread between cases and infections at home must be in published ranges. The exit code is 1 if
+    any figure is outside its range.
     """
     chosen = load_city(scenario, settings)
     with progress("Running cities") as advance:
         rows = validate_city(chosen, seeds=seeds, on_done=advance)
     print_compared(rows, digits=3, as_json=as_json)
+    if not all(row.ok for row in rows):
+        raise click.exceptions.Exit(1)
