@@ -1,6 +1,8 @@
 """What a run remembers of everybody: who is infected since when and by whom, who stays at home."""
 
 import hashlib
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Final
 
 import numpy as np
@@ -14,13 +16,32 @@ NOBODY: Final = -1
 DAYS_BEFORE: Final = 32
 """Days before a person's last stay at home that are remembered; look-backs are shorter."""
 _DAY_BITS: Final = 16
+_START: Final[Mapping[str, tuple[str, int]]] = MappingProxyType(
+    {
+        "infected_on": ("int16", NEVER),
+        "source": ("int32", NOBODY),
+        "layer": ("int8", NOBODY),
+        "away_from": ("int16", NEVER),
+        "away_until": ("int16", -1),
+        "before": ("uint32", 0),
+        "tested": ("bool", 0),
+    }
+)
+"""Type and first value of each column."""
+_ALIGNED: Final = 64  # bytes; columns of one block of memory start at multiples of it
 
 
 class People:
     """The state of a city's people, in columns of few bytes.
 
+    The columns have a row for everybody, so that a person's number is their row. A shard fills and
+    uses the rows of its own people alone; memory that nobody touches costs nothing.
+
     Args:
         count: number of people.
+        own: rows to fill.
+        memory: ``memory_for(count)`` bytes for all columns, which may be shared with other
+            processes; memory of its own if None.
 
     Attributes:
         infected_on: day of infection; NEVER before it.
@@ -31,14 +52,31 @@ class People:
         tested: whether a test was positive.
     """
 
-    def __init__(self, count: int) -> None:
-        self.infected_on = np.full(count, NEVER, np.int16)
-        self.source = np.full(count, NOBODY, np.int32)
-        self.layer = np.full(count, NOBODY, np.int8)
-        self.away_from = np.full(count, NEVER, np.int16)
-        self.away_until = np.full(count, -1, np.int16)
-        self.before = np.zeros(count, np.uint32)
-        self.tested = np.zeros(count, bool)
+    infected_on: npt.NDArray[np.int16]
+    source: npt.NDArray[np.int32]
+    layer: npt.NDArray[np.int8]
+    away_from: npt.NDArray[np.int16]
+    away_until: npt.NDArray[np.int16]
+    before: npt.NDArray[np.uint32]
+    tested: Bools
+
+    def __init__(
+        self, count: int, own: slice = slice(None), memory: memoryview | None = None
+    ) -> None:
+        start = 0
+        for name, (kind, first) in _START.items():
+            if memory is None:
+                column = np.empty(count, kind)
+            else:
+                column = np.frombuffer(memory, kind, count, start)
+            column[own] = first
+            setattr(self, name, column)
+            start += _aligned(column.nbytes)
+
+    @staticmethod
+    def memory_for(count: int) -> int:
+        """Return how many bytes the columns of ``count`` people have."""
+        return sum(_aligned(count * np.dtype(kind).itemsize) for kind, _first in _START.values())
 
     def is_susceptible(self, people: Ints) -> Bools:
         """Return who was not infected yet."""
@@ -131,3 +169,7 @@ def longest(people: Ints, until: Ints) -> tuple[Ints, Ints]:
 
 def _at(days: int | Ints, rows: Ints) -> int | Ints:
     return days if isinstance(days, int) else days[rows]
+
+
+def _aligned(size: int) -> int:
+    return -(-size // _ALIGNED) * _ALIGNED

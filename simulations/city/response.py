@@ -2,6 +2,9 @@
 
 Each day begins with the people whose symptoms begin, then results of tests, then warnings that
 arrive. Everything works on sorted sets of people and on hashes, so the order of work has no effect.
+
+Each shard does this for its own people. Those who wait for a test and those whom tracers ask are
+chosen in the first shard, because the capacity is that of the whole city.
 """
 
 from collections import defaultdict
@@ -11,6 +14,7 @@ from dataclasses import dataclass, fields
 import numpy as np
 
 from simulations.city.disease import INFECTIOUS_DAYS, Disease
+from simulations.city.exchange import Exchange, OwnPeople
 from simulations.city.hashes import chance, chances, happens, hashed, high_bits, key_of
 from simulations.city.keys import HOUSEHOLD, CityScenario
 from simulations.city.network import Network
@@ -56,11 +60,17 @@ class CityCosts:
         """Return the counts by name."""
         return {field.name: getattr(self, field.name) for field in fields(self)}
 
+    @classmethod
+    def total(cls, parts: Sequence["CityCosts"]) -> "CityCosts":
+        """Return the sums over shards."""
+        return cls(*(sum(getattr(part, field.name) for part in parts) for field in fields(cls)))
+
 
 class Response:
-    """The measures of a run that act on single people.
+    """The measures of a run that act on the people of one shard.
 
     Args:
+        own: the people of the shard.
         scenario: of the city.
         network: of the city.
         disease: the infection in its people.
@@ -73,6 +83,7 @@ class Response:
 
     def __init__(
         self,
+        own: OwnPeople,
         scenario: CityScenario,
         network: Network,
         disease: Disease,
@@ -83,7 +94,8 @@ class Response:
         watch: Watch | None = None,
     ) -> None:
         self._measures, self._watch = measures, watch
-        self._scenario, self._network, self._disease = scenario, network, disease
+        self._own, self._scenario = own, scenario
+        self._network, self._disease = network, disease
         self._people, self._tracing, self._seed = people, tracing, seed
         self.costs = CityCosts()
         self._onsets: defaultdict[int, list[Ints]] = defaultdict(list)
@@ -116,10 +128,10 @@ class Response:
         for later, part in zip(days.tolist(), np.split(loud, first[1:]), strict=True):
             self._onsets[later].append(part)
 
-    def act(self, day: int) -> None:
+    def act(self, day: int) -> Exchange[None]:
         """Do everything that measures do on the morning of ``day``."""
-        self._symptoms(_sorted(self._onsets.pop(day, [])), day)
-        self._tested(_sorted(self._results.pop(day, [])), day)
+        yield from self._symptoms(_sorted(self._onsets.pop(day, [])), day)
+        yield from self._tested(_sorted(self._results.pop(day, [])), day)
         warnings = self._warnings.pop(day, [])
         if warnings:
             others, until = (np.concatenate(column) for column in zip(*warnings, strict=True))
@@ -128,14 +140,14 @@ class Response:
     def _chance(self, name: str, people: Ints, share: float) -> Bools:
         return happens(hashed(key_of(self._seed, name), people), chance(share))
 
-    def _symptoms(self, people: Ints, day: int) -> None:
+    def _symptoms(self, people: Ints, day: int) -> Exchange[None]:
         isolation, tests = self._scenario.isolation, self._scenario.tests
-        if people.size and isolation.start_day <= day < isolation.end_day:
-            stay = people[self._chance("isolation", people, isolation.compliance)]
-            self._isolate(stay, day)
-        if not tests.start_day <= day < tests.end_day:
+        if isolation.start_day <= day < isolation.end_day:
+            self._isolate(people[self._chance("isolation", people, isolation.compliance)], day)
+        if not tests.share or not tests.start_day <= day < tests.end_day:
             return
         wanted = people[self._chance("test", people, tests.share)]
+        (wanted,) = yield from self._own.to_first(wanted)
         waiting = np.concatenate([self._waiting, wanted])  # those who waited come first
         capacity = int(tests.daily_per_100k * self._per_100k)
         if len(waiting) > capacity:
@@ -144,8 +156,9 @@ class Response:
             order = np.argsort(draw, kind="stable")
             waiting = np.concatenate([self._waiting, wanted[order]])
         done, self._waiting = waiting[:capacity], waiting[capacity:]
+        self.costs.tests += len(done)
+        (done,) = yield from self._own.to_owners(done, done)
         if done.size:
-            self.costs.tests += len(done)
             self._results[day + tests.delay_days].append(done)
 
     def _isolate(self, people: Ints, day: int) -> None:
@@ -157,10 +170,8 @@ class Response:
         """Return the ends of stays, no later than the end of the run, so that days are counted."""
         return np.minimum(until, self._scenario.days)
 
-    def _tested(self, people: Ints, day: int) -> None:
+    def _tested(self, people: Ints, day: int) -> Exchange[None]:
         people = people[~self._people.tested[people]]
-        if not people.size:
-            return
         self._people.tested[people] = True
         self.costs.positives += len(people)
         self._isolate(people, day)
@@ -168,19 +179,20 @@ class Response:
         if home.compliance and home.start_day <= day < home.end_day:
             others = np.unique(self._network.contacts(people, day, [HOUSEHOLD]).other)
             others = others[self._chance("household", others, home.compliance)]
+            (others,) = yield from self._own.to_owners(others, others)
             self._quarantine(others, np.full(len(others), day + home.days, np.int64), day)
         app = self._scenario.app
         if app.adoption and app.start_day <= day < app.end_day:
             cases = people[self._tracing.has_app(people)]
-            self._upload(cases[self._chance("consent", cases, app.consent)], day)
+            yield from self._upload(cases[self._chance("consent", cases, app.consent)], day)
         tracers = self._scenario.tracers
         if tracers.cases_per_100k and tracers.start_day <= day < tracers.end_day:
-            self._ask(people, day)
+            yield from self._ask(people, day)
         for measure in self._measures:
-            self._name(measure, people, day)
+            yield from self._name(measure, people, day)
 
-    def _name(self, measure: Measure, cases: Ints, day: int) -> None:
-        named = measure.named(self._network, self._seed, cases, day)
+    def _name(self, measure: Measure, cases: Ints, day: int) -> Exchange[None]:
+        named = yield from self._here(measure.named(self._network, self._seed, cases, day))
         self.costs.calls += len(np.unique(named.other))
         self.costs.learned_person_contacts += _pairs(named)
         self._show("measure", named, day)
@@ -188,24 +200,32 @@ class Response:
             (named.other, named.day + measure.quarantine_days)
         )
 
+    def _here(self, named: Named) -> Exchange[Named]:
+        """Return the people of this shard whom any shard names."""
+        columns = yield from self._own.to_owners(named.other, *named.columns)
+        return Named(*columns)
+
+    def _met(self, named: Named) -> Exchange[Named]:
+        """Return the people of this shard whom any shard names, without prevented contacts."""
+        named = yield from self._here(named)
+        return named.of(~self._tracing.prevented(named))
+
     def _show(self, by: str, named: Named, day: int) -> None:
         if self._watch is not None:
             self._watch(by, named, day)
 
-    def _upload(self, cases: Ints, day: int) -> None:
+    def _upload(self, cases: Ints, day: int) -> Exchange[None]:
         app = self._scenario.app
-        if not cases.size:
-            return
         self.costs.uploads += len(cases)
-        named = self._tracing.by_app(cases, day)
+        named = yield from self._met(self._tracing.by_app(cases, day))
         self._show("app", named, day)
         self._learn(named)
         listed = named.of(named.listed)
-        if app.second_degree and len(listed.other):
+        if app.second_degree:
             first = np.unique(listed.other)
-            more = self._tracing.by_app(first, day)
-            self.costs.uploads += len(first)
+            more = yield from self._met(self._tracing.by_app(first, day))
             self._show("app", more, day)
+            self.costs.uploads += len(first)
             self._learn(more)
             listed = Named.joined([listed, more.of(more.listed)])
         people, index = np.unique(listed.other, return_inverse=True)
@@ -222,12 +242,10 @@ class Response:
         if self._scenario.app.protocol == "bluetrace":  # phones of others match broadcasts alone
             self.costs.learned_person_contacts += _pairs(named)
 
-    def _ask(self, people: Ints, day: int) -> None:
+    def _ask(self, people: Ints, day: int) -> Exchange[None]:
         tracers = self._scenario.tracers
-        capacity = int(tracers.cases_per_100k * self._per_100k)
-        draw = high_bits(hashed(key_of(self._seed, "interview", day), people))
-        asked = np.sort(people[np.argsort(draw, kind="stable")[:capacity]])
-        named = self._tracing.by_tracers(asked, day)
+        asked = yield from self._drawn(people, int(tracers.cases_per_100k * self._per_100k), day)
+        named = yield from self._met(self._tracing.by_tracers(asked, day))
         self._show("tracers", named, day)
         pairs = _pairs(named)
         self.costs.interviews += len(asked)
@@ -236,6 +254,17 @@ class Response:
         self._warnings[day + tracers.delay_days].append(
             (named.other, named.day + tracers.quarantine_days)
         )
+
+    def _drawn(self, people: Ints, capacity: int, day: int) -> Exchange[Ints]:
+        """Return which people of this shard are among ``capacity`` that are drawn of all."""
+        (people,) = yield from self._own.to_first(self._first_drawn(people, capacity, day))
+        people = self._first_drawn(people, capacity, day)
+        (people,) = yield from self._own.to_owners(people, people)
+        return np.sort(people)
+
+    def _first_drawn(self, people: Ints, capacity: int, day: int) -> Ints:
+        draw = high_bits(hashed(key_of(self._seed, "interview", day), people))
+        return people[np.argsort(draw, kind="stable")[:capacity]]
 
     def _warn(self, people: Ints, until: Ints, day: int) -> None:
         level: Ints | int = 0

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from simulations.city.detection import SETTINGS, DetectionChances, band_of
+from simulations.city.exchange import Columns, joined
 from simulations.city.hashes import (
     PERSON_BITS,
     chance,
@@ -59,6 +60,7 @@ class Named:
         day: day of the contact.
         false: whether there was no contact in truth.
         listed: whether the person is to be warned; others are only known to the authority.
+        at_home: whether they met at home, so that a stay at home prevents nothing.
     """
 
     case: Ints
@@ -66,26 +68,24 @@ class Named:
     day: Ints
     false: Bools
     listed: Bools
+    at_home: Bools
+
+    @property
+    def columns(self) -> Columns:
+        """Return the columns in order."""
+        return self.case, self.other, self.day, self.false, self.listed, self.at_home
 
     @classmethod
     def joined(cls, parts: Sequence["Named"]) -> "Named":
         """Return all rows of several parts."""
         if not parts:
             none = np.zeros(0, dtype=np.int64)
-            return cls(none, none, none, none.astype(bool), none.astype(bool))
-        return cls(
-            np.concatenate([part.case for part in parts]),
-            np.concatenate([part.other for part in parts]),
-            np.concatenate([part.day for part in parts]),
-            np.concatenate([part.false for part in parts]),
-            np.concatenate([part.listed for part in parts]),
-        )
+            return cls(none, none, none, *[none.astype(bool)] * 3)
+        return cls(*joined([part.columns for part in parts]))
 
     def of(self, rows: Bools) -> "Named":
         """Return these rows."""
-        return Named(
-            self.case[rows], self.other[rows], self.day[rows], self.false[rows], self.listed[rows]
-        )
+        return Named(*(column[rows] for column in self.columns))
 
 
 class CityTracing:
@@ -137,8 +137,16 @@ class CityTracing:
     def _is_ios(self, people: Ints) -> npt.NDArray[np.int64]:
         return happens(hashed(key_of(self._seed, "system"), people), self._ios).astype(np.int64)
 
+    def prevented(self, named: Named) -> Bools:
+        """Return which contacts did not happen, because the other stayed at home then."""
+        stayed = self._people.was_away(named.other, named.day)
+        return np.asarray(stayed & ~named.at_home & ~named.false)
+
     def by_app(self, cases: Ints, day: int) -> Named:
-        """Return whom the logs of cases with the app hold, on the days before ``day``."""
+        """Return whom the logs of cases with the app hold, on the days before ``day``.
+
+        Those who stayed at home themselves are among them: see ``prevented``.
+        """
         found = []
         keys = self._scenario.app
         for people, days in self._person_days(cases, day, keys.look_back_days, keys.start_day):
@@ -146,19 +154,18 @@ class CityTracing:
             both = np.flatnonzero(self.has_app(met.other))
             of, other, layer = met.of[both], met.other[both], met.layer[both].astype(np.int64)
             case, on = people[of], days[of]
-            out = (layer == HOUSEHOLD) | ~self._people.was_away(other, on)
-            case, other, on, layer = case[out], other[out], on[out], layer[out]
             band = band_of(self._minutes(case, other, on, layer))
             cell = layer, self._is_ios(case) + self._is_ios(other), np.maximum(band, 0)
             draw = high_bits(hashed_pairs(key_of(self._seed, "detection"), case, other, 0))
             kept = (draw < self._detection.kept[cell]) & (band >= 0)
             listed = (draw < self._detection.listed[cell]) & kept
-            named = Named(case, other, on, np.zeros(len(case), dtype=bool), listed)
+            true, at_home = np.zeros(len(case), dtype=bool), layer == HOUSEHOLD
+            named = Named(case, other, on, true, listed, at_home)
             found += [named.of(kept), self._falsely_listed(people, days)]
         return Named.joined(found)
 
     def by_tracers(self, cases: Ints, day: int) -> Named:
-        """Return whom cases name to tracers, on the days before ``day``."""
+        """Return whom cases name to tracers, on the days before ``day``; see ``prevented``."""
         found = []
         keys = self._scenario.tracers
         for people, days in self._person_days(cases, day, keys.look_back_days, 0):
@@ -167,10 +174,9 @@ class CityTracing:
             draw = high_bits(hashed_pairs(key_of(self._seed, "recall"), case, met.other, 0))
             said = np.flatnonzero(draw < self._recall[layer])
             case, other, on, layer = case[said], met.other[said], on[said], layer[said]
-            out = (layer == HOUSEHOLD) | ~self._people.was_away(other, on)
-            out &= self._minutes(case, other, on, layer) >= keys.least_minutes
-            none = np.zeros(int(out.sum()), dtype=bool)
-            found.append(Named(case[out], other[out], on[out], none, ~none))
+            long = self._minutes(case, other, on, layer) >= keys.least_minutes
+            true = np.zeros(len(case), dtype=bool)
+            found.append(Named(case, other, on, true, ~true, layer == HOUSEHOLD).of(long))
         return Named.joined(found)
 
     def _person_days(
@@ -241,7 +247,8 @@ class CityTracing:
         both = (other >= 0) & (other != case)
         both[both] &= self.has_app(other[both])
         case, other, on = case[both], other[both], on[both]
-        return Named(case, other, on, np.ones(len(case), bool), np.ones(len(case), bool))
+        false = np.ones(len(case), dtype=bool)
+        return Named(case, other, on, false, false, ~false)
 
 
 def adoption_by_decade(scenario: CityScenario, network: Network) -> Floats:

@@ -26,6 +26,7 @@ from simulations.city.disease import (
     Disease,
     generation_shares,
 )
+from simulations.city.exchange import Columns, joined
 from simulations.city.hashes import (
     ONE,
     PERSON_BITS,
@@ -57,6 +58,20 @@ class Attempts:
     source: npt.NDArray[np.int32]
     number: npt.NDArray[np.uint16]
 
+    @classmethod
+    def joined(cls, parts: Sequence["Attempts"]) -> "Attempts":
+        """Return all attempts of several parts."""
+        if not parts:
+            return cls(np.zeros(0, dtype=np.int32), np.zeros(0, dtype=np.uint16))
+        return cls(
+            np.concatenate([part.source for part in parts]),
+            np.concatenate([part.number for part in parts]),
+        )
+
+    def rows(self, low: int, high: int) -> "Attempts":
+        """Return the rows from ``low`` up to ``high``."""
+        return Attempts(self.source[low:high], self.number[low:high])
+
 
 @dataclass(frozen=True, slots=True)
 class Infections:
@@ -76,12 +91,14 @@ class Infections:
     @classmethod
     def joined(cls, parts: Sequence["Infections"]) -> "Infections":
         """Return all infections of several parts."""
-        return cls(
-            np.concatenate([part.target for part in parts]),
-            np.concatenate([part.source for part in parts]),
-            np.concatenate([part.layer for part in parts]),
-            np.concatenate([part.hashes for part in parts]),
-        )
+        if not parts:
+            return cls.none()
+        return cls(*joined([part.columns for part in parts]))
+
+    @property
+    def columns(self) -> Columns:
+        """Return the columns in order."""
+        return self.target, self.source, self.layer, self.hashes
 
     def first_of_each(self) -> "Infections":
         """Return for each target the infection with the smallest hash, sorted by target."""
@@ -91,9 +108,15 @@ class Infections:
         first[1:] = target[1:] != target[:-1]
         return self.of(order[first])
 
+    def possible(self, people: People, day: int) -> "Infections":
+        """Return those whose target is susceptible, and not at home unless it happens there."""
+        rows = np.flatnonzero(people.is_susceptible(self.target))
+        home = self.layer[rows] == HOUSEHOLD
+        return self.of(rows[home | ~people.is_away(self.target[rows], day)])
+
     def of(self, rows: Ints) -> "Infections":
         """Return these rows."""
-        return Infections(self.target[rows], self.source[rows], self.layer[rows], self.hashes[rows])
+        return Infections(*(column[rows] for column in self.columns))
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,12 +224,12 @@ class Transmission:
         ]
 
     def infections(self, made: Attempts, day: int, people: People, effect: Effect) -> Infections:
-        """Return the attempts of ``day`` that succeed.
+        """Return the attempts of ``day`` that succeed, if the other is there and susceptible.
 
         Args:
             made: the attempts.
             day: the day.
-            people: who is susceptible and who stays at home.
+            people: which of those who make them stay at home.
             effect: what measures leave of contacts and hazards.
         """
         source = made.source.astype(np.int64)
@@ -228,17 +251,14 @@ class Transmission:
                 start = self._ends[number - 1][place[rows]] if number else 0
                 slots = (at[rows] - start) // bound
                 meeting = _Meeting(number, source[rows], slots, hashes[rows])
-                parts.append(self._caught(meeting, day, people, effect))
-        return Infections.joined(parts) if parts else Infections.none()
+                parts.append(self._caught(meeting, day, effect))
+        return Infections.joined(parts)
 
-    def _caught(self, meeting: "_Meeting", day: int, people: People, effect: Effect) -> Infections:
+    def _caught(self, meeting: "_Meeting", day: int, effect: Effect) -> Infections:
         """Return which attempts of one layer succeed."""
         layer, source = meeting.layer, meeting.source
         target = self._network.partner(layer, source, meeting.slots, day)
         met = np.flatnonzero(target >= 0)
-        met = met[people.is_susceptible(target[met])]
-        if layer != HOUSEHOLD:
-            met = met[~people.is_away(target[met], day)]
         source, target, hashes = source[met], target[met], rehashed(meeting.hashes[met])
         intensity = self._network.intensity(
             layer, source, target, day, int(effect.open_share[layer])

@@ -41,7 +41,7 @@ class CheckIn:
         pair = np.minimum(case, met.other) << PERSON_BITS | np.maximum(case, met.other)
         rows = happens(hashed(key_of(seed, "place with a list"), pair), ONE // 2)
         none = np.zeros(int(rows.sum()), dtype=bool)
-        return Named(case[rows], met.other[rows], when[rows], none, ~none)
+        return Named(case[rows], met.other[rows], when[rows], none, ~none, none)
 
 
 @dataclass(frozen=True)

@@ -17,8 +17,9 @@ from simulations.city.keys import CityScenario
 from simulations.city.network import Network
 from simulations.city.people import NEVER, NOBODY, People
 from simulations.city.results import peak_day
-from simulations.city.run import first_cases, run_city
+from simulations.city.run import run_city
 from simulations.city.scenario import load_city
+from simulations.city.shard import first_cases
 from simulations.city.transmission import PoissonTable
 
 LONELY = {f"contacts.{layer}.number": "0" for layer in ("school", "workplace", "neighbourhood")}
