@@ -16,6 +16,7 @@ _COMMANDS: Final = (
     "authority",
     "calibrate",
     "city",
+    "conformance",
     "demo",
     "estimate",
     "evaluate",
