@@ -334,7 +334,7 @@ class ObjectPhones:
         on_time: Callable[[float], None] | None,
     ) -> None:
         keys, streams = crowd.scenario, crowd.streams
-        channel = Channel(crowd.tracks, crowd.phones, keys.channel, streams, crowd.venue.walls_x)
+        channel = Channel(crowd.tracks, crowd.phones, keys.channel, streams, crowd.venue.walls)
         air = SimulatedAir(
             channel, crowd.tracks, crowd.phones, crowd.app, keys.channel, streams, keys.phones
         )

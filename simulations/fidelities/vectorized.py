@@ -87,7 +87,7 @@ class VectorizedPhones:
             duration_s=scenario.duration_s,
             streams=streams,
         )
-        channel = Channel(crowd.tracks, phones, scenario.channel, streams, crowd.venue.walls_x)
+        channel = Channel(crowd.tracks, phones, scenario.channel, streams, crowd.venue.walls)
         self._air = Scans(channel, crowd, self._states, self._routines.on_air)
         is_on = self._states.is_on if self._states.ever_off else None
         self._links = Links(crowd, self._routines, is_on)

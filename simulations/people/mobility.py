@@ -4,6 +4,10 @@ Events (a stop, a move) are few, so an agenda (heap) handles them in order of ti
 and visits are Poisson processes: the gaps between them are exponential. Stays are log-normal. Each
 event appends waypoints and stretches of one posture; positions are then interpolated for all ticks
 at once. Swaying and turning are random values every 30 s, linear in between.
+
+Where walls hold people, they walk in straight lines from door to door and are in each door at a
+whole second. So two ticks that follow each other are in one room or in one of its doors, and the
+line between them crosses no wall.
 """
 
 import heapq
@@ -15,6 +19,7 @@ from typing import Final
 import numpy as np
 
 from simulations.people.bodies import Carry
+from simulations.places.floor_plan import FloorPlan
 from simulations.places.tracks import CrowdTracks
 from simulations.places.venue import Posture, Room
 from simulations.settings.keys import MotionKeys, PeopleKeys
@@ -26,6 +31,7 @@ _SEAT_REACH_M: Final = 4.0  # longest way to a free seat
 _KNOT_S: Final = 30.0  # correlation time of swaying and turning
 _BESIDE_M: Final = 0.8  # distance of a visitor from the host
 _BESIDE_RAD: Final = 1.9  # angle of the visitor from the host's direction of view
+_FROM_WALL_M: Final = 0.1  # swaying people come no nearer to a wall
 _SWAY_M: Final = {Posture.SEATED: 0.02, Posture.STANDING: 0.06}
 _TURN_RAD: Final = {Posture.SEATED: 0.15, Posture.STANDING: 0.4}
 
@@ -57,7 +63,7 @@ def stay(scenario: Scenario, room: Room, streams: Streams) -> CrowdTracks:
     posture = np.zeros((people, ticks), dtype=np.int8)
     for person, passenger in enumerate(crowd.passengers):
         chance = streams.generator("mobility", "sway", person)
-        _fill(passenger, xy[person], facing[person], posture[person], chance)
+        _fill(passenger, xy[person], facing[person], posture[person], chance, room.plan)
     carry = carry_over_time(scenario.people, people, ticks, streams)
     return CrowdTracks(xy=xy, facing=facing, posture=posture, carry=carry)
 
@@ -288,6 +294,8 @@ class _MovingCrowd:
         spot = seat + _BESIDE_M * np.array([np.cos(side), np.sin(side)])
         half = np.array([self._room.length_m, self._room.width_m]) / 2 - 0.2
         spot = np.clip(spot, -half, half)
+        if self._room.plan is not None:
+            spot = self._room.plan.within(spot, _pair(seat), 0.2)
         come = self._walk(visitor, now, spot)
         length_s = self._motion.visit_median_s * float(
             np.exp(self._motion.visit_spread * self._visits.normal())
@@ -334,12 +342,18 @@ class _MovingCrowd:
         passenger.stretches.append((arrived, posture, look))
 
     def _walk(self, passenger: _Passenger, start: float, target: Floats) -> float:
-        """Walk to ``target``, along the aisle if there is one; return the time of arrival, s."""
+        """Walk to ``target``, by doors or the aisle if there are any; return the arrival, s."""
         _, x, y = passenger.waypoints[-1]
         goal_x, goal_y = float(target[0]), float(target[1])
         passenger.stretches.append((start, Posture.WALKING, 0.0))
         passenger.waypoints.append((start, x, y))
         now = start
+        if self._room.plan is not None:
+            for (next_x, next_y), in_door in self._room.plan.way((x, y), (goal_x, goal_y)):
+                now += max(float(np.hypot(next_x - x, next_y - y)) / passenger.speed_m_s, 1e-3)
+                now = float(np.ceil(now)) if in_door else now
+                passenger.waypoints.append((now, next_x, next_y))
+                x, y = next_x, next_y
         by_aisle = ((x, 0.0), (goal_x, 0.0), (goal_x, goal_y))
         for step_x, step_y in by_aisle if self._room.aisle else ((goal_x, goal_y),):
             now += max(float(np.hypot(step_x - x, step_y - y)) / passenger.speed_m_s, 1e-3)
@@ -352,12 +366,17 @@ def _point(time_s: float, xy: Floats) -> tuple[float, float, float]:
     return time_s, float(xy[0]), float(xy[1])
 
 
+def _pair(xy: Floats) -> tuple[float, float]:
+    return float(xy[0]), float(xy[1])
+
+
 def _fill(
     passenger: _Passenger,
     xy: np.ndarray[tuple[int, ...], np.dtype[np.float32]],
     facing: np.ndarray[tuple[int, ...], np.dtype[np.float32]],
     posture: np.ndarray[tuple[int, ...], np.dtype[np.int8]],
     chance: np.random.Generator,
+    plan: FloorPlan | None,
 ) -> None:
     """Fill one person's columns (ticks, ...) of position, direction of view and posture."""
     ticks = len(xy)
@@ -381,7 +400,10 @@ def _fill(
             facing[rows] = heading[rows]
         else:
             facing[rows] = look + _TURN_RAD[what] * turn[rows]
-            x[rows] += _SWAY_M[what] * sway[rows, 0]
-            y[rows] += _SWAY_M[what] * sway[rows, 1]
+            place = np.column_stack([x[rows], y[rows]])
+            swayed = place + _SWAY_M[what] * sway[rows]
+            if plan is not None and len(place):
+                swayed = plan.within(swayed, _pair(place[0]), _FROM_WALL_M)
+            x[rows], y[rows] = swayed.T
     xy[here, 0] = x[here]
     xy[here, 1] = y[here]

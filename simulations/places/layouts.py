@@ -5,11 +5,13 @@ from typing import Final
 import numpy as np
 
 from simulations.places.venue import Room
+from simulations.places.walls import Walls
 from tracetogether.units import Floats
 
 _AISLE_M: Final = 0.7
 _MARGIN_M: Final = 0.5
-_STAND_M: Final = 0.8  # between standing places outside groups
+STAND_M: Final = 0.8
+"""Distance between standing places outside groups."""
 
 
 def rows_room(
@@ -51,7 +53,7 @@ def rows_room(
         standing=places,
         doors=_doors(length_m, width_m, doors),
         standing_facing=np.full(len(places), np.nan),
-        walls_x=_walls(length_m, rooms),
+        walls=_walls(length_m, rooms),
         aisle=True,
     )
 
@@ -114,7 +116,7 @@ def tables_room(
         standing=np.concatenate([places, open_floor]) if group else open_floor,
         doors=_doors(length_m, width_m, doors),
         standing_facing=np.concatenate([facing, anywhere]) if group else anywhere,
-        walls_x=_walls(length_m, rooms),
+        walls=_walls(length_m, rooms),
     )
 
 
@@ -158,13 +160,13 @@ def _margin(length_m: float, width_m: float, count: int) -> Floats:
     Raises:
         ValueError: they don't fit.
     """
-    per_row = max(1, int((length_m - 2 * _MARGIN_M) / _STAND_M) + 1)
+    per_row = max(1, int((length_m - 2 * _MARGIN_M) / STAND_M) + 1)
     rows = -(-count // per_row) if count else 0
-    if _MARGIN_M / 2 + (rows - 1) * _STAND_M > width_m:
+    if _MARGIN_M / 2 + (rows - 1) * STAND_M > width_m:
         raise ValueError(f"{count} standing places don't fit")
     index = np.arange(count)
-    x = -length_m / 2 + _MARGIN_M + _STAND_M * (index % per_row)
-    y = width_m / 2 - _MARGIN_M / 2 - _STAND_M * (index // per_row)
+    x = -length_m / 2 + _MARGIN_M + STAND_M * (index % per_row)
+    y = width_m / 2 - _MARGIN_M / 2 - STAND_M * (index // per_row)
     return np.column_stack([x, y]).astype(np.float64)
 
 
@@ -186,7 +188,7 @@ def hall_room(
         standing=places,
         doors=_doors(length_m, width_m, doors),
         standing_facing=np.full(len(places), np.nan),
-        walls_x=_walls(length_m, rooms),
+        walls=_walls(length_m, rooms),
     )
 
 
@@ -195,5 +197,5 @@ def _doors(length_m: float, width_m: float, count: int) -> Floats:
     return np.column_stack([x, np.full(count, -width_m / 2 + 0.25)])
 
 
-def _walls(length_m: float, rooms: int) -> Floats:
-    return -length_m / 2 + length_m * np.arange(1, rooms) / rooms
+def _walls(length_m: float, rooms: int) -> Walls:
+    return Walls.right_across(-length_m / 2 + length_m * np.arange(1, rooms) / rooms)

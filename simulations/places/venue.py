@@ -6,6 +6,8 @@ from typing import Final
 
 import numpy as np
 
+from simulations.places.floor_plan import FloorPlan
+from simulations.places.walls import NO_WALLS, Walls
 from tracetogether.units import Bools, Floats
 
 SEAT_DEPTH_M: Final = 0.45
@@ -32,8 +34,9 @@ class Room:
         standing: (p, 2) places to stand, m.
         doors: (d, 2) points just inside each door, m.
         standing_facing: (p,) direction of view at each place, radians; NaN for any.
-        walls_x: (w,) x of walls across the whole room, m; people walk through them by doors.
+        walls: what weakens signals, and what no contact goes through.
         aisle: whether people walk along the line y = 0.
+        plan: the rooms and doors that people walk through; None where walls don't hold people.
     """
 
     length_m: float
@@ -43,8 +46,9 @@ class Room:
     standing: Floats
     doors: Floats
     standing_facing: Floats
-    walls_x: Floats
+    walls: Walls = NO_WALLS
     aisle: bool = False
+    plan: FloorPlan | None = None
 
     @classmethod
     def carriage(
@@ -101,7 +105,6 @@ class Room:
             standing=_standing(length_m, door_x, standing_places),
             doors=doors,
             standing_facing=np.full(standing_places, np.nan),
-            walls_x=np.empty(0),
             aisle=True,
         )
 

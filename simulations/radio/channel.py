@@ -32,6 +32,7 @@ from scipy.special import ndtr
 from simulations.people.bodies import LOSS_DB, phone_positions, shadow_db
 from simulations.phones.phones import CHANNEL_MHZ, CrowdPhones
 from simulations.places.tracks import CrowdTracks, Floats32
+from simulations.places.walls import NO_WALLS, Walls
 from simulations.radio.neighbours import Bystanders
 from simulations.radio.shadowing import Shadowing
 from simulations.settings.keys import ChannelKeys
@@ -98,7 +99,7 @@ class Channel:
         phones: one phone per person.
         keys: the scenario's channel keys.
         streams: the run's random streams.
-        walls_x: (w,) x of walls across the whole room, m.
+        walls: each wall between two bodies costs ``keys.wall_db``.
     """
 
     def __init__(
@@ -107,10 +108,10 @@ class Channel:
         phones: CrowdPhones,
         keys: ChannelKeys,
         streams: Streams,
-        walls_x: Floats | None = None,
+        walls: Walls = NO_WALLS,
     ) -> None:
         self._bystanders = Bystanders(tracks)
-        self._walls_x = np.empty(0) if walls_x is None else walls_x
+        self._walls = walls
         self._tracks = tracks
         self._there = np.ascontiguousarray(~np.isnan(tracks.xy[:, :, 0].T))  # by (tick, person)
         self._phones = phones
@@ -204,9 +205,8 @@ class Channel:
         shadow = shadow + shadow_db(towards_b + np.pi, face_b, carry_b, keys.body_loss_db)
         blocked = self._bystanders.blocked_db(phone_a, phone_b, a, b, tick, keys.obstruction_db)
         kept_at = LOSS_DB[carry_a] + LOSS_DB[carry_b]
-        if len(self._walls_x):
-            rooms = [np.searchsorted(self._walls_x, body[:, 0]) for body in (body_a, body_b)]
-            kept_at = kept_at + keys.wall_db * np.abs(rooms[0] - rooms[1])
+        if len(self._walls):
+            kept_at = kept_at + keys.wall_db * self._walls.between(body_a, body_b)
         direct = direct_loss_db(distance_m, keys.breakpoint_m, keys.beyond_exponent)
         direct = direct + shadow + blocked + kept_at
         diffuse = keys.diffuse_loss_db + keys.diffuse_decay_db_per_m * distance_m + kept_at

@@ -193,7 +193,9 @@ def _minutes(run: Run, within_m: float) -> tuple[Ints, Floats]:
     for window in range(window_count(run)):
         part = slice(window * ticks, (window + 1) * ticks + 1)
         truth = ground_truth(
-            replace(tracks, xy=tracks.xy[app, part], posture=tracks.posture[app, part]), within_m
+            replace(tracks, xy=tracks.xy[app, part], posture=tracks.posture[app, part]),
+            within_m,
+            walls=run.venue.walls,
         )
         first, second = np.divmod(truth.code, max(len(app), 1))
         codes.append(window * people**2 + app[first] * people + app[second])

@@ -261,7 +261,7 @@ def score_run(
     """
     rule = policy or run.scenario.policy.policy()
     opened = open_run(run)
-    truth = ground_truth(run.tracks, rule.within_m)
+    truth = ground_truth(run.tracks, rule.within_m, walls=run.venue.walls)
     people, logs = run.app, opened
     if cases is not None and cases < len(people):
         people = np.sort(Streams(run.seed).generator("cases").choice(people, cases, replace=False))

@@ -1,5 +1,7 @@
 """Ground truth from positions: true minutes near and nearest true distance of pairs of people.
 
+People with a wall between them are not near each other, however short the distance is.
+
 A tick of the tracks stands for the time until the next, so T ticks are T - 1 steps of time.
 """
 
@@ -10,7 +12,8 @@ import numpy as np
 from scipy.spatial import cKDTree
 
 from simulations.places.tracks import CrowdTracks
-from tracetogether.units import SECONDS_PER_MINUTE, Floats, Ints
+from simulations.places.walls import NO_WALLS, Walls
+from tracetogether.units import SECONDS_PER_MINUTE, Bools, Floats, Ints
 
 ALL_PAIRS_UP_TO: Final = 200
 """Largest crowd in which every pair is measured; in larger ones a k-d tree finds near pairs."""
@@ -26,8 +29,9 @@ class GroundTruth:
     Attributes:
         within_m: the radius, metres.
         tracks: where everybody was.
-        code: (n,) ``low * P + high`` of each pair that was ever within the radius, ascending.
-        minutes: (n,) how long each of these pairs was within the radius.
+        code: (n,) ``low * P + high`` of each pair that was ever near, ascending: within the radius
+            and without a wall in between.
+        minutes: (n,) how long each of these pairs was near.
     """
 
     within_m: float
@@ -40,7 +44,10 @@ class GroundTruth:
         return minutes_at(self.code, self.minutes, pair_codes(first, second, self.tracks.people))
 
     def nearest_m_of(self, first: Ints, second: Ints) -> Floats:
-        """Return (n,) smallest distances of n pairs, metres; infinite if they never met."""
+        """Return (n,) smallest distances of n pairs, metres, measured through walls as well.
+
+        They are infinite for people who were never there at the same time.
+        """
         found = np.full(len(first), np.inf)
         xy = self.tracks.xy[:, : max(self.tracks.ticks - 1, 1)]
         for begin in range(0, len(first), _PAIRS_AT_ONCE):
@@ -75,11 +82,22 @@ class GroundTruth:
 
 
 def ground_truth(
-    tracks: CrowdTracks, within_m: float, *, all_pairs_up_to: int = ALL_PAIRS_UP_TO
+    tracks: CrowdTracks,
+    within_m: float,
+    *,
+    walls: Walls = NO_WALLS,
+    all_pairs_up_to: int = ALL_PAIRS_UP_TO,
 ) -> GroundTruth:
-    """Return the truth about every pair that was ever within ``within_m`` metres."""
+    """Return the truth about every pair that was ever near: within ``within_m``, without a wall.
+
+    Args:
+        tracks: where everybody was.
+        within_m: the radius, metres.
+        walls: of the venue (``run.venue.walls``). Two people with one between them have no contact.
+        all_pairs_up_to: size of the largest crowd in which every pair is measured.
+    """
     near = _all_pairs if tracks.people <= all_pairs_up_to else _near_pairs
-    code, ticks = near(tracks, within_m)
+    code, ticks = near(tracks, within_m, walls)
     minutes = ticks.astype(np.float64) * (tracks.tick_s / SECONDS_PER_MINUTE)
     return GroundTruth(within_m, tracks, code, minutes)
 
@@ -98,7 +116,7 @@ def minutes_at(code: Ints, minutes: Floats, wanted: Ints) -> Floats:
     return np.where(code[at] == wanted, minutes[at], 0.0)
 
 
-def _all_pairs(tracks: CrowdTracks, within_m: float) -> tuple[Ints, Ints]:
+def _all_pairs(tracks: CrowdTracks, within_m: float, walls: Walls) -> tuple[Ints, Ints]:
     """Return codes of pairs and their ticks within the radius, by measuring every pair."""
     people, steps = tracks.people, tracks.ticks - 1
     near = np.zeros((people, people), dtype=np.int64)
@@ -106,13 +124,24 @@ def _all_pairs(tracks: CrowdTracks, within_m: float) -> tuple[Ints, Ints]:
     for begin in range(0, steps, chunk):
         x, y = np.moveaxis(tracks.xy[:, begin : min(begin + chunk, steps)], 2, 0)
         gap2 = (x[:, None] - x[None]) ** 2 + (y[:, None] - y[None]) ** 2
-        near += (gap2 <= within_m**2).sum(axis=2)  # NaN (absent) compares false
+        here = gap2 <= within_m**2  # NaN (absent) compares false
+        near += here.sum(axis=2)
+        if len(walls):
+            first, second, tick = np.nonzero(here & _upper(people))
+            xy = np.stack([x, y], axis=-1)
+            apart = walls.apart(xy[first, tick], xy[second, tick])
+            np.subtract.at(near, (first[apart], second[apart]), 1)
     ticks = np.triu(near, k=1).ravel()
     code = np.flatnonzero(ticks)
     return code, ticks[code]
 
 
-def _near_pairs(tracks: CrowdTracks, within_m: float) -> tuple[Ints, Ints]:
+def _upper(people: int) -> Bools:
+    """Return (people, people, 1) True for each pair once."""
+    return np.asarray(np.triu(np.ones((people, people), dtype=np.bool_), k=1)[..., None])
+
+
+def _near_pairs(tracks: CrowdTracks, within_m: float, walls: Walls) -> tuple[Ints, Ints]:
     """Return the same as ``_all_pairs``, tick by tick from pairs that a k-d tree finds near."""
     found: list[Ints] = [np.empty(0, dtype=np.int64)]
     for tick in range(tracks.ticks - 1):
@@ -123,7 +152,9 @@ def _near_pairs(tracks: CrowdTracks, within_m: float) -> tuple[Ints, Ints]:
         tree = cKDTree(xy, balanced_tree=False)
         pairs = tree.query_pairs(within_m * _SLACK, output_type="ndarray")
         gap = xy[pairs[:, 0]] - xy[pairs[:, 1]]
-        near = gap[:, 0] ** 2 + gap[:, 1] ** 2 <= within_m**2
-        found.append(pair_codes(here[pairs[near, 0]], here[pairs[near, 1]], tracks.people))
+        pairs = pairs[gap[:, 0] ** 2 + gap[:, 1] ** 2 <= within_m**2]
+        if len(walls):
+            pairs = pairs[~walls.apart(xy[pairs[:, 0]], xy[pairs[:, 1]])]
+        found.append(pair_codes(here[pairs[:, 0]], here[pairs[:, 1]], tracks.people))
     code, ticks = np.unique(np.concatenate(found), return_counts=True)
     return code, ticks

@@ -4,11 +4,12 @@ msgspec reads these declarations: ``scenario`` checks a file by them, and makes 
 and the JSON schema from them.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Annotated, Any, Literal
 
 from msgspec import Meta
 
+from simulations.places.corridors import along_corridor, shared_out
 from simulations.places.layouts import hall_room, rows_room, tables_room
 from simulations.places.venue import Room
 from tracetogether.parameters import CloseContactPolicy
@@ -89,6 +90,18 @@ class VenueKeys:
     rooms: Annotated[
         int, about("Rooms side by side along the length, with walls between.", ge=1, le=100)
     ] = 1
+    corridor_m: Annotated[
+        float,
+        about(
+            "Width of a corridor along all rooms, in addition to width_m. With one, walls hold "
+            "people too: each room has its share of the tables or groups, or the rows, and doors "
+            "onto the corridor, which has the standing places and an exit at both ends. 0: none; "
+            "people walk through the walls, which weaken signals and separate contacts all the "
+            "same.",
+            ge=0,
+            le=20,
+        ),
+    ] = 0.0
 
     def room(self) -> Room:
         """Return the room laid out.
@@ -96,6 +109,32 @@ class VenueKeys:
         Raises:
             ValueError: seats or standing places don't fit.
         """
+        if not self.corridor_m:
+            return self._one_room()
+        if self.kind == "carriage":
+            raise ValueError("a carriage has no corridor: leave corridor_m out")
+        if self.corridor_m < 1.0:
+            raise ValueError(f"a corridor of {self.corridor_m:g} m is too narrow: 1 m is the least")
+        parts = [
+            replace(
+                self,
+                length_m=self.length_m / self.rooms,
+                rooms=1,
+                corridor_m=0.0,
+                tables=tables,
+                standing_places=0,
+                doors_per_side=1,
+            )
+            for tables in shared_out(self.tables, self.rooms)
+        ]
+        return along_corridor(
+            [part._one_room() for part in parts],  # noqa: SLF001 - of its own class
+            self.corridor_m,
+            standing_places=self.standing_places,
+            doors=self.doors_per_side,
+        )
+
+    def _one_room(self) -> Room:
         floor: dict[str, Any] = {
             "length_m": self.length_m,
             "width_m": self.width_m,

@@ -199,7 +199,15 @@ def _check_together(scenario: Scenario, source: str, *, placed: bool) -> None:
     except ValueError as error:
         msg = f"{source}: in [venue]: {error}"
         raise ScenarioError(msg) from None
-    if scenario.motion.kind != "stay" or not placed:
+    if not placed:
+        return
+    if scenario.motion.kind != "stay":
+        if room.plan is not None:
+            msg = (
+                f"{source}: walls hold people only where 'motion.kind' is stay: set it to stay, or "
+                "leave 'venue.corridor_m' out"
+            )
+            raise ScenarioError(msg)
         return
     places = len(room.seats) + len(room.standing)
     if places < scenario.people.count * scenario.motion.aboard_at_start:

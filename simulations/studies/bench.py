@@ -95,7 +95,7 @@ def time_vectorized(people: int, reach_m: float, *, seed: int = 1) -> Timing:
     policy = scenario.policy.policy()
     listing = list_run(played, open_run(played), policy)
     listed = process_time()
-    truth = ground_truth(played.tracks, policy.within_m)
+    truth = ground_truth(played.tracks, policy.within_m, walls=played.venue.walls)
     scores_of(ScoredLines(listing, truth, played, policy), played.app)
     ended = process_time()
     stages = {

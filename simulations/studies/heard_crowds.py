@@ -81,7 +81,7 @@ class HeardCrowd:
         opened = open_run(played)
         people = played.tracks.people
         pair = np.unique(opened.owner * people + opened.peer)
-        truth = ground_truth(played.tracks, within_m)
+        truth = ground_truth(played.tracks, within_m, walls=played.venue.walls)
         distance_m, offset_db = _true_radio(played, opened)
         return cls(
             people=people,

@@ -117,7 +117,8 @@ def ward(seeds: Sequence[int], on_progress: Progress) -> list[ComparedStatistic]
         played = _play("hospital-ward", {}, seed)
         policy = played.scenario.policy
         app = played.app
-        contact = ground_truth(played.tracks, policy.within_m).table()[app] >= policy.minutes
+        truth = ground_truth(played.tracks, policy.within_m, walls=played.venue.walls)
+        contact = truth.table()[app] >= policy.minutes
         patient = (played.tracks.posture == Posture.SEATED).mean(axis=1) > 0.5
         contact &= patient[None, :] & ~patient[app][:, None]
         people = len(patient)

@@ -125,7 +125,7 @@ class ChannelScene:
         phones = draw_phones(people, scenario.phones, scenario.channel, streams)
         exact = replace(scenario.channel, receiver_sd_db=0.0, transmitter_sd_db=0.0)
         models = draw_phones(people, scenario.phones, exact, streams)
-        channel = Channel(tracks, phones, scenario.channel, streams, room.walls_x)
+        channel = Channel(tracks, phones, scenario.channel, streams, room.walls)
         return cls(tracks, phones, channel, scenario.channel, models.tx_dbm, models.correction_db)
 
     def apart_m(self, first: Ints, second: Ints, time_s: Floats) -> Floats:

@@ -125,7 +125,7 @@ def test_tables_face_each_other() -> None:
     gap = np.linalg.norm(room.seats[:, None] - room.seats[None], axis=2)
     np.fill_diagonal(gap, np.inf)
     assert gap.min() >= 0.69
-    assert np.allclose(room.walls_x, [-5, 0, 5])
+    assert np.allclose(room.walls.across[:, 0], [-5, 0, 5])
 
 
 def test_groups_stand_in_rings_and_face_the_middle() -> None:

@@ -53,6 +53,7 @@ CHANGES = {
     "venue.seats_per_table": Change("hawker-centre", "3", "people.count=10"),
     "venue.across_m": Change("hawker-centre", "1.6", "people.count=10"),
     "venue.standing_places": Change("train-carriage", "20"),
+    "venue.corridor_m": Change("office-day", "0", "duration_s=300"),
     "motion.kind": Change("party", "wander", "duration_s=120"),
     "motion.aboard_at_start": Change("train-carriage", "0.2"),
     "motion.stop_every_s": Change("train-carriage", "60"),
@@ -149,7 +150,7 @@ def readings(name: str, settings: str) -> str:
     """Return what everybody reads of everybody at some moments."""
     chosen = scenario(name, settings)
     phones = draw_phones(chosen.people.count, chosen.phones, chosen.channel, Streams(3))
-    walls = chosen.venue.room().walls_x
+    walls = chosen.venue.room().walls
     channel = Channel(tracks(name, settings), phones, chosen.channel, Streams(3), walls)
     chance = np.random.Generator(np.random.Philox(1))
     tx, rx = chance.integers(chosen.people.count, size=(2, 400))

@@ -140,7 +140,7 @@ def _play(seed: int) -> tuple[Run, GroundTruth, _Traced]:
                 scenario, seed=seed, source=tempids, on_time=clock.set, on_progress=advance
             )
         clock.set(played.start + scenario.duration_s + SECONDS_PER_HOUR)
-        truth = ground_truth(played.tracks, DEMO_POLICY.within_m)
+        truth = ground_truth(played.tracks, DEMO_POLICY.within_m, walls=played.venue.walls)
         case = who_tests_positive(played, truth, DEMO_POLICY.minutes)
         with AuthorityClient(url, operator_token=operator_token) as desk:
             case_id = desk.open_case(played.user_ids[case])
