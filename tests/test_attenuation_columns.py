@@ -54,6 +54,11 @@ def test_a_line_of_a_histogram_is_its_readings_spread_over_its_span(tmp_path) ->
     assert scene.distance_m.tolist() == [1, 1, 1, 3]
     fixed = RecordingLayout.parse("distance=dist,histogram=att_*,span=300")
     assert read_recording(path, fixed).scenes[0].sightings.time.tolist() == heard.time.tolist()
+    for span in (300, "300", "300.0"):
+        same = Sightings.from_csv(path, {"histogram": "att_*", "span": span})
+        assert same.time.tolist() == read_recording(path, fixed).scenes[0].sightings.time.tolist()
+    with pytest.raises(InvalidReadingsError, match=r"rssi=5: write the name of a column"):
+        Sightings.from_csv(path, {"rssi": 5})
     alone = Sightings.from_csv(path, {"histogram": "att_*", "span": "seconds"})
     assert alone.time.tolist() == heard.time.tolist()
     assert alone.rssi_dbm.tolist() == heard.rssi_dbm.tolist()

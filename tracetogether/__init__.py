@@ -18,6 +18,8 @@ from tracetogether.parameters import SINGAPORE_POLICY, CloseContactPolicy
 from tracetogether.proximity.by_time import Moments, encounters_by_time
 from tracetogether.proximity.calibration import Calibration
 from tracetogether.proximity.encounters import Encounter, Encounters, encounters
+from tracetogether.proximity.share_estimator import ShareEstimator
+from tracetogether.proximity.slots import Slots
 from tracetogether.rejection import Rejection
 from tracetogether.sightings import Sighting, Sightings
 from tracetogether.units import Interval
@@ -44,8 +46,10 @@ __all__ = [
     "OpenedTempID",
     "OpenedTempIDs",
     "Rejection",
+    "ShareEstimator",
     "Sighting",
     "Sightings",
+    "Slots",
     "TempID",
     "TempIDBatch",
     "TempIDIssuer",
@@ -56,3 +60,8 @@ __all__ = [
     "parse_upload",
     "write_upload",
 ]
+
+
+def __dir__() -> list[str]:
+    """Return the public names, without the modules that they are in."""
+    return sorted([*__all__, "__version__"])

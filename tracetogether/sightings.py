@@ -228,7 +228,7 @@ class Sightings(ColumnTable):
     def from_csv(
         cls,
         path: str | Path,
-        columns: Mapping[str, str] | None = None,
+        columns: Mapping[str, str | float] | None = None,
         *,
         time_unit: str | None = None,
         time_zone: str | tzinfo | None = None,
@@ -242,7 +242,8 @@ class Sightings(ColumnTable):
             path: the file.
             columns: field -> column name, overriding READINGS_FIELDS field by field. Columns
                 of time, peer and rssi must exist; the others may be missing unless named here.
-                A table may state attenuation in place of rssi (``tables.attenuation_columns``).
+                A table may state attenuation in place of rssi (``tables.attenuation_columns``);
+                with a histogram, ``span`` may be a number of seconds.
             time_unit: one of UNIT_SECONDS; needed where the numbers don't tell.
             time_zone: IANA name of the zone of dates that have none.
             strict: stop at the first malformed line instead of skipping it.
@@ -254,7 +255,7 @@ class Sightings(ColumnTable):
                 of an unknown unit or zone, or, with ``strict``, a malformed line; the message
                 names the line or the column, and the remedy.
         """
-        chosen = dict(columns or {})
+        chosen, span_s = _columns_and_span(columns or {}, "--columns")
         unknown = set(chosen) - set(READINGS_FIELDS)
         if unknown:
             known = ", ".join(READINGS_FIELDS)
@@ -266,6 +267,9 @@ class Sightings(ColumnTable):
         numbers = {field: names[field] for field in ("tx_power", "count") if names[field]}
         numbers |= stated if replaces else {"rssi": names["rssi"]}
         must = _REQUIRED | (set(chosen) - {"histogram"}) | set(stated)
+        if span_s is not None:
+            numbers.pop("span")
+            must -= {"span"}
         table = read_csv(
             Path(path),
             numbers=numbers,
@@ -288,7 +292,8 @@ class Sightings(ColumnTable):
             unit=checked_unit(time_unit),
             in_zone=clock,
         )
-        lines = StatedAttenuation.of(str(path), found.seconds, table.numbers)
+        spans = {} if span_s is None else {"span": np.full(table.rows, span_s)}
+        lines = StatedAttenuation.of(str(path), found.seconds, {**table.numbers, **spans})
         named = table.labels if lines is None else lines.labels(table.labels)
         line = np.arange(table.rows) if lines is None else lines.line
         nobody = Labels.constant(None, len(line))
@@ -423,3 +428,24 @@ class Sightings(ColumnTable):
             "observer_model": self.observer_model,
             "peer_model": self.peer_model,
         }
+
+
+def _columns_and_span(
+    columns: Mapping[str, str | float], option: str
+) -> tuple[dict[str, str], float | None]:
+    """Return field -> column, and the span of all lines in seconds if a number is given for it.
+
+    Raises:
+        InvalidReadingsError: a number is given for a field of which each line has its own.
+    """
+    for name, column in columns.items():
+        if name != "span" and not isinstance(column, str):
+            raise InvalidReadingsError(
+                f"{option} {name}={column}: write the name of a column; only span may be a number"
+            )
+    names = {name: str(column) for name, column in columns.items()}
+    try:
+        span_s = float(names.get("span", "nan"))
+    except ValueError:
+        span_s = np.nan
+    return names, span_s if np.isfinite(span_s) else None

@@ -5,46 +5,18 @@ less between seeds than each of them does ("common random numbers"). Each seed a
 detection table. The interval of a mean difference is Student's, over seeds.
 """
 
+import itertools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
-from scipy.special import stdtrit
 
-from simulations.city.calibration import attempt_scale
 from simulations.city.keys import CityScenario
-from simulations.city.results import summary
-from simulations.city.run import run_city
-from simulations.studies.executors import executor_of
+from simulations.city.many_runs import run_tasks, tasks_of
+from simulations.city.seed_means import SeedMean
 
-Task = tuple[CityScenario, int, float]
-_HIGH: Final = 0.95
 _NOT_SHOWN: Final = ("scenario", "seed", "people", "days", "peak_mb")
-
-
-@dataclass(frozen=True, slots=True)
-class SeedMean:
-    """A mean over seeds with its central 90 %.
-
-    Attributes:
-        mean: over seeds.
-        low, high: bounds; None with one seed.
-    """
-
-    mean: float
-    low: float | None
-    high: float | None
-
-    @classmethod
-    def of(cls, values: Sequence[float]) -> "SeedMean":
-        """Return the mean of values, one for each seed."""
-        mean = float(np.mean(values))
-        if len(values) < 2:
-            return cls(mean, None, None)
-        error = float(np.std(values, ddof=1)) / len(values) ** 0.5
-        half = error * float(stdtrit(len(values) - 1, _HIGH))
-        return cls(mean, mean - half, mean + half)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +74,7 @@ def _signed(mean: float, bound: float) -> float:
     return bound if mean >= 0 else -bound
 
 
-def compare(
+def compare_cities(
     scenario: CityScenario,
     other: CityScenario,
     *,
@@ -119,19 +91,21 @@ def compare(
         workers: number of processes; the result does not depend on it.
         on_done: called with (runs done, runs in all).
     """
-    scale = attempt_scale(scenario)
-    parts = ("people", "contacts", "disease")
-    same = all(getattr(scenario, part) == getattr(other, part) for part in parts)
-    other_scale = scale if same else attempt_scale(other)
-    tasks = [
-        task
-        for seed in range(1, seeds + 1)
-        for task in ((scenario, seed, scale), (other, seed, other_scale))
-    ]
-    found = run_all(tasks, workers, on_done)
+    tasks = tasks_of((scenario, other), range(1, seeds + 1))
+    found: list[Mapping[str, Any]] = [{}] * len(tasks)
+    done = itertools.count(1)
+
+    def keep(index: int, findings: Mapping[str, Any]) -> None:
+        found[index] = findings
+        if on_done is not None:
+            on_done(next(done), len(tasks))
+
+    run_tasks(tasks, workers=workers, on_found=keep)
+    both = list(zip(found[::2], found[1::2], strict=True))
     rows = [
-        first | {f"against_{name}": value for name, value in second.items() if _compared(name)}
-        for first, second in zip(found[::2], found[1::2], strict=True)
+        _figures(first)
+        | {f"against_{name}": value for name, value in _figures(second).items() if _compared(name)}
+        for first, second in both
     ]
     averted = [row["against_infections"] - row["infections"] for row in rows]
     rows = [row | {"averted": value} for row, value in zip(rows, averted, strict=True)]
@@ -142,28 +116,6 @@ def _compared(name: str) -> bool:
     return name not in _NOT_SHOWN
 
 
-def run_all(
-    tasks: Sequence[Task], workers: int, on_done: Callable[[int, int], None] | None = None
-) -> list[dict[str, Any]]:
-    """Return the figures of runs, in order."""
-    found: list[dict[str, Any]] = []
-
-    def keep(figures: dict[str, Any]) -> None:
-        found.append(figures)
-        if on_done is not None:
-            on_done(len(found), len(tasks))
-
-    if workers == 1 or len(tasks) == 1:
-        for task in tasks:
-            keep(figures_of(task))
-        return found
-    with executor_of(min(workers, len(tasks)), None) as executor:
-        for figures in executor.map(figures_of, tasks):
-            keep(figures)
-    return found
-
-
-def figures_of(task: Task) -> dict[str, Any]:
-    """Run one scenario with a seed, and return its figures."""
-    scenario, seed, scale = task
-    return summary(run_city(scenario, seed=seed, scale=scale))
+def _figures(found: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the figures of a run's findings, without its columns."""
+    return {name: value for name, value in found.items() if not isinstance(value, dict | list)}

@@ -8,8 +8,9 @@ chosen in the first shard, because the capacity is that of the whole city.
 """
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
+from typing import Final
 
 import numpy as np
 
@@ -24,6 +25,19 @@ from simulations.city.tracing import CityTracing, Named
 from tracetogether.units import Bools, Ints
 
 _ALARM_LEVELS = 16
+COUNTED_BY_DAY: Final = (
+    "tests",
+    "positives",
+    "uploads",
+    "warned",
+    "warned_falsely",
+    "interviews",
+    "calls",
+    "learned_person_contacts",
+)
+"""The costs that are known for each day."""
+AT_HOME: Final = ("home_isolated", "home_infected", "home_not")
+"""Columns of the people at home on a day: cases, contacts infected when warned, other contacts."""
 
 
 @dataclass(slots=True)
@@ -98,6 +112,8 @@ class Response:
         self._network, self._disease = network, disease
         self._people, self._tracing, self._seed = people, tracing, seed
         self.costs = CityCosts()
+        self._totals: list[list[int]] = []
+        self._home = {name: np.zeros(scenario.days + 1, dtype=np.int64) for name in AT_HOME}
         self._onsets: defaultdict[int, list[Ints]] = defaultdict(list)
         self._results: defaultdict[int, list[Ints]] = defaultdict(list)
         self._warnings: defaultdict[int, list[tuple[Ints, Ints]]] = defaultdict(list)
@@ -136,6 +152,15 @@ class Response:
         if warnings:
             others, until = (np.concatenate(column) for column in zip(*warnings, strict=True))
             self._warn(others, until, day)
+        self._totals.append([getattr(self.costs, name) for name in COUNTED_BY_DAY])
+
+    def daily(self) -> dict[str, Ints]:
+        """Return (days,) columns: what was counted on each day, and who stayed at home on it."""
+        days = len(self._totals)
+        totals = np.array(self._totals, dtype=np.int64).reshape(days, len(COUNTED_BY_DAY))
+        counted = np.diff(totals, axis=0, prepend=0).T
+        at_home = {name: np.cumsum(change[:days]) for name, change in self._home.items()}
+        return dict(zip(COUNTED_BY_DAY, counted, strict=True)) | at_home
 
     def _chance(self, name: str, people: Ints, share: float) -> Bools:
         return happens(hashed(key_of(self._seed, name), people), chance(share))
@@ -165,6 +190,7 @@ class Response:
         until = np.full(len(people), day + self._scenario.isolation.days, dtype=np.int64)
         added = self._people.keep_home(people, day, self._cut(until))
         self.costs.isolation_days += int(added.sum())
+        self._note_stays("home_isolated", np.unique(people), added)
 
     def _cut(self, until: Ints) -> Ints:
         """Return the ends of stays, no later than the end of the run, so that days are counted."""
@@ -284,13 +310,28 @@ class Response:
         if not people.size:
             return
         added = self._people.keep_home(people, day, self._cut(until))
-        infected = self._is_infected(np.unique(people), day)
+        people = np.unique(people)
+        infected = self._is_infected(people, day)
         self.costs.quarantine_days_infected += int(added[infected].sum())
         self.costs.quarantine_days_not += int(added[~infected].sum())
+        self._note_stays("home_infected", people[infected], added[infected])
+        self._note_stays("home_not", people[~infected], added[~infected])
+
+    def _note_stays(self, name: str, people: Ints, added: Ints) -> None:
+        """Note on which days people stay at home, the last ``added`` days of their stays."""
+        until = self._people.away_until[people[added > 0]].astype(np.int64)
+        change, length = self._home[name], len(self._home[name])
+        change += np.bincount(until - added[added > 0], minlength=length)
+        change -= np.bincount(until, minlength=length)
 
     def _is_infected(self, people: Ints, day: int) -> Bools:
         since = self._people.infected_on[people].astype(np.int64)
         return np.asarray((since != NEVER) & (since > day - INFECTIOUS_DAYS) & (since <= day))
+
+
+def total_of_days(parts: Sequence[Mapping[str, Ints]]) -> dict[str, Ints]:
+    """Return the sums of ``Response.daily`` over shards."""
+    return {name: np.sum([part[name] for part in parts], axis=0) for name in parts[0]}
 
 
 def _sorted(parts: list[Ints]) -> Ints:

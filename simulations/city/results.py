@@ -1,4 +1,4 @@
-"""What a run found: figures, and the tables that are kept in a folder."""
+"""What a run found: figures, curves by day, and the tables that are kept in a folder."""
 
 import csv
 import json
@@ -10,21 +10,31 @@ from typing import Any, Final
 import numpy as np
 
 from simulations.city.keys import LAYERS
+from simulations.city.outbreak import Outbreak, dispersion
 from simulations.city.run import CityRun
 from simulations.pages.recording import prepare_folder
 from simulations.studies.bench import peak_mb
-from tracetogether.units import Ints
+from tracetogether.units import Floats, Ints
 from tracetogether.whole_file import whole_file
 
 MANIFEST: Final = "manifest.json"
 DAYS: Final = "days.csv"
 LAYERS_OF_RUN: Final = "layers.csv"
+AGES: Final = "ages.csv"
 
 
-def summary(played: CityRun) -> dict[str, Any]:
-    """Return the figures of a run by name."""
+def summary(played: CityRun, outbreak: Outbreak | None = None) -> dict[str, Any]:
+    """Return the figures of a run by name.
+
+    Args:
+        played: the run.
+        outbreak: its infected people, if they are known already.
+    """
+    outbreak = outbreak or Outbreak.of(played)
     new = played.new_infections
     infections = int(new.sum())
+    cases, infected = outbreak.early()
+    ages = outbreak.by_age()
     return {
         "scenario": played.scenario.name,
         "seed": played.seed,
@@ -34,6 +44,10 @@ def summary(played: CityRun) -> dict[str, Any]:
         "infections": infections,
         "attack_rate": infections / played.network.people,
         "peak_day": peak_day(new),
+        "r": infected / cases if cases else None,
+        "k": dispersion(outbreak.offspring_counts()),
+        "severe": sum(row["severe"] for row in ages),
+        "deaths": sum(row["deaths"] for row in ages),
         **played.costs.to_json(),
         "detection_table": f"{played.detection.protocol} {played.detection.digest}",
         "cpu_s": played.cpu_s,
@@ -55,20 +69,58 @@ def infections_by_layer(played: CityRun) -> dict[str, int]:
     return dict(zip(LAYERS, counts.tolist(), strict=True))
 
 
-def save(played: CityRun, folder: Path) -> None:
-    """Keep a run in a folder: its figures, keys, curve and layers.
+def day_columns(outbreak: Outbreak) -> dict[str, Ints | Floats]:
+    """Return the (days,) columns of a run by name; R is NaN where it is not known."""
+    return {
+        "day": np.arange(outbreak.played.scenario.days, dtype=np.int64),
+        "infections": outbreak.played.new_infections,
+        **outbreak.played.daily,
+        "r_of_cases": outbreak.r_of_cases(),
+        "r_instant": outbreak.r_instant(),
+    }
+
+
+def findings(played: CityRun, outbreak: Outbreak | None = None) -> dict[str, Any]:
+    """Return everything of a run that fits into a small JSON document, and peoples' rows do not.
+
+    Returns:
+        The figures of ``summary``, and ``curves`` (day columns by name, None where R is not
+        known), ``by_layer``, ``by_age``, ``early``, ``generations`` and ``offspring``.
+    """
+    outbreak = outbreak or Outbreak.of(played)
+    columns = day_columns(outbreak)
+    del columns["day"]
+    return {
+        **summary(played, outbreak),
+        "curves": {name: listed(column) for name, column in columns.items()},
+        "by_layer": infections_by_layer(played),
+        **outbreak.to_json(),
+    }
+
+
+def listed(column: Ints | Floats) -> list[float | None]:
+    """Return the numbers of a column, None for NaN."""
+    return [None if value != value else value for value in column.tolist()]  # noqa: PLR0124
+
+
+def save(played: CityRun, folder: Path, outbreak: Outbreak | None = None) -> None:
+    """Keep a run in a folder: its figures, keys, curves, layers and ages.
 
     Raises:
         StoreError: the folder holds something else, or can't be written.
     """
     prepare_folder(folder)
-    days = [{"day": day, "infections": new} for day, new in enumerate(played.new_infections)]
-    save_table(days, folder / DAYS)
+    outbreak = outbreak or Outbreak.of(played)
+    columns = {name: listed(column) for name, column in day_columns(outbreak).items()}
+    rows = [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+    save_table(rows, folder / DAYS)
     by_layer = infections_by_layer(played).items()
     save_table(
         [{"layer": name, "infections": count} for name, count in by_layer], folder / LAYERS_OF_RUN
     )
-    kept = summary(played) | {"keys": asdict(played.scenario)}
+    found = outbreak.to_json()
+    save_table(found["by_age"], folder / AGES)
+    kept = summary(played, outbreak) | found | {"keys": asdict(played.scenario)}
     with whole_file(folder / MANIFEST) as half:
         half.write_text(json.dumps(kept, indent=2) + "\n", "utf-8")
 
@@ -76,6 +128,6 @@ def save(played: CityRun, folder: Path) -> None:
 def save_table(rows: Sequence[Mapping[str, object]], path: Path) -> None:
     """Write rows with the same names to a CSV file."""
     with whole_file(path) as half, half.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.DictWriter(file, list(rows[0]) if rows else [])
+        writer = csv.DictWriter(file, list(rows[0]) if rows else [], lineterminator="\n")
         writer.writeheader()
         writer.writerows(rows)

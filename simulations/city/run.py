@@ -3,7 +3,7 @@
 import hashlib
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -16,7 +16,7 @@ from simulations.city.keys import CityScenario
 from simulations.city.network import Network
 from simulations.city.own_measures import Measure, Watch
 from simulations.city.people import People
-from simulations.city.response import CityCosts
+from simulations.city.response import CityCosts, total_of_days
 from simulations.city.shard import CHUNK, ShardPlan
 from tracetogether.units import Ints
 
@@ -31,6 +31,7 @@ class CityRun:
         people: everybody's state at the end.
         new_infections: number of people infected on each day.
         costs: what measures cost.
+        daily: (days,) columns of what measures did on each day; see ``Response.daily``.
         detection: the table of what the app finds.
         cpu_s: CPU seconds of this process, from the first table to the last day.
     """
@@ -42,6 +43,7 @@ class CityRun:
     people: People
     new_infections: Ints
     costs: CityCosts
+    daily: Mapping[str, Ints]
     detection: DetectionTable
     cpu_s: float
 
@@ -99,6 +101,7 @@ def run_city(
         people,
         np.sum([answer.new_infections for answer in answers], axis=0),
         CityCosts.total([answer.costs for answer in answers]),
+        total_of_days([answer.daily for answer in answers]),
         table,
         time.process_time() - began,
     )

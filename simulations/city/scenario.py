@@ -54,6 +54,35 @@ def load_city(name_or_path: str | Path, settings: Mapping[str, str] = _NONE) -> 
     """
     name, source, text = _SHELF.text(name_or_path)
     scenario = _TABLES.parse(text, name=name, source=source, settings=settings)
+    return _checked(scenario, source)
+
+
+def replaced(scenario: CityScenario, settings: Mapping[str, object]) -> CityScenario:
+    """Return the scenario with other values of some keys.
+
+    Args:
+        scenario: the city.
+        settings: key -> value, a number, a switch or text as a scenario file writes it.
+
+    Raises:
+        ScenarioError: a key is unknown, or a value is out of range.
+
+    >>> replaced(load_city("test-town"), {"app.adoption": 0.4}).app.adoption
+    0.4
+    """
+    texts = {key: f"{value}" for key, value in settings.items()}
+    return _checked(_TABLES.replaced(scenario, texts), scenario.name)
+
+
+def value_of(scenario: CityScenario, name: str) -> Any:  # noqa: ANN401 - any value of a scenario
+    """Return the value of a dotted key, such as ``app.adoption``."""
+    value: Any = scenario
+    for part in name.split("."):
+        value = getattr(value, part)
+    return value
+
+
+def _checked(scenario: CityScenario, source: str) -> CityScenario:
     people = scenario.people
     for table, shares in (("ages", people.ages), ("households", people.households)):
         if sum(getattr(shares, key) for key in type(shares).__slots__) <= 0:

@@ -7,6 +7,7 @@ sorted sets, so the digest does not depend on how people are divided.
 
 import itertools
 from collections import defaultdict
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -38,10 +39,12 @@ class ShardAnswer:
     Attributes:
         new_infections: number of its people infected on each day.
         costs: what measures cost.
+        daily: (days,) columns of what measures did on each day; see ``Response.daily``.
     """
 
     new_infections: Ints
     costs: CityCosts
+    daily: Mapping[str, Ints]
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +146,7 @@ class CityShard:
                 part = cases[start : start + self._plan.chunk]
                 for later, attempts in self._transmission.attempts(part, day):
                     self._waiting[later].append(attempts)
-        return ShardAnswer(new, self._response.costs)
+        return ShardAnswer(new, self._response.costs, self._response.daily())
 
     def _infections(self, day: int) -> Exchange[Infections]:
         """Return the first infection of each person of this shard whom attempts reach."""

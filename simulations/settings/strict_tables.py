@@ -8,12 +8,12 @@ file, the key and the nearest known key.
 import sys
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass, fields
 from functools import cached_property
 from importlib import resources
 from importlib.resources.abc import Traversable
 from pathlib import Path
-from typing import Any, Final, Generic, TypeVar
+from typing import Any, Final, Generic, TypeVar, cast
 
 import msgspec
 from msgspec import inspect
@@ -195,6 +195,18 @@ class StrictTables(Generic[_Form]):
         """Return what the values of ``table`` describe; see ``parse``."""
         self._check_table(table, "", source)
         return msgspec.convert({**table, "name": name}, self._form)
+
+    def replaced(self, value: _Form, settings: Mapping[str, str]) -> _Form:
+        """Return ``value`` with other values of some keys; see ``parse``.
+
+        Raises:
+            ScenarioError: a key is unknown or out of range.
+        """
+        table = asdict(cast("Any", value))
+        name = table.pop("name")
+        for key, text in settings.items():
+            self._set(table, key, text)
+        return self.convert(table, name=name, source=name)
 
     def _set(self, table: dict[str, Any], word: str, text: str) -> None:
         """Write one setting into the file's table, where it is checked with all other keys."""

@@ -15,14 +15,14 @@ from simulations.city.run import run_city, with_people
 from simulations.city.scenario import city_keys, city_names, city_schema, load_city
 from simulations.pages.recording import prepare_folder
 from tracetogether.cli.city_bench import bench_city
-from tracetogether.cli.city_compare import compare_cities
-from tracetogether.cli.city_options import city_setting, days_option, people_option
+from tracetogether.cli.city_compare import compare_measures
+from tracetogether.cli.city_options import city_setting, days_option, out_folder, people_option
+from tracetogether.cli.city_sweep import sweep_cities
 from tracetogether.cli.city_validate import validate_cities
 from tracetogether.cli.console import answer, fixed, progress, right, say, table
 from tracetogether.cli.options import FILE, as_json
 from tracetogether.cli.simulate_options import (
     keys_table,
-    out_option,
     seed_option,
     seeds_option,
     workers_option,
@@ -36,7 +36,8 @@ def city() -> None:
 
 
 city.add_command(bench_city)
-city.add_command(compare_cities)
+city.add_command(compare_measures)
+city.add_command(sweep_cities)
 city.add_command(validate_cities)
 
 
@@ -165,7 +166,7 @@ def _share(row: Mapping[str, Any], name: str) -> str:
 @seed_option
 @people_option
 @days_option
-@out_option("Folder for the figures, the curve and the layers of the run.")
+@out_folder("Folder for the figures, the curves, the layers and the ages of the run.")
 @as_json
 def run_scenario(
     scenario: str,

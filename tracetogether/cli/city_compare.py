@@ -1,13 +1,12 @@
 """`tracetogether city compare`: two sets of measures in the same city."""
 
 import os
-from typing import Any
 
 import click
 
-from simulations.city.compare import compare
+from simulations.city.compare import compare_cities
 from simulations.city.run import with_people
-from simulations.city.scenario import city_key, load_city
+from simulations.city.scenario import city_key, load_city, value_of
 from tracetogether.cli.city_options import city_setting, days_option, people_option
 from tracetogether.cli.console import answer, progress, right, table
 from tracetogether.cli.options import as_json, number_option
@@ -23,7 +22,7 @@ from tracetogether.cli.simulate_options import seeds_option, settings_option
 @people_option
 @days_option
 @as_json
-def compare_cities(
+def compare_measures(
     scenario: str,
     settings: dict[str, str],
     against: dict[str, str],
@@ -44,13 +43,13 @@ def compare_cities(
     first = with_people(load_city(scenario, settings), people, days)
     second = with_people(load_city(scenario, settings | against), people, days)
     with progress(f"{2 * seeds} runs") as advance:
-        found = compare(
+        found = compare_cities(
             first, second, seeds=seeds, workers=workers or os.cpu_count() or 1, on_done=advance
         )
     names = {key: city_key(key).name for key in against}
     mine = {city_key(key).name: value for key, value in settings.items()}
     said = found.answer(
-        ", ".join(f"{name}={mine.get(name, _default(first, name))}" for name in names.values()),
+        ", ".join(f"{name}={mine.get(name, value_of(first, name))}" for name in names.values()),
         ", ".join(f"{names[key]}={value}" for key, value in against.items()),
     )
     answer(
@@ -73,10 +72,3 @@ def compare_cities(
         said,
         as_json=as_json,
     )
-
-
-def _default(scenario: object, name: str) -> Any:  # noqa: ANN401 - any value of a scenario
-    """Return the scenario's own value of a dotted key."""
-    for part in name.split("."):
-        scenario = getattr(scenario, part)
-    return scenario

@@ -1,9 +1,21 @@
 """Options that the commands about cities share."""
 
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import click
+
 from simulations.city.scenario import city_key
-from tracetogether.cli.options import number_option
+from tracetogether.cli.options import FOLDER, number_option
 from tracetogether.cli.simulate_options import settings_option
+
+_Command = TypeVar("_Command", bound=Callable[..., Any])
 
 city_setting = settings_option(city_key, "app.adoption=0.32 or reproduction_number=3")
 people_option = number_option("--people", "Number of people, instead of the scenario's.", least=50)
 days_option = number_option("--days", "Number of days, instead of the scenario's.")
+
+
+def out_folder(about: str) -> Callable[[_Command], _Command]:
+    """Return a decorator that adds -o and --out DIR."""
+    return click.option("-o", "--out", "folder", type=FOLDER, metavar="DIR", help=about)

@@ -1,1 +1,48 @@
-"""How well estimators do on recordings with known distances: scenes, folds, metrics, tables."""
+"""How well estimators do on recordings with known distances: scenes, folds, metrics, tables.
+
+The names below are imported when they are first used: who reads a recording does not wait for what
+fits models.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tracetogether.evaluation.recordings import Recording, read_recording
+    from tracetogether.evaluation.scene import Scene
+    from tracetogether.evaluation.scoring import EstimatorScores
+    from tracetogether.evaluation.side_by_side import EvaluationRows, evaluate_recording
+
+__all__ = [
+    "EstimatorScores",
+    "EvaluationRows",
+    "Recording",
+    "Scene",
+    "evaluate_recording",
+    "read_recording",
+]
+
+_MODULES = {
+    "EstimatorScores": "scoring",
+    "EvaluationRows": "side_by_side",
+    "Recording": "recordings",
+    "Scene": "scene",
+    "evaluate_recording": "side_by_side",
+    "read_recording": "recordings",
+}
+
+
+def __getattr__(name: str) -> object:
+    """Return one of the public names.
+
+    Raises:
+        AttributeError: it is none.
+    """
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    """Return the public names, without the modules that they are in."""
+    return sorted(__all__)

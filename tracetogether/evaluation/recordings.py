@@ -10,7 +10,13 @@ from typing import Final
 import numpy as np
 
 from tracetogether.errors import InvalidReadingsError
-from tracetogether.evaluation.layout import TRACK_COLUMNS, RecordingLayout, Source, wanted_columns
+from tracetogether.evaluation.layout import (
+    RECORDING_COLUMNS,
+    TRACK_COLUMNS,
+    RecordingLayout,
+    Source,
+    wanted_columns,
+)
 from tracetogether.evaluation.scene import Scene
 from tracetogether.evaluation.sharing import (
     Sharing,
@@ -89,12 +95,12 @@ class Recording:
 
 
 def read_recording(
-    path: Path,
-    layout: RecordingLayout,
+    path: Path | str,
+    layout: RecordingLayout | str | None = None,
     *,
-    join: TableJoin | None = None,
-    tracks: Path | None = None,
-    track_layout: RecordingLayout | None = None,
+    join: TableJoin | str | None = None,
+    tracks: Path | str | None = None,
+    track_layout: RecordingLayout | str | None = None,
     inherited: bool = False,
     time_zone: str | None = None,
     connected_by: Sequence[str] | None = None,
@@ -107,9 +113,10 @@ def read_recording(
 
     Args:
         path: a CSV or CSV.gz table, one line per reading.
-        layout: where its fields are. Only time and signal strength must exist, and what a user
-            named; a recording without observer or peer is of one pair, one without scene is one.
-        join: where fields come from that the table does not have.
+        layout: where its fields are, or the text of `evaluate --columns`, such as
+            "distance=range_ft[ft],scene=room". Only time and signal strength must exist, and what
+            is named; a recording without observer or peer is of one pair, one without scene is one.
+        join: where fields come from that the table does not have, or "FILE.csv:KEY".
         tracks: a table of positions. A recording without distances takes them from there.
         track_layout: where the fields of ``tracks`` are; its scene is in the column that
             the readings have it in, unless named.
@@ -128,7 +135,11 @@ def read_recording(
         InvalidReadingsError: a table can't be read, lacks a column, or holds no reading with a true
             distance; says which and the remedy.
     """
-    layout, signal = _with_signal(path, _with_times(path, layout), f"--{prefix}columns")
+    path, tracks = Path(path), None if tracks is None else Path(tracks)
+    join = TableJoin.parse(join) if isinstance(join, str) else join
+    layout, signal = _with_signal(
+        path, _with_times(path, _layout(layout, RECORDING_COLUMNS)), f"--{prefix}columns"
+    )
     must = frozenset({"time"}) | signal | layout.named
     if inherited:
         must &= signal | {"time", "distance", "scene"}
@@ -168,10 +179,7 @@ def read_recording(
         none_counts = faults.valid.any() or not rows
         cause = "its counts are 0" if none_counts else faults.likely_cause(numbers["rssi"])
         raise InvalidReadingsError(f"{path}: {cause}")
-    power, notes = numbers.get("tx_power", np.full(rows, np.nan))[kept], found.notes
-    if layout.sources["tx_power"].constant is None:
-        power, more = known_transmit_power(power)
-        notes += more
+    power, notes = _transmit_power(numbers, kept, layout, found.notes)
     sightings = Sightings(
         time=seconds[kept],
         rssi_dbm=numbers["rssi"][kept],
@@ -190,8 +198,8 @@ def read_recording(
     scenes = _scenes(sightings, distance, scene)
     _check_lengths(path, layout.sources["time"].column, scenes)
     if tracks is not None:
-        chosen = track_layout or RecordingLayout.parse(None, TRACK_COLUMNS)
-        chosen = chosen.renamed(scene=layout.sources["scene"].column)
+        scene_column = layout.sources["scene"].column
+        chosen = _layout(track_layout, TRACK_COLUMNS).renamed(scene=scene_column)
         seen, seen_scene, seen_notes = read_tracks(tracks, chosen, clock)
         scenes = with_tracks(path, scenes, tracks, seen, seen_scene)
         notes += seen_notes
@@ -211,6 +219,26 @@ def read_recording(
         table.bad_lines,
         unjoined,
     )
+
+
+def _layout(given: RecordingLayout | str | None, defaults: Mapping[str, str]) -> RecordingLayout:
+    """Return a layout that was given as one, as text, or not at all."""
+    if isinstance(given, RecordingLayout):
+        return given
+    return RecordingLayout.parse(given, defaults)
+
+
+def _transmit_power(
+    numbers: Mapping[str, Floats], kept: Ints, layout: RecordingLayout, notes: tuple[str, ...]
+) -> tuple[Floats, tuple[str, ...]]:
+    """Return transmit powers, NaN where there is none, and notes; a user's number is believed."""
+    if "tx_power" not in numbers:
+        return np.full(len(kept), np.nan), notes
+    power = numbers["tx_power"][kept]
+    if layout.sources["tx_power"].constant is not None:
+        return power, notes
+    known, more = known_transmit_power(power)
+    return known, notes + more
 
 
 def _with_signal(
