@@ -20,7 +20,9 @@ PACKAGES: Final = ("simulations", "tracetogether")
 WITHOUT_EFFECT: Final = frozenset(
     {
         "simulations/city",
+        "simulations/library",
         "simulations/pages",
+        "simulations/progress_line.py",
         "simulations/scenarios",  # a scenario's own keys say what it holds
         "simulations/studies",  # what is done with rows; how they are made is sweep.py below
         "tracetogether/__main__.py",
@@ -29,6 +31,7 @@ WITHOUT_EFFECT: Final = frozenset(
         "tracetogether/cli",
         "tracetogether/evaluation",
         "tracetogether/node.py",
+        "tracetogether/picture_style.py",
         "tracetogether/radio.py",
     }
 )

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
 import click
 import pytest
@@ -37,3 +38,19 @@ def test_every_command_is_listed_and_an_unknown_one_is_refused() -> None:
     answer = CliRunner().invoke(cli, ["trace"])
     assert answer.exit_code == 2
     assert "No such command 'trace'" in answer.output
+
+
+def test_a_folder_of_the_users_in_place_of_the_simulator_is_named(tmp_path: Path) -> None:
+    (tmp_path / "simulations").mkdir()
+    (tmp_path / "simulations" / "__init__.py").touch()
+    done = subprocess.run(
+        [sys.executable, "-m", "tracetogether", "simulate", "list"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert f"{tmp_path / 'simulations'} is in the way of it" in done.stderr
+    assert "in place of `python -m tracetogether`" in done.stderr
+    assert done.stderr.count("\n") == 1

@@ -19,6 +19,7 @@ import pytest
 from sybil import Sybil
 from sybil.parsers.markdown import PythonCodeBlockParser
 
+import simulations
 import tracetogether
 from tests.old_schemas import REVISIONS, of_first_schema, of_schema
 from tests.restored_desk import RestoredDesk, traced
@@ -180,6 +181,13 @@ def test_every_public_name_is_documented_and_exists() -> None:
     for name in tracetogether.__all__:
         assert inspect.getdoc(getattr(tracetogether, name)), name
         assert f"`{name}`" in page, f"{name} is not in api.md"
+
+
+def test_every_public_name_of_the_simulator_is_documented() -> None:
+    page = (REFERENCE / "api.md").read_text("utf-8")
+    for name in simulations.__all__:
+        assert inspect.getdoc(getattr(simulations, name)), name
+        assert f"`{name}" in page, f"{name} is not in api.md"
 
 
 def test_every_error_and_rejection_is_documented() -> None:

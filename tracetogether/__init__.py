@@ -23,8 +23,7 @@ from tracetogether.proximity.slots import Slots
 from tracetogether.rejection import Rejection
 from tracetogether.sightings import Sighting, Sightings
 from tracetogether.units import Interval
-
-__version__ = "0.1.0"
+from tracetogether.version import __version__ as __version__
 
 __all__ = [
     "SINGAPORE_POLICY",

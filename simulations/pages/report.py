@@ -1,4 +1,4 @@
-"""A picture of one case: the carriage from above with links, and true and estimated minutes."""
+"""A picture of one case: the place from above with links, and true and estimated minutes."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -9,26 +9,36 @@ from simulations.one_run import Run
 from simulations.places.tracks import CrowdTracks
 from simulations.places.venue import SEAT_DEPTH_M, Posture
 from simulations.scores.scoring import CaseScore, ContactScore
-from tracetogether.errors import MissingExtraError, StoreError
+from tracetogether.picture_style import (
+    FALSE,
+    FLOOR,
+    FOUND,
+    GRID,
+    INK,
+    LOGGED,
+    MISSED,
+    QUIET,
+    WALL,
+    new_figure,
+    save_figure,
+)
 from tracetogether.plain_text import visible
 from tracetogether.units import SECONDS_PER_MINUTE, Floats, Ints
-from tracetogether.whole_file import whole_file
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-# Colours for every colour vision (after Okabe and Ito); line styles differ as well.
-_FOUND: Final = "#0f7b5f"
-_MISSED: Final = "#e08a00"
-_FALSE: Final = "#c2334d"
-_CASE: Final = "#1c2430"
-_WITH_APP: Final = "#5b8db8"
+_FOUND: Final = FOUND
+_MISSED: Final = MISSED
+_FALSE: Final = FALSE
+_CASE: Final = INK
+_WITH_APP: Final = LOGGED
 _WITHOUT_APP: Final = "#ffffff"
-_QUIET: Final = "#8a929c"
-_WALL: Final = "#c9ced6"
-_FLOOR: Final = "#f6f7f9"
-_SEAT: Final = "#e3e7ec"
+_QUIET: Final = QUIET
+_WALL: Final = WALL
+_FLOOR: Final = FLOOR
+_SEAT: Final = GRID
 _BODY_M: Final = 0.2
 _MOST_ROWS: Final = 18
 _WIDTH_IN, _PLAN_TOP_IN, _PLAN_IN, _LEGENDS_IN, _FOOT_IN = 11.5, 1.15, 1.9, 0.95, 0.5
@@ -56,14 +66,19 @@ def save_picture(run: Run, case: CaseScore, path: str | Path) -> None:
         MissingExtraError: matplotlib is not installed.
         StoreError: the file can't be written, or its ending names no known format.
     """
-    try:
-        from matplotlib.figure import Figure  # noqa: PLC0415 - an optional package
-    except ImportError:
-        raise MissingExtraError("The picture", "plot") from None
+    save_figure(draw_case(run, case), path, made_of=run.digest)
+
+
+def draw_case(run: Run, case: CaseScore) -> "Figure":
+    """Return the picture of one case.
+
+    Raises:
+        MissingExtraError: matplotlib is not installed.
+    """
     rows = _rows(case)
     bars_in = 0.3 * max(len(rows), 4)
     height_in = _PLAN_TOP_IN + _PLAN_IN + _LEGENDS_IN + bars_in + _FOOT_IN
-    figure = Figure(figsize=(_WIDTH_IN, height_in), facecolor="white")
+    figure = new_figure(_WIDTH_IN, height_in, constrained=False)
 
     def axes(left_in: float, top_in: float, width_in: float, tall_in: float) -> "Axes":
         bottom = 1 - (top_in + tall_in) / height_in
@@ -75,17 +90,7 @@ def save_picture(run: Run, case: CaseScore, path: str | Path) -> None:
     bars_top_in = _PLAN_TOP_IN + _PLAN_IN + _LEGENDS_IN
     _draw_minutes(axes(1.35, bars_top_in, _WIDTH_IN - 1.75, bars_in), run, rows)
     _title(figure, run, case)
-    target = Path(path)
-    with whole_file(target) as half:
-        try:
-            figure.savefig(half, dpi=150, metadata=_metadata(target))
-        except ValueError:
-            raise StoreError(f"can't write {target}: end its name in .png, .pdf or .svg") from None
-
-
-def _metadata(path: Path) -> dict[str, None] | None:
-    """Leave out the date, so that the same run gives the same file."""
-    return {".pdf": {"CreationDate": None}, ".svg": {"Date": None}}.get(path.suffix.lower())
+    return figure
 
 
 def _colour(line: ContactScore) -> str | None:
@@ -166,7 +171,7 @@ def _draw_plan(axes: "Axes", run: Run, case: CaseScore) -> None:
     axes.set_aspect("equal")
     axes.axis("off")
     axes.set_title(
-        f"The carriage from above after {minutes:.0f} minutes; the shade reaches "
+        f"From above, after {minutes:.0f} minutes; the shade reaches "
         f"{run.scenario.policy.within_m:g} m",
         fontsize=10,
         color=_CASE,

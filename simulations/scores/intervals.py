@@ -14,6 +14,7 @@ Student's t with n - 1 degrees of freedom (Korn and Graubard, 1998).
 
 from dataclasses import dataclass
 
+import numpy as np
 from scipy.special import betaincinv, gammaincinv, stdtrit
 
 from tracetogether.proximity.estimates import NORMAL_95
@@ -71,6 +72,16 @@ def share_of_groups(found: Floats, true: Floats) -> Measured | None:
     low = float(betaincinv(hits, size - hits + 1, _LOW)) if share > 0 else 0.0
     high = float(betaincinv(hits + 1, size - hits, _HIGH)) if share < 1 else 1.0
     return Interval(min(low, share), share, max(high, share))
+
+
+def mean_of_seeds(values: Floats) -> Measured:
+    """Return the mean of (n,) figures, one for each seed, with Student's central 90 %."""
+    mean = float(values.mean())
+    if len(values) < 2:
+        return NoInterval(mean)
+    error = float(np.std(values, ddof=1)) / len(values) ** 0.5
+    half = error * float(stdtrit(len(values) - 1, _HIGH))
+    return Interval(mean - half, mean, mean + half)
 
 
 def rate_of_groups(count: Floats, exposure: Floats) -> Measured | None:

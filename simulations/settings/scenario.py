@@ -1,10 +1,12 @@
 """Scenarios: strict TOML in, frozen values out; every key is documented where it is declared."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 from typing import Annotated, Any, Final, Literal
+
+import tomli_w
 
 from simulations.settings.keys import (
     ChannelKeys,
@@ -19,6 +21,7 @@ from simulations.settings.strict_tables import ScenarioKey, ScenarioShelf, Stric
 from tracetogether.errors import ScenarioError
 from tracetogether.plain_text import counted
 from tracetogether.units import SECONDS_PER_MINUTE
+from tracetogether.whole_file import write_whole
 
 SCHEMA: Final = 1
 
@@ -59,6 +62,54 @@ class Scenario:
     policy: Annotated[PolicyKeys, about("What counts as a close contact.")] = field(
         default_factory=PolicyKeys
     )
+
+    @classmethod
+    def load(cls, name_or_path: str | Path) -> "Scenario":
+        """Return a scenario by its name or from a file; see ``load_scenario``."""
+        return load_scenario(name_or_path)
+
+    def with_(self, settings: Mapping[str, Any] = _NONE, **named: Any) -> "Scenario":  # noqa: ANN401 - a key's value
+        """Return this scenario with other values.
+
+        Args:
+            settings: key -> value. A key is dotted, or the last part of only one dotted key.
+            named: the same for keys without a dot.
+
+        Raises:
+            ScenarioError: a key is unknown or given twice, or a value is out of range.
+
+        >>> Scenario.load("lift").with_({"phones.ios": 1.0}, adoption=0.5).people.adoption
+        0.5
+        """
+        table = asdict(self)
+        given: set[str] = set()
+        for word, value in [*settings.items(), *named.items()]:
+            key = full_key(word).name
+            if key in given:
+                raise ScenarioError(f"{key} is given twice: name each key once")
+            given.add(key)
+            *tables, last = key.split(".")
+            inner = table
+            for part in tables:
+                inner = inner[part]
+            inner[last] = value.item() if hasattr(value, "item") else value
+        return scenario_of_keys(table, source=self.name)
+
+    def text(self) -> "ScenarioText":
+        """Return the scenario as the text of a file, with every key."""
+        keys = asdict(self)
+        del keys["name"]
+        return ScenarioText(self.name, self.name, tomli_w.dumps(keys))
+
+    def save(self, path: str | Path) -> Path:
+        """Write the scenario as a TOML file with every key, and return its path.
+
+        Raises:
+            StoreError: the file can't be written.
+        """
+        target = Path(path)
+        write_whole(target, self.text().text)
+        return target
 
 
 _TABLES: Final = StrictTables(Scenario)

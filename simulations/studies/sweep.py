@@ -80,8 +80,19 @@ def values_of(text: str) -> list[str]:
     return values
 
 
+def value_text(value: object) -> str:
+    """Return a value of Python as a setting has it on the command line.
+
+    >>> value_text(0.32), value_text(True), value_text("stay")
+    ('0.32', 'true', 'stay')
+    """
+    if isinstance(value, np.generic):
+        value = value.item()
+    return value if isinstance(value, str) else json.dumps(value)
+
+
 def plan(
-    scenario: str,
+    scenario: ScenarioText | str | Path,
     vary: Mapping[str, Sequence[str]],
     *,
     seeds: int,
@@ -92,7 +103,7 @@ def plan(
     """Return one part for each combination of values with each seed, 1 to ``seeds``.
 
     Args:
-        scenario: name or file.
+        scenario: name, file or text.
         vary: key -> values.
         seeds: runs of each combination.
         settings: key -> value, the same in all parts.
@@ -102,7 +113,7 @@ def plan(
     Raises:
         ScenarioError: there is no such scenario, key or fidelity, or a key is given twice.
     """
-    text = scenario_text(scenario)
+    text = scenario if isinstance(scenario, ScenarioText) else scenario_text(scenario)
     fidelity_of(text.read(settings), fidelity)
     names = [full_key(word).name for word in vary]
     fixed = {full_key(word).name: value for word, value in settings.items()}

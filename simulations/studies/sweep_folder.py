@@ -13,7 +13,14 @@ from tracetogether.errors import StoreError
 from tracetogether.whole_file import write_whole
 
 PLAN: Final = "sweep.json"
-RESULTS: Final = ("rows.csv", "points.csv", "rows.parquet", "points.parquet", "adoption.png")
+RESULTS: Final = (
+    "rows.csv",
+    "points.csv",
+    "rows.parquet",
+    "points.parquet",
+    "picture.png",
+    "adoption.png",
+)
 """Files that are made of all rows together."""
 
 SweepRow = dict[str, Any]

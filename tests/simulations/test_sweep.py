@@ -238,7 +238,7 @@ def test_from_the_command_line(rows: list[SweepRow], tmp_path: Path) -> None:
     said = json.loads(done.stdout)
     assert said["digest"] == digest(rows)
     assert [point["settings"]["people.adoption"] for point in said["points"]] == ["0.5", "1"]
-    assert (folder / "adoption.png").read_bytes().startswith(b"\x89PNG")
+    assert (folder / "picture.png").read_bytes().startswith(b"\x89PNG")
     assert (folder / "points.csv").read_text("utf-8").count("\n") == 3
     shown = CliRunner().invoke(simulate, [*words, "--cases", "3", "--out", str(folder)])
     assert said["digest"] in shown.stdout
@@ -271,13 +271,13 @@ def test_an_edited_scenario_is_played_again_in_the_same_folder(
     folder = tmp_path / "kept"
     before = sweep(quick(school), folder=folder)
     save_tables(before, points(before), folder)
-    (folder / "adoption.png").write_bytes(b"a picture of the runs before")
+    (folder / "picture.png").write_bytes(b"a picture of the runs before")
     text = school.read_text("utf-8")
     school.write_text(text.replace("ios = 0.35", "ios = 0.9"), "utf-8")
     fresh = sweep(quick(school))
     assert fresh != before
     assert sweep(quick(school), folder=folder) == fresh
-    assert not (folder / "adoption.png").exists()
+    assert not (folder / "picture.png").exists()
     assert not (folder / "points.csv").exists()
     school.write_text("# a comment\n" + text, "utf-8")
     steps: list[tuple[int, int]] = []
@@ -398,7 +398,7 @@ def test_a_sweep_with_failures_ends_with_1_and_draws_nothing(school: Path, tmp_p
     assert "people.adoption=7" in done.stderr
     assert "from 0 to 1" in done.stderr
     assert "Digest" not in done.stdout
-    assert not (folder / "adoption.png").exists()
+    assert not (folder / "picture.png").exists()
     said = json.loads(CliRunner().invoke(simulate, [*words, "--json"]).stdout)
     assert said["digest"] is None
     with pytest.raises(StoreError, match="1 of its runs failed"):
@@ -411,7 +411,7 @@ def test_a_sweep_without_any_contact_draws_nothing(school: Path, tmp_path: Path)
     done = CliRunner().invoke(simulate, [*words, "--set", "duration_s=10", "--set", "count=2"])
     assert done.exit_code == 0, done.output
     assert "No picture: nobody was in contact" in done.stderr
-    assert not (folder / "adoption.png").exists()
+    assert not (folder / "picture.png").exists()
 
 
 def test_the_table_shows_each_setting_whole(school: Path) -> None:

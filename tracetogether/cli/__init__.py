@@ -4,13 +4,15 @@ import os
 import sys
 from contextlib import suppress
 from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
 from typing import Final
 
 import click
 
 from tracetogether import __version__
 from tracetogether.cli.console import err, print_error
-from tracetogether.errors import TraceTogetherError
+from tracetogether.errors import StoreError, TraceTogetherError
 
 _COMMANDS: Final = (
     "authority",
@@ -24,6 +26,9 @@ _COMMANDS: Final = (
     "simulate",
     "upload",
 )
+
+
+_OF_THE_SIMULATOR: Final = ("city", "demo", "simulate")
 
 
 class _Commands(click.Group):
@@ -42,8 +47,31 @@ class _Commands(click.Group):
         del ctx
         if cmd_name not in _COMMANDS:
             return None
+        if cmd_name in _OF_THE_SIMULATOR:
+            _expect_own_simulations()
         command: click.Command = getattr(import_module(f"{__name__}.{cmd_name}"), cmd_name)
         return command
+
+
+def _expect_own_simulations() -> None:
+    """Check that the package ``simulations`` is this project's.
+
+    `python -m tracetogether` looks into the current folder first, where a user may have a folder
+    or a file of this name.
+
+    Raises:
+        StoreError: another one would be imported.
+    """
+    own = Path(__file__).parent.parent.parent / "simulations"
+    found = find_spec("simulations")
+    places = [] if found is None else list(found.submodule_search_locations or [found.origin or ""])
+    if own not in [Path(place).resolve() for place in places]:
+        where = f"{places[0]} is in the way of it" if places else "it is missing"
+        raise StoreError(
+            f"this command needs the simulator, the package simulations in {own.parent}, and "
+            f"{where}: use the command `tracetogether` in place of `python -m tracetogether`, or "
+            "call it in another folder"
+        )
 
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})

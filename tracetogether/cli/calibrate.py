@@ -14,13 +14,22 @@ from tracetogether import __version__
 from tracetogether.cli.console import answer, fixed, progress, right, table
 from tracetogether.cli.options import as_json
 from tracetogether.cli.recording_options import RecordingOptions, recording_options
-from tracetogether.errors import MissingExtraError, StoreError
 from tracetogether.evaluation.fitting import ModelFit
 from tracetogether.evaluation.fitting import fit as fit_figures
 from tracetogether.evaluation.phone_tables import PhoneTable, phone_table
+from tracetogether.picture_style import (
+    INK,
+    LOGGED,
+    QUIET,
+    digest_of_columns,
+    new_figure,
+    plain_axes,
+    save_figure,
+    title,
+)
 from tracetogether.plain_text import counted
 from tracetogether.proximity.calibration import NOT_SHOWN, PhoneRow, origin, table_text
-from tracetogether.whole_file import whole_file, write_whole
+from tracetogether.whole_file import write_whole
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -236,39 +245,44 @@ def _draw(found: ModelFit, path: Path) -> None:
         MissingExtraError: matplotlib is not installed.
         StoreError: the picture can't be written.
     """
-    try:
-        from matplotlib.figure import Figure as Canvas  # noqa: PLC0415  an optional package
-    except ImportError:
-        raise MissingExtraError("drawing a picture", "plot") from None
-    canvas = Canvas(figsize=(10, 4.5), layout="constrained")
-    left, right = canvas.subplots(1, 2)
+    figure = new_figure(10, 4.5)
+    left, right = figure.subplots(1, 2)
     _draw_path_loss(left, found)
     _draw_errors(right, found)
-    with whole_file(path) as half:
-        try:
-            canvas.savefig(half, dpi=100)
-        except ValueError as error:  # an ending that names no format
-            raise StoreError(f"can't write {path}: {error}") from None
+    save_figure(figure, path, made_of=digest_of_columns(found.distance_m, found.attenuation_db))
 
 
 def _draw_path_loss(axes: "Axes", found: ModelFit) -> None:
     model = found.model
-    axes.plot(found.distance_m, found.attenuation_db, ".", markersize=1.5, alpha=0.3)
+    axes.plot(
+        found.distance_m,
+        found.attenuation_db,
+        ".",
+        color=LOGGED,
+        markersize=1.5,
+        alpha=0.3,
+        label="one minute of a pair",
+    )
     distance = np.geomspace(found.distance_m.min(), found.distance_m.max(), 50)
     line = model.level_db + model.slope_db * np.log10(distance / 2)
-    axes.plot(distance, line, label="fitted", color="black")
-    for side in (-1, 1):
-        axes.plot(distance, line + side * found.residual_db, "--", color="black", linewidth=0.8)
-    axes.set(xscale="log", xlabel="distance, m", ylabel="attenuation, dB", title="Path loss")
-    axes.legend()
+    axes.plot(distance, line, label="fitted", color=INK)
+    for side, label in ((-1, f"fitted ± {found.residual_db:.1f} dB (one sd)"), (1, None)):
+        shifted = line + side * found.residual_db
+        axes.plot(distance, shifted, "--", color=INK, linewidth=0.8, label=label)
+    axes.set(xscale="log", xlabel="distance, m", ylabel="attenuation, dB")
+    plain_axes(axes)
+    title(axes, f"Path loss: {model.slope_db:.1f} dB for each ten times the distance")
+    axes.legend(frameon=False, fontsize=9)
 
 
 def _draw_errors(axes: "Axes", found: ModelFit) -> None:
     model = found.model
     lag = np.linspace(1, max(2.0, float(found.lag_minutes.max(initial=2))), 50)
     fitted = model.pair_sd_db**2 + model.slow_sd_db**2 * np.exp(-lag / model.slow_minutes)
-    axes.plot(found.lag_minutes, found.covariance_db2, "o", label="measured")
-    axes.plot(lag, fitted, color="black", label="fitted")
-    axes.axhline(0, color="gray", linewidth=0.5)
-    axes.set(xlabel="minutes apart", ylabel="covariance, dB²", title="How errors of a pair last")
-    axes.legend()
+    axes.plot(found.lag_minutes, found.covariance_db2, "o", color=LOGGED, label="measured")
+    axes.plot(lag, fitted, color=INK, label="fitted")
+    axes.axhline(0, color=QUIET, linewidth=0.5)
+    axes.set(xlabel="minutes apart", ylabel="covariance, dB²")
+    plain_axes(axes)
+    title(axes, f"Errors of a pair last {model.slow_minutes:.0f} minutes")
+    axes.legend(frameon=False, fontsize=9)

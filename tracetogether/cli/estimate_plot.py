@@ -6,13 +6,20 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from tracetogether.errors import MissingExtraError, StoreError
+from tracetogether.errors import StoreError
 from tracetogether.labels import UNKNOWN, Labels
+from tracetogether.picture_style import (
+    FOUND,
+    QUIET,
+    digest_of_columns,
+    new_figure,
+    plain_axes,
+    save_figure,
+)
 from tracetogether.plain_text import visible
 from tracetogether.proximity.by_time import Moments
 from tracetogether.proximity.encounters import Encounters
 from tracetogether.units import Floats, Ints
-from tracetogether.whole_file import whole_file
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -20,8 +27,6 @@ if TYPE_CHECKING:
 _MOST_PAIRS: Final = 8
 _PANEL_IN: Final = 1.15
 _WIDTH_IN: Final = 10.0
-_COLOUR: Final = "#0f7b5f"
-_QUIET: Final = "#8a929c"
 
 
 def save_plot(
@@ -42,14 +47,10 @@ def save_plot(
         MissingExtraError: matplotlib is not installed.
         StoreError: the file can't be written, or its ending names no known format.
     """
-    try:
-        from matplotlib.figure import Figure  # noqa: PLC0415 - an optional package
-    except ImportError:
-        raise MissingExtraError("The picture", "plot") from None
     chances = found.chances(least_minutes)
     pairs = _likeliest_pairs(found, chances)
     panels = max(len(pairs), 1)
-    figure = Figure(figsize=(_WIDTH_IN, 0.9 + _PANEL_IN * panels), layout="constrained")
+    figure = new_figure(_WIDTH_IN, 0.9 + _PANEL_IN * panels)
     axes = np.atleast_1d(figure.subplots(panels, 1, sharex=True, sharey=True))
     for panel, rows in zip(axes.tolist(), pairs, strict=False):
         best = int(rows[np.argmax(chances[rows])])
@@ -63,16 +64,11 @@ def save_plot(
             parse_math=False,  # names are text: `$` begins no formula
         )
     if not pairs:
-        axes[0].text(0.5, 0.5, "no encounters", ha="center", va="center", color=_QUIET)
+        axes[0].text(0.5, 0.5, "no encounters", ha="center", va="center", color=QUIET)
     axes[0].set_ylim(0, 1)
     figure.supylabel(f"P(within {within_m:g} m)", fontsize=9)
     axes[-1].set_xlabel("time (UTC)", fontsize=9)
-    date = {".svg": {"Date": None}, ".pdf": {"CreationDate": None}}.get(path.suffix.lower())
-    with whole_file(path) as half:
-        try:
-            figure.savefig(half, dpi=120, metadata=date)
-        except ValueError:
-            raise StoreError(f"can't write {path}: end its name in .svg, .png or .pdf") from None
+    save_figure(figure, path, made_of=digest_of_columns(moments.start_s, moments.chance), dpi=120)
 
 
 def _likeliest_pairs(found: Encounters, chances: Floats) -> list[Ints]:
@@ -93,13 +89,11 @@ def _draw(axes: "Axes", moments: Moments, rows: Ints) -> None:
         which = np.flatnonzero(moments.encounter == row)
         times = _moments(moments.start_s[which])
         chance = moments.chance[which]
-        axes.fill_between(times, chance, color=_COLOUR, alpha=0.25, linewidth=0)
-        axes.plot(times, chance, color=_COLOUR, linewidth=1.4, marker=".", markersize=4)
+        axes.fill_between(times, chance, color=FOUND, alpha=0.25, linewidth=0)
+        axes.plot(times, chance, color=FOUND, linewidth=1.4, marker=".", markersize=4)
     axes.set_yticks([0, 0.5, 1])
+    plain_axes(axes)
     axes.tick_params(labelsize=8)
-    axes.grid(color="#e3e7ec", linewidth=0.8)
-    for side in ("top", "right"):
-        axes.spines[side].set_visible(False)
 
 
 def _moments(seconds: Floats) -> "np.ndarray[tuple[int], np.dtype[np.datetime64]]":

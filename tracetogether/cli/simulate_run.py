@@ -8,10 +8,10 @@ import click
 from rich.table import Table
 from rich.text import Text
 
-from simulations.one_run import DEFAULT_START, Run, run
+from simulations.library.one_crowd import run
+from simulations.one_run import DEFAULT_START, Run
 from simulations.pages.recorded_run import RecordedRun, read_run
-from simulations.pages.recording import PICTURE, prepare_folder, save_run
-from simulations.pages.report import save_picture
+from simulations.pages.recording import prepare_folder
 from simulations.people.trajectories import (
     TRACK_COLUMNS,
     choose_scene,
@@ -19,8 +19,8 @@ from simulations.people.trajectories import (
     on_recorded_tracks,
 )
 from simulations.places.tracks import CrowdTracks
-from simulations.scores.breakdown import Breakdown, break_down
-from simulations.scores.scoring import CaseScore, ScoredRun, Scores, score_run
+from simulations.scores.breakdown import Breakdown
+from simulations.scores.scoring import Scores
 from simulations.settings.scenario import Scenario, load_scenario
 from simulations.streams import Streams
 from tracetogether.cli.console import note, percent, print_json, progress, right, say, table, warn
@@ -34,7 +34,7 @@ from tracetogether.cli.simulate_options import (
     setting,
     shown,
 )
-from tracetogether.errors import MissingExtraError, StoreError
+from tracetogether.errors import StoreError
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,20 +120,22 @@ def run_scenario(
         prepare_folder(folder)  # fails before the work, not after it
     began = time.monotonic()
     with progress(f"{chosen.people.count} people, {chosen.duration_s / 60:g} minutes") as advance:
-        played = run(
+        found = run(
             chosen,
             seed=asked.seed,
             start=asked.start,
             on_progress=advance,
             fidelity=fidelity,
             tracks=asked.tracks,
+            recorded_tracks=asked.recorded_tracks,
         )
+    played, scores, parts = found.run, found.scores, found.parts
     _expect_the_same_digest(played, asked.again, manifest)
-    scored = score_run(played)
-    scores, parts = scored.scores, break_down(played, scored)
     seconds = time.monotonic() - began
     if folder is not None:
-        _keep(played, scored, parts, folder, asked.recorded_tracks)
+        found.save(folder)
+        if found.why_no_picture:
+            warn(f"No picture: {found.why_no_picture}")
     if as_json:
         print_json(
             {
@@ -206,24 +208,6 @@ def _expect_the_same_digest(played: Run, again: RecordedRun | None, manifest: Pa
             "was written on another kind of machine. Nothing was kept"
         )
     warn(f"Another run: {words}.")
-
-
-def _keep(
-    played: Run, scored: ScoredRun, parts: Breakdown, folder: Path, recorded_tracks: str | None
-) -> None:
-    scores = scored.scores
-    save_run(played, scored, parts, folder, recorded_tracks=recorded_tracks)
-    if not scores.cases:
-        return  # nobody has the app, so there is no case to picture
-    try:
-        save_picture(played, _case_to_draw(scores), folder / PICTURE)
-    except MissingExtraError as missing:
-        warn(f"No picture: {missing}")
-
-
-def _case_to_draw(scores: Scores) -> CaseScore:
-    """Return the case with the most true contacts, then with the most listed ones."""
-    return max(scores.cases, key=lambda case: (case.true_contacts, case.found, case.false_contacts))
 
 
 def _show(

@@ -1,23 +1,18 @@
 """`tracetogether simulate sweep`: many runs over settings and seeds."""
 
+import math
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
 from rich.table import Column, Table
 
-from simulations.studies.sweep import (
-    Point,
-    digest,
-    plan,
-    points,
-    scenarios_of,
-    sweep,
-    values_of,
-)
+from simulations.library.sweeps import sweep_parts
+from simulations.pages.sweep_picture import MEASURES
+from simulations.studies.sweep import Point, plan, scenarios_of, values_of
 from simulations.studies.sweep_folder import SweepFolder, SweepRow
-from simulations.studies.sweep_tables import ADOPTION, save_curve, save_tables
-from tracetogether.cli.console import answer, note, progress, right, table, warn
-from tracetogether.cli.options import as_json
+from tracetogether.cli.console import answer, note, progress, right, say, table, warn
+from tracetogether.cli.options import FILE, as_json
 from tracetogether.cli.simulate_options import (
     cases_option,
     caution,
@@ -29,9 +24,7 @@ from tracetogether.cli.simulate_options import (
     shown,
     workers_option,
 )
-from tracetogether.errors import MissingExtraError, StoreError
-
-CURVE = "adoption.png"
+from tracetogether.errors import StoreError
 
 
 @click.command("sweep")
@@ -52,6 +45,28 @@ CURVE = "adoption.png"
 @cases_option
 @fidelity_option
 @out_option("Keep each finished run and the tables in this folder; the same command resumes it.")
+@click.option(
+    "--picture",
+    type=FILE,
+    metavar="FILE",
+    help="Draw the shares over the varied keys, one or two of them: .svg, .pdf or .png.",
+)
+@click.option(
+    "--measure",
+    "measures",
+    multiple=True,
+    type=click.Choice(list(MEASURES)),
+    help="Share in the picture.  [default: recorded and found; found for two keys]",
+)
+@click.option(
+    "--mark",
+    "marks",
+    multiple=True,
+    callback=lambda _, __, words: _marks(words),
+    metavar="VALUE=WORDS",
+    help="Line in the picture at this value, with these words. Repeatable.",
+)
+@click.option("--square", is_flag=True, help="Curve in the picture that goes with the square.")
 @as_json
 def sweep_scenario(
     scenario: str,
@@ -63,7 +78,11 @@ def sweep_scenario(
     cases: int | None,
     fidelity: str,
     folder: Path | None,
+    picture: Path | None,
+    measures: tuple[str, ...],
+    marks: dict[float, str],
     *,
+    square: bool,
     as_json: bool,
 ) -> None:
     """Play SCENARIO for every combination of values and seeds.
@@ -76,44 +95,52 @@ def sweep_scenario(
     parts = plan(scenario, choices, seeds=seeds, settings=settings, cases=cases, fidelity=fidelity)
     caution(*scenarios_of(parts))
     with progress(f"{len(parts)} runs") as advance:
-        rows = sweep(parts, folder=folder, workers=workers, cluster=cluster, on_progress=advance)
-    found = points(rows)
-    failed = [row for row in rows if "error" in row]
+        swept = sweep_parts(
+            parts, folder=folder, workers=workers, cluster=cluster, on_progress=advance
+        )
     if folder is not None:
-        _keep(rows, found, folder, draw=not failed)
+        swept.save(folder)
+        if swept.why_no_picture and not swept.failed:
+            warn(f"No picture: {swept.why_no_picture}.")
         if others := SweepFolder(folder).others([part.name for part in parts]):
             warn(
                 f"{folder} also holds {others} runs of another version of the scenario or of "
                 "tracetogether; they are not used."
             )
-    sweep_digest = None if failed else digest(rows)
+    sweep_digest = None if swept.failed else swept.digest
     answer(
         {
             "scenario": scenario,
             "digest": sweep_digest,
-            "points": [point.to_json() for point in found],
-            "rows": rows,
+            "points": [point.to_json() for point in swept.points],
+            "rows": swept.rows,
         },
-        _table(found),
-        *([] if failed else [f"Digest {sweep_digest}"]),
+        _table(swept.points),
+        *([] if swept.failed else [f"Digest {sweep_digest}"]),
         as_json=as_json,
     )
-    expect_all_played(rows)
+    expect_all_played(swept.rows)
+    if picture is not None:
+        figure = swept.plot(measures=measures, marks=marks, square=square)
+        say(f"Picture: {swept.save_plot(picture, figure)}")
 
 
-def _keep(rows: list[SweepRow], found: list[Point], folder: Path, *, draw: bool) -> None:
-    save_tables(rows, found, folder)
-    if draw and all(ADOPTION in point.settings for point in found):
-        if not any(point.recorded for point in found):
-            warn("No picture: nobody was in contact.")
-            return
+def _marks(words: tuple[str, ...]) -> dict[float, str]:
+    """Read VALUE=WORDS."""
+    found = {}
+    for word in words:
+        value, equals, said = word.partition("=")
         try:
-            save_curve(found, folder / CURVE)
-        except MissingExtraError as missing:
-            warn(f"No picture: {missing}")
+            place = float(value)
+        except ValueError:
+            place = math.nan
+        if not (equals and said and math.isfinite(place)):
+            raise click.BadParameter(f"write VALUE=WORDS, such as 0.32=uptake, not {word!r}")
+        found[place] = said
+    return found
 
 
-def expect_all_played(rows: list[SweepRow]) -> None:
+def expect_all_played(rows: Sequence[SweepRow]) -> None:
     """Return if all runs succeeded; print each failed one with its error.
 
     Raises:
@@ -131,7 +158,7 @@ def expect_all_played(rows: list[SweepRow]) -> None:
         )
 
 
-def _table(found: list[Point]) -> Table:
+def _table(found: Sequence[Point]) -> Table:
     # Settings that all points share are in the command. Here they would push the figures aside.
     varied = {key for key in found[0].settings if len({p.settings[key] for p in found}) > 1}
     varied = varied or set(found[0].settings)
