@@ -57,6 +57,9 @@ _DAYS_OF_WEEK: Final = 7
 
 _ALL: Final = range(len(LAYERS))
 
+Rows = Ints | slice
+"""Rows of columns with one entry per person, one for each answer; a slice takes all as they are."""
+
 
 def is_working_day(day: Days) -> Bools:
     """Return whether people work and learn on that day; day 0 is a Monday."""
@@ -154,30 +157,34 @@ class Network:
         places = self.tables.places
         return people % (places * self.tables.tables)
 
-    def partner(self, layer: int, people: Ints, slots: Ints, days: Days) -> Ints:
+    def partner(
+        self, layer: int, people: Ints, slots: Ints, days: Days, of: Ints | None = None
+    ) -> Ints:
         """Return whom each person meets in that slot of a layer; -1 for nobody.
 
         Args:
             layer: its number.
-            people: one for each answer.
+            people: who meets somebody.
             slots: one for each answer, from 0.
             days: one for each answer, or one for all.
+            of: index into ``people`` for each answer; None if there is one answer for each.
         """
         home = people // self.tables.places
         place = self.place(people)
+        rows = slice(None) if of is None else of
         if layer == HOUSEHOLD:
-            found = self._at_home(people, place, slots)
+            found = self._at_home(people, place, slots, rows)
         elif layer == NEIGHBOURHOOD:
-            found = self._nearby(home, place, slots, days)
+            found = self._nearby(home, place, slots, days, rows)
         elif layer == CITY:
-            found = self._far_away(home, place, slots, days)
+            found = self._far_away(home, place, slots, days, rows)
         elif layer in {CLASSROOM, SCHOOL}:
-            found = self._at_school(layer, home, place, slots, days)
+            found = self._at_school(layer, home, place, slots, days, rows)
         elif layer in {TEAM, WORKPLACE}:
-            found = self._at_work(layer, home, place, slots, days)
+            found = self._at_work(layer, home, place, slots, days, rows)
         else:
-            found = self._on_the_way(home, place, slots, days)
-        nobody = (found == people) | (found >= self.people)
+            found = self._on_the_way(home, place, slots, days, rows)
+        nobody = (found == people[rows]) | (found >= self.people)
         if layer in WEEKDAY_LAYERS:
             nobody |= ~is_working_day(days)
         found[nobody] = -1
@@ -191,59 +198,66 @@ class Network:
         found[index < 0] = -1
         return found
 
-    def _at_home(self, people: Ints, place: Ints, slots: Ints) -> Ints:
-        size = self.tables.home_size[place]
-        local = place % self.tables.places
-        position = local - self.tables.home_first[place]
-        found: Ints = people - position + (position + 1 + slots) % size
+    def _at_home(self, people: Ints, place: Ints, slots: Ints, of: Rows) -> Ints:
+        size = self.tables.home_size[place][of]
+        position = (place % self.tables.places - self.tables.home_first[place])[of]
+        found: Ints = people[of] - position + (position + 1 + slots) % size
         return found
 
-    def _nearby(self, home: Ints, place: Ints, slots: Ints, days: Days) -> Ints:
+    def _nearby(self, home: Ints, place: Ints, slots: Ints, days: Days, of: Rows) -> Ints:
         # Neighbourhoods share the shuffle of a day, each turned by another number of places.
         turn = below(hashed(key_of(self._seed, "turn"), home), self._near)
-        end = (self.tables.near_first[place] + slots + turn) % self._near
-        met = self._near_shuffle.met(end, days)
+        end = (self.tables.near_first[place] + turn)[of] + slots
+        met = self._near_shuffle.met(end % self._near, days)
         alone = met < 0
-        met = (met - turn) % self._near
-        met += home * self._near
+        met = (met - turn[of]) % self._near
+        met += (home * self._near)[of]
         met[alone] = -1
         return self._owner(self.tables.near_owner, met, self._near)
 
-    def _far_away(self, home: Ints, place: Ints, slots: Ints, days: Days) -> Ints:
-        end = home * self._far + self.tables.far_first[place] + slots
+    def _far_away(self, home: Ints, place: Ints, slots: Ints, days: Days, of: Rows) -> Ints:
+        end = (home * self._far + self.tables.far_first[place])[of] + slots
         return self._owner(self.tables.far_owner, self._far_shuffle.met(end, days), self._far)
 
-    def _at_school(self, layer: int, home: Ints, place: Ints, slots: Ints, days: Days) -> Ints:
+    def _at_school(
+        self, layer: int, home: Ints, place: Ints, slots: Ints, days: Days, of: Rows
+    ) -> Ints:
         rank, pupils = self.tables.pupil_rank[place].astype(np.int64), self._pupils
         if layer == CLASSROOM:
             size = self._scenario.classroom.size
             first = rank // size * size
-            members = np.minimum(size, pupils - first)
-            met = first + (rank - first + 1 + slots) % members
+            members = np.minimum(size, pupils - first)[of]
+            met = first[of] + ((rank - first)[of] + 1 + slots) % members
             met[slots >= members - 1] = -1
         else:
-            met = self._reflected(layer, home, slots, days, rank, pupils)
+            met = self._reflected(layer, home[of], slots, days, rank[of], pupils)
         alone = met < 0
-        met += home * pupils
+        met += (home * pupils)[of]
         met[alone] = -1
         return self._owner(self.tables.pupils, met, pupils)
 
-    def _at_work(self, layer: int, home: Ints, place: Ints, slots: Ints, days: Days) -> Ints:
+    def _desk(self, home: Ints, place: Ints) -> tuple[Ints, Ints]:
+        """Return the first desk of the cycle of workplaces and the desk within it, per person."""
         ranks = home * self._workers + self.tables.worker_rank[place]
         desk = self._work_shuffle.forward(ranks, 0)
-        cycle = desk // self._work_cycle
-        row = desk - cycle * self._work_cycle
+        row = desk % self._work_cycle
+        return desk - row, row
+
+    def _at_work(
+        self, layer: int, home: Ints, place: Ints, slots: Ints, days: Days, of: Rows
+    ) -> Ints:
+        cycle, row = self._desk(home, place)
         if layer == TEAM:
-            first, members = self._team_first[row], self._team_size[row]
-            met = first + (row - first + 1 + slots) % members
+            first, members = self._team_first[row], self._team_size[row][of]
+            met = first[of] + ((row - first)[of] + 1 + slots) % members
             alone = slots >= members - 1
         else:
-            first, members = self._work_first[row], self._work_size[row]
-            group = cycle * self._work_cycle + first
-            met = self._reflected(layer, group, slots, days, row - first, members)
+            first, members = self._work_first[row], self._work_size[row][of]
+            group = (cycle + first)[of]
+            met = self._reflected(layer, group, slots, days, (row - first)[of], members)
             alone = met < 0
-            met += first
-        met += cycle * self._work_cycle
+            met += first[of]
+        met += cycle[of]
         alone |= met >= self._work_shuffle.size
         met[alone] = 0
         met = self._work_shuffle.backward(met, 0)
@@ -270,13 +284,20 @@ class Network:
         return np.array(keys, np.uint64)[days - first]
 
     def _on_the_way(
-        self, home: Ints, place: Ints, slots: Ints, days: Days, *, per_trip: int = PER_TRIP
+        self,
+        home: Ints,
+        place: Ints,
+        slots: Ints,
+        days: Days,
+        of: Rows,
+        *,
+        per_trip: int = PER_TRIP,
     ) -> Ints:
         line = home // self.line
         each = self._riders * self.line
-        seat = (home - line * self.line) * self._riders + self.tables.rider_rank[place]
         turn = below(hashed(key_of(self._seed, "line"), line), each)
-        seat = (seat + turn) % each
+        seat = (home - line * self.line) * self._riders + self.tables.rider_rank[place] + turn
+        seat = (seat % each)[of]
         trip = slots // per_trip
         met = np.full(len(seat), -1, dtype=np.int64)
         for number, shuffle in enumerate(self._trips):
@@ -285,12 +306,14 @@ class Network:
                 days_on = days if isinstance(days, int) else days[on]
                 met[on] = shuffle.met(seat[on], days_on, slots[on] - number * per_trip + 1)
         alone = met < 0
-        met = (met - turn) % each
-        met += line * each
+        met = (met - turn[of]) % each
+        met += (line * each)[of]
         met[alone] = -1
         return self._owner(self.tables.riders, met, self._riders)
 
-    def bystander(self, layer: int, people: Ints, days: Ints, draws: Hashes) -> Ints:
+    def bystander(
+        self, layer: int, people: Ints, days: Ints, draws: Hashes, of: Ints | None = None
+    ) -> Ints:
         """Return somebody who was in the same place as each person, but need not be a contact.
 
         That is a person of the same neighbourhood, class, workplace or carriage, or anybody of
@@ -299,27 +322,27 @@ class Network:
         Args:
             layer: NEIGHBOURHOOD, CLASSROOM, WORKPLACE, TRANSPORT or CITY.
             people: with slots in this layer.
-            days: when.
-            draws: a hash for each.
+            days: when, one for each answer.
+            draws: a hash for each answer.
+            of: index into ``people`` for each answer; None if there is one answer for each.
         """
         home, place = people // self.tables.places, self.place(people)
+        rows = slice(None) if of is None else of
         if layer == NEIGHBOURHOOD:
-            found = home * self.tables.places + below(draws, self.tables.places)
+            found = (home * self.tables.places)[rows] + below(draws, self.tables.places)
         elif layer == CLASSROOM:
             slots = below(draws, self._scenario.classroom.size - 1)
-            found = self._at_school(layer, home, place, slots, days)
+            found = self._at_school(layer, home, place, slots, days, rows)
         elif layer == WORKPLACE:
-            desk = self._work_shuffle.forward(
-                home * self._workers + self.tables.worker_rank[place], 0
-            )
-            row = desk % self._work_cycle
-            met = desk - row + self._work_first[row] + below(draws, self._work_size[row])
+            cycle, row = self._desk(home, place)
+            first = cycle + self._work_first[row]
+            met = first[rows] + below(draws, self._work_size[row][rows])
             met[met >= self._work_shuffle.size] = 0
             met = self._work_shuffle.backward(met, 0)
             found = self._owner(self.tables.workers, met, self._workers)
         elif layer == TRANSPORT:
             slots = PER_TRIP + below(draws, _CARRIAGE - PER_TRIP - 1)
-            found = self._on_the_way(home, place, slots, days, per_trip=_CARRIAGE)
+            found = self._on_the_way(home, place, slots, days, rows, per_trip=_CARRIAGE)
         else:
             found = below(draws, self.people)
         found[found >= self.people] = -1
@@ -327,21 +350,39 @@ class Network:
 
     def contacts(self, people: Ints, days: Days, layers: Iterable[int] = _ALL) -> DayContacts:
         """Return all contacts of ``people``, each on its day or all on one day."""
+        asked = np.arange(len(people), dtype=np.int64)
+        return self.contacts_on(people, asked, days, layers)
+
+    def contacts_on(
+        self, people: Ints, asked: Ints, days: Days, layers: Iterable[int] = _ALL
+    ) -> DayContacts:
+        """Return all contacts of people on several days each.
+
+        Args:
+            people: who meets others.
+            asked: index into ``people``, one for each person and day that are asked about.
+            days: the day of each, or one for all.
+            layers: their numbers.
+
+        Returns:
+            The contacts; ``of`` is an index into ``asked``.
+        """
         place = self.place(people)
         of, other, layer_of = [], [], []
         for layer in layers:
-            numbers = self.slots[layer][place]
+            numbers = self.slots[layer][place][asked]
             total = int(numbers.sum())
             if not total:
                 continue
-            index = np.repeat(np.arange(len(people)), numbers)
-            slots = np.arange(total) - np.repeat(np.cumsum(numbers) - numbers, numbers)
+            index = np.repeat(np.arange(len(asked)), numbers)
+            slots = np.arange(total)
+            slots -= np.repeat(np.cumsum(numbers) - numbers, numbers)
             on = days if isinstance(days, int) else days[index]
-            met = self.partner(layer, people[index], slots, on)
-            real = met >= 0
+            met = self.partner(layer, people, slots, on, asked[index])
+            real = np.flatnonzero(met >= 0)
             of.append(index[real])
             other.append(met[real])
-            layer_of.append(np.full(len(of[-1]), layer, dtype=np.int8))
+            layer_of.append(np.full(len(real), layer, dtype=np.int8))
         if not of:
             none = np.zeros(0, dtype=np.int64)
             return DayContacts(none, none, none.astype(np.int8))

@@ -12,7 +12,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from simulations.city.detection import SETTINGS, DetectionChances, band_of
+from simulations.city.detection import BANDS, SETTINGS, DetectionChances, band_of
 from simulations.city.exchange import Columns, joined
 from simulations.city.hashes import (
     PERSON_BITS,
@@ -37,14 +37,14 @@ from simulations.city.keys import (
     WORKPLACE,
     CityScenario,
 )
+from simulations.city.look_back import CASES, LookBack, PastContacts
 from simulations.city.neighbourhoods import ADULT_DECADE, OLD_DECADE
 from simulations.city.network import MEAN_INTENSITY, Network, is_working_day
 from simulations.city.people import People
 from tracetogether.units import Bools, Floats, Ints
 
-CHUNK: Final = 4_096
-"""Person-days whose contacts are listed at a time."""
 _DAY_BITS: Final = 12
+_SYSTEMS_BITS: Final = 2
 _MOST_FALSE: Final = 64  # people listed falsely per person-day and setting
 _LAYER_OF_SETTING: Final = (NEIGHBOURHOOD, CLASSROOM, WORKPLACE, TRANSPORT, CITY)
 """Layer whose people the false listings of each setting are drawn from."""
@@ -115,6 +115,17 @@ class CityTracing:
         self._ios = chance(scenario.app.ios)
         minutes = [getattr(scenario.contacts, name).minutes for name in LAYERS]
         self._minutes_per_intensity = np.array(minutes) / MEAN_INTENSITY
+        self._look_back = LookBack(network, people)
+        # The band of each intensity, from 0 for too few minutes; and chances by systems and band.
+        self._band_of_intensity = [
+            band_of(np.arange(most + 1) * per) + 1
+            for most, per in zip(network.most, self._minutes_per_intensity, strict=True)
+        ]
+        self._kept, self._listed = (
+            np.pad(cells, ((0, 0), (0, 0), (1, 0))).reshape(len(LAYERS), -1)
+            for cells in (detection.kept, np.minimum(detection.listed, detection.kept))
+        )
+        self._most_kept = detection.kept.max(axis=2)
         keys = scenario.tracers
         recall = {
             HOUSEHOLD: keys.recall_home,
@@ -139,73 +150,78 @@ class CityTracing:
 
     def prevented(self, named: Named) -> Bools:
         """Return which contacts did not happen, because the other stayed at home then."""
-        stayed = self._people.was_away(named.other, named.day)
-        return np.asarray(stayed & ~named.at_home & ~named.false)
+        stayed = np.zeros(len(named.other), dtype=bool)
+        outside = np.flatnonzero(~(named.at_home | named.false))
+        stayed[outside] = self._people.was_away(named.other[outside], named.day[outside])
+        return stayed
 
     def by_app(self, cases: Ints, day: int) -> Named:
         """Return whom the logs of cases with the app hold, on the days before ``day``.
 
         Those who stayed at home themselves are among them: see ``prevented``.
         """
-        found = []
         keys = self._scenario.app
-        for people, days in self._person_days(cases, day, keys.look_back_days, keys.start_day):
-            met = self._network.contacts(people, days)
-            both = np.flatnonzero(self.has_app(met.other))
-            of, other, layer = met.of[both], met.other[both], met.layer[both].astype(np.int64)
-            case, on = people[of], days[of]
-            band = band_of(self._minutes(case, other, on, layer))
-            cell = layer, self._is_ios(case) + self._is_ios(other), np.maximum(band, 0)
-            draw = high_bits(hashed_pairs(key_of(self._seed, "detection"), case, other, 0))
-            kept = (draw < self._detection.kept[cell]) & (band >= 0)
-            listed = (draw < self._detection.listed[cell]) & kept
-            true, at_home = np.zeros(len(case), dtype=bool), layer == HOUSEHOLD
-            named = Named(case, other, on, true, listed, at_home)
-            found += [named.of(kept), self._falsely_listed(people, days)]
+        days = _days_before(day, keys.look_back_days, keys.start_day)
+        found = [
+            self._logged(met) for met in self._look_back.contacts(cases, days, self._may_be_logged)
+        ]
+        found += [
+            self._falsely_listed(cases[low : low + CASES], days)
+            for low in range(0, len(cases), CASES)
+        ]
         return Named.joined(found)
+
+    def _may_be_logged(self, layer: int, cases: Ints, others: Ints) -> tuple[Ints, Ints]:
+        """Return pairs that could be in a log, and the draw and the systems of each in one."""
+        both = np.flatnonzero(self.has_app(others))
+        cases, others = cases[both], others[both]
+        systems = self._is_ios(cases)
+        systems += self._is_ios(others)
+        draw = high_bits(hashed_pairs(key_of(self._seed, "detection"), cases, others, 0))
+        rows = np.flatnonzero(draw < self._most_kept[layer].take(systems))
+        mark = draw[rows]
+        mark <<= _SYSTEMS_BITS
+        mark |= systems[rows]
+        return both[rows], mark
+
+    def _logged(self, met: PastContacts) -> Named:
+        """Return the contacts that logs hold."""
+        intensity = self._intensity(met)
+        cell = self._band_of_intensity[met.layer].take(intensity)
+        cell += (met.mark & ((1 << _SYSTEMS_BITS) - 1)) * (len(BANDS) + 1)
+        draw = met.mark >> _SYSTEMS_BITS
+        kept = np.flatnonzero(draw < self._kept[met.layer].take(cell))
+        listed = draw[kept] < self._listed[met.layer].take(cell[kept])
+        return _named(met, kept, listed)
 
     def by_tracers(self, cases: Ints, day: int) -> Named:
         """Return whom cases name to tracers, on the days before ``day``; see ``prevented``."""
-        found = []
         keys = self._scenario.tracers
-        for people, days in self._person_days(cases, day, keys.look_back_days, 0):
-            met = self._network.contacts(people, days)
-            layer, case, on = met.layer.astype(np.int64), people[met.of], days[met.of]
-            draw = high_bits(hashed_pairs(key_of(self._seed, "recall"), case, met.other, 0))
-            said = np.flatnonzero(draw < self._recall[layer])
-            case, other, on, layer = case[said], met.other[said], on[said], layer[said]
-            long = self._minutes(case, other, on, layer) >= keys.least_minutes
-            true = np.zeros(len(case), dtype=bool)
-            found.append(Named(case, other, on, true, ~true, layer == HOUSEHOLD).of(long))
-        return Named.joined(found)
+        days = _days_before(day, keys.look_back_days, 0)
+        return Named.joined(
+            [self._said(met) for met in self._look_back.contacts(cases, days, self._may_be_said)]
+        )
 
-    def _person_days(
-        self, cases: Ints, day: int, look_back: int, first_day: int
-    ) -> list[tuple[Ints, Ints]]:
-        """Return the person-days of the look-back in parts, without days at home."""
-        days = np.arange(max(first_day, day - look_back), day, dtype=np.int64)
-        people, on = np.repeat(cases, len(days)), np.tile(days, len(cases))
-        return [
-            (people[low : low + CHUNK], on[low : low + CHUNK])
-            for low in range(0, len(people), CHUNK)
-        ]
+    def _may_be_said(self, layer: int, cases: Ints, others: Ints) -> tuple[Ints, Ints]:
+        draw = high_bits(hashed_pairs(key_of(self._seed, "recall"), cases, others, 0))
+        rows = np.flatnonzero(draw < self._recall[layer])
+        return rows, rows
 
-    def _minutes(self, case: Ints, other: Ints, days: Ints, layers: Ints) -> Floats:
-        """Return the minutes of contacts; 0 where a closure or a stay at home prevents it."""
-        minutes = np.zeros(len(case))
-        at_home = self._people.was_away(case, days)
-        for layer in range(len(LAYERS)):
-            rows = np.flatnonzero(
-                (layers == layer) if layer == HOUSEHOLD else (layers == layer) & ~at_home
-            )
-            if rows.size:
-                on = days[rows]
-                shares: int | Ints = self._open[layer][on]
-                found = self._network.intensity(layer, case[rows], other[rows], on, shares)
-                minutes[rows] = found * self._minutes_per_intensity[layer]
-        return minutes
+    def _said(self, met: PastContacts) -> Named:
+        """Return the contacts that were long enough to count."""
+        minutes = self._intensity(met) * self._minutes_per_intensity[met.layer]
+        long = np.flatnonzero(minutes >= self._scenario.tracers.least_minutes)
+        return _named(met, long, np.ones(len(long), dtype=bool))
 
-    def _falsely_listed(self, people: Ints, days: Ints) -> Named:
+    def _intensity(self, met: PastContacts) -> Ints:
+        """Return the intensity of contacts; 0 where a closure prevents it."""
+        shares = self._open[met.layer]
+        share: int | Ints = int(shares[0])
+        if (shares != share).any():
+            share = shares.take(met.day)
+        return self._network.intensity(met.layer, met.case, met.other, met.day, share)
+
+    def _falsely_listed(self, cases: Ints, days: Ints) -> Named:
         """Return people of the same neighbourhood, school, workplace or line who were not near."""
         keys = self._scenario.app
         hours = (
@@ -215,40 +231,60 @@ class CityTracing:
             keys.hours_transport,
             keys.hours_city,
         )
-        there = ~self._people.was_away(people, days)
-        working = is_working_day(days)
-        place = self._network.place(people)
+        out = self._look_back.was_out(cases, days)
+        out_working = out & is_working_day(days)
+        place = self._network.place(cases)
         found = []
         for setting, layer in enumerate(_LAYER_OF_SETTING):
             mean = float(self._detection.false_per_hour[setting]) * hours[setting]
             mean *= keys.false_listings
             if not mean:
                 continue
-            inside = there & (self._network.slots[layer][place] > 0)
-            if SETTINGS[setting] in {"school", "work", "transport"}:
-                inside &= working
-            rows = np.flatnonzero(inside)
-            if rows.size:
-                found.append(self._drawn(people[rows], days[rows], layer, setting, mean))
+            there = out_working if SETTINGS[setting] in {"school", "work", "transport"} else out
+            visitors = np.flatnonzero(self._network.slots[layer][place] > 0)
+            asked, on = np.nonzero(there[visitors])
+            if asked.size:
+                asked = visitors[asked]
+                found.append(self._drawn(cases, asked, days[on], layer, setting, mean))
         return Named.joined(found)
 
-    def _drawn(self, people: Ints, days: Ints, layer: int, setting: int, mean: float) -> Named:
+    def _drawn(
+        self, cases: Ints, asked: Ints, days: Ints, layer: int, setting: int, mean: float
+    ) -> Named:
         """Draw people listed falsely: the mean number, rounded up or down by chance."""
-        packed = people | days << PERSON_BITS | setting << (PERSON_BITS + _DAY_BITS)
+        packed = cases[asked] | days << PERSON_BITS | setting << (PERSON_BITS + _DAY_BITS)
         draw = hashed(key_of(self._seed, "falsely listed"), packed)
         whole = min(int(mean), _MOST_FALSE)
         number = whole + happens(draw, chance(mean - int(mean))).astype(np.int64)
-        index = np.repeat(np.arange(len(people)), number)
+        index = np.repeat(np.arange(len(asked)), number)
         turn = np.arange(len(index)) - np.repeat(np.cumsum(number) - number, number)
-        case, on = people[index], days[index]
-        other = self._network.bystander(
-            layer, case, on, rehashed(draw[index] + turn.astype(np.uint64))
-        )
-        both = (other >= 0) & (other != case)
-        both[both] &= self.has_app(other[both])
-        case, other, on = case[both], other[both], on[both]
-        false = np.ones(len(case), dtype=bool)
-        return Named(case, other, on, false, false, ~false)
+        draws = rehashed(draw[index] + turn.astype(np.uint64))
+        of, on = asked[index], days[index]
+        visitors, of = _used(of, len(cases))
+        other = self._network.bystander(layer, cases[visitors], on, draws, of)
+        case = cases[visitors][of]
+        real = np.flatnonzero((other >= 0) & (other != case))
+        both = real[self.has_app(other[real])]
+        true = np.ones(len(both), dtype=bool)
+        return Named(case[both], other[both], on[both], true, true, ~true)
+
+
+def _used(index: Ints, size: int) -> tuple[Ints, Ints]:
+    """Return the sorted unique values of an index below ``size``, and where each entry is there."""
+    used = np.zeros(size, dtype=bool)
+    used[index] = True
+    return np.flatnonzero(used), (np.cumsum(used) - 1)[index]
+
+
+def _days_before(day: int, look_back: int, first_day: int) -> Ints:
+    return np.arange(max(first_day, day - look_back), day, dtype=np.int64)
+
+
+def _named(met: PastContacts, rows: Ints, listed: Bools) -> Named:
+    """Return rows of contacts as people who are named for a contact in truth."""
+    false = np.zeros(len(rows), dtype=bool)
+    at_home = np.full(len(rows), met.layer == HOUSEHOLD)
+    return Named(met.case[rows], met.other[rows], met.day[rows], false, listed, at_home)
 
 
 def adoption_by_decade(scenario: CityScenario, network: Network) -> Floats:
