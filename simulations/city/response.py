@@ -15,12 +15,13 @@ from typing import Final
 import numpy as np
 
 from simulations.city.disease import INFECTIOUS_DAYS, Disease
+from simulations.city.distinct import count_distinct, distinct
 from simulations.city.exchange import Exchange, OwnPeople
 from simulations.city.hashes import chance, chances, happens, hashed, high_bits, key_of
 from simulations.city.keys import HOUSEHOLD, CityScenario
 from simulations.city.network import Network
 from simulations.city.own_measures import Measure, Watch
-from simulations.city.people import NEVER, People
+from simulations.city.people import NEVER, People, longest
 from simulations.city.tracing import CityTracing, Named
 from tracetogether.units import Bools, Ints
 
@@ -203,7 +204,7 @@ class Response:
         self._isolate(people, day)
         home = self._scenario.household_quarantine
         if home.compliance and home.start_day <= day < home.end_day:
-            others = np.unique(self._network.contacts(people, day, [HOUSEHOLD]).other)
+            others = distinct(self._network.contacts(people, day, [HOUSEHOLD]).other)
             others = others[self._chance("household", others, home.compliance)]
             (others,) = yield from self._own.to_owners(others, others)
             self._quarantine(others, np.full(len(others), day + home.days, np.int64), day)
@@ -219,7 +220,7 @@ class Response:
 
     def _name(self, measure: Measure, cases: Ints, day: int) -> Exchange[None]:
         named = yield from self._here(measure.named(self._network, self._seed, cases, day))
-        self.costs.calls += len(np.unique(named.other))
+        self.costs.calls += count_distinct(named.other)
         self.costs.learned_person_contacts += _pairs(named)
         self._show("measure", named, day)
         self._warnings[day + measure.delay_days].append(
@@ -248,18 +249,17 @@ class Response:
         self._learn(named)
         listed = named.of(named.listed)
         if app.second_degree:
-            first = np.unique(listed.other)
+            first = distinct(listed.other)
             more = yield from self._met(self._tracing.by_app(first, day))
             self._show("app", more, day)
             self.costs.uploads += len(first)
             self._learn(more)
             listed = Named.joined([listed, more.of(more.listed)])
-        people, index = np.unique(listed.other, return_inverse=True)
-        true = np.bincount(index, ~listed.false, minlength=len(people)) > 0
-        self.costs.warned += len(people)
-        self.costs.warned_falsely += int((~true).sum())
+        warned = count_distinct(listed.other)
+        self.costs.warned += warned
+        self.costs.warned_falsely += warned - count_distinct(listed.other[~listed.false])
         if app.protocol == "bluetrace":
-            self.costs.calls += len(people)
+            self.costs.calls += warned
         self._warnings[day + app.pin_delay_days].append(
             (listed.other, listed.day + app.quarantine_days)
         )
@@ -275,7 +275,7 @@ class Response:
         self._show("tracers", named, day)
         pairs = _pairs(named)
         self.costs.interviews += len(asked)
-        self.costs.calls += len(asked) + len(np.unique(named.other))
+        self.costs.calls += len(asked) + count_distinct(named.other)
         self.costs.learned_person_contacts += pairs
         self._warnings[day + tracers.delay_days].append(
             (named.other, named.day + tracers.quarantine_days)
@@ -293,14 +293,14 @@ class Response:
         return people[np.argsort(draw, kind="stable")[:capacity]]
 
     def _warn(self, people: Ints, until: Ints, day: int) -> None:
+        people, until = longest(people, until)
         level: Ints | int = 0
         if self._alarms.size:
             level = np.minimum(self._alarms[people], _ALARM_LEVELS - 1).astype(np.int64)
         draw = high_bits(hashed(key_of(self._seed, "compliance"), people))
         self._quarantine_those(people, until, draw < self._compliance[level], day)
         if self._alarms.size:
-            warned = np.unique(people)
-            wrong = warned[~self._is_infected(warned, day)]
+            wrong = people[~self._is_infected(people, day)]
             self._alarms[wrong] = np.minimum(self._alarms[wrong], 254) + 1
 
     def _quarantine_those(self, people: Ints, until: Ints, stays: Bools, day: int) -> None:
@@ -310,7 +310,7 @@ class Response:
         if not people.size:
             return
         added = self._people.keep_home(people, day, self._cut(until))
-        people = np.unique(people)
+        people = distinct(people)
         infected = self._is_infected(people, day)
         self.costs.quarantine_days_infected += int(added[infected].sum())
         self.costs.quarantine_days_not += int(added[~infected].sum())
@@ -340,4 +340,4 @@ def _sorted(parts: list[Ints]) -> Ints:
 
 def _pairs(named: Named) -> int:
     """Return the number of different pairs of a case and a contact."""
-    return len(np.unique(named.case << 32 | named.other))
+    return count_distinct(named.case << 32 | named.other)

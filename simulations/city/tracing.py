@@ -85,7 +85,8 @@ class Named:
 
     def of(self, rows: Bools) -> "Named":
         """Return these rows."""
-        return Named(*(column[rows] for column in self.columns))
+        index = np.flatnonzero(rows)
+        return Named(*(column[index] for column in self.columns))
 
 
 class CityTracing:
