@@ -31,9 +31,11 @@ def test_the_statistics_find_a_one_sided_contact(monkeypatch: pytest.MonkeyPatch
     assert seen > 200_000
     whole = Network.partner
 
-    def spoiled(self: Network, layer: int, people: Ints, slots: Ints, days: int | Ints) -> Ints:
-        found = whole(self, layer, people, slots, days)
-        found[people == 17] = 5
+    def spoiled(
+        self: Network, layer: int, people: Ints, slots: Ints, days: int | Ints, of: Ints
+    ) -> Ints:
+        found = whole(self, layer, people, slots, days, of)
+        found[people[of] == 17] = 5
         return found
 
     monkeypatch.setattr(Network, "partner", spoiled)
@@ -56,9 +58,11 @@ def test_a_layer_that_loses_contacts_does_not_follow_the_keys(
     scenario = load_city("test-town")
     network, whole = Network(scenario, 2), Network.partner
 
-    def lossy(self: Network, of: int, people: Ints, slots: Ints, days: int | Ints) -> Ints:
-        found = whole(self, of, people, slots, days)
-        found[(people + found) % 9 == 0] = -1
+    def lossy(
+        self: Network, layer: int, people: Ints, slots: Ints, days: int | Ints, of: Ints
+    ) -> Ints:
+        found = whole(self, layer, people, slots, days, of)
+        found[(people[of] + found) % 9 == 0] = -1
         return found
 
     monkeypatch.setattr(Network, "partner", lossy)
@@ -72,8 +76,10 @@ def test_partners_who_are_not_uniform_are_found(
     network, whole = Network(load_city("test-town"), 2), Network.partner
     assert uniformity_p(network, layer) > 1e-3
 
-    def choosy(self: Network, of: int, people: Ints, slots: Ints, days: int | Ints) -> Ints:
-        found = whole(self, of, people, slots, days)
+    def choosy(
+        self: Network, layer: int, people: Ints, slots: Ints, days: int | Ints, of: Ints
+    ) -> Ints:
+        found = whole(self, layer, people, slots, days, of)
         found[(found % 5_000 < 700) & (slots % 3 == 0)] = -1
         return found
 
