@@ -13,6 +13,7 @@ from simulations.city.measure_keys import (
     SymptomTestKeys,
     TracerKeys,
 )
+from simulations.city.price_keys import PriceKeys
 from simulations.settings.keys import Share, about
 
 SCHEMA: Final = 1
@@ -242,3 +243,4 @@ class CityScenario:
         default_factory=ClosureKeys
     )
     masks: Annotated[MaskKeys, about("Masks.")] = field(default_factory=MaskKeys)
+    prices: Annotated[PriceKeys, about("What measures cost.")] = field(default_factory=PriceKeys)

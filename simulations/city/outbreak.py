@@ -12,6 +12,7 @@ before 10 % of all were infected, as later ones meet people who were infected al
 
 from dataclasses import dataclass
 from functools import cached_property
+from types import MappingProxyType
 from typing import Any, Final
 
 import numpy as np
@@ -20,7 +21,7 @@ from scipy.optimize import brentq
 from scipy.special import digamma
 
 from simulations.city.disease import INFECTIOUS_DAYS, SEVERE, generation_shares
-from simulations.city.people import NEVER
+from simulations.city.people import BY_APP, BY_TRACERS, NEVER, OF_SOURCE
 from simulations.city.run import CityRun
 from tracetogether.units import Bools, Floats, Ints
 
@@ -29,6 +30,7 @@ EARLY_SHARE: Final = 0.1
 EARLY_GENERATION: Final = 2
 """First generation that R of a run counts."""
 _CHUNK: Final = 1 << 17
+_NAMED_BY: Final = MappingProxyType({"app": BY_APP, "tracers": BY_TRACERS})
 _LEAST_K, _LARGEST_K = 1e-3, 1e3
 
 People32 = npt.NDArray[np.int32]
@@ -47,6 +49,7 @@ class Outbreak:
         day: day of infection.
         generation: 0 for cases of day 0, else that of the source and 1.
         offspring: number of people whom they infected.
+        found: who named them while they were infected; see ``People.found``.
     """
 
     played: CityRun
@@ -56,6 +59,7 @@ class Outbreak:
     day: Small
     generation: Small
     offspring: People32
+    found: npt.NDArray[np.uint8]
 
     @classmethod
     def of(cls, played: CityRun) -> "Outbreak":
@@ -76,7 +80,8 @@ class Outbreak:
         for low, high in zip(ends[1:-1].tolist(), ends[2:].tolist(), strict=True):
             generation[low:high] = generation[source[low:high]] + 1
         offspring = np.bincount(source[caught], minlength=len(person)).astype(np.int32)
-        return cls(played, person, source, people.layer[person], day, generation, offspring)
+        found = people.found[person]
+        return cls(played, person, source, people.layer[person], day, generation, offspring, found)
 
     @property
     def last_whole_day(self) -> int:
@@ -123,6 +128,19 @@ class Outbreak:
     def offspring_counts(self) -> Ints:
         """Return how many cases infected 0, 1, 2 and so on others, of cases with all 14 days."""
         return np.bincount(self.offspring[self.is_whole]).astype(np.int64)
+
+    def named(self) -> dict[str, int]:
+        """Return how many infected people were named by whom, and by a contact with their source.
+
+        Such a contact is a transmission that tracing found. ``named`` is by anybody.
+        """
+        counts = {"infected_named": int((self.found > 0).sum())}
+        for who, bit in _NAMED_BY.items():
+            counts[f"infected_named_by_{who}"] = int((self.found & bit > 0).sum())
+        for who, bit in _NAMED_BY.items():
+            rows = self.found & (bit << OF_SOURCE) > 0
+            counts[f"transmissions_named_by_{who}"] = int(rows.sum())
+        return counts
 
     def by_age(self) -> list[dict[str, int]]:
         """Return a line for each decade of age: people, and infected, severe and deadly cases."""

@@ -13,6 +13,8 @@ from tracetogether.units import Bools, Ints
 NEVER: Final = 32_000
 """A day after every other."""
 NOBODY: Final = -1
+BY_APP, BY_TRACERS, BY_MEASURE = 1, 2, 4
+OF_SOURCE: Final = 3
 DAYS_BEFORE: Final = 32
 """Days before a person's last stay at home that are remembered; look-backs are shorter."""
 _DAY_BITS: Final = 16
@@ -25,6 +27,7 @@ _START: Final[Mapping[str, tuple[str, int]]] = MappingProxyType(
         "away_until": ("int16", -1),
         "before": ("uint32", 0),
         "tested": ("bool", 0),
+        "found": ("uint8", 0),
     }
 )
 """Type and first value of each column."""
@@ -50,6 +53,8 @@ class People:
         away_from, away_until: first day at home, and the first day out again.
         before: the days before ``away_from``, one bit each: bit 0 is the day before it.
         tested: whether a test was positive.
+        found: who named the person while infected: bits of BY_APP, BY_TRACERS and BY_MEASURE, and
+            the same ``OF_SOURCE`` bits higher if the contact was with who infected them.
     """
 
     infected_on: npt.NDArray[np.int16]
@@ -59,6 +64,7 @@ class People:
     away_until: npt.NDArray[np.int16]
     before: npt.NDArray[np.uint32]
     tested: Bools
+    found: npt.NDArray[np.uint8]
 
     def __init__(
         self, count: int, own: slice = slice(None), memory: memoryview | None = None
@@ -106,6 +112,11 @@ class People:
         self.source[people] = sources
         self.layer[people] = layers
 
+    def note_found(self, people: Ints, cases: Ints, by: int) -> None:
+        """Note that infected people were named by cases, one of each a row; ``by`` is a bit."""
+        self.found[people] |= by
+        self.found[people[self.source[people] == cases]] |= by << OF_SOURCE
+
     def keep_home(self, people: Ints, day: int, until: Ints) -> Ints:
         """Keep people at home from ``day``, and return for how many more days than already known.
 
@@ -150,6 +161,7 @@ class People:
             self.away_until,
             self.before,
             self.tested,
+            self.found,
         ):
             # Little-endian bytes on every machine.
             found.update(column.astype(column.dtype.newbyteorder("<"), copy=False).data)

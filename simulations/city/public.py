@@ -12,7 +12,9 @@ from functools import cached_property
 from importlib import import_module
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Any, Final, Literal
+
+import numpy as np
 
 from simulations.city.city_plots import plot_points, plot_run
 from simulations.city.compare import Comparison, compare_cities
@@ -22,6 +24,7 @@ from simulations.city.results import day_columns, findings, save
 from simulations.city.run import CityRun, run_city
 from simulations.city.scenario import load_city, replaced
 from simulations.city.sweeps import CitySweep, sweep_city
+from simulations.city.tree_table import tree_columns
 from tracetogether.errors import MissingExtraError
 from tracetogether.units import Floats, Ints
 
@@ -98,13 +101,13 @@ class CityResult:
         """Return the (days,) columns of the run by name; R is NaN where it is not known."""
         return day_columns(self.outbreak)
 
-    def to_pandas(self) -> Any:  # noqa: ANN401 - pandas is optional
-        """Return a data frame with a line for each day.
+    def to_pandas(self, table: Literal["days", "tree"] = "days") -> Any:  # noqa: ANN401 - optional
+        """Return a data frame with a line for each day, or for everybody who was infected.
 
         Raises:
             MissingExtraError: pandas is not installed.
         """
-        return _frame(self.columns)
+        return _frame(self.tree() if table == "tree" else self.columns)
 
     def plot(self) -> Any:  # noqa: ANN401 - matplotlib is optional
         """Return a matplotlib figure of infections, R and people at home by day.
@@ -114,13 +117,22 @@ class CityResult:
         """
         return plot_run(self.figures)
 
-    def save(self, folder: str | Path) -> None:
+    def tree(self) -> Mapping[str, np.ndarray]:
+        """Return who infected whom: columns with a row for everybody who was infected."""
+        return tree_columns(self.outbreak)
+
+    def save(self, folder: str | Path, *, tree: str | None = None) -> None:
         """Write the tables of the run into a folder, as ``tracetogether city run --out`` does.
+
+        Args:
+            folder: empty, or with an earlier run.
+            tree: also write who infected whom, as "csv" or "parquet".
 
         Raises:
             StoreError: the folder holds something else, or can't be written.
+            MissingExtraError: pyarrow is not installed, which Parquet needs.
         """
-        save(self.played, Path(folder), self.outbreak)
+        save(self.played, Path(folder), self.outbreak, tree=tree)
 
 
 class CitySweepResult(CitySweep):

@@ -21,7 +21,7 @@ from simulations.city.hashes import chance, chances, happens, hashed, high_bits,
 from simulations.city.keys import HOUSEHOLD, CityScenario
 from simulations.city.network import Network
 from simulations.city.own_measures import Measure, Watch
-from simulations.city.people import NEVER, People, longest
+from simulations.city.people import BY_APP, BY_MEASURE, BY_TRACERS, NEVER, People, longest
 from simulations.city.tracing import CityTracing, Named
 from tracetogether.units import Bools, Ints
 
@@ -223,6 +223,7 @@ class Response:
         self.costs.calls += count_distinct(named.other)
         self.costs.learned_person_contacts += _pairs(named)
         self._show("measure", named, day)
+        self._note_found(named, BY_MEASURE, day)
         self._warnings[day + measure.delay_days].append(
             (named.other, named.day + measure.quarantine_days)
         )
@@ -255,6 +256,7 @@ class Response:
             self.costs.uploads += len(first)
             self._learn(more)
             listed = Named.joined([listed, more.of(more.listed)])
+        self._note_found(listed, BY_APP, day)
         warned = count_distinct(listed.other)
         self.costs.warned += warned
         self.costs.warned_falsely += warned - count_distinct(listed.other[~listed.false])
@@ -263,6 +265,10 @@ class Response:
         self._warnings[day + app.pin_delay_days].append(
             (listed.other, listed.day + app.quarantine_days)
         )
+
+    def _note_found(self, named: Named, by: int, day: int) -> None:
+        rows = np.flatnonzero(self._is_infected(named.other, day))
+        self._people.note_found(named.other[rows], named.case[rows], by)
 
     def _learn(self, named: Named) -> None:
         if self._scenario.app.protocol == "bluetrace":  # phones of others match broadcasts alone
@@ -273,6 +279,7 @@ class Response:
         asked = yield from self._drawn(people, int(tracers.cases_per_100k * self._per_100k), day)
         named = yield from self._met(self._tracing.by_tracers(asked, day))
         self._show("tracers", named, day)
+        self._note_found(named, BY_TRACERS, day)
         pairs = _pairs(named)
         self.costs.interviews += len(asked)
         self.costs.calls += len(asked) + count_distinct(named.other)

@@ -5,6 +5,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Final
 
 import numpy as np
@@ -12,6 +13,7 @@ import numpy as np
 from simulations.city.keys import LAYERS
 from simulations.city.outbreak import Outbreak, dispersion
 from simulations.city.run import CityRun
+from simulations.city.tree_table import CSV_FILE, PARQUET_FILE, save_tree
 from simulations.pages.recording import prepare_folder
 from simulations.studies.bench import peak_mb
 from tracetogether.units import Floats, Ints
@@ -21,6 +23,8 @@ MANIFEST: Final = "manifest.json"
 DAYS: Final = "days.csv"
 LAYERS_OF_RUN: Final = "layers.csv"
 AGES: Final = "ages.csv"
+TREES: Final = MappingProxyType({"csv": CSV_FILE, "parquet": PARQUET_FILE})
+"""The file of who infected whom, by its format."""
 
 
 def summary(played: CityRun, outbreak: Outbreak | None = None) -> dict[str, Any]:
@@ -48,7 +52,9 @@ def summary(played: CityRun, outbreak: Outbreak | None = None) -> dict[str, Any]
         "k": dispersion(outbreak.offspring_counts()),
         "severe": sum(row["severe"] for row in ages),
         "deaths": sum(row["deaths"] for row in ages),
+        **outbreak.named(),
         **played.costs.to_json(),
+        "cost": played.scenario.prices.cost(played.costs.to_json()),
         "detection_table": f"{played.detection.protocol} {played.detection.digest}",
         "cpu_s": played.cpu_s,
         "peak_mb": peak_mb(),
@@ -103,13 +109,24 @@ def listed(column: Ints | Floats) -> list[float | None]:
     return [None if value != value else value for value in column.tolist()]  # noqa: PLR0124
 
 
-def save(played: CityRun, folder: Path, outbreak: Outbreak | None = None) -> None:
+def save(
+    played: CityRun, folder: Path, outbreak: Outbreak | None = None, *, tree: str | None = None
+) -> None:
     """Keep a run in a folder: its figures, keys, curves, layers and ages.
+
+    Args:
+        played: the run.
+        folder: empty, or with an earlier run.
+        outbreak: its infected people, if they are known already.
+        tree: also write who infected whom, as "csv" or "parquet".
 
     Raises:
         StoreError: the folder holds something else, or can't be written.
+        MissingExtraError: pyarrow is not installed, which Parquet needs.
     """
     prepare_folder(folder)
+    for stale in TREES.values():  # of another run that was kept here
+        (folder / stale).unlink(missing_ok=True)
     outbreak = outbreak or Outbreak.of(played)
     columns = {name: listed(column) for name, column in day_columns(outbreak).items()}
     rows = [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
@@ -118,6 +135,8 @@ def save(played: CityRun, folder: Path, outbreak: Outbreak | None = None) -> Non
     save_table(
         [{"layer": name, "infections": count} for name, count in by_layer], folder / LAYERS_OF_RUN
     )
+    if tree is not None:
+        save_tree(outbreak, folder / TREES[tree])
     found = outbreak.to_json()
     save_table(found["by_age"], folder / AGES)
     kept = summary(played, outbreak) | found | {"keys": asdict(played.scenario)}

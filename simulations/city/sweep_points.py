@@ -1,6 +1,6 @@
 """What all seeds of one setting say together: means, curves and R, each with its central 90 %."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -13,6 +13,8 @@ from tracetogether.units import Floats, Ints
 Findings = Mapping[str, Any]
 """What ``results.findings`` returns of a run."""
 
+LEAST_EARLY: Final = 10
+"""Early cases of all runs from which R is computed."""
 NOT_AVERAGED: Final = ("seed", "people", "days", "r", "k", "cpu_s", "peak_mb")
 """Numbers of a run that have no mean over seeds here."""
 
@@ -55,19 +57,33 @@ def point_of(settings: Mapping[str, Any], rows: Sequence[Findings]) -> dict[str,
     }
 
 
-def curves_of(rows: Sequence[Findings]) -> dict[str, dict[str, list[Any]]]:
-    """Return each (days,) column of some runs as mean, low and high."""
+def curves_of(
+    rows: Sequence[Findings], names: Iterable[str] | None = None
+) -> dict[str, dict[str, list[Any]]]:
+    """Return the (days,) columns with these names, or all, as mean, low and high over runs."""
     return {
         name: curve_means(np.array([row["curves"][name] for row in rows], dtype=np.float64))
-        for name in rows[0]["curves"]
+        for name in names or rows[0]["curves"]
     }
 
 
 def early_r(rows: Sequence[Findings]) -> dict[str, float | None]:
-    """Return R of the early cases of some runs with its central 90 % between seeds."""
+    """Return R of the early cases of some runs with its central 90 % between seeds.
+
+    It is None with fewer than LEAST_EARLY early cases in all runs: they would say too little.
+    """
     cases = np.array([row["early"]["cases"] for row in rows], dtype=np.float64)
     infected = np.array([row["early"]["infected"] for row in rows], dtype=np.float64)
-    return _r_of(rate_of_groups(infected, cases))
+    return _r_of(rate_of_groups(infected, cases) if cases.sum() >= LEAST_EARLY else None)
+
+
+def r_text(r: Mapping[str, float | None]) -> str:
+    """Return R with its interval, as sentences write it."""
+    if r["r"] is None:
+        return "not known"
+    if r["low"] is None or r["high"] is None:
+        return f"{r['r']:.2f}"
+    return f"{r['r']:.2f} ({r['low']:.2f} to {r['high']:.2f})"
 
 
 def averaged(row: Findings) -> list[str]:

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from scipy.optimize import isotonic_regression
 
-from simulations.city.sweep_points import Findings, early_r
+from simulations.city.sweep_points import Findings, early_r, r_text
 from tracetogether.errors import ScenarioError
 from tracetogether.units import Floats
 
@@ -44,7 +44,7 @@ class Threshold:
     def sentence(self) -> str:
         """Return the answer in one sentence."""
         first, last = self.tried[0], self.tried[-1]
-        at_first, at_last = _r_text(self.r[0]), _r_text(self.r[-1])
+        at_first, at_last = r_text(self.r[0]), r_text(self.r[-1])
         if self.value is not None:
             low = "below what was tried" if self.low is None else f"{self.low:.2f}"
             high = f"more than {last:g}" if self.high is None else f"{self.high:.2f}"
@@ -123,8 +123,3 @@ def _crossing(at: Floats, values: Floats) -> float | None:
     after = int(below[0])
     share = (values[after - 1] - 1) / (values[after - 1] - values[after])
     return float(at[after - 1] + share * (at[after] - at[after - 1]))
-
-
-def _r_text(r: Mapping[str, float | None]) -> str:
-    bounds = "" if r["low"] is None else f" ({r['low']:.2f} to {r['high']:.2f})"
-    return f"{r['r']:.2f}{bounds}"

@@ -1,13 +1,25 @@
 """What a run says: generations, R, offspring, severe cases, and people at home by day."""
 
-import numpy as np
-import pytest
+import csv
+import json
+from pathlib import Path
 
+import numpy as np
+import pyarrow.parquet
+import pytest
+from click.testing import CliRunner
+
+from simulations.city.compare import Comparison
+from simulations.city.keys import LAYERS
+from simulations.city.many_runs import CityTask, findings_of
 from simulations.city.outbreak import Outbreak, dispersion, most_infectious_share
-from simulations.city.people import NOBODY
-from simulations.city.results import findings, infections_by_layer
+from simulations.city.people import NEVER, NOBODY
+from simulations.city.results import findings, infections_by_layer, save
 from simulations.city.run import CityRun, run_city
 from simulations.city.scenario import load_city
+from simulations.city.tracing import Named
+from simulations.city.tree_table import COLUMNS, save_tree, tree_blocks, tree_columns
+from tracetogether.cli.city import city
 
 MEASURED = {
     "people.count": "4000",
@@ -121,3 +133,166 @@ def test_early_cases_leave_out_the_first_ones(outbreak: Outbreak) -> None:
     last = outbreak.day[np.flatnonzero(rows)[cases - 1]]
     assert total[last + 14] <= 400
     assert infected == outbreak.offspring[np.flatnonzero(rows)[:cases]].sum()
+
+
+def test_the_tree_has_a_line_for_everybody_infected(outbreak: Outbreak, tmp_path: Path) -> None:
+    tree = tree_columns(outbreak)
+    people = outbreak.played.people
+    assert (tree["source"] == people.source[tree["person"]]).all()
+    assert (tree["day"] == people.infected_on[tree["person"]]).all()
+    assert tree["infected"].sum() == (tree["source"] >= 0).sum()
+    assert set(tree["layer"]) == {"", *LAYERS}
+    assert (tree["layer"] == "").sum() == 20
+    assert (tree["severe"] | ~tree["died"]).all()
+    blocks = list(tree_blocks(outbreak, 100))
+    assert len(blocks) == -(-len(tree["person"]) // 100)
+    for name in COLUMNS:
+        assert (np.concatenate([block[name] for block in blocks]) == tree[name]).all()
+    save_tree(outbreak, tmp_path / "tree.csv")
+    save_tree(outbreak, tmp_path / "tree.parquet")
+    with (tmp_path / "tree.csv").open(encoding="utf-8") as file:
+        lines = list(csv.DictReader(file))
+    table = pyarrow.parquet.read_table(tmp_path / "tree.parquet")
+    for name in COLUMNS:
+        assert table[name].to_pylist() == tree[name].tolist()
+        texts = [f"{int(value) if value in (True, False) else value}" for value in tree[name]]
+        assert [line[name] for line in lines] == texts
+
+
+def test_people_who_are_named_while_infected_are_marked(played: CityRun) -> None:
+    """The marks are those that everybody who was named gives, row by row."""
+    rows: list[tuple[str, Named, int]] = []
+    again = run_city(
+        played.scenario, seed=1, watch=lambda by, named, day: rows.append((by, named, day))
+    )
+    people = again.people
+    by_app, of_source = set(), set()
+    for by, named, day in rows:
+        if by != "app":
+            continue
+        for case, other in zip(
+            named.case[named.listed].tolist(), named.other[named.listed].tolist(), strict=True
+        ):
+            since = int(people.infected_on[other])
+            if (
+                since != NEVER and day - 14 < since < day
+            ):  # who catches it today is not infected yet
+                by_app.add(other)
+                if people.source[other] == case:
+                    of_source.add(other)
+    tree = tree_columns(Outbreak.of(again))
+    assert set(tree["person"][tree["named_by_app"]].tolist()) == by_app
+    assert set(tree["person"][tree["app_found_transmission"]].tolist()) == of_source
+    assert 0 < len(of_source) < len(by_app)
+    figures = findings(again)
+    assert figures["infected_named_by_app"] == len(by_app)
+    assert figures["transmissions_named_by_app"] == len(of_source)
+    tracers = tree["named_by_tracers"]
+    assert figures["infected_named_by_tracers"] == tracers.sum() > 0
+    assert figures["infected_named"] == (tracers | tree["named_by_app"]).sum()
+
+
+def test_shards_give_the_same_days_and_tree(played: CityRun, outbreak: Outbreak) -> None:
+    parted = run_city(played.scenario, seed=1, bounds=(0, 1_111, 2_500, 4_000))
+    for name, column in played.daily.items():
+        assert parted.daily[name].tolist() == column.tolist(), name
+    assert (Outbreak.of(parted).found == outbreak.found).all()
+    assert findings(parted)["digest"] == findings(played)["digest"]
+
+
+def test_a_folder_keeps_the_tree_if_asked(outbreak: Outbreak, tmp_path: Path) -> None:
+    save(outbreak.played, tmp_path, outbreak, tree="parquet")
+    assert (tmp_path / "tree.parquet").exists()
+    save(outbreak.played, tmp_path, outbreak, tree="csv")
+    assert (tmp_path / "tree.csv").exists()
+    assert not (tmp_path / "tree.parquet").exists()
+    done = CliRunner().invoke(city, ["run", "test-town", "--tree", "csv"])
+    assert "--tree needs --out DIR" in done.output
+
+
+PRICES = ("isolation_day", "quarantine_day", "test", "interview", "call", "upload")
+
+
+def test_each_price_counts_in_the_cost(played: CityRun) -> None:
+    counts = played.costs.to_json()
+    wanted = {
+        "isolation_day": counts["isolation_days"],
+        "quarantine_day": counts["quarantine_days_infected"] + counts["quarantine_days_not"],
+        "test": counts["tests"],
+        "interview": counts["interviews"],
+        "call": counts["calls"],
+        "upload": counts["uploads"],
+    }
+    assert tuple(wanted) == PRICES
+    for price, number in wanted.items():
+        town = load_city("test-town", {f"prices.{price}": "2"})
+        assert town.prices.cost(counts) == 2 * number > 0
+    assert findings(played)["cost"] == 0
+
+
+def row_of(infections: int, days: int, seed: int) -> dict[str, object]:
+    """Return findings with what a comparison needs."""
+    names = ("quarantine_days_infected", "isolation_days", "interviews", "calls", "uploads")
+    return {
+        "scenario": "test-town",
+        "seed": seed,
+        "people": 10_000,
+        "days": 60,
+        "peak_mb": 1.0,
+        "infections": infections,
+        "quarantine_days_not": days,
+        "tests": infections,
+        "severe": infections // 10,
+        "deaths": infections // 100,
+        "learned_person_contacts": 0,
+        "cost": 0.0,
+        "early": {"cases": 100, "infected": 90 + seed},
+        **dict.fromkeys(names, 0),
+    }
+
+
+def compared(rows: list[tuple[int, int]], others: list[tuple[int, int]]) -> Comparison:
+    town = load_city("test-town")
+    first, second = (
+        [row_of(*row, seed) for seed, row in enumerate(side, start=1)] for side in (rows, others)
+    )
+    return Comparison(town, town, first, second)
+
+
+def test_what_an_infection_averted_costs() -> None:
+    found = compared([(400, 1_210), (500, 1_190), (600, 1_200)], [(700, 0), (800, 0), (900, 0)])
+    assert (found.averted.mean, found.averted.low, found.averted.high) == (300, 300, 300)
+    ratio = found.per_averted("quarantine_days_not")
+    assert ratio.ratio == 4
+    assert 3.9 < ratio.low < 4 < ratio.high < 4.1
+    said = found.details()
+    assert said[1] == "It averts 30 (30 to 30) severe cases and 3 (3 to 3) deaths."
+    words = "Each infection averted costs 4 days of quarantine of people who were not infected ("
+    assert said[2].startswith(words)
+    assert said[3] == "Each infection averted saves 1 tests (1 to 1)."
+    assert "averts 300 of 800 infections, 38% (90 % interval 300 to 300, 3 seeds); it costs" in (
+        found.answer("a", "b")
+    )
+
+
+def test_an_answer_that_may_be_chance_says_so() -> None:
+    unclear = compared([(400, 50), (900, 50)], [(700, 0), (800, 0)])
+    assert "so it may be chance" in unclear.answer("a", "b")
+    assert unclear.per_averted("quarantine_days_not").low is None
+    assert "not clearly above 0" in unclear.details()[-1]
+    worse = compared([(900, 0), (905, 0)], [(700, 90), (704, 80)])
+    assert (
+        " adds 200 of 702 infections, 29% (90 % interval 197 to 204, 2 seeds); it saves 85 days"
+        in (worse.answer("a", "b"))
+    )
+    assert worse.details()[-1] == "It averts no infection, so none has a cost."
+    single = compared([(400, 50)], [(700, 0)])
+    assert "no interval with one seed" in single.answer("a", "b")
+    assert json.dumps(single.details())
+
+
+def test_findings_are_the_same_in_another_process(played: CityRun) -> None:
+    """What a worker sends back survives JSON, so a resumed sweep equals one that never stopped."""
+    town = load_city("test-town", {"people.count": "1000", "days": "16"})
+    found = findings_of(CityTask(town, 1, 0.01))
+    assert json.loads(json.dumps(found, allow_nan=False)) == found

@@ -126,7 +126,10 @@ def test_compare_says_the_difference_in_one_sentence() -> None:
     assert all(row["against_warned"] == 0 < row["warned"] for row in said["rows"])
     sentence = "In test-town (2,000 people, 20 days), app.adoption=0.9 instead of app.adoption=0 "
     assert said["answer"].startswith(sentence)
-    assert said["answer"] in call(*words).stdout
+    assert set(said) >= {"details", "more", "per_averted", "curves", "against_curves"}
+    assert len(said["against_curves"]["infections"]["low"]) == 20
+    shown = call(*words).stdout
+    assert all(sentence in shown for sentence in (said["answer"], *said["details"]))
 
 
 def test_a_city_compared_with_itself_averts_nothing() -> None:

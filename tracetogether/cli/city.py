@@ -10,7 +10,8 @@ import click
 from simulations.city.detection import PROTOCOLS, SETTINGS
 from simulations.city.detection_study import play_all, table_of, table_text
 from simulations.city.keys import CityScenario
-from simulations.city.results import infections_by_layer, save, summary
+from simulations.city.outbreak import Outbreak
+from simulations.city.results import TREES, infections_by_layer, save, summary
 from simulations.city.run import run_city, with_people
 from simulations.city.scenario import city_keys, city_names, city_schema, load_city
 from simulations.pages.recording import prepare_folder
@@ -167,6 +168,11 @@ def _share(row: Mapping[str, Any], name: str) -> str:
 @people_option
 @days_option
 @out_folder("Folder for the figures, the curves, the layers and the ages of the run.")
+@click.option(
+    "--tree",
+    type=click.Choice(tuple(TREES)),
+    help="Also write who infected whom into the folder, a line for everybody who was infected.",
+)
 @as_json
 def run_scenario(
     scenario: str,
@@ -175,6 +181,7 @@ def run_scenario(
     people: int | None,
     days: int | None,
     folder: Path | None,
+    tree: str | None,
     *,
     as_json: bool,
 ) -> None:
@@ -186,10 +193,13 @@ def run_scenario(
     chosen = chosen_city(scenario, settings, people, days)
     if folder is not None:
         prepare_folder(folder)  # fails before the work, not after it
+    elif tree is not None:
+        raise click.UsageError("--tree needs --out DIR")
     played = run_city(chosen, seed=seed)
-    found = summary(played)
+    outbreak = Outbreak.of(played)
+    found = summary(played, outbreak)
     if folder is not None:
-        save(played, folder)
+        save(played, folder, outbreak, tree=tree)
     answer(found, *_shown(found, infections_by_layer(played)), as_json=as_json)
     if folder is not None and not as_json:
         say(f"Kept in {folder}")
@@ -214,6 +224,7 @@ def _shown(found: dict[str, Any], by_layer: dict[str, int]) -> list[Any]:
             f"{found['peak_day']}."
         ),
         f"Infected by layer of contacts: {spread}.",
+        _cases_shown(found),
         (
             f"{found['positives']:,} positive tests. At home: {found['isolation_days']:,} days of "
             f"cases, {found['quarantine_days_infected']:,} of contacts who were infected, "
@@ -224,6 +235,22 @@ def _shown(found: dict[str, Any], by_layer: dict[str, int]) -> list[Any]:
             f"without a contact. Tracers made {found['calls']:,} calls. The authority learned "
             f"{found['learned_person_contacts']:,} pairs of a case and a contact."
         ),
+        (
+            f"Named while infected: {found['infected_named_by_app']:,} by the app, "
+            f"{found['infected_named_by_tracers']:,} by tracers. Of transmissions, the app found "
+            f"{found['transmissions_named_by_app']:,}, and tracers "
+            f"{found['transmissions_named_by_tracers']:,}."
+        ),
+        *([f"All this costs {found['cost']:,.0f}."] if found["cost"] else []),
         f"What the app finds: table {found['detection_table']}",
         f"Digest {found['digest']}",
     ]
+
+
+def _cases_shown(found: dict[str, Any]) -> str:
+    early = "not known" if found["r"] is None else f"{found['r']:.2f}"
+    spread = "" if found["k"] is None else f" (dispersion k {found['k']:.2f})"
+    return (
+        f"An early case infects {early} others{spread}. {found['severe']:,} need a hospital, "
+        f"{found['deaths']:,} die."
+    )

@@ -48,18 +48,12 @@ def compare_measures(
         )
     names = {key: city_key(key).name for key in against}
     mine = {city_key(key).name: value for key, value in settings.items()}
-    said = found.answer(
+    sides = (
         ", ".join(f"{name}={mine.get(name, value_of(first, name))}" for name in names.values()),
         ", ".join(f"{names[key]}={value}" for key, value in against.items()),
     )
     answer(
-        {
-            "answer": said,
-            "averted": found.averted.mean,
-            "averted_low": found.averted.low,
-            "averted_high": found.averted.high,
-            "rows": found.rows,
-        },
+        found.to_json(*sides),
         table(
             found.rows,
             (right("seed"), lambda row: str(row["seed"])),
@@ -69,6 +63,7 @@ def compare_measures(
             (right("quarantine, not infected"), lambda row: f"{row['quarantine_days_not']:,}"),
             (right("against"), lambda row: f"{row['against_quarantine_days_not']:,}"),
         ),
-        said,
+        found.answer(*sides),
+        *found.details(),
         as_json=as_json,
     )
