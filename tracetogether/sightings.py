@@ -418,7 +418,8 @@ class Sightings(ColumnTable):
             observer_model=self.observer_model[row],
         )
 
-    def _columns(self) -> Mapping[str, DataColumn]:
+    def columns(self) -> Mapping[str, DataColumn]:
+        """Return name -> column, as data tools see them."""
         return {
             "time": UtcSeconds(self.time),
             "observer": self.observer,

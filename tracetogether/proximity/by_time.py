@@ -81,7 +81,8 @@ class Moments(ChosenRows, ColumnTable):
             return self.take(rows)
         return next(iter(self.take(np.array([rows]))))
 
-    def _columns(self) -> Mapping[str, DataColumn]:
+    def columns(self) -> Mapping[str, DataColumn]:
+        """Return name -> column, as data tools see them."""
         return {
             "encounter": self.encounter,
             "observer": self.observer,

@@ -162,7 +162,8 @@ class Encounters(ChosenRows, ColumnTable):
             nearest_m=self.nearest_m[rows],
         )
 
-    def _columns(self) -> Mapping[str, DataColumn]:
+    def columns(self) -> Mapping[str, DataColumn]:
+        """Return name -> column, as data tools see them."""
         return {
             "observer": self.observer,
             "peer": self.peer,

@@ -52,18 +52,18 @@ DataColumn = Labels | UtcSeconds | Floats | Ints | Bools
 class ColumnTable:
     """A table of columns of equal length that pandas, polars and DuckDB read.
 
-    A class that inherits from it gives the columns by ``_columns``.
+    A class that inherits from it gives the columns by ``columns``.
     """
 
     __slots__ = ()
 
     @abstractmethod
-    def _columns(self) -> Mapping[str, DataColumn]:
+    def columns(self) -> Mapping[str, DataColumn]:
         """Return name -> column, as data tools see them."""
 
     def __arrow_c_schema__(self) -> object:
         """Return the names and types of the columns as a capsule of Arrow's C interface."""
-        return _table(self._columns()).schema.__arrow_c_schema__()
+        return _table(self.columns()).schema.__arrow_c_schema__()
 
     def __arrow_c_stream__(self, requested_schema: object | None = None) -> object:
         """Return the rows as a capsule of Arrow's C interface, which data tools ask for.
@@ -74,7 +74,7 @@ class ColumnTable:
         >>> polars.DataFrame(heard).shape
         (2, 7)
         """
-        return _table(self._columns()).__arrow_c_stream__(requested_schema)
+        return _table(self.columns()).__arrow_c_stream__(requested_schema)
 
     def to_pandas(self) -> "pd.DataFrame":
         """Return a pandas data frame: text for names, UTC timestamps for times.
@@ -87,7 +87,7 @@ class ColumnTable:
         except ImportError:
             raise MissingExtraError("a data frame", "pandas") from None
         columns: dict[str, object] = {}
-        for name, column in self._columns().items():
+        for name, column in self.columns().items():
             match column:
                 case Labels():
                     columns[name] = np.asarray(column)
@@ -100,7 +100,7 @@ class ColumnTable:
 
     def _repr_html_(self) -> str:
         """Return the first rows as an HTML table, for a notebook; long names are cut."""
-        columns = self._columns()
+        columns = self.columns()
         count = len(next(iter(columns.values()), ()))
         head = "".join(f"<th>{escape(name)}</th>" for name in columns)
         cells = [list(_texts(column)) for column in columns.values()]
@@ -123,19 +123,20 @@ class NamedColumns(ColumnTable):
         ValueError: the columns differ in length.
     """
 
-    columns: Mapping[str, DataColumn]
+    named: Mapping[str, DataColumn]
 
     def __post_init__(self) -> None:
-        lengths = {name: len(column) for name, column in self.columns.items()}
+        lengths = {name: len(column) for name, column in self.named.items()}
         if len(set(lengths.values())) > 1:
             msg = f"columns differ in length: {lengths}"
             raise ValueError(msg)
 
-    def _columns(self) -> Mapping[str, DataColumn]:
-        return self.columns
+    def columns(self) -> Mapping[str, DataColumn]:
+        """Return name -> column, as data tools see them."""
+        return self.named
 
     def __len__(self) -> int:
-        return len(next(iter(self.columns.values()), ()))
+        return len(next(iter(self.named.values()), ()))
 
 
 class ChosenRows:
