@@ -113,7 +113,7 @@ class AuthorityClient:
         backoff_s: float = 0.2,
         allow_plain_http: bool = False,
     ) -> None:
-        self._url = _checked(url, allow_plain_http=allow_plain_http)
+        self._url = checked_address(url, allow_plain_http=allow_plain_http)
         self._credential = credential
         self._operator_token = operator_token
         careful = Retry(
@@ -332,7 +332,12 @@ def packed_log(body: bytes, at_least: int = 0) -> bytes:
     return bytes(begin) + b" " * (sizes[0] - len(packed) - 1) + b"\0" + rest
 
 
-def _checked(url: str, *, allow_plain_http: bool) -> str:
+def checked_address(url: str, *, allow_plain_http: bool) -> str:
+    """Return the address of a server, without what follows its path.
+
+    Raises:
+        UnreachableError: it is none, or secrets would travel to another machine unencrypted.
+    """
     try:
         parts = parse_url(url)
     except urllib3.exceptions.LocationParseError:

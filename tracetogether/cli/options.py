@@ -1,10 +1,13 @@
 """Options that several commands share, with one wording each."""
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
 import click
+
+from tracetogether.parameters import UPLOAD_PIN_DIGITS
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
@@ -37,3 +40,16 @@ def number_option(
         show_default=default is not None,
         help=about,
     )
+
+
+def pin_digits(text: str) -> str:
+    """Return the digits of an upload PIN, which people write with blanks and hyphens.
+
+    Raises:
+        click.BadParameter: it is no such PIN.
+    """
+    digits = re.sub(r"[\s-]", "", text)
+    if not re.fullmatch(rf"[0-9]{{{UPLOAD_PIN_DIGITS}}}", digits):
+        msg = f"an upload PIN has {UPLOAD_PIN_DIGITS} digits"
+        raise click.BadParameter(msg, param_hint="--pin")
+    return digits

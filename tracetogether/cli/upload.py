@@ -1,6 +1,5 @@
 """`tracetogether upload`: send a phone's contact log to the authority."""
 
-import re
 from collections.abc import Iterator
 from math import inf
 from pathlib import Path
@@ -13,7 +12,7 @@ from rich.text import Text
 from tracetogether.adapters.http_client import AuthorityClient, PhoneRegistration
 from tracetogether.bluetrace.upload import parse_upload
 from tracetogether.cli.console import answer, note, right, table
-from tracetogether.cli.options import FILE, allow_plain_http, as_json
+from tracetogether.cli.options import FILE, allow_plain_http, as_json, pin_digits
 from tracetogether.cli.upload_attempt import ENDING, Attempt, begin_or_resume
 from tracetogether.cli.upload_choice import (
     Choice,
@@ -32,7 +31,7 @@ from tracetogether.errors import (
     NotFoundError,
     StoreError,
 )
-from tracetogether.parameters import MAX_UPLOAD_BYTES, MAX_UPLOAD_RECORDS, UPLOAD_PIN_DIGITS
+from tracetogether.parameters import MAX_UPLOAD_BYTES, MAX_UPLOAD_RECORDS
 
 
 @click.command()
@@ -93,10 +92,7 @@ def upload(
         missing = "--pin" if pin is None else "--server"
         msg = f"Missing option {missing!r}; without it, use --dry-run."
         raise click.UsageError(msg)
-    digits = re.sub(r"[\s-]", "", pin)  # as people write numbers down
-    if not re.fullmatch(rf"[0-9]{{{UPLOAD_PIN_DIGITS}}}", digits):
-        msg = f"an upload PIN has {UPLOAD_PIN_DIGITS} digits"
-        raise click.BadParameter(msg, param_hint="--pin")
+    digits = pin_digits(pin)
     beside = credential or log.with_suffix(".credential")
     if not beside.exists():
         msg = f"there is no {beside}: give the phone's credential with --credential"

@@ -131,8 +131,14 @@ LIVE: Final[tuple[dict[str, Any], ...]] = (
     {
         "about": "a made-up TempID",
         "at": ["start", 5],
-        "changes": {"msg": "A" * 81 + "A=="},
+        "changes": {"msg": "A" * 82 + "==", "org": ""},
         "becomes": "failed_decryption",
+    },
+    {
+        "about": "a made-up TempID said to be another authority's",
+        "at": ["start", 5],
+        "changes": {"msg": "A" * 82 + "==", "org": "ELSEWHERE"},
+        "becomes": "foreign",
     },
     {
         "about": "a level that stands for 'not known'",

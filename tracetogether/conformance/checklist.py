@@ -1,0 +1,84 @@
+"""A list of checks: each passes, fails with what was seen and a remedy, or could not be tried."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
+
+
+class CheckResult(Enum):
+    """How a check ended."""
+
+    PASSED = "passed"
+    FAILED = "failed"
+    NOT_TRIED = "not tried"
+
+
+class CheckFailedError(Exception):
+    """What was checked is wrong; the message says what was seen."""
+
+
+class CheckNotTriedError(Exception):
+    """A check needs something that is not there; the message says what."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """The result of one check.
+
+    Attributes:
+        check: its name.
+        title: what must hold.
+        outcome: how it ended.
+        saw: what was seen, without secrets.
+        remedy: what to do if it failed.
+    """
+
+    check: str
+    title: str
+    outcome: CheckResult
+    saw: str
+    remedy: str
+
+    def to_json(self) -> dict[str, str]:
+        """Return it for JSON; the remedy only where it is needed."""
+        said = {
+            "check": self.check,
+            "title": self.title,
+            "outcome": self.outcome.value,
+            "saw": self.saw,
+        }
+        return {**said, "remedy": self.remedy} if self.outcome is CheckResult.FAILED else said
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """The results of all checks, in their order."""
+
+    findings: Sequence[Finding]
+
+    @property
+    def failed(self) -> tuple[Finding, ...]:
+        """The checks that failed."""
+        return tuple(found for found in self.findings if found.outcome is CheckResult.FAILED)
+
+    def counts(self) -> dict[str, int]:
+        """Return how many checks ended in each way."""
+        seen = Counter(found.outcome for found in self.findings)
+        return {outcome.value: seen[outcome] for outcome in CheckResult}
+
+    def to_json(self) -> dict[str, Any]:
+        """Return it for JSON."""
+        counts = {name.replace(" ", "_"): count for name, count in self.counts().items()}
+        return {**counts, "checks": [found.to_json() for found in self.findings]}
+
+
+def require(holds: object, saw: str) -> None:
+    """Fail the check unless something holds.
+
+    Raises:
+        CheckFailedError: with what was seen.
+    """
+    if not holds:
+        raise CheckFailedError(saw)
