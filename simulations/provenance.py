@@ -6,7 +6,7 @@ A kept result replaces a new run only if all of this is the same.
 import hashlib
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cache
 from importlib import import_module, resources
 from importlib.metadata import version
@@ -114,6 +114,13 @@ def provenance() -> Provenance:
     return Provenance(versions, _code(), {name: _constants(name) for name in TABLES})
 
 
+def city_provenance() -> Provenance:
+    """Return the provenance of a run of a city in this process."""
+    found = provenance()
+    code = _digest_of_sources(resources.files("simulations.city"))
+    return replace(found, code={**found.code, "simulations/city": code})
+
+
 def digest_of(value: object) -> str:
     """Return a digest (hex) of a JSON value that does not depend on the order of keys."""
     text = json.dumps(value, sort_keys=True, separators=(",", ":"))
@@ -122,13 +129,14 @@ def digest_of(value: object) -> str:
 
 @cache  # imported code stays the same, even if its file changes
 def _code() -> dict[str, str]:
-    found = {}
-    for name, part in _parts():
-        digest = hashlib.sha256()
-        for file, content in _sources(part, ""):
-            digest.update(f"{file}\n{len(content)}\n".encode() + content)
-        found[name] = digest.hexdigest()[:_SHOWN]
-    return found
+    return {name: _digest_of_sources(part) for name, part in _parts()}
+
+
+def _digest_of_sources(part: Traversable) -> str:
+    digest = hashlib.sha256()
+    for file, content in _sources(part, ""):
+        digest.update(f"{file}\n{len(content)}\n".encode() + content)
+    return digest.hexdigest()[:_SHOWN]
 
 
 def _parts() -> Iterator[tuple[str, Traversable]]:

@@ -155,7 +155,7 @@ class AuditError(AuthorityError):
 
 
 class UnreachableError(TraceTogetherError):
-    """The authority, or a Dask scheduler, did not answer; nothing was changed here."""
+    """The authority, a Dask scheduler or a process did not answer; nothing was changed here."""
 
 
 class MissingExtraError(TraceTogetherError):

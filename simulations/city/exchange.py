@@ -105,13 +105,13 @@ class Stepper(Generic[Answer]):
         shard: the generator.
 
     Attributes:
-        answer: what the shard returned; None while it runs.
+        answers: what the shard returned; empty while it runs.
     """
 
     def __init__(self, shard: Exchange[Answer]) -> None:
         self._shard = shard
         self._started = False
-        self.answer: Answer | None = None
+        self.answers: list[Answer] = []
 
     def step(self, received: Sequence[Columns] = ()) -> list[Columns] | None:
         """Run to the next exchange, and return what the shard sends; None at its end.
@@ -125,7 +125,7 @@ class Stepper(Generic[Answer]):
             self._started = True
             return next(self._shard)
         except StopIteration as end:
-            self.answer = end.value
+            self.answers.append(end.value)
             return None
 
 
@@ -147,4 +147,4 @@ def in_turn(shards: Sequence[Exchange[Answer]]) -> list[Answer]:
             stepper.step([parts[number] for parts in letters])
             for number, stepper in enumerate(steppers)
         ]
-    return [stepper.answer for stepper in steppers if stepper.answer is not None]
+    return [answer for stepper in steppers for answer in stepper.answers]

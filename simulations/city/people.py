@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -83,6 +83,15 @@ class People:
     def memory_for(count: int) -> int:
         """Return how many bytes the columns of ``count`` people have."""
         return sum(_aligned(count * np.dtype(kind).itemsize) for kind, _first in _START.values())
+
+    def rows(self, own: slice) -> dict[str, npt.NDArray[Any]]:
+        """Return these rows of all columns, by name."""
+        return {name: getattr(self, name)[own] for name in _START}
+
+    def set_rows(self, own: slice, columns: Mapping[str, npt.NDArray[Any]]) -> None:
+        """Replace these rows of columns."""
+        for name, column in columns.items():
+            getattr(self, name)[own] = column
 
     def is_susceptible(self, people: Ints) -> Bools:
         """Return who was not infected yet."""

@@ -57,7 +57,7 @@ def summary(played: CityRun, outbreak: Outbreak | None = None) -> dict[str, Any]
         "cost": played.scenario.prices.cost(played.costs.to_json()),
         "detection_table": f"{played.detection.protocol} {played.detection.digest}",
         "cpu_s": played.cpu_s,
-        "peak_mb": peak_mb(),
+        "peak_mb": max(played.peak_mb, peak_mb()),
     }
 
 

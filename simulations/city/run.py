@@ -9,15 +9,19 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from simulations.city.calibration import attempt_scale
+from simulations.city.cluster import on_cluster
 from simulations.city.detection import DetectionTable, detection_table
 from simulations.city.disease import Disease
-from simulations.city.exchange import in_turn
+from simulations.city.exchange import even_bounds, in_turn
 from simulations.city.keys import CityScenario
 from simulations.city.network import Network
 from simulations.city.own_measures import Measure, Watch
 from simulations.city.people import People
+from simulations.city.processes import in_processes
+from simulations.city.remote_shards import RemoteRun
 from simulations.city.response import CityCosts, total_of_days
 from simulations.city.shard import CHUNK, ShardPlan
+from simulations.studies.bench import peak_mb
 from tracetogether.units import Ints
 
 
@@ -33,7 +37,8 @@ class CityRun:
         costs: what measures cost.
         daily: (days,) columns of what measures did on each day; see ``Response.daily``.
         detection: the table of what the app finds.
-        cpu_s: CPU seconds of this process, from the first table to the last day.
+        cpu_s: CPU seconds of all processes, from the first table to the last day.
+        peak_mb: largest memory of each process until the last day, added up, megabytes.
     """
 
     scenario: CityScenario
@@ -46,6 +51,7 @@ class CityRun:
     daily: Mapping[str, Ints]
     detection: DetectionTable
     cpu_s: float
+    peak_mb: float
 
     @property
     def digest(self) -> str:
@@ -64,6 +70,8 @@ def run_city(
     measures: Sequence[Measure] = (),
     watch: Watch | None = None,
     bounds: Sequence[int] | None = None,
+    processes: int = 1,
+    cluster: str | None = None,
 ) -> CityRun:
     """Run a city.
 
@@ -76,34 +84,53 @@ def run_city(
         measures: measures of your own, beside those of the scenario.
         watch: called with everybody whom the app, tracers or a measure name.
         bounds: the first person of each shard, and last the number of people; the result does not
-            depend on it. One shard if None.
+            depend on it. Even shards if None, one for each process.
+        processes: number of processes; with more than one, each runs a shard.
+        cluster: address of a Dask scheduler, whose workers run as many shards.
+
+    Raises:
+        UnreachableError: a process was killed, or the cluster does not answer or lost a worker.
+        MissingExtraError: a cluster is given, and Dask is not installed.
+        StoreError: a worker of the cluster has another version, other code or other tables.
+        ValueError: the bounds don't fit the city, or ``watch`` is given with several processes.
     """
+    here = processes == 1 and cluster is None
+    if watch is not None and not here:
+        msg = "watch is called in this process, so it needs processes=1 and no cluster"
+        raise ValueError(msg)
     began = time.process_time()
     network = Network(scenario, seed)
-    people = People(network.people)
     table = detection_table(scenario.app.protocol) if detection is None else detection
     plan = ShardPlan(
         scenario,
         seed,
         attempt_scale(scenario) if scale is None else scale,
-        (0, network.people) if bounds is None else tuple(bounds),
+        even_bounds(network.people, processes) if bounds is None else tuple(bounds),
         table,
         tuple(measures),
         chunk,
     )
-    shards = [plan.shard(number, network, people, watch) for number in range(plan.shards)]
-    answers = in_turn([shard.run() for shard in shards])
+    if cluster is not None:
+        done = on_cluster(plan, cluster)
+    elif processes > 1:
+        done = in_processes(plan)
+    else:
+        people = People(network.people)
+        shards = [plan.shard(number, network, people, watch) for number in range(plan.shards)]
+        done = RemoteRun(in_turn([shard.run() for shard in shards]), people, 0.0, 0.0)
     return CityRun(
         scenario,
         seed,
         network,
         Disease(scenario.disease, network, seed),
-        people,
-        np.sum([answer.new_infections for answer in answers], axis=0),
-        CityCosts.total([answer.costs for answer in answers]),
-        total_of_days([answer.daily for answer in answers]),
+        done.people,
+        np.sum([answer.new_infections for answer in done.answers], axis=0),
+        CityCosts.total([answer.costs for answer in done.answers]),
+        total_of_days([answer.daily for answer in done.answers]),
         table,
-        time.process_time() - began,
+        time.process_time() - began + done.cpu_s,
+        # Before this process reads shared memory, which counts where it was written.
+        done.peak_mb + peak_mb(),
     )
 
 

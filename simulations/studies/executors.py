@@ -1,4 +1,4 @@
-"""Executors for a sweep: processes of this machine, or the workers of a Dask cluster."""
+"""Executors for a sweep or a city: processes of this machine, or the workers of a Dask cluster."""
 
 import asyncio
 import logging
@@ -30,13 +30,30 @@ def executor_of(workers: int, cluster: str | None) -> Iterator[Executor]:
         with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as executor:
             yield executor
         return
+    with dask_cluster(cluster, provenance) as client:
+        yield cast("Executor", _DaskExecutor(client))
+
+
+@contextmanager
+def dask_cluster(cluster: str, made_by: Callable[[], Provenance]) -> Iterator[Any]:
+    """Yield Dask's client of a cluster whose workers have the code of this process.
+
+    Args:
+        cluster: address of the scheduler.
+        made_by: returns the code and tables that matter; called here and by each worker.
+
+    Raises:
+        MissingExtraError: Dask is not installed.
+        UnreachableError: the cluster does not answer, or has no worker.
+        StoreError: a worker of the cluster has another version, other code or other tables.
+    """
     try:
         dask: Any = import_module("distributed")
     except ImportError:
-        raise MissingExtraError("A sweep on a cluster", "cluster") from None
+        raise MissingExtraError("A run on a cluster", "cluster") from None
     with _connected(dask, cluster) as client:
-        _expect_the_same_code(client, cluster)
-        yield cast("Executor", _DaskExecutor(client))
+        _expect_the_same_code(client, cluster, made_by)
+        yield client
 
 
 @contextmanager
@@ -48,7 +65,7 @@ def _connected(dask: Any, cluster: str) -> Iterator[Any]:  # noqa: ANN401 - Dask
         except Exception as error:  # noqa: BLE001 - anything may listen at an address
             raise UnreachableError(
                 f"no Dask scheduler answered at {cluster} within {ANSWER_S:g} s "
-                f"({_one_line(error)}): start one with `dask scheduler`, and give --cluster the "
+                f"({one_line(error)}): start one with `dask scheduler`, and give --cluster the "
                 "address that it prints, such as tcp://10.0.0.5:8786"
             ) from None
         try:
@@ -92,17 +109,21 @@ def _quiet() -> Iterator[None]:
         log.setLevel(level)
 
 
-def _expect_the_same_code(client: Any, cluster: str) -> None:  # noqa: ANN401 - Dask has no types
+def _expect_the_same_code(
+    client: Any,  # noqa: ANN401 - Dask has no types
+    cluster: str,
+    made_by: Callable[[], Provenance],
+) -> None:
     """Refuse a cluster with a worker of another version, code or tables."""
     try:
-        answers = client.run(provenance, on_error="return")
+        answers = client.run(made_by, on_error="return")
     except Exception as error:  # noqa: BLE001 - an old version may fail in any way
         answers = {cluster: error}
     for worker, answer in answers.items():
         if isinstance(answer, Provenance):
-            differs = answer.differences(provenance())
+            differs = answer.differences(made_by())
         else:
-            differs = [f"tracetogether is missing there or older ({_one_line(answer)})"]
+            differs = [f"tracetogether is missing there or older ({one_line(answer)})"]
         if differs:
             raise StoreError(
                 f"the Dask worker {worker} would not play the same: {'; '.join(differs)}. Install "
@@ -110,7 +131,8 @@ def _expect_the_same_code(client: Any, cluster: str) -> None:  # noqa: ANN401 - 
             )
 
 
-def _one_line(error: object) -> str:
+def one_line(error: object) -> str:
+    """Return an error's text in one line; its name if it has none."""
     return " ".join(str(error).split()) or type(error).__name__
 
 

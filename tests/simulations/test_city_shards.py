@@ -103,8 +103,8 @@ def test_one_shard_never_stops() -> None:
 
     stepper = Stepper(shard())
     assert stepper.step() is None
-    assert stepper.answer is not None
-    assert [columns[0].tolist() for columns in stepper.answer] == [[0, 1, 2, 3, 4]] * 2
+    (answer,) = stepper.answers
+    assert [columns[0].tolist() for columns in answer] == [[0, 1, 2, 3, 4]] * 2
 
 
 def test_shards_that_share_memory_fill_their_own_rows() -> None:

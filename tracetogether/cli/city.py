@@ -17,7 +17,14 @@ from simulations.city.scenario import city_keys, city_names, city_schema, load_c
 from simulations.pages.recording import prepare_folder
 from tracetogether.cli.city_bench import bench_city
 from tracetogether.cli.city_compare import compare_measures
-from tracetogether.cli.city_options import city_setting, days_option, out_folder, people_option
+from tracetogether.cli.city_options import (
+    city_setting,
+    cluster_option,
+    days_option,
+    out_folder,
+    people_option,
+    processes_option,
+)
 from tracetogether.cli.city_sweep import sweep_cities
 from tracetogether.cli.city_validate import validate_cities
 from tracetogether.cli.console import answer, fixed, progress, right, say, table
@@ -167,6 +174,8 @@ def _share(row: Mapping[str, Any], name: str) -> str:
 @seed_option
 @people_option
 @days_option
+@processes_option
+@cluster_option
 @out_folder("Folder for the figures, the curves, the layers and the ages of the run.")
 @click.option(
     "--tree",
@@ -180,6 +189,8 @@ def run_scenario(
     seed: int,
     people: int | None,
     days: int | None,
+    processes: int,
+    cluster: str | None,
     folder: Path | None,
     tree: str | None,
     *,
@@ -188,14 +199,14 @@ def run_scenario(
     """Run SCENARIO, a TOML file or a name from `city list`, day by day.
 
     Contacts are computed when they are needed and never stored. The same seed gives the same
-    digest on every machine.
+    digest on every machine, and under any number of processes.
     """
     chosen = chosen_city(scenario, settings, people, days)
     if folder is not None:
         prepare_folder(folder)  # fails before the work, not after it
     elif tree is not None:
         raise click.UsageError("--tree needs --out DIR")
-    played = run_city(chosen, seed=seed)
+    played = run_city(chosen, seed=seed, processes=processes, cluster=cluster)
     outbreak = Outbreak.of(played)
     found = summary(played, outbreak)
     if folder is not None:

@@ -14,6 +14,16 @@ _Command = TypeVar("_Command", bound=Callable[..., Any])
 city_setting = settings_option(city_key, "app.adoption=0.32 or reproduction_number=3")
 people_option = number_option("--people", "Number of people, instead of the scenario's.", least=50)
 days_option = number_option("--days", "Number of days, instead of the scenario's.")
+processes_option = number_option(
+    "--processes",
+    "Processes that share one city, each with a part of the people.",
+    default=1,
+)
+cluster_option = click.option(
+    "--cluster",
+    metavar="ADDRESS",
+    help="Use the workers of the Dask scheduler at this address, with --processes parts of a city.",
+)
 
 
 def out_folder(about: str) -> Callable[[_Command], _Command]:
