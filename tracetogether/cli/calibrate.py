@@ -133,9 +133,9 @@ def phones(given: RecordingOptions, more: tuple[Path, ...], output: Path, *, as_
     given.needs("--track-columns", given.track_columns, "--tracks", given.tracks)
     calibration = given.phones()
     every = [replace(given, readings=path) for path in (given.readings, *more)]
-    found = phone_table(
-        [recording.read(distances=False).scenes for recording in every], calibration
-    )
+    recordings = [recording.read(distances=False).scenes for recording in every]
+    with progress("Comparing phones"):
+        found = phone_table(recordings, calibration)
     write_whole(output, table_text(found.rows))
     answer(
         _phones_json(found),

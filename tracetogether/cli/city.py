@@ -206,7 +206,8 @@ def run_scenario(
         prepare_folder(folder)  # fails before the work, not after it
     elif tree is not None:
         raise click.UsageError("--tree needs --out DIR")
-    played = run_city(chosen, seed=seed, processes=processes, cluster=cluster)
+    with progress(f"{chosen.people.count:,} people, {chosen.days} days"):
+        played = run_city(chosen, seed=seed, processes=processes, cluster=cluster)
     outbreak = Outbreak.of(played)
     found = summary(played, outbreak)
     if folder is not None:

@@ -3,7 +3,7 @@
 import click
 
 from simulations.city.city_bench import SIMULATORS, time_city
-from tracetogether.cli.console import answer, note, right, table
+from tracetogether.cli.console import answer, note, progress, right, table
 from tracetogether.cli.options import as_json, number_option
 from tracetogether.cli.simulate_options import seed_option
 
@@ -26,7 +26,8 @@ def bench_city(against: str | None, people: int, days: int, seed: int, *, as_jso
     """
     rows = []
     for simulator in SIMULATORS[:1] if against is None else (SIMULATORS[0], against):
-        rows.append(time_city(simulator, people, days, seed))
+        with progress(simulator, bar=False):
+            rows.append(time_city(simulator, people, days, seed))
         note(f"{simulator}: {rows[-1].cpu_s:.2f} s")
     answer(
         {"rows": [row.to_json() for row in rows]},

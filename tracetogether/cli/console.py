@@ -7,10 +7,12 @@ as an emoji's name, and no character of it steers the terminal. Own colours are 
 import io
 import json
 import sys
+import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
-from typing import TypeVar
+from threading import Event, Thread
+from typing import Final, TypeVar
 
 import click
 from rich.box import SIMPLE_HEAD
@@ -22,9 +24,11 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from tracetogether.plain_text import escaped_json, visible
-from tracetogether.units import Interval
+from tracetogether.units import SECONDS_PER_MINUTE, Interval
 
 _T = TypeVar("_T")
+
+_HALF_MINUTE_S: Final = 30.0
 
 
 class _PlainConsole(Console):
@@ -171,25 +175,67 @@ def utc_text(time: float) -> str:
 
 
 @contextmanager
-def progress(description: str) -> Iterator[Callable[[int, int], None]]:
-    """Show a bar on stderr while the body runs; call the given function with (done, total).
+def progress(description: str, *, bar: bool = True) -> Iterator[Callable[[int, int], None]]:
+    """Say on stderr how far the body is; call the given function with (done, total).
 
-    Only on a terminal: in a file or a pipe a bar is an empty line.
+    A terminal gets a bar. A file or a pipe gets one line each half minute, so that a log shows that
+    the command is at work, also while it does not call the function.
+
+    Args:
+        description: what the body does.
+        bar: False where the CPU time of a bar would count in a measurement.
     """
     console = err()
-    bar = Progress(
+    if not console.is_terminal:
+        with _lines_of_progress(description) as advance:
+            yield advance
+        return
+    shown = Progress(
         TextColumn("{task.description}", markup=False),
         BarColumn(),
         TextColumn("{task.percentage:>3.0f}%", markup=False),
         TimeElapsedColumn(),
         console=console,
         transient=True,
-        disable=not console.is_terminal,
+        disable=not bar,
     )
-    with bar:
-        task = bar.add_task(description, total=None)
+    with shown:
+        task = shown.add_task(description, total=None)
 
         def advance(done: int, total: int) -> None:
-            bar.update(task, completed=done, total=total)
+            shown.update(task, completed=done, total=total)
 
         yield advance
+
+
+@contextmanager
+def _lines_of_progress(description: str) -> Iterator[Callable[[int, int], None]]:
+    share: list[float] = []
+    ended = Event()
+    began = time.monotonic()
+
+    def tell() -> None:
+        while not ended.wait(_HALF_MINUTE_S):
+            far = f"{percent(share[-1])} done" if share else "at work"
+            with suppress(OSError, ValueError):  # stderr is closed: the command goes on
+                note(f"{description}: {far} after {_duration(time.monotonic() - began)}")
+
+    def advance(done: int, total: int) -> None:
+        share[:] = [done / total] if total else []
+
+    # Another thread: a step of the body may last longer than half a minute.
+    teller = Thread(target=tell, name="progress", daemon=True)
+    teller.start()
+    try:
+        yield advance
+    finally:
+        ended.set()
+        teller.join()
+
+
+def _duration(seconds: float) -> str:
+    """Return a time as "30 s", "2 min 30 s" or "1 h 5 min"."""
+    minutes, rest = divmod(round(seconds), SECONDS_PER_MINUTE)
+    if minutes < 60:
+        return f"{minutes} min {rest} s" if minutes else f"{rest} s"
+    return f"{minutes // 60} h {minutes % 60} min"

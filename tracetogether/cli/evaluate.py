@@ -203,8 +203,9 @@ def evaluate(
         constant = score_estimators(
             [Constant()], folds, question, calibration=calibration, clock=perf_counter
         )
-    compared = () if against is None else differences(rows, against)
-    drawn = () if pictures is None else draw(rows, pictures)
+    with progress("Comparing"):
+        compared = () if against is None else differences(rows, against)
+        drawn = () if pictures is None else draw(rows, pictures)
     if as_json:
         listed = json_rows(rows, constant)
         print_json({"rows": listed, "worse_by": json_differences(compared)} if against else listed)

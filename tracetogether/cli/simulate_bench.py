@@ -4,7 +4,7 @@ import click
 
 from simulations.provenance import provenance
 from simulations.studies.bench import Timing, additions_per_s, bench, times_as_fast
-from tracetogether.cli.console import answer, note, right, table
+from tracetogether.cli.console import answer, note, progress, right, table
 from tracetogether.cli.options import WholeNumber, as_json, number_option
 
 
@@ -52,14 +52,15 @@ def bench_crowds(
         note(f"{timing.what}, {timing.people:,}: {timing.cpu_s:.2f} s")
 
     absent: list[str] = []
-    rows = bench(
-        people,
-        reach_m=reach_m,
-        scaling=scaling,
-        objects=objects,
-        on_done=report,
-        on_absent=absent.append,
-    )
+    with progress("Timing crowds", bar=False):
+        rows = bench(
+            people,
+            reach_m=reach_m,
+            scaling=scaling,
+            objects=objects,
+            on_done=report,
+            on_absent=absent.append,
+        )
     ratios = times_as_fast(rows)
     measured = {
         "additions_per_s": round(speed),
