@@ -1,85 +1,95 @@
-"""Pictures of runs and sweeps, by matplotlib, which is an optional package."""
+"""Pictures of runs and sweeps of a city, by matplotlib, which is an optional package."""
 
 from collections.abc import Mapping, Sequence
-from importlib import import_module
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
 from simulations.city.sweep_points import Findings
-from tracetogether.errors import MissingExtraError
+from tracetogether.picture_style import (
+    FALSE,
+    FOUND,
+    LINES,
+    LOGGED,
+    QUIET,
+    SERIES,
+    new_figure,
+    plain_axes,
+    title,
+)
+from tracetogether.units import Floats
 
-_BLUE, _RED, _GREY = "#2f6f9f", "#b3452c", "#8a929c"
-_MOST_LINES: Final = 8
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+_MOST_LINES: Final = len(SERIES)
+_HIGHEST_R: Final = 4
 
 
-def _figure(what: str, panels: int) -> tuple[Any, Any]:
-    """Return an empty matplotlib figure and its axes, one above the other.
-
-    Raises:
-        MissingExtraError: matplotlib is not installed.
-    """
-    try:
-        figures: Any = import_module("matplotlib.figure")
-    except ImportError:
-        raise MissingExtraError(what, "plot") from None
-    figure = figures.Figure(figsize=(7.5, 2.6 * panels + 0.6), facecolor="white")
-    figure.set_layout_engine("constrained")
-    return figure, figure.subplots(panels, sharex=True)
-
-
-def plot_run(findings: Findings) -> Any:  # noqa: ANN401 - matplotlib has no types here
+def plot_run(findings: Findings) -> "Figure":
     """Return a figure of one run: infections, R and people at home by day.
 
     Raises:
         MissingExtraError: matplotlib is not installed.
     """
-    figure, (new, r, home) = _figure("The picture of a run", 3)
+    figure = new_figure(7.5, 8.0, what="The picture of a run")
+    new, r, home = figure.subplots(3, sharex=True)
     curves = findings["curves"]
-    new.plot(curves["infections"], color=_BLUE)
+    for axes in (new, r, home):
+        plain_axes(axes)
+    title(
+        new,
+        f"{findings['infections']:,} of {findings['people']:,} infected",
+        f"{findings['scenario']}, seed {findings['seed']}",
+    )
+    new.plot(curves["infections"], color=FOUND)
     new.set_ylabel("infected per day")
-    title = f"{findings['scenario']}: {findings['infections']:,} of {findings['people']:,} infected"
-    new.set_title(title, loc="left")
-    r.plot(_numbers(curves["r_instant"]), color=_BLUE, label="instantaneous")
-    r.plot(_numbers(curves["r_of_cases"]), color=_GREY, label="of the cases of a day")
-    r.axhline(1, color=_RED, linewidth=1)
-    r.set_ylim(0, 4)
+    r.plot(_numbers(curves["r_instant"]), color=FOUND, label="instantaneous")
+    r.plot(
+        _numbers(curves["r_of_cases"]), color=LOGGED, linestyle="--", label="of the cases of a day"
+    )
+    r.axhline(1, color=QUIET, linewidth=1)
+    r.set_ylim(0, _HIGHEST_R)
     r.set_ylabel("R")
-    r.legend(frameon=False)
-    home.plot(curves["home_not"], color=_RED, label="contacts, not infected")
-    home.plot(curves["home_infected"], color=_BLUE, label="contacts, infected")
-    home.plot(curves["home_isolated"], color=_GREY, label="cases")
-    home.set_ylabel("at home")
+    home.plot(curves["home_not"], color=FALSE, label="contacts who were not infected")
+    home.plot(
+        curves["home_infected"], color=FOUND, linestyle="--", label="contacts who were infected"
+    )
+    home.plot(curves["home_isolated"], color=QUIET, linestyle="-.", label="cases")
+    home.set_ylabel("people at home")
     home.set_xlabel("day")
-    home.legend(frameon=False)
+    for axes in (r, home):
+        axes.legend(frameon=False, fontsize=8)
     return figure
 
 
-def plot_points(points: Sequence[Mapping[str, Any]]) -> Any:  # noqa: ANN401 - same
+def plot_points(points: Sequence[Mapping[str, Any]]) -> "Figure":
     """Return a figure of a sweep: infections by day at each setting, with intervals.
 
-    At most eight settings are drawn, evenly chosen.
+    At most as many settings are drawn as there are colours, evenly chosen.
 
     Raises:
         MissingExtraError: matplotlib is not installed.
     """
-    figure, axes = _figure("The picture of a sweep", 1)
+    figure = new_figure(7.5, 4.2, what="The picture of a sweep")
+    axes = figure.subplots()
+    plain_axes(axes)
+    title(axes, "Infected per day", "mean over seeds with its central 90 %")
     chosen = np.linspace(0, len(points) - 1, min(len(points), _MOST_LINES)).round().astype(int)
-    colours = import_module("matplotlib").colormaps["viridis"]
     for turn, index in enumerate(chosen.tolist()):
         point = points[index]
         curve = point["curves"]["infections"]
-        colour = colours(turn / max(len(chosen) - 1, 1) * 0.9)
         label = ", ".join(f"{key}={value}" for key, value in point["settings"].items())
-        axes.plot(curve["mean"], color=colour, label=label)
+        axes.plot(curve["mean"], color=SERIES[turn], linestyle=LINES[turn], label=label)
         low, high = _numbers(curve["low"]), _numbers(curve["high"])
-        axes.fill_between(np.arange(len(low)), low, high, color=colour, alpha=0.15, linewidth=0)
+        axes.fill_between(
+            np.arange(len(low)), low, high, color=SERIES[turn], alpha=0.15, linewidth=0
+        )
     axes.set_xlabel("day")
-    axes.set_ylabel("infected per day")
     axes.set_ylim(bottom=0)
     axes.legend(frameon=False, fontsize=8)
     return figure
 
 
-def _numbers(values: Sequence[float | None]) -> np.ndarray:
+def _numbers(values: Sequence[float | None]) -> Floats:
     return np.array(values, dtype=np.float64)

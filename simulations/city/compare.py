@@ -6,7 +6,7 @@ detection table. The interval of a mean difference is Student's, over seeds.
 """
 
 import itertools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from types import MappingProxyType
@@ -18,6 +18,7 @@ from simulations.city.keys import CityScenario
 from simulations.city.many_runs import run_tasks, tasks_of
 from simulations.city.seed_means import SeedMean, SeedRatio
 from simulations.city.sweep_points import Findings, curves_of, early_r, r_text
+from simulations.progress_line import OnProgress
 
 _SMALL: Final = 10
 _NOT_SHOWN: Final = ("scenario", "seed", "people", "days", "peak_mb")
@@ -201,7 +202,7 @@ def compare_cities(
     *,
     seeds: int,
     workers: int = 1,
-    on_done: Callable[[int, int], None] | None = None,
+    on_progress: OnProgress | None = None,
 ) -> Comparison:
     """Run two scenarios with seeds 1, 2 and so on.
 
@@ -210,7 +211,7 @@ def compare_cities(
         other: the city with the second set.
         seeds: number of seeds.
         workers: number of processes; the result does not depend on it.
-        on_done: called with (runs done, runs in all).
+        on_progress: called with (runs done, runs in all).
     """
     tasks = tasks_of((scenario, other), range(1, seeds + 1))
     found: list[Mapping[str, Any]] = [{}] * len(tasks)
@@ -218,8 +219,8 @@ def compare_cities(
 
     def keep(index: int, findings: Mapping[str, Any]) -> None:
         found[index] = findings
-        if on_done is not None:
-            on_done(next(done), len(tasks))
+        if on_progress is not None:
+            on_progress(next(done), len(tasks))
 
     run_tasks(tasks, workers=workers, on_found=keep)
     return Comparison(scenario, other, found[::2], found[1::2])

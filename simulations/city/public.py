@@ -1,18 +1,17 @@
 """The names of ``simulations.city`` for programs: load a city, run it, compare and sweep.
 
 >>> from simulations.city import City, run
->>> town = City.load("test-town").with_(**{"people.count": 2000, "days": 20})
+>>> town = City.load("test-town").with_({"people.count": 2000}, days=20)
 >>> run(town, seed=1).figures["people"]
 2000
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from importlib import import_module
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 import numpy as np
 
@@ -25,8 +24,15 @@ from simulations.city.run import CityRun, run_city
 from simulations.city.scenario import load_city, replaced
 from simulations.city.sweeps import CitySweep, sweep_city
 from simulations.city.tree_table import tree_columns
-from tracetogether.errors import MissingExtraError
+from simulations.library.frames import frame_of
+from simulations.progress_line import OnProgress, ProgressLine
+from tracetogether.errors import ScenarioError
+from tracetogether.picture_style import save_figure
 from tracetogether.units import Floats, Ints
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.figure import Figure
 
 _NOTHING: Final[Mapping[str, object]] = MappingProxyType({})
 
@@ -55,18 +61,20 @@ class City:
         """
         return cls(load_city(name_or_path, {key: f"{value}" for key, value in settings.items()}))
 
-    def with_(self, **settings: object) -> "City":
+    def with_(self, settings: Mapping[str, object] = _NOTHING, /, **more: object) -> "City":
         """Return the city with other values of some keys.
 
-        A key has a dotted name, or the end of it if no other key ends so.
+        A key has a dotted name, or the end of it if no other key ends so. Dotted names are in
+        ``settings``.
 
         Raises:
             ScenarioError: a key is unknown, or a value is out of range.
 
-        >>> City.load("test-town").with_(**{"app.adoption": 0.4}).scenario.app.adoption
+        >>> town = City.load("test-town").with_({"people.count": 3000}, adoption=0.4)
+        >>> town.scenario.app.adoption
         0.4
         """
-        return City(replaced(self.scenario, settings))
+        return City(replaced(self.scenario, {**settings, **more}))
 
 
 class CityResult:
@@ -101,21 +109,30 @@ class CityResult:
         """Return the (days,) columns of the run by name; R is NaN where it is not known."""
         return day_columns(self.outbreak)
 
-    def to_pandas(self, table: Literal["days", "tree"] = "days") -> Any:  # noqa: ANN401 - optional
+    def to_pandas(self, table: Literal["days", "tree"] = "days") -> "pd.DataFrame":
         """Return a data frame with a line for each day, or for everybody who was infected.
 
         Raises:
             MissingExtraError: pandas is not installed.
         """
-        return _frame(self.tree() if table == "tree" else self.columns)
+        return frame_of(self.tree() if table == "tree" else self.columns)
 
-    def plot(self) -> Any:  # noqa: ANN401 - matplotlib is optional
+    def plot(self) -> "Figure":
         """Return a matplotlib figure of infections, R and people at home by day.
 
         Raises:
             MissingExtraError: matplotlib is not installed.
         """
         return plot_run(self.figures)
+
+    def save_plot(self, path: str | Path) -> Path:
+        """Write the picture as PNG, SVG or PDF, with version and digest; return its path.
+
+        Raises:
+            MissingExtraError: matplotlib is not installed.
+            StoreError: the ending names no known format, or the file can't be written.
+        """
+        return save_figure(self.plot(), path, made_of=self.figures["digest"])
 
     def tree(self) -> Mapping[str, np.ndarray]:
         """Return who infected whom: columns with a row for everybody who was infected."""
@@ -138,26 +155,30 @@ class CityResult:
 class CitySweepResult(CitySweep):
     """A finished sweep with data frames and a picture."""
 
-    def to_pandas(self) -> Any:  # noqa: ANN401 - pandas is optional
-        """Return a data frame with a line for each run: settings and figures.
+    def to_pandas(self, *, runs: bool = False) -> "pd.DataFrame":
+        """Return a data frame: a line for each point with intervals, or for each run.
 
         Raises:
             MissingExtraError: pandas is not installed.
         """
-        lines = [
-            row["settings"]
-            | {name: value for name, value in row.items() if not isinstance(value, dict | list)}
-            for row in self.rows
-        ]
-        return _frame({name: [line[name] for line in lines] for name in lines[0]})
+        return frame_of(self.row_columns() if runs else self.point_columns())
 
-    def plot(self) -> Any:  # noqa: ANN401 - matplotlib is optional
+    def plot(self) -> "Figure":
         """Return a matplotlib figure of infections by day at each setting, with intervals.
 
         Raises:
             MissingExtraError: matplotlib is not installed.
         """
         return plot_points(self.points)
+
+    def save_plot(self, path: str | Path) -> Path:
+        """Write the picture as PNG, SVG or PDF, with version and digest; return its path.
+
+        Raises:
+            MissingExtraError: matplotlib is not installed.
+            StoreError: the ending names no known format, or the file can't be written.
+        """
+        return save_figure(self.plot(), path, made_of=self.digest)
 
 
 def run(city: City, *, seed: int = 1) -> CityResult:
@@ -175,8 +196,8 @@ def compare(
     other: City,
     *,
     seeds: int = 10,
-    workers: int = 2,
-    on_done: Callable[[int, int], None] | None = None,
+    workers: int = 1,
+    on_progress: OnProgress | None = None,
 ) -> Comparison:
     """Run two cities with the same seeds, 1, 2 and so on.
 
@@ -184,12 +205,15 @@ def compare(
         city: with the first set of measures.
         other: with the second set.
         seeds: number of seeds.
-        workers: number of processes; the result does not depend on it.
-        on_done: called with (runs done, runs in all).
+        workers: number of processes; the result does not depend on it. With more than one, a
+            script must have its calls below ``if __name__ == "__main__":``.
+        on_progress: called with (runs done, runs in all); by default a line is shown on a
+            terminal and in a notebook.
     """
-    return compare_cities(
-        city.scenario, other.scenario, seeds=seeds, workers=workers, on_done=on_done
-    )
+    with ProgressLine.unless(on_progress, f"{2 * seeds} runs") as advance:
+        return compare_cities(
+            city.scenario, other.scenario, seeds=seeds, workers=workers, on_progress=advance
+        )
 
 
 def sweep(
@@ -197,11 +221,11 @@ def sweep(
     vary: Mapping[str, Sequence[object]],
     *,
     seeds: int = 5,
-    workers: int = 2,
+    workers: int = 1,
     cluster: str | None = None,
     folder: str | Path | None = None,
     threshold: str | None = None,
-    on_done: Callable[[int, int], None] | None = None,
+    on_progress: OnProgress | None = None,
 ) -> CitySweepResult:
     """Run a city for each combination of values of some keys with seeds 1, 2 and so on.
 
@@ -209,32 +233,30 @@ def sweep(
         city: what to run.
         vary: key -> values to try, such as ``{"app.adoption": [0, 0.2, 0.4]}``.
         seeds: number of seeds.
-        workers: number of processes; the result does not depend on it.
+        workers: number of processes; the result does not depend on it. With more than one, a
+            script must have its calls below ``if __name__ == "__main__":``.
         cluster: address of a Dask scheduler, used instead of processes here.
         folder: keeps each finished run; the same call goes on from there.
         threshold: the key from whose values on R is below 1; None: app.adoption if it is varied.
-        on_done: called with (runs done, runs in all).
+        on_progress: called with (runs done, runs in all); by default a line is shown on a
+            terminal and in a notebook.
 
     Raises:
         ScenarioError: a key is unknown, or a value is out of range.
         StoreError: the folder holds something else, or can't be written.
     """
-    done = sweep_city(
-        city.scenario,
-        vary,
-        seeds=seeds,
-        workers=workers,
-        cluster=cluster,
-        folder=None if folder is None else Path(folder),
-        threshold=threshold,
-        on_done=on_done,
-    )
+    for key, values in vary.items():
+        if isinstance(values, str):
+            raise ScenarioError(f"{key} needs a list of values, such as [0, 0.2, 0.4]")
+    with ProgressLine.unless(on_progress, "Running cities") as advance:
+        done = sweep_city(
+            city.scenario,
+            vary,
+            seeds=seeds,
+            workers=workers,
+            cluster=cluster,
+            folder=None if folder is None else Path(folder),
+            threshold=threshold,
+            on_progress=advance,
+        )
     return CitySweepResult(done.scenario, done.vary, done.rows, done.asked)
-
-
-def _frame(columns: Mapping[str, Any]) -> Any:  # noqa: ANN401 - pandas is optional
-    try:
-        pandas: Any = import_module("pandas")
-    except ImportError:
-        raise MissingExtraError("A data frame", "pandas") from None
-    return pandas.DataFrame(dict(columns))

@@ -7,7 +7,7 @@ less by chance than runs with other seeds would ("common random numbers").
 import hashlib
 import itertools
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cache, cached_property
 from importlib import resources
@@ -17,10 +17,12 @@ from typing import Any, Final
 from simulations.city.keys import CityScenario
 from simulations.city.many_runs import CityTask, run_tasks, tasks_of
 from simulations.city.scenario import city_key, replaced, value_of
-from simulations.city.sweep_points import point_of
+from simulations.city.sweep_points import Findings, point_of
 from simulations.city.thresholds import Threshold, threshold
+from simulations.progress_line import OnProgress
 from simulations.provenance import LIBRARIES, digest_of, provenance
 from simulations.studies.sweep_folder import SweepFolder
+from simulations.studies.sweep_tables import POINTS, ROWS, save_columns
 from tracetogether.errors import ScenarioError
 from tracetogether.whole_file import write_whole
 
@@ -100,6 +102,32 @@ class CitySweep:
         said = [_sentence(point, self.scenario) for point in self.points]
         return said if self.crossing is None else [*said, self.crossing.sentence]
 
+    def row_columns(self) -> dict[str, list[Any]]:
+        """Return a table with a line for each run: settings and figures."""
+        lines = [dict(row["settings"]) | _figures(row) for row in self.rows]
+        return {name: [line[name] for line in lines] for name in lines[0]}
+
+    def point_columns(self) -> dict[str, list[Any]]:
+        """Return a table with a line for each point: settings, and figures with their intervals."""
+        lines = []
+        for point in self.points:
+            line = dict(point["settings"]) | {"seeds": len(point["seeds"])}
+            for name, value in (("r", point["r"]), ("k", point["k"]), *point["figures"].items()):
+                middle, low, high = value.values()
+                line |= {name: middle, f"{name}_low": low, f"{name}_high": high}
+            lines.append(line)
+        return {name: [line[name] for line in lines] for name in lines[0]}
+
+    def save(self, folder: Path) -> None:
+        """Write results.json, and rows and points as CSV (Parquet too if pyarrow is installed).
+
+        Raises:
+            StoreError: they can't be written.
+        """
+        save_columns(self.row_columns(), folder, ROWS)
+        save_columns(self.point_columns(), folder, POINTS)
+        write_whole(folder / RESULTS, json.dumps(self.to_json(), indent=1) + "\n")
+
     def to_json(self) -> dict[str, Any]:
         """Return the whole sweep for JSON; docs/howto/city.md describes it."""
         return {
@@ -129,7 +157,7 @@ def sweep_city(
     cluster: str | None = None,
     folder: Path | None = None,
     threshold: str | None = None,
-    on_done: Callable[[int, int], None] | None = None,
+    on_progress: OnProgress | None = None,
 ) -> CitySweep:
     """Run a city for each combination of values with seeds 1, 2 and so on.
 
@@ -142,7 +170,7 @@ def sweep_city(
         folder: keeps each finished run, and ``results.json`` at the end. Runs that it holds already
             are not run again, if their keys, seed, version and code are the same.
         threshold: the key from whose values on R is below 1; None: app.adoption if it is varied.
-        on_done: called with (runs done, runs in all).
+        on_progress: called with (runs done, runs in all).
 
     Raises:
         ScenarioError: a key is unknown or named twice, or a value is out of range.
@@ -163,8 +191,8 @@ def sweep_city(
         found[name] = findings
         if kept is not None:
             kept.keep(name, dict(findings))
-        if on_done is not None:
-            on_done(len(found), len(set(names)))
+        if on_progress is not None:
+            on_progress(len(found), len(set(names)))
 
     run_tasks([tasks[index] for index in left], workers=workers, cluster=cluster, on_found=keep)
     rows = [
@@ -177,7 +205,7 @@ def sweep_city(
     }
     done = CitySweep(scenario, tried, rows, threshold)
     if folder is not None:
-        write_whole(folder / RESULTS, json.dumps(done.to_json(), indent=1) + "\n")
+        done.save(folder)
     return done
 
 
@@ -208,6 +236,14 @@ def made_by() -> dict[str, str]:
     """Return the versions and the code that results of a city depend on."""
     versions = provenance().versions
     return {name: versions[name] for name in ("tracetogether", *LIBRARIES)} | {"city": _code()}
+
+
+def _figures(row: Findings) -> dict[str, Any]:
+    return {
+        name: value
+        for name, value in row.items()
+        if name != "settings" and not isinstance(value, dict | list)
+    }
 
 
 def _name(task: CityTask) -> str:

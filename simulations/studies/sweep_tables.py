@@ -61,27 +61,36 @@ def save_tables(rows: Sequence[SweepRow], points: Sequence[Point], folder: Path)
     Raises:
         StoreError: they can't be written.
     """
-    made = []
+    tables = {ROWS: flat_rows(rows), POINTS: flat_points(points)}
+    return [file for name, table in tables.items() for file in save_columns(table, folder, name)]
+
+
+def save_columns(table: Mapping[str, Sequence[Any]], folder: Path, name: str) -> list[Path]:
+    """Write columns as ``name``.csv, and as Parquet too if pyarrow is installed.
+
+    Returns:
+        The files.
+
+    Raises:
+        StoreError: they can't be written.
+    """
+    target = folder / f"{name}.csv"
     try:
-        for name, table in ((ROWS, flat_rows(rows)), (POINTS, flat_points(points))):
-            target = folder / f"{name}.csv"
-            with whole_file(target) as half, half.open("w", encoding="utf-8", newline="") as file:
-                writer = csv.writer(file, lineterminator="\n")
-                writer.writerow(table)
-                writer.writerows(zip(*table.values(), strict=True))
-            made.append(target)
-            if (parquet := _parquet(table, folder / f"{name}.parquet")) is not None:
-                made.append(parquet)
+        with whole_file(target) as half, half.open("w", encoding="utf-8", newline="") as file:
+            writer = csv.writer(file, lineterminator="\n")
+            writer.writerow(table)
+            writer.writerows(zip(*table.values(), strict=True))
+        parquet = _parquet(table, folder / f"{name}.parquet")
     except OSError as error:
         raise StoreError(f"can't write into {folder}: {error.strerror or error}") from None
-    return made
+    return [target] if parquet is None else [target, parquet]
 
 
-def _parquet(table: Table, target: Path) -> Path | None:
+def _parquet(table: Mapping[str, Sequence[Any]], target: Path) -> Path | None:
     try:
         arrow, parquet = import_module("pyarrow"), import_module("pyarrow.parquet")
     except ImportError:
         return None
     with whole_file(target) as half:
-        parquet.write_table(arrow.table(table), half)
+        parquet.write_table(arrow.table(dict(table)), half)
     return target

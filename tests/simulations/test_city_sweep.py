@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import numpy as np
+import pyarrow.parquet
 import pytest
 from click.testing import CliRunner
 
@@ -14,6 +15,7 @@ from simulations.city.results import findings
 from simulations.city.seed_means import SeedMean, SeedRatio, curve_means
 from simulations.city.sweep_points import early_r, point_of
 from simulations.city.thresholds import threshold
+from tests.simulations.test_city_run import mixed_city
 from tracetogether.cli.city import city
 from tracetogether.errors import ScenarioError, StoreError
 
@@ -57,6 +59,7 @@ def test_a_result_has_columns_a_frame_and_a_picture(town: City, tmp_path: Path) 
     assert frame["tests"].sum() == result.figures["tests"] > 0
     assert frame["r_of_cases"].isna().tolist() == [False] * 10 + [True] * 14
     assert len(result.plot().axes) == 3
+    assert result.save_plot(tmp_path / "run.png").stat().st_size > 10_000
     result.save(tmp_path / "run")
     kept = json.loads((tmp_path / "run" / "manifest.json").read_text("utf-8"))
     assert kept["digest"] == result.figures["digest"]
@@ -76,7 +79,14 @@ def test_a_sweep_runs_every_setting_with_the_same_seeds(town: City, swept: CityS
     assert without["figures"]["warned"]["mean"] == 0 < with_app["figures"]["warned"]["mean"]
     alone = run(town.with_(adoption=0.9), seed=2).figures
     assert alone["digest"] == swept.rows[3]["digest"]
-    assert swept.to_pandas()["infections"].tolist() == [row["infections"] for row in swept.rows]
+    runs = swept.to_pandas(runs=True)
+    assert runs["infections"].tolist() == [row["infections"] for row in swept.rows]
+    frame = swept.to_pandas()
+    assert frame["app.adoption"].tolist() == [0.0, 0.9]
+    assert (
+        frame["infections"].tolist() == runs.groupby("app.adoption")["infections"].mean().tolist()
+    )
+    assert (frame["infections_low"] <= frame["infections"]).all()
     assert len(swept.plot().axes[0].lines) == 2
     said = swept.to_json()
     assert said["vary"] == {"app.adoption": [0.0, 0.9]}
@@ -95,7 +105,7 @@ def test_a_stopped_sweep_goes_on(
     folder = tmp_path / "sweep"
     vary = {"app.adoption": ADOPTIONS}
     with pytest.raises(KeyboardInterrupt):
-        sweep(town, vary, seeds=2, workers=1, folder=folder, on_done=stop)
+        sweep(town, vary, seeds=2, workers=1, folder=folder, on_progress=stop)
     assert len(list(folder.glob("part-*.json"))) == 3
     assert not (folder / "results.json").exists()
     numbers = []
@@ -110,6 +120,9 @@ def test_a_stopped_sweep_goes_on(
     assert again.digest == swept.digest
     kept = json.loads((folder / "results.json").read_text("utf-8"))
     assert kept["digest"] == again.digest
+    table = (folder / "points.csv").read_text("utf-8").splitlines()
+    assert table[0].startswith("app.adoption,seeds,r,r_low,r_high,k,k_low,k_high,infections,")
+    assert pyarrow.parquet.read_table(folder / "rows.parquet").num_rows == 4
     assert len(kept["rows"]) == 4
     sweep(town, vary, seeds=1, workers=1, folder=folder)  # fewer seeds need no run
     assert numbers == [1, 0]
@@ -142,7 +155,8 @@ def test_the_command_is_that_of_the_library(swept: CitySweepResult, tmp_path: Pa
 
 
 def test_wrong_values_are_refused_before_the_first_run(town: City) -> None:
-    for vary in ({"app.adoption": [0, 2]}, {"adoption": [0], "app.adoption": [1]}, {}):
+    twice = {"adoption": [0], "app.adoption": [1]}
+    for vary in ({"app.adoption": [0, 2]}, twice, {}, {"adoption": []}, {"adoption": "0.2"}):
         with pytest.raises(ScenarioError):
             sweep(town, vary, seeds=1)
 
@@ -229,3 +243,12 @@ def test_a_point_holds_what_its_seeds_say(town: City) -> None:
     assert early_r(rows)["r"] == caused / sum(row["early"]["cases"] for row in rows)
     assert point["by_age"][8]["people"] == rows[0]["by_age"][8]["people"]
     assert sum(line["cases"] for line in point["generations"]) == offspring.sum()
+
+
+def test_where_r_is_below_1_is_what_theory_says() -> None:
+    """Closing a share c of the only contacts leaves R (1 - c), which is 1 at c = 1 - 1 / R."""
+    mixed = mixed_city(1.6, 30_000, 40)
+    found = sweep(City(mixed), {"closures.city": [0.2, 0.6]}, seeds=3, threshold="closures.city")
+    assert found.crossing is not None
+    assert found.crossing.low < 1 - 1 / 1.6 < found.crossing.high
+    assert found.crossing.value == pytest.approx(1 - 1 / 1.6, abs=0.05)

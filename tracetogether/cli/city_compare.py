@@ -44,7 +44,7 @@ def compare_measures(
     second = with_people(load_city(scenario, settings | against), people, days)
     with progress(f"{2 * seeds} runs") as advance:
         found = compare_cities(
-            first, second, seeds=seeds, workers=workers or os.cpu_count() or 1, on_done=advance
+            first, second, seeds=seeds, workers=workers or os.cpu_count() or 1, on_progress=advance
         )
     names = {key: city_key(key).name for key in against}
     mine = {city_key(key).name: value for key, value in settings.items()}

@@ -5,14 +5,13 @@ from pathlib import Path
 from typing import Any
 
 import click
-from rich.table import Column
 
 from simulations.city.run import with_people
 from simulations.city.scenario import city_key, load_city
 from simulations.city.sweeps import sweep_city
 from simulations.studies.sweep import values_of
 from tracetogether.cli.city_options import city_setting, days_option, out_folder, people_option
-from tracetogether.cli.console import answer, progress, right, table
+from tracetogether.cli.console import answer, fixed, progress, right, table
 from tracetogether.cli.options import as_json, number_option
 from tracetogether.cli.simulate_options import seeds_option, settings_reader
 
@@ -74,13 +73,13 @@ def sweep_cities(
             cluster=cluster,
             folder=folder,
             threshold=threshold,
-            on_done=advance,
+            on_progress=advance,
         )
     answer(
         found.to_json(),
         table(
             found.points,
-            (Column("setting", overflow="fold"), _setting),
+            (fixed("setting"), _setting),
             (right("infected"), lambda point: _mean(point, "infections")),
             (right("R"), lambda point: "-" if (r := point["r"]["r"]) is None else f"{r:.2f}"),
             (right("deaths"), lambda point: _mean(point, "deaths")),
