@@ -19,10 +19,12 @@ _COMMANDS: Final = (
     "calibrate",
     "city",
     "conformance",
+    "continuity",
     "demo",
     "estimate",
     "evaluate",
     "node",
+    "record",
     "simulate",
     "upload",
 )

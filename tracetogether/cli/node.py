@@ -1,11 +1,9 @@
 """`tracetogether node`: use this machine as a phone, with a real Bluetooth adapter."""
 
 import asyncio
-import re
 import sys
 import time
 from pathlib import Path
-from typing import Final
 
 import click
 
@@ -21,15 +19,12 @@ from tracetogether.cli.node_folder import (
     create_node,
 )
 from tracetogether.cli.node_live import live
+from tracetogether.cli.node_radio import opener_of
 from tracetogether.cli.options import FILE, FOLDER, allow_plain_http, as_json
 from tracetogether.cli.upload import upload as upload_log
-from tracetogether.errors import MissingExtraError
 from tracetogether.exchange import GattProfile
-from tracetogether.node.radio import OpenRadio, Radio, Report
 from tracetogether.units import SECONDS_PER_HOUR
 from tracetogether.whole_file import PRIVATE, whole_file
-
-_BLUEZ_NAME: Final = re.compile(r"hci\d+")
 
 folder_argument = click.argument("folder", metavar="[DIR]", type=FOLDER, default=DEFAULT_FOLDER)
 
@@ -133,36 +128,12 @@ def run(
     profile = GattProfile(settings.service, settings.characteristic, COMPANY_ID)
     if central_only:
         note("Central only: nothing is advertised, so no phone hears this node")
-    opener = _opener(radio, profile, central_only=central_only)
+    opener = opener_of(radio, profile, central_only=central_only)
     done = asyncio.run(
         live(folder, opener, as_json=as_json, seconds=seconds, note_later_scans=later_scans)
     )
     if not as_json:
         note(f"Stopped after {done.counts['connections']:,} exchanges")
-
-
-def _opener(name: str, profile: GattProfile, *, central_only: bool) -> OpenRadio:
-    """Return the function that opens an adapter of BlueZ, or a transport of bumble, by name."""
-    try:
-        from tracetogether.adapters import (  # noqa: PLC0415 - optional packages
-            bleak_radio,
-            bumble_radio,
-        )
-    except ImportError:
-        raise MissingExtraError("Bluetooth", "radio") from None
-    if _BLUEZ_NAME.fullmatch(name):
-
-        async def open_radio(report: Report) -> Radio:
-            return await bleak_radio.open_bluez(name, profile, report, central_only=central_only)
-
-    else:
-        pause = name.startswith(("usb", "serial", "hci-socket"))  # some chips need it
-        habits = bumble_radio.BumbleHabits(pause_advertising=pause, central_only=central_only)
-
-        async def open_radio(report: Report) -> Radio:
-            return await bumble_radio.open_adapter(name, profile, report, habits=habits)
-
-    return open_radio
 
 
 @node.group()

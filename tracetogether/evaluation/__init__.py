@@ -8,6 +8,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from tracetogether.evaluation.continuity import PairContinuity, continuity_of
     from tracetogether.evaluation.recordings import Recording, read_recording
     from tracetogether.evaluation.scene import Scene
     from tracetogether.evaluation.scoring import EstimatorScores
@@ -16,8 +17,10 @@ if TYPE_CHECKING:
 __all__ = [
     "EstimatorScores",
     "EvaluationRows",
+    "PairContinuity",
     "Recording",
     "Scene",
+    "continuity_of",
     "evaluate_recording",
     "read_recording",
 ]
@@ -25,8 +28,10 @@ __all__ = [
 _MODULES = {
     "EstimatorScores": "scoring",
     "EvaluationRows": "side_by_side",
+    "PairContinuity": "continuity",
     "Recording": "recordings",
     "Scene": "scene",
+    "continuity_of": "continuity",
     "evaluate_recording": "side_by_side",
     "read_recording": "recordings",
 }
