@@ -25,6 +25,7 @@ from tracetogether.cli.city_options import (
     people_option,
     processes_option,
 )
+from tracetogether.cli.city_report import report_city
 from tracetogether.cli.city_sweep import sweep_cities
 from tracetogether.cli.city_validate import validate_cities
 from tracetogether.cli.console import answer, fixed, progress, right, say, table
@@ -45,6 +46,7 @@ def city() -> None:
 
 city.add_command(bench_city)
 city.add_command(compare_measures)
+city.add_command(report_city)
 city.add_command(sweep_cities)
 city.add_command(validate_cities)
 

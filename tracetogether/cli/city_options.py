@@ -7,7 +7,7 @@ import click
 
 from simulations.city.scenario import city_key
 from tracetogether.cli.options import FOLDER, number_option
-from tracetogether.cli.simulate_options import settings_option
+from tracetogether.cli.simulate_options import settings_option, settings_reader
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
@@ -29,3 +29,22 @@ cluster_option = click.option(
 def out_folder(about: str) -> Callable[[_Command], _Command]:
     """Return a decorator that adds -o and --out DIR."""
     return click.option("-o", "--out", "folder", type=FOLDER, metavar="DIR", help=about)
+
+
+def vary_option(*, required: bool, usual: str = "") -> Callable[[_Command], _Command]:
+    """Return a decorator that adds --vary: the values that a sweep tries.
+
+    Args:
+        required: whether it must be given.
+        usual: what is varied without it, for the help.
+    """
+    default = f"  [default: {usual}]" if usual else ""
+    return click.option(
+        "--vary",
+        multiple=True,
+        required=required,
+        callback=settings_reader(city_key),
+        metavar="KEY=VALUES",
+        help="Values to try: VALUE,VALUE,... such as app.adoption=0,0.2,0.4, or LOW:HIGH:COUNT. "
+        f"Repeatable.{default}",
+    )

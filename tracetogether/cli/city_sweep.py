@@ -10,23 +10,26 @@ from simulations.city.run import with_people
 from simulations.city.scenario import city_key, load_city
 from simulations.city.sweeps import sweep_city
 from simulations.studies.sweep import values_of
+<<<<<<< HEAD
 from tracetogether.cli.city_options import city_setting, days_option, out_folder, people_option
 from tracetogether.cli.console import answer, fixed, progress, right, table
+=======
+from tracetogether.cli.city_options import (
+    city_setting,
+    days_option,
+    out_folder,
+    people_option,
+    vary_option,
+)
+from tracetogether.cli.console import answer, progress, right, table
+>>>>>>> ba30aac (Make a page of a city's sweep: the answer, pictures with intervals, sliders over computed points, one outbreak)
 from tracetogether.cli.options import as_json, number_option
-from tracetogether.cli.simulate_options import seeds_option, settings_reader
+from tracetogether.cli.simulate_options import seeds_option
 
 
 @click.command("sweep")
 @click.argument("scenario")
-@click.option(
-    "--vary",
-    multiple=True,
-    required=True,
-    callback=settings_reader(city_key),
-    metavar="KEY=VALUES",
-    help="Values to try: VALUE,VALUE,... such as app.adoption=0,0.2,0.4, or LOW:HIGH:COUNT. "
-    "Repeatable.",
-)
+@vary_option(required=True)
 @city_setting
 @seeds_option(default=5, most=1000)
 @number_option("--workers", "Number of processes.", default=2)

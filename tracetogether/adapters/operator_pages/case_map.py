@@ -7,7 +7,7 @@ from typing import Final
 from markupsafe import Markup
 
 from tracetogether.adapters.operator_pages.rendering import day_text
-from tracetogether.adapters.operator_pages.svg import (
+from tracetogether.svg import (
     circle,
     curve,
     line,

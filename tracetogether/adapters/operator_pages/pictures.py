@@ -8,7 +8,10 @@ from typing import Final
 from markupsafe import Markup
 
 from tracetogether.adapters.operator_pages.rendering import day_text
-from tracetogether.adapters.operator_pages.svg import (
+from tracetogether.adapters.operator_pages.texts import Texts
+from tracetogether.authority.cases.indicators import DayCounts, Ratio
+from tracetogether.authority.contacts.lines import ContactDay
+from tracetogether.svg import (
     box,
     circle,
     curve,
@@ -19,9 +22,6 @@ from tracetogether.adapters.operator_pages.svg import (
     text,
     titled,
 )
-from tracetogether.adapters.operator_pages.texts import Texts
-from tracetogether.authority.cases.indicators import DayCounts, Ratio
-from tracetogether.authority.contacts.lines import ContactDay
 
 _ROW: Final = 30
 _LABEL: Final = 120

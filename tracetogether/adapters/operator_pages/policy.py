@@ -7,12 +7,12 @@ from starlette.responses import Response
 
 from tracetogether.adapters.operator_pages.page_request import PageRequest
 from tracetogether.adapters.operator_pages.routing import Page
-from tracetogether.adapters.operator_pages.svg import circle, line, path, picture, text, titled
 from tracetogether.adapters.operator_pages.texts import Texts
 from tracetogether.authority.access.permissions import Action
 from tracetogether.authority.contacts.costs import CostCurve, Cut, chance_to_call
 from tracetogether.authority.tracing.one_case import POLICIES
 from tracetogether.errors import InvalidRequestError, NotFoundError, TraceTogetherError
+from tracetogether.svg import circle, line, path, picture, text, titled
 
 _WIDTH: Final = 640.0
 _HEIGHT: Final = 300.0

@@ -86,6 +86,12 @@ def path(points: Sequence[tuple[float, float]], kind: str, thick: float) -> Mark
     )
 
 
+def area(points: Sequence[tuple[float, float]], kind: str) -> Markup:
+    """Return a filled shape whose corners are ``points``, each x and y."""
+    drawn = " ".join(f"{short(x)},{short(y)}" for x, y in points)
+    return Markup('<polygon points="{}" class="{}"/>').format(drawn, kind)
+
+
 def link(to: str, *parts: Markup) -> Markup:
     """Return parts that lead to a page; as they are if ``to`` is ""."""
     inside = Markup("").join(parts)

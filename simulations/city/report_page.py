@@ -1,0 +1,268 @@
+"""The page of a city: one HTML file without network.
+
+The page holds its style and its script. Its policy (CSP) names their hashes, so a browser runs
+nothing else. Names and titles of scenarios are other people's text: the templates escape them.
+"""
+
+import base64
+import hashlib
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from simulations.city.charts import Chart, drawn
+from simulations.city.outbreak_tree import FOUND, MOST_CASES, PLACES, OutbreakTree
+from simulations.city.report_charts import KINDS, MOST_LINES, along_charts, day_line, own_text
+from simulations.city.report_data import CityReport, ReportPoint, bounds_text, is_number
+from simulations.city.report_words import (
+    COUNTED,
+    basis,
+    count_text,
+    lead,
+    others_text,
+    percent_text,
+    point_name,
+    short_count,
+    tenth_text,
+    with_bounds,
+)
+from simulations.city.seed_means import SeedMean
+from simulations.city.tree_chart import LINK_KINDS, drawn_tree, found_mark
+from tracetogether.plain_text import visible
+from tracetogether.whole_file import write_whole
+
+_SPACE: Final = re.compile(r"(?<=\d) (?=[%M](?!\w))")  # "32 %" and "5.6 M" stay on one line
+
+
+@dataclass(frozen=True, slots=True)
+class _Figure:
+    name: str
+    value: str
+    under: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Control:
+    """A slider, or a list of words to choose from."""
+
+    name: str
+    values: Sequence[str]
+    start: str
+
+    @property
+    def numbers(self) -> bool:
+        return all(map(is_number, self.values))
+
+    @property
+    def low(self) -> str:
+        return self.values[0]
+
+    @property
+    def high(self) -> str:
+        return self.values[-1]
+
+    @property
+    def step(self) -> str:
+        span = float(self.high) - float(self.low)
+        if all(float(value).is_integer() for value in self.values) and span <= 200:
+            return "1"
+        return f"{10.0 ** (len(str(int(span))) - 3):g}" if span >= 1 else "0.01"
+
+
+def save_report(report: CityReport, tree: OutbreakTree | None, path: Path) -> None:
+    """Write the page.
+
+    Raises:
+        StoreError: it can't be written.
+    """
+    write_whole(path, page_of(report, tree))
+
+
+def page_of(report: CityReport, tree: OutbreakTree | None) -> str:
+    """Return the page as HTML."""
+    css, js = own_text("charts.css") + own_text("report_page.css"), own_text("report_page.js")
+    environment = Environment(
+        loader=PackageLoader("simulations.city", ""),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        finalize=_shown,
+    )
+    template = environment.get_template("report_page.html")
+    return template.render(
+        report=report,
+        css=Markup(css),  # noqa: S704 - files of this package
+        js=Markup(js),  # noqa: S704 - the same
+        policy=(
+            f"default-src 'none'; style-src '{_hash(css)}'; script-src '{_hash(js)}'; "
+            "base-uri 'none'; form-action 'none'"
+        ),
+        lead=lead(report),
+        figures=_figures(report),
+        along=_along(report),
+        by_day=_by_day(report, report.compared),
+        controls=_controls(report),
+        cards=[_card(report, point) for point in report.points],
+        names=[point_name(report, point) for point in report.compared],
+        counted=[
+            (key, words)
+            for key, words in COUNTED.items()
+            if all(key in point.figures for point in report.compared)
+        ],
+        outbreak=None if tree is None else _outbreak(tree),
+        basis=basis(report),
+        count=count_text,
+        percent=percent_text,
+        tenth=tenth_text,
+    )
+
+
+def _hash(source: str) -> str:
+    digest = base64.b64encode(hashlib.sha256(source.encode()).digest()).decode()
+    return f"sha256-{digest}"
+
+
+def _shown(value: object) -> object:
+    return (
+        _SPACE.sub("\N{NO-BREAK SPACE}", visible(value, lines=True))
+        if type(value) is str
+        else value
+    )
+
+
+def _figures(report: CityReport) -> list[_Figure]:
+    base, point = report.baseline, report.chosen
+    found = [_figure(f"infections: {point_name(report, base)}", base.figures["infections"])]
+    if point is base:
+        return found
+    found.append(_figure(f"infections: {point_name(report, point)}", point.figures["infections"]))
+    if point.averted is not None:
+        found.append(_figure("infections averted", point.averted))
+    shown = {
+        "severe": "severe cases",
+        "deaths": "deaths",
+        "quarantine_days_not": "days at home of people not infected",
+    }
+    return found + [
+        _figure(f"{words}: {point_name(report, point)}", point.figures[name])
+        for name, words in shown.items()
+        if name in point.figures
+    ]
+
+
+def _figure(name: str, value: SeedMean) -> _Figure:
+    return _Figure(name, count_text(value.mean), bounds_text(value.low, value.high, "{:,.0f}"))
+
+
+def _along(report: CityReport) -> dict[str, Any] | None:
+    """Return the pictures along the main key; None if there is none with several values."""
+    if report.main is None or len(report.lines[0]) < 2:
+        return None
+    averted, falsely = along_charts(report)
+    lines = report.lines[:MOST_LINES]
+    keys = []
+    if len(report.lines) > 1:
+        keys = [(KINDS[place], others_text(report, line[0])) for place, line in enumerate(lines)]
+    hidden = len(report.lines) - len(lines)
+    note = "Dots are computed points with their 90 % intervals; lines only join them."
+    if hidden:
+        note += f" {hidden} more lines are in the table of all points."
+    heading = "How many people need the app?" if report.by_adoption else f"Along {report.main}"
+    return {
+        "heading": heading,
+        "averted": drawn(averted),
+        "falsely": drawn(falsely),
+        "legend": keys,
+        "note": note,
+    }
+
+
+def _by_day(report: CityReport, points: Sequence[ReportPoint]) -> dict[str, Any]:
+    lines = [day_line(point, KINDS[place]) for place, point in enumerate(points)]
+    picture = drawn(
+        Chart(
+            about="New infections by day",
+            x_label="day",
+            y_label="new infections a day (mean of 7 days)",
+            lines=lines,
+            show_y=short_count,
+        )
+    )
+    keys = [(KINDS[place], point_name(report, point)) for place, point in enumerate(points)]
+    return {"picture": picture, "legend": keys}
+
+
+def _controls(report: CityReport) -> list[_Control]:
+    return [
+        _Control(name, values, report.chosen.settings[name])
+        for name, values in report.varied.items()
+        if len(values) > 1
+    ]
+
+
+def _card(report: CityReport, point: ReportPoint) -> dict[str, Any]:
+    """Return one computed point for the sliders."""
+    base = next(line[0] for line in report.lines if point in line)
+    against = None if point is base else base
+    lines = [day_line(point, "second")]
+    if against is not None:
+        lines.insert(0, day_line(against, "first"))
+    picture = drawn(
+        Chart(
+            "New infections by day",
+            "day",
+            "new infections a day (mean of 7 days)",
+            lines,
+            show_y=short_count,
+        )
+    )
+    rows = [("infections", with_bounds(point.figures["infections"]))]
+    if point.averted is not None and point.share is not None and point.share.ratio is not None:
+        rows += [
+            ("infections averted", with_bounds(point.averted)),
+            ("share averted", percent_text(point.share.ratio)),
+        ]
+    rows += [
+        (COUNTED[name], with_bounds(point.figures[name]))
+        for name in ("severe", "deaths", "quarantine_days_infected", "quarantine_days_not", "calls")
+        if name in point.figures
+    ]
+    return {
+        "settings": dict(point.settings),
+        "name": point_name(report, point),
+        "against": None if against is None else point_name(report, against),
+        "rows": rows,
+        "picture": picture,
+    }
+
+
+def _outbreak(tree: OutbreakTree) -> Mapping[str, Any]:
+    cut = "" if tree.size == len(tree.cases) else f" Its first {len(tree.cases)} people are shown."
+    rows = []
+    for place, words in enumerate(PLACES):
+        there = [case.found for case in tree.cases if case.place == place]
+        if there:
+            rows.append((words, [there.count(found) for found in range(len(FOUND))]))
+    used = {case.place for case in tree.cases}
+    return {
+        "about": (
+            f"{tree.first_cases:,} people were infected on day 0, and {tree.alone:,} of them "
+            f"infected nobody. This is the largest outbreak of at most {MOST_CASES} people: "
+            f"{tree.size:,} people from one of day 0.{cut} Each row is a person."
+        ),
+        "picture": drawn_tree(tree),
+        "legend": [
+            (LINK_KINDS[place], f"infected {words}")
+            for place, words in enumerate(PLACES)
+            if place in used
+        ],
+        "marks": [(found_mark(found), words) for found, words in enumerate(FOUND)],
+        "heads": FOUND,
+        "rows": rows,
+    }

@@ -1,0 +1,280 @@
+"""The page of a city's sweep: what it says, that text stays text, and what it refuses."""
+
+import base64
+import hashlib
+import json
+import re
+import sys
+from collections import Counter
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from click.testing import CliRunner, Result
+
+from simulations.city.charts import ticks
+from simulations.city.outbreak import Outbreak
+from simulations.city.outbreak_tree import APP, FOUND, MOST_CASES, PLACES, TESTED, tree_of
+from simulations.city.report_charts import adoption_picture
+from simulations.city.report_data import CityReport, report_of, scenario_of, weekly
+from simulations.city.report_page import page_of
+from simulations.city.run import run_city
+from simulations.city.scenario import load_city
+from simulations.city.sweeps import RESULTS, sweep_city
+from simulations.city.tree_chart import drawn_tree
+from tracetogether.cli.city import city
+from tracetogether.errors import MissingExtraError, StoreError
+
+SETTINGS = {
+    "people.count": "2000",
+    "days": "30",
+    "tests.share": "0.8",
+    "isolation.compliance": "0.6",
+    "app.consent": "1",
+}
+ADOPTIONS = (0, 0.32, 0.9)
+STRANGE = "</style></script><img src=x onerror=alert(1)>\u202e{{ 7 * 7 }}"
+
+
+@pytest.fixture(scope="module")
+def results() -> dict[str, Any]:
+    town = load_city("test-town", SETTINGS)
+    made = sweep_city(town, {"app.adoption": ADOPTIONS}, seeds=3, workers=1)
+    return json.loads(json.dumps(made.to_json()))
+
+
+@pytest.fixture(scope="module")
+def report(results: dict[str, Any]) -> CityReport:
+    return report_of(results, source="here")
+
+
+class Elements(HTMLParser):
+    """The elements of a page, with their attributes, and the text of style and script."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.found: list[tuple[str, dict[str, str | None]]] = []
+        self.inside: dict[str, str] = {}
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.found.append((tag, dict(attrs)))
+
+    def handle_data(self, data: str) -> None:
+        self.inside.setdefault(self.found[-1][0] if self.found else "", data)
+
+
+def infections(results: dict[str, Any], adoption: float) -> np.ndarray:
+    rows = [row for row in results["rows"] if row["settings"]["app.adoption"] == adoption]
+    return np.array([row["infections"] for row in rows], dtype=float)
+
+
+def test_the_headline_says_what_the_runs_say(results: dict[str, Any], report: CityReport) -> None:
+    without, with_app = infections(results, 0), infections(results, 0.32)
+    share = (without - with_app).sum() / without.sum()
+    verb = "avert" if share >= 0 else "add"
+    words = report.headline()
+    per_cent = f"{100 * abs(share):.0f} %"
+    assert words.startswith(
+        f"In test-town, 640 of 2,000 people with the app (32 %) {verb} {per_cent} of infections ("
+    )
+    assert words.endswith("3 seeds).")
+    assert report.chosen.averted is not None
+    assert report.chosen.averted.mean == pytest.approx((without - with_app).mean())
+    low, high = report.chosen.averted.low, report.chosen.averted.high
+    assert low is not None
+    assert high is not None
+    assert low < report.chosen.averted.mean < high
+    assert report.baseline.settings == {"app.adoption": "0"}
+    assert report.baseline.averted is None
+
+
+def test_another_key_and_words_as_values() -> None:
+    town = load_city("test-town", SETTINGS | {"people.count": "500", "app.adoption": "0.8"})
+    vary = {"app.protocol": ["bluetrace", "broadcast"], "tests.delay_days": [0, 3]}
+    report = report_of(sweep_city(town, vary, seeds=1, workers=1).to_json(), source="here")
+    assert report.main == "tests.delay_days"
+    assert [line[0].settings["app.protocol"] for line in report.lines] == ["bluetrace", "broadcast"]
+    assert {point.averted is None for line in report.lines for point in line[1:]} == {False}
+    assert "In test-town with app.protocol = bluetrace, tests.delay_days = 3" in report.headline()
+    assert "no interval" in report.headline()
+    elements = Elements(page_of(report, None))
+    assert Counter(tag for tag, _ in elements.found)["select"] == 1
+
+
+def test_sliders_have_only_computed_points(report: CityReport) -> None:
+    elements = Elements(page_of(report, None))
+    (slider,) = [attrs for tag, attrs in elements.found if attrs.get("type") == "range"]
+    assert json.loads(slider["data-values"] or "") == ["0", "0.32", "0.9"]
+    shown = [json.loads(attrs["data-settings"] or "") for tag, attrs in elements.found
+             if tag == "article"]  # fmt: skip
+    assert shown == [dict(point.settings) for point in report.points]
+    hidden = [attrs for _, attrs in elements.found if attrs.get("id") == "explore"]
+    assert "hidden" in hidden[0]  # a script shows it: without one there is the table
+
+
+def test_the_table_holds_every_point_with_its_interval(report: CityReport) -> None:
+    page = page_of(report, None)
+    for point in report.points:
+        value = point.figures["infections"]
+        assert f"{value.mean:,.0f}" in page
+        assert f"<small>{value.low:,.0f} to {value.high:,.0f}</small>" in page
+
+
+def test_text_of_others_is_text_and_nothing_else_runs(results: dict[str, Any]) -> None:
+    strange = json.loads(json.dumps(results)) | {"scenario": STRANGE, "title": STRANGE}
+    strange["keys"]["modelled_on"] = STRANGE
+    report = report_of(strange, source="here")
+    page = page_of(report, None)
+    elements = Elements(page)
+    names = Counter(tag for tag, _ in elements.found)
+    assert (names["img"], names["script"], names["style"]) == (0, 1, 1)
+    assert "{{ 7 * 7 }}" in page
+    assert "\u202e" not in page + adoption_picture(report)
+    assert "<img" not in adoption_picture(report)
+    (policy,) = [attrs["content"] or "" for tag, attrs in elements.found
+                 if attrs.get("http-equiv") == "Content-Security-Policy"]  # fmt: skip
+    for name in ("style", "script"):
+        digest = hashlib.sha256(elements.inside[name].encode()).digest()
+        assert f"{name}-src 'sha256-{base64.b64encode(digest).decode()}'" in policy
+    assert policy.startswith("default-src 'none'; ")
+    assert "unsafe" not in policy
+    assert not [attrs for _, attrs in elements.found if "style" in attrs]
+    assert not [name for _, attrs in elements.found for name in attrs if name.startswith("on")]
+
+
+def test_it_needs_no_network(report: CityReport) -> None:
+    page = page_of(report, None)
+    assert not re.search(r"src\s*=|@import|url\(|fetch\(", page)
+    links = re.findall(r'(?:href|xmlns)="([^"]+)"', page)
+    assert set(links) == {"#main", "http://www.w3.org/2000/svg"}
+
+
+def test_the_tree_is_one_outbreak(results: dict[str, Any], report: CityReport) -> None:
+    scenario = scenario_of(results, report.points[-1], source="here")
+    tree = tree_of(scenario, seed=2)
+    assert tree is not None
+    assert [case.source for case in tree.cases].count(-1) == 1
+    for place, case in enumerate(tree.cases[1:], 1):
+        assert case.source < place
+        assert tree.cases[case.source].day < case.day
+        assert 0 <= case.place < len(PLACES)
+    assert {case.found for case in tree.cases} >= {TESTED, APP}
+    outbreak = Outbreak.of(run_city(scenario, seed=2))
+    size = Counter[int]()
+    for row in range(len(outbreak.person)):
+        above = row
+        while outbreak.source[above] >= 0:
+            above = int(outbreak.source[above])
+        size[above] += 1
+    fits = [number for number in size.values() if 1 < number <= MOST_CASES]
+    assert tree.size == max(fits)
+    assert len(tree.cases) == tree.size
+    assert (tree.first_cases, tree.alone) == (len(size), list(size.values()).count(1))
+    drawn = str(drawn_tree(tree))
+    assert drawn.count("<title>") == len(tree.cases)
+    page = page_of(report, tree)
+    assert f"{tree.size:,} people from one of day 0." in page
+    assert all(words in page for words in FOUND)
+
+
+def test_a_tree_that_is_cut_and_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    town = load_city("test-town", SETTINGS | {"disease.reproduction_number": "4"})
+    whole = tree_of(town, seed=1)
+    assert whole is not None
+    monkeypatch.setattr("simulations.city.outbreak_tree.MOST_CASES", 1)
+    cut = tree_of(town, seed=1)
+    assert cut is not None
+    assert (len(cut.cases), cut.size) == (1, cut.size)
+    assert cut.size > 1
+    nobody = load_city("test-town", SETTINGS | {"disease.reproduction_number": "0"})
+    assert tree_of(nobody, seed=1) is None
+
+
+def test_days_of_a_week_are_averaged() -> None:
+    assert weekly([7, 0, 0, 0, 0, 0, 0, 0]).tolist() == pytest.approx(
+        [7 / 4, 7 / 5, 7 / 6, 1, 0, 0, 0, 0]
+    )
+    assert weekly([3, 5]).tolist() == [4, 4]
+    assert weekly([]).tolist() == []
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "wanted"),
+    [
+        (0, 87, [0, 25, 50, 75, 100]),
+        (0, 0.611, [0, 0.2, 0.4, 0.6, 0.8]),
+        (-0.03, 0.1, [-0.05, 0, 0.05, 0.1]),
+        (0, 0, [0, 0.25, 0.5, 0.75, 1]),
+    ],
+)
+def test_ticks_are_round_and_cover_all(low: float, high: float, wanted: list[float]) -> None:
+    assert ticks(low, high) == pytest.approx(wanted) or ticks(low, high)[0] <= low
+
+
+def call(*words: str | Path) -> Result:
+    return CliRunner().invoke(city, ["report", *(str(word) for word in words)])
+
+
+def test_from_the_command_line(results: dict[str, Any], report: CityReport, tmp_path: Path) -> None:
+    folder = tmp_path / "sweep"
+    folder.mkdir()
+    (folder / RESULTS).write_text(json.dumps(results))
+    page, drawn = tmp_path / "page.html", tmp_path / "city.svg"
+    done = call(folder, "-o", page, "--picture", drawn, "--json")
+    assert done.exit_code == 0, done.output
+    said = json.loads(done.stdout)
+    assert said["answer"] == report.headline()
+    assert said["digest"] == results["digest"]
+    tree = tree_of(scenario_of(results, report.chosen, source="here"), seed=1)
+    assert page.read_text("utf-8") == page_of(report, tree)
+    assert drawn.read_text("utf-8") == adoption_picture(report)
+
+
+@pytest.mark.slow
+def test_a_scenario_is_swept_first(
+    results: dict[str, Any], report: CityReport, tmp_path: Path
+) -> None:
+    again = tmp_path / "again.html"
+    sets = [f"--set={key}={value}" for key, value in SETTINGS.items()]
+    call("test-town", *sets, "--vary", "app.adoption=0,0.32,0.9", "--seeds", "3", "--workers", "1",
+         "-o", again)  # fmt: skip
+    tree = tree_of(scenario_of(results, report.chosen, source="here"), seed=1)
+    assert again.read_text("utf-8") == page_of(report, tree)
+
+
+def test_what_goes_wrong(
+    results: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done = call(tmp_path)
+    assert isinstance(done.exception, StoreError)
+    assert "city sweep SCENARIO --vary" in str(done.exception)
+    done = call(tmp_path, "--seeds", "3")
+    assert done.exit_code == 2
+    assert "leave out --seeds" in done.output
+    file = tmp_path / RESULTS
+    for text, words in (
+        ("{", "can't read"),
+        ("[]", "is no sweep of a city"),
+        (json.dumps(results | {"rows": results["rows"][1:]}), "have different seeds"),
+        (json.dumps(results | {"rows": []}), "is damaged"),
+        (
+            json.dumps({key: results[key] for key in results if key != "title"}),
+            "'title' is missing",
+        ),
+        (json.dumps(results | {"keys": results["keys"] | {"days": "x"}}), "is damaged"),
+    ):
+        file.write_text(text)
+        done = call(tmp_path, "-o", tmp_path / "page.html")
+        assert isinstance(done.exception, StoreError), (words, done.output, done.exception)
+        assert words in str(done.exception)
+    assert not (tmp_path / "page.html").exists()
+    file.write_text(json.dumps(results))
+    done = call(tmp_path, "-o", tmp_path / "page.html", "--picture", tmp_path / "city.png")
+    assert "end its name in .svg" in str(done.exception)
+    monkeypatch.setitem(sys.modules, "jinja2", None)
+    monkeypatch.delitem(sys.modules, "simulations.city.report_page")
+    done = call(tmp_path, "-o", tmp_path / "page.html")
+    assert isinstance(done.exception, MissingExtraError)
