@@ -10,10 +10,6 @@ from simulations.city.run import with_people
 from simulations.city.scenario import city_key, load_city
 from simulations.city.sweeps import sweep_city
 from simulations.studies.sweep import values_of
-<<<<<<< HEAD
-from tracetogether.cli.city_options import city_setting, days_option, out_folder, people_option
-from tracetogether.cli.console import answer, fixed, progress, right, table
-=======
 from tracetogether.cli.city_options import (
     city_setting,
     days_option,
@@ -21,8 +17,7 @@ from tracetogether.cli.city_options import (
     people_option,
     vary_option,
 )
-from tracetogether.cli.console import answer, progress, right, table
->>>>>>> ba30aac (Make a page of a city's sweep: the answer, pictures with intervals, sliders over computed points, one outbreak)
+from tracetogether.cli.console import answer, fixed, progress, right, table
 from tracetogether.cli.options import as_json, number_option
 from tracetogether.cli.simulate_options import seeds_option
 
