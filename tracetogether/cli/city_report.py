@@ -83,7 +83,7 @@ def report_city(
         choices = {key: values_of(text) for key, text in (vary or _USUAL).items()}
         with progress("Running cities") as advance:
             results = sweep_city(
-                chosen, choices, seeds=seeds, workers=workers, on_done=advance
+                chosen, choices, seeds=seeds, workers=workers, on_progress=advance
             ).to_json()
         place = "the sweep"
     found = report_of(results, source=place)
