@@ -25,7 +25,7 @@ from simulations.scores.intervals import Measured, rate_of_groups, share_of_grou
 from simulations.scores.scoring import ScoredRun, score_run
 from simulations.scores.truth import pair_codes
 from simulations.settings.scenario import load_scenario
-from simulations.studies.executors import executor_of
+from simulations.studies.executors import results_of
 from tracetogether.units import SECONDS_PER_HOUR, Floats
 
 CROWDS: Final[Mapping[str, Sequence[str]]] = {
@@ -124,19 +124,7 @@ def play_all(
         for name in CROWDS[setting]
         for seed in range(1, seeds + 1)
     ]
-    found = []
-    if workers == 1:
-        for task in tasks:
-            found.append(play_crowd(task))
-            if on_done is not None:
-                on_done(len(found), len(tasks))
-        return found
-    with executor_of(workers, None) as executor:
-        for played in executor.map(play_crowd, tasks):
-            found.append(played)
-            if on_done is not None:
-                on_done(len(found), len(tasks))
-    return found
+    return results_of(play_crowd, tasks, workers, on_done)
 
 
 def table_of(protocol: str, played: Sequence[PlayedCrowd]) -> dict[str, Any]:

@@ -2,15 +2,18 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, ProcessPoolExecutor
 from contextlib import contextmanager
 from importlib import import_module
 from multiprocessing import get_context
-from typing import Any, Final, cast
+from typing import Any, Final, TypeVar, cast
 
 from simulations.provenance import Provenance, provenance
 from tracetogether.errors import MissingExtraError, StoreError, UnreachableError
+
+_Task = TypeVar("_Task")
+_Result = TypeVar("_Result")
 
 ANSWER_S: Final = 10.0
 """Seconds in which a scheduler, and then its first worker, has to answer."""
@@ -54,6 +57,36 @@ def dask_cluster(cluster: str, made_by: Callable[[], Provenance]) -> Iterator[An
     with _connected(dask, cluster) as client:
         _expect_the_same_code(client, cluster, made_by)
         yield client
+
+
+def results_of(
+    work: Callable[[_Task], _Result],
+    tasks: Sequence[_Task],
+    workers: int,
+    on_done: Callable[[int, int], None] | None = None,
+) -> list[_Result]:
+    """Return the result of each task in order, computed by ``workers`` processes.
+
+    Args:
+        work: a function of a module, so that other processes can find it.
+        tasks: its arguments.
+        workers: number of processes; one computes in this process.
+        on_done: called with (tasks done, tasks in all).
+    """
+    found: list[_Result] = []
+
+    def keep(results: Iterator[_Result]) -> None:
+        for result in results:
+            found.append(result)
+            if on_done is not None:
+                on_done(len(found), len(tasks))
+
+    if workers == 1 or len(tasks) == 1:
+        keep(map(work, tasks))
+        return found
+    with executor_of(min(workers, len(tasks)), None) as executor:
+        keep(executor.map(work, tasks))
+    return found
 
 
 @contextmanager

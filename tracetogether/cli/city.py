@@ -17,6 +17,7 @@ from simulations.city.scenario import city_keys, city_names, city_schema, load_c
 from simulations.pages.recording import prepare_folder
 from tracetogether.cli.city_bench import bench_city
 from tracetogether.cli.city_compare import compare_measures
+from tracetogether.cli.city_laws import compare_laws
 from tracetogether.cli.city_options import (
     city_setting,
     cluster_option,
@@ -49,6 +50,7 @@ city.add_command(compare_measures)
 city.add_command(report_city)
 city.add_command(sweep_cities)
 city.add_command(validate_cities)
+city.add_command(compare_laws)
 
 
 @city.command("list")
