@@ -92,6 +92,10 @@ class Disease:
         hashes = hashed(key_of(self._seed, "symptoms"), people)
         return happens(hashes, self._silent[self.decade(people)])
 
+    def silent_share(self, people: Ints) -> Floats:
+        """Return the chance of each person to have no symptoms when infected."""
+        return np.asarray(self._silent[self.decade(people)] / ONE, dtype=np.float64)
+
     def infectiousness(self, people: Ints) -> Ints:
         """Return how infectious each person is when infected, in 1/1024 of the mean."""
         row = (hashed(key_of(self._seed, "infectiousness"), people) >> _QUANTILE_SHIFT).view(

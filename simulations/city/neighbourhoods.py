@@ -146,7 +146,7 @@ def _homes(keys: CityPeopleKeys, places: int, rng: np.random.Generator) -> tuple
     rest = places - int(listed.sum())
     more = [largest] * (rest // largest) + [rest % largest] * (rest % largest > 0)
     listed = np.concatenate([listed, np.array(more, dtype=np.int64)])
-    listed = listed[np.argsort(rng.random(len(listed)), kind="stable")]
+    listed = listed[np.argsort(rng.random(len(listed)))]
     return np.repeat(np.cumsum(listed) - listed, listed), np.repeat(listed, listed)
 
 
@@ -165,24 +165,30 @@ def _ages(keys: CityPeopleKeys, first: Ints, size: Ints, rng: np.random.Generato
     decade = np.full(places, -1)
     old = grown[: counts[OLD_DECADE:].sum()]
     # Children: the third and further people of a household first.
-    left = np.setdiff1d(np.arange(places), old)
+    left = np.flatnonzero(~_marked(old, places))
     younger = left[np.lexsort((rng.random(len(left)), -np.minimum(position[left], 2)))]
     children = younger[: counts[:ADULT_DECADE].sum()]
-    adults = np.setdiff1d(left, children)
+    adults = left[~_marked(children, places)[left]]
     for group, low, high in (
         (children, 0, ADULT_DECADE),
         (adults, ADULT_DECADE, OLD_DECADE),
         (old, OLD_DECADE, DECADES),
     ):
-        mixed = group[np.argsort(rng.random(len(group)), kind="stable")]
+        mixed = group[np.argsort(rng.random(len(group)))]
         decade[mixed] = np.repeat(np.arange(low, high), counts[low:high])
     return decade * 10 + (rng.random(places) * 10).astype(np.int64)
+
+
+def _marked(chosen: Ints, places: int) -> Bools:
+    marks = np.zeros(places, dtype=bool)
+    marks[chosen] = True
+    return marks
 
 
 def _share(among: Bools, share: float, rng: np.random.Generator) -> Bools:
     """Return a random choice of exactly this share of those that ``among`` marks."""
     where = np.flatnonzero(among)
-    mixed = where[np.argsort(rng.random(len(where)), kind="stable")]
+    mixed = where[np.argsort(rng.random(len(where)))]
     chosen = np.zeros(len(among), dtype=bool)
     chosen[mixed[: round(share * len(where))]] = True
     return chosen
@@ -191,7 +197,7 @@ def _share(among: Bools, share: float, rng: np.random.Generator) -> Bools:
 def _ranks(chosen: Bools, rng: np.random.Generator, multiple: int) -> tuple[Codes, Codes]:
     """Return each place's random rank among the chosen (-1: none), and the place of each rank."""
     where = np.flatnonzero(chosen)
-    mixed = where[np.argsort(rng.random(len(where)), kind="stable")].astype(np.int32)
+    mixed = where[np.argsort(rng.random(len(where)))].astype(np.int32)
     mixed = mixed[: len(mixed) // multiple * multiple]
     ranks = np.full(len(chosen), -1, np.int32)
     ranks[mixed] = np.arange(len(mixed), dtype=np.int32)
@@ -204,7 +210,7 @@ def _stubs(keys: RandomKeys, places: int, rng: np.random.Generator) -> tuple[Cod
     The numbers have exactly the shares of a negative binomial distribution, or are all alike. Their
     sum is even, because contacts come in pairs.
     """
-    shuffled = np.argsort(rng.random(places), kind="stable")
+    shuffled = np.argsort(rng.random(places))
     number: Codes = _numbers(keys, places)[shuffled].astype(np.int32)
     owner = np.repeat(np.arange(places, dtype=np.int32), number)
     ends: Codes = np.cumsum(number, dtype=np.int32)

@@ -63,24 +63,6 @@ def test_the_final_size_is_that_of_theory(reproduction: float) -> None:
     assert np.mean(sizes) == pytest.approx(theory, abs=0.015)
 
 
-def test_first_cases_infect_as_many_as_the_key_says() -> None:
-    town = load_city(
-        "test-town",
-        {
-            "people.count": "200000",
-            "disease.start_cases": "600",
-            "days": "15",
-            "disease.spread": "0",
-        },
-    )
-    played = run_city(town, seed=3)
-    first = np.flatnonzero(played.people.infected_on == 0)
-    sources = played.people.source[played.people.source >= 0]
-    mean = np.isin(sources, first).sum() / len(first)
-    assert len(first) == 600
-    assert mean == pytest.approx(2.5, abs=0.25)
-
-
 def test_everybody_caught_it_from_a_contact_on_that_day() -> None:
     town = load_city("test-town", {"people.count": "2000", "days": "30"})
     people = run_city(town, seed=1).people
