@@ -62,13 +62,14 @@ def attempt_scale(scenario: CityScenario) -> float:
 
 def _plain(scenario: CityScenario) -> CityScenario:
     """Return the scenario without what has no effect here, so that it is calibrated once."""
-    texts = {"name": "", "title": "", "modelled_on": ""}
     return CityScenario(
+        name="",
+        title="",
+        modelled_on="",
         schema=scenario.schema,
         people=scenario.people,
         contacts=scenario.contacts,
         disease=scenario.disease,
-        **texts,
     )
 
 

@@ -2,11 +2,13 @@
 
 import asyncio
 import logging
+import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, ProcessPoolExecutor
 from contextlib import contextmanager
 from importlib import import_module
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
+from threading import Thread
 from typing import Any, Final, TypeVar, cast
 
 from simulations.provenance import Provenance, provenance
@@ -30,11 +32,31 @@ def executor_of(workers: int, cluster: str | None) -> Iterator[Executor]:
     """
     if cluster is None:
         # Fresh processes: nothing of this one's state, on any system.
-        with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as executor:
+        context = get_context("spawn")
+        with ProcessPoolExecutor(
+            workers, mp_context=context, initializer=end_with_parent
+        ) as executor:
             yield executor
         return
     with dask_cluster(cluster, provenance) as client:
         yield cast("Executor", _DaskExecutor(client))
+
+
+def end_with_parent() -> None:
+    """End this process as soon as the process that started it ends, even if that was killed.
+
+    Without it, a worker of a killed command waits for its next task forever: it holds both ends of
+    the queue, so the queue never closes.
+    """
+    parent = parent_process()
+    if parent is None:
+        return
+
+    def wait() -> None:
+        parent.join()
+        os._exit(1)  # from a thread, nothing else ends the process
+
+    Thread(target=wait, daemon=True).start()
 
 
 @contextmanager

@@ -1,6 +1,9 @@
 """Cities for programs, and sweeps that stop and go on."""
 
 import json
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -252,3 +255,28 @@ def test_where_r_is_below_1_is_what_theory_says() -> None:
     assert found.crossing is not None
     assert found.crossing.low < 1 - 1 / 1.6 < found.crossing.high
     assert found.crossing.value == pytest.approx(1 - 1 / 1.6, abs=0.05)
+
+
+KILLED = """
+import sys
+from pathlib import Path
+from simulations.city import City, sweep
+if __name__ == "__main__":
+    town = City.load("test-town", {"people.count": 2000, "days": 24})
+    sweep(town, {"adoption": [0, 1]}, seeds=50, workers=2, folder=Path(sys.argv[1]))
+"""
+
+
+@pytest.mark.slow
+def test_workers_of_a_killed_sweep_end(tmp_path: Path) -> None:
+    """They would wait for their next run forever, as each holds both ends of the queue."""
+    script, folder = tmp_path / "killed.py", tmp_path / "sweep"
+    script.write_text(KILLED)
+    with subprocess.Popen(
+        [sys.executable, script, folder], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+    ) as child:
+        while child.poll() is None and not list(folder.glob("part-*.json")):
+            time.sleep(0.05)
+        child.kill()
+        child.communicate(timeout=60)  # until no process holds the pipe any more
+    assert len(list(folder.glob("part-*.json"))) < 100
