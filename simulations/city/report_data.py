@@ -301,7 +301,7 @@ def _report_of(results: Mapping[str, Any]) -> CityReport:
         days=int(results["days"]),
         detection=str(results["rows"][0]["detection_table"]),
         digest=str(results["digest"]),
-        threshold=str(results["threshold"]["answer"]) if results["threshold"] else "",
+        threshold=threshold_text(results["threshold"]),
         own={str(key): value_text(value_of(scenario, key)) for key in keys},
         points=[_point(dict(words), group, None, r[words]) for words, group in groups.items()],
     )
@@ -312,6 +312,35 @@ def _report_of(results: Mapping[str, Any]) -> CityReport:
         other = None if base == words else groups[base]
         points.append(_point(dict(words), group, other, r[words]))
     return replace(bare, points=points)
+
+
+def threshold_text(found: Mapping[str, Any] | None) -> str:
+    """Return from which adoption on R is below 1, in a sentence; "" if that is not known.
+
+    Args:
+        found: as ``Threshold.to_json`` returns it; its own sentence serves for other keys.
+    """
+    if found is None or found["key"] != ADOPTION:
+        return "" if found is None else str(found["answer"])
+    first, last = found["r"][0], found["r"][-1]
+    if found["value"] is not None:
+        low, high = (
+            words if found[end] is None else _percent_text(found[end])
+            for end, words in (("low", "less than was tried"), ("high", "more than was tried"))
+        )
+        return (
+            f"It falls below 1 if {_percent_text(found['value'])} of people have the app "
+            f"(90 % interval {low} to {high})."
+        )
+    if last["r"] > 1:
+        most = _percent_text(last["value"])
+        return f"Even if {most} of people have the app, it is {_r_bounds(last)}."
+    return f"It is below 1 already at {_percent_text(first['value'])}: {_r_bounds(first)}."
+
+
+def _r_bounds(r: Mapping[str, float | None]) -> str:
+    bounds = "" if r["low"] is None else f" ({r['low']:.2f} to {r['high']:.2f})"
+    return f"{r['r']:.2f}{bounds}"
 
 
 def _words(settings: Mapping[str, object]) -> tuple[tuple[str, str], ...]:
@@ -417,4 +446,8 @@ def spaced(text: str) -> str:
 
 
 def _percent(point: ReportPoint) -> str:
-    return f"{100 * float(point.settings[ADOPTION]):g} %"
+    return _percent_text(float(point.settings[ADOPTION]))
+
+
+def _percent_text(share: float) -> str:
+    return f"{100 * share:.3g} %"

@@ -62,7 +62,7 @@ def point_name(report: CityReport, point: ReportPoint) -> str:
     """Return a point in words."""
     if report.by_adoption and len(report.varied) == 1:
         share = float(point.settings[ADOPTION])
-        return f"app on {100 * share:g} % of phones" if share else "no app"
+        return f"{100 * share:.3g} % with the app" if share else "no app"
     return ", ".join(f"{key} = {value}" for key, value in point.settings.items()) or "as it comes"
 
 
@@ -76,14 +76,7 @@ def others_text(report: CityReport, point: ReportPoint) -> str:
 def lead(report: CityReport) -> list[str]:
     """Return what follows the headline: is it enough, and what does it cost."""
     point = report.chosen
-    said = []
-    if point.r.ratio is not None and point.averted is not None:
-        before, without = report.baseline.r, point_name(report, report.baseline)
-        said.append(
-            f"Is it enough? {_verdict(point.r)}: an early case infects {_r_text(point.r)} others, "
-            f"and {_r_text(before)} with {without}. Infections fall from the start only below 1. "
-            f"{report.threshold}".strip()
-        )
+    said = [words for words in (is_enough(report),) if words]
     if point.averted is None:
         return said
     count, base = point.averted, report.baseline.figures["infections"]
@@ -101,6 +94,18 @@ def lead(report: CityReport) -> list[str]:
             f" ({bounds_text(false.low, false.high, '{:,.0f}')})."
         )
     return [*said, words]
+
+
+def is_enough(report: CityReport) -> str:
+    """Return whether the chosen point stops the epidemic; "" if its R is not known."""
+    point, base = report.chosen, report.baseline
+    if point.r.ratio is None or point is base:
+        return ""
+    return (
+        f"Is it enough? {_verdict(point.r)}: an early case infects {_r_text(point.r)} others, "
+        f"and {_r_text(base.r)} with {point_name(report, base)}. Infections fall from the start "
+        f"only below 1. {report.threshold}"
+    ).strip()
 
 
 def _verdict(r: SeedRatio) -> str:
