@@ -7,7 +7,7 @@ on every processor.
 from typing import Final
 
 import numpy as np
-from scipy import stats
+from scipy.special import gammainc, gammaincinv, ndtri
 
 from simulations.city.hashes import ONE, chances, happens, hashed, high_bits, key_of
 from simulations.city.keys import DiseaseKeys
@@ -48,7 +48,7 @@ def generation_shares(keys: DiseaseKeys) -> Floats:
     # Whole days: what happens from half a day before to half a day after counts for a day.
     ends = np.arange(INFECTIOUS_DAYS + 1) + 0.5
     ends[0] = 0.0
-    shares = np.diff(stats.gamma.cdf(ends, shape, scale=scale))
+    shares = np.diff(gammainc(shape, ends / scale))
     return np.asarray(shares / shares.sum(), dtype=np.float64)
 
 
@@ -68,13 +68,11 @@ class Disease:
         drawn = np.ones(_QUANTILES)
         if keys.spread:
             shape = 1 / keys.spread**2
-            drawn = stats.gamma.ppf(middles, shape, scale=1 / shape)
+            drawn = gammaincinv(shape, middles) / shape
         whole = np.rint(drawn / drawn.mean() * MEAN_INFECTIOUSNESS)
         self._infectiousness = whole.astype(np.int64)
         self._silent_infectiousness = np.rint(whole * keys.silent_infectiousness).astype(np.int64)
-        days = keys.incubation_median_days * np.exp(
-            keys.incubation_spread * stats.norm.ppf(middles)
-        )
+        days = keys.incubation_median_days * np.exp(keys.incubation_spread * ndtri(middles))
         self._incubation = np.clip(np.rint(days), 1, _LONGEST_INCUBATION_DAYS).astype(np.int64)
         silent = np.full(len(SEVERE), keys.silent_adult)
         silent[:ADULT_DECADE] = keys.silent_young

@@ -10,6 +10,7 @@ cases are drawn at random and meet fewer people than typical cases, and those wh
 before 10 % of all were infected, as later ones meet people who were infected already.
 """
 
+import itertools
 from dataclasses import dataclass
 from functools import cached_property
 from types import MappingProxyType
@@ -67,19 +68,23 @@ class Outbreak:
         people = played.people
         infected = np.flatnonzero(people.infected_on != NEVER).astype(np.int32)
         day = people.infected_on[infected]
-        order = np.argsort(day, kind="stable").astype(np.int32)
+        # Day by day and in parts, because whole columns of 64 bits would be a run's largest memory.
+        order = np.empty(len(day), dtype=np.int32)
+        ends = np.cumsum([0, *played.new_infections])
+        for on, (low, high) in enumerate(itertools.pairwise(ends.tolist())):
+            order[low:high] = np.flatnonzero(day == on)
         row_of = np.empty(len(order), dtype=np.int32)
         row_of[order] = np.arange(len(order), dtype=np.int32)
         person, day = infected[order], day[order]
-        by = people.source[person]
         source = np.full(len(person), -1, dtype=np.int32)
-        caught = np.flatnonzero(by >= 0)
-        source[caught] = row_of[np.searchsorted(infected, by[caught])]
+        offspring = np.zeros(len(person), dtype=np.int32)
+        for low in range(ends[1], len(person), _CHUNK):  # nobody infected the cases of day 0
+            rows = row_of[np.searchsorted(infected, people.source[person[low : low + _CHUNK]])]
+            source[low : low + _CHUNK] = rows
+            np.add.at(offspring, rows, 1)
         generation = np.zeros(len(person), dtype=np.int16)
-        ends = np.searchsorted(day, np.arange(played.scenario.days + 1))
         for low, high in zip(ends[1:-1].tolist(), ends[2:].tolist(), strict=True):
             generation[low:high] = generation[source[low:high]] + 1
-        offspring = np.bincount(source[caught], minlength=len(person)).astype(np.int32)
         found = people.found[person]
         return cls(played, person, source, people.layer[person], day, generation, offspring, found)
 

@@ -28,6 +28,7 @@ from tracetogether.units import Ints
 
 CHUNK: Final = 1 << 16
 """Attempts that are worked on at a time, so that columns stay in the processor's cache."""
+_ATTEMPTS_PER_CASE: Final = 16  # about; it only sets how many cases are worked on at a time
 _CASES_PER_PERSON: Final = 20_000
 _FEWEST_CASES: Final = 20
 
@@ -142,8 +143,9 @@ class CityShard:
                 self._people.infect(cases, found.source, found.layer, day)
             new[day] = len(cases)
             self._response.expect_symptoms(cases, day)
-            for start in range(0, len(cases), self._plan.chunk):
-                part = cases[start : start + self._plan.chunk]
+            at_a_time = max(self._plan.chunk // _ATTEMPTS_PER_CASE, 1)
+            for start in range(0, len(cases), at_a_time):
+                part = cases[start : start + at_a_time]
                 for later, attempts in self._transmission.attempts(part, day):
                     self._waiting[later].append(attempts)
         return ShardAnswer(new, self._response.costs, self._response.daily())

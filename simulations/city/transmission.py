@@ -217,8 +217,9 @@ class Transmission:
         order = np.argsort(after, kind="stable")
         source, numbers_16 = source[order], number[order].astype(np.uint16)
         ends = np.cumsum(np.bincount(after, minlength=INFECTIOUS_DAYS + 1))
+        # Copies, because views of a day would keep the memory of all days until the last one.
         return [
-            (day + later, Attempts(source[low:high], numbers_16[low:high]))
+            (day + later, Attempts(source[low:high].copy(), numbers_16[low:high].copy()))
             for later, (low, high) in enumerate(itertools.pairwise(ends), start=1)
             if high > low
         ]
