@@ -8,6 +8,7 @@ import click
 import pytest
 from click.testing import CliRunner
 
+from tracetogether.cli import _COMMANDS as COMMANDS
 from tracetogether.cli import cli
 
 SLOW = ("scipy.signal", "scipy.stats", "scipy.optimize", "matplotlib", "simulations", "uvicorn")
@@ -25,6 +26,30 @@ def test_an_authoritys_commands_start_without_what_fits_models_and_draws() -> No
     )
     assert "Open cases" in done.stdout
     assert done.stderr.strip() == "[]"
+
+
+def test_help_imports_no_command_and_nothing_that_computes() -> None:
+    script = (
+        "from tracetogether.cli import main; import sys; sys.argv[1:] = ['--help']\n"
+        "try:\n    main()\nfinally:\n"
+        "    print([name for name in ('scipy', 'cryptography', 'simulations', "
+        "'tracetogether.cli.estimate') if name in sys.modules], file=sys.stderr)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    )
+    assert "simulate     Simulate crowds of people" in done.stdout
+    assert done.stderr.strip() == "[]"
+
+
+def test_the_list_of_commands_says_what_their_own_help_says() -> None:
+    context = click.Context(cli)
+    listed = CliRunner().invoke(cli, ["--help"]).stdout
+    for name in cli.list_commands(context):
+        command = cli.get_command(context, name)
+        assert command is not None
+        assert COMMANDS[name] == command.get_short_help_str(1000)
+        assert f"\n  {name} " in listed
 
 
 def test_every_command_is_listed_and_an_unknown_one_is_refused() -> None:

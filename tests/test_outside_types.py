@@ -61,7 +61,7 @@ auc: list[float] = [row.auc for row in compared(Path("readings.csv"))]
 """
 
 MISUSE = """
-from tracetogether import Sightings, encounters
+from tracetogether import Sightings, Sightngs, encounters
 
 found = encounters(Sightings.from_columns(time=[0.0], peer=["ben"], rssi_dbm=[-60]), within_m="2")
 found[0].minuts
@@ -82,6 +82,7 @@ def test_an_outside_project_is_checked_strictly(tmp_path: Path) -> None:
         check=False,
     )  # fmt: skip
     faults = [line for line in done.stdout.splitlines() if ": error: " in line]
-    assert [line.split(":")[0] for line in faults] == ["misuse.py"] * 2, done.stdout + done.stderr
-    assert "[arg-type]" in faults[0]
-    assert '"Encounter" has no attribute "minuts"' in faults[1]
+    assert [line.split(":")[0] for line in faults] == ["misuse.py"] * 3, done.stdout + done.stderr
+    assert 'has no attribute "Sightngs"' in faults[0]
+    assert "[arg-type]" in faults[1]
+    assert '"Encounter" has no attribute "minuts"' in faults[2]

@@ -40,6 +40,18 @@ def test_importing_the_library_loads_no_adapter_and_nothing_optional() -> None:
     assert loaded.strip() == "[] []"
 
 
+def test_importing_the_library_waits_for_nothing_that_computes() -> None:
+    loaded = python(
+        "import sys, tracetogether;"
+        "print([m for m in ('numpy', 'scipy', 'cryptography', 'arro3') if m in sys.modules]);"
+        "tracetogether.Sightings; print('scipy' in sys.modules);"
+        "tracetogether.encounters; print('scipy' in sys.modules, 'arro3' in sys.modules);"
+        "print(tracetogether.errors.CalibrationError.code, tracetogether.local_days.__name__)"
+    )
+    assert loaded.splitlines() == ["[]", "False", "True False",
+                                   "calibration tracetogether.local_days"]  # fmt: skip
+
+
 def test_the_simulator_loads_no_adapter() -> None:
     loaded = python(
         "import sys, simulations.one_run;"

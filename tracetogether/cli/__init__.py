@@ -2,32 +2,44 @@
 
 import os
 import sys
+from collections.abc import Mapping
 from contextlib import suppress
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
+from textwrap import shorten
+from types import MappingProxyType
 from typing import Final
 
 import click
 
-from tracetogether import __version__
 from tracetogether.cli.console import err, print_error
 from tracetogether.errors import StoreError, TraceTogetherError
+from tracetogether.version import __version__
 
-_COMMANDS: Final = (
-    "authority",
-    "calibrate",
-    "city",
-    "conformance",
-    "continuity",
-    "demo",
-    "estimate",
-    "evaluate",
-    "node",
-    "record",
-    "simulate",
-    "upload",
+_COMMANDS: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "authority": "Run a health authority: issue TempIDs, receive contact logs, list contacts.",
+        "calibrate": "Fit the figures of the posterior, and phone models' offsets, to recordings.",
+        "city": "Simulate an epidemic in a city, person by person.",
+        "conformance": "Test other apps and servers: known answers, a server's answers, a phone's "
+        "radio.",
+        "continuity": "Measure how well the phones of READINGS detected each other; no distances "
+        "are needed.",
+        "demo": "Simulate half an hour in a train and a positive test, and show which contacts "
+        "are found.",
+        "estimate": "Estimate who was near whom, when and how long, from READINGS of signal "
+        "strength.",
+        "evaluate": "Measure how well estimators separate near from far on READINGS with known "
+        "distances.",
+        "node": "Use this machine as a phone: advertise, scan, exchange TempIDs, keep a contact "
+        "log.",
+        "record": "Write every advertisement that this machine hears into FILE.csv, until Ctrl-C.",
+        "simulate": "Simulate crowds of people whose phones run this library.",
+        "upload": "Send LOG, a phone's contact log, to the health authority.",
+    }
 )
+"""Command -> the first sentence of its help. The list of commands imports none of them."""
 
 
 _OF_THE_SIMULATOR: Final = ("city", "demo", "simulate")
@@ -43,6 +55,18 @@ class _Commands(click.Group):
         """Return the names, sorted."""
         del ctx
         return list(_COMMANDS)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the commands with as much of their help as fits into a line."""
+        del ctx
+        width = formatter.width - 6 - max(map(len, _COMMANDS))
+        with formatter.section("Commands"):
+            formatter.write_dl(
+                [
+                    (name, shorten(text, width, placeholder="..."))
+                    for name, text in _COMMANDS.items()
+                ]
+            )
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Return a command, or None if there is none of that name."""

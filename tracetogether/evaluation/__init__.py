@@ -4,8 +4,9 @@ The names below are imported when they are first used: who reads a recording doe
 fits models.
 """
 
-from importlib import import_module
 from typing import TYPE_CHECKING
+
+from tracetogether.lazy_names import lazy_names
 
 if TYPE_CHECKING:
     from tracetogether.evaluation.continuity import PairContinuity, continuity_of
@@ -13,6 +14,20 @@ if TYPE_CHECKING:
     from tracetogether.evaluation.scene import Scene
     from tracetogether.evaluation.scoring import EstimatorScores
     from tracetogether.evaluation.side_by_side import EvaluationRows, evaluate_recording
+else:
+    __getattr__ = lazy_names(
+        __name__,
+        {
+            "EstimatorScores": "scoring",
+            "EvaluationRows": "side_by_side",
+            "PairContinuity": "continuity",
+            "Recording": "recordings",
+            "Scene": "scene",
+            "continuity_of": "continuity",
+            "evaluate_recording": "side_by_side",
+            "read_recording": "recordings",
+        },
+    )
 
 __all__ = [
     "EstimatorScores",
@@ -24,28 +39,6 @@ __all__ = [
     "evaluate_recording",
     "read_recording",
 ]
-
-_MODULES = {
-    "EstimatorScores": "scoring",
-    "EvaluationRows": "side_by_side",
-    "PairContinuity": "continuity",
-    "Recording": "recordings",
-    "Scene": "scene",
-    "continuity_of": "continuity",
-    "evaluate_recording": "side_by_side",
-    "read_recording": "recordings",
-}
-
-
-def __getattr__(name: str) -> object:
-    """Return one of the public names.
-
-    Raises:
-        AttributeError: it is none.
-    """
-    if name not in _MODULES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)
 
 
 def __dir__() -> list[str]:
