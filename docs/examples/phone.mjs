@@ -16,7 +16,6 @@ import { createInterface } from "node:readline/promises";
 import { gzipSync } from "node:zlib";
 
 const NO_TOKENS = new Set(["", "Missing TempID", "not_found", "<unknown>"]);
-const NO_LEVELS = new Set([-127, 0, 100, 127]);
 const LONGEST_TOKEN = 128;
 
 // --- payloads ---
@@ -68,7 +67,7 @@ function taken(bytes, phone, way) {
     };
     if (NO_TOKENS.has(record.token)) return { rejected: "no_msg" };
     if (record.token.length > LONGEST_TOKEN) throw new Malformed("id");
-    if (NO_LEVELS.has(level)) return { rejected: "invalid_rssi" };
+    if (level <= -127 || level >= 0) return { rejected: "invalid_rssi" };
     if (record.token === phone.tempid) return { rejected: "self_tempid" };
     return { record: Object.fromEntries(Object.entries(record).filter(([, v]) => v !== null)) };
   } catch (error) {

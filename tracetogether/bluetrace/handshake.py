@@ -37,9 +37,9 @@ CHARACTERISTIC_UUID: Final = "117BDD58-57CE-4E7A-8E87-7CCCDDA2A804"  # V2, the s
 COMPANY_ID: Final = 0x03FF  # of the manufacturer data; OpenTrace Android
 PROFILE: Final = GattProfile(SERVICE_UUID, CHARACTERISTIC_UUID, COMPANY_ID)
 """OpenTrace's sample app for Android; other builds have other UUIDs."""
-_NO_TOKENS: Final = frozenset({"", "Missing TempID", "not_found", "<unknown>"})
+NO_TOKENS: Final = frozenset({"", "Missing TempID", "not_found", "<unknown>"})
 """What OpenTrace's phones send while they have no TempID."""
-_MAX_TOKEN: Final = 128  # TempIDs have 84 characters, the longest known dialect 120
+MAX_TOKEN: Final = 128  # TempIDs have 84 characters, the longest known dialect 120
 
 CENTRAL: Final[Transitions] = MappingProxyType(
     {
@@ -187,9 +187,9 @@ class BlueTraceExchange:
         tx_power_dbm: float | None,
     ) -> Sighting | Rejection:
         """Return the sighting that a payload stands for, or why it is not accepted."""
-        if said.token in _NO_TOKENS:
+        if said.token in NO_TOKENS:
             return Rejection.NO_MSG
-        if len(said.token) > _MAX_TOKEN:
+        if len(said.token) > MAX_TOKEN:
             return Rejection.MALFORMED
         if not is_rssi(rssi_dbm):
             return Rejection.INVALID_RSSI

@@ -127,7 +127,7 @@ WRITTEN: Final[tuple[tuple[str, str | bytes, Mapping[str, object]], ...]] = (
     ),
     *(
         (f"the level {level} stands for 'not known'", _V2_WRITTEN.replace("-60", level), none)
-        for level in ("127", "-127", "0", "100")
+        for level in ("127", "-127", "0", "5", "-128", "100")
         for none in [_rejected("invalid_rssi")]
     ),
     ("no level", f'{{"id":"{TOKEN}","mc":"x","o":"y","v":2}}', _rejected("malformed")),
