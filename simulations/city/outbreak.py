@@ -22,6 +22,7 @@ from scipy.optimize import brentq
 from scipy.special import digamma
 
 from simulations.city.disease import INFECTIOUS_DAYS, SEVERE, generation_shares
+from simulations.city.keys import CityScenario
 from simulations.city.people import BY_APP, BY_TRACERS, NEVER, OF_SOURCE
 from simulations.city.run import CityRun
 from tracetogether.units import Bools, Floats, Ints
@@ -127,7 +128,9 @@ class Outbreak:
         total = np.cumsum(self.played.new_infections)
         within = np.flatnonzero(total <= EARLY_SHARE * self.played.network.people)
         last = min(self.last_whole_day, int(within[-1]) - INFECTIOUS_DAYS if within.size else -1)
-        rows = (self.generation >= EARLY_GENERATION) & (self.day <= last)
+        start, end = measured_days(self.played.scenario)
+        rows = (self.generation >= EARLY_GENERATION) & (self.day <= min(last, end - 1))
+        rows &= self.day >= start
         return int(rows.sum()), int(self.offspring[rows].sum())
 
     def offspring_counts(self) -> Ints:
@@ -176,6 +179,25 @@ class Outbreak:
             "offspring": self.offspring_counts().tolist(),
             "by_age": self.by_age(),
         }
+
+
+def measured_days(scenario: CityScenario) -> tuple[int, int]:
+    """Return the first day on which all measures are in force, and the first after such days.
+
+    Measures that are off count by their days too, so that all settings of a sweep have the same
+    days.
+    """
+    tables = (
+        scenario.isolation,
+        scenario.tests,
+        scenario.household_quarantine,
+        scenario.app,
+        scenario.tracers,
+        scenario.closures,
+        scenario.masks,
+    )
+    starts, ends = zip(*((table.start_day, table.end_day) for table in tables), strict=True)
+    return max(starts), min(ends)
 
 
 def dispersion(counts: Ints) -> float | None:

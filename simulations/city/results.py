@@ -23,6 +23,7 @@ MANIFEST: Final = "manifest.json"
 DAYS: Final = "days.csv"
 LAYERS_OF_RUN: Final = "layers.csv"
 AGES: Final = "ages.csv"
+GENERATIONS: Final = "generations.csv"
 TREES: Final = MappingProxyType({"csv": CSV_FILE, "parquet": PARQUET_FILE})
 """The file of who infected whom, by its format."""
 
@@ -112,7 +113,7 @@ def listed(column: Ints | Floats) -> list[float | None]:
 def save(
     played: CityRun, folder: Path, outbreak: Outbreak | None = None, *, tree: str | None = None
 ) -> None:
-    """Keep a run in a folder: its figures, keys, curves, layers and ages.
+    """Keep a run in a folder: its figures, keys, curves, layers, ages and generations.
 
     Args:
         played: the run.
@@ -139,6 +140,14 @@ def save(
         save_tree(outbreak, folder / TREES[tree])
     found = outbreak.to_json()
     save_table(found["by_age"], folder / AGES)
+    made = zip(found["generations"]["cases"], found["generations"]["infected"], strict=True)
+    save_table(
+        [
+            {"generation": number, "cases": cases, "infected": infected}
+            for number, (cases, infected) in enumerate(made)
+        ],
+        folder / GENERATIONS,
+    )
     kept = summary(played, outbreak) | found | {"keys": asdict(played.scenario)}
     with whole_file(folder / MANIFEST) as half:
         half.write_text(json.dumps(kept, indent=2) + "\n", "utf-8")

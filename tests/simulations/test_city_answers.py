@@ -12,7 +12,12 @@ from click.testing import CliRunner
 from simulations.city.compare import Comparison
 from simulations.city.keys import LAYERS
 from simulations.city.many_runs import CityTask, findings_of
-from simulations.city.outbreak import Outbreak, dispersion, most_infectious_share
+from simulations.city.outbreak import (
+    Outbreak,
+    dispersion,
+    measured_days,
+    most_infectious_share,
+)
 from simulations.city.people import NEVER, NOBODY
 from simulations.city.results import findings, infections_by_layer, save
 from simulations.city.run import CityRun, run_city
@@ -296,3 +301,16 @@ def test_findings_are_the_same_in_another_process(played: CityRun) -> None:
     town = load_city("test-town", {"people.count": "1000", "days": "16"})
     found = findings_of(CityTask(town, 1, 0.01))
     assert json.loads(json.dumps(found, allow_nan=False)) == found
+
+
+def test_r_counts_days_on_which_all_measures_are_in_force() -> None:
+    late = {"app.start_day": "12", "masks.end_day": "20", "masks.wearing": "0"}
+    town = load_city("test-town", MEASURED | late | {"disease.start_cases": "5"})
+    assert measured_days(town) == (12, 20)
+    outbreak = Outbreak.of(run_city(town, seed=1))
+    cases, infected = outbreak.early()
+    within = (outbreak.day >= 12) & (outbreak.day < 20) & (outbreak.generation >= 2)
+    total = np.cumsum(outbreak.played.new_infections)
+    within &= total[np.minimum(outbreak.day + 14, 44)] <= 400
+    assert (cases, infected) == (within.sum(), outbreak.offspring[within].sum())
+    assert cases > 0
