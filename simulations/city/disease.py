@@ -65,10 +65,10 @@ class Disease:
         self._network = network
         self._seed = seed
         middles = (np.arange(_QUANTILES) + 0.5) / _QUANTILES
-        drawn = np.ones(_QUANTILES)
+        drawn: Floats = np.ones(_QUANTILES)
         if keys.spread:
             shape = 1 / keys.spread**2
-            drawn = gammaincinv(shape, middles) / shape
+            drawn = np.asarray(gammaincinv(shape, middles) / shape, dtype=np.float64)
         whole = np.rint(drawn / drawn.mean() * MEAN_INFECTIOUSNESS)
         self._infectiousness = whole.astype(np.int64)
         self._silent_infectiousness = np.rint(whole * keys.silent_infectiousness).astype(np.int64)
