@@ -418,8 +418,9 @@ class Sightings(ColumnTable):
             observer_model=self.observer_model[row],
         )
 
+    @property
     def columns(self) -> Mapping[str, DataColumn]:
-        """Return name -> column, as data tools see them."""
+        """Name -> column, as data tools see them."""
         return {
             "time": UtcSeconds(self.time),
             "observer": self.observer,

@@ -24,7 +24,7 @@ from simulations.city.run import CityRun, run_city
 from simulations.city.scenario import load_city, replaced
 from simulations.city.sweeps import CitySweep, sweep_city
 from simulations.city.tree_table import tree_columns
-from simulations.library.frames import frame_of
+from simulations.library.frames import FrameColumns, frame_of
 from simulations.progress_line import OnProgress, ProgressLine
 from tracetogether.errors import ScenarioError
 from tracetogether.picture_style import save_figure
@@ -77,7 +77,7 @@ class City:
         return City(replaced(self.scenario, {**settings, **more}))
 
 
-class CityResult:
+class CityResult(FrameColumns):
     """A finished run of a city.
 
     Args:
@@ -117,6 +117,9 @@ class CityResult:
         """
         return frame_of(self.tree() if table == "tree" else self.columns)
 
+    def _frame(self) -> Mapping[str, Ints | Floats]:
+        return self.columns
+
     def plot(self) -> "Figure":
         """Return a matplotlib figure of infections, R and people at home by day.
 
@@ -152,7 +155,7 @@ class CityResult:
         save(self.played, Path(folder), self.outbreak, tree=tree)
 
 
-class CitySweepResult(CitySweep):
+class CitySweepResult(CitySweep, FrameColumns):
     """A finished sweep with data frames and a picture."""
 
     def to_pandas(self, *, runs: bool = False) -> "pd.DataFrame":
@@ -162,6 +165,9 @@ class CitySweepResult(CitySweep):
             MissingExtraError: pandas is not installed.
         """
         return frame_of(self.row_columns() if runs else self.point_columns())
+
+    def _frame(self) -> Mapping[str, Any]:
+        return self.point_columns()
 
     def plot(self) -> "Figure":
         """Return a matplotlib figure of infections by day at each setting, with intervals.

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from simulations.library.frames import frame_of
+from simulations.library.frames import FrameColumns, frame_of
 from simulations.library.sweeps import CrowdSweep, sweep
 from simulations.progress_line import OnProgress
 from simulations.scores.intervals import Measured, mean_of_seeds
@@ -23,7 +23,7 @@ SHOWN: Final = "found"
 
 
 @dataclass(frozen=True)
-class CrowdComparison:
+class CrowdComparison(FrameColumns):
     """Two scenarios with the same seeds.
 
     Attributes:
@@ -57,6 +57,9 @@ class CrowdComparison:
         Raises:
             MissingExtraError: pandas is not installed.
         """
+        return frame_of(self._frame())
+
+    def _frame(self) -> dict[str, list[object]]:
         lines: dict[str, list[object]] = {}
         for measure, change in self.difference.items():
             of_both = [getattr(side.points[0], measure, None) for side in (self.first, self.second)]
@@ -70,7 +73,7 @@ class CrowdComparison:
             }
             for name, value in line.items():
                 lines.setdefault(name, []).append(value)
-        return frame_of(lines)
+        return lines
 
 
 def compare(

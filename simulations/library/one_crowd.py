@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy.typing as npt
 
 from simulations import one_run
-from simulations.library.frames import frame_of
+from simulations.library.frames import FrameColumns, frame_of
 from simulations.one_run import DEFAULT_START, Run
 from simulations.pages.recording import PICTURE, save_run
 from simulations.pages.report import draw_case, save_picture
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class CrowdRun:
+class CrowdRun(FrameColumns):
     """One run with its scores.
 
     Attributes:
@@ -95,6 +95,9 @@ class CrowdRun:
             MissingExtraError: pandas is not installed.
         """
         return frame_of(self.contacts)
+
+    def _frame(self) -> dict[str, npt.NDArray[Any]]:
+        return self.contacts
 
     def log(self, person: int) -> Sightings:
         """Return what the phone of ``person`` noted, to be estimated like any recording.

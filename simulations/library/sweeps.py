@@ -6,7 +6,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from simulations.library.frames import frame_of
+from simulations.library.frames import FrameColumns, frame_of
 from simulations.pages.recording import PICTURE
 from simulations.pages.sweep_picture import draw_sweep, varied_keys
 from simulations.progress_line import OnProgress, ProgressLine
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class CrowdSweep:
+class CrowdSweep(FrameColumns):
     """Runs over values of keys and over seeds.
 
     Attributes:
@@ -59,6 +59,9 @@ class CrowdSweep:
             MissingExtraError: pandas is not installed.
         """
         return frame_of(flat_rows(self.rows) if runs else self.columns)
+
+    def _frame(self) -> dict[str, list[Any]]:
+        return self.columns
 
     def plot(
         self,

@@ -77,8 +77,9 @@ class PairContinuity(ColumnTable, ChosenRows):
             "longevity": float(self.longevity.mean()) if some else 0.0,
         }
 
+    @property
     def columns(self) -> Mapping[str, DataColumn]:
-        """Return the table as data tools see it: names, readings, shares, longest gap."""
+        """The table as data tools see it: names, readings, shares, longest gap."""
         return {
             "scene": self.scene,
             "observer": self.observer,

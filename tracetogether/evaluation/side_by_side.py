@@ -27,13 +27,14 @@ class EvaluationRows(ColumnTable):
     # No tuple itself: polars reads each tuple row by row, and asks none for its columns.
     rows: tuple[EstimatorScores, ...]
 
+    @property
     def columns(self) -> Mapping[str, DataColumn]:
-        """Return name -> column, as data tools see them."""
+        """Name -> column, as data tools see them."""
         listed = [
             {key: value for key, value in row.items() if key != "best_or_level"}
             for row in json_rows(self.rows)
         ]
-        return columns_of_rows(listed).columns()
+        return columns_of_rows(listed).columns
 
     def __len__(self) -> int:
         return len(self.rows)

@@ -81,8 +81,9 @@ class Moments(ChosenRows, ColumnTable):
             return self.take(rows)
         return next(iter(self.take(np.array([rows]))))
 
+    @property
     def columns(self) -> Mapping[str, DataColumn]:
-        """Return name -> column, as data tools see them."""
+        """Name -> column, as data tools see them."""
         return {
             "encounter": self.encounter,
             "observer": self.observer,

@@ -162,8 +162,9 @@ class Encounters(ChosenRows, ColumnTable):
             nearest_m=self.nearest_m[rows],
         )
 
+    @property
     def columns(self) -> Mapping[str, DataColumn]:
-        """Return name -> column, as data tools see them."""
+        """Name -> column, as data tools see them."""
         return {
             "observer": self.observer,
             "peer": self.peer,

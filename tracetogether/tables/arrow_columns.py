@@ -12,6 +12,7 @@ from html import escape
 from typing import TYPE_CHECKING, Any, Final, Self
 
 import numpy as np
+import numpy.typing as npt
 
 from tracetogether.errors import MissingExtraError
 from tracetogether.labels import UNKNOWN, Labels
@@ -57,13 +58,14 @@ class ColumnTable:
 
     __slots__ = ()
 
+    @property
     @abstractmethod
     def columns(self) -> Mapping[str, DataColumn]:
-        """Return name -> column, as data tools see them."""
+        """Name -> column, as data tools see them."""
 
     def __arrow_c_schema__(self) -> object:
         """Return the names and types of the columns as a capsule of Arrow's C interface."""
-        return _table(self.columns()).schema.__arrow_c_schema__()
+        return _table(self.columns).schema.__arrow_c_schema__()
 
     def __arrow_c_stream__(self, requested_schema: object | None = None) -> object:
         """Return the rows as a capsule of Arrow's C interface, which data tools ask for.
@@ -74,7 +76,7 @@ class ColumnTable:
         >>> polars.DataFrame(heard).shape
         (2, 7)
         """
-        return _table(self.columns()).__arrow_c_stream__(requested_schema)
+        return _table(self.columns).__arrow_c_stream__(requested_schema)
 
     def to_pandas(self) -> "pd.DataFrame":
         """Return a pandas data frame: text for names, UTC timestamps for times.
@@ -87,7 +89,7 @@ class ColumnTable:
         except ImportError:
             raise MissingExtraError("a data frame", "pandas") from None
         columns: dict[str, object] = {}
-        for name, column in self.columns().items():
+        for name, column in self.columns.items():
             match column:
                 case Labels():
                     columns[name] = np.asarray(column)
@@ -100,7 +102,7 @@ class ColumnTable:
 
     def _repr_html_(self) -> str:
         """Return the first rows as an HTML table, for a notebook; long names are cut."""
-        columns = self.columns()
+        columns = self.columns
         count = len(next(iter(columns.values()), ()))
         head = "".join(f"<th>{escape(name)}</th>" for name in columns)
         cells = [list(_texts(column)) for column in columns.values()]
@@ -131,8 +133,9 @@ class NamedColumns(ColumnTable):
             msg = f"columns differ in length: {lengths}"
             raise ValueError(msg)
 
+    @property
     def columns(self) -> Mapping[str, DataColumn]:
-        """Return name -> column, as data tools see them."""
+        """Name -> column, as data tools see them."""
         return self.named
 
     def __len__(self) -> int:
@@ -254,12 +257,20 @@ def columns_of_rows(rows: Sequence[Mapping[str, object]]) -> NamedColumns:
     >>> len(columns_of_rows([{"name": "a", "size": 1}, {"name": None, "size": 2.5}]))
     2
     """
-    columns: dict[str, DataColumn] = {}
-    for name in rows[0] if rows else ():
-        values = [row[name] for row in rows]
-        if any(isinstance(value, str) for value in values):
-            columns[name] = Labels.encode(values)
-        else:
-            given = np.array([np.nan if value is None else value for value in values])
-            columns[name] = given if given.dtype.kind in "biu" else given.astype(np.float64)
-    return NamedColumns(columns)
+    names = rows[0] if rows else ()
+    return NamedColumns({name: data_column([row[name] for row in rows]) for name in names})
+
+
+def data_column(values: Sequence[object] | npt.NDArray[Any]) -> DataColumn:
+    """Return a list or an array as a column: as names if there is text in it, else as numbers.
+
+    >>> data_column([1, None]).tolist(), data_column(["a", 2]).to_list()
+    ([1.0, nan], ['a', '2'])
+    """
+    if isinstance(values, np.ndarray) and values.dtype.kind in "biuf":
+        return values
+    listed = list(values)
+    if any(isinstance(value, str) for value in listed):
+        return Labels.encode([None if value is None else str(value) for value in listed])
+    given = np.array([np.nan if value is None else value for value in listed])
+    return given if given.dtype.kind in "biu" else given.astype(np.float64)

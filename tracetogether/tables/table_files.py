@@ -32,11 +32,11 @@ def write_table(table: ColumnTable, path: Path, more: Mapping[str, DataColumn]) 
         StoreError: the file can't be written.
         ValueError: the columns differ in length.
     """
-    columns = NamedColumns({**table.columns(), **more})
+    columns = NamedColumns({**table.columns, **more})
     if path.suffix.lower() == ".parquet":
         _write_parquet(columns, path)
         return
-    rows = _rows(columns.columns())
+    rows = _rows(columns.columns)
     text = csv_text(rows) if path.suffix.lower() == ".csv" else ndjson_text(rows)
     with whole_file(path) as half, half.open("w", encoding="utf-8", newline="") as file:
         file.writelines(text)
