@@ -212,5 +212,5 @@ def _averted(
 def _line(study: AppStudy, result: PublishedResult, finds: Finds, ours: SeedMean) -> StudyLine:
     low = ours.mean if ours.low is None else ours.low
     high = ours.mean if ours.high is None else ours.high
-    agrees = low <= result.high and high >= result.low
+    agrees = bool(low <= result.high and high >= result.low)
     return StudyLine(study.name, result, finds, ours, agrees)
