@@ -178,13 +178,22 @@ def _without_collecting() -> Iterator[None]:
 
 
 def _with_app(scenario: Scenario, streams: Streams) -> Ints:
-    """Return the people with the app: the exact share, chosen by one draw per person.
+    """Return the people with the app: the exact share of phones, chosen by one draw per person.
 
-    A higher adoption keeps these people and adds some. So adoption changes nothing else.
+    A higher adoption keeps these people and adds some. So adoption changes nothing else. Where
+    groups have fewer phones than members, the people with a phone are drawn first: groups in which
+    all have one, then those with the smallest of a uniform number divided by their group's share.
     """
-    people = scenario.people.count
-    order = np.argsort(streams.generator("adoption").random(people), kind="stable")
-    return np.sort(order[: scenario.people.with_app]).astype(np.int64)
+    people = scenario.people
+    order = np.argsort(streams.generator("adoption").random(people.count), kind="stable")
+    if people.phones < people.count:
+        share = np.array([group.carriers for group in people.groups.values()])[people.group_of()]
+        drawn = streams.generator("adoption", "phones").random(people.count)
+        drawn = np.divide(drawn, share, out=np.full(people.count, np.inf), where=share > 0)
+        drawn[share == 1] = 0.0
+        carriers = np.argsort(drawn, kind="stable")[: people.phones]
+        order = order[np.isin(order, carriers)]
+    return np.sort(order[: people.with_app]).astype(np.int64)
 
 
 def fidelity_of(scenario: Scenario, wanted: str, *, own_issuer: bool = True) -> str:

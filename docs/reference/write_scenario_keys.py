@@ -9,7 +9,7 @@ from typing import Any
 
 from simulations.city.scenario import city_keys, city_schema
 from simulations.settings.scenario import scenario_keys, scenario_schema
-from simulations.settings.strict_tables import ScenarioKey
+from simulations.settings.strict_tables import ANY_NAME, ANY_NUMBER, ScenarioKey
 
 HEAD = """# Scenario keys
 
@@ -69,11 +69,19 @@ def _title(table: str, definitions: dict[str, Any], form: str) -> str:
     if not table:
         return "At the top"
     found = form
+    described: dict[str, Any] = {}
+    head = f"[{table}]"
     for part in table.split("."):
-        described = definitions[found]["properties"][part]
-        found = described["$ref"].rpartition("/")[2]
+        if part == ANY_NAME:
+            found = described["additionalProperties"]["$ref"].rpartition("/")[2]
+        elif part == ANY_NUMBER:
+            found = described["items"]["$ref"].rpartition("/")[2]
+            head = f"[[{table.removesuffix(f'.{ANY_NUMBER}')}]]"
+        else:
+            described = definitions[found]["properties"][part]
+            found = described.get("$ref", "").rpartition("/")[2]
     meaning = described["description"].rstrip(".")
-    return f"[{table}]: {meaning[0].lower()}{meaning[1:]}"
+    return f"{head}: {meaning[0].lower()}{meaning[1:]}"
 
 
 def _row(key: ScenarioKey) -> str:

@@ -14,7 +14,7 @@ from simulations.city.measure_keys import (
     TracerKeys,
 )
 from simulations.city.price_keys import PriceKeys
-from simulations.settings.keys import Share, about
+from simulations.settings.declared import Share, about
 
 SCHEMA: Final = 1
 LAYERS: Final = (

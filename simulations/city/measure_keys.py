@@ -6,7 +6,7 @@ All measures are off by default. Each has a first day and a first day without it
 from dataclasses import dataclass
 from typing import Annotated, Final, Literal
 
-from simulations.settings.keys import Share, about
+from simulations.settings.declared import Share, about
 
 FOREVER: Final = 10_000
 """A day after the end of every run."""

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Final
 
-from simulations.settings.keys import about
+from simulations.settings.declared import about
 
 _MOST: Final = 1e9
 

@@ -2,54 +2,37 @@
 
 Events (a stop, a move) are few, so an agenda (heap) handles them in order of time. Moves, breaks
 and visits are Poisson processes: the gaps between them are exponential. Stays are log-normal. Each
-event appends waypoints and stretches of one posture; positions are then interpolated for all ticks
-at once. Swaying and turning are random values every 30 s, linear in between.
-
-Where walls hold people, they walk in straight lines from door to door and are in each door at a
-whole second. So two ticks that follow each other are in one room or in one of its doors, and the
-line between them crosses no wall.
+event adds to a person's itinerary, from which positions are interpolated for all ticks at once.
 """
 
 import heapq
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import count
 from typing import Final
 
 import numpy as np
 
-from simulations.people.bodies import Carry
-from simulations.places.floor_plan import FloorPlan
+from simulations.people.carrying import carry_over_time
+from simulations.people.itineraries import Itinerary, beside, pair
 from simulations.places.tracks import CrowdTracks
 from simulations.places.venue import Posture, Room
-from simulations.settings.keys import MotionKeys, PeopleKeys
+from simulations.settings.keys import MotionKeys
 from simulations.settings.scenario import Scenario
 from simulations.streams import Streams
 from tracetogether.units import Floats
 
 _SEAT_REACH_M: Final = 4.0  # longest way to a free seat
-_KNOT_S: Final = 30.0  # correlation time of swaying and turning
-_BESIDE_M: Final = 0.8  # distance of a visitor from the host
-_BESIDE_RAD: Final = 1.9  # angle of the visitor from the host's direction of view
-_FROM_WALL_M: Final = 0.1  # swaying people come no nearer to a wall
-_SWAY_M: Final = {Posture.SEATED: 0.02, Posture.STANDING: 0.06}
-_TURN_RAD: Final = {Posture.SEATED: 0.15, Posture.STANDING: 0.4}
 
 
-@dataclass(slots=True)
-class _Passenger:
+@dataclass(slots=True, kw_only=True)
+class _Passenger(Itinerary):
     board_s: float
     alight_s: float  # alights at the first stop at or after this
-    speed_m_s: float
     aboard: bool = False
     place: int = -1
     home: int = -1  # the seat reserved during a break
     free_s: float = 0.0  # busy walking or talking until then
-    waypoints: list[tuple[float, float, float]] = field(default_factory=list)  # time, x, y
-    stretches: list[tuple[float, Posture, float]] = field(
-        default_factory=list
-    )  # from, what, facing
-    gone_s: float = np.inf
 
 
 def stay(scenario: Scenario, room: Room, streams: Streams) -> CrowdTracks:
@@ -63,42 +46,9 @@ def stay(scenario: Scenario, room: Room, streams: Streams) -> CrowdTracks:
     posture = np.zeros((people, ticks), dtype=np.int8)
     for person, passenger in enumerate(crowd.passengers):
         chance = streams.generator("mobility", "sway", person)
-        _fill(passenger, xy[person], facing[person], posture[person], chance, room.plan)
+        passenger.fill(xy[person], facing[person], posture[person], chance, room.plan)
     carry = carry_over_time(scenario.people, people, ticks, streams)
     return CrowdTracks(xy=xy, facing=facing, posture=posture, carry=carry)
-
-
-def carry_over_time(
-    keys: PeopleKeys, people: int, ticks: int, streams: Streams
-) -> np.ndarray[tuple[int, ...], np.dtype[np.int8]]:
-    """Return (people, ticks) codes of Carry.
-
-    Each person alternates between the hand and one other place, which is drawn once. Both states
-    last exponential times. Their means are 2 * hand_change_s * in_hand and
-    2 * hand_change_s * (1 - in_hand), so the share of time in the hand is ``keys.in_hand``.
-    """
-    shares = np.array([keys.stowed.front_pocket, keys.stowed.back_pocket, keys.stowed.bag])
-    places = np.array([Carry.FRONT_POCKET, Carry.BACK_POCKET, Carry.BAG], dtype=np.int8)
-    noise = streams.noise("mobility", "carry")
-    everybody = np.arange(people)
-    upto = np.cumsum(shares / shares.sum())[:-1]
-    stowed = places[np.searchsorted(upto, noise.uniform(everybody, 0), side="right")]
-    in_hand = noise.uniform(everybody, 1) < keys.in_hand
-    changes = np.zeros((people, ticks), dtype=np.bool_)
-    if 0.0 < keys.in_hand < 1.0:
-        at, who, now_in_hand, drawn = np.zeros(people, dtype=np.int64), everybody, in_hand, 2
-        while len(who):
-            share = np.where(now_in_hand, keys.in_hand, 1.0 - keys.in_hand)
-            mean_s = np.maximum(2.0 * keys.hand_change_s * share, 1.0)
-            at = at + 1 + (-np.log(noise.uniform(who, drawn)) * mean_s).astype(np.int64)
-            within = at < ticks
-            at, who, now_in_hand = at[within], who[within], ~now_in_hand[within]
-            changes[who, at] = True
-            drawn += 1
-    else:
-        in_hand[:] = bool(keys.in_hand)
-    held = np.logical_xor.accumulate(changes, axis=1) ^ in_hand[:, None]
-    return np.where(held, np.int8(Carry.HAND), stowed[:, None])
 
 
 class _MovingCrowd:
@@ -290,12 +240,11 @@ class _MovingCrowd:
             return
         host = self.passengers[hosts[int(self._visits.integers(len(hosts)))]]
         seat, look = self._places[host.place], float(self._room.seat_facing[host.place])
-        side = look + _BESIDE_RAD * (1.0 if self._visits.random() < 0.5 else -1.0)
-        spot = seat + _BESIDE_M * np.array([np.cos(side), np.sin(side)])
+        side, spot = beside(seat, look, left=self._visits.random() < 0.5)
         half = np.array([self._room.length_m, self._room.width_m]) / 2 - 0.2
         spot = np.clip(spot, -half, half)
         if self._room.plan is not None:
-            spot = self._room.plan.within(spot, _pair(seat), 0.2)
+            spot = self._room.plan.within(spot, pair(seat), 0.2)
         come = self._walk(visitor, now, spot)
         length_s = self._motion.visit_median_s * float(
             np.exp(self._motion.visit_spread * self._visits.normal())
@@ -343,67 +292,9 @@ class _MovingCrowd:
 
     def _walk(self, passenger: _Passenger, start: float, target: Floats) -> float:
         """Walk to ``target``, by doors or the aisle if there are any; return the arrival, s."""
-        _, x, y = passenger.waypoints[-1]
-        goal_x, goal_y = float(target[0]), float(target[1])
-        passenger.stretches.append((start, Posture.WALKING, 0.0))
-        passenger.waypoints.append((start, x, y))
-        now = start
-        if self._room.plan is not None:
-            for (next_x, next_y), in_door in self._room.plan.way((x, y), (goal_x, goal_y)):
-                now += max(float(np.hypot(next_x - x, next_y - y)) / passenger.speed_m_s, 1e-3)
-                now = float(np.ceil(now)) if in_door else now
-                passenger.waypoints.append((now, next_x, next_y))
-                x, y = next_x, next_y
-        by_aisle = ((x, 0.0), (goal_x, 0.0), (goal_x, goal_y))
-        for step_x, step_y in by_aisle if self._room.aisle else ((goal_x, goal_y),):
-            now += max(float(np.hypot(step_x - x, step_y - y)) / passenger.speed_m_s, 1e-3)
-            passenger.waypoints.append((now, step_x, step_y))
-            x, y = step_x, step_y
-        return now
+        goal = (float(target[0]), float(target[1]))
+        return passenger.walk(start, goal, self._room.plan, aisle=self._room.aisle)
 
 
 def _point(time_s: float, xy: Floats) -> tuple[float, float, float]:
     return time_s, float(xy[0]), float(xy[1])
-
-
-def _pair(xy: Floats) -> tuple[float, float]:
-    return float(xy[0]), float(xy[1])
-
-
-def _fill(
-    passenger: _Passenger,
-    xy: np.ndarray[tuple[int, ...], np.dtype[np.float32]],
-    facing: np.ndarray[tuple[int, ...], np.dtype[np.float32]],
-    posture: np.ndarray[tuple[int, ...], np.dtype[np.int8]],
-    chance: np.random.Generator,
-    plan: FloorPlan | None,
-) -> None:
-    """Fill one person's columns (ticks, ...) of position, direction of view and posture."""
-    ticks = len(xy)
-    time = np.arange(ticks, dtype=np.float64)
-    knots = np.arange(0.0, ticks + _KNOT_S, _KNOT_S)
-    sway = np.stack([np.interp(time, knots, chance.normal(size=len(knots))) for _ in range(2)], -1)
-    turn = np.interp(time, knots, chance.normal(size=len(knots)))
-    if not passenger.waypoints:
-        return
-    points = np.array(passenger.waypoints)
-    x = np.interp(time, points[:, 0], points[:, 1])
-    y = np.interp(time, points[:, 0], points[:, 2])
-    here = (time >= points[0, 0]) & (time < passenger.gone_s)
-    starts = [stretch[0] for stretch in passenger.stretches]
-    for index, (start, what, look) in enumerate(passenger.stretches):
-        end = starts[index + 1] if index + 1 < len(starts) else np.inf
-        rows = here & (time >= start) & (time < end)
-        posture[rows] = what
-        if what is Posture.WALKING:
-            heading = np.arctan2(np.gradient(y), np.gradient(x))
-            facing[rows] = heading[rows]
-        else:
-            facing[rows] = look + _TURN_RAD[what] * turn[rows]
-            place = np.column_stack([x[rows], y[rows]])
-            swayed = place + _SWAY_M[what] * sway[rows]
-            if plan is not None and len(place):
-                swayed = plan.within(swayed, _pair(place[0]), _FROM_WALL_M)
-            x[rows], y[rows] = swayed.T
-    xy[here, 0] = x[here]
-    xy[here, 1] = y[here]

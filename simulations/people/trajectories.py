@@ -7,7 +7,7 @@ from typing import Final
 
 import numpy as np
 
-from simulations.people.mobility import carry_over_time
+from simulations.people.carrying import carry_over_time
 from simulations.places.tracks import CrowdTracks, Floats32
 from simulations.places.venue import Posture
 from simulations.settings.keys import PeopleKeys, VenueKeys
@@ -157,7 +157,8 @@ def on_recorded_tracks(
             scenario,
             title=f"{scenario.title} - on the recorded tracks {recorded.scene}",
             duration_s=duration_s,
-            people=replace(scenario.people, count=tracks.people),
+            people=replace(scenario.people, count=tracks.people, groups={}),
+            motion=replace(scenario.motion, timetable=()),
             venue=VenueKeys(kind="hall", length_m=length_m, width_m=width_m),
         ),
         replace(tracks, xy=(tracks.xy - (low + high) / 2).astype(np.float32)),

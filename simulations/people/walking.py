@@ -11,7 +11,9 @@ from typing import Final
 import numpy as np
 from scipy.spatial import cKDTree
 
-from simulations.people.mobility import carry_over_time, stay
+from simulations.people.by_timetable import by_timetable
+from simulations.people.carrying import carry_over_time
+from simulations.people.mobility import stay
 from simulations.places.tracks import CrowdTracks, Floats32
 from simulations.places.venue import Posture, Room
 from simulations.settings.scenario import Scenario
@@ -29,6 +31,8 @@ _WEIDMANN: Final = 1.913
 
 def move(scenario: Scenario, room: Room, streams: Streams) -> CrowdTracks:
     """Return the tracks of everybody, at one tick per second, for the scenario's kind of motion."""
+    if scenario.venue.kind == "plan":
+        return by_timetable(scenario, room, streams)
     match scenario.motion.kind:
         case "queue":
             return queue(scenario, room, streams)

@@ -4,25 +4,25 @@ msgspec reads these declarations: ``scenario`` checks a file by them, and makes 
 and the JSON schema from them.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from msgspec import Meta
+import numpy as np
 
 from simulations.places.corridors import along_corridor, shared_out
-from simulations.places.layouts import hall_room, rows_room, tables_room
+from simulations.places.plans import PlannedDoor, PlannedSpace, planned
 from simulations.places.venue import Room
+from simulations.settings.declared import Share, SpreadDb, about
+from simulations.settings.plan_keys import (
+    DoorKeys,
+    FurnitureKeys,
+    PeopleGroupKeys,
+    SpaceKeys,
+    TimetableKeys,
+)
 from tracetogether.parameters import CloseContactPolicy
-
-
-def about(meaning: str, *, ge: float | None = None, le: float | None = None) -> Meta:
-    """Return a key's meaning, with the least and the greatest value that are allowed."""
-    return Meta(ge=ge, le=le, description=meaning)
-
-
-Share = Annotated[float, Meta(ge=0, le=1)]
-SpreadDb = Annotated[float, Meta(ge=0, le=15)]
-"""Standard deviation of a loss."""
+from tracetogether.units import Ints
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,7 +38,15 @@ class CarryShares:
 class PeopleKeys:
     """The people: how many, with the app, and where they carry their phones."""
 
-    count: Annotated[int, about("Number of people over the whole run.", ge=2, le=200_000)]
+    count: Annotated[
+        int,
+        about(
+            "Number of people over the whole run. With groups, all members together, or fewer: "
+            "then some members of each group are missing.",
+            ge=2,
+            le=200_000,
+        ),
+    ]
     adoption: Annotated[Share, about("Share of people with the app running.")]
     in_hand: Annotated[Share, about("Share of time that a phone is in the hand, not stowed.")] = 0.5
     hand_change_s: Annotated[
@@ -48,45 +56,55 @@ class PeopleKeys:
         default_factory=CarryShares
     )
 
+    groups: Annotated[
+        Mapping[str, PeopleGroupKeys],
+        about("Plan: people who have one space and one timetable, such as a class."),
+    ] = field(default_factory=dict)
+
+    @property
+    def phones(self) -> int:
+        """Return how many people carry a phone."""
+        if not self.groups:
+            return self.count
+        carriers = np.array([group.carriers for group in self.groups.values()])
+        return round(float((self.members() * carriers).sum()))
+
     @property
     def with_app(self) -> int:
         """Return how many people have the app."""
-        return round(self.adoption * self.count)
+        return round(self.adoption * self.phones)
+
+    def members(self) -> Ints:
+        """Return (groups,) how many members of each group there are.
+
+        If ``count`` is less than all members, groups are smaller in proportion; the largest
+        remainders round up.
+        """
+        every = np.array([group.people for group in self.groups.values()], dtype=np.int64)
+        if self.count >= every.sum():
+            return every
+        exact = every * self.count / every.sum()
+        found: Ints = exact.astype(np.int64)
+        largest = np.argsort(found - exact, kind="stable")[: self.count - found.sum()]
+        found[largest] += 1
+        return found
+
+    def group_of(self) -> Ints:
+        """Return (count,) the number of each person's group, in order of the file."""
+        members = self.members()
+        return np.repeat(np.arange(len(members)), members)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class VenueKeys:
+class VenueKeys(FurnitureKeys):
     """The room and its places."""
 
-    kind: Annotated[
-        Literal["carriage", "rows", "tables", "groups", "hall"],
-        about(
-            "carriage: benches along walls; rows: seats in rows; tables: seats at tables; "
-            "groups: people standing in groups; hall: open floor."
-        ),
-    ]
-    length_m: Annotated[float, about("Inside length.", ge=1, le=2000)]
-    width_m: Annotated[float, about("Inside width.", ge=1, le=2000)]
     doors_per_side: Annotated[
         int, about("Doors: on each side of a carriage, on one side of other rooms.", ge=1, le=50)
     ] = 1
     seats_per_bench: Annotated[
         int, about("Carriage: seats on the bench between two doors.", ge=0, le=30)
     ] = 0
-    seat_pitch_m: Annotated[
-        float, about("Distance between the centres of two seats side by side.", ge=0.35, le=10)
-    ] = 0.6
-    rows: Annotated[int, about("Rows: number of rows.", ge=0, le=200)] = 0
-    seats_per_row: Annotated[int, about("Rows: seats in each row.", ge=0, le=100)] = 0
-    row_pitch_m: Annotated[float, about("Rows: distance between two rows.", ge=0.5, le=5)] = 0.85
-    tables: Annotated[int, about("Number of tables or groups.", ge=0, le=2000)] = 0
-    seats_per_table: Annotated[
-        int, about("Places at each table or in each group.", ge=0, le=40)
-    ] = 0
-    across_m: Annotated[
-        float, about("Tables: distance between two people who sit opposite.", ge=0.6, le=20)
-    ] = 1.3
-    standing_places: Annotated[int, about("Places where people stand.", ge=0, le=5000)] = 0
     rooms: Annotated[
         int, about("Rooms side by side along the length, with walls between.", ge=1, le=100)
     ] = 1
@@ -102,6 +120,14 @@ class VenueKeys:
             le=20,
         ),
     ] = 0.0
+    spaces: Annotated[
+        Mapping[str, SpaceKeys],
+        about("Plan: a room, yard or corridor, with walls on all sides and its own furniture."),
+    ] = field(default_factory=dict)
+    doors: Annotated[
+        Mapping[str, DoorKeys],
+        about("Plan: a door in a wall, between two spaces or to the outside."),
+    ] = field(default_factory=dict)
 
     def room(self) -> Room:
         """Return the room laid out.
@@ -109,6 +135,10 @@ class VenueKeys:
         Raises:
             ValueError: seats or standing places don't fit.
         """
+        if self.kind == "plan":
+            return self._plan()
+        if self.spaces or self.doors:
+            raise ValueError("spaces and doors are of a plan: set kind to plan")
         if not self.corridor_m:
             return self._one_room()
         if self.kind == "carriage":
@@ -134,38 +164,32 @@ class VenueKeys:
             doors=self.doors_per_side,
         )
 
+    def _plan(self) -> Room:
+        if self.corridor_m or self.rooms > 1:
+            raise ValueError("rooms and corridor_m are not for a plan: add [venue.spaces.NAME]")
+        spaces = []
+        for name, keys in self.spaces.items():
+            try:
+                furnished = keys.furnished(doors=1, rooms=1)
+            except ValueError as error:
+                raise ValueError(f"space {name!r}: {error}") from None
+            spaces.append(PlannedSpace(name, keys.x_m, keys.y_m, furnished))
+        doors = [
+            PlannedDoor(name, door.x_m, door.y_m, door.width_m) for name, door in self.doors.items()
+        ]
+        return planned(self.length_m, self.width_m, spaces, doors)
+
     def _one_room(self) -> Room:
-        floor: dict[str, Any] = {
-            "length_m": self.length_m,
-            "width_m": self.width_m,
-            "standing_places": self.standing_places,
-        }
         if self.kind == "carriage":
             return Room.carriage(
-                **floor,
+                length_m=self.length_m,
+                width_m=self.width_m,
+                standing_places=self.standing_places,
                 doors_per_side=self.doors_per_side,
                 seats_per_bench=self.seats_per_bench,
                 seat_pitch_m=self.seat_pitch_m,
             )
-        floor |= {"doors": self.doors_per_side, "rooms": self.rooms}
-        if self.kind == "hall":
-            return hall_room(**floor)
-        if self.kind == "rows":
-            return rows_room(
-                **floor,
-                rows=self.rows,
-                seats_per_row=self.seats_per_row,
-                seat_pitch_m=self.seat_pitch_m,
-                row_pitch_m=self.row_pitch_m,
-            )
-        return tables_room(
-            **floor,
-            tables=self.tables,
-            seats_per_table=self.seats_per_table,
-            seat_pitch_m=self.seat_pitch_m,
-            across_m=self.across_m,
-            group=self.kind == "groups",
-        )
+        return self.furnished(doors=self.doors_per_side, rooms=self.rooms)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -220,6 +244,17 @@ class MotionKeys:
     moves_per_hour: Annotated[
         float, about("How often a standing person changes place at random.", ge=0, le=120)
     ] = 2.0
+    set_out_s: Annotated[
+        float,
+        about("Plan: people set out within this time after an entry of the timetable.", ge=0),
+    ] = 60.0
+    timetable: Annotated[
+        tuple[TimetableKeys, ...],
+        about(
+            "Plan: where groups are from one time to another. The run begins at the time at which "
+            "the first entry starts. Without entries all are in their own space."
+        ),
+    ] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

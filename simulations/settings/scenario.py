@@ -8,6 +8,8 @@ from typing import Annotated, Any, Final, Literal
 
 import tomli_w
 
+from simulations.places.venue import Room
+from simulations.settings.declared import about
 from simulations.settings.keys import (
     ChannelKeys,
     MotionKeys,
@@ -15,9 +17,9 @@ from simulations.settings.keys import (
     PhoneKeys,
     PolicyKeys,
     VenueKeys,
-    about,
 )
 from simulations.settings.strict_tables import ScenarioKey, ScenarioShelf, StrictTables
+from simulations.settings.timetables import check_groups
 from tracetogether.errors import ScenarioError
 from tracetogether.plain_text import counted
 from tracetogether.units import SECONDS_PER_MINUTE
@@ -252,13 +254,23 @@ def _check_together(scenario: Scenario, source: str, *, placed: bool) -> None:
         raise ScenarioError(msg) from None
     if not placed:
         return
+    if scenario.venue.kind == "plan":
+        _check_plan(scenario, room, source)
+    elif scenario.people.groups or scenario.motion.timetable:
+        msg = (
+            f"{source}: [people.groups] and [[motion.timetable]] are for a plan: set 'venue.kind' "
+            "to plan and add [venue.spaces.NAME]"
+        )
+        raise ScenarioError(msg)
     if scenario.motion.kind != "stay":
         if room.plan is not None:
             msg = (
                 f"{source}: walls hold people only where 'motion.kind' is stay: set it to stay, or "
-                "leave 'venue.corridor_m' out"
+                "leave 'venue.corridor_m' or the plan out"
             )
             raise ScenarioError(msg)
+        return
+    if scenario.venue.kind == "plan":
         return
     places = len(room.seats) + len(room.standing)
     if places < scenario.people.count * scenario.motion.aboard_at_start:
@@ -267,3 +279,11 @@ def _check_together(scenario: Scenario, source: str, *, placed: bool) -> None:
             f"{places} places ('venue.seats_per_bench', 'venue.standing_places' and the like)"
         )
         raise ScenarioError(msg)
+
+
+def _check_plan(scenario: Scenario, room: Room, source: str) -> None:
+    people, spaces = scenario.people, list(scenario.venue.spaces)
+    try:
+        check_groups(people, scenario.motion, room, spaces, scenario.duration_s)
+    except ValueError as error:
+        raise ScenarioError(f"{source}: {error}") from None

@@ -3,12 +3,16 @@
 A dataclass declares each key once, with its type, its limits, its meaning and its default. msgspec
 reads these declarations. A key that is unknown, missing or out of range is an error that names the
 file, the key and the nearest known key.
+
+A field that is a mapping of names to dataclasses stands for tables with names of the user's choice
+(``[venue.spaces.yard]``). A tuple of dataclasses stands for numbered tables
+(``[[motion.timetable]]``, of which the first has the number 1).
 """
 
 import sys
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from functools import cached_property
 from importlib import resources
 from importlib.resources.abc import Traversable
@@ -23,6 +27,12 @@ from tracetogether.names import did_you_mean
 
 _Form = TypeVar("_Form")
 
+ANY_NAME: Final = "NAME"
+"""The part of a key that stands for a name of the user's choice."""
+ANY_NUMBER: Final = "NUMBER"
+"""The part of a key that stands for the number of a table."""
+TEXTS: Final = "list of texts"
+
 
 @dataclass(frozen=True, slots=True)
 class ScenarioKey:
@@ -30,7 +40,7 @@ class ScenarioKey:
 
     Attributes:
         name: dotted, as an error message writes it.
-        type_name: "text", "whole number", "number" or "switch" (true or false).
+        type_name: "text", "whole number", "number", "switch" (true or false) or "list of texts".
         default: None where the key is required.
         low, high: the least and the greatest value; None without such a limit.
         one_of: the values that are allowed; empty if any is.
@@ -39,7 +49,7 @@ class ScenarioKey:
 
     name: str
     type_name: str
-    default: str | int | float | None
+    default: str | int | float | tuple[str, ...] | None
     low: float | None
     high: float | None
     one_of: tuple[str, ...]
@@ -63,6 +73,8 @@ class ScenarioKey:
         """Return the default as a scenario file writes it; "required" without one."""
         if self.default is None:
             return "required"
+        if self.type_name == TEXTS:
+            return str(list(self.default)) if isinstance(self.default, tuple) else "[]"
         return str(self.default).lower() if self.type_name == "switch" else str(self.default)
 
     def refusal(self, value: object) -> str:
@@ -73,6 +85,7 @@ class ScenarioKey:
             "whole number": isinstance(value, int) and not switch,
             "number": number and not switch,
             "switch": switch,
+            TEXTS: isinstance(value, list | tuple) and all(isinstance(text, str) for text in value),
         }
         if not fits[self.type_name]:
             return self.wrong_type(value)
@@ -101,7 +114,19 @@ _TYPE_NAMES: Final = {
     inspect.IntType: "whole number",
     inspect.FloatType: "number",
     inspect.BoolType: "switch",
+    inspect.VarTupleType: TEXTS,
 }
+
+
+def _tables_in(kind: inspect.Type) -> tuple[inspect.DataclassType, str] | None:
+    """Return the tables that a field holds, and the part of their keys; None if it is a value."""
+    if isinstance(kind, inspect.DataclassType):
+        return kind, ""
+    if isinstance(kind, inspect.DictType) and isinstance(kind.value_type, inspect.DataclassType):
+        return kind.value_type, f"{ANY_NAME}."
+    if isinstance(kind, inspect.VarTupleType) and isinstance(kind.item_type, inspect.DataclassType):
+        return kind.item_type, f"{ANY_NUMBER}."
+    return None
 
 
 def _keys_of(table: inspect.DataclassType, prefix: str = "") -> Iterator[ScenarioKey]:
@@ -111,8 +136,8 @@ def _keys_of(table: inspect.DataclassType, prefix: str = "") -> Iterator[Scenari
         if not isinstance(entry.type, inspect.Metadata):
             continue  # the scenario's name, which is no key
         name, kind = f"{prefix}{entry.name}", entry.type.type
-        if isinstance(kind, inspect.DataclassType):
-            yield from _keys_of(kind, f"{name}.")
+        if (tables := _tables_in(kind)) is not None:
+            yield from _keys_of(tables[0], f"{name}.{tables[1]}")
         else:
             yield ScenarioKey(
                 name=name,
@@ -158,9 +183,12 @@ class StrictTables(Generic[_Form]):
         Raises:
             ScenarioError: no key has this name, or several do.
         """
-        keys = {key.name: key for key in self.keys}
+        keys = {key.name: key for key in self.keys if not _free_parts(key.name)}
         if word in keys:
             return keys[word]
+        for key in self.keys:
+            if _free_parts(key.name) and _fits(word, key.name):
+                return replace(key, name=word)
         ending = [name for name in keys if name.endswith(f".{word}")]
         if len(ending) == 1:
             return keys[ending[0]]
@@ -219,16 +247,37 @@ class StrictTables(Generic[_Form]):
             except ValueError:  # not TOML, or more than one value
                 raise ScenarioError(key.wrong_type(text)) from None
         *tables, last = key.name.split(".")
-        for part in tables:
-            inner: Any = table.setdefault(part, {})
-            if not isinstance(inner, dict):
+        inner: Any = table
+        for depth, part in enumerate(tables):
+            if isinstance(inner, list | tuple):
+                if not part.isdigit() or not 0 < int(part) <= len(inner):
+                    place = ".".join(tables[:depth])
+                    raise ScenarioError(f"there are {len(inner)} [[{place}]], no number {part}")
+                inner = inner[int(part) - 1]
+            elif (
+                depth
+                and part not in inner
+                and self._below(".".join([*tables[:depth], ANY_NAME, ""]))
+            ):
+                hint = did_you_mean(part, inner) or f"; there are: {', '.join(inner) or 'none'}"
+                raise ScenarioError(f"there is no [{'.'.join(tables[: depth + 1])}]{hint}")
+            else:
+                inner = inner.setdefault(part, {})
+            if not isinstance(inner, dict | list | tuple):
                 return  # the file is wrong here: checking the table raises the error
-            table = inner
-        table[last] = value
+        if isinstance(inner, dict):
+            inner[last] = value
 
-    def _check_table(self, table: Mapping[str, Any], prefix: str, source: str) -> None:
-        """Check each key below ``prefix``, "" or such as "people."."""
-        known: dict[str, ScenarioKey | None] = {}  # None: a table of keys
+    def _below(self, prefix: str) -> bool:
+        """Return whether there are keys that begin with ``prefix``."""
+        return any(key.name.startswith(prefix) for key in self.keys)
+
+    def _check_table(
+        self, table: Mapping[str, Any], prefix: str, source: str, shown: str | None = None
+    ) -> None:
+        """Check each key below ``prefix``, "" or such as "people."; messages say ``shown``."""
+        shown = prefix if shown is None else shown
+        known: dict[str, ScenarioKey | None] = {}  # None: a table of keys, or several
         for key in self.keys:
             if key.name.startswith(prefix):
                 name, dot, _ = key.name.removeprefix(prefix).partition(".")
@@ -236,21 +285,59 @@ class StrictTables(Generic[_Form]):
         for name in table:
             if name not in known:
                 hint = did_you_mean(name, known) or f"; known here: {', '.join(known)}"
-                raise ScenarioError(f"{source}: unknown key {prefix + name!r}{hint}")
+                raise ScenarioError(f"{source}: unknown key {shown + name!r}{hint}")
         for name, found in known.items():
             if found is None:
-                inner = table.get(name, {})
-                if not isinstance(inner, Mapping):
-                    msg = (
-                        f"{prefix + name!r} is a table: write [{prefix + name}] and its keys below"
-                    )
-                    raise ScenarioError(f"{source}: {msg}")
-                self._check_table(inner, f"{prefix}{name}.", source)
+                self._check_inner(table, prefix, name, source, shown)
             elif name in table:
-                if refusal := found.refusal(table[name]):
+                if refusal := replace(found, name=shown + name).refusal(table[name]):
                     raise ScenarioError(f"{source}: {refusal}")
             elif found.default is None:
-                raise ScenarioError(f"{source}: the key {found.name!r} is missing: {found.doc}")
+                raise ScenarioError(f"{source}: the key {shown + name!r} is missing: {found.doc}")
+
+    def _check_inner(
+        self, table: Mapping[str, Any], prefix: str, name: str, source: str, shown: str
+    ) -> None:
+        """Check the tables below ``prefix + name``: one, one for each name, or numbered ones."""
+        below, place = f"{prefix}{name}.", f"{shown}{name}"
+        if self._below(f"{below}{ANY_NUMBER}."):
+            rows = table.get(name, ())
+            if not isinstance(rows, list | tuple) or not all(
+                isinstance(row, Mapping) for row in rows
+            ):
+                msg = f"{place!r} is a list of tables: write [[{place}]] and its keys, each time"
+                raise ScenarioError(f"{source}: {msg}")
+            for number, row in enumerate(rows, start=1):
+                self._check_table(row, f"{below}{ANY_NUMBER}.", source, f"{place}.{number}.")
+            return
+        named = self._below(f"{below}{ANY_NAME}.")
+        inner = table.get(name, {})
+        if not isinstance(inner, Mapping):
+            head = f"{place}.{ANY_NAME}" if named else place
+            msg = f"{place!r} is a table: write [{head}] and its keys below"
+            raise ScenarioError(f"{source}: {msg}")
+        if not named:
+            self._check_table(inner, below, source, f"{place}.")
+            return
+        for word, entry in inner.items():
+            if not isinstance(entry, Mapping) or not word.strip() or "." in word:
+                msg = f"{place!r} holds tables with names: write [{place}.{ANY_NAME}] and its keys"
+                raise ScenarioError(f"{source}: {msg}")
+            self._check_table(entry, f"{below}{ANY_NAME}.", source, f"{place}.{word}.")
+
+
+def _free_parts(name: str) -> bool:
+    """Return whether a key has a part that the user chooses."""
+    return bool({ANY_NAME, ANY_NUMBER} & set(name.split(".")))
+
+
+def _fits(word: str, name: str) -> bool:
+    """Return whether a dotted word is a key, whose parts NAME and NUMBER stand for any."""
+    parts, wanted = word.split("."), name.split(".")
+    return len(parts) == len(wanted) and all(
+        want in (part, ANY_NAME) or (want == ANY_NUMBER and part.isdigit())
+        for part, want in zip(parts, wanted, strict=True)
+    )
 
 
 @dataclass(frozen=True, slots=True)

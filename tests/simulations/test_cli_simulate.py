@@ -41,7 +41,7 @@ def call(*words: str | Path, fails: type[TraceTogetherError] | None = None) -> R
 def test_list() -> None:
     assert "train-carriage" in call("list").stdout
     said = {listed["scenario"]: listed for listed in json.loads(call("list", "--json").stdout)}
-    assert len(said) == 14
+    assert len(said) == 17
     train = said["train-carriage"]
     assert train["people"] == 60
     assert train["duration_s"] == 1800

@@ -15,16 +15,19 @@ from simulations.streams import Streams
 
 ALL = [
     "bus",
+    "care-home",
     "classroom",
     "conference",
     "corridor-pass",
     "dormitory",
     "hawker-centre",
+    "home",
     "hospital-ward",
     "lift",
     "office-day",
     "party",
     "queue",
+    "school",
     "stadium-exit",
     "train-carriage",
     "tram",
@@ -41,7 +44,7 @@ def crowds() -> dict[str, tuple[Room, CrowdTracks]]:
     return {name: play(load_scenario(name)) for name in scenario_names()}
 
 
-def test_there_are_fourteen_scenarios() -> None:
+def test_there_are_seventeen_scenarios() -> None:
     assert scenario_names() == ALL
 
 

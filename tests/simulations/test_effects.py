@@ -25,10 +25,13 @@ class Change(NamedTuple):
     scenario: str
     value: str
     besides: str = ""
+    at: str = ""  # the key in that scenario, where the user chooses a part of its name
 
 
 SMALL = "duration_s=300 people.count=14 length_m=12 doors_per_side=2 standing_places=12"
 TWO_ROOMS = "duration_s=300 rooms=2 tables=4 people.count=16"
+AT_HOME = "duration_s=2000"
+LIVING, FRONT = "venue.spaces.living-room", "venue.doors.front"
 MOST_LOCKED = f"{SMALL} phones.locked=0.6 phones.ios=0.7"
 
 CHANGES = {
@@ -73,6 +76,72 @@ CHANGES = {
     "motion.seat_wish": Change("train-carriage", "0"),
     "motion.stand_by_choice": Change("train-carriage", "0.6"),
     "motion.moves_per_hour": Change("train-carriage", "60"),
+    # a plan
+    "people.groups.NAME.people": Change(
+        "care-home",
+        "3 people.groups.late-shift.people=5",
+        "duration_s=300",
+        "people.groups.early-shift.people",
+    ),
+    "people.groups.NAME.space": Change(
+        "home", "living-room", AT_HOME, "people.groups.parents.space"
+    ),
+    "people.groups.NAME.carriers": Change(
+        "home", "0.5", AT_HOME, "people.groups.children.carriers"
+    ),
+    "people.groups.NAME.keeps_together": Change(
+        "school", "0", "duration_s=5800", "people.groups.class-1.keeps_together"
+    ),
+    "people.groups.NAME.visits": Change(
+        "home",
+        '["children"]',
+        f"{AT_HOME} motion.visits_per_hour=30",
+        "people.groups.parents.visits",
+    ),
+    "people.groups.NAME.visits_per_hour": Change(
+        "home", "30", AT_HOME, "people.groups.parents.visits_per_hour"
+    ),
+    "venue.spaces.NAME.kind": Change("home", "groups", AT_HOME, f"{LIVING}.kind"),
+    "venue.spaces.NAME.length_m": Change("home", "5.5", AT_HOME, f"{LIVING}.length_m"),
+    "venue.spaces.NAME.width_m": Change(
+        "home", f"4.5 {LIVING}.y_m=0.5", AT_HOME, f"{LIVING}.width_m"
+    ),
+    "venue.spaces.NAME.seat_pitch_m": Change("home", "0.8", AT_HOME, f"{LIVING}.seat_pitch_m"),
+    "venue.spaces.NAME.rows": Change("school", "5", "duration_s=60", "venue.spaces.room-1.rows"),
+    "venue.spaces.NAME.seats_per_row": Change(
+        "school",
+        "5",
+        "duration_s=60 venue.spaces.room-1.rows=5",
+        "venue.spaces.room-1.seats_per_row",
+    ),
+    "venue.spaces.NAME.row_pitch_m": Change(
+        "school", "1.5", "duration_s=60", "venue.spaces.room-1.row_pitch_m"
+    ),
+    "venue.spaces.NAME.tables": Change("home", "2", AT_HOME, f"{LIVING}.tables"),
+    "venue.spaces.NAME.seats_per_table": Change("home", "6", AT_HOME, f"{LIVING}.seats_per_table"),
+    "venue.spaces.NAME.across_m": Change("home", "1.4", AT_HOME, f"{LIVING}.across_m"),
+    "venue.spaces.NAME.standing_places": Change(
+        "school", "180", "duration_s=5800", "venue.spaces.yard.standing_places"
+    ),
+    "venue.spaces.NAME.x_m": Change(
+        "home", "8.6", "venue.length_m=12", "venue.spaces.childrens-room.x_m"
+    ),
+    "venue.spaces.NAME.y_m": Change("home", f"0.5 {LIVING}.width_m=4.5", AT_HOME, f"{LIVING}.y_m"),
+    "venue.doors.NAME.x_m": Change("home", "2", AT_HOME, "venue.doors.living-room.x_m"),
+    "venue.doors.NAME.y_m": Change("home", "5.9", "duration_s=4000", f"{FRONT}.y_m"),
+    "venue.doors.NAME.width_m": Change("home", "2", AT_HOME, "venue.doors.living-room.width_m"),
+    "motion.set_out_s": Change("home", "10", AT_HOME),
+    "motion.timetable.NUMBER.starts": Change("home", "06:20", AT_HOME, "motion.timetable.1.starts"),
+    "motion.timetable.NUMBER.ends": Change(
+        "home", "06:50 motion.timetable.2.starts=06:50", AT_HOME, "motion.timetable.1.ends"
+    ),
+    "motion.timetable.NUMBER.space": Change("home", "own", AT_HOME, "motion.timetable.2.space"),
+    "motion.timetable.NUMBER.groups": Change(
+        "home",
+        '["children"] motion.timetable.4.groups=["parents"] motion.timetable.5.groups=["parents"]',
+        "duration_s=4000 motion.timetable.3.space=own",
+        "motion.timetable.3.groups",
+    ),
     # what the air makes of it
     "venue.rooms": Change("office-day", "1", TWO_ROOMS),
     "channel.antenna_loss_db": Change("lift", "6"),
@@ -122,13 +191,13 @@ CHANGES = {
     "policy.minutes": Change("train-carriage", "1", f"{SMALL} policy.minutes=3"),
     "policy.least_chance": Change("train-carriage", "0.1", f"{SMALL} policy.minutes=3"),
 }
-IN_THE_LOGS = {"people.adoption", "channel.reach_m"}
+IN_THE_LOGS = {"people.adoption", "people.groups.NAME.carriers", "channel.reach_m"}
 IN_THE_AIR = {"venue.rooms", "phones.models_android", "phones.models_ios"}
 
 
 @cache
 def scenario(name: str, settings: str) -> Scenario:
-    pairs = [word.split("=") for word in settings.split()]
+    pairs = [word.split("=", 1) for word in settings.split()]
     return load_scenario(name, {full_key(key).name: value for key, value in pairs})
 
 
@@ -188,5 +257,5 @@ def test_every_key_has_an_effect(key: str) -> None:
     else:
         numbers = movement
     before = numbers(change.scenario, change.besides)
-    after = numbers(change.scenario, f"{change.besides} {key}={change.value}")
+    after = numbers(change.scenario, f"{change.besides} {change.at or key}={change.value}")
     assert after != before

@@ -5,7 +5,8 @@ import pytest
 
 from simulations.one_run import Run
 from simulations.people.bodies import Carry
-from simulations.people.mobility import carry_over_time, stay
+from simulations.people.carrying import carry_over_time
+from simulations.people.mobility import stay
 from simulations.places.tracks import CrowdTracks
 from simulations.places.venue import Posture
 from simulations.scores.truth import ground_truth

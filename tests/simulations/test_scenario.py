@@ -167,8 +167,12 @@ def test_the_json_schema_names_the_same_keys_limits_and_defaults() -> None:
         assert table["additionalProperties"] is False
         found = {}
         for name, said in table["properties"].items():
-            if "$ref" in said:
-                found |= walk(schema["$defs"][said["$ref"].rpartition("/")[2]], f"{prefix}{name}.")
+            named, numbered = said.get("additionalProperties", {}), said.get("items", {})
+            for inner, part in ((said, ""), (named, "NAME."), (numbered, "NUMBER.")):
+                if "$ref" in inner:
+                    below = schema["$defs"][inner["$ref"].rpartition("/")[2]]
+                    found |= walk(below, f"{prefix}{name}.{part}")
+                    break
             else:
                 found[prefix + name] = {**said, "required": name in table["required"]}
         return found

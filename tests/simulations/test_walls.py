@@ -225,7 +225,7 @@ def test_furniture_lies_within_its_room() -> None:
         ({"corridor_m": "0.5"}, r"\[venue\]: a corridor of 0.5 m is too narrow: 1 m is the least"),
         ({"standing_places": "99"}, "99 standing places are longer than a corridor of 30 m"),
         ({"doors_per_side": "50"}, "17 doors are too many for a room of 10 m"),
-        ({"motion.kind": "wander"}, "set it to stay, or leave 'venue.corridor_m' out"),
+        ({"motion.kind": "wander"}, "set it to stay, or leave 'venue.corridor_m' or the plan out"),
         ({"venue.kind": "carriage"}, "a carriage has no corridor: leave corridor_m out"),
     ],
 )
