@@ -16,7 +16,7 @@ from simulations.city import sweeps as sweeps_module
 from simulations.city.many_runs import run_tasks, tasks_of
 from simulations.city.results import findings
 from simulations.city.seed_means import SeedMean, SeedRatio, curve_means
-from simulations.city.sweep_points import early_r, point_of
+from simulations.city.sweep_points import LEAST_EARLY, early_r, point_of
 from simulations.city.thresholds import threshold
 from tests.simulations.test_city_run import mixed_city
 from tracetogether.cli.city import city
@@ -237,13 +237,18 @@ def test_the_answer_says_when_r_does_not_cross_1() -> None:
 
 
 def test_a_point_holds_what_its_seeds_say(town: City) -> None:
-    rows = [findings(run(town, seed=seed).played) for seed in (1, 2)]
+    slow = town.with_({"people.count": 4000}, reproduction_number=1.4, days=32)
+    rows = [findings(run(slow, seed=seed).played) for seed in (1, 2)]
     point = point_of({}, rows)
     offspring = np.array(point["offspring"])
     assert offspring.sum() == sum(sum(row["offspring"]) for row in rows)
     assert point["curves"]["infections"]["mean"][0] == 20
     caused = sum(row["early"]["infected"] for row in rows)
-    assert early_r(rows)["r"] == caused / sum(row["early"]["cases"] for row in rows)
+    cases = sum(row["early"]["cases"] for row in rows)
+    assert cases >= LEAST_EARLY
+    assert early_r(rows)["r"] == caused / cases
+    few = [row | {"early": {"cases": LEAST_EARLY // 2 - 1, "infected": 3}} for row in rows]
+    assert early_r(few) == {"r": None, "low": None, "high": None}
     assert point["by_age"][8]["people"] == rows[0]["by_age"][8]["people"]
     assert sum(line["cases"] for line in point["generations"]) == offspring.sum()
 
