@@ -1,6 +1,7 @@
 """The main job, as a newcomer runs it."""
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -102,3 +103,19 @@ def test_wrong_use(tmp_path: Path) -> None:
     done = demo(tmp_path, "--seed", "x")
     assert done.returncode == 2
     assert "Invalid value for '--seed'" in done.stderr
+
+
+def digest_in(picture: Path) -> bytes:
+    """Return the digest that a PNG names as its source."""
+    (digest,) = re.findall(rb"digest ([0-9a-f]{64})", picture.read_bytes())
+    return bytes(digest)
+
+
+@pytest.mark.network
+def test_the_picture_in_the_docs_is_that_of_the_command(tmp_path: Path) -> None:
+    done = demo(tmp_path, "--picture", "demo.png")
+    assert done.returncode == 0, done.stderr
+    docs = Path(__file__).parent.parent / "docs" / "demo.png"
+    assert digest_in(tmp_path / "demo.png") == digest_in(docs), (
+        "make it again: python docs/explanation/write_pictures.py demo"
+    )

@@ -1,10 +1,13 @@
 """What a newcomer gets: versions, imports, no stray dependency."""
 
+import os
 import re
 import subprocess
 import sys
 import tomllib
 from pathlib import Path
+
+import pytest
 
 import tracetogether
 
@@ -73,3 +76,50 @@ def test_the_top_level_has_the_agreed_folders() -> None:
             "pyproject.toml", "README.md", "LICENSE", "tracetogether", "simulations", "tests",
             "docs", ".ci", ".gitignore",
         }  # fmt: skip
+
+
+@pytest.mark.slow
+def test_the_wheel_works_without_the_checkout(tmp_path: Path) -> None:
+    pip = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check"]
+    built, place = tmp_path / "built", tmp_path / "site"
+    wheel = ["wheel", "--no-deps", "--no-build-isolation", "--wheel-dir", built, ROOT]
+    subprocess.run([*pip, *wheel], check=True)
+    (file,) = built.glob("*.whl")
+    assert file.name.startswith(f"tracetogether-{tracetogether.__version__}-")
+    subprocess.run([*pip, "install", "--no-deps", "--target", place, file], check=True)
+    assert {path.name for path in place.iterdir()} <= {
+        *("bin", "simulations", "tracetogether"),
+        f"tracetogether-{tracetogether.__version__}.dist-info",
+    }
+
+    def call(*words: str) -> str:
+        done = subprocess.run(
+            [sys.executable, *words],
+            cwd=tmp_path,
+            env={**os.environ, "PYTHONPATH": str(place)},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    assert str(place) in call("-c", "import tracetogether; print(tracetogether.__file__)")
+    assert (place / "tracetogether" / "py.typed").exists()
+    assert "train-carriage" in call("-m", "tracetogether", "simulate", "list")
+    assert "test-town" in call("-m", "tracetogether", "city", "list")
+    assert '"digest"' in call("-m", "tracetogether", "simulate", "run", "lift", "--json")
+    assert '"digest"' in call("-m", "tracetogether", "city", "run", "test-town", "--json")
+    call("-m", "tracetogether", "authority", "init", "desk")
+
+
+def test_the_readme_says_how_to_cite_this_version() -> None:
+    readme = (ROOT / "README.md").read_text("utf-8")
+    cite = readme[readme.index("## How to cite") :]
+    assert f"version {tracetogether.__version__}" in cite
+
+
+def test_the_changelog_begins_with_this_version() -> None:
+    page = (ROOT / "docs" / "changelog.md").read_text("utf-8")
+    (first, *_) = re.findall(r"^## (\S+)", page, re.MULTILINE)
+    assert first == tracetogether.__version__

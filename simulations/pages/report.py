@@ -1,5 +1,6 @@
 """A picture of one case: the place from above with links, and true and estimated minutes."""
 
+import hashlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -66,7 +67,16 @@ def save_picture(run: Run, case: CaseScore, path: str | Path) -> None:
         MissingExtraError: matplotlib is not installed.
         StoreError: the file can't be written, or its ending names no known format.
     """
-    save_figure(draw_case(run, case), path, made_of=run.digest)
+    save_figure(draw_case(run, case), path, made_of=picture_digest(run, case))
+
+
+def picture_digest(run: Run, case: CaseScore) -> str:
+    """Return SHA-256 (hex) over what the picture shows: the run, and the case's list."""
+    shown = [
+        (line.person, line.close_contact, line.true_contact, f"{line.probability:.6f}")
+        for line in case.listed
+    ]
+    return hashlib.sha256(repr((run.digest, case.person, shown)).encode()).hexdigest()
 
 
 def draw_case(run: Run, case: CaseScore) -> "Figure":

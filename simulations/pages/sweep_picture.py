@@ -50,6 +50,7 @@ _WIDTH_IN: Final = 7.5
 _HEIGHT_IN: Final = 4.6
 _MOST_CURVES: Final = len(SERIES)
 _FEWEST_FITTED: Final = 3
+_LEGEND_COLUMNS: Final = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +131,7 @@ def draw_sweep(
     for place, curve in enumerate(curves):
         _draw_curve(axes, curve, place, joined=words is None)
         if square:
-            _draw_square(axes, curve, SERIES[place])
+            _draw_square(axes, curve, SERIES[place], label="" if place else "the square")
     for value, said in (marks or {}).items():
         axes.axvline(value, color=QUIET, linewidth=1, linestyle=":")
         axes.text(
@@ -152,8 +153,15 @@ def draw_sweep(
     axes.set_ylim(bottom=0)
     axes.set_xlabel("share of people with the app" if x == ADOPTION else x, color=INK, fontsize=9)
     axes.set_ylabel(MEASURES[measures[0]] if len(measures) == 1 else "share", color=INK, fontsize=9)
-    if len(curves) > 1:
-        axes.legend(frameon=False, fontsize=9, loc="best", title=by, title_fontsize=9)
+    if len(curves) > 1 or square:
+        figure.legend(  # below the axes, where it covers neither points nor the words of a mark
+            frameon=False,
+            fontsize=9,
+            loc="outside lower center",
+            ncols=_LEGEND_COLUMNS,
+            title=by,
+            title_fontsize=9,
+        )
     runs = min(point.runs - point.failed for point in points)
     title(
         axes,
@@ -227,7 +235,9 @@ def exponent(curve: Curve) -> tuple[float, float] | None:
 
 
 def _figure(value: float, *, rate: bool) -> str:
-    return f"{value:.2g}" if rate else f"{100 * value:.3g} %"
+    if rate:
+        return f"{value:.2g}"
+    return f"{100 * value:.0f} %" if value >= 0.1 else f"{100 * value:.2g} %"
 
 
 def _chosen_keys(points: Sequence[Point], x: str | None, by: str | None) -> tuple[str, str | None]:
@@ -308,9 +318,9 @@ def _draw_curve(axes: "Axes", curve: Curve, place: int, *, joined: bool) -> None
     )
 
 
-def _draw_square(axes: "Axes", curve: Curve, colour: str) -> None:
+def _draw_square(axes: "Axes", curve: Curve, colour: str, *, label: str) -> None:
     if not len(curve.x) or curve.x[-1] <= 0:
         return
     fine = np.linspace(0, float(curve.x[-1]), 101)
     scale = float(curve.middle[-1]) / float(curve.x[-1]) ** 2
-    axes.plot(fine, scale * fine**2, color=colour, linewidth=0.8, linestyle=":", label="the square")
+    axes.plot(fine, scale * fine**2, color=colour, linewidth=0.8, linestyle=":", label=label)

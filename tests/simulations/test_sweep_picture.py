@@ -27,8 +27,7 @@ def square(*adoptions: float) -> list[Point]:
 def words_of(points: list[Point], **asked: object) -> list[str]:
     figure = draw_sweep(points, scenario="a $x$ bus", **asked)  # type: ignore[arg-type]
     (axes,) = figure.get_axes()
-    legend = axes.get_legend()
-    entries = [] if legend is None else [text.get_text() for text in legend.get_texts()]
+    entries = [text.get_text() for legend in figure.legends for text in legend.get_texts()]
     return [axes.get_title(loc="left"), *entries, *(text.get_text() for text in axes.texts)]
 
 
