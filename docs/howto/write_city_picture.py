@@ -33,7 +33,7 @@ KEPT = ("settings", "seed", "digest", "people", "days", "infections", "quarantin
 def kept(results: Mapping[str, Any]) -> dict[str, Any]:
     """Return the part of a sweep's results that the picture and its caption need."""
     rows = [
-        {name: row[name] for name in KEPT} | {"curves": {"infections": []}}
+        {name: row[name] for name in KEPT} | {"curves": {"infections": [], "r_instant": []}}
         for row in results["rows"]
     ]
     names = ("format", "scenario", "title", "people", "days", "seeds", "keys", "made_by",

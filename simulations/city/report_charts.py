@@ -8,7 +8,13 @@ from typing import Final
 from markupsafe import Markup
 
 from simulations.city.charts import HEIGHT, WIDTH, Chart, ChartLine, ChartMark, chart_parts
-from simulations.city.report_data import ADOPTION, PRESS_ADOPTION, CityReport, ReportPoint
+from simulations.city.report_data import (
+    ADOPTION,
+    PRESS_ADOPTION,
+    CityReport,
+    ReportCurve,
+    ReportPoint,
+)
 from simulations.city.report_words import count_text, percent_text, short_count
 from tracetogether.errors import StoreError
 from tracetogether.plain_text import visible
@@ -124,11 +130,38 @@ def _along_line(report: CityReport, line: Sequence[ReportPoint], what: str, kind
     return ChartLine(kind, places, means, lows, highs, said)
 
 
-def day_line(point: ReportPoint, kind: str) -> ChartLine:
-    """Return a point's new infections by day as a line."""
-    curve = point.infections
-    mean = [value or 0.0 for value in curve.mean]
-    return ChartLine(kind, range(len(mean)), mean, curve.low, curve.high)
+def infections_chart(points: Sequence[ReportPoint], kinds: Sequence[str] = KINDS) -> Chart:
+    """Return the chart of new infections by day."""
+    return Chart(
+        about="New infections by day",
+        x_label="day",
+        y_label="new infections a day (mean of 7 days)",
+        lines=[
+            _day_line(point.infections, kind) for point, kind in zip(points, kinds, strict=False)
+        ],
+        show_y=short_count,
+    )
+
+
+def r_chart(points: Sequence[ReportPoint]) -> Chart:
+    """Return the chart of R by day."""
+    return Chart(
+        about="R by day",
+        x_label="day",
+        y_label="R: people infected by a case (mean of 7 days)",
+        lines=[_day_line(point.r_by_day, kind) for point, kind in zip(points, KINDS, strict=False)],
+        show_y=lambda value: f"{value:g}",
+    )
+
+
+def _day_line(curve: ReportCurve, kind: str) -> ChartLine:
+    known = [
+        (day, mean, low, high)
+        for day, (mean, low, high) in enumerate(zip(curve.mean, curve.low, curve.high, strict=True))
+        if mean is not None
+    ]
+    days, means, lows, highs = zip(*known, strict=True) if known else ((), (), (), ())
+    return ChartLine(kind, days, means, lows, highs)
 
 
 def _moved(x: float, y: float, parts: Sequence[Markup]) -> Markup:

@@ -23,6 +23,8 @@ from tracetogether.errors import ScenarioError, StoreError
 from tracetogether.plain_text import counted
 from tracetogether.units import Floats
 
+_Row = Mapping[str, Any]
+
 ADOPTION: Final = "app.adoption"
 PRESS_ADOPTION: Final = 0.32
 """Share of people with the app in June 2020: 1.8 of 5.6 million."""
@@ -40,8 +42,11 @@ FIGURES: Final = (
     "uploads",
     "warned",
     "warned_falsely",
+    "infected_named_by_app",
+    "infected_named_by_tracers",
     "calls",
     "learned_person_contacts",
+    "cost",
 )
 """The figures of a run that the page shows."""
 _NEAR: Final = 1e-9
@@ -55,8 +60,6 @@ _DAMAGE: Final = (
     AttributeError,
     msgspec.ValidationError,
 )
-
-_Row = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,11 +80,13 @@ class ReportPoint:
         seeds: number of runs.
         figures: means of what was counted; a figure that a run lacks is left out.
         infections: new infections a day, as the mean of seven days.
+        r_by_day: the instantaneous R, likewise; see ``outbreak``.
+        by_age: a line for each decade of age, as ``sweep_points.point_of`` has it.
         r: people whom an early case infects.
         averted: infections that the baseline has and this has not; None for the baseline itself.
         share: the same as a share of the baseline's infections.
-        false_per_averted: more days of quarantine of people who were not infected, for each
-            infection averted.
+        per_averted: figure -> how much more of it than in the baseline for each infection averted;
+            empty unless infections averted are clearly above 0.
         digests: of the runs, in order of seeds.
     """
 
@@ -89,10 +94,12 @@ class ReportPoint:
     seeds: int
     figures: Mapping[str, SeedMean]
     infections: ReportCurve
+    r_by_day: ReportCurve
+    by_age: Sequence[_Row]
     r: SeedRatio
     averted: SeedMean | None
     share: SeedRatio | None
-    false_per_averted: SeedRatio | None
+    per_averted: Mapping[str, SeedRatio]
     digests: Sequence[str]
 
     @property
@@ -287,10 +294,7 @@ def _report_of(results: Mapping[str, Any]) -> CityReport:
         group.sort(key=lambda row: int(row["seed"]))
     if len({tuple(int(row["seed"]) for row in group) for group in groups.values()}) != 1:
         raise ValueError("combinations of values have different seeds")
-    r = {
-        _words(point["settings"]): SeedRatio(*(point["r"][name] for name in ("r", "low", "high")))
-        for point in results["points"]
-    }
+    points = {_words(point["settings"]): point for point in results["points"]}
     scenario = msgspec.convert(results["keys"], CityScenario)
     keys = results["rows"][0]["settings"]
     bare = CityReport(
@@ -303,15 +307,15 @@ def _report_of(results: Mapping[str, Any]) -> CityReport:
         digest=str(results["digest"]),
         threshold=threshold_text(results["threshold"]),
         own={str(key): value_text(value_of(scenario, key)) for key in keys},
-        points=[_point(dict(words), group, None, r[words]) for words, group in groups.items()],
+        points=[_point(dict(words), group, None, points[words]) for words, group in groups.items()],
     )
     bases = {others_of(line[0].settings, bare.main): line[0].settings for line in bare.lines}
-    points = []
+    compared = []
     for words, group in groups.items():
         base = tuple(bases[others_of(dict(words), bare.main)].items())
         other = None if base == words else groups[base]
-        points.append(_point(dict(words), group, other, r[words]))
-    return replace(bare, points=points)
+        compared.append(_point(dict(words), group, other, points[words]))
+    return replace(bare, points=compared)
 
 
 def threshold_text(found: Mapping[str, Any] | None) -> str:
@@ -351,45 +355,62 @@ def _point(
     settings: Mapping[str, str],
     group: Sequence[_Row],
     base: Sequence[_Row] | None,
-    r: SeedRatio,
+    together: _Row,
 ) -> ReportPoint:
     figures = {
         name: SeedMean.of([float(run[name]) for run in group], least=0.0)
         for name in FIGURES
         if all(run.get(name) is not None for run in group)
     }
-    curves = np.array([weekly(run["curves"]["infections"]) for run in group], dtype=np.float64)
-    averted, share, falsely = None, None, None
+    averted, share, per_averted = None, None, dict[str, SeedRatio]()
     if base is not None:
         before = _column(base, "infections")
         fewer = before - _column(group, "infections")
-        more = _column(group, "quarantine_days_not") - _column(base, "quarantine_days_not")
         averted = SeedMean.of(fewer.tolist())
         share = SeedRatio.of(fewer.tolist(), before.tolist())
-        falsely = SeedRatio.of(more.tolist(), fewer.tolist())
+        if averted.low is not None and averted.low > 0:
+            per_averted = {
+                name: SeedRatio.of(
+                    (_column(group, name) - _column(base, name)).tolist(), fewer.tolist()
+                )
+                for name in figures
+            }
     return ReportPoint(
         settings=settings,
         seeds=len(group),
         figures=figures,
-        infections=ReportCurve(**curve_means(curves)),
-        r=r,
+        infections=_weekly_curve(group, "infections"),
+        r_by_day=_weekly_curve(group, "r_instant"),
+        by_age=together["by_age"],
+        r=SeedRatio(*(together["r"][name] for name in ("r", "low", "high"))),
         averted=averted,
         share=share,
-        false_per_averted=falsely,
+        per_averted=per_averted,
         digests=[str(run["digest"]) for run in group],
     )
 
 
-def weekly(new: Sequence[int]) -> Floats:
-    """Return the mean of the seven days around each day; fewer at both ends.
+def _weekly_curve(group: Sequence[_Row], name: str) -> ReportCurve:
+    curves = np.array([weekly(run["curves"][name]) for run in group], dtype=np.float64)
+    return ReportCurve(**curve_means(curves))
+
+
+def weekly(values: Sequence[float | None]) -> Floats:
+    """Return the mean of the seven days around each day; fewer at both ends and without a value.
 
     Contacts at school and work stop at weekends, so single days go up and down every week.
     """
-    total = np.concatenate([[0.0], np.cumsum(new)])
-    days = np.arange(len(new))
+    numbers = np.array([np.nan if value is None else value for value in values], dtype=np.float64)
+    known = ~np.isnan(numbers)
+    total = np.concatenate([[0.0], np.cumsum(np.where(known, numbers, 0.0))])
+    count = np.concatenate([[0], np.cumsum(known)])
+    days = np.arange(len(numbers))
     first = np.maximum(days - _WEEK // 2, 0)
-    after = np.minimum(days + _WEEK // 2 + 1, len(new))
-    return np.asarray((total[after] - total[first]) / (after - first), dtype=np.float64)
+    after = np.minimum(days + _WEEK // 2 + 1, len(numbers))
+    number = count[after] - count[first]
+    found = np.full(len(numbers), np.nan)
+    np.divide(total[after] - total[first], number, out=found, where=number > 0)
+    return found
 
 
 def _column(group: Sequence[_Row], name: str) -> Floats:

@@ -15,9 +15,16 @@ from typing import Any, Final
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from simulations.city.charts import Chart, drawn
+from simulations.city.charts import drawn
 from simulations.city.outbreak_tree import FOUND, MOST_CASES, PLACES, OutbreakTree
-from simulations.city.report_charts import KINDS, MOST_LINES, along_charts, day_line, own_text
+from simulations.city.report_charts import (
+    KINDS,
+    MOST_LINES,
+    along_charts,
+    infections_chart,
+    own_text,
+    r_chart,
+)
 from simulations.city.report_data import CityReport, ReportPoint, bounds_text, is_number
 from simulations.city.report_words import (
     COUNTED,
@@ -27,8 +34,8 @@ from simulations.city.report_words import (
     others_text,
     percent_text,
     point_name,
-    short_count,
-    tenth_text,
+    r_text,
+    ratio_text,
     with_bounds,
 )
 from simulations.city.seed_means import SeedMean
@@ -106,7 +113,8 @@ def page_of(report: CityReport, tree: OutbreakTree | None) -> str:
         lead=lead(report),
         figures=_figures(report),
         along=_along(report),
-        by_day=_by_day(report, report.compared),
+        by_day=_by_day(report),
+        by_age=_by_age(report),
         controls=_controls(report),
         cards=[_card(report, point) for point in report.points],
         names=[point_name(report, point) for point in report.compared],
@@ -114,12 +122,15 @@ def page_of(report: CityReport, tree: OutbreakTree | None) -> str:
             (key, words)
             for key, words in COUNTED.items()
             if all(key in point.figures for point in report.compared)
+            and (key != "cost" or report.chosen.figures[key].mean)
         ],
         outbreak=None if tree is None else _outbreak(tree),
         basis=basis(report),
         count=count_text,
         percent=percent_text,
-        tenth=tenth_text,
+        two_digits=ratio_text,
+        r_form=r_text,
+        chosen_name=point_name(report, report.chosen),
     )
 
 
@@ -183,19 +194,36 @@ def _along(report: CityReport) -> dict[str, Any] | None:
     }
 
 
-def _by_day(report: CityReport, points: Sequence[ReportPoint]) -> dict[str, Any]:
-    lines = [day_line(point, KINDS[place]) for place, point in enumerate(points)]
-    picture = drawn(
-        Chart(
-            about="New infections by day",
-            x_label="day",
-            y_label="new infections a day (mean of 7 days)",
-            lines=lines,
-            show_y=short_count,
-        )
-    )
-    keys = [(KINDS[place], point_name(report, point)) for place, point in enumerate(points)]
-    return {"picture": picture, "legend": keys}
+def _by_day(report: CityReport) -> dict[str, Any]:
+    points = report.compared
+    return {
+        "picture": drawn(infections_chart(points)),
+        "r": drawn(r_chart(points)),
+        "legend": [(KINDS[place], point_name(report, point)) for place, point in enumerate(points)],
+    }
+
+
+def _by_age(report: CityReport) -> dict[str, Any] | None:
+    """Return the table of severe cases and deaths by age; None if no run has them."""
+    points = [report.baseline, report.chosen]
+    if report.baseline is report.chosen or not all(point.by_age for point in points):
+        return None
+    rows = []
+    for line in zip(*(point.by_age for point in points), strict=True):
+        start = int(line[0]["from_age"])
+        last = start == points[0].by_age[-1]["from_age"]
+        ages = f"from {start}" if last else f"{start} to {start + 9}"
+        cells = [
+            _mean_text(SeedMean(**part[name]))
+            for name in ("infections", "severe", "deaths")
+            for part in line
+        ]
+        rows.append((ages, cells))
+    return {"lines": rows, "names": [point_name(report, point) for point in points]}
+
+
+def _mean_text(value: SeedMean) -> str:
+    return f"{value.mean:,.1f}" if value.mean < 10 else count_text(value.mean)
 
 
 def _controls(report: CityReport) -> list[_Control]:
@@ -210,18 +238,8 @@ def _card(report: CityReport, point: ReportPoint) -> dict[str, Any]:
     """Return one computed point for the sliders."""
     base = next(line[0] for line in report.lines if point in line)
     against = None if point is base else base
-    lines = [day_line(point, "second")]
-    if against is not None:
-        lines.insert(0, day_line(against, "first"))
-    picture = drawn(
-        Chart(
-            "New infections by day",
-            "day",
-            "new infections a day (mean of 7 days)",
-            lines,
-            show_y=short_count,
-        )
-    )
+    shown = [point] if against is None else [against, point]
+    picture = drawn(infections_chart(shown, KINDS[2 - len(shown) :]))
     rows = [("infections", with_bounds(point.figures["infections"]))]
     if point.averted is not None and point.share is not None and point.share.ratio is not None:
         rows += [

@@ -23,8 +23,11 @@ COUNTED: Final = {
     "uploads": "contact logs uploaded",
     "warned": "people warned by the app",
     "warned_falsely": "of these, people without any contact",
-    "calls": "calls by tracers",
+    "infected_named_by_app": "infected people whom the app named",
+    "infected_named_by_tracers": "infected people whom tracers named",
+    "calls": "calls to cases and contacts",
     "learned_person_contacts": "pairs of a case and a contact that the authority learned",
+    "cost": "money, by the scenario's prices",
 }
 """Figures in the table of costs, in words."""
 
@@ -42,6 +45,21 @@ def percent_text(value: float) -> str:
 def tenth_text(value: float) -> str:
     """Return a number with one decimal, or with none from ten."""
     return f"{value:,.1f}" if abs(value) < 9.95 else f"{value:,.0f}"
+
+
+def ratio_text(value: float) -> str:
+    """Return a ratio in two digits below 10, else as a count.
+
+    >>> ratio_text(-0.00463), ratio_text(6.44), ratio_text(20.7)
+    ('−0.0046', '6.4', '21')
+    """
+    shown = f"{value:,.0f}" if abs(value) >= 9.95 else f"{value:.2g}"
+    return shown.replace("-", "\N{MINUS SIGN}")
+
+
+def r_text(value: float) -> str:
+    """Return R with two decimals."""
+    return f"{value:.2f}"
 
 
 def short_count(value: float) -> str:
@@ -86,8 +104,8 @@ def lead(report: CityReport) -> list[str]:
     )
     if count.low is not None and count.low <= 0 <= (count.high or 0):
         words += " The interval includes 0: this may be chance."
-    false = point.false_per_averted
-    if count.low is not None and count.low > 0 and false and false.ratio is not None:
+    false = point.per_averted.get("quarantine_days_not")
+    if false and false.ratio is not None:
         words += (
             " For each infection averted, people who were not infected stay at home for "
             f"{tenth_text(false.ratio)} days more"

@@ -123,6 +123,30 @@ def test_the_table_holds_every_point_with_its_interval(report: CityReport) -> No
         assert f"<small>{value.low:,.0f} to {value.high:,.0f}</small>" in page
 
 
+def test_costs_of_each_infection_averted_and_ages(results: dict[str, Any]) -> None:
+    # Adoption decides alone here, so that infections averted are clearly above 0.
+    changed = json.loads(json.dumps(results))
+    for row in changed["rows"]:
+        users = row["settings"]["app.adoption"]
+        row |= {"infections": round(1000 * (1 - users)) + row["seed"], "calls": round(650 * users)}
+    report = report_of(changed, source="here")
+    assert report.chosen.share is not None
+    assert report.chosen.share.ratio == pytest.approx(320 / 1002)
+    assert report.chosen.per_averted["calls"].ratio == pytest.approx(208 / 320)
+    page = page_of(report, None)
+    assert "more of it for each infection averted, 32\u00a0% with the app" in page
+    assert ">0.65<" in page.replace(" <", "<")
+    ages = report.chosen.by_age
+    assert sum(line["deaths"]["mean"] for line in ages) == pytest.approx(
+        report.chosen.figures["deaths"].mean
+    )
+    assert re.search(r'<th scope="row">from 80</th>', page)
+    without_ages = json.loads(json.dumps(results))
+    for point in without_ages["points"]:
+        point["by_age"] = []
+    assert "Severe cases and deaths by age" not in page_of(report_of(without_ages, source=""), None)
+
+
 def test_text_of_others_is_text_and_nothing_else_runs(results: dict[str, Any]) -> None:
     strange = json.loads(json.dumps(results)) | {"scenario": STRANGE, "title": STRANGE}
     strange["keys"]["modelled_on"] = STRANGE
@@ -199,6 +223,8 @@ def test_days_of_a_week_are_averaged() -> None:
     )
     assert weekly([3, 5]).tolist() == [4, 4]
     assert weekly([]).tolist() == []
+    assert weekly([None, 3, None, 6]).tolist() == pytest.approx([4.5] * 4)
+    assert np.isnan(weekly([None, None])).all()
 
 
 @pytest.mark.parametrize(
