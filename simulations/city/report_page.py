@@ -31,6 +31,7 @@ from simulations.city.report_words import (
     basis,
     count_text,
     lead,
+    main_text,
     others_text,
     percent_text,
     point_name,
@@ -117,7 +118,7 @@ def page_of(report: CityReport, tree: OutbreakTree | None) -> str:
         by_age=_by_age(report),
         controls=_controls(report),
         cards=[_card(report, point) for point in report.points],
-        names=[point_name(report, point) for point in report.compared],
+        names=[main_text(report, point) or point_name(report, point) for point in report.compared],
         counted=[
             (key, words)
             for key, words in COUNTED.items()
@@ -130,7 +131,7 @@ def page_of(report: CityReport, tree: OutbreakTree | None) -> str:
         percent=percent_text,
         two_digits=ratio_text,
         r_form=r_text,
-        chosen_name=point_name(report, report.chosen),
+        chosen_name=main_text(report, report.chosen),
     )
 
 
@@ -149,10 +150,14 @@ def _shown(value: object) -> object:
 
 def _figures(report: CityReport) -> list[_Figure]:
     base, point = report.baseline, report.chosen
-    found = [_figure(f"infections: {point_name(report, base)}", base.figures["infections"])]
+    found = [
+        _figure(
+            f"infections: {main_text(report, base)}".removesuffix(": "), base.figures["infections"]
+        )
+    ]
     if point is base:
         return found
-    found.append(_figure(f"infections: {point_name(report, point)}", point.figures["infections"]))
+    found.append(_figure(f"infections: {main_text(report, point)}", point.figures["infections"]))
     if point.averted is not None:
         found.append(_figure("infections averted", point.averted))
     shown = {
@@ -161,7 +166,7 @@ def _figures(report: CityReport) -> list[_Figure]:
         "quarantine_days_not": "days at home of people not infected",
     }
     return found + [
-        _figure(f"{words}: {point_name(report, point)}", point.figures[name])
+        _figure(f"{words}: {main_text(report, point)}", point.figures[name])
         for name, words in shown.items()
         if name in point.figures
     ]
@@ -199,7 +204,10 @@ def _by_day(report: CityReport) -> dict[str, Any]:
     return {
         "picture": drawn(infections_chart(points)),
         "r": drawn(r_chart(points)),
-        "legend": [(KINDS[place], point_name(report, point)) for place, point in enumerate(points)],
+        "legend": [
+            (KINDS[place], main_text(report, point) or point_name(report, point))
+            for place, point in enumerate(points)
+        ],
     }
 
 
@@ -219,7 +227,7 @@ def _by_age(report: CityReport) -> dict[str, Any] | None:
             for part in line
         ]
         rows.append((ages, cells))
-    return {"lines": rows, "names": [point_name(report, point) for point in points]}
+    return {"lines": rows, "names": [main_text(report, point) for point in points]}
 
 
 def _mean_text(value: SeedMean) -> str:

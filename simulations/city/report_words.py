@@ -77,11 +77,17 @@ def with_bounds(value: SeedMean) -> str:
 
 
 def point_name(report: CityReport, point: ReportPoint) -> str:
-    """Return a point in words."""
-    if report.by_adoption and len(report.varied) == 1:
+    """Return a point in words: the main key, then the others."""
+    parts = (main_text(report, point), others_text(report, point))
+    return ", ".join(part for part in parts if part) or "as it comes"
+
+
+def main_text(report: CityReport, point: ReportPoint) -> str:
+    """Return a point's value of the main key in words; "" without a main key."""
+    if report.by_adoption:
         share = float(point.settings[ADOPTION])
         return f"{100 * share:.3g} % with the app" if share else "no app"
-    return ", ".join(f"{key} = {value}" for key, value in point.settings.items()) or "as it comes"
+    return "" if report.main is None else f"{report.main} = {point.settings[report.main]}"
 
 
 def others_text(report: CityReport, point: ReportPoint) -> str:
@@ -121,8 +127,8 @@ def is_enough(report: CityReport) -> str:
         return ""
     return (
         f"Is it enough? {_verdict(point.r)}: an early case infects {_r_text(point.r)} others, "
-        f"and {_r_text(base.r)} with {point_name(report, base)}. Infections fall from the start "
-        f"only below 1. {report.threshold}"
+        f"and {_r_text(base.r)} with {main_text(report, base)}. Infections fall from the "
+        f"start only below 1. {report.threshold}"
     ).strip()
 
 
