@@ -11,8 +11,8 @@ before 10 % of all were infected, as later ones meet people who were infected al
 """
 
 import itertools
+from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -23,9 +23,9 @@ from scipy.special import digamma
 
 from simulations.city.disease import INFECTIOUS_DAYS, SEVERE, generation_shares
 from simulations.city.keys import CityScenario
-from simulations.city.people import BY_APP, BY_TRACERS, NEVER, OF_SOURCE
+from simulations.city.people import BY_APP, BY_TRACERS, NEVER, OF_SOURCE, People
 from simulations.city.run import CityRun
-from tracetogether.units import Bools, Floats, Ints
+from tracetogether.units import Floats, Ints
 
 EARLY_SHARE: Final = 0.1
 """Share of all people who may be infected in the days that R of a run counts."""
@@ -67,7 +67,7 @@ class Outbreak:
     def of(cls, played: CityRun) -> "Outbreak":
         """Return the infected people of a run."""
         people = played.people
-        infected = np.flatnonzero(people.infected_on != NEVER).astype(np.int32)
+        infected = _infected(people)
         day = people.infected_on[infected]
         # Day by day and in parts, because whole columns of 64 bits would be a run's largest memory.
         order = np.empty(len(day), dtype=np.int32)
@@ -94,16 +94,25 @@ class Outbreak:
         """Return the last day whose cases could infect others for all 14 days; may be below 0."""
         return self.played.scenario.days - 1 - INFECTIOUS_DAYS
 
-    @cached_property
-    def is_whole(self) -> Bools:
-        """Return which cases could infect others for all 14 days before the run ended."""
-        return np.asarray(self.day <= self.last_whole_day)
+    def blocks(self, *, whole: bool = False) -> Iterator[slice]:
+        """Yield all rows in blocks, so that no column of 64 bits is as long as the outbreak.
+
+        Args:
+            whole: only cases who could infect others for all 14 days before the run ended.
+        """
+        rows = len(self.day)
+        if whole:
+            rows = int(np.searchsorted(self.day, self.last_whole_day, side="right"))
+        for low in range(0, rows, _CHUNK):
+            yield slice(low, min(low + _CHUNK, rows))
 
     def r_of_cases(self) -> Floats:
         """Return (days,) R of the cases of each day; NaN without cases and at the end."""
         days = self.played.scenario.days
         cases = self.played.new_infections.astype(np.float64)
-        caused = np.bincount(self.day, self.offspring, minlength=days).astype(np.float64)
+        caused = np.zeros(days)
+        for rows in self.blocks():
+            caused += np.bincount(self.day[rows], self.offspring[rows], minlength=days)
         cases[max(self.last_whole_day + 1, 0) :] = 0
         return _ratio(caused, cases)
 
@@ -119,9 +128,13 @@ class Outbreak:
 
         Cases whose 14 days did not end before the run are left out.
         """
-        cases = np.bincount(self.generation[self.is_whole]).astype(np.int64)
-        rows = self.generation[self.is_whole], self.offspring[self.is_whole]
-        return cases, np.bincount(*rows, minlength=len(cases)).astype(np.int64)
+        number = int(self.generation.max(initial=0)) + 1
+        cases, caused = np.zeros(number, np.int64), np.zeros(number)
+        for rows in self.blocks(whole=True):
+            cases += np.bincount(self.generation[rows], minlength=number)
+            caused += np.bincount(self.generation[rows], self.offspring[rows], minlength=number)
+        known = int(np.flatnonzero(cases)[-1]) + 1 if cases.any() else 0
+        return cases[:known], caused[:known].astype(np.int64)
 
     def early(self) -> tuple[int, int]:
         """Return the number of early cases and of people whom they infected; see the module."""
@@ -135,7 +148,10 @@ class Outbreak:
 
     def offspring_counts(self) -> Ints:
         """Return how many cases infected 0, 1, 2 and so on others, of cases with all 14 days."""
-        return np.bincount(self.offspring[self.is_whole]).astype(np.int64)
+        counts = np.zeros(int(self.offspring.max(initial=0)) + 1, dtype=np.int64)
+        for rows in self.blocks(whole=True):
+            counts += np.bincount(self.offspring[rows], minlength=len(counts))
+        return np.trim_zeros(counts, "b")
 
     def named(self) -> dict[str, int]:
         """Return how many infected people were named by whom, and by a contact with their source.
@@ -157,8 +173,8 @@ class Outbreak:
         for low in range(0, self.played.network.people, _CHUNK):
             some = np.arange(low, min(low + _CHUNK, self.played.network.people), dtype=np.int64)
             counts[0] += np.bincount(disease.decade(some), minlength=decades)
-        for low in range(0, len(self.person), _CHUNK):
-            some = self.person[low : low + _CHUNK].astype(np.int64)
+        for block in self.blocks():
+            some = self.person[block].astype(np.int64)
             decade = disease.decade(some)
             severe, deadly = disease.is_severe(some), disease.is_deadly(some)
             for row, rows in ((1, slice(None)), (2, severe), (3, deadly)):
@@ -179,6 +195,15 @@ class Outbreak:
             "offspring": self.offspring_counts().tolist(),
             "by_age": self.by_age(),
         }
+
+
+def _infected(people: People) -> People32:
+    """Return the sorted people who were infected."""
+    parts = [
+        (low + np.flatnonzero(people.infected_on[low : low + _CHUNK] != NEVER)).astype(np.int32)
+        for low in range(0, len(people.infected_on), _CHUNK)
+    ]
+    return np.concatenate(parts)
 
 
 def measured_days(scenario: CityScenario) -> tuple[int, int]:
