@@ -12,8 +12,8 @@ import pytest
 from bumble.transport.common import AsyncPipeSink
 
 from simulations.radio.channel import direct_loss_db
-from tests.bumble_air import Air, AirController
 from tracetogether.adapters.bumble_radio import BumbleHabits, open_controller
+from tracetogether.adapters.bumble_radio.virtual_air import Air, AirController
 from tracetogether.bluetrace.batch import TempIDBatch
 from tracetogether.bluetrace.handshake import PROFILE, BlueTraceExchange
 from tracetogether.bluetrace.tempid import TempIDIssuer

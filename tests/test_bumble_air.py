@@ -10,10 +10,10 @@ from bumble.device import Connection, Device, Peer
 from bumble.gatt import Characteristic, CharacteristicValue, Service
 from bumble.transport.common import AsyncPipeSink
 
-from tests.bumble_air import Air
 from tests.leaping_loop import leap
 from tests.radio_world import air
 from tracetogether.adapters.bumble_radio.host import CalmHost
+from tracetogether.adapters.bumble_radio.virtual_air import Air
 
 SERVICE = UUID("B82AB3FC-1595-4F6A-80F0-FE094CC218F9")
 PACKETS = 40

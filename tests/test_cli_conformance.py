@@ -1,11 +1,14 @@
-"""`tracetogether conformance server`: a checklist, an exit code, and nothing left behind."""
+"""`tracetogether conformance`: a checklist, an exit code, and nothing left behind."""
 
+import asyncio
 import json
+import socket
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 
@@ -13,10 +16,21 @@ from tests.authority_world import OPERATOR_TOKEN, World
 from tests.conftest import counted_entropy
 from tests.faulty_server import FaultyServer
 from tracetogether.adapters import http_api
+from tracetogether.adapters.bumble_radio import open_adapter
 from tracetogether.authority.access.permissions import CONSOLE
+from tracetogether.bluetrace.handshake import PROFILE, BlueTraceExchange
+from tracetogether.bluetrace.tempid import TempIDIssuer
 from tracetogether.cli import cli
+from tracetogether.conformance.checklist import Verdict
+from tracetogether.conformance.peer_checks import PEER_CHECKS
+from tracetogether.conformance.peer_run import checked_peer
 from tracetogether.conformance.upload_checks import SERVER_CHECKS
-from tracetogether.errors import StoreError, UnreachableError
+from tracetogether.contactlog import MemoryContactLog
+from tracetogether.errors import RadioError, StoreError, UnreachableError
+from tracetogether.keyring import KeyRing
+from tracetogether.node import Node
+from tracetogether.node.radio import Radio, Report
+from tracetogether.parameters import TIMINGS
 from tracetogether.units import SECONDS_PER_DAY
 
 pytestmark = pytest.mark.network
@@ -137,3 +151,88 @@ def test_no_server_is_an_error_of_one_line() -> None:
     done = CliRunner().invoke(cli, ["conformance", "server", "http://127.0.0.1:9"])
     assert isinstance(done.exception, UnreachableError)
     assert "gave no answer" in str(done.exception)
+
+
+def peer(*words: str) -> Result:
+    return CliRunner().invoke(cli, ["conformance", "peer", *words])
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        return int(taken.getsockname()[1])
+
+
+def test_a_phone_that_is_not_there_fails_all_checks() -> None:
+    place = f"tcp-server:127.0.0.1:{free_port()}"
+    done = peer("--attach", place, "--wait", "0.02", "--json")
+    told = json.loads(done.stdout)
+    assert done.exit_code == 1
+    assert (told["passed"], told["failed"]) == (0, len(PEER_CHECKS))
+    assert "no advertisement of the service within 0.02 s" in told["checks"][0]["saw"]
+    assert f"A virtual controller waits at {place}" in done.stderr
+
+
+@pytest.mark.parametrize("option", ["--attach", "--radio"])
+def test_a_transport_that_is_none_is_an_error_of_one_line(option: str) -> None:
+    done = peer(option, "nonsense")
+    assert isinstance(done.exception, RadioError)
+    assert "no kind of transport called nonsense" in str(done.exception)
+    assert "can't open serial:/nowhere" in str(peer(option, "serial:/nowhere").exception)
+
+
+def test_a_peer_is_at_one_place() -> None:
+    done = peer("--attach", "tcp-server:127.0.0.1:1", "--radio", "usb:0")
+    assert done.exit_code == 2
+    assert "give --attach or --radio, not both" in done.stderr
+
+
+@pytest.mark.slow
+def test_our_own_node_passes_as_the_command_runs_it() -> None:
+    done = peer()
+    assert done.exit_code == 0, done.output
+    assert f"{len(PEER_CHECKS)} passed, 0 failed, 0 not tried" in done.stdout
+
+
+@pytest.mark.slow
+def test_a_host_of_another_program_attaches_to_the_virtual_controller() -> None:
+    """A node on bumble's own TCP client stands for an app with its own Bluetooth host."""
+    port = free_port()
+    issuer = TempIDIssuer(KeyRing.generate(time.time() - SECONDS_PER_DAY))  # noqa: TID251
+    batch = issuer.issue("A" * 28, time.time() - 60, 8)  # noqa: TID251
+
+    async def open_radio(report: Report) -> Radio:
+        return await open_adapter(f"tcp-client:127.0.0.1:{port}", PROFILE, report)
+
+    async def fetch() -> object:
+        return batch
+
+    async def meet() -> Verdict:
+        node = Node(
+            BlueTraceExchange(model="attached", organisation="SG_MOH"),
+            MemoryContactLog(),
+            open_radio=open_radio,
+            fetch=fetch,
+            clock=time.time,  # noqa: TID251
+            chance=np.random.default_rng(1).random,
+            timings=replace(TIMINGS, scan_pause_min_s=0.1, scan_pause_max_s=0.2),
+        )
+        stop, told = asyncio.Event(), asyncio.Event()
+        checking = asyncio.ensure_future(
+            checked_peer(
+                PROFILE,
+                attach=f"tcp-server:127.0.0.1:{port}",
+                radio=None,
+                wait_s=20,
+                tell=lambda _: told.set(),
+            )
+        )
+        await told.wait()
+        running = asyncio.ensure_future(node.run(stop))
+        try:
+            return await checking
+        finally:
+            stop.set()
+            await running
+
+    verdict = asyncio.run(meet())
+    assert [(found.check, found.saw) for found in verdict.failed] == []

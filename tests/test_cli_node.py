@@ -15,10 +15,10 @@ from bumble.transport import open_transport
 from click.testing import CliRunner, Result
 
 from tests.authority_world import OPERATOR_TOKEN, World
-from tests.bumble_air import Air
 from tests.radio_world import HASTY, air, complaints, opener, until
 from tracetogether.adapters import bleak_radio, bumble_radio, http_api
 from tracetogether.adapters.bumble_radio import BumbleHabits
+from tracetogether.adapters.bumble_radio.virtual_air import Air
 from tracetogether.adapters.http_client import AuthorityClient, PhoneRegistration
 from tracetogether.adapters.sqlite_log import SqliteContactLog
 from tracetogether.bluetrace.upload import parse_upload

@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 
-from tests.bumble_air import Air
 from tests.leaping_loop import leap
 from tests.radio_world import (
     BRISK,
@@ -23,6 +22,7 @@ from tests.radio_world import (
     world,
 )
 from tracetogether.adapters.bumble_radio import BumbleRadio, open_adapter
+from tracetogether.adapters.bumble_radio.virtual_air import Air
 from tracetogether.bluetrace.handshake import PROFILE, SERVICE_UUID
 from tracetogether.device import Heard, PayloadWritten
 from tracetogether.errors import LinkError, RadioError

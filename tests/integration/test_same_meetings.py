@@ -23,11 +23,11 @@ from simulations.settings.keys import ChannelKeys
 from simulations.streams import Streams
 from tests import meetings
 from tests.bluez_bus import mock_of_bluez, set_levels
-from tests.bumble_air import Air
 from tests.leaping_loop import leap
 from tests.meetings import FULL, NAMES, SHORT, START, Met, Script, met
 from tests.radio_world import HASTY, complaints, opener
 from tracetogether.adapters.bleak_radio import open_bluez
+from tracetogether.adapters.bumble_radio.virtual_air import Air
 from tracetogether.bluetrace.batch import TempIDBatch
 from tracetogether.bluetrace.handshake import PROFILE, BlueTraceExchange
 from tracetogether.contactlog import ContactLog, MemoryContactLog

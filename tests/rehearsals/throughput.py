@@ -22,10 +22,10 @@ from bumble.device import Device, Peer
 from bumble.gatt import Characteristic, CharacteristicValue, Service
 from bumble.transport.common import AsyncPipeSink
 
-from tests.bumble_air import Air
 from tests.leaping_loop import leap
 from tests.radio_world import BRISK, Room, air, world
 from tracetogether.adapters.bumble_radio.host import CalmHost
+from tracetogether.adapters.bumble_radio.virtual_air import Air
 from tracetogether.bluetrace.handshake import CHARACTERISTIC_UUID, COMPANY_ID, SERVICE_UUID
 from tracetogether.node.advertising import encode_advertisement
 

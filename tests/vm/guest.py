@@ -36,8 +36,8 @@ from bumble.host import Host  # noqa: E402
 from bumble.transport import open_transport  # noqa: E402
 from bumble.transport.common import AsyncPipeSink  # noqa: E402
 
-from tests.bumble_air import Air  # noqa: E402
 from tracetogether.adapters.bleak_radio import open_bluez  # noqa: E402
+from tracetogether.adapters.bumble_radio.virtual_air import Air  # noqa: E402
 from tracetogether.adapters.sqlite_log import SqliteContactLog  # noqa: E402
 from tracetogether.bluetrace.handshake import (  # noqa: E402
     CHARACTERISTIC_UUID,

@@ -1,11 +1,13 @@
 """`tracetogether conformance`: known answers and checks for other apps and servers."""
 
+import asyncio
 from collections.abc import Callable
 from pathlib import Path
 
 import click
 
 from tracetogether.adapters.http_client import AuthorityClient, PhoneRegistration
+from tracetogether.bluetrace.handshake import CHARACTERISTIC_UUID, COMPANY_ID, SERVICE_UUID
 from tracetogether.cli.console import answer, fixed, note, table
 from tracetogether.cli.options import FILE, FOLDER, allow_plain_http, as_json, pin_digits
 from tracetogether.conformance import known_answers
@@ -13,6 +15,8 @@ from tracetogether.conformance.checklist import Verdict
 from tracetogether.conformance.server_bench import ServerBench
 from tracetogether.conformance.server_checks import run_checks
 from tracetogether.conformance.upload_checks import SERVER_CHECKS
+from tracetogether.errors import MissingExtraError
+from tracetogether.exchange import GattProfile
 from tracetogether.whole_file import read_secret
 
 
@@ -123,6 +127,73 @@ def _pin_source(
         msg = "give --pin or --operator-token, not both"
         raise click.UsageError(msg)
     return lambda _: digits
+
+
+@conformance.command()
+@click.option(
+    "--attach",
+    metavar="TRANSPORT",
+    help="Offer the phone under test a virtual Bluetooth controller here (HCI), such as "
+    "tcp-server:127.0.0.1:6402.",
+)
+@click.option(
+    "--radio",
+    metavar="TRANSPORT",
+    help="Adapter of the scripted phone, such as usb:0 or serial:/dev/ttyACM0, to meet a real "
+    "phone within reach.",
+)
+@click.option("--service", default=SERVICE_UUID, show_default=True, help="UUID of the service.")
+@click.option(
+    "--characteristic",
+    default=CHARACTERISTIC_UUID,
+    show_default=True,
+    help="UUID of the characteristic.",
+)
+@click.option(
+    "--wait",
+    "wait_s",
+    type=click.FloatRange(min=0, min_open=True),
+    metavar="SECONDS",
+    default=60.0,
+    show_default=True,
+    help="How long the phone may take to be heard, or to connect.",
+)
+@as_json
+@click.pass_context
+def peer(
+    ctx: click.Context,
+    attach: str | None,
+    radio: str | None,
+    service: str,
+    characteristic: str,
+    wait_s: float,
+    *,
+    as_json: bool,
+) -> None:
+    """Meet a phone as a scripted phone and check what it does; exit with 1 if a check fails.
+
+    The phone under test attaches its own Bluetooth host to a virtual controller (--attach), or is a
+    real one within reach of an adapter (--radio). Without both, this library's own node is checked
+    on a virtual link. A phone that scans every 51 seconds needs some eight minutes.
+
+    The scripted phone stays in the other's log as the model "Scripted phone", with a TempID that
+    every authority rejects.
+    """
+    if attach is not None and radio is not None:
+        msg = "give --attach or --radio, not both"
+        raise click.UsageError(msg)
+    try:
+        from tracetogether.conformance import (  # noqa: PLC0415 - an optional package
+            peer_run,
+        )
+    except ImportError:
+        raise MissingExtraError("Bluetooth", "radio") from None
+    profile = GattProfile(service, characteristic, COMPANY_ID)
+    verdict = asyncio.run(
+        peer_run.checked_peer(profile, attach=attach, radio=radio, wait_s=wait_s, tell=note)
+    )
+    show(verdict, as_json=as_json)
+    ctx.exit(1 if verdict.failed else 0)
 
 
 def show(verdict: Verdict, *, as_json: bool) -> None:

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 
 class CheckResult(Enum):
@@ -50,6 +50,36 @@ class Finding:
             "saw": self.saw,
         }
         return {**said, "remedy": self.remedy} if self.outcome is CheckResult.FAILED else said
+
+
+_Run = TypeVar("_Run")
+
+
+@dataclass(frozen=True)  # slots and a generic alias do not go together
+class Check(Generic[_Run]):
+    """One check.
+
+    Attributes:
+        name: of one word or a few, with hyphens.
+        title: what must hold.
+        remedy: what to do if it fails.
+        run: returns what was seen; raises CheckFailedError or CheckNotTriedError.
+    """
+
+    name: str
+    title: str
+    remedy: str
+    run: _Run
+
+    def passed(self, saw: str) -> Finding:
+        """Return the finding of a check that passed."""
+        return Finding(self.name, self.title, CheckResult.PASSED, saw, self.remedy)
+
+    def ended(self, error: Exception) -> Finding:
+        """Return the finding of a check that failed or could not be tried."""
+        untried = isinstance(error, CheckNotTriedError)
+        result = CheckResult.NOT_TRIED if untried else CheckResult.FAILED
+        return Finding(self.name, self.title, result, str(error), self.remedy)
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,6 @@
 import re
 import time
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, Final
 
@@ -11,9 +10,9 @@ from tracetogether.bluetrace.batch import TempIDBatch
 from tracetogether.bluetrace.token_text import raw_of_texts
 from tracetogether.conformance.answers import REFUSALS
 from tracetogether.conformance.checklist import (
+    Check,
     CheckFailedError,
     CheckNotTriedError,
-    CheckResult,
     Finding,
     Verdict,
     require,
@@ -31,21 +30,7 @@ _SLACK_S: Final = 2  # HTTP's Date has whole seconds
 _OK: Final = 200
 
 
-@dataclass(frozen=True, slots=True)
-class ServerCheck:
-    """One check of a server.
-
-    Attributes:
-        name: of one word or a few, with hyphens.
-        title: what must hold.
-        remedy: what to do if it fails.
-        run: returns what was seen; raises CheckFailedError or CheckNotTriedError.
-    """
-
-    name: str
-    title: str
-    remedy: str
-    run: Callable[[ServerBench], str]
+ServerCheck = Check[Callable[[ServerBench], str]]
 
 
 def run_checks(checks: Iterable[ServerCheck], bench: ServerBench) -> Verdict:
@@ -59,12 +44,9 @@ def run_checks(checks: Iterable[ServerCheck], bench: ServerBench) -> Verdict:
 
 def _found(check: ServerCheck, bench: ServerBench) -> Finding:
     try:
-        outcome, saw = CheckResult.PASSED, check.run(bench)
-    except CheckFailedError as error:
-        outcome, saw = CheckResult.FAILED, str(error)
-    except CheckNotTriedError as error:
-        outcome, saw = CheckResult.NOT_TRIED, str(error)
-    return Finding(check.name, check.title, outcome, saw, check.remedy)
+        return check.passed(check.run(bench))
+    except (CheckFailedError, CheckNotTriedError) as error:
+        return check.ended(error)
 
 
 def _health(bench: ServerBench) -> str:

@@ -127,7 +127,7 @@ class Air(LocalLink):
         near = sender_controller.le_connections.get(destination_address)
         if near is None:
             return
-        far = self._far_end(near)
+        far = self.far_end(near)
         loop = asyncio.get_running_loop()
         if far is None or self.level_dbm(near.controller.name, far.controller.name) is None:
             loop.call_later(self._supervision_s, self._time_out, near)
@@ -160,7 +160,8 @@ class Air(LocalLink):
         now = asyncio.get_running_loop().time()
         self._busy_until = {way: at for way, at in self._busy_until.items() if at > now}
 
-    def _far_end(self, near: Connection) -> Connection | None:
+    def far_end(self, near: Connection) -> Connection | None:
+        """Return the other end of a connection; None if it is gone."""
         for phone in self._phones:
             far = phone.le_connections.get(near.self_address)
             if far is not None and far.self_address == near.peer_address:
@@ -168,7 +169,7 @@ class Air(LocalLink):
         return None
 
     def _time_out(self, near: Connection) -> None:
-        for end in (self._far_end(near), near):
+        for end in (self.far_end(near), near):
             if end is not None and _stands(end):
                 end.controller.on_le_disconnected(end, hci.HCI_ErrorCode.CONNECTION_TIMEOUT_ERROR)
 
@@ -270,7 +271,7 @@ class AirController(Controller):
         self.le_scan_enable = False
         self.pending_le_connection = None
         for end in list(self.le_connections.values()):
-            far = self._air._far_end(end)
+            far = self._air.far_end(end)
             del self.le_connections[end.peer_address]
             if far is not None:
                 reason = hci.HCI_ErrorCode.CONNECTION_TIMEOUT_ERROR
@@ -320,7 +321,7 @@ class AirController(Controller):
     ) -> hci.HCI_Read_RSSI_ReturnParameters:
         """Return the level of the other end of a connection."""
         near = self.find_le_connection_by_handle(command.handle)
-        far = None if near is None else self._air._far_end(near)
+        far = None if near is None else self._air.far_end(near)
         level = None if far is None else self._air.level_dbm(far.controller.name, self.name)
         return hci.HCI_Read_RSSI_ReturnParameters(
             status=hci.HCI_ErrorCode.SUCCESS,
