@@ -2,13 +2,14 @@
 
 import csv
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from importlib import resources
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 
+from simulations.pages.floor import floor_columns
 from simulations.pages.recording import (
     CONTACTS,
     LOGS,
@@ -17,14 +18,16 @@ from simulations.pages.recording import (
     TRUTH,
     expect_own_files,
 )
+from simulations.settings.scenario import scenario_of_keys
 from simulations.studies.sweep_folder import PLAN
 from simulations.studies.sweep_tables import ADOPTION, POINTS
-from tracetogether.errors import StoreError
+from tracetogether.errors import ScenarioError, StoreError
 from tracetogether.whole_file import write_whole
 
 _MOST_FRAMES: Final = 720
 _TOKEN_SHOWN: Final = 12
 _MARGIN_M: Final = 0.8
+_EDGE_M: Final = 0.1  # beyond the outermost wall
 
 
 def save_page(folder: Path, path: Path, *, sweep: Path | None = None) -> None:
@@ -127,6 +130,7 @@ def page_columns(folder: Path) -> dict[str, Any]:
     for log in logs.values():
         log.sort(key=lambda record: record[0])
     contacts = list(_rows(folder / CONTACTS))
+    floor = _floor(manifest)
     found, total = scores["found"], scores["found"] + scores["missed"]
     return {
         "title": f"{manifest['scenario']}: {manifest['title']}",
@@ -143,7 +147,8 @@ def page_columns(folder: Path) -> dict[str, Any]:
         "app": app,
         "every_s": stride * tick_s,
         "xy": _frames(xy[:, ::stride]),
-        "box": _box(xy),
+        "box": _box(xy, floor.get("walls", [])),
+        "floor": floor,
         "tokens": list(tokens),
         "logs": logs,
         "policy_minutes": scores["minutes"],
@@ -174,9 +179,23 @@ def _frames(xy: np.ndarray[Any, np.dtype[np.float32]]) -> list[list[list[int] | 
     ]
 
 
-def _box(xy: np.ndarray[Any, np.dtype[np.float32]]) -> list[float]:
-    low, high = np.nanmin(xy, axis=(0, 1)), np.nanmax(xy, axis=(0, 1))
-    return [float(v) for v in (*(low - _MARGIN_M), *(high + _MARGIN_M))]
+def _box(xy: np.ndarray[Any, np.dtype[np.float32]], walls: list[list[float]]) -> list[float]:
+    """Return least x and y and greatest x and y to show: all people and walls, and a margin."""
+    low, high = np.nanmin(xy, axis=(0, 1)) - _MARGIN_M, np.nanmax(xy, axis=(0, 1)) + _MARGIN_M
+    ends = np.array(walls).reshape(-1, 2)
+    if len(ends):
+        low = np.minimum(low, ends.min(axis=0) - _EDGE_M)
+        high = np.maximum(high, ends.max(axis=0) + _EDGE_M)
+    return [float(value) for value in (*low, *high)]
+
+
+def _floor(manifest: Mapping[str, Any]) -> dict[str, Any]:
+    """Return walls, doors and furniture of the run's venue; {} in runs of earlier versions."""
+    try:
+        scenario = scenario_of_keys(manifest["keys"], source=MANIFEST, placed=False)
+    except (KeyError, ScenarioError):
+        return {}
+    return floor_columns(scenario.venue.room())
 
 
 def _true_contacts(folder: Path, minutes: float) -> set[tuple[int, int]]:

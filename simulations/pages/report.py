@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from simulations.one_run import Run
+from simulations.pages.floor import draw_floor
 from simulations.places.tracks import CrowdTracks
-from simulations.places.venue import SEAT_DEPTH_M, Posture
+from simulations.places.venue import Posture, Room
 from simulations.scores.scoring import CaseScore, ContactScore
 from tracetogether.picture_style import (
     FALSE,
-    FLOOR,
     FOUND,
     GRID,
     INK,
@@ -37,12 +37,10 @@ _CASE: Final = INK
 _WITH_APP: Final = LOGGED
 _WITHOUT_APP: Final = "#ffffff"
 _QUIET: Final = QUIET
-_WALL: Final = WALL
-_FLOOR: Final = FLOOR
-_SEAT: Final = GRID
 _BODY_M: Final = 0.2
 _MOST_ROWS: Final = 18
 _WIDTH_IN, _PLAN_TOP_IN, _PLAN_IN, _LEGENDS_IN, _FOOT_IN = 11.5, 1.15, 1.9, 0.95, 0.5
+_MOST_PLAN_IN: Final = 6.0
 _STYLES: Final[dict[str, tuple[float, tuple[float, ...]]]] = {
     _FOUND: (0, ()),
     _MISSED: (0, (4, 2)),
@@ -87,7 +85,8 @@ def draw_case(run: Run, case: CaseScore) -> "Figure":
     """
     rows = _rows(case)
     bars_in = 0.3 * max(len(rows), 4)
-    height_in = _PLAN_TOP_IN + _PLAN_IN + _LEGENDS_IN + bars_in + _FOOT_IN
+    plan_in = _plan_in(run.venue)
+    height_in = _PLAN_TOP_IN + plan_in + _LEGENDS_IN + bars_in + _FOOT_IN
     figure = new_figure(_WIDTH_IN, height_in, constrained=False)
 
     def axes(left_in: float, top_in: float, width_in: float, tall_in: float) -> "Axes":
@@ -96,11 +95,19 @@ def draw_case(run: Run, case: CaseScore) -> "Figure":
             (left_in / _WIDTH_IN, bottom, width_in / _WIDTH_IN, tall_in / height_in)
         )
 
-    _draw_plan(axes(0.2, _PLAN_TOP_IN, _WIDTH_IN - 0.4, _PLAN_IN), run, case)
-    bars_top_in = _PLAN_TOP_IN + _PLAN_IN + _LEGENDS_IN
+    _draw_plan(axes(0.2, _PLAN_TOP_IN, _WIDTH_IN - 0.4, plan_in), run, case)
+    bars_top_in = _PLAN_TOP_IN + plan_in + _LEGENDS_IN
     _draw_minutes(axes(1.35, bars_top_in, _WIDTH_IN - 1.75, bars_in), run, rows)
     _title(figure, run, case)
     return figure
+
+
+def _plan_in(venue: Room) -> float:
+    """Return the height of the plan: higher for several rooms, by their proportions, inches."""
+    if venue.plan is None:
+        return _PLAN_IN
+    whole = (_WIDTH_IN - 0.4) * (venue.width_m + 1) / (venue.length_m + 1)
+    return float(np.clip(whole, _PLAN_IN, _MOST_PLAN_IN))
 
 
 def _colour(line: ContactScore) -> str | None:
@@ -134,39 +141,13 @@ def best_tick(tracks: CrowdTracks, case: int, others: Ints) -> int:
 
 
 def _draw_plan(axes: "Axes", run: Run, case: CaseScore) -> None:
-    from matplotlib.patches import Circle, FancyBboxPatch  # noqa: PLC0415 - an optional package
+    from matplotlib.patches import Circle  # noqa: PLC0415 - an optional package
 
     venue = run.venue
     verdicts = _verdicts(case)
     tick = best_tick(run.tracks, case.person, np.array(sorted(verdicts), dtype=np.int64))
     half_x, half_y = venue.length_m / 2, venue.width_m / 2
-    floor = FancyBboxPatch(
-        (-half_x, -half_y),
-        venue.length_m,
-        venue.width_m,
-        boxstyle="round,pad=0.08,rounding_size=0.35",
-        facecolor=_FLOOR,
-        edgecolor=_WALL,
-        linewidth=3,
-    )
-    axes.add_patch(floor)
-    for x, y in venue.doors:
-        wall = np.sign(y) * (half_y + 0.08)
-        axes.plot([x - 0.62, x + 0.62], [wall, wall], color="white", linewidth=4.5, zorder=2)
-        axes.plot([x - 0.62, x + 0.62], [wall, wall], color=_QUIET, linewidth=1, zorder=3)
-    for x, y in venue.seats:
-        outer = y - SEAT_DEPTH_M + 0.12 if y < 0 else y - 0.22
-        axes.add_patch(
-            FancyBboxPatch(
-                (x - 0.17, outer),
-                0.34,
-                0.55,
-                boxstyle="round,pad=0.02,rounding_size=0.08",
-                facecolor=_SEAT,
-                edgecolor="none",
-                zorder=2,
-            )
-        )
+    floor = draw_floor(axes, venue)
     minutes = tick * run.tracks.tick_s / SECONDS_PER_MINUTE
     xy = run.tracks.xy[:, tick].astype(np.float64)
     if not np.isnan(xy[case.person, 0]):
@@ -313,11 +294,11 @@ def _draw_minutes(axes: "Axes", run: Run, rows: list[ContactScore]) -> None:
     axes.set_ylim(max(len(rows), 1) - 0.4, -0.8)
     axes.set_xlim(-0.02 * total, total * 1.02)
     axes.tick_params(axis="both", length=0, labelcolor=_CASE)
-    axes.grid(axis="x", color=_SEAT, linewidth=0.8)
+    axes.grid(axis="x", color=GRID, linewidth=0.8)
     axes.set_axisbelow(True)
     for side in ("top", "right", "left"):
         axes.spines[side].set_visible(False)
-    axes.spines["bottom"].set_color(_WALL)
+    axes.spines["bottom"].set_color(WALL)
     _minutes_legend(axes)
 
 
