@@ -153,10 +153,17 @@ class Comparison:
             "r": early_r(self.runs),
             "against_r": early_r(self.other_runs),
             "more": {name: self.more(name).to_json() for name in (*COSTS, "severe", "deaths")},
-            "per_averted": {name: self.per_averted(name).to_json() for name in COSTS},
+            "per_averted": self.in_short()["per_averted"],
             "curves": curves_of(self.runs, CURVES),
             "against_curves": curves_of(self.other_runs, CURVES),
             "rows": self.rows,
+        }
+
+    def in_short(self) -> dict[str, Any]:
+        """Return the infections averted, and what each of them costs, for JSON."""
+        return {
+            "averted": self.averted.to_json(),
+            "per_averted": {name: self.per_averted(name).to_json() for name in COSTS},
         }
 
     def _more(self, name: str) -> list[float]:

@@ -14,6 +14,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any, Final
 
+from simulations.city.compare import Comparison
 from simulations.city.keys import CityScenario
 from simulations.city.many_runs import CityTask, run_tasks, tasks_of
 from simulations.city.scenario import city_key, replaced, value_of
@@ -56,7 +57,13 @@ class CitySweep:
         by_setting: dict[str, list[Mapping[str, Any]]] = {}
         for row in self.rows:
             by_setting.setdefault(json.dumps(row["settings"]), []).append(row)
-        return [point_of(rows[0]["settings"], rows) for rows in by_setting.values()]
+        first, *others = by_setting.values()
+        points = [point_of(first[0]["settings"], first) | {"against_first": None}]
+        for rows in others:
+            compared = Comparison(self.scenario, self.scenario, rows, first)
+            point = point_of(rows[0]["settings"], rows)
+            points.append(point | {"against_first": compared.in_short()})
+        return points
 
     @property
     def digest(self) -> str:

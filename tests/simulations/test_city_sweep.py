@@ -80,6 +80,14 @@ def test_a_sweep_runs_every_setting_with_the_same_seeds(town: City, swept: CityS
     ]
     without, with_app = swept.points
     assert without["figures"]["warned"]["mean"] == 0 < with_app["figures"]["warned"]["mean"]
+    assert without["against_first"] is None
+    averted = [
+        swept.rows[seed]["infections"] - swept.rows[seed + 2]["infections"] for seed in (0, 1)
+    ]
+    assert with_app["against_first"]["averted"]["mean"] == np.mean(averted)
+    calls = with_app["against_first"]["per_averted"]["calls"]["ratio"]
+    wanted = with_app["figures"]["calls"]["mean"] / np.mean(averted)
+    assert calls == (pytest.approx(wanted) if wanted > 0 else None)
     alone = run(town.with_(adoption=0.9), seed=2).figures
     assert alone["digest"] == swept.rows[3]["digest"]
     runs = swept.to_pandas(runs=True)
