@@ -10,6 +10,7 @@ import tomli_w
 
 from simulations.places.venue import Room
 from simulations.settings.declared import about
+from simulations.settings.file_faults import FileFaults
 from simulations.settings.keys import (
     ChannelKeys,
     MotionKeys,
@@ -184,7 +185,8 @@ def parse_scenario(
 ) -> Scenario:
     """Return the scenario that ``text`` (TOML) describes; error messages name ``source``."""
     scenario = _TABLES.parse(text, name=name, source=source, settings=settings)
-    _check_together(scenario, source, placed=True)
+    replaced = frozenset(full_key(key).name for key in settings)
+    _check_together(scenario, FileFaults(source, text, replaced), placed=True)
     return scenario
 
 
@@ -202,7 +204,7 @@ def scenario_of_keys(keys: Mapping[str, Any], *, source: str, placed: bool = Tru
     table = dict(keys)
     name = str(table.pop("name", ""))
     scenario = _TABLES.convert(table, name=name, source=source)
-    _check_together(scenario, source, placed=placed)
+    _check_together(scenario, FileFaults(source), placed=placed)
     return scenario
 
 
@@ -235,55 +237,65 @@ def full_key(word: str) -> ScenarioKey:
     return _TABLES.full_key(word)
 
 
-def _check_together(scenario: Scenario, source: str, *, placed: bool) -> None:
-    """Check the rules that concern several keys."""
+def _check_together(scenario: Scenario, faults: FileFaults, *, placed: bool) -> None:
+    """Check the rules that concern several keys.
+
+    Raises:
+        ScenarioError: some are broken; the message names all of them.
+    """
     stowed = scenario.people.stowed
     if stowed.front_pocket + stowed.back_pocket + stowed.bag <= 0:
-        msg = f"{source}: the shares in [people.stowed] are all 0; a phone must be somewhere"
-        raise ScenarioError(msg)
+        faults.add(
+            "people.stowed", "the shares in [people.stowed] are all 0; a phone must be somewhere"
+        )
     if scenario.phones.locked + scenario.phones.background > 1:
-        msg = f"{source}: 'phones.locked' and 'phones.background' are together more than 1"
-        raise ScenarioError(msg)
+        faults.add(
+            "phones.locked", "'phones.locked' and 'phones.background' are together more than 1"
+        )
     if scenario.motion.dwell_s >= scenario.motion.stop_every_s:
-        msg = f"{source}: 'motion.dwell_s' must be shorter than 'motion.stop_every_s'"
-        raise ScenarioError(msg)
+        faults.add("motion.dwell_s", "'motion.dwell_s' must be shorter than 'motion.stop_every_s'")
     try:
         room = scenario.venue.room()
     except ValueError as error:
-        msg = f"{source}: in [venue]: {error}"
-        raise ScenarioError(msg) from None
-    if not placed:
-        return
+        faults.add("", f"in [venue]: {error}")
+    else:
+        if placed:
+            _check_places(scenario, room, faults)
+    faults.check()
+
+
+def _check_places(scenario: Scenario, room: Room, faults: FileFaults) -> None:
+    """Check that people have places in the room, or spaces and times of a plan."""
     if scenario.venue.kind == "plan":
-        _check_plan(scenario, room, source)
+        _check_plan(scenario, room, faults)
     elif scenario.people.groups or scenario.motion.timetable:
-        msg = (
-            f"{source}: [people.groups] and [[motion.timetable]] are for a plan: set 'venue.kind' "
-            "to plan and add [venue.spaces.NAME]"
+        faults.add(
+            "venue.kind",
+            "[people.groups] and [[motion.timetable]] are for a plan: set 'venue.kind' to plan "
+            "and add [venue.spaces.NAME]",
         )
-        raise ScenarioError(msg)
     if scenario.motion.kind != "stay":
         if room.plan is not None:
-            msg = (
-                f"{source}: walls hold people only where 'motion.kind' is stay: set it to stay, or "
-                "leave 'venue.corridor_m' or the plan out"
+            faults.add(
+                "motion.kind",
+                "walls hold people only where 'motion.kind' is stay: set it to stay, or leave "
+                "'venue.corridor_m' or the plan out",
             )
-            raise ScenarioError(msg)
         return
     if scenario.venue.kind == "plan":
         return
     places = len(room.seats) + len(room.standing)
     if places < scenario.people.count * scenario.motion.aboard_at_start:
-        msg = (
-            f"{source}: 'people.count' is {scenario.people.count}, but the room has only "
-            f"{places} places ('venue.seats_per_bench', 'venue.standing_places' and the like)"
+        faults.add(
+            "people.count",
+            f"'people.count' is {scenario.people.count}, but the room has only {places} places "
+            "('venue.seats_per_bench', 'venue.standing_places' and the like)",
         )
-        raise ScenarioError(msg)
 
 
-def _check_plan(scenario: Scenario, room: Room, source: str) -> None:
+def _check_plan(scenario: Scenario, room: Room, faults: FileFaults) -> None:
     people, spaces = scenario.people, list(scenario.venue.spaces)
     try:
         check_groups(people, scenario.motion, room, spaces, scenario.duration_s)
     except ValueError as error:
-        raise ScenarioError(f"{source}: {error}") from None
+        faults.add("", str(error))

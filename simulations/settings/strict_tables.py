@@ -22,6 +22,7 @@ from typing import Any, Final, Generic, TypeVar, cast
 import msgspec
 from msgspec import inspect
 
+from simulations.settings.file_faults import FileFaults
 from tracetogether.errors import ScenarioError
 from tracetogether.names import did_you_mean
 
@@ -208,7 +209,8 @@ class StrictTables(Generic[_Form]):
             settings: key -> value as text, which replace the file's values.
 
         Raises:
-            ScenarioError: it is not TOML, or a key is unknown, missing or out of range.
+            ScenarioError: it is not TOML, or keys are unknown, missing or out of range; the
+                message names all of them with their lines.
         """
         try:
             table = tomllib.loads(text)
@@ -217,11 +219,16 @@ class StrictTables(Generic[_Form]):
             raise ScenarioError(msg) from error
         for key, value in settings.items():
             self._set(table, key, value)
-        return self.convert(table, name=name, source=source)
+        replaced = frozenset(self.full_key(key).name for key in settings)
+        return self._converted(table, name, FileFaults(source, text, replaced))
 
     def convert(self, table: Mapping[str, Any], *, name: str, source: str) -> _Form:
         """Return what the values of ``table`` describe; see ``parse``."""
-        self._check_table(table, "", source)
+        return self._converted(table, name, FileFaults(source))
+
+    def _converted(self, table: Mapping[str, Any], name: str, faults: FileFaults) -> _Form:
+        self._check_table(table, "", faults)
+        faults.check()
         return msgspec.convert({**table, "name": name}, self._form)
 
     def replaced(self, value: _Form, settings: Mapping[str, str]) -> _Form:
@@ -242,6 +249,8 @@ class StrictTables(Generic[_Form]):
         value: object = text
         if key.type_name != "text":
             toml = text.lower() if key.type_name == "switch" else text  # True as well as true
+            if toml.startswith("."):  # TOML wants the 0 of .5, and people leave it out
+                toml = f"0{toml}"
             try:
                 (value,) = tomllib.loads(f"value = {toml}").values()
             except ValueError:  # not TOML, or more than one value
@@ -273,7 +282,7 @@ class StrictTables(Generic[_Form]):
         return any(key.name.startswith(prefix) for key in self.keys)
 
     def _check_table(
-        self, table: Mapping[str, Any], prefix: str, source: str, shown: str | None = None
+        self, table: Mapping[str, Any], prefix: str, faults: FileFaults, shown: str | None = None
     ) -> None:
         """Check each key below ``prefix``, "" or such as "people."; messages say ``shown``."""
         shown = prefix if shown is None else shown
@@ -285,18 +294,18 @@ class StrictTables(Generic[_Form]):
         for name in table:
             if name not in known:
                 hint = did_you_mean(name, known) or f"; known here: {', '.join(known)}"
-                raise ScenarioError(f"{source}: unknown key {shown + name!r}{hint}")
+                faults.add(shown + name, f"unknown key {shown + name!r}{hint}")
         for name, found in known.items():
             if found is None:
-                self._check_inner(table, prefix, name, source, shown)
+                self._check_inner(table, prefix, name, faults, shown)
             elif name in table:
                 if refusal := replace(found, name=shown + name).refusal(table[name]):
-                    raise ScenarioError(f"{source}: {refusal}")
+                    faults.add(shown + name, refusal)
             elif found.default is None:
-                raise ScenarioError(f"{source}: the key {shown + name!r} is missing: {found.doc}")
+                faults.add("", f"the key {shown + name!r} is missing: {found.doc}")
 
     def _check_inner(
-        self, table: Mapping[str, Any], prefix: str, name: str, source: str, shown: str
+        self, table: Mapping[str, Any], prefix: str, name: str, faults: FileFaults, shown: str
     ) -> None:
         """Check the tables below ``prefix + name``: one, one for each name, or numbered ones."""
         below, place = f"{prefix}{name}.", f"{shown}{name}"
@@ -306,24 +315,26 @@ class StrictTables(Generic[_Form]):
                 isinstance(row, Mapping) for row in rows
             ):
                 msg = f"{place!r} is a list of tables: write [[{place}]] and its keys, each time"
-                raise ScenarioError(f"{source}: {msg}")
+                faults.add(place, msg)
+                return
             for number, row in enumerate(rows, start=1):
-                self._check_table(row, f"{below}{ANY_NUMBER}.", source, f"{place}.{number}.")
+                self._check_table(row, f"{below}{ANY_NUMBER}.", faults, f"{place}.{number}.")
             return
         named = self._below(f"{below}{ANY_NAME}.")
         inner = table.get(name, {})
         if not isinstance(inner, Mapping):
             head = f"{place}.{ANY_NAME}" if named else place
-            msg = f"{place!r} is a table: write [{head}] and its keys below"
-            raise ScenarioError(f"{source}: {msg}")
+            faults.add(place, f"{place!r} is a table: write [{head}] and its keys below")
+            return
         if not named:
-            self._check_table(inner, below, source, f"{place}.")
+            self._check_table(inner, below, faults, f"{place}.")
             return
         for word, entry in inner.items():
             if not isinstance(entry, Mapping) or not word.strip() or "." in word:
                 msg = f"{place!r} holds tables with names: write [{place}.{ANY_NAME}] and its keys"
-                raise ScenarioError(f"{source}: {msg}")
-            self._check_table(entry, f"{below}{ANY_NAME}.", source, f"{place}.{word}.")
+                faults.add(f"{place}.{word}", msg)
+                continue
+            self._check_table(entry, f"{below}{ANY_NAME}.", faults, f"{place}.{word}.")
 
 
 def _free_parts(name: str) -> bool:

@@ -351,7 +351,7 @@ def test_faults_are_named_with_their_remedy(old: str, new: str, message: str) ->
         return
     with pytest.raises(ScenarioError) as raised:
         parse_scenario(text, name="home", source="home.toml")
-    assert str(raised.value).startswith("home.toml: ")
+    assert str(raised.value).startswith("home.toml")
     assert message in str(raised.value)
 
 

@@ -40,6 +40,7 @@ def test_a_run(carriage: Scenario) -> None:
     assert minutes == pytest.approx(played.contacts["minutes"].sum())
 
 
+@pytest.mark.slow
 def test_a_sweep_and_a_comparison(carriage: Scenario) -> None:
     swept = sweep(carriage, {"adoption": [0.5, 1.0], "phones.ios": [0, 1]}, seeds=1, workers=1)
     assert len(same(swept)) == 4
