@@ -17,6 +17,7 @@ from simulations.city.scenario import city_keys, city_names, city_schema, load_c
 from simulations.pages.recording import prepare_folder
 from tracetogether.cli.city_bench import bench_city
 from tracetogether.cli.city_compare import compare_measures
+from tracetogether.cli.city_cost import cost_by_size
 from tracetogether.cli.city_laws import compare_laws
 from tracetogether.cli.city_options import (
     city_setting,
@@ -46,6 +47,7 @@ def city() -> None:
 
 
 city.add_command(bench_city)
+city.add_command(cost_by_size)
 city.add_command(compare_measures)
 city.add_command(report_city)
 city.add_command(sweep_cities)
