@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from simulations.city.report_charts import adoption_picture
-from simulations.city.report_data import CityReport, read_results, report_of
+from simulations.city.report_data import CityReport, read_results, report_of, share_of_people
 from simulations.city.report_words import is_enough, percent_text
 from simulations.provenance import digest_of
 
@@ -41,7 +41,8 @@ def kept(results: Mapping[str, Any]) -> dict[str, Any]:
     return {name: results[name] for name in names} | {
         "digest": digest_of(rows),
         "points": [
-            {name: point[name] for name in ("settings", "r")} for point in results["points"]
+            {name: point[name] for name in ("settings", "r")} | {"by_age": []}
+            for point in results["points"]
         ],
         "rows": rows,
     }
@@ -59,12 +60,17 @@ def caption(found: CityReport, picture: str) -> str:
     if share is None or share.ratio is None:
         sys.exit(f"{DATA} holds no sweep over app.adoption from 0 on")
     words = (
-        f"{found.headline()} {is_enough(found)} With {percent_text(most)} of people, "
+        f"{found.headline()} {is_enough(found)} With {share_of_people(most)}, "
         f"{percent_text(share.ratio)} of infections are averted ({percent_text(share.low or 0)} to "
         f"{percent_text(share.high or 0)})."
     )
     about = "Infections averted and days of false quarantine, by the share of people with the app"
-    return f"![{about}]({picture})\n\n{textwrap.fill(words, 118)}\n"
+    return f"![{about}]({picture})\n\n{_wrapped(words)}\n"
+
+
+def _wrapped(words: str) -> str:
+    """Return lines of a text; a number and its per cent sign stay together."""
+    return textwrap.fill(words.replace(" %", "\0%"), 118).replace("\0", " ")
 
 
 def with_caption(page: Path, found: CityReport) -> str:

@@ -333,12 +333,11 @@ def threshold_text(found: Mapping[str, Any] | None) -> str:
             for end, words in (("low", "less than was tried"), ("high", "more than was tried"))
         )
         return (
-            f"It falls below 1 if {_percent_text(found['value'])} of people have the app "
+            f"It falls below 1 if {share_of_people(found['value'])} have the app "
             f"(90 % interval {low} to {high})."
         )
     if last["r"] > 1:
-        most = _percent_text(last["value"])
-        return f"Even if {most} of people have the app, it is {_r_bounds(last)}."
+        return f"Even if {share_of_people(last['value'])} have the app, it is {_r_bounds(last)}."
     return f"It is below 1 already at {_percent_text(first['value'])}: {_r_bounds(first)}."
 
 
@@ -468,6 +467,11 @@ def spaced(text: str) -> str:
 
 def _percent(point: ReportPoint) -> str:
     return _percent_text(float(point.settings[ADOPTION]))
+
+
+def share_of_people(share: float) -> str:
+    """Return a share of people in words, such as "32 % of people"."""
+    return "all people" if share == 1 else f"{_percent_text(share)} of people"
 
 
 def _percent_text(share: float) -> str:
