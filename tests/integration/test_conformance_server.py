@@ -271,5 +271,18 @@ def test_a_faulty_server_fails_the_check(tried: Tried, name: str, fault: Fault) 
         assert found.remedy
 
 
+@pytest.mark.parametrize("said", [[], "text", None, {}, {"tempIDs": {}}, {"error": []}])
+def test_answers_of_any_form_fail_checks_and_end_no_run(tried: Tried, said: object) -> None:
+    """Each answer but those of registrations is another: the run goes to its end."""
+
+    def fault(sent: Sent) -> None:
+        if sent.route != "POST /users":
+            sent.say(said)
+
+    verdict = tried.check(fault)
+    assert [found.check for found in verdict.findings] == NAMES
+    assert {"health", "tempids", "strangers"} <= {found.check for found in verdict.failed}
+
+
 def test_each_check_of_a_server_has_a_fault() -> None:
     assert {name for name, _, _ in FAULTS} == {*NAMES}

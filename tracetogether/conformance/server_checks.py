@@ -47,6 +47,9 @@ def _found(check: ServerCheck, bench: ServerBench) -> Finding:
         return check.passed(check.run(bench))
     except (CheckFailedError, CheckNotTriedError) as error:
         return check.ended(error)
+    except (TypeError, LookupError, AttributeError, ValueError) as error:
+        # A list where an object was expected, for one: the check reads what a stranger sent.
+        return check.ended(CheckFailedError(f"the answer has another form: {type(error).__name__}"))
 
 
 def _health(bench: ServerBench) -> str:
