@@ -17,7 +17,7 @@ from simulations.city.exchange import Stepper
 from simulations.city.network import Network
 from simulations.city.people import People
 from simulations.city.shard import ShardAnswer, ShardPlan
-from simulations.studies.bench import peak_mb
+from simulations.studies.memory import peak_mb
 
 Letters = list[bytes]
 """Packed rows: one letter for each shard, or one from each shard."""

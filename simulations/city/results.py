@@ -15,7 +15,7 @@ from simulations.city.outbreak import Outbreak, dispersion
 from simulations.city.run import CityRun
 from simulations.city.tree_table import CSV_FILE, PARQUET_FILE, save_tree
 from simulations.pages.recording import prepare_folder
-from simulations.studies.bench import peak_mb
+from simulations.studies.memory import peak_mb
 from tracetogether.units import Floats, Ints
 from tracetogether.whole_file import whole_file
 

@@ -21,7 +21,7 @@ from simulations.city.processes import in_processes
 from simulations.city.remote_shards import RemoteRun
 from simulations.city.response import CityCosts, total_of_days
 from simulations.city.shard import CHUNK, ShardPlan
-from simulations.studies.bench import peak_mb
+from simulations.studies.memory import peak_mb
 from tracetogether.units import Ints
 
 

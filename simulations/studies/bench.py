@@ -5,7 +5,6 @@ All times are CPU times of this process, since other programs disturb them less.
 width grows with the number of people, so density and walking times stay the same.
 """
 
-import sys
 from collections.abc import Callable, Generator
 from dataclasses import asdict, dataclass
 from importlib import import_module
@@ -22,6 +21,7 @@ from simulations.scores.tracing import list_run, open_run, trace
 from simulations.scores.truth import ground_truth
 from simulations.settings.scenario import Scenario, load_scenario
 from simulations.streams import Streams
+from simulations.studies.memory import peak_mb
 
 PEOPLE_A_METRE: Final = 120.0
 """People for each metre of width; the shipped scenario has 600 on 5 m."""
@@ -250,13 +250,3 @@ def _row(
 ) -> Timing:
     speeds = people * simulated_s / cpu_s, there_s / cpu_s
     return Timing(what, people, simulated_s, cpu_s, *speeds, peak_mb(), counts)
-
-
-def peak_mb() -> float:
-    """Return the largest memory of this process so far, megabytes; 0 where it is not known."""
-    try:
-        resource: Any = import_module("resource")  # not on Windows
-    except ImportError:
-        return 0.0
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return float(peak) / (2**20 if sys.platform == "darwin" else 2**10)

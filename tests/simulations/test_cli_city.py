@@ -149,10 +149,28 @@ def test_compare_gives_the_same_with_any_number_of_processes() -> None:
 
 @pytest.mark.slow
 def test_bench_times_a_city_beside_covasim() -> None:
-    words = ("bench", "--against", "covasim", "--people", "3000", "--days", "20", "--json")
-    own, other = json.loads(call(*words).stdout)["rows"]
-    assert (own["simulator"], other["simulator"]) == ("tracetogether", "covasim")
-    for row in (own, other):
+    words = ("bench", "--against", "covasim", "--people", "3000", "--days", "20", "--seeds", "2")
+    found = json.loads(call(*words, "--json").stdout)
+    assert [(row["simulator"], row["measures"], row["seed"]) for row in found["rows"]] == [
+        (simulator, measures, seed)
+        for measures in ("none", "tracing")
+        for simulator in ("tracetogether", "covasim")
+        for seed in (1, 2)
+    ]
+    for row in found["rows"]:
         assert (row["people"], row["days"]) == (3_000, 20)
         assert row["attack_rate"] >= 20 / 3_000
         assert row["agent_days_per_cpu_s"] == pytest.approx(60_000 / row["cpu_s"])
+    like = found["matched_to"]
+    assert like["reproduction_number"] == pytest.approx(2.5, abs=0.2)
+    assert sum(like["generation"]) == pytest.approx(1, abs=1e-4)
+
+
+def test_bench_times_our_city_alone() -> None:
+    found = json.loads(
+        call("bench", "--people", "3000", "--days", "10", "--seeds", "1", "--json").stdout
+    )
+    assert [row["measures"] for row in found["rows"]] == ["none", "tracing"]
+    assert found["matched_to"] is None
+    (mean, _) = found["means"]
+    assert mean["attack_rate_lowest"] == mean["attack_rate"] == mean["attack_rate_highest"]
