@@ -15,6 +15,7 @@ import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import cache
 from typing import Final
 
 import numpy as np
@@ -173,6 +174,12 @@ class PoissonTable:
         return found
 
 
+@cache
+def poisson_table() -> PoissonTable:
+    """Return the table that all runs of this process share."""
+    return PoissonTable()
+
+
 class Transmission:
     """The attempts of a run.
 
@@ -196,7 +203,7 @@ class Transmission:
         )
         self._ends = [np.ascontiguousarray(row, dtype=np.int64) for row in ends]
         self._scale = scale / MEAN_INFECTIOUSNESS
-        self._poisson = PoissonTable()
+        self._poisson = poisson_table()
         shares = np.rint(np.cumsum(generation_shares(scenario.disease)) * (1 << _DAY_BITS))
         self._day = np.repeat(
             np.arange(1, INFECTIOUS_DAYS + 1, dtype=np.uint8),
