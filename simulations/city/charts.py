@@ -11,7 +11,8 @@ from tracetogether.svg import area, circle, line, path, picture, text, titled
 
 WIDTH: Final = 440
 HEIGHT: Final = 290
-_LEFT, _RIGHT, _TOP, _FOOT = 58, 16, 40, 48
+_LEFT, _RIGHT, _TOP, _FOOT = 58, 26, 40, 48
+_WORDS_W, _WORDS_H = 120, 40  # room for the words of a mark
 _TICKS: Final = 4
 _STEPS: Final = (1.0, 2.0, 2.5, 5.0, 10.0)
 
@@ -131,7 +132,15 @@ def chart_parts(chart: Chart) -> list[Markup]:
     middle = (_LEFT + WIDTH - _RIGHT) / 2
     parts.append(text(middle, HEIGHT - 6, chart.x_label, "middle quiet"))
     for mark in chart.marks:
-        parts += _marked(mark, across(mark.x))
+        x = across(mark.x)
+        beside = [
+            up(value)
+            for shown in chart.lines
+            for place, *values in zip(shown.x, shown.mean, shown.high, strict=True)
+            for value in values
+            if value is not None and abs(across(place) - x) <= _WORDS_W
+        ]
+        parts += _marked(mark, x, low=min(beside, default=HEIGHT) < _TOP + _WORDS_H)
     for shown in chart.lines:
         parts += _line(shown, across, up)
     return parts
@@ -142,11 +151,13 @@ def _values(shown: ChartLine) -> Iterable[float]:
         yield from (value for value in values if value is not None)
 
 
-def _marked(mark: ChartMark, x: float) -> list[Markup]:
+def _marked(mark: ChartMark, x: float, *, low: bool) -> list[Markup]:
+    """Return a mark at x; its words are at the foot if ``low``, where no line is."""
     at_right = x > (_LEFT + WIDTH) / 2
     shift, kind = (-7, "number mark") if at_right else (7, "mark")
+    top = HEIGHT - _FOOT - _WORDS_H if low else _TOP
     words = [
-        text(x + shift, _TOP + 13 + 17 * place, word, kind) for place, word in enumerate(mark.words)
+        text(x + shift, top + 13 + 17 * place, word, kind) for place, word in enumerate(mark.words)
     ]
     return [line(x, _TOP, x, HEIGHT - _FOOT, "mark"), *words]
 

@@ -66,7 +66,7 @@ def short_count(value: float) -> str:
     """Return a count in few characters, such as "2 M"."""
     if abs(value) >= 1e6:
         return f"{value / 1e6:g} M"
-    return f"{value / 1e3:g} k" if abs(value) >= 1e4 else f"{value:,.0f}"
+    return f"{value / 1e3:g} k" if abs(value) >= 1e3 else f"{value:g}"
 
 
 def with_bounds(value: SeedMean) -> str:

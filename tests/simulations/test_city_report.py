@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 
-from simulations.city.charts import ticks
+from simulations.city.charts import HEIGHT, Chart, ChartLine, ChartMark, drawn, ticks
 from simulations.city.outbreak import Outbreak
 from simulations.city.outbreak_tree import APP, FOUND, MOST_CASES, PLACES, TESTED, tree_of
 from simulations.city.report_charts import adoption_picture
@@ -197,8 +197,7 @@ def test_the_tree_is_one_outbreak(results: dict[str, Any], report: CityReport) -
     assert tree.size == max(fits)
     assert len(tree.cases) == tree.size
     assert (tree.first_cases, tree.alone) == (len(size), list(size.values()).count(1))
-    drawn = str(drawn_tree(tree))
-    assert drawn.count("<title>") == len(tree.cases)
+    assert str(drawn_tree(tree)).count("<title>") == len(tree.cases)
     page = page_of(report, tree)
     assert f"{tree.size:,} people from one of day 0." in page
     assert all(words in page for words in FOUND)
@@ -240,6 +239,14 @@ def test_ticks_are_round_and_cover_all(low: float, high: float, wanted: list[flo
     assert ticks(low, high) == pytest.approx(wanted) or ticks(low, high)[0] <= low
 
 
+@pytest.mark.parametrize(("value", "at_foot"), [(0.1, False), (1.0, True)])
+def test_words_of_a_mark_stand_where_no_line_is(value: float, at_foot: bool) -> None:  # noqa: FBT001
+    line = ChartLine("first", [0, 0.4, 1], [0, value, 1], [None] * 3, [None] * 3)
+    picture = str(drawn(Chart("a chart", "x", "y", [line], [ChartMark(0.3, ("here",))])))
+    top = float(re.search(r'y="([\d.]+)" class="mark">here', picture)[1])  # type: ignore[index]
+    assert (top > HEIGHT / 2) == at_foot
+
+
 def call(*words: str | Path) -> Result:
     return CliRunner().invoke(city, ["report", *(str(word) for word in words)])
 
@@ -248,15 +255,15 @@ def test_from_the_command_line(results: dict[str, Any], report: CityReport, tmp_
     folder = tmp_path / "sweep"
     folder.mkdir()
     (folder / RESULTS).write_text(json.dumps(results))
-    page, drawn = tmp_path / "page.html", tmp_path / "city.svg"
-    done = call(folder, "-o", page, "--picture", drawn, "--json")
+    page, picture = tmp_path / "page.html", tmp_path / "city.svg"
+    done = call(folder, "-o", page, "--picture", picture, "--json")
     assert done.exit_code == 0, done.output
     said = json.loads(done.stdout)
     assert said["answer"] == report.headline()
     assert said["digest"] == results["digest"]
     tree = tree_of(scenario_of(results, report.chosen, source="here"), seed=1)
     assert page.read_text("utf-8") == page_of(report, tree)
-    assert drawn.read_text("utf-8") == adoption_picture(report)
+    assert picture.read_text("utf-8") == adoption_picture(report)
 
 
 @pytest.mark.slow
