@@ -240,7 +240,7 @@ def test_ticks_are_round_and_cover_all(low: float, high: float, wanted: list[flo
 
 
 @pytest.mark.parametrize(("value", "at_foot"), [(0.1, False), (1.0, True)])
-def test_words_of_a_mark_stand_where_no_line_is(value: float, at_foot: bool) -> None:  # noqa: FBT001
+def test_words_of_a_mark_stand_where_no_line_is(value: float, at_foot: bool) -> None:
     line = ChartLine("first", [0, 0.4, 1], [0, value, 1], [None] * 3, [None] * 3)
     picture = str(drawn(Chart("a chart", "x", "y", [line], [ChartMark(0.3, ("here",))])))
     top = float(re.search(r'y="([\d.]+)" class="mark">here', picture)[1])  # type: ignore[index]
