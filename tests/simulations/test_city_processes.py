@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -123,11 +123,12 @@ def test_a_process_that_ends_early_is_an_error_that_leaves_nothing(
 def running_shards(parent: int) -> list[int]:
     """Return the processes of ``parent`` that have mapped the people's memory."""
     listed = Path(f"/proc/{parent}/task/{parent}/children").read_text("ascii").split()
-    return [
-        int(child)
-        for child in listed
-        if "tracetogether-city" in Path(f"/proc/{child}/maps").read_text("ascii")
-    ]
+    found = []
+    for child in listed:
+        with suppress(OSError):  # it ended meanwhile
+            if "tracetogether-city" in Path(f"/proc/{child}/maps").read_text("ascii"):
+                found.append(int(child))
+    return found
 
 
 @pytest.mark.slow
@@ -141,7 +142,7 @@ def test_a_run_that_is_stopped_leaves_no_process_and_no_memory(how: signal.Signa
         [sys.executable, *words.split()], stderr=subprocess.PIPE, text=True, start_new_session=True
     )
     try:
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 300  # a busy machine
         while len(started := running_shards(run.pid)) < 2:
             assert time.monotonic() < deadline
             time.sleep(0.05)
@@ -149,12 +150,12 @@ def test_a_run_that_is_stopped_leaves_no_process_and_no_memory(how: signal.Signa
             os.killpg(run.pid, how)
         else:
             run.send_signal(how)
-        _, said = run.communicate(timeout=60)
+        _, said = run.communicate(timeout=300)
     finally:
         run.kill()
     assert run.returncode != 0
     assert "Traceback" not in said
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 300  # a busy machine
     while any(Path(f"/proc/{child}").exists() for child in started):
         assert time.monotonic() < deadline, "a shard goes on alone"
         time.sleep(0.05)
