@@ -31,7 +31,7 @@ ADOPTIONS: Final = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8)
 SEEDS: Final = 20
 LAW_CITY: Final = "small-town"
 LAW_SETTINGS: Final = {
-    "people.count": "20000",
+    "people.count": "10000",
     "days": "120",
     "disease.start_cases": "100",  # enough that no epidemic dies out
     "app.false_listings": "0",  # a false listing names nobody whom the case infected

@@ -5,7 +5,8 @@ and with what the radio finds (the detection table that comes with the library).
 adoptions have the same seeds, and differences are taken seed by seed.
 
 An epidemic counts as suppressed if it has fewer new infections in its last days than in the first
-days with the app.
+days with the app. One that is over before the app begins counts as not suppressed: nothing was left
+to suppress.
 """
 
 from collections.abc import Callable, Sequence
