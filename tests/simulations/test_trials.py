@@ -49,12 +49,14 @@ def test_the_ward_plays() -> None:
 
 def test_locked_iphones_in_an_office_find_few_of_each_other() -> None:
     settings = {"ios": "1", "locked": "1", "background": "0", "duration_s": "3600"}
-    played = run(load_scenario("office-day", settings), seed=1)
-    opened = open_run(played)
-    near = near_windows(played, opened, 2.0)
-    assert len(near.recorded) > 100
-    assert 0.07 <= near.recorded.mean() <= 0.40
-    assert (opened.owner != opened.peer).all()
+    recorded = []
+    for seed in range(1, 9):  # the trial's eight seeds: one office differs much from the next
+        played = run(load_scenario("office-day", settings), seed=seed, fidelity="vectorized")
+        opened = open_run(played)
+        recorded += near_windows(played, opened, 2.0).recorded.tolist()
+        assert (opened.owner != opened.peer).all()
+    assert len(recorded) > 800
+    assert 0.07 <= sum(recorded) / len(recorded) <= 0.40
 
 
 def test_a_row_says_whether_it_agrees() -> None:
