@@ -19,6 +19,10 @@ class CheckFailedError(Exception):
     """What was checked is wrong; the message says what was seen."""
 
 
+class RefusedError(CheckFailedError):
+    """What is checked refused a request, where a check may expect it to."""
+
+
 class CheckNotTriedError(Exception):
     """A check needs something that is not there; the message says what."""
 
