@@ -19,7 +19,7 @@ class CheckFailedError(Exception):
     """What was checked is wrong; the message says what was seen."""
 
 
-class RefusedError(CheckFailedError):
+class PeerRefusedError(CheckFailedError):
     """What is checked refused a request, where a check may expect it to."""
 
 

@@ -16,7 +16,7 @@ from bumble.transport.common import TransportSink, TransportSource
 
 from tracetogether.adapters.bumble_radio.host import AdvertisingReport, CalmHost
 from tracetogether.bluetrace.payload import MAX_PAYLOAD_BYTES
-from tracetogether.conformance.checklist import CheckFailedError, RefusedError, require
+from tracetogether.conformance.checklist import CheckFailedError, PeerRefusedError, require
 from tracetogether.exchange import GattProfile
 from tracetogether.node.advertising import encode_advertisement, parse_advertisement
 
@@ -129,7 +129,7 @@ class PeerBench:
 
         Raises:
             CheckFailedError: it can't be connected to, or has no such value.
-            RefusedError: it refuses the connection, or what is done with it.
+            PeerRefusedError: it refuses the connection, or what is done with it.
         """
         heard = await self.find()
         connection = None
@@ -144,7 +144,7 @@ class PeerBench:
         except TimeoutError:
             raise CheckFailedError(f"no answer within {_STEP_S:g} s") from None
         except (ProtocolError, hci.HCI_Error) as error:
-            raise RefusedError(f"it refuses: {type(error).__name__}") from None
+            raise PeerRefusedError(f"it refuses: {type(error).__name__}") from None
         finally:
             if connection is not None:
                 with suppress(Exception):

@@ -17,7 +17,7 @@ from tracetogether.conformance.checklist import (
     CheckFailedError,
     CheckNotTriedError,
     Finding,
-    RefusedError,
+    PeerRefusedError,
     Verdict,
     require,
 )
@@ -157,7 +157,7 @@ async def _takes(bench: PeerBench) -> str:
 
 async def _survives(bench: PeerBench) -> str:
     for garbage in _GARBAGE:
-        with suppress(RefusedError):  # it may refuse, and must not fall silent
+        with suppress(PeerRefusedError):  # it may refuse, and must not fall silent
             async with bench.visit() as (_, value):
                 await value.write_value(garbage, with_response=True)
     async with bench.visit() as (_, value):
