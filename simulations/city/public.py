@@ -101,7 +101,7 @@ class CityResult(FrameColumns):
 
     @cached_property
     def figures(self) -> Mapping[str, Any]:
-        """Return every figure and curve; see ``findings`` in docs/howto/city.md."""
+        """Return every figure and curve by name; docs/howto/city.md says what each is."""
         return findings(self.played, self.outbreak)
 
     @property
@@ -243,7 +243,8 @@ def sweep(
             script must have its calls below ``if __name__ == "__main__":``.
         cluster: address of a Dask scheduler, used instead of processes here.
         folder: keeps each finished run; the same call goes on from there.
-        threshold: the key from whose values on R is below 1; None: app.adoption if it is varied.
+        threshold: the key to ask from which of its values on R is below 1; None: app.adoption if
+            it is varied.
         on_progress: called with (runs done, runs in all); by default a line is shown on a
             terminal and in a notebook.
 

@@ -25,9 +25,17 @@ from simulations.city.report_charts import (
     own_text,
     r_chart,
 )
-from simulations.city.report_data import CityReport, ReportPoint, bounds_text, is_number
+from simulations.city.report_data import (
+    ADOPTION,
+    PRESS_ADOPTION,
+    CityReport,
+    ReportPoint,
+    bounds_text,
+    is_number,
+)
 from simulations.city.report_words import (
     COUNTED,
+    NO_R,
     basis,
     count_text,
     lead,
@@ -61,6 +69,10 @@ class _Control:
     name: str
     values: Sequence[str]
     start: str
+
+    @property
+    def label(self) -> str:
+        return f"share of people with the app ({ADOPTION})" if self.name == ADOPTION else self.name
 
     @property
     def numbers(self) -> bool:
@@ -127,6 +139,7 @@ def page_of(report: CityReport, tree: OutbreakTree | None) -> str:
         ],
         outbreak=None if tree is None else _outbreak(tree),
         basis=basis(report),
+        no_r=NO_R if any(point.r.ratio is None for point in report.points) else "",
         count=count_text,
         percent=percent_text,
         two_digits=ratio_text,
@@ -189,6 +202,10 @@ def _along(report: CityReport) -> dict[str, Any] | None:
     note = "Dots are computed points with their 90 % intervals; lines only join them."
     if hidden:
         note += f" {hidden} more lines are in the table of all points."
+    if averted.marks:
+        note += (
+            f" Dotted line: {percent_text(PRESS_ADOPTION)}, the share in Singapore in June 2020."
+        )
     heading = "How many people need the app?" if report.by_adoption else f"Along {report.main}"
     return {
         "heading": heading,

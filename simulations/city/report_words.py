@@ -10,6 +10,7 @@ from simulations.city.report_data import (
     spaced,
 )
 from simulations.city.seed_means import SeedMean, SeedRatio
+from simulations.city.sweep_points import LEAST_EARLY
 
 COUNTED: Final = {
     "infections": "infections",
@@ -30,6 +31,8 @@ COUNTED: Final = {
     "cost": "money, by the scenario's prices",
 }
 """Figures in the table of costs, in words."""
+NO_R: Final = f"there are fewer than {LEAST_EARLY} early cases"
+"""Why R of a point is not known, in words."""
 
 
 def count_text(value: float) -> str:
@@ -125,10 +128,14 @@ def is_enough(report: CityReport) -> str:
     point, base = report.chosen, report.baseline
     if point.r.ratio is None or point is base:
         return ""
+    against = main_text(report, base)
+    if base.r.ratio is None:
+        against = f". With {against} it is not known: {NO_R}"
+    else:
+        against = f", and {_r_text(base.r)} with {against}"
     return (
-        f"Is it enough? {_verdict(point.r)}: an early case infects {_r_text(point.r)} others, "
-        f"and {_r_text(base.r)} with {main_text(report, base)}. Infections fall from the "
-        f"start only below 1. {report.threshold}"
+        f"Is it enough? {_verdict(point.r)}: an early case infects {_r_text(point.r)} others"
+        f"{against}. Infections fall from the start only below 1. {report.threshold}"
     ).strip()
 
 
@@ -142,7 +149,7 @@ def _verdict(r: SeedRatio) -> str:
 
 def _r_text(value: SeedRatio) -> str:
     if value.ratio is None:
-        return "an unknown number of"
+        return "not known"
     if value.low is None or value.high is None:
         return f"{value.ratio:.2f}"
     return f"{value.ratio:.2f} ({value.low:.2f} to {value.high:.2f})"

@@ -18,7 +18,7 @@ from simulations.city.compare import Comparison
 from simulations.city.keys import CityScenario
 from simulations.city.many_runs import CityTask, run_tasks, tasks_of
 from simulations.city.scenario import city_key, replaced, value_of
-from simulations.city.sweep_points import Findings, point_of
+from simulations.city.sweep_points import LEAST_EARLY, Findings, point_of
 from simulations.city.thresholds import Threshold, threshold
 from simulations.progress_line import OnProgress
 from simulations.provenance import LIBRARIES, digest_of, provenance
@@ -107,7 +107,12 @@ class CitySweep:
     def answers(self) -> list[str]:
         """Return one sentence for each point, and one about where R is below 1."""
         said = [_sentence(point, self.scenario) for point in self.points]
-        return said if self.crossing is None else [*said, self.crossing.sentence]
+        if self.crossing is not None:
+            return [*said, self.crossing.sentence]
+        if len(self.vary.get(_USUAL, ())) < 2:
+            return said
+        words = f"it needs R at two values, with {LEAST_EARLY} early cases or more at each"
+        return [*said, f"From which {_USUAL} on R is below 1 is not known: {words}."]
 
     def row_columns(self) -> dict[str, list[Any]]:
         """Return a table with a line for each run: settings and figures."""

@@ -16,6 +16,7 @@ from scipy.optimize import isotonic_regression
 
 from simulations.city.sweep_points import Findings, early_r, r_text
 from tracetogether.errors import ScenarioError
+from tracetogether.plain_text import counted
 from tracetogether.units import Floats
 
 
@@ -91,8 +92,8 @@ def threshold(key: str, rows: Sequence[Findings]) -> Threshold:
     }
     if len(known) < 2:
         raise ScenarioError(
-            f"R is known at {len(known)} values of {key}, and two are needed: vary {key} over "
-            "several values, and run at least 30 days with more disease.start_cases"
+            f"R is known at {counted(len(known), 'values')} of {key}, and two are needed: vary "
+            f"{key} over several values, for 30 days or more, with more people or seeds"
         )
     tried = np.array(list(known))
     weights = np.array([sum(row["early"]["cases"] for row in by_value[at]) for at in known])

@@ -43,8 +43,11 @@ class CrowdComparison(FrameColumns):
         if change is None:
             return "Nobody was in contact, so there is nothing to compare."
         more = "more" if change.median >= 0 else "less"
-        words = f"{self.first.scenario} finds {abs(100 * change.median):.1f} points {more} of all"
-        words += f" true contacts than {self.second.scenario}"
+        names = [self.first.scenario, self.second.scenario]
+        if names[0] == names[1]:
+            names = [f"The first {names[0]}", "the second"]
+        words = f"{names[0]} finds {abs(100 * change.median):.1f} points {more} of all"
+        words += f" true contacts than {names[1]}"
         if change.low is None or change.high is None:
             return f"{words} (one seed, so no interval)."
         low, high = sorted((100 * change.low, 100 * change.high))

@@ -91,6 +91,21 @@ def test_the_headline_says_what_the_runs_say(results: dict[str, Any], report: Ci
     assert report.baseline.averted is None
 
 
+def test_the_page_says_where_r_is_not_known(results: dict[str, Any]) -> None:
+    changed = json.loads(json.dumps(results))
+    for point in changed["points"]:
+        known = point["settings"]["app.adoption"] == 0.32
+        point["r"] = (
+            {"r": 1.4, "low": 0.9, "high": 2.1} if known else dict.fromkeys(("r", "low", "high"))
+        )
+    page = page_of(report_of(changed, source="here"), None)
+    assert (
+        "infects 1.40 (0.90 to 2.10) others. With no app it is not known: there are fewer" in page
+    )
+    assert "R of early cases is – where there are fewer than 10 early cases." in page
+    assert "Computed here: 2,000 people" in page
+
+
 def test_another_key_and_words_as_values() -> None:
     town = load_city("test-town", SETTINGS | {"people.count": "500", "app.adoption": "0.8"})
     vary = {"app.protocol": ["bluetrace", "broadcast"], "tests.delay_days": [0, 3]}
@@ -134,7 +149,7 @@ def test_costs_of_each_infection_averted_and_ages(results: dict[str, Any]) -> No
     assert report.chosen.share.ratio == pytest.approx(320 / 1002)
     assert report.chosen.per_averted["calls"].ratio == pytest.approx(208 / 320)
     page = page_of(report, None)
-    assert "more of it for each infection averted, 32\u00a0% with the app" in page
+    assert "change for each infection averted, 32\u00a0% with the app" in page
     assert ">0.65<" in page.replace(" <", "<")
     ages = report.chosen.by_age
     assert sum(line["deaths"]["mean"] for line in ages) == pytest.approx(

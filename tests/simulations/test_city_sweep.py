@@ -1,6 +1,7 @@
 """Cities for programs, and sweeps that stop and go on."""
 
 import json
+import re
 import subprocess
 import sys
 import time
@@ -14,7 +15,7 @@ from click.testing import CliRunner
 from simulations.city import City, CitySweepResult, compare, run, sweep
 from simulations.city import sweeps as sweeps_module
 from simulations.city.many_runs import run_tasks, tasks_of
-from simulations.city.results import findings
+from simulations.city.results import findings, summary
 from simulations.city.seed_means import SeedMean, SeedRatio, curve_means
 from simulations.city.sweep_points import LEAST_EARLY, early_r, point_of
 from simulations.city.thresholds import threshold
@@ -242,6 +243,22 @@ def test_the_answer_says_when_r_does_not_cross_1() -> None:
     assert "R is below 1 already at app.adoption = 0" in low.sentence
     with pytest.raises(ScenarioError, match="two are needed"):
         threshold("app.adoption", rows_with_r({0.0: [900]}))
+
+
+def test_the_guide_says_what_every_figure_of_a_run_is(town: City) -> None:
+    guide = (Path(__file__).parents[2] / "docs" / "howto" / "city.md").read_text("utf-8")
+    table = guide.partition("## The figures of a run")[2].partition("## ")[0]
+    names = set(summary(run(town.with_(days=2)).played))
+    assert names <= set(re.findall(r"`(\w+)`", table))
+
+
+def test_a_sweep_over_adoption_says_when_r_is_not_known(town: City) -> None:
+    found = sweep(town.with_({"people.count": 500}, days=12), {"app.adoption": [0, 0.8]}, seeds=1)
+    assert found.crossing is None
+    assert found.answers()[-1] == (
+        "From which app.adoption on R is below 1 is not known: it needs R at two values, "
+        "with 10 early cases or more at each."
+    )
 
 
 def test_a_point_holds_what_its_seeds_say(town: City) -> None:

@@ -130,7 +130,8 @@ def test_more_adoption_finds_more(carriage: Scenario) -> None:
     change = found.difference["recorded"]
     assert change.low is not None
     assert change.low > 0
-    assert "points more of all true contacts" in found.answer
+    assert found.answer.startswith(f"The first {carriage.name} finds ")
+    assert "points more of all true contacts than the second (" in found.answer
     frame = found.to_pandas().set_index("measure")
     assert frame.loc["recorded", "difference"] == pytest.approx(change.median)
 
