@@ -7,6 +7,7 @@ from tracetogether.cli.console import answer, fixed, right, table
 from tracetogether.cli.options import as_json
 from tracetogether.cli.recording_options import RecordingOptions, recording_options
 from tracetogether.evaluation.continuity import WINDOW_S, continuity_of
+from tracetogether.plain_text import counted
 
 _SHOWN = 20
 
@@ -60,9 +61,9 @@ def continuity(given: RecordingOptions, window_s: float, *, as_json: bool) -> No
             (right("complete"), lambda pair: f"{pair['completeness']:.1%}"),
             (right("longevity"), lambda pair: f"{pair['longevity']:.1%}"),
             (right("longest gap"), lambda pair: f"{pair['gap_s']:.0f} s"),
-            caption=f"and {left:,} pairs with more" if left else None,
+            caption=f"and {left:,} pairs with more continuity" if left else None,
         ),
-        f"All {len(found):,} pairs: detection {overall['detection']:.1%}, continuity "
+        f"{counted(len(found), 'pairs')} in all: detection {overall['detection']:.1%}, continuity "
         f"{overall['continuity']:.1%} of windows of {window_s:g} s, completeness "
         f"{overall['completeness']:.1%}, longevity {overall['longevity']:.1%}.",
         "Herald published for its app, phones within 8 m: detection 100 %, continuity 93.1 % to "
