@@ -19,6 +19,7 @@ from simulations.city.many_runs import run_tasks, tasks_of
 from simulations.city.seed_means import SeedMean, SeedRatio
 from simulations.city.sweep_points import Findings, curves_of, early_r, r_text
 from simulations.progress_line import OnProgress
+from tracetogether.plain_text import counted
 
 _SMALL: Final = 10
 _NOT_SHOWN: Final = ("scenario", "seed", "people", "days", "peak_mb")
@@ -110,7 +111,7 @@ class Comparison:
         more = " more" if quarantine >= 0 else ""
         return (
             f"In {self.scenario.name} ({self.scenario.people.count:,} people, "
-            f"{self.scenario.days} days), {named} instead of {against} {verb} "
+            f"{counted(self.scenario.days, 'days')}), {named} instead of {against} {verb} "
             f"{abs(averted.mean):,.0f} of {before:,.0f} infections, {abs(share):.0%} "
             f"({self._interval(averted)}{_chance(averted)}); it {does} {abs(quarantine):,.0f}"
             f"{more} days of quarantine of people who were not infected."

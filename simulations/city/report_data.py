@@ -18,6 +18,7 @@ import numpy as np
 from simulations.city.keys import CityScenario
 from simulations.city.scenario import replaced, value_of
 from simulations.city.seed_means import SeedMean, SeedRatio, curve_means
+from simulations.city.sweep_points import figure_mean
 from simulations.city.sweeps import FORMAT, RESULTS
 from tracetogether.errors import ScenarioError, StoreError
 from tracetogether.plain_text import counted
@@ -200,9 +201,12 @@ class CityReport:
         place = f"{self.scenario} with {others}" if others else self.scenario
         if point.averted is None or point.share is None or point.share.ratio is None:
             count = point.figures["infections"]
+            people = int(point.settings.get("people.count", self.people))
+            days = int(point.settings.get("days", self.days))
+            bounds = bounds_text(count.low, count.high, "{:,.0f}")
             return (
-                f"In {place}, {count.mean:,.0f} of {self.people:,} people are infected in "
-                f"{self.days} days ({bounds_text(count.low, count.high, '{:,.0f}')}, {seeds})."
+                f"In {place}, {count.mean:,.0f} of {people:,} people are infected in "
+                f"{counted(days, 'days')} ({bounds}, {seeds})."
             )
         share, more = point.share, point.share.ratio >= 0
         low, high = share.low, share.high
@@ -357,7 +361,7 @@ def _point(
     together: _Row,
 ) -> ReportPoint:
     figures = {
-        name: SeedMean.of([float(run[name]) for run in group], least=0.0)
+        name: figure_mean(group, name)
         for name in FIGURES
         if all(run.get(name) is not None for run in group)
     }
@@ -366,7 +370,7 @@ def _point(
         before = _column(base, "infections")
         fewer = before - _column(group, "infections")
         averted = SeedMean.of(fewer.tolist())
-        share = SeedRatio.of(fewer.tolist(), before.tolist())
+        share = SeedRatio.of(fewer.tolist(), before.tolist(), most=1.0)
         if averted.low is not None and averted.low > 0:
             per_averted = {
                 name: SeedRatio.of(

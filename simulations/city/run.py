@@ -4,7 +4,7 @@ import hashlib
 import json
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -20,6 +20,7 @@ from simulations.city.people import People
 from simulations.city.processes import in_processes
 from simulations.city.remote_shards import RemoteRun
 from simulations.city.response import CityCosts, total_of_days
+from simulations.city.scenario import replaced
 from simulations.city.shard import CHUNK, ShardPlan
 from simulations.studies.memory import peak_mb
 from tracetogether.units import Ints
@@ -135,6 +136,10 @@ def run_city(
 
 
 def with_people(scenario: CityScenario, count: int | None, days: int | None) -> CityScenario:
-    """Return the scenario with another number of people or days, where one is given."""
-    people = scenario.people if count is None else replace(scenario.people, count=count)
-    return replace(scenario, people=people, days=scenario.days if days is None else days)
+    """Return the scenario with another number of people or days, where one is given.
+
+    Raises:
+        ScenarioError: a number is outside the limits of its key.
+    """
+    given = {"people.count": count, "days": days}
+    return replaced(scenario, {key: number for key, number in given.items() if number is not None})

@@ -31,18 +31,21 @@ class SeedMean:
     high: float | None
 
     @classmethod
-    def of(cls, values: Sequence[float], *, least: float = -np.inf) -> "SeedMean":
+    def of(
+        cls, values: Sequence[float], *, least: float = -np.inf, most: float = np.inf
+    ) -> "SeedMean":
         """Return the mean of values, one for each seed.
 
         Args:
             values: of seeds.
             least: the least value that is possible; the interval does not go below.
+            most: the greatest value that is possible; the interval does not go above.
         """
         mean = float(np.mean(values))
         if len(values) < 2:
             return cls(mean, None, None)
         half = half_width(np.asarray(values, dtype=np.float64)[:, None])[0]
-        return cls(mean, max(mean - half, least), mean + half)
+        return cls(mean, float(max(mean - half, least)), float(min(mean + half, most)))
 
     def to_json(self) -> dict[str, float | None]:
         """Return the figures for JSON."""
@@ -98,8 +101,16 @@ class SeedRatio:
     high: float | None
 
     @classmethod
-    def of(cls, over: Sequence[float], under: Sequence[float]) -> "SeedRatio":
-        """Return the ratio of paired values, one pair for each seed."""
+    def of(
+        cls, over: Sequence[float], under: Sequence[float], *, most: float = np.inf
+    ) -> "SeedRatio":
+        """Return the ratio of paired values, one pair for each seed.
+
+        Args:
+            over: numerators.
+            under: denominators.
+            most: the greatest ratio that is possible; the interval does not go above.
+        """
         top, bottom = np.asarray(over, dtype=np.float64), np.asarray(under, dtype=np.float64)
         if bottom.mean() <= 0:
             return cls(None, None, None)
@@ -115,7 +126,8 @@ class SeedRatio:
         linear = top.mean() * bottom.mean() - spread[0, 1]
         rest = top.mean() ** 2 - spread[0, 0]
         root = max(linear**2 - square * rest, 0.0) ** 0.5
-        return cls(ratio, float((linear - root) / square), float((linear + root) / square))
+        low, high = (linear - root) / square, (linear + root) / square
+        return cls(ratio, float(low), float(min(high, most)))
 
     def to_json(self) -> dict[str, float | None]:
         """Return the figures for JSON."""

@@ -17,6 +17,13 @@ LEAST_EARLY: Final = 10
 """Early cases of all runs from which R is computed."""
 NOT_AVERAGED: Final = ("seed", "people", "days", "r", "k", "cpu_s", "peak_mb")
 """Numbers of a run that have no mean over seeds here."""
+_OF_PEOPLE: Final = (
+    "infections",
+    "severe",
+    "deaths",
+    "infected_named_by_app",
+    "infected_named_by_tracers",
+)  # figures that count each person once
 
 
 def point_of(settings: Mapping[str, Any], rows: Sequence[Findings]) -> dict[str, Any]:
@@ -43,14 +50,15 @@ def point_of(settings: Mapping[str, Any], rows: Sequence[Findings]) -> dict[str,
     return {
         "settings": dict(settings),
         "seeds": [row["seed"] for row in rows],
-        "figures": {name: _mean(rows, name) for name in averaged(rows[0])},
+        "figures": {name: figure_mean(rows, name).to_json() for name in averaged(rows[0])},
         "r": early_r(rows),
         "k": _dispersion(rows, offspring),
         "most_infectious_share": most_infectious_share(offspring),
         "offspring": offspring.tolist(),
         "generations": _generations(rows),
         "by_layer": {
-            layer: _mean([row["by_layer"] for row in rows], layer) for layer in rows[0]["by_layer"]
+            layer: _mean([row["by_layer"] for row in rows], layer, most=rows[0]["people"])
+            for layer in rows[0]["by_layer"]
         },
         "by_age": _by_age(rows),
         "curves": curves_of(rows),
@@ -95,6 +103,21 @@ def averaged(row: Findings) -> list[str]:
     ]
 
 
+def figure_mean(rows: Sequence[Findings], name: str) -> SeedMean:
+    """Return the mean of a figure of some runs of one setting.
+
+    Its interval stays within what is possible: no more than all people are infected, for example.
+    """
+    row = rows[0]
+    most = {
+        "attack_rate": 1.0,
+        "peak_day": row["days"] - 1.0,
+        **dict.fromkeys(_OF_PEOPLE, float(row["people"])),
+    }
+    values = [float(row[name]) for row in rows]
+    return SeedMean.of(values, least=0.0, most=most.get(name, np.inf))
+
+
 def sum_of(columns: Sequence[Ints]) -> Ints:
     """Return the sum of columns of different lengths."""
     total = np.zeros(max(len(column) for column in columns), dtype=np.int64)
@@ -103,8 +126,8 @@ def sum_of(columns: Sequence[Ints]) -> Ints:
     return total
 
 
-def _mean(rows: Sequence[Findings], name: str) -> dict[str, float | None]:
-    return SeedMean.of([row[name] for row in rows], least=0.0).to_json()
+def _mean(rows: Sequence[Findings], name: str, *, most: float) -> dict[str, float | None]:
+    return SeedMean.of([row[name] for row in rows], least=0.0, most=most).to_json()
 
 
 def _r_of(value: Measured | None) -> dict[str, float | None]:
@@ -150,6 +173,6 @@ def _by_age(rows: Sequence[Findings]) -> list[dict[str, Any]]:
     names = ("infections", "severe", "deaths")
     return [
         {"from_age": lines[0]["from_age"], "people": lines[0]["people"]}
-        | {name: _mean(lines, name) for name in names}
+        | {name: _mean(lines, name, most=max(line["people"] for line in lines)) for name in names}
         for lines in zip(*(row["by_age"] for row in rows), strict=True)
     ]

@@ -25,6 +25,7 @@ from simulations.provenance import LIBRARIES, digest_of, provenance
 from simulations.studies.sweep_folder import SweepFolder
 from simulations.studies.sweep_tables import POINTS, ROWS, save_columns
 from tracetogether.errors import ScenarioError
+from tracetogether.plain_text import counted
 from tracetogether.whole_file import write_whole
 
 RESULTS: Final = "results.json"
@@ -226,6 +227,9 @@ def combinations(
 ) -> list[tuple[dict[str, Any], CityScenario]]:
     """Return the settings and the scenario of each combination of values.
 
+    Equal combinations are returned once, because a run that counts twice makes an interval too
+    narrow.
+
     Raises:
         ScenarioError: a key is unknown, named twice or without values, or a value is out of range.
     """
@@ -237,11 +241,12 @@ def combinations(
             raise ScenarioError(f"{name} is given twice: name each key once")
         if not values:
             raise ScenarioError(f"{name} has no values to try")
-    found = []
+    found: dict[tuple[Any, ...], tuple[dict[str, Any], CityScenario]] = {}
     for values in itertools.product(*vary.values()):
         chosen = replaced(scenario, dict(zip(names, values, strict=True)))
-        found.append(({name: value_of(chosen, name) for name in names}, chosen))
-    return found
+        settings = {name: value_of(chosen, name) for name in names}
+        found.setdefault(tuple(settings.values()), (settings, chosen))
+    return list(found.values())
 
 
 def made_by() -> dict[str, str]:
@@ -288,9 +293,11 @@ def _sentence(point: Mapping[str, Any], scenario: CityScenario) -> str:
         else f"90 % interval {infected['low']:,.0f} to {infected['high']:,.0f}, {seeds} seeds"
     )
     early = "" if r["r"] is None else f" R of early cases is {r['r']:.2f}."
+    people = point["settings"].get("people.count", scenario.people.count)
+    days = point["settings"].get("days", scenario.days)
     return (
-        f"With {named}, {infected['mean']:,.0f} of {scenario.people.count:,} people are infected "
-        f"in {scenario.days} days ({bounds}), and {figures['deaths']['mean']:,.0f} die.{early} "
+        f"With {named}, {infected['mean']:,.0f} of {people:,} people are infected "
+        f"in {counted(days, 'days')} ({bounds}), and {figures['deaths']['mean']:,.0f} die.{early} "
         f"People who were not infected spend {figures['quarantine_days_not']['mean']:,.0f} days "
         "in quarantine."
     )

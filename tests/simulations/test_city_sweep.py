@@ -173,6 +173,41 @@ def test_wrong_values_are_refused_before_the_first_run(town: City) -> None:
             sweep(town, vary, seeds=1)
 
 
+def test_a_value_that_is_named_twice_counts_once(town: City, tmp_path: Path) -> None:
+    few = town.with_({"people.count": 60}, days=6)
+    found = sweep(few, {"app.adoption": [0, 0.0, 1]}, seeds=2, folder=tmp_path / "kept")
+    assert [point["seeds"] for point in found.points] == [[1, 2], [1, 2]]
+    assert found.digest == sweep(few, {"app.adoption": [0, 1]}, seeds=2).digest
+
+
+def test_sentences_name_the_people_and_days_of_their_point(town: City) -> None:
+    few = town.with_({"people.count": 70})
+    found = sweep(few, {"people.count": [60, 80], "days": [1, 2]}, seeds=1)
+    wanted = ("of 60 people are infected in 1 day ", "of 80 people are infected in 2 days ")
+    assert wanted[0] in found.answers()[0]
+    assert wanted[1] in found.answers()[-1]
+
+
+@pytest.mark.parametrize(
+    ("option", "number", "key"), [("--days", "2001", "days"), ("--people", "200000001", "people")]
+)
+def test_options_keep_to_the_limits_of_their_keys(option: str, number: str, key: str) -> None:
+    done = CliRunner().invoke(city, ["run", "test-town", option, number])
+    assert isinstance(done.exception, ScenarioError)
+    assert key in str(done.exception)
+
+
+def test_intervals_stay_within_what_is_possible(town: City) -> None:
+    few = town.with_({"people.count": 60}, days=20)
+    rows = [findings(run(few, seed=1).played)] * 2
+    rows[1] = rows[1] | {"infections": 20, "attack_rate": 1 / 3, "severe": 50, "peak_day": 19}
+    figures = point_of({}, rows)["figures"]
+    tops = {name: figures[name]["high"] for name in ("infections", "attack_rate", "severe")}
+    assert tops == {"infections": 60, "attack_rate": 1, "severe": 60}
+    assert figures["peak_day"]["high"] == 19
+    assert SeedRatio.of([50.0, 10.0], [60.0, 50.0], most=1.0).high == 1
+
+
 def test_comparing_cities_averts_what_the_rows_say(town: City) -> None:
     found = compare(town.with_(adoption=0.9), town, seeds=2, workers=1)
     averted = [row["against_infections"] - row["infections"] for row in found.rows]

@@ -38,6 +38,7 @@ from tracetogether.cli.simulate_options import (
     seeds_option,
     workers_option,
 )
+from tracetogether.plain_text import counted
 from tracetogether.whole_file import write_whole
 
 
@@ -235,7 +236,7 @@ def _shown(found: dict[str, Any], by_layer: dict[str, int]) -> list[Any]:
     return [
         (
             f"{found['scenario']}, seed {found['seed']}: {found['people']:,} people, "
-            f"{found['days']} days ({found['cpu_s']:.1f} CPU seconds)"
+            f"{counted(found['days'], 'days')} ({found['cpu_s']:.1f} CPU seconds)"
         ),
         (
             f"{found['infections']:,} infected, {found['attack_rate']:.1%} of all; most around day "
