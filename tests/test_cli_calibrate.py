@@ -51,6 +51,15 @@ def test_phones_writes_a_table_that_says_what_the_recording_shows(tmp_path):
     assert document["phones"][2]["power_from"] == "recording"
 
 
+def test_a_recording_is_never_written_over(tmp_path):
+    recording = tmp_path / "a.csv"
+    recording.write_text("t,rx,tx,rssi\n", "utf-8")
+    for arguments in (["phones", recording], ["fit", recording]):
+        done = CliRunner().invoke(calibrate, [*map(str, arguments), "-o", str(recording)])
+        assert "choose another file to write" in done.stderr
+    assert recording.read_text("utf-8") == "t,rx,tx,rssi\n"
+
+
 def test_phones_needs_no_distances(tmp_path):
     (tmp_path / "a.csv").write_text(phone_lines(12, distance=False))
     result = phones(tmp_path / "a.csv", "-o", tmp_path / "phones.csv", "--json")

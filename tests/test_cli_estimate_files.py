@@ -119,3 +119,14 @@ def test_tables_fit_the_terminal(table, width):
     assert re.search(heads + (" +readings" if width >= 100 else " *$"), shown, re.MULTILINE)
     assert shown.count("Q") == 31  # a token is cut
     assert "in brackets: from 5 % to 95 %." in " ".join(shown.split())
+
+
+def test_a_table_is_never_written_over_itself(table, tmp_path):
+    over = tmp_path / "." / "readings.csv"
+    done = run(table, "-o", str(over))
+    assert done.exit_code == 2
+    assert "choose another file to write" in done.stderr
+    assert over.read_text() == TABLE
+    twice = run(table, "-o", str(tmp_path / "a.csv"), "--plot", str(tmp_path / "a.csv"))
+    assert "--plot" in twice.stderr
+    assert not (tmp_path / "a.csv").exists()

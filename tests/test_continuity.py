@@ -132,3 +132,7 @@ def test_from_the_command_line(tmp_path: Path) -> None:
     assert "ann - ben" in shown
     assert "continuity 100.0% of windows of 50 s" in shown
     assert "Herald published" in shown
+    for window in ("nan", "inf"):
+        refused = CliRunner().invoke(cli, ["continuity", str(file), "--window", window])
+        assert refused.exit_code == 2
+        assert "not a finite number" in refused.stderr

@@ -147,15 +147,23 @@ def save(
             for number, (cases, infected) in enumerate(made)
         ],
         folder / GENERATIONS,
+        ("generation", "cases", "infected"),
     )
     kept = summary(played, outbreak) | found | {"keys": asdict(played.scenario)}
     with whole_file(folder / MANIFEST) as half:
         half.write_text(json.dumps(kept, indent=2) + "\n", "utf-8")
 
 
-def save_table(rows: Sequence[Mapping[str, object]], path: Path) -> None:
-    """Write rows with the same names to a CSV file."""
+def save_table(rows: Sequence[Mapping[str, object]], path: Path, names: Sequence[str] = ()) -> None:
+    """Write rows with the same names to a CSV file.
+
+    Args:
+        rows: the lines.
+        path: the file.
+        names: of the columns; needed if there may be no rows.
+    """
     with whole_file(path) as half, half.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.DictWriter(file, list(rows[0]) if rows else [], lineterminator="\n")
+        columns = names or (list(rows[0]) if rows else [])
+        writer = csv.DictWriter(file, columns, lineterminator="\n")
         writer.writeheader()
         writer.writerows(rows)

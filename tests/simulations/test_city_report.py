@@ -326,3 +326,11 @@ def test_what_goes_wrong(
     monkeypatch.delitem(sys.modules, "simulations.city.report_page")
     done = call(tmp_path, "-o", tmp_path / "page.html")
     assert isinstance(done.exception, MissingExtraError)
+
+
+def test_a_page_is_never_written_over_its_scenario(tmp_path: Path) -> None:
+    scenario = tmp_path / "town.toml"
+    scenario.write_text("schema = 1\n", "utf-8")
+    done = CliRunner().invoke(city, ["report", str(scenario), "-o", str(scenario)])
+    assert "choose another file to write" in done.stderr
+    assert scenario.read_text("utf-8") == "schema = 1\n"

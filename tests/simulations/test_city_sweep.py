@@ -180,6 +180,12 @@ def test_a_value_that_is_named_twice_counts_once(town: City, tmp_path: Path) -> 
     assert found.digest == sweep(few, {"app.adoption": [0, 1]}, seeds=2).digest
 
 
+def test_tables_without_lines_have_a_header(town: City, tmp_path: Path) -> None:
+    run(town.with_({"people.count": 60}, days=1)).save(tmp_path / "short")
+    kept = (tmp_path / "short" / "generations.csv").read_text("utf-8")
+    assert kept == "generation,cases,infected\n"
+
+
 def test_sentences_name_the_people_and_days_of_their_point(town: City) -> None:
     few = town.with_({"people.count": 70})
     found = sweep(few, {"people.count": [60, 80], "days": [1, 2]}, seeds=1)

@@ -12,7 +12,7 @@ from rich.table import Table
 
 from tracetogether import __version__
 from tracetogether.cli.console import answer, fixed, progress, right, table
-from tracetogether.cli.options import as_json
+from tracetogether.cli.options import as_json, keep_apart
 from tracetogether.cli.recording_options import RecordingOptions, recording_options
 from tracetogether.evaluation.fitting import ModelFit
 from tracetogether.evaluation.fitting import fit as fit_figures
@@ -70,6 +70,7 @@ def fit(
     near the built-in one. Standard errors come from the jackknife over scenes, or over pairs of
     people if there are fewer than three scenes.
     """
+    keep_apart({"--output": output, "--picture": picture}, [given.readings, given.tracks])
     given.needs("--track-columns", given.track_columns, "--tracks", given.tracks)
     calibration = given.phones()
     recording = given.read()
@@ -130,6 +131,7 @@ def phones(given: RecordingOptions, more: tuple[Path, ...], output: Path, *, as_
     are compared with each other. Where the readings say no more than was known before, the table
     has what was known, and says so. +- is the standard error.
     """
+    keep_apart({"--output": output}, [given.readings, *more, given.tracks])
     given.needs("--track-columns", given.track_columns, "--tracks", given.tracks)
     calibration = given.phones()
     every = [replace(given, readings=path) for path in (given.readings, *more)]

@@ -15,7 +15,7 @@ from simulations.city.sweeps import RESULTS, sweep_city
 from simulations.studies.sweep import values_of
 from tracetogether.cli.city_options import city_setting, days_option, people_option, vary_option
 from tracetogether.cli.console import answer, progress
-from tracetogether.cli.options import FILE, as_json, number_option
+from tracetogether.cli.options import FILE, as_json, keep_apart, number_option
 from tracetogether.cli.simulate_options import seeds_option
 from tracetogether.errors import MissingExtraError
 
@@ -67,6 +67,7 @@ def report_city(
     DIR is the folder of a finished `city sweep --out DIR`. A SCENARIO is swept first. The page
     needs no network and no other file. Its sliders show points that were computed.
     """
+    keep_apart({"--output": output, "--picture": picture}, [Path(source)])
     try:
         page: Any = import_module("simulations.city.report_page")
         charts: Any = import_module("simulations.city.report_charts")

@@ -9,7 +9,14 @@ import click
 from tracetogether.adapters.http_client import AuthorityClient, PhoneRegistration
 from tracetogether.bluetrace.handshake import CHARACTERISTIC_UUID, COMPANY_ID, SERVICE_UUID
 from tracetogether.cli.console import answer, fixed, note, table
-from tracetogether.cli.options import FILE, FOLDER, allow_plain_http, as_json, pin_digits
+from tracetogether.cli.options import (
+    FILE,
+    FOLDER,
+    FiniteNumber,
+    allow_plain_http,
+    as_json,
+    pin_digits,
+)
 from tracetogether.conformance import known_answers
 from tracetogether.conformance.checklist import Verdict
 from tracetogether.conformance.server_bench import ServerBench
@@ -152,7 +159,7 @@ def _pin_source(
 @click.option(
     "--wait",
     "wait_s",
-    type=click.FloatRange(min=0, min_open=True),
+    type=FiniteNumber(min=0, min_open=True),
     metavar="SECONDS",
     default=60.0,
     show_default=True,

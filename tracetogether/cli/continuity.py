@@ -4,7 +4,7 @@ import click
 import numpy as np
 
 from tracetogether.cli.console import answer, fixed, right, table
-from tracetogether.cli.options import as_json
+from tracetogether.cli.options import FiniteNumber, as_json
 from tracetogether.cli.recording_options import RecordingOptions, recording_options
 from tracetogether.evaluation.continuity import WINDOW_S, continuity_of
 from tracetogether.plain_text import counted
@@ -17,7 +17,7 @@ _SHOWN = 20
 @click.option(
     "--window",
     "window_s",
-    type=click.FloatRange(min=0, min_open=True),
+    type=FiniteNumber(min=0, min_open=True),
     default=WINDOW_S,
     show_default=True,
     metavar="SECONDS",

@@ -24,7 +24,7 @@ from tracetogether.cli.console import (
     warn,
 )
 from tracetogether.cli.estimate_plot import save_plot
-from tracetogether.cli.options import FILE
+from tracetogether.cli.options import FILE, keep_apart
 from tracetogether.cli.recording_options import (
     TIME_ZONE_HELP,
     checked_zone,
@@ -189,6 +189,7 @@ def estimate(
     of ISO 8601), observer, peer and RSSI in dBm, and if known the transmit power and both phone
     models. `-` is the standard input.
     """
+    keep_apart({"--output": output, "--plot": plot}, [readings, calibration])
     phones = Calibration.prior() if calibration is None else Calibration.load(calibration)
     skipped = 0
 

@@ -20,7 +20,7 @@ from tracetogether.cli.node_folder import (
 )
 from tracetogether.cli.node_live import live
 from tracetogether.cli.node_radio import opener_of
-from tracetogether.cli.options import FILE, FOLDER, allow_plain_http, as_json
+from tracetogether.cli.options import FILE, FOLDER, FiniteNumber, allow_plain_http, as_json
 from tracetogether.cli.upload import upload as upload_log
 from tracetogether.exchange import GattProfile
 from tracetogether.units import SECONDS_PER_HOUR
@@ -105,7 +105,7 @@ def init(
 @click.option(
     "--for",
     "seconds",
-    type=click.FloatRange(min=0),
+    type=FiniteNumber(min=0),
     metavar="SECONDS",
     help="Stop after this time.",
 )
@@ -145,7 +145,7 @@ def log() -> None:
 @folder_argument
 @click.option(
     "--hours",
-    type=click.FloatRange(min=0),
+    type=FiniteNumber(min=0),
     default=24.0,
     show_default=True,
     help="Show the sightings of this many hours.",

@@ -1,7 +1,8 @@
 """Options that several commands share, with one wording each."""
 
+import math
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -20,6 +21,23 @@ as_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON d
 allow_plain_http = click.option(
     "--allow-plain-http", is_flag=True, help="Allow unencrypted http to another machine."
 )
+
+
+class FiniteNumber(click.FloatRange):
+    """A number within limits, and neither nan nor inf, which are within all limits of click."""
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        """Return the number.
+
+        Raises:
+            click.BadParameter: it is no finite number, or outside the limits.
+        """
+        number: float = super().convert(value, param, ctx)
+        if not math.isfinite(number):
+            self.fail(f"{number} is not a finite number", param, ctx)
+        return number
 
 
 class WholeNumber(click.IntRange):
@@ -53,3 +71,23 @@ def pin_digits(text: str) -> str:
         msg = f"an upload PIN has {UPLOAD_PIN_DIGITS} digits"
         raise click.BadParameter(msg, param_hint="--pin")
     return digits
+
+
+def keep_apart(written: Mapping[str, Path | None], read: Iterable[Path | None]) -> None:
+    """Refuse to write a file that the command also reads, or two results to one file.
+
+    Args:
+        written: option -> the file that it names.
+        read: files that the command reads.
+
+    Raises:
+        click.UsageError: two of them are the same file.
+    """
+    taken = {path.resolve(): f"the command reads {path}" for path in read if path is not None}
+    for option, path in written.items():
+        if path is None:
+            continue
+        place = path.resolve()
+        if place in taken:
+            raise click.UsageError(f"{option}: {taken[place]}; choose another file to write")
+        taken[place] = f"{path} is written by another option too"

@@ -17,7 +17,7 @@ from tracetogether.bluetrace.handshake import CHARACTERISTIC_UUID, COMPANY_ID, S
 from tracetogether.cli.advertisement_file import AdvertisementFile
 from tracetogether.cli.console import answer, note, warn
 from tracetogether.cli.node_radio import opener_of
-from tracetogether.cli.options import FILE, as_json
+from tracetogether.cli.options import FILE, FiniteNumber, as_json
 from tracetogether.device import Heard
 from tracetogether.errors import InvalidReadingsError, RadioError, StoreError
 from tracetogether.exchange import GattProfile
@@ -52,14 +52,14 @@ _READ_BYTES: Final = 4096
 @click.option("--model", default="", help="Model of this machine, as `calibrate phones` groups it.")
 @click.option(
     "--distance",
-    type=click.FloatRange(0, 1000, min_open=True),
+    type=FiniteNumber(0, 1000, min_open=True),
     metavar="METRES",
     help="Distance of everybody, until a mark says another.",
 )
 @click.option(
     "--for",
     "seconds",
-    type=click.FloatRange(min=0),
+    type=FiniteNumber(min=0),
     metavar="SECONDS",
     help="Stop after this time.  [default: at Ctrl-C]",
 )

@@ -5,7 +5,7 @@ import click
 from simulations.provenance import provenance
 from simulations.studies.bench import Timing, additions_per_s, bench, times_as_fast
 from tracetogether.cli.console import answer, note, progress, right, table
-from tracetogether.cli.options import WholeNumber, as_json, number_option
+from tracetogether.cli.options import FiniteNumber, WholeNumber, as_json, number_option
 
 
 @click.command("bench")
@@ -15,7 +15,7 @@ from tracetogether.cli.options import WholeNumber, as_json, number_option
 @click.option(
     "--reach",
     "reach_m",
-    type=click.FloatRange(1),
+    type=FiniteNumber(1),
     default=10.0,
     show_default=True,
     metavar="METRES",

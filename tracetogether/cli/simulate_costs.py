@@ -14,7 +14,7 @@ from simulations.studies.costs import (
 )
 from tracetogether.authority.contacts.costs import chance_to_call
 from tracetogether.cli.console import answer, percent, progress, right, table
-from tracetogether.cli.options import as_json
+from tracetogether.cli.options import FiniteNumber, as_json
 from tracetogether.cli.simulate_options import caution, seeds_option, setting, shown
 from tracetogether.plain_text import counted
 
@@ -39,7 +39,7 @@ _RECALL = 0.34  # of the train carriage's default cut, as published with version
 )
 @click.option(
     "--recall",
-    type=click.FloatRange(0, 1, min_open=True),
+    type=FiniteNumber(0, 1, min_open=True),
     metavar="SHARE",
     default=_RECALL,
     show_default=True,

@@ -19,7 +19,7 @@ from simulations.studies.nearness import (
 from simulations.studies.pair_answers import LOGS, OWN
 from simulations.studies.pair_bounds import BOUNDS
 from tracetogether.cli.console import answer, fixed, out, progress, right, table
-from tracetogether.cli.options import FOLDER, WholeNumber, as_json
+from tracetogether.cli.options import FOLDER, FiniteNumber, WholeNumber, as_json
 from tracetogether.cli.simulate_options import seeds_option, setting, workers_option
 from tracetogether.parameters import CloseContactPolicy
 
@@ -45,7 +45,7 @@ _CAPTION: Final = (
 @click.option(
     "--within",
     "within_m",
-    type=click.FloatRange(0.1),
+    type=FiniteNumber(0.1),
     default=2.0,
     show_default=True,
     metavar="METRES",
@@ -53,7 +53,7 @@ _CAPTION: Final = (
 )
 @click.option(
     "--minutes",
-    type=click.FloatRange(0, min_open=True),
+    type=FiniteNumber(0, min_open=True),
     default=15.0,
     show_default=True,
     metavar="MINUTES",
