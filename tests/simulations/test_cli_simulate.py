@@ -95,8 +95,8 @@ def test_run_for_people_and_into_a_folder(small: Path, tmp_path: Path) -> None:
     words = " ".join(done.stdout.split())
     manifest = json.loads((folder / "manifest.json").read_text("utf-8"))
     scores = manifest["scores"]
-    assert f"true contacts found {scores['found']}" in words
-    assert f"true contacts missed {scores['missed']}" in words
+    assert f"true contacts with the app found {scores['found']}" in words
+    assert f"true contacts with the app missed {scores['missed']}" in words
     assert f"falsely listed {scores['false_contacts']}" in words
     assert manifest["digest"] in words
     assert "within 2 m for 4 minutes" in words

@@ -137,7 +137,8 @@ def detect(
 
     The table has the share of contacts on a list and in a log, by setting, by the systems of the
     two phones and by true minutes, and the people listed falsely per case and hour. The tables
-    that come with the library are `simulations/city/tables/`; this command writes them again.
+    that come with the library are in `simulations/city/tables/`; cities use these. With -o such a
+    table is written to a file.
     """
     with progress("Playing crowds") as advance:
         played = play_all(

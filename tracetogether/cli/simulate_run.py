@@ -224,8 +224,8 @@ def _show(
     )
     rows = (
         ("index cases, one after the other", f"{len(scores.cases):,}"),
-        ("true contacts found", f"{scores.found:,}"),
-        ("true contacts missed", f"{scores.missed:,}"),
+        ("true contacts with the app found", f"{scores.found:,}"),
+        ("true contacts with the app missed", f"{scores.missed:,}"),
         ("falsely listed", f"{scores.false_contacts:,}"),
         (
             "traceable interaction fraction: found of those with the app (5 % to 95 %)",

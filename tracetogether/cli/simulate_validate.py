@@ -221,11 +221,10 @@ def print_compared(rows: Sequence[ComparedStatistic], *, digits: int = 2, as_jso
     beside = rows[0].beside
     lines = table(
         rows,
-        (fixed("statistic"), lambda row: row.statistic),
+        ("statistic", lambda row: row.statistic),
         (right("simulated"), _simulated),
         (right(beside), lambda row: f"{row.reference:.{digits}f}"),
-        (right("low"), lambda row: f"{row.low:.{digits}f}"),
-        (right("high"), lambda row: f"{row.high:.{digits}f}"),
+        (fixed("range"), lambda row: f"{row.low:.{digits}f} to {row.high:.{digits}f}"),
         ("ok", lambda row: Text("yes", "green") if row.ok else Text("no", "red")),
         (f"{beside} by", lambda row: row.source),
     )

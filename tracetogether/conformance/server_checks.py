@@ -1,5 +1,6 @@
 """Checks of a server: what it answers to phones and strangers, before any log is uploaded."""
 
+import math
 import re
 import time
 from collections.abc import Callable, Iterable, Mapping
@@ -160,7 +161,7 @@ def _clock(bench: ServerBench) -> str:
         raise CheckFailedError("the header Date is missing")
     ahead = seconds - time.time()  # noqa: TID251 - compared with a live server
     require(abs(ahead) <= CLOCK_ERROR_S, f"its clock differs from this machine's by {ahead:.0f} s")
-    return f"{ahead:+.0f} s against this machine"
+    return f"its clock is within {max(1, math.ceil(abs(ahead)))} s of this machine's"
 
 
 def _bodies(bench: ServerBench) -> str:
