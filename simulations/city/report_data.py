@@ -218,6 +218,9 @@ class CityReport:
             who = f"{self.users(point)} people with the app ({_percent(point)})"
         else:
             who, verb = f"{self.main} = {point.settings[str(self.main)]}", f"{verb}s"
+        count = point.averted
+        if count.low is not None and count.high is not None and count.low <= 0 <= count.high:
+            verb = "may avert" if more else "may add"  # the runs do not tell it from chance
         return (
             f"In {place}, {who} {verb} {spaced(f'{abs(share.ratio or 0):.0%}')} of "
             f"infections ({bounds}, {seeds})."

@@ -75,6 +75,12 @@ def test_the_headline_says_what_the_runs_say(results: dict[str, Any], report: Ci
     without, with_app = infections(results, 0), infections(results, 0.32)
     share = (without - with_app).sum() / without.sum()
     verb = "avert" if share >= 0 else "add"
+    count = report.chosen.averted
+    assert count is not None
+    assert count.low is not None
+    assert count.high is not None
+    if count.low <= 0 <= count.high:
+        verb = f"may {verb}"
     words = report.headline()
     per_cent = f"{100 * abs(share):.0f} %"
     assert words.startswith(
@@ -104,6 +110,19 @@ def test_the_page_says_where_r_is_not_known(results: dict[str, Any]) -> None:
     )
     assert "R of early cases is – where there are fewer than 10 early cases." in page
     assert "Computed here: 2,000 people" in page
+
+
+def test_the_headline_does_not_claim_what_may_be_chance(results: dict[str, Any]) -> None:
+    changed = json.loads(json.dumps(results))
+    for row in changed["rows"]:
+        averted = (300, -200, 200)[row["seed"] - 1]
+        row["infections"] = 1000 - averted * (row["settings"]["app.adoption"] == 0.32)
+    words = report_of(changed, source="here").headline()
+    assert "people with the app (32 %) may avert 10 % of infections (90 % interval -" in words
+    for row in changed["rows"]:
+        averted = 300 + row["seed"]
+        row["infections"] = 1000 - averted * (row["settings"]["app.adoption"] == 0.32)
+    assert " (32 %) avert 30 % of" in report_of(changed, source="here").headline()
 
 
 def test_another_key_and_words_as_values() -> None:
