@@ -27,7 +27,10 @@ class FiniteNumber(click.FloatRange):
     """A number within limits, and neither nan nor inf, which are within all limits of click."""
 
     def convert(
-        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+        self,
+        value: Any,  # noqa: ANN401 - a text, or a default of any type
+        param: click.Parameter | None,
+        ctx: click.Context | None,
     ) -> float:
         """Return the number.
 
