@@ -94,7 +94,7 @@ def test_sliders_by_keyboard_show_computed_points_and_say_so_between_them(
     shown, card = page.locator("#shown"), page.locator("#points > article:visible")
     expect(card).to_have_count(1)
     expect(shown).to_contain_text("Computed: 32 % with the app, tests.delay_days = 0")
-    slider = page.get_by_label("app.adoption =")
+    slider = page.get_by_label("share of people with the app (app.adoption) =")
     slider.focus()
     page.keyboard.press("ArrowRight")
     expect(shown).to_contain_text("app.adoption = 0.33 was not computed. This is the nearest")
