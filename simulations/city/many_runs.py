@@ -11,7 +11,7 @@ from simulations.city.keys import CityScenario
 from simulations.city.results import findings
 from simulations.city.run import run_city
 from simulations.studies.executors import executor_of
-from tracetogether.errors import StoreError
+from tracetogether.errors import ScenarioError, StoreError
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,12 @@ def tasks_of(scenarios: Sequence[CityScenario], seeds: Sequence[int]) -> list[Ci
 
     A city's infectiousness depends on people, contacts and disease alone. So scenarios that share
     them are calibrated once.
+
+    Raises:
+        ScenarioError: there is no seed.
     """
+    if not seeds:
+        raise ScenarioError("a sweep or comparison needs one seed or more: give seeds=1 or more")
     scales: dict[object, float] = {}
     for scenario in scenarios:
         key = _calibrated_by(scenario)
@@ -67,10 +72,13 @@ def run_tasks(
         on_found: called with the task's index and its findings.
 
     Raises:
+        ScenarioError: the number of workers is below 1.
         StoreError: a process was ended from outside.
         UnreachableError: the cluster does not answer.
         MissingExtraError: Dask is not installed.
     """
+    if workers < 1:
+        raise ScenarioError(f"workers is 1 or more, not {workers}")
     if cluster is None and (workers == 1 or len(tasks) == 1):
         for index, task in enumerate(tasks):
             on_found(index, findings_of(task))

@@ -113,8 +113,11 @@ class CityResult(FrameColumns):
         """Return a data frame with a line for each day, or for everybody who was infected.
 
         Raises:
+            ScenarioError: there is no such table.
             MissingExtraError: pandas is not installed.
         """
+        if table not in {"days", "tree"}:
+            raise ScenarioError(f"a run has the tables days and tree, not {table!r}")
         return frame_of(self.tree() if table == "tree" else self.columns)
 
     def _frame(self) -> Mapping[str, Ints | Floats]:
@@ -149,7 +152,8 @@ class CityResult(FrameColumns):
             tree: also write who infected whom, as "csv" or "parquet".
 
         Raises:
-            StoreError: the folder holds something else, or can't be written.
+            StoreError: the folder holds something else, or can't be written, or ``tree`` is no
+                format.
             MissingExtraError: pyarrow is not installed, which Parquet needs.
         """
         save(self.played, Path(folder), self.outbreak, tree=tree)

@@ -16,6 +16,7 @@ from simulations.city.run import CityRun
 from simulations.city.tree_table import CSV_FILE, PARQUET_FILE, save_tree
 from simulations.pages.recording import prepare_folder
 from simulations.studies.memory import peak_mb
+from tracetogether.errors import StoreError
 from tracetogether.units import Floats, Ints
 from tracetogether.whole_file import whole_file
 
@@ -122,9 +123,11 @@ def save(
         tree: also write who infected whom, as "csv" or "parquet".
 
     Raises:
-        StoreError: the folder holds something else, or can't be written.
+        StoreError: the folder holds something else, or can't be written, or ``tree`` is no format.
         MissingExtraError: pyarrow is not installed, which Parquet needs.
     """
+    if tree is not None and tree not in TREES:
+        raise StoreError(f"a tree is written as {' or '.join(TREES)}, not as {tree!r}")
     prepare_folder(folder)
     for stale in TREES.values():  # of another run that was kept here
         (folder / stale).unlink(missing_ok=True)

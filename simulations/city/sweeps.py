@@ -239,7 +239,7 @@ def combinations(
     for name, values in zip(names, vary.values(), strict=True):
         if names.count(name) > 1:
             raise ScenarioError(f"{name} is given twice: name each key once")
-        if not values:
+        if not len(values):
             raise ScenarioError(f"{name} has no values to try")
     found: dict[tuple[Any, ...], tuple[dict[str, Any], CityScenario]] = {}
     for values in itertools.product(*vary.values()):

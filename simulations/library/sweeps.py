@@ -1,6 +1,6 @@
 """Runs over values of keys and over seeds: points with intervals, columns, picture, folder."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -162,7 +162,7 @@ def sweep(
             terminal and in a notebook.
 
     Raises:
-        ScenarioError: there is no such scenario, key or fidelity, or no value.
+        ScenarioError: there is no such scenario, key or fidelity, or no value or seed.
         StoreError: the folder holds another sweep, or can't be written.
         UnreachableError: the cluster does not answer.
         MissingExtraError: Dask is not installed.
@@ -170,9 +170,11 @@ def sweep(
     for key, values in vary.items():
         if isinstance(values, str) or not len(values):
             raise ScenarioError(f"{key} needs a list of values, such as [0.2, 0.4, 0.6]")
+    if seeds < 1:
+        raise ScenarioError(f"seeds is 1 or more, not {seeds}")
     parts = plan(
         scenario.text() if isinstance(scenario, Scenario) else scenario,
-        {key: [value_text(value) for value in values] for key, values in vary.items()},
+        {key: distinct(map(value_text, values)) for key, values in vary.items()},
         seeds=seeds,
         settings={key: value_text(value) for key, value in (settings or {}).items()},
         cases=cases,
@@ -182,6 +184,11 @@ def sweep(
         return sweep_parts(
             parts, folder=folder, workers=workers, cluster=cluster, on_progress=advance
         )
+
+
+def distinct(values: Iterable[str]) -> list[str]:
+    """Return each value once, because a run that counts twice makes an interval too narrow."""
+    return list(dict.fromkeys(values))
 
 
 def sweep_parts(

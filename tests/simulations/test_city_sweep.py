@@ -186,6 +186,20 @@ def test_tables_without_lines_have_a_header(town: City, tmp_path: Path) -> None:
     assert kept == "generation,cases,infected\n"
 
 
+def test_wrong_arguments_of_programs_are_named(town: City, tmp_path: Path) -> None:
+    few = town.with_({"people.count": 60}, days=1)
+    assert len(sweep(few, {"app.adoption": np.linspace(0, 1, 2)}, seeds=1).points) == 2
+    with pytest.raises(ScenarioError, match="one seed or more"):
+        compare(few, few, seeds=0)
+    with pytest.raises(ScenarioError, match="workers is 1 or more, not 0"):
+        sweep(few, {"app.adoption": [0, 1]}, seeds=1, workers=0)
+    result = run(few)
+    with pytest.raises(ScenarioError, match="days and tree, not 'weeks'"):
+        result.to_pandas("weeks")  # type: ignore[arg-type]
+    with pytest.raises(StoreError, match="csv or parquet, not as 'xml'"):
+        result.save(tmp_path / "kept", tree="xml")
+
+
 def test_sentences_name_the_people_and_days_of_their_point(town: City) -> None:
     few = town.with_({"people.count": 70})
     found = sweep(few, {"people.count": [60, 80], "days": [1, 2]}, seeds=1)

@@ -119,6 +119,14 @@ def test_a_sweep_refuses_what_is_no_list(carriage: Scenario) -> None:
         sweep(carriage, {"adoption": []})
 
 
+def test_a_value_that_is_named_twice_is_played_once(carriage: Scenario) -> None:
+    few = carriage.with_({"people.count": 2}, duration_s=10)
+    found = sweep(few, {"adoption": [1, 1, 0.5]}, seeds=1)
+    assert [point.runs for point in found.points] == [1, 1]
+    with pytest.raises(ScenarioError, match="seeds is 1 or more, not 0"):
+        sweep(few, {"adoption": [1]}, seeds=0)
+
+
 def test_a_failed_run_is_a_row(carriage: Scenario) -> None:
     found = sweep(carriage, {"adoption": [1, 7]}, seeds=1)
     assert [row["settings"] for row in found.failed] == [{"people.adoption": "7"}]

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 from rich.table import Table
 
-from simulations.library.sweeps import sweep_parts
+from simulations.library.sweeps import distinct, sweep_parts
 from simulations.pages.sweep_picture import MEASURES
 from simulations.scores.intervals import Measured
 from simulations.studies.sweep import Point, plan, scenarios_of, values_of
@@ -92,7 +92,7 @@ def sweep_scenario(
     failed runs again. The result is equal to the bit for any number of workers, and for a resumed
     sweep. A kept run is reused only if every key, the version, the code and the tables are equal.
     """
-    choices = {key: values_of(text) for key, text in vary.items()}
+    choices = {key: distinct(values_of(text)) for key, text in vary.items()}
     parts = plan(scenario, choices, seeds=seeds, settings=settings, cases=cases, fidelity=fidelity)
     caution(*scenarios_of(parts))
     with progress(f"{len(parts)} runs") as advance:
