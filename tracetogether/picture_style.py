@@ -34,6 +34,7 @@ LINES: Final = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)), (0, (1, 3)))
 """Line styles of curves, so that a print in grey can be read as well."""
 MARKS: Final = ("o", "s", "D", "^", "v", "P")
 
+_CORNER_IN: Final = 0.14
 _ENDINGS: Final = (".png", ".svg", ".pdf")
 _MADE_BY: Final = f"tracetogether {__version__}"
 _SALT: Final = "tracetogether"  # of names inside an SVG file, random without one
@@ -118,12 +119,16 @@ def save_figure(figure: "Figure", path: str | Path, *, made_of: str, dpi: int = 
         StoreError: the ending names no known format, or the file can't be written.
     """
     from matplotlib import rc_context  # noqa: PLC0415 - an optional package
+    from matplotlib.layout_engine import ConstrainedLayoutEngine  # noqa: PLC0415 - the same
 
     target = Path(path)
     ending = target.suffix.lower()
     if ending not in _ENDINGS:
         raise StoreError(f"can't write {target}: end its name in .png, .svg or .pdf")
     width, height = figure.get_size_inches()
+    if isinstance(layout := figure.get_layout_engine(), ConstrainedLayoutEngine):
+        strip = _CORNER_IN / float(height)  # so that the corner's text covers nothing
+        layout.set(rect=(0, strip, 1, 1 - strip))
     mark = figure.text(
         1 - 0.08 / float(width),
         0.05 / float(height),
