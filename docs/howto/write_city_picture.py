@@ -60,9 +60,9 @@ def caption(found: CityReport, picture: str) -> str:
     if share is None or share.ratio is None:
         sys.exit(f"{DATA} holds no sweep over app.adoption from 0 on")
     words = (
-        f"{found.headline()} {is_enough(found)} With {share_of_people(most)}, "
-        f"{percent_text(share.ratio)} of infections are averted ({percent_text(share.low or 0)} to "
-        f"{percent_text(share.high or 0)})."
+        f"{found.headline()} {is_enough(found)} With {share_of_people(most)}, the epidemic grows "
+        f"more slowly: in {found.days} days {percent_text(share.ratio)} of infections are averted "
+        f"({percent_text(share.low or 0)} to {percent_text(share.high or 0)})."
     )
     about = "Infections averted and days of false quarantine, by the share of people with the app"
     return f"![{about}]({picture})\n\n{_wrapped(words)}\n"
