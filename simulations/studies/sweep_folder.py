@@ -98,8 +98,15 @@ class SweepFolder:
         file = self._file(name)
         if not file.exists():
             return None
-        kept = json.loads(file.read_text("utf-8"))
-        if kept.get("part") != name:
-            raise ValueError(f"{file.name} is the run of another part")
-        row: SweepRow = kept["row"]
+        why = "it is the run of another part"
+        row: SweepRow | None = None
+        try:
+            kept = json.loads(file.read_text("utf-8"))
+            row = kept["row"] if kept["part"] == name else None
+        except (ValueError, AttributeError, KeyError, TypeError) as error:
+            why = str(error)
+        if row is None:
+            raise StoreError(
+                f"{file} is damaged ({why}): delete it, and the same command plays this run again"
+            )
         return None if "error" in row else row

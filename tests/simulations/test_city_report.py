@@ -353,3 +353,18 @@ def test_a_page_is_never_written_over_its_scenario(tmp_path: Path) -> None:
     done = CliRunner().invoke(city, ["report", str(scenario), "-o", str(scenario)])
     assert "choose another file to write" in done.stderr
     assert scenario.read_text("utf-8") == "schema = 1\n"
+
+
+def test_a_place_that_can_not_be_written_is_refused_before_the_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def runs(*_: object, **__: object) -> None:
+        raise AssertionError("it ran")
+
+    monkeypatch.setattr("tracetogether.cli.city_report.sweep_city", runs)
+    done = call("test-town", "-o", tmp_path / "none" / "page.html")
+    assert isinstance(done.exception, StoreError)
+    assert "there is no folder" in str(done.exception)
+    done = call("test-town", "-o", tmp_path / "page.html", "--picture", tmp_path / "city.png")
+    assert isinstance(done.exception, StoreError)
+    assert "end its name in .svg" in str(done.exception)

@@ -223,6 +223,19 @@ def test_folders_of_others_are_left_alone(tmp_path: Path) -> None:
         sweep(parts(adoption=["7"]), folder=mine)
 
 
+@pytest.mark.parametrize("text", ['{"part": "x", "ro', "[]", '{"part": "another", "row": {}}'])
+def test_a_damaged_run_is_named_with_the_remedy(school: Path, tmp_path: Path, text: str) -> None:
+    (part,) = quick(school)
+    folder = tmp_path / "kept"
+    row = sweep([part], folder=folder)
+    (file,) = folder.glob("part-*.json")
+    file.write_text(text, "utf-8")
+    with pytest.raises(StoreError, match=rf"{file.name} is damaged .*: delete it, and the same"):
+        sweep([part], folder=folder)
+    file.unlink()
+    assert sweep([part], folder=folder) == row
+
+
 def test_a_sweep_without_dask_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "distributed", None)
     with pytest.raises(MissingExtraError, match="cluster"):

@@ -17,7 +17,7 @@ from tracetogether.cli.city_options import city_setting, days_option, people_opt
 from tracetogether.cli.console import answer, progress
 from tracetogether.cli.options import FILE, as_json, keep_apart, number_option
 from tracetogether.cli.simulate_options import seeds_option
-from tracetogether.errors import MissingExtraError
+from tracetogether.errors import MissingExtraError, StoreError
 
 _USUAL: Final = {"app.adoption": "0,0.16,0.32,0.48,0.64,0.8"}
 _OF_NEW_RUNS: Final = ("settings", "vary", "seeds", "workers", "people", "days")
@@ -68,6 +68,7 @@ def report_city(
     needs no network and no other file. Its sliders show points that were computed.
     """
     keep_apart({"--output": output, "--picture": picture}, [Path(source)])
+    _expect_writable(output, picture)  # before runs that take minutes, not after them
     try:
         page: Any = import_module("simulations.city.report_page")
         charts: Any = import_module("simulations.city.report_charts")
@@ -93,6 +94,19 @@ def report_city(
     if picture is not None:
         charts.save_adoption_picture(found, picture)
     answer(_said(found, output, picture), found.headline(), f"Written to {output}", as_json=as_json)
+
+
+def _expect_writable(output: Path, picture: Path | None) -> None:
+    """Refuse files that can't be written.
+
+    Raises:
+        StoreError: there is no such folder, or the picture is not to be SVG.
+    """
+    for path in (output, picture):
+        if path is not None and not path.resolve().parent.is_dir():
+            raise StoreError(f"can't write {path}: there is no folder {path.parent}")
+    if picture is not None and picture.suffix.lower() != ".svg":
+        raise StoreError(f"can't write {picture}: end its name in .svg")
 
 
 def _expect_no_runs_asked(context: click.Context, source: str) -> None:

@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import click
+from rich.table import Column
 from rich.text import Text
 
 from simulations.people.trajectories import TRACK_COLUMNS, load_tracks
@@ -20,7 +21,7 @@ from simulations.studies.replay import (
 )
 from simulations.studies.trials import TRIALS
 from simulations.studies.validation import DEFAULT_SEEDS, ComparedStatistic, validate_channel
-from tracetogether.cli.console import answer, fixed, progress, right, table
+from tracetogether.cli.console import answer, fixed, progress, table
 from tracetogether.cli.options import EXISTING_FILE, WholeNumber, as_json
 from tracetogether.cli.simulate_options import columns_option, seeds_option, shown
 from tracetogether.proximity.calibration import Calibration
@@ -222,13 +223,18 @@ def print_compared(rows: Sequence[ComparedStatistic], *, digits: int = 2, as_jso
     lines = table(
         rows,
         ("statistic", lambda row: row.statistic),
-        (right("simulated"), _simulated),
-        (right(beside), lambda row: f"{row.reference:.{digits}f}"),
+        (_uncut("simulated"), _simulated),
+        (_uncut(beside), lambda row: f"{row.reference:.{digits}f}"),
         (fixed("range"), lambda row: f"{row.low:.{digits}f} to {row.high:.{digits}f}"),
         ("ok", lambda row: Text("yes", "green") if row.ok else Text("no", "red")),
         (f"{beside} by", lambda row: row.source),
     )
     answer([row.to_json() for row in rows], lines, as_json=as_json)
+
+
+def _uncut(heading: str) -> Column:
+    """Return a column of numbers that a narrow terminal does not cut."""
+    return Column(heading, justify="right", no_wrap=True)
 
 
 def _simulated(row: ComparedStatistic) -> str:
