@@ -233,6 +233,8 @@ def test_a_full_disk_under_standard_output_is_one_line(desk: Path) -> None:
 WRITES = {"write_text", "write_bytes", "savefig", "savez", "savez_compressed", "write_table"}
 AT_ONCE = {
     "tracetogether/whole_file.py": "the one function itself; exclusive creation of secrets",
+    "tracetogether/cli/standard_input.py": "a temporary file of this process alone",
+    "tracetogether/cli/record.py": "a new file that grows, so that a killed recording is kept",
 }
 
 

@@ -48,7 +48,8 @@ from tracetogether.proximity.estimates import Intervals
 from tracetogether.sightings import READINGS_COLUMNS, READINGS_FIELDS, Sightings
 from tracetogether.tables.csv_columns import BadLine
 from tracetogether.tables.spreadsheets import Cell, csv_text
-from tracetogether.tables.table_files import ENDINGS, write_table
+from tracetogether.tables.table_files import ENDINGS
+from tracetogether.tables.table_files import write_table as save_table
 from tracetogether.tables.timestamps import UNIT_SECONDS
 from tracetogether.units import Interval
 
@@ -223,7 +224,7 @@ def estimate(
             save_plot(found, moments, plot, within_m=radius, least_minutes=least_minutes)
     if output is not None:
         written = moments if by_time and moments is not None else found
-        write_table(written, output, {} if by_time else {"chance": found.chances(least_minutes)})
+        save_table(written, output, {} if by_time else {"chance": found.chances(least_minutes)})
         note(f"Written to {output}: {_count(len(written), 'row')}.")
     if by_time and moments is not None:
         if as_json or output is None:
