@@ -154,7 +154,7 @@ def _serve(plan: ShardPlan, number: int, name: str, path: str | None, pipe: Conn
         memory = memoryview(mmap(file, 0))
         os.close(file)
     shard = RemoteShard(plan, number, name, memory)
-    with suppress(EOFError, BrokenPipeError):  # the process that started the run ended
+    with suppress(EOFError, ConnectionError):  # the process that started the run ended
         while not isinstance(said := shard.step(pipe.recv()), ShardReport):
             pipe.send(said)
         pipe.send(replace(said, cpu_s=time.process_time()))
