@@ -31,6 +31,7 @@ WITHOUT_EFFECT: Final = frozenset(
         "tracetogether/cli",
         "tracetogether/conformance",
         "tracetogether/evaluation",
+        "tracetogether/healthcode",
         "tracetogether/node",
         "tracetogether/picture_style.py",
         "tracetogether/shapes",

@@ -1,0 +1,1 @@
+"""Passes of the health code, and what their holders read."""
