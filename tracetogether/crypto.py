@@ -6,20 +6,43 @@ Everything is a thin, deterministic form over it: IVs and keys come in as argume
 import hashlib
 import hmac
 from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import repeat
-from typing import Final
+from typing import Final, Self
 
-from cryptography.exceptions import InvalidTag
+from cryptography import x509
+from cryptography.exceptions import InvalidSignature, InvalidTag, UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
+from cryptography.hazmat.primitives.asymmetric.utils import (
+    decode_dss_signature,
+    encode_dss_signature,
+)
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDFExpand
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    PublicFormat,
+    load_der_public_key,
+    load_pem_private_key,
+    load_pem_public_key,
+)
 from cryptography.x509 import load_pem_x509_certificate
 
-from tracetogether.errors import SealError
+from tracetogether.errors import SealError, TrustError
 
 KEY_BYTES: Final = 32
 IV_BYTES: Final = 16  # as OpenTrace; GCM derives its counter from it by GHASH
 TAG_BYTES: Final = 16
+ES256: Final = "ES256"  # ECDSA over P-256 with SHA-256: signatures of 64 bytes, r and s
+PS256: Final = "PS256"  # RSA with PSS and SHA-256
+KID_BYTES: Final = 8  # as the EU's certificates: the first bytes of a digest
+_HALF: Final = 32  # bytes of r, and of s
+_LEAST_RSA_BITS: Final = 2_048
+_ECDSA: Final = ec.ECDSA(SHA256())
+_PSS: Final = padding.PSS(mgf=padding.MGF1(SHA256()), salt_length=32)  # RFC 8230
 
 
 class Aead:
@@ -109,3 +132,226 @@ def keyed_stream(key: bytes, message: bytes, size: int) -> bytes:
 def equal(one: bytes, other: bytes) -> bool:
     """Compare in a time that does not tell where the values differ."""
     return hmac.compare_digest(one, other)
+
+
+class VerifyingKey:
+    """A public key that checks signatures: P-256 for ES256, RSA for PS256; no other kind."""
+
+    __slots__ = ("_key", "algorithm")
+
+    def __init__(self, key: object) -> None:
+        match key:
+            case ec.EllipticCurvePublicKey(curve=ec.SECP256R1()):
+                self.algorithm = ES256
+            case rsa.RSAPublicKey() if key.key_size >= _LEAST_RSA_BITS:
+                self.algorithm = PS256
+            case _:
+                raise TrustError(
+                    "a key that is neither P-256 nor RSA of at least 2048 bits", "key-kind"
+                )
+        self._key: ec.EllipticCurvePublicKey | rsa.RSAPublicKey = key
+
+    @classmethod
+    def from_pem(cls, pem: bytes) -> Self:
+        """Read a PEM file "PUBLIC KEY".
+
+        Raises:
+            TrustError: it is none, or of another kind.
+        """
+        try:
+            return cls(load_pem_public_key(pem))
+        except (ValueError, UnsupportedAlgorithm):
+            raise TrustError("the file holds no public key in PEM", "key-file") from None
+
+    @classmethod
+    def from_der(cls, der: bytes) -> Self:
+        """Read a key as SubjectPublicKeyInfo in DER.
+
+        Raises:
+            TrustError: it is none, or of another kind.
+        """
+        try:
+            return cls(load_der_public_key(der))
+        except (ValueError, UnsupportedAlgorithm):
+            raise TrustError("the bytes are no public key in DER", "key-file") from None
+
+    @classmethod
+    def from_p256(cls, x: bytes, y: bytes) -> Self:
+        """Make a P-256 key of a point's coordinates, 32 bytes each, as a JWK has them.
+
+        Raises:
+            TrustError: the point is not on the curve.
+        """
+        try:
+            numbers = ec.EllipticCurvePublicNumbers(
+                int.from_bytes(x), int.from_bytes(y), ec.SECP256R1()
+            )
+            return cls(numbers.public_key())
+        except ValueError:
+            raise TrustError("a point that is not on the curve P-256", "key-file") from None
+
+    @classmethod
+    def from_rsa(cls, modulus: bytes, exponent: bytes) -> Self:
+        """Make an RSA key of its numbers, as a JWK has them.
+
+        Raises:
+            TrustError: they are no usable key.
+        """
+        try:
+            numbers = rsa.RSAPublicNumbers(int.from_bytes(exponent), int.from_bytes(modulus))
+            return cls(numbers.public_key())
+        except ValueError:
+            raise TrustError("the numbers are no RSA key", "key-file") from None
+
+    def __repr__(self) -> str:
+        return f"VerifyingKey({self.algorithm}, {self.kid.hex()})"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, VerifyingKey) and self.to_der() == other.to_der()
+
+    def __hash__(self) -> int:
+        return hash(self.to_der())
+
+    @property
+    def kid(self) -> bytes:
+        """The first 8 bytes of SHA-256 of the key in DER: its name in our own messages."""
+        return sha256(self.to_der())[:KID_BYTES]
+
+    def to_der(self) -> bytes:
+        """Return the key as SubjectPublicKeyInfo in DER."""
+        return self._key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+
+    def to_pem(self) -> bytes:
+        """Return the key as a PEM file "PUBLIC KEY"."""
+        return self._key.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+
+    def verify(self, signature: bytes, message: bytes) -> bool:
+        """Return whether the holder of the secret key signed ``message``.
+
+        Args:
+            signature: r and s of 32 bytes each for ES256, as long as the key for PS256.
+            message: the bytes that were signed.
+        """
+        try:
+            if isinstance(self._key, rsa.RSAPublicKey):
+                self._key.verify(signature, message, _PSS, SHA256())
+            elif len(signature) == 2 * _HALF:
+                r, s = int.from_bytes(signature[:_HALF]), int.from_bytes(signature[_HALF:])
+                self._key.verify(encode_dss_signature(r, s), message, _ECDSA)
+            else:
+                return False
+        except InvalidSignature:
+            return False
+        return True
+
+
+class SigningKey:
+    """A secret P-256 key that signs by ES256."""
+
+    __slots__ = ("_key", "public")
+
+    def __init__(self, key: ec.EllipticCurvePrivateKey) -> None:
+        self._key = key
+        self.public = VerifyingKey(key.public_key())
+
+    @classmethod
+    def generate(cls) -> Self:
+        """Make a new key from the operating system's entropy."""
+        return cls(ec.generate_private_key(ec.SECP256R1()))
+
+    @classmethod
+    def from_secret(cls, secret: bytes) -> Self:
+        """Make the key of a 32-byte secret, the same each time: for keys derived from others.
+
+        Raises:
+            TrustError: the secret is no number of the curve (it never is in practice).
+        """
+        try:
+            return cls(ec.derive_private_key(int.from_bytes(secret), ec.SECP256R1()))
+        except ValueError:
+            raise TrustError("a secret that is no P-256 key", "key-file") from None
+
+    @classmethod
+    def from_pem(cls, pem: bytes) -> Self:
+        """Read a PEM file "PRIVATE KEY" without a password.
+
+        Raises:
+            TrustError: it holds no such key of P-256.
+        """
+        try:
+            key = load_pem_private_key(pem, password=None)
+        except (ValueError, TypeError, UnsupportedAlgorithm):
+            raise TrustError("the file holds no secret key in PEM", "key-file") from None
+        if not isinstance(key, ec.EllipticCurvePrivateKey):
+            raise TrustError("the secret key is not of P-256", "key-kind")
+        return cls(key)
+
+    def __repr__(self) -> str:
+        return f"SigningKey({self.public.kid.hex()})"
+
+    def to_pem(self) -> bytes:
+        """Return the SECRET key as a PEM file "PRIVATE KEY", not encrypted."""
+        return self._key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+
+    def to_der(self) -> bytes:
+        """Return the SECRET key as PKCS #8 in DER, not encrypted."""
+        return self._key.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())
+
+    def sign(self, message: bytes) -> bytes:
+        """Return the signature: r and s, 32 bytes each."""
+        r, s = decode_dss_signature(self._key.sign(message, _ECDSA))
+        return r.to_bytes(_HALF) + s.to_bytes(_HALF)
+
+
+@dataclass(frozen=True, slots=True)
+class SignerCertificate:
+    """What an X.509 certificate says of a key that signs passes.
+
+    Attributes:
+        key: its public key.
+        kid: the first 8 bytes of SHA-256 of the certificate.
+        country: the subject's country; "" if there is none.
+        from_time: valid from, epoch seconds.
+        until_time: valid until, epoch seconds.
+        uses: object identifiers of its extended key usage, as "1.3.6.1.5.5.7.3.1".
+    """
+
+    key: VerifyingKey
+    kid: bytes
+    country: str
+    from_time: float
+    until_time: float
+    uses: frozenset[str]
+
+
+def read_certificates(data: bytes) -> list[SignerCertificate]:
+    """Read all certificates of a PEM file, or one in DER. Their own signatures are not checked.
+
+    Raises:
+        TrustError: there is none, or a key is neither P-256 nor RSA.
+    """
+    try:
+        pem = data.lstrip().startswith(b"-----")
+        found = (
+            x509.load_pem_x509_certificates(data) if pem else [x509.load_der_x509_certificate(data)]
+        )
+        return [_signer_certificate(certificate) for certificate in found]
+    except (ValueError, UnsupportedAlgorithm, x509.DuplicateExtension):
+        raise TrustError("the file holds no X.509 certificate", "certificate-file") from None
+
+
+def _signer_certificate(found: x509.Certificate) -> SignerCertificate:
+    countries = found.subject.get_attributes_for_oid(x509.NameOID.COUNTRY_NAME)
+    try:
+        usage = found.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
+        uses = frozenset(use.dotted_string for use in usage)
+    except x509.ExtensionNotFound:
+        uses = frozenset()
+    return SignerCertificate(
+        key=VerifyingKey(found.public_key()),
+        kid=sha256(found.public_bytes(Encoding.DER))[:KID_BYTES],
+        country=str(countries[0].value) if countries else "",
+        from_time=found.not_valid_before_utc.timestamp(),
+        until_time=found.not_valid_after_utc.timestamp(),
+        uses=uses,
+    )

@@ -6,6 +6,8 @@ TraceTogetherError
 ├── InvalidReadingsError
 ├── KeyRingError
 ├── SealError
+├── UnreadableMessageError     a signed message breaks a rule of its format; the code says which
+├── TrustError                 a trust list, certificate or key can't be used
 ├── CalibrationError
 ├── ScenarioError
 ├── StoreError
@@ -85,6 +87,14 @@ class KeyRingError(TraceTogetherError):
 
 class SealError(TraceTogetherError):
     """A sealed value was changed, or sealed under another key."""
+
+
+class UnreadableMessageError(TraceTogetherError):
+    """A signed message or its text breaks a rule of its format; ``code`` says which one."""
+
+
+class TrustError(TraceTogetherError):
+    """A trust list, certificate or key is not what it should be, or can't be used."""
 
 
 class CalibrationError(TraceTogetherError):

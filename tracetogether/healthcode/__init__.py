@@ -1,1 +1,1 @@
-"""Passes of the health code, and what their holders read."""
+"""Passes (健康码): signed words that a gate checks without a network, and what holders read."""
