@@ -292,6 +292,7 @@ NO_CALLER = {
     *("audit.atomic", "audit.transaction", *TAKE_A_NAME, "casework.check", "casework.kept"),
     *("desk.today", "desk.days_of", "desk.user_of", "desk.name_of", "pins.given_out"),
     *("limits.take", "limits.add", "limits.give_back", "limits.first", "limits.add_hearers"),
+    "restrictions.in_force",
     *("limits.count", "tracing.found", "tracing.concerned", "tracing.policy"),
 }
 """Methods that act for no caller."""

@@ -116,6 +116,37 @@ LFPH_POLICY: Final = CloseContactPolicy("lfph", 2.0, 15.0, "bucket-lfph")
 
 
 @dataclass(frozen=True, slots=True)
+class RestrictionRules:
+    """What bounds restrictions: how long, how many, and who waits for whom. Policy is data.
+
+    Attributes:
+        longest_s: the longest time from the beginning of a restriction to its end.
+        begins_within_s: a restriction begins at most this long after it is set.
+        confirmed_within_s: a restriction that nobody has confirmed by then lapses.
+        a_day: the most restrictions that one person sets on a day of the authority's zone.
+        without_evidence_alert: an alert comes with this many without evidence on one day.
+        appeal_s: an appeal that is undecided for longer suspends its restriction.
+        appeal_again_s: how long after a decision the same restriction can be appealed again.
+        order_people: the most people that any order can name as its bound.
+        order_longest_s: the longest time from the registration of an order to its end.
+        kept_s: how long a restriction is kept after its end, with its appeals, and an order.
+        small: public counts from 1 to below this are not shown.
+    """
+
+    longest_s: int = 14 * SECONDS_PER_DAY
+    begins_within_s: int = 7 * SECONDS_PER_DAY
+    confirmed_within_s: int = SECONDS_PER_DAY
+    a_day: int = 20
+    without_evidence_alert: int = 5
+    appeal_s: int = 48 * SECONDS_PER_HOUR
+    appeal_again_s: int = SECONDS_PER_DAY
+    order_people: int = 500
+    order_longest_s: int = 60 * SECONDS_PER_DAY
+    kept_s: int = 21 * SECONDS_PER_DAY
+    small: int = 10
+
+
+@dataclass(frozen=True, slots=True)
 class TransmissionParameters:
     """How an infection goes, to rank who may have infected whom.
 
@@ -142,6 +173,7 @@ BLUETRACE: Final = BlueTraceParameters()
 TRANSMISSION: Final = TransmissionParameters()
 TIMINGS: Final = PhoneTimings()
 RETENTION: Final = Retention()
+RESTRICTIONS: Final = RestrictionRules()
 
 UPLOAD_PIN_DIGITS: Final = 8
 UPLOAD_PIN_LIFETIME_S: Final = 24 * SECONDS_PER_HOUR  # goes by SMS or letter

@@ -29,6 +29,7 @@ from tracetogether.authority.oversight.retention import Purge
 from tracetogether.authority.oversight.statistics import Monitoring
 from tracetogether.authority.oversight.store import AuthorityStore
 from tracetogether.authority.oversight.time_zone import local_days
+from tracetogether.authority.status.restricting import Restrictions
 from tracetogether.authority.tracing.evidence import Logs
 from tracetogether.authority.tracing.graph import ContactGraphs
 from tracetogether.authority.tracing.one_case import Tracing
@@ -64,6 +65,7 @@ class Authority:
     purge: Purge
     monitoring: Monitoring
     phone_models: PhoneModels
+    restrictions: Restrictions
     limits: Limits
     tallies: Tallies
     audit: Audit
@@ -180,6 +182,7 @@ class Authority:
             purge=purge,
             monitoring=Monitoring(store=store, keys=keys, limits=limits, purge=purge),
             phone_models=PhoneModels(logs=logs, store=store, audit=audit),
+            restrictions=Restrictions(store=store),
             limits=limits,
             tallies=tallies,
             audit=audit,

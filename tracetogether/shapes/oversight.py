@@ -4,6 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field
 
+from tracetogether.authority.access.permissions import Role
 from tracetogether.shapes.bodies import AnswerBody, RequestBody
 
 
@@ -66,7 +67,7 @@ class NewOperator(RequestBody):
     """A new operator and their roles."""
 
     name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_.-]{0,31}$", examples=["night-shift"])]
-    roles: Annotated[list[str], Field(min_length=1, max_length=7, examples=[["tracer"]])]
+    roles: Annotated[list[str], Field(min_length=1, max_length=len(Role), examples=[["tracer"]])]
 
 
 class OperatorLine(AnswerBody):

@@ -20,6 +20,7 @@ _LEAST_ROOM_BYTES: Final = 4_000_000
 _ASKED_AT_ONCE: Final = 10_000  # SQLite takes 32,766 values in a statement
 _AUDIT_LOCK: Final = 0x7472_6163_0001  # number of an advisory lock; any number will do
 _DAYS_LOCK: Final = 0x7472_6163_0002
+_STATUS_LOCK: Final = 0x7472_6163_0003
 
 NO_ROOM: Final = "free some space on that disk and try again"
 BUSY: Final = "another program is writing to it; try again"
@@ -138,6 +139,9 @@ class Sqlite(_Engines):
     def lock_audit(self, connection: sa.Connection) -> None:
         """Do nothing: a transaction that writes is the only one from its start."""
 
+    def lock_status(self, connection: sa.Connection) -> None:
+        """Do nothing: a transaction that writes already holds the only lock."""
+
     def make_day(self, connection: sa.Connection, day: int) -> None:
         """Do nothing: one table holds all days."""
 
@@ -237,6 +241,10 @@ class Postgres(_Engines):
     def lock_audit(self, connection: sa.Connection) -> None:
         """Take the lock of the audit log until the transaction ends."""
         connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_AUDIT_LOCK)))
+
+    def lock_status(self, connection: sa.Connection) -> None:
+        """Take the lock of orders, restrictions and appeals until the transaction ends."""
+        connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_STATUS_LOCK)))
 
     def make_day(self, connection: sa.Connection, day: int) -> None:
         """Add the partitions of a day where they are missing."""

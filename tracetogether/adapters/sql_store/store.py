@@ -13,6 +13,7 @@ from tracetogether.adapters.sql_store.desk import DeskTables
 from tracetogether.adapters.sql_store.intake import IntakeTables
 from tracetogether.adapters.sql_store.migrating import check_empty, check_revision, migrate
 from tracetogether.adapters.sql_store.oversight import OversightTables
+from tracetogether.adapters.sql_store.status import StatusTables
 from tracetogether.adapters.sql_store.tables import SETTINGS
 from tracetogether.adapters.sql_store.transactions import Transactions
 from tracetogether.errors import StoreError
@@ -34,6 +35,7 @@ class SqlStore(AccessTables, CaseTables, IntakeTables, OversightTables):
         self._name = name
         self.sign_ins = SignInTables(database, transactions)
         self.desk = DeskTables(database, transactions)
+        self.status = StatusTables(database, transactions)
 
     @classmethod
     def create(cls, place: Path | str, *, name: str) -> Self:

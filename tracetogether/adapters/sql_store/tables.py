@@ -267,5 +267,47 @@ CONTACTS: Final = sa.Table(
     **_BY_DAY,
 )
 
+# --- who gets no passes for a time, and why ---
+
+ORDERS: Final = sa.Table(
+    "orders",
+    METADATA,
+    _text("order_id", primary_key=True),
+    *map(_text, ("kind", "legal_basis", "place")),
+    *map(_real, ("window_from_s", "window_to_s", "ends_at_s")),
+    *map(_integer, ("most_people", "people")),
+    _text("registered_by"),
+    _real("registered_at_s"),
+    _real("ended_at_s", nullable=True),
+    _text("ended_by"),
+)
+RESTRICTIONS: Final = sa.Table(
+    "restrictions",
+    METADATA,
+    _text("restriction_id", primary_key=True),
+    _text("user_id", _refers("users.user_id"), index=True),
+    *map(_text, ("ground", "reference")),
+    *map(_real, ("begins_at_s", "until_s")),
+    *map(_text, ("evidence", "notice", "set_by")),
+    _real("set_at_s"),
+    _text("confirmed_by"),
+    _real("confirmed_at_s", nullable=True),
+    _real("suspends_at_s", nullable=True),
+    _real("ended_at_s", nullable=True),
+    *map(_text, ("ended_by", "ending")),
+    sa.Index("restrictions_by_setter", "set_by", "set_at_s"),
+    sa.Index("restrictions_by_reference", "reference"),
+)
+APPEALS: Final = sa.Table(
+    "appeals",
+    METADATA,
+    _text("appeal_id", primary_key=True),
+    _text("restriction_id", _refers("restrictions.restriction_id"), index=True),
+    _real("opened_at_s"),
+    _text("state"),
+    _real("decided_at_s", nullable=True),
+    _text("decided_by"),
+)
+
 DAILY: Final = (UPLOADS, CONTACT_LISTS, CONTACTS)
 """Tables that PostgreSQL keeps in partitions of a day."""

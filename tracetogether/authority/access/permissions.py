@@ -24,6 +24,8 @@ class Role(Enum):
     KEYHOLDER = "keyholder"
     AUDITOR = "auditor"
     ADMIN = "admin"
+    RESTRICTOR = "restrictor"
+    REVIEWER = "reviewer"
 
 
 ALL_ROLES: Final = frozenset(Role)

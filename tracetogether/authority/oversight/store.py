@@ -6,13 +6,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Protocol
 
 from tracetogether.authority.intake.store import IntakeStore
+from tracetogether.authority.status.store import RestrictingStore
 
 if TYPE_CHECKING:
     from tracetogether.authority.access.operators import Operator
     from tracetogether.authority.oversight.statistics import Counts
 
 
-class AuthorityStore(IntakeStore, Protocol):
+class AuthorityStore(IntakeStore, RestrictingStore, Protocol):
     """The whole store of an authority; ``SqlStore`` is one."""
 
     @property
