@@ -30,6 +30,8 @@ _COST_WORDS: Final = MappingProxyType(
         "tests": "tests",
         "uploads": "uploads",
         "learned_person_contacts": "contacts that the authority learns",
+        "kept_out_days_not": "days without a pass of contacts who were not infected",
+        "gate_bits": "bits about health that gates learn",
         "cost": "in money",
     }
 )
@@ -44,6 +46,8 @@ COSTS: Final = (
     "calls",
     "uploads",
     "learned_person_contacts",
+    "kept_out_days_not",
+    "gate_bits",
     "cost",
 )
 """What an infection averted is said to cost."""
@@ -95,6 +99,22 @@ class Comparison:
         """
         return SeedRatio.of(self._more(name), [row["averted"] for row in self.rows])
 
+    def kept_out_wrongly(self) -> Mapping[str, SeedRatio]:
+        """Return which share of the contacts whom gates of the first set kept out was wrong.
+
+        Returns:
+            ``not_infected``: share who were not infected. ``met_no_case``: share whom only a false
+            listing named. None without such contacts; the intervals are Fieller's.
+        """
+        kept_out = [row["kept_out_contacts"] for row in self.rows]
+        infected = [row["kept_out_contacts_infected"] for row in self.rows]
+        healthy = [all_of - part for all_of, part in zip(kept_out, infected, strict=True)]
+        falsely = [row["kept_out_contacts_falsely"] for row in self.rows]
+        return {
+            "not_infected": SeedRatio.of(healthy, kept_out, most=1.0),
+            "met_no_case": SeedRatio.of(falsely, kept_out, most=1.0),
+        }
+
     def answer(self, named: str, against: str) -> str:
         """Return the result in one sentence.
 
@@ -123,6 +143,7 @@ class Comparison:
         said = [
             f"R of early cases is {mine}, and {others} on the other side.",
             f"It averts {self._less('severe')} severe cases and {self._less('deaths')} deaths.",
+            *self._wrongly(),
         ]
         ratios = {words: self.per_averted(name) for name, words in _COST_WORDS.items()}
         if self.averted.mean <= 0:
@@ -153,6 +174,9 @@ class Comparison:
             "details": self.details(),
             "r": early_r(self.runs),
             "against_r": early_r(self.other_runs),
+            "kept_out_wrongly": {
+                name: share.to_json() for name, share in self.kept_out_wrongly().items()
+            },
             "more": {name: self.more(name).to_json() for name in (*COSTS, "severe", "deaths")},
             "per_averted": self.in_short()["per_averted"],
             "curves": curves_of(self.runs, CURVES),
@@ -166,6 +190,19 @@ class Comparison:
             "averted": self.averted.to_json(),
             "per_averted": {name: self.per_averted(name).to_json() for name in COSTS},
         }
+
+    def _wrongly(self) -> list[str]:
+        """Return a sentence about the contacts whom gates kept out."""
+        wrong = self.kept_out_wrongly()
+        healthy, falsely = wrong["not_infected"], wrong["met_no_case"]
+        if healthy.ratio is None or falsely.ratio is None:
+            return []
+        days = SeedMean.of([row["kept_out_days_not"] for row in self.rows])
+        said = (
+            f"Of contacts whom gates kept out, {_share(healthy)} were not infected and "
+            f"{_share(falsely)} met no case: {days.mean:,.0f} days of people who were not infected."
+        )
+        return [said]
 
     def _more(self, name: str) -> list[float]:
         return [row[name] - row[f"against_{name}"] for row in self.rows]
@@ -196,6 +233,13 @@ def _bounds(ratio: SeedRatio, sign: int) -> str:
         return ""
     low, high = sorted((sign * ratio.low, sign * ratio.high))
     return f" ({_number(low)} to {_number(high)})"
+
+
+def _share(ratio: SeedRatio) -> str:
+    said = f"{ratio.ratio:.1%}"
+    if ratio.low is None or ratio.high is None:
+        return said
+    return f"{said} ({max(ratio.low, 0.0):.1%} to {ratio.high:.1%})"
 
 
 def _number(value: float) -> str:

@@ -6,6 +6,7 @@ from typing import Annotated, Final
 from simulations.city.measure_keys import (
     AppKeys,
     ClosureKeys,
+    GateKeys,
     HouseholdQuarantineKeys,
     IsolationKeys,
     MaskKeys,
@@ -243,4 +244,7 @@ class CityScenario:
         default_factory=ClosureKeys
     )
     masks: Annotated[MaskKeys, about("Masks.")] = field(default_factory=MaskKeys)
+    gates: Annotated[GateKeys, about("Gates that ask for a pass.")] = field(
+        default_factory=GateKeys
+    )
     prices: Annotated[PriceKeys, about("What measures cost.")] = field(default_factory=PriceKeys)

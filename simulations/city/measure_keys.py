@@ -168,3 +168,28 @@ class MaskKeys:
     efficacy: Annotated[
         Share, about("Share of the hazard that one mask takes away, on either side.")
     ] = 0.3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GateKeys:
+    """Gates at places, which let in people who show a pass."""
+
+    start_day: _StartDay = 0
+    end_day: _EndDay = FOREVER
+    policy: Annotated[
+        Literal["advice", "strict-2020"],
+        about(
+            "advice: a positive test takes the passes away for 14 days, and contacts keep theirs; "
+            "strict-2020: a contact that the app lists takes them away too, for 7 days."
+        ),
+    ] = "advice"
+    venues: Annotated[
+        Share, about("Share of places in the neighbourhood and the city that have a gate.")
+    ] = 0.0
+    transport: Annotated[Share, about("Share of rides in buses and trains behind a gate.")] = 0.0
+    shown: Annotated[
+        Share, about("Share of people at a gate who must show a pass; the others walk in.")
+    ] = 1.0
+    visits: Annotated[
+        float, about("Places that a person visits on a day out, for what gates learn.", ge=0, le=50)
+    ] = 2.0

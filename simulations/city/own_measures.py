@@ -1,8 +1,8 @@
-"""A measure of your own, such as check-in at venues or gates, in a run of a city.
+"""A measure of your own, such as check-in at venues, in a run of a city.
 
-The keys of a scenario hold no check-in and no gates: those need visits of named places, which the
-city does not have yet. Until then, a class with the four members of ``Measure`` takes part in a
-run: ``run_city(scenario, seed=1, measures=[MyMeasure()])``. Without one, nothing changes.
+The keys of a scenario hold no check-in: it needs visits of named places, which the city does not
+have yet. Until then, a class with the four members of ``Measure`` takes part in a run:
+``run_city(scenario, seed=1, measures=[MyMeasure()])``. Without one, nothing changes.
 """
 
 from collections.abc import Callable, Sequence

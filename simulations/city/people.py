@@ -34,7 +34,80 @@ _START: Final[Mapping[str, tuple[str, int]]] = MappingProxyType(
 _ALIGNED: Final = 64  # bytes; columns of one block of memory start at multiples of it
 
 
-class People:
+class DaysAway:
+    """When people were kept from something, such as from leaving their home.
+
+    Args:
+        count: number of people.
+        own: rows to fill.
+
+    Attributes:
+        away_from, away_until: first day of the last stay, and the first day after it.
+        before: the days before ``away_from``, one bit each: bit 0 is the day before it.
+    """
+
+    away_from: npt.NDArray[np.int16]
+    away_until: npt.NDArray[np.int16]
+    before: npt.NDArray[np.uint32]
+
+    def __init__(self, count: int, own: slice = slice(None)) -> None:
+        for name in ("away_from", "away_until", "before"):
+            kind, first = _START[name]
+            column = np.empty(count, kind)
+            column[own] = first
+            setattr(self, name, column)
+
+    def is_away(self, people: Ints, days: int | Ints) -> Bools:
+        """Return who stays at home on a day from now on."""
+        return np.asarray(self.away_until[people] > days)  # a stay begins when it is ordered
+
+    def was_away(self, people: Ints, days: int | Ints) -> Bools:
+        """Return who stayed at home on a day from 32 days ago on, whatever came after it."""
+        ago = self.away_from[people].astype(np.int32)
+        ago -= 1
+        ago -= np.asarray(days, np.int32)  # days from that day to the one before the last stay
+        away = np.zeros(len(ago), bool)
+        now = np.flatnonzero(ago < 0)
+        away[now] = self.away_until[people[now]] > _at(days, now)
+        old = np.flatnonzero((ago >= 0) & (ago < DAYS_BEFORE))
+        away[old] = (self.before[people[old]] >> ago[old].astype(np.uint32)) & np.uint32(1)
+        return away
+
+    def keep_home(self, people: Ints, day: int, until: Ints) -> Ints:
+        """Keep people at home from ``day``, and return for how many more days than already known.
+
+        Args:
+            people: may hold a person several times; the longest stay counts.
+            day: today.
+            until: the first day out again for each.
+
+        Returns:
+            The days that are added for each of the sorted unique people.
+        """
+        people, until = longest(people, until)
+        until = np.maximum(until, day)
+        known = np.maximum(self.away_until[people], day)
+        longer = np.flatnonzero(until > known)
+        chosen = people[longer]
+        fresh = chosen[self.away_until[chosen] < day]
+        self.before[fresh] = self._days_before(fresh, day)
+        self.away_from[fresh] = day
+        self.away_until[chosen] = until[longer]
+        return np.maximum(until - known, 0)
+
+    def _days_before(self, people: Ints, day: int) -> npt.NDArray[np.uint32]:
+        """Return a bit for each of the days before ``day``; bit 0 is the day before it."""
+        # 63 and not 64: a shift by the width of a number is not defined.
+        since = np.minimum(day - self.away_from[people].astype(np.int64), 63)
+        since[since < 0] = 0  # they stayed at home for the first time
+        over = np.clip(day - self.away_until[people].astype(np.int64), 0, since)
+        one = np.uint64(1)
+        last = (one << since.astype(np.uint64)) - (one << over.astype(np.uint64))
+        earlier = self.before[people].astype(np.uint64) << since.astype(np.uint64)
+        return np.asarray((last | earlier) & np.uint64(0xFFFFFFFF), np.uint32)
+
+
+class People(DaysAway):
     """The state of a city's people, in columns of few bytes.
 
     The columns have a row for everybody, so that a person's number is their row. A shard fills and
@@ -50,8 +123,7 @@ class People:
         infected_on: day of infection; NEVER before it.
         source: who infected them; NOBODY if nobody did.
         layer: layer of contacts in which it happened; NOBODY likewise.
-        away_from, away_until: first day at home, and the first day out again.
-        before: the days before ``away_from``, one bit each: bit 0 is the day before it.
+        away_from, away_until, before: days at home; see ``DaysAway``.
         tested: whether a test was positive.
         found: who named the person while infected: bits of BY_APP, BY_TRACERS and BY_MEASURE, and
             the same ``OF_SOURCE`` bits higher if the contact was with who infected them.
@@ -60,9 +132,6 @@ class People:
     infected_on: npt.NDArray[np.int16]
     source: npt.NDArray[np.int32]
     layer: npt.NDArray[np.int8]
-    away_from: npt.NDArray[np.int16]
-    away_until: npt.NDArray[np.int16]
-    before: npt.NDArray[np.uint32]
     tested: Bools
     found: npt.NDArray[np.uint8]
 
@@ -97,22 +166,6 @@ class People:
         """Return who was not infected yet."""
         return np.asarray(self.infected_on[people] == NEVER)
 
-    def is_away(self, people: Ints, days: int | Ints) -> Bools:
-        """Return who stays at home on a day from now on."""
-        return np.asarray(self.away_until[people] > days)  # a stay begins when it is ordered
-
-    def was_away(self, people: Ints, days: int | Ints) -> Bools:
-        """Return who stayed at home on a day from 32 days ago on, whatever came after it."""
-        ago = self.away_from[people].astype(np.int32)
-        ago -= 1
-        ago -= np.asarray(days, np.int32)  # days from that day to the one before the last stay
-        away = np.zeros(len(ago), bool)
-        now = np.flatnonzero(ago < 0)
-        away[now] = self.away_until[people[now]] > _at(days, now)
-        old = np.flatnonzero((ago >= 0) & (ago < DAYS_BEFORE))
-        away[old] = (self.before[people[old]] >> ago[old].astype(np.uint32)) & np.uint32(1)
-        return away
-
     def infect(
         self, people: Ints, sources: Ints | int, layers: npt.NDArray[np.int8] | int, day: int
     ) -> None:
@@ -125,39 +178,6 @@ class People:
         """Note that infected people were named by cases, one of each a row; ``by`` is a bit."""
         self.found[people] |= by
         self.found[people[self.source[people] == cases]] |= by << OF_SOURCE
-
-    def keep_home(self, people: Ints, day: int, until: Ints) -> Ints:
-        """Keep people at home from ``day``, and return for how many more days than already known.
-
-        Args:
-            people: may hold a person several times; the longest stay counts.
-            day: today.
-            until: the first day out again for each.
-
-        Returns:
-            The days that are added for each of the sorted unique people.
-        """
-        people, until = longest(people, until)
-        until = np.maximum(until, day)
-        known = np.maximum(self.away_until[people], day)
-        longer = np.flatnonzero(until > known)
-        chosen = people[longer]
-        fresh = chosen[self.away_until[chosen] < day]
-        self.before[fresh] = self._days_before(fresh, day)
-        self.away_from[fresh] = day
-        self.away_until[chosen] = until[longer]
-        return np.maximum(until - known, 0)
-
-    def _days_before(self, people: Ints, day: int) -> npt.NDArray[np.uint32]:
-        """Return a bit for each of the days before ``day``; bit 0 is the day before it."""
-        # 63 and not 64: a shift by the width of a number is not defined.
-        since = np.minimum(day - self.away_from[people].astype(np.int64), 63)
-        since[since < 0] = 0  # they stayed at home for the first time
-        over = np.clip(day - self.away_until[people].astype(np.int64), 0, since)
-        one = np.uint64(1)
-        last = (one << since.astype(np.uint64)) - (one << over.astype(np.uint64))
-        earlier = self.before[people].astype(np.uint64) << since.astype(np.uint64)
-        return np.asarray((last | earlier) & np.uint64(0xFFFFFFFF), np.uint32)
 
     def digest(self) -> str:
         """Return a digest of everything, as hex digits."""

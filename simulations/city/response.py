@@ -17,6 +17,7 @@ import numpy as np
 from simulations.city.disease import INFECTIOUS_DAYS, Disease
 from simulations.city.distinct import count_distinct, distinct
 from simulations.city.exchange import Exchange, OwnPeople
+from simulations.city.gates import Gates
 from simulations.city.hashes import chance, chances, happens, hashed, high_bits, key_of
 from simulations.city.keys import HOUSEHOLD, CityScenario
 from simulations.city.network import Network
@@ -91,6 +92,7 @@ class Response:
         disease: the infection in its people.
         people: the state, which this changes.
         tracing: names contacts.
+        gates: which keep people out.
         seed: of the run.
         measures: measures of your own.
         watch: called with everybody who is named.
@@ -104,6 +106,7 @@ class Response:
         disease: Disease,
         people: People,
         tracing: CityTracing,
+        gates: Gates,
         seed: int,
         measures: Sequence[Measure] = (),
         watch: Watch | None = None,
@@ -111,7 +114,8 @@ class Response:
         self._measures, self._watch = measures, watch
         self._own, self._scenario = own, scenario
         self._network, self._disease = network, disease
-        self._people, self._tracing, self._seed = people, tracing, seed
+        self._people, self._tracing, self._gates = people, tracing, gates
+        self._seed = seed
         self.costs = CityCosts()
         self._totals: list[list[int]] = []
         self._home = {name: np.zeros(scenario.days + 1, dtype=np.int64) for name in AT_HOME}
@@ -153,15 +157,17 @@ class Response:
         if warnings:
             others, until = (np.concatenate(column) for column in zip(*warnings, strict=True))
             self._warn(others, until, day)
+        self._gates.withhold_from_contacts(day)
+        self._gates.end_morning(day)
         self._totals.append([getattr(self.costs, name) for name in COUNTED_BY_DAY])
 
     def daily(self) -> dict[str, Ints]:
-        """Return (days,) columns: what was counted on each day, and who stayed at home on it."""
+        """Return (days,) columns: what was counted on each day, and who was at home or kept out."""
         days = len(self._totals)
         totals = np.array(self._totals, dtype=np.int64).reshape(days, len(COUNTED_BY_DAY))
         counted = np.diff(totals, axis=0, prepend=0).T
         at_home = {name: np.cumsum(change[:days]) for name, change in self._home.items()}
-        return dict(zip(COUNTED_BY_DAY, counted, strict=True)) | at_home
+        return dict(zip(COUNTED_BY_DAY, counted, strict=True)) | at_home | self._gates.daily()
 
     def _chance(self, name: str, people: Ints, share: float) -> Bools:
         return happens(hashed(key_of(self._seed, name), people), chance(share))
@@ -202,6 +208,7 @@ class Response:
         self._people.tested[people] = True
         self.costs.positives += len(people)
         self._isolate(people, day)
+        self._gates.withhold_from_cases(people, day)
         home = self._scenario.household_quarantine
         if home.compliance and home.start_day <= day < home.end_day:
             others = distinct(self._network.contacts(people, day, [HOUSEHOLD]).other)
@@ -265,6 +272,7 @@ class Response:
         self._warnings[day + app.pin_delay_days].append(
             (listed.other, listed.day + app.quarantine_days)
         )
+        self._gates.expect_contacts(listed.other, listed.false, day + app.pin_delay_days)
 
     def _note_found(self, named: Named, by: int, day: int) -> None:
         rows = np.flatnonzero(self._is_infected(named.other, day))

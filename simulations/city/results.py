@@ -40,6 +40,7 @@ def summary(played: CityRun, outbreak: Outbreak | None = None) -> dict[str, Any]
     new = played.new_infections
     infections = int(new.sum())
     cases, infected = outbreak.early()
+    learned = played.lessons
     ages = outbreak.by_age()
     return {
         "scenario": played.scenario.name,
@@ -56,6 +57,10 @@ def summary(played: CityRun, outbreak: Outbreak | None = None) -> dict[str, Any]
         "deaths": sum(row["deaths"] for row in ages),
         **outbreak.named(),
         **played.costs.to_json(),
+        **played.gates.to_json(),
+        "gate_showings": learned.showings,
+        "gate_refusals": learned.refusals,
+        "gate_bits": learned.bits,
         "cost": played.scenario.prices.cost(played.costs.to_json()),
         "detection_table": f"{played.detection.protocol} {played.detection.digest}",
         "cpu_s": played.cpu_s,

@@ -13,6 +13,7 @@ from simulations.city.cluster import on_cluster
 from simulations.city.detection import DetectionTable, detection_table
 from simulations.city.disease import Disease
 from simulations.city.exchange import even_bounds, in_turn
+from simulations.city.gates import GateCosts, GateLessons, lessons
 from simulations.city.keys import CityScenario
 from simulations.city.network import Network
 from simulations.city.own_measures import Measure, Watch
@@ -37,6 +38,7 @@ class CityRun:
         new_infections: number of people infected on each day.
         costs: what measures cost.
         daily: (days,) columns of what measures did on each day; see ``Response.daily``.
+        gates: whom gates kept out.
         detection: the table of what the app finds.
         cpu_s: CPU seconds of all processes, from the first table to the last day.
         peak_mb: largest memory of each process until the last day, added up, megabytes.
@@ -50,6 +52,7 @@ class CityRun:
     new_infections: Ints
     costs: CityCosts
     daily: Mapping[str, Ints]
+    gates: GateCosts
     detection: DetectionTable
     cpu_s: float
     peak_mb: float
@@ -57,8 +60,16 @@ class CityRun:
     @property
     def digest(self) -> str:
         """Return a digest of everybody's state and of the costs, as hex digits."""
-        costs = json.dumps(self.costs.to_json(), sort_keys=True)
+        counts = self.costs.to_json()
+        if self.gates != GateCosts():  # a city without gates keeps the digest that it always had
+            counts |= self.gates.to_json()
+        costs = json.dumps(counts, sort_keys=True)
         return hashlib.sha256(f"{self.people.digest()} {costs}".encode()).hexdigest()[:32]
+
+    @property
+    def lessons(self) -> GateLessons:
+        """Return what gates learned."""
+        return lessons(self.scenario, self.network, self.daily)
 
 
 def run_city(
@@ -128,6 +139,7 @@ def run_city(
         np.sum([answer.new_infections for answer in done.answers], axis=0),
         CityCosts.total([answer.costs for answer in done.answers]),
         total_of_days([answer.daily for answer in done.answers]),
+        GateCosts.total([answer.gates for answer in done.answers]),
         table,
         time.process_time() - began + done.cpu_s,
         # Before this process reads shared memory, which counts where it was written.

@@ -16,6 +16,7 @@ import numpy as np
 from simulations.city.detection import DetectionTable
 from simulations.city.disease import Disease
 from simulations.city.exchange import Exchange, OwnPeople
+from simulations.city.gates import GateCosts, Gates
 from simulations.city.hashes import below, hashed, key_of
 from simulations.city.keys import CityScenario
 from simulations.city.network import Network
@@ -41,11 +42,13 @@ class ShardAnswer:
         new_infections: number of its people infected on each day.
         costs: what measures cost.
         daily: (days,) columns of what measures did on each day; see ``Response.daily``.
+        gates: whom gates kept out.
     """
 
     new_infections: Ints
     costs: CityCosts
     daily: Mapping[str, Ints]
+    gates: GateCosts
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +117,7 @@ class CityShard:
         self._plan, self._own, self._people = plan, own, people
         disease = Disease(scenario.disease, network, seed)
         self._transmission = Transmission(scenario, network, disease, seed, plan.scale)
+        self._gates = Gates(scenario, people, slice(own.low, own.high), seed)
         tracing = CityTracing(
             scenario,
             network,
@@ -121,9 +125,19 @@ class CityShard:
             plan.detection.drawn(seed),
             open_shares_with(scenario, scenario.days, plan.measures),
             seed,
+            self._gates,
         )
         self._response = Response(
-            own, scenario, network, disease, people, tracing, seed, plan.measures, watch
+            own,
+            scenario,
+            network,
+            disease,
+            people,
+            tracing,
+            self._gates,
+            seed,
+            plan.measures,
+            watch,
         )
         self._waiting: defaultdict[int, list[Attempts]] = defaultdict(list)
 
@@ -148,7 +162,8 @@ class CityShard:
                 part = cases[start : start + at_a_time]
                 for later, attempts in self._transmission.attempts(part, day):
                     self._waiting[later].append(attempts)
-        return ShardAnswer(new, self._response.costs, self._response.daily())
+        costs, daily = self._response.costs, self._response.daily()
+        return ShardAnswer(new, costs, daily, self._gates.costs)
 
     def _infections(self, day: int) -> Exchange[Infections]:
         """Return the first infection of each person of this shard whom attempts reach."""
@@ -157,13 +172,13 @@ class CityShard:
         found = Infections.joined(
             [
                 self._transmission.infections(
-                    made.rows(low, low + chunk), day, self._people, effect
+                    made.rows(low, low + chunk), day, self._people, effect, self._gates
                 )
                 for low in range(0, len(made.source), chunk)
             ]
         )
         columns = yield from self._own.to_owners(found.target, *found.columns)
-        return Infections(*columns).possible(self._people, day).first_of_each()
+        return Infections(*columns).possible(self._people, day, self._gates).first_of_each()
 
 
 def first_cases(scenario: CityScenario, seed: int) -> Ints:

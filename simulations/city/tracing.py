@@ -6,7 +6,7 @@ way. So repeated contacts don't become certain by repetition.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 import numpy as np
@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from simulations.city.detection import BANDS, SETTINGS, DetectionChances, band_of
 from simulations.city.exchange import Columns, joined
+from simulations.city.gates import Gates
 from simulations.city.hashes import (
     PERSON_BITS,
     chance,
@@ -46,6 +47,7 @@ from tracetogether.units import Bools, Floats, Ints
 _DAY_BITS: Final = 12
 _SYSTEMS_BITS: Final = 2
 _MOST_FALSE: Final = 64  # people listed falsely per person-day and setting
+_NO_LAYERS: Final = np.zeros(0, dtype=np.int8)
 _LAYER_OF_SETTING: Final = (NEIGHBOURHOOD, CLASSROOM, WORKPLACE, TRANSPORT, CITY)
 """Layer whose people the false listings of each setting are drawn from."""
 
@@ -61,6 +63,7 @@ class Named:
         false: whether there was no contact in truth.
         listed: whether the person is to be warned; others are only known to the authority.
         at_home: whether they met at home, so that a stay at home prevents nothing.
+        layer: number of the layer of contacts, -1 where none is known; if left out, of all rows.
     """
 
     case: Ints
@@ -69,11 +72,24 @@ class Named:
     false: Bools
     listed: Bools
     at_home: Bools
+    layer: npt.NDArray[np.int8] = field(default_factory=lambda: _NO_LAYERS)
+
+    def __post_init__(self) -> None:
+        if self.layer is _NO_LAYERS:
+            object.__setattr__(self, "layer", np.full(len(self.case), -1, dtype=np.int8))
 
     @property
     def columns(self) -> Columns:
         """Return the columns in order."""
-        return self.case, self.other, self.day, self.false, self.listed, self.at_home
+        return (
+            self.case,
+            self.other,
+            self.day,
+            self.false,
+            self.listed,
+            self.at_home,
+            self.layer,
+        )
 
     @classmethod
     def joined(cls, parts: Sequence["Named"]) -> "Named":
@@ -99,6 +115,7 @@ class CityTracing:
         detection: what the app finds.
         open_shares: (layers, days) contacts that take place; see ``effects``.
         seed: of the run.
+        gates: which kept people out, if there are any.
     """
 
     def __init__(
@@ -109,7 +126,9 @@ class CityTracing:
         detection: DetectionChances,
         open_shares: Ints,
         seed: int,
+        gates: Gates | None = None,
     ) -> None:
+        self._gates = gates if gates is not None and gates.act else None
         self._scenario, self._network, self._people = scenario, network, people
         self._detection, self._open, self._seed = detection, open_shares, seed
         self._app = chances(adoption_by_decade(scenario, network))
@@ -150,10 +169,15 @@ class CityTracing:
         return happens(hashed(key_of(self._seed, "system"), people), self._ios).astype(np.int64)
 
     def prevented(self, named: Named) -> Bools:
-        """Return which contacts did not happen, because the other stayed at home then."""
+        """Return which contacts did not happen, because the other was at home or kept out then."""
         stayed = np.zeros(len(named.other), dtype=bool)
         outside = np.flatnonzero(~(named.at_home | named.false))
         stayed[outside] = self._people.was_away(named.other[outside], named.day[outside])
+        if self._gates is not None:
+            rows = outside[~stayed[outside]]
+            layers = named.layer[rows].astype(np.int64)
+            stopped = self._gates.stop(named.other[rows], named.case[rows], layers, named.day[rows])
+            stayed[rows] = stopped
         return stayed
 
     def by_app(self, cases: Ints, day: int) -> Named:
@@ -215,12 +239,15 @@ class CityTracing:
         return _named(met, long, np.ones(len(long), dtype=bool))
 
     def _intensity(self, met: PastContacts) -> Ints:
-        """Return the intensity of contacts; 0 where a closure prevents it."""
+        """Return the intensity of contacts; 0 where a closure or a gate prevents it."""
         shares = self._open[met.layer]
         share: int | Ints = int(shares[0])
         if (shares != share).any():
             share = shares.take(met.day)
-        return self._network.intensity(met.layer, met.case, met.other, met.day, share)
+        found = self._network.intensity(met.layer, met.case, met.other, met.day, share)
+        if self._gates is not None:
+            found[self._gates.stop(met.case, met.other, met.layer, met.day)] = 0
+        return found
 
     def _falsely_listed(self, cases: Ints, days: Ints) -> Named:
         """Return people of the same neighbourhood, school, workplace or line who were not near."""
@@ -285,7 +312,8 @@ def _named(met: PastContacts, rows: Ints, listed: Bools) -> Named:
     """Return rows of contacts as people who are named for a contact in truth."""
     false = np.zeros(len(rows), dtype=bool)
     at_home = np.full(len(rows), met.layer == HOUSEHOLD)
-    return Named(met.case[rows], met.other[rows], met.day[rows], false, listed, at_home)
+    layer = np.full(len(rows), met.layer, dtype=np.int8)
+    return Named(met.case[rows], met.other[rows], met.day[rows], false, listed, at_home, layer)
 
 
 def adoption_by_decade(scenario: CityScenario, network: Network) -> Floats:

@@ -28,6 +28,7 @@ from simulations.city.disease import (
     generation_shares,
 )
 from simulations.city.exchange import Columns, joined
+from simulations.city.gates import Gates
 from simulations.city.hashes import (
     ONE,
     PERSON_BITS,
@@ -109,11 +110,18 @@ class Infections:
         first[1:] = target[1:] != target[:-1]
         return self.of(order[first])
 
-    def possible(self, people: People, day: int) -> "Infections":
-        """Return those whose target is susceptible, and not at home unless it happens there."""
+    def possible(self, people: People, day: int, gates: Gates | None = None) -> "Infections":
+        """Return those whose target is susceptible, and there.
+
+        People at home are there for infections at home alone. Gates keep out who has no pass.
+        """
         rows = np.flatnonzero(people.is_susceptible(self.target))
         home = self.layer[rows] == HOUSEHOLD
-        return self.of(rows[home | ~people.is_away(self.target[rows], day)])
+        found = self.of(rows[home | ~people.is_away(self.target[rows], day)])
+        if gates is None or not gates.are_on(day):
+            return found
+        stopped = gates.stop(found.target, found.source, found.layer.astype(np.int64), day)
+        return found.of(np.flatnonzero(~stopped))
 
     def of(self, rows: Ints) -> "Infections":
         """Return these rows."""
@@ -231,7 +239,14 @@ class Transmission:
             if high > low
         ]
 
-    def infections(self, made: Attempts, day: int, people: People, effect: Effect) -> Infections:
+    def infections(
+        self,
+        made: Attempts,
+        day: int,
+        people: People,
+        effect: Effect,
+        gates: Gates | None = None,
+    ) -> Infections:
         """Return the attempts of ``day`` that succeed, if the other is there and susceptible.
 
         Args:
@@ -239,6 +254,7 @@ class Transmission:
             day: the day.
             people: which of those who make them stay at home.
             effect: what measures leave of contacts and hazards.
+            gates: which keep out those of them who have no pass.
         """
         source = made.source.astype(np.int64)
         packed = source | made.number.astype(np.int64) << PERSON_BITS
@@ -260,7 +276,11 @@ class Transmission:
                 slots = (at[rows] - start) // bound
                 meeting = _Meeting(number, source[rows], slots, hashes[rows])
                 parts.append(self._caught(meeting, day, effect))
-        return Infections.joined(parts)
+        found = Infections.joined(parts)
+        if gates is None or not gates.are_on(day):
+            return found
+        stopped = gates.stop(found.source, found.target, found.layer.astype(np.int64), day)
+        return found.of(np.flatnonzero(~stopped))
 
     def _caught(self, meeting: "_Meeting", day: int, effect: Effect) -> Infections:
         """Return which attempts of one layer succeed."""

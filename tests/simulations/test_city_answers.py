@@ -10,6 +10,7 @@ import pytest
 from click.testing import CliRunner
 
 from simulations.city.compare import Comparison
+from simulations.city.gates import GateCosts
 from simulations.city.keys import LAYERS
 from simulations.city.many_runs import CityTask, findings_of
 from simulations.city.outbreak import (
@@ -252,7 +253,7 @@ def row_of(infections: int, days: int, seed: int) -> dict[str, object]:
         "learned_person_contacts": 0,
         "cost": 0.0,
         "early": {"cases": 100, "infected": 90 + seed},
-        **dict.fromkeys(names, 0),
+        **dict.fromkeys((*names, "gate_bits", *GateCosts().to_json()), 0),
     }
 
 
@@ -291,6 +292,12 @@ def test_an_answer_that_may_be_chance_says_so() -> None:
         in (worse.answer("a", "b"))
     )
     assert worse.details()[-1] == "It averts no infection, so none has a cost."
+    kept_out = {"kept_out_contacts": 50, "kept_out_contacts_infected": 1, "kept_out_days_not": 7}
+    fell = [{**row, **kept_out} for row in worse.runs]
+    assert Comparison(worse.scenario, worse.other, fell, worse.other_runs).details()[2] == (
+        "Of contacts whom gates kept out, 98.0% (98.0% to 98.0%) were not infected and "
+        "0.0% (0.0% to 0.0%) met no case: 7 days of people who were not infected."
+    )
     single = compared([(400, 50)], [(700, 0)])
     assert "no interval with one seed" in single.answer("a", "b")
     assert json.dumps(single.details())

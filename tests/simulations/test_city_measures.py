@@ -31,6 +31,8 @@ TESTED = {"isolation.compliance": "0.5", "tests.share": "0.8", "days": "50"}
 """A town where people with symptoms are tested, which all tracing needs."""
 TRACED = TESTED | {"app.adoption": "0.8"}
 CALLED = TESTED | {"tracers.cases_per_100k": "500"}
+GATED = TRACED | {"gates.venues": "1", "gates.policy": "strict-2020"}
+GATED |= {"quarantine.compliance": "0.1"}  # most contacts go out, unless a gate keeps them out
 HOME = TESTED | {"household_quarantine.compliance": "0.9"}
 SEED = 2
 
@@ -65,6 +67,7 @@ OFF = {
     "tracers": (TESTED, {"tracers.cases_per_100k": "500"}),
     "closures": (TESTED, {"closures.work": "0.9"}),
     "masks": (TESTED, {"masks.wearing": "0.9"}),
+    "gates": (TRACED, {"gates.venues": "1", "gates.policy": "strict-2020"}),
 }
 """Measure -> the town without it, and what switches it on."""
 
@@ -119,6 +122,10 @@ FEWER = {
     ),
     "adoption": (TRACED, {"app.adoption": "0.2"}),
     "alarms that wear out": (TRACED, {"quarantine.lost_per_false_alarm": "0.9"}),
+    "gates that let most people in": (GATED, {"gates.shown": "0.1"}),
+    "gates at few places": (GATED, {"gates.venues": "0.1"}),
+    "gates that advise contacts alone": (GATED, {"gates.policy": "advice"}),
+    "no gates in transport": (GATED | {"gates.transport": "1"}, {"gates.transport": "0"}),
 }
 """A key's change -> the town before it, and a setting with more infections."""
 
@@ -165,10 +172,10 @@ def test_every_closure_lowers_infections_of_its_layer(layer: str) -> None:
 
 def test_every_key_of_a_measure_is_tried_here() -> None:
     tables = ("isolation.", "tests.", "quarantine.", "household_quarantine.", "app.")
-    tables += ("tracers.", "closures.", "masks.")
+    tables += ("tracers.", "closures.", "masks.", "gates.")
     keys = {key.name for key in city_keys() if key.name.startswith(tables)}
     tried = {f"closures.{layer}" for layer in ("school", "transport", "neighbourhood", "city")}
-    tried |= set(CHANGED)
+    tried |= {*CHANGED, "gates.visits"}  # which only says how much gates learn
     for measure, (before, on) in OFF.items():
         tried |= {f"{measure}.start_day", f"{measure}.end_day", *before, *on}
     for before, weaker in FEWER.values():

@@ -261,10 +261,30 @@ def _shown(found: dict[str, Any], by_layer: dict[str, int]) -> list[Any]:
             f"{found['transmissions_named_by_app']:,}, and tracers "
             f"{found['transmissions_named_by_tracers']:,}."
         ),
+        *_gates_shown(found),
         *([f"All this costs {found['cost']:,.0f}."] if found["cost"] else []),
         f"What the app finds: table {found['detection_table']}",
         f"Digest {found['digest']}",
     ]
+
+
+def _gates_shown(found: dict[str, Any]) -> list[str]:
+    if not found["gate_showings"]:
+        return []
+    contacts, showings = found["kept_out_contacts"], found["gate_showings"]
+    said = [f"Gates kept out {found['kept_out_cases']:,} people with a positive test."]
+    if contacts:
+        healthy = 1 - found["kept_out_contacts_infected"] / contacts
+        said.append(
+            f"They kept out {contacts:,} contacts; {healthy:.0%} of these were not infected, and "
+            f"{found['kept_out_contacts_falsely'] / contacts:.0%} met no case. "
+            f"{found['kept_out_days_not']:,} days without a pass were wrong."
+        )
+    said.append(
+        f"They asked for a pass {showings:,.0f} times and learned at most "
+        f"{found['gate_bits']:,.0f} bits about health, {found['gate_bits'] / showings:.3f} a time."
+    )
+    return [" ".join(said)]
 
 
 def _cases_shown(found: dict[str, Any]) -> str:
