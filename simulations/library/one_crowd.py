@@ -17,6 +17,7 @@ from simulations.progress_line import OnProgress, ProgressLine
 from simulations.scores.breakdown import Breakdown, break_down
 from simulations.scores.scoring import CaseScore, ScoredRun, Scores, score_run
 from simulations.settings.scenario import Scenario, load_scenario
+from simulations.studies.heard_crowds import HeardCrowd
 from tracetogether.errors import MissingExtraError, ScenarioError
 from tracetogether.parameters import CloseContactPolicy
 from tracetogether.picture_style import new_figure
@@ -98,6 +99,23 @@ class CrowdRun(FrameColumns):
 
     def _frame(self) -> dict[str, npt.NDArray[Any]]:
         return self.contacts
+
+    @cached_property
+    def readings(self) -> dict[str, npt.NDArray[Any]]:
+        """All readings that phones noted, with their true distances: name -> (n,) column.
+
+        The authority has opened the TempIDs: observer and peer are numbers of people.
+        ``distance_m`` is NaN while one of the two is absent. ``evaluate`` reads such a table.
+        """
+        heard = HeardCrowd.of(self.run, self.scenario.policy.within_m)
+        return {
+            "time": (heard.time * 1000).round().astype("datetime64[ms]"),
+            "observer": heard.owner,
+            "peer": heard.peer,
+            "rssi_dbm": heard.rssi_dbm,
+            "tx_power_dbm": heard.tx_power_dbm,
+            "distance_m": heard.distance_m,
+        }
 
     def log(self, person: int) -> Sightings:
         """Return what the phone of ``person`` noted, to be estimated like any recording.

@@ -1,7 +1,8 @@
 """A sweep's rows and points as tables: CSV, and Parquet if pyarrow is installed."""
 
 import csv
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
 from typing import Any, Final
@@ -36,7 +37,7 @@ def flat_rows(rows: Sequence[SweepRow]) -> Table:
                 name = f"{kind}_{share['name']}".replace(" ", "_")
                 line |= {f"{name}_windows": share["windows"], f"{name}_recorded": share["recorded"]}
         lines.append(line)
-    return _columns(lines)
+    return _with_numbers(_columns(lines), {key for row in rows for key in row["settings"]})
 
 
 def flat_points(points: Sequence[Point]) -> Table:
@@ -47,7 +48,18 @@ def flat_points(points: Sequence[Point]) -> Table:
         for name in SHARES:
             line |= flat(name, getattr(point, name))
         lines.append(line)
-    return _columns(lines)
+    return _with_numbers(_columns(lines), {key for point in points for key in point.settings})
+
+
+def _with_numbers(table: Table, settings: Iterable[str]) -> Table:
+    """Turn the texts of settings into numbers where a whole column has numbers alone.
+
+    Data tools then sort, plot and look up 0.4; a key such as ``app`` keeps its words.
+    """
+    for key in settings:
+        with suppress(ValueError):
+            table[key] = [None if text is None else float(text) for text in table[key]]
+    return table
 
 
 def _columns(lines: Sequence[Mapping[str, Any]]) -> Table:

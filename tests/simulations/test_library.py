@@ -81,6 +81,28 @@ def test_the_columns_of_a_run(played: CrowdRun) -> None:
         played.log(99)
 
 
+def test_a_setting_in_words_keeps_its_words(carriage: Scenario) -> None:
+    few = carriage.with_({"people.count": 2}, duration_s=10)
+    found = sweep(few, {"app": ["bluetrace", "broadcast"]}, seeds=1)
+    assert list(found.to_pandas()["phones.app"]) == ["bluetrace", "broadcast"]
+
+
+def test_readings_have_the_true_distances_of_their_times(played: CrowdRun) -> None:
+    frame = pd.DataFrame(played.readings)
+    assert len(frame) == sum(len(log) for log in played.run.logs.values()) > 100
+    tracks, start = played.run.tracks, pd.Timestamp(played.run.start, unit="s")
+    for row in frame.sample(20, random_state=1).itertuples():
+        second = (row.time - start).total_seconds()
+        east, north = (
+            tracks.position(np.array([row.observer]), np.array([second]))
+            - tracks.position(np.array([row.peer]), np.array([second]))
+        )[0]
+        assert row.distance_m == pytest.approx(np.hypot(east, north), abs=0.01)
+    own = frame[frame.observer == frame.observer[0]]
+    log = played.log(int(frame.observer[0]))
+    assert sorted(own.rssi_dbm) == sorted(log.rssi_dbm)
+
+
 def test_a_run_is_drawn_and_kept(played: CrowdRun, tmp_path: Path) -> None:
     assert played.plot().get_axes()
     with pytest.raises(ScenarioError, match="no case 99"):
@@ -99,7 +121,8 @@ def test_a_sweep_has_points_and_runs(swept: CrowdSweep, tmp_path: Path) -> None:
     assert len(swept.rows) == 8
     assert not swept.failed
     frame = swept.to_pandas()
-    assert list(frame["people.adoption"]) == ["0.5", "0.5", "1.0", "1.0"]
+    assert list(frame["people.adoption"]) == [0.5, 0.5, 1.0, 1.0]
+    assert swept.to_pandas(runs=True)["phones.ios"].sum() == 4  # numbers in both tables
     assert {"found", "found_low", "found_high"} <= set(frame.columns)
     assert len(swept.to_pandas(runs=True)) == 8
     folder = swept.save(tmp_path / "swept")
