@@ -1,7 +1,6 @@
 """The charts of a city's page: along the main key, by day, and the picture of adoption alone."""
 
 from collections.abc import Callable, Sequence
-from importlib import resources
 from pathlib import Path
 from typing import Final
 
@@ -16,6 +15,7 @@ from simulations.city.report_data import (
     ReportPoint,
 )
 from simulations.city.report_words import count_text, percent_text, short_count
+from simulations.pages.page_parts import light_colours, source_text
 from tracetogether.errors import StoreError
 from tracetogether.plain_text import visible
 from tracetogether.svg import text
@@ -49,7 +49,7 @@ def adoption_picture(report: CityReport) -> str:
     width, height = 2 * WIDTH + _GAP, HEIGHT + _TITLE_H
     headline = visible(report.headline())
     title, *rest = _broken(headline, 92)
-    style = f":root {{ {_variables()} }} {own_text('charts.css')}"
+    style = f":root {{ {light_colours()} }} {source_text('charts.css')}"
     parts = [
         Markup("<title>{}</title><style>{}</style>").format(headline, Markup(style)),  # noqa: S704
         Markup('<rect class="ground" width="100%" height="100%"/>'),
@@ -175,13 +175,3 @@ def _broken(words: str, most: int) -> list[str]:
             lines.append("")
         lines[-1] = f"{lines[-1]} {word}".strip()
     return lines
-
-
-def _variables() -> str:
-    """Return the colours of the page's light style, for a picture on its own."""
-    return own_text("report_page.css").partition("{")[2].partition("}")[0].strip()
-
-
-def own_text(name: str) -> str:
-    """Return the text of a file of this package."""
-    return (resources.files("simulations.city") / name).read_text("utf-8")

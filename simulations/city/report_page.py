@@ -1,19 +1,9 @@
-"""The page of a city: one HTML file without network.
+"""The page of a city: one HTML file without network."""
 
-The page holds its style and its script. Its policy (CSP) names their hashes, so a browser runs
-nothing else. Names and titles of scenarios are other people's text: the templates escape them.
-"""
-
-import base64
-import hashlib
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
-
-from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
+from typing import Any
 
 from simulations.city.charts import drawn
 from simulations.city.outbreak_tree import FOUND, MOST_CASES, PLACES, OutbreakTree
@@ -22,7 +12,6 @@ from simulations.city.report_charts import (
     MOST_LINES,
     along_charts,
     infections_chart,
-    own_text,
     r_chart,
 )
 from simulations.city.report_data import (
@@ -49,10 +38,8 @@ from simulations.city.report_words import (
 )
 from simulations.city.seed_means import SeedMean
 from simulations.city.tree_chart import LINK_KINDS, drawn_tree, found_mark
-from tracetogether.plain_text import visible
+from simulations.pages.page_parts import page_environment, style_and_script
 from tracetogether.whole_file import write_whole
-
-_SPACE: Final = re.compile(r"(?<=\d) (?=[%M](?!\w))")  # "32 %" and "5.6 M" stay on one line
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,24 +92,10 @@ def save_report(report: CityReport, tree: OutbreakTree | None, path: Path) -> No
 
 def page_of(report: CityReport, tree: OutbreakTree | None) -> str:
     """Return the page as HTML."""
-    css, js = own_text("charts.css") + own_text("report_page.css"), own_text("report_page.js")
-    environment = Environment(
-        loader=PackageLoader("simulations.city", ""),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        finalize=_shown,
-    )
-    template = environment.get_template("report_page.html")
+    template = page_environment("simulations.city").get_template("report_page.html")
     return template.render(
         report=report,
-        css=Markup(css),  # noqa: S704 - files of this package
-        js=Markup(js),  # noqa: S704 - the same
-        policy=(
-            f"default-src 'none'; style-src '{_hash(css)}'; script-src '{_hash(js)}'; "
-            "base-uri 'none'; form-action 'none'"
-        ),
+        **style_and_script("simulations.city", "", "report_page.js"),
         lead=lead(report),
         figures=_figures(report),
         along=_along(report),
@@ -145,19 +118,6 @@ def page_of(report: CityReport, tree: OutbreakTree | None) -> str:
         two_digits=ratio_text,
         r_form=r_text,
         chosen_name=main_text(report, report.chosen),
-    )
-
-
-def _hash(source: str) -> str:
-    digest = base64.b64encode(hashlib.sha256(source.encode()).digest()).decode()
-    return f"sha256-{digest}"
-
-
-def _shown(value: object) -> object:
-    return (
-        _SPACE.sub("\N{NO-BREAK SPACE}", visible(value, lines=True))
-        if type(value) is str
-        else value
     )
 
 

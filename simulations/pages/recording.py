@@ -13,6 +13,7 @@ import numpy as np
 
 from simulations.fidelities.record_columns import ContactLogs
 from simulations.one_run import Run, log_rows
+from simulations.pages.whereabouts import groups_of, meeting_spaces, space_codes
 from simulations.provenance import provenance
 from simulations.scores.breakdown import Breakdown
 from simulations.scores.scoring import ScoredRun, Scores
@@ -73,9 +74,11 @@ def save_run(
     """Write the run into ``folder`` and return it.
 
     positions.npz: xy (P, T, 2) m, facing (P, T) rad, posture and carry (P, T) codes, tick_s, app
-    (the people with the app), user_ids (theirs). contact-logs.csv: every row of every phone's log,
-    and whose TempID it was (peer; blank where it does not open). truth.csv: every pair that was
-    ever there together (of a vectorized run: that was ever within the policy's radius).
+    (the people with the app), user_ids (theirs), group (P,) names, space (P, T) numbers of names
+    in spaces, -1 for none. contact-logs.csv: every row of every phone's log, and whose TempID it
+    was (peer; blank where it does not open). truth.csv: every pair that was ever there together (of
+    a vectorized run: that was ever within the policy's radius), with both groups, and the space in
+    which the two were near for longest.
     contacts.csv: every line of every case's contact list beside the truth, each list in its order;
     ``chance`` is P(the policy's minutes or more). manifest.json is written last: a folder with one
     is complete. It holds the digest of each of these files.
@@ -96,9 +99,12 @@ def save_run(
                 tick_s=np.array(run.tracks.tick_s),
                 app=run.app,
                 user_ids=np.array([run.user_ids[person] for person in run.app.tolist()]),
+                group=np.array(groups_of(run.scenario, run.tracks.people)),
+                space=space_codes(run.venue, run.tracks.xy),
+                spaces=np.array([] if run.venue.plan is None else run.venue.plan.names, np.str_),
             )
         _write(path / LOGS, _LOG_COLUMNS, _logs(run))
-        _write(path / TRUTH, ("person", "other", "minutes", "nearest_m"), _truth(run, scored.truth))
+        _write(path / TRUTH, _TRUTH_COLUMNS, _truth(run, scored.truth))
         _write(path / CONTACTS, _CONTACT_COLUMNS, _contacts(scored.scores))
         document = manifest(run, scored.scores, parts)
         document["sha256"] = {name: file_digest(path / name) for name in _FILES}
@@ -121,6 +127,7 @@ def manifest(run: Run, scores: Scores, parts: Breakdown) -> dict[str, object]:
         "duration_s": run.scenario.duration_s,
         "people": run.tracks.people,
         "with_app": len(run.app),
+        "index_cases": [case.person for case in scores.cases],
         "digest": run.digest,
         "scores": scores.to_json() | parts.to_json(),
         "counts": dict(run.counts),
@@ -168,6 +175,15 @@ _LOG_COLUMNS: Final = (
     "observer_model",
     "as_central",
     "peer",
+)
+_TRUTH_COLUMNS: Final = (
+    "person",
+    "other",
+    "minutes",
+    "nearest_m",
+    "group",
+    "other_group",
+    "space",
 )
 _CONTACT_COLUMNS: Final = (
     "case",
@@ -218,10 +234,13 @@ def _logs(run: Run) -> Iterable[tuple[object, ...]]:
 def _truth(run: Run, truth: GroundTruth) -> Iterable[tuple[object, ...]]:
     in_columns = isinstance(run.logs, ContactLogs)  # a large crowd has too many pairs together
     first, second = truth.pairs_of(0.0) if in_columns else truth.pairs_together()
+    groups = groups_of(run.scenario, run.tracks.people)
     columns = (first, second, truth.minutes_of(first, second), truth.nearest_m_of(first, second))
-    rows = zip(*(column.tolist() for column in columns), strict=True)
-    for person, other, minutes, gap_m in rows:
-        yield person, other, f"{minutes:.4f}", f"{gap_m:.3f}"
+    spaces = meeting_spaces(run, first, second)
+    rows = zip(*(column.tolist() for column in columns), spaces, strict=True)
+    for person, other, minutes, gap_m, space in rows:
+        near = (f"{minutes:.4f}", f"{gap_m:.3f}")
+        yield person, other, *near, groups[person], groups[other], space
 
 
 def _contacts(scores: Scores) -> Iterable[tuple[object, ...]]:

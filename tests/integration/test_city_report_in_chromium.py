@@ -87,6 +87,22 @@ def test_no_barrier_and_nothing_beside_the_screen(
     page.context.close()
 
 
+@pytest.mark.parametrize("width", [390, 1200])
+def test_a_table_that_goes_on_beside_the_screen_says_so(
+    browser: Browser, made: tuple[CityReport, Path], width: int
+) -> None:
+    page, _ = opened(browser, made, viewport={"width": width, "height": 800})
+    boxes = page.evaluate(
+        "[...document.querySelectorAll('.wide')].map(box => ["
+        " box.firstElementChild.checkVisibility(),"
+        " box.lastElementChild.scrollWidth > box.lastElementChild.clientWidth])"
+    )
+    assert len(boxes) == 5
+    assert [said for said, _ in boxes] == [goes_on for _, goes_on in boxes]
+    assert any(said for said, _ in boxes) == (width == 390)
+    page.context.close()
+
+
 def test_sliders_by_keyboard_show_computed_points_and_say_so_between_them(
     browser: Browser, made: tuple[CityReport, Path]
 ) -> None:

@@ -342,7 +342,8 @@ def test_what_goes_wrong(
     done = call(tmp_path, "-o", tmp_path / "page.html", "--picture", tmp_path / "city.png")
     assert "end its name in .svg" in str(done.exception)
     monkeypatch.setitem(sys.modules, "jinja2", None)
-    monkeypatch.delitem(sys.modules, "simulations.city.report_page")
+    for name in ("city.report_page", "pages.page_parts"):
+        monkeypatch.delitem(sys.modules, f"simulations.{name}")
     done = call(tmp_path, "-o", tmp_path / "page.html")
     assert isinstance(done.exception, MissingExtraError)
 

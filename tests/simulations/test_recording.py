@@ -5,11 +5,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from simulations.one_run import Run
+from simulations.one_run import Run, run
 from simulations.pages.recording import prepare_folder, save_run
 from simulations.scores.breakdown import break_down
 from simulations.scores.scoring import score_run
 from simulations.scores.truth import ground_truth
+from simulations.settings.scenario import load_scenario
 from tracetogether.errors import StoreError
 
 
@@ -80,6 +81,30 @@ def test_truth_and_contacts(short_run: Run, folder: Path) -> None:
         assert order == sorted(order, reverse=True)
     found = sum(row["close_contact"] == row["true_contact"] == "1" for row in listed)
     assert found == score_run(short_run).scores.found
+
+
+def test_groups_and_spaces_of_a_plan_are_kept(tmp_path: Path) -> None:
+    home = load_scenario("home", {"duration_s": "7200"})
+    played = run(home, seed=1)
+    folder = save(played, tmp_path / "home")
+    kept = np.load(folder / "positions.npz")
+    names = list(home.people.groups)
+    assert kept["group"].tolist() == [names[number] for number in home.people.group_of()]
+    plan = played.venue.plan
+    assert plan is not None
+    assert kept["spaces"].tolist() == list(plan.names)
+    there = played.tracks.present()
+    assert (kept["space"][~there] == -1).all()
+    spaces = rows(folder / "truth.csv")
+    ticks = played.tracks.ticks - 1
+    for row in spaces:
+        pair = [int(row["person"]), int(row["other"])]
+        assert [row["group"], row["other_group"]] == kept["group"][pair].tolist()
+        gap = np.linalg.norm(np.diff(played.tracks.xy[pair, :ticks], axis=0)[0], axis=-1)
+        near = kept["space"][pair[0], :ticks][gap <= home.policy.within_m]
+        counts = np.bincount(near[near >= 0], minlength=len(plan.names))
+        assert row["space"] == (plan.names[counts.argmax()] if counts.any() else "")
+    assert len({row["space"] for row in spaces}) > 1
 
 
 def test_the_same_run_may_be_kept_again(short_run: Run, folder: Path) -> None:
