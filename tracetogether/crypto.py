@@ -5,7 +5,7 @@ Everything is a thin, deterministic form over it: IVs and keys come in as argume
 
 import hashlib
 import hmac
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import repeat
 from typing import Final, Self
@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives.asymmetric.utils import (
     decode_dss_signature,
     encode_dss_signature,
 )
+from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDFExpand
@@ -36,6 +37,10 @@ from tracetogether.errors import SealError, TrustError
 KEY_BYTES: Final = 32
 IV_BYTES: Final = 16  # as OpenTrace; GCM derives its counter from it by GHASH
 TAG_BYTES: Final = 16
+BLOCK_BYTES: Final = 16  # of AES
+_SHA256_BLOCK: Final = 64
+_INNER: Final = bytes(byte ^ 0x36 for byte in range(256))
+_OUTER: Final = bytes(byte ^ 0x5C for byte in range(256))
 ES256: Final = "ES256"  # ECDSA over P-256 with SHA-256: signatures of 64 bytes, r and s
 PS256: Final = "PS256"  # RSA with PSS and SHA-256
 KID_BYTES: Final = 8  # as the EU's certificates: the first bytes of a digest
@@ -119,6 +124,71 @@ def sha256(data: bytes) -> bytes:
 def hmac_sha256(key: bytes, message: bytes) -> bytes:
     """Return HMAC-SHA256 (32 bytes)."""
     return hmac.digest(key, message, "sha256")
+
+
+def hkdf16_many(secrets: Iterable[bytes], info: bytes) -> list[bytes]:
+    """Return HKDF-SHA256(secret, no salt, info) of 16 bytes for each secret (RFC 5869).
+
+    That is two HMACs: PRK = HMAC(32 zero bytes, secret), then HMAC(PRK, info || 01). HMAC(k, m) is
+    H(k ^ 5c.. || H(k ^ 36.. || m)). The first key is always the same, so that both of its hashes
+    start from a kept state; the second is written out, which saves a library call per hash.
+    """
+    zeros = bytes(_SHA256_BLOCK)
+    inner, outer = (hashlib.sha256(zeros.translate(pad)) for pad in (_INNER, _OUTER))
+    rest_inner = zeros[KEY_BYTES:].translate(_INNER) + info + b"\x01"
+    rest_outer = zeros[KEY_BYTES:].translate(_OUTER)
+    digest = hashlib.sha256
+    found = []
+    for secret in secrets:
+        first, second = inner.copy(), outer.copy()
+        first.update(secret)
+        second.update(first.digest())
+        prk = second.digest()
+        within = digest(prk.translate(_INNER) + rest_inner).digest()
+        found.append(digest(prk.translate(_OUTER) + rest_outer + within).digest()[:16])
+    return found
+
+
+def aes_blocks(key: bytes, blocks: bytes) -> bytes:
+    """Return each 16-byte block encrypted on its own under a key of 16 or 32 bytes (AES-ECB)."""
+    mode = modes.ECB()  # noqa: S305 - protocols number their blocks, so that none repeats
+    return Cipher(algorithms.AES(key), mode).encryptor().update(blocks)
+
+
+def aes_blocks_many(keys: Sequence[bytes], texts: Sequence[bytes]) -> memoryview:
+    """Return text i encrypted block by block under key i, one after the other.
+
+    Args:
+        keys: n keys of 16 or 32 bytes.
+        texts: n texts of equal length, a multiple of 16 bytes.
+    """
+    size = len(texts[0]) if texts else 0
+    found = bytearray(size * len(keys) + BLOCK_BYTES - 1)  # update_into wants room to spare
+    place, cipher = memoryview(found), algorithms.AES
+    mode = modes.ECB()  # noqa: S305 - as in aes_blocks
+    at = 0
+    for key, text in zip(keys, texts, strict=True):
+        end = at + size
+        room = place[at : end + BLOCK_BYTES - 1]
+        Cipher(cipher(key), mode).encryptor().update_into(text, room)
+        at = end
+    return place[:at]
+
+
+def signature_in_der(signature: bytes) -> bytes:
+    """Return an ES256 signature (r and s, 32 bytes each) in the form DER."""
+    return encode_dss_signature(
+        int.from_bytes(signature[:_HALF]), int.from_bytes(signature[_HALF:])
+    )
+
+
+def signature_from_der(der: bytes) -> bytes:
+    """Return an ES256 signature in DER as r and s, 32 bytes each; empty if it is none."""
+    try:
+        r, s = decode_dss_signature(der)
+        return r.to_bytes(_HALF) + s.to_bytes(_HALF)
+    except (ValueError, OverflowError):
+        return b""
 
 
 def keyed_stream(key: bytes, message: bytes, size: int) -> bytes:
