@@ -84,6 +84,14 @@ CALLS: dict[str, tuple[Action, Act]] = {
         lambda service, by: service.casework.reopen("NONE", NOON, by=by),
     ),
     "casework.tracers": (Action.ASSIGN_CASE, lambda service, by: service.casework.tracers(by=by)),
+    "charges.consent": (
+        Action.GIVE_CHARGE_CODE,
+        lambda service, by: service.charges.consent(NOON, by=by),
+    ),
+    "charges.end_at_desk": (
+        Action.END_CHARGE,
+        lambda service, by: service.charges.end_at_desk("NONE", "x", NOON, by=by),
+    ),
     "custody.destroy": (
         Action.CHANGE_KEYS,
         lambda service, by: service.custody.destroy(0, NOON, by=by),
@@ -281,6 +289,7 @@ NO_CALLER = {
     *("issuance.batch", "intake.redeem_pin", "intake.pretend_redeem", "intake.check_token"),
     *("intake.check_sender", "intake.take_upload", "pins.redeem", "pins.pretend", "pins.pause_s"),
     *("access.SignIn.enter", "access.SignIn.secret_of", "access.SignIn.enrol"),
+    *("charges.add", "charges.of", "charges.user_of", "charges.end"),
     *("access.SignIn.who", "access.SignIn.leave"),
     # the clock, start-up and repairs
     *("finder.work_off", "finder.refresh", "finder.take_over", "finder.log_arrived"),
@@ -391,6 +400,7 @@ ARGUMENTS = {
     "case open": ["USER"],
     "case pin": ["CASE"],
     "case reveal": ["CASE", "person", "--reason", "a test"],
+    "charge end": ["NONE", "--reason", "a test"],
     "follow-up assign": ["NONE", "-"],
     "follow-up call": ["NONE", "symptoms"],
     "follow-up show": ["NONE"],

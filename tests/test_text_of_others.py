@@ -141,6 +141,8 @@ COMMANDS: dict[str, Words] = {
     "authority case reveal": each(
         f"{{case}} {{person}} --reason {{evil}} {D}", f"{{case}} {{evil}} --reason call {D}"
     ),
+    "authority charge code": each(f"{D} --lang {{evil}}", f"{D} --lang ta", f"{D} --json"),
+    "authority charge end": each(f"{{evil}} --reason {{evil}} {D}", f"NONE --reason x {D}"),
     "authority demo-data": each("{table}"),
     "authority export": each(
         f"--format csv {D}", f"--format ndjson {D}", f"--layout {{evil}} {D}", "--dir {table}"

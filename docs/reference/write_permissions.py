@@ -47,6 +47,8 @@ COMMANDS: Mapping[str, tuple[Action, ...]] = {
     "case open": (Action.OPEN_CASE, Action.ISSUE_PIN),
     "case pin": (Action.SHOW_CASE, Action.ISSUE_PIN),
     "case reveal": (Action.SHOW_CASE, Action.REVEAL),
+    "charge code": (Action.GIVE_CHARGE_CODE,),
+    "charge end": (Action.END_CHARGE,),
     "export": (Action.EXPORT,),
     "follow-up assign": (Action.ASSIGN_CASE,),
     "follow-up call": (Action.RECORD_CALL,),

@@ -163,6 +163,28 @@ class AuthorityClient:
         answer = self._call("POST", "/v1/tempids", self._credential, repeatable=True)
         return replace(TempIDBatch.from_json(answer), issued_at=self.server_time)
 
+    def add_charge(self, code: str) -> dict[str, Any]:
+        """Keep passes for one more person, who gave this code; return ids and time.
+
+        Raises:
+            NotFoundError: the code is wrong, expired or used.
+            ConflictError: this phone keeps passes for as many people as it may.
+        """
+        return self._call("POST", "/v1/charges", self._credential, {"code": code})
+
+    def charges(self) -> list[dict[str, Any]]:
+        """Return the people without a phone that this phone keeps passes for."""
+        answer = self._call("GET", "/v1/charges", self._credential, repeatable=True)
+        return list(answer["charges"])
+
+    def end_charge(self, charge_id: str) -> None:
+        """Keep passes for this person no more.
+
+        Raises:
+            NotFoundError: it ended before.
+        """
+        self._call("DELETE", f"/v1/charges/{quote(charge_id, safe='')}", self._credential)
+
     def withdraw(self) -> None:
         """Withdraw: the authority forgets this phone's user, with cases and uploads."""
         self._call("DELETE", "/v1/users/me", self._credential)

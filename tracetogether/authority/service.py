@@ -29,6 +29,7 @@ from tracetogether.authority.oversight.retention import Purge
 from tracetogether.authority.oversight.statistics import Monitoring
 from tracetogether.authority.oversight.store import AuthorityStore
 from tracetogether.authority.oversight.time_zone import local_days
+from tracetogether.authority.status.charges import Charges
 from tracetogether.authority.status.restricting import Restrictions
 from tracetogether.authority.tracing.evidence import Logs
 from tracetogether.authority.tracing.graph import ContactGraphs
@@ -66,6 +67,7 @@ class Authority:
     monitoring: Monitoring
     phone_models: PhoneModels
     restrictions: Restrictions
+    charges: Charges
     limits: Limits
     tallies: Tallies
     audit: Audit
@@ -137,19 +139,20 @@ class Authority:
             days=days,
         )
         staff = Staff(store, audit)
+        issuance = Issuance(
+            issuer=issuer,
+            store=store,
+            keys=keys,
+            audit=audit,
+            limits=limits,
+            tallies=tallies,
+            entropy=entropy,
+        )
         purge = Purge(keys=keys, save_keys=save_keys, store=store, audit=audit, days=days)
         return cls(
             access=Access(store),
             staff=staff,
-            issuance=Issuance(
-                issuer=issuer,
-                store=store,
-                keys=keys,
-                audit=audit,
-                limits=limits,
-                tallies=tallies,
-                entropy=entropy,
-            ),
+            issuance=issuance,
             casework=casework,
             desk=desk,
             follow_up=follow_up,
@@ -183,6 +186,14 @@ class Authority:
             monitoring=Monitoring(store=store, keys=keys, limits=limits, purge=purge),
             phone_models=PhoneModels(logs=logs, store=store, audit=audit),
             restrictions=Restrictions(store=store),
+            charges=Charges(
+                keys=keys,
+                store=store,
+                issuance=issuance,
+                audit=audit,
+                limits=limits,
+                entropy=entropy,
+            ),
             limits=limits,
             tallies=tallies,
             audit=audit,

@@ -15,6 +15,7 @@ from tracetogether.authority.oversight.clock_witness import RunningClock
 from tracetogether.authority.service import Authority
 from tracetogether.cli.authority_backup import backup, restore
 from tracetogether.cli.authority_case import case
+from tracetogether.cli.authority_charge import charge
 from tracetogether.cli.authority_demo import demo_data
 from tracetogether.cli.authority_export import export
 from tracetogether.cli.authority_folder import (
@@ -60,6 +61,7 @@ def authority() -> None:
 
 for _command in (
     case,
+    charge,
     user,
     keys,
     audit,

@@ -12,6 +12,7 @@ from fastapi.concurrency import run_in_threadpool
 from tracetogether import __version__
 from tracetogether.adapters.http_api.afterwards import Afterwards
 from tracetogether.adapters.http_api.bodies import Bounds
+from tracetogether.adapters.http_api.charges import charges_for_phones
 from tracetogether.adapters.http_api.described import (
     LOG_REQUEST,
     OF_ALL_ROUTES,
@@ -80,6 +81,7 @@ def create_app(
     )
     app.include_router(_public(authority, clock))
     app.include_router(_for_phones(authority, clock, pause))
+    app.include_router(charges_for_phones(authority, clock))
     app.include_router(_for_uploads(authority, clock, afterwards, answer_step_s))
     app.state.afterwards = afterwards  # the server that runs the application closes it
     app.include_router(for_operators(authority, clock))

@@ -47,6 +47,8 @@ ACTIONS: Final[Mapping[tuple[str, str], Action]] = {
     ("GET", "/v1/keys"): Action.SHOW_KEYS,
     ("GET", "/v1/audit"): Action.READ_AUDIT,
     ("GET", "/v1/metrics"): Action.READ_METRICS,
+    ("POST", "/v1/charges/codes"): Action.GIVE_CHARGE_CODE,
+    ("POST", "/v1/charges/{charge_id}/end"): Action.END_CHARGE,
     ("GET", "/v1/operators"): Action.LIST_OPERATORS,
     ("POST", "/v1/operators"): Action.ADD_OPERATOR,
     ("POST", "/v1/operators/{name}/disable"): Action.DISABLE_OPERATOR,

@@ -8,6 +8,7 @@ from typing import Final, Self
 
 from tracetogether.adapters.sql_store.access import AccessTables, SignInTables
 from tracetogether.adapters.sql_store.cases import CaseTables
+from tracetogether.adapters.sql_store.charges import ChargeTables
 from tracetogether.adapters.sql_store.databases import Database, Sqlite, database_of
 from tracetogether.adapters.sql_store.desk import DeskTables
 from tracetogether.adapters.sql_store.intake import IntakeTables
@@ -36,6 +37,7 @@ class SqlStore(AccessTables, CaseTables, IntakeTables, OversightTables):
         self.sign_ins = SignInTables(database, transactions)
         self.desk = DeskTables(database, transactions)
         self.status = StatusTables(database, transactions)
+        self.charges = ChargeTables(database, transactions)
 
     @classmethod
     def create(cls, place: Path | str, *, name: str) -> Self:

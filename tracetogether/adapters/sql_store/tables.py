@@ -309,5 +309,24 @@ APPEALS: Final = sa.Table(
     _text("decided_by"),
 )
 
+# --- people without a phone, for whom a phone keeps passes ---
+
+CHARGES: Final = sa.Table(
+    "charges",
+    METADATA,
+    _text("charge_id", primary_key=True),
+    _text("user_id", _refers("users.user_id"), unique=True),
+    _text("guardian", _refers("users.user_id"), index=True),
+    _real("added_at_s"),
+)
+CHARGE_CODES: Final = sa.Table(
+    "charge_codes",
+    METADATA,
+    _bytes("digest", primary_key=True),
+    _text("charge_id"),
+    _integer("day"),
+    _real("expiry_s"),
+)
+
 DAILY: Final = (UPLOADS, CONTACT_LISTS, CONTACTS)
 """Tables that PostgreSQL keeps in partitions of a day."""

@@ -11,6 +11,7 @@ from tracetogether.errors import RateLimitedError
 from tracetogether.keyring import KeyRing
 from tracetogether.parameters import (
     BATCHES_AN_HOUR,
+    CHARGE_TRIES_AN_HOUR,
     PIN_ALERT_A_MINUTE,
     PIN_SLOWED_A_MINUTE,
     PIN_TRIES_AN_HOUR,
@@ -48,6 +49,7 @@ ALL_REGISTRATIONS: Final = Limit(
     "all-registrations", REGISTRATIONS_OF_ALL_AN_HOUR, SECONDS_PER_HOUR
 )
 PIN_TRIES: Final = Limit("pin-tries", PIN_TRIES_AN_HOUR, SECONDS_PER_HOUR)
+CHARGE_TRIES: Final = Limit("charge-tries", CHARGE_TRIES_AN_HOUR, SECONDS_PER_HOUR)
 UPLOADS: Final = Limit("uploads", UPLOADS_AN_HOUR, SECONDS_PER_HOUR)
 PIN_REFUSALS: Final = Limit("pin-refusals", PIN_ALERT_A_MINUTE, SECONDS_PER_MINUTE)
 PIN_REFUSALS_FROM: Final = Limit(

@@ -64,6 +64,8 @@ class Action(Enum):
     READ_METRICS = "read the metrics"
     LEARN_PHONES = "learn phone models' offsets from all logs"
     USE_PHONES = "choose the table of phone models for the lists"
+    GIVE_CHARGE_CODE = "give a person without a phone a code to agree to a charge"
+    END_CHARGE = "end a charge for the person without a phone"
     LIST_OPERATORS = "list operators"
     ADD_OPERATOR = "add an operator"
     DISABLE_OPERATOR = "disable an operator"
@@ -106,6 +108,8 @@ PERMISSIONS: Final[Mapping[Action, frozenset[Role]]] = MappingProxyType(
         Action.READ_METRICS: _roles(Role.AUDITOR),
         Action.LEARN_PHONES: _roles(Role.KEYHOLDER),
         Action.USE_PHONES: _roles(Role.ADMIN),
+        Action.GIVE_CHARGE_CODE: _roles(Role.ISSUER),
+        Action.END_CHARGE: _roles(Role.ISSUER),
         Action.LIST_OPERATORS: _roles(Role.ADMIN),
         Action.ADD_OPERATOR: _roles(Role.ADMIN),
         Action.DISABLE_OPERATOR: _roles(Role.ADMIN),

@@ -101,6 +101,7 @@ class Purge:
                 notes=desk.drop_notes(old),
             )
             desk.drop_merges(old)
+            self.store.charges.drop_consents(now)
             self.store.drop_tokens(now - SECONDS_PER_DAY)  # a token lives for two hours
             self.store.drop_counts(now - COUNTS_KEPT_S)
             self.store.drop_withdrawals(now - self.retention.withdrawals_s)

@@ -5,7 +5,7 @@ from __future__ import annotations  # the module that defines Counts imports thi
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Protocol
 
-from tracetogether.authority.intake.store import IntakeStore
+from tracetogether.authority.status.charge_store import ChargingStore
 from tracetogether.authority.status.store import RestrictingStore
 
 if TYPE_CHECKING:
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from tracetogether.authority.oversight.statistics import Counts
 
 
-class AuthorityStore(IntakeStore, RestrictingStore, Protocol):
+class AuthorityStore(ChargingStore, RestrictingStore, Protocol):
     """The whole store of an authority; ``SqlStore`` is one."""
 
     @property

@@ -1,0 +1,36 @@
+"""The option ``--lang`` of commands that print a notice, and the default of the system."""
+
+import os
+from typing import Any
+
+import click
+
+from tracetogether.errors import InvalidRequestError
+from tracetogether.healthcode.notices import LANGUAGES, language_of
+
+
+def system_language() -> str:
+    """Return the language of this system's locale; English where there are no notices in it."""
+    for name in ("LC_ALL", "LC_MESSAGES", "LANG"):
+        if os.environ.get(name):
+            try:
+                return language_of(os.environ[name])
+            except InvalidRequestError:
+                return "en"
+    return "en"
+
+
+def _checked(ctx: click.Context, param: click.Parameter, value: Any) -> str:  # noqa: ANN401 - as click gives it
+    try:
+        return system_language() if value is None else language_of(value)
+    except InvalidRequestError as error:
+        raise click.BadParameter(str(error), ctx, param) from None
+
+
+language_option = click.option(
+    "--lang",
+    "language",
+    metavar="LANGUAGE",
+    callback=_checked,
+    help=f"Language of the notice: {', '.join(LANGUAGES)}.  [default: the system's]",
+)
