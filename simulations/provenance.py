@@ -126,7 +126,15 @@ def city_provenance() -> Provenance:
     """Return the provenance of a run of a city in this process."""
     found = provenance()
     code = _digest_of_sources(resources.files("simulations.city"))
-    return replace(found, code={**found.code, "simulations/city": code})
+    policies = resources.files("simulations.studies") / "gate_policies.py"
+    return replace(
+        found,
+        code={
+            **found.code,
+            "simulations/city": code,
+            "simulations/studies/gate_policies.py": _digest_of_sources(policies),
+        },
+    )
 
 
 def digest_of(value: object) -> str:

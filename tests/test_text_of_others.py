@@ -213,6 +213,7 @@ COMMANDS: dict[str, Words] = {
     "simulate cost-curve": each("{evil}", "lift --set {evil}", "lift --seeds 1 --cost {evil}"),
     "simulate check": each("{place}/evil.toml", "{table}", "lift --set {evil}={evil}"),
     "simulate export": each("{place}/out --for {evil}", "{table} --scenario {evil}"),
+    "simulate gates": each("{evil}", "lift --set {evil}", "lift --least-chance {evil}"),
     "simulate keys": each("", "--json"),
     "simulate list": each("", "--json"),
     "simulate nearness": each("{evil}", "lift --set {evil}", "lift --estimator {evil}"),

@@ -14,11 +14,9 @@ does. Nobody is kept from home.
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
-from types import MappingProxyType
 from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 
 from simulations.city.disease import INFECTIOUS_DAYS
 from simulations.city.distinct import count_distinct, distinct
@@ -27,36 +25,12 @@ from simulations.city.keys import CITY, LAYERS, NEIGHBOURHOOD, TRANSPORT, CitySc
 from simulations.city.network import Network, is_working_day
 from simulations.city.people import NEVER, DaysAway, People
 from simulations.streams import Hashes
-from tracetogether.units import Bools, Floats, Ints
+from simulations.studies.gate_policies import POLICIES, entropy_bits
+from tracetogether.units import Bools, Ints
 
 TRIPS: Final = 2
 """Rides of a rider on a working day."""
 _LAYER_SHIFT: Final = 2 * PERSON_BITS
-
-
-@dataclass(frozen=True, slots=True)
-class GatePolicy:
-    """Whose passes are withheld, and for how long.
-
-    Attributes:
-        case_days: days from a positive result.
-        contact_days: days from the moment at which the app warns a contact; 0: contacts are only
-            advised to stay at home, and keep their passes.
-        source: where the days come from.
-    """
-
-    case_days: int
-    contact_days: int
-    source: str
-
-
-POLICIES: Final[Mapping[str, GatePolicy]] = MappingProxyType(
-    {
-        "advice": GatePolicy(14, 0, "this project: Bluetooth contact alone withholds no pass"),
-        "strict-2020": GatePolicy(14, 7, "health codes of 2020: red for 14 days, yellow for 7"),
-    }
-)
-"""Policies by the values of the key ``gates.policy``."""
 
 
 @dataclass(slots=True)
@@ -265,10 +239,3 @@ def lessons(scenario: CityScenario, network: Network, daily: Mapping[str, Ints])
     showings, refusals = out * visits, daily["kept_out_at_large"] * visits
     bits = showings * entropy_bits(daily["kept_out_at_large"] / np.maximum(out, 1))
     return GateLessons(float(showings.sum()), float(refusals.sum()), float(bits.sum()))
-
-
-def entropy_bits(share: Floats | npt.NDArray[np.float64]) -> Floats:
-    """Return the entropy of a yes or no of this chance, in bits."""
-    part = np.clip(share, 1e-300, 1.0)
-    rest = np.clip(1.0 - share, 1e-300, 1.0)
-    return np.asarray(-part * np.log2(part) - rest * np.log2(rest), dtype=np.float64)

@@ -4,7 +4,7 @@ import asyncio
 import logging
 import os
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Executor, ProcessPoolExecutor
+from concurrent.futures import Executor, ProcessPoolExecutor, as_completed
 from contextlib import contextmanager
 from importlib import import_module
 from multiprocessing import get_context, parent_process
@@ -40,6 +40,38 @@ def executor_of(workers: int, cluster: str | None) -> Iterator[Executor]:
         return
     with dask_cluster(cluster, provenance) as client:
         yield cast("Executor", _DaskExecutor(client))
+
+
+def run_all(
+    call: Callable[[_Task], _Result],
+    tasks: Sequence[_Task],
+    workers: int,
+    on_progress: Callable[[int, int], None] | None = None,
+) -> list[_Result]:
+    """Return the result of each task, in their order.
+
+    Args:
+        call: works on a task; a function of a module, so that a process can find it.
+        tasks: what to work on.
+        workers: number of processes; 1 works in this process.
+        on_progress: called with (tasks done, tasks in all).
+    """
+    results: dict[int, _Result] = {}
+
+    def keep(place: int, result: _Result) -> None:
+        results[place] = result
+        if on_progress is not None:
+            on_progress(len(results), len(tasks))
+
+    if workers == 1:
+        for place, task in enumerate(tasks):
+            keep(place, call(task))
+    elif tasks:
+        with executor_of(workers, None) as executor:
+            waiting = {executor.submit(call, task): place for place, task in enumerate(tasks)}
+            for future in as_completed(waiting):
+                keep(waiting[future], future.result())
+    return [results[place] for place in range(len(tasks))]
 
 
 def end_with_parent() -> None:

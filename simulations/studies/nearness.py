@@ -11,16 +11,15 @@ as a constant, comes from the other scenarios that have contacts.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import as_completed
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import Final
 
 import numpy as np
 
 from simulations.scores.intervals import Measured
 from simulations.settings.scenario import scenario_text
-from simulations.studies.executors import executor_of
+from simulations.studies.executors import run_all
 from simulations.studies.heard_crowds import CrowdPlan, play_crowd
 from simulations.studies.pair_answers import (
     BOTH,
@@ -68,8 +67,6 @@ NAMES: Final = (*dict.fromkeys(("none", SAME, *RULES_OF_ONE_LOG, *TUNED)),)
 _FOLDS: Final = 4  # of a scenario's crowds, for the learner that has seen the scenario
 
 _Key = tuple[str, str]  # estimator, logs
-_Task = TypeVar("_Task")
-_Result = TypeVar("_Result")
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,36 +204,11 @@ def measure_nearness(
         for text in texts.values()
         for seed in seeds
     ]
-    answered = _all(_answer_crowd, tasks, workers, on_progress)
+    answered = run_all(_answer_crowd, tasks, workers, on_progress)
     by_scenario: dict[str, list[AnsweredCrowd]] = {}
     for (plan, *_), crowd in zip(tasks, answered, strict=True):
         by_scenario.setdefault(plan.scenario.name, []).append(crowd)
     return _rows(by_scenario, question, workers)
-
-
-def _all(
-    call: Callable[[_Task], _Result],
-    tasks: Sequence[_Task],
-    workers: int,
-    on_progress: Callable[[int, int], None] | None = None,
-) -> list[_Result]:
-    """Return the result of each task, in their order."""
-    results: dict[int, _Result] = {}
-
-    def keep(place: int, result: _Result) -> None:
-        results[place] = result
-        if on_progress is not None:
-            on_progress(len(results), len(tasks))
-
-    if workers == 1:
-        for place, task in enumerate(tasks):
-            keep(place, call(task))
-    elif tasks:
-        with executor_of(workers, None) as executor:
-            waiting = {executor.submit(call, task): place for place, task in enumerate(tasks)}
-            for future in as_completed(waiting):
-                keep(waiting[future], future.result())
-    return [results[place] for place in range(len(tasks))]
 
 
 def _answer_crowd(task: tuple[CrowdPlan, NearnessQuestion, Path | None]) -> AnsweredCrowd:
@@ -369,7 +341,7 @@ def _learned(
         for lesson in _lessons(by_scenario, scenario, key, question.policy.minutes)
     ]
     found: dict[tuple[str, _Key], list[PairAnswers]] = {}
-    for lesson, said in zip(lessons, _all(_Lesson.answers, lessons, workers), strict=True):
+    for lesson, said in zip(lessons, run_all(_Lesson.answers, lessons, workers), strict=True):
         everybody = [NOBODY] * len(by_scenario[lesson.scenario])
         mine = found.setdefault((lesson.scenario, lesson.key), everybody)
         for place, answers in zip(lesson.crowds, said, strict=True):

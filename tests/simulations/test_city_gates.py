@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from simulations.city.detection import detection_table
-from simulations.city.gates import Gates, entropy_bits
+from simulations.city.gates import Gates
 from simulations.city.keys import CITY, HOUSEHOLD, NEIGHBOURHOOD, TRANSPORT, CityScenario
 from simulations.city.network import Network
 from simulations.city.own_measures import open_shares_with
@@ -16,6 +16,7 @@ from simulations.city.results import summary
 from simulations.city.run import CityRun, run_city
 from simulations.city.scenario import load_city
 from simulations.city.tracing import CityTracing, Named
+from simulations.studies.gate_policies import entropy_bits
 from tracetogether.units import Ints
 
 SEED = 4

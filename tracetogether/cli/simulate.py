@@ -18,6 +18,7 @@ from tracetogether.cli.options import EXISTING_FOLDER, FILE, as_json
 from tracetogether.cli.simulate_bench import bench_crowds
 from tracetogether.cli.simulate_costs import cost_curve
 from tracetogether.cli.simulate_export import export_numbers
+from tracetogether.cli.simulate_gates import study_kept_out
 from tracetogether.cli.simulate_nearness import measure
 from tracetogether.cli.simulate_options import caution, keys_table, setting
 from tracetogether.cli.simulate_run import run_scenario
@@ -33,6 +34,7 @@ def simulate() -> None:
 
 simulate.add_command(validate)
 simulate.add_command(measure)
+simulate.add_command(study_kept_out)
 simulate.add_command(run_scenario)
 simulate.add_command(sweep_scenario)
 simulate.add_command(export_numbers)
