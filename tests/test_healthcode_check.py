@@ -60,7 +60,8 @@ def test_times_are_exact_at_the_end_and_early_by_four_minutes(after_s: int, reas
 
 def test_a_pass_of_paper_counts_seven_days_and_no_longer() -> None:
     paper = replace(GREEN, form="paper", expires=NOON + 168 * HOUR)
-    assert judged(text_of(paper), now=NOON + 99 * HOUR) == "valid"
+    assert judged(text_of(paper), ROW, now=NOON + 99 * HOUR) == "valid"
+    assert judged(text_of(paper), now=NOON + 25 * HOUR) == "list-over"
     with pytest.raises(ValueError, match="seven days"):
         replace(paper, expires=NOON + 169 * HOUR)
 

@@ -186,6 +186,9 @@ COMMANDS: dict[str, Words] = {
         "{table}", "{table} --json", "{place}/heading.csv", "{table} --calibration {table}"
     ),
     "evaluate": each("{table}", "{table} --estimators {evil}", "{table} --model {table}"),
+    "gate check": each(
+        "{table} --trust {table}", "{evil} --trust {place}/evil.toml", "{evil} --at {evil}"
+    ),
     "node init": each("{place}/node", "{table} --server {evil}"),
     "node log export": each("{place}/node -o {place}/log.json", "{table}"),
     "node log purge": each("{place}/node"),

@@ -32,6 +32,7 @@ _COMMANDS: Final[Mapping[str, str]] = MappingProxyType(
         "strength.",
         "evaluate": "Measure how well estimators separate near from far on READINGS with known "
         "distances.",
+        "gate": "Check passes at a gate, without a network.",
         "node": "Use this machine as a phone: advertise, scan, exchange TempIDs, keep a contact "
         "log.",
         "record": "Write every advertisement that this machine hears into FILE.csv, until Ctrl-C.",

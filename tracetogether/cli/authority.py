@@ -34,7 +34,6 @@ from tracetogether.cli.authority_options import (
     clock_is_right_option,
     database_option,
     folder_argument,
-    moment_of,
     other_database_option,
 )
 from tracetogether.cli.authority_phones import phones
@@ -43,7 +42,7 @@ from tracetogether.cli.authority_settings import limits, time_zone
 from tracetogether.cli.authority_staff import audit, user
 from tracetogether.cli.console import answer, note, progress, say
 from tracetogether.cli.folder_locks import shared_use
-from tracetogether.cli.options import EXISTING_FILE, as_json, number_option
+from tracetogether.cli.options import EXISTING_FILE, as_json, moment_of, number_option
 from tracetogether.cli.revoked_file import update_revoked
 from tracetogether.errors import ClockError, MissingExtraError, TraceTogetherError
 from tracetogether.local_days import UTC_NAME
@@ -274,7 +273,7 @@ def purge(folder: Path, now: str | None, *, clock_is_right: bool, as_json: bool)
 
     This affects day keys, uploads, contact lists, PINs and cases.
     """
-    moment = time.time() if now is None else moment_of(now)
+    moment = time.time() if now is None else moment_of(now, "--now")
     with opened_folder(folder) as service:
         purged = service.purge(
             moment,

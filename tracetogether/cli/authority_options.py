@@ -1,7 +1,7 @@
 """Options that the authority's commands share, and times and days that a user writes."""
 
 from collections.abc import Callable
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
@@ -87,18 +87,6 @@ def folder_option(command: _Command) -> _Command:
         show_default=True,
         help="Folder of the authority.",
     )(command)
-
-
-def moment_of(text: str) -> float:
-    """Return epoch seconds from a UTC date, with or without a time, or from epoch seconds."""
-    try:
-        if text.isdecimal():
-            return float(int(text))  # OverflowError, where float alone would return infinity
-        moment = datetime.fromisoformat(text)
-        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
-    except (ValueError, OverflowError):
-        msg = f"{text!r} is not a time: give 2020-05-04T08:00:00 (UTC) or epoch seconds"
-        raise click.BadParameter(msg, param_hint="--now") from None
 
 
 def day_named(text: str) -> int:

@@ -3,6 +3,7 @@
 import math
 import re
 from collections.abc import Callable, Iterable, Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -61,6 +62,22 @@ def number_option(
         show_default=default is not None,
         help=about,
     )
+
+
+def moment_of(text: str, option: str) -> float:
+    """Return epoch seconds from a UTC date, with or without a time, or from epoch seconds.
+
+    Raises:
+        click.BadParameter: it is neither; ``option`` is named.
+    """
+    try:
+        if text.isdecimal():
+            return float(int(text))  # OverflowError, where float alone would return infinity
+        moment = datetime.fromisoformat(text)
+        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+    except (ValueError, OverflowError):
+        msg = f"{text!r} is not a time: give 2020-05-04T08:00:00 (UTC) or epoch seconds"
+        raise click.BadParameter(msg, param_hint=option) from None
 
 
 def pin_digits(text: str) -> str:

@@ -3,52 +3,59 @@
 from collections.abc import Container
 
 from tracetogether.errors import UnreadableMessageError
-from tracetogether.healthcode.passes import EARLY_S, Pass
+from tracetogether.healthcode.passclaim import PassClaim
+from tracetogether.healthcode.reading import read_code
 from tracetogether.healthcode.verdicts import REASONS, Admitted, Refused
-from tracetogether.signed import cose, hcert
-from tracetogether.signed.claims import read_claims
 from tracetogether.signed.cose import SignedMessage
-from tracetogether.signed.trust import PASS, TrustedKey, TrustList
+from tracetogether.signed.trust import TrustedKey, TrustList
 
 
 def check(text: str, trust: TrustList, revoked: Container[bytes], now: float) -> Admitted | Refused:
     """Return the verdict on a code's text. Any text ends in a verdict; none raises.
 
+    The signature is checked before the times: of a text that no trusted key signed, nobody learns
+    more than that it is not ours.
+
     Args:
         text: what the code holds, without a line's end.
         trust: the keys that the gate believes.
-        revoked: numbers of revoked passes (8 bytes each).
+        revoked: what lists of revoked passes name: numbers of our own passes (8 bytes), digests of
+            EU certificates and numbers of NZ passes (16 bytes).
         now: epoch seconds.
     """
     try:
-        message = cose.read(hcert.from_text(text))
-        claims = read_claims(message.payload, most_bytes=hcert.MOST_BYTES)
-        own = Pass.from_claims(claims)
+        message, claim = read_code(text)
     except UnreadableMessageError as error:
-        return Refused("unreadable", str(error), error.code)
-    if own is None:
-        return Refused("unreadable", "the message holds no pass of a known kind", "unknown-kind")
-    return _judge_own(own, message, trust, revoked, now)
-
-
-def _judge_own(
-    own: Pass, message: SignedMessage, trust: TrustList, revoked: Container[bytes], now: float
-) -> Admitted | Refused:
-    row = signer(message, own.issuer, PASS, trust, now)
-    if isinstance(row, str):
-        reason = row
-    elif now < own.not_before - EARLY_S:
-        reason = "not-yet-valid"
-    elif now >= own.expires:
-        reason = "expired"
-    elif row.recognised_s is not None and now - own.not_before > row.recognised_s:
-        reason = "too-old"
-    elif own.number in revoked:
-        reason = "revoked"
-    else:
-        return Admitted("pass", own.issuer, own.not_before, own.expires, own.hint)
+        word = REASONS[error.code][0] if error.code in REASONS else "unreadable"
+        return Refused(word, str(error), error.code)
+    row = signer(message, claim.issuer, claim.kind, trust, now)
+    reason = row if isinstance(row, str) else _fault_of(claim, row, revoked, now)
+    if reason is None and now >= trust.expires:
+        reason = "list-over"
+    issuer = claim.issuer or ("" if isinstance(row, str) else row.organisation)
+    if reason is None:
+        return Admitted(claim.kind, issuer, claim.not_before, claim.expires, claim.hint)
     word, sentence = REASONS[reason]
-    return Refused(word, sentence, reason, "pass", own.issuer, own.not_before, own.expires)
+    return Refused(word, sentence, reason, claim.kind, issuer, claim.not_before, claim.expires)
+
+
+def _fault_of(
+    claim: PassClaim, row: TrustedKey, revoked: Container[bytes], now: float
+) -> str | None:
+    """Return why a pass that is signed rightly does not count now; None if it does."""
+    if now < claim.not_before - claim.early_s:
+        return "not-yet-valid"
+    if now >= claim.expires:
+        return "expired"
+    if not row.believed_at(now):
+        return "key-out-of-time"
+    if row.recognised_s is not None and now - claim.not_before > row.recognised_s:
+        return "too-old"
+    if claim.in_force is not None and not claim.in_force[0] <= now < claim.in_force[1]:
+        return "not-in-force"
+    if any(mark in revoked for mark in claim.marks):
+        return "revoked"
+    return claim.fault
 
 
 def signer(
@@ -58,23 +65,24 @@ def signer(
 
     Args:
         message: the message; all keys of its kid are tried.
-        issuer: the organisation that it names; a key signs for its own only.
+        issuer: the organisation that it names; a key signs for its own only. "" names nobody.
         purpose: what the key must be allowed to sign.
         trust: the keys that the gate believes.
-        now: epoch seconds, when the key must be believed.
+        now: epoch seconds. A key that is believed now goes before one that is not; the caller asks
+            ``believed_at`` of the one returned.
     """
     named = trust.of_kid(message.kid)
     if not named:
         return "unknown-key"
+    if message.algorithm is None:
+        return "algorithm"
     rows = [row for row in named if message.signed_by(row.key)]
     if not rows:
         return "bad-signature"
-    for reason, fits in (
-        ("wrong-issuer", lambda row: row.organisation in ("", issuer)),
-        ("wrong-purpose", lambda row: purpose in row.purposes),
-        ("key-out-of-time", lambda row: row.from_time <= now < row.until_time),
-    ):
-        rows = [row for row in rows if fits(row)]
-        if not rows:
-            return reason
-    return rows[0]
+    rows = [row for row in rows if not (issuer and row.organisation) or row.organisation == issuer]
+    if not rows:
+        return "wrong-issuer"
+    rows = [row for row in rows if purpose in row.purposes]
+    if not rows:
+        return "wrong-purpose"
+    return next((row for row in rows if row.believed_at(now)), rows[0])

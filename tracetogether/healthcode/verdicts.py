@@ -13,12 +13,17 @@ REASONS: Final[Mapping[str, tuple[Word, str]]] = MappingProxyType(
     {
         "expired": (_NOT_NOW, "its time is over"),
         "not-yet-valid": (_NOT_NOW, "its time has not begun"),
+        "not-in-force": (_NOT_NOW, "the recovery that it certifies is not in force at this time"),
+        "test-positive": (_NOT_NOW, "it certifies a test that found the virus"),
         "revoked": (_NOT_NOW, "it is on the list of revoked passes"),
         "too-old": (_NOT_NOW, "it is older than passes of this issuer are recognised here"),
         "key-out-of-time": (_NOT_OURS, "the key that signed it is not believed at this time"),
+        "list-over": (_NOT_NOW, "the trust list of this gate is over: fetch the next one"),
         "unknown-key": (_NOT_OURS, "no trusted key has the name that it gives"),
+        "algorithm": (_NOT_OURS, "it is not signed by ES256 or PS256"),
         "bad-signature": (_NOT_OURS, "no trusted key of that name made its signature"),
         "wrong-issuer": (_NOT_OURS, "the key that signed it belongs to another organisation"),
+        "not-supported": (_NOT_OURS, "it is of a kind that is not read here"),
         "wrong-purpose": (_NOT_OURS, "the key that signed it may not sign passes of this kind"),
     }
 )

@@ -28,16 +28,22 @@ class SignedMessage:
     Attributes:
         payload: the bytes that are signed.
         kid: which key signed, as the sender says; the protected header goes before the other.
-        algorithm: "ES256" or "PS256".
+        algorithm: "ES256" or "PS256"; None if the protected header names neither.
         signature: the signature's bytes.
         protected: the protected header as it was signed.
     """
 
     payload: bytes = field(repr=False)
     kid: bytes | None
-    algorithm: str
+    algorithm: str | None
     signature: bytes = field(repr=False)
     protected: bytes = field(repr=False)
+
+    @property
+    def signature_start(self) -> bytes:
+        """What the EU's revocation lists digest: r of an ES256 signature, the whole of others."""
+        half = len(self.signature) // 2
+        return self.signature[:half] if self.algorithm == ES256 else self.signature
 
     def signed_by(self, key: VerifyingKey) -> bool:
         """Return whether ``key`` made the signature, by the algorithm that the message names."""
@@ -61,7 +67,7 @@ def read(data: bytes, *, most_bytes: int = MOST_BYTES) -> SignedMessage:
     """Read a COSE_Sign1 message, with or without its tag, alone or in a CWT (tag 61).
 
     Raises:
-        UnreadableMessageError: it is none, or names no algorithm that we check.
+        UnreadableMessageError: it is none.
     """
     message = read_cbor(data, most_bytes=most_bytes)
     for tag in (TAG_CWT, TAG_SIGN1):
@@ -84,10 +90,6 @@ def read(data: bytes, *, most_bytes: int = MOST_BYTES) -> SignedMessage:
         raise UnreadableMessageError("a header is critical that we don't know", "cose-critical")
     code = headers.get(_ALGORITHM)
     name = _ALGORITHMS.get(code) if isinstance(code, int) else None
-    if name is None:
-        raise UnreadableMessageError(
-            "the protected header names neither ES256 nor PS256", "cose-algorithm"
-        )
     kid = headers[_KID] if _KID in headers else unprotected.get(_KID)
     if not isinstance(kid, bytes | None):
         raise UnreadableMessageError("the kid is not bytes", "cose-kid")

@@ -72,6 +72,10 @@ class TrustedKey:
     until_time: float
     recognised_s: int | None = None
 
+    def believed_at(self, now: float) -> bool:
+        """Return whether the key is believed at ``now`` (epoch seconds)."""
+        return self.from_time <= now < self.until_time
+
     def __post_init__(self) -> None:
         unknown = self.purposes - PURPOSES
         if unknown:
