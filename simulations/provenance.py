@@ -33,13 +33,16 @@ WITHOUT_EFFECT: Final = frozenset(
         "tracetogether/cli",
         "tracetogether/conformance",
         "tracetogether/diagnosis.py",
+        "tracetogether/dp3t",
         "tracetogether/evaluation",
         "tracetogether/gaen",
         "tracetogether/healthcode",
         "tracetogether/node",
         "tracetogether/picture_style.py",
         "tracetogether/shapes",
+        "tracetogether/short_advertisement.py",
         "tracetogether/signed",
+        "tracetogether/tcn",
         "tracetogether/token_index.py",
     }
 )

@@ -12,7 +12,7 @@ from typing import Final, Self
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature, InvalidTag, UnsupportedAlgorithm
-from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa, x25519
 from cryptography.hazmat.primitives.asymmetric.utils import (
     decode_dss_signature,
     encode_dss_signature,
@@ -173,6 +173,40 @@ def aes_blocks_many(keys: Sequence[bytes], texts: Sequence[bytes]) -> memoryview
         Cipher(cipher(key), mode).encryptor().update_into(text, room)
         at = end
     return place[:at]
+
+
+def ed25519_public(seed: bytes) -> bytes:
+    """Return the public key (32 bytes) of an Ed25519 seed (32 bytes)."""
+    return ed25519.Ed25519PrivateKey.from_private_bytes(seed).public_key().public_bytes_raw()
+
+
+def ed25519_sign(seed: bytes, message: bytes) -> bytes:
+    """Return the Ed25519 signature (64 bytes) of a message under the seed's key."""
+    return ed25519.Ed25519PrivateKey.from_private_bytes(seed).sign(message)
+
+
+def ed25519_verify(public: bytes, signature: bytes, message: bytes) -> bool:
+    """Return whether an Ed25519 signature is of this message and key; False for any other bytes."""
+    try:
+        ed25519.Ed25519PublicKey.from_public_bytes(public).verify(signature, message)
+    except (InvalidSignature, ValueError):
+        return False
+    return True
+
+
+def x25519_public(secret: bytes) -> bytes:
+    """Return the X25519 public key (32 bytes) of a secret (32 bytes)."""
+    return x25519.X25519PrivateKey.from_private_bytes(secret).public_key().public_bytes_raw()
+
+
+def x25519_shared(secret: bytes, public: bytes) -> bytes:
+    """Return what both sides compute of one's secret and the other's public key, 32 bytes.
+
+    Raises:
+        ValueError: the public key has another length, or is a point of small order.
+    """
+    other = x25519.X25519PublicKey.from_public_bytes(public)
+    return x25519.X25519PrivateKey.from_private_bytes(secret).exchange(other)
 
 
 def signature_in_der(signature: bytes) -> bytes:

@@ -11,6 +11,7 @@ from typing import Final, Protocol, Self, TypeVar
 
 import numpy as np
 
+from tracetogether.crypto import SigningKey, VerifyingKey
 from tracetogether.errors import TraceTogetherError
 from tracetogether.sightings import Sightings
 from tracetogether.token_index import TokenIndex, TokenPairs, expanded
@@ -20,6 +21,7 @@ Secrets_contra = TypeVar("Secrets_contra", contravariant=True)
 Report = TypeVar("Report")
 Published = TypeVar("Published")
 
+_SIGNATURE_BYTES: Final = 64
 _NO_DIGIT: Final = 255
 _DIGITS: Final = np.full(256, _NO_DIGIT, dtype=np.uint8)
 _DIGITS[np.frombuffer(b"0123456789abcdef", np.uint8)] = np.arange(16)
@@ -112,3 +114,21 @@ def tokens_as_text(tokens: Bytes2D) -> list[str]:
     text = tokens.tobytes().hex()
     size = 2 * tokens.shape[1]
     return [text[at : at + size] for at in range(0, len(text), size)] if size else []
+
+
+def signed_file(kind: bytes, body: bytes, key: SigningKey) -> bytes:
+    """Return a published file: what it is, its content, and an ES256 signature of both."""
+    return kind + body + key.sign(kind + body)
+
+
+def opened_file(kind: bytes, data: bytes, key: VerifyingKey) -> bytes:
+    """Return the content of a file that ``signed_file`` wrote.
+
+    Raises:
+        InvalidReportError: it is of another kind, or not signed by this key, or damaged.
+    """
+    if len(data) < len(kind) + _SIGNATURE_BYTES or not data.startswith(kind):
+        raise InvalidReportError(f"the file is no {kind.decode('ascii', 'replace')} file")
+    if not key.verify(data[-_SIGNATURE_BYTES:], data[:-_SIGNATURE_BYTES]):
+        raise InvalidReportError("the file is damaged or not signed by this key")
+    return data[len(kind) : -_SIGNATURE_BYTES]

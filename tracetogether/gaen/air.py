@@ -7,18 +7,13 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from tracetogether.errors import RemoteProtocolError
+from tracetogether.short_advertisement import service_data_of, with_service_data
 from tracetogether.units import SECONDS_PER_DAY, is_transmit_power
 
 SERVICE: Final = 0xFD6F
 RETENTION_S: Final = 14 * SECONDS_PER_DAY
 IDENTIFIER_BYTES: Final = 16
 SERVICE_DATA_BYTES: Final = 20
-ADVERTISEMENT_BYTES: Final = 31
-_UUID: Final = SERVICE.to_bytes(2, "little")
-_FLAGS: Final = bytes.fromhex("02011a")
-_LIST: Final = b"\x03\x03" + _UUID
-_DATA_HEAD: Final = b"\x17\x16" + _UUID
-_SERVICE_DATA: Final = 0x16
 _VERSIONS: Final = {(1, 0): 0x40, (1, 1): 0x50}
 
 
@@ -89,7 +84,7 @@ def write_advertisement(said: ExposureAdvertisement) -> bytes:
     """
     if len(said.identifier) != IDENTIFIER_BYTES or len(said.hidden) != 4:
         raise ValueError("an identifier has 16 bytes and its hidden metadata 4")
-    return _FLAGS + _LIST + _DATA_HEAD + said.identifier + said.hidden
+    return with_service_data(SERVICE, said.identifier + said.hidden)
 
 
 def read_advertisement(value: bytes) -> ExposureAdvertisement:
@@ -99,20 +94,7 @@ def read_advertisement(value: bytes) -> ExposureAdvertisement:
         RemoteProtocolError: it is longer than 31 bytes, is cut off, or has no service data of
             this protocol.
     """
-    if len(value) > ADVERTISEMENT_BYTES:
-        raise RemoteProtocolError(f"an advertisement of {len(value)} bytes; there is room for 31")
-    at = 0
-    while at < len(value):
-        size = value[at]
-        if size == 0:  # the rest is padding
-            break
-        part = value[at + 1 : at + 1 + size]
-        if len(part) < size:
-            raise RemoteProtocolError("an advertisement ends within a structure")
-        if part[0] == _SERVICE_DATA and part[1:3] == _UUID:
-            return read_service_data(part[3:])
-        at += 1 + size
-    raise RemoteProtocolError("an advertisement without service data of 0xFD6F")
+    return read_service_data(service_data_of(value, SERVICE))
 
 
 def read_service_data(value: bytes) -> ExposureAdvertisement:
