@@ -34,6 +34,7 @@ _FLOATS: Final = MappingProxyType(
     {25: struct.Struct(">e"), 26: struct.Struct(">f"), 27: struct.Struct(">d")}
 )
 _SIMPLE: Final = MappingProxyType({20: False, 21: True, 22: None})
+_KEYS: Final = (str, int, bytes)  # others are equal to numbers, or have no hash
 _UINT, _NEGATIVE, _BYTES, _TEXT, _ARRAY, _MAP, _TAG, _OTHER = range(8)
 
 
@@ -82,11 +83,11 @@ def read_cbor(data: bytes, *, most_bytes: int = MOST_BYTES) -> object:
 def _value(data: bytes, at: int, depth: int) -> tuple[object, int]:  # noqa: C901, PLR0912
     """Return the value that begins at byte ``at``, and where it ends."""
     first = data[at]
-    kind, argument = first >> 5, first & 31
     at += 1
-    if kind == _OTHER:
-        return _other(data, at, argument)
+    kind, argument = first >> 5, first & 31
     if argument > 23:
+        if kind == _OTHER:
+            return _other(data, at, argument)
         if argument > 27:
             raise UnreadableMessageError(
                 "a length that comes later, or is reserved", "cbor-indefinite"
@@ -94,39 +95,41 @@ def _value(data: bytes, at: int, depth: int) -> tuple[object, int]:  # noqa: C90
         form = _ARGUMENTS[argument - 24]
         (argument,) = form.unpack_from(data, at)
         at += form.size
+    if _BYTES <= kind <= _TEXT:  # most values
+        end = at + argument
+        if end > len(data):
+            raise IndexError
+        return (data[at:end].decode() if kind == _TEXT else data[at:end]), end
     if kind == _UINT:
         return argument, at
     if kind == _NEGATIVE:
         return -1 - argument, at
-    if kind in (_BYTES, _TEXT):
-        end = at + argument
-        if end > len(data):
-            raise IndexError
-        piece = data[at:end]
-        return (piece if kind == _BYTES else piece.decode()), end
-    if depth >= MOST_DEPTH:
+    if kind == _OTHER:
+        return _other(data, at, argument)
+    depth += 1
+    if depth > MOST_DEPTH:
         raise UnreadableMessageError("the CBOR is nested too deeply", "cbor-too-deep")
     if kind == _TAG:
         if argument not in TAGS:
             raise UnreadableMessageError("the CBOR has tag {tag}", "cbor-unknown-tag", tag=argument)
-        value, at = _value(data, at, depth + 1)
+        value, at = _value(data, at, depth)
         return Tagged(argument, value), at
     if argument > len(data) - at:  # each item has a byte: so no big list is ever begun
         raise IndexError
     if kind == _ARRAY:
         items = []
         for _ in range(argument):
-            value, at = _value(data, at, depth + 1)
+            value, at = _value(data, at, depth)
             items.append(value)
         return items, at
     pairs: dict[object, object] = {}
     for _ in range(argument):
-        key, at = _value(data, at, depth + 1)
-        if key.__class__ not in (int, str, bytes):  # others are equal to ints, or have no hash
+        key, at = _value(data, at, depth)
+        if key.__class__ not in _KEYS:
             raise UnreadableMessageError("a key is no number, text or bytes", "cbor-key")
         if key in pairs:
             raise UnreadableMessageError("a key comes twice in a map", "cbor-key-twice")
-        pairs[key], at = _value(data, at, depth + 1)
+        pairs[key], at = _value(data, at, depth)
     return pairs, at
 
 

@@ -97,4 +97,5 @@ def read(data: bytes, *, most_bytes: int = MOST_BYTES) -> SignedMessage:
 
 
 def _to_be_signed(protected: bytes, payload: bytes) -> bytes:
-    return write_cbor(["Signature1", protected, b"", payload])
+    """Return the Sig_structure: an array of a context, the header, nothing, and the payload."""
+    return b"\x84\x6aSignature1" + write_cbor(protected) + b"\x40" + write_cbor(payload)
