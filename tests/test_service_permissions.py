@@ -24,6 +24,7 @@ from tracetogether.authority.access.permissions import CONSOLE, PERMISSIONS, Act
 from tracetogether.authority.cases.case import Case, CaseQuery
 from tracetogether.authority.cases.followed import ContactQuery, Outcome
 from tracetogether.authority.desk.exports import LAYOUTS
+from tracetogether.authority.status.policy import status_policies
 from tracetogether.cli import cli
 from tracetogether.cli.authority_folder import create_folder, opened_folder
 from tracetogether.errors import AccessDeniedError, TraceTogetherError
@@ -84,6 +85,27 @@ CALLS: dict[str, tuple[Action, Act]] = {
         lambda service, by: service.casework.reopen("NONE", NOON, by=by),
     ),
     "casework.tracers": (Action.ASSIGN_CASE, lambda service, by: service.casework.tracers(by=by)),
+    "passes.keys_in_use": (
+        Action.SHOW_KEYS,
+        lambda service, by: service.passes.keys_in_use(NOON, by=by),
+    ),
+    "passes.list_key": (Action.SHOW_KEYS, lambda service, by: service.passes.list_key(by=by)),
+    "passes.paper": (
+        Action.ISSUE_PAPER,
+        lambda service, by: service.passes.paper(NOON, "a test", by=by),
+    ),
+    "passes.policy_in_use": (
+        Action.SHOW_STATUS_POLICY,
+        lambda service, by: service.passes.policy_in_use(by=by),
+    ),
+    "passes.retire_key": (
+        Action.CHANGE_KEYS,
+        lambda service, by: service.passes.retire_key("00", NOON, by=by),
+    ),
+    "passes.use_policy": (
+        Action.SET_STATUS_POLICY,
+        lambda service, by: service.passes.use_policy(status_policies()["advice"], NOON, by=by),
+    ),
     "charges.consent": (
         Action.GIVE_CHARGE_CODE,
         lambda service, by: service.charges.consent(NOON, by=by),
@@ -301,7 +323,8 @@ NO_CALLER = {
     *("audit.atomic", "audit.transaction", *TAKE_A_NAME, "casework.check", "casework.kept"),
     *("desk.today", "desk.days_of", "desk.user_of", "desk.name_of", "pins.given_out"),
     *("limits.take", "limits.add", "limits.give_back", "limits.first", "limits.add_hearers"),
-    "restrictions.in_force",
+    *("restrictions.in_force", "declarations.declare", "declarations.latest"),
+    *("passes.batch", "passes.notice", "passes.trust_list", "passes.revocation_list"),
     *("limits.count", "tracing.found", "tracing.concerned", "tracing.policy"),
 }
 """Methods that act for no caller."""
@@ -407,6 +430,8 @@ ARGUMENTS = {
     "keys destroy": ["2000-01-01", "--yes"],
     "keys quarantine": ["2000-01-01"],
     "keys replace": ["--yes"],
+    "pass paper": ["--reason", "a test"],
+    "pass retire": ["00"],
     "policy set": ["--least-chance", "0.5"],
     "phones use": ["phones.csv"],
     "user add": ["new", "--role", "tracer"],

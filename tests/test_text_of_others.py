@@ -162,6 +162,14 @@ COMMANDS: dict[str, Words] = {
     "authority limits": each("{place}/authority", "{table}"),
     "authority load": each("http://{evil}", "http://127.0.0.1:9/{evil} --fetches 1"),
     "authority migrate": each("{table}", "{place}/authority --database {evil}"),
+    "authority pass keys": each(D, f"{D} --json"),
+    "authority pass paper": each(
+        f"--reason {{evil}} {D}", f"--reason x --user {{evil}} {D}", f"--reason x {D} --json"
+    ),
+    "authority pass policy": each(
+        f"{{evil}} {D}", f"advice --file {{place}}/evil.toml {D}", f"{D} --json"
+    ),
+    "authority pass retire": each(f"{{evil}} {D}", f"{{evil}} {D} --json"),
     "authority phones learn": each(D, f"{D} --json", f"{D} --least-people {{evil}}"),
     "authority phones show": each(f"{D}", "--dir {table}"),
     "authority phones stop": each(D),
@@ -189,10 +197,14 @@ COMMANDS: dict[str, Words] = {
     "gate check": each(
         "{table} --trust {table}", "{evil} --trust {place}/evil.toml", "{evil} --at {evil}"
     ),
+    "gate init": each("{evil}", "http://127.0.0.1:9/{evil} --dir {place}/gate"),
+    "gate run": each("{place}/gate", "{table}"),
     "node init": each("{place}/node", "{table} --server {evil}"),
     "node log export": each("{place}/node -o {place}/log.json", "{table}"),
     "node log purge": each("{place}/node"),
     "node log show": each("{place}/node", "{place}/node --json"),
+    "pass declare": each("{place}/node --symptoms", "{table} --symptoms --since {evil}"),
+    "pass show": each("{place}/node", "{place}/node --for {evil}", "{table} --lang {evil}"),
     "node run": each("{place}/node", "{table}"),
     "node upload": each("{place}/node --pin {evil}", "{place}/node --pin 12345678"),
     "city bench": each("--people {evil}"),

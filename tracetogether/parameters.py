@@ -169,6 +169,35 @@ class TransmissionParameters:
     unrecorded_minutes: float = 15.0
 
 
+@dataclass(frozen=True, slots=True)
+class PassParameters:
+    """How passes are issued and checked (own; hours and skew are measured in docs/howto/pass.md).
+
+    Attributes:
+        hours: a batch covers this hour and the next ones, this many in all.
+        an_hour: passes of each hour, so that two gates in one hour see different ones.
+        valid_s: for how long a pass is valid; it begins on the hour.
+        refresh_after_s: a phone fetches the next batch after this time.
+        paper_s: for how long a paper is valid.
+        list_valid_s: a gate uses a list of revoked passes for this long.
+        clock_skew_s: how far a gate's clock may be wrong.
+        list_every_s: the list of revoked passes is computed at most so often.
+        declared_s: how long a declaration is kept.
+    """
+
+    hours: int = 24
+    an_hour: int = 2
+    valid_s: int = SECONDS_PER_HOUR
+    refresh_after_s: int = 12 * SECONDS_PER_HOUR
+    paper_s: int = 7 * SECONDS_PER_DAY
+    list_valid_s: int = SECONDS_PER_DAY
+    clock_skew_s: int = 120
+    list_every_s: int = 60
+    declared_s: int = 21 * SECONDS_PER_DAY
+
+
+PASSES: Final = PassParameters()
+
 BLUETRACE: Final = BlueTraceParameters()
 TRANSMISSION: Final = TransmissionParameters()
 TIMINGS: Final = PhoneTimings()
@@ -193,6 +222,9 @@ UPLOAD_BUCKETS: Final[tuple[int, ...]] = (  # 16 KiB, doubling
 CLOCK_ERROR_S: Final = 60  # a phone's clock may differ by this: the first window starts early
 TEMPIDS_OF_A_DAY_KEY: Final = 2**32  # NIST SP 800-38D, 8.3: random IVs under one AES-GCM key
 BATCHES_AN_HOUR: Final = 60  # of one user; a phone needs two a day
+PASS_BATCHES_AN_HOUR: Final = 60  # of one user; a phone needs two a day
+STATUS_ASKED_AN_HOUR: Final = 60  # of one user
+DECLARATIONS_AN_HOUR: Final = 20  # of one user
 REGISTRATIONS_AN_HOUR: Final = 2_000  # from one address or IPv6 /64; many phones may share one
 REGISTRATIONS_OF_ALL_AN_HOUR: Final = 250_000  # a city of 5.6 million registers within a day
 CHARGES_OF_A_PHONE: Final = 6  # people without a phone for whom one phone keeps passes

@@ -1,5 +1,6 @@
 """The phone's and the operator's side of the authority's HTTP interface."""
 
+import base64
 import gzip
 import hashlib
 import json
@@ -26,6 +27,7 @@ from tracetogether.errors import (
     StoreError,
     UnreachableError,
 )
+from tracetogether.healthcode.wallet import FetchedPasses
 from tracetogether.parameters import UPLOAD_BUCKETS, UPLOAD_PIN_DIGITS
 from tracetogether.whole_file import create_secret, read_secret
 
@@ -43,6 +45,8 @@ _ERRORS: Final[Mapping[str, type[AuthorityError | InvalidUploadError]]] = {
 }
 """The kind of error for each `error.code` of the service; any other is an AuthorityError."""
 _CASES_AT_ONCE: Final = 1_000
+_DECLARED_BYTES: Final = 64
+_ASKED_BYTES: Final = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,6 +189,39 @@ class AuthorityClient:
         """
         self._call("DELETE", f"/v1/charges/{quote(charge_id, safe='')}", self._credential)
 
+    def fetch_passes(self, charge_id: str | None = None) -> FetchedPasses:
+        """Return passes for a day, or the notice that says why there are none.
+
+        Args:
+            charge_id: a person without a phone whom this phone keeps passes for; None for the
+                owner of the phone.
+
+        Raises:
+            NotFoundError: this phone keeps passes for nobody of this number.
+            UnreadableMessageError: the server's answer holds no passes.
+        """
+        # Blanks after the JSON: on the line all such requests have the same length.
+        body = json.dumps({"charge_id": charge_id}).ljust(_ASKED_BYTES).encode()
+        answer = self._call("POST", "/v1/passes", self._credential, body, repeatable=True)
+        return FetchedPasses.from_json(answer)
+
+    def status(self) -> dict[str, Any]:
+        """Return the notice of this phone's owner about passes: {"notice": …, "parameters": …}."""
+        return self._call("GET", "/v1/status", self._credential, repeatable=True)
+
+    def declare(self, *, symptoms: bool, since: str | None = None) -> int:
+        """Declare symptoms or none; return until when it is kept, in epoch seconds.
+
+        Args:
+            symptoms: whether there are any.
+            since: YYYY-MM-DD, when they began; only with symptoms.
+        """
+        asked = {"symptoms": symptoms, "since": since}
+        # Blanks after the JSON: on the line both answers have the same length.
+        body = json.dumps(asked).ljust(_DECLARED_BYTES).encode()
+        answer = self._call("POST", "/v1/declarations", self._credential, body, repeatable=True)
+        return int(answer["kept_until"])
+
     def withdraw(self) -> None:
         """Withdraw: the authority forgets this phone's user, with cases and uploads."""
         self._call("DELETE", "/v1/users/me", self._credential)
@@ -237,7 +274,7 @@ class AuthorityClient:
         self._send(packed_log(body, at_least=size_bytes), token)
 
     def _send(self, packed: bytes, token: str) -> dict[str, Any]:
-        owner = {"X-Credential": self._credential or ""}
+        owner = {"X-Credential": self._credential or "", "Content-Encoding": "gzip"}
         return self._call("POST", "/v1/uploads", token, packed, more=owner)
 
     def _exchange(self, asked: Mapping[str, str], *, chaff: bool) -> str:
@@ -247,6 +284,24 @@ class AuthorityClient:
             "POST", "/v1/upload-tokens", self._credential, asked, repeatable=True, more=mark
         )
         return str(answer["upload_token"])
+
+    # --- a gate's calls ---
+
+    def fetch_trust_list(self) -> bytes:
+        """Return the signed list of keys that sign passes."""
+        return self._signed_list("/v1/trust", "trust")
+
+    def fetch_revocations(self) -> bytes:
+        """Return the signed list of revoked passes."""
+        return self._signed_list("/v1/revocations", "revocations")
+
+    def _signed_list(self, path: str, name: str) -> bytes:
+        answer = self._call("GET", path, None, repeatable=True)
+        try:
+            return base64.b64decode(answer[name], validate=True)
+        except (KeyError, TypeError, ValueError):
+            msg = f"{self._url} sends no list for gates: check its address and version"
+            raise UnreachableError(msg) from None
 
     # --- an operator's calls ---
 
@@ -295,11 +350,7 @@ class AuthorityClient:
         body: bytes | None = None
         if said is not None:
             headers["Content-Type"] = "application/json"
-            if isinstance(said, bytes):
-                headers["Content-Encoding"] = "gzip"
-                body = said
-            else:
-                body = json.dumps(said).encode()
+            body = said if isinstance(said, bytes) else json.dumps(said).encode()
         try:
             response = self._pool.request(
                 method,

@@ -30,7 +30,10 @@ from tracetogether.authority.oversight.statistics import Monitoring
 from tracetogether.authority.oversight.store import AuthorityStore
 from tracetogether.authority.oversight.time_zone import local_days
 from tracetogether.authority.status.charges import Charges
+from tracetogether.authority.status.declarations import Declarations
+from tracetogether.authority.status.issuing import Passes
 from tracetogether.authority.status.restricting import Restrictions
+from tracetogether.authority.status.signing import PassKeys
 from tracetogether.authority.tracing.evidence import Logs
 from tracetogether.authority.tracing.graph import ContactGraphs
 from tracetogether.authority.tracing.one_case import Tracing
@@ -68,6 +71,8 @@ class Authority:
     phone_models: PhoneModels
     restrictions: Restrictions
     charges: Charges
+    declarations: Declarations
+    passes: Passes
     limits: Limits
     tallies: Tallies
     audit: Audit
@@ -139,6 +144,8 @@ class Authority:
             days=days,
         )
         staff = Staff(store, audit)
+        restrictions = Restrictions(store=store)
+        declarations = Declarations(keys=keys, store=store.declarations, entropy=entropy)
         issuance = Issuance(
             issuer=issuer,
             store=store,
@@ -185,7 +192,6 @@ class Authority:
             purge=purge,
             monitoring=Monitoring(store=store, keys=keys, limits=limits, purge=purge),
             phone_models=PhoneModels(logs=logs, store=store, audit=audit),
-            restrictions=Restrictions(store=store),
             charges=Charges(
                 keys=keys,
                 store=store,
@@ -193,6 +199,18 @@ class Authority:
                 audit=audit,
                 limits=limits,
                 entropy=entropy,
+            ),
+            restrictions=restrictions,
+            declarations=declarations,
+            passes=Passes(
+                keys=keys,
+                organisation=name,
+                store=store,
+                restrictions=restrictions,
+                declarations=declarations,
+                signing=PassKeys(keys=keys, store=store, audit=audit),
+                issuance=issuance,
+                audit=audit,
             ),
             limits=limits,
             tallies=tallies,

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from importlib import import_module
 from importlib.util import find_spec
+from keyword import iskeyword
 from pathlib import Path
 from textwrap import shorten
 from types import MappingProxyType
@@ -35,6 +36,7 @@ _COMMANDS: Final[Mapping[str, str]] = MappingProxyType(
         "gate": "Check passes at a gate, without a network.",
         "node": "Use this machine as a phone: advertise, scan, exchange TempIDs, keep a contact "
         "log.",
+        "pass": "Show a pass at a gate, declare symptoms, and appeal, as the owner of a phone.",
         "record": "Write every advertisement that this machine hears into FILE.csv, until Ctrl-C.",
         "simulate": "Simulate crowds of people whose phones run this library.",
         "upload": "Send LOG, a phone's contact log, to the health authority.",
@@ -76,7 +78,8 @@ class _Commands(click.Group):
             return None
         if cmd_name in _OF_THE_SIMULATOR:
             _expect_own_simulations()
-        command: click.Command = getattr(import_module(f"{__name__}.{cmd_name}"), cmd_name)
+        name = f"{cmd_name}_" if iskeyword(cmd_name) else cmd_name
+        command: click.Command = getattr(import_module(f"{__name__}.{name}"), name)
         return command
 
 

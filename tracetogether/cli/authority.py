@@ -36,6 +36,7 @@ from tracetogether.cli.authority_options import (
     folder_argument,
     other_database_option,
 )
+from tracetogether.cli.authority_pass import authority_pass
 from tracetogether.cli.authority_phones import phones
 from tracetogether.cli.authority_policy import policy
 from tracetogether.cli.authority_settings import limits, time_zone
@@ -74,6 +75,7 @@ for _command in (
     restore,
     time_zone,
     phones,
+    authority_pass,
 ):
     authority.add_command(_command)
 case.add_command(import_cases)

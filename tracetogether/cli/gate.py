@@ -3,6 +3,7 @@
 import click
 
 from tracetogether.cli.gate_check import check
+from tracetogether.cli.gate_run import init, run
 
 
 @click.group()
@@ -10,4 +11,5 @@ def gate() -> None:
     """Check passes at a gate, without a network."""
 
 
-gate.add_command(check)
+for _command in (check, init, run):
+    gate.add_command(_command)

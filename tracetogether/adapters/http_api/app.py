@@ -26,7 +26,8 @@ from tracetogether.adapters.http_api.guard import guarded
 from tracetogether.adapters.http_api.log_bodies import LogsComingIn, ReceivedLog, busy
 from tracetogether.adapters.http_api.mounting import BelowRoot
 from tracetogether.adapters.http_api.operators import for_operators
-from tracetogether.adapters.http_api.padding import Padding
+from tracetogether.adapters.http_api.padding import BUCKET_BYTES, Padding
+from tracetogether.adapters.http_api.passes import PADDED, lists_for_gates, passes_for_phones
 from tracetogether.adapters.http_api.readiness import Readiness
 from tracetogether.adapters.http_api.refusals import install_error_handlers, no_nul
 from tracetogether.authority.access.limits import BATCHES, UPLOADS
@@ -40,7 +41,7 @@ from tracetogether.shapes import phones as shapes
 from tracetogether.shapes.oversight import Done, Health, Ready
 
 _UPLOADS: Final = "/v1/uploads"
-_PADDED: Final = frozenset({"/v1/upload-tokens", _UPLOADS})
+_PADDED: Final = {"/v1/upload-tokens": BUCKET_BYTES, _UPLOADS: BUCKET_BYTES, **PADDED}
 _LOGS_AT_ONCE: Final = 1  # unpacked it takes many times its size; two would share the processor
 _LOGS_WAITING: Final = 8
 _DESCRIPTION: Final = """\
@@ -82,6 +83,8 @@ def create_app(
     app.include_router(_public(authority, clock))
     app.include_router(_for_phones(authority, clock, pause))
     app.include_router(charges_for_phones(authority, clock))
+    app.include_router(lists_for_gates(authority, clock))
+    app.include_router(passes_for_phones(authority, clock))
     app.include_router(_for_uploads(authority, clock, afterwards, answer_step_s))
     app.state.afterwards = afterwards  # the server that runs the application closes it
     app.include_router(for_operators(authority, clock))

@@ -1,7 +1,6 @@
-"""Answers whose length reveals nothing: blanks fill them up to a multiple of 1,024 bytes."""
+"""Answers whose length reveals nothing: blanks fill them up to a multiple of some bytes."""
 
-from collections.abc import Sequence
-from collections.abc import Set as AbstractSet
+from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Final
 
@@ -17,10 +16,10 @@ class Padding:
 
     Args:
         app: the application; answers in one piece.
-        paths: paths whose answers are padded.
+        paths: path whose answers are padded -> bytes that the length is a multiple of.
     """
 
-    def __init__(self, app: ASGIApp, paths: AbstractSet[str]) -> None:
+    def __init__(self, app: ASGIApp, paths: Mapping[str, int]) -> None:
         self._app = app
         self._paths = paths
 
@@ -29,6 +28,7 @@ class Padding:
         if scope["type"] != "http" or scope["path"] not in self._paths:
             await self._app(scope, receive, send)
             return
+        bucket = self._paths[scope["path"]]
         start: Message | None = None
 
         async def padded(message: Message) -> None:
@@ -39,7 +39,7 @@ class Padding:
             if start is not None:
                 body = message.get("body", b"")
                 kept = [pair for pair in start["headers"] if pair[0] != b"content-length"]
-                body = body.ljust(_filled(len(body), _before(start["status"], kept)))
+                body = body.ljust(_filled(len(body), _before(start["status"], kept), bucket))
                 await send({**start, "headers": [*kept, (b"content-length", b"%d" % len(body))]})
                 start, message = None, {**message, "body": body}
             await send(message)
@@ -54,9 +54,9 @@ def _before(status: int, headers: Sequence[tuple[bytes, bytes]]) -> int:
     )
 
 
-def _filled(body: int, before: int) -> int:
+def _filled(body: int, before: int, bucket: int) -> int:
     """Return the body's length, so that body, Content-Length and all before fill buckets."""
     size = body
-    while (before + len(str(size)) + size) % BUCKET_BYTES:
-        size += 1
+    while rest := (before + len(str(size)) + size) % bucket:
+        size += max(bucket - rest - 8, 1)  # less: a longer size needs more digits
     return size

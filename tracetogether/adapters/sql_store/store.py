@@ -10,6 +10,7 @@ from tracetogether.adapters.sql_store.access import AccessTables, SignInTables
 from tracetogether.adapters.sql_store.cases import CaseTables
 from tracetogether.adapters.sql_store.charges import ChargeTables
 from tracetogether.adapters.sql_store.databases import Database, Sqlite, database_of
+from tracetogether.adapters.sql_store.declarations import DeclarationTables
 from tracetogether.adapters.sql_store.desk import DeskTables
 from tracetogether.adapters.sql_store.intake import IntakeTables
 from tracetogether.adapters.sql_store.migrating import check_empty, check_revision, migrate
@@ -38,6 +39,7 @@ class SqlStore(AccessTables, CaseTables, IntakeTables, OversightTables):
         self.desk = DeskTables(database, transactions)
         self.status = StatusTables(database, transactions)
         self.charges = ChargeTables(database, transactions)
+        self.declarations = DeclarationTables(database, transactions)
 
     @classmethod
     def create(cls, place: Path | str, *, name: str) -> Self:

@@ -327,6 +327,14 @@ CHARGE_CODES: Final = sa.Table(
     _integer("day"),
     _real("expiry_s"),
 )
+DECLARATIONS: Final = sa.Table(
+    "declarations",
+    METADATA,
+    _text("user_id", _refers("users.user_id"), primary_key=True),
+    _integer("day"),
+    _bytes("sealed"),
+    sa.Index("declarations_by_day", "day"),
+)
 
 DAILY: Final = (UPLOADS, CONTACT_LISTS, CONTACTS)
 """Tables that PostgreSQL keeps in partitions of a day."""

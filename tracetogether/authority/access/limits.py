@@ -12,12 +12,15 @@ from tracetogether.keyring import KeyRing
 from tracetogether.parameters import (
     BATCHES_AN_HOUR,
     CHARGE_TRIES_AN_HOUR,
+    DECLARATIONS_AN_HOUR,
+    PASS_BATCHES_AN_HOUR,
     PIN_ALERT_A_MINUTE,
     PIN_SLOWED_A_MINUTE,
     PIN_TRIES_AN_HOUR,
     REGISTRATIONS_AN_HOUR,
     REGISTRATIONS_OF_ALL_AN_HOUR,
     RETENTION,
+    STATUS_ASKED_AN_HOUR,
     UPLOADS_AN_HOUR,
     UPLOADS_OF_A_TEMPID,
 )
@@ -42,6 +45,9 @@ class Limit:
 
 
 BATCHES: Final = Limit("batches", BATCHES_AN_HOUR, SECONDS_PER_HOUR)
+PASS_BATCHES: Final = Limit("pass-batches", PASS_BATCHES_AN_HOUR, SECONDS_PER_HOUR)
+STATUS_ASKED: Final = Limit("status-asked", STATUS_ASKED_AN_HOUR, SECONDS_PER_HOUR)
+DECLARATIONS: Final = Limit("declarations", DECLARATIONS_AN_HOUR, SECONDS_PER_HOUR)
 REGISTRATIONS: Final = Limit(
     "registrations", REGISTRATIONS_AN_HOUR, SECONDS_PER_HOUR, by_source=True
 )

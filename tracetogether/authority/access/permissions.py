@@ -66,6 +66,9 @@ class Action(Enum):
     USE_PHONES = "choose the table of phone models for the lists"
     GIVE_CHARGE_CODE = "give a person without a phone a code to agree to a charge"
     END_CHARGE = "end a charge for the person without a phone"
+    ISSUE_PAPER = "issue a pass on paper, for a reason"
+    SHOW_STATUS_POLICY = "see the policy that passes follow"
+    SET_STATUS_POLICY = "choose the policy that passes follow"
     LIST_OPERATORS = "list operators"
     ADD_OPERATOR = "add an operator"
     DISABLE_OPERATOR = "disable an operator"
@@ -110,6 +113,9 @@ PERMISSIONS: Final[Mapping[Action, frozenset[Role]]] = MappingProxyType(
         Action.USE_PHONES: _roles(Role.ADMIN),
         Action.GIVE_CHARGE_CODE: _roles(Role.ISSUER),
         Action.END_CHARGE: _roles(Role.ISSUER),
+        Action.ISSUE_PAPER: _roles(Role.ISSUER),
+        Action.SHOW_STATUS_POLICY: _roles(Role.ISSUER, Role.SUPERVISOR, Role.AUDITOR),
+        Action.SET_STATUS_POLICY: _roles(Role.SUPERVISOR),
         Action.LIST_OPERATORS: _roles(Role.ADMIN),
         Action.ADD_OPERATOR: _roles(Role.ADMIN),
         Action.DISABLE_OPERATOR: _roles(Role.ADMIN),

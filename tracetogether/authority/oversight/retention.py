@@ -32,6 +32,7 @@ class Purged:
     cases: int
     followed_contacts: int = 0
     notes: int = 0
+    declarations: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +63,8 @@ class Purge:
         - Day keys: after 25 days, and with them everything that is sealed under them.
         - Uploads and the contact lists found from them: 21 days after they arrived.
         - PINs: once used up, void or expired.
-        - Followed contacts and notes: with the uploads of the day that they are sealed under.
+        - Followed contacts, notes and declarations: with the uploads of the day whose key seals
+          them.
         - Cases: 25 days after they were opened or last given a PIN, later than all their uploads.
         - Follow-ups end after their last day, operators' sessions when idle or too old.
 
@@ -99,6 +101,7 @@ class Purge:
                 cases=self.store.drop_cases(now - self.retention.day_keys_days * SECONDS_PER_DAY),
                 followed_contacts=desk.drop_contacts(old),
                 notes=desk.drop_notes(old),
+                declarations=self.store.declarations.drop_declarations(old),
             )
             desk.drop_merges(old)
             self.store.charges.drop_consents(now)

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Protocol
 
 from tracetogether.authority.status.charge_store import ChargingStore
+from tracetogether.authority.status.declarations import DeclaringStore
 from tracetogether.authority.status.store import RestrictingStore
 
 if TYPE_CHECKING:
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
     from tracetogether.authority.oversight.statistics import Counts
 
 
-class AuthorityStore(ChargingStore, RestrictingStore, Protocol):
+class AuthorityStore(ChargingStore, RestrictingStore, DeclaringStore, Protocol):
     """The whole store of an authority; ``SqlStore`` is one."""
 
     @property

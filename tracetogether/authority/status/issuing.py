@@ -1,0 +1,342 @@
+"""Passes: batches for phones, papers for people without one, and what gates fetch.
+
+A batch holds two passes for each of 24 hours. Nothing about it is stored: the numbers follow from
+the day's key. Whether a person gets passes depends on cases, restrictions, contacts and what the
+person declared, as the policy in use says.
+"""
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+from tracetogether.authority.access.audit import LONGEST_REASON, Audit
+from tracetogether.authority.access.permissions import Action, Caller
+from tracetogether.authority.cases.followed import ACTIVE, person_tags
+from tracetogether.authority.intake.issuance import Issuance
+from tracetogether.authority.status.declarations import Declarations
+from tracetogether.authority.status.numbers import (
+    hour_of,
+    numbers_of_hours,
+    numbers_still_valid,
+    paper_number,
+)
+from tracetogether.authority.status.policy import (
+    PassEffect,
+    Standing,
+    StatusFact,
+    StatusPolicy,
+    status_policies,
+)
+from tracetogether.authority.status.restricting import Restrictions
+from tracetogether.authority.status.restriction import Restriction
+from tracetogether.authority.status.signing import PassKey, PassKeys
+from tracetogether.authority.status.store import RestrictingStore
+from tracetogether.crypto import VerifyingKey
+from tracetogether.errors import ConflictError, InvalidRequestError, NotFoundError
+from tracetogether.healthcode.passes import PAPER, Pass
+from tracetogether.healthcode.revocations import RevocationList
+from tracetogether.healthcode.writing import PassWriter
+from tracetogether.keyring import KeyRing
+from tracetogether.parameters import PASSES
+from tracetogether.plain_text import hidden_in
+from tracetogether.signed import cose, hcert
+from tracetogether.signed.trust import PASS, REVOCATIONS, TRUST, TrustedKey, TrustList
+from tracetogether.units import SECONDS_PER_DAY, SECONDS_PER_HOUR, utc_day
+
+POLICY: Final = "status_policy"
+"""Under which name the store keeps the policy in use, as TOML."""
+_DEFAULT_POLICY: Final = "advice"
+_TEST_AFTER_DAYS: Final = 5  # after the contact; earlier tests miss many infections
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """What a person reads about their passes; ``healthcode.notices`` has the text of the code.
+
+    Attributes:
+        code: "pass.green", "pass.advised", "pass.advised.symptoms", "pass.advised.case",
+            "pass.withheld.case" or "pass.withheld.order".
+        parameters: what the text names; times are epoch seconds.
+    """
+
+    code: str
+    parameters: Mapping[str, str | int] = field(default_factory=dict)
+
+    @property
+    def withheld(self) -> bool:
+        """Whether there are no passes."""
+        return self.code.startswith("pass.withheld")
+
+
+@dataclass(frozen=True, slots=True)
+class PassBatch:
+    """What a phone gets: passes, and the notice that goes with them.
+
+    Attributes:
+        notice: why there are passes, or why there are none.
+        passes: texts of QR codes, by hour; empty if passes are withheld.
+        refresh_at: epoch seconds from which the phone should ask again.
+    """
+
+    notice: Notice
+    passes: tuple[str, ...] = field(repr=False)
+    refresh_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class PaperPass:
+    """A pass for somebody without a phone, to be printed.
+
+    Attributes:
+        user_id: whom restrictions refer to; the desk keeps it on the person's file card.
+        text: what the QR code holds.
+        not_before, expires: epoch seconds.
+    """
+
+    user_id: str = field(repr=False)
+    text: str = field(repr=False)
+    not_before: int
+    expires: int
+
+
+@dataclass(frozen=True, slots=True)
+class Passes:
+    """Issues passes, and the lists that gates fetch.
+
+    Args:
+        keys: the authority's keys.
+        organisation: code of the authority, the issuer of its passes.
+        store: holds cases, contacts and restrictions.
+        restrictions: who gets no passes.
+        declarations: what people declared.
+        signing: the keys that sign.
+        issuance: registers people without a phone.
+        audit: the log.
+    """
+
+    keys: KeyRing
+    organisation: str
+    store: RestrictingStore
+    restrictions: Restrictions
+    declarations: Declarations
+    signing: PassKeys
+    issuance: Issuance
+    audit: Audit
+
+    # --- phones ---
+
+    def batch(self, user_id: str, now: float) -> PassBatch:
+        """Return the passes of a user for 24 hours, or the notice that says why there are none.
+
+        Calls within one hour return passes with the same numbers. The passes are made before it is
+        asked whether they are withheld, so that the time of the answer doesn't tell.
+        """
+        texts = tuple(self._texts(user_id, hour_of(now)))
+        notice = self.notice(user_id, now)
+        return PassBatch(
+            notice, () if notice.withheld else texts, int(now) + PASSES.refresh_after_s
+        )
+
+    def notice(self, user_id: str, now: float) -> Notice:
+        """Return the notice of a user about their passes at ``now``."""
+        restriction = self.restrictions.in_force(user_id, now)
+        return _notice(self._standing(user_id, now, restriction), restriction, now)
+
+    # --- the desk ---
+
+    def paper(
+        self, now: float, reason: str, *, user_id: str | None = None, by: Caller
+    ) -> PaperPass:
+        """Issue a pass on paper, valid for seven days, to a person without a phone.
+
+        Args:
+            now: epoch seconds.
+            reason: why this person needs a paper; it is recorded in the audit log.
+            user_id: who had a paper before; None registers a new person, whom no phone belongs to.
+            by: the caller.
+
+        Raises:
+            InvalidRequestError: the reason is empty, too long or has control characters.
+            NotFoundError: there is no such user.
+            ConflictError: passes are withheld from this person.
+        """
+        by.require(Action.ISSUE_PAPER)
+        given = reason.strip()
+        if not given or len(given) > LONGEST_REASON or hidden_in(given):
+            msg = "give a reason of 1 to {count} characters, in one line of plain text"
+            raise InvalidRequestError(msg, "reason-needed", count=LONGEST_REASON)
+        if user_id is not None and not self.store.has_user(user_id):
+            msg = "there is no such user: leave the id out to register a new person"
+            raise NotFoundError(msg, "no-such-user")
+        if user_id is not None and self.notice(user_id, now).withheld:
+            self.audit.record("paper.refused", now, by=by.name, reason=given)
+            msg = "passes are withheld from this person: no paper was issued"
+            raise ConflictError(msg, "paper-withheld")
+        with self.audit.atomic():
+            if user_id is None:
+                user_id = self.issuance.register().user_id
+            begin, day = hour_of(now) * SECONDS_PER_HOUR, utc_day(now)
+            number = paper_number(self.keys, user_id, day)
+            paper = Pass(self.organisation, begin, begin + PASSES.paper_s, number, form=PAPER)
+            text = _text(paper, self.signing.of_day(day))
+            self.audit.record("paper.issued", now, by=by.name, reason=given)
+        return PaperPass(user_id, text, begin, paper.expires)
+
+    def keys_in_use(self, now: float, *, by: Caller) -> list[PassKey]:
+        """Return the keys that sign passes now and soon, the oldest first."""
+        by.require(Action.SHOW_KEYS)
+        return self.signing.in_use(now)
+
+    def list_key(self, *, by: Caller) -> VerifyingKey:
+        """Return the public key that checks the lists of gates."""
+        by.require(Action.SHOW_KEYS)
+        return self.signing.of_lists().public
+
+    def retire_key(self, kid: str, now: float, *, by: Caller) -> PassKey:
+        """Retire a key, and return the one that signs from now on; see ``PassKeys.retire``."""
+        return self.signing.retire(kid, now, by=by)
+
+    def policy_in_use(self, *, by: Caller) -> StatusPolicy:
+        """Return the policy that passes follow."""
+        by.require(Action.SHOW_STATUS_POLICY)
+        return self._policy()
+
+    def _policy(self) -> StatusPolicy:
+        kept = self.store.setting(POLICY)
+        if kept is None:
+            return status_policies()[_DEFAULT_POLICY]
+        return StatusPolicy.from_table(*json.loads(kept))
+
+    def use_policy(self, policy: StatusPolicy, now: float, *, by: Caller) -> None:
+        """Use another policy from now on; running servers use it at once.
+
+        Raises:
+            InvalidRequestError: it withholds passes without two people, or by computed contact.
+        """
+        by.require(Action.SET_STATUS_POLICY)
+        policy.check_two_people()
+        with self.audit.atomic():
+            before = self._policy().name
+            self.store.put_setting(POLICY, json.dumps([policy.name, policy.to_table()]))
+            self.audit.record(
+                "status-policy.set", now, by=by.name, policy=policy.name, before=before
+            )
+
+    # --- gates ---
+
+    def trust_list(self, now: float) -> bytes:
+        """Return the keys that sign passes now and soon, as a signed list for a day."""
+        lists = self.signing.of_lists()
+        rows = [
+            TrustedKey(
+                kid=key.key.public.kid,
+                key=key.key.public,
+                organisation=self.organisation,
+                region="",
+                purposes=frozenset({PASS}),
+                from_time=key.first_day * SECONDS_PER_DAY - PASSES.clock_skew_s * 2,
+                until_time=key.until_s,
+            )
+            for key in self.signing.in_use(now)
+        ]
+        rows.append(
+            TrustedKey(
+                kid=lists.public.kid,
+                key=lists.public,
+                organisation=self.organisation,
+                region="",
+                purposes=frozenset({TRUST, REVOCATIONS}),
+                from_time=1,
+                until_time=now + PASSES.list_valid_s,
+            )
+        )
+        return TrustList(
+            rows,
+            organisation=self.organisation,
+            issued=int(now),
+            expires=int(now) + PASSES.list_valid_s,
+        ).sign(lists)
+
+    def revocation_list(self, now: float) -> bytes:
+        """Return the numbers of all passes of restricted people that they could still show.
+
+        The list is exact and signed. Its cost grows with the number of restricted people.
+        """
+        restricted = {
+            restriction.user_id
+            for restriction in self.store.status.not_over(now)
+            if restriction.in_force(now)
+        }
+        numbers = (
+            number
+            for user_id in restricted
+            for number in numbers_still_valid(self.keys, user_id, now)
+        )
+        found = RevocationList.of(self.organisation, numbers, int(now))
+        return found.signed(self.signing.of_lists())
+
+    # --- parts of the above ---
+
+    def _texts(self, user_id: str, first: int) -> Iterable[str]:
+        hours = range(first, first + PASSES.hours)
+        signers = self.signing.of_days({utc_day(hour * SECONDS_PER_HOUR) for hour in hours})
+        writers: dict[int, PassWriter] = {}
+        for hour, number in numbers_of_hours(self.keys, user_id, hours):
+            begin = hour * SECONDS_PER_HOUR
+            signer = signers[utc_day(begin)]
+            writer = writers.get(signer.first_day)
+            if writer is None:
+                writer = writers[signer.first_day] = PassWriter(self.organisation, signer.key)
+            yield writer.text(begin, begin + PASSES.valid_s, number)
+
+    def _standing(self, user_id: str, now: float, restriction: Restriction | None) -> Standing:
+        facts: dict[StatusFact, int] = {}
+        open_cases = [
+            case for case in self.store.desk.open_cases_of(user_id) if not case.unconfirmed
+        ]
+        if open_cases:
+            facts[StatusFact.CASE] = max(case.day for case in open_cases)
+        met = [
+            utc_day(contact.last_s)
+            for contact in self.store.desk.tagged(list(person_tags(user_id, now, self.keys)))
+            if contact.close_contact and contact.state in ACTIVE
+        ]
+        if met:
+            facts[StatusFact.CONTACT] = max(met)
+        declared = self.declarations.latest(user_id, now)
+        if declared is not None and declared.symptoms:
+            facts[StatusFact.SYMPTOMS] = declared.since_day
+        decided = {}
+        if restriction is not None:
+            until_day = -int(-restriction.until // SECONDS_PER_DAY)
+            decided[StatusFact(restriction.ground.value)] = max(until_day, utc_day(now) + 1)
+        return self._policy().standing(facts, utc_day(now), decided)
+
+
+def _notice(standing: Standing, restriction: Restriction | None, now: float) -> Notice:
+    if standing.fact is None or standing.until_day is None:
+        until = (hour_of(now) + PASSES.hours) * SECONDS_PER_HOUR
+        return Notice("pass.green", {"until": until})
+    until = standing.until_day * SECONDS_PER_DAY
+    if standing.effect is PassEffect.ADVISE:
+        if standing.fact is StatusFact.CASE:
+            return Notice("pass.advised.case", {"until": until})
+        code = "pass.advised.symptoms" if standing.fact is StatusFact.SYMPTOMS else "pass.advised"
+        test_by = (standing.day + _TEST_AFTER_DAYS) * SECONDS_PER_DAY
+        tomorrow = (utc_day(now) + 2) * SECONDS_PER_DAY
+        return Notice(code, {"test_by": max(test_by, tomorrow)})
+    if restriction is None:  # an authority's policy withholds by a restriction only
+        return Notice("pass.withheld.case", {"until": until, "reference": ""})
+    return Notice(
+        f"pass.withheld.{standing.fact.value}",
+        {
+            "until": int(restriction.until),
+            "reference": restriction.reference,
+            "restriction": restriction.restriction_id,
+        },
+    )
+
+
+def _text(made: Pass, signer: PassKey) -> str:
+    return hcert.to_text(cose.sign(made.write(), signer.key, signer.key.public.kid))

@@ -1,0 +1,114 @@
+"""`tracetogether pass`: the phone's side of passes. The module's name avoids a keyword."""
+
+import time
+from pathlib import Path
+from typing import Any
+
+import click
+
+from tracetogether.cli.charge_folder import charge_named
+from tracetogether.cli.console import answer, note, say, utc_text
+from tracetogether.cli.node_folder import DEFAULT_FOLDER
+from tracetogether.cli.notice_language import language_option
+from tracetogether.cli.options import FOLDER, as_json
+from tracetogether.cli.pass_folder import (
+    PASSES,
+    fetch_into,
+    load_wallet,
+    opened_phone,
+    take_pass,
+)
+from tracetogether.cli.qr_output import checked_ending, out_option, show_qr
+from tracetogether.errors import InvalidRequestError, UnreachableError
+from tracetogether.healthcode.notices import text as notice_text
+
+phone_argument = click.argument("folder", metavar="[DIR]", type=FOLDER, default=DEFAULT_FOLDER)
+
+
+@click.group("pass")
+def pass_() -> None:
+    """Show a pass at a gate, declare symptoms, and appeal, as the owner of a phone."""
+
+
+@pass_.command()
+@phone_argument
+@click.option(
+    "--for",
+    "name",
+    metavar="NAME",
+    help="Show a pass of a person without a phone, as `pass charge add` named the person.",
+)
+@language_option
+@out_option
+@as_json
+def show(folder: Path, name: str | None, language: str, out: Path | None, *, as_json: bool) -> None:
+    """Show a pass of the phone in DIR (./node) as a QR code for a gate.
+
+    Each showing takes a random pass that was not shown yet. New ones are fetched twice a day. If
+    the server is away, the passes of the day still work. If there are none, a notice says why.
+    """
+    checked_ending(out)
+    now = time.time()
+    charge = None if name is None else charge_named(folder, name)
+    path = folder / (PASSES if charge is None else charge.wallet)
+    with opened_phone(folder) as client:
+        wallet = load_wallet(path)
+        if wallet.renewal_due(now):
+            try:
+                wallet = fetch_into(path, client, now, None if charge is None else charge.charge_id)
+            except UnreachableError as error:
+                note(str(error))
+    held = take_pass(path, now)
+    shown = _notice(wallet.notice, language)
+    if held is None:
+        answer({"pass": None, **wallet.notice}, shown or _none(language), as_json=as_json)
+        raise click.exceptions.Exit(1)
+    if as_json:
+        facts = {"pass": held.text, "not_before": held.not_before, "expires": held.expires}
+        answer({**facts, **wallet.notice}, as_json=True)
+        if out is not None:
+            show_qr(held.text, out)
+        return
+    show_qr(held.text, out)
+    say(f"Valid until {utc_text(held.expires)} UTC", shown)
+
+
+@pass_.command()
+@phone_argument
+@click.option(
+    "--symptoms/--no-symptoms", required=True, help="Whether you have symptoms of the illness."
+)
+@click.option(
+    "--since",
+    metavar="YYYY-MM-DD",
+    help="Day on which the symptoms began.  [default: today]",
+)
+@as_json
+def declare(folder: Path, since: str | None, *, symptoms: bool, as_json: bool) -> None:
+    """Tell the authority whether the owner of the phone in DIR (./node) has symptoms.
+
+    Nothing else is asked. The answer is sealed, replaces the one before, and is deleted after 21
+    days. Symptoms withhold no pass: they bring advice.
+    """
+    with opened_phone(folder) as client:
+        kept_until = client.declare(symptoms=symptoms, since=since)
+    answer(
+        {"symptoms": symptoms, "since": since, "kept_until": kept_until},
+        f"Declared; it is deleted on {utc_text(kept_until)} UTC",
+        as_json=as_json,
+    )
+
+
+def _notice(notice: Any, language: str) -> str:  # noqa: ANN401 - whatever the file holds
+    """Return the notice in a language; its code where this version has no text for it."""
+    if not notice:
+        return ""
+    code, parameters = str(notice["notice"]), dict(notice["parameters"])
+    try:
+        return notice_text(code, language, **parameters)
+    except InvalidRequestError:
+        return code
+
+
+def _none(language: str) -> str:
+    return notice_text("pass.none", language)
