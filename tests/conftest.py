@@ -6,6 +6,7 @@ import secrets
 import shutil
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -85,6 +86,13 @@ def chromium() -> str:
 @pytest.fixture
 def postgres_url() -> Iterator[str]:
     """Return the URL of an empty schema of its own on a PostgreSQL server, or skip."""
+    with empty_schema() as url:
+        yield url
+
+
+@contextmanager
+def empty_schema() -> Iterator[str]:
+    """Yield the URL of an empty schema on a PostgreSQL server, or skip; drop it at the end."""
     server = os.environ.get("TRACETOGETHER_TEST_POSTGRES")
     if not server:
         pytest.skip(

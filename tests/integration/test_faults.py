@@ -3,25 +3,21 @@
 Afterwards the store holds no log or one whole log, and the phone can try again.
 """
 
-import os
 import signal
-import subprocess
-import sys
+from multiprocessing.context import ForkServerContext
 from pathlib import Path
 
 import pytest
 
 from tests.authority_world import NOON, World
 from tests.conftest import counted_entropy
+from tests.dying_upload import ATTEMPT, BODY, prepared, uploading
 from tracetogether.adapters.sql_store import SqlStore
 from tracetogether.authority.access.permissions import CONSOLE
 from tracetogether.authority.service import Authority
 from tracetogether.crypto import sha256
 from tracetogether.errors import ConflictError
 from tracetogether.keyring import KeyRing
-
-BODY = b'{"records": []}'
-ROOT = Path(__file__).parent.parent.parent
 
 # (the step, whether it dies before or after it, is the PIN spent, is the upload there)
 POINTS = [
@@ -34,37 +30,10 @@ POINTS = [
     ("refresh", "before", True, True),  # committed, list not found yet, not answered
 ]
 
-PHONE = """
-import os, signal, sys
-from pathlib import Path
-from tracetogether.adapters.sql_store import SqlStore
-from tracetogether.authority.access.permissions import CONSOLE
-from tracetogether.authority.service import Authority
-from tracetogether.authority.tracing.one_case import Tracing
-from tracetogether.bluetrace.upload_token import UploadTokens
-from tracetogether.crypto import sha256
-from tracetogether.keyring import KeyRing
 
-place, keys, user, pin, step, when, now = sys.argv[1:]
-owner = {"seal": UploadTokens, "refresh": Tracing}.get(step, SqlStore)
-real = getattr(owner, step)
-
-def dying(*args, **named):
-    if when == "before":
-        os.kill(os.getpid(), signal.SIGKILL)
-    real(*args, **named)
-    os.kill(os.getpid(), signal.SIGKILL)
-
-setattr(owner, step, dying)
-store = SqlStore.open(place if "://" in place else Path(place))
-authority = Authority.assemble(
-    KeyRing.load(Path(keys)), name=store.name, store=store, save_keys=lambda _: None
-)
-body, at = b'{"records": []}', float(now)
-token = authority.intake.redeem_pin(user, pin, sha256(body), at, attempt="a" * 32)
-receipt = authority.intake.take_upload(token, body, at)
-authority.tracing.refresh(authority.casework.case(receipt.case_id, by=CONSOLE))
-"""
+@pytest.fixture(scope="module")
+def processes() -> ForkServerContext:
+    return prepared()
 
 
 @pytest.mark.slow
@@ -72,6 +41,7 @@ authority.tracing.refresh(authority.casework.case(receipt.case_id, by=CONSOLE))
 @pytest.mark.parametrize(("step", "when", "spent", "there"), POINTS)
 def test_threat_crash_half_way_loses_nothing(
     request: pytest.FixtureRequest,
+    processes: ForkServerContext,
     tmp_path: Path,
     database: str,
     step: str,
@@ -87,16 +57,11 @@ def test_threat_crash_half_way_loses_nothing(
         world.keys.save(tmp_path / "keys.txt")
         case = world.authority.casework.open_case(world.user(), NOON, by=CONSOLE)
         pin = world.authority.pins.issue(case, NOON, by=CONSOLE)
-    words = (str(place), tmp_path / "keys.txt", case.user_id, pin, step, when, str(NOON))
-    done = subprocess.run(
-        [sys.executable, "-c", PHONE, *words],
-        cwd=ROOT,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        check=False,
-        capture_output=True,
-        timeout=60,
-    )
-    assert done.returncode == -signal.SIGKILL, done.stderr
+    words = (str(place), tmp_path / "keys.txt", case.user_id, pin, step, when, NOON)
+    phone = uploading(processes, *words)
+    phone.start()
+    phone.join(timeout=60)
+    assert phone.exitcode == -signal.SIGKILL
     with SqlStore.open(place) as store:
         authority = Authority.assemble(
             KeyRing.load(tmp_path / "keys.txt"),
@@ -111,7 +76,7 @@ def test_threat_crash_half_way_loses_nothing(
         assert acts.count("upload.taken") == int(there)
         # The phone asks again, by the name of its attempt.
         token = authority.intake.redeem_pin(
-            case.user_id, pin, sha256(BODY), NOON + 1, attempt="a" * 32
+            case.user_id, pin, sha256(BODY), NOON + 1, attempt=ATTEMPT
         )
         if there:
             with pytest.raises(ConflictError, match="already received"):

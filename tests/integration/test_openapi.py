@@ -1,5 +1,7 @@
 """The whole OpenAPI document against the service: no 5xx, no answer that it does not describe."""
 
+from functools import cache
+
 import pytest
 import schemathesis
 from hypothesis import HealthCheck, settings
@@ -14,6 +16,8 @@ from tests.authority_world import NOON, OPERATOR_TOKEN, World
 from tests.conftest import counted_entropy
 from tracetogether.adapters import http_api
 from tracetogether.authority.access.permissions import CONSOLE
+from tracetogether.authority.cases.case import Case
+from tracetogether.authority.intake.issuance import Registration
 from tracetogether.bluetrace.upload import write_upload
 
 CHECKS = (
@@ -33,11 +37,17 @@ def allowed(path: str) -> dict[str, str]:
     if path.startswith(("/v1/users", "/v1/tempids", "/v1/upload-tokens")):
         return bearer(authority.issuance.register().credential)
     if path == "/v1/uploads":
-        phone = authority.issuance.register()
-        case = authority.casework.open_case(phone.user_id, NOON, by=CONSOLE)
+        phone, case = patient()
         token = WORLD.token(case, write_upload([]), NOON)
         return {**bearer(token), "X-Credential": phone.credential}
     return bearer(OPERATOR_TOKEN)
+
+
+@cache
+def patient() -> tuple[Registration, Case]:
+    """Return a phone with a case, one for all its uploads: other routes list each case again."""
+    phone = WORLD.authority.issuance.register()
+    return phone, WORLD.authority.casework.open_case(phone.user_id, NOON, by=CONSOLE)
 
 
 def bearer(secret: str) -> dict[str, str]:

@@ -38,6 +38,8 @@ REFUSALS: dict[int, Exception] = {
     503: StoreError("the database is locked"),
 }
 ASKS_WHO = {"/sign-in", "/enrol"}
+FOUND: dict[str, dict[str, "Form"]] = {}
+"""Forms by language, of the one authority that this file serves."""
 
 
 @dataclass
@@ -169,7 +171,17 @@ def addresses(pages: Pages) -> Iterator[str]:
 
 
 def all_forms(pages: Pages, visitor: Visitor) -> dict[str, Form]:
-    """Return one form for each page that takes one, as pages show them."""
+    """Return one form for each page that takes one, as pages show them.
+
+    Pages are read once in each language: the fields are the same for each session, and tests take
+    the session's own ``form_token``.
+    """
+    if visitor.language not in FOUND:
+        FOUND[visitor.language] = forms_on_pages(pages, visitor)
+    return FOUND[visitor.language]
+
+
+def forms_on_pages(pages: Pages, visitor: Visitor) -> dict[str, Form]:
     found: dict[str, Form] = {}
     new = Visitor(pages.url)
     world = pages.world.authority

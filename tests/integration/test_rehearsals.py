@@ -20,7 +20,7 @@ def test_phones_that_come_go_and_fail_leave_nothing_behind() -> None:
 
 
 def test_at_20_ms_intervals_nothing_is_left_behind_either() -> None:
-    result = churn.link(6.0, run=leap)
+    result = churn.link(4.0, run=leap)
     assert result.errors == []
     assert (result.links_left, result.tasks_left) == (0, 0)
     assert result.happened["sightings"] > 0
@@ -66,5 +66,5 @@ def test_three_attackers_are_served_by_the_limits_and_the_rest_by_the_server(
     assert result.attacks["silent"] >= 1_000  # more than there are descriptors
     assert result.attacks["half-sent"] >= 1
     # A pretended token lets one log in: each was used twice by those who flood.
-    assert result.attacks["pretended 201"] <= result.attacks["token 201"]
+    assert result.attacks.get("pretended 201", 0) <= result.attacks["token 201"]
     assert result.lines < 20

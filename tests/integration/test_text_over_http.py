@@ -4,6 +4,7 @@ import json
 import re
 import socket
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlsplit
@@ -12,13 +13,13 @@ import pytest
 import urllib3
 
 from tests.authority_world import NOON, OPERATOR_TOKEN, World
+from tests.conftest import counted_entropy, empty_schema
 from tests.pages_world import PASSWORD, Pages, serving
 from tests.test_plain_text import EVIL, steers
 from tracetogether.adapters.operator_pages.app import ALL_PAGES
 from tracetogether.adapters.sql_store import SqlStore
 from tracetogether.authority.access.permissions import ALL_ROLES, CONSOLE
 from tracetogether.authority.cases.followed import ContactQuery
-from tracetogether.units import Entropy
 
 pytestmark = pytest.mark.network
 
@@ -26,14 +27,17 @@ NUL = "a\0b"
 SOURCES = Path(__file__).parents[2] / "tracetogether/adapters/operator_pages"
 
 
-@pytest.fixture(params=["sqlite", "postgres"])
-def pages(request: pytest.FixtureRequest, entropy: Entropy, tmp_path: Path) -> Iterator[Pages]:
+@pytest.fixture(scope="module", params=["sqlite", "postgres"])
+def pages(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Pages]:
     """An authority with one case, one contact of it, and an operator of every role."""
-    place: str | Path = tmp_path / "a.db"
-    if request.param == "postgres":
-        place = request.getfixturevalue("postgres_url")
-    with SqlStore.create(place, name="SG_MOH") as store:
-        world = World.of(entropy, store=store)
+    with ExitStack() as stack:
+        place: str | Path = tmp_path_factory.mktemp("text") / "a.db"
+        if request.param == "postgres":
+            place = stack.enter_context(empty_schema())
+        store = stack.enter_context(SqlStore.create(place, name="SG_MOH"))
+        world = World.of(counted_entropy(0), store=store)
         first, second = world.user(), world.user()
         case = world.authority.casework.open_case(first, NOON, by=CONSOLE)
         world.take(case, world.heard(second, NOON - 3_600, 40), NOON)
