@@ -41,7 +41,7 @@ def test_first_cases_infect_as_many_as_the_key_says(name: str) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["test-town", "small-town", "university", "singapore-2020"])
-@pytest.mark.parametrize("reproduction", [1.3, 2.5, 3.5])
+@pytest.mark.parametrize("reproduction", [1.3, 3.5])
 def test_first_cases_do_so_in_all_scenarios(name: str, reproduction: float) -> None:
     scenario = _large(name, {"disease.reproduction_number": str(reproduction)})
     found = [_offspring(scenario, seed) for seed in (11, 12, 13)]

@@ -175,9 +175,8 @@ def test_both_fidelities_play_the_same_plan(name: str, seconds: str) -> None:
 @pytest.mark.slow
 def test_the_school_is_the_same_in_both_fidelities_and_in_processes() -> None:
     objects = run(_short_school(), seed=1, fidelity="object")
-    with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as pool:
-        digests = list(pool.map(_digest, [1, 1]))
-    assert digests == [objects.digest] * 2
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+        assert pool.submit(_digest, 1).result() == objects.digest
     scored = score_run(objects)
     first, second = scored.truth.pairs_of(0.0)
     tracks, walls = objects.tracks, objects.venue.walls
