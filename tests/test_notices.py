@@ -9,6 +9,7 @@ from collections.abc import Mapping
 
 import pytest
 
+from tracetogether.authority.status.restriction import RestrictionEvidence
 from tracetogether.errors import InvalidRequestError
 from tracetogether.healthcode import notices
 from tracetogether.healthcode.notices import (
@@ -67,6 +68,8 @@ def scripts(said: str) -> set[str]:
 def test_the_codes_that_other_rooms_use_are_there() -> None:
     assert {
         *("pass.green", "pass.advised", "pass.withheld.case", "pass.withheld.order"),
+        *(f"evidence.{evidence.value}" for evidence in RestrictionEvidence),
+        *("pass.advised.symptoms", "pass.advised.case", "pass.none"),
         *("pass.lifted", "pass.suspended", "pass.paper", "appeal.how"),
         *("appeal.open", "appeal.upheld", "appeal.corrected", "appeal.lifted"),
         *("charge.code", "charge.added", "charge.ended", "declaration.noted"),

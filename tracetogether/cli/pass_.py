@@ -11,6 +11,7 @@ from tracetogether.cli.console import answer, note, say, utc_text
 from tracetogether.cli.node_folder import DEFAULT_FOLDER
 from tracetogether.cli.notice_language import language_option
 from tracetogether.cli.options import FOLDER, as_json
+from tracetogether.cli.pass_charge import charge
 from tracetogether.cli.pass_folder import (
     PASSES,
     fetch_into,
@@ -28,6 +29,9 @@ phone_argument = click.argument("folder", metavar="[DIR]", type=FOLDER, default=
 @click.group("pass")
 def pass_() -> None:
     """Show a pass at a gate, declare symptoms, and appeal, as the owner of a phone."""
+
+
+pass_.add_command(charge)
 
 
 @pass_.command()

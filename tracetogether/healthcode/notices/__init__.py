@@ -21,7 +21,9 @@ from typing import Final
 from tracetogether.errors import InvalidRequestError
 from tracetogether.healthcode.notices import local_forms
 from tracetogether.local_days import UTC_DAYS, LocalDays
+from tracetogether.parameters import RESTRICTIONS
 from tracetogether.plain_text import visible
+from tracetogether.units import SECONDS_PER_HOUR
 
 LANGUAGES: Final = {
     "zh-Hans": "简体中文",
@@ -33,7 +35,7 @@ LANGUAGES: Final = {
     "ko": "한국어",
 }
 """Language -> what its speakers call it; each has a complete catalogue."""
-APPEAL_HOURS: Final = 48
+APPEAL_HOURS: Final = RESTRICTIONS.appeal_s // SECONDS_PER_HOUR
 """Hours within which an appeal is decided; after them the restriction is suspended."""
 _DEFAULTS: Final[Mapping[str, object]] = {"hours": APPEAL_HOURS}
 _TRADITIONAL: Final = frozenset({"hant", "tw", "hk", "mo"})
