@@ -19,6 +19,7 @@ from tracetogether.bluetrace.handshake import PROFILE, BlueTraceExchange
 from tracetogether.bluetrace.tempid import TempIDIssuer
 from tracetogether.contactlog import ContactLog, MemoryContactLog
 from tracetogether.errors import UnreachableError
+from tracetogether.exchange import Exchange
 from tracetogether.keyring import KeyRing
 from tracetogether.node import Node, Pauses
 from tracetogether.node.radio import LIMITS, Radio, Report
@@ -158,12 +159,14 @@ class World:
         now: Callable[[], float] = clock,
         pauses: Pauses = HASTY,
         note_later_scans: bool = False,
+        exchange: Exchange | None = None,
         **how: Any,
     ) -> Phone:
         controller = self.air.controller(name)
         held = log if log is not None else MemoryContactLog()
         node = Node(
-            BlueTraceExchange(
+            exchange
+            or BlueTraceExchange(
                 model=f"model of {name}",
                 organisation="SG_MOH",
                 token_life_s=self.issuing.parameters.validity_s,

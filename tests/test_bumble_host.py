@@ -9,8 +9,7 @@ from tests.leaping_loop import leap
 from tests.radio_world import air, complaints, opener, until
 from tracetogether.adapters.bumble_radio import BumbleRadio
 from tracetogether.bluetrace.handshake import SERVICE_UUID
-from tracetogether.device import Heard
-from tracetogether.exchange import Advertisement
+from tracetogether.exchange import Advertisement, Heard
 
 
 def test_an_answer_that_nobody_waits_for_is_no_answer_to_the_next(

@@ -18,10 +18,9 @@ from tracetogether.bluetrace.handshake import PROFILE
 from tracetogether.cli import cli
 from tracetogether.cli.advertisement_file import COLUMNS, AdvertisementFile
 from tracetogether.cli.record import listen
-from tracetogether.device import Heard
 from tracetogether.errors import InvalidReadingsError, RadioError, StoreError
 from tracetogether.evaluation import read_recording
-from tracetogether.exchange import Advertisement
+from tracetogether.exchange import Advertisement, Heard
 
 SHOWN = Advertisement(PROFILE.service, b"", b"{}", expiry=4e9)
 

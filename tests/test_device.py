@@ -26,7 +26,6 @@ from tracetogether.device import (
     Disconnect,
     Disconnected,
     FetchBatch,
-    Heard,
     Input,
     PayloadRead,
     PayloadWritten,
@@ -36,6 +35,7 @@ from tracetogether.device import (
     WritePayload,
 )
 from tracetogether.errors import LocalProtocolError, StoreError
+from tracetogether.exchange import Heard
 from tracetogether.keyring import KeyRing
 from tracetogether.parameters import TIMINGS
 from tracetogether.rejection import Rejection

@@ -10,9 +10,9 @@ from tests.leaping_loop import leap
 from tests.radio_world import BRISK, HASTY, Issuing, clock, complaints, until
 from tracetogether.bluetrace.handshake import BlueTraceExchange
 from tracetogether.contactlog import ContactLog, MemoryContactLog
-from tracetogether.device import Heard, PayloadWritten
+from tracetogether.device import PayloadWritten
 from tracetogether.errors import LinkError, RadioError, StoreError
-from tracetogether.exchange import Advertisement
+from tracetogether.exchange import Advertisement, Heard
 from tracetogether.node import PAUSES, Node, Pauses
 from tracetogether.node.backoff import Backoff
 from tracetogether.node.radio import Link, Radio, Report

@@ -19,7 +19,7 @@ from typing import Final, assert_never
 
 from tracetogether.contactlog import ContactLog
 from tracetogether.errors import LocalProtocolError, StoreError
-from tracetogether.exchange import Advertisement, Exchange, LinkEvent, LinkState, Step
+from tracetogether.exchange import Advertisement, Exchange, Heard, LinkEvent, LinkState, Step
 from tracetogether.known_addresses import KnownAddresses
 from tracetogether.parameters import TIMINGS, PhoneTimings
 from tracetogether.rejection import Rejection
@@ -29,16 +29,6 @@ from tracetogether.units import SECONDS_PER_DAY, is_rssi, is_transmit_power
 
 _MAX_PEERS: Final = 4_096  # bounds what a thousand made-up peers a second can cost
 _CLOCK_SET_BACK_S: Final = 1.0
-
-
-@dataclass(frozen=True, slots=True)
-class Heard:
-    """An advertisement of the service came in; ``peer`` is the radio's handle, not an identity."""
-
-    peer: str
-    rssi_dbm: float
-    tx_power_dbm: float | None = None
-    manufacturer_data: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,6 +190,7 @@ class Device:
         if note_later_scans:
             self._known = KnownAddresses(life_s=exchange.token_life_s, every_s=timings.later_scan_s)
         self._exchange = exchange
+        self._conversation = exchange.conversation
         self._writer = SightingWriter(log)
         self._timings = timings
         self._chance = chance
@@ -215,7 +206,7 @@ class Device:
         self._purge_at = start
         self._fetching = False
         self._queue: dict[str, tuple[float, Heard]] = {}  # newest last
-        self._rest_until: dict[str, float] = {}  # peers not to connect to again yet
+        self._rest_until: dict[str, float] = {}  # peers not to be recorded again yet
         self._link: _Connection | None = None
 
     @property
@@ -252,9 +243,11 @@ class Device:
                 event = LinkEvent.WRITE_DONE if ok else LinkEvent.WRITE_FAILED
                 return self._linked(peer, event, now)
             case PayloadWritten(peer, value):
+                if self._conversation is None:
+                    raise LocalProtocolError("a phone that only broadcasts can't be written to")
                 self._rest(peer, now)  # both sides have a record now
                 self._queue.pop(peer, None)
-                self._learn(peer, self._exchange.written(value, now=now))
+                self._learn(peer, self._conversation.written(value, now=now))
                 return ()
             case Disconnected(peer):
                 return self._linked(peer, LinkEvent.DISCONNECTED, now)
@@ -383,6 +376,13 @@ class Device:
             return ()
         if self._link is not None and self._link.heard.peer == peer:
             return ()
+        said = self._exchange.overheard(heard, now=now)
+        if said is not None:
+            self._rest(peer, now)
+            self._keep(said)
+            return ()
+        if self._conversation is None:
+            return ()
         self._queue.pop(peer, None)
         self._queue[peer] = (now, heard)
         while len(self._queue) > _MAX_PEERS:
@@ -402,13 +402,18 @@ class Device:
         return ()
 
     def _read(self, peer: str, value: bytes | None, now: float) -> tuple[Action, ...]:
-        link = self._link
+        link, conversation = self._link, self._conversation
         if value is None:
             return self._linked(peer, LinkEvent.READ_FAILED, now)
-        if link is None or link.heard.peer != peer or link.state is not LinkState.READING:
+        if (
+            conversation is None
+            or link is None
+            or link.heard.peer != peer
+            or link.state is not LinkState.READING
+        ):
             return self._linked(peer, LinkEvent.VALUE_READ, now)
         actions = self._linked(peer, LinkEvent.VALUE_READ, now)
-        read = self._exchange.read(
+        read = conversation.read(
             value,
             now=now,
             rssi_dbm=link.heard.rssi_dbm,
@@ -434,11 +439,11 @@ class Device:
 
     def _linked(self, peer: str, event: LinkEvent, now: float) -> tuple[Action, ...]:
         """Let the protocol's table decide the next step of the connection to ``peer``."""
-        link = self._link
-        if link is None or link.heard.peer != peer:
+        link, conversation = self._link, self._conversation
+        if conversation is None or link is None or link.heard.peer != peer:
             # News of a connection already given up; one that only now came about must go.
             return (Disconnect(peer),) if event is LinkEvent.CONNECTED else ()
-        following = self._exchange.transitions.get((link.state, event))
+        following = conversation.transitions.get((link.state, event))
         if following is None:
             msg = f"{event.name} can't happen to a connection that is {link.state.name}"
             raise LocalProtocolError(msg)
@@ -449,7 +454,7 @@ class Device:
             case Step.WRITE:
                 # A connection has one address: with the next token it would tie both tokens.
                 same = link.changes == self._changes
-                value = self._exchange.message(now, link.heard.rssi_dbm) if same else None
+                value = conversation.message(now, link.heard.rssi_dbm) if same else None
                 if value is None:
                     if event is LinkEvent.VALUE_READ:
                         self._rest(peer, now)  # there is no more to be had, and nothing to give
@@ -469,7 +474,7 @@ class Device:
                 assert_never(step)
 
     def _rest(self, peer: str, now: float) -> None:
-        """Do not connect to ``peer`` again for a while."""
+        """Record nothing more of ``peer``, and do not connect to it, for a while."""
         self._rest_until.pop(peer, None)
         self._rest_until[peer] = now + self._timings.blacklist_s
         while self._rest_until:  # the oldest come first

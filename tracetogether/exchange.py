@@ -1,8 +1,11 @@
 """What a proximity protocol offers a phone: what to advertise, what to say, what was heard.
 
-``device.py`` drives every protocol through this interface. A protocol with connections brings a
-transition table for the central's side of one (the peripheral is passive: the central reads its
-value and writes to it).
+``device.py`` drives every protocol through this interface. There are two kinds of protocol:
+
+- One that only broadcasts puts its token into the advertisement itself. ``Exchange.overheard``
+  makes a sighting of it, and nobody connects.
+- One with connections also brings a ``Conversation``, with a transition table for the central's
+  side (the peripheral is passive: the central reads its value and writes to it).
 """
 
 from collections.abc import Mapping
@@ -50,53 +53,77 @@ Transitions = Mapping[tuple[LinkState, LinkEvent], tuple[LinkState, Step]]
 
 
 @dataclass(frozen=True, slots=True)
+class Heard:
+    """An advertisement of the service came in.
+
+    Attributes:
+        peer: the radio's handle of the sender; not an identity.
+        rssi_dbm: its strength.
+        tx_power_dbm: transmit power that it states, None if it states none.
+        manufacturer_data: bytes after the company identifier.
+        service_data: bytes that it shows beside the service's UUID.
+    """
+
+    peer: str
+    rssi_dbm: float
+    tx_power_dbm: float | None = None
+    manufacturer_data: bytes = b""
+    service_data: bytes = field(default=b"", repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Advertisement:
     """What a phone shows the world.
 
     Attributes:
-        service: UUID of the advertised service.
+        service: UUID of the advertised service, of 16 bits ("FD6F") or 128.
         manufacturer_data: bytes after the company identifier.
-        value: what a central that connects reads; secret to nobody, yet not for logs.
+        value: what a central that connects reads; secret to nobody, yet not for logs. None where
+            nobody connects.
         expiry: epoch seconds at which this must be replaced.
+        service_data: bytes beside the service's UUID, where a token is sent without a connection.
     """
 
     service: str
     manufacturer_data: bytes
-    value: bytes = field(repr=False)
+    value: bytes | None = field(repr=False)
     expiry: float
+    service_data: bytes = field(default=b"", repr=False)
+
+    @property
+    def token(self) -> tuple[bytes | None, bytes]:
+        """What tells one token from the next: a radio changes its address together with it."""
+        return self.value, self.service_data
 
 
 @dataclass(frozen=True, slots=True)
-class GattProfile:
+class RadioProfile:
     """Where on the air a protocol lives; builds of one protocol may differ in it.
 
     Attributes:
         service: UUID of the advertised service.
         characteristic: UUID of the value that is read and written; the service's own where a
-            phone has none of this UUID (that is how the first version did it).
+            phone has none of this UUID (that is how the first version did it). None: nobody
+            connects, and nobody can.
         company_id: of the manufacturer data.
     """
 
     service: str
-    characteristic: str
+    characteristic: str | None
     company_id: int
 
+    @property
+    def values(self) -> tuple[str, ...]:
+        """UUIDs of a value, the usual one first; none if nobody connects."""
+        return () if self.characteristic is None else (self.characteristic, self.service)
 
-class Exchange(Protocol):
-    """One phone's side of a protocol."""
+
+class Conversation(Protocol):
+    """The connected half of a protocol, which one that only broadcasts does not have."""
 
     @property
     def transitions(self) -> Transitions:
         """The central's transition table."""
-        ...
-
-    @property
-    def token_life_s(self) -> float:
-        """How long a token is valid, seconds; a peer's too."""
-        ...
-
-    def advertisement(self, now: float) -> Advertisement | None:
-        """Return what to advertise from ``now`` on; None if there is no valid token."""
         ...
 
     def message(self, now: float, rssi_dbm: float) -> bytes | None:
@@ -111,6 +138,28 @@ class Exchange(Protocol):
 
     def written(self, value: bytes, *, now: float) -> Sighting | Rejection:
         """Return what a value written by a central says, or why it is not believed."""
+        ...
+
+
+class Exchange(Protocol):
+    """One phone's side of a protocol."""
+
+    @property
+    def conversation(self) -> Conversation | None:
+        """What is said in connections; None if there are none."""
+        ...
+
+    @property
+    def token_life_s(self) -> float:
+        """How long a token is valid, seconds; a peer's too."""
+        ...
+
+    def advertisement(self, now: float) -> Advertisement | None:
+        """Return what to advertise from ``now`` on; None if there is no valid token."""
+        ...
+
+    def overheard(self, heard: Heard, *, now: float) -> Sighting | Rejection | None:
+        """Return what the advertisement alone says; None if one must connect to know."""
         ...
 
     def renewal_due(self, now: float) -> bool:

@@ -39,6 +39,7 @@ from tracetogether.bluetrace.batch import TempIDBatch
 from tracetogether.bluetrace.handshake import BlueTraceExchange
 from tracetogether.contactlog import MemoryContactLog
 from tracetogether.errors import UnreachableError
+from tracetogether.exchange import Heard
 from tracetogether.rejection import Rejection
 
 
@@ -199,11 +200,11 @@ class ObjectPhone:
         self.counts["receptions"] += 1
         advertised = float(self._phones.advertised_dbm[reception.tx])
         tx_power_dbm = None if isnan(advertised) else advertised
-        if self._habits.app == "broadcast":
+        if self._habits.app == "broadcast" and shown.value is not None:
             self._write_down(shown.value, reception.rssi_dbm, tx_power_dbm)
             return
         self.take(
-            machine.Heard(
+            Heard(
                 peer=self._phones_by_person[reception.tx].address(),
                 rssi_dbm=reception.rssi_dbm,
                 tx_power_dbm=tx_power_dbm,

@@ -24,8 +24,8 @@ from tracetogether import device as machine
 from tracetogether.adapters.bleak_radio import BleakRadio, Central
 from tracetogether.bluetrace.handshake import PROFILE, BlueTraceExchange
 from tracetogether.contactlog import MemoryContactLog
-from tracetogether.device import Heard
 from tracetogether.errors import LinkError
+from tracetogether.exchange import Heard
 from tracetogether.node.radio import Radio, Report
 from tracetogether.rejection import Rejection
 

@@ -25,9 +25,9 @@ from tracetogether.adapters import bleak_radio
 from tracetogether.adapters.bleak_radio import open_bluez
 from tracetogether.bluetrace.handshake import PROFILE, SERVICE_UUID, BlueTraceExchange
 from tracetogether.contactlog import MemoryContactLog
-from tracetogether.device import Heard, PayloadWritten
+from tracetogether.device import PayloadWritten
 from tracetogether.errors import LinkError, RadioError
-from tracetogether.exchange import Advertisement
+from tracetogether.exchange import Advertisement, Heard
 from tracetogether.node import Node
 from tracetogether.node.radio import LIMITS, Radio, RadioLimits, Report
 from tracetogether.parameters import TIMINGS

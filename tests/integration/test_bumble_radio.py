@@ -24,9 +24,9 @@ from tests.radio_world import (
 from tracetogether.adapters.bumble_radio import BumbleRadio, open_adapter
 from tracetogether.adapters.bumble_radio.virtual_air import Air
 from tracetogether.bluetrace.handshake import PROFILE, SERVICE_UUID
-from tracetogether.device import Heard, PayloadWritten
+from tracetogether.device import PayloadWritten
 from tracetogether.errors import LinkError, RadioError
-from tracetogether.exchange import Advertisement
+from tracetogether.exchange import Advertisement, Heard
 from tracetogether.node.radio import RadioLimits
 from tracetogether.parameters import BlueTraceParameters
 

@@ -96,7 +96,7 @@ def public_address(patch: Patch) -> None:
 
 
 def only_readable(patch: Patch) -> None:
-    def add(self: BumbleRadio) -> None:
+    def add(self: BumbleRadio, _characteristic: str) -> None:
         value: Characteristic[bytes] = Characteristic(
             UUID(PROFILE.characteristic),
             Characteristic.Properties.READ,
@@ -111,7 +111,7 @@ def only_readable(patch: Patch) -> None:
 def other_service(patch: Patch) -> None:
     """Advertise a service that is not there."""
 
-    def add(self: BumbleRadio) -> None:
+    def add(self: BumbleRadio, _characteristic: str) -> None:
         self._device.add_service(Service(UUID("1234"), []))
 
     patch.setattr(BumbleRadio, "_add_service", add)

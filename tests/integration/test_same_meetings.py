@@ -31,7 +31,8 @@ from tracetogether.adapters.bumble_radio.virtual_air import Air
 from tracetogether.bluetrace.batch import TempIDBatch
 from tracetogether.bluetrace.handshake import PROFILE, BlueTraceExchange
 from tracetogether.contactlog import ContactLog, MemoryContactLog
-from tracetogether.device import Heard, PayloadWritten
+from tracetogether.device import PayloadWritten
+from tracetogether.exchange import Heard
 from tracetogether.node import Node
 from tracetogether.node.radio import Radio, Report
 

@@ -21,9 +21,11 @@ from tracetogether.bluetrace.payload import (
 from tracetogether.errors import LocalProtocolError, RemoteProtocolError
 from tracetogether.exchange import (
     Advertisement,
-    GattProfile,
+    Conversation,
+    Heard,
     LinkEvent,
     LinkState,
+    RadioProfile,
     Step,
     Transitions,
 )
@@ -35,7 +37,7 @@ from tracetogether.units import SECONDS_PER_DAY, Entropy, is_rssi, is_transmit_p
 SERVICE_UUID: Final = "B82AB3FC-1595-4F6A-80F0-FE094CC218F9"  # OpenTrace Android README
 CHARACTERISTIC_UUID: Final = "117BDD58-57CE-4E7A-8E87-7CCCDDA2A804"  # V2, the same README
 COMPANY_ID: Final = 0x03FF  # of the manufacturer data; OpenTrace Android
-PROFILE: Final = GattProfile(SERVICE_UUID, CHARACTERISTIC_UUID, COMPANY_ID)
+PROFILE: Final = RadioProfile(SERVICE_UUID, CHARACTERISTIC_UUID, COMPANY_ID)
 """OpenTrace's sample app for Android; other builds have other UUIDs."""
 NO_TOKENS: Final = frozenset({"", "Missing TempID", "not_found", "<unknown>"})
 """What OpenTrace's phones send while they have no TempID."""
@@ -98,6 +100,11 @@ class BlueTraceExchange:
         self._take_for_own(batch)
 
     @property
+    def conversation(self) -> Conversation:
+        """What is said in connections: this object is both halves."""
+        return self
+
+    @property
     def transitions(self) -> Transitions:
         """The central's transition table."""
         return CENTRAL
@@ -119,6 +126,9 @@ class BlueTraceExchange:
             value=encode_read(PeripheralPayload(tempid.text, self._model, self._organisation)),
             expiry=tempid.expiry,
         )
+
+    def overheard(self, heard: Heard, *, now: float) -> None:
+        """Return None: an advertisement of BlueTrace holds no TempID."""
 
     def message(self, now: float, rssi_dbm: float) -> bytes | None:
         """Return what to write to a peripheral heard at ``rssi_dbm``."""

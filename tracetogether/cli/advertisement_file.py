@@ -15,8 +15,8 @@ import math
 from dataclasses import dataclass, field
 from typing import Final, TextIO
 
-from tracetogether.device import Heard
 from tracetogether.errors import InvalidReadingsError
+from tracetogether.exchange import Heard
 from tracetogether.plain_text import visible
 
 COLUMNS: Final = (

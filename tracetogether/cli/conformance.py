@@ -23,7 +23,7 @@ from tracetogether.conformance.server_bench import ServerBench
 from tracetogether.conformance.server_checks import run_checks
 from tracetogether.conformance.upload_checks import SERVER_CHECKS
 from tracetogether.errors import MissingExtraError
-from tracetogether.exchange import GattProfile
+from tracetogether.exchange import RadioProfile
 from tracetogether.whole_file import read_secret
 
 
@@ -195,7 +195,7 @@ def peer(
         )
     except ImportError:
         raise MissingExtraError("Bluetooth", "radio") from None
-    profile = GattProfile(service, characteristic, COMPANY_ID)
+    profile = RadioProfile(service, characteristic, COMPANY_ID)
     verdict = asyncio.run(
         peer_run.checked_peer(profile, attach=attach, radio=radio, wait_s=wait_s, tell=note)
     )

@@ -22,7 +22,7 @@ from tracetogether.cli.node_live import live
 from tracetogether.cli.node_radio import opener_of
 from tracetogether.cli.options import FILE, FOLDER, FiniteNumber, allow_plain_http, as_json
 from tracetogether.cli.upload import upload as upload_log
-from tracetogether.exchange import GattProfile
+from tracetogether.exchange import RadioProfile
 from tracetogether.units import SECONDS_PER_HOUR
 from tracetogether.whole_file import PRIVATE, whole_file
 
@@ -125,7 +125,7 @@ def run(
     is away. It reopens an adapter that fails. Without an adapter at the start it ends.
     """
     settings = NodeSettings.load(folder)
-    profile = GattProfile(settings.service, settings.characteristic, COMPANY_ID)
+    profile = RadioProfile(settings.service, settings.characteristic, COMPANY_ID)
     if central_only:
         note("Central only: nothing is advertised, so no phone hears this node")
     opener = opener_of(radio, profile, central_only=central_only)

@@ -4,13 +4,13 @@ import re
 from typing import Final
 
 from tracetogether.errors import MissingExtraError
-from tracetogether.exchange import GattProfile
+from tracetogether.exchange import RadioProfile
 from tracetogether.node.radio import OpenRadio, Radio, Report
 
 _BLUEZ_NAME: Final = re.compile(r"hci\d+")
 
 
-def opener_of(name: str, profile: GattProfile, *, central_only: bool) -> OpenRadio:
+def opener_of(name: str, profile: RadioProfile, *, central_only: bool) -> OpenRadio:
     """Return the function that opens an adapter of BlueZ, or a transport of bumble, by name.
 
     Raises:

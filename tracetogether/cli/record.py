@@ -18,9 +18,8 @@ from tracetogether.cli.advertisement_file import AdvertisementFile
 from tracetogether.cli.console import answer, note, warn
 from tracetogether.cli.node_radio import opener_of
 from tracetogether.cli.options import FILE, FiniteNumber, as_json
-from tracetogether.device import Heard
 from tracetogether.errors import InvalidReadingsError, RadioError, StoreError
-from tracetogether.exchange import GattProfile
+from tracetogether.exchange import Heard, RadioProfile
 from tracetogether.node.radio import OpenRadio, Radio, Report
 from tracetogether.plain_text import counted
 from tracetogether.whole_file import PRIVATE
@@ -86,7 +85,7 @@ def record(
     """
     openers = {
         service: opener_of(
-            radio, GattProfile(service, CHARACTERISTIC_UUID, COMPANY_ID), central_only=True
+            radio, RadioProfile(service, CHARACTERISTIC_UUID, COMPANY_ID), central_only=True
         )
         for service in dict.fromkeys(services)
     }

@@ -15,7 +15,7 @@ from tracetogether.adapters.bumble_radio.virtual_air import Air
 from tracetogether.bluetrace.handshake import BlueTraceExchange
 from tracetogether.bluetrace.tempid import TempIDIssuer, new_user_id
 from tracetogether.contactlog import MemoryContactLog
-from tracetogether.exchange import GattProfile
+from tracetogether.exchange import RadioProfile
 from tracetogether.keyring import KeyRing
 from tracetogether.node import Node
 from tracetogether.node.radio import Radio, Report
@@ -38,7 +38,7 @@ def _chance() -> float:
 
 
 @asynccontextmanager
-async def own_phone(air: Air, profile: GattProfile) -> AsyncIterator[Node]:
+async def own_phone(air: Air, profile: RadioProfile) -> AsyncIterator[Node]:
     """Run a node of this library on ``air`` while the body runs.
 
     It scans all the time, so that the checks do not wait for it. All other timings are a phone's.

@@ -17,7 +17,7 @@ from bumble.transport.common import TransportSink, TransportSource
 from tracetogether.adapters.bumble_radio.host import AdvertisingReport, CalmHost
 from tracetogether.bluetrace.payload import MAX_PAYLOAD_BYTES
 from tracetogether.conformance.checklist import CheckFailedError, PeerRefusedError, require
-from tracetogether.exchange import GattProfile
+from tracetogether.exchange import RadioProfile
 from tracetogether.node.advertising import encode_advertisement, parse_advertisement
 
 _STEP_S: Final = 10.0  # for one request to the phone under test
@@ -38,7 +38,7 @@ class PeerSettings:
         level_dbm: level at which it hears the scripted phone; None where nobody knows.
     """
 
-    profile: GattProfile
+    profile: RadioProfile
     wait_s: float = 60.0
     finish_s: float = 8.0
     rest_s: float = 30.0
@@ -154,7 +154,7 @@ class PeerBench:
         services = await peer.discover_service(UUID(self.settings.profile.service))
         require(services, "it has not the service that it advertises")
         found = await services[0].discover_characteristics()
-        for wanted in (self.settings.profile.characteristic, self.settings.profile.service):
+        for wanted in self.settings.profile.values:
             for characteristic in found:
                 if characteristic.uuid == UUID(wanted):
                     return characteristic
@@ -249,7 +249,7 @@ class PeerBench:
     def _add_service(self) -> Characteristic[bytes]:
         kinds = Characteristic.Properties
         value: Characteristic[bytes] = Characteristic(
-            UUID(self.settings.profile.characteristic),
+            UUID(self.settings.profile.values[0]),
             kinds.READ | kinds.WRITE | kinds.WRITE_WITHOUT_RESPONSE,
             Characteristic.READABLE | Characteristic.WRITEABLE,
             CharacteristicValue(read=self._read, write=self._written),

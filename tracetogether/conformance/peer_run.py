@@ -14,13 +14,13 @@ from tracetogether.conformance.own_phone import LEVEL_DBM, own_phone, virtual_ai
 from tracetogether.conformance.peer_bench import PeerBench, PeerSettings
 from tracetogether.conformance.peer_checks import PEER_CHECKS, run_peer_checks
 from tracetogether.errors import RadioError
-from tracetogether.exchange import GattProfile
+from tracetogether.exchange import RadioProfile
 
 _OWN_REST_S: Final = 3.0
 
 
 async def checked_peer(
-    profile: GattProfile,
+    profile: RadioProfile,
     *,
     attach: str | None,
     radio: str | None,

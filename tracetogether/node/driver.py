@@ -13,7 +13,7 @@ from typing import Any, Final, assert_never
 from tracetogether import device as machine
 from tracetogether.contactlog import ContactLog
 from tracetogether.errors import LocalProtocolError, TraceTogetherError
-from tracetogether.exchange import Exchange
+from tracetogether.exchange import Exchange, Heard
 from tracetogether.node.backoff import PAUSES, Backoff, Pauses
 from tracetogether.node.connection import Connection
 from tracetogether.node.journal import Journal, Tell
@@ -82,7 +82,7 @@ class Node:
         self._clock = clock
         self._look_up_s = pauses.look_up_s
         self._fetch_backoff = Backoff(pauses.fetch_s, pauses.fetch_most_s, chance)
-        self._heard: dict[str, machine.Heard] = {}
+        self._heard: dict[str, Heard] = {}
         self._inbox: deque[machine.Input] = deque()
         self._written = 0  # of the inbox
         self._awake = asyncio.Event()
@@ -122,9 +122,9 @@ class Node:
             await self._connection.close()
             await self._tuner.close()
 
-    def report(self, happened: machine.Heard | machine.PayloadWritten) -> None:
+    def report(self, happened: Heard | machine.PayloadWritten) -> None:
         """Take what came in by radio."""
-        if isinstance(happened, machine.Heard):
+        if isinstance(happened, Heard):
             self.counts["heard"] += 1
             if self._connection.avoids(happened.peer):
                 return

@@ -20,8 +20,8 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Final, Protocol
 
-from tracetogether.device import Heard, PayloadWritten
-from tracetogether.exchange import Advertisement
+from tracetogether.device import PayloadWritten
+from tracetogether.exchange import Advertisement, Heard
 
 Report = Callable[[Heard | PayloadWritten], None]
 """Takes what came in; called on the event loop's thread."""

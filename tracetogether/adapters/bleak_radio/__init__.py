@@ -25,7 +25,7 @@ from tracetogether.adapters.bleak_radio.central import BleakLink, Central
 from tracetogether.adapters.bleak_radio.no_pairing import NoPairing
 from tracetogether.adapters.bleak_radio.peripheral import Peripheral
 from tracetogether.errors import RadioError
-from tracetogether.exchange import Advertisement, GattProfile
+from tracetogether.exchange import Advertisement, RadioProfile
 from tracetogether.node.radio import LIMITS, RadioLimits, Report
 
 __all__ = ["BleakLink", "BleakRadio", "Central", "Peripheral", "open_bluez"]
@@ -135,7 +135,7 @@ class BleakRadio:
 
 async def open_bluez(
     name: str,
-    profile: GattProfile,
+    profile: RadioProfile,
     report: Report,
     *,
     limits: RadioLimits = LIMITS,
@@ -155,6 +155,9 @@ async def open_bluez(
     Raises:
         RadioError: there is no BlueZ, no such adapter, or it is switched off.
     """
+    if profile.characteristic is None and not central_only:
+        msg = "BlueZ's adapter can only listen to phones that broadcast: use bumble's radio to send"
+        raise RadioError(msg)
     WithoutLostMessages.install()
     try:
         bus = await MessageBus(bus_type=BusType.SYSTEM).connect()

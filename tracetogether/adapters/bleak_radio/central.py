@@ -10,9 +10,9 @@ from bleak.backends.characteristic import BleakGATTCharacteristic
 from bleak.backends.device import BLEDevice
 from bleak.backends.scanner import AdvertisementData
 
-from tracetogether.device import Heard
 from tracetogether.errors import LinkError, RadioError
-from tracetogether.exchange import GattProfile
+from tracetogether.exchange import Heard, RadioProfile
+from tracetogether.node.advertising import full_uuid
 from tracetogether.node.radio import Report
 
 _MAX_DEVICES: Final = 4_096  # what a scan may keep of made-up peers; the oldest give way
@@ -32,7 +32,7 @@ class Central:
 
     def __init__(
         self,
-        profile: GattProfile,
+        profile: RadioProfile,
         report: Report,
         *,
         scanner: Callable[..., BleakScanner] = BleakScanner,
@@ -41,6 +41,7 @@ class Central:
         client_options: dict[str, Any] | None = None,
     ) -> None:
         self._profile = profile
+        self._service = full_uuid(profile.service).lower()
         self._report = report
         self._scanner = scanner
         self._client = client
@@ -59,7 +60,7 @@ class Central:
             return
         scanner = self._scanner(
             detection_callback=self._heard,
-            service_uuids=[self._profile.service],
+            service_uuids=[self._service],
             **self._scan_options,
         )
         try:
@@ -93,7 +94,8 @@ class Central:
         return link
 
     def _heard(self, device: BLEDevice, data: AdvertisementData) -> None:
-        if self._profile.service.lower() not in (uuid.lower() for uuid in data.service_uuids):
+        service_data = data.service_data.get(self._service, b"")
+        if self._service not in (uuid.lower() for uuid in data.service_uuids) and not service_data:
             return
         self._devices.pop(device.address, None)
         self._devices[device.address] = device
@@ -105,6 +107,7 @@ class Central:
                 rssi_dbm=float(data.rssi),
                 tx_power_dbm=None if data.tx_power is None else float(data.tx_power),
                 manufacturer_data=data.manufacturer_data.get(self._profile.company_id, b""),
+                service_data=service_data,
             )
         )
 
@@ -112,7 +115,7 @@ class Central:
 class BleakLink:
     """A connection that this phone opened; implements ``Link``."""
 
-    def __init__(self, client: BleakClient, profile: GattProfile) -> None:
+    def __init__(self, client: BleakClient, profile: RadioProfile) -> None:
         self._client = client
         self._profile = profile
 
@@ -133,7 +136,7 @@ class BleakLink:
                 await self._client.disconnect()
 
     def _find(self) -> BleakGATTCharacteristic:
-        for uuid in (self._profile.characteristic, self._profile.service):
+        for uuid in self._profile.values:
             for found in self._client.services.characteristics.values():  # a peer may have several
                 if found.uuid.lower() == uuid.lower():
                     return found

@@ -23,7 +23,7 @@ from dbus_fast.service import dbus_property
 
 from tracetogether.device import PayloadWritten
 from tracetogether.errors import RadioError
-from tracetogether.exchange import Advertisement, GattProfile
+from tracetogether.exchange import Advertisement, RadioProfile
 from tracetogether.node.radio import Guest, RadioLimits, Report
 
 _DEVICE: Final = "org.bluez.Device1"
@@ -69,7 +69,7 @@ class Peripheral:
         bus: MessageBus,
         path: str,
         adapter: Adapter,
-        profile: GattProfile,
+        profile: RadioProfile,
         report: Report,
         clock: Callable[[], float],
         limits: RadioLimits,
@@ -88,7 +88,7 @@ class Peripheral:
         self._writing: dict[str, bytearray] = {}
         self._endings: dict[str, asyncio.TimerHandle] = {}
         value = characteristic(
-            profile.characteristic,
+            profile.values[0],
             CharacteristicFlags.READ
             | CharacteristicFlags.WRITE
             | CharacteristicFlags.WRITE_WITHOUT_RESPONSE,
@@ -170,7 +170,7 @@ class Peripheral:
         guest = self._welcome(options.device or "")
         if options.offset == 0 or guest.read is None:
             served = self._served
-            if served is None or self._clock() >= served.expiry:
+            if served is None or served.value is None or self._clock() >= served.expiry:
                 raise NotPermittedError("nothing to read now")
             guest.read = served.value
         return guest.read[options.offset :]

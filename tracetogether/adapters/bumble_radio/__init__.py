@@ -20,7 +20,7 @@ from tracetogether.adapters.bumble_radio.link import BumbleLink
 from tracetogether.adapters.bumble_radio.radio import BumbleHabits, BumbleRadio
 from tracetogether.adapters.bumble_radio.tasks import reason
 from tracetogether.errors import RadioError
-from tracetogether.exchange import GattProfile
+from tracetogether.exchange import RadioProfile
 from tracetogether.node.radio import LIMITS, RadioLimits, Report
 
 __all__ = [
@@ -39,7 +39,7 @@ _POWER_ON_S: Final = 10.0
 async def open_controller(
     source: TransportSource,
     sink: TransportSink,
-    profile: GattProfile,
+    profile: RadioProfile,
     report: Report,
     *,
     habits: BumbleHabits = HABITS,
@@ -74,7 +74,7 @@ async def open_controller(
 
 async def open_adapter(
     transport: str,
-    profile: GattProfile,
+    profile: RadioProfile,
     report: Report,
     *,
     habits: BumbleHabits = HABITS,

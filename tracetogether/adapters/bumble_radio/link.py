@@ -11,7 +11,7 @@ from bumble.gatt_client import CharacteristicProxy, Client
 
 from tracetogether.adapters.bumble_radio.tasks import ShieldedTasks, link_errors
 from tracetogether.errors import LinkError
-from tracetogether.exchange import GattProfile
+from tracetogether.exchange import RadioProfile
 
 CLOSE_S: Final = 2.0
 _LONGEST_VALUE: Final = 512  # Bluetooth Core, vol. 3, part F, 3.2.9
@@ -25,7 +25,7 @@ class BumbleLink:
     MTU (23 bytes unless both sides agree on more), so that longer values go in parts.
     """
 
-    def __init__(self, connection: Connection, profile: GattProfile, tasks: ShieldedTasks) -> None:
+    def __init__(self, connection: Connection, profile: RadioProfile, tasks: ShieldedTasks) -> None:
         self._connection = connection
         self._profile = profile
         self._tasks = tasks
@@ -102,7 +102,7 @@ class BumbleLink:
                 msg = "the peer advertises the service and does not have it"
                 raise LinkError(msg)
             found = await self._client.discover_characteristics((), services[0])
-            for wanted in (self._profile.characteristic, self._profile.service):
+            for wanted in self._profile.values:
                 for characteristic in found:
                     if characteristic.uuid == UUID(wanted):
                         self._value = characteristic

@@ -8,15 +8,15 @@ from typing import Any, Final
 
 from bumble import att, hci
 from bumble.core import UUID
-from bumble.device import Connection, Device
+from bumble.device import AdvertisingType, Connection, Device
 from bumble.gatt import Characteristic, CharacteristicValue, Service
 
 from tracetogether.adapters.bumble_radio.host import INBOUND, AdvertisingReport, BumbleHost
 from tracetogether.adapters.bumble_radio.link import CLOSE_S, BumbleLink
 from tracetogether.adapters.bumble_radio.tasks import ShieldedTasks, link_errors, radio_errors
-from tracetogether.device import Heard, PayloadWritten
+from tracetogether.device import PayloadWritten
 from tracetogether.errors import LinkError, RadioError
-from tracetogether.exchange import Advertisement, GattProfile
+from tracetogether.exchange import Advertisement, Heard, RadioProfile
 from tracetogether.node.advertising import encode_advertisement, parse_advertisement
 from tracetogether.node.radio import Guest, RadioLimits, Report
 
@@ -59,7 +59,7 @@ class BumbleRadio:
     def __init__(
         self,
         device: BumbleHost,
-        profile: GattProfile,
+        profile: RadioProfile,
         report: Report,
         *,
         habits: BumbleHabits,
@@ -85,8 +85,8 @@ class BumbleRadio:
         self._on_close = on_close
         device.hear = self._heard
         device.on(INBOUND, self._welcome)
-        if not habits.central_only:
-            self._add_service()
+        if not habits.central_only and profile.characteristic is not None:
+            self._add_service(profile.characteristic)
 
     # --- the port ---
 
@@ -105,6 +105,9 @@ class BumbleRadio:
 
     async def connect(self, peer: str) -> BumbleLink:
         """Return a connection to ``peer``."""
+        if self._profile.characteristic is None:
+            msg = "phones of this protocol only broadcast: there is nothing to connect to"
+            raise LinkError(msg)
         address = hci.Address(peer)
         if any(open_.peer_address == address for open_ in self._device.connections.values()):
             msg = "the peer is connected already: it opened a connection itself"
@@ -175,15 +178,16 @@ class BumbleRadio:
                 rssi_dbm=float(report.rssi),
                 tx_power_dbm=said.tx_power_dbm,
                 manufacturer_data=said.manufacturer_data,
+                service_data=said.service_data,
             )
         )
 
     # --- the peripheral's side ---
 
-    def _add_service(self) -> None:
+    def _add_service(self, characteristic: str) -> None:
         kinds = Characteristic.Properties
         value: Characteristic[bytes] = Characteristic(
-            UUID(self._profile.characteristic),
+            UUID(characteristic),
             kinds.READ | kinds.WRITE | kinds.WRITE_WITHOUT_RESPONSE,
             Characteristic.READABLE | Characteristic.WRITEABLE,
             CharacteristicValue(read=self._read, write=self._written),
@@ -217,7 +221,7 @@ class BumbleRadio:
             raise att.ATT_Error(att.ATT_READ_NOT_PERMITTED_ERROR)
         if guest.read is None:
             served = self._served
-            if served is None or self._clock() >= served.expiry:
+            if served is None or served.value is None or self._clock() >= served.expiry:
                 raise att.ATT_Error(att.ATT_UNLIKELY_ERROR_ERROR)
             guest.read = served.value
         return guest.read
@@ -238,7 +242,7 @@ class BumbleRadio:
                 self._shown = None
                 if advertisement is None:
                     return
-                if self._served is None or advertisement.value != self._served.value:
+                if self._served is None or advertisement.token != self._served.token:
                     await self._new_address()
                 self._shown = self._served = advertisement
                 try:
@@ -265,12 +269,19 @@ class BumbleRadio:
         paused = self._habits.pause_advertising and self._initiating is not None
         if shown is None or paused or self._habits.central_only:
             return
+        connectable = self._profile.characteristic is not None
         await self._device.start_advertising(
+            advertising_type=(
+                AdvertisingType.UNDIRECTED_CONNECTABLE_SCANNABLE
+                if connectable
+                else AdvertisingType.UNDIRECTED
+            ),
             advertising_data=encode_advertisement(
                 shown.service,
                 self._profile.company_id,
                 shown.manufacturer_data,
                 self._habits.tx_power_dbm,
+                shown.service_data,
             ),
             scan_response_data=b"",
             advertising_interval_min=self._habits.advertise_every_s * 1000,

@@ -5,6 +5,7 @@ one has a level for each pair, range and loss, and where the stock one departs f
 controllers do, it does as they do:
 
 - an advertiser is connected to by one initiator, once, and only while it advertises;
+- an advertiser that nobody may connect to is heard too;
 - cancelling a connection attempt ends it;
 - data come from the address that the connection was made with;
 - scan responses carry their own data, and are sent to active scanners alone;
@@ -19,7 +20,7 @@ from collections.abc import Callable
 from typing import Final
 
 from bumble import hci, ll
-from bumble.controller import Connection, Controller
+from bumble.controller import Connection, Controller, LegacyAdvertiser
 from bumble.core import PhysicalTransport
 from bumble.link import LocalLink
 from bumble.transport.common import TransportSink, TransportSource
@@ -92,7 +93,7 @@ class Air(LocalLink):
         """Return who advertises at ``address`` now."""
         for phone in self._phones:
             shown = phone.le_legacy_advertiser
-            if shown.enabled and shown.address == address:
+            if shown.enabled and shown.address == address and not _only_broadcasts(shown):
                 return phone
         return None
 
@@ -104,7 +105,7 @@ class Air(LocalLink):
         self, sender_controller: Controller, packet: ll.AdvertisingPdu
     ) -> None:
         """Deliver an advertisement to who listens within range."""
-        if not isinstance(packet, ll.AdvInd):
+        if not isinstance(packet, ll.AdvInd | ll.AdvNonConnInd):
             return
         loop = asyncio.get_running_loop()
         for phone in self._phones:
@@ -174,6 +175,23 @@ class Air(LocalLink):
                 end.controller.on_le_disconnected(end, hci.HCI_ErrorCode.CONNECTION_TIMEOUT_ERROR)
 
 
+class _AirAdvertiser(LegacyAdvertiser):
+    """Also sends advertisements that nobody may connect to; the stock one stays silent then."""
+
+    def send_advertising_data(self) -> None:
+        """Send one advertisement."""
+        if self.enabled and _only_broadcasts(self):
+            shown = ll.AdvNonConnInd(self.address, self.advertising_data)
+            self.controller.send_advertising_pdu(shown)
+        else:
+            super().send_advertising_data()
+
+
+def _only_broadcasts(advertiser: LegacyAdvertiser) -> bool:
+    kinds = hci.HCI_LE_Set_Advertising_Parameters_Command.AdvertisingType
+    return advertiser.advertising_type == kinds.ADV_NONCONN_IND
+
+
 class AirController(Controller):
     """A virtual controller on an ``Air``: legacy advertising, as bleak's tests use bumble too."""
 
@@ -196,6 +214,7 @@ class AirController(Controller):
         self._air = air
         self._reported: set[tuple[hci.Address, bytes]] = set()
         super().__init__(name, source, sink, air)
+        self.le_legacy_advertiser = _AirAdvertiser(self)
 
     @property
     def listens(self) -> bool:
@@ -207,12 +226,15 @@ class AirController(Controller):
         self.le_legacy_advertiser.stop()
         self._air.remove_controller(self)
 
-    def hear(self, pdu: ll.AdvInd, response: bytes, level_dbm: float) -> None:
+    def hear(self, pdu: ll.AdvInd | ll.AdvNonConnInd, response: bytes, level_dbm: float) -> None:
         """Take an advertisement in: report it, and connect if its sender is waited for."""
         if self.le_scan_enable:
             kinds = hci.HCI_LE_Advertising_Report_Event.EventType
-            self._tell(kinds.ADV_IND, pdu.advertiser_address, pdu.data, level_dbm)
-            if self.le_scan_type == hci.HCI_LE_Set_Scan_Parameters_Command.ACTIVE_SCANNING:
+            silent = isinstance(pdu, ll.AdvNonConnInd)
+            kind = kinds.ADV_NONCONN_IND if silent else kinds.ADV_IND
+            self._tell(kind, pdu.advertiser_address, pdu.data, level_dbm)
+            asks = self.le_scan_type == hci.HCI_LE_Set_Scan_Parameters_Command.ACTIVE_SCANNING
+            if asks and not silent:
                 self._tell(kinds.SCAN_RSP, pdu.advertiser_address, response, level_dbm)
         pending = self.pending_le_connection
         if pending is not None and pending.peer_address == pdu.advertiser_address:
