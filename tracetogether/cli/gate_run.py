@@ -121,7 +121,7 @@ def _judge(lists: GateLists, line: str, now: float, *, hint: bool, explain: bool
     lists.check_age(now)
     verdict = lists.judge(line, now)
     word = verdict.for_guard
-    out().print(Text(word.upper(), _STYLES.get(word, _OTHER_STYLE)))
+    out().print(Text(word, _STYLES.get(word, _OTHER_STYLE)))
     if hint and isinstance(verdict, Admitted) and verdict.hint:
         out().print(Text(verdict.hint))
     sys.stdout.flush()

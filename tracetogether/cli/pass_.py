@@ -65,7 +65,9 @@ def show(folder: Path, name: str | None, language: str, out: Path | None, *, as_
     held = take_pass(path, now)
     shown = _notice(wallet.notice, language)
     if held is None:
-        answer({"pass": None, **wallet.notice}, shown or _none(language), as_json=as_json)
+        withheld = str(wallet.notice.get("notice", "")).startswith("pass.withheld")
+        notice = wallet.notice if withheld else {"notice": "pass.none", "parameters": {}}
+        answer({"pass": None, **notice}, _notice(notice, language), as_json=as_json)
         raise click.exceptions.Exit(1)
     if as_json:
         facts = {"pass": held.text, "not_before": held.not_before, "expires": held.expires}
@@ -112,7 +114,3 @@ def _notice(notice: Any, language: str) -> str:  # noqa: ANN401 - whatever the f
         return notice_text(code, language, **parameters)
     except InvalidRequestError:
         return code
-
-
-def _none(language: str) -> str:
-    return notice_text("pass.none", language)
