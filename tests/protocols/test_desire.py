@@ -34,6 +34,12 @@ def test_an_ebid_that_is_no_key_is_a_named_error(ebid: bytes) -> None:
         keys.encounter_tokens(raw(ALICE["sk"]), ebid)
 
 
+def test_many_ebids_are_the_single_ones_and_a_bad_one_is_left_out() -> None:
+    secret = raw(ALICE["sk"])
+    found = keys.encounter_tokens_many(secret, [raw(BOB["ebid"]), bytes(32), b"short"])
+    assert found == [keys.encounter_tokens(secret, raw(BOB["ebid"])), None, None]
+
+
 def test_any_two_slices_give_the_ebid() -> None:
     ebid = raw(ALICE["ebid"])
     slices = air.slices_of(ebid)

@@ -7,6 +7,7 @@ So what one reports is what the other asks with, and each direction has its own 
 """
 
 import os
+from collections.abc import Sequence
 from typing import Final
 
 from tracetogether.crypto import sha256, x25519_public, x25519_shared
@@ -38,9 +39,24 @@ def encounter_tokens(secret: bytes, other: bytes) -> tuple[bytes, bytes]:
     Raises:
         RemoteProtocolError: the EBID is no public key of 32 bytes that others can't foretell.
     """
-    try:
-        shared = x25519_shared(secret, other)
-    except ValueError:
-        raise RemoteProtocolError("an EBID that is no public key") from None
-    first, second = sha256(b"\x01" + shared), sha256(b"\x02" + shared)
-    return (first, second) if ebid_of(secret) > other else (second, first)
+    (tokens,) = encounter_tokens_many(secret, [other])
+    if tokens is None:
+        raise RemoteProtocolError("an EBID that is no public key")
+    return tokens
+
+
+def encounter_tokens_many(
+    secret: bytes, others: Sequence[bytes]
+) -> list[tuple[bytes, bytes] | None]:
+    """Return ``encounter_tokens`` of each EBID heard in an epoch, None where it is no public key.
+
+    The own key is set up once.
+    """
+    own, found = ebid_of(secret), list[tuple[bytes, bytes] | None]()
+    for other, shared in zip(others, x25519_shared(secret, others), strict=True):
+        if shared is None:
+            found.append(None)
+            continue
+        first, second = sha256(b"\x01" + shared), sha256(b"\x02" + shared)
+        found.append((first, second) if own > other else (second, first))
+    return found

@@ -8,12 +8,11 @@
 import hashlib
 import os
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import repeat
 from typing import Final
 
 import numpy as np
 
-from tracetogether.crypto import aes_blocks_many, hmac_sha256
+from tracetogether.crypto import aes_blocks_many, hmac_many
 from tracetogether.units import SECONDS_PER_DAY, SECONDS_PER_HOUR, Bytes2D, Entropy, Ints
 
 EPHID_BYTES: Final = 16
@@ -102,6 +101,5 @@ def _streams(secrets: Sequence[bytes], label: bytes, count: int, chunk: int) -> 
     text = counters.tobytes()
     for begin in range(0, len(secrets), chunk):
         part = secrets[begin : begin + chunk]
-        keys = list(map(hmac_sha256, part, repeat(label)))
-        sent = aes_blocks_many(keys, [text] * len(part))
+        sent = aes_blocks_many(hmac_many(part, label), [text] * len(part))
         yield np.frombuffer(sent, np.uint8).reshape(-1, EPHID_BYTES)

@@ -7,7 +7,6 @@ import numpy as np
 
 from tracetogether.diagnosis import HeardTokens, tokens_as_text
 from tracetogether.dp3t.keys import (
-    DAY_KEY_BYTES,
     EPHID_BYTES,
     EPOCH_S,
     EPOCHS_PER_DAY,
@@ -16,7 +15,7 @@ from tracetogether.dp3t.keys import (
     observations,
     window_ephids,
 )
-from tracetogether.dp3t.report import NumberedSecrets, PublishedFilter, PublishedSecrets
+from tracetogether.dp3t.report import PublishedFilter, PublishedSecrets
 from tracetogether.labels import Labels
 from tracetogether.sightings import Sightings
 from tracetogether.units import SECONDS_PER_DAY, Bytes2D, Ints
@@ -73,8 +72,7 @@ def low_cost_matches(log: Sightings, published: PublishedSecrets) -> EphidMatche
     person = np.repeat(np.arange(len(secrets)), counts)
     begin = np.cumsum(counts) - counts
     day = secrets.number[person] + np.arange(len(person)) - begin[person]
-    derived = NumberedSecrets.of(keys, day.tolist(), DAY_KEY_BYTES)
-    found = _found(log, derived, SECONDS_PER_DAY, day_ephids(keys), EPOCHS_PER_DAY)
+    found = _found(log, day, SECONDS_PER_DAY, day_ephids(keys), EPOCHS_PER_DAY)
     in_time = log.time[found.row] < published.published
     row, secret = found.row[in_time], person[found.secret[in_time]]
     return EphidMatches(row, secret, found.derived, found.searched)
@@ -84,7 +82,7 @@ def hybrid_matches(log: Sightings, published: PublishedSecrets) -> EphidMatches:
     """Return the readings of EphIDs of published windows, heard within their window."""
     secrets, window_s = published.secrets, published.window_s
     sent = window_ephids(secrets.listed(), window_s)
-    return _found(log, secrets, window_s, sent, window_s // EPOCH_S)
+    return _found(log, secrets.number, window_s, sent, window_s // EPOCH_S)
 
 
 def low_cost_near(log: Sightings, published: PublishedSecrets) -> Sightings:
@@ -115,13 +113,13 @@ def unlinkable_near(log: Sightings, published: PublishedFilter) -> Sightings:
 
 
 def _found(
-    log: Sightings, secrets: NumberedSecrets, length_s: int, sent: Iterable[Bytes2D], each: int
+    log: Sightings, number: Ints, length_s: int, sent: Iterable[Bytes2D], each: int
 ) -> EphidMatches:
     """Return the readings of EphIDs that are heard within their secret's own time.
 
     Args:
         log: what was heard.
-        secrets: with the number of each one's time.
+        number: (n,) of each secret's time.
         length_s: how long that is.
         sent: the EphIDs of the secrets in order, ``each`` of every one.
         each: how many.
@@ -133,7 +131,7 @@ def _found(
     for ephids in sent:
         candidate, row = heard.rows_of(known.find(ephids))
         owner = done + candidate // each
-        in_time = np.floor_divide(log.time[row], length_s) == secrets.number[owner]
+        in_time = np.floor_divide(log.time[row], length_s) == number[owner]
         rows.append(row[in_time])
         owners.append(owner[in_time])
         done += len(ephids) // each
