@@ -24,9 +24,13 @@ from tracetogether.authority.access.permissions import CONSOLE, PERMISSIONS, Act
 from tracetogether.authority.cases.case import Case, CaseQuery
 from tracetogether.authority.cases.followed import ContactQuery, Outcome
 from tracetogether.authority.desk.exports import LAYOUTS
+from tracetogether.authority.status.appeal import AppealState
+from tracetogether.authority.status.order import OrderKind
 from tracetogether.authority.status.policy import status_policies
+from tracetogether.authority.status.restriction import Ground, RestrictionEvidence
+from tracetogether.authority.status.results import LaboratoryResult
 from tracetogether.cli import cli
-from tracetogether.cli.authority_folder import create_folder, opened_folder
+from tracetogether.cli.authority_folder import OPERATOR_TOKEN, create_folder, opened_folder
 from tracetogether.errors import AccessDeniedError, TraceTogetherError
 
 REFERENCE = Path(__file__).parent.parent / "docs" / "reference"
@@ -280,6 +284,46 @@ CALLS: dict[str, tuple[Action, Act]] = {
         Action.SET_LEAST_CHANCE,
         lambda service, by: service.policies.set_least_chance(9.0, NOON, by=by),
     ),
+    "orders.add": (
+        Action.ADD_ORDER,
+        lambda service, by: service.orders.add(
+            OrderKind.BORDER, "x", "y", (0.0, 1.0), 2.0, 1, NOON, by=by
+        ),
+    ),
+    "orders.all": (Action.LIST_ORDERS, lambda service, by: service.orders.all(by=by)),
+    "orders.end": (
+        Action.END_ORDER,
+        lambda service, by: service.orders.end("NONE", NOON, by=by),
+    ),
+    "restrictions.set": (
+        Action.SET_RESTRICTION,
+        lambda service, by: service.restrictions.set(
+            "nobody", Ground.CASE, "NONE", RestrictionEvidence.DIAGNOSIS, NOON + 60, NOON, by=by
+        ),
+    ),
+    "restrictions.confirm": (
+        Action.CONFIRM_RESTRICTION,
+        lambda service, by: service.restrictions.confirm("NONE", NOON, by=by),
+    ),
+    "restrictions.lift": (
+        Action.LIFT_RESTRICTION,
+        lambda service, by: service.restrictions.lift("NONE", NOON, by=by),
+    ),
+    "restrictions.page": (
+        Action.LIST_RESTRICTIONS,
+        lambda service, by: service.restrictions.page(NOON, by=by),
+    ),
+    "laboratory.report": (
+        Action.REPORT_TEST,
+        lambda service, by: service.laboratory.report(
+            "nobody", LaboratoryResult(negative=True, day=0, laboratory="x"), NOON, by=by
+        ),
+    ),
+    "appeals.all": (Action.LIST_APPEALS, lambda service, by: service.appeals.all(NOON, by=by)),
+    "appeals.decide": (
+        Action.DECIDE_APPEAL,
+        lambda service, by: service.appeals.decide("NONE", AppealState.UPHELD, NOON, by=by),
+    ),
     "unmerging.undoable_cases": (
         Action.MERGE_CASES,
         lambda service, by: service.unmerging.undoable_cases(CASE, by=by),
@@ -325,6 +369,9 @@ NO_CALLER = {
     *("limits.take", "limits.add", "limits.give_back", "limits.first", "limits.add_hearers"),
     *("restrictions.in_force", "declarations.declare", "declarations.latest"),
     *("passes.batch", "passes.notice", "passes.trust_list", "passes.revocation_list"),
+    *("restrictions.state", "restrictions.found", "restrictions.shown"),
+    *("restrictions.without_evidence", "appeals.open", "appeals.of_user"),
+    "figures.restriction_figures",
     *("limits.count", "tracing.found", "tracing.concerned", "tracing.policy"),
 }
 """Methods that act for no caller."""
@@ -432,6 +479,21 @@ ARGUMENTS = {
     "keys replace": ["--yes"],
     "pass paper": ["--reason", "a test"],
     "pass retire": ["00"],
+    "appeal decide": ["NONE", "upheld", "--yes", "--token-file", "TOKEN"],
+    "order add": [
+        *("--kind", "border", "--legal-basis", "x", "--place", "y", "--people", "1"),
+        *("--from", "1", "--to", "2", "--ends", "3", "--token-file", "TOKEN"),
+    ],
+    "order end": ["NONE", "--yes", "--token-file", "TOKEN"],
+    "restriction confirm": ["NONE", "--token-file", "TOKEN"],
+    "restriction lift": ["NONE", "--yes", "--token-file", "TOKEN"],
+    "restriction set": [
+        *("USER", "--ground", "case", "--reference", "CASE", "--evidence", "diagnosis"),
+        *("--until", "2100-01-01", "--token-file", "TOKEN"),
+    ],
+    "restriction test": [
+        *("USER", "--date", "2020-05-04", "--laboratory", "x", "--token-file", "TOKEN"),
+    ],
     "policy set": ["--least-chance", "0.5"],
     "phones use": ["phones.csv"],
     "user add": ["new", "--role", "tracer"],
@@ -441,7 +503,7 @@ ARGUMENTS = {
 }
 OF_THE_MACHINE = {
     *("backup", "demo-data", "follow-up refresh", "init", "limits", "load"),
-    *("migrate", "purge", "restore", "serve", "time-zone"),
+    *("migrate", "purge", "restore", "serve", "time-zone", "restriction figures"),
 }
 """Commands that set the service up, or do what its clock does: they act for no caller."""
 
@@ -495,7 +557,7 @@ def test_a_command_asks_for_the_documented_actions_and_no_other(
     def run(number: int) -> Result:
         place = tmp_path / str(number)
         shutil.copytree(made[0], place)
-        meant = made[1] | {"DIR": str(place)}
+        meant = made[1] | {"DIR": str(place), "TOKEN": str(place / OPERATOR_TOKEN)}
         words = [meant.get(word, word) for word in ARGUMENTS.get(command, [])]
         where = [] if str(place) in words else ["--dir", str(place)]
         return CliRunner().invoke(

@@ -122,6 +122,39 @@ def each(*calls: str) -> Words:
 
 D = "--dir {place}/authority"
 COMMANDS: dict[str, Words] = {
+    "authority appeal decide": each(
+        f"{{evil}} upheld --yes {D} --token-file {{place}}/authority/operator.token",
+        f"{{evil}} {{evil}} {D}",
+    ),
+    "authority appeal list": each(D, f"{D} --json"),
+    "authority order add": each(
+        f"--kind border --legal-basis {{evil}} --place {{evil}} --from 1 --to 2 --ends 3 "
+        f"--people 1 {D} --token-file {{place}}/authority/operator.token",
+        f"--kind {{evil}} --from {{evil}} {D}",
+    ),
+    "authority order end": each(
+        f"{{evil}} --yes {D} --token-file {{place}}/authority/operator.token"
+    ),
+    "authority order list": each(D, f"{D} --json"),
+    "authority restriction confirm": each(
+        f"{{evil}} {D} --token-file {{place}}/authority/operator.token",
+        f"{{evil}} {D} --token-file {{table}}",
+    ),
+    "authority restriction figures": each(D, f"{D} --json"),
+    "authority restriction lift": each(
+        f"{{evil}} --yes {D} --token-file {{place}}/authority/operator.token"
+    ),
+    "authority restriction list": each(D, f"{D} --json", f"{D} --offset {{evil}}"),
+    "authority restriction set": each(
+        f"{{evil}} --ground order --reference {{evil}} --evidence visit --until 9 {D} "
+        "--token-file {place}/authority/operator.token",
+        f"{{user}} --ground {{evil}} --until {{evil}} {D}",
+    ),
+    "authority restriction test": each(
+        f"{{user}} --date 2020-05-04 --laboratory {{evil}} {D} "
+        "--token-file {place}/authority/operator.token",
+        f"{{evil}} --date {{evil}} --laboratory x {D}",
+    ),
     "authority audit list": each("{place}/authority", "{place}/authority --json"),
     "authority audit verify": each("{place}/authority", "{place}/authority --head {evil}"),
     "authority backup": each(f"{{place}}/{{evil}}/x {D}"),

@@ -30,9 +30,13 @@ are answered like one that doesn't exist: 404.
 Anyone with a shell on the authority's machine, as its user, can read the keys and the database
 anyway. Give that account to as few people as the keys.
 
-Commands that are not in the table set the service up or do what its clock does: `init`, `serve`,
-`backup`, `restore`, `migrate`, `purge`, `limits`, `time-zone`, `load`, `demo-data` and
-`follow-up refresh`.
+Restrictions are the exception: the console can't set, confirm or lift one, register or end an
+order, report a test or decide an appeal. These commands ask for an operator's token. The audit log
+names that operator, also when the roles don't allow it. Two people are needed; the console is none.
+
+Commands that are not in the table set the service up, do what its clock does, or print what
+everybody may see: `init`, `serve`, `backup`, `restore`, `migrate`, `purge`, `limits`, `time-zone`,
+`load`, `demo-data`, `follow-up refresh` and `restriction figures`.
 """
 
 COMMANDS: Mapping[str, tuple[Action, ...]] = {
@@ -49,6 +53,8 @@ COMMANDS: Mapping[str, tuple[Action, ...]] = {
     "case reveal": (Action.SHOW_CASE, Action.REVEAL),
     "charge code": (Action.GIVE_CHARGE_CODE,),
     "charge end": (Action.END_CHARGE,),
+    "appeal decide": (Action.DECIDE_APPEAL,),
+    "appeal list": (Action.LIST_APPEALS,),
     "export": (Action.EXPORT,),
     "follow-up assign": (Action.ASSIGN_CASE,),
     "follow-up call": (Action.RECORD_CALL,),
@@ -64,6 +70,9 @@ COMMANDS: Mapping[str, tuple[Action, ...]] = {
     "pass paper": (Action.ISSUE_PAPER,),
     "pass policy": (Action.SHOW_STATUS_POLICY,),
     "pass retire": (Action.CHANGE_KEYS,),
+    "order add": (Action.ADD_ORDER,),
+    "order end": (Action.END_ORDER,),
+    "order list": (Action.LIST_ORDERS,),
     "policy cost-curve": (Action.SHOW_COSTS,),
     "policy set": (Action.SET_LEAST_CHANCE,),
     "policy show": (Action.SHOW_COSTS,),
@@ -71,6 +80,11 @@ COMMANDS: Mapping[str, tuple[Action, ...]] = {
     "phones show": (Action.USE_PHONES,),
     "phones stop": (Action.USE_PHONES,),
     "phones use": (Action.USE_PHONES,),
+    "restriction confirm": (Action.CONFIRM_RESTRICTION,),
+    "restriction lift": (Action.LIFT_RESTRICTION,),
+    "restriction list": (Action.LIST_RESTRICTIONS,),
+    "restriction set": (Action.SET_RESTRICTION,),
+    "restriction test": (Action.REPORT_TEST,),
     "user add": (Action.ADD_OPERATOR,),
     "user disable": (Action.DISABLE_OPERATOR,),
     "user import": (Action.ADD_OPERATOR,),

@@ -63,13 +63,18 @@ OWN_KEYS = {
 CLASS_CODES = ("error", "rate-limited", "stale", "nul-character", "unavailable")
 """Codes on the pages that no ``raise`` in ``RAISED_IN`` names."""
 RAISED_IN = ("authority/access", "authority/cases", "authority/contacts", "authority/desk",
-             "authority/intake", "authority/tracing", "adapters/operator_pages")  # fmt: skip
+             "authority/intake", "authority/status", "authority/tracing",
+             "adapters/operator_pages")  # fmt: skip
 NEVER_SHOWN = {
     *("weak-password", "no-such-operator", "no-such-role", "operator-name", "role-not-held"),
     *("operator-name-taken", "disable-not-allowed", "credential-needed", "withdrawn-already"),
     *("operator-token-needed", "pin-refused", "pin-form", "token-of-other-phone", "log-received"),
     *("log-too-large", "not-log-of-token", "digest-form", "case-closed-meanwhile"),
     *("audit-head-differs", "audit-log-truncated"),
+    *("console-is-no-person", "nothing-to-appeal", "appeal-decided", "charge-code-form"),
+    *("charge-code-refused", "charges-full", "no-such-charge", "declared-since", "no-such-kid"),
+    *("declared-since-without-symptoms", "paper-withheld", "policy-file", "policy-value"),
+    *("policy-withholds-by-contact", "policy-without-two-people"),
 }
 """Codes for the command line, the HTTP interface or phones."""
 KINDS = (
@@ -81,7 +86,10 @@ _ERRORS: Mapping[str, tuple[int, ...]] = {
     "RateLimitedError": (3,),
     **dict.fromkeys(KINDS, (2,)),
 }
-_RECORDERS = {"record", "rehearse", "_change", "_changed", "_announce", "_finish", "Limit"}
+_RECORDERS = {
+    *("record", "_record", "rehearse", "_change", "_changed", "_announce", "_finish"),
+    *("attempt", "Limit"),
+}
 """Calls that write audit entries, or name an act that one will have."""
 _ACT = re.compile(r"purged|[a-z]+(-[a-z]+)*\.[a-z]+([-_][a-z]+)*")
 DETAILS = {

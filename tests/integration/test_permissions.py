@@ -38,6 +38,7 @@ FOR_PHONES = {
     ("POST", "/v1/charges"),
     ("GET", "/v1/charges"),
     ("DELETE", "/v1/charges/{charge_id}"),
+    ("POST", "/v1/appeals"),
 }
 FOR_ANYBODY = {
     ("GET", "/openapi.json"),
@@ -46,6 +47,7 @@ FOR_ANYBODY = {
     ("POST", "/v1/users"),
     ("GET", "/v1/trust"),
     ("GET", "/v1/revocations"),
+    ("GET", "/v1/figures/restrictions"),
     ("GET", "/desk/sign-in"),
     ("POST", "/desk/sign-in"),
     ("POST", "/desk/language"),
@@ -71,6 +73,29 @@ BODIES: dict[str, dict[str, Any]] = {
     "POST /v1/followed/{contact_id}/outcomes": {"outcome": "symptoms"},
     "POST /v1/followed/{contact_id}/merge": {"into": "y"},
     "POST /v1/followed/{contact_id}/convert": {},
+    "POST /v1/orders": {
+        "kind": "border",
+        "legal_basis": "x",
+        "place": "y",
+        "window_from": 0,
+        "window_to": 1,
+        "ends_at": NOON + 86_400,
+        "most_people": 1,
+    },
+    "POST /v1/restrictions": {
+        "user_id": "x",
+        "ground": "case",
+        "reference": "y",
+        "evidence": "diagnosis",
+        "until": NOON + 86_400,
+    },
+    "POST /v1/test-results": {
+        "user_id": "x",
+        "negative": True,
+        "date": "2020-05-04",
+        "laboratory": "y",
+    },
+    "POST /v1/appeals/{appeal_id}/decide": {"outcome": "upheld"},
     "POST /v1/policies/least-chance": {"least_chance": 0.3},
 }
 FORMS = {
@@ -155,7 +180,8 @@ class Everybody:
     @property
     def nothing(self) -> dict[str, str]:
         """Ids that nothing has: what is allowed changes nothing, and is answered 404."""
-        return {"case_id": "NONE", "contact_id": "NONE", "charge_id": "NONE", "name": "nobody"}
+        kinds = ("case", "contact", "order", "restriction", "appeal", "charge")
+        return {"name": "nobody"} | {f"{kind}_id": "NONE" for kind in kinds}
 
 
 @pytest.fixture(scope="module")

@@ -29,10 +29,16 @@ from tracetogether.authority.oversight.retention import Purge
 from tracetogether.authority.oversight.statistics import Monitoring
 from tracetogether.authority.oversight.store import AuthorityStore
 from tracetogether.authority.oversight.time_zone import local_days
+from tracetogether.authority.status.appealing import Appeals
+from tracetogether.authority.status.attempts import Attempting
 from tracetogether.authority.status.charges import Charges
 from tracetogether.authority.status.declarations import Declarations
+from tracetogether.authority.status.figures import PublicFigures
+from tracetogether.authority.status.grounds import Grounds
 from tracetogether.authority.status.issuing import Passes
+from tracetogether.authority.status.ordering import Orders
 from tracetogether.authority.status.restricting import Restrictions
+from tracetogether.authority.status.results import LaboratoryResults
 from tracetogether.authority.status.signing import PassKeys
 from tracetogether.authority.tracing.evidence import Logs
 from tracetogether.authority.tracing.graph import ContactGraphs
@@ -69,10 +75,14 @@ class Authority:
     purge: Purge
     monitoring: Monitoring
     phone_models: PhoneModels
+    orders: Orders
     restrictions: Restrictions
     charges: Charges
     declarations: Declarations
     passes: Passes
+    appeals: Appeals
+    laboratory: LaboratoryResults
+    figures: PublicFigures
     limits: Limits
     tallies: Tallies
     audit: Audit
@@ -144,7 +154,6 @@ class Authority:
             days=days,
         )
         staff = Staff(store, audit)
-        restrictions = Restrictions(store=store)
         declarations = Declarations(keys=keys, store=store.declarations, entropy=entropy)
         issuance = Issuance(
             issuer=issuer,
@@ -154,6 +163,15 @@ class Authority:
             limits=limits,
             tallies=tallies,
             entropy=entropy,
+        )
+        attempts = Attempting(store, audit)
+        restrictions = Restrictions(
+            store=store,
+            grounds=Grounds(store, keys),
+            attempts=attempts,
+            limits=limits,
+            entropy=entropy,
+            days=days,
         )
         purge = Purge(keys=keys, save_keys=save_keys, store=store, audit=audit, days=days)
         return cls(
@@ -200,7 +218,6 @@ class Authority:
                 limits=limits,
                 entropy=entropy,
             ),
-            restrictions=restrictions,
             declarations=declarations,
             passes=Passes(
                 keys=keys,
@@ -212,6 +229,17 @@ class Authority:
                 issuance=issuance,
                 audit=audit,
             ),
+            orders=Orders(store=store, attempts=attempts, entropy=entropy),
+            restrictions=restrictions,
+            appeals=Appeals(
+                store=store,
+                restrictions=restrictions,
+                attempts=attempts,
+                audit=audit,
+                entropy=entropy,
+            ),
+            laboratory=LaboratoryResults(store=store, attempts=attempts, days=days),
+            figures=PublicFigures(store=store, restrictions=restrictions, days=days),
             limits=limits,
             tallies=tallies,
             audit=audit,

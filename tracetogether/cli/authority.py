@@ -41,6 +41,7 @@ from tracetogether.cli.authority_phones import phones
 from tracetogether.cli.authority_policy import policy
 from tracetogether.cli.authority_settings import limits, time_zone
 from tracetogether.cli.authority_staff import audit, user
+from tracetogether.cli.authority_status import appeal, order, restriction
 from tracetogether.cli.console import answer, note, progress, say
 from tracetogether.cli.folder_locks import shared_use
 from tracetogether.cli.options import EXISTING_FILE, as_json, moment_of, number_option
@@ -76,6 +77,9 @@ for _command in (
     time_zone,
     phones,
     authority_pass,
+    order,
+    restriction,
+    appeal,
 ):
     authority.add_command(_command)
 case.add_command(import_cases)

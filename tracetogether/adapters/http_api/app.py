@@ -30,6 +30,7 @@ from tracetogether.adapters.http_api.padding import BUCKET_BYTES, Padding
 from tracetogether.adapters.http_api.passes import PADDED, lists_for_gates, passes_for_phones
 from tracetogether.adapters.http_api.readiness import Readiness
 from tracetogether.adapters.http_api.refusals import install_error_handlers, no_nul
+from tracetogether.adapters.http_api.status import add_appeals_of_phones
 from tracetogether.authority.access.limits import BATCHES, UPLOADS
 from tracetogether.authority.access.sources import TrustedProxies
 from tracetogether.authority.intake.uploads import CHAFF_CASE, UploadReceipt
@@ -39,6 +40,7 @@ from tracetogether.errors import AccessDeniedError, InvalidUploadError
 from tracetogether.parameters import MAX_UPLOAD_BYTES, UPLOAD_ANSWER_STEP_S, UPLOAD_TOKEN_LIFETIME_S
 from tracetogether.shapes import phones as shapes
 from tracetogether.shapes.oversight import Done, Health, Ready
+from tracetogether.shapes.status import RestrictionFiguresShape
 
 _UPLOADS: Final = "/v1/uploads"
 _PADDED: Final = {"/v1/upload-tokens": BUCKET_BYTES, _UPLOADS: BUCKET_BYTES, **PADDED}
@@ -127,6 +129,14 @@ def _public(authority: Authority, clock: Callable[[], float]) -> APIRouter:
         new = authority.issuance.register(clock(), address_of(request))
         return shapes.Registered.of(new)
 
+    @router.get("/figures/restrictions")
+    def restriction_figures() -> RestrictionFiguresShape:
+        """Count restrictions by ground, those without evidence, and appeals, for everybody.
+
+        The counts are those of the last midnight of the authority's zone. 1 to 9 is null.
+        """
+        return RestrictionFiguresShape.of(authority.figures.restriction_figures(clock()))
+
     return router
 
 
@@ -134,6 +144,7 @@ def _for_phones(
     authority: Authority, clock: Callable[[], float], pause: Callable[[float], Awaitable[None]]
 ) -> APIRouter:
     router = guarded("registration credential", "phones", authority.access.phone)
+    add_appeals_of_phones(router, authority, clock)
 
     @router.delete("/users/me")
     def withdraw(request: Request) -> Done:

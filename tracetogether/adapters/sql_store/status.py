@@ -88,9 +88,9 @@ class StatusTables(TableAccess):
 
     def not_over(self, now: float) -> Sequence[Restriction]:
         """Return the restrictions that have neither ended nor reached their end, newest first."""
-        return self._restrictions(
-            sa.and_(RESTRICTIONS.c.ended_at_s.is_(None), RESTRICTIONS.c.until_s > now)
-        )
+        ended = RESTRICTIONS.c.ended_at_s
+        open_yet = sa.or_(ended.is_(None), ended > now)
+        return self._restrictions(sa.and_(open_yet, RESTRICTIONS.c.until_s > now))
 
     def drop_restrictions(self, before: float) -> int:
         """Delete restrictions that were over before that time, unless their order is kept."""

@@ -69,6 +69,16 @@ class Action(Enum):
     ISSUE_PAPER = "issue a pass on paper, for a reason"
     SHOW_STATUS_POLICY = "see the policy that passes follow"
     SET_STATUS_POLICY = "choose the policy that passes follow"
+    ADD_ORDER = "register an order that people can be restricted by"
+    END_ORDER = "end an order, and every restriction that rests on it"
+    LIST_ORDERS = "list orders"
+    SET_RESTRICTION = "set a restriction on one person"
+    CONFIRM_RESTRICTION = "confirm a restriction that somebody else set"
+    LIFT_RESTRICTION = "lift a restriction"
+    LIST_RESTRICTIONS = "list restrictions by pseudonym"
+    REPORT_TEST = "report a negative test, which lifts restrictions"
+    LIST_APPEALS = "list appeals"
+    DECIDE_APPEAL = "decide an appeal against what others set and confirmed"
     LIST_OPERATORS = "list operators"
     ADD_OPERATOR = "add an operator"
     DISABLE_OPERATOR = "disable an operator"
@@ -116,6 +126,16 @@ PERMISSIONS: Final[Mapping[Action, frozenset[Role]]] = MappingProxyType(
         Action.ISSUE_PAPER: _roles(Role.ISSUER),
         Action.SHOW_STATUS_POLICY: _roles(Role.ISSUER, Role.SUPERVISOR, Role.AUDITOR),
         Action.SET_STATUS_POLICY: _roles(Role.SUPERVISOR),
+        Action.ADD_ORDER: _roles(Role.SUPERVISOR),
+        Action.END_ORDER: _roles(Role.SUPERVISOR, Role.REVIEWER),
+        Action.LIST_ORDERS: _roles(Role.SUPERVISOR, Role.RESTRICTOR, Role.REVIEWER),
+        Action.SET_RESTRICTION: _roles(Role.RESTRICTOR),
+        Action.CONFIRM_RESTRICTION: _roles(Role.REVIEWER),
+        Action.LIFT_RESTRICTION: _roles(Role.RESTRICTOR, Role.REVIEWER),
+        Action.LIST_RESTRICTIONS: _roles(Role.RESTRICTOR, Role.REVIEWER),
+        Action.REPORT_TEST: _roles(Role.ISSUER, Role.TRACER),
+        Action.LIST_APPEALS: _roles(Role.REVIEWER),
+        Action.DECIDE_APPEAL: _roles(Role.REVIEWER),
         Action.LIST_OPERATORS: _roles(Role.ADMIN),
         Action.ADD_OPERATOR: _roles(Role.ADMIN),
         Action.DISABLE_OPERATOR: _roles(Role.ADMIN),

@@ -13,6 +13,7 @@ from tracetogether.keyring import KeyRing
 from tracetogether.local_days import UTC_DAYS, LocalDays
 from tracetogether.parameters import (
     PURGE_OVERDUE_S,
+    RESTRICTIONS,
     RETENTION,
     SESSION_IDLE_S,
     SESSION_LONGEST_S,
@@ -65,6 +66,8 @@ class Purge:
         - PINs: once used up, void or expired.
         - Followed contacts, notes and declarations: with the uploads of the day whose key seals
           them.
+        - Restrictions, with their appeals, and orders: 21 days after their end; a restriction by an
+          order stays as long as the order.
         - Cases: 25 days after they were opened or last given a PIN, later than all their uploads.
         - Follow-ups end after their last day, operators' sessions when idle or too old.
 
@@ -105,6 +108,8 @@ class Purge:
             )
             desk.drop_merges(old)
             self.store.charges.drop_consents(now)
+            self.store.status.drop_orders(now - RESTRICTIONS.kept_s)
+            self.store.status.drop_restrictions(now - RESTRICTIONS.kept_s)
             self.store.drop_tokens(now - SECONDS_PER_DAY)  # a token lives for two hours
             self.store.drop_counts(now - COUNTS_KEPT_S)
             self.store.drop_withdrawals(now - self.retention.withdrawals_s)

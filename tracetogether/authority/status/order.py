@@ -47,3 +47,8 @@ class Order:
     def in_force(self, now: float) -> bool:
         """Return whether people can be restricted by it at ``now`` (epoch seconds)."""
         return self.ended_at is None and now < self.ends_at
+
+    @property
+    def full(self) -> bool:
+        """Whether as many people as it allows were restricted by it."""
+        return self.people >= self.most_people

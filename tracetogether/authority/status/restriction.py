@@ -3,18 +3,20 @@
 from dataclasses import dataclass, field
 from enum import Enum
 
+from tracetogether.parameters import RESTRICTIONS, RestrictionRules
+
 
 class Ground(Enum):
     """What a restriction rests on; ``reference`` names it."""
 
-    CASE = "case"  # an open, confirmed case
+    CASE = "case"  # the person's own case, open and confirmed
     ORDER = "order"  # an order that was registered beforehand
 
 
 class RestrictionEvidence(Enum):
     """What two people saw before they restricted somebody."""
 
-    DIAGNOSIS = "diagnosis"  # the person's own case
+    DIAGNOSIS = "diagnosis"  # a positive test: the person's own case
     CONTACT_LINE = "contact-line"  # a line of a contact list, after a tracer spoke to the person
     VISIT = "visit"  # a visit to the place of the order
     OWN_DECLARATION = "own-declaration"  # what the person declared
@@ -25,12 +27,22 @@ class Ending(Enum):
     """Why a restriction ended before its time."""
 
     NOT_ENDED = ""
-    REJECTED = "rejected"  # nobody confirmed it, and somebody refused it
+    REJECTED = "rejected"  # before anybody confirmed it
     LIFTED = "lifted"
-    APPEAL_LIFTED = "appeal-lifted"
-    APPEAL_CORRECTED = "appeal-corrected"
+    APPEAL = "appeal"  # a reviewer decided so
     NEGATIVE_TEST = "negative-test"
     ORDER_ENDED = "order-ended"
+
+
+class RestrictionState(Enum):
+    """What a restriction does at a moment."""
+
+    WAITING = "waiting"  # for its confirmation; passes go on
+    LAPSED = "lapsed"  # nobody confirmed it in time
+    LATER = "later"  # confirmed, and it has not begun
+    IN_FORCE = "in-force"  # no passes
+    SUSPENDED = "suspended"  # an appeal waits for too long; passes go on
+    OVER = "over"
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,15 +84,19 @@ class Restriction:
     ended_by: str = ""
     ending: Ending = Ending.NOT_ENDED
 
-    def suspended(self, now: float) -> bool:
-        """Return whether an appeal has waited too long for its decision at ``now``."""
-        return self.suspends_at is not None and now > self.suspends_at
+    def state(self, now: float, rules: RestrictionRules = RESTRICTIONS) -> RestrictionState:
+        """Return what it does at ``now`` (epoch seconds), as far as this row says it."""
+        if now >= self.until or (self.ended_at is not None and now >= self.ended_at):
+            return RestrictionState.OVER
+        if self.confirmed_at is None or now < self.confirmed_at:
+            waits = now <= self.set_at + rules.confirmed_within_s
+            return RestrictionState.WAITING if waits else RestrictionState.LAPSED
+        if now < self.begins_at:
+            return RestrictionState.LATER
+        if self.suspends_at is not None and now > self.suspends_at:
+            return RestrictionState.SUSPENDED
+        return RestrictionState.IN_FORCE
 
     def in_force(self, now: float) -> bool:
         """Return whether the person gets no passes at ``now`` (epoch seconds)."""
-        return (
-            self.confirmed_at is not None
-            and self.ended_at is None
-            and self.begins_at <= now < self.until
-            and not self.suspended(now)
-        )
+        return self.state(now) is RestrictionState.IN_FORCE
