@@ -110,7 +110,8 @@ def test_the_same_hour_gives_the_same_numbers_and_nothing_is_stored(world: World
 def test_the_writer_makes_what_cose_and_hcert_make() -> None:
     key = SigningKey.from_secret(bytes(31) + b"\x09")
     for issuer in ("SG_MOH", "\xa5" * 8, "A"):
-        text = PassWriter(issuer, key).text(int(NOON), int(NOON) + HOUR, b"\x00\xa5" * 4)
+        wanted = (int(NOON), int(NOON) + HOUR, b"\x00\xa5" * 4)
+        (text,) = PassWriter(issuer, key).texts([wanted])
         message = cose.read(hcert.from_text(text))
         assert message.payload == Pass(issuer, int(NOON), int(NOON) + HOUR, b"\x00\xa5" * 4).write()
         assert message.signed_by(key.public)

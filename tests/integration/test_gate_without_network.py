@@ -312,3 +312,30 @@ def test_symptoms_are_declared_from_the_command_line(
     assert latest.symptoms
     assert "pass.advised.symptoms" in invoked("pass", "show", phone, "--json").output
     assert invoked("pass", "declare", phone).exit_code == 2  # it has to be said
+
+
+def test_one_pass_is_checked_against_the_gates_own_lists(
+    gate: Gate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = wall()
+    user, withheld = gate.world.user(), gate.world.user()
+    current, stopped = (
+        gate.world.authority.passes.batch(who, now).passes[0] for who in (user, withheld)
+    )
+    restrict_now(gate.world, withheld, now)
+    gate.fetched(now)
+    monkeypatch.chdir(gate.folder.parent)
+    said = [
+        invoked("gate", "check", text, "--at", str(int(at)))
+        for text, at in ((current, now), (current, now + HOUR), (stopped, now))
+    ]
+    assert [(each.exit_code, each.stdout) for each in said] == [
+        (0, "pass\n"),
+        (1, "not now\n"),
+        (1, "not now\n"),
+    ]
+    late = invoked("gate", "check", current, "--at", str(int(now + 25 * HOUR)))
+    assert late.exit_code == 1
+    assert "25 hours old" in str(late.exception)
+    monkeypatch.chdir(gate.folder)  # where there is no gate
+    assert invoked("gate", "check", current).exit_code == 2

@@ -11,9 +11,11 @@ import click
 from tracetogether.adapters.qr_images import MOST_BYTES as MOST_PICTURE_BYTES
 from tracetogether.adapters.qr_images import codes_in, is_picture
 from tracetogether.cli.console import print_json, utc_text
+from tracetogether.cli.gate_folder import DEFAULT_FOLDER, SETTINGS, GateSettings, load_lists
 from tracetogether.cli.options import EXISTING_FILE, as_json, moment_of
 from tracetogether.errors import TrustError, UnreadableMessageError
-from tracetogether.healthcode.checking import check as judge
+from tracetogether.healthcode.gate_lists import GateLists
+from tracetogether.healthcode.revocations import RevocationList
 from tracetogether.healthcode.verdicts import Admitted, Refused
 from tracetogether.plain_text import visible
 from tracetogether.signed.trust import TrustList
@@ -31,7 +33,7 @@ _CODES: Final = ("HC1:", "NZCP:", "shc:/")  # how a text begins that is no name 
     type=EXISTING_FILE,
     multiple=True,
     help="Keys that the gate believes: a PEM certificate, a JWK set, or a trust list. Can be given "
-    "several times.",
+    "several times.  [default: the lists of the gate in ./gate]",
 )
 @click.option(
     "--at", metavar="TIME", help="Time (UTC) at which it is shown; the default is the present."
@@ -56,10 +58,7 @@ def check(
     Nothing is asked over a network, and nothing is kept.
     """
     now = time.time() if at is None else moment_of(at, "--at")
-    if not files:
-        raise click.UsageError("say which keys the gate believes: --trust FILE")
-    trust = reduce(TrustList.joined_with, map(_read_keys, files))
-    verdict = _judge(_content(shown), trust, now)
+    verdict = _judge(_content(shown), _lists(files, now), now)
     if as_json:
         print_json(_as_json(verdict))
     else:
@@ -67,6 +66,24 @@ def check(
         if explain:
             click.echo(_explained(verdict))
     ctx.exit(0 if isinstance(verdict, Admitted) else 1)
+
+
+def _lists(files: tuple[Path, ...], now: float) -> GateLists:
+    """Return the keys in the files; without files, the lists of the gate in this folder.
+
+    Raises:
+        click.UsageError: there is no file and no gate.
+        ClockError: the gate's lists are too old at ``now``, or from a later time.
+    """
+    if files:
+        trust = reduce(TrustList.joined_with, map(_read_keys, files))
+        return GateLists(trust, RevocationList.of("", (), 0))
+    if not (DEFAULT_FOLDER / SETTINGS).is_file():
+        msg = "say which keys the gate believes: --trust FILE, or `tracetogether gate init URL`"
+        raise click.UsageError(msg)
+    lists = load_lists(DEFAULT_FOLDER, GateSettings.load(DEFAULT_FOLDER))
+    lists.check_age(now)
+    return lists
 
 
 def _read_keys(file: Path) -> TrustList:
@@ -95,13 +112,13 @@ def _content(shown: str) -> bytes:
     return shown.encode(errors="replace")
 
 
-def _judge(content: bytes, trust: TrustList, now: float) -> Admitted | Refused:
+def _judge(content: bytes, lists: GateLists, now: float) -> Admitted | Refused:
     """Return the verdict on a text, or on the codes of a picture: the first that is admitted."""
     if not is_picture(content):
         text = content.decode("utf-8", errors="replace").strip("\r\n")  # blanks count in Base45
-        return judge(text, trust, (), now)
+        return lists.judge(text, now)
     try:
-        verdicts = [judge(text, trust, (), now) for text in codes_in(content)]
+        verdicts = [lists.judge(text, now) for text in codes_in(content)]
     except UnreadableMessageError as error:
         return Refused("unreadable", str(error), error.code)
     if not verdicts:

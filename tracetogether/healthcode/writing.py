@@ -8,9 +8,12 @@ long.
 """
 
 import zlib
+from collections.abc import Iterable
 from typing import Final
 
-from tracetogether import base45
+import numpy as np
+
+from tracetogether.base45 import ALPHABET
 from tracetogether.cbor import write_cbor
 from tracetogether.crypto import SigningKey
 from tracetogether.healthcode.passes import NUMBER_BYTES, Pass
@@ -22,6 +25,7 @@ _STORED: Final = 0  # zlib's level
 _BEGIN: Final = 0x7A7A7A7A // SECONDS_PER_HOUR * SECONDS_PER_HOUR  # as long in CBOR as a real time
 _END: Final = _BEGIN + SECONDS_PER_HOUR
 _NUMBER: Final = b"\xa5" * NUMBER_BYTES
+_LETTERS: Final = np.frombuffer(ALPHABET.encode(), np.uint8)
 
 
 class PassWriter:
@@ -33,7 +37,8 @@ class PassWriter:
 
     Example:
         >>> writer = PassWriter("SG_MOH", SigningKey.from_secret(bytes(31) + b"x"))
-        >>> len(writer.text(1_588_593_600, 1_588_597_200, b"8 bytes."))
+        >>> [text] = writer.texts([(1_588_593_600, 1_588_597_200, b"8 bytes.")])
+        >>> len(text)
         210
     """
 
@@ -52,28 +57,43 @@ class PassWriter:
         self._before_payload, behind = _parted(message, payload)
         self._before_signature = behind[: -len(cose.read(message).signature)]
 
-    def text(self, not_before: int, expires: int, number: bytes) -> str:
-        """Return a signed pass as the text of a QR code.
+    def texts(self, passes: Iterable[tuple[int, int, bytes]]) -> list[str]:
+        """Return signed passes as texts of QR codes.
 
         Args:
-            not_before: a whole hour, epoch seconds.
-            expires: a whole hour, epoch seconds.
-            number: 8 bytes.
+            passes: not before, expires (whole hours, epoch seconds) and number (8 bytes) of each.
         """
-        payload = b"".join(
-            (
-                self._before_end,
-                write_cbor(expires),
-                self._before_begin,
-                write_cbor(not_before),
-                self._before_number,
-                number,
-                self._behind_number,
-            )
-        )
-        signature = self._key.sign(self._before_signed + payload)
-        message = b"".join((self._before_payload, payload, self._before_signature, signature))
-        return PREFIX + base45.encode(zlib.compress(message, _STORED))
+        packed = []
+        times, encoded = (0, 0), b""
+        for *span, number in passes:
+            if times != tuple(span):
+                begin, end = times = span[0], span[1]
+                parts = (self._before_end, write_cbor(end), self._before_begin, write_cbor(begin))
+                encoded = b"".join((*parts, self._before_number))
+            payload = encoded + number + self._behind_number
+            signature = self._key.sign(self._before_signed + payload)
+            message = b"".join((self._before_payload, payload, self._before_signature, signature))
+            packed.append(zlib.compress(message, _STORED))
+        return [PREFIX + text for text in _base45_of_equal_lengths(packed)]
+
+
+def _base45_of_equal_lengths(rows: list[bytes]) -> list[str]:
+    """Return Base45 (RFC 9285) of byte strings that are equally long, all in one go.
+
+    Two bytes make a number n = c + 45 d + 45² e, written as the letters c d e. A last odd byte
+    makes two letters.
+    """
+    if not rows:
+        return []
+    raw = np.frombuffer(b"".join(rows), np.uint8).reshape(len(rows), -1).astype(np.int64)
+    even = raw.shape[1] // 2 * 2
+    pairs = raw[:, 0:even:2] * 256 + raw[:, 1:even:2]
+    letters = np.stack([pairs % 45, pairs // 45 % 45, pairs // 2025], axis=2)
+    columns = [letters.reshape(len(rows), -1)]
+    if raw.shape[1] % 2:
+        columns.append(np.stack([raw[:, -1] % 45, raw[:, -1] // 45], axis=1))
+    written = _LETTERS[np.concatenate(columns, axis=1)]
+    return [row.tobytes().decode("ascii") for row in written]
 
 
 def _parted(whole: bytes, part: bytes) -> tuple[bytes, bytes]:

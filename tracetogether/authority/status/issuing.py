@@ -6,7 +6,7 @@ person declared, as the policy in use says.
 """
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -278,17 +278,20 @@ class Passes:
 
     # --- parts of the above ---
 
-    def _texts(self, user_id: str, first: int) -> Iterable[str]:
+    def _texts(self, user_id: str, first: int) -> list[str]:
         hours = range(first, first + PASSES.hours)
         signers = self.signing.of_days({utc_day(hour * SECONDS_PER_HOUR) for hour in hours})
-        writers: dict[int, PassWriter] = {}
+        by_kid: dict[str, list[tuple[int, int, bytes]]] = {}
         for hour, number in numbers_of_hours(self.keys, user_id, hours):
             begin = hour * SECONDS_PER_HOUR
-            signer = signers[utc_day(begin)]
-            writer = writers.get(signer.first_day)
-            if writer is None:
-                writer = writers[signer.first_day] = PassWriter(self.organisation, signer.key)
-            yield writer.text(begin, begin + PASSES.valid_s, number)
+            wanted = by_kid.setdefault(signers[utc_day(begin)].kid, [])
+            wanted.append((begin, begin + PASSES.valid_s, number))
+        keys = {signer.kid: signer.key for signer in signers.values()}
+        return [
+            text
+            for kid, wanted in by_kid.items()
+            for text in PassWriter(self.organisation, keys[kid]).texts(wanted)
+        ]
 
     def _standing(self, user_id: str, now: float, restriction: Restriction | None) -> Standing:
         facts: dict[StatusFact, int] = {}

@@ -32,19 +32,16 @@ class PassKey:
     """A key that signs passes.
 
     Attributes:
-        key: the key; its kid is ``key.public.kid``.
+        key: the key.
+        kid: its kid in hexadecimal.
         first_day: the first UTC day on which it signs.
         until_s: epoch seconds from which nothing that it signed is valid any more.
     """
 
     key: SigningKey
+    kid: str
     first_day: int
     until_s: int
-
-    @property
-    def kid(self) -> str:
-        """The kid in hexadecimal."""
-        return self.key.public.kid.hex()
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +135,8 @@ class PassKeys:
         attempt = 0
         while True:
             secret = self.keys.day_key(_PURPOSE, seed_day, str(attempt))
-            made = PassKey(SigningKey.from_secret(secret), seed_day, end)
-            if made.kid not in retired:
-                return made
+            made = SigningKey.from_secret(secret)
+            kid = made.public.kid.hex()
+            if kid not in retired:
+                return PassKey(made, kid, seed_day, end)
             attempt += 1
