@@ -246,6 +246,27 @@ CALLS: dict[str, tuple[Action, Act]] = {
         Action.ADD_OPERATOR,
         lambda service, by: service.operator_import.run([], NOON, by=by),
     ),
+    "partners.add": (
+        Action.CHANGE_PARTNERS,
+        lambda service, by: service.partners.add(b"", NOON, days=1, by=by),
+    ),
+    "partners.all": (Action.LIST_PARTNERS, lambda service, by: service.partners.all(by=by)),
+    "partners.confirm": (
+        Action.CONFIRM_PARTNER,
+        lambda service, by: service.partners.confirm("NONE", "0", NOON, by=by),
+    ),
+    "partners.remove": (
+        Action.CHANGE_PARTNERS,
+        lambda service, by: service.partners.remove("NONE", NOON, by=by),
+    ),
+    "partners.take_revocations": (
+        Action.CHANGE_PARTNERS,
+        lambda service, by: service.partners.take_revocations("NONE", b"", by=by),
+    ),
+    "partners.update": (
+        Action.CHANGE_PARTNERS,
+        lambda service, by: service.partners.update("NONE", b"", NOON, by=by),
+    ),
     "pins.issue": (Action.ISSUE_PIN, lambda service, by: service.pins.issue(CASE, NOON, by=by)),
     "staff.add": (
         Action.ADD_OPERATOR,
@@ -372,6 +393,7 @@ NO_CALLER = {
     *("restrictions.state", "restrictions.found", "restrictions.shown"),
     *("restrictions.without_evidence", "appeals.open", "appeals.of_user"),
     "figures.restriction_figures",
+    *("partners.rows", "partners.revoked", "partners.own_fingerprint"),
     *("limits.count", "tracing.found", "tracing.concerned", "tracing.policy"),
 }
 """Methods that act for no caller."""
@@ -471,6 +493,11 @@ ARGUMENTS = {
     "case pin": ["CASE"],
     "case reveal": ["CASE", "person", "--reason", "a test"],
     "charge end": ["NONE", "--reason", "a test"],
+    "partner add": ["cases.csv"],
+    "partner confirm": ["NONE", "0"],
+    "partner fingerprint": [],
+    "partner remove": ["NONE"],
+    "partner update": ["NONE", "cases.csv"],
     "follow-up assign": ["NONE", "-"],
     "follow-up call": ["NONE", "symptoms"],
     "follow-up show": ["NONE"],

@@ -174,6 +174,12 @@ COMMANDS: dict[str, Words] = {
     "authority case reveal": each(
         f"{{case}} {{person}} --reason {{evil}} {D}", f"{{case}} {{evil}} --reason call {D}"
     ),
+    "authority partner add": each(f"{{table}} --organisation {{evil}} {D}"),
+    "authority partner confirm": each(f"{{evil}} {{evil}} {D}"),
+    "authority partner fingerprint": each(D),
+    "authority partner list": each(D, f"{D} --json"),
+    "authority partner remove": each(f"{{evil}} {D}"),
+    "authority partner update": each(f"{{evil}} {{table}} {D}"),
     "authority charge code": each(f"{D} --lang {{evil}}", f"{D} --lang ta", f"{D} --json"),
     "authority charge end": each(f"{{evil}} --reason {{evil}} {D}", f"NONE --reason x {D}"),
     "authority demo-data": each("{table}"),

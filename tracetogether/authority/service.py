@@ -29,6 +29,7 @@ from tracetogether.authority.oversight.retention import Purge
 from tracetogether.authority.oversight.statistics import Monitoring
 from tracetogether.authority.oversight.store import AuthorityStore
 from tracetogether.authority.oversight.time_zone import local_days
+from tracetogether.authority.partners.recognition import Partners
 from tracetogether.authority.status.appealing import Appeals
 from tracetogether.authority.status.attempts import Attempting
 from tracetogether.authority.status.charges import Charges
@@ -83,6 +84,7 @@ class Authority:
     appeals: Appeals
     laboratory: LaboratoryResults
     figures: PublicFigures
+    partners: Partners
     limits: Limits
     tallies: Tallies
     audit: Audit
@@ -174,6 +176,7 @@ class Authority:
             days=days,
         )
         purge = Purge(keys=keys, save_keys=save_keys, store=store, audit=audit, days=days)
+        partners = Partners(store=store, audit=audit, organisation=name)
         return cls(
             access=Access(store),
             staff=staff,
@@ -227,6 +230,7 @@ class Authority:
                 declarations=declarations,
                 signing=PassKeys(keys=keys, store=store, audit=audit),
                 issuance=issuance,
+                partners=partners,
                 audit=audit,
             ),
             orders=Orders(store=store, attempts=attempts, entropy=entropy),
@@ -240,6 +244,7 @@ class Authority:
             ),
             laboratory=LaboratoryResults(store=store, attempts=attempts, days=days),
             figures=PublicFigures(store=store, restrictions=restrictions, days=days),
+            partners=partners,
             limits=limits,
             tallies=tallies,
             audit=audit,

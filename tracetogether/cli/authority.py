@@ -36,6 +36,7 @@ from tracetogether.cli.authority_options import (
     folder_argument,
     other_database_option,
 )
+from tracetogether.cli.authority_partner import partner
 from tracetogether.cli.authority_pass import authority_pass
 from tracetogether.cli.authority_phones import phones
 from tracetogether.cli.authority_policy import policy
@@ -80,6 +81,7 @@ for _command in (
     order,
     restriction,
     appeal,
+    partner,
 ):
     authority.add_command(_command)
 case.add_command(import_cases)

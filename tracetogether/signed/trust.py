@@ -94,9 +94,10 @@ class TrustList:
         organisation: whose list it is; "" for keys out of files.
         issued: when it was made, epoch seconds.
         expires: until when it holds, epoch seconds.
+        signer: the key that signed it as it was read; None for keys out of files.
     """
 
-    __slots__ = ("_by_kid", "expires", "issued", "keys", "organisation")
+    __slots__ = ("_by_kid", "expires", "issued", "keys", "organisation", "signer")
 
     def __init__(
         self,
@@ -105,7 +106,9 @@ class TrustList:
         organisation: str = "",
         issued: float = 0,
         expires: float = float("inf"),
+        signer: VerifyingKey | None = None,
     ) -> None:
+        self.signer = signer
         self.keys = tuple(keys)
         self.organisation = organisation
         self.issued = issued
@@ -183,7 +186,8 @@ class TrustList:
             expires=needed_time_of(claims, EXPIRES),
         )
         own = [row.key for row in found.of_kid(message.kid) if TRUST in row.purposes]
-        if message.signed_by_any(own if key is None else [key]) is None:
+        found.signer = message.signed_by_any(own if key is None else [key])
+        if found.signer is None:
             raise TrustError("the trust list is not signed by the key expected", "trust-signature")
         return found
 

@@ -38,8 +38,9 @@ def read_trust_file(data: bytes) -> TrustList:
     """Read the keys of a file; its content says what it is.
 
     It may be X.509 certificates (PEM, or one in DER), a public key (PEM), a JWK or a JWK set, a DID
-    document, or a trust list of ours. A certificate signs for its country. A JWK signs for the
-    organisation in its member "iss", for any if it has none, and what its member "purposes" lists.
+    document, or a trust list of ours, as it is or as JSON from `/v1/trust`. A certificate signs for
+    its country. A JWK signs for the organisation in its member "iss", for any if it has none, and
+    what its member "purposes" lists.
 
     Raises:
         TrustError: it is none of these, or a key is of another kind.
@@ -52,9 +53,9 @@ def read_trust_file(data: bytes) -> TrustList:
         return TrustList([_unbound(key, key.kid)])
     if start.startswith((b"-----", b"\x30")):
         return TrustList(map(_of_certificate, read_certificates(data)))
-    if start.startswith((b"{", b"[")):
-        return TrustList(_of_json(data))
     try:
+        if start.startswith((b"{", b"[")):
+            return _of_json(data)
         return TrustList.read(data)
     except UnreadableMessageError as error:
         raise TrustError(
@@ -81,19 +82,20 @@ def _unbound(key: VerifyingKey, kid: bytes | None, organisation: str = "") -> Tr
     return TrustedKey(kid, key, organisation, "", _SHOWABLE, 0, math.inf)
 
 
-def _of_json(data: bytes) -> Iterator[TrustedKey]:
+def _of_json(data: bytes) -> TrustList:
     try:
         document = json.loads(data)
     except (ValueError, RecursionError):
         raise TrustError("the file of keys is no JSON", "trust-file") from None
     match document:
+        case {"trust": str() as signed}:
+            return TrustList.read(_base64(signed))
         case {"keys": list() as keys}:
-            yield from _usable(keys)
+            return TrustList(_usable(keys))
         case {"id": str() as issuer, "verificationMethod": list() as methods}:
-            for method in methods:
-                yield from _of_method(method, issuer)
+            return TrustList(row for method in methods for row in _of_method(method, issuer))
         case {"kty": _}:
-            yield from _of_jwk(document)
+            return TrustList(_of_jwk(document))
         case _:
             raise TrustError("the JSON is no JWK, JWK set or DID document", "trust-file")
 
@@ -179,7 +181,11 @@ def _key_of(jwk: Mapping[str, object]) -> VerifyingKey:
 
 
 def _number(text: str) -> bytes:
+    return _base64(text + "=" * (-len(text) % 4), url=True)
+
+
+def _base64(text: str, *, url: bool = False) -> bytes:
     try:
-        return base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
+        return base64.b64decode(text, altchars=b"-_" if url else None, validate=True)
     except (binascii.Error, ValueError):
-        raise TrustError("a number of a JWK is no Base64url", "trust-file") from None
+        raise TrustError("a value in the JSON is no Base64", "trust-file") from None

@@ -8,12 +8,14 @@ person declared, as the policy in use says.
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Final
 
 from tracetogether.authority.access.audit import LONGEST_REASON, Audit
 from tracetogether.authority.access.permissions import Action, Caller
 from tracetogether.authority.cases.followed import ACTIVE, person_tags
 from tracetogether.authority.intake.issuance import Issuance
+from tracetogether.authority.partners.recognition import Partners
 from tracetogether.authority.status.declarations import Declarations
 from tracetogether.authority.status.numbers import (
     hour_of,
@@ -112,6 +114,7 @@ class Passes:
         declarations: what people declared.
         signing: the keys that sign.
         issuance: registers people without a phone.
+        partners: other authorities, whose keys and revocations our lists name too.
         audit: the log.
     """
 
@@ -122,6 +125,7 @@ class Passes:
     declarations: Declarations
     signing: PassKeys
     issuance: Issuance
+    partners: Partners
     audit: Audit
 
     # --- phones ---
@@ -251,6 +255,7 @@ class Passes:
                 until_time=now + PASSES.list_valid_s,
             )
         )
+        rows.extend(self.partners.rows(now))
         return TrustList(
             rows,
             organisation=self.organisation,
@@ -273,7 +278,8 @@ class Passes:
             for user_id in restricted
             for number in numbers_still_valid(self.keys, user_id, now)
         )
-        found = RevocationList.of(self.organisation, numbers, int(now))
+        of_partners = self.partners.revoked(now)
+        found = RevocationList.of(self.organisation, chain(numbers, of_partners), int(now))
         return found.signed(self.signing.of_lists())
 
     # --- parts of the above ---

@@ -1,0 +1,1 @@
+"""Other authorities whose passes are recognised: their keys, confirmed by two people."""
