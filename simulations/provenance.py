@@ -19,6 +19,7 @@ PACKAGES: Final = ("simulations", "tracetogether")
 
 WITHOUT_EFFECT: Final = frozenset(
     {
+        "simulations/attacks",
         "simulations/city",
         "simulations/library",
         "simulations/pages",

@@ -266,6 +266,7 @@ COMMANDS: dict[str, Words] = {
     "conformance vectors": each("{place}/node/phone.db/{evil}", "{table}"),
     "continuity": each("{table}", "{table} --columns {evil}={evil}", "{place}/{evil}"),
     "record": each("{table}", "{place}/none/{evil} --radio {evil}"),
+    "simulate attack": each("{evil}", "replay --protocol {evil}", "replay --seed {evil}"),
     "simulate bench": each("--people {evil}"),
     "simulate cost-curve": each("{evil}", "lift --set {evil}", "lift --seeds 1 --cost {evil}"),
     "simulate check": each("{place}/evil.toml", "{table}", "lift --set {evil}={evil}"),

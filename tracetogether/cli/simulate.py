@@ -15,6 +15,7 @@ from simulations.settings.scenario import (
 )
 from tracetogether.cli.console import answer, fixed, right, say, table
 from tracetogether.cli.options import EXISTING_FOLDER, FILE, as_json
+from tracetogether.cli.simulate_attack import attack_protocols
 from tracetogether.cli.simulate_bench import bench_crowds
 from tracetogether.cli.simulate_costs import cost_curve
 from tracetogether.cli.simulate_export import export_numbers
@@ -40,6 +41,7 @@ simulate.add_command(sweep_scenario)
 simulate.add_command(export_numbers)
 simulate.add_command(bench_crowds)
 simulate.add_command(cost_curve)
+simulate.add_command(attack_protocols)
 
 
 @simulate.command("list")

@@ -1,0 +1,78 @@
+"""What follows exactly from how protocols are made: the expectations beside measured attacks."""
+
+import math
+from collections.abc import Mapping
+from typing import Final
+
+from simulations.attacks.victims import DAYS
+from tracetogether.units import SECONDS_PER_DAY, SECONDS_PER_HOUR
+
+LINKED_S: Final[Mapping[str, float]] = {
+    "bluetrace": 0,
+    "robert": 0,
+    "gaen": SECONDS_PER_DAY,
+    "dp3t-low-cost": DAYS * SECONDS_PER_DAY,
+    "dp3t-hybrid-4h": 4 * SECONDS_PER_HOUR,
+    "dp3t-hybrid-2h": 2 * SECONDS_PER_HOUR,
+    "dp3t-unlinkable": 900,
+    "tcn": 6 * SECONDS_PER_HOUR,
+    "desire": 0,
+}
+"""For how long what is published joins a person's sightings, seconds."""
+
+LAST_ACCEPTED_S: Final[Mapping[str, int | None]] = {
+    "bluetrace": 900,
+    "robert": 180,
+    "gaen": 2 * SECONDS_PER_HOUR + 600 - 1,
+    "dp3t-low-cost": SECONDS_PER_DAY - 1,
+    "dp3t-hybrid-4h": 4 * SECONDS_PER_HOUR - 1,
+    "dp3t-hybrid-2h": 2 * SECONDS_PER_HOUR - 1,
+    "dp3t-unlinkable": 900 - 1,
+    "tcn": None,
+    "desire": 0,
+}
+"""Whole seconds after its sending, at the begin of its time, at which a token last counts."""
+
+
+def linked_share(window_s: float, days: int = DAYS) -> float:
+    """Return the share of pairs of sightings that fall into the same window.
+
+    Sightings are at uniform times over ``days``. One of a pair lies in some window, and the other
+    lies in the same one with the window's share of the whole time.
+    """
+    return window_s / (days * SECONDS_PER_DAY)
+
+
+def known_edges(diagnosed: float) -> float:
+    """Return the share of true contacts that an authority learns by name, with perfect logs.
+
+    A contact stays unknown only if neither of the two is diagnosed, who each are with the
+    probability ``diagnosed``.
+    """
+    return 1 - (1 - diagnosed) ** 2
+
+
+def graph_bits(people: int, contacts: int) -> float:
+    """Return the bits of a contact graph: log2 of the number of graphs with these contacts."""
+    return _log2_choose(people * (people - 1) // 2, contacts)
+
+
+def bits_learned(people: int, contacts: int, diagnosed: int, known: int) -> float:
+    """Return by how many bits the logs of diagnosed people narrow the graph down.
+
+    Args:
+        people: how many.
+        contacts: edges of the graph; the number is taken as known.
+        diagnosed: how many people's logs the authority holds, whole.
+        known: how many contacts these logs hold.
+    """
+    healthy = people - diagnosed
+    left = _log2_choose(healthy * (healthy - 1) // 2, contacts - known)
+    return graph_bits(people, contacts) - left
+
+
+def _log2_choose(whole: int, part: int) -> float:
+    if not 0 <= part <= whole:
+        raise ValueError(f"{part} of {whole} can't be chosen")
+    logs = math.lgamma(whole + 1) - math.lgamma(part + 1) - math.lgamma(whole - part + 1)
+    return logs / math.log(2)
