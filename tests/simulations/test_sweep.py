@@ -11,7 +11,7 @@ import pytest
 from click.testing import CliRunner
 
 from simulations import provenance as provenance_module
-from simulations.pages.replay_page import adoption_curve
+from simulations.pages.adoption_curve import adoption_curve
 from simulations.settings.scenario import scenario_text
 from simulations.studies import sweep as module
 from simulations.studies.sweep import Part, SweepRow, digest, plan, play, points, sweep, values_of
@@ -100,7 +100,7 @@ STOPPING = """
 import sys, threading
 from pathlib import Path
 from simulations import provenance as provenance_module
-from simulations.pages.replay_page import adoption_curve
+from simulations.pages.adoption_curve import adoption_curve
 from simulations.settings.scenario import scenario_text
 from simulations.studies import sweep as module
 played = []

@@ -1,11 +1,12 @@
 """`tracetogether simulate`: play a crowd with the real library and score the whole chain."""
 
 from dataclasses import asdict
+from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import click
 
-from simulations.pages.replay_page import save_page
 from simulations.settings.scenario import (
     cautions,
     load_scenario,
@@ -25,6 +26,7 @@ from tracetogether.cli.simulate_options import caution, keys_table, setting
 from tracetogether.cli.simulate_run import run_scenario
 from tracetogether.cli.simulate_sweep import sweep_scenario
 from tracetogether.cli.simulate_validate import validate
+from tracetogether.errors import MissingExtraError
 from tracetogether.plain_text import counted
 
 
@@ -101,7 +103,8 @@ def check(scenario: str, settings: dict[str, str], *, as_json: bool) -> None:
 
 
 @simulate.command()
-@click.argument("folder", type=EXISTING_FOLDER)
+@click.argument("folder", type=EXISTING_FOLDER, metavar="RUN")
+@click.argument("other", type=EXISTING_FOLDER, metavar="[RUN]", required=False)
 @click.option(
     "-o",
     "--output",
@@ -117,10 +120,18 @@ def check(scenario: str, settings: dict[str, str], *, as_json: bool) -> None:
     metavar="DIR",
     help="Also draw the curve of a sweep over adoption, from the folder of its --out.",
 )
-def report(folder: Path, output: Path, sweep: Path | None) -> None:
-    """Make one HTML page of the run kept in FOLDER: the crowd replayed, links, logs and scores.
+def report(folder: Path, other: Path | None, output: Path, sweep: Path | None) -> None:
+    """Make one HTML page of a kept run, or of two side by side.
 
-    The page needs no network and no other file.
+    RUN is the folder of `simulate run --out`. The page has the share of contacts found, where the
+    others were lost, the place with a replay, each list beside what happened, and tables. It needs
+    no network and no other file, and prints on A4.
     """
-    save_page(folder, output, sweep=sweep)
+    try:
+        page: Any = import_module("simulations.pages.report_page")
+    except ModuleNotFoundError as missing:
+        if missing.name not in {"jinja2", "markupsafe"}:
+            raise
+        raise MissingExtraError("The page", "plot") from None
+    page.save_page(folder, output, other=other, sweep=sweep)
     say(f"Written to {output}")
