@@ -15,9 +15,11 @@ from tests.authority_world import NOON
 from tests.old_schemas import REVISIONS, in_postgres, of_first_schema, of_schema
 from tests.restored_desk import KEPT, RestoredDesk, command, traced
 from tracetogether.adapters.sql_store.databases import UnreadableError
-from tracetogether.authority.access.permissions import CONSOLE
+from tracetogether.authority.access.permissions import CONSOLE, Caller, Role
 from tracetogether.authority.access.sign_in import KeptPassword, Session
 from tracetogether.authority.service import Authority
+from tracetogether.authority.status.order import OrderKind
+from tracetogether.authority.status.restriction import Ground, RestrictionEvidence
 from tracetogether.cli.authority_folder import KEYS, exclusive_use, migrate_folder
 from tracetogether.cli.authority_restore import prepared_restore
 from tracetogether.cli.folder_locks import shared_use
@@ -101,6 +103,57 @@ def spoilt(path: Path, how: str) -> None:
             other = sqlite3.connect(path)
             other.execute("CREATE TABLE theirs (x)")
             other.close()
+
+
+# --- restrictions ---
+
+
+def _restricted(service: Authority) -> str:
+    user = service.issuance.register().user_id
+    setter, reviewer = (Caller(role.value, frozenset({role})) for role in _TWO)
+    by = Caller("mei", frozenset({Role.SUPERVISOR}))
+    day = SECONDS_PER_DAY
+    order = service.orders.add(
+        OrderKind.BORDER, "Act 12", "Gate 4", (NOON - day, NOON), NOON + 30 * day, 9, NOON, by=by
+    )
+    found = service.restrictions.set(
+        user,
+        Ground.ORDER,
+        order.order_id,
+        RestrictionEvidence.VISIT,
+        NOON + 9 * day,
+        NOON,
+        by=setter,
+    )
+    service.restrictions.confirm(found.restriction_id, NOON, by=reviewer)
+    return user
+
+
+_TWO = (Role.RESTRICTOR, Role.REVIEWER)
+
+
+@pytest.mark.parametrize("damaged", [False, True])
+def test_a_lifted_restriction_does_not_come_back(
+    damaged: bool,
+    sqlite_desk: RestoredDesk,
+    clock: Clock,
+    tmp_path: Path,
+) -> None:
+    user = sqlite_desk.work(_restricted)
+    sqlite_desk.ran("backup", str(tmp_path / "b"))
+    reviewer = Caller("reviewer", frozenset({Role.REVIEWER}))
+
+    def lift(service: Authority) -> None:
+        (found,) = service.store.status.restrictions_of(user)
+        service.restrictions.lift(found.restriction_id, NOON + 60, by=reviewer)
+
+    sqlite_desk.work(lift)
+    clock.now = NOON + HOUR
+    if damaged:
+        spoilt(sqlite_desk.folder / "authority.db", "garbage")
+    sqlite_desk.ran("restore", str(tmp_path / "b"), "--yes")
+    assert sqlite_desk.work(lambda service: service.restrictions.in_force(user, clock.now)) is None
+    sqlite_desk.work(lambda service: service.audit.verify(by=CONSOLE))
 
 
 # --- everything comes back ---

@@ -245,6 +245,7 @@ COMMANDS: dict[str, Words] = {
     "pass charge add": each("{evil} {evil} {place}/node", "Mei K7Q2D-MXFT3 {table}"),
     "pass charge end": each("{evil} {place}/node", "Mei {table} --lang {evil}"),
     "pass charge list": each("{place}/node", "{table}"),
+    "pass appeal": each("{place}/node --for {evil}", "{table} --lang {evil}"),
     "pass declare": each("{place}/node --symptoms", "{table} --symptoms --since {evil}"),
     "pass show": each("{place}/node", "{place}/node --for {evil}", "{table} --lang {evil}"),
     "node run": each("{place}/node", "{table}"),

@@ -346,6 +346,34 @@ def test_bluetooth_contact_alone_restricts_nobody(world: StatusWorld) -> None:
     assert refused(world, "evidence-of-case", lambda: world.set(order, evidence=diagnosis))
 
 
+def test_an_own_declaration_is_evidence_if_the_person_declared_symptoms(
+    world: StatusWorld,
+) -> None:
+    order, user, declare = world.order(), world.user(), world.authority.declarations.declare
+    own = RestrictionEvidence.OWN_DECLARATION
+    attempt = lambda: world.set(order, user, evidence=own)  # noqa: E731
+    assert refused(world, "not-declared", attempt)[1] == "ravi"
+    declare(user, NOON, symptoms=False)
+    assert refused(world, "not-declared", attempt)
+    declare(user, NOON, symptoms=True)
+    assert attempt().evidence is own
+
+
+def test_passes_stop_and_come_again_with_the_restriction(world: StatusWorld) -> None:
+    user, passes = world.user(), world.authority.passes
+    found = world.set(world.order(), user)
+    assert len(passes.batch(user, NOON).passes) == 48  # one person alone withholds nothing
+    world.authority.restrictions.confirm(found.restriction_id, NOON, by=ROSA)
+    assert (passes.batch(user, NOON).passes, passes.notice(user, NOON).code) == (
+        (),
+        "pass.withheld.order",
+    )
+    world.authority.appeals.open(user, NOON)
+    due = NOON + 48 * SECONDS_PER_HOUR
+    assert passes.batch(user, due).passes == ()
+    assert len(passes.batch(user, due + 1).passes) == 48
+
+
 def test_an_orders_end_frees_everybody_whom_it_restricts(world: StatusWorld) -> None:
     order, users = world.order(), [world.user() for _ in range(3)]
     for user in users:

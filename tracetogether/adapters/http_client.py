@@ -222,6 +222,22 @@ class AuthorityClient:
         answer = self._call("POST", "/v1/declarations", self._credential, body, repeatable=True)
         return int(answer["kept_until"])
 
+    def appeal(self, charge_id: str | None = None) -> list[dict[str, Any]]:
+        """Appeal against what withholds passes; return the open appeals.
+
+        Args:
+            charge_id: a person without a phone whom this phone keeps passes for; None for the
+                owner of the phone.
+
+        Raises:
+            NotFoundError: nothing restricts this person.
+            ConflictError: an appeal was decided less than a day ago.
+        """
+        # Asked again, the server returns the same appeals.
+        body = {"charge_id": charge_id}
+        answer = self._call("POST", "/v1/appeals", self._credential, body, repeatable=True)
+        return list(answer["appeals"])
+
     def withdraw(self) -> None:
         """Withdraw: the authority forgets this phone's user, with cases and uploads."""
         self._call("DELETE", "/v1/users/me", self._credential)

@@ -169,7 +169,7 @@ class Authority:
         attempts = Attempting(store, audit)
         restrictions = Restrictions(
             store=store,
-            grounds=Grounds(store, keys),
+            grounds=Grounds(store, keys, declarations),
             attempts=attempts,
             limits=limits,
             entropy=entropy,
@@ -211,7 +211,9 @@ class Authority:
             ),
             custody=Custody(keys=keys, save_keys=save_keys, audit=audit, store=store),
             purge=purge,
-            monitoring=Monitoring(store=store, keys=keys, limits=limits, purge=purge),
+            monitoring=Monitoring(
+                store=store, keys=keys, limits=limits, purge=purge, restrictions=restrictions
+            ),
             phone_models=PhoneModels(logs=logs, store=store, audit=audit),
             charges=Charges(
                 keys=keys,

@@ -11,6 +11,7 @@ from tracetogether.cli.console import answer, note, say, utc_text
 from tracetogether.cli.node_folder import DEFAULT_FOLDER
 from tracetogether.cli.notice_language import language_option
 from tracetogether.cli.options import FOLDER, as_json
+from tracetogether.cli.pass_appeal import appeal
 from tracetogether.cli.pass_charge import charge
 from tracetogether.cli.pass_folder import (
     PASSES,
@@ -31,6 +32,7 @@ def pass_() -> None:
     """Show a pass at a gate, declare symptoms, and appeal, as the owner of a phone."""
 
 
+pass_.add_command(appeal)
 pass_.add_command(charge)
 
 

@@ -14,6 +14,7 @@ from tracetogether.authority.status.restricting import MOST_SHOWN
 from tracetogether.authority.status.restriction import Restriction, RestrictionState
 from tracetogether.authority.status.results import LaboratoryResult
 from tracetogether.shapes import status as shapes
+from tracetogether.shapes.passes import PassesAsked
 from tracetogether.units import SECONDS_PER_HOUR
 
 _APPEALS = Limit("appeals", 20, SECONDS_PER_HOUR)
@@ -33,14 +34,16 @@ def add_appeals_of_phones(
     """Add the phone's route to its router."""
 
     @router.post("/appeals", status_code=201)
-    def appeal(request: Request) -> shapes.AppealLines:
-        """Appeal against what withholds this phone's passes. It takes no text.
+    def appeal(request: Request, asked: PassesAsked | None = None) -> shapes.AppealLines:
+        """Appeal against what withholds passes of this phone's owner, or of a charge. No text.
 
         Somebody decides who took no part in the restriction. If nobody does within 48 hours,
         passes come again. Asked again, the same appeal is returned, and its clock runs on.
         """
         now, user_id = clock(), request.state.caller
         authority.limits.take(_APPEALS, user_id, now)
+        if asked is not None and asked.charge_id is not None:
+            user_id = authority.charges.user_of(user_id, asked.charge_id)
         opened = authority.appeals.open(user_id, now)
         return shapes.AppealLines(appeals=[shapes.AppealLine.of(found) for found in opened])
 

@@ -10,6 +10,7 @@ from tracetogether.authority.cases.followed import person_tags
 from tracetogether.authority.intake.uploads import unseal
 from tracetogether.authority.oversight.custody import CHECK_VALUE
 from tracetogether.authority.oversight.store import AuthorityStore
+from tracetogether.authority.status.restriction import Ending
 from tracetogether.crypto import equal
 from tracetogether.errors import ConflictError, KeyRingError, SealError
 from tracetogether.keyring import KeyRing
@@ -117,7 +118,9 @@ def carry_over(
 
     Users who withdrew stay deleted. Operators are as they are at present: a disabled operator
     stays so, old passwords stay dead, sessions end. PINs are void, used upload tokens stay used,
-    and requests that were counted stay counted. The audit log goes on where it has come to.
+    and requests that were counted stay counted. Orders, restrictions and appeals are as they are at
+    present; where ``present`` is None, the restrictions of the backup end, since nobody knows which
+    were lifted since. The audit log goes on where it has come to.
 
     Args:
         present: the database that is replaced; None if it is empty or can't be read.
@@ -147,9 +150,35 @@ def carry_over(
             restored.raise_counts(present.all_counts())
             for name, value in present.settings().items():
                 restored.put_setting(name, value)
+        _carry_status(present, restored, now)
         said = asdict(carried) | broken_off
         Audit(restored).record("backup.restored", now, by=CONSOLE.name, **said)
     return carried
+
+
+def _carry_status(present: AuthorityStore | None, restored: AuthorityStore, now: float) -> None:
+    """Take the present orders, restrictions and appeals over; without them, end the backup's."""
+    kept = restored.status
+    if present is None:
+        ended = 0
+        for found in kept.not_over(now):
+            free = replace(found, ended_at=now, ended_by=CONSOLE.name, ending=Ending.LIFTED)
+            ended += kept.change_restriction(free)
+        if ended:
+            name = CONSOLE.name
+            Audit(restored).record("restrictions.ended-by-restore", now, by=name, count=ended)
+        return
+    for order in present.status.orders():
+        if not kept.add_order(order):
+            kept.change_order(order)
+    for restriction in present.status.restrictions_since(0.0):
+        known = restored.has_user(restriction.user_id)  # others registered after the backup
+        if known and not kept.add_restriction(restriction):
+            kept.change_restriction(restriction)
+    for appeal in present.status.appeals():
+        known = kept.restriction(appeal.restriction_id) is not None
+        if known and not kept.add_appeal(appeal):
+            kept.change_appeal(appeal)
 
 
 def _go_on_with_audit(

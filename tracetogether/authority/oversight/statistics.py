@@ -7,6 +7,7 @@ from tracetogether.authority.access.limits import PIN_REFUSALS, Limits
 from tracetogether.authority.access.permissions import Action, Caller
 from tracetogether.authority.oversight.retention import Purge
 from tracetogether.authority.oversight.store import AuthorityStore
+from tracetogether.authority.status.restricting import Restrictions
 from tracetogether.keyring import KeyRing
 from tracetogether.parameters import BLUETRACE, TEMPIDS_OF_A_DAY_KEY, BlueTraceParameters
 from tracetogether.units import utc_day
@@ -40,6 +41,7 @@ class Monitoring:
     keys: KeyRing
     limits: Limits
     purge: Purge
+    restrictions: Restrictions
     parameters: BlueTraceParameters = BLUETRACE
 
     def counts(self, now: float, *, by: Caller) -> Counts:
@@ -76,5 +78,10 @@ class Monitoring:
         days = self.keys.known_days(utc_day(now) + 1)
         age = utc_day(now) - days[0].day if days else 0
         yield "oldest_day_key_days", "Age of the oldest day key in days; over 25 is an alarm.", age
+        without = self.restrictions.without_evidence(now)
+        about = "Restrictions without evidence, set since midnight; 5 are an alarm."
+        yield "restrictions_without_evidence_today", about, without
+        overdue = sum(appeal.overdue(now) for appeal in self.store.status.appeals())
+        yield "appeals_overdue", "Appeals undecided after 48 hours: passes came again.", overdue
         quarantined = sum(day.quarantined for day in days)
         yield "quarantined_day_keys", "Day keys that may be known to others.", quarantined

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from tracetogether.authority.access.permissions import Caller
 from tracetogether.authority.cases.case import OPEN_STATES, CaseState
 from tracetogether.authority.cases.followed import person_tags
+from tracetogether.authority.status.declarations import Declarations
 from tracetogether.authority.status.order import Order, OrderKind
 from tracetogether.authority.status.ordering import found_order
 from tracetogether.authority.status.restriction import Ground, Restriction, RestrictionEvidence
@@ -21,6 +22,7 @@ class Grounds:
 
     store: RestrictingStore
     keys: KeyRing
+    declarations: Declarations
 
     def check(self, restriction: Restriction, now: float, *, by: Caller) -> Order | None:
         """Return the order that a restriction rests on, None for a case, if it carries it now.
@@ -85,6 +87,12 @@ class Grounds:
                 "a contact. Call first, or test"
             )
             raise InvalidRequestError(msg, "bluetooth-alone")
+
+        if evidence is RestrictionEvidence.OWN_DECLARATION:
+            declared = self.declarations.latest(restriction.user_id, now)
+            if declared is None or not declared.symptoms:
+                msg = "this person declared no symptoms in the last 21 days: give other evidence"
+                raise InvalidRequestError(msg, "not-declared")
 
     def _spoken_to(self, restriction: Restriction, now: float) -> bool:
         tags = person_tags(restriction.user_id, now, self.keys)

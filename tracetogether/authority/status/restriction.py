@@ -19,7 +19,7 @@ class RestrictionEvidence(Enum):
     DIAGNOSIS = "diagnosis"  # a positive test: the person's own case
     CONTACT_LINE = "contact-line"  # a line of a contact list, after a tracer spoke to the person
     VISIT = "visit"  # a visit to the place of the order
-    OWN_DECLARATION = "own-declaration"  # what the person declared
+    OWN_DECLARATION = "own-declaration"  # symptoms that the person declared
     NONE = "none"  # only within an order of kind border
 
 
