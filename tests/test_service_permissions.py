@@ -330,6 +330,10 @@ CALLS: dict[str, tuple[Action, Act]] = {
         Action.LIFT_RESTRICTION,
         lambda service, by: service.restrictions.lift("NONE", NOON, by=by),
     ),
+    "restrictions.one": (
+        Action.LIST_RESTRICTIONS,
+        lambda service, by: service.restrictions.one("NONE", NOON, by=by),
+    ),
     "restrictions.page": (
         Action.LIST_RESTRICTIONS,
         lambda service, by: service.restrictions.page(NOON, by=by),

@@ -21,11 +21,14 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 from tracetogether.adapters import http_api, operator_pages
 from tracetogether.adapters.operator_pages.credentials import Totp
-from tracetogether.authority.access.permissions import CONSOLE
+from tracetogether.authority.access.permissions import CONSOLE, Caller, Role
 from tracetogether.authority.cases.case import CaseQuery
 from tracetogether.authority.service import Authority
+from tracetogether.authority.status.order import OrderKind
+from tracetogether.authority.status.restriction import Ground, RestrictionEvidence
 from tracetogether.cli import cli
 from tracetogether.cli.authority_folder import opened_folder
+from tracetogether.units import SECONDS_PER_DAY, SECONDS_PER_HOUR
 
 TARGET = Path(__file__).parent.parent / "desk"
 OPERATOR, PASSWORD = "operator", "made up for pictures"
@@ -91,9 +94,54 @@ def walk(
     page.goto(url + case)
     page.locator(".actions button").first.click()
     save(page, "pin", language)
+    walk_status(page, url, language)
     went("/exports", "exports")
     went("/audit", "audit")
     went("/keys", "keys")
+
+
+def walk_status(page: Page, url: str, language: str) -> None:
+    """Open the pages of restrictions, and give a code in another language; save them."""
+    page.goto(f"{url}/restrictions")
+    page.locator("summary").first.click()
+    save(page, "restrictions", language)
+    for name in ("appeals", "orders"):
+        page.goto(f"{url}/{name}")
+        save(page, name, language)
+    page.goto(f"{url}/charges")
+    page.locator("#language").select_option("ta" if language == "en" else "zh-Hant")
+    page.locator("main button").first.click()
+    save(page, "charge-code", language)
+
+
+def restrict(service: Authority, now: float) -> None:
+    """Restrict made-up people by two orders, so that the pages have something to show."""
+    mei = Caller("mei", frozenset({Role.SUPERVISOR}))
+    ravi = Caller("ravi", frozenset({Role.RESTRICTOR}))
+    reviewers = [Caller(name, frozenset({Role.REVIEWER})) for name in ("rosa", "tom")]
+    window, week = (now - 2 * SECONDS_PER_DAY, now - SECONDS_PER_DAY), now + 7 * SECONDS_PER_DAY
+    basis, places = "Infectious Diseases Act, section {}", ("Canteen 3", "Ferry terminal 2")
+    contact, border = (
+        service.orders.add(kind, basis.format(number), place, window, week, most, now, by=mei)
+        for kind, number, place, most in zip(OrderKind, (15, 31), places, (30, 4), strict=True)
+    )
+    seen = [
+        *((contact, RestrictionEvidence.VISIT, 7), (contact, RestrictionEvidence.VISIT, 0.2)),
+        *((border, RestrictionEvidence.NONE, 5), (contact, RestrictionEvidence.OWN_DECLARATION, 6)),
+        *((contact, RestrictionEvidence.VISIT, 7), (border, RestrictionEvidence.VISIT, 3)),
+    ]
+    for number, (order, evidence, days) in enumerate(seen):
+        then = now - (50 - 9 * number) * SECONDS_PER_HOUR / 10
+        person = service.issuance.register().user_id
+        until = min(then + days * SECONDS_PER_DAY, order.ends_at)
+        made = service.restrictions.set(
+            person, Ground.ORDER, order.order_id, evidence, until, then, by=ravi
+        )
+        if number < len(seen) - 1:
+            reviewer = reviewers[number % 2]
+            service.restrictions.confirm(made.restriction_id, then, by=reviewer)
+        if number in {0, 2, 4}:
+            service.appeals.open(person, then)
 
 
 def fill_in(page: Page, url: str, code: str) -> None:
@@ -134,6 +182,7 @@ def main(folder: Path) -> None:
         app = http_api.create_app(service, clock=clock)
         pages = operator_pages.create_pages(service, name="SG_MOH", clock=clock)
         app.mount(operator_pages.BASE, pages)
+        restrict(service, clock.now)
         browser = driver.chromium.launch(
             executable_path=shutil.which("chromium"), args=["--no-sandbox"]
         )

@@ -28,6 +28,13 @@ from tracetogether.authority.contacts.transmission import ASSUMPTIONS
 from tracetogether.authority.desk.exports import LAYOUTS
 from tracetogether.authority.oversight.restoring import Carried
 from tracetogether.authority.oversight.retention import Purged
+from tracetogether.authority.status.appeal import AppealState
+from tracetogether.authority.status.order import OrderKind
+from tracetogether.authority.status.restriction import (
+    Ground,
+    RestrictionEvidence,
+    RestrictionState,
+)
 from tracetogether.authority.tracing.one_case import POLICIES
 
 PACKAGE = Path(__file__).parents[2] / "tracetogether"
@@ -56,6 +63,12 @@ OWN_KEYS = {
     "merge": merges.MERGED,
     "unmerge": merges.UNMERGED,
     "field": [*sorted(FIELDS), "state", "merge"],
+    "ground": [ground.value for ground in Ground],
+    "evidence": [evidence.value for evidence in RestrictionEvidence],
+    "restriction-state": [state.value for state in RestrictionState],
+    "order-kind": [kind.value for kind in OrderKind],
+    "appeal-state": [state.value for state in AppealState],
+    "decision": [state.value for state in AppealState if state is not AppealState.OPEN],
     "assumption": [assumption.code for assumption in ASSUMPTIONS],
     "assumption-source": sorted({a.source for a in ASSUMPTIONS if "doi" not in a.source}),
 }
@@ -71,6 +84,7 @@ NEVER_SHOWN = {
     *("operator-token-needed", "pin-refused", "pin-form", "token-of-other-phone", "log-received"),
     *("log-too-large", "not-log-of-token", "digest-form", "case-closed-meanwhile"),
     *("audit-head-differs", "audit-log-truncated"),
+    *("charge-code-form", "charge-code-refused", "charges-full"),
     *("console-is-no-person", "nothing-to-appeal", "appeal-decided", "charge-code-form"),
     *("charge-code-refused", "charges-full", "no-such-charge", "declared-since", "no-such-kid"),
     *("declared-since-without-symptoms", "paper-withheld", "policy-file", "policy-value"),

@@ -15,12 +15,14 @@ from playwright.sync_api import (
     sync_playwright,
 )
 
-from tests.authority_world import NOON, World, heard
+from tests.authority_world import NOON, heard
 from tests.conftest import counted_entropy
 from tests.pages_world import PASSWORD, Pages, serving
+from tests.status_world import MEI, RAVI, ROSA, TOM, StatusWorld
 from tracetogether.adapters.http_client import AuthorityClient
 from tracetogether.adapters.sql_store import SqlStore
-from tracetogether.authority.access.permissions import ALL_ROLES, CONSOLE
+from tracetogether.authority.access.permissions import ALL_ROLES, CONSOLE, Role
+from tracetogether.authority.status.order import OrderKind
 from tracetogether.bluetrace.upload import write_upload
 
 pytestmark = [pytest.mark.network, pytest.mark.slow]
@@ -38,11 +40,13 @@ SLOW_MS = 60_000  # a loaded machine is several times slower
 def pages(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pages]:
     place = tmp_path_factory.mktemp("pages") / "authority.db"
     with SqlStore.create(place, name="SG_MOH") as store:
-        world = World.of(counted_entropy(21), store=store)
+        world = StatusWorld.of(counted_entropy(21), store=store)
         with serving(world) as served:
             served.operator("second", *ALL_ROLES)
             world.authority.staff.add("amira", ALL_ROLES, "token of amira", NOON, by=CONSOLE)
             served.sign_in.set_password("amira", PASSWORD, NOON, by=CONSOLE)
+            served.operator("ravi", Role.RESTRICTOR)
+            served.operator("rosa", Role.REVIEWER, Role.ISSUER)
             yield served
 
 
@@ -364,3 +368,111 @@ def test_two_tabs_on_one_contact_and_a_session_that_ends_while_typing(
     shown = first.locator("#notes .note", has_text="第一行").inner_text()
     assert shown.strip() == written.strip()  # its lines are lines
     context.close()
+
+
+# --- restrictions, appeals, orders, charges ---
+
+
+@pytest.fixture(scope="module")
+def restricted(pages: Pages) -> list[str]:
+    """Restrict people in every way that the pages show; return the paths of the pages."""
+    world = pages.world
+    assert isinstance(world, StatusWorld)
+    world.order(OrderKind.BORDER, people=2)
+    order = world.order()
+    world.authority.orders.end(world.order(people=1).order_id, NOON, by=MEI)
+    for reviewer in (ROSA, TOM):
+        found = world.set(order)
+        world.authority.restrictions.confirm(found.restriction_id, NOON, by=reviewer)
+        world.authority.appeals.open(found.user_id, NOON)
+    ends = world.set(order, until=NOON + 6 * 3600)
+    world.authority.restrictions.confirm(ends.restriction_id, NOON, by=ROSA)
+    world.set(order, by=RAVI)
+    lists = ("in-force", "today", "later", "suspended")
+    return [
+        *(f"/desk/restrictions?show={name}" for name in lists),
+        *("/desk/appeals", "/desk/orders", "/desk/charges"),
+    ]
+
+
+def test_two_people_restrict_and_a_third_decides_without_scripts(
+    pages: Pages, browser: Browser, restricted: list[str]
+) -> None:
+    context = context_of(browser, scripts=False)
+    page, world = context.new_page(), pages.world
+    wrong = watched(context)
+    person = world.user()
+    sign_in(page, pages, "ravi", pages.code("ravi"))
+    press(page, page.get_by_role("link", name="Restrictions"))
+    page.get_by_text("Set a restriction on one person").click()
+    page.get_by_label("User id").fill(person)
+    page.get_by_label("Rests on").select_option("order")
+    order = world.authority.orders.all(by=MEI)[1]
+    page.get_by_label("Id of the case or of the order").fill(order.order_id)
+    page.get_by_label("What you have seen").select_option("visit")
+    page.get_by_label("Last day").fill("2020-05-10")
+    press(page, page.get_by_role("button", name="Set it"))
+    expect(page.locator("#waiting tbody tr")).to_have_count(2)
+    expect(page.locator("#waiting")).to_contain_text("You set it. Another person confirms it.")
+    expect(page.get_by_role("button", name="Confirm")).to_have_count(0)
+    press(page, page.get_by_role("button", name="Sign out"))
+    sign_in(page, pages, "rosa", pages.code("rosa"))
+    press(page, page.get_by_role("link", name="Restrictions"))
+    press(page, page.get_by_role("button", name="Confirm").first)
+    expect(page.get_by_role("heading", name="Confirm this restriction?")).to_be_visible()
+    press(page, page.get_by_role("button", name="Confirm"))
+    expect(page.locator("#waiting tbody tr")).to_have_count(1)
+    press(page, page.get_by_role("link", name="Appeals"))
+    expect(page.locator("#open .appeals > li")).to_have_count(2)
+    expect(page.get_by_text("You took part. Another reviewer decides.")).to_have_count(1)
+    page.get_by_label("Decision for").select_option("lifted")
+    press(page, page.get_by_role("button", name="Decide"))
+    expect(page.get_by_role("status")).to_contain_text("lifted")
+    expect(page.locator("#open .appeals > li")).to_have_count(1)
+    press(page, page.get_by_role("link", name="Charges"))
+    page.get_by_label("The person’s language").select_option("ta")
+    press(page, page.get_by_role("button", name="Give a code"))
+    expect(page.locator("[lang=ta]").first).to_contain_text("அனுமதிச்சீட்டு")
+    context.close()
+    assert wrong == []
+
+
+@pytest.mark.parametrize(("language", "width"), [("en-GB", 1200), ("en-GB", 390), ("zh-CN", 390)])
+def test_pages_of_restrictions_have_no_barrier_and_fit_the_screen(
+    pages: Pages, browser: Browser, restricted: list[str], language: str, width: int
+) -> None:
+    viewport = {"width": width, "height": 800}
+    context = browser.new_context(viewport=viewport, locale=language)  # type: ignore[arg-type]
+    context.set_default_timeout(SLOW_MS)
+    page, axe = context.new_page(), Axe()
+    page.goto(f"{pages.url}/desk/sign-in")
+    page.locator("#name").fill("second")
+    page.locator("#password").fill(PASSWORD)
+    page.locator("#code").fill(pages.code("second"))
+    press(page, page.locator("main button"))
+    faults: dict[str, object] = {}
+
+    def check(path: str) -> None:
+        page.evaluate("for (const one of document.querySelectorAll('details')) one.open = true")
+        checked = axe.run(page, options=FASTER)
+        if checked.violations_count:
+            faults[path] = checked.generate_report()
+        wide = page.evaluate("document.documentElement.scrollWidth")
+        if wide > width:
+            faults[f"{path} {width}"] = wide
+
+    for path in restricted if language == "en-GB" else restricted[::3]:
+        page.goto(pages.url + path)
+        check(path)
+    page.goto(f"{pages.url}/desk/restrictions")
+    page.locator("summary").first.click()
+    page.locator("#user_id").fill("nobody")
+    page.locator("#ground").select_option("order")
+    page.locator("#reference").fill("NONE")
+    page.locator("#evidence").select_option("visit")
+    page.locator("#until").fill("2020-05-10")
+    press(page, page.locator("details form button"))
+    expect(page.locator("#user_id-wrong")).to_be_visible()
+    check("a form that was refused")
+    context.close()
+    assert faults == {}

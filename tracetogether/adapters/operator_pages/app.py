@@ -10,11 +10,15 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from tracetogether.adapters.operator_pages import (
+    appeals,
     cases,
+    charges,
+    orders,
     oversight,
     overview,
     people,
     policy,
+    restrictions,
     signing,
     who_met,
 )
@@ -32,6 +36,10 @@ ALL_PAGES: tuple[Page, ...] = (
     *people.PAGES,
     *who_met.PAGES,
     *policy.PAGES,
+    *restrictions.PAGES,
+    *appeals.PAGES,
+    *orders.PAGES,
+    *charges.PAGES,
     *oversight.PAGES,
 )
 _KINDS = {"desk.css": "text/css", "mark.svg": "image/svg+xml"}

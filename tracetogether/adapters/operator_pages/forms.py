@@ -25,6 +25,9 @@ FIELDS: Final = frozenset(
     {
         *("user_id", "date", "operator", "into", "text", "reason", "day", "outcome"),
         *("name", "phone", "least_chance"),
+        *("ground", "reference", "evidence", "begins", "until"),
+        *("kind", "legal_basis", "place", "window_from", "window_to", "ends", "most_people"),
+        "number",
     }
 )
 """The fields that people fill in."""

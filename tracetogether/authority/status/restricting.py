@@ -232,6 +232,7 @@ class Restrictions:
         now: float,
         *,
         states: frozenset[RestrictionState] = _NOT_OVER,
+        ends_by: float | None = None,
         offset: int = 0,
         limit: int = MOST_SHOWN,
         by: Caller,
@@ -241,6 +242,7 @@ class Restrictions:
         Args:
             now: epoch seconds.
             states: of these states only.
+            ends_by: only those that end at this time or earlier; None for all.
             offset: how many of them come before the page.
             limit: rows of the page, at most 50.
             by: the caller.
@@ -251,6 +253,7 @@ class Restrictions:
             (restriction, state)
             for restriction in self.store.status.not_over(now)
             if (reviews or restriction.set_by == by.name)
+            and (ends_by is None or restriction.until <= ends_by)
             and (state := self.state(restriction, now)) in states & _NOT_OVER
         ]
         shown = found[offset : offset + min(limit, MOST_SHOWN)]
@@ -259,6 +262,18 @@ class Restrictions:
             len(found),
             offset,
         )
+
+    def one(self, restriction_id: str, now: float, *, by: Caller) -> ShownRestriction:
+        """Return a restriction that ``page`` shows to the caller, or one that is over.
+
+        Raises:
+            NotFoundError: there is no such restriction, or it is not the caller's to see.
+        """
+        by.require(Action.LIST_RESTRICTIONS)
+        found = self.found(restriction_id)
+        if found.set_by != by.name and not by.may(Action.CONFIRM_RESTRICTION):
+            found = self.found("")
+        return self._shown(found, self.state(found, now))
 
     def shown(self, restriction: Restriction, now: float) -> ShownRestriction:
         """Return a restriction as operators see it, with a pseudonym in place of the person."""

@@ -1,0 +1,49 @@
+"""Days that people fill in, as times of the authority's zone."""
+
+import datetime as dt
+from collections.abc import Mapping
+
+from tracetogether.authority.cases.case import day_of
+from tracetogether.errors import InvalidRequestError
+from tracetogether.local_days import LocalDays
+
+
+def day_filled_in(form: Mapping[str, str], name: str) -> int | None:
+    """Return the number of the day in a form's field; None if the field is blank.
+
+    Raises:
+        InvalidRequestError: it is no date.
+    """
+    text = form.get(name, "").strip()
+    if not text:
+        return None
+    try:
+        return day_of(dt.date.fromisoformat(text))
+    except ValueError:
+        raise InvalidRequestError("write the date like 2020-05-04", "date-form") from None
+
+
+def day_needed(form: Mapping[str, str], name: str) -> int:
+    """Return the number of the day in a form's field.
+
+    Raises:
+        InvalidRequestError: it is blank, or no date.
+    """
+    day = day_filled_in(form, name)
+    if day is None:
+        raise InvalidRequestError("fill in the date", "date-needed")
+    return day
+
+
+def end_of(day: int, days: LocalDays) -> float:
+    """Return when a day ends, in epoch seconds."""
+    return days.start(day + 1)
+
+
+def end_within(day: int, begin: float, longest_s: float, days: LocalDays) -> float:
+    """Return the end of a day, or the longest span after ``begin`` if that ends within the day.
+
+    So a span of 14 days from three o'clock ends on the fourteenth day, at three o'clock.
+    """
+    longest = begin + longest_s
+    return longest if days.start(day) < longest < end_of(day, days) else end_of(day, days)
