@@ -137,7 +137,6 @@ def _slow_files_first(items: list[pytest.Item]) -> None:
     """Sort files by how long they take, about, so that no process ends with a long one alone.
 
     It holds for `--no-loadscope-reorder`: without it xdist begins with files of many tests.
-    It holds for `--no-loadscope-reorder`: without it, xdist begins with files of many tests.
     """
     weight = Counter[str]()
     for item in items:
