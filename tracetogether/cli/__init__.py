@@ -4,17 +4,16 @@ import os
 import sys
 from collections.abc import Mapping
 from contextlib import suppress
-from importlib import import_module
 from importlib.util import find_spec
 from keyword import iskeyword
 from pathlib import Path
-from textwrap import shorten
 from types import MappingProxyType
 from typing import Final
 
 import click
 
 from tracetogether.cli.console import err, print_error
+from tracetogether.cli.lazy_commands import LazyCommands
 from tracetogether.errors import StoreError, TraceTogetherError
 from tracetogether.version import __version__
 
@@ -45,42 +44,9 @@ _COMMANDS: Final[Mapping[str, str]] = MappingProxyType(
 """Command -> the first sentence of its help. The list of commands imports none of them."""
 
 
+_MODULES: Final = {name: f"{name}_" if iskeyword(name) else name for name in _COMMANDS}
+_PLACES: Final = {name: f"{__name__}.{module}:{module}" for name, module in _MODULES.items()}
 _OF_THE_SIMULATOR: Final = ("city", "demo", "simulate")
-
-
-class _Commands(click.Group):
-    """Commands by name, each in the module of its name, which is imported when it is called.
-
-    So `authority case open` doesn't wait for the libraries that fit models and draw pictures.
-    """
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        """Return the names, sorted."""
-        del ctx
-        return list(_COMMANDS)
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write the commands with as much of their help as fits into a line."""
-        del ctx
-        width = formatter.width - 6 - max(map(len, _COMMANDS))
-        with formatter.section("Commands"):
-            formatter.write_dl(
-                [
-                    (name, shorten(text, width, placeholder="..."))
-                    for name, text in _COMMANDS.items()
-                ]
-            )
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Return a command, or None if there is none of that name."""
-        del ctx
-        if cmd_name not in _COMMANDS:
-            return None
-        if cmd_name in _OF_THE_SIMULATOR:
-            _expect_own_simulations()
-        name = f"{cmd_name}_" if iskeyword(cmd_name) else cmd_name
-        command: click.Command = getattr(import_module(f"{__name__}.{name}"), name)
-        return command
 
 
 def _expect_own_simulations() -> None:
@@ -104,7 +70,19 @@ def _expect_own_simulations() -> None:
         )
 
 
-@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
+def _before(name: str) -> None:
+    """Refuse a command of the simulator where another package has the simulator's name."""
+    if name in _OF_THE_SIMULATOR:
+        _expect_own_simulations()
+
+
+@click.group(
+    cls=LazyCommands,
+    listed=_COMMANDS,
+    places=_PLACES,
+    before=_before,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
 @click.version_option(__version__, prog_name="tracetogether")
 def cli() -> None:
     """Bluetooth proximity contact tracing: estimate, trace and simulate contacts.

@@ -1,137 +1,56 @@
 """`tracetogether simulate`: play a crowd with the real library and score the whole chain."""
 
-from dataclasses import asdict
-from importlib import import_module
-from pathlib import Path
-from typing import Any
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Final
 
 import click
 
-from simulations.settings.scenario import (
-    cautions,
-    load_scenario,
-    scenario_keys,
-    scenario_names,
-    scenario_schema,
+from tracetogether.cli.lazy_commands import LazyCommands
+
+_LISTED: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "attack": "Play an attack against the code of each protocol and print what it yields.",
+        "bench": "Measure the CPU time of a crowd, from movement to scores, in one process.",
+        "check": "Check SCENARIO, a TOML file or a name from `simulate list`, without playing it.",
+        "cost-curve": "Show how many calls find how many contacts in SCENARIO, as lists "
+        "promise and in truth.",
+        "export": "Play scenarios and write the share of contacts found into FOLDER, for "
+        "another simulator.",
+        "gates": "Say whom gates would keep out after each SCENARIO, by default all, and how "
+        "often wrongly.",
+        "keys": "List the keys of a scenario file with their limits, defaults and meanings.",
+        "list": "List the scenarios that come with the library.",
+        "nearness": "Measure estimators of minutes and of P(contact) in each SCENARIO, by "
+        "default in all.",
+        "report": "Make one HTML page of a kept run, or of two side by side.",
+        "run": "Play SCENARIO, a TOML file or a name from `simulate list`, and score contact "
+        "tracing.",
+        "sweep": "Play SCENARIO for every combination of values and seeds.",
+        "validate": "Compare the simulated radio and movement with recordings.",
+    }
 )
-from tracetogether.cli.console import answer, fixed, right, say, table
-from tracetogether.cli.options import EXISTING_FOLDER, FILE, as_json
-from tracetogether.cli.simulate_attack import attack_protocols
-from tracetogether.cli.simulate_bench import bench_crowds
-from tracetogether.cli.simulate_costs import cost_curve
-from tracetogether.cli.simulate_export import export_numbers
-from tracetogether.cli.simulate_gates import study_kept_out
-from tracetogether.cli.simulate_nearness import measure
-from tracetogether.cli.simulate_options import caution, keys_table, setting
-from tracetogether.cli.simulate_run import run_scenario
-from tracetogether.cli.simulate_sweep import sweep_scenario
-from tracetogether.cli.simulate_validate import validate
-from tracetogether.errors import MissingExtraError
-from tracetogether.plain_text import counted
+"""Command -> the first sentence of its help. The list of commands imports none of them."""
+
+_PLACES: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "attack": "tracetogether.cli.simulate_attack:attack_protocols",
+        "bench": "tracetogether.cli.simulate_bench:bench_crowds",
+        "check": "tracetogether.cli.simulate_scenario:check",
+        "cost-curve": "tracetogether.cli.simulate_costs:cost_curve",
+        "export": "tracetogether.cli.simulate_export:export_numbers",
+        "gates": "tracetogether.cli.simulate_gates:study_kept_out",
+        "keys": "tracetogether.cli.simulate_scenario:keys",
+        "list": "tracetogether.cli.simulate_scenario:list_scenarios",
+        "nearness": "tracetogether.cli.simulate_nearness:measure",
+        "report": "tracetogether.cli.simulate_scenario:report",
+        "run": "tracetogether.cli.simulate_run:run_scenario",
+        "sweep": "tracetogether.cli.simulate_sweep:sweep_scenario",
+        "validate": "tracetogether.cli.simulate_validate:validate",
+    }
+)
 
 
-@click.group()
+@click.group(cls=LazyCommands, listed=_LISTED, places=_PLACES)
 def simulate() -> None:
     """Simulate crowds of people whose phones run this library."""
-
-
-simulate.add_command(validate)
-simulate.add_command(measure)
-simulate.add_command(study_kept_out)
-simulate.add_command(run_scenario)
-simulate.add_command(sweep_scenario)
-simulate.add_command(export_numbers)
-simulate.add_command(bench_crowds)
-simulate.add_command(cost_curve)
-simulate.add_command(attack_protocols)
-
-
-@simulate.command("list")
-@as_json
-def list_scenarios(*, as_json: bool) -> None:
-    """List the scenarios that come with the library."""
-    scenarios = [load_scenario(name) for name in scenario_names()]
-    listed = [
-        {
-            "scenario": scenario.name,
-            "title": scenario.title,
-            "modelled_on": " ".join(scenario.modelled_on.split()),
-            "people": scenario.people.count,
-            "duration_s": scenario.duration_s,
-            "adoption": scenario.people.adoption,
-        }
-        for scenario in scenarios
-    ]
-    shown = table(
-        scenarios,
-        (fixed("scenario"), lambda scenario: scenario.name),
-        (right("people"), lambda scenario: str(scenario.people.count)),
-        (right("minutes"), lambda scenario: f"{scenario.duration_s / 60:g}"),
-        (right("with app"), lambda scenario: f"{scenario.people.adoption:.0%}"),
-        ("what it is", lambda scenario: scenario.title),
-    )
-    answer(listed, shown, as_json=as_json)
-
-
-@simulate.command()
-@click.option("--json", "as_json", is_flag=True, help="Print the JSON schema of a scenario file.")
-def keys(*, as_json: bool) -> None:
-    """List the keys of a scenario file with their limits, defaults and meanings."""
-    answer(scenario_schema(), keys_table(scenario_keys()), as_json=as_json)
-
-
-@simulate.command()
-@click.argument("scenario")
-@setting
-@as_json
-def check(scenario: str, settings: dict[str, str], *, as_json: bool) -> None:
-    """Check SCENARIO, a TOML file or a name from `simulate list`, without playing it.
-
-    Warns about a valid scenario that can't find anybody, such as one shorter than its policy.
-    """
-    chosen = load_scenario(scenario, settings)
-    found = {"scenario": chosen.name, "ok": True, "warnings": cautions(chosen)}
-    answer(
-        {**found, "keys": asdict(chosen)},
-        f"{chosen.name} is a valid scenario: {chosen.title} ({chosen.people.count} people, "
-        f"{counted(chosen.duration_s / 60, 'minutes')}, "
-        f"{chosen.people.adoption:.0%} with the app).",
-        as_json=as_json,
-    )
-    if not as_json:
-        caution(chosen)
-
-
-@simulate.command()
-@click.argument("folder", type=EXISTING_FOLDER, metavar="RUN")
-@click.argument("other", type=EXISTING_FOLDER, metavar="[RUN]", required=False)
-@click.option(
-    "-o",
-    "--output",
-    type=FILE,
-    default=Path("report.html"),
-    show_default=True,
-    metavar="FILE",
-    help="The page to write.",
-)
-@click.option(
-    "--sweep",
-    type=EXISTING_FOLDER,
-    metavar="DIR",
-    help="Also draw the curve of a sweep over adoption, from the folder of its --out.",
-)
-def report(folder: Path, other: Path | None, output: Path, sweep: Path | None) -> None:
-    """Make one HTML page of a kept run, or of two side by side.
-
-    RUN is the folder of `simulate run --out`. The page has the share of contacts found, where the
-    others were lost, the place with a replay, each list beside what happened, and tables. It needs
-    no network and no other file, and prints on A4.
-    """
-    try:
-        page: Any = import_module("simulations.pages.report_page")
-    except ModuleNotFoundError as missing:
-        if missing.name not in {"jinja2", "markupsafe"}:
-            raise
-        raise MissingExtraError("The page", "plot") from None
-    page.save_page(folder, output, other=other, sweep=sweep)
-    say(f"Written to {output}")
