@@ -7,7 +7,6 @@ of itself: sizes are bounded, and both files must name the same signer and the s
 
 import io
 import zipfile
-import zlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -21,6 +20,7 @@ from tracetogether.crypto import (
     signature_in_der,
 )
 from tracetogether.diagnosis import InvalidReportError
+from tracetogether.gaen.container import read_container
 from tracetogether.gaen.keys import INTERVALS_PER_KEY, KEY_BYTES, MAX_INTERVAL
 from tracetogether.gaen.report import MISSING, DiagnosisKeys
 from tracetogether.gaen.wire import (
@@ -43,18 +43,6 @@ MAX_EXPORT_BYTES: Final = 64 * 2**20  # 600,000 keys of the most talkative form 
 MAX_SIGNATURE_FILE_BYTES: Final = 2**20
 _NAMES: Final = ("export.bin", "export.sig")
 _EPOCH_OF_ZIP: Final = (1980, 1, 1, 0, 0, 0)
-_DAMAGE: Final = (
-    zipfile.BadZipFile,
-    zlib.error,
-    NotImplementedError,  # a method of compression that is not built in
-    RuntimeError,  # a password is asked for
-    EOFError,
-    OSError,
-    ValueError,
-    OverflowError,
-    IndexError,
-    KeyError,
-)
 _FILE_FIELDS: Final = {
     1: FIXED64, 2: FIXED64, 3: BYTES, 4: VARINT, 5: VARINT, 6: BYTES, 7: BYTES, 8: BYTES,
 }  # fmt: skip
@@ -195,21 +183,10 @@ def unpacked(data: bytes) -> tuple[bytes, bytes]:
     Raises:
         InvalidReportError: the zip is damaged, holds other files, or one of them is too large.
     """
-    limits = (MAX_EXPORT_BYTES, MAX_SIGNATURE_FILE_BYTES)
-    found = []
-    try:
-        with zipfile.ZipFile(io.BytesIO(data)) as file:
-            if sorted(file.namelist()) != sorted(_NAMES):
-                raise InvalidReportError("an export holds export.bin and export.sig, nothing else")
-            for name, limit in zip(_NAMES, limits, strict=True):
-                with file.open(name) as part:
-                    content = part.read(limit + 1)
-                    if len(content) > limit:
-                        raise InvalidReportError(f"{name} is larger than {limit} bytes")
-                found.append(content)
-    except _DAMAGE as error:
-        raise InvalidReportError(f"the export is a damaged zip file: {error}") from None
-    return found[0], found[1]
+    limits = dict(zip(_NAMES, (MAX_EXPORT_BYTES, MAX_SIGNATURE_FILE_BYTES), strict=True))
+    found = read_container(data, limits)
+    body, signatures = (found[name] for name in _NAMES)
+    return body, signatures
 
 
 def read_export_bin(body: bytes) -> KeyExport:
