@@ -266,6 +266,7 @@ COMMANDS: dict[str, Words] = {
     "conformance server": each("{evil}", "http://127.0.0.1:9 --pin {evil} --phone {table}"),
     "conformance vectors": each("{place}/node/phone.db/{evil}", "{table}"),
     "continuity": each("{table}", "{table} --columns {evil}={evil}", "{place}/{evil}"),
+    "privacy measure": each("--seed {evil}"),
     "record": each("{table}", "{place}/none/{evil} --radio {evil}"),
     "simulate attack": each("{evil}", "replay --protocol {evil}", "replay --seed {evil}"),
     "simulate bench": each("--people {evil}"),

@@ -36,6 +36,7 @@ _COMMANDS: Final[Mapping[str, str]] = MappingProxyType(
         "node": "Use this machine as a phone: advertise, scan, exchange TempIDs, keep a contact "
         "log.",
         "pass": "Show a pass at a gate, declare symptoms, and appeal, as the owner of a phone.",
+        "privacy": "Measure what each feature tells gates, authorities, partners and thieves.",
         "record": "Write every advertisement that this machine hears into FILE.csv, until Ctrl-C.",
         "simulate": "Simulate crowds of people whose phones run this library.",
         "upload": "Send LOG, a phone's contact log, to the health authority.",
@@ -46,7 +47,7 @@ _COMMANDS: Final[Mapping[str, str]] = MappingProxyType(
 
 _MODULES: Final = {name: f"{name}_" if iskeyword(name) else name for name in _COMMANDS}
 _PLACES: Final = {name: f"{__name__}.{module}:{module}" for name, module in _MODULES.items()}
-_OF_THE_SIMULATOR: Final = ("city", "demo", "simulate")
+_OF_THE_SIMULATOR: Final = ("city", "demo", "privacy", "simulate")
 
 
 def _expect_own_simulations() -> None:
