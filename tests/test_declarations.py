@@ -21,7 +21,7 @@ def test_the_latest_declaration_counts(world: World) -> None:
     assert declarations.latest(user, NOON + 60) == Declaration(symptoms=False, since_day=DAY)
 
 
-def test_what_is_kept_is_sealed_and_equally_long_for_all(world: World) -> None:
+def test_threat_declaration_in_database_is_sealed_and_equally_long_for_all(world: World) -> None:
     declarations, users = world.authority.declarations, [world.user() for _ in range(3)]
     declarations.declare(users[0], NOON, symptoms=True, since_day=DAY - 20)
     declarations.declare(users[1], NOON, symptoms=False)

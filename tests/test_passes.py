@@ -62,7 +62,7 @@ def restrict(
     return made
 
 
-def test_a_batch_has_two_passes_for_each_of_24_hours_and_each_counts_in_its_hour(
+def test_threat_pass_copied_each_pass_counts_in_its_own_hour_alone(
     world: World,
 ) -> None:
     batch = world.authority.passes.batch(world.user(), NOON + 100)
@@ -81,7 +81,9 @@ def test_a_batch_has_two_passes_for_each_of_24_hours_and_each_counts_in_its_hour
         ]
 
 
-def test_passes_share_no_number_no_order_and_have_one_length(world: World) -> None:
+def test_threat_pass_linking_passes_share_no_number_no_order_and_have_one_length(
+    world: World,
+) -> None:
     """What an attacker at gates could link by: everything but number and signature is equal."""
     users = [world.user() for _ in range(20)]
     texts = [text for user in users for text in world.authority.passes.batch(user, NOON).passes]
@@ -119,7 +121,7 @@ def test_the_writer_makes_what_cose_and_hcert_make() -> None:
         assert replace(message, signature=b"") == replace(again, signature=b"")
 
 
-def test_a_restricted_person_gets_a_notice_and_gates_refuse_what_was_issued(world: World) -> None:
+def test_threat_pass_after_restriction_gates_refuse_what_was_issued_before(world: World) -> None:
     user, other = world.user(), world.user()
     texts = list(world.authority.passes.batch(user, NOON).passes)
     others = list(world.authority.passes.batch(other, NOON).passes)
@@ -212,7 +214,7 @@ def test_a_new_chain_of_day_keys_begins_a_new_signing_key(world: World) -> None:
     assert changed
 
 
-def test_a_retired_key_is_refused_after_the_next_list_and_another_signs(world: World) -> None:
+def test_threat_pass_key_a_retired_one_is_refused_after_the_next_list(world: World) -> None:
     passes, user = world.authority.passes, world.user()
     old = list(passes.batch(user, NOON).passes)
     held = gate_of(world, NOON)
@@ -310,7 +312,7 @@ def test_the_policy_is_changed_at_once_and_audited(world: World) -> None:
     }
 
 
-def test_an_authority_refuses_the_policy_of_2020(world: World) -> None:
+def test_threat_computed_red_an_authority_refuses_the_policy_of_2020(world: World) -> None:
     with pytest.raises(InvalidRequestError, match="contact"):
         world.authority.passes.use_policy(status_policies()["strict-2020"], NOON, by=CONSOLE)
     assert world.authority.passes.policy_in_use(by=CONSOLE).name == "advice"

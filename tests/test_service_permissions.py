@@ -393,6 +393,7 @@ NO_CALLER = {
     *("desk.today", "desk.days_of", "desk.user_of", "desk.name_of", "pins.given_out"),
     *("limits.take", "limits.add", "limits.give_back", "limits.first", "limits.add_hearers"),
     *("restrictions.in_force", "declarations.declare", "declarations.latest"),
+    "declarations.opened",
     *("passes.batch", "passes.notice", "passes.trust_list", "passes.revocation_list"),
     *("restrictions.state", "restrictions.found", "restrictions.shown"),
     *("restrictions.without_evidence", "appeals.open", "appeals.of_user"),

@@ -100,7 +100,7 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("fact", list(StatusFact))
-def test_an_authority_takes_no_policy_that_withholds_without_two_people(fact: StatusFact) -> None:
+def test_threat_computed_red_no_policy_withholds_without_two_people(fact: StatusFact) -> None:
     for people in (0, 1, 2):
         rule = StatusRule(PassEffect.WITHHOLD, 7, people)
         changed = replace(ADVICE, **{fact.value: rule})

@@ -136,7 +136,7 @@ def test_the_operators_reasons_tell_apart_what_the_guards_words_do_not(gate: Gat
         (-300, False, "clock lies"),
     ],
 )
-def test_a_gate_starts_with_lists_of_a_day_and_a_right_clock_alone(
+def test_threat_gate_clock_a_gate_starts_with_lists_of_a_day_alone(
     gate: Gate, age_s: float, *, works: bool, says: str
 ) -> None:
     now = wall()
@@ -148,7 +148,7 @@ def test_a_gate_starts_with_lists_of_a_day_and_a_right_clock_alone(
     assert says in shown.stderr
 
 
-def test_a_gate_takes_no_list_that_another_key_signed(
+def test_threat_false_list_of_another_key_is_refused(
     gate: Gate, tmp_path: Path, entropy_of: object
 ) -> None:
     gate.fetched(wall())

@@ -54,7 +54,7 @@ def test_a_phone_fetches_passes_and_a_gate_judges_them(site: Site) -> None:
     assert gate_of(site.operator).judge(first, NOON + 60).for_guard == "not now"
 
 
-def test_the_length_of_an_answer_does_not_tell_who_is_restricted(site: Site) -> None:
+def test_threat_watched_pass_answers_have_one_length(site: Site) -> None:
     (_, free), (_, restricted) = site.phone(), site.phone()
     restrict(site.world, restricted.user_id)
     for method, path in (("POST", "/v1/passes"), ("GET", "/v1/status")):
@@ -62,7 +62,7 @@ def test_the_length_of_an_answer_does_not_tell_who_is_restricted(site: Site) -> 
         assert len(found) == 1, path
 
 
-def test_requests_of_both_declarations_are_equally_long(
+def test_threat_watched_pass_declarations_have_one_length(
     site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     phone, registered = site.phone()

@@ -6,15 +6,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Protocol
 
 from tracetogether.authority.status.charge_store import ChargingStore
-from tracetogether.authority.status.declarations import DeclaringStore
-from tracetogether.authority.status.store import RestrictingStore
+from tracetogether.authority.status.facts import PassStore
 
 if TYPE_CHECKING:
     from tracetogether.authority.access.operators import Operator
     from tracetogether.authority.oversight.statistics import Counts
 
 
-class AuthorityStore(ChargingStore, RestrictingStore, DeclaringStore, Protocol):
+class AuthorityStore(ChargingStore, PassStore, Protocol):
     """The whole store of an authority; ``SqlStore`` is one."""
 
     @property

@@ -64,15 +64,6 @@ class DeclarationStore(Protocol):
         ...
 
 
-class DeclaringStore(Protocol):
-    """A store with a part for declarations."""
-
-    @property
-    def declarations(self) -> DeclarationStore:
-        """The part that keeps declarations."""
-        ...
-
-
 @dataclass(frozen=True, slots=True)
 class Declarations:
     """Takes declarations and reads the latest one of a user."""
@@ -112,12 +103,15 @@ class Declarations:
 
     def latest(self, user_id: str, now: float) -> Declaration | None:
         """Return what a user declared last, within 21 days; None without such a declaration."""
-        kept = self.store.declaration(user_id)
+        return self.opened(self.store.declaration(user_id), now)
+
+    def opened(self, kept: SealedDeclaration | None, now: float) -> Declaration | None:
+        """Return what a stored declaration says; None without one, or if it is too old."""
         if kept is None or kept.day < utc_day(now) - _KEPT_DAYS:
             return None
         iv, sealed = kept.sealed[:IV_BYTES], kept.sealed[IV_BYTES:]
         try:
-            content = self.keys.aead(_PURPOSE, kept.day).open(iv, sealed, user_id.encode())
+            content = self.keys.aead(_PURPOSE, kept.day).open(iv, sealed, kept.user_id.encode())
         except (KeyRingError, SealError):
             return None  # the day's keys were destroyed early
         symptoms, since = _CONTENT.unpack(content)

@@ -13,10 +13,11 @@ from typing import Final
 
 from tracetogether.authority.access.audit import LONGEST_REASON, Audit
 from tracetogether.authority.access.permissions import Action, Caller
-from tracetogether.authority.cases.followed import ACTIVE, person_tags
+from tracetogether.authority.cases.followed import person_tags
 from tracetogether.authority.intake.issuance import Issuance
 from tracetogether.authority.partners.recognition import Partners
 from tracetogether.authority.status.declarations import Declarations
+from tracetogether.authority.status.facts import FactsKept, PassStore
 from tracetogether.authority.status.numbers import (
     hour_of,
     numbers_of_hours,
@@ -32,8 +33,7 @@ from tracetogether.authority.status.policy import (
 )
 from tracetogether.authority.status.restricting import Restrictions
 from tracetogether.authority.status.restriction import Restriction
-from tracetogether.authority.status.signing import PassKey, PassKeys
-from tracetogether.authority.status.store import RestrictingStore
+from tracetogether.authority.status.signing import RETIRED, PassKey, PassKeys, retired_kids
 from tracetogether.crypto import VerifyingKey
 from tracetogether.errors import ConflictError, InvalidRequestError, NotFoundError
 from tracetogether.healthcode.passes import PAPER, Pass
@@ -120,7 +120,7 @@ class Passes:
 
     keys: KeyRing
     organisation: str
-    store: RestrictingStore
+    store: PassStore
     restrictions: Restrictions
     declarations: Declarations
     signing: PassKeys
@@ -136,16 +136,16 @@ class Passes:
         Calls within one hour return passes with the same numbers. The passes are made before it is
         asked whether they are withheld, so that the time of the answer doesn't tell.
         """
-        texts = tuple(self._texts(user_id, hour_of(now)))
-        notice = self.notice(user_id, now)
+        kept = self._facts(user_id, now)
+        texts = tuple(self._texts(user_id, hour_of(now), kept.retired))
+        notice = self._notice(user_id, kept, now)
         return PassBatch(
             notice, () if notice.withheld else texts, int(now) + PASSES.refresh_after_s
         )
 
     def notice(self, user_id: str, now: float) -> Notice:
         """Return the notice of a user about their passes at ``now``."""
-        restriction = self.restrictions.in_force(user_id, now)
-        return _notice(self._standing(user_id, now, restriction), restriction, now)
+        return self._notice(user_id, self._facts(user_id, now), now)
 
     # --- the desk ---
 
@@ -204,13 +204,7 @@ class Passes:
     def policy_in_use(self, *, by: Caller) -> StatusPolicy:
         """Return the policy that passes follow."""
         by.require(Action.SHOW_STATUS_POLICY)
-        return self._policy()
-
-    def _policy(self) -> StatusPolicy:
-        kept = self.store.setting(POLICY)
-        if kept is None:
-            return status_policies()[_DEFAULT_POLICY]
-        return StatusPolicy.from_table(*json.loads(kept))
+        return _policy_of(self.store.setting(POLICY))
 
     def use_policy(self, policy: StatusPolicy, now: float, *, by: Caller) -> None:
         """Use another policy from now on; running servers use it at once.
@@ -221,7 +215,7 @@ class Passes:
         by.require(Action.SET_STATUS_POLICY)
         policy.check_two_people()
         with self.audit.atomic():
-            before = self._policy().name
+            before = _policy_of(self.store.setting(POLICY)).name
             self.store.put_setting(POLICY, json.dumps([policy.name, policy.to_table()]))
             self.audit.record(
                 "status-policy.set", now, by=by.name, policy=policy.name, before=before
@@ -284,9 +278,10 @@ class Passes:
 
     # --- parts of the above ---
 
-    def _texts(self, user_id: str, first: int) -> list[str]:
+    def _texts(self, user_id: str, first: int, retired: str | None) -> list[str]:
         hours = range(first, first + PASSES.hours)
-        signers = self.signing.of_days({utc_day(hour * SECONDS_PER_HOUR) for hour in hours})
+        days = {utc_day(hour * SECONDS_PER_HOUR) for hour in hours}
+        signers = self.signing.of_days(days, retired_kids(retired))
         by_kid: dict[str, list[tuple[int, int, bytes]]] = {}
         for hour, number in numbers_of_hours(self.keys, user_id, hours):
             begin = hour * SECONDS_PER_HOUR
@@ -299,31 +294,35 @@ class Passes:
             for text in PassWriter(self.organisation, keys[kid]).texts(wanted)
         ]
 
-    def _standing(self, user_id: str, now: float, restriction: Restriction | None) -> Standing:
+    def _facts(self, user_id: str, now: float) -> FactsKept:
+        tags = person_tags(user_id, now, self.keys)
+        return self.store.declarations.facts_kept(user_id, tags, (POLICY, RETIRED))
+
+    def _notice(self, user_id: str, kept: FactsKept, now: float) -> Notice:
+        restriction = self.restrictions.in_force(user_id, now)
         facts: dict[StatusFact, int] = {}
-        open_cases = [
-            case for case in self.store.desk.open_cases_of(user_id) if not case.unconfirmed
-        ]
-        if open_cases:
-            facts[StatusFact.CASE] = max(case.day for case in open_cases)
-        met = [
-            utc_day(contact.last_s)
-            for contact in self.store.desk.tagged(list(person_tags(user_id, now, self.keys)))
-            if contact.close_contact and contact.state in ACTIVE
-        ]
-        if met:
-            facts[StatusFact.CONTACT] = max(met)
-        declared = self.declarations.latest(user_id, now)
+        if kept.case_day is not None:
+            facts[StatusFact.CASE] = kept.case_day
+        if kept.contact_at is not None:
+            facts[StatusFact.CONTACT] = utc_day(kept.contact_at)
+        declared = self.declarations.opened(kept.declaration, now)
         if declared is not None and declared.symptoms:
             facts[StatusFact.SYMPTOMS] = declared.since_day
         decided = {}
         if restriction is not None:
             until_day = -int(-restriction.until // SECONDS_PER_DAY)
             decided[StatusFact(restriction.ground.value)] = max(until_day, utc_day(now) + 1)
-        return self._policy().standing(facts, utc_day(now), decided)
+        standing = _policy_of(kept.policy).standing(facts, utc_day(now), decided)
+        return _notice_of(standing, restriction, now)
 
 
-def _notice(standing: Standing, restriction: Restriction | None, now: float) -> Notice:
+def _policy_of(kept: str | None) -> StatusPolicy:
+    if kept is None:
+        return status_policies()[_DEFAULT_POLICY]
+    return StatusPolicy.from_table(*json.loads(kept))
+
+
+def _notice_of(standing: Standing, restriction: Restriction | None, now: float) -> Notice:
     if standing.fact is None or standing.until_day is None:
         until = (hour_of(now) + PASSES.hours) * SECONDS_PER_HOUR
         return Notice("pass.green", {"until": until})

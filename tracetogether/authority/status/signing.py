@@ -6,7 +6,7 @@ begins a new signing key too. A key that was retired is passed over: the next on
 """
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -58,16 +58,19 @@ class PassKeys:
         Raises:
             KeyRingError: the keys of that day were destroyed.
         """
-        return self.of_days([day])[day]
+        return self.of_days([day], self.retired())[day]
 
-    def of_days(self, days: Iterable[int]) -> dict[int, PassKey]:
+    def of_days(self, days: Iterable[int], retired: Mapping[str, int]) -> dict[int, PassKey]:
         """Return the key of each of these UTC days; days of one week share one object.
+
+        Args:
+            days: UTC days.
+            retired: the kids that were retired.
 
         Raises:
             KeyRingError: the keys of a day were destroyed.
         """
         seeds = {day: self._seed_day(day) for day in days}
-        retired = self.retired()
         made = {seed: self._of_week(seed, retired) for seed in set(seeds.values())}
         return {day: made[seed] for day, seed in seeds.items()}
 
@@ -92,8 +95,7 @@ class PassKeys:
 
     def retired(self) -> dict[str, int]:
         """Return the kids that were retired, each with the UTC day."""
-        kept = self.store.setting(RETIRED)
-        return {} if kept is None else dict(json.loads(kept))
+        return retired_kids(self.store.setting(RETIRED))
 
     def retire(self, kid: str, now: float, *, by: Caller) -> PassKey:
         """Retire a key: gates refuse what it signed once they have the next list.
@@ -130,7 +132,7 @@ class PassKeys:
         self.keys.day_key(_PURPOSE, day)  # raises for a day without keys
         return next(seed for seed in range(monday, day + 1) if chains.get(seed) == chains[day])
 
-    def _of_week(self, seed_day: int, retired: dict[str, int]) -> PassKey:
+    def _of_week(self, seed_day: int, retired: Mapping[str, int]) -> PassKey:
         end = (seed_day - (seed_day - _MONDAY) % 7 + 7) * SECONDS_PER_DAY + PASSES.paper_s
         attempt = 0
         while True:
@@ -140,3 +142,8 @@ class PassKeys:
             if kid not in retired:
                 return PassKey(made, kid, seed_day, end)
             attempt += 1
+
+
+def retired_kids(kept: str | None) -> dict[str, int]:
+    """Return the kids that the setting ``RETIRED`` holds, each with its UTC day."""
+    return {} if kept is None else dict(json.loads(kept))
