@@ -29,7 +29,7 @@ from tracetogether.errors import (
 )
 from tracetogether.healthcode.checking import check
 from tracetogether.healthcode.gate_lists import GateLists
-from tracetogether.healthcode.passes import Pass
+from tracetogether.healthcode.passes import Pass, number_abroad
 from tracetogether.healthcode.reading import read_code
 from tracetogether.healthcode.revocations import RevocationList
 from tracetogether.keyring import KeyRing
@@ -337,9 +337,25 @@ def test_revocations_of_a_removed_partner_do_not_come_back_with_it(world: World)
     numbers = [bytes([count]) * 8 for count in range(1, 4)]
     signed = RevocationList.of("AU_DTA", numbers, int(NOON)).signed(LISTS)
     assert world.authority.partners.take_revocations("AU_DTA", signed, by=KEYHOLDER) == 3
-    assert list(world.authority.partners.revoked(NOON)) == numbers
+    bound = [number_abroad("AU_DTA", number) for number in numbers]
+    assert list(world.authority.partners.revoked(NOON)) == bound
     assert list(world.authority.partners.revoked(NOON + A_DAY)) == []  # its list is over
     world.authority.partners.remove("AU_DTA", NOON, by=SECOND)
     add(world)
     confirm(world)
     assert list(world.authority.partners.revoked(NOON)) == []
+
+
+def test_a_partner_cannot_revoke_our_passes(world: World) -> None:
+    """A partner that saw a number of ours at its gates, and lists it, changes nothing here."""
+    add(world)
+    confirm(world)
+    passes = world.authority.passes
+    ours = passes.batch(world.user(), NOON).passes[0]
+    seen = read_code(ours)[1].marks[0]
+    listed = RevocationList.of("AU_DTA", [seen], int(NOON)).signed(LISTS)
+    assert world.authority.partners.take_revocations("AU_DTA", listed, by=KEYHOLDER) == 1
+    lists = passes.trust_list(NOON), passes.revocation_list(NOON)
+    gate = GateLists.read(*lists, passes.list_key(by=CONSOLE))
+    assert len(gate.revoked) == 1
+    assert gate.judge(ours, NOON).reason == "valid"

@@ -8,11 +8,12 @@ import zlib
 from datetime import UTC, datetime
 from pathlib import Path
 
+import cwt
 import pytest
 
 from tracetogether import base45
 from tracetogether.cbor import Tagged, read_cbor, write_cbor
-from tracetogether.crypto import SigningKey
+from tracetogether.crypto import SigningKey, VerifyingKey
 from tracetogether.errors import TrustError
 from tracetogether.healthcode.checking import check
 from tracetogether.healthcode.reading import read_code
@@ -154,6 +155,35 @@ def expect_cheap(text: str, trust: TrustList, now: float, reason: str) -> None:
 def test_bombs_and_tricks_are_refused_at_once(inside: bytes, reason: str) -> None:
     _, trust, now = eu("CO3")
     expect_cheap(hcert.PREFIX + base45.encode(inside), trust, now, reason)
+
+
+@pytest.mark.parametrize("algorithm", ["ES256", "PS256"])
+def test_another_library_reads_our_messages_and_we_read_its(algorithm: str) -> None:
+    from cryptography.hazmat.primitives import serialization
+    from cryptography.hazmat.primitives.asymmetric import ec, rsa
+
+    made = (
+        ec.generate_private_key(ec.SECP256R1())
+        if algorithm == "ES256"
+        else (rsa.generate_private_key(65537, 2048))
+    )
+    pem = made.private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.PKCS8,
+        serialization.NoEncryption(),
+    )
+    theirs = cwt.COSEKey.from_pem(pem.decode(), alg=algorithm, kid="a kid")
+    payload = write_cbor({1: "SG"})
+    header = {"alg": algorithm, "kid": "a kid"}
+    message = cose.read(cwt.COSE.new().encode_and_sign(payload, theirs, protected=header))
+    public = made.public_key().public_bytes(
+        serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
+    )
+    assert (message.algorithm, message.kid, message.payload) == (algorithm, b"a kid", payload)
+    assert message.signed_by(VerifyingKey.from_der(public))
+    if algorithm == "ES256":
+        ours = cose.sign(payload, SigningKey.from_pem(pem), b"a kid")
+        assert cwt.COSE.new().decode(ours, theirs) == payload
 
 
 def test_a_key_of_another_curve_is_not_taken_for_p256() -> None:

@@ -1,13 +1,15 @@
 """Judge the text of a code at a gate, without a network and without a store."""
 
 from collections.abc import Container
+from dataclasses import replace
 
 from tracetogether.errors import UnreadableMessageError
 from tracetogether.healthcode.passclaim import PassClaim
+from tracetogether.healthcode.passes import number_abroad
 from tracetogether.healthcode.reading import read_code
 from tracetogether.healthcode.verdicts import REASONS, Admitted, Refused
 from tracetogether.signed.cose import SignedMessage
-from tracetogether.signed.trust import TrustedKey, TrustList
+from tracetogether.signed.trust import PASS, TrustedKey, TrustList
 
 
 def check(text: str, trust: TrustList, revoked: Container[bytes], now: float) -> Admitted | Refused:
@@ -20,7 +22,8 @@ def check(text: str, trust: TrustList, revoked: Container[bytes], now: float) ->
         text: what the code holds, without a line's end.
         trust: the keys that the gate believes.
         revoked: what lists of revoked passes name: numbers of our own passes (8 bytes), digests of
-            EU certificates and numbers of NZ passes (16 bytes).
+            EU certificates and numbers of NZ passes (16 bytes). A pass of another organisation than
+            the trust list's is looked up as ``passes.number_abroad``.
         now: epoch seconds.
     """
     try:
@@ -29,6 +32,8 @@ def check(text: str, trust: TrustList, revoked: Container[bytes], now: float) ->
         word = REASONS[error.code][0] if error.code in REASONS else "unreadable"
         return Refused(word, str(error), error.code)
     row = signer(message, claim.issuer, claim.kind, trust, now)
+    if claim.kind == PASS and trust.organisation not in ("", claim.issuer):
+        claim = replace(claim, marks=tuple(number_abroad(claim.issuer, m) for m in claim.marks))
     reason = row if isinstance(row, str) else _fault_of(claim, row, revoked, now)
     if reason is None and now >= trust.expires:
         reason = "list-over"

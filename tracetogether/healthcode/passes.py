@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Final, Self
 
 from tracetogether.cbor import write_cbor
+from tracetogether.crypto import sha256
 from tracetogether.errors import UnreadableMessageError
 from tracetogether.signed.claims import (
     EXPIRES,
@@ -32,6 +33,15 @@ differ by two minutes in either direction, and a pass of the last hour is refuse
 """
 _VERSION: Final = 1
 _FORMS: Final = (SCREEN, PAPER)
+
+
+def number_abroad(issuer: str, number: bytes) -> bytes:
+    """Return what our list of revoked passes has for a partner's number (8 bytes).
+
+    It depends on the issuer, so a partner can revoke its own passes only: it may have seen numbers
+    of ours at its gates.
+    """
+    return sha256(issuer.encode() + b"\x00" + number)[:NUMBER_BYTES]
 
 
 @dataclass(frozen=True, slots=True)

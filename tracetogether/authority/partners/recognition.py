@@ -26,7 +26,7 @@ from tracetogether.errors import (
     NotFoundError,
     TrustError,
 )
-from tracetogether.healthcode.passes import NUMBER_BYTES
+from tracetogether.healthcode.passes import NUMBER_BYTES, number_abroad
 from tracetogether.healthcode.revocations import RevocationList
 from tracetogether.signed.trust import PASS, PURPOSES, REVOCATIONS, TRUST, TrustedKey, TrustList
 from tracetogether.signed.trust_files import read_trust_file
@@ -290,16 +290,16 @@ class Partners:
             yield from partner.recognised(now)
 
     def revoked(self, now: float) -> Iterator[bytes]:
-        """Yield the numbers of revoked passes of the partners that count at ``now``, 8 bytes each.
+        """Yield what our list of revoked passes has for partners at ``now``, 8 bytes each.
 
-        Our own list of revoked passes names them too, so that a gate fetches one list.
+        So a gate fetches one list. Each number is bound to its issuer by ``number_abroad``.
         """
         for organisation, partner in self._read().items():
             if next(partner.recognised(now), None) is not None:
                 kept = self.store.setting(_REVOKED + organisation) or ""
                 numbers = b64decode(kept.partition(" ")[2])
                 for at in range(0, len(numbers), NUMBER_BYTES):
-                    yield numbers[at : at + NUMBER_BYTES]
+                    yield number_abroad(organisation, numbers[at : at + NUMBER_BYTES])
 
     def own_fingerprint(self, list_key: VerifyingKey) -> str:
         """Return what our people read out to a partner; ``list_key`` signs our lists."""
