@@ -9,6 +9,7 @@ import click
 
 from tracetogether.authority.access.permissions import CONSOLE
 from tracetogether.authority.desk.imports import BadCell
+from tracetogether.authority.service import Authority
 from tracetogether.cli.authority_folder import opened_folder
 from tracetogether.cli.authority_options import folder_option
 from tracetogether.cli.authority_staff import print_tokens
@@ -32,7 +33,7 @@ def import_cases(file: Path, folder: Path, *, dry_run: bool, as_json: bool) -> N
     now, body = time.time(), _read(file)
     with opened_folder(folder) as service:
         wanted, bad = service.case_import.check(body, now, by=CONSOLE)
-        _refuse(bad, as_json=as_json)
+        _refuse(bad, service, now, as_json=as_json)
         opened = [] if dry_run else service.case_import.run(wanted, now, by=CONSOLE)
     both = list(zip(wanted, opened, strict=False))
     cases = [{"line": line.line, "case_id": case.case_id, "date": case.date} for line, case in both]
@@ -61,11 +62,11 @@ def import_operators(file: Path, folder: Path, *, dry_run: bool, as_json: bool) 
     Their tokens are printed once and never shown again. If any line is wrong, no operator is added,
     and each error is listed with its remedy.
     """
-    body = _read(file)
+    now, body = time.time(), _read(file)
     with opened_folder(folder) as service:
         wanted, bad = service.operator_import.check(body, by=CONSOLE)
-        _refuse(bad, as_json=as_json)
-        added = [] if dry_run else service.operator_import.run(wanted, time.time(), by=CONSOLE)
+        _refuse(bad, service, now, as_json=as_json)
+        added = [] if dry_run else service.operator_import.run(wanted, now, by=CONSOLE)
     operators = [{"name": operator.name, "operator_token": token} for operator, token in added]
     answer(
         {"lines": len(wanted), "dry_run": dry_run, "operators": operators},
@@ -88,8 +89,8 @@ def _read(file: Path) -> bytes:
         raise StoreError(msg) from None
 
 
-def _refuse(bad: Sequence[BadCell], *, as_json: bool) -> None:
-    """Print each error with its remedy, and import nothing.
+def _refuse(bad: Sequence[BadCell], service: Authority, now: float, *, as_json: bool) -> None:
+    """Print each error with its remedy, and import nothing. The audit log has the attempt.
 
     Raises:
         ConflictError: there is an error.
@@ -104,6 +105,7 @@ def _refuse(bad: Sequence[BadCell], *, as_json: bool) -> None:
     )
     answer({"bad": [asdict(cell) for cell in bad]}, shown, as_json=as_json)
     lines = len({cell.line for cell in bad})
+    service.audit.record("import.refused", now, by=CONSOLE.name, count=lines)
     wrong = (
         "1 line is wrong: correct it" if lines == 1 else f"{lines} lines are wrong: correct them"
     )

@@ -5,6 +5,7 @@ from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Depends, Request, Response, Security
 from fastapi.concurrency import run_in_threadpool
+from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 from fastapi.security import HTTPBearer
 
@@ -66,6 +67,9 @@ ACTIONS: Final[Mapping[tuple[str, str], Action]] = {
 """Operators' route -> action; ``permissions`` says which roles allow it. No entry: denied."""
 
 
+_RESTRICT: Final = frozenset({Action.ADD_ORDER, Action.SET_RESTRICTION})
+
+
 async def _caller(request: Request) -> Caller:
     caller: Caller = request.state.caller  # from ``guarded``, which runs before
     return caller
@@ -84,6 +88,7 @@ def guarded(
     check: Check,
     denied: Denied | None = None,
     *,
+    malformed: Denied | None = None,
     responses: Answers | None = None,
 ) -> APIRouter:
     """Return a router whose routes all pass the bearer to ``check`` first.
@@ -95,6 +100,8 @@ def guarded(
         tag: group of the routes there.
         check: returns ``request.state.caller`` for a bearer, or raises AccessDeniedError.
         denied: called with an operator whose roles don't allow the route, and the route.
+        malformed: called with an operator whose body has the wrong form, such as a list, at a
+            route that restricts people; and the route.
         responses: answers that all these routes have besides, for the OpenAPI document.
     """
 
@@ -108,14 +115,19 @@ def guarded(
                     caller = await run_in_threadpool(check, bearer(request))
                 except AccessDeniedError as error:
                     raise RefusedError(401, "unauthorized", str(error)) from None
-                if isinstance(caller, Operator):
-                    if not caller.may(ACTIONS.get((request.method, path))):
-                        if denied is not None:
-                            await run_in_threadpool(denied, caller, f"{request.method} {path}")
-                        raise RefusedError(403, "denied", "your roles do not allow this")
-                    caller = caller.caller
-                request.state.caller = caller
-                answer: Response = await handle(request)
+                action, route = ACTIONS.get((request.method, path)), f"{request.method} {path}"
+                operator = caller if isinstance(caller, Operator) else None
+                if operator is not None and not operator.may(action):
+                    if denied is not None:
+                        await run_in_threadpool(denied, operator, route)
+                    raise RefusedError(403, "denied", "your roles do not allow this")
+                request.state.caller = caller if operator is None else operator.caller
+                try:
+                    answer: Response = await handle(request)
+                except RequestValidationError:
+                    if operator is not None and malformed is not None and action in _RESTRICT:
+                        await run_in_threadpool(malformed, operator, route)
+                    raise
                 return answer
 
             return handle_if_allowed

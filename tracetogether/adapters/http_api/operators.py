@@ -39,11 +39,16 @@ def for_operators(authority: Authority, clock: Callable[[], float]) -> APIRouter
     def denied(operator: Operator, route: str) -> None:
         authority.audit.record("route.refused", clock(), by=operator.name, route=route)
 
+    def malformed(operator: Operator, route: str) -> None:
+        name, reason = operator.name, "invalid-request"
+        authority.audit.record("restriction.refused", clock(), by=name, reason=reason, route=route)
+
     router = guarded(
         "operator token",
         "operators",
         authority.access.operator,
         denied,
+        malformed=malformed,
         responses=OF_OPERATORS,
     )
     _casework(router, authority, clock)
