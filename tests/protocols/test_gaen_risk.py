@@ -5,7 +5,7 @@ import pytest
 
 from tests.protocols.known_answers import answers
 from tests.protocols.test_gaen import START, TEK, log_of, peer
-from tracetogether.gaen.corona_warn import RiskLevel, judge, normalised_minutes
+from tracetogether.gaen.corona_warn import RiskLevel, judge, normalised_minutes, risk_levels
 from tracetogether.gaen.near import matches
 from tracetogether.gaen.report import MISSING, DiagnosisKeys
 from tracetogether.gaen.risk import (
@@ -74,6 +74,43 @@ def test_the_apps_judgement(case: dict, shuffled: bool) -> None:
     expected = case["expTotalMinimumDistinctEncountersWithLowRisk"]
     assert result.low_encounters == expected
     assert result.high_encounters == case["expTotalMinimumDistinctEncountersWithHighRisk"]
+
+
+def one_scan(least_db: int, report: int = 1, infectiousness: int = 2) -> dict:
+    """Return a case with a scan of 300 seconds."""
+    scan = {
+        "minAttenuation": least_db, "typicalAttenuation": least_db, "secondsSinceLastScan": 300
+    }  # fmt: skip
+    window = {
+        "ageInDays": 1, "reportType": report, "infectiousness": infectiousness,
+        "calibrationConfidence": 0, "scanInstances": [scan],
+    }  # fmt: skip
+    return {"exposureWindows": [window]}
+
+
+def test_weights_levels_and_values_are_those_of_the_apps_configuration() -> None:
+    known = answers("cwa_risk")["configuration"]
+    for part in known["minutesAtAttenuationWeights"]:
+        bounds = part["attenuationRange"]
+        assert bounds["maxExclusive"]
+        for least_db in (bounds["min"], bounds["max"] - 1):
+            (minutes,) = normalised_minutes(windows_of_case(one_scan(least_db)))
+            assert minutes == round(5 * 1.6 * part["weight"], 9)
+    last = known["minutesAtAttenuationWeights"][-1]["attenuationRange"]["max"]
+    assert normalised_minutes(windows_of_case(one_scan(last))).tolist() == [0]
+    values = {
+        row["transmissionRiskLevel"]: row["transmissionRiskValue"]
+        for row in known["transmissionRiskValueMapping"]
+    }
+    offsets = known["trlEncoding"]
+    names = ("ConfirmedTest", "ConfirmedClinicalDiagnosis", "SelfReport", "Recursive")
+    for report, name in enumerate(names, start=1):
+        for infectiousness, strength in ((1, "Standard"), (2, "High")):
+            level = offsets[f"reportTypeOffset{name}"]
+            level += offsets[f"infectiousnessOffset{strength}"]
+            windows = windows_of_case(one_scan(63, report, infectiousness))
+            assert risk_levels(windows).tolist() == [level]
+            assert normalised_minutes(windows).tolist() == [round(5 * values[level], 9)]
 
 
 def test_nine_minutes_are_nine_though_tenths_do_not_add_up() -> None:

@@ -4,7 +4,7 @@ import click
 
 from simulations.attacks.measured import ATTACKS
 from simulations.attacks.victims import VICTIMS
-from tracetogether.cli.console import answer, progress, right, table
+from tracetogether.cli.console import answer, fixed, progress, right, table
 from tracetogether.cli.options import as_json, number_option
 
 _ALL = "all"
@@ -43,14 +43,16 @@ def attack_protocols(
             advance(done + 1, len(names))
 
     def shown(value: float | None) -> str:
-        return "no limit" if value is None else f"{value:,.6g}"
+        if value is None:
+            return "no limit"
+        return f"{value:,.0f}" if float(value).is_integer() else f"{value:.4f}"
 
     answer(
         {"rows": [row.to_json() for row in rows]},
         table(
             rows,
-            ("protocol", lambda row: row.protocol),
-            ("metric", lambda row: row.metric),
+            (fixed("protocol"), lambda row: row.protocol),
+            (fixed("metric"), lambda row: row.metric),
             (right("value"), lambda row: shown(row.value)),
             (right("low"), lambda row: shown(row.low)),
             (right("high"), lambda row: shown(row.high)),
@@ -58,7 +60,7 @@ def attack_protocols(
                 right("expected"),
                 lambda row: "" if row.metric == "bits_per_case" else shown(row.expected),
             ),
-            ("source", lambda row: row.source),
+            ("expected because", lambda row: row.source.removeprefix("exact: ")),
         ),
         as_json=as_json,
     )
