@@ -95,6 +95,12 @@ WORKS = {
         "test_cli_start.py",
         quiet=False,
     ),
+    "minimum-data": Work(
+        "explanation/write_minimum_data.py",
+        ("explanation/minimum-data.md",),
+        2.0,
+        "simulations/test_minimum_data.py",
+    ),
     "school": Work(
         "howto/write_school_picture.py",
         ("school.png", "howto/simulate.md"),

@@ -26,7 +26,8 @@ def script() -> ModuleType:
 
 def test_each_script_of_the_docs_is_run_by_the_one_command(script: ModuleType) -> None:
     listed = {work.script.split()[0] for work in script.WORKS.values()}
-    assert listed == {str(file.relative_to(DOCS)) for file in DOCS.rglob("write_*.py")}
+    there = {str(file.relative_to(DOCS)) for file in DOCS.rglob("write_*.py")}
+    assert there == listed, "add the script to WORKS in docs/write.py"
 
 
 def test_each_picture_of_the_docs_is_written_by_a_script(script: ModuleType) -> None:
@@ -43,7 +44,7 @@ def test_each_marked_part_of_a_page_belongs_to_a_script(script: ModuleType) -> N
     written = {(DOCS / path).resolve() for work in script.WORKS.values() for path in work.writes}
     pages = [DOCS.parent / "README.md", *DOCS.rglob("*.md")]
     marked = {page.resolve() for page in pages if script.BLOCK.search(page.read_text("utf-8"))}
-    assert marked - written == set()
+    assert marked - written == set(), "add the page to WORKS in docs/write.py"
     assert len(marked) > 8
 
 
