@@ -2,6 +2,7 @@
 
 import json
 import stat
+import time
 from pathlib import Path
 
 import pytest
@@ -9,11 +10,12 @@ from click.testing import CliRunner, Result
 
 from tests.http_site import Site
 from tracetogether.authority.access.permissions import CONSOLE
+from tracetogether.authority.status.restriction import Ground, Restriction, RestrictionEvidence
 from tracetogether.cli.charge_folder import load_charges
 from tracetogether.cli.node_folder import NodeSettings, create_node
 from tracetogether.cli.pass_ import pass_
 from tracetogether.healthcode.wallet import Wallet, held_pass
-from tracetogether.units import SECONDS_PER_HOUR
+from tracetogether.units import SECONDS_PER_DAY, SECONDS_PER_HOUR
 
 pytestmark = pytest.mark.network
 
@@ -102,3 +104,31 @@ def test_without_the_server_the_list_is_the_phones_own(site: Site, folder: Path)
     assert "Amma" in listed.stdout
     assert "does not answer" in listed.stderr
     assert ran("show", folder, "--for", "Amma", "--json").exit_code == 0
+
+
+def test_a_withheld_pass_says_why_until_when_in_local_time_and_how_to_appeal(
+    site: Site, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert ran("charge", "add", "Appa", code(site), folder).exit_code == 0
+    (appa,) = load_charges(folder)
+    world, now = site.world, site.clock.now
+    until = now + 2 * SECONDS_PER_DAY
+    restriction = Restriction(
+        *("R1", appa.user_id, Ground.ORDER, "ORDER1", now, until, RestrictionEvidence.VISIT),
+        *("pass.withheld.order", "ravi", now, "rosa", now),
+    )
+    assert world.store.status.add_restriction(restriction)
+    site.clock.now += 13 * SECONDS_PER_HOUR
+    monkeypatch.setenv("TZ", "Asia/Singapore")
+    time.tzset()
+    try:
+        shown = ran("show", folder, "--for", "Appa", "--lang", "ta")
+        asked = ran("appeal", folder, "--for", "Appa", "--lang", "ta")
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+    assert shown.exit_code == 1
+    assert "உத்தரவு ORDER1" in shown.stdout
+    assert "புதன், 6 மே, 2020, 20:00 மணிக்கு" in shown.stdout  # noon UTC
+    assert "tracetogether pass appeal --for 'Appa'" in shown.stdout
+    assert "வியாழன், 7 மே, 2020, 09:00 மணிக்குள்" in asked.stdout

@@ -1,12 +1,26 @@
-"""The option ``--lang`` of commands that print a notice, and the default of the system."""
+"""Notices on this system: the option ``--lang``, its default, and times in the local time zone."""
 
 import os
-from typing import Any
+from datetime import UTC, datetime, tzinfo
+from typing import Any, Final
 
 import click
 
 from tracetogether.errors import InvalidRequestError
 from tracetogether.healthcode.notices import LANGUAGES, language_of
+from tracetogether.local_days import LocalDays
+
+
+class _SystemZone(tzinfo):
+    """The time zone of this system, with the rules that hold at each time."""
+
+    def fromutc(self, moment: datetime) -> datetime:
+        """Return a time in this zone."""
+        return moment.replace(tzinfo=UTC).astimezone()
+
+
+SYSTEM_DAYS: Final = LocalDays("local", _SystemZone())
+"""Days and times as the clock of this system shows them."""
 
 
 def system_language() -> str:

@@ -9,7 +9,7 @@ import click
 from tracetogether.cli.charge_folder import charge_named
 from tracetogether.cli.console import answer, note, say, utc_text
 from tracetogether.cli.node_folder import DEFAULT_FOLDER
-from tracetogether.cli.notice_language import language_option
+from tracetogether.cli.notice_language import SYSTEM_DAYS, language_option
 from tracetogether.cli.options import FOLDER, as_json
 from tracetogether.cli.pass_appeal import appeal
 from tracetogether.cli.pass_charge import charge
@@ -69,7 +69,11 @@ def show(folder: Path, name: str | None, language: str, out: Path | None, *, as_
     if held is None:
         withheld = str(wallet.notice.get("notice", "")).startswith("pass.withheld")
         notice = wallet.notice if withheld else {"notice": "pass.none", "parameters": {}}
-        answer({"pass": None, **notice}, _notice(notice, language), as_json=as_json)
+        said = [_notice(notice, language)]
+        if withheld:
+            command = "tracetogether pass appeal" + (f" --for {name!r}" if name else "")
+            said.append(notice_text("appeal.how", language, command=command))
+        answer({"pass": None, **notice}, *said, as_json=as_json)
         raise click.exceptions.Exit(1)
     if as_json:
         facts = {"pass": held.text, "not_before": held.not_before, "expires": held.expires}
@@ -113,6 +117,6 @@ def _notice(notice: Any, language: str) -> str:  # noqa: ANN401 - whatever the f
         return ""
     code, parameters = str(notice["notice"]), dict(notice["parameters"])
     try:
-        return notice_text(code, language, **parameters)
+        return notice_text(code, language, days=SYSTEM_DAYS, **parameters)
     except InvalidRequestError:
         return code

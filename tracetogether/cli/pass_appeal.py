@@ -7,7 +7,7 @@ import click
 from tracetogether.cli.charge_folder import charge_named
 from tracetogether.cli.console import answer
 from tracetogether.cli.node_folder import DEFAULT_FOLDER
-from tracetogether.cli.notice_language import language_option
+from tracetogether.cli.notice_language import SYSTEM_DAYS, language_option
 from tracetogether.cli.options import FOLDER, as_json
 from tracetogether.cli.pass_folder import opened_phone
 from tracetogether.healthcode import notices
@@ -37,6 +37,6 @@ def appeal(folder: Path, name: str | None, language: str, *, as_json: bool) -> N
     due_at = since + RESTRICTIONS.appeal_s
     answer(
         {"appeals": appeals, "due_at": due_at},
-        notices.text("appeal.open", language, since=since, decide_by=due_at),
+        notices.text("appeal.open", language, days=SYSTEM_DAYS, since=since, decide_by=due_at),
         as_json=as_json,
     )
