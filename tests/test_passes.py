@@ -21,6 +21,7 @@ from tracetogether.errors import (
 )
 from tracetogether.healthcode.gate_lists import GateLists
 from tracetogether.healthcode.passes import Pass
+from tracetogether.healthcode.verdicts import Admitted
 from tracetogether.healthcode.wallet import held_pass
 from tracetogether.healthcode.writing import PassWriter
 from tracetogether.signed import cose, hcert
@@ -278,6 +279,19 @@ def test_a_paper_needs_a_reason_in_plain_text(world: World, reason: str) -> None
     with pytest.raises(InvalidRequestError, match="reason"):
         world.authority.passes.paper(NOON, reason, by=CONSOLE)
     assert world.authority.monitoring.counts(NOON, by=CONSOLE).users == users
+
+
+def test_a_paper_has_a_hint_only_if_the_desk_gives_one(world: World) -> None:
+    passes, gate = world.authority.passes, gate_of(world, NOON)
+    hints = []
+    for hint in (None, " AB "):
+        verdict = gate.judge(passes.paper(NOON, "no phone", hint=hint, by=CONSOLE).text, NOON)
+        assert isinstance(verdict, Admitted)
+        hints.append(verdict.hint)
+    assert hints == [None, "AB"]
+    for wrong in ("", " ", "x" * 17, "A\nB", "\x1b[1m"):
+        with pytest.raises(InvalidRequestError, match="hint"):
+            passes.paper(NOON, "no phone", hint=wrong, by=CONSOLE)
 
 
 def test_a_paper_for_an_unknown_person_is_refused(world: World) -> None:

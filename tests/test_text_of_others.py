@@ -203,7 +203,9 @@ COMMANDS: dict[str, Words] = {
     "authority migrate": each("{table}", "{place}/authority --database {evil}"),
     "authority pass keys": each(D, f"{D} --json"),
     "authority pass paper": each(
-        f"--reason {{evil}} {D}", f"--reason x --user {{evil}} {D}", f"--reason x {D} --json"
+        f"--reason {{evil}} {D}",
+        f"--reason x --user {{evil}} {D}",
+        f"--reason x --hint {{evil}} {D} --json",
     ),
     "authority pass policy": each(
         f"{{evil}} {D}", f"advice --file {{place}}/evil.toml {D}", f"{D} --json"

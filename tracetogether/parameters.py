@@ -171,7 +171,7 @@ class TransmissionParameters:
 
 @dataclass(frozen=True, slots=True)
 class PassParameters:
-    """How passes are issued and checked (own; hours and skew are measured in docs/howto/pass.md).
+    """How passes are issued and checked; all are this project's choices.
 
     Attributes:
         hours: a batch covers this hour and the next ones, this many in all.

@@ -12,8 +12,10 @@ from tracetogether.authority.status.policy import StatusFact, StatusPolicy, stat
 from tracetogether.cli.authority_folder import opened_folder
 from tracetogether.cli.authority_options import FolderCommand, folder_option
 from tracetogether.cli.console import answer, say, table, utc_text
+from tracetogether.cli.notice_language import language_option
 from tracetogether.cli.options import EXISTING_FILE, as_json
 from tracetogether.cli.qr_output import checked_ending, out_option, show_qr
+from tracetogether.healthcode.notices import text as notice_text
 from tracetogether.healthcode.passes import PAPER
 
 
@@ -77,11 +79,25 @@ def retire_key(kid: str, folder: Path, *, as_json: bool) -> None:
     metavar="ID",
     help="Id of a person who had a paper before.  [default: a new person]",
 )
+@click.option(
+    "--hint",
+    metavar="TEXT",
+    help="A few characters by which a guard knows the holder, such as initials. Everybody who "
+    "reads the paper reads them.  [default: none]",
+)
+@language_option
 @out_option
 @folder_option
 @as_json
 def paper(
-    reason: str, user_id: str | None, out: Path | None, folder: Path, *, as_json: bool
+    reason: str,
+    user_id: str | None,
+    hint: str | None,
+    language: str,
+    out: Path | None,
+    folder: Path,
+    *,
+    as_json: bool,
 ) -> None:
     """Issue a pass on paper to a person without a phone: one QR code, valid for seven days.
 
@@ -90,14 +106,18 @@ def paper(
     """
     checked_ending(out)
     with opened_folder(folder) as service:
-        made = service.passes.paper(time.time(), reason, user_id=user_id, by=CONSOLE)
+        days = service.days
+        made = service.passes.paper(time.time(), reason, user_id=user_id, hint=hint, by=CONSOLE)
     if as_json:
         facts = {"pass": made.text, "not_before": made.not_before, "expires": made.expires}
         answer({"user_id": made.user_id, **facts}, as_json=True)
     if out is not None or not as_json:
         show_qr(made.text, out, PAPER)
     if not as_json:
-        say(f"Valid until {utc_text(made.expires)} UTC", f"The person's id: {made.user_id}")
+        say(
+            notice_text("pass.paper", language, days=days, until=made.expires),
+            f"The person's id: {made.user_id}",
+        )
 
 
 @authority_pass.command("policy")

@@ -36,7 +36,7 @@ from tracetogether.authority.status.restriction import Restriction
 from tracetogether.authority.status.signing import RETIRED, PassKey, PassKeys, retired_kids
 from tracetogether.crypto import VerifyingKey
 from tracetogether.errors import ConflictError, InvalidRequestError, NotFoundError
-from tracetogether.healthcode.passes import PAPER, Pass
+from tracetogether.healthcode.passes import MOST_HINT, PAPER, Pass
 from tracetogether.healthcode.revocations import RevocationList
 from tracetogether.healthcode.writing import PassWriter
 from tracetogether.keyring import KeyRing
@@ -150,7 +150,13 @@ class Passes:
     # --- the desk ---
 
     def paper(
-        self, now: float, reason: str, *, user_id: str | None = None, by: Caller
+        self,
+        now: float,
+        reason: str,
+        *,
+        user_id: str | None = None,
+        hint: str | None = None,
+        by: Caller,
     ) -> PaperPass:
         """Issue a pass on paper, valid for seven days, to a person without a phone.
 
@@ -158,10 +164,13 @@ class Passes:
             now: epoch seconds.
             reason: why this person needs a paper; it is recorded in the audit log.
             user_id: who had a paper before; None registers a new person, whom no phone belongs to.
+            hint: a few characters by which a guard knows the holder, such as initials, as the
+                desk saw them in a document; gates show it only with ``--hint``. It is not stored.
             by: the caller.
 
         Raises:
-            InvalidRequestError: the reason is empty, too long or has control characters.
+            InvalidRequestError: the reason is empty, too long or has control characters, or the
+                hint is.
             NotFoundError: there is no such user.
             ConflictError: passes are withheld from this person.
         """
@@ -170,6 +179,9 @@ class Passes:
         if not given or len(given) > LONGEST_REASON or hidden_in(given):
             msg = "give a reason of 1 to {count} characters, in one line of plain text"
             raise InvalidRequestError(msg, "reason-needed", count=LONGEST_REASON)
+        if hint is not None and (not 0 < len(hint.strip()) <= MOST_HINT or hidden_in(hint)):
+            msg = "a hint has 1 to {most} characters, in one line of plain text"
+            raise InvalidRequestError(msg, "paper-hint", most=MOST_HINT)
         if user_id is not None and not self.store.has_user(user_id):
             msg = "there is no such user: leave the id out to register a new person"
             raise NotFoundError(msg, "no-such-user")
@@ -182,7 +194,14 @@ class Passes:
                 user_id = self.issuance.register().user_id
             begin, day = hour_of(now) * SECONDS_PER_HOUR, utc_day(now)
             number = paper_number(self.keys, user_id, day)
-            paper = Pass(self.organisation, begin, begin + PASSES.paper_s, number, form=PAPER)
+            paper = Pass(
+                self.organisation,
+                begin,
+                begin + PASSES.paper_s,
+                number,
+                hint=None if hint is None else hint.strip(),
+                form=PAPER,
+            )
             text = _text(paper, self.signing.of_day(day))
             self.audit.record("paper.issued", now, by=by.name, reason=given)
         return PaperPass(user_id, text, begin, paper.expires)

@@ -58,20 +58,23 @@ class PassKeys:
         Raises:
             KeyRingError: the keys of that day were destroyed.
         """
-        return self.of_days([day], self.retired())[day]
+        return self.of_days([day])[day]
 
-    def of_days(self, days: Iterable[int], retired: Mapping[str, int]) -> dict[int, PassKey]:
+    def of_days(
+        self, days: Iterable[int], retired: Mapping[str, int] | None = None
+    ) -> dict[int, PassKey]:
         """Return the key of each of these UTC days; days of one week share one object.
 
         Args:
             days: UTC days.
-            retired: the kids that were retired.
+            retired: the kids that were retired; read from the store if None.
 
         Raises:
             KeyRingError: the keys of a day were destroyed.
         """
         seeds = {day: self._seed_day(day) for day in days}
-        made = {seed: self._of_week(seed, retired) for seed in set(seeds.values())}
+        gone = self.retired() if retired is None else retired
+        made = {seed: self._of_week(seed, gone) for seed in set(seeds.values())}
         return {day: made[seed] for day, seed in seeds.items()}
 
     def of_lists(self) -> SigningKey:
