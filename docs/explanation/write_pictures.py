@@ -7,17 +7,20 @@ needs Chromium and the extra `test`.
 
 - docs/adoption.png and its table in docs/explanation/simulation.md: shares of contacts by adoption;
 - docs/demo.png: the picture of `tracetogether demo`;
-- docs/report.png: the page of a run at twenty minutes.
+- docs/report.png: the page of a run of the office, docs/report-phone.png: a part of it on a phone,
+  docs/report-two.png: the page of two runs of a carriage. Each holds the digest of its runs.
 """
 
 import re
 import shutil
+import struct
 import sys
 import tempfile
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 
-from simulations import CrowdSweep, Scenario, sweep
+from simulations import CrowdRun, CrowdSweep, Scenario, run, sweep
 from simulations.scores.intervals import Measured
 from simulations.studies.sweep import digest
 from tracetogether.cli import cli
@@ -94,22 +97,55 @@ def demo() -> None:
     cli(["demo", "--picture", str(DOCS / "demo.png")], standalone_mode=False)
 
 
+def office() -> CrowdRun:
+    """Return the run of docs/report.png and docs/report-phone.png."""
+    return run("office-day", seed=1, fidelity="vectorized")
+
+
+def carriages() -> list[CrowdRun]:
+    """Return the runs of docs/report-two.png: the same people, all or half of them with the app."""
+    return [
+        run(carriage().with_(adoption=share), seed=1, fidelity="vectorized") for share in (1.0, 0.5)
+    ]
+
+
 def report() -> None:
-    """Take a picture of the page of a run."""
-    from playwright.sync_api import sync_playwright  # noqa: PLC0415 - for this picture alone
+    """Take pictures of the page of a run and of two."""
+    from playwright.sync_api import sync_playwright  # noqa: PLC0415 - for these pictures alone
 
     with tempfile.TemporaryDirectory() as made, sync_playwright() as driver:
-        folder, file = Path(made) / "carriage", Path(made) / "report.html"
-        cli(["simulate", "run", "train-carriage", "--out", str(folder)], standalone_mode=False)
-        cli(["simulate", "report", str(folder), "-o", str(file)], standalone_mode=False)
-        browser = driver.chromium.launch(
-            executable_path=shutil.which("chromium"), args=["--no-sandbox"]
+        place, browser = (
+            Path(made),
+            driver.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"]),
         )
-        page = browser.new_page(viewport={"width": 1200, "height": 900})
-        page.goto(f"{file.as_uri()}#t=1200")
-        page.wait_for_timeout(500)
-        page.screenshot(path=DOCS / "report.png")
+        for name, part, size, colours, runs in (
+            ("report", "", (1200, 1500), "light", [office()]),
+            ("report-phone", "#likely", (390, 780), "dark", [office()]),
+            ("report-two", "", (1200, 1280), "light", carriages()),
+        ):
+            folders = [found.save(place / f"{name}-{number}") for number, found in enumerate(runs)]
+            words = ["simulate", "report", *map(str, folders), "-o", str(place / f"{name}.html")]
+            cli(words, standalone_mode=False)
+            page = browser.new_page(
+                viewport={"width": size[0], "height": size[1]}, color_scheme=colours
+            )
+            page.goto((place / f"{name}.html").as_uri() + part)
+            picture = with_digest(page.screenshot(), digest_of_runs(runs))
+            (DOCS / f"{name}.png").write_bytes(picture)
+            page.close()
         browser.close()
+
+
+def digest_of_runs(runs: list[CrowdRun]) -> str:
+    """Return the digests of runs as one text."""
+    return " and ".join(found.digest for found in runs)
+
+
+def with_digest(png: bytes, said: str) -> bytes:
+    """Return a PNG with a digest in its metadata, as matplotlib writes it."""
+    text = b"tEXtDescription\0" + f"digest {said}".encode()
+    chunk = struct.pack(">I", len(text) - 4) + text + struct.pack(">I", zlib.crc32(text))
+    return png[:33] + chunk + png[33:]  # behind the signature and the header
 
 
 PICTURES: dict[str, Callable[[], None]] = {"adoption": adoption, "demo": demo, "report": report}

@@ -13,7 +13,7 @@ from simulations.progress_line import OnProgress, ProgressLine
 from simulations.settings.scenario import Scenario
 from simulations.studies import sweep as sweeps
 from simulations.studies.sweep import Part, Point, digest, plan, points, value_text
-from simulations.studies.sweep_folder import SweepRow
+from simulations.studies.sweep_folder import SweepRow, results_written_alone
 from simulations.studies.sweep_tables import flat_points, flat_rows, save_tables
 from tracetogether.errors import MissingExtraError, ScenarioError, StoreError
 from tracetogether.picture_style import save_figure
@@ -102,16 +102,17 @@ class CrowdSweep(FrameColumns):
         contact, or if more than two keys were varied.
 
         Raises:
-            StoreError: the folder can't be written.
+            StoreError: the folder can't be written, or another process plays a sweep there.
         """
         path = Path(folder)
         try:
             path.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise StoreError(f"can't make {path}: {error.strerror or error}") from None
-        save_tables(self.rows, self.points, path)
-        if self.why_no_picture is None:
-            self.save_plot(path / PICTURE)
+        with results_written_alone(path):
+            save_tables(self.rows, self.points, path)
+            if self.why_no_picture is None:
+                self.save_plot(path / PICTURE)
         return path
 
     @cached_property

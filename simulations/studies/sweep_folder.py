@@ -4,7 +4,10 @@ A failed run is not kept, so the same command runs it again.
 """
 
 import json
-from collections.abc import Mapping, Sequence
+import os
+import weakref
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
@@ -26,11 +29,68 @@ RESULTS: Final = (
 SweepRow = dict[str, Any]
 
 
+class _FolderLock:
+    """Keeps other processes from playing a sweep in a folder, until this object is gone."""
+
+    def __init__(self, descriptor: int) -> None:
+        weakref.finalize(self, os.close, descriptor)
+
+
+_LOCKS: weakref.WeakValueDictionary[Path, _FolderLock] = weakref.WeakValueDictionary()
+"""The folders that this process has locked: a notebook may go on after it stopped a sweep."""
+
+
+@contextmanager
+def results_written_alone(path: Path) -> Iterator[None]:
+    """Keep other processes from playing a sweep in the folder while the body runs.
+
+    Raises:
+        StoreError: another process plays one there.
+    """
+    lock = _locked(path)
+    yield
+    del lock
+
+
+def _locked(path: Path) -> _FolderLock | None:
+    """Return the folder's lock; None if it can't be locked.
+
+    Two sweeps in one folder would write the same files at the same time.
+
+    Raises:
+        StoreError: another process has locked it.
+    """
+    if os.name != "posix":
+        return None
+    import fcntl  # noqa: PLC0415 - not there on Windows
+
+    place = path.resolve()
+    if (held := _LOCKS.get(place)) is not None:
+        return held
+    descriptor = os.open(place, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(descriptor)
+        raise StoreError(
+            f"another process plays a sweep in {path}: wait until it ends, or choose another folder"
+        ) from None
+    except OSError:  # some network drives have no locks
+        os.close(descriptor)
+        return None
+    _LOCKS[place] = lock = _FolderLock(descriptor)
+    return lock
+
+
 class SweepFolder:
-    """The finished parts of one sweep."""
+    """The finished parts of one sweep.
+
+    From ``open`` on, no other process may open the folder until this object is gone.
+    """
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        self._lock: _FolderLock | None = None
 
     def open(self, plan: Mapping[str, object], names: Sequence[str]) -> dict[str, SweepRow]:
         """Return the finished parts among ``names``; create the folder if it is missing.
@@ -42,11 +102,13 @@ class SweepFolder:
             names: the parts.
 
         Raises:
-            StoreError: the folder holds something else or a damaged sweep, or can't be written.
+            StoreError: the folder holds something else or a damaged sweep, or can't be written, or
+                another process plays a sweep there.
         """
         path = self._path
         try:
             path.mkdir(parents=True, exist_ok=True)
+            self._lock = _locked(path)
             file = path / PLAN
             if file.exists():
                 kept = json.loads(file.read_text("utf-8"))

@@ -40,3 +40,15 @@ def test_some_of_these_runs_played_again_give_the_same_rows(script: ModuleType, 
     value, seeds = script.PLAYED_AGAIN
     (said,) = re.findall(rf"<!-- digest of {seeds} runs at {value}: ([0-9a-f]{{64}}) -->", block)
     assert digest(script.by_adoption([value], seeds, workers=1).rows) == said, REMEDY
+
+
+@pytest.mark.slow
+def test_pictures_of_pages_are_of_these_runs(script: ModuleType) -> None:
+    remedy = "make it again: python docs/explanation/write_pictures.py report"
+    for names, runs in (
+        (("report", "report-phone"), [script.office()]),
+        (("report-two",), script.carriages()),
+    ):
+        for name in names:
+            said = f"digest {script.digest_of_runs(runs)}".encode()
+            assert said in (DOCS / f"{name}.png").read_bytes(), (name, remedy)

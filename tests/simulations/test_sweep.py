@@ -1,4 +1,5 @@
 import csv
+import fcntl
 import json
 import os
 import signal
@@ -15,6 +16,7 @@ from simulations.pages.adoption_curve import adoption_curve
 from simulations.settings.scenario import scenario_text
 from simulations.studies import sweep as module
 from simulations.studies.sweep import Part, SweepRow, digest, plan, play, points, sweep, values_of
+from simulations.studies.sweep_folder import SweepFolder, results_written_alone
 from simulations.studies.sweep_tables import save_tables
 from tracetogether.cli.simulate import simulate
 from tracetogether.errors import MissingExtraError, ScenarioError, StoreError
@@ -433,3 +435,32 @@ def test_the_table_shows_each_setting_whole(school: Path) -> None:
     assert "…" not in done.stdout
     first = [line.split()[0] for line in done.stdout.splitlines() if line.strip()]
     assert {"adoption", "0.123456", "0.654321"} <= set(first)
+
+
+def test_two_processes_do_not_play_into_one_folder(tmp_path: Path) -> None:
+    place, busy = tmp_path / "sweep", "another process plays a sweep in"
+    place.mkdir()
+
+    def locked_by_another() -> int:
+        descriptor = os.open(place, os.O_RDONLY)
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        return descriptor
+
+    other = locked_by_another()
+    with pytest.raises(StoreError, match=busy):
+        SweepFolder(place).open({"a": 1}, ["part"])
+    with pytest.raises(StoreError, match=busy), results_written_alone(place):
+        pass
+    os.close(other)
+    first = SweepFolder(place)
+    first.open({"a": 1}, ["part"])
+    with pytest.raises(BlockingIOError):
+        locked_by_another()
+    # A notebook that stopped a sweep holds the old one still, and may go on.
+    assert SweepFolder(place).open({"a": 1}, ["part"]) == {}
+    with results_written_alone(place):
+        del first
+        with pytest.raises(BlockingIOError):
+            locked_by_another()
+    os.close(locked_by_another())
+    assert [file.name for file in place.iterdir()] == ["sweep.json"]
