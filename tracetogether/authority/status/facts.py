@@ -40,7 +40,7 @@ class FactsStore(DeclarationStore, Protocol):
         """Return what is stored about a user.
 
         Args:
-            user_id: of whom.
+            user_id: the person.
             tags: the user's tags in follow-up, one for each day.
             settings: names of the settings for policy and retired kids.
         """
