@@ -8,6 +8,7 @@ as the same train every morning, are seen at any gate, and no pass hides them.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Final
 
 import numpy as np
@@ -18,6 +19,7 @@ from simulations.studies.linking import (
     LinkedActs,
     SeenActs,
     Signal,
+    bits_of,
     few_bits_differ,
     link,
     near,
@@ -49,6 +51,7 @@ DECLARATIONS: Final = 40_000
 """Sealed declarations that a thief tells apart."""
 _RESTRICTED: Final = 40
 _TOGETHER: Final = 10
+_NEIGHBOURS: Final = 21
 _CLOCK_SD_S: Final = 40.0
 _ACCEPTED: Final = 1.0
 
@@ -190,6 +193,7 @@ def pass_rows(
         _paper_row(authority, users[:_RESTRICTED], now, seed),
         *_revocation_rows(authority, users, now, seed),
         _declaration_row(authority, users, now, declarations),
+        _figures_row(authority, users[:_NEIGHBOURS], now),
     ]
 
 
@@ -468,4 +472,30 @@ def _declaration_row(
         tell_apart(first, second),
         played=f"{sum(map(len, sealed.values())):,} sealed declarations, half with symptoms; "
         f"lengths: {sorted(lengths)} bytes.",
+    )
+
+
+def _figures_row(authority: Authority, users: Sequence[str], now: float) -> LedgerRow:
+    """Play a reader of the public figures who knows of everybody else whether they are restricted.
+
+    The reader asks about the next person, each time with one more who is restricted.
+    """
+    at = now + 8 * SECONDS_PER_DAY  # when nobody is restricted any more by the rows before
+    figures = [authority.figures.restriction_figures(at + 2 * SECONDS_PER_DAY)]
+    for user in users:
+        _restrict(authority, user, at)
+        figures.append(authority.figures.restriction_figures(at + 2 * SECONDS_PER_DAY))
+    right = [0.5 if one == other else 1.0 for one, other in pairwise(figures)]
+    score = float(np.mean(right))
+    return LedgerRow(
+        feature="restriction figures",
+        actor="public",
+        learns="whether one person is restricted, for who knows it of everybody else: not stopped, "
+        "but counts of 1 to 9 are hidden, and all change once a day",
+        bits=bits_of(score, 0.5),
+        budget=1.0,
+        accepted=True,
+        played=f"Figures with 0 to {len(users)} restricted people.",
+        score=score,
+        chance=0.5,
     )
