@@ -191,14 +191,21 @@ class CitySweepResult(CitySweep, FrameColumns):
         return save_figure(self.plot(), path, made_of=self.digest)
 
 
-def run(city: City, *, seed: int = 1) -> CityResult:
+def run(city: City, *, seed: int = 1, processes: int = 1, cluster: str | None = None) -> CityResult:
     """Run a city day by day.
 
     Args:
         city: what to run.
         seed: of all random numbers; the same seed gives the same result on every machine.
+        processes: number of processes that share the people; the result does not depend on it.
+            With more than one, a script must have its calls below ``if __name__ == "__main__":``.
+        cluster: address of a Dask scheduler, whose workers are used instead of processes here.
+
+    Raises:
+        UnreachableError: a process ended early, or the cluster does not answer.
+        MissingExtraError: Dask is not installed.
     """
-    return CityResult(run_city(city.scenario, seed=seed))
+    return CityResult(run_city(city.scenario, seed=seed, processes=processes, cluster=cluster))
 
 
 def compare(

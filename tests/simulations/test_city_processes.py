@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from simulations.city import processes
+from simulations.city import City, processes, run
 from simulations.city.calibration import attempt_scale
 from simulations.city.network import Network
 from simulations.city.run import run_city
@@ -81,6 +81,8 @@ def test_the_command_divides_a_city() -> None:
         for number in ("1", "2")
     )
     assert one["digest"] == two["digest"]
+    town = City.load("test-town", {"people.count": "400", "days": "8"})
+    assert run(town, processes=2).figures["digest"] == one["digest"]
     assert two["peak_mb"] > one["peak_mb"]
 
 
