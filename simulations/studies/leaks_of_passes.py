@@ -490,7 +490,7 @@ def _figures_row(authority: Authority, users: Sequence[str], now: float) -> Ledg
     return LedgerRow(
         feature="restriction figures",
         actor="public",
-        learns="whether one person is restricted, for who knows it of everybody else: not stopped, "
+        learns="whether one person is restricted, if it is known of everybody else: not stopped, "
         "but counts of 1 to 9 are hidden, and all change once a day",
         bits=bits_of(score, 0.5),
         budget=1.0,
