@@ -1,7 +1,7 @@
 """Notices on this system: the option ``--lang``, its default, and times in the local time zone."""
 
 import os
-from datetime import UTC, datetime, tzinfo
+from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any, Final
 
 import click
@@ -17,6 +17,17 @@ class _SystemZone(tzinfo):
     def fromutc(self, moment: datetime) -> datetime:
         """Return a time in this zone."""
         return moment.replace(tzinfo=UTC).astimezone()
+
+    def utcoffset(self, moment: datetime | None) -> timedelta | None:
+        """Return how far this zone is ahead of UTC at a time of its own."""
+        return None if moment is None else moment.replace(tzinfo=None).astimezone().utcoffset()
+
+    def dst(self, _: datetime | None) -> None:
+        """Return None: nobody asks."""
+
+    def tzname(self, _: datetime | None) -> str:
+        """Return a name."""
+        return "local"
 
 
 SYSTEM_DAYS: Final = LocalDays("local", _SystemZone())
