@@ -1,6 +1,6 @@
 """Who tries to restrict people alone, in bulk or beyond the bounds is refused, and audited.
 
-Each test runs on SQLite and on PostgreSQL.
+Tests that take ``world`` run on SQLite and on PostgreSQL.
 """
 
 from collections.abc import Callable
@@ -514,7 +514,8 @@ def test_lists_show_pseudonyms_to_those_who_need_them(world: StatusWorld) -> Non
     assert world.authority.restrictions.page(NOON, states=waiting, by=ROSA).total == 0
 
 
-def test_public_counts_hide_small_numbers_and_change_once_a_day(world: StatusWorld) -> None:
+def test_public_counts_hide_small_numbers_and_change_once_a_day() -> None:
+    world = StatusWorld.new()
     border, figures = world.order(OrderKind.BORDER), world.authority.figures.restriction_figures
     none = RestrictionEvidence.NONE
     for number in range(11):
@@ -538,7 +539,8 @@ def test_public_counts_hide_small_numbers_and_change_once_a_day(world: StatusWor
     assert later.overdue is None
 
 
-def test_an_operator_does_not_try_out_who_is_a_user(world: StatusWorld) -> None:
+def test_an_operator_does_not_try_out_who_is_a_user() -> None:
+    world = StatusWorld.new()
     order = world.order()
     for number in range(60):
         with pytest.raises(NotFoundError):
