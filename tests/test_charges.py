@@ -98,7 +98,7 @@ def test_a_phone_keeps_passes_for_six_people_and_the_seventh_code_stays_good(wor
     assert len(world.authority.charges.of(daughter)) == 6
 
 
-def test_guessing_ends_after_ten_tries_an_hour(world: World) -> None:
+def test_threat_charge_without_consent_guessing_ends_after_ten_tries_an_hour(world: World) -> None:
     guesser, given = world.user(), consent(world)
     for _ in range(CHARGE_TRIES_AN_HOUR):
         with pytest.raises(NotFoundError):

@@ -485,7 +485,7 @@ def _figures_row(authority: Authority, users: Sequence[str], now: float) -> Ledg
     for user in users:
         _restrict(authority, user, at)
         figures.append(authority.figures.restriction_figures(at + 2 * SECONDS_PER_DAY))
-    right = [0.5 if one == other else 1.0 for one, other in pairwise(figures)]
+    right = [0.5 if before == after else 1.0 for before, after in pairwise(figures)]
     score = float(np.mean(right))
     return LedgerRow(
         feature="restriction figures",
