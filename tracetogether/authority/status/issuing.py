@@ -13,7 +13,7 @@ from typing import Final
 
 from tracetogether.authority.access.audit import LONGEST_REASON, Audit
 from tracetogether.authority.access.permissions import Action, Caller
-from tracetogether.authority.cases.followed import person_tags
+from tracetogether.authority.cases.followed import person_tag
 from tracetogether.authority.intake.issuance import Issuance
 from tracetogether.authority.partners.recognition import Partners
 from tracetogether.authority.status.declarations import Declarations
@@ -34,13 +34,13 @@ from tracetogether.authority.status.policy import (
 from tracetogether.authority.status.restricting import Restrictions
 from tracetogether.authority.status.restriction import Restriction
 from tracetogether.authority.status.signing import RETIRED, PassKey, PassKeys, retired_kids
-from tracetogether.crypto import VerifyingKey
+from tracetogether.crypto import SigningKey, VerifyingKey
 from tracetogether.errors import ConflictError, InvalidRequestError, NotFoundError
 from tracetogether.healthcode.passes import MOST_HINT, PAPER, Pass
 from tracetogether.healthcode.revocations import RevocationList
 from tracetogether.healthcode.writing import PassWriter
 from tracetogether.keyring import KeyRing
-from tracetogether.parameters import PASSES
+from tracetogether.parameters import PASSES, RETENTION
 from tracetogether.plain_text import hidden_in
 from tracetogether.signed import cose, hcert
 from tracetogether.signed.trust import PASS, REVOCATIONS, TRUST, TrustedKey, TrustList
@@ -49,6 +49,7 @@ from tracetogether.units import SECONDS_PER_DAY, SECONDS_PER_HOUR, utc_day
 POLICY: Final = "status_policy"
 """Under which name the store keeps the policy in use, as TOML."""
 _DEFAULT_POLICY: Final = "advice"
+_MOST_WRITERS: Final = 8
 _TEST_AFTER_DAYS: Final = 5  # after the contact; earlier tests miss many infections
 
 
@@ -127,6 +128,9 @@ class Passes:
     issuance: Issuance
     partners: Partners
     audit: Audit
+    _writers: dict[str, PassWriter] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
 
     # --- phones ---
 
@@ -310,11 +314,22 @@ class Passes:
         return [
             text
             for kid, wanted in by_kid.items()
-            for text in PassWriter(self.organisation, keys[kid]).texts(wanted)
+            for text in self._writer(kid, keys[kid]).texts(wanted)
         ]
 
+    def _writer(self, kid: str, key: SigningKey) -> PassWriter:
+        """Return the writer for a key; the last few are kept in memory."""
+        found = self._writers.get(kid)
+        if found is None:
+            if len(self._writers) >= _MOST_WRITERS:
+                self._writers.clear()
+            found = self._writers[kid] = PassWriter(self.organisation, key)
+        return found
+
     def _facts(self, user_id: str, now: float) -> FactsKept:
-        tags = person_tags(user_id, now, self.keys)
+        # Older rows of follow-up were deleted with the uploads of their day.
+        days = range(utc_day(now - RETENTION.uploads_s) - 1, utc_day(now) + 1)
+        tags = [person_tag(user_id, day, self.keys) for day in days if self.keys.has_day(day)]
         return self.store.declarations.facts_kept(user_id, tags, (POLICY, RETIRED))
 
     def _notice(self, user_id: str, kept: FactsKept, now: float) -> Notice:

@@ -7,7 +7,7 @@ begins a new signing key too. A key that was retired is passed over: the next on
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from tracetogether.authority.access.audit import Audit
@@ -24,6 +24,7 @@ RETIRED: Final = "pass_kids_retired"
 _PURPOSE: Final = "pass-signing"
 _LISTS: Final = "pass-lists"
 _MONDAY: Final = 4  # the first Monday: day 0 was a Thursday
+_MOST_MADE: Final = 8
 _DAYS_AHEAD: Final = 2  # a gate's list is a day old at most, and batches reach into the next day
 
 
@@ -51,6 +52,9 @@ class PassKeys:
     keys: KeyRing
     store: AccessStore
     audit: Audit
+    _made: dict[bytes, tuple[SigningKey, str]] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
 
     def of_day(self, day: int) -> PassKey:
         """Return the key that signs passes whose validity begins on a UTC day.
@@ -140,11 +144,20 @@ class PassKeys:
         attempt = 0
         while True:
             secret = self.keys.day_key(_PURPOSE, seed_day, str(attempt))
-            made = SigningKey.from_secret(secret)
-            kid = made.public.kid.hex()
+            made, kid = self._key_of(secret)
             if kid not in retired:
                 return PassKey(made, kid, seed_day, end)
             attempt += 1
+
+    def _key_of(self, secret: bytes) -> tuple[SigningKey, str]:
+        """Return the key of a secret and its kid; the last few are kept in memory."""
+        found = self._made.get(secret)
+        if found is None:
+            if len(self._made) >= _MOST_MADE:
+                self._made.clear()
+            key = SigningKey.from_secret(secret)
+            found = self._made[secret] = key, key.public.kid.hex()
+        return found
 
 
 def retired_kids(kept: str | None) -> dict[str, int]:
