@@ -76,7 +76,8 @@ def _log(run: KeptRun, moment: CaseMoment | None) -> dict[str, Any]:
     rows = log_rows(run)
     person = np.array(rows["person"], dtype=np.str_).astype(np.int64) if rows["person"] else None
     if person is None:
-        return {"bounds": {}, "time": "", "token": "", "rssi": "", "tokens": [], "unit_s": 1}
+        empty = {case: [0, 0] for case in run.cases.tolist()}
+        return {"bounds": empty, "time": "", "token": "", "rssi": "", "tokens": [], "unit_s": 1}
     time = np.array([float(text) for text in rows["time"]]) - float(run.manifest["start"])
     numbers: dict[str, int] = {}
     token = np.array([numbers.setdefault(text, len(numbers)) for text in rows["token"]])

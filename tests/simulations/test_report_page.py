@@ -192,6 +192,8 @@ def test_few_people_and_no_contacts(
         assert "Nobody has the app, so none of 0 contacts" in text
         assert "Nobody is an index case" in text
     assert page.count('class="person') >= people
+    cases = [str(person) for person in range(people)] if adoption else []
+    assert set(data_of(page)["log"]["bounds"]) == set(cases)  # an empty log was not left out
     assert "nan" not in re.sub(r"<script.*?</script>", "", page, flags=re.DOTALL)
 
 
