@@ -87,7 +87,13 @@ NEVER_SHOWN = {
     *("charge-code-form", "charge-code-refused", "charges-full"),
     *("console-is-no-person", "nothing-to-appeal", "appeal-decided", "charge-code-form"),
     *("charge-code-refused", "charges-full", "no-such-charge", "declared-since", "no-such-kid"),
-    *("declared-since-without-symptoms", "paper-withheld", "policy-file", "policy-value"),
+    *(
+        "declared-since-without-symptoms",
+        "paper-withheld",
+        "paper-hint",
+        "policy-file",
+        "policy-value",
+    ),
     *("policy-withholds-by-contact", "policy-without-two-people"),
 }
 """Codes for the command line, the HTTP interface or phones."""
