@@ -85,8 +85,8 @@ NEVER_SHOWN = {
     *("log-too-large", "not-log-of-token", "digest-form", "case-closed-meanwhile"),
     *("audit-head-differs", "audit-log-truncated"),
     *("charge-code-form", "charge-code-refused", "charges-full"),
-    *("console-is-no-person", "nothing-to-appeal", "appeal-decided", "charge-code-form"),
-    *("charge-code-refused", "charges-full", "no-such-charge", "declared-since", "no-such-kid"),
+    *("console-is-no-person", "nothing-to-appeal", "appeal-decided"),
+    *("declared-since", "no-such-kid"),
     *(
         "declared-since-without-symptoms",
         "paper-withheld",

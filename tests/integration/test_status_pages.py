@@ -376,6 +376,7 @@ def test_an_issuer_gives_a_code_in_the_persons_language_and_ends_a_charge(office
     assert 'id="reason-wrong"' in issa.body
     assert issa.post("/charges/end", number="NONE", reason="asked")[0] == 404
     assert 'id="number-wrong"' in issa.body
+    assert "没有这个编号的代办，可能已经结束。" in issa.text()
     done = issa.post("/charges/end", number=charge.charge_id.lower(), reason="asked")
     assert done == (303, "/desk/charges?ended=1")
     assert office.world.authority.charges.of(daughter) == []
