@@ -10,7 +10,7 @@ from tests.authority_world import NOON, NOW, World
 from tests.store_rows import case as case_row
 from tracetogether.authority.access.permissions import CONSOLE, Caller, Role
 from tracetogether.authority.status.numbers import numbers_still_valid, paper_number
-from tracetogether.authority.status.policy import status_policies
+from tracetogether.authority.status.policy import PassEffect, status_policies
 from tracetogether.authority.status.restriction import Ground, Restriction, RestrictionEvidence
 from tracetogether.crypto import SigningKey
 from tracetogether.errors import (
@@ -140,6 +140,51 @@ def test_threat_pass_after_restriction_gates_refuse_what_was_issued_before(world
         pair = slice(2 * hour, 2 * hour + 2)
         assert words(world, texts[pair], now) == {"not now"}
         assert words(world, others[pair], now) == {"pass"}
+
+
+def test_threat_new_numbers_the_list_changes_at_full_quarters_alone(world: World) -> None:
+    """Who asks often, or another server, sees no edition in which one person's numbers are new."""
+    passes, quarter = world.authority.passes, 15 * 60
+    first = gate_of(world, NOON).revoked
+    people = [world.user() for _ in range(3)]
+    for minute, user in enumerate(people, 1):
+        made = restrict(world, user, reference=f"CASE{minute}")
+        at = NOON + 60 * minute
+        world.store.status.change_restriction(replace(made, begins_at=at, confirmed_at=at))
+        for second in (0, 59, quarter - 60 * minute - 1):
+            found = gate_of(world, at + second).revoked
+            assert (found.issued_at, list(found.numbers)) == (NOON, list(first.numbers))
+    listed = gate_of(world, NOON + quarter).revoked
+    assert listed.issued_at == NOON + quarter
+    for user in people:
+        assert all(n in listed for n in numbers_still_valid(passes.keys, user, NOON + quarter))
+
+
+def test_gates_take_the_passes_of_a_person_whose_case_was_closed(world: World) -> None:
+    user = world.user()
+    case = world.authority.casework.open_case(user, NOON, by=CONSOLE)
+    restrict(world, user, reference=case.case_id)
+    assert not world.authority.passes.batch(user, NOON).passes
+    assert len(gate_of(world, NOON).revoked)
+    world.authority.casework.close(case.case_id, NOON + 60, by=CONSOLE)
+    later = NOON + 15 * 60
+    assert words(world, list(world.authority.passes.batch(user, later).passes[:2]), later) == {
+        "pass"
+    }
+
+
+def test_gates_take_the_passes_that_a_policy_does_not_withhold(world: World) -> None:
+    """A city whose orders advise: phones and gates follow the same policy, also beside a case."""
+    passes, (ordered, both) = world.authority.passes, (world.user(), world.user())
+    rules = status_policies()["advice"]
+    milder = replace(rules, name="city", order=replace(rules.order, effect=PassEffect.ADVISE))
+    restrict(world, ordered, ground=Ground.ORDER, reference="ORDER1")
+    restrict(world, both, reference="CASE1")
+    longer = restrict(world, both, ground=Ground.ORDER, reference="ORDER2")
+    world.store.status.change_restriction(replace(longer, until=longer.until + 60))
+    passes.use_policy(milder, NOON, by=CONSOLE)
+    assert words(world, list(passes.batch(ordered, NOON).passes[:2]), NOON) == {"pass"}
+    assert passes.batch(both, NOON).notice.code == "pass.withheld.case"
 
 
 def test_an_order_is_named_in_the_notice(world: World) -> None:

@@ -130,7 +130,7 @@ class RestrictionRules:
         order_people: the most people that any order can name as its bound.
         order_longest_s: the longest time from the registration of an order to its end.
         kept_s: how long a restriction is kept after its end, with its appeals, and an order.
-        small: public counts from 1 to below this are not shown.
+        small: public numbers of people are cut to a multiple of this; those below it are not shown.
     """
 
     longest_s: int = 14 * SECONDS_PER_DAY
@@ -181,7 +181,9 @@ class PassParameters:
         paper_s: for how long a paper is valid.
         list_valid_s: a gate uses a list of revoked passes for this long.
         clock_skew_s: how far a gate's clock may be wrong.
-        list_every_s: the list of revoked passes is computed at most so often.
+        list_every_s: the trust list is computed at most so often.
+        revoked_every_s: at the full multiples of this time comes the next edition of the list of
+            revoked passes.
         declared_s: how long a declaration is kept.
     """
 
@@ -193,6 +195,7 @@ class PassParameters:
     list_valid_s: int = SECONDS_PER_DAY
     clock_skew_s: int = 120
     list_every_s: int = 60
+    revoked_every_s: int = 15 * SECONDS_PER_MINUTE
     declared_s: int = 21 * SECONDS_PER_DAY
 
 

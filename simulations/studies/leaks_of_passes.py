@@ -8,18 +8,17 @@ as the same train every morning, are seen at any gate, and no pass hides them.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import pairwise
 from typing import Final
 
 import numpy as np
 
 from simulations.streams import Streams
+from simulations.studies.leaks_of_restrictions import figures_row, restrict
 from simulations.studies.ledger_rows import LedgerRow
 from simulations.studies.linking import (
     LinkedActs,
     SeenActs,
     Signal,
-    bits_of,
     few_bits_differ,
     link,
     near,
@@ -31,8 +30,6 @@ from tracetogether.authority.access.permissions import Caller, Role
 from tracetogether.authority.service import Authority
 from tracetogether.authority.status.declarations import SealedDeclaration
 from tracetogether.authority.status.numbers import hour_of, numbers_of_hours, numbers_still_valid
-from tracetogether.authority.status.restriction import Ground, Restriction, RestrictionEvidence
-from tracetogether.crypto import sha256
 from tracetogether.healthcode.checking import check
 from tracetogether.healthcode.passes import Pass
 from tracetogether.healthcode.revocations import RevocationList
@@ -193,7 +190,7 @@ def pass_rows(
         _paper_row(authority, users[:_RESTRICTED], now, seed),
         *_revocation_rows(authority, users, now, seed),
         _declaration_row(authority, users, now, declarations),
-        _figures_row(authority, users[:_NEIGHBOURS], now),
+        figures_row(authority, users[:_NEIGHBOURS], now),
     ]
 
 
@@ -323,13 +320,13 @@ def _revocation_rows(
         found = _refused_and_listed(authority, some, together, now, seed)
         rows.append(
             LedgerRow.of_link(
-                f"revocation, {together} at a time",
+                f"revocation, {together} in a quarter of an hour",
                 "gates together",
-                "whether two refused passes are of one person: not stopped, a list shows which "
-                "numbers are new",
+                "whether two refused passes are of one person: not stopped, an edition of the list "
+                "shows which numbers are new",
                 link(found, {"new in the same list": same("list"), **_OF_NUMBERS}, seed=seed),
-                played=f"{len(some)} people, restricted {together} at a time, whose phones show "
-                "passes of later hours.",
+                played=f"{len(some)} people, {together} restricted before each edition, whose "
+                "phones show passes of later hours.",
                 budget=_ACCEPTED,
                 accepted=True,
             )
@@ -355,22 +352,15 @@ _OF_NUMBERS: Final[dict[str, Signal]] = {
 }
 
 
-def _restrict(authority: Authority, user: str, at: float) -> str:
-    made = Restriction(
-        restriction_id=sha256(f"{user}/{at}".encode()).hex()[:10], user_id=user, ground=Ground.CASE,
-        reference="ledger", begins_at=at, until=at + 7 * SECONDS_PER_DAY,
-        evidence=RestrictionEvidence.DIAGNOSIS, notice="pass.withheld.case",
-        set_by="first", set_at=at, confirmed_by="second", confirmed_at=at,
-    )  # fmt: skip
-    if not authority.store.status.add_restriction(made):
-        raise AssertionError(made.restriction_id)
-    return made.restriction_id
+def _edition(at: float) -> float:
+    """Return the time of the next edition of the list of revoked passes, epoch seconds."""
+    return -(-at // PASSES.revoked_every_s) * PASSES.revoked_every_s
 
 
 def _refused_and_listed(
     authority: Authority, users: Sequence[str], together: int, now: float, seed: int
 ) -> SeenActs:
-    """Restrict people group by group, a list a minute, and let their phones show later passes.
+    """Restrict people group by group, one for each edition; their phones show later passes.
 
     Returns:
         Refused showings, with the number of the first list that each number was in.
@@ -382,13 +372,14 @@ def _refused_and_listed(
     first_list: dict[int, int] = {}
     added = []
     for group, begin in enumerate(range(0, len(users), together)):
-        at = now + group * PASSES.list_every_s
-        added += [_restrict(authority, user, at) for user in users[begin : begin + together]]
+        at = _edition(now) + group * PASSES.revoked_every_s
+        added += [restrict(authority, user, at) for user in users[begin : begin + together]]
         _, revoked = _lists(authority, at)
         fresh = set(revoked.numbers.tolist()) - known
         known |= fresh
         first_list |= dict.fromkeys(fresh, group)
-    first = hour_of(now + SECONDS_PER_HOUR)
+    editions = -(-len(users) // together)
+    first = hour_of(_edition(now) + editions * PASSES.revoked_every_s) + 1
     for index, user in enumerate(users):
         held = [number for _, number in numbers_of_hours(keys, user, range(first, first + 10))]
         for choice in chance.permutation(len(held))[:SHOWINGS].tolist():
@@ -405,9 +396,9 @@ def _refused_and_listed(
 
 def _one_list(authority: Authority, users: Sequence[str], now: float) -> SeenActs:
     """Return the numbers of one list, as the public has them."""
-    later = now + SECONDS_PER_HOUR
+    later = _edition(now + SECONDS_PER_HOUR)
     for user in users:
-        _restrict(authority, user, later)
+        restrict(authority, user, later, "one list")
     _, revoked = _lists(authority, later)
     owner = {
         int.from_bytes(number): index
@@ -472,30 +463,4 @@ def _declaration_row(
         tell_apart(first, second),
         played=f"{sum(map(len, sealed.values())):,} sealed declarations, half with symptoms; "
         f"lengths: {sorted(lengths)} bytes.",
-    )
-
-
-def _figures_row(authority: Authority, users: Sequence[str], now: float) -> LedgerRow:
-    """Play a reader of the public figures who knows of everybody else whether they are restricted.
-
-    The reader asks about the next person, each time with one more who is restricted.
-    """
-    at = now + 8 * SECONDS_PER_DAY  # when nobody is restricted any more by the rows before
-    figures = [authority.figures.restriction_figures(at + 2 * SECONDS_PER_DAY)]
-    for user in users:
-        _restrict(authority, user, at)
-        figures.append(authority.figures.restriction_figures(at + 2 * SECONDS_PER_DAY))
-    right = [0.5 if before == after else 1.0 for before, after in pairwise(figures)]
-    score = float(np.mean(right))
-    return LedgerRow(
-        feature="restriction figures",
-        actor="public",
-        learns="whether one person is restricted, if it is known of everybody else: not stopped, "
-        "but counts of 1 to 9 are hidden, and all change once a day",
-        bits=bits_of(score, 0.5),
-        budget=1.0,
-        accepted=True,
-        played=f"Figures with 0 to {len(users)} restricted people.",
-        score=score,
-        chance=0.5,
     )

@@ -514,7 +514,7 @@ def test_lists_show_pseudonyms_to_those_who_need_them(world: StatusWorld) -> Non
     assert world.authority.restrictions.page(NOON, states=waiting, by=ROSA).total == 0
 
 
-def test_public_counts_hide_small_numbers_and_change_once_a_day() -> None:
+def test_public_numbers_are_full_tens_of_people_and_change_once_a_day() -> None:
     world = StatusWorld.new()
     border, figures = world.order(OrderKind.BORDER), world.authority.figures.restriction_figures
     none = RestrictionEvidence.NONE
@@ -524,19 +524,49 @@ def test_public_counts_hide_small_numbers_and_change_once_a_day() -> None:
         world.authority.restrictions.confirm(found.restriction_id, NOON, by=ROSA)
         if number < 3:
             world.authority.appeals.open(found.user_id, NOON)
-    assert figures(NOON + 1).in_force == {"case": 0, "order": 0}
+    assert figures(NOON + 1).in_force == {"case": None, "order": None}
     midnight = NOON + SECONDS_PER_DAY / 2
     next_day = figures(midnight + 60)
-    assert (next_day.at, next_day.in_force) == (midnight, {"case": 0, "order": 11})
-    assert next_day.without_evidence == 11
-    assert next_day.appeals == {"open": None, "lifted": 0, "corrected": 0, "upheld": 0}
-    assert next_day.overdue == 0
+    assert (next_day.at, next_day.in_force) == (midnight, {"case": None, "order": 10})
+    assert next_day.without_evidence == 10
+    assert set(next_day.appeals.values()) == {next_day.overdue} == {None}
     for restriction in world.store.status.not_over(midnight)[:2]:
         world.authority.restrictions.lift(restriction.restriction_id, midnight + 90, by=ROSA)
     assert figures(midnight + 99) == next_day
     later = figures(midnight + 3 * SECONDS_PER_DAY)
-    assert later.in_force == {"case": 0, "order": None}
+    assert later.in_force == {"case": None, "order": None}
     assert later.overdue is None
+
+
+def test_nobody_to_nine_people_look_the_same_and_a_person_counts_once() -> None:
+    world = StatusWorld.new()
+    figures, people, shown = world.authority.figures.restriction_figures, [], []
+    orders = [world.order(OrderKind.BORDER), world.order(OrderKind.BORDER)]
+    midnight = NOON + SECONDS_PER_DAY / 2
+    for number in range(21):
+        people.append(world.user())
+        by = RAVI if number % 2 else SITI
+        for order in orders if number < 4 else orders[:1]:
+            found = world.set(order, people[-1], by=by)
+            world.authority.restrictions.confirm(found.restriction_id, NOON, by=ROSA)
+        shown.append(figures(midnight).in_force["order"])
+    assert shown == [None] * 9 + [10] * 10 + [20] * 2
+
+
+def test_a_decision_of_today_changes_no_public_number_of_the_last_midnight() -> None:
+    world = StatusWorld.new()
+    figures = world.authority.figures.restriction_figures
+    border, none = world.order(OrderKind.BORDER), RestrictionEvidence.NONE
+    for number in range(10):
+        found = world.set(border, evidence=none, by=RAVI if number % 2 else SITI)
+        world.authority.restrictions.confirm(found.restriction_id, NOON, by=ROSA)
+    (appeal,) = world.authority.appeals.open(found.user_id, NOON)
+    later = NOON + 3 * SECONDS_PER_DAY
+    before = figures(later)
+    assert before.in_force["order"] is None  # nine: the appeal of the tenth is overdue
+    world.authority.appeals.decide(appeal.appeal_id, AppealState.UPHELD, later, by=TOM)
+    assert figures(later) == before
+    assert figures(later + SECONDS_PER_DAY).in_force["order"] == 10
 
 
 def test_an_operator_does_not_try_out_who_is_a_user() -> None:

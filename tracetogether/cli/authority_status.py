@@ -341,7 +341,7 @@ def report_test(
 @folder_option
 @as_json
 def figures(folder: Path, *, as_json: bool) -> None:
-    """Print the public counts of the last midnight. Counts from 1 to 9 are not shown."""
+    """Print the public numbers of people at the last midnight, cut to full tens."""
     now = time.time()
     with opened_folder(folder) as service:
         found, days = service.figures.restriction_figures(now), service.days
@@ -354,7 +354,7 @@ def figures(folder: Path, *, as_json: bool) -> None:
     shown = table(
         counts,
         (f"at {days.text(found.at)} ({days.name})", lambda row: row[0]),
-        ("count", lambda row: "1 to 9" if row[1] is None else str(row[1])),
+        ("count", lambda row: "under 10" if row[1] is None else f"{row[1]} or more"),
     )
 
     from tracetogether.shapes.status import RestrictionFiguresShape  # noqa: PLC0415 - optional

@@ -17,7 +17,7 @@ from tracetogether.shapes.bodies import USER_ID, AnswerBody, RequestBody, path
 
 _LATEST = 2.0**33  # the year 2242
 _Time = Annotated[float, Field(ge=0, le=_LATEST, strict=False, description="Epoch seconds.")]
-_Small = Annotated[int | None, Field(description="null stands for 1 to 9.")]
+_Small = Annotated[int | None, Field(description="In full tens; null stands for 0 to 9.")]
 
 
 class NewOrder(RequestBody):
@@ -178,7 +178,11 @@ class RestrictionFiguresShape(AnswerBody):
     """Public counts, of the last midnight of the authority's zone."""
 
     at: Annotated[float, Field(description="Epoch seconds.")]
-    in_force: Annotated[dict[str, int | None], Field(description="By ground; null: 1 to 9.")]
+    in_force: Annotated[
+        dict[str, int | None], Field(description="People by ground, in full tens; null: 0 to 9.")
+    ]
     without_evidence: _Small
-    appeals: Annotated[dict[str, int | None], Field(description="By state; null: 1 to 9.")]
+    appeals: Annotated[
+        dict[str, int | None], Field(description="By state, in full tens; null: 0 to 9.")
+    ]
     overdue: _Small

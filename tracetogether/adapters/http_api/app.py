@@ -20,6 +20,7 @@ from tracetogether.adapters.http_api.described import (
     OF_UPLOADS,
     DescribedApp,
 )
+from tracetogether.adapters.http_api.editions import EditionAnswer
 from tracetogether.adapters.http_api.faults import FaultMiddleware, log_fault
 from tracetogether.adapters.http_api.forwarded import Forwarded, address_of
 from tracetogether.adapters.http_api.guard import guarded
@@ -41,6 +42,7 @@ from tracetogether.parameters import MAX_UPLOAD_BYTES, UPLOAD_ANSWER_STEP_S, UPL
 from tracetogether.shapes import phones as shapes
 from tracetogether.shapes.oversight import Done, Health, Ready
 from tracetogether.shapes.status import RestrictionFiguresShape
+from tracetogether.units import SECONDS_PER_MINUTE
 
 _UPLOADS: Final = "/v1/uploads"
 _PADDED: Final = {"/v1/upload-tokens": BUCKET_BYTES, _UPLOADS: BUCKET_BYTES, **PADDED}
@@ -129,13 +131,23 @@ def _public(authority: Authority, clock: Callable[[], float]) -> APIRouter:
         new = authority.issuance.register(clock(), address_of(request))
         return shapes.Registered.of(new)
 
-    @router.get("/figures/restrictions")
-    def restriction_figures() -> RestrictionFiguresShape:
+    figures = EditionAnswer(
+        lambda now: (
+            RestrictionFiguresShape.of(authority.figures.restriction_figures(now))
+            .model_dump_json()
+            .encode()
+        ),
+        SECONDS_PER_MINUTE,
+    )
+
+    @router.get("/figures/restrictions", response_model=RestrictionFiguresShape)
+    def restriction_figures() -> Response:
         """Count restrictions by ground, those without evidence, and appeals, for everybody.
 
-        The counts are those of the last midnight of the authority's zone. 1 to 9 is null.
+        These are numbers of people at the last midnight of the authority's zone, cut to full tens:
+        10 stands for 10 to 19, and null for 0 to 9.
         """
-        return RestrictionFiguresShape.of(authority.figures.restriction_figures(clock()))
+        return figures.at(clock())
 
     return router
 

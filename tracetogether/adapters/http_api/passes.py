@@ -1,7 +1,6 @@
 """Routes of passes: batches, notices and declarations for phones, lists for everybody."""
 
 import datetime as dt
-import threading
 from base64 import b64encode
 from collections.abc import Callable
 from typing import Final
@@ -10,6 +9,7 @@ import msgspec
 from fastapi import APIRouter, Request, Response
 
 from tracetogether.adapters.http_api.described import Answers, refused
+from tracetogether.adapters.http_api.editions import EditionAnswer
 from tracetogether.adapters.http_api.guard import guarded
 from tracetogether.authority.access.limits import DECLARATIONS, PASS_BATCHES, STATUS_ASKED
 from tracetogether.authority.cases.case import day_of
@@ -26,32 +26,14 @@ OF_PASSES: Final[Answers] = {
 _JSON: Final = "application/json"
 
 
-class _SignedAnswer:
-    """An answer that is computed at most once in a while, however many strangers ask."""
-
-    def __init__(self, name: str, make: Callable[[float], bytes], every_s: float) -> None:
-        self._name = name
-        self._make = make
-        self._every_s = every_s
-        self._lock = threading.Lock()
-        self._made_at: float | None = None
-        self._body = b""
-
-    def at(self, now: float) -> Response:
-        """Return the answer; the others wait while one thread computes it."""
-        with self._lock:
-            if self._made_at is None or not 0 <= now - self._made_at < self._every_s:
-                signed = b64encode(self._make(now)).decode()
-                self._body = msgspec.json.encode({self._name: signed})
-                self._made_at = now
-            return Response(self._body, media_type=_JSON)
-
-
 def lists_for_gates(authority: Authority, clock: Callable[[], float]) -> APIRouter:
     """Return the routes that gates fetch their lists from; open to all."""
     router = APIRouter(prefix="/v1", tags=["open to all"])
-    trust = _SignedAnswer("trust", authority.passes.trust_list, PASSES.list_every_s)
-    revoked = _SignedAnswer("revocations", authority.passes.revocation_list, PASSES.list_every_s)
+    made = authority.passes
+    trust = EditionAnswer(lambda now: _body("trust", made.trust_list(now)), PASSES.list_every_s)
+    revoked = EditionAnswer(
+        lambda now: _body("revocations", made.revocation_list(now)), PASSES.revoked_every_s
+    )
 
     @router.get("/trust", response_model=shapes.TrustListShown)
     def trust_list() -> Response:
@@ -62,7 +44,7 @@ def lists_for_gates(authority: Authority, clock: Callable[[], float]) -> APIRout
     def revocation_list() -> Response:
         """Return the numbers of revoked passes that are still valid, as a signed list.
 
-        It is computed once a minute at most, and names nobody.
+        There is an edition at each full quarter of an hour. It names nobody.
         """
         return revoked.at(clock())
 
@@ -114,6 +96,10 @@ def passes_for_phones(authority: Authority, clock: Callable[[], float]) -> APIRo
         return shapes.DeclarationTaken(kept_until=int(now) + PASSES.declared_s)
 
     return router
+
+
+def _body(name: str, signed: bytes) -> bytes:
+    return msgspec.json.encode({name: b64encode(signed).decode()})
 
 
 def _day(date: str | None) -> int | None:

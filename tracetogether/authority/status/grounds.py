@@ -49,12 +49,14 @@ class Grounds:
         self._check_evidence(restriction, order, now)
         return order
 
-    def closed(self, restriction: Restriction) -> bool:
-        """Return whether the case that a restriction rests on was closed."""
+    def closed(self, restriction: Restriction, now: float) -> bool:
+        """Return whether the case that a restriction rests on was closed at ``now``."""
         if restriction.ground is not Ground.CASE:
             return False
         case = self.store.case(restriction.reference)
-        return case is not None and case.state is CaseState.CLOSED
+        if case is None or case.state is not CaseState.CLOSED:
+            return False
+        return case.closed_at is None or case.closed_at <= now
 
     def _check_case(self, restriction: Restriction) -> None:
         reference = restriction.reference

@@ -32,7 +32,7 @@ from tracetogether.authority.status.policy import (
     status_policies,
 )
 from tracetogether.authority.status.restricting import Restrictions
-from tracetogether.authority.status.restriction import Restriction
+from tracetogether.authority.status.restriction import Ground, Restriction, RestrictionState
 from tracetogether.authority.status.signing import RETIRED, PassKey, PassKeys, retired_kids
 from tracetogether.crypto import SigningKey, VerifyingKey
 from tracetogether.errors import ConflictError, InvalidRequestError, NotFoundError
@@ -281,22 +281,27 @@ class Passes:
         ).sign(lists)
 
     def revocation_list(self, now: float) -> bytes:
-        """Return the numbers of all passes of restricted people that they could still show.
+        """Return the numbers of all passes that are withheld now, but could still be shown.
 
-        The list is exact and signed. Its cost grows with the number of restricted people.
+        The list is exact and signed. It is the edition of the last full quarter of an hour: a list
+        made for each new restriction would show which numbers are of one person. Its cost grows
+        with the number of restricted people.
         """
+        at = now - now % PASSES.revoked_every_s
+        grounds = _withholding(_policy_of(self.store.setting(POLICY)))
         restricted = {
             restriction.user_id
-            for restriction in self.store.status.not_over(now)
-            if restriction.in_force(now)
+            for restriction in self.store.status.not_over(at)
+            if restriction.ground in grounds
+            and self.restrictions.state(restriction, at) is RestrictionState.IN_FORCE
         }
         numbers = (
             number
             for user_id in restricted
-            for number in numbers_still_valid(self.keys, user_id, now)
+            for number in numbers_still_valid(self.keys, user_id, at)
         )
         of_partners = self.partners.revoked(now)
-        found = RevocationList.of(self.organisation, chain(numbers, of_partners), int(now))
+        found = RevocationList.of(self.organisation, chain(numbers, of_partners), int(at))
         return found.signed(self.signing.of_lists())
 
     # --- parts of the above ---
@@ -333,7 +338,8 @@ class Passes:
         return self.store.declarations.facts_kept(user_id, tags, (POLICY, RETIRED))
 
     def _notice(self, user_id: str, kept: FactsKept, now: float) -> Notice:
-        restriction = self.restrictions.in_force(user_id, now)
+        policy = _policy_of(kept.policy)
+        restriction = self.restrictions.in_force(user_id, now, _withholding(policy))
         facts: dict[StatusFact, int] = {}
         if kept.case_day is not None:
             facts[StatusFact.CASE] = kept.case_day
@@ -346,7 +352,7 @@ class Passes:
         if restriction is not None:
             until_day = -int(-restriction.until // SECONDS_PER_DAY)
             decided[StatusFact(restriction.ground.value)] = max(until_day, utc_day(now) + 1)
-        standing = _policy_of(kept.policy).standing(facts, utc_day(now), decided)
+        standing = policy.standing(facts, utc_day(now), decided)
         return _notice_of(standing, restriction, now)
 
 
@@ -354,6 +360,15 @@ def _policy_of(kept: str | None) -> StatusPolicy:
     if kept is None:
         return status_policies()[_DEFAULT_POLICY]
     return StatusPolicy.from_table(*json.loads(kept))
+
+
+def _withholding(policy: StatusPolicy) -> frozenset[Ground]:
+    """Return the grounds of restrictions for which a policy withholds passes."""
+    return frozenset(
+        ground
+        for ground in Ground
+        if policy.rule(StatusFact(ground.value)).effect is PassEffect.WITHHOLD
+    )
 
 
 def _notice_of(standing: Standing, restriction: Restriction | None, now: float) -> Notice:

@@ -1,6 +1,7 @@
 """Restrictions: one person sets one on one person, another person confirms it, and it ends."""
 
 import os
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -86,22 +87,25 @@ class Restrictions:
 
     # --- what passes ask ---
 
-    def in_force(self, user_id: str, now: float) -> Restriction | None:
+    def in_force(
+        self, user_id: str, now: float, grounds: Collection[Ground] = tuple(Ground)
+    ) -> Restriction | None:
         """Return the restriction for which a user gets no passes at ``now``, or None.
 
-        If there are several, it is the one that ends last.
+        If there are several on these grounds, it is the one that ends last.
         """
         found = [
             restriction
             for restriction in self.store.status.restrictions_of(user_id)
-            if self.state(restriction, now) is RestrictionState.IN_FORCE
+            if restriction.ground in grounds
+            and self.state(restriction, now) is RestrictionState.IN_FORCE
         ]
         return max(found, key=lambda restriction: restriction.until, default=None)
 
     def state(self, restriction: Restriction, now: float) -> RestrictionState:
         """Return what a restriction does at ``now``; it is over once its case is closed."""
         state = restriction.state(now, self.rules)
-        if state is not RestrictionState.OVER and self.grounds.closed(restriction):
+        if state is not RestrictionState.OVER and self.grounds.closed(restriction, now):
             return RestrictionState.OVER
         return state
 

@@ -1,0 +1,39 @@
+"""Answers for everybody that are computed once an edition, however many strangers ask."""
+
+import threading
+from collections.abc import Callable
+
+from fastapi import Response
+
+
+class EditionAnswer:
+    """A JSON answer that is computed once an edition.
+
+    An edition lasts ``every_s`` and begins at a full multiple of it.
+    """
+
+    def __init__(self, make: Callable[[float], bytes], every_s: float) -> None:
+        self._make = make
+        self._every_s = every_s
+        self._lock = threading.Lock()
+        self._made: tuple[float, bytes] | None = None
+
+    def at(self, now: float) -> Response:
+        """Return the answer at ``now`` (epoch seconds).
+
+        While one thread computes the next edition, the others return the last one: requests of
+        strangers don't occupy all threads. If there is none, or an older one, they wait.
+        """
+        edition, made = now // self._every_s, self._made
+        if made is None or made[0] != edition:
+            recent = made is not None and made[0] == edition - 1
+            if self._lock.acquire(blocking=not recent):
+                try:
+                    made = self._made
+                    if made is None or made[0] != edition:
+                        made = self._made = edition, self._make(now)
+                finally:
+                    self._lock.release()
+        if made is None:
+            raise AssertionError(self._every_s)
+        return Response(made[1], media_type="application/json")
