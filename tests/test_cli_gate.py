@@ -127,12 +127,17 @@ def test_certificates_and_jwk_sets_are_trusted_together(place: Path) -> None:
     der = base64.b64decode(vector["TESTCTX"]["CERTIFICATE"])
     pem = base64.encodebytes(der).decode()
     Path("at.pem").write_text(f"-----BEGIN CERTIFICATE-----\n{pem}-----END CERTIFICATE-----\n")
+    Path("at.b64").write_text(pem)  # as the EU's lists have it
     Path("at.png").write_bytes(base64.b64decode(vector["2DCODE"]))
     jwk = json.loads((VECTORS / "nzcp" / "valid" / "jwk.json").read_text("utf-8"))
     Path("nz.json").write_text(json.dumps({"keys": [jwk | {"kid": "key-1"}, {"kty": "OKP"}]}))
     trust = ("--trust", "at.pem", "--trust", "nz.json")
     at = gate("at.png", "--json", *trust, now=1_620_324_000)
     assert json.loads(at.stdout)["kind"] == "dcc-vaccination"
+    assert gate("at.png", "--trust", "at.b64", now=1_620_324_000).stdout == "pass\n"
+    Path("at.b64").write_text(pem[:99])
+    cut = gate("at.png", "--trust", "at.b64")
+    assert "at.b64: it begins as a certificate in Base64, and is cut" in str(cut.exception)
     nz = gate(str(VECTORS / "nzcp" / "valid" / "nzcp.txt"), "--json", *trust, now=1_635_883_530)
     assert json.loads(nz.stdout)["kind"] == "nz-pass"
     assert json.loads(gate("pass.txt", "--json", *trust).stdout)["reason"] == "unknown-key"
@@ -145,6 +150,18 @@ def test_certificates_and_jwk_sets_are_trusted_together(place: Path) -> None:
 def test_wrong_use_ends_with_2(place: Path, words: tuple[str, ...]) -> None:
     result = CliRunner().invoke(cli, ["gate", "check", *words])
     assert (result.exit_code, result.stdout) == (2, "")
+
+
+@pytest.mark.parametrize("name", ["photo.jpg", "at home/pass.PNG", "./pass.tx", "."])
+def test_a_file_that_is_not_there_is_no_unreadable_pass(place: Path, name: str) -> None:
+    result = gate(name)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert repr(name) in result.stderr
+
+
+@pytest.mark.parametrize("text", ["hello", "hc1:6BF", "https://example.org/menu.png", "x" * 5_000])
+def test_a_text_of_an_unknown_kind_is_unreadable(place: Path, text: str) -> None:
+    assert (gate(text).stdout, gate(text).exit_code) == ("unreadable\n", 1)
 
 
 def test_without_keys_nothing_is_judged(place: Path) -> None:

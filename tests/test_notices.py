@@ -70,7 +70,7 @@ def test_the_codes_that_other_rooms_use_are_there() -> None:
         *("pass.green", "pass.advised", "pass.withheld.case", "pass.withheld.order"),
         *(f"evidence.{evidence.value}" for evidence in RestrictionEvidence),
         *("pass.advised.symptoms", "pass.advised.case", "pass.none"),
-        *("pass.lifted", "pass.suspended", "pass.paper", "appeal.how"),
+        *("pass.lifted", "pass.suspended", "pass.paper", "pass.shown", "appeal.how"),
         *("appeal.open", "appeal.upheld", "appeal.corrected", "appeal.lifted"),
         *("charge.code", "charge.added", "charge.ended", "declaration.noted"),
     } <= {*codes()}

@@ -132,3 +132,31 @@ def test_a_withheld_pass_says_why_until_when_in_local_time_and_how_to_appeal(
     assert "புதன், 6 மே, 2020, 20:00 மணிக்கு" in shown.stdout  # noon UTC
     assert "tracetogether pass appeal --for 'Appa'" in shown.stdout
     assert "வியாழன், 7 மே, 2020, 09:00 மணிக்குள்" in asked.stdout
+
+
+def test_who_is_refused_at_a_gate_can_ask_why_though_the_phone_has_passes(
+    site: Site, folder: Path
+) -> None:
+    assert ran("show", folder, "--lang", "en").exit_code == 0
+    user_id = json.loads((folder / "phone.credential").read_text())["user_id"]
+    now = site.clock.now
+    restriction = Restriction(
+        *("R1", user_id, Ground.ORDER, "ORDER1", now, now + SECONDS_PER_DAY),
+        *(RestrictionEvidence.VISIT, "pass.withheld.order", "ravi", now, "rosa", now),
+    )
+    assert site.world.store.status.add_restriction(restriction)
+    old = ran("show", folder, "--lang", "zh")
+    assert old.exit_code == 0  # the passes of the day; the phone asks twice a day
+    assert "这个通行码有效至" in old.stdout
+    asked = ran("show", folder, "--renew", "--lang", "zh")
+    assert asked.exit_code == 1
+    assert "ORDER1" in asked.stdout
+    assert numbers(folder, "phone.passes") == set()
+
+
+def test_what_is_missing_or_no_day_in_a_declaration_is_named(site: Site, folder: Path) -> None:
+    assert "say which: --symptoms or --no-symptoms" in ran("declare", folder).stderr
+    wrong = ran("declare", folder, "--symptoms", "--since", "1.5.2020")
+    assert "'--since'" in wrong.stderr
+    said = ran("declare", folder, "--no-symptoms", "--lang", "ms")
+    assert said.stdout.startswith("Terima kasih. Jawapan anda telah dicatat.")

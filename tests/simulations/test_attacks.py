@@ -118,3 +118,4 @@ def test_the_command_prints_rows() -> None:
     run = CliRunner().invoke(cli, ["simulate", "attack", "linkability", "--protocol", "tcn"])
     assert run.exit_code == 0
     assert "0.0179" in run.stdout
+    assert "linked_share: pairs of a case's sightings" in run.stdout

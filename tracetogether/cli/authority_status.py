@@ -289,12 +289,10 @@ def list_restrictions(offset: int, folder: Path, *, as_json: bool) -> None:
         page.restrictions,
         (fixed("restriction"), lambda row: row.restriction.restriction_id),
         (fixed("person"), lambda row: row.pseudonym),
-        ("state", lambda row: row.state.value),
-        ("reference", _reference),
-        ("evidence", lambda row: row.restriction.evidence.value),
+        (fixed("state"), lambda row: row.state.value),
+        ("rests on", _grounds),
         (f"until ({days.name})", lambda row: days.text(row.restriction.until)),
-        ("set by", lambda row: row.restriction.set_by),
-        ("confirmed by", lambda row: row.restriction.confirmed_by),
+        ("set by, confirmed by", _two_people),
     )
 
     from tracetogether.shapes.status import RestrictionLines  # noqa: PLC0415 - optional
@@ -303,8 +301,9 @@ def list_restrictions(offset: int, folder: Path, *, as_json: bool) -> None:
     answer(lambda: RestrictionLines.of(page).json_value(), shown, count, as_json=as_json)
 
 
-def _reference(row: ShownRestriction) -> str:
-    return f"{row.restriction.ground.value} {row.restriction.reference}"
+def _grounds(row: ShownRestriction) -> str:
+    found = row.restriction
+    return f"{found.ground.value} {found.reference}, {found.evidence.value}"
 
 
 @restriction.command("test")
@@ -402,7 +401,7 @@ def list_appeals(folder: Path, *, as_json: bool) -> None:
 
 
 def _two_people(row: ShownRestriction) -> str:
-    return f"{row.restriction.set_by}, {row.restriction.confirmed_by}"
+    return f"{row.restriction.set_by}, {row.restriction.confirmed_by or '-'}"
 
 
 @appeal.command("decide")

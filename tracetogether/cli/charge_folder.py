@@ -75,7 +75,10 @@ def charge_named(folder: Path, name: str) -> NamedCharge:
     charges = {charge.name: charge for charge in load_charges(folder)}
     if name not in charges:
         if not charges:
-            msg = "this phone keeps passes for nobody else: `tracetogether pass charge add`"
+            msg = (
+                "this phone keeps passes for nobody else: add the person with the code from the "
+                "desk, by `tracetogether pass charge add NAME CODE`"
+            )
             raise NotFoundError(msg, "no-such-charge")
         msg = unknown_name(name, charges, "person of the name")
         raise NotFoundError(msg, "no-such-charge")

@@ -1,5 +1,6 @@
 """`tracetogether gate check`: the verdict on one text or picture."""
 
+import re
 import sys
 import time
 from functools import reduce
@@ -22,6 +23,7 @@ from tracetogether.signed.trust import TrustList
 from tracetogether.signed.trust_files import read_trust_file
 
 _CODES: Final = ("HC1:", "NZCP:", "shc:/")  # how a text begins that is no name of a file
+_FILE_NAME: Final = re.compile(r"[^\n:]{1,200}\.[A-Za-z][A-Za-z0-9]{1,4}")
 
 
 @click.command()
@@ -97,7 +99,8 @@ def _content(shown: str) -> bytes:
     """Return what was shown: the bytes of a file or of the standard input, or the text itself.
 
     Raises:
-        click.UsageError: the standard input is a terminal.
+        click.UsageError: the standard input is a terminal, or a file can't be read. A text that
+            looks like a name, such as ``photo.jpg``, is a file that is not there.
     """
     if shown == "-":
         if sys.stdin.isatty():
@@ -107,8 +110,12 @@ def _content(shown: str) -> bytes:
         try:
             with Path(shown).open("rb") as file:
                 return file.read(MOST_PICTURE_BYTES + 1)
+        except (IsADirectoryError, PermissionError) as error:
+            raise click.UsageError(f"{shown!r} can't be read: {error.strerror}") from None
         except (OSError, ValueError):  # no file: a text of an unknown kind, which gets its verdict
-            pass
+            if _FILE_NAME.fullmatch(shown):
+                msg = f"there is no file {shown!r} here: check its name and folder"
+                raise click.UsageError(msg) from None
     return shown.encode(errors="replace")
 
 

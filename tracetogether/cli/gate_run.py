@@ -126,7 +126,7 @@ def _judge(lists: GateLists, line: str, now: float, *, hint: bool, explain: bool
         out().print(Text(verdict.hint))
     sys.stdout.flush()
     if explain:
-        note(verdict.for_log)
+        note(f"{verdict.reason}: {verdict.for_log}")
 
 
 def _spaced(digits: str) -> str:

@@ -1,13 +1,14 @@
 """`tracetogether pass`: the phone's side of passes. The module's name avoids a keyword."""
 
 import time
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import click
 
 from tracetogether.cli.charge_folder import charge_named
-from tracetogether.cli.console import answer, note, say, utc_text
+from tracetogether.cli.console import answer, note, say
 from tracetogether.cli.node_folder import DEFAULT_FOLDER
 from tracetogether.cli.notice_language import SYSTEM_DAYS, language_option
 from tracetogether.cli.options import FOLDER, as_json
@@ -44,10 +45,18 @@ pass_.add_command(charge)
     metavar="NAME",
     help="Show a pass of a person without a phone, as `pass charge add` named the person.",
 )
+@click.option(
+    "--renew",
+    is_flag=True,
+    help="Ask the authority for new passes first, and why there are none: for instance after a "
+    'gate said "not now".',
+)
 @language_option
 @out_option
 @as_json
-def show(folder: Path, name: str | None, language: str, out: Path | None, *, as_json: bool) -> None:
+def show(
+    folder: Path, name: str | None, language: str, out: Path | None, *, renew: bool, as_json: bool
+) -> None:
     """Show a pass of the phone in DIR (./node) as a QR code for a gate.
 
     Each showing takes a random pass that was not shown yet. New ones are fetched twice a day. If
@@ -59,7 +68,7 @@ def show(folder: Path, name: str | None, language: str, out: Path | None, *, as_
     path = folder / (PASSES if charge is None else charge.wallet)
     with opened_phone(folder) as client:
         wallet = load_wallet(path)
-        if wallet.renewal_due(now):
+        if renew or wallet.renewal_due(now):
             try:
                 wallet = fetch_into(path, client, now, None if charge is None else charge.charge_id)
             except UnreachableError as error:
@@ -82,31 +91,41 @@ def show(folder: Path, name: str | None, language: str, out: Path | None, *, as_
             show_qr(held.text, out)
         return
     show_qr(held.text, out)
-    say(f"Valid until {utc_text(held.expires)} UTC", shown)
+    counts = notice_text("pass.shown", language, days=SYSTEM_DAYS, until=held.expires)
+    say(counts, shown)
 
 
 @pass_.command()
 @phone_argument
 @click.option(
-    "--symptoms/--no-symptoms", required=True, help="Whether you have symptoms of the illness."
+    "--symptoms/--no-symptoms",
+    default=None,
+    help="Whether you have symptoms of the illness.  [required]",
 )
 @click.option(
     "--since",
+    type=click.DateTime(["%Y-%m-%d"]),
     metavar="YYYY-MM-DD",
     help="Day on which the symptoms began.  [default: today]",
 )
+@language_option
 @as_json
-def declare(folder: Path, since: str | None, *, symptoms: bool, as_json: bool) -> None:
+def declare(
+    folder: Path, since: datetime | None, language: str, *, symptoms: bool | None, as_json: bool
+) -> None:
     """Tell the authority whether the owner of the phone in DIR (./node) has symptoms.
 
     Nothing else is asked. The answer is sealed, replaces the one before, and is deleted after 21
     days. Symptoms withhold no pass: they bring advice.
     """
+    if symptoms is None:
+        raise click.UsageError("say which: --symptoms or --no-symptoms")
+    day = None if since is None else since.date().isoformat()
     with opened_phone(folder) as client:
-        kept_until = client.declare(symptoms=symptoms, since=since)
+        kept_until = client.declare(symptoms=symptoms, since=day)
     answer(
-        {"symptoms": symptoms, "since": since, "kept_until": kept_until},
-        f"Declared; it is deleted on {utc_text(kept_until)} UTC",
+        {"symptoms": symptoms, "since": day, "kept_until": kept_until},
+        notice_text("declaration.noted", language, days=SYSTEM_DAYS, until=kept_until),
         as_json=as_json,
     )
 

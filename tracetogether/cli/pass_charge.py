@@ -96,7 +96,7 @@ def list_charges(folder: Path, language: str, *, as_json: bool) -> None:
         (fixed("number"), lambda kept: kept.charge_id),
         (fixed("user id"), lambda kept: kept.user_id),
     )
-    empty = "This phone keeps passes for nobody else: `tracetogether pass charge add`"
+    empty = "This phone keeps passes for nobody else. Next: tracetogether pass charge add NAME CODE"
     answer(rows, shown if charges else empty, as_json=as_json)
 
 

@@ -1,6 +1,7 @@
 """`tracetogether simulate attack`: attacks on protocols, measured beside exact expectations."""
 
 import click
+from rich.table import Table
 
 from simulations.attacks.measured import ATTACKS
 from simulations.attacks.victims import VICTIMS
@@ -8,6 +9,12 @@ from tracetogether.cli.console import answer, fixed, progress, right, table
 from tracetogether.cli.options import as_json, number_option
 
 _ALL = "all"
+_MEANINGS = {
+    "linked_share": "pairs of a case's sightings that an outsider joins",
+    "last_accepted_s": "greatest delay of a replayed token that counts, seconds",
+    "edges_known": "share of all contacts that the authority learns",
+    "bits_per_case": "what it learns of who met whom, bits for each case",
+}
 
 
 @click.command("attack")
@@ -47,20 +54,19 @@ def attack_protocols(
             return "no limit"
         return f"{value:,.0f}" if float(value).is_integer() else f"{value:.4f}"
 
-    answer(
-        {"rows": [row.to_json() for row in rows]},
-        table(
-            rows,
+    def shown_table(metric: str) -> Table:
+        return table(
+            [row for row in rows if row.metric == metric],
             (fixed("protocol"), lambda row: row.protocol),
-            (fixed("metric"), lambda row: row.metric),
-            (right("value"), lambda row: shown(row.value)),
-            (right("low"), lambda row: shown(row.low)),
-            (right("high"), lambda row: shown(row.high)),
+            (right("measured"), lambda row: shown(row.value)),
+            (right("low to high"), lambda row: f"{shown(row.low)} to {shown(row.high)}"),
             (
                 right("expected"),
                 lambda row: "" if row.metric == "bits_per_case" else shown(row.expected),
             ),
-            ("expected because", lambda row: row.source.removeprefix("exact: ")),
-        ),
-        as_json=as_json,
-    )
+            ("because", lambda row: row.source.removeprefix("exact: ")),
+            title=f"{metric}: {_MEANINGS[metric]}",
+        )
+
+    metrics = dict.fromkeys(row.metric for row in rows)
+    answer({"rows": [row.to_json() for row in rows]}, *map(shown_table, metrics), as_json=as_json)

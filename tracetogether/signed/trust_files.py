@@ -37,10 +37,10 @@ _USES: Final = MappingProxyType(
 def read_trust_file(data: bytes) -> TrustList:
     """Read the keys of a file; its content says what it is.
 
-    It may be X.509 certificates (PEM, or one in DER), a public key (PEM), a JWK or a JWK set, a DID
-    document, or a trust list of ours, as it is or as JSON from `/v1/trust`. A certificate signs for
-    its country. A JWK signs for the organisation in its member "iss", for any if it has none, and
-    what its member "purposes" lists.
+    It may be X.509 certificates (PEM, or one in DER or its Base64), a public key (PEM), a JWK or a
+    JWK set, a DID document, or a trust list of ours, as it is or as JSON from `/v1/trust`. A
+    certificate signs for its country. A JWK signs for the organisation in its member "iss", for any
+    if it has none, and what its member "purposes" lists.
 
     Raises:
         TrustError: it is none of these, or a key is of another kind.
@@ -48,6 +48,11 @@ def read_trust_file(data: bytes) -> TrustList:
     if len(data) > MOST_BYTES:
         raise TrustError("a file of keys with more than 4 MiB", "trust-file")
     start = data.lstrip()[:64]
+    if start.startswith(
+        b"MII"
+    ):  # the EU's lists of certificates: Base64 of DER, without PEM's lines
+        data = _certificate_bytes(data)
+        start = data[:64]
     if start.startswith(b"-----BEGIN PUBLIC KEY"):
         key = VerifyingKey.from_pem(data)
         return TrustList([_unbound(key, key.kid)])
@@ -64,6 +69,14 @@ def read_trust_file(data: bytes) -> TrustList:
             "trust-file",
             fault=error,
         ) from None
+
+
+def _certificate_bytes(text: bytes) -> bytes:
+    """Return the DER of a certificate in Base64, which may be broken into lines."""
+    try:
+        return base64.b64decode(b"".join(text.split()), validate=True)
+    except binascii.Error:
+        raise TrustError("it begins as a certificate in Base64, and is cut", "trust-file") from None
 
 
 def _of_certificate(found: SignerCertificate) -> TrustedKey:
