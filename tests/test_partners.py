@@ -262,6 +262,18 @@ def test_an_unknown_partner_is_named(world: World) -> None:
             act()
 
 
+def test_the_console_is_none_of_the_two_people_and_its_attempts_are_recorded(
+    world: World,
+) -> None:
+    with pytest.raises(AccessDeniedError, match="no person"):
+        add(world, by=CONSOLE)
+    add(world)
+    with pytest.raises(AccessDeniedError, match="no person"):
+        confirm(world, by=CONSOLE)
+    assert acts(world) == ["partner.refused", "partner.added", "partner.refused"]
+    assert not any(world.authority.partners.rows(NOON))
+
+
 def test_the_commands_add_confirm_list_and_remove(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -270,23 +282,32 @@ def test_the_commands_add_confirm_list_and_remove(
     create_folder(Path("authority"), now=NOON - 2 * A_DAY)
     Path("list").write_text(json.dumps({"trust": base64.b64encode(ABROAD.list()).decode()}))
     with opened_folder(Path("authority")) as service:
-        service.staff.add("ben", frozenset({Role.KEYHOLDER}), "token of ben", NOON, by=CONSOLE)
-    Path("ben.token").touch(0o600)
-    Path("ben.token").write_text("token of ben\n")
+        for name in ("ann", "ben"):
+            service.staff.add(
+                name, frozenset({Role.KEYHOLDER}), f"token of {name}", NOON, by=CONSOLE
+            )
+    for name in ("ann", "ben"):
+        Path(f"{name}.token").touch(0o600)
+        Path(f"{name}.token").write_text(f"token of {name}\n")
 
     def run(*words: str) -> Result:
         return CliRunner().invoke(cli, ["authority", "partner", *words])
 
-    added = run("add", "list", "--oldest-hours", "6", "--json")
+    said = ABROAD.read_out.split()
+    adding = ("add", "list", "--oldest-hours", "6", "--json")
+    assert isinstance(run(*adding).exception, AccessDeniedError)  # the console is no person
+    assert json.loads(run("list", "--json").stdout) == []
+    added = run(*adding, "--operator-token", "ann.token")
     assert json.loads(added.stdout)["recognised_s"] == 6 * HOUR
     assert ABROAD.read_out not in added.output  # it is heard from the other side, not read here
-    said = ABROAD.read_out.split()
-    assert isinstance(run("confirm", "AU_DTA", *said).exception, AccessDeniedError)
+    for token in ((), ("--operator-token", "ann.token")):
+        refused = run("confirm", "AU_DTA", *said, *token)
+        assert isinstance(refused.exception, AccessDeniedError)
     assert "waits" in run("list").output
     confirmed = run("confirm", "AU_DTA", *said, "--operator-token", "ben.token")
     assert "the next trust list has its keys" in confirmed.output
     (listed,) = json.loads(run("list", "--json").stdout)
-    assert (listed["added_by"], listed["confirmed_by"]) == ("console", "ben")
+    assert (listed["added_by"], listed["confirmed_by"]) == ("ann", "ben")
     signed = RevocationList.of("AU_DTA", [b"abroad 1"], int(NOON)).signed(LISTS)
     Path("revoked").write_text(json.dumps({"revocations": base64.b64encode(signed).decode()}))
     updated = run("update", "AU_DTA", "list", "revoked")

@@ -26,7 +26,8 @@ token_option = click.option(
     "--operator-token",
     "token",
     type=EXISTING_FILE,
-    help="File with the token of the operator who does this; without it, it is the console.",
+    help="File with the token of the operator who does this; `add` and `confirm` need one, since "
+    "the console is no person.",
 )
 
 

@@ -116,7 +116,8 @@ def declare(
     """Tell the authority whether the owner of the phone in DIR (./node) has symptoms.
 
     Nothing else is asked. The answer is sealed, replaces the one before, and is deleted after 21
-    days. Symptoms withhold no pass: they bring advice.
+    days. Symptoms alone withhold no pass: they bring advice. But two people who restrict somebody
+    by an order may use the answer as evidence.
     """
     if symptoms is None:
         raise click.UsageError("say which: --symptoms or --no-symptoms")

@@ -182,6 +182,19 @@ class Caller:
             msg = "your roles do not allow this: {action}"
             raise AccessDeniedError(msg, "roles-do-not-allow", action=action.value)
 
+    def require_person(self) -> None:
+        """Return if this caller is an operator, whose name says who answers for an act.
+
+        Raises:
+            AccessDeniedError: it is the console.
+        """
+        if self.name == CONSOLE.name:
+            msg = (
+                "the console is no person, and two people must answer for this: show the token of "
+                "an operator"
+            )
+            raise AccessDeniedError(msg, "console-is-no-person")
+
     def needs_to_know(self, assigned_to: str) -> bool:
         """Return whether this caller may see a case that is assigned to ``assigned_to``.
 

@@ -84,8 +84,10 @@ class Partners:
                 ``purposes``.
             InvalidRequestError: a value is out of range.
             ConflictError: the partner is there already, or is this authority itself.
+            AccessDeniedError: ``by`` is the console. The attempt is recorded.
         """
         by.require(Action.CHANGE_PARTNERS)
+        self._require_person(now, by)
         if not 1 <= days <= MOST_DAYS:
             msg = "a partner is recognised for 1 to {most} days"
             raise InvalidRequestError(msg, "partner-days", most=MOST_DAYS)
@@ -143,11 +145,13 @@ class Partners:
 
         Raises:
             NotFoundError: there is no such partner.
-            AccessDeniedError: the same operator added it. The attempt is recorded.
+            AccessDeniedError: the same operator added it, or ``by`` is the console. The attempt
+                is recorded.
             ConflictError: it is confirmed already, or the fingerprint is another one. The attempt
                 is recorded.
         """
         by.require(Action.CONFIRM_PARTNER)
+        self._require_person(now, by)
         refused: AccessDeniedError | ConflictError | None = None
         with self.audit.atomic():
             kept = self._locked()
@@ -304,6 +308,18 @@ class Partners:
     def own_fingerprint(self, list_key: VerifyingKey) -> str:
         """Return what our people read out to a partner; ``list_key`` signs our lists."""
         return fingerprint(self.organisation, [list_key])
+
+    def _require_person(self, now: float, by: Caller) -> None:
+        """Return if ``by`` is a person: who has a shell would else be one of the two.
+
+        Raises:
+            AccessDeniedError: it is the console. The attempt is recorded.
+        """
+        try:
+            by.require_person()
+        except AccessDeniedError as error:
+            self.audit.record("partner.refused", now, by=by.name, why=error.code)
+            raise
 
     def _read(self) -> dict[str, Partner]:
         found = partners_in(self.store.setting(_KEPT))

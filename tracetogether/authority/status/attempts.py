@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Final
 
 from tracetogether.authority.access.audit import Audit
-from tracetogether.authority.access.permissions import CONSOLE, Caller
+from tracetogether.authority.access.permissions import Caller
 from tracetogether.authority.status.store import RestrictingStore
-from tracetogether.errors import AccessDeniedError, AuthorityError
+from tracetogether.errors import AuthorityError
 
 _ID: Final = re.compile(r"[A-Z2-7]{10}", re.ASCII)
 
@@ -42,12 +42,7 @@ class Attempting:
             AccessDeniedError: the console tries: two people are needed, and it is none.
         """
         try:
-            if by.name == CONSOLE.name:
-                msg = (
-                    "the console is no person, and two people must answer for this: show the "
-                    "token of an operator"
-                )
-                raise AccessDeniedError(msg, "console-is-no-person")
+            by.require_person()
             with self.audit.atomic():
                 self.store.status.lock()
                 yield
