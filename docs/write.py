@@ -57,7 +57,7 @@ _NEARNESS = (
     ("both.json", "simulate nearness train-carriage --seeds 8 --logs both --json"),
     ("bounds.json", "simulate nearness --seeds 3 --estimator none --bounds --json"),
 )
-_SWEEP = "city sweep singapore-2020 --vary app.adoption=0,0.1,0.2,0.32,0.45,0.6,0.8 --seeds 10 -o"
+_SWEEP = "city sweep singapore-2020 --vary app.adoption=0,0.1,0.2,0.32,0.45,0.6,0.8,1 --seeds 10 -o"
 WORKS = {
     "cli": Work("reference/write_cli.py", ("reference/cli.md",), 0.1, "test_docs.py"),
     "radio": Work(

@@ -143,7 +143,7 @@ def run_transcript(page: Path, tmp_path: Path, environment: dict[str, str]) -> N
 
 def _without_progress(text: str) -> str:
     """Return what a command prints without the lines of progress that it writes after 30 s."""
-    return re.sub(r"^.+: \d+ % done after .+\n?", "", text, flags=re.MULTILINE)
+    return re.sub(r"^.+: (\d+ % done|at work) after .+\n?", "", text, flags=re.MULTILINE)
 
 
 def _squeezed(text: str) -> str:

@@ -4,7 +4,7 @@
 
 SWEEP is the folder of a finished sweep over app.adoption, from 0 and with 0.32:
 
-    tracetogether city sweep singapore-2020 --vary app.adoption=0,0.1,0.2,0.32,0.45,0.6,0.8 \\
+    tracetogether city sweep singapore-2020 --vary app.adoption=0,0.1,0.2,0.32,0.45,0.6,0.8,1 \\
         --seeds 10 -o SWEEP
 
 Without it, picture and captions are written again from docs/city.json.
