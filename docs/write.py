@@ -3,8 +3,9 @@
     python docs/write.py [--check] [--only NAME]... [--slow]
 
 Without --slow, works of more than two minutes are left out, unless --only names them. --check runs
-the scripts on a copy, lists what is stale and writes nothing; exit status 1 if anything is. Says
-how long each took. Recordings are in the folder that TRACETOGETHER_RECORDINGS names.
+the scripts on a copy, lists what is stale and writes nothing. A script that fails is named, and
+the others run. Exit status 1 if anything is stale or failed. Says how long each took. Recordings
+are in the folder that TRACETOGETHER_RECORDINGS names.
 """
 
 import argparse
@@ -12,6 +13,7 @@ import hashlib
 import json
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -250,11 +252,17 @@ def main() -> int:
     options = parser.parse_args()
     kept = json.loads(KEPT.read_text("utf-8")) if KEPT.exists() else {}
     old = [path for path in held_here() if kept.get(path) != held(path)] if options.check else []
+    failed = list[str]()
     with tempfile.TemporaryDirectory() as folder:
         docs = copied(Path(folder) / "copy") if options.check else DOCS
         for name, work in chosen(options.only, slow=options.slow, check=options.check).items():
             began = time.perf_counter()
-            run(work, docs)
+            try:
+                run(work, docs)
+            except subprocess.CalledProcessError as error:
+                print(f"{name}: failed with exit status {error.returncode}", flush=True)
+                failed.append(f"{name}: {shlex.join(map(str, error.cmd))}")
+                continue
             found = stale(work, docs) if options.check else []
             said = (
                 f"stale: {', '.join(found)}"
@@ -271,7 +279,9 @@ def main() -> int:
         KEPT.write_text(json.dumps(kept, indent=1, sort_keys=True) + "\n", "utf-8")
     for path in sorted(set(old)):
         print(f"stale: docs/{path}", file=sys.stderr)
-    return 1 if old else 0
+    for command in failed:
+        print(f"failed: {command}", file=sys.stderr)
+    return 1 if old or failed else 0
 
 
 if __name__ == "__main__":

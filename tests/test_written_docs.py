@@ -82,3 +82,18 @@ def test_the_check_names_what_is_stale_and_writes_nothing(
     assert "permissions: stale: reference/permissions.md" in done.stdout
     assert done.stderr == "stale: docs/reference/permissions.md\n"
     assert page.read_bytes() == before
+
+
+def test_a_script_that_fails_is_named_and_the_others_run(
+    script: ModuleType, tmp_path: Path
+) -> None:
+    copy = script.copied(tmp_path / "copy")
+    (copy / "reference" / "write_permissions.py").write_text("raise SystemExit(3)\n", "utf-8")
+    words = [sys.executable, str(copy / "write.py"), "--only", "permissions", "--only", "design"]
+    for more, said in ((["--check"], "up to date"), ([], "written")):
+        done = subprocess.run([*words, *more], capture_output=True, text=True, check=False)
+        assert done.returncode == 1
+        assert "permissions: failed with exit status 3" in done.stdout
+        assert f"design: {said}" in done.stdout
+        assert done.stderr.startswith("failed: permissions: ")
+        assert "write_permissions.py" in done.stderr

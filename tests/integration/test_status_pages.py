@@ -108,6 +108,9 @@ def test_two_people_restrict_one_person_and_the_page_shows_both_steps(office: Of
     assert "You set it. Another person confirms it." in ravi.text()
     assert form["user_id"] not in ravi.body
     rosa = office.visitor("rosa")
+    for newcomer in (ravi, rosa):
+        assert newcomer.get("/")[0] == 200
+        assert "Use the menu above" in newcomer.text()
     rosa.get("/restrictions")
     at = f"/restrictions/{set_one.restriction_id}/confirm"
     status, asked = rosa.post(at)
