@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from tracetogether.crypto import SigningKey
+from tracetogether.crypto import SigningKey, VerifyingKey
 from tracetogether.errors import TrustError, UnreadableMessageError
 from tracetogether.healthcode.checking import check
 from tracetogether.healthcode.passes import Pass
@@ -86,6 +86,20 @@ def test_each_rule_of_the_trust_list_refuses_with_its_own_reason(
 def test_all_keys_of_a_kid_are_tried() -> None:
     others = [replace(ROW, key=OTHER.public), replace(ROW, organisation="AU_DTA")]
     assert judged(text_of(GREEN), *others, ROW) == "valid"
+
+
+def test_keys_of_others_under_our_kid_cost_our_own_passes_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    tried: list[object] = []
+    verify = VerifyingKey.verify
+    monkeypatch.setattr(
+        VerifyingKey, "verify", lambda *given: tried.append(given) or verify(*given)
+    )
+    theirs = replace(ROW, key=OTHER.public, organisation="AU_DTA")
+    assert judged(text_of(GREEN), *[theirs] * 50, ROW) == "valid"
+    assert len(tried) == 1
+    assert judged(text_of(GREEN, OTHER), theirs, ROW) == "wrong-issuer"
 
 
 def test_expired_and_revoked_are_the_same_to_the_guard() -> None:

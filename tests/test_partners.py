@@ -262,6 +262,20 @@ def test_an_unknown_partner_is_named(world: World) -> None:
             act()
 
 
+def test_a_partner_cannot_make_gates_try_hundreds_of_keys(world: World) -> None:
+    """A partner chooses its kids: many keys under one would slow a gate down for everybody."""
+    ours = world.authority.passes.signing.of_day(int(NOON // A_DAY)).key.public.kid
+    keys = [SigningKey.from_secret(bytes(31) + bytes([n])) for n in range(1, 6)]
+    for count in (3, 4):
+        rows = [replace(ABROAD.row(key, PASS), kid=ours) for key in keys[:count]]
+        if count == 3:
+            add(world, ABROAD.list(*rows))
+            confirm(world)
+        else:
+            with pytest.raises(TrustError, match="4 keys of the kid"):
+                world.authority.partners.update("AU_DTA", ABROAD.list(*rows), NOON, by=KEYHOLDER)
+
+
 def test_the_console_is_none_of_the_two_people_and_its_attempts_are_recorded(
     world: World,
 ) -> None:

@@ -18,16 +18,19 @@ from tracetogether.errors import (
     ConflictError,
     InvalidRequestError,
     NotFoundError,
+    RateLimitedError,
 )
 from tracetogether.healthcode.gate_lists import GateLists
 from tracetogether.healthcode.passes import Pass
 from tracetogether.healthcode.verdicts import Admitted
 from tracetogether.healthcode.wallet import held_pass
 from tracetogether.healthcode.writing import PassWriter
+from tracetogether.parameters import GIVEN_A_DAY
 from tracetogether.signed import cose, hcert
 from tracetogether.units import SECONDS_PER_DAY, SECONDS_PER_HOUR, Entropy
 
 HOUR = SECONDS_PER_HOUR
+ANNA = Caller("anna", frozenset({Role.ISSUER}))
 DAY = SECONDS_PER_DAY
 
 
@@ -294,7 +297,7 @@ def test_lists_of_two_authorities_have_two_keys(entropy_of: Callable[[int], Entr
 
 
 def test_a_paper_counts_for_seven_days_and_is_audited_with_its_reason(world: World) -> None:
-    made = world.authority.passes.paper(NOON, " no phone ", by=CONSOLE)
+    made = world.authority.passes.paper(NOON, " no phone ", by=ANNA)
     assert made.expires - made.not_before == 7 * DAY
     for days in (0, 6.99):
         assert words(world, [made.text], NOON + days * DAY) == {"pass"}
@@ -306,12 +309,12 @@ def test_a_paper_counts_for_seven_days_and_is_audited_with_its_reason(world: Wor
 
 def test_a_paper_is_revoked_with_its_person_and_none_is_issued_again(world: World) -> None:
     passes = world.authority.passes
-    made = passes.paper(NOON, "no phone", by=CONSOLE)
+    made = passes.paper(NOON, "no phone", by=ANNA)
     restrict(world, made.user_id)
     for days in (0, 6.9):
         assert words(world, [made.text], NOON + days * DAY) == {"not now"}
     with pytest.raises(ConflictError, match="withheld"):
-        passes.paper(NOON + HOUR, "lost", user_id=made.user_id, by=CONSOLE)
+        passes.paper(NOON + HOUR, "lost", user_id=made.user_id, by=ANNA)
     assert [entry.act for entry, _ in world.store.audit()][-1] == "paper.refused"
     assert bytes.fromhex(held_pass(made.text).number) == paper_number(
         world.keys, made.user_id, int(NOON // DAY)
@@ -322,7 +325,7 @@ def test_a_paper_is_revoked_with_its_person_and_none_is_issued_again(world: Worl
 def test_a_paper_needs_a_reason_in_plain_text(world: World, reason: str) -> None:
     users = world.authority.monitoring.counts(NOON, by=CONSOLE).users
     with pytest.raises(InvalidRequestError, match="reason"):
-        world.authority.passes.paper(NOON, reason, by=CONSOLE)
+        world.authority.passes.paper(NOON, reason, by=ANNA)
     assert world.authority.monitoring.counts(NOON, by=CONSOLE).users == users
 
 
@@ -330,24 +333,46 @@ def test_a_paper_has_a_hint_only_if_the_desk_gives_one(world: World) -> None:
     passes, gate = world.authority.passes, gate_of(world, NOON)
     hints = []
     for hint in (None, " AB "):
-        verdict = gate.judge(passes.paper(NOON, "no phone", hint=hint, by=CONSOLE).text, NOON)
+        verdict = gate.judge(passes.paper(NOON, "no phone", hint=hint, by=ANNA).text, NOON)
         assert isinstance(verdict, Admitted)
         hints.append(verdict.hint)
     assert hints == [None, "AB"]
     for wrong in ("", " ", "x" * 17, "A\nB", "\x1b[1m"):
         with pytest.raises(InvalidRequestError, match="hint"):
-            passes.paper(NOON, "no phone", hint=wrong, by=CONSOLE)
+            passes.paper(NOON, "no phone", hint=wrong, by=ANNA)
 
 
 def test_a_paper_for_an_unknown_person_is_refused(world: World) -> None:
     with pytest.raises(NotFoundError):
-        world.authority.passes.paper(NOON, "lost", user_id=case_row("X").user_id, by=CONSOLE)
+        world.authority.passes.paper(NOON, "lost", user_id=case_row("X").user_id, by=ANNA)
 
 
 def test_papers_are_issued_by_the_role_issuer_alone(world: World) -> None:
     for role in set(Role) - {Role.ISSUER}:
         with pytest.raises(AccessDeniedError):
             world.authority.passes.paper(NOON, "x", by=Caller("x", frozenset({role})))
+
+
+def test_threat_sold_papers_a_person_answers_for_each_and_there_are_not_many(world: World) -> None:
+    passes, charges = world.authority.passes, world.authority.charges
+    with pytest.raises(AccessDeniedError, match="no person"):
+        passes.paper(NOON, "sold", by=CONSOLE)
+    for number in range(GIVEN_A_DAY):
+        if number % 2:
+            passes.paper(NOON, "no phone", by=ANNA)
+        else:
+            charges.consent(NOON, by=ANNA)
+    users = world.authority.monitoring.counts(NOON, by=CONSOLE).users
+    for _ in range(3):
+        with pytest.raises(RateLimitedError):
+            passes.paper(NOON, "sold", by=ANNA)
+        with pytest.raises(RateLimitedError):
+            charges.consent(NOON, by=ANNA)
+    assert world.authority.monitoring.counts(NOON, by=CONSOLE).users == users
+    said = [entry for entry, _ in world.store.audit() if entry.act == "passes-given.exceeded"]
+    assert [(entry.by, entry.details) for entry in said] == [("anna", {"count": 101})]
+    charges.consent(NOON, by=replace(ANNA, name="ben"))
+    passes.paper(NOON + DAY, "no phone", by=ANNA)
 
 
 # --- the policy in use ---

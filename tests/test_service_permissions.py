@@ -509,7 +509,7 @@ ARGUMENTS = {
     "keys destroy": ["2000-01-01", "--yes"],
     "keys quarantine": ["2000-01-01"],
     "keys replace": ["--yes"],
-    "pass paper": ["--reason", "a test"],
+    "pass paper": ["--reason", "a test", "--token-file", "TOKEN"],
     "pass retire": ["00"],
     "appeal decide": ["NONE", "upheld", "--yes", "--token-file", "TOKEN"],
     "order add": [

@@ -108,7 +108,7 @@ _ERRORS: Mapping[str, tuple[int, ...]] = {
 }
 _RECORDERS = {
     *("record", "_record", "rehearse", "_change", "_changed", "_announce", "_finish"),
-    *("attempt", "Limit"),
+    *("attempt", "Limit", "take_of_operator"),
 }
 """Calls that write audit entries, or name an act that one will have."""
 _ACT = re.compile(r"purged|[a-z]+(-[a-z]+)*\.[a-z]+([-_][a-z]+)*")

@@ -7,7 +7,7 @@ import subprocess
 import sys
 from base64 import b64encode
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from time import time as wall  # noqa: TID251 - the commands read this clock
@@ -22,8 +22,17 @@ from tracetogether.adapters.qr_images import codes_in
 from tracetogether.authority.access.permissions import CONSOLE
 from tracetogether.cli import cli
 from tracetogether.cli.charge_folder import NamedCharge, save_charges
-from tracetogether.cli.gate_folder import REVOKED, SETTINGS, TRUST_LIST, network_is_there
+from tracetogether.cli.gate_folder import (
+    REVOKED,
+    SETTINGS,
+    TRUST_LIST,
+    GateSettings,
+    load_lists,
+    network_is_there,
+    refresh,
+)
 from tracetogether.cli.pass_folder import PASSES, load_wallet
+from tracetogether.errors import UnreachableError
 from tracetogether.healthcode import notices
 from tracetogether.units import SECONDS_PER_DAY, SECONDS_PER_HOUR, Entropy
 
@@ -146,6 +155,27 @@ def test_threat_gate_clock_a_gate_starts_with_lists_of_a_day_alone(
     assert (shown.returncode == 0) == works
     assert shown.stdout == ("pass\n" if works else "")
     assert says in shown.stderr
+
+
+def test_threat_false_list_a_repeated_trust_list_is_refused_beside_newer_numbers(
+    gate: Gate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who answers in the authority's place repeats the trust list from before a key was retired."""
+    passes, now = gate.world.authority.passes, wall()
+    gate.fetched(now)
+    (gate.folder / REVOKED).write_bytes(passes.revocation_list(now - 2 * HOUR))
+    settings = GateSettings.load(gate.folder)
+
+    class Repeating:
+        def fetch_trust_list(self) -> bytes:
+            return passes.trust_list(now - HOUR)
+
+        def fetch_revocations(self) -> bytes:
+            return passes.revocation_list(now)
+
+    monkeypatch.setattr(GateSettings, "client", lambda _: nullcontext(Repeating()))
+    with pytest.raises(UnreachableError, match="older lists"):
+        refresh(gate.folder, settings, load_lists(gate.folder, settings))
 
 
 def test_threat_false_list_of_another_key_is_refused(

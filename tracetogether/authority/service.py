@@ -234,6 +234,7 @@ class Authority:
                 issuance=issuance,
                 partners=partners,
                 audit=audit,
+                limits=limits,
             ),
             orders=Orders(store=store, attempts=attempts, entropy=entropy),
             restrictions=restrictions,

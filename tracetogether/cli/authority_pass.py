@@ -11,6 +11,7 @@ from tracetogether.authority.cases.case import date_of_day
 from tracetogether.authority.status.policy import StatusFact, StatusPolicy, status_policies
 from tracetogether.cli.authority_folder import opened_folder
 from tracetogether.cli.authority_options import FolderCommand, folder_option
+from tracetogether.cli.authority_status import acting, operator_option
 from tracetogether.cli.console import answer, say, table, utc_text
 from tracetogether.cli.notice_language import language_option
 from tracetogether.cli.options import EXISTING_FILE, as_json
@@ -87,6 +88,7 @@ def retire_key(kid: str, folder: Path, *, as_json: bool) -> None:
 )
 @language_option
 @out_option
+@operator_option
 @folder_option
 @as_json
 def paper(
@@ -95,6 +97,7 @@ def paper(
     hint: str | None,
     language: str,
     out: Path | None,
+    token_file: Path | None,
     folder: Path,
     *,
     as_json: bool,
@@ -102,12 +105,13 @@ def paper(
     """Issue a pass on paper to a person without a phone: one QR code, valid for seven days.
 
     Keep the id that is printed with the person's file: restrictions, appeals and the next paper
-    refer to it.
+    refer to it. The audit log names the operator, who may give out 100 a day.
     """
     checked_ending(out)
-    with opened_folder(folder) as service:
+    now = time.time()
+    with opened_folder(folder) as service, acting(service, token_file, now) as by:
         days = service.days
-        made = service.passes.paper(time.time(), reason, user_id=user_id, hint=hint, by=CONSOLE)
+        made = service.passes.paper(now, reason, user_id=user_id, hint=hint, by=by)
     if as_json:
         facts = {"pass": made.text, "not_before": made.not_before, "expires": made.expires}
         answer({"user_id": made.user_id, **facts}, as_json=True)

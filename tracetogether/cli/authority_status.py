@@ -47,7 +47,7 @@ def _moment_option(
     return click.option(name, metavar="TIME", callback=_moment, help=about, required=required)
 
 
-def _operator_option(command: _Command) -> _Command:
+def operator_option(command: _Command) -> _Command:
     """Add --token-file to a command for which an operator answers by name."""
     return click.option(
         "--token-file",
@@ -103,7 +103,7 @@ order.command_class = FolderCommand
 @_moment_option("--to", "End of that time.", required=True)
 @_moment_option("--ends", "End of the order, at most 60 days from now.", required=True)
 @click.option("--people", type=int, required=True, help="Most people that it restricts, 500.")
-@_operator_option
+@operator_option
 @folder_option
 @as_json
 def add_order(
@@ -166,7 +166,7 @@ def list_orders(folder: Path, *, as_json: bool) -> None:
 @order.command("end")
 @click.argument("order_id")
 @_yes_option("Every restriction by the order ends, and can't be set again by it.")
-@_operator_option
+@operator_option
 @folder_option
 def end_order(order_id: str, folder: Path, token_file: Path | None, *, yes: bool) -> None:
     """End the order ORDER_ID, and every restriction that rests on it."""
@@ -205,7 +205,7 @@ restriction.command_class = FolderCommand
 )  # fmt: skip
 @_moment_option("--until", "End, at most 14 days after the beginning (UTC).", required=True)
 @_moment_option("--begins", "Beginning, within 7 days.  [default: now]")
-@_operator_option
+@operator_option
 @folder_option
 @as_json
 def set_restriction(
@@ -246,7 +246,7 @@ def set_restriction(
 
 @restriction.command("confirm")
 @click.argument("restriction_id")
-@_operator_option
+@operator_option
 @folder_option
 def confirm_restriction(restriction_id: str, folder: Path, token_file: Path | None) -> None:
     """Confirm RESTRICTION_ID, which somebody else set: it is in force from now on."""
@@ -260,7 +260,7 @@ def confirm_restriction(restriction_id: str, folder: Path, token_file: Path | No
 @restriction.command("lift")
 @click.argument("restriction_id")
 @_yes_option("The person can't be restricted by the same reference again.")
-@_operator_option
+@operator_option
 @folder_option
 def lift_restriction(
     restriction_id: str, folder: Path, token_file: Path | None, *, yes: bool
@@ -313,7 +313,7 @@ def _grounds(row: ShownRestriction) -> str:
     help="Day of the sample, in the authority's time zone.",
 )  # fmt: skip
 @click.option("--laboratory", required=True, help="Name of the laboratory.")
-@_operator_option
+@operator_option
 @folder_option
 @as_json
 def report_test(
@@ -409,7 +409,7 @@ def _two_people(row: ShownRestriction) -> str:
 @click.argument("outcome", type=click.Choice(_OUTCOMES))
 @_moment_option("--until", "Earlier end of the restriction (UTC), for corrected only.")
 @_yes_option("A decision can't be taken back.")
-@_operator_option
+@operator_option
 @folder_option
 def decide_appeal(
     appeal_id: str,

@@ -122,7 +122,7 @@ def load_lists(folder: Path, settings: GateSettings) -> GateLists:
 
 
 def refresh(folder: Path, settings: GateSettings, held: GateLists) -> GateLists:
-    """Fetch the lists again, and store them; lists older than those held are refused.
+    """Fetch the lists again, and store them; a list older than the one held is refused.
 
     Raises:
         UnreachableError: the authority does not answer, or answers with older lists.
@@ -132,7 +132,8 @@ def refresh(folder: Path, settings: GateSettings, held: GateLists) -> GateLists:
     with settings.client() as client:
         trust, revoked = client.fetch_trust_list(), client.fetch_revocations()
     found = GateLists.read(trust, revoked, settings.list_key)
-    if found.issued_at < held.issued_at:
+    older = found.trust.issued < held.trust.issued
+    if older or found.revoked.issued_at < held.revoked.issued_at:
         msg = f"{settings.server} sends older lists than this gate has: they are not used"
         raise UnreachableError(msg)
     _write(folder, trust, revoked)

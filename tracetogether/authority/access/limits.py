@@ -13,6 +13,7 @@ from tracetogether.parameters import (
     BATCHES_AN_HOUR,
     CHARGE_TRIES_AN_HOUR,
     DECLARATIONS_AN_HOUR,
+    GIVEN_A_DAY,
     PASS_BATCHES_AN_HOUR,
     PIN_ALERT_A_MINUTE,
     PIN_SLOWED_A_MINUTE,
@@ -55,6 +56,8 @@ ALL_REGISTRATIONS: Final = Limit(
     "all-registrations", REGISTRATIONS_OF_ALL_AN_HOUR, SECONDS_PER_HOUR
 )
 PIN_TRIES: Final = Limit("pin-tries", PIN_TRIES_AN_HOUR, SECONDS_PER_HOUR)
+GIVEN: Final = Limit("passes-given", GIVEN_A_DAY, SECONDS_PER_DAY)
+"""Papers and charge codes that one operator gives out."""
 CHARGE_TRIES: Final = Limit("charge-tries", CHARGE_TRIES_AN_HOUR, SECONDS_PER_HOUR)
 UPLOADS: Final = Limit("uploads", UPLOADS_AN_HOUR, SECONDS_PER_HOUR)
 PIN_REFUSALS: Final = Limit("pin-refusals", PIN_ALERT_A_MINUTE, SECONDS_PER_MINUTE)

@@ -5,6 +5,7 @@ No person's data flows: a gate needs the partner's keys and the numbers of its r
 
 import re
 from base64 import b64decode, b64encode
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Final
@@ -37,6 +38,7 @@ _REVOKED: Final = "partner-revoked:"
 _CODE: Final = re.compile(r"[\w.:-]{1,64}", re.ASCII)
 MOST_DAYS: Final = 366
 MOST_PARTNERS: Final = 200
+MOST_KEYS_OF_A_KID: Final = 3  # of one partner: a gate tries all keys of a kid
 MOST_REVOKED: Final = 200_000  # passes: about 4,000 restricted people of one partner
 _OURS_ALONE: Final = frozenset((TRUST, REVOCATIONS))
 GRANTABLE: Final = PURPOSES - _OURS_ALONE
@@ -369,7 +371,7 @@ def _usable_rows(
     """Return the keys of ``organisation`` for ``purposes``: a list does not pass on others' keys.
 
     Raises:
-        TrustError: there is none.
+        TrustError: there is none, or too many of one kid.
     """
     rows = tuple(
         replace(
@@ -384,6 +386,15 @@ def _usable_rows(
     if not rows:
         raise TrustError(
             "the file holds no key for {purposes}", "partner-keys", purposes=", ".join(purposes)
+        )
+    kid, count = Counter(row.kid for row in rows).most_common(1)[0]
+    if count > MOST_KEYS_OF_A_KID:
+        raise TrustError(
+            "the file has {count} keys of the kid {kid}: a gate would try all; at most {most}",
+            "partner-kid",
+            count=count,
+            kid="" if kid is None else kid.hex(),
+            most=MOST_KEYS_OF_A_KID,
         )
     return rows
 

@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from tracetogether.authority.access.audit import LONGEST_REASON, Audit
-from tracetogether.authority.access.limits import CHARGE_TRIES, Limits
+from tracetogether.authority.access.limits import CHARGE_TRIES, GIVEN, Limits
+from tracetogether.authority.access.operator_limits import take_of_operator
 from tracetogether.authority.access.permissions import Action, Caller
 from tracetogether.authority.cases.case import new_id
 from tracetogether.authority.intake.issuance import Issuance
@@ -106,8 +107,10 @@ class Charges:
 
         Raises:
             AccessDeniedError: ``by`` may not give codes out.
+            RateLimitedError: ``by`` gave out as many today as one operator may.
         """
         by.require(Action.GIVE_CHARGE_CODE)
+        take_of_operator(GIVEN, "passes-given.exceeded", now, self.limits, self.audit, by=by)
         code, charge_id, day = new_id(self.entropy), new_id(self.entropy), utc_day(now)
         expiry = now + CHARGE_CODE_LIFETIME_S
         with self.audit.atomic():

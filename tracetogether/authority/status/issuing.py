@@ -12,6 +12,8 @@ from itertools import chain
 from typing import Final
 
 from tracetogether.authority.access.audit import LONGEST_REASON, Audit
+from tracetogether.authority.access.limits import GIVEN, Limits
+from tracetogether.authority.access.operator_limits import take_of_operator
 from tracetogether.authority.access.permissions import Action, Caller
 from tracetogether.authority.cases.followed import person_tag
 from tracetogether.authority.intake.issuance import Issuance
@@ -117,6 +119,7 @@ class Passes:
         issuance: registers people without a phone.
         partners: other authorities, whose keys and revocations our lists name too.
         audit: the log.
+        limits: of papers by one operator.
     """
 
     keys: KeyRing
@@ -128,6 +131,7 @@ class Passes:
     issuance: Issuance
     partners: Partners
     audit: Audit
+    limits: Limits
     _writers: dict[str, PassWriter] = field(
         default_factory=dict, init=False, repr=False, compare=False
     )
@@ -177,8 +181,11 @@ class Passes:
                 hint is.
             NotFoundError: there is no such user.
             ConflictError: passes are withheld from this person.
+            AccessDeniedError: ``by`` is the console: a person answers for a paper.
+            RateLimitedError: ``by`` gave out as many today as one operator may.
         """
         by.require(Action.ISSUE_PAPER)
+        by.require_person()
         given = reason.strip()
         if not given or len(given) > LONGEST_REASON or hidden_in(given):
             msg = "give a reason of 1 to {count} characters, in one line of plain text"
@@ -186,6 +193,7 @@ class Passes:
         if hint is not None and (not 0 < len(hint.strip()) <= MOST_HINT or hidden_in(hint)):
             msg = "a hint has 1 to {most} characters, in one line of plain text"
             raise InvalidRequestError(msg, "paper-hint", most=MOST_HINT)
+        take_of_operator(GIVEN, "passes-given.exceeded", now, self.limits, self.audit, by=by)
         if user_id is not None and not self.store.has_user(user_id):
             msg = "there is no such user: leave the id out to register a new person"
             raise NotFoundError(msg, "no-such-user")

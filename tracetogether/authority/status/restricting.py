@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from tracetogether.authority.access.limits import Limit, Limits
+from tracetogether.authority.access.operator_limits import take_of_operator
 from tracetogether.authority.access.permissions import Action, Caller
 from tracetogether.authority.cases.case import new_id
 from tracetogether.authority.contacts.lines import pseudonym
@@ -290,14 +291,8 @@ class Restrictions:
     # --- checks ---
 
     def _count_try(self, now: float, by: Caller) -> None:
-        """Count an attempt; the first one too many of a day is in the audit log, the others not."""
-        tries = self.limits.add(TRIES, by.name, now)
-        if tries <= TRIES.at_most:
-            return
-        if tries == TRIES.at_most + 1:
-            audit = self.attempts.audit
-            audit.record("restriction.tries-exceeded", now, by=by.name, count=tries)
-        raise RateLimitedError(TRIES.per_s - int(now) % TRIES.per_s)
+        audit = self.attempts.audit
+        take_of_operator(TRIES, "restriction.tries-exceeded", now, self.limits, audit, by=by)
 
     def _check_times(self, new: Restriction, now: float) -> None:
         rules, days = self.rules, self.rules.longest_s // SECONDS_PER_DAY
