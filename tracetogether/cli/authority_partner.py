@@ -23,6 +23,7 @@ from tracetogether.whole_file import read_secret
 _MOST_HOURS: Final = 24 * 7
 
 token_option = click.option(
+    "--token-file",
     "--operator-token",
     "token",
     type=EXISTING_FILE,
