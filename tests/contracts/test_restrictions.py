@@ -317,6 +317,32 @@ def test_a_case_restricts_its_own_person_only(world: StatusWorld) -> None:
     assert refused(world, code, lambda: attempt(user))
 
 
+def test_a_restriction_does_not_come_back_with_its_case(world: StatusWorld) -> None:
+    """One person reopens a case, or the purge deletes a closed one: the restriction stays over."""
+    authority, found = world.authority, []
+    for _ in range(2):
+        case = authority.casework.open_case(world.user(), NOON, by=CONSOLE)
+        later = NOON + 15 * SECONDS_PER_DAY
+        made = authority.restrictions.set(
+            case.user_id, Ground.CASE, case.case_id, RestrictionEvidence.DIAGNOSIS,
+            later + 13 * SECONDS_PER_DAY, later, by=RAVI,
+        )  # fmt: skip
+        authority.restrictions.confirm(made.restriction_id, later, by=ROSA)
+        found.append((case, made))
+    (closed, ended), (left, other) = found
+    authority.casework.close(closed.case_id, later + 60, by=CONSOLE)
+    authority.casework.reopen(closed.case_id, later + 90, by=MEI)
+    assert authority.restrictions.in_force(closed.user_id, later + 90) is None
+    assert authority.restrictions.found(ended.restriction_id).ending is Ending.CASE_CLOSED
+    assert authority.restrictions.in_force(left.user_id, later + 90) is not None
+    purged_at = NOON + 26 * SECONDS_PER_DAY
+    authority.purge(purged_at, clock_is_right=True)
+    assert world.store.case(left.case_id) is None
+    assert authority.restrictions.in_force(left.user_id, purged_at) is None
+    assert authority.restrictions.found(other.restriction_id).ended_by == "clock"
+    assert world.acts()[-1][:2] == ("restriction.lifted", "clock")
+
+
 def test_an_unconfirmed_case_restricts_nobody(world: StatusWorld) -> None:
     user = world.user()
     case = Case("CASE1", user, DAY, NOON, NOON, unconfirmed=True)

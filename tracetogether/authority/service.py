@@ -33,6 +33,7 @@ from tracetogether.authority.partners.recognition import Partners
 from tracetogether.authority.status.appealing import Appeals
 from tracetogether.authority.status.attempts import Attempting
 from tracetogether.authority.status.charges import Charges
+from tracetogether.authority.status.closing import CaseEndings
 from tracetogether.authority.status.declarations import Declarations
 from tracetogether.authority.status.figures import PublicFigures
 from tracetogether.authority.status.grounds import Grounds
@@ -131,7 +132,15 @@ class Authority:
             entropy=entropy,
             rules=rules,
         )
-        casework = Casework(store=store, keys=keys, audit=audit, entropy=entropy, days=days)
+        case_endings = CaseEndings(store=store, audit=audit)
+        casework = Casework(
+            store=store,
+            keys=keys,
+            audit=audit,
+            entropy=entropy,
+            days=days,
+            on_close=lambda case_id, now, by: case_endings.closed(case_id, now, by.name),
+        )
         logs = Logs(keys=keys, issuer=issuer, store=store, days=days)
         tracing = Tracing(logs=logs, store=store, audit=audit, entropy=entropy)
         notes = Notes(keys=keys, store=store.desk, audit=audit, entropy=entropy)

@@ -1,7 +1,7 @@
 """Work on cases: open, show, assign, confirm, close and reopen them."""
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -34,6 +34,8 @@ class Casework:
     A method that checks ``by`` raises AccessDeniedError if that caller's roles do not allow the
     action. It raises NotFoundError if there is no such case, or ``by`` does not need to know it,
     and StaleError if ``version`` is given and somebody has changed the case since.
+
+    ``on_close`` gets the id of a case that is closed, the time and the caller, in the transaction.
     """
 
     store: CaseStore
@@ -41,6 +43,7 @@ class Casework:
     audit: Audit
     entropy: Entropy = os.urandom
     days: LocalDays = UTC_DAYS
+    on_close: Callable[[str, float, Caller], None] | None = None
 
     def open_case(self, user_id: str, now: float, day: int | None = None, *, by: Caller) -> Case:
         """Open a case for a registered user; it is assigned to ``by`` if that is a tracer.
@@ -251,6 +254,8 @@ class Casework:
                 msg = "the case is {state} already"
                 raise ConflictError(msg, "case-closed-already", state=case.state.value)
             case = replace(case, state=CaseState.CLOSED, closed_at=now)
+            if self.on_close is not None:
+                self.on_close(case_id, now, by)
             return self._changed(case, "case.closed", now, by)
 
     def reopen(self, case_id: str, now: float, *, version: int | None = None, by: Caller) -> Case:

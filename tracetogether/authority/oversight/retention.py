@@ -8,6 +8,7 @@ from tracetogether.authority.access.limits import COUNTS_KEPT_S
 from tracetogether.authority.oversight.clock_witness import LAST_PURGE, ClockWitness
 from tracetogether.authority.oversight.store import AuthorityStore
 from tracetogether.authority.oversight.unfinished import Unfinished
+from tracetogether.authority.status.closing import CaseEndings
 from tracetogether.errors import ClockError
 from tracetogether.keyring import KeyRing
 from tracetogether.local_days import UTC_DAYS, LocalDays
@@ -106,6 +107,7 @@ class Purge:
                 notes=desk.drop_notes(old),
                 declarations=self.store.declarations.drop_declarations(old),
             )
+            CaseEndings(self.store, self.audit).deleted(now)
             desk.drop_merges(old)
             self.store.charges.drop_consents(now)
             self.store.status.drop_orders(now - RESTRICTIONS.kept_s)

@@ -32,6 +32,7 @@ class Ending(Enum):
     APPEAL = "appeal"  # a reviewer decided so
     NEGATIVE_TEST = "negative-test"
     ORDER_ENDED = "order-ended"
+    CASE_CLOSED = "case-closed"  # or deleted
 
 
 class RestrictionState(Enum):
