@@ -36,6 +36,7 @@ from tracetogether.keyring import KeyRing
 from tracetogether.signed import cose, hcert
 from tracetogether.signed.trust import (
     DCC_TEST,
+    DCC_VACCINATION,
     NZ_PASS,
     PASS,
     REVOCATIONS,
@@ -215,6 +216,14 @@ def test_keys_without_a_list_are_recognised_for_their_own_purposes(world: World)
     der = base64.b64decode(vector["TESTCTX"]["CERTIFICATE"])  # for vaccinations alone
     with pytest.raises(TrustError, match="no key for dcc-test"):
         add(world, der, purposes=frozenset({DCC_TEST}), organisation="AT")
+    with pytest.raises(TrustError, match="were over on 2021-06-02: ask AT for newer ones"):
+        world.authority.partners.add(
+            *(der, 1.7e9),
+            days=30,
+            purposes=frozenset({DCC_VACCINATION}),
+            organisation="AT",
+            by=KEYHOLDER,
+        )
     partner = add(world, data, purposes=frozenset({NZ_PASS}))
     assert (partner.organisation, partner.list_key) == (issuer, None)
     service = world.authority.partners

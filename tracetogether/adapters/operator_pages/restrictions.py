@@ -171,7 +171,7 @@ def _facts(request: PageRequest, found: ShownRestriction) -> list[tuple[str, str
         (t("Rests on"), rests_on),
         (t("Evidence"), t.label("evidence", what.evidence.value)),
         (t("From"), time_text(what.begins_at, days)),
-        (t("Until"), time_text(what.until, days)),
+        (t("Ends"), time_text(what.until, days)),
         (t("Set by"), what.set_by),
     ]
 

@@ -8,6 +8,7 @@ from base64 import b64decode, b64encode
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from typing import Final
 
 from tracetogether.authority.access.audit import Audit
@@ -82,8 +83,8 @@ class Partners:
             by: the caller.
 
         Raises:
-            TrustError: the file holds no keys, keys of several organisations, or none for
-                ``purposes``.
+            TrustError: the file holds no keys, keys of several organisations, none for
+                ``purposes``, or none that still counts.
             InvalidRequestError: a value is out of range.
             ConflictError: the partner is there already, or is this authority itself.
             AccessDeniedError: ``by`` is the console. The attempt is recorded.
@@ -102,6 +103,11 @@ class Partners:
         trust = read_trust_file(data)
         code = _organisation_of(trust, organisation)
         rows = _usable_rows(trust, code, purposes)
+        over = max(row.until_time for row in rows)
+        if over <= now:
+            msg = "the keys in the file were over on {day}: ask {organisation} for newer ones"
+            day = datetime.fromtimestamp(over, UTC).date()
+            raise TrustError(msg, "partner-keys-over", day=day, organisation=code)
         partner = Partner(
             organisation=code,
             keys=rows,
