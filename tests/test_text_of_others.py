@@ -174,8 +174,12 @@ COMMANDS: dict[str, Words] = {
     "authority case reveal": each(
         f"{{case}} {{person}} --reason {{evil}} {D}", f"{{case}} {{evil}} --reason call {D}"
     ),
-    "authority partner add": each(f"{{table}} --organisation {{evil}} {D}"),
-    "authority partner confirm": each(f"{{evil}} {{evil}} {D}"),
+    "authority partner add": each(
+        f"{{table}} --organisation {{evil}} {D} --operator-token {{place}}/authority/operator.token"
+    ),
+    "authority partner confirm": each(
+        f"{{evil}} {{evil}} {D} --operator-token {{place}}/authority/operator.token"
+    ),
     "authority partner fingerprint": each(D),
     "authority partner list": each(D, f"{D} --json"),
     "authority partner remove": each(f"{{evil}} {D}"),
@@ -203,9 +207,14 @@ COMMANDS: dict[str, Words] = {
     "authority migrate": each("{table}", "{place}/authority --database {evil}"),
     "authority pass keys": each(D, f"{D} --json"),
     "authority pass paper": each(
-        f"--reason {{evil}} {D}",
-        f"--reason x --user {{evil}} {D}",
-        f"--reason x --hint {{evil}} {D} --json",
+        *(
+            f"{given} {D} --token-file {{place}}/authority/operator.token"
+            for given in (
+                "--reason {evil}",
+                "--reason x --user {evil}",
+                "--reason x --hint {evil} --json",
+            )
+        )
     ),
     "authority pass policy": each(
         f"{{evil}} {D}", f"advice --file {{place}}/evil.toml {D}", f"{D} --json"
