@@ -109,7 +109,7 @@ def walk_status(page: Page, url: str, language: str) -> None:
         page.goto(f"{url}/{name}")
         save(page, name, language)
     page.goto(f"{url}/charges")
-    page.locator("#language").select_option("ta" if language == "en" else "zh-Hant")
+    page.locator("#spoken").select_option("ta" if language == "en" else "zh-Hant")
     page.locator("main button").first.click()
     save(page, "charge-code", language)
 

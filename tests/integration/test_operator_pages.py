@@ -41,7 +41,7 @@ def visitors(pages: Pages) -> dict[str, Visitor]:
 @pytest.mark.parametrize("page", sorted(ALLOWED | FOR_ALL | WHILE_ENROLLING))
 def test_threat_session_strangers_are_sent_to_the_sign_in_page(pages: Pages, page: str) -> None:
     method, path = page.split()
-    place = path.format(case_id="NONE", contact_id="NONE")
+    place = re.sub(r"\{\w+\}", "NONE", path)
     visitor = pages.visitor()
     visitor.get("/sign-in")
     status, shown = visitor.get(place) if method == "GET" else visitor.post(place)

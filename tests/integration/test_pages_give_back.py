@@ -8,9 +8,10 @@ from itertools import cycle
 
 import pytest
 
-from tests.authority_world import NOON, World
+from tests.authority_world import NOON
 from tests.conftest import counted_entropy
 from tests.pages_world import PASSWORD, Pages, Visitor, serving
+from tests.status_world import StatusWorld
 from tracetogether.adapters.operator_pages import app
 from tracetogether.adapters.operator_pages.forms import MAX_FORM_BYTES, SECRET
 from tracetogether.adapters.operator_pages.page_request import PageRequest
@@ -109,10 +110,15 @@ def fault() -> list[Exception]:
 def pages(fault: list[Exception]) -> Iterator[Pages]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(app, "ALL_PAGES", tuple(failing(page, fault) for page in app.ALL_PAGES))
-        with serving(World.of(counted_entropy(15))) as served:
+        world = StatusWorld.new(entropy=counted_entropy(15))
+        with serving(world) as served:
             served.operator("all", *ALL_ROLES)
             served.operator("tracer", Role.TRACER)
-            world, now = served.world, served.clock.now
+            now = served.clock.now
+            order = world.order()
+            world.set(order, now=now)  # waits for its confirmation
+            withheld = world.restricted(order, now=now)
+            world.authority.appeals.open(withheld.user_id, now)
             case = world.authority.casework.open_case(world.user(), now, by=CONSOLE)
             rows = world.heard(world.user(), NOON - 3600, 45, rssi_dbm=-45)
             rows += world.heard(world.user(), NOON - 7200, 5, rssi_dbm=-90)

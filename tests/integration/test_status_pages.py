@@ -366,7 +366,7 @@ def test_an_order_may_last_its_longest_time_to_the_day(office: Office) -> None:
 def test_an_issuer_gives_a_code_in_the_persons_language_and_ends_a_charge(office: Office) -> None:
     issa = office.visitor("issa", "zh")
     issa.get("/charges")
-    status, shown = issa.post("/charges", language="ta")
+    status, shown = issa.post("/charges", spoken="ta")
     assert status == 200
     code = re.search(r"[A-Z2-7]{5}-[A-Z2-7]{5}", shown)
     assert code

@@ -18,7 +18,7 @@ def show_charges(request: PageRequest) -> Response:
 
 def give_code(request: PageRequest) -> Response:
     """Show a new code once, with what the person should know, in the person's language."""
-    asked = request.form.get("language", "")
+    asked = request.form.get("spoken", "")
     language = asked if asked in notices.LANGUAGES else "en"
     given = request.authority.charges.consent(request.now, by=request.caller)
     said = notices.text(

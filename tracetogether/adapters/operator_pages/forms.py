@@ -27,7 +27,7 @@ FIELDS: Final = frozenset(
         *("name", "phone", "least_chance"),
         *("ground", "reference", "evidence", "begins", "until"),
         *("kind", "legal_basis", "place", "window_from", "window_to", "ends", "most_people"),
-        "number",
+        *("number", "spoken"),
     }
 )
 """The fields that people fill in."""
