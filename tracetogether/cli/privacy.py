@@ -47,7 +47,8 @@ def measure(context: click.Context, seed: int, *, as_json: bool) -> None:
         answer(ledger.to_json(), as_json=True)
     else:
         console = out()
-        console.width = max(console.width, _TABLE_WIDTH)  # a narrower one would cut the words
+        if not console.is_terminal:  # a file has room; a terminal wraps the words
+            console.width = max(console.width, _TABLE_WIDTH)
         console.print(_table(ledger))
         say(f"{counted(len(over), 'rows')} of {len(ledger.rows)} are above their budgets.")
     if over:
@@ -57,8 +58,8 @@ def measure(context: click.Context, seed: int, *, as_json: bool) -> None:
 def _table(ledger: Ledger) -> Table:
     return table(
         ledger.rows,
-        (fixed("feature"), lambda row: row.feature),
-        (fixed("actor"), lambda row: row.actor),
+        ("feature", lambda row: row.feature),
+        ("actor", lambda row: row.actor),
         ("learns", lambda row: row.learns),
         (right("bits"), lambda row: f"{row.bits:.3f}"),
         (right("budget"), lambda row: f"{row.budget:.2f}"),
