@@ -180,7 +180,10 @@ def distance_rows(run: KeptRun) -> list[dict[str, Any]]:
 
 
 def place_rows(run: KeptRun, lines: OutcomeColumns) -> list[dict[str, Any]]:
-    """Return a row for each space where contacts were, and for those within and between groups."""
+    """Return a row for each space where contacts were, and for those within and between groups.
+
+    Pairs that were near in none of these spaces have a row too, so that the rows add up.
+    """
     truth, people = run.truth, run.people
     contact = np.isin(lines.outcome, (*_WITH_APP, ContactOutcome.NO_APP)) & (lines.person >= 0)
     every = np.isin(lines.outcome, (*_WITH_APP, ContactOutcome.WRONG)) & (lines.person >= 0)
@@ -192,10 +195,11 @@ def place_rows(run: KeptRun, lines: OutcomeColumns) -> list[dict[str, Any]]:
         at = order[np.minimum(np.searchsorted(codes, wanted, sorter=order), len(codes) - 1)]
         known = codes[at] == wanted
         spaces[known] = np.array(truth.space, dtype=object)[at[known]]
-    rows = [
-        _place_row(lines, f"in {name}", every & (spaces == name))
-        for name in sorted(set(spaces[contact].tolist()) - {""})
-    ]
+    shown = sorted(set(spaces[contact].tolist()) - {""})
+    rows = [_place_row(lines, f"in {name}", every & (spaces == name)) for name in shown]
+    elsewhere = every & ~np.isin(spaces.astype(np.str_), shown)
+    if shown and elsewhere.any():
+        rows.append(_place_row(lines, "elsewhere, or never near", elsewhere))
     groups = np.array(run.groups)
     if len(set(run.groups)) > 1:
         same = groups[lines.case] == groups[lines.person]

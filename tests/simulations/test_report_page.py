@@ -22,11 +22,17 @@ from simulations.pages.outcomes import ContactOutcome, outcomes_of
 from simulations.pages.plan_drawing import LINKED, frames_of, last_known
 from simulations.pages.recording import save_run
 from simulations.pages.report_page import save_page
-from simulations.pages.report_tables import carry_rows, flow_parts, list_rows, trust_rows
+from simulations.pages.report_tables import (
+    carry_rows,
+    flow_parts,
+    list_rows,
+    place_rows,
+    trust_rows,
+)
 from simulations.places.venue import Posture
 from simulations.scores.breakdown import break_down
 from simulations.scores.scoring import score_run
-from simulations.settings.scenario import Scenario
+from simulations.settings.scenario import Scenario, load_scenario
 from simulations.studies.sweep_tables import ADOPTION
 from tracetogether.cli.simulate import simulate
 from tracetogether.errors import MissingExtraError, StoreError
@@ -330,3 +336,15 @@ def test_the_curve_of_a_sweep(folder: Path, tmp_path: Path) -> None:
     points.write_text("other\n1\n")
     with pytest.raises(StoreError, match="no finished sweep over adoption"):
         save_page(folder, made, sweep=tmp_path)
+
+
+def test_rows_by_space_add_up_to_all_who_are_listed_wrongly(tmp_path: Path) -> None:
+    office = load_scenario("office-day", {"duration_s": "1200", "policy.minutes": "3"})
+    folder = kept(run(office, seed=1, fidelity="vectorized"), tmp_path / "office")
+    kept_run = read_kept_run(folder)
+    lines = outcomes_of(kept_run)
+    wrong = int((lines.outcome == ContactOutcome.WRONG).sum())
+    rows = [row for row in place_rows(kept_run, lines) if not row["name"].startswith("of ")]
+    assert rows[-1]["name"] == "elsewhere, or never near"
+    assert len(rows) > 2
+    assert sum(int(row["wrong"].replace(",", "")) for row in rows) == wrong > 0
