@@ -134,6 +134,8 @@ def restrict(service: Authority, now: float) -> None:
         then = now - (50 - 9 * number) * SECONDS_PER_HOUR / 10
         person = service.issuance.register().user_id
         until = min(then + days * SECONDS_PER_DAY, order.ends_at)
+        if evidence is RestrictionEvidence.OWN_DECLARATION:
+            service.declarations.declare(person, then, symptoms=True)
         made = service.restrictions.set(
             person, Ground.ORDER, order.order_id, evidence, until, then, by=ravi
         )
