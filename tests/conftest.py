@@ -16,8 +16,12 @@ from hypothesis import settings
 from tracetogether.units import Entropy
 
 if TYPE_CHECKING:  # a test without an authority does without its second of imports
+    from playwright.sync_api import Browser
+
     from tests.authority_world import World
     from tracetogether.authority.cases.case import Case
+
+SLOW_MS = 60_000  # of Chromium; a loaded machine is several times slower
 
 # Everyday runs try the same examples each time. A nightly run with --hypothesis-profile=nightly
 # tries new ones, and prints how to try a failing one again.
@@ -81,6 +85,22 @@ def chromium() -> str:
     if found is None:
         pytest.skip("needs Chromium: install Debian's package chromium (.ci/run does)")
     return found
+
+
+@pytest.fixture(scope="module")
+def browser(chromium: str) -> Iterator["Browser"]:
+    """Return a running Chromium that waits long enough for a loaded machine."""
+    from playwright.sync_api import expect, sync_playwright
+
+    expect.set_options(timeout=SLOW_MS)
+    with sync_playwright() as driver:
+        launched = driver.chromium.launch(
+            executable_path=chromium,
+            args=["--no-sandbox", "--disable-dev-shm-usage"],
+            timeout=2 * SLOW_MS,
+        )
+        yield launched
+        launched.close()
 
 
 @pytest.fixture

@@ -219,7 +219,7 @@ def _uploads(played: Run, logs: ContactLogs, seed: int, pack: Pack) -> list[Ledg
         LedgerRow(
             feature="upload",
             actor="authority",
-            learns="whom the case met of the people there: its purpose",
+            learns="which people the case met: this is its purpose",
             bits=float((ways / np.log(2)).mean()),
             budget=float(people),
             accepted=True,

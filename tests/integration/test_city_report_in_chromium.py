@@ -1,21 +1,20 @@
 """The page of a city in a real browser: sliders, keyboard, small screens, print, and barriers."""
 
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
 from simulations.city.outbreak_tree import tree_of
 from simulations.city.report_data import CityReport, report_of, scenario_of
 from simulations.city.report_page import save_report
 from simulations.city.scenario import load_city
 from simulations.city.sweeps import sweep_city
+from tests.conftest import SLOW_MS
 
 pytestmark = [pytest.mark.network, pytest.mark.slow]
-SLOW_MS = 60_000  # a loaded machine is several times slower
 STRANGE = "</p><img src=x onerror=alert(1)>"
 VARY = {
     "app.adoption": [0, 0.32, 0.9],
@@ -35,19 +34,6 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[CityReport, Path]:
     assert tree is not None
     save_report(report, tree, path)
     return report, path
-
-
-@pytest.fixture(scope="module")
-def browser(chromium: str) -> Iterator[Browser]:
-    expect.set_options(timeout=SLOW_MS)
-    with sync_playwright() as driver:
-        launched = driver.chromium.launch(
-            executable_path=chromium,
-            args=["--no-sandbox", "--disable-dev-shm-usage"],
-            timeout=2 * SLOW_MS,
-        )
-        yield launched
-        launched.close()
 
 
 def opened(

@@ -12,11 +12,10 @@ from playwright.sync_api import (
     Locator,
     Page,
     expect,
-    sync_playwright,
 )
 
 from tests.authority_world import NOON, heard
-from tests.conftest import counted_entropy
+from tests.conftest import SLOW_MS, counted_entropy
 from tests.pages_world import PASSWORD, Pages, serving
 from tests.status_world import MEI, RAVI, ROSA, TOM, StatusWorld
 from tracetogether.adapters.http_client import AuthorityClient
@@ -33,7 +32,6 @@ document.addEventListener('securitypolicyviolation', one =>
     window.violations.push(one.violatedDirective + ' ' + one.blockedURI));
 """
 FASTER = {"resultTypes": ["violations"]}
-SLOW_MS = 60_000  # a loaded machine is several times slower
 
 
 @pytest.fixture(scope="module")
@@ -48,19 +46,6 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pages]:
             served.operator("ravi", Role.RESTRICTOR)
             served.operator("rosa", Role.REVIEWER, Role.ISSUER)
             yield served
-
-
-@pytest.fixture(scope="module")
-def browser(chromium: str) -> Iterator[Browser]:
-    expect.set_options(timeout=SLOW_MS)
-    with sync_playwright() as driver:
-        launched = driver.chromium.launch(
-            executable_path=chromium,
-            args=["--no-sandbox", "--disable-dev-shm-usage"],
-            timeout=2 * SLOW_MS,
-        )
-        yield launched
-        launched.close()
 
 
 def context_of(browser: Browser, *, scripts: bool, language: str = "en-GB") -> BrowserContext:

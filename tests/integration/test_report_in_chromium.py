@@ -3,23 +3,22 @@
 import json
 import re
 import shutil
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
 from simulations import run
 from simulations.pages.kept_run import read_kept_run
 from simulations.pages.outcomes import outcomes_of
 from simulations.pages.report_page import save_page
 from simulations.settings.scenario import Scenario, load_scenario
+from tests.conftest import SLOW_MS
 
 pytestmark = [pytest.mark.network, pytest.mark.slow]
-SLOW_MS = 60_000  # a loaded machine is several times slower
 STRANGE = "</script><img src=x onerror=alert(1)>"
 
 
@@ -44,19 +43,6 @@ def pages(folders: list[Path]) -> list[Path]:
     save_page(folders[0], both[0])
     save_page(folders[0], both[1], other=folders[1])
     return both
-
-
-@pytest.fixture(scope="module")
-def browser(chromium: str) -> Iterator[Browser]:
-    expect.set_options(timeout=SLOW_MS)
-    with sync_playwright() as driver:
-        launched = driver.chromium.launch(
-            executable_path=chromium,
-            args=["--no-sandbox", "--disable-dev-shm-usage"],
-            timeout=2 * SLOW_MS,
-        )
-        yield launched
-        launched.close()
 
 
 def opened(
