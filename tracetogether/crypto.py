@@ -21,6 +21,7 @@ from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDFExpand
+from cryptography.hazmat.primitives.padding import PKCS7
 from cryptography.hazmat.primitives.serialization import (
     Encoding,
     NoEncryption,
@@ -160,6 +161,28 @@ def aes_blocks(key: bytes, blocks: bytes) -> bytes:
     """Return each 16-byte block encrypted on its own under a key of 16 or 32 bytes (AES-ECB)."""
     mode = modes.ECB()  # noqa: S305 - protocols number their blocks, so that none repeats
     return Cipher(algorithms.AES(key), mode).encryptor().update(blocks)
+
+
+def aes_cbc_seal(key: bytes, iv: bytes, plaintext: bytes) -> bytes:
+    """Return ``plaintext`` padded (PKCS #7) and encrypted by AES-CBC; it needs a MAC around it."""
+    padder = PKCS7(8 * BLOCK_BYTES).padder()
+    encryptor = Cipher(algorithms.AES(key), modes.CBC(iv)).encryptor()
+    return encryptor.update(padder.update(plaintext) + padder.finalize()) + encryptor.finalize()
+
+
+def aes_cbc_open(key: bytes, iv: bytes, ciphertext: bytes) -> bytes:
+    """Return what ``aes_cbc_seal`` was given; call it only after the MAC was found right.
+
+    Raises:
+        SealError: the padding is wrong, or the length is no whole number of blocks.
+    """
+    decryptor = Cipher(algorithms.AES(key), modes.CBC(iv)).decryptor()
+    unpadder = PKCS7(8 * BLOCK_BYTES).unpadder()
+    try:
+        padded = decryptor.update(ciphertext) + decryptor.finalize()
+        return unpadder.update(padded) + unpadder.finalize()
+    except ValueError:
+        raise SealError("the padding of an encrypted value is wrong") from None
 
 
 def aes_blocks_many(keys: Sequence[bytes], texts: Sequence[bytes]) -> memoryview:

@@ -201,6 +201,42 @@ class PassParameters:
 
 PASSES: Final = PassParameters()
 
+
+@dataclass(frozen=True, slots=True)
+class VisitParameters:
+    """How visits are noted, warned of and compared; those of the Corona-Warn-App say so.
+
+    Attributes:
+        kept_s: how long a phone keeps a visit after its end.
+        default_s: after how long a visit ends where the poster names no time (our choice).
+        longest_s: the longest visit, and the longest time that a poster may name.
+        interval_s: warnings name times in whole intervals (Corona-Warn-App).
+        least_s: a shorter stay of a case is not warned of (Corona-Warn-App), and a guest who
+            overlaps with a warning for less is not warned.
+        air_s: how long the air stays infectious at most after a case has left: as long as the
+            stay, but no longer than this (Corona-Warn-App).
+        published_days: warnings are downloadable for this many days.
+        text_characters: the longest name or address on a poster (Corona-Warn-App).
+        seed_bytes: random bytes of a poster, so that nobody can guess its place (Corona-Warn-App).
+        least_aboard: a case's trip is published if at least this many people were aboard.
+        whole_day_bytes: a day of trips that takes more is divided by prefixes.
+    """
+
+    kept_s: int = 21 * SECONDS_PER_DAY
+    default_s: int = 2 * SECONDS_PER_HOUR
+    longest_s: int = SECONDS_PER_DAY
+    interval_s: int = 10 * SECONDS_PER_MINUTE
+    least_s: int = 10 * SECONDS_PER_MINUTE
+    air_s: int = 30 * SECONDS_PER_MINUTE
+    published_days: int = 14
+    text_characters: int = 100
+    seed_bytes: int = 16
+    least_aboard: int = 20
+    whole_day_bytes: int = 5_000_000
+
+
+VISITS: Final = VisitParameters()
+
 BLUETRACE: Final = BlueTraceParameters()
 TRANSMISSION: Final = TransmissionParameters()
 TIMINGS: Final = PhoneTimings()

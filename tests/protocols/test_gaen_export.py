@@ -29,7 +29,7 @@ from tracetogether.gaen.export import (
     write_export_bin,
 )
 from tracetogether.gaen.report import MISSING, DiagnosisKeys
-from tracetogether.gaen.wire import bytes_field, number_field, unzigzag, varint, zigzag
+from tracetogether.protobuf import bytes_field, number_field, unzigzag, varint, zigzag
 
 KNOWN = answers("gaen_export")
 FILE = (FOLDER / KNOWN["file"]).read_bytes()

@@ -7,7 +7,8 @@ of itself: sizes are bounded, and both files must name the same signer and the s
 
 import io
 import zipfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final
 
@@ -20,16 +21,19 @@ from tracetogether.crypto import (
     signature_in_der,
 )
 from tracetogether.diagnosis import InvalidReportError
+from tracetogether.errors import UnreadableMessageError
 from tracetogether.gaen.container import read_container
 from tracetogether.gaen.keys import INTERVALS_PER_KEY, KEY_BYTES, MAX_INTERVAL
 from tracetogether.gaen.report import MISSING, DiagnosisKeys
-from tracetogether.gaen.wire import (
+from tracetogether.protobuf import (
     BYTES,
     FIXED64,
     VARINT,
     Fields,
     bytes_field,
     fixed64_field,
+    last_number,
+    last_text,
     number_field,
     read_fields,
     signed32,
@@ -87,6 +91,15 @@ class KeyExport:
     header: ExportHeader
     keys: DiagnosisKeys
     revised: DiagnosisKeys
+
+
+@contextmanager
+def _named_faults() -> Iterator[None]:
+    """Raise faults of the wire format as faults of a published file."""
+    try:
+        yield
+    except UnreadableMessageError as error:
+        raise InvalidReportError(str(error)) from None
 
 
 def write_export(
@@ -189,6 +202,7 @@ def unpacked(data: bytes) -> tuple[bytes, bytes]:
     return body, signatures
 
 
+@_named_faults()
 def read_export_bin(body: bytes) -> KeyExport:
     """Read ``export.bin``; who signed it is not asked.
 
@@ -199,10 +213,10 @@ def read_export_bin(body: bytes) -> KeyExport:
         raise InvalidReportError("export.bin does not begin with 'EK Export v1'")
     fields = read_fields(body[len(HEADER) :], _FILE_FIELDS, "export.bin")
     header = ExportHeader(
-        start=_number(fields, 1, 0),
-        end=_number(fields, 2, 0),
-        region=_text(fields, 3, "export.bin"),
-        batch=(signed32(_number(fields, 4, 1)), signed32(_number(fields, 5, 1))),
+        start=last_number(fields, 1, 0),
+        end=last_number(fields, 2, 0),
+        region=last_text(fields, 3, "export.bin"),
+        batch=(signed32(last_number(fields, 4, 1)), signed32(last_number(fields, 5, 1))),
         signers=tuple(_signer(each) for each in _bytes(fields, 6)),
     )
     if header.start > header.end:
@@ -210,6 +224,7 @@ def read_export_bin(body: bytes) -> KeyExport:
     return KeyExport(header, _keys(_bytes(fields, 7)), _keys(_bytes(fields, 8)))
 
 
+@_named_faults()
 def read_signatures(data: bytes, header: ExportHeader) -> list[bytes]:
     """Return the signatures of ``export.sig`` by signers of the header: r and s, 64 bytes each.
 
@@ -226,7 +241,7 @@ def read_signatures(data: bytes, header: ExportHeader) -> list[bytes]:
         signer = _signer(signers[0])
         if signer not in header.signers or signer.algorithm != ECDSA_P256_SHA256:
             raise InvalidReportError("export.sig names a signer that export.bin does not")
-        batch = (signed32(_number(fields, 2, 1)), signed32(_number(fields, 3, 1)))
+        batch = (signed32(last_number(fields, 2, 1)), signed32(last_number(fields, 3, 1)))
         if batch != header.batch:
             raise InvalidReportError("export.sig is of another batch than export.bin")
         found.append(signature_from_der(signatures[0]))
@@ -258,9 +273,9 @@ def _keys(messages: Sequence[bytes]) -> DiagnosisKeys:
         key = _bytes(fields, 1)
         if len(key) != 1 or len(key[0]) != KEY_BYTES:
             raise InvalidReportError(f"{what} has not {KEY_BYTES} bytes")
-        start, period = _number(fields, 3, 0), _number(fields, 4, INTERVALS_PER_KEY)
-        risk, kind = _number(fields, 2, MISSING), _number(fields, 5, MISSING)
-        days = unzigzag(_number(fields, 6, 0))
+        start, period = last_number(fields, 3, 0), last_number(fields, 4, INTERVALS_PER_KEY)
+        risk, kind = last_number(fields, 2, MISSING), last_number(fields, 5, MISSING)
+        days = unzigzag(last_number(fields, 6, 0))
         if start > MAX_INTERVAL or not 1 <= period <= INTERVALS_PER_KEY:
             raise InvalidReportError(f"{what} lasts from {start} for {period} intervals")
         if risk > _MOST_RISK or kind > _REPORT_TYPES or abs(days) > _MOST_DAYS:
@@ -280,20 +295,8 @@ def _signer_message(signer: ExportSigner) -> bytes:
 def _signer(message: bytes) -> ExportSigner:
     what = "a signer"
     fields = read_fields(message, _SIGNER_FIELDS, what)
-    return ExportSigner(*(_text(fields, number, what) for number in (3, 4, 5)))
-
-
-def _number(fields: Fields, number: int, default: int) -> int:
-    value = fields.get(number, [default])[-1]
-    return value if isinstance(value, int) else default
+    return ExportSigner(*(last_text(fields, number, what) for number in (3, 4, 5)))
 
 
 def _bytes(fields: Fields, number: int) -> list[bytes]:
     return [value for value in fields.get(number, []) if isinstance(value, bytes)]
-
-
-def _text(fields: Fields, number: int, what: str) -> str:
-    try:
-        return (_bytes(fields, number) or [b""])[-1].decode()
-    except UnicodeDecodeError:
-        raise InvalidReportError(f"{what}: field {number} is not text in UTF-8") from None

@@ -17,6 +17,8 @@ HCERT: Final = -260  # what the EU's certificates put their content under
 OWN_PASS: Final = -1  # below HCERT: negative, so that no reader takes it for an EU certificate
 OWN_TRUST_LIST: Final = -2
 OWN_REVOCATIONS: Final = -3
+OWN_WARNINGS: Final = -4
+OWN_TRIPS: Final = -5
 
 _LATEST: Final = 253_402_300_800  # year 10000: dates of Python end there
 _MOST_TEXT: Final = 200

@@ -1,13 +1,14 @@
-"""The wire format of Protocol Buffers, as far as export files need it: fields <-> bytes.
+"""The wire format of Protocol Buffers, as far as posters and export files need it.
 
 A message is a row of fields. Each begins with number << 3 | kind: 0 a varint, 1 eight bytes,
-2 bytes with their length before them, 5 four bytes. Unknown numbers are skipped.
+2 bytes with their length before them, 5 four bytes. Unknown numbers are skipped. The bytes are a
+stranger's, so that every fault is an ``UnreadableMessageError`` with a code.
 """
 
 from collections.abc import Mapping
 from typing import Final
 
-from tracetogether.diagnosis import InvalidReportError
+from tracetogether.errors import UnreadableMessageError
 
 VARINT: Final = 0
 FIXED64: Final = 1
@@ -61,6 +62,32 @@ def bytes_field(number: int, value: bytes) -> bytes:
     return varint(number << 3 | BYTES) + varint(len(value)) + value
 
 
+def last_number(fields: Fields, number: int, default: int = 0) -> int:
+    """Return the last value of a field of numbers, as readers of Protocol Buffers do."""
+    value = fields.get(number, [default])[-1]
+    return value if isinstance(value, int) else default
+
+
+def last_bytes(fields: Fields, number: int) -> bytes:
+    """Return the last value of a field of bytes; empty bytes if there is none."""
+    value = fields.get(number, [b""])[-1]
+    return value if isinstance(value, bytes) else b""
+
+
+def last_text(fields: Fields, number: int, what: str) -> str:
+    """Return the last value of a field of text; "" if there is none.
+
+    Raises:
+        UnreadableMessageError: it is not UTF-8.
+    """
+    try:
+        return last_bytes(fields, number).decode()
+    except UnicodeDecodeError:
+        raise _fault(
+            "{what}: field {field} is not text in UTF-8", "not-utf-8", what, field=number
+        ) from None
+
+
 def read_fields(data: bytes, kinds: Mapping[int, int], what: str) -> Fields:
     """Return the values of the known fields of a message, in order.
 
@@ -70,7 +97,8 @@ def read_fields(data: bytes, kinds: Mapping[int, int], what: str) -> Fields:
         what: the message, as errors name it.
 
     Raises:
-        InvalidReportError: the message ends within a field, or a known field has another kind.
+        UnreadableMessageError: the message ends within a field, or a known field has another kind;
+            the code begins with "protobuf-".
     """
     found: Fields = {}
     at = 0
@@ -86,17 +114,25 @@ def read_fields(data: bytes, kinds: Mapping[int, int], what: str) -> Fields:
             elif kind in {FIXED64, _FIXED32}:
                 size = 8 if kind == FIXED64 else 4
             else:
-                raise InvalidReportError(f"{what}: byte {at} begins a field of unknown kind {kind}")
+                raise _fault(
+                    "{what}: byte {at} begins a field of unknown kind {kind}",
+                    "kind",
+                    what,
+                    at=at,
+                    kind=kind,
+                )
             if size > len(data) - at:
-                raise InvalidReportError(f"{what} ends within field {number}")
+                raise _fault("{what} ends within field {field}", "cut-short", what, field=number)
             part = data[at : at + size]
             value = part if kind == BYTES else int.from_bytes(part, "little")
             at += size
         if number == 0:
-            raise InvalidReportError(f"{what}: there is no field 0")
+            raise _fault("{what}: there is no field 0", "field-0", what)
         if number in kinds:
             if kinds[number] != kind:
-                raise InvalidReportError(f"{what}: field {number} is of kind {kind}")
+                raise _fault(
+                    "{what}: field {field} is of kind {kind}", "kind", what, field=number, kind=kind
+                )
             found.setdefault(number, []).append(value)
     return found
 
@@ -109,5 +145,11 @@ def _varint_at(data: bytes, at: int, what: str) -> tuple[int, int]:
         if byte < 128:
             return value % _WORD, place + 1
     if len(data) - at < _MOST_VARINT_BYTES:
-        raise InvalidReportError(f"{what} ends within a number")
-    raise InvalidReportError(f"{what}: a number of more than {_MOST_VARINT_BYTES} bytes")
+        raise _fault("{what} ends within a number", "cut-short", what)
+    raise _fault(
+        "{what}: a number of more than {most} bytes", "number", what, most=_MOST_VARINT_BYTES
+    )
+
+
+def _fault(message: str, code: str, what: str, **figures: object) -> UnreadableMessageError:
+    return UnreadableMessageError(message, f"protobuf-{code}", what=what, **figures)

@@ -1,0 +1,1 @@
+"""Visits and trips: posters, visits kept on the phone, and warnings of places."""

@@ -1,0 +1,83 @@
+"""What a phone finds of warnings in its own visits and its own contact log.
+
+A finding says "you were in the same place" and for how many minutes. It says nothing of who was
+there, and nothing of nearness: that two people were in one room does not make a close contact.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from tracetogether.crypto import sha256
+from tracetogether.errors import SealError, UnreadableMessageError
+from tracetogether.parameters import VISITS
+from tracetogether.presence.packages import WarningPackage
+from tracetogether.presence.sealed import SealedVisit, WarnedTime
+from tracetogether.presence.visits import Visit
+from tracetogether.units import SECONDS_PER_MINUTE
+
+
+@dataclass(frozen=True, slots=True)
+class SamePlace:
+    """The owner was where a case was, at the same time.
+
+    Attributes:
+        description, address: the place, as its poster says; a stranger's texts.
+        start, end: when both were there, epoch seconds.
+        minutes: for how long, whole minutes.
+        mark: a digest of the warning, by which a phone tells of it once.
+    """
+
+    description: str
+    address: str
+    start: float
+    end: float
+    minutes: int
+    mark: bytes = field(repr=False)
+
+
+def overlap(start: float, end: float, warned: WarnedTime) -> tuple[float, float] | None:
+    """Return the time that a stay [start, end) shares with a warning; None if none."""
+    first, last = max(start, warned.start_s), min(end, warned.end_s)
+    return (first, last) if first < last else None
+
+
+def same_places(visits: Iterable[Visit], package: WarningPackage) -> list[SamePlace]:
+    """Return where the owner was with a case for at least 10 minutes, by time.
+
+    A warning that does not open is a fake, or forged: it is passed over. Visits that midnight
+    divided are compared as one.
+
+    Args:
+        visits: the phone's own.
+        package: the warnings.
+    """
+    published: dict[bytes, list[SealedVisit]] = {}
+    for sealed in package.visits:
+        published.setdefault(sealed.place, []).append(sealed)
+    found = []
+    for visit in _whole(visits):
+        for sealed in published.get(sha256(visit.location_id), ()):
+            try:
+                warned = sealed.open(visit.location_id)
+            except (SealError, UnreadableMessageError):
+                continue
+            shared = overlap(visit.start, visit.end, warned)
+            if shared is None or shared[1] - shared[0] < VISITS.least_s:
+                continue
+            minutes = int((shared[1] - shared[0]) // SECONDS_PER_MINUTE)
+            mark = sha256(sealed.to_columns())
+            found.append(SamePlace(visit.description, visit.address, *shared, minutes, mark))
+    return sorted(found, key=lambda place: (place.start, place.mark))
+
+
+def _whole(visits: Iterable[Visit]) -> list[Visit]:
+    """Return the visits with the parts that midnight divided joined again."""
+    whole: dict[tuple[bytes, float], Visit] = {}
+    for visit in sorted(visits, key=lambda visit: visit.start):
+        before = whole.pop((visit.location_id, visit.start), None)
+        start = visit.start if before is None else before.start
+        joined = Visit(
+            visit.location_id, visit.description, visit.address, start, visit.end, visit.default_s
+        )
+        whole[visit.location_id, visit.end] = joined
+    return list(whole.values())
