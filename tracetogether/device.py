@@ -198,6 +198,7 @@ class Device:
         self._advertise_at = start
         self._advertise_until = start
         self._expiry: float | None = None  # of what is on the air; None: nothing is
+        self._change_at = start  # from then on another token is shown, not another part of it
         self._quiet_until = start  # the token changes: who is connected to sees one address change
         self._changes = 0
         self._token_ends = inf  # of the token shown last
@@ -281,7 +282,7 @@ class Device:
         if self._known:
             self._known.clear()  # when the tokens began is not known any more
         if self._expiry is not None:
-            self._expiry = now  # what is on the air may not be valid now: renew it at once
+            self._expiry = self._change_at = now  # it may not be valid now: renew it at once
         if self._link is not None:
             self._link.deadline += leap
 
@@ -313,7 +314,8 @@ class Device:
             self._advertise_at = now + self._timings.advertise_gap_s
             actions.append(Advertise(None))
         elif now >= self._expiry:
-            actions += self._change(now)
+            another = now >= self._change_at
+            actions += self._change(now) if another else self._advertise(now, self._advertise_until)
         if now >= self._scan_at:
             low, high = self._timings.scan_pause_min_s, self._timings.scan_pause_max_s
             self._scan_at = now + self._timings.scan_s + low + self._chance() * (high - low)
@@ -335,11 +337,12 @@ class Device:
         change_s = self._timings.change_s
         if change_s and self._quiet_until <= self._token_ends <= now:
             return self._change(now)  # the token before ended while nothing was shown
-        self._token_ends = advertisement.expiry
-        near = advertisement.expiry - change_s < now + self._timings.advertise_s
+        self._token_ends = advertisement.ends
+        near = advertisement.ends - change_s < now + self._timings.advertise_s
         early_s = change_s * self._chance() if change_s and near else 0.0
-        self._expiry = advertisement.expiry - early_s
-        if self._expiry <= now:
+        self._change_at = advertisement.ends - early_s
+        self._expiry = min(advertisement.expiry, self._change_at)
+        if self._change_at <= now:
             return self._change(now)
         self._advertise_until = now + self._timings.advertise_s if until is None else until
         return (Advertise(advertisement),)

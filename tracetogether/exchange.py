@@ -15,6 +15,7 @@ from typing import Protocol
 
 from tracetogether.rejection import Rejection
 from tracetogether.sightings import Sighting
+from tracetogether.units import is_rssi
 
 
 class LinkState(Enum):
@@ -82,6 +83,9 @@ class Advertisement:
             nobody connects.
         expiry: epoch seconds at which this must be replaced.
         service_data: bytes beside the service's UUID, where a token is sent without a connection.
+        part_of: the token that these bytes are a part of; empty where they are the whole token.
+        token_end: epoch seconds at which the token ends, where its parts end earlier; None: at
+            ``expiry``.
     """
 
     service: str
@@ -89,11 +93,18 @@ class Advertisement:
     value: bytes | None = field(repr=False)
     expiry: float
     service_data: bytes = field(default=b"", repr=False)
+    part_of: bytes = field(default=b"", repr=False)
+    token_end: float | None = None
 
     @property
     def token(self) -> tuple[bytes | None, bytes]:
         """What tells one token from the next: a radio changes its address together with it."""
-        return self.value, self.service_data
+        return self.value, self.part_of or self.service_data
+
+    @property
+    def ends(self) -> float:
+        """Epoch seconds at which the token itself ends."""
+        return self.expiry if self.token_end is None else self.token_end
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,3 +193,58 @@ class Exchange(Protocol):
             now: this phone's time of their receipt, epoch seconds.
         """
         ...
+
+
+class BroadcastOnly:
+    """What exchanges share whose phones never connect, and make their tokens themselves.
+
+    Args:
+        model: this phone's model.
+    """
+
+    conversation = None
+
+    def __init__(self, model: str = "") -> None:
+        self._model = model
+
+    def _judged(
+        self,
+        heard: Heard,
+        now: float,
+        *,
+        peer: bytes,
+        own: bool,
+        tx_power_dbm: float | None = None,
+        version: int = 1,
+    ) -> Sighting | Rejection:
+        """Return the sighting of a token, unless its level is none or it is this phone's own."""
+        if not is_rssi(heard.rssi_dbm):
+            return Rejection.INVALID_RSSI
+        if own:
+            return Rejection.SELF_TEMPID  # played back by somebody
+        return Sighting(
+            time=now,
+            peer=peer.hex(),
+            rssi_dbm=heard.rssi_dbm,
+            tx_power_dbm=tx_power_dbm,
+            observer_model=self._model,
+            version=version,
+        )
+
+    def renewal_due(self, now: float) -> bool:
+        """Return False: a phone makes its tokens itself."""
+        del now
+        return False
+
+    def renew(self, batch: object) -> None:
+        """Do nothing: no authority issues anything."""
+
+    def has_token(self, now: float) -> bool:
+        """Return True: there is a token at any time."""
+        del now
+        return True
+
+    def ahead_s(self, batch: object, now: float) -> tuple[float, float]:
+        """Return (0, 0): no authority tells this phone its time."""
+        del batch, now
+        return 0.0, 0.0

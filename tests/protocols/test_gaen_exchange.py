@@ -17,7 +17,8 @@ from tracetogether.device import (
 )
 from tracetogether.errors import LocalProtocolError
 from tracetogether.exchange import Exchange, Heard
-from tracetogether.gaen.exchange import PROFILE, GaenExchange
+from tracetogether.gaen.air import PROFILE
+from tracetogether.gaen.exchange import GaenExchange
 from tracetogether.gaen.near import near
 from tracetogether.gaen.report import published_keys, report_keys
 from tracetogether.node.advertising import encode_advertisement, parse_advertisement

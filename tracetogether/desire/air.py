@@ -10,10 +10,13 @@ from typing import Final
 
 from tracetogether.desire.keys import EBID_BYTES
 from tracetogether.errors import RemoteProtocolError
+from tracetogether.exchange import RadioProfile
 from tracetogether.short_advertisement import service_data_of, with_service_data
 from tracetogether.units import SECONDS_PER_DAY
 
 SERVICE: Final = 0xFFFE  # of no company: the specification leaves it open
+PROFILE: Final = RadioProfile(service=f"{SERVICE:04X}", characteristic=None, company_id=0)
+"""No characteristic: the advertisement can't be answered by a connection."""
 RETENTION_S: Final = 14 * SECONDS_PER_DAY
 SLICE_S: Final = 20
 SLICES: Final = 3

@@ -4,10 +4,13 @@ from typing import Final
 
 from tracetogether.dp3t.keys import EPHID_BYTES
 from tracetogether.errors import RemoteProtocolError
+from tracetogether.exchange import RadioProfile
 from tracetogether.short_advertisement import service_data_of, with_service_data
 from tracetogether.units import SECONDS_PER_DAY
 
 SERVICE: Final = 0xFD68  # of DP-3T's own apps, before they took to GAEN
+PROFILE: Final = RadioProfile(service=f"{SERVICE:04X}", characteristic=None, company_id=0)
+"""No characteristic: the advertisement can't be answered by a connection."""
 RETENTION_S: Final = 14 * SECONDS_PER_DAY
 
 

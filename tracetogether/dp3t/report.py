@@ -79,20 +79,26 @@ class NumberedSecrets:
         return self.take(np.lexsort(self.secret.T[::-1]))
 
 
-def low_cost_report(chain: NumberedSecrets, since: float, until: float) -> NumberedSecrets:
-    """Return the key of the first contagious day, one row: all later ones follow from it.
+def low_cost_report(chains: NumberedSecrets, since: float, until: float) -> NumberedSecrets:
+    """Return the key of the first contagious day: all later ones follow from it.
 
+    That is one row, or one more for each chain that began later because a clock was set back.
     After this report the phone must begin a new chain with a random key.
 
     Args:
-        chain: one row: the oldest day key that the phone keeps, and its day.
+        chains: the oldest day key that the phone keeps of each chain, and its day, in order.
         since: when the person became contagious, epoch seconds.
         until: when the report is made.
     """
-    first, oldest = int(max(since, until - RETENTION_S) // SECONDS_PER_DAY), int(chain.number[0])
-    day = max(first, oldest)
-    key = day_keys(chain.secret[0].tobytes(), day - oldest + 1)[-1]
-    return NumberedSecrets.of([key], [day], DAY_KEY_BYTES)
+    first = int(max(since, until - RETENTION_S) // SECONDS_PER_DAY)
+    used = np.append(chains.number[1:] > first, True)[: len(chains)]  # the next begins later
+    chains = chains.take(used)
+    days = np.maximum(chains.number, first).tolist()
+    keys = [
+        day_keys(key, day - begin + 1)[-1]
+        for key, day, begin in zip(chains.listed(), days, chains.number.tolist(), strict=True)
+    ]
+    return NumberedSecrets.of(keys, days, DAY_KEY_BYTES)
 
 
 def hybrid_report(

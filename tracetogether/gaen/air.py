@@ -7,10 +7,13 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from tracetogether.errors import RemoteProtocolError
+from tracetogether.exchange import RadioProfile
 from tracetogether.short_advertisement import service_data_of, with_service_data
 from tracetogether.units import SECONDS_PER_DAY, is_transmit_power
 
 SERVICE: Final = 0xFD6F
+PROFILE: Final = RadioProfile(service=f"{SERVICE:04X}", characteristic=None, company_id=0)
+"""No characteristic: the advertisement can't be answered by a connection."""
 RETENTION_S: Final = 14 * SECONDS_PER_DAY
 IDENTIFIER_BYTES: Final = 16
 SERVICE_DATA_BYTES: Final = 20

@@ -5,12 +5,11 @@ interval, with four bytes of metadata that only this key can read.
 """
 
 import os
-from typing import Final
 
-from tracetogether.exchange import Advertisement, Heard, RadioProfile
+from tracetogether.exchange import Advertisement, BroadcastOnly, Heard
 from tracetogether.gaen.air import (
+    PROFILE,
     RETENTION_S,
-    SERVICE,
     SERVICE_DATA_BYTES,
     ExposureMetadata,
     write_metadata,
@@ -28,14 +27,10 @@ from tracetogether.gaen.keys import (
 from tracetogether.gaen.report import DiagnosisKeys
 from tracetogether.rejection import Rejection
 from tracetogether.sightings import Sighting
-from tracetogether.units import Entropy, is_rssi
-
-PROFILE: Final = RadioProfile(service=f"{SERVICE:04X}", characteristic=None, company_id=0)
-"""No characteristic: the advertisement can't be answered by a connection."""
-_VERSION: Final = 1
+from tracetogether.units import Entropy
 
 
-class GaenExchange:
+class GaenExchange(BroadcastOnly):
     """What a phone advertises and takes from what it hears; an ``Exchange``.
 
     Args:
@@ -44,12 +39,10 @@ class GaenExchange:
         entropy: where the keys of the days come from.
     """
 
-    conversation = None
-
     def __init__(
         self, *, model: str = "", tx_power_dbm: int = -15, entropy: Entropy = os.urandom
     ) -> None:
-        self._model = model
+        super().__init__(model)
         self._metadata = write_metadata(ExposureMetadata(tx_power_dbm))
         self._entropy = entropy
         self._keys: dict[int, bytes] = {}  # first interval of a day -> its key
@@ -85,35 +78,8 @@ class GaenExchange:
         said = heard.service_data
         if len(said) != SERVICE_DATA_BYTES:
             return Rejection.MALFORMED
-        if not is_rssi(heard.rssi_dbm):
-            return Rejection.INVALID_RSSI
-        if said[:-METADATA_BYTES] in self._own:
-            return Rejection.SELF_TEMPID  # this phone's own, played back
-        return Sighting(
-            time=now,
-            peer=said.hex(),
-            rssi_dbm=heard.rssi_dbm,
-            observer_model=self._model,
-            version=_VERSION,
-        )
-
-    def renewal_due(self, now: float) -> bool:
-        """Return False: a phone makes its keys itself."""
-        del now
-        return False
-
-    def renew(self, batch: object) -> None:
-        """Do nothing: no authority issues anything."""
-
-    def has_token(self, now: float) -> bool:
-        """Return True: there is an identifier at any time."""
-        del now
-        return True
-
-    def ahead_s(self, batch: object, now: float) -> tuple[float, float]:
-        """Return (0, 0): no authority tells this phone its time."""
-        del batch, now
-        return 0.0, 0.0
+        own = said[:-METADATA_BYTES] in self._own
+        return self._judged(heard, now, peer=said, own=own)
 
     def _identifiers_of(self, start: int) -> tuple[bytes, ...]:
         """Return the identifiers of the day that begins at interval ``start``."""

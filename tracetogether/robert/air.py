@@ -8,10 +8,13 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from tracetogether.errors import RemoteProtocolError
+from tracetogether.exchange import RadioProfile
 from tracetogether.short_advertisement import service_data_of, with_service_data
 from tracetogether.units import SECONDS_PER_DAY
 
 SERVICE: Final = 0xFD64  # StopCovid's apps take it from their configuration
+PROFILE: Final = RadioProfile(service=f"{SERVICE:04X}", characteristic=None, company_id=0)
+"""Nobody connects. The deployed phones also answered connections, for iPhones in the background."""
 RETENTION_S: Final = 14 * SECONDS_PER_DAY
 HELLO_BYTES: Final = 16
 RENEWED_S: Final = 180

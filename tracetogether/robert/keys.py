@@ -20,6 +20,7 @@ from tracetogether.units import SECONDS_PER_DAY, Bytes2D, Entropy, Ints
 
 ID_BYTES: Final = 5
 EBID_BYTES: Final = 8
+_DAY_KEY_BYTES: Final = 24
 EPOCH_S: Final = 900
 SERVICE_START: Final = 1_590_969_600  # 1 June 2020, 0:00 UTC: StopCovid's epoch 0
 NTP_OFFSET: Final = 2_208_988_800  # seconds from 1900 to 1970
@@ -56,6 +57,14 @@ class ServerKeys:
     federation: bytes = field(repr=False)
     country: int = FRANCE
     start: int = SERVICE_START
+
+    @classmethod
+    def new(cls, first_day: int, days: int, entropy: Entropy = os.urandom) -> Self:
+        """Return random keys for ``days`` UTC days from ``first_day`` on, one key each."""
+        return cls(
+            {day: entropy(_DAY_KEY_BYTES) for day in range(first_day, first_day + days)},
+            entropy(32),
+        )
 
     def epoch_of(self, time: float) -> int:
         """Return the number of the epoch that holds ``time`` (epoch seconds)."""

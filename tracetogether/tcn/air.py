@@ -3,12 +3,15 @@
 from typing import Final
 
 from tracetogether.errors import RemoteProtocolError
+from tracetogether.exchange import RadioProfile
 from tracetogether.short_advertisement import service_data_of, with_service_data
 from tracetogether.tcn.keys import NUMBER_BYTES
 from tracetogether.units import SECONDS_PER_DAY
 
 SERVICE: Final = 0xC019
 CHARACTERISTIC: Final = "d61f4f27-3d6b-4b04-9e46-c9d2ea617f62"
+PROFILE: Final = RadioProfile(service=f"{SERVICE:04X}", characteristic=None, company_id=0)
+"""Nobody connects: the connections in which iPhones exchanged numbers are not built."""
 RETENTION_S: Final = 14 * SECONDS_PER_DAY
 
 
