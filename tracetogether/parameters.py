@@ -147,6 +147,35 @@ class RestrictionRules:
 
 
 @dataclass(frozen=True, slots=True)
+class VisitReportRules:
+    """What the authority believes of the visits and trips that a case reports, and when it warns.
+
+    Attributes:
+        reaches_back_s: older visits and trips are refused: nobody is warned of them any more.
+        a_day: the most visits, and the most trips, of one case that begin on one UTC day.
+        longest_s: the longest visit.
+        ahead_s: a visit may end this long after it is reported: clocks differ.
+        outside_window_s: people come before a poster's window begins, and leave after its end.
+        together_s: two cases vouch for a place if their visits lie at most so far apart.
+        most_sent: the most visits, and the most trips, in one message.
+        kept_s: how long packages and lists of trips are public.
+        least_aboard: a trip is published if at least this number of people were aboard.
+        most_aboard: a larger number of people aboard is a typing mistake.
+    """
+
+    reaches_back_s: int = 14 * SECONDS_PER_DAY
+    a_day: int = 20
+    longest_s: int = SECONDS_PER_DAY
+    ahead_s: int = 300
+    outside_window_s: int = 30 * SECONDS_PER_MINUTE
+    together_s: int = SECONDS_PER_DAY
+    most_sent: int = 300
+    kept_s: int = 14 * SECONDS_PER_DAY
+    least_aboard: int = 20
+    most_aboard: int = 10_000
+
+
+@dataclass(frozen=True, slots=True)
 class TransmissionParameters:
     """How an infection goes, to rank who may have infected whom.
 
@@ -242,6 +271,7 @@ TRANSMISSION: Final = TransmissionParameters()
 TIMINGS: Final = PhoneTimings()
 RETENTION: Final = Retention()
 RESTRICTIONS: Final = RestrictionRules()
+VISIT_REPORTS: Final = VisitReportRules()
 
 UPLOAD_PIN_DIGITS: Final = 8
 UPLOAD_PIN_LIFETIME_S: Final = 24 * SECONDS_PER_HOUR  # goes by SMS or letter

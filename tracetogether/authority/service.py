@@ -174,6 +174,7 @@ class Authority:
             limits=limits,
             tallies=tallies,
             entropy=entropy,
+            on_register=store.presence.note_registration,
         )
         attempts = Attempting(store, audit)
         restrictions = Restrictions(

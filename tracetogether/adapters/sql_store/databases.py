@@ -21,6 +21,7 @@ _ASKED_AT_ONCE: Final = 10_000  # SQLite takes 32,766 values in a statement
 _AUDIT_LOCK: Final = 0x7472_6163_0001  # number of an advisory lock; any number will do
 _DAYS_LOCK: Final = 0x7472_6163_0002
 _STATUS_LOCK: Final = 0x7472_6163_0003
+_PRESENCE_LOCK: Final = 0x7472_6163_0004
 
 NO_ROOM: Final = "free some space on that disk and try again"
 BUSY: Final = "another program is writing to it; try again"
@@ -142,6 +143,9 @@ class Sqlite(_Engines):
     def lock_status(self, connection: sa.Connection) -> None:
         """Do nothing: a transaction that writes already holds the only lock."""
 
+    def lock_presence(self, connection: sa.Connection) -> None:
+        """Do nothing: a transaction that writes already holds the only lock."""
+
     def make_day(self, connection: sa.Connection, day: int) -> None:
         """Do nothing: one table holds all days."""
 
@@ -245,6 +249,10 @@ class Postgres(_Engines):
     def lock_status(self, connection: sa.Connection) -> None:
         """Take the lock of orders, restrictions and appeals until the transaction ends."""
         connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_STATUS_LOCK)))
+
+    def lock_presence(self, connection: sa.Connection) -> None:
+        """Take the lock of visits, trips and packages until the transaction ends."""
+        connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_PRESENCE_LOCK)))
 
     def make_day(self, connection: sa.Connection, day: int) -> None:
         """Add the partitions of a day where they are missing."""

@@ -15,6 +15,7 @@ from tracetogether.adapters.sql_store.desk import DeskTables
 from tracetogether.adapters.sql_store.intake import IntakeTables
 from tracetogether.adapters.sql_store.migrating import check_empty, check_revision, migrate
 from tracetogether.adapters.sql_store.oversight import OversightTables
+from tracetogether.adapters.sql_store.presence import PresenceTables
 from tracetogether.adapters.sql_store.status import StatusTables
 from tracetogether.adapters.sql_store.tables import SETTINGS
 from tracetogether.adapters.sql_store.transactions import Transactions
@@ -40,6 +41,7 @@ class SqlStore(AccessTables, CaseTables, IntakeTables, OversightTables):
         self.status = StatusTables(database, transactions)
         self.charges = ChargeTables(database, transactions)
         self.declarations = DeclarationTables(database, transactions)
+        self.presence = PresenceTables(database, transactions)
 
     @classmethod
     def create(cls, place: Path | str, *, name: str) -> Self:

@@ -336,5 +336,63 @@ DECLARATIONS: Final = sa.Table(
     sa.Index("declarations_by_day", "day"),
 )
 
+# --- visits and trips of cases, and what everybody downloads of them ---
+
+REGISTRATIONS: Final = sa.Table(
+    "registrations",
+    METADATA,
+    _text("user_id", _refers("users.user_id"), primary_key=True),
+    _integer("day"),
+)
+REPORTED_VISITS: Final = sa.Table(
+    "reported_visits",
+    METADATA,
+    _text("visit_id", primary_key=True),
+    _case(),
+    _integer("day"),
+    _bytes("place_tag"),
+    _real("received_at_s"),
+    _bytes("sealed"),
+    _text("state"),
+    _real("released_at_s", nullable=True),
+    *map(_text, ("decided_by", "reason")),
+    sa.Column("hour", sa.Integer),
+    sa.Index("reported_visits_by_case", "case_id"),
+    sa.Index("reported_visits_by_place", "place_tag"),
+    sa.Index("reported_visits_by_state", "state", "released_at_s"),
+    sa.Index("reported_visits_by_day", "day"),
+)
+HEARD_AT_PLACES: Final = sa.Table(
+    "heard_at_places",
+    METADATA,
+    _bytes("digest", primary_key=True),
+    _real("released_at_s"),
+    sa.Column("hour", sa.Integer),
+    sa.Index("heard_at_places_by_time", "released_at_s"),
+)
+REPORTED_TRIPS: Final = sa.Table(
+    "reported_trips",
+    METADATA,
+    _text("trip_id", primary_key=True),
+    _case(),
+    *map(_integer, ("day", "trip_day")),
+    _real("received_at_s"),
+    _bytes("sealed"),
+    _text("state"),
+    _real("released_at_s", nullable=True),
+    sa.Column("aboard", sa.Integer),
+    *map(_text, ("decided_by", "reason")),
+    sa.Index("reported_trips_by_case", "case_id"),
+    sa.Index("reported_trips_by_state", "state", "trip_day"),
+    sa.Index("reported_trips_by_day", "day"),
+)
+PACKAGES: Final = sa.Table(
+    "packages",
+    METADATA,
+    _text("kind", primary_key=True),
+    *(_integer(name, primary_key=True) for name in ("number", "edition")),
+    _bytes("body"),
+)
+
 DAILY: Final = (UPLOADS, CONTACT_LISTS, CONTACTS)
 """Tables that PostgreSQL keeps in partitions of a day."""

@@ -2,6 +2,7 @@
 
 import os
 from base64 import urlsafe_b64encode
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Final
@@ -45,7 +46,10 @@ class Registration:
 
 @dataclass(frozen=True, slots=True)
 class Issuance:
-    """Registers users and issues their TempIDs. It stores nothing about a person."""
+    """Registers users and issues their TempIDs. It stores nothing about a person.
+
+    ``on_register`` gets the id of a new user and the UTC day, in the transaction.
+    """
 
     issuer: TempIDIssuer
     store: IntakeStore
@@ -56,6 +60,7 @@ class Issuance:
     parameters: BlueTraceParameters = BLUETRACE
     entropy: Entropy = os.urandom
     of_all: Limit = ALL_REGISTRATIONS
+    on_register: Callable[[str, int], None] | None = None
 
     def register(self, now: float | None = None, address: str = "") -> Registration:
         """Register a new user.
@@ -73,9 +78,12 @@ class Issuance:
             self.limits.take(self.of_all, "", now)
         registration = Registration(new_user_id(self.entropy), new_secret(self.entropy))
         digest = credential_digest(registration.credential)
-        if not self.store.add_user(registration.user_id, digest):
-            msg = "the new user's id or credential is already taken: try again"
-            raise ConflictError(msg, "id-taken")
+        with self.store.atomic():
+            if not self.store.add_user(registration.user_id, digest):
+                msg = "the new user's id or credential is already taken: try again"
+                raise ConflictError(msg, "id-taken")
+            if now is not None and self.on_register is not None:
+                self.on_register(registration.user_id, utc_day(now))
         return registration
 
     def withdraw(self, user_id: str, now: float) -> None:

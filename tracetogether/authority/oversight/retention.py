@@ -18,9 +18,10 @@ from tracetogether.parameters import (
     RETENTION,
     SESSION_IDLE_S,
     SESSION_LONGEST_S,
+    VISIT_REPORTS,
     Retention,
 )
-from tracetogether.units import SECONDS_PER_DAY, utc_day
+from tracetogether.units import SECONDS_PER_DAY, SECONDS_PER_HOUR, utc_day
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +66,9 @@ class Purge:
         - Day keys: after 25 days, and with them everything that is sealed under them.
         - Uploads and the contact lists found from them: 21 days after they arrived.
         - PINs: once used up, void or expired.
-        - Followed contacts, notes and declarations: with the uploads of the day whose key seals
-          them.
+        - Followed contacts, notes, declarations, reported visits and trips: with the uploads of
+          the day whose key seals them.
+        - Packages of warnings and lists of trips: 14 days after their hour, or date.
         - Restrictions, with their appeals, and orders: 21 days after their end; a restriction by an
           order stays as long as the order.
         - Cases: 25 days after they were opened or last given a PIN, later than all their uploads.
@@ -96,6 +98,7 @@ class Purge:
         )  # even if none was destroyed now: an earlier purge may have stopped before this
         desk, old = self.store.desk, utc_day(now - self.retention.uploads_s)
         with self.audit.atomic():
+            self.store.presence.lock()  # first: those who write visits lock it before their rows
             desk.end_follow_ups(self.days.day(now), now)
             purged = Purged(
                 day_keys=keys_gone,
@@ -110,6 +113,7 @@ class Purge:
             CaseEndings(self.store, self.audit).deleted(now)
             desk.drop_merges(old)
             self.store.charges.drop_consents(now)
+            self._drop_presence(old, now)
             self.store.status.drop_orders(now - RESTRICTIONS.kept_s)
             self.store.status.drop_restrictions(now - RESTRICTIONS.kept_s)
             self.store.drop_tokens(now - SECONDS_PER_DAY)  # a token lives for two hours
@@ -124,6 +128,16 @@ class Purge:
             if counts:
                 self.audit.record("purged", now, by="clock", **counts)
         return purged
+
+    def _drop_presence(self, old: int, now: float) -> None:
+        """Delete visits and trips that arrived before the day ``old``, and old packages."""
+        presence, public_from = self.store.presence, now - VISIT_REPORTS.kept_s
+        presence.drop_visits(old)
+        presence.drop_trips(old)
+        presence.drop_heard(public_from)
+        hour = int(public_from // SECONDS_PER_HOUR)
+        presence.drop_packages("warnings", hour, 0)
+        presence.drop_packages("trips", utc_day(public_from), int(now // SECONDS_PER_HOUR))
 
     def last(self) -> float | None:
         """Return when the last purge succeeded, in epoch seconds; None if there was none."""

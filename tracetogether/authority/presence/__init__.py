@@ -1,0 +1,1 @@
+"""What cases report of their visits and trips, and the warnings that everybody downloads."""
