@@ -1,4 +1,4 @@
 """Attacks on tracing protocols, each measured on the protocols' own code beside exact expectations.
 
-``victims`` is the one place that names all protocols.
+``deployments`` is the one place that names all protocols, ``library`` lists all attacks.
 """

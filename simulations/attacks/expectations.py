@@ -4,7 +4,7 @@ import math
 from collections.abc import Mapping
 from typing import Final
 
-from simulations.attacks.victims import DAYS
+from simulations.attacks.deployment import DAYS
 from tracetogether.units import SECONDS_PER_DAY, SECONDS_PER_HOUR
 
 LINKED_S: Final[Mapping[str, float]] = {
@@ -12,7 +12,7 @@ LINKED_S: Final[Mapping[str, float]] = {
     "robert": 0,
     "gaen": SECONDS_PER_DAY,
     "dp3t-low-cost": DAYS * SECONDS_PER_DAY,
-    "dp3t-hybrid-4h": 4 * SECONDS_PER_HOUR,
+    "dp3t-hybrid": 4 * SECONDS_PER_HOUR,
     "dp3t-hybrid-2h": 2 * SECONDS_PER_HOUR,
     "dp3t-unlinkable": 900,
     "tcn": 6 * SECONDS_PER_HOUR,
@@ -25,13 +25,26 @@ LAST_ACCEPTED_S: Final[Mapping[str, int | None]] = {
     "robert": 180,
     "gaen": 2 * SECONDS_PER_HOUR + 600 - 1,
     "dp3t-low-cost": SECONDS_PER_DAY - 1,
-    "dp3t-hybrid-4h": 4 * SECONDS_PER_HOUR - 1,
+    "dp3t-hybrid": 4 * SECONDS_PER_HOUR - 1,
     "dp3t-hybrid-2h": 2 * SECONDS_PER_HOUR - 1,
     "dp3t-unlinkable": 900 - 1,
     "tcn": None,
     "desire": 0,
 }
 """Whole seconds after its sending, at the begin of its time, at which a token last counts."""
+
+EARLIEST_S: Final[Mapping[str, int | None]] = {
+    "bluetrace": 0,
+    "robert": -180,
+    "gaen": -2 * SECONDS_PER_HOUR,
+    "dp3t-low-cost": 0,
+    "dp3t-hybrid": 0,
+    "dp3t-hybrid-2h": 0,
+    "dp3t-unlinkable": 0,
+    "tcn": None,
+    "desire": 0,
+}
+"""The same before its sending, for a phone whose clock is late: the first second that counts."""
 
 
 def linked_share(window_s: float, days: int = DAYS) -> float:

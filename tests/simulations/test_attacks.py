@@ -6,7 +6,11 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
+from simulations.attacks.deployment import BEGIN, END, LISTENER, TokensHeard
+from simulations.attacks.deployments import PROTOCOLS, deploy
+from simulations.attacks.eavesdroppers import linked_by_public, pairs_linked, reported
 from simulations.attacks.expectations import (
+    EARLIEST_S,
     LAST_ACCEPTED_S,
     LINKED_S,
     bits_learned,
@@ -14,17 +18,29 @@ from simulations.attacks.expectations import (
     known_edges,
     linked_share,
 )
-from simulations.attacks.measured import (
-    authority_view,
-    last_accepted,
-    linkability,
-    linked_by_public,
-    pairs_linked,
-)
-from simulations.attacks.victims import BEGIN, END, VICTIMS, reading_log
+from simulations.attacks.library import ATTACKS
+from simulations.attacks.playback import replayed
+from simulations.attacks.rows import AttackRow, AttackSettings
+from simulations.attacks.summary import rows_of
 from simulations.streams import Streams
 from tracetogether.cli import cli
+from tracetogether.cli.simulate_attack import attack_protocols
 from tracetogether.labels import Labels
+from tracetogether.units import SECONDS_PER_DAY
+
+SPREAD = np.floor(np.linspace(BEGIN, END - 1, 60))
+
+
+def played(attack: str, protocol: str, **settings: float) -> dict[str, AttackRow]:
+    rows = ATTACKS[attack].play(protocol, AttackSettings().changed(**settings))
+    assert {row.metric for row in rows} == set(ATTACKS[attack].metrics)
+    return {row.metric: row for row in rows}
+
+
+def is_expected(row: AttackRow) -> bool:
+    """Return whether a mean lies within three standard errors of its expectation."""
+    error = (row.high - row.low) / (2 * 1.6449)
+    return abs(row.value - row.expected) <= 3 * error + 1e-12
 
 
 def test_the_closed_forms_of_linkability() -> None:
@@ -34,7 +50,7 @@ def test_the_closed_forms_of_linkability() -> None:
         "robert": 0,
         "gaen": 0.0714,
         "dp3t-low-cost": 1,
-        "dp3t-hybrid-4h": 0.0119,
+        "dp3t-hybrid": 0.0119,
         "dp3t-hybrid-2h": 0.006,
         "dp3t-unlinkable": 0.0007,
         "tcn": 0.0179,
@@ -42,13 +58,14 @@ def test_the_closed_forms_of_linkability() -> None:
     }
 
 
-@pytest.mark.parametrize("name", VICTIMS)
+@pytest.mark.parametrize("name", PROTOCOLS)
 def test_measured_linkability_is_the_closed_form_within_three_standard_errors(name: str) -> None:
-    (row,) = linkability([name], seed=7, repeats=8, sightings=250)
-    error = (row.high - row.low) / (2 * 1.6449)
-    assert row.expected == linked_share(LINKED_S[name])
-    assert abs(row.value - row.expected) <= 3 * error + 1e-12
-    assert (row.value > 0) == (row.expected > 0)
+    rows = played("linkability", name, seed=7, repeats=8, sightings=250)
+    public, server = rows["linked_share"], rows["linked_by_server"]
+    assert public.expected == linked_share(LINKED_S[name])
+    assert is_expected(public)
+    assert is_expected(server)
+    assert (public.value > 0) == (public.expected > 0)
 
 
 def test_pairs_linked_counts_pairs() -> None:
@@ -57,31 +74,38 @@ def test_pairs_linked_counts_pairs() -> None:
     assert pairs_linked(Labels.constant("a", 4), 4) == 1
 
 
-@pytest.mark.parametrize("name", VICTIMS)
+@pytest.mark.parametrize("name", PROTOCOLS)
 def test_a_replay_counts_to_the_exact_second_and_not_one_later(name: str) -> None:
-    victim = VICTIMS[name](Streams(3).entropy("victim"))
-    last = LAST_ACCEPTED_S[name]
-    time = np.array([float(BEGIN)])
-    (token,) = victim.sent(time)
-    delays = [0, 5_000_00] if last is None else [0, last, last + 1]
-    counts = [len(victim.counted(reading_log([token], time + delay))) for delay in delays]
-    assert counts == ([1, 1] if last is None else [1, 1, 0])
-    assert last_accepted(victim) == last
+    deployment = deploy(name, Streams(3), 2)
+    last, first = LAST_ACCEPTED_S[name], EARLIEST_S[name]
+    delays = [0, 5_000_00, -86_400] if last is None else [0, last, last + 1, first, first - 1]
+    accepted = [True] * 3 if last is None else [True, True, False, True, False]
+    sent = float(BEGIN + SECONDS_PER_DAY)
+    assert replayed(deployment, sent, np.array(delays, float)).tolist() == accepted
+    rows = played("replay", name, seed=3)
+    assert rows["last_accepted_s"].value == last
+    assert rows["earliest_accepted_s"].value == first
 
 
-@pytest.mark.parametrize("name", VICTIMS)
-def test_all_own_tokens_count_when_heard_as_they_are_sent(name: str) -> None:
-    victim = VICTIMS[name](Streams(5).entropy("victim"))
-    times = np.floor(np.linspace(BEGIN, END - 1, 60))
-    assert len(victim.counted(reading_log(victim.sent(times), times))) == 60
+@pytest.mark.parametrize("name", PROTOCOLS)
+def test_all_own_tokens_warn_whoever_met_the_case_when_it_sent_them(name: str) -> None:
+    deployment = deploy(name, Streams(5), 3)
+    met = TokensHeard.concat(
+        [TokensHeard.of(1, 0, SPREAD).both_ways(), TokensHeard.of(1, 2, SPREAD).both_ways()]
+    )
+    log = deployment.log(met)
+    reported(deployment, [0], log)
+    warned = deployment.warned(log)
+    others = warned.take(warned.observer != "0")
+    assert set(others.observer.to_list()) == {"1"}
+    assert len(others) == 60
 
 
 def test_a_private_protocol_links_nothing_in_public_but_all_at_the_server() -> None:
-    times = np.floor(np.linspace(BEGIN, END - 1, 60))
     for name in ("bluetrace", "robert"):
-        victim = VICTIMS[name](Streams(5).entropy("victim"))
-        assert linked_by_public(victim, times) == 0
-        opened = victim.counted(reading_log(victim.sent(times), times))
+        deployment = reported(deploy(name, Streams(5), 1), [0])
+        assert linked_by_public(deployment, 0, SPREAD) == 0
+        opened = deployment.opened(deployment.log(TokensHeard.of(LISTENER, 0, SPREAD)))
         assert pairs_linked(opened.peer, 60) == 1
 
 
@@ -90,14 +114,20 @@ def test_known_edges(share: float, edges: float) -> None:
     assert known_edges(share) == pytest.approx(edges)
 
 
-def test_measured_edges_are_the_closed_form_within_three_standard_errors() -> None:
-    rows = {
-        (row.protocol, row.metric): row for row in authority_view(["bluetrace", "gaen"], 3, 60, 2)
-    }
-    edges = rows["bluetrace", "edges_known"]
-    assert abs(edges.value - edges.expected) <= 3 * (edges.high - edges.low) / (2 * 1.6449)
-    assert rows["gaen", "edges_known"].value == 0 == rows["gaen", "bits_per_case"].value
-    assert rows["bluetrace", "bits_per_case"].value > 10
+@pytest.mark.parametrize("name", PROTOCOLS)
+def test_the_authority_reads_contacts_only_where_they_are_handed_over(name: str) -> None:
+    rows = played("graph", name, seed=3, repeats=8, people=40, uploads=0.3)
+    assert is_expected(rows["edges_known"])
+    opened = name in {"bluetrace", "robert"}
+    assert (rows["edges_known"].value > 0) == opened == (rows["bits_per_case"].value > 10)
+
+
+def test_more_uploads_show_more_of_the_graph() -> None:
+    few, many = (
+        played("graph", "bluetrace", repeats=6, people=40, uploads=share)["edges_known"].value
+        for share in (0.1, 0.5)
+    )
+    assert few < many
 
 
 def test_bits_of_a_graph() -> None:
@@ -110,12 +140,29 @@ def test_bits_of_a_graph() -> None:
         bits_learned(4, 3, 4, 2)
 
 
-def test_the_command_prints_rows() -> None:
+def test_the_command_prints_rows_and_what_the_attack_costs() -> None:
     run = CliRunner().invoke(cli, ["simulate", "attack", "replay", "--json"])
-    rows = json.loads(run.stdout)["rows"]
-    assert {row["protocol"]: row["value"] for row in rows} == dict(LAST_ACCEPTED_S)
-    assert {row["metric"] for row in rows} == {"last_accepted_s"}
+    said = json.loads(run.stdout)
+    last = [row for row in said["rows"] if row["metric"] == "last_accepted_s"]
+    assert {row["protocol"]: row["value"] for row in last} == dict(LAST_ACCEPTED_S)
+    assert said["cost"] == {"devices": 2, "hours": 1, "accounts": 0, "access": ""}
     run = CliRunner().invoke(cli, ["simulate", "attack", "linkability", "--protocol", "tcn"])
     assert run.exit_code == 0
     assert "0.0179" in run.stdout
     assert "linked_share: pairs of a case's sightings" in run.stdout
+
+
+def test_the_command_lists_all_attacks() -> None:
+    for words in ([], ["list"]):
+        run = CliRunner().invoke(cli, ["simulate", "attack", *words, "--json"])
+        listed = json.loads(run.stdout)["attacks"]
+        assert [attack["name"] for attack in listed] == list(ATTACKS)
+        options = {parameter.name for parameter in attack_protocols.params}
+        assert {name for attack in listed for name in attack["options"]} <= options
+
+
+def test_the_summary_has_the_cheap_exact_rows_of_a_protocol() -> None:
+    rows = {row.metric: row.value for row in rows_of("gaen")}
+    assert rows["last_accepted_s"] == 7799
+    assert rows["edges_known"] == 0
+    assert 0.06 < rows["linked_share"] < 0.08

@@ -1,72 +1,146 @@
 """`tracetogether simulate attack`: attacks on protocols, measured beside exact expectations."""
 
+from collections.abc import Callable
+from dataclasses import asdict, fields
+from typing import Final
+
 import click
 from rich.table import Table
 
-from simulations.attacks.measured import ATTACKS
-from simulations.attacks.victims import VICTIMS
+from simulations.attacks.deployments import PROTOCOLS
+from simulations.attacks.library import ATTACKS
+from simulations.attacks.rows import Attack, AttackRow, AttackSettings
 from tracetogether.cli.console import answer, fixed, progress, right, table
-from tracetogether.cli.options import as_json, number_option
+from tracetogether.cli.options import FiniteNumber, as_json, number_option
 
 _ALL = "all"
-_MEANINGS = {
-    "linked_share": "pairs of a case's sightings that an outsider joins",
-    "last_accepted_s": "greatest delay of a replayed token that counts, seconds",
-    "edges_known": "share of all contacts that the authority learns",
-    "bits_per_case": "what it learns of who met whom, bits for each case",
+_LIST = "list"
+_DEFAULTS: Final = AttackSettings()
+_LIMITS: Final[dict[str, tuple[str, float, float]]] = {
+    "repeats": ("How many victims, crowds or towns.", 2, 10_000),
+    "sightings": ("Sightings of each victim.", 2, 100_000),
+    "people": ("People of a town or crowd.", 20, 5_000),
+    "uploads": ("Share of the people who fall ill and report.", 0, 1),
 }
+"""Setting -> its help, its least and its greatest value."""
+
+
+def _setting_options(command: Callable[..., None]) -> Callable[..., None]:
+    for name, (says, least, most) in reversed(_LIMITS.items()):
+        default = getattr(_DEFAULTS, name)
+        flag = f"--{name.replace('_', '-')}"
+        if isinstance(default, int):
+            option = number_option(flag, says, default=default, least=int(least), most=int(most))
+        else:
+            option = click.option(
+                flag,
+                type=FiniteNumber(least, most),
+                default=default,
+                show_default=True,
+                help=says,
+            )
+        command = option(command)
+    return command
 
 
 @click.command("attack")
-@click.argument("attack", type=click.Choice(list(ATTACKS)))
+@click.argument("attack", type=click.Choice([_LIST, *ATTACKS]), default=_LIST)
 @click.option(
     "--protocol",
-    type=click.Choice([_ALL, *VICTIMS]),
+    type=click.Choice([_ALL, *PROTOCOLS]),
     default=_ALL,
     show_default=True,
     help="Which protocol to attack.",
 )
 @number_option("--seed", "Seed of all random numbers.", default=1, least=0)
-@number_option("--repeats", "How many victims or crowds.", default=20, least=2, most=10_000)
-@number_option("--sightings", "Sightings of each victim.", default=300, least=2, most=100_000)
+@_setting_options
 @as_json
 def attack_protocols(
-    attack: str, protocol: str, seed: int, repeats: int, sightings: int, *, as_json: bool
+    attack: str, protocol: str, seed: int, *, as_json: bool, **settings: float
 ) -> None:
     """Play an attack against the code of each protocol and print what it yields.
 
-    linkability: the share of pairs of a diagnosed person's sightings in 14 days that an outsider
-    joins with what is published. replay: the greatest delay in seconds at which a recorded token
-    still counts. graph: the share of contacts that the authority learns, and bits per case.
+    Without a name it lists all attacks. The settings that an attack does not use change nothing
+    in it; the list says which it uses.
 
     An exact expectation is beside each figure that has one; low and high are the middle 90 % of
-    the mean's error.
+    the mean's error over the repeats.
     """
-    names = list(VICTIMS) if protocol == _ALL else [protocol]
-    rows = []
+    chosen = _DEFAULTS.changed(seed=seed, **settings)
+    if attack == _LIST:
+        _show_all(chosen, as_json=as_json)
+        return
+    played = ATTACKS[attack]
+    names = PROTOCOLS if protocol == _ALL else [protocol]
+    rows: list[AttackRow] = []
     with progress("Attacking") as advance:
         for done, name in enumerate(names):
-            rows += ATTACKS[attack]([name], seed, repeats, sightings)
+            rows += played.play(name, chosen)
             advance(done + 1, len(names))
-
-    def shown(value: float | None) -> str:
-        if value is None:
-            return "no limit"
-        return f"{value:,.0f}" if float(value).is_integer() else f"{value:.4f}"
 
     def shown_table(metric: str) -> Table:
         return table(
             [row for row in rows if row.metric == metric],
             (fixed("protocol"), lambda row: row.protocol),
-            (right("measured"), lambda row: shown(row.value)),
-            (right("low to high"), lambda row: f"{shown(row.low)} to {shown(row.high)}"),
-            (
-                right("expected"),
-                lambda row: "" if row.metric == "bits_per_case" else shown(row.expected),
-            ),
+            (right("measured"), lambda row: _shown(row.value)),
+            (right("low to high"), lambda row: f"{_shown(row.low)} to {_shown(row.high)}"),
+            (right("expected"), _expected),
             ("because", lambda row: row.source.removeprefix("exact: ")),
-            title=f"{metric}: {_MEANINGS[metric]}",
+            title=f"{metric}: {played.metrics[metric]}",
         )
 
     metrics = dict.fromkeys(row.metric for row in rows)
-    answer({"rows": [row.to_json() for row in rows]}, *map(shown_table, metrics), as_json=as_json)
+    said = {"rows": [row.to_json() for row in rows], "cost": asdict(played.cost(chosen))}
+    answer(said, *map(shown_table, metrics), as_json=as_json)
+
+
+def _show_all(settings: AttackSettings, *, as_json: bool) -> None:
+    shown = table(
+        list(ATTACKS.values()),
+        (fixed("attack"), lambda attack: attack.name),
+        ("what the attacker does", lambda attack: attack.summary),
+        ("needs", lambda attack: _needs(attack, settings)),
+        ("options", _flags),
+    )
+    answer(
+        {
+            "attacks": [
+                {
+                    "name": attack.name,
+                    "summary": attack.summary,
+                    "metrics": dict(attack.metrics),
+                    "cost": asdict(attack.cost(settings)),
+                    "options": list(attack.takes),
+                }
+                for attack in ATTACKS.values()
+            ]
+        },
+        shown,
+        as_json=as_json,
+    )
+
+
+def _flags(attack: Attack) -> str:
+    return " ".join(f"--{name.replace('_', '-')}" for name in attack.takes)
+
+
+def _needs(attack: Attack, settings: AttackSettings) -> str:
+    cost = attack.cost(settings)
+    parts = [
+        f"{getattr(cost, each.name):g} {each.name}"
+        for each in fields(cost)
+        if each.name != "access" and getattr(cost, each.name)
+    ]
+    return ", ".join([*parts, *filter(None, [cost.access])])
+
+
+def _expected(row: AttackRow) -> str:
+    if row.expected is None and row.value is not None:
+        return ""
+    return _shown(row.expected)
+
+
+def _shown(value: float | None) -> str:
+    if value is None:
+        return "no limit"
+    return f"{value:,.0f}" if float(value).is_integer() else f"{value:.4f}"
