@@ -24,6 +24,8 @@ WITHOUT_EFFECT: Final = frozenset(
         "simulations/library",
         "simulations/pages",
         "simulations/progress_line.py",
+        "simulations/scores/cost.py",
+        "simulations/scores/work_speeds.py",
         "simulations/scenarios",  # a scenario's own keys say what it holds
         "simulations/studies",  # what is done with rows; how they are made is sweep.py below
         "tracetogether/__main__.py",
