@@ -5,7 +5,7 @@ Everything is a thin, deterministic form over it: IVs and keys come in as argume
 
 import hashlib
 import hmac
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import repeat
 from typing import Final, Self
@@ -47,6 +47,8 @@ PS256: Final = "PS256"  # RSA with PSS and SHA-256
 KID_BYTES: Final = 8  # as the EU's certificates: the first bytes of a digest
 _HALF: Final = 32  # bytes of r, and of s
 _LEAST_RSA_BITS: Final = 2_048
+_POINT_BYTES: Final = 65  # of a P-256 point that is not compressed
+_P256_ORDER: Final = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
 _ECDSA: Final = ec.ECDSA(SHA256())
 _PSS: Final = padding.PSS(mgf=padding.MGF1(SHA256()), salt_length=32)  # RFC 8230
 
@@ -245,6 +247,45 @@ def x25519_shared(secret: bytes, publics: Iterable[bytes]) -> list[bytes | None]
         except ValueError:
             found.append(None)
     return found
+
+
+class AgreementKey:
+    """A secret P-256 key by which two sides agree on a secret (ECDH)."""
+
+    __slots__ = ("_key", "public")
+
+    def __init__(self, key: ec.EllipticCurvePrivateKey) -> None:
+        self._key = key
+        self.public = key.public_key().public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)
+        """The public point, 65 bytes: 04, x and y."""
+
+    @classmethod
+    def from_entropy(cls, entropy: Callable[[int], bytes]) -> Self:
+        """Make a key of 32 secret bytes; they are drawn again if they are no number of the curve.
+
+        FIPS 186-5, appendix A.2.2: the chance of that is 2^-32.
+        """
+        while True:
+            secret = int.from_bytes(entropy(KEY_BYTES))
+            if 0 < secret < _P256_ORDER:
+                return cls(ec.derive_private_key(secret, ec.SECP256R1()))
+
+    def __repr__(self) -> str:
+        return "AgreementKey()"
+
+    def shared(self, public: bytes) -> bytes | None:
+        """Return the x coordinate (32 bytes) that both sides compute; None if it is no point.
+
+        Args:
+            public: the other side's point, 65 bytes.
+        """
+        if len(public) != _POINT_BYTES:
+            return None
+        try:
+            other = ec.EllipticCurvePublicKey.from_encoded_point(ec.SECP256R1(), public)
+        except ValueError:
+            return None
+        return self._key.exchange(ec.ECDH(), other)
 
 
 def signature_in_der(signature: bytes) -> bytes:
