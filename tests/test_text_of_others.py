@@ -174,6 +174,12 @@ COMMANDS: dict[str, Words] = {
     "authority case reveal": each(
         f"{{case}} {{person}} --reason {{evil}} {D}", f"{{case}} {{evil}} --reason call {D}"
     ),
+    "authority open-data list": each("{place}/authority", "{place}/authority --json"),
+    "authority open-data preview": each("{place}/authority", "{place}/{evil} --json"),
+    "authority open-data publish": each(
+        "{place}/authority --yes --licence {evil}", "{place}/authority --yes --json"
+    ),
+    "authority open-data stop": each("{place}/authority", "{place}/{evil}"),
     "authority partner add": each(
         f"{{table}} --organisation {{evil}} {D} --operator-token {{place}}/authority/operator.token"
     ),

@@ -273,6 +273,30 @@ RETENTION: Final = Retention()
 RESTRICTIONS: Final = RestrictionRules()
 VISIT_REPORTS: Final = VisitReportRules()
 
+
+@dataclass(frozen=True, slots=True)
+class OpenDataRules:
+    """How figures for everybody are made safe; all are this project's choices.
+
+    The noise of a figure has the scale by which one person can change it. So each cell is
+    differentially private with epsilon 1: one person more makes no outcome more likely than by
+    the factor e.
+
+    Attributes:
+        contacts_of_a_case: the most contacts of one case that are counted on a day.
+        small: figures below it are left blank, after the noise.
+        after_days: a day is published this many days later: its calls of 24 hours are over then.
+        kept_days: a day can be counted for this long; rows are deleted afterwards.
+    """
+
+    contacts_of_a_case: int = 9
+    small: int = 10
+    after_days: int = 2
+    kept_days: int = 20
+
+
+OPEN_DATA: Final = OpenDataRules()
+
 UPLOAD_PIN_DIGITS: Final = 8
 UPLOAD_PIN_LIFETIME_S: Final = 24 * SECONDS_PER_HOUR  # goes by SMS or letter
 UPLOAD_PIN_SHORT_LIFETIME_S: Final = 15 * SECONDS_PER_MINUTE  # is read out on the telephone

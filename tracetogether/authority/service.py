@@ -23,6 +23,7 @@ from tracetogether.authority.desk.views import Desk
 from tracetogether.authority.intake.issuance import Issuance
 from tracetogether.authority.intake.pins import PINS_A_DAY, PinRules, Pins
 from tracetogether.authority.intake.uploads import Intake
+from tracetogether.authority.open_data.publishing import OpenData
 from tracetogether.authority.oversight.custody import Custody
 from tracetogether.authority.oversight.phone_models import PhoneModels
 from tracetogether.authority.oversight.retention import Purge
@@ -85,6 +86,7 @@ class Authority:
     appeals: Appeals
     laboratory: LaboratoryResults
     figures: PublicFigures
+    open_data: OpenData
     partners: Partners
     limits: Limits
     tallies: Tallies
@@ -257,6 +259,7 @@ class Authority:
             ),
             laboratory=LaboratoryResults(store=store, attempts=attempts, days=days),
             figures=PublicFigures(store=store, restrictions=restrictions, days=days),
+            open_data=OpenData(keys=keys, store=store, audit=audit, organisation=name, days=days),
             partners=partners,
             limits=limits,
             tallies=tallies,

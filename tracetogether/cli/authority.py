@@ -30,6 +30,7 @@ from tracetogether.cli.authority_follow import follow_up
 from tracetogether.cli.authority_import import import_cases, import_operators
 from tracetogether.cli.authority_keys import keys
 from tracetogether.cli.authority_load import load
+from tracetogether.cli.authority_open_data import open_data
 from tracetogether.cli.authority_options import (
     clock_is_right_option,
     database_option,
@@ -82,6 +83,7 @@ for _command in (
     restriction,
     appeal,
     partner,
+    open_data,
 ):
     authority.add_command(_command)
 case.add_command(import_cases)
@@ -254,6 +256,7 @@ def _keep_up(folder: Path, service: Authority, stop: threading.Event, clock_is_r
                 clock.confirm(now, elapsed)
                 next_purge = minute + _MINUTES_BETWEEN_PURGES
                 update_revoked(folder, service.store, now)
+                service.open_data.keep_up(now)
         except ClockError as error:  # checked each minute, printed each hour
             if minute % _MINUTES_BETWEEN_PURGES == 0:
                 note(str(error))
@@ -290,6 +293,8 @@ def purge(folder: Path, now: str | None, *, clock_is_right: bool, as_json: bool)
         )
         update_revoked(folder, service.store, moment)
         service.tallies.tell(moment)
+        if now is None:
+            service.open_data.keep_up(moment)
     kinds = ("day_keys", "uploads", "contact_lists", "pins", "cases")
     counts = {kind: getattr(purged, kind) for kind in kinds}
     text = ", ".join(counted(count, what.replace("_", " ")) for what, count in counts.items())

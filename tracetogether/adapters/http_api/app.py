@@ -26,6 +26,7 @@ from tracetogether.adapters.http_api.forwarded import Forwarded, address_of
 from tracetogether.adapters.http_api.guard import guarded
 from tracetogether.adapters.http_api.log_bodies import LogsComingIn, ReceivedLog, busy
 from tracetogether.adapters.http_api.mounting import BelowRoot
+from tracetogether.adapters.http_api.open_data import open_files
 from tracetogether.adapters.http_api.operators import for_operators
 from tracetogether.adapters.http_api.padding import BUCKET_BYTES, Padding
 from tracetogether.adapters.http_api.passes import PADDED, lists_for_gates, passes_for_phones
@@ -88,6 +89,7 @@ def create_app(
     app.include_router(_for_phones(authority, clock, pause))
     app.include_router(charges_for_phones(authority, clock))
     app.include_router(lists_for_gates(authority, clock))
+    app.include_router(open_files(authority, clock))
     app.include_router(passes_for_phones(authority, clock))
     app.include_router(_for_uploads(authority, clock, afterwards, answer_step_s))
     app.state.afterwards = afterwards  # the server that runs the application closes it

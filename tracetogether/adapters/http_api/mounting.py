@@ -11,7 +11,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from tracetogether.errors import AuthorityError
 
 _ROOT: Final = re.compile(r"(/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)+", re.ASCII)
-_TAKEN: Final = frozenset({"desk", "v1", "openapi.json"})
+_TAKEN: Final = frozenset({"desk", "open", "v1", "openapi.json"})
 
 
 def root_path_of(text: str) -> str:

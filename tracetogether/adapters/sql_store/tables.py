@@ -394,5 +394,24 @@ PACKAGES: Final = sa.Table(
     _bytes("body"),
 )
 
+# --- figures for everybody ---
+
+DAILY_COUNTS: Final = sa.Table(
+    "daily_counts",
+    METADATA,
+    _integer("day", primary_key=True),
+    _text("figure", primary_key=True),
+    _integer("people"),
+)
+OPEN_FIGURES: Final = sa.Table(
+    "open_figures",
+    METADATA,
+    _integer("day", primary_key=True),
+    _integer("place", primary_key=True),
+    _text("figure"),
+    sa.Column("people", sa.Integer, nullable=True),
+    _integer("noise_95"),
+)
+
 DAILY: Final = (UPLOADS, CONTACT_LISTS, CONTACTS)
 """Tables that PostgreSQL keeps in partitions of a day."""

@@ -82,6 +82,8 @@ class Action(Enum):
     LIST_PARTNERS = "list the authorities whose passes are recognised"
     CHANGE_PARTNERS = "add or remove a partner, or take its newer list"
     CONFIRM_PARTNER = "confirm a partner that another person added"
+    SHOW_OPEN_DATA = "see the figures for everybody before they are published"
+    PUBLISH_OPEN_DATA = "publish figures for everybody, or stop that"
     LIST_OPERATORS = "list operators"
     ADD_OPERATOR = "add an operator"
     DISABLE_OPERATOR = "disable an operator"
@@ -142,6 +144,8 @@ PERMISSIONS: Final[Mapping[Action, frozenset[Role]]] = MappingProxyType(
         Action.LIST_PARTNERS: _roles(Role.KEYHOLDER, Role.SUPERVISOR, Role.AUDITOR),
         Action.CHANGE_PARTNERS: _roles(Role.KEYHOLDER),
         Action.CONFIRM_PARTNER: _roles(Role.KEYHOLDER, Role.SUPERVISOR),
+        Action.SHOW_OPEN_DATA: _roles(Role.SUPERVISOR, Role.AUDITOR),
+        Action.PUBLISH_OPEN_DATA: _roles(Role.SUPERVISOR),
         Action.LIST_OPERATORS: _roles(Role.ADMIN),
         Action.ADD_OPERATOR: _roles(Role.ADMIN),
         Action.DISABLE_OPERATOR: _roles(Role.ADMIN),

@@ -225,7 +225,12 @@ def sealed_person(
 
 def opened_person(kept: KeptContact, keys: KeyRing) -> str | None:
     """Return the user id of a contact; None if the key of the day is destroyed."""
-    said = _said(kept, keys)
+    return person_in(kept.person, kept.contact_id, kept.day, keys)
+
+
+def person_in(sealed: bytes, contact_id: str, day: int, keys: KeyRing) -> str | None:
+    """Return the user id that is sealed for a contact; None if the key of ``day`` is destroyed."""
+    said = _said(sealed, contact_id, day, keys)
     return said[0] if said else None
 
 
@@ -235,7 +240,7 @@ def with_times(kept: KeptContact, keys: KeyRing) -> KeptContact:
     A contact that another one was merged into keeps noon of that one's days where they lie
     further out. Earlier releases sealed no times.
     """
-    said = _said(kept, keys)
+    said = _said(kept.person, kept.contact_id, kept.day, keys)
     if len(said) < 3:
         return kept
     first, last = map(float, said[1:])
@@ -246,10 +251,10 @@ def with_times(kept: KeptContact, keys: KeyRing) -> KeptContact:
     )
 
 
-def _said(kept: KeptContact, keys: KeyRing) -> list[str]:
-    iv, sealed = kept.person[:IV_BYTES], kept.person[IV_BYTES:]
+def _said(person: bytes, contact_id: str, day: int, keys: KeyRing) -> list[str]:
+    iv, sealed = person[:IV_BYTES], person[IV_BYTES:]
     try:
-        opened = keys.aead(_PERSON, kept.day).open(iv, sealed, kept.contact_id.encode())
+        opened = keys.aead(_PERSON, day).open(iv, sealed, contact_id.encode())
     except (KeyRingError, SealError):
         return []
     return opened.decode().split(" ")

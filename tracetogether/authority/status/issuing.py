@@ -12,7 +12,7 @@ from itertools import chain
 from typing import Final
 
 from tracetogether.authority.access.audit import LONGEST_REASON, Audit
-from tracetogether.authority.access.limits import GIVEN, Limits
+from tracetogether.authority.access.limits import GIVEN, Limit, Limits
 from tracetogether.authority.access.operator_limits import take_of_operator
 from tracetogether.authority.access.permissions import Action, Caller
 from tracetogether.authority.cases.followed import person_tag
@@ -51,6 +51,9 @@ from tracetogether.units import SECONDS_PER_DAY, SECONDS_PER_HOUR, utc_day
 POLICY: Final = "status_policy"
 """Under which name the store keeps the policy in use, as TOML."""
 _DEFAULT_POLICY: Final = "advice"
+NOTICED: Final = Limit("passes-noticed", 0, SECONDS_PER_DAY)
+"""People whose passes came with advice or were withheld on a UTC day: a count, no limit."""
+_UNNOTICED: Final = Limit("passes-plain", 0, SECONDS_PER_DAY)
 _MOST_WRITERS: Final = 8
 _TEST_AFTER_DAYS: Final = 5  # after the contact; earlier tests miss many infections
 
@@ -147,6 +150,9 @@ class Passes:
         kept = self._facts(user_id, now)
         texts = tuple(self._texts(user_id, hour_of(now), kept.retired))
         notice = self._notice(user_id, kept, now)
+        # One write for everybody: the time of the answer doesn't tell who is noticed.
+        counted = _UNNOTICED if notice.code == "pass.green" else NOTICED
+        self.limits.add(counted, user_id, now)
         return PassBatch(
             notice, () if notice.withheld else texts, int(now) + PASSES.refresh_after_s
         )
