@@ -17,7 +17,9 @@ from simulations.fidelities.vectorized import VectorizedPhones
 from simulations.people.walking import move
 from simulations.phones.phone_states import draw_changes, seconds_in_front
 from simulations.phones.phones import CrowdPhones, draw_phones
+from simulations.phones.protocols import PROTOCOLS, SimulatedProtocol, radio_of
 from simulations.phones.tempids import LocalTempIDs, TempIDSource
+from simulations.phones.token_sources import TokenDraws, TokenSource
 from simulations.places.tracks import CrowdTracks
 from simulations.places.venue import Room
 from simulations.settings.scenario import Scenario
@@ -53,7 +55,9 @@ class Run:
         phones: one per person, with or without the app.
         logs: person -> contact log, for people with the app.
         user_ids: person -> user id, for people with the app.
-        issuer: opens the TempIDs; None if they came from an authority elsewhere.
+        issuer: opens the TempIDs; None if they came from an authority elsewhere, or if the phones
+            speak another protocol.
+        tokens: the tokens of another protocol; None for BlueTrace.
         counts: name -> what all phones did together, such as scans.
         per_phone: person -> the same for one phone, and seconds with the app in front (front_s).
         rejections: reason -> messages that phones rejected.
@@ -69,10 +73,16 @@ class Run:
     logs: Mapping[int, MemoryContactLog] = field(repr=False)
     user_ids: Mapping[int, str] = field(repr=False)
     issuer: TempIDIssuer | None = field(repr=False)
+    tokens: TokenSource | None = field(repr=False)
     counts: Mapping[str, int]
     per_phone: Mapping[int, Mapping[str, int]] = field(repr=False)
     rejections: Mapping[Rejection, int]
     digest: str
+
+    @property
+    def protocol(self) -> SimulatedProtocol:
+        """What the phones spoke."""
+        return PROTOCOLS[self.scenario.phones.protocol]
 
     @property
     def app(self) -> Ints:
@@ -130,7 +140,8 @@ def run(
         on_time(start)
     user_ids = {person: fetched_from.enrol(person) for person in app.tolist()}
     changes = draw_changes(app.tolist(), scenario.phones, scenario.duration_s, streams)
-    crowd = Crowd(scenario, start, venue, tracks, phones, app, user_ids, changes, streams)
+    tokens = _tokens_of(scenario, start, app, streams)
+    crowd = Crowd(scenario, start, venue, tracks, phones, app, user_ids, changes, streams, tokens)
     env = simpy.Environment(initial_time=start)
     players: VectorizedPhones | ObjectPhones
     if local is not None and chosen == "vectorized":
@@ -154,7 +165,8 @@ def run(
         phones=phones,
         logs=outcome.logs,
         user_ids=user_ids,
-        issuer=None if local is None else local.issuer,
+        issuer=None if local is None or tokens is not None else local.issuer,
+        tokens=tokens,
         counts=outcome.counts,
         per_phone={
             person: {**mine, "front_s": round(in_front[person])}
@@ -163,6 +175,16 @@ def run(
         rejections=outcome.rejections,
         digest=log_digest(outcome.logs),
     )
+
+
+def _tokens_of(scenario: Scenario, start: float, app: Ints, streams: Streams) -> TokenSource | None:
+    keys = scenario.phones
+    make = PROTOCOLS[keys.protocol].tokens
+    if make is None:
+        return None
+    power = radio_of(keys).advertised_dbm
+    end = start + scenario.duration_s
+    return make(TokenDraws(keys.protocol, streams, app, start, end, power))
 
 
 @contextmanager

@@ -21,7 +21,7 @@ from simulations.city.keys import LAYERS
 from simulations.streams import Streams
 from tracetogether.units import Floats, Ints
 
-PROTOCOLS: Final = ("bluetrace", "broadcast")
+PROTOCOLS: Final = ("bluetrace", "gaen")
 SETTINGS: Final = ("home", "school", "work", "transport", "city")
 SETTING_OF_LAYER: Final[Mapping[str, str]] = {
     "household": "home",

@@ -68,7 +68,7 @@ def play_crowd(task: tuple[str, str, str, int]) -> PlayedCrowd:
         task: setting, name of the scenario, protocol and seed.
     """
     setting, name, protocol, seed = task
-    scenario = load_scenario(name, _SETTINGS_OF_CROWDS | {"phones.app": protocol})
+    scenario = load_scenario(name, _SETTINGS_OF_CROWDS | {"phones.protocol": protocol})
     played = run(scenario, seed=seed, fidelity="vectorized")  # the same run, sooner
     scored = score_run(played)
     counts, false = _counted(scored)
@@ -91,7 +91,7 @@ def _counted(scored: ScoredRun) -> tuple[Floats, float]:
     systems = ios[case].astype(np.int64) + ios[other]
     close = lines.close_contact
     listed_code = lines.listing.case[close] * people + lines.listing.person[close]
-    kept_code = scored.opened.owner * people + scored.opened.peer
+    kept_code = scored.opened.case * people + scored.opened.contact
     cell = systems * len(BANDS) + band
     shape = (len(SYSTEMS), len(BANDS))
     counts = np.array(

@@ -82,10 +82,10 @@ class AppKeys:
     ] = 0.7
     ios: Annotated[Share, about("Share of iPhones among the phones with the app.")] = 0.4
     protocol: Annotated[
-        Literal["bluetrace", "broadcast"],
+        Literal["bluetrace", "gaen"],
         about(
             "bluetrace: phones connect, and the authority reads uploads and calls contacts; "
-            "broadcast: phones only send, warn each other, and the authority learns no contact."
+            "gaen: phones only send, warn each other, and the authority learns no contact."
         ),
     ] = "bluetrace"
     consent: Annotated[Share, about("Share of positive cases with the app who upload.")] = 0.9

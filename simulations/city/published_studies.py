@@ -92,7 +92,7 @@ class StudyLine:
 def flat_detection(share: float, protocol: str) -> DetectionTable:
     """Return a table by which the app lists this share of all contacts, and nobody falsely.
 
-    >>> round(float(flat_detection(0.8, "broadcast").drawn(1).listed.min()) / 2**32, 3)
+    >>> round(float(flat_detection(0.8, "gaen").drawn(1).listed.min()) / 2**32, 3)
     0.8
     """
     rows = [

@@ -291,7 +291,7 @@ ABUEG: Final = AppStudy(
         StudySetting(
             {
                 "app.look_back_days": "10",
-                "app.protocol": "broadcast",
+                "app.protocol": "gaen",
                 "app.ios": "0.5",
                 "app.consent": "1",
             },
@@ -357,7 +357,7 @@ WYMANT: Final = AppStudy(
             "the app.",
         ),
         StudySetting(
-            {"app.protocol": "broadcast", "app.ios": "0.5"},
+            {"app.protocol": "gaen", "app.ios": "0.5"},
             "assumed",
             "The app uses exposure notification. Half the phones are iPhones.",
         ),

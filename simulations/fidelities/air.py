@@ -13,7 +13,9 @@ from scipy.special import ndtr
 
 from simulations.phones.link_steps import LINK_MARGIN_DB, MAX_INCOMING, NEWS_S, Purpose
 from simulations.phones.phone_states import PhoneState, StateChange
-from simulations.phones.phones import HABITS, CrowdPhones, Habit, System, timings_of
+from simulations.phones.phones import CrowdPhones
+from simulations.phones.protocols import radio_of
+from simulations.phones.radios import HABITS, Habit, PhoneRadio, System
 from simulations.places.tracks import CrowdTracks
 from simulations.radio.channel import Channel, Readings
 from simulations.radio.hearing import MAX_CHANCES, HearingTable, hearing_table
@@ -28,21 +30,19 @@ _SYSTEM: Final = {
     Habit.IOS: System.IOS,
     Habit.IOS_BACK: System.IOS,
     Habit.BROADCAST: System.ANDROID,  # both systems keep the same times there
+    Habit.ANDROID_FAST: System.ANDROID,
 }
 Codes8 = np.ndarray[tuple[int, ...], np.dtype[np.int8]]
 IN_FRONT: Final = PhoneKeys(ios=0.0)
 """Phones at their best: the app always in front, Bluetooth always on."""
 
 
-def kinds_of(app: str) -> list[Habit]:
-    """Return the habits that phones with this kind of app can have."""
-    return [kind for kind in Habit if (kind is Habit.BROADCAST) == (app == "broadcast")]
-
-
 @lru_cache(maxsize=4)
-def hearing_tables(app: str, streams: Streams) -> Mapping[tuple[Habit, Habit], HearingTable]:
+def hearing_tables(
+    radio: PhoneRadio, streams: Streams
+) -> Mapping[tuple[Habit, Habit], HearingTable]:
     """Return (sender, listener) -> the run's table of when an advertisement can be heard."""
-    scan_s = {system: timings_of(system, app).scan_s for system in System}
+    scan_s = {system: radio.timings[system].scan_s for system in System}
     return {
         (sender, listener): hearing_table(
             HABITS[sender],
@@ -50,23 +50,23 @@ def hearing_tables(app: str, streams: Streams) -> Mapping[tuple[Habit, Habit], H
             scan_s[_SYSTEM[listener]],
             streams.generator("air", "hearing", sender.name, listener.name),
         )
-        for sender in kinds_of(app)
-        for listener in kinds_of(app)
+        for sender in radio.kinds()
+        for listener in radio.kinds()
     }
 
 
 def hidden(keys: PhoneKeys, system: Ints, state: Codes8) -> Bools:
     """Return (n,) which phones only some iPhones can see: iPhones with the app not in front."""
-    if keys.app == "broadcast" or not keys.ios_background_rules:
+    if radio_of(keys).by_system or not keys.ios_background_rules:
         return np.zeros(len(system), dtype=np.bool_)
     return np.asarray((system == System.IOS) & (state != PhoneState.FRONT))
 
 
 def habits_of(keys: PhoneKeys, system: Ints, hides: Bools) -> Ints:
     """Return (n,) codes of Habit of phones with that system, hidden or not."""
-    if keys.app == "broadcast":
-        return np.full(len(system), int(Habit.BROADCAST), dtype=np.int64)
-    return np.where(hides, int(Habit.IOS_BACK), system).astype(np.int64)
+    radio = radio_of(keys)
+    in_front = np.array([int(radio.habits[each]) for each in System])[system]
+    return np.where(hides, int(Habit.IOS_BACK), in_front).astype(np.int64)
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,9 +127,10 @@ class SimulatedAir:
         self._through = np.zeros((len(phones), len(phones)))  # by (central, peripheral)
         self._scan_noise: Noise = streams.noise("air", "scan")
         self._link_noise: Noise = streams.noise("air", "link")
-        self._scan_s = {system: timings_of(system, habits.app).scan_s for system in System}
-        self._kinds = kinds_of(habits.app)
-        self._tables = hearing_tables(habits.app, streams)
+        radio = radio_of(habits)
+        self._scan_s = {system: radio.timings[system].scan_s for system in System}
+        self._kinds = radio.kinds()
+        self._tables = hearing_tables(radio, streams)
         self.shown: list[Advertisement | None] = [None] * len(phones)
         self.served: list[bytes | None] = [None] * len(phones)
         self.incoming: list[int] = [0] * len(phones)

@@ -36,7 +36,8 @@ from simulations.phones.link_steps import (
     WRITE_S,
     Purpose,
 )
-from simulations.phones.phones import HABITS, Habit, System, timings_of
+from simulations.phones.protocols import radio_of
+from simulations.phones.radios import System
 from simulations.phones.routines import Routines
 from simulations.streams import LinkDraws
 from tracetogether.parameters import BLUETRACE
@@ -131,17 +132,19 @@ class Links:
         self._ticks = present.shape[1]
         self._tick_s = crowd.tracks.tick_s
         self._is_on = is_on
+        self._kept_shown = crowd.tokens is None  # others make a value when it is read
         self._draws = LinkDraws(crowd.streams.noise("air", "link"), people, len(Purpose))
         self._habits = habits
         self._failure = phones.failure.tolist()
         self._advertised = phones.advertised_dbm.tolist()
         self._system = phones.system.tolist()
-        timings = [timings_of(system, habits.app) for system in System]
+        radio = radio_of(habits)
+        timings = [radio.timings[system] for system in System]
         self._queue_max_s = [timing.queue_max_s for timing in timings]
         self._blacklist_s = [habits.reconnect_s or timing.blacklist_s for timing in timings]
         self._timeout_s = [timing.connection_timeout_s for timing in timings]
         self._connect_span = [
-            (CONNECT_S[0], CONNECT_S[1] + HABITS[Habit(system)].advertise_every_s)
+            (CONNECT_S[0], CONNECT_S[1] + radio.habits_of_system(system).advertise_every_s)
             for system in System
         ]
         self._shows_at = routines.shows.at_s.tolist()
@@ -318,7 +321,7 @@ class Links:
         if read_s >= self._end_s:
             return
         peer = link.peer
-        shown_s = self._last_shown(peer, read_s)
+        shown_s = self._last_shown(peer, read_s) if self._kept_shown else read_s
         said = Exchanged(read_s, link.name, peer, shown_s, link.rssi_dbm, link.heard_s)
         self._record(phone, said)
         if not self._has_token(phone, read_s):  # it has nothing to write

@@ -28,9 +28,13 @@ from simulations.phones.link_steps import (
     WRITE_S,
     Purpose,
 )
+from simulations.phones.over_connections import OverConnections
 from simulations.phones.phone_states import live_states
-from simulations.phones.phones import HABITS, CrowdPhones, Habit, System, timings_of
+from simulations.phones.phones import CrowdPhones
+from simulations.phones.protocols import radio_of
+from simulations.phones.radios import System
 from simulations.phones.tempids import TempIDSource
+from simulations.phones.token_sources import TokenSource
 from simulations.radio.channel import Channel
 from simulations.settings.keys import PhoneKeys
 from simulations.streams import CountedChance, Streams
@@ -39,7 +43,7 @@ from tracetogether.bluetrace.batch import TempIDBatch
 from tracetogether.bluetrace.handshake import BlueTraceExchange
 from tracetogether.contactlog import MemoryContactLog
 from tracetogether.errors import UnreachableError
-from tracetogether.exchange import Heard
+from tracetogether.exchange import Exchange, Heard
 from tracetogether.rejection import Rejection
 
 
@@ -61,6 +65,7 @@ class ObjectPhone:
         on_time: called with the time before every fetch.
         phones_by_person: person -> phone; complete before the clock starts.
         habits: the scenario's settings of phones and owners.
+        tokens: the tokens of another protocol; None for BlueTrace.
 
     Attributes:
         log: the contact log.
@@ -81,6 +86,7 @@ class ObjectPhone:
         on_time: Callable[[float], None] | None,
         phones_by_person: dict[int, "ObjectPhone"],
         habits: PhoneKeys = IN_FRONT,
+        tokens: TokenSource | None = None,
     ) -> None:
         self.person = person
         self.user_id = user_id
@@ -95,16 +101,21 @@ class ObjectPhone:
         self._phones_by_person = phones_by_person
         self._system = System(int(phones.system[person]))
         self._habits = habits
-        timings = timings_of(self._system, habits.app)
+        self._radio = radio_of(habits)
+        timings = self._radio.timings[self._system]
         if habits.reconnect_s:
             timings = replace(timings, blacklist_s=habits.reconnect_s)
         chance = CountedChance(streams.noise("handset"), person)
         period_s = timings.scan_s + timings.scan_pause_max_s
-        self._exchange = BlueTraceExchange(
+        self._exchange: Exchange = BlueTraceExchange(
             model=phones.model[person],
             organisation=ORGANISATION,
             entropy=streams.entropy("handset", person),
         )
+        if tokens is not None:
+            said = tokens.exchange(person, phones.model[person], lambda: env.now)
+            connects = self._radio.connects
+            self._exchange = OverConnections(self._exchange, said) if connects else said
         self.device = machine.Device(
             self._exchange,
             self.log,
@@ -193,6 +204,12 @@ class ObjectPhone:
             return handle(self.person, int(self._now_s() // IOS_ADDRESS_S))
         return handle(self.person, self._turn)
 
+    def readable(self) -> bytes | None:
+        """Return the value that a central reads now."""
+        if isinstance(self._exchange, OverConnections):
+            return self._exchange.value(self._env.now)
+        return self._air.served[self.person]
+
     def _hear(self, reception: Reception) -> None:
         shown = self._air.shown[reception.tx]
         if shown is None:  # it paused advertising in the meantime
@@ -200,32 +217,21 @@ class ObjectPhone:
         self.counts["receptions"] += 1
         advertised = float(self._phones.advertised_dbm[reception.tx])
         tx_power_dbm = None if isnan(advertised) else advertised
-        if self._habits.app == "broadcast" and shown.value is not None:
-            self._write_down(shown.value, reception.rssi_dbm, tx_power_dbm)
-            return
         self.take(
             Heard(
                 peer=self._phones_by_person[reception.tx].address(),
                 rssi_dbm=reception.rssi_dbm,
                 tx_power_dbm=tx_power_dbm,
                 manufacturer_data=shown.manufacturer_data,
+                service_data=shown.service_data,
             )
         )
-
-    def _write_down(self, value: bytes, rssi_dbm: float, tx_power_dbm: float | None) -> None:
-        """Record the value that a phone broadcasts, without a connection."""
-        heard = self._exchange.read(
-            value, now=self._env.now, rssi_dbm=rssi_dbm, tx_power_dbm=tx_power_dbm
-        )
-        if isinstance(heard, Rejection):
-            self.device.rejections[heard] += 1
-        else:
-            self.log.append([heard])
 
     def _connect(self, peer: int) -> None:
         self.counts["connections_tried"] += 1
         self._link += 1
-        wait_s = HABITS[Habit(int(self._phones.system[peer]))].advertise_every_s
+        system = System(int(self._phones.system[peer]))
+        wait_s = self._radio.habits_of_system(system).advertise_every_s
         low, high = CONNECT_S
         delay_s = self._span(peer, (low, high + wait_s), Purpose.CONNECT_S)
         link = self._link
@@ -267,7 +273,8 @@ class ObjectPhone:
 
     def _read(self, peer: int) -> None:
         def done() -> None:
-            self.take(machine.PayloadRead(self._name, self._air.served[peer]))
+            value = self._phones_by_person[peer].readable()
+            self.take(machine.PayloadRead(self._name, value))
 
         self._step(peer, READ_S, (Purpose.READ, Purpose.READ_S), done)
 
@@ -353,6 +360,7 @@ class ObjectPhones:
                 on_time=on_time,
                 phones_by_person=self._all,
                 habits=keys.phones,
+                tokens=crowd.tokens,
             )
         env.process(live_states(env, crowd.changes, crowd.start, air.change))
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from simulations.phones.phone_states import StateChange
 from simulations.phones.phones import CrowdPhones
+from simulations.phones.token_sources import TokenSource
 from simulations.places.tracks import CrowdTracks
 from simulations.places.venue import Room
 from simulations.settings.scenario import Scenario
@@ -27,6 +28,7 @@ class Crowd:
         user_ids: person -> user id, for people with the app.
         changes: changes of the phones' states, in order of time.
         streams: the run's random draws.
+        tokens: the tokens of another protocol; None for BlueTrace.
     """
 
     scenario: Scenario
@@ -38,6 +40,7 @@ class Crowd:
     user_ids: Mapping[int, str] = field(repr=False)
     changes: list[StateChange] = field(repr=False)
     streams: Streams
+    tokens: TokenSource | None = None
 
 
 @dataclass(frozen=True, slots=True)

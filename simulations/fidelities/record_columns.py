@@ -7,7 +7,6 @@ from typing import Final
 
 import numpy as np
 
-from tracetogether.bluetrace.payload import PROTOCOL_VERSION
 from tracetogether.contactlog import MemoryContactLog
 from tracetogether.sighting_writer import MAX_SIGHTINGS_PER_MINUTE
 from tracetogether.sightings import Sighting
@@ -57,15 +56,14 @@ class RecordColumns:
         parts = [tuple(rows.T), *self._parts]
         columns = [np.concatenate([part[place] for part in parts]) for place in range(6)]
         order = np.lexsort((columns[1], columns[0]))
-        if self._rows:
-            limited = np.ones(len(order), dtype=np.bool_)
-            limited[: len(rows)] = rows[:, 6] > 0
-            said = np.flatnonzero(limited[order])
-            phone, time = columns[0][order[said]], columns[1][order[said]]
-            kept = np.ones(len(order), dtype=np.bool_)
-            kept[said] = believed(phone.astype(np.int64), time)
-            self.unbelieved = int((~kept).sum())
-            order = order[kept]
+        limited = np.ones(len(order), dtype=np.bool_)
+        limited[: len(rows)] = rows[:, 6] > 0
+        said = np.flatnonzero(limited[order])
+        phone, time = columns[0][order[said]], columns[1][order[said]]
+        kept = np.ones(len(order), dtype=np.bool_)
+        kept[said] = believed(phone.astype(np.int64), time)
+        self.unbelieved = int((~kept).sum())
+        order = order[kept]
         phone, time, peer, token_s, rssi_dbm, as_central = (column[order] for column in columns)
         return (
             phone.astype(np.int64),
@@ -108,14 +106,16 @@ class ContactLogs(Mapping[int, MemoryContactLog]):
         app: (a,) the people with the app, ascending.
         first: (a + 1,) where each person's records begin.
         time: (n,) epoch seconds.
-        peer: (n,) person whose TempID it truly was.
+        peer: (n,) person whose token it truly was.
         token: (n,) row in ``tokens``.
         rssi_dbm: (n,) signal strength as recorded.
-        as_central: (n,) whether this phone read the TempID; otherwise the peer wrote it.
-        tokens: (t, 84) texts of the TempIDs heard, ASCII.
+        as_central: (n,) whether this phone read the token; otherwise the peer wrote it.
+        tokens: (t, width) texts of the tokens heard, ASCII.
         model: phone model of each person.
         advertised_dbm: (P,) transmit power that each phone advertises; NaN where it has none.
-        organisation: the authority.
+        organisation: the authority; "" if the protocol has none.
+        version: of the protocol.
+        tells_model: whether a record names the peer's model.
     """
 
     app: Ints
@@ -129,6 +129,8 @@ class ContactLogs(Mapping[int, MemoryContactLog]):
     model: Sequence[str]
     advertised_dbm: Floats
     organisation: str
+    version: int
+    tells_model: bool
 
     def __len__(self) -> int:
         return len(self.app)
@@ -171,10 +173,10 @@ class ContactLogs(Mapping[int, MemoryContactLog]):
                 peer=bytes(self.tokens[token]).decode("ascii"),
                 rssi_dbm=rssi,
                 tx_power_dbm=power,
-                peer_model=self.model[peer],
+                peer_model=self.model[peer] if self.tells_model else None,
                 observer_model=own,
                 organisation=self.organisation,
-                version=PROTOCOL_VERSION,
+                version=self.version,
                 as_central=central,
             )
             for time, peer, token, rssi, power, central in zip(
@@ -193,7 +195,8 @@ class ContactLogs(Mapping[int, MemoryContactLog]):
         texts = [bytes(row).decode("ascii") for row in self.tokens]
         power = ["None" if np.isnan(dbm) else str(dbm) for dbm in self.advertised_dbm.tolist()]
         rssi = {dbm: str(dbm) for dbm in np.unique(self.rssi_dbm).tolist()}
-        version = str(PROTOCOL_VERSION)
+        version = str(self.version)
+        peer_model = [str(name if self.tells_model else None) for name in self.model]
         columns = (self.time, self.token, self.peer, self.rssi_dbm, self.as_central)
         time, token, peer, rssi_dbm, central = (column.tolist() for column in columns)
         bounds = self.first.tolist()
@@ -207,7 +210,7 @@ class ContactLogs(Mapping[int, MemoryContactLog]):
                         texts[token[row]],
                         rssi[rssi_dbm[row]],
                         power[peer[row]] if central[row] else "None",
-                        self.model[peer[row]],
+                        peer_model[peer[row]],
                         own,
                         self.organisation,
                         version,

@@ -17,7 +17,8 @@ from simulations.fidelities.air import Codes8, habits_of, hearing_tables, hidden
 from simulations.fidelities.players import Crowd
 from simulations.phones.link_steps import LINK_MARGIN_DB, NEWS_S
 from simulations.phones.phone_states import PhoneState, StateChange
-from simulations.phones.phones import Habit, System, timings_of
+from simulations.phones.protocols import radio_of
+from simulations.phones.radios import Habit, System
 from simulations.phones.routines import Timeline
 from simulations.places.cells import Cells
 from simulations.radio.channel import Channel
@@ -150,8 +151,9 @@ class Scans:
         streams, tracks = crowd.streams, crowd.tracks
         self._noise: Noise = streams.noise("air", "scan")
         self._frame = frame_of(tracks)
-        self._scan_s = np.array([timings_of(system, habits.app).scan_s for system in System])
-        tables = hearing_tables(habits.app, streams)
+        radio = radio_of(habits)
+        self._scan_s = np.array([radio.timings[system].scan_s for system in System])
+        tables = hearing_tables(radio, streams)
         rows = len(next(iter(tables.values())).at_s)
         kinds = len(Habit)
         self._after_s = np.full((kinds, kinds, rows, MAX_CHANCES), np.nan)

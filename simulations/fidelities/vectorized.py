@@ -24,13 +24,16 @@ from simulations.fidelities.record_columns import ContactLogs
 from simulations.fidelities.scans import News, Packets, Scans, States
 from simulations.phones.link_steps import ORGANISATION, STALE_S
 from simulations.phones.phone_states import PhoneState
-from simulations.phones.phones import System
+from simulations.phones.protocols import radio_of
+from simulations.phones.radios import System
 from simulations.phones.routines import Routines, address_turn, draw_routines, first_window
 from simulations.phones.tempids import LocalTempIDs
+from simulations.phones.token_sources import HeardColumns
 from simulations.radio.channel import Channel
+from tracetogether.bluetrace.payload import PROTOCOL_VERSION
 from tracetogether.parameters import BLUETRACE
 from tracetogether.rejection import Rejection
-from tracetogether.units import Bools, Floats, is_rssi
+from tracetogether.units import Bools, Bytes2D, Floats, Ints, is_rssi
 
 TICK_S: Final = 5.0
 
@@ -76,6 +79,7 @@ class VectorizedPhones:
         self._phones = phones
         self._habits = habits = scenario.phones
         self._begin_s = crowd.start
+        self._connects = radio_of(habits).connects
         self._end_s = crowd.start + scenario.duration_s
         self._on_receptions = on_receptions
         self._states = States(crowd.changes, crowd.start, len(phones))
@@ -86,6 +90,7 @@ class VectorizedPhones:
             begin_s=crowd.start,
             duration_s=scenario.duration_s,
             streams=streams,
+            tokens=crowd.tokens,
         )
         channel = Channel(crowd.tracks, phones, scenario.channel, streams, crowd.venue.walls)
         self._air = Scans(channel, crowd, self._states, self._routines.on_air)
@@ -153,7 +158,9 @@ class VectorizedPhones:
         valid = [row for row in rows if is_rssi(mine.heard.rssi_dbm[row])]
         if len(valid) < len(rows):
             self._rejections[Rejection.INVALID_RSSI] += len(rows) - len(valid)
-        if valid:
+        if valid and not self._connects:
+            self._write_down(mine.packets.take(np.array(valid, dtype=np.int64)))
+        elif valid:
             self._links.take(phone, mine.heard.in_order(valid), 0, len(valid), now)
 
     def _on_air(self, packets: Packets) -> Bools:
@@ -176,9 +183,8 @@ class VectorizedPhones:
         if not valid.all():
             self._rejections[Rejection.INVALID_RSSI] += int((~valid).sum())
             came = came.take(valid)
-        if self._habits.app == "broadcast":
-            shown_at_s = self._routines.shows.at_s[self._routines.shows.last(came.tx, came.at_s)]
-            self._links.records.extend(came.rx, came.at_s, came.tx, shown_at_s, came.rssi_dbm)
+        if not self._connects:
+            self._write_down(came)
             return
         came = came.take(np.lexsort((came.tx, came.at_s, came.scan)))
         heard = self._heard_of(came)
@@ -187,6 +193,12 @@ class VectorizedPhones:
         for begin, end in pairwise(cuts):
             if begin < end:
                 self._links.take(rx[begin], heard, begin, end, since)
+
+    def _write_down(self, came: Packets) -> None:
+        """Record packets of phones that broadcast their tokens."""
+        shows = self._routines.shows
+        shown_at_s = shows.at_s[shows.last(came.tx, came.at_s)]
+        self._links.records.extend(came.rx, came.at_s, came.tx, shown_at_s, came.rssi_dbm)
 
     def _heard_of(self, packets: Packets) -> ReceptionLists:
         """Return packets as lists for ``Links``."""
@@ -229,13 +241,10 @@ class VectorizedPhones:
 
     def _logs(self) -> ContactLogs:
         phone, time, peer, token_s, rssi_dbm, as_central = self._links.records.columns()
-        routines = self._routines
-        fetch = routines.fetch_of[routines.fetches.last(peer, token_s)]
-        stale = self._habits.stale_tempid & (self._phones.system[peer] == System.IOS)
-        length_s = np.where(stale, STALE_S, BLUETRACE.validity_s)
-        window = (token_s - first_window(routines.fetch_at_s[fetch])) // length_s
-        spoken = fetch * BLUETRACE.batch_size + window.astype(np.int64)
-        spoken, token = np.unique(spoken, return_inverse=True)
+        texts, token = self._tokens_of(HeardColumns(phone, peer, time, token_s))
+        source, advertised_dbm = self._crowd.tokens, self._phones.advertised_dbm
+        if source is not None and not source.tells_power:
+            advertised_dbm = np.full(len(advertised_dbm), np.nan)
         return ContactLogs(
             app=self._crowd.app,
             first=np.searchsorted(phone, np.append(self._crowd.app, len(self._phones))).astype(
@@ -243,15 +252,31 @@ class VectorizedPhones:
             ),
             time=time,
             peer=peer,
-            token=token.reshape(-1).astype(np.int64),
+            token=token,
             rssi_dbm=rssi_dbm,
             as_central=as_central,
-            tokens=self._source.some(
-                [self._crowd.user_ids[phone] for phone in routines.fetch_phone.tolist()],
-                routines.fetch_at_s,
-                *np.divmod(spoken, BLUETRACE.batch_size),
-            ),
+            tokens=texts,
             model=self._phones.model,
-            advertised_dbm=self._phones.advertised_dbm,
-            organisation=ORGANISATION,
+            advertised_dbm=advertised_dbm,
+            organisation=ORGANISATION if source is None else "",
+            version=PROTOCOL_VERSION if source is None else source.version,
+            tells_model=source is None,
         )
+
+    def _tokens_of(self, heard: HeardColumns) -> tuple[Bytes2D, Ints]:
+        """Return (t, width) texts of the tokens in n records, and (n,) each one's row."""
+        if self._crowd.tokens is not None:
+            return self._crowd.tokens.logged(heard)
+        routines = self._routines
+        fetch = routines.fetch_of[routines.fetches.last(heard.peer, heard.sent)]
+        stale = self._habits.stale_tempid & (self._phones.system[heard.peer] == System.IOS)
+        length_s = np.where(stale, STALE_S, BLUETRACE.validity_s)
+        window = (heard.sent - first_window(routines.fetch_at_s[fetch])) // length_s
+        spoken = fetch * BLUETRACE.batch_size + window.astype(np.int64)
+        spoken, token = np.unique(spoken, return_inverse=True)
+        texts = self._source.some(
+            [self._crowd.user_ids[phone] for phone in routines.fetch_phone.tolist()],
+            routines.fetch_at_s,
+            *np.divmod(spoken, BLUETRACE.batch_size),
+        )
+        return texts, token.reshape(-1).astype(np.int64)

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from simulations.phones.phones import System
+from simulations.phones.radios import System
 from tracetogether.parameters import PhoneTimings
 
 SECONDS_PER_HOUR: Final = 3600.0

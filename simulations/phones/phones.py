@@ -1,111 +1,27 @@
-"""The phones of a crowd: models with their offsets, and the timings of their systems.
+"""The phones of a crowd: models with their offsets.
 
 Models have plausible names. Each run DRAWS what a model sends and reports, from the spread that
 recordings show. Nothing is copied from a calibration table, so no estimator can know the offsets.
 """
 
-from dataclasses import dataclass, replace
-from enum import IntEnum
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 
+from simulations.phones.protocols import radio_of
+from simulations.phones.radios import System
 from simulations.settings.keys import ChannelKeys, PhoneKeys
 from simulations.streams import Streams
-from tracetogether.parameters import TIMINGS, PhoneTimings
 from tracetogether.units import Floats, Ints
 
 CHANNELS: Final = 3  # advertising channels 37, 38, 39
 CHANNEL_MHZ: Final = np.array([2402.0, 2426.0, 2480.0])
 
-ANDROID_TX_POWER_DBM: Final = 1.0  # TX_POWER_HIGH, as Android advertises it
-
-# Mean and standard deviation, dBm: 20 phones at TX_POWER_HIGH in an anechoic chamber; 551 models at
-# the power of exposure notification.
-_TX_MEAN_AND_SD: Final = {"bluetrace": (-1.6, 5.3), "broadcast": (-24.7, 7.4)}
-# What Android's settings HIGH and ULTRA_LOW are called; the powers above were measured at these.
-_ADVERTISED_DBM: Final = {"bluetrace": ANDROID_TX_POWER_DBM, "broadcast": -21.0}
 _CORRECTION_MEAN_DB, _CORRECTION_SD_DB = 3.6, 4.4  # 551 measured models
 _TX_CORRECTION_CORRELATION = -0.41
 _CHANNEL_BIAS_DB: Final = np.array([0.5, 0.6, -1.1])  # channel 39 is weaker
 _CHANNEL_SD_DB: Final = 0.8  # antennas don't match all three channels equally
-
-
-class System(IntEnum):
-    """Operating system; the value is the code in columns."""
-
-    ANDROID = 0
-    IOS = 1
-
-
-@dataclass(frozen=True, slots=True)
-class RadioHabits:
-    """Intervals of a phone's advertisements and of its receiver.
-
-    Attributes:
-        advertise_every_s: between advertisements, without the random delay of up to 10 ms.
-        window_s: time that the receiver is on in every ``interval_s``.
-        interval_s: see window_s.
-    """
-
-    advertise_every_s: float
-    window_s: float
-    interval_s: float
-
-
-class Habit(IntEnum):
-    """Kinds of RadioHabits; ANDROID and IOS (app in front) have the codes of System."""
-
-    ANDROID = 0
-    IOS = 1
-    IOS_BACK = 2
-    BROADCAST = 3
-
-
-HABITS: Final = {
-    # ADVERTISE_MODE_LOW_POWER; SCAN_MODE_LOW_POWER as measured, 512 ms in 5120 ms.
-    Habit.ANDROID: RadioHabits(1.0, 0.512, 5.12),
-    # App in front. Assumed: 152.5 ms is one of Apple's recommended intervals, and the receiver is
-    # on most of the time.
-    Habit.IOS: RadioHabits(0.1525, 0.030, 0.040),
-    # App not in front. Assumed: 1022.5 ms is another of Apple's intervals. Apple says that scan
-    # windows are further apart, but not how far.
-    Habit.IOS_BACK: RadioHabits(1.0225, 0.030, 0.300),
-    # Exposure notification: every 250 ms, and the whole scan is one window.
-    Habit.BROADCAST: RadioHabits(0.250, 4.0, 4.0),
-}
-
-# The simulated phones behave like OpenTrace's: they change the TempID without a silence (0 s).
-_BROADCAST_TIMINGS: Final = PhoneTimings(
-    # Published: a scan of 4 s every 210 to 300 s; new address and token every 10 to 20 minutes.
-    scan_s=4.0,
-    scan_pause_min_s=206.0,
-    scan_pause_max_s=296.0,
-    advertise_s=900.0,
-    advertise_gap_s=0.05,
-    change_s=0.0,
-)
-
-_SYSTEM_TIMINGS: Final = {
-    System.ANDROID: replace(TIMINGS, change_s=0.0),
-    # OpenTrace iOS scans 10 s in every 60 s, with one connection per peer in that time. It
-    # advertises without pause; Device needs a gap, so it has a very short one.
-    System.IOS: PhoneTimings(
-        scan_s=10.0,
-        scan_pause_min_s=50.0,
-        scan_pause_max_s=50.0,
-        advertise_s=900.0,
-        advertise_gap_s=0.05,
-        queue_max_s=10.0,
-        blacklist_s=55.0,
-        change_s=0.0,
-    ),
-}
-
-
-def timings_of(system: System, app: str) -> PhoneTimings:
-    """Return the times at which a phone of ``system`` scans and advertises."""
-    return _BROADCAST_TIMINGS if app == "broadcast" else _SYSTEM_TIMINGS[system]
 
 
 _ANDROID_MODELS: Final = (
@@ -159,8 +75,9 @@ def draw_phones(count: int, keys: PhoneKeys, channel: ChannelKeys, streams: Stre
     """Return ``count`` phones with random models, offsets per model, and offsets per phone."""
     models = (*_ANDROID_MODELS[: keys.models_android], *_IOS_MODELS[: keys.models_ios])
     first_ios = min(keys.models_android, len(_ANDROID_MODELS))
+    radio = radio_of(keys)
     tx_of_model, correction_of_model = _model_offsets(
-        [name for name, _ in models], _TX_MEAN_AND_SD[keys.app], streams
+        [name for name, _ in models], radio.sends_dbm, streams
     )
     chance = streams.generator("phones", "mix")
     is_ios = chance.random(count) < keys.ios
@@ -175,9 +92,7 @@ def draw_phones(count: int, keys: PhoneKeys, channel: ChannelKeys, streams: Stre
     return CrowdPhones(
         model=tuple(models[index][0] for index in model.tolist()),
         system=np.where(is_ios, System.IOS, System.ANDROID).astype(np.int64),
-        advertised_dbm=np.where(
-            is_ios & (keys.app == "bluetrace"), np.nan, _ADVERTISED_DBM[keys.app]
-        ),
+        advertised_dbm=np.where(is_ios & ~radio.iphones_tell, np.nan, radio.advertised_dbm),
         tx_dbm=tx_of_model[model] + channel.transmitter_sd_db * own.normal(size=count),
         correction_db=correction_of_model[model] + channel.receiver_sd_db * own.normal(size=count),
         channel_db=_CHANNEL_BIAS_DB + _CHANNEL_SD_DB * own.normal(size=(count, CHANNELS)),

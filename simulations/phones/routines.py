@@ -11,7 +11,10 @@ from typing import Final, NamedTuple, Self
 import numpy as np
 
 from simulations.phones.link_steps import FETCH_S, IOS_ADDRESS_S, STALE_S, Purpose
-from simulations.phones.phones import CrowdPhones, System, timings_of
+from simulations.phones.phones import CrowdPhones
+from simulations.phones.protocols import radio_of
+from simulations.phones.radios import PhoneRadio, System
+from simulations.phones.token_sources import TokenSource
 from simulations.settings.keys import PhoneKeys
 from simulations.streams import Noise, Streams
 from tracetogether.parameters import BLUETRACE
@@ -105,8 +108,8 @@ class _Timings(NamedTuple):
     refresh_check_s: Floats
 
     @classmethod
-    def of(cls, system: Ints, app: str) -> Self:
-        by_system = [timings_of(each, app) for each in System]
+    def of(cls, system: Ints, radio: PhoneRadio) -> Self:
+        by_system = [radio.timings[each] for each in System]
         return cls(
             *(np.array([getattr(row, name) for row in by_system])[system] for name in cls._fields)
         )
@@ -120,6 +123,7 @@ def draw_routines(
     begin_s: float,
     duration_s: float,
     streams: Streams,
+    tokens: TokenSource | None = None,
 ) -> Routines:
     """Return the routines of the people in ``app`` until the end of the run.
 
@@ -130,13 +134,17 @@ def draw_routines(
         begin_s: start of the run, epoch seconds.
         duration_s: of the run.
         streams: the run's random streams.
+        tokens: what phones show that make their tokens themselves; None for BlueTrace.
     """
-    timings = _Timings.of(phones.system[app], habits.app)
+    radio = radio_of(habits)
+    timings = _Timings.of(phones.system[app], radio)
     chance = streams.noise("handset")
     period_s = timings.scan_s + timings.scan_pause_max_s
     start_s = begin_s + chance.uniform(app, 0) * period_s
     scan_at_s, scan_phone = _scans(app, timings, chance, start_s, begin_s + duration_s)
-    stepper = _Stepper(app, phones, habits, timings, streams.noise("air", "link"), begin_s)
+    # On BlueTrace's radio every phone keeps BlueTrace's rhythm, whatever its tokens are.
+    own = None if radio.connects else tokens
+    stepper = _Stepper(app, phones, habits, timings, streams.noise("air", "link"), begin_s, own)
     return stepper.step_all(start_s, begin_s + duration_s, scan_at_s, scan_phone)
 
 
@@ -173,7 +181,9 @@ class _Stepper:
         timings: _Timings,
         link_noise: Noise,
         begin_s: float,
+        tokens: TokenSource | None,
     ) -> None:
+        self._tokens = tokens
         self._app = app
         self._people = len(phones)
         self._timings = timings
@@ -243,10 +253,14 @@ class _Stepper:
 
     def _holds(self, now: Floats) -> Bools:
         """Return (n,) whether each phone has a TempID that is valid now."""
+        if self._tokens is not None:
+            return np.ones(len(now), dtype=np.bool_)
         length_s = np.where(self._stale, STALE_S, BLUETRACE.batch_size * BLUETRACE.validity_s)
         return np.asarray((self._batch_start >= 0) & (now < self._batch_start + length_s))
 
     def _renewal_due(self, now: Floats) -> Bools:
+        if self._tokens is not None:
+            return np.zeros(len(now), dtype=np.bool_)
         refresh_at = self._batch_start + BLUETRACE.early_start_s + BLUETRACE.refresh_after_s
         return np.asarray(~self._holds(now) | (now >= refresh_at))
 
@@ -260,11 +274,17 @@ class _Stepper:
         advertise_at[silent] = now[silent] + self._timings.refresh_check_s[silent]
         self._note(was_on, now, showing=False)
         shows = which & holds
-        validity = np.where(self._stale, STALE_S, BLUETRACE.validity_s)
-        window = (now - self._batch_start) // validity
-        self._expiry[shows] = (self._batch_start + (window + 1) * validity)[shows]
+        self._expiry[shows] = self._ends(now)[shows]
         until[shows] = new_until[shows]
         self._note(shows, now, showing=True)
+
+    def _ends(self, now: Floats) -> Floats:
+        """Return (n,) when what each phone shows now has to be replaced, epoch seconds."""
+        if self._tokens is not None:
+            return self._tokens.changes_at(now)
+        validity = np.where(self._stale, STALE_S, BLUETRACE.validity_s)
+        window = (now - self._batch_start) // validity
+        return np.asarray(self._batch_start + (window + 1) * validity)
 
     def _note(self, which: Bools, now: Floats, *, showing: bool) -> None:
         rows = np.flatnonzero(which)

@@ -13,7 +13,8 @@ from typing import Final
 
 import numpy as np
 
-from simulations.phones.phones import CHANNELS, RadioHabits
+from simulations.phones.phones import CHANNELS
+from simulations.phones.radios import RadioHabits
 from tracetogether.units import Bools, Floats, Ints
 
 MAX_CHANCES: Final = 4

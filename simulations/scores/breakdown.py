@@ -16,10 +16,11 @@ import numpy as np
 from simulations.one_run import Run
 from simulations.people.bodies import Carry
 from simulations.phones.battery import battery_percent_per_hour
-from simulations.phones.phones import HABITS, Habit, System, timings_of
+from simulations.phones.protocols import radio_of
+from simulations.phones.radios import System
 from simulations.scores.intervals import Measured, flat
+from simulations.scores.published import OpenedRun
 from simulations.scores.scoring import ScoredRun, Scores, fraction
-from simulations.scores.tracing import OpenedRun
 from simulations.scores.truth import ground_truth, minutes_at
 from simulations.streams import Streams
 from tracetogether.rejection import Rejection
@@ -250,15 +251,15 @@ def records_lost(run: Run, rejected: Counter[Rejection]) -> dict[str, int]:
 
 def battery_by_system(run: Run) -> dict[str, float]:
     """Return percent per hour, the mean over phones, by system."""
-    app = run.scenario.phones.app
+    radio = radio_of(run.scenario.phones)
     cost: dict[System, list[float]] = {}
     for person in run.app.tolist():
         system = System(int(run.phones.system[person]))
-        habit = HABITS[Habit.BROADCAST if app == "broadcast" else Habit(system)]
+        habit = radio.habits_of_system(system)
         percent = battery_percent_per_hour(
             run.per_phone[person],
-            timings_of(system, app),
-            system=System.ANDROID if app == "broadcast" else system,
+            radio.timings[system],
+            system=System.ANDROID if radio.by_system else system,  # no app needs the screen
             advertise_every_s=habit.advertise_every_s,
             listening_share=habit.window_s / habit.interval_s,
             duration_s=run.scenario.duration_s,

@@ -14,7 +14,8 @@ import numpy as np
 
 from simulations.one_run import Run
 from simulations.scores.intervals import Measured, flat, share_of_groups
-from simulations.scores.tracing import Listing, OpenedRun, list_run, open_run
+from simulations.scores.published import OpenedRun
+from simulations.scores.tracing import Listing, list_run, open_run
 from simulations.scores.truth import GroundTruth, ground_truth
 from simulations.streams import Streams
 from tracetogether.authority.contacts.lines import UNKEYED, pseudonym
@@ -216,6 +217,7 @@ class Scores:
             "policy": self.policy.name,
             "within_m": self.policy.within_m,
             "minutes": self.policy.minutes,
+            "judged_by": self.lines.run.protocol.judged_by,
             "cases": len(self.cases),
             "found": self.found,
             "missed": self.missed,
@@ -238,7 +240,7 @@ class ScoredRun:
     Attributes:
         scores: of the chain.
         truth: what happened, within the policy's radius.
-        opened: the records that the authority accepts, of all logs.
+        opened: the records that count after a diagnosis, of all logs.
     """
 
     scores: Scores
@@ -265,7 +267,7 @@ def score_run(
     people, logs = run.app, opened
     if cases is not None and cases < len(people):
         people = np.sort(Streams(run.seed).generator("cases").choice(people, cases, replace=False))
-        logs = opened.take(np.isin(opened.owner, people))
+        logs = opened.take(np.isin(opened.case, people))
     lines = ScoredLines(list_run(run, logs, rule), truth, run, rule)
     return ScoredRun(scores_of(lines, people), truth, opened)
 

@@ -1,50 +1,33 @@
-"""The authority's work on a run: every contact log opened, every contact list made.
+"""What follows the diagnoses of a run: every contact log opened, every contact list made.
 
-A phone's log is written as an upload file and read back; a vectorized run, whose logs are columns
-already, skips the file. Then the authority's own code opens and lists all logs together. Nothing
-that only the simulation knows enters here.
+Under BlueTrace a phone's log is written as an upload file and read back; a vectorized run, whose
+logs are columns already, skips the file. Then the authority's own code opens and lists all logs
+together. Nothing that only the simulation knows enters here. ``published`` does this for other
+protocols.
+
+In some protocols the contact's phone recorded what counts, and not the case's: then the direction
+is the other one. The lists are the same columns, with who is the case and who the contact.
 """
 
-from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
 
 import numpy as np
 
 from simulations.fidelities.record_columns import ContactLogs
 from simulations.one_run import Run
+from simulations.phones.protocols import radio_of
+from simulations.scores.published import OpenedRun, near_run, people_of
 from tracetogether.authority.contacts.lines import Contact, ContactLines, contacts_of, list_logs
+from tracetogether.authority.contacts.nearness import BY_CONTACT
 from tracetogether.authority.intake.opening import open_log, open_logs
 from tracetogether.bluetrace.tempid import TempIDIssuer
 from tracetogether.bluetrace.upload import UploadRecords, parse_upload, write_upload
 from tracetogether.labels import Labels
 from tracetogether.parameters import CloseContactPolicy
-from tracetogether.rejection import Rejection
+from tracetogether.proximity.calibration import Calibration
 from tracetogether.sightings import Sightings
-from tracetogether.units import Bools, Floats, Ints
-
-
-@dataclass(frozen=True, slots=True)
-class OpenedRun:
-    """All records of a run that the authority accepts, in columns of length n.
-
-    Attributes:
-        owner: (n,) person whose log each record is from.
-        peer: (n,) person whose TempID it holds.
-        sightings: the records; observers and peers are user ids.
-        rejected: how many records were rejected, by reason.
-    """
-
-    owner: Ints
-    peer: Ints
-    sightings: Sightings
-    rejected: Counter[Rejection]
-
-    def take(self, rows: Bools) -> "OpenedRun":
-        """Return the chosen records."""
-        return OpenedRun(
-            self.owner[rows], self.peer[rows], self.sightings.take(rows), self.rejected
-        )
+from tracetogether.units import Floats, Ints
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,11 +69,13 @@ def trace(
 
 
 def open_run(run: Run) -> OpenedRun:
-    """Open every record of every log.
+    """Open every record of every log, or find those that count under another protocol.
 
     Raises:
         ValueError: the TempIDs came from an authority elsewhere, so nobody here can open them.
     """
+    if run.tokens is not None:
+        return near_run(run, run.tokens)
     issuer = _issuer_of(run)
     owner, token, time, rssi_dbm, tx_power_dbm, organisation = _records_of(run)
     names = tuple(run.user_ids[person] for person in run.app.tolist())
@@ -112,18 +97,24 @@ def open_run(run: Run) -> OpenedRun:
         rssi_dbm=rssi_dbm[rows],
         tx_power_dbm=tx_power_dbm[rows],
     )
-    return OpenedRun(owner[rows], _people(run, sightings.peer), sightings, opened.rejected)
+    return OpenedRun(owner[rows], people_of(run, sightings.peer), sightings, opened.rejected)
 
 
 def list_run(run: Run, opened: OpenedRun, policy: CloseContactPolicy) -> Listing:
-    """Return the contact list of everybody whose log ``opened`` holds records of."""
-    lines = list_logs(opened.sightings, policy)
-    case, person = _people(run, lines.observer), _people(run, lines.person)
+    """Return the contact list of every case that ``opened`` holds records about."""
+    transmit = radio_of(run.scenario.phones).transmit
+    lines = list_logs(opened.sightings, policy, Calibration.prior(transmit))
+    case, person = people_of(run, lines.observer), people_of(run, lines.person)
+    if opened.judged_by == "contact":
+        case, person = person, case
+        lines = replace(lines, sides=np.full(len(case), BY_CONTACT))
     order = np.lexsort((person, case))
     return Listing(case[order], person[order], lines.take(order))
 
 
 def _issuer_of(run: Run) -> TempIDIssuer:
+    if run.tokens is not None:
+        raise ValueError(f"phones of this run speak {run.protocol.title}: no authority opens logs")
     if run.issuer is None:
         raise ValueError("this run's TempIDs came from an authority elsewhere; give its issuer")
     return run.issuer
@@ -159,8 +150,3 @@ def _records_of(run: Run) -> tuple[Ints, Labels, Floats, Floats, Floats, Labels]
         tx_power_dbm,
         Labels.concat([file.organisation for file in files]),
     )
-
-
-def _people(run: Run, users: Labels) -> Ints:
-    """Return (n,) the person that each user id belongs to."""
-    return users.numbers({user_id: person for person, user_id in run.user_ids.items()})

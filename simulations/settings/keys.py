@@ -264,13 +264,17 @@ class PhoneKeys:
     ios: Annotated[Share, about("Share of iPhones; all other phones run Android.")]
     models_android: Annotated[int, about("Different Android models in the crowd.", ge=1, le=9)] = 9
     models_ios: Annotated[int, about("Different iPhone models in the crowd.", ge=1, le=5)] = 5
-    app: Annotated[
-        Literal["bluetrace", "broadcast"],
-        about(
-            "bluetrace: connect and exchange; broadcast: only send and listen, with the timing "
-            "and power of exposure notification."
-        ),
+    protocol: Annotated[
+        Literal["bluetrace", "gaen"],
+        about("What the phones speak: BlueTrace, or a protocol beside it."),
     ] = "bluetrace"
+    radio: Annotated[
+        Literal["own", "same"],
+        about(
+            "own: the protocol's timing and power as deployed; same: BlueTrace's for every "
+            "protocol, so that only tokens and matching differ."
+        ),
+    ] = "own"
     locked: Annotated[Share, about("Share of time that a phone is locked.")] = 0.0
     background: Annotated[
         Share, about("Share of time that it is unlocked with another app in front.")

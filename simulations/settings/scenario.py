@@ -115,7 +115,13 @@ class Scenario:
         return target
 
 
-_TABLES: Final = StrictTables(Scenario)
+_GONE: Final = MappingProxyType(
+    {
+        "phones.app": "set 'phones.protocol' to bluetrace, or to gaen in place of broadcast; "
+        "'phones.radio' says whose radio the phones have"
+    }
+)
+_TABLES: Final = StrictTables(Scenario, _GONE)
 _SHELF: Final = ScenarioShelf("simulations", "tracetogether simulate list")
 
 

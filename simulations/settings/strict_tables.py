@@ -17,6 +17,7 @@ from functools import cached_property
 from importlib import resources
 from importlib.resources.abc import Traversable
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Final, Generic, TypeVar, cast
 
 import msgspec
@@ -157,10 +158,12 @@ class StrictTables(Generic[_Form]):
     Args:
         form: a dataclass whose field ``name`` is the file's name; all other fields are keys or
             dataclasses of keys.
+        gone: dotted key that earlier versions had -> what to write in its place.
     """
 
-    def __init__(self, form: type[_Form]) -> None:
+    def __init__(self, form: type[_Form], gone: Mapping[str, str] = MappingProxyType({})) -> None:
         self._form = form
+        self._gone = gone
 
     @cached_property
     def keys(self) -> Sequence[ScenarioKey]:
@@ -195,6 +198,9 @@ class StrictTables(Generic[_Form]):
             return keys[ending[0]]
         if ending:
             raise ScenarioError(f"{word!r} can be {' or '.join(ending)}: write one of them")
+        for name, remedy in self._gone.items():
+            if word in {name, name.rpartition(".")[2]}:
+                raise ScenarioError(f"there is no scenario key {word!r} any more: {remedy}")
         short = {name.rpartition(".")[2]: name for name in keys}
         nearest = did_you_mean(word, keys) or did_you_mean(word, short)
         raise ScenarioError(f"there is no scenario key {word!r}{nearest}")
@@ -294,6 +300,8 @@ class StrictTables(Generic[_Form]):
         for name in table:
             if name not in known:
                 hint = did_you_mean(name, known) or f"; known here: {', '.join(known)}"
+                if remedy := self._gone.get(prefix + name):
+                    hint = f": {remedy}"
                 faults.add(shown + name, f"unknown key {shown + name!r}{hint}")
         for name, found in known.items():
             if found is None:

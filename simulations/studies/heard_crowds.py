@@ -15,7 +15,8 @@ import numpy as np
 from simulations.one_run import Run, run
 from simulations.people.bodies import LOSS_DB
 from simulations.provenance import digest_of, provenance
-from simulations.scores.tracing import OpenedRun, open_run
+from simulations.scores.published import OpenedRun
+from simulations.scores.tracing import open_run
 from simulations.scores.truth import ground_truth
 from simulations.settings.scenario import ScenarioText
 from tracetogether.errors import StoreError

@@ -12,7 +12,8 @@ from typing import Final
 import numpy as np
 
 from simulations.one_run import Run, run
-from simulations.phones.phones import System, draw_phones, timings_of
+from simulations.phones.phones import draw_phones
+from simulations.phones.radios import BROADCASTING, System
 from simulations.places.venue import Posture
 from simulations.scores.breakdown import near_windows, recorded_codes
 from simulations.scores.intervals import Measured, share_of_groups
@@ -224,7 +225,7 @@ def _minutes(
     rule: BucketRule, attenuation: Floats, observer: Ints, peer: Ints, people: int
 ) -> Floats:
     """Return (people, people) weighted minutes: each scan stands for the time to the next."""
-    timings = timings_of(System.ANDROID, "broadcast")
+    timings = BROADCASTING.timings[System.ANDROID]
     pause_s = (timings.scan_pause_min_s + timings.scan_pause_max_s) / 2
     minutes = np.zeros((people, people))
     credit = rule.weight(attenuation) * (timings.scan_s + pause_s) / SECONDS_PER_MINUTE

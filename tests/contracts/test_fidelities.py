@@ -39,7 +39,12 @@ CROWDS: dict[str, tuple[str, dict[str, str]]] = {
         {"later_scans": "true", "stale_tempid": "true", "duration_s": "1100", "ios": "1"}
         | {"count": "6", "locked": "0", "rotating_addresses": "false"},
     ),
-    "broadcast": ("queue", {"app": "broadcast", "duration_s": "500", "ios": "0.5"}),
+    "gaen": ("queue", {"protocol": "gaen", "duration_s": "500", "ios": "0.5"}),
+    "gaen over connections": (
+        "queue",
+        {"protocol": "gaen", "radio": "same", "ios": "0.5", "locked": "0.5", "duration_s": "700"}
+        | {"count": "12"},
+    ),
     "short of sight": ("queue", {"reach_m": "3", "ios": "0.4"}),
     "rooms": ("office-day", {"count": "20", "length_m": "30", "width_m": "10"}),
 }

@@ -19,7 +19,7 @@ STRANGE = "</p><img src=x onerror=alert(1)>"
 VARY = {
     "app.adoption": [0, 0.32, 0.9],
     "tests.delay_days": [0, 4],
-    "app.protocol": ["bluetrace", "broadcast"],
+    "app.protocol": ["bluetrace", "gaen"],
 }
 
 
@@ -109,8 +109,8 @@ def test_sliders_by_keyboard_show_computed_points_and_say_so_between_them(
     page.keyboard.press("ArrowRight")
     expect(shown).to_contain_text("tests.delay_days = 3 was not computed.")
     expect(card).to_have_count(1)
-    page.get_by_label("app.protocol").select_option("broadcast")
-    wanted = {"app.adoption": "0.9", "tests.delay_days": "4", "app.protocol": "broadcast"}
+    page.get_by_label("app.protocol").select_option("gaen")
+    wanted = {"app.adoption": "0.9", "tests.delay_days": "4", "app.protocol": "gaen"}
     expect(card).to_have_count(1)
     (point,) = [point for point in made[0].points if dict(point.settings) == wanted]
     expect(card).to_contain_text(f"{point.figures['infections'].mean:,.0f}")

@@ -16,7 +16,8 @@ import simpy
 from simulations.fidelities.air import SimulatedAir
 from simulations.fidelities.objects import ObjectPhone
 from simulations.phones import phones as simulated_phones
-from simulations.phones.phones import HABITS, CrowdPhones, Habit, RadioHabits, System
+from simulations.phones.phones import CrowdPhones
+from simulations.phones.radios import HABITS, Habit, RadioHabits, System
 from simulations.places.tracks import CrowdTracks
 from simulations.radio.channel import Channel
 from simulations.settings.keys import ChannelKeys

@@ -4,7 +4,7 @@ import pytest
 
 from simulations.one_run import Run, run
 from simulations.phones.battery import ASSUMED, battery_percent_per_hour
-from simulations.phones.phones import System
+from simulations.phones.radios import System
 from simulations.scores.breakdown import Breakdown, break_down
 from simulations.scores.scoring import score_run
 from simulations.settings.scenario import Scenario

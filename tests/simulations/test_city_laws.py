@@ -93,7 +93,7 @@ def test_every_setting_of_a_study_is_named_as_published_derived_or_assumed() -> 
 
 
 def test_a_flat_table_lists_its_share_and_nobody_falsely() -> None:
-    drawn = flat_detection(0.8, "broadcast").drawn(3)
+    drawn = flat_detection(0.8, "gaen").drawn(3)
     assert drawn.listed / 2**32 == pytest.approx(0.8, abs=1e-4)
     assert (drawn.false_per_hour == 0).all()
 

@@ -141,7 +141,7 @@ CHANGED = {
     "app.young_weight": "2",
     "app.old_weight": "3",
     "app.ios": "0.9",
-    "app.protocol": "broadcast",
+    "app.protocol": "gaen",
     "app.second_degree": "true",
     "app.false_listings": "0",
     "app.hours_home": "2",
@@ -191,7 +191,7 @@ def test_costs_are_counted() -> None:
     assert costs.learned_person_contacts > costs.warned
     assert costs.quarantine_days_not > costs.quarantine_days_infected > 0
     assert played(TESTED).costs.learned_person_contacts == 0
-    silent = played(TRACED | {"app.protocol": "broadcast"}).costs
+    silent = played(TRACED | {"app.protocol": "gaen"}).costs
     assert (silent.calls, silent.learned_person_contacts) == (0, 0)
     called = played(CALLED).costs
     assert called.calls > called.interviews > 0

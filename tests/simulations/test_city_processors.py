@@ -174,7 +174,7 @@ def test_no_value_of_a_table_is_close_to_a_tie(name: str, monkeypatch: pytest.Mo
     assert ((distances == 0) | (distances > 1e-9)).all()
 
 
-@pytest.mark.parametrize("protocol", ["bluetrace", "broadcast"])
+@pytest.mark.parametrize("protocol", ["bluetrace", "gaen"])
 def test_no_drawn_share_is_close_to_a_tie(protocol: str, monkeypatch: pytest.MonkeyPatch) -> None:
     distances: list[float] = []
 

@@ -127,10 +127,10 @@ def test_the_headline_does_not_claim_what_may_be_chance(results: dict[str, Any])
 
 def test_another_key_and_words_as_values() -> None:
     town = load_city("test-town", SETTINGS | {"people.count": "500", "app.adoption": "0.8"})
-    vary = {"app.protocol": ["bluetrace", "broadcast"], "tests.delay_days": [0, 3]}
+    vary = {"app.protocol": ["bluetrace", "gaen"], "tests.delay_days": [0, 3]}
     report = report_of(sweep_city(town, vary, seeds=1, workers=1).to_json(), source="here")
     assert report.main == "tests.delay_days"
-    assert [line[0].settings["app.protocol"] for line in report.lines] == ["bluetrace", "broadcast"]
+    assert [line[0].settings["app.protocol"] for line in report.lines] == ["bluetrace", "gaen"]
     assert {point.averted is None for line in report.lines for point in line[1:]} == {False}
     assert "In test-town with app.protocol = bluetrace, tests.delay_days = 3" in report.headline()
     assert "no interval" in report.headline()

@@ -169,7 +169,8 @@ CHANGES = {
     # what ends in the contact logs
     "people.adoption": Change("train-carriage", "0.4", SMALL),
     "phones.ios": Change("train-carriage", "1", SMALL),
-    "phones.app": Change("train-carriage", "broadcast", SMALL),
+    "phones.protocol": Change("train-carriage", "gaen", SMALL),
+    "phones.radio": Change("train-carriage", "same", f"{SMALL} phones.protocol=gaen"),
     "phones.locked": Change("train-carriage", "1", SMALL),
     "phones.background": Change("train-carriage", "1", SMALL),
     "phones.state_change_s": Change("train-carriage", "60", f"{SMALL} phones.background=0.3"),

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from simulations.phones.phones import HABITS, RadioHabits, System
+from simulations.phones.radios import HABITS, RadioHabits, System
 from simulations.radio.hearing import MAX_CHANCES, hearing_table
 
 ANDROID = HABITS[System.ANDROID]

@@ -84,8 +84,8 @@ def test_the_columns_of_a_run(played: CrowdRun) -> None:
 
 def test_a_setting_in_words_keeps_its_words(carriage: Scenario) -> None:
     few = carriage.with_({"people.count": 2}, duration_s=10)
-    found = sweep(few, {"app": ["bluetrace", "broadcast"]}, seeds=1)
-    assert list(found.to_pandas()["phones.app"]) == ["bluetrace", "broadcast"]
+    found = sweep(few, {"protocol": ["bluetrace", "gaen"]}, seeds=1)
+    assert list(found.to_pandas()["phones.protocol"]) == ["bluetrace", "gaen"]
 
 
 def test_readings_have_the_true_distances_of_their_times(played: CrowdRun) -> None:

@@ -10,8 +10,11 @@ import simpy
 from simulations.fidelities.air import IN_FRONT, LINK_MARGIN_DB, MAX_INCOMING, SimulatedAir
 from simulations.fidelities.objects import ObjectPhone, handle
 from simulations.phones.phone_states import PhoneState, StateChange, live_states
-from simulations.phones.phones import ANDROID_TX_POWER_DBM, CrowdPhones, System
+from simulations.phones.phones import CrowdPhones
+from simulations.phones.protocols import PROTOCOLS
+from simulations.phones.radios import ANDROID_TX_POWER_DBM, System
 from simulations.phones.tempids import LocalTempIDs, TempIDSource
+from simulations.phones.token_sources import TokenDraws
 from simulations.places.tracks import CrowdTracks
 from simulations.radio.channel import Channel
 from simulations.settings.keys import ChannelKeys, PhoneKeys
@@ -79,6 +82,8 @@ class Room:
         self.air = air
         self.env = simpy.Environment(initial_time=START)
         self.phones: dict[int, ObjectPhone] = {}
+        made = PROTOCOLS[habits.protocol].tokens
+        draws = TokenDraws(habits.protocol, streams, app, START, START + seconds, -21.0)
         for person in app.tolist():
             self.phones[person] = ObjectPhone(
                 self.env,
@@ -92,6 +97,7 @@ class Room:
                 on_time=on_time,
                 phones_by_person=self.phones,
                 habits=habits,
+                tokens=None if made is None else made(draws),
             )
         self.env.process(live_states(self.env, states, START, air.change))
         self.env.run(until=START + seconds)
@@ -320,8 +326,8 @@ def test_the_stale_tempid_of_iphones_expires_on_the_way() -> None:
     assert expired[-1]
 
 
-def test_a_broadcasting_app_connects_to_nobody() -> None:
-    room = Room([0.0, 1.5], seconds=1800, habits=replace(IN_FRONT, app="broadcast"))
+def test_phones_that_speak_gaen_connect_to_nobody() -> None:
+    room = Room([0.0, 1.5], seconds=1800, habits=replace(IN_FRONT, protocol="gaen"))
     phone = room.phones[0]
     assert phone.counts["connections_tried"] == 0
     assert phone.counts["scans"] in range(5, 9)

@@ -3,7 +3,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from simulations.phones.phones import ANDROID_TX_POWER_DBM, System, draw_phones
+from simulations.phones.phones import draw_phones
+from simulations.phones.radios import ANDROID_TX_POWER_DBM, System
 from simulations.settings.scenario import Scenario
 from simulations.streams import Streams
 

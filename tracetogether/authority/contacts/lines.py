@@ -263,7 +263,9 @@ def people_near(
     ]
 
 
-def list_logs(sightings: Sightings, policy: CloseContactPolicy) -> ContactLines:
+def list_logs(
+    sightings: Sightings, policy: CloseContactPolicy, calibration: Calibration | None = None
+) -> ContactLines:
     """Return who was near to whom, of any number of logs at once, not judged yet.
 
     Each log is taken alone, as ``contacts_of`` takes one log without ``others``.
@@ -271,8 +273,9 @@ def list_logs(sightings: Sightings, policy: CloseContactPolicy) -> ContactLines:
     Args:
         sightings: ``observer`` whose log, ``peer`` the user id of who was heard.
         policy: radius, or a rule of its own.
+        calibration: what is known of phone models; without it, priors alone.
     """
-    return lines_of(nearness(sightings, policy))
+    return lines_of(nearness(sightings, policy, calibration=calibration))
 
 
 def lines_of(near: NearnessColumns) -> ContactLines:
