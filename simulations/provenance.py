@@ -35,16 +35,12 @@ WITHOUT_EFFECT: Final = frozenset(
         "tracetogether/cbor.py",
         "tracetogether/cli",
         "tracetogether/conformance",
-        "tracetogether/desire",
-        "tracetogether/dp3t",
         "tracetogether/evaluation",
         "tracetogether/healthcode",
         "tracetogether/node",
         "tracetogether/picture_style.py",
-        "tracetogether/robert",
         "tracetogether/shapes",
         "tracetogether/signed",
-        "tracetogether/tcn",
     }
 )
 """Parts of the packages that neither runs nor scores import; every other part counts."""

@@ -43,7 +43,7 @@ from tracetogether.bluetrace.batch import TempIDBatch
 from tracetogether.bluetrace.handshake import BlueTraceExchange
 from tracetogether.contactlog import MemoryContactLog
 from tracetogether.errors import UnreachableError
-from tracetogether.exchange import Exchange, Heard
+from tracetogether.exchange import Advertisement, Exchange, Heard
 from tracetogether.rejection import Rejection
 
 
@@ -115,7 +115,7 @@ class ObjectPhone:
         if tokens is not None:
             said = tokens.exchange(person, phones.model[person], lambda: env.now)
             connects = self._radio.connects
-            self._exchange = OverConnections(self._exchange, said) if connects else said
+            self._exchange = OverConnections(self._exchange, said, tokens) if connects else said
         self.device = machine.Device(
             self._exchange,
             self.log,
@@ -128,6 +128,7 @@ class ObjectPhone:
         self._linked_to: int | None = None
         self._name = ""  # address of the phone at the other end
         self._turn = 0  # number of its own address
+        self._token: tuple[bytes | None, bytes] | None = None  # shown last
         self._wake = env.event()
         self._waiting_until = begin_s
         env.process(self._live())
@@ -169,7 +170,7 @@ class ObjectPhone:
         match action:
             case machine.Advertise(advertisement):
                 if advertisement is not None:
-                    self._turn += self._system is System.ANDROID
+                    self._turn += self._renews_address(advertisement)
                 self._air.show(self.person, advertisement)
             case machine.Scan():
                 self._scan()
@@ -196,8 +197,21 @@ class ObjectPhone:
         for reception in self._air.listen(self.person, now_s):
             self._later(max(reception.at_s - now_s, 0.0), partial(self._hear, reception))
 
+    def _renews_address(self, advertisement: Advertisement) -> bool:
+        """Return whether a phone shows this under a new address.
+
+        Where the system broadcasts tokens, an address goes with its token. Otherwise an Android
+        takes a new one each time that an app starts to advertise.
+        """
+        if self._radio.connects:
+            return self._system is System.ANDROID
+        before, self._token = self._token, advertisement.token
+        return before != self._token
+
     def address(self) -> str:
         """Return this phone's current Bluetooth address."""
+        if not self._radio.connects:
+            return handle(self.person, self._turn)
         if not self._habits.rotating_addresses:
             return handle(self.person)
         if self._system is System.IOS:

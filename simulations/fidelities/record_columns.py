@@ -1,12 +1,13 @@
 """The records in all phones' contact logs, in columns."""
 
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
 import numpy as np
 
+from simulations.phones.token_sources import HeardColumns
 from tracetogether.contactlog import MemoryContactLog
 from tracetogether.sighting_writer import MAX_SIGHTINGS_PER_MINUTE
 from tracetogether.sightings import Sighting
@@ -49,12 +50,24 @@ class RecordColumns:
         read = np.ones(len(phone), dtype=np.bool_)
         self._parts.append((phone, time_s, peer, token_s, rssi_dbm, read))
 
-    def columns(self) -> tuple[Ints, Floats, Ints, Floats, Floats, Bools]:
-        """Return phone, time, peer, token time, RSSI and side, in order of phone and time."""
+    def columns(
+        self, recorded: Callable[[HeardColumns], Bools] | None = None
+    ) -> tuple[Ints, Floats, Ints, Floats, Floats, Bools]:
+        """Return phone, time, peer, token time, RSSI and side, in order of phone and time.
+
+        Args:
+            recorded: returns which tokens leave a record; None if all do.
+        """
         # Floats hold whole numbers up to 2**53 exactly.
         rows = np.array(self._rows, dtype=np.float64).reshape(-1, 7)
         parts = [tuple(rows.T), *self._parts]
         columns = [np.concatenate([part[place] for part in parts]) for place in range(6)]
+        if recorded is not None:
+            phone, time, peer, sent = columns[:4]
+            heard = HeardColumns(phone.astype(np.int64), peer.astype(np.int64), time, sent)
+            leaves = recorded(heard)
+            rows = rows[leaves[: len(rows)]]
+            columns = [column[leaves] for column in columns]
         order = np.lexsort((columns[1], columns[0]))
         limited = np.ones(len(order), dtype=np.bool_)
         limited[: len(rows)] = rows[:, 6] > 0
@@ -115,6 +128,7 @@ class ContactLogs(Mapping[int, MemoryContactLog]):
         advertised_dbm: (P,) transmit power that each phone advertises; NaN where it has none.
         organisation: the authority; "" if the protocol has none.
         version: of the protocol.
+        token_tells_power: whether a token states the power too, and not the radio alone.
         tells_model: whether a record names the peer's model.
     """
 
@@ -130,6 +144,7 @@ class ContactLogs(Mapping[int, MemoryContactLog]):
     advertised_dbm: Floats
     organisation: str
     version: int
+    token_tells_power: bool
     tells_model: bool
 
     def __len__(self) -> int:
@@ -148,8 +163,13 @@ class ContactLogs(Mapping[int, MemoryContactLog]):
 
     @property
     def tx_power_dbm(self) -> Floats:
-        """Return (n,) recorded transmit powers: known if this phone read; NaN otherwise."""
-        return np.where(self.as_central, self.advertised_dbm[self.peer], np.nan)
+        """Return (n,) recorded transmit powers; NaN where the phone learned none."""
+        return np.where(self.power_known, self.advertised_dbm[self.peer], np.nan)
+
+    @property
+    def power_known(self) -> Bools:
+        """Return (n,) whether a record can hold the power: this phone read it, or was told."""
+        return np.asarray(self.as_central | self.token_tells_power)
 
     def span(self, person: int) -> slice:
         """Return the rows of ``person``'s records.
@@ -166,7 +186,7 @@ class ContactLogs(Mapping[int, MemoryContactLog]):
         """Return ``person``'s records in order of time."""
         mine = self.span(person)
         own = self.model[person]
-        powers = np.where(self.as_central[mine], self.advertised_dbm[self.peer[mine]], np.nan)
+        powers = self.tx_power_dbm[mine]
         return [
             Sighting(
                 time=time,
@@ -199,6 +219,7 @@ class ContactLogs(Mapping[int, MemoryContactLog]):
         peer_model = [str(name if self.tells_model else None) for name in self.model]
         columns = (self.time, self.token, self.peer, self.rssi_dbm, self.as_central)
         time, token, peer, rssi_dbm, central = (column.tolist() for column in columns)
+        known = self.power_known.tolist()
         bounds = self.first.tolist()
         for place, person in enumerate(self.app.tolist()):
             own = str(self.model[person])
@@ -209,7 +230,7 @@ class ContactLogs(Mapping[int, MemoryContactLog]):
                         f"{time[row]:.6f}",
                         texts[token[row]],
                         rssi[rssi_dbm[row]],
-                        power[peer[row]] if central[row] else "None",
+                        power[peer[row]] if known[row] else "None",
                         peer_model[peer[row]],
                         own,
                         self.organisation,

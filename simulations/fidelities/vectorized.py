@@ -240,10 +240,14 @@ class VectorizedPhones:
         )
 
     def _logs(self) -> ContactLogs:
-        phone, time, peer, token_s, rssi_dbm, as_central = self._links.records.columns()
-        texts, token = self._tokens_of(HeardColumns(phone, peer, time, token_s))
         source, advertised_dbm = self._crowd.tokens, self._phones.advertised_dbm
-        if source is not None and not source.tells_power:
+        phone, time, peer, token_s, rssi_dbm, as_central = self._links.records.columns(
+            None if self._connects or source is None else source.recorded
+        )
+        texts, token = self._tokens_of(HeardColumns(phone, peer, time, token_s))
+        if source is not None and source.power_dbm is not None:
+            advertised_dbm = np.full(len(advertised_dbm), source.power_dbm)
+        elif source is not None and not source.tells_power:
             advertised_dbm = np.full(len(advertised_dbm), np.nan)
         return ContactLogs(
             app=self._crowd.app,
@@ -260,6 +264,7 @@ class VectorizedPhones:
             advertised_dbm=advertised_dbm,
             organisation=ORGANISATION if source is None else "",
             version=PROTOCOL_VERSION if source is None else source.version,
+            token_tells_power=source is not None and source.power_dbm is not None,
             tells_model=source is None,
         )
 

@@ -6,6 +6,7 @@ they exchange is the protocol's own service data, made at the moment of the exch
 
 from dataclasses import replace
 
+from simulations.phones.token_sources import TokenSource
 from tracetogether.exchange import Advertisement, Conversation, Exchange, Heard, Transitions
 from tracetogether.rejection import Rejection
 from tracetogether.sightings import Sighting
@@ -17,15 +18,17 @@ class OverConnections:
     Args:
         rhythm: BlueTrace's exchange; it says when to advertise and when to fetch.
         said: the protocol's exchange; it says what is exchanged, and judges it.
+        tokens: turns advertisements into values and back.
     """
 
-    def __init__(self, rhythm: Exchange, said: Exchange) -> None:
+    def __init__(self, rhythm: Exchange, said: Exchange, tokens: TokenSource) -> None:
         conversation = rhythm.conversation
         if conversation is None:
             raise ValueError("a rhythm of connections comes from a protocol that connects")
         self._rhythm = rhythm
         self._transitions = conversation.transitions
         self._said = said
+        self._tokens = tokens
 
     @property
     def conversation(self) -> Conversation:
@@ -45,7 +48,7 @@ class OverConnections:
     def value(self, now: float) -> bytes | None:
         """Return what a central reads at ``now``; None if this phone has no token."""
         shown = self._said.advertisement(now)
-        return None if shown is None else shown.service_data
+        return None if shown is None else self._tokens.whole(shown)
 
     def advertisement(self, now: float) -> Advertisement | None:
         """Return what BlueTrace would show now, with this protocol's value to read."""
@@ -64,14 +67,14 @@ class OverConnections:
         self, value: bytes, *, now: float, rssi_dbm: float, tx_power_dbm: float | None
     ) -> Sighting | Rejection:
         """Return the sighting of a peripheral whose token was read."""
-        return self._judged(Heard("", rssi_dbm, tx_power_dbm, service_data=value), now)
+        return self._judged(value, now, rssi_dbm, tx_power_dbm)
 
     def written(self, value: bytes, *, now: float) -> Sighting | Rejection:
         """Return the sighting of a central that wrote its token; the level is the central's."""
         if not value:
             return Rejection.MALFORMED
         level_dbm = float(int.from_bytes(value[:1], signed=True))
-        said = self._judged(Heard("", level_dbm, service_data=value[1:]), now)
+        said = self._judged(value[1:], now, level_dbm, None)
         return replace(said, as_central=False) if isinstance(said, Sighting) else said
 
     def renewal_due(self, now: float) -> bool:
@@ -90,6 +93,12 @@ class OverConnections:
         """Return what BlueTrace learns of the clock from a batch."""
         return self._rhythm.ahead_s(batch, now)
 
-    def _judged(self, heard: Heard, now: float) -> Sighting | Rejection:
-        said = self._said.overheard(heard, now=now)
+    def _judged(
+        self, value: bytes, now: float, rssi_dbm: float, tx_power_dbm: float | None
+    ) -> Sighting | Rejection:
+        """Return what the protocol says of a value; of several parts, the last one tells."""
+        said: Sighting | Rejection | None = None
+        for address, part in self._tokens.heard_as(value):
+            heard = Heard(address, rssi_dbm, tx_power_dbm, service_data=part)
+            said = self._said.overheard(heard, now=now)
         return Rejection.MALFORMED if said is None else said

@@ -5,12 +5,20 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final, Literal
 
+from simulations.phones.desire_tokens import DesireTokens
+from simulations.phones.dp3t_tokens import HybridTokens, LowCostTokens, UnlinkableTokens
 from simulations.phones.gaen_tokens import GaenTokens
-from simulations.phones.radios import BROADCASTING, CONNECTING, PhoneRadio
+from simulations.phones.radios import BROADCASTING, CONNECTING, FAST_BROADCASTING, PhoneRadio
+from simulations.phones.robert_tokens import RobertTokens
+from simulations.phones.tcn_tokens import TcnTokens
 from simulations.phones.token_sources import TokenDraws, TokenSource
 from simulations.settings.keys import PhoneKeys
-from tracetogether.gaen.air import RETENTION_S as GAEN_RETENTION_S
+from tracetogether.desire import air as desire
+from tracetogether.dp3t import air as dp3t
+from tracetogether.gaen import air as gaen
 from tracetogether.parameters import RETENTION
+from tracetogether.robert import air as robert
+from tracetogether.tcn import air as tcn
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +45,23 @@ class SimulatedProtocol:
 PROTOCOLS: Final[Mapping[str, SimulatedProtocol]] = MappingProxyType(
     {
         "bluetrace": SimulatedProtocol("BlueTrace", CONNECTING, "case", RETENTION.log_s, None),
-        "gaen": SimulatedProtocol("GAEN", BROADCASTING, "contact", GAEN_RETENTION_S, GaenTokens),
+        "gaen": SimulatedProtocol("GAEN", BROADCASTING, "contact", gaen.RETENTION_S, GaenTokens),
+        "dp3t-low-cost": SimulatedProtocol(
+            "DP-3T low-cost", BROADCASTING, "contact", dp3t.RETENTION_S, LowCostTokens
+        ),
+        "dp3t-unlinkable": SimulatedProtocol(
+            "DP-3T unlinkable", BROADCASTING, "contact", dp3t.RETENTION_S, UnlinkableTokens
+        ),
+        "dp3t-hybrid": SimulatedProtocol(
+            "DP-3T hybrid", BROADCASTING, "contact", dp3t.RETENTION_S, HybridTokens
+        ),
+        "robert": SimulatedProtocol(
+            "ROBERT", FAST_BROADCASTING, "case", robert.RETENTION_S, RobertTokens
+        ),
+        "tcn": SimulatedProtocol("TCN", BROADCASTING, "contact", tcn.RETENTION_S, TcnTokens),
+        "desire": SimulatedProtocol(
+            "DESIRE", BROADCASTING, "contact", desire.RETENTION_S, DesireTokens
+        ),
     }
 )
 """Name -> protocol."""

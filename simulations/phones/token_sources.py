@@ -5,7 +5,7 @@ for all phones in columns. Both draw each secret from a stream of its own, named
 and the number of the time that the secret serves. So no order of calls matters.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -13,9 +13,9 @@ import numpy as np
 
 from simulations.streams import Streams
 from tracetogether.diagnosis import AfterDiagnosis
-from tracetogether.exchange import Exchange
+from tracetogether.exchange import Advertisement, Exchange
 from tracetogether.sightings import Sightings
-from tracetogether.units import Bytes2D, Entropy, Floats, Ints
+from tracetogether.units import Bools, Bytes2D, Entropy, Floats, Ints
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +98,10 @@ class TokenSource(Protocol):
     """Of the protocol, as records hold it."""
 
     tells_power: bool
-    """Whether a record holds the transmit power that the radio states."""
+    """Whether a record holds a transmit power: the radio's, or the token's if it states one."""
+
+    power_dbm: float | None
+    """Transmit power that the token states; None if it states none."""
 
     @property
     def after(self) -> AfterDiagnosis[Any, Any, Any]:
@@ -121,6 +124,18 @@ class TokenSource(Protocol):
 
     def logged(self, heard: HeardColumns) -> tuple[Bytes2D, Ints]:
         """Return (t, width) hexadecimal texts of the tokens in records, and (n,) each one's row."""
+        ...
+
+    def recorded(self, heard: HeardColumns) -> Bools:
+        """Return (n,) which broadcast tokens leave a record, of those that phones heard."""
+        ...
+
+    def whole(self, shown: Advertisement) -> bytes:
+        """Return what phones exchange in a connection, in place of what they would broadcast."""
+        ...
+
+    def heard_as(self, value: bytes) -> Sequence[tuple[str, bytes]]:
+        """Return such a value as the advertisements that say the same: address, service data."""
         ...
 
     def secrets(self, person: int) -> Any:  # noqa: ANN401 - each protocol has its own
@@ -147,6 +162,7 @@ class TokensByTime:
 
     version = 1
     tells_power = True
+    power_dbm: float | None = None
 
     def __init__(self, draws: TokenDraws, each_s: int) -> None:
         self.draws = draws
@@ -162,6 +178,18 @@ class TokensByTime:
         """Return (n,) a number of the token that each phone shows at a time (epoch seconds)."""
         number = np.floor_divide(time, self._each_s).astype(np.int64) - self._first
         return np.asarray(phone * self._count + number)
+
+    def recorded(self, heard: HeardColumns) -> Bools:
+        """Return (n,) True: each token is whole."""
+        return np.ones(len(heard.time), dtype=np.bool_)
+
+    def whole(self, shown: Advertisement) -> bytes:
+        """Return the service data."""
+        return shown.service_data
+
+    def heard_as(self, value: bytes) -> Sequence[tuple[str, bytes]]:
+        """Return the value as service data."""
+        return [("", value)]
 
     def logged(self, heard: HeardColumns) -> tuple[Bytes2D, Ints]:
         """Return the texts of the tokens heard, each once, and each record's row."""

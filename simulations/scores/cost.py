@@ -13,7 +13,7 @@ from math import ceil
 from typing import Final
 
 from simulations.phones.battery import ASSUMED, SECONDS_PER_HOUR, battery_percent_per_hour
-from simulations.phones.phones import HABITS, Habit, System, timings_of
+from simulations.phones.radios import BROADCASTING, CONNECTING, System
 from simulations.scores.work_speeds import SPEEDS, Work
 from tracetogether.dp3t.cuckoo import FINGERPRINT_BITS, FULLNESS, SLOTS
 from tracetogether.parameters import BLUETRACE, PhoneTimings
@@ -186,8 +186,8 @@ def _seconds(work: Mapping[Work, float], speeds: Mapping[Work, float]) -> float:
 
 def _battery(use: Use, *, connects: bool) -> float:
     """Return mAh of a day: scans, advertisements and connections of an Android phone."""
-    timings = timings_of(System.ANDROID, "bluetrace" if connects else "broadcast")
-    habit = HABITS[Habit.ANDROID if connects else Habit.BROADCAST]
+    radio = CONNECTING if connects else BROADCASTING
+    timings, habit = radio.timings[System.ANDROID], radio.habits_of_system(System.ANDROID)
     counts = {"scans": round(SECONDS_PER_DAY / _round_s(timings))}
     if connects:  # each record of an encounter comes with a connection, made or answered
         counts["served"] = round(use.met_day * use.readings)

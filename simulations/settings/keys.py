@@ -265,7 +265,16 @@ class PhoneKeys:
     models_android: Annotated[int, about("Different Android models in the crowd.", ge=1, le=9)] = 9
     models_ios: Annotated[int, about("Different iPhone models in the crowd.", ge=1, le=5)] = 5
     protocol: Annotated[
-        Literal["bluetrace", "gaen"],
+        Literal[
+            "bluetrace",
+            "gaen",
+            "dp3t-low-cost",
+            "dp3t-unlinkable",
+            "dp3t-hybrid",
+            "robert",
+            "tcn",
+            "desire",
+        ],
         about("What the phones speak: BlueTrace, or a protocol beside it."),
     ] = "bluetrace"
     radio: Annotated[
@@ -298,7 +307,7 @@ class PhoneKeys:
         bool,
         about(
             "Whether Bluetooth addresses change: on Android with each start of advertising, on "
-            "iPhones every 15 minutes."
+            "iPhones every 15 minutes. A broadcast token always has an address of its own."
         ),
     ] = True
     later_scans: Annotated[

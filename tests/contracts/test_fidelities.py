@@ -45,6 +45,20 @@ CROWDS: dict[str, tuple[str, dict[str, str]]] = {
         {"protocol": "gaen", "radio": "same", "ios": "0.5", "locked": "0.5", "duration_s": "700"}
         | {"count": "12"},
     ),
+    **{
+        f"{protocol}, {radio} radio": (
+            "queue",
+            {"protocol": protocol, "radio": radio, "ios": "0.5", "locked": "0.5", "count": "8"}
+            | {"duration_s": "1300"},
+        )
+        for protocol in ("dp3t-low-cost", "dp3t-unlinkable", "dp3t-hybrid", "robert", "tcn")
+        for radio in ("own", "same")
+    },
+    "desire, own radio": ("queue", {"protocol": "desire", "duration_s": "2100", "count": "8"}),
+    "desire, same radio": (
+        "queue",
+        {"protocol": "desire", "radio": "same", "ios": "0.5", "duration_s": "1000", "count": "8"},
+    ),
     "short of sight": ("queue", {"reach_m": "3", "ios": "0.4"}),
     "rooms": ("office-day", {"count": "20", "length_m": "30", "width_m": "10"}),
 }
