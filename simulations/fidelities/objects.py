@@ -31,7 +31,7 @@ from simulations.phones.link_steps import (
 from simulations.phones.over_connections import OverConnections
 from simulations.phones.phone_states import live_states
 from simulations.phones.phones import CrowdPhones
-from simulations.phones.protocols import radio_of
+from simulations.phones.protocols import PROTOCOLS, radio_of
 from simulations.phones.radios import System
 from simulations.phones.tempids import TempIDSource
 from simulations.phones.token_sources import TokenSource
@@ -90,7 +90,7 @@ class ObjectPhone:
     ) -> None:
         self.person = person
         self.user_id = user_id
-        self.log = MemoryContactLog()
+        self.log = MemoryContactLog(int(PROTOCOLS[habits.protocol].retention_s))
         self.counts: Counter[str] = Counter()
         self._env = env
         self._begin_s = begin_s

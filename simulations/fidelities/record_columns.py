@@ -168,7 +168,7 @@ class ContactLogs(Mapping[int, MemoryContactLog]):
 
     @property
     def power_known(self) -> Bools:
-        """Return (n,) whether a record can hold the power: this phone read it, or was told."""
+        """Return (n,) whether a record can hold the power: by reading, or by the token."""
         return np.asarray(self.as_central | self.token_tells_power)
 
     def span(self, person: int) -> slice:
