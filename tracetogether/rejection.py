@@ -17,5 +17,4 @@ class Rejection(Enum):
     WITHDRAWN = "withdrawn"
     QUARANTINED = "quarantined"
     TWO_PLACES = "two_places"
-    FOREIGN = "foreign"  # a partner's: handed over to it
-    FOREIGN_UNKNOWN = "foreign_unknown"  # of an authority that is no partner
+    FOREIGN = "foreign"

@@ -90,12 +90,23 @@ class Deployment(Protocol):
         """Return what phones send at given times, as text that a receiver writes down."""
         ...
 
+    def next_change(self, phone: int, after: float) -> float:
+        """Return when a phone next changes its token, epoch seconds."""
+        ...
+
     def log(self, heard: TokensHeard) -> Sightings:
         """Return what observers keep; their numbers are the names of ``observer``."""
         ...
 
     def hand_over(
-        self, ill: Sequence[int], log: Sightings, *, since: float, until: float, published: float
+        self,
+        ill: Sequence[int],
+        log: Sightings,
+        *,
+        since: float,
+        until: float,
+        published: float,
+        at_once: bool = False,
     ) -> None:
         """Let diagnosed people report [since, until), and the server publish at ``published``.
 
@@ -105,6 +116,7 @@ class Deployment(Protocol):
             since: first second of what is reported.
             until: end of it.
             published: when the server publishes.
+            at_once: whether it also publishes what phones still send, where its rule is to wait.
         """
         ...
 
@@ -173,6 +185,18 @@ class DayTokens:
         rows = zip(sender.tolist(), day.astype(int).tolist(), place.tolist(), strict=True)
         return [self._of_day(phone, of_day)[slot] for phone, of_day, slot in rows]
 
+    def next_change(self, phone: int, after: float) -> float:
+        """Return the first second at which a phone's token differs from that at ``after``."""
+
+        def token(time: float) -> str:
+            return self.tokens(np.array([phone]), np.array([time]))[0]
+
+        now, same, other = token(after), after, after + self.token_s
+        while other - same > 1:
+            middle = same + (other - same) // 2
+            same, other = (middle, other) if token(middle) == now else (same, middle)
+        return other
+
     def log(self, heard: TokensHeard) -> Sightings:
         """Return what observers keep; their numbers are the names of ``observer``."""
         return heard_log(heard, self.tokens(heard.sender, heard.sent))
@@ -213,8 +237,9 @@ def nothing_of(log: Sightings) -> Sightings:
 
 
 def numbers_of(labels: Labels) -> Ints:
-    """Return the numbers that labels name, -1 where unknown."""
-    table = np.array([*(int(name) for name in labels.names), -1], dtype=np.int64)
+    """Return the numbers of the phones that labels name, -1 for another name and for none."""
+    known = [int(name) if name.isdecimal() else LISTENER for name in labels.names]
+    table = np.array([*known, LISTENER], dtype=np.int64)
     return table[labels.codes]
 
 

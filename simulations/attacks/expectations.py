@@ -46,6 +46,37 @@ EARLIEST_S: Final[Mapping[str, int | None]] = {
 }
 """The same before its sending, for a phone whose clock is late: the first second that counts."""
 
+_TO_CROWD: Final = ("alarms_to_crowd", "alarms_two_way")
+_FROM_CROWD: Final = ("alarms_from_crowd", "alarms_two_way")
+
+RELAYED: Final[Mapping[str, tuple[str, ...]]] = {
+    "bluetrace": _FROM_CROWD,
+    "robert": _FROM_CROWD,
+    "gaen": _TO_CROWD,
+    "dp3t-low-cost": _TO_CROWD,
+    "dp3t-hybrid": _TO_CROWD,
+    "dp3t-hybrid-2h": _TO_CROWD,
+    "dp3t-unlinkable": _TO_CROWD,
+    "tcn": _TO_CROWD,
+    "desire": ("alarms_two_way",),
+}
+"""In which directions a relay raises alarms. Where a case reports what it heard, the crowd must be
+heard by the case; where a case's own tokens are published, the crowd must hear them."""
+
+CLOCKS: Final[Mapping[str, tuple[int, int, int, int]]] = {
+    "bluetrace": (0, 1, 0, 0),
+    "robert": (0, 1, 0, 0),
+    "gaen": (1, 1, 0, 1),
+    "dp3t-low-cost": (1, 1, 0, 0),
+    "dp3t-hybrid": (1, 1, 1, 1),
+    "dp3t-hybrid-2h": (1, 1, 1, 1),
+    "dp3t-unlinkable": (0, 1, 0, 0),
+    "tcn": (1, 1, 1, 1),
+    "desire": (0, 0, 0, 0),
+}
+"""Alarms of one phone: clock set back with public values, with captured tokens; right clock with
+public values, and with keys that are published while they are still sent."""
+
 
 def linked_share(window_s: float, days: int = DAYS) -> float:
     """Return the share of pairs of sightings that fall into the same window.
@@ -54,6 +85,15 @@ def linked_share(window_s: float, days: int = DAYS) -> float:
     lies in the same one with the window's share of the whole time.
     """
     return window_s / (days * SECONDS_PER_DAY)
+
+
+def told_by_phase(people: int, phases: int) -> float:
+    """Return how often the phone with the right moment of change is picked among ``people``.
+
+    Each has one of ``phases`` moments at random. Of those with the same moment as the person's,
+    one is picked: the mean of 1 / (1 + Binomial(people - 1, 1 / phases)).
+    """
+    return (1 - (1 - 1 / phases) ** people) * phases / people
 
 
 def known_edges(diagnosed: float) -> float:

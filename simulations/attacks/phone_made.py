@@ -15,6 +15,7 @@ from tracetogether.gaen import keys as gaen
 from tracetogether.gaen.air import ExposureMetadata, write_metadata
 from tracetogether.gaen.report import DiagnosisKeys
 from tracetogether.gaen.tracing import GaenTracing
+from tracetogether.proximity.calibration import EXPOSURE_NOTIFICATION_TRANSMIT
 from tracetogether.sightings import Sightings
 from tracetogether.tcn.keys import KEY_LIFE_S, numbers, states, verification_key
 from tracetogether.tcn.report import NumberReport
@@ -22,8 +23,8 @@ from tracetogether.tcn.tracing import AuthorisationKey, TcnTracing
 from tracetogether.units import SECONDS_PER_DAY, Bytes2D, Floats
 
 FIRST_DAY: Final = BEGIN // SECONDS_PER_DAY
-CLAIMED_DBM: Final = -15
-"""Transmit power that the hidden metadata of a GAEN phone claim."""
+CLAIMED_DBM: Final = round(EXPOSURE_NOTIFICATION_TRANSMIT.nominal_dbm)
+"""Transmit power that phones claim: -21 dBm, as the estimators' prior has it."""
 _TCN_S: Final = 900
 
 Own = TypeVar("Own")
@@ -43,7 +44,14 @@ class _PhoneMade(DayTokens, Generic[Own, Report, Published]):
         raise NotImplementedError
 
     def hand_over(
-        self, ill: Sequence[int], log: Sightings, *, since: float, until: float, published: float
+        self,
+        ill: Sequence[int],
+        log: Sightings,
+        *,
+        since: float,
+        until: float,
+        published: float,
+        at_once: bool = False,
     ) -> None:
         """Let diagnosed people report [since, until), and the server publish at ``published``."""
         reports = [
@@ -51,7 +59,12 @@ class _PhoneMade(DayTokens, Generic[Own, Report, Published]):
             for phone in ill
         ]
         self.now = published
-        self.published = self.tracing.publish(reports, published)
+        self.published = self.released(reports, published, at_once=at_once)
+
+    def released(self, reports: Sequence[Report], now: float, *, at_once: bool) -> Published:
+        """Return what the server publishes; all protocols but GAEN do it at once."""
+        del at_once
+        return self.tracing.publish(reports, now)
 
     def warned(self, log: Sightings) -> Sightings:
         """Return the readings that warn a phone: those of published secrets in its own log."""
@@ -97,6 +110,12 @@ class GaenDeployment(_PhoneMade[DiagnosisKeys, DiagnosisKeys, DiagnosisKeys]):
         count = min(int((until - 1 - BEGIN) // SECONDS_PER_DAY) + 1, self.days)
         starts = [self._start(day) for day in range(count)]
         return DiagnosisKeys.of([row.tobytes() for row in self._keys[phone][:count]], starts)
+
+    def released(
+        self, reports: Sequence[DiagnosisKeys], now: float, *, at_once: bool
+    ) -> DiagnosisKeys:
+        """Return the keys that may be published; all of them if the server does not wait."""
+        return DiagnosisKeys.concat(reports) if at_once else self.tracing.publish(reports, now)
 
     def forged(self, ill: int, times: Floats) -> list[str]:
         """Return the identifiers of published keys, with metadata of the forger's choice."""

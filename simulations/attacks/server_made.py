@@ -1,7 +1,7 @@
 """Deployments where the server judges: BlueTrace and ROBERT, whose tokens it makes, and DESIRE."""
 
 from collections.abc import Sequence
-from typing import Final
+from typing import Any, Final, cast
 
 import numpy as np
 
@@ -17,6 +17,7 @@ from simulations.attacks.deployment import (
     of_phones,
 )
 from simulations.streams import Streams
+from tracetogether.authority.intake.issuance import Issuance
 from tracetogether.bluetrace.tempid import ACCEPTED, TempIDIssuer, new_user_id
 from tracetogether.desire.keys import EPOCH_S, ebid_of, encounter_tokens_many
 from tracetogether.desire.tracing import DesireTracing
@@ -41,10 +42,17 @@ class _ServerMade(DayTokens):
     reported: Sightings | None = None
 
     def hand_over(
-        self, ill: Sequence[int], log: Sightings, *, since: float, until: float, published: float
+        self,
+        ill: Sequence[int],
+        log: Sightings,
+        *,
+        since: float,
+        until: float,
+        published: float,
+        at_once: bool = False,
     ) -> None:
         """Let diagnosed people upload what they heard in [since, until); nothing is published."""
-        del published
+        del published, at_once
         mine = of_phones(log, ill)
         self.reported = mine.take((mine.time >= since) & (mine.time < until))
 
@@ -98,8 +106,16 @@ class BlueTraceDeployment(_ServerMade):
         self.ring = KeyRing((FIRST_DAY, streams.entropy("ring")(32)))
         self._ivs = streams.entropy("ivs")
         self.issuer = TempIDIssuer(self.ring, entropy=self._ivs)
+        # Of the service that issues batches only ``batch`` is used, which stores nothing.
+        nothing = cast("Any", None)
+        self._service = Issuance(self.issuer, nothing, self.ring, nothing, nothing, nothing)
         entropy = streams.entropy("users")
         self.users = [new_user_id(entropy) for _ in range(phones)]
+
+    def next_change(self, phone: int, after: float) -> float:
+        """Return the end of the current TempID, as the authority's service issues batches."""
+        batch = self._service.batch(self.users[phone], after + BLUETRACE.early_start_s)
+        return float(next(tempid.expiry for tempid in batch.tempids if tempid.expiry > after))
 
     def opened(self, archive: Sightings) -> Sightings:
         """Return what the server believes; the peer is the number of the person's phone."""
@@ -128,6 +144,8 @@ class RobertDeployment(_ServerMade):
         day_keys = {day: entropy(24) for day in range(FIRST_DAY - 1, FIRST_DAY + days + 2)}
         self.server = robert.ServerKeys(day_keys, entropy(32))
         self.registered = robert.Registrations.new(phones, entropy)
+        self._hellos: dict[tuple[int, int], str] = {}
+        self._tuples: dict[int, tuple[Bytes2D, Bytes2D]] = {}
 
     def opened(self, archive: Sightings) -> Sightings:
         """Return what the server believes; the peer is the number of the phone's id."""
@@ -158,20 +176,42 @@ class RobertDeployment(_ServerMade):
         held = self._held(archive, phone, first, _ROBERT_AHEAD_DAYS)
         return held.take(held.time >= now)
 
+    def tokens(self, sender: Ints, sent: Floats) -> list[str]:
+        """Return the HELLOs; each is made alone, for it costs a MAC."""
+        slots = ((sent - BEGIN) // RENEWED_S).astype(np.int64)
+        return [
+            self._hello(phone, slot)
+            for phone, slot in zip(sender.tolist(), slots.tolist(), strict=True)
+        ]
+
+    def _hello(self, phone: int, slot: int) -> str:
+        known = self._hellos.get((phone, slot))
+        if known is None:
+            second = slot * RENEWED_S
+            day, within = divmod(second, SECONDS_PER_DAY)
+            ecc, ebid = (rows[phone, within // robert.EPOCH_S] for rows in self._tuples_of(day))
+            time, mac_key = robert.ntp_of(BEGIN + second), self.registered.mac_keys[phone]
+            said = robert.hello(int(ecc[0]), ebid.tobytes(), time, mac_key)
+            known = self._hellos[phone, slot] = said.hex()
+        return known
+
+    def _tuples_of(self, day: int) -> tuple[Bytes2D, Bytes2D]:
+        """Return country codes and EBIDs, (phones, epochs, 1 and 8): a day's are made together."""
+        known = self._tuples.get(day)
+        if known is None:
+            each = SECONDS_PER_DAY // robert.EPOCH_S
+            begin = self.server.epoch_of(BEGIN + day * SECONDS_PER_DAY)
+            epochs = np.tile(begin + np.arange(each), self.phones)
+            ids = np.repeat(self.registered.id, each)
+            ebid = robert.ebids(self.server.day_keys[FIRST_DAY + day], epochs, ids)
+            ecc = robert.country_codes(self.server.federation, ebid, self.server.country)
+            known = ecc.reshape(self.phones, each, 1), ebid.reshape(self.phones, each, 8)
+            self._tuples[day] = known
+        return known
+
     def _make(self, phone: int, day: int) -> list[str]:
-        begin = BEGIN + day * SECONDS_PER_DAY
-        epochs = self.server.epoch_of(begin) + np.arange(SECONDS_PER_DAY // robert.EPOCH_S)
-        ids = np.broadcast_to(self.registered.id[phone], len(epochs))
-        ebid = robert.ebids(self.server.day_keys[FIRST_DAY + day], epochs, ids)
-        ecc = robert.country_codes(self.server.federation, ebid, self.server.country)[:, 0]
-        mac_key = self.registered.mac_keys[phone]
-        texts = []
-        for second in range(0, SECONDS_PER_DAY, RENEWED_S):
-            epoch = second // robert.EPOCH_S
-            time = robert.ntp_of(begin + second)
-            said = robert.hello(int(ecc[epoch]), ebid[epoch].tobytes(), time, mac_key)
-            texts.append(said.hex())
-        return texts
+        each = SECONDS_PER_DAY // RENEWED_S
+        return [self._hello(phone, day * each + slot) for slot in range(each)]
 
 
 class DesireDeployment(DayTokens):
@@ -216,9 +256,17 @@ class DesireDeployment(DayTokens):
         return heard_log(heard, texts)
 
     def hand_over(
-        self, ill: Sequence[int], log: Sightings, *, since: float, until: float, published: float
+        self,
+        ill: Sequence[int],
+        log: Sightings,
+        *,
+        since: float,
+        until: float,
+        published: float,
+        at_once: bool = False,
     ) -> None:
         """Let diagnosed people report their exposure tokens of [since, until)."""
+        del at_once
         reports = [
             self._tracing.report(None, of_phones(log, [phone]), since, until) for phone in ill
         ]

@@ -20,8 +20,10 @@ from simulations.attacks.expectations import (
 )
 from simulations.attacks.library import ATTACKS
 from simulations.attacks.playback import replayed
+from simulations.attacks.receivers import track_of
 from simulations.attacks.rows import AttackRow, AttackSettings
 from simulations.attacks.summary import rows_of
+from simulations.attacks.town import SIDE, SmallTown
 from simulations.streams import Streams
 from tracetogether.cli import cli
 from tracetogether.cli.simulate_attack import attack_protocols
@@ -166,3 +168,82 @@ def test_the_summary_has_the_cheap_exact_rows_of_a_protocol() -> None:
     assert rows["last_accepted_s"] == 7799
     assert rows["edges_known"] == 0
     assert 0.06 < rows["linked_share"] < 0.08
+
+
+def test_more_receivers_hear_more_and_name_longer_tracks() -> None:
+    few, many = (played("sniffers", "gaen", repeats=6, sniffers=count) for count in (40, 400))
+    assert few["heard_by"].value < many["heard_by"].value
+    low_cost = played("sniffers", "dp3t-low-cost", repeats=6, sniffers=400)
+    private = played("sniffers", "bluetrace", repeats=6, sniffers=400)
+    assert low_cost["joined_track"].value == 1 == private["joined_by_server"].value
+    assert private["joined_track"].value == 0 == private["linked_pairs"].value
+    assert private["joined_by_token"].value < many["joined_track"].value < 1
+    assert many["linked_pairs"].value < 0.3
+
+
+def test_a_track_counts_receivers_of_the_most_common_name() -> None:
+    names = Labels.encode(["a", "a", "b", "a"])
+    track = track_of(names, np.array([7, 8, 7, 7, 9]), np.array([0, 1, 2, 3]), 5)
+    assert (track.receivers, track.joined, track.share) == (3, 2, 2 / 3)
+    assert track.pairs == 6 / 20
+
+
+def test_ways_of_the_town_are_walked_on_streets() -> None:
+    chance = Streams(1).generator("town")
+    town = SmallTown.build(6, 2, chance)
+    times, places = town.passes(3)
+    assert (np.diff(times) >= 0).all()
+    row, column = np.divmod(places, SIDE)
+    assert set(np.abs(np.diff(row)) + np.abs(np.diff(column))) == {0, 1}
+    assert {int(town.home[3]), int(town.work[3])} <= set(places.tolist())
+    first, second, at = town.meetings(chance)
+    assert (first < second).all()
+    assert at.min() >= BEGIN
+    assert at.max() < BEGIN + 2 * SECONDS_PER_DAY
+
+
+@pytest.mark.parametrize("name", ["bluetrace", "robert", "gaen"])
+def test_moments_of_change_tell_phones_apart_only_where_each_has_its_own(name: str) -> None:
+    rows = played("change", name, repeats=4, people=40)
+    assert is_expected(rows["picked_same_day"])
+    assert rows["picked_next_day"].value < 0.2
+    assert (rows["picked_same_day"].value > 0.9) == (name == "bluetrace")
+
+
+@pytest.mark.parametrize("name", PROTOCOLS)
+def test_a_relay_alarms_in_the_direction_of_the_report(name: str) -> None:
+    rows = played("relay", name, people=20)
+    assert all(row.value == row.expected for row in rows.values())
+    assert rows["alarms_two_way"].value == 20
+
+
+def test_a_slow_relay_is_refused_where_time_is_bound_tightly() -> None:
+    alarms = {
+        name: played("relay", name, people=20, latency_s=1_200)["alarms_two_way"].value
+        for name in ("bluetrace", "robert", "gaen", "dp3t-unlinkable")
+    }
+    assert alarms == {"bluetrace": 0, "robert": 0, "gaen": 20, "dp3t-unlinkable": 0}
+
+
+@pytest.mark.parametrize("name", PROTOCOLS)
+def test_a_clock_set_back_alarms_where_keys_are_public(name: str) -> None:
+    rows = played("clock", name)
+    assert [row.value for row in rows.values()] == [row.expected for row in rows.values()]
+
+
+@pytest.mark.parametrize("name", PROTOCOLS)
+def test_a_changed_claim_moves_a_phone_nearer_unless_the_server_leaves_it_out(name: str) -> None:
+    rows = played("power", name, people=20, gain_db=12)
+    moved = rows["moved_db"]
+    assert moved.expected is None or moved.value == pytest.approx(moved.expected)
+    assert (moved.value > 20) == (name != "robert")
+    assert (rows["alarms_10m_claim"].value == 1) == (name != "robert")
+    assert rows["alarms_10m"].value < 0.3 < rows["alarms_10m_loud"].value
+
+
+def test_more_gain_alarms_more_people() -> None:
+    alarms = [
+        played("power", "gaen", people=40, gain_db=gain)["alarms_10m_loud"].value
+        for gain in (0, 8, 16)
+    ]
+    assert alarms[0] < alarms[1] < alarms[2]

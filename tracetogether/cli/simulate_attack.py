@@ -21,6 +21,10 @@ _LIMITS: Final[dict[str, tuple[str, float, float]]] = {
     "sightings": ("Sightings of each victim.", 2, 100_000),
     "people": ("People of a town or crowd.", 20, 5_000),
     "uploads": ("Share of the people who fall ill and report.", 0, 1),
+    "sniffers": ("Receivers in a town.", 1, 1_000),
+    "gain_db": ("How much louder than a phone the attacker sends, dB.", 0, 40),
+    "stay_min": ("How long the attacker stays, minutes.", 1, 600),
+    "latency_s": ("How long a relay takes, seconds.", 0, 100_000),
 }
 """Setting -> its help, its least and its greatest value."""
 
