@@ -368,7 +368,7 @@ def test_another_authoritys_tempids_are_foreign_and_damage_is_not(world: World, 
         NOON,
     )
     assert receipt.accepted == len(good) + 1
-    assert dict(receipt.rejected) == {Rejection.FOREIGN: 2, Rejection.FAILED_DECRYPTION: 4}
+    assert dict(receipt.rejected) == {Rejection.FOREIGN_UNKNOWN: 2, Rejection.FAILED_DECRYPTION: 4}
 
 
 def test_a_right_pin_whose_log_came_in_says_when_and_to_nobody_else(

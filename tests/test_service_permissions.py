@@ -246,6 +246,38 @@ CALLS: dict[str, tuple[Action, Act]] = {
         Action.ADD_OPERATOR,
         lambda service, by: service.operator_import.run([], NOON, by=by),
     ),
+    "partners.address_is": (
+        Action.CHANGE_PARTNERS,
+        lambda service, by: service.partners.address_is("NONE", "", NOON, by=by),
+    ),
+    "record_sending.all_outgoing": (
+        Action.LIST_PARTNERS,
+        lambda service, by: service.record_sending.all_outgoing(by=by),
+    ),
+    "record_sending.export": (
+        Action.EXCHANGE_RECORDS,
+        lambda service, by: service.record_sending.export("NONE", NOON, by=by),
+    ),
+    "record_sending.of_case": (
+        Action.SHOW_CASE,
+        lambda service, by: service.record_sending.of_case(CASE, by=by),
+    ),
+    "record_taking.all_answers": (
+        Action.LIST_PARTNERS,
+        lambda service, by: service.record_taking.all_answers(by=by),
+    ),
+    "record_taking.all_taken": (
+        Action.LIST_PARTNERS,
+        lambda service, by: service.record_taking.all_taken(by=by),
+    ),
+    "record_taking.export_answers": (
+        Action.EXCHANGE_RECORDS,
+        lambda service, by: service.record_taking.export_answers("NONE", NOON, by=by),
+    ),
+    "record_taking.from_file": (
+        Action.EXCHANGE_RECORDS,
+        lambda service, by: service.record_taking.from_file(b"", NOON, by=by),
+    ),
     "partners.add": (
         Action.CHANGE_PARTNERS,
         lambda service, by: service.partners.add(b"", NOON, days=1, by=by),
@@ -398,7 +430,12 @@ NO_CALLER = {
     *("restrictions.state", "restrictions.found", "restrictions.shown"),
     *("restrictions.without_evidence", "appeals.open", "appeals.of_user"),
     "figures.restriction_figures",
-    *("partners.rows", "partners.revoked", "partners.own_fingerprint"),
+    *("partners.rows", "partners.revoked", "partners.own_fingerprint", "partners.for_records"),
+    # partners sign their messages instead
+    *("record_taking.check_address", "record_taking.from_partner", "record_taking.answers_for"),
+    *("record_sending.pack", "record_sending.to_send", "record_sending.greeting"),
+    *("record_sending.sent", "record_sending.failed", "record_sending.note"),
+    *("record_sending.known_partners", "record_sending.handed_to"),
     *("limits.count", "tracing.found", "tracing.concerned", "tracing.policy"),
 }
 """Methods that act for no caller."""

@@ -326,6 +326,14 @@ GIVEN_A_DAY: Final = 100  # papers and charge codes by one operator: a desk has 
 CHARGE_TRIES_AN_HOUR: Final = 10  # of one phone; a code has 50 bits
 PIN_TRIES_AN_HOUR: Final = 200  # of one user, over all PINs
 UPLOAD_ANSWER_STEP_S: Final = 0.25  # an upload is answered at a multiple of it; most at the first
+RECORDS_A_BATCH: Final = 5_000  # at most, of those that are handed to a partner
+RECORDS_STEP_S: Final = 10  # times are rounded to it: a partner can't tell one log by its seconds
+RECORDS_ANSWER_STEP: Final = 5  # answers are counts, cut to a multiple of it
+BATCHES_OF_PARTNER_A_DAY: Final = 200  # taken from one partner: a million records
+REFUSED_RECORDS_AN_HOUR: Final = 60  # from one address, of strangers: then they are not read
+BATCHES_KNOWN_S: Final = (
+    25 * 86_400
+)  # the digest of a batch is kept so long: TempIDs open no longer
 UPLOADS_AN_HOUR: Final = 20  # of one user, begun, pretended ones too: one, and tries after faults
 PIN_ALERT_A_MINUTE: Final = 60  # refused PINs of all users together: somebody is guessing
 PIN_SLOWED_A_MINUTE: Final = 20  # refused PINs from one address or IPv6 /64: it is slowed down

@@ -17,4 +17,5 @@ class Rejection(Enum):
     WITHDRAWN = "withdrawn"
     QUARANTINED = "quarantined"
     TWO_PLACES = "two_places"
-    FOREIGN = "foreign"
+    FOREIGN = "foreign"  # a partner's: handed over to it
+    FOREIGN_UNKNOWN = "foreign_unknown"  # of an authority that is no partner

@@ -1,8 +1,10 @@
-"""Finds which of many tokens occur among known ones: a bitmap first, then a binary search.
+"""Finds which of many tokens occur among known ones: two bitmaps first, then a binary search.
 
-A token is random, so that its first bits spread the tokens evenly over a bitmap. With 32 or more
-places for each known token, the bitmap refuses all but one in 32 of the others at the cost of one
-memory access each. The rest is searched for in sorted 64-bit prefixes and compared in full.
+A token is random, so that its first bits spread the tokens evenly over a bitmap. A small bitmap
+stays in the cache nearest to the processor, whatever else runs there; with 4 or more places for
+each known token it refuses all but one in 4 or more of the others at the cost of one access each.
+A second one, of the next 32 bits, has a bit in place of a byte for each of 32 or more places. The
+rest is searched for in sorted 64-bit prefixes and compared in full.
 """
 
 from dataclasses import dataclass
@@ -11,12 +13,16 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from tracetogether.units import Bytes2D, Ints
+from tracetogether.units import Bools, Bytes2D, Ints
 
-_LEAST_BITS: Final = 16
-_MOST_BITS: Final = 26  # a bitmap of 64 MB
-_SPARE_BITS: Final = 5  # a bitmap that stays in a cache beats one that refuses more
+_LEAST_BITS: Final = 13
+_MOST_BITS: Final = 26  # bitmaps of 64 MB and of 8
+_SPARE_BITS: Final = 2
+_SECOND_SPARE_BITS: Final = 5
 _PREFIX_BYTES: Final = 8
+_EIGHT: Final = np.uint32(3)
+_WITHIN_EIGHT: Final = np.uint8(7)
+_ONE: Final = np.uint8(1)
 
 Prefixes = npt.NDArray[np.uint64]
 
@@ -62,10 +68,11 @@ class TokenIndex:
         self._prefixes = prefixes[self._order]
         self._padded = np.append(self._prefixes, np.uint64(0))  # past the end is no hit, or is one
         self._tokens = tokens[self._order]
-        wanted = len(tokens).bit_length() + _SPARE_BITS
-        self._shift = np.uint32(32 - min(max(wanted, _LEAST_BITS), _MOST_BITS))
-        self._bitmap = np.zeros(1 << int(32 - self._shift), dtype=bool)
-        self._bitmap[_heads(tokens) >> self._shift] = True
+        words = _words(tokens)
+        self._shift = _shift_of(len(tokens), _SPARE_BITS)
+        self._bytes = _bitmap(words[:, 0], self._shift)
+        self._second_shift = _shift_of(len(tokens), _SECOND_SPARE_BITS)
+        self._bits = np.packbits(_bitmap(words[:, 1], self._second_shift), bitorder="little")
 
     def __len__(self) -> int:
         return len(self._order)
@@ -79,7 +86,12 @@ class TokenIndex:
         if candidates.shape[1] != self._width:
             msg = f"candidates have {candidates.shape[1]} bytes, the known tokens {self._width}"
             raise ValueError(msg)
-        maybe = np.flatnonzero(self._bitmap[(_heads(candidates) >> self._shift).astype(np.int64)])
+        words = _words(candidates)
+        place = (words[:, 0] >> self._shift).astype(np.int64)
+        maybe = np.flatnonzero(self._bytes.take(place, mode="clip"))  # none is past the end
+        bit = words[maybe, 1] >> self._second_shift
+        eight = self._bits.take((bit >> _EIGHT).astype(np.int64), mode="clip")
+        maybe = maybe[(eight >> (bit.astype(np.uint8) & _WITHIN_EIGHT) & _ONE).view(bool)]
         wanted = _prefixes(candidates[maybe])
         first = np.searchsorted(self._prefixes, wanted, side="left")
         hit = np.flatnonzero(self._padded[first] == wanted)
@@ -91,12 +103,24 @@ class TokenIndex:
         return TokenPairs(candidate[same], self._order[place[same]])
 
 
-def _heads(tokens: Bytes2D) -> npt.NDArray[np.uint32]:
-    """Return the first four bytes of each token as one number."""
+def _words(tokens: Bytes2D) -> npt.NDArray[np.uint32]:
+    """Return the first bytes of each token as numbers of four bytes, two or more of them."""
     whole = np.ascontiguousarray(tokens)
     if whole.shape[1] % 4:
-        return np.ascontiguousarray(whole[:, :4]).view("<u4").ravel()
-    return whole.view("<u4")[:, 0]
+        whole = np.ascontiguousarray(whole[:, :_PREFIX_BYTES])
+    return whole.view("<u4")
+
+
+def _shift_of(known: int, spare_bits: int) -> np.uint32:
+    """Return by how many bits to shift a word, so that a bitmap of the rest has room to spare."""
+    wanted = known.bit_length() + spare_bits
+    return np.uint32(32 - min(max(wanted, _LEAST_BITS), _MOST_BITS))
+
+
+def _bitmap(words: npt.NDArray[np.uint32], shift: np.uint32) -> Bools:
+    found = np.zeros(1 << int(32 - shift), dtype=bool)
+    found[words >> shift] = True
+    return found
 
 
 def _prefixes(tokens: Bytes2D) -> Prefixes:

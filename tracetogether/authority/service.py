@@ -20,6 +20,8 @@ from tracetogether.authority.desk.merging import Merging
 from tracetogether.authority.desk.policies import CallPolicies
 from tracetogether.authority.desk.unmerging import Unmerging
 from tracetogether.authority.desk.views import Desk
+from tracetogether.authority.handover.sending import RecordSending
+from tracetogether.authority.handover.taking import RecordTaking
 from tracetogether.authority.intake.issuance import Issuance
 from tracetogether.authority.intake.pins import PINS_A_DAY, PinRules, Pins
 from tracetogether.authority.intake.uploads import Intake
@@ -88,6 +90,8 @@ class Authority:
     figures: PublicFigures
     open_data: OpenData
     partners: Partners
+    record_sending: RecordSending
+    record_taking: RecordTaking
     limits: Limits
     tallies: Tallies
     audit: Audit
@@ -143,7 +147,20 @@ class Authority:
             days=days,
             on_close=lambda case_id, now, by: case_endings.closed(case_id, now, by.name),
         )
-        logs = Logs(keys=keys, issuer=issuer, store=store, days=days)
+        partners = Partners(store=store, audit=audit, organisation=name)
+        record_sending = RecordSending(
+            keys=keys,
+            organisation=name,
+            partners=partners,
+            issuer=issuer,
+            store=store,
+            audit=audit,
+            days=days,
+            entropy=entropy,
+        )
+        logs = Logs(
+            keys=keys, issuer=issuer, store=store, days=days, handed=record_sending.handed_to
+        )
         tracing = Tracing(logs=logs, store=store, audit=audit, entropy=entropy)
         notes = Notes(keys=keys, store=store.desk, audit=audit, entropy=entropy)
         desk = Desk(keys=keys, casework=casework, store=store.desk, notes=notes, days=days)
@@ -188,7 +205,6 @@ class Authority:
             days=days,
         )
         purge = Purge(keys=keys, save_keys=save_keys, store=store, audit=audit, days=days)
-        partners = Partners(store=store, audit=audit, organisation=name)
         return cls(
             access=Access(store),
             staff=staff,
@@ -215,6 +231,8 @@ class Authority:
                 store=store,
                 audit=audit,
                 entropy=entropy,
+                partners=record_sending.known_partners,
+                on_foreign=record_sending.note,
             ),
             tracing=tracing,
             graphs=ContactGraphs(tracing=tracing, store=store),
@@ -261,6 +279,18 @@ class Authority:
             figures=PublicFigures(store=store, restrictions=restrictions, days=days),
             open_data=OpenData(keys=keys, store=store, audit=audit, organisation=name, days=days),
             partners=partners,
+            record_sending=record_sending,
+            record_taking=RecordTaking(
+                keys=keys,
+                organisation=name,
+                partners=partners,
+                issuer=issuer,
+                store=store,
+                audit=audit,
+                limits=limits,
+                days=days,
+                entropy=entropy,
+            ),
             limits=limits,
             tallies=tallies,
             audit=audit,

@@ -8,6 +8,7 @@ from tracetogether.cbor import read_cbor
 from tracetogether.errors import UnreadableMessageError
 
 ISSUER: Final = 1
+AUDIENCE: Final = 3
 EXPIRES: Final = 4
 NOT_BEFORE: Final = 5
 ISSUED: Final = 6
@@ -19,6 +20,8 @@ OWN_TRUST_LIST: Final = -2
 OWN_REVOCATIONS: Final = -3
 OWN_WARNINGS: Final = -4
 OWN_TRIPS: Final = -5
+OWN_RECORDS: Final = -6
+OWN_ANSWERS: Final = -7
 
 _LATEST: Final = 253_402_300_800  # year 10000: dates of Python end there
 _MOST_TEXT: Final = 200

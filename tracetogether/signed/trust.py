@@ -34,11 +34,12 @@ NZ_PASS: Final = "nz-pass"  # noqa: S105 - New Zealand's
 TRUST: Final = "trust"  # trust lists
 REVOCATIONS: Final = "revocations"  # lists of revoked passes
 WARNINGS: Final = "warnings"
-RECORDS: Final = "records"
+RECORDS: Final = "records"  # what is handed to another authority, and its answers
+SEALED_RECORDS: Final = "records-sealed"  # signs nothing: records are sealed to this key
 PURPOSES: Final = frozenset(
     (
         PASS, DCC_TEST, DCC_VACCINATION, DCC_RECOVERY, NZ_PASS,
-        TRUST, REVOCATIONS, WARNINGS, RECORDS,
+        TRUST, REVOCATIONS, WARNINGS, RECORDS, SEALED_RECORDS,
     )
 )  # fmt: skip
 

@@ -12,6 +12,7 @@ from tracetogether.adapters.sql_store.charges import ChargeTables
 from tracetogether.adapters.sql_store.databases import Database, Sqlite, database_of
 from tracetogether.adapters.sql_store.declarations import DeclarationTables
 from tracetogether.adapters.sql_store.desk import DeskTables
+from tracetogether.adapters.sql_store.handovers import HandoverTables
 from tracetogether.adapters.sql_store.intake import IntakeTables
 from tracetogether.adapters.sql_store.migrating import check_empty, check_revision, migrate
 from tracetogether.adapters.sql_store.open_data import OpenDataTables
@@ -44,6 +45,7 @@ class SqlStore(AccessTables, CaseTables, IntakeTables, OversightTables):
         self.declarations = DeclarationTables(database, transactions)
         self.presence = PresenceTables(database, transactions)
         self.open_data = OpenDataTables(database, transactions)
+        self.handing = HandoverTables(database, transactions)
 
     @classmethod
     def create(cls, place: Path | str, *, name: str) -> Self:

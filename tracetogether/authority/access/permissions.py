@@ -84,6 +84,7 @@ class Action(Enum):
     CONFIRM_PARTNER = "confirm a partner that another person added"
     SHOW_OPEN_DATA = "see the figures for everybody before they are published"
     PUBLISH_OPEN_DATA = "publish figures for everybody, or stop that"
+    EXCHANGE_RECORDS = "carry records to partners and from them, as files"
     LIST_OPERATORS = "list operators"
     ADD_OPERATOR = "add an operator"
     DISABLE_OPERATOR = "disable an operator"
@@ -146,6 +147,7 @@ PERMISSIONS: Final[Mapping[Action, frozenset[Role]]] = MappingProxyType(
         Action.CONFIRM_PARTNER: _roles(Role.KEYHOLDER, Role.SUPERVISOR),
         Action.SHOW_OPEN_DATA: _roles(Role.SUPERVISOR, Role.AUDITOR),
         Action.PUBLISH_OPEN_DATA: _roles(Role.SUPERVISOR),
+        Action.EXCHANGE_RECORDS: _roles(Role.KEYHOLDER, Role.SUPERVISOR),
         Action.LIST_OPERATORS: _roles(Role.ADMIN),
         Action.ADD_OPERATOR: _roles(Role.ADMIN),
         Action.DISABLE_OPERATOR: _roles(Role.ADMIN),

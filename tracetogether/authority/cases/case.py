@@ -48,6 +48,8 @@ class Case:
         unconfirmed: whether a tracer opened it for a contact, and neither an issuer has confirmed
             it nor a log has come in with a PIN. Until then no other case's log is used for it.
         version: counts the changes by people; a form sends the version that it shows.
+        origin: code of the partner whose cases' records it holds; "" for a case of our own. Nobody
+            here knows whose cases those are: ``user_id`` is a number that belongs to nobody.
     """
 
     case_id: str
@@ -63,6 +65,7 @@ class Case:
     known_contact: bool = False
     unconfirmed: bool = False
     version: int = 1
+    origin: str = ""
 
     @property
     def first_day(self) -> int:

@@ -168,6 +168,10 @@ class Merging:
         if CaseState.MERGED in {gone.state, stays.state}:
             msg = "one of the cases was merged already: name the case that it was merged into"
             raise ConflictError(msg, "case-merged-already")
+        for case in (gone, stays):
+            if case.origin:
+                msg = "the case holds records that {organisation} handed over: it is of no person"
+                raise ConflictError(msg, "case-of-partner", organisation=case.origin)
         before = {kept.contact_id: kept for kept in self.store.desk.contacts_of([case_id])}
         joins, clashes = self._take_contacts(before, into, now)
         joined = {join.gone for join in joins}

@@ -1,8 +1,8 @@
 """From an uploaded log to who was heard when: every record opened, or rejected with a reason."""
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Container, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from itertools import compress
 from typing import Final
 
@@ -70,12 +70,14 @@ class OpenedLog:
         decryptions: how many decryptions were tried.
         heard: the TempIDs of the believed records, each once, and when it was
             heard last (epoch seconds).
+        foreign: partner's code -> which records (rows of the file's well-formed ones) are its.
     """
 
     sightings: Sightings
     rejected: Mapping[Rejection, int]
     decryptions: int
     heard: Mapping[str, float]
+    foreign: Mapping[str, Ints] = field(default_factory=dict)
 
     @property
     def records(self) -> int:
@@ -91,6 +93,8 @@ def open_log(
     received_at: float,
     keys: KeyRing | None = None,
     registered: Callable[[Sequence[str]], set[str]] | None = None,
+    partners: Container[str] = (),
+    several_phones: bool = False,
 ) -> OpenedLog:
     """Open all TempIDs of one uploaded log; see ``open_logs`` for the reasons of rejections.
 
@@ -101,6 +105,8 @@ def open_log(
         received_at: epoch seconds; the same log gives the same answer whenever it is opened.
         keys: knows which days are quarantined; None if none is, or if they shall be believed.
         registered: returns which of some user ids are users; None if all are.
+        partners: codes of the authorities that records are handed over to.
+        several_phones: the records are of several phones, with rounded times, as a partner's.
     """
     opened = open_logs(
         Labels.encode(records.token),
@@ -112,6 +118,8 @@ def open_log(
         received_at=received_at,
         keys=keys,
         registered=registered,
+        partners=partners,
+        several_phones=several_phones,
     )
     rejected = opened.rejected
     if records.malformed:
@@ -125,6 +133,7 @@ def open_log(
         heard=dict(heard),
         rejected=dict(rejected),
         decryptions=opened.decryptions,
+        foreign=_by_partner(records.organisation, opened.codes),
     )
 
 
@@ -139,11 +148,14 @@ def open_logs(
     received_at: float,
     keys: KeyRing | None = None,
     registered: Callable[[Sequence[str]], set[str]] | None = None,
+    partners: Container[str] = (),
+    several_phones: bool = False,
 ) -> OpenedRecords:
     """Open the TempIDs of n records of any number of logs, each at its record's time.
 
     A record is rejected if its TempID does not open or was out of its window (one that says that it
-    is another authority's is foreign: a TempID has no mark of who issued it), if the keys of that
+    is another authority's is foreign: a TempID has no mark of who issued it; of an authority that
+    is no partner it is unknown and goes nowhere), if the keys of that
     day are quarantined, if it is the uploader's own (a phone that heard itself, or a relay), if
     its RSSI is none, if it lies further back than a phone keeps records or after the upload
     was received, if it is one of too many of that person in a second or one of too many
@@ -159,11 +171,16 @@ def open_logs(
         received_at: epoch seconds.
         keys: knows which days are quarantined; None if none is, or if they shall be believed.
         registered: returns which of some user ids are users; None if all are.
+        partners: codes of the authorities that records are handed over to.
+        several_phones: a log is of several phones, with rounded times: how many records there are
+            in a second says nothing.
     """
     opened = _open_each_token_once(token, time, issuer)
     codes = opened.rejection.copy()
     foreign = _foreign(token, organisation, codes, issuer.authority)
-    codes[foreign] = REJECTIONS.index(Rejection.FOREIGN)
+    handed = np.array([name.strip() in partners for name in organisation.names] + [False])
+    codes[foreign] = REJECTIONS.index(Rejection.FOREIGN_UNKNOWN)
+    codes[foreign & handed[organisation.codes]] = REJECTIONS.index(Rejection.FOREIGN)
     # Where several reasons apply, OpenTrace's own come first.
     for reason, applies in (
         (Rejection.SELF_TEMPID, _same(opened.user, uploader)),
@@ -176,10 +193,20 @@ def open_logs(
         (Rejection.WITHDRAWN, _withdrawn(opened.user, registered)),
     ):
         codes[(codes == ACCEPTED) & applies] = REJECTIONS.index(reason)
-    believed = np.flatnonzero(codes == ACCEPTED)
+    believed = np.flatnonzero((codes == ACCEPTED) & (not several_phones))
     crowded = _too_many(time[believed], uploader.take(believed), opened.user.take(believed))
     codes[believed[crowded]] = REJECTIONS.index(Rejection.IMPLAUSIBLE)
     return OpenedRecords(opened.user, codes, opened.decryptions)
+
+
+def _by_partner(organisation: Labels, codes: Codes) -> dict[str, Ints]:
+    """Return partner's code -> the rows of its records."""
+    rows = np.flatnonzero(codes == REJECTIONS.index(Rejection.FOREIGN))
+    found: dict[str, list[Ints]] = {}
+    for code in np.unique(organisation.codes[rows]).tolist():
+        of_code = rows[organisation.codes[rows] == code]
+        found.setdefault(organisation.names[code].strip(), []).append(of_code)
+    return {name: np.sort(np.concatenate(parts)) for name, parts in found.items()}
 
 
 def _open_each_token_once(token: Labels, times: Floats, issuer: TempIDIssuer) -> OpenedTempIDs:

@@ -23,6 +23,7 @@ from tracetogether.crypto import equal, hmac_sha256
 from tracetogether.errors import (
     AccessDeniedError,
     AuthorityError,
+    ConflictError,
     InvalidUploadError,
     NotFoundError,
     RateLimitedError,
@@ -163,9 +164,13 @@ class Pins:
         Raises:
             AccessDeniedError: ``by`` may not issue PINs.
             NotFoundError: the case was deleted.
+            ConflictError: the case holds a partner's records: it has no phone here.
             RateLimitedError: all PINs of this UTC day are issued.
         """
         by.require(Action.ISSUE_PIN)
+        if case.origin:
+            msg = "the case holds records that {organisation} handed over: no phone here is its own"
+            raise ConflictError(msg, "case-of-partner", organisation=case.origin)
         pin = new_pin(self.entropy)
         day = utc_day(now)
         if self.limits.add(_GIVEN_OUT, "", now) > self.rules.a_day:

@@ -2,17 +2,19 @@
 
 import os
 import zlib
-from collections.abc import Mapping
+from collections.abc import Callable, Container, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Final
 
 from tracetogether.authority.access.audit import Audit
+from tracetogether.authority.cases.case import Case
 from tracetogether.authority.intake.opening import open_log
 from tracetogether.authority.intake.pins import Pins, SpentPinError
 from tracetogether.authority.intake.store import IntakeStore
+from tracetogether.authority.partners.records import ForeignRecords
 from tracetogether.bluetrace.tempid import TempIDIssuer
-from tracetogether.bluetrace.upload import parse_upload
+from tracetogether.bluetrace.upload import UploadRecords, parse_upload
 from tracetogether.bluetrace.upload_token import UploadToken, UploadTokens
 from tracetogether.crypto import IV_BYTES, KEY_BYTES, Aead, equal, sha256
 from tracetogether.errors import (
@@ -25,7 +27,7 @@ from tracetogether.errors import (
 from tracetogether.keyring import KeyRing
 from tracetogether.parameters import MAX_UPLOAD_BYTES, UPLOAD_TOKEN_LIFETIME_S
 from tracetogether.rejection import Rejection
-from tracetogether.units import Entropy, utc_day
+from tracetogether.units import Entropy, Ints, utc_day
 
 SHA256_BYTES: Final = 32
 CHAFF_CASE: Final = "----------"
@@ -34,6 +36,7 @@ _TOKEN_ID: Final = b"tracetogether/v1/upload-token-id/"
 _PURPOSE: Final = "upload-key"
 _PRETENDED: Final = "uploads-pretended"
 _RECEIVED: Final = "this log was already received: there is nothing more to do"
+_MAPS_OF_CBOR: Final = bytes(range(0xA0, 0xB8))  # first bytes that no JSON has
 _ANY_HEADER: Final = 32 + zlib.MAX_WBITS  # zlib or gzip, whichever it is
 
 
@@ -69,9 +72,17 @@ class UploadReceipt:
     case_id: str = ""
 
 
+OnForeign = Callable[[Case, SealedUpload, UploadRecords, Mapping[str, Ints]], None]
+"""Gets a case, its new log, the log's records, and which of them are each partner's."""
+
+
 @dataclass(frozen=True, slots=True)
 class Intake:
-    """Exchanges PINs for upload tokens and takes logs in."""
+    """Exchanges PINs for upload tokens and takes logs in.
+
+    ``partners`` returns the authorities that records are handed over to at a time, and
+    ``on_foreign`` gets the records that are theirs, in the transaction that stores the log.
+    """
 
     keys: KeyRing
     issuer: TempIDIssuer
@@ -80,6 +91,8 @@ class Intake:
     store: IntakeStore
     audit: Audit
     entropy: Entropy = os.urandom
+    partners: Callable[[float], Container[str]] = lambda _now: ()
+    on_foreign: OnForeign | None = None
 
     def redeem_pin(
         self,
@@ -195,11 +208,20 @@ class Intake:
             received_at=now,
             keys=self.keys,
             registered=self.store.registered,
+            partners=self.partners(now),
         )
         receipt = UploadReceipt(
             opened.records, len(opened.sightings), opened.rejected, leave.case_id
         )
-        sealed = self._seal(packed or zlib.compress(body, 1), leave, now)
+        sealed = sealed_upload(
+            packed or zlib.compress(body, 1),
+            token_id=leave.token_id,
+            case_id=leave.case_id,
+            user_id=leave.user_id,
+            now=now,
+            keys=self.keys,
+            entropy=self.entropy,
+        )
         if leave.case_id == CHAFF_CASE:
             self._pretend_to_keep(leave, now)
             return receipt
@@ -217,6 +239,8 @@ class Intake:
                 self.audit.record(
                     "tempid.alert", now, by="clock", subject=leave.case_id, tempids=relayed
                 )
+            if opened.foreign and self.on_foreign is not None:
+                self.on_foreign(case, sealed, records, opened.foreign)
             if case.unconfirmed and self.store.confirm_case(leave.case_id):
                 self.audit.record("case.confirmed", now, by="phone", subject=leave.case_id)
             self.audit.record(
@@ -238,18 +262,36 @@ class Intake:
                 raise ConflictError(_RECEIVED, "log-received")
             self.audit.rehearse("upload.taken", now, by="phone")
 
-    def _seal(self, packed: bytes, leave: UploadToken, now: float) -> SealedUpload:
-        key, iv, own_iv = self.entropy(KEY_BYTES), self.entropy(IV_BYTES), self.entropy(IV_BYTES)
-        bound = _bound_to(leave.token_id, leave.case_id)
-        wrapping = self.keys.aead(_PURPOSE, utc_day(now))
-        return SealedUpload(
-            token_id=leave.token_id,
-            case_id=leave.case_id,
-            user_id=leave.user_id,
-            received_at=now,
-            wrapped_key=iv + wrapping.seal(iv, key, bound),
-            sealed=own_iv + Aead(key).seal(own_iv, packed, bound),
-        )
+
+def sealed_upload(
+    packed: bytes,
+    *,
+    token_id: str,
+    case_id: str,
+    user_id: str,
+    now: float,
+    keys: KeyRing,
+    entropy: Entropy,
+) -> SealedUpload:
+    """Return compressed records, sealed under a key of their own and the key of today."""
+    key, iv, own_iv = entropy(KEY_BYTES), entropy(IV_BYTES), entropy(IV_BYTES)
+    bound = _bound_to(token_id, case_id)
+    wrapping = keys.aead(_PURPOSE, utc_day(now))
+    return SealedUpload(
+        token_id=token_id,
+        case_id=case_id,
+        user_id=user_id,
+        received_at=now,
+        wrapped_key=iv + wrapping.seal(iv, key, bound),
+        sealed=own_iv + Aead(key).seal(own_iv, packed, bound),
+    )
+
+
+def records_in(body: bytes) -> UploadRecords:
+    """Return the records of an upload as it was sealed: a phone's JSON, or a partner's columns."""
+    if body[:1] in _MAPS_OF_CBOR:
+        return ForeignRecords.read(body).to_log("")
+    return parse_upload(body).records
 
 
 def unseal(upload: SealedUpload, keys: KeyRing) -> bytes:

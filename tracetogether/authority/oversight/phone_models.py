@@ -111,7 +111,7 @@ class PhoneModels:
                 continue
             if len(parts) == MOST_LOGS:
                 break
-            part = _pairs_of(self.logs.readable(case.case_id), case.user_id, models, len(parts))
+            part = _pairs_of(self.logs.readable(case), case.user_id, models, len(parts))
             if part is not None:
                 parts.append(part)
         found = _learned(parts, models, least_people)

@@ -13,6 +13,7 @@ from tracetogether.errors import ClockError
 from tracetogether.keyring import KeyRing
 from tracetogether.local_days import UTC_DAYS, LocalDays
 from tracetogether.parameters import (
+    BATCHES_KNOWN_S,
     PURGE_OVERDUE_S,
     RESTRICTIONS,
     RETENTION,
@@ -72,6 +73,8 @@ class Purge:
         - Restrictions, with their appeals, and orders: 21 days after their end; a restriction by an
           order stays as long as the order.
         - Cases: 25 days after they were opened or last given a PIN, later than all their uploads.
+        - Batches to and from partners, and answers: 25 days. Cases of partners go with the number
+          that stands for their people.
         - Follow-ups end after their last day, operators' sessions when idle or too old.
 
         Args:
@@ -99,17 +102,22 @@ class Purge:
         desk, old = self.store.desk, utc_day(now - self.retention.uploads_s)
         with self.audit.atomic():
             self.store.presence.lock()  # first: those who write visits lock it before their rows
+            of_partners = self.store.handing.drop_users_of_partners(
+                now - self.retention.day_keys_days * SECONDS_PER_DAY
+            )
             desk.end_follow_ups(self.days.day(now), now)
             purged = Purged(
                 day_keys=keys_gone,
                 uploads=self.store.drop_uploads(now - self.retention.uploads_s),
                 contact_lists=self.store.drop_contact_lists(now - self.retention.uploads_s),
                 pins=self.store.drop_pins(now),
-                cases=self.store.drop_cases(now - self.retention.day_keys_days * SECONDS_PER_DAY),
+                cases=of_partners
+                + self.store.drop_cases(now - self.retention.day_keys_days * SECONDS_PER_DAY),
                 followed_contacts=desk.drop_contacts(old),
                 notes=desk.drop_notes(old),
                 declarations=self.store.declarations.drop_declarations(old),
             )
+            self.store.handing.drop_old(now - BATCHES_KNOWN_S)
             CaseEndings(self.store, self.audit).deleted(now)
             desk.drop_merges(old)
             self.store.charges.drop_consents(now)

@@ -5,6 +5,7 @@ from __future__ import annotations  # the module that defines Counts imports thi
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Protocol
 
+from tracetogether.authority.handover.store import HandingStore
 from tracetogether.authority.open_data.store import OpenStore
 from tracetogether.authority.presence.store import WarningStore
 from tracetogether.authority.status.charge_store import ChargingStore
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from tracetogether.authority.oversight.statistics import Counts
 
 
-class AuthorityStore(ChargingStore, PassStore, WarningStore, OpenStore, Protocol):
+class AuthorityStore(ChargingStore, PassStore, WarningStore, OpenStore, HandingStore, Protocol):
     """The whole store of an authority; ``SqlStore`` is one."""
 
     @property

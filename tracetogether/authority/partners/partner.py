@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final, Self
 
 from tracetogether.crypto import VerifyingKey, sha256
-from tracetogether.signed.trust import TrustedKey
+from tracetogether.signed.trust import RECORDS, SEALED_RECORDS, TrustedKey
 
 _GROUPS: Final = 8
 _DIGITS: Final = 4
@@ -40,6 +40,7 @@ class Partner:
         confirmed_by: who compared the fingerprint; "" while nobody did, and nothing counts.
         listed_until: until when its newest list holds; None for keys without a list.
         listed_at: when its newest list was made, epoch seconds.
+        address: URL of its service, which records are sent to; "" where files are carried.
     """
 
     organisation: str
@@ -53,6 +54,12 @@ class Partner:
     confirmed_by: str = ""
     listed_until: float | None = None
     listed_at: float = 0
+    address: str = ""
+
+    @property
+    def granted(self) -> frozenset[str]:
+        """The purposes, and with records also the keys that records are sealed to."""
+        return granted(self.purposes)
 
     @property
     def fingerprint(self) -> str:
@@ -66,7 +73,7 @@ class Partner:
         if not self.confirmed_by or now >= ends:
             return
         for row in self.keys:
-            purposes, until = row.purposes & self.purposes, min(row.until_time, ends)
+            purposes, until = row.purposes & self.granted, min(row.until_time, ends)
             if purposes and now < until and row.from_time < until:
                 yield replace(
                     row, purposes=purposes, until_time=until, recognised_s=self.recognised_s
@@ -86,6 +93,7 @@ class Partner:
             "confirmed_by": self.confirmed_by,
             "listed_until": self.listed_until,
             "listed_at": self.listed_at,
+            "address": self.address,
         }
 
     @classmethod
@@ -98,6 +106,11 @@ class Partner:
             "purposes": frozenset(kept["purposes"]),
         }
         return cls(**values)
+
+
+def granted(purposes: frozenset[str]) -> frozenset[str]:
+    """Return which purposes of keys follow from those that operators choose for a partner."""
+    return purposes | {SEALED_RECORDS} if RECORDS in purposes else purposes
 
 
 def partners_out(partners: Iterable[Partner]) -> str:

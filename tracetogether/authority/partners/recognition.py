@@ -17,6 +17,7 @@ from tracetogether.authority.access.store import AccessStore
 from tracetogether.authority.partners.partner import (
     Partner,
     fingerprint,
+    granted,
     partners_in,
     partners_out,
 )
@@ -30,7 +31,16 @@ from tracetogether.errors import (
 )
 from tracetogether.healthcode.passes import NUMBER_BYTES, number_abroad
 from tracetogether.healthcode.revocations import RevocationList
-from tracetogether.signed.trust import PASS, PURPOSES, REVOCATIONS, TRUST, TrustedKey, TrustList
+from tracetogether.signed.trust import (
+    PASS,
+    PURPOSES,
+    RECORDS,
+    REVOCATIONS,
+    SEALED_RECORDS,
+    TRUST,
+    TrustedKey,
+    TrustList,
+)
 from tracetogether.signed.trust_files import read_trust_file
 from tracetogether.units import SECONDS_PER_DAY
 
@@ -42,7 +52,8 @@ MOST_PARTNERS: Final = 200
 MOST_KEYS_OF_A_KID: Final = 3  # of one partner: a gate tries all keys of a kid
 MOST_REVOKED: Final = 200_000  # passes: about 4,000 restricted people of one partner
 _OURS_ALONE: Final = frozenset((TRUST, REVOCATIONS))
-GRANTABLE: Final = PURPOSES - _OURS_ALONE
+_BETWEEN_AUTHORITIES: Final = frozenset((RECORDS, SEALED_RECORDS))  # no gate needs these keys
+GRANTABLE: Final = PURPOSES - _OURS_ALONE - {SEALED_RECORDS}
 """What can be recognised of a partner; it never signs lists for our gates."""
 
 
@@ -69,6 +80,7 @@ class Partners:
         purposes: frozenset[str] = frozenset({PASS}),
         recognised_s: int | None = None,
         organisation: str | None = None,
+        address: str = "",
         by: Caller,
     ) -> Partner:
         """Add a partner. Nothing of it counts until another operator confirms it.
@@ -80,6 +92,7 @@ class Partners:
             purposes: what is recognised of it.
             recognised_s: how old its passes may be, seconds; None takes their own times.
             organisation: its code, if the file doesn't name it.
+            address: URL of its service, which records are sent to; "" if files are carried.
             by: the caller.
 
         Raises:
@@ -119,6 +132,7 @@ class Partners:
             proposed_at=now,
             listed_until=None if trust.signer is None else trust.expires,
             listed_at=trust.issued,
+            address=address,
         )
         with self.audit.atomic():
             kept = self._locked()
@@ -299,7 +313,32 @@ class Partners:
     def rows(self, now: float) -> Iterator[TrustedKey]:
         """Yield the rows that our own trust list has for partners at ``now``."""
         for partner in self._read().values():
-            yield from partner.recognised(now)
+            for row in partner.recognised(now):
+                purposes = row.purposes - _BETWEEN_AUTHORITIES
+                if purposes:
+                    yield replace(row, purposes=purposes)
+
+    def for_records(self, now: float) -> dict[str, Partner]:
+        """Return by code the partners that records are exchanged with at ``now``."""
+        return {
+            organisation: partner
+            for organisation, partner in self._read().items()
+            if any(RECORDS in row.purposes for row in partner.recognised(now))
+        }
+
+    def address_is(self, organisation: str, address: str, now: float, *, by: Caller) -> Partner:
+        """Set the URL of a partner's service, which records are sent to; "" for none.
+
+        Raises:
+            NotFoundError: there is no such partner.
+        """
+        by.require(Action.CHANGE_PARTNERS)
+        with self.audit.atomic():
+            kept = self._locked()
+            partner = kept[organisation] = replace(_named(kept, organisation), address=address)
+            self.audit.record("partner.address", now, by=by.name, subject=organisation)
+            self._keep(kept)
+        return partner
 
     def revoked(self, now: float) -> Iterator[bytes]:
         """Yield what our list of revoked passes has for partners at ``now``, 8 bytes each.
@@ -387,7 +426,7 @@ def _usable_rows(
             until_time=min(row.until_time, _FAR_S),
         )
         for row in trust.keys
-        if row.organisation in ("", organisation) and row.purposes & purposes
+        if row.organisation in ("", organisation) and row.purposes & granted(purposes)
     )
     if not rows:
         raise TrustError(

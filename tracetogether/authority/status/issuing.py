@@ -18,6 +18,7 @@ from tracetogether.authority.access.permissions import Action, Caller
 from tracetogether.authority.cases.followed import person_tag
 from tracetogether.authority.intake.issuance import Issuance
 from tracetogether.authority.partners.recognition import Partners
+from tracetogether.authority.partners.record_keys import RecordKeys
 from tracetogether.authority.status.declarations import Declarations
 from tracetogether.authority.status.facts import FactsKept, PassStore
 from tracetogether.authority.status.numbers import (
@@ -286,6 +287,7 @@ class Passes:
                 until_time=now + PASSES.list_valid_s,
             )
         )
+        rows.extend(RecordKeys(self.keys).rows(self.organisation, now))
         rows.extend(self.partners.rows(now))
         return TrustList(
             rows,

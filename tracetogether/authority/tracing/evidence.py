@@ -1,7 +1,7 @@
 """Evidence of a case's contacts: the records of its phone, and those of other phones about it."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -13,9 +13,8 @@ from tracetogether.authority.contacts.nearness import rows_of
 from tracetogether.authority.contacts.places import elsewhere
 from tracetogether.authority.intake.opening import OpenedLog, open_log
 from tracetogether.authority.intake.store import IntakeStore
-from tracetogether.authority.intake.uploads import unseal
+from tracetogether.authority.intake.uploads import records_in, unseal
 from tracetogether.bluetrace.tempid import TempIDIssuer
-from tracetogether.bluetrace.upload import parse_upload
 from tracetogether.errors import KeyRingError, SealError
 from tracetogether.keyring import KeyRing
 from tracetogether.labels import Labels
@@ -54,12 +53,16 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True)
 class Logs:
-    """Opens the uploads of cases."""
+    """Opens the uploads of cases.
+
+    ``handed`` returns the partners that records of a case were handed over to.
+    """
 
     keys: KeyRing
     issuer: TempIDIssuer
     store: IntakeStore
     days: LocalDays = UTC_DAYS
+    handed: Callable[[str], Container[str]] = lambda _case_id: ()
 
     def evidence(self, case: Case, *, believe_quarantined: bool = False) -> Evidence:
         """Return the evidence of a case's contacts.
@@ -72,7 +75,7 @@ class Logs:
             case: whose evidence.
             believe_quarantined: take records of days whose keys may be known to others too.
         """
-        opened, unreadable = self._opened(case.case_id, believe_quarantined=believe_quarantined)
+        opened, unreadable = self._opened(case, believe_quarantined=believe_quarantined)
         rejected: Counter[Rejection] = Counter()
         for log in opened:
             rejected.update(log.rejected)
@@ -81,7 +84,10 @@ class Logs:
         own = _once(believed.take(_within(believed, span)))
         others, gone = [], np.zeros(len(own), dtype=bool)
         for user_id, case_id in self.partners_of(case, own.peer.names):
-            logs, _ = self._opened(case_id, believe_quarantined=believe_quarantined)
+            other = self.store.case(case_id)
+            if other is None:
+                continue
+            logs, _ = self._opened(other, believe_quarantined=believe_quarantined)
             theirs = Sightings.concat([log.sightings for log in logs])
             theirs = _once(theirs.take(_within(theirs, span)))
             gone |= elsewhere(own, theirs, owner=case.user_id, other=user_id)
@@ -112,7 +118,7 @@ class Logs:
             case: the case.
             people: user ids of those that the case's phone heard.
         """
-        if case.unconfirmed:
+        if case.unconfirmed or case.origin:  # a partner's records are of no person here
             return []
         found = set(self.store.desk.cases_of_users(sorted(people)))
         until = float((case.day + 1) * SECONDS_PER_DAY + _TAGGED_UNTIL_S)
@@ -123,16 +129,16 @@ class Logs:
                 found.add((other.user_id, case_id))
         return sorted(pair for pair in found if pair[0] != case.user_id)
 
-    def readable(self, case_id: str) -> Sightings:
+    def readable(self, case: Case) -> Sightings:
         """Return the accepted records of all logs of a case that can be opened, each once."""
-        opened, _ = self._opened(case_id, believe_quarantined=False)
+        opened, _ = self._opened(case, believe_quarantined=False)
         return _once(Sightings.concat([log.sightings for log in opened]))
 
-    def _opened(self, case_id: str, *, believe_quarantined: bool) -> tuple[list[OpenedLog], int]:
+    def _opened(self, case: Case, *, believe_quarantined: bool) -> tuple[list[OpenedLog], int]:
         """Return a case's opened logs, and the number that can't be opened any more."""
         opened = []
         unreadable = 0
-        for upload in self.store.uploads(case_id):
+        for upload in self.store.uploads(case.case_id):
             try:
                 body = unseal(upload, self.keys)
             except (KeyRingError, SealError):
@@ -140,12 +146,14 @@ class Logs:
                 continue
             opened.append(
                 open_log(
-                    parse_upload(body).records,
+                    records_in(body),
                     self.issuer,
                     uploader=upload.user_id,
                     received_at=upload.received_at,
                     keys=None if believe_quarantined else self.keys,
                     registered=self.store.registered,
+                    partners=self.handed(case.case_id),
+                    several_phones=bool(case.origin),
                 )
             )
         return opened, unreadable

@@ -215,7 +215,7 @@ class ContactGraphs:
 
 
 def _counts(case: Case, by: Caller) -> bool:
-    counted = case.state is not CaseState.MERGED and not case.unconfirmed
+    counted = case.state is not CaseState.MERGED and not case.unconfirmed and not case.origin
     return counted and by.needs_to_know(case.assigned_to)
 
 
